@@ -1,0 +1,69 @@
+//! What the log is made of.
+
+use crate::configuration::Configuration;
+use crate::vocab::{Index, LogId, Term};
+use alloc::sync::Arc;
+
+/// Bytes that are shared, not copied, on their way from the client to every log.
+pub type Bytes = Arc<[u8]>;
+
+/// Consecutive entries, shared between the messages and the write that carry them.
+pub type Entries = Arc<[Entry]>;
+
+/// One entry of the log.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Entry {
+    /// The term in which a leader created it, and its place.
+    pub id: LogId,
+    /// What it says.
+    pub payload: Payload,
+}
+
+/// What an entry says. The kinds are HashiCorp's log types.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Payload {
+    /// The first entry of a leader's term (thesis §6.4: a leader learns what is committed by
+    /// committing an entry of its own).
+    Noop,
+    /// A command for the state machine.
+    Command(Bytes),
+    /// A command with a second, opaque part that middleware keeps beside it.
+    Extended(Arc<Extended>),
+    /// Answered once everything before it has been applied.
+    Barrier,
+    /// The cluster's membership from this entry on, committed or not (thesis §4.1).
+    Configuration(Arc<Configuration>),
+}
+
+/// A command with its extensions.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Extended {
+    /// The command.
+    pub data: Bytes,
+    /// What middleware keeps beside it.
+    pub extensions: Bytes,
+}
+
+impl Entry {
+    /// Puts an entry together.
+    #[must_use]
+    pub const fn new(term: Term, index: Index, payload: Payload) -> Self {
+        Self { id: LogId::new(term, index), payload }
+    }
+
+    /// What the entry counts for against the byte limits: its payload and a fixed overhead.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        const OVERHEAD: u64 = 32;
+        OVERHEAD
+            + match &self.payload {
+                Payload::Noop | Payload::Barrier => 0,
+                Payload::Command(data) => data.len() as u64,
+                Payload::Extended(both) => (both.data.len() + both.extensions.len()) as u64,
+                Payload::Configuration(configuration) => 64 * configuration.servers().len() as u64,
+            }
+    }
+}

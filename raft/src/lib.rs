@@ -1,0 +1,58 @@
+//! Raft as a pure function of state, time and input, and the sans-IO server around it.
+//!
+//! Two doors, one inside the other:
+//!
+//! - [`Node::step`] is the protocol: elections, replication, membership, reads, transfers. It
+//!   takes an [`Input`], changes a plain value, and says what it wants done as [`Effect`]s.
+//! - [`Server::step`] is a server as its users know it: client calls with exactly one outcome,
+//!   the state machine, snapshots, statistics. It takes an [`Event`] and says [`Action`]s, which
+//!   the two executors of [`execute`] carry out on the four traits of [`store`].
+//!
+//! Nothing here reads a clock, draws a random number, spawns, sends, opens or prints. Every
+//! effect and action may be carried out the moment it is seen.
+//!
+//! Where to read first: [`io`](Input), then `node.rs`, then `role/follower.rs`.
+
+#![no_std]
+
+extern crate alloc;
+
+mod config;
+mod configuration;
+mod entry;
+pub mod execute;
+mod io;
+mod log;
+mod message;
+mod node;
+mod outbox;
+mod print;
+mod progress;
+mod quorum;
+mod role;
+pub mod server;
+pub mod store;
+mod timeout;
+mod vocab;
+
+pub use config::{Config, ConfigError, Settings};
+pub use configuration::{Change, Configuration, ConfigurationError, Lists, Member, Suffrage};
+pub use entry::{Bytes, Entries, Entry, Extended, Payload};
+pub use io::{
+    Deadline, Effect, Effects, HardState, Ignored, Input, LogOp, ReadPath, Refusal, RoleName, SnapshotPiece,
+    Why, Write,
+};
+pub use log::{Log, LogImage};
+pub use message::{
+    AppendEntries, AppendEntriesResponse, InstallSnapshot, InstallSnapshotResponse, Request, RequestPreVote,
+    RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, SnapshotMeta, TimeoutNow,
+    TimeoutNowResponse,
+};
+pub use node::{Boot, Node};
+pub use progress::Flow;
+pub use quorum::{Tally, Voters};
+pub use server::Server;
+pub use server::io::{Action, Answer, Batch, Call, Error, Event, Halt, Observed, Outcome, Reloadable};
+pub use server::stats::Stats;
+pub use timeout::Entropy;
+pub use vocab::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Span, Term, Time, Token};

@@ -1,0 +1,220 @@
+//! What servers say to each other: HashiCorp's five calls, one struct each, and their answers.
+//!
+//! Fields marked *beyond HashiCorp* travel in extra fields that its decoder skips. They may save
+//! round trips; nothing may depend on them. Who sent a message and to whom, and the [`RpcId`] that
+//! ties an answer to its call, are carried by the transport.
+//!
+//! [`RpcId`]: crate::RpcId
+
+use crate::configuration::Configuration;
+use crate::entry::{Bytes, Entries};
+use crate::vocab::{Index, LogId, Term};
+use alloc::sync::Arc;
+
+/// A call from one server to another.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Request {
+    /// Entries, or proof that the leader lives (thesis §3.5).
+    AppendEntries(AppendEntries),
+    /// A vote is asked for (§3.4).
+    RequestVote(RequestVote),
+    /// Would this vote be given? (§9.6)
+    RequestPreVote(RequestPreVote),
+    /// A piece of a snapshot (§5).
+    InstallSnapshot(InstallSnapshot),
+    /// Campaign at once (§3.10).
+    TimeoutNow(TimeoutNow),
+}
+
+/// The answer to a [`Request`] of the same name.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Response {
+    /// To [`AppendEntries`].
+    AppendEntries(AppendEntriesResponse),
+    /// To [`RequestVote`].
+    RequestVote(RequestVoteResponse),
+    /// To [`RequestPreVote`].
+    RequestPreVote(RequestPreVoteResponse),
+    /// To [`InstallSnapshot`].
+    InstallSnapshot(InstallSnapshotResponse),
+    /// To [`TimeoutNow`].
+    TimeoutNow(TimeoutNowResponse),
+}
+
+/// Entries that follow `prev`. Empty as a heartbeat.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct AppendEntries {
+    /// The leader's term.
+    pub term: Term,
+    /// The entry before the first of `entries`.
+    pub prev: LogId,
+    /// Consecutive, terms never falling, none above `term`.
+    pub entries: Entries,
+    /// The leader's commit index.
+    pub leader_commit: Index,
+}
+
+/// Whether the entries are now in the follower's log, durably.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct AppendEntriesResponse {
+    /// The follower's term.
+    pub term: Term,
+    /// `prev` was found and everything up to the last of the request's entries is durable. How
+    /// far that is, the leader knows from its own request.
+    pub success: bool,
+    /// The follower's last index when the request arrived.
+    pub last_log: Index,
+    /// The refusal is about the log, so that trying again at once makes sense.
+    pub no_retry_backoff: bool,
+    /// *Beyond HashiCorp*: the last entry the follower has at or below `prev` whose term is not
+    /// above `prev`'s. The leader skips a whole conflicting term per round trip with it.
+    pub hint: Option<LogId>,
+}
+
+/// A vote is asked for.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct RequestVote {
+    /// The candidate's term.
+    pub term: Term,
+    /// The candidate's last entry.
+    pub last_log: LogId,
+    /// The leader itself asked the candidate to campaign, so a live leader is no reason to refuse.
+    pub leadership_transfer: bool,
+}
+
+/// Whether the vote is given.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct RequestVoteResponse {
+    /// The voter's term.
+    pub term: Term,
+    /// Given, and durable.
+    pub granted: bool,
+}
+
+/// A vote is asked for that binds nobody.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct RequestPreVote {
+    /// The term the candidate would campaign in.
+    pub term: Term,
+    /// The candidate's last entry.
+    pub last_log: LogId,
+}
+
+/// Whether the vote would be given.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct RequestPreVoteResponse {
+    /// The term asked for, or the voter's own if that is newer.
+    pub term: Term,
+    /// It would be given.
+    pub granted: bool,
+}
+
+/// A piece of a snapshot, in order from `offset`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct InstallSnapshot {
+    /// The leader's term.
+    pub term: Term,
+    /// What the whole snapshot is.
+    pub meta: Arc<SnapshotMeta>,
+    /// Where in the snapshot's bytes this piece begins.
+    pub offset: u64,
+    /// The piece.
+    pub data: Bytes,
+    /// It is the last one.
+    pub done: bool,
+}
+
+/// Whether the piece was taken.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct InstallSnapshotResponse {
+    /// The follower's term.
+    pub term: Term,
+    /// The piece was taken; for the last piece: the snapshot is durable and in force.
+    pub success: bool,
+    /// *Beyond HashiCorp*: where the next piece should begin.
+    pub next_offset: u64,
+}
+
+/// Campaign at once.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct TimeoutNow {
+    /// *Beyond HashiCorp*: the sender's term, so that a stale call can be told from a fresh one.
+    /// `None` comes from a peer that does not say.
+    pub term: Option<Term>,
+}
+
+/// Heard.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct TimeoutNowResponse {
+    /// *Beyond HashiCorp*: whether the server campaigns.
+    pub accepted: bool,
+}
+
+/// What a snapshot is, apart from its bytes.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct SnapshotMeta {
+    /// The last entry it stands for.
+    pub last: LogId,
+    /// The membership in force at `last`.
+    pub configuration: Configuration,
+    /// Where that membership stands in the log.
+    pub configuration_index: Index,
+    /// The length of its bytes.
+    pub size: u64,
+    /// CRC-64/XZ of its bytes, as HashiCorp's file snapshots carry it. Zero means unknown: a
+    /// snapshot from a peer that sends none.
+    pub checksum: u64,
+}
+
+impl Request {
+    /// The sender's term; `None` for a [`TimeoutNow`] that does not say.
+    #[must_use]
+    pub const fn term(&self) -> Option<Term> {
+        match self {
+            Self::AppendEntries(request) => Some(request.term),
+            Self::RequestVote(request) => Some(request.term),
+            Self::RequestPreVote(request) => Some(request.term),
+            Self::InstallSnapshot(request) => Some(request.term),
+            Self::TimeoutNow(request) => request.term,
+        }
+    }
+
+    /// The call's name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::AppendEntries(_) => "AppendEntries",
+            Self::RequestVote(_) => "RequestVote",
+            Self::RequestPreVote(_) => "RequestPreVote",
+            Self::InstallSnapshot(_) => "InstallSnapshot",
+            Self::TimeoutNow(_) => "TimeoutNow",
+        }
+    }
+}
+
+impl Response {
+    /// The name of the call it answers.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::AppendEntries(_) => "AppendEntries",
+            Self::RequestVote(_) => "RequestVote",
+            Self::RequestPreVote(_) => "RequestPreVote",
+            Self::InstallSnapshot(_) => "InstallSnapshot",
+            Self::TimeoutNow(_) => "TimeoutNow",
+        }
+    }
+}

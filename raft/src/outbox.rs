@@ -1,0 +1,1 @@
+//! Holds back what a write must precede.

@@ -1,0 +1,45 @@
+//! How the boundary's words print: short and fixed.
+
+use crate::io::{Refusal, RoleName};
+use core::fmt;
+
+impl fmt::Display for RoleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // HashiCorp has no word for a pre-candidate: its API says Candidate while pre-voting.
+        f.write_str(match self {
+            Self::Follower => "Follower",
+            Self::PreCandidate | Self::Candidate => "Candidate",
+            Self::Leader => "Leader",
+        })
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLeader(Some(leader)) => write!(f, "node is not the leader; {leader} is"),
+            Self::NotLeader(None) => write!(f, "node is not the leader, and none is known"),
+            Self::LeadershipLost => write!(f, "leadership lost"),
+            Self::TransferInProgress => write!(f, "leadership transfer in progress"),
+            Self::ChangeInProgress => {
+                write!(f, "the last change of membership is not committed yet: try again once it is")
+            }
+            Self::NoCommitInTerm => {
+                write!(f, "the leader has not committed an entry of its term yet: try again once it has")
+            }
+            Self::ConfigurationChanged { since, latest } => {
+                write!(f, "configuration changed since {} (latest is {})", since.0, latest.0)
+            }
+            Self::Configuration(error) => write!(f, "{error}"),
+            Self::CantBootstrap => write!(f, "bootstrap only works on new clusters"),
+            Self::NotVoter => write!(f, "node is not a voter"),
+            Self::NoLease => write!(f, "the lease cannot be shown: read by index instead"),
+            Self::NoTarget => write!(f, "cannot find peer: there is no other voter"),
+            Self::UnknownTarget(node) => write!(f, "cannot find replication state for {node}: not a voter"),
+            Self::TransferToSelf => write!(f, "cannot transfer leadership to itself"),
+            Self::TransferTimeout => write!(f, "leadership transfer timeout"),
+            Self::TooSlow => write!(f, "the new server did not catch up: it stays without a vote"),
+            Self::StagingAborted => write!(f, "the new server's promotion was given up"),
+        }
+    }
+}

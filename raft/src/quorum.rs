@@ -1,0 +1,176 @@
+//! Who counts, and what they agree on. Arithmetic without state (thesis §4.3 for joint sets).
+
+use crate::vocab::NodeId;
+use alloc::vec::Vec;
+
+/// The voters of a configuration: one set, or two while the membership is joint.
+///
+/// 1. Both sets are sorted and hold no one twice.
+/// 2. `outgoing` is empty unless the configuration is joint.
+/// 3. Both are empty only before the first configuration is known; then nothing is ever agreed.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Voters {
+    incoming: Vec<NodeId>,
+    outgoing: Vec<NodeId>,
+}
+
+/// How a vote stands.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Tally {
+    /// A quorum of every set said yes.
+    Won,
+    /// In some set a quorum of yeses can no longer come together.
+    Lost,
+    /// Neither yet.
+    Pending,
+}
+
+impl Voters {
+    /// The voters of the new and, while joint, of the old set, in any order.
+    pub fn new(
+        incoming: impl IntoIterator<Item = NodeId>,
+        outgoing: impl IntoIterator<Item = NodeId>,
+    ) -> Self {
+        Self { incoming: sorted(incoming), outgoing: sorted(outgoing) }
+    }
+
+    /// Whether `node` has a vote in any of the sets.
+    #[must_use]
+    pub fn contains(&self, node: NodeId) -> bool {
+        self.incoming.contains(&node) || self.outgoing.contains(&node)
+    }
+
+    /// Whether nobody has a vote.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.incoming.is_empty()
+    }
+
+    /// Whether two sets are in force at once.
+    #[must_use]
+    pub const fn is_joint(&self) -> bool {
+        !self.outgoing.is_empty()
+    }
+
+    /// Everybody with a vote, each once, in order.
+    pub fn iter(&self) -> impl Iterator<Item = NodeId> + '_ {
+        let only_outgoing = self.outgoing.iter().filter(|node| !self.incoming.contains(node));
+        self.incoming.iter().chain(only_outgoing).copied()
+    }
+
+    /// The voters of the set that stays.
+    #[must_use]
+    pub fn incoming(&self) -> &[NodeId] {
+        &self.incoming
+    }
+
+    /// The voters of the set that goes, empty unless joint.
+    #[must_use]
+    pub fn outgoing(&self) -> &[NodeId] {
+        &self.outgoing
+    }
+
+    /// How a vote stands, given what each voter said, if anything.
+    ///
+    /// ```
+    /// use wavetank_raft::{NodeId, Tally, Voters};
+    /// let [a, b, c] = ["a", "b", "c"].map(NodeId::of);
+    /// let voters = Voters::new([a, b, c], []);
+    /// assert_eq!(voters.tally(|node| (node != c).then_some(true)), Tally::Won);
+    /// assert_eq!(voters.tally(|node| (node == a).then_some(true)), Tally::Pending);
+    /// assert_eq!(voters.tally(|node| Some(node == a)), Tally::Lost);
+    /// ```
+    #[must_use]
+    pub fn tally(&self, said: impl Fn(NodeId) -> Option<bool>) -> Tally {
+        if self.is_empty() {
+            return Tally::Pending;
+        }
+        let incoming = tally_of(&self.incoming, &said);
+        let outgoing = if self.is_joint() { tally_of(&self.outgoing, &said) } else { Tally::Won };
+        match (incoming, outgoing) {
+            (Tally::Won, Tally::Won) => Tally::Won,
+            (Tally::Lost, Tally::Won | Tally::Lost | Tally::Pending)
+            | (Tally::Won | Tally::Pending, Tally::Lost) => Tally::Lost,
+            (Tally::Pending, Tally::Won | Tally::Pending) | (Tally::Won, Tally::Pending) => Tally::Pending,
+        }
+    }
+
+    /// Whether those for whom `is_in` holds are a quorum.
+    #[must_use]
+    pub fn is_quorum(&self, is_in: impl Fn(NodeId) -> bool) -> bool {
+        self.tally(|node| is_in(node).then_some(true)) == Tally::Won
+    }
+
+    /// The greatest value that a quorum has reached, given what each voter has reached; `None`
+    /// while there are no voters.
+    ///
+    /// With match indexes it is the commit index (thesis §3.5, §3.6.2 adds the term rule); with
+    /// the send times of acknowledged heartbeats it is the start of the lease (§6.4.1).
+    ///
+    /// ```
+    /// use wavetank_raft::{NodeId, Voters};
+    /// let [a, b, c, d] = ["a", "b", "c", "d"].map(NodeId::of);
+    /// let matched = |node| if node == a { 9 } else if node == b { 7 } else { 3 };
+    /// assert_eq!(Voters::new([a, b, c], []).agreed(matched), Some(7));
+    /// // Four voters need three.
+    /// assert_eq!(Voters::new([a, b, c, d], []).agreed(matched), Some(3));
+    /// // Joint: both sets must have it.
+    /// assert_eq!(Voters::new([a, b], [c, d]).agreed(matched), Some(3));
+    /// ```
+    #[must_use]
+    pub fn agreed<T: Ord + Copy>(&self, reached: impl Fn(NodeId) -> T) -> Option<T> {
+        let incoming = agreed_in(&self.incoming, &reached)?;
+        Some(agreed_in(&self.outgoing, &reached).map_or(incoming, |outgoing| outgoing.min(incoming)))
+    }
+}
+
+fn sorted(nodes: impl IntoIterator<Item = NodeId>) -> Vec<NodeId> {
+    let mut nodes: Vec<_> = nodes.into_iter().collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    nodes
+}
+
+const fn majority(of: usize) -> usize {
+    of / 2 + 1
+}
+
+fn tally_of(set: &[NodeId], said: &impl Fn(NodeId) -> Option<bool>) -> Tally {
+    let (mut yes, mut no) = (0, 0);
+    for &node in set {
+        match said(node) {
+            Some(true) => yes += 1,
+            Some(false) => no += 1,
+            None => {}
+        }
+    }
+    if majority(set.len()) <= yes {
+        Tally::Won
+    } else if set.len() - no < majority(set.len()) {
+        Tally::Lost
+    } else {
+        Tally::Pending
+    }
+}
+
+/// The value that `majority` of the set have reached: the set in ascending order, counted from
+/// its upper end. Sets of up to nine are sorted on the stack.
+fn agreed_in<T: Ord + Copy>(set: &[NodeId], reached: &impl Fn(NodeId) -> T) -> Option<T> {
+    const ON_STACK: usize = 9;
+    let first = reached(*set.first()?);
+    if set.len() <= ON_STACK {
+        let mut values = [first; ON_STACK];
+        for (slot, &node) in values.iter_mut().zip(set) {
+            *slot = reached(node);
+        }
+        Some(from_the_top(&mut values[..set.len()]))
+    } else {
+        let mut values: Vec<T> = set.iter().map(|&node| reached(node)).collect();
+        Some(from_the_top(&mut values))
+    }
+}
+
+fn from_the_top<T: Ord + Copy>(values: &mut [T]) -> T {
+    values.sort_unstable();
+    values[values.len() - majority(values.len())]
+}

@@ -1,0 +1,387 @@
+//! Everything that crosses the server's boundary: [`Event`] goes in, [`Action`] comes out.
+//!
+//! Like the protocol's effects, every action may be carried out the moment it is seen. Writes are
+//! carried out in order by one executor, the state machine's work in order by another; the two
+//! are independent of each other.
+
+use crate::configuration::{Change, Configuration, Member};
+use crate::entry::{Bytes, Entries, Entry};
+use crate::io::{ReadPath, Refusal, RoleName, SnapshotPiece, Write};
+use crate::message::{Request, Response, SnapshotMeta};
+use crate::store::StoreError;
+use crate::vocab::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Span, Term, Token};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// What may happen to a server.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Event {
+    /// The deadline has passed. Early or needless calls do nothing.
+    Timer,
+    /// A peer calls.
+    Request {
+        /// Who.
+        from: NodeId,
+        /// Goes back with the answer.
+        rpc: RpcId,
+        /// What.
+        request: Request,
+    },
+    /// A peer answers.
+    Response {
+        /// Who.
+        from: NodeId,
+        /// The call that is answered.
+        rpc: RpcId,
+        /// How.
+        response: Response,
+    },
+    /// A client or an operator calls. Exactly one [`Action::Answer`] with the same number follows.
+    Call {
+        /// The call's number, never used twice.
+        request: RequestId,
+        /// What is wanted.
+        call: Call,
+    },
+    /// Several commands at once, answered one by one. Same as as many calls of [`Call::Apply`],
+    /// and cheaper.
+    ApplyBatch(Vec<(RequestId, Bytes)>),
+    /// The storage executor has carried out every write up to this token.
+    Written(Token),
+    /// The storage executor has read entries.
+    Fetched {
+        /// The ticket of the action.
+        ticket: RpcId,
+        /// Those it found.
+        entries: Entries,
+    },
+    /// The storage executor has read a piece of a snapshot.
+    SnapshotRead {
+        /// The ticket of the action.
+        ticket: RpcId,
+        /// The piece, if it can be read.
+        piece: Option<SnapshotPiece>,
+    },
+    /// The storage executor has kept, or refused, a piece of the leader's snapshot.
+    SnapshotWritten {
+        /// The ticket of the action.
+        ticket: RpcId,
+        /// Whether it is kept.
+        ok: bool,
+    },
+    /// The state machine has applied everything up to this index.
+    Applied {
+        /// The last index of the batch.
+        upto: Index,
+        /// One response per command of the batch, in order.
+        responses: Vec<Bytes>,
+    },
+    /// The state machine was captured at the index that was asked for and the snapshot is durable.
+    SnapshotTaken(Result<Arc<SnapshotMeta>, StoreError>),
+    /// The state machine was loaded from the snapshot that was installed.
+    Restored(Result<LogId, StoreError>),
+    /// A store failed. Nothing that depends on it can be promised any more.
+    StoreFailed(StoreError),
+}
+
+/// What a client or an operator may want.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Call {
+    /// Apply a command. HashiCorp: `Apply`.
+    Apply(Bytes),
+    /// Apply a command with extensions. HashiCorp: `ApplyLog`.
+    ApplyLog {
+        /// The command.
+        data: Bytes,
+        /// What middleware keeps beside it.
+        extensions: Bytes,
+    },
+    /// Answer when everything before has been applied. HashiCorp: `Barrier`.
+    Barrier,
+    /// Answer when it is certain that this server led after the call. HashiCorp: `VerifyLeader`.
+    VerifyLeader,
+    /// Answer when a read of the local state machine would be linearizable (thesis §6.4).
+    Read(ReadPath),
+    /// Start a new cluster. HashiCorp: `BootstrapCluster`.
+    Bootstrap(Configuration),
+    /// Change the membership by one step. HashiCorp: `AddVoter`, `AddNonvoter`, `DemoteVoter`,
+    /// `RemoveServer`; and the joint change of several at once.
+    Change {
+        /// The step.
+        change: Change,
+        /// If not zero: only if the latest configuration stands at this index.
+        prev_index: Index,
+    },
+    /// Add a server without a vote, let it catch up in rounds, then give it one (thesis §4.2.1).
+    AddVoterStaged {
+        /// Its name.
+        id: ServerId,
+        /// Where it is reached.
+        address: ServerAddress,
+        /// If not zero: only if the latest configuration stands at this index.
+        prev_index: Index,
+    },
+    /// Hand leadership over. HashiCorp: `LeadershipTransfer(ToServer)`.
+    Transfer {
+        /// To whom; `None` for the most advanced voter.
+        target: Option<ServerId>,
+    },
+    /// Take a snapshot at once. HashiCorp: `Snapshot`.
+    Snapshot,
+    /// Change some of the knobs. HashiCorp: `ReloadConfig`.
+    Reload(Reloadable),
+    /// Stop. HashiCorp: `Shutdown`.
+    Shutdown,
+}
+
+/// The knobs that may be changed while the server runs, as in HashiCorp's `ReloadableConfig`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Reloadable {
+    /// See [`Config::trailing_logs`](crate::Config::trailing_logs).
+    pub trailing_logs: u64,
+    /// See [`Config::snapshot_interval`](crate::Config::snapshot_interval).
+    pub snapshot_interval: Span,
+    /// See [`Config::snapshot_threshold`](crate::Config::snapshot_threshold).
+    pub snapshot_threshold: u64,
+    /// See [`Config::heartbeat_timeout`](crate::Config::heartbeat_timeout).
+    pub heartbeat_timeout: Span,
+    /// See [`Config::election_timeout`](crate::Config::election_timeout).
+    pub election_timeout: Span,
+}
+
+/// What a server wants done.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Action {
+    /// Transport: call a peer.
+    Send {
+        /// Whom.
+        to: NodeId,
+        /// Comes back with the answer.
+        rpc: RpcId,
+        /// What.
+        request: Request,
+    },
+    /// Transport: answer a peer.
+    Reply {
+        /// Whom.
+        to: NodeId,
+        /// The call that is answered.
+        rpc: RpcId,
+        /// How.
+        response: Response,
+    },
+    /// Storage: write, in order, and report [`Event::Written`].
+    Write(Write),
+    /// Storage: read entries and report [`Event::Fetched`].
+    Fetch {
+        /// Goes back with the entries.
+        ticket: RpcId,
+        /// The first index wanted.
+        first: Index,
+        /// The last index wanted.
+        last: Index,
+    },
+    /// Storage: read a piece of a snapshot and report [`Event::SnapshotRead`].
+    ReadSnapshot {
+        /// Goes back with the piece.
+        ticket: RpcId,
+        /// The snapshot; `None` for the newest.
+        last: Option<LogId>,
+        /// Where the piece begins.
+        offset: u64,
+        /// How long it may be.
+        limit: u64,
+    },
+    /// Storage: keep a piece of the leader's snapshot and report [`Event::SnapshotWritten`].
+    WriteSnapshot {
+        /// Goes back with the report.
+        ticket: RpcId,
+        /// The snapshot.
+        meta: Arc<SnapshotMeta>,
+        /// Where the piece begins; zero begins anew.
+        offset: u64,
+        /// Its bytes.
+        data: Bytes,
+        /// It is the last one.
+        done: bool,
+    },
+    /// State machine: apply these entries and report [`Event::Applied`].
+    Apply(Batch),
+    /// State machine: capture the state as of the entries handed over so far, keep it as a
+    /// snapshot with this description (but for size and checksum), and report
+    /// [`Event::SnapshotTaken`].
+    TakeSnapshot(SnapshotMeta),
+    /// State machine: load this snapshot in place of the state, and report [`Event::Restored`].
+    Restore(Arc<SnapshotMeta>),
+    /// The outcome of a call; the only one.
+    Answer {
+        /// The call's number.
+        request: RequestId,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// Something an observer may want to know.
+    Observe(Observed),
+    /// The server has stopped for good: it will do nothing more.
+    Halt(Halt),
+}
+
+/// Committed entries for the state machine: consecutive, at least one.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Batch {
+    /// The entries.
+    pub entries: Vec<Entry>,
+}
+
+/// How a call ended.
+pub type Outcome = Result<Answer, Error>;
+
+/// What a call was answered with.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Answer {
+    /// The command was applied.
+    Applied {
+        /// Where it stands in the log.
+        index: Index,
+        /// What the state machine said.
+        response: Bytes,
+    },
+    /// The entry (a barrier or a configuration) was committed and applied.
+    Committed {
+        /// Where it stands in the log.
+        index: Index,
+    },
+    /// The local state machine may be read now: it has applied everything up to `index`.
+    Readable {
+        /// The read index.
+        index: Index,
+    },
+    /// A snapshot was taken.
+    Snapshotted(Arc<SnapshotMeta>),
+    /// It was done.
+    Done,
+}
+
+/// Why a call was not answered as wanted. HashiCorp's identities, with their data.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Error {
+    /// `ErrNotLeader`: nothing was done; this one leads, as far as is known.
+    NotLeader(Option<(ServerId, ServerAddress)>),
+    /// `ErrNotVoter`: the server is not among the voters it was told to bootstrap.
+    NotVoter,
+    /// `ErrLeadershipLost`: the entry was appended, and may or may not come to be committed.
+    LeadershipLost,
+    /// `ErrAbortedByRestore`: a snapshot took the entry's place; its fate is not known here.
+    AbortedByRestore,
+    /// `ErrRaftShutdown`: the server has stopped. An entry that was appended may or may not come
+    /// to be committed.
+    Shutdown,
+    /// `ErrEnqueueTimeout`: the call did not get in before its timeout; nothing was done.
+    EnqueueTimeout,
+    /// `ErrNothingNewToSnapshot`: nothing was applied since the last snapshot.
+    NothingNewToSnapshot,
+    /// `ErrUnsupportedProtocol`: the protocol version spoken does not have this.
+    UnsupportedProtocol,
+    /// `ErrCantBootstrap`: there is state already.
+    CantBootstrap,
+    /// `ErrLeadershipTransferInProgress`: leadership is being handed over; nothing was done.
+    LeadershipTransferInProgress,
+    /// A snapshot is being taken already.
+    SnapshotInProgress,
+    /// The call does not fit the server's state; nothing was done.
+    Refused(Refusal),
+    /// The configuration knob cannot have this value.
+    Config(String),
+    /// A store failed.
+    Store(StoreError),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLeader(Some((id, address))) => {
+                write!(f, "node is not the leader; call {id} at {address}")
+            }
+            Self::NotLeader(None) => write!(f, "node is not the leader, and none is known"),
+            Self::NotVoter => write!(f, "node is not a voter"),
+            Self::LeadershipLost => write!(f, "leadership lost while committing log"),
+            Self::AbortedByRestore => write!(f, "snapshot restored while committing log"),
+            Self::Shutdown => write!(f, "raft is already shutdown"),
+            Self::EnqueueTimeout => write!(f, "timed out enqueuing operation"),
+            Self::NothingNewToSnapshot => write!(f, "nothing new to snapshot"),
+            Self::UnsupportedProtocol => {
+                write!(f, "operation not supported with current protocol version")
+            }
+            Self::CantBootstrap => write!(f, "bootstrap only works on new clusters"),
+            Self::LeadershipTransferInProgress => write!(f, "leadership transfer in progress"),
+            Self::SnapshotInProgress => write!(f, "snapshot in progress"),
+            Self::Refused(refusal) => write!(f, "{refusal}"),
+            Self::Config(what) => write!(f, "{what}"),
+            Self::Store(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// Something an observer may want to know. HashiCorp's observations.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Observed {
+    /// The role or its term changed. HashiCorp: `RaftState`.
+    State {
+        /// The role.
+        role: RoleName,
+        /// The term.
+        term: Term,
+    },
+    /// Another leader is known, or none. HashiCorp: `LeaderObservation`.
+    Leader(Option<(ServerId, ServerAddress)>),
+    /// A member came, went or changed. HashiCorp: `PeerObservation`.
+    Peer {
+        /// It is no longer a member.
+        removed: bool,
+        /// As it is, or was.
+        peer: Member,
+    },
+    /// HashiCorp: `FailedHeartbeatObservation`.
+    FailedHeartbeat {
+        /// The follower.
+        peer: NodeId,
+        /// For how long it has not answered.
+        silent: Span,
+    },
+    /// HashiCorp: `ResumedHeartbeatObservation`.
+    ResumedHeartbeat {
+        /// The follower.
+        peer: NodeId,
+    },
+    /// The log was cut back: what stood after this index was never committed.
+    Truncated {
+        /// The last index that stayed.
+        after: Index,
+    },
+    /// A peer's input was ignored.
+    Ignored(crate::io::Ignored),
+}
+
+/// Why a server stopped for good.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Halt {
+    /// It was told to.
+    Shutdown,
+    /// It led, and a configuration without its vote was committed.
+    Removed,
+    /// A store failed: what it holds is not known any more.
+    Store(StoreError),
+}

@@ -1,0 +1,211 @@
+//! The four traits a user brings: a state machine, a log, a stable record, and snapshots.
+//!
+//! Stores block and are durable on return; the executors ([`execute`](crate::execute)) call them,
+//! never the protocol.
+
+pub mod inmem;
+
+use crate::configuration::Configuration;
+use crate::entry::{Bytes, Entry};
+use crate::message::SnapshotMeta;
+use crate::vocab::{Index, LogId, Term};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// A replicated state machine. The same entries in the same order must lead to the same state and
+/// the same responses on every server.
+pub trait Fsm {
+    /// The state as it was at one moment, read while later commands are applied.
+    type Snapshot: FsmSnapshot;
+
+    /// Applies commands in order and responds to each: exactly one response per command.
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes>;
+
+    /// Hears that a configuration was committed. HashiCorp: `ConfigurationStore`.
+    fn configured(&mut self, index: Index, configuration: &Configuration) {
+        let _ = (index, configuration);
+    }
+
+    /// Captures the state. Must be cheap: nothing is applied meanwhile.
+    ///
+    /// # Errors
+    /// When the state cannot be captured; the snapshot is then not taken.
+    fn snapshot(&mut self) -> Result<Self::Snapshot, StoreError>;
+
+    /// Replaces the state by what was captured.
+    ///
+    /// # Errors
+    /// When the snapshot makes no sense; the server then tries an older one, or stops.
+    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError>;
+}
+
+/// A committed command.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Command<'a> {
+    /// Where it stands in the log.
+    pub index: Index,
+    /// The term it was created in.
+    pub term: Term,
+    /// The command.
+    pub data: &'a Bytes,
+    /// What middleware keeps beside it.
+    pub extensions: &'a [u8],
+}
+
+/// A captured state.
+pub trait FsmSnapshot {
+    /// Writes the state, piece by piece.
+    ///
+    /// # Errors
+    /// When the sink fails.
+    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError>;
+}
+
+/// Where the log is kept.
+pub trait LogStore {
+    /// The first index kept, zero if none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn first_index(&self) -> Result<Index, StoreError>;
+
+    /// The last index kept, zero if none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn last_index(&self) -> Result<Index, StoreError>;
+
+    /// One entry; `None` is HashiCorp's `ErrLogNotFound`.
+    ///
+    /// # Errors
+    /// When the store fails or what it holds is damaged.
+    fn get_log(&self, index: Index) -> Result<Option<Entry>, StoreError>;
+
+    /// Keeps consecutive entries. Durable on return.
+    ///
+    /// # Errors
+    /// When the store fails; it is then not known what it holds.
+    fn store_logs(&mut self, entries: &[Entry]) -> Result<(), StoreError>;
+
+    /// Drops the entries from `min` to `max`, both included. Durable on return.
+    ///
+    /// # Errors
+    /// When the store fails; it is then not known what it holds.
+    fn delete_range(&mut self, min: Index, max: Index) -> Result<(), StoreError>;
+}
+
+/// Where a few small records are kept.
+pub trait StableStore {
+    /// Keeps a record. Durable on return, and atomic: a crash leaves the old or the new one.
+    ///
+    /// # Errors
+    /// When the store fails; it is then not known which of the two it holds.
+    fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError>;
+
+    /// A record, if it is there.
+    ///
+    /// # Errors
+    /// When the store fails or what it holds is damaged.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+}
+
+/// Where snapshots are kept.
+pub trait SnapshotStore {
+    /// Takes a snapshot's bytes.
+    type Sink: SnapshotSink;
+    /// Gives them back.
+    type Source: SnapshotSource;
+
+    /// Begins a snapshot. Size and checksum of `meta` are what is expected, or zero if unknown.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn create(&mut self, meta: &SnapshotMeta) -> Result<Self::Sink, StoreError>;
+
+    /// Makes a snapshot durable and visible, and drops those beyond what is to be kept.
+    ///
+    /// # Errors
+    /// When the store fails, or size or checksum are not what was expected; nothing is visible
+    /// then.
+    fn close(&mut self, sink: Self::Sink) -> Result<Arc<SnapshotMeta>, StoreError>;
+
+    /// The snapshots, newest first; damaged ones are left out.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn list(&self) -> Result<Vec<Arc<SnapshotMeta>>, StoreError>;
+
+    /// Opens a snapshot after checking it against its checksum.
+    ///
+    /// # Errors
+    /// When it is not there or is damaged.
+    fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, Self::Source), StoreError>;
+}
+
+/// Takes a snapshot's bytes, in order. Dropped without being closed, it leaves nothing behind.
+pub trait SnapshotSink {
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
+}
+
+/// Gives a snapshot's bytes back.
+pub trait SnapshotSource {
+    /// How many bytes there are.
+    fn size(&self) -> u64;
+
+    /// At most `limit` bytes from `offset` on; fewer only at the end.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn read_at(&mut self, offset: u64, limit: u64) -> Result<Bytes, StoreError>;
+}
+
+/// A store's failure.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct StoreError {
+    /// What kind it is.
+    pub kind: StoreErrorKind,
+    /// What happened to what, for a person to read.
+    pub what: String,
+}
+
+/// The kinds of failure that are told apart.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum StoreErrorKind {
+    /// The device failed. What was written last is not known.
+    Io,
+    /// There is no room. Nothing of this write was kept.
+    Full,
+    /// What is there is damaged.
+    Corrupt,
+    /// It is not there.
+    NotFound,
+}
+
+impl StoreError {
+    /// A failure of a kind.
+    pub fn new(kind: StoreErrorKind, what: impl Into<String>) -> Self {
+        Self { kind, what: what.into() }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            StoreErrorKind::Io => "i/o error",
+            StoreErrorKind::Full => "no space left",
+            StoreErrorKind::Corrupt => "damaged",
+            StoreErrorKind::NotFound => "not found",
+        };
+        write!(f, "{}: {kind}", self.what)
+    }
+}
+
+impl core::error::Error for StoreError {}

@@ -1,0 +1,27 @@
+//! Election jitter as a hash: no generator to carry, clone or compare.
+
+use crate::vocab::{NodeId, Span, Term};
+
+/// What a server's timeouts are drawn from, given when it is created.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Entropy(pub u64);
+
+impl Entropy {
+    /// A span in `[base, 2 × base)`, the same for the same node, term and ordinal (thesis §3.4).
+    #[must_use]
+    pub fn timeout(self, base: Span, node: NodeId, term: Term, ordinal: u64) -> Span {
+        let mut hash = mix(self.0 ^ node.0);
+        hash = mix(hash ^ term.0);
+        hash = mix(hash ^ ordinal);
+        Span(base.0 + hash % base.0.max(1))
+    }
+}
+
+/// The finaliser of splitmix64.
+const fn mix(value: u64) -> u64 {
+    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}

@@ -1,0 +1,11 @@
+//! A deterministic world for Raft: one thread, one virtual clock, one seed.
+//!
+//! The world moves; faults decide; checks look; traces print. They meet only in [`Observation`].
+
+pub mod observe;
+pub mod report;
+pub mod slot;
+
+pub use observe::{Fate, Observation, Seen};
+pub use report::{Class, Report, Verdict, Violation};
+pub use slot::{Slot, Slots};

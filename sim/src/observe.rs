@@ -1,0 +1,188 @@
+//! What leaves the world: one stream of observations, for checks, traces and digests alike.
+//!
+//! Observations borrow; whoever wants to keep something copies it. Nothing here can change the
+//! world.
+
+use crate::slot::{Slot, Slots};
+use wavetank_raft::{
+    Action, Batch, Boot, Event, LogId, Request, Response, RpcId, Server, SnapshotMeta, Time, Write,
+};
+
+/// One thing that happened.
+#[derive(Clone, Copy, Debug)]
+pub struct Observation<'a> {
+    /// When, in virtual time.
+    pub at: Time,
+    /// Its number in the run, from 1 on.
+    pub step: u64,
+    /// What.
+    pub seen: Seen<'a>,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a> {
+    /// A server is about to take an event. The next observation is its [`Seen::Stepped`].
+    Stepping {
+        /// Which.
+        slot: Slot,
+        /// What it takes.
+        event: &'a Event,
+        /// The server before.
+        server: &'a Server,
+    },
+    /// A server took an event.
+    Stepped {
+        /// Which.
+        slot: Slot,
+        /// The server after.
+        server: &'a Server,
+        /// What it wants done; none of it has been done yet.
+        actions: &'a [Action],
+    },
+    /// A server started.
+    Booted {
+        /// Which.
+        slot: Slot,
+        /// The server.
+        server: &'a Server,
+        /// What its disk still had.
+        boot: &'a Boot,
+        /// Its log, as the disk has it.
+        log: &'a [wavetank_raft::Entry],
+    },
+    /// A server died. What it had written and not synced is gone, but for what
+    /// [`Seen::Durable`] reported before this.
+    Crashed {
+        /// Which.
+        slot: Slot,
+        /// Its disk is lost with it: what comes back under this name comes back blank.
+        wiped: bool,
+    },
+    /// A server stands still; the clock runs on.
+    Paused(Slot),
+    /// It goes on.
+    Resumed(Slot),
+    /// A server stopped for good, by its own decision.
+    Halted(Slot),
+    /// A write is on the disk. Comes in the order of tokens, before the server hears of it.
+    Durable {
+        /// Whose.
+        slot: Slot,
+        /// What.
+        write: &'a Write,
+        /// Only the first few of its entries made it, because of a crash; `None` if all is there.
+        torn: Option<usize>,
+    },
+    /// A state machine applied a batch.
+    Applied {
+        /// Whose.
+        slot: Slot,
+        /// The entries' indexes (and those of its entries that were in memory).
+        batch: &'a Batch,
+        /// A digest of the state after it.
+        digest: u64,
+    },
+    /// A state machine was captured and the snapshot is durable.
+    SnapshotTaken {
+        /// Whose.
+        slot: Slot,
+        /// The snapshot.
+        meta: &'a SnapshotMeta,
+        /// A digest of the captured state.
+        digest: u64,
+    },
+    /// A state machine was loaded from a snapshot: at start, or from the leader.
+    Restored {
+        /// Whose.
+        slot: Slot,
+        /// The snapshot's last entry.
+        last: LogId,
+        /// A digest of the state after it.
+        digest: u64,
+    },
+    /// A message was handed to the network.
+    Sent {
+        /// From whom.
+        from: Slot,
+        /// To whom.
+        to: Slot,
+        /// Ties call and answer.
+        rpc: RpcId,
+        /// What.
+        carried: Carried<'a>,
+        /// What becomes of it.
+        fate: Fate,
+    },
+    /// A client asks for something.
+    Invoked {
+        /// The client.
+        client: u16,
+        /// The operation's number, unique in the run.
+        operation: u64,
+        /// What it asks for, in words of the workload.
+        what: &'a dyn std::fmt::Debug,
+    },
+    /// A client has its answer.
+    Returned {
+        /// The client.
+        client: u16,
+        /// The operation's number.
+        operation: u64,
+        /// How it ended.
+        ending: Ending,
+    },
+    /// The nemesis did something to the network.
+    Network(&'a NetworkChange),
+    /// From here on no more faults are begun; what is broken now is `broken`, and stays so.
+    Healed {
+        /// The servers that are whole and connected, and from which progress is demanded.
+        core: Slots,
+    },
+}
+
+/// A message on the wire.
+#[derive(Clone, Copy, Debug)]
+pub enum Carried<'a> {
+    /// A call.
+    Request(&'a Request),
+    /// An answer.
+    Response(&'a Response),
+}
+
+/// What becomes of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// It arrives then.
+    Arrives(Time),
+    /// It arrives then, and once more.
+    ArrivesTwice(Time, Time),
+    /// It is lost: by chance, because the link is cut, or because the receiver is down.
+    Lost,
+}
+
+/// How an operation ended, for its client.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Ending {
+    /// It was done.
+    Ok,
+    /// It was not done, for certain.
+    Failed,
+    /// It may have been done, and may yet be.
+    Unknown,
+}
+
+/// What the nemesis does to the network.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub enum NetworkChange {
+    /// Nothing passes between the two sets, either way.
+    Partition(Slots, Slots),
+    /// Nothing passes from the first to the second.
+    CutOneWay(Slots, Slots),
+    /// This link fails in this direction.
+    Cut(Slot, Slot),
+    /// It works again.
+    Mend(Slot, Slot),
+    /// All links work.
+    HealAll,
+}

@@ -1,0 +1,81 @@
+//! What is known of a run once it is over.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use wavetank_raft::{Span, Time};
+
+/// A property that did not hold.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Violation {
+    /// The check that spoke, as its file is named: `election_safety`.
+    pub check: String,
+    /// Whether something bad happened, or something good did not.
+    pub class: Class,
+    /// Where the property is stated: `thesis §3.2`.
+    pub section: String,
+    /// What was seen, with the servers, terms and indexes in it.
+    pub what: String,
+    /// When.
+    pub at: Time,
+    /// The observation at which the check spoke.
+    pub step: u64,
+}
+
+/// The two classes of properties.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
+pub enum Class {
+    /// Something bad happened.
+    Safety,
+    /// Something good did not happen in time.
+    Liveness,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}) at {} ms, step {}: {}", self.check, self.section, self.at, self.step, self.what)
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub enum Verdict {
+    /// Everything held.
+    Held,
+    /// A property did not hold.
+    Violated(Violation),
+    /// The code under test broke a promise of its own and said so.
+    Panicked(String),
+    /// Nothing was violated, but these checks never saw what they judge.
+    Vacuous(Vec<String>),
+}
+
+/// What is known of a run.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Report {
+    /// The scenario.
+    pub scenario: String,
+    /// The seed.
+    pub seed: u64,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// How many events the world handled.
+    pub events: u64,
+    /// How far the virtual clock got.
+    pub virtual_time: Time,
+    /// How often a leader was elected.
+    pub elections: u64,
+    /// How many entries were committed.
+    pub commits: u64,
+    /// How many messages were sent.
+    pub messages: u64,
+    /// How many faults of each family happened.
+    pub faults: BTreeMap<String, u64>,
+    /// How often each check saw what it judges.
+    pub witnessed: BTreeMap<String, u64>,
+    /// How often each thing that should sometimes happen happened.
+    pub sometimes: BTreeMap<String, u64>,
+    /// How long the cluster was without a leader, each time that it got one again.
+    pub leaderless: Vec<Span>,
+    /// A digest over every step of the run: the same for the same seed, always.
+    pub digest: u64,
+}

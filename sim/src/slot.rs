@@ -1,0 +1,163 @@
+//! Servers by their place in the tank.
+
+use std::fmt;
+use wavetank_raft::{NodeId, ServerAddress, ServerId};
+
+/// The place of a server in the tank: 0 for `n1`, 1 for `n2`, and so on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Slot(pub u8);
+
+impl Slot {
+    /// The most servers that a tank holds.
+    pub const MOST: usize = 16;
+
+    /// The place as an index.
+    #[must_use]
+    pub const fn at(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The server's name.
+    #[must_use]
+    pub fn id(self) -> ServerId {
+        ServerId::from(self.to_string())
+    }
+
+    /// Where the tank's network reaches it.
+    #[must_use]
+    pub fn address(self) -> ServerAddress {
+        ServerAddress::from(format!("tank:{}", self.0 + 1))
+    }
+
+    /// The number the core knows it by.
+    #[must_use]
+    pub fn node(self) -> NodeId {
+        NodeId::of(&self.to_string())
+    }
+
+    /// The place of a number; `None` if no server in any tank has it.
+    #[must_use]
+    pub fn of(node: NodeId) -> Option<Self> {
+        // "n1" to "n16" packed: 'n', one or two digits, and the length in the last byte.
+        let bytes = node.0.to_be_bytes();
+        let digit = |byte: u8| byte.is_ascii_digit().then(|| byte - b'0');
+        let number = match (bytes[0], bytes[7]) {
+            (b'n', 2) => digit(bytes[1])?,
+            (b'n', 3) => digit(bytes[1])? * 10 + digit(bytes[2])?,
+            (_, _) => return None,
+        };
+        (1..=Self::MOST).contains(&usize::from(number)).then(|| Self(number - 1))
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "n{}", self.0 + 1)
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A set of servers.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
+#[serde(transparent)]
+pub struct Slots(pub u16);
+
+impl Slots {
+    /// Nobody.
+    pub const NONE: Self = Self(0);
+
+    /// The first `count` servers.
+    #[must_use]
+    pub fn first(count: usize) -> Self {
+        assert!(count <= Slot::MOST, "a tank holds {} servers, not {count}", Slot::MOST);
+        Self(u16::try_from((1_u32 << count) - 1).expect("sixteen bits hold sixteen servers"))
+    }
+
+    /// Only this one.
+    #[must_use]
+    pub const fn only(slot: Slot) -> Self {
+        Self(1 << slot.0)
+    }
+
+    /// Whether this one is in it.
+    #[must_use]
+    pub const fn contains(self, slot: Slot) -> bool {
+        self.0 & 1 << slot.0 != 0
+    }
+
+    /// With this one.
+    #[must_use]
+    pub const fn with(self, slot: Slot) -> Self {
+        Self(self.0 | 1 << slot.0)
+    }
+
+    /// Without this one.
+    #[must_use]
+    pub const fn without(self, slot: Slot) -> Self {
+        Self(self.0 & !(1 << slot.0))
+    }
+
+    /// Those in both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Those in either.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Those of this set that are not in the other.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// How many.
+    #[must_use]
+    pub const fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    /// Whether nobody is in it.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Each of them, in order.
+    pub fn iter(self) -> impl Iterator<Item = Slot> {
+        (0..Slot::MOST as u8).map(Slot).filter(move |&slot| self.contains(slot))
+    }
+}
+
+impl FromIterator<Slot> for Slots {
+    fn from_iter<I: IntoIterator<Item = Slot>>(slots: I) -> Self {
+        slots.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+impl fmt::Display for Slots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, slot) in self.iter().enumerate() {
+            write!(f, "{}{slot}", if at == 0 { "" } else { " " })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Slots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{{self}}}")
+    }
+}
