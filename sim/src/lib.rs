@@ -6,6 +6,8 @@ pub mod observe;
 pub mod report;
 pub mod slot;
 
+pub mod workload;
+
 pub use observe::{Fate, Observation, Seen};
 pub use report::{Class, Report, Verdict, Violation};
 pub use slot::{Slot, Slots};
