@@ -209,7 +209,7 @@ impl OneNode {
         Index((self.node.log().last().index.0 + d.pick(6)).saturating_sub(4))
     }
 
-    fn from_peer(&mut self, d: &mut Decisions<'_>, request: Request) {
+    fn hear(&mut self, d: &mut Decisions<'_>, request: Request) {
         self.peer_rpc += 1;
         let rpc = RpcId(self.peer_rpc);
         self.step(Input::Request { from: peer(d.pick(4)), rpc, request });
@@ -221,7 +221,7 @@ impl OneNode {
         let term = self.term(d);
         let index = self.index(d);
         let known = self.node.log().term_at(index);
-        let prev = LogId { term: known.filter(|_| d.pick(4) != 0).unwrap_or(Term(d.pick(4))), index };
+        let prev = LogId { term: known.filter(|_| d.pick(4) != 0).unwrap_or_else(|| Term(d.pick(4))), index };
         let mut at = prev;
         let entries: Entries = (0..d.pick(4))
             .map(|_| {
@@ -231,7 +231,7 @@ impl OneNode {
             })
             .collect();
         let leader_commit = Index(self.node.commit().0 + d.pick(3));
-        self.from_peer(d, Request::AppendEntries(AppendEntries { term, prev, entries, leader_commit }));
+        self.hear(d, Request::AppendEntries(AppendEntries { term, prev, entries, leader_commit }));
     }
 
     fn ask_for_vote(&mut self, d: &mut Decisions<'_>) {
@@ -241,7 +241,7 @@ impl OneNode {
             0 => Request::RequestPreVote(RequestPreVote { term, last_log }),
             one => Request::RequestVote(RequestVote { term, last_log, leadership_transfer: one == 1 }),
         };
-        self.from_peer(d, request);
+        self.hear(d, request);
     }
 
     /// A call of the node's own is answered, truthfully or not, once or twice.
@@ -327,7 +327,7 @@ impl OneNode {
         let data: Bytes = vec![0; 1].into();
         let request =
             Request::InstallSnapshot(InstallSnapshot { term, meta, offset, data, done: offset == 1 });
-        self.from_peer(d, request);
+        self.hear(d, request);
     }
 
     fn take_snapshot(&mut self) {
@@ -377,7 +377,7 @@ impl OneNode {
             1 => self.step(Input::Fetched { ticket: RpcId(d.pick(9)), entries: Entries::default() }),
             2 => {
                 let term = d.coin().then(|| self.term(d));
-                self.from_peer(d, Request::TimeoutNow(TimeoutNow { term }));
+                self.hear(d, Request::TimeoutNow(TimeoutNow { term }));
             }
             3 => {
                 let granted = d.coin();
