@@ -109,7 +109,7 @@ impl Leader {
         peer.progress.fetching = None;
         let next = peer.progress.next();
         match entries.first() {
-            Some(first) if first.id.index == next && is_of(core, entries) => {
+            Some(first) if first.id.index == next && core.log.base().index < next && is_of(core, entries) => {
                 peer.send(core, entries.clone(), now, fx);
                 peer.feed(core, &mut Cut::default(), now, fx);
             }
