@@ -2,9 +2,12 @@
 //!
 //! The world moves; faults decide; checks look; traces print. They meet only in [`Observation`].
 
+pub mod agenda;
 pub mod observe;
 pub mod report;
+pub mod rng;
 pub mod slot;
+pub mod topology;
 
 pub mod workload;
 
