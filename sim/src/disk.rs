@@ -148,8 +148,7 @@ impl Disk {
     }
 
     /// What a server finds when it starts.
-    #[must_use]
-    pub fn recover(&self, cache: u64) -> Recovered {
+    pub fn recover(&mut self, cache: u64) -> Recovered {
         let snapshot = self.snapshots.newest().expect("stores in memory do not fail");
         self.storage.recover(snapshot, cache).expect("stores in memory do not fail, and have no holes")
     }

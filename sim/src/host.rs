@@ -35,7 +35,8 @@ pub struct Host<F: TankFsm, W> {
     pub halted: bool,
     /// The process, while it runs.
     pub process: Option<Process<F, W>>,
-    times: MachineTimes,
+    /// How long its state machine takes.
+    pub times: MachineTimes,
 }
 
 /// A running server. `W` is what waits while it stands still.
@@ -102,8 +103,9 @@ impl Timer {
     pub const NONE: Self = Self { at: Time::NEVER, serial: 0 };
 }
 
+/// How long a state machine takes for its work.
 #[derive(Clone, Debug)]
-struct MachineTimes {
+pub struct MachineTimes {
     plan: Machines,
     stream: Stream,
 }
@@ -159,25 +161,15 @@ impl<F: TankFsm, W> Host<F, W> {
         });
         (boot, self.disk.log())
     }
+}
 
-    /// How long the state machine will take for this.
+impl MachineTimes {
+    /// How long it will take for this.
     pub fn takes(&mut self, work: &Work) -> Span {
-        let draw = self.times.stream.draw();
+        let draw = self.stream.draw();
         draw.within(match work {
-            Work::Apply(_) => self.times.plan.apply,
-            Work::TakeSnapshot(_) | Work::Restore(_) => self.times.plan.snapshot,
+            Work::Apply(_) => self.plan.apply,
+            Work::TakeSnapshot(_) | Work::Restore(_) => self.plan.snapshot,
         })
-    }
-
-    /// Whether it runs and does not stand still.
-    #[must_use]
-    pub fn is_awake(&self) -> bool {
-        self.process.as_ref().is_some_and(|process| process.waiting.is_none())
-    }
-
-    /// Whether it runs but stands still.
-    #[must_use]
-    pub fn is_paused(&self) -> bool {
-        self.process.as_ref().is_some_and(|process| process.waiting.is_some())
     }
 }

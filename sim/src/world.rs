@@ -6,14 +6,19 @@
 //!
 //! In this file: what there is, and how time passes. `step.rs`: a server takes an event.
 //! `carry.rs`: its actions are carried out. `clients.rs`: what goes on between clients and
-//! servers. `verbs.rs`: what can be done to a world from outside. `end.rs`: how it calms down.
+//! servers. `verbs.rs`: what can be done to a world from outside. `acts.rs`: what the nemesis does
+//! to it. `end.rs`: how it calms down.
 
+mod acts;
 mod carry;
 mod clients;
 mod end;
 mod happening;
 mod step;
 mod verbs;
+
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use end::Unsettled;
 
@@ -32,7 +37,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use wavetank_raft::{
-    Action, Configuration, Entry, HardState, Index, LogOp, Member, Outcome, Payload, RequestId, Span, Term,
+    Action, Configuration, Effects, Entry, HardState, Index, LogOp, Member, Outcome, Payload, RequestId, Span, Term,
     Time, Token, Write,
 };
 
@@ -59,6 +64,7 @@ pub struct World<F: TankFsm, V: Watch> {
     nemesis: Option<Nemesis>,
     counts: BTreeMap<&'static str, u64>,
     actions: Vec<Action>,
+    effects: Effects,
 }
 
 impl<F: TankFsm, V: Watch> World<F, V> {
@@ -97,6 +103,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             nemesis: None,
             counts: BTreeMap::new(),
             actions: Vec::new(),
+            effects: Effects::new(),
             plan,
         };
         world.begin(all);

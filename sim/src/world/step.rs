@@ -10,7 +10,7 @@ use crate::slot::Slot;
 use crate::watch::Watch;
 use crate::workload::TankFsm;
 use tracing::{Level, debug, enabled};
-use wavetank_raft::{Event, RoleName, Server, Term, Time};
+use wavetank_raft::{Event, RoleName, Server, Term};
 
 /// What of a server may be different after a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         let mut actions = std::mem::take(&mut self.actions);
 
         self.eye.see(Seen::Stepping { slot, event: &event, server });
-        server.step(host.clock.reads(self.eye.now), event, &mut actions);
+        server.step_with(host.clock.reads(self.eye.now), event, &mut self.effects, &mut actions);
         self.eye.see(Seen::Stepped { slot, server, actions: &actions });
 
         self.digest.take_step(self.eye.now, slot, kind, server, actions.len());
@@ -120,10 +120,5 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         if enabled!(target: "wavetank", Level::DEBUG) {
             debug!(target: "wavetank", at = %self.eye.now, %slot, role = %now.role, term = %now.term, "became");
         }
-    }
-
-    /// The moment, for `tracing` events.
-    pub(super) const fn moment(&self) -> Time {
-        self.eye.now
     }
 }

@@ -1,9 +1,9 @@
-//! What can be done to a world from outside, by the nemesis and by whoever tells a story.
+//! What can be done to a world from outside, by the nemesis and by whoever tells a story: to its
+//! servers, its links and its clocks.
 
 use super::World;
 use super::happening::Happening;
 use crate::host::{Caller, Host, Process, Timer};
-use crate::nemesis::{Act, Noticed, Scheduled, Sight};
 use crate::observe::{NetworkChange, Seen};
 use crate::plan::Links;
 use crate::slot::{Slot, Slots};
@@ -47,14 +47,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     /// Crashes a server. Of what it was writing a first part may be on the disk after all.
     pub fn crash(&mut self, slot: Slot) {
         if let Some(process) = self.stop(slot) {
-            let host = &mut self.hosts[slot.at()];
-            let (durable, torn) = host.disk.crash(&host.settings);
-            for write in &durable {
-                self.eye.see(Seen::Durable { slot, write, torn: None });
-            }
-            if let Some(part) = torn {
-                self.eye.see(Seen::Durable { slot, write: &part.write, torn: Some(part.entries) });
-            }
+            self.crash_disk(slot);
             self.eye.see(Seen::Crashed { slot, wiped: false });
             self.trace("crash", slot);
             self.break_calls(process.calls);
@@ -226,35 +219,6 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         self.agenda.put(self.eye.now + AGAIN, Happening::Bootstrap);
     }
 
-    pub(super) fn on_act(&mut self, kind: Scheduled) {
-        let Some(mut nemesis) = self.nemesis.take() else { return };
-        if let Some((act, again)) = nemesis.act(kind, &self.sight()) {
-            self.agenda.put(self.eye.now + again, Happening::Act(kind));
-            self.nemesis = Some(nemesis);
-            self.do_act(act);
-        }
-    }
-
-    pub(super) fn on_occasion(&mut self, slot: Slot, noticed: Noticed) {
-        let Some(mut nemesis) = self.nemesis.take() else { return };
-        let act = nemesis.occasion(slot, noticed, &self.sight());
-        self.nemesis = Some(nemesis);
-        self.do_act(act);
-    }
-
-    /// What the nemesis planned while it was at work is not done any more once it is gone.
-    pub(super) fn on_change(&mut self, change: &NetworkChange) {
-        if self.nemesis.is_some() {
-            self.change_network(change);
-        }
-    }
-
-    pub(super) fn on_restart(&mut self, slot: Slot) {
-        if self.nemesis.is_some() {
-            self.restart(slot);
-        }
-    }
-
     /// Crashes a server for a while.
     pub(super) fn crash_for(&mut self, slot: Slot, away: Span) {
         self.crash(slot);
@@ -264,61 +228,29 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     /// The server has stopped by its own decision.
     pub(super) fn halt(&mut self, slot: Slot) {
         if let Some(process) = self.stop(slot) {
-            let host = &mut self.hosts[slot.at()];
-            host.halted = true;
-            host.disk.crash(&host.settings);
+            self.hosts[slot.at()].halted = true;
+            self.crash_disk(slot);
             self.eye.see(Seen::Halted(slot));
             self.trace("halt", slot);
             self.break_calls(process.calls);
         }
     }
 
+    /// What was waiting for the disk is done in part, or not at all.
+    fn crash_disk(&mut self, slot: Slot) {
+        let host = &mut self.hosts[slot.at()];
+        let (durable, torn) = host.disk.crash(&host.settings);
+        for write in &durable {
+            self.eye.see(Seen::Durable { slot, write, torn: None });
+        }
+        if let Some(part) = torn {
+            self.eye.see(Seen::Durable { slot, write: &part.write, torn: Some(part.entries) });
+        }
+    }
+
     fn stop(&mut self, slot: Slot) -> Option<Process<F, Happening>> {
         self.awake = self.awake.without(slot);
         self.hosts[slot.at()].process.take()
-    }
-
-    fn do_act(&mut self, act: Act) {
-        let now = self.eye.now;
-        match act {
-            Act::Nothing => {}
-            Act::Crash(slot, away) => self.crash_for(slot, away),
-            Act::Pause(slot, lasts) => {
-                self.pause(slot);
-                self.agenda.put(now + lasts, Happening::Resume(slot));
-            }
-            Act::Network(change, lasts, back) => {
-                self.change_network(&change);
-                self.agenda.put(now + lasts, Happening::Change(back));
-            }
-            Act::Flap(a, b, each) => {
-                for turn in 0..6 {
-                    let change =
-                        if turn % 2 == 0 { NetworkChange::Cut(a, b) } else { NetworkChange::Mend(a, b) };
-                    self.agenda.put(now + each.times(turn), Happening::Change(change));
-                }
-            }
-            Act::Call(slot, call) => {
-                self.call_as(Caller::Nemesis, slot, call);
-            }
-            Act::Jump(slot, by) => self.jump_clock(slot, by),
-            Act::LetGo => {
-                self.let_go();
-            }
-        }
-    }
-
-    fn sight(&self) -> Sight<'_> {
-        let leader = self.leader();
-        let server = leader.and_then(|leader| self.server(leader));
-        let membership = server.and_then(|server| server.node().configuration());
-        Sight {
-            now: self.eye.now,
-            all: self.all(),
-            awake: self.awake,
-            leader,
-            membership: membership.map(|(index, configuration)| (index, &**configuration)),
-        }
     }
 
     pub(super) fn process(&self, slot: Slot) -> Option<&Process<F, Happening>> {
