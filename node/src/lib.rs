@@ -4,4 +4,5 @@
 //! decision of the protocol is taken in `wavetank-raft`, by the code that has lived in the tank.
 
 pub mod store;
+pub mod transport;
 pub mod wire;

@@ -12,8 +12,9 @@ use redb::{
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use wavetank_raft::execute::{HARD_STATE, encode_hard_state};
 use wavetank_raft::store::{LogStore, StableStore, StoreError, StoreErrorKind};
-use wavetank_raft::{Entry, Index, LogOp};
+use wavetank_raft::{Entry, Index, LogOp, Write};
 
 const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
@@ -86,12 +87,21 @@ impl RedbStore {
         Ok(FORMAT)
     }
 
-    /// Keeps a record, if there is one, and carries out what becomes of the log, in order: all of
-    /// it or nothing, with one sync. Durable on return.
+    /// Carries out a group of writes, in order: all of them or none, with one sync. Durable on
+    /// return.
     ///
     /// # Errors
     /// When the store fails, or entries do not follow those that are there.
-    pub fn write<'w>(
+    pub fn write_group(&self, writes: &[Write]) -> Result<(), StoreError> {
+        let newest = writes.iter().rev().find_map(|write| write.hard_state);
+        let record = newest.map(encode_hard_state);
+        let record = record.as_deref().map(|record| (HARD_STATE, record));
+        self.write(record, writes.iter().map(|write| &write.log))
+    }
+
+    /// Keeps a record, if there is one, and carries out what becomes of the log, in order: all of
+    /// it or nothing, with one sync.
+    fn write<'w>(
         &self,
         record: Option<(&[u8], &[u8])>,
         ops: impl IntoIterator<Item = &'w LogOp>,

@@ -4,7 +4,8 @@ use super::*;
 use redb::backends::InMemoryBackend;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use wavetank_raft::{Payload, Term};
+use wavetank_raft::execute::Storage;
+use wavetank_raft::{HardState, NodeId, Payload, Term, Token};
 
 fn entry(index: u64) -> Entry {
     Entry::new(Term(1), Index(index), Payload::Command(index.to_le_bytes().to_vec().into()))
@@ -59,6 +60,22 @@ fn a_group_is_carried_out_in_order_and_whole() {
 
     store.write(None, &[LogOp::Discard, LogOp::Append(entries(90..=91))]).unwrap();
     assert_eq!(bounds(&store), (90, 91));
+}
+
+#[test]
+fn a_group_is_what_a_server_recovers() {
+    let store = RedbStore::on(InMemoryBackend::new(), "memory").unwrap();
+    let vote = |term| HardState { term: Term(term), vote: Some(NodeId::of("n1")) };
+    let writes = [
+        Write { token: Token(1), hard_state: Some(vote(1)), log: LogOp::Append(entries(1..=5)) },
+        Write { token: Token(2), hard_state: None, log: LogOp::Replace(entries(3..=4)) },
+        Write { token: Token(3), hard_state: Some(vote(2)), log: LogOp::Keep },
+    ];
+    store.write_group(&writes).unwrap();
+    let mut storage = Storage { log: store.clone(), stable: store };
+    let recovered = storage.recover(None, 100).unwrap();
+    assert_eq!(recovered.hard_state, vote(2));
+    assert_eq!(recovered.log.last(), entry(4).id);
 }
 
 #[test]
