@@ -9,10 +9,10 @@ mod tcp;
 pub use inmem::{InmemNetwork, InmemTransport};
 pub use tcp::{Limits, TcpTransport, TransportError};
 
-use crate::wire::{Dialect, Header};
+use crate::wire::Header;
 use std::fmt;
 use tokio::sync::mpsc;
-use wavetank_raft::{NodeId, Request, Response, RpcId, ServerAddress, ServerId};
+use wavetank_raft::{Dialect, NodeId, Request, Response, RpcId, ServerAddress, ServerId};
 
 /// What a driver needs of a network.
 pub trait Transport: Send + Sync + 'static {
@@ -78,6 +78,13 @@ pub enum Arrival {
         rpc: RpcId,
         /// How.
         response: Response,
+    },
+    /// What a peer speaks; until this comes, it is taken to speak everything.
+    Speaks {
+        /// Who.
+        peer: NodeId,
+        /// What.
+        dialect: Dialect,
     },
 }
 

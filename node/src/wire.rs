@@ -32,7 +32,7 @@ use fields::Field;
 use message as go;
 use pack::Writer;
 use unpack::Reader;
-use wavetank_raft::{Request, Response, ServerAddress, ServerId};
+use wavetank_raft::{Dialect, Request, Response, ServerAddress, ServerId};
 
 /// Who speaks, as every message says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,15 +45,6 @@ pub struct Header {
     pub address: Option<ServerAddress>,
     /// Which fields are written, or were found.
     pub dialect: Dialect,
-}
-
-/// Which fields a message has.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Dialect {
-    /// HashiCorp's.
-    HashiCorp,
-    /// Those and ours.
-    Wavetank,
 }
 
 /// Which call it is, by HashiCorp's numbers.

@@ -16,6 +16,7 @@ const NOOP: u8 = 1;
 const BARRIER: u8 = 4;
 const CONFIGURATION: u8 = 5;
 const EXTENDED: u8 = 6;
+const RESTORE: u8 = 7;
 
 /// Where the checksum ends.
 const HEAD: usize = 4;
@@ -28,7 +29,7 @@ pub(super) fn encode(entry: &Entry, out: &mut Vec<u8>) {
     out.extend_from_slice(&entry.id.term.0.to_le_bytes());
     match &entry.payload {
         Payload::Noop | Payload::Barrier => {}
-        Payload::Command(data) => out.extend_from_slice(data),
+        Payload::Command(data) | Payload::Restore(data) => out.extend_from_slice(data),
         Payload::Configuration(configuration) => {
             out.extend_from_slice(&wire::encode_configuration(configuration));
         }
@@ -62,12 +63,14 @@ const fn kind_of(payload: &Payload) -> u8 {
         Payload::Barrier => BARRIER,
         Payload::Configuration(_) => CONFIGURATION,
         Payload::Extended(_) => EXTENDED,
+        Payload::Restore(_) => RESTORE,
     }
 }
 
 fn payload(kind: u8, rest: &[u8]) -> Option<Payload> {
     Some(match kind {
         COMMAND => Payload::Command(rest.into()),
+        RESTORE => Payload::Restore(rest.into()),
         NOOP => Payload::Noop,
         BARRIER => Payload::Barrier,
         CONFIGURATION => Payload::Configuration(Arc::new(wire::decode_configuration(rest).ok()?)),
@@ -93,13 +96,14 @@ mod tests {
     use super::*;
     use wavetank_raft::{Configuration, Member};
 
-    fn payloads() -> [Payload; 5] {
+    fn payloads() -> [Payload; 6] {
         let one = Configuration::new(vec![Member::voter("n1", "a1")]).unwrap();
         let both = Extended { data: Arc::from(*b"data"), extensions: Arc::from(*b"more") };
         [
             Payload::Noop,
             Payload::Barrier,
             Payload::Command(Arc::from(*b"command")),
+            Payload::Restore(Arc::from(*b"state")),
             Payload::Configuration(Arc::new(one)),
             Payload::Extended(Arc::new(both)),
         ]

@@ -1,10 +1,9 @@
 //! Several servers in one process. Messages are handed over, not encoded; links can be cut.
 
 use super::{Arrival, Inbox, Local, Outgoing, Replier, Transport};
-use crate::wire::Dialect;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
-use wavetank_raft::{ServerAddress, ServerId};
+use wavetank_raft::{Dialect, ServerAddress, ServerId};
 
 /// What in-memory transports are connected by. Clones are the same network.
 #[derive(Clone, Debug, Default)]

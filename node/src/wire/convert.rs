@@ -1,5 +1,6 @@
 //! Between HashiCorp's messages and ours.
 
+use super::Header;
 use super::entry::{
     decode_configuration, decode_peers, encode_configuration, encode_peers, entry_of, log_of, text,
 };
@@ -7,12 +8,11 @@ use super::error::WireError;
 use super::fields::Field;
 use super::message as go;
 use super::pack::Writer;
-use super::{Dialect, Header};
 use std::sync::Arc;
 use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, Index, InstallSnapshot, InstallSnapshotResponse, LogId, Request,
-    RequestPreVote, RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, ServerAddress,
-    ServerId, SnapshotMeta, Term, TimeoutNow, TimeoutNowResponse,
+    AppendEntries, AppendEntriesResponse, Dialect, Index, InstallSnapshot, InstallSnapshotResponse, LogId,
+    Request, RequestPreVote, RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response,
+    ServerAddress, ServerId, SnapshotMeta, Term, TimeoutNow, TimeoutNowResponse,
 };
 
 /// The number that is written where a message says that it is ours.

@@ -21,6 +21,8 @@ const ADD_PEER: u8 = 2;
 const REMOVE_PEER: u8 = 3;
 const BARRIER: u8 = 4;
 const CONFIGURATION: u8 = 5;
+/// Beyond HashiCorp, and far from the numbers that it may yet give away.
+const RESTORE: u8 = 0x80;
 const STAGING: i64 = 2;
 
 go_struct! {
@@ -120,6 +122,7 @@ pub(super) fn log_of(entry: &Entry) -> Log<'_> {
         Payload::Noop => (NOOP, None, None),
         Payload::Barrier => (BARRIER, None, None),
         Payload::Command(data) => (COMMAND, Some(Cow::Borrowed(&data[..])), None),
+        Payload::Restore(state) => (RESTORE, Some(Cow::Borrowed(&state[..])), None),
         Payload::Extended(both) => (COMMAND, Some(Cow::Borrowed(&both.data[..])), Some(&both.extensions[..])),
         Payload::Configuration(configuration) => {
             (CONFIGURATION, Some(Cow::Owned(encode_configuration(configuration))), None)
@@ -144,6 +147,7 @@ pub(super) fn entry_of(log: &Log<'_>) -> Result<Entry, WireError> {
         COMMAND if extensions.is_empty() => Payload::Command(data.into()),
         COMMAND => Payload::Extended(Arc::new(Extended { data: data.into(), extensions: extensions.into() })),
         NOOP => Payload::Noop,
+        RESTORE => Payload::Restore(data.into()),
         BARRIER => Payload::Barrier,
         CONFIGURATION => Payload::Configuration(Arc::new(decode_configuration(data)?)),
         ADD_PEER | REMOVE_PEER => Payload::Configuration(Arc::new(decode_peers(data)?)),

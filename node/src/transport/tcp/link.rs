@@ -3,15 +3,17 @@
 use super::super::{Arrival, Outgoing};
 use super::frames::{FrameError, Frames};
 use super::{Gone, Shared, snapshot};
-use crate::wire::{self, Dialect, Kind, WireError};
+use crate::wire::{self, Kind, WireError};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use wavetank_raft::{NodeId, Request, RequestPreVoteResponse, Response, RpcId, ServerAddress, Term};
+use wavetank_raft::{
+    Dialect, Entry, NodeId, Payload, Request, RequestPreVoteResponse, Response, RpcId, ServerAddress, Term,
+};
 
 /// Calls that wait for their connection. More than that are lost: they are asked again.
 const QUEUE: usize = 256;
@@ -38,8 +40,30 @@ pub(super) struct Link {
 pub(super) struct Peer {
     pub(super) address: ServerAddress,
     pub(super) shared: Arc<Shared>,
-    /// It has answered in our dialect.
-    is_ours: AtomicBool,
+    /// What it speaks, once it has answered in one dialect or the other.
+    speaks: AtomicU8,
+}
+
+const UNKNOWN: u8 = 0;
+const HASHICORPS: u8 = 1;
+const OURS: u8 = 2;
+
+/// Whether the call carries what only our servers understand: a HashiCorp server would take half
+/// a membership for the whole, or stop at an entry that it does not know. It is lost until the
+/// peer has shown what it is, and asked again like any lost call.
+fn needs_ours(request: &Request) -> bool {
+    let is_beyond = |entry: &Entry| match &entry.payload {
+        Payload::Restore(_) => true,
+        Payload::Configuration(configuration) => configuration.is_joint(),
+        Payload::Noop | Payload::Command(_) | Payload::Extended(_) | Payload::Barrier => false,
+    };
+    match request {
+        Request::AppendEntries(append) => append.entries.iter().any(is_beyond),
+        Request::RequestVote(_)
+        | Request::RequestPreVote(_)
+        | Request::InstallSnapshot(_)
+        | Request::TimeoutNow(_) => false,
+    }
 }
 
 /// A call that waits for its answer.
@@ -94,7 +118,7 @@ impl From<Gone> for Over {
 
 impl Link {
     pub(super) fn open(address: ServerAddress, shared: &Arc<Shared>) -> Self {
-        let peer = Arc::new(Peer { address, shared: shared.clone(), is_ours: AtomicBool::new(false) });
+        let peer = Arc::new(Peer { address, shared: shared.clone(), speaks: AtomicU8::new(UNKNOWN) });
         let prompt = spawn_lane(&peer);
         // With a pool of one, entries and heartbeats share a connection.
         let entries = if shared.max_pool < 2 { prompt.clone() } else { spawn_lane(&peer) };
@@ -124,9 +148,26 @@ impl Link {
 }
 
 impl Peer {
+    /// Whether it has answered in our dialect.
+    pub(super) fn is_ours(&self) -> bool {
+        self.speaks.load(Ordering::Relaxed) == OURS
+    }
+
     /// What it may be told.
     fn dialect(&self) -> Dialect {
-        if self.is_ours.load(Ordering::Relaxed) { Dialect::Wavetank } else { Dialect::HashiCorp }
+        if self.is_ours() { Dialect::Wavetank } else { Dialect::HashiCorp }
+    }
+
+    /// It has answered in that dialect. Told if it is news.
+    async fn has_spoken(&self, peer: NodeId, dialect: Dialect) -> Result<(), Gone> {
+        let speaks = match dialect {
+            Dialect::Wavetank => OURS,
+            Dialect::HashiCorp => HASHICORPS,
+        };
+        if self.speaks.swap(speaks, Ordering::Relaxed) == speaks {
+            return Ok(());
+        }
+        self.shared.deliver(Arrival::Speaks { peer, dialect }).await
     }
 }
 
@@ -235,6 +276,10 @@ async fn write_calls<W: AsyncWrite + Unpin>(
         let until = Instant::now() + shared.timeout;
         let mut call = Some(call);
         while let Some(this) = call.take() {
+            if needs_ours(&this.request) && !peer.is_ours() {
+                call = queue.try_recv().ok();
+                continue;
+            }
             let dialect = if introduced { peer.dialect() } else { Dialect::Wavetank };
             introduced = true;
             wire::encode_request(&shared.local().header(dialect), &this.request, &mut bytes);
@@ -289,7 +334,7 @@ async fn read_answer<R: AsyncRead + Unpin>(
         Ok((header, response)) => {
             // Only who was addressed in our dialect says something by the one it answers in.
             if call.dialect == Dialect::Wavetank {
-                peer.is_ours.store(header.is_ours(), Ordering::Relaxed);
+                peer.has_spoken(call.from, header.dialect).await?;
             }
             response
         }

@@ -3,7 +3,7 @@
 use super::super::{Arrival, Replier};
 use super::frames::{FrameError, Frames};
 use super::{Gone, Shared};
-use crate::wire::{self, Dialect, Header, Kind};
+use crate::wire::{self, Header, Kind};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use wavetank_raft::{InstallSnapshot, InstallSnapshotResponse, Request, Response};
+use wavetank_raft::{Dialect, InstallSnapshot, InstallSnapshotResponse, Request, Response};
 
 /// Calls of one connection that wait for their answers.
 const UNANSWERED: usize = 64;

@@ -7,7 +7,7 @@ use super::super::{Arrival, Outgoing};
 use super::Gone;
 use super::frames::Frames;
 use super::link::{IDLE, Over, Pause, Peer};
-use crate::wire::{self, Dialect, Kind};
+use crate::wire::{self, Kind};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
-use wavetank_raft::{InstallSnapshot, InstallSnapshotResponse, Request, Response, SnapshotMeta};
+use wavetank_raft::{Dialect, InstallSnapshot, InstallSnapshotResponse, Request, Response, SnapshotMeta};
 
 /// A call that is being written.
 struct Call {
@@ -75,6 +75,10 @@ async fn piece(
     let Request::InstallSnapshot(install) = &next.request else { return Ok(Went::On) };
     if call.as_ref().is_some_and(|call| call.meta != install.meta) {
         *call = None;
+    }
+    if install.meta.configuration.is_joint() && !peer.is_ours() {
+        // It would lose half of the membership. Lost until heartbeats have shown who it is.
+        return Ok(Went::On);
     }
     if call.is_none() && install.offset == 0 {
         *call = Some(Call::begin(install, peer).await?);

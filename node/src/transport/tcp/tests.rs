@@ -2,7 +2,7 @@
 
 use super::super::Replier;
 use super::*;
-use crate::wire::{self, Dialect, Header, Kind};
+use crate::wire::{self, Header, Kind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use wavetank_raft::*;
@@ -40,14 +40,17 @@ impl Server {
     async fn request(&mut self) -> (Header, Request, Replier) {
         match self.next().await {
             Arrival::Request { header, request, replier } => (header, request, replier),
-            other @ Arrival::Response { .. } => panic!("{other:?}"),
+            other @ (Arrival::Response { .. } | Arrival::Speaks { .. }) => panic!("{other:?}"),
         }
     }
 
     async fn response(&mut self) -> (u64, Response) {
-        match self.next().await {
-            Arrival::Response { rpc, response, .. } => (rpc.0, response),
-            other @ Arrival::Request { .. } => panic!("{other:?}"),
+        loop {
+            match self.next().await {
+                Arrival::Response { rpc, response, .. } => return (rpc.0, response),
+                Arrival::Speaks { dialect, .. } => assert_eq!(dialect, Dialect::Wavetank),
+                other @ Arrival::Request { .. } => panic!("{other:?}"),
+            }
         }
     }
 
@@ -127,6 +130,26 @@ async fn calls_are_pipelined_and_answered_in_order() {
     assert!(header.is_ours());
     replier.reply(appended(11));
     assert_eq!(one.response().await, (11, appended(11)));
+}
+
+#[tokio::test]
+async fn what_hashicorps_servers_do_not_understand_waits_until_the_peer_is_known_to() {
+    let (mut one, mut two) = (Server::start("n1").await, Server::start("n2").await);
+    let entry = Entry::new(Term(2), Index(2), Payload::Restore(vec![7; 100].into()));
+    let restore = Request::AppendEntries(AppendEntries {
+        term: Term(2),
+        prev: LogId::new(Term(2), Index(1)),
+        entries: Arc::from([entry]),
+        leader_commit: Index(1),
+    });
+    one.call(&two, 1, restore.clone());
+    assert!(two.is_quiet().await);
+    one.call(&two, 2, append(2..2));
+    two.request().await.2.reply(appended(1));
+    assert!(matches!(one.next().await, Arrival::Speaks { dialect: Dialect::Wavetank, .. }));
+    assert_eq!(one.response().await.0, 2);
+    one.call(&two, 3, restore.clone());
+    assert_eq!(two.request().await.1, restore);
 }
 
 #[tokio::test]

@@ -232,6 +232,7 @@ fn a_command_with_extensions_keeps_both() {
         Payload::Command(Arc::from(vec![7; 70_000])),
         Payload::Command(Arc::from([])),
         Payload::Barrier,
+        Payload::Restore(Arc::from(*b"state")),
     ];
     for payload in payloads {
         let entry = Entry::new(Term(3), Index(300), payload);
