@@ -7,7 +7,6 @@ use core::fmt;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
-#[expect(clippy::struct_excessive_bools, reason = "HashiCorp's fields, one by one")]
 pub struct Config {
     /// The protocol version spoken, 2 or 3. 1 is HashiCorp's pre-2017 protocol and is not spoken.
     pub protocol_version: u8,
@@ -36,7 +35,7 @@ pub struct Config {
     /// Entries since the last snapshot that make one due.
     pub snapshot_threshold: u64,
     /// A leader that has not heard from a quorum for this long steps down (≥ 5 ms and not above
-    /// `heartbeat_timeout`).
+    /// `heartbeat_timeout`). Reads under a lease rely on it: the same on all servers.
     pub leader_lease_timeout: Span,
     /// This server's name; not empty.
     pub local_id: ServerId,
@@ -89,7 +88,23 @@ impl Default for Config {
 
 /// A configuration that can work: every rule in the fields' docs holds.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Config", into = "Config"))]
 pub struct Settings(Config);
+
+impl TryFrom<Config> for Settings {
+    type Error = ConfigError;
+
+    fn try_from(config: Config) -> Result<Self, ConfigError> {
+        Self::new(config)
+    }
+}
+
+impl From<Settings> for Config {
+    fn from(settings: Settings) -> Self {
+        settings.0
+    }
+}
 
 /// The first rule that a configuration breaks.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -172,10 +187,12 @@ impl Settings {
     }
 
     /// How long after it sent a heartbeat that a quorum answered the leader may still read without
-    /// asking: the followers keep quiet for `heartbeat_timeout` by their clocks (thesis §6.4.1).
+    /// asking (thesis §6.4.1). Followers keep quiet for their own `heartbeat_timeout`, which can be
+    /// reloaded but never below `leader_lease_timeout`, which cannot: so the latter it is, less
+    /// what the clocks may differ.
     #[must_use]
     pub fn lease(&self) -> Span {
-        let timeout = self.0.heartbeat_timeout.0;
+        let timeout = self.0.leader_lease_timeout.0;
         Span(timeout - timeout * self.0.lease_clock_drift_ppm / 1_000_000)
     }
 }

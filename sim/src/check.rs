@@ -4,6 +4,8 @@
 //! world, and nothing is kept but counts.
 
 use crate::ledger::{Facts, Ledger};
+use crate::nemesis::Scheduled;
+use crate::plan::Plan;
 use std::fmt;
 
 mod judges;
@@ -123,4 +125,24 @@ pub struct Options {
     pub clocks: Clocks,
     /// What progress is demanded once the world is healed.
     pub patience: progress::Patience,
+}
+
+impl Options {
+    /// What may be judged of a run by this plan, as far as its servers keep to it.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Self {
+        let jumps = plan.nemesis.scheduled.contains_key(&Scheduled::Jump);
+        let apart = 2 * u64::from(plan.clocks.drift_ppm);
+        let bounded = !jumps && apart <= plan.config.lease_clock_drift_ppm;
+        Self {
+            column: Column::Steps,
+            clocks: if bounded { Clocks::Bounded } else { Clocks::Unbounded },
+            patience: progress::Patience {
+                election_timeout: plan.election_timeout(),
+                timeouts: Plan::LIVENESS_TIMEOUTS,
+                slack: Plan::LIVENESS_TIMEOUTS / 4,
+                changes_most: (!plan.config.pre_vote_disabled).then_some(1),
+            },
+        }
+    }
 }

@@ -120,12 +120,12 @@ impl Ledger {
             | Seen::Resumed(_)
             | Seen::Sent { .. }
             | Seen::Invoked { .. }
-            | Seen::Returned { .. }
-            | Seen::Network(_) => Facts::NONE,
+            | Seen::Returned { .. } => Facts::NONE,
+            Seen::Network(_) => Facts::NETWORK,
         }
     }
 
-    fn crashed(&mut self, slot: Slot, wiped: bool) -> Facts {
+    pub(crate) fn crashed(&mut self, slot: Slot, wiped: bool) -> Facts {
         self.step.clear(slot);
         let shadow = &mut self.shadows[slot.at()];
         let (disk, memory) = (&shadow.disk, &shadow.glimpse);
@@ -138,7 +138,7 @@ impl Ledger {
         Facts::CRASHED
     }
 
-    fn halted(&mut self, slot: Slot) -> Facts {
+    pub(crate) fn halted(&mut self, slot: Slot) -> Facts {
         self.step.clear(slot);
         let shadow = &mut self.shadows[slot.at()];
         shadow.up = false;
@@ -146,7 +146,7 @@ impl Ledger {
         Facts::HALTED
     }
 
-    fn applied(&mut self, slot: Slot, batch: &Batch, digest: u64) -> Facts {
+    pub(crate) fn applied(&mut self, slot: Slot, batch: &Batch, digest: u64) -> Facts {
         self.step.clear(slot);
         let (Some(first), Some(last)) = (batch.entries.first(), batch.entries.last()) else {
             return Facts::NONE;
@@ -159,7 +159,7 @@ impl Ledger {
         Facts::APPLIED
     }
 
-    fn captured(&mut self, slot: Slot, meta: &SnapshotMeta, digest: u64) -> Facts {
+    pub(crate) fn captured(&mut self, slot: Slot, meta: &SnapshotMeta, digest: u64) -> Facts {
         self.step.clear(slot);
         self.step.captured = Some((meta.last, placed(meta)));
         self.step.two_states =
@@ -170,11 +170,12 @@ impl Ledger {
         Facts::CAPTURED
     }
 
-    fn restored(&mut self, slot: Slot, last: LogId, digest: u64) -> Facts {
+    pub(crate) fn restored(&mut self, slot: Slot, last: LogId, digest: u64) -> Facts {
         self.step.clear(slot);
         let shadow = &mut self.shadows[slot.at()];
         (shadow.machine, shadow.handed) = (last.index, shadow.handed.max(last.index));
-        self.step.two_states = self.history.state(slot, last.index, digest).map(|before| (last.index, before));
+        self.step.two_states =
+            self.history.state(slot, last.index, digest).map(|before| (last.index, before));
         Facts::RESTORED
     }
 

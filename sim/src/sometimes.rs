@@ -199,7 +199,8 @@ impl Sometimes {
         let step = &ledger.step;
         if facts.touches(Facts::CUT) {
             self.note_if(2 <= step.gone.len(), Point::TruncatedTwo);
-            let index = |placed: Option<crate::ledger::Placed>| placed.map_or(Index::ZERO, |placed| placed.index);
+            let index =
+                |placed: Option<crate::ledger::Placed>| placed.map_or(Index::ZERO, |placed| placed.index);
             let back = index(step.now_conf) < index(step.was_conf);
             self.note_if(back, Point::ConfigurationRolledBack);
         }
@@ -220,7 +221,8 @@ impl Sometimes {
         self.note_if(facts.touches(Facts::CAPTURED), Point::SnapshotTaken);
         if facts.touches(Facts::INSTALLED) {
             self.note(Point::CaughtUpBySnapshot);
-            let conflict = step.discarded.is_some_and(|discarded| discarded.snapshot.index < discarded.last.index);
+            let conflict =
+                step.discarded.is_some_and(|discarded| discarded.snapshot.index < discarded.last.index);
             self.note_if(conflict, Point::SnapshotOverConflict);
         }
     }

@@ -116,7 +116,7 @@ mod tests {
     fn a_joint_commit_needs_both_majorities() {
         let mut tale = Tale::<CommittedIsDurableOnQuorum>::three();
         tale.settle(N1, 2);
-        let (old, new) = (voters(&[N1, N2, crate::Slot(2)]), voters(&[N1, N4]));
+        let (old, new) = (voters(&[N1, N2, Slot(2)]), voters(&[N1, N4]));
         let lists = Lists { servers: new.servers().to_vec(), outgoing: old.servers().to_vec() };
         let joint = Arc::new(Configuration::try_from(lists).expect("a sound joint configuration"));
         tale.append(N1, vec![Payload::Configuration(joint)]);

@@ -6,6 +6,7 @@ use super::{Check, Facts, Ledger, Options};
 use crate::observe::Observation;
 use crate::report::{Class, Violation};
 use crate::sometimes::Sometimes;
+use crate::watch::Watch;
 use std::collections::BTreeMap;
 use wavetank_raft::Time;
 
@@ -117,6 +118,12 @@ checks! {
 #[cold]
 fn spoke<C: Check>(breach: &C::Breach) -> Spoke {
     Spoke { name: C::NAME, section: C::SECTION, what: breach.to_string() }
+}
+
+impl Watch for Judges {
+    fn see(&mut self, observation: &Observation<'_>) {
+        Self::see(self, observation);
+    }
 }
 
 /// The judges of one run.

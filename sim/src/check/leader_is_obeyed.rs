@@ -29,7 +29,10 @@ impl fmt::Display for Disobeyed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { slot, term, leader, role, follows } = self;
         write!(f, "{slot} heard from {leader}, the leader of {term}, and is a {role:?} of ")?;
-        follows.map_or_else(|| write!(f, "nobody"), |follows| write!(f, "{follows}"))
+        match follows {
+            Some(follows) => write!(f, "{follows}"),
+            None => write!(f, "nobody"),
+        }
     }
 }
 

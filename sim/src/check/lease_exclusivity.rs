@@ -62,12 +62,12 @@ impl Check for LeaseExclusivity {
     type Breach = Overlap;
 
     fn judge(&mut self, ledger: &Ledger, _: Facts) -> Option<Overlap> {
-        let (slot, term) = (ledger.step.slot, ledger.step.now.term);
+        let slot = ledger.step.slot;
         ledger.step.allowed.iter().filter(|allowed| allowed.asked.leased).find_map(|allowed| {
             self.0 += 1;
             let asked = allowed.asked;
-            let request = asked.request;
-            if is_outdated(asked, term) {
+            let (request, term) = (asked.request, asked.term);
+            if is_outdated(asked) {
                 return Some(Overlap::Elected { slot, term, request, led: asked.led });
             }
             let (index, committed) = (allowed.index?, asked.committed);

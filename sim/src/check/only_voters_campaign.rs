@@ -1,7 +1,7 @@
 //! Only a voter campaigns; a server that an uncommitted change leaves out may, and sometimes must.
 
 use super::{Check, Column};
-use crate::ledger::{Facts, Ledger, Placed};
+use crate::ledger::{Chain, Facts, Ledger, Placed};
 use crate::slot::Slot;
 use std::fmt;
 use wavetank_raft::{Index, Term};
@@ -31,12 +31,17 @@ impl fmt::Display for NotEligible {
     }
 }
 
-/// Whether a server may campaign under a configuration, or under the one before it as long as that
-/// may still come back.
+/// Whether a server may campaign under a configuration of its log, or under one before it that may
+/// still come back: as far as it knows what is committed.
 #[must_use]
-pub fn is_eligible(slot: Slot, conf: Placed, commit: Index, before: Option<Placed>) -> bool {
-    let votes_in = |placed: Placed| placed.conf.voters().contains(slot);
-    votes_in(conf) || commit < conf.index && before.is_some_and(votes_in)
+pub fn is_eligible(slot: Slot, log: &Chain, conf: Placed, commit: Index) -> bool {
+    let mut placed = conf;
+    while !placed.conf.voters().contains(slot) {
+        let before = log.conf_before(placed.index).filter(|_| commit < placed.index);
+        let Some(before) = before else { return false };
+        placed = before;
+    }
+    true
 }
 
 impl Check for OnlyVotersCampaign {
@@ -50,10 +55,8 @@ impl Check for OnlyVotersCampaign {
         self.0 += 1;
         let step = &ledger.step;
         let slot = step.slot;
-        let eligible = step.was_conf.is_some_and(|conf| {
-            let before = ledger.subject().log.conf_before(conf.index);
-            is_eligible(slot, conf, step.was.commit, before)
-        });
+        let log = &ledger.subject().log;
+        let eligible = step.was_conf.is_some_and(|conf| is_eligible(slot, log, conf, step.was.commit));
         (!eligible).then_some(NotEligible { slot, term: step.now.term, conf: step.was_conf })
     }
 

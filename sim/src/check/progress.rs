@@ -98,7 +98,9 @@ impl fmt::Display for Stuck {
             Self::Outside { leader, conf } => {
                 write!(f, "{leader} leads without a vote in {conf}, which is committed")
             }
-            Self::Restless { changes } => write!(f, "the leader changed {changes} times after all was settled"),
+            Self::Restless { changes } => {
+                write!(f, "the leader changed {changes} times after all was settled")
+            }
         }
     }
 }
@@ -117,7 +119,9 @@ struct Mark {
 pub struct Progress {
     patience: Patience,
     healed: Option<(Time, Slots)>,
-    /// What was committed when the world was healed.
+    /// Since when nothing was done to the core any more.
+    since: Time,
+    /// What was committed then.
     goal: Index,
     settled: Option<Time>,
     changes: u64,
@@ -139,7 +143,8 @@ impl Progress {
         .or(Facts::BOOTED)
         .or(Facts::CONFIGURED)
         .or(Facts::HALTED)
-        .or(Facts::HEALED);
+        .or(Facts::HEALED)
+        .or(Facts::NETWORK);
 
     /// With this much patience.
     #[must_use]
@@ -147,6 +152,7 @@ impl Progress {
         Self {
             patience,
             healed: None,
+            since: Time(0),
             goal: Index::ZERO,
             settled: None,
             changes: 0,
@@ -171,11 +177,14 @@ impl Progress {
     /// Looks at an observation.
     pub fn see(&mut self, ledger: &Ledger, facts: Facts) {
         if facts.touches(Facts::HEALED) {
-            (self.healed, self.goal, self.settled) = (ledger.healed, ledger.history.committed(), None);
-            self.changes = 0;
-            self.marks.clear();
+            (self.healed, self.settled) = (ledger.healed, None);
         }
         let Some((_, core)) = self.healed else { return };
+        if facts.touches(Facts::HEALED | Facts::NETWORK) {
+            // A story may cut somebody off once more and heal that again: patience begins anew.
+            (self.since, self.goal, self.changes) = (ledger.at, ledger.history.committed(), 0);
+            self.marks.clear();
+        }
         if !facts.touches(Self::MOVES) {
             return;
         }
@@ -193,7 +202,8 @@ impl Progress {
 
     /// Once per election timeout, what the core should have behind it a few of them later.
     fn mark(&mut self, ledger: &Ledger, core: Slots) {
-        let due = self.marks.back().is_none_or(|mark| self.patience.election_timeout <= ledger.at.since(mark.at));
+        let due =
+            self.marks.back().is_none_or(|mark| self.patience.election_timeout <= ledger.at.since(mark.at));
         if !due {
             return;
         }
@@ -207,9 +217,9 @@ impl Progress {
 
     /// The run is over.
     pub fn end(&mut self, ledger: &Ledger, at: Time) -> Option<Stuck> {
-        let (since, core) = self.healed?;
+        let (_, core) = self.healed?;
         let patience = self.patience.election_timeout.times(self.patience.timeouts);
-        if at.since(since) < patience || !can_decide(ledger, core) {
+        if at.since(self.since) < patience || !can_decide(ledger, core) {
             return None;
         }
         self.judged += 1;
@@ -232,7 +242,7 @@ impl Progress {
 
     /// What the core still owes, if everything up to `goal` is demanded of it.
     fn demand(&self, ledger: &Ledger, core: Slots, goal: Index) -> Option<Stuck> {
-        let since = self.healed.map_or(Time(0), |(since, _)| since);
+        let since = self.since;
         let Some((slot, lead)) = leader(ledger, core) else { return Some(Stuck::NoLeader { core, since }) };
         let Glimpse { term, commit, .. } = lead.glimpse;
         if lead.log.link(commit).is_none_or(|link| link.term != term) {

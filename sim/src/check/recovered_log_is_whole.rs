@@ -92,8 +92,7 @@ mod tests {
 
     fn restart(tale: &mut Tale<RecoveredLogIsWhole>, slot: Slot, base: LogId, entries: &[Entry]) {
         tale.crash(slot);
-        let last = entries.last().map_or(base, |entry| entry.id);
-        let log = LogImage { base, last, ..LogImage::default() };
+        let log = LogImage::new(base, 1);
         let hard_state = HardState { term: Term(2), vote: Some(N1.node()) };
         let boot = Boot { entropy: Entropy(0), incarnation: 2, hard_state, log, snapshot: None };
         tale.boot_as(slot, &boot, entries);

@@ -51,6 +51,15 @@ pub(crate) fn voters(slots: &[Slot]) -> Arc<Configuration> {
     Arc::new(Configuration::new(members).expect("a sound configuration"))
 }
 
+/// What a store would find of these entries.
+fn image(base: LogId, entries: &[Entry]) -> LogImage {
+    let mut image = LogImage::new(base, 1);
+    for entry in entries {
+        image.push(entry.clone());
+    }
+    image
+}
+
 fn meta(last: LogId) -> SnapshotMeta {
     let configuration = (*voters(&[N1, N2, N3])).clone();
     SnapshotMeta { last, configuration, configuration_index: Index(1), size: 0, checksum: 0 }
@@ -90,7 +99,8 @@ impl<C: Check> Tale<C> {
         }
         let first = Entry::new(Term(1), Index(1), Payload::Configuration(voters(&[N1, N2, N3])));
         for slot in [N1, N2, N3] {
-            let write = tale.write(Some(HardState { term: Term(1), vote: None }), LogOp::Append([first.clone()].into()));
+            let write = tale
+                .write(Some(HardState { term: Term(1), vote: None }), LogOp::Append([first.clone()].into()));
             let request = RequestId(tale.serial);
             let call = Call::Bootstrap((*voters(&[N1, N2, N3])).clone());
             tale.step(slot, &Event::Call { request, call }, |_| {}, vec![write]);
@@ -191,7 +201,7 @@ impl<C: Check> Tale<C> {
     /// A server starts from this vote record and the log that it has.
     pub(crate) fn boot_with_vote(&mut self, slot: Slot, term: u64, vote: Option<NodeId>) {
         let entries = self.poses[slot.at()].entries.clone();
-        let log = LogImage { last: entries.last().map_or(LogId::ZERO, |entry| entry.id), ..LogImage::default() };
+        let log = image(LogId::ZERO, &entries);
         let hard_state = HardState { term: Term(term), vote };
         let boot = Boot { entropy: Entropy(0), incarnation: 1, hard_state, log, snapshot: None };
         self.boot_as(slot, &boot, &entries);
@@ -204,7 +214,7 @@ impl<C: Check> Tale<C> {
         posed.glimpse = Glimpse {
             term: boot.hard_state.term,
             vote: boot.hard_state.vote,
-            last: boot.log.last,
+            last: boot.log.last(),
             commit: snapshot.index,
             applied: snapshot.index,
             snapshot,
@@ -237,13 +247,7 @@ impl<C: Check> Tale<C> {
     }
 
     /// The last piece of a snapshot comes, is kept, and is in force.
-    pub(crate) fn install(
-        &mut self,
-        slot: Slot,
-        last: LogId,
-        log: LogOp,
-        change: impl FnOnce(&mut Posed),
-    ) {
+    pub(crate) fn install(&mut self, slot: Slot, last: LogId, log: LogOp, change: impl FnOnce(&mut Posed)) {
         let ticket = self.rpc();
         let meta = Arc::new(meta(last));
         let data: Bytes = [].into();
@@ -290,8 +294,11 @@ impl<C: Check> Tale<C> {
         let rpc = self.rpc();
         let hard = HardState { term: Term(term), vote: Some(candidate.node()) };
         let write = self.write(Some(hard), LogOp::Keep);
-        let request =
-            Request::RequestVote(RequestVote { term: Term(term), last_log: last, leadership_transfer: false });
+        let request = Request::RequestVote(RequestVote {
+            term: Term(term),
+            last_log: last,
+            leadership_transfer: false,
+        });
         let event = Event::Request { from: candidate.node(), rpc, request };
         let follow = |posed: &mut Posed| posed.glimpse.role = RoleName::Follower;
         self.step(voter, &event, follow, vec![write]);
@@ -372,7 +379,9 @@ impl<C: Check> Tale<C> {
         let (kept, sent) = (self.posed(follower).entries.len(), &entries[after..]);
         let op = match sent.first() {
             None => LogOp::Keep,
-            Some(first) if kept < usize::try_from(first.id.index.0).expect("small") => LogOp::Append(sent.into()),
+            Some(first) if kept < usize::try_from(first.id.index.0).expect("small") => {
+                LogOp::Append(sent.into())
+            }
             Some(_) => LogOp::Replace(sent.into()),
         };
         let hard = self.posed(follower).glimpse;
@@ -471,7 +480,11 @@ impl Posed {
     fn reconfigure(&mut self) {
         let latest = self.entries.iter().rev().find_map(|entry| match &entry.payload {
             Payload::Configuration(configuration) => Some((entry.id.index, Arc::clone(configuration))),
-            Payload::Noop | Payload::Command(_) | Payload::Extended(_) | Payload::Barrier => None,
+            Payload::Noop
+            | Payload::Command(_)
+            | Payload::Extended(_)
+            | Payload::Restore(_)
+            | Payload::Barrier => None,
         });
         self.configuration = latest;
     }

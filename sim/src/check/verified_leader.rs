@@ -32,10 +32,10 @@ impl fmt::Display for Outdated {
     }
 }
 
-/// Whether an answer of a leader of this term comes too late to be true.
+/// Whether a newer term had a leader when this was asked.
 #[must_use]
-pub fn is_outdated(asked: Asked, term: Term) -> bool {
-    term < asked.led
+pub fn is_outdated(asked: Asked) -> bool {
+    asked.term < asked.led
 }
 
 impl Check for VerifiedLeader {
@@ -46,15 +46,15 @@ impl Check for VerifiedLeader {
     type Breach = Outdated;
 
     fn judge(&mut self, ledger: &Ledger, _: Facts) -> Option<Outdated> {
-        let (slot, term) = (ledger.step.slot, ledger.step.now.term);
+        let slot = ledger.step.slot;
         ledger.step.allowed.iter().map(|allowed| allowed.asked).find_map(|asked| {
             // What a lease shows is judged with the lease.
             if asked.leased {
                 return None;
             }
             self.0 += 1;
-            let (request, led) = (asked.request, asked.led);
-            is_outdated(asked, term).then_some(Outdated { slot, term, request, led })
+            let (request, led, term) = (asked.request, asked.led, asked.term);
+            is_outdated(asked).then_some(Outdated { slot, term, request, led })
         })
     }
 

@@ -69,7 +69,9 @@ impl Check for VoteIsJustified {
         let step = &ledger.step;
         let voter = step.slot;
         for exposure in &step.exposures {
-            if let Exposure::Candidacy { last: said, .. } = *exposure
+            // A call that waited for the disk may leave when it is of no use any more.
+            if let Exposure::Candidacy { last: said, term } = *exposure
+                && term == step.now.term
                 && step.now.last < said
             {
                 return Some(Unjustified::Boast { candidate: voter, said, has: step.now.last });
@@ -122,7 +124,9 @@ mod tests {
         let mut tale = Tale::<VoteIsJustified>::three();
         tale.elect(N1, 2);
         tale.propose(N1, 3);
-        tale.elect(N2, 3);
+        tale.campaign(N2, 3);
+        tale.grant(N3, 3, N2);
+        tale.usurp(N2, 3);
         tale.grant(N1, 4, N2);
         tale.is_quiet();
     }

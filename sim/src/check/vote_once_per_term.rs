@@ -104,7 +104,7 @@ mod tests {
         let mut tale = Tale::<VoteOncePerTerm>::three();
         tale.campaign(N1, 2);
         tale.grant(N1, 2, N2);
-        tale.speaks("n1 gave its vote of t2 to n1 and then to n2");
+        tale.speaks("n1 changed its vote of t2 from n1 to n2");
     }
 
     #[test]

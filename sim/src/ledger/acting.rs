@@ -1,6 +1,6 @@
 //! What a server wants done, taken down action by action before any of it is done.
 
-use super::shadow::Shadow;
+use super::shadow::{Owed, Shadow};
 use super::step::{Allowed, Exposure, TwoVotes, term_of};
 use super::{Facts, Ledger, placed};
 use crate::slot::Slot;
@@ -73,7 +73,9 @@ impl Ledger {
             }
             Response::InstallSnapshot(response) => {
                 let owed = Shadow::settle(&mut shadow.owed_snapshots, to, rpc);
-                if let Some(owed) = owed.filter(|_| response.success) {
+                // A leader takes the snapshot for installed once the next piece would begin at its end.
+                let whole = |owed: &Owed| response.success && owed.size <= response.next_offset;
+                if let Some(owed) = owed.filter(whole) {
                     self.expose(Exposure::SnapshotAck { term: owed.term, upto: owed.upto });
                     facts.add(Facts::SENT_SNAPSHOT_ACK);
                 }

@@ -17,10 +17,11 @@ impl Ledger {
         let mut facts = Facts::BOOTED;
         let snapshot = boot.snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
         let shadow = &self.shadows[slot.at()];
-        let mut chain = beginning(&shadow.disk, &self.history, boot.log.base);
+        let base = boot.log.base();
+        let mut chain = beginning(&shadow.disk, &self.history, base);
         let mut found = found(shadow, boot, snapshot);
         found.voted = self.terms.vote_of(slot, boot.hard_state.term);
-        for entry in log.iter().filter(|entry| boot.log.base.index < entry.id.index) {
+        for entry in log.iter().filter(|entry| base.index < entry.id.index) {
             let Some(link) = chain.push(entry) else {
                 found.hole.get_or_insert(entry.id.index);
                 break;
@@ -69,13 +70,15 @@ fn found(shadow: &Shadow, boot: &Boot, snapshot: LogId) -> Found {
     Found {
         hard: boot.hard_state,
         snapshot,
-        base: boot.log.base,
-        last: boot.log.last,
+        base: boot.log.base(),
+        last: boot.log.last(),
         returning: shadow.known,
         kept: kept.hard,
         kept_snapshot: kept.snapshot,
         kept_last: kept.log.last(),
-        kept_fits: snapshot.index == Index::ZERO || kept.log.link(snapshot.index).is_none() || kept.log.has(snapshot),
+        kept_fits: snapshot.index == Index::ZERO
+            || kept.log.link(snapshot.index).is_none()
+            || kept.log.has(snapshot),
         differs: None,
         hole: None,
         exposed: shadow.exposed,

@@ -31,13 +31,7 @@ impl Chain {
     /// A chain without links above a base.
     #[must_use]
     pub const fn above(base: LogId, prefix: u64, conf: Option<Placed>) -> Self {
-        Self {
-            base,
-            base_prefix: prefix,
-            base_conf: conf,
-            links: VecDeque::new(),
-            confs: Vec::new(),
-        }
+        Self { base, base_prefix: prefix, base_conf: conf, links: VecDeque::new(), confs: Vec::new() }
     }
 
     /// The entry before the first link.
@@ -118,7 +112,14 @@ impl Chain {
             (Some(_) | None, Some(_) | None) => None,
         };
         match (same, &entry.payload) {
-            (Some(link), Payload::Noop | Payload::Barrier | Payload::Command(_) | Payload::Extended(_)) => {
+            (
+                Some(link),
+                Payload::Noop
+                | Payload::Barrier
+                | Payload::Command(_)
+                | Payload::Extended(_)
+                | Payload::Restore(_),
+            ) => {
                 if entry.id.index != self.last().index.next() {
                     return None;
                 }

@@ -103,6 +103,8 @@ facts! {
     FAILED = 42,
     /// The server took a request for a vote.
     VOTE_ASKED = 43,
+    /// Who reaches whom has changed.
+    NETWORK = 44,
 }
 
 impl Facts {

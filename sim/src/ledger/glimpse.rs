@@ -102,14 +102,19 @@ impl Sight for Server {
     }
 
     fn followers(&self, into: &mut Vec<Follower>) {
-        into.extend(self.node().followers().map(|(node, matched, next)| Follower { node, matched, next }));
+        into.extend(self.node().followers().map(|(node, progress)| Follower {
+            node,
+            matched: progress.matched(),
+            next: progress.next(),
+        }));
     }
 }
 
 /// The voters of a configuration, and nothing else of it.
 #[must_use]
 pub fn counted(voters: &Voters) -> Conf {
-    let slots = |nodes: &[NodeId]| -> Slots { nodes.iter().filter_map(|node| crate::Slot::of(*node)).collect() };
+    let slots =
+        |nodes: &[NodeId]| -> Slots { nodes.iter().filter_map(|node| crate::Slot::of(*node)).collect() };
     let (incoming, outgoing) = (slots(voters.incoming()), slots(voters.outgoing()));
     Conf { incoming, outgoing, members: incoming.or(outgoing), digest: 0 }
 }

@@ -33,6 +33,7 @@ pub fn payload(payload: &Payload) -> u64 {
         Payload::Barrier => 2,
         Payload::Command(data) => bytes(3, data),
         Payload::Extended(both) => bytes(bytes(4, &both.data), &both.extensions),
+        Payload::Restore(data) => bytes(6, data),
         Payload::Configuration(to) => configuration(to),
     }
 }
@@ -73,7 +74,8 @@ mod tests {
 
     #[test]
     fn a_prefix_tells_content_order_and_place_apart() {
-        let entry = |term, index, data: &[u8]| Entry::new(Term(term), Index(index), Payload::Command(data.into()));
+        let entry =
+            |term, index, data: &[u8]| Entry::new(Term(term), Index(index), Payload::Command(data.into()));
         let base = prefix(EMPTY, &entry(1, 1, b"a"));
         let others = [
             prefix(EMPTY, &entry(1, 1, b"b")),

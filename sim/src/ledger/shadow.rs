@@ -31,6 +31,8 @@ pub struct Owed {
     pub term: Term,
     /// Up to where the log or the snapshot would be durable.
     pub upto: LogId,
+    /// How many bytes of the snapshot make it whole.
+    pub size: u64,
 }
 
 /// A read that was asked for, and what was true then.
@@ -42,6 +44,8 @@ pub struct Asked {
     pub committed: Index,
     /// The newest term that had a leader.
     pub led: Term,
+    /// The term of the server that was asked.
+    pub term: Term,
     /// Whether the answer carries an index to read at.
     pub indexed: bool,
     /// Whether the lease is to show that it may.
@@ -81,7 +85,7 @@ pub struct Shadow {
     pub followers: Vec<Follower>,
     /// Answers to appends that are owed.
     pub owed: VecDeque<Owed>,
-    /// Answers to the last pieces of snapshots that are owed.
+    /// Answers to pieces of snapshots that are owed.
     pub owed_snapshots: VecDeque<Owed>,
     /// Snapshots whose last piece is being written.
     pub incoming: Vec<(RpcId, LogId)>,

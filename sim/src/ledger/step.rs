@@ -7,8 +7,7 @@ use crate::ledger::history::{Committed, Head, State};
 use crate::ledger::shadow::Asked;
 use crate::slot::Slot;
 use wavetank_raft::{
-    AppendEntries, Call, Event, HardState, Index, LogId, NodeId, ReadPath, Request, RequestId, Response,
-    Term,
+    AppendEntries, Call, Event, HardState, Index, LogId, NodeId, ReadPath, Request, RequestId, Response, Term,
 };
 
 /// What the server took, in small.
@@ -358,6 +357,7 @@ pub fn took(event: &Event) -> Took {
         | Event::SnapshotRead { .. }
         | Event::Applied { .. }
         | Event::SnapshotTaken(_)
+        | Event::PeerSpeaks { .. }
         | Event::Restored(_) => Took::Report,
     }
 }
@@ -389,6 +389,7 @@ pub const fn read_of(request: RequestId, call: &Call) -> Option<(RequestId, bool
         | Call::AddVoterStaged { .. }
         | Call::Transfer { .. }
         | Call::Snapshot
+        | Call::Restore(_)
         | Call::Reload(_)
         | Call::Shutdown => None,
     }

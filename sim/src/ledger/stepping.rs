@@ -16,14 +16,12 @@ impl Ledger {
         let shadow = &mut self.shadows[slot.at()];
         match event {
             Event::Request { from, rpc, request: Request::AppendEntries(append) } => {
-                let debt = Owed { to: *from, rpc: *rpc, term: append.term, upto: end_of(append) };
-                Shadow::owe(&mut shadow.owed, debt);
+                let (term, upto) = (append.term, end_of(append));
+                Shadow::owe(&mut shadow.owed, Owed { to: *from, rpc: *rpc, term, upto, size: 0 });
             }
             Event::Request { from, rpc, request: Request::InstallSnapshot(piece) } => {
-                if piece.done {
-                    let debt = Owed { to: *from, rpc: *rpc, term: piece.term, upto: piece.meta.last };
-                    Shadow::owe(&mut shadow.owed_snapshots, debt);
-                }
+                let (term, upto, size) = (piece.term, piece.meta.last, piece.meta.size);
+                Shadow::owe(&mut shadow.owed_snapshots, Owed { to: *from, rpc: *rpc, term, upto, size });
             }
             Event::SnapshotWritten { ticket, ok } => {
                 if let Some(at) = shadow.incoming.iter().position(|(incoming, _)| incoming == ticket) {
@@ -44,16 +42,18 @@ impl Ledger {
             | Event::SnapshotRead { .. }
             | Event::Applied { .. }
             | Event::SnapshotTaken(_)
+            | Event::PeerSpeaks { .. }
             | Event::Restored(_) => {}
         }
     }
 
     fn called(&mut self, slot: Slot, request: RequestId, call: &Call) {
-        let committed = self.history.committed();
-        let led = self.terms.newest_led().map_or(Term(0), |(term, _)| term);
         let shadow = &mut self.shadows[slot.at()];
         if let Some((request, indexed, leased)) = read_of(request, call) {
-            shadow.asked.push(Asked { request, committed, led, indexed, leased });
+            let committed = self.history.committed();
+            let led = self.terms.newest_led().map_or(Term(0), |(term, _)| term);
+            let term = shadow.glimpse.term;
+            shadow.asked.push(Asked { request, committed, led, term, indexed, leased });
         }
         if let Call::Transfer { .. } = call {
             shadow.transfers.push(request);

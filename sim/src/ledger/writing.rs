@@ -58,7 +58,9 @@ impl Ledger {
         }
         match entry.payload {
             Payload::Noop => {}
-            Payload::Command(_) | Payload::Extended(_) | Payload::Barrier => self.step.proposals = true,
+            Payload::Command(_) | Payload::Extended(_) | Payload::Restore(_) | Payload::Barrier => {
+                self.step.proposals = true;
+            }
             Payload::Configuration(_) => {
                 if let (true, Some(conf)) = (leads, self.shadows[slot.at()].log.conf()) {
                     self.step.changed.push((conf_before, conf));
@@ -87,7 +89,7 @@ impl Ledger {
     }
 
     /// A write reached the disk, or the first of its entries did.
-    pub(super) fn durable(&mut self, slot: Slot, write: &Write, torn: Option<usize>) -> Facts {
+    pub(crate) fn durable(&mut self, slot: Slot, write: &Write, torn: Option<usize>) -> Facts {
         self.step.clear(slot);
         let shadow = &mut self.shadows[slot.at()];
         let (disk, memory) = (&mut shadow.disk, &shadow.log);
