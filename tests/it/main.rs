@@ -1,1 +1,3 @@
 //! Tests across the rooms, in one binary.
+
+mod cli;
