@@ -17,12 +17,15 @@
 
 extern crate alloc;
 
+pub mod checksum;
+mod common;
 mod config;
 mod configuration;
 mod entry;
 pub mod execute;
 mod io;
 mod log;
+mod membership;
 mod message;
 mod node;
 mod outbox;
@@ -49,7 +52,7 @@ pub use message::{
     TimeoutNowResponse,
 };
 pub use node::{Boot, Node};
-pub use progress::Flow;
+pub use progress::{Flow, Progress, Sending};
 pub use quorum::{Tally, Voters};
 pub use server::Server;
 pub use server::io::{Action, Answer, Batch, Call, Error, Event, Halt, Observed, Outcome, Reloadable};

@@ -76,8 +76,8 @@ pub enum Event {
     Applied {
         /// The last index of the batch.
         upto: Index,
-        /// One response per command of the batch, in order.
-        responses: Vec<Bytes>,
+        /// One response per command of the batch, in order, with the command's index.
+        responses: Vec<(Index, Bytes)>,
     },
     /// The state machine was captured at the index that was asked for and the snapshot is durable.
     SnapshotTaken(Result<Arc<SnapshotMeta>, StoreError>),
