@@ -147,7 +147,7 @@ impl Core {
     /// Takes entries of the current leader into the log, after `prev`, which is known to match:
     /// keeps what is there already, cuts at the first conflict and never without one (an older
     /// message may carry less than what is there and acknowledged). False, and nothing done, if
-    /// that would undo what is committed.
+    /// that would undo what is committed, or cannot follow it.
     pub(crate) fn merge(&mut self, entries: &Entries, now: Time, fx: &mut Effects) -> bool {
         let known = entries.iter().take_while(|entry| self.holds(entry.id)).count();
         let news: Entries = match entries.get(known..) {
@@ -155,8 +155,8 @@ impl Core {
             Some(_) if known == 0 => entries.clone(),
             Some(news) => news.into(),
         };
-        let first = news[0].id.index;
-        if first <= self.commit {
+        let LogId { term, index: first } = news[0].id;
+        if first <= self.commit || self.log.term_at(first.back()).is_none_or(|before| term < before) {
             return false;
         }
         if first <= self.log.last().index {

@@ -10,6 +10,7 @@ use crate::io::{HardState, LogOp, SnapshotPiece, Write};
 use crate::log::LogImage;
 use crate::message::SnapshotMeta;
 use crate::server::io::Batch;
+use crate::store::inmem::InmemSource;
 use crate::store::{
     Command, Fsm, FsmSnapshot, LogStore, SnapshotSink, SnapshotSource, SnapshotStore, StableStore,
     StoreError, StoreErrorKind,
@@ -260,20 +261,40 @@ impl<F: Fsm> Machine<F> {
     /// # Panics
     /// When the state machine does not respond once to every command.
     pub fn apply(&mut self, batch: &Batch) -> Vec<(Index, Bytes)> {
-        let commands: Vec<Command<'_>> = batch.entries.iter().filter_map(command).collect();
-        let responses = if commands.is_empty() { Vec::new() } else { self.fsm.apply(&commands) };
+        let mut responses = Vec::new();
+        for part in batch.entries.chunk_by(|a, b| restore(a).is_none() && restore(b).is_none()) {
+            match part.first().and_then(restore) {
+                Some(state) => responses.push((part[0].id.index, self.replace(state))),
+                None => self.apply_commands(part, &mut responses),
+            }
+        }
+        responses
+    }
+
+    fn apply_commands(&mut self, entries: &[Entry], responses: &mut Vec<(Index, Bytes)>) {
+        let commands: Vec<Command<'_>> = entries.iter().filter_map(command).collect();
+        let given = if commands.is_empty() { Vec::new() } else { self.fsm.apply(&commands) };
         assert!(
-            responses.len() == commands.len(),
+            given.len() == commands.len(),
             "the state machine gave {} responses to {} commands",
-            responses.len(),
+            given.len(),
             commands.len()
         );
-        for entry in &batch.entries {
+        responses.extend(commands.iter().map(|command| command.index).zip(given));
+        for entry in entries {
             if let Payload::Configuration(configuration) = &entry.payload {
                 self.fsm.configured(entry.id.index, configuration);
             }
         }
-        commands.iter().map(|command| command.index).zip(responses).collect()
+    }
+
+    /// Puts a user's state in place of the present one; what the state machine has against it is
+    /// the response.
+    fn replace(&mut self, state: &Bytes) -> Bytes {
+        match self.fsm.restore(&mut InmemSource::new(state.clone())) {
+            Ok(()) => Bytes::default(),
+            Err(error) => error.what.as_bytes().into(),
+        }
     }
 
     /// Answers [`Action::TakeSnapshot`](crate::Action::TakeSnapshot).
@@ -302,11 +323,22 @@ impl<F: Fsm> Machine<F> {
     }
 }
 
+const fn restore(entry: &Entry) -> Option<&Bytes> {
+    match &entry.payload {
+        Payload::Restore(state) => Some(state),
+        Payload::Noop
+        | Payload::Barrier
+        | Payload::Command(_)
+        | Payload::Extended(_)
+        | Payload::Configuration(_) => None,
+    }
+}
+
 fn command(entry: &Entry) -> Option<Command<'_>> {
     let (data, extensions): (_, &[u8]) = match &entry.payload {
         Payload::Command(data) => (data, &[]),
         Payload::Extended(both) => (&both.data, &both.extensions),
-        Payload::Noop | Payload::Barrier | Payload::Configuration(_) => return None,
+        Payload::Noop | Payload::Barrier | Payload::Restore(_) | Payload::Configuration(_) => return None,
     };
     Some(Command { index: entry.id.index, term: entry.id.term, data, extensions })
 }

@@ -32,6 +32,7 @@ mod outbox;
 mod print;
 mod progress;
 mod quorum;
+pub mod recover;
 mod role;
 pub mod server;
 pub mod store;
@@ -55,7 +56,9 @@ pub use node::{Boot, Node};
 pub use progress::{Flow, Progress, Sending};
 pub use quorum::{Tally, Voters};
 pub use server::Server;
-pub use server::io::{Action, Answer, Batch, Call, Error, Event, Halt, Observed, Outcome, Reloadable};
+pub use server::io::{
+    Action, Answer, Batch, Call, Dialect, Error, Event, Halt, Observed, Outcome, Reloadable,
+};
 pub use server::stats::Stats;
 pub use timeout::Entropy;
 pub use vocab::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Span, Term, Time, Token};

@@ -152,7 +152,12 @@ impl Progress {
         }
         let after = matched.next();
         match &mut self.flow {
-            Flow::Probe { .. } => self.flow = Flow::Replicate { next: after },
+            Flow::Probe { .. } => {
+                // A probe with entries may still be on its way: they count as sent.
+                let sent = self.unanswered.iter().filter(|call| call.has_entries());
+                let next = sent.map(|call| call.upto.next()).fold(after, Index::max);
+                self.flow = Flow::Replicate { next };
+            }
             Flow::Replicate { next } => *next = after.max(*next),
             Flow::Snapshot(_) => {}
         }

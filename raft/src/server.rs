@@ -96,6 +96,7 @@ impl Server {
             Event::Applied { upto, responses } => self.on_applied(upto, responses, &mut out),
             Event::SnapshotTaken(result) => self.on_snapshot_taken(result, &mut out),
             Event::Restored(result) => self.on_restored(result, &mut out),
+            Event::PeerSpeaks { peer, dialect } => self.calls.speaks(peer, dialect),
             Event::StoreFailed(error) => self.halt_on(error, &mut out),
         }
         self.hand_over(&mut out);
@@ -119,6 +120,7 @@ impl Server {
             | Event::Applied { .. }
             | Event::SnapshotTaken(_)
             | Event::Restored(_)
+            | Event::PeerSpeaks { .. }
             | Event::StoreFailed(_) => {}
         }
     }

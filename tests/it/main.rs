@@ -1,3 +1,5 @@
 //! Tests across the rooms, in one binary.
 
 mod cli;
+mod node;
+mod quorum;

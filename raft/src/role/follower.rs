@@ -118,8 +118,9 @@ impl Follower {
     ) {
         let before = core.log.last();
         let upto = Index(m.prev.index.0 + m.entries.len() as u64);
-        // What is committed is the same everywhere, so a `prev` down there matches unseen.
-        let matches = m.prev.index <= core.commit || core.log.contains(m.prev);
+        // What is compacted is committed, and the same everywhere: a `prev` down there matches
+        // unseen.
+        let matches = m.prev.index < core.log.base().index || core.log.contains(m.prev);
         let success = matches && core.merge(&m.entries, now, fx);
         if matches && !success {
             Core::ignore(Ignored::BelowCommit, fx);

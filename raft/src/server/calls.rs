@@ -1,14 +1,15 @@
 //! Who waits for what. Every call that comes in here leaves with exactly one answer.
 
-use super::io::{Action, Answer, Call, Error, Halt, Outcome, Reloadable};
+use super::io::{Action, Answer, Call, Dialect, Error, Halt, Outcome, Reloadable};
 use super::{Out, Server};
 use crate::config::Settings;
 use crate::configuration::Change;
 use crate::entry::{Bytes, Extended, Payload};
 use crate::io::{Input, ReadPath, Refusal};
+use crate::store::{StoreError, StoreErrorKind};
 use crate::vocab::{Index, LogId, NodeId, RequestId, Token};
-use alloc::collections::VecDeque;
-use alloc::string::ToString;
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -24,6 +25,8 @@ pub(super) struct Calls {
     staging: Option<(RequestId, NodeId)>,
     bootstrap: Option<(RequestId, Token)>,
     snapshots: Vec<RequestId>,
+    /// Peers that only speak HashiCorp's protocol.
+    limited: BTreeSet<NodeId>,
 }
 
 /// A call whose entry is in the log.
@@ -41,6 +44,8 @@ pub(super) enum Then {
     Answer,
     /// This server, now a member, is watched until it has caught up.
     Stage(NodeId),
+    /// The call is answered; a response is the state machine's refusal.
+    Restore,
 }
 
 /// A read.
@@ -98,6 +103,7 @@ impl Calls {
             match then {
                 Then::Answer => actions.push(answer(request, Ok(given))),
                 Then::Stage(node) => stage = Some((request, node)),
+                Then::Restore => actions.push(answer(request, restored(given))),
             }
         }
         stage
@@ -141,6 +147,13 @@ impl Calls {
         core::mem::take(&mut self.snapshots)
     }
 
+    pub(super) fn speaks(&mut self, peer: NodeId, dialect: Dialect) {
+        match dialect {
+            Dialect::HashiCorp => self.limited.insert(peer),
+            Dialect::Wavetank => self.limited.remove(&peer),
+        };
+    }
+
     /// The server stops: nobody is left waiting (HashiCorp's futures may: #145, #498).
     pub(super) fn fail_all(&mut self, told: &Error, actions: &mut Vec<Action>) {
         let open = core::mem::take(self);
@@ -158,6 +171,18 @@ pub(super) const fn answer(request: RequestId, outcome: Outcome) -> Action {
     Action::Answer { request, outcome }
 }
 
+/// What became of a restore: the state machine's words, if it did not take it.
+fn restored(given: Answer) -> Outcome {
+    match given {
+        Answer::Applied { response, .. } if !response.is_empty() => {
+            let what = String::from_utf8_lossy(&response).into_owned();
+            Err(Error::Store(StoreError::new(StoreErrorKind::Corrupt, what)))
+        }
+        Answer::Applied { index, .. } | Answer::Committed { index } => Ok(Answer::Committed { index }),
+        Answer::Readable { .. } | Answer::Snapshotted(_) | Answer::Done => Ok(given),
+    }
+}
+
 const fn read_answer(path: ReadPath, index: Index) -> Answer {
     match path {
         ReadPath::Verify => Answer::Done,
@@ -168,11 +193,16 @@ const fn read_answer(path: ReadPath, index: Index) -> Answer {
 impl Server {
     pub(super) fn on_call(&mut self, request: RequestId, call: Call, out: &mut Out<'_>) {
         match call {
-            Call::Apply(data) => self.propose(request, Payload::Command(data), out),
+            Call::Apply(data) => self.propose(request, Payload::Command(data), Then::Answer, out),
             Call::ApplyLog { data, extensions } => {
-                self.propose(request, Payload::Extended(Arc::new(Extended { data, extensions })), out);
+                let both = Payload::Extended(Arc::new(Extended { data, extensions }));
+                self.propose(request, both, Then::Answer, out);
             }
-            Call::Barrier => self.propose(request, Payload::Barrier, out),
+            Call::Barrier => self.propose(request, Payload::Barrier, Then::Answer, out),
+            Call::Restore(state) if self.all_speak_wavetank() => {
+                self.propose(request, Payload::Restore(state), Then::Restore, out);
+            }
+            Call::Restore(_) => out.actions.push(answer(request, Err(Error::UnsupportedProtocol))),
             Call::VerifyLeader => self.read(request, ReadPath::Verify, out),
             Call::Read(path) => self.read(request, path, out),
             Call::Bootstrap(configuration) => {
@@ -215,19 +245,26 @@ impl Server {
         }
     }
 
-    /// Whether the protocol version spoken has this change (HashiCorp: 3 for non-voters).
+    /// Whether no member is known to speak HashiCorp's protocol alone.
+    fn all_speak_wavetank(&self) -> bool {
+        let members = self.node.configuration().into_iter().flat_map(|(_, latest)| latest.members());
+        members.into_iter().all(|member| !self.calls.limited.contains(&member.id.node()))
+    }
+
+    /// Whether the protocol version spoken has this change (HashiCorp: 3 for non-voters), and
+    /// every member understands it.
     fn speaks(&self, change: &Change) -> bool {
+        let is_three = 3 <= self.node.settings().protocol_version;
         match change {
-            Change::AddNonvoter(..) | Change::DemoteVoter(_) | Change::Members(_) => {
-                3 <= self.node.settings().protocol_version
-            }
+            Change::AddNonvoter(..) | Change::DemoteVoter(_) => is_three,
+            Change::Members(_) => is_three && self.all_speak_wavetank(),
             Change::AddVoter(..) | Change::RemoveServer(_) | Change::LeaveJoint => true,
         }
     }
 
-    fn propose(&mut self, request: RequestId, payload: Payload, out: &mut Out<'_>) {
+    fn propose(&mut self, request: RequestId, payload: Payload, then: Then, out: &mut Out<'_>) {
         match self.append(Input::Propose(alloc::vec![payload]), out) {
-            Ok(first) => self.calls.appended(first, core::iter::once(request), Then::Answer),
+            Ok(first) => self.calls.appended(first, core::iter::once(request), then),
             Err(refusal) => self.refuse(request, refusal, out),
         }
     }

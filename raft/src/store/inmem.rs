@@ -136,6 +136,14 @@ pub struct InmemSink {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct InmemSource(Bytes);
 
+impl InmemSource {
+    /// These bytes, to be read as a snapshot.
+    #[must_use]
+    pub const fn new(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+}
+
 impl SnapshotStore for InmemSnapshotStore {
     type Sink = InmemSink;
     type Source = InmemSource;
