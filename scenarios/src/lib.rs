@@ -5,7 +5,13 @@
 
 pub mod cli;
 pub mod registry;
+pub mod words;
 
 mod caught;
+pub mod chronicle;
+pub mod crashes;
+pub mod elections;
+pub mod partitions;
+pub mod replication;
 
 pub use registry::{Chapter, Play, Scenario, TraceForm};

@@ -1,0 +1,81 @@
+//! What a story asserts: what a client could see, or what the story is about.
+
+use super::until::{is_applied, node};
+use super::{ElectionTimeouts, Stage};
+use wavetank_raft::{Node, RoleName, Term};
+use wavetank_sim::{Class, Slot};
+
+impl Stage {
+    /// That something is so.
+    pub fn expect(&mut self, is_so: bool, what: &str) {
+        if !is_so {
+            self.end(Class::Safety, "story_is_true", format!("not so: {what}"));
+        }
+    }
+
+    /// That everybody who runs has exactly these words, in this order.
+    pub fn expect_committed(&mut self, words: &[&str]) {
+        for (slot, has) in self.chronicles() {
+            self.expect(has == words, &format!("{slot} has kept {words:?}, but {has:?}"));
+        }
+    }
+
+    /// That everybody who runs has these words first, in this order.
+    pub fn expect_committed_first(&mut self, words: &[&str]) {
+        for (slot, has) in self.chronicles() {
+            let begins = has.iter().zip(words).filter(|(has, word)| has == word).count() == words.len();
+            self.expect(begins, &format!("{slot} has kept {words:?} first, but {has:?}"));
+        }
+    }
+
+    /// That nobody has applied the word.
+    pub fn expect_not_committed(&mut self, word: &str) {
+        let is_applied = is_applied(&self.tank, word);
+        self.expect(!is_applied, &format!("`{word}` is not committed"));
+    }
+
+    /// That the word is not on a server's disk.
+    pub fn expect_not_stored(&mut self, slot: Slot, word: &str) {
+        let is_stored = self.tank.watch().record().has_stored(slot, word);
+        self.expect(!is_stored, &format!("{slot} has not stored `{word}`"));
+    }
+
+    /// That this one leads in the newest term.
+    pub fn expect_leads(&mut self, slot: Slot) {
+        let leader = self.tank.leader();
+        self.expect(leader == Some(slot), &format!("{slot} leads, but {leader:?}"));
+    }
+
+    /// That a server is in this term.
+    pub fn expect_term(&mut self, slot: Slot, term: Term) {
+        let now = self.term_of(slot);
+        self.expect(now == term, &format!("{slot} is in {term}, but {now}"));
+    }
+
+    /// That a server is in a later term than this.
+    pub fn expect_later_term(&mut self, slot: Slot, term: Term) {
+        let now = self.term_of(slot);
+        self.expect(term < now, &format!("{slot} is in a later term than {term}, but {now}"));
+    }
+
+    /// That a server has its state from a leader's snapshot.
+    pub fn expect_installed(&mut self, slot: Slot) {
+        let has_installed = self.tank.watch().record().has_installed(slot);
+        self.expect(has_installed, &format!("{slot} has installed a snapshot"));
+    }
+
+    /// That nobody leads meanwhile.
+    pub fn expect_no_leader_for(&mut self, timeouts: ElectionTimeouts) {
+        self.while_passes(timeouts, "not so: nobody leads", |tank| {
+            let leads = |slot| node(tank, slot).map(Node::role) == Some(RoleName::Leader);
+            !tank.awake().iter().any(leads)
+        });
+    }
+
+    /// The words that each server has applied, of those that run.
+    fn chronicles(&self) -> Vec<(Slot, Vec<String>)> {
+        let text = |word: &[u8]| String::from_utf8_lossy(word).into_owned();
+        let of = |slot| Some((slot, self.tank.fsm(slot)?.words().map(text).collect()));
+        self.tank.all().iter().filter_map(of).collect()
+    }
+}
