@@ -197,6 +197,10 @@ impl Peer {
     /// asks for what should have arrived, and a refusal shows what was lost.
     fn beat(&mut self, core: &mut Core, now: Time, fx: &mut Effects) {
         let late = self.is_late(core, now);
+        if late && self.progress.next().back() < core.log.base().index {
+            // What was lost has been compacted meanwhile: it cannot be asked for any more.
+            self.progress.probe_from(self.progress.matched.next());
+        }
         let prev = match &mut self.progress.flow {
             Flow::Probe { next, .. } => next.back(),
             Flow::Replicate { next } if late => next.back(),
