@@ -11,7 +11,9 @@ mod caught;
 pub mod chronicle;
 pub mod crashes;
 pub mod elections;
+pub mod membership;
 pub mod partitions;
+pub mod reads;
 pub mod replication;
 
 pub use registry::{Chapter, Play, Scenario, TraceForm};

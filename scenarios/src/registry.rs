@@ -2,7 +2,7 @@
 
 use crate::caught;
 use crate::words::{Stage, Story};
-use crate::{crashes, elections, partitions, replication};
+use crate::{crashes, elections, membership, partitions, reads, replication};
 use std::collections::BTreeMap;
 use std::fmt;
 use wavetank_raft::{Span, Time};
@@ -54,6 +54,20 @@ pub const ALL: &[Scenario] = &[
     story("a_bridge_is_not_enough", "A leader that reaches only one of four is replaced by one that reaches a majority.", Chapter::Partitions, partitions::a_bridge_is_not_enough).with_servers(5),
     story("a_chain_is_led_from_its_middle", "In a chain only the middle reaches a majority, and only from there somebody leads.", Chapter::Partitions, partitions::a_chain_is_led_from_its_middle).with_servers(5),
     story("partition_after_partition_loses_nothing", "Partition after partition, each with a word on the larger side: all are kept, in order.", Chapter::Partitions, partitions::partition_after_partition_loses_nothing).with_servers(5),
+    story("a_newcomer_catches_up_before_it_counts", "A new server catches up without a vote before it gets one, and then counts.", Chapter::Membership, membership::a_newcomer_catches_up_before_it_counts).with_spares(1),
+    story("a_removed_follower_disturbs_nobody", "A follower that was removed is not missed, and disturbs nobody although it is never told.", Chapter::Membership, membership::a_removed_follower_disturbs_nobody),
+    story("a_leader_removes_itself", "A leader that removes itself leads until that is committed, and another takes over.", Chapter::Membership, membership::a_leader_removes_itself),
+    story("a_change_in_a_minority_is_undone", "A change that reached only a minority is undone by the leader of the others.", Chapter::Membership, membership::a_change_in_a_minority_is_undone).with_spares(1),
+    story("changes_come_one_at_a_time", "While a change is not committed there is no other; afterwards there may be.", Chapter::Membership, membership::changes_come_one_at_a_time).with_spares(2),
+    story("a_nonvoter_counts_for_nothing", "A server without a vote has every word, and counts for nothing.", Chapter::Membership, membership::a_nonvoter_counts_for_nothing).with_servers(2).with_spares(1),
+    story("all_members_are_exchanged", "All members are exchanged at once, through a joint membership, and every word is handed on.", Chapter::Membership, membership::all_members_are_exchanged).with_spares(3),
+    story("a_joint_membership_needs_both_majorities", "While the membership is joint, both the old and the new majority are needed.", Chapter::Membership, membership::a_joint_membership_needs_both_majorities).with_spares(3),
+    story("a_server_from_the_past_cannot_lead", "A server that was removed while it was away and has come back with its old membership cannot lead: nobody whom it knows would follow.", Chapter::Membership, membership::a_server_from_the_past_cannot_lead).with_spares(1),
+    story("a_read_waits_for_a_majority", "A leader answers a read once a majority has said that it still leads.", Chapter::Reads, reads::a_read_waits_for_a_majority),
+    story("a_deposed_leader_answers_no_read", "A deposed leader that does not know it yet answers no read.", Chapter::Reads, reads::a_deposed_leader_answers_no_read),
+    story("a_lease_does_not_outlast_sleep", "A leader under its lease answers at once; when it has slept, the lease has run out.", Chapter::Reads, reads::a_lease_does_not_outlast_sleep),
+    story("a_new_leader_reads_what_the_old_one_kept", "A new leader answers no read before it has committed something of its own, and so knows all.", Chapter::Reads, reads::a_new_leader_reads_what_the_old_one_kept),
+    story("a_follower_answers_no_read", "A follower answers no read that must be up to date.", Chapter::Reads, reads::a_follower_answers_no_read),
 ];
 
 /// Something to play under a seed.
@@ -89,6 +103,10 @@ pub enum Chapter {
     Crashes,
     /// Who hears whom.
     Partitions,
+    /// Who belongs.
+    Membership,
+    /// What may be read.
+    Reads,
     /// Everything at once, drawn from the seed: worth as many seeds as there is time for.
     Storms,
 }
@@ -100,6 +118,8 @@ impl fmt::Display for Chapter {
             Self::Replication => "replication",
             Self::Crashes => "crashes",
             Self::Partitions => "partitions",
+            Self::Membership => "membership",
+            Self::Reads => "reads",
             Self::Storms => "storms",
         })
     }
@@ -130,13 +150,20 @@ pub fn run(scenario: &Scenario, seed: u64, form: TraceForm) -> (Report, String) 
 
 /// A story with three servers on a calm sea.
 const fn story(name: &'static str, moral: &'static str, chapter: Chapter, tell: fn(&mut Stage)) -> Scenario {
-    Scenario { name, moral, chapter, play: Play::Story(Story { servers: 3, sea: |_| {}, tell }) }
+    Scenario { name, moral, chapter, play: Play::Story(Story { servers: 3, spares: 0, sea: |_| {}, tell }) }
 }
 
 impl Scenario {
     const fn with_servers(mut self, count: u8) -> Self {
         if let Play::Story(story) = &mut self.play {
             story.servers = count;
+        }
+        self
+    }
+
+    const fn with_spares(mut self, count: u8) -> Self {
+        if let Play::Story(story) = &mut self.play {
+            story.spares = count;
         }
         self
     }

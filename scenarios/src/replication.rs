@@ -171,10 +171,11 @@ pub fn followers_commit_without_the_leaders_disk(s: &mut Stage) {
 /// A server that is too far behind for the log gets a snapshot in its place.
 pub fn a_snapshot_stands_for_the_log(s: &mut Stage) {
     let leader = s.until_leader();
-    let [the_absent_one, _] = s.followers_of(leader);
+    let [the_absent_one, the_other] = s.followers_of(leader);
     s.isolate(the_absent_one);
     s.propose_many(leader, HUNDRED).until_committed(HUNDRED[99]);
     s.until_compacted_beyond(leader, the_absent_one);
+    s.until_compacted_beyond(the_other, the_absent_one);
 
     s.heal();
 

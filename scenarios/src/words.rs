@@ -44,12 +44,16 @@ pub const fn election_timeouts(count: u64) -> ElectionTimeouts {
     ElectionTimeouts(count)
 }
 
+/// Something that was asked of a server, and will be granted or refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Asked(RequestId);
+
 /// A tank, and a story that is told in it.
 #[derive(Debug)]
 pub struct Stage {
     tank: Tank,
     /// What was said, and the number of the call.
-    said: BTreeMap<String, RequestId>,
+    said: BTreeMap<String, Asked>,
     /// How long the next wait may take.
     patience: Span,
     /// What ended the story before its end.

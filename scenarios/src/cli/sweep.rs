@@ -74,9 +74,12 @@ fn rows<'a>(
 fn share(scenario: &Scenario, seeds: Seeds) -> Seeds {
     match scenario.chapter {
         Chapter::Storms => seeds,
-        Chapter::Elections | Chapter::Replication | Chapter::Crashes | Chapter::Partitions => {
-            seeds.at_most(SEEDS_OF_A_STORY)
-        }
+        Chapter::Elections
+        | Chapter::Replication
+        | Chapter::Crashes
+        | Chapter::Partitions
+        | Chapter::Membership
+        | Chapter::Reads => seeds.at_most(SEEDS_OF_A_STORY),
     }
 }
 

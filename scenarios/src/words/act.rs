@@ -1,7 +1,7 @@
 //! What a story does to the tank.
 
-use super::Stage;
-use wavetank_raft::{Bytes, Call, Span};
+use super::{Asked, Stage};
+use wavetank_raft::{Bytes, Call, Change, Index, Member, ReadPath, Span};
 use wavetank_sim::plan::{Disks, Plan};
 use wavetank_sim::rng::{Ratio, Spans};
 use wavetank_sim::{Slot, Slots};
@@ -9,10 +9,9 @@ use wavetank_sim::{Slot, Slots};
 impl Stage {
     /// Says a word to a server, to be kept by all. No word may be said twice.
     pub fn propose(&mut self, to: Slot, word: &str) -> &mut Self {
-        let request = self.tank.call(to, Call::Apply(Bytes::from(word.as_bytes())));
-        let before = self.said.insert(word.to_owned(), request);
+        let asked = self.ask(to, Call::Apply(Bytes::from(word.as_bytes())));
+        let before = self.said.insert(word.to_owned(), asked);
         assert!(before.is_none(), "the word `{word}` was said before");
-        self.heed_judges();
         self
     }
 
@@ -25,9 +24,50 @@ impl Stage {
     }
 
     /// Tells a leader to hand over to another.
-    pub fn transfer(&mut self, from: Slot, to: Slot) {
-        self.tank.call(from, Call::Transfer { target: Some(to.id()) });
+    pub fn transfer(&mut self, from: Slot, to: Slot) -> Asked {
+        self.ask(from, Call::Transfer { target: Some(to.id()) })
+    }
+
+    /// Tells a leader to take a server in at once.
+    pub fn add_voter(&mut self, leader: Slot, slot: Slot) -> Asked {
+        self.change(leader, Change::AddVoter(slot.id(), slot.address()))
+    }
+
+    /// Tells a leader to let a server catch up, and to take it in then.
+    pub fn add_voter_staged(&mut self, leader: Slot, slot: Slot) -> Asked {
+        let (id, address) = (slot.id(), slot.address());
+        self.ask(leader, Call::AddVoterStaged { id, address, prev_index: Index::ZERO })
+    }
+
+    /// Tells a leader to take a server in that only listens.
+    pub fn add_nonvoter(&mut self, leader: Slot, slot: Slot) -> Asked {
+        self.change(leader, Change::AddNonvoter(slot.id(), slot.address()))
+    }
+
+    /// Tells a leader to leave a server out.
+    pub fn remove(&mut self, leader: Slot, slot: Slot) -> Asked {
+        self.change(leader, Change::RemoveServer(slot.id()))
+    }
+
+    /// Tells a leader to make these the members, all at once.
+    pub fn change_members(&mut self, leader: Slot, slots: &[Slot]) -> Asked {
+        let member = |slot: &Slot| Member::voter(slot.id(), slot.address());
+        self.change(leader, Change::Members(slots.iter().map(member).collect()))
+    }
+
+    /// Asks a server whether its state may be read.
+    pub fn read(&mut self, from: Slot, path: ReadPath) -> Asked {
+        self.ask(from, Call::Read(path))
+    }
+
+    fn change(&mut self, leader: Slot, change: Change) -> Asked {
+        self.ask(leader, Call::Change { change, prev_index: Index::ZERO })
+    }
+
+    fn ask(&mut self, to: Slot, call: Call) -> Asked {
+        let request = self.tank.call(to, call);
         self.heed_judges();
+        Asked(request)
     }
 
     /// Nothing passes between a server and the others.

@@ -2,23 +2,31 @@
 
 use super::Stage;
 use wavetank_raft::Term;
-use wavetank_sim::Slot;
+use wavetank_sim::{Slot, Slots};
 
 impl Stage {
-    /// Every server.
+    /// Every server that founded the cluster.
     ///
     /// # Panics
     /// When there are not as many as the story has names for.
     pub fn everybody<const N: usize>(&self) -> [Slot; N] {
-        named(self.tank.all().iter().collect())
+        named(self.founders().iter().collect())
     }
 
-    /// Every server but the leader.
+    /// The blank servers that stand by.
+    ///
+    /// # Panics
+    /// When there are not as many as the story has names for.
+    pub fn spares<const N: usize>(&self) -> [Slot; N] {
+        named(self.tank.all().minus(self.founders()).iter().collect())
+    }
+
+    /// Every founder but the leader.
     ///
     /// # Panics
     /// When there are not as many as the story has names for.
     pub fn followers_of<const N: usize>(&self, leader: Slot) -> [Slot; N] {
-        named(self.tank.all().without(leader).iter().collect())
+        named(self.founders().without(leader).iter().collect())
     }
 
     /// Those of some servers that are not this one.
@@ -35,6 +43,10 @@ impl Stage {
     /// When it is down.
     pub fn term_of(&self, slot: Slot) -> Term {
         self.tank.server(slot).unwrap_or_else(|| panic!("{slot} is down")).node().term()
+    }
+
+    fn founders(&self) -> Slots {
+        Slots::first(usize::from(self.tank.plan().servers))
     }
 }
 

@@ -12,6 +12,8 @@ use wavetank_sim::{Observation, Plan, Report, Verdict, Violation, Watch};
 pub struct Story {
     /// How many servers there are.
     pub(crate) servers: u8,
+    /// How many blank servers stand by.
+    pub(crate) spares: u8,
     /// What is unusual about them and about the sea.
     pub(crate) sea: fn(&mut Plan),
     /// What happens.
@@ -22,6 +24,7 @@ impl Story {
     /// Tells the story under a seed.
     pub(crate) fn told(&self, name: &str, seed: u64, form: TraceForm) -> (Report, String) {
         let mut plan = Plan::calm(seed, self.servers);
+        plan.spares = self.spares;
         (self.sea)(&mut plan);
         let mut stage = Stage::new(plan, form);
         let panicked = caught::panics(|| (self.tell)(&mut stage)).err();

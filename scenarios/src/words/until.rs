@@ -1,6 +1,6 @@
 //! What a story waits for.
 
-use super::{ElectionTimeouts, Stage, Tank};
+use super::{Asked, ElectionTimeouts, Stage, Tank};
 use wavetank_raft::{Answer, Error, Node, Outcome, RoleName, Server, Term};
 use wavetank_sim::{Slot, Slots};
 
@@ -19,6 +19,11 @@ impl Stage {
     pub fn until_leads(&mut self, slot: Slot) -> &mut Self {
         self.until_leader_that(&format!("{slot} leads"), |leader| leader == slot);
         self
+    }
+
+    /// Until one of these leads in the newest term, and has committed something in it.
+    pub fn until_leader_among(&mut self, these: &[Slot]) -> Slot {
+        self.until_leader_that("one of them leads", |slot| these.contains(&slot))
     }
 
     /// Until somebody leads in the newest term, whether anybody else knows it or not.
@@ -125,8 +130,27 @@ impl Stage {
     }
 
     fn until_answered(&mut self, word: &str, how: &str, is_so: impl Fn(&Outcome) -> bool) -> &mut Self {
-        let request = *self.said.get(word).unwrap_or_else(|| panic!("nobody has said `{word}`"));
+        let Asked(request) = *self.said.get(word).unwrap_or_else(|| panic!("nobody has said `{word}`"));
         self.until(|_| format!("`{word}` is {how}"), |tank| tank.outcome(request).is_some_and(&is_so))
+    }
+
+    /// Until what was asked is granted; that it is refused must not be.
+    pub fn until_granted(&mut self, asked: Asked) -> &mut Self {
+        self.until_decided(asked, "granted", Result::is_ok)
+    }
+
+    /// Until what was asked is refused, or given up; that it is granted must not be.
+    pub fn until_refused(&mut self, asked: Asked) -> &mut Self {
+        self.until_decided(asked, "refused", Result::is_err)
+    }
+
+    fn until_decided(&mut self, asked: Asked, how: &str, is_so: fn(&Outcome) -> bool) -> &mut Self {
+        let Asked(request) = asked;
+        self.until(|_| format!("what was asked is {how}"), |tank| tank.outcome(request).is_some());
+        let outcome = self.tank.outcome(request).expect("it was waited for");
+        let (is_so, what) = (is_so(outcome), format!("what was asked is {how}, but {outcome:?}"));
+        self.expect(is_so, &what);
+        self
     }
 
     /// Until a server has stopped by its own decision.
