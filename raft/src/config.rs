@@ -35,7 +35,7 @@ pub struct Config {
     /// Entries since the last snapshot that make one due.
     pub snapshot_threshold: u64,
     /// A leader that has not heard from a quorum for this long steps down (≥ 5 ms and not above
-    /// `heartbeat_timeout`).
+    /// `heartbeat_timeout`). Reads under a lease rely on it: the same on all servers.
     pub leader_lease_timeout: Span,
     /// This server's name; not empty.
     pub local_id: ServerId,
@@ -187,10 +187,12 @@ impl Settings {
     }
 
     /// How long after it sent a heartbeat that a quorum answered the leader may still read without
-    /// asking: the followers keep quiet for `heartbeat_timeout` by their clocks (thesis §6.4.1).
+    /// asking (thesis §6.4.1). Followers keep quiet for their own `heartbeat_timeout`, which can be
+    /// reloaded but never below `leader_lease_timeout`, which cannot: so the latter it is, less
+    /// what the clocks may differ.
     #[must_use]
     pub fn lease(&self) -> Span {
-        let timeout = self.0.heartbeat_timeout.0;
+        let timeout = self.0.leader_lease_timeout.0;
         Span(timeout - timeout * self.0.lease_clock_drift_ppm / 1_000_000)
     }
 }

@@ -146,7 +146,10 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     }
 }
 
-fn encode_hard_state(hard_state: HardState) -> Vec<u8> {
+/// The vote record as it is kept under [`HARD_STATE`], for stores that write it together with the
+/// log.
+#[must_use]
+pub fn encode_hard_state(hard_state: HardState) -> Vec<u8> {
     let mut record = Vec::with_capacity(17);
     record.extend_from_slice(&hard_state.term.0.to_be_bytes());
     if let Some(vote) = hard_state.vote {

@@ -1,0 +1,57 @@
+//! Snapshots that are thrown away, for servers that need none.
+
+use std::sync::Arc;
+use wavetank_raft::store::{SnapshotSink, SnapshotSource, SnapshotStore, StoreError, StoreErrorKind};
+use wavetank_raft::{Bytes, LogId, SnapshotMeta};
+
+/// Keeps nothing. HashiCorp: `DiscardSnapshotStore`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct DiscardSnapshotStore;
+
+/// Takes bytes and forgets them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DiscardSink {
+    meta: SnapshotMeta,
+}
+
+/// Never made: there is nothing to read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DiscardSource {}
+
+impl SnapshotStore for DiscardSnapshotStore {
+    type Sink = DiscardSink;
+    type Source = DiscardSource;
+
+    fn create(&mut self, meta: &SnapshotMeta) -> Result<DiscardSink, StoreError> {
+        Ok(DiscardSink { meta: SnapshotMeta { size: 0, checksum: 0, ..meta.clone() } })
+    }
+
+    fn close(&mut self, sink: DiscardSink) -> Result<Arc<SnapshotMeta>, StoreError> {
+        Ok(Arc::new(sink.meta))
+    }
+
+    fn list(&self) -> Result<Vec<Arc<SnapshotMeta>>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, DiscardSource), StoreError> {
+        Err(StoreError::new(StoreErrorKind::NotFound, format!("snapshot {last}: all are discarded")))
+    }
+}
+
+impl SnapshotSink for DiscardSink {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.meta.size += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+impl SnapshotSource for DiscardSource {
+    fn size(&self) -> u64 {
+        match *self {}
+    }
+
+    fn read_at(&mut self, _offset: u64, _limit: u64) -> Result<Bytes, StoreError> {
+        match *self {}
+    }
+}

@@ -1,0 +1,315 @@
+//! Snapshots in a directory, in HashiCorp's layout: `snapshots/<term>-<index>-<ms>/` with
+//! `meta.json` and `state.bin`, under a name with `.tmp` until it is whole and durable.
+
+use super::files::{Disk, Files};
+use super::io_error;
+use super::meta::MetaFile;
+use super::open_error::OpenError;
+use crc::{CRC_64_XZ, Crc, Digest, Table};
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use wavetank_raft::store::{SnapshotSink, SnapshotSource, SnapshotStore, StoreError, StoreErrorKind};
+use wavetank_raft::{Bytes, LogId, SnapshotMeta};
+
+static CRC: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_XZ);
+const TEMPORARY: &str = ".tmp";
+const META: &str = "meta.json";
+const STATE: &str = "state.bin";
+/// How much is gathered before it is written, and read at a time.
+const PIECE: usize = 256 << 10;
+/// Nobody describes a snapshot at greater length.
+const META_MAX: u64 = 1 << 20;
+
+/// Keeps the newest snapshots in a directory. HashiCorp: `FileSnapshotStore`.
+#[derive(Clone, Debug)]
+pub struct FileSnapshotStore<F: Files = Disk> {
+    files: F,
+    directory: PathBuf,
+    retain: usize,
+}
+
+/// A snapshot that is being written.
+pub struct FileSink<F: Files = Disk> {
+    files: F,
+    /// With `.tmp`, until that is taken off.
+    directory: PathBuf,
+    name: String,
+    state: F::File,
+    expected: SnapshotMeta,
+    gathered: Vec<u8>,
+    digest: Digest<'static, u64, Table<16>>,
+    size: u64,
+    is_kept: bool,
+}
+
+/// A snapshot that is being read.
+#[derive(Debug)]
+pub struct FileSource<F: Files = Disk> {
+    files: F,
+    path: PathBuf,
+    state: F::File,
+    size: u64,
+}
+
+impl FileSnapshotStore {
+    /// Keeps the `retain` newest snapshots under `directory`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// When the directory cannot be made or written.
+    ///
+    /// # Panics
+    /// When `retain` is zero: a server without its newest snapshot has lost its state.
+    pub fn new(directory: impl AsRef<Path>, retain: usize) -> Result<Self, OpenError> {
+        Self::on(Disk, directory, retain)
+    }
+}
+
+impl<F: Files> FileSnapshotStore<F> {
+    /// The same on another file system.
+    ///
+    /// # Errors
+    /// As for [`FileSnapshotStore::new`].
+    ///
+    /// # Panics
+    /// As [`FileSnapshotStore::new`] does.
+    pub fn on(files: F, directory: impl AsRef<Path>, retain: usize) -> Result<Self, OpenError> {
+        assert!(0 < retain, "at least one snapshot must be kept");
+        let directory = directory.as_ref().join("snapshots");
+        let this = Self { files, directory, retain };
+        this.prepare().map_err(|error| OpenError::io(&this.directory, &error))?;
+        Ok(this)
+    }
+
+    /// Makes the directory, sees whether it can be written, and clears away what an earlier run
+    /// left half done.
+    fn prepare(&self) -> io::Result<()> {
+        self.files.make_dir(&self.directory)?;
+        let probe = self.directory.join(format!("probe{TEMPORARY}"));
+        self.files.make_dir(&probe)?;
+        for name in self.files.dirs(&self.directory)? {
+            if name.ends_with(TEMPORARY) {
+                self.files.remove_dir(&self.directory.join(name))?;
+            }
+        }
+        self.files.sync_dir(&self.directory)
+    }
+
+    /// Whole snapshots with their directories, newest first.
+    fn found(&self) -> Result<Vec<(String, Arc<SnapshotMeta>)>, StoreError> {
+        let names = self.files.dirs(&self.directory).map_err(|error| io_error(&self.directory, &error))?;
+        let mut found: Vec<_> = names
+            .into_iter()
+            .filter(|name| !name.ends_with(TEMPORARY))
+            .filter_map(|name| match self.meta(&name) {
+                Some(meta) => Some((name, meta)),
+                None => {
+                    tracing::warn!(snapshot = name, "left out: its description is not readable");
+                    None
+                }
+            })
+            .collect();
+        found.sort_by(|(a_name, a), (b_name, b)| (b.last, b_name).cmp(&(a.last, a_name)));
+        Ok(found)
+    }
+
+    fn meta(&self, name: &str) -> Option<Arc<SnapshotMeta>> {
+        let path = self.directory.join(name).join(META);
+        let mut file = self.files.open(&path).ok()?;
+        let length = self.files.length(&file).ok().filter(|length| *length <= META_MAX)?;
+        let mut bytes = vec![0; usize::try_from(length).ok()?];
+        let read = self.files.read_at(&mut file, 0, &mut bytes).ok()?;
+        MetaFile::read(&bytes[..read]).map(|(_, meta)| meta)
+    }
+
+    /// A name that is not taken: the clock's, or the next one.
+    fn name(&self, last: LogId) -> Result<String, StoreError> {
+        let names = self.files.dirs(&self.directory).map_err(|error| io_error(&self.directory, &error))?;
+        let mut ms = self.files.unix_ms();
+        loop {
+            let name = format!("{}-{}-{ms}", last.term.0, last.index.0);
+            if !names.iter().any(|taken| taken.trim_end_matches(TEMPORARY) == name) {
+                return Ok(name);
+            }
+            ms += 1;
+        }
+    }
+
+    /// Drops what is beyond those to be kept. What cannot be dropped is tried again next time.
+    fn reap(&self) -> Result<(), StoreError> {
+        for (name, _) in self.found()?.into_iter().skip(self.retain) {
+            if let Err(error) = self.files.remove_dir(&self.directory.join(&name)) {
+                tracing::warn!(snapshot = name, %error, "cannot drop an old snapshot");
+            }
+        }
+        Ok(())
+    }
+
+    fn write_meta(&self, directory: &Path, file: &MetaFile) -> io::Result<()> {
+        let mut meta = self.files.create(&directory.join(META))?;
+        self.files.append(&mut meta, &file.line())?;
+        self.files.sync(&mut meta)
+    }
+
+    /// Everything durable under its temporary name, then the name.
+    fn finish(&self, sink: &mut FileSink<F>, meta: &SnapshotMeta) -> io::Result<()> {
+        self.files.sync(&mut sink.state)?;
+        self.write_meta(&sink.directory, &MetaFile::of(&sink.name, meta, true))?;
+        self.files.sync_dir(&sink.directory)?;
+        let whole = self.directory.join(&sink.name);
+        self.files.rename(&sink.directory, &whole)?;
+        // From here on it has its name, and is taken away under it if that cannot be made durable.
+        sink.directory = whole;
+        self.files.sync_dir(&self.directory)?;
+        sink.is_kept = true;
+        Ok(())
+    }
+
+    /// Whether the bytes are those that were written.
+    fn check(&self, source: &mut FileSource<F>, meta: &SnapshotMeta) -> Result<(), StoreError> {
+        let damaged = |what: &str| {
+            StoreError::new(StoreErrorKind::Corrupt, format!("{}: {what}", source.path.display()))
+        };
+        if source.size != meta.size {
+            return Err(damaged("size mismatch"));
+        }
+        let mut digest = CRC.digest();
+        let mut piece = vec![0; PIECE];
+        let mut offset = 0;
+        loop {
+            let read = self.files.read_at(&mut source.state, offset, &mut piece);
+            let read = read.map_err(|error| io_error(&source.path, &error))?;
+            if read == 0 {
+                break;
+            }
+            digest.update(&piece[..read]);
+            offset += read as u64;
+        }
+        if digest.finalize() == meta.checksum { Ok(()) } else { Err(damaged("CRC mismatch")) }
+    }
+}
+
+impl<F: Files> SnapshotStore for FileSnapshotStore<F> {
+    type Sink = FileSink<F>;
+    type Source = FileSource<F>;
+
+    fn create(&mut self, meta: &SnapshotMeta) -> Result<FileSink<F>, StoreError> {
+        let name = self.name(meta.last)?;
+        let directory = self.directory.join(format!("{name}{TEMPORARY}"));
+        let failed = |error: io::Error| io_error(&directory, &error);
+        self.files.make_dir(&directory).map_err(failed)?;
+        self.write_meta(&directory, &MetaFile::of(&name, meta, false)).map_err(failed)?;
+        let state = self.files.create(&directory.join(STATE)).map_err(failed)?;
+        Ok(FileSink {
+            files: self.files.clone(),
+            directory,
+            name,
+            state,
+            expected: meta.clone(),
+            gathered: Vec::new(),
+            digest: CRC.digest(),
+            size: 0,
+            is_kept: false,
+        })
+    }
+
+    fn close(&mut self, mut sink: FileSink<F>) -> Result<Arc<SnapshotMeta>, StoreError> {
+        sink.flush()?;
+        let (size, checksum) = (sink.size, sink.digest.clone().finalize());
+        let meta = SnapshotMeta { size, checksum, ..sink.expected.clone() };
+        sink.expect(&meta)?;
+        self.finish(&mut sink, &meta).map_err(|error| io_error(&sink.directory, &error))?;
+        self.reap()?;
+        Ok(Arc::new(meta))
+    }
+
+    fn list(&self) -> Result<Vec<Arc<SnapshotMeta>>, StoreError> {
+        Ok(self.found()?.into_iter().take(self.retain).map(|(_, meta)| meta).collect())
+    }
+
+    fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, FileSource<F>), StoreError> {
+        let found = self.found()?.into_iter().find(|(_, meta)| meta.last == last);
+        let (name, meta) = found.ok_or_else(|| {
+            let what = format!("snapshot {last} in {}", self.directory.display());
+            StoreError::new(StoreErrorKind::NotFound, what)
+        })?;
+        let path = self.directory.join(name).join(STATE);
+        let failed = |error: io::Error| io_error(&path, &error);
+        let state = self.files.open(&path).map_err(failed)?;
+        let size = self.files.length(&state).map_err(failed)?;
+        let mut source = FileSource { files: self.files.clone(), path: path.clone(), state, size };
+        self.check(&mut source, &meta)?;
+        Ok((meta, source))
+    }
+}
+
+impl<F: Files> FileSink<F> {
+    fn flush(&mut self) -> Result<(), StoreError> {
+        let appended = self.files.append(&mut self.state, &self.gathered);
+        self.gathered.clear();
+        appended.map_err(|error| io_error(&self.directory, &error))
+    }
+
+    /// Whether the bytes are those that were announced, if any were.
+    fn expect(&self, found: &SnapshotMeta) -> Result<(), StoreError> {
+        let expected = &self.expected;
+        let is_size = expected.size == 0 || expected.size == found.size;
+        let is_checksum = expected.checksum == 0 || expected.checksum == found.checksum;
+        if is_size && is_checksum {
+            return Ok(());
+        }
+        let what = format!(
+            "snapshot {}: {} bytes with checksum {:016x}, announced were {} with {:016x}",
+            found.last, found.size, found.checksum, expected.size, expected.checksum
+        );
+        Err(StoreError::new(StoreErrorKind::Corrupt, what))
+    }
+}
+
+impl<F: Files> SnapshotSink for FileSink<F> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.digest.update(bytes);
+        self.size += bytes.len() as u64;
+        self.gathered.extend_from_slice(bytes);
+        if PIECE <= self.gathered.len() { self.flush() } else { Ok(()) }
+    }
+}
+
+impl<F: Files> Drop for FileSink<F> {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // What stays is cleared away at the next start.
+            let _ = self.files.remove_dir(&self.directory);
+        }
+    }
+}
+
+impl<F: Files> fmt::Debug for FileSink<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileSink").field("directory", &self.directory).field("size", &self.size).finish()
+    }
+}
+
+impl<F: Files> SnapshotSource for FileSource<F> {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_at(&mut self, offset: u64, limit: u64) -> Result<Bytes, StoreError> {
+        let length = self.size.saturating_sub(offset).min(limit);
+        let length = usize::try_from(length).expect("a piece fits into memory");
+        let mut bytes = vec![0; length];
+        let read = self.files.read_at(&mut self.state, offset, &mut bytes);
+        let read = read.map_err(|error| io_error(&self.path, &error))?;
+        if read == length {
+            Ok(bytes.into())
+        } else {
+            let what = format!("{}: ends at {}", self.path.display(), offset + read as u64);
+            Err(StoreError::new(StoreErrorKind::Corrupt, what))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

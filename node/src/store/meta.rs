@@ -1,0 +1,205 @@
+//! `meta.json`: what HashiCorp's file snapshots say of themselves.
+
+use crate::wire;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use wavetank_raft::{Configuration, Index, Lists, LogId, Member, SnapshotMeta, Suffrage, Term};
+
+/// The version that is written: with a configuration. The one before had peers only.
+const VERSION: u64 = 1;
+
+/// The fields, in HashiCorp's order.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct MetaFile {
+    version: u64,
+    #[serde(rename = "ID")]
+    pub(super) id: String,
+    index: u64,
+    term: u64,
+    /// In base64.
+    peers: Option<String>,
+    configuration: ConfigurationFile,
+    configuration_index: u64,
+    size: u64,
+    /// In base64: CRC-64/XZ of the state, big-endian.
+    #[serde(rename = "CRC")]
+    crc: Option<String>,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(rename_all = "PascalCase")]
+struct ConfigurationFile {
+    servers: Option<Vec<ServerFile>>,
+    /// Beyond HashiCorp: the old servers of a joint membership.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    outgoing: Option<Vec<ServerFile>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ServerFile {
+    #[serde(rename = "Suffrage")]
+    suffrage: u8,
+    #[serde(rename = "ID")]
+    id: String,
+    #[serde(rename = "Address")]
+    address: String,
+}
+
+impl MetaFile {
+    /// What is said of a snapshot that is still being written if `done` is false.
+    pub(super) fn of(id: &str, meta: &SnapshotMeta, done: bool) -> Self {
+        let configuration = &meta.configuration;
+        Self {
+            version: VERSION,
+            id: id.to_owned(),
+            index: meta.last.index.0,
+            term: meta.last.term.0,
+            peers: Some(to_base64(&wire::encode_peers(configuration))),
+            configuration: ConfigurationFile {
+                servers: Some(configuration.servers().iter().map(ServerFile::of).collect()),
+                outgoing: configuration
+                    .is_joint()
+                    .then(|| configuration.outgoing().iter().map(ServerFile::of).collect()),
+            },
+            configuration_index: meta.configuration_index.0,
+            size: if done { meta.size } else { 0 },
+            crc: done.then(|| to_base64(&meta.checksum.to_be_bytes())),
+        }
+    }
+
+    /// What the file says, if it makes sense.
+    pub(super) fn read(bytes: &[u8]) -> Option<(String, Arc<SnapshotMeta>)> {
+        let file: Self = serde_json::from_slice(bytes).ok()?;
+        let (configuration, configuration_index) = match file.version {
+            VERSION => (file.configuration.parse()?, file.configuration_index),
+            0 => (wire::decode_peers(&from_base64(&file.peers?)?).ok()?, file.index),
+            _ => return None,
+        };
+        let crc: [u8; 8] = from_base64(&file.crc?)?.try_into().ok()?;
+        let meta = SnapshotMeta {
+            last: LogId::new(Term(file.term), Index(file.index)),
+            configuration,
+            configuration_index: Index(configuration_index),
+            size: file.size,
+            checksum: u64::from_be_bytes(crc),
+        };
+        Some((file.id, Arc::new(meta)))
+    }
+
+    /// One line of JSON.
+    pub(super) fn line(&self) -> Vec<u8> {
+        let mut line = serde_json::to_vec(self).expect("strings and numbers are always JSON");
+        line.push(b'\n');
+        line
+    }
+}
+
+impl ConfigurationFile {
+    fn parse(self) -> Option<Configuration> {
+        let members = |list: Option<Vec<ServerFile>>| {
+            list.unwrap_or_default().into_iter().map(ServerFile::parse).collect::<Option<Vec<_>>>()
+        };
+        Lists { servers: members(self.servers)?, outgoing: members(self.outgoing)? }.try_into().ok()
+    }
+}
+
+impl ServerFile {
+    fn of(member: &Member) -> Self {
+        Self {
+            suffrage: member.suffrage as u8,
+            id: member.id.as_str().to_owned(),
+            address: member.address.as_str().to_owned(),
+        }
+    }
+
+    fn parse(self) -> Option<Member> {
+        let suffrage = match self.suffrage {
+            0 => Suffrage::Voter,
+            // 2 is HashiCorp's staging, which never had a vote.
+            1 | 2 => Suffrage::Nonvoter,
+            _ => return None,
+        };
+        Some(Member { suffrage, id: self.id.into(), address: self.address.into() })
+    }
+}
+
+const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+fn to_base64(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let bits =
+            (0..3).fold(0_usize, |bits, at| bits << 8 | group.get(at).map_or(0, |byte| usize::from(*byte)));
+        for digit in 0..4 {
+            let is_there = digit <= group.len();
+            text.push(if is_there { char::from(DIGITS[bits >> (18 - 6 * digit) & 63]) } else { '=' });
+        }
+    }
+    text
+}
+
+fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim_end_matches('=').as_bytes();
+    let mut bytes = Vec::new();
+    for group in digits.chunks(4) {
+        let mut bits = 0_u32;
+        for at in 0..4 {
+            let digit = match group.get(at) {
+                Some(digit) => DIGITS.iter().position(|known| known == digit)?,
+                None => 0,
+            };
+            bits = bits << 6 | u32::try_from(digit).ok()?;
+        }
+        bytes.extend_from_slice(&bits.to_be_bytes()[1..group.len()]);
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_gos() {
+        for (bytes, text) in
+            [(&b""[..], ""), (b"f", "Zg=="), (b"fo", "Zm8="), (b"foo", "Zm9v"), (b"foob", "Zm9vYg==")]
+        {
+            assert_eq!(to_base64(bytes), text);
+            assert_eq!(from_base64(text).unwrap(), bytes);
+        }
+        assert_eq!(to_base64(&0x1629_fd87_7cce_3d6c_u64.to_be_bytes()), "Fin9h3zOPWw=");
+        assert_eq!(from_base64("%"), None);
+    }
+
+    #[test]
+    fn the_line_is_the_one_that_go_writes() {
+        let meta = SnapshotMeta {
+            last: LogId::new(Term(2), Index(13)),
+            configuration: Configuration::new(vec![Member::voter("n1", "a1"), Member::nonvoter("n2", "a2")])
+                .unwrap(),
+            configuration_index: Index(1),
+            size: 13,
+            checksum: 0x1629_fd87_7cce_3d6c,
+        };
+        let line = MetaFile::of("2-13-1700000000000", &meta, true).line();
+        let golden = concat!(
+            r#"{"Version":1,"ID":"2-13-1700000000000","Index":13,"Term":2,"Peers":"kaJhMQ==","#,
+            r#""Configuration":{"Servers":[{"Suffrage":0,"ID":"n1","Address":"a1"},"#,
+            r#"{"Suffrage":1,"ID":"n2","Address":"a2"}]},"ConfigurationIndex":1,"Size":13,"CRC":"Fin9h3zOPWw="}"#,
+            "\n"
+        );
+        assert_eq!(String::from_utf8(line.clone()).unwrap(), golden);
+        assert_eq!(MetaFile::read(&line).unwrap(), ("2-13-1700000000000".to_owned(), Arc::new(meta)));
+    }
+
+    #[test]
+    fn a_snapshot_of_the_first_version_has_peers_only() {
+        let line = r#"{"Version":0,"ID":"x","Index":5,"Term":1,"Peers":"kaJhMQ==","Configuration":{"Servers":null},
+            "ConfigurationIndex":0,"Size":1,"CRC":"AAAAAAAAAAA="}"#;
+        let (_, meta) = MetaFile::read(line.as_bytes()).unwrap();
+        assert_eq!(meta.configuration.servers(), [Member::voter("a1", "a1")]);
+        assert_eq!(meta.configuration_index, Index(5));
+        assert!(MetaFile::read(line.replace(r#""Version":0"#, r#""Version":2"#).as_bytes()).is_none());
+    }
+}

@@ -1,0 +1,106 @@
+//! Why a store cannot be opened, in one line that says what to do.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use wavetank_raft::store::{StoreError, StoreErrorKind};
+
+/// A store that cannot be opened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OpenError {
+    /// Which one.
+    pub path: PathBuf,
+    /// Why.
+    pub failure: OpenFailure,
+}
+
+/// Why a store cannot be opened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum OpenFailure {
+    /// Another process, or another part of this one, has it open.
+    Locked,
+    /// It may not be written.
+    ReadOnly,
+    /// There is no room to begin with.
+    Full,
+    /// A newer release wrote it.
+    Newer {
+        /// The format it has.
+        found: u64,
+        /// The newest format that is known here.
+        known: u64,
+    },
+    /// It is not a store, or a damaged one.
+    Damaged(String),
+    /// The device or the path does not let it.
+    Io(String),
+}
+
+impl OpenError {
+    pub(super) fn new(path: &Path, failure: OpenFailure) -> Self {
+        Self { path: path.to_owned(), failure }
+    }
+
+    pub(super) fn io(path: &Path, error: &io::Error) -> Self {
+        Self::new(path, OpenFailure::of(error))
+    }
+}
+
+impl OpenFailure {
+    fn of(error: &io::Error) -> Self {
+        let kind = error.kind();
+        if matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) {
+            Self::ReadOnly
+        } else if super::is_full(kind) {
+            Self::Full
+        } else if matches!(kind, io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) {
+            Self::Damaged(error.to_string())
+        } else {
+            Self::Io(error.to_string())
+        }
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.path.display())?;
+        match &self.failure {
+            OpenFailure::Locked => write!(f, "in use by another process: stop it, or use another directory"),
+            OpenFailure::ReadOnly => write!(f, "cannot be written: check owner, mode and mount"),
+            OpenFailure::Full => write!(f, "no space left on the device"),
+            OpenFailure::Newer { found, known } => {
+                write!(f, "written in format {found}, but {known} is the newest known here: use that release")
+            }
+            OpenFailure::Damaged(what) => write!(f, "damaged, or not a store ({what})"),
+            OpenFailure::Io(what) => write!(f, "{what}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+impl From<OpenError> for StoreError {
+    fn from(error: OpenError) -> Self {
+        let kind = match &error.failure {
+            OpenFailure::Full => StoreErrorKind::Full,
+            OpenFailure::Newer { .. } | OpenFailure::Damaged(_) => StoreErrorKind::Corrupt,
+            OpenFailure::Locked | OpenFailure::ReadOnly | OpenFailure::Io(_) => StoreErrorKind::Io,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_its_own_words() {
+        let error = |kind: io::ErrorKind| OpenError::io(Path::new("d/raft.redb"), &kind.into()).failure;
+        assert_eq!(error(io::ErrorKind::PermissionDenied), OpenFailure::ReadOnly);
+        assert_eq!(error(io::ErrorKind::ReadOnlyFilesystem), OpenFailure::ReadOnly);
+        assert_eq!(error(io::ErrorKind::StorageFull), OpenFailure::Full);
+        assert!(matches!(error(io::ErrorKind::InvalidData), OpenFailure::Damaged(_)));
+        assert!(matches!(error(io::ErrorKind::NotADirectory), OpenFailure::Io(_)));
+    }
+}

@@ -1,0 +1,278 @@
+//! Log and vote record in one file, on [redb](::redb).
+//!
+//! A group of writes is one transaction with one sync, so that the vote, the term and the entries
+//! that came together survive together. What is cut off is given back to the file and used again;
+//! a file that is mostly free is made small when it is opened.
+
+use super::codec;
+use super::open_error::{OpenError, OpenFailure};
+use redb::{
+    Builder, Database, ReadableDatabase, ReadableTable, StorageBackend, Table, TableDefinition, TableError,
+};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use wavetank_raft::execute::{HARD_STATE, encode_hard_state};
+use wavetank_raft::store::{LogStore, StableStore, StoreError, StoreErrorKind};
+use wavetank_raft::{Entry, Index, LogOp, Write};
+
+const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
+const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
+const FORMATS: TableDefinition<'_, &str, u64> = TableDefinition::new("format");
+
+const FORMAT: u64 = 1;
+/// What is read back is near the end of the log; the rest is the page cache's business.
+const CACHE_BYTES: usize = 32 << 20;
+
+/// A durable log and stable store in one file. Clones share it, so one can be given as each.
+#[derive(Clone, Debug)]
+pub struct RedbStore {
+    database: Arc<Database>,
+    name: Arc<str>,
+}
+
+type Log<'t> = Table<'t, u64, &'static [u8]>;
+
+impl RedbStore {
+    /// Opens the file, or creates it and the directories above it.
+    ///
+    /// # Errors
+    /// When it is in use, may not be written, has a newer format, is damaged, or there is no room.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        let parent =
+            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        fs::create_dir_all(parent).map_err(|error| OpenError::io(parent, &error))?;
+        let mut database = builder().create(path).map_err(|error| open_error(path, error))?;
+        let length = fs::metadata(path).map_err(|error| OpenError::io(path, &error))?.len();
+        shrink(&mut database, length).map_err(|error| open_error(path, error))?;
+        // The file's name is durable once its directory is.
+        let synced = fs::File::open(parent).and_then(|directory| directory.sync_all());
+        synced.map_err(|error| OpenError::io(parent, &error))?;
+        Self::with_database(database, path)
+    }
+
+    /// The same on something else than a file.
+    ///
+    /// # Errors
+    /// As for [`RedbStore::open`].
+    pub fn on(backend: impl StorageBackend, name: &str) -> Result<Self, OpenError> {
+        let path = Path::new(name);
+        let database = builder().create_with_backend(backend).map_err(|error| open_error(path, error))?;
+        Self::with_database(database, path)
+    }
+
+    fn with_database(database: Database, path: &Path) -> Result<Self, OpenError> {
+        let this = Self { database: Arc::new(database), name: path.display().to_string().into() };
+        let found = this.format().map_err(|error| open_error(path, error))?;
+        if FORMAT < found {
+            return Err(OpenError::new(path, OpenFailure::Newer { found, known: FORMAT }));
+        }
+        Ok(this)
+    }
+
+    /// The file's format; a new file gets ours, with all tables.
+    fn format(&self) -> Result<u64, redb::Error> {
+        let reading = self.database.begin_read()?;
+        match reading.open_table(FORMATS) {
+            Ok(formats) => return Ok(formats.get("log")?.map_or(u64::MAX, |format| format.value())),
+            Err(TableError::TableDoesNotExist(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let writing = self.database.begin_write()?;
+        writing.open_table(FORMATS)?.insert("log", FORMAT)?;
+        writing.open_table(LOG)?;
+        writing.open_table(RECORDS)?;
+        writing.commit()?;
+        Ok(FORMAT)
+    }
+
+    /// Carries out a group of writes, in order: all of them or none, with one sync. Durable on
+    /// return.
+    ///
+    /// # Errors
+    /// When the store fails, or entries do not follow those that are there.
+    pub fn write_group(&self, writes: &[Write]) -> Result<(), StoreError> {
+        let newest = writes.iter().rev().find_map(|write| write.hard_state);
+        let record = newest.map(encode_hard_state);
+        let record = record.as_deref().map(|record| (HARD_STATE, record));
+        self.write(record, writes.iter().map(|write| &write.log))
+    }
+
+    /// Keeps a record, if there is one, and carries out what becomes of the log, in order: all of
+    /// it or nothing, with one sync.
+    fn write<'w>(
+        &self,
+        record: Option<(&[u8], &[u8])>,
+        ops: impl IntoIterator<Item = &'w LogOp>,
+    ) -> Result<(), StoreError> {
+        let writing = self.database.begin_write().map_err(|error| self.failed(error))?;
+        if let Some((key, value)) = record {
+            let mut records = writing.open_table(RECORDS).map_err(|error| self.failed(error))?;
+            records.insert(key, value).map_err(|error| self.failed(error))?;
+        }
+        {
+            let mut log = writing.open_table(LOG).map_err(|error| self.failed(error))?;
+            for op in ops {
+                self.carry_out(&mut log, op)?;
+            }
+        }
+        writing.commit().map_err(|error| self.failed(error))
+    }
+
+    fn carry_out(&self, log: &mut Log<'_>, op: &LogOp) -> Result<(), StoreError> {
+        match op {
+            LogOp::Keep => Ok(()),
+            LogOp::Append(entries) => self.append(log, entries),
+            LogOp::Replace(entries) => {
+                if let Some(first) = entries.first() {
+                    self.drop_range(log, first.id.index.0..=u64::MAX)?;
+                }
+                self.append(log, entries)
+            }
+            LogOp::Compact(upto) => self.drop_range(log, 0..=upto.0),
+            LogOp::Discard => self.drop_range(log, 0..=u64::MAX),
+        }
+    }
+
+    fn append(&self, log: &mut Log<'_>, entries: &[Entry]) -> Result<(), StoreError> {
+        let last = log.last().map_err(|error| self.failed(error))?.map(|(index, _)| index.value());
+        let mut bytes = Vec::new();
+        let mut before = last;
+        for entry in entries {
+            let index = entry.id.index.0;
+            if let Some(before) = before.filter(|before| before.checked_add(1) != Some(index)) {
+                let what = format!("{}: entry i{index} does not follow i{before}", self.name);
+                return Err(StoreError::new(StoreErrorKind::Corrupt, what));
+            }
+            codec::encode(entry, &mut bytes);
+            log.insert(index, &bytes[..]).map_err(|error| self.failed(error))?;
+            before = Some(index);
+        }
+        Ok(())
+    }
+
+    fn drop_range(&self, log: &mut Log<'_>, range: std::ops::RangeInclusive<u64>) -> Result<(), StoreError> {
+        log.retain_in(range, |_, _| false).map_err(|error| self.failed(error))
+    }
+
+    /// The entries from `min` to `max` that are there, as long as `take` says so.
+    ///
+    /// # Errors
+    /// When the store fails or an entry is damaged.
+    pub fn range(
+        &self,
+        min: Index,
+        max: Index,
+        mut take: impl FnMut(&Entry) -> bool,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let log = self.read()?;
+        let mut entries = Vec::new();
+        for found in log.range(min.0..=max.0).map_err(|error| self.failed(error))? {
+            let (index, bytes) = found.map_err(|error| self.failed(error))?;
+            let entry = codec::decode(Index(index.value()), bytes.value())?;
+            if !take(&entry) {
+                break;
+            }
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+
+    fn read(&self) -> Result<redb::ReadOnlyTable<u64, &'static [u8]>, StoreError> {
+        let reading = self.database.begin_read().map_err(|error| self.failed(error))?;
+        reading.open_table(LOG).map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: impl Into<redb::Error>) -> StoreError {
+        let error = error.into();
+        let what = format!("{}: {error}", self.name);
+        let kind = if let redb::Error::Io(error) = &error {
+            super::kind_of(error.kind())
+        } else if matches!(error, redb::Error::Corrupted(_) | redb::Error::TableTypeMismatch { .. }) {
+            StoreErrorKind::Corrupt
+        } else {
+            StoreErrorKind::Io
+        };
+        StoreError::new(kind, what)
+    }
+}
+
+impl LogStore for RedbStore {
+    fn first_index(&self) -> Result<Index, StoreError> {
+        let log = self.read()?;
+        let first = log.first().map_err(|error| self.failed(error))?;
+        Ok(Index(first.map_or(0, |(index, _)| index.value())))
+    }
+
+    fn last_index(&self) -> Result<Index, StoreError> {
+        let log = self.read()?;
+        let last = log.last().map_err(|error| self.failed(error))?;
+        Ok(Index(last.map_or(0, |(index, _)| index.value())))
+    }
+
+    fn get_log(&self, index: Index) -> Result<Option<Entry>, StoreError> {
+        let found = self.read()?.get(index.0).map_err(|error| self.failed(error))?;
+        found.map(|bytes| codec::decode(index, bytes.value())).transpose()
+    }
+
+    fn store_logs(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+        self.write(None, [&LogOp::Append(entries.into())])
+    }
+
+    fn delete_range(&mut self, min: Index, max: Index) -> Result<(), StoreError> {
+        let writing = self.database.begin_write().map_err(|error| self.failed(error))?;
+        {
+            let mut log = writing.open_table(LOG).map_err(|error| self.failed(error))?;
+            self.drop_range(&mut log, min.0..=max.0)?;
+        }
+        writing.commit().map_err(|error| self.failed(error))
+    }
+}
+
+impl StableStore for RedbStore {
+    fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.write(Some((key, value)), [])
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let reading = self.database.begin_read().map_err(|error| self.failed(error))?;
+        let records = reading.open_table(RECORDS).map_err(|error| self.failed(error))?;
+        let found = records.get(key).map_err(|error| self.failed(error))?;
+        Ok(found.map(|value| value.value().to_vec()))
+    }
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    // A file that something else has changed is refused, where redb alone may panic.
+    builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
+    builder
+}
+
+/// Gives back what is free, if that is most of the file. Takes as long as writing the rest anew.
+fn shrink(database: &mut Database, length: u64) -> Result<(), redb::Error> {
+    const NOT_WORTH_IT: u64 = 4 << 20;
+    let writing = database.begin_write()?;
+    let stats = writing.stats()?;
+    let used = stats.allocated_pages() * stats.page_size() as u64;
+    writing.abort()?;
+    if NOT_WORTH_IT + 2 * used < length {
+        database.compact()?;
+    }
+    Ok(())
+}
+
+fn open_error(path: &Path, error: impl Into<redb::Error>) -> OpenError {
+    let error = error.into();
+    if let redb::Error::Io(error) = &error {
+        OpenError::io(path, error)
+    } else if matches!(error, redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch) {
+        OpenError::new(path, OpenFailure::Locked)
+    } else {
+        OpenError::new(path, OpenFailure::Damaged(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! Several servers in one process. Messages are handed over, not encoded; links can be cut.
+
+use super::{Arrival, Inbox, Local, Outgoing, Replier, Transport};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+use wavetank_raft::{Dialect, ServerAddress, ServerId};
+
+/// What in-memory transports are connected by. Clones are the same network.
+#[derive(Clone, Debug, Default)]
+pub struct InmemNetwork {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    servers: BTreeMap<ServerAddress, (ServerId, Inbox)>,
+    cut: BTreeSet<(ServerAddress, ServerAddress)>,
+}
+
+/// One server's end of an [`InmemNetwork`].
+#[derive(Clone, Debug)]
+pub struct InmemTransport {
+    network: InmemNetwork,
+    address: ServerAddress,
+    local: Arc<Mutex<Option<Local>>>,
+}
+
+impl InmemNetwork {
+    /// A network without servers.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The end of a server at that address.
+    #[must_use]
+    pub fn transport(&self, address: impl Into<ServerAddress>) -> InmemTransport {
+        InmemTransport { network: self.clone(), address: address.into(), local: Arc::default() }
+    }
+
+    /// Loses everything between the two from now on, both ways.
+    pub fn cut(&self, one: impl Into<ServerAddress>, other: impl Into<ServerAddress>) {
+        let (one, other) = (one.into(), other.into());
+        let mut state = self.lock();
+        state.cut.insert((one.clone(), other.clone()));
+        state.cut.insert((other, one));
+    }
+
+    /// Loses everything to and from this server from now on.
+    pub fn isolate(&self, address: impl Into<ServerAddress>) {
+        let address = address.into();
+        let others: Vec<_> = self.lock().servers.keys().filter(|other| **other != address).cloned().collect();
+        for other in others {
+            self.cut(address.clone(), other);
+        }
+    }
+
+    /// Mends every link.
+    pub fn heal(&self) {
+        self.lock().cut.clear();
+    }
+
+    fn inbox(&self, from: &ServerAddress, to: &ServerAddress) -> Option<(ServerId, Inbox)> {
+        let state = self.lock();
+        let is_cut = state.cut.contains(&(from.clone(), to.clone()));
+        if is_cut { None } else { state.servers.get(to).cloned() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nobody panics with the network in hand")
+    }
+}
+
+impl InmemTransport {
+    fn local(&self) -> Option<Local> {
+        self.local.lock().expect("nobody panics with the name in hand").clone()
+    }
+
+    fn set_local(&self, local: Option<Local>) {
+        *self.local.lock().expect("nobody panics with the name in hand") = local;
+    }
+}
+
+impl Transport for InmemTransport {
+    fn local_addr(&self) -> ServerAddress {
+        self.address.clone()
+    }
+
+    fn start(&self, local: Local, inbox: Inbox) {
+        self.network.lock().servers.insert(self.address.clone(), (local.id.clone(), inbox));
+        self.set_local(Some(local));
+    }
+
+    fn send(&self, call: Outgoing) {
+        let Some(local) = self.local() else { return };
+        let Some((id, inbox)) = self.network.inbox(&self.address, &call.address) else { return };
+        if id.node() != call.to {
+            return;
+        }
+        let (network, caller) = (self.network.clone(), self.address.clone());
+        let replier = Replier::new(move |response| {
+            if let Some((_, inbox)) = network.inbox(&call.address, &caller) {
+                // A full inbox loses it, as any network may.
+                let _ = inbox.try_send(Arrival::Response { from: call.to, rpc: call.rpc, response });
+            }
+        });
+        let header = local.header(Dialect::Wavetank);
+        let _ = inbox.try_send(Arrival::Request { header, request: call.request, replier });
+    }
+
+    fn close(&self) {
+        let mut state = self.network.lock();
+        // Another server may have taken the address since.
+        if let Some(local) = self.local()
+            && state.servers.get(&self.address).is_some_and(|(id, _)| *id == local.id)
+        {
+            state.servers.remove(&self.address);
+        }
+        drop(state);
+        self.set_local(None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::mpsc;
+    use wavetank_raft::{Request, Response, RpcId, Term, TimeoutNow, TimeoutNowResponse};
+
+    fn start(network: &InmemNetwork, name: &str) -> (InmemTransport, mpsc::Receiver<Arrival>) {
+        let transport = network.transport(name);
+        let (inbox, arrivals) = mpsc::channel(4);
+        let local = Local { id: name.into(), address: name.into(), protocol_version: 3 };
+        transport.start(local, inbox);
+        (transport, arrivals)
+    }
+
+    fn call(to: &str) -> Outgoing {
+        let request = Request::TimeoutNow(TimeoutNow { term: Some(Term(3)) });
+        Outgoing { to: ServerId::from(to).node(), address: to.into(), rpc: RpcId(7), request }
+    }
+
+    #[test]
+    fn a_call_and_its_answer_arrive_unless_the_link_is_cut() {
+        let network = InmemNetwork::new();
+        let (one, mut to_one) = start(&network, "n1");
+        let (_two, mut to_two) = start(&network, "n2");
+        one.send(call("n2"));
+        let Ok(Arrival::Request { header, replier, .. }) = to_two.try_recv() else { panic!() };
+        assert_eq!(header.id, Some("n1".into()));
+        replier.reply(Response::TimeoutNow(TimeoutNowResponse { accepted: true }));
+        assert!(matches!(to_one.try_recv(), Ok(Arrival::Response { rpc: RpcId(7), .. })));
+
+        one.send(call("n3"));
+        network.isolate("n2");
+        one.send(call("n2"));
+        assert!(to_two.try_recv().is_err());
+        network.heal();
+        one.send(call("n2"));
+        let Ok(Arrival::Request { replier, .. }) = to_two.try_recv() else { panic!() };
+        one.close();
+        replier.reply(Response::TimeoutNow(TimeoutNowResponse { accepted: true }));
+        assert!(to_one.try_recv().is_err());
+    }
+}

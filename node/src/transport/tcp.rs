@@ -1,0 +1,222 @@
+//! HashiCorp's NetworkTransport over TCP.
+//!
+//! Calls to a peer travel on lanes, each with a connection of its own: what must not wait behind
+//! a disk (heartbeats, votes) on one, entries on another, snapshots on a third. `link` is the
+//! calling side, `serve` the called one, `frames` what both read with.
+
+mod frames;
+mod link;
+mod serve;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+use super::{Arrival, Inbox, Local, Outgoing, Transport};
+use link::Link;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use wavetank_raft::ServerAddress;
+
+/// How much is taken from anybody who can reach the port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Bytes of one message. HashiCorp sends up to `MaxAppendEntries` entries of any size in one.
+    pub message_bytes: u64,
+    /// Connections at a time.
+    pub connections: usize,
+    /// Messages above a MiB that are being received at a time, over all connections.
+    pub large_messages: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { message_bytes: 64 << 20, connections: 256, large_messages: 8 }
+    }
+}
+
+/// Speaks HashiCorp's protocol over TCP. Clones are the same transport.
+#[derive(Clone, Debug)]
+pub struct TcpTransport {
+    shared: Arc<Shared>,
+}
+
+/// What all connections of a transport have in common.
+#[derive(Debug)]
+struct Shared {
+    address: ServerAddress,
+    max_pool: usize,
+    timeout: Duration,
+    limits: Limits,
+    large: Arc<Semaphore>,
+    listener: Mutex<Option<TcpListener>>,
+    started: OnceLock<(Local, Inbox)>,
+    links: Mutex<BTreeMap<ServerAddress, Link>>,
+    closing: watch::Sender<bool>,
+}
+
+/// Why a transport cannot be had.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TransportError {
+    /// The address to listen on is none, or not one of this machine.
+    BadAddress {
+        /// It.
+        address: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Something else listens there.
+    InUse(String),
+    /// Nobody could reach this server there: HashiCorp's `local bind address is not advertisable`.
+    NotAdvertisable(String),
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadAddress { address, why } => write!(f, "cannot listen on {address}: {why}"),
+            Self::InUse(address) => write!(f, "cannot listen on {address}: the port is in use"),
+            Self::NotAdvertisable(address) => write!(
+                f,
+                "local bind address is not advertisable: peers cannot reach {address}, give one they can"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for TransportError {}
+
+impl TcpTransport {
+    /// Listens on `bind`. Others are told to come to `advertise`, or to `bind` if that is not
+    /// given. At most `max_pool` connections are kept open to a peer (snapshots have their own);
+    /// a call that is not answered within `timeout` is lost, and its connection with it.
+    ///
+    /// # Errors
+    /// When one cannot listen there, or others could not come there.
+    pub async fn bind(
+        bind: &str,
+        advertise: Option<&str>,
+        max_pool: usize,
+        timeout: Duration,
+    ) -> Result<Self, TransportError> {
+        Self::bind_with(bind, advertise, (max_pool, timeout), Limits::default()).await
+    }
+
+    /// The same with other limits.
+    ///
+    /// # Errors
+    /// As for [`TcpTransport::bind`].
+    pub async fn bind_with(
+        bind: &str,
+        advertise: Option<&str>,
+        (max_pool, timeout): (usize, Duration),
+        limits: Limits,
+    ) -> Result<Self, TransportError> {
+        let failed = |error: io::Error| match error.kind() == io::ErrorKind::AddrInUse {
+            true => TransportError::InUse(bind.to_owned()),
+            false => TransportError::BadAddress { address: bind.to_owned(), why: error.to_string() },
+        };
+        let listener = TcpListener::bind(bind).await.map_err(failed)?;
+        let bound = listener.local_addr().map_err(failed)?;
+        let shared = Shared {
+            address: advertised(advertise, bound)?,
+            max_pool,
+            timeout,
+            limits,
+            large: Arc::new(Semaphore::new(limits.large_messages)),
+            listener: Mutex::new(Some(listener)),
+            started: OnceLock::new(),
+            links: Mutex::default(),
+            closing: watch::Sender::new(false),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+}
+
+/// Where others are told to come.
+fn advertised(advertise: Option<&str>, bound: SocketAddr) -> Result<ServerAddress, TransportError> {
+    let Some(advertise) = advertise else {
+        return if bound.ip().is_unspecified() {
+            Err(TransportError::NotAdvertisable(bound.to_string()))
+        } else {
+            Ok(bound.to_string().into())
+        };
+    };
+    let port = advertise.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    let is_nowhere = advertise.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_unspecified());
+    if port.is_none_or(|port| port == 0) || is_nowhere {
+        return Err(TransportError::NotAdvertisable(advertise.to_owned()));
+    }
+    Ok(advertise.into())
+}
+
+impl Transport for TcpTransport {
+    fn local_addr(&self) -> ServerAddress {
+        self.shared.address.clone()
+    }
+
+    fn start(&self, local: Local, inbox: Inbox) {
+        let listener = self.shared.listener.lock().expect("nobody panics with the listener in hand").take();
+        if let (Some(listener), Ok(())) = (listener, self.shared.started.set((local, inbox))) {
+            tokio::spawn(serve::accept(listener, self.shared.clone()));
+        }
+    }
+
+    fn send(&self, call: Outgoing) {
+        if self.shared.is_closing() || self.shared.started.get().is_none() {
+            return;
+        }
+        let mut links = self.shared.links.lock().expect("nobody panics with the links in hand");
+        if links.get(&call.address).is_none_or(Link::is_gone) {
+            links.retain(|_, link| !link.is_gone());
+            links.insert(call.address.clone(), Link::open(call.address.clone(), &self.shared));
+        }
+        if let Some(link) = links.get(&call.address) {
+            link.send(call);
+        }
+    }
+
+    fn close(&self) {
+        self.shared.closing.send_replace(true);
+        self.shared.links.lock().expect("nobody panics with the links in hand").clear();
+        self.shared.listener.lock().expect("nobody panics with the listener in hand").take();
+    }
+}
+
+impl Shared {
+    fn is_closing(&self) -> bool {
+        *self.closing.borrow()
+    }
+
+    /// Returns when the transport is closed.
+    async fn closed(&self) {
+        let mut closing = self.closing.subscribe();
+        // An error means that the transport is gone, which is no less closed.
+        let _ = closing.wait_for(|closing| *closing).await;
+    }
+
+    fn local(&self) -> &Local {
+        &self.started.get().expect("connections are made after the start").0
+    }
+
+    async fn deliver(&self, arrival: Arrival) -> Result<(), Gone> {
+        let (_, inbox) = self.started.get().expect("connections are made after the start");
+        inbox.send(arrival).await.map_err(|_| Gone)
+    }
+
+    async fn connect(&self, address: &ServerAddress) -> io::Result<TcpStream> {
+        let connecting = TcpStream::connect(address.as_str());
+        let stream = tokio::time::timeout(self.timeout, connecting).await??;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+}
+
+/// The server behind the inbox has stopped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Gone;

@@ -1,0 +1,263 @@
+//! The called side: calls off a connection, answers back in the order of the calls.
+
+use super::super::{Arrival, Replier};
+use super::frames::{FrameError, Frames};
+use super::{Gone, Shared};
+use crate::wire::{self, Header, Kind};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use wavetank_raft::{Dialect, InstallSnapshot, InstallSnapshotResponse, Request, Response};
+
+/// Calls of one connection that wait for their answers.
+const UNANSWERED: usize = 64;
+/// Bytes of a snapshot that are handed over at a time.
+const PIECE: u64 = 256 << 10;
+/// Bytes of answers that are gathered before they are written.
+const GATHERED: usize = 64 << 10;
+/// What HashiCorp's servers say to a version that they do not speak.
+const UNSUPPORTED: &str = "operation not supported with current protocol version";
+
+/// An answer that a call waits for.
+struct Waiting {
+    kind: Kind,
+    dialect: Dialect,
+    answer: Awaited,
+}
+
+enum Awaited {
+    Response(oneshot::Receiver<Response>),
+    Refusal(&'static str),
+}
+
+/// Why a connection ends before its peer hangs up.
+enum Broken {
+    Frame(FrameError),
+    Gone,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Frame(error) => write!(f, "{error}"),
+            Self::Gone => write!(f, "the server has stopped"),
+        }
+    }
+}
+
+impl<E: Into<FrameError>> From<E> for Broken {
+    fn from(error: E) -> Self {
+        Self::Frame(error.into())
+    }
+}
+
+impl From<Gone> for Broken {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+/// Takes connections until the transport is closed.
+pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    const SHORTEST: Duration = Duration::from_millis(5);
+    const LONGEST: Duration = Duration::from_secs(1);
+    let room = Arc::new(Semaphore::new(shared.limits.connections));
+    let mut pause = SHORTEST;
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shared.closed() => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                pause = SHORTEST;
+                match room.clone().try_acquire_owned() {
+                    Ok(permit) => {
+                        let shared = shared.clone();
+                        tokio::spawn(async move {
+                            tokio::select! {
+                                () = connection(stream, peer, &shared) => {}
+                                () = shared.closed() => {}
+                            }
+                            drop(permit);
+                        });
+                    }
+                    Err(_) => tracing::warn!(%peer, "refused: there are too many connections"),
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot take a connection");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST);
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, shared: &Shared) {
+    // Without it answers are late, and that is all.
+    let _ = stream.set_nodelay(true);
+    let (reader, writer) = stream.into_split();
+    let (queue, waiting) = mpsc::channel(UNANSWERED);
+    let reading = read_calls(Frames::new(reader, shared), queue, shared);
+    let writing = write_answers(writer, waiting, shared);
+    tokio::pin!(writing);
+    tokio::select! {
+        ended = reading => match ended {
+            Ok(()) => writing.await,
+            Err(Broken::Gone) => {}
+            Err(Broken::Frame(FrameError::Io(error))) => tracing::debug!(%peer, %error, "connection lost"),
+            Err(error @ Broken::Frame(_)) => tracing::warn!(%peer, %error, "connection closed"),
+        },
+        () = &mut writing => {}
+    }
+}
+
+async fn read_calls<R: AsyncRead + Unpin>(
+    mut frames: Frames<R>,
+    queue: mpsc::Sender<Waiting>,
+    shared: &Shared,
+) -> Result<(), Broken> {
+    let mut first = Some(shared.timeout);
+    while let Some(bytes) = frames.request(first.take()).await? {
+        let (header, request) = wire::decode_request(bytes)?;
+        let (kind, dialect) = (Kind::of(&request), header.dialect);
+        let answer = if let Request::InstallSnapshot(install) = request {
+            Some(install_snapshot(&mut frames, header, install, shared).await?)
+        } else if header.is_spoken(shared.local().protocol_version) {
+            Some(hand_over(header, request, shared).await?)
+        } else {
+            None
+        };
+        let answer = answer.map_or(Awaited::Refusal(UNSUPPORTED), Awaited::Response);
+        if queue.send(Waiting { kind, dialect, answer }).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Gives the server a call and says where its answer will come.
+async fn hand_over(
+    header: Header,
+    request: Request,
+    shared: &Shared,
+) -> Result<oneshot::Receiver<Response>, Gone> {
+    let (answer, awaited) = oneshot::channel();
+    let replier = Replier::new(move |response| {
+        // The connection may have ended meanwhile.
+        let _ = answer.send(response);
+    });
+    shared.deliver(Arrival::Request { header, request, replier }).await?;
+    Ok(awaited)
+}
+
+/// One call with all the bytes of a snapshot becomes many calls with a piece each, the next when
+/// the last is answered. After a refusal the rest is read and forgotten, as HashiCorp's senders
+/// listen only at the end.
+async fn install_snapshot<R: AsyncRead + Unpin>(
+    frames: &mut Frames<R>,
+    header: Header,
+    install: InstallSnapshot,
+    shared: &Shared,
+) -> Result<oneshot::Receiver<Response>, Broken> {
+    let size = install.meta.size;
+    let (mut offset, mut last) = (0, None);
+    let is_spoken = header.is_spoken(shared.local().protocol_version);
+    let mut is_welcome = is_spoken;
+    while offset < size || (size == 0 && last.is_none()) {
+        let length = PIECE.min(size - offset);
+        let data = frames.raw(usize::try_from(length).expect("a piece fits into memory")).await?;
+        if is_welcome {
+            let done = offset + length == size;
+            let piece = InstallSnapshot { offset, data: data.into(), done, ..install.clone() };
+            let awaited = hand_over(header.clone(), Request::InstallSnapshot(piece), shared).await?;
+            let answer = tokio::time::timeout(shared.timeout, awaited).await;
+            last = Some(answer.ok().and_then(Result::ok));
+            is_welcome = matches!(
+                &last,
+                Some(Some(Response::InstallSnapshot(InstallSnapshotResponse { success: true, .. })))
+            );
+        } else {
+            last = last.or(Some(None));
+        }
+        offset += length;
+    }
+    let (answer, awaited) = oneshot::channel();
+    if let Some(Some(response)) = last {
+        // Its receiver is in hand.
+        let _ = answer.send(response);
+    }
+    Ok(awaited)
+}
+
+/// Answers in the order of the calls. A call that the server leaves without one is refused in
+/// words, so that those behind it are not held up.
+async fn write_answers<W: AsyncWrite + Unpin>(
+    mut writer: W,
+    mut waiting: mpsc::Receiver<Waiting>,
+    shared: &Shared,
+) {
+    let mut bytes = Vec::new();
+    while let Some(next) = waiting.recv().await {
+        write_answer(next, shared, &mut bytes).await;
+        while let Ok(mut next) = waiting.try_recv() {
+            // What is there is not held back by what is not.
+            let is_held_up = !next.is_there() || GATHERED <= bytes.len();
+            if is_held_up && flush(&mut writer, &mut bytes, shared).await.is_err() {
+                return;
+            }
+            write_answer(next, shared, &mut bytes).await;
+        }
+        if flush(&mut writer, &mut bytes, shared).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn flush<W: AsyncWrite + Unpin>(
+    writer: &mut W,
+    bytes: &mut Vec<u8>,
+    shared: &Shared,
+) -> std::io::Result<()> {
+    tokio::time::timeout(shared.timeout, writer.write_all(bytes)).await??;
+    bytes.clear();
+    Ok(())
+}
+
+impl Waiting {
+    /// Whether the answer is there already.
+    fn is_there(&mut self) -> bool {
+        match &mut self.answer {
+            Awaited::Response(receiver) => !receiver.is_empty() || receiver.is_terminated(),
+            Awaited::Refusal(_) => true,
+        }
+    }
+}
+
+async fn write_answer(waiting: Waiting, shared: &Shared, bytes: &mut Vec<u8>) {
+    const NO_ANSWER: &str = "the call was ignored";
+    let awaited = match waiting.answer {
+        Awaited::Refusal(words) => return wire::encode_refusal(words, bytes),
+        Awaited::Response(receiver) => tokio::time::timeout(shared.timeout, receiver).await,
+    };
+    match awaited.ok().and_then(Result::ok) {
+        Some(response) => {
+            let header = header_of(waiting.kind, waiting.dialect, shared);
+            wire::encode_response(&header, &response, bytes);
+        }
+        None => wire::encode_refusal(NO_ANSWER, bytes),
+    }
+}
+
+/// HashiCorp's servers introduce themselves in these answers and not in those.
+fn header_of(kind: Kind, dialect: Dialect, shared: &Shared) -> Header {
+    match kind {
+        Kind::AppendEntries | Kind::RequestVote | Kind::RequestPreVote => shared.local().header(dialect),
+        Kind::InstallSnapshot | Kind::TimeoutNow => Header { dialect, ..Header::EMPTY },
+    }
+}

@@ -1,0 +1,169 @@
+//! The lane for snapshots: the protocol's pieces become the one long call that HashiCorp's is.
+//!
+//! A piece is answered here as soon as the socket has taken it, so that no more than one is in
+//! memory; the last one is answered by the peer. A call that was broken off begins anew.
+
+use super::super::{Arrival, Outgoing};
+use super::Gone;
+use super::frames::Frames;
+use super::link::{IDLE, Over, Pause, Peer};
+use crate::wire::{self, Kind};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+use wavetank_raft::{Dialect, InstallSnapshot, InstallSnapshotResponse, Request, Response, SnapshotMeta};
+
+/// A call that is being written.
+struct Call {
+    frames: Frames<OwnedReadHalf>,
+    writer: OwnedWriteHalf,
+    meta: Arc<SnapshotMeta>,
+    position: u64,
+}
+
+/// How a piece went.
+enum Went {
+    /// The next one may follow.
+    On,
+    /// It was the last, and the snapshot is in force.
+    Through,
+    /// It was the last, and the peer did not want the snapshot.
+    Back,
+}
+
+pub(super) async fn lane(mut queue: mpsc::Receiver<Outgoing>, peer: Arc<Peer>) {
+    let mut call: Option<Call> = None;
+    let mut pause = Pause::default();
+    loop {
+        let patience = if call.is_some() { peer.shared.timeout } else { IDLE };
+        let next = match timeout(patience, queue.recv()).await {
+            Ok(Some(next)) => next,
+            Ok(None) => return,
+            // Broken off, if one was being written: nobody goes on with it.
+            Err(_) if call.take().is_some() => continue,
+            Err(_) => return,
+        };
+        match piece(&mut call, next, (&mut queue, &peer)).await {
+            Ok(Went::On) => {}
+            Ok(Went::Through) => pause.connected(&peer.address),
+            // It will be sent again, whole; not at once.
+            Ok(Went::Back) => pause.wait().await,
+            Err(Over::Done) => return,
+            Err(Over::Lost(error)) => {
+                call = None;
+                pause.lost(&peer.address, &error);
+                pause.wait().await;
+            }
+            Err(Over::Foreign(error)) => {
+                call = None;
+                tracing::warn!(address = %peer.address, %error, "the peer does not speak the protocol");
+                pause.wait().await;
+            }
+        }
+    }
+}
+
+async fn piece(
+    call: &mut Option<Call>,
+    next: Outgoing,
+    (queue, peer): (&mut mpsc::Receiver<Outgoing>, &Peer),
+) -> Result<Went, Over> {
+    let Request::InstallSnapshot(install) = &next.request else { return Ok(Went::On) };
+    if call.as_ref().is_some_and(|call| call.meta != install.meta) {
+        *call = None;
+    }
+    if install.meta.configuration.is_joint() && !peer.is_ours() {
+        // It would lose half of the membership. Lost until heartbeats have shown who it is.
+        return Ok(Went::On);
+    }
+    if call.is_none() && install.offset == 0 {
+        *call = Some(Call::begin(install, peer).await?);
+    }
+    let Some(current) = call.as_mut().filter(|call| install.offset <= call.position) else {
+        // There is no call, or a hole in it: from the beginning.
+        *call = None;
+        return answer(&next, false, 0, peer).await;
+    };
+    if install.offset < current.position {
+        // Asked again while its answer was on the way.
+        return answer(&next, true, current.position, peer).await;
+    }
+    current.write(install, peer).await?;
+    if !install.done {
+        return answer(&next, true, current.position, peer).await;
+    }
+    let Some(finished) = call.take() else { return Ok(Went::On) };
+    finished.finish(next, (queue, peer)).await
+}
+
+impl Call {
+    async fn begin(install: &InstallSnapshot, peer: &Peer) -> Result<Self, Over> {
+        let stream = peer.shared.connect(&peer.address).await?;
+        let (reader, mut writer) = stream.into_split();
+        let mut bytes = Vec::new();
+        let header = peer.shared.local().header(Dialect::Wavetank);
+        wire::encode_request(&header, &Request::InstallSnapshot(install.clone()), &mut bytes);
+        writer.write_all(&bytes).await?;
+        let frames = Frames::new(reader, &peer.shared);
+        Ok(Self { frames, writer, meta: install.meta.clone(), position: 0 })
+    }
+
+    async fn write(&mut self, install: &InstallSnapshot, peer: &Peer) -> Result<(), Over> {
+        let end = install.offset + install.data.len() as u64;
+        let is_whole = end == self.meta.size;
+        // More or fewer bytes than announced would be read as the next call.
+        if self.meta.size < end || is_whole != install.done {
+            return Err(io::Error::from(io::ErrorKind::InvalidData).into());
+        }
+        timeout(peer.shared.timeout, self.writer.write_all(&install.data))
+            .await
+            .map_err(io::Error::from)??;
+        self.position = end;
+        Ok(())
+    }
+
+    /// Waits for the peer's word, and gives it to all who have asked meanwhile.
+    async fn finish(
+        mut self,
+        last: Outgoing,
+        (queue, peer): (&mut mpsc::Receiver<Outgoing>, &Peer),
+    ) -> Result<Went, Over> {
+        let until = Instant::now() + patience(peer.shared.timeout, self.meta.size);
+        let bytes = self.frames.reply(until).await?;
+        let bytes = bytes.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+        let answered = match wire::decode_reply(Kind::InstallSnapshot, bytes)? {
+            Ok((_, Response::InstallSnapshot(answered))) => answered,
+            Ok((_, _)) => return Ok(Went::Back),
+            Err(words) => return Err(io::Error::other(words).into()),
+        };
+        let next_offset = if answered.success { self.meta.size } else { 0 };
+        let response = Response::InstallSnapshot(InstallSnapshotResponse { next_offset, ..answered });
+        deliver(&last, response.clone(), peer).await?;
+        while let Ok(again) = queue.try_recv() {
+            deliver(&again, response.clone(), peer).await?;
+        }
+        Ok(if answered.success { Went::Through } else { Went::Back })
+    }
+}
+
+/// HashiCorp's: the timeout once for every 256 KiB, and at least once.
+fn patience(timeout: Duration, size: u64) -> Duration {
+    const SCALE: u64 = 256 << 10;
+    timeout.saturating_mul(u32::try_from(size / SCALE).unwrap_or(u32::MAX).max(1))
+}
+
+async fn answer(call: &Outgoing, success: bool, next_offset: u64, peer: &Peer) -> Result<Went, Over> {
+    if let Some(term) = call.request.term() {
+        let response = Response::InstallSnapshot(InstallSnapshotResponse { term, success, next_offset });
+        deliver(call, response, peer).await?;
+    }
+    Ok(Went::On)
+}
+
+async fn deliver(call: &Outgoing, response: Response, peer: &Peer) -> Result<(), Gone> {
+    peer.shared.deliver(Arrival::Response { from: call.to, rpc: call.rpc, response }).await
+}

@@ -1,0 +1,405 @@
+//! Two transports on loopback, a peer that speaks raw bytes, and hostile ones.
+
+use super::super::Replier;
+use super::*;
+use crate::wire::{self, Header, Kind};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
+use wavetank_raft::*;
+
+const TIMEOUT: Duration = Duration::from_millis(500);
+
+struct Server {
+    transport: TcpTransport,
+    arrivals: mpsc::Receiver<Arrival>,
+    name: &'static str,
+}
+
+impl Server {
+    async fn start(name: &'static str) -> Self {
+        Self::with(name, "127.0.0.1:0", Limits::default()).await
+    }
+
+    async fn with(name: &'static str, bind: &str, limits: Limits) -> Self {
+        let transport = TcpTransport::bind_with(bind, None, (3, TIMEOUT), limits).await.unwrap();
+        let (inbox, arrivals) = mpsc::channel(64);
+        let address = transport.local_addr();
+        transport.start(Local { id: name.into(), address, protocol_version: 3 }, inbox);
+        Self { transport, arrivals, name }
+    }
+
+    fn call(&self, to: &Self, rpc: u64, request: Request) {
+        let address = to.transport.local_addr();
+        self.transport.send(Outgoing { to: NodeId::of(to.name), address, rpc: RpcId(rpc), request });
+    }
+
+    async fn next(&mut self) -> Arrival {
+        tokio::time::timeout(TIMEOUT * 6, self.arrivals.recv()).await.expect("in time").expect("open")
+    }
+
+    async fn request(&mut self) -> (Header, Request, Replier) {
+        match self.next().await {
+            Arrival::Request { header, request, replier } => (header, request, replier),
+            other @ (Arrival::Response { .. } | Arrival::Speaks { .. }) => panic!("{other:?}"),
+        }
+    }
+
+    async fn response(&mut self) -> (u64, Response) {
+        loop {
+            match self.next().await {
+                Arrival::Response { rpc, response, .. } => return (rpc.0, response),
+                Arrival::Speaks { dialect, .. } => assert_eq!(dialect, Dialect::Wavetank),
+                other @ Arrival::Request { .. } => panic!("{other:?}"),
+            }
+        }
+    }
+
+    async fn is_quiet(&mut self) -> bool {
+        tokio::time::timeout(TIMEOUT / 5, self.arrivals.recv()).await.is_err()
+    }
+}
+
+fn append(entries: std::ops::Range<u64>) -> Request {
+    let entry = |index| Entry::new(Term(2), Index(index), Payload::Command(vec![7; 100].into()));
+    Request::AppendEntries(AppendEntries {
+        term: Term(2),
+        prev: LogId::new(Term(2), Index(entries.start - 1)),
+        entries: entries.map(entry).collect(),
+        leader_commit: Index(1),
+    })
+}
+
+fn appended(last: u64) -> Response {
+    Response::AppendEntries(AppendEntriesResponse {
+        term: Term(2),
+        success: false,
+        last_log: Index(last),
+        no_retry_backoff: true,
+        hint: Some(LogId::new(Term(1), Index(1))),
+    })
+}
+
+fn vote(term: u64) -> Request {
+    let last_log = LogId::new(Term(1), Index(4));
+    Request::RequestVote(RequestVote { term: Term(term), last_log, leadership_transfer: false })
+}
+
+fn snapshot(size: u64, offset: u64, length: u64) -> Request {
+    let meta = SnapshotMeta {
+        last: LogId::new(Term(2), Index(9)),
+        configuration: Configuration::new(vec![Member::voter("n1", "a1")]).unwrap(),
+        configuration_index: Index(1),
+        size,
+        checksum: 77,
+    };
+    let data = (offset..offset + length).map(|at| at as u8).collect();
+    let done = offset + length == size;
+    Request::InstallSnapshot(InstallSnapshot { term: Term(2), meta: Arc::new(meta), offset, data, done })
+}
+
+fn installed(success: bool, next_offset: u64) -> Response {
+    Response::InstallSnapshot(InstallSnapshotResponse { term: Term(2), success, next_offset })
+}
+
+#[tokio::test]
+async fn calls_are_pipelined_and_answered_in_order() {
+    let (mut one, mut two) = (Server::start("n1").await, Server::start("n2").await);
+    for rpc in 1..=10 {
+        one.call(&two, rpc, append(rpc + 1..rpc + 3));
+    }
+    let mut repliers = Vec::new();
+    for rpc in 1..=10 {
+        let (header, request, replier) = two.request().await;
+        assert_eq!(header.id, Some("n1".into()));
+        assert_eq!(request, append(rpc + 1..rpc + 3));
+        repliers.push((rpc, replier));
+    }
+    // Answered backwards, they come forwards.
+    for (rpc, replier) in repliers.into_iter().rev() {
+        replier.reply(appended(rpc));
+    }
+    for rpc in 1..=10 {
+        let (answered, response) = one.response().await;
+        assert_eq!(answered, rpc);
+        let Response::AppendEntries(response) = response else { panic!() };
+        assert_eq!(response.last_log, Index(rpc));
+    }
+    // By now each knows the other as one of ours.
+    one.call(&two, 11, append(20..21));
+    let (header, _, replier) = two.request().await;
+    assert!(header.is_ours());
+    replier.reply(appended(11));
+    assert_eq!(one.response().await, (11, appended(11)));
+}
+
+#[tokio::test]
+async fn what_hashicorps_servers_do_not_understand_waits_until_the_peer_is_known_to() {
+    let (mut one, mut two) = (Server::start("n1").await, Server::start("n2").await);
+    let entry = Entry::new(Term(2), Index(2), Payload::Restore(vec![7; 100].into()));
+    let restore = Request::AppendEntries(AppendEntries {
+        term: Term(2),
+        prev: LogId::new(Term(2), Index(1)),
+        entries: Arc::from([entry]),
+        leader_commit: Index(1),
+    });
+    one.call(&two, 1, restore.clone());
+    assert!(two.is_quiet().await);
+    one.call(&two, 2, append(2..2));
+    two.request().await.2.reply(appended(1));
+    assert!(matches!(one.next().await, Arrival::Speaks { dialect: Dialect::Wavetank, .. }));
+    assert_eq!(one.response().await.0, 2);
+    one.call(&two, 3, restore.clone());
+    assert_eq!(two.request().await.1, restore);
+}
+
+#[tokio::test]
+async fn heartbeats_do_not_wait_behind_entries() {
+    let (mut one, mut two) = (Server::start("n1").await, Server::start("n2").await);
+    one.call(&two, 1, append(2..3));
+    let (_, _, held) = two.request().await;
+    one.call(&two, 2, append(2..2));
+    let (_, _, replier) = two.request().await;
+    replier.reply(appended(2));
+    assert_eq!(one.response().await.0, 2);
+    held.reply(appended(1));
+    assert_eq!(one.response().await.0, 1);
+}
+
+#[tokio::test]
+async fn a_call_that_is_ignored_holds_nobody_up() {
+    let (mut one, mut two) = (Server::start("n1").await, Server::start("n2").await);
+    one.call(&two, 1, vote(5));
+    drop(two.request().await);
+    one.call(&two, 2, vote(6));
+    let (_, request, replier) = two.request().await;
+    assert_eq!(request, vote(6));
+    let granted = Response::RequestVote(RequestVoteResponse { term: Term(6), granted: true });
+    replier.reply(granted.clone());
+    assert_eq!(one.response().await, (2, granted));
+}
+
+#[tokio::test]
+async fn a_peer_that_comes_back_is_found_again() {
+    let (mut one, two) = (Server::start("n1").await, Server::start("n2").await);
+    one.call(&two, 1, vote(5));
+    let address = two.transport.local_addr();
+    two.transport.close();
+    drop(two);
+    // While it is down calls are lost.
+    tokio::time::sleep(TIMEOUT / 5).await;
+    let mut two = Server::with("n2", address.as_str(), Limits::default()).await;
+    let mut rpc = 2;
+    let replier = loop {
+        one.call(&two, rpc, vote(rpc));
+        match tokio::time::timeout(TIMEOUT / 10, two.arrivals.recv()).await {
+            Ok(Some(Arrival::Request { replier, .. })) => break replier,
+            Ok(other) => panic!("{other:?}"),
+            Err(_) => rpc += 1,
+        }
+    };
+    replier.reply(Response::RequestVote(RequestVoteResponse { term: Term(9), granted: false }));
+    one.response().await;
+}
+
+/// Takes a snapshot piece by piece until it is whole.
+async fn take(mut server: Server, size: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let (_, request, replier) = server.request().await;
+        let Request::InstallSnapshot(piece) = request else { panic!() };
+        assert_eq!(piece.offset, bytes.len() as u64);
+        assert_eq!((piece.meta.size, piece.meta.checksum), (size, 77));
+        bytes.extend_from_slice(&piece.data);
+        replier.reply(installed(true, bytes.len() as u64));
+        if piece.done {
+            return bytes;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_travels_as_one_call_and_arrives_in_pieces() {
+    const SIZE: u64 = 700_000;
+    let (mut one, two) = (Server::start("n1").await, Server::start("n2").await);
+    let address = two.transport.local_addr();
+    let taking = tokio::spawn(take(two, SIZE));
+    let (mut offset, mut rpc) = (0, 1);
+    while offset < SIZE {
+        let request = snapshot(SIZE, offset, (SIZE - offset).min(100_000));
+        let call = Outgoing { to: NodeId::of("n2"), address: address.clone(), rpc: RpcId(rpc), request };
+        one.transport.send(call);
+        let (answered, response) = one.response().await;
+        assert_eq!(answered, rpc);
+        let Response::InstallSnapshot(response) = response else { panic!() };
+        assert!(response.success && offset < response.next_offset);
+        (offset, rpc) = (response.next_offset, rpc + 1);
+    }
+    let bytes = taking.await.unwrap();
+    assert!(bytes.iter().enumerate().all(|(at, byte)| *byte == at as u8));
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_not_wanted_is_refused_and_one_in_the_middle_begins_anew() {
+    let (mut one, mut two) = (Server::start("n1").await, Server::start("n2").await);
+    one.call(&two, 1, snapshot(600_000, 300_000, 300_000));
+    assert_eq!(one.response().await, (1, installed(false, 0)));
+    one.call(&two, 2, snapshot(600_000, 0, 600_000));
+    let (_, _, replier) = two.request().await;
+    replier.reply(installed(false, 0));
+    assert_eq!(one.response().await, (2, installed(false, 0)));
+    assert!(two.is_quiet().await, "the rest is not handed over after a refusal");
+    one.call(&two, 3, snapshot(0, 0, 0));
+    two.request().await.2.reply(installed(true, 0));
+    assert_eq!(one.response().await, (3, installed(true, 0)));
+}
+
+/// A connection that speaks for itself.
+async fn raw(server: &Server) -> TcpStream {
+    TcpStream::connect(server.transport.local_addr().as_str()).await.unwrap()
+}
+
+/// Whether the server hangs up without a word.
+async fn is_closed(mut stream: TcpStream) -> bool {
+    let mut bytes = Vec::new();
+    let reading = tokio::time::timeout(TIMEOUT * 3, stream.read_to_end(&mut bytes)).await;
+    reading.is_ok() && bytes.is_empty()
+}
+
+fn header(protocol_version: i64) -> Header {
+    let (id, address) = (Some("go".into()), Some("127.0.0.1:1".into()));
+    Header { protocol_version, id, address, dialect: Dialect::HashiCorp }
+}
+
+#[tokio::test]
+async fn a_go_server_sees_hashicorps_bytes_and_no_others() {
+    let mut one = Server::start("n1").await;
+    let mut stream = raw(&one).await;
+    let mut bytes = Vec::new();
+    wire::encode_request(&header(3), &append(2..3), &mut bytes);
+    // Slowly, in two parts.
+    stream.write_all(&bytes[..40]).await.unwrap();
+    assert!(one.is_quiet().await);
+    stream.write_all(&bytes[40..]).await.unwrap();
+    let (found, request, replier) = one.request().await;
+    assert_eq!((found, request), (header(3), append(2..3)));
+    replier.reply(appended(4));
+    let mut expected = Vec::new();
+    let local = Local { id: "n1".into(), address: one.transport.local_addr(), protocol_version: 3 };
+    wire::encode_response(&local.header(Dialect::HashiCorp), &appended(4), &mut expected);
+    let mut found = vec![0; expected.len()];
+    stream.read_exact(&mut found).await.unwrap();
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_spoken_is_refused_in_hashicorps_words() {
+    let one = Server::start("n1").await;
+    let mut stream = raw(&one).await;
+    for version in [1, 4] {
+        let mut bytes = Vec::new();
+        wire::encode_request(&header(version), &vote(5), &mut bytes);
+        stream.write_all(&bytes).await.unwrap();
+        let mut expected = Vec::new();
+        wire::encode_refusal("operation not supported with current protocol version", &mut expected);
+        let mut found = vec![0; expected.len()];
+        stream.read_exact(&mut found).await.unwrap();
+        assert_eq!(found, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_peer_without_pre_votes_counts_as_giving_its_own() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address: ServerAddress = listener.local_addr().unwrap().to_string().into();
+    let mut one = Server::start("n1").await;
+    let pre_vote = RequestPreVote { term: Term(8), last_log: LogId::ZERO };
+    let request = Request::RequestPreVote(pre_vote);
+    one.transport.send(Outgoing { to: NodeId::of("go"), address, rpc: RpcId(1), request });
+    let (mut stream, _) = listener.accept().await.unwrap();
+    assert_eq!(stream.read_u8().await.unwrap(), Kind::RequestPreVote as u8);
+    let mut bytes = Vec::new();
+    wire::encode_refusal("unexpected command", &mut bytes);
+    stream.write_all(&bytes).await.unwrap();
+    let granted = Response::RequestPreVote(RequestPreVoteResponse { term: Term(8), granted: true });
+    assert_eq!(one.response().await, (1, granted));
+}
+
+#[tokio::test]
+async fn hostile_bytes_close_their_connection_and_disturb_nobody() {
+    let limits = Limits { message_bytes: 1 << 16, ..Limits::default() };
+    let mut one = Server::with("n1", "127.0.0.1:0", limits).await;
+    let two = Server::start("n2").await;
+    let endless = [&[0, 0x81, 0xdb, 0xff, 0xff, 0xff, 0xff][..], &vec![b'a'; 1 << 17]].concat();
+    for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[9; 100], &[0, 0xdf, 0xff, 0xff, 0xff, 0xff], &endless] {
+        let mut stream = raw(&one).await;
+        // The server may hang up before it has all of it.
+        let _ = stream.write_all(bytes).await;
+        let mut rest = Vec::new();
+        let reading = stream.read_to_end(&mut rest);
+        assert!(tokio::time::timeout(TIMEOUT / 2, reading).await.is_ok() && rest.is_empty());
+    }
+    let silent = raw(&one).await;
+    let mut slow = raw(&one).await;
+    slow.write_all(&[0, 0x89]).await.unwrap();
+    two.call(&one, 1, vote(5));
+    assert_eq!(one.request().await.1, vote(5));
+    assert!(is_closed(silent).await, "who says nothing at all does not keep a connection");
+    assert!(is_closed(slow).await, "nor does who never ends a message");
+}
+
+#[tokio::test]
+async fn connections_are_counted() {
+    let limits = Limits { connections: 2, ..Limits::default() };
+    let one = Server::with("n1", "127.0.0.1:0", limits).await;
+    let _held = [raw(&one).await, raw(&one).await];
+    tokio::time::sleep(TIMEOUT / 10).await;
+    let mut third = raw(&one).await;
+    let mut bytes = Vec::new();
+    let reading = third.read_to_end(&mut bytes);
+    assert!(tokio::time::timeout(TIMEOUT / 2, reading).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_thousand_random_frames_leave_it_standing() {
+    let mut one = Server::start("n1").await;
+    let mut state = 1_u64;
+    let mut random = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u8
+    };
+    for _ in 0..1000 {
+        let mut stream = raw(&one).await;
+        let bytes: Vec<u8> =
+            [random() % 6, 0x80 | (random() % 16)].into_iter().chain((0..60).map(|_| random())).collect();
+        let _ = stream.write_all(&bytes).await;
+        while one.arrivals.try_recv().is_ok() {}
+    }
+    let two = Server::start("n2").await;
+    two.call(&one, 1, vote(5));
+    loop {
+        if let (Header { id: Some(id), .. }, request, _) = one.request().await
+            && id.as_str() == "n2"
+        {
+            assert_eq!(request, vote(5));
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_bad_address_has_one_clear_error() {
+    let bind =
+        async |bind: &str, advertise| TcpTransport::bind(bind, advertise, 3, TIMEOUT).await.map(|_| ());
+    let one = Server::start("n1").await;
+    let taken = one.transport.local_addr();
+    assert_eq!(bind(taken.as_str(), None).await, Err(TransportError::InUse(taken.to_string())));
+    for bad in ["nonsense", "127.0.0.1", "127.0.0.1:99999", "203.0.113.7:8300"] {
+        let error = bind(bad, None).await.unwrap_err();
+        assert!(matches!(error, TransportError::BadAddress { .. }), "{bad}: {error}");
+    }
+    assert!(matches!(bind("0.0.0.0:0", None).await, Err(TransportError::NotAdvertisable(_))));
+    for bad in ["", "host", "host:0", "0.0.0.0:8300", "host:port"] {
+        assert!(matches!(bind("127.0.0.1:0", Some(bad)).await, Err(TransportError::NotAdvertisable(_))));
+    }
+    assert_eq!(bind("0.0.0.0:0", Some("raft.example:8300")).await, Ok(()));
+}

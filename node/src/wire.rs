@@ -1,0 +1,179 @@
+//! HashiCorp's NetworkTransport protocol, byte for byte.
+//!
+//! A call is one byte that says which and one MessagePack map; InstallSnapshot is followed by the
+//! snapshot's bytes. An answer is an error text, empty if there is none, and a map or nil.
+//! [`Scan`] finds where one ends in a stream; the functions here are between whole messages and
+//! bytes. Sockets are in [`transport`](crate::transport).
+//!
+//! What HashiCorp's messages lack travels in further fields of the map, which its decoder skips,
+//! and only between servers that know each other to be ours ([`Dialect`]); towards others the
+//! bytes are those that HashiCorp's library would write. The one exception is the old half of a
+//! joint membership, which is always written: a Go server skips it.
+
+mod convert;
+mod entry;
+mod error;
+mod fields;
+mod message;
+mod pack;
+mod scan;
+#[cfg(test)]
+mod tests;
+mod time;
+mod unpack;
+
+pub use entry::{
+    decode_configuration, decode_entry, decode_peers, encode_configuration, encode_entry, encode_peers,
+};
+pub use error::WireError;
+pub use scan::Scan;
+
+use fields::Field;
+use message as go;
+use pack::Writer;
+use unpack::Reader;
+use wavetank_raft::{Dialect, Request, Response, ServerAddress, ServerId};
+
+/// Who speaks, as every message says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Header {
+    /// The protocol version spoken.
+    pub protocol_version: i64,
+    /// The sender's name; peers before 1.3.7 do not say.
+    pub id: Option<ServerId>,
+    /// Where the sender is reached.
+    pub address: Option<ServerAddress>,
+    /// Which fields are written, or were found.
+    pub dialect: Dialect,
+}
+
+/// Which call it is, by HashiCorp's numbers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Kind {
+    /// 0
+    AppendEntries = 0,
+    /// 1
+    RequestVote = 1,
+    /// 2
+    InstallSnapshot = 2,
+    /// 3
+    TimeoutNow = 3,
+    /// 4
+    RequestPreVote = 4,
+}
+
+/// An answer, or what a peer said instead.
+pub type Reply = Result<(Header, Response), String>;
+
+impl Header {
+    /// HashiCorp's servers leave the header of some answers empty.
+    pub const EMPTY: Self =
+        Self { protocol_version: 0, id: None, address: None, dialect: Dialect::HashiCorp };
+
+    /// Whether our fields may be used.
+    #[must_use]
+    pub const fn is_ours(&self) -> bool {
+        matches!(self.dialect, Dialect::Wavetank)
+    }
+
+    /// Whether a server that speaks `own` listens to this one: HashiCorp's rule.
+    #[must_use]
+    pub const fn is_spoken(&self, own: u8) -> bool {
+        const NEWEST: i64 = 3;
+        0 <= self.protocol_version
+            && self.protocol_version <= NEWEST
+            && own as i64 - 1 <= self.protocol_version
+    }
+}
+
+impl Kind {
+    /// Which call a request is.
+    #[must_use]
+    pub const fn of(request: &Request) -> Self {
+        match request {
+            Request::AppendEntries(_) => Self::AppendEntries,
+            Request::RequestVote(_) => Self::RequestVote,
+            Request::InstallSnapshot(_) => Self::InstallSnapshot,
+            Request::TimeoutNow(_) => Self::TimeoutNow,
+            Request::RequestPreVote(_) => Self::RequestPreVote,
+        }
+    }
+
+    /// The call of this number.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub const fn from_byte(number: u8) -> Result<Self, WireError> {
+        match number {
+            0 => Ok(Self::AppendEntries),
+            1 => Ok(Self::RequestVote),
+            2 => Ok(Self::InstallSnapshot),
+            3 => Ok(Self::TimeoutNow),
+            4 => Ok(Self::RequestPreVote),
+            unknown => Err(WireError::UnknownCall(unknown)),
+        }
+    }
+}
+
+/// Appends a call. Of InstallSnapshot only the head; the snapshot's bytes follow as they are.
+pub fn encode_request(header: &Header, request: &Request, out: &mut Vec<u8>) {
+    out.push(Kind::of(request) as u8);
+    convert::put_request(header, request, &mut Writer::new(out));
+}
+
+/// Reads a call, whole and alone. Of InstallSnapshot only the head: a piece without bytes, at
+/// offset zero.
+///
+/// # Errors
+/// When the bytes are none.
+pub fn decode_request(bytes: &[u8]) -> Result<(Header, Request), WireError> {
+    let (number, rest) = bytes.split_first().ok_or(WireError::Truncated)?;
+    let mut input = Reader::new(rest);
+    let read = match Kind::from_byte(*number)? {
+        Kind::AppendEntries => convert::append_entries_of(&Field::get(&mut input)?),
+        Kind::RequestVote => convert::request_vote_of(&Field::get(&mut input)?),
+        Kind::InstallSnapshot => convert::install_snapshot_of(&Field::get(&mut input)?),
+        Kind::TimeoutNow => convert::timeout_now_of(&Field::get(&mut input)?),
+        Kind::RequestPreVote => convert::request_pre_vote_of(&Field::get(&mut input)?),
+    }?;
+    input.end()?;
+    Ok(read)
+}
+
+/// Appends an answer.
+pub fn encode_response(header: &Header, response: &Response, out: &mut Vec<u8>) {
+    let mut out = Writer::new(out);
+    out.raw(b"");
+    convert::put_response(header, response, &mut out);
+}
+
+/// Appends a refusal in words.
+pub fn encode_refusal(words: &str, out: &mut Vec<u8>) {
+    let mut out = Writer::new(out);
+    out.raw(words.as_bytes());
+    out.nil();
+}
+
+/// Reads the answer to a call of that kind, whole and alone.
+///
+/// # Errors
+/// When the bytes are none.
+pub fn decode_reply(kind: Kind, bytes: &[u8]) -> Result<Reply, WireError> {
+    const WORDS_MAX: usize = 4096;
+    let mut input = Reader::new(bytes);
+    let words = input.raw()?.unwrap_or_default();
+    if !words.is_empty() {
+        input.skip()?;
+        input.end()?;
+        return Ok(Err(String::from_utf8_lossy(&words[..words.len().min(WORDS_MAX)]).into_owned()));
+    }
+    let read = match kind {
+        Kind::AppendEntries => convert::append_entries_answer(&go::AppendEntriesResponse::get(&mut input)?),
+        Kind::RequestVote => convert::request_vote_answer(&Field::get(&mut input)?),
+        Kind::InstallSnapshot => convert::install_snapshot_answer(&Field::get(&mut input)?),
+        Kind::TimeoutNow => convert::timeout_now_answer(&Field::get(&mut input)?),
+        Kind::RequestPreVote => convert::request_pre_vote_answer(&Field::get(&mut input)?),
+    }?;
+    input.end()?;
+    Ok(Ok(read))
+}

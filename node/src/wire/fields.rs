@@ -1,0 +1,173 @@
+//! Structs field by field: a map with sorted keys on the way out; on the way in a map in any
+//! order or a list in the order of Go's declaration.
+
+use super::error::WireError;
+use super::pack::Writer;
+use super::unpack::{Head, Reader};
+
+/// A value that a field may have. Nil reads as the default.
+pub(super) trait Field<'i>: Default {
+    fn put(&self, out: &mut Writer<'_>);
+    fn get(input: &mut Reader<'i>) -> Result<Self, WireError>;
+}
+
+impl<'i> Field<'i> for bool {
+    fn put(&self, out: &mut Writer<'_>) {
+        out.bool(*self);
+    }
+
+    fn get(input: &mut Reader<'i>) -> Result<Self, WireError> {
+        match input.head()? {
+            Head::Nil => Ok(false),
+            Head::Bool(value) => Ok(value),
+            head @ (Head::Uint(_)
+            | Head::Int(_)
+            | Head::Raw(_)
+            | Head::Array(_)
+            | Head::Map(_)
+            | Head::Foreign) => Err(head.instead_of("a bool")),
+        }
+    }
+}
+
+impl<'i> Field<'i> for u64 {
+    fn put(&self, out: &mut Writer<'_>) {
+        out.uint(*self);
+    }
+
+    fn get(input: &mut Reader<'i>) -> Result<Self, WireError> {
+        match input.head()? {
+            Head::Nil => Ok(0),
+            Head::Uint(value) => Ok(value),
+            Head::Int(_) => Err(WireError::OutOfRange("an unsigned number")),
+            head @ (Head::Bool(_) | Head::Raw(_) | Head::Array(_) | Head::Map(_) | Head::Foreign) => {
+                Err(head.instead_of("a number"))
+            }
+        }
+    }
+}
+
+impl<'i> Field<'i> for u8 {
+    fn put(&self, out: &mut Writer<'_>) {
+        out.uint(u64::from(*self));
+    }
+
+    fn get(input: &mut Reader<'i>) -> Result<Self, WireError> {
+        Self::try_from(u64::get(input)?).map_err(|_| WireError::OutOfRange("a byte"))
+    }
+}
+
+impl<'i> Field<'i> for i64 {
+    fn put(&self, out: &mut Writer<'_>) {
+        out.int(*self);
+    }
+
+    fn get(input: &mut Reader<'i>) -> Result<Self, WireError> {
+        match input.head()? {
+            Head::Nil => Ok(0),
+            Head::Uint(value) => Self::try_from(value).map_err(|_| WireError::OutOfRange("a signed number")),
+            Head::Int(value) => Ok(value),
+            head @ (Head::Bool(_) | Head::Raw(_) | Head::Array(_) | Head::Map(_) | Head::Foreign) => {
+                Err(head.instead_of("a number"))
+            }
+        }
+    }
+}
+
+impl<'i> Field<'i> for Option<&'i [u8]> {
+    fn put(&self, out: &mut Writer<'_>) {
+        match self {
+            Some(bytes) => out.raw(bytes),
+            None => out.nil(),
+        }
+    }
+
+    fn get(input: &mut Reader<'i>) -> Result<Self, WireError> {
+        input.raw()
+    }
+}
+
+/// Writes a struct of Go's. Fields stand in the order of the wire, each with its place in Go's
+/// declaration; those behind `beyond` are written only if they are there, and Go skips them.
+macro_rules! go_struct {
+    (
+        $(#[$doc:meta])*
+        $name:ident<$lifetime:lifetime> {
+            $($key:literal $field:ident: $kind:ty = $place:literal,)*
+        }
+        beyond {
+            $($extra_key:literal $extra:ident: $extra_kind:ty,)*
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Debug, Default)]
+        pub(super) struct $name<$lifetime> {
+            $(pub(super) $field: $kind,)*
+            $(pub(super) $extra: Option<$extra_kind>,)*
+        }
+
+        impl<$lifetime> Field<$lifetime> for $name<$lifetime> {
+            fn put(&self, out: &mut Writer<'_>) {
+                const FIELDS: usize = [$($key),*].len();
+                out.map(FIELDS $(+ usize::from(self.$extra.is_some()))*);
+                $(
+                    out.raw($key.as_bytes());
+                    self.$field.put(out);
+                )*
+                $(
+                    if let Some(extra) = &self.$extra {
+                        out.raw($extra_key.as_bytes());
+                        extra.put(out);
+                    }
+                )*
+            }
+
+            fn get(input: &mut Reader<$lifetime>) -> Result<Self, WireError> {
+                let mut this = Self::default();
+                match Shape::of(input)? {
+                    Shape::Nothing => {}
+                    Shape::Map(length) => {
+                        for _ in 0..length {
+                            let key = input.raw()?.unwrap_or_default();
+                            match core::str::from_utf8(key) {
+                                $(Ok($key) => this.$field = Field::get(input)?,)*
+                                $(Ok($extra_key) => this.$extra = Some(Field::get(input)?),)*
+                                Ok(_) | Err(_) => input.skip()?,
+                            }
+                        }
+                    }
+                    Shape::List(length) => {
+                        for place in 0..length {
+                            match place {
+                                $($place => this.$field = Field::get(input)?,)*
+                                _ => input.skip()?,
+                            }
+                        }
+                    }
+                }
+                Ok(this)
+            }
+        }
+    };
+}
+pub(super) use go_struct;
+
+/// How a struct arrives.
+pub(super) enum Shape {
+    Nothing,
+    Map(u64),
+    List(u64),
+}
+
+impl Shape {
+    pub(super) fn of(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        match input.head()? {
+            Head::Nil => Ok(Self::Nothing),
+            Head::Map(length) => Ok(Self::Map(length)),
+            Head::Array(length) => Ok(Self::List(length)),
+            head @ (Head::Bool(_) | Head::Uint(_) | Head::Int(_) | Head::Raw(_) | Head::Foreign) => {
+                Err(head.instead_of("a map"))
+            }
+        }
+    }
+}

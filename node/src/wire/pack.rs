@@ -1,0 +1,73 @@
+//! Values to bytes, in the dialect of MessagePack that HashiCorp's codec writes.
+//!
+//! Strings and bytes both use the raw family of the old specification (never `str8`, never `bin`);
+//! unsigned numbers take the shortest form; signed ones above 127 take a signed form.
+
+use rmp::Marker;
+use rmp::encode;
+
+const ROOM: &str = "a vector takes every byte";
+
+/// Appends values to a buffer.
+pub(super) struct Writer<'o> {
+    out: &'o mut Vec<u8>,
+}
+
+impl<'o> Writer<'o> {
+    pub(super) fn new(out: &'o mut Vec<u8>) -> Self {
+        Self { out }
+    }
+
+    pub(super) fn nil(&mut self) {
+        encode::write_nil(self.out).expect(ROOM);
+    }
+
+    pub(super) fn bool(&mut self, value: bool) {
+        encode::write_bool(self.out, value).expect(ROOM);
+    }
+
+    pub(super) fn uint(&mut self, value: u64) {
+        encode::write_uint(self.out, value).expect(ROOM);
+    }
+
+    pub(super) fn int(&mut self, value: i64) {
+        if let Ok(value) = i8::try_from(value) {
+            match value {
+                0.. => encode::write_pfix(self.out, value.unsigned_abs()).expect(ROOM),
+                -32..=-1 => encode::write_nfix(self.out, value).expect(ROOM),
+                i8::MIN..=-33 => encode::write_i8(self.out, value).expect(ROOM),
+            }
+        } else if let Ok(value) = i16::try_from(value) {
+            encode::write_i16(self.out, value).expect(ROOM);
+        } else if let Ok(value) = i32::try_from(value) {
+            encode::write_i32(self.out, value).expect(ROOM);
+        } else {
+            encode::write_i64(self.out, value).expect(ROOM);
+        }
+    }
+
+    /// A string or bytes. Longer than 4 GiB is no message of ours; the transport refuses far less.
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        let length = u32::try_from(bytes.len()).expect("nothing that is sent is longer than 4 GiB");
+        if length < 32 {
+            self.out.push(Marker::FixStr(length as u8).to_u8());
+        } else if let Ok(length) = u16::try_from(length) {
+            self.out.push(Marker::Str16.to_u8());
+            self.out.extend_from_slice(&length.to_be_bytes());
+        } else {
+            self.out.push(Marker::Str32.to_u8());
+            self.out.extend_from_slice(&length.to_be_bytes());
+        }
+        self.out.extend_from_slice(bytes);
+    }
+
+    pub(super) fn array(&mut self, length: usize) {
+        let length = u32::try_from(length).expect("no list of ours has 4 billion items");
+        encode::write_array_len(self.out, length).expect(ROOM);
+    }
+
+    pub(super) fn map(&mut self, length: usize) {
+        let length = u32::try_from(length).expect("no message of ours has 4 billion fields");
+        encode::write_map_len(self.out, length).expect(ROOM);
+    }
+}

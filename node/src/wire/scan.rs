@@ -1,0 +1,89 @@
+//! Where a message ends. HashiCorp's protocol has no length prefixes, so the end is found by
+//! walking the values, and the walk goes on where it stopped when more bytes have come.
+
+use super::error::WireError;
+use super::unpack::{Head, Reader};
+
+/// Fields that a message may have. HashiCorp's longest has twelve.
+const FIELDS_MAX: u64 = 64;
+
+/// A walk over a message that is still arriving.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Scan {
+    at: usize,
+    pending: u64,
+    limit: u64,
+    begun: bool,
+}
+
+impl Scan {
+    /// A call: one byte and one value. Messages above `limit` bytes are refused.
+    #[must_use]
+    pub const fn request(limit: u64) -> Self {
+        Self { at: 1, pending: 1, limit, begun: false }
+    }
+
+    /// An answer: an error text and one value.
+    #[must_use]
+    pub const fn reply(limit: u64) -> Self {
+        Self { at: 0, pending: 2, limit, begun: true }
+    }
+
+    /// Goes on over `bytes`, which begin where the message begins and hold more than last time.
+    /// The length of the message, once it has all come.
+    ///
+    /// # Errors
+    /// When the bytes are no MessagePack, or the message is, or is bound to become, longer than
+    /// the limit.
+    pub fn advance(&mut self, bytes: &[u8]) -> Result<Option<usize>, WireError> {
+        while 0 < self.pending {
+            let Some(rest) = bytes.get(self.at..) else { return Ok(None) };
+            let mut reader = Reader::new(rest);
+            match reader.head() {
+                Ok(head) => self.pass(&head, rest.len() - reader.left())?,
+                Err(WireError::Truncated) => {
+                    self.check(bytes.len() as u64)?;
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(self.at))
+    }
+
+    fn pass(&mut self, head: &Head<'_>, length: usize) -> Result<(), WireError> {
+        if !self.begun {
+            self.begun = true;
+            expect_fields(head)?;
+        }
+        self.at += length;
+        self.pending += head.inside();
+        self.pending -= 1;
+        // Every value that is still to come takes at least a byte.
+        self.check(self.at as u64 + self.pending)
+    }
+
+    const fn check(&self, length: u64) -> Result<(), WireError> {
+        if length <= self.limit {
+            Ok(())
+        } else {
+            Err(WireError::TooLong { what: "message", length, limit: self.limit })
+        }
+    }
+}
+
+/// A call is a map, or a list of its fields.
+const fn expect_fields(head: &Head<'_>) -> Result<(), WireError> {
+    match head {
+        Head::Map(length) | Head::Array(length) => {
+            if *length <= FIELDS_MAX {
+                Ok(())
+            } else {
+                Err(WireError::TooLong { what: "list of fields", length: *length, limit: FIELDS_MAX })
+            }
+        }
+        Head::Nil | Head::Bool(_) | Head::Uint(_) | Head::Int(_) | Head::Raw(_) | Head::Foreign => {
+            Err(head.instead_of("a map"))
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Go's `time.Time` as HashiCorp's codec writes it. Entries here carry no time, so the zero time
+//! is written and whatever is read is checked and forgotten.
+
+use super::error::WireError;
+use super::fields::Field;
+use super::pack::Writer;
+use super::unpack::{Head, Reader};
+
+/// Seconds from 0001-01-01 to 1970-01-01.
+const UNIX: i64 = 62_135_596_800;
+/// The offset that stands for UTC.
+const UTC: i16 = -1;
+const NANOS: u32 = 1_000_000_000;
+
+/// A moment with its zone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct GoTime {
+    /// Since 0001-01-01T00:00:00Z.
+    pub(super) seconds: i64,
+    pub(super) nanos: u32,
+    /// East of Greenwich; -1 for UTC.
+    pub(super) zone_minutes: i16,
+}
+
+impl Default for GoTime {
+    fn default() -> Self {
+        Self { seconds: 0, nanos: 0, zone_minutes: UTC }
+    }
+}
+
+impl<'i> Field<'i> for GoTime {
+    /// `MarshalBinary`, which every version of HashiCorp's library reads.
+    fn put(&self, out: &mut Writer<'_>) {
+        let mut bytes = [0; 15];
+        bytes[0] = 1;
+        bytes[1..9].copy_from_slice(&self.seconds.to_be_bytes());
+        bytes[9..13].copy_from_slice(&self.nanos.to_be_bytes());
+        bytes[13..].copy_from_slice(&self.zone_minutes.to_be_bytes());
+        out.raw(&bytes);
+    }
+
+    fn get(input: &mut Reader<'i>) -> Result<Self, WireError> {
+        match input.head()? {
+            // The timestamp extension, should a peer write one: nothing here depends on it.
+            Head::Nil | Head::Foreign => Ok(Self::default()),
+            Head::Raw(bytes) => Self::parse(bytes),
+            head @ (Head::Bool(_) | Head::Uint(_) | Head::Int(_) | Head::Array(_) | Head::Map(_)) => {
+                Err(head.instead_of("a time"))
+            }
+        }
+    }
+}
+
+impl GoTime {
+    fn parse(bytes: &[u8]) -> Result<Self, WireError> {
+        let (seconds, nanos, zone_minutes) = match bytes.len() {
+            4 => (i64::from(u32::from_be_bytes(part(bytes, 0)?)) + UNIX, 0, UTC),
+            8 => {
+                let both = u64::from_be_bytes(part(bytes, 0)?);
+                let seconds = i64::try_from(both & ((1 << 34) - 1)).map_err(|_| WireError::Time)?;
+                (seconds + UNIX, u32::try_from(both >> 34).map_err(|_| WireError::Time)?, UTC)
+            }
+            12 => {
+                let seconds = i64::from_be_bytes(part(bytes, 4)?);
+                (seconds.wrapping_add(UNIX), u32::from_be_bytes(part(bytes, 0)?), UTC)
+            }
+            // The second layout has the seconds of the zone's offset in a last byte.
+            15 if bytes[0] == 1 => Self::binary(bytes)?,
+            16 if bytes[0] == 2 => Self::binary(bytes)?,
+            _ => return Err(WireError::Time),
+        };
+        if nanos < NANOS { Ok(Self { seconds, nanos, zone_minutes }) } else { Err(WireError::Time) }
+    }
+
+    fn binary(bytes: &[u8]) -> Result<(i64, u32, i16), WireError> {
+        Ok((
+            i64::from_be_bytes(part(bytes, 1)?),
+            u32::from_be_bytes(part(bytes, 9)?),
+            i16::from_be_bytes(part(bytes, 13)?),
+        ))
+    }
+}
+
+fn part<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], WireError> {
+    bytes.get(at..).and_then(|rest| rest.first_chunk()).copied().ok_or(WireError::Time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(hex: &str) -> GoTime {
+        let bytes = super::super::tests::unhex(hex);
+        GoTime::get(&mut Reader::new(&bytes)).unwrap()
+    }
+
+    #[test]
+    fn go_writes_the_second_of_january_2006_like_this() {
+        let seconds = 1_136_214_245 + UNIX;
+        let time = GoTime { seconds, nanos: 0, zone_minutes: UTC };
+        let mut out = Vec::new();
+        time.put(&mut Writer::new(&mut out));
+        assert_eq!(out, super::super::tests::unhex("af010000000ebb4b37e500000000ffff"));
+        assert_eq!(read("af010000000ebb4b37e500000000ffff"), time);
+        assert_eq!(read("af010000000ebb4b37e50000000001a4").zone_minutes, 420);
+    }
+
+    #[test]
+    fn the_old_and_the_new_layout_name_the_same_moment() {
+        let old = read("af010000000eda5aab140e044990ffff");
+        assert_eq!(old, read("a83811264062c8b414"));
+        assert_eq!(old.nanos, 235_162_000);
+        assert_eq!(read("a462c8b414").seconds, old.seconds);
+        assert_eq!(read("ac0e0449900000000062c8b414"), old);
+        assert_eq!(read("c0"), GoTime::default());
+        assert_eq!(read("b0020000000ebb4b37e500000000ffff00").seconds, 1_136_214_245 + UNIX);
+    }
+
+    #[test]
+    fn other_lengths_and_a_second_of_two_billion_nanoseconds_are_refused() {
+        for hex in ["a0", "a101", "af030000000ebb4b37e500000000ffff", "af010000000ebb4b37e5ffffffffffff"] {
+            let bytes = super::super::tests::unhex(hex);
+            assert_eq!(GoTime::get(&mut Reader::new(&bytes)), Err(WireError::Time), "{hex}");
+        }
+    }
+}
