@@ -5,7 +5,7 @@ use super::World;
 use super::happening::Happening;
 use crate::host::{Caller, Host, Process, Timer};
 use crate::observe::{NetworkChange, Seen};
-use crate::plan::Links;
+use crate::plan::{Disks, Links};
 use crate::slot::{Slot, Slots};
 use crate::watch::Watch;
 use crate::workload::TankFsm;
@@ -154,6 +154,11 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     /// Changes how the links behave from here on.
     pub fn change_links(&mut self, links: Links) {
         self.network.become_like(links);
+    }
+
+    /// Changes how a server's disk behaves from here on.
+    pub fn change_disk(&mut self, slot: Slot, disks: Disks) {
+        self.hosts[slot.at()].disk.become_like(self.plan.seed, slot, disks);
     }
 
     /// Delivers the oldest message that the network holds; whether there was one.
