@@ -4,6 +4,7 @@ use super::Stage;
 use super::record::Record;
 use crate::caught;
 use crate::registry::TraceForm;
+use crate::watchers::{Tally, Trace};
 use std::collections::BTreeMap;
 use wavetank_sim::{Observation, Plan, Report, Verdict, Violation, Watch};
 
@@ -36,12 +37,14 @@ impl Story {
 #[derive(Debug)]
 pub(super) struct Watchers {
     record: Record,
-    steps: u64,
+    tally: Tally,
+    trace: Trace,
 }
 
 impl Watchers {
-    pub(super) fn new(_plan: &Plan, _form: TraceForm) -> Self {
-        Self { record: Record::default(), steps: 0 }
+    pub(super) fn new(plan: &Plan, form: TraceForm) -> Self {
+        let trace = Trace::new(form, plan.slots());
+        Self { record: Record::default(), tally: Tally::default(), trace }
     }
 
     /// What is written down.
@@ -56,42 +59,43 @@ impl Watchers {
 
     /// How much was seen.
     pub(super) fn steps(&self) -> u64 {
-        self.steps
+        self.tally.steps
     }
 }
 
 impl Watch for Watchers {
     fn see(&mut self, observation: &Observation<'_>) {
-        self.steps = observation.step;
         self.record.see(observation);
+        self.tally.see(observation);
+        self.trace.see(observation);
     }
 }
 
 impl Stage {
     /// The story is over, or was ended: what is known of it, and its trace.
-    fn conclude(self, name: &str, panicked: Option<String>) -> (Report, String) {
+    fn conclude(mut self, name: &str, panicked: Option<String>) -> (Report, String) {
         let watchers = self.tank.watch();
         let verdict = match (watchers.verdict().or(self.ended.as_ref()), panicked) {
             (Some(violation), _) => Verdict::Violated(violation.clone()),
             (None, Some(words)) => Verdict::Panicked(words),
             (None, None) => Verdict::Held,
         };
-        let record = watchers.record();
+        let tally = &watchers.tally;
         let report = Report {
             scenario: name.to_owned(),
             seed: self.tank.plan().seed,
             verdict,
             events: self.tank.events(),
             virtual_time: self.tank.now(),
-            elections: record.elections,
-            commits: record.commits.0,
+            elections: tally.elections,
+            commits: tally.commits,
             messages: self.tank.messages(),
             faults: self.tank.faults(),
             witnessed: BTreeMap::from([("story".to_owned(), 1)]),
             sometimes: BTreeMap::new(),
-            leaderless: record.leaderless.clone(),
+            leaderless: tally.leaderless.clone(),
             digest: self.tank.digest(),
         };
-        (report, String::new())
+        (report, self.tank.watch_mut().trace.take())
     }
 }
