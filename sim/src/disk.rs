@@ -227,6 +227,18 @@ impl Disk {
         self.running = 0;
     }
 
+    /// Changes how the disk behaves from here on; what waits already takes its time as planned.
+    pub fn become_like(&mut self, seed: u64, slot: Slot, plan: Disks) {
+        let stream = |domain| Stream::new(seed, domain, u64::from(slot.0), 0);
+        if plan.stall.is_some() {
+            self.streams.stall.get_or_insert_with(|| stream(Domain::Stall));
+        }
+        if plan.fail.is_some() {
+            self.streams.fail.get_or_insert_with(|| stream(Domain::WriteFailure));
+        }
+        self.plan = plan;
+    }
+
     /// From here on the disk neither stalls nor fails.
     pub fn calm(&mut self) {
         (self.plan.stall, self.plan.fail) = (None, None);

@@ -46,6 +46,7 @@ impl Plan {
             links: links(&mut on(Topic::Links), timeout),
             disks: disks(&mut on(Topic::Disks), timeout),
             machines: machines(&mut shape),
+            supervised: Some(timeout.times(3)),
             clocks: clocks(&mut on(Topic::Clocks), &config),
             nemesis: Nemesis {
                 most_down: if shape.chance(1, 4) { servers } else { servers / 2 },

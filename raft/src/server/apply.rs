@@ -5,6 +5,7 @@ use super::{Out, Server};
 use crate::configuration::{Configuration, Member};
 use crate::entry::{Entries, Payload};
 use crate::message::SnapshotMeta;
+use crate::store::StoreError;
 use crate::vocab::{Index, LogId, RpcId};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -27,7 +28,8 @@ pub(super) struct Applying {
     configuration: Option<(Index, Arc<Configuration>)>,
     fetching: Option<RpcId>,
     fetches: u64,
-    restoring: bool,
+    /// Snapshots that the state machine was told to load and has not reported back.
+    restoring: u32,
     /// The members as observers last heard of them.
     pub(super) members: Vec<Member>,
 }
@@ -43,7 +45,7 @@ impl Applying {
                 .map(|meta| (meta.configuration_index, Arc::new(meta.configuration.clone()))),
             fetching: None,
             fetches: 0,
-            restoring: false,
+            restoring: 0,
             members: Vec::new(),
         }
     }
@@ -81,13 +83,21 @@ impl Applying {
         self.allowed = self.allowed.max(meta.last.index);
         self.configuration = Some((meta.configuration_index, Arc::new(meta.configuration.clone())));
         self.fetching = None;
-        self.restoring = true;
+        self.restoring += 1;
         true
     }
 
-    pub(super) fn restored(&mut self, last: LogId) {
-        self.restoring = false;
-        self.on_applied(last.index);
+    /// A snapshot was loaded, or could not be.
+    pub(super) fn restored(&mut self, result: Result<LogId, StoreError>) -> Result<(), StoreError> {
+        self.restoring = self.restoring.saturating_sub(1);
+        match result {
+            Ok(last) => self.on_applied(last.index),
+            // A newer one came meanwhile, for which the store may have dropped this one, and will
+            // replace whatever state is left.
+            Err(_) if 0 < self.restoring => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     fn hand(&mut self, batch: &Batch) {
@@ -113,7 +123,7 @@ impl Server {
         while self.applying.handed.index < self.applying.allowed
             && self.applying.pending() < QUEUE * most
             && self.applying.fetching.is_none()
-            && !self.applying.restoring
+            && self.applying.restoring == 0
             && !self.is_halted
         {
             let first = self.applying.handed.index.next();

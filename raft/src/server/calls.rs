@@ -110,7 +110,7 @@ impl Calls {
     }
 
     /// The state machine got to `applied`: these reads may go ahead.
-    fn readable(&mut self, applied: Index, actions: &mut Vec<Action>) {
+    pub(super) fn readable(&mut self, applied: Index, actions: &mut Vec<Action>) {
         self.reads.retain(|read| match read.index {
             Some(index) if index <= applied => {
                 actions.push(answer(read.request, Ok(read_answer(read.path, index))));
@@ -301,7 +301,6 @@ impl Server {
     fn read(&mut self, request: RequestId, path: ReadPath, out: &mut Out<'_>) {
         self.calls.reads.push(Reading { request, path, index: None });
         self.drive(Input::Read { request, path }, out);
-        self.calls.readable(self.applied(), out.actions);
     }
 
     fn reload(&mut self, knobs: &Reloadable, out: &mut Out<'_>) -> Outcome {

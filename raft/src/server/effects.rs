@@ -63,7 +63,11 @@ impl Server {
                 Action::Observe(Observed::Leader(leader.and_then(|node| self.address_of(node))))
             }
             Effect::Configured { configuration, .. } => return self.on_configured(&configuration, out),
-            Effect::ReadReady { request, index } => return self.calls.read_ready(request, index),
+            Effect::ReadReady { request, index } => {
+                self.calls.read_ready(request, index);
+                // Where nothing is left to apply, nothing else would let the read go.
+                return self.calls.readable(self.applied(), out.actions);
+            }
             Effect::ReadFailed { request, refusal } => {
                 self.calls.read_failed(request);
                 return self.refuse(request, refusal, out);

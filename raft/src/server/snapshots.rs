@@ -115,11 +115,8 @@ impl Server {
     /// The state machine was loaded from it. One that cannot be leaves the server without a
     /// state: it stops, and tries an older snapshot when it starts again.
     pub(super) fn on_restored(&mut self, result: Result<LogId, StoreError>, out: &mut Out<'_>) {
-        match result {
-            Ok(last) => {
-                self.applying.restored(last);
-                self.after_progress(out);
-            }
+        match self.applying.restored(result) {
+            Ok(()) => self.after_progress(out),
             Err(error) => self.halt_on(error, out),
         }
     }

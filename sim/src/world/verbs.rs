@@ -5,7 +5,7 @@ use super::World;
 use super::happening::Happening;
 use crate::host::{Caller, Host, Process, Timer};
 use crate::observe::{NetworkChange, Seen};
-use crate::plan::Links;
+use crate::plan::{Disks, Links};
 use crate::slot::{Slot, Slots};
 use crate::watch::Watch;
 use crate::workload::TankFsm;
@@ -156,6 +156,11 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         self.network.become_like(links);
     }
 
+    /// Changes how a server's disk behaves from here on.
+    pub fn change_disk(&mut self, slot: Slot, disks: Disks) {
+        self.hosts[slot.at()].disk.become_like(self.plan.seed, slot, disks);
+    }
+
     /// Delivers the oldest message that the network holds; whether there was one.
     pub fn let_go(&mut self) -> bool {
         let oldest = self.held.pop_front();
@@ -232,6 +237,9 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             self.crash_disk(slot);
             self.eye.see(Seen::Halted(slot));
             self.trace("halt", slot);
+            if let Some(after) = self.plan.supervised {
+                self.agenda.put(self.eye.now + after, Happening::Restart(slot));
+            }
             self.break_calls(process.calls);
         }
     }

@@ -1,0 +1,71 @@
+//! How a run ends before its end: by a panic of the code under test, or because a judge spoke.
+//!
+//! A panic's message and place are kept for the report, not printed. Nothing here knows what a
+//! report is.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::sync::Once;
+
+thread_local! {
+    static LISTENING: Cell<bool> = const { Cell::new(false) };
+    static HEARD: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Does the work. `Err` is the message of the panic that ended it, in one line, with its place.
+pub(crate) fn panics<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    listen();
+    let before = LISTENING.replace(true);
+    let result = panic::catch_unwind(AssertUnwindSafe(work));
+    LISTENING.set(before);
+    result.map_err(|payload| HEARD.take().unwrap_or_else(|| message(payload.as_ref()).to_owned()))
+}
+
+/// Puts a hook before the one that is there, once in the life of the process. Threads that do not
+/// listen are left to the old one.
+fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let old = panic::take_hook();
+        panic::set_hook(Box::new(move |info| if LISTENING.get() { hear(info) } else { old(info) }));
+    });
+}
+
+fn hear(info: &PanicHookInfo<'_>) {
+    let words = message(info.payload()).split_whitespace().collect::<Vec<_>>().join(" ");
+    let place = info.location().map(|at| format!(" ({}:{})", at.file(), at.line())).unwrap_or_default();
+    HEARD.set(Some(words + &place));
+}
+
+fn message(payload: &(dyn Any + Send)) -> &str {
+    payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without words")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_one_line_with_its_place() {
+        let heard = panics(|| panic!("t{}\n  went back", 3)).expect_err("it panicked");
+        assert!(heard.starts_with("t3 went back ("), "{heard}");
+        assert!(heard.contains("caught.rs:"), "{heard}");
+    }
+
+    #[test]
+    fn work_that_ends_well_gives_its_value() {
+        assert_eq!(panics(|| 7), Ok(7));
+    }
+
+    #[test]
+    fn each_panic_has_its_own_words() {
+        let first = panics(|| panic!("one")).expect_err("it panicked");
+        let second = panics(|| panic!("two")).expect_err("it panicked");
+        assert!(first.starts_with("one") && second.starts_with("two"), "{first}, {second}");
+    }
+}

@@ -1,0 +1,157 @@
+//! The state machine of the stories: it remembers every word that was committed, in order.
+
+use wavetank_raft::Bytes;
+use wavetank_raft::store::{
+    Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
+};
+use wavetank_sim::workload::TankFsm;
+
+/// The words, in the order in which they were committed.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Chronicle {
+    words: Vec<Bytes>,
+    digest: u64,
+}
+
+impl Chronicle {
+    /// The words.
+    pub fn words(&self) -> impl Iterator<Item = &[u8]> {
+        self.words.iter().map(|word| &word[..])
+    }
+
+    /// Whether the word is among them.
+    #[must_use]
+    pub fn has(&self, word: &str) -> bool {
+        self.words().any(|other| other == word.as_bytes())
+    }
+
+    fn push(&mut self, word: Bytes) {
+        const PRIME: u64 = 0x0000_0100_0000_01b3;
+        let length = word.len() as u64;
+        let bytes = word.iter().fold(self.digest, |sum, &byte| (sum ^ u64::from(byte)).wrapping_mul(PRIME));
+        self.digest = (bytes ^ length).wrapping_mul(PRIME).rotate_left(17);
+        self.words.push(word);
+    }
+}
+
+impl Fsm for Chronicle {
+    type Snapshot = Self;
+
+    /// Answers each word with its place.
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+        let mut places = Vec::with_capacity(commands.len());
+        for command in commands {
+            self.push(command.data.clone());
+            places.push(Bytes::from((self.words.len() as u64).to_be_bytes()));
+        }
+        places
+    }
+
+    fn snapshot(&mut self) -> Result<Self, StoreError> {
+        Ok(self.clone())
+    }
+
+    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
+        let bytes = source.read_at(0, source.size())?;
+        let mut restored = Self::default();
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let (word, behind) = split(rest).ok_or_else(|| {
+                StoreError::new(StoreErrorKind::Corrupt, "a chronicle that ends in mid-word")
+            })?;
+            restored.push(word.into());
+            rest = behind;
+        }
+        *self = restored;
+        Ok(())
+    }
+}
+
+impl FsmSnapshot for Chronicle {
+    /// Each word behind its length.
+    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
+        for word in &self.words {
+            let length = u32::try_from(word.len()).expect("a word of a story is short");
+            sink.write(&length.to_be_bytes())?;
+            sink.write(word)?;
+        }
+        Ok(())
+    }
+}
+
+impl TankFsm for Chronicle {
+    /// Whatever is asked, the answer is the number of words.
+    fn query(&self, _: &[u8]) -> Bytes {
+        Bytes::from((self.words.len() as u64).to_be_bytes())
+    }
+
+    fn digest(&self) -> u64 {
+        self.digest
+    }
+}
+
+/// The word behind the length that the bytes begin with, and what follows it.
+fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    rest.split_at_checked(u32::from_be_bytes(*length) as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wavetank_raft::{Index, Term};
+
+    #[test]
+    fn a_snapshot_holds_every_word() {
+        let mut chronicle = Chronicle::default();
+        say(&mut chronicle, &["one", "", "three"]);
+        let mut kept = Kept(Vec::new());
+        chronicle.persist(&mut kept).unwrap();
+        let mut restored = Chronicle::default();
+        say(&mut restored, &["something else"]);
+        restored.restore(&mut kept).unwrap();
+        assert_eq!(restored, chronicle);
+        kept.0.pop();
+        assert!(restored.restore(&mut kept).is_err());
+        assert_eq!(restored, chronicle);
+    }
+
+    #[test]
+    fn the_digest_tells_where_words_end() {
+        let digest = |words: &[&str]| {
+            let mut chronicle = Chronicle::default();
+            say(&mut chronicle, words);
+            chronicle.digest()
+        };
+        assert_ne!(digest(&["a", "bc"]), digest(&["ab", "c"]));
+        assert_ne!(digest(&["a"]), digest(&["a", ""]));
+    }
+
+    fn say(chronicle: &mut Chronicle, words: &[&str]) {
+        for word in words {
+            let data = Bytes::from(word.as_bytes());
+            let command = Command { index: Index(1), term: Term(1), data: &data, extensions: &[] };
+            chronicle.apply(&[command]);
+        }
+    }
+
+    struct Kept(Vec<u8>);
+
+    impl SnapshotSink for Kept {
+        fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+            self.0.extend_from_slice(bytes);
+            Ok(())
+        }
+    }
+
+    impl SnapshotSource for Kept {
+        fn size(&self) -> u64 {
+            self.0.len() as u64
+        }
+        fn read_at(&mut self, offset: u64, limit: u64) -> Result<Bytes, StoreError> {
+            let from = usize::try_from(offset).unwrap();
+            let upto = self.0.len().min(from + usize::try_from(limit).unwrap());
+            Ok(self.0[from..upto].into())
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The `wavetank` command. Its rooms: the arguments, one file a subcommand, the table, the bar, the
+//! exit status. What is played is the registry's business, and is handed in.
+//!
+//! This is the one place that knows of threads and of the wall clock; neither can reach a run.
+
+mod args;
+mod bar;
+mod exit;
+mod file;
+mod list;
+mod name;
+mod pool;
+mod replay;
+mod run;
+mod streams;
+mod sweep;
+mod table;
+mod tally;
+mod words;
+
+pub use streams::Streams;
+
+use crate::registry::Scenario;
+use args::{Arguments, Command};
+use clap::Parser;
+use clap::error::ErrorKind;
+use exit::Status;
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use streams::Heard;
+
+/// Why the command could not do what was asked: one line for whoever asked.
+#[derive(Debug)]
+pub(crate) struct Trouble(String);
+
+impl Trouble {
+    pub(crate) fn new(words: impl Into<String>) -> Self {
+        Self(words.into())
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self(format!("cannot write to standard output: {error}"))
+    }
+}
+
+/// Does what the arguments say (the first one is the command's own name) with these scenarios, and
+/// gives the exit status.
+pub fn main_with<A>(
+    scenarios: &[Scenario],
+    args: impl IntoIterator<Item = A>,
+    streams: &mut Streams<'_>,
+) -> u8
+where
+    A: Into<OsString> + Clone,
+{
+    let mut heard = Heard::new(streams.out);
+    let mut streams = Streams {
+        out: &mut heard,
+        err: streams.err,
+        out_is_terminal: streams.out_is_terminal,
+        err_is_terminal: streams.err_is_terminal,
+    };
+    let result = obey(scenarios, args, &mut streams).and_then(|status| {
+        streams.out.flush()?;
+        Ok(status)
+    });
+    let status = result.unwrap_or_else(|trouble| {
+        tell(&mut streams, &format!("error: {trouble}"));
+        Status::Unusable
+    });
+    status.code()
+}
+
+fn obey<A>(
+    scenarios: &[Scenario],
+    args: impl IntoIterator<Item = A>,
+    streams: &mut Streams<'_>,
+) -> Result<Status, Trouble>
+where
+    A: Into<OsString> + Clone,
+{
+    let arguments = match Arguments::try_parse_from(args) {
+        Ok(arguments) => arguments,
+        Err(error) => return explain(&error, streams),
+    };
+    match arguments.command {
+        Command::List { json } => list::list(scenarios, json, streams),
+        Command::Run { scenario, seed, showing } => {
+            run::run(name::find(scenarios, &scenario)?, seed, showing, streams)
+        }
+        Command::Sweep(arguments) => sweep::sweep(scenarios, &arguments, streams),
+        Command::Replay { run, showing } => replay::replay(scenarios, &run, showing, streams),
+    }
+}
+
+/// Help is an answer; anything else that the parser has to say is trouble, in one line.
+fn explain(error: &clap::Error, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
+    let text = error.render().to_string();
+    let kind = error.kind();
+    if kind == ErrorKind::DisplayHelp || kind == ErrorKind::DisplayVersion {
+        streams.out.write_all(text.as_bytes())?;
+        return Ok(Status::Held);
+    }
+    let words = text
+        .lines()
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        .flat_map(str::split_whitespace)
+        .collect::<Vec<_>>()
+        .join(" ");
+    Err(Trouble::new(format!("{}; see --help", words.trim_start_matches("error: "))))
+}
+
+/// Says a line to whoever may listen. Words are no data: if they cannot be said, nothing is lost.
+fn tell(streams: &mut Streams<'_>, line: &str) {
+    let _ = writeln!(streams.err, "{line}");
+    let _ = streams.err.flush();
+}

@@ -1,0 +1,293 @@
+//! The command's arguments as values. Whoever holds one of these holds something that makes sense;
+//! names of scenarios alone are looked up later.
+
+use crate::registry::TraceForm;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Raft in a wave tank: every sea before the first launch.
+#[derive(Parser, Debug)]
+#[command(
+    name = "wavetank",
+    version,
+    before_help = "Examples:
+  cargo run --release -- sweep                  play every scenario under many seeds
+  cargo run --release -- run storm --seed 7     play one, and read what happened",
+    after_help = "Data goes to stdout, words and bars to stderr. The same seed gives the same bytes on stdout.
+
+Exit status: 0 all held, 1 usage or I/O, 2 safety, 3 liveness, 4 panic, 5 vacuous or undecided.
+Of several runs the worst counts: 2, then 4, 3, 5.",
+    disable_help_subcommand = true,
+    arg_required_else_help = false
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Show every scenario with its moral
+    #[command(before_help = "Examples:
+  cargo run --release -- list
+  cargo run --release -- list --json")]
+    List {
+        /// As a JSON array of objects with `name`, `chapter` and `moral`
+        #[arg(long)]
+        json: bool,
+    },
+    /// Play one scenario under one seed: its trace and its verdict
+    #[command(before_help = "Examples:
+  cargo run --release -- run storm --seed 7
+  cargo run --release -- run storm --seed 7 --trace none --twice")]
+    Run {
+        /// Which (see `list`)
+        scenario: String,
+        /// What every chance in it is drawn from
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        #[command(flatten)]
+        showing: Showing,
+    },
+    /// Play scenarios under many seeds: a table, and for each failure the command that repeats it
+    #[command(
+        before_help = "Examples:
+  cargo run --release -- sweep --seeds 10000
+  cargo run --release -- sweep storm --time 600 --out storms.jsonl",
+        after_help = "Without names, every scenario is played: storms under all the seeds, each story under
+the first 32 of them. Vacuous (status 5) is a row in which a check that should have seen
+something saw nothing under any of its seeds.
+
+Runs are spread over threads and reported in order: stdout and FILE are the same whatever
+`--jobs` is. Figures that need the wall clock are in the table only when stdout is a terminal,
+else in one line on stderr. Under `--time` the clock decides how many runs there are."
+    )]
+    Sweep(SweepArguments),
+    /// Repeat a run that a sweep has named
+    #[command(before_help = "Examples:
+  cargo run --release -- replay storm:123
+  cargo run --release -- replay storm:123 --trace full")]
+    Replay {
+        /// The scenario and its seed
+        #[arg(value_name = "SCENARIO:SEED")]
+        run: Named,
+        #[command(flatten)]
+        showing: Showing,
+    },
+}
+
+/// How one run is shown.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Showing {
+    /// What is written down of it
+    #[arg(long, value_name = "FORM", default_value = "story")]
+    pub(crate) trace: Form,
+    /// Play it twice and compare traces, reports and digests byte for byte
+    #[arg(long)]
+    pub(crate) twice: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SweepArguments {
+    /// Which scenarios; all if none is named
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenarios: Vec<String>,
+    /// From A to before B, or the first N [default: 1000, or without end under --time]
+    #[arg(long, value_name = "A..B|N")]
+    pub(crate) seeds: Option<Seeds>,
+    /// Threads [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<Jobs>,
+    /// Only the Kth of N equal shares of the runs
+    #[arg(long, value_name = "K/N", default_value = "1/1")]
+    pub(crate) shard: Shard,
+    /// Begin no run after so many seconds
+    #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) time: Option<u64>,
+    /// Also write the report of every run, one JSON object a line, in order
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub(crate) out: Option<PathBuf>,
+    /// The table as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The forms of a trace, as the command line names them.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Form {
+    /// Who led, what was committed, what broke
+    Story,
+    /// A line for every event
+    Full,
+    /// A JSON object for every event, and at the end the report
+    Json,
+    /// Nothing
+    None,
+}
+
+impl From<Form> for TraceForm {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Story => Self::Story,
+            Form::Full => Self::Full,
+            Form::Json => Self::Json,
+            Form::None => Self::None,
+        }
+    }
+}
+
+/// A range of seeds with at least one in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Seeds {
+    first: u64,
+    count: u64,
+}
+
+impl Seeds {
+    /// The seeds from zero on; at least one.
+    pub(crate) fn first_of_all(count: u64) -> Self {
+        assert!(1 <= count, "a sweep plays at least one seed");
+        Self { first: 0, count }
+    }
+
+    /// Only so many of them.
+    pub(crate) fn at_most(self, count: u64) -> Self {
+        Self { first: self.first, count: self.count.min(count) }
+    }
+
+    /// How many they are.
+    pub(crate) fn count(self) -> u64 {
+        self.count
+    }
+
+    /// One of them; `None` behind the last.
+    pub(crate) fn nth(self, at: u64) -> Option<u64> {
+        (at < self.count).then(|| self.first + at)
+    }
+}
+
+impl FromStr for Seeds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |part: &str| {
+            part.parse::<u64>().map_err(|_| "seeds are A..B or N, in whole numbers: 0..1000, 250".to_owned())
+        };
+        let (first, end) = match text.split_once("..") {
+            Some((first, end)) => (number(first)?, number(end)?),
+            None => (0, number(text)?),
+        };
+        match end.checked_sub(first) {
+            Some(count @ 1..) => Ok(Self { first, count }),
+            Some(0) => Err("there is no seed in it".to_owned()),
+            None => Err(format!("the range runs backwards; {end}..{first} would have seeds")),
+        }
+    }
+}
+
+/// How many threads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Jobs(pub(crate) usize);
+
+impl FromStr for Jobs {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const MOST: usize = 256;
+        match text.parse() {
+            Ok(jobs @ 1..=MOST) => Ok(Self(jobs)),
+            Ok(_) | Err(_) => Err(format!("a number of threads is from 1 to {MOST}")),
+        }
+    }
+}
+
+/// One of several equal shares.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Shard {
+    at: u64,
+    of: u64,
+}
+
+impl Shard {
+    /// Whether the run with this number falls into it.
+    pub(crate) fn holds(self, number: u64) -> bool {
+        number % self.of == self.at
+    }
+
+    /// How many of so many runs fall into it.
+    pub(crate) fn count(self, runs: u64) -> u64 {
+        runs / self.of + u64::from(self.at < runs % self.of)
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts: Option<(u64, u64)> =
+            text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
+        match parts {
+            Some((k, of)) if 1 <= k && k <= of => Ok(Self { at: k - 1, of }),
+            Some(_) | None => Err("a shard is K/N with K from 1 to N: 1/4".to_owned()),
+        }
+    }
+}
+
+/// A run by its name: `storm:123`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Named {
+    pub(crate) scenario: String,
+    pub(crate) seed: u64,
+}
+
+impl FromStr for Named {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.split_once(':')
+            .and_then(|(scenario, seed)| {
+                Some(Self { scenario: scenario.to_owned(), seed: seed.parse().ok()? })
+            })
+            .ok_or_else(|| "a run is named by its scenario and its seed: storm:123".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_a_range_or_a_count() {
+        assert_eq!("3".parse(), Ok(Seeds { first: 0, count: 3 }));
+        assert_eq!("7..9".parse(), Ok(Seeds { first: 7, count: 2 }));
+        for nonsense in ["", "x", "9..3", "4..4", "0", "1..", "..2", "1..=2", "-1", "1.5", "1..2..3"] {
+            assert!(nonsense.parse::<Seeds>().is_err(), "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn the_last_seed_of_all_can_be_reached() {
+        let seeds: Seeds = format!("{}..{}", u64::MAX - 1, u64::MAX).parse().unwrap();
+        assert_eq!((seeds.nth(0), seeds.nth(1)), (Some(u64::MAX - 1), None));
+    }
+
+    #[test]
+    fn shards_share_all_runs_among_them() {
+        for of in 1..5_u64 {
+            for runs in 0..20_u64 {
+                let shards: Vec<Shard> = (1..=of).map(|k| format!("{k}/{of}").parse().unwrap()).collect();
+                for number in 0..runs {
+                    assert_eq!(shards.iter().filter(|shard| shard.holds(number)).count(), 1);
+                }
+                for shard in &shards {
+                    let held = (0..runs).filter(|&number| shard.holds(number)).count();
+                    assert_eq!(shard.count(runs), held as u64);
+                }
+            }
+        }
+        for nonsense in ["3/2", "0/2", "1", "1/0", "a/b", "1/2/3", ""] {
+            assert!(nonsense.parse::<Shard>().is_err(), "{nonsense}");
+        }
+    }
+}

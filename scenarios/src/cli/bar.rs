@@ -1,0 +1,34 @@
+//! The bar on stderr, for whoever waits at a terminal.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// How far a sweep is.
+pub(crate) struct Bar(ProgressBar);
+
+impl Bar {
+    /// A bar over so many runs (or without end), hidden unless somebody looks.
+    pub(crate) fn new(runs: Option<u64>, is_terminal: bool) -> Self {
+        const RATE: u8 = 10;
+        let target =
+            if is_terminal { ProgressDrawTarget::stderr_with_hz(RATE) } else { ProgressDrawTarget::hidden() };
+        let template = match runs {
+            Some(_) => "{bar:32} {pos}/{len} runs, {per_sec}, {eta} left{msg}",
+            None => "{spinner} {pos} runs, {per_sec}, {elapsed} gone{msg}",
+        };
+        let style = ProgressStyle::with_template(template).expect("the templates are well-formed");
+        Self(ProgressBar::with_draw_target(runs, target).with_style(style))
+    }
+
+    /// One more run is done, and so many have failed.
+    pub(crate) fn step(&self, failures: u64) {
+        if 0 < failures && !self.0.is_hidden() {
+            self.0.set_message(format!(", {failures} failed"));
+        }
+        self.0.inc(1);
+    }
+
+    /// Leaves the terminal as it was.
+    pub(crate) fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}

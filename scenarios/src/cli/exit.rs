@@ -1,0 +1,68 @@
+//! What the command tells the shell.
+
+use wavetank_sim::{Class, Verdict};
+
+/// An exit status. The order is from good to bad: of several runs, the worst one counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Status {
+    /// Everything held.
+    Held,
+    /// Nothing was shown.
+    Vacuous,
+    /// Something good did not happen in time.
+    Liveness,
+    /// The code under test broke a promise of its own.
+    Panic,
+    /// Something bad happened.
+    Safety,
+    /// Nothing was judged: the command cannot be understood, or a file or stream failed.
+    Unusable,
+}
+
+impl Status {
+    /// What one verdict comes to.
+    pub(crate) fn of(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Held => Self::Held,
+            Verdict::Vacuous(_) => Self::Vacuous,
+            Verdict::Panicked(_) => Self::Panic,
+            Verdict::Violated(violation) => match violation.class {
+                Class::Safety => Self::Safety,
+                Class::Liveness => Self::Liveness,
+            },
+        }
+    }
+
+    /// Whether a run that ended so is to be repeated and looked at.
+    pub(crate) fn is_failure(self) -> bool {
+        match self {
+            Self::Held | Self::Vacuous => false,
+            Self::Liveness | Self::Panic | Self::Safety | Self::Unusable => true,
+        }
+    }
+
+    /// The number for the shell.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Held => 0,
+            Self::Unusable => 1,
+            Self::Safety => 2,
+            Self::Liveness => 3,
+            Self::Panic => 4,
+            Self::Vacuous => 5,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lie_is_worse_than_a_panic_is_worse_than_silence() {
+        let all = [Status::Held, Status::Liveness, Status::Safety, Status::Panic, Status::Vacuous];
+        assert_eq!(all.into_iter().max(), Some(Status::Safety));
+        assert_eq!(Status::Panic.max(Status::Liveness), Status::Panic);
+        assert_eq!(Status::Vacuous.max(Status::Held), Status::Vacuous);
+    }
+}

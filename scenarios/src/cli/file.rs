@@ -1,0 +1,75 @@
+//! A file that is either whole or not there: written beside its place, moved there at the end.
+
+use super::Trouble;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// A file that is being written. Dropped before [`Whole::finish`], it leaves nothing behind.
+pub(crate) struct Whole {
+    place: PathBuf,
+    /// Where it is written; `None` if its place is a device or a pipe, which cannot be replaced.
+    beside: Option<PathBuf>,
+    writer: BufWriter<File>,
+}
+
+impl Whole {
+    /// Begins the file, so that a place that cannot be written is known before the work begins.
+    pub(crate) fn create(place: &Path) -> Result<Self, Trouble> {
+        let cannot = |error: &dyn std::fmt::Display| {
+            Trouble::new(format!("cannot write `{}`: {error}", place.display()))
+        };
+        // A link is followed: what it points to is replaced, not the link.
+        let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
+        let is_special = match fs::metadata(&place) {
+            Ok(there) if there.is_dir() => return Err(cannot(&"it is a directory")),
+            Ok(there) if there.permissions().readonly() => return Err(cannot(&"it is read-only")),
+            Ok(there) => !there.is_file(),
+            Err(_) => false,
+        };
+        let beside =
+            if is_special { None } else { Some(beside(&place).ok_or_else(|| cannot(&"it has no name"))?) };
+        let opened = match &beside {
+            Some(beside) => File::create_new(beside),
+            None => File::options().write(true).open(&place),
+        };
+        let writer = BufWriter::new(opened.map_err(|error| cannot(&error))?);
+        Ok(Self { place, beside, writer })
+    }
+
+    /// Writes a line.
+    pub(crate) fn line(&mut self, line: &str) -> Result<(), Trouble> {
+        writeln!(self.writer, "{line}").map_err(|error| self.cannot(&error))
+    }
+
+    /// Puts the whole file in its place.
+    pub(crate) fn finish(mut self) -> Result<(), Trouble> {
+        self.writer.flush().map_err(|error| self.cannot(&error))?;
+        if let Some(beside) = &self.beside {
+            fs::rename(beside, &self.place).map_err(|error| self.cannot(&error))?;
+        }
+        self.beside = None;
+        Ok(())
+    }
+
+    fn cannot(&self, error: &io::Error) -> Trouble {
+        Trouble::new(format!("cannot write `{}`: {error}", self.place.display()))
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        if let Some(beside) = &self.beside {
+            let _ = fs::remove_file(beside);
+        }
+    }
+}
+
+/// A name in the same directory that nobody else takes.
+fn beside(place: &Path) -> Option<PathBuf> {
+    let mut name = OsString::from(".");
+    name.push(place.file_name()?);
+    name.push(format!(".{}.partial", std::process::id()));
+    Some(place.with_file_name(name))
+}

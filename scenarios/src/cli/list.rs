@@ -1,0 +1,51 @@
+//! `wavetank list`: every scenario with its moral, by chapter.
+
+use super::exit::Status;
+use super::{Streams, Trouble};
+use crate::registry::Scenario;
+use serde::Serialize;
+use std::io::Write;
+
+#[derive(Serialize)]
+struct Listed {
+    name: &'static str,
+    chapter: String,
+    moral: &'static str,
+}
+
+/// Writes the list.
+pub(crate) fn list(scenarios: &[Scenario], json: bool, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
+    if json {
+        as_json(scenarios, streams.out)?;
+    } else {
+        as_text(scenarios, streams.out)?;
+    }
+    Ok(Status::Held)
+}
+
+fn as_json(scenarios: &[Scenario], out: &mut dyn Write) -> std::io::Result<()> {
+    let listed: Vec<Listed> = scenarios
+        .iter()
+        .map(|&Scenario { name, moral, chapter, play: _ }| Listed {
+            name,
+            chapter: chapter.to_string(),
+            moral,
+        })
+        .collect();
+    serde_json::to_writer_pretty(&mut *out, &listed)?;
+    writeln!(out)
+}
+
+fn as_text(scenarios: &[Scenario], out: &mut dyn Write) -> std::io::Result<()> {
+    let width = scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
+    let mut chapter = None;
+    for scenario in scenarios {
+        if chapter != Some(scenario.chapter) {
+            let space = if chapter.is_some() { "\n" } else { "" };
+            writeln!(out, "{space}{}", scenario.chapter)?;
+            chapter = Some(scenario.chapter);
+        }
+        writeln!(out, "  {:width$}  {}", scenario.name, scenario.moral)?;
+    }
+    Ok(())
+}

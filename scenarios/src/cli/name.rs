@@ -1,0 +1,67 @@
+//! Finding a scenario by its name, and the nearest one if there is none of that name.
+
+use super::Trouble;
+use crate::registry::Scenario;
+
+/// The scenario of that name.
+pub(crate) fn find<'a>(scenarios: &'a [Scenario], name: &str) -> Result<&'a Scenario, Trouble> {
+    scenarios.iter().find(|scenario| scenario.name == name).ok_or_else(|| {
+        let nearest = nearest(scenarios.iter().map(|scenario| scenario.name), name);
+        let hint = nearest.map_or_else(
+            || "see `wavetank list`".to_owned(),
+            |nearest| format!("the nearest name is `{nearest}`; see `wavetank list`"),
+        );
+        Trouble::new(format!("there is no scenario `{name}`; {hint}"))
+    })
+}
+
+/// The name with the fewest edits between; a name of which part was typed counts as near.
+fn nearest<'a>(names: impl Iterator<Item = &'a str>, typed: &str) -> Option<&'a str> {
+    let price = |name: &str| match name.contains(typed) && !typed.is_empty() {
+        true => 0,
+        false => edits(name, typed),
+    };
+    names.map(|name| (price(name), name)).min().map(|(_, name)| name)
+}
+
+/// How many letters have to be put in, taken out or replaced (Levenshtein).
+fn edits(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (at, letter) in from.chars().enumerate() {
+        let mut corner = row[0];
+        row[0] = at + 1;
+        for (column, other) in to.iter().enumerate() {
+            let replaced = corner + usize::from(letter != *other);
+            corner = row[column + 1];
+            row[column + 1] = replaced.min(corner + 1).min(row[column] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_are_counted() {
+        for (from, to, count) in [
+            ("", "", 0),
+            ("storm", "storm", 0),
+            ("storm", "strom", 2),
+            ("", "abc", 3),
+            ("kitten", "sitting", 3),
+        ] {
+            assert_eq!((edits(from, to), edits(to, from)), (count, count), "{from} {to}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_name_is_nearer_than_a_misspelt_one() {
+        let names = ["storm", "figure_8", "a_paused_leader_wakes_up"];
+        assert_eq!(nearest(names.into_iter(), "paused"), Some("a_paused_leader_wakes_up"));
+        assert_eq!(nearest(names.into_iter(), "strom"), Some("storm"));
+        assert_eq!(nearest([].into_iter(), "x"), None);
+    }
+}

@@ -1,0 +1,116 @@
+//! Many runs on many threads, handed back in the order in which they would come on one.
+
+use super::Trouble;
+use super::args::{Seeds, Shard};
+use crate::registry::{self, Scenario, TraceForm};
+use std::collections::BTreeMap;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+use wavetank_sim::Report;
+
+/// What is to be played: of each row, these seeds; of all that, this share.
+#[derive(Clone, Debug)]
+pub(crate) struct Work<'a> {
+    pub(crate) rows: Vec<(&'a Scenario, Seeds)>,
+    pub(crate) shard: Shard,
+}
+
+/// One run of the work.
+#[derive(Clone, Copy, Debug)]
+struct Item<'a> {
+    row: usize,
+    scenario: &'a Scenario,
+    seed: u64,
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// Which row it belongs to.
+    pub(crate) row: usize,
+    /// How it went.
+    pub(crate) report: Report,
+    /// How long it took a thread.
+    pub(crate) wall_us: u64,
+}
+
+impl<'a> Work<'a> {
+    /// How many runs it has.
+    pub(crate) fn runs(&self) -> u64 {
+        let all = self.rows.iter().fold(0_u64, |sum, (_, seeds)| sum.saturating_add(seeds.count()));
+        self.shard.count(all)
+    }
+
+    /// Its runs: the first seed of every row, then the second, and so on, so that the first failures
+    /// of all rows come early.
+    fn items(&self) -> impl Iterator<Item = Item<'a>> + '_ {
+        let longest = self.rows.iter().map(|(_, seeds)| seeds.count()).max().unwrap_or(0);
+        let all = (0..longest).flat_map(move |at| {
+            self.rows.iter().enumerate().filter_map(move |(row, &(scenario, seeds))| {
+                seeds.nth(at).map(|seed| Item { row, scenario, seed })
+            })
+        });
+        (0_u64..).zip(all).filter(|&(number, _)| self.shard.holds(number)).map(|(_, item)| item)
+    }
+}
+
+/// Plays the work on so many threads, and begins no run after the deadline. What is done is taken
+/// in order; if it cannot be taken, the rest is not played.
+pub(crate) fn play(
+    work: &Work<'_>,
+    jobs: usize,
+    deadline: Option<Instant>,
+    mut take: impl FnMut(Done) -> Result<(), Trouble>,
+) -> Result<(), Trouble> {
+    const ROOM: usize = 64;
+    let items = Mutex::new(work.items().enumerate());
+    let next = || {
+        // Runs are handed out in order and every run handed out is played, so what a deadline
+        // leaves is a beginning of the work, without holes.
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return None;
+        }
+        items.lock().unwrap_or_else(PoisonError::into_inner).next()
+    };
+    thread::scope(|scope| {
+        let (sender, receiver) = mpsc::sync_channel(ROOM);
+        for _ in 0..jobs {
+            let sender = sender.clone();
+            scope.spawn(|| work_off(next, sender));
+        }
+        drop(sender);
+        in_order(receiver, &mut take)
+    })
+}
+
+/// Plays what `next` hands out, until there is no more or nobody takes it.
+fn work_off<'a>(next: impl Fn() -> Option<(usize, Item<'a>)>, sender: SyncSender<(usize, Done)>) {
+    while let Some((number, Item { row, scenario, seed })) = next() {
+        let begun = Instant::now();
+        let (report, _) = registry::run(scenario, seed, TraceForm::None);
+        let wall_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        if sender.send((number, Done { row, report, wall_us })).is_err() {
+            return;
+        }
+    }
+}
+
+/// Takes what is done by its number. Threads that are refused find the receiver gone and end.
+fn in_order(
+    receiver: Receiver<(usize, Done)>,
+    take: &mut impl FnMut(Done) -> Result<(), Trouble>,
+) -> Result<(), Trouble> {
+    let mut early = BTreeMap::new();
+    let mut wanted = 0;
+    for (number, done) in receiver {
+        early.insert(number, done);
+        while let Some(done) = early.remove(&wanted) {
+            take(done)?;
+            wanted += 1;
+        }
+    }
+    assert!(early.is_empty(), "run {wanted} was handed out and never came back");
+    Ok(())
+}

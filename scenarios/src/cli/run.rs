@@ -1,0 +1,94 @@
+//! `wavetank run`: one scenario, one seed, its trace and its verdict.
+
+use super::args::{Form, Showing};
+use super::exit::Status;
+use super::{Streams, Trouble, tell, words};
+use crate::registry::{self, Scenario};
+use std::io::{self, Write};
+use wavetank_sim::{Report, Verdict};
+
+/// Plays it and says how it ended; with `--twice`, also whether it is the same again.
+pub(crate) fn run(
+    scenario: &Scenario,
+    seed: u64,
+    showing: Showing,
+    streams: &mut Streams<'_>,
+) -> Result<Status, Trouble> {
+    let first = registry::run(scenario, seed, showing.trace.into());
+    show(&first, showing.trace, streams.out)?;
+    let status = Status::of(&first.0.verdict);
+    if !showing.twice {
+        return Ok(status);
+    }
+    streams.out.flush()?;
+    let second = registry::run(scenario, seed, showing.trace.into());
+    match first_difference(&first, &second) {
+        None => {
+            let length = words::many(first.1.len() as u64, "byte");
+            tell(streams, &format!("twice: the same report and the same {length} of trace"));
+            Ok(status)
+        }
+        Some(difference) => {
+            tell(streams, &format!("twice: the second run differs: {difference}"));
+            Ok(status.max(Status::Safety))
+        }
+    }
+}
+
+fn show((report, trace): &(Report, String), form: Form, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(trace.as_bytes())?;
+    match form {
+        Form::Json => {
+            serde_json::to_writer(&mut *out, report)?;
+            writeln!(out)
+        }
+        Form::Story | Form::Full => {
+            if !trace.is_empty() {
+                writeln!(out)?;
+            }
+            conclude(report, out)
+        }
+        Form::None => conclude(report, out),
+    }
+}
+
+/// The report for a reader.
+fn conclude(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "run      {}:{}", report.scenario, report.seed)?;
+    writeln!(
+        out,
+        "length   {}, {}, {}",
+        words::seconds(report.virtual_time),
+        words::many(report.events, "event"),
+        words::many(report.messages, "message"),
+    )?;
+    writeln!(
+        out,
+        "outcome  {}, {}",
+        words::many(report.elections, "election"),
+        words::many(report.commits, "commit")
+    )?;
+    writeln!(out, "faults   {}", words::counts(&report.faults))?;
+    writeln!(out, "digest   {:016x}", report.digest)?;
+    writeln!(out, "verdict  {}", words::verdict(&report.verdict))?;
+    match report.verdict {
+        Verdict::Held | Verdict::Vacuous(_) => Ok(()),
+        Verdict::Violated(_) | Verdict::Panicked(_) => {
+            writeln!(out, "replay   {}", words::replay_command(&report.scenario, report.seed))
+        }
+    }
+}
+
+/// Where two runs that should be one part.
+fn first_difference(first: &(Report, String), second: &(Report, String)) -> Option<String> {
+    if first == second {
+        return None;
+    }
+    let mut lines = first.1.lines().zip(second.1.lines()).enumerate();
+    let trace = lines.find(|(_, (one, other))| one != other);
+    Some(match trace {
+        Some((at, (one, other))) => format!("line {} of the trace is `{one}`, then `{other}`", at + 1),
+        None if first.1.len() != second.1.len() => "one trace goes on where the other ends".to_owned(),
+        None => format!("digest {:016x}, then {:016x}", first.0.digest, second.0.digest),
+    })
+}

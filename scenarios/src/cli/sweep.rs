@@ -1,0 +1,172 @@
+//! `wavetank sweep`: many scenarios, many seeds, one table, and what to do about each failure.
+
+use super::args::{Seeds, SweepArguments};
+use super::bar::Bar;
+use super::exit::Status;
+use super::file::Whole;
+use super::pool::{self, Done, Work};
+use super::table::{self, WallClock};
+use super::tally::{Failure, Tally};
+use super::words::{self, many};
+use super::{Streams, Trouble, name, tell};
+use crate::registry::{self, Chapter, Scenario, TraceForm};
+use std::io::{self, Write};
+use std::num::NonZero;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Seeds, unless others are asked for.
+const SEEDS: u64 = 1_000;
+
+/// Seeds of each story when all scenarios are swept: a story does much the same under every seed,
+/// and the time is better spent on storms.
+const SEEDS_OF_A_STORY: u64 = 32;
+
+/// Plays the sweep and says what it showed.
+pub(crate) fn sweep(
+    scenarios: &[Scenario],
+    arguments: &SweepArguments,
+    streams: &mut Streams<'_>,
+) -> Result<Status, Trouble> {
+    let work = Work { rows: rows(scenarios, arguments)?, shard: arguments.shard };
+    if work.runs() == 0 {
+        return Err(Trouble::new("there is nothing to play: no run falls into this shard"));
+    }
+    let mut file = arguments.out.as_deref().map(Whole::create).transpose()?;
+    let begun = Instant::now();
+    let tallies = play(&work, arguments, file.as_mut(), streams)?;
+    if let Some(file) = file {
+        file.finish()?;
+    }
+    let status = tallies.iter().map(Tally::status).max().unwrap_or(Status::Vacuous);
+    if arguments.json {
+        table::write_json(&tallies, status.code(), streams.out)?;
+    } else {
+        let wall_clock = if streams.out_is_terminal { WallClock::Shown } else { WallClock::Hidden };
+        table::write(&tallies, wall_clock, streams.out)?;
+        show_failures(scenarios, &tallies, streams.out)?;
+    }
+    streams.out.flush()?;
+    tell(streams, &speed(&tallies, begun.elapsed()));
+    Ok(status)
+}
+
+/// What is swept: what is named, or everything.
+fn rows<'a>(
+    scenarios: &'a [Scenario],
+    arguments: &SweepArguments,
+) -> Result<Vec<(&'a Scenario, Seeds)>, Trouble> {
+    let endless = arguments.time.map(|_| u64::MAX);
+    let seeds = arguments.seeds.unwrap_or_else(|| Seeds::first_of_all(endless.unwrap_or(SEEDS)));
+    if arguments.scenarios.is_empty() {
+        return Ok(scenarios.iter().map(|scenario| (scenario, share(scenario, seeds))).collect());
+    }
+    let mut rows: Vec<(&Scenario, Seeds)> = Vec::new();
+    for wanted in &arguments.scenarios {
+        let scenario = name::find(scenarios, wanted)?;
+        if rows.iter().all(|(row, _)| row.name != scenario.name) {
+            rows.push((scenario, seeds));
+        }
+    }
+    Ok(rows)
+}
+
+fn share(scenario: &Scenario, seeds: Seeds) -> Seeds {
+    match scenario.chapter {
+        Chapter::Storms => seeds,
+        Chapter::Elections
+        | Chapter::Replication
+        | Chapter::Crashes
+        | Chapter::Partitions
+        | Chapter::Membership
+        | Chapter::Reads => seeds.at_most(SEEDS_OF_A_STORY),
+    }
+}
+
+/// Plays everything; rows that a shard or the time has left empty are left out.
+fn play(
+    work: &Work<'_>,
+    arguments: &SweepArguments,
+    mut file: Option<&mut Whole>,
+    streams: &Streams<'_>,
+) -> Result<Vec<Tally>, Trouble> {
+    let mut tallies: Vec<Tally> = work.rows.iter().map(|(scenario, _)| Tally::new(scenario.name)).collect();
+    let deadline = arguments.time.and_then(|secs| Instant::now().checked_add(Duration::from_secs(secs)));
+    let jobs = arguments.jobs.map_or_else(cores, |jobs| jobs.0);
+    let is_endless = arguments.time.is_some() && arguments.seeds.is_none();
+    let bar = Bar::new((!is_endless).then(|| work.runs()), streams.err_is_terminal);
+    let mut failed = 0;
+    let result = pool::play(work, jobs, deadline, |Done { row, report, wall_us }| {
+        if let Some(file) = &mut file {
+            file.line(&serde_json::to_string(&report).expect("a report is made of numbers and text"))?;
+        }
+        failed += u64::from(Status::of(&report.verdict).is_failure());
+        tallies[row].add(&report, wall_us);
+        bar.step(failed);
+        Ok(())
+    });
+    bar.clear();
+    result?;
+    tallies.retain(|tally| 0 < tally.runs);
+    Ok(tallies)
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// One line and one command for each failure; the story of the shortest of each kind.
+fn show_failures(scenarios: &[Scenario], tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
+    for tally in tallies {
+        for failure in &tally.failures {
+            writeln!(out, "\n{}:{}  {}", tally.scenario, failure.seed, failure.verdict)?;
+            writeln!(out, "  {}", words::replay_command(&tally.scenario, failure.seed))?;
+        }
+        let more = tally.failed - tally.failures.len() as u64;
+        if 0 < more {
+            writeln!(out, "\n{}: and {} under further seeds", tally.scenario, many(more, "failure"))?;
+        }
+        let scenario = scenarios.iter().find(|scenario| scenario.name == tally.scenario);
+        let scenario = scenario.expect("the tally is one of a scenario");
+        for failure in tally.shortest_failures() {
+            show_story(scenario, failure, out)?;
+        }
+    }
+    Ok(())
+}
+
+/// Plays a failure once more and writes its story, from the end back as far as it may help.
+fn show_story(scenario: &Scenario, failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
+    const LINES: usize = 60;
+    let (_, story) = registry::run(scenario, failure.seed, TraceForm::Story);
+    let lines: Vec<&str> = story.lines().collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let left_out = lines.len().saturating_sub(LINES);
+    writeln!(out, "\nthe shortest story of {} ({}:{})", failure.spoke, scenario.name, failure.seed)?;
+    if 0 < left_out {
+        // The first line names the columns.
+        writeln!(out, "  {}\n  ... {} before", lines[0], many(left_out as u64, "line"))?;
+    }
+    for line in &lines[left_out..] {
+        writeln!(out, "  {line}")?;
+    }
+    Ok(())
+}
+
+/// How fast it went. The only figures that are not the same the next time.
+fn speed(tallies: &[Tally], elapsed: Duration) -> String {
+    let total = |figure: fn(&Tally) -> u64| tallies.iter().map(figure).sum::<u64>();
+    let (runs, wall_us) = (total(|tally| tally.runs), total(|tally| tally.wall_us));
+    format!(
+        "{} of {} in {}.{:03} s; on one thread {} runs, {} virtual s and {} steps a second",
+        many(runs, "run"),
+        many(tallies.len() as u64, "scenario"),
+        elapsed.as_secs(),
+        elapsed.subsec_millis(),
+        table::per_second(runs, wall_us),
+        words::grouped(total(|tally| tally.virtual_us) / wall_us.max(1)),
+        table::per_second(total(|tally| tally.events), wall_us),
+    )
+}

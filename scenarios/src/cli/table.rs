@@ -1,0 +1,205 @@
+//! A sweep's outcome, for readers and for programs. The figures are made elsewhere.
+
+use super::tally::{Failure, Sometimes, Spread, Tally, sum};
+use super::words::{self, grouped};
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// Whether the figures that differ from one sweep to the same sweep are wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum WallClock {
+    Shown,
+    Hidden,
+}
+
+/// Writes the table, and below it what the rows have in common.
+pub(crate) fn write(tallies: &[Tally], wall_clock: WallClock, out: &mut dyn Write) -> io::Result<()> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    let mut titles = vec!["scenario", "seeds", "virtual time"];
+    if wall_clock == WallClock::Shown {
+        titles.extend(["virtual s/s", "steps/s"]);
+    }
+    titles.extend([
+        "steps",
+        "elections",
+        "commits",
+        "faults",
+        "checks",
+        "sometimes",
+        "p50",
+        "p99",
+        "max",
+        "",
+    ]);
+    let last = titles.len() - 1;
+    table.set_header(titles);
+    for tally in tallies {
+        table.add_row(row(tally, wall_clock));
+    }
+    for column in 1..last {
+        table.column_mut(column).expect("every title has a column").set_cell_alignment(CellAlignment::Right);
+    }
+    writeln!(out, "{}", table.trim_fmt())?;
+    totals(tallies, out)
+}
+
+fn row(tally: &Tally, wall_clock: WallClock) -> Vec<String> {
+    let mut cells = vec![tally.scenario.clone(), grouped(tally.runs), words::seconds(tally.virtual_time())];
+    if wall_clock == WallClock::Shown {
+        cells.push(grouped(tally.virtual_us / tally.wall_us.max(1)));
+        cells.push(per_second(tally.events, tally.wall_us));
+    }
+    let (saw, checks) = tally.checks();
+    let (reached, sometimes) = tally.reached();
+    let ms = |length: Option<u64>| length.map_or_else(|| "-".to_owned(), |ms| format!("{} ms", grouped(ms)));
+    cells.extend([
+        grouped(tally.events),
+        grouped(tally.elections),
+        grouped(tally.commits),
+        grouped(tally.faults.values().sum()),
+        format!("{saw}/{checks}"),
+        format!("{reached}/{sometimes}"),
+        ms(tally.leaderless.percentile(50)),
+        ms(tally.leaderless.percentile(99)),
+        ms(tally.leaderless.longest()),
+        outcome(tally),
+    ]);
+    cells
+}
+
+fn outcome(tally: &Tally) -> String {
+    let blind = tally.blind();
+    if 0 < tally.failed {
+        format!("{} failed", grouped(tally.failed))
+    } else if !blind.is_empty() {
+        format!("vacuous: {}", blind.join(", "))
+    } else if tally.checks().0 == 0 {
+        "vacuous: no check saw anything".to_owned()
+    } else {
+        "held".to_owned()
+    }
+}
+
+/// So many in a second of one thread.
+pub(crate) fn per_second(count: u64, wall_us: u64) -> String {
+    grouped(u64::try_from(u128::from(count) * 1_000_000 / u128::from(wall_us.max(1))).unwrap_or(u64::MAX))
+}
+
+/// What happened over all rows: faults by family, what each check saw, what never happened.
+fn totals(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
+    let (mut faults, mut witnessed) = (BTreeMap::new(), BTreeMap::new());
+    let mut sometimes: BTreeMap<String, u64> = BTreeMap::new();
+    let mut leaderless = Spread::default();
+    for tally in tallies {
+        sum(&mut faults, &tally.faults);
+        sum(&mut witnessed, &tally.witnessed);
+        sum(&mut sometimes, &tally.sometimes.iter().map(|(name, s)| (name.clone(), s.runs)).collect());
+        leaderless.merge(&tally.leaderless);
+    }
+    let never: Vec<&str> =
+        sometimes.iter().filter(|&(_, &runs)| runs == 0).map(|(name, _)| name.as_str()).collect();
+    writeln!(out, "\nfaults     {}", words::counts(&faults))?;
+    writeln!(out, "witnessed  {}", words::counts(&witnessed))?;
+    writeln!(out, "sometimes  {} (in so many runs)", words::counts(&sometimes))?;
+    if !never.is_empty() {
+        writeln!(out, "never      {}", never.join(", "))?;
+    }
+    if let (Some(half), Some(most), Some(longest)) =
+        (leaderless.percentile(50), leaderless.percentile(99), leaderless.longest())
+    {
+        writeln!(
+            out,
+            "leaderless {}: half up to {half} ms, 99 % up to {most} ms, longest {longest} ms",
+            words::many(leaderless.count(), "time")
+        )?;
+    }
+    Ok(())
+}
+
+/// The sweep as one JSON object. Nothing in it depends on the wall clock.
+pub(crate) fn write_json(tallies: &[Tally], status: u8, out: &mut dyn Write) -> io::Result<()> {
+    let sweep = Sweep { status, rows: tallies.iter().map(Row::of).collect() };
+    serde_json::to_writer_pretty(&mut *out, &sweep)?;
+    writeln!(out)
+}
+
+#[derive(Serialize)]
+struct Sweep<'a> {
+    status: u8,
+    rows: Vec<Row<'a>>,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    scenario: &'a str,
+    outcome: String,
+    seeds: u64,
+    virtual_us: u64,
+    steps: u64,
+    elections: u64,
+    commits: u64,
+    messages: u64,
+    faults: &'a BTreeMap<String, u64>,
+    witnessed: &'a BTreeMap<String, u64>,
+    blind: Vec<&'a str>,
+    sometimes: &'a BTreeMap<String, Sometimes>,
+    leaderless_ms: Lengths,
+    digest: String,
+    failed: u64,
+    failures: Vec<FailureRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct Lengths {
+    count: u64,
+    p50: Option<u64>,
+    p99: Option<u64>,
+    max: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct FailureRow<'a> {
+    seed: u64,
+    status: u8,
+    spoke: &'a str,
+    verdict: &'a str,
+    replay: String,
+}
+
+impl<'a> Row<'a> {
+    fn of(tally: &'a Tally) -> Self {
+        let failure = |failure: &'a Failure| FailureRow {
+            seed: failure.seed,
+            status: failure.status.code(),
+            spoke: &failure.spoke,
+            verdict: &failure.verdict,
+            replay: words::replay_command(&tally.scenario, failure.seed),
+        };
+        Self {
+            scenario: &tally.scenario,
+            outcome: outcome(tally),
+            seeds: tally.runs,
+            virtual_us: tally.virtual_us,
+            steps: tally.events,
+            elections: tally.elections,
+            commits: tally.commits,
+            messages: tally.messages,
+            faults: &tally.faults,
+            witnessed: &tally.witnessed,
+            blind: tally.blind(),
+            sometimes: &tally.sometimes,
+            leaderless_ms: Lengths {
+                count: tally.leaderless.count(),
+                p50: tally.leaderless.percentile(50),
+                p99: tally.leaderless.percentile(99),
+                max: tally.leaderless.longest(),
+            },
+            digest: format!("{:016x}", tally.digest),
+            failed: tally.failed,
+            failures: tally.failures.iter().map(failure).collect(),
+        }
+    }
+}

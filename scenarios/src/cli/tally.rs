@@ -1,0 +1,225 @@
+//! What many runs of one scenario add up to. Sums only: nothing of a single run is kept, except of
+//! those that failed.
+
+use super::exit::Status;
+use super::words;
+use std::collections::{BTreeMap, BTreeSet};
+use wavetank_raft::{Span, Time};
+use wavetank_sim::{Report, Verdict};
+
+/// One row of the table.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) scenario: String,
+    pub(crate) runs: u64,
+    pub(crate) virtual_us: u64,
+    pub(crate) events: u64,
+    pub(crate) elections: u64,
+    pub(crate) commits: u64,
+    pub(crate) messages: u64,
+    pub(crate) faults: BTreeMap<String, u64>,
+    pub(crate) witnessed: BTreeMap<String, u64>,
+    pub(crate) sometimes: BTreeMap<String, Sometimes>,
+    pub(crate) leaderless: Spread,
+    pub(crate) digest: u64,
+    pub(crate) wall_us: u64,
+    pub(crate) failed: u64,
+    /// The first failures, by seed.
+    pub(crate) failures: Vec<Failure>,
+    /// Checks that some run says it should have fed and did not.
+    missed: BTreeSet<String>,
+}
+
+/// How often something happened that should sometimes happen.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
+pub(crate) struct Sometimes {
+    pub(crate) times: u64,
+    pub(crate) runs: u64,
+}
+
+/// A run that failed.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) seed: u64,
+    pub(crate) status: Status,
+    /// What spoke: a check, or `panic`.
+    pub(crate) spoke: String,
+    pub(crate) verdict: String,
+    pub(crate) events: u64,
+}
+
+/// Lengths of time, counted by the millisecond (rounded up).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Spread {
+    by_ms: BTreeMap<u64, u64>,
+    count: u64,
+}
+
+impl Tally {
+    /// How many failures are kept to be shown one by one.
+    pub(crate) const KEPT: usize = 100;
+
+    /// A row with nothing in it.
+    pub(crate) fn new(scenario: &str) -> Self {
+        Self { scenario: scenario.to_owned(), ..Self::default() }
+    }
+
+    /// Adds a run.
+    pub(crate) fn add(&mut self, report: &Report, wall_us: u64) {
+        self.runs += 1;
+        self.virtual_us += report.virtual_time.0;
+        self.events += report.events;
+        self.elections += report.elections;
+        self.commits += report.commits;
+        self.messages += report.messages;
+        sum(&mut self.faults, &report.faults);
+        sum(&mut self.witnessed, &report.witnessed);
+        for (name, &times) in &report.sometimes {
+            let total = self.sometimes.entry(name.clone()).or_default();
+            total.times += times;
+            total.runs += u64::from(0 < times);
+        }
+        for &span in &report.leaderless {
+            self.leaderless.add(span);
+        }
+        self.digest = self.digest.rotate_left(7) ^ report.digest;
+        self.wall_us += wall_us;
+        self.judge(report);
+    }
+
+    fn judge(&mut self, report: &Report) {
+        let spoke = match &report.verdict {
+            Verdict::Held => return,
+            Verdict::Vacuous(checks) => return self.missed.extend(checks.iter().cloned()),
+            Verdict::Violated(violation) => violation.check.clone(),
+            Verdict::Panicked(_) => "panic".to_owned(),
+        };
+        self.failed += 1;
+        if self.failures.len() < Self::KEPT {
+            self.failures.push(Failure {
+                seed: report.seed,
+                status: Status::of(&report.verdict),
+                spoke,
+                verdict: words::verdict(&report.verdict),
+                events: report.events,
+            });
+        }
+    }
+
+    /// The checks that should have seen something and saw nothing in any run.
+    pub(crate) fn blind(&self) -> Vec<&str> {
+        let saw = |check: &String| self.witnessed.get(check).is_some_and(|&times| 0 < times);
+        self.missed.iter().filter(|&check| !saw(check)).map(String::as_str).collect()
+    }
+
+    /// What the row comes to.
+    pub(crate) fn status(&self) -> Status {
+        let saw_something = self.witnessed.values().any(|&times| 0 < times);
+        let shown = if saw_something && self.blind().is_empty() { Status::Held } else { Status::Vacuous };
+        self.failures.iter().map(|failure| failure.status).fold(shown, Status::max)
+    }
+
+    /// How many checks saw something, and how many there are.
+    pub(crate) fn checks(&self) -> (usize, usize) {
+        (self.witnessed.values().filter(|&&times| 0 < times).count(), self.witnessed.len())
+    }
+
+    /// How many of the things that should sometimes happen did, and how many there are.
+    pub(crate) fn reached(&self) -> (usize, usize) {
+        (self.sometimes.values().filter(|sometimes| 0 < sometimes.runs).count(), self.sometimes.len())
+    }
+
+    /// Virtual time.
+    pub(crate) fn virtual_time(&self) -> Time {
+        Time(self.virtual_us)
+    }
+
+    /// Of each thing that went wrong, the run with the fewest events.
+    pub(crate) fn shortest_failures(&self) -> Vec<&Failure> {
+        let mut shortest: BTreeMap<&str, &Failure> = BTreeMap::new();
+        for failure in &self.failures {
+            let best = shortest.entry(&failure.spoke).or_insert(failure);
+            if failure.events < best.events {
+                *best = failure;
+            }
+        }
+        shortest.into_values().collect()
+    }
+}
+
+impl Spread {
+    fn add(&mut self, span: Span) {
+        *self.by_ms.entry(span.0.div_ceil(1_000)).or_default() += 1;
+        self.count += 1;
+    }
+
+    /// The least length that so many of a hundred do not exceed; `None` if there is none at all.
+    pub(crate) fn percentile(&self, of_hundred: u64) -> Option<u64> {
+        let rank = (self.count * of_hundred).div_ceil(100).max(1);
+        let mut below = 0;
+        self.by_ms.iter().find_map(|(&ms, &count)| {
+            below += count;
+            (rank <= below).then_some(ms)
+        })
+    }
+
+    /// The longest.
+    pub(crate) fn longest(&self) -> Option<u64> {
+        self.by_ms.keys().next_back().copied()
+    }
+
+    /// How many.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Takes in another spread.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (&ms, &count) in &other.by_ms {
+            *self.by_ms.entry(ms).or_default() += count;
+        }
+        self.count += other.count;
+    }
+}
+
+/// Adds counts by name.
+pub(crate) fn sum(totals: &mut BTreeMap<String, u64>, more: &BTreeMap<String, u64>) {
+    for (name, &count) in more {
+        match totals.get_mut(name) {
+            Some(total) => *total += count,
+            None => {
+                totals.insert(name.clone(), count);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_lengths_that_were_seen() {
+        let mut spread = Spread::default();
+        assert_eq!((spread.percentile(50), spread.longest()), (None, None));
+        for ms in 1..=100 {
+            spread.add(Span::ms(ms));
+        }
+        let seen = (spread.percentile(50), spread.percentile(99), spread.longest());
+        assert_eq!(seen, (Some(50), Some(99), Some(100)));
+    }
+
+    #[test]
+    fn a_check_that_saw_its_subject_under_one_seed_is_not_blind() {
+        let mut tally = Tally::new("x");
+        tally.missed.insert("reads".to_owned());
+        assert_eq!(tally.blind(), ["reads"]);
+        tally.witnessed.insert("reads".to_owned(), 1);
+        assert_eq!((tally.blind().len(), tally.status()), (0, Status::Held));
+    }
+
+    #[test]
+    fn a_row_that_witnessed_nothing_is_vacuous() {
+        assert_eq!(Tally::new("x").status(), Status::Vacuous);
+    }
+}

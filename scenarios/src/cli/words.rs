@@ -1,0 +1,70 @@
+//! How figures and verdicts are said, everywhere alike.
+
+use std::collections::BTreeMap;
+use wavetank_raft::Time;
+use wavetank_sim::Verdict;
+
+/// What repeats a run.
+pub(crate) fn replay_command(scenario: &str, seed: u64) -> String {
+    format!("cargo run --release -- replay {scenario}:{seed}")
+}
+
+/// A verdict in one line.
+pub(crate) fn verdict(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Held => "held".to_owned(),
+        Verdict::Violated(violation) => violation.to_string(),
+        Verdict::Panicked(words) => format!("panicked: {words}"),
+        Verdict::Vacuous(checks) => format!("vacuous: nothing was seen by {}", checks.join(", ")),
+    }
+}
+
+/// A number with its thousands parted: `12,345`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Virtual seconds, to the millisecond: `30.000 s`.
+pub(crate) fn seconds(time: Time) -> String {
+    format!("{}.{:03} s", grouped(time.0 / 1_000_000), time.0 / 1_000 % 1_000)
+}
+
+/// `crash 3, cut 12`; a dash if there is nothing.
+pub(crate) fn counts(counts: &BTreeMap<String, u64>) -> String {
+    let words: Vec<String> = counts
+        .iter()
+        .filter(|&(_, &count)| 0 < count)
+        .map(|(name, &count)| format!("{name} {}", grouped(count)))
+        .collect();
+    if words.is_empty() { "-".to_owned() } else { words.join(", ") }
+}
+
+/// `1 seed`, `2 seeds`.
+pub(crate) fn many(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_parted() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345_678, "12,345,678")] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn time_is_in_seconds() {
+        assert_eq!(seconds(Time(1_234_567_890)), "1,234.567 s");
+    }
+}

@@ -1,0 +1,219 @@
+//! Every scenario by name, and the one way to play one. What happens in them is in their chapters.
+
+use crate::caught;
+use crate::words::{Stage, Story};
+use crate::{crashes, elections, membership, partitions, reads, replication};
+use std::collections::BTreeMap;
+use std::fmt;
+use wavetank_raft::{Span, Time};
+use wavetank_sim::plan::{Late, Plan};
+use wavetank_sim::rng::{Ratio, Spans};
+use wavetank_sim::{Report, Verdict};
+
+/// All scenarios, in the order in which they are listed and swept.
+pub const ALL: &[Scenario] = &[
+    story("three_strangers_elect_a_leader", "Three strangers agree on one leader, and a word said to it is kept by all.", Chapter::Elections, elections::three_strangers_elect_a_leader),
+    story("a_single_server_leads_alone", "A server that is its own majority leads alone, and leads again after a crash, in a new term.", Chapter::Elections, elections::a_single_server_leads_alone).with_servers(1),
+    story("a_split_vote_is_tried_again", "When all campaign at the same moment nobody wins, and chance parts them in a later round.", Chapter::Elections, elections::a_split_vote_is_tried_again).on(without_pre_vote),
+    story("a_stale_candidate_only_raises_the_term", "A server that missed a committed entry may raise the term, but cannot lead in it.", Chapter::Elections, elections::a_stale_candidate_only_raises_the_term).on(without_pre_vote),
+    story("a_longer_but_older_log_loses", "A long tail from an old term is worth less than one entry of a newer term.", Chapter::Elections, elections::a_longer_but_older_log_loses),
+    story("of_equal_terms_the_longer_log_wins", "Between two logs that end in the same term, the longer one leads.", Chapter::Elections, elections::of_equal_terms_the_longer_log_wins),
+    story("a_vote_outlives_its_voter", "A voter that dies after its vote is on disk, and before anybody hears of it, votes no second time.", Chapter::Elections, elections::a_vote_outlives_its_voter),
+    story("a_crashed_leader_is_replaced", "A crashed leader is replaced, and finds everything that was acknowledged when it comes back.", Chapter::Elections, elections::a_crashed_leader_is_replaced),
+    story("a_paused_leader_wakes_up_deposed", "A leader that stands still for a while is deposed, and says so to whoever asks it on waking.", Chapter::Elections, elections::a_paused_leader_wakes_up_deposed),
+    story("a_leader_back_at_once_has_lost_its_term", "A leader that is back before anybody missed it does not lead on in its old term.", Chapter::Elections, elections::a_leader_back_at_once_has_lost_its_term),
+    story("a_server_comes_back_without_a_fuss", "With pre-vote, a server that was cut off for long comes back without anybody noticing.", Chapter::Elections, elections::a_server_comes_back_without_a_fuss),
+    story("without_pre_vote_a_return_costs_an_election", "Without pre-vote it comes back with a high term, deposes the leader, and nothing is lost.", Chapter::Elections, elections::without_pre_vote_a_return_costs_an_election).on(without_pre_vote),
+    story("a_minority_never_leads", "One of three cannot lead, however long it tries; with pre-vote its term does not even grow.", Chapter::Elections, elections::a_minority_never_leads),
+    story("two_that_are_parted_have_no_leader", "Of two servers that cannot hear each other neither leads, and the old leader knows it soon.", Chapter::Elections, elections::two_that_are_parted_have_no_leader).with_servers(2),
+    story("no_word_is_lost_among_ten_leaders", "A storm of leaders: each is cut off after its first word, and no word is lost.", Chapter::Elections, elections::no_word_is_lost_among_ten_leaders),
+    story("a_leader_hands_over", "A leader hands over to the one it was told to, and nobody has to time out first.", Chapter::Elections, elections::a_leader_hands_over),
+    story("a_follower_catches_up", "A follower that missed a hundred words gets them all when it is back.", Chapter::Replication, replication::a_follower_catches_up),
+    story("a_minority_commits_nothing", "What only a minority has is not committed, and gives way to what the majority agrees on.", Chapter::Replication, replication::a_minority_commits_nothing).with_servers(5),
+    story("half_of_four_is_no_majority", "Two of four are no majority, neither for a word nor for a leader.", Chapter::Replication, replication::half_of_four_is_no_majority).with_servers(4),
+    story("a_follower_names_the_leader", "A word said to a follower is refused with the name of the leader, and is never kept.", Chapter::Replication, replication::a_follower_names_the_leader),
+    story("a_long_tail_gives_way", "A long tail that nobody else has is replaced by the little that was committed meanwhile.", Chapter::Replication, replication::a_long_tail_gives_way),
+    story("figure_8", "Figure 8 of the Raft paper: an old entry is not committed by being counted on a majority, since a rival with a newer one may still replace it.", Chapter::Replication, replication::figure_8).with_servers(5).on(one_entry_at_a_time),
+    story("an_old_entry_is_committed_with_a_newer_one", "An entry of an old term is committed together with the first entry of the new one.", Chapter::Replication, replication::an_old_entry_is_committed_with_a_newer_one),
+    story("appends_that_overtake_one_another", "Messages that overtake one another neither lose a word nor turn two around.", Chapter::Replication, replication::appends_that_overtake_one_another).on(overtaking),
+    story("everything_arrives_twice", "Where everything arrives twice, everything happens once.", Chapter::Replication, replication::everything_arrives_twice).on(twice),
+    story("followers_commit_without_the_leaders_disk", "A leader whose own disk is slow still commits: two followers are a majority without it.", Chapter::Replication, replication::followers_commit_without_the_leaders_disk),
+    story("a_snapshot_stands_for_the_log", "A server that is too far behind for the log gets a snapshot in its place.", Chapter::Replication, replication::a_snapshot_stands_for_the_log).on(snapshots_soon),
+    story("all_restart_at_once", "All stop and start at once; chance finds one that leads, and nothing is lost.", Chapter::Crashes, crashes::all_restart_at_once),
+    story("the_power_fails_everywhere", "The power fails everywhere in the middle of a write: what was acknowledged is there afterwards.", Chapter::Crashes, crashes::the_power_fails_everywhere),
+    story("a_torn_tail_is_written_again", "A write that was torn by a crash is cut back, and the leader sends it again.", Chapter::Crashes, crashes::a_torn_tail_is_written_again),
+    story("a_dead_disk_ends_its_leader", "A leader whose disk is dead stops, and does not hold the others up.", Chapter::Crashes, crashes::a_dead_disk_ends_its_leader),
+    story("a_stalled_disk_deposes_its_leader", "A leader whose disk has stopped answering gives up, although everybody still hears it.", Chapter::Crashes, crashes::a_stalled_disk_deposes_its_leader),
+    story("a_slow_voter_holds_nobody_up", "A voter whose disk takes longer than an election holds nobody up.", Chapter::Crashes, crashes::a_slow_voter_holds_nobody_up).with_servers(5),
+    story("a_silent_follower_is_not_missed", "A silent follower is missed by nobody: no election, and words are committed without it.", Chapter::Crashes, crashes::a_silent_follower_is_not_missed),
+    story("a_follower_that_keeps_dying_catches_up", "A server that died over and over while words came in has them all in the end.", Chapter::Crashes, crashes::a_follower_that_keeps_dying_catches_up),
+    story("a_lone_leader_loses_what_only_it_has", "A leader cut off from the rest keeps its entry to itself and gives it up when it returns.", Chapter::Partitions, partitions::a_lone_leader_loses_what_only_it_has),
+    story("a_leader_that_nobody_hears_is_replaced", "A leader that nobody hears is replaced, and follows the one that it hears.", Chapter::Partitions, partitions::a_leader_that_nobody_hears_is_replaced),
+    story("a_leader_that_hears_nobody_steps_down", "A leader that hears nobody steps down, though everybody hears it.", Chapter::Partitions, partitions::a_leader_that_hears_nobody_steps_down),
+    story("a_flapping_link_loses_nothing", "A link that comes and goes costs time, but no word and no agreement.", Chapter::Partitions, partitions::a_flapping_link_loses_nothing),
+    story("a_bridge_is_not_enough", "A leader that reaches only one of four is replaced by one that reaches a majority.", Chapter::Partitions, partitions::a_bridge_is_not_enough).with_servers(5),
+    story("a_chain_is_led_from_its_middle", "In a chain only the middle reaches a majority, and only from there somebody leads.", Chapter::Partitions, partitions::a_chain_is_led_from_its_middle).with_servers(5),
+    story("partition_after_partition_loses_nothing", "Partition after partition, each with a word on the larger side: all are kept, in order.", Chapter::Partitions, partitions::partition_after_partition_loses_nothing).with_servers(5),
+    story("a_newcomer_catches_up_before_it_counts", "A new server catches up without a vote before it gets one, and then counts.", Chapter::Membership, membership::a_newcomer_catches_up_before_it_counts).with_spares(1),
+    story("a_removed_follower_disturbs_nobody", "A follower that was removed is not missed, and disturbs nobody although it is never told.", Chapter::Membership, membership::a_removed_follower_disturbs_nobody),
+    story("a_leader_removes_itself", "A leader that removes itself leads until that is committed, and another takes over.", Chapter::Membership, membership::a_leader_removes_itself),
+    story("a_change_in_a_minority_is_undone", "A change that reached only a minority is undone by the leader of the others.", Chapter::Membership, membership::a_change_in_a_minority_is_undone).with_spares(1),
+    story("changes_come_one_at_a_time", "While a change is not committed there is no other; afterwards there may be.", Chapter::Membership, membership::changes_come_one_at_a_time).with_spares(2),
+    story("a_nonvoter_counts_for_nothing", "A server without a vote has every word, and counts for nothing.", Chapter::Membership, membership::a_nonvoter_counts_for_nothing).with_servers(2).with_spares(1),
+    story("all_members_are_exchanged", "All members are exchanged at once, through a joint membership, and every word is handed on.", Chapter::Membership, membership::all_members_are_exchanged).with_spares(3),
+    story("a_joint_membership_needs_both_majorities", "While the membership is joint, both the old and the new majority are needed.", Chapter::Membership, membership::a_joint_membership_needs_both_majorities).with_spares(3),
+    story("a_server_from_the_past_cannot_lead", "A server that was removed while it was away and has come back with its old membership cannot lead: nobody whom it knows would follow.", Chapter::Membership, membership::a_server_from_the_past_cannot_lead).with_spares(1),
+    story("a_read_waits_for_a_majority", "A leader answers a read once a majority has said that it still leads.", Chapter::Reads, reads::a_read_waits_for_a_majority),
+    story("a_deposed_leader_answers_no_read", "A deposed leader that does not know it yet answers no read.", Chapter::Reads, reads::a_deposed_leader_answers_no_read),
+    story("a_lease_does_not_outlast_sleep", "A leader under its lease answers at once; when it has slept, the lease has run out.", Chapter::Reads, reads::a_lease_does_not_outlast_sleep),
+    story("a_new_leader_reads_what_the_old_one_kept", "A new leader answers no read before it has committed something of its own, and so knows all.", Chapter::Reads, reads::a_new_leader_reads_what_the_old_one_kept),
+    story("a_follower_answers_no_read", "A follower answers no read that must be up to date.", Chapter::Reads, reads::a_follower_answers_no_read),
+];
+
+/// Something to play under a seed.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    /// Its name, as on the command line.
+    pub name: &'static str,
+    /// What it shows, in one line.
+    pub moral: &'static str,
+    /// Where it belongs.
+    pub chapter: Chapter,
+    /// What is played.
+    pub play: Play,
+}
+
+/// What is played: the same seed gives the same report and the same trace.
+#[derive(Clone, Copy, Debug)]
+pub enum Play {
+    /// A story told by hand.
+    Story(Story),
+    /// A run that makes its own world out of the seed.
+    Whole(fn(u64, TraceForm) -> (Report, String)),
+}
+
+/// Where a scenario belongs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Chapter {
+    /// Who leads.
+    Elections,
+    /// What is kept.
+    Replication,
+    /// What a dead process and its disk leave behind.
+    Crashes,
+    /// Who hears whom.
+    Partitions,
+    /// Who belongs.
+    Membership,
+    /// What may be read.
+    Reads,
+    /// Everything at once, drawn from the seed: worth as many seeds as there is time for.
+    Storms,
+}
+
+impl fmt::Display for Chapter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Elections => "elections",
+            Self::Replication => "replication",
+            Self::Crashes => "crashes",
+            Self::Partitions => "partitions",
+            Self::Membership => "membership",
+            Self::Reads => "reads",
+            Self::Storms => "storms",
+        })
+    }
+}
+
+/// How much of a run is written down. The run is the same, whatever is written.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum TraceForm {
+    /// Who led, what was committed, what broke: no times.
+    Story,
+    /// A line for every event.
+    Full,
+    /// A JSON object for every event, one a line.
+    Json,
+    /// Nothing.
+    None,
+}
+
+/// Plays a scenario. A panic in it is its verdict.
+#[must_use]
+pub fn run(scenario: &Scenario, seed: u64, form: TraceForm) -> (Report, String) {
+    match scenario.play {
+        Play::Story(story) => story.told(scenario.name, seed, form),
+        Play::Whole(play) => caught::panics(|| play(seed, form))
+            .unwrap_or_else(|words| (unfinished(scenario, seed, words), String::new())),
+    }
+}
+
+/// A story with three servers on a calm sea.
+const fn story(name: &'static str, moral: &'static str, chapter: Chapter, tell: fn(&mut Stage)) -> Scenario {
+    Scenario { name, moral, chapter, play: Play::Story(Story { servers: 3, spares: 0, sea: |_| {}, tell }) }
+}
+
+impl Scenario {
+    const fn with_servers(mut self, count: u8) -> Self {
+        if let Play::Story(story) = &mut self.play {
+            story.servers = count;
+        }
+        self
+    }
+
+    const fn with_spares(mut self, count: u8) -> Self {
+        if let Play::Story(story) = &mut self.play {
+            story.spares = count;
+        }
+        self
+    }
+
+    const fn on(mut self, sea: fn(&mut Plan)) -> Self {
+        if let Play::Story(story) = &mut self.play {
+            story.sea = sea;
+        }
+        self
+    }
+}
+
+fn without_pre_vote(plan: &mut Plan) {
+    plan.config.pre_vote_disabled = true;
+}
+
+fn one_entry_at_a_time(plan: &mut Plan) {
+    plan.config.max_append_entries = 1;
+    plan.config.max_inflight = 1;
+}
+
+fn snapshots_soon(plan: &mut Plan) {
+    plan.config.snapshot_threshold = 10;
+    plan.config.snapshot_interval = Span::ms(50);
+    plan.config.trailing_logs = 0;
+}
+
+fn overtaking(plan: &mut Plan) {
+    plan.links.reorder = Some(Late { chance: Ratio::new(1, 3), by: Spans::ms(1, 20) });
+}
+
+fn twice(plan: &mut Plan) {
+    plan.links.duplicate = Some(Late { chance: Ratio::new(1, 1), by: Spans::ms(0, 50) });
+}
+
+/// All that is known of a run whose world was lost in a panic.
+fn unfinished(scenario: &Scenario, seed: u64, words: String) -> Report {
+    Report {
+        scenario: scenario.name.to_owned(),
+        seed,
+        verdict: Verdict::Panicked(words),
+        events: 0,
+        virtual_time: Time(0),
+        elections: 0,
+        commits: 0,
+        messages: 0,
+        faults: BTreeMap::new(),
+        witnessed: BTreeMap::new(),
+        sometimes: BTreeMap::new(),
+        leaderless: Vec::new(),
+        digest: 0,
+    }
+}

@@ -1,0 +1,289 @@
+//! What is kept: stories of entries that are copied, overtaken, contradicted and committed.
+
+use crate::words::{Stage, election_timeouts};
+
+/// A follower that missed a hundred words gets them all when it is back.
+pub fn a_follower_catches_up(s: &mut Stage) {
+    let leader = s.until_leader();
+    let [the_absent_one, _] = s.followers_of(leader);
+    s.isolate(the_absent_one);
+    s.propose_many(leader, HUNDRED).until_committed(HUNDRED[99]);
+
+    s.heal();
+
+    s.until_converged();
+    s.expect_committed(HUNDRED);
+    s.expect_leads(leader);
+}
+
+/// What only a minority has is not committed, and gives way to what the majority agrees on.
+pub fn a_minority_commits_nothing(s: &mut Stage) {
+    let old = s.until_leader();
+    let [with_it, a, b, c] = s.followers_of(old);
+    s.part(&[old, with_it], &[a, b, c]);
+    s.propose(old, "lost").until_stored(with_it, "lost");
+
+    let new = s.until_leader_other_than(old);
+    s.propose(new, "kept").until_committed("kept");
+    s.expect_not_committed("lost");
+
+    s.heal();
+    s.until_converged();
+    s.expect_committed(&["kept"]);
+}
+
+/// Two of four are no majority, neither for a word nor for a leader.
+pub fn half_of_four_is_no_majority(s: &mut Stage) {
+    let old = s.until_leader();
+    let [with_it, a, b] = s.followers_of(old);
+    s.part(&[old, with_it], &[a, b]);
+    s.propose(old, "undecided").until_stored(with_it, "undecided");
+
+    s.until_steps_down(old);
+    s.expect_no_leader_for(election_timeouts(10));
+    s.expect_not_committed("undecided");
+
+    s.heal();
+    s.until_leader();
+    s.until_converged();
+}
+
+/// A word said to a follower is refused with the name of the leader, and is never kept.
+pub fn a_follower_names_the_leader(s: &mut Stage) {
+    let leader = s.until_leader();
+    let [follower, _] = s.followers_of(leader);
+    s.propose(leader, "kept").until_converged();
+
+    s.propose(follower, "to the wrong one");
+
+    s.until_refused_in_favour_of("to the wrong one", leader);
+    s.propose(leader, "also kept").until_converged();
+    s.expect_committed(&["kept", "also kept"]);
+}
+
+/// A long tail that nobody else has is replaced by the little that was committed meanwhile.
+pub fn a_long_tail_gives_way(s: &mut Stage) {
+    let old = s.until_leader();
+    s.isolate(old);
+    s.propose_many(old, HUNDRED).until_stored(old, HUNDRED[99]);
+
+    let new = s.until_leader_other_than(old);
+    s.propose(new, "kept").until_committed("kept");
+
+    s.heal();
+    s.until_converged();
+    s.expect_committed(&["kept"]);
+}
+
+/// Figure 8 of the Raft paper: an old entry is not committed by being counted on a majority, since
+/// a rival with a newer one may still replace it.
+pub fn figure_8(s: &mut Stage) {
+    let first = s.until_leader();
+    let [witness, others @ ..] = s.followers_of::<4>(first);
+    s.part(&[first, witness], &others);
+    s.propose(first, "old").until_stored(witness, "old");
+    s.crash(first);
+    s.crash(witness);
+
+    let rival = s.until_all_vote_for_one_of(&others);
+    let [third, fourth] = s.others_among(&others, rival);
+    s.mute(rival);
+    s.until_elected();
+    s.propose(rival, "newer").until_stored(rival, "newer");
+    s.crash(rival);
+
+    s.heal();
+    s.isolate(fourth);
+    s.restart(first);
+    s.restart(witness);
+    s.until_stored(third, "old");
+    let heir = s.until_elected();
+    s.cut_one_way(heir, third);
+    s.until_knows_stored(heir, third, "old");
+    s.expect_not_committed("old");
+
+    s.crash(first);
+    s.crash(witness);
+    s.heal();
+    s.restart(rival);
+    s.until_leads(rival);
+    s.restart_all();
+    s.until_converged();
+    s.expect_committed(&["newer"]);
+}
+
+/// An entry of an old term is committed together with the first entry of the new one.
+pub fn an_old_entry_is_committed_with_a_newer_one(s: &mut Stage) {
+    let old = s.until_leader();
+    let [witness, _] = s.followers_of(old);
+    s.deafen(old);
+    s.propose(old, "old").until_stored(witness, "old");
+    s.expect_not_committed("old");
+    s.crash(old);
+
+    s.heal();
+    s.until_leader();
+
+    s.until_committed("old");
+    s.restart(old);
+    s.until_converged();
+    s.expect_committed(&["old"]);
+}
+
+/// Messages that overtake one another neither lose a word nor turn two around.
+pub fn appends_that_overtake_one_another(s: &mut Stage) {
+    let leader = s.until_leader();
+    for word in HUNDRED {
+        s.propose(leader, word);
+    }
+
+    s.until_converged();
+    s.expect_committed(HUNDRED);
+}
+
+/// Where everything arrives twice, everything happens once.
+pub fn everything_arrives_twice(s: &mut Stage) {
+    let old = s.until_leader();
+    s.propose(old, "before").until_committed("before");
+    s.crash(old);
+
+    let new = s.until_leader_other_than(old);
+    s.propose(new, "after").until_committed("after");
+
+    s.restart(old);
+    s.until_converged();
+    s.expect_committed(&["before", "after"]);
+}
+
+/// A leader whose own disk is slow still commits: two followers are a majority without it.
+pub fn followers_commit_without_the_leaders_disk(s: &mut Stage) {
+    let leader = s.until_leader();
+    s.propose(leader, "before").until_converged();
+    s.slow_disk(leader);
+
+    s.propose(leader, "during").until_committed("during");
+    s.expect_not_stored(leader, "during");
+
+    s.until_converged();
+    s.expect_committed(&["before", "during"]);
+}
+
+/// A server that is too far behind for the log gets a snapshot in its place.
+pub fn a_snapshot_stands_for_the_log(s: &mut Stage) {
+    let leader = s.until_leader();
+    let [the_absent_one, the_other] = s.followers_of(leader);
+    s.isolate(the_absent_one);
+    s.propose_many(leader, HUNDRED).until_committed(HUNDRED[99]);
+    s.until_compacted_beyond(leader, the_absent_one);
+    s.until_compacted_beyond(the_other, the_absent_one);
+
+    s.heal();
+
+    s.until_converged();
+    s.expect_installed(the_absent_one);
+    s.expect_committed(HUNDRED);
+}
+
+/// A hundred words, for when one is not enough.
+const HUNDRED: &[&str] = &[
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+    "twenty-one",
+    "twenty-two",
+    "twenty-three",
+    "twenty-four",
+    "twenty-five",
+    "twenty-six",
+    "twenty-seven",
+    "twenty-eight",
+    "twenty-nine",
+    "thirty",
+    "thirty-one",
+    "thirty-two",
+    "thirty-three",
+    "thirty-four",
+    "thirty-five",
+    "thirty-six",
+    "thirty-seven",
+    "thirty-eight",
+    "thirty-nine",
+    "forty",
+    "forty-one",
+    "forty-two",
+    "forty-three",
+    "forty-four",
+    "forty-five",
+    "forty-six",
+    "forty-seven",
+    "forty-eight",
+    "forty-nine",
+    "fifty",
+    "fifty-one",
+    "fifty-two",
+    "fifty-three",
+    "fifty-four",
+    "fifty-five",
+    "fifty-six",
+    "fifty-seven",
+    "fifty-eight",
+    "fifty-nine",
+    "sixty",
+    "sixty-one",
+    "sixty-two",
+    "sixty-three",
+    "sixty-four",
+    "sixty-five",
+    "sixty-six",
+    "sixty-seven",
+    "sixty-eight",
+    "sixty-nine",
+    "seventy",
+    "seventy-one",
+    "seventy-two",
+    "seventy-three",
+    "seventy-four",
+    "seventy-five",
+    "seventy-six",
+    "seventy-seven",
+    "seventy-eight",
+    "seventy-nine",
+    "eighty",
+    "eighty-one",
+    "eighty-two",
+    "eighty-three",
+    "eighty-four",
+    "eighty-five",
+    "eighty-six",
+    "eighty-seven",
+    "eighty-eight",
+    "eighty-nine",
+    "ninety",
+    "ninety-one",
+    "ninety-two",
+    "ninety-three",
+    "ninety-four",
+    "ninety-five",
+    "ninety-six",
+    "ninety-seven",
+    "ninety-eight",
+    "ninety-nine",
+    "a hundred",
+];

@@ -1,0 +1,174 @@
+//! What is written down of a run because no server can be asked for it: what is on the disks and
+//! on the way to them, and who voted for whom. It is read by the story's words alone.
+
+use std::collections::BTreeMap;
+use wavetank_raft::{Action, Entry, Index, LogOp, Payload, Term, Write};
+use wavetank_sim::{Observation, Seen, Slot, Slots};
+
+/// The record of a run.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    pages: [Page; Slot::MOST],
+}
+
+/// What is written down of one server.
+#[derive(Debug, Default)]
+struct Page {
+    /// The words on its disk, by their place.
+    stored: BTreeMap<Index, Vec<u8>>,
+    /// Writes that are not on its disk yet.
+    writing: Vec<Write>,
+    /// Its last vote that is on its disk.
+    vote: Option<(Slot, Term)>,
+    has_halted: bool,
+    has_installed: bool,
+    is_installing: bool,
+}
+
+impl Record {
+    /// Takes down what matters.
+    pub(super) fn see(&mut self, observation: &Observation<'_>) {
+        match observation.seen {
+            Seen::Stepped { slot, actions, .. } => self.page(slot).wants(actions),
+            Seen::Durable { slot, write, torn } => self.page(slot).keep(write, torn),
+            Seen::Booted { slot, log, .. } => self.page(slot).boot(log),
+            Seen::Crashed { slot, wiped } => {
+                let page = self.page(slot);
+                page.writing.clear();
+                if wiped {
+                    *page = Page::default();
+                }
+            }
+            Seen::Halted(slot) => self.page(slot).has_halted = true,
+            Seen::Restored { slot, .. } => {
+                let page = self.page(slot);
+                page.has_installed |= page.is_installing;
+            }
+            Seen::Stepping { .. }
+            | Seen::Paused(_)
+            | Seen::Resumed(_)
+            | Seen::Applied { .. }
+            | Seen::SnapshotTaken { .. }
+            | Seen::Sent { .. }
+            | Seen::Invoked { .. }
+            | Seen::Returned { .. }
+            | Seen::Network(_)
+            | Seen::Healed { .. } => {}
+        }
+    }
+
+    /// The votes that are on disks: voter, candidate and term.
+    pub(super) fn votes(&self) -> impl Iterator<Item = (Slot, Slot, Term)> + '_ {
+        let vote = |(page, slot): (&Page, Slot)| page.vote.map(|(to, term)| (slot, to, term));
+        self.pages.iter().zip(Slots::first(Slot::MOST).iter()).filter_map(vote)
+    }
+
+    /// Whose vote is on disk for this candidate, in its last term.
+    pub(super) fn voters_of(&self, candidate: Slot) -> Slots {
+        let term = self.votes().filter(|vote| vote.1 == candidate).map(|vote| vote.2).max();
+        self.votes().filter(|vote| vote.1 == candidate && Some(vote.2) == term).map(|vote| vote.0).collect()
+    }
+
+    /// Whether the word is on the server's disk.
+    pub(super) fn has_stored(&self, slot: Slot, word: &str) -> bool {
+        self.place_of(slot, word).is_some()
+    }
+
+    /// Where the word stands on the server's disk.
+    pub(super) fn place_of(&self, slot: Slot, word: &str) -> Option<Index> {
+        let stored = &self.pages[slot.at()].stored;
+        stored.iter().find(|(_, stored)| *stored == word.as_bytes()).map(|(&index, _)| index)
+    }
+
+    /// Whether the word is on its way to the server's disk.
+    pub(super) fn is_writing(&self, slot: Slot, word: &str) -> bool {
+        let words =
+            self.pages[slot.at()].writing.iter().flat_map(|write| entries(&write.log)).filter_map(said);
+        words.into_iter().any(|said| said == word.as_bytes())
+    }
+
+    /// Whether the server has ever stopped by its own decision.
+    pub(super) fn has_halted(&self, slot: Slot) -> bool {
+        self.pages[slot.at()].has_halted
+    }
+
+    /// Whether the server has ever loaded a leader's snapshot.
+    pub(super) fn has_installed(&self, slot: Slot) -> bool {
+        self.pages[slot.at()].has_installed
+    }
+
+    fn page(&mut self, slot: Slot) -> &mut Page {
+        &mut self.pages[slot.at()]
+    }
+}
+
+impl Page {
+    fn wants(&mut self, actions: &[Action]) {
+        for action in actions {
+            match action {
+                Action::Write(write) => self.writing.push(write.clone()),
+                Action::Restore(_) => self.is_installing = true,
+                Action::Send { .. }
+                | Action::Reply { .. }
+                | Action::Fetch { .. }
+                | Action::ReadSnapshot { .. }
+                | Action::WriteSnapshot { .. }
+                | Action::Apply(_)
+                | Action::TakeSnapshot(_)
+                | Action::Answer { .. }
+                | Action::Observe(_)
+                | Action::Halt(_) => {}
+            }
+        }
+    }
+
+    fn keep(&mut self, write: &Write, torn: Option<usize>) {
+        self.writing.retain(|other| other.token != write.token);
+        if let Some(record) = &write.hard_state {
+            self.vote = record.vote.and_then(Slot::of).map(|to| (to, record.term));
+        }
+        let first = |entries: &[Entry]| entries.first().map(|entry| entry.id.index);
+        match &write.log {
+            LogOp::Replace(entries) => {
+                if let Some(first) = first(entries) {
+                    self.stored.split_off(&first);
+                }
+            }
+            LogOp::Discard => self.stored.clear(),
+            LogOp::Keep | LogOp::Append(_) | LogOp::Compact(_) => {}
+        }
+        let entries = entries(&write.log);
+        self.store(&entries[..torn.unwrap_or(entries.len())]);
+    }
+
+    fn boot(&mut self, log: &[Entry]) {
+        self.writing.clear();
+        self.stored.clear();
+        self.store(log);
+        self.is_installing = false;
+    }
+
+    fn store(&mut self, entries: &[Entry]) {
+        let words = entries.iter().filter_map(|entry| Some((entry.id.index, said(entry)?.to_vec())));
+        self.stored.extend(words);
+    }
+}
+
+fn entries(op: &LogOp) -> &[Entry] {
+    match op {
+        LogOp::Append(entries) | LogOp::Replace(entries) => entries,
+        LogOp::Keep | LogOp::Compact(_) | LogOp::Discard => &[],
+    }
+}
+
+/// The word of an entry, if it is one.
+fn said(entry: &Entry) -> Option<&[u8]> {
+    match &entry.payload {
+        Payload::Command(word) => Some(word),
+        Payload::Noop
+        | Payload::Extended(_)
+        | Payload::Barrier
+        | Payload::Configuration(_)
+        | Payload::Restore(_) => None,
+    }
+}

@@ -1,0 +1,333 @@
+//! The command: what it says, where it says it, and what it tells the shell. The scenarios here
+//! are made of nothing, so that the command alone is judged.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::path::PathBuf;
+use wavetank_raft::{Span, Time};
+use wavetank_scenarios::cli::{Streams, main_with};
+use wavetank_scenarios::{Chapter, Play, Scenario, TraceForm};
+use wavetank_sim::{Class, Report, Verdict, Violation};
+
+#[test]
+fn what_holds_is_status_0_and_each_failure_has_its_own() {
+    for (words, code) in [
+        ("run calm", 0),
+        ("run lies", 2),
+        ("run sleeps", 3),
+        ("run breaks", 4),
+        ("run blind", 5),
+        ("replay calm:7", 0),
+        ("replay lies:7", 2),
+        ("sweep calm --seeds 4", 0),
+        ("sweep calm lies --seeds 4", 2),
+        ("sweep calm sleeps --seeds 4", 3),
+        ("sweep breaks sleeps --seeds 4", 4),
+        ("sweep blind --seeds 4", 5),
+        ("sweep --seeds 3", 2),
+        ("list", 0),
+    ] {
+        assert_eq!(wavetank(words).code, code, "{words}");
+    }
+}
+
+#[test]
+fn help_is_an_answer_that_opens_with_two_examples() {
+    for words in ["--help", "run --help", "sweep --help", "replay --help", "list --help"] {
+        let said = wavetank(words);
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{words}");
+        let mut lines = said.out.lines();
+        assert_eq!(lines.next(), Some("Examples:"), "{words}");
+        assert_eq!(lines.take_while(|line| line.starts_with("  cargo run ")).count(), 2, "{words}");
+    }
+    assert_eq!(wavetank("--version").code, 0);
+}
+
+#[test]
+fn bad_input_gets_one_line_and_status_1() {
+    for (words, hint) in [
+        ("", "subcommand"),
+        ("swep", "sweep"),
+        ("run", "SCENARIO"),
+        ("run clam", "the nearest name is `calm`"),
+        ("run calm --seed x", "--seed"),
+        ("run calm --trace lots", "story"),
+        ("sweep calm slep", "the nearest name is `sleeps`"),
+        ("sweep --seeds 9..3", "3..9"),
+        ("sweep --seeds x", "A..B or N"),
+        ("sweep --seeds 0", "no seed"),
+        ("sweep --jobs 0", "1 to 256"),
+        ("sweep --jobs 100000", "1 to 256"),
+        ("sweep --shard 3/2", "K from 1 to N"),
+        ("sweep --time 0", "--time"),
+        ("sweep calm --seeds 1 --shard 2/2", "nothing to play"),
+        ("sweep calm --out /no/such/directory/f.jsonl", "/no/such/directory/f.jsonl"),
+        ("sweep calm --out /", "directory"),
+        ("replay calm", "storm:123"),
+        ("replay calm:x", "storm:123"),
+        ("replay clam:7", "`calm`"),
+        ("list --jsn", "--json"),
+    ] {
+        let said = wavetank(words);
+        assert_eq!((said.code, said.out.as_str()), (1, ""), "{words}");
+        assert_eq!(said.err.lines().count(), 1, "{words}: {}", said.err);
+        assert!(said.err.starts_with("error: ") && said.err.contains(hint), "{words}: {}", said.err);
+    }
+}
+
+#[test]
+fn a_run_shows_its_trace_and_then_its_verdict() {
+    let said = wavetank("run calm --seed 7");
+    assert!(said.out.starts_with("Story of 7\n\nrun      calm:7\n"), "{}", said.out);
+    assert!(said.out.ends_with("verdict  held\n"), "{}", said.out);
+    assert!(!wavetank("run calm --seed 7 --trace none").out.contains("Story"));
+}
+
+#[test]
+fn a_failed_run_says_how_to_repeat_it() {
+    let said = wavetank("run lies --seed 7");
+    assert!(said.out.contains("made_up (thesis §0) at 1.000 ms, step 9: two of everything"), "{}", said.out);
+    assert!(said.out.ends_with("replay   cargo run --release -- replay lies:7\n"), "{}", said.out);
+    assert!(wavetank("run breaks --seed 7").out.contains("panicked: seed 7 is odd (tests/it/cli.rs:"));
+}
+
+#[test]
+fn a_json_trace_ends_with_the_report() {
+    let said = wavetank("run calm --seed 7 --trace json");
+    let last = said.out.lines().last().expect("there is a report");
+    let report: Report = serde_json::from_str(last).expect("the last line is a report");
+    assert_eq!((report.scenario.as_str(), report.seed), ("calm", 7));
+}
+
+#[test]
+fn twice_finds_what_is_not_a_function_of_the_seed() {
+    let same = wavetank("run calm --twice");
+    assert_eq!(same.code, 0);
+    assert!(same.err.contains("the same"), "{}", same.err);
+
+    let other = wavetank("run fickle --twice --trace full");
+    assert_eq!(other.code, 2);
+    assert!(other.err.contains("line 1 of the trace"), "{}", other.err);
+}
+
+#[test]
+fn stdout_is_the_same_whatever_the_jobs() {
+    for words in ["sweep --seeds 50", "sweep --seeds 50 --json", "sweep calm lies --seeds 5..90"] {
+        let one = wavetank(&format!("{words} --jobs 1"));
+        let four = wavetank(&format!("{words} --jobs 4"));
+        assert_eq!((one.code, one.out), (four.code, four.out), "{words}");
+    }
+}
+
+#[test]
+fn a_sweep_of_everything_spends_its_seeds_on_storms() {
+    let said = wavetank("sweep --seeds 100 --json");
+    let seeds = rows(&said.out).into_iter().map(|row| (row.0, row.1)).collect::<BTreeMap<_, _>>();
+    assert_eq!((seeds["calm"], seeds["squall"]), (32, 100));
+    let named = rows(&wavetank("sweep calm calm --seeds 100 --json").out);
+    assert_eq!(named, [("calm".to_owned(), 100)]);
+}
+
+#[test]
+fn each_failure_has_a_line_and_a_command_and_the_shortest_its_story() {
+    let said = wavetank("sweep lies --seeds 10..12");
+    for seed in [10, 11] {
+        assert!(said.out.contains(&format!("\nlies:{seed}  made_up (thesis §0)")), "{}", said.out);
+        assert!(
+            said.out.contains(&format!("\n  cargo run --release -- replay lies:{seed}\n")),
+            "{}",
+            said.out
+        );
+    }
+    assert!(said.out.contains("the shortest story of made_up (lies:10)\n  Story of 10\n"), "{}", said.out);
+    assert!(said.err.contains("2 runs of 1 scenario"), "{}", said.err);
+}
+
+#[test]
+fn failures_without_number_are_counted_not_listed() {
+    let said = wavetank("sweep lies --seeds 1000");
+    assert!(said.out.contains("lies: and 900 failures under further seeds"), "{}", said.out);
+}
+
+#[test]
+fn shards_play_everything_once() {
+    let reports = |shard: &str| {
+        let file = scratch(&format!("shard-{}.jsonl", shard.replace('/', "-")));
+        let said =
+            wavetank(&format!("sweep calm squall --seeds 31 --shard {shard} --out {}", file.display()));
+        assert_eq!(said.code, 0);
+        let text = fs::read_to_string(&file).expect("the sweep has written it");
+        fs::remove_file(file).expect("it is there");
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut parts: Vec<String> = ["1/3", "2/3", "3/3"].into_iter().flat_map(reports).collect();
+    let mut whole = reports("1/1");
+    assert_eq!(whole.len(), 62);
+    parts.sort();
+    whole.sort();
+    assert_eq!(parts, whole);
+}
+
+#[test]
+fn a_file_is_whole_or_not_there() {
+    let file = scratch("whole.jsonl");
+    fs::write(&file, "old\n").expect("it can be written");
+    assert_eq!(wavetank(&format!("sweep clam --out {}", file.display())).code, 1);
+    assert_eq!(fs::read_to_string(&file).expect("it is still there"), "old\n");
+
+    assert_eq!(wavetank(&format!("sweep calm --seeds 3 --out {}", file.display())).code, 0);
+    let seeds: Vec<u64> = fs::read_to_string(&file)
+        .expect("it is there")
+        .lines()
+        .map(|line| serde_json::from_str::<Report>(line).expect("each line is a report").seed)
+        .collect();
+    assert_eq!(seeds, [0, 1, 2]);
+    fs::remove_file(&file).expect("it is there");
+    let left: Vec<_> = fs::read_dir(file.parent().expect("it is in a directory"))
+        .expect("the directory is there")
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.contains("whole"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn time_ends_a_sweep_without_end() {
+    let said = wavetank("sweep calm --time 1 --json");
+    assert_eq!(said.code, 0);
+    assert!(1 < rows(&said.out)[0].1);
+}
+
+#[test]
+fn a_reader_that_goes_away_changes_no_verdict() {
+    for (words, code) in [("run calm", 0), ("run lies", 2), ("sweep lies --seeds 9", 2), ("list", 0)] {
+        let mut err = Vec::new();
+        let got = obey(words, &mut Failing(ErrorKind::BrokenPipe), &mut err);
+        assert_eq!(got, code, "{words}: {}", String::from_utf8_lossy(&err));
+    }
+    let mut err = Vec::new();
+    assert_eq!(obey("list", &mut Failing(ErrorKind::StorageFull), &mut err), 1);
+    assert!(String::from_utf8_lossy(&err).starts_with("error: cannot write to standard output"));
+}
+
+#[test]
+fn the_list_names_everything() {
+    let text = wavetank("list").out;
+    assert!(text.contains("  calm    nothing happens\n"), "{text}");
+    let listed: Vec<BTreeMap<String, String>> =
+        serde_json::from_str(&wavetank("list --json").out).expect("it is JSON");
+    assert_eq!(listed.len(), FAKES.len());
+    assert_eq!(listed[0]["name"], "calm");
+}
+
+struct Said {
+    code: u8,
+    out: String,
+    err: String,
+}
+
+fn wavetank(words: &str) -> Said {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let code = obey(words, &mut out, &mut err);
+    let text = |bytes| String::from_utf8(bytes).expect("the command writes text");
+    Said { code, out: text(out), err: text(err) }
+}
+
+fn obey(words: &str, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    let args = std::iter::once("wavetank").chain(words.split_whitespace());
+    main_with(FAKES, args, &mut Streams { out, err, out_is_terminal: false, err_is_terminal: false })
+}
+
+fn scratch(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("wavetank-{}-{name}", std::process::id()))
+}
+
+/// The rows of a sweep's JSON: scenario and number of seeds.
+fn rows(json: &str) -> Vec<(String, u64)> {
+    #[derive(serde::Deserialize)]
+    struct Sweep {
+        rows: Vec<Row>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Row {
+        scenario: String,
+        seeds: u64,
+    }
+    let sweep: Sweep = serde_json::from_str(json).expect("it is JSON");
+    sweep.rows.into_iter().map(|row| (row.scenario, row.seeds)).collect()
+}
+
+struct Failing(ErrorKind);
+
+impl Write for Failing {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(self.0.into())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Err(self.0.into())
+    }
+}
+
+const FAKES: &[Scenario] = &[
+    fake("calm", "nothing happens", Chapter::Elections, |seed, form| calm("calm", seed, form)),
+    fake("lies", "something bad happens", Chapter::Elections, |seed, form| {
+        with("lies", seed, form, Verdict::Violated(violation(Class::Safety)))
+    }),
+    fake("sleeps", "nothing good happens", Chapter::Elections, |seed, form| {
+        with("sleeps", seed, form, Verdict::Violated(violation(Class::Liveness)))
+    }),
+    fake("breaks", "it panics", Chapter::Elections, |seed, _| panic!("seed {seed} is {}", "odd")),
+    fake("blind", "nobody looks", Chapter::Elections, |seed, form| {
+        with("blind", seed, form, Verdict::Vacuous(vec!["eyes".to_owned()]))
+    }),
+    fake("fickle", "the clock decides", Chapter::Replication, |seed, form| {
+        let (report, _) = calm("fickle", seed, form);
+        (report, format!("{:?}\n", std::time::Instant::now()))
+    }),
+    fake("squall", "much happens", Chapter::Storms, |seed, form| calm("squall", seed, form)),
+];
+
+const fn fake(
+    name: &'static str,
+    moral: &'static str,
+    chapter: Chapter,
+    play: fn(u64, TraceForm) -> (Report, String),
+) -> Scenario {
+    Scenario { name, moral, chapter, play: Play::Whole(play) }
+}
+
+fn calm(name: &str, seed: u64, form: TraceForm) -> (Report, String) {
+    with(name, seed, form, Verdict::Held)
+}
+
+fn with(name: &str, seed: u64, form: TraceForm, verdict: Verdict) -> (Report, String) {
+    let trace = if form == TraceForm::None { String::new() } else { format!("{form:?} of {seed}\n") };
+    let report = Report {
+        scenario: name.to_owned(),
+        seed,
+        verdict,
+        events: 100 + seed,
+        virtual_time: Time(30_000_000),
+        elections: 1,
+        commits: seed,
+        messages: 10,
+        faults: BTreeMap::from([("crash".to_owned(), seed)]),
+        witnessed: BTreeMap::from([("made_up".to_owned(), 3), ("eyes".to_owned(), 0)]),
+        sometimes: BTreeMap::from([("seed_is_odd".to_owned(), seed % 2), ("pigs_fly".to_owned(), 0)]),
+        leaderless: vec![Span::ms(seed + 1)],
+        digest: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+    };
+    (report, trace)
+}
+
+fn violation(class: Class) -> Violation {
+    Violation {
+        check: "made_up".to_owned(),
+        class,
+        section: "thesis §0".to_owned(),
+        what: "two of everything".to_owned(),
+        at: Time(1_000),
+        step: 9,
+    }
+}
