@@ -21,6 +21,7 @@ mod verbs;
 pub(crate) mod tests;
 
 pub use end::Unsettled;
+pub(crate) use verbs::is_operators;
 
 use crate::agenda::Agenda;
 use crate::digest::Digest;
