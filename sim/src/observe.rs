@@ -4,6 +4,8 @@
 //! world.
 
 use crate::slot::{Slot, Slots};
+use std::any::Any;
+use std::fmt::Debug;
 use wavetank_raft::{
     Action, Batch, Boot, Event, LogId, Request, Response, RpcId, Server, SnapshotMeta, Time, Write,
 };
@@ -120,8 +122,8 @@ pub enum Seen<'a> {
         client: u16,
         /// The operation's number, unique in the run.
         operation: u64,
-        /// What it asks for, in words of the workload.
-        what: &'a dyn std::fmt::Debug,
+        /// What it asks for, as the workload keeps it.
+        what: &'a dyn What,
     },
     /// A client has its answer.
     Returned {
@@ -131,6 +133,8 @@ pub enum Seen<'a> {
         operation: u64,
         /// How it ended.
         ending: Ending,
+        /// What it asked for and what it was told, as the workload keeps it.
+        what: &'a dyn What,
     },
     /// The nemesis did something to the network.
     Network(&'a NetworkChange),
@@ -140,6 +144,12 @@ pub enum Seen<'a> {
         core: Slots,
     },
 }
+
+/// An operation as its workload keeps it. Whoever knows the workload gets it back by
+/// `(what as &dyn Any).downcast_ref()`; to everybody else it is something to print.
+pub trait What: Any + Debug {}
+
+impl<T: Any + Debug> What for T {}
 
 /// A message on the wire.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 //! Both are plain values. The world carries a client's [`Ask`] to a server and a [`Reply`] back,
 //! late or never; it knows nothing of what they say.
 
-use crate::observe::Ending;
+use crate::observe::{Ending, What};
 use crate::slot::Slot;
 use std::fmt::Debug;
 use wavetank_raft::store::Fsm;
@@ -100,6 +100,13 @@ pub trait Workload: Debug {
 
     /// Whether no operation is open.
     fn is_idle(&self) -> bool;
+
+    /// An operation that was told of, as far as it is known: what [`Seen::Invoked`] and
+    /// [`Seen::Returned`] carry to the judges of this workload.
+    ///
+    /// [`Seen::Invoked`]: crate::Seen::Invoked
+    /// [`Seen::Returned`]: crate::Seen::Returned
+    fn operation(&self, operation: u64) -> &dyn What;
 
     /// An operation in words, for traces.
     fn describe(&self, operation: u64) -> String;
