@@ -1,1 +1,3 @@
-//! Nothing: the tests are in `it/`.
+//! What the tests and the fuzz targets share: one node under arbitrary input, and judges of it.
+
+pub mod one_node;

@@ -7,7 +7,6 @@ use core::fmt;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
-#[expect(clippy::struct_excessive_bools, reason = "HashiCorp's fields, one by one")]
 pub struct Config {
     /// The protocol version spoken, 2 or 3. 1 is HashiCorp's pre-2017 protocol and is not spoken.
     pub protocol_version: u8,
@@ -89,7 +88,23 @@ impl Default for Config {
 
 /// A configuration that can work: every rule in the fields' docs holds.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Config", into = "Config"))]
 pub struct Settings(Config);
+
+impl TryFrom<Config> for Settings {
+    type Error = ConfigError;
+
+    fn try_from(config: Config) -> Result<Self, ConfigError> {
+        Self::new(config)
+    }
+}
+
+impl From<Settings> for Config {
+    fn from(settings: Settings) -> Self {
+        settings.0
+    }
+}
 
 /// The first rule that a configuration breaks.
 #[derive(Clone, PartialEq, Eq, Debug)]

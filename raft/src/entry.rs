@@ -33,6 +33,10 @@ pub enum Payload {
     Extended(Arc<Extended>),
     /// Answered once everything before it has been applied.
     Barrier,
+    /// The state machine's whole state, from outside: what came before counts no more. HashiCorp
+    /// restores on the leader alone and lets the followers find out; here a quorum stands behind
+    /// it like behind any entry.
+    Restore(Bytes),
     /// The cluster's membership from this entry on, committed or not (thesis §4.1).
     Configuration(Arc<Configuration>),
 }
@@ -61,7 +65,7 @@ impl Entry {
         OVERHEAD
             + match &self.payload {
                 Payload::Noop | Payload::Barrier => 0,
-                Payload::Command(data) => data.len() as u64,
+                Payload::Command(data) | Payload::Restore(data) => data.len() as u64,
                 Payload::Extended(both) => (both.data.len() + both.extensions.len()) as u64,
                 Payload::Configuration(configuration) => 64 * configuration.servers().len() as u64,
             }

@@ -4,16 +4,28 @@
 //! snapshots. In the tank they run inline at virtual times; on a real machine each has a thread.
 //! They decide nothing.
 
-use crate::*;
+use crate::config::Settings;
+use crate::entry::{Bytes, Entries, Entry, Payload};
+use crate::io::{HardState, LogOp, SnapshotPiece, Write};
+use crate::log::LogImage;
+use crate::message::SnapshotMeta;
+use crate::server::io::Batch;
+use crate::store::inmem::InmemSource;
+use crate::store::{
+    Command, Fsm, FsmSnapshot, LogStore, SnapshotSink, SnapshotSource, SnapshotStore, StableStore,
+    StoreError, StoreErrorKind,
+};
+use crate::vocab::{Index, LogId, NodeId, Term};
+use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use store::{Fsm, LogStore, SnapshotStore, StableStore, StoreError};
 
-/// The key under which the vote record is kept: term and vote in one record, never two.
+/// The key under which the vote record is kept: term and vote in one record, never two. HashiCorp
+/// writes three, and a crash between them can give a vote away unseen (#661).
 pub const HARD_STATE: &[u8] = b"HardState";
 
 /// Works the log store and the stable store.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Storage<L, S> {
     /// The log.
     pub log: L,
@@ -33,14 +45,57 @@ pub struct Recovered {
 }
 
 impl<L: LogStore, S: StableStore> Storage<L, S> {
-    /// Reads the vote record and the whole log once. A log that `snapshot` contradicts is left
-    /// out: what followed was never committed.
+    /// Reads the vote record and the whole log once. A log that `snapshot` contradicts, or does
+    /// not reach, is deleted: what it holds beyond the snapshot was never committed.
     ///
     /// # Errors
-    /// When a store fails, or the log has a hole or is damaged.
-    pub fn recover(&self, snapshot: Option<Arc<SnapshotMeta>>, cache: u64) -> Result<Recovered, StoreError> {
-        let _ = (snapshot, cache);
-        unreachable!("skeleton")
+    /// When a store fails, or the log has a hole or begins after the snapshot's end.
+    pub fn recover(
+        &mut self,
+        snapshot: Option<Arc<SnapshotMeta>>,
+        cache: u64,
+    ) -> Result<Recovered, StoreError> {
+        let hard_state = match self.stable.get(HARD_STATE)? {
+            Some(record) => decode_hard_state(&record)?,
+            None => HardState::default(),
+        };
+        let end = snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
+        let log = self.recover_log(end, cache)?;
+        Ok(Recovered { hard_state, log, snapshot })
+    }
+
+    fn recover_log(&mut self, snapshot: LogId, cache: u64) -> Result<LogImage, StoreError> {
+        let (first, last) = (self.log.first_index()?, self.log.last_index()?);
+        if first == Index::ZERO {
+            return Ok(LogImage::new(snapshot, cache));
+        }
+        if snapshot.index.next() < first {
+            let what = format!("log begins at {first}, the newest readable snapshot ends at {snapshot}");
+            return Err(StoreError::new(StoreErrorKind::Corrupt, what));
+        }
+        let covered = self.log.get_log(snapshot.index)?;
+        let joins = first == snapshot.index.next() || covered.is_some_and(|entry| entry.id == snapshot);
+        if !joins {
+            self.log.delete_range(first, last)?;
+            return Ok(LogImage::new(snapshot, cache));
+        }
+        // The term before the first entry is only known if the snapshot ends there; else the
+        // first entry itself, which the snapshot covers, serves as the base.
+        let joined = first == snapshot.index.next();
+        let mut image = if joined { LogImage::new(snapshot, cache) } else { self.based_on(first, cache)? };
+        for index in image.base().index.next().0..=last.0 {
+            image.push(self.expect_log(Index(index))?);
+        }
+        Ok(image)
+    }
+
+    fn based_on(&self, first: Index, cache: u64) -> Result<LogImage, StoreError> {
+        Ok(LogImage::new(self.expect_log(first)?.id, cache))
+    }
+
+    fn expect_log(&self, index: Index) -> Result<Entry, StoreError> {
+        let entry = self.log.get_log(index)?;
+        entry.ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, format!("log has no entry {index}")))
     }
 
     /// Carries out one write: first the vote record, then the log. Durable on return.
@@ -48,8 +103,28 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     /// # Errors
     /// When a store fails; what it holds is then not known.
     pub fn write(&mut self, write: &Write) -> Result<(), StoreError> {
-        let _ = write;
-        Ok(())
+        if let Some(hard_state) = write.hard_state {
+            self.write_hard_state(hard_state)?;
+        }
+        match &write.log {
+            LogOp::Keep => Ok(()),
+            LogOp::Append(entries) => self.log.store_logs(entries),
+            LogOp::Replace(entries) => {
+                let first = entries.first().map_or(Index::ZERO, |entry| entry.id.index);
+                self.log.delete_range(first, self.log.last_index()?)?;
+                self.log.store_logs(entries)
+            }
+            LogOp::Compact(upto) => self.log.delete_range(self.log.first_index()?, *upto),
+            LogOp::Discard => self.log.delete_range(self.log.first_index()?, self.log.last_index()?),
+        }
+    }
+
+    /// Keeps the vote record.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn write_hard_state(&mut self, hard_state: HardState) -> Result<(), StoreError> {
+        self.stable.set(HARD_STATE, &encode_hard_state(hard_state))
     }
 
     /// Entries from `first` on, up to `last` and the limits; empty if `first` is not there.
@@ -57,8 +132,39 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     /// # Errors
     /// When the store fails.
     pub fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {
-        let _ = (first, last, settings);
-        unreachable!("skeleton")
+        let mut entries = Vec::new();
+        let mut bytes = 0;
+        for index in first.0..=last.0 {
+            let Some(entry) = self.log.get_log(Index(index))? else { break };
+            bytes += entry.weight();
+            if !entries.is_empty() && settings.max_append_bytes < bytes {
+                break;
+            }
+            entries.push(entry);
+        }
+        Ok(entries.into())
+    }
+}
+
+fn encode_hard_state(hard_state: HardState) -> Vec<u8> {
+    let mut record = Vec::with_capacity(17);
+    record.extend_from_slice(&hard_state.term.0.to_be_bytes());
+    if let Some(vote) = hard_state.vote {
+        record.extend_from_slice(&vote.0.to_be_bytes());
+    }
+    record
+}
+
+fn decode_hard_state(record: &[u8]) -> Result<HardState, StoreError> {
+    let number = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).ok();
+    let (term, vote) = record.split_at_checked(8).unwrap_or((record, &[]));
+    match (number(term), vote.is_empty(), number(vote)) {
+        (Some(term), true, _) => Ok(HardState { term: Term(term), vote: None }),
+        (Some(term), false, Some(vote)) => Ok(HardState { term: Term(term), vote: Some(NodeId(vote)) }),
+        (None, _, _) | (Some(_), false, None) => {
+            let what = format!("vote record of {} bytes", record.len());
+            Err(StoreError::new(StoreErrorKind::Corrupt, what))
+        }
     }
 }
 
@@ -67,38 +173,77 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
 pub struct Snapshots<N: SnapshotStore> {
     /// The store.
     pub store: N,
-    incoming: Option<(LogId, u64, N::Sink)>,
+    incoming: Option<Incoming<N::Sink>>,
+    outgoing: Option<(Arc<SnapshotMeta>, N::Source)>,
+}
+
+/// A snapshot on its way in.
+#[derive(Debug)]
+struct Incoming<S> {
+    last: LogId,
+    kept: u64,
+    sink: S,
 }
 
 impl<N: SnapshotStore> Snapshots<N> {
-    /// With nothing coming in.
-    pub fn new(store: N) -> Self {
-        Self { store, incoming: None }
+    /// With nothing coming in or going out.
+    pub const fn new(store: N) -> Self {
+        Self { store, incoming: None, outgoing: None }
     }
 
-    /// The newest snapshot that can be read.
+    /// The newest snapshot that can be read; older ones serve when newer ones are damaged (#85).
     ///
     /// # Errors
-    /// When the store fails, or holds snapshots and none can be read.
+    /// When the store fails, or holds snapshots of which none can be read.
     pub fn newest(&self) -> Result<Option<Arc<SnapshotMeta>>, StoreError> {
-        Ok(None)
+        let mut damage = None;
+        for meta in self.store.list()? {
+            match self.store.open(meta.last) {
+                Ok((meta, _)) => return Ok(Some(meta)),
+                Err(error) => damage = Some(error),
+            }
+        }
+        damage.map_or(Ok(None), Err)
     }
 
-    /// Answers [`Action::ReadSnapshot`].
+    /// Answers [`Action::ReadSnapshot`](crate::Action::ReadSnapshot).
     pub fn read(&mut self, last: Option<LogId>, offset: u64, limit: u64) -> Option<SnapshotPiece> {
-        let _ = (last, offset, limit, &self.incoming);
-        None
+        let last = match last {
+            Some(last) => last,
+            None => self.newest().ok()??.last,
+        };
+        if self.outgoing.as_ref().is_none_or(|(meta, _)| meta.last != last) {
+            self.outgoing = Some(self.store.open(last).ok()?);
+        }
+        let (meta, source) = self.outgoing.as_mut()?;
+        let data = source.read_at(offset, limit).ok()?;
+        Some(SnapshotPiece { meta: meta.clone(), offset, data })
     }
 
-    /// Answers [`Action::WriteSnapshot`]: whether the piece is kept.
+    /// Answers [`Action::WriteSnapshot`](crate::Action::WriteSnapshot): whether the piece is kept,
+    /// and after the last one, whether the whole is durable and what was announced.
     pub fn write(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &[u8], done: bool) -> bool {
-        let _ = (meta, offset, data, done);
-        false
+        if offset == 0 {
+            let sink = self.store.create(meta).ok();
+            self.incoming = sink.map(|sink| Incoming { last: meta.last, kept: 0, sink });
+        }
+        let Some(mut incoming) = self.incoming.take_if(|i| i.last == meta.last && i.kept == offset) else {
+            return false;
+        };
+        if incoming.sink.write(data).is_err() {
+            return false;
+        }
+        incoming.kept += data.len() as u64;
+        if done {
+            return self.store.close(incoming.sink).is_ok();
+        }
+        self.incoming = Some(incoming);
+        true
     }
 }
 
 /// Works the state machine.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Machine<F> {
     /// The state machine.
     pub fsm: F,
@@ -106,35 +251,94 @@ pub struct Machine<F> {
 
 impl<F: Fsm> Machine<F> {
     /// With nothing applied yet.
-    pub fn new(fsm: F) -> Self {
+    pub const fn new(fsm: F) -> Self {
         Self { fsm }
     }
 
-    /// Answers [`Action::Apply`]: the responses for [`Event::Applied`].
-    pub fn apply(&mut self, batch: &Batch) -> Vec<Bytes> {
-        let _ = batch;
-        Vec::new()
+    /// Answers [`Action::Apply`](crate::Action::Apply): the responses for
+    /// [`Event::Applied`](crate::Event::Applied).
+    ///
+    /// # Panics
+    /// When the state machine does not respond once to every command.
+    pub fn apply(&mut self, batch: &Batch) -> Vec<(Index, Bytes)> {
+        let mut responses = Vec::new();
+        for part in batch.entries.chunk_by(|a, b| restore(a).is_none() && restore(b).is_none()) {
+            match part.first().and_then(restore) {
+                Some(state) => responses.push((part[0].id.index, self.replace(state))),
+                None => self.apply_commands(part, &mut responses),
+            }
+        }
+        responses
     }
 
-    /// Answers [`Action::TakeSnapshot`].
+    fn apply_commands(&mut self, entries: &[Entry], responses: &mut Vec<(Index, Bytes)>) {
+        let commands: Vec<Command<'_>> = entries.iter().filter_map(command).collect();
+        let given = if commands.is_empty() { Vec::new() } else { self.fsm.apply(&commands) };
+        assert!(
+            given.len() == commands.len(),
+            "the state machine gave {} responses to {} commands",
+            given.len(),
+            commands.len()
+        );
+        responses.extend(commands.iter().map(|command| command.index).zip(given));
+        for entry in entries {
+            if let Payload::Configuration(configuration) = &entry.payload {
+                self.fsm.configured(entry.id.index, configuration);
+            }
+        }
+    }
+
+    /// Puts a user's state in place of the present one; what the state machine has against it is
+    /// the response.
+    fn replace(&mut self, state: &Bytes) -> Bytes {
+        match self.fsm.restore(&mut InmemSource::new(state.clone())) {
+            Ok(()) => Bytes::default(),
+            Err(error) => error.what.as_bytes().into(),
+        }
+    }
+
+    /// Answers [`Action::TakeSnapshot`](crate::Action::TakeSnapshot).
     ///
     /// # Errors
     /// When the state cannot be captured or the store fails; there is no new snapshot then.
     pub fn take_snapshot<N: SnapshotStore>(
         &mut self,
         meta: &SnapshotMeta,
-        snapshots: &mut N,
+        store: &mut N,
     ) -> Result<Arc<SnapshotMeta>, StoreError> {
-        let _ = (meta, snapshots);
-        unreachable!("skeleton")
+        let mut captured = self.fsm.snapshot()?;
+        let mut sink = store.create(meta)?;
+        captured.persist(&mut sink)?;
+        store.close(sink)
     }
 
-    /// Answers [`Action::Restore`], and loads the newest snapshot at start.
+    /// Answers [`Action::Restore`](crate::Action::Restore), and loads the newest snapshot at start.
     ///
     /// # Errors
     /// When the snapshot cannot be read or the state machine refuses it.
-    pub fn restore<N: SnapshotStore>(&mut self, last: LogId, snapshots: &N) -> Result<LogId, StoreError> {
-        let _ = (last, snapshots);
-        unreachable!("skeleton")
+    pub fn restore<N: SnapshotStore>(&mut self, last: LogId, store: &N) -> Result<LogId, StoreError> {
+        let (meta, mut source) = store.open(last)?;
+        self.fsm.restore(&mut source as &mut dyn SnapshotSource)?;
+        Ok(meta.last)
     }
+}
+
+const fn restore(entry: &Entry) -> Option<&Bytes> {
+    match &entry.payload {
+        Payload::Restore(state) => Some(state),
+        Payload::Noop
+        | Payload::Barrier
+        | Payload::Command(_)
+        | Payload::Extended(_)
+        | Payload::Configuration(_) => None,
+    }
+}
+
+fn command(entry: &Entry) -> Option<Command<'_>> {
+    let (data, extensions): (_, &[u8]) = match &entry.payload {
+        Payload::Command(data) => (data, &[]),
+        Payload::Extended(both) => (&both.data, &both.extensions),
+        Payload::Noop | Payload::Barrier | Payload::Restore(_) | Payload::Configuration(_) => return None,
+    };
+    Some(Command { index: entry.id.index, term: entry.id.term, data, extensions })
 }

@@ -4,6 +4,7 @@
 //! What depends on a write is kept inside until [`Input::Persisted`] reports it, so a driver is
 //! never handed a message that it must not yet send.
 
+use crate::config::Settings;
 use crate::configuration::{Change, Configuration, ConfigurationError};
 use crate::entry::{Bytes, Entries, Payload};
 use crate::message::{Request, Response, SnapshotMeta};
@@ -74,13 +75,11 @@ pub enum Input {
         /// Who; `None` for the most advanced voter.
         target: Option<NodeId>,
     },
-    /// A local snapshot is durable; the log before it may go, but for `trailing` entries.
-    SnapshotTaken {
-        /// The last entry it stands for.
-        last: LogId,
-        /// How many entries to keep before the end of the log.
-        trailing: u64,
-    },
+    /// A local snapshot up to this entry is durable; the log before it may go, but for the
+    /// trailing entries.
+    SnapshotTaken(LogId),
+    /// Some knobs have changed.
+    Reload(Arc<Settings>),
     /// A piece that [`Effect::ReadSnapshot`] asked for.
     SnapshotRead {
         /// The ticket of the effect.
@@ -318,6 +317,8 @@ pub enum Why {
     Transfer,
     /// The disk has taken too long.
     DiskStall,
+    /// A snapshot may be due.
+    Snapshot,
     /// Nothing is awaited.
     Idle,
 }

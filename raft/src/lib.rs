@@ -17,18 +17,22 @@
 
 extern crate alloc;
 
+pub mod checksum;
+mod common;
 mod config;
 mod configuration;
 mod entry;
 pub mod execute;
 mod io;
 mod log;
+mod membership;
 mod message;
 mod node;
 mod outbox;
 mod print;
 mod progress;
 mod quorum;
+pub mod recover;
 mod role;
 pub mod server;
 pub mod store;
@@ -49,10 +53,12 @@ pub use message::{
     TimeoutNowResponse,
 };
 pub use node::{Boot, Node};
-pub use progress::Flow;
+pub use progress::{Flow, Progress, Sending};
 pub use quorum::{Tally, Voters};
 pub use server::Server;
-pub use server::io::{Action, Answer, Batch, Call, Error, Event, Halt, Observed, Outcome, Reloadable};
+pub use server::io::{
+    Action, Answer, Batch, Call, Dialect, Error, Event, Halt, Observed, Outcome, Reloadable,
+};
 pub use server::stats::Stats;
 pub use timeout::Entropy;
 pub use vocab::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Span, Term, Time, Token};

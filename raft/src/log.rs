@@ -1,48 +1,256 @@
-//! The log as the core knows it: every term, and the entries of its end.
+//! The log as the core knows it: the term of every entry, and the entries of its end.
+//!
+//! The whole log is on disk, in the hands of a driver; here are only the runs of equal terms and
+//! a bounded cache. Nothing in this room knows about commits, leaders or durability.
 
+use crate::config::Settings;
 use crate::configuration::Configuration;
-use crate::entry::Entry;
+use crate::entry::{Entries, Entry, Payload};
 use crate::vocab::{Index, LogId, Term};
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// What a store still has of a log, gathered entry by entry when a server starts.
+///
+/// 1. The entries pushed follow `base` and each other without a gap.
+/// 2. `tail` holds the last of them, as many as the cache may.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct LogImage {
-    /// The entry before the first one kept.
-    pub base: LogId,
-    /// Each term with the index of its first entry.
-    pub runs: Vec<(Index, Term)>,
-    /// The last entry.
-    pub last: LogId,
+    base: LogId,
+    runs: Vec<Run>,
+    last: LogId,
+    configurations: Vec<(Index, Arc<Configuration>)>,
+    tail: VecDeque<Entry>,
+    cache: u64,
+}
+
+/// Consecutive entries of one term.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct Run {
+    first: Index,
+    term: Term,
+}
+
+impl LogImage {
+    /// An image without entries: they would follow `base`.
+    #[must_use]
+    pub fn new(base: LogId, cache: u64) -> Self {
+        Self { base, last: base, cache, ..Self::default() }
+    }
+
+    /// Takes the next entry.
+    ///
+    /// # Panics
+    /// When it does not follow the one before.
+    pub fn push(&mut self, entry: Entry) {
+        assert!(
+            entry.id.index == self.last.index.next() && self.last.term <= entry.id.term,
+            "{} cannot follow {}",
+            entry.id,
+            self.last
+        );
+        if let Payload::Configuration(configuration) = &entry.payload {
+            self.configurations.push((entry.id.index, configuration.clone()));
+        }
+        if self.runs.last().is_none_or(|run| run.term < entry.id.term) {
+            self.runs.push(Run { first: entry.id.index, term: entry.id.term });
+        }
+        self.last = entry.id;
+        self.tail.push_back(entry);
+        if self.cache < self.tail.len() as u64 {
+            self.tail.pop_front();
+        }
+    }
+
+    /// The entry before the first one.
+    #[must_use]
+    pub const fn base(&self) -> LogId {
+        self.base
+    }
+
+    /// The last entry, or the base.
+    #[must_use]
+    pub const fn last(&self) -> LogId {
+        self.last
+    }
+
     /// The configurations in it.
-    pub configurations: Vec<(Index, Arc<Configuration>)>,
-    /// The last entries themselves, as many as the cache may hold.
-    pub tail: Vec<Entry>,
+    #[must_use]
+    pub fn configurations(&self) -> &[(Index, Arc<Configuration>)] {
+        &self.configurations
+    }
 }
 
 /// The log.
+///
+/// 1. `runs` are the terms of the entries in `(base, last]`, in order, terms strictly rising.
+/// 2. `cache` holds the last entries, without a gap, up to `last`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Log {
+    base: LogId,
+    runs: VecDeque<Run>,
     last: LogId,
+    cache: VecDeque<Entry>,
 }
 
 impl Log {
-    /// The last entry, or the snapshot's last.
+    pub(crate) fn restore(image: LogImage) -> Self {
+        Self { base: image.base, runs: image.runs.into(), last: image.last, cache: image.tail }
+    }
+
+    /// The last entry, or the base if there is none.
     #[must_use]
-    pub fn last(&self) -> LogId {
+    pub const fn last(&self) -> LogId {
         self.last
     }
 
-    /// The term of the entry at `index`, if that is known: between the base and the end.
+    /// The entry before the first one: compacted away, but its term is known.
+    #[must_use]
+    pub const fn base(&self) -> LogId {
+        self.base
+    }
+
+    /// The term of the entry at `index`; `None` before the base and after the end.
     #[must_use]
     pub fn term_at(&self, index: Index) -> Option<Term> {
-        let _ = index;
-        None
+        if index == self.last.index {
+            return Some(self.last.term);
+        }
+        if index == self.base.index {
+            return Some(self.base.term);
+        }
+        if index < self.base.index || self.last.index < index {
+            return None;
+        }
+        self.runs.iter().rev().find(|run| run.first <= index).map(|run| run.term)
     }
-    /// base
+
+    /// The entry at `index` with its term, where the term is known.
     #[must_use]
-    pub fn base(&self) -> LogId {
-        self.last
+    pub fn id_at(&self, index: Index) -> Option<LogId> {
+        self.term_at(index).map(|term| LogId { term, index })
+    }
+
+    /// Whether `id` is in the log, or is its base.
+    #[must_use]
+    pub fn contains(&self, id: LogId) -> bool {
+        self.term_at(id.index) == Some(id.term)
+    }
+
+    /// The last entry at or below `limit.index` whose term is not above `limit.term`; the base if
+    /// there is none. With it both sides of a conflict skip a whole term per round trip.
+    pub(crate) fn last_not_above(&self, limit: LogId) -> LogId {
+        let mut index = limit.index.min(self.last.index);
+        for run in self.runs.iter().rev() {
+            if run.first <= index {
+                if run.term <= limit.term {
+                    return LogId { term: run.term, index };
+                }
+                index = run.first.back();
+            }
+        }
+        self.base
+    }
+
+    /// The first index of the cache; after the end if it is empty.
+    pub(crate) fn cached_from(&self) -> Index {
+        Index(self.last.index.0 + 1 - self.cache.len() as u64)
+    }
+
+    /// An entry, if it is in memory.
+    #[must_use]
+    pub fn cached(&self, index: Index) -> Option<&Entry> {
+        let first = self.cached_from();
+        if index < first {
+            return None;
+        }
+        self.cache.get(usize::try_from(index.0 - first.0).ok()?)
+    }
+
+    /// Entries from `first` on, within the limits of one message; `None` if the first of them is
+    /// not in memory. The first is always among them, however large.
+    pub(crate) fn slice(&self, first: Index, settings: &Settings) -> Option<Entries> {
+        let from = self.cached_from();
+        if first < from || self.last.index < first {
+            return None;
+        }
+        let skip = usize::try_from(first.0 - from.0).expect("the cache fits in memory");
+        let most = usize::try_from(settings.max_append_entries).expect("checked to be small");
+        let mut bytes = 0;
+        let count = self
+            .cache
+            .range(skip..)
+            .take(most)
+            .take_while(|entry| {
+                let first = bytes == 0;
+                bytes += entry.weight();
+                first || bytes <= settings.max_append_bytes
+            })
+            .count();
+        Some(self.cache.range(skip..skip + count).cloned().collect())
+    }
+
+    /// Puts an entry at the end.
+    pub(crate) fn push(&mut self, entry: Entry) {
+        assert!(
+            entry.id.index == self.last.index.next() && self.last.term <= entry.id.term,
+            "{} cannot follow {}",
+            entry.id,
+            self.last
+        );
+        if self.last.term < entry.id.term || self.runs.is_empty() {
+            self.runs.push_back(Run { first: entry.id.index, term: entry.id.term });
+        }
+        self.last = entry.id;
+        self.cache.push_back(entry);
+    }
+
+    /// Drops everything from `from` on.
+    pub(crate) fn truncate(&mut self, from: Index) {
+        assert!(self.base.index < from, "cannot cut the log back to {from}, base is {}", self.base);
+        assert!(from <= self.last.index, "nothing to cut at {from}, last is {}", self.last);
+        let keep = from.since(self.cached_from());
+        self.cache.truncate(usize::try_from(keep).expect("the cache fits in memory"));
+        while self.runs.back().is_some_and(|run| from <= run.first) {
+            self.runs.pop_back();
+        }
+        let index = from.back();
+        let term = self.runs.back().map_or(self.base.term, |run| run.term);
+        self.last = LogId { term, index };
+    }
+
+    /// Drops everything up to and with `upto`.
+    pub(crate) fn compact(&mut self, upto: Index) {
+        let base = self.id_at(upto).expect("only what is in the log can be compacted");
+        while self.cached_from() <= upto && !self.cache.is_empty() {
+            self.cache.pop_front();
+        }
+        while self.runs.get(1).is_some_and(|second| second.first <= upto.next()) {
+            self.runs.pop_front();
+        }
+        if upto == self.last.index {
+            self.runs.clear();
+        } else if let Some(run) = self.runs.front_mut() {
+            run.first = run.first.max(upto.next());
+        }
+        self.base = base;
+    }
+
+    /// Forgets everything: a snapshot that ends at `base` stands in its place.
+    pub(crate) fn reset(&mut self, base: LogId) {
+        self.runs.clear();
+        self.cache.clear();
+        self.base = base;
+        self.last = base;
+    }
+
+    /// Lets go of cached entries beyond the capacity, but only of those that can be read back.
+    pub(crate) fn evict(&mut self, capacity: u64, durable: Index) {
+        while capacity < self.cache.len() as u64 && self.cached_from() <= durable {
+            self.cache.pop_front();
+        }
     }
 }

@@ -1,6 +1,24 @@
-//! The protocol as a function.
+//! The protocol as a function: the term rule, the dispatch, and the one door between roles.
 
-use crate::*;
+mod view;
+
+use crate::common::Core;
+use crate::config::Settings;
+use crate::configuration::Configuration;
+use crate::entry::Payload;
+use crate::io::{Deadline, Effect, Effects, HardState, Ignored, Input, Refusal, Why};
+use crate::log::LogImage;
+use crate::message::{
+    AppendEntries, AppendEntriesResponse, InstallSnapshotResponse, Request, RequestPreVoteResponse,
+    RequestVote, RequestVoteResponse, Response, SnapshotMeta, TimeoutNow, TimeoutNowResponse,
+};
+use crate::quorum::Tally;
+use crate::role::ballot::Ballot;
+use crate::role::follower::Follower;
+use crate::role::leader::Leader;
+use crate::role::{Cause, Role, Turn};
+use crate::timeout::Entropy;
+use crate::vocab::{LogId, NodeId, RpcId, Term, Time};
 use alloc::sync::Arc;
 
 /// What a server starts from: what its stores still have, and what tells this start apart.
@@ -18,102 +36,494 @@ pub struct Boot {
     pub snapshot: Option<Arc<SnapshotMeta>>,
 }
 
-/// A Raft node.
+/// A Raft node: plain data and a step.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Node {
-    id: NodeId,
-    term: Term,
-    log: Log,
+    core: Core,
+    role: Role,
+    /// Until when it gives no vote after a start: before it died it may have promised a leader to
+    /// keep quiet (thesis §6.4.1), and it has forgotten whom and when.
+    quiet_until: Time,
 }
 
 impl Node {
     /// A node from what its stores still had.
+    ///
+    /// # Panics
+    /// When log and snapshot do not join; the storage executor's recovery sees to it that they do.
     #[must_use]
     pub fn boot(settings: Settings, boot: Boot, now: Time) -> Self {
-        let _ = (settings, boot, now);
-        unreachable!("skeleton")
+        let is_new = boot.hard_state.term <= Term(1);
+        let mut core = Core::boot(settings, boot);
+        let quiet_until = if is_new { now } else { now + core.settings.heartbeat_timeout };
+        let role = Role::Follower(Follower::new(&mut core, None, now));
+        Self { core, role, quiet_until }
     }
 
-    /// Takes one input.
+    /// Takes one input: changes the state and says what it wants done.
+    ///
+    /// Total: whatever a peer or a client sends, the answer is an effect.
+    ///
+    /// # Panics
+    /// When a promise of this crate's own does not hold.
     pub fn step(&mut self, now: Time, input: Input, fx: &mut Effects) {
-        let _ = (now, input, fx);
+        match input {
+            Input::Timer => self.on_timer(now, fx),
+            Input::Request { from, rpc, request } => self.on_request((from, rpc), request, now, fx),
+            Input::Response { from, rpc, response } => self.on_response((from, rpc), response, now, fx),
+            Input::Persisted(token) => {
+                if self.core.outbox.persisted_upto(token, fx) {
+                    self.on_persisted(now, fx);
+                } else {
+                    Core::ignore(Ignored::UnknownToken, fx);
+                }
+            }
+            Input::Fetched { ticket, entries } => match &mut self.role {
+                Role::Leader(leader) => leader.on_fetched(&mut self.core, (ticket, &entries), (now, fx)),
+                Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
+                    Core::ignore(Ignored::UnknownTicket, fx);
+                }
+            },
+            Input::SnapshotRead { ticket, piece } => match &mut self.role {
+                Role::Leader(leader) => leader.on_snapshot_read(&mut self.core, (ticket, piece), (now, fx)),
+                Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
+                    Core::ignore(Ignored::UnknownTicket, fx);
+                }
+            },
+            Input::SnapshotWritten { ticket, ok } => match &mut self.role {
+                Role::Follower(f) => f.on_snapshot_written(&mut self.core, (ticket, ok), (now, fx)),
+                Role::Leader(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
+                    Core::ignore(Ignored::UnknownTicket, fx);
+                }
+            },
+            Input::SnapshotTaken(last) => self.core.snapshot_taken(last, now, fx),
+            Input::Propose(_)
+            | Input::Change { .. }
+            | Input::Stage(_)
+            | Input::Bootstrap(_)
+            | Input::Read { .. }
+            | Input::Transfer { .. }
+            | Input::Reload(_) => self.on_wish(now, input, fx),
+        }
+        self.core.finish(now, fx);
+    }
+
+    /// A client or an operator wants something.
+    fn on_wish(&mut self, now: Time, input: Input, fx: &mut Effects) {
+        match input {
+            Input::Bootstrap(configuration) => return self.bootstrap(configuration, now, fx),
+            Input::Reload(settings) => return self.reload(settings, now),
+            Input::Propose(_)
+            | Input::Change { .. }
+            | Input::Stage(_)
+            | Input::Read { .. }
+            | Input::Transfer { .. } => {}
+            Input::Timer
+            | Input::Request { .. }
+            | Input::Response { .. }
+            | Input::Persisted(_)
+            | Input::Fetched { .. }
+            | Input::SnapshotRead { .. }
+            | Input::SnapshotWritten { .. }
+            | Input::SnapshotTaken(_) => unreachable!("not a wish"),
+        }
+        let Role::Leader(leader) = &mut self.role else { return self.refuse(&input, fx) };
+        match input {
+            Input::Propose(payloads) => leader.on_propose(&mut self.core, payloads, now, fx),
+            Input::Change { change, prev_index } => {
+                leader.on_change(&mut self.core, (&change, prev_index), now, fx);
+            }
+            Input::Stage(node) => leader.on_stage(&self.core, node, now, fx),
+            Input::Read { request, path } => leader.on_read(&mut self.core, (request, path), now, fx),
+            Input::Transfer { request, target } => {
+                leader.on_transfer(&mut self.core, (request, target), now, fx);
+            }
+            Input::Bootstrap(_)
+            | Input::Reload(_)
+            | Input::Timer
+            | Input::Request { .. }
+            | Input::Response { .. }
+            | Input::Persisted(_)
+            | Input::Fetched { .. }
+            | Input::SnapshotRead { .. }
+            | Input::SnapshotWritten { .. }
+            | Input::SnapshotTaken(_) => unreachable!("answered above"),
+        }
+    }
+
+    /// Only a leader can grant it.
+    fn refuse(&self, wish: &Input, fx: &mut Effects) {
+        let refusal = Refusal::NotLeader(self.leader());
+        fx.push(match wish {
+            Input::Read { request, .. } => Effect::ReadFailed { request: *request, refusal },
+            Input::Transfer { request, .. } => {
+                Effect::TransferEnded { request: *request, refusal: Some(refusal) }
+            }
+            Input::Stage(node) => Effect::Staged { node: *node, result: Err(refusal) },
+            Input::Propose(_)
+            | Input::Change { .. }
+            | Input::Bootstrap(_)
+            | Input::Reload(_)
+            | Input::Timer
+            | Input::Request { .. }
+            | Input::Response { .. }
+            | Input::Persisted(_)
+            | Input::Fetched { .. }
+            | Input::SnapshotRead { .. }
+            | Input::SnapshotWritten { .. }
+            | Input::SnapshotTaken(_) => Effect::Refused(refusal),
+        });
+    }
+
+    /// Begins a cluster: the configuration is the first entry, in term 1, on every server that is
+    /// told the same.
+    fn bootstrap(&mut self, configuration: Configuration, now: Time, fx: &mut Effects) {
+        let is_new = self.core.term == Term(0) && self.core.log.last() == LogId::ZERO;
+        let refusal = if !is_new {
+            Some(Refusal::CantBootstrap)
+        } else if !configuration.voters().contains(self.core.id) {
+            Some(Refusal::NotVoter)
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            return fx.push(Effect::Refused(refusal));
+        }
+        self.turn(Turn::Follow(Term(1), None), now, fx);
+        let first = self.core.append([Payload::Configuration(Arc::new(configuration))], now, fx);
+        fx.push(Effect::Appended { first, count: 1 });
+    }
+
+    fn reload(&mut self, settings: Arc<Settings>, now: Time) {
+        self.core.settings = settings;
+        match &mut self.role {
+            Role::Follower(follower) => follower.on_reload(&mut self.core),
+            Role::Leader(leader) => leader.on_reload(&self.core, now),
+            Role::PreCandidate(_) | Role::Candidate(_) => {}
+        }
+    }
+
+    fn on_timer(&mut self, now: Time, fx: &mut Effects) {
+        let turn = match &mut self.role {
+            Role::Follower(follower) => follower.on_timer(&mut self.core, now, fx),
+            Role::PreCandidate(ballot) | Role::Candidate(ballot) => ballot.on_timer(&self.core, now),
+            Role::Leader(leader) => leader.on_timer(&mut self.core, now, fx),
+        };
+        self.turn(turn, now, fx);
+    }
+
+    fn on_persisted(&mut self, now: Time, fx: &mut Effects) {
+        let turn = match &mut self.role {
+            Role::Candidate(ballot) => {
+                ballot.on_persisted(&self.core);
+                elected(ballot.tally(&self.core))
+            }
+            Role::Leader(leader) => leader.on_persisted(&mut self.core, now, fx),
+            Role::Follower(_) | Role::PreCandidate(_) => Turn::Stay,
+        };
+        self.turn(turn, now, fx);
+    }
+
+    /// A peer calls. The term rule (thesis §3.3) is here and nowhere else: after it, a call that
+    /// binds is of this server's term.
+    fn on_request(&mut self, (from, rpc): (NodeId, RpcId), request: Request, now: Time, fx: &mut Effects) {
+        if from == self.core.id {
+            return Core::ignore(Ignored::FromSelf, fx);
+        }
+        let term = match &request {
+            Request::AppendEntries(m) => m.term,
+            Request::InstallSnapshot(m) => m.term,
+            Request::RequestVote(m) => {
+                if self.is_bound_to_leader(from, now) && !m.leadership_transfer {
+                    return self.reply_vote((from, rpc), false);
+                }
+                m.term
+            }
+            Request::RequestPreVote(m) => {
+                let granted = !self.is_bound_to_leader(from, now)
+                    && self.core.term < m.term
+                    && self.core.log.last() <= m.last_log;
+                let term = if granted { m.term } else { self.core.term };
+                let response = Response::RequestPreVote(RequestPreVoteResponse { term, granted });
+                return self.core.reply(from, rpc, response);
+            }
+            Request::TimeoutNow(m) => {
+                let m = m.clone();
+                return self.on_timeout_now((from, rpc), &m, now, fx);
+            }
+        };
+        if self.core.term < term {
+            self.turn(Turn::Follow(term, None), now, fx);
+        } else if term < self.core.term {
+            return self.reply_stale((from, rpc), &request);
+        }
+        assert!(term == self.core.term, "the term rule left {term} and {}", self.core.term);
+        match request {
+            Request::AppendEntries(m) => self.on_append((from, rpc), m, now, fx),
+            Request::InstallSnapshot(m) => {
+                if self.follow(from, now, fx)
+                    && let Role::Follower(follower) = &mut self.role
+                {
+                    follower.on_install(&mut self.core, (from, rpc), m, fx);
+                }
+            }
+            Request::RequestVote(m) => self.on_vote((from, rpc), &m, now),
+            Request::RequestPreVote(_) | Request::TimeoutNow(_) => unreachable!("answered above"),
+        }
+    }
+
+    fn on_append(&mut self, (from, rpc): (NodeId, RpcId), m: AppendEntries, now: Time, fx: &mut Effects) {
+        if !is_well_formed(&m) {
+            Core::ignore(Ignored::Malformed, fx);
+            return self.core.reply(from, rpc, append_refused(&self.core));
+        }
+        if self.follow(from, now, fx)
+            && let Role::Follower(follower) = &mut self.role
+        {
+            follower.on_append(&mut self.core, (from, rpc), m, (now, fx));
+        }
+    }
+
+    /// Follows the leader of this term. False if it cannot be one.
+    fn follow(&mut self, from: NodeId, now: Time, fx: &mut Effects) -> bool {
+        let heard = match &mut self.role {
+            Role::Follower(follower) => follower.hear(from, now, fx),
+            Role::PreCandidate(_) | Role::Candidate(_) => {
+                self.turn(Turn::Follow(self.core.term, Some(from)), now, fx);
+                true
+            }
+            Role::Leader(_) => false,
+        };
+        if !heard {
+            Core::ignore(Ignored::SecondLeader, fx);
+        }
+        heard
+    }
+
+    /// Whether it has promised another than `from` to keep quiet: it leads, it has just heard its
+    /// leader, or it has just started and may have (thesis §4.2.3, §6.4.1).
+    fn is_bound_to_leader(&self, from: NodeId, now: Time) -> bool {
+        let bound = match &self.role {
+            Role::Leader(_) => true,
+            Role::Follower(follower) => {
+                let heard = follower.contact().map(|contact| contact + self.core.settings.heartbeat_timeout);
+                follower.leader != Some(from) && heard.is_some_and(|until| now < until)
+            }
+            Role::PreCandidate(_) | Role::Candidate(_) => false,
+        };
+        bound || now < self.quiet_until
+    }
+
+    /// A candidate of this term asks for the vote (thesis §3.4, §3.6.1).
+    fn on_vote(&mut self, peer: (NodeId, RpcId), m: &RequestVote, now: Time) {
+        let (from, _) = peer;
+        let granted = match &mut self.role {
+            Role::Follower(follower)
+                if self.core.vote.is_none_or(|vote| vote == from)
+                    && follower.leader.is_none_or(|leader| leader == from)
+                    && self.core.log.last() <= m.last_log =>
+            {
+                self.core.give_vote(from);
+                follower.voted(now);
+                true
+            }
+            Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => false,
+        };
+        self.reply_vote(peer, granted);
+    }
+
+    fn reply_vote(&mut self, (from, rpc): (NodeId, RpcId), granted: bool) {
+        let response = Response::RequestVote(RequestVoteResponse { term: self.core.term, granted });
+        self.core.reply(from, rpc, response);
+    }
+
+    /// A call of an older term changes nothing; its sender learns the newer one.
+    fn reply_stale(&mut self, (from, rpc): (NodeId, RpcId), request: &Request) {
+        let term = self.core.term;
+        let response = match request {
+            Request::AppendEntries(_) => append_refused(&self.core),
+            Request::RequestVote(_) => return self.reply_vote((from, rpc), false),
+            Request::InstallSnapshot(_) => {
+                Response::InstallSnapshot(InstallSnapshotResponse { term, success: false, next_offset: 0 })
+            }
+            Request::RequestPreVote(_) | Request::TimeoutNow(_) => unreachable!("these do not bind"),
+        };
+        self.core.reply(from, rpc, response);
+    }
+
+    /// The leader asks this server to take over (thesis §3.10). Anyone else's call, or one of
+    /// another term, is ignored: HashiCorp obeys all of them.
+    fn on_timeout_now(&mut self, (from, rpc): (NodeId, RpcId), m: &TimeoutNow, now: Time, fx: &mut Effects) {
+        let fresh = m.term.is_none_or(|term| term == self.core.term);
+        let follows = matches!(&self.role, Role::Follower(follower) if follower.leader == Some(from));
+        let accepted = fresh && follows && self.core.is_voter() && !self.core.is_disk_stalled(now);
+        let response = Response::TimeoutNow(TimeoutNowResponse { accepted });
+        self.core.reply(from, rpc, response);
+        if accepted {
+            self.turn(Turn::Campaign(Cause::Transfer), now, fx);
+        } else {
+            Core::ignore(Ignored::StaleTimeoutNow, fx);
+        }
+    }
+
+    fn on_response(&mut self, peer: (NodeId, RpcId), response: Response, now: Time, fx: &mut Effects) {
+        if let Some(term) = self.newer_term(&response) {
+            return self.turn(Turn::Follow(term, None), now, fx);
+        }
+        let turn = match (&mut self.role, &response) {
+            (Role::Leader(leader), Response::AppendEntries(m)) if m.term == self.core.term => {
+                leader.on_append_response(&mut self.core, peer, m, (now, fx))
+            }
+            (Role::Leader(leader), Response::InstallSnapshot(m)) if m.term == self.core.term => {
+                leader.on_install_response(&mut self.core, peer, m, (now, fx))
+            }
+            (Role::Candidate(ballot), Response::RequestVote(m)) if m.term == self.core.term => {
+                ballot.on_vote(peer, m.granted, fx);
+                elected(ballot.tally(&self.core))
+            }
+            (Role::PreCandidate(ballot), Response::RequestPreVote(m)) => {
+                ballot.on_vote(peer, m.granted, fx);
+                nominated(ballot.tally(&self.core))
+            }
+            // An answer to what an earlier role or term asked. A transfer is over when another
+            // leads, not when its call is answered.
+            (Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_), _) => {
+                Core::ignore(Ignored::UnknownRpc, fx);
+                Turn::Stay
+            }
+        };
+        self.turn(turn, now, fx);
+    }
+
+    /// The term rule for answers (thesis §3.3). A granted pre-vote repeats the term asked about,
+    /// which nobody has entered yet.
+    fn newer_term(&self, response: &Response) -> Option<Term> {
+        let term = match response {
+            Response::AppendEntries(m) => m.term,
+            Response::RequestVote(m) => m.term,
+            Response::InstallSnapshot(m) => m.term,
+            Response::RequestPreVote(m) if !m.granted => m.term,
+            Response::RequestPreVote(_) | Response::TimeoutNow(_) => return None,
+        };
+        (self.core.term < term).then_some(term)
+    }
+
+    /// Changes the role, and again if the new one at once wants another: a single voter goes
+    /// from follower to leader in one step.
+    fn turn(&mut self, first: Turn, now: Time, fx: &mut Effects) {
+        let mut turn = first;
+        loop {
+            let next = match turn {
+                Turn::Stay => return,
+                Turn::Follow(term, leader) => {
+                    if self.core.term < term {
+                        self.core.enter(term);
+                    }
+                    let mut follower = Follower::new(&mut self.core, leader, now);
+                    if let (Role::Follower(before), None) = (&self.role, leader) {
+                        follower.keep_waiting(before);
+                    }
+                    Role::Follower(follower)
+                }
+                Turn::PreCampaign => Role::PreCandidate(Ballot::pre(&mut self.core, now)),
+                Turn::Campaign(cause) => {
+                    self.core.enter(self.core.term.next());
+                    Role::Candidate(Ballot::real(&mut self.core, cause, now))
+                }
+                Turn::Lead => {
+                    self.announce(crate::io::RoleName::Leader, Some(self.core.id), fx);
+                    Role::Leader(Leader::new(&mut self.core, now, fx))
+                }
+            };
+            turn = self.become_role(next, fx);
+        }
+    }
+
+    /// The one door between roles.
+    fn become_role(&mut self, next: Role, fx: &mut Effects) -> Turn {
+        let known = self.leader();
+        if let Role::Leader(leader) = &mut self.role {
+            leader.resign(fx);
+        }
+        let was = core::mem::replace(&mut self.role, next);
+        match (&was, &self.role) {
+            (Role::Candidate(_), Role::Leader(_)) => {}
+            (_, Role::Leader(_)) => panic!("{}: {} cannot become leader", self.core.id, was.name()),
+            (Role::Leader(_), Role::PreCandidate(_) | Role::Candidate(_)) => {
+                panic!("{}: a leader does not campaign", self.core.id)
+            }
+            (_, Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_)) => {}
+        }
+        match &self.role {
+            Role::Leader(_) => return Turn::Stay,
+            Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
+                self.announce(self.role.name(), self.leader(), fx);
+                if known != self.leader() {
+                    fx.push(Effect::LeaderIs(self.leader()));
+                }
+            }
+        }
+        match &self.role {
+            Role::PreCandidate(ballot) => nominated(ballot.tally(&self.core)),
+            Role::Follower(_) | Role::Candidate(_) | Role::Leader(_) => Turn::Stay,
+        }
+    }
+
+    fn announce(&self, role: crate::io::RoleName, leader: Option<NodeId>, fx: &mut Effects) {
+        fx.push(Effect::Became { role, term: self.core.term });
+        if role == crate::io::RoleName::Leader {
+            fx.push(Effect::LeaderIs(leader));
+        }
     }
 
     /// When [`Input::Timer`] is due, and why.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
-        Deadline { at: Time::NEVER, why: Why::Idle }
+        match &self.role {
+            Role::Follower(follower) => Deadline { at: follower.deadline(), why: Why::Election },
+            Role::PreCandidate(ballot) | Role::Candidate(ballot) => {
+                Deadline { at: ballot.deadline(), why: Why::Ballot }
+            }
+            Role::Leader(leader) => leader.deadline(&self.core),
+        }
     }
+}
 
-    /// Its name.
-    #[must_use]
-    pub fn id(&self) -> NodeId {
-        self.id
-    }
+fn append_refused(core: &Core) -> Response {
+    Response::AppendEntries(AppendEntriesResponse {
+        term: core.term,
+        success: false,
+        last_log: core.log.last().index,
+        no_retry_backoff: false,
+        hint: None,
+    })
+}
 
-    /// The role.
-    #[must_use]
-    pub fn role(&self) -> RoleName {
-        RoleName::Follower
+/// A real election: won, it leads; lost or open, it waits for its time to run out.
+const fn elected(tally: Tally) -> Turn {
+    match tally {
+        Tally::Won => Turn::Lead,
+        Tally::Lost | Tally::Pending => Turn::Stay,
     }
+}
 
-    /// The newest term it has seen, durable or not.
-    #[must_use]
-    pub fn term(&self) -> Term {
-        self.term
+/// A tried election: won, the real one begins.
+const fn nominated(tally: Tally) -> Turn {
+    match tally {
+        Tally::Won => Turn::Campaign(Cause::Silence),
+        Tally::Lost | Tally::Pending => Turn::Stay,
     }
+}
 
-    /// Whom it gave its vote in this term, durable or not.
-    #[must_use]
-    pub fn vote(&self) -> Option<NodeId> {
-        None
-    }
-
-    /// The leader it knows of in this term.
-    #[must_use]
-    pub fn leader(&self) -> Option<NodeId> {
-        None
-    }
-
-    /// The log.
-    #[must_use]
-    pub fn log(&self) -> &Log {
-        &self.log
-    }
-
-    /// The commit index, as far as it knows.
-    #[must_use]
-    pub fn commit(&self) -> Index {
-        Index::ZERO
-    }
-
-    /// How far its own log is durable.
-    #[must_use]
-    pub fn durable(&self) -> Index {
-        Index::ZERO
-    }
-
-    /// The last entry of its newest snapshot.
-    #[must_use]
-    pub fn snapshot(&self) -> LogId {
-        LogId::ZERO
-    }
-
-    /// The latest configuration, committed or not, and where it stands.
-    #[must_use]
-    pub fn configuration(&self) -> Option<(Index, &Arc<Configuration>)> {
-        None
-    }
-
-    /// The voters of the latest configuration.
-    #[must_use]
-    pub fn voters(&self) -> &Voters {
-        unreachable!("skeleton")
-    }
-
-    /// What a leader believes of each other member: how far its log matches, and what it would
-    /// send next. Nothing unless leading.
-    pub fn followers(&self) -> impl Iterator<Item = (NodeId, Index, Index)> + '_ {
-        core::iter::empty()
-    }
+/// Whether the entries follow `prev` and each other, terms never falling and none above the
+/// message's own.
+fn is_well_formed(m: &AppendEntries) -> bool {
+    let mut before = m.prev;
+    let chained = m.entries.iter().all(|entry| {
+        let follows = entry.id.index == before.index.next() && before.term <= entry.id.term;
+        before = entry.id;
+        follows
+    });
+    chained && before.term <= m.term
 }

@@ -1,1 +1,195 @@
-//! Holds back what a write must precede.
+//! The durability gate: issues writes, and holds each message until what it asserts is on disk.
+//!
+//! This is the only room that hands out tokens and the only one that knows what is durable.
+
+use crate::entry::Entries;
+use crate::io::{Effect, Effects, HardState, LogOp, Write};
+use crate::vocab::{Index, Time, Token};
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+/// Writes on their way, and messages that wait for them.
+///
+/// 1. Tokens rise by one from write to write.
+/// 2. `pending` is in the order of tokens; `last` never falls along it.
+/// 3. `durable` is the end of the longest prefix of the *present* log known to be on disk: cutting
+///    the log back lowers it, and no report about what was cut can raise it again (A-B-A).
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub(crate) struct Outbox {
+    issued: Token,
+    persisted: Token,
+    pending: VecDeque<Pending>,
+    durable: Index,
+    hard_state: Option<HardState>,
+    hard_token: Token,
+    log: LogOp,
+    log_last: Index,
+    staged: Vec<(Index, Effect)>,
+    held: Vec<(Token, Effect)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+struct Pending {
+    token: Token,
+    since: Time,
+    last: Index,
+}
+
+impl Outbox {
+    pub(crate) const fn new(durable: Index) -> Self {
+        Self {
+            issued: Token(0),
+            persisted: Token(0),
+            pending: VecDeque::new(),
+            durable,
+            hard_state: None,
+            hard_token: Token(0),
+            log: LogOp::Keep,
+            log_last: durable,
+            staged: Vec::new(),
+            held: Vec::new(),
+        }
+    }
+
+    /// How far the present log is known to be on disk.
+    pub(crate) const fn durable(&self) -> Index {
+        self.durable
+    }
+
+    /// The last write issued.
+    pub(crate) const fn issued(&self) -> Token {
+        self.issued
+    }
+
+    /// Every write up to this one is on disk.
+    pub(crate) const fn persisted(&self) -> Token {
+        self.persisted
+    }
+
+    /// Since when the oldest write has been on its way.
+    pub(crate) fn waiting_since(&self) -> Option<Time> {
+        self.pending.front().map(|pending| pending.since)
+    }
+
+    /// The vote record has changed. Part of the write that this step ends with.
+    pub(crate) const fn record(&mut self, hard_state: HardState) {
+        self.hard_state = Some(hard_state);
+    }
+
+    /// These follow the log's end.
+    pub(crate) fn append(&mut self, entries: Entries, now: Time, fx: &mut Effects) {
+        let last = entries.last().expect("a write of entries has entries").id.index;
+        self.log_op(LogOp::Append(entries), last, now, fx);
+    }
+
+    /// These replace the log's end from the first of them on.
+    pub(crate) fn replace(&mut self, entries: Entries, now: Time, fx: &mut Effects) {
+        let first = entries.first().expect("a write of entries has entries").id.index;
+        let last = entries.last().expect("a write of entries has entries").id.index;
+        self.seal_log(now, fx);
+        self.cut_back(first.back());
+        self.log_op(LogOp::Replace(entries), last, now, fx);
+    }
+
+    /// The log's beginning goes.
+    pub(crate) fn compact(&mut self, upto: Index, now: Time, fx: &mut Effects) {
+        self.log_op(LogOp::Compact(upto), self.log_last, now, fx);
+    }
+
+    /// The whole log goes; a durable snapshot that ends at `base` stands in its place.
+    pub(crate) fn discard(&mut self, base: Index, now: Time, fx: &mut Effects) {
+        self.seal_log(now, fx);
+        self.cut_back(Index::ZERO);
+        self.durable = base;
+        for pending in &mut self.pending {
+            pending.last = base;
+        }
+        self.log_op(LogOp::Discard, base, now, fx);
+    }
+
+    fn log_op(&mut self, op: LogOp, last: Index, now: Time, fx: &mut Effects) {
+        self.seal_log(now, fx);
+        self.log = op;
+        self.log_last = last;
+    }
+
+    /// A write holds one change of the log: a second one in the same step begins a new write.
+    fn seal_log(&mut self, now: Time, fx: &mut Effects) {
+        if self.log != LogOp::Keep {
+            self.issue(now, fx);
+        }
+    }
+
+    /// What stood after `keep` was cut: no write that is on its way can vouch for it any more.
+    fn cut_back(&mut self, keep: Index) {
+        self.durable = self.durable.min(keep);
+        for pending in &mut self.pending {
+            pending.last = pending.last.min(keep);
+        }
+    }
+
+    /// Sends once the vote record and the log up to `upto` are on disk.
+    pub(crate) fn send_when_durable(&mut self, upto: Index, effect: Effect) {
+        self.staged.push((upto, effect));
+    }
+
+    /// Ends a step: issues its write, if there is one, and lets out what waits for nothing.
+    pub(crate) fn seal(&mut self, now: Time, fx: &mut Effects) {
+        if self.hard_state.is_some() || self.log != LogOp::Keep {
+            self.issue(now, fx);
+        }
+        let mut staged = core::mem::take(&mut self.staged);
+        for (upto, effect) in staged.drain(..) {
+            match self.needed_for(upto) {
+                Some(token) => self.held.push((token, effect)),
+                None => fx.push(effect),
+            }
+        }
+        self.staged = staged;
+    }
+
+    fn issue(&mut self, now: Time, fx: &mut Effects) {
+        self.issued = self.issued.next();
+        let hard_state = self.hard_state.take();
+        if hard_state.is_some() {
+            self.hard_token = self.issued;
+        }
+        let log = core::mem::replace(&mut self.log, LogOp::Keep);
+        self.pending.push_back(Pending { token: self.issued, since: now, last: self.log_last });
+        fx.push(Effect::Persist(Write { token: self.issued, hard_state, log }));
+    }
+
+    /// The write that has to be on disk before a message that asserts the vote record and the log
+    /// up to `upto` may leave; `None` if it may leave.
+    fn needed_for(&self, upto: Index) -> Option<Token> {
+        let vote = (self.persisted < self.hard_token).then_some(self.hard_token);
+        let log = (self.durable < upto).then(|| {
+            let covering = self.pending.iter().find(|pending| upto <= pending.last);
+            covering.expect("what a message asserts is in the log or on its way there").token
+        });
+        vote.max(log)
+    }
+
+    /// Everything up to `token` is on disk: lets out what waited for it. False if no such write
+    /// was ever issued.
+    pub(crate) fn persisted_upto(&mut self, token: Token, fx: &mut Effects) -> bool {
+        if self.issued < token {
+            return false;
+        }
+        self.persisted = self.persisted.max(token);
+        while let Some(pending) = self.pending.front().copied() {
+            if self.persisted < pending.token {
+                break;
+            }
+            self.durable = self.durable.max(pending.last);
+            self.pending.pop_front();
+        }
+        if !self.held.is_empty() {
+            let persisted = self.persisted;
+            fx.extend(self.held.extract_if(.., |(token, _)| *token <= persisted).map(|(_, effect)| effect));
+        }
+        true
+    }
+}

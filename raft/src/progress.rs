@@ -1,12 +1,175 @@
-//! What a leader believes of one peer.
+//! What a leader believes of one follower, and what it has asked it and not heard back.
+//!
+//! Only beliefs are here; what to send next is decided in `role/leader/replicate.rs`.
 
-/// How entries flow to a peer.
+use crate::message::SnapshotMeta;
+use crate::vocab::{Index, RpcId, Time};
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+
+/// A leader's belief about one follower.
+///
+/// 1. `matched` never falls, and every entry up to it is on the follower's disk, or the follower
+///    has left the term.
+/// 2. `matched < next`.
+/// 3. `unanswered` is in the order of the calls.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Progress {
+    pub(crate) matched: Index,
+    pub(crate) flow: Flow,
+    pub(crate) unanswered: VecDeque<Unanswered>,
+    /// How many of the unanswered calls carry entries.
+    pub(crate) window: u64,
+    /// When the newest call that was answered had been sent.
+    pub(crate) heard: Time,
+    /// The newest call that was answered.
+    pub(crate) answered: RpcId,
+    /// The highest commit index it was told.
+    pub(crate) told: Index,
+    /// Entries were asked of the store for it.
+    pub(crate) fetching: Option<RpcId>,
+    /// It has been silent for so long that this was reported.
+    pub(crate) silent: bool,
+}
+
+/// How entries flow to a follower.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Flow {
-    /// Finding where the logs part.
-    Probe,
-    /// Sending as the window allows.
-    Replicate,
-    /// Sending a snapshot.
-    Snapshot,
+    /// Finding where the logs part: one call at a time, from `next` on.
+    Probe {
+        /// The next index to send.
+        next: Index,
+        /// A call is on its way; the next heartbeat asks again.
+        waiting: bool,
+    },
+    /// Sending as fast as the window allows, from `next` on.
+    Replicate {
+        /// The next index to send.
+        next: Index,
+    },
+    /// The log no longer reaches back to what the follower needs.
+    Snapshot(Sending),
+}
+
+/// A snapshot on its way to a follower.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Sending {
+    /// Which one; `None` until its first piece was read.
+    pub meta: Option<Arc<SnapshotMeta>>,
+    /// Where the next piece begins.
+    pub offset: u64,
+    /// A piece is being read from the store.
+    pub(crate) reading: Option<RpcId>,
+    /// A piece is on its way.
+    pub(crate) calling: Option<(RpcId, Time)>,
+}
+
+/// A call that waits for its answer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub(crate) struct Unanswered {
+    pub(crate) rpc: RpcId,
+    pub(crate) sent: Time,
+    /// The entry before the first one carried.
+    pub(crate) prev: Index,
+    /// The last one carried, or `prev`.
+    pub(crate) upto: Index,
+}
+
+impl Unanswered {
+    pub(crate) fn has_entries(&self) -> bool {
+        self.prev < self.upto
+    }
+}
+
+impl Progress {
+    pub(crate) fn new(next: Index, now: Time) -> Self {
+        Self {
+            matched: Index::ZERO,
+            flow: Flow::Probe { next, waiting: false },
+            unanswered: VecDeque::new(),
+            window: 0,
+            heard: now,
+            answered: RpcId(0),
+            told: Index::ZERO,
+            fetching: None,
+            silent: false,
+        }
+    }
+
+    /// The next index it will be sent.
+    #[must_use]
+    pub fn next(&self) -> Index {
+        match &self.flow {
+            Flow::Probe { next, .. } | Flow::Replicate { next } => *next,
+            Flow::Snapshot(_) => self.matched.next(),
+        }
+    }
+
+    /// How far its log is known to match.
+    #[must_use]
+    pub const fn matched(&self) -> Index {
+        self.matched
+    }
+
+    /// How entries flow to it.
+    #[must_use]
+    pub const fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
+    /// A call left. At most `most` of them are remembered; a server that is down must not make
+    /// the leader's memory grow.
+    pub(crate) fn asked(&mut self, call: Unanswered, most: usize) {
+        self.window += u64::from(call.has_entries());
+        self.unanswered.push_back(call);
+        if most < self.unanswered.len() {
+            let oldest = self.unanswered.pop_front().expect("there are more than the most");
+            self.window -= u64::from(oldest.has_entries());
+        }
+    }
+
+    /// The call that an answer belongs to, no longer unanswered.
+    pub(crate) fn take(&mut self, rpc: RpcId) -> Option<Unanswered> {
+        let at = self.unanswered.iter().position(|call| call.rpc == rpc)?;
+        let call = self.unanswered.remove(at)?;
+        self.window -= u64::from(call.has_entries());
+        self.heard = self.heard.max(call.sent);
+        self.answered = self.answered.max(rpc);
+        Some(call)
+    }
+
+    /// The follower has everything up to `upto`: what was asked up to there needs no answer.
+    pub(crate) fn matches(&mut self, upto: Index) {
+        self.matched = self.matched.max(upto);
+        let matched = self.matched;
+        while self.unanswered.front().is_some_and(|call| call.has_entries() && call.upto <= matched) {
+            self.unanswered.pop_front();
+            self.window -= 1;
+        }
+        let after = matched.next();
+        match &mut self.flow {
+            Flow::Probe { .. } => self.flow = Flow::Replicate { next: after },
+            Flow::Replicate { next } => *next = after.max(*next),
+            Flow::Snapshot(_) => {}
+        }
+    }
+
+    /// Goes back to finding where the logs part. Answers to entries that are on their way are no
+    /// longer waited for; answers to heartbeats are.
+    pub(crate) fn probe_from(&mut self, next: Index) {
+        assert!(self.matched < next, "probing from {next}, but {} matched", self.matched);
+        self.unanswered.retain(|call| !call.has_entries());
+        self.window = 0;
+        self.fetching = None;
+        self.flow = Flow::Probe { next, waiting: false };
+    }
+
+    /// Whether another call with entries may leave.
+    pub(crate) fn has_room(&self, max_inflight: u64) -> bool {
+        self.window < max_inflight
+    }
 }

@@ -1,43 +1,201 @@
 //! The server: client calls, state machine, snapshots and statistics around the protocol.
+//!
+//! [`Server::step`] takes one [`Event`]; what the protocol wants done is translated in `effects`,
+//! and the three things that only a server has are a room each: `calls` (who waits for what),
+//! `apply` (what the state machine was handed) and `snapshots`.
 
+mod apply;
+mod calls;
+mod effects;
 pub mod io;
+mod snapshots;
 pub mod stats;
-use crate::*;
-use alloc::vec::Vec;
 
-/// A server.
-#[derive(Clone, Debug)]
+use crate::config::Settings;
+use crate::configuration::Suffrage;
+use crate::io::{Deadline, Effects, Input, Why};
+use crate::node::{Boot, Node};
+use crate::store::StoreError;
+use crate::vocab::{Index, Time};
+use alloc::vec::Vec;
+use apply::Applying;
+use calls::Calls;
+use io::{Action, Error, Event, Halt};
+use snapshots::Snapshotting;
+use stats::Stats;
+
+/// A server without clock, thread, socket or file.
+///
+/// 1. Every call gets exactly one [`Action::Answer`].
+/// 2. After [`Action::Halt`] nothing comes out but answers to late calls.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Server {
     node: Node,
+    calls: Calls,
+    applying: Applying,
+    snapshotting: Snapshotting,
+    leads: bool,
+    /// It led, and its removal is committed: it halts once that is applied.
+    retires_at: Option<Index>,
+    is_halted: bool,
 }
 
 impl Server {
-    /// A server with what its stores still had.
+    /// A server with what its stores still had. The state machine is expected to have been
+    /// restored from `boot.snapshot`, if there is one.
     #[must_use]
     pub fn boot(settings: Settings, boot: Boot, now: Time) -> Self {
-        Self { node: Node::boot(settings, boot, now) }
+        let applying = Applying::new(boot.snapshot.as_deref());
+        let snapshotting = Snapshotting::new(&settings, &boot, now);
+        Self {
+            node: Node::boot(settings, boot, now),
+            calls: Calls::default(),
+            applying,
+            snapshotting,
+            leads: false,
+            retires_at: None,
+            is_halted: false,
+        }
     }
 
-    /// Takes one event.
+    /// Takes one event, and adds what is to be done about it to `actions`.
     pub fn step(&mut self, now: Time, event: Event, actions: &mut Vec<Action>) {
-        let _ = (now, event, actions);
+        self.step_with(now, event, &mut Effects::new(), actions);
     }
 
-    /// When [`Event::Timer`] is due.
+    /// Like [`Server::step`], with a buffer that the caller keeps: no allocation on the way.
+    pub fn step_with(&mut self, now: Time, event: Event, fx: &mut Effects, actions: &mut Vec<Action>) {
+        if self.is_halted {
+            return self.step_halted(event, actions);
+        }
+        let mut out = Out { now, fx, actions };
+        match event {
+            Event::Timer => {
+                self.drive(Input::Timer, &mut out);
+                self.look_for_snapshot(&mut out);
+            }
+            Event::Request { from, rpc, request } => {
+                self.drive(Input::Request { from, rpc, request }, &mut out);
+            }
+            Event::Response { from, rpc, response } => {
+                self.drive(Input::Response { from, rpc, response }, &mut out);
+            }
+            Event::Call { request, call } => self.on_call(request, call, &mut out),
+            Event::ApplyBatch(batch) => self.on_apply_batch(batch, &mut out),
+            Event::Written(token) => {
+                self.drive(Input::Persisted(token), &mut out);
+                self.on_written(token, &mut out);
+            }
+            Event::Fetched { ticket, entries } => self.on_fetched(ticket, entries, &mut out),
+            Event::SnapshotRead { ticket, piece } => {
+                self.drive(Input::SnapshotRead { ticket, piece }, &mut out);
+            }
+            Event::SnapshotWritten { ticket, ok } => {
+                self.drive(Input::SnapshotWritten { ticket, ok }, &mut out);
+            }
+            Event::Applied { upto, responses } => self.on_applied(upto, responses, &mut out),
+            Event::SnapshotTaken(result) => self.on_snapshot_taken(result, &mut out),
+            Event::Restored(result) => self.on_restored(result, &mut out),
+            Event::PeerSpeaks { peer, dialect } => self.calls.speaks(peer, dialect),
+            Event::StoreFailed(error) => self.halt_on(error, &mut out),
+        }
+        self.hand_over(&mut out);
+    }
+
+    /// A halted server answers calls, and that is all.
+    fn step_halted(&mut self, event: Event, actions: &mut Vec<Action>) {
+        let refuse = |request| Action::Answer { request, outcome: Err(Error::Shutdown) };
+        match event {
+            Event::Call { request, .. } => actions.push(refuse(request)),
+            Event::ApplyBatch(batch) => {
+                actions.extend(batch.into_iter().map(|(request, _)| refuse(request)));
+            }
+            Event::Timer
+            | Event::Request { .. }
+            | Event::Response { .. }
+            | Event::Written(_)
+            | Event::Fetched { .. }
+            | Event::SnapshotRead { .. }
+            | Event::SnapshotWritten { .. }
+            | Event::Applied { .. }
+            | Event::SnapshotTaken(_)
+            | Event::Restored(_)
+            | Event::PeerSpeaks { .. }
+            | Event::StoreFailed(_) => {}
+        }
+    }
+
+    /// When [`Event::Timer`] is due, and why.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
-        self.node.deadline()
+        if self.is_halted {
+            return Deadline { at: Time::NEVER, why: Why::Idle };
+        }
+        let snapshot = Deadline { at: self.snapshotting.deadline(), why: Why::Snapshot };
+        let node = self.node.deadline();
+        if node.at <= snapshot.at { node } else { snapshot }
     }
 
     /// The protocol inside, to look at.
     #[must_use]
-    pub fn node(&self) -> &Node {
+    pub const fn node(&self) -> &Node {
         &self.node
     }
 
     /// The last index that the state machine reported as applied.
     #[must_use]
-    pub fn applied(&self) -> Index {
-        Index::ZERO
+    pub const fn applied(&self) -> Index {
+        self.applying.applied()
     }
+
+    /// Whether it has stopped for good.
+    #[must_use]
+    pub const fn is_halted(&self) -> bool {
+        self.is_halted
+    }
+
+    /// What HashiCorp's `Stats` reports.
+    #[must_use]
+    pub fn stats(&self, now: Time) -> Stats {
+        let node = &self.node;
+        let configuration = node.configuration().map(|(index, latest)| (index, latest.clone()));
+        let peers = configuration.as_ref().map_or(0, |(_, latest)| {
+            let me = node.id();
+            let voters = latest.servers().iter().filter(|s| s.suffrage == Suffrage::Voter);
+            let others = voters.filter(|voter| voter.id.node() != me).count() as u64;
+            if node.voters().contains(me) { others } else { 0 }
+        });
+        Stats {
+            state: node.role(),
+            term: node.term(),
+            last_log: node.log().last(),
+            commit_index: node.commit(),
+            applied_index: self.applied(),
+            fsm_pending: self.applying.pending(),
+            last_snapshot: node.snapshot(),
+            protocol_version: node.settings().protocol_version,
+            latest_configuration: configuration,
+            num_peers: peers,
+            last_contact: node.last_contact(now),
+        }
+    }
+
+    fn halt_on(&mut self, error: StoreError, out: &mut Out<'_>) {
+        let outcome = Error::Store(error.clone());
+        self.halt(Halt::Store(error), outcome, out);
+    }
+
+    /// Stops for good: whoever waits is told.
+    fn halt(&mut self, why: Halt, told: Error, out: &mut Out<'_>) {
+        self.is_halted = true;
+        self.calls.fail_all(&told, out.actions);
+        out.actions.push(Action::Halt(why));
+    }
+}
+
+/// Where a step's results go.
+struct Out<'a> {
+    now: Time,
+    fx: &'a mut Effects,
+    actions: &'a mut Vec<Action>,
 }

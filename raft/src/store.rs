@@ -37,7 +37,8 @@ pub trait Fsm {
     /// Replaces the state by what was captured.
     ///
     /// # Errors
-    /// When the snapshot makes no sense; the server then tries an older one, or stops.
+    /// When the snapshot makes no sense. The state must then be what it was: a user's restore that
+    /// is refused is refused on every server alike, and life goes on.
     fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError>;
 }
 

@@ -1,1 +1,4 @@
 //! Tests across the rooms, in one binary.
+
+mod node;
+mod quorum;

@@ -76,15 +76,33 @@ pub enum Event {
     Applied {
         /// The last index of the batch.
         upto: Index,
-        /// One response per command of the batch, in order.
-        responses: Vec<Bytes>,
+        /// One response per command of the batch, in order, with the command's index.
+        responses: Vec<(Index, Bytes)>,
     },
     /// The state machine was captured at the index that was asked for and the snapshot is durable.
     SnapshotTaken(Result<Arc<SnapshotMeta>, StoreError>),
     /// The state machine was loaded from the snapshot that was installed.
     Restored(Result<LogId, StoreError>),
+    /// The transport has learnt what a peer speaks. Until then every peer is taken to speak
+    /// everything.
+    PeerSpeaks {
+        /// The peer.
+        peer: NodeId,
+        /// What.
+        dialect: Dialect,
+    },
     /// A store failed. Nothing that depends on it can be promised any more.
     StoreFailed(StoreError),
+}
+
+/// What a peer's messages can carry.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Dialect {
+    /// HashiCorp's protocol and what is beyond it.
+    Wavetank,
+    /// HashiCorp's protocol alone: no joint configurations, no restores in the log.
+    HashiCorp,
 }
 
 /// What a client or an operator may want.
@@ -132,6 +150,9 @@ pub enum Call {
     },
     /// Take a snapshot at once. HashiCorp: `Snapshot`.
     Snapshot,
+    /// Put this in place of the state machine's state, on every server, at one place in the log.
+    /// HashiCorp: `Restore`. The bytes travel as one entry.
+    Restore(Bytes),
     /// Change some of the knobs. HashiCorp: `ReloadConfig`.
     Reload(Reloadable),
     /// Stop. HashiCorp: `Shutdown`.

@@ -1,22 +1,196 @@
 //! Stores that keep everything in memory.
 
-use super::{LogStore, SnapshotSink, SnapshotSource, SnapshotStore, StableStore, StoreError};
+use super::{LogStore, SnapshotSink, SnapshotSource, SnapshotStore, StableStore, StoreError, StoreErrorKind};
+use crate::checksum;
 use crate::entry::{Bytes, Entry};
 use crate::message::SnapshotMeta;
 use crate::vocab::{Index, LogId};
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// A log and a stable store in memory. HashiCorp: `InmemStore`.
+///
+/// The entries are consecutive.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct InmemStore {
     entries: VecDeque<Entry>,
     records: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
-/// The newest snapshots, in memory. HashiCorp: `InmemSnapshotStore`, which keeps one.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+impl InmemStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The entries, in order.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    fn at(&self, index: Index) -> Option<usize> {
+        let first = self.entries.front()?.id.index;
+        let at = usize::try_from(index.0.checked_sub(first.0)?).ok()?;
+        (at < self.entries.len()).then_some(at)
+    }
+}
+
+impl LogStore for InmemStore {
+    fn first_index(&self) -> Result<Index, StoreError> {
+        Ok(self.entries.front().map_or(Index::ZERO, |entry| entry.id.index))
+    }
+
+    fn last_index(&self) -> Result<Index, StoreError> {
+        Ok(self.entries.back().map_or(Index::ZERO, |entry| entry.id.index))
+    }
+
+    fn get_log(&self, index: Index) -> Result<Option<Entry>, StoreError> {
+        Ok(self.at(index).map(|at| self.entries[at].clone()))
+    }
+
+    fn store_logs(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+        for entry in entries {
+            if let Some(last) = self.entries.back()
+                && entry.id.index != last.id.index.next()
+            {
+                let what = format!("entry {} after {}", entry.id, last.id);
+                return Err(StoreError::new(StoreErrorKind::Corrupt, what));
+            }
+            self.entries.push_back(entry.clone());
+        }
+        Ok(())
+    }
+
+    fn delete_range(&mut self, min: Index, max: Index) -> Result<(), StoreError> {
+        let Some(first) = self.entries.front().map(|entry| entry.id.index) else { return Ok(()) };
+        if min <= first {
+            while self.entries.front().is_some_and(|entry| entry.id.index <= max) {
+                self.entries.pop_front();
+            }
+        } else {
+            let last = self.last_index()?;
+            if max < last && min <= max {
+                let what = format!("a hole from {min} to {max} in a log that ends at {last}");
+                return Err(StoreError::new(StoreErrorKind::Corrupt, what));
+            }
+            while self.entries.back().is_some_and(|entry| min <= entry.id.index) {
+                self.entries.pop_back();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl StableStore for InmemStore {
+    fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        match self.records.get_mut(key) {
+            Some(record) => {
+                record.clear();
+                record.extend_from_slice(value);
+            }
+            None => {
+                self.records.insert(key.to_vec(), value.to_vec());
+            }
+        }
+        Ok(())
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.records.get(key).cloned())
+    }
+}
+
+/// The newest snapshots, in memory. HashiCorp: `InmemSnapshotStore`, which keeps one and shows it
+/// before it is whole; here a snapshot shows once it is closed.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct InmemSnapshotStore {
+    retain: usize,
     snapshots: Vec<(Arc<SnapshotMeta>, Bytes)>,
+}
+
+impl InmemSnapshotStore {
+    /// A store that keeps this many snapshots, at least one.
+    #[must_use]
+    pub fn new(retain: usize) -> Self {
+        Self { retain: retain.max(1), snapshots: Vec::new() }
+    }
+}
+
+impl Default for InmemSnapshotStore {
+    fn default() -> Self {
+        Self::new(1)
+    }
+}
+
+/// A snapshot on its way into memory.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct InmemSink {
+    meta: SnapshotMeta,
+    bytes: Vec<u8>,
+}
+
+/// A snapshot in memory.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct InmemSource(Bytes);
+
+impl InmemSource {
+    /// These bytes, to be read as a snapshot.
+    #[must_use]
+    pub const fn new(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+}
+
+impl SnapshotStore for InmemSnapshotStore {
+    type Sink = InmemSink;
+    type Source = InmemSource;
+
+    fn create(&mut self, meta: &SnapshotMeta) -> Result<InmemSink, StoreError> {
+        Ok(InmemSink { meta: meta.clone(), bytes: Vec::new() })
+    }
+
+    fn close(&mut self, sink: InmemSink) -> Result<Arc<SnapshotMeta>, StoreError> {
+        let meta = checksum::seal(sink.meta, sink.bytes.len() as u64, checksum::of(&sink.bytes))?;
+        let meta = Arc::new(meta);
+        self.snapshots.retain(|(kept, _)| kept.last != meta.last);
+        self.snapshots.push((meta.clone(), sink.bytes.into()));
+        self.snapshots.sort_by_key(|(kept, _)| core::cmp::Reverse(kept.last));
+        self.snapshots.truncate(self.retain);
+        Ok(meta)
+    }
+
+    fn list(&self) -> Result<Vec<Arc<SnapshotMeta>>, StoreError> {
+        Ok(self.snapshots.iter().map(|(meta, _)| meta.clone()).collect())
+    }
+
+    fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, InmemSource), StoreError> {
+        let found = self.snapshots.iter().find(|(meta, _)| meta.last == last);
+        let (meta, bytes) =
+            found.ok_or_else(|| StoreError::new(StoreErrorKind::NotFound, format!("snapshot {last}")))?;
+        Ok((meta.clone(), InmemSource(bytes.clone())))
+    }
+}
+
+impl SnapshotSink for InmemSink {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+impl SnapshotSource for InmemSource {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read_at(&mut self, offset: u64, limit: u64) -> Result<Bytes, StoreError> {
+        let size = self.0.len() as u64;
+        let start = offset.min(size);
+        let end = offset.saturating_add(limit).min(size);
+        let range = usize::try_from(start).unwrap_or(usize::MAX)..usize::try_from(end).unwrap_or(usize::MAX);
+        Ok(self.0[range].into())
+    }
 }

@@ -1,0 +1,91 @@
+//! Which configuration is in force: the last one in the log, committed or not (thesis §4.1), with
+//! those before it that a truncation could bring back.
+
+use crate::configuration::Configuration;
+use crate::quorum::Voters;
+use crate::vocab::{Index, NodeId};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// The configurations of the log from the newest committed one on.
+///
+/// 1. Indexes strictly rise.
+/// 2. `voters` is who counts in the last of them.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub(crate) struct Membership {
+    stack: Vec<(Index, Arc<Configuration>)>,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    voters: Voters,
+}
+
+impl Membership {
+    pub(crate) fn new(stack: Vec<(Index, Arc<Configuration>)>) -> Self {
+        let mut membership = Self { stack, voters: Voters::default() };
+        membership.count();
+        membership
+    }
+
+    pub(crate) fn latest(&self) -> Option<(Index, &Arc<Configuration>)> {
+        self.stack.last().map(|(index, configuration)| (*index, configuration))
+    }
+
+    /// Where the latest one stands; zero if there is none.
+    pub(crate) fn index(&self) -> Index {
+        self.stack.last().map_or(Index::ZERO, |(index, _)| *index)
+    }
+
+    /// Who counts now.
+    pub(crate) const fn voters(&self) -> &Voters {
+        &self.voters
+    }
+
+    /// Whether `node` may campaign: as a voter of the latest configuration, or, while that is not
+    /// known to be committed, of the one before it. A server that an uncommitted change excludes
+    /// may be the only one that can commit it.
+    pub(crate) fn may_campaign(&self, node: NodeId, commit: Index) -> bool {
+        if self.voters.contains(node) {
+            return true;
+        }
+        let uncommitted = self.stack.iter().filter(|(index, _)| commit < *index).count();
+        let mut before = self.stack.iter().rev().skip(1).take(uncommitted);
+        before.any(|(_, configuration)| configuration.voters().contains(node))
+    }
+
+    /// A configuration came to the log's end.
+    pub(crate) fn push(&mut self, index: Index, configuration: Arc<Configuration>) {
+        assert!(self.index() < index, "configuration {index} cannot follow {}", self.index());
+        self.stack.push((index, configuration));
+        self.count();
+    }
+
+    /// The log was cut from `from` on. True if a configuration went with it.
+    pub(crate) fn truncate(&mut self, from: Index) -> bool {
+        let before = self.stack.len();
+        self.stack.retain(|(index, _)| *index < from);
+        let changed = self.stack.len() < before;
+        if changed {
+            self.count();
+        }
+        changed
+    }
+
+    /// Forgets those that can no longer come back.
+    pub(crate) fn committed(&mut self, commit: Index) {
+        if 1 < self.stack.len() && self.stack[1].0 <= commit {
+            let newest = self.stack.iter().rposition(|(index, _)| *index <= commit);
+            self.stack.drain(..newest.expect("the second one is committed"));
+        }
+    }
+
+    /// A snapshot up to `last` with this configuration took the place of the log's beginning.
+    pub(crate) fn install(&mut self, last: Index, at: Index, configuration: Arc<Configuration>) {
+        self.stack.retain(|(index, _)| last < *index);
+        self.stack.insert(0, (at, configuration));
+        self.count();
+    }
+
+    fn count(&mut self) {
+        self.voters = self.latest().map(|(_, latest)| latest.voters()).unwrap_or_default();
+    }
+}

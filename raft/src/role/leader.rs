@@ -1,0 +1,158 @@
+//! Leading: what a leader holds, when it acts, and what it refuses.
+//!
+//! How entries flow is in `replicate`, what is committed in `commit`, and the side jobs have a
+//! room each: `change` (membership and staging), `reads`, `snapshot`, `transfer`.
+
+mod change;
+mod commit;
+mod reads;
+mod replicate;
+mod snapshot;
+mod transfer;
+
+use crate::common::Core;
+use crate::entry::Payload;
+use crate::io::{Deadline, Effect, Effects, Refusal, Why};
+use crate::progress::Progress;
+use crate::role::Turn;
+use crate::vocab::{Index, NodeId, Time};
+use alloc::vec::Vec;
+use change::Staging;
+use reads::Reads;
+use transfer::Transfer;
+
+/// A leader.
+///
+/// 1. `peers` holds every other member of the latest configuration, sorted, and for a while those
+///    that just left it.
+/// 2. `start` is the index of the first entry of its term: nothing below it commits by counting.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub(crate) struct Leader {
+    pub(crate) peers: Vec<Peer>,
+    start: Index,
+    beat: Time,
+    flush: Option<Time>,
+    reads: Reads,
+    transfer: Option<Transfer>,
+    /// A call to campaign has left in this term: whoever obeys it, whenever it arrives, may be
+    /// elected inside this leader's lease, so there is no lease any more.
+    lease_given_up: bool,
+    staging: Option<Staging>,
+}
+
+/// A follower, as its leader sees it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub(crate) struct Peer {
+    pub(crate) id: NodeId,
+    pub(crate) progress: Progress,
+    /// It is no longer a member since this index, and is told so for a few heartbeats more.
+    leaving: Option<Leaving>,
+}
+
+/// A member that has left.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+struct Leaving {
+    since: Index,
+    beats: u8,
+}
+
+impl Leader {
+    /// Wins the election: all followers are unknown, and an entry of the new term begins it
+    /// (thesis §6.4).
+    pub(crate) fn new(core: &mut Core, now: Time, fx: &mut Effects) -> Self {
+        let mut leader = Self {
+            peers: Vec::new(),
+            start: core.log.last().index.next(),
+            beat: now + core.settings.heartbeat_interval(),
+            flush: None,
+            reads: Reads::default(),
+            transfer: None,
+            lease_given_up: false,
+            staging: None,
+        };
+        leader.sync_peers(core, now);
+        core.append([Payload::Noop], now, fx);
+        leader.feed_all(core, now, fx);
+        leader
+    }
+
+    /// The soonest of what it waits for.
+    pub(crate) fn deadline(&self, core: &Core) -> Deadline {
+        let later = |at: Option<Time>, why| Deadline { at: at.unwrap_or(Time::NEVER), why };
+        [
+            later(Some(self.beat), Why::Heartbeat),
+            later(self.flush, Why::CommitFlush),
+            later(Some(self.deposed_at(core)), Why::Lease),
+            later(self.transfer.as_ref().map(Transfer::deadline), Why::Transfer),
+            later(Some(core.stalls_at()), Why::DiskStall),
+        ]
+        .into_iter()
+        .min_by_key(|deadline| deadline.at)
+        .expect("there are five")
+    }
+
+    /// When the last quorum that was heard is too long ago (thesis §6.2). Counted from when the
+    /// answered calls were sent: an answer that took long to arrive proves nothing newer.
+    fn deposed_at(&self, core: &Core) -> Time {
+        let heard = |node| self.peer(node).map_or(Time::NEVER, |peer| peer.progress.heard);
+        let quorum = core.membership.voters().agreed(heard).unwrap_or(Time(0));
+        quorum + core.settings.leader_lease_timeout
+    }
+
+    fn peer(&self, node: NodeId) -> Option<&Peer> {
+        self.peers.iter().find(|peer| peer.id == node)
+    }
+
+    pub(crate) fn on_timer(&mut self, core: &mut Core, now: Time, fx: &mut Effects) -> Turn {
+        if self.deposed_at(core) <= now || core.is_disk_stalled(now) {
+            return Turn::Follow(core.term, None);
+        }
+        self.expire_transfer(now, fx);
+        if self.beat <= now {
+            self.heartbeat(core, now, fx);
+        } else if self.flush.is_some_and(|flush| flush <= now) {
+            self.tell_commit(core, now, fx);
+        }
+        Turn::Stay
+    }
+
+    /// Clients want these in the log.
+    pub(crate) fn on_propose(
+        &mut self,
+        core: &mut Core,
+        payloads: Vec<Payload>,
+        now: Time,
+        fx: &mut Effects,
+    ) {
+        if self.transfer.is_some() {
+            return fx.push(Effect::Refused(Refusal::TransferInProgress));
+        }
+        let count = payloads.len() as u64;
+        if count == 0 {
+            return;
+        }
+        let first = core.append(payloads, now, fx);
+        fx.push(Effect::Appended { first, count });
+        self.feed_all(core, now, fx);
+    }
+
+    /// A write is on disk: this server's own copy counts (thesis §10.2.1).
+    pub(crate) fn on_persisted(&mut self, core: &mut Core, now: Time, fx: &mut Effects) -> Turn {
+        self.advance_commit(core, now, fx)
+    }
+
+    /// Knobs changed: a shorter heartbeat interval counts at once.
+    pub(crate) fn on_reload(&mut self, core: &Core, now: Time) {
+        self.beat = self.beat.min(now + core.settings.heartbeat_interval());
+    }
+
+    /// Leadership is over: whoever waits for it hears so.
+    pub(crate) fn resign(&mut self, fx: &mut Effects) {
+        self.fail_reads(fx);
+        self.end_transfer(None, fx);
+        self.abort_staging(fx);
+    }
+}

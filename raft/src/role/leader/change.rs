@@ -1,0 +1,189 @@
+//! Changes of membership (thesis chapter 4): one at a time, in force when appended, none before
+//! an entry of the leader's own term is committed; and staged voters, promoted once caught up.
+
+use super::{Leader, Leaving, Peer};
+use crate::common::Core;
+use crate::configuration::{Change, Configuration};
+use crate::entry::Payload;
+use crate::io::{Effect, Effects, Refusal};
+use crate::progress::Progress;
+use crate::vocab::{Index, LogId, NodeId, Time};
+use alloc::sync::Arc;
+
+/// How many heartbeats a server that was removed still gets, so that it hears of it.
+const FAREWELLS: u8 = 10;
+
+/// A server on its way to a vote: each round ends when it has what the log had when the round
+/// began (thesis §4.2.1).
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub(super) struct Staging {
+    node: NodeId,
+    round: u64,
+    target: Index,
+    began: Time,
+    caught_up: bool,
+}
+
+impl Leader {
+    /// An operator wants another membership.
+    pub(crate) fn on_change(
+        &mut self,
+        core: &mut Core,
+        (change, prev_index): (&Change, Index),
+        now: Time,
+        fx: &mut Effects,
+    ) {
+        match self.next_configuration(core, change, prev_index) {
+            Ok(next) => {
+                let first = self.append_configuration(core, next, now, fx);
+                fx.push(Effect::Appended { first, count: 1 });
+            }
+            Err(refusal) => fx.push(Effect::Refused(refusal)),
+        }
+    }
+
+    fn next_configuration(
+        &self,
+        core: &Core,
+        change: &Change,
+        prev_index: Index,
+    ) -> Result<Configuration, Refusal> {
+        let Some((latest, configuration)) = core.membership.latest() else {
+            return Err(Refusal::NotLeader(None));
+        };
+        if self.transfer.is_some() {
+            return Err(Refusal::TransferInProgress);
+        }
+        if prev_index != Index::ZERO && prev_index != latest {
+            return Err(Refusal::ConfigurationChanged { since: prev_index, latest });
+        }
+        if !self.has_commit_in_term(core) {
+            return Err(Refusal::NoCommitInTerm);
+        }
+        if core.commit < latest || configuration.is_joint() {
+            return Err(Refusal::ChangeInProgress);
+        }
+        configuration.next(change).map_err(Refusal::Configuration)
+    }
+
+    fn append_configuration(
+        &mut self,
+        core: &mut Core,
+        configuration: Configuration,
+        now: Time,
+        fx: &mut Effects,
+    ) -> LogId {
+        let first = core.append([Payload::Configuration(Arc::new(configuration))], now, fx);
+        self.sync_peers(core, now);
+        self.drop_lost_target(core, fx);
+        self.feed_all(core, now, fx);
+        first
+    }
+
+    /// A committed joint configuration is left at once, by whoever leads (thesis §4.3).
+    pub(super) fn leave_joint(&mut self, core: &mut Core, now: Time, fx: &mut Effects) {
+        let Some((index, latest)) = core.membership.latest() else { return };
+        if latest.is_joint() && index <= core.commit {
+            let next = latest.next(&Change::LeaveJoint).expect("a joint configuration can be left");
+            self.append_configuration(core, next, now, fx);
+        }
+    }
+
+    /// Begins to follow up on new members, and to take leave of old ones.
+    pub(super) fn sync_peers(&mut self, core: &Core, now: Time) {
+        let Some((index, latest)) = core.membership.latest() else { return };
+        for peer in &mut self.peers {
+            let is_member = latest.server(peer.id).is_some();
+            peer.leaving = match (is_member, peer.leaving) {
+                (true, _) => None,
+                (false, None) => Some(Leaving { since: index, beats: FAREWELLS }),
+                (false, leaving) => leaving,
+            };
+        }
+        for member in latest.members().map(|member| member.id.node()) {
+            if member != core.id && self.peer(member).is_none() {
+                let progress = Progress::new(core.log.last().index.next(), now);
+                self.peers.push(Peer { id: member, progress, leaving: None });
+            }
+        }
+        self.peers.sort_unstable_by_key(|peer| peer.id);
+    }
+
+    /// Lets go of those that left, once that is committed and they had time to hear of it.
+    pub(super) fn dismiss(&mut self, core: &Core) {
+        for leaving in self.peers.iter_mut().filter_map(|peer| peer.leaving.as_mut()) {
+            if leaving.since <= core.commit {
+                leaving.beats = leaving.beats.saturating_sub(1);
+            }
+        }
+        self.peers.retain(|peer| peer.leaving.is_none_or(|leaving| 0 < leaving.beats));
+    }
+
+    /// An operator wants this non-voter promoted once it has caught up.
+    pub(crate) fn on_stage(&mut self, core: &Core, node: NodeId, now: Time, fx: &mut Effects) {
+        let is_new = self.peer(node).is_some_and(|peer| peer.leaving.is_none());
+        if !is_new || self.staging.is_some() {
+            let refusal = if is_new { Refusal::ChangeInProgress } else { Refusal::UnknownTarget(node) };
+            return fx.push(Effect::Staged { node, result: Err(refusal) });
+        }
+        let target = core.log.last().index;
+        self.staging = Some(Staging { node, round: 1, target, began: now, caught_up: false });
+    }
+
+    /// A follower has more than before: rounds end with it, and transfers get ready.
+    pub(super) fn on_progress(&mut self, core: &mut Core, from: NodeId, now: Time, fx: &mut Effects) {
+        self.try_transfer(core, from, fx);
+        let Some(peer) = self.peers.iter().find(|peer| peer.id == from) else { return };
+        let Some(staging) = self.staging.as_mut().filter(|staging| staging.node == from) else { return };
+        if peer.progress.matched < staging.target || staging.caught_up {
+            return;
+        }
+        if now.since(staging.began) < core.settings.election_timeout {
+            staging.caught_up = true;
+            self.try_promote(core, now, fx);
+        } else if staging.round < core.settings.max_catch_up_rounds {
+            staging.round += 1;
+            staging.began = now;
+            staging.target = core.log.last().index;
+        } else {
+            self.end_staging(Err(Refusal::TooSlow), fx);
+        }
+    }
+
+    /// Promotes the staged server if it has caught up, as soon as no other change is under way.
+    pub(super) fn try_promote(&mut self, core: &mut Core, now: Time, fx: &mut Effects) {
+        let Some(staging) = &self.staging else { return };
+        let longest = core.settings.election_timeout.times(core.settings.max_catch_up_rounds);
+        if !staging.caught_up {
+            // It may never finish a round: a server that is down must not block the next one.
+            if staging.began + longest < now {
+                self.end_staging(Err(Refusal::TooSlow), fx);
+            }
+            return;
+        }
+        let Some(member) = core.membership.latest().and_then(|(_, latest)| latest.server(staging.node))
+        else {
+            return self.end_staging(Err(Refusal::StagingAborted), fx);
+        };
+        let change = Change::AddVoter(member.id.clone(), member.address.clone());
+        match self.next_configuration(core, &change, Index::ZERO) {
+            Ok(next) => {
+                let at = self.append_configuration(core, next, now, fx);
+                self.end_staging(Ok(at), fx);
+            }
+            Err(Refusal::ChangeInProgress | Refusal::NoCommitInTerm | Refusal::TransferInProgress) => {}
+            Err(refusal) => self.end_staging(Err(refusal), fx),
+        }
+    }
+
+    fn end_staging(&mut self, result: Result<LogId, Refusal>, fx: &mut Effects) {
+        if let Some(Staging { node, .. }) = self.staging.take() {
+            fx.push(Effect::Staged { node, result });
+        }
+    }
+
+    pub(super) fn abort_staging(&mut self, fx: &mut Effects) {
+        self.end_staging(Err(Refusal::StagingAborted), fx);
+    }
+}

@@ -1,0 +1,124 @@
+//! Reads that everybody can believe (thesis §6.4): the commit index at the time of the call, and
+//! proof that nobody else led then.
+
+use super::Leader;
+use crate::common::Core;
+use crate::io::{Effect, Effects, ReadPath, Refusal};
+use crate::vocab::{Index, RequestId, RpcId, Time};
+use alloc::vec::Vec;
+
+/// Reads that wait for proof.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub(super) struct Reads {
+    waiting: Vec<Waiting>,
+    /// A round of heartbeats is on its way, from this call on.
+    round: Option<RpcId>,
+}
+
+/// A read that waits.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+struct Waiting {
+    request: RequestId,
+    /// Only answers to calls after this one prove anything: an answer to an older call may be
+    /// older than the read (etcd raft#397).
+    after: RpcId,
+    /// What it has to see; unknown until an entry of the leader's own term is committed.
+    index: Option<Index>,
+}
+
+impl Reads {
+    /// A round of heartbeats is about to leave.
+    pub(super) fn round_sent(&mut self, core: &mut Core) {
+        if !self.waiting.is_empty() {
+            self.round = Some(core.next_rpc());
+        }
+    }
+}
+
+impl Leader {
+    pub(crate) fn on_read(
+        &mut self,
+        core: &mut Core,
+        (request, path): (RequestId, ReadPath),
+        now: Time,
+        fx: &mut Effects,
+    ) {
+        let index = self.has_commit_in_term(core).then_some(core.commit);
+        match (path, index) {
+            (ReadPath::Lease, Some(index)) if self.has_lease(core, now) => {
+                return fx.push(Effect::ReadReady { request, index });
+            }
+            (ReadPath::Lease, _) => {
+                return fx.push(Effect::ReadFailed { request, refusal: Refusal::NoLease });
+            }
+            (ReadPath::Index | ReadPath::Verify, _) => {}
+        }
+        let index = if path == ReadPath::Verify { Some(Index::ZERO) } else { index };
+        let after = core.next_rpc();
+        self.reads.waiting.push(Waiting { request, after, index });
+        if self.reads.round.is_none() {
+            self.heartbeat(core, now, fx);
+        }
+        self.confirm_reads(core, now, fx);
+    }
+
+    /// Whether a quorum is known to keep quiet until some time after `now`, by any clock within
+    /// the declared bound (thesis §6.4.1).
+    fn has_lease(&self, core: &Core, now: Time) -> bool {
+        let promised = |node| match self.peer(node) {
+            None => now,
+            // One that never answered has promised nothing yet.
+            Some(peer) if peer.progress.answered == RpcId(0) => Time(0),
+            Some(peer) => peer.progress.heard,
+        };
+        let since = core.membership.voters().agreed(promised).unwrap_or(Time(0));
+        !self.lease_given_up && now < since + core.settings.lease()
+    }
+
+    /// Lets those go that a quorum of *voters* has confirmed since; begins the next round if
+    /// others came meanwhile.
+    pub(super) fn confirm_reads(&mut self, core: &mut Core, now: Time, fx: &mut Effects) {
+        if self.reads.waiting.is_empty() {
+            return;
+        }
+        let answered = |node| {
+            if node == core.id {
+                RpcId(u64::MAX)
+            } else {
+                self.peer(node).map_or(RpcId(0), |peer| peer.progress.answered)
+            }
+        };
+        let Some(agreed) = core.membership.voters().agreed(answered) else { return };
+        self.reads.waiting.retain(|read| match read.index {
+            Some(index) if read.after < agreed => {
+                fx.push(Effect::ReadReady { request: read.request, index });
+                false
+            }
+            Some(_) | None => true,
+        });
+        if self.reads.round.is_some_and(|round| round < agreed) {
+            self.reads.round = None;
+            if self.reads.waiting.iter().any(|read| agreed <= read.after) {
+                self.heartbeat(core, now, fx);
+            }
+        }
+    }
+
+    /// The first commit of the term tells those that waited for it what they have to see.
+    pub(super) fn wake_reads(&mut self, core: &mut Core, now: Time, fx: &mut Effects) {
+        if self.has_commit_in_term(core) {
+            for read in self.reads.waiting.iter_mut().filter(|read| read.index.is_none()) {
+                read.index = Some(core.commit);
+            }
+            self.confirm_reads(core, now, fx);
+        }
+    }
+
+    pub(super) fn fail_reads(&mut self, fx: &mut Effects) {
+        for Waiting { request, .. } in self.reads.waiting.drain(..) {
+            fx.push(Effect::ReadFailed { request, refusal: Refusal::LeadershipLost });
+        }
+    }
+}

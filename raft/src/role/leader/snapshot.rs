@@ -1,0 +1,127 @@
+//! Sending a snapshot, piece by piece: the next one is read when the last one was taken, so that
+//! never more than one is in memory for a follower.
+
+use super::{Leader, Peer};
+use crate::common::Core;
+use crate::io::{Effect, Effects, Ignored, SnapshotPiece};
+use crate::message::{InstallSnapshot, InstallSnapshotResponse, Request};
+use crate::progress::{Flow, Sending};
+use crate::role::Turn;
+use crate::vocab::{NodeId, RpcId, Time};
+
+impl Peer {
+    /// The log no longer reaches back to what the follower needs.
+    pub(super) fn begin_snapshot(&mut self, core: &mut Core, fx: &mut Effects) {
+        self.progress.unanswered.retain(|call| !call.has_entries());
+        self.progress.window = 0;
+        self.progress.fetching = None;
+        let sending = Sending { meta: None, offset: 0, reading: None, calling: None };
+        self.progress.flow = Flow::Snapshot(sending);
+        self.read_piece(core, fx);
+    }
+
+    fn read_piece(&mut self, core: &mut Core, fx: &mut Effects) {
+        if let Flow::Snapshot(sending) = &mut self.progress.flow {
+            let ticket = core.next_rpc();
+            sending.reading = Some(ticket);
+            sending.calling = None;
+            let last = sending.meta.as_ref().map(|meta| meta.last);
+            fx.push(Effect::ReadSnapshot { ticket, last, offset: sending.offset });
+        }
+    }
+
+    /// At a heartbeat: a piece that was lost, or could not be read, is tried again.
+    pub(super) fn retry_snapshot(&mut self, core: &mut Core, now: Time, fx: &mut Effects) {
+        if let Flow::Snapshot(sending) = &self.progress.flow {
+            let lost = sending.calling.is_some_and(|(_, sent)| sent + core.settings.heartbeat_timeout < now);
+            if lost || (sending.calling.is_none() && sending.reading.is_none()) {
+                self.read_piece(core, fx);
+            }
+        }
+    }
+
+    fn on_piece(&mut self, core: &mut Core, piece: Option<SnapshotPiece>, now: Time, fx: &mut Effects) {
+        let Flow::Snapshot(sending) = &mut self.progress.flow else { return };
+        sending.reading = None;
+        let Some(piece) = piece else {
+            // Gone, perhaps replaced by a newer one: begin again with that.
+            sending.meta = None;
+            sending.offset = 0;
+            return;
+        };
+        let rpc = core.next_rpc();
+        sending.meta = Some(piece.meta.clone());
+        sending.offset = piece.offset;
+        sending.calling = Some((rpc, now));
+        let done = piece.meta.size <= piece.offset + piece.data.len() as u64;
+        let request = Request::InstallSnapshot(InstallSnapshot {
+            term: core.term,
+            meta: piece.meta,
+            offset: piece.offset,
+            data: piece.data,
+            done,
+        });
+        fx.push(Effect::Send { to: self.id, rpc, request });
+    }
+}
+
+impl Leader {
+    /// A piece that was asked of the store.
+    pub(crate) fn on_snapshot_read(
+        &mut self,
+        core: &mut Core,
+        (ticket, piece): (RpcId, Option<SnapshotPiece>),
+        (now, fx): (Time, &mut Effects),
+    ) {
+        let reads = |peer: &&mut Peer| match &peer.progress.flow {
+            Flow::Snapshot(sending) => sending.reading == Some(ticket),
+            Flow::Probe { .. } | Flow::Replicate { .. } => false,
+        };
+        match self.peers.iter_mut().find(reads) {
+            Some(peer) => peer.on_piece(core, piece, now, fx),
+            None => Core::ignore(Ignored::UnknownTicket, fx),
+        }
+    }
+
+    pub(crate) fn on_install_response(
+        &mut self,
+        core: &mut Core,
+        (from, rpc): (NodeId, RpcId),
+        response: &InstallSnapshotResponse,
+        (now, fx): (Time, &mut Effects),
+    ) -> Turn {
+        let Some(peer) = self.peers.iter_mut().find(|peer| peer.id == from) else {
+            Core::ignore(Ignored::UnknownRpc, fx);
+            return Turn::Stay;
+        };
+        let Flow::Snapshot(sending) = &mut peer.progress.flow else {
+            Core::ignore(Ignored::UnknownRpc, fx);
+            return Turn::Stay;
+        };
+        let Some((_, sent)) = sending.calling.take_if(|(calling, _)| *calling == rpc) else {
+            Core::ignore(Ignored::UnknownRpc, fx);
+            return Turn::Stay;
+        };
+        peer.progress.heard = peer.progress.heard.max(sent);
+        peer.progress.answered = peer.progress.answered.max(rpc);
+        let meta = sending.meta.clone().expect("a piece that was sent has a snapshot");
+        let finished = response.success && meta.size <= response.next_offset;
+        let stuck = !response.success && response.next_offset == sending.offset;
+        sending.offset = response.next_offset.min(meta.size);
+        peer.note_contact(now, fx);
+        if finished {
+            peer.progress.flow = Flow::Probe { next: meta.last.index.next(), waiting: false };
+            peer.progress.matches(meta.last.index);
+            self.feed_one(core, from, now, fx);
+            self.on_progress(core, from, now, fx);
+            self.confirm_reads(core, now, fx);
+            return self.advance_commit(core, now, fx);
+        }
+        // A follower that refuses the same piece is busy with it: the next heartbeat asks again.
+        if !stuck {
+            peer.read_piece(core, fx);
+        }
+        self.confirm_reads(core, now, fx);
+        Turn::Stay
+    }
+}

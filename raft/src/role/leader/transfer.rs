@@ -1,0 +1,100 @@
+//! Handing leadership over (thesis §3.10): catch up first, then tell the target to campaign.
+
+use super::Leader;
+use crate::common::Core;
+use crate::io::{Effect, Effects, Refusal};
+use crate::message::{Request, TimeoutNow};
+use crate::vocab::{NodeId, RequestId, Time};
+
+/// A transfer under way. It belongs to one leadership and ends with it (#696).
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub(super) struct Transfer {
+    request: RequestId,
+    target: NodeId,
+    deadline: Time,
+    told: bool,
+}
+
+impl Transfer {
+    pub(super) const fn deadline(&self) -> Time {
+        self.deadline
+    }
+}
+
+impl Leader {
+    pub(crate) fn on_transfer(
+        &mut self,
+        core: &mut Core,
+        (request, target): (RequestId, Option<NodeId>),
+        now: Time,
+        fx: &mut Effects,
+    ) {
+        match self.pick_target(core, target) {
+            Ok(target) => {
+                let deadline = now + core.settings.election_timeout;
+                self.transfer = Some(Transfer { request, target, deadline, told: false });
+                self.feed_one(core, target, now, fx);
+                self.try_transfer(core, target, fx);
+            }
+            Err(refusal) => fx.push(Effect::TransferEnded { request, refusal: Some(refusal) }),
+        }
+    }
+
+    /// The target that was named, or the most advanced of the other voters.
+    fn pick_target(&self, core: &Core, target: Option<NodeId>) -> Result<NodeId, Refusal> {
+        if self.transfer.is_some() {
+            return Err(Refusal::TransferInProgress);
+        }
+        let voters = core.membership.voters();
+        match target {
+            Some(target) if target == core.id => Err(Refusal::TransferToSelf),
+            Some(target) if voters.contains(target) => Ok(target),
+            Some(target) => Err(Refusal::UnknownTarget(target)),
+            None => {
+                let others = self.peers.iter().filter(|peer| voters.contains(peer.id));
+                let best = others.max_by_key(|peer| peer.progress.matched);
+                best.map(|peer| peer.id).ok_or(Refusal::NoTarget)
+            }
+        }
+    }
+
+    /// Tells the target to campaign once it has the whole log.
+    pub(super) fn try_transfer(&mut self, core: &mut Core, from: NodeId, fx: &mut Effects) {
+        let Some(transfer) = self.transfer.as_mut().filter(|transfer| transfer.target == from) else {
+            return;
+        };
+        let Some(peer) = self.peers.iter().find(|peer| peer.id == from) else { return };
+        if transfer.told || peer.progress.matched < core.log.last().index {
+            return;
+        }
+        transfer.told = true;
+        self.lease_given_up = true;
+        let rpc = core.next_rpc();
+        let request = Request::TimeoutNow(TimeoutNow { term: Some(core.term) });
+        fx.push(Effect::Send { to: from, rpc, request });
+    }
+
+    pub(super) fn expire_transfer(&mut self, now: Time, fx: &mut Effects) {
+        if self.transfer.as_ref().is_some_and(|transfer| transfer.deadline <= now) {
+            self.end_transfer(Some(Refusal::TransferTimeout), fx);
+        }
+    }
+
+    /// The target is no longer a voter: a transfer to it cannot succeed.
+    pub(super) fn drop_lost_target(&mut self, core: &Core, fx: &mut Effects) {
+        let voters = core.membership.voters();
+        if let Some(lost) =
+            self.transfer.as_ref().map(|t| t.target).filter(|&target| !voters.contains(target))
+        {
+            self.end_transfer(Some(Refusal::UnknownTarget(lost)), fx);
+        }
+    }
+
+    /// The transfer is over; without a refusal, leadership is gone, as wanted.
+    pub(super) fn end_transfer(&mut self, refusal: Option<Refusal>, fx: &mut Effects) {
+        if let Some(Transfer { request, .. }) = self.transfer.take() {
+            fx.push(Effect::TransferEnded { request, refusal });
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What the state machine was handed, and what it reported back.
+
+use super::io::{Action, Batch};
+use super::{Out, Server};
+use crate::configuration::{Configuration, Member};
+use crate::entry::{Entries, Payload};
+use crate::message::SnapshotMeta;
+use crate::vocab::{Index, LogId, RpcId};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// How many batches the state machine may have in its queue.
+const QUEUE: u64 = 4;
+
+/// Tickets of the server's own reads are told from the protocol's by this bit.
+const OWN: u64 = 1 << 63;
+
+/// The way of the log into the state machine.
+///
+/// 1. `applied ≤ handed ≤ allowed`.
+/// 2. `configuration` is the one in force at `handed`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Applying {
+    allowed: Index,
+    handed: LogId,
+    applied: Index,
+    configuration: Option<(Index, Arc<Configuration>)>,
+    fetching: Option<RpcId>,
+    fetches: u64,
+    restoring: bool,
+    /// The members as observers last heard of them.
+    pub(super) members: Vec<Member>,
+}
+
+impl Applying {
+    pub(super) fn new(snapshot: Option<&SnapshotMeta>) -> Self {
+        let last = snapshot.map_or(LogId::ZERO, |meta| meta.last);
+        Self {
+            allowed: last.index,
+            handed: last,
+            applied: last.index,
+            configuration: snapshot
+                .map(|meta| (meta.configuration_index, Arc::new(meta.configuration.clone()))),
+            fetching: None,
+            fetches: 0,
+            restoring: false,
+            members: Vec::new(),
+        }
+    }
+
+    pub(super) const fn applied(&self) -> Index {
+        self.applied
+    }
+
+    /// The last entry handed over, and the configuration in force there.
+    pub(super) fn handed(&self) -> (LogId, Option<&(Index, Arc<Configuration>)>) {
+        (self.handed, self.configuration.as_ref())
+    }
+
+    /// Entries handed over and not reported back.
+    pub(super) const fn pending(&self) -> u64 {
+        self.handed.index.since(self.applied)
+    }
+
+    /// Committed and on the local disk up to here.
+    pub(super) fn may_apply(&mut self, index: Index) {
+        self.allowed = self.allowed.max(index);
+    }
+
+    pub(super) fn on_applied(&mut self, upto: Index) {
+        assert!(upto <= self.handed.index, "applied {upto}, but only {} was handed over", self.handed);
+        self.applied = self.applied.max(upto);
+    }
+
+    /// A snapshot is in force: entries up to its last are not handed over any more.
+    pub(super) fn restore(&mut self, meta: &SnapshotMeta) -> bool {
+        if meta.last.index <= self.handed.index {
+            return false;
+        }
+        self.handed = meta.last;
+        self.allowed = self.allowed.max(meta.last.index);
+        self.configuration = Some((meta.configuration_index, Arc::new(meta.configuration.clone())));
+        self.fetching = None;
+        self.restoring = true;
+        true
+    }
+
+    pub(super) fn restored(&mut self, last: LogId) {
+        self.restoring = false;
+        self.on_applied(last.index);
+    }
+
+    fn hand(&mut self, batch: &Batch) {
+        for entry in &batch.entries {
+            assert!(
+                entry.id.index == self.handed.index.next(),
+                "{} cannot be applied after {}",
+                entry.id,
+                self.handed
+            );
+            self.handed = entry.id;
+            if let Payload::Configuration(configuration) = &entry.payload {
+                self.configuration = Some((entry.id.index, configuration.clone()));
+            }
+        }
+    }
+}
+
+impl Server {
+    /// Hands the state machine what it may apply, batch by batch, as far as its queue goes.
+    pub(super) fn hand_over(&mut self, out: &mut Out<'_>) {
+        let most = self.node.settings().max_append_entries;
+        while self.applying.handed.index < self.applying.allowed
+            && self.applying.pending() < QUEUE * most
+            && self.applying.fetching.is_none()
+            && !self.applying.restoring
+            && !self.is_halted
+        {
+            let first = self.applying.handed.index.next();
+            let last = self.applying.allowed.min(first.plus(most - 1));
+            let entries: Vec<_> =
+                (first.0..=last.0).map_while(|index| self.node.entry(Index(index)).cloned()).collect();
+            if entries.is_empty() {
+                return self.fetch_to_apply(first, last, out);
+            }
+            self.hand_batch(Batch { entries }, out);
+        }
+    }
+
+    fn fetch_to_apply(&mut self, first: Index, last: Index, out: &mut Out<'_>) {
+        self.applying.fetches += 1;
+        let ticket = RpcId(OWN | self.applying.fetches);
+        self.applying.fetching = Some(ticket);
+        out.actions.push(Action::Fetch { ticket, first, last });
+    }
+
+    fn hand_batch(&mut self, batch: Batch, out: &mut Out<'_>) {
+        self.applying.hand(&batch);
+        out.actions.push(Action::Apply(batch));
+    }
+
+    /// Entries that were read from the store, for a follower or for the state machine.
+    pub(super) fn on_fetched(&mut self, ticket: RpcId, entries: Entries, out: &mut Out<'_>) {
+        if ticket.0 & OWN == 0 {
+            return self.drive(crate::io::Input::Fetched { ticket, entries }, out);
+        }
+        if self.applying.fetching != Some(ticket) {
+            return;
+        }
+        self.applying.fetching = None;
+        let next = self.applying.handed.index.next();
+        let allowed = self.applying.allowed;
+        let entries: Vec<_> = entries.iter().filter(|entry| entry.id.index <= allowed).cloned().collect();
+        assert!(
+            entries.first().is_some_and(|entry| entry.id.index == next),
+            "the store no longer has {next}, which is committed, durable and not in any snapshot"
+        );
+        self.hand_batch(Batch { entries }, out);
+    }
+}

@@ -1,0 +1,370 @@
+//! Who waits for what. Every call that comes in here leaves with exactly one answer.
+
+use super::io::{Action, Answer, Call, Dialect, Error, Halt, Outcome, Reloadable};
+use super::{Out, Server};
+use crate::config::Settings;
+use crate::configuration::Change;
+use crate::entry::{Bytes, Extended, Payload};
+use crate::io::{Input, ReadPath, Refusal};
+use crate::store::{StoreError, StoreErrorKind};
+use crate::vocab::{Index, LogId, NodeId, RequestId, Token};
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// The open calls.
+///
+/// 1. `entries` are sorted by index; each was appended by this server as a leader, and is either
+///    committed or belongs to the leadership it still has.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Calls {
+    entries: VecDeque<Pending>,
+    reads: Vec<Reading>,
+    transfers: Vec<RequestId>,
+    staging: Option<(RequestId, NodeId)>,
+    bootstrap: Option<(RequestId, Token)>,
+    snapshots: Vec<RequestId>,
+    /// Peers that only speak HashiCorp's protocol.
+    limited: BTreeSet<NodeId>,
+}
+
+/// A call whose entry is in the log.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Pending {
+    id: LogId,
+    request: RequestId,
+    then: Then,
+}
+
+/// What follows when the entry is applied.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Then {
+    /// The call is answered.
+    Answer,
+    /// This server, now a member, is watched until it has caught up.
+    Stage(NodeId),
+    /// The call is answered; a response is the state machine's refusal.
+    Restore,
+}
+
+/// A read.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Reading {
+    request: RequestId,
+    path: ReadPath,
+    /// Leadership was shown; the state machine has to get here.
+    index: Option<Index>,
+}
+
+impl Calls {
+    /// The entries of these calls stand in the log from `first` on.
+    pub(super) fn appended(&mut self, first: LogId, requests: impl Iterator<Item = RequestId>, then: Then) {
+        let mut id = first;
+        for request in requests {
+            self.entries.push_back(Pending { id, request, then });
+            id.index = id.index.next();
+        }
+    }
+
+    /// Leadership is gone: what is not committed may be overwritten, or not.
+    pub(super) fn leadership_lost(&mut self, commit: Index, actions: &mut Vec<Action>) {
+        while self.entries.back().is_some_and(|pending| commit < pending.id.index) {
+            let Pending { request, .. } = self.entries.pop_back().expect("it was just seen");
+            actions.push(answer(request, Err(Error::LeadershipLost)));
+        }
+    }
+
+    /// A snapshot took the place of these entries: whether they are in it is not known here.
+    pub(super) fn skipped(&mut self, upto: Index, actions: &mut Vec<Action>) {
+        while self.entries.front().is_some_and(|pending| pending.id.index <= upto) {
+            let Pending { request, .. } = self.entries.pop_front().expect("it was just seen");
+            actions.push(answer(request, Err(Error::AbortedByRestore)));
+        }
+    }
+
+    /// These entries were applied; returns the servers to be watched from now on.
+    fn applied(
+        &mut self,
+        upto: Index,
+        responses: Vec<(Index, Bytes)>,
+        actions: &mut Vec<Action>,
+    ) -> Option<(RequestId, NodeId)> {
+        let mut responses = responses.into_iter().peekable();
+        let mut stage = None;
+        while self.entries.front().is_some_and(|pending| pending.id.index <= upto) {
+            let Pending { id, request, then } = self.entries.pop_front().expect("it was just seen");
+            let index = id.index;
+            while responses.next_if(|(at, _)| *at < index).is_some() {}
+            let given = match responses.next_if(|(at, _)| *at == index) {
+                Some((_, response)) => Answer::Applied { index, response },
+                None => Answer::Committed { index },
+            };
+            match then {
+                Then::Answer => actions.push(answer(request, Ok(given))),
+                Then::Stage(node) => stage = Some((request, node)),
+                Then::Restore => actions.push(answer(request, restored(given))),
+            }
+        }
+        stage
+    }
+
+    /// The state machine got to `applied`: these reads may go ahead.
+    fn readable(&mut self, applied: Index, actions: &mut Vec<Action>) {
+        self.reads.retain(|read| match read.index {
+            Some(index) if index <= applied => {
+                actions.push(answer(read.request, Ok(read_answer(read.path, index))));
+                false
+            }
+            Some(_) | None => true,
+        });
+    }
+
+    pub(super) fn read_ready(&mut self, request: RequestId, index: Index) {
+        if let Some(read) = self.reads.iter_mut().find(|read| read.request == request) {
+            read.index = Some(index);
+        }
+    }
+
+    pub(super) fn read_failed(&mut self, request: RequestId) {
+        self.reads.retain(|read| read.request != request);
+    }
+
+    pub(super) fn transfer_ended(&mut self, request: RequestId) {
+        self.transfers.retain(|open| *open != request);
+    }
+
+    /// The call that staged this server, if it is still open.
+    pub(super) fn take_staging(&mut self, node: NodeId) -> Option<RequestId> {
+        self.staging.take_if(|(_, staged)| *staged == node).map(|(request, _)| request)
+    }
+
+    pub(super) fn wait_for_snapshot(&mut self, request: RequestId) {
+        self.snapshots.push(request);
+    }
+
+    pub(super) fn take_snapshots(&mut self) -> Vec<RequestId> {
+        core::mem::take(&mut self.snapshots)
+    }
+
+    pub(super) fn speaks(&mut self, peer: NodeId, dialect: Dialect) {
+        match dialect {
+            Dialect::HashiCorp => self.limited.insert(peer),
+            Dialect::Wavetank => self.limited.remove(&peer),
+        };
+    }
+
+    /// The server stops: nobody is left waiting (HashiCorp's futures may: #145, #498).
+    pub(super) fn fail_all(&mut self, told: &Error, actions: &mut Vec<Action>) {
+        let open = core::mem::take(self);
+        let entries = open.entries.into_iter().map(|pending| pending.request);
+        let reads = open.reads.into_iter().map(|read| read.request);
+        let staging = open.staging.into_iter().map(|(request, _)| request);
+        let bootstrap = open.bootstrap.into_iter().map(|(request, _)| request);
+        let rest = open.transfers.into_iter().chain(open.snapshots);
+        let all = entries.chain(reads).chain(staging).chain(bootstrap).chain(rest);
+        actions.extend(all.map(|request| answer(request, Err(told.clone()))));
+    }
+}
+
+pub(super) const fn answer(request: RequestId, outcome: Outcome) -> Action {
+    Action::Answer { request, outcome }
+}
+
+/// What became of a restore: the state machine's words, if it did not take it.
+fn restored(given: Answer) -> Outcome {
+    match given {
+        Answer::Applied { response, .. } if !response.is_empty() => {
+            let what = String::from_utf8_lossy(&response).into_owned();
+            Err(Error::Store(StoreError::new(StoreErrorKind::Corrupt, what)))
+        }
+        Answer::Applied { index, .. } | Answer::Committed { index } => Ok(Answer::Committed { index }),
+        Answer::Readable { .. } | Answer::Snapshotted(_) | Answer::Done => Ok(given),
+    }
+}
+
+const fn read_answer(path: ReadPath, index: Index) -> Answer {
+    match path {
+        ReadPath::Verify => Answer::Done,
+        ReadPath::Index | ReadPath::Lease => Answer::Readable { index },
+    }
+}
+
+impl Server {
+    pub(super) fn on_call(&mut self, request: RequestId, call: Call, out: &mut Out<'_>) {
+        match call {
+            Call::Apply(data) => self.propose(request, Payload::Command(data), Then::Answer, out),
+            Call::ApplyLog { data, extensions } => {
+                let both = Payload::Extended(Arc::new(Extended { data, extensions }));
+                self.propose(request, both, Then::Answer, out);
+            }
+            Call::Barrier => self.propose(request, Payload::Barrier, Then::Answer, out),
+            Call::Restore(state) if self.all_speak_wavetank() => {
+                self.propose(request, Payload::Restore(state), Then::Restore, out);
+            }
+            Call::Restore(_) => out.actions.push(answer(request, Err(Error::UnsupportedProtocol))),
+            Call::VerifyLeader => self.read(request, ReadPath::Verify, out),
+            Call::Read(path) => self.read(request, path, out),
+            Call::Bootstrap(configuration) => {
+                let result = self.append(Input::Bootstrap(configuration), out);
+                // The entry's write is the last one that was asked for.
+                let token = self.node.issued();
+                match result {
+                    Ok(_) => self.calls.bootstrap = Some((request, token)),
+                    Err(refusal) => self.refuse(request, refusal, out),
+                }
+            }
+            Call::Change { change: Change::LeaveJoint, .. } => {
+                // The leader's own duty: there is nothing to ask for.
+                self.refuse(request, Refusal::ChangeInProgress, out);
+            }
+            Call::Change { change, prev_index } => {
+                if !self.speaks(&change) {
+                    return out.actions.push(answer(request, Err(Error::UnsupportedProtocol)));
+                }
+                self.change(request, (change, prev_index), Then::Answer, out);
+            }
+            Call::AddVoterStaged { id, address, prev_index } => {
+                let then = Then::Stage(id.node());
+                self.change(request, (Change::AddNonvoter(id, address), prev_index), then, out);
+            }
+            Call::Transfer { target } => {
+                let target = target.map(|target| target.node());
+                self.calls.transfers.push(request);
+                self.drive(Input::Transfer { request, target }, out);
+            }
+            Call::Snapshot => self.on_snapshot_call(request, out),
+            Call::Reload(knobs) => {
+                let outcome = self.reload(&knobs, out);
+                out.actions.push(answer(request, outcome));
+            }
+            Call::Shutdown => {
+                self.halt(Halt::Shutdown, Error::Shutdown, out);
+                out.actions.push(answer(request, Ok(Answer::Done)));
+            }
+        }
+    }
+
+    /// Whether no member is known to speak HashiCorp's protocol alone.
+    fn all_speak_wavetank(&self) -> bool {
+        let members = self.node.configuration().into_iter().flat_map(|(_, latest)| latest.members());
+        members.into_iter().all(|member| !self.calls.limited.contains(&member.id.node()))
+    }
+
+    /// Whether the protocol version spoken has this change (HashiCorp: 3 for non-voters), and
+    /// every member understands it.
+    fn speaks(&self, change: &Change) -> bool {
+        let is_three = 3 <= self.node.settings().protocol_version;
+        match change {
+            Change::AddNonvoter(..) | Change::DemoteVoter(_) => is_three,
+            Change::Members(_) => is_three && self.all_speak_wavetank(),
+            Change::AddVoter(..) | Change::RemoveServer(_) | Change::LeaveJoint => true,
+        }
+    }
+
+    fn propose(&mut self, request: RequestId, payload: Payload, then: Then, out: &mut Out<'_>) {
+        match self.append(Input::Propose(alloc::vec![payload]), out) {
+            Ok(first) => self.calls.appended(first, core::iter::once(request), then),
+            Err(refusal) => self.refuse(request, refusal, out),
+        }
+    }
+
+    pub(super) fn on_apply_batch(&mut self, batch: Vec<(RequestId, Bytes)>, out: &mut Out<'_>) {
+        if batch.is_empty() {
+            return;
+        }
+        let (requests, payloads): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|(request, data)| (request, Payload::Command(data))).unzip();
+        match self.append(Input::Propose(payloads), out) {
+            Ok(first) => self.calls.appended(first, requests.into_iter(), Then::Answer),
+            Err(refusal) => {
+                for request in requests {
+                    self.refuse(request, refusal.clone(), out);
+                }
+            }
+        }
+    }
+
+    fn change(
+        &mut self,
+        request: RequestId,
+        (change, prev_index): (Change, Index),
+        then: Then,
+        out: &mut Out<'_>,
+    ) {
+        match self.append(Input::Change { change, prev_index }, out) {
+            Ok(first) => self.calls.appended(first, core::iter::once(request), then),
+            Err(refusal) => self.refuse(request, refusal, out),
+        }
+    }
+
+    fn read(&mut self, request: RequestId, path: ReadPath, out: &mut Out<'_>) {
+        self.calls.reads.push(Reading { request, path, index: None });
+        self.drive(Input::Read { request, path }, out);
+        self.calls.readable(self.applied(), out.actions);
+    }
+
+    fn reload(&mut self, knobs: &Reloadable, out: &mut Out<'_>) -> Outcome {
+        let mut config = crate::Config::clone(self.node.settings());
+        config.trailing_logs = knobs.trailing_logs;
+        config.snapshot_interval = knobs.snapshot_interval;
+        config.snapshot_threshold = knobs.snapshot_threshold;
+        config.heartbeat_timeout = knobs.heartbeat_timeout;
+        config.election_timeout = knobs.election_timeout;
+        let settings = Settings::new(config).map_err(|error| Error::Config(error.to_string()))?;
+        self.drive(Input::Reload(Arc::new(settings)), out);
+        Ok(Answer::Done)
+    }
+
+    pub(super) fn refuse(&self, request: RequestId, refusal: Refusal, out: &mut Out<'_>) {
+        out.actions.push(answer(request, Err(self.error(refusal))));
+    }
+
+    /// A refusal under its HashiCorp name.
+    pub(super) fn error(&self, refusal: Refusal) -> Error {
+        match refusal {
+            Refusal::NotLeader(leader) => Error::NotLeader(leader.and_then(|node| self.address_of(node))),
+            Refusal::LeadershipLost => Error::LeadershipLost,
+            Refusal::TransferInProgress => Error::LeadershipTransferInProgress,
+            Refusal::CantBootstrap => Error::CantBootstrap,
+            Refusal::NotVoter => Error::NotVoter,
+            Refusal::ChangeInProgress
+            | Refusal::NoCommitInTerm
+            | Refusal::ConfigurationChanged { .. }
+            | Refusal::Configuration(_)
+            | Refusal::NoLease
+            | Refusal::NoTarget
+            | Refusal::UnknownTarget(_)
+            | Refusal::TransferToSelf
+            | Refusal::TransferTimeout
+            | Refusal::TooSlow
+            | Refusal::StagingAborted => Error::Refused(refusal),
+        }
+    }
+
+    /// A write is on disk: a bootstrap may be done with it.
+    pub(super) fn on_written(&mut self, token: Token, out: &mut Out<'_>) {
+        if let Some((request, _)) = self.calls.bootstrap.take_if(|(_, wanted)| *wanted <= token) {
+            out.actions.push(answer(request, Ok(Answer::Done)));
+        }
+    }
+
+    /// The state machine has applied a batch.
+    pub(super) fn on_applied(&mut self, upto: Index, responses: Vec<(Index, Bytes)>, out: &mut Out<'_>) {
+        self.applying.on_applied(upto);
+        if let Some((request, node)) = self.calls.applied(upto, responses, out.actions) {
+            self.calls.staging = Some((request, node));
+            self.drive(Input::Stage(node), out);
+        }
+        self.after_progress(out);
+    }
+
+    /// The state machine is further than before: reads may go ahead, and a leader whose removal
+    /// is applied may go.
+    pub(super) fn after_progress(&mut self, out: &mut Out<'_>) {
+        self.calls.readable(self.applied(), out.actions);
+        if self.retires_at.is_some_and(|index| index <= self.applied()) {
+            self.halt(Halt::Removed, Error::Shutdown, out);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! From the protocol's effects to the server's actions.
+
+use super::io::{Action, Answer, Observed};
+use super::{Out, Server};
+use crate::configuration::Configuration;
+use crate::io::{Effect, Input, Refusal, RoleName};
+use crate::vocab::{LogId, NodeId, RequestId, ServerAddress, ServerId};
+
+impl Server {
+    /// Gives the protocol an input and carries its effects on.
+    pub(super) fn drive(&mut self, input: Input, out: &mut Out<'_>) {
+        let before = self.node.log().last();
+        self.node.step(out.now, input, out.fx);
+        self.carry_on(out, &mut None);
+        let after = self.node.log().last();
+        if after.index < before.index {
+            out.actions.push(Action::Observe(Observed::Truncated { after: after.index }));
+        }
+    }
+
+    /// Gives the protocol something to append: where it stands, or why it does not.
+    pub(super) fn append(&mut self, input: Input, out: &mut Out<'_>) -> Result<LogId, Refusal> {
+        self.node.step(out.now, input, out.fx);
+        let mut result = None;
+        self.carry_on(out, &mut result);
+        result.expect("a proposal is appended or refused in the step that takes it")
+    }
+
+    fn carry_on(&mut self, out: &mut Out<'_>, appended: &mut Option<Result<LogId, Refusal>>) {
+        let mut effects = core::mem::take(out.fx);
+        for effect in effects.drain(..) {
+            self.on_effect(effect, appended, out);
+        }
+        *out.fx = effects;
+    }
+
+    fn on_effect(
+        &mut self,
+        effect: Effect,
+        appended: &mut Option<Result<LogId, Refusal>>,
+        out: &mut Out<'_>,
+    ) {
+        let action = match effect {
+            Effect::Send { to, rpc, request } => Action::Send { to, rpc, request },
+            Effect::Reply { to, rpc, response } => Action::Reply { to, rpc, response },
+            Effect::Persist(write) => Action::Write(write),
+            Effect::Fetch { ticket, first, last } => Action::Fetch { ticket, first, last },
+            Effect::ReadSnapshot { ticket, last, offset } => {
+                let limit = self.node.settings().snapshot_chunk_bytes;
+                Action::ReadSnapshot { ticket, last, offset, limit }
+            }
+            Effect::WriteSnapshot { ticket, meta, offset, data, done } => {
+                Action::WriteSnapshot { ticket, meta, offset, data, done }
+            }
+            Effect::Commit(index) => return self.applying.may_apply(index),
+            Effect::Appended { first, .. } => return *appended = Some(Ok(first)),
+            Effect::Refused(refusal) => return *appended = Some(Err(refusal)),
+            Effect::Became { role, term } => {
+                self.on_became(role, out);
+                Action::Observe(Observed::State { role, term })
+            }
+            Effect::LeaderIs(leader) => {
+                Action::Observe(Observed::Leader(leader.and_then(|node| self.address_of(node))))
+            }
+            Effect::Configured { configuration, .. } => return self.on_configured(&configuration, out),
+            Effect::ReadReady { request, index } => return self.calls.read_ready(request, index),
+            Effect::ReadFailed { request, refusal } => {
+                self.calls.read_failed(request);
+                return self.refuse(request, refusal, out);
+            }
+            Effect::TransferEnded { request, refusal } => {
+                return self.on_transfer_ended(request, refusal, out);
+            }
+            Effect::Installed(meta) => return self.on_installed(meta, out),
+            Effect::Staged { node, result } => return self.on_staged(node, result, out),
+            Effect::Contact { peer, last, alive } => Action::Observe(if alive {
+                Observed::ResumedHeartbeat { peer }
+            } else {
+                Observed::FailedHeartbeat { peer, silent: out.now.since(last) }
+            }),
+            Effect::Ignored(why) => Action::Observe(Observed::Ignored(why)),
+        };
+        out.actions.push(action);
+    }
+
+    fn on_became(&mut self, role: RoleName, out: &mut Out<'_>) {
+        let led = core::mem::replace(&mut self.leads, role == RoleName::Leader);
+        if !led {
+            return;
+        }
+        self.calls.leadership_lost(self.node.commit(), out.actions);
+        let committed = self.node.configuration().filter(|(index, _)| *index <= self.node.commit());
+        if let Some((index, _)) = committed
+            && self.node.settings().shutdown_on_remove
+            && !self.node.voters().contains(self.node.id())
+        {
+            self.retires_at = Some(index);
+        }
+    }
+
+    fn on_transfer_ended(&mut self, request: RequestId, refusal: Option<Refusal>, out: &mut Out<'_>) {
+        self.calls.transfer_ended(request);
+        match refusal {
+            Some(refusal) => self.refuse(request, refusal, out),
+            None => out.actions.push(super::calls::answer(request, Ok(Answer::Done))),
+        }
+    }
+
+    fn on_staged(&mut self, node: NodeId, result: Result<LogId, Refusal>, out: &mut Out<'_>) {
+        let Some(request) = self.calls.take_staging(node) else { return };
+        match result {
+            Ok(first) => {
+                self.calls.appended(first, core::iter::once(request), super::calls::Then::Answer);
+            }
+            Err(refusal) => self.refuse(request, refusal, out),
+        }
+    }
+
+    /// Members came, went or changed.
+    fn on_configured(&mut self, configuration: &Configuration, out: &mut Out<'_>) {
+        let known = core::mem::take(&mut self.applying.members);
+        let members: alloc::vec::Vec<_> = configuration.members().cloned().collect();
+        for gone in known.iter().filter(|old| members.iter().all(|new| new.id != old.id)) {
+            out.actions.push(Action::Observe(Observed::Peer { removed: true, peer: gone.clone() }));
+        }
+        for new in members.iter().filter(|new| !known.contains(new)) {
+            out.actions.push(Action::Observe(Observed::Peer { removed: false, peer: new.clone() }));
+        }
+        self.applying.members = members;
+    }
+
+    /// A member's name and address.
+    pub(super) fn address_of(&self, node: NodeId) -> Option<(ServerId, ServerAddress)> {
+        let (_, configuration) = self.node.configuration()?;
+        configuration.server(node).map(|member| (member.id.clone(), member.address.clone()))
+    }
+}

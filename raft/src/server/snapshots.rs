@@ -1,0 +1,126 @@
+//! When to take a snapshot, and what becomes of one.
+
+use super::calls::answer;
+use super::io::{Action, Answer, Error};
+use super::{Out, Server};
+use crate::config::Settings;
+use crate::io::Input;
+use crate::message::SnapshotMeta;
+use crate::node::Boot;
+use crate::store::StoreError;
+use crate::timeout::Entropy;
+use crate::vocab::{LogId, NodeId, RequestId, Term, Time};
+use alloc::sync::Arc;
+
+/// The snapshots a server takes of itself.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Snapshotting {
+    entropy: Entropy,
+    id: NodeId,
+    checks: u64,
+    next_check: Time,
+    in_progress: bool,
+}
+
+impl Snapshotting {
+    pub(super) fn new(settings: &Settings, boot: &Boot, now: Time) -> Self {
+        let checks = u64::from(boot.incarnation) << 32;
+        let id = settings.local_id.node();
+        let mut new = Self { entropy: boot.entropy, id, checks, next_check: now, in_progress: false };
+        new.schedule(settings, now);
+        new
+    }
+
+    pub(super) const fn deadline(&self) -> Time {
+        self.next_check
+    }
+
+    /// One to two intervals from now, so that not all servers write at once.
+    fn schedule(&mut self, settings: &Settings, now: Time) {
+        self.checks += 1;
+        self.next_check =
+            now + self.entropy.timeout(settings.snapshot_interval, self.id, Term(0), self.checks);
+    }
+}
+
+impl Server {
+    /// Takes a snapshot if it is time and enough has happened since the last one.
+    pub(super) fn look_for_snapshot(&mut self, out: &mut Out<'_>) {
+        if out.now < self.snapshotting.next_check {
+            return;
+        }
+        let settings = self.node.settings().clone();
+        self.snapshotting.schedule(&settings, out.now);
+        let since = self.node.log().last().index.since(self.node.snapshot().index);
+        if settings.snapshot_threshold <= since {
+            // Not due yet for want of anything applied is no failure: the next check comes.
+            let _ = self.begin_snapshot(out);
+        }
+    }
+
+    /// An operator wants a snapshot.
+    pub(super) fn on_snapshot_call(&mut self, request: RequestId, out: &mut Out<'_>) {
+        match self.begin_snapshot(out) {
+            Ok(()) => self.calls.wait_for_snapshot(request),
+            Err(error) => out.actions.push(answer(request, Err(error))),
+        }
+    }
+
+    /// Has the state machine captured where it will be once it has done what it was handed.
+    fn begin_snapshot(&mut self, out: &mut Out<'_>) -> Result<(), Error> {
+        if self.snapshotting.in_progress {
+            return Err(Error::SnapshotInProgress);
+        }
+        let (last, configuration) = self.applying.handed();
+        let Some((configuration_index, configuration)) = configuration else {
+            return Err(Error::NothingNewToSnapshot);
+        };
+        if last.index <= self.node.snapshot().index {
+            return Err(Error::NothingNewToSnapshot);
+        }
+        self.snapshotting.in_progress = true;
+        out.actions.push(Action::TakeSnapshot(SnapshotMeta {
+            last,
+            configuration: (**configuration).clone(),
+            configuration_index: *configuration_index,
+            size: 0,
+            checksum: 0,
+        }));
+        Ok(())
+    }
+
+    pub(super) fn on_snapshot_taken(
+        &mut self,
+        result: Result<Arc<SnapshotMeta>, StoreError>,
+        out: &mut Out<'_>,
+    ) {
+        self.snapshotting.in_progress = false;
+        if let Ok(meta) = &result {
+            self.drive(Input::SnapshotTaken(meta.last), out);
+        }
+        let outcome = result.map(Answer::Snapshotted).map_err(Error::Store);
+        for request in self.calls.take_snapshots() {
+            out.actions.push(answer(request, outcome.clone()));
+        }
+    }
+
+    /// A snapshot of the leader's is in force.
+    pub(super) fn on_installed(&mut self, meta: Arc<SnapshotMeta>, out: &mut Out<'_>) {
+        if self.applying.restore(&meta) {
+            self.calls.skipped(meta.last.index, out.actions);
+            out.actions.push(Action::Restore(meta));
+        }
+    }
+
+    /// The state machine was loaded from it. One that cannot be leaves the server without a
+    /// state: it stops, and tries an older snapshot when it starts again.
+    pub(super) fn on_restored(&mut self, result: Result<LogId, StoreError>, out: &mut Out<'_>) {
+        match result {
+            Ok(last) => {
+                self.applying.restored(last);
+                self.after_progress(out);
+            }
+            Err(error) => self.halt_on(error, out),
+        }
+    }
+}

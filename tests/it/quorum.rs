@@ -1,0 +1,73 @@
+//! The quorum arithmetic against a plainer twin, for every membership of up to four servers.
+
+use wavetank_raft::{NodeId, Tally, Voters};
+
+const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+
+#[test]
+fn agreed_is_what_counting_says() {
+    for voters in every_membership() {
+        for reached in every_assignment(4) {
+            let of = |node| reached[place(node)];
+            assert_eq!(voters.agreed(of), slow_agreed(&voters, &reached), "{voters:?} {reached:?}");
+        }
+    }
+}
+
+#[test]
+fn tally_is_what_counting_says() {
+    for voters in every_membership() {
+        for said in every_assignment(3) {
+            let of = |node| [None, Some(true), Some(false)][said[place(node)]];
+            assert_eq!(voters.tally(of), slow_tally(&voters, &said), "{voters:?} {said:?}");
+        }
+    }
+}
+
+#[test]
+fn nobody_agrees_on_anything_without_voters() {
+    assert_eq!(Voters::default().agreed(|_| 1), None);
+    assert_eq!(Voters::default().tally(|_| Some(true)), Tally::Pending);
+}
+
+/// Tries every value from the top: the first that a majority of each set has reached.
+fn slow_agreed(voters: &Voters, reached: &[usize]) -> Option<usize> {
+    (0..4).rev().find(|value| holds_in_each(voters, |at| *value <= reached[at]))
+}
+
+fn slow_tally(voters: &Voters, said: &[usize]) -> Tally {
+    if holds_in_each(voters, |at| said[at] == 1) {
+        Tally::Won
+    } else if !holds_in_each(voters, |at| said[at] != 2) {
+        Tally::Lost
+    } else {
+        Tally::Pending
+    }
+}
+
+fn holds_in_each(voters: &Voters, holds: impl Fn(usize) -> bool) -> bool {
+    let in_one = |set: &[NodeId]| set.len() < 2 * set.iter().filter(|node| holds(place(**node))).count();
+    in_one(voters.incoming()) && (voters.outgoing().is_empty() || in_one(voters.outgoing()))
+}
+
+fn place(node: NodeId) -> usize {
+    NAMES.iter().position(|name| NodeId::of(name) == node).expect("one of the four")
+}
+
+fn every_membership() -> impl Iterator<Item = Voters> {
+    let set = |bits: usize| (0..4).filter(move |at| bits >> at & 1 == 1).map(|at| NodeId::of(NAMES[at]));
+    (1..16).flat_map(move |new| (0..16).map(move |old| Voters::new(set(new), set(old))))
+}
+
+fn every_assignment(values: usize) -> impl Iterator<Item = Vec<usize>> {
+    let count = values.pow(4);
+    (0..count).map(move |mut number| {
+        (0..4)
+            .map(|_| {
+                let value = number % values;
+                number /= values;
+                value
+            })
+            .collect()
+    })
+}
