@@ -1,13 +1,32 @@
 //! A deterministic world for Raft: one thread, one virtual clock, one seed.
 //!
 //! The world moves; faults decide; checks look; traces print. They meet only in [`Observation`].
+//!
+//! Where to read first: [`plan`](plan::Plan) (what a run is), then [`world`](world::World) (how
+//! it goes), then [`storm`](storm::run).
 
+pub mod agenda;
+pub mod clock;
+pub mod digest;
+pub mod disk;
+mod host;
+pub mod nemesis;
+pub mod network;
 pub mod observe;
+pub mod plan;
 pub mod report;
+pub mod rng;
 pub mod slot;
-
+pub mod storm;
+pub mod topology;
+pub mod trace;
+pub mod watch;
 pub mod workload;
+pub mod world;
 
 pub use observe::{Fate, Observation, Seen};
+pub use plan::Plan;
 pub use report::{Class, Report, Verdict, Violation};
 pub use slot::{Slot, Slots};
+pub use watch::Watch;
+pub use world::World;

@@ -1,0 +1,119 @@
+//! A server's clock: a monotone map from the world's time to what the server reads.
+
+use crate::plan::Clocks;
+use crate::rng::{Domain, Stream};
+use crate::slot::Slot;
+use wavetank_raft::{Span, Time};
+
+/// A clock that runs at its own, steady rate.
+///
+/// 1. It never goes back, whatever is done to it.
+/// 2. [`Clock::when`] is the first moment at which [`Clock::reads`] is as late as asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Clock {
+    since: Time,
+    showed: Time,
+    rate: u64,
+}
+
+/// The rate of a true clock: microseconds per second.
+const TRUE: u64 = 1_000_000;
+
+impl Clock {
+    /// Shows the world's time.
+    #[must_use]
+    pub const fn exact() -> Self {
+        Self { since: Time(0), showed: Time(0), rate: TRUE }
+    }
+
+    /// A server's clock as the plan has it.
+    #[must_use]
+    pub fn of(seed: u64, slot: Slot, plan: &Clocks) -> Self {
+        let mut stream = Stream::new(seed, Domain::Clock, u64::from(slot.0), 0);
+        let showed = Time(stream.within(plan.start).0);
+        let drift = u64::from(plan.drift_ppm);
+        assert!(drift < TRUE, "a clock {drift} ppm slower than the world stands still");
+        let rate = TRUE - drift + stream.below(2 * drift + 1);
+        Self { since: Time(0), showed, rate }
+    }
+
+    /// What it shows.
+    #[must_use]
+    pub fn reads(&self, now: Time) -> Time {
+        self.showed + self.here(now.since(self.since))
+    }
+
+    /// When it will show this, or showed it.
+    #[must_use]
+    pub fn when(&self, reads: Time) -> Time {
+        if reads == Time::NEVER {
+            return Time::NEVER;
+        }
+        self.since + self.in_the_world(reads.since(self.showed))
+    }
+
+    /// Goes at another rate from now on, so many parts per million faster or slower.
+    pub fn drift(&mut self, now: Time, ppm: i32) {
+        let rate = i64::try_from(TRUE).expect("a million") + i64::from(ppm);
+        *self = Self {
+            since: now,
+            showed: self.reads(now),
+            rate: u64::try_from(rate).expect("a clock goes forward"),
+        };
+    }
+
+    /// Jumps forward.
+    pub fn jump(&mut self, by: Span) {
+        self.showed = self.showed + by;
+    }
+
+    fn here(&self, span: Span) -> Span {
+        if self.rate == TRUE { span } else { scaled(span, self.rate, TRUE, 0) }
+    }
+
+    fn in_the_world(&self, span: Span) -> Span {
+        if self.rate == TRUE { span } else { scaled(span, TRUE, self.rate, self.rate - 1) }
+    }
+}
+
+fn scaled(span: Span, by: u64, per: u64, round_up: u64) -> Span {
+    let product = u128::from(span.0) * u128::from(by) + u128::from(round_up);
+    Span(u64::try_from(product / u128::from(per)).expect("a run ends before the clocks overflow"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_moment_at_which_it_reads_as_late() {
+        for ppm in [-900_000, -100_000, -333, 0, 7, 500, 99_999, 1_500_000] {
+            let mut clock = Clock::exact();
+            clock.jump(Span::us(77));
+            clock.drift(Time(1_000), ppm);
+            for reads in [1_078, 1_079, 2_000, 123_456, 9_999_999].map(Time) {
+                let when = clock.when(reads);
+                assert!(reads <= clock.reads(when), "{ppm}: {when} is too early for {reads}");
+                assert!(clock.reads(Time(when.0 - 1)) < reads, "{ppm}: {when} is late for {reads}");
+            }
+        }
+        assert_eq!(Clock::exact().when(Time::NEVER), Time::NEVER);
+    }
+
+    #[test]
+    fn it_never_goes_back() {
+        let plan = Clocks { start: crate::rng::Spans::ms(0, 50), drift_ppm: 1_000 };
+        let mut clock = Clock::of(3, Slot(2), &plan);
+        let mut last = clock.reads(Time(0));
+        for now in (0..50_000).step_by(37).map(Time) {
+            match now.0 % 5 {
+                0 => clock.drift(now, i32::try_from(now.0 % 700).unwrap() - 350),
+                1 => clock.jump(Span::us(now.0 % 11)),
+                _ => {}
+            }
+            let reads = clock.reads(now);
+            assert!(last <= reads, "{reads} after {last}");
+            last = reads;
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! One server in the tank: its disk and its clock, which outlive it, and the process, which is
+//! there only while the server runs.
+//!
+//! A host does nothing by itself; the world hands it what happens and carries out what it wants.
+
+use crate::clock::Clock;
+use crate::disk::Disk;
+use crate::plan::{Machines, Plan};
+use crate::rng::{Domain, Stream};
+use crate::slot::Slot;
+use crate::workload::TankFsm;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use wavetank_raft::execute::Machine;
+use wavetank_raft::{
+    Batch, Boot, Bytes, Config, Entropy, Entry, NodeId, RequestId, Server, Settings, SnapshotMeta, Span, Time,
+};
+
+/// A server's place in the tank.
+#[derive(Debug)]
+pub struct Host<F: TankFsm, W> {
+    /// Which.
+    pub slot: Slot,
+    /// The number the core knows it by.
+    pub node: NodeId,
+    /// How it behaves.
+    pub settings: Settings,
+    /// Its disk.
+    pub disk: Disk,
+    /// Its clock.
+    pub clock: Clock,
+    /// How often it was started.
+    pub incarnation: u32,
+    /// It has stopped by its own decision since it was last started.
+    pub halted: bool,
+    /// The process, while it runs.
+    pub process: Option<Process<F, W>>,
+    /// How long its state machine takes.
+    pub times: MachineTimes,
+}
+
+/// A running server. `W` is what waits while it stands still.
+#[derive(Debug)]
+pub struct Process<F: TankFsm, W> {
+    /// The server.
+    pub server: Server,
+    /// Its state machine.
+    pub machine: Machine<F>,
+    /// What the state machine has to do, the first of it being done now.
+    pub work: VecDeque<Work>,
+    /// Calls that are not answered yet.
+    pub calls: Vec<PendingCall>,
+    /// What has happened since it was paused; `None` while it runs.
+    pub waiting: Option<Vec<W>>,
+    /// The one timer event on the agenda that counts.
+    pub timer: Timer,
+}
+
+/// Something for the state machine to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Work {
+    /// [`Action::Apply`](wavetank_raft::Action::Apply).
+    Apply(Batch),
+    /// [`Action::TakeSnapshot`](wavetank_raft::Action::TakeSnapshot).
+    TakeSnapshot(SnapshotMeta),
+    /// [`Action::Restore`](wavetank_raft::Action::Restore).
+    Restore(Arc<SnapshotMeta>),
+}
+
+/// A call that has been made and not been answered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PendingCall {
+    /// Its number.
+    pub request: RequestId,
+    /// Who made it.
+    pub caller: Caller,
+}
+
+/// Who makes calls.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Caller {
+    /// A client, who wants a command applied.
+    Writer(u16),
+    /// A client, who wants this query answered.
+    Reader(u16, Bytes),
+    /// Whoever tells the story; the outcome is kept.
+    Operator,
+    /// The nemesis, who does not listen.
+    Nemesis,
+}
+
+/// A timer event on the agenda.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Timer {
+    /// When it comes.
+    pub at: Time,
+    /// Its serial number; another timer event of this host is stale.
+    pub serial: u64,
+}
+
+impl Timer {
+    /// None is on the agenda.
+    pub const NONE: Self = Self { at: Time::NEVER, serial: 0 };
+}
+
+/// How long a state machine takes for its work.
+#[derive(Clone, Debug)]
+pub struct MachineTimes {
+    plan: Machines,
+    stream: Stream,
+}
+
+impl<F: TankFsm, W> Host<F, W> {
+    /// A server that has never run, on a blank disk.
+    ///
+    /// # Panics
+    /// When the plan's configuration cannot work.
+    #[must_use]
+    pub fn new(slot: Slot, plan: &Plan) -> Self {
+        let config = Config { local_id: slot.id(), ..plan.config.clone() };
+        let settings = Settings::new(config).unwrap_or_else(|error| panic!("the plan's config: {error}"));
+        let stream = Stream::new(plan.seed, Domain::Machine, u64::from(slot.0), 0);
+        Self {
+            slot,
+            node: slot.node(),
+            settings,
+            disk: Disk::new(plan.seed, slot, &plan.disks),
+            clock: Clock::of(plan.seed, slot, &plan.clocks),
+            incarnation: 0,
+            halted: false,
+            process: None,
+            times: MachineTimes { plan: plan.machines.clone(), stream },
+        }
+    }
+
+    /// Starts the server with what its disk still has, and a state machine that has applied
+    /// nothing. What the disk had is returned, to be looked at.
+    ///
+    /// # Panics
+    /// When it runs already.
+    pub fn start(&mut self, seed: u64, now: Time, fsm: F) -> (Boot, Vec<Entry>) {
+        assert!(self.process.is_none(), "{} runs already", self.slot);
+        self.incarnation += 1;
+        self.halted = false;
+        let found = self.disk.recover(self.settings.log_cache_capacity);
+        let key = (u64::from(self.slot.0), u64::from(self.incarnation));
+        let boot = Boot {
+            entropy: Entropy(Stream::new(seed, Domain::Entropy, key.0, key.1).word()),
+            incarnation: self.incarnation,
+            hard_state: found.hard_state,
+            log: found.log,
+            snapshot: found.snapshot,
+        };
+        self.process = Some(Process {
+            server: Server::boot(self.settings.clone(), boot.clone(), self.clock.reads(now)),
+            machine: Machine::new(fsm),
+            work: VecDeque::new(),
+            calls: Vec::new(),
+            waiting: None,
+            timer: Timer::NONE,
+        });
+        (boot, self.disk.log())
+    }
+}
+
+impl MachineTimes {
+    /// How long it will take for this.
+    pub fn takes(&mut self, work: &Work) -> Span {
+        let draw = self.stream.draw();
+        draw.within(match work {
+            Work::Apply(_) => self.plan.apply,
+            Work::TakeSnapshot(_) | Work::Restore(_) => self.plan.snapshot,
+        })
+    }
+}

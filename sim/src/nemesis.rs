@@ -1,0 +1,231 @@
+//! What goes wrong among servers: decided here, done by the world.
+//!
+//! Two kinds of acts. [`Scheduled`] ones come by the clock, whatever happens. An [`Occasion`] is
+//! taken because of what a server has just done, since the hardest bugs need a fault within
+//! microseconds of one certain step, and chance alone seldom finds it. Each kind of act has its
+//! own stream, read a fixed number of words per decision.
+//!
+//! Losses and delays of single messages are not in this room: see [`network`](crate::network).
+
+mod occasions;
+mod scheduled;
+
+use crate::observe::NetworkChange;
+use crate::plan;
+use crate::rng::{Domain, Draw, Ratio, Spans, Stream};
+use crate::slot::{Slot, Slots};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use wavetank_raft::{Call, Config, Configuration, Span, Time};
+
+pub use occasions::{Noticed, Occasion};
+pub use scheduled::Scheduled;
+
+/// Decides what goes wrong.
+#[derive(Clone, Debug)]
+pub struct Nemesis {
+    most_down: usize,
+    between: Option<(Ratio, Vec<Stream>)>,
+    scheduled: BTreeMap<Scheduled, (plan::Rhythm, Stream)>,
+    occasions: Vec<Watched>,
+    interest: Noticed,
+    config: Config,
+    counts: BTreeMap<&'static str, u64>,
+}
+
+#[derive(Clone, Debug)]
+struct Watched {
+    occasion: Occasion,
+    chance: Ratio,
+    stream: Stream,
+    not_before: Time,
+}
+
+/// What the nemesis sees of the world.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight<'a> {
+    /// The moment.
+    pub now: Time,
+    /// Every server.
+    pub all: Slots,
+    /// Those that run and do not stand still.
+    pub awake: Slots,
+    /// Whoever leads in the newest term.
+    pub leader: Option<Slot>,
+    /// The membership as the leader knows it, and where it stands in the log.
+    pub membership: Option<(wavetank_raft::Index, &'a Configuration)>,
+}
+
+/// Something that the world is to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Act {
+    /// Nothing: there is nobody to do it to.
+    Nothing,
+    /// Crash a server, and start it again that much later.
+    Crash(Slot, Span),
+    /// Make a server stand still for that long.
+    Pause(Slot, Span),
+    /// Change the network, and that much later change it back.
+    Network(NetworkChange, Span, NetworkChange),
+    /// Cut a link and mend it, over and over, each for that long.
+    Flap(Slot, Slot, Span),
+    /// Call a server, as an operator would.
+    Call(Slot, Call),
+    /// Set a server's clock forward.
+    Jump(Slot, Span),
+    /// Let the oldest message go that the network holds.
+    LetGo,
+}
+
+/// Four words: as many as any act needs.
+type Draws = [Draw; 4];
+
+impl Nemesis {
+    /// The nemesis of a plan.
+    #[must_use]
+    pub fn new(plan: &plan::Plan) -> Self {
+        let seed = plan.seed;
+        let between = |slot| Stream::new(seed, Domain::Between, slot as u64, 0);
+        let watched = |(&occasion, &chance): (&Occasion, &Ratio)| Watched {
+            occasion,
+            chance,
+            stream: Stream::new(seed, Domain::Occasion, occasion as u64, 0),
+            not_before: Time(0),
+        };
+        let rhythm = |(&kind, &rhythm): (&Scheduled, &plan::Rhythm)| {
+            (kind, (rhythm, Stream::new(seed, Domain::Act, kind as u64, 0)))
+        };
+        let occasions: Vec<_> = plan.nemesis.occasions.iter().map(watched).collect();
+        Self {
+            most_down: usize::from(plan.nemesis.most_down),
+            between: plan.nemesis.crash_between.map(|chance| (chance, (0..plan.slots()).map(between).collect())),
+            scheduled: plan.nemesis.scheduled.iter().map(rhythm).collect(),
+            interest: occasions.iter().fold(Noticed::NOTHING, |all, one| all.or(one.occasion.trigger())),
+            occasions,
+            config: plan.config.clone(),
+            counts: BTreeMap::new(),
+        }
+    }
+
+    /// Each scheduled kind, and when it comes first.
+    pub fn first(&mut self) -> Vec<(Scheduled, Span)> {
+        self.scheduled.iter_mut().map(|(&kind, (rhythm, stream))| (kind, stream.within(rhythm.every))).collect()
+    }
+
+    /// The time of a scheduled act has come: what is done, and when this kind comes again.
+    pub fn act(&mut self, kind: Scheduled, sight: &Sight<'_>) -> Option<(Act, Span)> {
+        let (rhythm, stream) = self.scheduled.get_mut(&kind)?;
+        let again = stream.within(rhythm.every);
+        let lasts = stream.within(rhythm.lasts);
+        let draws = [stream.draw(), stream.draw(), stream.draw(), stream.draw()];
+        let act = kind.act(sight, draws, lasts, &self.config);
+        Some((self.allowed(act, sight, kind.name()), again + Span::us(1)))
+    }
+
+    /// Whether any of this is an occasion for something.
+    #[must_use]
+    pub const fn is_interested(&self, noticed: Noticed) -> bool {
+        self.interest.meets(noticed)
+    }
+
+    /// A server has just done something: what is done about it.
+    pub fn occasion(&mut self, slot: Slot, noticed: Noticed, sight: &Sight<'_>) -> Act {
+        let timeout = self.config.heartbeat_timeout;
+        let mut taken = (Act::Nothing, "");
+        for watched in &mut self.occasions {
+            if !watched.occasion.trigger().meets(noticed) {
+                continue;
+            }
+            // Read whether it is used or not: one more occasion in the plan moves no other.
+            let stream = &mut watched.stream;
+            let draws = [stream.draw(), stream.draw(), stream.draw(), stream.draw()];
+            let is_ripe = watched.not_before <= sight.now && taken.0 == Act::Nothing;
+            if is_ripe && draws[0].hits(watched.chance) {
+                watched.not_before = sight.now + draws[1].within(Spans::new(timeout, timeout.times(8)));
+                taken = (watched.occasion.act(slot, sight, draws, timeout), watched.occasion.name());
+            }
+        }
+        self.allowed(taken.0, sight, taken.1)
+    }
+
+    /// Whether this step's actions are cut short by a crash: after how many of them, and how long
+    /// the server is then away.
+    pub fn crash_between(&mut self, slot: Slot, actions: usize, away: Slots) -> Option<(usize, Span)> {
+        let (chance, streams) = self.between.as_mut()?;
+        let draw = streams[slot.at()].draw();
+        if actions == 0 || !draw.hits(*chance) || self.most_down <= away.len() {
+            return None;
+        }
+        *self.counts.entry("crash_between").or_default() += 1;
+        let lasts = outage(streams[slot.at()].draw(), self.config.heartbeat_timeout);
+        Some((usize::try_from(draw.below(actions as u64)).expect("one of the actions"), lasts))
+    }
+
+    /// How often each kind of act was done.
+    #[must_use]
+    pub const fn counts(&self) -> &BTreeMap<&'static str, u64> {
+        &self.counts
+    }
+
+    /// Drops an act that would take too many servers away at once; counts the others.
+    fn allowed(&mut self, act: Act, sight: &Sight<'_>, name: &'static str) -> Act {
+        let away = sight.away().len();
+        let is_too_much = match &act {
+            Act::Crash(slot, _) | Act::Pause(slot, _) => {
+                self.most_down <= away || !sight.awake.contains(*slot)
+            }
+            Act::Nothing | Act::Network(..) | Act::Flap(..) | Act::Call(..) | Act::Jump(..) | Act::LetGo => false,
+        };
+        if is_too_much || act == Act::Nothing {
+            return Act::Nothing;
+        }
+        *self.counts.entry(name).or_default() += 1;
+        act
+    }
+}
+
+/// How long a crashed server is away: not at all, for a blink, or for many timeouts.
+fn outage(draw: Draw, timeout: Span) -> Span {
+    match draw.below(3) {
+        0 => Span::ZERO,
+        1 => draw.within(Spans::new(Span::ms(1), timeout)),
+        _ => draw.within(Spans::new(timeout, timeout.times(10))),
+    }
+}
+
+/// One of a set; `None` if nobody is in it.
+fn one_of(slots: Slots, draw: Draw) -> Option<Slot> {
+    let at = draw.below(slots.len().max(1) as u64);
+    slots.iter().nth(usize::try_from(at).expect("a slot"))
+}
+
+/// As many of a set as asked, or all of it.
+fn some_of(slots: Slots, count: usize, draw: Draw) -> Slots {
+    let mut left = slots;
+    let mut chosen = Slots::NONE;
+    let mut word = draw.below(1 << 32);
+    while chosen.len() < count && !left.is_empty() {
+        let at = word % left.len() as u64;
+        word = word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 7;
+        let slot = left.iter().nth(usize::try_from(at).expect("a slot")).expect("not all are chosen");
+        (chosen, left) = (chosen.with(slot), left.without(slot));
+    }
+    chosen
+}
+
+/// Names of the kinds, as plans and reports have them.
+macro_rules! names {
+    ($kind:ident { $($name:ident => $text:literal,)* }) => {
+        impl $kind {
+            /// Its name in reports.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+        }
+    };
+}
+use names;

@@ -1,0 +1,245 @@
+//! Acts that answer what a server has just done.
+
+use super::scheduled::isolate;
+use super::{Act, Deserialize, Draws, Serialize, Sight, Slot, Slots, Span, names, outage, some_of};
+use crate::observe::NetworkChange;
+use crate::rng::{Ratio, Spans};
+use wavetank_raft::{Action, Entry, LogOp, Payload, Request, Response, Write};
+
+/// Something that goes wrong because of what has just happened. The order is part of every seed's
+/// meaning.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Occasion {
+    /// A server has handed entries to its disk: it crashes.
+    CrashWriter,
+    /// A follower has said that it has entries: it crashes.
+    CrashAcker,
+    /// A follower has said that it has entries, or heard its leader: it restarts at once.
+    BlinkFollower,
+    /// A server has given its vote: it restarts at once.
+    BlinkVoter,
+    /// A server has asked for votes: it restarts at once.
+    BlinkCandidate,
+    /// A server leads: it crashes.
+    CrashElected,
+    /// A server leads: only a minority hears it.
+    StrandElected,
+    /// A leader has sent entries: it reaches nobody.
+    IsolateSender,
+    /// A leader has sent entries: it stands still.
+    PauseSender,
+    /// A leader has sent entries: only a minority hears it from here on.
+    StrandSender,
+    /// A leader has answered a client: it crashes.
+    CrashAnswerer,
+    /// A leader has answered a client: it reaches nobody.
+    IsolateAnswerer,
+    /// A leader has appended another membership: it crashes.
+    CrashReconfigurer,
+    /// A leader has appended another membership: only a minority hears it.
+    StrandReconfigurer,
+    /// A server has cut its log back: it crashes.
+    CrashTruncater,
+    /// A server has kept a piece of a snapshot, or a snapshot: it crashes.
+    CrashInstaller,
+    /// A server has taken a snapshot: it crashes.
+    CrashSnapshotter,
+    /// A server has come to a new term: the oldest held message is let go.
+    LetGoOfOld,
+    /// A leader has sent entries: the oldest held message is let go.
+    LetGoAmong,
+}
+
+names!(Occasion {
+    CrashWriter => "crash_writer",
+    CrashAcker => "crash_acker",
+    BlinkFollower => "blink_follower",
+    BlinkVoter => "blink_voter",
+    BlinkCandidate => "blink_candidate",
+    CrashElected => "crash_elected",
+    StrandElected => "strand_elected",
+    IsolateSender => "isolate_sender",
+    PauseSender => "pause_sender",
+    StrandSender => "strand_sender",
+    CrashAnswerer => "crash_answerer",
+    IsolateAnswerer => "isolate_answerer",
+    CrashReconfigurer => "crash_reconfigurer",
+    StrandReconfigurer => "strand_reconfigurer",
+    CrashTruncater => "crash_truncater",
+    CrashInstaller => "crash_installer",
+    CrashSnapshotter => "crash_snapshotter",
+    LetGoOfOld => "let_go_of_old",
+    LetGoAmong => "let_go_among",
+});
+
+/// What a step was seen to do: a set of facts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Noticed(u32);
+
+impl Noticed {
+    /// Nothing of interest.
+    pub const NOTHING: Self = Self(0);
+    /// It handed entries to its disk.
+    pub const WROTE: Self = Self(1);
+    /// It told a leader that it has what was sent.
+    pub const ACKED: Self = Self(1 << 1);
+    /// It gave its vote.
+    pub const GRANTED: Self = Self(1 << 2);
+    /// It asked for votes.
+    pub const CAMPAIGNED: Self = Self(1 << 3);
+    /// It leads, and did not before.
+    pub const ELECTED: Self = Self(1 << 4);
+    /// It sent entries.
+    pub const SENT: Self = Self(1 << 5);
+    /// It answered a client's command.
+    pub const ANSWERED: Self = Self(1 << 6);
+    /// It appended another membership.
+    pub const RECONFIGURED: Self = Self(1 << 7);
+    /// It cut its log back.
+    pub const TRUNCATED: Self = Self(1 << 8);
+    /// It kept a piece of a snapshot, or put a snapshot in force.
+    pub const INSTALLED: Self = Self(1 << 9);
+    /// It has a new snapshot of its own.
+    pub const COMPACTED: Self = Self(1 << 10);
+    /// It is in a newer term than before.
+    pub const NEW_TERM: Self = Self(1 << 11);
+
+    /// Both.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether they have anything in common.
+    #[must_use]
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// What an action shows.
+    #[must_use]
+    pub fn of(action: &Action) -> Self {
+        match action {
+            Action::Send { request, .. } => of_request(request),
+            Action::Reply { response, .. } => of_response(response),
+            Action::Write(write) => of_write(write),
+            Action::WriteSnapshot { .. } | Action::Restore(_) => Self::INSTALLED,
+            Action::Answer { outcome: Ok(wavetank_raft::Answer::Applied { .. }), .. } => Self::ANSWERED,
+            Action::Answer { .. }
+            | Action::Fetch { .. }
+            | Action::ReadSnapshot { .. }
+            | Action::Apply(_)
+            | Action::TakeSnapshot(_)
+            | Action::Observe(_)
+            | Action::Halt(_) => Self::NOTHING,
+        }
+    }
+}
+
+fn of_request(request: &Request) -> Noticed {
+    match request {
+        Request::AppendEntries(append) if !append.entries.is_empty() => Noticed::SENT,
+        Request::RequestVote(_) => Noticed::CAMPAIGNED,
+        Request::AppendEntries(_)
+        | Request::RequestPreVote(_)
+        | Request::InstallSnapshot(_)
+        | Request::TimeoutNow(_) => Noticed::NOTHING,
+    }
+}
+
+fn of_response(response: &Response) -> Noticed {
+    match response {
+        Response::AppendEntries(append) if append.success => Noticed::ACKED,
+        Response::RequestVote(vote) if vote.granted => Noticed::GRANTED,
+        Response::AppendEntries(_)
+        | Response::RequestVote(_)
+        | Response::RequestPreVote(_)
+        | Response::InstallSnapshot(_)
+        | Response::TimeoutNow(_) => Noticed::NOTHING,
+    }
+}
+
+fn of_write(write: &Write) -> Noticed {
+    match &write.log {
+        LogOp::Append(entries) => Noticed::WROTE.or(of_entries(entries)),
+        LogOp::Replace(entries) => Noticed::WROTE.or(Noticed::TRUNCATED).or(of_entries(entries)),
+        LogOp::Discard => Noticed::TRUNCATED,
+        LogOp::Compact(_) => Noticed::COMPACTED,
+        LogOp::Keep => Noticed::NOTHING,
+    }
+}
+
+fn of_entries(entries: &[Entry]) -> Noticed {
+    let is_membership = |entry: &Entry| matches!(entry.payload, Payload::Configuration(_));
+    if entries.iter().any(is_membership) { Noticed::RECONFIGURED } else { Noticed::NOTHING }
+}
+
+impl Occasion {
+    /// What it waits for.
+    pub(super) const fn trigger(self) -> Noticed {
+        match self {
+            Self::CrashWriter => Noticed::WROTE,
+            Self::CrashAcker | Self::BlinkFollower => Noticed::ACKED,
+            Self::BlinkVoter => Noticed::GRANTED,
+            Self::BlinkCandidate => Noticed::CAMPAIGNED,
+            Self::CrashElected | Self::StrandElected => Noticed::ELECTED,
+            Self::IsolateSender | Self::PauseSender | Self::StrandSender | Self::LetGoAmong => Noticed::SENT,
+            Self::CrashAnswerer | Self::IsolateAnswerer => Noticed::ANSWERED,
+            Self::CrashReconfigurer | Self::StrandReconfigurer => Noticed::RECONFIGURED,
+            Self::CrashTruncater => Noticed::TRUNCATED,
+            Self::CrashInstaller => Noticed::INSTALLED,
+            Self::CrashSnapshotter => Noticed::COMPACTED,
+            Self::LetGoOfOld => Noticed::NEW_TERM,
+        }
+    }
+
+    /// How often it is worth taking: triggers that come all the time less often than rare ones.
+    #[must_use]
+    pub const fn usual_chance(self) -> Ratio {
+        match self {
+            Self::BlinkFollower => Ratio::new(1, 300),
+            Self::CrashWriter | Self::CrashAcker => Ratio::new(1, 120),
+            Self::IsolateSender | Self::PauseSender | Self::StrandSender => Ratio::new(1, 120),
+            Self::CrashAnswerer | Self::IsolateAnswerer => Ratio::new(1, 60),
+            Self::LetGoAmong => Ratio::new(1, 30),
+            Self::CrashTruncater | Self::CrashInstaller | Self::CrashSnapshotter => Ratio::new(1, 5),
+            Self::BlinkVoter | Self::BlinkCandidate => Ratio::new(1, 4),
+            Self::CrashElected | Self::StrandElected => Ratio::new(1, 3),
+            Self::CrashReconfigurer | Self::StrandReconfigurer => Ratio::new(1, 4),
+            Self::LetGoOfOld => Ratio::new(1, 2),
+        }
+    }
+
+    pub(super) fn act(self, slot: Slot, sight: &Sight<'_>, draws: Draws, timeout: Span) -> Act {
+        let a_while = draws[2].within(Spans::new(timeout.part(2), timeout.times(6)));
+        match self {
+            Self::CrashWriter
+            | Self::CrashAcker
+            | Self::CrashElected
+            | Self::CrashAnswerer
+            | Self::CrashReconfigurer
+            | Self::CrashTruncater
+            | Self::CrashInstaller
+            | Self::CrashSnapshotter => Act::Crash(slot, outage(draws[3], timeout)),
+            Self::BlinkFollower | Self::BlinkVoter | Self::BlinkCandidate => Act::Crash(slot, Span::ZERO),
+            Self::IsolateSender | Self::IsolateAnswerer => isolate(slot, sight.all, a_while),
+            Self::PauseSender => Act::Pause(slot, a_while),
+            Self::StrandElected | Self::StrandSender | Self::StrandReconfigurer => {
+                let others = sight.all.without(slot);
+                let few = usize::from(draws[3].hits(Ratio::new(3, 4))).min(others.len().saturating_sub(1));
+                let with = some_of(others, few, draws[3]).with(slot);
+                let cut = NetworkChange::Partition(with, sight.all.minus(with));
+                Act::Network(cut, a_while, NetworkChange::HealAll)
+            }
+            Self::LetGoOfOld | Self::LetGoAmong => Act::LetGo,
+        }
+    }
+}
+
+impl Sight<'_> {
+    /// Those that are down or stand still.
+    #[must_use]
+    pub const fn away(&self) -> Slots {
+        self.all.minus(self.awake)
+    }
+}

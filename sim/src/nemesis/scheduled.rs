@@ -1,0 +1,189 @@
+//! Acts that come by the clock.
+
+use super::{Act, Deserialize, Draw, Draws, Serialize, Sight, Slot, Slots, names, one_of, some_of};
+use crate::observe::NetworkChange;
+use crate::rng::Ratio;
+use wavetank_raft::{Call, Change, Config, Index, Member, Reloadable, Span, Suffrage};
+
+/// Something that goes wrong by the clock. The order is part of every seed's meaning.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Scheduled {
+    /// A server crashes and comes back after a while.
+    Crash,
+    /// A server crashes and comes back at once.
+    Blink,
+    /// The leader crashes.
+    CrashLeader,
+    /// A server stands still.
+    Pause,
+    /// Two groups cannot reach each other.
+    Partition,
+    /// One server reaches nobody.
+    Isolate,
+    /// The leader reaches nobody.
+    IsolateLeader,
+    /// A group is not heard by the others, but hears them.
+    OneWay,
+    /// A single link fails, in both directions: who reaches whom is not transitive any more.
+    Link,
+    /// Two groups reach each other only over one server.
+    Bridge,
+    /// A link fails and works in turn.
+    Flap,
+    /// The leader is told to hand over.
+    Transfer,
+    /// One server is added, promoted, demoted or removed.
+    Change,
+    /// The membership goes over to another list, jointly.
+    Joint,
+    /// A snapshot is asked for.
+    Snapshot,
+    /// The knobs that may be turned are turned.
+    Reload,
+    /// A clock jumps forward, over more than an election timeout. Breaks what leases assume.
+    Jump,
+    /// The oldest message that is held is let go.
+    LetGo,
+}
+
+names!(Scheduled {
+    Crash => "crash",
+    Blink => "blink",
+    CrashLeader => "crash_leader",
+    Pause => "pause",
+    Partition => "partition",
+    Isolate => "isolate",
+    IsolateLeader => "isolate_leader",
+    OneWay => "one_way",
+    Link => "link",
+    Bridge => "bridge",
+    Flap => "flap",
+    Transfer => "transfer",
+    Change => "change",
+    Joint => "joint",
+    Snapshot => "snapshot",
+    Reload => "reload",
+    Jump => "jump",
+    LetGo => "let_go",
+});
+
+impl Scheduled {
+    pub(super) fn act(self, sight: &Sight<'_>, draws: Draws, lasts: Span, config: &Config) -> Act {
+        let anyone = one_of(sight.awake, draws[0]);
+        let act = match self {
+            Self::Crash => anyone.map(|slot| Act::Crash(slot, lasts)),
+            Self::Blink => anyone.map(|slot| Act::Crash(slot, Span::ZERO)),
+            Self::CrashLeader => sight.leader.map(|slot| Act::Crash(slot, lasts)),
+            Self::Pause => anyone.map(|slot| Act::Pause(slot, lasts)),
+            Self::Partition => Some(partition(sight.all, draws, lasts)),
+            Self::Isolate => one_of(sight.all, draws[0]).map(|slot| isolate(slot, sight.all, lasts)),
+            Self::IsolateLeader => sight.leader.map(|slot| isolate(slot, sight.all, lasts)),
+            Self::OneWay => Some(one_way(sight.all, draws, lasts)),
+            Self::Link => pair(sight.all, draws).map(|(a, b)| {
+                let (a, b) = (Slots::only(a), Slots::only(b));
+                Act::Network(NetworkChange::Partition(a, b), lasts, NetworkChange::HealAll)
+            }),
+            Self::Bridge => Some(bridge(sight.all, draws, lasts)),
+            Self::Flap => pair(sight.all, draws).map(|(a, b)| Act::Flap(a, b, lasts)),
+            Self::Transfer => transfer(sight, draws),
+            Self::Change => change(sight, draws),
+            Self::Joint => joint(sight, draws),
+            Self::Snapshot => anyone.map(|slot| Act::Call(slot, Call::Snapshot)),
+            Self::Reload => anyone.map(|slot| Act::Call(slot, reload(draws, config))),
+            Self::Jump => anyone.map(|slot| Act::Jump(slot, config.election_timeout.times(2) + lasts)),
+            Self::LetGo => Some(Act::LetGo),
+        };
+        act.unwrap_or(Act::Nothing)
+    }
+}
+
+pub(super) fn isolate(slot: Slot, all: Slots, lasts: Span) -> Act {
+    let cut = NetworkChange::Partition(Slots::only(slot), all.without(slot));
+    Act::Network(cut, lasts, NetworkChange::HealAll)
+}
+
+fn partition(all: Slots, draws: Draws, lasts: Span) -> Act {
+    let count = 1 + draws[0].below(all.len().saturating_sub(1).max(1) as u64);
+    let ours = some_of(all, usize::try_from(count).expect("a few"), draws[1]);
+    Act::Network(NetworkChange::Partition(ours, all.minus(ours)), lasts, NetworkChange::HealAll)
+}
+
+fn one_way(all: Slots, draws: Draws, lasts: Span) -> Act {
+    let count = 1 + draws[0].below(all.len().saturating_sub(1).max(1) as u64);
+    let mute = some_of(all, usize::try_from(count).expect("a few"), draws[1]);
+    Act::Network(NetworkChange::CutOneWay(mute, all.minus(mute)), lasts, NetworkChange::HealAll)
+}
+
+fn bridge(all: Slots, draws: Draws, lasts: Span) -> Act {
+    let bridge = one_of(all, draws[0]).map_or(Slots::NONE, Slots::only);
+    let banks = all.minus(bridge);
+    let ours = some_of(banks, banks.len() / 2, draws[1]);
+    Act::Network(NetworkChange::Partition(ours, banks.minus(ours)), lasts, NetworkChange::HealAll)
+}
+
+fn pair(all: Slots, draws: Draws) -> Option<(Slot, Slot)> {
+    let a = one_of(all, draws[0])?;
+    Some((a, one_of(all.without(a), draws[1])?))
+}
+
+/// The leader, or now and then somebody else, who must refuse.
+fn addressee(sight: &Sight<'_>, draw: Draw) -> Option<Slot> {
+    if draw.hits(Ratio::new(1, 8)) { one_of(sight.awake, draw) } else { sight.leader }
+}
+
+fn transfer(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
+    let target = if draws[1].hits(Ratio::new(1, 3)) { None } else { one_of(sight.all, draws[2]) };
+    let call = Call::Transfer { target: target.map(Slot::id) };
+    Some(Act::Call(addressee(sight, draws[0])?, call))
+}
+
+/// What can be done to one server, given what it is now. At least two voters are left.
+fn change(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
+    let (index, configuration) = sight.membership?;
+    let slot = one_of(sight.all, draws[1])?;
+    let (id, address) = (slot.id(), slot.address());
+    let prev_index = if draws[3].hits(Ratio::new(1, 2)) { index } else { Index::ZERO };
+    let suffrage = configuration.server(slot.node()).map(|member| member.suffrage);
+    let voters = configuration.servers().iter().filter(|member| member.suffrage == Suffrage::Voter).count();
+    let choice = draws[2].below(4);
+    let change = match (suffrage, choice) {
+        (None, 0) | (Some(Suffrage::Nonvoter), 0) => {
+            return Some(Act::Call(
+                addressee(sight, draws[0])?,
+                Call::AddVoterStaged { id, address, prev_index },
+            ));
+        }
+        (None, 1) => Change::AddNonvoter(id, address),
+        (None, _) | (Some(Suffrage::Nonvoter), 1 | 2) => Change::AddVoter(id, address),
+        (Some(Suffrage::Nonvoter), _) => Change::RemoveServer(id),
+        (Some(Suffrage::Voter), _) if voters <= 2 => return None,
+        (Some(Suffrage::Voter), 0) => Change::DemoteVoter(id),
+        (Some(Suffrage::Voter), _) => Change::RemoveServer(id),
+    };
+    Some(Act::Call(addressee(sight, draws[0])?, Call::Change { change, prev_index }))
+}
+
+/// Another list of servers: at least two voters, and now and then one without a vote.
+fn joint(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
+    let most = sight.all.len();
+    let count = 2 + usize::try_from(draws[1].below(most.max(3) as u64 - 1)).expect("a few");
+    let servers = some_of(sight.all, count, draws[2]);
+    let without = if draws[3].hits(Ratio::new(1, 3)) { one_of(sight.all.minus(servers), draws[3]) } else { None };
+    let mut members: Vec<_> = servers.iter().map(|slot| Member::voter(slot.id(), slot.address())).collect();
+    members.extend(without.map(|slot| Member::nonvoter(slot.id(), slot.address())));
+    let change = Change::Members(members);
+    Some(Act::Call(addressee(sight, draws[0])?, Call::Change { change, prev_index: Index::ZERO }))
+}
+
+/// The knobs, each at most four times what it was.
+fn reload(draws: Draws, config: &Config) -> Call {
+    let timeout = |draw: Draw| Span(config.heartbeat_timeout.0 * (4 + draw.below(5)) / 4);
+    let heartbeat_timeout = timeout(draws[1]);
+    Call::Reload(Reloadable {
+        trailing_logs: config.trailing_logs * draws[2].below(4),
+        snapshot_interval: config.snapshot_interval.times(1 + draws[2].below(3)),
+        snapshot_threshold: config.snapshot_threshold.max(1) * (1 + draws[3].below(3)),
+        heartbeat_timeout,
+        election_timeout: heartbeat_timeout.max(config.election_timeout),
+    })
+}

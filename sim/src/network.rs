@@ -1,0 +1,234 @@
+//! What becomes of a message between two servers: when it arrives, whether, and how often.
+//!
+//! Each fault family of each directed link has its own stream, read one word per message. Which
+//! links are cut is the [`topology`](crate::topology)'s; the messages themselves the world keeps.
+
+use crate::observe::Fate;
+use crate::plan::{Late, Links};
+use crate::rng::{Domain, Ratio, Spans, Stream};
+use crate::slot::Slot;
+use wavetank_raft::{Span, Time};
+
+/// The network among the servers of a tank.
+#[derive(Clone, Debug)]
+pub struct Network {
+    seed: u64,
+    servers: usize,
+    plan: Links,
+    links: Vec<Option<Box<Link>>>,
+    counts: Counts,
+}
+
+/// What happens to a message, and whether the network keeps it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Passage {
+    /// When it arrives, if it does.
+    pub fate: Fate,
+    /// The last of its arrivals is held back, and may be let go earlier.
+    pub held: bool,
+}
+
+/// How often each family struck.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Messages, all of them.
+    pub messages: u64,
+    /// Lost because the link was cut.
+    pub cut: u64,
+    /// Lost by chance.
+    pub lost: u64,
+    /// Delivered twice.
+    pub duplicated: u64,
+    /// Overtaken by others.
+    pub reordered: u64,
+    /// Very late.
+    pub late: u64,
+    /// Held back.
+    pub held: u64,
+}
+
+/// One direction between two servers.
+#[derive(Clone, Debug)]
+struct Link {
+    distance: Span,
+    delay: Stream,
+    reorder: Option<Stream>,
+    late: Option<Stream>,
+    loss: Option<Stream>,
+    duplicate: Option<Stream>,
+    hold: Option<Stream>,
+}
+
+impl Network {
+    /// The network of a plan.
+    #[must_use]
+    pub fn new(seed: u64, servers: usize, plan: Links) -> Self {
+        Self { seed, servers, plan, links: vec![None; servers * servers], counts: Counts::default() }
+    }
+
+    /// A message is handed over now.
+    pub fn pass(&mut self, now: Time, from: Slot, to: Slot, is_cut: bool) -> Passage {
+        self.counts.messages += 1;
+        let at = from.at() * self.servers + to.at();
+        let (seed, plan) = (self.seed, &self.plan);
+        let link = self.links[at].get_or_insert_with(|| Box::new(Link::new(seed, plan, from, to)));
+        link.pass(now, plan, is_cut, &mut self.counts)
+    }
+
+    /// How often each family struck so far.
+    #[must_use]
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// From here on messages only take their time.
+    pub fn calm(&mut self) {
+        let Links { delay, far, .. } = self.plan;
+        self.plan = Links { delay, far, ..Links::calm() };
+    }
+
+    /// Changes what goes wrong, for stories told by hand.
+    pub fn become_like(&mut self, plan: Links) {
+        self.plan = plan;
+        self.links.fill(None);
+    }
+}
+
+impl Link {
+    fn new(seed: u64, plan: &Links, from: Slot, to: Slot) -> Self {
+        let stream = |domain| Stream::new(seed, domain, u64::from(from.0), u64::from(to.0));
+        let mut delay = stream(Domain::Delay);
+        let distance = delay.draw();
+        Self {
+            distance: match plan.far {
+                Some(far) if distance.hits(far.chance) => distance.within(far.by),
+                Some(_) | None => Span::ZERO,
+            },
+            delay,
+            reorder: plan.reorder.map(|_| stream(Domain::Reorder)),
+            late: plan.late.map(|_| stream(Domain::Late)),
+            loss: plan.loss.map(|_| stream(Domain::Loss)),
+            duplicate: plan.duplicate.map(|_| stream(Domain::Duplicate)),
+            hold: plan.hold.map(|_| stream(Domain::Hold)),
+        }
+    }
+
+    /// Every stream is read before anything is decided, so that each stays one word per message.
+    fn pass(&mut self, now: Time, plan: &Links, is_cut: bool, counts: &mut Counts) -> Passage {
+        let delay = self.delay.within(plan.delay) + self.distance;
+        let reordered = struck(&mut self.reorder, plan.reorder);
+        let late = struck(&mut self.late, plan.late);
+        let lost = chance(&mut self.loss, plan.loss);
+        let again = struck(&mut self.duplicate, plan.duplicate);
+        let held = struck(&mut self.hold, plan.hold);
+        if is_cut || lost {
+            *(if is_cut { &mut counts.cut } else { &mut counts.lost }) += 1;
+            return Passage { fate: Fate::Lost, held: false };
+        }
+        counts.reordered += u64::from(reordered.is_some());
+        counts.late += u64::from(late.is_some());
+        let first = now + delay + reordered.unwrap_or(Span::ZERO) + late.unwrap_or(Span::ZERO);
+        if let Some(by) = held {
+            counts.held += 1;
+            // An odd delay holds a copy, an even one the message itself.
+            let fate =
+                if by.0 % 2 == 1 { Fate::ArrivesTwice(first, first + by) } else { Fate::Arrives(first + by) };
+            return Passage { fate, held: true };
+        }
+        counts.duplicated += u64::from(again.is_some());
+        let fate = again.map_or(Fate::Arrives(first), |by| Fate::ArrivesTwice(first, first + by));
+        Passage { fate, held: false }
+    }
+}
+
+fn struck(stream: &mut Option<Stream>, family: Option<Late>) -> Option<Span> {
+    let (stream, family) = (stream.as_mut()?, family?);
+    let draw = stream.draw();
+    draw.hits(family.chance).then(|| draw.within(family.by))
+}
+
+fn chance(stream: &mut Option<Stream>, family: Option<Ratio>) -> bool {
+    match (stream, family) {
+        (Some(stream), Some(chance)) => stream.hits(chance),
+        (Some(_) | None, Some(_) | None) => false,
+    }
+}
+
+/// The delays of messages between clients and servers.
+#[derive(Clone, Debug)]
+pub struct ClientLine {
+    delay: Stream,
+    loss: Stream,
+    plan: (Spans, Option<Ratio>),
+}
+
+impl ClientLine {
+    /// The line of a client.
+    #[must_use]
+    pub fn new(seed: u64, client: u16, delay: Spans, loss: Option<Ratio>) -> Self {
+        let stream = |domain| Stream::new(seed, domain, u64::from(client), 0);
+        Self { delay: stream(Domain::Client), loss: stream(Domain::ClientLoss), plan: (delay, loss) }
+    }
+
+    /// How long the next message takes; `None` if it is lost.
+    pub fn pass(&mut self) -> Option<Span> {
+        let delay = self.delay.within(self.plan.0);
+        let lost = self.loss.draw();
+        let is_lost = self.plan.1.is_some_and(|chance| lost.hits(chance));
+        (!is_lost).then_some(delay)
+    }
+
+    /// From here on nothing is lost.
+    pub const fn calm(&mut self) {
+        self.plan.1 = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Slot = Slot(0);
+    const B: Slot = Slot(1);
+
+    fn fates(plan: Links, count: usize) -> Vec<Fate> {
+        let mut network = Network::new(5, 2, plan);
+        (0..count).map(|_| network.pass(Time(0), A, B, false).fate).collect()
+    }
+
+    #[test]
+    fn a_family_more_changes_no_message_that_it_does_not_strike() {
+        let some = Links { loss: Some(Ratio::new(1, 10)), ..Links::calm() };
+        let twice = Late { chance: Ratio::new(1, 10), by: Spans::ms(1, 9) };
+        let more = Links { duplicate: Some(twice), ..some.clone() };
+        let changed: Vec<_> = fates(some, 500).into_iter().zip(fates(more, 500)).collect();
+        let struck = |(a, b): &(Fate, Fate)| match (a, b) {
+            (Fate::Arrives(alone), Fate::ArrivesTwice(first, second)) => alone == first && first < second,
+            (a, b) => a == b,
+        };
+        assert!(changed.iter().all(struck));
+        assert!(changed.iter().any(|(a, b)| a != b) && changed.contains(&(Fate::Lost, Fate::Lost)));
+    }
+
+    #[test]
+    fn links_do_not_share_their_luck() {
+        let mut both = Network::new(5, 2, Links::calm());
+        let mut one = both.clone();
+        let with: Vec<_> = (0..50)
+            .map(|_| {
+                both.pass(Time(0), B, A, false);
+                both.pass(Time(0), A, B, false)
+            })
+            .collect();
+        let without: Vec<_> = (0..50).map(|_| one.pass(Time(0), A, B, false)).collect();
+        assert_eq!(with, without);
+    }
+
+    #[test]
+    fn nothing_passes_a_cut_link_and_its_streams_move_on() {
+        let mut network = Network::new(5, 2, Links::calm());
+        assert_eq!(network.pass(Time(0), A, B, true).fate, Fate::Lost);
+        assert_eq!(network.pass(Time(0), A, B, false).fate, fates(Links::calm(), 2)[1]);
+        assert_eq!((network.counts().messages, network.counts().cut), (2, 1));
+    }
+}

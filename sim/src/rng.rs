@@ -1,0 +1,269 @@
+//! Chance: named, keyed streams of random words.
+//!
+//! Every random decision of a run comes from a [`Stream`] that is named after what it decides
+//! ([`Domain`]) and keyed by whom it concerns (a link, a server). A stream is read a fixed number
+//! of words per ordinal, usually one [`Draw`] per message, write or act, whether the answer is
+//! used or not. So a fault family can be switched off, or a new one added, and every other stream
+//! says the same as before.
+//!
+//! No floats: a chance is a [`Ratio`] of integers, and a length is one of a range of integers.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use std::fmt;
+use wavetank_raft::Span;
+
+/// What a stream decides. The numbers are part of every seed's meaning: never reuse one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u64)]
+pub enum Domain {
+    /// How long a message is under way on a link (by sender, receiver).
+    Delay = 1,
+    /// Whether it is overtaken by a few (by sender, receiver).
+    Reorder = 2,
+    /// Whether it is very late (by sender, receiver).
+    Late = 3,
+    /// Whether it is lost (by sender, receiver).
+    Loss = 4,
+    /// Whether it comes twice (by sender, receiver).
+    Duplicate = 5,
+    /// Whether it is kept for much later (by sender, receiver).
+    Hold = 6,
+    /// How long a sync takes (by server).
+    Sync = 7,
+    /// Whether the disk stalls (by server).
+    Stall = 8,
+    /// What of the write queue a crash leaves (by server).
+    Remains = 9,
+    /// How long a read or a snapshot piece takes (by server).
+    DiskRead = 10,
+    /// How long the state machine takes (by server).
+    Machine = 11,
+    /// What a server's timeouts are drawn from (by server).
+    Entropy = 12,
+    /// A server's clock: where it starts and how fast it runs (by server).
+    Clock = 13,
+    /// How long a client's message is under way (by client).
+    Client = 14,
+    /// Whether a client's message is lost (by client).
+    ClientLoss = 15,
+    /// Where in a step's actions a crash falls (by server).
+    Between = 16,
+    /// What a storm is made of (by topic).
+    Storm = 17,
+    /// When the nemesis acts, and on whom (by family).
+    Act = 18,
+    /// Whether the nemesis takes an occasion (by family).
+    Occasion = 19,
+    /// Who stays broken when the storm is over, and who is cut off once more.
+    Heal = 20,
+    /// Whether a write fails (by server).
+    WriteFailure = 21,
+    /// Reserved for workloads: the world never draws from it (by client).
+    Workload = 22,
+}
+
+/// A chance of `n` in `d`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ratio {
+    /// How often.
+    pub n: u32,
+    /// Out of how many; not zero.
+    pub d: u32,
+}
+
+impl Ratio {
+    /// Never.
+    pub const NEVER: Self = Self { n: 0, d: 1 };
+
+    /// `n` in `d`.
+    #[must_use]
+    pub const fn new(n: u32, d: u32) -> Self {
+        assert!(d != 0, "a chance out of nothing");
+        Self { n, d }
+    }
+}
+
+impl fmt::Display for Ratio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.n, self.d)
+    }
+}
+
+/// A range of spans, both ends included.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spans {
+    /// The shortest.
+    pub min: Span,
+    /// The longest.
+    pub max: Span,
+}
+
+impl Spans {
+    /// No time at all.
+    pub const ZERO: Self = Self { min: Span::ZERO, max: Span::ZERO };
+
+    /// From `min` to `max`.
+    #[must_use]
+    pub const fn new(min: Span, max: Span) -> Self {
+        assert!(min.0 <= max.0, "a range that ends before it begins");
+        Self { min, max }
+    }
+
+    /// From `min` to `max` milliseconds.
+    #[must_use]
+    pub const fn ms(min: u64, max: u64) -> Self {
+        Self::new(Span::ms(min), Span::ms(max))
+    }
+
+    /// From `min` to `max` microseconds.
+    #[must_use]
+    pub const fn us(min: u64, max: u64) -> Self {
+        Self::new(Span::us(min), Span::us(max))
+    }
+}
+
+/// One word of a stream, enough for one decision: the lower half says whether, the upper half how
+/// much.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Draw(u64);
+
+impl Draw {
+    /// Whether a chance is hit.
+    #[must_use]
+    pub const fn hits(self, chance: Ratio) -> bool {
+        scaled(self.0 as u32, chance.d as u64) < chance.n as u64
+    }
+
+    /// A number below `end`, which is at most 2³².
+    #[must_use]
+    pub const fn below(self, end: u64) -> u64 {
+        scaled((self.0 >> 32) as u32, end)
+    }
+
+    /// A span of a range.
+    #[must_use]
+    pub const fn within(self, spans: Spans) -> Span {
+        Span(spans.min.0 + self.below(spans.max.0.saturating_sub(spans.min.0) + 1))
+    }
+}
+
+/// A half word, scaled down to `0..end`.
+const fn scaled(half: u32, end: u64) -> u64 {
+    ((half as u128 * end as u128) >> 32) as u64
+}
+
+/// A stream of random words.
+#[derive(Clone)]
+pub struct Stream(ChaCha8Rng);
+
+impl Stream {
+    /// The stream that decides `domain` for the keys. Cheap: nothing is generated before the
+    /// first draw.
+    #[must_use]
+    pub fn new(seed: u64, domain: Domain, a: u64, b: u64) -> Self {
+        let mut key = [0; 32];
+        for (part, word) in key.chunks_exact_mut(8).zip([seed, domain as u64, a, b]) {
+            part.copy_from_slice(&word.to_le_bytes());
+        }
+        Self(ChaCha8Rng::from_seed(key))
+    }
+
+    /// The next 64 bits.
+    pub fn word(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    /// The next decision.
+    pub fn draw(&mut self) -> Draw {
+        Draw(self.word())
+    }
+
+    /// Whether a chance is hit. One word.
+    pub fn hits(&mut self, chance: Ratio) -> bool {
+        self.draw().hits(chance)
+    }
+
+    /// Whether a chance of `n` in `d` is hit. One word.
+    pub fn chance(&mut self, n: u32, d: u32) -> bool {
+        self.hits(Ratio::new(n, d))
+    }
+
+    /// A number below `end`, which is not zero and at most 2³². One word.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.draw().below(end)
+    }
+
+    /// A number from `min` to `max`, both included. One word.
+    pub fn from_to(&mut self, min: u64, max: u64) -> u64 {
+        min + self.below(max - min + 1)
+    }
+
+    /// A span of a range. One word.
+    pub fn within(&mut self, spans: Spans) -> Span {
+        self.draw().within(spans)
+    }
+
+    /// One of several. One word.
+    ///
+    /// # Panics
+    /// When there is nothing to choose from.
+    pub fn one_of<T: Copy>(&mut self, from: &[T]) -> T {
+        assert!(!from.is_empty(), "nothing to choose from");
+        let at = self.below(from.len() as u64);
+        from[usize::try_from(at).expect("an index into a slice")]
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stream(at {})", self.0.get_word_pos() / 2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_its_name_and_its_keys() {
+        let words = |seed, domain, a, b| {
+            let mut stream = Stream::new(seed, domain, a, b);
+            [stream.word(), stream.word()]
+        };
+        let this = words(7, Domain::Loss, 1, 2);
+        assert_eq!(this, words(7, Domain::Loss, 1, 2));
+        for other in [(8, Domain::Loss, 1, 2), (7, Domain::Late, 1, 2), (7, Domain::Loss, 2, 1)] {
+            assert_ne!(this, words(other.0, other.1, other.2, other.3));
+        }
+    }
+
+    #[test]
+    fn the_words_are_the_same_on_every_machine() {
+        let mut stream = Stream::new(1, Domain::Delay, 0, 0);
+        let words = [stream.word(), stream.word(), stream.word()];
+        assert_eq!(words, WORDS, "a change here changes the meaning of every seed");
+    }
+
+    const WORDS: [u64; 3] = [4_344_717_217_939_160_907, 15_305_578_173_110_765_368, 9_084_237_482_523_225_113];
+
+    #[test]
+    fn draws_stay_in_their_ranges_and_reach_both_ends() {
+        let mut stream = Stream::new(3, Domain::Sync, 0, 0);
+        let spans = Spans::us(10, 13);
+        let drawn: std::collections::BTreeSet<_> = (0..200).map(|_| stream.within(spans).0).collect();
+        assert_eq!(drawn, (10..=13).collect());
+        assert_eq!(stream.within(Spans::us(5, 5)), Span::us(5));
+    }
+
+    #[test]
+    fn a_chance_is_hit_about_as_often_as_it_says() {
+        let mut stream = Stream::new(4, Domain::Loss, 0, 0);
+        let hits = (0..10_000).filter(|_| stream.chance(1, 10)).count();
+        assert!((900..1_100).contains(&hits), "{hits} of 10000 at 1/10");
+        assert!((0..1_000).all(|_| !stream.hits(Ratio::NEVER)));
+        assert!((0..1_000).all(|_| stream.chance(3, 3)));
+    }
+}

@@ -1,0 +1,307 @@
+//! Storms: whole plans drawn from a seed, and how a run of one goes.
+//!
+//! Swarm testing: each seed switches every fault family off with a good chance and draws how hard
+//! the others are, because a sea in which everything goes wrong at once drowns the schedules that
+//! need a few things to go wrong in the right order. What a server may be configured to is drawn
+//! too.
+
+use crate::nemesis::{Occasion, Scheduled};
+use crate::plan::{Birth, Clients, Clocks, Disks, Heal, Late, Links, Machines, Nemesis, Plan, Rhythm};
+use crate::rng::{Domain, Ratio, Spans, Stream};
+use crate::slot::{Slot, Slots};
+use crate::watch::Watch;
+use crate::workload::TankFsm;
+use crate::world::{Unsettled, World};
+use wavetank_raft::{Call, Config, ReadPath, Reloadable, Span};
+
+/// What a storm is drawn from, a stream each, so that one drawn more in one of them changes
+/// nothing in the others.
+#[derive(Clone, Copy)]
+enum Topic {
+    Shape = 1,
+    Config = 2,
+    Links = 3,
+    Disks = 4,
+    Clocks = 5,
+    Clients = 6,
+    Scheduled = 7,
+    Occasions = 8,
+}
+
+impl Plan {
+    /// The storm of a seed.
+    #[must_use]
+    pub fn storm(seed: u64) -> Self {
+        let on = |topic: Topic| Stream::new(seed, Domain::Storm, topic as u64, 0);
+        let mut shape = on(Topic::Shape);
+        let servers = shape.one_of(&[3, 3, 3, 3, 5, 5, 5, 4, 7, 6]);
+        let config = config(&mut on(Topic::Config));
+        let timeout = config.heartbeat_timeout;
+        let clients = clients(&mut on(Topic::Clients), timeout);
+        Self {
+            seed,
+            servers,
+            spares: shape.one_of(&[0, 0, 1, 2]),
+            birth: if shape.chance(1, 6) { Birth::Blank } else { Birth::Bootstrapped },
+            links: links(&mut on(Topic::Links), timeout),
+            disks: disks(&mut on(Topic::Disks), timeout),
+            machines: machines(&mut shape),
+            clocks: clocks(&mut on(Topic::Clocks), &config),
+            nemesis: Nemesis {
+                most_down: if shape.chance(1, 4) { servers } else { servers / 2 },
+                crash_between: shape.chance(1, 3).then_some(Ratio::new(1, 1_500)),
+                scheduled: scheduled(seed, timeout, &clients),
+                occasions: occasions(&mut on(Topic::Occasions)),
+            },
+            clients,
+            config,
+            chaos: shape.within(Spans::new(Span::s(15), Span::s(35))),
+            heal: Heal {
+                settle: timeout.times(6),
+                leave_broken: shape.chance(1, 4),
+                compact: shape.chance(1, 2),
+            },
+        }
+    }
+}
+
+/// Every policy that a server may legally have is drawn: a bug may be out of reach under the one
+/// that ships.
+fn config(stream: &mut Stream) -> Config {
+    let heartbeat_timeout = Span::ms(stream.one_of(&[150, 150, 200, 200, 250, 300, 400]));
+    let slower = stream.one_of(&[2, 2, 3, 4]);
+    let election_timeout = Span(heartbeat_timeout.0 * slower / 2);
+    Config {
+        heartbeat_timeout,
+        election_timeout,
+        leader_lease_timeout: Span(heartbeat_timeout.0 / stream.one_of(&[1, 1, 2])),
+        commit_timeout: Span::ms(stream.one_of(&[1, 5, 20, 50])),
+        max_append_entries: stream.one_of(&[1, 2, 3, 8, 64]),
+        max_append_bytes: stream.one_of(&[1, 100, 1 << 20, 1 << 20]),
+        max_inflight: stream.one_of(&[1, 2, 3, 16]),
+        shutdown_on_remove: stream.chance(1, 2),
+        trailing_logs: stream.one_of(&[0, 1, 3, 10, 50, 10_240]),
+        snapshot_interval: Span::ms(stream.one_of(&[100, 300, 1_000, 5_000])),
+        snapshot_threshold: stream.one_of(&[2, 10, 40, 100, 8_192]),
+        pre_vote_disabled: stream.chance(2, 5),
+        log_cache_capacity: stream.one_of(&[1, 2, 8, 64, 1_024]),
+        disk_stall_timeout: heartbeat_timeout.times(stream.one_of(&[1, 2, 5, 20])),
+        lease_clock_drift_ppm: u64::from(stream.one_of(&[500_u32, 10_000, 100_000])),
+        max_catch_up_rounds: stream.one_of(&[1, 3, 10]),
+        snapshot_chunk_bytes: stream.one_of(&[64, 256, 4_096, 256 << 10]),
+        ..Config::default()
+    }
+}
+
+fn links(stream: &mut Stream, timeout: Span) -> Links {
+    let max = Span::ms(stream.one_of(&[2, 5, 5, 10, 15]));
+    let mut family = |n: u32, d: u32, chances: &[u32], by: Spans| {
+        let (is_on, chance) = (stream.chance(n, d), stream.one_of(chances));
+        is_on.then_some(Late { chance: Ratio::new(1, chance), by })
+    };
+    Links {
+        far: family(1, 4, &[3, 6], Spans::new(Span::ms(1), timeout.part(8))),
+        reorder: family(1, 2, &[5, 20, 50], Spans::new(Span::us(100), max.times(4))),
+        late: family(1, 2, &[30, 100, 300], Spans::new(timeout.part(2), timeout.times(5))),
+        loss: family(1, 2, &[8, 20, 50, 100], Spans::ZERO).map(|late| late.chance),
+        duplicate: family(1, 2, &[10, 30, 100], Spans::new(Span::us(100), timeout.times(2))),
+        hold: family(1, 2, &[40, 100, 250], Spans::new(timeout, timeout.times(30))),
+        delay: Spans::new(Span::us(300), max),
+    }
+}
+
+fn disks(stream: &mut Stream, timeout: Span) -> Disks {
+    let sync = stream.one_of(&[Spans::us(50, 300), Spans::us(300, 3_000), Spans::ms(2, 15)]);
+    let (stalls, chance) = (stream.chance(1, 2), stream.one_of(&[20, 60, 200]));
+    let (fails, each) = (stream.chance(1, 5), stream.one_of(&[300, 1_000]));
+    Disks {
+        sync,
+        read: Spans::new(Span::us(50), sync.max),
+        stall: stalls.then_some(Late {
+            chance: Ratio::new(1, chance),
+            by: Spans::new(Span::ms(5), timeout.times(4)),
+        }),
+        fail: fails.then_some(Ratio::new(1, each)),
+    }
+}
+
+fn machines(stream: &mut Stream) -> Machines {
+    let apply = stream.one_of(&[Spans::ZERO, Spans::ZERO, Spans::us(10, 500), Spans::ms(1, 40)]);
+    Machines { apply, snapshot: stream.one_of(&[Spans::ms(1, 5), Spans::ms(5, 300)]) }
+}
+
+/// Two clocks drift apart by at most what the leases are told that they may.
+fn clocks(stream: &mut Stream, config: &Config) -> Clocks {
+    let most = u32::try_from(config.lease_clock_drift_ppm / 2).expect("below a million");
+    let drift_ppm = if stream.chance(1, 2) { most } else { 0 };
+    Clocks { start: Spans::ms(0, 10_000), drift_ppm }
+}
+
+fn clients(stream: &mut Stream, timeout: Span) -> Clients {
+    let count = stream.one_of(&[2, 4, 4, 8]);
+    let reads = [ReadPath::Index, ReadPath::Lease, ReadPath::Verify];
+    let paths = stream.one_of(&[0b001, 0b001, 0b010, 0b011, 0b111, 0b101]);
+    Clients {
+        count,
+        think: stream.one_of(&[Spans::ms(20, 200), Spans::ms(50, 500), Spans::ms(5, 400)]),
+        patience: timeout.times(stream.one_of(&[2, 4, 10])),
+        keys: stream.one_of(&[1, 2, 5]),
+        writes: stream.one_of(&[Ratio::new(1, 2), Ratio::new(4, 5), Ratio::new(1, 4)]),
+        reads: (0..3).filter(|bit| paths >> bit & 1 == 1).map(|bit| reads[bit]).collect(),
+        delay: Spans::us(200, 5_000),
+        loss: stream.chance(1, 3).then_some(Ratio::new(1, 50)),
+    }
+}
+
+/// Each kind on its own stream: a new kind changes no storm but by itself.
+fn scheduled(
+    seed: u64,
+    timeout: Span,
+    clients: &Clients,
+) -> std::collections::BTreeMap<Scheduled, Rhythm> {
+    let leases = clients.reads.contains(&ReadPath::Lease);
+    let draw = |&kind: &Scheduled| {
+        let mut stream = Stream::new(seed, Domain::Storm, Topic::Scheduled as u64, 1 + kind as u64);
+        let (is_on, often) = (stream.chance(1, 3), stream.from_to(8, 60));
+        let breaks_leases = kind == Scheduled::Jump;
+        let is_short = stream.chance(1, 2) || matches!(kind, Scheduled::Flap | Scheduled::Jump);
+        let short = Spans::new(Span::ms(5), timeout.times(2));
+        let lasts = if is_short { short } else { Spans::new(timeout, timeout.times(12)) };
+        let rhythm = Rhythm { every: Spans::new(timeout.times(2), timeout.times(often)), lasts };
+        (is_on && !(breaks_leases && leases)).then_some((kind, rhythm))
+    };
+    Scheduled::ALL.iter().filter_map(draw).collect()
+}
+
+fn occasions(stream: &mut Stream) -> std::collections::BTreeMap<Occasion, Ratio> {
+    let is_guided = stream.chance(2, 3);
+    let mut draw = |&occasion: &Occasion| {
+        let is_on = stream.chance(1, 4);
+        (is_guided && is_on).then_some((occasion, occasion.usual_chance()))
+    };
+    Occasion::ALL.iter().filter_map(&mut draw).collect()
+}
+
+/// How a run ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ending {
+    /// The servers from which progress was demanded.
+    pub core: Slots,
+    /// What is missing; `None` if they came to agree. Not asked if the run was stopped.
+    pub unsettled: Option<Unsettled>,
+    /// Whether `go_on` ended the run early.
+    pub stopped: bool,
+}
+
+/// Runs a world as its plan has it: chaos, then healing, then rest, until its servers agree or
+/// have had their time. `go_on` is asked before every event.
+pub fn run<F: TankFsm, V: Watch>(world: &mut World<F, V>, mut go_on: impl FnMut(&V) -> bool) -> Ending {
+    let mut course = Course { world, go_on: &mut go_on };
+    let all = course.world.all();
+    let stopped = |core, unsettled| Ending { core, unsettled, stopped: true };
+    let chaos = course.world.plan().chaos;
+    if !course.for_a_while(chaos) {
+        return stopped(all, None);
+    }
+    let broken = course.broken_for_ever();
+    let core = course.world.heal(broken);
+    let settle = course.world.plan().heal.settle;
+    if !course.for_a_while(settle) {
+        return stopped(core, None);
+    }
+    course.world.stop_clients();
+    let mut unsettled = course.until_settled(core);
+    if unsettled == Ok(None) && course.world.plan().heal.compact {
+        unsettled = course.compact(core);
+    }
+    match unsettled {
+        Ok(unsettled) => Ending { core, unsettled, stopped: false },
+        Err(Stopped) => stopped(core, None),
+    }
+}
+
+/// `go_on` said no.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Stopped;
+
+struct Course<'a, F: TankFsm, V: Watch, G> {
+    world: &'a mut World<F, V>,
+    go_on: &'a mut G,
+}
+
+impl<F: TankFsm, V: Watch, G: FnMut(&V) -> bool> Course<'_, F, V, G> {
+    fn for_a_while(&mut self, span: Span) -> bool {
+        let until = self.world.now() + span;
+        let go_on = &mut self.go_on;
+        self.world.run_while(until, |world| go_on(world.watch()))
+    }
+
+    /// As many as every quorum can spare, if the plan wants it.
+    fn broken_for_ever(&mut self) -> Slots {
+        let all = self.world.all();
+        if !self.world.plan().heal.leave_broken {
+            return Slots::NONE;
+        }
+        let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 0, 0);
+        let mut broken = Slots::NONE;
+        let many = 1 + stream.below(all.len() as u64);
+        for _ in 0..many {
+            let candidates: Vec<Slot> = all.minus(broken).iter().collect();
+            let next = broken.with(stream.one_of(&candidates));
+            if self.world.is_viable(all.minus(next)) && next.len() < all.len() {
+                broken = next;
+            }
+        }
+        broken
+    }
+
+    fn until_settled(&mut self, core: Slots) -> Result<Option<Unsettled>, Stopped> {
+        let limit = self.world.now() + self.world.plan().liveness_limit();
+        let pause = self.world.plan().config.heartbeat_timeout.part(2);
+        loop {
+            let unsettled = self.world.unsettled(core);
+            if unsettled.is_none() || limit <= self.world.now() {
+                return Ok(unsettled);
+            }
+            if !self.for_a_while(pause) {
+                return Err(Stopped);
+            }
+        }
+    }
+
+    /// One member is cut off, everybody throws away what a snapshot can stand for, and the member
+    /// comes back: whoever leads then must find a way to bring it up to date.
+    fn compact(&mut self, core: Slots) -> Result<Option<Unsettled>, Stopped> {
+        let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 1, 0);
+        let config = self.world.plan().config.clone();
+        let members: Vec<Slot> = core.iter().collect();
+        let away = stream.one_of(&members);
+        self.world.isolate(away);
+        for slot in core.iter() {
+            self.world.call(slot, Call::Reload(everything_goes(&config)));
+            self.world.call(slot, Call::Barrier);
+            self.world.call(slot, Call::Snapshot);
+        }
+        if !self.for_a_while(config.election_timeout.times(stream.from_to(1, 8))) {
+            return Err(Stopped);
+        }
+        for slot in core.iter() {
+            self.world.call(slot, Call::Snapshot);
+        }
+        if !self.for_a_while(config.heartbeat_timeout) {
+            return Err(Stopped);
+        }
+        self.world.heal_all();
+        self.until_settled(core)
+    }
+}
+
+fn everything_goes(config: &Config) -> Reloadable {
+    Reloadable {
+        trailing_logs: 0,
+        snapshot_interval: config.snapshot_interval,
+        snapshot_threshold: 1,
+        heartbeat_timeout: config.heartbeat_timeout,
+        election_timeout: config.election_timeout,
+    }
+}

@@ -1,0 +1,84 @@
+//! The nemesis is asked, and what it wants is done.
+
+use super::World;
+use super::happening::Happening;
+use crate::nemesis::{Act, Noticed, Scheduled, Sight};
+use crate::host::Caller;
+use crate::observe::NetworkChange;
+use crate::slot::Slot;
+use crate::watch::Watch;
+use crate::workload::TankFsm;
+
+impl<F: TankFsm, V: Watch> World<F, V> {
+    pub(super) fn on_act(&mut self, kind: Scheduled) {
+        let Some(mut nemesis) = self.nemesis.take() else { return };
+        if let Some((act, again)) = nemesis.act(kind, &self.sight()) {
+            self.agenda.put(self.eye.now + again, Happening::Act(kind));
+            self.nemesis = Some(nemesis);
+            self.do_act(act);
+        }
+    }
+
+    pub(super) fn on_occasion(&mut self, slot: Slot, noticed: Noticed) {
+        let Some(mut nemesis) = self.nemesis.take() else { return };
+        let act = nemesis.occasion(slot, noticed, &self.sight());
+        self.nemesis = Some(nemesis);
+        self.do_act(act);
+    }
+
+    /// What the nemesis planned while it was at work is not done any more once it is gone.
+    pub(super) fn on_change(&mut self, change: &NetworkChange) {
+        if self.nemesis.is_some() {
+            self.change_network(change);
+        }
+    }
+
+    pub(super) fn on_restart(&mut self, slot: Slot) {
+        if self.nemesis.is_some() {
+            self.restart(slot);
+        }
+    }
+
+    fn do_act(&mut self, act: Act) {
+        let now = self.eye.now;
+        match act {
+            Act::Nothing => {}
+            Act::Crash(slot, away) => self.crash_for(slot, away),
+            Act::Pause(slot, lasts) => {
+                self.pause(slot);
+                self.agenda.put(now + lasts, Happening::Resume(slot));
+            }
+            Act::Network(change, lasts, back) => {
+                self.change_network(&change);
+                self.agenda.put(now + lasts, Happening::Change(back));
+            }
+            Act::Flap(a, b, each) => {
+                for turn in 0..6 {
+                    let change =
+                        if turn % 2 == 0 { NetworkChange::Cut(a, b) } else { NetworkChange::Mend(a, b) };
+                    self.agenda.put(now + each.times(turn), Happening::Change(change));
+                }
+            }
+            Act::Call(slot, call) => {
+                self.call_as(Caller::Nemesis, slot, call);
+            }
+            Act::Jump(slot, by) => self.jump_clock(slot, by),
+            Act::LetGo => {
+                self.let_go();
+            }
+        }
+    }
+
+    fn sight(&self) -> Sight<'_> {
+        let leader = self.leader();
+        let server = leader.and_then(|leader| self.server(leader));
+        let membership = server.and_then(|server| server.node().configuration());
+        Sight {
+            now: self.eye.now,
+            all: self.all(),
+            awake: self.awake,
+            leader,
+            membership: membership.map(|(index, configuration)| (index, &**configuration)),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! How a world calms down, and whether its servers have come to agree.
+
+use super::World;
+use super::happening::Happening;
+use crate::observe::Seen;
+use crate::slot::{Slot, Slots};
+use crate::watch::Watch;
+use crate::workload::TankFsm;
+use std::fmt;
+use wavetank_raft::{Configuration, Index, Server};
+
+/// Why a core of servers has not come to agree yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unsettled {
+    /// Nobody leads.
+    NoLeader,
+    /// Clients wait for answers.
+    ClientsWait,
+    /// The leader's last entry is not committed.
+    Uncommitted {
+        /// The leader.
+        leader: Slot,
+        /// What is.
+        commit: Index,
+        /// Its last entry.
+        last: Index,
+    },
+    /// The leader's membership is joint.
+    Joint {
+        /// The leader.
+        leader: Slot,
+    },
+    /// A member has not applied what the leader has.
+    Behind {
+        /// The member.
+        slot: Slot,
+        /// What it has applied; `None` if it does not run.
+        applied: Option<Index>,
+        /// The leader's last entry.
+        last: Index,
+    },
+}
+
+impl fmt::Display for Unsettled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoLeader => write!(f, "nobody leads"),
+            Self::ClientsWait => write!(f, "clients wait for answers"),
+            Self::Uncommitted { leader, commit, last } => {
+                write!(f, "{leader} leads, and has committed {commit} of {last}")
+            }
+            Self::Joint { leader } => write!(f, "{leader} leads, and its membership is joint"),
+            Self::Behind { slot, applied: Some(applied), last } => {
+                write!(f, "{slot} has applied {applied} of {last}")
+            }
+            Self::Behind { slot, applied: None, last } => write!(f, "{slot} is down at {last}"),
+        }
+    }
+}
+
+impl<F: TankFsm, V: Watch> World<F, V> {
+    /// Ends the chaos: links work and lose nothing, disks neither stall nor fail, and every server
+    /// runs but for those that stay broken for ever. Clocks keep their rates, and what is under way
+    /// stays so. Returns the core from which progress is demanded.
+    pub fn heal(&mut self, broken: Slots) -> Slots {
+        let core = self.all().minus(broken);
+        if let Some(nemesis) = self.nemesis.take() {
+            self.counts = nemesis.counts().clone();
+        }
+        for slot in broken.iter() {
+            self.crash(slot);
+        }
+        self.heal_all();
+        self.network.calm();
+        self.lines.iter_mut().for_each(crate::network::ClientLine::calm);
+        self.plan.clients.loss = None;
+        for slot in core.iter() {
+            self.hosts[slot.at()].disk.calm();
+            self.resume(slot);
+            self.restart(slot);
+        }
+        self.eye.see(Seen::Healed { core });
+        core
+    }
+
+    /// The clients begin nothing more.
+    pub fn stop_clients(&mut self) {
+        self.workload.stop();
+        self.agenda.put(self.eye.now, Happening::Clients);
+    }
+
+    /// Whether the servers of a core agree: one of them leads, no client waits, and every one that
+    /// is a member has applied the leader's last entry.
+    ///
+    /// # Errors
+    /// Says what is missing.
+    pub fn converged(&self, core: Slots) -> Result<(), String> {
+        self.unsettled(core).map_or(Ok(()), |why| Err(why.to_string()))
+    }
+
+    /// What is missing until [`World::converged`] holds.
+    #[must_use]
+    pub fn unsettled(&self, core: Slots) -> Option<Unsettled> {
+        let Some(leader) = self.leader_among(core.and(self.awake)) else { return Some(Unsettled::NoLeader) };
+        if !self.workload.is_idle() {
+            return Some(Unsettled::ClientsWait);
+        }
+        let node = self.server(leader)?.node();
+        let (commit, last) = (node.commit(), node.log().last().index);
+        if commit != last {
+            return Some(Unsettled::Uncommitted { leader, commit, last });
+        }
+        let (_, members) = node.configuration()?;
+        if members.is_joint() {
+            return Some(Unsettled::Joint { leader });
+        }
+        let behind = |slot: &Slot| self.server(*slot).map(Server::applied) != Some(last);
+        let slot = core.iter().filter(|slot| is_member(members, *slot)).find(behind)?;
+        Some(Unsettled::Behind { slot, applied: self.server(slot).map(Server::applied), last })
+    }
+
+    /// Whether `core` can make progress whatever of what any server of it knows comes to be the
+    /// membership: it has a quorum of each.
+    #[must_use]
+    pub fn is_viable(&self, core: Slots) -> bool {
+        let known = self.all().iter().filter_map(|slot| self.server(slot)?.node().configuration());
+        let is_in = |node| Slot::of(node).is_some_and(|slot| core.contains(slot));
+        known.into_iter().all(|(_, members)| members.voters().is_quorum(is_in))
+    }
+}
+
+fn is_member(members: &Configuration, slot: Slot) -> bool {
+    members.server(slot.node()).is_some()
+}

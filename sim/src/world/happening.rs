@@ -1,0 +1,89 @@
+//! What the agenda of a world is made of.
+
+use crate::nemesis::Scheduled;
+use crate::observe::{Carried, NetworkChange};
+use crate::slot::Slot;
+use crate::workload::{Ask, Reply};
+use wavetank_raft::{Event, NodeId, Request, RequestId, Response, RpcId};
+
+/// Something that is going to happen.
+#[derive(Clone, Debug)]
+pub(crate) enum Happening {
+    /// A server's deadline may have passed.
+    Timer(Slot),
+    /// A message arrives.
+    Arrive(Letter),
+    /// The network has held this message long enough.
+    LetGo(u64),
+    /// What a disk is doing is done; nothing if the server has crashed since.
+    Disk(Slot, u32),
+    /// What a state machine is doing is done; nothing if the server has crashed since.
+    Machine(Slot, u32),
+    /// A client's wish reaches a server.
+    Ask(Ask),
+    /// An answer reaches its client.
+    Reply(RequestId, Reply),
+    /// The clients' deadline may have passed.
+    Clients,
+    /// A blank cluster is bootstrapped.
+    Bootstrap,
+    /// The nemesis acts.
+    Act(Scheduled),
+    /// The network changes, as the nemesis wanted it when it acted.
+    Change(NetworkChange),
+    /// A server starts, if it is down.
+    Restart(Slot),
+    /// A server goes on, if it stands still.
+    Resume(Slot),
+}
+
+/// A message under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Letter {
+    pub(crate) from: Slot,
+    pub(crate) to: Slot,
+    pub(crate) rpc: RpcId,
+    pub(crate) parcel: Parcel,
+}
+
+/// What is in it.
+#[derive(Clone, Debug)]
+pub(crate) enum Parcel {
+    Request(Request),
+    Response(Response),
+}
+
+impl Parcel {
+    pub(crate) const fn carried(&self) -> Carried<'_> {
+        match self {
+            Self::Request(request) => Carried::Request(request),
+            Self::Response(response) => Carried::Response(response),
+        }
+    }
+
+    pub(crate) fn into_event(self, from: NodeId, rpc: RpcId) -> Event {
+        match self {
+            Self::Request(request) => Event::Request { from, rpc, request },
+            Self::Response(response) => Event::Response { from, rpc, response },
+        }
+    }
+}
+
+impl Happening {
+    /// The server that it happens to, if it has to be awake for it.
+    pub(crate) const fn to(&self) -> Option<Slot> {
+        match self {
+            Self::Timer(slot) | Self::Disk(slot, _) | Self::Machine(slot, _) => Some(*slot),
+            Self::Arrive(letter) => Some(letter.to),
+            Self::Ask(ask) => Some(ask.to),
+            Self::LetGo(_)
+            | Self::Reply(..)
+            | Self::Clients
+            | Self::Bootstrap
+            | Self::Act(_)
+            | Self::Change(_)
+            | Self::Restart(_)
+            | Self::Resume(_) => None,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A server takes an event.
+
+use super::World;
+use super::happening::{Happening, Letter};
+use crate::digest;
+use crate::host::Timer;
+use crate::nemesis::Noticed;
+use crate::observe::Seen;
+use crate::slot::Slot;
+use crate::watch::Watch;
+use crate::workload::TankFsm;
+use tracing::{Level, debug, enabled};
+use wavetank_raft::{Event, RoleName, Server, Term};
+
+/// What of a server may be different after a step.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Standing {
+    role: RoleName,
+    term: Term,
+}
+
+impl Standing {
+    fn of(server: &Server) -> Self {
+        Self { role: server.node().role(), term: server.node().term() }
+    }
+
+    /// What a step that led from this to that shows.
+    fn became(self, after: Self) -> Noticed {
+        let elected = after.role == RoleName::Leader && self != after;
+        let first = if elected { Noticed::ELECTED } else { Noticed::NOTHING };
+        if self.term < after.term { first.or(Noticed::NEW_TERM) } else { first }
+    }
+}
+
+impl<F: TankFsm, V: Watch> World<F, V> {
+    /// Hands an event to a server, if it runs, and carries out what it wants.
+    pub(super) fn give(&mut self, slot: Slot, event: Event) {
+        let host = &mut self.hosts[slot.at()];
+        let Some(process) = &mut host.process else { return };
+        let server = &mut process.server;
+        let before = Standing::of(server);
+        let kind = digest::kind(&event);
+        let mut actions = std::mem::take(&mut self.actions);
+
+        self.eye.see(Seen::Stepping { slot, event: &event, server });
+        server.step_with(host.clock.reads(self.eye.now), event, &mut self.effects, &mut actions);
+        self.eye.see(Seen::Stepped { slot, server, actions: &actions });
+
+        self.digest.take_step(self.eye.now, slot, kind, server, actions.len());
+        if self.is_deep {
+            self.digest.take_state(server);
+        }
+        let after = Standing::of(server);
+        if before != after {
+            self.trace_standing(slot, after);
+        }
+
+        let away = self.all().minus(self.awake);
+        let crash = self.nemesis.as_mut().and_then(|it| it.crash_between(slot, actions.len(), away));
+        let carried = crash.map_or(actions.len(), |(after, _)| after);
+        let mut noticed = before.became(after);
+        for action in actions.drain(..).take(carried) {
+            noticed = noticed.or(Noticed::of(&action));
+            self.carry_out(slot, action);
+        }
+        self.actions = actions;
+        match crash {
+            Some((_, away)) => self.crash_for(slot, away),
+            None => self.after_step(slot, noticed),
+        }
+    }
+
+    fn after_step(&mut self, slot: Slot, noticed: Noticed) {
+        self.expect_timer(slot);
+        if self.nemesis.as_ref().is_some_and(|nemesis| nemesis.is_interested(noticed)) {
+            self.on_occasion(slot, noticed);
+        }
+    }
+
+    /// Puts the server's deadline on the agenda if it comes before the timer that is there. A
+    /// deadline that has moved away finds its timer early, and moves it then.
+    pub(super) fn expect_timer(&mut self, slot: Slot) {
+        let host = &mut self.hosts[slot.at()];
+        let Some(process) = &mut host.process else { return };
+        let at = host.clock.when(process.server.deadline().at).max(self.eye.now);
+        if at < process.timer.at {
+            let serial = self.agenda.put(at, Happening::Timer(slot));
+            process.timer = Timer { at, serial };
+        }
+    }
+
+    pub(super) fn on_timer(&mut self, slot: Slot, serial: u64) {
+        let host = &mut self.hosts[slot.at()];
+        let process = host.process.as_mut().expect("who is awake runs");
+        if process.timer.serial != serial {
+            return;
+        }
+        process.timer = Timer::NONE;
+        if process.server.deadline().at <= host.clock.reads(self.eye.now) {
+            self.give(slot, Event::Timer);
+        } else {
+            self.expect_timer(slot);
+        }
+    }
+
+    pub(super) fn on_letter(&mut self, letter: Letter) {
+        let from = self.hosts[letter.from.at()].node;
+        self.give(letter.to, letter.parcel.into_event(from, letter.rpc));
+    }
+
+    /// A message that was held arrives, unless the nemesis has let it go before.
+    pub(super) fn on_let_go(&mut self, number: u64) {
+        if let Some(place) = self.held.iter().position(|&(held, _)| held == number) {
+            let (_, letter) = self.held.remove(place).expect("it was just found there");
+            self.agenda.put(self.eye.now, Happening::Arrive(letter));
+        }
+    }
+
+    fn trace_standing(&self, slot: Slot, now: Standing) {
+        if enabled!(target: "wavetank", Level::DEBUG) {
+            debug!(target: "wavetank", at = %self.eye.now, %slot, role = %now.role, term = %now.term, "became");
+        }
+    }
+}
