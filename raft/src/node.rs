@@ -179,7 +179,9 @@ impl Node {
     /// Begins a cluster: the configuration is the first entry, in term 1, on every server that is
     /// told the same.
     fn bootstrap(&mut self, configuration: Configuration, now: Time, fx: &mut Effects) {
-        let is_new = self.core.term == Term(0) && self.core.log.last() == LogId::ZERO;
+        // A crash in the middle of an earlier attempt may have left the term without the entry.
+        let is_new =
+            self.core.term <= Term(1) && self.core.vote.is_none() && self.core.log.last() == LogId::ZERO;
         let refusal = if !is_new {
             Some(Refusal::CantBootstrap)
         } else if !configuration.voters().contains(self.core.id) {
@@ -190,7 +192,9 @@ impl Node {
         if let Some(refusal) = refusal {
             return fx.push(Effect::Refused(refusal));
         }
-        self.turn(Turn::Follow(Term(1), None), now, fx);
+        if self.core.term < Term(1) {
+            self.turn(Turn::Follow(Term(1), None), now, fx);
+        }
         let first = self.core.append([Payload::Configuration(Arc::new(configuration))], now, fx);
         fx.push(Effect::Appended { first, count: 1 });
     }

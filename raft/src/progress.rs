@@ -139,6 +139,8 @@ impl Progress {
         self.window -= u64::from(call.has_entries());
         self.heard = self.heard.max(call.sent);
         self.answered = self.answered.max(rpc);
+        // What an older heartbeat would prove is proved.
+        self.unanswered.retain(|other| other.has_entries() || rpc < other.rpc);
         Some(call)
     }
 
@@ -146,13 +148,16 @@ impl Progress {
     pub(crate) fn matches(&mut self, upto: Index) {
         self.matched = self.matched.max(upto);
         let matched = self.matched;
-        while self.unanswered.front().is_some_and(|call| call.has_entries() && call.upto <= matched) {
-            self.unanswered.pop_front();
-            self.window -= 1;
-        }
+        self.unanswered.retain(|call| !call.has_entries() || matched < call.upto);
+        self.window = self.unanswered.iter().filter(|call| call.has_entries()).count() as u64;
         let after = matched.next();
         match &mut self.flow {
-            Flow::Probe { .. } => self.flow = Flow::Replicate { next: after },
+            Flow::Probe { .. } => {
+                // A probe with entries may still be on its way: they count as sent.
+                let sent = self.unanswered.iter().filter(|call| call.has_entries());
+                let next = sent.map(|call| call.upto.next()).fold(after, Index::max);
+                self.flow = Flow::Replicate { next };
+            }
             Flow::Replicate { next } => *next = after.max(*next),
             Flow::Snapshot(_) => {}
         }

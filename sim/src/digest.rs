@@ -102,6 +102,7 @@ pub(crate) const fn kind(event: &Event) -> u64 {
         Event::SnapshotTaken(_) => 11,
         Event::Restored(_) => 12,
         Event::StoreFailed(_) => 13,
+        Event::PeerSpeaks { .. } => 14,
     }
 }
 

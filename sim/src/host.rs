@@ -18,47 +18,47 @@ use wavetank_raft::{
 
 /// A server's place in the tank.
 #[derive(Debug)]
-pub struct Host<F: TankFsm, W> {
+pub(crate) struct Host<F: TankFsm, W> {
     /// Which.
-    pub slot: Slot,
+    pub(crate) slot: Slot,
     /// The number the core knows it by.
-    pub node: NodeId,
+    pub(crate) node: NodeId,
     /// How it behaves.
-    pub settings: Settings,
+    pub(crate) settings: Settings,
     /// Its disk.
-    pub disk: Disk,
+    pub(crate) disk: Disk,
     /// Its clock.
-    pub clock: Clock,
+    pub(crate) clock: Clock,
     /// How often it was started.
-    pub incarnation: u32,
+    pub(crate) incarnation: u32,
     /// It has stopped by its own decision since it was last started.
-    pub halted: bool,
+    pub(crate) halted: bool,
     /// The process, while it runs.
-    pub process: Option<Process<F, W>>,
+    pub(crate) process: Option<Process<F, W>>,
     /// How long its state machine takes.
-    pub times: MachineTimes,
+    pub(crate) times: MachineTimes,
 }
 
 /// A running server. `W` is what waits while it stands still.
 #[derive(Debug)]
-pub struct Process<F: TankFsm, W> {
+pub(crate) struct Process<F: TankFsm, W> {
     /// The server.
-    pub server: Server,
+    pub(crate) server: Server,
     /// Its state machine.
-    pub machine: Machine<F>,
+    pub(crate) machine: Machine<F>,
     /// What the state machine has to do, the first of it being done now.
-    pub work: VecDeque<Work>,
+    pub(crate) work: VecDeque<Work>,
     /// Calls that are not answered yet.
-    pub calls: Vec<PendingCall>,
+    pub(crate) calls: Vec<PendingCall>,
     /// What has happened since it was paused; `None` while it runs.
-    pub waiting: Option<Vec<W>>,
+    pub(crate) waiting: Option<Vec<W>>,
     /// The one timer event on the agenda that counts.
-    pub timer: Timer,
+    pub(crate) timer: Timer,
 }
 
 /// Something for the state machine to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Work {
+pub(crate) enum Work {
     /// [`Action::Apply`](wavetank_raft::Action::Apply).
     Apply(Batch),
     /// [`Action::TakeSnapshot`](wavetank_raft::Action::TakeSnapshot).
@@ -69,16 +69,16 @@ pub enum Work {
 
 /// A call that has been made and not been answered.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PendingCall {
+pub(crate) struct PendingCall {
     /// Its number.
-    pub request: RequestId,
+    pub(crate) request: RequestId,
     /// Who made it.
-    pub caller: Caller,
+    pub(crate) caller: Caller,
 }
 
 /// Who makes calls.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Caller {
+pub(crate) enum Caller {
     /// A client, who wants a command applied.
     Writer(u16),
     /// A client, who wants this query answered.
@@ -91,21 +91,21 @@ pub enum Caller {
 
 /// A timer event on the agenda.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Timer {
+pub(crate) struct Timer {
     /// When it comes.
-    pub at: Time,
+    pub(crate) at: Time,
     /// Its serial number; another timer event of this host is stale.
-    pub serial: u64,
+    pub(crate) serial: u64,
 }
 
 impl Timer {
     /// None is on the agenda.
-    pub const NONE: Self = Self { at: Time::NEVER, serial: 0 };
+    pub(crate) const NONE: Self = Self { at: Time::NEVER, serial: 0 };
 }
 
 /// How long a state machine takes for its work.
 #[derive(Clone, Debug)]
-pub struct MachineTimes {
+pub(crate) struct MachineTimes {
     plan: Machines,
     stream: Stream,
 }
@@ -116,7 +116,7 @@ impl<F: TankFsm, W> Host<F, W> {
     /// # Panics
     /// When the plan's configuration cannot work.
     #[must_use]
-    pub fn new(slot: Slot, plan: &Plan) -> Self {
+    pub(crate) fn new(slot: Slot, plan: &Plan) -> Self {
         let config = Config { local_id: slot.id(), ..plan.config.clone() };
         let settings = Settings::new(config).unwrap_or_else(|error| panic!("the plan's config: {error}"));
         let stream = Stream::new(plan.seed, Domain::Machine, u64::from(slot.0), 0);
@@ -138,7 +138,7 @@ impl<F: TankFsm, W> Host<F, W> {
     ///
     /// # Panics
     /// When it runs already.
-    pub fn start(&mut self, seed: u64, now: Time, fsm: F) -> (Boot, Vec<Entry>) {
+    pub(crate) fn start(&mut self, seed: u64, now: Time, fsm: F) -> (Boot, Vec<Entry>) {
         assert!(self.process.is_none(), "{} runs already", self.slot);
         self.incarnation += 1;
         self.halted = false;
@@ -165,7 +165,7 @@ impl<F: TankFsm, W> Host<F, W> {
 
 impl MachineTimes {
     /// How long it will take for this.
-    pub fn takes(&mut self, work: &Work) -> Span {
+    pub(crate) fn takes(&mut self, work: &Work) -> Span {
         let draw = self.stream.draw();
         draw.within(match work {
             Work::Apply(_) => self.plan.apply,

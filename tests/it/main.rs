@@ -1,4 +1,5 @@
 //! Tests across the rooms, in one binary.
 
+mod corpus;
 mod node;
 mod quorum;

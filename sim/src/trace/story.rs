@@ -1,0 +1,146 @@
+//! What happened, without when: a change of delays leaves it as it is unless somebody else leads.
+
+use super::words;
+use crate::observe::{Observation, Seen};
+use crate::slot::{Slot, Slots};
+use crate::watch::Watch;
+use std::fmt::Write as _;
+use wavetank_raft::{Index, Payload, RoleName, Server, Term};
+
+/// A story: who came to be what, what was committed, what went wrong, and what clients saw; with a
+/// column per server, in which followers are dots.
+#[derive(Clone, Debug)]
+pub struct Story {
+    text: String,
+    cells: Vec<Cell>,
+    committed: Index,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Cell {
+    Down,
+    Paused,
+    Up(RoleName, Term),
+}
+
+impl Story {
+    /// The story of a tank of so many servers.
+    #[must_use]
+    pub fn new(servers: usize) -> Self {
+        let mut text = format!("{:WORDS$}", "");
+        for slot in Slots::first(servers).iter() {
+            let _ = write!(text, " {:<6}", slot.to_string());
+        }
+        let text = format!("{}\n", text.trim_end());
+        Self { text, cells: vec![Cell::Down; servers], committed: Index::ZERO }
+    }
+
+    /// The story so far.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Takes what is there out, to be printed as a run goes on.
+    pub fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
+    /// `changed` is shown even if it is a follower.
+    fn line(&mut self, verb: &str, detail: &str, changed: Option<Slot>) {
+        let mut line = format!("{verb:<8}{detail}");
+        line = format!("{line:<WORDS$}");
+        for (at, cell) in self.cells.iter().enumerate() {
+            let is_new = changed.is_some_and(|slot| slot.at() == at);
+            let _ = write!(line, " {:<6}", cell.text(is_new));
+        }
+        let _ = writeln!(self.text, "{}", line.trim_end());
+    }
+
+    /// One line for a change of role, or of the leader's term.
+    fn on_server(&mut self, slot: Slot, server: &Server) {
+        let (role, term) = (server.node().role(), server.node().term());
+        let before = std::mem::replace(&mut self.cells[slot.at()], Cell::Up(role, term));
+        let became = match before {
+            Cell::Up(was, _) if was == role => role == RoleName::Leader && before != Cell::Up(role, term),
+            Cell::Up(..) | Cell::Down | Cell::Paused => true,
+        };
+        if became {
+            self.line("became", "", Some(slot));
+        }
+    }
+
+    fn on_entry(&mut self, index: Index, payload: &Payload) {
+        self.committed = index;
+        match payload {
+            Payload::Noop | Payload::Barrier => {}
+            Payload::Command(_)
+            | Payload::Extended(_)
+            | Payload::Restore(_)
+            | Payload::Configuration(_) => {
+                self.line("commit", &format!("{index} {}", words::payload(payload)), None);
+            }
+        }
+    }
+}
+
+/// The width of everything that stands before the columns.
+const WORDS: usize = 44;
+
+impl Cell {
+    fn text(self, is_new: bool) -> String {
+        match self {
+            Self::Down => "-".to_owned(),
+            Self::Paused => "zzz".to_owned(),
+            Self::Up(RoleName::Follower, _) if !is_new => ".".to_owned(),
+            Self::Up(role, term) => format!("{}{}", words::role(role), term.0),
+        }
+    }
+}
+
+impl Watch for Story {
+    fn see(&mut self, seen: &Observation<'_>) {
+        match seen.seen {
+            Seen::Stepped { slot, server, .. } => self.on_server(slot, server),
+            Seen::Booted { slot, server, .. } => {
+                self.cells[slot.at()] = Cell::Up(server.node().role(), server.node().term());
+                self.line("start", &slot.to_string(), Some(slot));
+            }
+            Seen::Crashed { slot, wiped } => {
+                self.cells[slot.at()] = Cell::Down;
+                self.line(if wiped { "wipe" } else { "crash" }, &slot.to_string(), None);
+            }
+            Seen::Halted(slot) => {
+                self.cells[slot.at()] = Cell::Down;
+                self.line("halt", &slot.to_string(), None);
+            }
+            Seen::Paused(slot) => {
+                self.cells[slot.at()] = Cell::Paused;
+                self.line("pause", &slot.to_string(), None);
+            }
+            Seen::Resumed(slot) => self.line("resume", &slot.to_string(), None),
+            Seen::Applied { batch, .. } => {
+                let known = self.committed;
+                for entry in batch.entries.iter().filter(|entry| known < entry.id.index) {
+                    self.on_entry(entry.id.index, &entry.payload);
+                }
+            }
+            Seen::SnapshotTaken { slot, meta, .. } => {
+                self.line("snap", &format!("{slot} {}", meta.last.index), None);
+            }
+            Seen::Restored { slot, last, .. } => {
+                self.line("load", &format!("{slot} {}", last.index), None);
+            }
+            Seen::Invoked { client, what, .. } => self.line("ask", &format!("c{client} {what:?}"), None),
+            Seen::Returned { client, ending, what, .. } => {
+                self.line("told", &format!("c{client} {ending:?} {what:?}"), None);
+            }
+            Seen::Network(change) => {
+                let (verb, detail) = words::network(change);
+                self.line(verb, &detail, None);
+            }
+            Seen::Healed { core } => self.line("calm", &words::set(core), None),
+            Seen::Stepping { .. } | Seen::Durable { .. } | Seen::Sent { .. } => {}
+        }
+    }
+}

@@ -370,3 +370,37 @@ impl Watch for Tally {
         }
     }
 }
+
+#[test]
+#[ignore = "by hand"]
+fn dump() {
+    let what = std::env::var("TRACE").unwrap();
+    let plan = match what.as_str() {
+        "calm" => Plan::calm(3, 5),
+        seed => Plan::storm(seed.parse().unwrap()),
+    };
+    println!("{}", serde_json::to_string_pretty(&plan).unwrap());
+    let clients = Clients::new(&plan);
+    let servers = plan.slots();
+    let watch = (crate::trace::Full::new(), crate::trace::Story::new(servers));
+    let mut world = World::new(plan, |_| Sum::default(), Box::new(clients), watch);
+    if what == "calm" {
+        world.run_for(Span::s(1));
+        let old = world.leader().unwrap();
+        world.isolate(old);
+        world.run_for(Span::s(1));
+        let new = world.leader().unwrap();
+        world.heal_all();
+        world.pause(new);
+        world.run_for(Span::s(1));
+        world.resume(new);
+        world.run_for(Span::s(1));
+        world.stop_clients();
+        world.run_for(Span::s(1));
+        println!("{:?}", world.converged(world.all()));
+    } else {
+        println!("{:?}", storm::run(&mut world, |_| true));
+    }
+    println!("{}", world.watch().1.as_str());
+    println!("{}", world.watch().0.as_str());
+}

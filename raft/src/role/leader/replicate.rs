@@ -109,7 +109,7 @@ impl Leader {
         peer.progress.fetching = None;
         let next = peer.progress.next();
         match entries.first() {
-            Some(first) if first.id.index == next && is_of(core, entries) => {
+            Some(first) if first.id.index == next && core.log.base().index < next && is_of(core, entries) => {
                 peer.send(core, entries.clone(), now, fx);
                 peer.feed(core, &mut Cut::default(), now, fx);
             }
@@ -197,6 +197,10 @@ impl Peer {
     /// asks for what should have arrived, and a refusal shows what was lost.
     fn beat(&mut self, core: &mut Core, now: Time, fx: &mut Effects) {
         let late = self.is_late(core, now);
+        if late && self.progress.next().back() < core.log.base().index {
+            // What was lost has been compacted meanwhile: it cannot be asked for any more.
+            self.progress.probe_from(self.progress.matched.next());
+        }
         let prev = match &mut self.progress.flow {
             Flow::Probe { next, .. } => next.back(),
             Flow::Replicate { next } if late => next.back(),
@@ -218,10 +222,13 @@ impl Peer {
         self.feed(core, &mut Cut::default(), now, fx);
     }
 
-    /// Whether entries have gone unanswered for more than a heartbeat interval.
+    /// Whether entries have gone unanswered for more than a heartbeat interval. Those whose call
+    /// is no longer remembered have, too.
     fn is_late(&self, core: &Core, now: Time) -> bool {
-        let oldest = self.progress.unanswered.iter().find(|call| call.has_entries());
-        oldest.is_some_and(|call| call.sent + core.settings.heartbeat_interval() < now)
+        let all_matched = self.progress.next() <= self.progress.matched.next();
+        let mut calls = self.progress.unanswered.iter();
+        let oldest = calls.find(|call| call.has_entries());
+        !all_matched && oldest.is_none_or(|call| call.sent + core.settings.heartbeat_interval() < now)
     }
 
     /// The follower does not have what precedes: goes back, a whole term at a time where the
