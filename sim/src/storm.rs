@@ -46,6 +46,7 @@ impl Plan {
             links: links(&mut on(Topic::Links), timeout),
             disks: disks(&mut on(Topic::Disks), timeout),
             machines: machines(&mut shape),
+            supervised: Some(timeout.times(3)),
             clocks: clocks(&mut on(Topic::Clocks), &config),
             nemesis: Nemesis {
                 most_down: if shape.chance(1, 4) { servers } else { servers / 2 },
@@ -117,10 +118,8 @@ fn disks(stream: &mut Stream, timeout: Span) -> Disks {
     Disks {
         sync,
         read: Spans::new(Span::us(50), sync.max),
-        stall: stalls.then_some(Late {
-            chance: Ratio::new(1, chance),
-            by: Spans::new(Span::ms(5), timeout.times(4)),
-        }),
+        stall: stalls
+            .then_some(Late { chance: Ratio::new(1, chance), by: Spans::new(Span::ms(5), timeout.times(4)) }),
         fail: fails.then_some(Ratio::new(1, each)),
     }
 }
@@ -154,11 +153,7 @@ fn clients(stream: &mut Stream, timeout: Span) -> Clients {
 }
 
 /// Each kind on its own stream: a new kind changes no storm but by itself.
-fn scheduled(
-    seed: u64,
-    timeout: Span,
-    clients: &Clients,
-) -> std::collections::BTreeMap<Scheduled, Rhythm> {
+fn scheduled(seed: u64, timeout: Span, clients: &Clients) -> std::collections::BTreeMap<Scheduled, Rhythm> {
     let leases = clients.reads.contains(&ReadPath::Lease);
     let draw = |&kind: &Scheduled| {
         let mut stream = Stream::new(seed, Domain::Storm, Topic::Scheduled as u64, 1 + kind as u64);

@@ -37,8 +37,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use wavetank_raft::{
-    Action, Configuration, Effects, Entry, HardState, Index, LogOp, Member, Outcome, Payload, RequestId, Span, Term,
-    Time, Token, Write,
+    Action, Configuration, Effects, Entry, HardState, Index, LogOp, Member, Outcome, Payload, RequestId,
+    Span, Term, Time, Token, Write,
 };
 
 /// A tank with servers in it, the sea around them and the clients above.
@@ -51,6 +51,7 @@ pub struct World<F: TankFsm, V: Watch> {
     is_deep: bool,
     hosts: Vec<Host<F, Happening>>,
     awake: Slots,
+    broken: Slots,
     topology: Topology,
     network: Network,
     held: VecDeque<(u64, Letter)>,
@@ -90,6 +91,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             is_deep: false,
             hosts: all.iter().map(|slot| Host::new(slot, &plan)).collect(),
             awake: Slots::NONE,
+            broken: Slots::NONE,
             topology: Topology::new(slots),
             network: Network::new(plan.seed, slots, plan.links.clone()),
             held: VecDeque::new(),

@@ -46,7 +46,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         server.step_with(host.clock.reads(self.eye.now), event, &mut self.effects, &mut actions);
         self.eye.see(Seen::Stepped { slot, server, actions: &actions });
 
-        self.digest.take_step(self.eye.now, slot, kind, server, actions.len());
+        self.digest.take_step((self.eye.now, slot, kind), server, actions.len());
         if self.is_deep {
             self.digest.take_state(server);
         }
