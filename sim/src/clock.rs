@@ -77,6 +77,11 @@ impl Clock {
 }
 
 fn scaled(span: Span, by: u64, per: u64, round_up: u64) -> Span {
+    // Half a year fits into 64 bits, and is divided many times faster there.
+    let narrow = span.0.checked_mul(by).and_then(|product| product.checked_add(round_up));
+    if let Some(product) = narrow {
+        return Span(product / per);
+    }
     let product = u128::from(span.0) * u128::from(by) + u128::from(round_up);
     Span(u64::try_from(product / u128::from(per)).expect("a run ends before the clocks overflow"))
 }

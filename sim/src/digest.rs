@@ -25,12 +25,13 @@ impl Digest {
         self.0 = mixed.wrapping_mul(0x9e37_79b1_85eb_ca87).rotate_left(27);
     }
 
-    /// Takes a step in: when, who, on what, and what the server is afterwards.
-    pub fn take_step(&mut self, now: Time, slot: Slot, event: u64, server: &Server, actions: usize) {
+    /// Takes a step in: when, who, on what kind of event, what the server is afterwards, and how
+    /// many actions it wants.
+    pub fn take_step(&mut self, (now, slot, kind): (Time, Slot, u64), server: &Server, actions: usize) {
         let node = server.node();
         let last = node.log().last();
         self.take(now.0);
-        self.take(u64::from(slot.0) | event << 8 | (node.role() as u64) << 16 | (actions as u64) << 24);
+        self.take(u64::from(slot.0) | kind << 8 | (node.role() as u64) << 16 | (actions as u64) << 24);
         self.take(node.term().0);
         self.take(node.commit().0);
         self.take(last.term.0);

@@ -6,10 +6,12 @@
 //! it goes), then [`storm`](storm::run).
 
 pub mod agenda;
+pub mod check;
 pub mod clock;
 pub mod digest;
 pub mod disk;
 mod host;
+pub mod ledger;
 pub mod nemesis;
 pub mod network;
 pub mod observe;
@@ -17,6 +19,7 @@ pub mod plan;
 pub mod report;
 pub mod rng;
 pub mod slot;
+pub mod sometimes;
 pub mod storm;
 pub mod topology;
 pub mod trace;
@@ -24,6 +27,7 @@ pub mod watch;
 pub mod workload;
 pub mod world;
 
+pub use check::{Clocks, Column, Judges, Options};
 pub use observe::{Fate, Observation, Seen};
 pub use plan::Plan;
 pub use report::{Class, Report, Verdict, Violation};

@@ -98,7 +98,10 @@ impl Nemesis {
         let occasions: Vec<_> = plan.nemesis.occasions.iter().map(watched).collect();
         Self {
             most_down: usize::from(plan.nemesis.most_down),
-            between: plan.nemesis.crash_between.map(|chance| (chance, (0..plan.slots()).map(between).collect())),
+            between: plan
+                .nemesis
+                .crash_between
+                .map(|chance| (chance, (0..plan.slots()).map(between).collect())),
             scheduled: plan.nemesis.scheduled.iter().map(rhythm).collect(),
             interest: occasions.iter().fold(Noticed::NOTHING, |all, one| all.or(one.occasion.trigger())),
             occasions,
@@ -109,7 +112,10 @@ impl Nemesis {
 
     /// Each scheduled kind, and when it comes first.
     pub fn first(&mut self) -> Vec<(Scheduled, Span)> {
-        self.scheduled.iter_mut().map(|(&kind, (rhythm, stream))| (kind, stream.within(rhythm.every))).collect()
+        self.scheduled
+            .iter_mut()
+            .map(|(&kind, (rhythm, stream))| (kind, stream.within(rhythm.every)))
+            .collect()
     }
 
     /// The time of a scheduled act has come: what is done, and when this kind comes again.
@@ -174,7 +180,9 @@ impl Nemesis {
             Act::Crash(slot, _) | Act::Pause(slot, _) => {
                 self.most_down <= away || !sight.awake.contains(*slot)
             }
-            Act::Nothing | Act::Network(..) | Act::Flap(..) | Act::Call(..) | Act::Jump(..) | Act::LetGo => false,
+            Act::Nothing | Act::Network(..) | Act::Flap(..) | Act::Call(..) | Act::Jump(..) | Act::LetGo => {
+                false
+            }
         };
         if is_too_much || act == Act::Nothing {
             return Act::Nothing;

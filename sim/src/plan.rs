@@ -30,6 +30,8 @@ pub struct Plan {
     pub disks: Disks,
     /// The state machines.
     pub machines: Machines,
+    /// A server that has stopped by its own decision is started again that much later.
+    pub supervised: Option<Span>,
     /// The clocks.
     pub clocks: Clocks,
     /// The clients.
@@ -137,6 +139,9 @@ pub struct Clients {
     pub delay: Spans,
     /// It is lost.
     pub loss: Option<Ratio>,
+    /// How long a server gathers commands before it takes them in, all at once; `None` if it
+    /// takes each as it comes.
+    pub gather: Option<Span>,
 }
 
 /// What goes wrong.
@@ -204,6 +209,7 @@ impl Plan {
             links: Links::calm(),
             disks: Disks { sync: Spans::us(100, 1_000), read: Spans::us(50, 200), stall: None, fail: None },
             machines: Machines { apply: Spans::ZERO, snapshot: Spans::ms(1, 5) },
+            supervised: None,
             clocks: Clocks { start: Spans::ZERO, drift_ppm: 0 },
             clients: Clients::calm(),
             nemesis: Nemesis::none(),
@@ -260,6 +266,7 @@ impl Clients {
             reads: vec![ReadPath::Index],
             delay: Spans::us(100, 1_000),
             loss: None,
+            gather: None,
         }
     }
 }
@@ -268,12 +275,7 @@ impl Nemesis {
     /// Nothing goes wrong.
     #[must_use]
     pub const fn none() -> Self {
-        Self {
-            most_down: 0,
-            crash_between: None,
-            scheduled: BTreeMap::new(),
-            occasions: BTreeMap::new(),
-        }
+        Self { most_down: 0, crash_between: None, scheduled: BTreeMap::new(), occasions: BTreeMap::new() }
     }
 }
 

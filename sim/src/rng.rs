@@ -247,7 +247,8 @@ mod tests {
         assert_eq!(words, WORDS, "a change here changes the meaning of every seed");
     }
 
-    const WORDS: [u64; 3] = [4_344_717_217_939_160_907, 15_305_578_173_110_765_368, 9_084_237_482_523_225_113];
+    const WORDS: [u64; 3] =
+        [4_344_717_217_939_160_907, 15_305_578_173_110_765_368, 9_084_237_482_523_225_113];
 
     #[test]
     fn draws_stay_in_their_ranges_and_reach_both_ends() {

@@ -38,8 +38,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use wavetank_raft::{
-    Action, Configuration, Effects, Entry, HardState, Index, LogOp, Member, Outcome, Payload, RequestId, Span, Term,
-    Time, Token, Write,
+    Action, Configuration, Effects, Entry, HardState, Index, LogOp, Member, Outcome, Payload, RequestId,
+    Span, Term, Time, Token, Write,
 };
 
 /// A tank with servers in it, the sea around them and the clients above.
@@ -52,6 +52,7 @@ pub struct World<F: TankFsm, V: Watch> {
     is_deep: bool,
     hosts: Vec<Host<F, Happening>>,
     awake: Slots,
+    broken: Slots,
     topology: Topology,
     network: Network,
     held: VecDeque<(u64, Letter)>,
@@ -91,6 +92,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             is_deep: false,
             hosts: all.iter().map(|slot| Host::new(slot, &plan)).collect(),
             awake: Slots::NONE,
+            broken: Slots::NONE,
             topology: Topology::new(slots),
             network: Network::new(plan.seed, slots, plan.links.clone()),
             held: VecDeque::new(),
@@ -278,7 +280,8 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             ("cut_queue", sum(|counts| counts.cut_queues)),
             ("write_failure", sum(|counts| counts.failed)),
         ];
-        let acts = self.counts.iter().map(|(&name, &count)| (name, count));
+        let counts = self.nemesis.as_ref().map_or(&self.counts, Nemesis::counts);
+        let acts = counts.iter().map(|(&name, &count)| (name, count));
         counted
             .into_iter()
             .chain(acts)
@@ -300,6 +303,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             Happening::LetGo(number) => self.on_let_go(number),
             Happening::Disk(slot, incarnation) => self.on_disk(slot, incarnation),
             Happening::Machine(slot, incarnation) => self.on_machine(slot, incarnation),
+            Happening::Gathered(slot, incarnation) => self.on_gathered(slot, incarnation),
             Happening::Ask(ask) => self.on_ask(ask),
             Happening::Reply(request, reply) => self.on_reply(request, reply),
             Happening::Clients => self.on_clients(serial),

@@ -168,7 +168,8 @@ fn joint(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
     let most = sight.all.len();
     let count = 2 + usize::try_from(draws[1].below(most.max(3) as u64 - 1)).expect("a few");
     let servers = some_of(sight.all, count, draws[2]);
-    let without = if draws[3].hits(Ratio::new(1, 3)) { one_of(sight.all.minus(servers), draws[3]) } else { None };
+    let without =
+        if draws[3].hits(Ratio::new(1, 3)) { one_of(sight.all.minus(servers), draws[3]) } else { None };
     let mut members: Vec<_> = servers.iter().map(|slot| Member::voter(slot.id(), slot.address())).collect();
     members.extend(without.map(|slot| Member::nonvoter(slot.id(), slot.address())));
     let change = Change::Members(members);

@@ -89,8 +89,7 @@ impl Watch for Full {
             }
             Seen::Sent { from, to, rpc, carried, fate } => {
                 let verb = if fate == Fate::Lost { "lose" } else { "send" };
-                let detail =
-                    format!("{from}>{to} q{:x} {}{}", rpc.0, words::carried(carried), arrival(fate));
+                let detail = format!("{from}>{to} q{:x} {}{}", rpc.0, words::carried(carried), arrival(fate));
                 self.line(seen, Some(from), verb, &detail);
             }
             Seen::Invoked { client, operation, what } => {

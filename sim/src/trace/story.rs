@@ -84,10 +84,7 @@ impl Story {
         self.committed = index;
         match payload {
             Payload::Noop | Payload::Barrier => {}
-            Payload::Command(_)
-            | Payload::Extended(_)
-            | Payload::Restore(_)
-            | Payload::Configuration(_) => {
+            Payload::Command(_) | Payload::Extended(_) | Payload::Restore(_) | Payload::Configuration(_) => {
                 self.line("commit", &format!("{index} {}", words::payload(payload)), None);
             }
         }

@@ -55,9 +55,7 @@ pub(super) fn action(action: &Action) -> Option<(&'static str, String)> {
         Action::Send { .. } | Action::Reply { .. } => return None,
         Action::Write(write) => ("write", self::write(write)),
         Action::Fetch { ticket, first, last } => ("fetch", format!("{ticket} {first}..{last}")),
-        Action::ReadSnapshot { ticket, offset, limit, .. } => {
-            ("read", format!("{ticket} {offset}+{limit}"))
-        }
+        Action::ReadSnapshot { ticket, offset, limit, .. } => ("read", format!("{ticket} {offset}+{limit}")),
         Action::WriteSnapshot { ticket, meta, offset, data, done } => {
             ("keep", format!("{ticket} {} {offset}+{} done={done}", self::meta(meta), data.len()))
         }
@@ -196,7 +194,10 @@ pub(super) fn call(call: &Call) -> String {
         Call::Change { change, prev_index } => format!("{change:?} prev={prev_index}"),
         Call::AddVoterStaged { id, prev_index, .. } => format!("stage {id} prev={prev_index}"),
         Call::Transfer { target } => {
-            format!("transfer to {}", target.as_ref().map_or_else(|| "anybody".to_owned(), ToString::to_string))
+            format!(
+                "transfer to {}",
+                target.as_ref().map_or_else(|| "anybody".to_owned(), ToString::to_string)
+            )
         }
         Call::Snapshot => "snapshot".to_owned(),
         Call::Restore(state) => format!("restore {} bytes", state.len()),

@@ -2,8 +2,8 @@
 
 use super::World;
 use super::happening::Happening;
-use crate::nemesis::{Act, Noticed, Scheduled, Sight};
 use crate::host::Caller;
+use crate::nemesis::{Act, Noticed, Scheduled, Sight};
 use crate::observe::NetworkChange;
 use crate::slot::Slot;
 use crate::watch::Watch;
@@ -26,7 +26,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         self.do_act(act);
     }
 
-    /// What the nemesis planned while it was at work is not done any more once it is gone.
+    /// How the nemesis wanted the network to go on is nothing any more once it is gone.
     pub(super) fn on_change(&mut self, change: &NetworkChange) {
         if self.nemesis.is_some() {
             self.change_network(change);
@@ -34,7 +34,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     }
 
     pub(super) fn on_restart(&mut self, slot: Slot) {
-        if self.nemesis.is_some() {
+        if !self.broken.contains(slot) {
             self.restart(slot);
         }
     }

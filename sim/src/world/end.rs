@@ -67,6 +67,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         if let Some(nemesis) = self.nemesis.take() {
             self.counts = nemesis.counts().clone();
         }
+        self.broken = broken;
         for slot in broken.iter() {
             self.crash(slot);
         }

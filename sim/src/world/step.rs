@@ -46,7 +46,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         server.step_with(host.clock.reads(self.eye.now), event, &mut self.effects, &mut actions);
         self.eye.see(Seen::Stepped { slot, server, actions: &actions });
 
-        self.digest.take_step(self.eye.now, slot, kind, server, actions.len());
+        self.digest.take_step((self.eye.now, slot, kind), server, actions.len());
         if self.is_deep {
             self.digest.take_state(server);
         }
@@ -64,6 +64,9 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             self.carry_out(slot, action);
         }
         self.actions = actions;
+        if self.hosts[slot.at()].disk.is_piled() {
+            noticed = noticed.or(Noticed::PILED);
+        }
         match crash {
             Some((_, away)) => self.crash_for(slot, away),
             None => self.after_step(slot, noticed),

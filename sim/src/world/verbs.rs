@@ -242,6 +242,9 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             self.crash_disk(slot);
             self.eye.see(Seen::Halted(slot));
             self.trace("halt", slot);
+            if let Some(after) = self.plan.supervised {
+                self.agenda.put(self.eye.now + after, Happening::Restart(slot));
+            }
             self.break_calls(process.calls);
         }
     }

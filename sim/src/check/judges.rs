@@ -1,0 +1,235 @@
+//! All checks together. The fan-out is one bit test a check, and none at all if nothing happened
+//! that anybody watches.
+
+use super::progress::Progress;
+use super::{Check, Facts, Ledger, Options};
+use crate::observe::Observation;
+use crate::report::{Class, Violation};
+use crate::sometimes::Sometimes;
+use crate::watch::Watch;
+use std::collections::BTreeMap;
+use wavetank_raft::Time;
+
+/// A check that spoke.
+struct Spoke {
+    name: &'static str,
+    section: &'static str,
+    what: String,
+}
+
+macro_rules! checks {
+    ($($field:ident: $check:ident),* $(,)?) => {
+        /// One field a check, in the order in which they look.
+        #[derive(Debug, Default)]
+        struct Checks {
+            $($field: super::$field::$check,)*
+        }
+
+        impl Checks {
+            const WATCHES: Facts = {
+                let mut all = Facts::NONE;
+                $(all.add(<super::$field::$check as Check>::WATCHES);)*
+                all
+            };
+
+            /// The names of those that a run of this kind wants.
+            fn names(options: &Options) -> Vec<&'static str> {
+                let mut names = Vec::new();
+                $(if <super::$field::$check as Check>::wanted(options) {
+                    names.push(<super::$field::$check as Check>::NAME);
+                })*
+                names
+            }
+
+            fn see(&mut self, ledger: &Ledger, facts: Facts, options: &Options) -> Option<Spoke> {
+                $(if facts.touches(<super::$field::$check as Check>::WATCHES)
+                    && <super::$field::$check as Check>::wanted(options)
+                    && let Some(breach) = self.$field.judge(ledger, facts)
+                {
+                    return Some(spoke::<super::$field::$check>(&breach));
+                })*
+                None
+            }
+
+            fn witnessed(&self, options: &Options) -> BTreeMap<String, u64> {
+                let mut counts = BTreeMap::new();
+                $(if <super::$field::$check as Check>::wanted(options) {
+                    counts.insert(
+                        <super::$field::$check as Check>::NAME.to_owned(),
+                        self.$field.witnessed(),
+                    );
+                })*
+                counts
+            }
+        }
+    };
+}
+
+// The more a property says about what went wrong, the earlier it looks: the first one to speak
+// is the one that is reported.
+checks! {
+    persist_before_send: PersistBeforeSend,
+    vote_once_per_term: VoteOncePerTerm,
+    vote_is_justified: VoteIsJustified,
+    pre_vote_is_free: PreVoteIsFree,
+    only_voters_campaign: OnlyVotersCampaign,
+    leader_has_quorum: LeaderHasQuorum,
+    election_safety: ElectionSafety,
+    leader_completeness: LeaderCompleteness,
+    leader_is_obeyed: LeaderIsObeyed,
+    term_monotonic: TermMonotonic,
+    stale_is_inert: StaleIsInert,
+    transfer_discipline: TransferDiscipline,
+    leader_append_only: LeaderAppendOnly,
+    log_matching: LogMatching,
+    committed_never_dropped: CommittedNeverDropped,
+    committed_prefix_immutable: CommittedPrefixImmutable,
+    snapshot_install: SnapshotInstall,
+    log_is_written: LogIsWritten,
+    match_is_true: MatchIsTrue,
+    progress_is_sane: ProgressIsSane,
+    one_change_at_a_time: OneChangeAtATime,
+    change_after_own_commit: ChangeAfterOwnCommit,
+    legal_transition: LegalTransition,
+    configurations_overlap: ConfigurationsOverlap,
+    configuration_is_latest_in_log: ConfigurationIsLatestInLog,
+    only_voters_count: OnlyVotersCount,
+    commit_is_bounded: CommitIsBounded,
+    commit_own_term_only: CommitOwnTermOnly,
+    committed_is_durable_on_quorum: CommittedIsDurableOnQuorum,
+    follower_commit_is_verified: FollowerCommitIsVerified,
+    state_machine_safety: StateMachineSafety,
+    committed_configuration_agrees: CommittedConfigurationAgrees,
+    applied_not_beyond_commit: AppliedNotBeyondCommit,
+    applied_is_durable: AppliedIsDurable,
+    state_digest: StateDigest,
+    snapshot_is_committed_prefix: SnapshotIsCommittedPrefix,
+    compaction_follows_snapshot: CompactionFollowsSnapshot,
+    silent_after_disk_error: SilentAfterDiskError,
+    recovered_log_is_whole: RecoveredLogIsWhole,
+    synced_data_is_kept: SyncedDataIsKept,
+    recovery_covers_exposure: RecoveryCoversExposure,
+    verified_leader: VerifiedLeader,
+    read_index_bound: ReadIndexBound,
+    lease_exclusivity: LeaseExclusivity,
+}
+
+// Formatting is for the one time that something is wrong; it must not be in the way before.
+#[cold]
+fn spoke<C: Check>(breach: &C::Breach) -> Spoke {
+    Spoke { name: C::NAME, section: C::SECTION, what: breach.to_string() }
+}
+
+impl Watch for Judges {
+    fn see(&mut self, observation: &Observation<'_>) {
+        Self::see(self, observation);
+    }
+}
+
+/// The judges of one run.
+#[derive(Debug)]
+pub struct Judges {
+    options: Options,
+    ledger: Ledger,
+    checks: Checks,
+    progress: Progress,
+    sometimes: Sometimes,
+    verdict: Option<Violation>,
+}
+
+impl Judges {
+    /// The judges of a run of this kind.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            ledger: Ledger::default(),
+            checks: Checks::default(),
+            progress: Progress::new(options.patience),
+            sometimes: Sometimes::default(),
+            verdict: None,
+        }
+    }
+
+    /// Looks at an observation. After the first violation nothing is looked at any more.
+    pub fn see(&mut self, observation: &Observation<'_>) {
+        if self.verdict.is_some() {
+            return;
+        }
+        let facts = self.ledger.see(observation);
+        if facts == Facts::NONE {
+            return;
+        }
+        if facts.touches(Checks::WATCHES)
+            && let Some(spoke) = self.checks.see(&self.ledger, facts, &self.options)
+        {
+            self.verdict = Some(Violation {
+                check: spoke.name.to_owned(),
+                class: Class::Safety,
+                section: spoke.section.to_owned(),
+                what: spoke.what,
+                at: observation.at,
+                step: observation.step,
+            });
+        }
+        self.sometimes.see(&self.ledger, facts);
+        self.progress.see(&self.ledger, facts);
+    }
+
+    /// The run is over: what should have happened by now must have.
+    pub fn end(&mut self, at: Time) {
+        if self.verdict.is_some() {
+            return;
+        }
+        if let Some(stuck) = self.progress.end(&self.ledger, at) {
+            self.verdict = Some(Violation {
+                check: Progress::NAME.to_owned(),
+                class: Class::Liveness,
+                section: Progress::SECTION.to_owned(),
+                what: stuck.to_string(),
+                at,
+                step: self.ledger.number,
+            });
+        }
+    }
+
+    /// The first property that did not hold.
+    #[must_use]
+    pub const fn verdict(&self) -> Option<&Violation> {
+        self.verdict.as_ref()
+    }
+
+    /// How often each check saw what it judges.
+    #[must_use]
+    pub fn witnessed(&self) -> BTreeMap<String, u64> {
+        let mut counts = self.checks.witnessed(&self.options);
+        counts.insert(Progress::NAME.to_owned(), self.progress.witnessed());
+        counts
+    }
+
+    /// The checks that look in a run of this kind.
+    #[must_use]
+    pub fn names(options: &Options) -> Vec<&'static str> {
+        let mut names = Checks::names(options);
+        names.push(Progress::NAME);
+        names
+    }
+
+    /// How often each thing that should sometimes happen happened.
+    #[must_use]
+    pub const fn sometimes(&self) -> &Sometimes {
+        &self.sometimes
+    }
+
+    /// What was demanded after the healing, and how long it took.
+    #[must_use]
+    pub const fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// What the judges know. For other judges, which may look at the same step.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+}

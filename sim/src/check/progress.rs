@@ -1,0 +1,294 @@
+//! Liveness: once the world is healed, the servers that are whole and connected agree on a leader,
+//! commit, converge, and stay so.
+//!
+//! Judged at the end of the run, with slack: what was written within the last few election
+//! timeouts may still be on its way. Not judged at all if the core is no quorum of a configuration
+//! that one of its members goes by, or if the run ends before patience does.
+
+use crate::ledger::{Facts, Glimpse, Ledger, Placed, Shadow};
+use crate::slot::{Slot, Slots};
+use std::collections::VecDeque;
+use std::fmt;
+use wavetank_raft::{Index, Span, Term, Time};
+
+/// How long to wait, and for what.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Patience {
+    /// The longest time in which a follower that hears nothing begins to campaign.
+    pub election_timeout: Span,
+    /// In how many of them the core must have settled.
+    pub timeouts: u64,
+    /// How many of them the last commits may be on their way.
+    pub slack: u64,
+    /// How often leadership may still change after the core has settled. `None` where servers that
+    /// were removed may disrupt: without pre-vote (thesis §4.2.3).
+    pub changes_most: Option<u64>,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { election_timeout: Span::ms(2_000), timeouts: 20, slack: 4, changes_most: Some(1) }
+    }
+}
+
+/// What has not happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Stuck {
+    /// Nobody leads the core.
+    NoLeader {
+        /// The core.
+        core: Slots,
+        /// Since when.
+        since: Time,
+    },
+    /// The leader has not committed an entry of its own term.
+    NoCommit {
+        /// Who leads.
+        leader: Slot,
+        /// Its term.
+        term: Term,
+        /// What it has committed.
+        commit: Index,
+    },
+    /// A member of the core has not come along.
+    Behind {
+        /// Who leads.
+        leader: Slot,
+        /// Who has not.
+        slot: Slot,
+        /// As it is.
+        glimpse: Glimpse,
+        /// Where it should be.
+        goal: Index,
+    },
+    /// The leader goes by a configuration that should be over.
+    Joint {
+        /// Who leads.
+        leader: Slot,
+        /// The configuration.
+        conf: Placed,
+    },
+    /// The leader has no vote in the committed configuration.
+    Outside {
+        /// Who leads.
+        leader: Slot,
+        /// The configuration.
+        conf: Placed,
+    },
+    /// Leadership does not settle.
+    Restless {
+        /// How often it changed since the core had settled.
+        changes: u64,
+    },
+}
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoLeader { core, since } => write!(f, "nobody leads {core}, healed since {since} ms"),
+            Self::NoCommit { leader, term, commit } => {
+                write!(f, "{leader}, leader of {term}, has committed no entry of its own, only {commit}")
+            }
+            Self::Behind { leader, slot, glimpse, goal } => {
+                let Glimpse { role, term, commit, applied, .. } = glimpse;
+                write!(f, "{slot} is a {role:?} at {term} with commit {commit} and applied {applied}; ")?;
+                write!(f, "{leader} leads, and {goal} was committed long ago")
+            }
+            Self::Joint { leader, conf } => write!(f, "{leader} leads and has not left {conf}"),
+            Self::Outside { leader, conf } => {
+                write!(f, "{leader} leads without a vote in {conf}, which is committed")
+            }
+            Self::Restless { changes } => {
+                write!(f, "the leader changed {changes} times after all was settled")
+            }
+        }
+    }
+}
+
+/// What was so at one moment.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    at: Time,
+    committed: Index,
+    /// The end of the log of whoever led.
+    last: Index,
+}
+
+/// The liveness judge.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    patience: Patience,
+    healed: Option<(Time, Slots)>,
+    /// Since when nothing was done to the core any more.
+    since: Time,
+    /// What was committed then.
+    goal: Index,
+    settled: Option<Time>,
+    changes: u64,
+    leader: Option<Slot>,
+    marks: VecDeque<Mark>,
+    judged: u64,
+}
+
+impl Progress {
+    /// As its file is named.
+    pub const NAME: &'static str = "progress";
+    /// Where it is stated.
+    pub const SECTION: &'static str = "thesis §3.4, §3.9";
+
+    const MOVES: Facts = Facts::ROLE
+        .or(Facts::TERM)
+        .or(Facts::COMMIT)
+        .or(Facts::APPLY)
+        .or(Facts::BOOTED)
+        .or(Facts::CONFIGURED)
+        .or(Facts::HALTED)
+        .or(Facts::HEALED)
+        .or(Facts::NETWORK);
+
+    /// With this much patience.
+    #[must_use]
+    pub const fn new(patience: Patience) -> Self {
+        Self {
+            patience,
+            healed: None,
+            since: Time(0),
+            goal: Index::ZERO,
+            settled: None,
+            changes: 0,
+            leader: None,
+            marks: VecDeque::new(),
+            judged: 0,
+        }
+    }
+
+    /// How long it took until all was well again; `None` if it never was, or there was no healing.
+    #[must_use]
+    pub fn wait(&self) -> Option<Span> {
+        Some(self.settled?.since(self.healed?.0))
+    }
+
+    /// How often the core settled, or should have.
+    #[must_use]
+    pub const fn witnessed(&self) -> u64 {
+        self.judged
+    }
+
+    /// Looks at an observation.
+    pub fn see(&mut self, ledger: &Ledger, facts: Facts) {
+        if facts.touches(Facts::HEALED) {
+            (self.healed, self.settled) = (ledger.healed, None);
+        }
+        let Some((_, core)) = self.healed else { return };
+        if facts.touches(Facts::HEALED | Facts::NETWORK) {
+            // A story may cut somebody off once more and heal that again: patience begins anew.
+            (self.since, self.goal, self.changes) = (ledger.at, ledger.history.committed(), 0);
+            self.marks.clear();
+        }
+        if !facts.touches(Self::MOVES) {
+            return;
+        }
+        if facts.touches(Facts::LEADS) && core.contains(ledger.step.slot) {
+            let again = self.leader.replace(ledger.step.slot).is_some();
+            if again && self.settled.is_some() {
+                self.changes += 1;
+            }
+        }
+        if self.settled.is_none() && self.demand(ledger, core, self.goal).is_none() {
+            self.settled = Some(ledger.at);
+        }
+        self.mark(ledger, core);
+    }
+
+    /// Once per election timeout, what the core should have behind it a few of them later.
+    fn mark(&mut self, ledger: &Ledger, core: Slots) {
+        let due =
+            self.marks.back().is_none_or(|mark| self.patience.election_timeout <= ledger.at.since(mark.at));
+        if !due {
+            return;
+        }
+        let last = leader(ledger, core).map_or(Index::ZERO, |(_, shadow)| shadow.glimpse.last.index);
+        let mark = Mark { at: ledger.at, committed: ledger.history.committed(), last };
+        if self.marks.len() == 64 {
+            self.marks.pop_front();
+        }
+        self.marks.push_back(mark);
+    }
+
+    /// The run is over.
+    pub fn end(&mut self, ledger: &Ledger, at: Time) -> Option<Stuck> {
+        let (_, core) = self.healed?;
+        let patience = self.patience.election_timeout.times(self.patience.timeouts);
+        self.judged += u64::from(self.settled.is_some());
+        if at.since(self.since) < patience || !can_decide(ledger, core) {
+            return None;
+        }
+        self.judged += u64::from(self.settled.is_none());
+        if let Some(stuck) = self.demand(ledger, core, self.goal) {
+            return Some(stuck);
+        }
+        let slack = self.patience.election_timeout.times(self.patience.slack);
+        let old = self.marks.iter().rev().find(|mark| slack <= at.since(mark.at));
+        if let Some(mark) = old
+            && let Some(stuck) = self.demand(ledger, core, mark.committed.max(mark.last))
+        {
+            return Some(stuck);
+        }
+        let passed = old.map_or(self.goal, |mark| mark.committed);
+        self.configured(ledger, core, passed).or_else(|| {
+            let most = self.patience.changes_most?;
+            (most < self.changes).then_some(Stuck::Restless { changes: self.changes })
+        })
+    }
+
+    /// What the core still owes, if everything up to `goal` is demanded of it.
+    fn demand(&self, ledger: &Ledger, core: Slots, goal: Index) -> Option<Stuck> {
+        let since = self.since;
+        let Some((slot, lead)) = leader(ledger, core) else { return Some(Stuck::NoLeader { core, since }) };
+        let Glimpse { term, commit, .. } = lead.glimpse;
+        if lead.log.link(commit).is_none_or(|link| link.term != term) {
+            return Some(Stuck::NoCommit { leader: slot, term, commit });
+        }
+        let members = lead.conf.map_or(Slots::NONE, |placed| placed.conf.members);
+        core.and(members).and(ledger.up()).iter().find_map(|member| {
+            let glimpse = ledger.shadow(member).glimpse;
+            let follows = member == slot || glimpse.leader == Some(slot.node()) && glimpse.term == term;
+            let there = follows && goal <= glimpse.commit && goal <= glimpse.applied;
+            (!there).then_some(Stuck::Behind { leader: slot, slot: member, glimpse, goal })
+        })
+    }
+
+    fn configured(&self, ledger: &Ledger, core: Slots, passed: Index) -> Option<Stuck> {
+        let (slot, lead) = leader(ledger, core)?;
+        let conf = lead.conf.filter(|placed| placed.index <= passed)?;
+        if conf.conf.is_joint() {
+            return Some(Stuck::Joint { leader: slot, conf });
+        }
+        (!conf.conf.voters().contains(slot)).then_some(Stuck::Outside { leader: slot, conf })
+    }
+}
+
+/// Who leads the core: the leader of the newest term among those that run.
+fn leader(ledger: &Ledger, core: Slots) -> Option<(Slot, &Shadow)> {
+    let running = core.and(ledger.up()).iter().map(|slot| (slot, ledger.shadow(slot)));
+    let leaders = running.filter(|(_, shadow)| shadow.glimpse.leads());
+    leaders.max_by_key(|(_, shadow)| shadow.glimpse.term)
+}
+
+/// Whether the core is a quorum of every configuration that its members go by, and of the one
+/// before each, which may still come back.
+fn can_decide(ledger: &Ledger, core: Slots) -> bool {
+    let running = core.and(ledger.up());
+    let enough = |placed: Placed| placed.conf.is_quorum(running);
+    running.iter().all(|slot| {
+        let log = &ledger.shadow(slot).log;
+        let Some(latest) = log.conf() else { return true };
+        let before = log.conf_before(latest.index);
+        let may_return = ledger.shadow(slot).glimpse.commit < latest.index;
+        enough(latest) && (!may_return || before.is_none_or(enough))
+    })
+}
+
+#[cfg(test)]
+#[path = "progress_tests.rs"]
+mod tests;

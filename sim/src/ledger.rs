@@ -1,0 +1,200 @@
+//! The harness's own memory of a run, fed by observations alone: what each disk holds, what each
+//! server has promised to anybody, who voted, who led, what was committed.
+//!
+//! The checks look at it; nothing here judges. What a server believes of itself is kept apart
+//! ([`Glimpse`]) from what is so ([`Disk`], [`History`], [`Terms`]).
+
+mod acting;
+mod booting;
+pub mod chain;
+pub mod conf;
+pub mod facts;
+pub mod glimpse;
+pub mod hash;
+pub mod history;
+pub mod shadow;
+pub mod step;
+mod stepping;
+pub mod terms;
+mod writing;
+
+pub use chain::{Chain, Link};
+pub use conf::{Conf, Placed};
+pub use facts::Facts;
+pub use glimpse::{Follower, Glimpse, Sight};
+pub use history::{Committed, History};
+pub use shadow::{Disk, Shadow};
+pub use step::{Exposure, Step, Took};
+pub use terms::Terms;
+
+use crate::observe::{Observation, Seen};
+use crate::slot::{Slot, Slots};
+use wavetank_raft::{Batch, LogId, NodeId, SnapshotMeta, Time};
+
+/// Everything the harness knows.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    /// The moment of the observation.
+    pub at: Time,
+    /// Its number.
+    pub number: u64,
+    /// What happened in it.
+    pub step: Step,
+    /// What is true of each log position.
+    pub history: History,
+    /// Who voted for whom and who led.
+    pub terms: Terms,
+    /// From whom progress is demanded, and since when.
+    pub healed: Option<(Time, Slots)>,
+    shadows: Vec<Shadow>,
+    /// When the history has grown to this many positions, the old ones go.
+    prune_at: usize,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self {
+            at: Time(0),
+            number: 0,
+            step: Step::blank(),
+            history: History::default(),
+            terms: Terms::default(),
+            healed: None,
+            shadows: vec![Shadow::default(); Slot::MOST],
+            prune_at: Self::SLACK,
+        }
+    }
+}
+
+impl Ledger {
+    /// Positions that are kept though no server needs them any more, so that a late message can
+    /// still be judged.
+    const SLACK: usize = 2_048;
+
+    /// What is known of a server.
+    #[must_use]
+    pub fn shadow(&self, slot: Slot) -> &Shadow {
+        &self.shadows[slot.at()]
+    }
+
+    /// What is known of the server that this observation is about.
+    #[must_use]
+    pub fn subject(&self) -> &Shadow {
+        &self.shadows[self.step.slot.at()]
+    }
+
+    /// What is known of a server, by the number the core knows it by.
+    #[must_use]
+    pub fn shadow_of(&self, node: NodeId) -> Option<&Shadow> {
+        Slot::of(node).map(|slot| self.shadow(slot))
+    }
+
+    /// The servers that run.
+    #[must_use]
+    pub fn up(&self) -> Slots {
+        let up = (0..).map(Slot).zip(&self.shadows).filter(|(_, shadow)| shadow.up);
+        up.map(|(slot, _)| slot).collect()
+    }
+
+    /// Takes an observation, and says what it changed.
+    pub fn see(&mut self, observation: &Observation<'_>) -> Facts {
+        (self.at, self.number) = (observation.at, observation.step);
+        match &observation.seen {
+            Seen::Stepping { slot, event, .. } => {
+                self.stepping(*slot, event);
+                Facts::NONE
+            }
+            Seen::Stepped { slot, server, actions } => self.stepped(*slot, *server, actions),
+            Seen::Booted { slot, server, boot, log } => self.booted(*slot, *server, boot, log),
+            Seen::Durable { slot, write, torn } => self.durable(*slot, write, *torn),
+            Seen::Crashed { slot, wiped } => self.crashed(*slot, *wiped),
+            Seen::Halted(slot) => self.halted(*slot),
+            Seen::Applied { slot, batch, digest } => self.applied(*slot, batch, *digest),
+            Seen::SnapshotTaken { slot, meta, digest } => self.captured(*slot, meta, *digest),
+            Seen::Restored { slot, last, digest } => self.restored(*slot, *last, *digest),
+            Seen::Healed { core } => {
+                self.healed = Some((observation.at, *core));
+                Facts::HEALED
+            }
+            Seen::Paused(_)
+            | Seen::Resumed(_)
+            | Seen::Sent { .. }
+            | Seen::Invoked { .. }
+            | Seen::Returned { .. } => Facts::NONE,
+            Seen::Network(_) => Facts::NETWORK,
+        }
+    }
+
+    pub(crate) fn crashed(&mut self, slot: Slot, wiped: bool) -> Facts {
+        self.step.clear(slot);
+        let shadow = &mut self.shadows[slot.at()];
+        let (disk, memory) = (&shadow.disk, &shadow.glimpse);
+        let voted = (memory.term, memory.vote) == (disk.hard.term, disk.hard.vote);
+        self.step.unsynced = !voted || shadow.log.last() != disk.log.last();
+        shadow.forget();
+        if wiped {
+            *shadow = Shadow { wiped: true, ..Shadow::default() };
+        }
+        Facts::CRASHED
+    }
+
+    pub(crate) fn halted(&mut self, slot: Slot) -> Facts {
+        self.step.clear(slot);
+        let shadow = &mut self.shadows[slot.at()];
+        shadow.up = false;
+        shadow.halted = true;
+        Facts::HALTED
+    }
+
+    pub(crate) fn applied(&mut self, slot: Slot, batch: &Batch, digest: u64) -> Facts {
+        self.step.clear(slot);
+        let (Some(first), Some(last)) = (batch.entries.first(), batch.entries.last()) else {
+            return Facts::NONE;
+        };
+        let shadow = &mut self.shadows[slot.at()];
+        self.step.machine = Some((first.id.index, last.id.index, shadow.machine));
+        shadow.machine = last.id.index;
+        self.step.two_states =
+            self.history.state(slot, last.id.index, digest).map(|before| (last.id.index, before));
+        Facts::APPLIED
+    }
+
+    pub(crate) fn captured(&mut self, slot: Slot, meta: &SnapshotMeta, digest: u64) -> Facts {
+        self.step.clear(slot);
+        self.step.captured = Some((meta.last, placed(meta)));
+        self.step.two_states =
+            self.history.state(slot, meta.last.index, digest).map(|before| (meta.last.index, before));
+        self.history.pillar(meta.last.index);
+        let shadow = &mut self.shadows[slot.at()];
+        shadow.disk.snapshot = newer(shadow.disk.snapshot, meta.last);
+        Facts::CAPTURED
+    }
+
+    pub(crate) fn restored(&mut self, slot: Slot, last: LogId, digest: u64) -> Facts {
+        self.step.clear(slot);
+        let shadow = &mut self.shadows[slot.at()];
+        (shadow.machine, shadow.handed) = (last.index, shadow.handed.max(last.index));
+        self.step.two_states =
+            self.history.state(slot, last.index, digest).map(|before| (last.index, before));
+        Facts::RESTORED
+    }
+
+    /// Forgets positions that no server has as an entry any more.
+    fn prune(&mut self) {
+        let kept = self.shadows.iter().filter_map(Shadow::first_kept).min();
+        let slack = wavetank_raft::Index(Self::SLACK as u64 / 2);
+        let below = kept.unwrap_or(self.history.committed()).since(slack);
+        self.history.prune(wavetank_raft::Index(below));
+        self.prune_at = self.history.len() + Self::SLACK;
+    }
+}
+
+/// The newer of two snapshots.
+fn newer(one: LogId, other: LogId) -> LogId {
+    if one.index < other.index { other } else { one }
+}
+
+/// The configuration of a snapshot, in its place.
+fn placed(meta: &SnapshotMeta) -> Placed {
+    Placed { index: meta.configuration_index, conf: Conf::of(&meta.configuration) }
+}

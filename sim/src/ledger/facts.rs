@@ -1,0 +1,144 @@
+//! What one observation changed, as bits: the reason for which a check is called at all.
+
+use std::ops::BitOr;
+
+/// A set of facts about one observation.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Facts(u64);
+
+macro_rules! facts {
+    ($($(#[$doc:meta])* $name:ident = $bit:literal),* $(,)?) => {
+        impl Facts {
+            $($(#[$doc])* pub const $name: Self = Self(1 << $bit);)*
+        }
+    };
+}
+
+facts! {
+    /// A server started.
+    BOOTED = 0,
+    /// A server died.
+    CRASHED = 1,
+    /// A server stopped by its own decision.
+    HALTED = 2,
+    /// A write reached the disk.
+    DURABLE = 3,
+    /// A state machine reported a batch.
+    APPLIED = 4,
+    /// A state machine was captured.
+    CAPTURED = 5,
+    /// A state machine was loaded.
+    RESTORED = 6,
+    /// No more faults from here on.
+    HEALED = 7,
+    /// The term moved.
+    TERM = 8,
+    /// The role changed.
+    ROLE = 9,
+    /// A server leads that did not lead in this term before.
+    LEADS = 10,
+    /// A server began to ask for votes or pre-votes.
+    CAMPAIGNED = 11,
+    /// The vote in memory changed.
+    VOTED = 12,
+    /// Entries were added to the log in memory.
+    APPENDED = 13,
+    /// Entries went from the end of the log in memory.
+    CUT = 14,
+    /// Entries went from the beginning of the log in memory.
+    COMPACTED = 15,
+    /// The commit index moved.
+    COMMIT = 16,
+    /// The applied index moved.
+    APPLY = 17,
+    /// Another snapshot stands for the beginning of the log.
+    SNAPSHOT = 18,
+    /// Another configuration is in force on the server.
+    CONFIGURED = 19,
+    /// A leader's belief of its followers was looked at.
+    PROGRESS = 20,
+    /// The server took a message of an older term.
+    STALE = 21,
+    /// The server took an append or a snapshot of the term it is in now.
+    CONTACT = 22,
+    /// The server took a request for a pre-vote.
+    PRE_VOTE = 23,
+    /// The server took a call to campaign at once.
+    TIMEOUT_NOW = 24,
+    /// A message left that gives a vote.
+    SENT_GRANT = 25,
+    /// A message left that asks for a vote.
+    SENT_CANDIDACY = 26,
+    /// A message left that says entries are durable.
+    SENT_ACK = 27,
+    /// A message left that says a snapshot is durable.
+    SENT_SNAPSHOT_ACK = 28,
+    /// A message left that calls a peer to campaign.
+    SENT_TIMEOUT_NOW = 29,
+    /// A message left that carries a term its sender is not in yet.
+    TERM_AHEAD = 30,
+    /// Entries were handed to the state machine.
+    HANDED = 31,
+    /// A read was allowed, or leadership confirmed.
+    READABLE = 32,
+    /// A leader added a configuration.
+    CHANGED = 33,
+    /// The server is asked for a snapshot of its state machine.
+    CAPTURING = 34,
+    /// The log in memory does not end where the writes say.
+    UNWRITTEN = 35,
+    /// A commit index is lower than before, or above the end of the log.
+    COMMIT_ODD = 36,
+    /// The state machine's position is beyond the commit index, or lower than before.
+    APPLY_ODD = 37,
+    /// A transfer of leadership is pending, or was.
+    TRANSFER = 38,
+    /// The configuration counted with is another one than the configuration in force.
+    COUNTED = 39,
+    /// The server's snapshot was installed, not taken.
+    INSTALLED = 40,
+    /// Only part of a write survived.
+    TORN = 41,
+    /// A store failed.
+    FAILED = 42,
+    /// The server took a request for a vote.
+    VOTE_ASKED = 43,
+    /// Who reaches whom has changed.
+    NETWORK = 44,
+}
+
+impl Facts {
+    /// Nothing of interest.
+    pub const NONE: Self = Self(0);
+
+    /// Either of two sets, where `const` is needed.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether any fact is in both.
+    #[must_use]
+    pub const fn touches(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Adds facts.
+    pub const fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    /// Adds facts if something holds.
+    pub const fn add_if(&mut self, holds: bool, other: Self) {
+        if holds {
+            self.0 |= other.0;
+        }
+    }
+}
+
+impl BitOr for Facts {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        self.or(other)
+    }
+}

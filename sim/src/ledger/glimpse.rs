@@ -1,0 +1,120 @@
+//! What a server shows of itself: a few numbers, copied before and after each step.
+
+use crate::ledger::conf::Conf;
+use crate::slot::Slots;
+use std::sync::Arc;
+use wavetank_raft::{Configuration, Index, LogId, NodeId, RoleName, Server, Term, Voters};
+
+/// A server at a glance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Glimpse {
+    /// The role.
+    pub role: RoleName,
+    /// The term.
+    pub term: Term,
+    /// The vote in this term.
+    pub vote: Option<NodeId>,
+    /// The leader it knows.
+    pub leader: Option<NodeId>,
+    /// The last entry.
+    pub last: LogId,
+    /// The commit index.
+    pub commit: Index,
+    /// The last index that its state machine reported.
+    pub applied: Index,
+    /// The last entry of its snapshot.
+    pub snapshot: LogId,
+}
+
+/// What a leader believes of a follower.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Follower {
+    /// Who.
+    pub node: NodeId,
+    /// Up to where its log matches.
+    pub matched: Index,
+    /// What would be sent next.
+    pub next: Index,
+}
+
+/// Something that can be looked at like a server.
+pub trait Sight {
+    /// The numbers.
+    fn glimpse(&self) -> Glimpse;
+    /// The configuration in force, and where it stands.
+    fn configuration(&self) -> Option<(Index, &Arc<Configuration>)>;
+    /// The voters that are counted with.
+    fn counted(&self) -> Conf;
+    /// The followers of a leader, added to the list.
+    fn followers(&self, into: &mut Vec<Follower>);
+}
+
+impl Glimpse {
+    /// A server that knows nothing.
+    pub const BLANK: Self = Self {
+        role: RoleName::Follower,
+        term: Term(0),
+        vote: None,
+        leader: None,
+        last: LogId::ZERO,
+        commit: Index::ZERO,
+        applied: Index::ZERO,
+        snapshot: LogId::ZERO,
+    };
+
+    /// Whether it leads.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.role == RoleName::Leader
+    }
+
+    /// Whether it asks for votes or pre-votes.
+    #[must_use]
+    pub fn campaigns(&self) -> bool {
+        match self.role {
+            RoleName::Candidate | RoleName::PreCandidate => true,
+            RoleName::Follower | RoleName::Leader => false,
+        }
+    }
+}
+
+impl Sight for Server {
+    fn glimpse(&self) -> Glimpse {
+        let node = self.node();
+        Glimpse {
+            role: node.role(),
+            term: node.term(),
+            vote: node.vote(),
+            leader: node.leader(),
+            last: node.log().last(),
+            commit: node.commit(),
+            applied: self.applied(),
+            snapshot: node.snapshot(),
+        }
+    }
+
+    fn configuration(&self) -> Option<(Index, &Arc<Configuration>)> {
+        self.node().configuration()
+    }
+
+    fn counted(&self) -> Conf {
+        counted(self.node().voters())
+    }
+
+    fn followers(&self, into: &mut Vec<Follower>) {
+        into.extend(self.node().followers().map(|(node, progress)| Follower {
+            node,
+            matched: progress.matched(),
+            next: progress.next(),
+        }));
+    }
+}
+
+/// The voters of a configuration, and nothing else of it.
+#[must_use]
+pub fn counted(voters: &Voters) -> Conf {
+    let slots =
+        |nodes: &[NodeId]| -> Slots { nodes.iter().filter_map(|node| crate::Slot::of(*node)).collect() };
+    let (incoming, outgoing) = (slots(voters.incoming()), slots(voters.outgoing()));
+    Conf { incoming, outgoing, members: incoming.or(outgoing), digest: 0 }
+}

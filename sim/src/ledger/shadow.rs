@@ -1,0 +1,215 @@
+//! What the harness knows of one server: its log by its writes, its disk by what reached it, and
+//! everything it has already told to somebody.
+
+use crate::ledger::chain::{Chain, Link};
+use crate::ledger::conf::{Conf, Placed};
+use crate::ledger::glimpse::{Follower, Glimpse};
+use crate::slot::Slot;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use wavetank_raft::{Configuration, HardState, Index, LogId, NodeId, RequestId, RpcId, Term, Token};
+
+/// What a crash at this instant would leave.
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    /// The vote record.
+    pub hard: HardState,
+    /// The log.
+    pub log: Chain,
+    /// The newest snapshot.
+    pub snapshot: LogId,
+}
+
+/// An answer that is owed to a leader, and what a yes would promise.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Owed {
+    /// The leader.
+    pub to: NodeId,
+    /// Its call.
+    pub rpc: RpcId,
+    /// The call's term.
+    pub term: Term,
+    /// Up to where the log or the snapshot would be durable.
+    pub upto: LogId,
+    /// How many bytes of the snapshot make it whole.
+    pub size: u64,
+}
+
+/// A read that was asked for, and what was true then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Asked {
+    /// The call.
+    pub request: RequestId,
+    /// The greatest committed index anywhere.
+    pub committed: Index,
+    /// The newest term that had a leader.
+    pub led: Term,
+    /// The term of the server that was asked.
+    pub term: Term,
+    /// Whether the answer carries an index to read at.
+    pub indexed: bool,
+    /// Whether the lease is to show that it may.
+    pub leased: bool,
+}
+
+/// What is known of one server.
+#[derive(Clone, Debug)]
+pub struct Shadow {
+    /// It runs.
+    pub up: bool,
+    /// It has started at least once since its disk was blank.
+    pub known: bool,
+    /// Its disk was lost whole, once.
+    pub wiped: bool,
+    /// It has reported that a store failed and has not started anew.
+    pub poisoned: bool,
+    /// It has stopped by its own decision.
+    pub halted: bool,
+    /// As it was last seen.
+    pub glimpse: Glimpse,
+    /// The log in memory, by the writes that were asked for.
+    pub log: Chain,
+    /// What is durable.
+    pub disk: Disk,
+    /// The configuration that it says is in force.
+    pub conf: Option<Placed>,
+    /// The same, as the server holds it.
+    pub configuration: Option<Arc<Configuration>>,
+    /// The configuration with which it last began to campaign.
+    pub campaign: Option<Conf>,
+    /// The newest term that it has told to anybody.
+    pub exposed: Term,
+    /// Up to where its log agrees with what the leader of its term sent.
+    pub verified: Index,
+    /// What a leader believes of its followers, when it was last looked at.
+    pub followers: Vec<Follower>,
+    /// Answers to appends that are owed.
+    pub owed: VecDeque<Owed>,
+    /// Answers to pieces of snapshots that are owed.
+    pub owed_snapshots: VecDeque<Owed>,
+    /// Snapshots whose last piece is being written.
+    pub incoming: Vec<(RpcId, LogId)>,
+    /// Writes on their way that put a snapshot in the place of the log, and the snapshot.
+    pub discards: VecDeque<(Token, LogId)>,
+    /// Entries have been handed to the state machine up to here.
+    pub handed: Index,
+    /// The state machine has reported entries up to here.
+    pub machine: Index,
+    /// Reads that wait for an answer.
+    pub asked: Vec<Asked>,
+    /// Transfers of leadership that wait for an answer.
+    pub transfers: Vec<RequestId>,
+}
+
+impl Default for Shadow {
+    fn default() -> Self {
+        Self {
+            up: false,
+            known: false,
+            wiped: false,
+            poisoned: false,
+            halted: false,
+            glimpse: Glimpse::BLANK,
+            log: Chain::default(),
+            disk: Disk::default(),
+            conf: None,
+            configuration: None,
+            campaign: None,
+            exposed: Term(0),
+            verified: Index::ZERO,
+            followers: Vec::new(),
+            owed: VecDeque::new(),
+            owed_snapshots: VecDeque::new(),
+            incoming: Vec::new(),
+            discards: VecDeque::new(),
+            handed: Index::ZERO,
+            machine: Index::ZERO,
+            asked: Vec::new(),
+            transfers: Vec::new(),
+        }
+    }
+}
+
+impl Shadow {
+    /// Forgets what lived in memory.
+    pub fn forget(&mut self) {
+        self.up = false;
+        self.poisoned = false;
+        self.campaign = None;
+        self.verified = Index::ZERO;
+        self.followers.clear();
+        self.owed.clear();
+        self.owed_snapshots.clear();
+        self.incoming.clear();
+        self.discards.clear();
+        self.asked.clear();
+        self.transfers.clear();
+    }
+
+    /// Whether its disk holds the log up to an entry: as entries, or in a snapshot. The snapshot
+    /// counts first: beside a newer one an old log in conflict may still be there, which a start
+    /// would throw away.
+    #[must_use]
+    pub fn disk_holds(&self, index: Index, link: Link) -> bool {
+        self.disk_covers(index) || self.disk.log.link(index) == Some(link)
+    }
+
+    /// Whether its disk holds an entry of this name: as an entry, or in a snapshot.
+    #[must_use]
+    pub fn disk_has(&self, id: LogId) -> bool {
+        self.disk_covers(id.index) || self.disk.log.has(id)
+    }
+
+    /// Whether a durable snapshot, or the compacted beginning of the log, stands for an index.
+    #[must_use]
+    pub fn disk_covers(&self, index: Index) -> bool {
+        index <= self.disk.snapshot.index || index < self.disk.log.base().index
+    }
+
+    /// The first index that its log or its disk still has as an entry; `None` if it has none.
+    #[must_use]
+    pub fn first_kept(&self) -> Option<Index> {
+        let first = |chain: &Chain| (!chain.is_empty()).then(|| chain.base().index);
+        match (first(&self.log), first(&self.disk.log)) {
+            (Some(memory), Some(disk)) => Some(memory.min(disk)),
+            (Some(only), None) | (None, Some(only)) => Some(only),
+            (None, None) => None,
+        }
+    }
+
+    /// What a leader last was seen to believe of a follower.
+    #[must_use]
+    pub fn follower(&self, node: NodeId) -> Option<Follower> {
+        self.followers.iter().find(|follower| follower.node == node).copied()
+    }
+
+    /// Whether it holds the log up to an entry in memory: as entries, or below its base.
+    #[must_use]
+    pub fn holds(&self, index: Index, link: Link) -> bool {
+        match self.log.link(index) {
+            Some(mine) => mine == link,
+            None => index < self.log.base().index,
+        }
+    }
+
+    /// Takes out what is owed for a call.
+    pub fn settle(owed: &mut VecDeque<Owed>, to: NodeId, rpc: RpcId) -> Option<Owed> {
+        let at = owed.iter().rposition(|owed| owed.to == to && owed.rpc == rpc)?;
+        owed.swap_remove_back(at)
+    }
+
+    /// Notes what is owed; the oldest debt is forgotten when they are too many.
+    pub fn owe(owed: &mut VecDeque<Owed>, debt: Owed) {
+        const MOST: usize = 256;
+        if MOST <= owed.len() {
+            owed.pop_front();
+        }
+        owed.push_back(debt);
+    }
+
+    /// The place of the leader it follows.
+    #[must_use]
+    pub fn follows(&self) -> Option<Slot> {
+        self.glimpse.leader.and_then(Slot::of)
+    }
+}
