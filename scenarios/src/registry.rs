@@ -28,7 +28,7 @@ pub const ALL: &[Scenario] = &[
     story("two_that_are_parted_have_no_leader", "Of two servers that cannot hear each other neither leads, and the old leader knows it soon.", Chapter::Elections, elections::two_that_are_parted_have_no_leader).with_servers(2),
     story("no_word_is_lost_among_ten_leaders", "A storm of leaders: each is cut off after its first word, and no word is lost.", Chapter::Elections, elections::no_word_is_lost_among_ten_leaders),
     story("a_leader_hands_over", "A leader hands over to the one it was told to, and nobody has to time out first.", Chapter::Elections, elections::a_leader_hands_over),
-    story("a_follower_catches_up", "A follower that missed a hundred words gets them all when it is back.", Chapter::Replication, replication::a_follower_catches_up),
+    story("a_follower_catches_up", "A follower that missed twenty words gets them all when it is back.", Chapter::Replication, replication::a_follower_catches_up),
     story("a_minority_commits_nothing", "What only a minority has is not committed, and gives way to what the majority agrees on.", Chapter::Replication, replication::a_minority_commits_nothing).with_servers(5),
     story("half_of_four_is_no_majority", "Two of four are no majority, neither for a word nor for a leader.", Chapter::Replication, replication::half_of_four_is_no_majority).with_servers(4),
     story("a_follower_names_the_leader", "A word said to a follower is refused with the name of the leader, and is never kept.", Chapter::Replication, replication::a_follower_names_the_leader),

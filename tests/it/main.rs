@@ -4,3 +4,6 @@ mod cli;
 mod corpus;
 mod node;
 mod quorum;
+mod replay;
+mod seeds;
+mod stories;
