@@ -2,7 +2,7 @@
 
 use crate::caught;
 use crate::words::{Stage, Story};
-use crate::{crashes, elections, membership, partitions, reads, replication};
+use crate::{crashes, elections, membership, partitions, reads, replication, storms};
 use std::collections::BTreeMap;
 use std::fmt;
 use wavetank_raft::{Span, Time};
@@ -68,6 +68,12 @@ pub const ALL: &[Scenario] = &[
     story("a_lease_does_not_outlast_sleep", "A leader under its lease answers at once; when it has slept, the lease has run out.", Chapter::Reads, reads::a_lease_does_not_outlast_sleep),
     story("a_new_leader_reads_what_the_old_one_kept", "A new leader answers no read before it has committed something of its own, and so knows all.", Chapter::Reads, reads::a_new_leader_reads_what_the_old_one_kept),
     story("a_follower_answers_no_read", "A follower answers no read that must be up to date.", Chapter::Reads, reads::a_follower_answers_no_read),
+    Scenario {
+        name: "storm",
+        moral: "Everything goes wrong at once, and nothing that was promised is broken.",
+        chapter: Chapter::Storms,
+        play: Play::Whole(storms::storm),
+    },
 ];
 
 /// Something to play under a seed.
