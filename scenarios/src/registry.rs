@@ -2,7 +2,7 @@
 
 use crate::caught;
 use crate::words::{Stage, Story};
-use crate::{crashes, elections, membership, partitions, reads, replication};
+use crate::{crashes, elections, membership, partitions, reads, replication, storms};
 use std::collections::BTreeMap;
 use std::fmt;
 use wavetank_raft::{Span, Time};
@@ -42,7 +42,7 @@ pub const ALL: &[Scenario] = &[
     story("all_restart_at_once", "All stop and start at once; chance finds one that leads, and nothing is lost.", Chapter::Crashes, crashes::all_restart_at_once),
     story("the_power_fails_everywhere", "The power fails everywhere in the middle of a write: what was acknowledged is there afterwards.", Chapter::Crashes, crashes::the_power_fails_everywhere),
     story("a_torn_tail_is_written_again", "A write that was torn by a crash is cut back, and the leader sends it again.", Chapter::Crashes, crashes::a_torn_tail_is_written_again),
-    story("a_dead_disk_ends_its_leader", "A leader whose disk is dead stops, and does not hold the others up.", Chapter::Crashes, crashes::a_dead_disk_ends_its_leader),
+    story("a_dead_disk_ends_its_leader", "A leader whose disk is dead stops; what it had sent by then is kept by the others.", Chapter::Crashes, crashes::a_dead_disk_ends_its_leader),
     story("a_stalled_disk_deposes_its_leader", "A leader whose disk has stopped answering gives up, although everybody still hears it.", Chapter::Crashes, crashes::a_stalled_disk_deposes_its_leader),
     story("a_slow_voter_holds_nobody_up", "A voter whose disk takes longer than an election holds nobody up.", Chapter::Crashes, crashes::a_slow_voter_holds_nobody_up).with_servers(5),
     story("a_silent_follower_is_not_missed", "A silent follower is missed by nobody: no election, and words are committed without it.", Chapter::Crashes, crashes::a_silent_follower_is_not_missed),
@@ -68,6 +68,12 @@ pub const ALL: &[Scenario] = &[
     story("a_lease_does_not_outlast_sleep", "A leader under its lease answers at once; when it has slept, the lease has run out.", Chapter::Reads, reads::a_lease_does_not_outlast_sleep),
     story("a_new_leader_reads_what_the_old_one_kept", "A new leader answers no read before it has committed something of its own, and so knows all.", Chapter::Reads, reads::a_new_leader_reads_what_the_old_one_kept),
     story("a_follower_answers_no_read", "A follower answers no read that must be up to date.", Chapter::Reads, reads::a_follower_answers_no_read),
+    Scenario {
+        name: "storm",
+        moral: "Everything goes wrong at once, and nothing that was promised is broken.",
+        chapter: Chapter::Storms,
+        play: Play::Whole(storms::storm),
+    },
 ];
 
 /// Something to play under a seed.
