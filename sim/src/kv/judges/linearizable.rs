@@ -101,15 +101,21 @@ impl Key {
     }
 
     fn is_bad(&self, effects: &Effects) -> bool {
-        if witness::explains(&self.operations, effects) {
-            return false;
-        }
-        let mut slices = 0;
-        let mut patience = || {
-            slices += 1;
-            slices <= MOST_SLICES
-        };
-        self.history.check(&mut patience) == Answer::Not
+        !witness::explains(&self.operations, effects)
+            && self.history.check(&mut patience(MOST_SLICES)) == Answer::Not
+    }
+
+    fn conflict(&self) -> Vec<Operation> {
+        let conflict = self.history.conflict(&mut patience(16 * MOST_SLICES));
+        conflict.into_iter().map(|at| self.operations[at].clone()).collect()
+    }
+}
+
+/// Goes on that many times.
+fn patience(mut slices: u32) -> impl FnMut() -> bool {
+    move || {
+        slices = slices.saturating_sub(1);
+        slices != 0
     }
 }
 
@@ -135,9 +141,7 @@ impl Check for Linearizable {
 
     fn end(&mut self) -> Option<Breach> {
         let (&number, key) = self.keys.iter().find(|(_, key)| key.is_bad(&self.effects))?;
-        let conflict = key.history.conflict(&mut || true);
-        let conflict = conflict.into_iter().map(|at| key.operations[at].clone()).collect();
-        Some(Breach { key: number, conflict })
+        Some(Breach { key: number, conflict: key.conflict() })
     }
 
     fn witnessed(&self) -> u64 {
