@@ -23,7 +23,7 @@ pub use conf::{Conf, Placed};
 pub use facts::Facts;
 pub use glimpse::{Follower, Glimpse, Sight};
 pub use history::{Committed, History};
-pub use shadow::{Disk, Shadow};
+pub use shadow::{Disk, Life, Shadow};
 pub use step::{Exposure, Step, Took};
 pub use terms::Terms;
 
@@ -92,7 +92,7 @@ impl Ledger {
     /// The servers that run.
     #[must_use]
     pub fn up(&self) -> Slots {
-        let up = (0..).map(Slot).zip(&self.shadows).filter(|(_, shadow)| shadow.up);
+        let up = (0..).map(Slot).zip(&self.shadows).filter(|(_, shadow)| shadow.is_up());
         up.map(|(slot, _)| slot).collect()
     }
 
@@ -141,8 +141,7 @@ impl Ledger {
     pub(crate) fn halted(&mut self, slot: Slot) -> Facts {
         self.step.clear(slot);
         let shadow = &mut self.shadows[slot.at()];
-        shadow.up = false;
-        shadow.halted = true;
+        shadow.life = Life::Halted;
         Facts::HALTED
     }
 
@@ -183,7 +182,7 @@ impl Ledger {
     fn prune(&mut self) {
         let kept = self.shadows.iter().filter_map(Shadow::first_kept).min();
         let slack = wavetank_raft::Index(Self::SLACK as u64 / 2);
-        let below = kept.unwrap_or(self.history.committed()).since(slack);
+        let below = kept.unwrap_or_else(|| self.history.committed()).since(slack);
         self.history.prune(wavetank_raft::Index(below));
         self.prune_at = self.history.len() + Self::SLACK;
     }

@@ -91,7 +91,7 @@ impl Ledger {
         if learn_configuration(shadow, sight) {
             facts.add(Facts::CONFIGURED);
             let counted = sight.counted();
-            let in_force = shadow.conf.map_or(Conf::default(), |placed| placed.conf);
+            let in_force = shadow.conf.map_or_else(Conf::default, |placed| placed.conf);
             let same = counted.incoming == in_force.incoming && counted.outgoing == in_force.outgoing;
             facts.add_if(!same, Facts::COUNTED);
         }
