@@ -29,7 +29,7 @@ pub use terms::Terms;
 
 use crate::observe::{Observation, Seen};
 use crate::slot::{Slot, Slots};
-use wavetank_raft::{Batch, LogId, NodeId, SnapshotMeta, Time};
+use wavetank_raft::{Batch, Index, LogId, NodeId, SnapshotMeta, Time};
 
 /// Everything the harness knows.
 #[derive(Clone, Debug)]
@@ -133,7 +133,8 @@ impl Ledger {
         self.step.unsynced = !voted || shadow.log.last() != disk.log.last();
         shadow.forget();
         if wiped {
-            *shadow = Shadow { wiped: true, ..Shadow::default() };
+            let lost = disk_end(&shadow.disk).max(shadow.lost);
+            *shadow = Shadow { lost, ..Shadow::default() };
         }
         Facts::CRASHED
     }
@@ -181,11 +182,16 @@ impl Ledger {
     /// Forgets positions that no server has as an entry any more.
     fn prune(&mut self) {
         let kept = self.shadows.iter().filter_map(Shadow::first_kept).min();
-        let slack = wavetank_raft::Index(Self::SLACK as u64 / 2);
+        let slack = Index(Self::SLACK as u64 / 2);
         let below = kept.unwrap_or_else(|| self.history.committed()).since(slack);
-        self.history.prune(wavetank_raft::Index(below));
+        self.history.prune(Index(below));
         self.prune_at = self.history.len() + Self::SLACK;
     }
+}
+
+/// Up to where a disk has the log, as entries or in a snapshot.
+fn disk_end(disk: &Disk) -> Index {
+    disk.log.last().index.max(disk.snapshot.index)
 }
 
 /// The newer of two snapshots.

@@ -44,7 +44,7 @@ fn disks(ledger: &Ledger, among: Slots, commit: Index, link: Link) -> Slots {
     let holds = |slot: &Slot| {
         let shadow = ledger.shadow(*slot);
         // A disk that was lost whole had it when it was acknowledged.
-        shadow.disk_holds(commit, link) || shadow.wiped
+        shadow.disk_holds(commit, link) || commit <= shadow.lost
     };
     among.iter().filter(holds).collect()
 }

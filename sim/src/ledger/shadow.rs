@@ -70,8 +70,8 @@ pub enum Life {
 pub struct Shadow {
     /// Whether it runs.
     pub life: Life,
-    /// Its disk was lost whole, once.
-    pub wiped: bool,
+    /// Up to here it had its log on a disk that was lost whole.
+    pub lost: Index,
     /// It has reported that a store failed and has not started anew.
     pub poisoned: bool,
     /// As it was last seen.
@@ -114,7 +114,7 @@ impl Default for Shadow {
     fn default() -> Self {
         Self {
             life: Life::Blank,
-            wiped: false,
+            lost: Index::ZERO,
             poisoned: false,
             glimpse: Glimpse::BLANK,
             log: Chain::default(),
