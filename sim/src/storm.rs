@@ -243,6 +243,11 @@ impl<F: TankFsm, V: Watch, G: FnMut(&V) -> bool> Course<'_, F, V, G> {
         if !self.world.plan().heal.leave_broken {
             return Slots::NONE;
         }
+        // What a server that is down has on its disk counts too: it must be asked first.
+        for slot in all.iter() {
+            self.world.resume(slot);
+            self.world.restart(slot);
+        }
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 0, 0);
         let mut broken = Slots::NONE;
         let many = 1 + stream.below(all.len() as u64);
