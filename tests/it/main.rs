@@ -1,5 +1,6 @@
 //! Tests across the rooms, in one binary.
 
+mod api;
 mod cli;
 mod corpus;
 mod node;

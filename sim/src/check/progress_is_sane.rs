@@ -81,7 +81,10 @@ impl Check for ProgressIsSane {
         self.0 += 1;
         let step = &ledger.step;
         ledger.subject().followers.iter().find_map(|now| {
-            let was = step.followers_before.iter().find(|was| was.node == now.node);
+            // Who comes back after it was removed is a new follower.
+            let member = |slot| step.was_conf.is_some_and(|placed| placed.conf.members.contains(slot));
+            let stayed = Slot::of(now.node).is_some_and(member);
+            let was = step.followers_before.iter().find(|was| stayed && was.node == now.node);
             judged(step.slot, step.now.last.index, was, now)
         })
     }

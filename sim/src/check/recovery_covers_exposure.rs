@@ -59,10 +59,9 @@ impl fmt::Display for Broken {
     }
 }
 
-/// What a server that comes back owes. `committed` is the greatest index that was declared
-/// committed in a term that it had told others of.
+/// What a server that comes back owes.
 #[must_use]
-pub fn judged(slot: Slot, found: &Found, committed: Index) -> Option<Broken> {
+pub fn judged(slot: Slot, found: &Found) -> Option<Broken> {
     if found.hard.term < found.exposed {
         return Some(Broken::Term { slot, exposed: found.exposed, found: found.hard });
     }
@@ -71,7 +70,7 @@ pub fn judged(slot: Slot, found: &Found, committed: Index) -> Option<Broken> {
     {
         return Some(Broken::Vote { slot, voted, found: found.hard });
     }
-    let committed = committed.min(found.kept_last.index);
+    let committed = found.kept_committed;
     let there = found.last.index.max(found.snapshot.index);
     (there < committed).then_some(Broken::Committed { slot, committed, last: found.last })
 }
@@ -89,7 +88,7 @@ impl Check for RecoveryCoversExposure {
             return None;
         }
         self.0 += 1;
-        judged(ledger.step.slot, found, ledger.history.committed_before(found.exposed.next()))
+        judged(ledger.step.slot, found)
     }
 
     fn witnessed(&self) -> u64 {
@@ -131,16 +130,16 @@ mod tests {
 
     #[test]
     fn its_part_in_a_commit_is_there() {
-        let found = |last| Found {
+        let found = |last, snapshot| Found {
             hard: HardState { term: Term(2), vote: None },
             last: LogId::new(Term(2), Index(last)),
-            kept_last: LogId::new(Term(2), Index(9)),
+            snapshot: LogId::new(Term(2), Index(snapshot)),
+            kept_committed: Index(6),
             exposed: Term(2),
             ..Found::default()
         };
-        assert_eq!(judged(N1, &found(6), Index(6)), None, "what was not committed may be missing");
-        assert!(matches!(judged(N1, &found(5), Index(6)), Some(Broken::Committed { .. })));
-        assert!(matches!(judged(N1, &found(8), Index(20)), Some(Broken::Committed { .. })), "the rest was never here");
-        assert_eq!(judged(N1, &found(9), Index(20)), None);
+        assert_eq!(judged(N1, &found(6, 0)), None, "what was not committed may be missing");
+        assert!(matches!(judged(N1, &found(5, 0)), Some(Broken::Committed { .. })));
+        assert_eq!(judged(N1, &found(0, 7)), None, "a snapshot stands for it");
     }
 }

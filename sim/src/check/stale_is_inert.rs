@@ -74,8 +74,12 @@ pub fn judged(step: &Step, followers: &[Follower]) -> Option<Did> {
     if 1 < step.messages {
         return Some(Did::Messages);
     }
-    let moved = step.followers_before.iter().zip(followers).find(|(before, now)| before.matched != now.matched);
-    moved.filter(|_| step.kept_leading()).map(|(_, now)| Did::Match(now.node))
+    // Peers may have come and gone since the leader was last looked at.
+    let moved = followers.iter().find(|now| {
+        let before = step.followers_before.iter().find(|before| before.node == now.node);
+        before.is_some_and(|before| before.matched != now.matched)
+    });
+    moved.filter(|_| step.kept_leading()).map(|now| Did::Match(now.node))
 }
 
 impl Check for StaleIsInert {

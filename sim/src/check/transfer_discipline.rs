@@ -89,11 +89,16 @@ impl TransferDiscipline {
         step.exposures.iter().find_map(|exposure| {
             let Exposure::TimeoutNow { to: target } = *exposure else { return None };
             self.0 += 1;
-            let votes = |slot| step.now_conf.is_some_and(|placed| placed.conf.voters().contains(slot));
+            let confs = [step.was_conf, step.now_conf];
+            let votes = |slot| confs.iter().flatten().any(|placed| placed.conf.voters().contains(slot));
             if !Slot::of(target).is_some_and(votes) {
                 return Some(Undisciplined::NotVoter { leader, target });
             }
-            // What the leader appends in the same step, to leave a joint configuration, comes after.
+            // What the leader appends in the same step, to leave a joint configuration, comes after
+            // the call.
+            if !step.now.leads() {
+                return None;
+            }
             let last = step.was.last.index;
             let matched = ledger.subject().follower(target).map(|follower| follower.matched);
             matched.is_none_or(|matched| matched < last).then_some(Undisciplined::Behind { leader, target, matched, last })

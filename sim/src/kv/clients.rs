@@ -44,9 +44,8 @@ impl Clients {
         assert!(1 <= plan.tries, "clients try at least once");
         let followers = (0..plan.followers).map(|number| Client::follower(number, servers, seed));
         let slots = servers.iter().collect::<Vec<_>>();
-        let pinned = (0..plan.pinned).map(|at| {
-            Client::pinned(plan.followers + at, slots[usize::from(at) % slots.len()], seed)
-        });
+        let pinned = (0..plan.pinned)
+            .map(|at| Client::pinned(plan.followers + at, slots[usize::from(at) % slots.len()], seed));
         let mut clients = followers.chain(pinned).collect::<Vec<_>>();
         let world = World::new(plan, servers);
         for client in &mut clients {

@@ -42,9 +42,11 @@ impl Default for Hash {
 
 impl Hash {
     pub(super) fn with(self, bytes: &[u8]) -> Self {
-        Self(bytes.iter().fold(self.0, |hash, &byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        }))
+        Self(
+            bytes
+                .iter()
+                .fold(self.0, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)),
+        )
     }
 
     pub(super) fn of(bytes: &[u8]) -> Self {

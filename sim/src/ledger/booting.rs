@@ -20,6 +20,7 @@ impl Ledger {
         let base = boot.log.base();
         let mut chain = beginning(&shadow.disk, &self.history, base);
         let mut found = found(shadow, boot, snapshot);
+        found.kept_committed = self.committed_and_kept(slot);
         found.voted = self.terms.vote_of(slot, boot.hard_state.term);
         for entry in log.iter().filter(|entry| base.index < entry.id.index) {
             let Some(link) = chain.push(entry) else {
@@ -55,6 +56,18 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    /// How much of what was committed, in terms that a server has told others of, its disk has.
+    fn committed_and_kept(&self, slot: Slot) -> Index {
+        let shadow = self.shadow(slot);
+        let committed = self.history.committed_before(shadow.exposed.next());
+        let index = committed.min(shadow.disk.log.last().index);
+        // A log that ends in another history has no part in it.
+        let has = self.history.link(index).is_some_and(|link| shadow.disk.log.link(index) == Some(link));
+        if has { index } else { Index::ZERO }
+    }
+}
+
 /// The chain below the first entry that was found.
 fn beginning(disk: &Disk, history: &History, base: LogId) -> Chain {
     let from_disk = disk.log.link(base.index).filter(|link| link.term == base.term);
@@ -76,6 +89,7 @@ fn found(shadow: &Shadow, boot: &Boot, snapshot: LogId) -> Found {
         kept: kept.hard,
         kept_snapshot: kept.snapshot,
         kept_last: kept.log.last(),
+        kept_committed: Index::ZERO,
         kept_fits: snapshot.index == Index::ZERO
             || kept.log.link(snapshot.index).is_none()
             || kept.log.has(snapshot),

@@ -168,6 +168,8 @@ pub struct Found {
     pub kept_snapshot: LogId,
     /// And the last entry.
     pub kept_last: LogId,
+    /// Up to here the disk had what was declared committed in a term that it had told others of.
+    pub kept_committed: Index,
     /// The snapshot does not contradict the log that was kept.
     pub kept_fits: bool,
     /// The first index at which the log is not what reached the disk, and is not missing.

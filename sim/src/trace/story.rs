@@ -4,8 +4,8 @@ use super::words;
 use crate::observe::{Observation, Seen};
 use crate::slot::{Slot, Slots};
 use crate::watch::Watch;
-use std::fmt::Write as _;
 use crate::world::is_operators;
+use std::fmt::Write as _;
 use wavetank_raft::{Action, Event, Index, Payload, RoleName, Server, Term};
 
 /// A story: who came to be what, what was committed, what went wrong, and what clients saw; with a

@@ -22,7 +22,12 @@ fn nothing_happened() {
 
 #[test]
 fn a_read_sees_what_was_written_before() {
-    assert_holds(&[("w", Begins(Write(b"1"))), ("w", Ends(Done)), ("r", Begins(Read)), ("r", Ends(Saw(b"1")))]);
+    assert_holds(&[
+        ("w", Begins(Write(b"1"))),
+        ("w", Ends(Done)),
+        ("r", Begins(Read)),
+        ("r", Ends(Saw(b"1"))),
+    ]);
 }
 
 #[test]
@@ -81,12 +86,8 @@ fn two_readers_agree_on_the_order_of_two_concurrent_writes() {
 #[test]
 fn of_two_cas_that_expect_the_same_only_one_succeeds() {
     let cas = |new| Cas { expected: b"", new };
-    let lost_update = [
-        ("a", Begins(cas(b"1"))),
-        ("b", Begins(cas(b"2"))),
-        ("a", Ends(Done)),
-        ("b", Ends(Done)),
-    ];
+    let lost_update =
+        [("a", Begins(cas(b"1"))), ("b", Begins(cas(b"2"))), ("a", Ends(Done)), ("b", Ends(Done))];
     assert_fails(&lost_update, &[0, 1]);
     let one = [("a", Begins(cas(b"1"))), ("b", Begins(cas(b"2"))), ("a", Ends(Mismatch)), ("b", Ends(Done))];
     assert_holds(&one);
@@ -140,12 +141,8 @@ fn an_unknown_write_is_not_seen_before_it_began_and_not_twice() {
 
 #[test]
 fn a_refused_write_is_not_seen() {
-    let seen = [
-        ("w", Begins(Write(b"1"))),
-        ("w", Ends(Nothing)),
-        ("r", Begins(Read)),
-        ("r", Ends(Saw(b"1"))),
-    ];
+    let seen =
+        [("w", Begins(Write(b"1"))), ("w", Ends(Nothing)), ("r", Begins(Read)), ("r", Ends(Saw(b"1")))];
     assert_fails(&seen, &[1]);
 }
 
@@ -185,12 +182,8 @@ fn an_append_is_lost() {
 
 #[test]
 fn an_append_takes_effect_twice() {
-    let twice = [
-        ("a", Begins(Append(b"1"))),
-        ("a", Ends(Done)),
-        ("r", Begins(Read)),
-        ("r", Ends(Saw(b"11"))),
-    ];
+    let twice =
+        [("a", Begins(Append(b"1"))), ("a", Ends(Done)), ("r", Begins(Read)), ("r", Ends(Saw(b"11")))];
     assert_eq!(verdict(&history(&twice)), Answer::Not);
 }
 

@@ -299,7 +299,9 @@ impl From<Reply> for Heard {
 impl Heard {
     fn of_command(error: &Error) -> Self {
         match error {
-            Error::LeadershipLost | Error::AbortedByRestore | Error::Shutdown | Error::Store(_) => Self::Doubt,
+            Error::LeadershipLost | Error::AbortedByRestore | Error::Shutdown | Error::Store(_) => {
+                Self::Doubt
+            }
             Error::NotLeader(_)
             | Error::NotVoter
             | Error::EnqueueTimeout

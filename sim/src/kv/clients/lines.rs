@@ -61,8 +61,7 @@ fn line(operation: &Operation, kind: &str, value: &Value, at: Time) -> String {
         None => "read",
     };
     let (process, key, time) = (operation.client, operation.key, at.0 * 1_000);
-    json!({ "process": process, "type": kind, "f": f, "key": key, "value": value, "time": time })
-        .to_string()
+    json!({ "process": process, "type": kind, "f": f, "key": key, "value": value, "time": time }).to_string()
 }
 
 fn wanted(operation: &Operation) -> Value {

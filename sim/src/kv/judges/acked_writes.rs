@@ -100,7 +100,10 @@ mod tests {
     fn what_nobody_applied_may_not() {
         let mut tale = Tale::new();
         tale.write(1, "a").acks(1, 3, Outcome::Done, 3);
-        tale.speaks("acked_writes", "c0 #1 put k1 = \"a\" (s1.1): done by i3, said i3: nobody applied it at i3");
+        tale.speaks(
+            "acked_writes",
+            "c0 #1 put k1 = \"a\" (s1.1): done by i3, said i3: nobody applied it at i3",
+        );
     }
 
     #[test]
@@ -108,7 +111,10 @@ mod tests {
         let mut tale = Tale::new();
         tale.write(1, "a").write(2, "b").applied(N1, 1, 1).applied(N1, 2, 2);
         tale.acks(1, 2, Outcome::Done, 2);
-        tale.speaks("acked_writes", "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: nobody applied it at i2");
+        tale.speaks(
+            "acked_writes",
+            "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: nobody applied it at i2",
+        );
     }
 
     #[test]

@@ -137,14 +137,18 @@ impl Check for Linearizable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slot::Slot;
     use crate::kv::clients::End;
+    use crate::slot::Slot;
     use wavetank_raft::{ReadPath, Time};
 
     fn read(number: u64, value: &str) -> (Operation, Operation) {
         let aim = Aim::Read { path: Some(ReadPath::Index), pinned: Some(Slot(0)) };
         let begun = Operation { number, client: 1, key: 1, aim, invoked: Time(0), order: 0, end: None };
-        let got = Got { applied: wavetank_raft::Index(9), version: wavetank_raft::Index(9), value: value.as_bytes() };
+        let got = Got {
+            applied: wavetank_raft::Index(9),
+            version: wavetank_raft::Index(9),
+            value: value.as_bytes(),
+        };
         let answer = Some(Told::Got(got.encode()));
         let end = End { at: Time(0), order: 0, ending: Ending::Ok, answer };
         (begun.clone(), Operation { end: Some(end), ..begun })

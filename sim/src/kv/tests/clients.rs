@@ -153,8 +153,7 @@ fn after_an_unknown_end_a_client_may_go_on_as_someone_new() {
 #[test]
 fn a_pinned_reader_asks_its_server_and_takes_no_for_an_answer() {
     let reads = Reads { index: 1, lease: 0, verify: 0, stale: 0 };
-    let mut stage =
-        Stage::new(ClientPlan { followers: 0, pinned: 2, pinned_reads: reads, ..one_writer() });
+    let mut stage = Stage::new(ClientPlan { followers: 0, pinned: 2, pinned_reads: reads, ..one_writer() });
     let mut servers = Vec::new();
     for _ in 0..20 {
         let ask = stage.next_ask();
@@ -182,7 +181,10 @@ fn once_they_are_stopped_clients_only_finish() {
 #[test]
 fn what_clients_want_does_not_depend_on_how_it_goes() {
     let wishes = |refused: bool| {
-        let mut stage = Stage::new(ClientPlan { verbs: crate::kv::clients::Verbs { cas: 0, ..one_writer().verbs }, ..one_writer() });
+        let mut stage = Stage::new(ClientPlan {
+            verbs: crate::kv::clients::Verbs { cas: 0, ..one_writer().verbs },
+            ..one_writer()
+        });
         while stage.endings().len() < 50 {
             let ask = stage.next_ask();
             if refused && ask.request.0 % 3 == 0 {
