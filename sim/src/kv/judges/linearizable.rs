@@ -3,6 +3,7 @@
 //! The other checks know the order of the log; this one knows only what clients saw.
 
 use super::record::Record;
+use super::witness::{self, Effects};
 use super::{Check, Moment, Promises};
 use crate::history::{Answer, Came, Deed, History};
 use crate::kv::clients::{Aim, Operation, Told};
@@ -18,6 +19,7 @@ pub(super) struct Linearizable {
     keys: BTreeMap<u32, Key>,
     /// Where each open operation stands in the history of its key.
     open: BTreeMap<u64, usize>,
+    effects: Effects,
     seen: u64,
 }
 
@@ -50,7 +52,7 @@ const MOST_SLICES: u32 = 256;
 
 impl Linearizable {
     pub(super) const fn new(promises: Promises) -> Self {
-        Self { promises, keys: BTreeMap::new(), open: BTreeMap::new(), seen: 0 }
+        Self { promises, keys: BTreeMap::new(), open: BTreeMap::new(), effects: Effects::new(), seen: 0 }
     }
 
     fn begin(&mut self, operation: &Operation) {
@@ -98,7 +100,10 @@ impl Key {
         Self { history: History::new(b""), operations: Vec::new() }
     }
 
-    fn is_bad(&self) -> bool {
+    fn is_bad(&self, effects: &Effects) -> bool {
+        if witness::explains(&self.operations, effects) {
+            return false;
+        }
         let mut slices = 0;
         let mut patience = || {
             slices += 1;
@@ -117,13 +122,19 @@ impl Check for Linearizable {
         match moment {
             Moment::Invoked(operation) => self.begin(operation),
             Moment::Returned(operation) => self.finish(operation),
-            Moment::First(_) | Moment::Other(_) | Moment::Broke(_) => {}
+            Moment::First(taken) => {
+                if let Some(command) = &taken.command {
+                    let name = (command.session, command.sequence);
+                    self.effects.entry(name).or_insert(taken.index);
+                }
+            }
+            Moment::Other(_) | Moment::Broke(_) => {}
         }
         None
     }
 
     fn end(&mut self) -> Option<Breach> {
-        let (&number, key) = self.keys.iter().find(|(_, key)| key.is_bad())?;
+        let (&number, key) = self.keys.iter().find(|(_, key)| key.is_bad(&self.effects))?;
         let conflict = key.history.conflict(&mut || true);
         let conflict = conflict.into_iter().map(|at| key.operations[at].clone()).collect();
         Some(Breach { key: number, conflict })
