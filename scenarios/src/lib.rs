@@ -15,6 +15,7 @@ pub mod membership;
 pub mod partitions;
 pub mod reads;
 pub mod replication;
+pub mod storms;
 mod watchers;
 
 pub use registry::{Chapter, Play, Scenario, TraceForm};

@@ -2,7 +2,7 @@
 
 use crate::caught;
 use crate::words::{Stage, Story};
-use crate::{crashes, elections, membership, partitions, reads, replication};
+use crate::{crashes, elections, membership, partitions, reads, replication, storms};
 use std::collections::BTreeMap;
 use std::fmt;
 use wavetank_raft::{Span, Time};
@@ -28,7 +28,7 @@ pub const ALL: &[Scenario] = &[
     story("two_that_are_parted_have_no_leader", "Of two servers that cannot hear each other neither leads, and the old leader knows it soon.", Chapter::Elections, elections::two_that_are_parted_have_no_leader).with_servers(2),
     story("no_word_is_lost_among_ten_leaders", "A storm of leaders: each is cut off after its first word, and no word is lost.", Chapter::Elections, elections::no_word_is_lost_among_ten_leaders),
     story("a_leader_hands_over", "A leader hands over to the one it was told to, and nobody has to time out first.", Chapter::Elections, elections::a_leader_hands_over),
-    story("a_follower_catches_up", "A follower that missed a hundred words gets them all when it is back.", Chapter::Replication, replication::a_follower_catches_up),
+    story("a_follower_catches_up", "A follower that missed twenty words gets them all when it is back.", Chapter::Replication, replication::a_follower_catches_up),
     story("a_minority_commits_nothing", "What only a minority has is not committed, and gives way to what the majority agrees on.", Chapter::Replication, replication::a_minority_commits_nothing).with_servers(5),
     story("half_of_four_is_no_majority", "Two of four are no majority, neither for a word nor for a leader.", Chapter::Replication, replication::half_of_four_is_no_majority).with_servers(4),
     story("a_follower_names_the_leader", "A word said to a follower is refused with the name of the leader, and is never kept.", Chapter::Replication, replication::a_follower_names_the_leader),
@@ -42,7 +42,7 @@ pub const ALL: &[Scenario] = &[
     story("all_restart_at_once", "All stop and start at once; chance finds one that leads, and nothing is lost.", Chapter::Crashes, crashes::all_restart_at_once),
     story("the_power_fails_everywhere", "The power fails everywhere in the middle of a write: what was acknowledged is there afterwards.", Chapter::Crashes, crashes::the_power_fails_everywhere),
     story("a_torn_tail_is_written_again", "A write that was torn by a crash is cut back, and the leader sends it again.", Chapter::Crashes, crashes::a_torn_tail_is_written_again),
-    story("a_dead_disk_ends_its_leader", "A leader whose disk is dead stops, and does not hold the others up.", Chapter::Crashes, crashes::a_dead_disk_ends_its_leader),
+    story("a_dead_disk_ends_its_leader", "A leader whose disk is dead stops; what it had sent by then is kept by the others.", Chapter::Crashes, crashes::a_dead_disk_ends_its_leader),
     story("a_stalled_disk_deposes_its_leader", "A leader whose disk has stopped answering gives up, although everybody still hears it.", Chapter::Crashes, crashes::a_stalled_disk_deposes_its_leader),
     story("a_slow_voter_holds_nobody_up", "A voter whose disk takes longer than an election holds nobody up.", Chapter::Crashes, crashes::a_slow_voter_holds_nobody_up).with_servers(5),
     story("a_silent_follower_is_not_missed", "A silent follower is missed by nobody: no election, and words are committed without it.", Chapter::Crashes, crashes::a_silent_follower_is_not_missed),
@@ -68,6 +68,12 @@ pub const ALL: &[Scenario] = &[
     story("a_lease_does_not_outlast_sleep", "A leader under its lease answers at once; when it has slept, the lease has run out.", Chapter::Reads, reads::a_lease_does_not_outlast_sleep),
     story("a_new_leader_reads_what_the_old_one_kept", "A new leader answers no read before it has committed something of its own, and so knows all.", Chapter::Reads, reads::a_new_leader_reads_what_the_old_one_kept),
     story("a_follower_answers_no_read", "A follower answers no read that must be up to date.", Chapter::Reads, reads::a_follower_answers_no_read),
+    Scenario {
+        name: "storm",
+        moral: "Everything goes wrong at once, and nothing that was promised is broken.",
+        chapter: Chapter::Storms,
+        play: Play::Whole(storms::storm),
+    },
 ];
 
 /// Something to play under a seed.

@@ -1,10 +1,66 @@
-//! Who looks on while a run goes: a tally for the report, a trace if one is wanted, and whoever else
-//! the run needs.
+//! Who looks on while a run goes: the judges, a tally for the report, a trace if one is wanted, and
+//! whoever else the run needs.
 
 use crate::registry::TraceForm;
 use wavetank_raft::{RoleName, Server, Span, Term, Time};
 use wavetank_sim::trace::{Full, Json, Story};
-use wavetank_sim::{Observation, Seen, Slot, Slots, Watch};
+use wavetank_sim::workload::TankFsm;
+use wavetank_sim::{Judges, Observation, Options, Plan, Report, Seen, Slot, Slots, Verdict, Watch, World};
+
+/// Everybody who looks on.
+#[derive(Debug)]
+pub(crate) struct Watchers<E> {
+    pub(crate) judges: Judges,
+    pub(crate) tally: Tally,
+    pub(crate) trace: Trace,
+    /// Whoever else the run needs.
+    pub(crate) own: E,
+}
+
+impl<E> Watchers<E> {
+    /// Nothing seen yet.
+    pub(crate) fn new(plan: &Plan, form: TraceForm, own: E) -> Self {
+        Self {
+            judges: Judges::new(Options::of(plan)),
+            tally: Tally::default(),
+            trace: Trace::new(form, plan.slots()),
+            own,
+        }
+    }
+}
+
+impl<E: Watch> Watch for Watchers<E> {
+    fn see(&mut self, observation: &Observation<'_>) {
+        self.judges.see(observation);
+        self.tally.see(observation);
+        self.own.see(observation);
+        self.trace.see(observation);
+    }
+}
+
+/// What is known of a run that is over.
+pub(crate) fn report<F: TankFsm, E: Watch>(
+    name: &str,
+    world: &World<F, Watchers<E>>,
+    verdict: Verdict,
+) -> Report {
+    let Watchers { judges, tally, .. } = world.watch();
+    Report {
+        scenario: name.to_owned(),
+        seed: world.plan().seed,
+        verdict,
+        events: world.events(),
+        virtual_time: world.now(),
+        elections: tally.elections,
+        commits: tally.commits,
+        messages: world.messages(),
+        faults: world.faults(),
+        witnessed: judges.witnessed(),
+        sometimes: judges.sometimes().counts(),
+        leaderless: tally.leaderless.clone(),
+        digest: world.digest(),
+    }
+}
 
 /// A trace in the form that was asked for.
 #[derive(Debug)]

@@ -48,10 +48,14 @@ pub(crate) struct Process<F: TankFsm, W> {
     pub(crate) machine: Machine<F>,
     /// What the state machine has to do, the first of it being done now.
     pub(crate) work: VecDeque<Work>,
+    /// Commands that are being gathered.
+    pub(crate) gathered: Vec<(RequestId, Bytes)>,
     /// Calls that are not answered yet.
     pub(crate) calls: Vec<PendingCall>,
     /// What has happened since it was paused; `None` while it runs.
     pub(crate) waiting: Option<Vec<W>>,
+    /// It leads, and has not committed anything since it does.
+    pub(crate) is_fresh: bool,
     /// The one timer event on the agenda that counts.
     pub(crate) timer: Timer,
 }
@@ -155,6 +159,8 @@ impl<F: TankFsm, W> Host<F, W> {
             server: Server::boot(self.settings.clone(), boot.clone(), self.clock.reads(now)),
             machine: Machine::new(fsm),
             work: VecDeque::new(),
+            gathered: Vec::new(),
+            is_fresh: false,
             calls: Vec::new(),
             waiting: None,
             timer: Timer::NONE,

@@ -82,6 +82,9 @@ pub struct Links {
     /// A message is kept and comes out that much later, or earlier if the nemesis finds that it
     /// hurts more. One half of them also comes at once.
     pub hold: Option<Late>,
+    /// When a server crashes or a link is cut, what is under way there is lost too, but for what
+    /// is held.
+    pub on_way: Option<Ratio>,
 }
 
 /// The disks.
@@ -139,6 +142,9 @@ pub struct Clients {
     pub delay: Spans,
     /// It is lost.
     pub loss: Option<Ratio>,
+    /// How long a server gathers commands before it takes them in, all at once; `None` if it
+    /// takes each as it comes.
+    pub gather: Option<Span>,
 }
 
 /// What goes wrong.
@@ -246,6 +252,7 @@ impl Links {
             loss: None,
             duplicate: None,
             hold: None,
+            on_way: None,
         }
     }
 }
@@ -263,6 +270,7 @@ impl Clients {
             reads: vec![ReadPath::Index],
             delay: Spans::us(100, 1_000),
             loss: None,
+            gather: None,
         }
     }
 }

@@ -34,7 +34,7 @@ impl Plan {
     pub fn storm(seed: u64) -> Self {
         let on = |topic: Topic| Stream::new(seed, Domain::Storm, topic as u64, 0);
         let mut shape = on(Topic::Shape);
-        let servers = shape.one_of(&[3, 3, 3, 3, 5, 5, 5, 4, 7, 6]);
+        let servers = shape.one_of(&[3, 3, 3, 3, 5, 5, 5, 5, 4, 7]);
         let config = config(&mut on(Topic::Config));
         let timeout = config.heartbeat_timeout;
         let clients = clients(&mut on(Topic::Clients), timeout);
@@ -56,7 +56,7 @@ impl Plan {
             },
             clients,
             config,
-            chaos: shape.within(Spans::new(Span::s(15), Span::s(35))),
+            chaos: shape.within(Spans::new(Span::s(20), Span::s(38))),
             heal: Heal {
                 settle: timeout.times(6),
                 leave_broken: shape.chance(1, 4),
@@ -69,7 +69,7 @@ impl Plan {
 /// Every policy that a server may legally have is drawn: a bug may be out of reach under the one
 /// that ships.
 fn config(stream: &mut Stream) -> Config {
-    let heartbeat_timeout = Span::ms(stream.one_of(&[150, 150, 200, 200, 250, 300, 400]));
+    let heartbeat_timeout = Span::ms(stream.one_of(&[150, 200, 250, 300, 300, 400, 500]));
     let slower = stream.one_of(&[2, 2, 3, 4]);
     let election_timeout = Span(heartbeat_timeout.0 * slower / 2);
     Config {
@@ -77,9 +77,9 @@ fn config(stream: &mut Stream) -> Config {
         election_timeout,
         leader_lease_timeout: Span(heartbeat_timeout.0 / stream.one_of(&[1, 1, 2])),
         commit_timeout: Span::ms(stream.one_of(&[1, 5, 20, 50])),
-        max_append_entries: stream.one_of(&[1, 2, 3, 8, 64]),
+        max_append_entries: stream.one_of(&[1, 1, 2, 3, 8, 64]),
         max_append_bytes: stream.one_of(&[1, 100, 1 << 20, 1 << 20]),
-        max_inflight: stream.one_of(&[1, 2, 3, 16]),
+        max_inflight: stream.one_of(&[1, 1, 2, 4, 16]),
         shutdown_on_remove: stream.chance(1, 2),
         trailing_logs: stream.one_of(&[0, 1, 3, 10, 50, 10_240]),
         snapshot_interval: Span::ms(stream.one_of(&[100, 300, 1_000, 5_000])),
@@ -107,6 +107,7 @@ fn links(stream: &mut Stream, timeout: Span) -> Links {
         loss: family(1, 2, &[8, 20, 50, 100], Spans::ZERO).map(|late| late.chance),
         duplicate: family(1, 2, &[10, 30, 100], Spans::new(Span::us(100), timeout.times(2))),
         hold: family(1, 2, &[40, 100, 250], Spans::new(timeout, timeout.times(30))),
+        on_way: family(2, 3, &[1, 2, 4], Spans::ZERO).map(|late| late.chance),
         delay: Spans::new(Span::us(300), max),
     }
 }
@@ -149,6 +150,7 @@ fn clients(stream: &mut Stream, timeout: Span) -> Clients {
         reads: (0..3).filter(|bit| paths >> bit & 1 == 1).map(|bit| reads[bit]).collect(),
         delay: Spans::us(200, 5_000),
         loss: stream.chance(1, 3).then_some(Ratio::new(1, 50)),
+        gather: stream.one_of(&[None, None, Some(Span::us(500)), Some(Span::ms(10))]),
     }
 }
 
@@ -184,6 +186,8 @@ pub struct Ending {
     pub core: Slots,
     /// What is missing; `None` if they came to agree. Not asked if the run was stopped.
     pub unsettled: Option<Unsettled>,
+    /// How long after the clients rested they came to agree, or did not.
+    pub took: Span,
     /// Whether `go_on` ended the run early.
     pub stopped: bool,
 }
@@ -193,25 +197,27 @@ pub struct Ending {
 pub fn run<F: TankFsm, V: Watch>(world: &mut World<F, V>, mut go_on: impl FnMut(&V) -> bool) -> Ending {
     let mut course = Course { world, go_on: &mut go_on };
     let all = course.world.all();
-    let stopped = |core, unsettled| Ending { core, unsettled, stopped: true };
+    let stopped = |core| Ending { core, unsettled: None, took: Span::ZERO, stopped: true };
     let chaos = course.world.plan().chaos;
     if !course.for_a_while(chaos) {
-        return stopped(all, None);
+        return stopped(all);
     }
     let broken = course.broken_for_ever();
     let core = course.world.heal(broken);
     let settle = course.world.plan().heal.settle;
     if !course.for_a_while(settle) {
-        return stopped(core, None);
+        return stopped(core);
     }
     course.world.stop_clients();
+    let rest = course.world.now();
     let mut unsettled = course.until_settled(core);
+    let took = course.world.now().since(rest);
     if unsettled == Ok(None) && course.world.plan().heal.compact {
         unsettled = course.compact(core);
     }
     match unsettled {
-        Ok(unsettled) => Ending { core, unsettled, stopped: false },
-        Err(Stopped) => stopped(core, None),
+        Ok(unsettled) => Ending { core, unsettled, took, stopped: false },
+        Err(Stopped) => stopped(core),
     }
 }
 
@@ -236,6 +242,11 @@ impl<F: TankFsm, V: Watch, G: FnMut(&V) -> bool> Course<'_, F, V, G> {
         let all = self.world.all();
         if !self.world.plan().heal.leave_broken {
             return Slots::NONE;
+        }
+        // What a server that is down has on its disk counts too: it must be asked first.
+        for slot in all.iter() {
+            self.world.resume(slot);
+            self.world.restart(slot);
         }
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 0, 0);
         let mut broken = Slots::NONE;

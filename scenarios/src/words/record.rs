@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use wavetank_raft::{Action, Entry, Index, LogOp, Payload, Term, Write};
-use wavetank_sim::{Observation, Seen, Slot, Slots};
+use wavetank_sim::{Observation, Seen, Slot, Slots, Watch};
 
 /// The record of a run.
 #[derive(Debug, Default)]
@@ -25,9 +25,9 @@ struct Page {
     is_installing: bool,
 }
 
-impl Record {
+impl Watch for Record {
     /// Takes down what matters.
-    pub(super) fn see(&mut self, observation: &Observation<'_>) {
+    fn see(&mut self, observation: &Observation<'_>) {
         match observation.seen {
             Seen::Stepped { slot, actions, .. } => self.page(slot).wants(actions),
             Seen::Durable { slot, write, torn } => self.page(slot).keep(write, torn),
@@ -56,7 +56,9 @@ impl Record {
             | Seen::Healed { .. } => {}
         }
     }
+}
 
+impl Record {
     /// The votes that are on disks: voter, candidate and term.
     pub(super) fn votes(&self) -> impl Iterator<Item = (Slot, Slot, Term)> + '_ {
         let vote = |(page, slot): (&Page, Slot)| page.vote.map(|(to, term)| (slot, to, term));

@@ -1,12 +1,9 @@
-//! Who looks on while a story is told, and what is said of it in the end.
+//! A story with its sea, and what is said of it in the end.
 
-use super::Stage;
-use super::record::Record;
-use crate::caught;
+use super::{GOES_ON, Stage, TRUE};
 use crate::registry::TraceForm;
-use crate::watchers::{Tally, Trace};
-use std::collections::BTreeMap;
-use wavetank_sim::{Observation, Plan, Report, Verdict, Violation, Watch};
+use crate::{caught, watchers};
+use wavetank_sim::{Plan, Report, Verdict};
 
 /// A story, and the sea that it is told on.
 #[derive(Clone, Copy, Debug)]
@@ -33,69 +30,21 @@ impl Story {
     }
 }
 
-/// Everybody who looks on.
-#[derive(Debug)]
-pub(super) struct Watchers {
-    record: Record,
-    tally: Tally,
-    trace: Trace,
-}
-
-impl Watchers {
-    pub(super) fn new(plan: &Plan, form: TraceForm) -> Self {
-        let trace = Trace::new(form, plan.slots());
-        Self { record: Record::default(), tally: Tally::default(), trace }
-    }
-
-    /// What is written down.
-    pub(super) fn record(&self) -> &Record {
-        &self.record
-    }
-
-    /// What a judge has to say, if it has spoken.
-    pub(super) fn verdict(&self) -> Option<&Violation> {
-        None
-    }
-
-    /// How much was seen.
-    pub(super) fn steps(&self) -> u64 {
-        self.tally.steps
-    }
-}
-
-impl Watch for Watchers {
-    fn see(&mut self, observation: &Observation<'_>) {
-        self.record.see(observation);
-        self.tally.see(observation);
-        self.trace.see(observation);
-    }
-}
-
 impl Stage {
     /// The story is over, or was ended: what is known of it, and its trace.
     fn conclude(mut self, name: &str, panicked: Option<String>) -> (Report, String) {
-        let watchers = self.tank.watch();
-        let verdict = match (watchers.verdict().or(self.ended.as_ref()), panicked) {
+        let at = self.tank.now();
+        self.tank.watch_mut().judges.end(at);
+        let violation = self.tank.watch().judges.verdict().or(self.ended.as_ref());
+        let verdict = match (violation, panicked) {
             (Some(violation), _) => Verdict::Violated(violation.clone()),
             (None, Some(words)) => Verdict::Panicked(words),
+            (None, None) if self.checked == 0 => Verdict::Vacuous(vec![TRUE.to_owned()]),
             (None, None) => Verdict::Held,
         };
-        let tally = &watchers.tally;
-        let report = Report {
-            scenario: name.to_owned(),
-            seed: self.tank.plan().seed,
-            verdict,
-            events: self.tank.events(),
-            virtual_time: self.tank.now(),
-            elections: tally.elections,
-            commits: tally.commits,
-            messages: self.tank.messages(),
-            faults: self.tank.faults(),
-            witnessed: BTreeMap::from([("story".to_owned(), 1)]),
-            sometimes: BTreeMap::new(),
-            leaderless: tally.leaderless.clone(),
-            digest: self.tank.digest(),
-        };
+        let mut report = watchers::report(name, &self.tank, verdict);
+        report.witnessed.insert(GOES_ON.to_owned(), self.waited);
+        report.witnessed.insert(TRUE.to_owned(), self.checked);
         (report, self.tank.watch_mut().trace.take())
     }
 }

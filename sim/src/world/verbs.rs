@@ -15,6 +15,11 @@ use wavetank_raft::{Call, Event, Outcome, RequestId, RoleName, Server, Span};
 /// Calls of clients count up from zero; those of operators are told apart by the top bit.
 const OPERATOR: u64 = 1 << 63;
 
+/// Whether a call is an operator's, a story's or the nemesis's, and no client's.
+pub(crate) const fn is_operators(request: RequestId) -> bool {
+    request.0 & OPERATOR != 0
+}
+
 impl<F: TankFsm, V: Watch> World<F, V> {
     /// A server, while it runs.
     #[must_use]
@@ -115,6 +120,12 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     /// Changes who reaches whom.
     pub fn change_network(&mut self, change: &NetworkChange) {
         self.topology.change(change);
+        match change {
+            NetworkChange::Partition(..) | NetworkChange::CutOneWay(..) | NetworkChange::Cut(..) => {
+                self.network.cut(|from, to| self.topology.is_cut(from, to));
+            }
+            NetworkChange::Mend(..) | NetworkChange::HealAll => {}
+        }
         self.eye.see(Seen::Network(change));
         if enabled!(target: "wavetank", Level::DEBUG) {
             debug!(target: "wavetank", at = %self.eye.now, ?change, "network");
@@ -258,6 +269,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
 
     fn stop(&mut self, slot: Slot) -> Option<Process<F, Happening>> {
         self.awake = self.awake.without(slot);
+        self.network.crash(slot);
         self.hosts[slot.at()].process.take()
     }
 
