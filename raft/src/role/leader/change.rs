@@ -121,7 +121,7 @@ impl Leader {
     }
 
     /// An operator wants this non-voter promoted once it has caught up.
-    pub(crate) fn on_stage(&mut self, core: &Core, node: NodeId, now: Time, fx: &mut Effects) {
+    pub(crate) fn on_stage(&mut self, core: &mut Core, node: NodeId, now: Time, fx: &mut Effects) {
         let is_new = self.peer(node).is_some_and(|peer| peer.leaving.is_none());
         if !is_new || self.staging.is_some() {
             let refusal = if is_new { Refusal::ChangeInProgress } else { Refusal::UnknownTarget(node) };
@@ -129,6 +129,8 @@ impl Leader {
         }
         let target = core.log.last().index;
         self.staging = Some(Staging { node, round: 1, target, began: now, caught_up: false });
+        // It may have everything already, and make no progress any more that would show it.
+        self.on_progress(core, node, now, fx);
     }
 
     /// A follower has more than before: rounds end with it, and transfers get ready.
