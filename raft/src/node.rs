@@ -134,7 +134,7 @@ impl Node {
             Input::Change { change, prev_index } => {
                 leader.on_change(&mut self.core, (&change, prev_index), now, fx);
             }
-            Input::Stage(node) => leader.on_stage(&mut self.core, node, now, fx),
+            Input::Stage(node) => leader.on_stage(&self.core, node, now, fx),
             Input::Read { request, path } => leader.on_read(&mut self.core, (request, path), now, fx),
             Input::Transfer { request, target } => {
                 leader.on_transfer(&mut self.core, (request, target), now, fx);

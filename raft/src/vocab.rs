@@ -2,6 +2,9 @@
 //!
 //! Small `Copy` values with an order and a short fixed print (`n1 t3 i7`). No behaviour of the
 //! protocol lives here.
+//!
+//! They serialise as newtypes, each under its own name and not as bare numbers: formats like JSON
+//! write the same either way, and a serialiser that compares states can tell a time from a term.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -13,7 +16,6 @@ macro_rules! number {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-        #[cfg_attr(feature = "serde", serde(transparent))]
         pub struct $name(pub u64);
 
         impl fmt::Display for $name {
@@ -145,13 +147,11 @@ impl fmt::Debug for LogId {
 /// A moment, in microseconds since a zero that only the driver knows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(transparent))]
 pub struct Time(pub u64);
 
 /// A length of time, in microseconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(transparent))]
 pub struct Span(pub u64);
 
 impl Time {
@@ -253,7 +253,6 @@ impl fmt::Debug for Span {
 /// is refused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(transparent))]
 pub struct NodeId(pub u64);
 
 impl NodeId {
@@ -318,7 +317,6 @@ macro_rules! name {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-        #[cfg_attr(feature = "serde", serde(transparent))]
         pub struct $name(Arc<str>);
 
         impl $name {

@@ -47,18 +47,19 @@ pub fn a_torn_tail_is_written_again(s: &mut Stage) {
     s.expect_leads(leader);
 }
 
-/// A leader whose disk is dead stops, and does not hold the others up.
+/// A leader whose disk is dead stops; what it had sent by then is kept by the others.
 pub fn a_dead_disk_ends_its_leader(s: &mut Stage) {
     let old = s.until_leader();
     s.propose(old, "kept").until_converged();
 
     s.break_disk(old);
-    s.propose(old, "for a dead disk");
+    s.propose(old, "said to a dead disk");
     s.until_halted(old);
 
     let new = s.until_leader_other_than(old);
     s.propose(new, "also kept").until_committed("also kept");
     s.until_converged();
+    s.expect_committed(&["kept", "said to a dead disk", "also kept"]);
 }
 
 /// A leader whose disk has stopped answering gives up, although everybody still hears it.
@@ -67,11 +68,12 @@ pub fn a_stalled_disk_deposes_its_leader(s: &mut Stage) {
     s.propose(old, "kept").until_converged();
 
     s.stall_disk(old);
-    s.propose(old, "for a stalled disk");
+    s.propose(old, "said to a stalled disk");
     s.until_steps_down(old);
 
     let new = s.until_leader_other_than(old);
     s.propose(new, "also kept").until_committed("also kept");
+    s.expect_leads(new);
 }
 
 /// A voter whose disk takes longer than an election holds nobody up.

@@ -15,5 +15,6 @@ pub mod membership;
 pub mod partitions;
 pub mod reads;
 pub mod replication;
+mod watchers;
 
 pub use registry::{Chapter, Play, Scenario, TraceForm};

@@ -20,19 +20,26 @@ mod until;
 
 use crate::chronicle::Chronicle;
 use crate::registry::TraceForm;
+use crate::watchers::Watchers;
 use idle::Nobody;
-use report::Watchers;
+use record::Record;
 use std::collections::BTreeMap;
 use std::panic;
 use wavetank_raft::{RequestId, Span};
 use wavetank_sim::{Class, Plan, Violation, World};
 
-pub(crate) use report::Story;
+pub use report::Story;
 
 /// How long a story waits for anything.
 const PATIENCE: Span = Span::s(5);
 
-type Tank = World<Chronicle, Watchers>;
+/// The check that speaks when patience ends.
+const GOES_ON: &str = "story_goes_on";
+
+/// The check that speaks when the story is not as it was told.
+const TRUE: &str = "story_is_true";
+
+type Tank = World<Chronicle, Watchers<Record>>;
 
 /// So many times the longest election timeout.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -56,6 +63,10 @@ pub struct Stage {
     said: BTreeMap<String, Asked>,
     /// How long the next wait may take.
     patience: Span,
+    /// How often it waited.
+    waited: u64,
+    /// How often it asserted something.
+    checked: u64,
     /// What ended the story before its end.
     ended: Option<Violation>,
 }
@@ -66,9 +77,9 @@ struct Curtain;
 impl Stage {
     /// The servers of a plan, started, and nobody who asks anything of them but the story.
     fn new(plan: Plan, form: TraceForm) -> Self {
-        let watchers = Watchers::new(&plan, form);
+        let watchers = Watchers::new(&plan, form, Record::default());
         let tank = World::new(plan, |_| Chronicle::default(), Box::new(Nobody), watchers);
-        Self { tank, said: BTreeMap::new(), patience: PATIENCE, ended: None }
+        Self { tank, said: BTreeMap::new(), patience: PATIENCE, waited: 0, checked: 0, ended: None }
     }
 
     /// The next wait may take so long, and no longer.
@@ -87,30 +98,32 @@ impl Stage {
         what: impl FnOnce(&Tank) -> String,
         mut is_there: impl FnMut(&Tank) -> bool,
     ) -> &mut Self {
+        self.waited += 1;
         let patience = std::mem::replace(&mut self.patience, PATIENCE);
         let limit = self.tank.now() + patience;
-        let in_vain = self.tank.run_while(limit, |tank| !is_there(tank) && tank.watch().verdict().is_none());
+        let in_vain = self.tank.run_while(limit, |tank| !is_there(tank) && has_not_spoken(tank));
         self.heed_judges();
         if in_vain {
             let what = format!("waited {patience} in vain until {}", what(&self.tank));
-            self.end(Class::Liveness, "story_goes_on", what);
+            self.end(Class::Liveness, GOES_ON, what);
         }
         self
     }
 
     /// Lets time pass while something holds.
     fn while_passes(&mut self, timeouts: ElectionTimeouts, what: &str, mut holds: impl FnMut(&Tank) -> bool) {
+        self.checked += 1;
         let limit = self.tank.now() + self.span(timeouts);
-        let held = self.tank.run_while(limit, |tank| holds(tank) && tank.watch().verdict().is_none());
+        let held = self.tank.run_while(limit, |tank| holds(tank) && has_not_spoken(tank));
         self.heed_judges();
         if !held {
-            self.end(Class::Safety, "story_is_true", what.to_owned());
+            self.end(Class::Safety, TRUE, what.to_owned());
         }
     }
 
     /// A judge has the last word.
     fn heed_judges(&mut self) {
-        if self.tank.watch().verdict().is_some() {
+        if !has_not_spoken(&self.tank) {
             self.fall();
         }
     }
@@ -123,7 +136,7 @@ impl Stage {
             section: "the story".to_owned(),
             what,
             at: self.tank.now(),
-            step: self.tank.watch().steps(),
+            step: self.tank.watch().tally.steps,
         });
         self.fall()
     }
@@ -132,4 +145,9 @@ impl Stage {
     fn fall(&self) -> ! {
         panic::resume_unwind(Box::new(Curtain))
     }
+}
+
+/// Whether no judge has spoken yet.
+fn has_not_spoken(tank: &Tank) -> bool {
+    tank.watch().judges.verdict().is_none()
 }

@@ -175,6 +175,13 @@ impl Disk {
         if self.running == 0 { self.start() } else { None }
     }
 
+    /// Whether several writes wait while others are under way.
+    #[must_use]
+    pub fn is_piled(&self) -> bool {
+        const SEVERAL: usize = 3;
+        self.running + SEVERAL <= self.queue.len()
+    }
+
     /// The outcome of the next job of those that ran; `None` once there are no more, and the next
     /// ones are to be begun with [`Disk::start`].
     pub fn next_done(&mut self, settings: &Settings) -> Option<Done> {

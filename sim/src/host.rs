@@ -48,6 +48,8 @@ pub(crate) struct Process<F: TankFsm, W> {
     pub(crate) machine: Machine<F>,
     /// What the state machine has to do, the first of it being done now.
     pub(crate) work: VecDeque<Work>,
+    /// Commands that are being gathered.
+    pub(crate) gathered: Vec<(RequestId, Bytes)>,
     /// Calls that are not answered yet.
     pub(crate) calls: Vec<PendingCall>,
     /// What has happened since it was paused; `None` while it runs.
@@ -155,6 +157,7 @@ impl<F: TankFsm, W> Host<F, W> {
             server: Server::boot(self.settings.clone(), boot.clone(), self.clock.reads(now)),
             machine: Machine::new(fsm),
             work: VecDeque::new(),
+            gathered: Vec::new(),
             calls: Vec::new(),
             waiting: None,
             timer: Timer::NONE,

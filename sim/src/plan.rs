@@ -139,6 +139,9 @@ pub struct Clients {
     pub delay: Spans,
     /// It is lost.
     pub loss: Option<Ratio>,
+    /// How long a server gathers commands before it takes them in, all at once; `None` if it
+    /// takes each as it comes.
+    pub gather: Option<Span>,
 }
 
 /// What goes wrong.
@@ -263,6 +266,7 @@ impl Clients {
             reads: vec![ReadPath::Index],
             delay: Spans::us(100, 1_000),
             loss: None,
+            gather: None,
         }
     }
 }

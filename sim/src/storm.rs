@@ -56,7 +56,7 @@ impl Plan {
             },
             clients,
             config,
-            chaos: shape.within(Spans::new(Span::s(15), Span::s(35))),
+            chaos: shape.within(Spans::new(Span::s(20), Span::s(38))),
             heal: Heal {
                 settle: timeout.times(6),
                 leave_broken: shape.chance(1, 4),
@@ -69,7 +69,7 @@ impl Plan {
 /// Every policy that a server may legally have is drawn: a bug may be out of reach under the one
 /// that ships.
 fn config(stream: &mut Stream) -> Config {
-    let heartbeat_timeout = Span::ms(stream.one_of(&[150, 150, 200, 200, 250, 300, 400]));
+    let heartbeat_timeout = Span::ms(stream.one_of(&[150, 200, 250, 300, 300, 400, 500]));
     let slower = stream.one_of(&[2, 2, 3, 4]);
     let election_timeout = Span(heartbeat_timeout.0 * slower / 2);
     Config {
@@ -149,6 +149,7 @@ fn clients(stream: &mut Stream, timeout: Span) -> Clients {
         reads: (0..3).filter(|bit| paths >> bit & 1 == 1).map(|bit| reads[bit]).collect(),
         delay: Spans::us(200, 5_000),
         loss: stream.chance(1, 3).then_some(Ratio::new(1, 50)),
+        gather: stream.one_of(&[None, None, Some(Span::us(500)), Some(Span::ms(10))]),
     }
 }
 
@@ -184,6 +185,8 @@ pub struct Ending {
     pub core: Slots,
     /// What is missing; `None` if they came to agree. Not asked if the run was stopped.
     pub unsettled: Option<Unsettled>,
+    /// How long after the clients rested they came to agree, or did not.
+    pub took: Span,
     /// Whether `go_on` ended the run early.
     pub stopped: bool,
 }
@@ -193,25 +196,27 @@ pub struct Ending {
 pub fn run<F: TankFsm, V: Watch>(world: &mut World<F, V>, mut go_on: impl FnMut(&V) -> bool) -> Ending {
     let mut course = Course { world, go_on: &mut go_on };
     let all = course.world.all();
-    let stopped = |core, unsettled| Ending { core, unsettled, stopped: true };
+    let stopped = |core| Ending { core, unsettled: None, took: Span::ZERO, stopped: true };
     let chaos = course.world.plan().chaos;
     if !course.for_a_while(chaos) {
-        return stopped(all, None);
+        return stopped(all);
     }
     let broken = course.broken_for_ever();
     let core = course.world.heal(broken);
     let settle = course.world.plan().heal.settle;
     if !course.for_a_while(settle) {
-        return stopped(core, None);
+        return stopped(core);
     }
     course.world.stop_clients();
+    let rest = course.world.now();
     let mut unsettled = course.until_settled(core);
+    let took = course.world.now().since(rest);
     if unsettled == Ok(None) && course.world.plan().heal.compact {
         unsettled = course.compact(core);
     }
     match unsettled {
-        Ok(unsettled) => Ending { core, unsettled, stopped: false },
-        Err(Stopped) => stopped(core, None),
+        Ok(unsettled) => Ending { core, unsettled, took, stopped: false },
+        Err(Stopped) => stopped(core),
     }
 }
 

@@ -21,6 +21,7 @@ mod verbs;
 pub(crate) mod tests;
 
 pub use end::Unsettled;
+pub(crate) use verbs::is_operators;
 
 use crate::agenda::Agenda;
 use crate::digest::Digest;
@@ -279,7 +280,8 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             ("cut_queue", sum(|counts| counts.cut_queues)),
             ("write_failure", sum(|counts| counts.failed)),
         ];
-        let acts = self.counts.iter().map(|(&name, &count)| (name, count));
+        let counts = self.nemesis.as_ref().map_or(&self.counts, Nemesis::counts);
+        let acts = counts.iter().map(|(&name, &count)| (name, count));
         counted
             .into_iter()
             .chain(acts)
@@ -301,6 +303,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             Happening::LetGo(number) => self.on_let_go(number),
             Happening::Disk(slot, incarnation) => self.on_disk(slot, incarnation),
             Happening::Machine(slot, incarnation) => self.on_machine(slot, incarnation),
+            Happening::Gathered(slot, incarnation) => self.on_gathered(slot, incarnation),
             Happening::Ask(ask) => self.on_ask(ask),
             Happening::Reply(request, reply) => self.on_reply(request, reply),
             Happening::Clients => self.on_clients(serial),

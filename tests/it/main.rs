@@ -1,6 +1,10 @@
 //! Tests across the rooms, in one binary.
 
+mod api;
 mod cli;
 mod corpus;
 mod node;
 mod quorum;
+mod replay;
+mod seeds;
+mod stories;

@@ -239,8 +239,8 @@ impl Server {
                 out.actions.push(answer(request, outcome));
             }
             Call::Shutdown => {
-                self.halt(Halt::Shutdown, Error::Shutdown, out);
                 out.actions.push(answer(request, Ok(Answer::Done)));
+                self.halt(Halt::Shutdown, Error::Shutdown, out);
             }
         }
     }

@@ -101,11 +101,12 @@ fn totals(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
     }
     let never: Vec<&str> =
         sometimes.iter().filter(|&(_, &runs)| runs == 0).map(|(name, _)| name.as_str()).collect();
-    writeln!(out, "\nfaults     {}", words::counts(&faults))?;
-    writeln!(out, "witnessed  {}", words::counts(&witnessed))?;
-    writeln!(out, "sometimes  {} (in so many runs)", words::counts(&sometimes))?;
+    writeln!(out, "\n{}", words::paragraph("faults", &words::counts(&faults)))?;
+    writeln!(out, "{}", words::paragraph("witnessed", &words::counts(&witnessed)))?;
+    let in_runs = format!("{} (in so many runs)", words::counts(&sometimes));
+    writeln!(out, "{}", words::paragraph("sometimes", &in_runs))?;
     if !never.is_empty() {
-        writeln!(out, "never      {}", never.join(", "))?;
+        writeln!(out, "{}", words::paragraph("never", &never.join(", ")))?;
     }
     if let (Some(half), Some(most), Some(longest)) =
         (leaderless.percentile(50), leaderless.percentile(99), leaderless.longest())

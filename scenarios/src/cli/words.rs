@@ -47,6 +47,22 @@ pub(crate) fn counts(counts: &BTreeMap<String, u64>) -> String {
     if words.is_empty() { "-".to_owned() } else { words.join(", ") }
 }
 
+/// A text beside its title, broken between its parts where lines grow long.
+pub(crate) fn paragraph(title: &str, text: &str) -> String {
+    const WIDTH: usize = 100;
+    const INDENT: usize = 11;
+    let mut lines = vec![format!("{title:<INDENT$}")];
+    for part in text.split_inclusive(", ") {
+        let line = lines.last_mut().expect("there is a first line");
+        if INDENT < line.len() && WIDTH < line.len() + part.trim_end().len() {
+            lines.push(format!("{:INDENT$}{part}", ""));
+        } else {
+            *line += part;
+        }
+    }
+    lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
+}
+
 /// `1 seed`, `2 seeds`.
 pub(crate) fn many(count: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
@@ -61,6 +77,15 @@ mod tests {
         for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345_678, "12,345,678")] {
             assert_eq!(grouped(number), text);
         }
+    }
+
+    #[test]
+    fn a_paragraph_is_broken_between_its_parts() {
+        let text = vec!["a word and a number 1"; 9].join(", ");
+        let paragraph = paragraph("title", &text);
+        assert_eq!(paragraph.lines().count(), 3);
+        assert!(paragraph.lines().all(|line| line.len() <= 101), "{paragraph}");
+        assert_eq!(paragraph.split_whitespace().skip(1).collect::<Vec<_>>().join(" "), text);
     }
 
     #[test]

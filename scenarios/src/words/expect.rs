@@ -1,15 +1,16 @@
 //! What a story asserts: what a client could see, or what the story is about.
 
 use super::until::{is_applied, node};
-use super::{Asked, ElectionTimeouts, Stage};
+use super::{Asked, ElectionTimeouts, Stage, TRUE};
 use wavetank_raft::{Node, RoleName, Term};
 use wavetank_sim::{Class, Slot, Slots};
 
 impl Stage {
     /// That something is so.
     pub fn expect(&mut self, is_so: bool, what: &str) {
+        self.checked += 1;
         if !is_so {
-            self.end(Class::Safety, "story_is_true", format!("not so: {what}"));
+            self.end(Class::Safety, TRUE, format!("not so: {what}"));
         }
     }
 
@@ -36,7 +37,7 @@ impl Stage {
 
     /// That the word is not on a server's disk.
     pub fn expect_not_stored(&mut self, slot: Slot, word: &str) {
-        let is_stored = self.tank.watch().record().has_stored(slot, word);
+        let is_stored = self.tank.watch().own.has_stored(slot, word);
         self.expect(!is_stored, &format!("{slot} has not stored `{word}`"));
     }
 
@@ -81,7 +82,7 @@ impl Stage {
 
     /// That a server has its state from a leader's snapshot.
     pub fn expect_installed(&mut self, slot: Slot) {
-        let has_installed = self.tank.watch().record().has_installed(slot);
+        let has_installed = self.tank.watch().own.has_installed(slot);
         self.expect(has_installed, &format!("{slot} has installed a snapshot"));
     }
 

@@ -1,19 +1,14 @@
 //! What is written down of a run because no server can be asked for it: what is on the disks and
-//! on the way to them, who voted for whom, who led when. It is read by the story's words alone.
+//! on the way to them, and who voted for whom. It is read by the story's words alone.
 
 use std::collections::BTreeMap;
-use wavetank_raft::{Action, Entry, Index, LogOp, Payload, RoleName, Server, Span, Term, Time, Write};
-use wavetank_sim::{Observation, Seen, Slot, Slots};
+use wavetank_raft::{Action, Entry, Index, LogOp, Payload, Term, Write};
+use wavetank_sim::{Observation, Seen, Slot, Slots, Watch};
 
 /// The record of a run.
 #[derive(Debug, Default)]
 pub(super) struct Record {
     pages: [Page; Slot::MOST],
-    leaders: Slots,
-    leaderless_since: Option<Time>,
-    pub(super) elections: u64,
-    pub(super) commits: Index,
-    pub(super) leaderless: Vec<Span>,
 }
 
 /// What is written down of one server.
@@ -25,35 +20,26 @@ struct Page {
     writing: Vec<Write>,
     /// Its last vote that is on its disk.
     vote: Option<(Slot, Term)>,
-    /// The role and term that it was last seen in.
-    standing: Option<(RoleName, Term)>,
     has_halted: bool,
     has_installed: bool,
     is_installing: bool,
 }
 
-impl Record {
+impl Watch for Record {
     /// Takes down what matters.
-    pub(super) fn see(&mut self, observation: &Observation<'_>) {
+    fn see(&mut self, observation: &Observation<'_>) {
         match observation.seen {
-            Seen::Stepped { slot, server, actions } => self.stepped(slot, server, actions, observation.at),
+            Seen::Stepped { slot, actions, .. } => self.page(slot).wants(actions),
             Seen::Durable { slot, write, torn } => self.page(slot).keep(write, torn),
-            Seen::Booted { slot, server, log, .. } => {
-                self.page(slot).boot(log);
-                self.stands(slot, server, observation.at);
-            }
+            Seen::Booted { slot, log, .. } => self.page(slot).boot(log),
             Seen::Crashed { slot, wiped } => {
                 let page = self.page(slot);
                 page.writing.clear();
                 if wiped {
                     *page = Page::default();
                 }
-                self.is_gone(slot, observation.at);
             }
-            Seen::Halted(slot) => {
-                self.page(slot).has_halted = true;
-                self.is_gone(slot, observation.at);
-            }
+            Seen::Halted(slot) => self.page(slot).has_halted = true,
             Seen::Restored { slot, .. } => {
                 let page = self.page(slot);
                 page.has_installed |= page.is_installing;
@@ -70,7 +56,9 @@ impl Record {
             | Seen::Healed { .. } => {}
         }
     }
+}
 
+impl Record {
     /// The votes that are on disks: voter, candidate and term.
     pub(super) fn votes(&self) -> impl Iterator<Item = (Slot, Slot, Term)> + '_ {
         let vote = |(page, slot): (&Page, Slot)| page.vote.map(|(to, term)| (slot, to, term));
@@ -114,13 +102,14 @@ impl Record {
     fn page(&mut self, slot: Slot) -> &mut Page {
         &mut self.pages[slot.at()]
     }
+}
 
-    fn stepped(&mut self, slot: Slot, server: &Server, actions: &[Action], at: Time) {
-        let page = self.page(slot);
+impl Page {
+    fn wants(&mut self, actions: &[Action]) {
         for action in actions {
             match action {
-                Action::Write(write) => page.writing.push(write.clone()),
-                Action::Restore(_) => page.is_installing = true,
+                Action::Write(write) => self.writing.push(write.clone()),
+                Action::Restore(_) => self.is_installing = true,
                 Action::Send { .. }
                 | Action::Reply { .. }
                 | Action::Fetch { .. }
@@ -133,37 +122,8 @@ impl Record {
                 | Action::Halt(_) => {}
             }
         }
-        self.stands(slot, server, at);
-        self.commits = self.commits.max(server.node().commit());
     }
 
-    /// Takes down a change of role.
-    fn stands(&mut self, slot: Slot, server: &Server, at: Time) {
-        let now = (server.node().role(), server.node().term());
-        let page = self.page(slot);
-        if page.standing.replace(now) == Some(now) {
-            return;
-        }
-        if now.0 != RoleName::Leader {
-            return self.is_gone(slot, at);
-        }
-        self.elections += 1;
-        self.leaders = self.leaders.with(slot);
-        if let Some(since) = self.leaderless_since.take() {
-            self.leaderless.push(at.since(since));
-        }
-    }
-
-    /// A server does not lead, if it did.
-    fn is_gone(&mut self, slot: Slot, at: Time) {
-        self.leaders = self.leaders.without(slot);
-        if self.leaders.is_empty() {
-            self.leaderless_since.get_or_insert(at);
-        }
-    }
-}
-
-impl Page {
     fn keep(&mut self, write: &Write, torn: Option<usize>) {
         self.writing.retain(|other| other.token != write.token);
         if let Some(record) = &write.hard_state {
@@ -187,7 +147,6 @@ impl Page {
         self.writing.clear();
         self.stored.clear();
         self.store(log);
-        self.standing = None;
         self.is_installing = false;
     }
 

@@ -1,11 +1,9 @@
-//! Who looks on while a story is told, and what is said of it in the end.
+//! A story with its sea, and what is said of it in the end.
 
-use super::Stage;
-use super::record::Record;
-use crate::caught;
+use super::{GOES_ON, Stage, TRUE};
 use crate::registry::TraceForm;
-use std::collections::BTreeMap;
-use wavetank_sim::{Observation, Plan, Report, Verdict, Violation, Watch};
+use crate::{caught, watchers};
+use wavetank_sim::{Plan, Report, Verdict};
 
 /// A story, and the sea that it is told on.
 #[derive(Clone, Copy, Debug)]
@@ -32,66 +30,21 @@ impl Story {
     }
 }
 
-/// Everybody who looks on.
-#[derive(Debug)]
-pub(super) struct Watchers {
-    record: Record,
-    steps: u64,
-}
-
-impl Watchers {
-    pub(super) fn new(_plan: &Plan, _form: TraceForm) -> Self {
-        Self { record: Record::default(), steps: 0 }
-    }
-
-    /// What is written down.
-    pub(super) fn record(&self) -> &Record {
-        &self.record
-    }
-
-    /// What a judge has to say, if it has spoken.
-    pub(super) fn verdict(&self) -> Option<&Violation> {
-        None
-    }
-
-    /// How much was seen.
-    pub(super) fn steps(&self) -> u64 {
-        self.steps
-    }
-}
-
-impl Watch for Watchers {
-    fn see(&mut self, observation: &Observation<'_>) {
-        self.steps = observation.step;
-        self.record.see(observation);
-    }
-}
-
 impl Stage {
     /// The story is over, or was ended: what is known of it, and its trace.
-    fn conclude(self, name: &str, panicked: Option<String>) -> (Report, String) {
-        let watchers = self.tank.watch();
-        let verdict = match (watchers.verdict().or(self.ended.as_ref()), panicked) {
+    fn conclude(mut self, name: &str, panicked: Option<String>) -> (Report, String) {
+        let at = self.tank.now();
+        self.tank.watch_mut().judges.end(at);
+        let violation = self.tank.watch().judges.verdict().or(self.ended.as_ref());
+        let verdict = match (violation, panicked) {
             (Some(violation), _) => Verdict::Violated(violation.clone()),
             (None, Some(words)) => Verdict::Panicked(words),
+            (None, None) if self.checked == 0 => Verdict::Vacuous(vec![TRUE.to_owned()]),
             (None, None) => Verdict::Held,
         };
-        let record = watchers.record();
-        let report = Report {
-            scenario: name.to_owned(),
-            seed: self.tank.plan().seed,
-            verdict,
-            events: self.tank.events(),
-            virtual_time: self.tank.now(),
-            elections: record.elections,
-            commits: record.commits.0,
-            messages: self.tank.messages(),
-            faults: self.tank.faults(),
-            witnessed: BTreeMap::from([("story".to_owned(), 1)]),
-            sometimes: BTreeMap::new(),
-            leaderless: record.leaderless.clone(),
-            digest: self.tank.digest(),
-        };
-        (report, String::new())
+        let mut report = watchers::report(name, &self.tank, verdict);
+        report.witnessed.insert(GOES_ON.to_owned(), self.waited);
+        report.witnessed.insert(TRUE.to_owned(), self.checked);
+        (report, self.tank.watch_mut().trace.take())
     }
 }

@@ -66,7 +66,7 @@ impl Stage {
 
     /// Until somebody's vote for another is on its disk: voter, candidate and term.
     pub fn until_a_vote_is_on_disk(&mut self) -> (Slot, Slot, Term) {
-        let first = |tank: &Tank| tank.watch().record().votes().find(|(voter, one, _)| voter != one);
+        let first = |tank: &Tank| tank.watch().own.votes().find(|(voter, one, _)| voter != one);
         self.until(|_| "a vote is on a disk".to_owned(), |tank| first(tank).is_some());
         first(&self.tank).expect("it was waited for")
     }
@@ -75,7 +75,7 @@ impl Stage {
     pub fn until_all_vote_for_one_of(&mut self, these: &[Slot]) -> Slot {
         let these: Slots = these.iter().copied().collect();
         let chosen =
-            |tank: &Tank| these.iter().find(|&one| tank.watch().record().voters_of(one).and(these) == these);
+            |tank: &Tank| these.iter().find(|&one| tank.watch().own.voters_of(one).and(these) == these);
         self.until(|_| format!("{these} vote for one of them"), |tank| chosen(tank).is_some());
         chosen(&self.tank).expect("it was waited for")
     }
@@ -87,21 +87,18 @@ impl Stage {
 
     /// Until the word is on a server's disk.
     pub fn until_stored(&mut self, slot: Slot, word: &str) -> &mut Self {
-        self.until(
-            |_| format!("{slot} has stored `{word}`"),
-            |tank| tank.watch().record().has_stored(slot, word),
-        )
+        self.until(|_| format!("{slot} has stored `{word}`"), |tank| tank.watch().own.has_stored(slot, word))
     }
 
     /// Until the word is on its way to a server's disk.
     pub fn until_being_written(&mut self, slot: Slot, word: &str) -> &mut Self {
-        self.until(|_| format!("{slot} writes `{word}`"), |tank| tank.watch().record().is_writing(slot, word))
+        self.until(|_| format!("{slot} writes `{word}`"), |tank| tank.watch().own.is_writing(slot, word))
     }
 
     /// Until a leader knows that another has all that it had a moment ago.
     pub fn until_knows_stored(&mut self, leader: Slot, other: Slot, word: &str) -> &mut Self {
         let knows = |tank: &Tank| {
-            let at = tank.watch().record().place_of(other, word)?;
+            let at = tank.watch().own.place_of(other, word)?;
             let (_, progress) = node(tank, leader)?.followers().find(|(id, _)| *id == other.node())?;
             Some(at <= progress.matched())
         };
@@ -155,7 +152,7 @@ impl Stage {
 
     /// Until a server has stopped by its own decision.
     pub fn until_halted(&mut self, slot: Slot) -> &mut Self {
-        self.until(|_| format!("{slot} halts"), |tank| tank.watch().record().has_halted(slot))
+        self.until(|_| format!("{slot} halts"), |tank| tank.watch().own.has_halted(slot))
     }
 
     /// Until a server's log begins behind what another has of it.

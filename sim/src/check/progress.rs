@@ -168,7 +168,7 @@ impl Progress {
         Some(self.settled?.since(self.healed?.0))
     }
 
-    /// How often something was demanded.
+    /// How often the core settled, or should have.
     #[must_use]
     pub const fn witnessed(&self) -> u64 {
         self.judged
@@ -219,10 +219,11 @@ impl Progress {
     pub fn end(&mut self, ledger: &Ledger, at: Time) -> Option<Stuck> {
         let (_, core) = self.healed?;
         let patience = self.patience.election_timeout.times(self.patience.timeouts);
+        self.judged += u64::from(self.settled.is_some());
         if at.since(self.since) < patience || !can_decide(ledger, core) {
             return None;
         }
-        self.judged += 1;
+        self.judged += u64::from(self.settled.is_none());
         if let Some(stuck) = self.demand(ledger, core, self.goal) {
             return Some(stuck);
         }

@@ -93,9 +93,10 @@ impl TransferDiscipline {
             if !Slot::of(target).is_some_and(votes) {
                 return Some(Undisciplined::NotVoter { leader, target });
             }
-            let last = step.now.last.index;
+            // What the leader appends in the same step, to leave a joint configuration, comes after.
+            let last = step.was.last.index;
             let matched = ledger.subject().follower(target).map(|follower| follower.matched);
-            (matched != Some(last)).then_some(Undisciplined::Behind { leader, target, matched, last })
+            matched.is_none_or(|matched| matched < last).then_some(Undisciplined::Behind { leader, target, matched, last })
         })
     }
 

@@ -7,7 +7,7 @@ use crate::ledger::glimpse::{Follower, Glimpse};
 use crate::slot::Slot;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use wavetank_raft::{Configuration, HardState, Index, LogId, NodeId, RequestId, RpcId, Term};
+use wavetank_raft::{Configuration, HardState, Index, LogId, NodeId, RequestId, RpcId, Term, Token};
 
 /// What a crash at this instant would leave.
 #[derive(Clone, Debug, Default)]
@@ -89,6 +89,8 @@ pub struct Shadow {
     pub owed_snapshots: VecDeque<Owed>,
     /// Snapshots whose last piece is being written.
     pub incoming: Vec<(RpcId, LogId)>,
+    /// Writes on their way that put a snapshot in the place of the log, and the snapshot.
+    pub discards: VecDeque<(Token, LogId)>,
     /// Entries have been handed to the state machine up to here.
     pub handed: Index,
     /// The state machine has reported entries up to here.
@@ -119,6 +121,7 @@ impl Default for Shadow {
             owed: VecDeque::new(),
             owed_snapshots: VecDeque::new(),
             incoming: Vec::new(),
+            discards: VecDeque::new(),
             handed: Index::ZERO,
             machine: Index::ZERO,
             asked: Vec::new(),
@@ -138,32 +141,29 @@ impl Shadow {
         self.owed.clear();
         self.owed_snapshots.clear();
         self.incoming.clear();
+        self.discards.clear();
         self.asked.clear();
         self.transfers.clear();
     }
 
-    /// Whether its disk holds the log up to an entry: as entries, or in a snapshot.
+    /// Whether its disk holds the log up to an entry: as entries, or in a snapshot. The snapshot
+    /// counts first: beside a newer one an old log in conflict may still be there, which a start
+    /// would throw away.
     #[must_use]
     pub fn disk_holds(&self, index: Index, link: Link) -> bool {
-        match self.disk.log.link(index) {
-            Some(durable) => durable == link,
-            None => self.disk_covers(index),
-        }
+        self.disk_covers(index) || self.disk.log.link(index) == Some(link)
     }
 
     /// Whether its disk holds an entry of this name: as an entry, or in a snapshot.
     #[must_use]
     pub fn disk_has(&self, id: LogId) -> bool {
-        match self.disk.log.link(id.index) {
-            Some(durable) => durable.term == id.term || id == LogId::ZERO,
-            None => self.disk_covers(id.index),
-        }
+        self.disk_covers(id.index) || self.disk.log.has(id)
     }
 
     /// Whether a durable snapshot, or the compacted beginning of the log, stands for an index.
     #[must_use]
     pub fn disk_covers(&self, index: Index) -> bool {
-        index <= self.disk.snapshot.index || index <= self.disk.log.base().index
+        index <= self.disk.snapshot.index || index < self.disk.log.base().index
     }
 
     /// The first index that its log or its disk still has as an entry; `None` if it has none.

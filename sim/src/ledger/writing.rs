@@ -7,7 +7,7 @@ use super::shadow::Disk;
 use super::step::{Discarded, Gone};
 use super::{Facts, Ledger};
 use crate::slot::Slot;
-use wavetank_raft::{Entry, Index, LogId, LogOp, Payload, Write};
+use wavetank_raft::{Entry, Index, LogId, LogOp, Payload, Token, Write};
 
 impl Ledger {
     /// A server changes its log in memory, and asks for the same on its disk.
@@ -27,7 +27,7 @@ impl Ledger {
                 let shadow = &mut self.shadows[slot.at()];
                 compact(&mut shadow.log, *index, shadow.disk.snapshot, &self.history);
             }
-            LogOp::Discard => self.discard(slot, facts),
+            LogOp::Discard => self.discard(slot, write.token, facts),
         }
         if self.prune_at < self.history.len() {
             self.prune();
@@ -77,9 +77,12 @@ impl Ledger {
         facts.add_if(before < self.step.gone.len(), Facts::CUT);
     }
 
-    fn discard(&mut self, slot: Slot, facts: &mut Facts) {
-        let shadow = &self.shadows[slot.at()];
-        let snapshot = shadow.disk.snapshot;
+    /// The snapshot that was just installed takes the log's place: not always the newest on the
+    /// disk, where one may be that came whole when its leader was no longer followed.
+    fn discard(&mut self, slot: Slot, token: Token, facts: &mut Facts) {
+        let snapshot = self.step.now.snapshot;
+        let shadow = &mut self.shadows[slot.at()];
+        shadow.discards.push_back((token, snapshot));
         let last = shadow.log.last();
         let matched = shadow.log.has(snapshot) && snapshot.index < last.index;
         self.step.discarded = Some(Discarded { snapshot, last, matched });
@@ -107,7 +110,11 @@ impl Ledger {
                 extend(disk, memory, &entries[..some(entries)]);
             }
             LogOp::Compact(index) => compact(&mut disk.log, *index, disk.snapshot, &self.history),
-            LogOp::Discard => disk.log = self.history.chain_at(disk.snapshot),
+            LogOp::Discard => {
+                let at = shadow.discards.iter().position(|(token, _)| *token == write.token);
+                let asked = at.and_then(|at| shadow.discards.remove(at)).map(|(_, snapshot)| snapshot);
+                disk.log = self.history.chain_at(asked.unwrap_or(disk.snapshot));
+            }
         }
         let mut facts = Facts::DURABLE;
         facts.add_if(torn.is_some(), Facts::TORN);

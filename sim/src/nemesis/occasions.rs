@@ -48,6 +48,8 @@ pub enum Occasion {
     LetGoOfOld,
     /// A leader has sent entries: the oldest held message is let go.
     LetGoAmong,
+    /// Writes pile up before a server's disk: it crashes.
+    CrashPiled,
 }
 
 names!(Occasion {
@@ -70,6 +72,7 @@ names!(Occasion {
     CrashSnapshotter => "crash_snapshotter",
     LetGoOfOld => "let_go_of_old",
     LetGoAmong => "let_go_among",
+    CrashPiled => "crash_piled",
 });
 
 /// What a step was seen to do: a set of facts.
@@ -103,6 +106,8 @@ impl Noticed {
     pub const COMPACTED: Self = Self(1 << 10);
     /// It is in a newer term than before.
     pub const NEW_TERM: Self = Self(1 << 11);
+    /// It wrote while several writes were waiting.
+    pub const PILED: Self = Self(1 << 12);
 
     /// Both.
     #[must_use]
@@ -190,6 +195,7 @@ impl Occasion {
             Self::CrashInstaller => Noticed::INSTALLED,
             Self::CrashSnapshotter => Noticed::COMPACTED,
             Self::LetGoOfOld => Noticed::NEW_TERM,
+            Self::CrashPiled => Noticed::PILED,
         }
     }
 
@@ -202,6 +208,7 @@ impl Occasion {
             Self::IsolateSender | Self::PauseSender | Self::StrandSender => Ratio::new(1, 120),
             Self::CrashAnswerer | Self::IsolateAnswerer => Ratio::new(1, 60),
             Self::LetGoAmong => Ratio::new(1, 30),
+            Self::CrashPiled => Ratio::new(1, 12),
             Self::CrashTruncater | Self::CrashInstaller | Self::CrashSnapshotter => Ratio::new(1, 5),
             Self::BlinkVoter | Self::BlinkCandidate => Ratio::new(1, 4),
             Self::CrashElected | Self::StrandElected => Ratio::new(1, 3),
@@ -220,7 +227,8 @@ impl Occasion {
             | Self::CrashReconfigurer
             | Self::CrashTruncater
             | Self::CrashInstaller
-            | Self::CrashSnapshotter => Act::Crash(slot, outage(draws[3], timeout)),
+            | Self::CrashSnapshotter
+            | Self::CrashPiled => Act::Crash(slot, outage(draws[3], timeout)),
             Self::BlinkFollower | Self::BlinkVoter | Self::BlinkCandidate => Act::Crash(slot, Span::ZERO),
             Self::IsolateSender | Self::IsolateAnswerer => isolate(slot, sight.all, a_while),
             Self::PauseSender => Act::Pause(slot, a_while),

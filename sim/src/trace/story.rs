@@ -4,8 +4,9 @@ use super::words;
 use crate::observe::{Observation, Seen};
 use crate::slot::{Slot, Slots};
 use crate::watch::Watch;
+use crate::world::is_operators;
 use std::fmt::Write as _;
-use wavetank_raft::{Index, Payload, RoleName, Server, Term};
+use wavetank_raft::{Action, Event, Index, Payload, RoleName, Server, Term};
 
 /// A story: who came to be what, what was committed, what went wrong, and what clients saw; with a
 /// column per server, in which followers are dots.
@@ -70,6 +71,15 @@ impl Story {
         }
     }
 
+    /// That something was refused is news; that it was done is seen.
+    fn on_action(&mut self, slot: Slot, action: &Action) {
+        if let Action::Answer { request, outcome: Err(error) } = action
+            && is_operators(*request)
+        {
+            self.line("refuse", &format!("{slot} {error}"), None);
+        }
+    }
+
     fn on_entry(&mut self, index: Index, payload: &Payload) {
         self.committed = index;
         match payload {
@@ -98,7 +108,13 @@ impl Cell {
 impl Watch for Story {
     fn see(&mut self, seen: &Observation<'_>) {
         match seen.seen {
-            Seen::Stepped { slot, server, .. } => self.on_server(slot, server),
+            Seen::Stepping { slot, event: Event::Call { request, call }, .. } if is_operators(*request) => {
+                self.line("ask", &format!("{slot} {}", words::call(call)), None);
+            }
+            Seen::Stepped { slot, server, actions } => {
+                self.on_server(slot, server);
+                actions.iter().for_each(|action| self.on_action(slot, action));
+            }
             Seen::Booted { slot, server, .. } => {
                 self.cells[slot.at()] = Cell::Up(server.node().role(), server.node().term());
                 self.line("start", &slot.to_string(), Some(slot));

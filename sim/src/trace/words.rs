@@ -183,7 +183,7 @@ fn meta(meta: &SnapshotMeta) -> String {
     format!("snapshot {} of {} bytes", meta.last, meta.size)
 }
 
-fn call(call: &Call) -> String {
+pub(super) fn call(call: &Call) -> String {
     match call {
         Call::Apply(command) => format!("apply {}", data(command)),
         Call::ApplyLog { data: command, .. } => format!("apply {}", data(command)),

@@ -8,7 +8,7 @@ use crate::observe::Seen;
 use crate::slot::Slot;
 use crate::watch::Watch;
 use crate::workload::{Ask, Reply, TankFsm, Told, Want};
-use wavetank_raft::{Answer, Call, Error, Event, Outcome, RequestId};
+use wavetank_raft::{Answer, Bytes, Call, Error, Event, Outcome, RequestId, Span};
 
 impl<F: TankFsm, V: Watch> World<F, V> {
     pub(super) fn on_clients(&mut self, serial: u64) {
@@ -63,7 +63,10 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     pub(super) fn on_ask(&mut self, ask: Ask) {
         let Ask { request, client, to, want } = ask;
         match want {
-            Want::Apply(command) => self.make_call(to, request, Caller::Writer(client), Call::Apply(command)),
+            Want::Apply(command) => match self.plan.clients.gather {
+                Some(span) => self.gather(to, (request, client), command, span),
+                None => self.make_call(to, request, Caller::Writer(client), Call::Apply(command)),
+            },
             Want::Read(path, query) => {
                 self.make_call(to, request, Caller::Reader(client, query), Call::Read(path));
             }
@@ -72,6 +75,25 @@ impl<F: TankFsm, V: Watch> World<F, V> {
                 let value = process.machine.fsm.query(&query);
                 self.send_reply(client, request, Reply::Value(Ok(value)));
             }
+        }
+    }
+
+    fn gather(&mut self, to: Slot, (request, client): (RequestId, u16), command: Bytes, span: Span) {
+        let host = &mut self.hosts[to.at()];
+        let process = host.process.as_mut().expect("who is awake runs");
+        process.calls.push(PendingCall { request, caller: Caller::Writer(client) });
+        process.gathered.push((request, command));
+        if process.gathered.len() == 1 {
+            self.agenda.put(self.eye.now + span, Happening::Gathered(to, host.incarnation));
+        }
+    }
+
+    pub(super) fn on_gathered(&mut self, slot: Slot, incarnation: u32) {
+        let host = &mut self.hosts[slot.at()];
+        if host.incarnation == incarnation {
+            let process = host.process.as_mut().expect("who is awake runs");
+            let gathered = std::mem::take(&mut process.gathered);
+            self.give(slot, Event::ApplyBatch(gathered));
         }
     }
 

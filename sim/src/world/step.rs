@@ -64,6 +64,9 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             self.carry_out(slot, action);
         }
         self.actions = actions;
+        if self.hosts[slot.at()].disk.is_piled() {
+            noticed = noticed.or(Noticed::PILED);
+        }
         match crash {
             Some((_, away)) => self.crash_for(slot, away),
             None => self.after_step(slot, noticed),

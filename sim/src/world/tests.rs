@@ -14,7 +14,8 @@ fn a_calm_cluster_elects_one_leader_and_serves_its_clients() {
         world.run_for(Span::s(10));
         let tally = world.watch();
         assert_eq!(tally.elections, 1, "{servers} servers");
-        assert!(500 < tally.ok && tally.failed == 0 && tally.unknown == 0, "{tally:?}");
+        // A client that does not know the leader is told once who it is.
+        assert!(500 < tally.ok && tally.failed <= 10 && tally.unknown == 0, "{tally:?}");
         world.stop_clients();
         world.run_for(Span::s(1));
         assert_eq!(world.converged(world.all()), Ok(()));

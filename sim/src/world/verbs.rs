@@ -15,6 +15,11 @@ use wavetank_raft::{Call, Event, Outcome, RequestId, RoleName, Server, Span};
 /// Calls of clients count up from zero; those of operators are told apart by the top bit.
 const OPERATOR: u64 = 1 << 63;
 
+/// Whether a call is an operator's, a story's or the nemesis's, and no client's.
+pub(crate) const fn is_operators(request: RequestId) -> bool {
+    request.0 & OPERATOR != 0
+}
+
 impl<F: TankFsm, V: Watch> World<F, V> {
     /// A server, while it runs.
     #[must_use]

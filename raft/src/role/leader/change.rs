@@ -121,16 +121,16 @@ impl Leader {
     }
 
     /// An operator wants this non-voter promoted once it has caught up.
-    pub(crate) fn on_stage(&mut self, core: &mut Core, node: NodeId, now: Time, fx: &mut Effects) {
-        let is_new = self.peer(node).is_some_and(|peer| peer.leaving.is_none());
-        if !is_new || self.staging.is_some() {
-            let refusal = if is_new { Refusal::ChangeInProgress } else { Refusal::UnknownTarget(node) };
+    pub(crate) fn on_stage(&mut self, core: &Core, node: NodeId, now: Time, fx: &mut Effects) {
+        let peer = self.peer(node).filter(|peer| peer.leaving.is_none());
+        let Some(peer) = peer.filter(|_| self.staging.is_none()) else {
+            let refusal = peer.map_or(Refusal::UnknownTarget(node), |_| Refusal::ChangeInProgress);
             return fx.push(Effect::Staged { node, result: Err(refusal) });
-        }
+        };
         let target = core.log.last().index;
-        self.staging = Some(Staging { node, round: 1, target, began: now, caught_up: false });
-        // It may have everything already, and make no progress any more that would show it.
-        self.on_progress(core, node, now, fx);
+        // Where it has everything already, and nobody speaks, there will be no progress to see.
+        let caught_up = target <= peer.progress.matched;
+        self.staging = Some(Staging { node, round: 1, target, began: now, caught_up });
     }
 
     /// A follower has more than before: rounds end with it, and transfers get ready.

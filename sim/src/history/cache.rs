@@ -1,0 +1,75 @@
+//! Lowe's memory: the positions that a search has been in before.
+
+/// A set of keys, each a few words, compared word by word: nothing is believed to be equal because
+/// it hashes alike.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    /// Every key: its length, then its words.
+    words: Vec<u64>,
+    /// Where in `words` a key begins, plus one; zero is free. A power of two of them.
+    slots: Vec<Slot>,
+    used: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    hash: u32,
+    at: u32,
+}
+
+/// Above this many words nothing is remembered: the search goes on, and is slower.
+const MOST_WORDS: usize = 1 << 24;
+
+impl Cache {
+    /// Adds a key; whether it is new, as far as is remembered.
+    pub(super) fn insert(&mut self, key: &[u64]) -> bool {
+        if 3 * self.slots.len() <= 4 * self.used {
+            self.grow();
+        }
+        let hash = hash(key);
+        let mut at = self.home(hash);
+        while self.slots[at].at != 0 {
+            if self.slots[at].hash == hash && self.key(self.slots[at]) == key {
+                return false;
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+        if self.words.len() < MOST_WORDS {
+            let place = u32::try_from(self.words.len() + 1).expect("fewer words than 2³²");
+            self.slots[at] = Slot { hash, at: place };
+            self.words.push(key.len() as u64);
+            self.words.extend_from_slice(key);
+            self.used += 1;
+        }
+        true
+    }
+
+    const fn home(&self, hash: u32) -> usize {
+        hash as usize & (self.slots.len() - 1)
+    }
+
+    fn key(&self, slot: Slot) -> &[u64] {
+        let at = slot.at as usize;
+        let length = self.words[at - 1];
+        &self.words[at..at + length as usize]
+    }
+
+    fn grow(&mut self) {
+        let size = (2 * self.slots.len()).max(16);
+        let old = std::mem::replace(&mut self.slots, vec![Slot::default(); size]);
+        for slot in old.into_iter().filter(|slot| slot.at != 0) {
+            let mut at = self.home(slot.hash);
+            while self.slots[at].at != 0 {
+                at = (at + 1) & (size - 1);
+            }
+            self.slots[at] = slot;
+        }
+    }
+}
+
+fn hash(key: &[u64]) -> u32 {
+    let mixed = key.iter().fold(0x9e37_79b9_7f4a_7c15_u64, |mixed, word| {
+        (mixed.rotate_left(23) ^ word).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+    });
+    (mixed ^ mixed >> 32) as u32
+}

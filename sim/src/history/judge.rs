@@ -1,0 +1,134 @@
+//! The verdict on a history in lines of JSON.
+
+use super::History;
+use super::lines::{self, BadLine, Model, OneKey, Said};
+use super::search::Search;
+
+/// What a history was found to be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Judged {
+    /// How many operations began.
+    pub operations: usize,
+    /// How many keys they were about.
+    pub keys: usize,
+    /// The verdict.
+    pub finding: Finding,
+}
+
+/// Whether a history is linearizable.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Finding {
+    /// It is.
+    Linearizable,
+    /// It is not, and this alone shows it.
+    Violation(Window),
+    /// It was not found out of so many keys; the others are linearizable.
+    Unknown {
+        /// How many.
+        undecided: usize,
+    },
+}
+
+/// The smallest part of a history that is not linearizable: operations on one key, none of which
+/// could be left out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Window {
+    /// The key, as it stands in the lines; `null` if they name none.
+    pub key: String,
+    /// The operations, in the order of their beginnings.
+    pub operations: Vec<Said>,
+}
+
+/// Reads a history and judges it. Asked every few thousand steps whether to go on.
+///
+/// The order of events is that of the lines. An operation that does not complete, or completes
+/// with `info`, may or may not have happened, at any time after it was invoked. A `cas` that
+/// completes with `fail` found another value than it expected; anything else that does was not
+/// done. Lines of the process `nemesis` are skipped, and so are empty ones.
+///
+/// ```
+/// use wavetank_sim::history::{Finding, Model, judge};
+/// let text = r#"
+///     {"process": 0, "type": "invoke", "f": "write", "key": "x", "value": 1, "time": 10}
+///     {"process": 0, "type": "ok",     "f": "write", "key": "x", "value": 1, "time": 20}
+///     {"process": 1, "type": "invoke", "f": "read",  "key": "x", "value": null, "time": 30}
+///     {"process": 1, "type": "ok",     "f": "read",  "key": "x", "value": null, "time": 40}
+/// "#;
+/// let judged = judge(text, Model::Register, &mut || true).unwrap();
+/// assert!(matches!(judged.finding, Finding::Violation(window) if window.operations.len() == 2));
+/// ```
+///
+/// # Errors
+/// Names the first line that makes no sense.
+pub fn judge(text: &str, model: Model, keep_going: &mut dyn FnMut() -> bool) -> Result<Judged, BadLine> {
+    let keys = lines::read(text, model)?;
+    let operations = keys.values().map(|one| one.history.len()).sum();
+    let count = keys.len();
+    let finding = find(keys.into_iter().collect(), keep_going);
+    Ok(Judged { operations, keys: count, finding })
+}
+
+/// How many steps each key gets before the next one's turn; more from round to round, so that a
+/// hard key does not hide what an easy one would show.
+const FIRST_ROUND: u64 = 4_096;
+
+fn find(keys: Vec<(String, OneKey)>, keep_going: &mut dyn FnMut() -> bool) -> Finding {
+    let mut open = keys.into_iter().map(|(name, one)| Case::new(name, one)).collect::<Vec<_>>();
+    open.sort_by_key(|case| case.one.history.len());
+    let mut steps = FIRST_ROUND;
+    while !open.is_empty() {
+        let mut undecided = Vec::with_capacity(open.len());
+        for mut case in open {
+            match case.run(steps, keep_going) {
+                Some(true) => {}
+                Some(false) => return Finding::Violation(case.window(keep_going)),
+                None => undecided.push(case),
+            }
+        }
+        open = undecided;
+        if !open.is_empty() && !keep_going() {
+            return Finding::Unknown { undecided: open.len() };
+        }
+        steps = steps.saturating_mul(4);
+    }
+    Finding::Linearizable
+}
+
+struct Case {
+    name: String,
+    one: OneKey,
+    search: Search,
+}
+
+impl Case {
+    fn new(name: String, one: OneKey) -> Self {
+        let search = one.history.search(one.history.operations.iter().copied());
+        Self { name, one, search }
+    }
+
+    fn run(&mut self, steps: u64, keep_going: &mut dyn FnMut() -> bool) -> Option<bool> {
+        let mut left = steps;
+        while 0 < left && keep_going() {
+            let slice = left.min(FIRST_ROUND);
+            if let Some(linearizable) = self.search.run(slice) {
+                return Some(linearizable);
+            }
+            left -= slice;
+        }
+        None
+    }
+
+    fn window(self, keep_going: &mut dyn FnMut() -> bool) -> Window {
+        let history: &History = &self.one.history;
+        let operations = history.conflict(keep_going);
+        let operations = operations.into_iter().map(|at| self.one.said[at].clone()).collect();
+        Window { key: self.name, operations }
+    }
+}
+
+impl std::fmt::Display for Window {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "key {}:", self.key)?;
+        self.operations.iter().try_for_each(|operation| write!(f, "\n  {operation}"))
+    }
+}

@@ -1,0 +1,308 @@
+//! Histories in lines of JSON, in the shape that Jepsen made common: one line for each beginning
+//! and each end, in the order in which they happened.
+
+use super::{Came, Deed, History};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::error::Category;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+/// What a key is, and so what may be done to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Model {
+    /// Holds any JSON value, `null` at first: `read`, `write`.
+    Register,
+    /// The same, and `cas`, whose value is `[expected, new]`.
+    CasRegister,
+    /// Holds a string, empty at first, which `null` is too: `read`, `write`, `cas`, `append`.
+    Kv,
+}
+
+/// The first line that makes no sense.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BadLine {
+    /// Its number, from 1 on.
+    pub line: usize,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+/// What happened to one key, with what was said of each operation.
+#[derive(Debug)]
+pub(super) struct OneKey {
+    pub(super) history: History,
+    pub(super) said: Vec<Said>,
+}
+
+/// What the lines say of one operation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Said {
+    /// Who did it.
+    pub process: String,
+    /// What it was: `write 3`.
+    pub what: String,
+    /// The line that it began at.
+    pub begun: Place,
+    /// The line that it ended at, and how: `ok`, `fail`, `info`.
+    pub ended: Option<(Place, String)>,
+}
+
+/// A line and its time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// Its number, from 1 on.
+    pub line: usize,
+    /// In nanoseconds.
+    pub time: u64,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    process: Value,
+    r#type: String,
+    f: Option<String>,
+    #[serde(default)]
+    key: Value,
+    #[serde(default)]
+    value: Value,
+    time: Option<Value>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Verb {
+    Read,
+    Write,
+    Cas,
+    Append,
+}
+
+/// An operation that has begun and not ended.
+struct Open {
+    key: String,
+    at: usize,
+    verb: Verb,
+    value: Value,
+}
+
+/// Reads all lines.
+pub(super) fn read(text: &str, model: Model) -> Result<BTreeMap<String, OneKey>, BadLine> {
+    let mut reader = Reader { model, keys: BTreeMap::new(), open: BTreeMap::new(), time: 0 };
+    for (number, line) in (1..).zip(text.lines()) {
+        if !line.trim().is_empty() {
+            reader.take(number, line.trim()).map_err(|what| BadLine { line: number, what })?;
+        }
+    }
+    Ok(reader.keys)
+}
+
+struct Reader {
+    model: Model,
+    keys: BTreeMap<String, OneKey>,
+    open: BTreeMap<String, Open>,
+    time: u64,
+}
+
+impl Reader {
+    fn take(&mut self, number: usize, text: &str) -> Result<(), String> {
+        let line: Line = serde_json::from_str(text).map_err(|error| not_a_line(&error))?;
+        let process = match &line.process {
+            Value::Number(number) => number.to_string(),
+            Value::String(name) if name == "nemesis" => return Ok(()),
+            Value::String(name) => name.clone(),
+            other => return Err(format!("process is {other}: expected a number or a name")),
+        };
+        let place = Place { line: number, time: self.take_time(line.time.as_ref())? };
+        match line.r#type.as_str() {
+            "invoke" => self.begin(process, line, place),
+            "ok" | "fail" | "info" => self.end(process, line, place),
+            other => Err(format!("unknown type {other:?}: expected invoke, ok, fail or info")),
+        }
+    }
+
+    fn take_time(&mut self, time: Option<&Value>) -> Result<u64, String> {
+        if let Some(time) = time {
+            let error = || format!("time is {time}: expected a whole number of nanoseconds");
+            let time = time.as_u64().ok_or_else(error)?;
+            if time < self.time {
+                return Err(format!("time goes backwards: {time} after {}", self.time));
+            }
+            self.time = time;
+        }
+        Ok(self.time)
+    }
+
+    fn begin(&mut self, process: String, line: Line, place: Place) -> Result<(), String> {
+        if self.open.contains_key(&process) {
+            return Err(format!("process {process} invokes, and its last operation has not completed"));
+        }
+        let verb = self.model.verb(line.f.as_deref().ok_or("an invocation without f")?)?;
+        let args = self.model.args(verb, &line.value)?;
+        let deed = match (verb, args.as_slice()) {
+            (Verb::Write, [value]) => Deed::Write(value),
+            (Verb::Append, [value]) => Deed::Append(value),
+            (Verb::Cas, [expected, new]) => Deed::Cas { expected, new },
+            (Verb::Read | Verb::Write | Verb::Append | Verb::Cas, _) => Deed::Read,
+        };
+        let key = line.key.to_string();
+        let initial = self.model.initial();
+        let start = || OneKey { history: History::new(initial), said: Vec::new() };
+        let one = self.keys.entry(key.clone()).or_insert_with(start);
+        let at = one.history.begin(deed);
+        let what = match verb {
+            Verb::Read => verb.to_string(),
+            Verb::Write | Verb::Cas | Verb::Append => format!("{verb} {}", line.value),
+        };
+        one.said.push(Said { process: process.clone(), what, begun: place, ended: None });
+        self.open.insert(process, Open { key, at, verb, value: line.value });
+        Ok(())
+    }
+
+    fn end(&mut self, process: String, line: Line, place: Place) -> Result<(), String> {
+        let open = self.open.remove(&process);
+        let open = open.ok_or_else(|| format!("process {process} completes what it has not invoked"))?;
+        open.expect_same(&line)?;
+        let one = self.keys.get_mut(&open.key).expect("an operation is open on a key that was seen");
+        let said = &mut one.said[open.at];
+        match (line.r#type.as_str(), open.verb) {
+            ("ok", Verb::Read) => {
+                let value = self.model.value(&line.value)?;
+                said.what = format!("{} {}", open.verb, line.value);
+                one.history.end(open.at, Came::Saw(&value));
+            }
+            ("ok", Verb::Write | Verb::Append | Verb::Cas) => one.history.end(open.at, Came::Done),
+            ("fail", Verb::Cas) => one.history.end(open.at, Came::Mismatch),
+            ("fail", Verb::Read | Verb::Write | Verb::Append) => one.history.end(open.at, Came::Nothing),
+            (_, Verb::Read | Verb::Write | Verb::Append | Verb::Cas) => {}
+        }
+        said.ended = Some((place, line.r#type));
+        Ok(())
+    }
+}
+
+impl Open {
+    /// An end speaks of the same operation as its beginning, as far as it says.
+    fn expect_same(&self, line: &Line) -> Result<(), String> {
+        let verb = self.verb.to_string();
+        if let Some(f) = line.f.as_ref().filter(|f| **f != verb) {
+            return Err(format!("completes a {f}, and a {verb} was invoked"));
+        }
+        if !line.key.is_null() && line.key.to_string() != self.key {
+            return Err(format!("completes on key {}, and was invoked on {}", line.key, self.key));
+        }
+        if self.verb != Verb::Read && !line.value.is_null() && line.value != self.value {
+            return Err(format!("completes with {}, and was invoked with {}", line.value, self.value));
+        }
+        Ok(())
+    }
+}
+
+impl Model {
+    const fn initial(self) -> &'static [u8] {
+        match self {
+            Self::Register | Self::CasRegister => b"null",
+            Self::Kv => b"",
+        }
+    }
+
+    fn verb(self, f: &str) -> Result<Verb, String> {
+        let verb = match f {
+            "read" => Verb::Read,
+            "write" => Verb::Write,
+            "cas" => Verb::Cas,
+            "append" => Verb::Append,
+            other => return Err(format!("unknown f {other:?}: expected read, write, cas or append")),
+        };
+        let has = match self {
+            Self::Register => matches!(verb, Verb::Read | Verb::Write),
+            Self::CasRegister => verb != Verb::Append,
+            Self::Kv => true,
+        };
+        if has { Ok(verb) } else { Err(format!("the {self} model has no {verb}")) }
+    }
+
+    /// What an invocation says beside its verb.
+    fn args(self, verb: Verb, value: &Value) -> Result<Vec<Vec<u8>>, String> {
+        match verb {
+            Verb::Read => Ok(Vec::new()),
+            Verb::Write | Verb::Append => Ok(vec![self.value(value)?]),
+            Verb::Cas => match value.as_array().map(Vec::as_slice) {
+                Some([expected, new]) => Ok(vec![self.value(expected)?, self.value(new)?]),
+                Some(_) | None => Err(format!("a cas with value {value}: expected [expected, new]")),
+            },
+        }
+    }
+
+    fn value(self, value: &Value) -> Result<Vec<u8>, String> {
+        match (self, value) {
+            (Self::Register | Self::CasRegister, _) => Ok(value.to_string().into_bytes()),
+            (Self::Kv, Value::Null) => Ok(Vec::new()),
+            (Self::Kv, Value::String(text)) => Ok(text.clone().into_bytes()),
+            (Self::Kv, _) => Err(format!("value {value}: the kv model has strings")),
+        }
+    }
+}
+
+fn not_a_line(error: &serde_json::Error) -> String {
+    // Its own line number is always 1 here, and would only confuse.
+    let text = error.to_string();
+    let what = text.split(" at line ").next().unwrap_or(&text);
+    match error.classify() {
+        Category::Syntax | Category::Eof | Category::Io => {
+            format!("not JSON: {what} at column {}", error.column())
+        }
+        Category::Data => what.to_owned(),
+    }
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Cas => "cas",
+            Self::Append => "append",
+        })
+    }
+}
+
+impl fmt::Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Register => "register",
+            Self::CasRegister => "cas-register",
+            Self::Kv => "kv",
+        })
+    }
+}
+
+impl FromStr for Model {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let all = [Self::Register, Self::CasRegister, Self::Kv];
+        let named = all.into_iter().find(|model| model.to_string() == name);
+        named.ok_or_else(|| format!("unknown model {name:?}: expected register, cas-register or kv"))
+    }
+}
+
+impl fmt::Display for BadLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.what)
+    }
+}
+
+impl std::error::Error for BadLine {}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {}: {}, line {}", self.process, self.what, self.begun.line)?;
+        match &self.ended {
+            Some((place, how)) => {
+                write!(f, " to {}: {how} ({} to {} ns)", place.line, self.begun.time, place.time)
+            }
+            None => write!(f, ": never completed (from {} ns)", self.begun.time),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Values that grow: what a state is once something was appended to it.
+
+use super::puzzle::UNSEEN;
+use std::collections::BTreeMap;
+
+/// The values that matter as states: those that somebody saw, and their beginnings.
+#[derive(Debug)]
+pub(super) struct Strings {
+    values: Vec<Box<[u8]>>,
+    ids: BTreeMap<Box<[u8]>, u32>,
+    /// What was seen, sorted.
+    seen: Vec<Box<[u8]>>,
+    grown: BTreeMap<(u32, u32), u32>,
+}
+
+impl Strings {
+    pub(super) fn new(values: &[Box<[u8]>], seen: &[bool]) -> Self {
+        let ids = values.iter().cloned().zip(0..).collect();
+        let is_seen = |(value, &seen): (&Box<[u8]>, &bool)| seen.then(|| value.clone());
+        let mut seen = values.iter().zip(seen).filter_map(is_seen).collect::<Vec<_>>();
+        seen.sort_unstable();
+        Self { values: values.to_vec(), ids, seen, grown: BTreeMap::new() }
+    }
+
+    /// The state after `piece` was appended to `state`.
+    pub(super) fn append(&mut self, state: u32, piece: u32) -> u32 {
+        if state == UNSEEN {
+            return UNSEEN;
+        }
+        if let Some(&grown) = self.grown.get(&(state, piece)) {
+            return grown;
+        }
+        let value = [&*self.values[state as usize], &*self.values[piece as usize]].concat();
+        let grown = if self.leads_somewhere(&value) { self.number(value) } else { UNSEEN };
+        self.grown.insert((state, piece), grown);
+        grown
+    }
+
+    /// Whether something that was seen begins with this.
+    pub(super) fn leads_somewhere(&self, value: &[u8]) -> bool {
+        let at = self.seen.partition_point(|seen| &**seen < value);
+        self.seen.get(at).is_some_and(|seen| seen.starts_with(value))
+    }
+
+    /// Whether something that was seen has this in it.
+    pub(super) fn was_seen_within(&self, piece: &[u8]) -> bool {
+        let is_within = |seen: &[u8]| piece.is_empty() || seen.windows(piece.len()).any(|part| part == piece);
+        self.seen.iter().any(|seen| is_within(seen))
+    }
+
+    /// Whether `later` can be made out of `state` by appending.
+    pub(super) fn leads_to(&self, state: u32, later: u32) -> bool {
+        state != UNSEEN && self.values[later as usize].starts_with(&self.values[state as usize])
+    }
+
+    fn number(&mut self, value: Vec<u8>) -> u32 {
+        let value = value.into_boxed_slice();
+        if let Some(&number) = self.ids.get(&value) {
+            return number;
+        }
+        let number = u32::try_from(self.values.len()).expect("fewer values than 2³²");
+        self.values.push(value.clone());
+        self.ids.insert(value, number);
+        number
+    }
+}

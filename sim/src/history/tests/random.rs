@@ -1,0 +1,156 @@
+use super::*;
+use crate::history::twin;
+use crate::rng::{Domain, Stream};
+
+const VALUES: [&[u8]; 4] = [b"", b"1", b"2", b"12"];
+
+fn value(luck: &mut Stream) -> &'static [u8] {
+    luck.one_of(&VALUES)
+}
+
+fn deed(luck: &mut Stream, appends: bool) -> Deed<'static> {
+    match luck.below(if appends { 7 } else { 5 }) {
+        0 | 1 => Read,
+        2 | 3 => Write(value(luck)),
+        4 => Cas { expected: value(luck), new: value(luck) },
+        _ => Append(luck.one_of(&[&b"1"[..], b"2"])),
+    }
+}
+
+/// An answer that may be right.
+fn came(luck: &mut Stream, deed: Deed<'static>) -> Option<Came<'static>> {
+    match (luck.below(8), deed) {
+        (0, _) => None,
+        (1, _) => Some(Nothing),
+        (_, Read) => Some(Saw(value(luck))),
+        (2 | 3, Cas { .. }) => Some(Mismatch),
+        (_, Write(_) | Append(_) | Cas { .. }) => Some(Done),
+    }
+}
+
+/// Anything at all.
+fn arbitrary(luck: &mut Stream) -> History {
+    let mut history = History::new(b"");
+    let (mut open, mut left) = (Vec::new(), luck.from_to(1, 7));
+    let appends = luck.chance(1, 2);
+    while 0 < left || !open.is_empty() {
+        if 0 < left && (open.is_empty() || luck.chance(1, 2)) {
+            let deed = deed(luck, appends);
+            open.push((history.begin(deed), deed));
+            left -= 1;
+        } else {
+            let (at, deed) = open.swap_remove(luck.below(open.len() as u64) as usize);
+            if let Some(came) = came(luck, deed) {
+                history.end(at, came);
+            }
+        }
+    }
+    history
+}
+
+/// What a real key would have answered: every operation takes effect somewhere between its
+/// beginning and its end, some without an end, some without an effect.
+fn honest(luck: &mut Stream, operations: u64, values: u64) -> History {
+    let mut history = History::new(b"");
+    let (mut state, mut open, mut left) = (Vec::new(), Vec::new(), operations);
+    let appends = luck.chance(1, 2);
+    while 0 < left || !open.is_empty() {
+        let begins = 0 < left && (open.len() < 2 || luck.chance(1, 2)) && open.len() < 12;
+        if begins {
+            let kind = luck.below(if appends { 7 } else { 5 });
+            let mark = format!("{}.", luck.below(values)).into_bytes();
+            let expected = if luck.chance(1, 2) { state.clone() } else { mark.clone() };
+            let deed = match kind {
+                0 | 1 => Read,
+                2 | 3 => Write(&mark),
+                4 => Cas { expected: &expected, new: &mark },
+                _ => Append(&mark),
+            };
+            open.push((history.begin(deed), kind, expected, mark, None));
+            left -= 1;
+        } else {
+            let at = luck.below(open.len() as u64) as usize;
+            if open[at].4.is_none() {
+                open[at].4 = Some(perform(&open[at].2, &open[at].3, open[at].1, &mut state));
+                continue;
+            }
+            let (at, kind, _, _, told) = open.swap_remove(at);
+            match told.expect("it took effect") {
+                _ if luck.chance(1, 20) => {}
+                Some(seen) if kind < 2 => history.end(at, Saw(&seen)),
+                Some(_) => history.end(at, Done),
+                None => history.end(at, Mismatch),
+            }
+        }
+    }
+    history
+}
+
+fn perform(expected: &[u8], mark: &[u8], kind: u64, state: &mut Vec<u8>) -> Option<Vec<u8>> {
+    match kind {
+        0 | 1 => {}
+        2 | 3 => *state = mark.to_vec(),
+        4 if state != expected => return None,
+        4 => *state = mark.to_vec(),
+        _ => state.extend_from_slice(mark),
+    }
+    Some(state.clone())
+}
+
+#[test]
+fn the_search_agrees_with_its_twin() {
+    let mut luck = Stream::new(1, Domain::Workload, 0, 0);
+    let mut verdicts = [0, 0];
+    for turn in 0..20_000 {
+        let history = arbitrary(&mut luck);
+        let expected = twin::is_linearizable(&history);
+        let answer = if expected { Answer::Linearizable } else { Answer::Not };
+        assert_eq!(verdict(&history), answer, "turn {turn}: {history:?}");
+        verdicts[usize::from(expected)] += 1;
+    }
+    assert!(verdicts.iter().all(|&count| 1_000 < count), "too few of one kind: {verdicts:?}");
+}
+
+#[test]
+fn what_a_real_key_answers_is_linearizable() {
+    let mut luck = Stream::new(2, Domain::Workload, 0, 0);
+    for turn in 0..2_000 {
+        let (operations, values) = (luck.from_to(1, 100), luck.from_to(1, 200));
+        let history = honest(&mut luck, operations, values);
+        assert_eq!(verdict(&history), Answer::Linearizable, "turn {turn}: {history:?}");
+    }
+}
+
+#[test]
+fn a_conflict_is_one_and_nothing_in_it_is_needless() {
+    let mut luck = Stream::new(3, Domain::Workload, 0, 0);
+    let mut conflicts = 0;
+    while conflicts < 500 {
+        let history = arbitrary(&mut luck);
+        if twin::is_linearizable(&history) {
+            continue;
+        }
+        conflicts += 1;
+        let conflict = history.conflict(&mut || true);
+        assert!(!twin::is_linearizable(&only(&history, &conflict)), "{history:?}: {conflict:?}");
+        for reads in conflict.iter().filter(|&&at| history.operations[at].act.is_neutral()) {
+            let less = conflict.iter().copied().filter(|at| at != reads).collect::<Vec<_>>();
+            let cut = History { operations: before(&history, &conflict), ..history.clone() };
+            assert!(twin::is_linearizable(&only(&cut, &less)), "{history:?}: {conflict:?} without {reads}");
+        }
+    }
+}
+
+/// The operations as they are known when the last of a conflict has ended.
+fn before(history: &History, conflict: &[usize]) -> Vec<crate::history::Operation> {
+    let neutral = |at: &&usize| history.operations[**at].act.is_neutral();
+    let last = conflict.iter().filter(neutral).filter_map(|&at| history.operations[at].ended).max();
+    let cut = |ended: Option<u32>| ended.filter(|&ended| last.is_none_or(|last| ended <= last));
+    let cut = |it: &crate::history::Operation| crate::history::Operation { ended: cut(it.ended), ..*it };
+    history.operations.iter().map(cut).collect()
+}
+
+fn only(history: &History, kept: &[usize]) -> History {
+    let operations = kept.iter().map(|&at| history.operations[at]).collect();
+    History { operations, ..history.clone() }
+}

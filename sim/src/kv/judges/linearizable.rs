@@ -1,0 +1,178 @@
+//! The history of every key is linearizable: asked of the whole, once the run is over.
+//!
+//! The other checks know the order of the log; this one knows only what clients saw.
+
+use super::record::Record;
+use super::{Check, Moment, Promises};
+use crate::history::{Answer, Came, Deed, History};
+use crate::kv::clients::{Aim, Operation, Told};
+use crate::kv::wire::{Got, Outcome, Response, Verb};
+use crate::observe::Ending;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Clients cannot tell the cluster from one server.
+#[derive(Debug)]
+pub(super) struct Linearizable {
+    promises: Promises,
+    keys: BTreeMap<u32, Key>,
+    /// Where each open operation stands in the history of its key.
+    open: BTreeMap<u64, usize>,
+    seen: u64,
+}
+
+#[derive(Debug)]
+struct Key {
+    history: History,
+    operations: Vec<Operation>,
+}
+
+/// Operations that no order explains.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Breach {
+    key: u32,
+    conflict: Vec<Operation>,
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no order explains what was seen of k{}", self.key)?;
+        for (at, operation) in self.conflict.iter().enumerate() {
+            write!(f, "{} {operation}", if at == 0 { ":" } else { ";" })?;
+        }
+        Ok(())
+    }
+}
+
+/// How many slices of a search each key gets. With values of their own nearly every history needs
+/// less than one.
+const MOST_SLICES: u32 = 256;
+
+impl Linearizable {
+    pub(super) const fn new(promises: Promises) -> Self {
+        Self { promises, keys: BTreeMap::new(), open: BTreeMap::new(), seen: 0 }
+    }
+
+    fn begin(&mut self, operation: &Operation) {
+        let deed = match (&operation.aim, operation.command().map(|command| command.verb)) {
+            (Aim::Read { path, .. }, _) if !self.promises.is_current(*path) => return,
+            (_, Some(Verb::Put(value))) => Deed::Write(value),
+            (_, Some(Verb::Append(value))) => Deed::Append(value),
+            (_, Some(Verb::Cas { expected, new })) => Deed::Cas { expected, new },
+            (_, Some(Verb::Delete)) => Deed::Write(&[]),
+            (_, None) => Deed::Read,
+        };
+        let key = self.keys.entry(operation.key).or_insert_with(Key::new);
+        self.open.insert(operation.number, key.history.begin(deed));
+        key.operations.push(operation.clone());
+    }
+
+    fn finish(&mut self, operation: &Operation) {
+        let Some(at) = self.open.remove(&operation.number) else { return };
+        let key = self.keys.get_mut(&operation.key).expect("an open operation has a key");
+        key.operations[at] = operation.clone();
+        self.seen += 1;
+        if let Some(came) = came(operation) {
+            key.history.end(at, came);
+        }
+    }
+}
+
+/// What came of an operation, if that is known.
+fn came(operation: &Operation) -> Option<Came<'_>> {
+    if operation.ended(Ending::Failed) {
+        return Some(Came::Nothing);
+    }
+    match operation.told()? {
+        Told::Got(bytes) => Got::decode(bytes).map(|got| Came::Saw(got.value)),
+        Told::Applied(_, bytes) => match Response::decode(bytes)?.outcome {
+            Outcome::Done => Some(Came::Done),
+            Outcome::Mismatch => Some(Came::Mismatch),
+            Outcome::Outdated | Outcome::Malformed => None,
+        },
+    }
+}
+
+impl Key {
+    fn new() -> Self {
+        Self { history: History::new(b""), operations: Vec::new() }
+    }
+
+    fn is_bad(&self) -> bool {
+        let mut slices = 0;
+        let mut patience = || {
+            slices += 1;
+            slices <= MOST_SLICES
+        };
+        self.history.check(&mut patience) == Answer::Not
+    }
+}
+
+impl Check for Linearizable {
+    const NAME: &'static str = "linearizable";
+    const SECTION: &'static str = "thesis §6";
+    type Breach = Breach;
+
+    fn judge(&mut self, _: &Record, moment: &Moment<'_>) -> Option<Breach> {
+        match moment {
+            Moment::Invoked(operation) => self.begin(operation),
+            Moment::Returned(operation) => self.finish(operation),
+            Moment::First(_) | Moment::Other(_) | Moment::Broke(_) => {}
+        }
+        None
+    }
+
+    fn end(&mut self) -> Option<Breach> {
+        let (&number, key) = self.keys.iter().find(|(_, key)| key.is_bad())?;
+        let conflict = key.history.conflict(&mut || true);
+        let conflict = conflict.into_iter().map(|at| key.operations[at].clone()).collect();
+        Some(Breach { key: number, conflict })
+    }
+
+    fn witnessed(&self) -> u64 {
+        self.seen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kv::clients::End;
+    use crate::slot::Slot;
+    use wavetank_raft::{ReadPath, Time};
+
+    fn read(number: u64, value: &str) -> (Operation, Operation) {
+        let aim = Aim::Read { path: Some(ReadPath::Index), pinned: Some(Slot(0)) };
+        let begun = Operation { number, client: 1, key: 1, aim, invoked: Time(0), order: 0, end: None };
+        let got = Got {
+            applied: wavetank_raft::Index(9),
+            version: wavetank_raft::Index(9),
+            value: value.as_bytes(),
+        };
+        let answer = Some(Told::Got(got.encode()));
+        let end = End { at: Time(0), order: 0, ending: Ending::Ok, answer };
+        (begun.clone(), Operation { end: Some(end), ..begun })
+    }
+
+    fn judged(reads: &[&str]) -> Option<String> {
+        let mut check = Linearizable::new(Promises { leases_hold: true });
+        for (number, value) in (1..).zip(reads) {
+            let (begun, ended) = read(number, value);
+            check.judge(&Record::default(), &Moment::Invoked(&begun));
+            check.judge(&Record::default(), &Moment::Returned(&ended));
+        }
+        assert_eq!(check.witnessed(), reads.len() as u64);
+        check.end().map(|breach| breach.to_string())
+    }
+
+    #[test]
+    fn an_order_that_explains_everything_is_enough() {
+        assert_eq!(judged(&["", ""]), None);
+    }
+
+    #[test]
+    fn what_no_order_explains_is_cut_down_to_what_shows_it() {
+        let words = "no order explains what was seen of k1: c1 #2 read k1 at n1: \"a\" of i9, state i9";
+        assert_eq!(judged(&["", "a", ""]).as_deref(), Some(words));
+    }
+}

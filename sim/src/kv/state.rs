@@ -1,0 +1,189 @@
+//! The store's state: what every key holds, and what every session was last told.
+
+use super::wire::{Command, Got, Outcome, Response, Verb, queried};
+use std::collections::BTreeMap;
+use wavetank_raft::{Bytes, Index};
+
+/// Keys, sessions, and a digest over both.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct State {
+    applied: Index,
+    cells: BTreeMap<u32, Cell>,
+    sessions: BTreeMap<u32, Session>,
+    // The wrapping sum of the digests of all cells and sessions: each can be taken out and put
+    // back alone, so a command costs what it touches.
+    sum: u64,
+}
+
+/// A key's value. A deleted key keeps its cell, so that "nothing" has a version too.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Cell {
+    pub(super) version: Index,
+    pub(super) value: Vec<u8>,
+    hash: Hash,
+}
+
+/// What a session was last told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Session {
+    pub(super) sequence: u32,
+    pub(super) response: Response,
+}
+
+/// FNV-1a, which goes on where it stopped: an append hashes what it appends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Hash(u64);
+
+impl Default for Hash {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hash {
+    pub(super) fn with(self, bytes: &[u8]) -> Self {
+        Self(
+            bytes
+                .iter()
+                .fold(self.0, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)),
+        )
+    }
+
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self::default().with(bytes)
+    }
+}
+
+/// Spreads every bit of a few numbers over the whole word.
+fn mix(numbers: [u64; 3]) -> u64 {
+    numbers.iter().fold(0x9e37_79b9_7f4a_7c15, |mixed, number| {
+        let mixed = (mixed ^ number).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 29).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 32
+    })
+}
+
+impl Cell {
+    fn digest(&self, key: u32) -> u64 {
+        mix([u64::from(key), self.version.0, self.hash.0])
+    }
+}
+
+impl Session {
+    fn digest(&self, session: u32) -> u64 {
+        let place = u64::from(self.sequence) << 8 | u64::from(self.response.outcome.tag());
+        // The bit keeps sessions apart from keys of the same number.
+        mix([1 << 63 | u64::from(session), place, self.response.effective.0])
+    }
+}
+
+impl State {
+    /// Takes in the command at this index.
+    pub(super) fn apply(&mut self, index: Index, bytes: &[u8]) -> Bytes {
+        self.applied = index;
+        let response = match Command::decode(bytes) {
+            Some(command) => self.once(index, &command),
+            None => Response { outcome: Outcome::Malformed, effective: index },
+        };
+        response.encode()
+    }
+
+    /// Thesis §6.3: a command that the session has seen is answered from memory.
+    fn once(&mut self, index: Index, command: &Command<'_>) -> Response {
+        let last = self.sessions.get(&command.session).copied();
+        if let Some(last) = last.filter(|last| command.sequence <= last.sequence) {
+            return if command.sequence == last.sequence {
+                last.response
+            } else {
+                Response { outcome: Outcome::Outdated, effective: index }
+            };
+        }
+        let outcome = self.perform(index, command);
+        let response = Response { outcome, effective: index };
+        let session = Session { sequence: command.sequence, response };
+        self.put_session(command.session, session);
+        response
+    }
+
+    fn perform(&mut self, index: Index, command: &Command<'_>) -> Outcome {
+        if let Verb::Cas { expected, .. } = command.verb
+            && self.value(command.key) != expected
+        {
+            return Outcome::Mismatch;
+        }
+        let cell = self.cells.entry(command.key).or_default();
+        if cell.version != Index::ZERO {
+            self.sum = self.sum.wrapping_sub(cell.digest(command.key));
+        }
+        match command.verb {
+            Verb::Put(value) | Verb::Cas { new: value, .. } => cell.set(value),
+            Verb::Append(value) => cell.extend(value),
+            Verb::Delete => cell.set(&[]),
+        }
+        cell.version = index;
+        self.sum = self.sum.wrapping_add(cell.digest(command.key));
+        Outcome::Done
+    }
+
+    fn value(&self, key: u32) -> &[u8] {
+        self.cells.get(&key).map_or(&[], |cell| &cell.value)
+    }
+
+    /// Answers a read.
+    pub(super) fn query(&self, query: &[u8]) -> Bytes {
+        let cell = queried(query).and_then(|key| self.cells.get(&key));
+        let (version, value) = cell.map_or((Index::ZERO, &[][..]), |cell| (cell.version, &cell.value[..]));
+        Got { applied: self.applied, version, value }.encode()
+    }
+
+    /// A digest of everything.
+    pub(super) fn digest(&self) -> u64 {
+        mix([self.applied.0, self.sum, 0])
+    }
+
+    pub(super) const fn applied(&self) -> Index {
+        self.applied
+    }
+
+    pub(super) fn cells(&self) -> impl ExactSizeIterator<Item = (u32, &Cell)> {
+        self.cells.iter().map(|(&key, cell)| (key, cell))
+    }
+
+    pub(super) fn sessions(&self) -> impl ExactSizeIterator<Item = (u32, Session)> {
+        self.sessions.iter().map(|(&number, &session)| (number, session))
+    }
+
+    /// An empty state that has taken in everything up to here.
+    pub(super) fn at(applied: Index) -> Self {
+        Self { applied, ..Self::default() }
+    }
+
+    pub(super) fn put_cell(&mut self, key: u32, version: Index, value: Vec<u8>) {
+        let cell = Cell { version, hash: Hash::of(&value), value };
+        self.sum = self.sum.wrapping_add(cell.digest(key));
+        if let Some(old) = self.cells.insert(key, cell) {
+            self.sum = self.sum.wrapping_sub(old.digest(key));
+        }
+    }
+
+    pub(super) fn put_session(&mut self, number: u32, session: Session) {
+        self.sum = self.sum.wrapping_add(session.digest(number));
+        if let Some(old) = self.sessions.insert(number, session) {
+            self.sum = self.sum.wrapping_sub(old.digest(number));
+        }
+    }
+}
+
+impl Cell {
+    // The buffer is kept: in the long run a put allocates nothing.
+    fn set(&mut self, value: &[u8]) {
+        self.value.clear();
+        self.value.extend_from_slice(value);
+        self.hash = Hash::of(value);
+    }
+
+    fn extend(&mut self, value: &[u8]) {
+        self.value.extend_from_slice(value);
+        self.hash = self.hash.with(value);
+    }
+}

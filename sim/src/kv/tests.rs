@@ -1,0 +1,5 @@
+//! The store, its clients, and both together in a tank.
+
+mod clients;
+mod store;
+mod storms;

@@ -1,0 +1,220 @@
+//! What clients and the store say to each other, as bytes.
+//!
+//! Numbers are written seven bits to the byte, low bits first, the top bit saying that more
+//! follow. The last field takes the rest of the bytes and has no length.
+
+use wavetank_raft::{Bytes, Index};
+
+/// A command, reading from the bytes it came in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Command<'a> {
+    /// The session it belongs to.
+    pub session: u32,
+    /// Its place in the session, from 1 on.
+    pub sequence: u32,
+    /// The key it is about.
+    pub key: u32,
+    /// What it does to the key.
+    pub verb: Verb<'a>,
+}
+
+/// What a command does to its key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verb<'a> {
+    /// The key gets this value.
+    Put(&'a [u8]),
+    /// This is added at the end of the key's value.
+    Append(&'a [u8]),
+    /// The key gets a new value if it has the expected one.
+    Cas {
+        /// The value it must have.
+        expected: &'a [u8],
+        /// The value it gets.
+        new: &'a [u8],
+    },
+    /// The key loses its value.
+    Delete,
+}
+
+/// What a command was answered with.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Response {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The index of the entry that took effect: for a command that came twice, that of the first.
+    pub effective: Index,
+}
+
+/// What came of a command.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// The key had another value than expected; nothing changed.
+    Mismatch,
+    /// The session has gone past this sequence number; what came of it is forgotten.
+    Outdated,
+    /// The bytes are not a command.
+    Malformed,
+}
+
+/// What a read was answered with, reading from the bytes it came in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Got<'a> {
+    /// The last command that the state had taken in.
+    pub applied: Index,
+    /// The command that gave the key its value; zero if none did.
+    pub version: Index,
+    /// The value.
+    pub value: &'a [u8],
+}
+
+impl<'a> Command<'a> {
+    /// As bytes.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        let (tag, first, last): (u8, &[u8], &[u8]) = match self.verb {
+            Verb::Put(value) => (0, &[], value),
+            Verb::Append(value) => (1, &[], value),
+            Verb::Cas { expected, new } => (2, expected, new),
+            Verb::Delete => (3, &[], &[]),
+        };
+        let mut bytes = Vec::with_capacity(16 + first.len() + last.len());
+        bytes.push(tag);
+        for number in [self.session, self.sequence, self.key] {
+            put_number(&mut bytes, u64::from(number));
+        }
+        if tag == 2 {
+            put_number(&mut bytes, first.len() as u64);
+            bytes.extend_from_slice(first);
+        }
+        bytes.extend_from_slice(last);
+        bytes.into()
+    }
+
+    /// From bytes; `None` if they are not a command.
+    #[must_use]
+    pub fn decode(bytes: &'a [u8]) -> Option<Self> {
+        let (&tag, mut rest) = bytes.split_first()?;
+        let session = take_small(&mut rest)?;
+        let sequence = take_small(&mut rest)?;
+        let key = take_small(&mut rest)?;
+        let verb = match tag {
+            0 => Verb::Put(rest),
+            1 => Verb::Append(rest),
+            2 => {
+                let length = usize::try_from(take_number(&mut rest)?).ok()?;
+                let (expected, new) = rest.split_at_checked(length)?;
+                Verb::Cas { expected, new }
+            }
+            3 if rest.is_empty() => Verb::Delete,
+            _ => return None,
+        };
+        Some(Self { session, sequence, key, verb })
+    }
+}
+
+impl Response {
+    /// As bytes.
+    #[must_use]
+    pub fn encode(self) -> Bytes {
+        let mut bytes = Vec::with_capacity(8);
+        bytes.push(self.outcome.tag());
+        put_number(&mut bytes, self.effective.0);
+        bytes.into()
+    }
+
+    /// From bytes; `None` if they are not a response.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (&tag, mut rest) = bytes.split_first()?;
+        let outcome = Outcome::of(tag)?;
+        let effective = Index(take_number(&mut rest)?);
+        rest.is_empty().then_some(Self { outcome, effective })
+    }
+}
+
+impl Outcome {
+    pub(super) const fn tag(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Mismatch => 1,
+            Self::Outdated => 2,
+            Self::Malformed => 3,
+        }
+    }
+
+    pub(super) const fn of(tag: u8) -> Option<Self> {
+        match tag {
+            0 => Some(Self::Done),
+            1 => Some(Self::Mismatch),
+            2 => Some(Self::Outdated),
+            3 => Some(Self::Malformed),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> Got<'a> {
+    /// As bytes.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        let mut bytes = Vec::with_capacity(12 + self.value.len());
+        put_number(&mut bytes, self.applied.0);
+        put_number(&mut bytes, self.version.0);
+        bytes.extend_from_slice(self.value);
+        bytes.into()
+    }
+
+    /// From bytes; `None` if they are not an answer to a read.
+    #[must_use]
+    pub fn decode(mut bytes: &'a [u8]) -> Option<Self> {
+        let applied = Index(take_number(&mut bytes)?);
+        let version = Index(take_number(&mut bytes)?);
+        Some(Self { applied, version, value: bytes })
+    }
+}
+
+/// The query for a key's value.
+#[must_use]
+pub fn query(key: u32) -> Bytes {
+    let mut bytes = Vec::with_capacity(5);
+    put_number(&mut bytes, u64::from(key));
+    bytes.into()
+}
+
+/// The key that a query asks for; `None` if it is not a query.
+#[must_use]
+pub fn queried(mut query: &[u8]) -> Option<u32> {
+    let key = take_small(&mut query)?;
+    query.is_empty().then_some(key)
+}
+
+pub(super) fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+fn take_small(bytes: &mut &[u8]) -> Option<u32> {
+    u32::try_from(take_number(bytes)?).ok()
+}
+
+pub(super) fn take_number(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        let bits = u64::from(byte & 0x7f);
+        if bits << shift >> shift != bits {
+            return None;
+        }
+        number |= bits << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}

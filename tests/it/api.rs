@@ -1,0 +1,270 @@
+//! What every call of the server's interface answers when it cannot do what it is asked.
+
+use wavetank_raft::{
+    Answer, Call, Change, Configuration, ConfigurationError, Dialect, Error, Event, Index, Member, Outcome,
+    ReadPath, Refusal, Reloadable, RequestId, Span,
+};
+use wavetank_sim::kv::Kv;
+use wavetank_sim::kv::clients::{ClientPlan, Clients};
+use wavetank_sim::{Plan, Slot, Slots, World};
+
+/// A calm cluster with a leader, and nobody who asks anything of it but the test.
+struct Cluster {
+    world: World<Kv, ()>,
+    leader: Slot,
+    follower: Slot,
+}
+
+impl Cluster {
+    fn of(servers: u8) -> Self {
+        Self::by(Plan::calm(7, servers))
+    }
+
+    fn by(mut plan: Plan) -> Self {
+        plan.clients.count = 0;
+        let nobody = Clients::new(ClientPlan::from(&plan.clients), Slots::first(1), plan.seed);
+        let mut world = World::new(plan, |_| Kv::default(), Box::new(nobody), ());
+        world.run_for(Span::s(2));
+        let leader = world.leader().expect("a calm sea");
+        let follower = world.all().iter().find(|&slot| slot != leader).unwrap_or(leader);
+        Self { world, leader, follower }
+    }
+
+    fn ask(&mut self, slot: Slot, call: Call) -> RequestId {
+        self.world.call(slot, call)
+    }
+
+    /// How a call ends, given a second.
+    fn call(&mut self, slot: Slot, call: Call) -> Outcome {
+        let request = self.ask(slot, call);
+        self.world.run_for(Span::s(1));
+        self.outcome(request)
+    }
+
+    fn outcome(&self, request: RequestId) -> Outcome {
+        self.world.outcome(request).expect("every call is answered").clone()
+    }
+
+    fn lead(&mut self, call: Call) -> Outcome {
+        self.call(self.leader, call)
+    }
+
+    fn change(&mut self, change: Change) -> Outcome {
+        self.lead(Call::Change { change, prev_index: Index::ZERO })
+    }
+}
+
+fn command() -> Call {
+    Call::Apply(vec![0; 4].into())
+}
+
+fn refused(error: ConfigurationError) -> Outcome {
+    Err(Error::Refused(Refusal::Configuration(error)))
+}
+
+#[test]
+fn only_the_leader_does_what_binds_all_and_the_others_name_it() {
+    let mut cluster = Cluster::of(3);
+    let follower = cluster.follower;
+    let here = Err(Error::NotLeader(Some((cluster.leader.id(), cluster.leader.address()))));
+    let change = |change| Call::Change { change, prev_index: Index::ZERO };
+    let calls = [
+        command(),
+        Call::ApplyLog { data: vec![0; 4].into(), extensions: vec![1].into() },
+        Call::Barrier,
+        Call::VerifyLeader,
+        Call::Read(ReadPath::Index),
+        Call::Read(ReadPath::Lease),
+        change(Change::AddVoter("n9".into(), "a9".into())),
+        change(Change::AddNonvoter("n9".into(), "a9".into())),
+        change(Change::DemoteVoter("n1".into())),
+        change(Change::RemoveServer("n1".into())),
+        change(Change::Members(vec![Member::voter("n1", "a1")])),
+        Call::AddVoterStaged { id: "n9".into(), address: "a9".into(), prev_index: Index::ZERO },
+        Call::Transfer { target: None },
+        Call::Restore(vec![].into()),
+    ];
+    for call in calls {
+        assert_eq!(cluster.call(follower, call.clone()), here, "{call:?}");
+    }
+}
+
+#[test]
+fn a_configuration_that_cannot_be_is_refused_with_its_reason() {
+    let mut cluster = Cluster::of(3);
+    let taken = cluster.follower.address();
+
+    let twice = cluster.change(Change::AddVoter("n9".into(), taken.clone()));
+    assert_eq!(twice, refused(ConfigurationError::DuplicateAddress(taken)));
+    let nameless = cluster.change(Change::AddVoter("".into(), "a9".into()));
+    assert_eq!(nameless, refused(ConfigurationError::EmptyId));
+    let homeless = cluster.change(Change::AddVoter("n9".into(), "".into()));
+    assert_eq!(homeless, refused(ConfigurationError::EmptyAddress("n9".into())));
+    let members = vec![Member::voter("n1", "a1"), Member::voter("n1", "a2")];
+    assert_eq!(
+        cluster.change(Change::Members(members)),
+        refused(ConfigurationError::DuplicateId("n1".into()))
+    );
+    assert_eq!(cluster.change(Change::Members(vec![])), refused(ConfigurationError::NoVoter));
+}
+
+#[test]
+fn the_last_voter_stays() {
+    let mut cluster = Cluster::of(1);
+    let me = cluster.leader.id();
+    assert_eq!(cluster.change(Change::RemoveServer(me.clone())), refused(ConfigurationError::NoVoter));
+    assert_eq!(cluster.change(Change::DemoteVoter(me)), refused(ConfigurationError::NoVoter));
+}
+
+#[test]
+fn an_unknown_server_may_be_removed_and_a_known_one_added_again() {
+    let mut cluster = Cluster::of(3);
+    let before = cluster.world.server(cluster.leader).unwrap().node().configuration().unwrap().1.clone();
+    let (id, address) = (cluster.follower.id(), cluster.follower.address());
+
+    assert!(cluster.change(Change::RemoveServer("n9".into())).is_ok());
+    assert!(cluster.change(Change::DemoteVoter("n9".into())).is_ok());
+    assert!(cluster.change(Change::AddVoter(id.clone(), address.clone())).is_ok());
+    assert!(cluster.change(Change::AddNonvoter(id, address)).is_ok());
+
+    let after = cluster.world.server(cluster.leader).unwrap().node().configuration().unwrap().1.clone();
+    assert_eq!(before, after);
+}
+
+#[test]
+fn a_change_on_an_old_basis_is_refused() {
+    let mut cluster = Cluster::of(3);
+    let change = Change::RemoveServer("n9".into());
+    let first = cluster.lead(Call::Change { change: change.clone(), prev_index: Index(1) });
+    let Ok(Answer::Committed { index }) = first else { panic!("{first:?}") };
+
+    let stale = cluster.lead(Call::Change { change: change.clone(), prev_index: Index(1) });
+    let expected = Refusal::ConfigurationChanged { since: Index(1), latest: index };
+    assert_eq!(stale, Err(Error::Refused(expected)));
+    assert!(cluster.lead(Call::Change { change, prev_index: index }).is_ok());
+}
+
+#[test]
+fn a_change_waits_for_the_one_before() {
+    let mut cluster = Cluster::of(3);
+    let change = || Call::Change { change: Change::RemoveServer("n9".into()), prev_index: Index::ZERO };
+    let leader = cluster.leader;
+    let (first, second) = (cluster.ask(leader, change()), cluster.ask(leader, change()));
+    cluster.world.run_for(Span::s(1));
+
+    assert!(cluster.outcome(first).is_ok());
+    assert_eq!(cluster.outcome(second), Err(Error::Refused(Refusal::ChangeInProgress)));
+}
+
+#[test]
+fn leadership_goes_only_to_a_voter_that_is_another() {
+    let mut cluster = Cluster::of(3);
+    let to = |target: &str| Call::Transfer { target: Some(target.into()) };
+    let me = cluster.leader.to_string();
+    assert_eq!(cluster.lead(to(&me)), Err(Error::Refused(Refusal::TransferToSelf)));
+    let unknown = Refusal::UnknownTarget(wavetank_raft::NodeId::of("n9"));
+    assert_eq!(cluster.lead(to("n9")), Err(Error::Refused(unknown)));
+
+    let mut alone = Cluster::of(1);
+    assert_eq!(alone.lead(Call::Transfer { target: None }), Err(Error::Refused(Refusal::NoTarget)));
+}
+
+#[test]
+fn while_leadership_is_handed_over_nothing_else_begins_and_then_it_may_again() {
+    let mut cluster = Cluster::of(3);
+    let (leader, follower) = (cluster.leader, cluster.follower);
+    cluster.world.isolate(follower);
+    let transfer = cluster.ask(leader, Call::Transfer { target: Some(follower.id()) });
+    let change = Call::Change { change: Change::RemoveServer("n9".into()), prev_index: Index::ZERO };
+    let calls = [command(), Call::Barrier, change, Call::Transfer { target: None }];
+    let asked = calls.map(|call| cluster.ask(leader, call));
+    cluster.world.run_for(Span::s(2));
+
+    for request in asked {
+        assert_eq!(cluster.outcome(request), Err(Error::LeadershipTransferInProgress));
+    }
+    assert_eq!(cluster.outcome(transfer), Err(Error::Refused(Refusal::TransferTimeout)));
+    assert!(cluster.lead(command()).is_ok());
+}
+
+#[test]
+fn a_cluster_is_bootstrapped_once_and_by_its_voters() {
+    let mut cluster = Cluster::by(Plan { spares: 1, ..Plan::calm(7, 3) });
+    let configuration = cluster.world.founders();
+    let again = cluster.lead(Call::Bootstrap(configuration.clone()));
+    assert_eq!(again, Err(Error::CantBootstrap));
+
+    let spare = Slot(3);
+    assert_eq!(cluster.call(spare, Call::Bootstrap(configuration)), Err(Error::NotVoter));
+    let alone = Configuration::new(vec![Member::voter(spare.id(), spare.address())]).unwrap();
+    assert_eq!(cluster.call(spare, Call::Bootstrap(alone.clone())), Ok(Answer::Done));
+    assert_eq!(cluster.call(spare, Call::Bootstrap(alone)), Err(Error::CantBootstrap));
+}
+
+#[test]
+fn a_snapshot_needs_something_new() {
+    let mut cluster = Cluster::of(3);
+    let taken = cluster.lead(Call::Snapshot);
+    assert!(matches!(taken, Ok(Answer::Snapshotted(_))), "{taken:?}");
+    assert_eq!(cluster.lead(Call::Snapshot), Err(Error::NothingNewToSnapshot));
+
+    cluster.lead(command()).unwrap();
+    let leader = cluster.leader;
+    let (first, second) = (cluster.ask(leader, Call::Snapshot), cluster.ask(leader, Call::Snapshot));
+    cluster.world.run_for(Span::s(1));
+    assert!(cluster.outcome(first).is_ok());
+    assert_eq!(cluster.outcome(second), Err(Error::SnapshotInProgress));
+}
+
+#[test]
+fn knobs_are_reloaded_all_or_none() {
+    let mut cluster = Cluster::of(3);
+    let config = cluster.world.plan().config.clone();
+    let knobs = Reloadable {
+        trailing_logs: 5,
+        snapshot_interval: Span::s(1),
+        snapshot_threshold: 9,
+        heartbeat_timeout: config.heartbeat_timeout.times(2),
+        election_timeout: config.election_timeout.times(2),
+    };
+    assert_eq!(cluster.lead(Call::Reload(knobs.clone())), Ok(Answer::Done));
+    let bad = Reloadable { trailing_logs: 6, election_timeout: Span::ms(1), ..knobs };
+    let error = cluster.lead(Call::Reload(bad)).unwrap_err();
+    assert_eq!(error.to_string(), "election_timeout must be at least 5ms");
+
+    let settings = cluster.world.server(cluster.leader).unwrap().node().settings().clone();
+    assert_eq!((settings.trailing_logs, settings.heartbeat_timeout), (5, config.heartbeat_timeout.times(2)));
+}
+
+#[test]
+fn what_a_hashicorp_peer_does_not_understand_is_refused() {
+    let mut cluster = Cluster::of(3);
+    let (leader, peer) = (cluster.leader, cluster.follower.node());
+    cluster.world.force(leader, Event::PeerSpeaks { peer, dialect: Dialect::HashiCorp });
+    let members = vec![Member::voter(leader.id(), leader.address())];
+    assert_eq!(cluster.change(Change::Members(members)), Err(Error::UnsupportedProtocol));
+    assert_eq!(cluster.lead(Call::Restore(vec![].into())), Err(Error::UnsupportedProtocol));
+    assert!(cluster.change(Change::RemoveServer("n9".into())).is_ok());
+}
+
+#[test]
+fn a_state_that_makes_no_sense_is_refused_everywhere_and_life_goes_on() {
+    let mut cluster = Cluster::of(3);
+    let refused = cluster.lead(Call::Restore(vec![1, 2, 3].into()));
+    assert!(matches!(refused, Err(Error::Store(_))), "{refused:?}");
+    assert!(cluster.lead(Call::Barrier).is_ok());
+    assert_eq!(cluster.world.converged(cluster.world.all()), Ok(()));
+}
+
+#[test]
+fn a_server_that_has_stopped_answers_every_call() {
+    let mut cluster = Cluster::of(3);
+    let leader = cluster.leader;
+    let (open, stop, late) =
+        (cluster.ask(leader, command()), cluster.ask(leader, Call::Shutdown), cluster.ask(leader, command()));
+    cluster.world.run_for(Span::s(1));
+
+    assert_eq!(cluster.outcome(stop), Ok(Answer::Done));
+    assert_eq!(cluster.outcome(open), Err(Error::Shutdown));
+    assert_eq!(cluster.outcome(late), Err(Error::Shutdown));
+}

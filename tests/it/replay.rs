@@ -1,0 +1,46 @@
+//! The same seed gives the same run, byte for byte: every scenario twice, in every form of trace, and
+//! on another thread.
+
+use std::thread;
+use wavetank_scenarios::registry::{self, ALL};
+use wavetank_scenarios::{Scenario, TraceForm};
+use wavetank_sim::Report;
+
+const FORMS: [TraceForm; 3] = [TraceForm::Story, TraceForm::Full, TraceForm::Json];
+
+#[test]
+fn every_scenario_is_the_same_twice() {
+    for scenario in ALL {
+        for seed in 0..2 {
+            for form in FORMS {
+                let first = run(scenario, seed, form);
+                let second =
+                    thread::spawn(move || run(scenario, seed, form)).join().expect("it does not panic");
+                assert!(first == second, "{}:{seed} is not the same twice", scenario.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn whoever_writes_it_down_changes_nothing() {
+    for scenario in ALL {
+        let (unseen, nothing) = run(scenario, 3, TraceForm::None);
+        assert_eq!(nothing, "");
+        for form in FORMS {
+            assert_eq!(run(scenario, 3, form).0, unseen, "{}:3 as {form:?}", scenario.name);
+        }
+    }
+}
+
+#[test]
+fn seeds_differ() {
+    for scenario in ALL {
+        let digest = |seed| run(scenario, seed, TraceForm::None).0.digest;
+        assert_ne!(digest(0), digest(1), "{}", scenario.name);
+    }
+}
+
+fn run(scenario: &Scenario, seed: u64, form: TraceForm) -> (Report, String) {
+    registry::run(scenario, seed, form)
+}

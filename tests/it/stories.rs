@@ -1,0 +1,88 @@
+//! Every scenario's story under one seed, blessed: who led, what was committed, what was refused. A
+//! change of behaviour shows here as a diff to be read; `INSTA_UPDATE=always` blesses it.
+
+use std::fs;
+use std::path::Path;
+use wavetank_scenarios::registry::{self, ALL};
+use wavetank_scenarios::{Chapter, Scenario, TraceForm};
+
+const SEED: u64 = 1;
+
+#[test]
+fn every_story_is_as_it_was_blessed() {
+    let mut settings = insta::Settings::new();
+    settings.set_snapshot_path("stories");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        for scenario in told_by_hand() {
+            let (report, story) = registry::run(scenario, SEED, TraceForm::Story);
+            let verdict = format!("{:?}", report.verdict);
+            insta::assert_snapshot!(
+                scenario.name,
+                format!("{}\n\n{story}\n{verdict}", wrapped(scenario.moral))
+            );
+        }
+    });
+}
+
+#[test]
+fn every_blessed_story_is_still_told() {
+    let blessed = fs::read_dir(here().join("it/stories")).expect("the stories are there");
+    for file in blessed.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
+        let name = file.strip_suffix(".snap").unwrap_or_else(|| panic!("`{file}` is no story"));
+        assert!(told_by_hand().any(|scenario| scenario.name == name), "nobody tells `{name}` any more");
+    }
+}
+
+/// A story that nobody registered is never told, and a moral that differs from the doc line lies.
+#[test]
+fn every_story_that_is_written_is_registered_with_its_moral() {
+    for scenario in told_by_hand() {
+        let file = here().join(format!("../scenarios/src/{}.rs", scenario.chapter));
+        let text = fs::read_to_string(file).expect("each chapter has its file");
+        let doc = doc_of(&text, scenario.name);
+        assert_eq!(doc.as_deref(), Some(scenario.moral), "the doc line of {}", scenario.name);
+        for told in text.lines().filter_map(|line| line.strip_prefix("pub fn ")?.split('(').next()) {
+            assert!(ALL.iter().any(|scenario| scenario.name == told), "`{told}` is not registered");
+        }
+    }
+}
+
+#[test]
+fn names_are_unique() {
+    let mut names: Vec<&str> = ALL.iter().map(|scenario| scenario.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), ALL.len());
+}
+
+fn told_by_hand() -> impl Iterator<Item = &'static Scenario> {
+    ALL.iter().filter(|scenario| scenario.chapter != Chapter::Storms)
+}
+
+fn here() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The doc comment of a function, in one line.
+fn doc_of(text: &str, name: &str) -> Option<String> {
+    let before =
+        text.split(&format!("\npub fn {name}(")).next().filter(|before| before.len() < text.len())?;
+    let lines: Vec<&str> = before.lines().rev().map_while(|line| line.strip_prefix("/// ")).collect();
+    Some(lines.into_iter().rev().collect::<Vec<_>>().join(" "))
+}
+
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is a first line");
+        if 0 < line.len() && 90 < line.len() + word.len() {
+            lines.push(word.to_owned());
+        } else {
+            let space = if line.is_empty() { "" } else { " " };
+            *line += &format!("{space}{word}");
+        }
+    }
+    lines.join("\n")
+}
