@@ -124,11 +124,12 @@ pub(crate) async fn inmem_cluster<const N: usize>(network: &InmemNetwork) -> [No
     leader_first(nodes).await.try_into().ok().unwrap()
 }
 
-/// The same servers, the leader first, once all of them know it.
+/// The same servers, the leader first, once all of them know it and it has committed something.
 pub(crate) async fn leader_first(mut nodes: Vec<Node>) -> Vec<Node> {
     let leader = agreed_leader(&nodes).await;
     let at = nodes.iter().position(|node| node.raft.local_id().as_str() == leader).unwrap();
     nodes.swap(0, at);
+    within(nodes[0].raft.barrier(ANY)).await.unwrap();
     nodes
 }
 

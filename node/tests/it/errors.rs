@@ -8,7 +8,7 @@ use wavetank_node::{Error, RaftState, StartError};
 use wavetank_raft::execute::Storage;
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::store::{LogStore, StoreError, StoreErrorKind};
-use wavetank_raft::{Config, Configuration, Entry, Error as Said, Halt, Index, Member, Refusal};
+use wavetank_raft::{Config, Configuration, Entry, Error as Said, Halt, Index, Member, Payload, Refusal};
 
 const SHORT: Duration = Duration::from_millis(30);
 
@@ -191,8 +191,8 @@ impl LogStore for Gated {
     }
 }
 
-/// A log whose disk fails after a few writes.
-struct Failing(InmemStore, u32);
+/// A log whose disk fails when it is to keep the command "b".
+struct Failing(InmemStore);
 
 impl LogStore for Failing {
     fn first_index(&self) -> Result<Index, StoreError> {
@@ -208,7 +208,9 @@ impl LogStore for Failing {
     }
 
     fn store_logs(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
-        self.1 = self.1.checked_sub(1).ok_or_else(failure)?;
+        if entries.iter().any(|entry| entry.payload == Payload::Command(bytes("b"))) {
+            return Err(failure());
+        }
         self.0.store_logs(entries)
     }
 
@@ -225,8 +227,7 @@ fn failure() -> StoreError {
 async fn a_failing_disk_stops_the_server_and_everybody_hears_why() {
     for log in [Place::Thread, Place::Inline] {
         let network = InmemNetwork::new();
-        let node =
-            alone(&network, Failing(InmemStore::new(), 3), Options { log, ..Options::default() }).await;
+        let node = alone(&network, Failing(InmemStore::new()), Options { log, ..Options::default() }).await;
         node.apply("a").await;
         let error = node.raft.apply(bytes("b"), PATIENCE).await.unwrap_err();
         assert_eq!(error, Error::Raft(Said::Store(failure())));
