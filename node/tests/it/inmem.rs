@@ -93,6 +93,7 @@ async fn servers_come_and_go() {
     within(seen.wait_for(is_left)).await.unwrap();
     assert_eq!(one.members(), "n1 n2 n3");
 
+    one.raft.barrier(PATIENCE).await.unwrap();
     let four = inmem(&network, config("n4")).await;
     one.raft.add_voter_staged("n4", "n4", Index(0), PATIENCE).await.unwrap();
     assert_eq!(one.members(), "n1 n2 n3 n4");
