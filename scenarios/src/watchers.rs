@@ -64,6 +64,7 @@ pub(crate) fn report<F: TankFsm, E: Watch>(
 
 /// A trace in the form that was asked for.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one a run")]
 pub(crate) enum Trace {
     Story(Story),
     Full(Full),

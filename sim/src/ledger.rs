@@ -98,7 +98,14 @@ impl Ledger {
 
     /// Takes an observation, and says what it changed.
     pub fn see(&mut self, observation: &Observation<'_>) -> Facts {
-        (self.at, self.number) = (observation.at, observation.step);
+        let facts = self.take(observation);
+        if facts != Facts::NONE {
+            (self.at, self.number) = (observation.at, observation.step);
+        }
+        facts
+    }
+
+    fn take(&mut self, observation: &Observation<'_>) -> Facts {
         match &observation.seen {
             Seen::Stepping { slot, event, .. } => {
                 self.stepping(*slot, event);
