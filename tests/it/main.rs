@@ -3,6 +3,7 @@
 mod api;
 mod cli;
 mod corpus;
+mod exam;
 mod node;
 mod quorum;
 mod replay;

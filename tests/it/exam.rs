@@ -1,0 +1,54 @@
+//! The planted bugs themselves: whether they still fit the code is known without an exam.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use wavetank_exam::{Bug, Within};
+use wavetank_scenarios::registry;
+use wavetank_sim::kv::judges::{Judges as ClientJudges, Promises};
+use wavetank_sim::{Judges, Options};
+
+/// What can speak and is no check in a file of its own.
+const OTHERS: [&str; 5] = ["agreement", "panic", "hang", "story_goes_on", "story_is_true"];
+
+#[test]
+fn there_are_a_hundred_bugs_and_each_is_told_of_once() {
+    let bugs = bugs();
+    assert!(100 <= bugs.len(), "there are only {}", bugs.len());
+    let told: BTreeSet<&str> = bugs.iter().map(|bug| bug.plants.as_str()).collect();
+    assert_eq!(told.len(), bugs.len());
+}
+
+#[test]
+fn every_bug_can_still_be_planted() {
+    for bug in bugs() {
+        let mut git = Command::new("git");
+        let output = git.current_dir(root()).args(["apply", "--check"]).arg(&bug.file).output();
+        let output = output.expect("git is there: the workspace came with it");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{} no longer applies:\n{said}", bug.name);
+    }
+}
+
+#[test]
+fn every_bug_names_judges_and_stories_that_there_are() {
+    let mut known: BTreeSet<String> = Judges::names(&Options::default()).into_iter().map(String::from).collect();
+    known.extend(ClientJudges::new(Promises { leases_hold: true }).witnessed().into_keys());
+    known.extend(OTHERS.map(String::from));
+    for bug in bugs() {
+        for judge in &bug.judges {
+            assert!(known.contains(judge), "{}: there is no judge `{judge}`", bug.name);
+        }
+        if let Within::Story(story) = &bug.within {
+            assert!(registry::ALL.iter().any(|known| known.name == story), "{}: no `{story}`", bug.name);
+        }
+    }
+}
+
+fn bugs() -> Vec<Bug> {
+    Bug::all_in(&root().join("tests/exam")).unwrap_or_else(|why| panic!("{why}"))
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
