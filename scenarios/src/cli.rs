@@ -7,6 +7,7 @@ mod args;
 mod bar;
 mod exit;
 mod file;
+mod judge;
 mod list;
 mod name;
 mod pool;
@@ -98,6 +99,7 @@ where
             run::run(name::find(scenarios, &scenario)?, seed, showing, streams)
         }
         Command::Sweep(arguments) => sweep::sweep(scenarios, &arguments, streams),
+        Command::Judge(arguments) => judge::judge(&arguments, streams),
         Command::Replay { run, showing } => replay::replay(scenarios, &run, showing, streams),
     }
 }

@@ -5,6 +5,7 @@ use crate::registry::TraceForm;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
+use wavetank_sim::history::Model;
 
 /// Raft in a wave tank: every sea before the first launch.
 #[derive(Parser, Debug)]
@@ -75,6 +76,36 @@ else in one line on stderr. Under `--time` the clock decides how many runs there
         #[command(flatten)]
         showing: Showing,
     },
+    /// Say whether a history of client operations is linearizable
+    #[command(
+        before_help = "Examples:
+  cargo run --release -- judge history.jsonl
+  cargo run --release -- judge history.jsonl --model kv --budget 600",
+        after_help = "A line is one event of one process, as Jepsen writes them:
+
+  {\"process\": 0, \"type\": \"invoke\", \"f\": \"write\", \"key\": \"x\", \"value\": 1, \"time\": 10}
+  {\"process\": 0, \"type\": \"ok\",     \"f\": \"write\", \"key\": \"x\", \"value\": 1, \"time\": 20}
+
+An operation that does not complete, or completes with `info`, may or may not have happened. A cas
+that fails found another value; anything else that fails was not done.
+
+Exit status: 0 linearizable, 2 not (with the shortest part that shows it), 5 unknown within the
+budget, 1 if the file makes no sense."
+    )]
+    Judge(JudgeArguments),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct JudgeArguments {
+    /// The history, one JSON object a line
+    #[arg(value_name = "FILE.jsonl")]
+    pub(crate) file: PathBuf,
+    /// What a key is: register, cas-register or kv
+    #[arg(long, value_name = "MODEL", default_value_t = Model::CasRegister)]
+    pub(crate) model: Model,
+    /// Give up after so many seconds
+    #[arg(long, value_name = "SECS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) budget: u64,
 }
 
 /// How one run is shown.
