@@ -6,20 +6,25 @@
 //! it goes), then [`storm`](storm::run).
 
 pub mod agenda;
+pub mod caught;
 pub mod check;
 pub mod clock;
+pub mod course;
+pub mod crew;
 pub mod digest;
 pub mod disk;
 pub mod history;
 mod host;
 pub mod kv;
 pub mod ledger;
+pub mod mishap;
 pub mod nemesis;
 pub mod network;
 pub mod observe;
 pub mod plan;
 pub mod report;
 pub mod rng;
+pub mod sail;
 pub mod slot;
 pub mod sometimes;
 pub mod storm;

@@ -3,6 +3,7 @@
 //! Each fault family of each directed link has its own stream, read one word per message. Which
 //! links are cut is the [`topology`](crate::topology)'s; the messages themselves the world keeps.
 
+use crate::mishap::{Astray, Mishap, Mishaps};
 use crate::observe::Fate;
 use crate::plan::{Late, Links};
 use crate::rng::{Domain, Ratio, Spans, Stream};
@@ -17,6 +18,7 @@ pub struct Network {
     plan: Links,
     links: Vec<Option<Box<Link>>>,
     counts: Counts,
+    mishaps: Mishaps,
 }
 
 /// What happens to a message, and whether the network keeps it.
@@ -50,6 +52,8 @@ pub struct Counts {
 /// One direction between two servers.
 #[derive(Clone, Debug)]
 struct Link {
+    ends: (Slot, Slot),
+    passed: u32,
     distance: Span,
     delay: Stream,
     reorder: Option<Stream>,
@@ -63,7 +67,25 @@ impl Network {
     /// The network of a plan.
     #[must_use]
     pub fn new(seed: u64, servers: usize, plan: Links) -> Self {
-        Self { seed, servers, plan, links: vec![None; servers * servers], counts: Counts::default() }
+        let links = vec![None; servers * servers];
+        Self { seed, servers, plan, links, counts: Counts::default(), mishaps: Mishaps::default() }
+    }
+
+    /// Only these mishaps are let happen, or all.
+    #[must_use]
+    pub fn with_mishaps(self, mishaps: Mishaps) -> Self {
+        Self { mishaps, ..self }
+    }
+
+    /// What has gone astray, if it is written down.
+    #[must_use]
+    pub const fn mishaps(&self) -> &Mishaps {
+        &self.mishaps
+    }
+
+    /// Writes down what goes astray.
+    pub fn record(&mut self) {
+        self.mishaps.record();
     }
 
     /// A message is handed over now.
@@ -72,7 +94,8 @@ impl Network {
         let at = from.at() * self.servers + to.at();
         let (seed, plan) = (self.seed, &self.plan);
         let link = self.links[at].get_or_insert_with(|| Box::new(Link::new(seed, plan, from, to)));
-        link.pass(now, plan, is_cut, &mut self.counts)
+        let tally = Tally { counts: &mut self.counts, mishaps: &mut self.mishaps };
+        link.pass(now, plan, is_cut, tally)
     }
 
     /// How often each family struck so far.
@@ -100,6 +123,8 @@ impl Link {
         let mut delay = stream(Domain::Delay);
         let distance = delay.draw();
         Self {
+            ends: (from, to),
+            passed: 0,
             distance: match plan.far {
                 Some(far) if distance.hits(far.chance) => distance.within(far.by),
                 Some(_) | None => Span::ZERO,
@@ -114,31 +139,45 @@ impl Link {
     }
 
     /// Every stream is read before anything is decided, so that each stays one word per message.
-    fn pass(&mut self, now: Time, plan: &Links, is_cut: bool, counts: &mut Counts) -> Passage {
+    fn pass(&mut self, now: Time, plan: &Links, is_cut: bool, tally: Tally<'_>) -> Passage {
+        let Tally { counts, mishaps } = tally;
+        let (from, to) = self.ends;
+        let place = self.passed;
+        self.passed += 1;
+        let mut may = |astray| mishaps.allow(Mishap::Message(astray, from, to, place));
         let delay = self.delay.within(plan.delay) + self.distance;
         let reordered = struck(&mut self.reorder, plan.reorder);
         let late = struck(&mut self.late, plan.late);
         let lost = chance(&mut self.loss, plan.loss);
         let again = struck(&mut self.duplicate, plan.duplicate);
         let held = struck(&mut self.hold, plan.hold);
-        if is_cut || lost {
+        if is_cut || (lost && may(Astray::Loss)) {
             *(if is_cut { &mut counts.cut } else { &mut counts.lost }) += 1;
             return Passage { fate: Fate::Lost, held: false };
         }
+        let reordered = reordered.filter(|_| may(Astray::Reorder));
+        let late = late.filter(|_| may(Astray::Late));
         counts.reordered += u64::from(reordered.is_some());
         counts.late += u64::from(late.is_some());
         let first = now + delay + reordered.unwrap_or(Span::ZERO) + late.unwrap_or(Span::ZERO);
-        if let Some(by) = held {
+        if let Some(by) = held.filter(|_| may(Astray::Hold)) {
             counts.held += 1;
             // An odd delay holds a copy, an even one the message itself.
             let fate =
                 if by.0 % 2 == 1 { Fate::ArrivesTwice(first, first + by) } else { Fate::Arrives(first + by) };
             return Passage { fate, held: true };
         }
+        let again = again.filter(|_| may(Astray::Duplicate));
         counts.duplicated += u64::from(again.is_some());
         let fate = again.map_or(Fate::Arrives(first), |by| Fate::ArrivesTwice(first, first + by));
         Passage { fate, held: false }
     }
+}
+
+/// What a passage adds to.
+struct Tally<'a> {
+    counts: &'a mut Counts,
+    mishaps: &'a mut Mishaps,
 }
 
 fn struck(stream: &mut Option<Stream>, family: Option<Late>) -> Option<Span> {
