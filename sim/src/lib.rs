@@ -6,6 +6,7 @@
 //! it goes), then [`storm`](storm::run).
 
 pub mod agenda;
+pub mod capsule;
 pub mod caught;
 pub mod check;
 pub mod clock;
@@ -25,6 +26,7 @@ pub mod plan;
 pub mod report;
 pub mod rng;
 pub mod sail;
+pub mod shrink;
 pub mod slot;
 pub mod sometimes;
 pub mod storm;

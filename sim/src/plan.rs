@@ -4,6 +4,8 @@
 //! it; [`storm`](crate::storm) draws whole plans from a seed. A part that is `None`, or an act that
 //! is not in the list, is off.
 
+mod sound;
+
 use crate::mishap::Mishap;
 use crate::nemesis::{Occasion, Scheduled};
 use crate::rng::{Ratio, Spans};
