@@ -6,6 +6,7 @@
 //! it goes), then [`storm`](storm::run).
 
 pub mod agenda;
+pub mod callers;
 pub mod capsule;
 pub mod caught;
 pub mod check;
@@ -14,6 +15,7 @@ pub mod course;
 pub mod crew;
 pub mod digest;
 pub mod disk;
+pub mod harness;
 pub mod history;
 mod host;
 pub mod kv;
@@ -37,6 +39,7 @@ pub mod workload;
 pub mod world;
 
 pub use check::{Clocks, Column, Judges, Options};
+pub use harness::{Storm, check};
 pub use observe::{Fate, Observation, Seen};
 pub use plan::Plan;
 pub use report::{Class, Report, Verdict, Violation};

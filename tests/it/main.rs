@@ -1,8 +1,11 @@
 //! Tests across the rooms, in one binary.
 
 mod api;
+mod capsules;
 mod cli;
 mod corpus;
+mod digests;
+mod ledger;
 mod node;
 mod quorum;
 mod replay;
