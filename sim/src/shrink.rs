@@ -100,6 +100,15 @@ impl fmt::Display for Failure {
     }
 }
 
+impl Size {
+    /// Not larger, but for a few steps: the simpler plan is worth them.
+    const fn is_within(self, other: Self) -> bool {
+        self.faults <= other.faults
+            && self.servers <= other.servers
+            && self.steps <= other.steps + other.steps / 4 + 8
+    }
+}
+
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} steps, {} faults, {} servers", self.steps, self.faults, self.servers)
@@ -116,7 +125,7 @@ pub fn shrink(plan: Plan, run: &mut Run<'_>, go_on: &mut dyn FnMut(&Progress<'_>
     let failure = Failure::of(&sailed.report.verdict)?;
     let before = size(&plan, &sailed);
     let best = Best { plan: shortened(plan, &sailed.report), size: before, mishaps: sailed.mishaps };
-    let mut shrinker = Shrinker { failure, best, tries: 1, run, go_on, is_over: false };
+    let mut shrinker = Shrinker { failure, best, tries: 1, run, go_on, is_over: false, is_small: false };
     shrinker.search();
     let Shrinker { failure, best, tries, .. } = shrinker;
     Some(Shrunk { failure, plan: best.plan, before, after: best.size, tries })
@@ -135,11 +144,15 @@ struct Shrinker<'a, 'b> {
     run: &'a mut Run<'b>,
     go_on: &'a mut dyn FnMut(&Progress<'_>) -> bool,
     is_over: bool,
+    /// From here on nothing may grow much.
+    is_small: bool,
 }
 
 impl Shrinker<'_, '_> {
     /// Under how many seeds a plan is tried that stirs everything.
     const SEEDS: u64 = 6;
+    /// How often what is left is gone through once more.
+    const ROUNDS: u64 = 4;
     /// Under how many seeds a simple plan is tried, for the one with the shortest story.
     const MORE_SEEDS: u64 = 64;
 
@@ -147,9 +160,15 @@ impl Shrinker<'_, '_> {
         while self.simplify(&edits::off(), Self::SEEDS) {}
         while self.simplify(&edits::fewer(), Self::SEEDS) | self.simplify(&edits::off(), Self::SEEDS) {}
         self.find_shortest();
-        self.keep_only_what_matters();
-        while self.simplify(&edits::off(), 0) | self.simplify(&edits::rounder(), 0) {
+        for _ in 0..Self::ROUNDS {
             self.keep_only_what_matters();
+            self.is_small = true;
+            let was = self.best.plan.clone();
+            self.simplify(&edits::off(), 0);
+            self.simplify(&edits::rounder(), 0);
+            if was == self.best.plan {
+                return;
+            }
         }
     }
 
@@ -177,7 +196,8 @@ impl Shrinker<'_, '_> {
 
     /// Runs a plan, and takes it if it fails as it should.
     fn attempt(&mut self, plan: Plan) -> bool {
-        self.attempt_if(plan, |_, _| true)
+        let is_small = self.is_small;
+        self.attempt_if(plan, |size, best| !is_small || size.is_within(best))
     }
 
     fn attempt_if(&mut self, plan: Plan, wants: impl FnOnce(Size, Size) -> bool) -> bool {

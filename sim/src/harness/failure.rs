@@ -99,7 +99,8 @@ fn keep(capsule: &Capsule, place: &Path) -> std::io::Result<()> {
 /// Under the target directory that the test was built in.
 fn place(seed: u64) -> PathBuf {
     let exe = env::current_exe().unwrap_or_default();
-    let target = exe.ancestors().find(|folder| folder.ends_with("target")).unwrap_or_else(|| Path::new("target"));
+    let target =
+        exe.ancestors().find(|folder| folder.ends_with("target")).unwrap_or_else(|| Path::new("target"));
     let name: String =
         name().chars().map(|letter| if letter.is_alphanumeric() { letter } else { '_' }).collect();
     target.join("wavetank").join(format!("{name}-{seed}.json"))

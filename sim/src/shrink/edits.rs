@@ -74,8 +74,6 @@ fn usual() -> Vec<Edit> {
         machines.snapshot,
         clients.think,
         clients.patience,
-        clients.keys,
-        clients.writes,
         clients.reads,
         clients.delay,
         nemesis.most_down,
@@ -181,7 +179,6 @@ pub(super) fn rounder() -> Vec<Edit> {
         edit(|plan| plan.clients.keys = 1),
         edit(|plan| plan.nemesis.scheduled.values_mut().for_each(|it| it.lasts = rounded(it.lasts))),
         edit(|plan| plan.nemesis.scheduled.values_mut().for_each(|it| it.every = rounded(it.every))),
-        edit(|plan| plan.chaos = Span::ms(plan.chaos.0.div_ceil(100_000) * 100)),
     ]
 }
 
