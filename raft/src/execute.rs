@@ -245,6 +245,21 @@ impl<N: SnapshotStore> Snapshots<N> {
     }
 }
 
+/// Keeps a captured state as a snapshot: what [`Machine::take_snapshot`] does after capturing, for
+/// drivers that let the state machine go on meanwhile.
+///
+/// # Errors
+/// When the state cannot be read or the store fails; there is no new snapshot then.
+pub fn keep_snapshot<S: FsmSnapshot, N: SnapshotStore>(
+    captured: &mut S,
+    meta: &SnapshotMeta,
+    store: &mut N,
+) -> Result<Arc<SnapshotMeta>, StoreError> {
+    let mut sink = store.create(meta)?;
+    captured.persist(&mut sink)?;
+    store.close(sink)
+}
+
 /// Works the state machine.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Machine<F> {
@@ -310,9 +325,7 @@ impl<F: Fsm> Machine<F> {
         store: &mut N,
     ) -> Result<Arc<SnapshotMeta>, StoreError> {
         let mut captured = self.fsm.snapshot()?;
-        let mut sink = store.create(meta)?;
-        captured.persist(&mut sink)?;
-        store.close(sink)
+        keep_snapshot(&mut captured, meta, store)
     }
 
     /// Answers [`Action::Restore`](crate::Action::Restore), and loads the newest snapshot at start.

@@ -166,6 +166,59 @@ pub trait SnapshotSource {
     fn read_at(&mut self, offset: u64, limit: u64) -> Result<Bytes, StoreError>;
 }
 
+impl<T: LogStore + ?Sized> LogStore for &mut T {
+    fn first_index(&self) -> Result<Index, StoreError> {
+        (**self).first_index()
+    }
+
+    fn last_index(&self) -> Result<Index, StoreError> {
+        (**self).last_index()
+    }
+
+    fn get_log(&self, index: Index) -> Result<Option<Entry>, StoreError> {
+        (**self).get_log(index)
+    }
+
+    fn store_logs(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+        (**self).store_logs(entries)
+    }
+
+    fn delete_range(&mut self, min: Index, max: Index) -> Result<(), StoreError> {
+        (**self).delete_range(min, max)
+    }
+}
+
+impl<T: StableStore + ?Sized> StableStore for &mut T {
+    fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        (**self).set(key, value)
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        (**self).get(key)
+    }
+}
+
+impl<T: SnapshotStore> SnapshotStore for &mut T {
+    type Sink = T::Sink;
+    type Source = T::Source;
+
+    fn create(&mut self, meta: &SnapshotMeta) -> Result<Self::Sink, StoreError> {
+        (**self).create(meta)
+    }
+
+    fn close(&mut self, sink: Self::Sink) -> Result<Arc<SnapshotMeta>, StoreError> {
+        (**self).close(sink)
+    }
+
+    fn list(&self) -> Result<Vec<Arc<SnapshotMeta>>, StoreError> {
+        (**self).list()
+    }
+
+    fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, Self::Source), StoreError> {
+        (**self).open(last)
+    }
+}
+
 /// A store's failure.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -11,6 +11,7 @@ pub(crate) type Watchers<E> = Crew<E, Trace>;
 
 /// A trace in the form that was asked for.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one a run")]
 pub(crate) enum Trace {
     Story(Story),
     Full(Full),

@@ -14,7 +14,11 @@
 mod cache;
 mod judge;
 mod lines;
+mod makers;
+mod orphans;
+mod pieces;
 mod puzzle;
+mod ring;
 mod search;
 mod strings;
 mod window;
@@ -96,7 +100,7 @@ struct Operation {
 }
 
 /// What an operation did, as far as is known.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Act {
     /// Nothing: it was refused, or it is a read that was not answered.
     Nothing,

@@ -54,6 +54,8 @@ pub(crate) struct Process<F: TankFsm, W> {
     pub(crate) calls: Vec<PendingCall>,
     /// What has happened since it was paused; `None` while it runs.
     pub(crate) waiting: Option<Vec<W>>,
+    /// It leads, and has not committed anything since it does.
+    pub(crate) is_fresh: bool,
     /// The one timer event on the agenda that counts.
     pub(crate) timer: Timer,
 }
@@ -158,6 +160,7 @@ impl<F: TankFsm, W> Host<F, W> {
             machine: Machine::new(fsm),
             work: VecDeque::new(),
             gathered: Vec::new(),
+            is_fresh: false,
             calls: Vec::new(),
             waiting: None,
             timer: Timer::NONE,

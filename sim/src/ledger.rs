@@ -23,13 +23,13 @@ pub use conf::{Conf, Placed};
 pub use facts::Facts;
 pub use glimpse::{Follower, Glimpse, Sight};
 pub use history::{Committed, History};
-pub use shadow::{Disk, Shadow};
+pub use shadow::{Disk, Life, Shadow};
 pub use step::{Exposure, Step, Took};
 pub use terms::Terms;
 
 use crate::observe::{Observation, Seen};
 use crate::slot::{Slot, Slots};
-use wavetank_raft::{Batch, LogId, NodeId, SnapshotMeta, Time};
+use wavetank_raft::{Batch, Index, LogId, NodeId, SnapshotMeta, Time};
 
 /// Everything the harness knows.
 #[derive(Clone, Debug)]
@@ -92,13 +92,20 @@ impl Ledger {
     /// The servers that run.
     #[must_use]
     pub fn up(&self) -> Slots {
-        let up = (0..).map(Slot).zip(&self.shadows).filter(|(_, shadow)| shadow.up);
+        let up = (0..).map(Slot).zip(&self.shadows).filter(|(_, shadow)| shadow.is_up());
         up.map(|(slot, _)| slot).collect()
     }
 
     /// Takes an observation, and says what it changed.
     pub fn see(&mut self, observation: &Observation<'_>) -> Facts {
-        (self.at, self.number) = (observation.at, observation.step);
+        let facts = self.take(observation);
+        if facts != Facts::NONE {
+            (self.at, self.number) = (observation.at, observation.step);
+        }
+        facts
+    }
+
+    fn take(&mut self, observation: &Observation<'_>) -> Facts {
         match &observation.seen {
             Seen::Stepping { slot, event, .. } => {
                 self.stepping(*slot, event);
@@ -133,7 +140,8 @@ impl Ledger {
         self.step.unsynced = !voted || shadow.log.last() != disk.log.last();
         shadow.forget();
         if wiped {
-            *shadow = Shadow { wiped: true, ..Shadow::default() };
+            let lost = disk_end(&shadow.disk).max(shadow.lost);
+            *shadow = Shadow { lost, ..Shadow::default() };
         }
         Facts::CRASHED
     }
@@ -141,8 +149,7 @@ impl Ledger {
     pub(crate) fn halted(&mut self, slot: Slot) -> Facts {
         self.step.clear(slot);
         let shadow = &mut self.shadows[slot.at()];
-        shadow.up = false;
-        shadow.halted = true;
+        shadow.life = Life::Halted;
         Facts::HALTED
     }
 
@@ -182,11 +189,16 @@ impl Ledger {
     /// Forgets positions that no server has as an entry any more.
     fn prune(&mut self) {
         let kept = self.shadows.iter().filter_map(Shadow::first_kept).min();
-        let slack = wavetank_raft::Index(Self::SLACK as u64 / 2);
-        let below = kept.unwrap_or(self.history.committed()).since(slack);
-        self.history.prune(wavetank_raft::Index(below));
+        let slack = Index(Self::SLACK as u64 / 2);
+        let below = kept.unwrap_or_else(|| self.history.committed()).since(slack);
+        self.history.prune(Index(below));
         self.prune_at = self.history.len() + Self::SLACK;
     }
+}
+
+/// Up to where a disk has the log, as entries or in a snapshot.
+fn disk_end(disk: &Disk) -> Index {
+    disk.log.last().index.max(disk.snapshot.index)
 }
 
 /// The newer of two snapshots.

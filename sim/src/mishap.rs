@@ -21,6 +21,9 @@ pub enum Mishap {
     Between(Slot, u32),
     /// A message goes astray: so many went from the first server to the second before.
     Message(Astray, Slot, Slot, u32),
+    /// A crash of this server (or a cut, for the number behind the last server) takes along what is
+    /// under way: so many were before.
+    OnWay(u8, u32),
 }
 
 /// What goes wrong with a message.
@@ -53,6 +56,7 @@ impl Mishap {
             Self::Scheduled(kind, _) => kind.name(),
             Self::Occasion(occasion, _) => occasion.name(),
             Self::Between(..) => "crash_between",
+            Self::OnWay(..) => "on_way",
             Self::Message(astray, ..) => match astray {
                 Astray::Reorder => "reorder",
                 Astray::Late => "late",
@@ -98,6 +102,7 @@ impl fmt::Display for Mishap {
         match self {
             Self::Scheduled(_, place) | Self::Occasion(_, place) => write!(f, "{name} #{place}"),
             Self::Between(slot, place) => write!(f, "{name} {slot} #{place}"),
+            Self::OnWay(of, place) => write!(f, "{name} {of} #{place}"),
             Self::Message(_, from, to, place) => write!(f, "{name} {from}>{to} #{place}"),
         }
     }

@@ -7,7 +7,7 @@ use crate::mishap::{Astray, Mishap, Mishaps};
 use crate::observe::Fate;
 use crate::plan::{Late, Links};
 use crate::rng::{Domain, Ratio, Spans, Stream};
-use crate::slot::Slot;
+use crate::slot::{Slot, Slots};
 use wavetank_raft::{Span, Time};
 
 /// The network among the servers of a tank.
@@ -17,6 +17,9 @@ pub struct Network {
     servers: usize,
     plan: Links,
     links: Vec<Option<Box<Link>>>,
+    /// By link: everything up to this message is lost if it is still under way.
+    lost_upto: Vec<u64>,
+    on_way: Vec<(Stream, u32)>,
     counts: Counts,
     mishaps: Mishaps,
 }
@@ -47,6 +50,8 @@ pub struct Counts {
     pub late: u64,
     /// Held back.
     pub held: u64,
+    /// Crashes and cuts that took with them what was under way.
+    pub on_way: u64,
 }
 
 /// One direction between two servers.
@@ -67,8 +72,17 @@ impl Network {
     /// The network of a plan.
     #[must_use]
     pub fn new(seed: u64, servers: usize, plan: Links) -> Self {
-        let links = vec![None; servers * servers];
-        Self { seed, servers, plan, links, counts: Counts::default(), mishaps: Mishaps::default() }
+        let on_way = |of: usize| (Stream::new(seed, Domain::OnWay, of as u64, 0), 0);
+        Self {
+            seed,
+            servers,
+            plan,
+            links: vec![None; servers * servers],
+            lost_upto: vec![0; servers * servers],
+            on_way: (0..=servers).map(on_way).collect(),
+            counts: Counts::default(),
+            mishaps: Mishaps::default(),
+        }
     }
 
     /// Only these mishaps are let happen, or all.
@@ -96,6 +110,43 @@ impl Network {
         let link = self.links[at].get_or_insert_with(|| Box::new(Link::new(seed, plan, from, to)));
         let tally = Tally { counts: &mut self.counts, mishaps: &mut self.mishaps };
         link.pass(now, plan, is_cut, tally)
+    }
+
+    /// A server has crashed. Perhaps what it sent last is lost with it.
+    pub fn crash(&mut self, from: Slot) {
+        if self.takes_along(from.at()) {
+            for to in 0..self.servers {
+                self.lost_upto[from.at() * self.servers + to] = self.counts.messages;
+            }
+        }
+    }
+
+    /// Links were cut. Perhaps what was under way on those that are cut now is lost.
+    pub fn cut(&mut self, is_cut: impl Fn(Slot, Slot) -> bool) {
+        if self.takes_along(self.servers) {
+            let all = Slots::first(self.servers);
+            for from in all.iter() {
+                for to in all.iter().filter(|&to| is_cut(from, to)) {
+                    self.lost_upto[from.at() * self.servers + to.at()] = self.counts.messages;
+                }
+            }
+        }
+    }
+
+    /// Whether a message that arrives, and was the so-many-th to be sent, was lost on its way.
+    #[must_use]
+    pub fn lost_on_way(&self, from: Slot, to: Slot, number: u64) -> bool {
+        number <= self.lost_upto[from.at() * self.servers + to.at()]
+    }
+
+    fn takes_along(&mut self, of: usize) -> bool {
+        let Some(chance) = self.plan.on_way else { return false };
+        let (stream, asked) = &mut self.on_way[of];
+        let mishap = Mishap::OnWay(u8::try_from(of).expect("a server, or all links"), *asked);
+        *asked += 1;
+        let takes = stream.hits(chance) && self.mishaps.allow(mishap);
+        self.counts.on_way += u64::from(takes);
+        takes
     }
 
     /// How often each family struck so far.

@@ -88,6 +88,9 @@ pub struct Links {
     /// A message is kept and comes out that much later, or earlier if the nemesis finds that it
     /// hurts more. One half of them also comes at once.
     pub hold: Option<Late>,
+    /// When a server crashes or a link is cut, what is under way there is lost too, but for what
+    /// is held.
+    pub on_way: Option<Ratio>,
 }
 
 /// The disks.
@@ -256,6 +259,7 @@ impl Links {
             loss: None,
             duplicate: None,
             hold: None,
+            on_way: None,
         }
     }
 }

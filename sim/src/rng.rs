@@ -61,6 +61,8 @@ pub enum Domain {
     WriteFailure = 21,
     /// Reserved for workloads: the world never draws from it (by client).
     Workload = 22,
+    /// Whether what is under way is lost when its sender crashes (by server) or links are cut.
+    OnWay = 23,
 }
 
 /// A chance of `n` in `d`.

@@ -34,7 +34,7 @@ impl Plan {
     pub fn storm(seed: u64) -> Self {
         let on = |topic: Topic| Stream::new(seed, Domain::Storm, topic as u64, 0);
         let mut shape = on(Topic::Shape);
-        let servers = shape.one_of(&[3, 3, 3, 3, 5, 5, 5, 4, 7, 6]);
+        let servers = shape.one_of(&[3, 3, 3, 3, 5, 5, 5, 5, 4, 7]);
         let config = config(&mut on(Topic::Config));
         let timeout = config.heartbeat_timeout;
         let clients = clients(&mut on(Topic::Clients), timeout);
@@ -78,9 +78,9 @@ fn config(stream: &mut Stream) -> Config {
         election_timeout,
         leader_lease_timeout: Span(heartbeat_timeout.0 / stream.one_of(&[1, 1, 2])),
         commit_timeout: Span::ms(stream.one_of(&[1, 5, 20, 50])),
-        max_append_entries: stream.one_of(&[1, 2, 3, 8, 64]),
+        max_append_entries: stream.one_of(&[1, 1, 2, 3, 8, 64]),
         max_append_bytes: stream.one_of(&[1, 100, 1 << 20, 1 << 20]),
-        max_inflight: stream.one_of(&[1, 2, 3, 16]),
+        max_inflight: stream.one_of(&[1, 1, 2, 4, 16]),
         shutdown_on_remove: stream.chance(1, 2),
         trailing_logs: stream.one_of(&[0, 1, 3, 10, 50, 10_240]),
         snapshot_interval: Span::ms(stream.one_of(&[100, 300, 1_000, 5_000])),
@@ -108,6 +108,7 @@ fn links(stream: &mut Stream, timeout: Span) -> Links {
         loss: family(1, 2, &[8, 20, 50, 100], Spans::ZERO).map(|late| late.chance),
         duplicate: family(1, 2, &[10, 30, 100], Spans::new(Span::us(100), timeout.times(2))),
         hold: family(1, 2, &[40, 100, 250], Spans::new(timeout, timeout.times(30))),
+        on_way: family(2, 3, &[1, 2, 4], Spans::ZERO).map(|late| late.chance),
         delay: Spans::new(Span::us(300), max),
     }
 }
@@ -242,6 +243,11 @@ impl<F: TankFsm, V: Watch, G: FnMut(&V) -> bool> Course<'_, F, V, G> {
         let all = self.world.all();
         if !self.world.plan().heal.leave_broken {
             return Slots::NONE;
+        }
+        // What a server that is down has on its disk counts too: it must be asked first.
+        for slot in all.iter() {
+            self.world.resume(slot);
+            self.world.restart(slot);
         }
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 0, 0);
         let mut broken = Slots::NONE;

@@ -14,7 +14,7 @@ fn every_scenario_holds() {
             match report.verdict {
                 Verdict::Held | Verdict::Vacuous(_) => {}
                 Verdict::Violated(_) | Verdict::Panicked(_) => {
-                    failures.push((scenario, seed, report.verdict))
+                    failures.push((scenario, seed, report.verdict));
                 }
             }
         }

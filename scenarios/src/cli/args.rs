@@ -61,7 +61,8 @@ pub(crate) enum Command {
   cargo run --release -- sweep storm --time 600 --out storms.jsonl",
         after_help = "Without names, every scenario is played: storms under all the seeds, each story under
 the first 32 of them. Vacuous (status 5) is a row in which a check that should have seen
-something saw nothing under any of its seeds.
+something saw nothing under any of its seeds; from 1,000 storms on, that is any check at all,
+and anything that should sometimes happen and never did.
 
 Runs are spread over threads and reported in order: stdout and FILE are the same whatever
 `--jobs` is. Figures that need the wall clock are in the table only when stdout is a terminal,

@@ -12,8 +12,8 @@ impl Bar {
         let target =
             if is_terminal { ProgressDrawTarget::stderr_with_hz(RATE) } else { ProgressDrawTarget::hidden() };
         let template = match runs {
-            Some(_) => "{bar:32} {pos}/{len} runs, {per_sec}, {eta} left{msg}",
-            None => "{spinner} {pos} runs, {per_sec}, {elapsed} gone{msg}",
+            Some(_) => "{bar:32} {pos}/{len} runs, {eta} left{msg}",
+            None => "{spinner} {pos} runs, {elapsed} gone{msg}",
         };
         let style = ProgressStyle::with_template(template).expect("the templates are well-formed");
         Self(ProgressBar::with_draw_target(runs, target).with_style(style))

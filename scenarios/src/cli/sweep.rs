@@ -93,7 +93,7 @@ fn play(
     mut file: Option<&mut Whole>,
     streams: &Streams<'_>,
 ) -> Result<Vec<Tally>, Trouble> {
-    let mut tallies: Vec<Tally> = work.rows.iter().map(|(scenario, _)| Tally::new(scenario.name)).collect();
+    let mut tallies: Vec<Tally> = work.rows.iter().map(|(scenario, _)| Tally::new(scenario)).collect();
     let deadline = arguments.time.and_then(|secs| Instant::now().checked_add(Duration::from_secs(secs)));
     let jobs = arguments.jobs.map_or_else(cores, |jobs| jobs.0);
     let is_endless = arguments.time.is_some() && arguments.seeds.is_none();

@@ -3,6 +3,7 @@
 
 use super::exit::Status;
 use super::words;
+use crate::registry::{Chapter, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Span, Time};
 use wavetank_sim::{Report, Verdict};
@@ -28,6 +29,9 @@ pub(crate) struct Tally {
     pub(crate) failures: Vec<Failure>,
     /// Checks that some run says it should have fed and did not.
     missed: BTreeSet<String>,
+    /// After how many runs every check must have seen something, and everything that should
+    /// sometimes happen must have happened.
+    all_after: Option<u64>,
 }
 
 /// How often something happened that should sometimes happen.
@@ -59,9 +63,21 @@ impl Tally {
     /// How many failures are kept to be shown one by one.
     pub(crate) const KEPT: usize = 100;
 
+    /// After how many storms nothing may be left that was never seen.
+    pub(crate) const ALL_AFTER: u64 = 1_000;
+
     /// A row with nothing in it.
-    pub(crate) fn new(scenario: &str) -> Self {
-        Self { scenario: scenario.to_owned(), ..Self::default() }
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        let all_after = match scenario.chapter {
+            Chapter::Storms => Some(Self::ALL_AFTER),
+            Chapter::Elections
+            | Chapter::Replication
+            | Chapter::Crashes
+            | Chapter::Partitions
+            | Chapter::Membership
+            | Chapter::Reads => None,
+        };
+        Self { scenario: scenario.name.to_owned(), all_after, ..Self::default() }
     }
 
     /// Adds a run.
@@ -106,10 +122,17 @@ impl Tally {
         }
     }
 
-    /// The checks that should have seen something and saw nothing in any run.
+    /// The checks that should have seen something and saw nothing in any run, and what should have
+    /// happened and never did.
     pub(crate) fn blind(&self) -> Vec<&str> {
-        let saw = |check: &String| self.witnessed.get(check).is_some_and(|&times| 0 < times);
-        self.missed.iter().filter(|&check| !saw(check)).map(String::as_str).collect()
+        let demands_all = self.all_after.is_some_and(|runs| runs <= self.runs);
+        let unseen =
+            |(check, &times): (&String, &u64)| times == 0 && (demands_all || self.missed.contains(check));
+        let unknown = self.missed.iter().filter(|&check| !self.witnessed.contains_key(check));
+        let unseen = self.witnessed.iter().filter(|&(check, times)| unseen((check, times)));
+        let never = self.sometimes.iter().filter(|(_, sometimes)| demands_all && sometimes.runs == 0);
+        let names = unknown.chain(unseen.map(|(check, _)| check)).chain(never.map(|(name, _)| name));
+        names.map(String::as_str).collect()
     }
 
     /// What the row comes to.
@@ -211,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_check_that_saw_its_subject_under_one_seed_is_not_blind() {
-        let mut tally = Tally::new("x");
+        let mut tally = Tally::default();
         tally.missed.insert("reads".to_owned());
         assert_eq!(tally.blind(), ["reads"]);
         tally.witnessed.insert("reads".to_owned(), 1);
@@ -219,7 +242,17 @@ mod tests {
     }
 
     #[test]
+    fn of_many_storms_nothing_may_be_left_unseen() {
+        let mut tally = Tally { all_after: Some(2), runs: 1, ..Tally::default() };
+        tally.witnessed.extend([("reads".to_owned(), 0), ("votes".to_owned(), 1)]);
+        tally.sometimes.insert("split vote".to_owned(), Sometimes::default());
+        assert_eq!(tally.status(), Status::Held);
+        tally.runs = 2;
+        assert_eq!((tally.blind(), tally.status()), (vec!["reads", "split vote"], Status::Vacuous));
+    }
+
+    #[test]
     fn a_row_that_witnessed_nothing_is_vacuous() {
-        assert_eq!(Tally::new("x").status(), Status::Vacuous);
+        assert_eq!(Tally::default().status(), Status::Vacuous);
     }
 }

@@ -1,7 +1,7 @@
 //! What a leader commits by counting is on the disks of a quorum.
 
 use super::{Check, Column};
-use crate::ledger::{Conf, Facts, Ledger, Link, Step};
+use crate::ledger::{Conf, Facts, Ledger, Link, Placed, Step};
 use crate::slot::{Slot, Slots};
 use std::fmt;
 use wavetank_raft::{Index, Term};
@@ -44,7 +44,7 @@ fn disks(ledger: &Ledger, among: Slots, commit: Index, link: Link) -> Slots {
     let holds = |slot: &Slot| {
         let shadow = ledger.shadow(*slot);
         // A disk that was lost whole had it when it was acknowledged.
-        shadow.disk_holds(commit, link) || shadow.wiped
+        shadow.disk_holds(commit, link) || commit <= shadow.lost
     };
     among.iter().filter(holds).collect()
 }
@@ -64,7 +64,7 @@ impl Check for CommittedIsDurableOnQuorum {
         let commit = step.now.commit;
         let link = ledger.subject().log.link(commit)?;
         self.0 += 1;
-        let conf_of = |placed: Option<crate::ledger::Placed>| placed.map_or(Conf::default(), |placed| placed.conf);
+        let conf_of = |placed: Option<Placed>| placed.map_or_else(Conf::default, |placed| placed.conf);
         // A step may commit and change the configuration, in either order.
         let (was, now) = (conf_of(step.was_conf), conf_of(step.now_conf));
         let disks = disks(ledger, was.voters().or(now.voters()), commit, link);

@@ -42,7 +42,7 @@ impl Check for LeaderHasQuorum {
         let step = &ledger.step;
         let votes = ledger.terms.votes_for(step.slot, step.now.term);
         // The configuration with which it campaigned, or the one in which it won.
-        let now = step.was_conf.map_or(Conf::default(), |placed| placed.conf);
+        let now = step.was_conf.map_or_else(Conf::default, |placed| placed.conf);
         let then = ledger.subject().campaign.unwrap_or(now);
         let won = now.is_quorum(votes) || then.is_quorum(votes);
         (!won).then_some(NoQuorum { leader: step.slot, term: step.now.term, votes, conf: now })

@@ -48,7 +48,7 @@ impl Check for LeaderIsObeyed {
         let (Took::Append { from: leader, .. } | Took::Snapshot { from: leader, .. }) = step.took else {
             return None;
         };
-        if ledger.subject().halted || leader == step.slot.node() {
+        if !ledger.subject().is_up() || leader == step.slot.node() {
             return None;
         }
         self.0 += 1;

@@ -50,7 +50,7 @@ impl MatchIsTrue {
         self.0 += 1;
         // Who has said that it is in a newer term may have dropped what it had; and a disk that
         // was lost whole no longer holds what it held.
-        let excused = step.now.term < shadow.exposed || shadow.wiped;
+        let excused = step.now.term < shadow.exposed || matched <= shadow.lost;
         let holds = shadow.disk_holds(matched, link);
         (!holds && !excused).then_some(FalseMatch {
             leader: step.slot,

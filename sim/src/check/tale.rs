@@ -113,7 +113,7 @@ impl<C: Check> Tale<C> {
         if facts.touches(C::WATCHES)
             && let Some(breach) = self.check.judge(&self.ledger, facts)
         {
-            self.spoke.get_or_insert(breach.to_string());
+            self.spoke.get_or_insert_with(|| breach.to_string());
         }
     }
 

@@ -84,6 +84,7 @@ struct Open {
     at: usize,
     verb: Verb,
     value: Value,
+    args: Vec<Vec<u8>>,
 }
 
 /// Reads all lines.
@@ -111,7 +112,9 @@ impl Reader {
             Value::Number(number) => number.to_string(),
             Value::String(name) if name == "nemesis" => return Ok(()),
             Value::String(name) => name.clone(),
-            other => return Err(format!("process is {other}: expected a number or a name")),
+            other @ (Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
+                return Err(format!("process is {other}: expected a number or a name"));
+            }
         };
         let place = Place { line: number, time: self.take_time(line.time.as_ref())? };
         match line.r#type.as_str() {
@@ -155,14 +158,14 @@ impl Reader {
             Verb::Write | Verb::Cas | Verb::Append => format!("{verb} {}", line.value),
         };
         one.said.push(Said { process: process.clone(), what, begun: place, ended: None });
-        self.open.insert(process, Open { key, at, verb, value: line.value });
+        self.open.insert(process, Open { key, at, verb, value: line.value, args });
         Ok(())
     }
 
     fn end(&mut self, process: String, line: Line, place: Place) -> Result<(), String> {
         let open = self.open.remove(&process);
         let open = open.ok_or_else(|| format!("process {process} completes what it has not invoked"))?;
-        open.expect_same(&line)?;
+        open.expect_same(&line, self.model)?;
         let one = self.keys.get_mut(&open.key).expect("an operation is open on a key that was seen");
         let said = &mut one.said[open.at];
         match (line.r#type.as_str(), open.verb) {
@@ -183,15 +186,17 @@ impl Reader {
 
 impl Open {
     /// An end speaks of the same operation as its beginning, as far as it says.
-    fn expect_same(&self, line: &Line) -> Result<(), String> {
+    fn expect_same(&self, line: &Line, model: Model) -> Result<(), String> {
         let verb = self.verb.to_string();
-        if let Some(f) = line.f.as_ref().filter(|f| **f != verb) {
+        if let Some(f) = line.f.as_deref().filter(|f| *f != verb) {
             return Err(format!("completes a {f}, and a {verb} was invoked"));
         }
-        if !line.key.is_null() && line.key.to_string() != self.key {
-            return Err(format!("completes on key {}, and was invoked on {}", line.key, self.key));
+        let key = line.key.to_string();
+        if !line.key.is_null() && key != self.key {
+            return Err(format!("completes on key {key}, and was invoked on {}", self.key));
         }
-        if self.verb != Verb::Read && !line.value.is_null() && line.value != self.value {
+        let is_same = || Ok::<_, String>(model.args(self.verb, &line.value)? == self.args);
+        if self.verb != Verb::Read && !line.value.is_null() && !is_same()? {
             return Err(format!("completes with {}, and was invoked with {}", line.value, self.value));
         }
         Ok(())

@@ -6,7 +6,9 @@
 
 use super::Act;
 use super::cache::Cache;
+use super::orphans::Orphans;
 use super::puzzle::{NEVER, Puzzle};
+use super::ring::Ring;
 
 /// A search that can be left and gone on with.
 #[derive(Debug)]
@@ -14,6 +16,8 @@ pub(super) struct Search {
     puzzle: Puzzle,
     begins: Ring,
     ends: Ring,
+    /// Moves that do the same, in the order of their ends.
+    alike: Ring,
     /// One bit for each move that was taken.
     taken: Vec<u64>,
     /// For each move that must happen: how many of them began before it ended.
@@ -38,48 +42,27 @@ struct Frame {
     next: u32,
 }
 
-/// Lists of moves, linked both ways, whose members can be taken out and put back in reverse order.
-/// Behind the moves stand the heads: of those that must happen, and of those that may.
-#[derive(Debug)]
-struct Ring {
-    next: Vec<u32>,
-    previous: Vec<u32>,
-}
-
-/// Values that somebody must still see and that no move that is left can lead to.
-#[derive(Debug)]
-struct Orphans {
-    values: Vec<u32>,
-    /// Where in `values` each is.
-    places: Vec<u32>,
-    /// How many moves that are left must see each value, and how many can lead to it.
-    demand: Vec<u32>,
-    supply: Vec<u32>,
-}
-
 impl Search {
-    pub(super) fn new(puzzle: Puzzle) -> Self {
+    pub(super) fn new(mut puzzle: Puzzle) -> Self {
         let (all, musts) = (puzzle.moves.len(), puzzle.musts);
+        let ended = |at: &u32| puzzle.moves[*at as usize].ended;
         let mut by_end = (0..musts as u32).collect::<Vec<_>>();
-        by_end.sort_unstable_by_key(|&at| puzzle.moves[at as usize].ended);
-        let mut begins = Ring::new(all);
-        begins.link(all as u32, 0..musts as u32);
-        begins.link(all as u32 + 1, musts as u32..all as u32);
-        let mut ends = Ring::new(all);
-        ends.link(all as u32, by_end);
+        by_end.sort_unstable_by_key(ended);
         let began_before = |end| puzzle.moves[..musts].partition_point(|it| it.begun < end) as u32;
+        let counts = puzzle.counts.take();
         let mut search = Self {
+            verdict: counts.is_none().then_some(false),
+            orphans: Orphans::new(counts),
             reach: puzzle.moves[..musts].iter().map(|it| began_before(it.ended)).collect(),
-            begins,
-            ends,
+            begins: Ring::new(all, [(0..musts as u32).collect(), (musts as u32..all as u32).collect()]),
+            ends: Ring::new(all, [by_end]),
+            alike: Ring::new(all, alike(&puzzle)),
             taken: vec![0; musts.div_ceil(64) + (all - musts).div_ceil(64)],
             state: puzzle.initial,
-            orphans: Orphans::new(&puzzle),
             trail: Vec::with_capacity(all),
             frames: Vec::new(),
             cache: Cache::default(),
             key: Vec::new(),
-            verdict: None,
             puzzle,
         };
         search.start();
@@ -88,7 +71,9 @@ impl Search {
 
     fn start(&mut self) {
         self.take_neutral();
-        self.verdict = (!self.is_hopeful()).then_some(false);
+        if !self.is_hopeful() {
+            self.verdict = Some(false);
+        }
         self.frames.push(Frame { trail: 0, state: self.state, next: self.begins.first(self.all()) });
     }
 
@@ -114,6 +99,9 @@ impl Search {
         };
         let frame = self.frames.last_mut().expect("the first frame goes last");
         frame.next = self.begins.next[candidate as usize];
+        if self.is_second_choice(candidate) {
+            return;
+        }
         let Some(state) = self.outcome(candidate) else { return };
         let back = Frame { trail: self.trail.len(), state: self.state, next: 0 };
         self.take(candidate);
@@ -137,6 +125,17 @@ impl Search {
             frame.next = self.begins.first(all + 1);
         }
         may_come(frame.next).then_some(frame.next)
+    }
+
+    /// Whether another move does the same, may come now too, and ends earlier: whatever can be
+    /// done with this one now and that one later can be done the other way round.
+    fn is_second_choice(&self, at: u32) -> bool {
+        let (all, first_end) = (self.all(), self.first_end());
+        let mut other = self.alike.previous[at as usize];
+        while other < all && first_end <= self.puzzle.moves[other as usize].begun {
+            other = self.alike.previous[other as usize];
+        }
+        other < all && other != at
     }
 
     fn go_back(&mut self) {
@@ -180,40 +179,27 @@ impl Search {
 
     fn take(&mut self, at: u32) {
         self.begins.remove(at);
+        self.alike.remove(at);
         if (at as usize) < self.puzzle.musts {
             self.ends.remove(at);
         }
         self.flip(at);
         self.trail.push(at);
-        self.count(at, Orphans::take_demand, Orphans::take_supply);
+        self.orphans.take(at, self.puzzle.moves[at as usize].sees());
     }
 
     fn restore(&mut self, to: Frame) {
         while to.trail < self.trail.len() {
             let at = self.trail.pop().expect("the trail is longer than it should be");
-            self.count(at, Orphans::put_demand, Orphans::put_supply);
+            self.orphans.put_back(at, self.puzzle.moves[at as usize].sees());
             self.flip(at);
             if (at as usize) < self.puzzle.musts {
                 self.ends.put_back(at);
             }
+            self.alike.put_back(at);
             self.begins.put_back(at);
         }
         self.state = to.state;
-    }
-
-    fn count(&mut self, at: u32, demand: Count, supply: Count) {
-        let puzzle = &self.puzzle;
-        if !puzzle.is_counted {
-            return;
-        }
-        if (at as usize) < puzzle.musts
-            && let Act::Read(value) | Act::Swap(value, _) = puzzle.moves[at as usize].act
-        {
-            demand(&mut self.orphans, value);
-        }
-        for &value in puzzle.supplies(at as usize) {
-            supply(&mut self.orphans, value);
-        }
     }
 
     /// Whether every orphan can still grow out of the state.
@@ -222,7 +208,7 @@ impl Search {
             Some(strings) => strings.leads_to(self.state, later),
             None => self.state == later,
         };
-        self.orphans.values.iter().all(|&orphan| leads_to(orphan))
+        self.orphans.iter().all(leads_to)
     }
 
     /// Whether the search has not been here before: with these moves taken, in this state. All
@@ -255,98 +241,12 @@ impl Search {
     }
 }
 
-impl Ring {
-    fn new(moves: usize) -> Self {
-        let alone = (0..moves as u32 + 2).collect::<Vec<_>>();
-        Self { next: alone.clone(), previous: alone }
-    }
-
-    /// Puts moves behind a head, in this order.
-    fn link(&mut self, head: u32, moves: impl IntoIterator<Item = u32>) {
-        let mut last = head;
-        for at in moves {
-            self.next[last as usize] = at;
-            self.previous[at as usize] = last;
-            last = at;
-        }
-        self.next[last as usize] = head;
-        self.previous[head as usize] = last;
-    }
-
-    fn first(&self, head: u32) -> u32 {
-        self.next[head as usize]
-    }
-
-    fn remove(&mut self, at: u32) {
-        let (previous, next) = (self.previous[at as usize], self.next[at as usize]);
-        self.next[previous as usize] = next;
-        self.previous[next as usize] = previous;
-    }
-
-    fn put_back(&mut self, at: u32) {
-        let (previous, next) = (self.previous[at as usize], self.next[at as usize]);
-        self.next[previous as usize] = at;
-        self.previous[next as usize] = at;
-    }
-}
-
-/// A change of what is wanted of a value, or can lead to it.
-type Count = fn(&mut Orphans, u32);
-
-impl Orphans {
-    fn new(puzzle: &Puzzle) -> Self {
-        let demand = puzzle.demand.clone();
-        let supply = puzzle.supply.clone();
-        let places = vec![0; demand.len()];
-        let mut orphans = Self { values: Vec::new(), places, demand, supply };
-        for value in 0..orphans.demand.len() as u32 {
-            orphans.notice(value, false);
-        }
-        orphans
-    }
-
-    fn is_one(&self, value: u32) -> bool {
-        0 < self.demand[value as usize] && self.supply[value as usize] == 0
-    }
-
-    /// Puts a value on the list, or takes it off, if it has become, or ceased to be, an orphan.
-    fn notice(&mut self, value: u32, was: bool) {
-        if was == self.is_one(value) {
-            return;
-        }
-        if was {
-            let place = self.places[value as usize];
-            self.values.swap_remove(place as usize);
-            if let Some(&moved) = self.values.get(place as usize) {
-                self.places[moved as usize] = place;
-            }
-        } else {
-            self.places[value as usize] = self.values.len() as u32;
-            self.values.push(value);
-        }
-    }
-
-    fn take_demand(&mut self, value: u32) {
-        let was = self.is_one(value);
-        self.demand[value as usize] -= 1;
-        self.notice(value, was);
-    }
-
-    fn put_demand(&mut self, value: u32) {
-        let was = self.is_one(value);
-        self.demand[value as usize] += 1;
-        self.notice(value, was);
-    }
-
-    fn take_supply(&mut self, value: u32) {
-        let was = self.is_one(value);
-        self.supply[value as usize] -= 1;
-        self.notice(value, was);
-    }
-
-    fn put_supply(&mut self, value: u32) {
-        let was = self.is_one(value);
-        self.supply[value as usize] += 1;
-        self.notice(value, was);
-    }
+/// Moves that do the same, those that must happen in the order of their ends, and then those that
+/// may.
+fn alike(puzzle: &Puzzle) -> Vec<Vec<u32>> {
+    let mut sorted = (0..puzzle.moves.len() as u32).collect::<Vec<_>>();
+    let of = |at: u32| puzzle.moves[at as usize];
+    sorted.sort_unstable_by_key(|&at| (of(at).act, of(at).ended, at));
+    let chunks = sorted.chunk_by(|&a, &b| of(a).act == of(b).act);
+    chunks.filter(|chunk| 1 < chunk.len()).map(<[u32]>::to_vec).collect()
 }

@@ -16,8 +16,8 @@ pub(super) struct Strings {
 impl Strings {
     pub(super) fn new(values: &[Box<[u8]>], seen: &[bool]) -> Self {
         let ids = values.iter().cloned().zip(0..).collect();
-        let is_seen = |(value, &seen): (&Box<[u8]>, &bool)| seen.then(|| value.clone());
-        let mut seen = values.iter().zip(seen).filter_map(is_seen).collect::<Vec<_>>();
+        let seen = values.iter().zip(seen).filter(|(_, seen)| **seen);
+        let mut seen = seen.map(|(value, _)| value.clone()).collect::<Vec<_>>();
         seen.sort_unstable();
         Self { values: values.to_vec(), ids, seen, grown: BTreeMap::new() }
     }

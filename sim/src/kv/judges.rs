@@ -12,6 +12,7 @@ mod linearizable;
 mod no_phantom;
 mod record;
 mod session_order;
+mod witness;
 
 #[cfg(test)]
 mod tale;

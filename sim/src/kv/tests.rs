@@ -1,5 +1,6 @@
 //! The store, its clients, and both together in a tank.
 
+mod bent;
 mod clients;
 mod store;
 mod storms;

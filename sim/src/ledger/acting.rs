@@ -11,7 +11,7 @@ impl Ledger {
         for action in actions {
             match action {
                 Action::Send { to, request, .. } => self.sent(slot, *to, request, facts),
-                Action::Reply { to, rpc, response } => self.replied(slot, *to, *rpc, response, facts),
+                Action::Reply { to, rpc, response } => self.replied(slot, (*to, *rpc), response, facts),
                 Action::Write(write) => self.remember(slot, write, facts),
                 Action::WriteSnapshot { ticket, meta, done, .. } => {
                     if *done {
@@ -53,7 +53,7 @@ impl Ledger {
         }
     }
 
-    fn replied(&mut self, slot: Slot, to: NodeId, rpc: RpcId, response: &Response, facts: &mut Facts) {
+    fn replied(&mut self, slot: Slot, (to, rpc): (NodeId, RpcId), response: &Response, facts: &mut Facts) {
         match response {
             // Its term may be the one that was asked about.
             Response::RequestPreVote(_) => self.step.messages += 1,

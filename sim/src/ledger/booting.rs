@@ -2,7 +2,7 @@
 
 use super::chain::Chain;
 use super::glimpse::Sight;
-use super::shadow::{Disk, Shadow};
+use super::shadow::{Disk, Life, Shadow};
 use super::step::{Found, Took};
 use super::stepping::learn_configuration;
 use super::{Facts, Glimpse, History, Ledger, hash, newer};
@@ -37,7 +37,7 @@ impl Ledger {
         self.step.found = found;
         let shadow = &mut self.shadows[slot.at()];
         shadow.forget();
-        (shadow.up, shadow.known, shadow.halted) = (true, true, false);
+        shadow.life = Life::Up;
         shadow.disk = Disk {
             hard: boot.hard_state,
             log: chain.clone(),
@@ -85,7 +85,7 @@ fn found(shadow: &Shadow, boot: &Boot, snapshot: LogId) -> Found {
         snapshot,
         base: boot.log.base(),
         last: boot.log.last(),
-        returning: shadow.known,
+        returning: shadow.life != Life::Blank,
         kept: kept.hard,
         kept_snapshot: kept.snapshot,
         kept_last: kept.log.last(),

@@ -81,7 +81,7 @@ impl Chain {
     #[must_use]
     pub fn conf_before(&self, index: Index) -> Option<Placed> {
         let above = self.confs.iter().rev().find(|placed| placed.index < index);
-        above.copied().or(self.base_conf.filter(|placed| placed.index < index))
+        above.copied().or_else(|| self.base_conf.filter(|placed| placed.index < index))
     }
 
     /// Adds an entry at the end, and says what the chain is now up to.

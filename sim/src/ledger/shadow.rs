@@ -52,19 +52,28 @@ pub struct Asked {
     pub leased: bool,
 }
 
+/// Whether a server runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Life {
+    /// It has never started since its disk was blank.
+    Blank,
+    /// It runs.
+    Up,
+    /// It has crashed.
+    Down,
+    /// It has stopped by its own decision.
+    Halted,
+}
+
 /// What is known of one server.
 #[derive(Clone, Debug)]
 pub struct Shadow {
-    /// It runs.
-    pub up: bool,
-    /// It has started at least once since its disk was blank.
-    pub known: bool,
-    /// Its disk was lost whole, once.
-    pub wiped: bool,
+    /// Whether it runs.
+    pub life: Life,
+    /// Up to here it had its log on a disk that was lost whole.
+    pub lost: Index,
     /// It has reported that a store failed and has not started anew.
     pub poisoned: bool,
-    /// It has stopped by its own decision.
-    pub halted: bool,
     /// As it was last seen.
     pub glimpse: Glimpse,
     /// The log in memory, by the writes that were asked for.
@@ -104,11 +113,9 @@ pub struct Shadow {
 impl Default for Shadow {
     fn default() -> Self {
         Self {
-            up: false,
-            known: false,
-            wiped: false,
+            life: Life::Blank,
+            lost: Index::ZERO,
             poisoned: false,
-            halted: false,
             glimpse: Glimpse::BLANK,
             log: Chain::default(),
             disk: Disk::default(),
@@ -131,9 +138,17 @@ impl Default for Shadow {
 }
 
 impl Shadow {
+    /// Whether it runs.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.life == Life::Up
+    }
+
     /// Forgets what lived in memory.
     pub fn forget(&mut self) {
-        self.up = false;
+        if self.life != Life::Blank {
+            self.life = Life::Down;
+        }
         self.poisoned = false;
         self.campaign = None;
         self.verified = Index::ZERO;

@@ -328,6 +328,7 @@ impl Step {
 
 /// The last entry of an append, or the one before its first.
 #[must_use]
+#[inline]
 pub fn end_of(append: &AppendEntries) -> LogId {
     append.entries.last().map_or(append.prev, |entry| entry.id)
 }
@@ -344,8 +345,9 @@ pub const fn term_of(response: &Response) -> Option<Term> {
     }
 }
 
-/// An event in small.
+/// An event in small. Inlined, so that it is written where it stays.
 #[must_use]
+#[inline]
 pub fn took(event: &Event) -> Took {
     match event {
         Event::Timer => Took::Timer,
@@ -364,6 +366,7 @@ pub fn took(event: &Event) -> Took {
     }
 }
 
+#[inline]
 fn took_request(from: NodeId, request: &Request) -> Took {
     match request {
         Request::AppendEntries(append) => {

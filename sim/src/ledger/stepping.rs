@@ -60,6 +60,8 @@ impl Ledger {
         }
     }
 
+    const WRITES: Facts = Facts::APPENDED.or(Facts::CUT).or(Facts::COMPACTED);
+
     /// A server took it.
     pub fn stepped(&mut self, slot: Slot, sight: &impl Sight, actions: &[Action]) -> Facts {
         let now = sight.glimpse();
@@ -80,7 +82,9 @@ impl Ledger {
             self.step.two_commits = self.history.commit(slot, now.term, log, now.commit);
         }
         self.look_at_followers(slot, sight, &mut facts);
-        facts.add_if(self.shadows[slot.at()].log.last() != now.last, Facts::UNWRITTEN);
+        if was.last != now.last || facts.touches(Self::WRITES) {
+            facts.add_if(self.shadows[slot.at()].log.last() != now.last, Facts::UNWRITTEN);
+        }
         facts
     }
 
@@ -91,7 +95,7 @@ impl Ledger {
         if learn_configuration(shadow, sight) {
             facts.add(Facts::CONFIGURED);
             let counted = sight.counted();
-            let in_force = shadow.conf.map_or(Conf::default(), |placed| placed.conf);
+            let in_force = shadow.conf.map_or_else(Conf::default, |placed| placed.conf);
             let same = counted.incoming == in_force.incoming && counted.outgoing == in_force.outgoing;
             facts.add_if(!same, Facts::COUNTED);
         }
@@ -109,9 +113,9 @@ impl Ledger {
         match self.step.took {
             Took::Append { from, term, upto, .. } => {
                 facts.add_if(term == now.term, Facts::CONTACT);
-                let below = upto.index <= shadow.log.base().index;
-                if term == now.term && now.leader == Some(from) && (below || shadow.log.has(upto)) {
-                    shadow.verified = shadow.verified.max(upto.index);
+                let news = shadow.verified < upto.index && term == now.term && now.leader == Some(from);
+                if news && (upto.index <= shadow.log.base().index || shadow.log.has(upto)) {
+                    shadow.verified = upto.index;
                 }
             }
             Took::Snapshot { term, .. } => facts.add_if(term == now.term, Facts::CONTACT),

@@ -50,6 +50,16 @@ pub enum Occasion {
     LetGoAmong,
     /// Writes pile up before a server's disk: it crashes.
     CrashPiled,
+    /// A leader has committed something: it crashes.
+    CrashCommitter,
+    /// A leader has committed something: it reaches nobody.
+    IsolateCommitter,
+    /// A leader has committed something: only a minority hears it.
+    StrandCommitter,
+    /// A leader has committed for the first time: it crashes.
+    CrashAtFirstCommit,
+    /// A leader has committed for the first time: only a minority hears it.
+    StrandAtFirstCommit,
 }
 
 names!(Occasion {
@@ -73,6 +83,11 @@ names!(Occasion {
     LetGoOfOld => "let_go_of_old",
     LetGoAmong => "let_go_among",
     CrashPiled => "crash_piled",
+    CrashCommitter => "crash_committer",
+    IsolateCommitter => "isolate_committer",
+    StrandCommitter => "strand_committer",
+    CrashAtFirstCommit => "crash_at_first_commit",
+    StrandAtFirstCommit => "strand_at_first_commit",
 });
 
 /// What a step was seen to do: a set of facts.
@@ -108,6 +123,10 @@ impl Noticed {
     pub const NEW_TERM: Self = Self(1 << 11);
     /// It wrote while several writes were waiting.
     pub const PILED: Self = Self(1 << 12);
+    /// It leads, and committed something.
+    pub const COMMITTED: Self = Self(1 << 13);
+    /// It leads, and committed for the first time since.
+    pub const FIRST_COMMIT: Self = Self(1 << 14);
 
     /// Both.
     #[must_use]
@@ -196,6 +215,8 @@ impl Occasion {
             Self::CrashSnapshotter => Noticed::COMPACTED,
             Self::LetGoOfOld => Noticed::NEW_TERM,
             Self::CrashPiled => Noticed::PILED,
+            Self::CrashCommitter | Self::IsolateCommitter | Self::StrandCommitter => Noticed::COMMITTED,
+            Self::CrashAtFirstCommit | Self::StrandAtFirstCommit => Noticed::FIRST_COMMIT,
         }
     }
 
@@ -207,11 +228,15 @@ impl Occasion {
             Self::CrashWriter | Self::CrashAcker => Ratio::new(1, 120),
             Self::IsolateSender | Self::PauseSender | Self::StrandSender => Ratio::new(1, 120),
             Self::CrashAnswerer | Self::IsolateAnswerer => Ratio::new(1, 60),
+            Self::CrashCommitter | Self::IsolateCommitter | Self::StrandCommitter => Ratio::new(1, 25),
             Self::LetGoAmong => Ratio::new(1, 30),
             Self::CrashPiled => Ratio::new(1, 12),
             Self::CrashTruncater | Self::CrashInstaller | Self::CrashSnapshotter => Ratio::new(1, 5),
             Self::BlinkVoter | Self::BlinkCandidate => Ratio::new(1, 4),
-            Self::CrashElected | Self::StrandElected => Ratio::new(1, 3),
+            Self::CrashElected
+            | Self::StrandElected
+            | Self::CrashAtFirstCommit
+            | Self::StrandAtFirstCommit => Ratio::new(1, 3),
             Self::CrashReconfigurer | Self::StrandReconfigurer => Ratio::new(1, 4),
             Self::LetGoOfOld => Ratio::new(1, 2),
         }
@@ -228,11 +253,19 @@ impl Occasion {
             | Self::CrashTruncater
             | Self::CrashInstaller
             | Self::CrashSnapshotter
-            | Self::CrashPiled => Act::Crash(slot, outage(draws[3], timeout)),
+            | Self::CrashPiled
+            | Self::CrashCommitter
+            | Self::CrashAtFirstCommit => Act::Crash(slot, outage(draws[3], timeout)),
             Self::BlinkFollower | Self::BlinkVoter | Self::BlinkCandidate => Act::Crash(slot, Span::ZERO),
-            Self::IsolateSender | Self::IsolateAnswerer => isolate(slot, sight.all, a_while),
+            Self::IsolateSender | Self::IsolateAnswerer | Self::IsolateCommitter => {
+                isolate(slot, sight.all, a_while)
+            }
             Self::PauseSender => Act::Pause(slot, a_while),
-            Self::StrandElected | Self::StrandSender | Self::StrandReconfigurer => {
+            Self::StrandElected
+            | Self::StrandSender
+            | Self::StrandReconfigurer
+            | Self::StrandCommitter
+            | Self::StrandAtFirstCommit => {
                 let others = sight.all.without(slot);
                 let few = usize::from(draws[3].hits(Ratio::new(3, 4))).min(others.len().saturating_sub(1));
                 let with = some_of(others, few, draws[3]).with(slot);

@@ -79,6 +79,7 @@ impl Plan {
             ("links.loss", links.loss),
             ("links.duplicate", late(links.duplicate)),
             ("links.hold", late(links.hold)),
+            ("links.on_way", links.on_way),
             ("disks.stall", late(disks.stall)),
             ("disks.fail", disks.fail),
             ("clients.writes", Some(clients.writes)),

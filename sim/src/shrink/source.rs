@@ -84,6 +84,7 @@ impl Rust for Mishap {
         match self {
             Self::Scheduled(kind, place) => format!("Mishap::Scheduled(Scheduled::{kind:?}, {place})"),
             Self::Occasion(occasion, place) => format!("Mishap::Occasion(Occasion::{occasion:?}, {place})"),
+            Self::OnWay(of, place) => format!("Mishap::OnWay({of}, {place})"),
             Self::Between(slot, place) => format!("Mishap::Between({}, {place})", slot.rust()),
             Self::Message(astray, from, to, place) => {
                 let (from, to) = (from.rust(), to.rust());
@@ -114,6 +115,7 @@ pub(super) fn of(plan: &Plan) -> String {
         links.loss,
         links.duplicate,
         links.hold,
+        links.on_way,
         disks.sync,
         disks.read,
         disks.stall,

@@ -39,7 +39,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         let is_cut = self.topology.is_cut(from, to);
         let passage = self.network.pass(self.eye.now, from, to, is_cut);
         self.eye.see(Seen::Sent { from, to, rpc, carried: parcel.carried(), fate: passage.fate });
-        let letter = Letter { from, to, rpc, parcel };
+        let letter = Letter { from, to, rpc, number: self.network.counts().messages, parcel };
         match passage.fate {
             Fate::Arrives(at) => self.post(at, letter, passage.held),
             Fate::ArrivesTwice(first, second) => {
@@ -50,8 +50,9 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         }
     }
 
-    fn post(&mut self, at: Time, letter: Letter, is_held: bool) {
+    fn post(&mut self, at: Time, mut letter: Letter, is_held: bool) {
         if is_held {
+            letter.number = u64::MAX;
             let number = self.network.counts().held;
             self.held.push_back((number, letter));
             self.agenda.put(at, Happening::LetGo(number));

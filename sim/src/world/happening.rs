@@ -45,6 +45,8 @@ pub(crate) struct Letter {
     pub(crate) from: Slot,
     pub(crate) to: Slot,
     pub(crate) rpc: RpcId,
+    /// The so-many-th to be sent; messages that were held count as the last of all.
+    pub(crate) number: u64,
     pub(crate) parcel: Parcel,
 }
 

@@ -10,25 +10,36 @@ use crate::slot::Slot;
 use crate::watch::Watch;
 use crate::workload::TankFsm;
 use tracing::{Level, debug, enabled};
-use wavetank_raft::{Event, RoleName, Server, Term};
+use wavetank_raft::{Event, Index, RoleName, Server, Term};
 
 /// What of a server may be different after a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Standing {
     role: RoleName,
     term: Term,
+    commit: Index,
 }
 
 impl Standing {
     fn of(server: &Server) -> Self {
-        Self { role: server.node().role(), term: server.node().term() }
+        let node = server.node();
+        Self { role: node.role(), term: node.term(), commit: node.commit() }
     }
 
     /// What a step that led from this to that shows.
     fn became(self, after: Self) -> Noticed {
-        let elected = after.role == RoleName::Leader && self != after;
-        let first = if elected { Noticed::ELECTED } else { Noticed::NOTHING };
-        if self.term < after.term { first.or(Noticed::NEW_TERM) } else { first }
+        let leads = after.role == RoleName::Leader;
+        let elected = leads && !self.is_as(after);
+        let facts = [
+            (elected, Noticed::ELECTED),
+            (self.term < after.term, Noticed::NEW_TERM),
+            (leads && self.commit < after.commit, Noticed::COMMITTED),
+        ];
+        facts.into_iter().filter(|(holds, _)| *holds).fold(Noticed::NOTHING, |all, (_, fact)| all.or(fact))
+    }
+
+    fn is_as(self, other: Self) -> bool {
+        self.role == other.role && self.term == other.term
     }
 }
 
@@ -51,14 +62,20 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             self.digest.take_state(server);
         }
         let after = Standing::of(server);
-        if before != after {
+        let mut noticed = before.became(after);
+        if noticed.meets(Noticed::ELECTED.or(Noticed::COMMITTED)) {
+            let was_fresh = std::mem::replace(&mut process.is_fresh, noticed.meets(Noticed::ELECTED));
+            if was_fresh && noticed.meets(Noticed::COMMITTED) {
+                noticed = noticed.or(Noticed::FIRST_COMMIT);
+            }
+        }
+        if !before.is_as(after) {
             self.trace_standing(slot, after);
         }
 
         let away = self.all().minus(self.awake);
         let crash = self.nemesis.as_mut().and_then(|it| it.crash_between(slot, actions.len(), away));
         let carried = crash.map_or(actions.len(), |(after, _)| after);
-        let mut noticed = before.became(after);
         for action in actions.drain(..).take(carried) {
             noticed = noticed.or(Noticed::of(&action));
             self.carry_out(slot, action);
@@ -107,6 +124,9 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     }
 
     pub(super) fn on_letter(&mut self, letter: Letter) {
+        if self.network.lost_on_way(letter.from, letter.to, letter.number) {
+            return;
+        }
         let from = self.hosts[letter.from.at()].node;
         self.give(letter.to, letter.parcel.into_event(from, letter.rpc));
     }

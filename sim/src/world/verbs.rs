@@ -120,6 +120,12 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     /// Changes who reaches whom.
     pub fn change_network(&mut self, change: &NetworkChange) {
         self.topology.change(change);
+        match change {
+            NetworkChange::Partition(..) | NetworkChange::CutOneWay(..) | NetworkChange::Cut(..) => {
+                self.network.cut(|from, to| self.topology.is_cut(from, to));
+            }
+            NetworkChange::Mend(..) | NetworkChange::HealAll => {}
+        }
         self.eye.see(Seen::Network(change));
         if enabled!(target: "wavetank", Level::DEBUG) {
             debug!(target: "wavetank", at = %self.eye.now, ?change, "network");
@@ -263,6 +269,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
 
     fn stop(&mut self, slot: Slot) -> Option<Process<F, Happening>> {
         self.awake = self.awake.without(slot);
+        self.network.crash(slot);
         self.hosts[slot.at()].process.take()
     }
 

@@ -1,28 +1,36 @@
 use super::*;
-use crate::history::twin;
+use crate::history::{Act, twin};
 use crate::rng::{Domain, Stream};
 
-const VALUES: [&[u8]; 4] = [b"", b"1", b"2", b"12"];
-
-fn value(luck: &mut Stream) -> &'static [u8] {
-    luck.one_of(&VALUES)
+/// Values to write and to append, and values that may be seen.
+struct Words {
+    pieces: [&'static [u8]; 4],
+    seen: [&'static [u8]; 6],
 }
 
-fn deed(luck: &mut Stream, appends: bool) -> Deed<'static> {
-    match luck.below(if appends { 7 } else { 5 }) {
+/// Some that can be told apart in what they were appended to, by their first byte or their last,
+/// and some that cannot.
+const WORDS: [Words; 3] = [
+    Words { pieces: [b"", b"1", b"2", b"12"], seen: [b"", b"1", b"2", b"12", b"112", b"21"] },
+    Words { pieces: [b"a1", b"a2", b"a3", b""], seen: [b"", b"a1", b"a2", b"a1a2", b"a2a1a3", b"a3a1"] },
+    Words { pieces: [b"1.", b"2.", b"11.", b""], seen: [b"", b"1.", b"11.", b"1.2.", b"2.1.", b"11.1."] },
+];
+
+fn deed(luck: &mut Stream, words: &Words, appends: bool) -> Deed<'static> {
+    match luck.below(if appends { 8 } else { 5 }) {
         0 | 1 => Read,
-        2 | 3 => Write(value(luck)),
-        4 => Cas { expected: value(luck), new: value(luck) },
-        _ => Append(luck.one_of(&[&b"1"[..], b"2"])),
+        2 | 3 => Write(luck.one_of(&words.pieces)),
+        4 => Cas { expected: luck.one_of(&words.seen), new: luck.one_of(&words.pieces) },
+        _ => Append(luck.one_of(&words.pieces)),
     }
 }
 
 /// An answer that may be right.
-fn came(luck: &mut Stream, deed: Deed<'static>) -> Option<Came<'static>> {
+fn came(luck: &mut Stream, words: &Words, deed: Deed<'static>) -> Option<Came<'static>> {
     match (luck.below(8), deed) {
         (0, _) => None,
         (1, _) => Some(Nothing),
-        (_, Read) => Some(Saw(value(luck))),
+        (_, Read) => Some(Saw(luck.one_of(&words.seen))),
         (2 | 3, Cas { .. }) => Some(Mismatch),
         (_, Write(_) | Append(_) | Cas { .. }) => Some(Done),
     }
@@ -32,15 +40,15 @@ fn came(luck: &mut Stream, deed: Deed<'static>) -> Option<Came<'static>> {
 fn arbitrary(luck: &mut Stream) -> History {
     let mut history = History::new(b"");
     let (mut open, mut left) = (Vec::new(), luck.from_to(1, 7));
-    let appends = luck.chance(1, 2);
+    let (words, appends) = (&WORDS[luck.below(3) as usize], luck.chance(1, 2));
     while 0 < left || !open.is_empty() {
         if 0 < left && (open.is_empty() || luck.chance(1, 2)) {
-            let deed = deed(luck, appends);
+            let deed = deed(luck, words, appends);
             open.push((history.begin(deed), deed));
             left -= 1;
         } else {
             let (at, deed) = open.swap_remove(luck.below(open.len() as u64) as usize);
-            if let Some(came) = came(luck, deed) {
+            if let Some(came) = came(luck, words, deed) {
                 history.end(at, came);
             }
         }
@@ -54,11 +62,12 @@ fn honest(luck: &mut Stream, operations: u64, values: u64) -> History {
     let mut history = History::new(b"");
     let (mut state, mut open, mut left) = (Vec::new(), Vec::new(), operations);
     let appends = luck.chance(1, 2);
+    let (front, back) = luck.one_of(&[("", ""), ("v", ""), ("", "."), ("v", ".")]);
     while 0 < left || !open.is_empty() {
         let begins = 0 < left && (open.len() < 2 || luck.chance(1, 2)) && open.len() < 12;
         if begins {
             let kind = luck.below(if appends { 7 } else { 5 });
-            let mark = format!("{}.", luck.below(values)).into_bytes();
+            let mark = format!("{front}{}{back}", luck.below(values)).into_bytes();
             let expected = if luck.chance(1, 2) { state.clone() } else { mark.clone() };
             let deed = match kind {
                 0 | 1 => Read,
@@ -101,7 +110,7 @@ fn perform(expected: &[u8], mark: &[u8], kind: u64, state: &mut Vec<u8>) -> Opti
 fn the_search_agrees_with_its_twin() {
     let mut luck = Stream::new(1, Domain::Workload, 0, 0);
     let mut verdicts = [0, 0];
-    for turn in 0..20_000 {
+    for turn in 0..60_000 {
         let history = arbitrary(&mut luck);
         let expected = twin::is_linearizable(&history);
         let answer = if expected { Answer::Linearizable } else { Answer::Not };
@@ -119,6 +128,27 @@ fn what_a_real_key_answers_is_linearizable() {
         let history = honest(&mut luck, operations, values);
         assert_eq!(verdict(&history), Answer::Linearizable, "turn {turn}: {history:?}");
     }
+}
+
+#[test]
+fn the_search_agrees_with_its_twin_on_answers_that_are_nearly_right() {
+    let mut luck = Stream::new(4, Domain::Workload, 0, 0);
+    let mut verdicts = [0, 0];
+    for turn in 0..20_000 {
+        let operations = luck.from_to(2, 8);
+        let mut history = honest(&mut luck, operations, 10);
+        let at = luck.below(history.len() as u64) as usize;
+        if let Act::Read(value) = &mut history.operations[at].act {
+            *value = luck.below(history.values.len() as u64) as u32;
+        } else if luck.chance(1, 2) {
+            history.operations[at].act = Act::Nothing;
+        }
+        let expected = twin::is_linearizable(&history);
+        let answer = if expected { Answer::Linearizable } else { Answer::Not };
+        assert_eq!(verdict(&history), answer, "turn {turn}: {history:?}");
+        verdicts[usize::from(expected)] += 1;
+    }
+    assert!(verdicts.iter().all(|&count| 1_000 < count), "too few of one kind: {verdicts:?}");
 }
 
 #[test]

@@ -82,9 +82,9 @@ fn what_ends_with_info_or_not_at_all_may_have_happened() {
 fn null_is_the_empty_string_to_the_kv_model() {
     let text = r#"
         {"process":"a","type":"invoke","f":"cas","value":[null,"x"],"time":1}
-        {"process":"a","type":"ok","f":"cas","value":[null,"x"],"time":2}
+        {"process":"a","type":"ok","f":"cas","value":["","x"],"time":2}
         {"process":"a","type":"invoke","f":"write","value":null,"time":3}
-        {"process":"a","type":"ok","f":"write","time":4}
+        {"process":"a","type":"ok","f":"write","value":"","time":4}
         {"process":"a","type":"invoke","f":"append","value":"y","time":5}
         {"process":"a","type":"ok","f":"append","value":"y","time":6}
         {"process":"a","type":"invoke","f":"read","time":7}

@@ -58,11 +58,10 @@ fn share(shares: [u32; 4], drawn: Draw) -> usize {
     0
 }
 
-/// A value that only this operation writes: its number in digits, a point, and as many dashes as
-/// are wanted. The point keeps appended marks apart.
+/// A value that only this operation writes: a `v`, its number, and as many dashes as are wanted.
+/// Only marks have a `v`, so whoever sees what was appended sees by whom.
 fn mark(number: u64, length: u32) -> Vec<u8> {
-    let mut mark = number.to_string().into_bytes();
-    mark.push(b'.');
+    let mut mark = format!("v{number}").into_bytes();
     mark.resize(mark.len().max(length as usize), b'-');
     mark
 }

@@ -3,6 +3,7 @@
 //! The other checks know the order of the log; this one knows only what clients saw.
 
 use super::record::Record;
+use super::witness::{self, Effects};
 use super::{Check, Moment, Promises};
 use crate::history::{Answer, Came, Deed, History};
 use crate::kv::clients::{Aim, Operation, Told};
@@ -18,6 +19,7 @@ pub(super) struct Linearizable {
     keys: BTreeMap<u32, Key>,
     /// Where each open operation stands in the history of its key.
     open: BTreeMap<u64, usize>,
+    effects: Effects,
     seen: u64,
 }
 
@@ -50,7 +52,7 @@ const MOST_SLICES: u32 = 256;
 
 impl Linearizable {
     pub(super) const fn new(promises: Promises) -> Self {
-        Self { promises, keys: BTreeMap::new(), open: BTreeMap::new(), seen: 0 }
+        Self { promises, keys: BTreeMap::new(), open: BTreeMap::new(), effects: Effects::new(), seen: 0 }
     }
 
     fn begin(&mut self, operation: &Operation) {
@@ -98,13 +100,22 @@ impl Key {
         Self { history: History::new(b""), operations: Vec::new() }
     }
 
-    fn is_bad(&self) -> bool {
-        let mut slices = 0;
-        let mut patience = || {
-            slices += 1;
-            slices <= MOST_SLICES
-        };
-        self.history.check(&mut patience) == Answer::Not
+    fn is_bad(&self, effects: &Effects) -> bool {
+        !witness::explains(&self.operations, effects)
+            && self.history.check(&mut patience(MOST_SLICES)) == Answer::Not
+    }
+
+    fn conflict(&self) -> Vec<Operation> {
+        let conflict = self.history.conflict(&mut patience(16 * MOST_SLICES));
+        conflict.into_iter().map(|at| self.operations[at].clone()).collect()
+    }
+}
+
+/// Goes on that many times.
+fn patience(mut slices: u32) -> impl FnMut() -> bool {
+    move || {
+        slices = slices.saturating_sub(1);
+        slices != 0
     }
 }
 
@@ -117,16 +128,20 @@ impl Check for Linearizable {
         match moment {
             Moment::Invoked(operation) => self.begin(operation),
             Moment::Returned(operation) => self.finish(operation),
-            Moment::First(_) | Moment::Other(_) | Moment::Broke(_) => {}
+            Moment::First(taken) => {
+                if let Some(command) = &taken.command {
+                    let name = (command.session, command.sequence);
+                    self.effects.entry(name).or_insert(taken.index);
+                }
+            }
+            Moment::Other(_) | Moment::Broke(_) => {}
         }
         None
     }
 
     fn end(&mut self) -> Option<Breach> {
-        let (&number, key) = self.keys.iter().find(|(_, key)| key.is_bad())?;
-        let conflict = key.history.conflict(&mut || true);
-        let conflict = conflict.into_iter().map(|at| key.operations[at].clone()).collect();
-        Some(Breach { key: number, conflict })
+        let (&number, key) = self.keys.iter().find(|(_, key)| key.is_bad(&self.effects))?;
+        Some(Breach { key: number, conflict: key.conflict() })
     }
 
     fn witnessed(&self) -> u64 {

@@ -187,7 +187,7 @@ fn what_clients_want_does_not_depend_on_how_it_goes() {
         });
         while stage.endings().len() < 50 {
             let ask = stage.next_ask();
-            if refused && ask.request.0 % 3 == 0 {
+            if refused && ask.request.0.is_multiple_of(3) {
                 stage.refuse(ask.request, not_leader(None));
             } else {
                 stage.acknowledge(ask.request);

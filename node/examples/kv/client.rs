@@ -1,0 +1,96 @@
+//! As much of HTTP/1.1 as is needed to ask another server of this kind.
+
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Asks, and follows those who send it elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client {
+    timeout: Duration,
+}
+
+/// An answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+    location: Option<String>,
+}
+
+/// A question.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) body: &'a str,
+}
+
+const REDIRECTS: u8 = 4;
+const LONGEST: u64 = 1 << 20;
+
+impl Client {
+    /// One that waits so long for an answer.
+    pub(crate) const fn new(timeout: Duration) -> Self {
+        Self { timeout }
+    }
+
+    /// Posts nothing to `path`.
+    pub(crate) async fn post(self, address: &str, path: &str) -> io::Result<Answer> {
+        self.ask(address, Question { method: "POST", path, body: "" }).await
+    }
+
+    /// Asks whoever is there, and then whoever it says, for as long as the patience lasts.
+    pub(crate) async fn ask(self, address: &str, question: Question<'_>) -> io::Result<Answer> {
+        timeout(self.timeout, follow(address, question)).await?
+    }
+}
+
+async fn follow(address: &str, question: Question<'_>) -> io::Result<Answer> {
+    let mut address = address.to_owned();
+    for _ in 0..REDIRECTS {
+        let answer = ask_once(&address, question).await?;
+        let there = answer.location.as_deref().filter(|_| answer.status == 307);
+        let Some(there) = there.and_then(|location| location.strip_prefix("http://")) else {
+            return Ok(answer);
+        };
+        address = there.split('/').next().unwrap_or(there).to_owned();
+    }
+    Err(io::Error::other("sent from one to the other"))
+}
+
+async fn ask_once(address: &str, question: Question<'_>) -> io::Result<Answer> {
+    let Question { method, path, body } = question;
+    let mut stream = TcpStream::connect(address).await?;
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(format!("{head}{body}").as_bytes()).await?;
+    read_answer(BufReader::new(stream.take(LONGEST))).await
+}
+
+async fn read_answer(mut reader: impl AsyncBufReadExt + Unpin) -> io::Result<Answer> {
+    let malformed = || io::Error::new(io::ErrorKind::InvalidData, "not an HTTP answer");
+    let mut line = String::new();
+    reader.read_line(&mut line).await?;
+    let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(malformed)?;
+    let (mut length, mut location) = (None, None);
+    loop {
+        line.clear();
+        if reader.read_line(&mut line).await? == 0 {
+            return Err(malformed());
+        }
+        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = value.parse::<u64>().ok(),
+            "location" => location = Some(value.to_owned()),
+            _ => {}
+        }
+    }
+    let mut body = String::new();
+    reader.take(length.unwrap_or(LONGEST)).read_to_string(&mut body).await?;
+    Ok(Answer { status, body, location })
+}

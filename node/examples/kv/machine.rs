@@ -1,0 +1,135 @@
+//! The state machine: texts under keys, and where each server serves its clients.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use wavetank_raft::Bytes;
+use wavetank_raft::store::{
+    Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
+};
+
+/// A command.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Wish {
+    /// Write this under the key; if there is an expectation, only if it holds.
+    Put { key: String, value: String, expected: Option<String> },
+    /// Forget the key.
+    Delete { key: String },
+    /// This server serves its clients there.
+    Serve { id: String, http: String },
+}
+
+/// What the state machine says to a command.
+pub(crate) const DONE: &[u8] = b"done";
+/// The expectation does not hold.
+pub(crate) const MISMATCH: &[u8] = b"mismatch";
+
+impl Wish {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("texts can be written as JSON")
+    }
+}
+
+/// What is kept.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct State {
+    values: BTreeMap<String, String>,
+    servers: BTreeMap<String, String>,
+}
+
+impl State {
+    pub(crate) fn value(&self, key: &str) -> Option<&String> {
+        self.values.get(key)
+    }
+
+    pub(crate) fn server(&self, id: &str) -> Option<&String> {
+        self.servers.get(id)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    fn apply(&mut self, wish: Wish) -> &'static [u8] {
+        match wish {
+            Wish::Put { key, value, expected } => {
+                let now = self.values.get(&key).map_or("", String::as_str);
+                if expected.is_some_and(|expected| expected != now) {
+                    return MISMATCH;
+                }
+                self.values.insert(key, value);
+            }
+            Wish::Delete { key } => drop(self.values.remove(&key)),
+            Wish::Serve { id, http } => drop(self.servers.insert(id, http)),
+        }
+        DONE
+    }
+}
+
+/// The state, to be read by whoever answers clients.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shared(Arc<RwLock<Arc<State>>>);
+
+impl Shared {
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Arc<State>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, how: impl FnOnce(&mut State)) {
+        let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        // Copied only while a snapshot of it is being written.
+        how(Arc::make_mut(&mut state));
+    }
+}
+
+/// The state machine.
+#[derive(Debug, Default)]
+pub(crate) struct Kv {
+    shared: Shared,
+}
+
+impl Kv {
+    pub(crate) fn shared(&self) -> Shared {
+        self.shared.clone()
+    }
+}
+
+/// The state at one moment.
+pub(crate) struct Captured(Arc<State>);
+
+impl Fsm for Kv {
+    type Snapshot = Captured;
+
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+        let mut responses = Vec::with_capacity(commands.len());
+        self.shared.change(|state| {
+            for command in commands {
+                // All servers find the same words unreadable.
+                let response = match serde_json::from_slice(command.data) {
+                    Ok(wish) => state.apply(wish),
+                    Err(_) => b"unknown command",
+                };
+                responses.push(response.into());
+            }
+        });
+        responses
+    }
+
+    fn snapshot(&mut self) -> Result<Captured, StoreError> {
+        Ok(Captured(self.shared.read().clone()))
+    }
+
+    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
+        let bytes = source.read_at(0, source.size())?;
+        let state = serde_json::from_slice(&bytes)
+            .map_err(|error| StoreError::new(StoreErrorKind::Corrupt, format!("snapshot: {error}")))?;
+        self.shared.change(|now| *now = state);
+        Ok(())
+    }
+}
+
+impl FsmSnapshot for Captured {
+    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
+        sink.write(&serde_json::to_vec(&*self.0).expect("texts can be written as JSON"))
+    }
+}

@@ -1,0 +1,179 @@
+//! A replicated key-value server.
+//!
+//! ```text
+//! cargo run --release -p wavetank-node --example kv -- \
+//!     --id n1 --http 127.0.0.1:8001 --raft 127.0.0.1:9001 --dir n1 --bootstrap
+//! cargo run --release -p wavetank-node --example kv -- \
+//!     --id n2 --http 127.0.0.1:8002 --raft 127.0.0.1:9002 --dir n2 --join 127.0.0.1:8001
+//! curl -L -X PUT -d red 127.0.0.1:8002/kv/colour
+//! curl -L '127.0.0.1:8001/kv/colour?read=lease'
+//! ```
+//!
+//! Here is how it starts and stops; the state machine is in `machine`, what it answers in `web`.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to its terminal")]
+
+mod client;
+mod machine;
+mod options;
+mod web;
+
+use client::Client;
+use machine::{Kv, Shared, Wish};
+use options::Options;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use wavetank_node::store::{FileSnapshotStore, RedbStore};
+use wavetank_node::transport::TcpTransport;
+use wavetank_node::{Error, Raft};
+use wavetank_raft::{Config, Configuration, Error as Said, Member, Span};
+use web::App;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a newcomer looks for somebody who takes it in.
+const JOINING: Duration = Duration::from_secs(60);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            println!("{}", options::USAGE);
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("kv: {error}\n\n{}", options::USAGE);
+            return ExitCode::FAILURE;
+        }
+    };
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(options.log).init();
+    match run(&options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("kv: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> Result<(), String> {
+    let http = TcpListener::bind(&options.http)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", options.http))?;
+    let kv = Kv::default();
+    let shared = kv.shared();
+    let raft = open(options, kv).await?;
+    if let Err(error) = enter(options, &raft).await {
+        raft.shutdown().await;
+        return Err(error);
+    }
+    let introducing = tokio::spawn(introduce(raft.clone(), options.http.clone(), shared.clone()));
+    let app = App { raft: raft.clone(), shared, timeout: TIMEOUT };
+    println!("{} serves http://{}, and its peers on {}", options.id, options.http, raft.local_addr());
+    let stopping = stop_signal(raft.clone());
+    let served = axum::serve(http, web::routes(app)).with_graceful_shutdown(stopping).await;
+    introducing.abort();
+    leave_in_peace(&raft).await;
+    served.map_err(|error| format!("http: {error}"))
+}
+
+/// Opens everything; whatever is wrong is said in one line.
+async fn open(options: &Options, kv: Kv) -> Result<Raft, String> {
+    let directory = Path::new(&options.directory);
+    let words = |error: &dyn std::fmt::Display| error.to_string();
+    let transport = TcpTransport::bind(&options.raft, options.advertise.as_deref(), 3, TIMEOUT);
+    let transport = transport.await.map_err(|error| words(&error))?;
+    let store = RedbStore::open(directory.join("raft.redb")).map_err(|error| words(&error))?;
+    let snapshots = FileSnapshotStore::new(directory, 2).map_err(|error| words(&error))?;
+    let config = Config {
+        local_id: options.id.as_str().into(),
+        heartbeat_timeout: Span::ms(options.heartbeat_ms),
+        election_timeout: Span::ms(options.heartbeat_ms),
+        leader_lease_timeout: Span::ms(options.heartbeat_ms).part(2),
+        disk_stall_timeout: Span::ms(options.heartbeat_ms).times(5),
+        snapshot_threshold: options.snapshot_threshold,
+        snapshot_interval: Span::ms(options.heartbeat_ms).times(2),
+        trailing_logs: options.snapshot_threshold,
+        ..Config::default()
+    };
+    Raft::with_store(config, kv, store, snapshots, transport).await.map_err(|error| words(&error))
+}
+
+/// Begins a cluster or joins one, unless it belongs to one already.
+async fn enter(options: &Options, raft: &Raft) -> Result<(), String> {
+    if raft.get_configuration().is_some() {
+        return Ok(());
+    }
+    if options.bootstrap {
+        let me = Member::voter(options.id.as_str(), raft.local_addr().clone());
+        let alone = Configuration::new(vec![me]).map_err(|error| error.to_string())?;
+        return match raft.bootstrap_cluster(alone).await {
+            Ok(()) | Err(Error::Raft(Said::CantBootstrap)) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        };
+    }
+    let Some(others) = &options.join else { return Ok(()) };
+    let path = format!("/join?id={}&address={}", options.id, raft.local_addr());
+    let asking = async {
+        loop {
+            for other in others {
+                match Client::new(TIMEOUT * 4).post(other, &path).await {
+                    Ok(answer) if answer.status == 200 => return,
+                    Ok(answer) => {
+                        tracing::info!(other, status = answer.status, body = answer.body, "not yet");
+                    }
+                    Err(error) => tracing::info!(other, %error, "not yet"),
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    };
+    let joined = tokio::time::timeout(JOINING, asking).await;
+    joined.map_err(|_| format!("nobody at {} took this server in", others.join(", ")))
+}
+
+/// Whoever leads writes down where it serves, so that the others can send clients there.
+async fn introduce(raft: Raft, http: String, shared: Shared) {
+    let mut changes = raft.leader_changes();
+    while changes.wait_for(|seen| seen.is_self).await.is_ok() {
+        let id = raft.local_id().as_str().to_owned();
+        if shared.read().server(&id) == Some(&http) {
+            if changes.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
+        let wish = Wish::Serve { id, http: http.clone() };
+        if let Err(error) = raft.apply(wish.encode(), TIMEOUT).await {
+            tracing::info!(%error, "cannot say where this server is, yet");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+/// Returns when the process is to stop: asked to, or because the server has.
+async fn stop_signal(raft: Raft) {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return tracing::error!("cannot listen to signals");
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        why = raft.stopped() => tracing::warn!(?why, "the server has stopped"),
+    }
+}
+
+/// A leader hands over before it goes, so that nobody has to notice its absence.
+async fn leave_in_peace(raft: &Raft) {
+    if raft.state() == wavetank_node::RaftState::Leader
+        && let Ok(Err(error)) = tokio::time::timeout(TIMEOUT, raft.leadership_transfer()).await
+    {
+        tracing::info!(%error, "leadership is not handed over");
+    }
+    raft.shutdown().await;
+}

@@ -1,0 +1,100 @@
+//! The command line.
+
+use tracing::Level;
+
+pub(crate) const USAGE: &str = "\
+usage: kv --id NAME --http HOST:PORT --raft HOST:PORT --dir DIR [--bootstrap | --join HOST:PORT,...]
+
+  --id NAME               the server's name, unique in its cluster and for all time
+  --http HOST:PORT        where clients are served
+  --raft HOST:PORT        where other servers are heard
+  --advertise HOST:PORT   where others reach it, if that is not --raft
+  --dir DIR               where everything is kept
+  --bootstrap             begin a new cluster, unless there is one in DIR
+  --join HOST:PORT,...    ask one of these (--http of the others) to take it in, unless it belongs already
+  --heartbeat-ms N        heartbeat and election timeout (1000)
+  --snapshot-threshold N  entries after which a snapshot is taken (8192)
+  --log LEVEL             error, warn, info, debug or trace (info)";
+
+/// What was asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Options {
+    pub(crate) id: String,
+    pub(crate) http: String,
+    pub(crate) raft: String,
+    pub(crate) advertise: Option<String>,
+    pub(crate) directory: String,
+    pub(crate) bootstrap: bool,
+    pub(crate) join: Option<Vec<String>>,
+    pub(crate) heartbeat_ms: u64,
+    pub(crate) snapshot_threshold: u64,
+    pub(crate) log: Level,
+}
+
+/// What was given, before it is known to be enough.
+#[derive(Default)]
+struct Given {
+    id: Option<String>,
+    http: Option<String>,
+    raft: Option<String>,
+    advertise: Option<String>,
+    directory: Option<String>,
+    join: Option<String>,
+    heartbeat_ms: Option<String>,
+    snapshot_threshold: Option<String>,
+    log: Option<String>,
+}
+
+impl Options {
+    /// `None` if help was asked for.
+    pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
+        let (mut given, mut bootstrap) = (Given::default(), false);
+        while let Some(name) = arguments.next() {
+            let place = match name.as_str() {
+                "--help" | "-h" => return Ok(None),
+                "--bootstrap" => {
+                    bootstrap = true;
+                    continue;
+                }
+                "--id" => &mut given.id,
+                "--http" => &mut given.http,
+                "--raft" => &mut given.raft,
+                "--advertise" => &mut given.advertise,
+                "--dir" => &mut given.directory,
+                "--join" => &mut given.join,
+                "--heartbeat-ms" => &mut given.heartbeat_ms,
+                "--snapshot-threshold" => &mut given.snapshot_threshold,
+                "--log" => &mut given.log,
+                other => return Err(format!("unknown option {other}")),
+            };
+            *place = Some(arguments.next().ok_or_else(|| format!("{name} needs a value"))?);
+        }
+        given.complete(bootstrap).map(Some)
+    }
+}
+
+impl Given {
+    fn complete(self, bootstrap: bool) -> Result<Options, String> {
+        if bootstrap && self.join.is_some() {
+            return Err("either --bootstrap or --join".to_owned());
+        }
+        let need = |value: Option<String>, name| value.ok_or_else(|| format!("{name} is missing"));
+        let log = self.log.unwrap_or_else(|| "info".to_owned());
+        Ok(Options {
+            id: need(self.id, "--id")?,
+            http: need(self.http, "--http")?,
+            raft: need(self.raft, "--raft")?,
+            advertise: self.advertise,
+            directory: need(self.directory, "--dir")?,
+            bootstrap,
+            join: self.join.map(|join| join.split(',').map(str::to_owned).collect()),
+            heartbeat_ms: number(self.heartbeat_ms, "--heartbeat-ms", 1_000)?,
+            snapshot_threshold: number(self.snapshot_threshold, "--snapshot-threshold", 8_192)?,
+            log: log.parse().map_err(|_| format!("--log {log}: error, warn, info, debug or trace"))?,
+        })
+    }
+}
+
+fn number(given: Option<String>, name: &str, usual: u64) -> Result<u64, String> {
+    given.map_or(Ok(usual), |text| text.parse().map_err(|_| format!("{name} {text}: not a number")))
+}

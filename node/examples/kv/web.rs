@@ -1,0 +1,207 @@
+//! What clients and operators may ask, over HTTP.
+//!
+//! | request | does |
+//! |---|---|
+//! | `GET /kv/KEY?read=PATH` | the value; `PATH` is `index` (the default), `lease`, `verify` or `local` |
+//! | `PUT /kv/KEY?expected=OLD` | writes the body; with `expected`, only over that value (else 412) |
+//! | `DELETE /kv/KEY` | forgets it |
+//! | `POST /join?id=NAME&address=HOST:PORT&vote=false` | takes a server in |
+//! | `POST /leave?id=NAME` | lets one go |
+//! | `POST /transfer?id=NAME`, `POST /snapshot` | hand leadership over, take a snapshot |
+//! | `GET /status`, `GET /metrics` | look |
+//!
+//! Whoever does not lead sends the client to the leader (307); `curl -L` follows.
+
+#![expect(clippy::result_large_err, reason = "an answer is an answer, whichever way it went")]
+
+use crate::machine::{MISMATCH, Shared, Wish};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State, rejection::QueryRejection};
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use std::time::Duration;
+use wavetank_node::{Error, Raft};
+use wavetank_raft::{Error as Said, Index};
+
+/// What the answers are made of.
+#[derive(Clone, Debug)]
+pub(crate) struct App {
+    pub(crate) raft: Raft,
+    pub(crate) shared: Shared,
+    pub(crate) timeout: Duration,
+}
+
+pub(crate) fn routes(app: App) -> Router {
+    Router::new()
+        .route("/kv/{key}", get(read).put(write).delete(forget))
+        .route("/join", post(join))
+        .route("/leave", post(leave))
+        .route("/transfer", post(transfer))
+        .route("/snapshot", post(snapshot))
+        .route("/status", get(status))
+        .route("/metrics", get(metrics))
+        .with_state(app)
+}
+
+/// Everything that may stand behind the question mark.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    read: Option<ReadPath>,
+    expected: Option<String>,
+    id: Option<String>,
+    address: Option<String>,
+    vote: Option<bool>,
+}
+
+/// How a read makes sure that it is not stale.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ReadPath {
+    /// A round of heartbeats, and everything committed before it is applied.
+    #[default]
+    Index,
+    /// The leader's lease.
+    Lease,
+    /// A round of heartbeats alone: HashiCorp's `VerifyLeader`.
+    Verify,
+    /// What this server has, however old.
+    Local,
+}
+
+type Asked = Result<Query<Question>, QueryRejection>;
+type Answered = Result<Response, Response>;
+
+async fn read(State(app): State<App>, Path(key): Path<String>, uri: Uri, asked: Asked) -> Answered {
+    let Query(question) = asked.map_err(IntoResponse::into_response)?;
+    let allowed = match question.read.unwrap_or_default() {
+        ReadPath::Index => app.raft.read_index().await.map(|_| ()),
+        ReadPath::Lease => app.raft.read_lease().await.map(|_| ()),
+        ReadPath::Verify => app.raft.verify_leader().await,
+        ReadPath::Local => Ok(()),
+    };
+    allowed.map_err(|error| app.refuse(&error, &uri))?;
+    let value = app.shared.read().value(&key).cloned();
+    Ok(value.ok_or(StatusCode::NOT_FOUND).into_response())
+}
+
+async fn write(
+    State(app): State<App>,
+    Path(key): Path<String>,
+    uri: Uri,
+    asked: Asked,
+    body: Bytes,
+) -> Answered {
+    let Query(Question { expected, .. }) = asked.map_err(IntoResponse::into_response)?;
+    let value = String::from_utf8(body.to_vec()).map_err(|_| bad("the value is not a text"))?;
+    app.apply(&Wish::Put { key, value, expected }, &uri).await
+}
+
+async fn forget(State(app): State<App>, Path(key): Path<String>, uri: Uri) -> Answered {
+    app.apply(&Wish::Delete { key }, &uri).await
+}
+
+async fn join(State(app): State<App>, uri: Uri, asked: Asked) -> Answered {
+    let Query(question) = asked.map_err(IntoResponse::into_response)?;
+    let (Some(id), Some(address)) = (question.id, question.address) else {
+        return Err(bad("id and address are missing"));
+    };
+    let (any, timeout) = (Index(0), app.timeout * 4);
+    let joined = if question.vote.unwrap_or(true) {
+        app.raft.add_voter_staged(id, address, any, timeout).await
+    } else {
+        app.raft.add_nonvoter(id, address, any, timeout).await
+    };
+    app.done(joined, &uri)
+}
+
+async fn leave(State(app): State<App>, uri: Uri, asked: Asked) -> Answered {
+    let Query(question) = asked.map_err(IntoResponse::into_response)?;
+    let id = question.id.ok_or_else(|| bad("id is missing"))?;
+    let left = app.raft.remove_server(id, Index(0), app.timeout).await;
+    app.done(left, &uri)
+}
+
+async fn transfer(State(app): State<App>, uri: Uri, asked: Asked) -> Answered {
+    let Query(question) = asked.map_err(IntoResponse::into_response)?;
+    let transferred = match question.id {
+        Some(id) => app.raft.leadership_transfer_to_server(id).await,
+        None => app.raft.leadership_transfer().await,
+    };
+    app.done(transferred, &uri)
+}
+
+async fn snapshot(State(app): State<App>, uri: Uri) -> Answered {
+    let taken = app.raft.snapshot().await.map_err(|error| app.refuse(&error, &uri))?;
+    Ok(format!("{} ({} bytes)\n", taken.last, taken.size).into_response())
+}
+
+async fn status(State(app): State<App>, uri: Uri) -> Answered {
+    let stats = app.raft.stats().await.map_err(|error| app.refuse(&error, &uri))?;
+    let mut lines = format!("id: {}\naddress: {}\n", app.raft.local_id(), app.raft.local_addr());
+    if let Some((id, address)) = app.raft.leader_with_id() {
+        lines += &format!("leader: {id} at {address}\n");
+    }
+    lines += &format!("keys: {}\n", app.shared.read().len());
+    for (key, value) in stats.pairs() {
+        lines += &format!("{key}: {value}\n");
+    }
+    Ok(lines.into_response())
+}
+
+/// The numbers among the statistics, as Prometheus reads them.
+async fn metrics(State(app): State<App>, uri: Uri) -> Answered {
+    let stats = app.raft.stats().await.map_err(|error| app.refuse(&error, &uri))?;
+    let mut lines = format!("raft_is_leader {}\n", u8::from(stats.state == wavetank_node::RaftState::Leader));
+    for (key, value) in stats.pairs() {
+        if value.parse::<u64>().is_ok() {
+            lines += &format!("raft_{key} {value}\n");
+        }
+    }
+    Ok(lines.into_response())
+}
+
+fn bad(what: &'static str) -> Response {
+    (StatusCode::BAD_REQUEST, format!("{what}\n")).into_response()
+}
+
+impl App {
+    async fn apply(&self, wish: &Wish, uri: &Uri) -> Answered {
+        let applied = self.raft.apply(wish.encode(), self.timeout).await;
+        let applied = applied.map_err(|error| self.refuse(&error, uri))?;
+        Ok(if *applied.response == *MISMATCH {
+            (StatusCode::PRECONDITION_FAILED, "another value is there\n").into_response()
+        } else {
+            StatusCode::NO_CONTENT.into_response()
+        })
+    }
+
+    fn done<T>(&self, result: Result<T, Error>, uri: &Uri) -> Answered {
+        result.map(|_| "done\n".into_response()).map_err(|error| self.refuse(&error, uri))
+    }
+
+    /// Sends the client to the leader, or says what is wrong: 503 nothing was done, 504 nobody
+    /// knows, 409 it cannot be done.
+    fn refuse(&self, error: &Error, uri: &Uri) -> Response {
+        let leader = self.raft.leader_with_id().filter(|(id, _)| id != self.raft.local_id());
+        let there = leader.and_then(|(id, _)| self.shared.read().server(id.as_str()).cloned());
+        let status = match error {
+            Error::Raft(Said::NotLeader(_)) => {
+                if let Some(http) = there {
+                    let location = [(header::LOCATION, format!("http://{http}{uri}"))];
+                    return (StatusCode::TEMPORARY_REDIRECT, location, format!("{error}\n")).into_response();
+                }
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            error if error.is_unknown() => StatusCode::GATEWAY_TIMEOUT,
+            Error::Overloaded | Error::Raft(Said::EnqueueTimeout | Said::LeadershipTransferInProgress) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Error::Raft(_) | Error::Timeout => StatusCode::CONFLICT,
+        };
+        (status, format!("{error}\n")).into_response()
+    }
+}

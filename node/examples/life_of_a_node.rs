@@ -1,0 +1,144 @@
+//! The life of a node in four scenes: create it, start a cluster with it, add and remove others,
+//! and look at their state. A cluster in memory, in about thirty lines, closes it.
+//!
+//! ```text
+//! cargo run -p wavetank-node --example life_of_a_node
+//! ```
+
+#![expect(clippy::print_stdout, reason = "a lecture is to be heard")]
+
+use std::error::Error;
+use std::path::Path;
+use std::time::Duration;
+use wavetank_node::Raft;
+use wavetank_node::store::{FileSnapshotStore, RedbStore};
+use wavetank_node::transport::{InmemNetwork, TcpTransport};
+use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
+use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};
+use wavetank_raft::{Bytes, Config, Configuration, Index, Member};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The state machine: a sum. A command is a number in text; the response is the new sum.
+#[derive(Default)]
+struct Sum(i64);
+
+impl Fsm for Sum {
+    type Snapshot = Captured;
+
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+        let add = |command: &Command<'_>| {
+            self.0 +=
+                str::from_utf8(command.data).ok().and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
+            self.0.to_string().into_bytes().into()
+        };
+        commands.iter().map(add).collect()
+    }
+
+    fn snapshot(&mut self) -> std::result::Result<Captured, StoreError> {
+        Ok(Captured(self.0))
+    }
+
+    fn restore(&mut self, source: &mut dyn SnapshotSource) -> std::result::Result<(), StoreError> {
+        let bytes = source.read_at(0, 8)?;
+        self.0 = bytes[..].try_into().map(i64::from_be_bytes).unwrap_or(0);
+        Ok(())
+    }
+}
+
+/// The sum at one moment.
+struct Captured(i64);
+
+impl FsmSnapshot for Captured {
+    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> std::result::Result<(), StoreError> {
+        sink.write(&self.0.to_be_bytes())
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+
+    println!("-- 1. create: configuration, state machine, stores, transport");
+    let one = create("n1", directory.path()).await?;
+    println!("{one}");
+
+    println!("-- 2. start: bootstrap the first, and it elects itself");
+    let alone = Configuration::new(vec![Member::voter("n1", one.local_addr().as_str())])?;
+    one.bootstrap_cluster(alone).await?;
+    let mut changes = one.leader_changes();
+    changes.wait_for(|seen| seen.is_self).await?;
+    println!("{one}");
+    println!("sum: {}", add(&one, 40).await?);
+
+    println!("-- 3. add and remove others");
+    let two = create("n2", directory.path()).await?;
+    let three = create("n3", directory.path()).await?;
+    let any = Index(0);
+    one.add_voter("n2", two.local_addr().clone(), any, TIMEOUT).await?;
+    one.add_voter_staged("n3", three.local_addr().clone(), any, TIMEOUT).await?;
+    println!("members: {}", members(&one));
+    println!("sum: {}", add(&one, 2).await?);
+    one.remove_server("n2", any, TIMEOUT).await?;
+    two.shutdown().await;
+    println!("members: {}", members(&one));
+
+    println!("-- 4. look: leader, state, statistics");
+    println!("n3 says the leader is {:?}", three.leader_with_id());
+    println!("n1 is {}, n2 is {}, n3 is {}", one.state(), two.state(), three.state());
+    for (key, value) in one.stats().await?.pairs() {
+        println!("  {key}: {value}");
+    }
+    one.snapshot().await?;
+    for node in [&one, &three] {
+        node.shutdown().await;
+    }
+
+    println!("-- and all of it in memory");
+    in_memory().await
+}
+
+/// A node with everything on disk under `directory` and a port of its own.
+async fn create(id: &str, directory: &Path) -> Result<Raft> {
+    let config = Config { local_id: id.into(), ..Config::default() };
+    let store = RedbStore::open(directory.join(id).join("raft.redb"))?;
+    let snapshots = FileSnapshotStore::new(directory.join(id), 2)?;
+    let transport = TcpTransport::bind("127.0.0.1:0", None, 3, TIMEOUT).await?;
+    Ok(Raft::with_store(config, Sum::default(), store, snapshots, transport).await?)
+}
+
+async fn add(raft: &Raft, number: i64) -> Result<String> {
+    let applied = raft.apply(number.to_string().into_bytes(), TIMEOUT).await?;
+    Ok(String::from_utf8(applied.response.to_vec())?)
+}
+
+fn members(raft: &Raft) -> String {
+    raft.get_configuration().map_or_else(String::new, |(_, members)| members.to_string())
+}
+
+/// Three nodes in this process, without a disk or a port.
+async fn in_memory() -> Result<()> {
+    let network = InmemNetwork::new();
+    let mut nodes = Vec::new();
+    for id in ["n1", "n2", "n3"] {
+        let config = Config { local_id: id.into(), ..Config::default() };
+        let (log, stable, snapshots) = (InmemStore::new(), InmemStore::new(), InmemSnapshotStore::default());
+        let transport = network.transport(id);
+        nodes.push(Raft::new(config, Sum::default(), log, stable, snapshots, transport).await?);
+    }
+    let members = ["n1", "n2", "n3"].map(|id| Member::voter(id, id));
+    nodes[0].bootstrap_cluster(Configuration::new(members.to_vec())?).await?;
+
+    let mut changes = nodes[0].leader_changes();
+    let leader = changes.wait_for(|seen| seen.leader.is_some()).await?.leader.clone();
+    let leader = nodes.iter().find(|node| Some(node.local_id()) == leader.as_ref().map(|(id, _)| id));
+    let leader = leader.ok_or("one of the three leads")?;
+    println!("{leader}");
+    println!("sum: {}", add(leader, 42).await?);
+    for node in &nodes {
+        node.shutdown().await;
+    }
+    Ok(())
+}

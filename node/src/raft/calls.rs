@@ -1,0 +1,121 @@
+//! What a handle asks of its server, and how long it waits.
+
+use super::driver::{Control, Proposal};
+use super::{Applied, Error, Raft};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+use wavetank_raft::{Answer, Call, Index, Outcome, SnapshotMeta};
+
+type Result<T> = std::result::Result<T, Error>;
+
+/// When a call has taken too long; `None` if it may take as long as it wants.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Until(Option<Instant>);
+
+impl Until {
+    /// As long as it takes.
+    pub(super) const FOREVER: Self = Self(None);
+
+    /// HashiCorp's rule: no time means any time.
+    pub(super) fn after(timeout: Duration) -> Self {
+        if timeout.is_zero() { Self::FOREVER } else { Self(Instant::now().checked_add(timeout)) }
+    }
+
+    async fn wait<T>(self, what: impl Future<Output = T>) -> Option<T> {
+        match self.0 {
+            None => Some(what.await),
+            Some(until) => timeout_at(until, what).await.ok(),
+        }
+    }
+}
+
+const SHUTDOWN: Error = Error::Raft(wavetank_raft::Error::Shutdown);
+
+/// Puts something into a queue, or waits for room as long as there is time.
+async fn enqueue<T>(queue: &mpsc::Sender<T>, what: T, until: Until) -> Result<()> {
+    let what = match queue.try_send(what) {
+        Ok(()) => return Ok(()),
+        Err(TrySendError::Closed(_)) => return Err(SHUTDOWN),
+        Err(TrySendError::Full(what)) => what,
+    };
+    match until.wait(queue.reserve()).await {
+        Some(Ok(permit)) => {
+            permit.send(what);
+            Ok(())
+        }
+        Some(Err(_)) => Err(SHUTDOWN),
+        None => Err(Error::Raft(wavetank_raft::Error::EnqueueTimeout)),
+    }
+}
+
+/// Waits for the outcome. A server that is gone without a word has shut down.
+async fn outcome(answer: oneshot::Receiver<Outcome>, until: Until) -> Result<Answer> {
+    match until.wait(answer).await {
+        Some(Ok(outcome)) => outcome.map_err(Error::Raft),
+        Some(Err(_)) => Err(SHUTDOWN),
+        None => Err(Error::Timeout),
+    }
+}
+
+impl Raft {
+    pub(super) async fn propose(&self, call: Call, until: Until) -> Result<Answer> {
+        let (reply, answer) = oneshot::channel();
+        enqueue(&self.doors.proposals, Proposal { call, reply }, until).await?;
+        outcome(answer, until).await
+    }
+
+    /// Like [`Raft::propose`], but never waits for room.
+    pub(super) async fn try_propose(&self, call: Call, until: Until) -> Result<Answer> {
+        let (reply, answer) = oneshot::channel();
+        match self.doors.proposals.try_send(Proposal { call, reply }) {
+            Ok(()) => outcome(answer, until).await,
+            Err(TrySendError::Full(_)) => Err(Error::Overloaded),
+            Err(TrySendError::Closed(_)) => Err(SHUTDOWN),
+        }
+    }
+
+    pub(super) async fn ask(&self, call: Call, until: Until) -> Result<Answer> {
+        let (reply, answer) = oneshot::channel();
+        enqueue(&self.doors.controls, Control::Call(call, reply), until).await?;
+        outcome(answer, until).await
+    }
+
+    /// Asks for something that the driver itself answers.
+    pub(super) async fn control<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Control) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        enqueue(&self.doors.controls, ask(reply), Until::FOREVER).await?;
+        answer.await.map_err(|_| SHUTDOWN)
+    }
+}
+
+pub(super) fn applied(answer: Answer) -> Applied {
+    match answer {
+        Answer::Applied { index, response } => Applied { index, response },
+        other @ (Answer::Committed { .. }
+        | Answer::Readable { .. }
+        | Answer::Snapshotted(_)
+        | Answer::Done) => unreachable!("a command was answered with {other:?}"),
+    }
+}
+
+pub(super) fn index(answer: Answer) -> Index {
+    match answer {
+        Answer::Committed { index } | Answer::Readable { index } | Answer::Applied { index, .. } => index,
+        other @ (Answer::Snapshotted(_) | Answer::Done) => {
+            unreachable!("what stands in the log was answered with {other:?}")
+        }
+    }
+}
+
+pub(super) fn snapshotted(answer: Answer) -> Arc<SnapshotMeta> {
+    match answer {
+        Answer::Snapshotted(meta) => meta,
+        other @ (Answer::Applied { .. }
+        | Answer::Committed { .. }
+        | Answer::Readable { .. }
+        | Answer::Done) => unreachable!("a snapshot was answered with {other:?}"),
+    }
+}

@@ -1,0 +1,162 @@
+//! Who waits for an answer: callers of this server, and peers that have called it.
+
+use crate::transport::Replier;
+use std::collections::VecDeque;
+use tokio::sync::oneshot;
+use wavetank_raft::{Call, Outcome, RequestId, RpcId};
+
+/// Peers' calls that are remembered. One that is older has been given up by its caller.
+const REMEMBERED: usize = 4096;
+
+/// Where the outcome of a call goes.
+pub(super) type Reply = oneshot::Sender<Outcome>;
+
+/// The open calls. Numbers are places in a table with a serial number above, so that a number is
+/// never used twice.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    places: Vec<Option<Open>>,
+    free: Vec<u32>,
+    serial: u32,
+    bytes: u64,
+}
+
+#[derive(Debug)]
+struct Open {
+    request: RequestId,
+    reply: Reply,
+    bytes: u64,
+}
+
+impl Calls {
+    /// A number for a call that carries so many bytes.
+    pub(super) fn open(&mut self, reply: Reply, bytes: u64) -> RequestId {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.places.push(None);
+            u32::try_from(self.places.len() - 1).expect("open calls are bounded far below")
+        });
+        self.serial = self.serial.wrapping_add(1);
+        let request = RequestId(u64::from(self.serial) << 32 | u64::from(place));
+        self.places[place as usize] = Some(Open { request, reply, bytes });
+        self.bytes += bytes;
+        request
+    }
+
+    /// Gives the caller the outcome. One that no longer listens misses only that.
+    pub(super) fn answer(&mut self, request: RequestId, outcome: Outcome) {
+        let place = request.0 as u32;
+        let Some(slot) = self.places.get_mut(place as usize) else { return };
+        if let Some(open) = slot.take_if(|open| open.request == request) {
+            self.free.push(place);
+            self.bytes -= open.bytes;
+            let _ = open.reply.send(outcome);
+        }
+    }
+
+    /// How many are open.
+    pub(super) const fn len(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    /// How many bytes they carry.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+/// The bytes that a call makes the log hold.
+pub(super) fn weight(call: &Call) -> u64 {
+    match call {
+        Call::Apply(data) | Call::Restore(data) => data.len() as u64,
+        Call::ApplyLog { data, extensions } => (data.len() + extensions.len()) as u64,
+        Call::Barrier
+        | Call::VerifyLeader
+        | Call::Read(_)
+        | Call::Bootstrap(_)
+        | Call::Change { .. }
+        | Call::AddVoterStaged { .. }
+        | Call::Transfer { .. }
+        | Call::Snapshot
+        | Call::Reload(_)
+        | Call::Shutdown => 0,
+    }
+}
+
+/// Peers' calls that are not answered yet, under consecutive numbers.
+#[derive(Debug, Default)]
+pub(super) struct Repliers {
+    first: u64,
+    waiting: VecDeque<Option<Replier>>,
+}
+
+impl Repliers {
+    /// A number for a peer's call.
+    pub(super) fn open(&mut self, replier: Replier) -> RpcId {
+        if REMEMBERED <= self.waiting.len() {
+            self.waiting.pop_front();
+            self.first += 1;
+        }
+        self.waiting.push_back(Some(replier));
+        RpcId(self.first + self.waiting.len() as u64 - 1)
+    }
+
+    /// Takes who waits under that number, if somebody does.
+    pub(super) fn take(&mut self, rpc: RpcId) -> Option<Replier> {
+        let at = usize::try_from(rpc.0.checked_sub(self.first)?).ok()?;
+        let replier = self.waiting.get_mut(at)?.take();
+        while self.waiting.front().is_some_and(Option::is_none) {
+            self.waiting.pop_front();
+            self.first += 1;
+        }
+        replier
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use wavetank_raft::{Answer, Response, TimeoutNowResponse};
+
+    #[test]
+    fn a_call_is_answered_once_and_its_number_is_not_used_again() {
+        let mut calls = Calls::default();
+        let (reply, mut answer) = oneshot::channel();
+        let first = calls.open(reply, 7);
+        assert_eq!((calls.len(), calls.bytes()), (1, 7));
+        calls.answer(first, Ok(Answer::Done));
+        assert_eq!(answer.try_recv(), Ok(Ok(Answer::Done)));
+        assert_eq!((calls.len(), calls.bytes()), (0, 0));
+
+        let (reply, mut answer) = oneshot::channel();
+        let second = calls.open(reply, 1);
+        assert_ne!(first, second);
+        calls.answer(first, Ok(Answer::Done));
+        assert!(answer.try_recv().is_err());
+        assert_eq!(calls.len(), 1);
+    }
+
+    #[test]
+    fn peers_that_nobody_answers_are_forgotten() {
+        let mut repliers = Repliers::default();
+        let heard = Arc::new(AtomicU64::new(0));
+        let replier = || {
+            let heard = heard.clone();
+            Replier::new(move |_| {
+                heard.fetch_add(1, Ordering::Relaxed);
+            })
+        };
+        let first = repliers.open(replier());
+        let second = repliers.open(replier());
+        let response = Response::TimeoutNow(TimeoutNowResponse { accepted: true });
+        repliers.take(second).unwrap().reply(response);
+        assert!(repliers.take(second).is_none());
+        for _ in 0..REMEMBERED {
+            repliers.open(replier());
+        }
+        assert!(repliers.take(first).is_none());
+        assert_eq!(repliers.waiting.len(), REMEMBERED);
+        assert_eq!(heard.load(Ordering::Relaxed), 1);
+    }
+}

@@ -1,0 +1,206 @@
+//! The log and the vote record: writes in groups, reads between them.
+
+use super::lane::Worker;
+use crate::store::RedbStore;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use wavetank_raft::execute::{Recovered, Storage};
+use wavetank_raft::store::{LogStore, StableStore, StoreError, StoreErrorKind};
+use wavetank_raft::{Entries, Entry, Event, Index, LogOp, RpcId, Settings, SnapshotMeta, Write};
+
+/// Where it is kept how often the server was started.
+const INCARNATION: &[u8] = b"Incarnation";
+/// Entries of a group, at most: who waits for the first should not wait for too many others.
+const GROUP: usize = 4096;
+
+/// A log and a vote record as the storage executor works them.
+///
+/// Implemented by a pair of a [`LogStore`] and a [`StableStore`], which are written one after the
+/// other, and by stores that can write both together.
+pub trait LogDisk: Send + 'static {
+    /// Reads the vote record and the log. See [`Storage::recover`].
+    ///
+    /// # Errors
+    /// When a store fails or what it holds does not fit together.
+    fn recover(&mut self, snapshot: Option<Arc<SnapshotMeta>>, cache: u64) -> Result<Recovered, StoreError>;
+
+    /// Counts this start of the server: larger every time.
+    ///
+    /// # Errors
+    /// When a store fails.
+    fn next_incarnation(&mut self) -> Result<u32, StoreError>;
+
+    /// Carries out writes, in order. Durable on return; after a crash in the middle, the first
+    /// few of them may have been carried out.
+    ///
+    /// # Errors
+    /// When a store fails; what it holds is then not known.
+    fn write_group(&mut self, writes: &[Write]) -> Result<(), StoreError>;
+
+    /// Entries from `first` on, up to `last` and the limits; empty if `first` is not there.
+    ///
+    /// # Errors
+    /// When a store fails.
+    fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError>;
+}
+
+impl<L, S> LogDisk for Storage<L, S>
+where
+    L: LogStore + Send + 'static,
+    S: StableStore + Send + 'static,
+{
+    fn recover(&mut self, snapshot: Option<Arc<SnapshotMeta>>, cache: u64) -> Result<Recovered, StoreError> {
+        Self::recover(self, snapshot, cache)
+    }
+
+    fn next_incarnation(&mut self) -> Result<u32, StoreError> {
+        count_start(&mut self.stable)
+    }
+
+    /// Entries that follow each other are stored in one go, with one sync.
+    fn write_group(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        if let [write] = writes {
+            return self.write(write);
+        }
+        let mut together: Vec<Entry> = Vec::new();
+        for write in writes {
+            match (&write.hard_state, &write.log) {
+                (None, LogOp::Append(entries)) => together.extend_from_slice(entries),
+                (
+                    _,
+                    LogOp::Append(_) | LogOp::Keep | LogOp::Replace(_) | LogOp::Compact(_) | LogOp::Discard,
+                ) => {
+                    store(&mut self.log, &mut together)?;
+                    self.write(write)?;
+                }
+            }
+        }
+        store(&mut self.log, &mut together)
+    }
+
+    fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {
+        Self::fetch(self, first, last, settings)
+    }
+}
+
+fn store(log: &mut impl LogStore, together: &mut Vec<Entry>) -> Result<(), StoreError> {
+    if together.is_empty() {
+        return Ok(());
+    }
+    let stored = log.store_logs(together);
+    together.clear();
+    stored
+}
+
+impl LogDisk for RedbStore {
+    fn recover(&mut self, snapshot: Option<Arc<SnapshotMeta>>, cache: u64) -> Result<Recovered, StoreError> {
+        Storage { log: self.clone(), stable: self.clone() }.recover(snapshot, cache)
+    }
+
+    fn next_incarnation(&mut self) -> Result<u32, StoreError> {
+        count_start(self)
+    }
+
+    fn write_group(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        Self::write_group(self, writes)
+    }
+
+    fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {
+        let mut weight = 0;
+        let found = self.range(first, last, |entry| {
+            let is_first = weight == 0;
+            weight += entry.weight();
+            is_first || weight <= settings.max_append_bytes
+        })?;
+        let is_there = found.first().is_some_and(|entry| entry.id.index == first);
+        Ok(if is_there { found.into() } else { Entries::default() })
+    }
+}
+
+fn count_start(stable: &mut impl StableStore) -> Result<u32, StoreError> {
+    let before = match stable.get(INCARNATION)? {
+        None => 0,
+        Some(record) => {
+            let record: [u8; 4] = record.as_slice().try_into().map_err(|_| {
+                let what = format!("count of starts of {} bytes", record.len());
+                StoreError::new(StoreErrorKind::Corrupt, what)
+            })?;
+            u32::from_be_bytes(record)
+        }
+    };
+    let now = before.wrapping_add(1);
+    stable.set(INCARNATION, &now.to_be_bytes())?;
+    Ok(now)
+}
+
+/// A job for the log's lane.
+#[derive(Debug)]
+pub(super) enum DiskJob {
+    /// [`Action::Write`](wavetank_raft::Action::Write).
+    Write(Write),
+    /// [`Action::Fetch`](wavetank_raft::Action::Fetch).
+    Fetch(RpcId, Index, Index),
+}
+
+/// Works the log and the vote record.
+pub(super) struct DiskWorker<D> {
+    disk: D,
+    settings: Settings,
+    group: Vec<Write>,
+    /// What the disk holds is not known: nothing more is written.
+    has_failed: bool,
+}
+
+impl<D: LogDisk> DiskWorker<D> {
+    pub(super) const fn new(disk: D, settings: Settings) -> Self {
+        Self { disk, settings, group: Vec::new(), has_failed: false }
+    }
+
+    /// Takes the writes that stand together at the head of the queue.
+    fn take_group(&mut self, jobs: &mut VecDeque<DiskJob>) {
+        let mut entries = 0;
+        self.group.clear();
+        while entries < GROUP {
+            match jobs.pop_front() {
+                Some(DiskJob::Write(write)) => {
+                    entries += count(&write.log);
+                    self.group.push(write);
+                }
+                Some(other @ DiskJob::Fetch(..)) => return jobs.push_front(other),
+                None => return,
+            }
+        }
+    }
+}
+
+fn count(op: &LogOp) -> usize {
+    match op {
+        LogOp::Append(entries) | LogOp::Replace(entries) => entries.len(),
+        LogOp::Keep | LogOp::Compact(_) | LogOp::Discard => 0,
+    }
+}
+
+impl<D: LogDisk> Worker<DiskJob> for DiskWorker<D> {
+    fn work(&mut self, jobs: &mut VecDeque<DiskJob>, reports: &mut Vec<Event>) {
+        if self.has_failed {
+            return jobs.clear();
+        }
+        if let Some(DiskJob::Fetch(ticket, first, last)) = jobs.front() {
+            reports.push(match self.disk.fetch(*first, *last, &self.settings) {
+                Ok(entries) => Event::Fetched { ticket: *ticket, entries },
+                Err(error) => Event::StoreFailed(error),
+            });
+            jobs.pop_front();
+            return;
+        }
+        self.take_group(jobs);
+        let Some(last) = self.group.last() else { return };
+        reports.push(match self.disk.write_group(&self.group) {
+            Ok(()) => Event::Written(last.token),
+            Err(error) => {
+                self.has_failed = true;
+                Event::StoreFailed(error)
+            }
+        });
+    }
+}

@@ -1,0 +1,397 @@
+//! The driver: one task that gives the server what happens and carries out what it wants.
+//!
+//! No rule of the protocol is here. The task never blocks: disk and state machine are lanes, and
+//! the network takes what it is given.
+
+use super::book::Book;
+use super::desk::{Calls, Repliers, Reply, weight};
+use super::disk::DiskJob;
+use super::lane::Lane;
+use super::machine::MachineJob;
+use super::observer::Sink;
+use super::shelf::ShelfJob;
+use super::status::{Board, End, Stats};
+use super::{Options, RaftState};
+use crate::transport::{Arrival, Outgoing, Replier, Transport};
+use crate::wire::Header;
+use std::pin::Pin;
+use std::time::Duration;
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
+use tokio::sync::oneshot;
+use tokio::time::{Sleep, sleep};
+use wavetank_raft::{
+    Action, Call, Effects, Event, Halt, NodeId, Observed, Request, RequestId, Response, RpcId, Server, Time,
+    Token,
+};
+
+/// What is taken from one queue before the others have their turn.
+const TURN: usize = 512;
+/// Writes on their way to the disk beyond which nothing new is taken in.
+const WRITES: u64 = 1024;
+
+/// A call that ends up in the log.
+#[derive(Debug)]
+pub(super) struct Proposal {
+    pub(super) call: Call,
+    pub(super) reply: Reply,
+}
+
+/// Everything else that is asked of a server.
+#[derive(Debug)]
+pub(super) enum Control {
+    Call(Call, Reply),
+    Stats(oneshot::Sender<Stats>),
+    Observe(Sink, oneshot::Sender<()>),
+}
+
+/// What comes in.
+#[derive(Debug)]
+pub(super) struct Mouths {
+    pub(super) reports: UnboundedReceiver<Event>,
+    pub(super) arrivals: Receiver<Arrival>,
+    pub(super) controls: Receiver<Control>,
+    pub(super) proposals: Receiver<Proposal>,
+}
+
+/// The blocking work.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    pub(super) disk: Lane<DiskJob>,
+    pub(super) machine: Lane<MachineJob>,
+    pub(super) shelf: Lane<ShelfJob>,
+}
+
+/// What came in and has not been taken yet, and space that is used again.
+#[derive(Default)]
+struct Round {
+    reports: Vec<Event>,
+    arrivals: Vec<Arrival>,
+    controls: Vec<Control>,
+    proposals: Vec<Proposal>,
+}
+
+/// The task's state.
+pub(super) struct Driver {
+    pub(super) server: Server,
+    pub(super) options: Options,
+    pub(super) lanes: Lanes,
+    pub(super) transport: Box<dyn Transport>,
+    pub(super) board: Board,
+    pub(super) book: Book,
+    calls: Calls,
+    repliers: Repliers,
+    observers: Vec<Sink>,
+    fx: Effects,
+    actions: Vec<Action>,
+    /// The last write that was reported.
+    written: Token,
+    /// A peer's call was ignored in this step.
+    has_ignored: bool,
+    halt: Option<Halt>,
+}
+
+impl Driver {
+    pub(super) fn new(
+        server: Server,
+        options: Options,
+        lanes: Lanes,
+        transport: Box<dyn Transport>,
+        mut board: Board,
+    ) -> Self {
+        let now = board.numbers.now();
+        board.publish(&server, now);
+        let book = Book::of(server.node().configuration().map(|(_, latest)| &**latest));
+        Self {
+            server,
+            options,
+            lanes,
+            transport,
+            board,
+            book,
+            calls: Calls::default(),
+            repliers: Repliers::default(),
+            observers: Vec::new(),
+            fx: Effects::new(),
+            actions: Vec::new(),
+            written: Token(0),
+            has_ignored: false,
+            halt: None,
+        }
+    }
+
+    /// Runs until the server has stopped for good.
+    pub(super) async fn run(mut self, mut mouths: Mouths, mut ended: Receiver<()>) {
+        let mut round = Round::default();
+        let mut alarm = Alarm::new();
+        while self.halt.is_none() {
+            alarm.set(self.server.deadline().at, &self.board);
+            let is_over = self.await_anything(&mut mouths, &mut round, &mut alarm).await;
+            mouths.take_what_is_there(&mut round, self.room());
+            self.turn(&mut round);
+            if is_over && self.halt.is_none() {
+                let (reply, _) = oneshot::channel();
+                self.call(Call::Shutdown, reply, self.board.numbers.now());
+            }
+        }
+        self.stop(mouths, &mut ended).await;
+    }
+
+    /// Waits for something to happen. True if nobody is left who could ask for anything.
+    async fn await_anything(&mut self, mouths: &mut Mouths, round: &mut Round, alarm: &mut Alarm) -> bool {
+        let room = self.room();
+        tokio::select! {
+            biased;
+            _ = mouths.reports.recv_many(&mut round.reports, TURN) => false,
+            arrived = mouths.arrivals.recv_many(&mut round.arrivals, TURN) => arrived == 0,
+            asked = mouths.controls.recv_many(&mut round.controls, TURN) => asked == 0,
+            _ = mouths.proposals.recv_many(&mut round.proposals, room), if 0 < room => false,
+            () = alarm.rings() => false,
+        }
+    }
+
+    /// How many proposals may be taken in.
+    fn room(&self) -> usize {
+        let writes = self.server.node().issued().0 - self.written.0;
+        if self.options.open_bytes <= self.calls.bytes() || WRITES <= writes {
+            return 0;
+        }
+        self.options.open_calls.saturating_sub(self.calls.len()).min(TURN)
+    }
+
+    /// Gives the server everything that came in, and does what it wants on the spot.
+    fn turn(&mut self, round: &mut Round) {
+        let now = self.board.numbers.now();
+        for report in round.reports.drain(..) {
+            self.report(report, now);
+        }
+        for arrival in round.arrivals.drain(..) {
+            self.arrival(arrival, now);
+        }
+        for control in round.controls.drain(..) {
+            self.control(control, now);
+        }
+        self.propose(&mut round.proposals, now);
+        if self.server.deadline().at <= now {
+            self.step(Event::Timer, now);
+        }
+        self.work_inline(&mut round.reports);
+        self.board.publish(&self.server, now);
+    }
+
+    fn work_inline(&mut self, reports: &mut Vec<Event>) {
+        loop {
+            self.lanes.disk.work(reports);
+            self.lanes.machine.work(reports);
+            self.lanes.shelf.work(reports);
+            if reports.is_empty() {
+                return;
+            }
+            let now = self.board.numbers.now();
+            for report in reports.drain(..) {
+                self.report(report, now);
+            }
+        }
+    }
+
+    fn report(&mut self, report: Event, now: Time) {
+        if let Event::Written(token) = report {
+            self.written = token;
+        }
+        self.step(report, now);
+    }
+
+    fn arrival(&mut self, arrival: Arrival, now: Time) {
+        match arrival {
+            Arrival::Request { header, request, replier } => {
+                self.peer_calls(&header, request, replier, now);
+            }
+            Arrival::Response { from, rpc, response } => {
+                self.step(Event::Response { from, rpc, response }, now);
+            }
+            Arrival::Speaks { peer, dialect } => self.step(Event::PeerSpeaks { peer, dialect }, now),
+        }
+    }
+
+    fn peer_calls(&mut self, header: &Header, request: Request, replier: Replier, now: Time) {
+        let Some(from) = self.book.caller(header) else { return };
+        let rpc = self.repliers.open(replier);
+        self.has_ignored = false;
+        self.step(Event::Request { from, rpc, request }, now);
+        if self.has_ignored {
+            // There will be no answer: whoever waits behind it should not wait for that.
+            drop(self.repliers.take(rpc));
+        }
+    }
+
+    fn control(&mut self, control: Control, now: Time) {
+        match control {
+            Control::Call(call, reply) => self.call(call, reply, now),
+            Control::Stats(reply) => drop(reply.send(self.stats(now))),
+            Control::Observe(sink, done) => {
+                self.observers.push(sink);
+                // Whoever asked may have lost interest.
+                let _ = done.send(());
+            }
+        }
+    }
+
+    fn stats(&self, now: Time) -> Stats {
+        let server = self.server.stats(now);
+        let state = if self.halt.is_some() { RaftState::Shutdown } else { server.state.into() };
+        Stats { state, server }
+    }
+
+    fn call(&mut self, call: Call, reply: Reply, now: Time) {
+        let request = self.calls.open(reply, weight(&call));
+        self.step(Event::Call { request, call }, now);
+    }
+
+    /// Commands that came together go in together.
+    fn propose(&mut self, proposals: &mut Vec<Proposal>, now: Time) {
+        let mut batch = Vec::with_capacity(proposals.len());
+        for Proposal { call, reply } in proposals.drain(..) {
+            let request = self.calls.open(reply, weight(&call));
+            if let Call::Apply(data) = call {
+                batch.push((request, data));
+            } else {
+                self.apply(core::mem::take(&mut batch), now);
+                self.step(Event::Call { request, call }, now);
+            }
+        }
+        self.apply(batch, now);
+    }
+
+    fn apply(&mut self, batch: Vec<(RequestId, wavetank_raft::Bytes)>, now: Time) {
+        if !batch.is_empty() {
+            self.step(Event::ApplyBatch(batch), now);
+        }
+    }
+
+    fn step(&mut self, event: Event, now: Time) {
+        self.server.step_with(now, event, &mut self.fx, &mut self.actions);
+        let mut actions = core::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
+            self.carry_out(action);
+        }
+        self.actions = actions;
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Send { to, rpc, request } => self.send(to, rpc, request),
+            Action::Reply { rpc, response, .. } => self.reply(rpc, response),
+            Action::Write(write) => self.lanes.disk.put(DiskJob::Write(write)),
+            Action::Fetch { ticket, first, last } => {
+                self.lanes.disk.put(DiskJob::Fetch(ticket, first, last));
+            }
+            Action::ReadSnapshot { ticket, last, offset, limit } => {
+                self.lanes.shelf.put(ShelfJob::Read { ticket, last, offset, limit });
+            }
+            Action::WriteSnapshot { ticket, meta, offset, data, done } => {
+                self.lanes.shelf.put(ShelfJob::Write { ticket, meta, offset, data, done });
+            }
+            Action::Apply(batch) => self.lanes.machine.put(MachineJob::Apply(batch)),
+            Action::TakeSnapshot(meta) => self.lanes.machine.put(MachineJob::TakeSnapshot(meta)),
+            Action::Restore(meta) => self.lanes.machine.put(MachineJob::Restore(meta)),
+            Action::Answer { request, outcome } => self.calls.answer(request, outcome),
+            Action::Observe(observed) => self.observe(&observed),
+            Action::Halt(halt) => self.halt = Some(halt),
+        }
+    }
+
+    fn send(&self, to: NodeId, rpc: RpcId, request: Request) {
+        let Some((_, address)) = self.book.find(to) else { return };
+        self.transport.send(Outgoing { to, address: address.clone(), rpc, request });
+    }
+
+    fn reply(&mut self, rpc: RpcId, response: Response) {
+        if let Some(replier) = self.repliers.take(rpc) {
+            replier.reply(response);
+        }
+    }
+
+    fn observe(&mut self, observed: &Observed) {
+        match observed {
+            Observed::Peer { removed: false, peer } => self.book.note(peer),
+            Observed::Ignored(why) => {
+                self.has_ignored = true;
+                tracing::debug!(?why, "ignored");
+            }
+            Observed::State { role, term } => tracing::info!(state = %role, %term, "entering state"),
+            Observed::Leader(Some((id, address))) => tracing::info!(%id, %address, "leader"),
+            Observed::Leader(None) => tracing::info!("no leader"),
+            Observed::FailedHeartbeat { peer, silent } => tracing::warn!(%peer, %silent, "no contact"),
+            Observed::ResumedHeartbeat { peer } => tracing::info!(%peer, "contact again"),
+            Observed::Peer { removed: true, .. } | Observed::Truncated { .. } => {
+                tracing::debug!(?observed);
+            }
+        }
+        self.observers.retain(|sink| sink.tell(observed));
+    }
+
+    /// The server has stopped: everything is closed before anybody hears of it.
+    async fn stop(mut self, mouths: Mouths, ended: &mut Receiver<()>) {
+        let Some(why) = self.halt.take() else { return };
+        match &why {
+            Halt::Store(error) => tracing::error!(%error, "stopped: a store failed"),
+            Halt::Removed => tracing::info!("stopped: removed from the cluster"),
+            Halt::Shutdown => tracing::info!("stopped"),
+        }
+        self.board.stop();
+        let mut stats = self.stats(self.board.numbers.now());
+        stats.state = RaftState::Shutdown;
+        self.transport.close();
+        let Self { lanes, board, observers, .. } = self;
+        drop((mouths, lanes, observers));
+        // Nobody sends: this returns when all threads have dropped their ends.
+        while ended.recv().await.is_some() {}
+        board.end(End { why, stats: Some(stats) });
+    }
+}
+
+impl Mouths {
+    /// Takes what is there without waiting for more.
+    fn take_what_is_there(&mut self, round: &mut Round, room: usize) {
+        take(&mut round.reports, TURN, || self.reports.try_recv().ok());
+        take(&mut round.arrivals, TURN, || self.arrivals.try_recv().ok());
+        take(&mut round.controls, TURN, || self.controls.try_recv().ok());
+        take(&mut round.proposals, room, || self.proposals.try_recv().ok());
+    }
+}
+
+fn take<T>(into: &mut Vec<T>, most: usize, mut next: impl FnMut() -> Option<T>) {
+    while into.len() < most {
+        let Some(one) = next() else { return };
+        into.push(one);
+    }
+}
+
+/// The one timer. It is only ever set to an earlier moment; one that rings early is set anew.
+struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+    at: Time,
+}
+
+impl Alarm {
+    fn new() -> Self {
+        Self { sleep: Box::pin(sleep(Duration::ZERO)), at: Time::NEVER }
+    }
+
+    fn set(&mut self, at: Time, board: &Board) {
+        const LONGEST: Duration = Duration::from_secs(3600);
+        if at < self.at {
+            self.at = at;
+            let longest = tokio::time::Instant::now() + LONGEST;
+            let moment = board.numbers.moment(at).map_or(longest, |moment| moment.min(longest));
+            self.sleep.as_mut().reset(moment);
+        }
+    }
+
+    async fn rings(&mut self) {
+        if self.at == Time::NEVER {
+            return std::future::pending().await;
+        }
+        self.sleep.as_mut().await;
+        self.at = Time::NEVER;
+    }
+}

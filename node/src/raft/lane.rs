@@ -1,0 +1,137 @@
+//! Where a server's blocking work is done: on a thread of its own, or on the spot.
+//!
+//! A lane does its jobs in order and reports what the server wants to hear. What a job means is
+//! its worker's business.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use tokio::sync::mpsc::{self, UnboundedSender};
+use wavetank_raft::Event;
+use wavetank_raft::store::{StoreError, StoreErrorKind};
+
+/// Jobs that a worker sees at a time.
+const SIGHT: usize = 1024;
+
+/// Where blocking work is done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Place {
+    /// On a thread of its own, so that the server goes on meanwhile.
+    #[default]
+    Thread,
+    /// Between two steps of the server, which stands still meanwhile. For what takes less time
+    /// than waking a thread: stores in memory, state machines that only change a map.
+    Inline,
+}
+
+/// Does jobs.
+pub(super) trait Worker<J>: Send {
+    /// Does the first job, and those behind it that go well together with it.
+    fn work(&mut self, jobs: &mut VecDeque<J>, reports: &mut Vec<Event>);
+}
+
+/// A queue of jobs and who does them. The queue is as long as what the server leaves unreported,
+/// which the driver bounds.
+pub(super) enum Lane<J> {
+    /// On a thread.
+    Thread(Sender<J>),
+    /// On the spot.
+    Inline(Inline<J>),
+}
+
+/// Jobs that wait until the step is over.
+pub(super) struct Inline<J> {
+    worker: Box<dyn Worker<J>>,
+    jobs: VecDeque<J>,
+}
+
+/// Where threads report, and how it is known that they have ended.
+#[derive(Clone, Debug)]
+pub(super) struct Wires {
+    pub(super) reports: UnboundedSender<Event>,
+    #[expect(dead_code, reason = "dropped by each thread as the last thing it does; that is its use")]
+    pub(super) running: mpsc::Sender<()>,
+}
+
+impl<J: Send + 'static> Lane<J> {
+    pub(super) fn open(
+        place: Place,
+        name: &str,
+        worker: impl Worker<J> + 'static,
+        wires: &Wires,
+    ) -> io::Result<Self> {
+        let worker: Box<dyn Worker<J>> = Box::new(worker);
+        match place {
+            Place::Inline => Ok(Self::Inline(Inline { worker, jobs: VecDeque::new() })),
+            Place::Thread => {
+                let (sender, queue) = channel();
+                let (wires, thread) = (wires.clone(), name.to_owned());
+                thread::Builder::new()
+                    .name(name.to_owned())
+                    .spawn(move || on_thread(&thread, worker, &queue, &wires))?;
+                Ok(Self::Thread(sender))
+            }
+        }
+    }
+
+    pub(super) fn put(&mut self, job: J) {
+        match self {
+            // A thread that has ended has reported why.
+            Self::Thread(queue) => drop(queue.send(job)),
+            Self::Inline(inline) => inline.jobs.push_back(job),
+        }
+    }
+
+    /// Does what waits, if it is to be done here.
+    pub(super) fn work(&mut self, reports: &mut Vec<Event>) {
+        match self {
+            Self::Thread(_) => {}
+            Self::Inline(Inline { worker, jobs }) => {
+                while !jobs.is_empty() {
+                    worker.work(jobs, reports);
+                }
+            }
+        }
+    }
+}
+
+fn on_thread<J>(name: &str, mut worker: Box<dyn Worker<J>>, queue: &Receiver<J>, wires: &Wires) {
+    let run = AssertUnwindSafe(|| do_jobs(&mut *worker, queue, &wires.reports));
+    if let Err(panic) = catch_unwind(run) {
+        let words = panic.downcast_ref::<&str>().copied();
+        let words = words.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let what = format!("{name} panicked: {}", words.unwrap_or("no message"));
+        // Without a server there is nobody to stop.
+        let _ = wires.reports.send(Event::StoreFailed(StoreError::new(StoreErrorKind::Io, what)));
+    }
+    // What the worker holds open is closed before anybody hears that the thread has ended.
+    drop(worker);
+}
+
+fn do_jobs<J>(worker: &mut dyn Worker<J>, queue: &Receiver<J>, reports: &UnboundedSender<Event>) {
+    let (mut jobs, mut done) = (VecDeque::new(), Vec::new());
+    while let Ok(first) = queue.recv() {
+        jobs.push_back(first);
+        while !jobs.is_empty() {
+            jobs.extend(queue.try_iter().take(SIGHT.saturating_sub(jobs.len())));
+            worker.work(&mut jobs, &mut done);
+            for report in done.drain(..) {
+                if reports.send(report).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl<J> fmt::Debug for Lane<J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Thread(_) => "Thread",
+            Self::Inline(_) => "Inline",
+        })
+    }
+}

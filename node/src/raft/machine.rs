@@ -1,0 +1,115 @@
+//! The state machine's lane: commands in order, snapshots out of it and into it.
+
+use super::lane::{Wires, Worker};
+use super::shelf::Shelf;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::thread;
+use wavetank_raft::execute::{Machine, keep_snapshot};
+use wavetank_raft::store::{Fsm, SnapshotStore, StoreError, StoreErrorKind};
+use wavetank_raft::{Batch, Event, SnapshotMeta};
+
+/// Entries that are applied before anybody hears of it.
+const TOGETHER: usize = 1024;
+
+/// A job for the state machine.
+#[derive(Debug)]
+pub(super) enum MachineJob {
+    /// [`Action::Apply`](wavetank_raft::Action::Apply).
+    Apply(Batch),
+    /// [`Action::TakeSnapshot`](wavetank_raft::Action::TakeSnapshot).
+    TakeSnapshot(SnapshotMeta),
+    /// [`Action::Restore`](wavetank_raft::Action::Restore).
+    Restore(Arc<SnapshotMeta>),
+}
+
+/// Works the state machine.
+pub(super) struct MachineWorker<F: Fsm, N: SnapshotStore> {
+    machine: Machine<F>,
+    shelf: Shelf<N>,
+    wires: Wires,
+}
+
+impl<F, N> MachineWorker<F, N>
+where
+    F: Fsm<Snapshot: Send + 'static>,
+    N: SnapshotStore<Sink: Send> + Send + 'static,
+{
+    pub(super) const fn new(machine: Machine<F>, shelf: Shelf<N>, wires: Wires) -> Self {
+        Self { machine, shelf, wires }
+    }
+
+    /// Applies the batches that stand together at the head of the queue.
+    fn apply(&mut self, first: &Batch, jobs: &mut VecDeque<MachineJob>) -> Option<Event> {
+        let mut responses = self.machine.apply(first);
+        let mut upto = first.entries.last()?.id.index;
+        while responses.len() < TOGETHER {
+            match jobs.pop_front() {
+                Some(MachineJob::Apply(batch)) => {
+                    upto = batch.entries.last().map_or(upto, |entry| entry.id.index);
+                    responses.extend(self.machine.apply(&batch));
+                }
+                Some(other @ (MachineJob::TakeSnapshot(_) | MachineJob::Restore(_))) => {
+                    jobs.push_front(other);
+                    break;
+                }
+                None => break,
+            }
+        }
+        Some(Event::Applied { upto, responses })
+    }
+
+    /// Captures the state; a thread keeps it while the next commands are applied. `None` if that
+    /// thread will report.
+    fn take_snapshot(&mut self, meta: SnapshotMeta) -> Option<Event> {
+        let mut captured = match self.machine.fsm.snapshot() {
+            Ok(captured) => captured,
+            Err(error) => return Some(Event::SnapshotTaken(Err(error))),
+        };
+        let (mut shelf, wires) = (self.shelf.clone(), self.wires.clone());
+        let keeping = thread::Builder::new().name("raft-snapshot".to_owned()).spawn(move || {
+            let report = Reporting(wires);
+            let kept = keep_snapshot(&mut captured, &meta, &mut shelf);
+            drop(shelf);
+            report.send(kept);
+        });
+        keeping.err().map(|error| {
+            let what = format!("no thread for a snapshot: {error}");
+            Event::SnapshotTaken(Err(StoreError::new(StoreErrorKind::Io, what)))
+        })
+    }
+}
+
+/// Reports what became of a snapshot, if only that its thread panicked.
+struct Reporting(Wires);
+
+impl Reporting {
+    fn send(&self, kept: Result<Arc<SnapshotMeta>, StoreError>) {
+        // The server may have stopped meanwhile.
+        let _ = self.0.reports.send(Event::SnapshotTaken(kept));
+    }
+}
+
+impl Drop for Reporting {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let what = "the state machine panicked while a snapshot of it was kept";
+            self.send(Err(StoreError::new(StoreErrorKind::Io, what)));
+        }
+    }
+}
+
+impl<F, N> Worker<MachineJob> for MachineWorker<F, N>
+where
+    F: Fsm<Snapshot: Send + 'static> + Send,
+    N: SnapshotStore<Sink: Send> + Send + 'static,
+{
+    fn work(&mut self, jobs: &mut VecDeque<MachineJob>, reports: &mut Vec<Event>) {
+        let Some(job) = jobs.pop_front() else { return };
+        reports.extend(match job {
+            MachineJob::Apply(batch) => self.apply(&batch, jobs),
+            MachineJob::TakeSnapshot(meta) => self.take_snapshot(meta),
+            MachineJob::Restore(meta) => Some(Event::Restored(self.machine.restore(meta.last, &self.shelf))),
+        });
+    }
+}

@@ -1,0 +1,134 @@
+//! Who belongs to the cluster, and who leads it: the operator's calls.
+
+use super::calls::{self, Until};
+use super::{Error, Raft};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use wavetank_raft::{Call, Change, Configuration, Index, Member, ServerAddress, ServerId};
+
+impl Raft {
+    /// The latest configuration, committed or not, and where it stands; `None` if there is none
+    /// yet. HashiCorp: `GetConfiguration`, whose index is always zero. This one serves as the
+    /// `prev_index` of a change.
+    #[must_use]
+    pub fn get_configuration(&self) -> Option<(Index, Arc<Configuration>)> {
+        self.doors.view.configuration.borrow().clone()
+    }
+
+    /// The latest configuration, now and from now on.
+    #[must_use]
+    pub fn configuration_changes(&self) -> watch::Receiver<Option<(Index, Arc<Configuration>)>> {
+        self.doors.view.configuration.clone()
+    }
+
+    /// Gives a server a vote: adds it, promotes it, or moves it to another address. HashiCorp:
+    /// `AddVoter`. It counts at once; [`Raft::add_voter_staged`] lets it catch up first.
+    ///
+    /// If `prev_index` is not zero, only if the latest configuration stands there.
+    ///
+    /// # Errors
+    /// `NotLeader`; a `Refusal` when the last change is not committed yet, the configuration has
+    /// changed since, or the new one cannot be.
+    pub async fn add_voter(
+        &self,
+        id: impl Into<ServerId>,
+        address: impl Into<ServerAddress>,
+        prev_index: Index,
+        timeout: Duration,
+    ) -> Result<Index, Error> {
+        self.change(Change::AddVoter(id.into(), address.into()), prev_index, timeout).await
+    }
+
+    /// Adds a server without a vote, lets it catch up in rounds, and gives it one then (thesis
+    /// §4.2.1).
+    ///
+    /// # Errors
+    /// As for [`Raft::add_voter`]; `TooSlow` when it does not catch up, and stays without a vote.
+    pub async fn add_voter_staged(
+        &self,
+        id: impl Into<ServerId>,
+        address: impl Into<ServerAddress>,
+        prev_index: Index,
+        timeout: Duration,
+    ) -> Result<Index, Error> {
+        let call = Call::AddVoterStaged { id: id.into(), address: address.into(), prev_index };
+        self.ask(call, Until::after(timeout)).await.map(calls::index)
+    }
+
+    /// Adds a server without a vote, or moves one to another address. HashiCorp: `AddNonvoter`.
+    ///
+    /// # Errors
+    /// As for [`Raft::add_voter`]; `UnsupportedProtocol` below version 3.
+    pub async fn add_nonvoter(
+        &self,
+        id: impl Into<ServerId>,
+        address: impl Into<ServerAddress>,
+        prev_index: Index,
+        timeout: Duration,
+    ) -> Result<Index, Error> {
+        self.change(Change::AddNonvoter(id.into(), address.into()), prev_index, timeout).await
+    }
+
+    /// Takes a server's vote; it stays a member. HashiCorp: `DemoteVoter`.
+    ///
+    /// # Errors
+    /// As for [`Raft::add_nonvoter`].
+    pub async fn demote_voter(
+        &self,
+        id: impl Into<ServerId>,
+        prev_index: Index,
+        timeout: Duration,
+    ) -> Result<Index, Error> {
+        self.change(Change::DemoteVoter(id.into()), prev_index, timeout).await
+    }
+
+    /// Takes a server out. HashiCorp: `RemoveServer`. A leader may take itself out, and stops
+    /// once that is committed.
+    ///
+    /// # Errors
+    /// As for [`Raft::add_voter`].
+    pub async fn remove_server(
+        &self,
+        id: impl Into<ServerId>,
+        prev_index: Index,
+        timeout: Duration,
+    ) -> Result<Index, Error> {
+        self.change(Change::RemoveServer(id.into()), prev_index, timeout).await
+    }
+
+    /// Changes to this list of members at once, through a joint configuration (thesis §4.3).
+    ///
+    /// # Errors
+    /// As for [`Raft::add_voter`]; `UnsupportedProtocol` when a member speaks HashiCorp's protocol
+    /// alone, which has no joint configurations.
+    pub async fn change_membership(
+        &self,
+        members: Vec<Member>,
+        prev_index: Index,
+        timeout: Duration,
+    ) -> Result<Index, Error> {
+        self.change(Change::Members(members), prev_index, timeout).await
+    }
+
+    async fn change(&self, change: Change, prev_index: Index, timeout: Duration) -> Result<Index, Error> {
+        let call = Call::Change { change, prev_index };
+        self.ask(call, Until::after(timeout)).await.map(calls::index)
+    }
+
+    /// Hands leadership over to the most advanced voter. HashiCorp: `LeadershipTransfer`.
+    ///
+    /// # Errors
+    /// When this server does not lead, nobody can take over, or nobody did in time.
+    pub async fn leadership_transfer(&self) -> Result<(), Error> {
+        self.ask(Call::Transfer { target: None }, Until::FOREVER).await.map(|_| ())
+    }
+
+    /// Hands leadership over to this voter. HashiCorp: `LeadershipTransferToServer`.
+    ///
+    /// # Errors
+    /// As for [`Raft::leadership_transfer`].
+    pub async fn leadership_transfer_to_server(&self, id: impl Into<ServerId>) -> Result<(), Error> {
+        self.ask(Call::Transfer { target: Some(id.into()) }, Until::FOREVER).await.map(|_| ())
+    }
+}

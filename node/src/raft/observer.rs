@@ -1,0 +1,68 @@
+//! Observers: whoever wants to hear what happens to a server. HashiCorp: `Observer`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::mpsc;
+use wavetank_raft::Observed;
+
+/// The receiving end. Dropped, it is no longer served. One that is full misses what comes next,
+/// and counts it; a server never waits for its observers.
+#[derive(Debug)]
+pub struct Observer {
+    queue: mpsc::Receiver<Observed>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Observer {
+    /// The next observation; `None` once the server has stopped and all were heard.
+    pub async fn recv(&mut self) -> Option<Observed> {
+        self.queue.recv().await
+    }
+
+    /// The next observation, if one is there.
+    pub fn try_recv(&mut self) -> Option<Observed> {
+        self.queue.try_recv().ok()
+    }
+
+    /// How many were missed.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+/// The server's end.
+pub(super) struct Sink {
+    queue: mpsc::Sender<Observed>,
+    dropped: Arc<AtomicU64>,
+    filter: Box<dyn Fn(&Observed) -> bool + Send>,
+}
+
+impl Sink {
+    pub(super) fn new(
+        capacity: usize,
+        filter: impl Fn(&Observed) -> bool + Send + 'static,
+    ) -> (Self, Observer) {
+        let (sender, queue) = mpsc::channel(capacity.max(1));
+        let dropped = Arc::new(AtomicU64::new(0));
+        let sink = Self { queue: sender, dropped: dropped.clone(), filter: Box::new(filter) };
+        (sink, Observer { queue, dropped })
+    }
+
+    /// Tells it. False if nobody listens any more.
+    pub(super) fn tell(&self, observed: &Observed) -> bool {
+        if (self.filter)(observed)
+            && let Err(mpsc::error::TrySendError::Full(_)) = self.queue.try_send(observed.clone())
+        {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        !self.queue.is_closed()
+    }
+}
+
+impl fmt::Debug for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sink").field("dropped", &self.dropped).finish_non_exhaustive()
+    }
+}

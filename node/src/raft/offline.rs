@@ -1,0 +1,38 @@
+//! What is done to the stores of a server that does not run.
+
+use std::sync::Arc;
+use wavetank_raft::execute::{Machine, Snapshots, Storage};
+use wavetank_raft::store::{Fsm, LogStore, SnapshotStore, StableStore, StoreError};
+use wavetank_raft::{Configuration, SnapshotMeta, recover};
+
+/// Whether there is anything in these stores: a term, an entry or a snapshot. HashiCorp:
+/// `HasExistingState`.
+///
+/// # Errors
+/// When a store fails, or what it holds does not fit together.
+pub fn has_existing_state<L: LogStore, S: StableStore, N: SnapshotStore>(
+    log: &mut L,
+    stable: &mut S,
+    snapshots: &mut N,
+) -> Result<bool, StoreError> {
+    recover::has_existing_state(&mut Storage { log, stable }, &Snapshots::new(snapshots))
+}
+
+/// Gives these stores another membership, when a cluster has lost its quorum for good. HashiCorp:
+/// `RecoverCluster`. To be done on every server that is left, with the same configuration, before
+/// any of them is started again. What is in a log counts as committed from then on, whether it
+/// was or not. `fsm` is used up.
+///
+/// # Errors
+/// When there is no state to recover, the state machine refuses its snapshot, or a store fails.
+pub fn recover_cluster<F: Fsm, L: LogStore, S: StableStore, N: SnapshotStore>(
+    fsm: F,
+    log: &mut L,
+    stable: &mut S,
+    snapshots: &mut N,
+    configuration: Configuration,
+) -> Result<Arc<SnapshotMeta>, StoreError> {
+    let mut storage = Storage { log, stable };
+    let mut snapshots = Snapshots::new(snapshots);
+    recover::recover_cluster(&mut storage, &mut snapshots, &mut Machine::new(fsm), configuration)
+}

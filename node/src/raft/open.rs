@@ -1,0 +1,147 @@
+//! Starting: what the stores have, the state machine loaded from it, the lanes, the task.
+
+use super::disk::{DiskWorker, LogDisk};
+use super::driver::{Control, Driver, Lanes, Mouths, Proposal};
+use super::lane::{Lane, Wires};
+use super::machine::MachineWorker;
+use super::shelf::{Shelf, ShelfWorker};
+use super::status::{Board, View};
+use super::{Options, Parts, StartError};
+use crate::transport::{Local, Transport};
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+use wavetank_raft::execute::Machine;
+use wavetank_raft::store::{Fsm, SnapshotStore, StoreError, StoreErrorKind};
+use wavetank_raft::{Boot, Config, Entropy, Server, Settings, SnapshotMeta};
+
+/// Arrivals that wait for their turn; a transport holds back what does not fit.
+const ARRIVALS: usize = 1024;
+/// Requests that are not proposals and wait for their turn.
+const CONTROLS: usize = 1024;
+
+/// How a handle reaches its server.
+#[derive(Debug)]
+pub(super) struct Doors {
+    pub(super) proposals: mpsc::Sender<Proposal>,
+    pub(super) controls: mpsc::Sender<Control>,
+    pub(super) view: View,
+}
+
+/// What is found on the disk, and who works it from now on.
+struct Found<F: Fsm, D, N: SnapshotStore> {
+    boot: Boot,
+    disk: D,
+    machine: Machine<F>,
+    shelf: Shelf<N>,
+}
+
+pub(super) async fn start<F, D, N, T>(
+    config: Config,
+    options: Options,
+    parts: Parts<F, D, N, T>,
+) -> Result<Doors, StartError>
+where
+    F: Fsm<Snapshot: Send + 'static> + Send + 'static,
+    D: LogDisk,
+    N: SnapshotStore<Sink: Send, Source: Send> + Send + 'static,
+    T: Transport,
+{
+    let settings = Settings::new(config)?;
+    let Parts { fsm, log, snapshots, transport } = parts;
+    let knobs = settings.clone();
+    let found = spawn_blocking(move || read(fsm, log, snapshots, &knobs)).await;
+    let found = found.map_err(|error| {
+        StoreError::new(StoreErrorKind::Io, format!("while the stores were read: {error}"))
+    })??;
+    launch(settings, options, found, Box::new(transport))
+        .map_err(|error| StartError::Thread(error.to_string()))
+}
+
+fn read<F: Fsm, D: LogDisk, N: SnapshotStore>(
+    fsm: F,
+    mut disk: D,
+    snapshots: N,
+    settings: &Settings,
+) -> Result<Found<F, D, N>, StoreError> {
+    let shelf = Shelf::new(snapshots);
+    let mut machine = Machine::new(fsm);
+    let snapshot = load_newest(&mut machine, &shelf, settings)?;
+    let recovered = disk.recover(snapshot, settings.log_cache_capacity)?;
+    let boot = Boot {
+        entropy: Entropy(RandomState::new().build_hasher().finish()),
+        incarnation: disk.next_incarnation()?,
+        hard_state: recovered.hard_state,
+        log: recovered.log,
+        snapshot: recovered.snapshot,
+    };
+    Ok(Found { boot, disk, machine, shelf })
+}
+
+/// Loads the newest snapshot that can be read and that the state machine takes. An older one does
+/// if the log still reaches back to it, which recovery checks.
+fn load_newest<F: Fsm, N: SnapshotStore>(
+    machine: &mut Machine<F>,
+    shelf: &Shelf<N>,
+    settings: &Settings,
+) -> Result<Option<Arc<SnapshotMeta>>, StoreError> {
+    let mut damage = None;
+    for meta in shelf.list()? {
+        let loaded = if settings.no_snapshot_restore_on_start {
+            shelf.open(meta.last).map(|_| ())
+        } else {
+            machine.restore(meta.last, shelf).map(|_| ())
+        };
+        match loaded {
+            Ok(()) => return Ok(Some(meta)),
+            Err(error) => {
+                tracing::warn!(snapshot = %meta.last, %error, "cannot be loaded");
+                damage = Some(error);
+            }
+        }
+    }
+    damage.map_or(Ok(None), Err)
+}
+
+fn launch<F, D, N>(
+    settings: Settings,
+    options: Options,
+    found: Found<F, D, N>,
+    transport: Box<dyn Transport>,
+) -> std::io::Result<Doors>
+where
+    F: Fsm<Snapshot: Send + 'static> + Send + 'static,
+    D: LogDisk,
+    N: SnapshotStore<Sink: Send, Source: Send> + Send + 'static,
+{
+    let Found { boot, disk, machine, shelf } = found;
+    let (reporting, reports) = mpsc::unbounded_channel();
+    let (running, ended) = mpsc::channel(1);
+    let wires = Wires { reports: reporting, running };
+    let disk = DiskWorker::new(disk, settings.clone());
+    let loader = MachineWorker::new(machine, shelf.clone(), wires.clone());
+    let lanes = Lanes {
+        disk: Lane::open(options.log, "raft-log", disk, &wires)?,
+        machine: Lane::open(options.fsm, "raft-fsm", loader, &wires)?,
+        shelf: Lane::open(options.log, "raft-snapshots", ShelfWorker::new(shelf), &wires)?,
+    };
+    drop(wires);
+    let (board, view) = Board::new(Instant::now());
+    let local = Local {
+        id: settings.local_id.clone(),
+        address: transport.local_addr(),
+        protocol_version: settings.protocol_version,
+    };
+    let server = Server::boot(settings, boot, board.numbers.now());
+    let (inbox, arrivals) = mpsc::channel(ARRIVALS);
+    let (controls, controls_out) = mpsc::channel(CONTROLS);
+    let (proposals, proposals_out) = mpsc::channel(options.queue.max(1));
+    transport.start(local, inbox);
+    let driver = Driver::new(server, options, lanes, transport, board);
+    let mouths = Mouths { reports, arrivals, controls: controls_out, proposals: proposals_out };
+    tokio::spawn(driver.run(mouths, ended));
+    Ok(Doors { proposals, controls, view })
+}

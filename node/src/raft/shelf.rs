@@ -1,0 +1,86 @@
+//! The snapshot store, shared by those who send, receive, take and load snapshots; and the lane
+//! of those that come and go by the network.
+
+use super::lane::Worker;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use wavetank_raft::execute::Snapshots;
+use wavetank_raft::store::{SnapshotStore, StoreError};
+use wavetank_raft::{Bytes, Event, LogId, RpcId, SnapshotMeta};
+
+/// A snapshot store that several threads use. What a snapshot's bytes go through is not locked.
+#[derive(Debug)]
+pub(super) struct Shelf<N>(Arc<Mutex<N>>);
+
+impl<N> Clone for Shelf<N> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<N> Shelf<N> {
+    pub(super) fn new(store: N) -> Self {
+        Self(Arc::new(Mutex::new(store)))
+    }
+
+    /// A store that panicked is no worse than one that failed: what it has is checked when read.
+    fn lock(&self) -> MutexGuard<'_, N> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<N: SnapshotStore> SnapshotStore for Shelf<N> {
+    type Sink = N::Sink;
+    type Source = N::Source;
+
+    fn create(&mut self, meta: &SnapshotMeta) -> Result<N::Sink, StoreError> {
+        self.lock().create(meta)
+    }
+
+    fn close(&mut self, sink: N::Sink) -> Result<Arc<SnapshotMeta>, StoreError> {
+        self.lock().close(sink)
+    }
+
+    fn list(&self) -> Result<Vec<Arc<SnapshotMeta>>, StoreError> {
+        self.lock().list()
+    }
+
+    fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, N::Source), StoreError> {
+        self.lock().open(last)
+    }
+}
+
+/// A job for the lane.
+#[derive(Debug)]
+pub(super) enum ShelfJob {
+    /// [`Action::ReadSnapshot`](wavetank_raft::Action::ReadSnapshot).
+    Read { ticket: RpcId, last: Option<LogId>, offset: u64, limit: u64 },
+    /// [`Action::WriteSnapshot`](wavetank_raft::Action::WriteSnapshot).
+    Write { ticket: RpcId, meta: Arc<SnapshotMeta>, offset: u64, data: Bytes, done: bool },
+}
+
+/// Reads pieces for followers and keeps pieces from the leader.
+pub(super) struct ShelfWorker<N: SnapshotStore>(Snapshots<Shelf<N>>);
+
+impl<N: SnapshotStore> ShelfWorker<N> {
+    pub(super) const fn new(shelf: Shelf<N>) -> Self {
+        Self(Snapshots::new(shelf))
+    }
+}
+
+impl<N> Worker<ShelfJob> for ShelfWorker<N>
+where
+    N: SnapshotStore<Sink: Send, Source: Send> + Send,
+{
+    fn work(&mut self, jobs: &mut VecDeque<ShelfJob>, reports: &mut Vec<Event>) {
+        let Some(job) = jobs.pop_front() else { return };
+        reports.push(match job {
+            ShelfJob::Read { ticket, last, offset, limit } => {
+                Event::SnapshotRead { ticket, piece: self.0.read(last, offset, limit) }
+            }
+            ShelfJob::Write { ticket, meta, offset, data, done } => {
+                Event::SnapshotWritten { ticket, ok: self.0.write(&meta, offset, &data, done) }
+            }
+        });
+    }
+}

@@ -1,0 +1,52 @@
+//! The state of a server as HashiCorp's API names it.
+
+use std::fmt;
+use wavetank_raft::RoleName;
+
+/// HashiCorp: `RaftState`, with its numbers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[repr(u32)]
+pub enum RaftState {
+    /// Follows, or waits.
+    #[default]
+    Follower = 0,
+    /// Wants to lead, and asks whether it may.
+    Candidate = 1,
+    /// Leads.
+    Leader = 2,
+    /// Has stopped for good.
+    Shutdown = 3,
+}
+
+impl RaftState {
+    /// The state of that number.
+    pub(super) const fn of(number: u32) -> Self {
+        match number {
+            0 => Self::Follower,
+            1 => Self::Candidate,
+            2 => Self::Leader,
+            _ => Self::Shutdown,
+        }
+    }
+}
+
+impl From<RoleName> for RaftState {
+    fn from(role: RoleName) -> Self {
+        match role {
+            RoleName::Follower => Self::Follower,
+            RoleName::PreCandidate | RoleName::Candidate => Self::Candidate,
+            RoleName::Leader => Self::Leader,
+        }
+    }
+}
+
+impl fmt::Display for RaftState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Follower => "Follower",
+            Self::Candidate => "Candidate",
+            Self::Leader => "Leader",
+            Self::Shutdown => "Shutdown",
+        })
+    }
+}

@@ -1,0 +1,227 @@
+//! What a server shows of itself without being asked: numbers that are read without a lock, and
+//! values that are watched.
+
+use super::state::RaftState;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use wavetank_raft::{Configuration, Halt, Index, NodeId, Server, ServerAddress, ServerId, Term, Time};
+
+/// Stands for "never".
+const NEVER: u64 = u64::MAX;
+
+/// Who leads, as far as a server knows.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Leadership {
+    /// The term.
+    pub term: Term,
+    /// The leader of that term, if one is known.
+    pub leader: Option<(ServerId, ServerAddress)>,
+    /// It is this server.
+    pub is_self: bool,
+}
+
+/// A server's statistics: what the protocol says, and the state, which may be Shutdown.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stats {
+    /// The state.
+    pub state: RaftState,
+    /// The rest.
+    pub server: wavetank_raft::Stats,
+}
+
+impl Stats {
+    /// HashiCorp's keys with their values.
+    #[must_use]
+    pub fn pairs(&self) -> Vec<(&'static str, String)> {
+        let mut pairs = self.server.pairs();
+        for (_, value) in pairs.iter_mut().filter(|(key, _)| *key == "state") {
+            *value = self.state.to_string();
+        }
+        pairs
+    }
+}
+
+/// How a server ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct End {
+    pub(super) why: Halt,
+    pub(super) stats: Option<Stats>,
+}
+
+/// The latest configuration and where it stands.
+pub(super) type Latest = Option<(Index, Arc<Configuration>)>;
+
+/// The numbers.
+#[derive(Debug)]
+pub(super) struct Numbers {
+    start: Instant,
+    state: AtomicU32,
+    term: AtomicU64,
+    last_index: AtomicU64,
+    commit_index: AtomicU64,
+    applied_index: AtomicU64,
+    contact: AtomicU64,
+}
+
+impl Numbers {
+    pub(super) fn new(start: Instant) -> Self {
+        Self {
+            start,
+            state: AtomicU32::new(RaftState::Follower as u32),
+            term: AtomicU64::new(0),
+            last_index: AtomicU64::new(0),
+            commit_index: AtomicU64::new(0),
+            applied_index: AtomicU64::new(0),
+            contact: AtomicU64::new(NEVER),
+        }
+    }
+
+    /// The time now, as the server counts it.
+    pub(super) fn now(&self) -> Time {
+        Time(u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// The moment of that time.
+    pub(super) fn moment(&self, time: Time) -> Option<Instant> {
+        self.start.checked_add(std::time::Duration::from_micros(time.0))
+    }
+
+    fn publish(&self, server: &Server, now: Time) {
+        let node = server.node();
+        self.state.store(RaftState::from(node.role()) as u32, Ordering::Release);
+        self.term.store(node.term().0, Ordering::Release);
+        self.last_index.store(node.log().last().index.0, Ordering::Release);
+        self.commit_index.store(node.commit().0, Ordering::Release);
+        self.applied_index.store(server.applied().0, Ordering::Release);
+        if let Some(span) = node.last_contact(now) {
+            self.contact.store((now - span).0, Ordering::Release);
+        }
+    }
+
+    pub(super) fn stop(&self) {
+        self.state.store(RaftState::Shutdown as u32, Ordering::Release);
+    }
+
+    pub(super) fn state(&self) -> RaftState {
+        RaftState::of(self.state.load(Ordering::Acquire))
+    }
+
+    pub(super) fn term(&self) -> Term {
+        Term(self.term.load(Ordering::Acquire))
+    }
+
+    pub(super) fn last_index(&self) -> Index {
+        Index(self.last_index.load(Ordering::Acquire))
+    }
+
+    pub(super) fn commit_index(&self) -> Index {
+        Index(self.commit_index.load(Ordering::Acquire))
+    }
+
+    pub(super) fn applied_index(&self) -> Index {
+        Index(self.applied_index.load(Ordering::Acquire))
+    }
+
+    pub(super) fn contact(&self) -> Option<Instant> {
+        let contact = self.contact.load(Ordering::Acquire);
+        if contact == NEVER { None } else { self.moment(Time(contact)) }
+    }
+}
+
+/// The driver's end.
+#[derive(Debug)]
+pub(super) struct Board {
+    pub(super) numbers: Arc<Numbers>,
+    leadership: watch::Sender<Leadership>,
+    configuration: watch::Sender<Latest>,
+    end: watch::Sender<Option<End>>,
+    shown: Option<(Term, Option<NodeId>)>,
+}
+
+/// The handle's end.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    pub(super) numbers: Arc<Numbers>,
+    pub(super) leadership: watch::Receiver<Leadership>,
+    pub(super) configuration: watch::Receiver<Latest>,
+    pub(super) end: watch::Receiver<Option<End>>,
+}
+
+impl Board {
+    pub(super) fn new(start: Instant) -> (Self, View) {
+        let numbers = Arc::new(Numbers::new(start));
+        let (leadership, leadership_seen) = watch::channel(Leadership::default());
+        let (configuration, configuration_seen) = watch::channel(None);
+        let (end, end_seen) = watch::channel(None);
+        let view = View {
+            numbers: numbers.clone(),
+            leadership: leadership_seen,
+            configuration: configuration_seen,
+            end: end_seen,
+        };
+        (Self { numbers, leadership, configuration, end, shown: None }, view)
+    }
+
+    /// Shows what has changed.
+    pub(super) fn publish(&mut self, server: &Server, now: Time) {
+        self.numbers.publish(server, now);
+        let node = server.node();
+        let is_reconfigured = self.publish_configuration(node.configuration());
+        let shown = (node.term(), node.leader());
+        if self.shown == Some(shown) && !is_reconfigured {
+            return;
+        }
+        self.shown = Some(shown);
+        let (term, leader) = shown;
+        let member = leader.and_then(|leader| node.configuration()?.1.server(leader));
+        let leadership = Leadership {
+            term,
+            leader: member.map(|member| (member.id.clone(), member.address.clone())),
+            is_self: leader == Some(node.id()),
+        };
+        self.leadership.send_if_modified(|old| replace(old, leadership));
+    }
+
+    fn publish_configuration(&self, latest: Option<(Index, &Arc<Configuration>)>) -> bool {
+        self.configuration.send_if_modified(|old| {
+            let is_same = match (&*old, latest) {
+                (Some((index, old)), Some((at, new))) => *index == at && Arc::ptr_eq(old, new),
+                (None, None) => true,
+                (Some(_), None) | (None, Some(_)) => false,
+            };
+            if !is_same {
+                *old = latest.map(|(index, new)| (index, new.clone()));
+            }
+            !is_same
+        })
+    }
+
+    /// Nobody leads here any more, and nothing will change.
+    pub(super) fn stop(&self) {
+        self.numbers.stop();
+        self.leadership.send_if_modified(|old| {
+            let is_news = old.leader.is_some() || old.is_self;
+            (old.leader, old.is_self) = (None, false);
+            is_news
+        });
+    }
+
+    pub(super) fn end(&self, end: End) {
+        self.end.send_replace(Some(end));
+    }
+}
+
+/// A driver that is dropped, with its runtime or by a panic, has stopped like any other.
+impl Drop for Board {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn replace<T: PartialEq>(old: &mut T, new: T) -> bool {
+    let is_news = *old != new;
+    *old = new;
+    is_news
+}

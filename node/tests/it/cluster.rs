@@ -1,0 +1,201 @@
+//! Servers for tests: a state machine that can be watched, and ways to wait without sleeping.
+
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use wavetank_node::raft::Raft;
+use wavetank_node::transport::InmemNetwork;
+use wavetank_node::{Leadership, RaftState};
+use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
+use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};
+use wavetank_raft::{Bytes, Config, Configuration, Index, Member, Span};
+
+/// Longer than anything here takes, however busy the machine is.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// For calls whose time does not matter.
+pub(crate) const ANY: Duration = Duration::ZERO;
+
+/// Keeps what it was told, in order, and shows it to whoever watches. Responds with how many
+/// commands it has.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    lines: watch::Sender<Lines>,
+}
+
+/// What a ledger holds.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Lines {
+    /// The commands.
+    pub(crate) lines: Vec<String>,
+    /// How often it was loaded from a snapshot.
+    pub(crate) restored: u32,
+    /// Members, when a configuration was last committed.
+    pub(crate) members: usize,
+}
+
+pub(crate) struct Captured(Vec<u8>);
+
+impl Ledger {
+    pub(crate) fn new() -> (Self, watch::Receiver<Lines>) {
+        let (lines, seen) = watch::channel(Lines::default());
+        (Self { lines }, seen)
+    }
+}
+
+impl Fsm for Ledger {
+    type Snapshot = Captured;
+
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+        let mut responses = Vec::new();
+        self.lines.send_modify(|state| {
+            for command in commands {
+                let line = String::from_utf8(command.data.to_vec()).unwrap();
+                assert!(line != "panic", "told to");
+                state.lines.push(line);
+                responses.push(state.lines.len().to_string().into_bytes().into());
+            }
+        });
+        responses
+    }
+
+    fn configured(&mut self, _index: Index, configuration: &Configuration) {
+        self.lines.send_modify(|state| state.members = configuration.members().count());
+    }
+
+    fn snapshot(&mut self) -> Result<Captured, StoreError> {
+        Ok(Captured(self.lines.borrow().lines.join("\n").into_bytes()))
+    }
+
+    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
+        let bytes = source.read_at(0, source.size())?;
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        self.lines.send_modify(|state| {
+            state.lines = text.split('\n').filter(|line| !line.is_empty()).map(str::to_owned).collect();
+            state.restored += 1;
+        });
+        Ok(())
+    }
+}
+
+impl FsmSnapshot for Captured {
+    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
+        sink.write(&self.0)
+    }
+}
+
+/// A server and what its state machine holds.
+#[derive(Clone)]
+pub(crate) struct Node {
+    pub(crate) raft: Raft,
+    pub(crate) lines: watch::Receiver<Lines>,
+}
+
+pub(crate) fn config(id: &str) -> Config {
+    Config {
+        local_id: id.into(),
+        heartbeat_timeout: Span::ms(400),
+        election_timeout: Span::ms(400),
+        leader_lease_timeout: Span::ms(400),
+        commit_timeout: Span::ms(5),
+        ..Config::default()
+    }
+}
+
+/// A server in this process, without anything on disk.
+pub(crate) async fn inmem(network: &InmemNetwork, config: Config) -> Node {
+    let id = config.local_id.clone();
+    let (fsm, lines) = Ledger::new();
+    let (log, stable) = (InmemStore::new(), InmemStore::new());
+    let transport = network.transport(id.as_str());
+    let raft = Raft::new(config, fsm, log, stable, InmemSnapshotStore::default(), transport).await.unwrap();
+    Node { raft, lines }
+}
+
+/// Servers in this process that have elected a leader, which comes first.
+pub(crate) async fn inmem_cluster<const N: usize>(network: &InmemNetwork) -> [Node; N] {
+    let names: Vec<String> = (1..=N).map(|n| format!("n{n}")).collect();
+    let mut nodes = Vec::new();
+    for name in &names {
+        nodes.push(inmem(network, config(name)).await);
+    }
+    let members = names.iter().map(|name| Member::voter(name.as_str(), name.as_str())).collect();
+    nodes[0].raft.bootstrap_cluster(Configuration::new(members).unwrap()).await.unwrap();
+    leader_first(nodes).await.try_into().ok().unwrap()
+}
+
+/// The same servers, the leader first, once all of them know it and it has committed something.
+pub(crate) async fn leader_first(mut nodes: Vec<Node>) -> Vec<Node> {
+    let leader = agreed_leader(&nodes).await;
+    let at = nodes.iter().position(|node| node.raft.local_id().as_str() == leader).unwrap();
+    nodes.swap(0, at);
+    within(nodes[0].raft.barrier(ANY)).await.unwrap();
+    nodes
+}
+
+/// The leader that all of them know and that knows it itself.
+pub(crate) async fn agreed_leader(nodes: &[Node]) -> String {
+    let mut first = nodes[0].raft.leader_changes();
+    within(async {
+        loop {
+            let leader = known(&mut first).await;
+            let mut agree = true;
+            for node in nodes {
+                let mut seen = node.raft.leader_changes();
+                agree &= known(&mut seen).await == leader;
+            }
+            let leads = |node: &&Node| node.raft.local_id().as_str() == leader;
+            if agree && nodes.iter().find(leads).is_some_and(|node| node.raft.state() == RaftState::Leader) {
+                return leader;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+}
+
+async fn known(changes: &mut watch::Receiver<Leadership>) -> String {
+    let seen = changes.wait_for(|seen| seen.leader.is_some()).await.unwrap();
+    seen.leader.as_ref().unwrap().0.as_str().to_owned()
+}
+
+/// Waits, but not for ever.
+pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, what).await.expect("it takes too long")
+}
+
+impl Node {
+    /// Waits until it leads.
+    pub(crate) async fn leads(&self) {
+        let mut changes = self.raft.leader_changes();
+        within(changes.wait_for(|seen| seen.is_self)).await.unwrap();
+    }
+
+    /// Waits until it knows of a leader, or of none.
+    pub(crate) async fn sees(&self, what: impl FnMut(&Leadership) -> bool) -> Leadership {
+        let mut changes = self.raft.leader_changes();
+        within(changes.wait_for(what)).await.unwrap().clone()
+    }
+
+    /// Waits until its state machine is like that.
+    pub(crate) async fn holds(&self, what: impl FnMut(&Lines) -> bool) -> Lines {
+        let mut lines = self.lines.clone();
+        within(lines.wait_for(what)).await.unwrap().clone()
+    }
+
+    /// Applies and returns what the state machine says.
+    pub(crate) async fn apply(&self, line: &str) -> String {
+        let applied = within(self.raft.apply(line.as_bytes(), PATIENCE)).await.unwrap();
+        String::from_utf8(applied.response.to_vec()).unwrap()
+    }
+
+    /// The names of the members, those without a vote in brackets.
+    pub(crate) fn members(&self) -> String {
+        self.raft.get_configuration().map_or_else(String::new, |(_, members)| members.to_string())
+    }
+}
+
+/// The bytes of a text.
+pub(crate) fn bytes(text: &str) -> Bytes {
+    Arc::from(text.as_bytes())
+}

@@ -1,0 +1,8 @@
+//! Servers as their users meet them: in one process, over TCP with disks, and where calls fail.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod cluster;
+mod errors;
+mod inmem;
+mod tcp;

@@ -1,0 +1,192 @@
+//! How long it takes to judge a history, beside what Porcupine was measured to take for histories
+//! of the same shape: `cargo bench -p wavetank-sim --bench history`.
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    clippy::print_stdout,
+    reason = "a stopwatch reads the wall clock and prints what it read"
+)]
+
+use std::time::{Duration, Instant};
+use wavetank_sim::history::{Answer, Came, Deed, History};
+use wavetank_sim::rng::{Domain, Stream};
+
+/// A kind of history.
+#[derive(Clone, Copy)]
+struct Shape {
+    name: &'static str,
+    clients: u64,
+    keys: u64,
+    /// How many operations all clients begin.
+    operations: u64,
+    /// How many values there are to write; zero if each is written once.
+    values: u64,
+    /// Whether clients append, and do no cas.
+    appends: bool,
+    /// One in so many operations never ends.
+    unknown: u32,
+    /// One in so many histories has reads of what was overwritten long ago.
+    flawed: u32,
+    /// How many histories there are.
+    histories: u64,
+    /// What Porcupine took for the median one, and for the slowest, if it was asked.
+    porcupine: Option<(Duration, Duration)>,
+}
+
+const SHAPES: [Shape; 4] = [
+    Shape {
+        name: "register, 5 clients, 170 events",
+        clients: 5,
+        keys: 1,
+        operations: 85,
+        values: 5,
+        appends: false,
+        unknown: 10,
+        flawed: 3,
+        histories: 100,
+        porcupine: Some((Duration::from_micros(51), Duration::from_millis(141))),
+    },
+    Shape {
+        name: "key-value, 10 clients, 800 events",
+        clients: 10,
+        keys: 10,
+        operations: 400,
+        values: 0,
+        appends: true,
+        unknown: 1_000_000,
+        flawed: 1_000_000,
+        histories: 20,
+        porcupine: Some((Duration::from_micros(600), Duration::from_micros(600))),
+    },
+    Shape {
+        name: "key-value, 50 clients, 4,000 events",
+        clients: 50,
+        keys: 10,
+        operations: 2_000,
+        values: 0,
+        appends: true,
+        unknown: 1_000_000,
+        flawed: 1_000_000,
+        histories: 20,
+        porcupine: Some((Duration::from_millis(145), Duration::from_millis(145))),
+    },
+    Shape {
+        name: "the same, one in 20 unknown, half of them flawed",
+        clients: 50,
+        keys: 10,
+        operations: 2_000,
+        values: 0,
+        appends: true,
+        unknown: 20,
+        flawed: 2,
+        histories: 20,
+        porcupine: None,
+    },
+];
+
+fn main() {
+    println!("{:<50} {:>12} {:>12} {:>12} {:>12}", "", "median", "slowest", "porcupine", "its slowest");
+    for shape in SHAPES {
+        let mut luck = Stream::new(1, Domain::Workload, 0, 0);
+        let mut times = (0..shape.histories).map(|_| time(shape, &mut luck)).collect::<Vec<_>>();
+        times.sort_unstable();
+        let (median, slowest) = (times[times.len() / 2], times[times.len() - 1]);
+        print!("{:<50} {median:>12?} {slowest:>12?}", shape.name);
+        match shape.porcupine {
+            Some((median, slowest)) => println!(" {median:>12?} {slowest:>12?}"),
+            None => println!(),
+        }
+    }
+}
+
+/// How long one history takes, all its keys.
+fn time(shape: Shape, luck: &mut Stream) -> Duration {
+    let flawed = luck.chance(1, shape.flawed);
+    let histories = tank(shape, flawed, luck);
+    let start = Instant::now();
+    let answers = histories.iter().map(|history| history.check(&mut || true));
+    let is_good = answers.filter(|answer| *answer == Answer::Linearizable).count() == histories.len();
+    let took = start.elapsed();
+    assert!(is_good || flawed, "{}: an honest history was refused", shape.name);
+    took
+}
+
+/// What a client is about.
+struct Open {
+    key: usize,
+    at: usize,
+    kind: u64,
+    mark: Vec<u8>,
+    expected: Vec<u8>,
+    told: Option<Option<Vec<u8>>>,
+}
+
+/// Keys as they would be if every operation took effect at one moment between its two ends.
+fn tank(shape: Shape, flawed: bool, luck: &mut Stream) -> Vec<History> {
+    let mut keys: Vec<_> = (0..shape.keys).map(|_| (History::new(b""), Vec::new())).collect();
+    let mut past = vec![vec![Vec::new()]; keys.len()];
+    let (mut open, mut begun): (Vec<Open>, _) = (Vec::new(), 0);
+    while begun < shape.operations || !open.is_empty() {
+        let may_begin = begun < shape.operations && (open.len() as u64) < shape.clients;
+        if may_begin && (open.is_empty() || luck.chance(1, 2)) {
+            begun += 1;
+            let key = luck.below(shape.keys) as usize;
+            let (history, state) = &mut keys[key];
+            open.push(begin(shape, (key, begun), (history, state), luck));
+        } else {
+            let which = luck.below(open.len() as u64) as usize;
+            if open[which].told.is_none() {
+                let mut told = perform(&open[which], &mut keys[open[which].key].1);
+                let past = &mut past[open[which].key];
+                past.extend(told.clone());
+                if flawed && luck.chance(1, 50) {
+                    told = Some(past[luck.below(past.len() as u64) as usize].clone());
+                }
+                open[which].told = Some(told);
+            } else if !luck.chance(1, shape.unknown) {
+                end(&open.swap_remove(which), &mut keys);
+            } else {
+                open.swap_remove(which);
+            }
+        }
+    }
+    keys.into_iter().map(|(history, _)| history).collect()
+}
+
+fn begin(
+    shape: Shape,
+    (key, number): (usize, u64),
+    (history, state): (&mut History, &mut Vec<u8>),
+    luck: &mut Stream,
+) -> Open {
+    let mark = if shape.values == 0 { number } else { luck.below(shape.values) };
+    let mark = format!("x {mark} y").into_bytes();
+    let expected = if luck.chance(1, 2) { state.clone() } else { mark.clone() };
+    let kind = if shape.appends { luck.one_of(&[0, 0, 1, 3]) } else { luck.one_of(&[0, 1, 2]) };
+    let deed = match kind {
+        0 => Deed::Read,
+        1 => Deed::Write(&mark),
+        2 => Deed::Cas { expected: &expected, new: &mark },
+        _ => Deed::Append(&mark),
+    };
+    Open { key, at: history.begin(deed), kind, mark, expected, told: None }
+}
+
+fn perform(open: &Open, state: &mut Vec<u8>) -> Option<Vec<u8>> {
+    match open.kind {
+        0 => {}
+        2 if *state != open.expected => return None,
+        1 | 2 => state.clone_from(&open.mark),
+        _ => state.extend_from_slice(&open.mark),
+    }
+    Some(state.clone())
+}
+
+fn end(open: &Open, keys: &mut [(History, Vec<u8>)]) {
+    let came = match open.told.as_ref().expect("it took effect") {
+        Some(seen) if open.kind == 0 => Came::Saw(seen),
+        Some(_) => Came::Done,
+        None => Came::Mismatch,
+    };
+    keys[open.key].0.end(open.at, came);
+}

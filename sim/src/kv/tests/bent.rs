@@ -1,0 +1,172 @@
+//! Stores and servers that are wrong, each in one way, and the judge that must notice.
+
+use crate::history::{Finding, Model, judge};
+use crate::kv::clients::{ClientPlan, Clients, Lines};
+use crate::kv::judges::{Judges, Promises};
+use crate::kv::state::State;
+use crate::kv::wire::Command;
+use crate::kv::{Kv, KvSnapshot};
+use crate::observe::What;
+use crate::plan::Plan;
+use crate::slot::Slots;
+use crate::storm;
+use crate::workload::{Reply, TankFsm, Want, Wants, Workload};
+use crate::world::World;
+use std::sync::Arc;
+use wavetank_raft::store::{self, Fsm, SnapshotSource, StoreError};
+use wavetank_raft::{Bytes, RequestId, Time};
+
+#[test]
+fn a_store_without_sessions_does_things_twice() {
+    assert_caught("exactly_once", || How::Forgets.store(), |clients| Box::new(clients));
+}
+
+#[test]
+fn so_does_one_whose_snapshots_have_none() {
+    assert_caught("no_phantom", || How::Saves.store(), |clients| Box::new(clients));
+}
+
+#[test]
+fn a_store_that_loses_what_it_wrote_is_seen_through() {
+    assert_caught("no_phantom", || How::Loses.store(), |clients| Box::new(clients));
+}
+
+#[test]
+fn reads_of_the_local_state_are_not_up_to_date() {
+    assert_caught("fresh_reads", Kv::default, |clients| Box::new(Hasty(clients)));
+}
+
+/// In a few storms this check speaks, and the history alone shows that something is wrong.
+fn assert_caught<F: TankFsm + 'static>(check: &str, make: fn() -> F, wrap: fn(Clients) -> Box<dyn Workload>) {
+    let (mut spoke, mut shows) = (false, false);
+    for seed in 0..60 {
+        let plan = Plan::storm(seed);
+        let judges = Judges::new(Promises::from(&plan));
+        let wants = ClientPlan { keys: 2, ..ClientPlan::from(&plan.clients) };
+        let clients = wrap(Clients::new(wants, Slots::first(usize::from(plan.servers)), plan.seed));
+        let mut world = World::new(plan, move |_| make(), clients, (judges, Lines::default()));
+        storm::run(&mut world, |_| true);
+        let (judges, lines) = world.into_watch();
+        spoke |= judges.verdict().is_some_and(|violation| violation.check == check);
+        let judged = judge(&lines.text(), Model::Kv, &mut || true).unwrap();
+        shows |= matches!(judged.finding, Finding::Violation(_));
+        if spoke && shows {
+            return;
+        }
+    }
+    panic!("{check} spoke: {spoke}, the history shows it: {shows}");
+}
+
+/// How a store is wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum How {
+    /// Every command is the first of its session.
+    Forgets,
+    /// A snapshot has no sessions.
+    Saves,
+    /// One write in thirteen is acknowledged and not done.
+    Loses,
+}
+
+impl How {
+    fn store(self) -> Bent {
+        Bent { kv: Kv::default(), how: self }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Bent {
+    kv: Kv,
+    how: How,
+}
+
+impl Fsm for Bent {
+    type Snapshot = KvSnapshot;
+
+    fn apply(&mut self, commands: &[store::Command<'_>]) -> Vec<Bytes> {
+        let bend = |it: &store::Command<'_>| {
+            let command = Command::decode(it.data).unwrap();
+            let index = u32::try_from(it.index.0).unwrap();
+            match self.how {
+                How::Forgets => Command { session: index, ..command }.encode(),
+                How::Loses if index.is_multiple_of(13) => Command { key: 1_000, ..command }.encode(),
+                How::Loses | How::Saves => Bytes::clone(it.data),
+            }
+        };
+        let bent = commands.iter().map(bend).collect::<Vec<_>>();
+        let commands = commands.iter().zip(&bent).map(|(it, data)| store::Command { data, ..*it });
+        self.kv.apply(&commands.collect::<Vec<_>>())
+    }
+
+    fn snapshot(&mut self) -> Result<KvSnapshot, StoreError> {
+        self.kv.snapshot()
+    }
+
+    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
+        self.kv.restore(source)?;
+        if self.how == How::Saves {
+            let mut bare = State::at(self.kv.state.applied());
+            for (key, cell) in self.kv.state.cells() {
+                bare.put_cell(key, cell.version, cell.value.clone());
+            }
+            self.kv.state = Arc::new(bare);
+        }
+        Ok(())
+    }
+}
+
+impl TankFsm for Bent {
+    fn query(&self, query: &[u8]) -> Bytes {
+        self.kv.query(query)
+    }
+
+    fn digest(&self) -> u64 {
+        self.kv.digest()
+    }
+}
+
+/// Clients whose servers answer every read from the local state.
+#[derive(Debug)]
+struct Hasty(Clients);
+
+impl Hasty {
+    fn hurry(wants: &mut Wants) {
+        for ask in &mut wants.asks {
+            if let Want::Read(_, query) = &ask.want {
+                ask.want = Want::Stale(Bytes::clone(query));
+            }
+        }
+    }
+}
+
+impl Workload for Hasty {
+    fn deadline(&self) -> Time {
+        self.0.deadline()
+    }
+
+    fn wake(&mut self, now: Time, wants: &mut Wants) {
+        self.0.wake(now, wants);
+        Self::hurry(wants);
+    }
+
+    fn reply(&mut self, now: Time, request: RequestId, reply: Reply, wants: &mut Wants) {
+        self.0.reply(now, request, reply, wants);
+        Self::hurry(wants);
+    }
+
+    fn stop(&mut self) {
+        self.0.stop();
+    }
+
+    fn is_idle(&self) -> bool {
+        self.0.is_idle()
+    }
+
+    fn operation(&self, operation: u64) -> &dyn What {
+        self.0.operation(operation)
+    }
+
+    fn describe(&self, operation: u64) -> String {
+        self.0.describe(operation)
+    }
+}

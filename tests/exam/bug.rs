@@ -1,0 +1,128 @@
+//! A planted bug as its file tells of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A bug to be planted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bug {
+    /// As its file is named, without the ending.
+    pub name: String,
+    /// What it does.
+    pub plants: String,
+    /// Where it really happened.
+    pub seen: String,
+    /// The judges any of which may speak first.
+    pub judges: Vec<String>,
+    /// How soon.
+    pub within: Within,
+    /// The patch.
+    pub file: PathBuf,
+}
+
+/// How soon a bug must be found, and in what.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Within {
+    /// Within so many storms.
+    Storms(u64),
+    /// In this story.
+    Story(String),
+}
+
+impl Bug {
+    /// The bugs in a folder, by name.
+    ///
+    /// # Errors
+    /// Names the file that cannot be read or has no proper head.
+    pub fn all_in(folder: &Path) -> Result<Vec<Self>, String> {
+        let cannot = |error: std::io::Error| format!("cannot read `{}`: {error}", folder.display());
+        let mut files = Vec::new();
+        for entry in fs::read_dir(folder).map_err(cannot)? {
+            let path = entry.map_err(cannot)?.path();
+            if path.extension().is_some_and(|ending| ending == "patch") {
+                files.push(path);
+            }
+        }
+        files.sort();
+        files.into_iter().map(Self::read).collect()
+    }
+
+    fn read(file: PathBuf) -> Result<Self, String> {
+        let text = fs::read_to_string(&file).map_err(|error| format!("`{}`: {error}", file.display()))?;
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Self::parse(&name, &text, &file).map_err(|why| format!("{}: {why}", file.display()))
+    }
+
+    fn parse(name: &str, text: &str, file: &Path) -> Result<Self, String> {
+        let (head, _) = text.split_once("\ndiff --git ").ok_or("there is no diff in it")?;
+        let mut fields: Vec<(&str, String)> = Vec::new();
+        for line in head.lines().filter(|line| !line.trim().is_empty()) {
+            match (line.strip_prefix("  "), line.split_once(": "), fields.last_mut()) {
+                (Some(more), _, Some((_, said))) => *said = format!("{said} {}", more.trim()),
+                (None, Some((key, said)), _) => fields.push((key, said.trim().to_owned())),
+                (Some(_), _, None) | (None, None, _) => {
+                    return Err(format!("`{line}` is no line of a head"));
+                }
+            }
+        }
+        let field = |key: &str| {
+            let found = fields.iter().find(|(known, said)| *known == key && !said.is_empty());
+            found.map(|(_, said)| said.clone()).ok_or_else(|| format!("its head has no `{key}:`"))
+        };
+        let judges = field("Judge")?.split(',').map(|judge| judge.trim().to_owned()).collect();
+        Ok(Self {
+            name: name.to_owned(),
+            plants: field("Plants")?,
+            seen: field("Seen")?,
+            judges,
+            within: Within::parse(&field("Within")?)?,
+            file: file.to_owned(),
+        })
+    }
+}
+
+impl Within {
+    fn parse(said: &str) -> Result<Self, String> {
+        if let Some(story) = said.strip_prefix("story ") {
+            return Ok(Self::Story(story.trim().to_owned()));
+        }
+        let many = said.strip_suffix(" storms").and_then(|many| many.parse().ok()).filter(|&many| 0 < many);
+        many.map(Self::Storms).ok_or_else(|| format!("`Within:` is `N storms` or `story NAME`, not `{said}`"))
+    }
+
+    /// The scenario that is played.
+    #[must_use]
+    pub fn scenario(&self) -> &str {
+        match self {
+            Self::Storms(_) => "storm",
+            Self::Story(name) => name,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "Plants: a thing\n  of two lines.\nSeen: in a dream\nJudge: one, two\n";
+
+    fn parse(text: &str) -> Result<Bug, String> {
+        Bug::parse("x", text, Path::new("x.patch"))
+    }
+
+    #[test]
+    fn a_head_is_read_and_long_lines_are_joined() {
+        let bug = parse(&format!("{HEAD}Within: 30 storms\n\ndiff --git a/x b/x\n")).unwrap();
+        assert_eq!((bug.plants.as_str(), bug.within), ("a thing of two lines.", Within::Storms(30)));
+        assert_eq!(bug.judges, ["one", "two"]);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let without = parse(&format!("{HEAD}\ndiff --git a/x b/x\n"));
+        assert_eq!(without, Err("its head has no `Within:`".to_owned()));
+        let vague = parse(&format!("{HEAD}Within: soon\n\ndiff --git a/x b/x\n")).unwrap_err();
+        assert!(vague.contains("`N storms` or `story NAME`"), "{vague}");
+        assert_eq!(parse(HEAD), Err("there is no diff in it".to_owned()));
+    }
+}

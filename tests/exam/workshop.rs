@@ -1,0 +1,88 @@
+//! A copy of the workspace in which one bug at a time is planted and built.
+//!
+//! Files are written only where they differ, so that a build after the first one compiles what the
+//! bug touches and little else.
+
+use crate::bug::Bug;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The copy.
+#[derive(Debug)]
+pub struct Workshop {
+    root: PathBuf,
+    work: PathBuf,
+    target: PathBuf,
+    jobs: u32,
+}
+
+impl Workshop {
+    /// A workshop under `target/exam` for the workspace at `root`, building with so many jobs.
+    #[must_use]
+    pub fn new(root: &Path, jobs: u32) -> Self {
+        let place = root.join("target/exam");
+        Self { root: root.to_owned(), work: place.join("work"), target: place.join("target"), jobs }
+    }
+
+    /// Makes the copy what the workspace is: whatever was planted goes.
+    ///
+    /// # Errors
+    /// When a file cannot be copied, or `git` does not say which files there are.
+    pub fn clean(&self) -> Result<(), String> {
+        let listed = run(Command::new("git").current_dir(&self.root).args(["ls-files", "-z"]))?;
+        let listed = String::from_utf8(listed.stdout).map_err(|_| "a file's name is not UTF-8")?;
+        for name in listed.split('\0').filter(|name| !name.is_empty() && !name.starts_with("fuzz/")) {
+            self.copy(name).map_err(|error| format!("cannot copy `{name}`: {error}"))?;
+        }
+        Ok(())
+    }
+
+    fn copy(&self, name: &str) -> std::io::Result<()> {
+        let (from, to) = (self.root.join(name), self.work.join(name));
+        // A file that is listed and gone has been deleted and not committed yet.
+        let Ok(ours) = fs::read(&from) else {
+            return if to.exists() { fs::remove_file(to) } else { Ok(()) };
+        };
+        if fs::read(&to).is_ok_and(|theirs| theirs == ours) {
+            return Ok(());
+        }
+        fs::create_dir_all(to.parent().expect("a file in the workshop has a folder"))?;
+        fs::write(to, ours)
+    }
+
+    /// Plants a bug in a clean copy.
+    ///
+    /// # Errors
+    /// When the patch no longer applies.
+    pub fn plant(&self, bug: &Bug) -> Result<(), String> {
+        let mut git = Command::new("git");
+        // The copy lies inside the repository, and must not be taken for a part of it.
+        git.env("GIT_CEILING_DIRECTORIES", self.work.parent().expect("it is in a folder"));
+        git.current_dir(&self.work).args(["apply", "--whitespace=nowarn"]).arg(&bug.file);
+        run(&mut git).map(drop).map_err(|why| format!("{} does not apply: {why}", bug.name))
+    }
+
+    /// Builds the command, and says where it is.
+    ///
+    /// # Errors
+    /// When it does not compile.
+    pub fn build(&self) -> Result<PathBuf, String> {
+        let mut cargo = Command::new("cargo");
+        cargo.current_dir(&self.work).args(["build", "--quiet", "--profile", "exam"]);
+        cargo.args(["-p", "wavetank-scenarios", "--bin", "wavetank", "-j"]).arg(self.jobs.to_string());
+        // A planted bug may well leave something unused: no flag of the caller's makes that an error.
+        cargo.env("CARGO_TARGET_DIR", &self.target).env_remove("RUSTFLAGS");
+        run(&mut cargo)?;
+        Ok(self.target.join("exam/wavetank"))
+    }
+}
+
+fn run(command: &mut Command) -> Result<Output, String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|error| format!("cannot run `{program}`: {error}"))?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+}
