@@ -56,6 +56,7 @@ impl Plan {
             },
             clients,
             config,
+            mishaps: None,
             chaos: shape.within(Spans::new(Span::s(20), Span::s(38))),
             heal: Heal {
                 settle: timeout.times(6),

@@ -32,3 +32,28 @@ impl Bar {
         self.0.finish_and_clear();
     }
 }
+
+/// How far a search is, whose end nobody knows.
+pub(crate) struct Search(ProgressBar);
+
+impl Search {
+    /// Hidden unless somebody looks.
+    pub(crate) fn new(is_terminal: bool) -> Self {
+        let Bar(bar) = Bar::new(None, is_terminal);
+        let style = ProgressStyle::with_template("{spinner} {pos} plans, {elapsed} gone; smallest: {msg}");
+        Self(bar.with_style(style.expect("the template is well-formed")))
+    }
+
+    /// So many were tried, and this is the best.
+    pub(crate) fn step(&self, tries: u64, best: &str) {
+        if !self.0.is_hidden() {
+            self.0.set_message(best.to_owned());
+        }
+        self.0.set_position(tries);
+    }
+
+    /// Leaves the terminal as it was.
+    pub(crate) fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}

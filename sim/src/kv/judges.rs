@@ -19,6 +19,7 @@ mod tale;
 
 use super::clients::Operation;
 use super::wire::Command;
+use crate::crew::Own;
 use crate::nemesis::Scheduled;
 use crate::observe::{Ending, Observation, Seen};
 use crate::plan::Plan;
@@ -277,6 +278,20 @@ impl Watch for Judges {
             | Seen::Network(_)
             | Seen::Healed { .. } => {}
         }
+    }
+}
+
+impl Own for Judges {
+    fn end(&mut self, at: Time) {
+        Self::end(self, at);
+    }
+
+    fn verdict(&self) -> Option<&Violation> {
+        Self::verdict(self)
+    }
+
+    fn witnessed(&self) -> BTreeMap<String, u64> {
+        Self::witnessed(self)
     }
 }
 
