@@ -7,12 +7,16 @@ mod args;
 mod bar;
 mod exit;
 mod file;
+mod judge;
 mod list;
+mod look;
 mod name;
 mod pool;
 mod replay;
 mod run;
+mod shrink;
 mod streams;
+mod subject;
 mod sweep;
 mod table;
 mod tally;
@@ -29,6 +33,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use streams::Heard;
+use subject::Subject;
 
 /// Why the command could not do what was asked: one line for whoever asked.
 #[derive(Debug)]
@@ -94,11 +99,18 @@ where
     };
     match arguments.command {
         Command::List { json } => list::list(scenarios, json, streams),
-        Command::Run { scenario, seed, showing } => {
-            run::run(name::find(scenarios, &scenario)?, seed, showing, streams)
+        Command::Run { scenario, seed, capsule, showing } => {
+            let subject = Subject::of(name::find(scenarios, &scenario)?, seed);
+            capsule.map_or(Ok(()), |place| subject.keep(&place))?;
+            run::run(&subject, showing, streams)
         }
         Command::Sweep(arguments) => sweep::sweep(scenarios, &arguments, streams),
-        Command::Replay { run, showing } => replay::replay(scenarios, &run, showing, streams),
+        Command::Judge(arguments) => judge::judge(&arguments, streams),
+        Command::Replay(arguments) => replay::replay(scenarios, &arguments, streams),
+        Command::Shrink(arguments) => shrink::shrink(scenarios, &arguments, streams),
+        Command::Diff { one, other } => look::diff(scenarios, (&one, &other), streams),
+        Command::Why { run, step } => look::why(scenarios, (&run, step), streams),
+        Command::View { run, output } => look::view(scenarios, (&run, &output), streams),
     }
 }
 

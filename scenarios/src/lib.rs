@@ -7,7 +7,6 @@ pub mod cli;
 pub mod registry;
 pub mod words;
 
-mod caught;
 pub mod chronicle;
 pub mod crashes;
 pub mod elections;

@@ -1,6 +1,5 @@
 //! Every scenario by name, and the one way to play one. What happens in them is in their chapters.
 
-use crate::caught;
 use crate::words::{Stage, Story};
 use crate::{crashes, elections, membership, partitions, reads, replication, storms};
 use std::collections::BTreeMap;
@@ -8,7 +7,8 @@ use std::fmt;
 use wavetank_raft::{Span, Time};
 use wavetank_sim::plan::{Late, Plan};
 use wavetank_sim::rng::{Ratio, Spans};
-use wavetank_sim::{Report, Verdict};
+use wavetank_sim::sail::Sailed;
+use wavetank_sim::{Report, Verdict, caught};
 
 /// All scenarios, in the order in which they are listed and swept.
 pub const ALL: &[Scenario] = &[
@@ -72,7 +72,7 @@ pub const ALL: &[Scenario] = &[
         name: "storm",
         moral: "Everything goes wrong at once, and nothing that was promised is broken.",
         chapter: Chapter::Storms,
-        play: Play::Whole(storms::storm),
+        play: Play::Planned { plan: Plan::storm, sail: storms::storm },
     },
 ];
 
@@ -94,7 +94,14 @@ pub struct Scenario {
 pub enum Play {
     /// A story told by hand.
     Story(Story),
-    /// A run that makes its own world out of the seed.
+    /// A plan, drawn from the seed, and how it is run.
+    Planned {
+        /// The plan of a seed.
+        plan: fn(u64) -> Plan,
+        /// The run of a plan.
+        sail: fn(Plan, TraceForm) -> Sailed<String>,
+    },
+    /// A run that makes its own world out of the seed, without a plan that could be written down.
     Whole(fn(u64, TraceForm) -> (Report, String)),
 }
 
@@ -140,6 +147,14 @@ pub enum TraceForm {
     Full,
     /// A JSON object for every event, one a line.
     Json,
+    /// What every server came to be, step by step, in a few letters each.
+    Course,
+    /// What led to a step, and nothing else.
+    Past(u64),
+    /// A page to look at in a browser.
+    Page,
+    /// Another form, up to a step.
+    Cut(&'static Self, u64),
     /// Nothing.
     None,
 }
@@ -147,11 +162,39 @@ pub enum TraceForm {
 /// Plays a scenario. A panic in it is its verdict.
 #[must_use]
 pub fn run(scenario: &Scenario, seed: u64, form: TraceForm) -> (Report, String) {
-    match scenario.play {
-        Play::Story(story) => story.told(scenario.name, seed, form),
-        Play::Whole(play) => caught::panics(|| play(seed, form))
-            .unwrap_or_else(|words| (unfinished(scenario, seed, words), String::new())),
+    if let Play::Whole(play) = scenario.play {
+        return caught::panics(|| play(seed, form))
+            .unwrap_or_else(|words| (unfinished(scenario, seed, words), String::new()));
     }
+    let plan = plan_of(scenario, seed).expect("everything else has a plan");
+    let sailed = run_plan(scenario, plan, form);
+    (sailed.report, sailed.trace)
+}
+
+/// The plan of a scenario under a seed; `None` if it has none that could be written down.
+#[must_use]
+pub fn plan_of(scenario: &Scenario, seed: u64) -> Option<Plan> {
+    match scenario.play {
+        Play::Story(story) => Some(story.plan(seed)),
+        Play::Planned { plan, .. } => Some(plan(seed)),
+        Play::Whole(_) => None,
+    }
+}
+
+/// Plays a scenario by another plan than its seed's.
+///
+/// # Panics
+/// When the scenario has no plan: see [`plan_of`].
+#[must_use]
+pub fn run_plan(scenario: &Scenario, plan: Plan, form: TraceForm) -> Sailed<String> {
+    let seed = plan.seed;
+    let sailed = caught::panics(|| match scenario.play {
+        Play::Story(story) => story.told(scenario.name, plan, form),
+        Play::Planned { sail, .. } => sail(plan, form),
+        Play::Whole(_) => unreachable!("{} has no plan", scenario.name),
+    });
+    let lost = |words| unfinished(scenario, seed, words);
+    sailed.unwrap_or_else(|words| Sailed { report: lost(words), mishaps: Vec::new(), trace: String::new() })
 }
 
 /// A story with three servers on a calm sea.

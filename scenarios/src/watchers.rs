@@ -1,73 +1,26 @@
-//! Who looks on while a run goes: the judges, a tally for the report, a trace if one is wanted, and
-//! whoever else the run needs.
+//! A run as it is written down, in the form that was asked for.
 
 use crate::registry::TraceForm;
-use wavetank_raft::{RoleName, Server, Span, Term, Time};
-use wavetank_sim::trace::{Full, Json, Story};
-use wavetank_sim::workload::TankFsm;
-use wavetank_sim::{Judges, Observation, Options, Plan, Report, Seen, Slot, Slots, Verdict, Watch, World};
+use wavetank_sim::course::Recorder;
+use wavetank_sim::crew::Crew;
+use wavetank_sim::trace::{Full, Json, Page, Past, Story};
+use wavetank_sim::{Observation, Watch};
 
-/// Everybody who looks on.
-#[derive(Debug)]
-pub(crate) struct Watchers<E> {
-    pub(crate) judges: Judges,
-    pub(crate) tally: Tally,
-    pub(crate) trace: Trace,
-    /// Whoever else the run needs.
-    pub(crate) own: E,
-}
-
-impl<E> Watchers<E> {
-    /// Nothing seen yet.
-    pub(crate) fn new(plan: &Plan, form: TraceForm, own: E) -> Self {
-        Self {
-            judges: Judges::new(Options::of(plan)),
-            tally: Tally::default(),
-            trace: Trace::new(form, plan.slots()),
-            own,
-        }
-    }
-}
-
-impl<E: Watch> Watch for Watchers<E> {
-    fn see(&mut self, observation: &Observation<'_>) {
-        self.judges.see(observation);
-        self.tally.see(observation);
-        self.own.see(observation);
-        self.trace.see(observation);
-    }
-}
-
-/// What is known of a run that is over.
-pub(crate) fn report<F: TankFsm, E: Watch>(
-    name: &str,
-    world: &World<F, Watchers<E>>,
-    verdict: Verdict,
-) -> Report {
-    let Watchers { judges, tally, .. } = world.watch();
-    Report {
-        scenario: name.to_owned(),
-        seed: world.plan().seed,
-        verdict,
-        events: world.events(),
-        virtual_time: world.now(),
-        elections: tally.elections,
-        commits: tally.commits,
-        messages: world.messages(),
-        faults: world.faults(),
-        witnessed: judges.witnessed(),
-        sometimes: judges.sometimes().counts(),
-        leaderless: tally.leaderless.clone(),
-        digest: world.digest(),
-    }
-}
+/// Everybody who looks on, with a trace in one of our forms.
+pub(crate) type Watchers<E> = Crew<E, Trace>;
 
 /// A trace in the form that was asked for.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one a run")]
 pub(crate) enum Trace {
     Story(Story),
     Full(Full),
     Json(Json),
+    Course(Box<Recorder>),
+    Past(Box<Past>),
+    Page(Box<Page>),
+    /// Up to this step.
+    Cut(Box<Self>, u64),
     None,
 }
 
@@ -78,6 +31,10 @@ impl Trace {
             TraceForm::Story => Self::Story(Story::new(servers)),
             TraceForm::Full => Self::Full(Full::new()),
             TraceForm::Json => Self::Json(Json::default()),
+            TraceForm::Course => Self::Course(Box::default()),
+            TraceForm::Past(step) => Self::Past(Box::new(Past::of(step))),
+            TraceForm::Page => Self::Page(Box::new(Page::new(servers))),
+            TraceForm::Cut(form, step) => Self::Cut(Box::new(Self::new(*form, servers)), step),
             TraceForm::None => Self::None,
         }
     }
@@ -88,6 +45,10 @@ impl Trace {
             Self::Story(story) => story.take(),
             Self::Full(full) => full.take(),
             Self::Json(json) => json.take(),
+            Self::Course(recorder) => recorder.take().lines().join("\n"),
+            Self::Past(past) => past.take(),
+            Self::Page(page) => page.take(),
+            Self::Cut(trace, _) => trace.take(),
             Self::None => String::new(),
         }
     }
@@ -99,84 +60,11 @@ impl Watch for Trace {
             Self::Story(story) => story.see(observation),
             Self::Full(full) => full.see(observation),
             Self::Json(json) => json.see(observation),
-            Self::None => {}
-        }
-    }
-}
-
-/// What a report counts: elections, commits, and how long nobody led.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    standings: [Option<(RoleName, Term)>; Slot::MOST],
-    leaders: Slots,
-    leaderless_since: Option<Time>,
-    pub(crate) steps: u64,
-    pub(crate) elections: u64,
-    pub(crate) commits: u64,
-    pub(crate) leaderless: Vec<Span>,
-}
-
-impl Watch for Tally {
-    fn see(&mut self, observation: &Observation<'_>) {
-        self.steps = observation.step;
-        match observation.seen {
-            Seen::Stepped { slot, server, .. } => {
-                self.stands(slot, server, observation.at);
-                self.commits = self.commits.max(server.node().commit().0);
-            }
-            Seen::Booted { slot, server, .. } => self.stands(slot, server, observation.at),
-            Seen::Crashed { slot, .. } | Seen::Halted(slot) => {
-                self.standings[slot.at()] = None;
-                self.is_gone(slot, observation.at);
-            }
-            Seen::Paused(slot) => self.is_gone(slot, observation.at),
-            Seen::Resumed(slot) => self.is_back(slot, observation.at),
-            Seen::Stepping { .. }
-            | Seen::Durable { .. }
-            | Seen::Applied { .. }
-            | Seen::SnapshotTaken { .. }
-            | Seen::Restored { .. }
-            | Seen::Sent { .. }
-            | Seen::Invoked { .. }
-            | Seen::Returned { .. }
-            | Seen::Network(_)
-            | Seen::Healed { .. } => {}
-        }
-    }
-}
-
-impl Tally {
-    fn stands(&mut self, slot: Slot, server: &Server, at: Time) {
-        let now = (server.node().role(), server.node().term());
-        if self.standings[slot.at()].replace(now) == Some(now) {
-            return;
-        }
-        if now.0 == RoleName::Leader {
-            self.elections += 1;
-            self.leads(slot, at);
-        } else {
-            self.is_gone(slot, at);
-        }
-    }
-
-    fn is_back(&mut self, slot: Slot, at: Time) {
-        if self.standings[slot.at()].is_some_and(|(role, _)| role == RoleName::Leader) {
-            self.leads(slot, at);
-        }
-    }
-
-    fn leads(&mut self, slot: Slot, at: Time) {
-        self.leaders = self.leaders.with(slot);
-        if let Some(since) = self.leaderless_since.take() {
-            self.leaderless.push(at.since(since));
-        }
-    }
-
-    /// A server does not lead, if it did.
-    fn is_gone(&mut self, slot: Slot, at: Time) {
-        self.leaders = self.leaders.without(slot);
-        if self.leaders.is_empty() {
-            self.leaderless_since.get_or_insert(at);
+            Self::Course(recorder) => recorder.see(observation),
+            Self::Past(past) => past.see(observation),
+            Self::Page(page) => page.see(observation),
+            Self::Cut(trace, upto) if observation.step <= *upto => trace.see(observation),
+            Self::Cut(..) | Self::None => {}
         }
     }
 }

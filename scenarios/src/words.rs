@@ -20,7 +20,7 @@ mod until;
 
 use crate::chronicle::Chronicle;
 use crate::registry::TraceForm;
-use crate::watchers::Watchers;
+use crate::watchers::{Trace, Watchers};
 use idle::Nobody;
 use record::Record;
 use std::collections::BTreeMap;
@@ -77,7 +77,8 @@ struct Curtain;
 impl Stage {
     /// The servers of a plan, started, and nobody who asks anything of them but the story.
     fn new(plan: Plan, form: TraceForm) -> Self {
-        let watchers = Watchers::new(&plan, form, Record::default());
+        let trace = Trace::new(form, plan.slots());
+        let watchers = Watchers::new(&plan, Record::default(), trace);
         let tank = World::new(plan, |_| Chronicle::default(), Box::new(Nobody), watchers);
         Self { tank, said: BTreeMap::new(), patience: PATIENCE, waited: 0, checked: 0, ended: None }
     }

@@ -107,6 +107,28 @@ pub(crate) const fn kind(event: &Event) -> u64 {
     }
 }
 
+/// The name of a kind of events.
+pub(crate) const fn name(kind: u64) -> &'static str {
+    const NAMES: [&str; 15] = [
+        "?",
+        "timer",
+        "request",
+        "response",
+        "call",
+        "calls",
+        "written",
+        "fetched",
+        "snapshot_read",
+        "snapshot_written",
+        "applied",
+        "snapshot_taken",
+        "restored",
+        "store_failed",
+        "peer_speaks",
+    ];
+    if kind < NAMES.len() as u64 { NAMES[kind as usize] } else { NAMES[0] }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

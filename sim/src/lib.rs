@@ -6,20 +6,29 @@
 //! it goes), then [`storm`](storm::run).
 
 pub mod agenda;
+pub mod callers;
+pub mod capsule;
+pub mod caught;
 pub mod check;
 pub mod clock;
+pub mod course;
+pub mod crew;
 pub mod digest;
 pub mod disk;
+pub mod harness;
 pub mod history;
 mod host;
 pub mod kv;
 pub mod ledger;
+pub mod mishap;
 pub mod nemesis;
 pub mod network;
 pub mod observe;
 pub mod plan;
 pub mod report;
 pub mod rng;
+pub mod sail;
+pub mod shrink;
 pub mod slot;
 pub mod sometimes;
 pub mod storm;
@@ -30,6 +39,7 @@ pub mod workload;
 pub mod world;
 
 pub use check::{Clocks, Column, Judges, Options};
+pub use harness::{Storm, check};
 pub use observe::{Fate, Observation, Seen};
 pub use plan::Plan;
 pub use report::{Class, Report, Verdict, Violation};

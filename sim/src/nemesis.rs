@@ -10,6 +10,7 @@
 mod occasions;
 mod scheduled;
 
+use crate::mishap::{Mishap, Mishaps};
 use crate::observe::NetworkChange;
 use crate::plan;
 use crate::rng::{Domain, Draw, Ratio, Spans, Stream};
@@ -25,12 +26,13 @@ pub use scheduled::Scheduled;
 #[derive(Clone, Debug)]
 pub struct Nemesis {
     most_down: usize,
-    between: Option<(Ratio, Vec<Stream>)>,
-    scheduled: BTreeMap<Scheduled, (plan::Rhythm, Stream)>,
+    between: Option<(Ratio, Vec<(Stream, u32)>)>,
+    scheduled: BTreeMap<Scheduled, (plan::Rhythm, Stream, u32)>,
     occasions: Vec<Watched>,
     interest: Noticed,
     config: Config,
     counts: BTreeMap<&'static str, u64>,
+    mishaps: Mishaps,
 }
 
 #[derive(Clone, Debug)]
@@ -38,6 +40,7 @@ struct Watched {
     occasion: Occasion,
     chance: Ratio,
     stream: Stream,
+    met: u32,
     not_before: Time,
 }
 
@@ -85,15 +88,16 @@ impl Nemesis {
     #[must_use]
     pub fn new(plan: &plan::Plan) -> Self {
         let seed = plan.seed;
-        let between = |slot| Stream::new(seed, Domain::Between, slot as u64, 0);
+        let between = |slot| (Stream::new(seed, Domain::Between, slot as u64, 0), 0);
         let watched = |(&occasion, &chance): (&Occasion, &Ratio)| Watched {
             occasion,
             chance,
             stream: Stream::new(seed, Domain::Occasion, occasion as u64, 0),
+            met: 0,
             not_before: Time(0),
         };
         let rhythm = |(&kind, &rhythm): (&Scheduled, &plan::Rhythm)| {
-            (kind, (rhythm, Stream::new(seed, Domain::Act, kind as u64, 0)))
+            (kind, (rhythm, Stream::new(seed, Domain::Act, kind as u64, 0), 0))
         };
         let occasions: Vec<_> = plan.nemesis.occasions.iter().map(watched).collect();
         Self {
@@ -107,25 +111,39 @@ impl Nemesis {
             occasions,
             config: plan.config.clone(),
             counts: BTreeMap::new(),
+            mishaps: Mishaps::new(plan.mishaps.clone()),
         }
+    }
+
+    /// What was done, if it is written down.
+    #[must_use]
+    pub const fn mishaps(&self) -> &Mishaps {
+        &self.mishaps
+    }
+
+    /// Writes down what is done.
+    pub fn record(&mut self) {
+        self.mishaps.record();
     }
 
     /// Each scheduled kind, and when it comes first.
     pub fn first(&mut self) -> Vec<(Scheduled, Span)> {
         self.scheduled
             .iter_mut()
-            .map(|(&kind, (rhythm, stream))| (kind, stream.within(rhythm.every)))
+            .map(|(&kind, (rhythm, stream, _))| (kind, stream.within(rhythm.every)))
             .collect()
     }
 
     /// The time of a scheduled act has come: what is done, and when this kind comes again.
     pub fn act(&mut self, kind: Scheduled, sight: &Sight<'_>) -> Option<(Act, Span)> {
-        let (rhythm, stream) = self.scheduled.get_mut(&kind)?;
+        let (rhythm, stream, due) = self.scheduled.get_mut(&kind)?;
+        let mishap = Mishap::Scheduled(kind, *due);
+        *due += 1;
         let again = stream.within(rhythm.every);
         let lasts = stream.within(rhythm.lasts);
         let draws = [stream.draw(), stream.draw(), stream.draw(), stream.draw()];
         let act = kind.act(sight, draws, lasts, &self.config);
-        Some((self.allowed(act, sight, kind.name()), again + Span::us(1)))
+        Some((self.allowed(act, sight, mishap), again + Span::us(1)))
     }
 
     /// Whether any of this is an occasion for something.
@@ -137,33 +155,43 @@ impl Nemesis {
     /// A server has just done something: what is done about it.
     pub fn occasion(&mut self, slot: Slot, noticed: Noticed, sight: &Sight<'_>) -> Act {
         let timeout = self.config.heartbeat_timeout;
-        let mut taken = (Act::Nothing, "");
+        let mut taken = (Act::Nothing, None);
         for watched in &mut self.occasions {
             if !watched.occasion.trigger().meets(noticed) {
                 continue;
             }
             // Read whether it is used or not: one more occasion in the plan moves no other.
             let stream = &mut watched.stream;
+            let mishap = Mishap::Occasion(watched.occasion, watched.met);
+            watched.met += 1;
             let draws = [stream.draw(), stream.draw(), stream.draw(), stream.draw()];
             let is_ripe = watched.not_before <= sight.now && taken.0 == Act::Nothing;
             if is_ripe && draws[0].hits(watched.chance) {
                 watched.not_before = sight.now + draws[1].within(Spans::new(timeout, timeout.times(8)));
-                taken = (watched.occasion.act(slot, sight, draws, timeout), watched.occasion.name());
+                taken = (watched.occasion.act(slot, sight, draws, timeout), Some(mishap));
             }
         }
-        self.allowed(taken.0, sight, taken.1)
+        let (act, Some(mishap)) = taken else { return Act::Nothing };
+        self.allowed(act, sight, mishap)
     }
 
     /// Whether this step's actions are cut short by a crash: after how many of them, and how long
     /// the server is then away.
     pub fn crash_between(&mut self, slot: Slot, actions: usize, away: Slots) -> Option<(usize, Span)> {
         let (chance, streams) = self.between.as_mut()?;
-        let draw = streams[slot.at()].draw();
+        let (stream, steps) = &mut streams[slot.at()];
+        let mishap = Mishap::Between(slot, *steps);
+        *steps += 1;
+        let draw = stream.draw();
         if actions == 0 || !draw.hits(*chance) || self.most_down <= away.len() {
             return None;
         }
+        // Read whether it is used or not, so that the next one stays where it is.
+        let lasts = outage(stream.draw(), self.config.heartbeat_timeout);
+        if !self.mishaps.allow(mishap) {
+            return None;
+        }
         *self.counts.entry("crash_between").or_default() += 1;
-        let lasts = outage(streams[slot.at()].draw(), self.config.heartbeat_timeout);
         Some((usize::try_from(draw.below(actions as u64)).expect("one of the actions"), lasts))
     }
 
@@ -173,8 +201,9 @@ impl Nemesis {
         &self.counts
     }
 
-    /// Drops an act that would take too many servers away at once; counts the others.
-    fn allowed(&mut self, act: Act, sight: &Sight<'_>, name: &'static str) -> Act {
+    /// Drops an act that would take too many servers away at once, or that the plan leaves out;
+    /// counts the others.
+    fn allowed(&mut self, act: Act, sight: &Sight<'_>, mishap: Mishap) -> Act {
         let away = sight.away().len();
         let is_too_much = match &act {
             Act::Crash(slot, _) | Act::Pause(slot, _) => {
@@ -184,10 +213,10 @@ impl Nemesis {
                 false
             }
         };
-        if is_too_much || act == Act::Nothing {
+        if is_too_much || act == Act::Nothing || !self.mishaps.allow(mishap) {
             return Act::Nothing;
         }
-        *self.counts.entry(name).or_default() += 1;
+        *self.counts.entry(mishap.name()).or_default() += 1;
         act
     }
 }

@@ -3,6 +3,7 @@
 //! Each fault family of each directed link has its own stream, read one word per message. Which
 //! links are cut is the [`topology`](crate::topology)'s; the messages themselves the world keeps.
 
+use crate::mishap::{Astray, Mishap, Mishaps};
 use crate::observe::Fate;
 use crate::plan::{Late, Links};
 use crate::rng::{Domain, Ratio, Spans, Stream};
@@ -18,8 +19,9 @@ pub struct Network {
     links: Vec<Option<Box<Link>>>,
     /// By link: everything up to this message is lost if it is still under way.
     lost_upto: Vec<u64>,
-    on_way: Vec<Stream>,
+    on_way: Vec<(Stream, u32)>,
     counts: Counts,
+    mishaps: Mishaps,
 }
 
 /// What happens to a message, and whether the network keeps it.
@@ -55,6 +57,8 @@ pub struct Counts {
 /// One direction between two servers.
 #[derive(Clone, Debug)]
 struct Link {
+    ends: (Slot, Slot),
+    passed: u32,
     distance: Span,
     delay: Stream,
     reorder: Option<Stream>,
@@ -68,7 +72,7 @@ impl Network {
     /// The network of a plan.
     #[must_use]
     pub fn new(seed: u64, servers: usize, plan: Links) -> Self {
-        let on_way = |of: usize| Stream::new(seed, Domain::OnWay, of as u64, 0);
+        let on_way = |of: usize| (Stream::new(seed, Domain::OnWay, of as u64, 0), 0);
         Self {
             seed,
             servers,
@@ -77,7 +81,25 @@ impl Network {
             lost_upto: vec![0; servers * servers],
             on_way: (0..=servers).map(on_way).collect(),
             counts: Counts::default(),
+            mishaps: Mishaps::default(),
         }
+    }
+
+    /// Only these mishaps are let happen, or all.
+    #[must_use]
+    pub fn with_mishaps(self, mishaps: Mishaps) -> Self {
+        Self { mishaps, ..self }
+    }
+
+    /// What has gone astray, if it is written down.
+    #[must_use]
+    pub const fn mishaps(&self) -> &Mishaps {
+        &self.mishaps
+    }
+
+    /// Writes down what goes astray.
+    pub fn record(&mut self) {
+        self.mishaps.record();
     }
 
     /// A message is handed over now.
@@ -86,7 +108,8 @@ impl Network {
         let at = from.at() * self.servers + to.at();
         let (seed, plan) = (self.seed, &self.plan);
         let link = self.links[at].get_or_insert_with(|| Box::new(Link::new(seed, plan, from, to)));
-        link.pass(now, plan, is_cut, &mut self.counts)
+        let tally = Tally { counts: &mut self.counts, mishaps: &mut self.mishaps };
+        link.pass(now, plan, is_cut, tally)
     }
 
     /// A server has crashed. Perhaps what it sent last is lost with it.
@@ -118,7 +141,10 @@ impl Network {
 
     fn takes_along(&mut self, of: usize) -> bool {
         let Some(chance) = self.plan.on_way else { return false };
-        let takes = self.on_way[of].hits(chance);
+        let (stream, asked) = &mut self.on_way[of];
+        let mishap = Mishap::OnWay(u8::try_from(of).expect("a server, or all links"), *asked);
+        *asked += 1;
+        let takes = stream.hits(chance) && self.mishaps.allow(mishap);
         self.counts.on_way += u64::from(takes);
         takes
     }
@@ -148,6 +174,8 @@ impl Link {
         let mut delay = stream(Domain::Delay);
         let distance = delay.draw();
         Self {
+            ends: (from, to),
+            passed: 0,
             distance: match plan.far {
                 Some(far) if distance.hits(far.chance) => distance.within(far.by),
                 Some(_) | None => Span::ZERO,
@@ -162,31 +190,45 @@ impl Link {
     }
 
     /// Every stream is read before anything is decided, so that each stays one word per message.
-    fn pass(&mut self, now: Time, plan: &Links, is_cut: bool, counts: &mut Counts) -> Passage {
+    fn pass(&mut self, now: Time, plan: &Links, is_cut: bool, tally: Tally<'_>) -> Passage {
+        let Tally { counts, mishaps } = tally;
+        let (from, to) = self.ends;
+        let place = self.passed;
+        self.passed += 1;
+        let mut may = |astray| mishaps.allow(Mishap::Message(astray, from, to, place));
         let delay = self.delay.within(plan.delay) + self.distance;
         let reordered = struck(&mut self.reorder, plan.reorder);
         let late = struck(&mut self.late, plan.late);
         let lost = chance(&mut self.loss, plan.loss);
         let again = struck(&mut self.duplicate, plan.duplicate);
         let held = struck(&mut self.hold, plan.hold);
-        if is_cut || lost {
+        if is_cut || (lost && may(Astray::Loss)) {
             *(if is_cut { &mut counts.cut } else { &mut counts.lost }) += 1;
             return Passage { fate: Fate::Lost, held: false };
         }
+        let reordered = reordered.filter(|_| may(Astray::Reorder));
+        let late = late.filter(|_| may(Astray::Late));
         counts.reordered += u64::from(reordered.is_some());
         counts.late += u64::from(late.is_some());
         let first = now + delay + reordered.unwrap_or(Span::ZERO) + late.unwrap_or(Span::ZERO);
-        if let Some(by) = held {
+        if let Some(by) = held.filter(|_| may(Astray::Hold)) {
             counts.held += 1;
             // An odd delay holds a copy, an even one the message itself.
             let fate =
                 if by.0 % 2 == 1 { Fate::ArrivesTwice(first, first + by) } else { Fate::Arrives(first + by) };
             return Passage { fate, held: true };
         }
+        let again = again.filter(|_| may(Astray::Duplicate));
         counts.duplicated += u64::from(again.is_some());
         let fate = again.map_or(Fate::Arrives(first), |by| Fate::ArrivesTwice(first, first + by));
         Passage { fate, held: false }
     }
+}
+
+/// What a passage adds to.
+struct Tally<'a> {
+    counts: &'a mut Counts,
+    mishaps: &'a mut Mishaps,
 }
 
 fn struck(stream: &mut Option<Stream>, family: Option<Late>) -> Option<Span> {

@@ -4,10 +4,13 @@
 //! it; [`storm`](crate::storm) draws whole plans from a seed. A part that is `None`, or an act that
 //! is not in the list, is off.
 
+mod sound;
+
+use crate::mishap::Mishap;
 use crate::nemesis::{Occasion, Scheduled};
 use crate::rng::{Ratio, Spans};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Config, ReadPath, Span};
 
 /// A run.
@@ -38,6 +41,9 @@ pub struct Plan {
     pub clients: Clients,
     /// What goes wrong, and when.
     pub nemesis: Nemesis,
+    /// Of all that would go wrong among servers and their links, only this; `None` for all of it.
+    #[serde(default)]
+    pub mishaps: Option<BTreeSet<Mishap>>,
     /// How long it goes wrong.
     pub chaos: Span,
     /// What comes after.
@@ -216,6 +222,7 @@ impl Plan {
             clocks: Clocks { start: Spans::ZERO, drift_ppm: 0 },
             clients: Clients::calm(),
             nemesis: Nemesis::none(),
+            mishaps: None,
             chaos: Span::s(10),
             heal: Heal { settle: Span::s(1), leave_broken: false, compact: false },
         }

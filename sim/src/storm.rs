@@ -56,6 +56,7 @@ impl Plan {
             },
             clients,
             config,
+            mishaps: None,
             chaos: shape.within(Spans::new(Span::s(20), Span::s(38))),
             heal: Heal {
                 settle: timeout.times(6),
@@ -138,14 +139,14 @@ fn clocks(stream: &mut Stream, config: &Config) -> Clocks {
 }
 
 fn clients(stream: &mut Stream, timeout: Span) -> Clients {
-    let count = stream.one_of(&[2, 4, 4, 8]);
+    let count = stream.one_of(&[2, 3, 4, 6]);
     let reads = [ReadPath::Index, ReadPath::Lease, ReadPath::Verify];
     let paths = stream.one_of(&[0b001, 0b001, 0b010, 0b011, 0b111, 0b101]);
     Clients {
         count,
-        think: stream.one_of(&[Spans::ms(20, 200), Spans::ms(50, 500), Spans::ms(5, 400)]),
-        patience: timeout.times(stream.one_of(&[2, 4, 10])),
-        keys: stream.one_of(&[1, 2, 5]),
+        think: stream.one_of(&[Spans::ms(50, 300), Spans::ms(100, 600), Spans::ms(5, 800)]),
+        patience: timeout.times(stream.one_of(&[3, 6, 10])),
+        keys: stream.one_of(&[1, 3, 5, 8]),
         writes: stream.one_of(&[Ratio::new(1, 2), Ratio::new(4, 5), Ratio::new(1, 4)]),
         reads: (0..3).filter(|bit| paths >> bit & 1 == 1).map(|bit| reads[bit]).collect(),
         delay: Spans::us(200, 5_000),

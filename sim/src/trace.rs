@@ -3,12 +3,17 @@
 //! A [`Story`] says who led and what was committed, without times, and is what tests bless. A
 //! [`Full`] trace has a line for every event and action. [`Json`] has the same, a value per line,
 //! for tools that look at runs.
+//! A [`Page`] is for a browser, and a [`Past`] tells what led to one step.
 
 mod full;
 mod json;
+mod page;
+mod past;
 mod story;
 mod words;
 
 pub use full::Full;
 pub use json::Json;
+pub use page::Page;
+pub use past::Past;
 pub use story::Story;

@@ -111,3 +111,31 @@ pub trait Workload: Debug {
     /// An operation in words, for traces.
     fn describe(&self, operation: u64) -> String;
 }
+
+/// No clients at all.
+#[derive(Clone, Copy, Debug)]
+pub struct Nobody;
+
+impl Workload for Nobody {
+    fn deadline(&self) -> Time {
+        Time::NEVER
+    }
+
+    fn wake(&mut self, _: Time, _: &mut Wants) {}
+
+    fn reply(&mut self, _: Time, _: RequestId, _: Reply, _: &mut Wants) {}
+
+    fn stop(&mut self) {}
+
+    fn is_idle(&self) -> bool {
+        true
+    }
+
+    fn operation(&self, _: u64) -> &dyn What {
+        &()
+    }
+
+    fn describe(&self, _: u64) -> String {
+        String::new()
+    }
+}

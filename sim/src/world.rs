@@ -26,6 +26,7 @@ pub(crate) use verbs::is_operators;
 use crate::agenda::Agenda;
 use crate::digest::Digest;
 use crate::host::{Host, Timer};
+use crate::mishap::{Mishap, Mishaps};
 use crate::nemesis::Nemesis;
 use crate::network::{ClientLine, Network};
 use crate::plan::{Birth, Plan};
@@ -65,6 +66,7 @@ pub struct World<F: TankFsm, V: Watch> {
     outcomes: BTreeMap<RequestId, Outcome>,
     nemesis: Option<Nemesis>,
     counts: BTreeMap<&'static str, u64>,
+    mishaps: Vec<Mishap>,
     actions: Vec<Action>,
     effects: Effects,
 }
@@ -94,7 +96,8 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             awake: Slots::NONE,
             broken: Slots::NONE,
             topology: Topology::new(slots),
-            network: Network::new(plan.seed, slots, plan.links.clone()),
+            network: Network::new(plan.seed, slots, plan.links.clone())
+                .with_mishaps(Mishaps::new(plan.mishaps.clone())),
             held: VecDeque::new(),
             make: Box::new(make),
             workload,
@@ -105,6 +108,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             outcomes: BTreeMap::new(),
             nemesis: None,
             counts: BTreeMap::new(),
+            mishaps: Vec::new(),
             actions: Vec::new(),
             effects: Effects::new(),
             plan,
@@ -190,6 +194,21 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     /// Takes the whole state of a server into the digest at its every step.
     pub const fn digest_deeply(&mut self) {
         self.is_deep = true;
+    }
+
+    /// Writes down what goes wrong from here on.
+    pub fn record_mishaps(&mut self) {
+        self.network.record();
+        if let Some(nemesis) = &mut self.nemesis {
+            nemesis.record();
+        }
+    }
+
+    /// What went wrong since it is written down: acts first, then messages, each in their order.
+    #[must_use]
+    pub fn mishaps(&self) -> Vec<Mishap> {
+        let acts = self.nemesis.as_ref().map_or(&self.mishaps[..], |nemesis| nemesis.mishaps().taken());
+        acts.iter().chain(self.network.mishaps().taken()).copied().collect()
     }
 
     /// The moment.

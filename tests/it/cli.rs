@@ -34,7 +34,7 @@ fn what_holds_is_status_0_and_each_failure_has_its_own() {
 
 #[test]
 fn help_is_an_answer_that_opens_with_two_examples() {
-    for words in ["--help", "run --help", "sweep --help", "replay --help", "list --help"] {
+    for words in ["--help", "run --help", "sweep --help", "replay --help", "judge --help", "list --help"] {
         let said = wavetank(words);
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{words}");
         let mut lines = said.out.lines();
@@ -68,6 +68,11 @@ fn bad_input_gets_one_line_and_status_1() {
         ("replay calm:x", "storm:123"),
         ("replay clam:7", "`calm`"),
         ("list --jsn", "--json"),
+        ("judge", "FILE"),
+        ("judge /no/such/file", "/no/such/file"),
+        ("judge / --model kv", "directory"),
+        ("judge x --model list", "cas-register"),
+        ("judge x --budget 0", "--budget"),
     ] {
         let said = wavetank(words);
         assert_eq!((said.code, said.out.as_str()), (1, ""), "{words}");
@@ -209,6 +214,55 @@ fn a_reader_that_goes_away_changes_no_verdict() {
     let mut err = Vec::new();
     assert_eq!(obey("list", &mut Failing(ErrorKind::StorageFull), &mut err), 1);
     assert!(String::from_utf8_lossy(&err).starts_with("error: cannot write to standard output"));
+}
+
+#[test]
+fn a_history_is_judged() {
+    let lines = |read: &str| {
+        let event = |process, kind, f, value: &str, time| {
+            format!(r#"{{"process":{process},"type":"{kind}","f":"{f}","value":{value},"time":{time}}}"#)
+        };
+        let invoke = event(1, "invoke", "read", "null", 30);
+        let written = [event(0, "invoke", "write", "1", 10), event(0, "ok", "write", "1", 20)].join("\n");
+        format!("{written}\n{invoke}\n{}\n", event(1, "ok", "read", read, 40))
+    };
+    let file = scratch("history.jsonl");
+    let judge = |text: &str| {
+        fs::write(&file, text).expect("it can be written");
+        wavetank(&format!("judge {} --model register", file.display()))
+    };
+
+    let good = judge(&lines("1"));
+    assert_eq!((good.code, good.out.as_str()), (0, "linearizable: 2 operations on 1 key\n"));
+    let bad = judge(&lines("null"));
+    assert_eq!(bad.code, 2);
+    assert!(bad.out.starts_with("not linearizable: ") && bad.out.contains("process 1: read"), "{}", bad.out);
+    for nonsense in ["{\n", "{\"process\": 1}\n", &lines("1")[..50]] {
+        let said = judge(nonsense);
+        assert_eq!((said.code, said.err.lines().count()), (1, 1), "{}", said.err);
+        assert!(said.err.contains("is no history: line 1"), "{}", said.err);
+    }
+    fs::remove_file(file).expect("it is there");
+}
+
+#[test]
+fn a_history_that_is_too_hard_is_unknown() {
+    // Many writes at once that may or may not have happened, and a read of what nobody wrote last.
+    let mut text = String::new();
+    for process in 0..400 {
+        let value = process % 50;
+        text += &format!(r#"{{"process":{process},"type":"invoke","f":"append","value":"{value},"}}"#);
+        text.push('\n');
+    }
+    text += "{\"process\":900,\"type\":\"invoke\",\"f\":\"read\"}\n";
+    let end: String = (0..50).rev().flat_map(|value| [value; 8]).map(|value| format!("{value},")).collect();
+    text += &format!("{{\"process\":900,\"type\":\"ok\",\"f\":\"read\",\"value\":\"x{end}\"}}\n");
+    let file = scratch("hard.jsonl");
+    fs::write(&file, text).expect("it can be written");
+    let said = wavetank(&format!("judge {} --model kv --budget 1", file.display()));
+    fs::remove_file(file).expect("it is there");
+    assert!([2, 5].contains(&said.code), "{}", said.out);
+    assert_eq!(said.code == 5, said.out.starts_with("unknown: "), "{}", said.out);
 }
 
 #[test]

@@ -13,10 +13,10 @@ fn the_step_corpus_holds() {
 fn replay(target: &str, run: fn(&[u8])) -> usize {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
     let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    let mut paths: Vec<_> = files.map(|file| file.expect("the folder can be read").path()).collect();
     paths.sort();
     for path in &paths {
-        run(&fs::read(path).unwrap());
+        run(&fs::read(path).expect("the file can be read"));
     }
     paths.len()
 }

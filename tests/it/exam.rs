@@ -32,7 +32,8 @@ fn every_bug_can_still_be_planted() {
 
 #[test]
 fn every_bug_names_judges_and_stories_that_there_are() {
-    let mut known: BTreeSet<String> = Judges::names(&Options::default()).into_iter().map(String::from).collect();
+    let mut known: BTreeSet<String> =
+        Judges::names(&Options::default()).into_iter().map(String::from).collect();
     known.extend(ClientJudges::new(Promises { leases_hold: true }).witnessed().into_keys());
     known.extend(OTHERS.map(String::from));
     for bug in bugs() {

@@ -1,9 +1,12 @@
 //! Tests across the rooms, in one binary.
 
 mod api;
+mod capsules;
 mod cli;
 mod corpus;
+mod digests;
 mod exam;
+mod ledger;
 mod node;
 mod quorum;
 mod replay;

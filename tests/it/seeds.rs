@@ -1,22 +1,20 @@
 //! Every scenario holds under some seeds. `WAVETANK_SEED=N` runs that one alone, `WAVETANK_SEEDS=N`
 //! as many as that.
 
-use std::env;
-use std::ops::Range;
 use wavetank_scenarios::TraceForm;
 use wavetank_scenarios::registry::{self, ALL};
-use wavetank_sim::Verdict;
+use wavetank_sim::{Verdict, harness};
 
 #[test]
 fn every_scenario_holds() {
     let mut failures = Vec::new();
     for scenario in ALL {
-        for seed in seeds() {
+        for seed in harness::seeds(0..16) {
             let (report, _) = registry::run(scenario, seed, TraceForm::None);
             match report.verdict {
                 Verdict::Held | Verdict::Vacuous(_) => {}
                 Verdict::Violated(_) | Verdict::Panicked(_) => {
-                    failures.push((scenario, seed, report.verdict))
+                    failures.push((scenario, seed, report.verdict));
                 }
             }
         }
@@ -29,16 +27,4 @@ fn every_scenario_holds() {
         scenario.name,
         scenario.name
     );
-}
-
-fn seeds() -> Range<u64> {
-    const SEEDS: u64 = 16;
-    let number = |name: &str| {
-        let text = env::var(name).ok()?;
-        Some(text.parse().unwrap_or_else(|_| panic!("{name} is `{text}`, which is no seed")))
-    };
-    match number("WAVETANK_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("WAVETANK_SEEDS").unwrap_or(SEEDS),
-    }
 }

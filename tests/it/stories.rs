@@ -77,7 +77,7 @@ fn wrapped(text: &str) -> String {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let line = lines.last_mut().expect("there is a first line");
-        if 0 < line.len() && 90 < line.len() + word.len() {
+        if !line.is_empty() && 90 < line.len() + word.len() {
             lines.push(word.to_owned());
         } else {
             let space = if line.is_empty() { "" } else { " " };

@@ -20,12 +20,14 @@ use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 use wavetank_raft::{
-    Action, Call, Effects, Event, Halt, NodeId, Observed, Request, RequestId, Response, RpcId, Server, Time,
-    Token,
+    Action, Call, Effects, Event, Halt, NodeId, Observed, Outcome, Request, RequestId, Response, RpcId,
+    Server, Time, Token,
 };
 
 /// What is taken from one queue before the others have their turn.
 const TURN: usize = 512;
+/// The call to stop that nobody makes and nobody hears of: no open call has this number.
+const LAST: RequestId = RequestId(u64::MAX);
 /// Writes on their way to the disk beyond which nothing new is taken in.
 const WRITES: u64 = 1024;
 
@@ -83,6 +85,8 @@ pub(super) struct Driver {
     observers: Vec<Sink>,
     fx: Effects,
     actions: Vec<Action>,
+    /// Outcomes of this round. Told once the numbers show what they say.
+    answers: Vec<(RequestId, Outcome)>,
     /// The last write that was reported.
     written: Token,
     /// A peer's call was ignored in this step.
@@ -113,6 +117,7 @@ impl Driver {
             observers: Vec::new(),
             fx: Effects::new(),
             actions: Vec::new(),
+            answers: Vec::new(),
             written: Token(0),
             has_ignored: false,
             halt: None,
@@ -129,8 +134,7 @@ impl Driver {
             mouths.take_what_is_there(&mut round, self.room());
             self.turn(&mut round);
             if is_over && self.halt.is_none() {
-                let (reply, _) = oneshot::channel();
-                self.call(Call::Shutdown, reply, self.board.numbers.now());
+                self.step(Event::Call { request: LAST, call: Call::Shutdown }, self.board.numbers.now());
             }
         }
         self.stop(mouths, &mut ended).await;
@@ -176,6 +180,9 @@ impl Driver {
         }
         self.work_inline(&mut round.reports);
         self.board.publish(&self.server, now);
+        for (request, outcome) in self.answers.drain(..) {
+            self.calls.answer(request, outcome);
+        }
     }
 
     fn work_inline(&mut self, reports: &mut Vec<Event>) {
@@ -293,7 +300,7 @@ impl Driver {
             Action::Apply(batch) => self.lanes.machine.put(MachineJob::Apply(batch)),
             Action::TakeSnapshot(meta) => self.lanes.machine.put(MachineJob::TakeSnapshot(meta)),
             Action::Restore(meta) => self.lanes.machine.put(MachineJob::Restore(meta)),
-            Action::Answer { request, outcome } => self.calls.answer(request, outcome),
+            Action::Answer { request, outcome } => self.answers.push((request, outcome)),
             Action::Observe(observed) => self.observe(&observed),
             Action::Halt(halt) => self.halt = Some(halt),
         }

@@ -1,15 +1,14 @@
 //! Entries as they stand in the store: short, and bound to their place by a checksum.
 //!
-//! `crc32(4) kind(1) term(8) rest`, where the checksum also covers the index, so that an entry
-//! that a disk puts in another one's place is noticed. Numbers are little-endian.
+//! `checksum(4) kind(1) term(8) rest`, where the checksum is the upper half of a CRC-64/XZ that also
+//! covers the index, so that an entry that a disk puts in another one's place is noticed. Numbers
+//! are little-endian.
 
 use crate::wire;
-use crc::{CRC_32_ISCSI, Crc, Table};
 use std::sync::Arc;
+use wavetank_raft::checksum::Checksum;
 use wavetank_raft::store::{StoreError, StoreErrorKind};
 use wavetank_raft::{Entry, Extended, Index, Payload, Term};
-
-static CRC: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
 
 const COMMAND: u8 = 0;
 const NOOP: u8 = 1;
@@ -85,10 +84,10 @@ fn payload(kind: u8, rest: &[u8]) -> Option<Payload> {
 }
 
 fn checksum(index: Index, body: &[u8]) -> u32 {
-    let mut digest = CRC.digest();
-    digest.update(&index.0.to_le_bytes());
-    digest.update(body);
-    digest.finalize()
+    let mut checksum = Checksum::default();
+    checksum.update(&index.0.to_le_bytes());
+    checksum.update(body);
+    (checksum.finish() >> 32) as u32
 }
 
 #[cfg(test)]

@@ -5,15 +5,14 @@ use super::files::{Disk, Files};
 use super::io_error;
 use super::meta::MetaFile;
 use super::open_error::OpenError;
-use crc::{CRC_64_XZ, Crc, Digest, Table};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use wavetank_raft::checksum::Checksum;
 use wavetank_raft::store::{SnapshotSink, SnapshotSource, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Bytes, LogId, SnapshotMeta};
 
-static CRC: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_XZ);
 const TEMPORARY: &str = ".tmp";
 const META: &str = "meta.json";
 const STATE: &str = "state.bin";
@@ -39,7 +38,7 @@ pub struct FileSink<F: Files = Disk> {
     state: F::File,
     expected: SnapshotMeta,
     gathered: Vec<u8>,
-    digest: Digest<'static, u64, Table<16>>,
+    checksum: Checksum,
     size: u64,
     is_kept: bool,
 }
@@ -174,7 +173,7 @@ impl<F: Files> FileSnapshotStore<F> {
         if source.size != meta.size {
             return Err(damaged("size mismatch"));
         }
-        let mut digest = CRC.digest();
+        let mut checksum = Checksum::default();
         let mut piece = vec![0; PIECE];
         let mut offset = 0;
         loop {
@@ -183,10 +182,10 @@ impl<F: Files> FileSnapshotStore<F> {
             if read == 0 {
                 break;
             }
-            digest.update(&piece[..read]);
+            checksum.update(&piece[..read]);
             offset += read as u64;
         }
-        if digest.finalize() == meta.checksum { Ok(()) } else { Err(damaged("CRC mismatch")) }
+        if checksum.finish() == meta.checksum { Ok(()) } else { Err(damaged("CRC mismatch")) }
     }
 }
 
@@ -208,7 +207,7 @@ impl<F: Files> SnapshotStore for FileSnapshotStore<F> {
             state,
             expected: meta.clone(),
             gathered: Vec::new(),
-            digest: CRC.digest(),
+            checksum: Checksum::default(),
             size: 0,
             is_kept: false,
         })
@@ -216,7 +215,7 @@ impl<F: Files> SnapshotStore for FileSnapshotStore<F> {
 
     fn close(&mut self, mut sink: FileSink<F>) -> Result<Arc<SnapshotMeta>, StoreError> {
         sink.flush()?;
-        let (size, checksum) = (sink.size, sink.digest.clone().finalize());
+        let (size, checksum) = (sink.size, sink.checksum.finish());
         let meta = SnapshotMeta { size, checksum, ..sink.expected.clone() };
         sink.expect(&meta)?;
         self.finish(&mut sink, &meta).map_err(|error| io_error(&sink.directory, &error))?;
@@ -269,7 +268,7 @@ impl<F: Files> FileSink<F> {
 
 impl<F: Files> SnapshotSink for FileSink<F> {
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.digest.update(bytes);
+        self.checksum.update(bytes);
         self.size += bytes.len() as u64;
         self.gathered.extend_from_slice(bytes);
         if PIECE <= self.gathered.len() { self.flush() } else { Ok(()) }

@@ -5,6 +5,7 @@ use crate::registry::TraceForm;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
+use wavetank_sim::history::Model;
 
 /// Raft in a wave tank: every sea before the first launch.
 #[derive(Parser, Debug)]
@@ -47,6 +48,9 @@ pub(crate) enum Command {
         /// What every chance in it is drawn from
         #[arg(long, default_value_t = 0)]
         seed: u64,
+        /// Also keep the run in a file
+        #[arg(long, value_name = "FILE")]
+        capsule: Option<PathBuf>,
         #[command(flatten)]
         showing: Showing,
     },
@@ -65,17 +69,111 @@ Runs are spread over threads and reported in order: stdout and FILE are the same
 else in one line on stderr. Under `--time` the clock decides how many runs there are."
     )]
     Sweep(SweepArguments),
-    /// Repeat a run that a sweep has named
+    /// Repeat a run that a sweep has named, or that was kept
     #[command(before_help = "Examples:
   cargo run --release -- replay storm:123
-  cargo run --release -- replay storm:123 --trace full")]
-    Replay {
-        /// The scenario and its seed
-        #[arg(value_name = "SCENARIO:SEED")]
-        run: Named,
-        #[command(flatten)]
-        showing: Showing,
+  cargo run --release -- replay target/wavetank/storm-123.json --until 4000 --trace full")]
+    Replay(ReplayArguments),
+    /// Find the smallest plan that fails as a run did
+    #[command(
+        before_help = "Examples:
+  cargo run --release -- shrink storm:123 -o small.json
+  cargo run --release -- shrink target/wavetank/storm-123.json -o small.json",
+        after_help = "Prints the story of the smallest run found, its size before and after, and its plan as Rust
+source. FILE is written now and then on the way, so that a search that is cut off has a result."
+    )]
+    Shrink(ShrinkArguments),
+    /// Say at which step two runs part, and in what
+    #[command(before_help = "Examples:
+  cargo run --release -- diff storm:1 storm:2
+  cargo run --release -- diff target/wavetank/storm-123.json storm:123")]
+    Diff {
+        /// SCENARIO:SEED, or the file of a capsule
+        #[arg(value_name = "RUN")]
+        one: String,
+        /// Another
+        #[arg(value_name = "RUN")]
+        other: String,
     },
+    /// Tell what led to a failure, and nothing else
+    #[command(before_help = "Examples:
+  cargo run --release -- why target/wavetank/storm-123.json
+  cargo run --release -- why storm:7 --step 900")]
+    Why {
+        /// SCENARIO:SEED, or the file of a capsule
+        #[arg(value_name = "RUN")]
+        run: String,
+        /// What led to this step instead
+        #[arg(long, value_name = "STEP")]
+        step: Option<u64>,
+    },
+    /// Make a page of a run, to look at in a browser
+    #[command(before_help = "Examples:
+  cargo run --release -- view storm:7 -o storm.html
+  cargo run --release -- view figure_8:1 -o figure_8.html")]
+    View {
+        /// SCENARIO:SEED, or the file of a capsule
+        #[arg(value_name = "RUN")]
+        run: String,
+        /// The page
+        #[arg(short, long, value_name = "FILE.html")]
+        output: PathBuf,
+    },
+    /// Say whether a history of client operations is linearizable
+    #[command(
+        before_help = "Examples:
+  cargo run --release -- judge history.jsonl
+  cargo run --release -- judge history.jsonl --model kv --budget 600",
+        after_help = "A line is one event of one process, as Jepsen writes them:
+
+  {\"process\": 0, \"type\": \"invoke\", \"f\": \"write\", \"key\": \"x\", \"value\": 1, \"time\": 10}
+  {\"process\": 0, \"type\": \"ok\",     \"f\": \"write\", \"key\": \"x\", \"value\": 1, \"time\": 20}
+
+An operation that does not complete, or completes with `info`, may or may not have happened. A cas
+that fails found another value; anything else that fails was not done.
+
+Exit status: 0 linearizable, 2 not (with the shortest part that shows it), 5 unknown within the
+budget, 1 if the file makes no sense."
+    )]
+    Judge(JudgeArguments),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReplayArguments {
+    /// SCENARIO:SEED, or the file of a capsule
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// Show it only up to this step, and what every server is then
+    #[arg(long, value_name = "STEP")]
+    pub(crate) until: Option<u64>,
+    #[command(flatten)]
+    pub(crate) showing: Showing,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ShrinkArguments {
+    /// SCENARIO:SEED, or the file of a capsule
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// The capsule of the smallest run
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Try no more plans than this
+    #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) tries: u64,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct JudgeArguments {
+    /// The history, one JSON object a line
+    #[arg(value_name = "FILE.jsonl")]
+    pub(crate) file: PathBuf,
+    /// What a key is: register, cas-register or kv
+    #[arg(long, value_name = "MODEL", default_value_t = Model::CasRegister)]
+    pub(crate) model: Model,
+    /// Give up after so many seconds
+    #[arg(long, value_name = "SECS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) budget: u64,
 }
 
 /// How one run is shown.
@@ -250,7 +348,10 @@ impl FromStr for Named {
             .and_then(|(scenario, seed)| {
                 Some(Self { scenario: scenario.to_owned(), seed: seed.parse().ok()? })
             })
-            .ok_or_else(|| "a run is named by its scenario and its seed: storm:123".to_owned())
+            .ok_or_else(|| {
+                "a run is named by its scenario and its seed, storm:123, or by the file of a capsule"
+                    .to_owned()
+            })
     }
 }
 

@@ -12,8 +12,8 @@ impl Bar {
         let target =
             if is_terminal { ProgressDrawTarget::stderr_with_hz(RATE) } else { ProgressDrawTarget::hidden() };
         let template = match runs {
-            Some(_) => "{bar:32} {pos}/{len} runs, {per_sec}, {eta} left{msg}",
-            None => "{spinner} {pos} runs, {per_sec}, {elapsed} gone{msg}",
+            Some(_) => "{bar:32} {pos}/{len} runs, {eta} left{msg}",
+            None => "{spinner} {pos} runs, {elapsed} gone{msg}",
         };
         let style = ProgressStyle::with_template(template).expect("the templates are well-formed");
         Self(ProgressBar::with_draw_target(runs, target).with_style(style))
@@ -25,6 +25,31 @@ impl Bar {
             self.0.set_message(format!(", {failures} failed"));
         }
         self.0.inc(1);
+    }
+
+    /// Leaves the terminal as it was.
+    pub(crate) fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// How far a search is, whose end nobody knows.
+pub(crate) struct Search(ProgressBar);
+
+impl Search {
+    /// Hidden unless somebody looks.
+    pub(crate) fn new(is_terminal: bool) -> Self {
+        let Bar(bar) = Bar::new(None, is_terminal);
+        let style = ProgressStyle::with_template("{spinner} {pos} plans, {elapsed} gone; smallest: {msg}");
+        Self(bar.with_style(style.expect("the template is well-formed")))
+    }
+
+    /// So many were tried, and this is the best.
+    pub(crate) fn step(&self, tries: u64, best: &str) {
+        if !self.0.is_hidden() {
+            self.0.set_message(best.to_owned());
+        }
+        self.0.set_position(tries);
     }
 
     /// Leaves the terminal as it was.

@@ -1,16 +1,66 @@
-//! `wavetank replay`: what a sweep has named, once more.
+//! `wavetank replay`: a run once more, and whether it is still the same.
 
-use super::args::{Named, Showing};
+use super::args::{Form, ReplayArguments};
 use super::exit::Status;
-use super::{Streams, Trouble, name, run};
-use crate::registry::Scenario;
+use super::subject::Subject;
+use super::{Streams, Trouble, run, words};
+use crate::registry::{Scenario, TraceForm};
+use std::io::{self, Write};
 
-/// Plays the named run.
+/// Plays the run again. Of a capsule it also says how the run differs from the one that was kept.
 pub(crate) fn replay(
     scenarios: &[Scenario],
-    named: &Named,
-    showing: Showing,
+    arguments: &ReplayArguments,
     streams: &mut Streams<'_>,
 ) -> Result<Status, Trouble> {
-    run::run(name::find(scenarios, &named.scenario)?, named.seed, showing, streams)
+    let subject = Subject::find(scenarios, &arguments.run)?;
+    if let Some(step) = arguments.until {
+        return show_until(&subject, arguments.showing.trace, step, streams);
+    }
+    let status = run::run(&subject, arguments.showing, streams)?;
+    if let Some(capsule) = &subject.capsule {
+        let (report, course) = subject.course();
+        let same = "the same steps, digest and verdict".to_owned();
+        let difference = capsule.difference(&report, &course);
+        writeln!(
+            streams.out,
+            "capsule  {}",
+            difference.as_ref().map_or(same, |what| format!("differs: {what}"))
+        )?;
+        if difference.is_some() {
+            writeln!(streams.out, "         it was {}", words::verdict(&capsule.verdict))?;
+            writeln!(streams.out, "         written by {}", capsule.build)?;
+        }
+    }
+    Ok(status)
+}
+
+/// The run up to a step, and what every server was then.
+fn show_until(
+    subject: &Subject<'_>,
+    form: Form,
+    step: u64,
+    streams: &mut Streams<'_>,
+) -> Result<Status, Trouble> {
+    let cut = match form {
+        Form::Story => TraceForm::Cut(&TraceForm::Story, step),
+        Form::Full => TraceForm::Cut(&TraceForm::Full, step),
+        Form::Json => TraceForm::Cut(&TraceForm::Json, step),
+        Form::None => TraceForm::None,
+    };
+    let sailed = subject.run(cut);
+    streams.out.write_all(sailed.trace.as_bytes())?;
+    if form != Form::Json {
+        stand(subject, step, streams.out)?;
+    }
+    Ok(Status::of(&sailed.report.verdict))
+}
+
+fn stand(subject: &Subject<'_>, step: u64, out: &mut dyn Write) -> io::Result<()> {
+    let (report, course) = subject.course();
+    writeln!(out, "\nrun      {}, up to step {step}", subject.named)?;
+    for (slot, standing) in course.standings_at(step) {
+        writeln!(out, "{:<8} {standing}", slot.to_string())?;
+    }
+    writeln!(out, "verdict  {}", words::verdict(&report.verdict))
 }

@@ -2,26 +2,29 @@
 
 use super::args::{Form, Showing};
 use super::exit::Status;
+use super::subject::Subject;
 use super::{Streams, Trouble, tell, words};
-use crate::registry::{self, Scenario};
 use std::io::{self, Write};
 use wavetank_sim::{Report, Verdict};
 
 /// Plays it and says how it ended; with `--twice`, also whether it is the same again.
 pub(crate) fn run(
-    scenario: &Scenario,
-    seed: u64,
+    subject: &Subject<'_>,
     showing: Showing,
     streams: &mut Streams<'_>,
 ) -> Result<Status, Trouble> {
-    let first = registry::run(scenario, seed, showing.trace.into());
-    show(&first, showing.trace, streams.out)?;
+    let play = || {
+        let sailed = subject.run(showing.trace.into());
+        (sailed.report, sailed.trace)
+    };
+    let first = play();
+    show(&first, (showing.trace, &subject.command()), streams.out)?;
     let status = Status::of(&first.0.verdict);
     if !showing.twice {
         return Ok(status);
     }
     streams.out.flush()?;
-    let second = registry::run(scenario, seed, showing.trace.into());
+    let second = play();
     match first_difference(&first, &second) {
         None => {
             let length = words::many(first.1.len() as u64, "byte");
@@ -35,7 +38,11 @@ pub(crate) fn run(
     }
 }
 
-fn show((report, trace): &(Report, String), form: Form, out: &mut dyn Write) -> io::Result<()> {
+fn show(
+    (report, trace): &(Report, String),
+    (form, replay): (Form, &str),
+    out: &mut dyn Write,
+) -> io::Result<()> {
     out.write_all(trace.as_bytes())?;
     match form {
         Form::Json => {
@@ -46,14 +53,14 @@ fn show((report, trace): &(Report, String), form: Form, out: &mut dyn Write) -> 
             if !trace.is_empty() {
                 writeln!(out)?;
             }
-            conclude(report, out)
+            conclude(report, replay, out)
         }
-        Form::None => conclude(report, out),
+        Form::None => conclude(report, replay, out),
     }
 }
 
 /// The report for a reader.
-fn conclude(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+fn conclude(report: &Report, replay: &str, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "run      {}:{}", report.scenario, report.seed)?;
     writeln!(
         out,
@@ -74,7 +81,7 @@ fn conclude(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     match report.verdict {
         Verdict::Held | Verdict::Vacuous(_) => Ok(()),
         Verdict::Violated(_) | Verdict::Panicked(_) => {
-            writeln!(out, "replay   {}", words::replay_command(&report.scenario, report.seed))
+            writeln!(out, "replay   {replay}")
         }
     }
 }

@@ -5,13 +5,16 @@ use super::bar::Bar;
 use super::exit::Status;
 use super::file::Whole;
 use super::pool::{self, Done, Work};
+use super::subject::{self, Subject};
 use super::table::{self, WallClock};
 use super::tally::{Failure, Tally};
 use super::words::{self, many};
 use super::{Streams, Trouble, name, tell};
 use crate::registry::{self, Chapter, Scenario, TraceForm};
+use std::fs;
 use std::io::{self, Write};
 use std::num::NonZero;
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -130,9 +133,22 @@ fn show_failures(scenarios: &[Scenario], tallies: &[Tally], out: &mut dyn Write)
         let scenario = scenario.expect("the tally is one of a scenario");
         for failure in tally.shortest_failures() {
             show_story(scenario, failure, out)?;
+            if let Some(place) = keep(scenario, failure) {
+                writeln!(out, "  kept in {}", place.display())?;
+            }
         }
     }
     Ok(())
+}
+
+/// Keeps a failure, where there is room for it: what cannot be kept can still be repeated.
+fn keep(scenario: &Scenario, failure: &Failure) -> Option<PathBuf> {
+    let place = subject::usual_place(scenario.name, failure.seed);
+    let subject = Subject::of(scenario, failure.seed);
+    subject.plan.as_ref()?;
+    fs::create_dir_all(place.parent()?).ok()?;
+    subject.keep(&place).ok()?;
+    Some(place)
 }
 
 /// Plays a failure once more and writes its story, from the end back as far as it may help.

@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_paragraph_is_broken_between_its_parts() {
-        let text = vec!["a word and a number 1"; 9].join(", ");
+        let text = ["a word and a number 1"; 9].join(", ");
         let paragraph = paragraph("title", &text);
         assert_eq!(paragraph.lines().count(), 3);
         assert!(paragraph.lines().all(|line| line.len() <= 101), "{paragraph}");

@@ -2,8 +2,8 @@
 
 use super::{GOES_ON, Stage, TRUE};
 use crate::registry::TraceForm;
-use crate::{caught, watchers};
-use wavetank_sim::{Plan, Report, Verdict};
+use wavetank_sim::sail::Sailed;
+use wavetank_sim::{Plan, Verdict, caught, crew};
 
 /// A story, and the sea that it is told on.
 #[derive(Clone, Copy, Debug)]
@@ -19,11 +19,16 @@ pub struct Story {
 }
 
 impl Story {
-    /// Tells the story under a seed.
-    pub(crate) fn told(&self, name: &str, seed: u64, form: TraceForm) -> (Report, String) {
+    /// Its sea under a seed.
+    pub(crate) fn plan(&self, seed: u64) -> Plan {
         let mut plan = Plan::calm(seed, self.servers);
         plan.spares = self.spares;
         (self.sea)(&mut plan);
+        plan
+    }
+
+    /// Tells the story on a sea.
+    pub(crate) fn told(&self, name: &str, plan: Plan, form: TraceForm) -> Sailed<String> {
         let mut stage = Stage::new(plan, form);
         let panicked = caught::panics(|| (self.tell)(&mut stage)).err();
         stage.conclude(name, panicked)
@@ -32,7 +37,7 @@ impl Story {
 
 impl Stage {
     /// The story is over, or was ended: what is known of it, and its trace.
-    fn conclude(mut self, name: &str, panicked: Option<String>) -> (Report, String) {
+    fn conclude(mut self, name: &str, panicked: Option<String>) -> Sailed<String> {
         let at = self.tank.now();
         self.tank.watch_mut().judges.end(at);
         let violation = self.tank.watch().judges.verdict().or(self.ended.as_ref());
@@ -42,9 +47,9 @@ impl Stage {
             (None, None) if self.checked == 0 => Verdict::Vacuous(vec![TRUE.to_owned()]),
             (None, None) => Verdict::Held,
         };
-        let mut report = watchers::report(name, &self.tank, verdict);
+        let mut report = crew::report(name, &self.tank, verdict);
         report.witnessed.insert(GOES_ON.to_owned(), self.waited);
         report.witnessed.insert(TRUE.to_owned(), self.checked);
-        (report, self.tank.watch_mut().trace.take())
+        Sailed { report, mishaps: Vec::new(), trace: self.tank.watch_mut().trace.take() }
     }
 }

@@ -19,6 +19,7 @@ mod tale;
 
 use super::clients::Operation;
 use super::wire::Command;
+use crate::crew::Own;
 use crate::nemesis::Scheduled;
 use crate::observe::{Ending, Observation, Seen};
 use crate::plan::Plan;
@@ -86,7 +87,7 @@ trait Check {
     fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Option<Self::Breach>;
 
     /// The run is over.
-    fn end(&mut self) -> Option<Self::Breach> {
+    fn end(&mut self, _: &Record) -> Option<Self::Breach> {
         None
     }
 
@@ -110,8 +111,8 @@ macro_rules! checks {
                 None
             }
 
-            fn end(&mut self) -> Option<Spoke> {
-                $(if let Some(breach) = self.$field.end() {
+            fn end(&mut self, record: &Record) -> Option<Spoke> {
+                $(if let Some(breach) = self.$field.end(record) {
                     return Some(spoke::<$field::$check>(&breach));
                 })*
                 None
@@ -180,7 +181,7 @@ impl Judges {
     pub fn end(&mut self, at: Time) {
         if self.verdict.is_none()
             && !self.is_void
-            && let Some(spoke) = self.checks.end()
+            && let Some(spoke) = self.checks.end(&self.record)
         {
             self.speak(at, spoke);
         }
@@ -277,6 +278,20 @@ impl Watch for Judges {
             | Seen::Network(_)
             | Seen::Healed { .. } => {}
         }
+    }
+}
+
+impl Own for Judges {
+    fn end(&mut self, at: Time) {
+        Self::end(self, at);
+    }
+
+    fn verdict(&self) -> Option<&Violation> {
+        Self::verdict(self)
+    }
+
+    fn witnessed(&self) -> BTreeMap<String, u64> {
+        Self::witnessed(self)
     }
 }
 

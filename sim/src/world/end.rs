@@ -66,6 +66,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         let core = self.all().minus(broken);
         if let Some(nemesis) = self.nemesis.take() {
             self.counts = nemesis.counts().clone();
+            self.mishaps = nemesis.mishaps().taken().to_vec();
         }
         self.broken = broken;
         for slot in broken.iter() {

@@ -1,6 +1,6 @@
 //! Whole runs, with the smallest state machine and clients that can be.
 
-mod tiny;
+pub(crate) mod tiny;
 
 use super::*;
 use crate::{Plan, storm};

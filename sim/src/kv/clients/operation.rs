@@ -7,7 +7,7 @@ use std::fmt;
 use wavetank_raft::{Bytes, Index, ReadPath, Time};
 
 /// An operation.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Operation {
     /// Its number, unique in the run, from 1 on.
     pub number: u64,
@@ -87,6 +87,13 @@ impl Operation {
     #[must_use]
     pub fn ended(&self, ending: Ending) -> bool {
         self.end.as_ref().is_some_and(|end| end.ending == ending)
+    }
+}
+
+/// As it is told in traces.
+impl fmt::Debug for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -2,14 +2,11 @@
 //! effect, reads after the entry whose state they saw. If it respects what clients saw and when,
 //! the history is linearizable and there is nothing to search for. If not, that proves nothing.
 
+use super::record::Record;
 use crate::kv::clients::{Operation, Told};
 use crate::kv::wire::{Got, Outcome, Response, Verb};
 use crate::observe::Ending;
-use std::collections::BTreeMap;
 use wavetank_raft::Index;
-
-/// Where each command took effect: by session and sequence number.
-pub(super) type Effects = BTreeMap<(u32, u32), Index>;
 
 /// An operation at its place.
 struct Point<'a> {
@@ -19,13 +16,17 @@ struct Point<'a> {
 }
 
 /// Whether the log's own order explains the operations of one key.
-pub(super) fn explains(operations: &[Operation], effects: &Effects) -> bool {
-    let Some(mut points) = points(operations, effects) else { return false };
+pub(super) fn explains(operations: &[Operation], record: &Record) -> bool {
+    let Some(mut points) = points(operations, record) else { return false };
     points.sort_unstable_by_key(|point| (point.at, point.is_read, point.operation.order));
     let mut value = Vec::new();
     let mut last_begun = 0;
     points.iter().all(|point| {
-        let in_time = point.operation.end.as_ref().is_none_or(|end| last_begun <= end.order);
+        let in_time = match &point.operation.end {
+            Some(end) if end.ending == Ending::Ok => last_begun <= end.order,
+            // Whoever gave up knows nothing of when.
+            Some(_) | None => true,
+        };
         last_begun = last_begun.max(point.operation.order);
         in_time && takes_place(point.operation, &mut value)
     })
@@ -33,11 +34,11 @@ pub(super) fn explains(operations: &[Operation], effects: &Effects) -> bool {
 
 /// Every operation that took effect, or says that it did; `None` if one claims what the log does
 /// not show.
-fn points<'a>(operations: &'a [Operation], effects: &Effects) -> Option<Vec<Point<'a>>> {
+fn points<'a>(operations: &'a [Operation], record: &Record) -> Option<Vec<Point<'a>>> {
     let mut points = Vec::with_capacity(operations.len());
     for operation in operations {
         let place = match (operation.command(), operation.told()) {
-            (Some(command), _) => effects.get(&(command.session, command.sequence)).copied(),
+            (Some(command), _) => record.effect(&command).map(|effect| effect.index),
             (None, Some(Told::Got(bytes))) => Some(Got::decode(bytes)?.applied),
             (None, _) => None,
         };

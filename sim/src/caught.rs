@@ -14,7 +14,10 @@ thread_local! {
 }
 
 /// Does the work. `Err` is the message of the panic that ended it, in one line, with its place.
-pub(crate) fn panics<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+///
+/// # Errors
+/// The words of the panic.
+pub fn panics<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     listen();
     let before = LISTENING.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(work));

@@ -1,0 +1,242 @@
+//! A cluster of three under callers: applied commands a second, and how long one takes.
+//!
+//! In memory, and on loopback TCP with every write synced; then snapshots and a restart. Prints
+//! what this machine gave; compare it only with what else was measured in the same minute.
+//!
+//! ```text
+//! cargo bench -p wavetank-node [-- memory | disk | snapshot | restart]
+//! ```
+
+#![expect(
+    clippy::print_stdout,
+    clippy::float_arithmetic,
+    clippy::unwrap_used,
+    reason = "a benchmark prints rates, and stops where it cannot go on"
+)]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use wavetank_node::Raft;
+use wavetank_node::raft::{Options, Parts, Place};
+use wavetank_node::store::{FileSnapshotStore, RedbStore};
+use wavetank_node::transport::{InmemNetwork, TcpTransport};
+use wavetank_raft::execute::Storage;
+use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
+use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};
+use wavetank_raft::{Bytes, Config, Configuration, Member};
+
+const NAMES: [&str; 3] = ["n1", "n2", "n3"];
+const ANY: Duration = Duration::ZERO;
+
+/// Counts commands; its snapshot is as large as wanted.
+struct Counter {
+    applied: u64,
+    snapshot_bytes: usize,
+}
+
+struct Captured(usize);
+
+impl Fsm for Counter {
+    type Snapshot = Captured;
+
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+        self.applied += commands.len() as u64;
+        let nothing = Bytes::default();
+        commands.iter().map(|_| nothing.clone()).collect()
+    }
+
+    fn snapshot(&mut self) -> Result<Captured, StoreError> {
+        Ok(Captured(self.snapshot_bytes))
+    }
+
+    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
+        let (mut offset, piece) = (0, 1 << 20);
+        while offset < source.size() {
+            offset += source.read_at(offset, piece)?.len() as u64;
+        }
+        Ok(())
+    }
+}
+
+impl FsmSnapshot for Captured {
+    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
+        let piece = [7; 64 << 10];
+        let mut left = self.0;
+        while 0 < left {
+            let now = left.min(piece.len());
+            sink.write(&piece[..now])?;
+            left -= now;
+        }
+        Ok(())
+    }
+}
+
+const fn counter(snapshot_bytes: usize) -> Counter {
+    Counter { applied: 0, snapshot_bytes }
+}
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
+    let wants = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
+    println!("{:<34}{:>12}{:>12}{:>12}", "", "applied/s", "p50 us", "p99 us");
+    if wants("memory") {
+        for place in [Place::Inline, Place::Thread] {
+            in_memory(place);
+        }
+    }
+    if wants("disk") {
+        on_disk();
+    }
+    if wants("snapshot") {
+        snapshot();
+    }
+    if wants("restart") {
+        restart();
+    }
+}
+
+/// One thread does everything where nothing blocks; two where the disks do.
+fn runtime(workers: usize) -> tokio::runtime::Runtime {
+    let mut builder = match workers {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    builder.worker_threads(workers).enable_all().build().unwrap()
+}
+
+fn config(id: &str) -> Config {
+    Config { local_id: id.into(), snapshot_threshold: u64::MAX, ..Config::default() }
+}
+
+fn in_memory(place: Place) {
+    runtime(1).block_on(async {
+        let network = InmemNetwork::new();
+        let mut nodes = Vec::new();
+        for name in NAMES {
+            let parts = Parts {
+                fsm: counter(0),
+                log: Storage { log: InmemStore::new(), stable: InmemStore::new() },
+                snapshots: InmemSnapshotStore::default(),
+                transport: network.transport(name),
+            };
+            let options = Options { log: place, fsm: place, ..Options::default() };
+            let config = Config { snapshot_threshold: 100_000, ..config(name) };
+            nodes.push(Raft::start(config, options, parts).await.unwrap());
+        }
+        measure_all(&format!("memory, {place:?}"), &elect(&nodes).await, 100_000).await;
+    });
+}
+
+fn on_disk() {
+    let directory = TempDir::new_in(".").unwrap();
+    runtime(2).block_on(async {
+        let mut nodes = Vec::new();
+        for name in NAMES {
+            nodes.push(open(name, directory.path(), 0).await);
+        }
+        measure_all("disk", &elect(&nodes).await, 3_000).await;
+        for node in nodes {
+            node.shutdown().await;
+        }
+    });
+}
+
+async fn open(name: &str, directory: &Path, snapshot_bytes: usize) -> Raft {
+    let transport = TcpTransport::bind("127.0.0.1:0", None, 3, Duration::from_secs(10)).await.unwrap();
+    let store = RedbStore::open(directory.join(name).join("raft.redb")).unwrap();
+    let snapshots = FileSnapshotStore::new(directory.join(name), 2).unwrap();
+    Raft::with_store(config(name), counter(snapshot_bytes), store, snapshots, transport).await.unwrap()
+}
+
+async fn elect(nodes: &[Raft]) -> Raft {
+    let members = nodes.iter().map(|node| Member::voter(node.local_id().clone(), node.local_addr().clone()));
+    nodes[0].bootstrap_cluster(Configuration::new(members.collect()).unwrap()).await.unwrap();
+    let mut changes = nodes[0].leader_changes();
+    let leader = changes.wait_for(|seen| seen.leader.is_some()).await.unwrap().leader.clone().unwrap().0;
+    let leader = nodes.iter().find(|node| *node.local_id() == leader).unwrap().clone();
+    leader.barrier(ANY).await.unwrap();
+    leader
+}
+
+async fn measure_all(what: &str, leader: &Raft, base: usize) {
+    for bytes in [16, 256] {
+        for callers in [1, 64, 256] {
+            let commands = base * if callers == 1 { 1 } else { 8 };
+            measure(leader, (callers, bytes), commands / 10).await;
+            let (rate, mut times) = measure(leader, (callers, bytes), commands).await;
+            times.sort_unstable();
+            let at = |part: usize| times[(times.len() * part / 100).min(times.len() - 1)].as_micros();
+            let name = format!("{what}, {callers} callers, {bytes} B");
+            println!("{name:<34}{rate:>12.0}{:>12}{:>12}", at(50), at(99));
+        }
+    }
+}
+
+async fn measure(leader: &Raft, (callers, bytes): (usize, usize), commands: usize) -> (f64, Vec<Duration>) {
+    let start = Instant::now();
+    let calling: Vec<_> = (0..callers)
+        .map(|_| {
+            let leader = leader.clone();
+            tokio::spawn(async move {
+                let command: Bytes = vec![7; bytes].into();
+                let mut times = Vec::new();
+                for _ in 0..commands / callers {
+                    let start = Instant::now();
+                    leader.apply(command.clone(), ANY).await.unwrap();
+                    times.push(start.elapsed());
+                }
+                times
+            })
+        })
+        .collect();
+    let mut times = Vec::new();
+    for caller in calling {
+        times.extend(caller.await.unwrap());
+    }
+    (times.len() as f64 / start.elapsed().as_secs_f64(), times)
+}
+
+fn snapshot() {
+    const BYTES: usize = 256 << 20;
+    let directory = TempDir::new_in(".").unwrap();
+    runtime(2).block_on(async {
+        let one = open("n1", directory.path(), BYTES).await;
+        let leader = elect(std::slice::from_ref(&one)).await;
+        let start = Instant::now();
+        leader.snapshot().await.unwrap();
+        report("snapshot taken, 256 MiB", start, BYTES);
+        one.shutdown().await;
+        let start = Instant::now();
+        let one = open("n1", directory.path(), BYTES).await;
+        report("snapshot loaded, 256 MiB", start, BYTES);
+        one.shutdown().await;
+    });
+}
+
+fn report(what: &str, start: Instant, bytes: usize) {
+    let mib = bytes as f64 / f64::from(1 << 20);
+    println!("{what:<34}{:>9.0} MiB/s", mib / start.elapsed().as_secs_f64());
+}
+
+fn restart() {
+    let directory = TempDir::new_in(".").unwrap();
+    runtime(2).block_on(async {
+        let one = open("n1", directory.path(), 0).await;
+        let leader = elect(std::slice::from_ref(&one)).await;
+        measure(&leader, (256, 256), 100_000).await;
+        let last = leader.last_index();
+        one.shutdown().await;
+        drop((one, leader));
+        let start = Instant::now();
+        let one = open("n1", directory.path(), 0).await;
+        println!("{:<34}{:>9} ms", "restart, 100,000 entries: open", start.elapsed().as_millis());
+        let mut changes = one.leader_changes();
+        changes.wait_for(|seen| seen.is_self).await.unwrap();
+        let leads = Instant::now();
+        one.barrier(ANY).await.unwrap();
+        println!("{:<34}{:>9} ms", "  and, leading again, applied", leads.elapsed().as_millis());
+        assert!(last < one.applied_index());
+        one.shutdown().await;
+    });
+}

@@ -1,0 +1,54 @@
+//! `wavetank judge`: is a client history, from the tank or from anywhere, linearizable?
+
+use super::args::JudgeArguments;
+use super::exit::Status;
+use super::{Streams, Trouble, tell, words::many};
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use wavetank_sim::history::{self, Finding, Judged};
+
+/// Reads the history, judges it, and says what it found.
+pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
+    let place = &arguments.file;
+    let text = read(place)?;
+    let begun = Instant::now();
+    let deadline = begun.checked_add(Duration::from_secs(arguments.budget));
+    let mut keep_going = || deadline.is_none_or(|deadline| Instant::now() < deadline);
+    let judged = history::judge(&text, arguments.model, &mut keep_going)
+        .map_err(|error| Trouble::new(format!("`{}` is no history: {error}", place.display())))?;
+    let status = say(&judged, arguments, streams)?;
+    let elapsed = begun.elapsed();
+    tell(streams, &format!("judged in {}.{:03} s", elapsed.as_secs(), elapsed.subsec_millis()));
+    Ok(status)
+}
+
+/// The text of a file, or one line about why there is none.
+pub(crate) fn read(place: &Path) -> Result<String, Trouble> {
+    let bytes = fs::read(place)
+        .map_err(|error| Trouble::new(format!("cannot read `{}`: {error}", place.display())))?;
+    String::from_utf8(bytes).map_err(|_| Trouble::new(format!("`{}` is no text", place.display())))
+}
+
+fn say(judged: &Judged, arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
+    let operations = many(judged.operations as u64, "operation");
+    let size = format!("{operations} on {}", many(judged.keys as u64, "key"));
+    let status = match &judged.finding {
+        Finding::Linearizable => {
+            writeln!(streams.out, "linearizable: {size}")?;
+            Status::Held
+        }
+        Finding::Violation(window) => {
+            let shown = many(window.operations.len() as u64, "operation");
+            writeln!(streams.out, "not linearizable: {size}; {shown} that no order explains:\n{window}")?;
+            Status::Safety
+        }
+        Finding::Unknown { undecided } => {
+            let left = many(*undecided as u64, "key");
+            let budget = many(arguments.budget, "second");
+            writeln!(streams.out, "unknown: {size}; {left} undecided within {budget}")?;
+            Status::Vacuous
+        }
+    };
+    Ok(status)
+}

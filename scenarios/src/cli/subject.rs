@@ -1,0 +1,97 @@
+//! The run that a command is about: named by its scenario and seed, or kept in a capsule.
+
+use super::args::Named;
+use super::file::Whole;
+use super::{Trouble, judge, name};
+use crate::registry::{self, Play, Scenario, TraceForm};
+use std::fs;
+use std::path::{Path, PathBuf};
+use wavetank_sim::capsule::Capsule;
+use wavetank_sim::course::Course;
+use wavetank_sim::sail::Sailed;
+use wavetank_sim::{Plan, Report};
+
+/// A run that can be repeated.
+pub(crate) struct Subject<'a> {
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) seed: u64,
+    /// What is run; `None` if the scenario makes its own world.
+    pub(crate) plan: Option<Plan>,
+    /// Where it was kept.
+    pub(crate) capsule: Option<Capsule>,
+    /// As it was named.
+    pub(crate) named: String,
+}
+
+impl<'a> Subject<'a> {
+    /// The run of a scenario under a seed.
+    pub(crate) fn of(scenario: &'a Scenario, seed: u64) -> Self {
+        let plan = registry::plan_of(scenario, seed);
+        Self { scenario, seed, plan, capsule: None, named: format!("{}:{seed}", scenario.name) }
+    }
+
+    /// The run that is meant by `storm:123`, or by the name of a file.
+    pub(crate) fn find(scenarios: &'a [Scenario], text: &str) -> Result<Self, Trouble> {
+        let is_file =
+            text.contains('/') || Path::new(text).extension().is_some() || fs::exists(text).unwrap_or(false);
+        if is_file {
+            return Self::read(scenarios, Path::new(text));
+        }
+        let named: Named =
+            text.parse().map_err(|error: String| Trouble::new(format!("`{text}`: {error}")))?;
+        Ok(Self::of(name::find(scenarios, &named.scenario)?, named.seed))
+    }
+
+    fn read(scenarios: &'a [Scenario], place: &Path) -> Result<Self, Trouble> {
+        let text = judge::read(place)?;
+        let named = place.display().to_string();
+        let capsule = Capsule::parse(&text)
+            .map_err(|error| Trouble::new(format!("`{named}` is no capsule that can be read: {error}")))?;
+        let scenario = name::find(scenarios, &capsule.scenario)
+            .map_err(|error| Trouble::new(format!("`{named}` is of another program: {error}")))?;
+        if let Play::Whole(_) = scenario.play {
+            return Err(Trouble::new(format!("`{named}`: {} has no plan to be run by", scenario.name)));
+        }
+        let (seed, plan) = (capsule.plan.seed, Some(capsule.plan.clone()));
+        Ok(Self { scenario, seed, plan, capsule: Some(capsule), named })
+    }
+
+    /// Runs it.
+    pub(crate) fn run(&self, form: TraceForm) -> Sailed<String> {
+        match &self.plan {
+            Some(plan) => registry::run_plan(self.scenario, plan.clone(), form),
+            None => {
+                let (report, trace) = registry::run(self.scenario, self.seed, form);
+                Sailed { report, mishaps: Vec::new(), trace }
+            }
+        }
+    }
+
+    /// Runs it, and says what every server did.
+    pub(crate) fn course(&self) -> (Report, Course) {
+        let sailed = self.run(TraceForm::Course);
+        let lines: Vec<String> = sailed.trace.lines().map(str::to_owned).collect();
+        (sailed.report, Course::parse(&lines).unwrap_or_default())
+    }
+
+    /// Runs it, and keeps it.
+    pub(crate) fn keep(&self, place: &Path) -> Result<(), Trouble> {
+        let Some(plan) = &self.plan else {
+            return Err(Trouble::new(format!("{} has no plan that could be kept", self.scenario.name)));
+        };
+        let mut file = Whole::create(place)?;
+        let (report, course) = self.course();
+        file.line(Capsule::of(&report, plan.clone(), course).text().trim_end())?;
+        file.finish()
+    }
+
+    /// What repeats it.
+    pub(crate) fn command(&self) -> String {
+        format!("cargo run --release -- replay {}", self.named)
+    }
+}
+
+/// Where the capsule of a failure is kept, unless somebody says where.
+pub(crate) fn usual_place(scenario: &str, seed: u64) -> PathBuf {
+    Path::new("target").join("wavetank").join(format!("{scenario}-{seed}.json"))
+}

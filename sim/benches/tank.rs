@@ -1,0 +1,121 @@
+//! The tank: how much virtual time passes in a second of one core.
+//!
+//! Prints medians of several runs. Times are this machine's own; compare them only with what else
+//! was measured in the same minute.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    clippy::float_arithmetic,
+    reason = "a benchmark measures wall time and prints it"
+)]
+
+use std::time::Instant;
+use wavetank_raft::Span;
+use wavetank_sim::check::{self, Options};
+use wavetank_sim::kv::Kv;
+use wavetank_sim::kv::clients::{ClientPlan, Clients};
+use wavetank_sim::kv::judges::{Judges, Promises};
+use wavetank_sim::rng::{Ratio, Spans};
+use wavetank_sim::{Plan, Slots, Watch, World, storm};
+
+const RUNS: u64 = 5;
+const STORMS: u64 = 200;
+
+/// What a run came to.
+#[derive(Clone, Copy)]
+struct Took {
+    wall: f64,
+    virtual_seconds: f64,
+    events: u64,
+}
+
+fn main() {
+    println!("{:<44} {:>12} {:>12} {:>9}", "", "virtual s/s", "events/s", "ns/event");
+    line("heartbeats, 5 servers, 1-10 ms", &heartbeats);
+    line("200 commands/s, 5 servers, 1 % loss", &|seed| busy(seed, ()));
+    line("the same with every safety check", &|seed| {
+        busy(seed, check::Judges::new(Options::of(&Plan::calm(seed, 5))))
+    });
+    let took = median(&storms);
+    print("storms with every judge", took);
+    println!("{:<44} {:>12.0}", "  whole storms/s", STORMS as f64 / took.wall);
+    println!("{:<44} {:>12}", "  events each", took.events / STORMS);
+    if let Some(most) = most_memory() {
+        println!("{:<44} {most:>12}", "  most memory, KiB");
+    }
+}
+
+/// Nobody wants anything, and nothing goes wrong.
+fn heartbeats(seed: u64) -> Took {
+    let mut plan = Plan::calm(seed, 5);
+    plan.links.delay = Spans::ms(1, 10);
+    plan.clients.count = 0;
+    let clients = Box::new(wavetank_sim::workload::Nobody);
+    run(World::new(plan, |_| Kv::default(), clients, ()), Span::s(200))
+}
+
+fn busy(seed: u64, watch: impl Watch) -> Took {
+    let mut plan = Plan::calm(seed, 5);
+    plan.links.delay = Spans::ms(1, 10);
+    plan.links.loss = Some(Ratio::new(1, 100));
+    plan.clients.count = 10;
+    plan.clients.think = Spans::ms(35, 45);
+    plan.clients.writes = Ratio::new(1, 1);
+    let clients = Box::new(clients(&plan));
+    run(World::new(plan, |_| Kv::default(), clients, watch), Span::s(60))
+}
+
+fn run<V: Watch>(mut world: World<Kv, V>, span: Span) -> Took {
+    let start = Instant::now();
+    world.run_for(span);
+    let wall = start.elapsed().as_secs_f64();
+    Took { wall, virtual_seconds: span.0 as f64 / 1e6, events: world.events() }
+}
+
+/// Everything goes wrong, every judge looks, and the histories are judged at the end.
+fn storms(round: u64) -> Took {
+    let start = Instant::now();
+    let (mut virtual_seconds, mut events) = (0.0, 0);
+    for seed in round * STORMS..(round + 1) * STORMS {
+        let plan = Plan::storm(seed);
+        let watch = (check::Judges::new(Options::of(&plan)), Judges::new(Promises::from(&plan)));
+        let clients = Box::new(clients(&plan));
+        let mut world = World::new(plan, |_| Kv::default(), clients, watch);
+        storm::run(&mut world, |_| true);
+        let at = world.now();
+        world.watch_mut().1.end(at);
+        virtual_seconds += at.0 as f64 / 1e6;
+        events += world.events();
+    }
+    Took { wall: start.elapsed().as_secs_f64(), virtual_seconds, events }
+}
+
+fn clients(plan: &Plan) -> Clients {
+    let servers = Slots::first(usize::from(plan.servers));
+    Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed)
+}
+
+fn median(run: &dyn Fn(u64) -> Took) -> Took {
+    let mut took: Vec<Took> = (0..RUNS).map(run).collect();
+    took.sort_by(|a, b| a.wall.total_cmp(&b.wall));
+    took[took.len() / 2]
+}
+
+fn line(name: &str, run: &dyn Fn(u64) -> Took) {
+    print(name, median(run));
+}
+
+fn print(name: &str, took: Took) {
+    let Took { wall, virtual_seconds, events } = took;
+    let (rate, each) = (events as f64 / wall, wall * 1e9 / events as f64);
+    println!("{name:<44} {:>12.0} {rate:>12.0} {each:>9.0}", virtual_seconds / wall);
+}
+
+/// As the system counts it, where it does.
+fn most_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}

@@ -1,0 +1,164 @@
+//! A bank above a cluster, thrown into storms: no money is ever made or lost.
+//!
+//! `cargo run --release -p wavetank-sim --example ledger` holds. With `-- --bug` the bank's snapshots
+//! forget what is under way, and a storm finds out: the failure is made small, told, and kept in a
+//! file, with the command that repeats it.
+
+use std::collections::BTreeMap;
+use wavetank_raft::store::{
+    Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
+};
+use wavetank_raft::{Bytes, ReadPath};
+use wavetank_sim::callers::{Callers, Script};
+use wavetank_sim::observe::Ending;
+use wavetank_sim::rng::Stream;
+use wavetank_sim::workload::{TankFsm, Want};
+use wavetank_sim::{Plan, Storm, check};
+
+const ACCOUNTS: u8 = 4;
+const AT_FIRST: u64 = 100;
+
+/// The accounts, and the money that has left one and not arrived at another.
+#[derive(Clone, Debug)]
+pub(crate) struct Ledger {
+    accounts: BTreeMap<u8, u64>,
+    under_way: Vec<(u8, u64)>,
+    digest: u64,
+    forgets: bool,
+}
+
+impl Ledger {
+    /// Every account has a hundred. `forgets` is the bug.
+    pub(crate) fn new(forgets: bool) -> Self {
+        let accounts = (0..ACCOUNTS).map(|account| (account, AT_FIRST)).collect();
+        Self { accounts, under_way: Vec::new(), digest: 0, forgets }
+    }
+
+    /// What must hold of it, whatever happens.
+    pub(crate) fn money_is_kept(&self) -> Result<(), String> {
+        let under_way: u64 = self.under_way.iter().map(|(_, sum)| sum).sum();
+        let total = self.accounts.values().sum::<u64>() + under_way;
+        let expected = u64::from(ACCOUNTS) * AT_FIRST;
+        if total == expected { Ok(()) } else { Err(format!("there is {total} in place of {expected}")) }
+    }
+
+    /// `[from, to, sum]` takes money out; a later command, any, brings it there.
+    fn obey(&mut self, command: &[u8]) -> Bytes {
+        for (to, sum) in std::mem::take(&mut self.under_way) {
+            *self.accounts.entry(to).or_default() += sum;
+        }
+        let &[from, to, sum] = command else { return Bytes::from(&b"what?"[..]) };
+        let Some(balance) = self.accounts.get_mut(&from).filter(|balance| u64::from(sum) <= **balance) else {
+            return Bytes::from(&b"too little"[..]);
+        };
+        *balance -= u64::from(sum);
+        self.under_way.push((to, u64::from(sum)));
+        Bytes::from(&b"done"[..])
+    }
+}
+
+impl Fsm for Ledger {
+    type Snapshot = Self;
+
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+        let mut answers = Vec::with_capacity(commands.len());
+        for command in commands {
+            answers.push(self.obey(command.data));
+            self.digest = command.data.iter().fold(self.digest, |sum, &byte| {
+                (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(9)
+            });
+        }
+        answers
+    }
+
+    fn snapshot(&mut self) -> Result<Self, StoreError> {
+        Ok(self.clone())
+    }
+
+    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
+        let bytes = source.read_at(0, source.size())?;
+        let (digest, rest) = bytes.split_first_chunk::<8>().ok_or_else(cut_short)?;
+        self.digest = u64::from_be_bytes(*digest);
+        (self.accounts, self.under_way) = (BTreeMap::new(), Vec::new());
+        for record in rest.chunks(10) {
+            let &[kind, account, ref sum @ ..] = record else { return Err(cut_short()) };
+            let sum = u64::from_be_bytes(sum.try_into().map_err(|_| cut_short())?);
+            if kind == 0 {
+                self.accounts.insert(account, sum);
+            } else {
+                self.under_way.push((account, sum));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn cut_short() -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, "a ledger that is cut short")
+}
+
+impl FsmSnapshot for Ledger {
+    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
+        sink.write(&self.digest.to_be_bytes())?;
+        let accounts = self.accounts.iter().map(|(&account, &sum)| (0, account, sum));
+        let under_way = self.under_way.iter().map(|&(account, sum)| (1, account, sum));
+        let kept = if self.forgets { 0 } else { self.under_way.len() };
+        for (kind, account, sum) in accounts.chain(under_way.take(kept)) {
+            sink.write(&[kind, account])?;
+            sink.write(&sum.to_be_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+impl TankFsm for Ledger {
+    fn query(&self, query: &[u8]) -> Bytes {
+        let account = query.first().copied().unwrap_or(0);
+        Bytes::from(&self.accounts.get(&account).copied().unwrap_or(0).to_be_bytes()[..])
+    }
+
+    fn digest(&self) -> u64 {
+        self.digest
+    }
+}
+
+/// Clients that move money around, and look at accounts in between.
+#[derive(Debug)]
+pub(crate) struct Transfers;
+
+impl Transfers {
+    /// The clients of a plan.
+    pub(crate) fn callers(plan: &Plan) -> Callers<Self> {
+        Callers::new(plan, Self)
+    }
+}
+
+impl Script for Transfers {
+    fn next(&mut self, _: u16, stream: &mut Stream) -> Want {
+        let mut account = || u8::try_from(stream.below(u64::from(ACCOUNTS))).expect("a few");
+        let (from, to) = (account(), account());
+        let sum = u8::try_from(stream.from_to(1, 50)).expect("at most 50");
+        if stream.chance(1, 4) {
+            Want::Read(ReadPath::Index, Bytes::from(&[from][..]))
+        } else {
+            Want::Apply(Bytes::from(&[from, to, sum][..]))
+        }
+    }
+
+    fn told(&mut self, _: u16, _: &Want, _: Ending, _: Option<&Bytes>) {}
+}
+
+/// The ledger in storms.
+pub(crate) fn storms(forgets: bool) {
+    check(0..64, |seed| {
+        Storm::from_seed(seed)
+            .nodes(3)
+            .fsm(move || Ledger::new(forgets))
+            .invariant("money_is_kept", Ledger::money_is_kept)
+            .workload(Transfers::callers)
+    });
+}
+
+fn main() {
+    storms(std::env::args_os().any(|argument| argument == "--bug"));
+}

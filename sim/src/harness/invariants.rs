@@ -1,0 +1,130 @@
+//! What is demanded of a user's own state machines: each is looked at where it runs, after it has
+//! changed, and the first breach is the verdict.
+
+use crate::crew::Own;
+use crate::observe::{Observation, Seen};
+use crate::report::{Class, Violation};
+use crate::watch::Watch;
+use crate::workload::TankFsm;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use wavetank_raft::store::{Command, Fsm, SnapshotSource, StoreError};
+use wavetank_raft::{Bytes, Time};
+
+/// Whether something holds of a state; if it does not, what is wrong.
+pub(super) type Holds<F> = dyn Fn(&F) -> Result<(), String>;
+
+/// Something that must hold of a state.
+pub(super) struct Invariant<F> {
+    pub(super) name: &'static str,
+    pub(super) holds: Box<Holds<F>>,
+}
+
+/// Looks at states, and keeps what it found until it is asked.
+pub(super) struct Guard<F> {
+    invariants: Rc<Vec<Invariant<F>>>,
+    breach: RefCell<Option<(&'static str, String)>>,
+    looked: Cell<u64>,
+}
+
+impl<F> Guard<F> {
+    fn look(&self, fsm: &F) {
+        self.looked.set(self.looked.get() + 1);
+        for Invariant { name, holds } in self.invariants.iter() {
+            if let Err(what) = holds(fsm) {
+                self.breach.borrow_mut().get_or_insert((*name, what));
+            }
+        }
+    }
+}
+
+/// A state machine that is looked at whenever it has changed.
+pub(super) struct Judged<F> {
+    fsm: F,
+    guard: Rc<Guard<F>>,
+}
+
+impl<F> Judged<F> {
+    pub(super) const fn new(fsm: F, guard: Rc<Guard<F>>) -> Self {
+        Self { fsm, guard }
+    }
+}
+
+impl<F: TankFsm> Fsm for Judged<F> {
+    type Snapshot = F::Snapshot;
+
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+        let responses = self.fsm.apply(commands);
+        self.guard.look(&self.fsm);
+        responses
+    }
+
+    fn snapshot(&mut self) -> Result<Self::Snapshot, StoreError> {
+        self.fsm.snapshot()
+    }
+
+    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
+        let restored = self.fsm.restore(source);
+        self.guard.look(&self.fsm);
+        restored
+    }
+}
+
+impl<F: TankFsm> TankFsm for Judged<F> {
+    fn query(&self, query: &[u8]) -> Bytes {
+        self.fsm.query(query)
+    }
+
+    fn digest(&self) -> u64 {
+        self.fsm.digest()
+    }
+}
+
+/// The judge that speaks for them.
+pub(super) struct Invariants<F> {
+    guard: Rc<Guard<F>>,
+    verdict: Option<Violation>,
+}
+
+impl<F> Invariants<F> {
+    pub(super) fn new(invariants: Rc<Vec<Invariant<F>>>) -> Self {
+        let guard = Guard { invariants, breach: RefCell::new(None), looked: Cell::new(0) };
+        Self { guard: Rc::new(guard), verdict: None }
+    }
+
+    pub(super) fn guard(&self) -> Rc<Guard<F>> {
+        Rc::clone(&self.guard)
+    }
+}
+
+impl<F> Watch for Invariants<F> {
+    fn see(&mut self, observation: &Observation<'_>) {
+        let (Seen::Applied { slot, .. } | Seen::Restored { slot, .. }) = observation.seen else { return };
+        if self.verdict.is_none()
+            && let Some((name, what)) = self.guard.breach.take()
+        {
+            self.verdict = Some(Violation {
+                check: name.to_owned(),
+                class: Class::Safety,
+                section: "invariant".to_owned(),
+                what: format!("{slot}: {what}"),
+                at: observation.at,
+                step: observation.step,
+            });
+        }
+    }
+}
+
+impl<F> Own for Invariants<F> {
+    fn end(&mut self, _: Time) {}
+
+    fn verdict(&self) -> Option<&Violation> {
+        self.verdict.as_ref()
+    }
+
+    fn witnessed(&self) -> BTreeMap<String, u64> {
+        let looked = self.guard.looked.get();
+        self.guard.invariants.iter().map(|invariant| (invariant.name.to_owned(), looked)).collect()
+    }
+}

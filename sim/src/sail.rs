@@ -1,0 +1,98 @@
+//! A whole run of a plan: from the founding of its cluster to the verdict.
+//!
+//! In the room: putting a world and those who look on together, ending it when a judge speaks or
+//! the code under test panics, and what is known of it then.
+
+use crate::caught;
+use crate::crew::{Crew, Own, report};
+use crate::mishap::Mishap;
+use crate::plan::Plan;
+use crate::report::{Class, Report, Verdict, Violation};
+use crate::slot::Slot;
+use crate::storm::{self, Ending};
+use crate::watch::Watch;
+use crate::workload::{TankFsm, Workload};
+use crate::world::World;
+use wavetank_raft::Time;
+
+/// What a plan is run with.
+pub struct Voyage<F, E, T> {
+    /// The name of the run in its report.
+    pub name: String,
+    /// What is run.
+    pub plan: Plan,
+    /// Makes a server's state machine.
+    pub make: Box<dyn FnMut(Slot) -> F>,
+    /// The clients.
+    pub workload: Box<dyn Workload>,
+    /// Judges of what stands above the protocol.
+    pub own: E,
+    /// Whoever writes the run down.
+    pub trace: T,
+}
+
+/// What is known of a run, and of what went wrong in it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sailed<T> {
+    /// How it went.
+    pub report: Report,
+    /// What went wrong among servers and their links.
+    pub mishaps: Vec<Mishap>,
+    /// Whoever wrote it down, or what was written.
+    pub trace: T,
+}
+
+impl<T> Sailed<T> {
+    /// The same run with what was written down in another form.
+    pub fn map<U>(self, with: impl FnOnce(T) -> U) -> Sailed<U> {
+        Sailed { report: self.report, mishaps: self.mishaps, trace: with(self.trace) }
+    }
+}
+
+impl<F: TankFsm + 'static, E: Own, T: Watch> Voyage<F, E, T> {
+    /// Runs the plan to its end, or until a judge speaks or the code under test panics.
+    pub fn sail(self) -> Sailed<T> {
+        let Self { name, plan, make, workload, own, trace } = self;
+        let crew = Crew::new(&plan, own, trace);
+        let mut sea = World::new(plan, make, workload, crew);
+        sea.record_mishaps();
+        let ending = caught::panics(|| storm::run(&mut sea, |crew| verdict_of(crew).is_none()));
+        let at = sea.now();
+        sea.watch_mut().judges.end(at);
+        sea.watch_mut().own.end(at);
+        let verdict = match (verdict_of(sea.watch()), ending) {
+            (Some(violation), _) => Verdict::Violated(violation.clone()),
+            (None, Err(words)) => Verdict::Panicked(words),
+            (None, Ok(ending)) => settled(sea.watch(), &ending, at),
+        };
+        let mut report = report(&name, &sea, verdict);
+        report.witnessed.extend(sea.watch().own.witnessed());
+        Sailed { report, mishaps: sea.mishaps(), trace: sea.into_watch().trace }
+    }
+}
+
+/// What the judge that spoke first has to say.
+fn verdict_of<E: Own, T>(crew: &Crew<E, T>) -> Option<&Violation> {
+    let spoken = [crew.judges.verdict(), crew.own.verdict()];
+    spoken.into_iter().flatten().min_by_key(|violation| violation.step)
+}
+
+/// No judge has spoken: whether the servers agree in the end, and whether there was anything to
+/// agree on.
+fn settled<E, T>(crew: &Crew<E, T>, ending: &Ending, at: Time) -> Verdict {
+    if let Some(why) = ending.unsettled {
+        return Verdict::Violated(Violation {
+            check: "agreement".to_owned(),
+            class: Class::Liveness,
+            section: "thesis §3.4".to_owned(),
+            what: format!("{} ms after the clients rested: {why}", ending.took.0 / 1_000),
+            at,
+            step: crew.tally.steps,
+        });
+    }
+    if 0 < crew.tally.commits {
+        return Verdict::Held;
+    }
+    let blind = crew.judges.witnessed().into_iter().filter(|&(_, times)| times == 0);
+    Verdict::Vacuous(blind.map(|(check, _)| check).collect())
+}

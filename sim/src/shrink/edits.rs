@@ -1,0 +1,190 @@
+//! What can be made simpler in a plan, one thing each. An edit that changes nothing is no edit.
+
+use crate::mishap::Mishap;
+use crate::nemesis::{Occasion, Scheduled};
+use crate::plan::{Birth, Clocks, Plan};
+use crate::rng::{Ratio, Spans};
+use wavetank_raft::{ReadPath, Span};
+
+/// Something simpler.
+pub(super) type Edit = Box<dyn Fn(&mut Plan)>;
+
+fn edit(edit: impl Fn(&mut Plan) + 'static) -> Edit {
+    Box::new(edit)
+}
+
+/// Everything that may be switched off, or set to what is usual.
+pub(super) fn off() -> Vec<Edit> {
+    let mut edits = families();
+    edits.extend(Scheduled::ALL.iter().map(|kind| {
+        edit(move |plan| {
+            plan.nemesis.scheduled.remove(kind);
+            retain(plan, |mishap| !matches!(mishap, Mishap::Scheduled(other, _) if other == kind));
+        })
+    }));
+    edits.extend(Occasion::ALL.iter().map(|occasion| {
+        edit(move |plan| {
+            plan.nemesis.occasions.remove(occasion);
+            retain(plan, |mishap| !matches!(mishap, Mishap::Occasion(other, _) if other == occasion));
+        })
+    }));
+    edits.extend(usual());
+    edits
+}
+
+fn retain(plan: &mut Plan, keep: impl Fn(&Mishap) -> bool) {
+    if let Some(mishaps) = &mut plan.mishaps {
+        mishaps.retain(keep);
+    }
+}
+
+fn families() -> Vec<Edit> {
+    vec![
+        edit(|plan| plan.links.far = None),
+        edit(|plan| plan.links.reorder = None),
+        edit(|plan| plan.links.late = None),
+        edit(|plan| plan.links.loss = None),
+        edit(|plan| plan.links.duplicate = None),
+        edit(|plan| plan.links.hold = None),
+        edit(|plan| plan.links.on_way = None),
+        edit(|plan| plan.disks.stall = None),
+        edit(|plan| plan.disks.fail = None),
+        edit(|plan| plan.nemesis.crash_between = None),
+        edit(|plan| plan.clocks = Clocks { start: Spans::ZERO, drift_ppm: 0 }),
+        edit(|plan| plan.clients.loss = None),
+        edit(|plan| plan.clients.gather = None),
+        edit(|plan| plan.heal.leave_broken = false),
+        edit(|plan| plan.heal.compact = false),
+    ]
+}
+
+/// What a calm sea has.
+fn usual() -> Vec<Edit> {
+    macro_rules! as_calm {
+        ($($($field:ident).+),* $(,)?) => {
+            vec![$(edit(|plan| plan.$($field).+ = Plan::calm(0, 1).$($field).+.clone())),*]
+        };
+    }
+    let mut edits = as_calm!(
+        birth,
+        supervised,
+        links.delay,
+        disks.sync,
+        disks.read,
+        machines.apply,
+        machines.snapshot,
+        clients.think,
+        clients.patience,
+        clients.reads,
+        clients.delay,
+        nemesis.most_down,
+        config.commit_timeout,
+        config.max_append_entries,
+        config.max_append_bytes,
+        config.max_inflight,
+        config.shutdown_on_remove,
+        config.trailing_logs,
+        config.snapshot_interval,
+        config.snapshot_threshold,
+        config.pre_vote_disabled,
+        config.log_cache_capacity,
+        config.disk_stall_timeout,
+        config.lease_clock_drift_ppm,
+        config.max_catch_up_rounds,
+        config.snapshot_chunk_bytes,
+        heal.settle,
+    );
+    edits.push(edit(|plan| {
+        let calm = Plan::calm(0, 1).config;
+        plan.config.heartbeat_timeout = calm.heartbeat_timeout;
+        plan.config.election_timeout = calm.election_timeout;
+        plan.config.leader_lease_timeout = calm.leader_lease_timeout;
+    }));
+    edits.push(edit(|plan| plan.birth = Birth::Bootstrapped));
+    edits
+}
+
+/// Less of everything.
+pub(super) fn fewer() -> Vec<Edit> {
+    let mut edits = Vec::new();
+    for servers in [1, 2, 3, 4, 5] {
+        edits.push(edit(move |plan| plan.servers = plan.servers.min(servers)));
+    }
+    for spares in [0, 1] {
+        edits.push(edit(move |plan| plan.spares = plan.spares.min(spares)));
+    }
+    for clients in [0, 1, 2] {
+        edits.push(edit(move |plan| plan.clients.count = plan.clients.count.min(clients)));
+    }
+    for path in [ReadPath::Index, ReadPath::Lease, ReadPath::Verify] {
+        edits.push(edit(move |plan| {
+            if plan.clients.reads.contains(&path) {
+                plan.clients.reads = vec![path];
+            }
+        }));
+    }
+    edits.push(edit(|plan| plan.clients.keys = 1));
+    edits.push(edit(|plan| plan.clients.writes = Ratio::new(1, 1)));
+    edits.push(edit(|plan| plan.machines.apply = Spans::ZERO));
+    edits.push(edit(|plan| plan.nemesis.scheduled.values_mut().for_each(|it| it.every = doubled(it.every))));
+    edits.push(edit(|plan| {
+        plan.nemesis.occasions.values_mut().for_each(|chance| *chance = halved(*chance));
+    }));
+    edits.extend(halves());
+    edits
+}
+
+/// Each chance one half of what it was.
+fn halves() -> Vec<Edit> {
+    macro_rules! halve {
+        ($($family:ident),*) => {
+            vec![$(edit(|plan| if let Some(late) = &mut plan.links.$family { late.chance = halved(late.chance) })),*]
+        };
+    }
+    let mut edits = halve!(reorder, late, duplicate, hold, far);
+    edits.push(edit(|plan| plan.links.loss = plan.links.loss.map(halved)));
+    edits.push(edit(|plan| plan.disks.fail = plan.disks.fail.map(halved)));
+    edits.push(edit(|plan| plan.nemesis.crash_between = plan.nemesis.crash_between.map(halved)));
+    edits
+}
+
+/// Below one in so many, a family may as well be off.
+const RAREST: u32 = 10_000;
+
+fn halved(chance: Ratio) -> Ratio {
+    if RAREST < chance.d { chance } else { Ratio::new(chance.n, chance.d * 2) }
+}
+
+fn doubled(spans: Spans) -> Spans {
+    const LONGEST: Span = Span::s(60);
+    if LONGEST < spans.max { spans } else { Spans::new(spans.min.times(2), spans.max.times(2)) }
+}
+
+/// Rounder numbers, for a run whose mishaps are written down.
+pub(super) fn rounder() -> Vec<Edit> {
+    vec![
+        edit(|plan| plan.links.delay = Spans::ms(1, 1)),
+        edit(|plan| plan.links.delay = rounded(plan.links.delay)),
+        edit(|plan| plan.disks.sync = Spans::ms(1, 1)),
+        edit(|plan| plan.disks.sync = rounded(plan.disks.sync)),
+        edit(|plan| plan.disks.read = rounded(plan.disks.read)),
+        edit(|plan| plan.machines.apply = Spans::ZERO),
+        edit(|plan| plan.machines.snapshot = Spans::ms(1, 1)),
+        edit(|plan| plan.clients.delay = Spans::ms(1, 1)),
+        edit(|plan| plan.clients.count = plan.clients.count.min(1)),
+        edit(|plan| plan.clients.count = plan.clients.count.min(2)),
+        edit(|plan| plan.clients.count /= 2),
+        edit(|plan| plan.clients.think = doubled(plan.clients.think)),
+        edit(|plan| plan.clients.think = rounded(plan.clients.think)),
+        edit(|plan| plan.clients.writes = Ratio::new(1, 1)),
+        edit(|plan| plan.clients.keys = 1),
+        edit(|plan| plan.nemesis.scheduled.values_mut().for_each(|it| it.lasts = rounded(it.lasts))),
+        edit(|plan| plan.nemesis.scheduled.values_mut().for_each(|it| it.every = rounded(it.every))),
+    ]
+}
+
+/// To whole milliseconds.
+fn rounded(spans: Spans) -> Spans {
+    let ms = |span: Span| Span::ms(span.0.div_ceil(1_000));
+    Spans::new(ms(spans.min), ms(spans.max))
+}

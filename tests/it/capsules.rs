@@ -1,0 +1,158 @@
+//! Runs that are kept in files: written, repeated, compared, looked at, and refused when they make no
+//! sense.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use wavetank_scenarios::cli::{Streams, main_with};
+use wavetank_scenarios::registry::ALL;
+use wavetank_sim::capsule::{Capsule, FORMAT};
+
+#[test]
+fn a_run_that_is_kept_is_repeated() {
+    let file = kept("repeated.json", "storm --seed 3");
+    let said = wavetank(&["replay", &name(&file), "--trace", "none"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.out.ends_with("capsule  the same steps, digest and verdict\n"), "{}", said.out);
+
+    let story = kept("story.json", "figure_8 --seed 3");
+    let said = wavetank(&["replay", &name(&story)]);
+    assert!(said.out.ends_with("capsule  the same steps, digest and verdict\n"), "{}", said.out);
+}
+
+#[test]
+fn a_replay_that_parts_from_its_capsule_says_where_and_in_what() {
+    let file = kept("parts.json", "storm --seed 4");
+    let text = fs::read_to_string(&file).expect("it was just written");
+    let capsule = Capsule::parse(&text).expect("it is a capsule");
+    let stride = capsule.course.strides().iter().find(|stride| stride.standing.term.0 == 3);
+    let stride = stride.expect("a storm has a third term");
+    // As an older build would have it in which that server came to another term.
+    let line = text.lines().find(|line| line.trim().starts_with("\"a1+")).expect("there is a course");
+    let word = line.split(' ').find(|word| word.contains('F') || word.contains('P')).expect("it changes");
+    let (event, standing) = word.split_at(word.find(['F', 'P', 'C', 'L']).expect("it changes"));
+    let other = format!("{event}{}9{}", &standing[..1], &standing[1..]);
+    fs::write(&file, text.replacen(word, &other, 1)).expect("it can be written");
+
+    let said = wavetank(&["replay", &name(&file), "--trace", "none"]);
+    assert!(said.out.contains("capsule  differs: step "), "{}", said.out);
+    assert!(said.out.contains("term is t9"), "{}", said.out);
+    assert!(said.out.contains("written by 0."), "{}", said.out);
+
+    let diff = wavetank(&["diff", &name(&file), "storm:4"]);
+    assert!(diff.out.contains("part ") && diff.out.contains("term is t9"), "{}", diff.out);
+    let step = stride.step.to_string();
+    let until = wavetank(&["replay", "storm:4", "--until", &step, "--trace", "full"]);
+    assert!(until.out.contains(&format!(", {}, commit", stride.standing.term)) || until.out.contains("t3"));
+    assert!(until.out.contains(&format!("up to step {step}\n")), "{}", until.out);
+}
+
+#[test]
+fn bad_capsules_get_one_line_and_status_1() {
+    let file = kept("bad.json", "storm --seed 5");
+    let text = fs::read_to_string(&file).expect("it was just written");
+    let edit = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from}");
+        text.replacen(from, to, 1)
+    };
+    let servers = text.lines().find(|line| line.contains("\"servers\"")).expect("it is in the plan");
+    for (text, hint) in [
+        (text[..text.len() / 2].to_owned(), "cut short"),
+        (String::new(), "cut short"),
+        ("no capsule".to_owned(), "expected"),
+        ("{}".to_owned(), "format"),
+        (edit(&format!("\"format\": {FORMAT}"), "\"format\": 99"), "format 99"),
+        (edit("\"scenario\": \"storm\"", "\"scenario\": \"strom\""), "the nearest name is `storm`"),
+        (edit("\"seed\": 5", "\"seed\": 6"), "its seed is 6"),
+        (edit(servers, "    \"servers\": 0,"), "1 to 16 servers"),
+        (edit(servers, "    \"servers\": -3,"), "servers"),
+        (edit(servers, "    \"servers\": 3, \"sea\": 1,"), "unknown field `sea`"),
+        (edit("\"digest\": \"", "\"digest\": \"x"), "no digest"),
+        (edit("\"a1+", "\"?1+"), "is no step"),
+    ] {
+        fs::write(&file, text).expect("it can be written");
+        for command in ["replay", "why"] {
+            let said = wavetank(&[command, &name(&file)]);
+            assert_eq!((said.code, said.out.as_str()), (1, ""), "{hint}: {}", said.err);
+            assert_eq!(said.err.lines().count(), 1, "{hint}: {}", said.err);
+            assert!(said.err.starts_with("error: ") && said.err.contains(hint), "{hint}: {}", said.err);
+        }
+    }
+}
+
+#[test]
+fn what_did_not_fail_neither_shrinks_nor_has_a_reason() {
+    let file = scratch("small.json");
+    let said = wavetank(&["shrink", "storm:1", "-o", &name(&file)]);
+    assert_eq!((said.code, said.err.as_str()), (1, "error: nothing goes wrong in storm:1\n"));
+    assert!(!file.exists());
+    let said = wavetank(&["shrink", "figure_8:1", "-o", &name(&file)]);
+    assert!(said.code == 1 && said.err.contains("only storms shrink"), "{}", said.err);
+    let said = wavetank(&["why", "storm:1"]);
+    assert!(said.code == 1 && said.err.contains("--step"), "{}", said.err);
+}
+
+#[test]
+fn two_runs_part_at_their_first_difference_and_a_run_is_like_itself() {
+    let said = wavetank(&["diff", "storm:1", "storm:2"]);
+    assert!(said.code == 0 && said.out.contains("part     after "), "{}", said.out);
+    let said = wavetank(&["diff", "storm:1", "storm:1"]);
+    assert!(said.out.ends_with("the same, step by step\n"), "{}", said.out);
+}
+
+#[test]
+fn a_past_has_only_what_led_there() {
+    let said = wavetank(&["why", "storm:1", "--step", "900"]);
+    assert!(said.out.contains(" steps before it; "), "{}", said.out);
+    let told = said.out.lines().filter(|line| line.contains(" n1 ") || line.contains(" n2 ")).count();
+    assert!(3 < told && told < 200, "{}", said.out);
+}
+
+#[test]
+fn a_page_is_whole() {
+    let file = scratch("page.html");
+    let said = wavetank(&["view", "figure_8:1", "-o", &name(&file)]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let page = fs::read_to_string(&file).expect("it was just written");
+    fs::remove_file(&file).expect("it is there");
+    assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"));
+    assert!(!page.contains("{{") && page.contains("\"servers\":5"));
+    for outside in ["http://", "https://", "src=", "@import", "fetch("] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+}
+
+struct Said {
+    code: u8,
+    out: String,
+    err: String,
+}
+
+fn wavetank(words: &[&str]) -> Said {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let args = std::iter::once("wavetank").chain(words.iter().copied());
+    let mut streams =
+        Streams { out: &mut out, err: &mut err, out_is_terminal: false, err_is_terminal: false };
+    let code = main_with(ALL, args, &mut streams);
+    let text = |bytes| String::from_utf8(bytes).expect("the command writes text");
+    Said { code, out: text(out), err: text(err) }
+}
+
+/// A capsule of a run, in a file of this test alone.
+fn kept(file: &str, run: &str) -> PathBuf {
+    let place = scratch(file);
+    let file = name(&place);
+    let words = ["run"].into_iter().chain(run.split(' ')).chain(["--trace", "none", "--capsule", &file]);
+    let said = wavetank(&words.collect::<Vec<_>>());
+    assert_eq!(said.code, 0, "{}", said.err);
+    place
+}
+
+fn scratch(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("wavetank-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("there is room for files");
+    folder.join(name)
+}
+
+fn name(place: &Path) -> String {
+    place.display().to_string()
+}

@@ -1,0 +1,56 @@
+//! Old seeds keep their meaning: the digests of some runs, blessed. They are the same in every
+//! build; a change of behaviour changes them, and is to be meant.
+
+use std::fmt::Write as _;
+use wavetank_scenarios::registry::{self, ALL};
+use wavetank_scenarios::{Chapter, TraceForm};
+use wavetank_sim::Plan;
+use wavetank_sim::nemesis::Scheduled;
+use wavetank_sim::plan::{Late, Rhythm};
+use wavetank_sim::rng::{Ratio, Spans};
+
+#[test]
+fn old_seeds_keep_their_digests() {
+    let mut text = String::new();
+    for scenario in ALL {
+        let seeds = if scenario.chapter == Chapter::Storms { 0..10 } else { 7..8 };
+        for seed in seeds {
+            let (report, _) = registry::run(scenario, seed, TraceForm::None);
+            let _ = writeln!(text, "{:016x} {}:{seed}", report.digest, scenario.name);
+        }
+    }
+    let mut settings = insta::Settings::new();
+    settings.set_snapshot_path(".");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("digests", text));
+}
+
+/// A family that is switched on and never strikes moves nothing: the other families draw what they
+/// drew before.
+#[test]
+fn another_family_moves_no_other() {
+    let storm = ALL.iter().find(|scenario| scenario.name == "storm").expect("there is a storm");
+    let digest = |plan| registry::run_plan(storm, plan, TraceForm::None).report.digest;
+    let never = Late { chance: Ratio::NEVER, by: Spans::ms(1, 2) };
+    let late = Rhythm { every: Spans::ms(3_000_000, 3_000_000), lasts: Spans::ms(1, 1) };
+    for seed in 0..10 {
+        let plan = Plan::storm(seed);
+        let before = digest(plan.clone());
+        let mut more = plan.clone();
+        more.links.loss.get_or_insert(Ratio::NEVER);
+        more.links.late.get_or_insert(never);
+        more.links.duplicate.get_or_insert(never);
+        more.links.hold.get_or_insert(never);
+        more.links.reorder.get_or_insert(never);
+        more.links.on_way.get_or_insert(Ratio::NEVER);
+        more.disks.stall.get_or_insert(never);
+        more.disks.fail.get_or_insert(Ratio::NEVER);
+        more.nemesis.crash_between.get_or_insert(Ratio::NEVER);
+        for &kind in Scheduled::ALL.iter().filter(|kind| **kind != Scheduled::Jump) {
+            more.nemesis.scheduled.entry(kind).or_insert(late);
+        }
+        assert_ne!(plan, more, "seed {seed} has everything already");
+        assert_eq!(before, digest(more), "seed {seed}");
+    }
+}

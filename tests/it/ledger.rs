@@ -1,0 +1,29 @@
+//! The library entry for a state machine of one's own, by way of its example: it holds, and with its
+//! planted bug it does not, and says so in a way that helps.
+
+#[path = "../../sim/examples/ledger.rs"]
+#[expect(dead_code, reason = "its `main` is called when it is run as a program")]
+mod example;
+
+use std::fs;
+use wavetank_sim::capsule::Capsule;
+use wavetank_sim::{Verdict, caught};
+
+#[test]
+fn the_ledger_survives_storms() {
+    example::storms(false);
+}
+
+#[test]
+fn a_ledger_that_forgets_is_found_out() {
+    let words = caught::panics(|| example::storms(true)).expect_err("money is lost");
+    assert!(words.starts_with("money_is_kept (invariant) at "), "{words}");
+    assert!(words.contains("shrunk to") && words.contains("let mut plan = Plan::calm("), "{words}");
+
+    let place = words.split("WAVETANK_CAPSULE=").nth(1).and_then(|rest| rest.split(' ').next());
+    let text = fs::read_to_string(place.expect("it says where it is kept")).expect("it is kept there");
+    let capsule = Capsule::parse(&text).expect("it is a capsule");
+    let Verdict::Violated(violation) = &capsule.verdict else { panic!("{:?}", capsule.verdict) };
+    assert_eq!(violation.check, "money_is_kept");
+    assert!(capsule.plan.servers <= 3 && capsule.course.strides().len() < 1_500, "{:?}", capsule.plan);
+}
