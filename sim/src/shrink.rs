@@ -1,6 +1,6 @@
 //! From a plan that fails to the smallest one found that fails in the same way.
 //!
-//! In the room: which plans are tried, in which order ([`Shrinker`]), and what can be made simpler
+//! In the room: which plans are tried, in which order (`Shrinker`), and what can be made simpler
 //! in a plan (`edits.rs`). Not in the room: how a plan is run. All of it is a function of the first
 //! plan: the same plan shrinks to the same plan.
 //!

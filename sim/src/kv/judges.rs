@@ -2,7 +2,7 @@
 //!
 //! The checks look at operations and at what state machines apply, and know nothing of terms,
 //! votes and logs: they would judge any replicated store alike. What took effect is taken from
-//! [`Record`], a plain store of the judges' own, never from the store that is judged.
+//! `Record`, a plain store of the judges' own, never from the store that is judged.
 
 mod acked_writes;
 mod exactly_once;
