@@ -4,6 +4,7 @@ mod api;
 mod capsules;
 mod cli;
 mod corpus;
+mod coverage;
 mod digests;
 mod exam;
 mod ledger;
