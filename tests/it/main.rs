@@ -10,6 +10,7 @@ mod exam;
 mod ledger;
 mod node;
 mod quorum;
+mod recover;
 mod replay;
 mod seeds;
 mod stories;
