@@ -11,6 +11,7 @@ mod ledger;
 mod node;
 mod quorum;
 mod recover;
+mod refusals;
 mod replay;
 mod seeds;
 mod stories;
