@@ -49,6 +49,7 @@ pub struct TcpTransport {
 /// What all connections of a transport have in common.
 #[derive(Debug)]
 struct Shared {
+    bound: SocketAddr,
     address: ServerAddress,
     max_pool: usize,
     timeout: Duration,
@@ -124,6 +125,7 @@ impl TcpTransport {
         let listener = TcpListener::bind(bind).await.map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
         let shared = Shared {
+            bound,
             address: advertised(advertise, bound)?,
             max_pool,
             timeout,
@@ -135,6 +137,12 @@ impl TcpTransport {
             closing: watch::Sender::new(false),
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Where this server listens, with the port that it was given if it asked for any.
+    #[must_use]
+    pub fn bound_addr(&self) -> SocketAddr {
+        self.shared.bound
     }
 }
 
