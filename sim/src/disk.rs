@@ -10,7 +10,7 @@ use crate::rng::{Domain, Ratio, Stream};
 use crate::slot::Slot;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use wavetank_raft::execute::{Recovered, Snapshots, Storage};
+use wavetank_raft::execute::{Recovered, Snapshots, Storage, recover};
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::store::{LogStore, StoreError, StoreErrorKind};
 use wavetank_raft::{
@@ -149,8 +149,8 @@ impl Disk {
 
     /// What a server finds when it starts.
     pub fn recover(&mut self, cache: u64) -> Recovered {
-        let snapshot = self.snapshots.newest().expect("stores in memory do not fail");
-        self.storage.recover(snapshot, cache).expect("stores in memory do not fail, and have no holes")
+        recover(&mut self.storage, &self.snapshots, cache)
+            .expect("stores in memory do not fail, and have no holes")
     }
 
     /// The log as it is on the disk.
@@ -288,8 +288,10 @@ impl Disk {
             },
             Job::Fetch { ticket, first, last } => self.fetch(ticket, first, last, settings),
             Job::ReadSnapshot { ticket, last, offset, limit } => {
-                let piece = self.snapshots.read(last, offset, limit);
-                Done::Tell(Event::SnapshotRead { ticket, piece })
+                match self.snapshots.read(last, offset, limit) {
+                    Ok(piece) => Done::Tell(Event::SnapshotRead { ticket, piece }),
+                    Err(error) => Done::Failed(None, error),
+                }
             }
             Job::WriteSnapshot { ticket, meta, offset, data, done } => {
                 let ok = self.snapshots.write(&meta, offset, &data, done);
