@@ -56,6 +56,7 @@ rooms! {
     stale_is_inert,
     state_digest,
     state_machine_safety,
+    stops_for_a_reason,
     synced_data_is_kept,
     term_monotonic,
     transfer_discipline,

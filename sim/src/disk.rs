@@ -5,9 +5,12 @@
 //! time has passed; writes that queue up while another job runs are synced together. The disk
 //! does not know what time it is, and it tells nobody what it does: the world does.
 
+pub mod harm;
+
 use crate::plan::Disks;
 use crate::rng::{Domain, Ratio, Stream};
 use crate::slot::Slot;
+use harm::Harm;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::execute::{Recovered, Snapshots, Storage, recover};
@@ -27,6 +30,7 @@ pub struct Disk {
     plan: Disks,
     streams: Streams,
     counts: DiskCounts,
+    harms: Vec<Harm>,
 }
 
 /// How often each family struck.
@@ -139,6 +143,7 @@ impl Disk {
                 remains: stream(Domain::Remains),
             },
             counts: DiskCounts::default(),
+            harms: Vec::new(),
         }
     }
 
@@ -260,6 +265,11 @@ impl Disk {
         &self.counts
     }
 
+    /// What has befallen it and was not asked for yet.
+    pub fn take_harms(&mut self) -> Vec<Harm> {
+        std::mem::take(&mut self.harms)
+    }
+
     fn queued(&mut self, job: Job) -> Queued {
         if !matches!(job, Job::Write(_)) {
             return Queued { job, takes: self.streams.read.within(self.plan.read), fails: false };
@@ -310,6 +320,7 @@ impl Disk {
     /// The write fails, and nothing behind it is done.
     fn fail(&mut self, job: Job) -> Done {
         self.counts.failed += 1;
+        self.harms.push(Harm::WriteFailed);
         self.running = 0;
         self.queue.clear();
         let tear = self.streams.remains.draw();

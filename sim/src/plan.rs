@@ -91,6 +91,9 @@ pub struct Links {
     /// When a server crashes or a link is cut, what is under way there is lost too, but for what
     /// is held.
     pub on_way: Option<Ratio>,
+    /// Bits of a message flip under way. Whoever receives it notices by its checksum, and drops it.
+    #[serde(default)]
+    pub corrupt: Option<Ratio>,
 }
 
 /// The disks.
@@ -260,6 +263,7 @@ impl Links {
             duplicate: None,
             hold: None,
             on_way: None,
+            corrupt: None,
         }
     }
 }

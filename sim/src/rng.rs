@@ -63,6 +63,8 @@ pub enum Domain {
     Workload = 22,
     /// Whether what is under way is lost when its sender crashes (by server) or links are cut.
     OnWay = 23,
+    /// Whether bits of a message flip, and which (by sender, receiver).
+    Corrupt = 24,
 }
 
 /// A chance of `n` in `d`.

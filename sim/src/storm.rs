@@ -109,6 +109,7 @@ fn links(stream: &mut Stream, timeout: Span) -> Links {
         duplicate: family(1, 2, &[10, 30, 100], Spans::new(Span::us(100), timeout.times(2))),
         hold: family(1, 2, &[40, 100, 250], Spans::new(timeout, timeout.times(30))),
         on_way: family(2, 3, &[1, 2, 4], Spans::ZERO).map(|late| late.chance),
+        corrupt: family(1, 3, &[20, 60, 200], Spans::ZERO).map(|late| late.chance),
         delay: Spans::new(Span::us(300), max),
     }
 }

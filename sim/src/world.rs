@@ -295,6 +295,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             ("late", network.late),
             ("hold", network.held),
             ("on_way", network.on_way),
+            ("corrupt", network.corrupt),
             ("stall", sum(|counts| counts.stalls)),
             ("torn_write", sum(|counts| counts.torn)),
             ("cut_queue", sum(|counts| counts.cut_queues)),

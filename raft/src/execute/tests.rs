@@ -38,7 +38,7 @@ fn id(index: u64) -> LogId {
 }
 
 /// Snapshots of 4 and 8, the newer one damaged, and a log of these entries.
-fn stores(log: core::ops::RangeInclusive<u64>) -> (Storage<InmemStore, InmemStore>, Snapshots<Damaged>) {
+fn stores(log: core::ops::Range<u64>) -> (Storage<InmemStore, InmemStore>, Snapshots<Damaged>) {
     let mut store = Damaged(InmemSnapshotStore::new(2), Cell::new(8));
     let configuration = Configuration::new(vec![Member::voter("n1", "a1")]).expect("one name");
     for last in [4, 8].map(id) {
@@ -55,14 +55,14 @@ fn stores(log: core::ops::RangeInclusive<u64>) -> (Storage<InmemStore, InmemStor
 
 #[test]
 fn an_older_snapshot_serves_as_long_as_the_log_goes_on_from_it() {
-    let (mut storage, snapshots) = stores(3..=9);
+    let (mut storage, snapshots) = stores(3..10);
     let found = recover(&mut storage, &snapshots, 1).expect("the log has what the damaged one had");
     assert_eq!((found.snapshot.map(|meta| meta.last), found.log.last()), (Some(id(4)), id(9)));
 }
 
 #[test]
 fn who_had_more_than_the_older_one_does_not_come_back_with_less() {
-    for log in [1..=0, 3..=7, 9..=12] {
+    for log in [1..1, 3..8, 9..13] {
         let (mut storage, snapshots) = stores(log.clone());
         let kind = recover(&mut storage, &snapshots, 1).map_err(|error| error.kind);
         assert_eq!(kind.map(|found| found.log.last()), Err(StoreErrorKind::Corrupt), "{log:?}");
@@ -71,7 +71,7 @@ fn who_had_more_than_the_older_one_does_not_come_back_with_less() {
 
 #[test]
 fn a_snapshot_that_is_damaged_is_not_one_that_is_not_there() {
-    let (_, mut snapshots) = stores(1..=0);
+    let (_, mut snapshots) = stores(1..1);
     let kind = |piece: Result<_, StoreError>| piece.map(|_: Option<SnapshotPiece>| ()).map_err(|it| it.kind);
     assert_eq!(kind(snapshots.read(Some(id(8)), 0, 9)), Err(StoreErrorKind::Corrupt));
     assert_eq!(snapshots.read(Some(id(5)), 0, 9), Ok(None));

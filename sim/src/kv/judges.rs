@@ -276,7 +276,9 @@ impl Watch for Judges {
             | Seen::Restored { .. }
             | Seen::Sent { .. }
             | Seen::Network(_)
-            | Seen::Healed { .. } => {}
+            | Seen::Healed { .. }
+            | Seen::Refused { .. }
+            | Seen::Harmed { .. } => {}
         }
     }
 }

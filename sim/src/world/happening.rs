@@ -2,8 +2,10 @@
 
 use crate::nemesis::Scheduled;
 use crate::observe::{Carried, NetworkChange};
+use crate::sealed::Sealed;
 use crate::slot::Slot;
 use crate::workload::{Ask, Reply};
+use serde::{Deserialize, Serialize};
 use wavetank_raft::{Event, NodeId, Request, RequestId, Response, RpcId};
 
 /// Something that is going to happen.
@@ -51,7 +53,7 @@ pub(crate) struct Letter {
 }
 
 /// What is in it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Parcel {
     Request(Request),
     Response(Response),
@@ -63,6 +65,11 @@ impl Parcel {
             Self::Request(request) => Carried::Request(request),
             Self::Response(response) => Carried::Response(response),
         }
+    }
+
+    /// What is read of it after bits of its frame have flipped; itself if that is rejected.
+    pub(crate) fn flipped(self, word: u64) -> Result<Self, Self> {
+        Sealed::of(&self).flipped(word).open().map_err(|_| self)
     }
 
     pub(crate) fn into_event(self, from: NodeId, rpc: RpcId) -> Event {
