@@ -301,7 +301,7 @@ impl<N: SnapshotStore> Snapshots<N> {
 ///
 /// # Errors
 /// When the state cannot be read or the store fails; there is no new snapshot then.
-pub fn keep_snapshot<S: FsmSnapshot, N: SnapshotStore>(
+pub fn keep_snapshot<S: FsmSnapshot + ?Sized, N: SnapshotStore>(
     captured: &mut S,
     meta: &SnapshotMeta,
     store: &mut N,
@@ -309,6 +309,20 @@ pub fn keep_snapshot<S: FsmSnapshot, N: SnapshotStore>(
     let mut sink = store.create(meta)?;
     captured.persist(&mut sink)?;
     store.close(sink)
+}
+
+/// Hands a snapshot to whoever loads it, and says which it was.
+///
+/// # Errors
+/// When the snapshot cannot be read or `load` refuses it.
+pub fn load_snapshot<N: SnapshotStore>(
+    store: &N,
+    last: LogId,
+    load: impl FnOnce(&mut dyn SnapshotSource) -> Result<(), StoreError>,
+) -> Result<LogId, StoreError> {
+    let (meta, mut source) = store.open(last)?;
+    load(&mut source)?;
+    Ok(meta.last)
 }
 
 /// Works the state machine.
@@ -384,9 +398,7 @@ impl<F: Fsm> Machine<F> {
     /// # Errors
     /// When the snapshot cannot be read or the state machine refuses it.
     pub fn restore<N: SnapshotStore>(&mut self, last: LogId, store: &N) -> Result<LogId, StoreError> {
-        let (meta, mut source) = store.open(last)?;
-        self.fsm.restore(&mut source as &mut dyn SnapshotSource)?;
-        Ok(meta.last)
+        load_snapshot(store, last, |source| self.fsm.restore(source))
     }
 }
 

@@ -4,7 +4,7 @@
 //! A host does nothing by itself; the world hands it what happens and carries out what it wants.
 
 use crate::clock::Clock;
-use crate::disk::Disk;
+use crate::disk::{Disk, Stores};
 use crate::plan::{Machines, Plan};
 use crate::rng::{Domain, Stream};
 use crate::slot::Slot;
@@ -115,12 +115,12 @@ pub(crate) struct MachineTimes {
 }
 
 impl<F: TankFsm, W> Host<F, W> {
-    /// A server that has never run, on a blank disk.
+    /// A server that has never run, with a disk of its own.
     ///
     /// # Panics
     /// When the plan's configuration cannot work.
     #[must_use]
-    pub(crate) fn new(slot: Slot, plan: &Plan) -> Self {
+    pub(crate) fn new(slot: Slot, plan: &Plan, stores: Box<dyn Stores>) -> Self {
         let config = Config { local_id: slot.id(), ..plan.config.clone() };
         let settings = Settings::new(config).unwrap_or_else(|error| panic!("the plan's config: {error}"));
         let stream = Stream::new(plan.seed, Domain::Machine, u64::from(slot.0), 0);
@@ -128,7 +128,7 @@ impl<F: TankFsm, W> Host<F, W> {
             slot,
             node: slot.node(),
             settings,
-            disk: Disk::new(plan.seed, slot, &plan.disks),
+            disk: Disk::new(plan.seed, slot, &plan.disks, stores),
             clock: Clock::of(plan.seed, slot, &plan.clocks),
             incarnation: 0,
             halted: false,

@@ -25,6 +25,7 @@ pub(crate) use verbs::is_operators;
 
 use crate::agenda::Agenda;
 use crate::digest::Digest;
+use crate::disk::{Memory, Shelf};
 use crate::host::{Host, Timer};
 use crate::mishap::{Mishap, Mishaps};
 use crate::nemesis::Nemesis;
@@ -83,6 +84,20 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         workload: Box<dyn Workload>,
         watch: V,
     ) -> Self {
+        Self::with_stores(plan, make, workload, watch, &mut |_| Box::new(Memory::default()))
+    }
+
+    /// The same with other stores than those in memory, which the shelf makes for each server.
+    ///
+    /// # Panics
+    /// As for [`World::new`].
+    pub fn with_stores(
+        plan: Plan,
+        make: impl FnMut(Slot) -> F + 'static,
+        workload: Box<dyn Workload>,
+        watch: V,
+        shelf: &mut Shelf<'_>,
+    ) -> Self {
         let slots = plan.slots();
         assert!(0 < plan.servers && slots <= Slot::MOST, "a tank holds 1 to {} servers", Slot::MOST);
         let all = Slots::first(slots);
@@ -92,7 +107,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             eye: Eye::new(watch),
             digest: Digest::default(),
             is_deep: false,
-            hosts: all.iter().map(|slot| Host::new(slot, &plan)).collect(),
+            hosts: all.iter().map(|slot| Host::new(slot, &plan, shelf(slot))).collect(),
             awake: Slots::NONE,
             broken: Slots::NONE,
             topology: Topology::new(slots),
@@ -303,12 +318,12 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         ];
         let counts = self.nemesis.as_ref().map_or(&self.counts, Nemesis::counts);
         let acts = counts.iter().map(|(&name, &count)| (name, count));
-        counted
-            .into_iter()
-            .chain(acts)
-            .filter(|&(_, count)| count != 0)
-            .map(|(name, count)| (name.to_owned(), count))
-            .collect()
+        let stores = self.hosts.iter().flat_map(|host| host.disk.faults_of_stores());
+        let mut faults = BTreeMap::new();
+        for (name, count) in counted.into_iter().chain(acts).chain(stores).filter(|&(_, count)| count != 0) {
+            *faults.entry(name.to_owned()).or_default() += count;
+        }
+        faults
     }
 
     fn handle(&mut self, serial: u64, happening: Happening) {

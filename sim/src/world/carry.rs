@@ -2,7 +2,7 @@
 
 use super::World;
 use super::happening::{Happening, Letter, Parcel};
-use crate::disk::{Done, Job};
+use crate::disk::{Capture, Done, Job};
 use crate::host::Work;
 use crate::observe::{Fate, Seen};
 use crate::slot::Slot;
@@ -149,14 +149,17 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             }
             Work::TakeSnapshot(meta) => {
                 let digest = machine.fsm.digest();
-                let taken = machine.take_snapshot(&meta, host.disk.snapshots());
+                let captured = machine.fsm.snapshot();
+                let taken = captured.and_then(|mut state| {
+                    host.disk.keep_snapshot(Capture { state: &mut state, meta: &meta })
+                });
                 if let Ok(meta) = &taken {
                     self.eye.see(Seen::SnapshotTaken { slot, meta, digest });
                 }
                 Event::SnapshotTaken(taken)
             }
             Work::Restore(meta) => {
-                let restored = machine.restore(meta.last, host.disk.snapshots());
+                let restored = host.disk.load_snapshot(meta.last, &mut |source| machine.fsm.restore(source));
                 if let Ok(last) = restored {
                     self.eye.see(Seen::Restored { slot, last, digest: machine.fsm.digest() });
                 }

@@ -3,7 +3,8 @@
 
 use super::World;
 use super::happening::Happening;
-use crate::host::{Caller, Host, Process, Timer};
+use crate::disk::{Capture, Remains};
+use crate::host::{Caller, Host, Process, Timer, Work};
 use crate::observe::{NetworkChange, Seen};
 use crate::plan::{Disks, Links};
 use crate::slot::{Slot, Slots};
@@ -51,8 +52,8 @@ impl<F: TankFsm, V: Watch> World<F, V> {
 
     /// Crashes a server. Of what it was writing a first part may be on the disk after all.
     pub fn crash(&mut self, slot: Slot) {
-        if let Some(process) = self.stop(slot) {
-            self.crash_disk(slot);
+        if let Some(mut process) = self.stop(slot) {
+            self.crash_disk(slot, &mut process);
             self.eye.see(Seen::Crashed { slot, wiped: false });
             self.trace("crash", slot);
             self.break_calls(process.calls);
@@ -79,7 +80,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         let Process { server, machine, .. } = host.process.as_mut().expect("it was just started");
         self.eye.see(Seen::Booted { slot, server, boot: &boot, log: &log });
         if let Some(meta) = &boot.snapshot {
-            let last = machine.restore(meta.last, host.disk.snapshots());
+            let last = host.disk.load_snapshot(meta.last, &mut |source| machine.fsm.restore(source));
             let last = last.expect("a snapshot that can be listed can be loaded");
             self.eye.see(Seen::Restored { slot, last, digest: machine.fsm.digest() });
         }
@@ -243,9 +244,9 @@ impl<F: TankFsm, V: Watch> World<F, V> {
 
     /// The server has stopped by its own decision.
     pub(super) fn halt(&mut self, slot: Slot) {
-        if let Some(process) = self.stop(slot) {
+        if let Some(mut process) = self.stop(slot) {
             self.hosts[slot.at()].halted = true;
-            self.crash_disk(slot);
+            self.crash_disk(slot, &mut process);
             self.eye.see(Seen::Halted(slot));
             self.trace("halt", slot);
             if let Some(after) = self.plan.supervised {
@@ -255,15 +256,25 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         }
     }
 
-    /// What was waiting for the disk is done in part, or not at all.
-    fn crash_disk(&mut self, slot: Slot) {
+    /// What was waiting for the disk is done in part, or not at all, and so is a snapshot that was
+    /// being kept.
+    fn crash_disk(&mut self, slot: Slot, process: &mut Process<F, Happening>) {
         let host = &mut self.hosts[slot.at()];
-        let (durable, torn) = host.disk.crash(&host.settings);
+        let fsm = &mut process.machine.fsm;
+        let mut captured = match process.work.front() {
+            Some(Work::TakeSnapshot(meta)) => fsm.snapshot().ok().map(|state| (state, meta)),
+            Some(Work::Apply(_) | Work::Restore(_)) | None => None,
+        };
+        let capture = captured.as_mut().map(|(state, meta)| Capture { state, meta });
+        let Remains { durable, torn, snapshot } = host.disk.crash(&host.settings, capture);
         for write in &durable {
             self.eye.see(Seen::Durable { slot, write, torn: None });
         }
         if let Some(part) = torn {
             self.eye.see(Seen::Durable { slot, write: &part.write, torn: Some(part.entries) });
+        }
+        if let Some(meta) = &snapshot {
+            self.eye.see(Seen::SnapshotTaken { slot, meta, digest: fsm.digest() });
         }
     }
 
