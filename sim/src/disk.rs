@@ -8,19 +8,22 @@
 pub mod harm;
 mod memory;
 mod stores;
+mod worn;
 
 pub(crate) use memory::Memory;
 pub use stores::{Capture, Load, Part, Remains, Shelf, Stores, UnderWay};
 
 use crate::plan::Disks;
-use crate::rng::{Domain, Stream};
+use crate::rng::{Domain, Draw, Stream};
 use crate::slot::Slot;
-use harm::Harm;
+use harm::{Blow, Harm};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::execute::Recovered;
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{Bytes, Entry, Event, Index, LogId, RpcId, Settings, SnapshotMeta, Span, Write};
+use wavetank_raft::{
+    Bytes, Configuration, Entry, Event, Index, LogId, RpcId, Settings, SnapshotMeta, Span, Write,
+};
 
 /// A disk.
 #[derive(Debug)]
@@ -149,8 +152,34 @@ impl Disk {
     }
 
     /// What a server finds when it starts.
-    pub fn recover(&mut self, cache: u64) -> Recovered {
-        self.stores.recover(cache).expect(CALM)
+    ///
+    /// # Errors
+    /// When a store fails, or what it holds is damaged.
+    pub fn recover(&mut self, cache: u64) -> Result<Recovered, StoreError> {
+        self.stores.recover(cache)
+    }
+
+    /// Something befalls the disk: what does, if anything can.
+    pub fn strike(&mut self, blow: Blow, draw: Draw) -> Option<Harm> {
+        self.stores.strike(blow, draw)
+    }
+
+    /// Whether anything on it is not any more what was written and synced.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.stores.is_damaged()
+    }
+
+    /// The memberships it knows, and where they stand in the log, the latest first. What cannot be
+    /// read is not known.
+    #[must_use]
+    pub fn memberships(&self) -> Vec<(Index, Arc<Configuration>)> {
+        self.stores.memberships()
+    }
+
+    /// There is room again.
+    pub fn make_room(&mut self) {
+        self.stores.make_room();
     }
 
     /// The log as it is on the disk.

@@ -135,6 +135,9 @@ impl Spans {
 pub struct Draw(u64);
 
 impl Draw {
+    /// Where nothing is left to chance.
+    pub const ZERO: Self = Self(0);
+
     /// Whether a chance is hit.
     #[must_use]
     pub const fn hits(self, chance: Ratio) -> bool {

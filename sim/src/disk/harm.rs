@@ -19,16 +19,42 @@ pub enum Place {
 pub enum Harm {
     /// A write failed, and a part of it may be there.
     WriteFailed,
-    /// A write failed, nothing of it is there, and the next one says that all is well.
+    /// The next write will fail, and the one after it will say that all is well.
     Dropped,
-    /// A write failed for want of room, and nothing of it is there.
+    /// There is no room for another write.
     Full,
     /// Bits have flipped in a place.
     Rot(Place),
-    /// A write landed in another place.
-    Misdirected(Index),
-    /// A read failed, once.
+    /// The next write of entries will land elsewhere.
+    Misdirected,
+    /// The next read will fail.
     Unreadable,
+}
+
+/// What can be done to a disk.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Blow {
+    /// Bits flip in the vote record, an entry or the newest snapshot.
+    Rot,
+    /// The next write of entries lands elsewhere.
+    Misdirect,
+    /// The next write fails, and nothing of it is there, though the one after it succeeds.
+    DropPages,
+    /// The next read fails, and no other.
+    FailRead,
+    /// Nothing can be written any more.
+    Fill,
+}
+
+/// What befalls the next write.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Ailment {
+    /// Nothing of it comes to be there; what follows is written as if nothing had been.
+    Dropped,
+    /// There is no room, for it or any other.
+    Full,
+    /// Its last entry lands somewhere else: where, the word says.
+    Misdirected(u64),
 }
 
 impl fmt::Display for Place {
@@ -45,11 +71,11 @@ impl fmt::Display for Harm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WriteFailed => write!(f, "a write fails"),
-            Self::Dropped => write!(f, "a sync fails and its pages are dropped"),
+            Self::Dropped => write!(f, "a sync will fail and drop its pages"),
             Self::Full => write!(f, "the disk is full"),
             Self::Rot(place) => write!(f, "bits flip in {place}"),
-            Self::Misdirected(index) => write!(f, "entry {index} lands elsewhere"),
-            Self::Unreadable => write!(f, "a read fails"),
+            Self::Misdirected => write!(f, "a write will land elsewhere"),
+            Self::Unreadable => write!(f, "a read will fail"),
         }
     }
 }

@@ -39,6 +39,8 @@ pub(crate) enum Happening {
     Restart(Slot),
     /// A server goes on, if it stands still.
     Resume(Slot),
+    /// There is room again on a server's disk.
+    Room(Slot),
 }
 
 /// A message under way.
@@ -96,7 +98,8 @@ impl Happening {
             | Self::Act(_)
             | Self::Change(_)
             | Self::Restart(_)
-            | Self::Resume(_) => None,
+            | Self::Resume(_)
+            | Self::Room(_) => None,
         }
     }
 }
