@@ -75,6 +75,8 @@ impl Changes {
             | Seen::Paused(_)
             | Seen::Resumed(_)
             | Seen::Halted(_)
+            | Seen::Refused { .. }
+            | Seen::Harmed { .. }
             | Seen::Durable { .. }
             | Seen::Applied { .. }
             | Seen::SnapshotTaken { .. }

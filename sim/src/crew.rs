@@ -116,6 +116,7 @@ pub struct Tally {
 }
 
 impl Watch for Tally {
+    #[inline]
     fn see(&mut self, observation: &Observation<'_>) {
         self.steps = observation.step;
         match observation.seen {
@@ -139,7 +140,9 @@ impl Watch for Tally {
             | Seen::Invoked { .. }
             | Seen::Returned { .. }
             | Seen::Network(_)
-            | Seen::Healed { .. } => {}
+            | Seen::Healed { .. }
+            | Seen::Refused { .. }
+            | Seen::Harmed { .. } => {}
         }
     }
 }

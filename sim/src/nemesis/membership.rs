@@ -9,7 +9,7 @@ use wavetank_raft::{Call, Change, Configuration, Index, Member, Suffrage};
 /// Any step that one server can be taken, given what it is now.
 pub(super) fn any(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = sight.membership?;
-    let slot = one_of(sight.all, draws[1])?;
+    let slot = one_of(sight.all, draws[1]).filter(|&slot| !sight.lost.contains(slot))?;
     let suffrage = configuration.server(slot.node()).map(|member| member.suffrage);
     let choice = draws[2].below(4);
     match (suffrage, choice) {
@@ -28,7 +28,7 @@ pub(super) fn any(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
 /// A stranger comes in by one of three doors.
 pub(super) fn add(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = sight.membership?;
-    let stranger = one_of(sight.all.minus(members(configuration)), draws[1])?;
+    let stranger = one_of(strangers(sight, configuration), draws[1])?;
     let (id, address) = (stranger.id(), stranger.address());
     match draws[2].below(3) {
         0 => staged(sight, draws, stranger),
@@ -40,7 +40,8 @@ pub(super) fn add(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
 /// One that listens gets a vote.
 pub(super) fn promote(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = sight.membership?;
-    let listener = one_of(members(configuration).minus(voters(configuration)), draws[1])?;
+    let listeners = members(configuration).minus(voters(configuration));
+    let listener = one_of(listeners.minus(sight.lost), draws[1])?;
     if draws[2].hits(Ratio::new(1, 2)) {
         return staged(sight, draws, listener);
     }
@@ -67,9 +68,9 @@ pub(super) fn remove(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
 pub(super) fn joint(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
     let most = sight.all.len();
     let count = 2 + usize::try_from(draws[1].below(most.max(3) as u64 - 1)).expect("a few");
-    let servers = some_of(sight.all, count, draws[2]);
-    let without =
-        if draws[3].hits(Ratio::new(1, 3)) { one_of(sight.all.minus(servers), draws[3]) } else { None };
+    let whole = sight.all.minus(sight.lost);
+    let servers = some_of(whole, count, draws[2]);
+    let without = if draws[3].hits(Ratio::new(1, 3)) { one_of(whole.minus(servers), draws[3]) } else { None };
     let mut members: Vec<_> = servers.iter().map(|slot| Member::voter(slot.id(), slot.address())).collect();
     members.extend(without.map(|slot| Member::nonvoter(slot.id(), slot.address())));
     let change = Change::Members(members);
@@ -77,10 +78,10 @@ pub(super) fn joint(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
 }
 
 /// The members as they are, but for one voter, and a stranger in its place.
-pub(super) fn replace(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
+pub(super) fn exchange(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = sight.membership?;
     let leaves = one_of(voters(configuration), draws[1])?;
-    let comes = one_of(sight.all.minus(members(configuration)), draws[2])?;
+    let comes = one_of(strangers(sight, configuration), draws[2])?;
     let stay = configuration.servers().iter().filter(|member| member.id.node() != leaves.node()).cloned();
     let change = Change::Members(stay.chain([Member::voter(comes.id(), comes.address())]).collect());
     call(sight, draws, change)
@@ -100,6 +101,11 @@ fn staged(sight: &Sight<'_>, draws: Draws, slot: Slot) -> Option<Act> {
 fn basis(sight: &Sight<'_>, draw: Draw) -> Option<Index> {
     let (index, _) = sight.membership?;
     Some(if draw.hits(Ratio::new(1, 2)) { index } else { Index::ZERO })
+}
+
+/// Those outside that may come in: who is lost for good does not come back under its name.
+fn strangers(sight: &Sight<'_>, configuration: &Configuration) -> Slots {
+    sight.all.minus(sight.lost).minus(members(configuration))
 }
 
 fn members(configuration: &Configuration) -> Slots {

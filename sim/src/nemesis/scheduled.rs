@@ -3,9 +3,10 @@
 use super::{
     Act, Deserialize, Draw, Draws, Serialize, Sight, Slot, Slots, membership, names, one_of, some_of,
 };
+use crate::disk::harm::Blow;
 use crate::observe::NetworkChange;
 use crate::rng::Ratio;
-use wavetank_raft::{Call, Config, Reloadable, Span};
+use wavetank_raft::{Call, Change, Config, Reloadable, Span};
 
 /// Something that goes wrong by the clock. The order is part of every seed's meaning.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -46,8 +47,23 @@ pub enum Scheduled {
     Jump,
     /// The oldest message that is held is let go.
     LetGo,
-    /// A voter is exchanged for a stranger, jointly.
+    /// Bits flip on a disk, in what was synced.
+    Rot,
+    /// A write lands in another place than it should.
+    Misdirect,
+    /// A sync fails and drops its pages; the next one says that all is well.
+    DropPages,
+    /// A read fails, once.
+    FailRead,
+    /// A disk is full for a while.
+    Fill,
+    /// A server and its disk are lost for good, or an operator does the next thing to put another
+    /// one in the place of such a server: removes it, or adds one that was not there before.
     Replace,
+    /// A clock stands still for a while, and its server goes on. Breaks what leases assume.
+    Freeze,
+    /// A voter is exchanged for a stranger, jointly.
+    Exchange,
     /// A stranger is let in: with a vote, to listen, or to have a vote once it has caught up.
     Add,
     /// One that listens is given a vote, at once or once it has caught up.
@@ -77,7 +93,14 @@ names!(Scheduled {
     Reload => "reload",
     Jump => "jump",
     LetGo => "let_go",
+    Rot => "rot",
+    Misdirect => "misdirect",
+    DropPages => "drop_pages",
+    FailRead => "fail_read",
+    Fill => "fill",
     Replace => "replace",
+    Freeze => "freeze",
+    Exchange => "exchange",
     Add => "add",
     Promote => "promote",
     Demote => "demote",
@@ -85,6 +108,24 @@ names!(Scheduled {
 });
 
 impl Scheduled {
+    /// Whether leases assume that it does not happen.
+    #[must_use]
+    pub const fn breaks_leases(self) -> bool {
+        matches!(self, Self::Jump | Self::Freeze)
+    }
+
+    /// Whether a server may never come back from it: of such harm there is a budget.
+    #[must_use]
+    pub const fn is_for_good(self) -> bool {
+        matches!(self, Self::Rot | Self::Misdirect | Self::Replace)
+    }
+
+    /// Whether it befalls disks.
+    #[must_use]
+    pub const fn is_harm(self) -> bool {
+        self.is_for_good() || matches!(self, Self::DropPages | Self::FailRead | Self::Fill)
+    }
+
     pub(super) fn act(self, sight: &Sight<'_>, draws: Draws, lasts: Span, config: &Config) -> Act {
         let anyone = one_of(sight.awake, draws[0]);
         let act = match self {
@@ -109,7 +150,14 @@ impl Scheduled {
             Self::Reload => anyone.map(|slot| Act::Call(slot, reload(draws, config))),
             Self::Jump => anyone.map(|slot| Act::Jump(slot, config.election_timeout.times(2) + lasts)),
             Self::LetGo => Some(Act::LetGo),
-            Self::Replace => membership::replace(sight, draws),
+            Self::Rot => strike(Blow::Rot, sight.expendable, draws),
+            Self::Misdirect => strike(Blow::Misdirect, sight.expendable, draws),
+            Self::DropPages => strike(Blow::DropPages, sight.awake, draws),
+            Self::FailRead => strike(Blow::FailRead, sight.all.minus(sight.lost), draws),
+            Self::Fill => anyone.map(|slot| Act::Fill(slot, lasts)),
+            Self::Replace => replace(sight, draws),
+            Self::Freeze => anyone.map(|slot| Act::Freeze(slot, lasts)),
+            Self::Exchange => membership::exchange(sight, draws),
             Self::Add => membership::add(sight, draws),
             Self::Promote => membership::promote(sight, draws),
             Self::Demote => membership::demote(sight, draws),
@@ -157,6 +205,28 @@ fn transfer(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
     let target = if draws[1].hits(Ratio::new(1, 3)) { None } else { one_of(sight.all, draws[2]) };
     let call = Call::Transfer { target: target.map(Slot::id) };
     Some(Act::Call(addressee(sight, draws[0])?, call))
+}
+
+fn strike(blow: Blow, among: Slots, draws: Draws) -> Option<Act> {
+    one_of(among, draws[0]).map(|slot| Act::Harm(slot, blow, draws[1]))
+}
+
+/// What an operator does about a server that does not come back: takes it out, and puts one in that
+/// was never in. Where there is nothing to be done a server is lost, if it can be spared.
+fn replace(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
+    let (prev_index, configuration) = sight.membership?;
+    let is_member = |slot: &Slot| configuration.server(slot.node()).is_some();
+    let call = |call| Some(Act::Call(sight.leader?, call));
+    if let Some(dead) = sight.lost.iter().find(is_member) {
+        return call(Call::Change { change: Change::RemoveServer(dead.id()), prev_index });
+    }
+    let fresh = sight.all.minus(sight.lost).iter().find(|slot| !is_member(slot));
+    match fresh {
+        Some(slot) if draws[1].hits(Ratio::new(2, 3)) => {
+            call(Call::AddVoterStaged { id: slot.id(), address: slot.address(), prev_index })
+        }
+        Some(_) | None => one_of(sight.expendable, draws[0]).map(Act::Lose),
+    }
 }
 
 /// The knobs, each at most four times what it was.
