@@ -8,6 +8,7 @@ use crate::nemesis::Scheduled;
 use crate::plan::Plan;
 use std::fmt;
 
+pub mod every_call_ends;
 mod judges;
 pub mod progress;
 #[cfg(test)]

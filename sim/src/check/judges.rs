@@ -1,6 +1,7 @@
 //! All checks together. The fan-out is one bit test a check, and none at all if nothing happened
 //! that anybody watches.
 
+use super::every_call_ends::EveryCallEnds;
 use super::progress::Progress;
 use super::{Check, Facts, Ledger, Options};
 use crate::observe::Observation;
@@ -132,6 +133,7 @@ pub struct Judges {
     options: Options,
     ledger: Ledger,
     checks: Checks,
+    calls: EveryCallEnds,
     progress: Progress,
     sometimes: Sometimes,
     verdict: Option<Violation>,
@@ -145,6 +147,7 @@ impl Judges {
             options,
             ledger: Ledger::default(),
             checks: Checks::default(),
+            calls: EveryCallEnds::new(options.patience.election_timeout),
             progress: Progress::new(options.patience),
             sometimes: Sometimes::default(),
             verdict: None,
@@ -157,9 +160,7 @@ impl Judges {
             return;
         }
         let facts = self.ledger.see(observation);
-        if facts == Facts::NONE {
-            return;
-        }
+        self.verdict = self.calls.see(observation);
         if facts.touches(Checks::WATCHES)
             && let Some(spoke) = self.checks.see(&self.ledger, facts, &self.options)
         {
@@ -172,8 +173,10 @@ impl Judges {
                 step: observation.step,
             });
         }
-        self.sometimes.see(&self.ledger, facts);
-        self.progress.see(&self.ledger, facts);
+        if facts != Facts::NONE {
+            self.sometimes.see(&self.ledger, facts);
+            self.progress.see(&self.ledger, facts);
+        }
     }
 
     /// The run is over: what should have happened by now must have.
@@ -203,6 +206,7 @@ impl Judges {
     #[must_use]
     pub fn witnessed(&self) -> BTreeMap<String, u64> {
         let mut counts = self.checks.witnessed(&self.options);
+        counts.insert(EveryCallEnds::NAME.to_owned(), self.calls.witnessed());
         counts.insert(Progress::NAME.to_owned(), self.progress.witnessed());
         counts
     }
@@ -211,7 +215,7 @@ impl Judges {
     #[must_use]
     pub fn names(options: &Options) -> Vec<&'static str> {
         let mut names = Checks::names(options);
-        names.push(Progress::NAME);
+        names.extend([EveryCallEnds::NAME, Progress::NAME]);
         names
     }
 
