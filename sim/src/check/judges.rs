@@ -1,6 +1,7 @@
 //! All checks together. Which of them look is found by what happened, not by asking each: of some
 //! forty a step concerns three or four, and most observations concern none.
 
+use super::every_call_ends::EveryCallEnds;
 use super::progress::Progress;
 use super::{Check, Facts, Ledger, Options};
 use crate::observe::Observation;
@@ -174,6 +175,7 @@ pub struct Judges {
     ledger: Ledger,
     checks: Checks,
     wanted: u64,
+    calls: EveryCallEnds,
     progress: Progress,
     sometimes: Sometimes,
     verdict: Option<Violation>,
@@ -188,6 +190,7 @@ impl Judges {
             ledger: Ledger::default(),
             checks: Checks::default(),
             wanted: Checks::wanted(&options),
+            calls: EveryCallEnds::new(options.patience.election_timeout),
             progress: Progress::new(options.patience),
             sometimes: Sometimes::default(),
             verdict: None,
@@ -197,7 +200,11 @@ impl Judges {
     /// Looks at an observation. After the first violation nothing is looked at any more.
     #[inline]
     pub fn see(&mut self, observation: &Observation<'_>) {
-        if self.verdict.is_none() && Ledger::takes(observation) {
+        if self.verdict.is_some() {
+            return;
+        }
+        self.verdict = self.calls.see(observation);
+        if Ledger::takes(observation) {
             self.look(observation);
         }
     }
@@ -248,6 +255,7 @@ impl Judges {
     #[must_use]
     pub fn witnessed(&self) -> BTreeMap<String, u64> {
         let mut counts = self.checks.witnessed(&self.options);
+        counts.insert(EveryCallEnds::NAME.to_owned(), self.calls.witnessed());
         counts.insert(Progress::NAME.to_owned(), self.progress.witnessed());
         counts
     }
@@ -256,7 +264,7 @@ impl Judges {
     #[must_use]
     pub fn names(options: &Options) -> Vec<&'static str> {
         let mut names = Checks::names(options);
-        names.push(Progress::NAME);
+        names.extend([EveryCallEnds::NAME, Progress::NAME]);
         names
     }
 

@@ -1,5 +1,5 @@
-//! What an operator may want of the membership, given what it is now. At least two voters are left:
-//! with fewer there would be nobody to agree with.
+//! What an operator may want of the membership, given what it is now. Two voters are left, and now and
+//! then one.
 
 use super::scheduled::addressee;
 use super::{Act, Draw, Draws, Sight, Slot, Slots, one_of, some_of};
@@ -19,7 +19,7 @@ pub(super) fn any(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
             call(sight, draws, Change::AddVoter(slot.id(), slot.address()))
         }
         (Some(Suffrage::Nonvoter), _) => call(sight, draws, Change::RemoveServer(slot.id())),
-        (Some(Suffrage::Voter), _) if voters(configuration).len() <= 2 => None,
+        (Some(Suffrage::Voter), _) if voters(configuration).len() <= least_voters(draws) => None,
         (Some(Suffrage::Voter), 0) => call(sight, draws, Change::DemoteVoter(slot.id())),
         (Some(Suffrage::Voter), _) => call(sight, draws, Change::RemoveServer(slot.id())),
     }
@@ -51,7 +51,7 @@ pub(super) fn promote(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
 /// A voter goes on listening, and no more.
 pub(super) fn demote(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = sight.membership?;
-    let voter = spare_voter(configuration, draws[1])?;
+    let voter = spare_voter(configuration, draws)?;
     call(sight, draws, Change::DemoteVoter(voter.id()))
 }
 
@@ -60,14 +60,13 @@ pub(super) fn remove(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = sight.membership?;
     let listeners = members(configuration).minus(voters(configuration));
     let listener = one_of(listeners, draws[1]).filter(|_| draws[2].hits(Ratio::new(1, 3)));
-    let leaves = listener.or_else(|| spare_voter(configuration, draws[1]))?;
+    let leaves = listener.or_else(|| spare_voter(configuration, draws))?;
     call(sight, draws, Change::RemoveServer(leaves.id()))
 }
 
-/// Another list of servers: at least two voters, and now and then one without a vote.
+/// Another list of servers: of any size, and now and then one without a vote.
 pub(super) fn joint(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
-    let most = sight.all.len();
-    let count = 2 + usize::try_from(draws[1].below(most.max(3) as u64 - 1)).expect("a few");
+    let count = 1 + usize::try_from(draws[1].below(sight.all.len() as u64)).expect("a few");
     let whole = sight.all.minus(sight.lost);
     let servers = some_of(whole, count, draws[2]);
     let without = if draws[3].hits(Ratio::new(1, 3)) { one_of(whole.minus(servers), draws[3]) } else { None };
@@ -117,8 +116,12 @@ fn voters(configuration: &Configuration) -> Slots {
     voters.filter_map(|member| Slot::of(member.id.node())).collect()
 }
 
-/// One of the voters, if two others are left.
-fn spare_voter(configuration: &Configuration, draw: Draw) -> Option<Slot> {
+/// One of the voters, if enough others are left.
+fn spare_voter(configuration: &Configuration, draws: Draws) -> Option<Slot> {
     let voters = voters(configuration);
-    one_of(voters, draw).filter(|_| 2 < voters.len())
+    one_of(voters, draws[1]).filter(|_| least_voters(draws) < voters.len())
+}
+
+fn least_voters(draws: Draws) -> usize {
+    if draws[3].hits(Ratio::new(1, 4)) { 1 } else { 2 }
 }

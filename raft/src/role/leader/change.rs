@@ -7,7 +7,7 @@ use crate::configuration::{Change, Configuration};
 use crate::entry::Payload;
 use crate::io::{Effect, Effects, Refusal};
 use crate::progress::Progress;
-use crate::vocab::{Index, LogId, NodeId, Time};
+use crate::vocab::{Index, LogId, NodeId, RequestId, Time};
 use alloc::sync::Arc;
 
 /// How many heartbeats a server that was removed still gets, so that it hears of it.
@@ -18,6 +18,7 @@ const FAREWELLS: u8 = 10;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(super) struct Staging {
+    request: RequestId,
     node: NodeId,
     round: u64,
     target: Index,
@@ -127,16 +128,22 @@ impl Leader {
     }
 
     /// An operator wants this non-voter promoted once it has caught up.
-    pub(crate) fn on_stage(&mut self, core: &Core, node: NodeId, now: Time, fx: &mut Effects) {
+    pub(crate) fn on_stage(
+        &mut self,
+        core: &Core,
+        (request, node): (RequestId, NodeId),
+        now: Time,
+        fx: &mut Effects,
+    ) {
         let peer = self.peer(node).filter(|peer| peer.leaving.is_none());
         let Some(peer) = peer.filter(|_| self.staging.is_none()) else {
             let refusal = peer.map_or(Refusal::UnknownTarget(node), |_| Refusal::ChangeInProgress);
-            return fx.push(Effect::Staged { node, result: Err(refusal) });
+            return fx.push(Effect::Staged { request, result: Err(refusal) });
         };
         let target = core.log.last().index;
         // Where it has everything already, and nobody speaks, there will be no progress to see.
         let caught_up = target <= peer.progress.matched;
-        self.staging = Some(Staging { node, round: 1, target, began: now, caught_up });
+        self.staging = Some(Staging { request, node, round: 1, target, began: now, caught_up });
     }
 
     /// A follower has more than before: rounds end with it, and transfers get ready.
@@ -186,8 +193,8 @@ impl Leader {
     }
 
     fn end_staging(&mut self, result: Result<LogId, Refusal>, fx: &mut Effects) {
-        if let Some(Staging { node, .. }) = self.staging.take() {
-            fx.push(Effect::Staged { node, result });
+        if let Some(Staging { request, .. }) = self.staging.take() {
+            fx.push(Effect::Staged { request, result });
         }
     }
 
