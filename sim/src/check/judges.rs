@@ -3,7 +3,7 @@
 
 use super::progress::Progress;
 use super::{Check, Facts, Ledger, Options};
-use crate::observe::Observation;
+use crate::observe::{Observation, Seen};
 use crate::report::{Class, Violation};
 use crate::sometimes::Sometimes;
 use crate::watch::Watch;
@@ -196,8 +196,26 @@ impl Judges {
     /// Looks at an observation. After the first violation nothing is looked at any more.
     #[inline]
     pub fn see(&mut self, observation: &Observation<'_>) {
-        if self.verdict.is_none() && Ledger::takes(observation) {
-            self.look(observation);
+        if self.verdict.is_some() {
+            return;
+        }
+        match &observation.seen {
+            // What a message says its sender's actions and its receiver's event tell; and what an
+            // event does is judged when it is done.
+            Seen::Sent { .. } | Seen::Invoked { .. } | Seen::Returned { .. } => {}
+            Seen::Stepping { slot, event, .. } => self.ledger.stepping(*slot, event),
+            Seen::Stepped { .. }
+            | Seen::Booted { .. }
+            | Seen::Crashed { .. }
+            | Seen::Paused(_)
+            | Seen::Resumed(_)
+            | Seen::Halted(_)
+            | Seen::Durable { .. }
+            | Seen::Applied { .. }
+            | Seen::SnapshotTaken { .. }
+            | Seen::Restored { .. }
+            | Seen::Network(_)
+            | Seen::Healed { .. } => self.look(observation),
         }
     }
 
