@@ -58,6 +58,7 @@ impl<E, T> Crew<E, T> {
 }
 
 impl<E: Watch, T: Watch> Watch for Crew<E, T> {
+    #[inline]
     fn see(&mut self, observation: &Observation<'_>) {
         self.judges.see(observation);
         self.tally.see(observation);
