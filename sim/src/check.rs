@@ -7,6 +7,7 @@ use crate::ledger::{Facts, Ledger};
 use crate::plan::Plan;
 use std::fmt;
 
+pub mod every_call_ends;
 mod judges;
 pub mod progress;
 #[cfg(test)]

@@ -107,6 +107,7 @@ pub struct Tally {
 }
 
 impl Watch for Tally {
+    #[inline]
     fn see(&mut self, observation: &Observation<'_>) {
         self.steps = observation.step;
         match observation.seen {

@@ -185,7 +185,7 @@ fn transfer(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
     Some(Act::Call(addressee(sight, draws[0])?, call))
 }
 
-/// What can be done to one server, given what it is now. At least two voters are left.
+/// What can be done to one server, given what it is now. Two voters are left, and now and then one.
 fn change(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
     let (index, configuration) = sight.membership?;
     let slot = one_of(sight.all, draws[1])?;
@@ -196,6 +196,7 @@ fn change(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
     let prev_index = if draws[3].hits(Ratio::new(1, 2)) { index } else { Index::ZERO };
     let suffrage = configuration.server(slot.node()).map(|member| member.suffrage);
     let voters = configuration.servers().iter().filter(|member| member.suffrage == Suffrage::Voter).count();
+    let least = if draws[3].hits(Ratio::new(1, 4)) { 1 } else { 2 };
     let choice = draws[2].below(4);
     let change = match (suffrage, choice) {
         (None, 0) | (Some(Suffrage::Nonvoter), 0) => {
@@ -207,17 +208,16 @@ fn change(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
         (None, 1) => Change::AddNonvoter(id, address),
         (None, _) | (Some(Suffrage::Nonvoter), 1 | 2) => Change::AddVoter(id, address),
         (Some(Suffrage::Nonvoter), _) => Change::RemoveServer(id),
-        (Some(Suffrage::Voter), _) if voters <= 2 => return None,
+        (Some(Suffrage::Voter), _) if voters <= least => return None,
         (Some(Suffrage::Voter), 0) => Change::DemoteVoter(id),
         (Some(Suffrage::Voter), _) => Change::RemoveServer(id),
     };
     Some(Act::Call(addressee(sight, draws[0])?, Call::Change { change, prev_index }))
 }
 
-/// Another list of servers: at least two voters, and now and then one without a vote.
+/// Another list of servers: of any size, and now and then one without a vote.
 fn joint(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
-    let most = sight.all.len();
-    let count = 2 + usize::try_from(draws[1].below(most.max(3) as u64 - 1)).expect("a few");
+    let count = 1 + usize::try_from(draws[1].below(sight.all.len() as u64)).expect("a few");
     let whole = sight.all.minus(sight.lost);
     let servers = some_of(whole, count, draws[2]);
     let without = if draws[3].hits(Ratio::new(1, 3)) { one_of(whole.minus(servers), draws[3]) } else { None };

@@ -161,6 +161,7 @@ pub(super) fn of(plan: &Plan) -> String {
         heal.settle,
         heal.leave_broken,
         heal.compact,
+        heal.hub,
     );
     if plan.birth != calm.birth {
         let _ = writeln!(text, "plan.birth = Birth::{:?};", plan.birth);
