@@ -5,9 +5,13 @@
 //! another job runs are synced together. The disk does not know what time it is, and it tells
 //! nobody what it does: the world does.
 
+mod device;
 mod memory;
+mod names;
+mod pages;
 mod stores;
 
+pub use device::{Device, DeviceCounts, Mount, OpenFile, Trouble};
 pub(crate) use memory::Memory;
 pub use stores::{Capture, Load, Part, Remains, Shelf, Stores, UnderWay};
 
@@ -308,9 +312,13 @@ impl Disk {
             Job::Write(write) => {
                 assert!(fails, "{:?} was to be synced with its group", write.token);
                 self.counts.failed += 1;
-                let (part, error) = self.stores.fail(&write, self.streams.remains.draw());
-                self.counts.torn += u64::from(part.is_some());
-                self.give_up(part, error)
+                match self.stores.fail(&write, self.streams.remains.draw()) {
+                    Some((part, error)) => {
+                        self.counts.torn += u64::from(part.is_some());
+                        self.give_up(part, error)
+                    }
+                    None => Done::Durable(write),
+                }
             }
             Job::Fetch { ticket, first, last } => match self.stores.fetch(first, last, settings) {
                 Ok(entries) => Done::Tell(Event::Fetched { ticket, entries }),

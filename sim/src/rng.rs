@@ -63,6 +63,10 @@ pub enum Domain {
     Workload = 22,
     /// Whether what is under way is lost when its sender crashes (by server) or links are cut.
     OnWay = 23,
+    /// What a power cut leaves on a device with a cache (by server).
+    Device = 40,
+    /// When and how such a device fails (by server).
+    Trouble = 41,
 }
 
 /// A chance of `n` in `d`.
