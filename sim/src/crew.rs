@@ -130,7 +130,9 @@ impl Watch for Tally {
             | Seen::Invoked { .. }
             | Seen::Returned { .. }
             | Seen::Network(_)
-            | Seen::Healed { .. } => {}
+            | Seen::Healed { .. }
+            | Seen::Refused { .. }
+            | Seen::Harmed { .. } => {}
         }
     }
 }

@@ -10,6 +10,7 @@
 mod occasions;
 mod scheduled;
 
+use crate::disk::harm::Blow;
 use crate::mishap::{Mishap, Mishaps};
 use crate::observe::NetworkChange;
 use crate::plan;
@@ -55,6 +56,10 @@ pub struct Sight<'a> {
     pub awake: Slots,
     /// Whoever leads in the newest term.
     pub leader: Option<Slot>,
+    /// Those that are lost for good, or refuse to start with what their disks have.
+    pub lost: Slots,
+    /// Those that may be taken away for good, each for itself. Only known when such an act is due.
+    pub expendable: Slots,
     /// The membership as the leader knows it, and where it stands in the log.
     pub membership: Option<(wavetank_raft::Index, &'a Configuration)>,
 }
@@ -78,6 +83,14 @@ pub enum Act {
     Jump(Slot, Span),
     /// Let the oldest message go that the network holds.
     LetGo,
+    /// Strike a server's disk.
+    Harm(Slot, Blow, Draw),
+    /// Let a server's disk be full for that long.
+    Fill(Slot, Span),
+    /// Lose a server and its disk for good.
+    Lose(Slot),
+    /// Let a server's clock stand still for that long.
+    Freeze(Slot, Span),
 }
 
 /// Four words: as many as any act needs.
@@ -209,9 +222,16 @@ impl Nemesis {
             Act::Crash(slot, _) | Act::Pause(slot, _) => {
                 self.most_down <= away || !sight.awake.contains(*slot)
             }
-            Act::Nothing | Act::Network(..) | Act::Flap(..) | Act::Call(..) | Act::Jump(..) | Act::LetGo => {
-                false
-            }
+            Act::Nothing
+            | Act::Network(..)
+            | Act::Flap(..)
+            | Act::Call(..)
+            | Act::Jump(..)
+            | Act::LetGo
+            | Act::Harm(..)
+            | Act::Fill(..)
+            | Act::Lose(_)
+            | Act::Freeze(..) => false,
         };
         if is_too_much || act == Act::Nothing || !self.mishaps.allow(mishap) {
             return Act::Nothing;

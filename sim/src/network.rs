@@ -31,6 +31,8 @@ pub struct Passage {
     pub fate: Fate,
     /// The last of its arrivals is held back, and may be let go earlier.
     pub held: bool,
+    /// Bits of it flip: those that this word says.
+    pub flips: Option<u64>,
 }
 
 /// How often each family struck.
@@ -52,6 +54,8 @@ pub struct Counts {
     pub held: u64,
     /// Crashes and cuts that took with them what was under way.
     pub on_way: u64,
+    /// Rejected because bits of them had flipped.
+    pub corrupt: u64,
 }
 
 /// One direction between two servers.
@@ -66,6 +70,7 @@ struct Link {
     loss: Option<Stream>,
     duplicate: Option<Stream>,
     hold: Option<Stream>,
+    corrupt: Option<Stream>,
 }
 
 impl Network {
@@ -139,6 +144,11 @@ impl Network {
         number <= self.lost_upto[from.at() * self.servers + to.at()]
     }
 
+    /// A message was rejected for what had become of it under way.
+    pub const fn rejected(&mut self) {
+        self.counts.corrupt += 1;
+    }
+
     fn takes_along(&mut self, of: usize) -> bool {
         let Some(chance) = self.plan.on_way else { return false };
         let (stream, asked) = &mut self.on_way[of];
@@ -186,6 +196,7 @@ impl Link {
             loss: plan.loss.map(|_| stream(Domain::Loss)),
             duplicate: plan.duplicate.map(|_| stream(Domain::Duplicate)),
             hold: plan.hold.map(|_| stream(Domain::Hold)),
+            corrupt: plan.corrupt.map(|_| stream(Domain::Corrupt)),
         }
     }
 
@@ -202,10 +213,12 @@ impl Link {
         let lost = chance(&mut self.loss, plan.loss);
         let again = struck(&mut self.duplicate, plan.duplicate);
         let held = struck(&mut self.hold, plan.hold);
+        let flips = flips(&mut self.corrupt, plan.corrupt);
         if is_cut || (lost && may(Astray::Loss)) {
             *(if is_cut { &mut counts.cut } else { &mut counts.lost }) += 1;
-            return Passage { fate: Fate::Lost, held: false };
+            return Passage { fate: Fate::Lost, held: false, flips: None };
         }
+        let flips = flips.filter(|_| may(Astray::Corrupt));
         let reordered = reordered.filter(|_| may(Astray::Reorder));
         let late = late.filter(|_| may(Astray::Late));
         counts.reordered += u64::from(reordered.is_some());
@@ -216,12 +229,12 @@ impl Link {
             // An odd delay holds a copy, an even one the message itself.
             let fate =
                 if by.0 % 2 == 1 { Fate::ArrivesTwice(first, first + by) } else { Fate::Arrives(first + by) };
-            return Passage { fate, held: true };
+            return Passage { fate, held: true, flips };
         }
         let again = again.filter(|_| may(Astray::Duplicate));
         counts.duplicated += u64::from(again.is_some());
         let fate = again.map_or(Fate::Arrives(first), |by| Fate::ArrivesTwice(first, first + by));
-        Passage { fate, held: false }
+        Passage { fate, held: false, flips }
     }
 }
 
@@ -242,6 +255,13 @@ fn chance(stream: &mut Option<Stream>, family: Option<Ratio>) -> bool {
         (Some(stream), Some(chance)) => stream.hits(chance),
         (Some(_) | None, Some(_) | None) => false,
     }
+}
+
+/// Which bits flip, if any do.
+fn flips(stream: &mut Option<Stream>, chance: Option<Ratio>) -> Option<u64> {
+    let (stream, chance) = (stream.as_mut()?, chance?);
+    let draw = stream.draw();
+    draw.hits(chance).then(|| draw.below(1 << 32))
 }
 
 /// The delays of messages between clients and servers.

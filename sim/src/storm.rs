@@ -6,7 +6,9 @@
 //! too.
 
 use crate::nemesis::{Occasion, Scheduled};
-use crate::plan::{Birth, Clients, Clocks, Disks, Heal, Late, Links, Machines, Nemesis, Plan, Rhythm};
+use crate::plan::{
+    Birth, Budget, Clients, Clocks, Disks, Heal, Late, Links, Machines, Nemesis, Plan, Rhythm,
+};
 use crate::rng::{Domain, Ratio, Spans, Stream};
 use crate::slot::{Slot, Slots};
 use crate::watch::Watch;
@@ -26,7 +28,11 @@ enum Topic {
     Clients = 6,
     Scheduled = 7,
     Occasions = 8,
+    Harm = 9,
 }
+
+/// How many storms harm more servers for good than a cluster can do without.
+const BEYOND: Ratio = Ratio::new(1, 20);
 
 impl Plan {
     /// The storm of a seed.
@@ -38,10 +44,11 @@ impl Plan {
         let config = config(&mut on(Topic::Config));
         let timeout = config.heartbeat_timeout;
         let clients = clients(&mut on(Topic::Clients), timeout);
+        let scheduled = scheduled(seed, timeout, &clients);
         Self {
             seed,
             servers,
-            spares: shape.one_of(&[0, 0, 1, 2]),
+            spares: shape.one_of(&[0, 0, 1, 2]).max(u8::from(scheduled.contains_key(&Scheduled::Replace))),
             birth: if shape.chance(1, 6) { Birth::Blank } else { Birth::Bootstrapped },
             links: links(&mut on(Topic::Links), timeout),
             disks: disks(&mut on(Topic::Disks), timeout),
@@ -51,8 +58,9 @@ impl Plan {
             nemesis: Nemesis {
                 most_down: if shape.chance(1, 4) { servers } else { servers / 2 },
                 crash_between: shape.chance(1, 3).then_some(Ratio::new(1, 1_500)),
-                scheduled: scheduled(seed, timeout, &clients),
+                scheduled,
                 occasions: occasions(&mut on(Topic::Occasions)),
+                budget: if on(Topic::Harm).draw().hits(BEYOND) { Budget::Beyond } else { Budget::Within },
             },
             clients,
             config,
@@ -109,6 +117,7 @@ fn links(stream: &mut Stream, timeout: Span) -> Links {
         duplicate: family(1, 2, &[10, 30, 100], Spans::new(Span::us(100), timeout.times(2))),
         hold: family(1, 2, &[40, 100, 250], Spans::new(timeout, timeout.times(30))),
         on_way: family(2, 3, &[1, 2, 4], Spans::ZERO).map(|late| late.chance),
+        corrupt: family(1, 3, &[20, 60, 200], Spans::ZERO).map(|late| late.chance),
         delay: Spans::new(Span::us(300), max),
     }
 }
@@ -158,15 +167,17 @@ fn clients(stream: &mut Stream, timeout: Span) -> Clients {
 /// Each kind on its own stream: a new kind changes no storm but by itself.
 fn scheduled(seed: u64, timeout: Span, clients: &Clients) -> std::collections::BTreeMap<Scheduled, Rhythm> {
     let leases = clients.reads.contains(&ReadPath::Lease);
+    // Whoever is harmed for good is out of all that follows: most seas are without.
+    let is_harmful = Stream::new(seed, Domain::Storm, Topic::Harm as u64, 1).chance(1, 4);
     let draw = |&kind: &Scheduled| {
         let mut stream = Stream::new(seed, Domain::Storm, Topic::Scheduled as u64, 1 + kind as u64);
         let (is_on, often) = (stream.chance(1, 3), stream.from_to(8, 60));
-        let breaks_leases = kind == Scheduled::Jump;
-        let is_short = stream.chance(1, 2) || matches!(kind, Scheduled::Flap | Scheduled::Jump);
+        let is_short = stream.chance(1, 2) || kind == Scheduled::Flap || kind.breaks_leases();
         let short = Spans::new(Span::ms(5), timeout.times(2));
         let lasts = if is_short { short } else { Spans::new(timeout, timeout.times(12)) };
         let rhythm = Rhythm { every: Spans::new(timeout.times(2), timeout.times(often)), lasts };
-        (is_on && !(breaks_leases && leases)).then_some((kind, rhythm))
+        let may_be = (is_harmful || !kind.is_harm()) && !(leases && kind.breaks_leases());
+        (is_on && may_be).then_some((kind, rhythm))
     };
     Scheduled::ALL.iter().filter_map(draw).collect()
 }
@@ -209,6 +220,10 @@ pub fn run<F: TankFsm, V: Watch>(world: &mut World<F, V>, mut go_on: impl FnMut(
     if !course.for_a_while(settle) {
         return stopped(core);
     }
+    if !course.world.is_viable(core) {
+        // Too many are harmed for good. Whoever is left has answered nothing that is not so.
+        return Ending { core, unsettled: None, took: Span::ZERO, stopped: false };
+    }
     course.world.stop_clients();
     let rest = course.world.now();
     let mut unsettled = course.until_settled(core);
@@ -238,22 +253,20 @@ impl<F: TankFsm, V: Watch, G: FnMut(&V) -> bool> Course<'_, F, V, G> {
         self.world.run_while(until, |world| go_on(world.watch()))
     }
 
-    /// As many as every quorum can spare, if the plan wants it.
+    /// Whoever is lost or damaged, and as many more as every quorum can spare, if the plan wants it.
     fn broken_for_ever(&mut self) -> Slots {
         let all = self.world.all();
+        let mut broken = self.world.hurt();
         if !self.world.plan().heal.leave_broken {
-            return Slots::NONE;
-        }
-        // What a server that is down has on its disk counts too: it must be asked first.
-        for slot in all.iter() {
-            self.world.resume(slot);
-            self.world.restart(slot);
+            return broken;
         }
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 0, 0);
-        let mut broken = Slots::NONE;
         let many = 1 + stream.below(all.len() as u64);
         for _ in 0..many {
             let candidates: Vec<Slot> = all.minus(broken).iter().collect();
+            if candidates.is_empty() {
+                break;
+            }
             let next = broken.with(stream.one_of(&candidates));
             if self.world.is_viable(all.minus(next)) && next.len() < all.len() {
                 broken = next;

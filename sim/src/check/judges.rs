@@ -73,6 +73,7 @@ checks! {
     recovery_covers_exposure: RecoveryCoversExposure,
     persist_before_send: PersistBeforeSend,
     silent_after_disk_error: SilentAfterDiskError,
+    stops_for_a_reason: StopsForAReason,
     vote_once_per_term: VoteOncePerTerm,
     pre_vote_is_free: PreVoteIsFree,
     vote_is_justified: VoteIsJustified,

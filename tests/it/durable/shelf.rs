@@ -11,8 +11,11 @@ use wavetank_node::store::{FileSnapshotStore, RedbStore};
 use wavetank_raft::execute::{HARD_STATE, Recovered, Snapshots, Storage, keep_snapshot, load_snapshot};
 use wavetank_raft::store::inmem::InmemStore;
 use wavetank_raft::store::{SnapshotStore, StableStore, StoreError};
-use wavetank_raft::{Bytes, Entries, Entry, Index, LogId, Settings, SnapshotMeta, SnapshotPiece, Write};
+use wavetank_raft::{
+    Bytes, Configuration, Entries, Entry, Index, LogId, Payload, Settings, SnapshotMeta, SnapshotPiece, Write,
+};
 use wavetank_sim::Slot;
+use wavetank_sim::disk::harm::{Blow, Harm};
 use wavetank_sim::disk::{Capture, Device, Job, Load, Part, Remains, Stores, Trouble, UnderWay};
 use wavetank_sim::rng::{Domain, Draw, Ratio, Stream};
 
@@ -237,7 +240,12 @@ impl Stores for Durable {
         LogDisk::fetch(&open.log, first, last, settings)
     }
 
-    fn read_snapshot(&mut self, last: Option<LogId>, offset: u64, limit: u64) -> Option<SnapshotPiece> {
+    fn read_snapshot(
+        &mut self,
+        last: Option<LogId>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Option<SnapshotPiece>, StoreError> {
         self.open().snapshots.read(last, offset, limit)
     }
 
@@ -253,6 +261,26 @@ impl Stores for Durable {
         let open = self.open.as_ref().expect(OPEN);
         load_snapshot(&open.snapshots.store, last, load)
     }
+
+    /// What goes wrong with this device goes wrong by itself.
+    fn strike(&mut self, _: Blow, _: Draw) -> Option<Harm> {
+        None
+    }
+
+    fn is_damaged(&self) -> bool {
+        false
+    }
+
+    fn memberships(&self) -> Vec<(Index, Arc<Configuration>)> {
+        let entries: Vec<&Entry> = self.reported.log.entries().collect();
+        let mut known: Vec<_> = entries.into_iter().rev().filter_map(membership).collect();
+        let snapshots = self.open.as_ref().and_then(|open| open.snapshots.store.list().ok());
+        let newest = snapshots.and_then(|list| list.first().cloned());
+        known.extend(newest.map(|meta| (meta.configuration_index, Arc::new(meta.configuration.clone()))));
+        known
+    }
+
+    fn make_room(&mut self) {}
 
     fn wipe(&mut self) {
         self.open = None;
@@ -277,6 +305,17 @@ impl Stores for Durable {
             ("failed_write", counts.failed_writes),
             ("failed_sync", counts.failed_syncs),
         ]
+    }
+}
+
+fn membership(entry: &Entry) -> Option<(Index, Arc<Configuration>)> {
+    match &entry.payload {
+        Payload::Configuration(configuration) => Some((entry.id.index, Arc::clone(configuration))),
+        Payload::Noop
+        | Payload::Barrier
+        | Payload::Command(_)
+        | Payload::Restore(_)
+        | Payload::Extended(_) => None,
     }
 }
 
