@@ -66,6 +66,10 @@ pub enum Domain {
     OnWay = 23,
     /// Whether bits of a message flip, and which (by sender, receiver).
     Corrupt = 24,
+    /// What a power cut leaves on a device with a cache (by server).
+    Device = 40,
+    /// When and how such a device fails (by server).
+    Trouble = 41,
 }
 
 /// A chance of `n` in `d`.

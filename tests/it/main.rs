@@ -5,6 +5,7 @@ mod capsules;
 mod cli;
 mod corpus;
 mod digests;
+mod durable;
 mod exam;
 mod ledger;
 mod node;
