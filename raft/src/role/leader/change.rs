@@ -94,17 +94,23 @@ impl Leader {
     /// Begins to follow up on new members, and to take leave of old ones.
     pub(super) fn sync_peers(&mut self, core: &Core, now: Time) {
         let Some((index, latest)) = core.membership.latest() else { return };
+        let next = core.log.last().index.next();
         for peer in &mut self.peers {
             let is_member = latest.server(peer.id).is_some();
             peer.leaving = match (is_member, peer.leaving) {
-                (true, _) => None,
+                (true, None) => None,
+                // Whoever comes back may have lost its disk meanwhile: nothing is known of it.
+                (true, Some(_)) => {
+                    peer.progress = Progress::new(next, now);
+                    None
+                }
                 (false, None) => Some(Leaving { since: index, beats: FAREWELLS }),
                 (false, leaving) => leaving,
             };
         }
         for member in latest.members().map(|member| member.id.node()) {
             if member != core.id && self.peer(member).is_none() {
-                let progress = Progress::new(core.log.last().index.next(), now);
+                let progress = Progress::new(next, now);
                 self.peers.push(Peer { id: member, progress, leaving: None });
             }
         }
