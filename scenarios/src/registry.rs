@@ -262,6 +262,7 @@ fn unfinished(scenario: &Scenario, seed: u64, words: String) -> Report {
         faults: BTreeMap::new(),
         witnessed: BTreeMap::new(),
         sometimes: BTreeMap::new(),
+        situations: Vec::new(),
         leaderless: Vec::new(),
         digest: 0,
     }

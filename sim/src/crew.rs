@@ -85,6 +85,7 @@ pub fn report<F: TankFsm, E: Watch, T: Watch>(
         faults: world.faults(),
         witnessed: judges.witnessed(),
         sometimes: judges.sometimes().counts(),
+        situations: judges.sometimes().situations().collect(),
         leaderless: tally.leaderless.clone(),
         digest: world.digest(),
     }

@@ -74,6 +74,10 @@ pub struct Report {
     pub witnessed: BTreeMap<String, u64>,
     /// How often each thing that should sometimes happen happened.
     pub sometimes: BTreeMap<String, u64>,
+    /// Which situations came up: see [`Sometimes::situations`](crate::sometimes::Sometimes::situations).
+    /// Not written down with the rest: they are many.
+    #[serde(skip)]
+    pub situations: Vec<u64>,
     /// How long the cluster was without a leader, each time that it got one again.
     pub leaderless: Vec<Span>,
     /// A digest over every step of the run: the same for the same seed, always.

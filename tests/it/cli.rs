@@ -369,6 +369,7 @@ fn with(name: &str, seed: u64, form: TraceForm, verdict: Verdict) -> (Report, St
         faults: BTreeMap::from([("crash".to_owned(), seed)]),
         witnessed: BTreeMap::from([("made_up".to_owned(), 3), ("eyes".to_owned(), 0)]),
         sometimes: BTreeMap::from([("seed_is_odd".to_owned(), seed % 2), ("pigs_fly".to_owned(), 0)]),
+        situations: vec![seed % 2],
         leaderless: vec![Span::ms(seed + 1)],
         digest: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15),
     };
