@@ -49,7 +49,7 @@ pub struct Local {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outgoing {
     /// Whom it goes to.
-    pub to: NodeId,
+    pub to: ServerId,
     /// Where that is.
     pub address: ServerAddress,
     /// Comes back with the answer.
@@ -118,6 +118,7 @@ impl Local {
             protocol_version: i64::from(self.protocol_version),
             id: Some(self.id.clone()),
             address: Some(self.address.clone()),
+            to: None,
             dialect,
         }
     }

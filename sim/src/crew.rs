@@ -108,6 +108,7 @@ pub struct Tally {
 }
 
 impl Watch for Tally {
+    #[inline]
     fn see(&mut self, observation: &Observation<'_>) {
         self.steps = observation.step;
         match observation.seen {
@@ -131,7 +132,9 @@ impl Watch for Tally {
             | Seen::Invoked { .. }
             | Seen::Returned { .. }
             | Seen::Network(_)
-            | Seen::Healed { .. } => {}
+            | Seen::Healed { .. }
+            | Seen::Refused { .. }
+            | Seen::Harmed { .. } => {}
         }
     }
 }

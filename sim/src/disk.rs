@@ -5,20 +5,25 @@
 //! another job runs are synced together. The disk does not know what time it is, and it tells
 //! nobody what it does: the world does.
 
+pub mod harm;
 mod memory;
 mod stores;
+mod worn;
 
 pub(crate) use memory::Memory;
 pub use stores::{Capture, Load, Part, Remains, Shelf, Stores, UnderWay};
 
 use crate::plan::Disks;
-use crate::rng::{Domain, Stream};
+use crate::rng::{Domain, Draw, Stream};
 use crate::slot::Slot;
+use harm::{Blow, Harm};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::execute::Recovered;
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{Bytes, Entry, Event, Index, LogId, RpcId, Settings, SnapshotMeta, Span, Write};
+use wavetank_raft::{
+    Bytes, Configuration, Entry, Event, Index, LogId, RpcId, Settings, SnapshotMeta, Span, Write,
+};
 
 /// A disk.
 #[derive(Debug)]
@@ -32,6 +37,7 @@ pub struct Disk {
     plan: Disks,
     streams: Streams,
     counts: DiskCounts,
+    harms: Vec<Harm>,
 }
 
 /// How often each family struck.
@@ -136,6 +142,7 @@ impl Disk {
                 remains: stream(Domain::Remains),
             },
             counts: DiskCounts::default(),
+            harms: Vec::new(),
         }
     }
 
@@ -145,8 +152,34 @@ impl Disk {
     }
 
     /// What a server finds when it starts.
-    pub fn recover(&mut self, cache: u64) -> Recovered {
-        self.stores.recover(cache).expect(CALM)
+    ///
+    /// # Errors
+    /// When a store fails, or what it holds is damaged.
+    pub fn recover(&mut self, cache: u64) -> Result<Recovered, StoreError> {
+        self.stores.recover(cache)
+    }
+
+    /// Something befalls the disk: what does, if anything can.
+    pub fn strike(&mut self, blow: Blow, draw: Draw) -> Option<Harm> {
+        self.stores.strike(blow, draw)
+    }
+
+    /// Whether anything on it is not any more what was written and synced.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.stores.is_damaged()
+    }
+
+    /// The memberships it knows, and where they stand in the log, the latest first. What cannot be
+    /// read is not known.
+    #[must_use]
+    pub fn memberships(&self) -> Vec<(Index, Arc<Configuration>)> {
+        self.stores.memberships()
+    }
+
+    /// There is room again.
+    pub fn make_room(&mut self) {
+        self.stores.make_room();
     }
 
     /// The log as it is on the disk.
@@ -260,6 +293,11 @@ impl Disk {
         self.stores.faults()
     }
 
+    /// What has befallen it and was not asked for yet.
+    pub fn take_harms(&mut self) -> Vec<Harm> {
+        std::mem::take(&mut self.harms)
+    }
+
     fn queued(&mut self, job: Job) -> Queued {
         if !matches!(job, Job::Write(_)) {
             return Queued { job, takes: self.streams.read.within(self.plan.read), fails: false };
@@ -308,6 +346,7 @@ impl Disk {
             Job::Write(write) => {
                 assert!(fails, "{:?} was to be synced with its group", write.token);
                 self.counts.failed += 1;
+                self.harms.push(Harm::WriteFailed);
                 let (part, error) = self.stores.fail(&write, self.streams.remains.draw());
                 self.counts.torn += u64::from(part.is_some());
                 self.give_up(part, error)
@@ -317,8 +356,10 @@ impl Disk {
                 Err(error) => Done::Failed(None, error),
             },
             Job::ReadSnapshot { ticket, last, offset, limit } => {
-                let piece = self.stores.read_snapshot(last, offset, limit);
-                Done::Tell(Event::SnapshotRead { ticket, piece })
+                match self.stores.read_snapshot(last, offset, limit) {
+                    Ok(piece) => Done::Tell(Event::SnapshotRead { ticket, piece }),
+                    Err(error) => Done::Failed(None, error),
+                }
             }
             Job::WriteSnapshot { ticket, meta, offset, data, done } => {
                 let ok = self.stores.write_snapshot(&meta, offset, &data, done);

@@ -12,6 +12,7 @@ use crate::workload::TankFsm;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::execute::Machine;
+use wavetank_raft::store::StoreError;
 use wavetank_raft::{
     Batch, Boot, Bytes, Config, Entropy, Entry, NodeId, RequestId, Server, Settings, SnapshotMeta, Span, Time,
 };
@@ -140,13 +141,16 @@ impl<F: TankFsm, W> Host<F, W> {
     /// Starts the server with what its disk still has, and a state machine that has applied
     /// nothing. What the disk had is returned, to be looked at.
     ///
+    /// # Errors
+    /// When what the disk has is not fit to start from.
+    ///
     /// # Panics
     /// When it runs already.
-    pub(crate) fn start(&mut self, seed: u64, now: Time, fsm: F) -> (Boot, Vec<Entry>) {
+    pub(crate) fn start(&mut self, seed: u64, now: Time, fsm: F) -> Result<(Boot, Vec<Entry>), StoreError> {
         assert!(self.process.is_none(), "{} runs already", self.slot);
         self.incarnation += 1;
         self.halted = false;
-        let found = self.disk.recover(self.settings.log_cache_capacity);
+        let found = self.disk.recover(self.settings.log_cache_capacity)?;
         let key = (u64::from(self.slot.0), u64::from(self.incarnation));
         let boot = Boot {
             entropy: Entropy(Stream::new(seed, Domain::Entropy, key.0, key.1).word()),
@@ -165,7 +169,7 @@ impl<F: TankFsm, W> Host<F, W> {
             waiting: None,
             timer: Timer::NONE,
         });
-        (boot, self.disk.log())
+        Ok((boot, self.disk.log()))
     }
 }
 

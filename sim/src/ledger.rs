@@ -15,6 +15,7 @@ pub mod history;
 pub mod shadow;
 pub mod step;
 mod stepping;
+mod stopping;
 pub mod terms;
 mod writing;
 
@@ -96,6 +97,13 @@ impl Ledger {
         up.map(|(slot, _)| slot).collect()
     }
 
+    /// Whether there is anything in an observation for the ledger: nothing is in a message, which
+    /// its sender's actions and its receiver's event tell of.
+    #[inline]
+    pub(crate) const fn takes(observation: &Observation<'_>) -> bool {
+        !matches!(observation.seen, Seen::Sent { .. } | Seen::Invoked { .. } | Seen::Returned { .. })
+    }
+
     /// Takes an observation, and says what it changed.
     pub fn see(&mut self, observation: &Observation<'_>) -> Facts {
         let facts = self.take(observation);
@@ -116,6 +124,8 @@ impl Ledger {
             Seen::Durable { slot, write, torn } => self.durable(*slot, write, *torn),
             Seen::Crashed { slot, wiped } => self.crashed(*slot, *wiped),
             Seen::Halted(slot) => self.halted(*slot),
+            Seen::Harmed { slot, .. } => self.harmed(*slot),
+            Seen::Refused { slot, .. } => self.refused(*slot),
             Seen::Applied { slot, batch, digest } => self.applied(*slot, batch, *digest),
             Seen::SnapshotTaken { slot, meta, digest } => self.captured(*slot, meta, *digest),
             Seen::Restored { slot, last, digest } => self.restored(*slot, *last, *digest),
@@ -144,13 +154,6 @@ impl Ledger {
             *shadow = Shadow { lost, ..Shadow::default() };
         }
         Facts::CRASHED
-    }
-
-    pub(crate) fn halted(&mut self, slot: Slot) -> Facts {
-        self.step.clear(slot);
-        let shadow = &mut self.shadows[slot.at()];
-        shadow.life = Life::Halted;
-        Facts::HALTED
     }
 
     pub(crate) fn applied(&mut self, slot: Slot, batch: &Batch, digest: u64) -> Facts {

@@ -28,6 +28,7 @@ pub mod plan;
 pub mod report;
 pub mod rng;
 pub mod sail;
+pub mod sealed;
 pub mod shrink;
 pub mod slot;
 pub mod sometimes;

@@ -10,6 +10,7 @@
 mod occasions;
 mod scheduled;
 
+use crate::disk::harm::Blow;
 use crate::mishap::{Mishap, Mishaps};
 use crate::observe::NetworkChange;
 use crate::plan;
@@ -55,6 +56,10 @@ pub struct Sight<'a> {
     pub awake: Slots,
     /// Whoever leads in the newest term.
     pub leader: Option<Slot>,
+    /// Those that are lost for good, or refuse to start with what their disks have.
+    pub lost: Slots,
+    /// Those that may be taken away for good, each for itself. Only known when such an act is due.
+    pub expendable: Slots,
     /// The membership as the leader knows it, and where it stands in the log.
     pub membership: Option<(wavetank_raft::Index, &'a Configuration)>,
 }
@@ -81,6 +86,14 @@ pub enum Act {
     Forget(Slots, NetworkChange, Span, NetworkChange),
     /// Let the oldest message go that the network holds.
     LetGo,
+    /// Strike a server's disk.
+    Harm(Slot, Blow, Draw),
+    /// Let a server's disk be full for that long.
+    Fill(Slot, Span),
+    /// Lose a server and its disk for good.
+    Lose(Slot),
+    /// Let a server's clock stand still for that long.
+    Freeze(Slot, Span),
     /// Let every message go that the network holds.
     LetGoAll,
 }
@@ -224,6 +237,10 @@ impl Nemesis {
             | Act::Call(..)
             | Act::Jump(..)
             | Act::LetGo
+            | Act::Harm(..)
+            | Act::Fill(..)
+            | Act::Lose(_)
+            | Act::Freeze(..)
             | Act::LetGoAll => false,
         };
         if is_too_much || act == Act::Nothing || !self.mishaps.allow(mishap) {

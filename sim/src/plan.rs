@@ -95,6 +95,9 @@ pub struct Links {
     /// When a server crashes or a link is cut, what is under way there is lost too, but for what
     /// is held.
     pub on_way: Option<Ratio>,
+    /// Bits of a message flip under way. Whoever receives it notices by its checksum, and drops it.
+    #[serde(default)]
+    pub corrupt: Option<Ratio>,
 }
 
 /// The disks.
@@ -169,6 +172,20 @@ pub struct Nemesis {
     pub scheduled: BTreeMap<Scheduled, Rhythm>,
     /// What happens because of what has just happened, and how often it does.
     pub occasions: BTreeMap<Occasion, Ratio>,
+    /// How many servers may be harmed for good.
+    #[serde(default)]
+    pub budget: Budget,
+}
+
+/// How many servers may be lost, or have something on their disks that is not what was written.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub enum Budget {
+    /// So few that the others are a quorum of every membership that may be in force: the cluster must
+    /// survive, with all that it has acknowledged.
+    #[default]
+    Within,
+    /// Any: then nothing is demanded but that whoever still answers does not lie.
+    Beyond,
 }
 
 /// How often something happens, and how long it lasts.
@@ -268,6 +285,7 @@ impl Links {
             duplicate: None,
             hold: None,
             on_way: None,
+            corrupt: None,
         }
     }
 }
@@ -302,7 +320,13 @@ impl Nemesis {
     /// Nothing goes wrong.
     #[must_use]
     pub const fn none() -> Self {
-        Self { most_down: 0, crash_between: None, scheduled: BTreeMap::new(), occasions: BTreeMap::new() }
+        Self {
+            most_down: 0,
+            crash_between: None,
+            scheduled: BTreeMap::new(),
+            occasions: BTreeMap::new(),
+            budget: Budget::Within,
+        }
     }
 }
 

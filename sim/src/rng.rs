@@ -63,6 +63,8 @@ pub enum Domain {
     Workload = 22,
     /// Whether what is under way is lost when its sender crashes (by server) or links are cut.
     OnWay = 23,
+    /// Whether bits of a message flip, and which (by sender, receiver).
+    Corrupt = 24,
 }
 
 /// A chance of `n` in `d`.
@@ -133,6 +135,9 @@ impl Spans {
 pub struct Draw(u64);
 
 impl Draw {
+    /// Where nothing is left to chance.
+    pub const ZERO: Self = Self(0);
+
     /// Whether a chance is hit.
     #[must_use]
     pub const fn hits(self, chance: Ratio) -> bool {
@@ -176,6 +181,21 @@ impl Stream {
     /// The next 64 bits.
     pub fn word(&mut self) -> u64 {
         self.0.next_u64()
+    }
+
+    /// How many decisions are read ahead at once: as many as are generated at once.
+    pub(crate) const AHEAD: usize = 32;
+
+    /// The next decisions, for whoever makes one a message of a long line of messages.
+    pub(crate) fn ahead(&mut self) -> [Draw; Self::AHEAD] {
+        let mut bytes = [0; Self::AHEAD * 8];
+        self.0.fill_bytes(&mut bytes);
+        let (words, _) = bytes.as_chunks::<8>();
+        let mut draws = [Draw::ZERO; Self::AHEAD];
+        for (draw, word) in draws.iter_mut().zip(words) {
+            *draw = Draw(u64::from_le_bytes(*word));
+        }
+        draws
     }
 
     /// The next decision.
@@ -251,6 +271,17 @@ mod tests {
 
     const WORDS: [u64; 3] =
         [4_344_717_217_939_160_907, 15_305_578_173_110_765_368, 9_084_237_482_523_225_113];
+
+    #[test]
+    fn read_ahead_or_one_by_one_a_stream_says_the_same() {
+        let (mut ahead, mut single) =
+            (Stream::new(1, Domain::Delay, 0, 0), Stream::new(1, Domain::Delay, 0, 0));
+        assert_eq!(ahead.draw(), single.draw());
+        for _ in 0..3 {
+            assert_eq!(ahead.ahead(), std::array::from_fn(|_| single.draw()));
+        }
+        assert_eq!(ahead.draw(), single.draw());
+    }
 
     #[test]
     fn draws_stay_in_their_ranges_and_reach_both_ends() {

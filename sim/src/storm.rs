@@ -7,7 +7,9 @@
 
 use crate::check::Column;
 use crate::nemesis::{Occasion, Scheduled};
-use crate::plan::{Birth, Clients, Clocks, Disks, Heal, Late, Links, Machines, Nemesis, Plan, Rhythm};
+use crate::plan::{
+    Birth, Budget, Clients, Clocks, Disks, Heal, Late, Links, Machines, Nemesis, Plan, Rhythm,
+};
 use crate::rng::{Domain, Ratio, Spans, Stream};
 use std::collections::BTreeMap;
 use wavetank_raft::{Config, ReadPath, Span};
@@ -28,11 +30,15 @@ enum Topic {
     Clients = 6,
     Scheduled = 7,
     Occasions = 8,
-    Leases = 9,
-    Few = 10,
-    Hub = 11,
-    Installs = 12,
+    Harm = 9,
+    Leases = 10,
+    Few = 11,
+    Hub = 12,
+    Installs = 13,
 }
+
+/// How many storms harm more servers for good than a cluster can do without.
+const BEYOND: Ratio = Ratio::new(1, 20);
 
 impl Plan {
     /// The storm of a seed.
@@ -54,10 +60,11 @@ impl Plan {
         if on(Topic::Installs).chance(1, 8) {
             tempt_installs(&mut config, &mut links, &mut occasions);
         }
+        let scheduled = scheduled(seed, timeout, &clients);
         Self {
             seed,
             servers,
-            spares,
+            spares: spares.max(u8::from(scheduled.contains_key(&Scheduled::Replace))),
             birth: if shape.chance(1, 6) { Birth::Blank } else { Birth::Bootstrapped },
             links,
             disks: disks(&mut on(Topic::Disks), timeout),
@@ -67,8 +74,9 @@ impl Plan {
             nemesis: Nemesis {
                 most_down: if shape.chance(1, 4) { servers } else { (servers / 2).max(1) },
                 crash_between: shape.chance(1, 3).then_some(Ratio::new(1, 1_500)),
-                scheduled: scheduled(seed, timeout, &clients),
+                scheduled,
                 occasions,
+                budget: if on(Topic::Harm).draw().hits(BEYOND) { Budget::Beyond } else { Budget::Within },
             },
             clients,
             config,
@@ -153,6 +161,7 @@ fn links(stream: &mut Stream, timeout: Span) -> Links {
         duplicate: family(1, 2, &[10, 30, 100], Spans::new(Span::us(100), timeout.times(2))),
         hold: family(1, 2, &[40, 100, 250], Spans::new(timeout, timeout.times(30))),
         on_way: family(2, 3, &[1, 2, 4], Spans::ZERO).map(|late| late.chance),
+        corrupt: family(1, 3, &[20, 60, 200], Spans::ZERO).map(|late| late.chance),
         delay: Spans::new(Span::us(300), max),
     }
 }
@@ -203,15 +212,17 @@ fn clients(stream: &mut Stream, timeout: Span) -> Clients {
 /// Each kind on its own stream: a new kind changes no storm but by itself.
 fn scheduled(seed: u64, timeout: Span, clients: &Clients) -> BTreeMap<Scheduled, Rhythm> {
     let leases = clients.reads.contains(&ReadPath::Lease);
+    // Whoever is harmed for good is out of all that follows: most seas are without.
+    let is_harmful = Stream::new(seed, Domain::Storm, Topic::Harm as u64, 1).chance(1, 4);
     let draw = |&kind: &Scheduled| {
         let mut stream = Stream::new(seed, Domain::Storm, Topic::Scheduled as u64, 1 + kind as u64);
         let (is_on, often) = (stream.chance(1, 3), stream.from_to(8, 60));
-        let breaks_leases = kind == Scheduled::Jump;
-        let is_short = stream.chance(1, 2) || matches!(kind, Scheduled::Flap | Scheduled::Jump);
+        let is_short = stream.chance(1, 2) || kind == Scheduled::Flap || kind.breaks_leases();
         let short = Spans::new(Span::ms(5), timeout.times(2));
         let lasts = if is_short { short } else { Spans::new(timeout, timeout.times(12)) };
         let rhythm = Rhythm { every: Spans::new(timeout.times(2), timeout.times(often)), lasts };
-        (is_on && !(breaks_leases && leases)).then_some((kind, rhythm))
+        let may_be = (is_harmful || !kind.is_harm()) && !(leases && kind.breaks_leases());
+        (is_on && may_be).then_some((kind, rhythm))
     };
     Scheduled::ALL.iter().filter_map(draw).collect()
 }

@@ -55,6 +55,10 @@ pub struct World<F: TankFsm, V: Watch> {
     hosts: Vec<Host<F, Happening>>,
     awake: Slots,
     broken: Slots,
+    /// Lost for good.
+    lost: Slots,
+    /// They would not start with what they had on their disks.
+    refused: Slots,
     topology: Topology,
     network: Network,
     held: VecDeque<(u64, Letter)>,
@@ -110,6 +114,8 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             hosts: all.iter().map(|slot| Host::new(slot, &plan, shelf(slot))).collect(),
             awake: Slots::NONE,
             broken: Slots::NONE,
+            lost: Slots::NONE,
+            refused: Slots::NONE,
             topology: Topology::new(slots),
             network: Network::new(plan.seed, slots, plan.links.clone())
                 .with_mishaps(Mishaps::new(plan.mishaps.clone())),
@@ -310,6 +316,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             ("late", network.late),
             ("hold", network.held),
             ("on_way", network.on_way),
+            ("corrupt", network.corrupt),
             ("stall", sum(|counts| counts.stalls)),
             ("torn_write", sum(|counts| counts.torn)),
             ("cut_queue", sum(|counts| counts.cut_queues)),
@@ -347,6 +354,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             Happening::Change(change) => self.on_change(&change),
             Happening::Restart(slot) => self.on_restart(slot),
             Happening::Resume(slot) => self.resume(slot),
+            Happening::Room(slot) => self.make_room(slot),
         }
     }
 

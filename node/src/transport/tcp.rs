@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use wavetank_raft::ServerAddress;
+use wavetank_raft::{ServerAddress, ServerId};
 
 /// How much is taken from anybody who can reach the port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,7 +57,7 @@ struct Shared {
     large: Arc<Semaphore>,
     listener: Mutex<Option<TcpListener>>,
     started: OnceLock<(Local, Inbox)>,
-    links: Mutex<BTreeMap<ServerAddress, Link>>,
+    links: Mutex<BTreeMap<(ServerId, ServerAddress), Link>>,
     closing: watch::Sender<bool>,
 }
 
@@ -180,11 +180,12 @@ impl Transport for TcpTransport {
             return;
         }
         let mut links = self.shared.links.lock().expect("nobody panics with the links in hand");
-        if links.get(&call.address).is_none_or(Link::is_gone) {
+        let peer = (call.to.clone(), call.address.clone());
+        if links.get(&peer).is_none_or(Link::is_gone) {
             links.retain(|_, link| !link.is_gone());
-            links.insert(call.address.clone(), Link::open(call.address.clone(), &self.shared));
+            links.insert(peer.clone(), Link::open(peer.clone(), &self.shared));
         }
-        if let Some(link) = links.get(&call.address) {
+        if let Some(link) = links.get(&peer) {
             link.send(call);
         }
     }
@@ -224,6 +225,9 @@ impl Shared {
         Ok(stream)
     }
 }
+
+/// What is said of a call that the server leaves without an answer.
+const NO_ANSWER: &str = "the call was ignored";
 
 /// The server behind the inbox has stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -28,6 +28,7 @@ struct Common<'i> {
     id: go::Raw<'i>,
     protocol_version: i64,
     dialect: Option<u64>,
+    to: Option<go::Raw<'i>>,
 }
 
 macro_rules! common {
@@ -37,6 +38,7 @@ macro_rules! common {
             id: $message.id,
             protocol_version: $message.protocol_version,
             dialect: $message.dialect,
+            to: $message.to,
         }
     };
 }
@@ -48,6 +50,7 @@ impl Common<'_> {
             id: header.id.as_ref().map(|id| id.as_str().as_bytes()),
             protocol_version: header.protocol_version,
             dialect: header.is_ours().then_some(OURS),
+            to: header.to.as_ref().filter(|_| header.is_ours()).map(|to| Some(to.as_str().as_bytes())),
         }
     }
 
@@ -59,6 +62,7 @@ impl Common<'_> {
             protocol_version: self.protocol_version,
             id: named(self.id, "sender's id")?.map(ServerId::from),
             address: named(addr, "sender's address")?.map(ServerAddress::from),
+            to: named(self.to.flatten(), "addressee's id")?.map(ServerId::from),
             dialect: if self.dialect.is_some() { Dialect::Wavetank } else { Dialect::HashiCorp },
         })
     }
@@ -76,6 +80,7 @@ macro_rules! with_common {
             id: $common.id,
             protocol_version: $common.protocol_version,
             dialect: $common.dialect,
+            to: $common.to,
             $($field: $value,)*
         }
     };

@@ -21,6 +21,8 @@ struct Page {
     /// Its last vote that is on its disk.
     vote: Option<(Slot, Term)>,
     has_halted: bool,
+    /// Why it last refused to start.
+    refusal: Option<String>,
     has_installed: bool,
     is_installing: bool,
 }
@@ -40,6 +42,7 @@ impl Watch for Record {
                 }
             }
             Seen::Halted(slot) => self.page(slot).has_halted = true,
+            Seen::Refused { slot, error } => self.page(slot).refusal = Some(error.to_string()),
             Seen::Restored { slot, .. } => {
                 let page = self.page(slot);
                 page.has_installed |= page.is_installing;
@@ -53,6 +56,7 @@ impl Watch for Record {
             | Seen::Invoked { .. }
             | Seen::Returned { .. }
             | Seen::Network(_)
+            | Seen::Harmed { .. }
             | Seen::Healed { .. } => {}
         }
     }
@@ -87,6 +91,11 @@ impl Record {
         let words =
             self.pages[slot.at()].writing.iter().flat_map(|write| entries(&write.log)).filter_map(said);
         words.into_iter().any(|said| said == word.as_bytes())
+    }
+
+    /// Why the server last refused to start.
+    pub(super) fn refusal(&self, slot: Slot) -> Option<&str> {
+        self.pages[slot.at()].refusal.as_deref()
     }
 
     /// Whether the server has ever stopped by its own decision.

@@ -155,6 +155,14 @@ impl Stage {
         self.until(|_| format!("{slot} halts"), |tank| tank.watch().own.has_halted(slot))
     }
 
+    /// Until a server has refused to start, for this reason.
+    pub fn until_refused_to_start(&mut self, slot: Slot, why: &str) -> &mut Self {
+        self.until(
+            |_| format!("{slot} refuses to start: {why}"),
+            |tank| tank.watch().own.refusal(slot).is_some_and(|said| said == why),
+        )
+    }
+
     /// Until a server's log begins behind what another has of it.
     pub fn until_compacted_beyond(&mut self, slot: Slot, other: Slot) -> &mut Self {
         let is_beyond = |tank: &Tank| {

@@ -110,6 +110,8 @@ impl EveryCallEnds {
             | Seen::Invoked { .. }
             | Seen::Returned { .. }
             | Seen::Network(_)
+            | Seen::Refused { .. }
+            | Seen::Harmed { .. }
             | Seen::Healed { .. } => None,
         };
         breach.map(|breach| violation(&breach, observation))

@@ -5,12 +5,15 @@
 //! simulated device, outside of this crate, from the stores of a real server.
 
 use super::Job;
+use super::harm::{Blow, Harm};
 use crate::rng::Draw;
 use std::fmt;
 use std::sync::Arc;
 use wavetank_raft::execute::Recovered;
 use wavetank_raft::store::{FsmSnapshot, SnapshotSource, StoreError};
-use wavetank_raft::{Bytes, Entries, Entry, Index, LogId, Settings, SnapshotMeta, SnapshotPiece, Write};
+use wavetank_raft::{
+    Bytes, Configuration, Entries, Entry, Index, LogId, Settings, SnapshotMeta, SnapshotPiece, Write,
+};
 
 /// A log, a vote record and snapshots.
 pub trait Stores: fmt::Debug {
@@ -44,8 +47,16 @@ pub trait Stores: fmt::Debug {
     /// When a store fails.
     fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError>;
 
-    /// A piece of a snapshot, of the newest one if none is named.
-    fn read_snapshot(&mut self, last: Option<LogId>, offset: u64, limit: u64) -> Option<SnapshotPiece>;
+    /// A piece of a snapshot, of the newest one if none is named; `None` if it is not there.
+    ///
+    /// # Errors
+    /// When a store fails.
+    fn read_snapshot(
+        &mut self,
+        last: Option<LogId>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Option<SnapshotPiece>, StoreError>;
 
     /// Keeps a piece of a snapshot that comes in, and says whether it has.
     fn write_snapshot(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &Bytes, done: bool) -> bool;
@@ -61,6 +72,19 @@ pub trait Stores: fmt::Debug {
     /// # Errors
     /// When the snapshot cannot be read, or `load` says so.
     fn load_snapshot(&self, last: LogId, load: &mut Load<'_>) -> Result<LogId, StoreError>;
+
+    /// Something befalls the stores: what does, if anything can.
+    fn strike(&mut self, blow: Blow, draw: Draw) -> Option<Harm>;
+
+    /// Whether anything is not any more what was written and synced, or the next thing will not be.
+    fn is_damaged(&self) -> bool;
+
+    /// The memberships it knows, and where they stand in the log, the latest first. What cannot be
+    /// read is not known.
+    fn memberships(&self) -> Vec<(Index, Arc<Configuration>)>;
+
+    /// There is room again.
+    fn make_room(&mut self);
 
     /// Loses everything.
     fn wipe(&mut self);

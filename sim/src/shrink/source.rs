@@ -117,6 +117,7 @@ pub(super) fn of(plan: &Plan) -> String {
         links.duplicate,
         links.hold,
         links.on_way,
+        links.corrupt,
         disks.sync,
         disks.read,
         disks.stall,

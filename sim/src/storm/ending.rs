@@ -36,6 +36,10 @@ pub fn run<F: TankFsm, V: Watch>(world: &mut World<F, V>, mut go_on: impl FnMut(
     if !course.for_a_while(settle) {
         return stopped(core);
     }
+    if !course.world.hurt().is_empty() && !course.world.is_viable(core) {
+        // Too many are harmed for good. Whoever is left has answered nothing that is not so.
+        return Ending { core, unsettled: None, took: Span::ZERO, stopped: false };
+    }
     course.world.stop_clients();
     let rest = course.world.now();
     let mut unsettled = course.until_settled(core);
@@ -73,22 +77,20 @@ impl<F: TankFsm, V: Watch, G: FnMut(&V) -> bool> Course<'_, F, V, G> {
         self.world.run_while(until, |world| go_on(world.watch()))
     }
 
-    /// As many as every quorum can spare, if the plan wants it.
+    /// Whoever is lost or damaged, and as many more as every quorum can spare, if the plan wants it.
     fn broken_for_ever(&mut self) -> Slots {
         let all = self.world.all();
+        let mut broken = self.world.hurt();
         if !self.world.plan().heal.leave_broken {
-            return Slots::NONE;
-        }
-        // What a server that is down has on its disk counts too: it must be asked first.
-        for slot in all.iter() {
-            self.world.resume(slot);
-            self.world.restart(slot);
+            return broken;
         }
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 0, 0);
-        let mut broken = Slots::NONE;
         let many = 1 + stream.below(all.len() as u64);
         for _ in 0..many {
             let candidates: Vec<Slot> = all.minus(broken).iter().collect();
+            if candidates.is_empty() {
+                break;
+            }
             let next = broken.with(stream.one_of(&candidates));
             if self.world.is_viable(all.minus(next)) && next.len() < all.len() {
                 broken = next;

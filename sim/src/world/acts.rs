@@ -5,7 +5,8 @@ use super::happening::Happening;
 use crate::host::Caller;
 use crate::nemesis::{Act, Noticed, Scheduled, Sight};
 use crate::observe::NetworkChange;
-use crate::slot::Slot;
+use crate::plan::Budget;
+use crate::slot::{Slot, Slots};
 use crate::watch::Watch;
 use crate::workload::TankFsm;
 use wavetank_raft::Span;
@@ -13,7 +14,8 @@ use wavetank_raft::Span;
 impl<F: TankFsm, V: Watch> World<F, V> {
     pub(super) fn on_act(&mut self, kind: Scheduled) {
         let Some(mut nemesis) = self.nemesis.take() else { return };
-        if let Some((act, again)) = nemesis.act(kind, &self.sight()) {
+        let expendable = if kind.is_for_good() { self.expendable() } else { Slots::NONE };
+        if let Some((act, again)) = nemesis.act(kind, &Sight { expendable, ..self.sight() }) {
             self.agenda.put(self.eye.now + again, Happening::Act(kind));
             self.nemesis = Some(nemesis);
             self.do_act(act);
@@ -69,6 +71,22 @@ impl<F: TankFsm, V: Watch> World<F, V> {
                 self.let_go();
             }
             Act::LetGoAll => while self.let_go() {},
+            Act::Harm(slot, blow, draw) => self.harm(slot, blow, draw),
+            Act::Fill(slot, lasts) => {
+                self.fill_disk(slot);
+                self.agenda.put(now + lasts, Happening::Room(slot));
+            }
+            Act::Lose(slot) => self.lose(slot),
+            Act::Freeze(slot, lasts) => self.freeze_clock(slot, lasts),
+        }
+    }
+
+    /// Those that the budget of the plan can do without, each for itself.
+    fn expendable(&self) -> Slots {
+        let whole = self.all().minus(self.hurt());
+        match self.plan.nemesis.budget {
+            Budget::Beyond => whole,
+            Budget::Within => whole.iter().filter(|&slot| self.is_viable(whole.without(slot))).collect(),
         }
     }
 
@@ -85,6 +103,8 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             now: self.eye.now,
             all: self.all(),
             awake: self.awake,
+            lost: self.lost.or(self.refused),
+            expendable: Slots::NONE,
             leader,
             membership: membership.map(|(index, configuration)| (index, &**configuration)),
         }

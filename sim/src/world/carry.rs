@@ -37,7 +37,15 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     fn send(&mut self, from: Slot, to: NodeId, rpc: RpcId, parcel: Parcel) {
         let Some(to) = Slot::of(to).filter(|to| to.at() < self.hosts.len()) else { return };
         let is_cut = self.topology.is_cut(from, to);
-        let passage = self.network.pass(self.eye.now, from, to, is_cut);
+        let mut passage = self.network.pass(self.eye.now, from, to, is_cut);
+        let parcel = match passage.flips {
+            None => parcel,
+            Some(word) => parcel.flipped(word).unwrap_or_else(|whole| {
+                self.network.rejected();
+                (passage.fate, passage.held) = (Fate::Lost, false);
+                whole
+            }),
+        };
         self.eye.see(Seen::Sent { from, to, rpc, carried: parcel.carried(), fate: passage.fate });
         let letter = Letter { from, to, rpc, number: self.network.counts().messages, parcel };
         match passage.fate {
@@ -84,6 +92,9 @@ impl<F: TankFsm, V: Watch> World<F, V> {
                     self.eye.see(Seen::Durable { slot, write: &write, torn: None });
                 }
                 Done::Failed(part, error) => {
+                    for harm in host.disk.take_harms() {
+                        self.eye.see(Seen::Harmed { slot, harm });
+                    }
                     if let Some(part) = part {
                         self.eye.see(Seen::Durable { slot, write: &part.write, torn: Some(part.entries) });
                     }

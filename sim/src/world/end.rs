@@ -154,9 +154,26 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     /// membership: it has a quorum of each.
     #[must_use]
     pub fn is_viable(&self, core: Slots) -> bool {
-        let known = self.all().iter().filter_map(|slot| self.server(slot)?.node().configuration());
         let is_in = |node| Slot::of(node).is_some_and(|slot| core.contains(slot));
-        known.into_iter().all(|(_, members)| members.voters().is_quorum(is_in))
+        let is_quorum = |members: &Configuration| members.voters().is_quorum(is_in);
+        let running = |slot| Some(&**self.server(slot)?.node().configuration()?.1);
+        self.all().iter().filter_map(running).all(is_quorum) && self.disks_are_viable(is_quorum)
+    }
+
+    /// The same for what the disks know: of every log the last membership, and as long as that may
+    /// not be committed yet, the one before it.
+    fn disks_are_viable(&self, is_quorum: impl Fn(&Configuration) -> bool) -> bool {
+        let commit = self.all().iter().filter_map(|slot| Some(self.server(slot)?.node().commit())).max();
+        self.hosts.iter().all(|host| {
+            let mut may_come = true;
+            host.disk
+                .memberships()
+                .into_iter()
+                .take_while(|(index, _)| {
+                    std::mem::replace(&mut may_come, commit.is_none_or(|commit| commit < *index))
+                })
+                .all(|(_, members)| is_quorum(&members))
+        })
     }
 }
 

@@ -3,14 +3,17 @@
 
 use super::World;
 use super::happening::Happening;
+use crate::disk::harm::Blow;
 use crate::disk::{Capture, Remains};
 use crate::host::{Caller, Host, Process, Timer, Work};
 use crate::observe::{NetworkChange, Seen};
 use crate::plan::{Disks, Links};
+use crate::rng::Draw;
 use crate::slot::{Slot, Slots};
 use crate::watch::Watch;
 use crate::workload::TankFsm;
 use tracing::{Level, debug, enabled};
+use wavetank_raft::store::StoreError;
 use wavetank_raft::{Call, Event, Outcome, RequestId, RoleName, Server, Span};
 
 /// Calls of clients count up from zero; those of operators are told apart by the top bit.
@@ -72,11 +75,15 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     /// Starts a server with what its disk still has. Nothing if it runs.
     pub fn restart(&mut self, slot: Slot) {
         let host = &mut self.hosts[slot.at()];
-        if host.process.is_some() {
+        if host.process.is_some() || self.lost.contains(slot) {
             return;
         }
-        let (boot, log) = host.start(self.plan.seed, self.eye.now, (self.make)(slot));
+        let (boot, log) = match host.start(self.plan.seed, self.eye.now, (self.make)(slot)) {
+            Ok(started) => started,
+            Err(error) => return self.refuse_to_start(slot, &error),
+        };
         self.awake = self.awake.with(slot);
+        self.refused = self.refused.without(slot);
         let Process { server, machine, .. } = host.process.as_mut().expect("it was just started");
         self.eye.see(Seen::Booted { slot, server, boot: &boot, log: &log });
         if let Some(meta) = &boot.snapshot {
@@ -86,6 +93,46 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         }
         self.trace("start", slot);
         self.expect_timer(slot);
+    }
+
+    /// A server does not start with what its disk has. Whoever supervises it tries again.
+    fn refuse_to_start(&mut self, slot: Slot, error: &StoreError) {
+        self.eye.see(Seen::Refused { slot, error });
+        self.trace("refuse", slot);
+        self.refused = self.refused.with(slot);
+        if let Some(after) = self.plan.supervised.filter(|_| !self.broken.contains(slot)) {
+            self.agenda.put(self.eye.now + after, Happening::Restart(slot));
+        }
+    }
+
+    /// A server is lost for good, and all that it had. It never comes back under its name.
+    pub fn lose(&mut self, slot: Slot) {
+        self.crash_wiped(slot);
+        self.lost = self.lost.with(slot);
+    }
+
+    /// Something befalls a server's disk, as far as it can.
+    pub fn harm(&mut self, slot: Slot, blow: Blow, draw: Draw) {
+        if let Some(harm) = self.hosts[slot.at()].disk.strike(blow, draw) {
+            self.eye.see(Seen::Harmed { slot, harm });
+        }
+    }
+
+    /// Nothing more can be written on a server's disk.
+    pub fn fill_disk(&mut self, slot: Slot) {
+        self.harm(slot, Blow::Fill, Draw::ZERO);
+    }
+
+    /// There is room again on a server's disk.
+    pub fn make_room(&mut self, slot: Slot) {
+        self.hosts[slot.at()].disk.make_room();
+    }
+
+    /// Servers whose disk is lost, or is not what was written to it. They may not come back.
+    #[must_use]
+    pub fn hurt(&self) -> Slots {
+        let damaged = self.all().iter().filter(|slot| self.hosts[slot.at()].disk.is_damaged());
+        damaged.fold(self.lost, Slots::with)
     }
 
     /// Makes a server stand still: it takes nothing in, while time passes. Nothing if it is down.
@@ -206,6 +253,11 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     pub fn jump_clock(&mut self, slot: Slot, by: Span) {
         self.hosts[slot.at()].clock.jump(by);
         self.expect_timer(slot);
+    }
+
+    /// A server's clock stands still for that long.
+    pub fn freeze_clock(&mut self, slot: Slot, by: Span) {
+        self.hosts[slot.at()].clock.freeze(self.eye.now, by);
     }
 
     /// Makes a server's clock go at another rate, so many parts per million faster or slower.

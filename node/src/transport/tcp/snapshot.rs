@@ -105,7 +105,7 @@ impl Call {
         let stream = peer.shared.connect(&peer.address).await?;
         let (reader, mut writer) = stream.into_split();
         let mut bytes = Vec::new();
-        let header = peer.shared.local().header(Dialect::Wavetank);
+        let header = peer.header(Dialect::Wavetank);
         wire::encode_request(&header, &Request::InstallSnapshot(install.clone()), &mut bytes);
         writer.write_all(&bytes).await?;
         let frames = Frames::new(reader, &peer.shared);
@@ -165,5 +165,5 @@ async fn answer(call: &Outgoing, success: bool, next_offset: u64, peer: &Peer) -
 }
 
 async fn deliver(call: &Outgoing, response: Response, peer: &Peer) -> Result<(), Gone> {
-    peer.shared.deliver(Arrival::Response { from: call.to, rpc: call.rpc, response }).await
+    peer.shared.deliver(Arrival::Response { from: call.to.node(), rpc: call.rpc, response }).await
 }

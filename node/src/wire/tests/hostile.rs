@@ -14,6 +14,7 @@ fn call() -> Vec<u8> {
         protocol_version: 3,
         id: Some("n1".into()),
         address: Some("a1".into()),
+        to: Some("n2".into()),
         dialect: Dialect::Wavetank,
     };
     let entry = |index| Entry::new(Term(1), Index(index), Payload::Command(Arc::from(vec![7; 40])));

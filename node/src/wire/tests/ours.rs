@@ -6,7 +6,8 @@ use std::sync::Arc;
 use wavetank_raft::*;
 
 fn header(dialect: Dialect) -> Header {
-    Header { protocol_version: 3, id: Some("n1".into()), address: Some("a1".into()), dialect }
+    let to = Some("n2".into()).filter(|_| dialect == Dialect::Wavetank);
+    Header { protocol_version: 3, id: Some("n1".into()), address: Some("a1".into()), to, dialect }
 }
 
 fn joint() -> Configuration {
