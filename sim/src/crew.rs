@@ -95,6 +95,7 @@ pub fn report<F: TankFsm, E: Watch, T: Watch>(
         witnessed: judges.witnessed(),
         sometimes: judges.sometimes().counts(),
         membership: changes.counts(),
+        situations: judges.sometimes().situations().collect(),
         leaderless: tally.leaderless.clone(),
         digest: world.digest(),
     }
