@@ -305,6 +305,17 @@ pub struct Deadline {
     pub why: Why,
 }
 
+impl Deadline {
+    /// This comes first if it is sooner.
+    pub(crate) fn bring_forward(&mut self, at: impl Into<Option<Time>>, why: Why) {
+        if let Some(at) = at.into()
+            && at < self.at
+        {
+            *self = Self { at, why };
+        }
+    }
+}
+
 /// Why a deadline exists.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Why {

@@ -369,6 +369,7 @@ fn unfinished(scenario: &Scenario, seed: u64, words: String) -> Report {
         witnessed: BTreeMap::new(),
         sometimes: BTreeMap::new(),
         membership: BTreeMap::new(),
+        situations: Vec::new(),
         leaderless: Vec::new(),
         digest: 0,
     }

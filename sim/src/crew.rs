@@ -62,6 +62,7 @@ impl<E, T> Crew<E, T> {
 }
 
 impl<E: Watch, T: Watch> Watch for Crew<E, T> {
+    #[inline]
     fn see(&mut self, observation: &Observation<'_>) {
         self.judges.see(observation);
         // Once a judge has spoken the ledger takes down nothing more.
@@ -94,6 +95,7 @@ pub fn report<F: TankFsm, E: Watch, T: Watch>(
         witnessed: judges.witnessed(),
         sometimes: judges.sometimes().counts(),
         membership: changes.counts(),
+        situations: judges.sometimes().situations().collect(),
         leaderless: tally.leaderless.clone(),
         digest: world.digest(),
     }

@@ -133,11 +133,10 @@ impl Sometimes {
         self.counts[point as usize]
     }
 
-    /// How many situations were told apart: who has which role, whose term and log are ahead of
+    /// The situations that were told apart, as digests: who has which role, whose term and log are ahead of
     /// whose, and what phase the membership is in; servers are interchangeable.
-    #[must_use]
-    pub fn situations(&self) -> usize {
-        self.situations.len()
+    pub fn situations(&self) -> impl Iterator<Item = u64> + '_ {
+        self.situations.iter().copied()
     }
 
     fn note(&mut self, point: Point) {

@@ -374,6 +374,7 @@ fn with(name: &str, seed: u64, form: TraceForm, verdict: Verdict) -> (Report, St
             "remove".to_owned(),
             Turns { begun: seed, committed: 1, ..Turns::default() },
         )]),
+        situations: vec![seed % 2],
         leaderless: vec![Span::ms(seed + 1)],
         digest: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15),
     };

@@ -6,6 +6,7 @@ mod cli;
 mod corpus;
 mod coverage;
 mod digests;
+mod durable;
 mod exam;
 mod ledger;
 mod node;

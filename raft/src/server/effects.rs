@@ -27,6 +27,9 @@ impl Server {
     }
 
     fn carry_on(&mut self, out: &mut Out<'_>, appended: &mut Option<Result<LogId, Refusal>>) {
+        if out.fx.is_empty() {
+            return;
+        }
         let mut effects = core::mem::take(out.fx);
         for effect in effects.drain(..) {
             self.on_effect(effect, appended, out);

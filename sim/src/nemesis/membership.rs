@@ -1,5 +1,5 @@
-//! What an operator may want of the membership, given what it is now. Two voters are left, and now and
-//! then one.
+//! What an operator may want of the membership, given what it is now. Two voters are left, and
+//! now and then one, which is its own majority.
 
 use super::scheduled::addressee;
 use super::{Act, Draw, Draws, Sight, Slot, Slots, one_of, some_of};
@@ -19,7 +19,7 @@ pub(super) fn any(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
             call(sight, draws, Change::AddVoter(slot.id(), slot.address()))
         }
         (Some(Suffrage::Nonvoter), _) => call(sight, draws, Change::RemoveServer(slot.id())),
-        (Some(Suffrage::Voter), _) if voters(configuration).len() <= least_voters(draws) => None,
+        (Some(Suffrage::Voter), _) if voters(configuration).len() <= least(draws[3]) => None,
         (Some(Suffrage::Voter), 0) => call(sight, draws, Change::DemoteVoter(slot.id())),
         (Some(Suffrage::Voter), _) => call(sight, draws, Change::RemoveServer(slot.id())),
     }
@@ -119,9 +119,10 @@ fn voters(configuration: &Configuration) -> Slots {
 /// One of the voters, if enough others are left.
 fn spare_voter(configuration: &Configuration, draws: Draws) -> Option<Slot> {
     let voters = voters(configuration);
-    one_of(voters, draws[1]).filter(|_| least_voters(draws) < voters.len())
+    one_of(voters, draws[1]).filter(|_| least(draws[3]) < voters.len())
 }
 
-fn least_voters(draws: Draws) -> usize {
-    if draws[3].hits(Ratio::new(1, 4)) { 1 } else { 2 }
+/// How many voters are to be left.
+fn least(draw: Draw) -> usize {
+    if draw.hits(Ratio::new(1, 4)) { 1 } else { 2 }
 }
