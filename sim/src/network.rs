@@ -31,6 +31,8 @@ pub struct Passage {
     pub fate: Fate,
     /// The last of its arrivals is held back, and may be let go earlier.
     pub held: bool,
+    /// Bits of it flip: those that this word says.
+    pub flips: Option<u64>,
 }
 
 /// How often each family struck.
@@ -52,6 +54,8 @@ pub struct Counts {
     pub held: u64,
     /// Crashes and cuts that took with them what was under way.
     pub on_way: u64,
+    /// Rejected because bits of them had flipped.
+    pub corrupt: u64,
 }
 
 /// One direction between two servers.
@@ -83,9 +87,10 @@ enum Family {
     Loss,
     Duplicate,
     Hold,
+    Corrupt,
 }
 
-const FAMILIES: usize = 5;
+const FAMILIES: usize = 6;
 
 /// For how many messages the streams are read at once.
 const AHEAD: usize = 32;
@@ -161,6 +166,11 @@ impl Network {
         number <= self.lost_upto[from.at() * self.servers + to.at()]
     }
 
+    /// A message was rejected for what had become of it under way.
+    pub const fn rejected(&mut self) {
+        self.counts.corrupt += 1;
+    }
+
     fn takes_along(&mut self, of: usize) -> bool {
         let Some(chance) = self.plan.on_way else { return false };
         let (stream, asked) = &mut self.on_way[of];
@@ -209,6 +219,7 @@ impl Link {
                 plan.loss.map(|_| stream(Domain::Loss)),
                 plan.duplicate.map(|_| stream(Domain::Duplicate)),
                 plan.hold.map(|_| stream(Domain::Hold)),
+                plan.corrupt.map(|_| stream(Domain::Corrupt)),
             ],
             ahead: [Said { delay: Draw::ZERO, families: [Draw::ZERO; FAMILIES] }; AHEAD],
         }
@@ -246,8 +257,9 @@ impl Link {
         let lost = plan.loss.is_some_and(|chance| said.of(Family::Loss).hits(chance));
         if is_cut || (lost && may(Astray::Loss)) {
             *(if is_cut { &mut counts.cut } else { &mut counts.lost }) += 1;
-            return Passage { fate: Fate::Lost, held: false };
+            return Passage { fate: Fate::Lost, held: false, flips: None };
         }
+        let flips = said.flips(plan.corrupt).filter(|_| may(Astray::Corrupt));
         let reordered = said.struck(Family::Reorder, plan.reorder).filter(|_| may(Astray::Reorder));
         let late = said.struck(Family::Late, plan.late).filter(|_| may(Astray::Late));
         counts.reordered += u64::from(reordered.is_some());
@@ -258,12 +270,12 @@ impl Link {
             // An odd delay holds a copy, an even one the message itself.
             let fate =
                 if by.0 % 2 == 1 { Fate::ArrivesTwice(first, first + by) } else { Fate::Arrives(first + by) };
-            return Passage { fate, held: true };
+            return Passage { fate, held: true, flips };
         }
         let again = said.struck(Family::Duplicate, plan.duplicate).filter(|_| may(Astray::Duplicate));
         counts.duplicated += u64::from(again.is_some());
         let fate = again.map_or(Fate::Arrives(first), |by| Fate::ArrivesTwice(first, first + by));
-        Passage { fate, held: false }
+        Passage { fate, held: false, flips }
     }
 }
 
@@ -281,6 +293,12 @@ impl Said {
     fn struck(&self, family: Family, late: Option<Late>) -> Option<Span> {
         let (draw, late) = (self.of(family), late?);
         draw.hits(late.chance).then(|| draw.within(late.by))
+    }
+
+    /// Which bits flip, if any do.
+    fn flips(&self, chance: Option<Ratio>) -> Option<u64> {
+        let (draw, chance) = (self.of(Family::Corrupt), chance?);
+        draw.hits(chance).then(|| draw.below(1 << 32))
     }
 }
 

@@ -64,6 +64,12 @@ pub enum Domain {
     Workload = 22,
     /// Whether what is under way is lost when its sender crashes (by server) or links are cut.
     OnWay = 23,
+    /// Whether bits of a message flip, and which (by sender, receiver).
+    Corrupt = 24,
+    /// What a power cut leaves on a device with a cache (by server).
+    Device = 40,
+    /// When and how such a device fails (by server).
+    Trouble = 41,
 }
 
 /// A chance of `n` in `d`.
@@ -134,8 +140,8 @@ impl Spans {
 pub struct Draw(u64);
 
 impl Draw {
-    /// As if nothing had been drawn.
-    pub(crate) const ZERO: Self = Self(0);
+    /// Where nothing is left to chance.
+    pub const ZERO: Self = Self(0);
 
     /// Whether a chance is hit.
     #[must_use]

@@ -1,6 +1,7 @@
 //! All checks together. Which of them look is found by what happened, not by asking each: of some
 //! forty a step concerns three or four, and most observations concern none.
 
+use super::every_call_ends::EveryCallEnds;
 use super::progress::Progress;
 use super::{Check, Facts, Ledger, Options};
 use crate::observe::{Observation, Seen};
@@ -76,6 +77,7 @@ checks! {
     recovery_covers_exposure: RecoveryCoversExposure,
     persist_before_send: PersistBeforeSend,
     silent_after_disk_error: SilentAfterDiskError,
+    stops_for_a_reason: StopsForAReason,
     vote_once_per_term: VoteOncePerTerm,
     pre_vote_is_free: PreVoteIsFree,
     vote_is_justified: VoteIsJustified,
@@ -173,6 +175,7 @@ pub struct Judges {
     ledger: Ledger,
     checks: Checks,
     wanted: u64,
+    calls: EveryCallEnds,
     progress: Progress,
     sometimes: Sometimes,
     verdict: Option<Violation>,
@@ -187,6 +190,7 @@ impl Judges {
             ledger: Ledger::default(),
             checks: Checks::default(),
             wanted: Checks::wanted(&options),
+            calls: EveryCallEnds::new(options.patience.election_timeout),
             progress: Progress::new(options.patience),
             sometimes: Sometimes::default(),
             verdict: None,
@@ -203,7 +207,10 @@ impl Judges {
             // What a message says its sender's actions and its receiver's event tell; and what an
             // event does is judged when it is done.
             Seen::Sent { .. } | Seen::Invoked { .. } | Seen::Returned { .. } => {}
-            Seen::Stepping { slot, event, .. } => self.ledger.stepping(*slot, event),
+            Seen::Stepping { slot, event, .. } => {
+                self.ledger.stepping(*slot, event);
+                self.verdict = self.calls.see(observation);
+            }
             Seen::Stepped { .. }
             | Seen::Booted { .. }
             | Seen::Crashed { .. }
@@ -215,7 +222,12 @@ impl Judges {
             | Seen::SnapshotTaken { .. }
             | Seen::Restored { .. }
             | Seen::Network(_)
-            | Seen::Healed { .. } => self.look(observation),
+            | Seen::Refused { .. }
+            | Seen::Harmed { .. }
+            | Seen::Healed { .. } => {
+                self.verdict = self.calls.see(observation);
+                self.look(observation);
+            }
         }
     }
 
@@ -265,6 +277,7 @@ impl Judges {
     #[must_use]
     pub fn witnessed(&self) -> BTreeMap<String, u64> {
         let mut counts = self.checks.witnessed(&self.options);
+        counts.insert(EveryCallEnds::NAME.to_owned(), self.calls.witnessed());
         counts.insert(Progress::NAME.to_owned(), self.progress.witnessed());
         counts
     }
@@ -273,7 +286,7 @@ impl Judges {
     #[must_use]
     pub fn names(options: &Options) -> Vec<&'static str> {
         let mut names = Checks::names(options);
-        names.push(Progress::NAME);
+        names.extend([EveryCallEnds::NAME, Progress::NAME]);
         names
     }
 

@@ -105,6 +105,8 @@ facts! {
     VOTE_ASKED = 43,
     /// Who reaches whom has changed.
     NETWORK = 44,
+    /// A server was to start, and refused.
+    REFUSED = 45,
 }
 
 impl Facts {

@@ -57,6 +57,8 @@ impl Ledger {
         }
         if let Call::Transfer { .. } = call {
             shadow.transfers.push(request);
+        } else if let Call::Shutdown = call {
+            shadow.dismissed = true;
         }
     }
 
@@ -95,7 +97,7 @@ impl Ledger {
     fn reconfigured(&mut self, slot: Slot, sight: &impl Sight, facts: &mut Facts) {
         let shadow = &mut self.shadows[slot.at()];
         self.step.was_conf = shadow.conf;
-        if learn_configuration(shadow, sight) {
+        if learn_configuration(slot, shadow, sight) {
             facts.add(Facts::CONFIGURED);
             let counted = sight.counted();
             let in_force = shadow.conf.map_or_else(Conf::default, |placed| placed.conf);
@@ -193,7 +195,7 @@ impl Ledger {
 }
 
 /// Copies the configuration of a server if it is another one than before.
-pub(super) fn learn_configuration(shadow: &mut Shadow, sight: &impl Sight) -> bool {
+pub(super) fn learn_configuration(slot: Slot, shadow: &mut Shadow, sight: &impl Sight) -> bool {
     match sight.configuration() {
         None => {
             shadow.configuration = None;
@@ -206,6 +208,9 @@ pub(super) fn learn_configuration(shadow: &mut Shadow, sight: &impl Sight) -> bo
             }
             shadow.configuration = Some(Arc::clone(configuration));
             let placed = Placed { index, conf: Conf::of(configuration) };
+            if !placed.conf.voters().contains(slot) {
+                shadow.voteless = Some(index);
+            }
             shadow.conf.replace(placed) != Some(placed)
         }
     }
