@@ -62,7 +62,7 @@ impl<E, T> Crew<E, T> {
 }
 
 impl<E: Watch, T: Watch> Watch for Crew<E, T> {
-    #[inline]
+    #[inline(always)]
     fn see(&mut self, observation: &Observation<'_>) {
         self.judges.see(observation);
         // Once a judge has spoken the ledger takes down nothing more.
@@ -118,7 +118,7 @@ pub struct Tally {
 }
 
 impl Watch for Tally {
-    #[inline]
+    #[inline(always)]
     fn see(&mut self, observation: &Observation<'_>) {
         self.steps = observation.step;
         match observation.seen {
