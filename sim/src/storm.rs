@@ -117,9 +117,9 @@ fn tempt_installs(config: &mut Config, links: &mut Links, occasions: &mut BTreeM
     (config.trailing_logs, config.snapshot_threshold) = (0, 2);
     (config.snapshot_interval, config.snapshot_chunk_bytes) = (Span::ms(100), 64);
     (config.max_append_entries, config.max_inflight) = (1, 16);
-    links.reorder.get_or_insert(late(5, Span::ms(1), timeout.part(4)));
-    links.duplicate.get_or_insert(late(10, Span::ms(1), timeout));
-    links.hold.get_or_insert(late(40, timeout, timeout.times(30)));
+    links.reorder.get_or_insert_with(|| late(5, Span::ms(1), timeout.part(4)));
+    links.duplicate.get_or_insert_with(|| late(10, Span::ms(1), timeout));
+    links.hold.get_or_insert_with(|| late(40, timeout, timeout.times(30)));
     let occasion = Occasion::LetGoBeforeLastPiece;
     occasions.insert(occasion, occasion.usual_chance());
 }
