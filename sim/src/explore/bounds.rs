@@ -161,7 +161,7 @@ impl Bounds {
 impl fmt::Display for Bounds {
     /// What is not bounded by zero.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} nodes, {} terms", self.nodes, self.terms)?;
+        write!(f, "nodes {}, terms {}", self.nodes, self.terms)?;
         let others = [
             ("spares", self.spares),
             ("entries", self.entries),
@@ -171,6 +171,6 @@ impl fmt::Display for Bounds {
             ("duplicates", self.duplicates),
             ("drops", self.drops),
         ];
-        others.iter().filter(|(_, of)| 0 < *of).try_for_each(|(what, of)| write!(f, ", {of} {what}"))
+        others.iter().filter(|(_, of)| 0 < *of).try_for_each(|(what, of)| write!(f, ", {what} {of}"))
     }
 }

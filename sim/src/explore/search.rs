@@ -143,10 +143,11 @@ impl Search {
             self.figures.levels.push(0);
             let all: Vec<u32> = (0..level.len() as u32).collect();
             for block in all.chunks(BLOCK) {
-                if let Some((at, by, breach)) = self.block(&level, block, (begins, &mut next), hands) {
+                let found = self.block(&level, block, (begins, &mut next), hands);
+                self.measure(level.bytes() + next.bytes());
+                if let Some((at, by, breach)) = found {
                     return End::Found(breach, self.way_to(begins + at, by));
                 }
-                self.measure(level.bytes() + next.bytes());
                 if !goes_on(&self.figures) {
                     return End::Stopped;
                 }
