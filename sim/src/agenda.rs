@@ -32,8 +32,9 @@ type Key = u128;
 
 const SERIAL_BITS: u32 = 40;
 const PLACE_BITS: u32 = 24;
-/// How much of the future is kept sorted, in microseconds: about as long as a message takes.
-const SOON: u64 = 1 << 14;
+/// How much of the future is kept sorted, in microseconds: longer than a message takes, shorter
+/// than most timeouts.
+const SOON: u64 = 1 << 16;
 
 impl<T> Default for Agenda<T> {
     fn default() -> Self {

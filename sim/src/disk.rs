@@ -5,11 +5,15 @@
 //! another job runs are synced together. The disk does not know what time it is, and it tells
 //! nobody what it does: the world does.
 
+mod device;
 pub mod harm;
 mod memory;
+mod names;
+mod pages;
 mod stores;
 mod worn;
 
+pub use device::{Device, DeviceCounts, Mount, OpenFile, Trouble};
 pub(crate) use memory::Memory;
 pub use stores::{Capture, Load, Part, Remains, Shelf, Stores, UnderWay};
 
@@ -347,9 +351,13 @@ impl Disk {
                 assert!(fails, "{:?} was to be synced with its group", write.token);
                 self.counts.failed += 1;
                 self.harms.push(Harm::WriteFailed);
-                let (part, error) = self.stores.fail(&write, self.streams.remains.draw());
-                self.counts.torn += u64::from(part.is_some());
-                self.give_up(part, error)
+                match self.stores.fail(&write, self.streams.remains.draw()) {
+                    Some((part, error)) => {
+                        self.counts.torn += u64::from(part.is_some());
+                        self.give_up(part, error)
+                    }
+                    None => Done::Durable(write),
+                }
             }
             Job::Fetch { ticket, first, last } => match self.stores.fetch(first, last, settings) {
                 Ok(entries) => Done::Tell(Event::Fetched { ticket, entries }),

@@ -97,13 +97,6 @@ impl Ledger {
         up.map(|(slot, _)| slot).collect()
     }
 
-    /// Whether there is anything in an observation for the ledger: nothing is in a message, which
-    /// its sender's actions and its receiver's event tell of.
-    #[inline]
-    pub(crate) const fn takes(observation: &Observation<'_>) -> bool {
-        !matches!(observation.seen, Seen::Sent { .. } | Seen::Invoked { .. } | Seen::Returned { .. })
-    }
-
     /// Takes an observation, and says what it changed.
     pub fn see(&mut self, observation: &Observation<'_>) -> Facts {
         let facts = self.take(observation);

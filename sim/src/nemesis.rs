@@ -7,6 +7,7 @@
 //!
 //! Losses and delays of single messages are not in this room: see [`network`](crate::network).
 
+mod membership;
 mod occasions;
 mod scheduled;
 

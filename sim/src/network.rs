@@ -69,7 +69,7 @@ struct Link {
     families: [Option<Stream>; FAMILIES],
     /// What the streams say of the next messages, this one's side by side: read message by message
     /// from six streams they would all be fetched from memory each time.
-    ahead: [Said; Stream::AHEAD],
+    ahead: [Said; AHEAD],
 }
 
 /// What the streams of a link say of one message.
@@ -91,6 +91,9 @@ enum Family {
 }
 
 const FAMILIES: usize = 6;
+
+/// For how many messages the streams are read at once.
+const AHEAD: usize = 32;
 
 impl Network {
     /// The network of a plan.
@@ -218,13 +221,13 @@ impl Link {
                 plan.hold.map(|_| stream(Domain::Hold)),
                 plan.corrupt.map(|_| stream(Domain::Corrupt)),
             ],
-            ahead: [Said { delay: Draw::ZERO, families: [Draw::ZERO; FAMILIES] }; Stream::AHEAD],
+            ahead: [Said { delay: Draw::ZERO, families: [Draw::ZERO; FAMILIES] }; AHEAD],
         }
     }
 
     /// Every stream is read before anything is decided, so that each stays one word per message.
     fn next(&mut self) -> Said {
-        let at = self.passed as usize % Stream::AHEAD;
+        let at = self.passed as usize % AHEAD;
         if at == 0 {
             self.read_ahead();
         }
@@ -233,13 +236,13 @@ impl Link {
     }
 
     fn read_ahead(&mut self) {
-        for (said, delay) in self.ahead.iter_mut().zip(self.delay.ahead()) {
-            said.delay = delay;
+        for said in &mut self.ahead {
+            said.delay = self.delay.draw();
         }
         for (family, stream) in self.families.iter_mut().enumerate() {
             let Some(stream) = stream else { continue };
-            for (said, draw) in self.ahead.iter_mut().zip(stream.ahead()) {
-                said.families[family] = draw;
+            for said in &mut self.ahead {
+                said.families[family] = stream.draw();
             }
         }
     }

@@ -81,23 +81,17 @@ impl Leader {
 
     /// The soonest of what it waits for.
     pub(crate) fn deadline(&self, core: &Core) -> Deadline {
-        let later = |at: Option<Time>, why| Deadline { at: at.unwrap_or(Time::NEVER), why };
-        let soonest = [
-            later(Some(self.beat), Why::Heartbeat),
-            later(self.flush, Why::CommitFlush),
-            later(self.transfer.as_ref().map(Transfer::deadline), Why::Transfer),
-            later(Some(core.stalls_at()), Why::DiskStall),
-        ]
-        .into_iter()
-        .min_by_key(|deadline| deadline.at)
-        .expect("there are four");
+        let mut soonest = Deadline { at: self.beat, why: Why::Heartbeat };
+        soonest.bring_forward(self.flush, Why::CommitFlush);
+        soonest.bring_forward(self.transfer.as_ref().map(Transfer::deadline), Why::Transfer);
+        soonest.bring_forward(core.stalls_at(), Why::DiskStall);
         // Nearly always: asked after every step, and counting is cheaper than finding out when.
         let holds = |node| soonest.at < self.heard(node) + core.settings.leader_lease_timeout;
         if core.membership.voters().is_quorum(holds) {
             return soonest;
         }
-        let lease = Deadline { at: self.deposed_at(core), why: Why::Lease };
-        if soonest.at <= lease.at { soonest } else { lease }
+        soonest.bring_forward(self.deposed_at(core), Why::Lease);
+        soonest
     }
 
     /// When the last quorum that was heard is too long ago (thesis §6.2). Counted from when the

@@ -82,7 +82,11 @@ fn share(scenario: &Scenario, seeds: Seeds) -> Seeds {
         | Chapter::Crashes
         | Chapter::Partitions
         | Chapter::Membership
-        | Chapter::Reads => seeds.at_most(SEEDS_OF_A_STORY),
+        | Chapter::Upheavals
+        | Chapter::Snapshots
+        | Chapter::Transfers
+        | Chapter::Reads
+        | Chapter::Recovery => seeds.at_most(SEEDS_OF_A_STORY),
     }
 }
 

@@ -4,7 +4,7 @@
 use super::every_call_ends::EveryCallEnds;
 use super::progress::Progress;
 use super::{Check, Facts, Ledger, Options};
-use crate::observe::Observation;
+use crate::observe::{Observation, Seen};
 use crate::report::{Class, Violation};
 use crate::sometimes::Sometimes;
 use crate::watch::Watch;
@@ -203,9 +203,31 @@ impl Judges {
         if self.verdict.is_some() {
             return;
         }
-        self.verdict = self.calls.see(observation);
-        if Ledger::takes(observation) {
-            self.look(observation);
+        match &observation.seen {
+            // What a message says its sender's actions and its receiver's event tell; and what an
+            // event does is judged when it is done.
+            Seen::Sent { .. } | Seen::Invoked { .. } | Seen::Returned { .. } => {}
+            Seen::Stepping { slot, event, .. } => {
+                self.ledger.stepping(*slot, event);
+                self.verdict = self.calls.see(observation);
+            }
+            Seen::Stepped { .. }
+            | Seen::Booted { .. }
+            | Seen::Crashed { .. }
+            | Seen::Paused(_)
+            | Seen::Resumed(_)
+            | Seen::Halted(_)
+            | Seen::Durable { .. }
+            | Seen::Applied { .. }
+            | Seen::SnapshotTaken { .. }
+            | Seen::Restored { .. }
+            | Seen::Network(_)
+            | Seen::Refused { .. }
+            | Seen::Harmed { .. }
+            | Seen::Healed { .. } => {
+                self.verdict = self.calls.see(observation);
+                self.look(observation);
+            }
         }
     }
 

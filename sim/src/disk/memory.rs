@@ -55,8 +55,8 @@ impl Stores for Memory {
         writes.iter().try_for_each(|write| self.storage.write(write))
     }
 
-    fn fail(&mut self, write: &Write, draw: Draw) -> (Option<Part>, StoreError) {
-        (self.tear(write, draw.below(PARTS)), StoreError::new(StoreErrorKind::Io, "the disk"))
+    fn fail(&mut self, write: &Write, draw: Draw) -> Option<(Option<Part>, StoreError)> {
+        Some((self.tear(write, draw.below(PARTS)), StoreError::new(StoreErrorKind::Io, "the disk")))
     }
 
     fn crash(&mut self, under_way: UnderWay<'_>, [many, tear]: [Draw; 2]) -> Remains {

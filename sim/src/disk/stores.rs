@@ -2,7 +2,7 @@
 //!
 //! The disk decides when something is done and when a crash comes; the stores decide what is left
 //! of what was under way. Those in memory are in `memory.rs`. Others are built on a
-//! simulated device, outside of this crate, from the stores of a real server.
+//! [`Device`](super::Device), outside of this crate, from the stores of a real server.
 
 use super::Job;
 use super::harm::{Blow, Harm};
@@ -35,8 +35,8 @@ pub trait Stores: fmt::Debug {
     /// When a store fails; what it holds is then not known before [`Stores::crash`] says it.
     fn write(&mut self, writes: &[Write]) -> Result<(), StoreError>;
 
-    /// A write fails.
-    fn fail(&mut self, write: &Write, draw: Draw) -> (Option<Part>, StoreError);
+    /// A write fails. `None` if it is durable all the same.
+    fn fail(&mut self, write: &Write, draw: Draw) -> Option<(Option<Part>, StoreError)>;
 
     /// The server is gone in the middle of what it was doing.
     fn crash(&mut self, under_way: UnderWay<'_>, draws: [Draw; 2]) -> Remains;
