@@ -5,9 +5,13 @@
 
 mod inmem;
 mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use inmem::{InmemNetwork, InmemTransport};
 pub use tcp::{Limits, TcpTransport, TransportError};
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError};
 
 use crate::wire::Header;
 use std::fmt;

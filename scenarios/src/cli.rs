@@ -5,6 +5,7 @@
 
 mod args;
 mod bar;
+mod coverage;
 mod exit;
 mod file;
 mod judge;

@@ -7,6 +7,7 @@ use crate::ledger::{Facts, Ledger};
 use crate::plan::Plan;
 use std::fmt;
 
+pub mod every_call_ends;
 mod judges;
 pub mod progress;
 #[cfg(test)]
@@ -135,7 +136,7 @@ impl Options {
         let apart = 2 * u64::from(plan.clocks.drift_ppm);
         let bounded = !jumps && apart <= plan.config.lease_clock_drift_ppm;
         Self {
-            column: Column::Steps,
+            column: plan.judges,
             clocks: if bounded { Clocks::Bounded } else { Clocks::Unbounded },
             patience: progress::Patience {
                 election_timeout: plan.election_timeout(),

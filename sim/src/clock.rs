@@ -35,7 +35,13 @@ impl Clock {
         let showed = Time(stream.within(plan.start).0);
         let drift = u64::from(plan.drift_ppm);
         assert!(drift < TRUE, "a clock {drift} ppm slower than the world stands still");
-        let rate = TRUE - drift + stream.below(2 * drift + 1);
+        // Bounds that are too wide show only between clocks that are as far apart as they may be.
+        let off = match stream.below(3) {
+            0 => 0,
+            1 => 2 * drift,
+            _ => stream.below(2 * drift + 1),
+        };
+        let rate = TRUE - drift + off;
         Self { since: Time(0), stands: Span::ZERO, showed, rate }
     }
 

@@ -7,6 +7,7 @@
 //!
 //! Losses and delays of single messages are not in this room: see [`network`](crate::network).
 
+mod membership;
 mod occasions;
 mod scheduled;
 
@@ -81,6 +82,9 @@ pub enum Act {
     Call(Slot, Call),
     /// Set a server's clock forward.
     Jump(Slot, Span),
+    /// Change the network, and that much later change it back; and let these servers crash and
+    /// start again at once.
+    Forget(Slots, NetworkChange, Span, NetworkChange),
     /// Let the oldest message go that the network holds.
     LetGo,
     /// Strike a server's disk.
@@ -91,6 +95,8 @@ pub enum Act {
     Lose(Slot),
     /// Let a server's clock stand still for that long.
     Freeze(Slot, Span),
+    /// Let every message go that the network holds.
+    LetGoAll,
 }
 
 /// Four words: as many as any act needs.
@@ -216,12 +222,16 @@ impl Nemesis {
 
     /// Drops an act that would take too many servers away at once, or that the plan leaves out;
     /// counts the others.
-    fn allowed(&mut self, act: Act, sight: &Sight<'_>, mishap: Mishap) -> Act {
+    fn allowed(&mut self, mut act: Act, sight: &Sight<'_>, mishap: Mishap) -> Act {
         let away = sight.away().len();
+        if let Act::Forget(slots, ..) = &mut act {
+            *slots = slots.iter().take(self.most_down.saturating_sub(away)).collect();
+        }
         let is_too_much = match &act {
             Act::Crash(slot, _) | Act::Pause(slot, _) => {
                 self.most_down <= away || !sight.awake.contains(*slot)
             }
+            Act::Forget(slots, ..) => slots.is_empty(),
             Act::Nothing
             | Act::Network(..)
             | Act::Flap(..)
@@ -231,7 +241,8 @@ impl Nemesis {
             | Act::Harm(..)
             | Act::Fill(..)
             | Act::Lose(_)
-            | Act::Freeze(..) => false,
+            | Act::Freeze(..)
+            | Act::LetGoAll => false,
         };
         if is_too_much || act == Act::Nothing || !self.mishaps.allow(mishap) {
             return Act::Nothing;

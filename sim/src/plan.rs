@@ -6,6 +6,7 @@
 
 mod sound;
 
+use crate::check::Column;
 use crate::mishap::Mishap;
 use crate::nemesis::{Occasion, Scheduled};
 use crate::rng::{Ratio, Spans};
@@ -48,6 +49,9 @@ pub struct Plan {
     pub chaos: Span,
     /// What comes after.
     pub heal: Heal,
+    /// How much is judged. The run is the same, up to the first verdict.
+    #[serde(default)]
+    pub judges: Column,
 }
 
 /// How a cluster comes to be.
@@ -205,6 +209,9 @@ pub struct Heal {
     /// Once all agree, one server is cut off, all compact their logs as far as they can, and it
     /// comes back.
     pub compact: bool,
+    /// Once all agree, they reach each other over a single server for a while, and must go on.
+    #[serde(default)]
+    pub hub: bool,
 }
 
 impl Plan {
@@ -241,7 +248,8 @@ impl Plan {
             nemesis: Nemesis::none(),
             mishaps: None,
             chaos: Span::s(10),
-            heal: Heal { settle: Span::s(1), leave_broken: false, compact: false },
+            heal: Heal { settle: Span::s(1), leave_broken: false, compact: false, hub: false },
+            judges: Column::default(),
         }
     }
 
@@ -297,6 +305,14 @@ impl Clients {
             loss: None,
             gather: None,
         }
+    }
+}
+
+impl Clients {
+    /// Whether they count on leases, and on nothing else.
+    #[must_use]
+    pub fn read_under_leases_alone(&self) -> bool {
+        self.reads == [ReadPath::Lease]
     }
 }
 

@@ -5,7 +5,8 @@ use crate::process::Process;
 use crate::sea::{Harbour, Sea};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, RwLock};
 use std::thread;
@@ -103,7 +104,7 @@ impl Fleet {
             Entry::Newcomer => arguments.extend(["--join", &others]),
             Entry::Old => {}
         }
-        let log = self.directory.join(format!("{name}.log"));
+        let log = log_of(&self.directory, name);
         // Who takes it in must reach it before it serves.
         let started = Process::start(&arguments, &log, |raft| ship.harbour.leads_to(Some(raft.to_owned())));
         let process = started.unwrap_or_else(|status| {
@@ -126,6 +127,21 @@ impl Fleet {
 
     fn process(&mut self, name: &str) -> &mut Process {
         self.ships.get_mut(name).unwrap().process.as_mut().expect("it runs")
+    }
+
+    /// Where it hears its peers, past the sea.
+    pub(crate) fn port(&mut self, name: &str) -> SocketAddr {
+        self.process(name).raft.parse().unwrap()
+    }
+
+    /// The most that it ever had in memory, in KiB.
+    pub(crate) fn memory_kib(&mut self, name: &str) -> u64 {
+        self.process(name).memory_kib()
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self, name: &str) -> String {
+        fs::read_to_string(log_of(&self.directory, name)).unwrap()
     }
 
     /// SIGKILL.
@@ -254,6 +270,10 @@ impl Fleet {
             thread::sleep(PAUSE);
         }
     }
+}
+
+fn log_of(directory: &Path, name: &str) -> PathBuf {
+    directory.join(format!("{name}.log"))
 }
 
 impl Ship {

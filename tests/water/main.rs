@@ -16,6 +16,7 @@
 mod clients;
 mod fleet;
 mod history;
+mod hostile;
 mod http;
 mod nemesis;
 mod process;

@@ -11,6 +11,8 @@ use std::sync::OnceLock;
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
+    /// Where peers are heard.
+    pub(crate) raft: String,
     /// Where clients are served.
     pub(crate) http: String,
 }
@@ -30,8 +32,8 @@ impl Process {
         };
         let raft = place_behind(" hears its peers on ");
         raft.iter().for_each(|raft| hears(raft));
-        match place_behind(" serves http://") {
-            Some(http) => Ok(Self { child, http }),
+        match raft.zip(place_behind(" serves http://")) {
+            Some((raft, http)) => Ok(Self { child, raft, http }),
             None => Err(child.wait().unwrap()),
         }
     }
@@ -51,6 +53,13 @@ impl Process {
     /// Returns when it has ended by itself, and says how.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
+    }
+
+    /// The most that it ever had in memory, in KiB.
+    pub(crate) fn memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        most.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// Whether it still runs.

@@ -8,6 +8,7 @@ mod frames;
 mod link;
 mod serve;
 mod snapshot;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
+use stream::{Reader, Security, Writer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use wavetank_raft::{ServerAddress, ServerId};
@@ -54,6 +56,7 @@ struct Shared {
     max_pool: usize,
     timeout: Duration,
     limits: Limits,
+    security: Security,
     large: Arc<Semaphore>,
     listener: Mutex<Option<TcpListener>>,
     started: OnceLock<(Local, Inbox)>,
@@ -130,6 +133,7 @@ impl TcpTransport {
             max_pool,
             timeout,
             limits,
+            security: Security::default(),
             large: Arc::new(Semaphore::new(limits.large_messages)),
             listener: Mutex::new(Some(listener)),
             started: OnceLock::new(),
@@ -137,6 +141,16 @@ impl TcpTransport {
             closing: watch::Sender::new(false),
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Speaks through TLS alone, both as caller and as called. To be said before a server is
+    /// started with it; the first word counts.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(self, tls: super::Tls) -> Self {
+        // Said already: that is what counts.
+        let _ = self.shared.security.tls.set(tls);
+        self
     }
 
     /// Where this server listens, with the port that it was given if it asked for any.
@@ -218,11 +232,13 @@ impl Shared {
         inbox.send(arrival).await.map_err(|_| Gone)
     }
 
-    async fn connect(&self, address: &ServerAddress) -> io::Result<TcpStream> {
-        let connecting = TcpStream::connect(address.as_str());
-        let stream = tokio::time::timeout(self.timeout, connecting).await??;
-        stream.set_nodelay(true)?;
-        Ok(stream)
+    async fn connect(&self, id: &ServerId, address: &ServerAddress) -> io::Result<(Reader, Writer)> {
+        let connecting = async {
+            let stream = TcpStream::connect(address.as_str()).await?;
+            stream.set_nodelay(true)?;
+            self.security.call(stream, id).await
+        };
+        tokio::time::timeout(self.timeout, connecting).await?
     }
 }
 

@@ -25,6 +25,8 @@ struct Page {
     refusal: Option<String>,
     has_installed: bool,
     is_installing: bool,
+    /// How many pieces of snapshots it was given to write since it started.
+    pieces: u64,
 }
 
 impl Watch for Record {
@@ -108,6 +110,11 @@ impl Record {
         self.pages[slot.at()].has_installed
     }
 
+    /// How many pieces of snapshots the server was given to write since it started.
+    pub(super) fn pieces(&self, slot: Slot) -> u64 {
+        self.pages[slot.at()].pieces
+    }
+
     fn page(&mut self, slot: Slot) -> &mut Page {
         &mut self.pages[slot.at()]
     }
@@ -119,11 +126,11 @@ impl Page {
             match action {
                 Action::Write(write) => self.writing.push(write.clone()),
                 Action::Restore(_) => self.is_installing = true,
+                Action::WriteSnapshot { .. } => self.pieces += 1,
                 Action::Send { .. }
                 | Action::Reply { .. }
                 | Action::Fetch { .. }
                 | Action::ReadSnapshot { .. }
-                | Action::WriteSnapshot { .. }
                 | Action::Apply(_)
                 | Action::TakeSnapshot(_)
                 | Action::Answer { .. }
@@ -157,6 +164,7 @@ impl Page {
         self.stored.clear();
         self.store(log);
         self.is_installing = false;
+        self.pieces = 0;
     }
 
     fn store(&mut self, entries: &[Entry]) {

@@ -241,12 +241,25 @@ impl Judges {
 }
 
 impl Watch for Judges {
+    // Most of what happens is not the clients' business.
+    #[inline]
     fn see(&mut self, observation: &Observation<'_>) {
         if self.verdict.is_some() || self.is_void {
             return;
         }
-        let at = observation.at;
         self.step = observation.step;
+        if !matches!(
+            observation.seen,
+            Seen::Stepping { .. } | Seen::Stepped { .. } | Seen::Sent { .. } | Seen::Durable { .. }
+        ) {
+            self.look(observation);
+        }
+    }
+}
+
+impl Judges {
+    fn look(&mut self, observation: &Observation<'_>) {
+        let at = observation.at;
         match observation.seen {
             Seen::Applied { slot, batch, .. } => {
                 batch.entries.iter().for_each(|entry| self.take(at, slot, entry));

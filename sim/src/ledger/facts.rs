@@ -119,6 +119,24 @@ impl Facts {
         Self(self.0 | other.0)
     }
 
+    /// How many there can be.
+    pub(crate) const MOST: usize = 64;
+
+    /// Whether the fact of this number is among them.
+    pub(crate) const fn has(self, number: usize) -> bool {
+        self.0 >> number & 1 == 1
+    }
+
+    /// The numbers of the facts.
+    pub(crate) fn iter(self) -> impl Iterator<Item = usize> {
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let next = left.trailing_zeros() as usize;
+            left &= left.checked_sub(1)?;
+            Some(next)
+        })
+    }
+
     /// Whether any fact is in both.
     #[must_use]
     pub const fn touches(self, other: Self) -> bool {

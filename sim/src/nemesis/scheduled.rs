@@ -1,10 +1,12 @@
 //! Acts that come by the clock.
 
-use super::{Act, Deserialize, Draw, Draws, Serialize, Sight, Slot, Slots, names, one_of, some_of};
+use super::{
+    Act, Deserialize, Draw, Draws, Serialize, Sight, Slot, Slots, membership, names, one_of, some_of,
+};
 use crate::disk::harm::Blow;
 use crate::observe::NetworkChange;
 use crate::rng::Ratio;
-use wavetank_raft::{Call, Change, Config, Index, Member, Reloadable, Span, Suffrage};
+use wavetank_raft::{Call, Change, Config, Reloadable, Span};
 
 /// Something that goes wrong by the clock. The order is part of every seed's meaning.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -60,6 +62,16 @@ pub enum Scheduled {
     Replace,
     /// A clock stands still for a while, and its server goes on. Breaks what leases assume.
     Freeze,
+    /// A voter is exchanged for a stranger, jointly.
+    Exchange,
+    /// A stranger is let in: with a vote, to listen, or to have a vote once it has caught up.
+    Add,
+    /// One that listens is given a vote, at once or once it has caught up.
+    Promote,
+    /// A voter loses its vote.
+    Demote,
+    /// A member is left out.
+    Remove,
 }
 
 names!(Scheduled {
@@ -88,6 +100,11 @@ names!(Scheduled {
     Fill => "fill",
     Replace => "replace",
     Freeze => "freeze",
+    Exchange => "exchange",
+    Add => "add",
+    Promote => "promote",
+    Demote => "demote",
+    Remove => "remove",
 });
 
 impl Scheduled {
@@ -127,8 +144,8 @@ impl Scheduled {
             Self::Bridge => Some(bridge(sight.all, draws, lasts)),
             Self::Flap => pair(sight.all, draws).map(|(a, b)| Act::Flap(a, b, lasts)),
             Self::Transfer => transfer(sight, draws),
-            Self::Change => change(sight, draws),
-            Self::Joint => joint(sight, draws),
+            Self::Change => membership::any(sight, draws),
+            Self::Joint => membership::joint(sight, draws),
             Self::Snapshot => anyone.map(|slot| Act::Call(slot, Call::Snapshot)),
             Self::Reload => anyone.map(|slot| Act::Call(slot, reload(draws, config))),
             Self::Jump => anyone.map(|slot| Act::Jump(slot, config.election_timeout.times(2) + lasts)),
@@ -140,6 +157,11 @@ impl Scheduled {
             Self::Fill => anyone.map(|slot| Act::Fill(slot, lasts)),
             Self::Replace => replace(sight, draws),
             Self::Freeze => anyone.map(|slot| Act::Freeze(slot, lasts)),
+            Self::Exchange => membership::exchange(sight, draws),
+            Self::Add => membership::add(sight, draws),
+            Self::Promote => membership::promote(sight, draws),
+            Self::Demote => membership::demote(sight, draws),
+            Self::Remove => membership::remove(sight, draws),
         };
         act.unwrap_or(Act::Nothing)
     }
@@ -175,7 +197,7 @@ fn pair(all: Slots, draws: Draws) -> Option<(Slot, Slot)> {
 }
 
 /// The leader, or now and then somebody else, who must refuse.
-fn addressee(sight: &Sight<'_>, draw: Draw) -> Option<Slot> {
+pub(super) fn addressee(sight: &Sight<'_>, draw: Draw) -> Option<Slot> {
     if draw.hits(Ratio::new(1, 8)) { one_of(sight.awake, draw) } else { sight.leader }
 }
 
@@ -183,48 +205,6 @@ fn transfer(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
     let target = if draws[1].hits(Ratio::new(1, 3)) { None } else { one_of(sight.all, draws[2]) };
     let call = Call::Transfer { target: target.map(Slot::id) };
     Some(Act::Call(addressee(sight, draws[0])?, call))
-}
-
-/// What can be done to one server, given what it is now. At least two voters are left.
-fn change(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
-    let (index, configuration) = sight.membership?;
-    let slot = one_of(sight.all, draws[1])?;
-    if sight.lost.contains(slot) {
-        return None;
-    }
-    let (id, address) = (slot.id(), slot.address());
-    let prev_index = if draws[3].hits(Ratio::new(1, 2)) { index } else { Index::ZERO };
-    let suffrage = configuration.server(slot.node()).map(|member| member.suffrage);
-    let voters = configuration.servers().iter().filter(|member| member.suffrage == Suffrage::Voter).count();
-    let choice = draws[2].below(4);
-    let change = match (suffrage, choice) {
-        (None, 0) | (Some(Suffrage::Nonvoter), 0) => {
-            return Some(Act::Call(
-                addressee(sight, draws[0])?,
-                Call::AddVoterStaged { id, address, prev_index },
-            ));
-        }
-        (None, 1) => Change::AddNonvoter(id, address),
-        (None, _) | (Some(Suffrage::Nonvoter), 1 | 2) => Change::AddVoter(id, address),
-        (Some(Suffrage::Nonvoter), _) => Change::RemoveServer(id),
-        (Some(Suffrage::Voter), _) if voters <= 2 => return None,
-        (Some(Suffrage::Voter), 0) => Change::DemoteVoter(id),
-        (Some(Suffrage::Voter), _) => Change::RemoveServer(id),
-    };
-    Some(Act::Call(addressee(sight, draws[0])?, Call::Change { change, prev_index }))
-}
-
-/// Another list of servers: at least two voters, and now and then one without a vote.
-fn joint(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
-    let most = sight.all.len();
-    let count = 2 + usize::try_from(draws[1].below(most.max(3) as u64 - 1)).expect("a few");
-    let whole = sight.all.minus(sight.lost);
-    let servers = some_of(whole, count, draws[2]);
-    let without = if draws[3].hits(Ratio::new(1, 3)) { one_of(whole.minus(servers), draws[3]) } else { None };
-    let mut members: Vec<_> = servers.iter().map(|slot| Member::voter(slot.id(), slot.address())).collect();
-    members.extend(without.map(|slot| Member::nonvoter(slot.id(), slot.address())));
-    let change = Change::Members(members);
-    Some(Act::Call(addressee(sight, draws[0])?, Call::Change { change, prev_index: Index::ZERO }))
 }
 
 fn strike(blow: Blow, among: Slots, draws: Draws) -> Option<Act> {

@@ -56,6 +56,7 @@ fn families() -> Vec<Edit> {
         edit(|plan| plan.clients.gather = None),
         edit(|plan| plan.heal.leave_broken = false),
         edit(|plan| plan.heal.compact = false),
+        edit(|plan| plan.heal.hub = false),
     ]
 }
 

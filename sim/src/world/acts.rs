@@ -9,6 +9,7 @@ use crate::plan::Budget;
 use crate::slot::{Slot, Slots};
 use crate::watch::Watch;
 use crate::workload::TankFsm;
+use wavetank_raft::Span;
 
 impl<F: TankFsm, V: Watch> World<F, V> {
     pub(super) fn on_act(&mut self, kind: Scheduled) {
@@ -50,10 +51,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
                 self.pause(slot);
                 self.agenda.put(now + lasts, Happening::Resume(slot));
             }
-            Act::Network(change, lasts, back) => {
-                self.change_network(&change);
-                self.agenda.put(now + lasts, Happening::Change(back));
-            }
+            Act::Network(change, lasts, back) => self.change_for(&change, lasts, back),
             Act::Flap(a, b, each) => {
                 for turn in 0..6 {
                     let change =
@@ -65,9 +63,14 @@ impl<F: TankFsm, V: Watch> World<F, V> {
                 self.call_as(Caller::Nemesis, slot, call);
             }
             Act::Jump(slot, by) => self.jump_clock(slot, by),
+            Act::Forget(slots, change, lasts, back) => {
+                self.change_for(&change, lasts, back);
+                slots.iter().for_each(|slot| self.crash_for(slot, Span::ZERO));
+            }
             Act::LetGo => {
                 self.let_go();
             }
+            Act::LetGoAll => while self.let_go() {},
             Act::Harm(slot, blow, draw) => self.harm(slot, blow, draw),
             Act::Fill(slot, lasts) => {
                 self.fill_disk(slot);
@@ -85,6 +88,11 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             Budget::Beyond => whole,
             Budget::Within => whole.iter().filter(|&slot| self.is_viable(whole.without(slot))).collect(),
         }
+    }
+
+    fn change_for(&mut self, change: &NetworkChange, lasts: Span, back: NetworkChange) {
+        self.change_network(change);
+        self.agenda.put(self.eye.now + lasts, Happening::Change(back));
     }
 
     fn sight(&self) -> Sight<'_> {

@@ -206,14 +206,13 @@ async fn until_closed(shared: Arc<Shared>, lane: impl Future<Output = ()>) {
 
 /// Connects when there is something to send, talks until the connection ends, and begins again.
 async fn lane(mut queue: mpsc::Receiver<Outgoing>, peer: Arc<Peer>) {
-    let (address, shared) = (&peer.address, &peer.shared);
+    let Peer { id, address, shared, .. } = &*peer;
     let mut pause = Pause::default();
     while let Ok(Some(first)) = tokio::time::timeout(IDLE, queue.recv()).await {
-        let over = match shared.connect(address).await {
-            Ok(stream) => {
-                let (reader, writer) = stream.into_split();
-                pause.connected(address);
-                converse((Frames::new(reader, shared), writer), (first, &mut queue), &peer).await
+        let over = match shared.connect(id, address).await {
+            Ok((reader, writer)) => {
+                let connection = (Frames::new(reader, shared), writer);
+                converse(connection, (first, &mut queue), &peer, &mut pause).await
             }
             Err(error) => Over::Lost(error),
         };
@@ -255,7 +254,9 @@ impl Pause {
     }
 
     pub(super) fn lost(&mut self, address: &ServerAddress, error: &io::Error) {
-        if !self.is_known {
+        if !self.is_known && error.kind() == io::ErrorKind::InvalidData {
+            tracing::warn!(%address, %error, "no connection");
+        } else if !self.is_known {
             tracing::info!(%address, %error, "no connection");
         }
         self.is_known = true;
@@ -272,11 +273,12 @@ async fn converse<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     (frames, writer): (Frames<R>, W),
     (first, queue): (Outgoing, &mut mpsc::Receiver<Outgoing>),
     peer: &Peer,
+    pause: &mut Pause,
 ) -> Over {
     let (asked, unanswered) = mpsc::channel(UNANSWERED);
     tokio::select! {
         over = write_calls(writer, (first, queue), asked, peer) => over,
-        over = read_answers(frames, unanswered, peer) => over,
+        over = read_answers(frames, unanswered, peer, pause) => over,
     }
 }
 
@@ -324,6 +326,7 @@ async fn read_answers<R: AsyncRead + Unpin>(
     mut frames: Frames<R>,
     mut unanswered: mpsc::Receiver<Unanswered>,
     peer: &Peer,
+    pause: &mut Pause,
 ) -> Over {
     loop {
         let call = tokio::select! {
@@ -340,6 +343,8 @@ async fn read_answers<R: AsyncRead + Unpin>(
         if let Err(over) = read_answer(&mut frames, call, peer).await {
             return over;
         }
+        // Who takes a connection may still hang up at once: only an answer shows that it works.
+        pause.connected(&peer.address);
     }
 }
 

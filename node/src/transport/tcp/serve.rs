@@ -2,6 +2,7 @@
 
 use super::super::{Arrival, Local, Replier};
 use super::frames::{FrameError, Frames};
+use super::stream::Caller;
 use super::{Gone, NO_ANSWER, Shared};
 use crate::wire::{self, Header, Kind};
 use std::fmt;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use wavetank_raft::{Dialect, InstallSnapshot, InstallSnapshotResponse, Request, Response};
+use wavetank_raft::{Dialect, InstallSnapshot, InstallSnapshotResponse, Request, Response, ServerId};
 
 /// Calls of one connection that wait for their answers.
 const UNANSWERED: usize = 64;
@@ -101,9 +102,13 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn connection(stream: TcpStream, peer: SocketAddr, shared: &Shared) {
     // Without it answers are late, and that is all.
     let _ = stream.set_nodelay(true);
-    let (reader, writer) = stream.into_split();
+    let accepting = tokio::time::timeout(shared.timeout, shared.security.accept(stream)).await;
+    let ((reader, writer), caller) = match accepting.map_err(std::io::Error::from).flatten() {
+        Ok(accepted) => accepted,
+        Err(error) => return tracing::warn!(%peer, %error, "connection closed"),
+    };
     let (queue, waiting) = mpsc::channel(UNANSWERED);
-    let reading = read_calls(Frames::new(reader, shared), queue, peer, shared);
+    let reading = read_calls(Frames::new(reader, shared), queue, (peer, &caller), shared);
     let writing = write_answers(writer, waiting, shared);
     tokio::pin!(writing);
     tokio::select! {
@@ -120,7 +125,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: &Shared) {
 async fn read_calls<R: AsyncRead + Unpin>(
     mut frames: Frames<R>,
     queue: mpsc::Sender<Waiting>,
-    peer: SocketAddr,
+    (peer, caller): (SocketAddr, &Caller),
     shared: &Shared,
 ) -> Result<(), Broken> {
     let mut first = Some(shared.timeout);
@@ -128,7 +133,7 @@ async fn read_calls<R: AsyncRead + Unpin>(
     while let Some(bytes) = frames.request(first.take()).await? {
         let (header, request) = wire::decode_request(bytes)?;
         let (kind, dialect) = (Kind::of(&request), header.dialect);
-        let refusal = refusal(&header, shared.local());
+        let refusal = refusal(&header, caller, shared.local());
         if let Some(words) = refusal.as_ref().filter(|_| !is_told) {
             tracing::warn!(%peer, id = ?header.id, words, "calls are refused");
             is_told = true;
@@ -151,9 +156,13 @@ async fn read_calls<R: AsyncRead + Unpin>(
 
 /// Why calls with that header are not listened to, if they are not. Somebody who takes this server
 /// for another has an old address, or belongs to another cluster.
-fn refusal(header: &Header, local: &Local) -> Option<String> {
+fn refusal(header: &Header, caller: &Caller, local: &Local) -> Option<String> {
     if !header.is_spoken(local.protocol_version) {
         return Some(UNSUPPORTED.to_owned());
+    }
+    if !caller.may_be(header.id.as_ref()) {
+        let id = header.id.as_ref().map_or("anybody", ServerId::as_str);
+        return Some(format!("the certificate is not {id}'s"));
     }
     if header.id.as_ref() == Some(&local.id) {
         return Some(format!("{} is the name of this server", local.id));

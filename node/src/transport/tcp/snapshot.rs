@@ -7,20 +7,20 @@ use super::super::{Arrival, Outgoing};
 use super::Gone;
 use super::frames::Frames;
 use super::link::{IDLE, Over, Pause, Peer};
+use super::stream::{Reader, Writer};
 use crate::wire::{self, Kind};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use wavetank_raft::{Dialect, InstallSnapshot, InstallSnapshotResponse, Request, Response, SnapshotMeta};
 
 /// A call that is being written.
 struct Call {
-    frames: Frames<OwnedReadHalf>,
-    writer: OwnedWriteHalf,
+    frames: Frames<Reader>,
+    writer: Writer,
     meta: Arc<SnapshotMeta>,
     position: u64,
 }
@@ -102,8 +102,7 @@ async fn piece(
 
 impl Call {
     async fn begin(install: &InstallSnapshot, peer: &Peer) -> Result<Self, Over> {
-        let stream = peer.shared.connect(&peer.address).await?;
-        let (reader, mut writer) = stream.into_split();
+        let (reader, mut writer) = peer.shared.connect(&peer.id, &peer.address).await?;
         let mut bytes = Vec::new();
         let header = peer.header(Dialect::Wavetank);
         wire::encode_request(&header, &Request::InstallSnapshot(install.clone()), &mut bytes);

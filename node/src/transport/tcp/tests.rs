@@ -7,6 +7,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use wavetank_raft::*;
 
+#[cfg(feature = "tls")]
+mod tls;
+
 const TIMEOUT: Duration = Duration::from_millis(500);
 
 struct Server {
@@ -22,6 +25,10 @@ impl Server {
 
     async fn with(name: &'static str, bind: &str, limits: Limits) -> Self {
         let transport = TcpTransport::bind_with(bind, None, (3, TIMEOUT), limits).await.unwrap();
+        Self::on(transport, name)
+    }
+
+    fn on(transport: TcpTransport, name: &'static str) -> Self {
         let (inbox, arrivals) = mpsc::channel(64);
         let address = transport.local_addr();
         transport.start(Local { id: name.into(), address, protocol_version: 3 }, inbox);

@@ -109,6 +109,21 @@ fn names_that_are_no_text_or_too_long_are_refused() {
 }
 
 #[test]
+fn numbers_that_leave_no_room_to_count_on_are_refused() {
+    // {"Term": ..} of each kind, at the limit and above it.
+    for kind in ["00", "01", "03", "04"] {
+        let at = |number: &str| decode_request(&unhex(&format!("{kind}81a45465726dcf{number}")));
+        assert!(at("4000000000000000").is_ok(), "{kind}");
+        assert_eq!(at("4000000000000001"), Err(WireError::OutOfRange("a term")), "{kind}");
+        assert_eq!(at("ffffffffffffffff"), Err(WireError::OutOfRange("a term")), "{kind}");
+    }
+    let prev = unhex("0081ac507265764c6f67456e747279cfffffffffffffffff");
+    assert_eq!(decode_request(&prev), Err(WireError::OutOfRange("an index")));
+    let last = unhex("a081a74c6173744c6f67cfffffffffffffffff");
+    assert_eq!(decode_reply(Kind::AppendEntries, &last), Err(WireError::OutOfRange("an index")));
+}
+
+#[test]
 fn a_negative_size_and_an_unknown_call_are_refused() {
     let mut snapshot = unhex("0282a453697a65ffaf536e617073686f7456657273696f6e07");
     assert_eq!(decode_request(&snapshot), Err(WireError::UnknownSnapshotVersion(7)));

@@ -29,7 +29,7 @@ fn install() -> InstallSnapshot {
 #[test]
 fn every_request_comes_back_with_all_its_fields() {
     let append = AppendEntries {
-        term: Term(u64::MAX),
+        term: Term(1 << 62),
         prev: LogId::new(Term(2), Index(3)),
         entries: Arc::from([Entry::new(Term(3), Index(4), Payload::Configuration(Arc::new(joint())))]),
         leader_commit: Index(3),
