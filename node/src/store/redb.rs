@@ -4,8 +4,12 @@
 //! that came together survive together. What is cut off is given back to the file and used again;
 //! a file that is mostly free is made small when it is opened.
 
+mod paved;
+
 use super::codec;
 use super::open_error::{OpenError, OpenFailure};
+use paved::Paved;
+use redb::backends::FileBackend;
 use redb::{
     Builder, Database, ReadableDatabase, ReadableTable, StorageBackend, Table, TableDefinition, TableError,
 };
@@ -47,7 +51,7 @@ impl RedbStore {
         let parent =
             path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         fs::create_dir_all(parent).map_err(|error| OpenError::io(parent, &error))?;
-        let mut database = builder().create(path).map_err(|error| open_error(path, error))?;
+        let mut database = create(path)?;
         let length = fs::metadata(path).map_err(|error| OpenError::io(path, &error))?.len();
         shrink(&mut database, length).map_err(|error| open_error(path, error))?;
         // The file's name is durable once its directory is.
@@ -253,6 +257,14 @@ fn builder() -> Builder {
     // A file that something else has changed is refused, where redb alone may panic.
     builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
     builder
+}
+
+fn create(path: &Path) -> Result<Database, OpenError> {
+    let file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+    let file = file.map_err(|error| OpenError::io(path, &error))?;
+    let file = FileBackend::new(file).map_err(|error| open_error(path, error))?;
+    let file = Paved::new(file).map_err(|error| OpenError::io(path, &error))?;
+    builder().create_with_backend(file).map_err(|error| open_error(path, error))
 }
 
 /// Gives back what is free, if that is most of the file. Takes as long as writing the rest anew.

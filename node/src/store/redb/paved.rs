@@ -1,0 +1,149 @@
+//! A file whose new room is written before it is used.
+//!
+//! A file that grows has no blocks yet where it is new. The first write there makes the file system
+//! give it some and note that in its journal, and the sync waits for the journal, in which everybody
+//! else's files stand too. A sync of what was written before is the bytes alone.
+
+use redb::{BackendError, StorageBackend};
+use std::io;
+use std::ops::Bound;
+use std::sync::{Mutex, MutexGuard};
+
+/// How much is written ahead. One group in hundreds waits some milliseconds for it; the others do
+/// not wait for the journal, which may be much longer where others write to the same disk.
+const STRETCH: u64 = 4 << 20;
+/// How much of that at a time.
+const PIECE: usize = 64 << 10;
+
+/// Writes zeros ahead of whoever writes.
+///
+/// Nothing was written at or beyond `paved` since the room there came to be: zeros hide nothing.
+#[derive(Debug)]
+pub(super) struct Paved<B> {
+    ground: B,
+    paved: Mutex<u64>,
+    zeros: Box<[u8]>,
+}
+
+impl<B: StorageBackend> Paved<B> {
+    /// What is there already stays as it is.
+    pub(super) fn new(ground: B) -> io::Result<Self> {
+        let paved = Mutex::new(ground.len()?);
+        Ok(Self { ground, paved, zeros: vec![0; PIECE].into() })
+    }
+
+    fn paved(&self) -> MutexGuard<'_, u64> {
+        self.paved.lock().expect("nobody panics with the mark in hand")
+    }
+
+    /// Fills the room ahead of a write from `begin` to `end`. That there is none left is no failure
+    /// yet: the write may need less.
+    fn pave(&self, paved: &mut u64, begin: u64, end: u64) -> io::Result<()> {
+        let from = if begin <= *paved + STRETCH { *paved } else { begin };
+        let upto = (end + STRETCH).min(self.ground.len()?);
+        let mut at = from;
+        while at < upto {
+            let length = (upto - at).min(self.zeros.len() as u64);
+            if self.ground.write(at, &self.zeros[..length as usize]).is_err() {
+                break;
+            }
+            at += length;
+        }
+        *paved = end.max(upto);
+        Ok(())
+    }
+}
+
+impl<B: StorageBackend> StorageBackend for Paved<B> {
+    fn len(&self) -> io::Result<u64> {
+        self.ground.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.ground.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let mut paved = self.paved();
+        self.ground.set_len(len)?;
+        *paved = len.min(*paved);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.ground.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let end = offset + data.len() as u64;
+        let mut paved = self.paved();
+        if *paved < end {
+            self.pave(&mut paved, offset, end)?;
+        }
+        drop(paved);
+        self.ground.write(offset, data)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.ground.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.ground.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.ground.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.ground.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.ground.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.ground.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.ground.query_lock_range(start, end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use redb::backends::InMemoryBackend;
+
+    fn bytes(file: &Paved<InMemoryBackend>, offset: u64) -> [u8; 4] {
+        let mut bytes = [0; 4];
+        file.read(offset, &mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn what_was_written_is_never_paved_over() {
+        let ground = InMemoryBackend::new();
+        ground.set_len(8).unwrap();
+        ground.write(4, b"here").unwrap();
+        let file = Paved::new(ground).unwrap();
+        let far = 10 * STRETCH;
+        file.set_len(far).unwrap();
+        let places = [8, STRETCH, far - 4, 3 * STRETCH, STRETCH + 4, 12];
+        for place in places {
+            file.write(place, b"word").unwrap();
+        }
+        file.set_len(STRETCH + 4).unwrap();
+        file.set_len(far).unwrap();
+        file.write(STRETCH + 8, b"then").unwrap();
+        assert_eq!(bytes(&file, 4), *b"here");
+        for place in [8, STRETCH, 12] {
+            assert_eq!(bytes(&file, place), *b"word", "at {place}");
+        }
+        assert_eq!(bytes(&file, STRETCH + 4), [0; 4]);
+        assert_eq!(bytes(&file, STRETCH + 8), *b"then");
+    }
+}
