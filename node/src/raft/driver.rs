@@ -19,6 +19,7 @@ use std::pin::Pin;
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 use tokio::time::{Sleep, sleep};
 use wavetank_raft::{
     Action, Call, Effects, Event, Halt, NodeId, Observed, Outcome, Request, RequestId, Response, RpcId,
@@ -89,6 +90,8 @@ pub(super) struct Driver {
     actions: Vec<Action>,
     /// Outcomes of this round. Told once the numbers show what they say.
     answers: Vec<(RequestId, Outcome)>,
+    /// How many were told at once, the last time.
+    answered: usize,
     /// The last write that was reported.
     written: Token,
     /// A peer's call was ignored in this step.
@@ -121,6 +124,7 @@ impl Driver {
             fx: Effects::new(),
             actions: Vec::new(),
             answers: Vec::new(),
+            answered: 0,
             written: Token(0),
             has_ignored: false,
             halt: None,
@@ -134,6 +138,9 @@ impl Driver {
         while self.halt.is_none() {
             alarm.set(self.server.deadline().at, &self.board);
             let is_over = self.await_anything(&mut mouths, &mut round, &mut alarm).await;
+            if self.expects_more(&round) {
+                yield_now().await;
+            }
             mouths.take_what_is_there(&mut round, self.room());
             self.turn(&mut round);
             if is_over && self.halt.is_none() {
@@ -154,6 +161,13 @@ impl Driver {
             _ = mouths.proposals.recv_many(&mut round.proposals, room), if 0 < room => false,
             () = alarm.rings() => false,
         }
+    }
+
+    /// Whether others are about to come that would otherwise wait for the write of the first: whoever
+    /// was answered calls again, and whoever calls with entries often has more of them.
+    fn expects_more(&self, round: &Round) -> bool {
+        let are_missing = !round.proposals.is_empty() && round.proposals.len() < self.answered;
+        self.lanes.disk.is_elsewhere() && (are_missing || !round.arrivals.is_empty())
     }
 
     /// How many proposals may be taken in.
@@ -184,6 +198,9 @@ impl Driver {
         self.work_inline(&mut round.reports);
         self.meter.look(&self.server, now);
         self.board.publish(&self.server, now);
+        if !self.answers.is_empty() {
+            self.answered = self.answers.len();
+        }
         for (request, outcome) in self.answers.drain(..) {
             self.calls.answer(request, outcome);
         }

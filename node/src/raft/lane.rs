@@ -85,6 +85,14 @@ impl<J: Send + 'static> Lane<J> {
         }
     }
 
+    /// Whether jobs are done while the server goes on.
+    pub(super) const fn is_elsewhere(&self) -> bool {
+        match self {
+            Self::Thread(_) => true,
+            Self::Inline(_) => false,
+        }
+    }
+
     /// Does what waits, if it is to be done here.
     pub(super) fn work(&mut self, reports: &mut Vec<Event>) {
         match self {
