@@ -104,7 +104,8 @@ pub struct Options {
     pub open_calls: usize,
     /// Bytes of calls that are in and not answered; beyond this, proposals stay in the queue.
     pub open_bytes: u64,
-    /// Where the log is written and snapshots are read.
+    /// Where the log is written and snapshots are read. One in memory is written on the spot: waking
+    /// a thread takes longer.
     pub log: Place,
     /// Where the state machine works.
     pub fsm: Place,

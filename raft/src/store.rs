@@ -95,6 +95,11 @@ pub trait LogStore {
     /// # Errors
     /// When the store fails; it is then not known what it holds.
     fn delete_range(&mut self, min: Index, max: Index) -> Result<(), StoreError>;
+
+    /// Whether it takes less time to use it than to wake a thread that does: nothing is waited for.
+    fn is_in_memory(&self) -> bool {
+        false
+    }
 }
 
 /// Where a few small records are kept.
@@ -110,6 +115,11 @@ pub trait StableStore {
     /// # Errors
     /// When the store fails or what it holds is damaged.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Whether it takes less time to use it than to wake a thread that does: nothing is waited for.
+    fn is_in_memory(&self) -> bool {
+        false
+    }
 }
 
 /// Where snapshots are kept.
@@ -188,6 +198,10 @@ impl<T: LogStore + ?Sized> LogStore for &mut T {
     fn delete_range(&mut self, min: Index, max: Index) -> Result<(), StoreError> {
         (**self).delete_range(min, max)
     }
+
+    fn is_in_memory(&self) -> bool {
+        (**self).is_in_memory()
+    }
 }
 
 impl<T: StableStore + ?Sized> StableStore for &mut T {
@@ -197,6 +211,10 @@ impl<T: StableStore + ?Sized> StableStore for &mut T {
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         (**self).get(key)
+    }
+
+    fn is_in_memory(&self) -> bool {
+        (**self).is_in_memory()
     }
 }
 

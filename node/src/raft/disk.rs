@@ -44,6 +44,11 @@ pub trait LogDisk: Send + 'static {
     /// # Errors
     /// When a store fails.
     fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError>;
+
+    /// Whether nothing is waited for in it: then it needs no thread.
+    fn is_in_memory(&self) -> bool {
+        false
+    }
 }
 
 impl<L, S> LogDisk for Storage<L, S>
@@ -82,6 +87,10 @@ where
 
     fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {
         Self::fetch(self, first, last, settings)
+    }
+
+    fn is_in_memory(&self) -> bool {
+        self.log.is_in_memory() && self.stable.is_in_memory()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::disk::{DiskWorker, LogDisk};
 use super::driver::{Control, Driver, Lanes, Mouths, Proposal};
-use super::lane::{Lane, Wires};
+use super::lane::{Lane, Place, Wires};
 use super::machine::MachineWorker;
 use super::meter::LogMeter;
 use super::shelf::{Shelf, ShelfWorker};
@@ -127,10 +127,11 @@ where
     let (running, ended) = mpsc::channel(1);
     let wires = Wires { reports: reporting, running };
     let (board, view) = Board::new(Instant::now());
+    let log = if disk.is_in_memory() { Place::Inline } else { options.log };
     let disk = DiskWorker::new(disk, settings.clone(), LogMeter::new(board.numbers.clone()));
     let loader = MachineWorker::new(machine, shelf.clone(), wires.clone());
     let lanes = Lanes {
-        disk: Lane::open(options.log, "raft-log", disk, &wires)?,
+        disk: Lane::open(log, "raft-log", disk, &wires)?,
         machine: Lane::open(options.fsm, "raft-fsm", loader, &wires)?,
         shelf: Lane::open(options.log, "raft-snapshots", ShelfWorker::new(shelf), &wires)?,
     };

@@ -82,6 +82,10 @@ impl LogStore for InmemStore {
         }
         Ok(())
     }
+
+    fn is_in_memory(&self) -> bool {
+        true
+    }
 }
 
 impl StableStore for InmemStore {
@@ -100,6 +104,10 @@ impl StableStore for InmemStore {
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self.records.get(key).cloned())
+    }
+
+    fn is_in_memory(&self) -> bool {
+        true
     }
 }
 
