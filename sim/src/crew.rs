@@ -56,7 +56,13 @@ impl<E, T> Crew<E, T> {
     /// Nothing seen yet.
     #[must_use]
     pub fn new(plan: &Plan, own: E, trace: T) -> Self {
-        let judges = Judges::new(Options::of(plan));
+        Self::judged_by(Options::of(plan), own, trace)
+    }
+
+    /// The same for a run without a plan.
+    #[must_use]
+    pub fn judged_by(options: Options, own: E, trace: T) -> Self {
+        let judges = Judges::new(options);
         Self { judges, tally: Tally::default(), changes: Changes::default(), trace, own }
     }
 }
