@@ -41,6 +41,7 @@ mod error;
 mod lane;
 mod machine;
 mod membership;
+mod meter;
 mod observer;
 mod offline;
 mod open;

@@ -136,7 +136,7 @@ impl Options {
         let apart = 2 * u64::from(plan.clocks.drift_ppm);
         let bounded = !jumps && apart <= plan.config.lease_clock_drift_ppm;
         Self {
-            column: Column::Steps,
+            column: plan.judges,
             clocks: if bounded { Clocks::Bounded } else { Clocks::Unbounded },
             patience: progress::Patience {
                 election_timeout: plan.election_timeout(),

@@ -6,6 +6,7 @@
 
 mod sound;
 
+use crate::check::Column;
 use crate::mishap::Mishap;
 use crate::nemesis::{Occasion, Scheduled};
 use crate::rng::{Ratio, Spans};
@@ -48,6 +49,9 @@ pub struct Plan {
     pub chaos: Span,
     /// What comes after.
     pub heal: Heal,
+    /// How much is judged. The run is the same, up to the first verdict.
+    #[serde(default)]
+    pub judges: Column,
 }
 
 /// How a cluster comes to be.
@@ -245,6 +249,7 @@ impl Plan {
             mishaps: None,
             chaos: Span::s(10),
             heal: Heal { settle: Span::s(1), leave_broken: false, compact: false, hub: false },
+            judges: Column::default(),
         }
     }
 

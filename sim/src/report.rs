@@ -112,6 +112,10 @@ pub struct Report {
     pub sometimes: BTreeMap<String, u64>,
     /// What became of the changes of membership, by family.
     pub membership: BTreeMap<String, Turns>,
+    /// Which situations came up: see [`Sometimes::situations`](crate::sometimes::Sometimes::situations).
+    /// Not written down with the rest: they are many.
+    #[serde(skip)]
+    pub situations: Vec<u64>,
     /// How long the cluster was without a leader, each time that it got one again.
     pub leaderless: Vec<Span>,
     /// A digest over every step of the run: the same for the same seed, always.

@@ -5,11 +5,13 @@
 //! need a few things to go wrong in the right order. What a server may be configured to is drawn
 //! too.
 
+use crate::check::Column;
 use crate::nemesis::{Occasion, Scheduled};
 use crate::plan::{
     Birth, Budget, Clients, Clocks, Disks, Heal, Late, Links, Machines, Nemesis, Plan, Rhythm,
 };
 use crate::rng::{Domain, Ratio, Spans, Stream};
+use std::collections::BTreeMap;
 use wavetank_raft::{Config, ReadPath, Span};
 
 mod ending;
@@ -32,6 +34,7 @@ enum Topic {
     Leases = 10,
     Few = 11,
     Hub = 12,
+    Installs = 13,
 }
 
 /// How many storms harm more servers for good than a cluster can do without.
@@ -49,8 +52,13 @@ impl Plan {
         let mut config = config(&mut on(Topic::Config));
         let timeout = config.heartbeat_timeout;
         let clients = clients(&mut on(Topic::Clients), timeout);
+        let mut links = links(&mut on(Topic::Links), timeout);
+        let mut occasions = occasions(&mut on(Topic::Occasions));
         if clients.read_under_leases_alone() {
-            tempt_leases(&mut on(Topic::Leases), &mut config);
+            tempt_leases(&mut on(Topic::Leases), &mut config, &mut occasions);
+        }
+        if on(Topic::Installs).chance(1, 8) {
+            tempt_installs(&mut config, &mut links, &mut occasions);
         }
         let scheduled = scheduled(seed, timeout, &clients);
         Self {
@@ -58,7 +66,7 @@ impl Plan {
             servers,
             spares: spares.max(u8::from(scheduled.contains_key(&Scheduled::Replace))),
             birth: if shape.chance(1, 6) { Birth::Blank } else { Birth::Bootstrapped },
-            links: links(&mut on(Topic::Links), timeout),
+            links,
             disks: disks(&mut on(Topic::Disks), timeout),
             machines: machines(&mut shape),
             supervised: Some(timeout.times(3)),
@@ -67,7 +75,7 @@ impl Plan {
                 most_down: if shape.chance(1, 4) { servers } else { (servers / 2).max(1) },
                 crash_between: shape.chance(1, 3).then_some(Ratio::new(1, 1_500)),
                 scheduled,
-                occasions: occasions(&mut on(Topic::Occasions)),
+                occasions,
                 budget: if on(Topic::Harm).draw().hits(BEYOND) { Budget::Beyond } else { Budget::Within },
             },
             clients,
@@ -80,6 +88,7 @@ impl Plan {
                 compact: shape.chance(1, 2),
                 hub: on(Topic::Hub).chance(1, 3),
             },
+            judges: Column::default(),
         }
     }
 }
@@ -89,11 +98,30 @@ fn few(stream: &mut Stream) -> Option<(u8, u8)> {
     stream.chance(1, 16).then(|| (stream.one_of(&[1, 2]), stream.one_of(&[1, 2, 3])))
 }
 
-/// Leases as long as they can be, over clocks that may go far apart: whoever counts on more than
-/// was promised has time to be wrong.
-fn tempt_leases(stream: &mut Stream, config: &mut Config) {
+/// Leases as long as they can be, over clocks that may go far apart, and leaders that lose their
+/// followers inside them: whoever counts on more than was promised has time to be wrong.
+fn tempt_leases(stream: &mut Stream, config: &mut Config, occasions: &mut BTreeMap<Occasion, Ratio>) {
     config.leader_lease_timeout = config.heartbeat_timeout;
     config.lease_clock_drift_ppm = u64::from(stream.one_of(&[100_000_u32, 300_000, 300_000]));
+    for occasion in [Occasion::StrandReader, Occasion::Usurp] {
+        occasions.insert(occasion, occasion.usual_chance());
+    }
+}
+
+/// Snapshots all the time, in many pieces, and no entry kept behind them: entries of one batch that
+/// overtake those of another look like a gap, and what would close it has just been compacted away.
+/// What was late then comes among the pieces, and what is held before the last of them.
+fn tempt_installs(config: &mut Config, links: &mut Links, occasions: &mut BTreeMap<Occasion, Ratio>) {
+    let timeout = config.heartbeat_timeout;
+    let late = |each, min, max| Late { chance: Ratio::new(1, each), by: Spans::new(min, max) };
+    (config.trailing_logs, config.snapshot_threshold) = (0, 2);
+    (config.snapshot_interval, config.snapshot_chunk_bytes) = (Span::ms(100), 64);
+    (config.max_append_entries, config.max_inflight) = (1, 16);
+    links.reorder.get_or_insert_with(|| late(5, Span::ms(1), timeout.part(4)));
+    links.duplicate.get_or_insert_with(|| late(10, Span::ms(1), timeout));
+    links.hold.get_or_insert_with(|| late(40, timeout, timeout.times(30)));
+    let occasion = Occasion::LetGoBeforeLastPiece;
+    occasions.insert(occasion, occasion.usual_chance());
 }
 
 /// Every policy that a server may legally have is drawn: a bug may be out of reach under the one
@@ -172,7 +200,7 @@ fn clocks(stream: &mut Stream, config: &Config, clients: &Clients) -> Clocks {
 fn clients(stream: &mut Stream, timeout: Span) -> Clients {
     let count = stream.one_of(&[2, 3, 4, 6]);
     let reads = [ReadPath::Index, ReadPath::Lease, ReadPath::Verify];
-    let paths = stream.one_of(&[0b001, 0b001, 0b010, 0b011, 0b111, 0b101]);
+    let paths = stream.one_of(&[0b001, 0b001, 0b010, 0b010, 0b011, 0b111, 0b101]);
     Clients {
         count,
         think: stream.one_of(&[Spans::ms(50, 300), Spans::ms(100, 600), Spans::ms(5, 800)]),
@@ -187,7 +215,7 @@ fn clients(stream: &mut Stream, timeout: Span) -> Clients {
 }
 
 /// Each kind on its own stream: a new kind changes no storm but by itself.
-fn scheduled(seed: u64, timeout: Span, clients: &Clients) -> std::collections::BTreeMap<Scheduled, Rhythm> {
+fn scheduled(seed: u64, timeout: Span, clients: &Clients) -> BTreeMap<Scheduled, Rhythm> {
     let leases = clients.reads.contains(&ReadPath::Lease);
     // Whoever is harmed for good is out of all that follows: most seas are without.
     let is_harmful = Stream::new(seed, Domain::Storm, Topic::Harm as u64, 1).chance(1, 4);
@@ -204,7 +232,7 @@ fn scheduled(seed: u64, timeout: Span, clients: &Clients) -> std::collections::B
     Scheduled::ALL.iter().filter_map(draw).collect()
 }
 
-fn occasions(stream: &mut Stream) -> std::collections::BTreeMap<Occasion, Ratio> {
+fn occasions(stream: &mut Stream) -> BTreeMap<Occasion, Ratio> {
     let is_guided = stream.chance(2, 3);
     let mut draw = |&occasion: &Occasion| {
         let is_on = stream.chance(1, 4);

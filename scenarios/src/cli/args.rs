@@ -1,10 +1,12 @@
 //! The command's arguments as values. Whoever holds one of these holds something that makes sense;
 //! names of scenarios alone are looked up later.
 
+use super::bounds::ExploreArguments;
 use crate::registry::TraceForm;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
+use wavetank_sim::Column;
 use wavetank_sim::history::Model;
 
 /// Raft in a wave tank: every sea before the first launch.
@@ -136,6 +138,19 @@ Exit status: 0 linearizable, 2 not (with the shortest part that shows it), 5 unk
 budget, 1 if the file makes no sense."
     )]
     Judge(JudgeArguments),
+    /// Try every schedule there is, within bounds
+    #[command(
+        before_help = "Examples:
+  cargo run --release -- explore
+  cargo run --release -- explore --nodes 4 --terms 3 --entries 0 --crashes 0 --changes 2 -o found.json",
+        after_help = "Any message may wait for ever, and so be lost, or overtake any other; any server may lose
+patience at any time; whatever is not bounded may happen as often as it can. What must hold is looked
+at in every state, and what is found is found by a schedule than which there is no shorter one.
+
+Exit status: 0 nothing is wrong within the bounds, 2 something is (with the schedule, and FILE to
+replay, view or ask why), 5 stopped by --time or --memory before the end."
+    )]
+    Explore(ExploreArguments),
 }
 
 #[derive(Args, Debug)]
@@ -210,6 +225,37 @@ pub(crate) struct SweepArguments {
     /// The table as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Who judges
+    #[arg(long, value_name = "WHO", default_value = "all")]
+    pub(crate) judges: Judging,
+    /// End with the first run that fails
+    #[arg(long)]
+    pub(crate) until_failed: bool,
+    /// End when so many runs, one after the other, have shown nothing new: nothing that should
+    /// sometimes happen and had not yet, and no situation that had not come up [default: 1000]
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1000", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) until_covered: Option<u64>,
+}
+
+/// How much is judged, as the command line says it.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Judging {
+    /// Every rule of the protocol, step by step
+    All,
+    /// What the harness's own memory shows
+    Ghosts,
+    /// Only what anybody could see from outside
+    Outcomes,
+}
+
+impl From<Judging> for Column {
+    fn from(judging: Judging) -> Self {
+        match judging {
+            Judging::All => Self::Steps,
+            Judging::Ghosts => Self::Ghosts,
+            Judging::Outcomes => Self::Outcomes,
+        }
+    }
 }
 
 /// The forms of a trace, as the command line names them.

@@ -163,6 +163,9 @@ pub(super) fn of(plan: &Plan) -> String {
         heal.compact,
         heal.hub,
     );
+    if plan.judges != calm.judges {
+        let _ = writeln!(text, "plan.judges = Column::{:?};", plan.judges);
+    }
     if plan.birth != calm.birth {
         let _ = writeln!(text, "plan.birth = Birth::{:?};", plan.birth);
     }
