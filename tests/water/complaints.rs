@@ -7,20 +7,20 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 /// A directory that is removed when all went well.
-struct Room(PathBuf);
+pub(crate) struct Room(PathBuf);
 
 impl Room {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let room = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
         fs::create_dir_all(&room).unwrap();
         Self(room)
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.0.join(name).to_str().unwrap().to_owned()
     }
 
-    fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         self.0.join("log")
     }
 
@@ -38,7 +38,7 @@ impl Drop for Room {
     }
 }
 
-const ANY: &str = "127.0.0.1:0";
+pub(crate) const ANY: &str = "127.0.0.1:0";
 
 fn alone(directory: &str) -> [&str; 11] {
     ["--id", "n1", "--http", ANY, "--raft", ANY, "--dir", directory, "--bootstrap", "--log", "error"]
@@ -213,8 +213,8 @@ fn put(http: &mut Http, place: &str, key: u64, body: &str) -> bool {
     }
 }
 
-/// What a server says once it leads.
-fn ask(http: &mut Http, place: &str, question: Question<'_>) -> Heard {
+/// What a server says once somebody leads.
+pub(crate) fn ask(http: &mut Http, place: &str, question: Question<'_>) -> Heard {
     loop {
         match http.ask(place, question) {
             Heard::Answer(answer) if answer.status == 503 => std::thread::sleep(crate::fleet::PAUSE),
