@@ -221,9 +221,9 @@ impl Sometimes {
     }
 }
 
-/// A digest of the situation: for each server its role, how many terms and logs are ahead of its
-/// own, how it stands to what is committed, and the phase of its configuration; servers sorted, so
-/// that their names do not matter.
+/// A digest of the situation: for each server its role, whether a term or a log is ahead of its
+/// own, how it stands to what is committed, and the phase of its configuration. Which server it is
+/// does not matter, nor how many look alike.
 fn situation(ledger: &Ledger) -> u64 {
     let up = ledger.up();
     let mut looks = [0_u64; Slot::MOST];
@@ -233,8 +233,8 @@ fn situation(ledger: &Ledger) -> u64 {
         let mine = &shadow.glimpse;
         for other in up.iter() {
             let theirs = &ledger.shadow(other).glimpse;
-            ahead.0 += u64::from(mine.term < theirs.term);
-            ahead.1 += u64::from(mine.last < theirs.last);
+            ahead.0 |= u64::from(mine.term < theirs.term);
+            ahead.1 |= u64::from(mine.last < theirs.last);
         }
         let conf = shadow.conf.map_or(0, |placed| {
             let voter = u64::from(placed.conf.voters().contains(slot));
@@ -245,8 +245,9 @@ fn situation(ledger: &Ledger) -> u64 {
         looks[count] = mine.role as u64 | ahead.0 << 4 | ahead.1 << 8 | conf << 12 | tail << 16;
         count += 1;
     }
-    looks[..count].sort_unstable();
-    looks[..count].iter().fold(0, |hash, look| crate::ledger::hash::mixed(hash, *look))
+    let looks = &mut looks[..count];
+    looks.sort_unstable();
+    looks.chunk_by(u64::eq).fold(0, |hash, alike| crate::ledger::hash::mixed(hash, alike[0]))
 }
 
 #[cfg(test)]

@@ -131,13 +131,18 @@ fn tempt_leases(stream: &mut Stream, config: &mut Config, occasions: &mut BTreeM
     }
 }
 
-/// Snapshots all the time, and no entry kept behind them: what is held and then comes before the
-/// last piece of one has just been compacted away.
+/// Snapshots all the time, in many pieces, and no entry kept behind them: entries of one batch that
+/// overtake those of another look like a gap, and what would close it has just been compacted away.
+/// What was late then comes among the pieces, and what is held before the last of them.
 fn tempt_installs(config: &mut Config, links: &mut Links, occasions: &mut BTreeMap<Occasion, Ratio>) {
+    let timeout = config.heartbeat_timeout;
+    let late = |each, min, max| Late { chance: Ratio::new(1, each), by: Spans::new(min, max) };
     (config.trailing_logs, config.snapshot_threshold) = (0, 2);
-    config.snapshot_interval = Span::ms(100);
-    let by = Spans::new(config.heartbeat_timeout, config.heartbeat_timeout.times(30));
-    links.hold.get_or_insert(Late { chance: Ratio::new(1, 40), by });
+    (config.snapshot_interval, config.snapshot_chunk_bytes) = (Span::ms(100), 64);
+    (config.max_append_entries, config.max_inflight) = (1, 16);
+    links.reorder.get_or_insert_with(|| late(5, Span::ms(1), timeout.part(4)));
+    links.duplicate.get_or_insert_with(|| late(10, Span::ms(1), timeout));
+    links.hold.get_or_insert_with(|| late(40, timeout, timeout.times(30)));
     let occasion = Occasion::LetGoBeforeLastPiece;
     occasions.insert(occasion, occasion.usual_chance());
 }
@@ -218,7 +223,7 @@ fn clocks(stream: &mut Stream, config: &Config, clients: &Clients) -> Clocks {
 fn clients(stream: &mut Stream, timeout: Span) -> Clients {
     let count = stream.one_of(&[2, 3, 4, 6]);
     let reads = [ReadPath::Index, ReadPath::Lease, ReadPath::Verify];
-    let paths = stream.one_of(&[0b001, 0b001, 0b010, 0b011, 0b111, 0b101]);
+    let paths = stream.one_of(&[0b001, 0b001, 0b010, 0b010, 0b011, 0b111, 0b101]);
     Clients {
         count,
         think: stream.one_of(&[Spans::ms(50, 300), Spans::ms(100, 600), Spans::ms(5, 800)]),

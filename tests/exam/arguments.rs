@@ -11,7 +11,7 @@ use wavetank_exam::{Bug, hash};
     before_help = "Examples:
   cargo exam --markdown tests/exam/RESULTS.md every bug; an hour or so
   cargo exam double_vote --ranges 3           one bug, three ranges of seeds
-  cargo exam --handful 5 --salt $(git rev-parse HEAD)",
+  cargo exam --handful 3 --ranges 3 --salt $(git rev-parse HEAD)",
     after_help = "A bug has passed if, in most of its ranges, the first to speak was a judge that its head names.
 
 Exit status: 0 all passed, 1 usage or I/O, 2 some did not."
@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     /// Jobs of the build, and threads of the sweep
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) jobs: u32,
-    /// Only so many of them, drawn by the salt
+    /// Only so many of those that are soon found, drawn by the salt
     #[arg(long, value_name = "N")]
     pub(crate) handful: Option<usize>,
     /// What the handful is drawn by: the hash of a commit
@@ -79,6 +79,7 @@ impl Arguments {
         let named = |bug: &Bug| self.names.is_empty() || self.names.contains(&bug.name);
         let mut bugs: Vec<Bug> = all.into_iter().filter(named).collect();
         if let Some(many) = self.handful {
+            bugs.retain(|bug| bug.within.is_soon());
             bugs.sort_by_key(|bug| hash([self.salt.as_bytes(), bug.name.as_bytes()]));
             bugs.truncate(many);
             bugs.sort_by(|a, b| a.name.cmp(&b.name));

@@ -94,6 +94,15 @@ impl Within {
         many.map(Self::Storms).ok_or_else(|| format!("`Within:` is `N storms` or `story NAME`, not `{said}`"))
     }
 
+    /// Whether it is a matter of seconds.
+    #[must_use]
+    pub const fn is_soon(&self) -> bool {
+        match self {
+            Self::Storms(many) => *many <= 50,
+            Self::Story(_) => true,
+        }
+    }
+
     /// The scenario that is played.
     #[must_use]
     pub fn scenario(&self) -> &str {

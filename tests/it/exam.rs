@@ -46,6 +46,18 @@ fn every_bug_names_judges_and_stories_that_there_are() {
     }
 }
 
+#[test]
+fn bugs_of_other_libraries_are_planted_here() {
+    let known: BTreeSet<String> = bugs().into_iter().map(|bug| bug.name).collect();
+    let table = std::fs::read_to_string(root().join("tests/exam/UPSTREAM.md")).expect("it is there");
+    let rows = table.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let planted: Vec<&str> = rows.filter_map(|row| row.split('|').nth(3)).map(str::trim).collect();
+    assert!(25 <= planted.len(), "there are only {}", planted.len());
+    for name in planted {
+        assert!(known.contains(name), "there is no bug `{name}`");
+    }
+}
+
 fn bugs() -> Vec<Bug> {
     Bug::all_in(&root().join("tests/exam")).unwrap_or_else(|why| panic!("{why}"))
 }
