@@ -3,6 +3,7 @@
 mod api;
 mod capsules;
 mod cli;
+mod clocks;
 mod corpus;
 mod coverage;
 mod digests;

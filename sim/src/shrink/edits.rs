@@ -2,7 +2,7 @@
 
 use crate::mishap::Mishap;
 use crate::nemesis::{Occasion, Scheduled};
-use crate::plan::{Birth, Clocks, Plan};
+use crate::plan::{Birth, Budget, Clocks, Plan};
 use crate::rng::{Ratio, Spans};
 use wavetank_raft::{ReadPath, Span};
 
@@ -51,6 +51,7 @@ fn families() -> Vec<Edit> {
         edit(|plan| plan.disks.stall = None),
         edit(|plan| plan.disks.fail = None),
         edit(|plan| plan.nemesis.crash_between = None),
+        edit(|plan| plan.nemesis.budget = Budget::Within),
         edit(|plan| plan.clocks = Clocks { start: Spans::ZERO, drift_ppm: 0 }),
         edit(|plan| plan.clients.loss = None),
         edit(|plan| plan.clients.gather = None),
