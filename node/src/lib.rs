@@ -10,3 +10,8 @@ pub mod transport;
 pub mod wire;
 
 pub use raft::{Applied, Error, Leadership, Raft, RaftState, StartError};
+
+/// The README's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -12,6 +12,25 @@
 //!    [`EnqueueTimeout`](wavetank_raft::Error::EnqueueTimeout), and nothing was done; after that
 //!    as [`Error::Timeout`], and the outcome is not known.
 //! 3. Every future ends, also when the server stops, its runtime goes, or a store fails.
+//!
+//! # Coming from HashiCorp Raft
+//!
+//! Names are the same in Rust's spelling, and every call is a future where HashiCorp's returns
+//! one. What is called otherwise, or is no more:
+//!
+//! | there | here |
+//! |---|---|
+//! | `NewRaft` | [`Raft::new`], or [`Raft::with_store`] where one store is both |
+//! | `raft.BootstrapCluster`, `raft.RecoverCluster`, `raft.HasExistingState` | [`Raft::bootstrap_cluster`] on a running server, [`recover_cluster`], [`has_existing_state`] |
+//! | `AddPeer(address)` | [`Raft::add_voter`] with a name and an address; [`Raft::add_voter_staged`] lets it catch up first |
+//! | `RemovePeer(address)` | [`Raft::remove_server`] with the name |
+//! | `SetPeers`, peers.json | [`Raft::change_membership`] while there is a quorum, [`recover_cluster`] when there is none |
+//! | `VerifyLeader` and a local read | the same after a [`Raft::barrier`] once in a term; [`Raft::read_index`] needs none |
+//! | `LeaderCh` | [`Raft::leader_changes`], for any number of listeners |
+//! | `Apply` when its queue is full | waits as there; [`Raft::try_apply`] says [`Error::Overloaded`] at once |
+//! | `ErrLeadershipLost` and what else leaves an outcome open | [`Error::is_unknown`] |
+//! | `Snapshot().Open` | [`SnapshotStore::open`] with [`SnapshotMeta::last`] |
+//! | `Shutdown().Error` | [`Raft::shutdown`], or [`Raft::stopped`], which says why |
 
 mod book;
 mod calls;
@@ -22,6 +41,7 @@ mod error;
 mod lane;
 mod machine;
 mod membership;
+mod meter;
 mod observer;
 mod offline;
 mod open;

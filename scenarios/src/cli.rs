@@ -5,8 +5,10 @@
 
 mod args;
 mod bar;
+mod bounds;
 mod coverage;
 mod exit;
+mod explore;
 mod file;
 mod judge;
 mod list;
@@ -106,6 +108,7 @@ where
             run::run(&subject, showing, streams)
         }
         Command::Sweep(arguments) => sweep::sweep(scenarios, &arguments, streams),
+        Command::Explore(arguments) => explore::explore(&arguments, streams),
         Command::Judge(arguments) => judge::judge(&arguments, streams),
         Command::Replay(arguments) => replay::replay(scenarios, &arguments, streams),
         Command::Shrink(arguments) => shrink::shrink(scenarios, &arguments, streams),

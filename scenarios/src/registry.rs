@@ -1,5 +1,6 @@
 //! Every scenario by name, and the one way to play one. What happens in them is in their chapters.
 
+use crate::watchers::Trace;
 use crate::words::{Stage, Story};
 use crate::{
     crashes, elections, membership, partitions, reads, recovery, replication, snapshots, storms, transfers,
@@ -8,6 +9,7 @@ use crate::{
 use std::collections::BTreeMap;
 use std::fmt;
 use wavetank_raft::{Span, Time};
+use wavetank_sim::explore::{Schedule, player};
 use wavetank_sim::plan::{Late, Plan};
 use wavetank_sim::rng::{Ratio, Spans};
 use wavetank_sim::sail::Sailed;
@@ -169,6 +171,8 @@ pub enum Play {
     },
     /// A run that makes its own world out of the seed, without a plan that could be written down.
     Whole(fn(u64, TraceForm) -> (Report, String)),
+    /// A schedule out of a file: see [`play_schedule`].
+    Explored,
 }
 
 /// Where a scenario belongs.
@@ -255,7 +259,7 @@ pub fn plan_of(scenario: &Scenario, seed: u64) -> Option<Plan> {
     match scenario.play {
         Play::Story(story) => Some(story.plan(seed)),
         Play::Planned { plan, .. } => Some(plan(seed)),
-        Play::Whole(_) => None,
+        Play::Whole(_) | Play::Explored => None,
     }
 }
 
@@ -269,10 +273,25 @@ pub fn run_plan(scenario: &Scenario, plan: Plan, form: TraceForm) -> Sailed<Stri
     let sailed = caught::panics(|| match scenario.play {
         Play::Story(story) => story.told(scenario.name, plan, form),
         Play::Planned { sail, .. } => sail(plan, form),
-        Play::Whole(_) => unreachable!("{} has no plan", scenario.name),
+        Play::Whole(_) | Play::Explored => unreachable!("{} has no plan", scenario.name),
     });
     let lost = |words| unfinished(scenario, seed, words);
     sailed.unwrap_or_else(|words| Sailed { report: lost(words), mishaps: Vec::new(), trace: String::new() })
+}
+
+/// What an exploration finds. It is in nobody's list: without its schedule there is nothing to play.
+pub(crate) static EXPLORED: Scenario = Scenario {
+    name: player::NAME,
+    moral: "A schedule that breaks a property, and none that is shorter does.",
+    chapter: Chapter::Storms,
+    play: Play::Explored,
+};
+
+/// Plays a schedule that was explored.
+#[must_use]
+pub fn play_schedule(schedule: &Schedule, form: TraceForm) -> Sailed<String> {
+    let trace = Trace::new(form, schedule.bounds.servers().len());
+    player::play(schedule, trace).map(|mut trace| trace.take())
 }
 
 /// A story with three servers on a calm sea.

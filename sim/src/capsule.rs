@@ -34,6 +34,19 @@ pub struct Capsule {
     pub course: Course,
 }
 
+/// What came of a run: enough to say whether another one is the same.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Account {
+    /// The build that it was run by.
+    pub build: String,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// The digest over all its steps.
+    pub digest: u64,
+    /// What every server did.
+    pub course: Course,
+}
+
 /// A capsule as it stands in the file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,6 +78,20 @@ impl fmt::Display for NoCapsule {
 }
 
 impl std::error::Error for NoCapsule {}
+
+impl NoCapsule {
+    pub(crate) const fn new(why: String) -> Self {
+        Self(why)
+    }
+
+    pub(crate) fn of(error: &serde_json::Error) -> Self {
+        not_read(error)
+    }
+
+    pub(crate) fn of_format(format: u64) -> Self {
+        Self(format!("it is of format {format}, and this build reads format {FORMAT}"))
+    }
+}
 
 impl Capsule {
     /// The capsule of a run that is over.
@@ -108,7 +135,7 @@ impl Capsule {
     pub fn parse(text: &str) -> Result<Self, NoCapsule> {
         let Head { format } = serde_json::from_str(text).map_err(|error| not_read(&error))?;
         if format != FORMAT {
-            return Err(NoCapsule(format!("it is of format {format}, and this build reads format {FORMAT}")));
+            return Err(NoCapsule::of_format(format));
         }
         let written: Written = serde_json::from_str(text).map_err(|error| not_read(&error))?;
         let digest = u64::from_str_radix(&written.digest, 16)
@@ -130,6 +157,15 @@ impl Capsule {
         })
     }
 
+    /// What came of the run.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        let (build, verdict) = (self.build.clone(), self.verdict.clone());
+        Account { build, verdict, digest: self.digest, course: self.course.clone() }
+    }
+}
+
+impl Account {
     /// How a replay differs from what was written down; `None` if it does not.
     #[must_use]
     pub fn difference(&self, report: &Report, course: &Course) -> Option<String> {

@@ -56,13 +56,19 @@ impl<E, T> Crew<E, T> {
     /// Nothing seen yet.
     #[must_use]
     pub fn new(plan: &Plan, own: E, trace: T) -> Self {
-        let judges = Judges::new(Options::of(plan));
+        Self::judged_by(Options::of(plan), own, trace)
+    }
+
+    /// The same for a run without a plan.
+    #[must_use]
+    pub fn judged_by(options: Options, own: E, trace: T) -> Self {
+        let judges = Judges::new(options);
         Self { judges, tally: Tally::default(), changes: Changes::default(), trace, own }
     }
 }
 
 impl<E: Watch, T: Watch> Watch for Crew<E, T> {
-    #[inline]
+    #[inline(always)]
     fn see(&mut self, observation: &Observation<'_>) {
         self.judges.see(observation);
         // Once a judge has spoken the ledger takes down nothing more.
@@ -118,7 +124,7 @@ pub struct Tally {
 }
 
 impl Watch for Tally {
-    #[inline]
+    #[inline(always)]
     fn see(&mut self, observation: &Observation<'_>) {
         self.steps = observation.step;
         match observation.seen {

@@ -16,6 +16,7 @@ pub mod course;
 pub mod crew;
 pub mod digest;
 pub mod disk;
+pub mod explore;
 pub mod harness;
 pub mod history;
 mod host;

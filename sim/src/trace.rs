@@ -17,3 +17,4 @@ pub use json::Json;
 pub use page::Page;
 pub use past::Past;
 pub use story::Story;
+pub(crate) use words::carried;

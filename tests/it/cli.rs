@@ -28,14 +28,33 @@ fn what_holds_is_status_0_and_each_failure_has_its_own() {
         ("sweep blind --seeds 4", 5),
         ("sweep --seeds 3", 2),
         ("list", 0),
+        ("explore --nodes 2 --terms 1 --entries 1", 0),
+        ("explore --depth 4", 0),
+        ("explore --memory 1", 5),
     ] {
         assert_eq!(wavetank(words).code, code, "{words}");
     }
 }
 
 #[test]
+fn what_is_explored_is_the_same_with_one_thread_and_with_many() {
+    let explore = |jobs| wavetank(&format!("explore --terms 1 --entries 1 --jobs {jobs}")).out;
+    let one = explore(1);
+    assert_eq!(one, explore(2));
+    assert!(one.contains("states   14,543, "), "{one}");
+}
+
+#[test]
 fn help_is_an_answer_that_opens_with_two_examples() {
-    for words in ["--help", "run --help", "sweep --help", "replay --help", "judge --help", "list --help"] {
+    for words in [
+        "--help",
+        "run --help",
+        "sweep --help",
+        "replay --help",
+        "judge --help",
+        "list --help",
+        "explore --help",
+    ] {
         let said = wavetank(words);
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{words}");
         let mut lines = said.out.lines();
@@ -53,6 +72,11 @@ fn bad_input_gets_one_line_and_status_1() {
         ("run", "SCENARIO"),
         ("run clam", "the nearest name is `calm`"),
         ("run calm --seed x", "--seed"),
+        ("explore --nodes 0", "1 to 5 servers"),
+        ("explore --nodes 4 --spares 2", "not 6"),
+        ("explore --beats 9", "at most 8"),
+        ("explore --window 0", "at least one"),
+        ("explore --symmetry maybe", "on"),
         ("run calm --trace lots", "story"),
         ("sweep calm slep", "the nearest name is `sleeps`"),
         ("sweep --seeds 9..3", "3..9"),

@@ -5,9 +5,9 @@
 mod seams;
 mod shelf;
 
+use seams::Syncs;
 use shelf::Durable;
 use std::collections::BTreeMap;
-use wavetank_raft::Span;
 use wavetank_sim::kv::Kv;
 use wavetank_sim::kv::clients::{ClientPlan, Clients};
 use wavetank_sim::kv::judges::{Judges, Promises};
@@ -23,7 +23,7 @@ fn durable_stores_survive_storms() {
     let mut faults: BTreeMap<String, u64> = BTreeMap::new();
     let mut commits = 0;
     for seed in seeds.clone() {
-        let report = storm(seed);
+        let report = storm(seed, Syncs::Honest);
         assert!(
             matches!(report.verdict, Verdict::Held | Verdict::Vacuous(_)),
             "seed {seed}: {:?}",
@@ -40,7 +40,13 @@ fn durable_stores_survive_storms() {
 
 #[test]
 fn a_storm_on_a_device_repeats_itself() {
-    assert_eq!(storm(1), storm(1));
+    assert_eq!(storm(1, Syncs::Honest), storm(1, Syncs::Honest));
+}
+
+#[test]
+fn a_store_that_skips_its_syncs_is_found_out() {
+    let verdicts: Vec<Verdict> = (0..3).map(|seed| storm(seed, Syncs::Skipped).verdict).collect();
+    assert!(verdicts.iter().any(|verdict| matches!(verdict, Verdict::Panicked(_))), "{verdicts:?}");
 }
 
 #[expect(clippy::print_stderr, reason = "how much was met is what a long run is for")]
@@ -48,7 +54,7 @@ fn show(line: &str) {
     eprintln!("{line}");
 }
 
-fn storm(seed: u64) -> Report {
+fn storm(seed: u64, syncs: Syncs) -> Report {
     let plan = stormy(seed);
     let servers = Slots::first(usize::from(plan.servers));
     let voyage = Voyage {
@@ -59,7 +65,7 @@ fn storm(seed: u64) -> Report {
         trace: (),
         plan,
     };
-    voyage.sail_with(&mut |slot| Box::new(Durable::new(seed, slot))).report
+    voyage.sail_with(&mut |slot| Box::new(Durable::new(seed, slot, syncs))).report
 }
 
 /// The storm of a seed, with a bad disk and servers that crash in any case.
@@ -67,7 +73,6 @@ fn stormy(seed: u64) -> Plan {
     let mut plan = Plan::storm(seed);
     let timeout = plan.config.heartbeat_timeout;
     plan.disks.fail = Some(Ratio::new(1, 300));
-    plan.chaos = Span::s(10);
     let crashes = Rhythm {
         every: Spans::new(timeout.times(2), timeout.times(8)),
         lasts: Spans::new(timeout, timeout.times(4)),

@@ -152,10 +152,7 @@ impl Fleet {
 
     /// SIGTERM, and a clean end.
     pub(crate) fn stop(&mut self, name: &str) {
-        let process = self.process(name);
-        process.signal("TERM");
-        let status = process.wait();
-        assert!(status.success(), "{name} was asked to stop: {status}");
+        self.process(name).stop();
         self.is_gone(name);
     }
 

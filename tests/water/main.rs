@@ -10,10 +10,12 @@
 //! The second is the long form. `WAVETANK_SEED` chooses what is done to whom and what clients
 //! want; when it happens is the machine's business, so that a seed does not repeat a run here.
 
+#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 #![expect(clippy::print_stdout, reason = "a long run says what it saw")]
 
 mod clients;
+mod complaints;
 mod fleet;
 mod history;
 mod hostile;

@@ -24,7 +24,12 @@ impl Process {
     /// # Errors
     /// When it stops before that. The log says why.
     pub(crate) fn start(arguments: &[&str], log: &Path, hears: impl Fn(&str)) -> Result<Self, ExitStatus> {
-        let mut child = command(arguments).stderr(append_to(log)).stdout(Stdio::piped()).spawn().unwrap();
+        Self::run(command(arguments), log, hears)
+    }
+
+    /// The same, of a command that is made already.
+    pub(crate) fn run(mut command: Command, log: &Path, hears: impl Fn(&str)) -> Result<Self, ExitStatus> {
+        let mut child = command.stderr(append_to(log)).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut place_behind = |words: &str| {
             let line = lines.next()?.unwrap();
@@ -42,6 +47,13 @@ impl Process {
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and a clean end.
+    pub(crate) fn stop(&mut self) {
+        self.signal("TERM");
+        let status = self.wait();
+        assert!(status.success(), "asked to stop: {status}");
     }
 
     /// Any other signal.
@@ -80,6 +92,16 @@ impl Drop for Process {
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
     command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// The command, with these arguments, in a world where no file has room for more than so many
+/// KiB. What is written beyond that is refused, as by a full disk.
+pub(crate) fn limited(kib: u64, arguments: &[&str]) -> Command {
+    let mut command = Command::new("bash");
+    // Not the signal but the error is wanted.
+    let script = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$@\"");
+    command.args(["-c", &script, "bash"]).arg(binary()).args(arguments).stdin(Stdio::null());
     command
 }
 

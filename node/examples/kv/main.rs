@@ -20,7 +20,7 @@ mod web;
 
 use client::Client;
 use machine::{Kv, Shared, Wish};
-use options::Options;
+use options::{Options, TlsFiles};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -28,9 +28,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use wavetank_node::store::{FileSnapshotStore, RedbStore};
-use wavetank_node::transport::TcpTransport;
+use wavetank_node::transport::{TcpTransport, Tls};
 use wavetank_node::{Error, Raft};
-use wavetank_raft::{Config, Configuration, Error as Said, Member, Span};
+use wavetank_raft::{Config, Configuration, Error as Said, Halt, Member, Span};
 use web::App;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -46,7 +46,7 @@ async fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Err(error) => {
-            eprintln!("kv: {error}\n\n{}", options::USAGE);
+            eprintln!("kv: {error}; kv --help says what there is");
             return ExitCode::FAILURE;
         }
     };
@@ -79,7 +79,12 @@ async fn run(options: &Options) -> Result<(), String> {
     let served = axum::serve(listener, web::routes(app)).with_graceful_shutdown(stopping).await;
     introducing.abort();
     leave_in_peace(&raft).await;
-    served.map_err(|error| format!("http: {error}"))
+    served.map_err(|error| format!("http: {error}"))?;
+    match raft.stopped().await {
+        Some(Halt::Shutdown | Halt::Removed) => Ok(()),
+        Some(Halt::Store(error)) => Err(format!("stopped: {error}")),
+        None => Err("stopped by a panic".to_owned()),
+    }
 }
 
 /// Opens everything, and says where peers are heard; whatever is wrong is said in one line.
@@ -87,7 +92,10 @@ async fn open(options: &Options, kv: Kv) -> Result<(Raft, SocketAddr), String> {
     let directory = Path::new(&options.directory);
     let words = |error: &dyn std::fmt::Display| error.to_string();
     let transport = TcpTransport::bind(&options.raft, options.advertise.as_deref(), 3, TIMEOUT);
-    let transport = transport.await.map_err(|error| words(&error))?;
+    let mut transport = transport.await.map_err(|error| words(&error))?;
+    if let Some(files) = &options.tls {
+        transport = transport.with_tls(tls(&options.id, files)?);
+    }
     let peers = transport.bound_addr();
     let store = RedbStore::open(directory.join("raft.redb")).map_err(|error| words(&error))?;
     let snapshots = FileSnapshotStore::new(directory, 2).map_err(|error| words(&error))?;
@@ -104,6 +112,12 @@ async fn open(options: &Options, kv: Kv) -> Result<(Raft, SocketAddr), String> {
     };
     let raft = Raft::with_store(config, kv, store, snapshots, transport).await;
     Ok((raft.map_err(|error| words(&error))?, peers))
+}
+
+fn tls(id: &str, files: &TlsFiles) -> Result<Tls, String> {
+    let read = |file: &str| std::fs::read(file).map_err(|error| format!("cannot read {file}: {error}"));
+    let (authority, key) = (read(&files.authority)?, read(&files.key)?);
+    Tls::from_pem(&id.into(), &authority, &read(&files.certificate)?, &key).map_err(|error| error.to_string())
 }
 
 /// Begins a cluster or joins one, unless it belongs to one already.

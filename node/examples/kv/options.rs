@@ -12,6 +12,9 @@ usage: kv --id NAME --http HOST:PORT --raft HOST:PORT --dir DIR [--bootstrap | -
   --dir DIR               where everything is kept
   --bootstrap             begin a new cluster, unless there is one in DIR
   --join HOST:PORT,...    ask one of these (--http of the others) to take it in, unless it belongs already
+  --tls-authority FILE    servers hear each other through TLS alone, and believe who has a
+  --tls-certificate FILE  certificate of this authority with its name as a DNS name; the server's
+  --tls-key FILE          own, and its key, in PEM
   --heartbeat-ms N        heartbeat and election timeout (1000)
   --snapshot-threshold N  entries after which a snapshot is taken (8192)
   --log LEVEL             error, warn, info, debug or trace (info)";
@@ -26,9 +29,18 @@ pub(crate) struct Options {
     pub(crate) directory: String,
     pub(crate) bootstrap: bool,
     pub(crate) join: Option<Vec<String>>,
+    pub(crate) tls: Option<TlsFiles>,
     pub(crate) heartbeat_ms: u64,
     pub(crate) snapshot_threshold: u64,
     pub(crate) log: Level,
+}
+
+/// Where a server's certificate is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct TlsFiles {
+    pub(crate) authority: String,
+    pub(crate) certificate: String,
+    pub(crate) key: String,
 }
 
 /// What was given, before it is known to be enough.
@@ -40,6 +52,9 @@ struct Given {
     advertise: Option<String>,
     directory: Option<String>,
     join: Option<String>,
+    tls_authority: Option<String>,
+    tls_certificate: Option<String>,
+    tls_key: Option<String>,
     heartbeat_ms: Option<String>,
     snapshot_threshold: Option<String>,
     log: Option<String>,
@@ -62,6 +77,9 @@ impl Options {
                 "--advertise" => &mut given.advertise,
                 "--dir" => &mut given.directory,
                 "--join" => &mut given.join,
+                "--tls-authority" => &mut given.tls_authority,
+                "--tls-certificate" => &mut given.tls_certificate,
+                "--tls-key" => &mut given.tls_key,
                 "--heartbeat-ms" => &mut given.heartbeat_ms,
                 "--snapshot-threshold" => &mut given.snapshot_threshold,
                 "--log" => &mut given.log,
@@ -78,6 +96,11 @@ impl Given {
         if bootstrap && self.join.is_some() {
             return Err("either --bootstrap or --join".to_owned());
         }
+        let tls = match (self.tls_authority, self.tls_certificate, self.tls_key) {
+            (None, None, None) => None,
+            (Some(authority), Some(certificate), Some(key)) => Some(TlsFiles { authority, certificate, key }),
+            _ => return Err("--tls-authority, --tls-certificate and --tls-key go together".to_owned()),
+        };
         let need = |value: Option<String>, name| value.ok_or_else(|| format!("{name} is missing"));
         let log = self.log.unwrap_or_else(|| "info".to_owned());
         Ok(Options {
@@ -87,6 +110,7 @@ impl Given {
             advertise: self.advertise,
             directory: need(self.directory, "--dir")?,
             bootstrap,
+            tls,
             join: self.join.map(|join| join.split(',').map(str::to_owned).collect()),
             heartbeat_ms: number(self.heartbeat_ms, "--heartbeat-ms", 1_000)?,
             snapshot_threshold: number(self.snapshot_threshold, "--snapshot-threshold", 8_192)?,

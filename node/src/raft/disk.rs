@@ -1,9 +1,11 @@
 //! The log and the vote record: writes in groups, reads between them.
 
 use super::lane::Worker;
+use super::meter::LogMeter;
 use crate::store::RedbStore;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 use wavetank_raft::execute::{Recovered, Storage};
 use wavetank_raft::store::{LogStore, StableStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Entries, Entry, Event, Index, LogOp, RpcId, Settings, SnapshotMeta, Write};
@@ -146,14 +148,15 @@ pub(super) enum DiskJob {
 pub(super) struct DiskWorker<D> {
     disk: D,
     settings: Settings,
+    meter: LogMeter,
     group: Vec<Write>,
     /// What the disk holds is not known: nothing more is written.
     has_failed: bool,
 }
 
 impl<D: LogDisk> DiskWorker<D> {
-    pub(super) const fn new(disk: D, settings: Settings) -> Self {
-        Self { disk, settings, group: Vec::new(), has_failed: false }
+    pub(super) const fn new(disk: D, settings: Settings, meter: LogMeter) -> Self {
+        Self { disk, settings, meter, group: Vec::new(), has_failed: false }
     }
 
     /// Takes the writes that stand together at the head of the queue.
@@ -195,8 +198,13 @@ impl<D: LogDisk> Worker<DiskJob> for DiskWorker<D> {
         }
         self.take_group(jobs);
         let Some(last) = self.group.last() else { return };
+        let _span = tracing::trace_span!("write", writes = self.group.len()).entered();
+        let since = Instant::now();
         reports.push(match self.disk.write_group(&self.group) {
-            Ok(()) => Event::Written(last.token),
+            Ok(()) => {
+                self.meter.written(self.group.iter().map(|write| count(&write.log)).sum(), since);
+                Event::Written(last.token)
+            }
             Err(error) => {
                 self.has_failed = true;
                 Event::StoreFailed(error)

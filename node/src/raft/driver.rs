@@ -8,6 +8,7 @@ use super::desk::{Calls, Repliers, Reply, weight};
 use super::disk::DiskJob;
 use super::lane::Lane;
 use super::machine::MachineJob;
+use super::meter::{self, Meter};
 use super::observer::Sink;
 use super::shelf::ShelfJob;
 use super::status::{Board, End, Stats};
@@ -83,6 +84,7 @@ pub(super) struct Driver {
     calls: Calls,
     repliers: Repliers,
     observers: Vec<Sink>,
+    meter: Meter,
     fx: Effects,
     actions: Vec<Action>,
     /// Outcomes of this round. Told once the numbers show what they say.
@@ -115,6 +117,7 @@ impl Driver {
             calls: Calls::default(),
             repliers: Repliers::default(),
             observers: Vec::new(),
+            meter: Meter::new(),
             fx: Effects::new(),
             actions: Vec::new(),
             answers: Vec::new(),
@@ -179,6 +182,7 @@ impl Driver {
             self.step(Event::Timer, now);
         }
         self.work_inline(&mut round.reports);
+        self.meter.look(&self.server, now);
         self.board.publish(&self.server, now);
         for (request, outcome) in self.answers.drain(..) {
             self.calls.answer(request, outcome);
@@ -213,6 +217,7 @@ impl Driver {
                 self.peer_calls(&header, request, replier, now);
             }
             Arrival::Response { from, rpc, response } => {
+                self.meter.answered(from, rpc, now);
                 self.step(Event::Response { from, rpc, response }, now);
             }
             Arrival::Speaks { peer, dialect } => self.step(Event::PeerSpeaks { peer, dialect }, now),
@@ -222,8 +227,10 @@ impl Driver {
     fn peer_calls(&mut self, header: &Header, request: Request, replier: Replier, now: Time) {
         let Some(from) = self.book.caller(header) else { return };
         let rpc = self.repliers.open(replier);
+        let (name, since) = (meter::rpc_name(&request), self.board.numbers.now());
         self.has_ignored = false;
         self.step(Event::Request { from, rpc, request }, now);
+        self.meter.served(name, since, self.board.numbers.now());
         if self.has_ignored {
             // There will be no answer: whoever waits behind it should not wait for that.
             drop(self.repliers.take(rpc));
@@ -249,6 +256,7 @@ impl Driver {
     }
 
     fn call(&mut self, call: Call, reply: Reply, now: Time) {
+        self.meter.called(&call);
         let request = self.calls.open(reply, weight(&call));
         self.step(Event::Call { request, call }, now);
     }
@@ -262,6 +270,7 @@ impl Driver {
                 batch.push((request, data));
             } else {
                 self.apply(core::mem::take(&mut batch), now);
+                self.meter.called(&call);
                 self.step(Event::Call { request, call }, now);
             }
         }
@@ -270,7 +279,9 @@ impl Driver {
 
     fn apply(&mut self, batch: Vec<(RequestId, wavetank_raft::Bytes)>, now: Time) {
         if !batch.is_empty() {
+            self.meter.applied(batch.len());
             self.step(Event::ApplyBatch(batch), now);
+            self.meter.dispatched(&self.server, now);
         }
     }
 
@@ -306,8 +317,9 @@ impl Driver {
         }
     }
 
-    fn send(&self, to: NodeId, rpc: RpcId, request: Request) {
+    fn send(&mut self, to: NodeId, rpc: RpcId, request: Request) {
         let Some((id, address)) = self.book.find(to) else { return };
+        self.meter.sending((id, rpc), &request, self.board.numbers.now());
         self.transport.send(Outgoing { to: id.clone(), address: address.clone(), rpc, request });
     }
 
@@ -324,7 +336,10 @@ impl Driver {
                 self.has_ignored = true;
                 tracing::debug!(?why, "ignored");
             }
-            Observed::State { role, term } => tracing::info!(state = %role, %term, "entering state"),
+            Observed::State { role, term } => {
+                self.meter.entered(*role);
+                tracing::info!(state = %role, %term, "entering state");
+            }
             Observed::Leader(Some((id, address))) => tracing::info!(%id, %address, "leader"),
             Observed::Leader(None) => tracing::info!("no leader"),
             Observed::FailedHeartbeat { peer, silent } => tracing::warn!(%peer, %silent, "no contact"),

@@ -68,10 +68,10 @@ impl<J: Send + 'static> Lane<J> {
             Place::Inline => Ok(Self::Inline(Inline { worker, jobs: VecDeque::new() })),
             Place::Thread => {
                 let (sender, queue) = channel();
-                let (wires, thread) = (wires.clone(), name.to_owned());
+                let (wires, thread, span) = (wires.clone(), name.to_owned(), tracing::Span::current());
                 thread::Builder::new()
                     .name(name.to_owned())
-                    .spawn(move || on_thread(&thread, worker, &queue, &wires))?;
+                    .spawn(move || span.in_scope(|| on_thread(&thread, worker, &queue, &wires)))?;
                 Ok(Self::Thread(sender))
             }
         }

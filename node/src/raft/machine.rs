@@ -1,10 +1,12 @@
 //! The state machine's lane: commands in order, snapshots out of it and into it.
 
 use super::lane::{Wires, Worker};
+use super::meter::FsmMeter;
 use super::shelf::Shelf;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 use wavetank_raft::execute::{Machine, keep_snapshot};
 use wavetank_raft::store::{Fsm, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Batch, Event, SnapshotMeta};
@@ -28,6 +30,7 @@ pub(super) struct MachineWorker<F: Fsm, N: SnapshotStore> {
     machine: Machine<F>,
     shelf: Shelf<N>,
     wires: Wires,
+    meter: FsmMeter,
 }
 
 impl<F, N> MachineWorker<F, N>
@@ -35,12 +38,14 @@ where
     F: Fsm<Snapshot: Send + 'static>,
     N: SnapshotStore<Sink: Send> + Send + 'static,
 {
-    pub(super) const fn new(machine: Machine<F>, shelf: Shelf<N>, wires: Wires) -> Self {
-        Self { machine, shelf, wires }
+    pub(super) fn new(machine: Machine<F>, shelf: Shelf<N>, wires: Wires) -> Self {
+        Self { machine, shelf, wires, meter: FsmMeter::new() }
     }
 
     /// Applies the batches that stand together at the head of the queue.
     fn apply(&mut self, first: &Batch, jobs: &mut VecDeque<MachineJob>) -> Option<Event> {
+        let _span = tracing::trace_span!("apply").entered();
+        let since = Instant::now();
         let mut responses = self.machine.apply(first);
         let mut upto = first.entries.last()?.id.index;
         while responses.len() < TOGETHER {
@@ -56,20 +61,35 @@ where
                 None => break,
             }
         }
+        self.meter.applied(responses.len(), since);
         Some(Event::Applied { upto, responses })
+    }
+
+    fn restore(&mut self, meta: &SnapshotMeta) -> Event {
+        let _span = tracing::debug_span!("restore", last = %meta.last).entered();
+        let since = Instant::now();
+        let restored = self.machine.restore(meta.last, &self.shelf);
+        self.meter.restored(since);
+        Event::Restored(restored)
     }
 
     /// Captures the state; a thread keeps it while the next commands are applied. `None` if that
     /// thread will report.
     fn take_snapshot(&mut self, meta: SnapshotMeta) -> Option<Event> {
+        let began = Instant::now();
         let mut captured = match self.machine.fsm.snapshot() {
             Ok(captured) => captured,
             Err(error) => return Some(Event::SnapshotTaken(Err(error))),
         };
-        let (mut shelf, wires) = (self.shelf.clone(), self.wires.clone());
+        self.meter.captured(began);
+        let (mut shelf, wires, meter) = (self.shelf.clone(), self.wires.clone(), self.meter.clone());
+        let span = tracing::debug_span!("snapshot", last = %meta.last);
         let keeping = thread::Builder::new().name("raft-snapshot".to_owned()).spawn(move || {
+            let _span = span.entered();
             let report = Reporting(wires);
+            let since = Instant::now();
             let kept = keep_snapshot(&mut captured, &meta, &mut shelf);
+            meter.kept(began, since);
             drop(shelf);
             report.send(kept);
         });
@@ -109,7 +129,7 @@ where
         reports.extend(match job {
             MachineJob::Apply(batch) => self.apply(&batch, jobs),
             MachineJob::TakeSnapshot(meta) => self.take_snapshot(meta),
-            MachineJob::Restore(meta) => Some(Event::Restored(self.machine.restore(meta.last, &self.shelf))),
+            MachineJob::Restore(meta) => Some(self.restore(&meta)),
         });
     }
 }

@@ -4,6 +4,7 @@ use super::disk::{DiskWorker, LogDisk};
 use super::driver::{Control, Driver, Lanes, Mouths, Proposal};
 use super::lane::{Lane, Wires};
 use super::machine::MachineWorker;
+use super::meter::LogMeter;
 use super::shelf::{Shelf, ShelfWorker};
 use super::status::{Board, View};
 use super::{Options, Parts, StartError};
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
+use tracing::Instrument;
 use wavetank_raft::execute::Machine;
 use wavetank_raft::store::{Fsm, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Boot, Config, Entropy, LogId, Server, Settings, SnapshotMeta};
@@ -57,7 +59,9 @@ where
     let found = found.map_err(|error| {
         StoreError::new(StoreErrorKind::Io, format!("while the stores were read: {error}"))
     })??;
-    launch(settings, options, found, Box::new(transport))
+    // Everything that this server does is told under its name: several may live in a process.
+    let span = tracing::info_span!("raft", id = %settings.local_id);
+    span.in_scope(|| launch(settings, options, found, Box::new(transport)))
         .map_err(|error| StartError::Thread(error.to_string()))
 }
 
@@ -122,7 +126,8 @@ where
     let (reporting, reports) = mpsc::unbounded_channel();
     let (running, ended) = mpsc::channel(1);
     let wires = Wires { reports: reporting, running };
-    let disk = DiskWorker::new(disk, settings.clone());
+    let (board, view) = Board::new(Instant::now());
+    let disk = DiskWorker::new(disk, settings.clone(), LogMeter::new(board.numbers.clone()));
     let loader = MachineWorker::new(machine, shelf.clone(), wires.clone());
     let lanes = Lanes {
         disk: Lane::open(options.log, "raft-log", disk, &wires)?,
@@ -130,7 +135,6 @@ where
         shelf: Lane::open(options.log, "raft-snapshots", ShelfWorker::new(shelf), &wires)?,
     };
     drop(wires);
-    let (board, view) = Board::new(Instant::now());
     let local = Local {
         id: settings.local_id.clone(),
         address: transport.local_addr(),
@@ -143,6 +147,6 @@ where
     transport.start(local, inbox);
     let driver = Driver::new(server, options, lanes, transport, board);
     let mouths = Mouths { reports, arrivals, controls: controls_out, proposals: proposals_out };
-    tokio::spawn(driver.run(mouths, ended));
+    tokio::spawn(driver.run(mouths, ended).in_current_span());
     Ok(Doors { proposals, controls, view })
 }

@@ -30,6 +30,13 @@ pub enum OpenFailure {
         /// The newest format that is known here.
         known: u64,
     },
+    /// An older release wrote it, in a format that is not read any more.
+    Older {
+        /// The format it has.
+        found: u64,
+        /// The format that is read here.
+        known: u64,
+    },
     /// It is not a store, or a damaged one.
     Damaged(String),
     /// The device or the path does not let it.
@@ -71,6 +78,12 @@ impl fmt::Display for OpenError {
             OpenFailure::Newer { found, known } => {
                 write!(f, "written in format {found}, but {known} is the newest known here: use that release")
             }
+            OpenFailure::Older { found, known } => {
+                write!(
+                    f,
+                    "written in format {found}, and only {known} is read here: let this server rejoin with a blank store"
+                )
+            }
             OpenFailure::Damaged(what) => write!(f, "damaged, or not a store ({what})"),
             OpenFailure::Io(what) => write!(f, "{what}"),
         }
@@ -83,7 +96,9 @@ impl From<OpenError> for StoreError {
     fn from(error: OpenError) -> Self {
         let kind = match &error.failure {
             OpenFailure::Full => StoreErrorKind::Full,
-            OpenFailure::Newer { .. } | OpenFailure::Damaged(_) => StoreErrorKind::Corrupt,
+            OpenFailure::Newer { .. } | OpenFailure::Older { .. } | OpenFailure::Damaged(_) => {
+                StoreErrorKind::Corrupt
+            }
             OpenFailure::Locked | OpenFailure::ReadOnly | OpenFailure::Io(_) => StoreErrorKind::Io,
         };
         Self::new(kind, error.to_string())

@@ -9,6 +9,7 @@ use super::open_error::{OpenError, OpenFailure};
 use redb::{
     Builder, Database, ReadableDatabase, ReadableTable, StorageBackend, Table, TableDefinition, TableError,
 };
+use std::cmp::Ordering;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +21,10 @@ const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
 const FORMATS: TableDefinition<'_, &str, u64> = TableDefinition::new("format");
 
-const FORMAT: u64 = 1;
+/// What entries look like in the file. Raised with every change of [`codec`] or of the tables: a
+/// file of another format is refused by its number, where it would read as damaged. Format 1 had no
+/// index in the checksum.
+const FORMAT: u64 = 2;
 /// What is read back is near the end of the log; the rest is the page cache's business.
 const CACHE_BYTES: usize = 32 << 20;
 
@@ -65,10 +69,11 @@ impl RedbStore {
     fn with_database(database: Database, path: &Path) -> Result<Self, OpenError> {
         let this = Self { database: Arc::new(database), name: path.display().to_string().into() };
         let found = this.format().map_err(|error| open_error(path, error))?;
-        if FORMAT < found {
-            return Err(OpenError::new(path, OpenFailure::Newer { found, known: FORMAT }));
+        match found.cmp(&FORMAT) {
+            Ordering::Less => Err(OpenError::new(path, OpenFailure::Older { found, known: FORMAT })),
+            Ordering::Equal => Ok(this),
+            Ordering::Greater => Err(OpenError::new(path, OpenFailure::Newer { found, known: FORMAT })),
         }
-        Ok(this)
     }
 
     /// The file's format; a new file gets ours, with all tables.

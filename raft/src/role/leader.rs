@@ -85,9 +85,12 @@ impl Leader {
         soonest.bring_forward(self.flush, Why::CommitFlush);
         soonest.bring_forward(self.transfer.as_ref().map(Transfer::deadline), Why::Transfer);
         soonest.bring_forward(core.stalls_at(), Why::DiskStall);
-        // Nearly always: asked after every step, and counting is cheaper than finding out when.
-        let holds = |node| soonest.at < self.heard(node) + core.settings.leader_lease_timeout;
-        if core.membership.voters().is_quorum(holds) {
+        // Asked after every step: nearly always everybody was heard lately, or a quorum, which is
+        // cheaper to see than when it will be too long ago.
+        let (voters, lease) = (core.membership.voters(), core.settings.leader_lease_timeout);
+        let lasts = |heard: Time| soonest.at < heard + lease;
+        let all = !voters.is_empty() && self.peers.iter().all(|peer| lasts(peer.progress.heard));
+        if all || voters.is_quorum(|node| lasts(self.heard(node))) {
             return soonest;
         }
         soonest.bring_forward(self.deposed_at(core), Why::Lease);

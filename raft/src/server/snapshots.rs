@@ -49,8 +49,8 @@ impl Server {
         if out.now < self.snapshotting.next_check {
             return;
         }
-        let settings = self.node.settings().clone();
-        self.snapshotting.schedule(&settings, out.now);
+        let settings = self.node.settings();
+        self.snapshotting.schedule(settings, out.now);
         let since = self.node.log().last().index.since(self.node.snapshot().index);
         if settings.snapshot_threshold <= since {
             // Not due yet for want of anything applied is no failure: the next check comes.

@@ -1,6 +1,7 @@
 //! The command's arguments as values. Whoever holds one of these holds something that makes sense;
 //! names of scenarios alone are looked up later.
 
+use super::bounds::ExploreArguments;
 use crate::registry::TraceForm;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -137,6 +138,19 @@ Exit status: 0 linearizable, 2 not (with the shortest part that shows it), 5 unk
 budget, 1 if the file makes no sense."
     )]
     Judge(JudgeArguments),
+    /// Try every schedule there is, within bounds
+    #[command(
+        before_help = "Examples:
+  cargo run --release -- explore
+  cargo run --release -- explore --nodes 4 --terms 3 --entries 0 --crashes 0 --changes 2 -o found.json",
+        after_help = "Any message may wait for ever, and so be lost, or overtake any other; any server may lose
+patience at any time; whatever is not bounded may happen as often as it can. What must hold is looked
+at in every state, and what is found is found by a schedule than which there is no shorter one.
+
+Exit status: 0 nothing is wrong within the bounds, 2 something is (with the schedule, and FILE to
+replay, view or ask why), 5 stopped by --time or --memory before the end."
+    )]
+    Explore(ExploreArguments),
 }
 
 #[derive(Args, Debug)]

@@ -37,10 +37,20 @@ impl Bar {
 pub(crate) struct Search(ProgressBar);
 
 impl Search {
+    /// Over plans, of which the smallest is wanted.
+    pub(crate) fn of_plans(is_terminal: bool) -> Self {
+        Self::new("{spinner} {pos} plans, {elapsed} gone; smallest: {msg}", is_terminal)
+    }
+
+    /// Over the states of a cluster.
+    pub(crate) fn of_states(is_terminal: bool) -> Self {
+        Self::new("{spinner} {pos} states, {elapsed} gone; {msg}", is_terminal)
+    }
+
     /// Hidden unless somebody looks.
-    pub(crate) fn new(is_terminal: bool) -> Self {
+    fn new(template: &str, is_terminal: bool) -> Self {
         let Bar(bar) = Bar::new(None, is_terminal);
-        let style = ProgressStyle::with_template("{spinner} {pos} plans, {elapsed} gone; smallest: {msg}");
+        let style = ProgressStyle::with_template(template);
         Self(bar.with_style(style.expect("the template is well-formed")))
     }
 

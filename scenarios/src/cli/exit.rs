@@ -1,5 +1,6 @@
 //! What the command tells the shell.
 
+use wavetank_sim::explore::properties::{self, Breach};
 use wavetank_sim::{Class, Verdict};
 
 /// An exit status. The order is from good to bad: of several runs, the worst one counts.
@@ -31,6 +32,11 @@ impl Status {
                 Class::Liveness => Self::Liveness,
             },
         }
+    }
+
+    /// What a breach comes to that an exploration found.
+    pub(crate) fn of_breach(breach: &Breach) -> Self {
+        if breach.property == properties::PANIC { Self::Panic } else { Self::Safety }
     }
 
     /// Whether a run that ended so is to be repeated and looked at.

@@ -38,6 +38,11 @@ impl Whole {
         Ok(Self { place, beside, writer })
     }
 
+    /// Where it will be.
+    pub(crate) fn place(&self) -> &Path {
+        &self.place
+    }
+
     /// Writes a line.
     pub(crate) fn line(&mut self, line: &str) -> Result<(), Trouble> {
         writeln!(self.writer, "{line}").map_err(|error| self.cannot(&error))

@@ -19,7 +19,7 @@ pub(crate) fn diff(
 ) -> Result<Status, Trouble> {
     let [one, other] = [Subject::find(scenarios, names.0)?, Subject::find(scenarios, names.1)?];
     let course = |subject: &Subject<'_>| {
-        subject.capsule.as_ref().map_or_else(|| subject.course().1, |capsule| capsule.course.clone())
+        subject.kept.as_ref().map_or_else(|| subject.course().1, |kept| kept.course.clone())
     };
     let (first, second) = (course(&one), course(&other));
     let lengths = |course: &Course| words::many(course.strides().len() as u64, "server step");

@@ -18,18 +18,18 @@ pub(crate) fn replay(
         return show_until(&subject, arguments.showing.trace, step, streams);
     }
     let status = run::run(&subject, arguments.showing, streams)?;
-    if let Some(capsule) = &subject.capsule {
+    if let Some(kept) = &subject.kept {
         let (report, course) = subject.course();
         let same = "the same steps, digest and verdict".to_owned();
-        let difference = capsule.difference(&report, &course);
+        let difference = kept.difference(&report, &course);
         writeln!(
             streams.out,
             "capsule  {}",
             difference.as_ref().map_or(same, |what| format!("differs: {what}"))
         )?;
         if difference.is_some() {
-            writeln!(streams.out, "         it was {}", words::verdict(&capsule.verdict))?;
-            writeln!(streams.out, "         written by {}", capsule.build)?;
+            writeln!(streams.out, "         it was {}", words::verdict(&kept.verdict))?;
+            writeln!(streams.out, "         written by {}", kept.build)?;
         }
     }
     Ok(status)

@@ -17,16 +17,19 @@ pub(crate) fn shrink(
     streams: &mut Streams<'_>,
 ) -> Result<Status, Trouble> {
     let subject = Subject::find(scenarios, &arguments.run)?;
+    if let Play::Explored = subject.scenario.play {
+        return Err(Trouble::new("a schedule that was explored is the shortest there is".to_owned()));
+    }
     let (Play::Planned { sail, .. }, Some(plan)) = (subject.scenario.play, subject.plan.clone()) else {
         return Err(Trouble::new(format!("{} is told by hand: only storms shrink", subject.scenario.name)));
     };
     let at = |plan| Subject {
         plan: Some(plan),
         named: arguments.output.display().to_string(),
-        capsule: None,
+        kept: None,
         ..Subject::of(subject.scenario, subject.seed)
     };
-    let search = Search::new(streams.err_is_terminal);
+    let search = Search::of_plans(streams.err_is_terminal);
     let mut trouble = None;
     let mut run = |plan| {
         let Sailed { report, mishaps, .. } = sail(plan, TraceForm::None);

@@ -6,8 +6,9 @@ use super::{Trouble, judge, name};
 use crate::registry::{self, Play, Scenario, TraceForm};
 use std::fs;
 use std::path::{Path, PathBuf};
-use wavetank_sim::capsule::Capsule;
+use wavetank_sim::capsule::{Account, Capsule, NoCapsule};
 use wavetank_sim::course::Course;
+use wavetank_sim::explore::{self, Schedule};
 use wavetank_sim::sail::Sailed;
 use wavetank_sim::{Column, Plan, Report};
 
@@ -17,8 +18,10 @@ pub(crate) struct Subject<'a> {
     pub(crate) seed: u64,
     /// What is run; `None` if the scenario makes its own world.
     pub(crate) plan: Option<Plan>,
-    /// Where it was kept.
-    pub(crate) capsule: Option<Capsule>,
+    /// What happens in it, if that was explored.
+    pub(crate) schedule: Option<Schedule>,
+    /// What came of it when it was kept.
+    pub(crate) kept: Option<Account>,
     /// As it was named.
     pub(crate) named: String,
 }
@@ -27,7 +30,7 @@ impl<'a> Subject<'a> {
     /// The run of a scenario under a seed.
     pub(crate) fn of(scenario: &'a Scenario, seed: u64) -> Self {
         let plan = registry::plan_of(scenario, seed);
-        Self { scenario, seed, plan, capsule: None, named: format!("{}:{seed}", scenario.name) }
+        Self { scenario, seed, plan, schedule: None, kept: None, named: format!("{}:{seed}", scenario.name) }
     }
 
     /// The same, judged by no more than these.
@@ -54,22 +57,33 @@ impl<'a> Subject<'a> {
     fn read(scenarios: &'a [Scenario], place: &Path) -> Result<Self, Trouble> {
         let text = judge::read(place)?;
         let named = place.display().to_string();
-        let capsule = Capsule::parse(&text)
-            .map_err(|error| Trouble::new(format!("`{named}` is no capsule that can be read: {error}")))?;
+        let no_capsule =
+            |error: NoCapsule| Trouble::new(format!("`{named}` is no capsule that can be read: {error}"));
+        if explore::Kept::is_meant(&text) {
+            return Ok(Self::explored(explore::Kept::parse(&text).map_err(no_capsule)?, named));
+        }
+        let capsule = Capsule::parse(&text).map_err(no_capsule)?;
         let scenario = name::find(scenarios, &capsule.scenario)
             .map_err(|error| Trouble::new(format!("`{named}` is of another program: {error}")))?;
         if let Play::Whole(_) = scenario.play {
             return Err(Trouble::new(format!("`{named}`: {} has no plan to be run by", scenario.name)));
         }
-        let (seed, plan) = (capsule.plan.seed, Some(capsule.plan.clone()));
-        Ok(Self { scenario, seed, plan, capsule: Some(capsule), named })
+        let (seed, plan, kept) = (capsule.plan.seed, Some(capsule.plan.clone()), Some(capsule.account()));
+        Ok(Self { scenario, seed, plan, schedule: None, kept, named })
+    }
+
+    /// A schedule that was explored, and kept there.
+    pub(crate) fn explored(kept: explore::Kept, named: String) -> Self {
+        let (schedule, kept) = (Some(kept.schedule), Some(kept.account));
+        Self { scenario: &registry::EXPLORED, seed: 0, plan: None, schedule, kept, named }
     }
 
     /// Runs it.
     pub(crate) fn run(&self, form: TraceForm) -> Sailed<String> {
-        match &self.plan {
-            Some(plan) => registry::run_plan(self.scenario, plan.clone(), form),
-            None => {
+        match (&self.schedule, &self.plan) {
+            (Some(schedule), _) => registry::play_schedule(schedule, form),
+            (None, Some(plan)) => registry::run_plan(self.scenario, plan.clone(), form),
+            (None, None) => {
                 let (report, trace) = registry::run(self.scenario, self.seed, form);
                 Sailed { report, mishaps: Vec::new(), trace }
             }

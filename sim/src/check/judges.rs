@@ -120,7 +120,7 @@ checks! {
 }
 
 /// A check, as all of them are asked.
-type Look = fn(&mut Checks, &Ledger, Facts) -> Option<Spoke>;
+type Look = fn(&mut Checks, &Ledger, Facts) -> Option<Box<Spoke>>;
 
 impl Checks {
     /// For each fact, those that watch it, as bits in the order in which they look.
@@ -142,7 +142,7 @@ impl Checks {
     };
 
     /// Asks those that are wanted and watch any of the facts.
-    fn see(&mut self, ledger: &Ledger, facts: Facts, wanted: u64) -> Option<Spoke> {
+    fn see(&mut self, ledger: &Ledger, facts: Facts, wanted: u64) -> Option<Box<Spoke>> {
         let mut due = facts.iter().fold(0, |due, fact| due | Self::WATCHERS[fact]) & wanted;
         while due != 0 {
             let next = due.trailing_zeros() as usize;
@@ -157,8 +157,8 @@ impl Checks {
 
 // Formatting is for the one time that something is wrong; it must not be in the way before.
 #[cold]
-fn spoke<C: Check>(breach: &C::Breach) -> Spoke {
-    Spoke { name: C::NAME, section: C::SECTION, what: breach.to_string() }
+fn spoke<C: Check>(breach: &C::Breach) -> Box<Spoke> {
+    Box::new(Spoke { name: C::NAME, section: C::SECTION, what: breach.to_string() })
 }
 
 impl Watch for Judges {

@@ -57,7 +57,7 @@ pub(super) fn tell<F: TankFsm + 'static>(trial: &Trial<F>, plan: Plan) -> ! {
 #[track_caller]
 pub(super) fn repeat<F: TankFsm + 'static>(trial: &Trial<F>, capsule: &Capsule) {
     let (report, story, course) = sail(trial, &capsule.plan);
-    let difference = capsule.difference(&report, &course);
+    let difference = capsule.account().difference(&report, &course);
     let difference = difference.map_or_else(
         || "the run is the one that was kept".to_owned(),
         |what| format!("the run differs from the one that was kept: {what}"),

@@ -68,7 +68,7 @@ pub(super) fn action(action: &Action) -> Option<(&'static str, String)> {
     })
 }
 
-pub(super) fn carried(carried: Carried<'_>) -> String {
+pub(crate) fn carried(carried: Carried<'_>) -> String {
     match carried {
         Carried::Request(request) => self::request(request),
         Carried::Response(response) => self::response(response),

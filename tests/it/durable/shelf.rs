@@ -3,7 +3,7 @@
 //! Beside them stands a log in memory that has what was reported durable. After every crash the
 //! store must hold that, or that and the whole group of writes that was under way.
 
-use super::seams::{Backend, Tree};
+use super::seams::{Backend, Syncs, Tree};
 use std::path::Path;
 use std::sync::Arc;
 use wavetank_node::raft::LogDisk;
@@ -31,6 +31,7 @@ const FAILS_AGAIN: Ratio = Ratio::new(1, 4);
 #[derive(Debug)]
 pub(super) struct Durable {
     device: Device,
+    syncs: Syncs,
     open: Option<Open>,
     reported: Storage<InmemStore, InmemStore>,
     /// Writes of which it is not known whether they are there.
@@ -49,13 +50,13 @@ struct Open {
 }
 
 impl Open {
-    fn on(device: &Device, is_new: bool) -> Result<Self, StoreError> {
+    fn on(device: &Device, syncs: Syncs, is_new: bool) -> Result<Self, StoreError> {
         let mount = device.mount();
         let failed = |error: std::io::Error| {
             StoreError::new(wavetank_raft::store::StoreErrorKind::Io, error.to_string())
         };
         let file = mount.open(Path::new(LOG), is_new).map_err(failed)?;
-        let log = RedbStore::on(Backend(file), LOG)?;
+        let log = RedbStore::on(Backend { file, syncs }, LOG)?;
         let snapshots = FileSnapshotStore::on(Tree(mount.clone()), "", RETAIN)?;
         if is_new {
             mount.sync_dir(Path::new("")).map_err(failed)?;
@@ -83,11 +84,12 @@ const SOUND: &str = "nothing is armed, and what was synced can be read";
 
 impl Durable {
     /// Blank stores on a blank device.
-    pub(super) fn new(seed: u64, slot: Slot) -> Self {
+    pub(super) fn new(seed: u64, slot: Slot, syncs: Syncs) -> Self {
         let device = Device::new(seed, slot);
         Self {
-            open: Some(Open::on(&device, true).expect(SOUND)),
+            open: Some(Open::on(&device, syncs, true).expect(SOUND)),
             device,
+            syncs,
             reported: Storage::default(),
             doubtful: Vec::new(),
             chance: Stream::new(seed, Domain::Trouble, u64::from(slot.0), 0),
@@ -163,7 +165,7 @@ impl Durable {
             if fails_again {
                 self.arm(&[Trouble::Stop]);
             }
-            let opened = Open::on(&self.device, false);
+            let opened = Open::on(&self.device, self.syncs, false);
             self.device.disarm();
             match opened {
                 Ok(open) if !self.device.is_stopped() => return self.open = Some(open),
@@ -285,7 +287,7 @@ impl Stores for Durable {
     fn wipe(&mut self) {
         self.open = None;
         self.device.wipe();
-        self.open = Some(Open::on(&self.device, true).expect(SOUND));
+        self.open = Some(Open::on(&self.device, self.syncs, true).expect(SOUND));
         self.reported = Storage::default();
         self.doubtful.clear();
     }

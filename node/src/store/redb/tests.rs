@@ -124,16 +124,20 @@ fn a_store_in_use_is_refused() {
 }
 
 #[test]
-fn a_store_of_a_newer_format_is_refused() {
+fn a_store_of_another_format_is_refused_by_its_number() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("raft.redb");
-    let store = RedbStore::open(&path).unwrap();
-    let writing = store.database.begin_write().unwrap();
-    writing.open_table(FORMATS).unwrap().insert("log", 7).unwrap();
-    writing.commit().unwrap();
-    drop(store);
-    let error = RedbStore::open(&path).unwrap_err();
-    assert_eq!(error.failure, OpenFailure::Newer { found: 7, known: 1 });
+    let newer = OpenFailure::Newer { found: FORMAT + 5, known: FORMAT };
+    let older = OpenFailure::Older { found: FORMAT - 1, known: FORMAT };
+    for (format, failure) in [(FORMAT + 5, newer), (FORMAT - 1, older)] {
+        fs::remove_file(&path).ok();
+        let store = RedbStore::open(&path).unwrap();
+        let writing = store.database.begin_write().unwrap();
+        writing.open_table(FORMATS).unwrap().insert("log", format).unwrap();
+        writing.commit().unwrap();
+        drop(store);
+        assert_eq!(RedbStore::open(&path).unwrap_err().failure, failure);
+    }
 }
 
 #[test]

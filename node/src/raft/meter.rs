@@ -1,0 +1,298 @@
+//! What is measured, under HashiCorp's names, through the `metrics` facade.
+//!
+//! Times are in milliseconds, as there. What belongs to a peer carries its name under `peer_id`. A
+//! recorder must be installed before the server is started; without one nothing is kept.
+
+#![expect(clippy::float_arithmetic, reason = "the facade counts in floats")]
+
+use super::RaftState;
+use super::status::Numbers;
+use metrics::{Counter, Gauge, Histogram, Label, counter, gauge, histogram};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+use wavetank_raft::{Call, Index, NodeId, Request, RoleName, RpcId, Server, ServerId, Time};
+
+/// Calls to a peer whose answers are waited for. One that is older was lost.
+const REMEMBERED: usize = 1024;
+
+/// What the driver measures.
+pub(super) struct Meter {
+    apply: Counter,
+    barrier: Counter,
+    verify: Counter,
+    commit: Histogram,
+    committed: Gauge,
+    contact: Histogram,
+    peers: Gauge,
+    states: BTreeMap<&'static str, Counter>,
+    rpcs: BTreeMap<&'static str, Histogram>,
+    sent: BTreeMap<NodeId, Peer>,
+    /// What was proposed here and is not committed yet: up to where, and when it came.
+    dispatched: VecDeque<(Index, Time)>,
+    commit_index: Index,
+    members: usize,
+    role: RoleName,
+}
+
+/// What is measured of the calls to one peer.
+struct Peer {
+    append: Histogram,
+    entries: Counter,
+    heartbeat: Histogram,
+    snapshot: Histogram,
+    waiting: VecDeque<(RpcId, Time, Sent)>,
+    contact: Option<Time>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Sent {
+    Entries,
+    Heartbeat,
+    Snapshot,
+    Other,
+}
+
+impl Meter {
+    pub(super) fn new() -> Self {
+        let state = |name| (name, counter!(name));
+        let rpc = |name| (name, histogram!(name));
+        Self {
+            apply: counter!("raft.apply"),
+            barrier: counter!("raft.barrier"),
+            verify: counter!("raft.verify_leader"),
+            commit: histogram!("raft.commitTime"),
+            committed: gauge!("raft.commitNumLogs"),
+            contact: histogram!("raft.leader.lastContact"),
+            peers: gauge!("raft.peers"),
+            states: STATES.map(state).into(),
+            rpcs: RPCS.map(rpc).into(),
+            sent: BTreeMap::new(),
+            dispatched: VecDeque::new(),
+            commit_index: Index::ZERO,
+            members: 0,
+            role: RoleName::Follower,
+        }
+    }
+
+    pub(super) fn called(&self, call: &Call) {
+        match call {
+            Call::Apply(_) | Call::ApplyLog { .. } => self.applied(1),
+            Call::Barrier => self.barrier.increment(1),
+            Call::VerifyLeader | Call::Read(_) => self.verify.increment(1),
+            Call::Restore(_)
+            | Call::Bootstrap(_)
+            | Call::Change { .. }
+            | Call::AddVoterStaged { .. }
+            | Call::Transfer { .. }
+            | Call::Snapshot
+            | Call::Reload(_)
+            | Call::Shutdown => {}
+        }
+    }
+
+    pub(super) fn applied(&self, commands: usize) {
+        self.apply.increment(commands as u64);
+    }
+
+    pub(super) fn entered(&mut self, role: RoleName) {
+        let name = match role {
+            RoleName::Follower => "raft.state.follower",
+            RoleName::PreCandidate | RoleName::Candidate => "raft.state.candidate",
+            RoleName::Leader => "raft.state.leader",
+        };
+        let was = std::mem::replace(&mut self.role, role);
+        if was == RoleName::Follower && role != RoleName::Follower {
+            self.states["raft.transition.heartbeat_timeout"].increment(1);
+        }
+        self.states[name].increment(1);
+        if role != RoleName::Leader {
+            self.dispatched.clear();
+        }
+    }
+
+    pub(super) fn sending(&mut self, (to, rpc): (&ServerId, RpcId), request: &Request, now: Time) {
+        let sent = match request {
+            Request::AppendEntries(append) if append.entries.is_empty() => Sent::Heartbeat,
+            Request::AppendEntries(_) => Sent::Entries,
+            Request::InstallSnapshot(_) => Sent::Snapshot,
+            Request::RequestVote(_) | Request::RequestPreVote(_) | Request::TimeoutNow(_) => Sent::Other,
+        };
+        let peer = self.sent.entry(to.node()).or_insert_with(|| Peer::new(to));
+        if let Request::AppendEntries(append) = request {
+            peer.entries.increment(append.entries.len() as u64);
+        }
+        if REMEMBERED <= peer.waiting.len() {
+            peer.waiting.pop_front();
+        }
+        peer.waiting.push_back((rpc, now, sent));
+    }
+
+    pub(super) fn answered(&mut self, from: NodeId, rpc: RpcId, now: Time) {
+        let Some(peer) = self.sent.get_mut(&from) else { return };
+        let Some(at) = peer.waiting.iter().position(|(waiting, ..)| *waiting == rpc) else { return };
+        let Some((_, since, sent)) = peer.waiting.remove(at) else { return };
+        match sent {
+            Sent::Entries => peer.append.record(ms(since, now)),
+            Sent::Heartbeat => peer.heartbeat.record(ms(since, now)),
+            Sent::Snapshot => peer.snapshot.record(ms(since, now)),
+            Sent::Other => return,
+        }
+        if let Some(before) = peer.contact.replace(now) {
+            self.contact.record(ms(before, now));
+        }
+    }
+
+    pub(super) fn served(&self, name: &'static str, since: Time, now: Time) {
+        self.rpcs[name].record(ms(since, now));
+    }
+
+    /// What was proposed in this round stands at the end of the log now.
+    pub(super) fn dispatched(&mut self, server: &Server, now: Time) {
+        let node = server.node();
+        if node.role() == RoleName::Leader {
+            self.dispatched.push_back((node.log().last().index, now));
+        }
+    }
+
+    /// What a round has changed.
+    pub(super) fn look(&mut self, server: &Server, now: Time) {
+        let node = server.node();
+        if self.commit_index < node.commit() {
+            self.committed.set((node.commit().0 - self.commit_index.0) as f64);
+            self.commit_index = node.commit();
+            let done = self.dispatched.partition_point(|(upto, _)| *upto <= node.commit());
+            for (_, since) in self.dispatched.drain(..done) {
+                self.commit.record(ms(since, now));
+            }
+        }
+        let members = node.configuration().map_or(0, |(_, latest)| latest.servers().len());
+        if self.members != members {
+            self.members = members;
+            self.peers.set(members as f64);
+        }
+    }
+}
+
+const STATES: [&str; 4] =
+    ["raft.state.follower", "raft.state.candidate", "raft.state.leader", "raft.transition.heartbeat_timeout"];
+
+const RPCS: [&str; 5] = [
+    "raft.rpc.appendEntries",
+    "raft.rpc.requestVote",
+    "raft.rpc.requestPreVote",
+    "raft.rpc.installSnapshot",
+    "raft.rpc.timeoutNow",
+];
+
+/// Under which name it is measured how long a peer's call took.
+pub(super) const fn rpc_name(request: &Request) -> &'static str {
+    match request {
+        Request::AppendEntries(_) => RPCS[0],
+        Request::RequestVote(_) => RPCS[1],
+        Request::RequestPreVote(_) => RPCS[2],
+        Request::InstallSnapshot(_) => RPCS[3],
+        Request::TimeoutNow(_) => RPCS[4],
+    }
+}
+
+impl Peer {
+    fn new(id: &ServerId) -> Self {
+        let labels = || vec![Label::new("peer_id", id.to_string())];
+        Self {
+            append: histogram!("raft.replication.appendEntries.rpc", labels()),
+            entries: counter!("raft.replication.appendEntries.logs", labels()),
+            heartbeat: histogram!("raft.replication.heartbeat", labels()),
+            snapshot: histogram!("raft.replication.installSnapshot", labels()),
+            waiting: VecDeque::new(),
+            contact: None,
+        }
+    }
+}
+
+/// What the log's thread measures.
+pub(super) struct LogMeter {
+    numbers: Arc<Numbers>,
+    dispatch: Histogram,
+    count: Gauge,
+    store: Histogram,
+}
+
+impl LogMeter {
+    pub(super) fn new(numbers: Arc<Numbers>) -> Self {
+        Self {
+            numbers,
+            dispatch: histogram!("raft.leader.dispatchLog"),
+            count: gauge!("raft.leader.dispatchNumLogs"),
+            store: histogram!("raft.rpc.appendEntries.storeLogs"),
+        }
+    }
+
+    pub(super) fn written(&self, entries: usize, since: Instant) {
+        if self.numbers.state() == RaftState::Leader {
+            self.count.set(entries as f64);
+            self.dispatch.record(elapsed(since));
+        } else {
+            self.store.record(elapsed(since));
+        }
+    }
+}
+
+/// What the state machine's thread measures.
+#[derive(Clone)]
+pub(super) struct FsmMeter {
+    apply: Histogram,
+    batch: Histogram,
+    count: Gauge,
+    capture: Histogram,
+    keep: Histogram,
+    take: Histogram,
+    restore: Histogram,
+    restores: Counter,
+}
+
+impl FsmMeter {
+    pub(super) fn new() -> Self {
+        Self {
+            apply: histogram!("raft.fsm.apply"),
+            batch: histogram!("raft.fsm.applyBatch"),
+            count: gauge!("raft.fsm.applyBatchNum"),
+            capture: histogram!("raft.fsm.snapshot"),
+            keep: histogram!("raft.snapshot.persist"),
+            take: histogram!("raft.snapshot.takeSnapshot"),
+            restore: histogram!("raft.fsm.restore"),
+            restores: counter!("raft.restore"),
+        }
+    }
+
+    pub(super) fn applied(&self, commands: usize, since: Instant) {
+        let took = elapsed(since);
+        self.count.set(commands as f64);
+        self.batch.record(took);
+        if 0 < commands {
+            self.apply.record_many(took / commands as f64, commands);
+        }
+    }
+
+    pub(super) fn captured(&self, since: Instant) {
+        self.capture.record(elapsed(since));
+    }
+
+    pub(super) fn kept(&self, began: Instant, captured: Instant) {
+        self.keep.record(elapsed(captured));
+        self.take.record(elapsed(began));
+    }
+
+    pub(super) fn restored(&self, since: Instant) {
+        self.restores.increment(1);
+        self.restore.record(elapsed(since));
+    }
+}
+
+fn ms(since: Time, now: Time) -> f64 {
+    now.since(since).0 as f64 / 1e3
+}
+
+fn elapsed(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}

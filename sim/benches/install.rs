@@ -1,0 +1,332 @@
+//! A state of 1 GiB that a newcomer is sent as a snapshot, in the tank, and how much memory that
+//! takes: a few pieces. And storms in which nothing but the membership changes.
+//!
+//! The state is a rule: what stands at an offset follows from the offset. Nobody keeps it; whoever
+//! is given a piece compares it with the rule.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    clippy::float_arithmetic,
+    reason = "a benchmark measures wall time and prints it"
+)]
+
+use std::sync::Arc;
+use std::time::Instant;
+use wavetank_raft::checksum::{Checksum, seal};
+use wavetank_raft::execute::{Recovered, Snapshots, Storage, keep_snapshot, load_snapshot, recover};
+use wavetank_raft::store::inmem::InmemStore;
+use wavetank_raft::store::{
+    Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, SnapshotStore, StoreError, StoreErrorKind,
+};
+use wavetank_raft::{
+    Bytes, Call, Configuration, Entries, Entry, Index, LogId, Settings, SnapshotMeta, SnapshotPiece, Span,
+    Write,
+};
+use wavetank_sim::check::{self, Options};
+use wavetank_sim::disk::harm::{Blow, Harm};
+use wavetank_sim::disk::{Capture, Load, Part, Remains, Stores, UnderWay};
+use wavetank_sim::kv::Kv;
+use wavetank_sim::kv::clients::{ClientPlan, Clients};
+use wavetank_sim::kv::judges::{Judges, Promises};
+use wavetank_sim::nemesis::Scheduled;
+use wavetank_sim::plan::Rhythm;
+use wavetank_sim::rng::{Draw, Spans};
+use wavetank_sim::workload::{Nobody, TankFsm};
+use wavetank_sim::{Plan, Slot, Slots, World, storm};
+
+/// How much there is to be sent.
+const SIZE: u64 = 1 << 30;
+
+/// How much of it at a time.
+const PIECE: u64 = 256 << 10;
+
+/// The most memory that the install may add, in pieces: one that is read, one under way, one that
+/// is written, and what the allocator keeps.
+const PIECES_MOST: u64 = 16;
+
+const STORMS: u64 = 200;
+
+fn main() {
+    let before = most_memory();
+    let (wall, virtual_time, messages) = install();
+    println!("{:<44} {:>12}", "install of 1 GiB, MiB/s", (SIZE >> 20) * 1_000 / wall.max(1));
+    println!("{:<44} {virtual_time:>12}", "  virtual ms");
+    println!("{:<44} {messages:>12}", "  messages");
+    if let (Some(before), Some(after)) = (before, most_memory()) {
+        let more = after.saturating_sub(before);
+        println!("{:<44} {after:>12}", "  most memory, KiB");
+        println!("{:<44} {more:>12}", "  of it for the install, KiB");
+        println!("{:<44} {:>12}", "  in pieces", (more << 10).div_ceil(PIECE));
+        assert!(more << 10 <= PIECES_MOST * PIECE, "the install took {more} KiB");
+    }
+    membership_storms();
+}
+
+/// A newcomer gets it all: wall time in ms, virtual time in ms, and messages.
+fn install() -> (u64, u64, u64) {
+    let mut plan = Plan { spares: 1, ..Plan::calm(1, 3) };
+    plan.config.trailing_logs = 0;
+    plan.config.snapshot_chunk_bytes = PIECE;
+    let mut world = World::with_stores(plan, |_| Vast::default(), Box::new(Nobody), (), &mut |_| {
+        Box::new(Shelf::default())
+    });
+    world.run_for(Span::s(2));
+    let leader = world.leader().expect("a calm sea");
+    world.call(leader, Call::Apply(vec![1].into()));
+    world.run_for(Span::ms(100));
+    let taken = world.call(leader, Call::Snapshot);
+    world.run_for(Span::s(1));
+    assert!(world.outcome(taken).is_some_and(Result::is_ok), "{:?}", world.outcome(taken));
+
+    let newcomer = Slot(3);
+    let (begun, from, sent) = (Instant::now(), world.now(), world.messages());
+    let (id, address) = (newcomer.id(), newcomer.address());
+    world.call(leader, Call::AddVoterStaged { id, address, prev_index: Index::ZERO });
+    let limit = from + Span::s(3_600);
+    world.run_while(limit, |world| world.fsm(newcomer).is_none_or(|vast| vast.size < SIZE));
+    assert!(world.fsm(newcomer).is_some_and(|vast| vast.size == SIZE), "it did not arrive");
+    let wall = u64::try_from(begun.elapsed().as_millis()).expect("a short time");
+    (wall, world.now().since(from).0 / 1_000, world.messages() - sent)
+}
+
+/// Storms whose operators never rest: every kind of change comes all the time.
+fn membership_storms() {
+    let begun = Instant::now();
+    let (mut commits, mut events) = (0, 0);
+    for seed in 0..STORMS {
+        let mut plan = Plan { spares: 2, ..Plan::storm(seed) };
+        let timeout = plan.config.heartbeat_timeout;
+        let rhythm = Rhythm { every: Spans::new(timeout, timeout.times(8)), lasts: Spans::ZERO };
+        let kinds = [Scheduled::Joint, Scheduled::Exchange, Scheduled::Add, Scheduled::Promote];
+        let all = kinds.into_iter().chain([Scheduled::Demote, Scheduled::Remove, Scheduled::Change]);
+        plan.nemesis.scheduled.extend(all.map(|kind| (kind, rhythm)));
+        let watch = (check::Judges::new(Options::of(&plan)), Judges::new(Promises::from(&plan)));
+        let servers = Slots::first(usize::from(plan.servers));
+        let clients = Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed);
+        let mut world = World::new(plan, |_| Kv::default(), Box::new(clients), watch);
+        storm::run(&mut world, |_| true);
+        events += world.events();
+        commits += world.watch().0.sometimes().count(wavetank_sim::sometimes::Point::ConfigurationChanged);
+    }
+    let wall = begun.elapsed().as_secs_f64();
+    println!("{:<44} {:>12.0}", "membership storms/s", STORMS as f64 / wall);
+    println!("{:<44} {:>12}", "  events each", events / STORMS);
+    println!("{:<44} {:>12}", "  changes each", commits / STORMS);
+}
+
+/// What stands in a piece of the state.
+fn by_rule(offset: u64, length: u64) -> Vec<u8> {
+    let word = |at: u64| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ at >> 7).to_le_bytes();
+    (offset / 8..(offset + length).div_ceil(8)).flat_map(word).collect()
+}
+
+/// A state machine with nothing in it until it is told something, and 1 GiB from then on.
+#[derive(Debug, Default)]
+struct Vast {
+    size: u64,
+}
+
+/// The state at one moment.
+#[derive(Debug)]
+struct Captured(u64);
+
+impl Fsm for Vast {
+    type Snapshot = Captured;
+
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+        self.size = SIZE;
+        commands.iter().map(|_| Bytes::default()).collect()
+    }
+
+    fn snapshot(&mut self) -> Result<Captured, StoreError> {
+        Ok(Captured(self.size))
+    }
+
+    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
+        for offset in (0..source.size()).step_by(piece_size()) {
+            let piece = source.read_at(offset, PIECE)?;
+            is_by_rule(offset, &piece)?;
+        }
+        self.size = source.size();
+        Ok(())
+    }
+}
+
+impl FsmSnapshot for Captured {
+    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
+        (0..self.0).step_by(piece_size()).try_for_each(|offset| sink.write(&by_rule(offset, PIECE)))
+    }
+}
+
+impl TankFsm for Vast {
+    fn query(&self, _: &[u8]) -> Bytes {
+        Bytes::from(self.size.to_be_bytes().to_vec())
+    }
+
+    fn digest(&self) -> u64 {
+        self.size
+    }
+}
+
+fn piece_size() -> usize {
+    usize::try_from(PIECE).expect("a piece fits into memory")
+}
+
+fn is_by_rule(offset: u64, bytes: &[u8]) -> Result<(), StoreError> {
+    let wanted = by_rule(offset, bytes.len() as u64);
+    if wanted != bytes {
+        return Err(StoreError::new(StoreErrorKind::Corrupt, "not what the rule says"));
+    }
+    Ok(())
+}
+
+/// One snapshot whose bytes follow from the rule.
+#[derive(Debug, Default)]
+struct Ruled(Option<Arc<SnapshotMeta>>);
+
+#[derive(Debug)]
+struct RuledSink {
+    meta: SnapshotMeta,
+    size: u64,
+    checksum: Checksum,
+}
+
+#[derive(Debug)]
+struct RuledSource(u64);
+
+impl SnapshotSink for RuledSink {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        is_by_rule(self.size, bytes)?;
+        self.checksum.update(bytes);
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+impl SnapshotSource for RuledSource {
+    fn size(&self) -> u64 {
+        self.0
+    }
+
+    fn read_at(&mut self, offset: u64, limit: u64) -> Result<Bytes, StoreError> {
+        Ok(by_rule(offset, limit.min(self.0.saturating_sub(offset))).into())
+    }
+}
+
+impl SnapshotStore for Ruled {
+    type Sink = RuledSink;
+    type Source = RuledSource;
+
+    fn create(&mut self, meta: &SnapshotMeta) -> Result<RuledSink, StoreError> {
+        Ok(RuledSink { meta: meta.clone(), size: 0, checksum: Checksum::default() })
+    }
+
+    fn close(&mut self, sink: RuledSink) -> Result<Arc<SnapshotMeta>, StoreError> {
+        let meta = Arc::new(seal(sink.meta, sink.size, sink.checksum.finish())?);
+        self.0 = Some(meta.clone());
+        Ok(meta)
+    }
+
+    fn list(&self) -> Result<Vec<Arc<SnapshotMeta>>, StoreError> {
+        Ok(self.0.iter().cloned().collect())
+    }
+
+    fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, RuledSource), StoreError> {
+        let found = self.0.as_ref().filter(|meta| meta.last == last);
+        let meta = found.ok_or_else(|| StoreError::new(StoreErrorKind::NotFound, "no such snapshot"))?;
+        Ok((meta.clone(), RuledSource(meta.size)))
+    }
+}
+
+/// A log in memory, and a snapshot that is in nobody's. Nothing happens to either.
+#[derive(Debug)]
+struct Shelf {
+    storage: Storage<InmemStore, InmemStore>,
+    snapshots: Snapshots<Ruled>,
+}
+
+impl Default for Shelf {
+    fn default() -> Self {
+        Self { storage: Storage::default(), snapshots: Snapshots::new(Ruled::default()) }
+    }
+}
+
+impl Stores for Shelf {
+    fn recover(&mut self, cache: u64) -> Result<Recovered, StoreError> {
+        recover(&mut self.storage, &self.snapshots, cache)
+    }
+
+    fn log(&self) -> Result<Vec<Entry>, StoreError> {
+        Ok(self.storage.log.entries().cloned().collect())
+    }
+
+    fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        writes.iter().try_for_each(|write| self.storage.write(write))
+    }
+
+    fn fail(&mut self, _: &Write, _: Draw) -> Option<(Option<Part>, StoreError)> {
+        unreachable!("no write fails on a calm sea")
+    }
+
+    fn crash(&mut self, _: UnderWay<'_>, _: [Draw; 2]) -> Remains {
+        unreachable!("no server crashes on a calm sea")
+    }
+
+    fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {
+        self.storage.fetch(first, last, settings)
+    }
+
+    fn read_snapshot(
+        &mut self,
+        last: Option<LogId>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Option<SnapshotPiece>, StoreError> {
+        self.snapshots.read(last, offset, limit)
+    }
+
+    fn write_snapshot(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &Bytes, done: bool) -> bool {
+        self.snapshots.write(meta, offset, data, done)
+    }
+
+    fn keep_snapshot(&mut self, capture: Capture<'_>) -> Result<Arc<SnapshotMeta>, StoreError> {
+        keep_snapshot(capture.state, capture.meta, &mut self.snapshots.store)
+    }
+
+    fn load_snapshot(&self, last: LogId, load: &mut Load<'_>) -> Result<LogId, StoreError> {
+        load_snapshot(&self.snapshots.store, last, load)
+    }
+
+    fn strike(&mut self, _: Blow, _: Draw) -> Option<Harm> {
+        None
+    }
+
+    fn is_damaged(&self) -> bool {
+        false
+    }
+
+    fn memberships(&self) -> Vec<(Index, Arc<Configuration>)> {
+        Vec::new()
+    }
+
+    fn make_room(&mut self) {}
+
+    fn wipe(&mut self) {
+        *self = Self::default();
+    }
+
+    fn calm(&mut self) {}
+
+    fn faults(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+}
+
+/// As the system counts it, where it does.
+fn most_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}

@@ -1,0 +1,32 @@
+//! Every schedule there is, within bounds, of the very same `Node::step`.
+//!
+//! Where to read first: [`Bounds`] (what may happen), [`local`] (a server and its steps), [`model`]
+//! (each of them made once), [`search`] (breadth first). What must hold is in [`properties`]; what is
+//! found is a [`Schedule`], which is played again, with whole servers, for whoever wants to see it.
+//!
+//! Not in the room: threads and the wall clock. Whoever has them lends [`Hands`].
+
+pub mod bounds;
+pub mod clock;
+pub mod desk;
+pub mod disk;
+pub mod expand;
+pub mod fingerprint;
+pub mod kept;
+pub mod local;
+pub mod model;
+pub mod name;
+pub mod past;
+pub mod player;
+pub mod properties;
+pub mod schedule;
+pub mod search;
+pub mod state;
+pub mod stimulus;
+pub mod table;
+
+pub use bounds::{Bounds, Disks};
+pub use expand::Harvest;
+pub use kept::Kept;
+pub use schedule::{Schedule, Step};
+pub use search::{End, Figures, Hands, OneHand, Reductions, Search};

@@ -1,0 +1,176 @@
+//! How far an exploration goes: what may happen, and how often.
+
+use super::fingerprint::MOST;
+use crate::check::Column;
+use crate::slot::{Slot, Slots};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use wavetank_raft::{Config, Configuration, Member, Settings, Span, Term};
+
+/// What may happen, and how often. Everything else may happen at any time, in any order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bounds {
+    /// Voters of the first membership.
+    pub nodes: u8,
+    /// Blank servers that may be added to it.
+    pub spares: u8,
+    /// Terms after the first, in which the cluster is founded: as many elections can begin.
+    pub terms: u8,
+    /// Commands of clients.
+    pub entries: u8,
+    /// Crashes. Whoever crashes is back at once: being down for long is being silent for long.
+    pub crashes: u8,
+    /// Changes of membership.
+    pub changes: u8,
+    /// Heartbeats and other words of a leader that nobody asked for, each to all its followers.
+    pub beats: u8,
+    /// Messages that arrive once more.
+    pub duplicates: u8,
+    /// Messages that are lost for good. Any message may wait for ever, so this adds nothing but
+    /// states; it is there to show just that.
+    pub drops: u8,
+    /// Entries per message.
+    pub batch: u8,
+    /// Unanswered messages with entries per follower.
+    pub window: u8,
+    /// When writes reach the disk.
+    pub disks: Disks,
+    /// How much is judged.
+    pub judged: Column,
+}
+
+/// When a write reaches the disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Disks {
+    /// In the step that asked for it, or never: a disk that hangs does so until its server crashes,
+    /// and that is one of the crashes. What was written late could as well have been said late, but
+    /// for what the server itself thinks of it meanwhile.
+    Hang,
+    /// At any time after the step that asked for it, or never.
+    Late,
+    /// In the step that asked for it.
+    Quick,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            nodes: 3,
+            spares: 0,
+            terms: 2,
+            entries: 2,
+            crashes: 1,
+            changes: 0,
+            beats: 0,
+            duplicates: 0,
+            drops: 0,
+            batch: 1,
+            window: 1,
+            disks: Disks::Hang,
+            judged: Column::Steps,
+        }
+    }
+}
+
+impl Bounds {
+    /// The most heartbeats: with more of them a leader that nobody answers would give up, on which
+    /// the exploration decides by itself.
+    pub const MOST_BEATS: u8 = 8;
+
+    /// Whether they can be.
+    ///
+    /// # Errors
+    /// Says in one line what cannot be.
+    pub fn sound(&self) -> Result<(), String> {
+        let all = usize::from(self.nodes) + usize::from(self.spares);
+        if self.nodes == 0 || MOST < all {
+            return Err(format!(
+                "1 to {MOST} servers can be explored, not {all} of which {} vote",
+                self.nodes
+            ));
+        }
+        if self.batch == 0 || self.window == 0 {
+            return Err("a message carries at least one entry, and at least one is unanswered".to_owned());
+        }
+        for (what, most, of) in [
+            ("terms", 16, self.terms),
+            ("entries", 16, self.entries),
+            ("crashes", 16, self.crashes),
+            ("changes", 16, self.changes),
+            ("beats", Self::MOST_BEATS, self.beats),
+            ("duplicates", 16, self.duplicates),
+            ("drops", 16, self.drops),
+        ] {
+            if most < of {
+                return Err(format!("{of} {what} are too many: at most {most}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// All servers.
+    #[must_use]
+    pub fn servers(&self) -> Slots {
+        Slots::first(usize::from(self.nodes + self.spares))
+    }
+
+    /// The last term in which an election can begin.
+    #[must_use]
+    pub fn last_term(&self) -> Term {
+        Term(1 + u64::from(self.terms))
+    }
+
+    /// The membership that the cluster is founded with.
+    ///
+    /// # Panics
+    /// Never: names and addresses of different servers differ.
+    #[must_use]
+    pub fn founders(&self) -> Configuration {
+        let voters = Slots::first(usize::from(self.nodes));
+        let members = voters.iter().map(|slot| Member::voter(slot.id(), slot.address())).collect();
+        Configuration::new(members).expect("there are servers, and they differ")
+    }
+
+    /// How a server is set up. Timeouts are far apart, so that a step's time decides which of them
+    /// has passed: see [`clock`](super::clock). Without pre-vote, a guard behind which others' errors
+    /// would hide.
+    ///
+    /// # Panics
+    /// Never: the values keep to the rules.
+    #[must_use]
+    pub fn settings(&self, slot: Slot) -> Settings {
+        let config = Config {
+            local_id: slot.id(),
+            heartbeat_timeout: super::clock::PATIENCE,
+            election_timeout: super::clock::PATIENCE,
+            leader_lease_timeout: super::clock::PATIENCE,
+            commit_timeout: Span::ms(1),
+            disk_stall_timeout: Span::s(1_000_000_000),
+            max_append_entries: u64::from(self.batch),
+            max_inflight: u64::from(self.window),
+            pre_vote_disabled: true,
+            shutdown_on_remove: false,
+            ..Config::default()
+        };
+        Settings::new(config).expect("every rule holds of these")
+    }
+}
+
+impl fmt::Display for Bounds {
+    /// What is not bounded by zero.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "nodes {}, terms {}", self.nodes, self.terms)?;
+        let others = [
+            ("spares", self.spares),
+            ("entries", self.entries),
+            ("crashes", self.crashes),
+            ("changes", self.changes),
+            ("beats", self.beats),
+            ("duplicates", self.duplicates),
+            ("drops", self.drops),
+        ];
+        others.iter().filter(|(_, of)| 0 < *of).try_for_each(|(what, of)| write!(f, ", {what} {of}"))
+    }
+}

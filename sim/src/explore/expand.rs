@@ -1,0 +1,371 @@
+//! From a state to all that may come after it.
+
+use super::bounds::Disks;
+use super::model::{Code, Model, Part, Transition};
+use super::past::Past;
+use super::properties::{
+    Breach, committed_is_durable_on_quorum, election_safety, leader_completeness, log_matching,
+    state_machine_safety,
+};
+use super::search::Reductions;
+use super::state::{Head, Move, Spent, States, Sums};
+use super::table::Seen;
+use crate::slot::Slot;
+use wavetank_raft::{Index, LogId, RoleName};
+
+/// What came of some states.
+#[derive(Debug, Default)]
+pub struct Harvest {
+    /// States that may be new.
+    pub states: States,
+    /// Of each of them its number, where it came from, and by which move.
+    pub origins: Vec<Origin>,
+    /// How many there were, new or not.
+    pub generated: u64,
+    /// Steps that no server has made yet, and for whose sake states were put off.
+    pub unknown: Vec<(u32, Code)>,
+    /// Pasts that were not met yet, for whose sake states were put off.
+    pub pasts: Vec<Past>,
+    /// The states that were put off.
+    pub put_off: Vec<u32>,
+    /// The first breach.
+    pub found: Option<(u32, Move, Breach)>,
+}
+
+/// Where a state came from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    /// Its fingerprint.
+    pub print: u64,
+    /// The state before, by its place.
+    pub from: u32,
+    /// The move.
+    pub by: Move,
+}
+
+/// Why a state could not be expanded.
+enum Obstacle {
+    /// A step is not known.
+    Step(u32, Code),
+    /// A past is not known.
+    Past(Past),
+    /// A property is broken.
+    Breach(Move, Breach),
+}
+
+/// Expands states.
+pub struct Expander<'a> {
+    model: &'a Model,
+    seen: &'a Seen,
+    reductions: Reductions,
+    base: Sums,
+    sums: Sums,
+    letters: Vec<u32>,
+    harvest: Harvest,
+}
+
+impl<'a> Expander<'a> {
+    /// With nothing harvested.
+    #[must_use]
+    pub fn new(model: &'a Model, seen: &'a Seen, reductions: Reductions) -> Self {
+        Self {
+            model,
+            seen,
+            reductions,
+            base: Sums::default(),
+            sums: Sums::default(),
+            letters: Vec::new(),
+            harvest: Harvest::default(),
+        }
+    }
+
+    /// What came of these.
+    #[must_use]
+    pub fn over(mut self, states: &States, which: &[u32]) -> Harvest {
+        for &at in which {
+            let (head, letters) = states.get(at as usize);
+            self.base.of(self.model, head, letters);
+            let (before, generated) = (self.harvest.origins.len(), self.harvest.generated);
+            match self.state(at, head, letters) {
+                Ok(()) => {}
+                Err(Obstacle::Breach(by, breach)) => {
+                    self.harvest.found = Some((at, by, breach));
+                    break;
+                }
+                Err(obstacle) => {
+                    self.harvest.put_off.push(at);
+                    self.harvest.states.truncate(before);
+                    self.harvest.origins.truncate(before);
+                    self.harvest.generated = generated;
+                    match obstacle {
+                        Obstacle::Step(local, code) => self.harvest.unknown.push((local, code)),
+                        Obstacle::Past(past) => self.harvest.pasts.push(past),
+                        Obstacle::Breach(..) => unreachable!("met above"),
+                    }
+                }
+            }
+        }
+        self.harvest
+    }
+
+    fn state(&mut self, at: u32, head: &Head, letters: &[u32]) -> Result<(), Obstacle> {
+        for slot in self.model.bounds().servers().iter() {
+            self.server(at, (head, letters), slot)?;
+        }
+        let bounds = self.model.bounds();
+        let mut before = None;
+        for &letter in letters {
+            if before.replace(letter) == Some(letter) {
+                continue;
+            }
+            self.try_both(at, (head, letters), Move::Deliver(letter), head.spent)?;
+            if head.spent.duplicates < bounds.duplicates {
+                let spent = Spent { duplicates: head.spent.duplicates + 1, ..head.spent };
+                self.step(at, (head, letters), Move::Duplicate(letter), spent)?;
+            }
+            if head.spent.drops < bounds.drops {
+                let spent = Spent { drops: head.spent.drops + 1, ..head.spent };
+                self.drop(at, (head, letters), (letter, spent));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a server may do by itself.
+    fn server(&mut self, at: u32, state: (&Head, &[u32]), slot: Slot) -> Result<(), Obstacle> {
+        let (bounds, spent) = (*self.model.bounds(), state.0.spent);
+        let traits = self.model.traits(state.0.locals[slot.at()]);
+        if traits.part == Part::Waits {
+            self.try_both(at, state, Move::Local(slot, Code::TIME_OUT), spent)?;
+        }
+        if traits.writes && bounds.disks == Disks::Late {
+            self.step(at, state, Move::Local(slot, Code::PERSIST), spent)?;
+        }
+        if traits.writes && bounds.disks == Disks::Hang {
+            self.step(at, state, Move::Local(slot, Code::CRASH), spent)?;
+        } else if spent.crashes < bounds.crashes {
+            let spent = Spent { crashes: spent.crashes + 1, ..spent };
+            self.step(at, state, Move::Local(slot, Code::CRASH), spent)?;
+        }
+        match traits.part {
+            Part::Rests | Part::Waits => Ok(()),
+            Part::Leads | Part::Speaks => self.leader(at, state, slot, traits.part),
+        }
+    }
+
+    /// What a leader may do by itself, or be asked for.
+    fn leader(&mut self, at: u32, state: (&Head, &[u32]), slot: Slot, part: Part) -> Result<(), Obstacle> {
+        let (bounds, spent) = (*self.model.bounds(), state.0.spent);
+        self.step(at, state, Move::Local(slot, Code::RESIGN), spent)?;
+        if part == Part::Speaks && spent.beats < bounds.beats {
+            let spent = Spent { beats: spent.beats + 1, ..spent };
+            self.step(at, state, Move::Local(slot, Code::BEAT), spent)?;
+        }
+        if spent.entries < bounds.entries {
+            let spent = Spent { entries: spent.entries + 1, ..spent };
+            self.try_both(at, state, Move::Local(slot, Code::PROPOSE), spent)?;
+        }
+        if spent.changes < bounds.changes {
+            let spent = Spent { changes: spent.changes + 1, ..spent };
+            for other in bounds.servers().iter() {
+                let is_voter =
+                    self.model.local(state.0.locals[slot.at()]).node.voters().contains(other.node());
+                let code = if is_voter { Code::remove(other) } else { Code::add(other) };
+                self.try_both(at, state, Move::Local(slot, code), spent)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A step of a server, and where disks may hang the same with what it writes left unwritten.
+    fn try_both(&mut self, at: u32, state: (&Head, &[u32]), by: Move, spent: Spent) -> Result<(), Obstacle> {
+        self.step(at, state, by, spent)?;
+        let bounds = self.model.bounds();
+        if bounds.disks != Disks::Hang || bounds.crashes <= spent.crashes {
+            return Ok(());
+        }
+        let spent = Spent { crashes: spent.crashes + 1, ..spent };
+        match by {
+            Move::Local(slot, code) => self.step(at, state, Move::HangLocal(slot, code), spent),
+            Move::Deliver(letter) => self.step(at, state, Move::HangDeliver(letter), spent),
+            Move::HangLocal(..) | Move::HangDeliver(_) | Move::Duplicate(_) | Move::Drop(_) => Ok(()),
+        }
+    }
+
+    /// A step of a server, and with it of the cluster.
+    fn step(
+        &mut self,
+        at: u32,
+        (head, letters): (&Head, &[u32]),
+        by: Move,
+        spent: Spent,
+    ) -> Result<(), Obstacle> {
+        let model = self.model;
+        let (slot, code) = match by {
+            Move::Local(slot, code) | Move::HangLocal(slot, code) => (slot, code),
+            Move::Deliver(letter) | Move::HangDeliver(letter) | Move::Duplicate(letter) => {
+                (model.letter(letter).to(), Code::letter(letter))
+            }
+            Move::Drop(_) => unreachable!("nobody steps when a letter is lost"),
+        };
+        let from = head.locals[slot.at()];
+        let hangs = matches!(by, Move::HangLocal(..) | Move::HangDeliver(_));
+        if hangs && model.traits(from).writes {
+            return Ok(());
+        }
+        let code = code.quick(match model.bounds().disks {
+            Disks::Quick => true,
+            Disks::Hang => !hangs && !model.traits(from).writes,
+            Disks::Late => self.reductions.disks && spent.crashes == model.bounds().crashes,
+        });
+        let Some(transition) = model.transition(from, code) else { return Err(Obstacle::Step(from, code)) };
+        if let Some(breach) = model.breach(transition) {
+            return Err(Obstacle::Breach(by, breach.clone()));
+        }
+        let refused = matches!(by, Move::Local(..)) && transition.to == from;
+        if refused || hangs && !model.traits(transition.to).writes {
+            return Ok(());
+        }
+        let mut next = *head;
+        next.spent = spent;
+        next.locals[slot.at()] = transition.to;
+        self.sums.copy(&self.base);
+        self.sums.take(model.local_hashes(from));
+        self.sums.add(model.local_hashes(transition.to));
+        if transition.led || transition.committed || transition.logged {
+            self.judge(&mut next, (slot, transition, from), by)?;
+        }
+        let taken = match by {
+            Move::Deliver(letter) | Move::HangDeliver(letter) => Some(letter),
+            Move::Local(..) | Move::HangLocal(..) | Move::Duplicate(_) | Move::Drop(_) => None,
+        };
+        self.mail(&next, letters, taken, model.sent(transition));
+        self.add(at, &next, by);
+        Ok(())
+    }
+
+    /// A letter is lost.
+    fn drop(&mut self, at: u32, (head, letters): (&Head, &[u32]), (letter, spent): (u32, Spent)) {
+        self.sums.copy(&self.base);
+        self.mail(head, letters, Some(letter), &[]);
+        let mut next = *head;
+        next.spent = spent;
+        self.add(at, &next, Move::Drop(letter));
+    }
+
+    /// The letters that are on their way after a step: one was taken, some were sent, and those that
+    /// can do nothing any more are thrown away.
+    fn mail(&mut self, next: &Head, letters: &[u32], taken: Option<u32>, sent: &[u32]) {
+        let model = self.model;
+        self.letters.clear();
+        let mut taken = taken;
+        for &letter in letters {
+            if taken == Some(letter) {
+                taken = None;
+                self.sums.take(model.letter_hashes(letter));
+            } else if self.is_inert(next, letter) {
+                self.sums.take(model.letter_hashes(letter));
+            } else {
+                self.letters.push(letter);
+            }
+        }
+        for &letter in sent {
+            if !self.is_inert(next, letter) {
+                self.sums.add(model.letter_hashes(letter));
+                let place = self.letters.partition_point(|&other| other <= letter);
+                self.letters.insert(place, letter);
+            }
+        }
+    }
+
+    fn is_inert(&self, next: &Head, letter: u32) -> bool {
+        self.reductions.inert && self.model.is_inert(letter, &next.locals)
+    }
+
+    fn add(&mut self, from: u32, next: &Head, by: Move) {
+        self.harvest.generated += 1;
+        let print = self.sums.least(next.spent);
+        if !self.seen.contains(print) {
+            self.harvest.states.push(next, &self.letters);
+            self.harvest.origins.push(Origin { print, from, by });
+        }
+    }
+
+    /// What only the cluster as a whole can break.
+    fn judge(
+        &mut self,
+        next: &mut Head,
+        (slot, transition, from): (Slot, &Transition, u32),
+        by: Move,
+    ) -> Result<(), Obstacle> {
+        let model = self.model;
+        if let Some(breach) = of_the_cluster(model, next, (slot, transition), from) {
+            return Err(Obstacle::Breach(by, breach));
+        }
+        if !(transition.led || transition.committed) {
+            return Ok(());
+        }
+        let node = &model.local(transition.to).node;
+        let mut past = model.past(next.past).clone();
+        if transition.led {
+            past.led(node.term(), slot);
+        }
+        if transition.committed {
+            past.commit(&model.traits(transition.to).log[..node.commit().0 as usize], node.term());
+        }
+        let Some(number) = model.find_past(&past) else { return Err(Obstacle::Past(past)) };
+        self.sums.take(model.past_hashes(next.past));
+        self.sums.add(model.past_hashes(number));
+        next.past = number;
+        Ok(())
+    }
+}
+
+/// What a server's step breaks, given what the others are and what was before.
+fn of_the_cluster(
+    model: &Model,
+    next: &Head,
+    (slot, transition): (Slot, &Transition),
+    from: u32,
+) -> Option<Breach> {
+    let judged = model.bounds().judged;
+    let (node, past) = (&model.local(transition.to).node, model.past(next.past));
+    let log: &[LogId] = &model.traits(transition.to).log;
+    let term = node.term();
+    if transition.led {
+        let stated = election_safety::STATED;
+        let two = stated.breach(judged, || election_safety::breach(past.leader(term), (slot, term)));
+        let stated = leader_completeness::STATED;
+        let lacks = || leader_completeness::breach(past.committed(), node.log(), (slot, term));
+        if let Some(breach) = two.or_else(|| stated.breach(judged, lacks)) {
+            return Some(breach);
+        }
+    }
+    if transition.committed {
+        let before = model.local(from).node.commit();
+        let (now, newest) = (&log[..node.commit().0 as usize], log[node.commit().0 as usize - 1]);
+        let stated = state_machine_safety::STATED;
+        let other = || state_machine_safety::breach(past.committed(), &now[before.0 as usize..], slot);
+        let server = |slot: Slot| {
+            if slot.at() < next.locals.len() {
+                model.local(next.locals[slot.at()])
+            } else {
+                model.local(from)
+            }
+        };
+        let rare = || committed_is_durable_on_quorum::breach((slot, node.voters()), newest, server);
+        let leads = node.role() == RoleName::Leader && Index::ZERO < node.commit();
+        let seen = stated.breach(judged, other);
+        let seen = seen.or_else(|| {
+            if leads { committed_is_durable_on_quorum::STATED.breach(judged, rare) } else { None }
+        });
+        if seen.is_some() {
+            return seen;
+        }
+    }
+    let mut others = model.bounds().servers().iter().filter(|other| transition.logged && *other != slot);
+    others.find_map(|other| {
+        let theirs: &[LogId] = &model.traits(next.locals[other.at()]).log;
+        log_matching::STATED.breach(judged, || log_matching::breach((slot, log), (other, theirs)))
+    })
+}

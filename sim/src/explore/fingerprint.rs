@@ -1,0 +1,409 @@
+//! A server's state in 64 bits, without what cannot matter: clocks, numbers of calls, and who is
+//! called what.
+//!
+//! The state is walked by its own `Serialize`, in which every kind of number goes by its name. Times
+//! are left out (the [clock](super::clock) sees to it that none can matter), calls go by what they
+//! are the how-manieth of, writes by how many are on their way before them, and servers by the place
+//! that a [`Permutation`] gives them: one walk per permutation, and the least result over all of them
+//! stands for a state and its mirror images.
+
+use super::name::Name;
+use crate::slot::Slot;
+use serde::de::value::Error;
+use serde::ser::{self, Serialize};
+use std::cell::Cell;
+use wavetank_raft::{NodeId, RpcId, Token};
+
+/// The most servers that can be explored.
+pub const MOST: usize = 5;
+
+/// Who takes whose place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Permutation([u8; MOST]);
+
+impl Permutation {
+    /// Everybody stays.
+    pub const NONE: Self = Self([0, 1, 2, 3, 4]);
+
+    /// All permutations of the first `count` servers, the one that leaves all as they are first.
+    #[must_use]
+    pub fn all(count: usize) -> Vec<Self> {
+        let mut all = vec![Self::NONE];
+        for at in 1..count {
+            let longer = (0..=at).rev().flat_map(|with| {
+                all.iter().map(move |shorter| {
+                    let mut places = shorter.0;
+                    places.swap(at, with);
+                    Self(places)
+                })
+            });
+            all = longer.collect();
+        }
+        all
+    }
+
+    /// The place that this one takes.
+    #[must_use]
+    pub const fn of(&self, slot: Slot) -> u64 {
+        self.0[slot.at()] as u64
+    }
+}
+
+/// The finaliser of splitmix64: neighbours come out far apart.
+#[must_use]
+pub const fn mix(value: u64) -> u64 {
+    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+/// Words in order, in 64 bits.
+#[must_use]
+pub fn words(words: &[u64]) -> u64 {
+    words.iter().fold(words.len() as u64, |hash, word| mix(hash ^ word))
+}
+
+/// What the numbers in a state stand for.
+pub struct Meaning<'a> {
+    /// Who takes whose place.
+    pub permutation: &'a Permutation,
+    /// Every write up to this one is on disk.
+    pub persisted: Token,
+    /// The server's own calls.
+    pub calls: &'a [(RpcId, Name)],
+    /// Which of them the state still knows: a bit for each, set on the way.
+    pub known: Cell<u64>,
+    /// What other servers' calls stand for.
+    pub others: &'a dyn Fn(RpcId) -> u64,
+}
+
+impl Meaning<'_> {
+    fn call(&self, rpc: u64) -> u64 {
+        match self.calls.iter().position(|(own, _)| own.0 == rpc) {
+            Some(at) => {
+                self.known.set(self.known.get() | 1 << at);
+                self.calls[at].1.hash(self.permutation)
+            }
+            None => (self.others)(RpcId(rpc)),
+        }
+    }
+
+    fn server(&self, node: NodeId) -> u64 {
+        Slot::of(node).map_or(u64::MAX, |slot| self.permutation.of(slot))
+    }
+}
+
+/// Walks a value, and comes to a number.
+pub struct Walk<'a> {
+    meaning: &'a Meaning<'a>,
+    hash: u64,
+    role: Role,
+}
+
+/// What the next number is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Role {
+    Plain,
+    Server,
+    Call,
+    Write,
+    /// A list whose order says nothing.
+    Set,
+}
+
+/// Counters that only tell one draw or call from the next.
+const VOID: [&str; 4] = ["drawn", "last_rpc", "answered", "entropy"];
+
+/// Lists that are kept in the order of names, or of arrival.
+const SETS: [&str; 6] = ["asked", "said", "peers", "servers", "outgoing", "held"];
+
+impl<'a> Walk<'a> {
+    /// The number that a value comes to.
+    #[must_use]
+    pub fn over(meaning: &'a Meaning<'a>, value: &impl Serialize) -> u64 {
+        Self::start(meaning).through(value)
+    }
+
+    const fn start(meaning: &'a Meaning<'a>) -> Self {
+        Self { meaning, hash: 0, role: Role::Plain }
+    }
+
+    fn through(mut self, value: &(impl Serialize + ?Sized)) -> u64 {
+        value.serialize(&mut self).expect("a walk takes whatever it meets");
+        self.hash
+    }
+
+    const fn take(&mut self, word: u64) {
+        self.hash = mix(self.hash ^ word);
+    }
+
+    fn take_number(&mut self, number: u64) {
+        let word = match std::mem::replace(&mut self.role, Role::Plain) {
+            Role::Plain | Role::Set => number,
+            Role::Server => self.meaning.server(NodeId(number)),
+            Role::Call => self.meaning.call(number),
+            Role::Write => number.saturating_sub(self.meaning.persisted.0),
+        };
+        self.take(word);
+    }
+
+    fn take_bytes(&mut self, bytes: &[u8]) {
+        self.take(bytes.len() as u64);
+        bytes.iter().for_each(|byte| self.take(u64::from(*byte)));
+    }
+
+    fn in_role(&mut self, role: Role, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
+        self.role = role;
+        let result = value.serialize(&mut *self);
+        self.role = Role::Plain;
+        result
+    }
+}
+
+macro_rules! numbers {
+    ($($method:ident: $number:ty),* $(,)?) => {
+        $(fn $method(self, number: $number) -> Result<(), Error> {
+            self.take_number(number.into());
+            Ok(())
+        })*
+    };
+}
+
+impl<'w, 'a> ser::Serializer for &'w mut Walk<'a> {
+    type Ok = ();
+    type Error = Error;
+    type SerializeSeq = Elements<'w, 'a>;
+    type SerializeTuple = Elements<'w, 'a>;
+    type SerializeTupleStruct = Elements<'w, 'a>;
+    type SerializeTupleVariant = Elements<'w, 'a>;
+    type SerializeMap = ser::Impossible<(), Error>;
+    type SerializeStruct = Elements<'w, 'a>;
+    type SerializeStructVariant = Elements<'w, 'a>;
+
+    numbers! {
+        serialize_bool: bool,
+        serialize_u8: u8,
+        serialize_u16: u16,
+        serialize_u32: u32,
+        serialize_u64: u64,
+    }
+
+    fn serialize_i8(self, number: i8) -> Result<(), Error> {
+        self.serialize_i64(i64::from(number))
+    }
+
+    fn serialize_i16(self, number: i16) -> Result<(), Error> {
+        self.serialize_i64(i64::from(number))
+    }
+
+    fn serialize_i32(self, number: i32) -> Result<(), Error> {
+        self.serialize_i64(i64::from(number))
+    }
+
+    fn serialize_i64(self, number: i64) -> Result<(), Error> {
+        self.take_number(number.cast_unsigned());
+        Ok(())
+    }
+
+    #[expect(clippy::disallowed_types, reason = "the trait has it; no state of ours does")]
+    fn serialize_f32(self, _: f32) -> Result<(), Error> {
+        Err(ser::Error::custom("a state without fractions"))
+    }
+
+    #[expect(clippy::disallowed_types, reason = "the trait has it; no state of ours does")]
+    fn serialize_f64(self, _: f64) -> Result<(), Error> {
+        Err(ser::Error::custom("a state without fractions"))
+    }
+
+    fn serialize_char(self, letter: char) -> Result<(), Error> {
+        self.take_number(u64::from(letter));
+        Ok(())
+    }
+
+    fn serialize_str(self, text: &str) -> Result<(), Error> {
+        match std::mem::replace(&mut self.role, Role::Plain) {
+            Role::Server => self.take(self.meaning.server(NodeId::of(text))),
+            Role::Plain | Role::Call | Role::Write | Role::Set => self.take_bytes(text.as_bytes()),
+        }
+        Ok(())
+    }
+
+    fn serialize_bytes(self, bytes: &[u8]) -> Result<(), Error> {
+        self.take_bytes(bytes);
+        Ok(())
+    }
+
+    fn serialize_none(self) -> Result<(), Error> {
+        self.take(0);
+        Ok(())
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Error> {
+        self.take(1);
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, at: u32, _: &'static str) -> Result<(), Error> {
+        self.take(u64::from(at));
+        Ok(())
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), Error> {
+        let role = match name {
+            "Time" | "Span" | "Entropy" | "ServerAddress" => return Ok(()),
+            "NodeId" | "ServerId" => Role::Server,
+            "RpcId" => Role::Call,
+            "Token" => Role::Write,
+            _ => Role::Plain,
+        };
+        self.in_role(role, value)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        at: u32,
+        _: &'static str,
+        value: &T,
+    ) -> Result<(), Error> {
+        self.take(u64::from(at));
+        value.serialize(self)
+    }
+
+    fn serialize_seq(self, length: Option<usize>) -> Result<Elements<'w, 'a>, Error> {
+        self.take(length.unwrap_or(0) as u64);
+        let is_set = std::mem::replace(&mut self.role, Role::Plain) == Role::Set;
+        Ok(Elements { walk: self, sum: is_set.then_some(0) })
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<Elements<'w, 'a>, Error> {
+        Ok(Elements { walk: self, sum: None })
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Elements<'w, 'a>, Error> {
+        Ok(Elements { walk: self, sum: None })
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        at: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Elements<'w, 'a>, Error> {
+        self.take(u64::from(at));
+        Ok(Elements { walk: self, sum: None })
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Error> {
+        Err(ser::Error::custom("a state without maps"))
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Elements<'w, 'a>, Error> {
+        Ok(Elements { walk: self, sum: None })
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        at: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Elements<'w, 'a>, Error> {
+        self.take(u64::from(at));
+        Ok(Elements { walk: self, sum: None })
+    }
+}
+
+/// The parts of a value, on the way through them.
+pub struct Elements<'w, 'a> {
+    walk: &'w mut Walk<'a>,
+    /// What the elements of a set come to so far.
+    sum: Option<u64>,
+}
+
+impl Elements<'_, '_> {
+    fn element(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
+        match &mut self.sum {
+            None => value.serialize(&mut *self.walk),
+            Some(sum) => {
+                *sum = sum.wrapping_add(mix(Walk::start(self.walk.meaning).through(value)));
+                Ok(())
+            }
+        }
+    }
+
+    fn field(&mut self, name: &str, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
+        if VOID.contains(&name) {
+            return Ok(());
+        }
+        self.walk.in_role(if SETS.contains(&name) { Role::Set } else { Role::Plain }, value)
+    }
+
+    fn finish(self) {
+        if let Some(sum) = self.sum {
+            self.walk.take(sum);
+        }
+    }
+}
+
+macro_rules! elements {
+    ($($of:ident: $method:ident),* $(,)?) => {
+        $(impl ser::$of for Elements<'_, '_> {
+            type Ok = ();
+            type Error = Error;
+
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+                self.element(value)
+            }
+
+            fn end(self) -> Result<(), Error> {
+                self.finish();
+                Ok(())
+            }
+        })*
+    };
+}
+
+elements! {
+    SerializeSeq: serialize_element,
+    SerializeTuple: serialize_element,
+    SerializeTupleStruct: serialize_field,
+    SerializeTupleVariant: serialize_field,
+}
+
+macro_rules! fields {
+    ($($of:ident),* $(,)?) => {
+        $(impl ser::$of for Elements<'_, '_> {
+            type Ok = ();
+            type Error = Error;
+
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Result<(), Error> {
+                self.field(name, value)
+            }
+
+            fn end(self) -> Result<(), Error> {
+                Ok(())
+            }
+        })*
+    };
+}
+
+fields!(SerializeStruct, SerializeStructVariant);

@@ -1,0 +1,350 @@
+//! A schedule, played with whole servers, for the judges of runs and for whoever wants to see it.
+//!
+//! Nothing here is shared with the search but the names of calls, the clock and the disk: that a
+//! schedule can be played, and comes out the same, speaks for both.
+
+use super::bounds::{Bounds, Disks};
+use super::clock;
+use super::desk::Desk;
+use super::disk::Disk;
+use super::local;
+use super::name::Name;
+use super::schedule::{Post, Schedule, Step};
+use super::stimulus::{Letter, Stimulus};
+use crate::caught;
+use crate::check::{Clocks, Options};
+use crate::crew::Crew;
+use crate::digest::{self, Digest};
+use crate::observe::{Carried, Fate, Seen};
+use crate::report::{Report, Verdict};
+use crate::sail::Sailed;
+use crate::slot::Slot;
+use crate::watch::{Eye, Watch};
+use std::collections::{BTreeMap, VecDeque};
+use wavetank_raft::{
+    Action, Batch, Bytes, Call, Change, Event, Index, NodeId, Payload, RequestId, RpcId, Server, Span, Time,
+};
+
+/// The name of such runs.
+pub const NAME: &str = "explored";
+
+/// Between two steps of a schedule, for whoever shows times.
+const PACE: Span = Span::ms(1);
+
+/// Calls by operators, in the tank's way of numbering.
+const OPERATOR: u64 = 1 << 63;
+
+/// Plays a schedule to its end, or until a judge speaks, or the code under test panics, or the code
+/// has changed so much that a letter which the schedule wants delivered was never sent.
+pub fn play<T: Watch>(schedule: &Schedule, trace: T) -> Sailed<T> {
+    let mut rehearsal = Player::new(schedule, Vec::new(), ());
+    let _ = caught::panics(|| rehearsal.all(&schedule.steps, |()| true));
+    let options = Options { column: schedule.bounds.judged, clocks: Clocks::Unbounded, ..Options::default() };
+    let crew = Crew::judged_by(options, (), trace);
+    let mut player = Player::new(schedule, rehearsal.fates(), crew);
+    let ending =
+        caught::panics(|| player.all(&schedule.steps, |crew: &Crew<(), T>| crew.judges.verdict().is_none()));
+    let violation = player.eye.watch.judges.verdict().cloned();
+    let verdict = match (violation, ending) {
+        (Some(violation), _) => Verdict::Violated(violation),
+        (None, Err(words)) => Verdict::Panicked(words),
+        (None, Ok(Some(_))) => {
+            Verdict::Vacuous(vec!["the schedule, which leads nowhere any more".to_owned()])
+        }
+        (None, Ok(None)) => Verdict::Held,
+    };
+    player.sailed(verdict)
+}
+
+/// A server and what is around it.
+struct Seat {
+    server: Server,
+    disk: Disk,
+    desk: Desk,
+    hangs: bool,
+    digest: Digest,
+}
+
+/// A letter on its way.
+struct Flying {
+    letter: Letter,
+    rpc: RpcId,
+    /// Its number among all that were sent.
+    number: usize,
+}
+
+/// Plays.
+struct Player<W> {
+    bounds: Bounds,
+    calm: bool,
+    seats: Vec<Seat>,
+    flying: Vec<Flying>,
+    /// All calls there ever were.
+    calls: Vec<(RpcId, Name)>,
+    /// When each letter that was sent arrived.
+    arrived: Vec<Vec<Time>>,
+    /// What is known to become of each letter.
+    known: Vec<Fate>,
+    crashes: u64,
+    asked: u64,
+    digest: Digest,
+    eye: Eye<W>,
+}
+
+impl<W: Watch> Player<W> {
+    fn new(schedule: &Schedule, known: Vec<Fate>, watch: W) -> Self {
+        let bounds = schedule.bounds;
+        let mut player = Self {
+            bounds,
+            calm: schedule.calm,
+            seats: Vec::new(),
+            flying: Vec::new(),
+            calls: Vec::new(),
+            arrived: Vec::new(),
+            known,
+            crashes: 0,
+            asked: 0,
+            digest: Digest::default(),
+            eye: Eye::new(watch),
+        };
+        for slot in bounds.servers().iter() {
+            let seat = player.start(slot, Disk::first(&bounds, slot), 1);
+            player.seats.push(seat);
+        }
+        player
+    }
+
+    /// Plays the steps while somebody wants to see more. The first step that cannot be played, if
+    /// there is one.
+    fn all(&mut self, steps: &[Step], wants: impl Fn(&W) -> bool) -> Option<usize> {
+        for (at, step) in steps.iter().enumerate() {
+            self.eye.now = self.eye.now + PACE;
+            if !wants(&self.eye.watch) {
+                return None;
+            }
+            if self.step(step).is_none() {
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    /// One step; `None` if it cannot be played.
+    fn step(&mut self, step: &Step) -> Option<()> {
+        match step {
+            Step::TimeOut(slot) => self.timer(*slot, &Stimulus::TimeOut),
+            Step::Resign(slot) => self.timer(*slot, &Stimulus::Resign),
+            Step::Beat(slot) => self.timer(*slot, &Stimulus::Beat),
+            Step::Persist(slot) => {
+                self.persist(*slot, clock::NOON);
+                self.settle(*slot, clock::NOON);
+            }
+            Step::Hang(slot) => self.seats[slot.at()].hangs = true,
+            Step::Crash(slot) => self.crash(*slot),
+            Step::Propose(slot) => self.ask(*slot, Call::Apply(super::stimulus::command())),
+            Step::Add(slot, other) => self.change(*slot, Change::AddVoter(other.id(), other.address())),
+            Step::Remove(slot, other) => self.change(*slot, Change::RemoveServer(other.id())),
+            Step::Deliver(post) => {
+                let at = self.find(post)?;
+                let flying = self.flying.remove(at);
+                self.deliver(&flying);
+            }
+            Step::Duplicate(post) => {
+                let Flying { letter, rpc, number } = &self.flying[self.find(post)?];
+                let again = Flying { letter: letter.clone(), rpc: *rpc, number: *number };
+                self.deliver(&again);
+            }
+            Step::Drop(post) => {
+                let at = self.find(post)?;
+                self.flying.remove(at);
+            }
+        }
+        Some(())
+    }
+
+    fn timer(&mut self, slot: Slot, stimulus: &Stimulus<'_>) {
+        let now = clock::time_of(stimulus, self.seats[slot.at()].server.node());
+        self.turn(slot, now, Event::Timer);
+    }
+
+    fn change(&mut self, slot: Slot, change: Change) {
+        self.ask(slot, Call::Change { change, prev_index: Index::ZERO });
+    }
+
+    fn ask(&mut self, slot: Slot, call: Call) {
+        self.asked += 1;
+        let request = RequestId(OPERATOR | self.asked);
+        self.turn(slot, clock::NOON, Event::Call { request, call });
+    }
+
+    fn find(&self, post: &Post) -> Option<usize> {
+        self.flying.iter().position(|flying| Post::of(&flying.letter) == *post)
+    }
+
+    fn deliver(&mut self, flying: &Flying) {
+        self.arrived[flying.number].push(self.eye.now);
+        let slot = flying.letter.to();
+        let stimulus = Stimulus::Take(&flying.letter);
+        let now = clock::time_of(&stimulus, self.seats[slot.at()].server.node());
+        let event = match &flying.letter {
+            Letter::Call { name, request } => {
+                Event::Request { from: name.from.node(), rpc: flying.rpc, request: request.clone() }
+            }
+            Letter::Answer { name, response } => {
+                Event::Response { from: name.to.node(), rpc: flying.rpc, response: response.clone() }
+            }
+        };
+        self.turn(slot, now, event);
+    }
+
+    fn turn(&mut self, slot: Slot, now: Time, event: Event) {
+        self.give(slot, now, event);
+        self.settle(slot, now);
+    }
+
+    /// A step is over: where disks are quick its writes are on disk.
+    fn settle(&mut self, slot: Slot, now: Time) {
+        let quick = match self.bounds.disks {
+            Disks::Quick => true,
+            Disks::Hang => !self.seats[slot.at()].hangs,
+            Disks::Late => self.calm && self.crashes == u64::from(self.bounds.crashes),
+        };
+        while quick && !self.seats[slot.at()].disk.waiting.is_empty() {
+            self.persist(slot, now);
+        }
+        let seat = &mut self.seats[slot.at()];
+        let standing = (seat.server.node().role(), seat.server.node().term());
+        seat.desk.settle(standing, |_| false);
+    }
+
+    fn persist(&mut self, slot: Slot, now: Time) {
+        if let Some(write) = self.seats[slot.at()].disk.persist() {
+            self.eye.see(Seen::Durable { slot, write: &write, torn: None });
+            self.give(slot, now, Event::Written(write.token));
+        }
+    }
+
+    fn crash(&mut self, slot: Slot) {
+        self.crashes += 1;
+        self.eye.see(Seen::Crashed { slot, wiped: false });
+        let seat = &mut self.seats[slot.at()];
+        let (mut disk, life) = (std::mem::take(&mut seat.disk), seat.desk.life() + 1);
+        disk.waiting.clear();
+        self.seats[slot.at()] = self.start(slot, disk, life);
+    }
+
+    fn start(&mut self, slot: Slot, disk: Disk, life: u8) -> Seat {
+        let boot = local::found(&disk, life);
+        let server = Server::boot(self.bounds.settings(slot), boot.clone(), clock::NOON);
+        self.eye.see(Seen::Booted { slot, server: &server, boot: &boot, log: &disk.log });
+        let desk = Desk::new(slot, life, server.node().term());
+        Seat { server, disk, desk, hangs: false, digest: Digest::default() }
+    }
+
+    fn give(&mut self, slot: Slot, now: Time, event: Event) {
+        let seat = &mut self.seats[slot.at()];
+        let kind = digest::kind(&event);
+        let mut actions = Vec::new();
+        self.eye.see(Seen::Stepping { slot, event: &event, server: &seat.server });
+        seat.server.step(now, event, &mut actions);
+        self.eye.see(Seen::Stepped { slot, server: &seat.server, actions: &actions });
+        self.digest.take_step((self.eye.now, slot, kind), &seat.server, actions.len());
+        let mut batches = VecDeque::new();
+        for action in actions {
+            match action {
+                Action::Send { to, rpc, request } => self.call(slot, (to, rpc), request),
+                Action::Reply { to, rpc, response } => self.answer(slot, (to, rpc), response),
+                Action::Write(write) => self.seats[slot.at()].disk.waiting.push_back(write),
+                Action::Apply(batch) => batches.push_back(batch),
+                Action::Answer { .. } | Action::Observe(_) => {}
+                Action::Fetch { .. }
+                | Action::ReadSnapshot { .. }
+                | Action::WriteSnapshot { .. }
+                | Action::TakeSnapshot(_)
+                | Action::Restore(_)
+                | Action::Halt(_) => panic!("{slot}: nothing explored comes to {action:?}"),
+            }
+        }
+        for batch in batches {
+            self.apply(slot, now, &batch);
+        }
+    }
+
+    fn call(&mut self, from: Slot, (to, rpc): (NodeId, RpcId), request: wavetank_raft::Request) {
+        let seat = &mut self.seats[from.at()];
+        let term = seat.server.node().term();
+        if let Some(name) = seat.desk.call(rpc, to, term) {
+            self.calls.push((rpc, name));
+            self.send(from, name.to, (rpc, Letter::Call { name, request }));
+        }
+    }
+
+    fn answer(&mut self, from: Slot, (to, rpc): (NodeId, RpcId), response: wavetank_raft::Response) {
+        let call = |(own, name): &&(RpcId, Name)| *own == rpc && name.to == from && name.from.node() == to;
+        let (_, name) = *self.calls.iter().find(call).expect("an answer is to a call");
+        self.send(from, name.from, (rpc, Letter::Answer { name, response }));
+    }
+
+    fn send(&mut self, from: Slot, to: Slot, (rpc, letter): (RpcId, Letter)) {
+        let number = self.arrived.len();
+        let fate = self.known.get(number).copied().unwrap_or(Fate::Lost);
+        let carried = match &letter {
+            Letter::Call { request, .. } => Carried::Request(request),
+            Letter::Answer { response, .. } => Carried::Response(response),
+        };
+        self.eye.see(Seen::Sent { from, to, rpc, carried, fate });
+        self.arrived.push(Vec::new());
+        self.flying.push(Flying { letter, rpc, number });
+    }
+
+    /// The state machine remembers what it was told, in 64 bits.
+    fn apply(&mut self, slot: Slot, now: Time, batch: &Batch) {
+        let seat = &mut self.seats[slot.at()];
+        let mut responses = Vec::new();
+        for entry in &batch.entries {
+            if let Payload::Command(_) = &entry.payload {
+                seat.digest.take(entry.id.index.0);
+                seat.digest.take(entry.id.term.0);
+                responses.push((entry.id.index, Bytes::from([].as_slice())));
+            }
+        }
+        let digest = seat.digest.value();
+        self.eye.see(Seen::Applied { slot, batch, digest });
+        let upto = batch.entries.last().expect("a batch has entries").id.index;
+        self.give(slot, now, Event::Applied { upto, responses });
+    }
+
+    /// What became of each letter.
+    fn fates(&self) -> Vec<Fate> {
+        let fate = |arrived: &Vec<Time>| match arrived.as_slice() {
+            [] => Fate::Lost,
+            [once] => Fate::Arrives(*once),
+            [first, .., last] => Fate::ArrivesTwice(*first, *last),
+        };
+        self.arrived.iter().map(fate).collect()
+    }
+}
+
+impl<T: Watch> Player<Crew<(), T>> {
+    fn sailed(self, verdict: Verdict) -> Sailed<T> {
+        let Crew { judges, tally, changes, trace, .. } = self.eye.watch;
+        let report = Report {
+            scenario: NAME.to_owned(),
+            seed: 0,
+            verdict,
+            events: self.eye.step,
+            virtual_time: self.eye.now,
+            elections: tally.elections,
+            commits: tally.commits,
+            messages: self.arrived.len() as u64,
+            faults: BTreeMap::from([("crash".to_owned(), self.crashes)]),
+            witnessed: judges.witnessed(),
+            sometimes: judges.sometimes().counts(),
+            membership: changes.counts(),
+            situations: judges.sometimes().situations().collect(),
+            leaderless: tally.leaderless,
+            digest: self.digest.value(),
+        };
+        Sailed { report, mishaps: Vec::new(), trace }
+    }
+}

@@ -1,0 +1,335 @@
+//! Breadth first: every state within the bounds, the nearest first, so that what is found is found by
+//! a shortest way.
+//!
+//! Of a state that was seen a fingerprint is kept, and by which move it came from which other: the
+//! way to it can be walked again. Whole states are kept of two levels only, the one that is being
+//! expanded and the next.
+
+use super::bounds::Bounds;
+use super::expand::{Expander, Harvest};
+use super::model::{Code, Model};
+use super::past::Past;
+use super::properties::{Breach, Claim};
+use super::schedule::{Schedule, Step};
+use super::state::{Head, Move, States, Sums};
+use super::table::Seen;
+
+/// Which states need not be looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reductions {
+    /// Of states that differ only in who is called what, one.
+    pub symmetry: bool,
+    /// Letters that can do nothing any more are thrown away.
+    pub inert: bool,
+    /// Once no crash can come, writes are on disk at once.
+    pub disks: bool,
+}
+
+impl Reductions {
+    /// All of them.
+    pub const ALL: Self = Self { symmetry: true, inert: true, disks: true };
+    /// None.
+    pub const NONE: Self = Self { symmetry: false, inert: false, disks: false };
+}
+
+/// Whoever expands states: one after the other, or several at once. The result is the same.
+pub trait Hands {
+    /// Does these tasks, and hands back what came of them in their order.
+    fn work(&mut self, tasks: usize, task: &(dyn Fn(usize) -> Harvest + Sync)) -> Vec<Harvest>;
+}
+
+/// One task after the other.
+#[derive(Clone, Copy, Debug)]
+pub struct OneHand;
+
+impl Hands for OneHand {
+    fn work(&mut self, tasks: usize, task: &(dyn Fn(usize) -> Harvest + Sync)) -> Vec<Harvest> {
+        (0..tasks).map(task).collect()
+    }
+}
+
+/// What was done.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Figures {
+    /// Different states.
+    pub states: u64,
+    /// States that moves led to, different or not.
+    pub generated: u64,
+    /// States by their distance from the first, complete up to the last but one.
+    pub levels: Vec<u64>,
+    /// Different servers among them.
+    pub servers: u64,
+    /// Calls of `Node::step`, more or less: steps of those servers.
+    pub steps: u64,
+    /// Bytes in use for all that, at the most.
+    pub bytes: u64,
+}
+
+/// How it ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum End {
+    /// There is nothing more within the bounds.
+    Exhausted,
+    /// There is nothing wrong up to this distance, which was the last one wanted.
+    Deep,
+    /// It was told to stop.
+    Stopped,
+    /// A property is broken by this schedule, and by no shorter one.
+    Found(Breach, Schedule),
+}
+
+/// A search.
+#[derive(Debug)]
+pub struct Search {
+    model: Model,
+    reductions: Reductions,
+    seen: Seen,
+    origins: Vec<(u32, u32)>,
+    figures: Figures,
+}
+
+/// States that are expanded before what came of them is looked at.
+const BLOCK: usize = 1 << 14;
+
+/// States that are expanded in one go.
+const TASK: usize = 1 << 9;
+
+impl Search {
+    /// Nothing seen but the first state.
+    #[must_use]
+    pub fn new(bounds: Bounds, reductions: Reductions) -> Self {
+        let model = Model::new(bounds, reductions.symmetry);
+        Self {
+            model,
+            reductions,
+            seen: Seen::default(),
+            origins: vec![(0, 0)],
+            figures: Figures { states: 1, levels: vec![1], ..Figures::default() },
+        }
+    }
+
+    /// Claims something of every server that comes up, beside all that must hold.
+    #[must_use]
+    pub const fn claiming(mut self, claim: Claim) -> Self {
+        self.model.claim(claim);
+        self
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub const fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// Searches up to a distance, as long as `goes_on` says so.
+    pub fn run(
+        &mut self,
+        depth: Option<usize>,
+        hands: &mut dyn Hands,
+        goes_on: &mut dyn FnMut(&Figures) -> bool,
+    ) -> End {
+        let first = Head::first(self.model.bounds().servers().len());
+        let mut sums = Sums::default();
+        sums.of(&self.model, &first, &[]);
+        self.seen.insert(sums.least(first.spent));
+        let mut level = States::default();
+        level.push(&first, &[]);
+        let mut begins = 0;
+        while !level.is_empty() {
+            if depth.is_some_and(|depth| depth < self.figures.levels.len()) {
+                return End::Deep;
+            }
+            let mut next = States::default();
+            self.figures.levels.push(0);
+            let all: Vec<u32> = (0..level.len() as u32).collect();
+            for block in all.chunks(BLOCK) {
+                let found = self.block(&level, block, (begins, &mut next), hands);
+                self.measure(level.bytes() + next.bytes());
+                if let Some((at, by, breach)) = found {
+                    return End::Found(breach, self.way_to(begins + at, by));
+                }
+                if !goes_on(&self.figures) {
+                    return End::Stopped;
+                }
+            }
+            begins += level.len() as u32;
+            level = next;
+        }
+        self.figures.levels.pop();
+        End::Exhausted
+    }
+
+    /// Expands some states of a level, learning on the way what servers do.
+    fn block(
+        &mut self,
+        level: &States,
+        block: &[u32],
+        (begins, next): (u32, &mut States),
+        hands: &mut dyn Hands,
+    ) -> Option<(u32, Move, Breach)> {
+        let mut todo = block.to_vec();
+        while !todo.is_empty() {
+            let (model, seen, reductions) = (&self.model, &self.seen, self.reductions);
+            let tasks: Vec<&[u32]> = todo.chunks(TASK).collect();
+            let harvests = hands
+                .work(tasks.len(), &|task| Expander::new(model, seen, reductions).over(level, tasks[task]));
+            let mut put_off = Vec::new();
+            for harvest in harvests {
+                self.bring_in(&harvest, begins, next);
+                if harvest.found.is_some() {
+                    return harvest.found;
+                }
+                put_off.extend(harvest.put_off);
+                self.learn(harvest.unknown, harvest.pasts);
+            }
+            todo = put_off;
+        }
+        None
+    }
+
+    fn bring_in(&mut self, harvest: &Harvest, begins: u32, next: &mut States) {
+        self.figures.generated += harvest.generated;
+        for (at, origin) in harvest.origins.iter().enumerate() {
+            if self.seen.insert(origin.print) {
+                let (head, letters) = harvest.states.get(at);
+                next.push(head, letters);
+                self.origins.push((begins + origin.from, origin.by.pack()));
+                self.figures.states += 1;
+                *self.figures.levels.last_mut().expect("a level is under way") += 1;
+            }
+        }
+    }
+
+    fn learn(&mut self, unknown: Vec<(u32, Code)>, pasts: Vec<Past>) {
+        unknown.into_iter().for_each(|(local, code)| self.model.learn(local, code));
+        pasts.into_iter().for_each(|past| {
+            self.model.remember(past);
+        });
+    }
+
+    fn measure(&mut self, states: usize) {
+        let (servers, steps) = self.model.met();
+        self.figures.servers = servers as u64;
+        self.figures.steps = steps as u64;
+        let bytes = states + self.seen.bytes() + 8 * self.origins.capacity();
+        self.figures.bytes = self.figures.bytes.max(bytes as u64);
+    }
+
+    /// The moves that led to a state, and one more.
+    fn way_to(&self, at: u32, last: Move) -> Schedule {
+        let mut moves = vec![last];
+        let mut at = at;
+        while at != 0 {
+            let (from, by) = self.origins[at as usize];
+            moves.push(Move::unpack(by));
+            at = from;
+        }
+        moves.reverse();
+        let steps = moves.into_iter().flat_map(|by| Step::of(&self.model, by)).collect();
+        Schedule { bounds: *self.model.bounds(), calm: self.reductions.disks, steps }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use wavetank_raft::{Index, LogId, RoleName, Term};
+
+    const SMALL: Bounds = Bounds {
+        nodes: 3,
+        spares: 0,
+        terms: 1,
+        entries: 1,
+        crashes: 1,
+        changes: 0,
+        beats: 0,
+        duplicates: 0,
+        drops: 0,
+        batch: 1,
+        window: 1,
+        disks: crate::explore::Disks::Hang,
+        judged: crate::Column::Steps,
+    };
+
+    #[test]
+    fn small_bounds_are_exhausted_and_everything_holds() {
+        let (end, search) = searched(SMALL, Reductions::ALL);
+        assert_eq!(end, End::Exhausted);
+        assert_eq!(search.figures().states, 14_543);
+    }
+
+    #[test]
+    fn of_mirror_images_one_is_enough() {
+        let (end, search) = searched(SMALL, Reductions { symmetry: false, ..Reductions::ALL });
+        assert_eq!(end, End::Exhausted);
+        let (all, one) = (search.figures().states, 14_543);
+        assert!(5 * one < all && all <= 6 * one, "{all} of six mirror images of {one}");
+        assert_eq!(standings(&search), standings(&searched(SMALL, Reductions::ALL).1));
+    }
+
+    #[test]
+    fn what_is_left_out_would_have_led_to_nothing_new() {
+        for bounds in [
+            Bounds { duplicates: 1, entries: 0, ..SMALL },
+            Bounds { nodes: 2, terms: 2, entries: 0, ..SMALL },
+            Bounds { nodes: 2, beats: 1, ..SMALL },
+        ] {
+            let whole = Reductions { symmetry: true, ..Reductions::NONE };
+            let (all, some) = (searched(bounds, whole), searched(bounds, Reductions::ALL));
+            assert_eq!((&all.0, &some.0), (&End::Exhausted, &End::Exhausted), "{bounds}");
+            assert!(some.1.figures().states < all.1.figures().states, "{bounds}");
+            assert_eq!(standings(&all.1), standings(&some.1), "{bounds}");
+        }
+    }
+
+    #[test]
+    fn a_lost_message_leads_to_nothing_that_a_late_one_does_not() {
+        let (_, some) = searched(Bounds { entries: 0, ..SMALL }, Reductions::ALL);
+        let (_, more) = searched(Bounds { entries: 0, drops: 1, ..SMALL }, Reductions::ALL);
+        assert!(some.figures().states < more.figures().states);
+        assert_eq!(standings(&some), standings(&more));
+    }
+
+    #[test]
+    fn a_claim_that_is_wrong_is_found_out_by_a_shortest_schedule() {
+        let claim = Claim { name: "nothing_is_committed", holds: |server| server.node.commit() < Index(2) };
+        let mut search = Search::new(SMALL, Reductions::ALL).claiming(claim);
+        let End::Found(breach, schedule) = search.run(None, &mut OneHand, &mut |_| true) else {
+            panic!("a leader commits the entry that begins its term");
+        };
+        assert_eq!(breach.property, "nothing_is_committed");
+        // A campaign, a vote asked for and given, an entry sent and acknowledged.
+        let steps: Vec<String> = schedule.steps.iter().map(ToString::to_string).collect();
+        assert_eq!(steps.len(), 5, "{steps:#?}");
+        assert!(steps[0].starts_with("timeout"), "{steps:#?}");
+    }
+
+    #[test]
+    fn who_is_told_to_stop_has_decided_nothing() {
+        let mut search = Search::new(SMALL, Reductions::ALL);
+        assert_eq!(search.run(None, &mut OneHand, &mut |figures| figures.states < 100), End::Stopped);
+        let mut search = Search::new(SMALL, Reductions::ALL);
+        assert_eq!(search.run(Some(3), &mut OneHand, &mut |_| true), End::Deep);
+        assert_eq!(search.figures().levels, [1, 3, 7, 19]);
+    }
+
+    fn searched(bounds: Bounds, reductions: Reductions) -> (End, Search) {
+        let mut search = Search::new(bounds, reductions);
+        let end = search.run(None, &mut OneHand, &mut |figures| figures.states < 1_000_000);
+        (end, search)
+    }
+
+    type Standing = (RoleName, Term, Option<bool>, Vec<LogId>, Index, LogId);
+
+    /// What servers came to be, whoever they were: who was called what is up to the search.
+    fn standings(search: &Search) -> BTreeSet<Standing> {
+        let standing = |local: &crate::explore::local::Local| {
+            let node = &local.node;
+            let own_vote = node.vote().map(|vote| vote == node.id());
+            let log = local.log().collect();
+            (node.role(), node.term(), own_vote, log, node.commit(), local.disk.last())
+        };
+        search.model.servers().iter().map(standing).collect()
+    }
+}

@@ -1,0 +1,106 @@
+//! What may happen to one server, and what servers send each other.
+
+use super::name::Name;
+use crate::slot::Slot;
+use wavetank_raft::{Bytes, Change, Input, Payload, Request, Response, RpcId};
+
+/// A message.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Letter {
+    /// A call.
+    Call {
+        /// Its name.
+        name: Name,
+        /// What it wants.
+        request: Request,
+    },
+    /// An answer.
+    Answer {
+        /// The name of the call.
+        name: Name,
+        /// What it says.
+        response: Response,
+    },
+}
+
+impl Letter {
+    /// The call that it is, or answers.
+    #[must_use]
+    pub const fn name(&self) -> Name {
+        match self {
+            Self::Call { name, .. } | Self::Answer { name, .. } => *name,
+        }
+    }
+
+    /// Who is to take it.
+    #[must_use]
+    pub const fn to(&self) -> Slot {
+        match self {
+            Self::Call { name, .. } => name.to,
+            Self::Answer { name, .. } => name.from,
+        }
+    }
+
+    /// Whether it is a call of this kind.
+    #[must_use]
+    pub fn is(&self, kind: impl Fn(&Request) -> bool) -> bool {
+        match self {
+            Self::Call { request, .. } => kind(request),
+            Self::Answer { .. } => false,
+        }
+    }
+}
+
+/// What may happen to one server.
+#[derive(Clone, Copy, Debug)]
+pub enum Stimulus<'a> {
+    /// Its patience is over: it campaigns.
+    TimeOut,
+    /// It leads, has heard from no quorum for a lease, and gives up.
+    Resign,
+    /// It leads, and speaks unasked: a heartbeat, or news of a commit.
+    Beat,
+    /// The oldest of its writes is on disk.
+    Persist,
+    /// A client wants a command in the log.
+    Propose,
+    /// An operator wants this server to be a voter.
+    Add(Slot),
+    /// An operator wants this server out.
+    Remove(Slot),
+    /// It dies, loses what is not on disk, and starts again.
+    Crash,
+    /// A message arrives.
+    Take(&'a Letter),
+}
+
+impl Stimulus<'_> {
+    /// What the core is handed, where `number` ties a call to its answer; `None` for what is the
+    /// disk's business, or the end of a life.
+    #[must_use]
+    pub fn input(&self, number: RpcId) -> Option<Input> {
+        Some(match self {
+            Self::TimeOut | Self::Resign | Self::Beat => Input::Timer,
+            Self::Propose => Input::Propose(vec![Payload::Command(command())]),
+            Self::Add(slot) => operator(Change::AddVoter(slot.id(), slot.address())),
+            Self::Remove(slot) => operator(Change::RemoveServer(slot.id())),
+            Self::Take(Letter::Call { name, request }) => {
+                Input::Request { from: name.from.node(), rpc: number, request: request.clone() }
+            }
+            Self::Take(Letter::Answer { name, response }) => {
+                Input::Response { from: name.to.node(), rpc: number, response: response.clone() }
+            }
+            Self::Persist | Self::Crash => return None,
+        })
+    }
+}
+
+/// The only command there is: entries differ by term and index.
+#[must_use]
+pub fn command() -> Bytes {
+    Bytes::from(b"x".as_slice())
+}
+
+const fn operator(change: Change) -> Input {
+    Input::Change { change, prev_index: wavetank_raft::Index::ZERO }
+}

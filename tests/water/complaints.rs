@@ -1,0 +1,224 @@
+//! Bad surroundings: each has one clear line and status 1, and costs nothing that was acknowledged.
+
+use crate::http::{Answer, Heard, Http, Question};
+use crate::process::{Process, command, limited};
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+/// A directory that is removed when all went well.
+struct Room(PathBuf);
+
+impl Room {
+    fn new(name: &str) -> Self {
+        let room = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        fs::create_dir_all(&room).unwrap();
+        Self(room)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    fn log(&self) -> PathBuf {
+        self.0.join("log")
+    }
+
+    /// A server that is a cluster.
+    fn start(&self, name: &str) -> Process {
+        Process::start(&alone(&self.path(name)), &self.log(), |_| ()).unwrap()
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+}
+
+const ANY: &str = "127.0.0.1:0";
+
+fn alone(directory: &str) -> [&str; 11] {
+    ["--id", "n1", "--http", ANY, "--raft", ANY, "--dir", directory, "--bootstrap", "--log", "error"]
+}
+
+/// The one line that `kv` has for these arguments.
+#[track_caller]
+fn complaint(arguments: &[&str]) -> String {
+    let output = command(arguments).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+    assert!(said.lines().count() == 1 && said.starts_with("kv: "), "{arguments:?}: {said}");
+    assert!(!String::from_utf8(output.stdout).unwrap().contains("serves"), "{arguments:?}");
+    said.trim().to_owned()
+}
+
+#[test]
+fn arguments_that_make_no_sense() {
+    for (words, hint) in [
+        ("", "--id is missing"),
+        ("--id n1 --http 127.0.0.1:0", "--raft is missing"),
+        ("--id", "--id needs a value"),
+        ("--frobnicate", "unknown option --frobnicate"),
+        ("--id n1 --bootstrap --join 127.0.0.1:1", "either --bootstrap or --join"),
+        ("--id n1 --http h --raft r --dir d --heartbeat-ms soon", "--heartbeat-ms soon: not a number"),
+        ("--id n1 --http h --raft r --dir d --log loud", "error, warn, info, debug or trace"),
+        ("--id n1 --http h --raft r --dir d --tls-key k", "go together"),
+    ] {
+        let words: Vec<_> = words.split_whitespace().collect();
+        let said = complaint(&words);
+        assert!(said.contains(hint), "{words:?}: {said}");
+    }
+}
+
+#[test]
+fn addresses_that_cannot_be_had() {
+    let room = Room::new("addresses");
+    let directory = room.path("n1");
+    let taken = TcpListener::bind(ANY).unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let at = |http: &str, raft: &str| {
+        complaint(&["--id", "n1", "--http", http, "--raft", raft, "--dir", &directory, "--bootstrap"])
+    };
+    assert_eq!(at(ANY, &taken), format!("kv: cannot listen on {taken}: the port is in use"));
+    assert!(at(&taken, ANY).starts_with(&format!("kv: cannot listen on {taken}: Address already in use")));
+    for bad in ["nonsense", "127.0.0.1", "127.0.0.1:99999", "203.0.113.7:1"] {
+        assert!(at(bad, ANY).starts_with(&format!("kv: cannot listen on {bad}: ")));
+        assert!(at(ANY, bad).starts_with(&format!("kv: cannot listen on {bad}: ")));
+    }
+    let said = at(ANY, "0.0.0.0:0");
+    assert!(said.contains("not advertisable: peers cannot reach 0.0.0.0:"), "{said}");
+}
+
+#[test]
+fn a_knob_that_cannot_have_its_value() {
+    let room = Room::new("knobs");
+    let directory = room.path("n1");
+    let said = complaint(&[&alone(&directory)[..], &["--heartbeat-ms", "0"]].concat());
+    assert!(said.starts_with("kv: configuration: heartbeat_timeout must be at least "), "{said}");
+}
+
+#[test]
+fn a_directory_that_somebody_works_in() {
+    let room = Room::new("locked");
+    let _first = room.start("n1");
+    let directory = room.path("n1");
+    let said = complaint(&alone(&directory));
+    let expected = "in use by another process: stop it, or use another directory";
+    assert_eq!(said, format!("kv: {directory}/raft.redb: {expected}"));
+}
+
+#[test]
+fn a_directory_that_may_not_be_written() {
+    // Not even by the superuser, to whom modes mean nothing.
+    let said = complaint(&alone("/sys/kv"));
+    assert_eq!(said, "kv: /sys/kv: cannot be written: check owner, mode and mount");
+    let said = complaint(&alone("/dev/null"));
+    assert!(said.starts_with("kv: /dev/null"), "{said}");
+}
+
+#[test]
+fn a_store_that_is_none_or_damaged_or_newer() {
+    let room = Room::new("damaged");
+    room.start("n1").stop();
+    let (directory, file) = (room.path("n1"), room.0.join("n1/raft.redb"));
+    let whole = fs::read(&file).unwrap();
+
+    fs::write(&file, "Dear diary,\n".repeat(1000)).unwrap();
+    let said = complaint(&alone(&directory));
+    assert!(said.contains("raft.redb: damaged, or not a store"), "{said}");
+
+    fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    let said = complaint(&alone(&directory));
+    assert!(said.contains("raft.redb: damaged, or not a store"), "{said}");
+
+    fs::write(&file, &whole).unwrap();
+    make_newer(&file);
+    let said = complaint(&alone(&directory));
+    assert!(said.contains("raft.redb: written in format 9, but 1 is the newest known here"), "{said}");
+}
+
+/// What a later release would write.
+fn make_newer(file: &Path) {
+    const FORMATS: redb::TableDefinition<'_, &str, u64> = redb::TableDefinition::new("format");
+    let database = redb::Database::open(file).unwrap();
+    let writing = database.begin_write().unwrap();
+    writing.open_table(FORMATS).unwrap().insert("log", 9).unwrap();
+    writing.commit().unwrap();
+}
+
+#[test]
+fn certificates_that_are_none() {
+    let room = Room::new("certificates");
+    let (directory, file) = (room.path("n1"), room.path("file"));
+    let with = |file: &str| {
+        let tls = ["--tls-authority", file, "--tls-certificate", file, "--tls-key", file];
+        complaint(&[&alone(&directory)[..], &tls].concat())
+    };
+    assert!(with(&file).starts_with(&format!("kv: cannot read {file}: ")));
+    fs::write(&file, "nothing").unwrap();
+    assert_eq!(with(&file), "kv: the authority's certificate cannot be used: the file has none");
+}
+
+#[test]
+fn a_disk_that_is_full_from_the_beginning() {
+    let room = Room::new("full");
+    let directory = room.path("n1");
+    let output = limited(4, &alone(&directory)).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said, format!("kv: {directory}/raft.redb: no space left on the device\n"));
+}
+
+/// A server whose disk fills up stops, says why, and has everything that it acknowledged when it
+/// is started with more room.
+#[test]
+fn a_disk_that_fills_up() {
+    let room = Room::new("filling");
+    let directory = room.path("n1");
+    let limited = limited(4 << 10, &alone(&directory));
+    let mut process = Process::run(limited, &room.log(), |_| ()).unwrap();
+    let mut http = Http::default();
+    let body = "x".repeat(100_000);
+    let mut kept = 0;
+    while put(&mut http, &process.http, kept, &body) {
+        kept += 1;
+        assert!(kept < 1000, "the disk has room for everything");
+    }
+    assert_eq!(process.wait().code(), Some(1));
+    let said = fs::read_to_string(room.log()).unwrap();
+    let last: Vec<_> = said.lines().filter(|line| line.starts_with("kv: ")).collect();
+    assert_eq!(last.len(), 1, "{said}");
+    assert!(last[0].starts_with("kv: stopped: ") && last[0].contains("no space"), "{said}");
+    assert!(5 < kept, "it took only {kept} values: {said}");
+
+    let process = room.start("n1");
+    for key in 0..kept {
+        let path = format!("/kv/{key}");
+        match ask(&mut http, &process.http, Question::get(&path)) {
+            Heard::Answer(Answer { status: 200, body: found, .. }) => assert!(found == body, "{key}"),
+            other @ (Heard::Answer(_) | Heard::Unsent | Heard::Silence) => panic!("{key}: {other:?}"),
+        }
+    }
+}
+
+/// Whether a value was written.
+fn put(http: &mut Http, place: &str, key: u64, body: &str) -> bool {
+    let path = format!("/kv/{key}");
+    match ask(http, place, Question { method: "PUT", path: &path, body }) {
+        Heard::Answer(answer) => answer.status == 204,
+        Heard::Unsent | Heard::Silence => false,
+    }
+}
+
+/// What a server says once it leads.
+fn ask(http: &mut Http, place: &str, question: Question<'_>) -> Heard {
+    loop {
+        match http.ask(place, question) {
+            Heard::Answer(answer) if answer.status == 503 => std::thread::sleep(crate::fleet::PAUSE),
+            heard @ (Heard::Answer(_) | Heard::Unsent | Heard::Silence) => return heard,
+        }
+    }
+}
