@@ -151,13 +151,16 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     }
 
     /// Whether `core` can make progress whatever of what any server of it knows comes to be the
-    /// membership: it has a quorum of each.
+    /// membership: it has a quorum of each, and somebody in it knows one. A cluster that has not come
+    /// to be yet can spare nobody: whoever has yet to hear of it may be the one it begins with.
     #[must_use]
     pub fn is_viable(&self, core: Slots) -> bool {
         let is_in = |node| Slot::of(node).is_some_and(|slot| core.contains(slot));
         let is_quorum = |members: &Configuration| members.voters().is_quorum(is_in);
         let running = |slot| Some(&**self.server(slot)?.node().configuration()?.1);
-        self.all().iter().filter_map(running).all(is_quorum) && self.disks_are_viable(is_quorum)
+        core.iter().any(|slot| running(slot).is_some())
+            && self.all().iter().filter_map(running).all(is_quorum)
+            && self.disks_are_viable(is_quorum)
     }
 
     /// The same for what the disks know: of every log the last membership, and as long as that may
