@@ -10,6 +10,7 @@ mod durable;
 mod exam;
 mod ledger;
 mod node;
+mod plans;
 mod quorum;
 mod recover;
 mod refusals;
