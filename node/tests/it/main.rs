@@ -5,4 +5,5 @@
 mod cluster;
 mod errors;
 mod inmem;
+mod stores;
 mod tcp;
