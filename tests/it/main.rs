@@ -11,6 +11,7 @@ mod durable;
 mod exam;
 mod ledger;
 mod node;
+mod plans;
 mod quorum;
 mod recover;
 mod refusals;

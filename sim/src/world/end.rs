@@ -151,7 +151,8 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     }
 
     /// Whether `core` can make progress whatever of what any server of it knows comes to be the
-    /// membership: it has a quorum of each, and somebody in it knows one.
+    /// membership: it has a quorum of each, and somebody in it knows one. A cluster that has not come
+    /// to be yet can spare nobody: whoever has yet to hear of it may be the one it begins with.
     #[must_use]
     pub fn is_viable(&self, core: Slots) -> bool {
         let is_in = |node| Slot::of(node).is_some_and(|slot| core.contains(slot));
