@@ -306,7 +306,10 @@ impl OneNode {
             2 => Change::DemoteVoter(id.into()),
             3 => Change::RemoveServer(id.into()),
             4 => Change::Members(members(1 + d.pick(5)).servers().to_vec()),
-            _ => return self.step(Input::Stage(NodeId::of(id))),
+            _ => {
+                let request = self.request();
+                return self.step(Input::Stage { request, node: NodeId::of(id) });
+            }
         };
         self.step(Input::Change { change, prev_index: Index(d.pick(2)) });
     }

@@ -5,9 +5,13 @@
 
 mod inmem;
 mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use inmem::{InmemNetwork, InmemTransport};
 pub use tcp::{Limits, TcpTransport, TransportError};
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError};
 
 use crate::wire::Header;
 use std::fmt;
@@ -49,7 +53,7 @@ pub struct Local {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outgoing {
     /// Whom it goes to.
-    pub to: NodeId,
+    pub to: ServerId,
     /// Where that is.
     pub address: ServerAddress,
     /// Comes back with the answer.
@@ -118,6 +122,7 @@ impl Local {
             protocol_version: i64::from(self.protocol_version),
             id: Some(self.id.clone()),
             address: Some(self.address.clone()),
+            to: None,
             dialect,
         }
     }

@@ -43,6 +43,8 @@ pub struct Header {
     pub id: Option<ServerId>,
     /// Where the sender is reached.
     pub address: Option<ServerAddress>,
+    /// Whom the call is meant for, if it says so. Only ours do; an answer never does.
+    pub to: Option<ServerId>,
     /// Which fields are written, or were found.
     pub dialect: Dialect,
 }
@@ -68,7 +70,7 @@ pub type Reply = Result<(Header, Response), String>;
 impl Header {
     /// HashiCorp's servers leave the header of some answers empty.
     pub const EMPTY: Self =
-        Self { protocol_version: 0, id: None, address: None, dialect: Dialect::HashiCorp };
+        Self { protocol_version: 0, id: None, address: None, to: None, dialect: Dialect::HashiCorp };
 
     /// Whether our fields may be used.
     #[must_use]

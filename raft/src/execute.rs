@@ -44,6 +44,40 @@ pub struct Recovered {
     pub snapshot: Option<Arc<SnapshotMeta>>,
 }
 
+impl Recovered {
+    /// That the snapshot which was recovered from, or the log, reaches the end of the newest one
+    /// there is: an older one may serve for one that is damaged only as long as the log goes on from
+    /// it. Who had promised more would come back as somebody who never had it, and could help to
+    /// decide it anew.
+    ///
+    /// # Errors
+    /// When what the newest snapshot stood for is gone with it.
+    pub fn reaches(&self, newest: LogId) -> Result<(), StoreError> {
+        if newest.index <= self.log.last().index {
+            return Ok(());
+        }
+        let what = format!("snapshot {newest} cannot be read, and the log ends at {}", self.log.last());
+        Err(StoreError::new(StoreErrorKind::Corrupt, what))
+    }
+}
+
+/// Reads everything that a server starts from. What is damaged is an error, never a gap: a server
+/// that does not know what it had must not start, let alone vote. Only what no write was reported
+/// for may be missing, and stores cut that off by themselves.
+///
+/// # Errors
+/// When a store fails, or what it holds is damaged or does not fit together.
+pub fn recover<L: LogStore, S: StableStore, N: SnapshotStore>(
+    storage: &mut Storage<L, S>,
+    snapshots: &Snapshots<N>,
+    cache: u64,
+) -> Result<Recovered, StoreError> {
+    let found = storage.recover(snapshots.newest()?, cache)?;
+    let newest = snapshots.store.list()?.first().map_or(LogId::ZERO, |meta| meta.last);
+    found.reaches(newest)?;
+    Ok(found)
+}
+
 impl<L: LogStore, S: StableStore> Storage<L, S> {
     /// Reads the vote record and the whole log once. A log that `snapshot` contradicts, or does
     /// not reach, is deleted: what it holds beyond the snapshot was never committed.
@@ -209,18 +243,35 @@ impl<N: SnapshotStore> Snapshots<N> {
         damage.map_or(Ok(None), Err)
     }
 
-    /// Answers [`Action::ReadSnapshot`](crate::Action::ReadSnapshot).
-    pub fn read(&mut self, last: Option<LogId>, offset: u64, limit: u64) -> Option<SnapshotPiece> {
+    /// Answers [`Action::ReadSnapshot`](crate::Action::ReadSnapshot): `None` if it is not there, or
+    /// not any more.
+    ///
+    /// # Errors
+    /// When the store fails or the snapshot is damaged. A leader must not go on with one that it
+    /// cannot send: whoever needs it would wait for ever, and another server has a whole one.
+    pub fn read(
+        &mut self,
+        last: Option<LogId>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Option<SnapshotPiece>, StoreError> {
         let last = match last {
             Some(last) => last,
-            None => self.newest().ok()??.last,
+            None => match self.newest()? {
+                Some(meta) => meta.last,
+                None => return Ok(None),
+            },
         };
         if self.outgoing.as_ref().is_none_or(|(meta, _)| meta.last != last) {
-            self.outgoing = Some(self.store.open(last).ok()?);
+            self.outgoing = match self.store.open(last) {
+                Ok(opened) => Some(opened),
+                Err(error) if error.kind == StoreErrorKind::NotFound => None,
+                Err(error) => return Err(error),
+            };
         }
-        let (meta, source) = self.outgoing.as_mut()?;
-        let data = source.read_at(offset, limit).ok()?;
-        Some(SnapshotPiece { meta: meta.clone(), offset, data })
+        let Some((meta, source)) = self.outgoing.as_mut() else { return Ok(None) };
+        let data = source.read_at(offset, limit)?;
+        Ok(Some(SnapshotPiece { meta: meta.clone(), offset, data }))
     }
 
     /// Answers [`Action::WriteSnapshot`](crate::Action::WriteSnapshot): whether the piece is kept,
@@ -250,7 +301,7 @@ impl<N: SnapshotStore> Snapshots<N> {
 ///
 /// # Errors
 /// When the state cannot be read or the store fails; there is no new snapshot then.
-pub fn keep_snapshot<S: FsmSnapshot, N: SnapshotStore>(
+pub fn keep_snapshot<S: FsmSnapshot + ?Sized, N: SnapshotStore>(
     captured: &mut S,
     meta: &SnapshotMeta,
     store: &mut N,
@@ -258,6 +309,20 @@ pub fn keep_snapshot<S: FsmSnapshot, N: SnapshotStore>(
     let mut sink = store.create(meta)?;
     captured.persist(&mut sink)?;
     store.close(sink)
+}
+
+/// Hands a snapshot to whoever loads it, and says which it was.
+///
+/// # Errors
+/// When the snapshot cannot be read or `load` refuses it.
+pub fn load_snapshot<N: SnapshotStore>(
+    store: &N,
+    last: LogId,
+    load: impl FnOnce(&mut dyn SnapshotSource) -> Result<(), StoreError>,
+) -> Result<LogId, StoreError> {
+    let (meta, mut source) = store.open(last)?;
+    load(&mut source)?;
+    Ok(meta.last)
 }
 
 /// Works the state machine.
@@ -333,9 +398,7 @@ impl<F: Fsm> Machine<F> {
     /// # Errors
     /// When the snapshot cannot be read or the state machine refuses it.
     pub fn restore<N: SnapshotStore>(&mut self, last: LogId, store: &N) -> Result<LogId, StoreError> {
-        let (meta, mut source) = store.open(last)?;
-        self.fsm.restore(&mut source as &mut dyn SnapshotSource)?;
-        Ok(meta.last)
+        load_snapshot(store, last, |source| self.fsm.restore(source))
     }
 }
 
@@ -358,3 +421,6 @@ fn command(entry: &Entry) -> Option<Command<'_>> {
     };
     Some(Command { index: entry.id.index, term: entry.id.term, data, extensions })
 }
+
+#[cfg(test)]
+mod tests;

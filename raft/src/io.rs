@@ -58,7 +58,12 @@ pub enum Input {
     },
     /// Watch a non-voter catch up, in rounds, and promote it (thesis §4.2.1). Answered later, by
     /// [`Effect::Staged`].
-    Stage(NodeId),
+    Stage {
+        /// The number that goes back.
+        request: RequestId,
+        /// The server.
+        node: NodeId,
+    },
     /// The first configuration of a new cluster. Answered like [`Input::Propose`].
     Bootstrap(Configuration),
     /// A client wants to read. Answered later, by [`Effect::ReadReady`] or [`Effect::ReadFailed`].
@@ -231,8 +236,8 @@ pub enum Effect {
     /// A voter that an operator staged has caught up and its promotion was appended, or it is
     /// too slow.
     Staged {
-        /// The server.
-        node: NodeId,
+        /// The number that came with the wish.
+        request: RequestId,
         /// Where its promotion stands, or why there is none.
         result: Result<LogId, Refusal>,
     },
@@ -298,6 +303,17 @@ pub struct Deadline {
     pub at: Time,
     /// The reason.
     pub why: Why,
+}
+
+impl Deadline {
+    /// This comes first if it is sooner.
+    pub(crate) fn bring_forward(&mut self, at: impl Into<Option<Time>>, why: Why) {
+        if let Some(at) = at.into()
+            && at < self.at
+        {
+            *self = Self { at, why };
+        }
+    }
 }
 
 /// Why a deadline exists.

@@ -99,7 +99,7 @@ impl Node {
             Input::SnapshotTaken(last) => self.core.snapshot_taken(last, now, fx),
             Input::Propose(_)
             | Input::Change { .. }
-            | Input::Stage(_)
+            | Input::Stage { .. }
             | Input::Bootstrap(_)
             | Input::Read { .. }
             | Input::Transfer { .. }

@@ -140,6 +140,9 @@ impl Outbox {
         if self.hard_state.is_some() || self.log != LogOp::Keep {
             self.issue(now, fx);
         }
+        if self.staged.is_empty() {
+            return;
+        }
         let mut staged = core::mem::take(&mut self.staged);
         for (upto, effect) in staged.drain(..) {
             match self.needed_for(upto) {

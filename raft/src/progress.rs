@@ -135,10 +135,13 @@ impl Progress {
     /// The call that an answer belongs to, no longer unanswered.
     pub(crate) fn take(&mut self, rpc: RpcId) -> Option<Unanswered> {
         let at = self.unanswered.iter().position(|call| call.rpc == rpc)?;
-        let call = self.unanswered.remove(at)?;
+        let call = if at == 0 { self.unanswered.pop_front() } else { self.unanswered.remove(at) }?;
         self.window -= u64::from(call.has_entries());
         self.heard = self.heard.max(call.sent);
         self.answered = self.answered.max(rpc);
+        if self.unanswered.is_empty() {
+            return Some(call);
+        }
         // What an older heartbeat would prove is proved.
         self.unanswered.retain(|other| other.has_entries() || rpc < other.rpc);
         Some(call)

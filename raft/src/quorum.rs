@@ -154,23 +154,25 @@ fn tally_of(set: &[NodeId], said: &impl Fn(NodeId) -> Option<bool>) -> Tally {
 }
 
 /// The value that `majority` of the set have reached: the set in ascending order, counted from
-/// its upper end. Sets of up to nine are sorted on the stack.
+/// its upper end. Sets of up to nine are sorted on the stack, as they come.
 fn agreed_in<T: Ord + Copy>(set: &[NodeId], reached: &impl Fn(NodeId) -> T) -> Option<T> {
     const ON_STACK: usize = 9;
-    let first = reached(*set.first()?);
-    if set.len() <= ON_STACK {
-        let mut values = [first; ON_STACK];
-        for (slot, &node) in values.iter_mut().zip(set) {
-            *slot = reached(node);
-        }
-        Some(from_the_top(&mut values[..set.len()]))
-    } else {
+    let (&first, rest) = set.split_first()?;
+    let first = reached(first);
+    if ON_STACK < set.len() {
         let mut values: Vec<T> = set.iter().map(|&node| reached(node)).collect();
-        Some(from_the_top(&mut values))
+        values.sort_unstable();
+        return Some(values[set.len() - majority(set.len())]);
     }
-}
-
-fn from_the_top<T: Ord + Copy>(values: &mut [T]) -> T {
-    values.sort_unstable();
-    values[values.len() - majority(values.len())]
+    let mut values = [first; ON_STACK];
+    for (&node, count) in rest.iter().zip(1..) {
+        let value = reached(node);
+        let mut at = count;
+        while 0 < at && value < values[at - 1] {
+            values[at] = values[at - 1];
+            at -= 1;
+        }
+        values[at] = value;
+    }
+    Some(values[set.len() - majority(set.len())])
 }

@@ -125,7 +125,9 @@ pub trait SnapshotStore {
     /// When the store fails.
     fn create(&mut self, meta: &SnapshotMeta) -> Result<Self::Sink, StoreError>;
 
-    /// Makes a snapshot durable and visible, and drops those beyond what is to be kept.
+    /// Makes a snapshot durable and visible, and drops those beyond what is to be kept: never this
+    /// one, though it may be the oldest of all. A snapshot of a leader that is not followed any more
+    /// may have come whole before it, and what is loaded next is the one that was closed.
     ///
     /// # Errors
     /// When the store fails, or size or checksum are not what was expected; nothing is visible

@@ -71,8 +71,7 @@ impl FsmSnapshot for Chronicle {
     /// Each word behind its length.
     fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
         for word in &self.words {
-            let length = u32::try_from(word.len()).expect("a word of a story is short");
-            sink.write(&length.to_be_bytes())?;
+            sink.write(&length_of(word))?;
             sink.write(word)?;
         }
         Ok(())
@@ -88,6 +87,17 @@ impl TankFsm for Chronicle {
     fn digest(&self) -> u64 {
         self.digest
     }
+}
+
+/// What a snapshot of these words holds.
+#[must_use]
+pub fn image_of(words: &[&str]) -> Bytes {
+    let image = words.iter().flat_map(|word| [&length_of(word.as_bytes()), word.as_bytes()].concat());
+    Bytes::from(image.collect::<Vec<u8>>())
+}
+
+fn length_of(word: &[u8]) -> [u8; 4] {
+    u32::try_from(word.len()).expect("a word of a story is short").to_be_bytes()
 }
 
 /// The word behind the length that the bytes begin with, and what follows it.
@@ -107,6 +117,7 @@ mod tests {
         say(&mut chronicle, &["one", "", "three"]);
         let mut kept = Kept(Vec::new());
         chronicle.persist(&mut kept).unwrap();
+        assert_eq!(kept.0[..], image_of(&["one", "", "three"])[..]);
         let mut restored = Chronicle::default();
         say(&mut restored, &["something else"]);
         restored.restore(&mut kept).unwrap();

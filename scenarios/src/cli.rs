@@ -6,6 +6,7 @@
 mod args;
 mod bar;
 mod bounds;
+mod coverage;
 mod exit;
 mod explore;
 mod file;

@@ -1,6 +1,6 @@
 //! What a dead process and its disk leave behind: stories of crashes, slow disks and torn writes.
 
-use crate::words::{Stage, election_timeouts};
+use crate::words::{ElectionTimeouts, Stage, election_timeouts};
 
 /// All stop and start at once; chance finds one that leads, and nothing is lost.
 pub fn all_restart_at_once(s: &mut Stage) {
@@ -122,3 +122,41 @@ pub fn a_follower_that_keeps_dying_catches_up(s: &mut Stage) {
     s.until_converged();
     s.expect_committed(&words);
 }
+
+/// A leader whose disk has stalled gives up within the time that a disk is given, whatever its
+/// heartbeats say, and the words that the others have are kept.
+pub fn a_stalled_disk_is_borne_for_its_time_and_no_longer(s: &mut Stage) {
+    let old = s.until_leader();
+    s.propose(old, "kept").until_converged();
+    s.stall_disk(old);
+    s.propose(old, "held by two").until_committed("held by two");
+    s.expect_leads(old);
+
+    s.within(DISK_PATIENCE).until_steps_down(old);
+
+    let new = s.within(election_timeouts(5)).until_leader_other_than(old);
+    s.propose(new, "also kept").until_acknowledged("also kept");
+    s.expect_not_led_by(old, election_timeouts(10));
+    s.expect_committed_on(new, &["kept", "held by two", "also kept"]);
+}
+
+/// A server whose disk has stalled is no heir: it could not even vote for itself.
+pub fn a_stalled_disk_makes_no_heir(s: &mut Stage) {
+    let leader = s.until_leader();
+    let [stalled, other] = s.followers_of(leader);
+    s.stall_disk(stalled);
+    s.propose(leader, "held by two").until_acknowledged("held by two");
+    s.until_passed(DISK_PATIENCE);
+
+    let transfer = s.transfer(leader, stalled);
+    s.until_refused(transfer);
+    s.crash(leader);
+
+    s.expect_not_led_by(stalled, election_timeouts(10));
+    s.restart(leader);
+    s.until_leader_among(&[leader, other]);
+    s.until_committed("held by two");
+}
+
+/// A disk is given a second, and four of these are a little more.
+const DISK_PATIENCE: ElectionTimeouts = election_timeouts(4);

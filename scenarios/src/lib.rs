@@ -13,8 +13,12 @@ pub mod elections;
 pub mod membership;
 pub mod partitions;
 pub mod reads;
+pub mod recovery;
 pub mod replication;
+pub mod snapshots;
 pub mod storms;
+pub mod transfers;
+pub mod upheavals;
 mod watchers;
 
 pub use registry::{Chapter, Play, Scenario, TraceForm};

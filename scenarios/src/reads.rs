@@ -58,6 +58,27 @@ pub fn a_new_leader_reads_what_the_old_one_kept(s: &mut Stage) {
     s.expect_readable(new, "kept");
 }
 
+/// A leader is sure that it leads once a majority has said so: the two that are left of three do,
+/// the one that is left does not.
+pub fn a_leader_is_verified_by_a_majority(s: &mut Stage) {
+    let leader = s.until_leader();
+    let [one, another] = s.followers_of(leader);
+    let question = s.read(leader, ReadPath::Verify);
+    s.until_granted(question);
+    s.isolate(one);
+    let question = s.read(leader, ReadPath::Verify);
+    s.until_granted(question);
+
+    s.crash(another);
+    let question = s.read(leader, ReadPath::Verify);
+    s.until_refused(question);
+
+    s.heal();
+    let leader = s.until_leader();
+    let question = s.read(leader, ReadPath::Verify);
+    s.until_granted(question);
+}
+
 /// A follower answers no read that must be up to date.
 pub fn a_follower_answers_no_read(s: &mut Stage) {
     let leader = s.until_leader();
@@ -67,4 +88,97 @@ pub fn a_follower_answers_no_read(s: &mut Stage) {
         let read = s.read(follower, path);
         s.until_refused(read);
     }
+}
+
+/// What a server answers later to a call from before the read proves nothing for the read.
+pub fn a_read_waits_for_answers_to_later_calls(s: &mut Stage) {
+    let old = s.until_leader();
+    let [a, b] = s.followers_of(old);
+    s.propose(old, "kept").until_converged();
+    s.propose(old, "asked before");
+    s.until_being_written(a, "asked before");
+    s.mute(old);
+
+    let read = s.read(old, ReadPath::Index);
+    s.until_knows_stored(old, a, "asked before");
+    s.expect_open(read);
+
+    s.until_refused(read);
+    s.until_leader_among(&[a, b]);
+}
+
+/// One that only listens cannot vouch for a leader.
+pub fn a_listener_vouches_for_nobody(s: &mut Stage) {
+    let leader = s.until_leader();
+    let [voter] = s.followers_of(leader);
+    let [listener] = s.spares();
+    let listening = s.add_nonvoter(leader, listener);
+    s.until_granted(listening);
+    s.propose(leader, "kept").until_converged();
+    s.crash(voter);
+
+    let reads = [ReadPath::Index, ReadPath::Verify].map(|path| s.read(leader, path));
+    for read in reads {
+        s.until_refused(read);
+    }
+
+    s.restart(voter);
+    let leader = s.until_leader();
+    let read = s.read(leader, ReadPath::Index);
+    s.until_granted(read);
+    s.expect_readable(leader, "kept");
+}
+
+/// While the membership is joint a read needs both majorities.
+pub fn a_read_while_joint_needs_both_majorities(s: &mut Stage) {
+    let old = s.until_leader();
+    let [a, b] = s.followers_of(old);
+    let newcomers: [_; 2] = s.spares();
+    s.propose(old, "kept").until_converged();
+    s.part(&newcomers, &[old, a, b]);
+    s.change_members(old, &[old, newcomers[0], newcomers[1]]);
+
+    let read = s.read(old, ReadPath::Index);
+    s.until_joint(a).until_joint(b);
+    s.until_refused(read);
+
+    s.heal();
+    let leader = s.until_leader_among(&[old, newcomers[0], newcomers[1]]);
+    s.until_converged();
+    let read = s.read(leader, ReadPath::Index);
+    s.until_granted(read);
+    s.expect_readable(leader, "kept");
+}
+
+/// Whoever reads without asking reads what is old, if nobody tells the server anything new.
+pub fn who_reads_without_asking_may_read_what_is_old(s: &mut Stage) {
+    let leader = s.until_leader();
+    let [alone, _] = s.followers_of(leader);
+    s.propose(leader, "old").until_converged();
+    s.isolate(alone);
+
+    s.propose(leader, "new").until_acknowledged("new");
+
+    s.expect_readable(alone, "old");
+    s.expect_unreadable(alone, "new");
+    s.heal();
+    s.until_converged();
+    s.expect_readable(alone, "new");
+}
+
+/// A read is answered when the state machine is there, however far behind it was.
+pub fn a_read_waits_for_the_state_machine(s: &mut Stage) {
+    let old = s.until_leader();
+    let [a, b] = s.followers_of(old);
+    s.propose_many(old, &["one", "two"]).until_stored(a, "two").until_stored(b, "two");
+    s.crash(old);
+
+    let new = s.until_elected();
+    let read = s.read(new, ReadPath::Index);
+    s.until_leads(new);
+    s.expect_unreadable(new, "two");
+    s.expect_open(read);
+
+    s.until_granted(read);
+    s.expect_readable(new, "two");
 }

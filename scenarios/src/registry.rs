@@ -2,7 +2,10 @@
 
 use crate::watchers::Trace;
 use crate::words::{Stage, Story};
-use crate::{crashes, elections, membership, partitions, reads, replication, storms};
+use crate::{
+    crashes, elections, membership, partitions, reads, recovery, replication, snapshots, storms, transfers,
+    upheavals,
+};
 use std::collections::BTreeMap;
 use std::fmt;
 use wavetank_raft::{Span, Time};
@@ -41,6 +44,7 @@ pub const ALL: &[Scenario] = &[
     story("everything_arrives_twice", "Where everything arrives twice, everything happens once.", Chapter::Replication, replication::everything_arrives_twice).on(twice),
     story("followers_commit_without_the_leaders_disk", "A leader whose own disk is slow still commits: two followers are a majority without it.", Chapter::Replication, replication::followers_commit_without_the_leaders_disk),
     story("a_snapshot_stands_for_the_log", "A server that is too far behind for the log gets a snapshot in its place.", Chapter::Replication, replication::a_snapshot_stands_for_the_log).on(snapshots_soon),
+    story("entries_that_left_memory_are_fetched", "Entries that a leader has no room for in memory are read from its disk, for whoever needs them.", Chapter::Replication, replication::entries_that_left_memory_are_fetched).on(nothing_in_memory),
     story("all_restart_at_once", "All stop and start at once; chance finds one that leads, and nothing is lost.", Chapter::Crashes, crashes::all_restart_at_once),
     story("the_power_fails_everywhere", "The power fails everywhere in the middle of a write: what was acknowledged is there afterwards.", Chapter::Crashes, crashes::the_power_fails_everywhere),
     story("a_torn_tail_is_written_again", "A write that was torn by a crash is cut back, and the leader sends it again.", Chapter::Crashes, crashes::a_torn_tail_is_written_again),
@@ -49,6 +53,8 @@ pub const ALL: &[Scenario] = &[
     story("a_slow_voter_holds_nobody_up", "A voter whose disk takes longer than an election holds nobody up.", Chapter::Crashes, crashes::a_slow_voter_holds_nobody_up).with_servers(5),
     story("a_silent_follower_is_not_missed", "A silent follower is missed by nobody: no election, and words are committed without it.", Chapter::Crashes, crashes::a_silent_follower_is_not_missed),
     story("a_follower_that_keeps_dying_catches_up", "A server that died over and over while words came in has them all in the end.", Chapter::Crashes, crashes::a_follower_that_keeps_dying_catches_up),
+    story("a_stalled_disk_is_borne_for_its_time_and_no_longer", "A leader whose disk has stalled gives up within the time that a disk is given, whatever its heartbeats say, and the words that the others have are kept.", Chapter::Crashes, crashes::a_stalled_disk_is_borne_for_its_time_and_no_longer),
+    story("a_stalled_disk_makes_no_heir", "A server whose disk has stalled is no heir: it could not even vote for itself.", Chapter::Crashes, crashes::a_stalled_disk_makes_no_heir),
     story("a_lone_leader_loses_what_only_it_has", "A leader cut off from the rest keeps its entry to itself and gives it up when it returns.", Chapter::Partitions, partitions::a_lone_leader_loses_what_only_it_has),
     story("a_leader_that_nobody_hears_is_replaced", "A leader that nobody hears is replaced, and follows the one that it hears.", Chapter::Partitions, partitions::a_leader_that_nobody_hears_is_replaced),
     story("a_leader_that_hears_nobody_steps_down", "A leader that hears nobody steps down, though everybody hears it.", Chapter::Partitions, partitions::a_leader_that_hears_nobody_steps_down),
@@ -65,11 +71,71 @@ pub const ALL: &[Scenario] = &[
     story("all_members_are_exchanged", "All members are exchanged at once, through a joint membership, and every word is handed on.", Chapter::Membership, membership::all_members_are_exchanged).with_spares(3),
     story("a_joint_membership_needs_both_majorities", "While the membership is joint, both the old and the new majority are needed.", Chapter::Membership, membership::a_joint_membership_needs_both_majorities).with_spares(3),
     story("a_server_from_the_past_cannot_lead", "A server that was removed while it was away and has come back with its old membership cannot lead: nobody whom it knows would follow.", Chapter::Membership, membership::a_server_from_the_past_cannot_lead).with_spares(1),
+    story("a_cluster_grows_to_five_and_shrinks_back", "A cluster grows from one server to five, and shrinks back to the one that it began with.", Chapter::Membership, membership::a_cluster_grows_to_five_and_shrinks_back).with_servers(1).with_spares(4),
+    story("every_server_is_swapped_under_load", "Every server is exchanged for another, one after the other, while words go on coming.", Chapter::Membership, membership::every_server_is_swapped_under_load).with_spares(3),
+    story("a_removal_without_a_majority_is_not_made", "A removal that only half of the servers hear of is not made until more do.", Chapter::Membership, membership::a_removal_without_a_majority_is_not_made).with_servers(4),
+    story("after_a_removal_fewer_are_enough", "With a server that was cut off removed, the loss of one more is borne.", Chapter::Membership, membership::after_a_removal_fewer_are_enough).with_servers(4),
+    story("a_voter_that_is_not_there_is_waited_for", "A voter that is added at once and is not there stops a cluster of one, until it comes.", Chapter::Membership, membership::a_voter_that_is_not_there_is_waited_for).with_servers(1).with_spares(1),
+    story("a_newcomer_too_slow_gets_no_vote", "A newcomer that does not catch up gets no vote, and stands in nobody's way.", Chapter::Membership, membership::a_newcomer_too_slow_gets_no_vote).with_spares(2),
+    story("a_leader_takes_its_own_vote", "A leader that takes its own vote hands over, and listens from then on.", Chapter::Membership, membership::a_leader_takes_its_own_vote).on(living_on),
+    story("a_lost_vote_comes_back", "A server without its vote is not missed, and counts again once it has it back.", Chapter::Membership, membership::a_lost_vote_comes_back),
+    story("a_removed_leader_sends_its_clients_on", "A leader that was removed and lives on follows nobody, leads nobody, and names its heir.", Chapter::Membership, membership::a_removed_leader_sends_its_clients_on).on(living_on),
+    story("a_change_on_an_old_basis_is_not_made", "Of two operators who saw the same membership, the second one is told that it has changed.", Chapter::Membership, membership::a_change_on_an_old_basis_is_not_made),
+    story("a_leader_is_named_with_its_new_address", "A leader that has moved is named with its new address by those that follow it.", Chapter::Membership, membership::a_leader_is_named_with_its_new_address),
+    story("a_blank_server_waits", "A blank server waits to be taken in, however long it takes, and has nothing to say meanwhile.", Chapter::Membership, membership::a_blank_server_waits).with_spares(1),
+    story("of_two_changes_under_way_one_is_made", "Two leaders have a change under way each, and only the one that can be agreed upon is made.", Chapter::Upheavals, upheavals::of_two_changes_under_way_one_is_made).with_servers(5).with_spares(2),
+    story("no_change_before_the_first_commit", "A new leader changes nothing before it has committed something: it may not know yet what was changed before.", Chapter::Upheavals, upheavals::no_change_before_the_first_commit).with_spares(1),
+    story("the_bug_of_2015", "The bug of 2015: were a new leader allowed to change the membership at once, the old one could come back with a majority of its own, and undo what was committed.", Chapter::Upheavals, upheavals::the_bug_of_2015).with_servers(4).with_spares(1),
+    story("a_change_is_inherited", "A change that reached a majority is committed by a leader that was never asked for it.", Chapter::Upheavals, upheavals::a_change_is_inherited).with_spares(1),
+    story("only_the_later_of_two_changes_is_undone", "Of two changes that a server does not know to be committed, only the one that was not is undone.", Chapter::Upheavals, upheavals::only_the_later_of_two_changes_is_undone).with_servers(5).with_spares(2),
+    story("the_membership_outlives_a_power_failure", "Who belongs is known to all again after the power failed everywhere, with a vote or without.", Chapter::Upheavals, upheavals::the_membership_outlives_a_power_failure).with_spares(2),
+    story("a_server_rejoins_with_its_old_disk", "A server that was removed comes back with what was on its disk, and catches up.", Chapter::Upheavals, upheavals::a_server_rejoins_with_its_old_disk),
+    story("a_server_rejoins_with_a_blank_disk", "A server that lost its disk is taken out first, and comes back as one that has nothing.", Chapter::Upheavals, upheavals::a_server_rejoins_with_a_blank_disk),
+    story("a_listener_never_leads", "One that only listens never leads, though it has everything and is all that is left.", Chapter::Upheavals, upheavals::a_listener_never_leads).with_spares(1),
+    story("a_vote_counts_before_its_owner_knows_of_it", "A server that has a vote and does not know it yet gives it all the same, where it is needed.", Chapter::Upheavals, upheavals::a_vote_counts_before_its_owner_knows_of_it).with_servers(2).with_spares(1),
+    story("a_promotion_ends_with_its_leader", "A server on its way to a vote does not get it from a new leader, and can be sent on its way again.", Chapter::Upheavals, upheavals::a_promotion_ends_with_its_leader).with_spares(1),
+    story("the_first_of_long_ago_finds_no_majority", "The first server of long ago finds nobody to elect it, though those it knows are still there.", Chapter::Upheavals, upheavals::the_first_of_long_ago_finds_no_majority).with_spares(3),
+    story("a_joint_membership_is_left_by_the_next_leader", "A joint membership is left by the next leader, if the one that entered it is gone.", Chapter::Upheavals, upheavals::a_joint_membership_is_left_by_the_next_leader).with_spares(2),
+    story("a_joint_membership_in_a_minority_is_undone", "A joint membership that only its leader knew of is undone as a whole.", Chapter::Upheavals, upheavals::a_joint_membership_in_a_minority_is_undone).with_spares(2),
+    story("the_one_that_is_leaving_is_needed", "One that is leaving and alone knows of it must lead once more, for nobody else can.", Chapter::Upheavals, upheavals::the_one_that_is_leaving_is_needed).with_servers(2),
+    story("a_high_term_from_outside_is_taken_in", "A server that was removed while it was away has raised its term in vain: let in again, it costs one election, and no more.", Chapter::Upheavals, upheavals::a_high_term_from_outside_is_taken_in).on(without_pre_vote),
+    story("a_crash_while_a_snapshot_comes_in_costs_only_time", "A server that dies while a snapshot comes in has its old state or the new one, wherever it dies.", Chapter::Snapshots, snapshots::a_crash_while_a_snapshot_comes_in_costs_only_time).on(piecemeal),
+    story("a_leader_dies_while_it_sends_a_snapshot", "When the leader dies while it sends a snapshot, its heir begins anew with its own.", Chapter::Snapshots, snapshots::a_leader_dies_while_it_sends_a_snapshot).on(piecemeal),
+    story("a_transfer_that_was_cut_goes_on", "A transfer that is cut off in the middle goes on when the link is back.", Chapter::Snapshots, snapshots::a_transfer_that_was_cut_goes_on).on(piecemeal),
+    story("pieces_that_arrive_twice_make_one_snapshot", "Pieces that arrive twice and out of their order still make one snapshot.", Chapter::Snapshots, snapshots::pieces_that_arrive_twice_make_one_snapshot).on(piecemeal_and_twice),
+    story("a_tail_in_conflict_gives_way_to_a_snapshot", "A long tail that nobody agreed to gives way to a snapshot that is shorter than it.", Chapter::Snapshots, snapshots::a_tail_in_conflict_gives_way_to_a_snapshot).on(without_trailing_logs),
+    story("a_snapshot_brings_the_membership_along", "Whoever missed four changes of the membership learns them all from one snapshot.", Chapter::Snapshots, snapshots::a_snapshot_brings_the_membership_along).with_spares(2).on(without_trailing_logs),
+    story("a_lost_vote_is_learnt_from_a_snapshot", "A server that lost its vote while it was away learns so from a snapshot, and does not campaign.", Chapter::Snapshots, snapshots::a_lost_vote_is_learnt_from_a_snapshot).on(without_trailing_logs),
+    story("a_snapshot_knows_nothing_of_a_change_under_way", "A snapshot knows only of what is agreed: a change under way is not in it, and can be undone.", Chapter::Snapshots, snapshots::a_snapshot_knows_nothing_of_a_change_under_way).with_spares(1).on(without_trailing_logs),
+    story("an_idle_leader_brings_a_newcomer_in", "A leader whose log is all in a snapshot, and to whom nobody speaks, still brings a newcomer in.", Chapter::Snapshots, snapshots::an_idle_leader_brings_a_newcomer_in).with_spares(1).on(snapshots_soon),
+    story("a_snapshot_that_is_outrun_arrives_in_the_end", "Servers that throw their logs away sooner than a snapshot can be sent still get a straggler home.", Chapter::Snapshots, snapshots::a_snapshot_that_is_outrun_arrives_in_the_end).on(piecemeal),
+    story("a_snapshot_is_what_a_server_starts_with", "After a power failure everywhere, what is in the snapshots is there without any log.", Chapter::Snapshots, snapshots::a_snapshot_is_what_a_server_starts_with).on(without_trailing_logs),
+    story("a_restored_state_takes_its_place_among_the_words", "A state from outside takes its place among the words: it replaces what was said before it, and nothing that is said after.", Chapter::Snapshots, snapshots::a_restored_state_takes_its_place_among_the_words),
+    story("a_restored_state_needs_a_majority", "A state from outside that only a minority heard of is put in nobody's place.", Chapter::Snapshots, snapshots::a_restored_state_needs_a_majority),
+    story("an_heir_that_lags_catches_up_first", "An heir that lags is first brought up to date, and nothing that was acknowledged is lost.", Chapter::Transfers, transfers::an_heir_that_lags_catches_up_first),
+    story("leadership_goes_only_to_another_voter", "Leadership goes neither to one that only listens, nor to a stranger, nor to whoever has it.", Chapter::Transfers, transfers::leadership_goes_only_to_another_voter).with_spares(2),
+    story("a_lonely_leader_has_no_heir", "A leader that is alone has nobody to hand over to, and leads on.", Chapter::Transfers, transfers::a_lonely_leader_has_no_heir).with_servers(1).with_spares(1),
+    story("leadership_is_handed_to_one_at_a_time", "While leadership is being handed over to one it is not handed to another, and no change is made.", Chapter::Transfers, transfers::leadership_is_handed_to_one_at_a_time),
+    story("a_transfer_that_fails_leaves_all_as_it_was", "A transfer that comes to nothing ends in its time, and words are taken as before.", Chapter::Transfers, transfers::a_transfer_that_fails_leaves_all_as_it_was),
+    story("the_best_is_the_heir", "Whoever has the most is the heir, if none is named.", Chapter::Transfers, transfers::the_best_is_the_heir).with_servers(5),
+    story("a_late_call_to_campaign_is_ignored", "A call to campaign that comes too late, or from somebody who does not lead, is ignored.", Chapter::Transfers, transfers::a_late_call_to_campaign_is_ignored),
+    story("one_that_is_leaving_is_no_heir", "One that is being removed is no heir, although its removal is not agreed yet.", Chapter::Transfers, transfers::one_that_is_leaving_is_no_heir),
+    story("a_transfer_does_not_outlive_its_leadership", "A leader deposed while it hands over has nothing of that left when it leads again.", Chapter::Transfers, transfers::a_transfer_does_not_outlive_its_leadership),
+    story("there_is_no_lease_after_a_call_to_campaign", "Once a leader has called another to campaign it has no lease any more: the call may be obeyed late. It reads by asking a majority.", Chapter::Transfers, transfers::there_is_no_lease_after_a_call_to_campaign),
+    story("an_heir_that_needs_a_snapshot_gets_it_first", "An heir that lacks what is compacted is sent a snapshot before it is told to campaign.", Chapter::Transfers, transfers::an_heir_that_needs_a_snapshot_gets_it_first).on(without_trailing_logs),
     story("a_read_waits_for_a_majority", "A leader answers a read once a majority has said that it still leads.", Chapter::Reads, reads::a_read_waits_for_a_majority),
     story("a_deposed_leader_answers_no_read", "A deposed leader that does not know it yet answers no read.", Chapter::Reads, reads::a_deposed_leader_answers_no_read),
     story("a_lease_does_not_outlast_sleep", "A leader under its lease answers at once; when it has slept, the lease has run out.", Chapter::Reads, reads::a_lease_does_not_outlast_sleep),
     story("a_new_leader_reads_what_the_old_one_kept", "A new leader answers no read before it has committed something of its own, and so knows all.", Chapter::Reads, reads::a_new_leader_reads_what_the_old_one_kept),
     story("a_follower_answers_no_read", "A follower answers no read that must be up to date.", Chapter::Reads, reads::a_follower_answers_no_read),
+    story("a_read_waits_for_answers_to_later_calls", "What a server answers later to a call from before the read proves nothing for the read.", Chapter::Reads, reads::a_read_waits_for_answers_to_later_calls),
+    story("a_listener_vouches_for_nobody", "One that only listens cannot vouch for a leader.", Chapter::Reads, reads::a_listener_vouches_for_nobody).with_servers(2).with_spares(1),
+    story("a_read_while_joint_needs_both_majorities", "While the membership is joint a read needs both majorities.", Chapter::Reads, reads::a_read_while_joint_needs_both_majorities).with_spares(2),
+    story("who_reads_without_asking_may_read_what_is_old", "Whoever reads without asking reads what is old, if nobody tells the server anything new.", Chapter::Reads, reads::who_reads_without_asking_may_read_what_is_old),
+    story("a_read_waits_for_the_state_machine", "A read is answered when the state machine is there, however far behind it was.", Chapter::Reads, reads::a_read_waits_for_the_state_machine).on(slow_machines),
+    story("a_leader_is_verified_by_a_majority", "A leader is sure that it leads once a majority has said so: the two that are left of three do, the one that is left does not.", Chapter::Reads, reads::a_leader_is_verified_by_a_majority),
+    story("a_cluster_is_founded_once", "A cluster is founded once: whoever is in it cannot be told to found another.", Chapter::Recovery, recovery::a_cluster_is_founded_once),
+    story("a_stranger_founds_nothing", "Who founds a cluster belongs to it: others are refused, and stay as blank as they were.", Chapter::Recovery, recovery::a_stranger_founds_nothing).with_spares(1),
     Scenario {
         name: "storm",
         moral: "Everything goes wrong at once, and nothing that was promised is broken.",
@@ -122,8 +188,16 @@ pub enum Chapter {
     Partitions,
     /// Who belongs.
     Membership,
+    /// Who belongs when everything goes wrong at once.
+    Upheavals,
+    /// What stands for the log.
+    Snapshots,
+    /// Who takes over.
+    Transfers,
     /// What may be read.
     Reads,
+    /// How a cluster comes to be.
+    Recovery,
     /// Everything at once, drawn from the seed: worth as many seeds as there is time for.
     Storms,
 }
@@ -136,7 +210,11 @@ impl fmt::Display for Chapter {
             Self::Crashes => "crashes",
             Self::Partitions => "partitions",
             Self::Membership => "membership",
+            Self::Upheavals => "upheavals",
+            Self::Snapshots => "snapshots",
+            Self::Transfers => "transfers",
             Self::Reads => "reads",
+            Self::Recovery => "recovery",
             Self::Storms => "storms",
         })
     }
@@ -259,6 +337,34 @@ fn snapshots_soon(plan: &mut Plan) {
     plan.config.trailing_logs = 0;
 }
 
+fn nothing_in_memory(plan: &mut Plan) {
+    plan.config.log_cache_capacity = 1;
+}
+
+fn without_trailing_logs(plan: &mut Plan) {
+    plan.config.trailing_logs = 0;
+}
+
+/// Snapshots when they are asked for, each in many pieces.
+fn piecemeal(plan: &mut Plan) {
+    without_trailing_logs(plan);
+    plan.config.snapshot_chunk_bytes = 32;
+}
+
+fn piecemeal_and_twice(plan: &mut Plan) {
+    piecemeal(plan);
+    overtaking(plan);
+    twice(plan);
+}
+
+fn living_on(plan: &mut Plan) {
+    plan.config.shutdown_on_remove = false;
+}
+
+fn slow_machines(plan: &mut Plan) {
+    plan.machines.apply = Spans::ms(400, 500);
+}
+
 fn overtaking(plan: &mut Plan) {
     plan.links.reorder = Some(Late { chance: Ratio::new(1, 3), by: Spans::ms(1, 20) });
 }
@@ -281,6 +387,8 @@ fn unfinished(scenario: &Scenario, seed: u64, words: String) -> Report {
         faults: BTreeMap::new(),
         witnessed: BTreeMap::new(),
         sometimes: BTreeMap::new(),
+        membership: BTreeMap::new(),
+        situations: Vec::new(),
         leaderless: Vec::new(),
         digest: 0,
     }

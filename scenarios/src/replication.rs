@@ -184,6 +184,20 @@ pub fn a_snapshot_stands_for_the_log(s: &mut Stage) {
     s.expect_committed(TWENTY);
 }
 
+/// Entries that a leader has no room for in memory are read from its disk, for whoever needs them.
+pub fn entries_that_left_memory_are_fetched(s: &mut Stage) {
+    let leader = s.until_leader();
+    let [the_absent_one, _] = s.followers_of(leader);
+    s.crash(the_absent_one);
+    s.propose_many(leader, TWENTY).until_acknowledged(TWENTY[19]);
+
+    s.restart(the_absent_one);
+
+    s.until_converged();
+    s.expect_committed(TWENTY);
+    s.expect_leads(leader);
+}
+
 /// More words than a leader sends without an answer.
 const TWENTY: &[&str] = &[
     "one",

@@ -55,7 +55,16 @@ impl Trace {
 }
 
 impl Watch for Trace {
+    #[inline]
     fn see(&mut self, observation: &Observation<'_>) {
+        if !matches!(self, Self::None) {
+            self.write(observation);
+        }
+    }
+}
+
+impl Trace {
+    fn write(&mut self, observation: &Observation<'_>) {
         match self {
             Self::Story(story) => story.see(observation),
             Self::Full(full) => full.see(observation),

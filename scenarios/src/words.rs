@@ -1,10 +1,10 @@
 //! The words that stories are told in: a [`Stage`] with servers on it, seen as whoever tells the
 //! story sees them.
 //!
-//! Here is how a story begins, waits and ends. `act.rs` has what is done to the tank, `until.rs`
-//! what is waited for, `expect.rs` what is asserted, `ask.rs` what is asked in between, `record.rs`
-//! what is written down of a run because no server can be asked for it, `report.rs` what is said of
-//! the run in the end.
+//! Here is how a story begins, waits and ends. `act.rs` has what is done to the tank, `operate.rs`
+//! what its operators do besides, `until.rs` what is waited for, `expect.rs` what is asserted,
+//! `ask.rs` what is asked in between, `record.rs` what is written down of a run because no server
+//! can be asked for it, `report.rs` what is said of the run in the end.
 //!
 //! Waiting ends with what is waited for, or with a liveness violation when patience ends: five
 //! virtual seconds, unless the story says otherwise. The judges look on at every step, and end the
@@ -14,6 +14,7 @@ mod act;
 mod ask;
 mod expect;
 mod idle;
+mod operate;
 mod record;
 mod report;
 mod until;

@@ -4,10 +4,10 @@
 //! world, and nothing is kept but counts.
 
 use crate::ledger::{Facts, Ledger};
-use crate::nemesis::Scheduled;
 use crate::plan::Plan;
 use std::fmt;
 
+pub mod every_call_ends;
 mod judges;
 pub mod progress;
 #[cfg(test)]
@@ -56,6 +56,7 @@ rooms! {
     stale_is_inert,
     state_digest,
     state_machine_safety,
+    stops_for_a_reason,
     synced_data_is_kept,
     term_monotonic,
     transfer_discipline,
@@ -131,11 +132,11 @@ impl Options {
     /// What may be judged of a run by this plan, as far as its servers keep to it.
     #[must_use]
     pub fn of(plan: &Plan) -> Self {
-        let jumps = plan.nemesis.scheduled.contains_key(&Scheduled::Jump);
+        let jumps = plan.nemesis.scheduled.keys().any(|kind| kind.breaks_leases());
         let apart = 2 * u64::from(plan.clocks.drift_ppm);
         let bounded = !jumps && apart <= plan.config.lease_clock_drift_ppm;
         Self {
-            column: Column::Steps,
+            column: plan.judges,
             clocks: if bounded { Clocks::Bounded } else { Clocks::Unbounded },
             patience: progress::Patience {
                 election_timeout: plan.election_timeout(),

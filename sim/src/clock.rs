@@ -12,6 +12,8 @@ use wavetank_raft::{Span, Time};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Clock {
     since: Time,
+    /// So long it stands still first.
+    stands: Span,
     showed: Time,
     rate: u64,
 }
@@ -23,7 +25,7 @@ impl Clock {
     /// Shows the world's time.
     #[must_use]
     pub const fn exact() -> Self {
-        Self { since: Time(0), showed: Time(0), rate: TRUE }
+        Self { since: Time(0), stands: Span::ZERO, showed: Time(0), rate: TRUE }
     }
 
     /// A server's clock as the plan has it.
@@ -33,14 +35,20 @@ impl Clock {
         let showed = Time(stream.within(plan.start).0);
         let drift = u64::from(plan.drift_ppm);
         assert!(drift < TRUE, "a clock {drift} ppm slower than the world stands still");
-        let rate = TRUE - drift + stream.below(2 * drift + 1);
-        Self { since: Time(0), showed, rate }
+        // Bounds that are too wide show only between clocks that are as far apart as they may be.
+        let off = match stream.below(3) {
+            0 => 0,
+            1 => 2 * drift,
+            _ => stream.below(2 * drift + 1),
+        };
+        let rate = TRUE - drift + off;
+        Self { since: Time(0), stands: Span::ZERO, showed, rate }
     }
 
     /// What it shows.
     #[must_use]
     pub fn reads(&self, now: Time) -> Time {
-        self.showed + self.here(now.since(self.since))
+        self.showed + self.here(now.since(self.since + self.stands))
     }
 
     /// When it will show this, or showed it.
@@ -49,7 +57,10 @@ impl Clock {
         if reads == Time::NEVER {
             return Time::NEVER;
         }
-        self.since + self.in_the_world(reads.since(self.showed))
+        if reads <= self.showed {
+            return self.since;
+        }
+        self.since + self.stands + self.in_the_world(reads.since(self.showed))
     }
 
     /// Goes at another rate from now on, so many parts per million faster or slower.
@@ -57,9 +68,15 @@ impl Clock {
         let rate = i64::try_from(TRUE).expect("a million") + i64::from(ppm);
         *self = Self {
             since: now,
+            stands: (self.since + self.stands).since(now),
             showed: self.reads(now),
             rate: u64::try_from(rate).expect("a clock goes forward"),
         };
+    }
+
+    /// Stands still from now on, and goes on after that long.
+    pub fn freeze(&mut self, now: Time, by: Span) {
+        *self = Self { since: now, stands: by, showed: self.reads(now), rate: self.rate };
     }
 
     /// Jumps forward.
@@ -106,6 +123,18 @@ mod tests {
     }
 
     #[test]
+    fn it_stands_still_and_goes_on() {
+        let mut clock = Clock::exact();
+        clock.freeze(Time(1_000), Span::us(500));
+        assert_eq!(
+            [900, 1_000, 1_500, 1_501].map(|now| clock.reads(Time(now))),
+            [1_000, 1_000, 1_000, 1_001].map(Time)
+        );
+        assert_eq!(clock.when(Time(1_001)), Time(1_501));
+        assert!(clock.when(Time(1_000)) <= Time(1_000), "it shows that already");
+    }
+
+    #[test]
     fn it_never_goes_back() {
         let plan = Clocks { start: crate::rng::Spans::ms(0, 50), drift_ppm: 1_000 };
         let mut clock = Clock::of(3, Slot(2), &plan);
@@ -114,6 +143,7 @@ mod tests {
             match now.0 % 5 {
                 0 => clock.drift(now, i32::try_from(now.0 % 700).unwrap() - 350),
                 1 => clock.jump(Span::us(now.0 % 11)),
+                2 => clock.freeze(now, Span::us(now.0 % 97)),
                 _ => {}
             }
             let reads = clock.reads(now);

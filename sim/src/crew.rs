@@ -1,6 +1,7 @@
 //! Who looks on while a run goes: the judges, a tally for the report, a trace if one is wanted, and
 //! whoever else the run needs.
 
+use crate::changes::Changes;
 use crate::check::{Judges, Options};
 use crate::observe::{Observation, Seen};
 use crate::plan::Plan;
@@ -43,6 +44,8 @@ pub struct Crew<E, T> {
     pub judges: Judges,
     /// Counts for the report.
     pub tally: Tally,
+    /// What became of changes of membership.
+    pub changes: Changes,
     /// Whoever writes the run down.
     pub trace: T,
     /// Whoever else the run needs.
@@ -53,13 +56,19 @@ impl<E, T> Crew<E, T> {
     /// Nothing seen yet.
     #[must_use]
     pub fn new(plan: &Plan, own: E, trace: T) -> Self {
-        Self { judges: Judges::new(Options::of(plan)), tally: Tally::default(), trace, own }
+        let judges = Judges::new(Options::of(plan));
+        Self { judges, tally: Tally::default(), changes: Changes::default(), trace, own }
     }
 }
 
 impl<E: Watch, T: Watch> Watch for Crew<E, T> {
+    #[inline]
     fn see(&mut self, observation: &Observation<'_>) {
         self.judges.see(observation);
+        // Once a judge has spoken the ledger takes down nothing more.
+        if self.judges.verdict().is_none() {
+            self.changes.see(observation, self.judges.ledger());
+        }
         self.tally.see(observation);
         self.own.see(observation);
         self.trace.see(observation);
@@ -72,7 +81,7 @@ pub fn report<F: TankFsm, E: Watch, T: Watch>(
     world: &World<F, Crew<E, T>>,
     verdict: Verdict,
 ) -> Report {
-    let Crew { judges, tally, .. } = world.watch();
+    let Crew { judges, tally, changes, .. } = world.watch();
     Report {
         scenario: name.to_owned(),
         seed: world.plan().seed,
@@ -85,6 +94,8 @@ pub fn report<F: TankFsm, E: Watch, T: Watch>(
         faults: world.faults(),
         witnessed: judges.witnessed(),
         sometimes: judges.sometimes().counts(),
+        membership: changes.counts(),
+        situations: judges.sometimes().situations().collect(),
         leaderless: tally.leaderless.clone(),
         digest: world.digest(),
     }
@@ -107,6 +118,7 @@ pub struct Tally {
 }
 
 impl Watch for Tally {
+    #[inline]
     fn see(&mut self, observation: &Observation<'_>) {
         self.steps = observation.step;
         match observation.seen {
@@ -130,7 +142,9 @@ impl Watch for Tally {
             | Seen::Invoked { .. }
             | Seen::Returned { .. }
             | Seen::Network(_)
-            | Seen::Healed { .. } => {}
+            | Seen::Healed { .. }
+            | Seen::Refused { .. }
+            | Seen::Harmed { .. } => {}
         }
     }
 }

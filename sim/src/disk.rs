@@ -1,32 +1,47 @@
 //! A server's disk: what is durable, what is waiting, and what a crash leaves of it.
 //!
 //! The stores hold only what is durable. Jobs wait in a queue, as behind the one thread that works
-//! a real disk, and the executors of `wavetank_raft::execute` carry them out in order once their
-//! time has passed; writes that queue up while another job runs are synced together. The disk
-//! does not know what time it is, and it tells nobody what it does: the world does.
+//! a real disk, and are carried out in order once their time has passed; writes that queue up while
+//! another job runs are synced together. The disk does not know what time it is, and it tells
+//! nobody what it does: the world does.
+
+mod device;
+pub mod harm;
+mod memory;
+mod names;
+mod pages;
+mod stores;
+mod worn;
+
+pub use device::{Device, DeviceCounts, Mount, OpenFile, Trouble};
+pub(crate) use memory::Memory;
+pub use stores::{Capture, Load, Part, Remains, Shelf, Stores, UnderWay};
 
 use crate::plan::Disks;
-use crate::rng::{Domain, Ratio, Stream};
+use crate::rng::{Domain, Draw, Stream};
 use crate::slot::Slot;
+use harm::{Blow, Harm};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use wavetank_raft::execute::{Recovered, Snapshots, Storage};
-use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
-use wavetank_raft::store::{LogStore, StoreError, StoreErrorKind};
+use wavetank_raft::execute::Recovered;
+use wavetank_raft::store::StoreError;
 use wavetank_raft::{
-    Bytes, Entries, Entry, Event, Index, LogId, LogOp, RpcId, Settings, SnapshotMeta, Span, Write,
+    Bytes, Configuration, Entry, Event, Index, LogId, RpcId, Settings, SnapshotMeta, Span, Write,
 };
 
 /// A disk.
 #[derive(Debug)]
 pub struct Disk {
-    storage: Storage<InmemStore, InmemStore>,
-    snapshots: Snapshots<InmemSnapshotStore>,
+    stores: Box<dyn Stores>,
     queue: VecDeque<Queued>,
     running: usize,
+    /// Writes that are being synced together, and those that were.
+    group: Vec<Write>,
+    synced: VecDeque<Write>,
     plan: Disks,
     streams: Streams,
     counts: DiskCounts,
+    harms: Vec<Harm>,
 }
 
 /// How often each family struck.
@@ -95,15 +110,6 @@ pub enum Done {
     Tell(Event),
 }
 
-/// What is left of a write that did not end.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Part {
-    /// The write, as far as anything of it is there.
-    pub write: Write,
-    /// How many of its entries are there.
-    pub entries: usize,
-}
-
 #[derive(Clone, Debug)]
 struct Queued {
     job: Job,
@@ -121,15 +127,16 @@ struct Streams {
 }
 
 impl Disk {
-    /// A blank disk.
+    /// A disk with these stores on it.
     #[must_use]
-    pub fn new(seed: u64, slot: Slot, plan: &Disks) -> Self {
+    pub fn new(seed: u64, slot: Slot, plan: &Disks, stores: Box<dyn Stores>) -> Self {
         let stream = |domain| Stream::new(seed, domain, u64::from(slot.0), 0);
         Self {
-            storage: Storage { log: InmemStore::default(), stable: InmemStore::default() },
-            snapshots: Snapshots::new(InmemSnapshotStore::default()),
+            stores,
             queue: VecDeque::new(),
             running: 0,
+            group: Vec::new(),
+            synced: VecDeque::new(),
             plan: plan.clone(),
             streams: Streams {
                 sync: stream(Domain::Sync),
@@ -139,33 +146,66 @@ impl Disk {
                 remains: stream(Domain::Remains),
             },
             counts: DiskCounts::default(),
+            harms: Vec::new(),
         }
     }
 
     /// Puts a write on the disk at once, before the server starts for the first time.
     pub fn found(&mut self, write: &Write) {
-        self.storage.write(write).expect("stores in memory do not fail");
+        self.stores.write(std::slice::from_ref(write)).expect(CALM);
     }
 
     /// What a server finds when it starts.
-    pub fn recover(&mut self, cache: u64) -> Recovered {
-        let snapshot = self.snapshots.newest().expect("stores in memory do not fail");
-        self.storage.recover(snapshot, cache).expect("stores in memory do not fail, and have no holes")
+    ///
+    /// # Errors
+    /// When a store fails, or what it holds is damaged.
+    pub fn recover(&mut self, cache: u64) -> Result<Recovered, StoreError> {
+        self.stores.recover(cache)
+    }
+
+    /// Something befalls the disk: what does, if anything can.
+    pub fn strike(&mut self, blow: Blow, draw: Draw) -> Option<Harm> {
+        self.stores.strike(blow, draw)
+    }
+
+    /// Whether anything on it is not any more what was written and synced.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.stores.is_damaged()
+    }
+
+    /// The memberships it knows, and where they stand in the log, the latest first. What cannot be
+    /// read is not known.
+    #[must_use]
+    pub fn memberships(&self) -> Vec<(Index, Arc<Configuration>)> {
+        self.stores.memberships()
+    }
+
+    /// There is room again.
+    pub fn make_room(&mut self) {
+        self.stores.make_room();
     }
 
     /// The log as it is on the disk.
     #[must_use]
     pub fn log(&self) -> Vec<Entry> {
-        let log = &self.storage.log;
-        let (first, last) = (log.first_index().expect(SOUND), log.last_index().expect(SOUND));
-        (first.0.max(1)..=last.0)
-            .map(|index| log.get_log(Index(index)).expect(SOUND).expect("a log has no holes"))
-            .collect()
+        self.stores.log().expect(CALM)
     }
 
-    /// The snapshots, for the executor of the state machine.
-    pub const fn snapshots(&mut self) -> &mut InmemSnapshotStore {
-        &mut self.snapshots.store
+    /// Keeps a captured state as a snapshot.
+    ///
+    /// # Errors
+    /// When the state cannot be written or a store fails.
+    pub fn keep_snapshot(&mut self, capture: Capture<'_>) -> Result<Arc<SnapshotMeta>, StoreError> {
+        self.stores.keep_snapshot(capture)
+    }
+
+    /// Hands a snapshot to whoever loads it.
+    ///
+    /// # Errors
+    /// When the snapshot cannot be read, or `load` says so.
+    pub fn load_snapshot(&self, last: LogId, load: &mut Load<'_>) -> Result<LogId, StoreError> {
+        self.stores.load_snapshot(last, load)
     }
 
     /// Takes a job. If the disk was idle: how long until [`Disk::next_done`] is due.
@@ -185,12 +225,14 @@ impl Disk {
     /// The outcome of the next job of those that ran; `None` once there are no more, and the next
     /// ones are to be begun with [`Disk::start`].
     pub fn next_done(&mut self, settings: &Settings) -> Option<Done> {
+        if let Some(write) = self.synced.pop_front() {
+            return Some(Done::Durable(write));
+        }
         if self.running == 0 {
             return None;
         }
-        self.running -= 1;
-        let Queued { job, fails, .. } = self.queue.pop_front().expect("what runs is in the queue");
-        Some(if fails { self.fail(job) } else { self.carry_out(job, settings) })
+        self.take_group();
+        if self.group.is_empty() { self.carry_out(settings) } else { self.sync_group() }
     }
 
     /// Begins the next job, or all the writes that are next; how long they take.
@@ -202,34 +244,22 @@ impl Disk {
         Some(takes)
     }
 
-    /// A crash: a first part of the queue becomes durable after all, and of the next write perhaps
-    /// a part. The rest is gone.
-    pub fn crash(&mut self, settings: &Settings) -> (Vec<Write>, Option<Part>) {
-        let (many, tear) = (self.streams.remains.draw(), self.streams.remains.draw());
-        let mut queue = std::mem::take(&mut self.queue);
+    /// A crash in the middle of all that waits, and of a snapshot that was being kept.
+    pub fn crash<'a>(&mut self, settings: &'a Settings, capture: Option<Capture<'a>>) -> Remains {
+        let draws = [self.streams.remains.draw(), self.streams.remains.draw()];
+        let jobs: Vec<Job> = self.queue.drain(..).map(|queued| queued.job).collect();
+        let writes = jobs.iter().filter(|job| matches!(job, Job::Write(_))).count();
         self.running = 0;
-        // Half of the crashes leave nothing of the queue.
-        let survive = if many.hits(Ratio::new(1, 2)) { 0 } else { many.below(queue.len() as u64 + 1) };
-        self.counts.cut_queues += u64::from(0 < survive && survive < queue.len() as u64);
-        let mut durable = Vec::new();
-        for queued in queue.drain(..usize::try_from(survive).expect("no longer than the queue")) {
-            if let Done::Durable(write) = self.carry_out(queued.job, settings) {
-                durable.push(write);
-            }
-        }
-        let torn = match queue.pop_front() {
-            Some(Queued { job: Job::Write(write), .. }) => self.tear(&write, tear.below(PARTS)),
-            Some(_) | None => None,
-        };
-        let store = std::mem::take(&mut self.snapshots.store);
-        self.snapshots = Snapshots::new(store);
-        (durable, torn)
+        let remains = self.stores.crash(UnderWay { jobs, capture, settings }, draws);
+        let durable = remains.durable.len();
+        self.counts.cut_queues += u64::from(0 < durable && durable < writes);
+        self.counts.torn += u64::from(remains.torn.is_some());
+        remains
     }
 
     /// Loses everything.
     pub fn wipe(&mut self) {
-        self.storage = Storage { log: InmemStore::default(), stable: InmemStore::default() };
-        self.snapshots = Snapshots::new(InmemSnapshotStore::default());
+        self.stores.wipe();
         self.queue.clear();
         self.running = 0;
     }
@@ -249,6 +279,7 @@ impl Disk {
     /// From here on the disk neither stalls nor fails.
     pub fn calm(&mut self) {
         (self.plan.stall, self.plan.fail) = (None, None);
+        self.stores.calm();
         for queued in &mut self.queue {
             queued.fails = false;
         }
@@ -258,6 +289,17 @@ impl Disk {
     #[must_use]
     pub const fn counts(&self) -> &DiskCounts {
         &self.counts
+    }
+
+    /// How often which fault of its stores' own has struck so far.
+    #[must_use]
+    pub fn faults_of_stores(&self) -> Vec<(&'static str, u64)> {
+        self.stores.faults()
+    }
+
+    /// What has befallen it and was not asked for yet.
+    pub fn take_harms(&mut self) -> Vec<Harm> {
+        std::mem::take(&mut self.harms)
     }
 
     fn queued(&mut self, job: Job) -> Queued {
@@ -280,103 +322,67 @@ impl Disk {
         Queued { job, takes, fails }
     }
 
-    fn carry_out(&mut self, job: Job, settings: &Settings) -> Done {
-        match job {
-            Job::Write(write) => match self.storage.write(&write) {
-                Ok(()) => Done::Durable(write),
+    /// Takes the writes that run and do not fail.
+    fn take_group(&mut self) {
+        while 0 < self.running {
+            match self.queue.pop_front().expect("what runs is in the queue") {
+                Queued { job: Job::Write(write), fails: false, .. } => self.group.push(write),
+                other @ Queued { .. } => return self.queue.push_front(other),
+            }
+            self.running -= 1;
+        }
+    }
+
+    fn sync_group(&mut self) -> Option<Done> {
+        match self.stores.write(&self.group) {
+            Ok(()) => {
+                self.synced.extend(self.group.drain(..));
+                self.synced.pop_front().map(Done::Durable)
+            }
+            Err(error) => Some(self.give_up(None, error)),
+        }
+    }
+
+    fn carry_out(&mut self, settings: &Settings) -> Option<Done> {
+        self.running -= 1;
+        let Queued { job, fails, .. } = self.queue.pop_front()?;
+        Some(match job {
+            Job::Write(write) => {
+                assert!(fails, "{:?} was to be synced with its group", write.token);
+                self.counts.failed += 1;
+                self.harms.push(Harm::WriteFailed);
+                match self.stores.fail(&write, self.streams.remains.draw()) {
+                    Some((part, error)) => {
+                        self.counts.torn += u64::from(part.is_some());
+                        self.give_up(part, error)
+                    }
+                    None => Done::Durable(write),
+                }
+            }
+            Job::Fetch { ticket, first, last } => match self.stores.fetch(first, last, settings) {
+                Ok(entries) => Done::Tell(Event::Fetched { ticket, entries }),
                 Err(error) => Done::Failed(None, error),
             },
-            Job::Fetch { ticket, first, last } => self.fetch(ticket, first, last, settings),
             Job::ReadSnapshot { ticket, last, offset, limit } => {
-                let piece = self.snapshots.read(last, offset, limit);
-                Done::Tell(Event::SnapshotRead { ticket, piece })
+                match self.stores.read_snapshot(last, offset, limit) {
+                    Ok(piece) => Done::Tell(Event::SnapshotRead { ticket, piece }),
+                    Err(error) => Done::Failed(None, error),
+                }
             }
             Job::WriteSnapshot { ticket, meta, offset, data, done } => {
-                let ok = self.snapshots.write(&meta, offset, &data, done);
+                let ok = self.stores.write_snapshot(&meta, offset, &data, done);
                 Done::Tell(Event::SnapshotWritten { ticket, ok })
             }
-        }
+        })
     }
 
-    fn fetch(&self, ticket: RpcId, first: Index, last: Index, settings: &Settings) -> Done {
-        match self.storage.fetch(first, last, settings) {
-            Ok(entries) => Done::Tell(Event::Fetched { ticket, entries }),
-            Err(error) => Done::Failed(None, error),
-        }
-    }
-
-    /// The write fails, and nothing behind it is done.
-    fn fail(&mut self, job: Job) -> Done {
-        self.counts.failed += 1;
+    /// A write has failed, and nothing behind it is done.
+    fn give_up(&mut self, part: Option<Part>, error: StoreError) -> Done {
         self.running = 0;
+        self.group.clear();
         self.queue.clear();
-        let tear = self.streams.remains.draw();
-        let part = match job {
-            Job::Write(write) => self.tear(&write, tear.below(PARTS)),
-            Job::Fetch { .. } | Job::ReadSnapshot { .. } | Job::WriteSnapshot { .. } => None,
-        };
-        Done::Failed(part, StoreError::new(StoreErrorKind::Io, "the disk"))
-    }
-
-    /// Keeps the first few parts of a write: the vote record, then what it takes away from the
-    /// log, then its entries, one by one; never all of them.
-    fn tear(&mut self, write: &Write, drawn: u64) -> Option<Part> {
-        let (record, cut) = (write.hard_state.is_some(), matches!(write.log, LogOp::Replace(_)));
-        let parts = usize::from(record) + parts_of(&write.log);
-        let keep = usize::try_from(drawn * parts as u64 / PARTS).expect("fewer parts than entries");
-        if keep == 0 {
-            return None;
-        }
-        self.counts.torn += 1;
-        let kept = keep.saturating_sub(usize::from(record) + usize::from(cut));
-        let log = if keep == usize::from(record) { LogOp::Keep } else { write.log.clone() };
-        let write = Write { log, ..write.clone() };
-        self.keep_part(&write, kept);
-        Some(Part { write, entries: kept })
-    }
-
-    fn keep_part(&mut self, write: &Write, kept: usize) {
-        let first_few: Entries = entries_of(&write.log)[..kept].into();
-        let log = match &write.log {
-            LogOp::Replace(entries) if kept == 0 => {
-                self.cut_back(entries[0].id.index);
-                LogOp::Keep
-            }
-            LogOp::Replace(_) => LogOp::Replace(first_few),
-            LogOp::Append(_) if kept == 0 => LogOp::Keep,
-            LogOp::Append(_) => LogOp::Append(first_few),
-            LogOp::Keep | LogOp::Compact(_) | LogOp::Discard => LogOp::Keep,
-        };
-        let write = Write { log, ..write.clone() };
-        self.storage.write(&write).expect("stores in memory do not fail");
-    }
-
-    fn cut_back(&mut self, from: Index) {
-        let last = self.storage.log.last_index().expect(SOUND);
-        if from <= last {
-            self.storage.log.delete_range(from, last).expect("stores in memory do not fail");
-        }
+        Done::Failed(part, error)
     }
 }
 
-const SOUND: &str = "stores in memory do not fail";
-
-/// A tear is drawn as a number below this, and scaled to the parts of the write.
-const PARTS: u64 = 1 << 20;
-
-/// In how many steps a log operation can be interrupted.
-fn parts_of(op: &LogOp) -> usize {
-    match op {
-        LogOp::Keep => 0,
-        LogOp::Append(entries) => entries.len(),
-        LogOp::Replace(entries) => 1 + entries.len(),
-        LogOp::Compact(_) | LogOp::Discard => 1,
-    }
-}
-
-fn entries_of(op: &LogOp) -> &[Entry] {
-    match op {
-        LogOp::Append(entries) | LogOp::Replace(entries) => entries,
-        LogOp::Keep | LogOp::Compact(_) | LogOp::Discard => &[],
-    }
-}
+const CALM: &str = "stores do not fail while a server starts, and have no holes";

@@ -4,7 +4,7 @@
 //! A host does nothing by itself; the world hands it what happens and carries out what it wants.
 
 use crate::clock::Clock;
-use crate::disk::Disk;
+use crate::disk::{Disk, Stores};
 use crate::plan::{Machines, Plan};
 use crate::rng::{Domain, Stream};
 use crate::slot::Slot;
@@ -12,6 +12,7 @@ use crate::workload::TankFsm;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::execute::Machine;
+use wavetank_raft::store::StoreError;
 use wavetank_raft::{
     Batch, Boot, Bytes, Config, Entropy, Entry, NodeId, RequestId, Server, Settings, SnapshotMeta, Span, Time,
 };
@@ -115,12 +116,12 @@ pub(crate) struct MachineTimes {
 }
 
 impl<F: TankFsm, W> Host<F, W> {
-    /// A server that has never run, on a blank disk.
+    /// A server that has never run, with a disk of its own.
     ///
     /// # Panics
     /// When the plan's configuration cannot work.
     #[must_use]
-    pub(crate) fn new(slot: Slot, plan: &Plan) -> Self {
+    pub(crate) fn new(slot: Slot, plan: &Plan, stores: Box<dyn Stores>) -> Self {
         let config = Config { local_id: slot.id(), ..plan.config.clone() };
         let settings = Settings::new(config).unwrap_or_else(|error| panic!("the plan's config: {error}"));
         let stream = Stream::new(plan.seed, Domain::Machine, u64::from(slot.0), 0);
@@ -128,7 +129,7 @@ impl<F: TankFsm, W> Host<F, W> {
             slot,
             node: slot.node(),
             settings,
-            disk: Disk::new(plan.seed, slot, &plan.disks),
+            disk: Disk::new(plan.seed, slot, &plan.disks, stores),
             clock: Clock::of(plan.seed, slot, &plan.clocks),
             incarnation: 0,
             halted: false,
@@ -140,13 +141,16 @@ impl<F: TankFsm, W> Host<F, W> {
     /// Starts the server with what its disk still has, and a state machine that has applied
     /// nothing. What the disk had is returned, to be looked at.
     ///
+    /// # Errors
+    /// When what the disk has is not fit to start from.
+    ///
     /// # Panics
     /// When it runs already.
-    pub(crate) fn start(&mut self, seed: u64, now: Time, fsm: F) -> (Boot, Vec<Entry>) {
+    pub(crate) fn start(&mut self, seed: u64, now: Time, fsm: F) -> Result<(Boot, Vec<Entry>), StoreError> {
         assert!(self.process.is_none(), "{} runs already", self.slot);
         self.incarnation += 1;
         self.halted = false;
-        let found = self.disk.recover(self.settings.log_cache_capacity);
+        let found = self.disk.recover(self.settings.log_cache_capacity)?;
         let key = (u64::from(self.slot.0), u64::from(self.incarnation));
         let boot = Boot {
             entropy: Entropy(Stream::new(seed, Domain::Entropy, key.0, key.1).word()),
@@ -165,7 +169,7 @@ impl<F: TankFsm, W> Host<F, W> {
             waiting: None,
             timer: Timer::NONE,
         });
-        (boot, self.disk.log())
+        Ok((boot, self.disk.log()))
     }
 }
 

@@ -15,6 +15,7 @@ pub mod history;
 pub mod shadow;
 pub mod step;
 mod stepping;
+mod stopping;
 pub mod terms;
 mod writing;
 
@@ -116,6 +117,8 @@ impl Ledger {
             Seen::Durable { slot, write, torn } => self.durable(*slot, write, *torn),
             Seen::Crashed { slot, wiped } => self.crashed(*slot, *wiped),
             Seen::Halted(slot) => self.halted(*slot),
+            Seen::Harmed { slot, .. } => self.harmed(*slot),
+            Seen::Refused { slot, .. } => self.refused(*slot),
             Seen::Applied { slot, batch, digest } => self.applied(*slot, batch, *digest),
             Seen::SnapshotTaken { slot, meta, digest } => self.captured(*slot, meta, *digest),
             Seen::Restored { slot, last, digest } => self.restored(*slot, *last, *digest),
@@ -144,13 +147,6 @@ impl Ledger {
             *shadow = Shadow { lost, ..Shadow::default() };
         }
         Facts::CRASHED
-    }
-
-    pub(crate) fn halted(&mut self, slot: Slot) -> Facts {
-        self.step.clear(slot);
-        let shadow = &mut self.shadows[slot.at()];
-        shadow.life = Life::Halted;
-        Facts::HALTED
     }
 
     pub(crate) fn applied(&mut self, slot: Slot, batch: &Batch, digest: u64) -> Facts {

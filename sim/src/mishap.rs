@@ -39,6 +39,8 @@ pub enum Astray {
     Duplicate,
     /// It is held back.
     Hold,
+    /// Bits of it flip.
+    Corrupt,
 }
 
 /// Which mishaps are let happen, and a list of those that did.
@@ -63,6 +65,7 @@ impl Mishap {
                 Astray::Loss => "loss",
                 Astray::Duplicate => "duplicate",
                 Astray::Hold => "hold",
+                Astray::Corrupt => "corrupt",
             },
         }
     }

@@ -7,9 +7,11 @@
 //!
 //! Losses and delays of single messages are not in this room: see [`network`](crate::network).
 
+mod membership;
 mod occasions;
 mod scheduled;
 
+use crate::disk::harm::Blow;
 use crate::mishap::{Mishap, Mishaps};
 use crate::observe::NetworkChange;
 use crate::plan;
@@ -55,6 +57,10 @@ pub struct Sight<'a> {
     pub awake: Slots,
     /// Whoever leads in the newest term.
     pub leader: Option<Slot>,
+    /// Those that are lost for good, or refuse to start with what their disks have.
+    pub lost: Slots,
+    /// Those that may be taken away for good, each for itself. Only known when such an act is due.
+    pub expendable: Slots,
     /// The membership as the leader knows it, and where it stands in the log.
     pub membership: Option<(wavetank_raft::Index, &'a Configuration)>,
 }
@@ -76,8 +82,21 @@ pub enum Act {
     Call(Slot, Call),
     /// Set a server's clock forward.
     Jump(Slot, Span),
+    /// Change the network, and that much later change it back; and let these servers crash and
+    /// start again at once.
+    Forget(Slots, NetworkChange, Span, NetworkChange),
     /// Let the oldest message go that the network holds.
     LetGo,
+    /// Strike a server's disk.
+    Harm(Slot, Blow, Draw),
+    /// Let a server's disk be full for that long.
+    Fill(Slot, Span),
+    /// Lose a server and its disk for good.
+    Lose(Slot),
+    /// Let a server's clock stand still for that long.
+    Freeze(Slot, Span),
+    /// Let every message go that the network holds.
+    LetGoAll,
 }
 
 /// Four words: as many as any act needs.
@@ -203,15 +222,27 @@ impl Nemesis {
 
     /// Drops an act that would take too many servers away at once, or that the plan leaves out;
     /// counts the others.
-    fn allowed(&mut self, act: Act, sight: &Sight<'_>, mishap: Mishap) -> Act {
+    fn allowed(&mut self, mut act: Act, sight: &Sight<'_>, mishap: Mishap) -> Act {
         let away = sight.away().len();
+        if let Act::Forget(slots, ..) = &mut act {
+            *slots = slots.iter().take(self.most_down.saturating_sub(away)).collect();
+        }
         let is_too_much = match &act {
             Act::Crash(slot, _) | Act::Pause(slot, _) => {
                 self.most_down <= away || !sight.awake.contains(*slot)
             }
-            Act::Nothing | Act::Network(..) | Act::Flap(..) | Act::Call(..) | Act::Jump(..) | Act::LetGo => {
-                false
-            }
+            Act::Forget(slots, ..) => slots.is_empty(),
+            Act::Nothing
+            | Act::Network(..)
+            | Act::Flap(..)
+            | Act::Call(..)
+            | Act::Jump(..)
+            | Act::LetGo
+            | Act::Harm(..)
+            | Act::Fill(..)
+            | Act::Lose(_)
+            | Act::Freeze(..)
+            | Act::LetGoAll => false,
         };
         if is_too_much || act == Act::Nothing || !self.mishaps.allow(mishap) {
             return Act::Nothing;

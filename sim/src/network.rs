@@ -6,7 +6,7 @@
 use crate::mishap::{Astray, Mishap, Mishaps};
 use crate::observe::Fate;
 use crate::plan::{Late, Links};
-use crate::rng::{Domain, Ratio, Spans, Stream};
+use crate::rng::{Domain, Draw, Ratio, Spans, Stream};
 use crate::slot::{Slot, Slots};
 use wavetank_raft::{Span, Time};
 
@@ -31,6 +31,8 @@ pub struct Passage {
     pub fate: Fate,
     /// The last of its arrivals is held back, and may be let go earlier.
     pub held: bool,
+    /// Bits of it flip: those that this word says.
+    pub flips: Option<u64>,
 }
 
 /// How often each family struck.
@@ -52,6 +54,8 @@ pub struct Counts {
     pub held: u64,
     /// Crashes and cuts that took with them what was under way.
     pub on_way: u64,
+    /// Rejected because bits of them had flipped.
+    pub corrupt: u64,
 }
 
 /// One direction between two servers.
@@ -61,12 +65,35 @@ struct Link {
     passed: u32,
     distance: Span,
     delay: Stream,
-    reorder: Option<Stream>,
-    late: Option<Stream>,
-    loss: Option<Stream>,
-    duplicate: Option<Stream>,
-    hold: Option<Stream>,
+    /// Of the families that the plan has, in the order of [`Family`].
+    families: [Option<Stream>; FAMILIES],
+    /// What the streams say of the next messages, this one's side by side: read message by message
+    /// from six streams they would all be fetched from memory each time.
+    ahead: [Said; AHEAD],
 }
+
+/// What the streams of a link say of one message.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    delay: Draw,
+    families: [Draw; FAMILIES],
+}
+
+/// What goes wrong on a link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Family {
+    Reorder,
+    Late,
+    Loss,
+    Duplicate,
+    Hold,
+    Corrupt,
+}
+
+const FAMILIES: usize = 6;
+
+/// For how many messages the streams are read at once.
+const AHEAD: usize = 32;
 
 impl Network {
     /// The network of a plan.
@@ -139,6 +166,11 @@ impl Network {
         number <= self.lost_upto[from.at() * self.servers + to.at()]
     }
 
+    /// A message was rejected for what had become of it under way.
+    pub const fn rejected(&mut self) {
+        self.counts.corrupt += 1;
+    }
+
     fn takes_along(&mut self, of: usize) -> bool {
         let Some(chance) = self.plan.on_way else { return false };
         let (stream, asked) = &mut self.on_way[of];
@@ -181,47 +213,69 @@ impl Link {
                 Some(_) | None => Span::ZERO,
             },
             delay,
-            reorder: plan.reorder.map(|_| stream(Domain::Reorder)),
-            late: plan.late.map(|_| stream(Domain::Late)),
-            loss: plan.loss.map(|_| stream(Domain::Loss)),
-            duplicate: plan.duplicate.map(|_| stream(Domain::Duplicate)),
-            hold: plan.hold.map(|_| stream(Domain::Hold)),
+            families: [
+                plan.reorder.map(|_| stream(Domain::Reorder)),
+                plan.late.map(|_| stream(Domain::Late)),
+                plan.loss.map(|_| stream(Domain::Loss)),
+                plan.duplicate.map(|_| stream(Domain::Duplicate)),
+                plan.hold.map(|_| stream(Domain::Hold)),
+                plan.corrupt.map(|_| stream(Domain::Corrupt)),
+            ],
+            ahead: [Said { delay: Draw::ZERO, families: [Draw::ZERO; FAMILIES] }; AHEAD],
         }
     }
 
     /// Every stream is read before anything is decided, so that each stays one word per message.
+    fn next(&mut self) -> Said {
+        let at = self.passed as usize % AHEAD;
+        if at == 0 {
+            self.read_ahead();
+        }
+        self.passed += 1;
+        self.ahead[at]
+    }
+
+    fn read_ahead(&mut self) {
+        for said in &mut self.ahead {
+            said.delay = self.delay.draw();
+        }
+        for (family, stream) in self.families.iter_mut().enumerate() {
+            let Some(stream) = stream else { continue };
+            for said in &mut self.ahead {
+                said.families[family] = stream.draw();
+            }
+        }
+    }
+
     fn pass(&mut self, now: Time, plan: &Links, is_cut: bool, tally: Tally<'_>) -> Passage {
         let Tally { counts, mishaps } = tally;
         let (from, to) = self.ends;
         let place = self.passed;
-        self.passed += 1;
+        let said = self.next();
         let mut may = |astray| mishaps.allow(Mishap::Message(astray, from, to, place));
-        let delay = self.delay.within(plan.delay) + self.distance;
-        let reordered = struck(&mut self.reorder, plan.reorder);
-        let late = struck(&mut self.late, plan.late);
-        let lost = chance(&mut self.loss, plan.loss);
-        let again = struck(&mut self.duplicate, plan.duplicate);
-        let held = struck(&mut self.hold, plan.hold);
+        let delay = said.delay.within(plan.delay) + self.distance;
+        let lost = plan.loss.is_some_and(|chance| said.of(Family::Loss).hits(chance));
         if is_cut || (lost && may(Astray::Loss)) {
             *(if is_cut { &mut counts.cut } else { &mut counts.lost }) += 1;
-            return Passage { fate: Fate::Lost, held: false };
+            return Passage { fate: Fate::Lost, held: false, flips: None };
         }
-        let reordered = reordered.filter(|_| may(Astray::Reorder));
-        let late = late.filter(|_| may(Astray::Late));
+        let flips = said.flips(plan.corrupt).filter(|_| may(Astray::Corrupt));
+        let reordered = said.struck(Family::Reorder, plan.reorder).filter(|_| may(Astray::Reorder));
+        let late = said.struck(Family::Late, plan.late).filter(|_| may(Astray::Late));
         counts.reordered += u64::from(reordered.is_some());
         counts.late += u64::from(late.is_some());
         let first = now + delay + reordered.unwrap_or(Span::ZERO) + late.unwrap_or(Span::ZERO);
-        if let Some(by) = held.filter(|_| may(Astray::Hold)) {
+        if let Some(by) = said.struck(Family::Hold, plan.hold).filter(|_| may(Astray::Hold)) {
             counts.held += 1;
             // An odd delay holds a copy, an even one the message itself.
             let fate =
                 if by.0 % 2 == 1 { Fate::ArrivesTwice(first, first + by) } else { Fate::Arrives(first + by) };
-            return Passage { fate, held: true };
+            return Passage { fate, held: true, flips };
         }
-        let again = again.filter(|_| may(Astray::Duplicate));
+        let again = said.struck(Family::Duplicate, plan.duplicate).filter(|_| may(Astray::Duplicate));
         counts.duplicated += u64::from(again.is_some());
         let fate = again.map_or(Fate::Arrives(first), |by| Fate::ArrivesTwice(first, first + by));
-        Passage { fate, held: false }
+        Passage { fate, held: false, flips }
     }
 }
 
@@ -231,16 +285,20 @@ struct Tally<'a> {
     mishaps: &'a mut Mishaps,
 }
 
-fn struck(stream: &mut Option<Stream>, family: Option<Late>) -> Option<Span> {
-    let (stream, family) = (stream.as_mut()?, family?);
-    let draw = stream.draw();
-    draw.hits(family.chance).then(|| draw.within(family.by))
-}
+impl Said {
+    const fn of(&self, family: Family) -> Draw {
+        self.families[family as usize]
+    }
 
-fn chance(stream: &mut Option<Stream>, family: Option<Ratio>) -> bool {
-    match (stream, family) {
-        (Some(stream), Some(chance)) => stream.hits(chance),
-        (Some(_) | None, Some(_) | None) => false,
+    fn struck(&self, family: Family, late: Option<Late>) -> Option<Span> {
+        let (draw, late) = (self.of(family), late?);
+        draw.hits(late.chance).then(|| draw.within(late.by))
+    }
+
+    /// Which bits flip, if any do.
+    fn flips(&self, chance: Option<Ratio>) -> Option<u64> {
+        let (draw, chance) = (self.of(Family::Corrupt), chance?);
+        draw.hits(chance).then(|| draw.below(1 << 32))
     }
 }
 

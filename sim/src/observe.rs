@@ -3,9 +3,11 @@
 //! Observations borrow; whoever wants to keep something copies it. Nothing here can change the
 //! world.
 
+use crate::disk::harm::Harm;
 use crate::slot::{Slot, Slots};
 use std::any::Any;
 use std::fmt::Debug;
+use wavetank_raft::store::StoreError;
 use wavetank_raft::{
     Action, Batch, Boot, Event, LogId, Request, Response, RpcId, Server, SnapshotMeta, Time, Write,
 };
@@ -67,6 +69,20 @@ pub enum Seen<'a> {
     Resumed(Slot),
     /// A server stopped for good, by its own decision.
     Halted(Slot),
+    /// A server was to start, and did not want to with what its disk has.
+    Refused {
+        /// Which.
+        slot: Slot,
+        /// Why.
+        error: &'a StoreError,
+    },
+    /// Something befell a server's disk. It may notice later, or never.
+    Harmed {
+        /// Whose.
+        slot: Slot,
+        /// What.
+        harm: Harm,
+    },
     /// A write is on the disk. Comes in the order of tokens, before the server hears of it.
     Durable {
         /// Whose.

@@ -6,6 +6,7 @@
 
 mod sound;
 
+use crate::check::Column;
 use crate::mishap::Mishap;
 use crate::nemesis::{Occasion, Scheduled};
 use crate::rng::{Ratio, Spans};
@@ -48,6 +49,9 @@ pub struct Plan {
     pub chaos: Span,
     /// What comes after.
     pub heal: Heal,
+    /// How much is judged. The run is the same, up to the first verdict.
+    #[serde(default)]
+    pub judges: Column,
 }
 
 /// How a cluster comes to be.
@@ -91,6 +95,9 @@ pub struct Links {
     /// When a server crashes or a link is cut, what is under way there is lost too, but for what
     /// is held.
     pub on_way: Option<Ratio>,
+    /// Bits of a message flip under way. Whoever receives it notices by its checksum, and drops it.
+    #[serde(default)]
+    pub corrupt: Option<Ratio>,
 }
 
 /// The disks.
@@ -165,6 +172,20 @@ pub struct Nemesis {
     pub scheduled: BTreeMap<Scheduled, Rhythm>,
     /// What happens because of what has just happened, and how often it does.
     pub occasions: BTreeMap<Occasion, Ratio>,
+    /// How many servers may be harmed for good.
+    #[serde(default)]
+    pub budget: Budget,
+}
+
+/// How many servers may be lost, or have something on their disks that is not what was written.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub enum Budget {
+    /// So few that the others are a quorum of every membership that may be in force: the cluster must
+    /// survive, with all that it has acknowledged.
+    #[default]
+    Within,
+    /// Any: then nothing is demanded but that whoever still answers does not lie.
+    Beyond,
 }
 
 /// How often something happens, and how long it lasts.
@@ -188,6 +209,9 @@ pub struct Heal {
     /// Once all agree, one server is cut off, all compact their logs as far as they can, and it
     /// comes back.
     pub compact: bool,
+    /// Once all agree, they reach each other over a single server for a while, and must go on.
+    #[serde(default)]
+    pub hub: bool,
 }
 
 impl Plan {
@@ -224,7 +248,8 @@ impl Plan {
             nemesis: Nemesis::none(),
             mishaps: None,
             chaos: Span::s(10),
-            heal: Heal { settle: Span::s(1), leave_broken: false, compact: false },
+            heal: Heal { settle: Span::s(1), leave_broken: false, compact: false, hub: false },
+            judges: Column::default(),
         }
     }
 
@@ -260,6 +285,7 @@ impl Links {
             duplicate: None,
             hold: None,
             on_way: None,
+            corrupt: None,
         }
     }
 }
@@ -282,11 +308,25 @@ impl Clients {
     }
 }
 
+impl Clients {
+    /// Whether they count on leases, and on nothing else.
+    #[must_use]
+    pub fn read_under_leases_alone(&self) -> bool {
+        self.reads == [ReadPath::Lease]
+    }
+}
+
 impl Nemesis {
     /// Nothing goes wrong.
     #[must_use]
     pub const fn none() -> Self {
-        Self { most_down: 0, crash_between: None, scheduled: BTreeMap::new(), occasions: BTreeMap::new() }
+        Self {
+            most_down: 0,
+            crash_between: None,
+            scheduled: BTreeMap::new(),
+            occasions: BTreeMap::new(),
+            budget: Budget::Within,
+        }
     }
 }
 

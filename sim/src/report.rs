@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::AddAssign;
 use wavetank_raft::{Span, Time};
 
 /// A property that did not hold.
@@ -49,6 +50,41 @@ pub enum Verdict {
     Vacuous(Vec<String>),
 }
 
+/// What became of the changes of one family.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct Turns {
+    /// A leader appended them.
+    pub begun: u64,
+    /// They are committed.
+    pub committed: u64,
+    /// Something else was committed in their place.
+    pub rolled_back: u64,
+    /// They were turned down, and nothing was appended.
+    pub refused: u64,
+}
+
+impl Turns {
+    /// Each with its name.
+    #[must_use]
+    pub const fn named(&self) -> [(&'static str, u64); 4] {
+        [
+            ("begun", self.begun),
+            ("committed", self.committed),
+            ("rolled back", self.rolled_back),
+            ("refused", self.refused),
+        ]
+    }
+}
+
+impl AddAssign for Turns {
+    fn add_assign(&mut self, other: Self) {
+        self.begun += other.begun;
+        self.committed += other.committed;
+        self.rolled_back += other.rolled_back;
+        self.refused += other.refused;
+    }
+}
+
 /// What is known of a run.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Report {
@@ -74,6 +110,12 @@ pub struct Report {
     pub witnessed: BTreeMap<String, u64>,
     /// How often each thing that should sometimes happen happened.
     pub sometimes: BTreeMap<String, u64>,
+    /// What became of the changes of membership, by family.
+    pub membership: BTreeMap<String, Turns>,
+    /// Which situations came up: see [`Sometimes::situations`](crate::sometimes::Sometimes::situations).
+    /// Not written down with the rest: they are many.
+    #[serde(skip)]
+    pub situations: Vec<u64>,
     /// How long the cluster was without a leader, each time that it got one again.
     pub leaderless: Vec<Span>,
     /// A digest over every step of the run: the same for the same seed, always.

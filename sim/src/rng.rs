@@ -8,8 +8,9 @@
 //!
 //! No floats: a chance is a [`Ratio`] of integers, and a length is one of a range of integers.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Core;
+use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::rand_core::block::Generator;
 use std::fmt;
 use wavetank_raft::Span;
 
@@ -63,6 +64,12 @@ pub enum Domain {
     Workload = 22,
     /// Whether what is under way is lost when its sender crashes (by server) or links are cut.
     OnWay = 23,
+    /// Whether bits of a message flip, and which (by sender, receiver).
+    Corrupt = 24,
+    /// What a power cut leaves on a device with a cache (by server).
+    Device = 40,
+    /// When and how such a device fails (by server).
+    Trouble = 41,
 }
 
 /// A chance of `n` in `d`.
@@ -133,6 +140,9 @@ impl Spans {
 pub struct Draw(u64);
 
 impl Draw {
+    /// Where nothing is left to chance.
+    pub const ZERO: Self = Self(0);
+
     /// Whether a chance is hit.
     #[must_use]
     pub const fn hits(self, chance: Ratio) -> bool {
@@ -158,27 +168,55 @@ const fn scaled(half: u32, end: u64) -> u64 {
 }
 
 /// A stream of random words.
+///
+/// They are generated some at a time, and handed out from memory.
 #[derive(Clone)]
-pub struct Stream(ChaCha8Rng);
+pub struct Stream {
+    core: ChaCha8Core,
+    words: [u64; Self::AT_ONCE],
+    /// How many of the words are used up.
+    used: usize,
+    /// How many were generated.
+    generated: u64,
+}
 
 impl Stream {
+    /// How many words are generated at once: four blocks of the cipher.
+    const AT_ONCE: usize = 32;
+
     /// The stream that decides `domain` for the keys. Cheap: nothing is generated before the
     /// first draw.
     #[must_use]
     pub fn new(seed: u64, domain: Domain, a: u64, b: u64) -> Self {
-        let mut key = [0; 32];
-        for (part, word) in key.chunks_exact_mut(8).zip([seed, domain as u64, a, b]) {
-            part.copy_from_slice(&word.to_le_bytes());
-        }
-        Self(ChaCha8Rng::from_seed(key))
+        let core = ChaCha8Core::from_seed(key([seed, domain as u64, a, b]));
+        Self { core, words: [0; Self::AT_ONCE], used: Self::AT_ONCE, generated: 0 }
     }
 
     /// The next 64 bits.
+    #[inline]
     pub fn word(&mut self) -> u64 {
-        self.0.next_u64()
+        if self.used == Self::AT_ONCE {
+            self.generate();
+        }
+        let word = self.words[self.used];
+        self.used += 1;
+        word
+    }
+
+    #[cold]
+    fn generate(&mut self) {
+        let mut halves = [0; 2 * Self::AT_ONCE];
+        self.core.generate(&mut halves);
+        let (pairs, _) = halves.as_chunks::<2>();
+        for (word, [low, high]) in self.words.iter_mut().zip(pairs) {
+            *word = u64::from(*high) << 32 | u64::from(*low);
+        }
+        self.used = 0;
+        self.generated += Self::AT_ONCE as u64;
     }
 
     /// The next decision.
+    #[inline]
     pub fn draw(&mut self) -> Draw {
         Draw(self.word())
     }
@@ -219,15 +257,25 @@ impl Stream {
     }
 }
 
+fn key(words: [u64; 4]) -> [u8; 32] {
+    let mut key = [0; 32];
+    for (part, word) in key.chunks_exact_mut(8).zip(words) {
+        part.copy_from_slice(&word.to_le_bytes());
+    }
+    key
+}
+
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Stream(at {})", self.0.get_word_pos() / 2)
+        write!(f, "Stream(at {})", self.generated - (Self::AT_ONCE - self.used) as u64)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::Rng;
 
     #[test]
     fn a_stream_is_its_name_and_its_keys() {
@@ -251,6 +299,15 @@ mod tests {
 
     const WORDS: [u64; 3] =
         [4_344_717_217_939_160_907, 15_305_578_173_110_765_368, 9_084_237_482_523_225_113];
+
+    #[test]
+    fn a_stream_is_the_cipher_and_knows_where_it_is() {
+        let mut cipher = ChaCha8Rng::from_seed(key([9, Domain::Hold as u64, 3, 4]));
+        let mut stream = Stream::new(9, Domain::Hold, 3, 4);
+        assert_eq!(format!("{stream:?}"), "Stream(at 0)");
+        assert!((0..100).all(|_| stream.word() == cipher.next_u64()));
+        assert_eq!(format!("{stream:?}"), "Stream(at 100)");
+    }
 
     #[test]
     fn draws_stay_in_their_ranges_and_reach_both_ends() {

@@ -5,6 +5,7 @@
 
 use crate::caught;
 use crate::crew::{Crew, Own, report};
+use crate::disk::{Memory, Shelf};
 use crate::mishap::Mishap;
 use crate::plan::Plan;
 use crate::report::{Class, Report, Verdict, Violation};
@@ -52,9 +53,14 @@ impl<T> Sailed<T> {
 impl<F: TankFsm + 'static, E: Own, T: Watch> Voyage<F, E, T> {
     /// Runs the plan to its end, or until a judge speaks or the code under test panics.
     pub fn sail(self) -> Sailed<T> {
+        self.sail_with(&mut |_| Box::new(Memory::default()))
+    }
+
+    /// The same with other stores than those in memory, which the shelf makes for each server.
+    pub fn sail_with(self, shelf: &mut Shelf<'_>) -> Sailed<T> {
         let Self { name, plan, make, workload, own, trace } = self;
         let crew = Crew::new(&plan, own, trace);
-        let mut sea = World::new(plan, make, workload, crew);
+        let mut sea = World::with_stores(plan, make, workload, crew, shelf);
         sea.record_mishaps();
         let ending = caught::panics(|| storm::run(&mut sea, |crew| verdict_of(crew).is_none()));
         let at = sea.now();

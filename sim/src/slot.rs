@@ -32,8 +32,8 @@ impl Slot {
 
     /// The number the core knows it by.
     #[must_use]
-    pub fn node(self) -> NodeId {
-        NodeId::of(&self.to_string())
+    pub const fn node(self) -> NodeId {
+        NODES[self.at()]
     }
 
     /// The place of a number; `None` if no server in any tank has it.
@@ -50,6 +50,20 @@ impl Slot {
         (1..=Self::MOST).contains(&usize::from(number)).then(|| Self(number - 1))
     }
 }
+
+/// Looked up at every step, so not made from its name each time.
+const NODES: [NodeId; Slot::MOST] = {
+    let names = [
+        "n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9", "n10", "n11", "n12", "n13", "n14", "n15", "n16",
+    ];
+    let mut nodes = [NodeId(0); Slot::MOST];
+    let mut at = 0;
+    while at < nodes.len() {
+        nodes[at] = NodeId::of(names[at]);
+        at += 1;
+    }
+    nodes
+};
 
 impl fmt::Display for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -137,7 +151,12 @@ impl Slots {
 
     /// Each of them, in order.
     pub fn iter(self) -> impl Iterator<Item = Slot> {
-        (0..Slot::MOST as u8).map(Slot).filter(move |&slot| self.contains(slot))
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let next = left.trailing_zeros() as u8;
+            left &= left.checked_sub(1)?;
+            Some(Slot(next))
+        })
     }
 }
 

@@ -4,84 +4,65 @@
 
 use crate::check::committed_is_durable_on_quorum::counted;
 use crate::ledger::{Facts, Ledger, Took};
+use crate::named::named;
 use crate::slot::Slot;
 use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Index, RoleName, Term};
 
-macro_rules! points {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal),* $(,)?) => {
-        /// Something that should sometimes happen.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-        pub enum Point {
-            $($(#[$doc])* $variant),*
-        }
-
-        impl Point {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// Its name in reports.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name),*
-                }
-            }
-        }
-    };
-}
-
-points! {
-    /// Somebody came to lead.
-    Elected = "leader elected",
-    /// Somebody else than before.
-    LeaderChanged = "leader changed",
-    /// A leader gave up.
-    Deposed = "leader deposed",
-    /// A term in which several had votes and nobody led.
-    SplitVote = "split vote",
-    /// A vote was asked for with an older log.
-    StaleLogRefused = "vote refused for a stale log",
-    /// A pre-candidate became a follower again.
-    PreVoteLost = "pre-vote lost",
-    /// Two or more entries went from the end of a log.
-    TruncatedTwo = "two entries truncated",
-    /// An uncommitted configuration went with them.
-    ConfigurationRolledBack = "configuration rolled back",
-    /// A leader changed the membership.
-    ConfigurationChanged = "configuration changed",
-    /// A leader entered a joint configuration.
-    JointEntered = "joint configuration entered",
-    /// A joint configuration was in force while the leader changed.
-    JointLeaderChange = "leader changed while joint",
-    /// A leader committed a configuration without its own vote.
-    LeaderRemoved = "leader removed",
-    /// A server died with writes in its queue.
-    CrashWhileWriting = "crash with unsynced writes",
-    /// Only part of a write survived.
-    TornWrite = "torn write",
-    /// A server came back.
-    Restarted = "restart",
-    /// A store failed.
-    StoreFailed = "store failed",
-    /// An entry of an older term was committed along with one of the leader's own.
-    CommittedIndirectly = "old entry committed indirectly",
-    /// A snapshot was taken.
-    SnapshotTaken = "snapshot taken",
-    /// A follower got a snapshot in place of entries.
-    CaughtUpBySnapshot = "caught up by snapshot",
-    /// It took the place of a log in conflict.
-    SnapshotOverConflict = "snapshot over a conflicting log",
-    /// A message of an older term arrived.
-    StaleMessage = "stale message",
-    /// A server campaigned because its leader asked it to.
-    TransferObeyed = "transfer obeyed",
-    /// A read was allowed after a round of heartbeats.
-    IndexRead = "index read served",
-    /// A read was allowed under a lease.
-    LeaseRead = "lease read served",
-    /// The world was healed.
-    Healed = "healed",
+named! {
+    /// Something that should sometimes happen.
+    Point {
+        /// Somebody came to lead.
+        Elected = "leader elected",
+        /// Somebody else than before.
+        LeaderChanged = "leader changed",
+        /// A leader gave up.
+        Deposed = "leader deposed",
+        /// A term in which several had votes and nobody led.
+        SplitVote = "split vote",
+        /// A vote was asked for with an older log.
+        StaleLogRefused = "vote refused for a stale log",
+        /// A pre-candidate became a follower again.
+        PreVoteLost = "pre-vote lost",
+        /// Two or more entries went from the end of a log.
+        TruncatedTwo = "two entries truncated",
+        /// An uncommitted configuration went with them.
+        ConfigurationRolledBack = "configuration rolled back",
+        /// A leader changed the membership.
+        ConfigurationChanged = "configuration changed",
+        /// A leader entered a joint configuration.
+        JointEntered = "joint configuration entered",
+        /// A joint configuration was in force while the leader changed.
+        JointLeaderChange = "leader changed while joint",
+        /// A leader committed a configuration without its own vote.
+        LeaderRemoved = "leader removed",
+        /// A server died with writes in its queue.
+        CrashWhileWriting = "crash with unsynced writes",
+        /// Only part of a write survived.
+        TornWrite = "torn write",
+        /// A server came back.
+        Restarted = "restart",
+        /// A store failed.
+        StoreFailed = "store failed",
+        /// An entry of an older term was committed along with one of the leader's own.
+        CommittedIndirectly = "old entry committed indirectly",
+        /// A snapshot was taken.
+        SnapshotTaken = "snapshot taken",
+        /// A follower got a snapshot in place of entries.
+        CaughtUpBySnapshot = "caught up by snapshot",
+        /// It took the place of a log in conflict.
+        SnapshotOverConflict = "snapshot over a conflicting log",
+        /// A message of an older term arrived.
+        StaleMessage = "stale message",
+        /// A server campaigned because its leader asked it to.
+        TransferObeyed = "transfer obeyed",
+        /// A read was allowed after a round of heartbeats.
+        IndexRead = "index read served",
+        /// A read was allowed under a lease.
+        LeaseRead = "lease read served",
+        /// The world was healed.
+        Healed = "healed",
+    }
 }
 
 /// Counts, and a set of situations.
@@ -152,11 +133,10 @@ impl Sometimes {
         self.counts[point as usize]
     }
 
-    /// How many situations were told apart: who has which role, whose term and log are ahead of
+    /// The situations that were told apart, as digests: who has which role, whose term and log are ahead of
     /// whose, and what phase the membership is in; servers are interchangeable.
-    #[must_use]
-    pub fn situations(&self) -> usize {
-        self.situations.len()
+    pub fn situations(&self) -> impl Iterator<Item = u64> + '_ {
+        self.situations.iter().copied()
     }
 
     fn note(&mut self, point: Point) {

@@ -5,14 +5,18 @@
 //! need a few things to go wrong in the right order. What a server may be configured to is drawn
 //! too.
 
+use crate::check::Column;
 use crate::nemesis::{Occasion, Scheduled};
-use crate::plan::{Birth, Clients, Clocks, Disks, Heal, Late, Links, Machines, Nemesis, Plan, Rhythm};
+use crate::plan::{
+    Birth, Budget, Clients, Clocks, Disks, Heal, Late, Links, Machines, Nemesis, Plan, Rhythm,
+};
 use crate::rng::{Domain, Ratio, Spans, Stream};
-use crate::slot::{Slot, Slots};
-use crate::watch::Watch;
-use crate::workload::TankFsm;
-use crate::world::{Unsettled, World};
-use wavetank_raft::{Call, Config, ReadPath, Reloadable, Span};
+use std::collections::BTreeMap;
+use wavetank_raft::{Config, ReadPath, Span};
+
+mod ending;
+
+pub use ending::{Ending, run};
 
 /// What a storm is drawn from, a stream each, so that one drawn more in one of them changes
 /// nothing in the others.
@@ -26,7 +30,15 @@ enum Topic {
     Clients = 6,
     Scheduled = 7,
     Occasions = 8,
+    Harm = 9,
+    Leases = 10,
+    Few = 11,
+    Hub = 12,
+    Installs = 13,
 }
+
+/// How many storms harm more servers for good than a cluster can do without.
+const BEYOND: Ratio = Ratio::new(1, 20);
 
 impl Plan {
     /// The storm of a seed.
@@ -35,24 +47,36 @@ impl Plan {
         let on = |topic: Topic| Stream::new(seed, Domain::Storm, topic as u64, 0);
         let mut shape = on(Topic::Shape);
         let servers = shape.one_of(&[3, 3, 3, 3, 5, 5, 5, 5, 4, 7]);
-        let config = config(&mut on(Topic::Config));
+        let spares = shape.one_of(&[0, 0, 1, 2]);
+        let (servers, spares) = few(&mut on(Topic::Few)).unwrap_or((servers, spares));
+        let mut config = config(&mut on(Topic::Config));
         let timeout = config.heartbeat_timeout;
         let clients = clients(&mut on(Topic::Clients), timeout);
+        let mut links = links(&mut on(Topic::Links), timeout);
+        let mut occasions = occasions(&mut on(Topic::Occasions));
+        if clients.read_under_leases_alone() {
+            tempt_leases(&mut on(Topic::Leases), &mut config, &mut occasions);
+        }
+        if on(Topic::Installs).chance(1, 8) {
+            tempt_installs(&mut config, &mut links, &mut occasions);
+        }
+        let scheduled = scheduled(seed, timeout, &clients);
         Self {
             seed,
             servers,
-            spares: shape.one_of(&[0, 0, 1, 2]),
+            spares: spares.max(u8::from(scheduled.contains_key(&Scheduled::Replace))),
             birth: if shape.chance(1, 6) { Birth::Blank } else { Birth::Bootstrapped },
-            links: links(&mut on(Topic::Links), timeout),
+            links,
             disks: disks(&mut on(Topic::Disks), timeout),
             machines: machines(&mut shape),
             supervised: Some(timeout.times(3)),
-            clocks: clocks(&mut on(Topic::Clocks), &config),
+            clocks: clocks(&mut on(Topic::Clocks), &config, &clients),
             nemesis: Nemesis {
-                most_down: if shape.chance(1, 4) { servers } else { servers / 2 },
+                most_down: if shape.chance(1, 4) { servers } else { (servers / 2).max(1) },
                 crash_between: shape.chance(1, 3).then_some(Ratio::new(1, 1_500)),
-                scheduled: scheduled(seed, timeout, &clients),
-                occasions: occasions(&mut on(Topic::Occasions)),
+                scheduled,
+                occasions,
+                budget: if on(Topic::Harm).draw().hits(BEYOND) { Budget::Beyond } else { Budget::Within },
             },
             clients,
             config,
@@ -62,9 +86,37 @@ impl Plan {
                 settle: timeout.times(6),
                 leave_broken: shape.chance(1, 4),
                 compact: shape.chance(1, 2),
+                hub: on(Topic::Hub).chance(1, 3),
             },
+            judges: Column::default(),
         }
     }
+}
+
+/// Now and then a cluster is so small that one or two are its majority, with others to be added.
+fn few(stream: &mut Stream) -> Option<(u8, u8)> {
+    stream.chance(1, 16).then(|| (stream.one_of(&[1, 2]), stream.one_of(&[1, 2, 3])))
+}
+
+/// Leases as long as they can be, over clocks that may go far apart, and leaders that lose their
+/// followers inside them: whoever counts on more than was promised has time to be wrong.
+fn tempt_leases(stream: &mut Stream, config: &mut Config, occasions: &mut BTreeMap<Occasion, Ratio>) {
+    config.leader_lease_timeout = config.heartbeat_timeout;
+    config.lease_clock_drift_ppm = u64::from(stream.one_of(&[100_000_u32, 300_000, 300_000]));
+    for occasion in [Occasion::StrandReader, Occasion::Usurp] {
+        occasions.insert(occasion, occasion.usual_chance());
+    }
+}
+
+/// Snapshots all the time, and no entry kept behind them: what is held and then comes before the
+/// last piece of one has just been compacted away.
+fn tempt_installs(config: &mut Config, links: &mut Links, occasions: &mut BTreeMap<Occasion, Ratio>) {
+    (config.trailing_logs, config.snapshot_threshold) = (0, 2);
+    config.snapshot_interval = Span::ms(100);
+    let by = Spans::new(config.heartbeat_timeout, config.heartbeat_timeout.times(30));
+    links.hold.get_or_insert(Late { chance: Ratio::new(1, 40), by });
+    let occasion = Occasion::LetGoBeforeLastPiece;
+    occasions.insert(occasion, occasion.usual_chance());
 }
 
 /// Every policy that a server may legally have is drawn: a bug may be out of reach under the one
@@ -109,6 +161,7 @@ fn links(stream: &mut Stream, timeout: Span) -> Links {
         duplicate: family(1, 2, &[10, 30, 100], Spans::new(Span::us(100), timeout.times(2))),
         hold: family(1, 2, &[40, 100, 250], Spans::new(timeout, timeout.times(30))),
         on_way: family(2, 3, &[1, 2, 4], Spans::ZERO).map(|late| late.chance),
+        corrupt: family(1, 3, &[20, 60, 200], Spans::ZERO).map(|late| late.chance),
         delay: Spans::new(Span::us(300), max),
     }
 }
@@ -132,9 +185,10 @@ fn machines(stream: &mut Stream) -> Machines {
 }
 
 /// Two clocks drift apart by at most what the leases are told that they may.
-fn clocks(stream: &mut Stream, config: &Config) -> Clocks {
+fn clocks(stream: &mut Stream, config: &Config, clients: &Clients) -> Clocks {
     let most = u32::try_from(config.lease_clock_drift_ppm / 2).expect("below a million");
-    let drift_ppm = if stream.chance(1, 2) { most } else { 0 };
+    let drifts = stream.chance(1, 2) || clients.read_under_leases_alone();
+    let drift_ppm = if drifts { most } else { 0 };
     Clocks { start: Spans::ms(0, 10_000), drift_ppm }
 }
 
@@ -156,159 +210,28 @@ fn clients(stream: &mut Stream, timeout: Span) -> Clients {
 }
 
 /// Each kind on its own stream: a new kind changes no storm but by itself.
-fn scheduled(seed: u64, timeout: Span, clients: &Clients) -> std::collections::BTreeMap<Scheduled, Rhythm> {
+fn scheduled(seed: u64, timeout: Span, clients: &Clients) -> BTreeMap<Scheduled, Rhythm> {
     let leases = clients.reads.contains(&ReadPath::Lease);
+    // Whoever is harmed for good is out of all that follows: most seas are without.
+    let is_harmful = Stream::new(seed, Domain::Storm, Topic::Harm as u64, 1).chance(1, 4);
     let draw = |&kind: &Scheduled| {
         let mut stream = Stream::new(seed, Domain::Storm, Topic::Scheduled as u64, 1 + kind as u64);
         let (is_on, often) = (stream.chance(1, 3), stream.from_to(8, 60));
-        let breaks_leases = kind == Scheduled::Jump;
-        let is_short = stream.chance(1, 2) || matches!(kind, Scheduled::Flap | Scheduled::Jump);
+        let is_short = stream.chance(1, 2) || kind == Scheduled::Flap || kind.breaks_leases();
         let short = Spans::new(Span::ms(5), timeout.times(2));
         let lasts = if is_short { short } else { Spans::new(timeout, timeout.times(12)) };
         let rhythm = Rhythm { every: Spans::new(timeout.times(2), timeout.times(often)), lasts };
-        (is_on && !(breaks_leases && leases)).then_some((kind, rhythm))
+        let may_be = (is_harmful || !kind.is_harm()) && !(leases && kind.breaks_leases());
+        (is_on && may_be).then_some((kind, rhythm))
     };
     Scheduled::ALL.iter().filter_map(draw).collect()
 }
 
-fn occasions(stream: &mut Stream) -> std::collections::BTreeMap<Occasion, Ratio> {
+fn occasions(stream: &mut Stream) -> BTreeMap<Occasion, Ratio> {
     let is_guided = stream.chance(2, 3);
     let mut draw = |&occasion: &Occasion| {
         let is_on = stream.chance(1, 4);
         (is_guided && is_on).then_some((occasion, occasion.usual_chance()))
     };
     Occasion::ALL.iter().filter_map(&mut draw).collect()
-}
-
-/// How a run ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Ending {
-    /// The servers from which progress was demanded.
-    pub core: Slots,
-    /// What is missing; `None` if they came to agree. Not asked if the run was stopped.
-    pub unsettled: Option<Unsettled>,
-    /// How long after the clients rested they came to agree, or did not.
-    pub took: Span,
-    /// Whether `go_on` ended the run early.
-    pub stopped: bool,
-}
-
-/// Runs a world as its plan has it: chaos, then healing, then rest, until its servers agree or
-/// have had their time. `go_on` is asked before every event.
-pub fn run<F: TankFsm, V: Watch>(world: &mut World<F, V>, mut go_on: impl FnMut(&V) -> bool) -> Ending {
-    let mut course = Course { world, go_on: &mut go_on };
-    let all = course.world.all();
-    let stopped = |core| Ending { core, unsettled: None, took: Span::ZERO, stopped: true };
-    let chaos = course.world.plan().chaos;
-    if !course.for_a_while(chaos) {
-        return stopped(all);
-    }
-    let broken = course.broken_for_ever();
-    let core = course.world.heal(broken);
-    let settle = course.world.plan().heal.settle;
-    if !course.for_a_while(settle) {
-        return stopped(core);
-    }
-    course.world.stop_clients();
-    let rest = course.world.now();
-    let mut unsettled = course.until_settled(core);
-    let took = course.world.now().since(rest);
-    if unsettled == Ok(None) && course.world.plan().heal.compact {
-        unsettled = course.compact(core);
-    }
-    match unsettled {
-        Ok(unsettled) => Ending { core, unsettled, took, stopped: false },
-        Err(Stopped) => stopped(core),
-    }
-}
-
-/// `go_on` said no.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Stopped;
-
-struct Course<'a, F: TankFsm, V: Watch, G> {
-    world: &'a mut World<F, V>,
-    go_on: &'a mut G,
-}
-
-impl<F: TankFsm, V: Watch, G: FnMut(&V) -> bool> Course<'_, F, V, G> {
-    fn for_a_while(&mut self, span: Span) -> bool {
-        let until = self.world.now() + span;
-        let go_on = &mut self.go_on;
-        self.world.run_while(until, |world| go_on(world.watch()))
-    }
-
-    /// As many as every quorum can spare, if the plan wants it.
-    fn broken_for_ever(&mut self) -> Slots {
-        let all = self.world.all();
-        if !self.world.plan().heal.leave_broken {
-            return Slots::NONE;
-        }
-        // What a server that is down has on its disk counts too: it must be asked first.
-        for slot in all.iter() {
-            self.world.resume(slot);
-            self.world.restart(slot);
-        }
-        let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 0, 0);
-        let mut broken = Slots::NONE;
-        let many = 1 + stream.below(all.len() as u64);
-        for _ in 0..many {
-            let candidates: Vec<Slot> = all.minus(broken).iter().collect();
-            let next = broken.with(stream.one_of(&candidates));
-            if self.world.is_viable(all.minus(next)) && next.len() < all.len() {
-                broken = next;
-            }
-        }
-        broken
-    }
-
-    fn until_settled(&mut self, core: Slots) -> Result<Option<Unsettled>, Stopped> {
-        let limit = self.world.now() + self.world.plan().liveness_limit();
-        let pause = self.world.plan().config.heartbeat_timeout.part(2);
-        loop {
-            let unsettled = self.world.unsettled(core);
-            if unsettled.is_none() || limit <= self.world.now() {
-                return Ok(unsettled);
-            }
-            if !self.for_a_while(pause) {
-                return Err(Stopped);
-            }
-        }
-    }
-
-    /// One member is cut off, everybody throws away what a snapshot can stand for, and the member
-    /// comes back: whoever leads then must find a way to bring it up to date.
-    fn compact(&mut self, core: Slots) -> Result<Option<Unsettled>, Stopped> {
-        let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 1, 0);
-        let config = self.world.plan().config.clone();
-        let members: Vec<Slot> = core.iter().collect();
-        let away = stream.one_of(&members);
-        self.world.isolate(away);
-        for slot in core.iter() {
-            self.world.call(slot, Call::Reload(everything_goes(&config)));
-            self.world.call(slot, Call::Barrier);
-            self.world.call(slot, Call::Snapshot);
-        }
-        if !self.for_a_while(config.election_timeout.times(stream.from_to(1, 8))) {
-            return Err(Stopped);
-        }
-        for slot in core.iter() {
-            self.world.call(slot, Call::Snapshot);
-        }
-        if !self.for_a_while(config.heartbeat_timeout) {
-            return Err(Stopped);
-        }
-        self.world.heal_all();
-        self.until_settled(core)
-    }
-}
-
-fn everything_goes(config: &Config) -> Reloadable {
-    Reloadable {
-        trailing_logs: 0,
-        snapshot_interval: config.snapshot_interval,
-        snapshot_threshold: 1,
-        heartbeat_timeout: config.heartbeat_timeout,
-        election_timeout: config.election_timeout,
-    }
 }

@@ -62,6 +62,8 @@ impl<V: Watch> Eye<V> {
         Self { watch, now: Time(0), step: 0 }
     }
 
+    // Inlined, so that who looks on is not asked about what is known not to concern it.
+    #[inline(always)]
     pub(crate) fn see(&mut self, seen: Seen<'_>) {
         self.step += 1;
         self.watch.see(&Observation { at: self.now, step: self.step, seen });

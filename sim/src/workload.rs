@@ -84,6 +84,14 @@ pub struct Wants {
     pub told: Vec<Told>,
 }
 
+impl Wants {
+    /// Whether nothing is wanted.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.asks.is_empty() && self.told.is_empty()
+    }
+}
+
 /// The clients of a run, all of them.
 pub trait Workload: Debug {
     /// When [`Workload::wake`] is due; [`Time::NEVER`] if only an answer can move them.

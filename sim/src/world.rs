@@ -25,6 +25,7 @@ pub(crate) use verbs::is_operators;
 
 use crate::agenda::Agenda;
 use crate::digest::Digest;
+use crate::disk::{Memory, Shelf};
 use crate::host::{Host, Timer};
 use crate::mishap::{Mishap, Mishaps};
 use crate::nemesis::Nemesis;
@@ -54,6 +55,10 @@ pub struct World<F: TankFsm, V: Watch> {
     hosts: Vec<Host<F, Happening>>,
     awake: Slots,
     broken: Slots,
+    /// Lost for good.
+    lost: Slots,
+    /// They would not start with what they had on their disks.
+    refused: Slots,
     topology: Topology,
     network: Network,
     held: VecDeque<(u64, Letter)>,
@@ -83,6 +88,20 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         workload: Box<dyn Workload>,
         watch: V,
     ) -> Self {
+        Self::with_stores(plan, make, workload, watch, &mut |_| Box::new(Memory::default()))
+    }
+
+    /// The same with other stores than those in memory, which the shelf makes for each server.
+    ///
+    /// # Panics
+    /// As for [`World::new`].
+    pub fn with_stores(
+        plan: Plan,
+        make: impl FnMut(Slot) -> F + 'static,
+        workload: Box<dyn Workload>,
+        watch: V,
+        shelf: &mut Shelf<'_>,
+    ) -> Self {
         let slots = plan.slots();
         assert!(0 < plan.servers && slots <= Slot::MOST, "a tank holds 1 to {} servers", Slot::MOST);
         let all = Slots::first(slots);
@@ -92,9 +111,11 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             eye: Eye::new(watch),
             digest: Digest::default(),
             is_deep: false,
-            hosts: all.iter().map(|slot| Host::new(slot, &plan)).collect(),
+            hosts: all.iter().map(|slot| Host::new(slot, &plan, shelf(slot))).collect(),
             awake: Slots::NONE,
             broken: Slots::NONE,
+            lost: Slots::NONE,
+            refused: Slots::NONE,
             topology: Topology::new(slots),
             network: Network::new(plan.seed, slots, plan.links.clone())
                 .with_mishaps(Mishaps::new(plan.mishaps.clone())),
@@ -295,6 +316,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             ("late", network.late),
             ("hold", network.held),
             ("on_way", network.on_way),
+            ("corrupt", network.corrupt),
             ("stall", sum(|counts| counts.stalls)),
             ("torn_write", sum(|counts| counts.torn)),
             ("cut_queue", sum(|counts| counts.cut_queues)),
@@ -302,12 +324,12 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         ];
         let counts = self.nemesis.as_ref().map_or(&self.counts, Nemesis::counts);
         let acts = counts.iter().map(|(&name, &count)| (name, count));
-        counted
-            .into_iter()
-            .chain(acts)
-            .filter(|&(_, count)| count != 0)
-            .map(|(name, count)| (name.to_owned(), count))
-            .collect()
+        let stores = self.hosts.iter().flat_map(|host| host.disk.faults_of_stores());
+        let mut faults = BTreeMap::new();
+        for (name, count) in counted.into_iter().chain(acts).chain(stores).filter(|&(_, count)| count != 0) {
+            *faults.entry(name.to_owned()).or_default() += count;
+        }
+        faults
     }
 
     fn handle(&mut self, serial: u64, happening: Happening) {
@@ -332,6 +354,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             Happening::Change(change) => self.on_change(&change),
             Happening::Restart(slot) => self.on_restart(slot),
             Happening::Resume(slot) => self.resume(slot),
+            Happening::Room(slot) => self.make_room(slot),
         }
     }
 

@@ -1,14 +1,15 @@
 //! The command line.
 
-use clap::Parser;
-use wavetank_exam::Bug;
+use clap::{Args, Parser};
+use std::path::PathBuf;
+use wavetank_exam::{Bug, hash};
 
 /// Plant each known bug in a copy of the workspace and find it.
 #[derive(Parser, Debug)]
 #[command(
     name = "cargo exam",
     before_help = "Examples:
-  cargo exam                                  every bug; some hours
+  cargo exam --markdown tests/exam/RESULTS.md every bug; an hour or so
   cargo exam double_vote --ranges 3           one bug, three ranges of seeds
   cargo exam --handful 5 --salt $(git rev-parse HEAD)",
     after_help = "A bug has passed if, in most of its ranges, the first to speak was a judge that its head names.
@@ -34,6 +35,14 @@ pub(crate) struct Arguments {
     /// What the handful is drawn by: the hash of a commit
     #[arg(long, value_name = "HASH", default_value = "", requires = "handful")]
     pub(crate) salt: String,
+    #[command(flatten)]
+    pub(crate) more: More,
+    /// Go on where an exam of the same size stopped: what it found of the same patches is taken over
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Also write the table to a file, after every bug
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
     /// The outcomes as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -42,7 +51,26 @@ pub(crate) struct Arguments {
     pub(crate) list: bool,
 }
 
+/// What is done besides.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct More {
+    /// Also with what the harness's memory shows alone, and with outcomes alone
+    #[arg(long)]
+    pub(crate) columns: bool,
+    /// Also make the run that was found as small as can be, and replay it after a change of the code
+    #[arg(long)]
+    pub(crate) shrink: bool,
+}
+
 impl Arguments {
+    /// What an outcome depends on, but for the bug.
+    pub(crate) fn sitting(&self) -> String {
+        let Self { seeds, ranges, more: More { columns, shrink }, .. } = self;
+        let besides = [(*columns, ", in three columns"), (*shrink, ", and shrunk")];
+        let besides: String = besides.iter().filter(|(is_so, _)| *is_so).map(|(_, words)| *words).collect();
+        format!("{ranges} ranges of up to {seeds} seeds{besides}")
+    }
+
     /// The bugs that are wanted.
     pub(crate) fn choose(&self, all: Vec<Bug>) -> Result<Vec<Bug>, String> {
         if let Some(unknown) = self.names.iter().find(|name| all.iter().all(|bug| bug.name != **name)) {
@@ -51,18 +79,10 @@ impl Arguments {
         let named = |bug: &Bug| self.names.is_empty() || self.names.contains(&bug.name);
         let mut bugs: Vec<Bug> = all.into_iter().filter(named).collect();
         if let Some(many) = self.handful {
-            bugs.sort_by_key(|bug| hash(&self.salt, &bug.name));
+            bugs.sort_by_key(|bug| hash([self.salt.as_bytes(), bug.name.as_bytes()]));
             bugs.truncate(many);
             bugs.sort_by(|a, b| a.name.cmp(&b.name));
         }
         Ok(bugs)
     }
-}
-
-/// FNV-1a over both.
-fn hash(salt: &str, name: &str) -> u64 {
-    let bytes = salt.bytes().chain([0]).chain(name.bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }

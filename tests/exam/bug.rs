@@ -16,6 +16,9 @@ pub struct Bug {
     pub judges: Vec<String>,
     /// How soon.
     pub within: Within,
+    /// How many seeds a simulator written for nothing else took: with every rule judged, with what
+    /// its memory shows, and with outcomes alone. Where nobody measured it, nothing.
+    pub figures: Option<String>,
     /// The patch.
     pub file: PathBuf,
 }
@@ -76,6 +79,7 @@ impl Bug {
             seen: field("Seen")?,
             judges,
             within: Within::parse(&field("Within")?)?,
+            figures: field("Figures").ok(),
             file: file.to_owned(),
         })
     }
@@ -114,7 +118,9 @@ mod tests {
     fn a_head_is_read_and_long_lines_are_joined() {
         let bug = parse(&format!("{HEAD}Within: 30 storms\n\ndiff --git a/x b/x\n")).unwrap();
         assert_eq!((bug.plants.as_str(), bug.within), ("a thing of two lines.", Within::Storms(30)));
-        assert_eq!(bug.judges, ["one", "two"]);
+        assert_eq!((bug.judges, bug.figures), (vec!["one".to_owned(), "two".to_owned()], None));
+        let known = parse(&format!("{HEAD}Within: 30 storms\nFigures: 1 / 2 / 3\n\ndiff --git a/x b/x\n"));
+        assert_eq!(known.unwrap().figures.as_deref(), Some("1 / 2 / 3"));
     }
 
     #[test]

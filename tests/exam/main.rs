@@ -2,16 +2,18 @@
 //! to find it, and which judge speaks.
 
 mod arguments;
+mod place;
 mod show;
 
 use arguments::Arguments;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
-use wavetank_exam::{Bug, Outcome, Sitting, Within, Workshop};
+use std::time::{Duration, Instant};
+use wavetank_exam::{Bug, Hits, Kept, Outcome, Sitting, Smaller, Within, Workshop};
 
 /// Ranges begin so far apart, and the first one that far from zero: no seed that a test or a sweep
 /// is used to is among them.
@@ -42,30 +44,56 @@ fn exam(arguments: &Arguments) -> Result<bool, String> {
     if arguments.list {
         return show::list(&bugs, &mut out).map(|()| true).map_err(|error| error.to_string());
     }
-    let workshop = Workshop::new(&root, arguments.jobs);
-    let bar = bar(bugs.len() as u64, arguments.ranges);
-    let mut outcomes = Vec::new();
-    for bug in &bugs {
-        bar.set_message(bug.name.clone());
-        let outcome = sit(bug, arguments, &workshop, &bar)?;
-        bar.suspend(|| writeln!(io::stderr(), "{}", show::line(&outcome)))
-            .map_err(|error| error.to_string())?;
-        outcomes.push(outcome);
-    }
-    bar.finish_and_clear();
-    workshop.clean()?;
+    let outcomes = all_of(&bugs, arguments, &Workshop::new(&root, arguments.jobs))?;
     let shown = if arguments.json {
         serde_json::to_writer_pretty(&mut out, &outcomes).map_err(io::Error::other)
     } else {
-        show::table(&outcomes, &mut out)
+        show::table(&bugs, &outcomes, &mut out)
     };
     shown.and_then(|()| writeln!(out)).map_err(|error| error.to_string())?;
     Ok(outcomes.iter().all(|outcome| outcome.passed))
 }
 
+/// Examines one bug after the other; what is known is written down at once.
+fn all_of(bugs: &[Bug], arguments: &Arguments, workshop: &Workshop) -> Result<Vec<Outcome>, String> {
+    let mut kept = Kept::open(workshop.outcomes(), arguments.resume)?;
+    let sitting = arguments.sitting();
+    let bar = bar(bugs.len() as u64, arguments.ranges);
+    let mut outcomes = Vec::new();
+    for bug in bugs {
+        bar.set_message(bug.name.clone());
+        let outcome = match kept.outcome(bug, &sitting) {
+            Some(outcome) => {
+                bar.inc(arguments.ranges);
+                outcome
+            }
+            None => sit(bug, arguments, workshop, &bar)?,
+        };
+        kept.keep(bug, &sitting, &outcome)?;
+        bar.suspend(|| writeln!(io::stderr(), "{}", show::line(&outcome)))
+            .map_err(|error| error.to_string())?;
+        outcomes.push(outcome);
+        if let Some(file) = &arguments.markdown {
+            write_down(file, &bugs[..outcomes.len()], &outcomes, arguments)?;
+        }
+    }
+    bar.finish_and_clear();
+    workshop.clean()?;
+    Ok(outcomes)
+}
+
+fn write_down(file: &Path, bugs: &[Bug], outcomes: &[Outcome], arguments: &Arguments) -> Result<(), String> {
+    let mut text = format!("{}\n\n", place::head(&arguments.sitting())).into_bytes();
+    show::table(bugs, outcomes, &mut text)
+        .and_then(|()| writeln!(text))
+        .map_err(|error| error.to_string())?;
+    fs::write(file, text).map_err(|error| format!("cannot write `{}`: {error}", file.display()))
+}
+
 /// Plants a bug and plays its ranges. A bug that cannot be planted or built is an outcome too: the
 /// others are examined all the same.
 fn sit(bug: &Bug, arguments: &Arguments, workshop: &Workshop, bar: &ProgressBar) -> Result<Outcome, String> {
+    let begun = Instant::now();
     workshop.clean()?;
     let command = match workshop.plant(bug).and_then(|()| workshop.build()) {
         Ok(command) => command,
@@ -74,18 +102,41 @@ fn sit(bug: &Bug, arguments: &Arguments, workshop: &Workshop, bar: &ProgressBar)
             return Ok(Outcome::spoilt(bug, trouble));
         }
     };
+    let build_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let seeds = match &bug.within {
         Within::Storms(_) => arguments.seeds,
         Within::Story(_) => arguments.seeds.min(SEEDS_OF_A_STORY),
     };
     let scenario = bug.within.scenario().to_owned();
-    let sitting = Sitting { command, scenario, seeds, jobs: arguments.jobs };
-    let mut ranges = Vec::new();
-    for number in 1..=arguments.ranges {
-        ranges.push(sitting.play(number * APART)?);
-        bar.inc(1);
+    let mut sitting = Sitting { command, scenario, seeds, jobs: arguments.jobs, judges: "all" };
+    let ranges = played(&sitting, arguments.ranges)?;
+    bar.inc(arguments.ranges);
+    let mut outcome = Outcome { build_ms, ..Outcome::of(bug, &ranges) };
+    if arguments.more.columns {
+        let mut hits = |judges| -> Result<Option<Hits>, String> {
+            sitting.judges = judges;
+            Ok(Some(Hits::of(&played(&sitting, arguments.ranges)?)))
+        };
+        (outcome.ghosts, outcome.outcomes) = (hits("ghosts")?, hits("outcomes")?);
     }
-    Ok(Outcome::of(bug, &ranges))
+    if arguments.more.shrink && matches!(bug.within, Within::Storms(_)) {
+        outcome.smaller =
+            outcome.example.as_deref().map(|run| smaller(run, sitting.command, workshop)).transpose()?;
+    }
+    Ok(outcome)
+}
+
+fn played(sitting: &Sitting, ranges: u64) -> Result<Vec<wavetank_exam::Range>, String> {
+    (1..=ranges).map(|number| sitting.play(number * APART)).collect()
+}
+
+/// Shrinks what was found, and replays that once the code has changed.
+fn smaller(run: &str, command: PathBuf, workshop: &Workshop) -> Result<Smaller, String> {
+    let capsule = command.with_file_name("small.json");
+    let mut smaller = Smaller::of(&command, run, &capsule)?;
+    workshop.disturb()?;
+    smaller.replay(&workshop.build()?, &capsule)?;
+    Ok(smaller)
 }
 
 fn bar(bugs: u64, ranges: u64) -> ProgressBar {

@@ -2,12 +2,14 @@
 
 use crate::bug::Bug;
 use crate::sitting::Range;
-use serde::Serialize;
+use crate::smaller::Smaller;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 /// How a bug fared.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Outcome {
     /// The bug.
     pub bug: String,
@@ -17,24 +19,66 @@ pub struct Outcome {
     pub found: u64,
     /// Of so many.
     pub ranges: u64,
+    /// Seeds played over all ranges, and how often they found it.
+    pub hits: Hits,
+    /// The same, of what the harness's memory shows.
+    pub ghosts: Option<Hits>,
+    /// The same, of outcomes alone.
+    pub outcomes: Option<Hits>,
     /// Seeds until it was found, over the ranges; those in which it was not count as played.
     pub seeds: Spread,
     /// Steps until then.
     pub steps: Spread,
     /// Milliseconds of the wall clock, all ranges together.
     pub wall_ms: u64,
+    /// Milliseconds of the wall clock to plant and build it.
+    pub build_ms: u64,
     /// A run that shows it: a scenario and a seed.
     pub example: Option<String>,
     /// What was said there.
     pub words: Option<String>,
+    /// What that run was made into, if that was asked for.
+    pub smaller: Option<Smaller>,
     /// Whether a judge of the right name found it in most ranges.
     pub passed: bool,
     /// Why there are no figures: it does not apply, or does not build.
     pub trouble: Option<String>,
 }
 
+/// How many seeds were played, and how many ranges ended with a find.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Hits {
+    /// Seeds.
+    pub seeds: u64,
+    /// Finds.
+    pub found: u64,
+}
+
+impl Hits {
+    /// Of these ranges.
+    #[must_use]
+    pub fn of(ranges: &[Range]) -> Self {
+        Self {
+            seeds: ranges.iter().map(|range| range.seeds).sum(),
+            found: ranges.iter().filter(|range| range.found.is_some()).count() as u64,
+        }
+    }
+}
+
+/// Seeds for each find, with one decimal below ten; more than all of them if there was none.
+impl fmt::Display for Hits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seeds, found } = *self;
+        match seeds.checked_div(found) {
+            None => write!(f, ">{seeds}"),
+            Some(whole @ 10..) => write!(f, "{whole}"),
+            Some(whole) => write!(f, "{whole}.{}", 10 * seeds / found % 10),
+        }
+    }
+}
+
 /// The middle, the least and the most of some numbers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Spread {
     /// Half of them are no more than this.
     pub median: u64,
@@ -61,11 +105,16 @@ impl Outcome {
             spoke,
             found: all_found.len() as u64,
             ranges: ranges.len() as u64,
+            hits: Hits::of(ranges),
+            ghosts: None,
+            outcomes: None,
             seeds: Spread::of(ranges.iter().map(|range| range.seeds)),
             steps: Spread::of(ranges.iter().map(|range| range.steps)),
             wall_ms: millis(ranges.iter().map(|range| range.wall).sum()),
+            build_ms: 0,
             example: example.map(|found| format!("{}:{}", bug.within.scenario(), found.seed)),
             words: example.map(|found| found.words.clone()),
+            smaller: None,
             passed: ranges.len() < 2 * right,
             trouble: None,
         }
@@ -88,7 +137,8 @@ impl Spread {
     }
 }
 
-fn millis(span: Duration) -> u64 {
+/// Milliseconds.
+pub(crate) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -105,6 +155,7 @@ mod tests {
             seen: String::new(),
             judges: vec!["right".to_owned()],
             within: Within::Storms(10),
+            figures: None,
             file: "b.patch".into(),
         }
     }
@@ -130,5 +181,12 @@ mod tests {
         assert_eq!(outcome.example.as_deref(), Some("storm:3"));
         assert_eq!(outcome.seeds, Spread { median: 5, least: 3, most: 9 });
         assert_eq!(outcome.wall_ms, 17);
+        assert_eq!(outcome.hits.to_string(), "8.5");
+    }
+
+    #[test]
+    fn seeds_for_each_find() {
+        let hits = |seeds, found| Hits { seeds, found }.to_string();
+        assert_eq!([hits(40, 4), hits(5, 4), hits(40, 0)], ["10", "1.2", ">40"]);
     }
 }

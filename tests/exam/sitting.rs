@@ -21,6 +21,8 @@ pub struct Sitting {
     pub seeds: u64,
     /// Threads.
     pub jobs: u32,
+    /// Who judges, as the command has it.
+    pub judges: &'static str,
 }
 
 /// What came of a range.
@@ -92,6 +94,7 @@ impl Sitting {
         let _ = fs::remove_file(file);
         let mut command = Command::new(&self.command);
         command.args(["sweep", &self.scenario, "--json", "--seeds", &format!("{from}..{}", from + many)]);
+        command.args(["--until-failed", "--judges", self.judges]);
         command.args(["--jobs", &self.jobs.to_string(), "--out"]).arg(file);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().map_err(|error| format!("cannot run `{}`: {error}", self.command.display()))

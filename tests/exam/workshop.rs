@@ -25,6 +25,12 @@ impl Workshop {
         Self { root: root.to_owned(), work: place.join("work"), target: place.join("target"), jobs }
     }
 
+    /// Where outcomes are kept.
+    #[must_use]
+    pub fn outcomes(&self) -> PathBuf {
+        self.target.with_file_name("outcomes.jsonl")
+    }
+
     /// Makes the copy what the workspace is: whatever was planted goes.
     ///
     /// # Errors
@@ -61,6 +67,18 @@ impl Workshop {
         git.env("GIT_CEILING_DIRECTORIES", self.work.parent().expect("it is in a folder"));
         git.current_dir(&self.work).args(["apply", "--whitespace=nowarn"]).arg(&bug.file);
         run(&mut git).map(drop).map_err(|why| format!("{} does not apply: {why}", bug.name))
+    }
+
+    /// Changes something that no run depends on.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn disturb(&self) -> Result<(), String> {
+        let place = self.work.join("raft/src/quorum.rs");
+        let more = "\n#[expect(dead_code, reason = \"a change of the code\")]\nconst UNRELATED: u8 = 1;\n";
+        let text = fs::read_to_string(&place).map(|text| text + more);
+        text.and_then(|text| fs::write(&place, text))
+            .map_err(|error| format!("cannot change the code: {error}"))
     }
 
     /// Builds the command, and says where it is.

@@ -9,18 +9,18 @@ use wavetank_sim::kv::clients::{ClientPlan, Clients};
 use wavetank_sim::{Plan, Slot, Slots, World};
 
 /// A calm cluster with a leader, and nobody who asks anything of it but the test.
-struct Cluster {
-    world: World<Kv, ()>,
-    leader: Slot,
-    follower: Slot,
+pub(super) struct Cluster {
+    pub(super) world: World<Kv, ()>,
+    pub(super) leader: Slot,
+    pub(super) follower: Slot,
 }
 
 impl Cluster {
-    fn of(servers: u8) -> Self {
+    pub(super) fn of(servers: u8) -> Self {
         Self::by(Plan::calm(7, servers))
     }
 
-    fn by(mut plan: Plan) -> Self {
+    pub(super) fn by(mut plan: Plan) -> Self {
         plan.clients.count = 0;
         let nobody = Clients::new(ClientPlan::from(&plan.clients), Slots::first(1), plan.seed);
         let mut world = World::new(plan, |_| Kv::default(), Box::new(nobody), ());
@@ -30,7 +30,7 @@ impl Cluster {
         Self { world, leader, follower }
     }
 
-    fn ask(&mut self, slot: Slot, call: Call) -> RequestId {
+    pub(super) fn ask(&mut self, slot: Slot, call: Call) -> RequestId {
         self.world.call(slot, call)
     }
 
@@ -45,8 +45,14 @@ impl Cluster {
         self.world.outcome(request).expect("every call is answered").clone()
     }
 
-    fn lead(&mut self, call: Call) -> Outcome {
+    pub(super) fn lead(&mut self, call: Call) -> Outcome {
         self.call(self.leader, call)
+    }
+
+    /// Where the membership stands in the leader's log.
+    pub(super) fn membership(&self) -> Index {
+        let leader = self.world.server(self.leader).expect("it runs");
+        leader.node().configuration().expect("there are members").0
     }
 
     fn change(&mut self, change: Change) -> Outcome {
@@ -54,7 +60,7 @@ impl Cluster {
     }
 }
 
-fn command() -> Call {
+pub(super) fn command() -> Call {
     Call::Apply(vec![0; 4].into())
 }
 

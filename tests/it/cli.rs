@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use wavetank_raft::{Span, Time};
 use wavetank_scenarios::cli::{Streams, main_with};
 use wavetank_scenarios::{Chapter, Play, Scenario, TraceForm};
+use wavetank_sim::report::Turns;
 use wavetank_sim::{Class, Report, Verdict, Violation};
 
 #[test]
@@ -393,6 +394,11 @@ fn with(name: &str, seed: u64, form: TraceForm, verdict: Verdict) -> (Report, St
         faults: BTreeMap::from([("crash".to_owned(), seed)]),
         witnessed: BTreeMap::from([("made_up".to_owned(), 3), ("eyes".to_owned(), 0)]),
         sometimes: BTreeMap::from([("seed_is_odd".to_owned(), seed % 2), ("pigs_fly".to_owned(), 0)]),
+        membership: BTreeMap::from([(
+            "remove".to_owned(),
+            Turns { begun: seed, committed: 1, ..Turns::default() },
+        )]),
+        situations: vec![seed % 2],
         leaderless: vec![Span::ms(seed + 1)],
         digest: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15),
     };

@@ -44,10 +44,11 @@ fn another_family_moves_no_other() {
         more.links.hold.get_or_insert(never);
         more.links.reorder.get_or_insert(never);
         more.links.on_way.get_or_insert(Ratio::NEVER);
+        more.links.corrupt.get_or_insert(Ratio::NEVER);
         more.disks.stall.get_or_insert(never);
         more.disks.fail.get_or_insert(Ratio::NEVER);
         more.nemesis.crash_between.get_or_insert(Ratio::NEVER);
-        for &kind in Scheduled::ALL.iter().filter(|kind| **kind != Scheduled::Jump) {
+        for &kind in Scheduled::ALL.iter().filter(|kind| !kind.breaks_leases()) {
             more.nemesis.scheduled.entry(kind).or_insert(late);
         }
         assert_ne!(plan, more, "seed {seed} has everything already");

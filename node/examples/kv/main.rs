@@ -21,6 +21,7 @@ mod web;
 use client::Client;
 use machine::{Kv, Shared, Wish};
 use options::Options;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -60,32 +61,34 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Result<(), String> {
-    let http = TcpListener::bind(&options.http)
-        .await
-        .map_err(|error| format!("cannot listen on {}: {error}", options.http))?;
+    let failed = |error| format!("cannot listen on {}: {error}", options.http);
+    let listener = TcpListener::bind(&options.http).await.map_err(failed)?;
+    let http = listener.local_addr().map_err(failed)?.to_string();
     let kv = Kv::default();
     let shared = kv.shared();
-    let raft = open(options, kv).await?;
+    let (raft, peers) = open(options, kv).await?;
+    println!("{} hears its peers on {peers}", options.id);
     if let Err(error) = enter(options, &raft).await {
         raft.shutdown().await;
         return Err(error);
     }
-    let introducing = tokio::spawn(introduce(raft.clone(), options.http.clone(), shared.clone()));
-    let app = App { raft: raft.clone(), shared, timeout: TIMEOUT };
-    println!("{} serves http://{}, and its peers on {}", options.id, options.http, raft.local_addr());
+    println!("{} serves http://{http}", options.id);
+    let introducing = tokio::spawn(introduce(raft.clone(), http, shared.clone()));
+    let app = App::new(raft.clone(), shared, TIMEOUT);
     let stopping = stop_signal(raft.clone());
-    let served = axum::serve(http, web::routes(app)).with_graceful_shutdown(stopping).await;
+    let served = axum::serve(listener, web::routes(app)).with_graceful_shutdown(stopping).await;
     introducing.abort();
     leave_in_peace(&raft).await;
     served.map_err(|error| format!("http: {error}"))
 }
 
-/// Opens everything; whatever is wrong is said in one line.
-async fn open(options: &Options, kv: Kv) -> Result<Raft, String> {
+/// Opens everything, and says where peers are heard; whatever is wrong is said in one line.
+async fn open(options: &Options, kv: Kv) -> Result<(Raft, SocketAddr), String> {
     let directory = Path::new(&options.directory);
     let words = |error: &dyn std::fmt::Display| error.to_string();
     let transport = TcpTransport::bind(&options.raft, options.advertise.as_deref(), 3, TIMEOUT);
     let transport = transport.await.map_err(|error| words(&error))?;
+    let peers = transport.bound_addr();
     let store = RedbStore::open(directory.join("raft.redb")).map_err(|error| words(&error))?;
     let snapshots = FileSnapshotStore::new(directory, 2).map_err(|error| words(&error))?;
     let config = Config {
@@ -99,7 +102,8 @@ async fn open(options: &Options, kv: Kv) -> Result<Raft, String> {
         trailing_logs: options.snapshot_threshold,
         ..Config::default()
     };
-    Raft::with_store(config, kv, store, snapshots, transport).await.map_err(|error| words(&error))
+    let raft = Raft::with_store(config, kv, store, snapshots, transport).await;
+    Ok((raft.map_err(|error| words(&error))?, peers))
 }
 
 /// Begins a cluster or joins one, unless it belongs to one already.

@@ -307,8 +307,8 @@ impl Driver {
     }
 
     fn send(&self, to: NodeId, rpc: RpcId, request: Request) {
-        let Some((_, address)) = self.book.find(to) else { return };
-        self.transport.send(Outgoing { to, address: address.clone(), rpc, request });
+        let Some((id, address)) = self.book.find(to) else { return };
+        self.transport.send(Outgoing { to: id.clone(), address: address.clone(), rpc, request });
     }
 
     fn reply(&mut self, rpc: RpcId, response: Response) {

@@ -75,9 +75,10 @@ where
     fn work(&mut self, jobs: &mut VecDeque<ShelfJob>, reports: &mut Vec<Event>) {
         let Some(job) = jobs.pop_front() else { return };
         reports.push(match job {
-            ShelfJob::Read { ticket, last, offset, limit } => {
-                Event::SnapshotRead { ticket, piece: self.0.read(last, offset, limit) }
-            }
+            ShelfJob::Read { ticket, last, offset, limit } => match self.0.read(last, offset, limit) {
+                Ok(piece) => Event::SnapshotRead { ticket, piece },
+                Err(error) => Event::StoreFailed(error),
+            },
             ShelfJob::Write { ticket, meta, offset, data, done } => {
                 Event::SnapshotWritten { ticket, ok: self.0.write(&meta, offset, &data, done) }
             }

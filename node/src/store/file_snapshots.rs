@@ -135,9 +135,10 @@ impl<F: Files> FileSnapshotStore<F> {
         }
     }
 
-    /// Drops what is beyond those to be kept. What cannot be dropped is tried again next time.
-    fn reap(&self) -> Result<(), StoreError> {
-        for (name, _) in self.found()?.into_iter().skip(self.retain) {
+    /// Drops what is beyond those to be kept, but for the one closed last, which is about to be
+    /// read. What cannot be dropped is tried again next time.
+    fn reap(&self, closed: &str) -> Result<(), StoreError> {
+        for (name, _) in self.found()?.into_iter().skip(self.retain).filter(|(name, _)| name != closed) {
             if let Err(error) = self.files.remove_dir(&self.directory.join(&name)) {
                 tracing::warn!(snapshot = name, %error, "cannot drop an old snapshot");
             }
@@ -219,7 +220,7 @@ impl<F: Files> SnapshotStore for FileSnapshotStore<F> {
         let meta = SnapshotMeta { size, checksum, ..sink.expected.clone() };
         sink.expect(&meta)?;
         self.finish(&mut sink, &meta).map_err(|error| io_error(&sink.directory, &error))?;
-        self.reap()?;
+        self.reap(&sink.name)?;
         Ok(Arc::new(meta))
     }
 

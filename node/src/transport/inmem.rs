@@ -94,14 +94,14 @@ impl Transport for InmemTransport {
     fn send(&self, call: Outgoing) {
         let Some(local) = self.local() else { return };
         let Some((id, inbox)) = self.network.inbox(&self.address, &call.address) else { return };
-        if id.node() != call.to {
+        if id != call.to {
             return;
         }
         let (network, caller) = (self.network.clone(), self.address.clone());
         let replier = Replier::new(move |response| {
             if let Some((_, inbox)) = network.inbox(&call.address, &caller) {
                 // A full inbox loses it, as any network may.
-                let _ = inbox.try_send(Arrival::Response { from: call.to, rpc: call.rpc, response });
+                let _ = inbox.try_send(Arrival::Response { from: call.to.node(), rpc: call.rpc, response });
             }
         });
         let header = local.header(Dialect::Wavetank);
@@ -137,7 +137,7 @@ mod tests {
 
     fn call(to: &str) -> Outgoing {
         let request = Request::TimeoutNow(TimeoutNow { term: Some(Term(3)) });
-        Outgoing { to: ServerId::from(to).node(), address: to.into(), rpc: RpcId(7), request }
+        Outgoing { to: to.into(), address: to.into(), rpc: RpcId(7), request }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod frames;
 mod link;
 mod serve;
 mod snapshot;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -19,9 +20,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
+use stream::{Reader, Security, Writer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use wavetank_raft::ServerAddress;
+use wavetank_raft::{ServerAddress, ServerId};
 
 /// How much is taken from anybody who can reach the port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,14 +51,16 @@ pub struct TcpTransport {
 /// What all connections of a transport have in common.
 #[derive(Debug)]
 struct Shared {
+    bound: SocketAddr,
     address: ServerAddress,
     max_pool: usize,
     timeout: Duration,
     limits: Limits,
+    security: Security,
     large: Arc<Semaphore>,
     listener: Mutex<Option<TcpListener>>,
     started: OnceLock<(Local, Inbox)>,
-    links: Mutex<BTreeMap<ServerAddress, Link>>,
+    links: Mutex<BTreeMap<(ServerId, ServerAddress), Link>>,
     closing: watch::Sender<bool>,
 }
 
@@ -124,10 +128,12 @@ impl TcpTransport {
         let listener = TcpListener::bind(bind).await.map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
         let shared = Shared {
+            bound,
             address: advertised(advertise, bound)?,
             max_pool,
             timeout,
             limits,
+            security: Security::default(),
             large: Arc::new(Semaphore::new(limits.large_messages)),
             listener: Mutex::new(Some(listener)),
             started: OnceLock::new(),
@@ -135,6 +141,22 @@ impl TcpTransport {
             closing: watch::Sender::new(false),
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Speaks through TLS alone, both as caller and as called. To be said before a server is
+    /// started with it; the first word counts.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(self, tls: super::Tls) -> Self {
+        // Said already: that is what counts.
+        let _ = self.shared.security.tls.set(tls);
+        self
+    }
+
+    /// Where this server listens, with the port that it was given if it asked for any.
+    #[must_use]
+    pub fn bound_addr(&self) -> SocketAddr {
+        self.shared.bound
     }
 }
 
@@ -172,11 +194,12 @@ impl Transport for TcpTransport {
             return;
         }
         let mut links = self.shared.links.lock().expect("nobody panics with the links in hand");
-        if links.get(&call.address).is_none_or(Link::is_gone) {
+        let peer = (call.to.clone(), call.address.clone());
+        if links.get(&peer).is_none_or(Link::is_gone) {
             links.retain(|_, link| !link.is_gone());
-            links.insert(call.address.clone(), Link::open(call.address.clone(), &self.shared));
+            links.insert(peer.clone(), Link::open(peer.clone(), &self.shared));
         }
-        if let Some(link) = links.get(&call.address) {
+        if let Some(link) = links.get(&peer) {
             link.send(call);
         }
     }
@@ -209,13 +232,18 @@ impl Shared {
         inbox.send(arrival).await.map_err(|_| Gone)
     }
 
-    async fn connect(&self, address: &ServerAddress) -> io::Result<TcpStream> {
-        let connecting = TcpStream::connect(address.as_str());
-        let stream = tokio::time::timeout(self.timeout, connecting).await??;
-        stream.set_nodelay(true)?;
-        Ok(stream)
+    async fn connect(&self, id: &ServerId, address: &ServerAddress) -> io::Result<(Reader, Writer)> {
+        let connecting = async {
+            let stream = TcpStream::connect(address.as_str()).await?;
+            stream.set_nodelay(true)?;
+            self.security.call(stream, id).await
+        };
+        tokio::time::timeout(self.timeout, connecting).await?
     }
 }
+
+/// What is said of a call that the server leaves without an answer.
+const NO_ANSWER: &str = "the call was ignored";
 
 /// The server behind the inbox has stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

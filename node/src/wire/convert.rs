@@ -28,6 +28,7 @@ struct Common<'i> {
     id: go::Raw<'i>,
     protocol_version: i64,
     dialect: Option<u64>,
+    to: Option<go::Raw<'i>>,
 }
 
 macro_rules! common {
@@ -37,6 +38,7 @@ macro_rules! common {
             id: $message.id,
             protocol_version: $message.protocol_version,
             dialect: $message.dialect,
+            to: $message.to,
         }
     };
 }
@@ -48,6 +50,7 @@ impl Common<'_> {
             id: header.id.as_ref().map(|id| id.as_str().as_bytes()),
             protocol_version: header.protocol_version,
             dialect: header.is_ours().then_some(OURS),
+            to: header.to.as_ref().filter(|_| header.is_ours()).map(|to| Some(to.as_str().as_bytes())),
         }
     }
 
@@ -59,6 +62,7 @@ impl Common<'_> {
             protocol_version: self.protocol_version,
             id: named(self.id, "sender's id")?.map(ServerId::from),
             address: named(addr, "sender's address")?.map(ServerAddress::from),
+            to: named(self.to.flatten(), "addressee's id")?.map(ServerId::from),
             dialect: if self.dialect.is_some() { Dialect::Wavetank } else { Dialect::HashiCorp },
         })
     }
@@ -76,6 +80,7 @@ macro_rules! with_common {
             id: $common.id,
             protocol_version: $common.protocol_version,
             dialect: $common.dialect,
+            to: $common.to,
             $($field: $value,)*
         }
     };
@@ -200,21 +205,37 @@ pub(super) fn put_response(header: &Header, response: &Response, out: &mut Write
 
 type Read<T> = Result<(Header, T), WireError>;
 
+/// No cluster counts so far. Beyond it is no room to go on from: whoever takes over such a term
+/// could not ask for the next one.
+const COUNTED_MAX: u64 = 1 << 62;
+
+fn term(number: u64) -> Result<Term, WireError> {
+    if number <= COUNTED_MAX { Ok(Term(number)) } else { Err(WireError::OutOfRange("a term")) }
+}
+
+fn index(number: u64) -> Result<Index, WireError> {
+    if number <= COUNTED_MAX { Ok(Index(number)) } else { Err(WireError::OutOfRange("an index")) }
+}
+
+fn log_id(at_term: u64, at_index: u64) -> Result<LogId, WireError> {
+    Ok(LogId::new(term(at_term)?, index(at_index)?))
+}
+
 pub(super) fn append_entries_of(message: &go::AppendEntriesRequest<'_>) -> Read<Request> {
     let logs = message.entries.as_deref().unwrap_or_default();
     let append = AppendEntries {
-        term: Term(message.term),
-        prev: LogId::new(Term(message.prev_log_term), Index(message.prev_log_entry)),
+        term: term(message.term)?,
+        prev: log_id(message.prev_log_term, message.prev_log_entry)?,
         entries: logs.iter().map(entry_of).collect::<Result<_, _>>()?,
-        leader_commit: Index(message.leader_commit_index),
+        leader_commit: index(message.leader_commit_index)?,
     };
     Ok((common!(message).header(message.leader)?, Request::AppendEntries(append)))
 }
 
 pub(super) fn request_vote_of(message: &go::RequestVoteRequest<'_>) -> Read<Request> {
     let vote = RequestVote {
-        term: Term(message.term),
-        last_log: LogId::new(Term(message.last_log_term), Index(message.last_log_index)),
+        term: term(message.term)?,
+        last_log: log_id(message.last_log_term, message.last_log_index)?,
         leadership_transfer: message.leadership_transfer,
     };
     Ok((common!(message).header(message.candidate)?, Request::RequestVote(vote)))
@@ -222,8 +243,8 @@ pub(super) fn request_vote_of(message: &go::RequestVoteRequest<'_>) -> Read<Requ
 
 pub(super) fn request_pre_vote_of(message: &go::RequestPreVoteRequest<'_>) -> Read<Request> {
     let vote = RequestPreVote {
-        term: Term(message.term),
-        last_log: LogId::new(Term(message.last_log_term), Index(message.last_log_index)),
+        term: term(message.term)?,
+        last_log: log_id(message.last_log_term, message.last_log_index)?,
     };
     Ok((common!(message).header(None)?, Request::RequestPreVote(vote)))
 }
@@ -233,23 +254,23 @@ pub(super) fn install_snapshot_of(message: &go::InstallSnapshotRequest<'_>) -> R
     let (configuration, configuration_index) = match message.snapshot_version {
         SNAPSHOT => (
             decode_configuration(message.configuration.unwrap_or_default())?,
-            Index(message.configuration_index),
+            index(message.configuration_index)?,
         ),
         SNAPSHOT_WITH_PEERS => {
-            (decode_peers(message.peers.unwrap_or_default())?, Index(message.last_log_index))
+            (decode_peers(message.peers.unwrap_or_default())?, index(message.last_log_index)?)
         }
         unknown => return Err(WireError::UnknownSnapshotVersion(unknown)),
     };
     let size = u64::try_from(message.size).map_err(|_| WireError::OutOfRange("size of a snapshot"))?;
     let meta = SnapshotMeta {
-        last: LogId::new(Term(message.last_log_term), Index(message.last_log_index)),
+        last: log_id(message.last_log_term, message.last_log_index)?,
         configuration,
         configuration_index,
         size,
         checksum: message.checksum.unwrap_or(0),
     };
     let install = InstallSnapshot {
-        term: Term(message.term),
+        term: term(message.term)?,
         meta: Arc::new(meta),
         offset: 0,
         data: Arc::from([]),
@@ -259,36 +280,36 @@ pub(super) fn install_snapshot_of(message: &go::InstallSnapshotRequest<'_>) -> R
 }
 
 pub(super) fn timeout_now_of(message: &go::TimeoutNowRequest<'_>) -> Read<Request> {
-    let now = TimeoutNow { term: message.term.map(Term) };
+    let now = TimeoutNow { term: message.term.map(term).transpose()? };
     Ok((common!(message).header(None)?, Request::TimeoutNow(now)))
 }
 
 pub(super) fn append_entries_answer(message: &go::AppendEntriesResponse<'_>) -> Read<Response> {
     let hint = message.hint_index.zip(message.hint_term);
     let answer = AppendEntriesResponse {
-        term: Term(message.term),
+        term: term(message.term)?,
         success: message.success,
-        last_log: Index(message.last_log),
+        last_log: index(message.last_log)?,
         no_retry_backoff: message.no_retry_backoff,
-        hint: hint.map(|(index, term)| LogId::new(Term(term), Index(index))),
+        hint: hint.map(|(index, term)| log_id(term, index)).transpose()?,
     };
     Ok((common!(message).header(None)?, Response::AppendEntries(answer)))
 }
 
 pub(super) fn request_vote_answer(message: &go::RequestVoteResponse<'_>) -> Read<Response> {
-    let answer = RequestVoteResponse { term: Term(message.term), granted: message.granted };
+    let answer = RequestVoteResponse { term: term(message.term)?, granted: message.granted };
     Ok((common!(message).header(None)?, Response::RequestVote(answer)))
 }
 
 pub(super) fn request_pre_vote_answer(message: &go::RequestPreVoteResponse<'_>) -> Read<Response> {
-    let answer = RequestPreVoteResponse { term: Term(message.term), granted: message.granted };
+    let answer = RequestPreVoteResponse { term: term(message.term)?, granted: message.granted };
     Ok((common!(message).header(None)?, Response::RequestPreVote(answer)))
 }
 
 /// A peer that does not say how far it is has all or nothing; the transport knows which.
 pub(super) fn install_snapshot_answer(message: &go::InstallSnapshotResponse<'_>) -> Read<Response> {
     let answer = InstallSnapshotResponse {
-        term: Term(message.term),
+        term: term(message.term)?,
         success: message.success,
         next_offset: message.next_offset.unwrap_or(0),
     };

@@ -23,6 +23,7 @@ go_struct! {
         "Term" term: u64 = 3,
     }
     beyond {
+        "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
     }
 }
@@ -39,6 +40,7 @@ go_struct! {
         "Term" term: u64 = 3,
     }
     beyond {
+        "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
         "HintIndex" hint_index: u64,
         "HintTerm" hint_term: u64,
@@ -58,6 +60,7 @@ go_struct! {
         "Term" term: u64 = 3,
     }
     beyond {
+        "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
     }
 }
@@ -73,6 +76,7 @@ go_struct! {
         "Term" term: u64 = 3,
     }
     beyond {
+        "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
     }
 }
@@ -88,6 +92,7 @@ go_struct! {
         "Term" term: u64 = 3,
     }
     beyond {
+        "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
     }
 }
@@ -102,6 +107,7 @@ go_struct! {
         "Term" term: u64 = 3,
     }
     beyond {
+        "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
     }
 }
@@ -123,6 +129,7 @@ go_struct! {
         "Term" term: u64 = 4,
     }
     beyond {
+        "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
         "Checksum" checksum: u64,
     }
@@ -138,6 +145,7 @@ go_struct! {
         "Term" term: u64 = 3,
     }
     beyond {
+        "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
         "NextOffset" next_offset: u64,
     }
@@ -151,6 +159,7 @@ go_struct! {
         "ProtocolVersion" protocol_version: i64 = 0,
     }
     beyond {
+        "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
         "Term" term: u64,
     }
@@ -164,6 +173,7 @@ go_struct! {
         "ProtocolVersion" protocol_version: i64 = 0,
     }
     beyond {
+        "To" to: Raw<'i>,
         "Wavetank" dialect: u64,
         "Accepted" accepted: bool,
     }

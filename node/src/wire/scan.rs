@@ -1,6 +1,7 @@
 //! Where a message ends. HashiCorp's protocol has no length prefixes, so the end is found by
 //! walking the values, and the walk goes on where it stopped when more bytes have come.
 
+use super::Kind;
 use super::error::WireError;
 use super::unpack::{Head, Reader};
 
@@ -36,6 +37,9 @@ impl Scan {
     /// When the bytes are no MessagePack, or the message is, or is bound to become, longer than
     /// the limit.
     pub fn advance(&mut self, bytes: &[u8]) -> Result<Option<usize>, WireError> {
+        if let Some(kind) = bytes.first().filter(|_| !self.begun) {
+            Kind::from_byte(*kind)?;
+        }
         while 0 < self.pending {
             let Some(rest) = bytes.get(self.at..) else { return Ok(None) };
             let mut reader = Reader::new(rest);

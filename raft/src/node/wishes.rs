@@ -17,7 +17,7 @@ impl Node {
             Input::Reload(settings) => return self.reload(settings, now),
             Input::Propose(_)
             | Input::Change { .. }
-            | Input::Stage(_)
+            | Input::Stage { .. }
             | Input::Read { .. }
             | Input::Transfer { .. } => {}
             Input::Timer
@@ -35,7 +35,7 @@ impl Node {
             Input::Change { change, prev_index } => {
                 leader.on_change(&mut self.core, (&change, prev_index), now, fx);
             }
-            Input::Stage(node) => leader.on_stage(&self.core, node, now, fx),
+            Input::Stage { request, node } => leader.on_stage(&self.core, (request, node), now, fx),
             Input::Read { request, path } => leader.on_read(&mut self.core, (request, path), now, fx),
             Input::Transfer { request, target } => {
                 leader.on_transfer(&mut self.core, (request, target), now, fx);
@@ -61,7 +61,7 @@ impl Node {
             Input::Transfer { request, .. } => {
                 Effect::TransferEnded { request: *request, refusal: Some(refusal) }
             }
-            Input::Stage(node) => Effect::Staged { node: *node, result: Err(refusal) },
+            Input::Stage { request, .. } => Effect::Staged { request: *request, result: Err(refusal) },
             Input::Propose(_)
             | Input::Change { .. }
             | Input::Bootstrap(_)

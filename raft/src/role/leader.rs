@@ -81,25 +81,29 @@ impl Leader {
 
     /// The soonest of what it waits for.
     pub(crate) fn deadline(&self, core: &Core) -> Deadline {
-        let later = |at: Option<Time>, why| Deadline { at: at.unwrap_or(Time::NEVER), why };
-        [
-            later(Some(self.beat), Why::Heartbeat),
-            later(self.flush, Why::CommitFlush),
-            later(Some(self.deposed_at(core)), Why::Lease),
-            later(self.transfer.as_ref().map(Transfer::deadline), Why::Transfer),
-            later(Some(core.stalls_at()), Why::DiskStall),
-        ]
-        .into_iter()
-        .min_by_key(|deadline| deadline.at)
-        .expect("there are five")
+        let mut soonest = Deadline { at: self.beat, why: Why::Heartbeat };
+        soonest.bring_forward(self.flush, Why::CommitFlush);
+        soonest.bring_forward(self.transfer.as_ref().map(Transfer::deadline), Why::Transfer);
+        soonest.bring_forward(core.stalls_at(), Why::DiskStall);
+        // Nearly always: asked after every step, and counting is cheaper than finding out when.
+        let holds = |node| soonest.at < self.heard(node) + core.settings.leader_lease_timeout;
+        if core.membership.voters().is_quorum(holds) {
+            return soonest;
+        }
+        soonest.bring_forward(self.deposed_at(core), Why::Lease);
+        soonest
     }
 
     /// When the last quorum that was heard is too long ago (thesis §6.2). Counted from when the
     /// answered calls were sent: an answer that took long to arrive proves nothing newer.
     fn deposed_at(&self, core: &Core) -> Time {
-        let heard = |node| self.peer(node).map_or(Time::NEVER, |peer| peer.progress.heard);
-        let quorum = core.membership.voters().agreed(heard).unwrap_or(Time(0));
+        let quorum = core.membership.voters().agreed(|node| self.heard(node)).unwrap_or(Time(0));
         quorum + core.settings.leader_lease_timeout
+    }
+
+    /// When it was last heard; itself it hears always.
+    fn heard(&self, node: NodeId) -> Time {
+        self.peer(node).map_or(Time::NEVER, |peer| peer.progress.heard)
     }
 
     fn peer(&self, node: NodeId) -> Option<&Peer> {

@@ -22,7 +22,7 @@ pub(super) struct Calls {
     entries: VecDeque<Pending>,
     reads: Vec<Reading>,
     transfers: Vec<RequestId>,
-    staging: Option<(RequestId, NodeId)>,
+    staging: Vec<RequestId>,
     bootstrap: Option<(RequestId, Token)>,
     snapshots: Vec<RequestId>,
     /// Peers that only speak HashiCorp's protocol.
@@ -83,15 +83,15 @@ impl Calls {
         }
     }
 
-    /// These entries were applied; returns the servers to be watched from now on.
+    /// These entries were applied; returns the servers to be watched from now on, and for whom.
     fn applied(
         &mut self,
         upto: Index,
         responses: Vec<(Index, Bytes)>,
         actions: &mut Vec<Action>,
-    ) -> Option<(RequestId, NodeId)> {
+    ) -> Vec<(RequestId, NodeId)> {
         let mut responses = responses.into_iter().peekable();
-        let mut stage = None;
+        let mut stage = Vec::new();
         while self.entries.front().is_some_and(|pending| pending.id.index <= upto) {
             let Pending { id, request, then } = self.entries.pop_front().expect("it was just seen");
             let index = id.index;
@@ -102,7 +102,7 @@ impl Calls {
             };
             match then {
                 Then::Answer => actions.push(answer(request, Ok(given))),
-                Then::Stage(node) => stage = Some((request, node)),
+                Then::Stage(node) => stage.push((request, node)),
                 Then::Restore => actions.push(answer(request, restored(given))),
             }
         }
@@ -134,9 +134,8 @@ impl Calls {
         self.transfers.retain(|open| *open != request);
     }
 
-    /// The call that staged this server, if it is still open.
-    pub(super) fn take_staging(&mut self, node: NodeId) -> Option<RequestId> {
-        self.staging.take_if(|(_, staged)| *staged == node).map(|(request, _)| request)
+    pub(super) fn staged(&mut self, request: RequestId) {
+        self.staging.retain(|open| *open != request);
     }
 
     pub(super) fn wait_for_snapshot(&mut self, request: RequestId) {
@@ -159,10 +158,9 @@ impl Calls {
         let open = core::mem::take(self);
         let entries = open.entries.into_iter().map(|pending| pending.request);
         let reads = open.reads.into_iter().map(|read| read.request);
-        let staging = open.staging.into_iter().map(|(request, _)| request);
         let bootstrap = open.bootstrap.into_iter().map(|(request, _)| request);
-        let rest = open.transfers.into_iter().chain(open.snapshots);
-        let all = entries.chain(reads).chain(staging).chain(bootstrap).chain(rest);
+        let rest = open.transfers.into_iter().chain(open.staging).chain(open.snapshots);
+        let all = entries.chain(reads).chain(bootstrap).chain(rest);
         actions.extend(all.map(|request| answer(request, Err(told.clone()))));
     }
 }
@@ -351,9 +349,9 @@ impl Server {
     /// The state machine has applied a batch.
     pub(super) fn on_applied(&mut self, upto: Index, responses: Vec<(Index, Bytes)>, out: &mut Out<'_>) {
         self.applying.on_applied(upto);
-        if let Some((request, node)) = self.calls.applied(upto, responses, out.actions) {
-            self.calls.staging = Some((request, node));
-            self.drive(Input::Stage(node), out);
+        for (request, node) in self.calls.applied(upto, responses, out.actions) {
+            self.calls.staging.push(request);
+            self.drive(Input::Stage { request, node }, out);
         }
         self.after_progress(out);
     }

@@ -27,6 +27,9 @@ impl Server {
     }
 
     fn carry_on(&mut self, out: &mut Out<'_>, appended: &mut Option<Result<LogId, Refusal>>) {
+        if out.fx.is_empty() {
+            return;
+        }
         let mut effects = core::mem::take(out.fx);
         for effect in effects.drain(..) {
             self.on_effect(effect, appended, out);
@@ -76,7 +79,7 @@ impl Server {
                 return self.on_transfer_ended(request, refusal, out);
             }
             Effect::Installed(meta) => return self.on_installed(meta, out),
-            Effect::Staged { node, result } => return self.on_staged(node, result, out),
+            Effect::Staged { request, result } => return self.on_staged(request, result, out),
             Effect::Contact { peer, last, alive } => Action::Observe(if alive {
                 Observed::ResumedHeartbeat { peer }
             } else {
@@ -110,8 +113,8 @@ impl Server {
         }
     }
 
-    fn on_staged(&mut self, node: NodeId, result: Result<LogId, Refusal>, out: &mut Out<'_>) {
-        let Some(request) = self.calls.take_staging(node) else { return };
+    fn on_staged(&mut self, request: RequestId, result: Result<LogId, Refusal>, out: &mut Out<'_>) {
+        self.calls.staged(request);
         match result {
             Ok(first) => {
                 self.calls.appended(first, core::iter::once(request), super::calls::Then::Answer);

@@ -103,8 +103,8 @@ impl StableStore for InmemStore {
     }
 }
 
-/// The newest snapshots, in memory. HashiCorp: `InmemSnapshotStore`, which keeps one and shows it
-/// before it is whole; here a snapshot shows once it is closed.
+/// The newest snapshots, in memory, and the one closed last. HashiCorp: `InmemSnapshotStore`, which
+/// keeps one and shows it before it is whole; here a snapshot shows once it is closed.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct InmemSnapshotStore {
     retain: usize,
@@ -158,7 +158,11 @@ impl SnapshotStore for InmemSnapshotStore {
         self.snapshots.retain(|(kept, _)| kept.last != meta.last);
         self.snapshots.push((meta.clone(), sink.bytes.into()));
         self.snapshots.sort_by_key(|(kept, _)| core::cmp::Reverse(kept.last));
-        self.snapshots.truncate(self.retain);
+        let mut newer = 0;
+        self.snapshots.retain(|(kept, _)| {
+            newer += 1;
+            newer <= self.retain || kept.last == meta.last
+        });
         Ok(meta)
     }
 
@@ -192,5 +196,33 @@ impl SnapshotSource for InmemSource {
         let end = offset.saturating_add(limit).min(size);
         let range = usize::try_from(start).unwrap_or(usize::MAX)..usize::try_from(end).unwrap_or(usize::MAX);
         Ok(self.0[range].into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration::{Configuration, Member};
+    use crate::vocab::Term;
+    use alloc::vec;
+
+    #[test]
+    fn the_one_closed_last_can_be_opened_though_a_newer_one_is_there() {
+        let mut store = InmemSnapshotStore::new(1);
+        let members = Configuration::new(vec![Member::voter("n1", "a1")]).expect("one name");
+        let mut close = |index| {
+            let last = LogId::new(Term(1), Index(index));
+            let configuration = members.clone();
+            let meta =
+                SnapshotMeta { last, configuration, configuration_index: Index(1), size: 0, checksum: 0 };
+            let sink = store.create(&meta).expect("memory does not fail");
+            store.close(sink).expect("memory does not fail");
+            let kept = store.list().expect("memory does not fail");
+            (kept.iter().map(|meta| meta.last.index.0).collect::<Vec<_>>(), store.open(last).is_ok())
+        };
+        assert_eq!(close(10), (vec![10], true));
+        assert_eq!(close(8), (vec![10, 8], true), "an older one of the next leader's");
+        assert_eq!(close(9), (vec![10, 9], true));
+        assert_eq!(close(11), (vec![11], true));
     }
 }

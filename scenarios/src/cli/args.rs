@@ -6,6 +6,7 @@ use crate::registry::TraceForm;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
+use wavetank_sim::Column;
 use wavetank_sim::history::Model;
 
 /// Raft in a wave tank: every sea before the first launch.
@@ -224,6 +225,37 @@ pub(crate) struct SweepArguments {
     /// The table as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Who judges
+    #[arg(long, value_name = "WHO", default_value = "all")]
+    pub(crate) judges: Judging,
+    /// End with the first run that fails
+    #[arg(long)]
+    pub(crate) until_failed: bool,
+    /// End when so many runs, one after the other, have shown nothing new: nothing that should
+    /// sometimes happen and had not yet, and no situation that had not come up [default: 1000]
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1000", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) until_covered: Option<u64>,
+}
+
+/// How much is judged, as the command line says it.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Judging {
+    /// Every rule of the protocol, step by step
+    All,
+    /// What the harness's own memory shows
+    Ghosts,
+    /// Only what anybody could see from outside
+    Outcomes,
+}
+
+impl From<Judging> for Column {
+    fn from(judging: Judging) -> Self {
+        match judging {
+            Judging::All => Self::Steps,
+            Judging::Ghosts => Self::Ghosts,
+            Judging::Outcomes => Self::Outcomes,
+        }
+    }
 }
 
 /// The forms of a trace, as the command line names them.

@@ -2,19 +2,23 @@
 
 use super::Trouble;
 use super::args::{Seeds, Shard};
-use crate::registry::{self, Scenario, TraceForm};
+use super::subject::Subject;
+use crate::registry::{Scenario, TraceForm};
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
-use wavetank_sim::Report;
+use wavetank_sim::{Column, Report};
 
 /// What is to be played: of each row, these seeds; of all that, this share.
 #[derive(Clone, Debug)]
 pub(crate) struct Work<'a> {
     pub(crate) rows: Vec<(&'a Scenario, Seeds)>,
     pub(crate) shard: Shard,
+    /// How much is judged.
+    pub(crate) judges: Column,
 }
 
 /// One run of the work.
@@ -57,12 +61,12 @@ impl<'a> Work<'a> {
 }
 
 /// Plays the work on so many threads, and begins no run after the deadline. What is done is taken
-/// in order; if it cannot be taken, the rest is not played.
+/// in order; if it cannot be taken, or nobody wants more, the rest is not played.
 pub(crate) fn play(
     work: &Work<'_>,
     jobs: usize,
     deadline: Option<Instant>,
-    mut take: impl FnMut(Done) -> Result<(), Trouble>,
+    mut take: impl FnMut(Done) -> Result<ControlFlow<()>, Trouble>,
 ) -> Result<(), Trouble> {
     const ROOM: usize = 64;
     let items = Mutex::new(work.items().enumerate());
@@ -78,7 +82,7 @@ pub(crate) fn play(
         let (sender, receiver) = mpsc::sync_channel(ROOM);
         for _ in 0..jobs {
             let sender = sender.clone();
-            scope.spawn(|| work_off(next, sender));
+            scope.spawn(|| work_off(next, work.judges, sender));
         }
         drop(sender);
         in_order(receiver, &mut take)
@@ -86,10 +90,14 @@ pub(crate) fn play(
 }
 
 /// Plays what `next` hands out, until there is no more or nobody takes it.
-fn work_off<'a>(next: impl Fn() -> Option<(usize, Item<'a>)>, sender: SyncSender<(usize, Done)>) {
+fn work_off<'a>(
+    next: impl Fn() -> Option<(usize, Item<'a>)>,
+    judges: Column,
+    sender: SyncSender<(usize, Done)>,
+) {
     while let Some((number, Item { row, scenario, seed })) = next() {
         let begun = Instant::now();
-        let (report, _) = registry::run(scenario, seed, TraceForm::None);
+        let report = Subject::judged(scenario, seed, judges).run(TraceForm::None).report;
         let wall_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         if sender.send((number, Done { row, report, wall_us })).is_err() {
             return;
@@ -100,14 +108,16 @@ fn work_off<'a>(next: impl Fn() -> Option<(usize, Item<'a>)>, sender: SyncSender
 /// Takes what is done by its number. Threads that are refused find the receiver gone and end.
 fn in_order(
     receiver: Receiver<(usize, Done)>,
-    take: &mut impl FnMut(Done) -> Result<(), Trouble>,
+    take: &mut impl FnMut(Done) -> Result<ControlFlow<()>, Trouble>,
 ) -> Result<(), Trouble> {
     let mut early = BTreeMap::new();
     let mut wanted = 0;
     for (number, done) in receiver {
         early.insert(number, done);
         while let Some(done) = early.remove(&wanted) {
-            take(done)?;
+            if take(done)?.is_break() {
+                return Ok(());
+            }
             wanted += 1;
         }
     }

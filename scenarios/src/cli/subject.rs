@@ -10,7 +10,7 @@ use wavetank_sim::capsule::{Account, Capsule, NoCapsule};
 use wavetank_sim::course::Course;
 use wavetank_sim::explore::{self, Schedule};
 use wavetank_sim::sail::Sailed;
-use wavetank_sim::{Plan, Report};
+use wavetank_sim::{Column, Plan, Report};
 
 /// A run that can be repeated.
 pub(crate) struct Subject<'a> {
@@ -31,6 +31,15 @@ impl<'a> Subject<'a> {
     pub(crate) fn of(scenario: &'a Scenario, seed: u64) -> Self {
         let plan = registry::plan_of(scenario, seed);
         Self { scenario, seed, plan, schedule: None, kept: None, named: format!("{}:{seed}", scenario.name) }
+    }
+
+    /// The same, judged by no more than these.
+    pub(crate) fn judged(scenario: &'a Scenario, seed: u64, judges: Column) -> Self {
+        let mut subject = Self::of(scenario, seed);
+        if let Some(plan) = &mut subject.plan {
+            plan.judges = judges;
+        }
+        subject
     }
 
     /// The run that is meant by `storm:123`, or by the name of a file.

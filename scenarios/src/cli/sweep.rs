@@ -2,6 +2,7 @@
 
 use super::args::{Seeds, SweepArguments};
 use super::bar::Bar;
+use super::coverage::Coverage;
 use super::exit::Status;
 use super::file::Whole;
 use super::pool::{self, Done, Work};
@@ -10,13 +11,15 @@ use super::table::{self, WallClock};
 use super::tally::{Failure, Tally};
 use super::words::{self, many};
 use super::{Streams, Trouble, name, tell};
-use crate::registry::{self, Chapter, Scenario, TraceForm};
+use crate::registry::{Chapter, Scenario, TraceForm};
 use std::fs;
 use std::io::{self, Write};
 use std::num::NonZero;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
+use wavetank_sim::Column;
 
 /// Seeds, unless others are asked for.
 const SEEDS: u64 = 1_000;
@@ -31,13 +34,14 @@ pub(crate) fn sweep(
     arguments: &SweepArguments,
     streams: &mut Streams<'_>,
 ) -> Result<Status, Trouble> {
-    let work = Work { rows: rows(scenarios, arguments)?, shard: arguments.shard };
+    let judges = arguments.judges.into();
+    let work = Work { rows: rows(scenarios, arguments)?, shard: arguments.shard, judges };
     if work.runs() == 0 {
         return Err(Trouble::new("there is nothing to play: no run falls into this shard"));
     }
     let mut file = arguments.out.as_deref().map(Whole::create).transpose()?;
     let begun = Instant::now();
-    let tallies = play(&work, arguments, file.as_mut(), streams)?;
+    let (tallies, coverage) = play(&work, arguments, file.as_mut(), streams)?;
     if let Some(file) = file {
         file.finish()?;
     }
@@ -47,7 +51,8 @@ pub(crate) fn sweep(
     } else {
         let wall_clock = if streams.out_is_terminal { WallClock::Shown } else { WallClock::Hidden };
         table::write(&tallies, wall_clock, streams.out)?;
-        show_failures(scenarios, &tallies, streams.out)?;
+        writeln!(streams.out, "{}", coverage.line())?;
+        show_failures(scenarios, &tallies, judges, streams.out)?;
     }
     streams.out.flush()?;
     tell(streams, &speed(&tallies, begun.elapsed()));
@@ -59,7 +64,7 @@ fn rows<'a>(
     scenarios: &'a [Scenario],
     arguments: &SweepArguments,
 ) -> Result<Vec<(&'a Scenario, Seeds)>, Trouble> {
-    let endless = arguments.time.map(|_| u64::MAX);
+    let endless = arguments.time.or(arguments.until_covered).map(|_| u64::MAX);
     let seeds = arguments.seeds.unwrap_or_else(|| Seeds::first_of_all(endless.unwrap_or(SEEDS)));
     if arguments.scenarios.is_empty() {
         return Ok(scenarios.iter().map(|scenario| (scenario, share(scenario, seeds))).collect());
@@ -82,7 +87,11 @@ fn share(scenario: &Scenario, seeds: Seeds) -> Seeds {
         | Chapter::Crashes
         | Chapter::Partitions
         | Chapter::Membership
-        | Chapter::Reads => seeds.at_most(SEEDS_OF_A_STORY),
+        | Chapter::Upheavals
+        | Chapter::Snapshots
+        | Chapter::Transfers
+        | Chapter::Reads
+        | Chapter::Recovery => seeds.at_most(SEEDS_OF_A_STORY),
     }
 }
 
@@ -92,12 +101,14 @@ fn play(
     arguments: &SweepArguments,
     mut file: Option<&mut Whole>,
     streams: &Streams<'_>,
-) -> Result<Vec<Tally>, Trouble> {
+) -> Result<(Vec<Tally>, Coverage), Trouble> {
     let mut tallies: Vec<Tally> = work.rows.iter().map(|(scenario, _)| Tally::new(scenario)).collect();
     let deadline = arguments.time.and_then(|secs| Instant::now().checked_add(Duration::from_secs(secs)));
     let jobs = arguments.jobs.map_or_else(cores, |jobs| jobs.0);
-    let is_endless = arguments.time.is_some() && arguments.seeds.is_none();
+    let is_endless =
+        (arguments.time.is_some() || arguments.until_covered.is_some()) && arguments.seeds.is_none();
     let bar = Bar::new((!is_endless).then(|| work.runs()), streams.err_is_terminal);
+    let mut coverage = Coverage::default();
     let mut failed = 0;
     let result = pool::play(work, jobs, deadline, |Done { row, report, wall_us }| {
         if let Some(file) = &mut file {
@@ -105,13 +116,16 @@ fn play(
         }
         failed += u64::from(Status::of(&report.verdict).is_failure());
         tallies[row].add(&report, wall_us);
+        coverage.add(&report);
         bar.step(failed);
-        Ok(())
+        let is_over = (arguments.until_failed && 0 < failed)
+            || arguments.until_covered.is_some_and(|quiet| quiet <= coverage.quiet());
+        Ok(if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     });
     bar.clear();
     result?;
     tallies.retain(|tally| 0 < tally.runs);
-    Ok(tallies)
+    Ok((tallies, coverage))
 }
 
 fn cores() -> usize {
@@ -119,7 +133,12 @@ fn cores() -> usize {
 }
 
 /// One line and one command for each failure; the story of the shortest of each kind.
-fn show_failures(scenarios: &[Scenario], tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
+fn show_failures(
+    scenarios: &[Scenario],
+    tallies: &[Tally],
+    judges: Column,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     for tally in tallies {
         for failure in &tally.failures {
             writeln!(out, "\n{}:{}  {}", tally.scenario, failure.seed, failure.verdict)?;
@@ -132,8 +151,9 @@ fn show_failures(scenarios: &[Scenario], tallies: &[Tally], out: &mut dyn Write)
         let scenario = scenarios.iter().find(|scenario| scenario.name == tally.scenario);
         let scenario = scenario.expect("the tally is one of a scenario");
         for failure in tally.shortest_failures() {
-            show_story(scenario, failure, out)?;
-            if let Some(place) = keep(scenario, failure) {
+            let subject = Subject::judged(scenario, failure.seed, judges);
+            show_story(&subject, failure, out)?;
+            if let Some(place) = keep(&subject) {
                 writeln!(out, "  kept in {}", place.display())?;
             }
         }
@@ -142,9 +162,8 @@ fn show_failures(scenarios: &[Scenario], tallies: &[Tally], out: &mut dyn Write)
 }
 
 /// Keeps a failure, where there is room for it: what cannot be kept can still be repeated.
-fn keep(scenario: &Scenario, failure: &Failure) -> Option<PathBuf> {
-    let place = subject::usual_place(scenario.name, failure.seed);
-    let subject = Subject::of(scenario, failure.seed);
+fn keep(subject: &Subject<'_>) -> Option<PathBuf> {
+    let place = subject::usual_place(subject.scenario.name, subject.seed);
     subject.plan.as_ref()?;
     fs::create_dir_all(place.parent()?).ok()?;
     subject.keep(&place).ok()?;
@@ -152,15 +171,15 @@ fn keep(scenario: &Scenario, failure: &Failure) -> Option<PathBuf> {
 }
 
 /// Plays a failure once more and writes its story, from the end back as far as it may help.
-fn show_story(scenario: &Scenario, failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
+fn show_story(subject: &Subject<'_>, failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
     const LINES: usize = 60;
-    let (_, story) = registry::run(scenario, failure.seed, TraceForm::Story);
+    let story = subject.run(TraceForm::Story).trace;
     let lines: Vec<&str> = story.lines().collect();
     if lines.is_empty() {
         return Ok(());
     }
     let left_out = lines.len().saturating_sub(LINES);
-    writeln!(out, "\nthe shortest story of {} ({}:{})", failure.spoke, scenario.name, failure.seed)?;
+    writeln!(out, "\nthe shortest story of {} ({}:{})", failure.spoke, subject.scenario.name, failure.seed)?;
     if 0 < left_out {
         // The first line names the columns.
         writeln!(out, "  {}\n  ... {} before", lines[0], many(left_out as u64, "line"))?;

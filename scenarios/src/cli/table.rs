@@ -1,11 +1,13 @@
 //! A sweep's outcome, for readers and for programs. The figures are made elsewhere.
 
-use super::tally::{Failure, Sometimes, Spread, Tally, sum};
+use super::tally::{Failure, Sometimes, Spread, Tally, sum, sum_turns};
 use super::words::{self, grouped};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::ops::Range;
+use wavetank_sim::report::Turns;
 
 /// Whether the figures that differ from one sweep to the same sweep are wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,11 +41,16 @@ pub(crate) fn write(tallies: &[Tally], wall_clock: WallClock, out: &mut dyn Writ
     for tally in tallies {
         table.add_row(row(tally, wall_clock));
     }
-    for column in 1..last {
+    figures_to_the_right(&mut table, 1..last);
+    writeln!(out, "{}", table.trim_fmt())?;
+    totals(tallies, out)?;
+    membership(tallies, out)
+}
+
+fn figures_to_the_right(table: &mut Table, columns: Range<usize>) {
+    for column in columns {
         table.column_mut(column).expect("every title has a column").set_cell_alignment(CellAlignment::Right);
     }
-    writeln!(out, "{}", table.trim_fmt())?;
-    totals(tallies, out)
 }
 
 fn row(tally: &Tally, wall_clock: WallClock) -> Vec<String> {
@@ -120,6 +127,22 @@ fn totals(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
+/// What became of the changes of membership of all rows, by family.
+fn membership(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
+    let mut totals: BTreeMap<String, Turns> = BTreeMap::new();
+    tallies.iter().for_each(|tally| sum_turns(&mut totals, &tally.membership));
+    let titles = Turns::default().named().map(|(end, _)| end);
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(std::iter::once("membership").chain(titles));
+    for (kind, turns) in &totals {
+        let counts = turns.named().map(|(_, count)| grouped(count));
+        table.add_row(std::iter::once(kind.clone()).chain(counts));
+    }
+    figures_to_the_right(&mut table, 1..1 + titles.len());
+    writeln!(out, "\n{}", table.trim_fmt())
+}
+
 /// The sweep as one JSON object. Nothing in it depends on the wall clock.
 pub(crate) fn write_json(tallies: &[Tally], status: u8, out: &mut dyn Write) -> io::Result<()> {
     let sweep = Sweep { status, rows: tallies.iter().map(Row::of).collect() };
@@ -145,8 +168,9 @@ struct Row<'a> {
     messages: u64,
     faults: &'a BTreeMap<String, u64>,
     witnessed: &'a BTreeMap<String, u64>,
-    blind: Vec<&'a str>,
+    blind: Vec<String>,
     sometimes: &'a BTreeMap<String, Sometimes>,
+    membership: &'a BTreeMap<String, Turns>,
     leaderless_ms: Lengths,
     digest: String,
     failed: u64,
@@ -192,6 +216,7 @@ impl<'a> Row<'a> {
             witnessed: &tally.witnessed,
             blind: tally.blind(),
             sometimes: &tally.sometimes,
+            membership: &tally.membership,
             leaderless_ms: Lengths {
                 count: tally.leaderless.count(),
                 p50: tally.leaderless.percentile(50),

@@ -6,6 +6,7 @@ use super::words;
 use crate::registry::{Chapter, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Span, Time};
+use wavetank_sim::report::Turns;
 use wavetank_sim::{Report, Verdict};
 
 /// One row of the table.
@@ -21,6 +22,7 @@ pub(crate) struct Tally {
     pub(crate) faults: BTreeMap<String, u64>,
     pub(crate) witnessed: BTreeMap<String, u64>,
     pub(crate) sometimes: BTreeMap<String, Sometimes>,
+    pub(crate) membership: BTreeMap<String, Turns>,
     pub(crate) leaderless: Spread,
     pub(crate) digest: u64,
     pub(crate) wall_us: u64,
@@ -75,7 +77,11 @@ impl Tally {
             | Chapter::Crashes
             | Chapter::Partitions
             | Chapter::Membership
-            | Chapter::Reads => None,
+            | Chapter::Upheavals
+            | Chapter::Snapshots
+            | Chapter::Transfers
+            | Chapter::Reads
+            | Chapter::Recovery => None,
         };
         Self { scenario: scenario.name.to_owned(), all_after, ..Self::default() }
     }
@@ -95,6 +101,7 @@ impl Tally {
             total.times += times;
             total.runs += u64::from(0 < times);
         }
+        sum_turns(&mut self.membership, &report.membership);
         for &span in &report.leaderless {
             self.leaderless.add(span);
         }
@@ -123,8 +130,8 @@ impl Tally {
     }
 
     /// The checks that should have seen something and saw nothing in any run, and what should have
-    /// happened and never did.
-    pub(crate) fn blind(&self) -> Vec<&str> {
+    /// happened and never did: every kind of change of membership should have come to every end.
+    pub(crate) fn blind(&self) -> Vec<String> {
         let demands_all = self.all_after.is_some_and(|runs| runs <= self.runs);
         let unseen =
             |(check, &times): (&String, &u64)| times == 0 && (demands_all || self.missed.contains(check));
@@ -132,7 +139,14 @@ impl Tally {
         let unseen = self.witnessed.iter().filter(|&(check, times)| unseen((check, times)));
         let never = self.sometimes.iter().filter(|(_, sometimes)| demands_all && sometimes.runs == 0);
         let names = unknown.chain(unseen.map(|(check, _)| check)).chain(never.map(|(name, _)| name));
-        names.map(String::as_str).collect()
+        names.cloned().chain(demands_all.then(|| self.never_turned()).into_iter().flatten()).collect()
+    }
+
+    /// The kinds of changes of membership that never came to one of their ends.
+    fn never_turned(&self) -> Vec<String> {
+        let kinds = self.membership.iter();
+        let ends = kinds.flat_map(|(kind, turns)| turns.named().map(|(end, count)| (kind, end, count)));
+        ends.filter(|&(_, _, count)| count == 0).map(|(kind, end, _)| format!("{kind} {end}")).collect()
     }
 
     /// What the row comes to.
@@ -217,6 +231,13 @@ pub(crate) fn sum(totals: &mut BTreeMap<String, u64>, more: &BTreeMap<String, u6
     }
 }
 
+/// Adds what became of changes, by family.
+pub(crate) fn sum_turns(totals: &mut BTreeMap<String, Turns>, more: &BTreeMap<String, Turns>) {
+    for (kind, &turns) in more {
+        *totals.entry(kind.clone()).or_default() += turns;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,7 +269,20 @@ mod tests {
         tally.sometimes.insert("split vote".to_owned(), Sometimes::default());
         assert_eq!(tally.status(), Status::Held);
         tally.runs = 2;
-        assert_eq!((tally.blind(), tally.status()), (vec!["reads", "split vote"], Status::Vacuous));
+        assert_eq!(tally.blind(), ["reads", "split vote"]);
+        assert_eq!(tally.status(), Status::Vacuous);
+    }
+
+    #[test]
+    fn of_many_storms_every_kind_of_change_comes_to_every_end() {
+        let mut tally = Tally { all_after: Some(1), runs: 1, ..Tally::default() };
+        tally.witnessed.insert("votes".to_owned(), 1);
+        let turns = Turns { begun: 9, committed: 7, rolled_back: 0, refused: 1 };
+        tally.membership.insert("remove".to_owned(), turns);
+        assert_eq!((tally.blind(), tally.status()), (vec!["remove rolled back".to_owned()], Status::Vacuous));
+        let more = BTreeMap::from([("remove".to_owned(), Turns { rolled_back: 1, ..Turns::default() })]);
+        sum_turns(&mut tally.membership, &more);
+        assert_eq!(tally.status(), Status::Held);
     }
 
     #[test]

@@ -60,11 +60,11 @@ impl Stage {
         self.ask(from, Call::Read(path))
     }
 
-    fn change(&mut self, leader: Slot, change: Change) -> Asked {
+    pub(super) fn change(&mut self, leader: Slot, change: Change) -> Asked {
         self.ask(leader, Call::Change { change, prev_index: Index::ZERO })
     }
 
-    fn ask(&mut self, to: Slot, call: Call) -> Asked {
+    pub(super) fn ask(&mut self, to: Slot, call: Call) -> Asked {
         let request = self.tank.call(to, call);
         self.heed_judges();
         Asked(request)

@@ -1,7 +1,7 @@
 //! What a story asks in between: who is who, and in which term.
 
 use super::Stage;
-use wavetank_raft::Term;
+use wavetank_raft::{Index, Term};
 use wavetank_sim::{Slot, Slots};
 
 impl Stage {
@@ -43,6 +43,15 @@ impl Stage {
     /// When it is down.
     pub fn term_of(&self, slot: Slot) -> Term {
         self.tank.server(slot).unwrap_or_else(|| panic!("{slot} is down")).node().term()
+    }
+
+    /// Where the membership stands in a server's log.
+    ///
+    /// # Panics
+    /// When it is down, or has none.
+    pub fn membership_of(&self, slot: Slot) -> Index {
+        let server = self.tank.server(slot).unwrap_or_else(|| panic!("{slot} is down"));
+        server.node().configuration().unwrap_or_else(|| panic!("{slot} knows of no members")).0
     }
 
     fn founders(&self) -> Slots {

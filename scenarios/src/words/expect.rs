@@ -1,8 +1,8 @@
 //! What a story asserts: what a client could see, or what the story is about.
 
-use super::until::{is_applied, node};
+use super::until::{is_applied, node, voters_of};
 use super::{Asked, ElectionTimeouts, Stage, TRUE};
-use wavetank_raft::{Node, RoleName, Term};
+use wavetank_raft::{Node, RoleName, Suffrage, Term};
 use wavetank_sim::{Class, Slot, Slots};
 
 impl Stage {
@@ -19,6 +19,13 @@ impl Stage {
         for (slot, has) in self.chronicles() {
             self.expect(has == words, &format!("{slot} has kept {words:?}, but {has:?}"));
         }
+    }
+
+    /// That a server has exactly these words, in this order.
+    pub fn expect_committed_on(&mut self, slot: Slot, words: &[&str]) {
+        let has = self.chronicle_of(slot);
+        let is_so = has.as_ref().is_some_and(|has| has == words);
+        self.expect(is_so, &format!("{slot} has kept {words:?}, but {has:?}"));
     }
 
     /// That every member that runs has these words first, in this order.
@@ -73,17 +80,37 @@ impl Stage {
 
     /// That these have a vote, and nobody else, as far as a server knows.
     pub fn expect_voters(&mut self, slot: Slot, voters: &[Slot]) {
-        let known = node(&self.tank, slot).map(Node::voters);
-        let has_vote = |voter: &Slot| known.is_some_and(|known| known.contains(voter.node()));
-        let (all, wanted): (Slots, Slots) = (self.tank.all(), voters.iter().copied().collect());
-        let have: Slots = all.iter().filter(has_vote).collect();
+        let (have, wanted): (Slots, Slots) = (voters_of(&self.tank, slot), voters.iter().copied().collect());
         self.expect(have == wanted, &format!("{wanted} have a vote, but {have}"));
+    }
+
+    /// That these listen without a vote, and nobody else, as far as a server knows.
+    pub fn expect_listeners(&mut self, slot: Slot, listeners: &[Slot]) {
+        let known = node(&self.tank, slot).and_then(Node::configuration).map(|(_, known)| known);
+        let members = known.into_iter().flat_map(|known| known.members());
+        let without = members.filter(|member| member.suffrage == Suffrage::Nonvoter);
+        let have: Slots = without.filter_map(|member| Slot::of(member.id.node())).collect();
+        let wanted: Slots = listeners.iter().copied().collect();
+        self.expect(have == wanted, &format!("{wanted} listen, but {have}"));
     }
 
     /// That a server has its state from a leader's snapshot.
     pub fn expect_installed(&mut self, slot: Slot) {
         let has_installed = self.tank.watch().own.has_installed(slot);
         self.expect(has_installed, &format!("{slot} has installed a snapshot"));
+    }
+
+    /// That whoever reads a server's state does not find the word.
+    pub fn expect_unreadable(&mut self, slot: Slot, word: &str) {
+        let is_there = self.tank.fsm(slot).is_some_and(|chronicle| chronicle.has(word));
+        self.expect(!is_there, &format!("`{word}` cannot be read from {slot}"));
+    }
+
+    /// That this one does not lead meanwhile.
+    pub fn expect_not_led_by(&mut self, slot: Slot, timeouts: ElectionTimeouts) {
+        self.while_passes(timeouts, &format!("not so: {slot} does not lead"), |tank| {
+            node(tank, slot).map(Node::role) != Some(RoleName::Leader)
+        });
     }
 
     /// That nobody leads meanwhile.
@@ -99,8 +126,13 @@ impl Stage {
         let leader = self.tank.leader().and_then(|leader| node(&self.tank, leader));
         let members = leader.and_then(Node::configuration);
         let is_member = |slot: &Slot| members.is_none_or(|(_, all)| all.server(slot.node()).is_some());
-        let text = |word: &[u8]| String::from_utf8_lossy(word).into_owned();
-        let of = |slot| Some((slot, self.tank.fsm(slot)?.words().map(text).collect()));
+        let of = |slot| Some((slot, self.chronicle_of(slot)?));
         self.tank.all().iter().filter(is_member).filter_map(of).collect()
+    }
+
+    /// The words that a server has applied, if it runs.
+    fn chronicle_of(&self, slot: Slot) -> Option<Vec<String>> {
+        let text = |word: &[u8]| String::from_utf8_lossy(word).into_owned();
+        Some(self.tank.fsm(slot)?.words().map(text).collect())
     }
 }

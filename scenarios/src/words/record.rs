@@ -21,8 +21,12 @@ struct Page {
     /// Its last vote that is on its disk.
     vote: Option<(Slot, Term)>,
     has_halted: bool,
+    /// Why it last refused to start.
+    refusal: Option<String>,
     has_installed: bool,
     is_installing: bool,
+    /// How many pieces of snapshots it was given to write since it started.
+    pieces: u64,
 }
 
 impl Watch for Record {
@@ -40,6 +44,7 @@ impl Watch for Record {
                 }
             }
             Seen::Halted(slot) => self.page(slot).has_halted = true,
+            Seen::Refused { slot, error } => self.page(slot).refusal = Some(error.to_string()),
             Seen::Restored { slot, .. } => {
                 let page = self.page(slot);
                 page.has_installed |= page.is_installing;
@@ -53,6 +58,7 @@ impl Watch for Record {
             | Seen::Invoked { .. }
             | Seen::Returned { .. }
             | Seen::Network(_)
+            | Seen::Harmed { .. }
             | Seen::Healed { .. } => {}
         }
     }
@@ -89,6 +95,11 @@ impl Record {
         words.into_iter().any(|said| said == word.as_bytes())
     }
 
+    /// Why the server last refused to start.
+    pub(super) fn refusal(&self, slot: Slot) -> Option<&str> {
+        self.pages[slot.at()].refusal.as_deref()
+    }
+
     /// Whether the server has ever stopped by its own decision.
     pub(super) fn has_halted(&self, slot: Slot) -> bool {
         self.pages[slot.at()].has_halted
@@ -97,6 +108,11 @@ impl Record {
     /// Whether the server has ever loaded a leader's snapshot.
     pub(super) fn has_installed(&self, slot: Slot) -> bool {
         self.pages[slot.at()].has_installed
+    }
+
+    /// How many pieces of snapshots the server was given to write since it started.
+    pub(super) fn pieces(&self, slot: Slot) -> u64 {
+        self.pages[slot.at()].pieces
     }
 
     fn page(&mut self, slot: Slot) -> &mut Page {
@@ -110,11 +126,11 @@ impl Page {
             match action {
                 Action::Write(write) => self.writing.push(write.clone()),
                 Action::Restore(_) => self.is_installing = true,
+                Action::WriteSnapshot { .. } => self.pieces += 1,
                 Action::Send { .. }
                 | Action::Reply { .. }
                 | Action::Fetch { .. }
                 | Action::ReadSnapshot { .. }
-                | Action::WriteSnapshot { .. }
                 | Action::Apply(_)
                 | Action::TakeSnapshot(_)
                 | Action::Answer { .. }
@@ -148,6 +164,7 @@ impl Page {
         self.stored.clear();
         self.store(log);
         self.is_installing = false;
+        self.pieces = 0;
     }
 
     fn store(&mut self, entries: &[Entry]) {

@@ -1,7 +1,7 @@
 //! What a story waits for.
 
 use super::{Asked, ElectionTimeouts, Stage, Tank};
-use wavetank_raft::{Answer, Error, Node, Outcome, RoleName, Server, Term};
+use wavetank_raft::{Answer, Error, Index, Node, Outcome, RoleName, Server, Term};
 use wavetank_sim::{Slot, Slots};
 
 impl Stage {
@@ -30,6 +30,13 @@ impl Stage {
     pub fn until_elected(&mut self) -> Slot {
         self.until(|_| "somebody is elected".to_owned(), |tank| tank.leader().is_some());
         self.tank.leader().expect("it was waited for")
+    }
+
+    /// Until one of these leads in the newest term, whether anybody else knows it or not.
+    pub fn until_elected_among(&mut self, these: &[Slot]) -> Slot {
+        let elected = |tank: &Tank| tank.leader().filter(|leader| these.contains(leader));
+        self.until(|_| "one of them is elected".to_owned(), |tank| elected(tank).is_some());
+        elected(&self.tank).expect("it was waited for")
     }
 
     fn until_leader_that(&mut self, what: &str, is_meant: impl Fn(Slot) -> bool) -> Slot {
@@ -83,6 +90,12 @@ impl Stage {
     /// Until some server has applied the word.
     pub fn until_committed(&mut self, word: &str) -> &mut Self {
         self.until(|_| format!("`{word}` is committed"), |tank| is_applied(tank, word))
+    }
+
+    /// Until whoever reads a server's state finds the word.
+    pub fn until_readable(&mut self, slot: Slot, word: &str) -> &mut Self {
+        let has = |tank: &Tank| tank.fsm(slot).is_some_and(|chronicle| chronicle.has(word));
+        self.until(|_| format!("`{word}` can be read from {slot}"), has)
     }
 
     /// Until the word is on a server's disk.
@@ -141,7 +154,7 @@ impl Stage {
         self.until_decided(asked, "refused", Result::is_err)
     }
 
-    fn until_decided(&mut self, asked: Asked, how: &str, is_so: fn(&Outcome) -> bool) -> &mut Self {
+    fn until_decided(&mut self, asked: Asked, how: &str, is_so: impl Fn(&Outcome) -> bool) -> &mut Self {
         let Asked(request) = asked;
         self.until(|_| format!("what was asked is {how}"), |tank| tank.outcome(request).is_some());
         let outcome = self.tank.outcome(request).expect("it was waited for");
@@ -150,9 +163,48 @@ impl Stage {
         self
     }
 
+    /// Until what was asked is refused for this reason, and for no other.
+    pub fn until_refused_because(&mut self, asked: Asked, why: &Error) -> &mut Self {
+        self.until_decided(asked, &format!("refused because {why}"), |outcome| outcome.as_ref() == Err(why))
+    }
+
+    /// Until these have a vote, and nobody else, as far as a server knows.
+    pub fn until_voters(&mut self, slot: Slot, voters: &[Slot]) -> &mut Self {
+        let voters: Slots = voters.iter().copied().collect();
+        self.until(|_| format!("{slot} knows {voters} as voters"), |tank| voters_of(tank, slot) == voters)
+    }
+
+    /// Until a server counts with two sets of voters.
+    pub fn until_joint(&mut self, slot: Slot) -> &mut Self {
+        let is_joint =
+            |node: &Node| node.configuration().is_some_and(|(_, configuration)| configuration.is_joint());
+        self.until(|_| format!("{slot} is joint"), |tank| node(tank, slot).is_some_and(is_joint))
+    }
+
+    /// Until a server has begun to write so many pieces of snapshots since it started.
+    pub fn until_receives(&mut self, slot: Slot, pieces: u64) -> &mut Self {
+        self.until(
+            |_| format!("{slot} receives {pieces} pieces of a snapshot"),
+            |tank| pieces <= tank.watch().own.pieces(slot),
+        )
+    }
+
+    /// Until a server has its state from a leader's snapshot.
+    pub fn until_installed(&mut self, slot: Slot) -> &mut Self {
+        self.until(|_| format!("{slot} installs a snapshot"), |tank| tank.watch().own.has_installed(slot))
+    }
+
     /// Until a server has stopped by its own decision.
     pub fn until_halted(&mut self, slot: Slot) -> &mut Self {
         self.until(|_| format!("{slot} halts"), |tank| tank.watch().own.has_halted(slot))
+    }
+
+    /// Until a server has refused to start, for this reason.
+    pub fn until_refused_to_start(&mut self, slot: Slot, why: &str) -> &mut Self {
+        self.until(
+            |_| format!("{slot} refuses to start: {why}"),
+            |tank| tank.watch().own.refusal(slot).is_some_and(|said| said == why),
+        )
     }
 
     /// Until a server's log begins behind what another has of it.
@@ -165,6 +217,12 @@ impl Stage {
             |_| format!("{slot} has compacted what {other} misses"),
             |tank| is_beyond(tank).unwrap_or(false),
         )
+    }
+
+    /// Until a server has a snapshot, its own or its leader's.
+    pub fn until_snapshotted(&mut self, slot: Slot) -> &mut Self {
+        let is_there = |node: &Node| Index::ZERO < node.snapshot().index;
+        self.until(|_| format!("{slot} has a snapshot"), |tank| node(tank, slot).is_some_and(is_there))
     }
 
     /// Until all that run agree on everything that any of them knows of.
@@ -185,6 +243,13 @@ impl Stage {
 
 pub(super) fn node(tank: &Tank, slot: Slot) -> Option<&Node> {
     tank.server(slot).map(Server::node)
+}
+
+/// Those with a vote, as far as a server knows; while joint, in either set.
+pub(super) fn voters_of(tank: &Tank, slot: Slot) -> Slots {
+    let known = node(tank, slot).map(Node::voters);
+    let has_vote = |voter: &Slot| known.is_some_and(|known| known.contains(voter.node()));
+    tank.all().iter().filter(has_vote).collect()
 }
 
 fn role(tank: &Tank, slot: Slot) -> Option<RoleName> {

@@ -1,9 +1,10 @@
-//! All checks together. The fan-out is one bit test a check, and none at all if nothing happened
-//! that anybody watches.
+//! All checks together. Which of them look is found by what happened, not by asking each: of some
+//! forty a step concerns three or four, and most observations concern none.
 
+use super::every_call_ends::EveryCallEnds;
 use super::progress::Progress;
 use super::{Check, Facts, Ledger, Options};
-use crate::observe::Observation;
+use crate::observe::{Observation, Seen};
 use crate::report::{Class, Violation};
 use crate::sometimes::Sometimes;
 use crate::watch::Watch;
@@ -26,11 +27,24 @@ macro_rules! checks {
         }
 
         impl Checks {
-            const WATCHES: Facts = {
-                let mut all = Facts::NONE;
-                $(all.add(<super::$field::$check as Check>::WATCHES);)*
-                all
-            };
+            const COUNT: usize = [$(<super::$field::$check as Check>::NAME),*].len();
+
+            /// What each looks for.
+            const WATCHES: [Facts; Self::COUNT] = [$(<super::$field::$check as Check>::WATCHES),*];
+
+            /// How each is asked.
+            const LOOKS: [Look; Self::COUNT] = [$(
+                |checks, ledger, facts| {
+                    let breach = checks.$field.judge(ledger, facts)?;
+                    Some(spoke::<super::$field::$check>(&breach))
+                },
+            )*];
+
+            /// Those that a run of this kind wants, as bits.
+            fn wanted(options: &Options) -> u64 {
+                let wanted = [$(<super::$field::$check as Check>::wanted(options)),*];
+                wanted.iter().rev().fold(0, |bits, &wanted| bits << 1 | u64::from(wanted))
+            }
 
             /// The names of those that a run of this kind wants.
             fn names(options: &Options) -> Vec<&'static str> {
@@ -39,16 +53,6 @@ macro_rules! checks {
                     names.push(<super::$field::$check as Check>::NAME);
                 })*
                 names
-            }
-
-            fn see(&mut self, ledger: &Ledger, facts: Facts, options: &Options) -> Option<Spoke> {
-                $(if facts.touches(<super::$field::$check as Check>::WATCHES)
-                    && <super::$field::$check as Check>::wanted(options)
-                    && let Some(breach) = self.$field.judge(ledger, facts)
-                {
-                    return Some(spoke::<super::$field::$check>(&breach));
-                })*
-                None
             }
 
             fn witnessed(&self, options: &Options) -> BTreeMap<String, u64> {
@@ -73,6 +77,7 @@ checks! {
     recovery_covers_exposure: RecoveryCoversExposure,
     persist_before_send: PersistBeforeSend,
     silent_after_disk_error: SilentAfterDiskError,
+    stops_for_a_reason: StopsForAReason,
     vote_once_per_term: VoteOncePerTerm,
     pre_vote_is_free: PreVoteIsFree,
     vote_is_justified: VoteIsJustified,
@@ -114,6 +119,42 @@ checks! {
     lease_exclusivity: LeaseExclusivity,
 }
 
+/// A check, as all of them are asked.
+type Look = fn(&mut Checks, &Ledger, Facts) -> Option<Spoke>;
+
+impl Checks {
+    /// For each fact, those that watch it, as bits in the order in which they look.
+    const WATCHERS: [u64; Facts::MOST] = {
+        assert!(Self::COUNT <= 64, "one bit a check");
+        let mut watchers = [0; Facts::MOST];
+        let mut check = 0;
+        while check < Self::COUNT {
+            let mut fact = 0;
+            while fact < Facts::MOST {
+                if Self::WATCHES[check].has(fact) {
+                    watchers[fact] |= 1 << check;
+                }
+                fact += 1;
+            }
+            check += 1;
+        }
+        watchers
+    };
+
+    /// Asks those that are wanted and watch any of the facts.
+    fn see(&mut self, ledger: &Ledger, facts: Facts, wanted: u64) -> Option<Spoke> {
+        let mut due = facts.iter().fold(0, |due, fact| due | Self::WATCHERS[fact]) & wanted;
+        while due != 0 {
+            let next = due.trailing_zeros() as usize;
+            due &= due - 1;
+            if let Some(spoke) = Self::LOOKS[next](self, ledger, facts) {
+                return Some(spoke);
+            }
+        }
+        None
+    }
+}
+
 // Formatting is for the one time that something is wrong; it must not be in the way before.
 #[cold]
 fn spoke<C: Check>(breach: &C::Breach) -> Spoke {
@@ -121,6 +162,7 @@ fn spoke<C: Check>(breach: &C::Breach) -> Spoke {
 }
 
 impl Watch for Judges {
+    #[inline]
     fn see(&mut self, observation: &Observation<'_>) {
         Self::see(self, observation);
     }
@@ -132,6 +174,8 @@ pub struct Judges {
     options: Options,
     ledger: Ledger,
     checks: Checks,
+    wanted: u64,
+    calls: EveryCallEnds,
     progress: Progress,
     sometimes: Sometimes,
     verdict: Option<Violation>,
@@ -145,6 +189,8 @@ impl Judges {
             options,
             ledger: Ledger::default(),
             checks: Checks::default(),
+            wanted: Checks::wanted(&options),
+            calls: EveryCallEnds::new(options.patience.election_timeout),
             progress: Progress::new(options.patience),
             sometimes: Sometimes::default(),
             verdict: None,
@@ -152,17 +198,45 @@ impl Judges {
     }
 
     /// Looks at an observation. After the first violation nothing is looked at any more.
+    #[inline]
     pub fn see(&mut self, observation: &Observation<'_>) {
         if self.verdict.is_some() {
             return;
         }
+        match &observation.seen {
+            // What a message says its sender's actions and its receiver's event tell; and what an
+            // event does is judged when it is done.
+            Seen::Sent { .. } | Seen::Invoked { .. } | Seen::Returned { .. } => {}
+            Seen::Stepping { slot, event, .. } => {
+                self.ledger.stepping(*slot, event);
+                self.verdict = self.calls.see(observation);
+            }
+            Seen::Stepped { .. }
+            | Seen::Booted { .. }
+            | Seen::Crashed { .. }
+            | Seen::Paused(_)
+            | Seen::Resumed(_)
+            | Seen::Halted(_)
+            | Seen::Durable { .. }
+            | Seen::Applied { .. }
+            | Seen::SnapshotTaken { .. }
+            | Seen::Restored { .. }
+            | Seen::Network(_)
+            | Seen::Refused { .. }
+            | Seen::Harmed { .. }
+            | Seen::Healed { .. } => {
+                self.verdict = self.calls.see(observation);
+                self.look(observation);
+            }
+        }
+    }
+
+    fn look(&mut self, observation: &Observation<'_>) {
         let facts = self.ledger.see(observation);
         if facts == Facts::NONE {
             return;
         }
-        if facts.touches(Checks::WATCHES)
-            && let Some(spoke) = self.checks.see(&self.ledger, facts, &self.options)
-        {
+        if let Some(spoke) = self.checks.see(&self.ledger, facts, self.wanted) {
             self.verdict = Some(Violation {
                 check: spoke.name.to_owned(),
                 class: Class::Safety,
@@ -203,6 +277,7 @@ impl Judges {
     #[must_use]
     pub fn witnessed(&self) -> BTreeMap<String, u64> {
         let mut counts = self.checks.witnessed(&self.options);
+        counts.insert(EveryCallEnds::NAME.to_owned(), self.calls.witnessed());
         counts.insert(Progress::NAME.to_owned(), self.progress.witnessed());
         counts
     }
@@ -211,7 +286,7 @@ impl Judges {
     #[must_use]
     pub fn names(options: &Options) -> Vec<&'static str> {
         let mut names = Checks::names(options);
-        names.push(Progress::NAME);
+        names.extend([EveryCallEnds::NAME, Progress::NAME]);
         names
     }
 

@@ -109,7 +109,7 @@ impl<C: Check> Tale<C> {
         tale
     }
 
-    fn hear(&mut self, facts: Facts) {
+    pub(crate) fn hear(&mut self, facts: Facts) {
         if facts.touches(C::WATCHES)
             && let Some(breach) = self.check.judge(&self.ledger, facts)
         {

@@ -12,6 +12,7 @@ use super::name::Name;
 use super::schedule::{Post, Schedule, Step};
 use super::stimulus::{Letter, Stimulus};
 use crate::caught;
+use crate::changes::Changes;
 use crate::check::{Clocks, Judges, Options};
 use crate::crew::{Crew, Tally};
 use crate::digest::{self, Digest};
@@ -40,7 +41,9 @@ pub fn play<T: Watch>(schedule: &Schedule, trace: T) -> Sailed<T> {
     let mut rehearsal = Player::new(schedule, Vec::new(), ());
     let _ = caught::panics(|| rehearsal.all(&schedule.steps, |()| true));
     let options = Options { column: schedule.bounds.judged, clocks: Clocks::Unbounded, ..Options::default() };
-    let crew = Crew { judges: Judges::new(options), tally: Tally::default(), trace, own: () };
+    let judges = Judges::new(options);
+    let (tally, changes) = (Tally::default(), Changes::default());
+    let crew = Crew { judges, tally, changes, trace, own: () };
     let mut player = Player::new(schedule, rehearsal.fates(), crew);
     let ending =
         caught::panics(|| player.all(&schedule.steps, |crew: &Crew<(), T>| crew.judges.verdict().is_none()));
@@ -327,7 +330,7 @@ impl<W: Watch> Player<W> {
 
 impl<T: Watch> Player<Crew<(), T>> {
     fn sailed(self, verdict: Verdict) -> Sailed<T> {
-        let Crew { judges, tally, trace, .. } = self.eye.watch;
+        let Crew { judges, tally, changes, trace, .. } = self.eye.watch;
         let report = Report {
             scenario: NAME.to_owned(),
             seed: 0,
@@ -340,6 +343,8 @@ impl<T: Watch> Player<Crew<(), T>> {
             faults: BTreeMap::from([("crash".to_owned(), self.crashes)]),
             witnessed: judges.witnessed(),
             sometimes: judges.sometimes().counts(),
+            membership: changes.counts(),
+            situations: judges.sometimes().situations().collect(),
             leaderless: tally.leaderless,
             digest: self.digest.value(),
         };

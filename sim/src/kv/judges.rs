@@ -20,7 +20,6 @@ mod tale;
 use super::clients::Operation;
 use super::wire::Command;
 use crate::crew::Own;
-use crate::nemesis::Scheduled;
 use crate::observe::{Ending, Observation, Seen};
 use crate::plan::Plan;
 use crate::report::{Class, Violation};
@@ -242,12 +241,25 @@ impl Judges {
 }
 
 impl Watch for Judges {
+    // Most of what happens is not the clients' business.
+    #[inline]
     fn see(&mut self, observation: &Observation<'_>) {
         if self.verdict.is_some() || self.is_void {
             return;
         }
-        let at = observation.at;
         self.step = observation.step;
+        if !matches!(
+            observation.seen,
+            Seen::Stepping { .. } | Seen::Stepped { .. } | Seen::Sent { .. } | Seen::Durable { .. }
+        ) {
+            self.look(observation);
+        }
+    }
+}
+
+impl Judges {
+    fn look(&mut self, observation: &Observation<'_>) {
+        let at = observation.at;
         match observation.seen {
             Seen::Applied { slot, batch, .. } => {
                 batch.entries.iter().for_each(|entry| self.take(at, slot, entry));
@@ -276,7 +288,9 @@ impl Watch for Judges {
             | Seen::Restored { .. }
             | Seen::Sent { .. }
             | Seen::Network(_)
-            | Seen::Healed { .. } => {}
+            | Seen::Healed { .. }
+            | Seen::Refused { .. }
+            | Seen::Harmed { .. } => {}
         }
     }
 }
@@ -298,7 +312,7 @@ impl Own for Judges {
 impl From<&Plan> for Promises {
     /// What a plan's clocks allow to promise.
     fn from(plan: &Plan) -> Self {
-        let jumps = plan.nemesis.scheduled.contains_key(&Scheduled::Jump);
+        let jumps = plan.nemesis.scheduled.keys().any(|kind| kind.breaks_leases());
         let apart = 2 * u64::from(plan.clocks.drift_ppm);
         Self { leases_hold: !jumps && apart <= plan.config.lease_clock_drift_ppm }
     }

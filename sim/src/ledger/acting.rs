@@ -27,8 +27,8 @@ impl Ledger {
                 Action::Fetch { .. }
                 | Action::ReadSnapshot { .. }
                 | Action::Restore(_)
-                | Action::Observe(_)
-                | Action::Halt(_) => {}
+                | Action::Observe(_) => {}
+                Action::Halt(why) => self.halts(slot, why),
             }
         }
     }

@@ -49,7 +49,7 @@ impl Ledger {
         (self.step.was, self.step.now) = (Glimpse::BLANK, shadow.glimpse);
         self.step.was_conf = None;
         shadow.conf = None;
-        facts.add_if(learn_configuration(shadow, sight), Facts::CONFIGURED);
+        facts.add_if(learn_configuration(slot, shadow, sight), Facts::CONFIGURED);
         self.step.now_conf = shadow.conf;
         facts.add_if(shadow.log.last() != shadow.glimpse.last, Facts::UNWRITTEN);
         facts

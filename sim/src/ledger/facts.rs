@@ -105,6 +105,8 @@ facts! {
     VOTE_ASKED = 43,
     /// Who reaches whom has changed.
     NETWORK = 44,
+    /// A server was to start, and refused.
+    REFUSED = 45,
 }
 
 impl Facts {
@@ -115,6 +117,24 @@ impl Facts {
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// How many there can be.
+    pub(crate) const MOST: usize = 64;
+
+    /// Whether the fact of this number is among them.
+    pub(crate) const fn has(self, number: usize) -> bool {
+        self.0 >> number & 1 == 1
+    }
+
+    /// The numbers of the facts.
+    pub(crate) fn iter(self) -> impl Iterator<Item = usize> {
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let next = left.trailing_zeros() as usize;
+            left &= left.checked_sub(1)?;
+            Some(next)
+        })
     }
 
     /// Whether any fact is in both.

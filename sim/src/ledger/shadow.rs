@@ -1,6 +1,7 @@
 //! What the harness knows of one server: its log by its writes, its disk by what reached it, and
 //! everything it has already told to somebody.
 
+use super::step::Stop;
 use crate::ledger::chain::{Chain, Link};
 use crate::ledger::conf::{Conf, Placed};
 use crate::ledger::glimpse::{Follower, Glimpse};
@@ -74,6 +75,14 @@ pub struct Shadow {
     pub lost: Index,
     /// It has reported that a store failed and has not started anew.
     pub poisoned: bool,
+    /// A fault has struck its disk.
+    pub harmed: bool,
+    /// It was told to stop.
+    pub dismissed: bool,
+    /// Where the last configuration stands by which it went and in which it has no vote.
+    pub voteless: Option<Index>,
+    /// It means to stop.
+    pub halting: Option<Stop>,
     /// As it was last seen.
     pub glimpse: Glimpse,
     /// The log in memory, by the writes that were asked for.
@@ -116,6 +125,10 @@ impl Default for Shadow {
             life: Life::Blank,
             lost: Index::ZERO,
             poisoned: false,
+            harmed: false,
+            dismissed: false,
+            voteless: None,
+            halting: None,
             glimpse: Glimpse::BLANK,
             log: Chain::default(),
             disk: Disk::default(),
@@ -149,7 +162,8 @@ impl Shadow {
         if self.life != Life::Blank {
             self.life = Life::Down;
         }
-        self.poisoned = false;
+        (self.poisoned, self.dismissed) = (false, false);
+        (self.voteless, self.halting) = (None, None);
         self.campaign = None;
         self.verified = Index::ZERO;
         self.followers.clear();

@@ -71,6 +71,19 @@ pub enum Took {
     Report,
 }
 
+/// Why a server stopped, as it says itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stop {
+    /// It was told to.
+    Told,
+    /// It led, and its removal is committed.
+    Removed,
+    /// A store failed while it ran.
+    Store,
+    /// It found something on its disk, as it was to start.
+    Refused,
+}
+
 /// A promise in a message that left.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Exposure {
@@ -244,6 +257,8 @@ pub struct Step {
     pub unsynced: bool,
     /// What a server found when it started.
     pub found: Found,
+    /// Why a server stopped, or did not start.
+    pub stopped: Option<Stop>,
 }
 
 impl Step {
@@ -279,6 +294,7 @@ impl Step {
             followers_before: Vec::new(),
             unsynced: false,
             found: Found::default(),
+            stopped: None,
         }
     }
 
@@ -304,6 +320,7 @@ impl Step {
         self.machine = None;
         self.captured = None;
         self.allowed.clear();
+        self.stopped = None;
     }
 
     /// Whether the server led one term, before and after.

@@ -57,6 +57,8 @@ impl Ledger {
         }
         if let Call::Transfer { .. } = call {
             shadow.transfers.push(request);
+        } else if let Call::Shutdown = call {
+            shadow.dismissed = true;
         }
     }
 
@@ -64,12 +66,13 @@ impl Ledger {
 
     /// A server took it.
     pub fn stepped(&mut self, slot: Slot, sight: &impl Sight, actions: &[Action]) -> Facts {
-        let now = sight.glimpse();
-        let was = std::mem::replace(&mut self.shadows[slot.at()].glimpse, now);
-        (self.step.was, self.step.now) = (was, now);
-        self.step.exposed_before = self.shadows[slot.at()].exposed;
-        let mut facts = compared(&was, &now);
-        facts.add_if(!self.shadows[slot.at()].transfers.is_empty(), Facts::TRANSFER);
+        let shadow = &mut self.shadows[slot.at()];
+        self.step.was = shadow.glimpse;
+        self.step.now = sight.glimpse();
+        shadow.glimpse = self.step.now;
+        self.step.exposed_before = shadow.exposed;
+        let mut facts = compared(&self.step.was, &self.step.now);
+        facts.add_if(!shadow.transfers.is_empty(), Facts::TRANSFER);
 
         self.act(slot, actions, &mut facts);
         self.reconfigured(slot, sight, &mut facts);
@@ -77,13 +80,15 @@ impl Ledger {
         if facts.touches(Facts::TERM | Facts::ROLE) {
             self.role_changed(slot, &mut facts);
         }
-        if facts.touches(Facts::COMMIT) && was.commit < now.commit {
+        let (committed, now) = (self.step.was.commit, &self.step.now);
+        if facts.touches(Facts::COMMIT) && committed < now.commit {
             let log = &self.shadows[slot.at()].log;
             self.step.two_commits = self.history.commit(slot, now.term, log, now.commit);
         }
         self.look_at_followers(slot, sight, &mut facts);
-        if was.last != now.last || facts.touches(Self::WRITES) {
-            facts.add_if(self.shadows[slot.at()].log.last() != now.last, Facts::UNWRITTEN);
+        let last = self.step.now.last;
+        if self.step.was.last != last || facts.touches(Self::WRITES) {
+            facts.add_if(self.shadows[slot.at()].log.last() != last, Facts::UNWRITTEN);
         }
         facts
     }
@@ -92,7 +97,7 @@ impl Ledger {
     fn reconfigured(&mut self, slot: Slot, sight: &impl Sight, facts: &mut Facts) {
         let shadow = &mut self.shadows[slot.at()];
         self.step.was_conf = shadow.conf;
-        if learn_configuration(shadow, sight) {
+        if learn_configuration(slot, shadow, sight) {
             facts.add(Facts::CONFIGURED);
             let counted = sight.counted();
             let in_force = shadow.conf.map_or_else(Conf::default, |placed| placed.conf);
@@ -190,7 +195,7 @@ impl Ledger {
 }
 
 /// Copies the configuration of a server if it is another one than before.
-pub(super) fn learn_configuration(shadow: &mut Shadow, sight: &impl Sight) -> bool {
+pub(super) fn learn_configuration(slot: Slot, shadow: &mut Shadow, sight: &impl Sight) -> bool {
     match sight.configuration() {
         None => {
             shadow.configuration = None;
@@ -203,6 +208,9 @@ pub(super) fn learn_configuration(shadow: &mut Shadow, sight: &impl Sight) -> bo
             }
             shadow.configuration = Some(Arc::clone(configuration));
             let placed = Placed { index, conf: Conf::of(configuration) };
+            if !placed.conf.voters().contains(slot) {
+                shadow.voteless = Some(index);
+            }
             shadow.conf.replace(placed) != Some(placed)
         }
     }

@@ -4,7 +4,7 @@ use super::scheduled::isolate;
 use super::{Act, Deserialize, Draws, Serialize, Sight, Slot, Slots, Span, names, outage, some_of};
 use crate::observe::NetworkChange;
 use crate::rng::{Ratio, Spans};
-use wavetank_raft::{Action, Entry, LogOp, Payload, Request, Response, Write};
+use wavetank_raft::{Action, Answer, Entry, LogOp, Payload, Request, Response, Write};
 
 /// Something that goes wrong because of what has just happened. The order is part of every seed's
 /// meaning.
@@ -60,6 +60,15 @@ pub enum Occasion {
     CrashAtFirstCommit,
     /// A leader has committed for the first time: only a minority hears it.
     StrandAtFirstCommit,
+    /// A leader has let a client read: only a minority hears it.
+    StrandReader,
+    /// A leader has let a client read: it stands still.
+    PauseReader,
+    /// A server would be elected: nobody hears the leader any more, and as many of the others as
+    /// may be restart at once, as if they had promised nothing.
+    Usurp,
+    /// A leader has sent the last piece of a snapshot: everything that is held comes before it.
+    LetGoBeforeLastPiece,
 }
 
 names!(Occasion {
@@ -88,6 +97,10 @@ names!(Occasion {
     StrandCommitter => "strand_committer",
     CrashAtFirstCommit => "crash_at_first_commit",
     StrandAtFirstCommit => "strand_at_first_commit",
+    StrandReader => "strand_reader",
+    PauseReader => "pause_reader",
+    Usurp => "usurp",
+    LetGoBeforeLastPiece => "let_go_before_last_piece",
 });
 
 /// What a step was seen to do: a set of facts.
@@ -128,6 +141,13 @@ impl Noticed {
     /// It leads, and committed for the first time since.
     pub const FIRST_COMMIT: Self = Self(1 << 14);
 
+    /// It asked for votes, or whether it would get them.
+    pub const CANVASSED: Self = Self(1 << 15);
+    /// It let a client read.
+    pub const READ: Self = Self(1 << 16);
+    /// It sent the last piece of a snapshot.
+    pub const LAST_PIECE: Self = Self(1 << 17);
+
     /// Both.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
@@ -148,7 +168,8 @@ impl Noticed {
             Action::Reply { response, .. } => of_response(response),
             Action::Write(write) => of_write(write),
             Action::WriteSnapshot { .. } | Action::Restore(_) => Self::INSTALLED,
-            Action::Answer { outcome: Ok(wavetank_raft::Answer::Applied { .. }), .. } => Self::ANSWERED,
+            Action::Answer { outcome: Ok(Answer::Applied { .. }), .. } => Self::ANSWERED,
+            Action::Answer { outcome: Ok(Answer::Readable { .. }), .. } => Self::READ,
             Action::Answer { .. }
             | Action::Fetch { .. }
             | Action::ReadSnapshot { .. }
@@ -163,11 +184,10 @@ impl Noticed {
 fn of_request(request: &Request) -> Noticed {
     match request {
         Request::AppendEntries(append) if !append.entries.is_empty() => Noticed::SENT,
-        Request::RequestVote(_) => Noticed::CAMPAIGNED,
-        Request::AppendEntries(_)
-        | Request::RequestPreVote(_)
-        | Request::InstallSnapshot(_)
-        | Request::TimeoutNow(_) => Noticed::NOTHING,
+        Request::RequestVote(_) => Noticed::CAMPAIGNED.or(Noticed::CANVASSED),
+        Request::RequestPreVote(_) => Noticed::CANVASSED,
+        Request::InstallSnapshot(piece) if piece.done => Noticed::LAST_PIECE,
+        Request::AppendEntries(_) | Request::InstallSnapshot(_) | Request::TimeoutNow(_) => Noticed::NOTHING,
     }
 }
 
@@ -217,6 +237,9 @@ impl Occasion {
             Self::CrashPiled => Noticed::PILED,
             Self::CrashCommitter | Self::IsolateCommitter | Self::StrandCommitter => Noticed::COMMITTED,
             Self::CrashAtFirstCommit | Self::StrandAtFirstCommit => Noticed::FIRST_COMMIT,
+            Self::StrandReader | Self::PauseReader => Noticed::READ,
+            Self::Usurp => Noticed::CANVASSED,
+            Self::LetGoBeforeLastPiece => Noticed::LAST_PIECE,
         }
     }
 
@@ -226,10 +249,12 @@ impl Occasion {
         match self {
             Self::BlinkFollower => Ratio::new(1, 300),
             Self::CrashWriter | Self::CrashAcker => Ratio::new(1, 120),
-            Self::IsolateSender | Self::PauseSender | Self::StrandSender => Ratio::new(1, 120),
+            Self::IsolateSender | Self::PauseSender | Self::StrandSender | Self::PauseReader => {
+                Ratio::new(1, 120)
+            }
             Self::CrashAnswerer | Self::IsolateAnswerer => Ratio::new(1, 60),
             Self::CrashCommitter | Self::IsolateCommitter | Self::StrandCommitter => Ratio::new(1, 25),
-            Self::LetGoAmong => Ratio::new(1, 30),
+            Self::LetGoAmong | Self::StrandReader => Ratio::new(1, 30),
             Self::CrashPiled => Ratio::new(1, 12),
             Self::CrashTruncater | Self::CrashInstaller | Self::CrashSnapshotter => Ratio::new(1, 5),
             Self::BlinkVoter | Self::BlinkCandidate => Ratio::new(1, 4),
@@ -238,7 +263,7 @@ impl Occasion {
             | Self::CrashAtFirstCommit
             | Self::StrandAtFirstCommit => Ratio::new(1, 3),
             Self::CrashReconfigurer | Self::StrandReconfigurer => Ratio::new(1, 4),
-            Self::LetGoOfOld => Ratio::new(1, 2),
+            Self::LetGoOfOld | Self::LetGoBeforeLastPiece | Self::Usurp => Ratio::new(1, 2),
         }
     }
 
@@ -260,21 +285,31 @@ impl Occasion {
             Self::IsolateSender | Self::IsolateAnswerer | Self::IsolateCommitter => {
                 isolate(slot, sight.all, a_while)
             }
-            Self::PauseSender => Act::Pause(slot, a_while),
+            Self::PauseSender | Self::PauseReader => Act::Pause(slot, a_while),
             Self::StrandElected
             | Self::StrandSender
             | Self::StrandReconfigurer
             | Self::StrandCommitter
-            | Self::StrandAtFirstCommit => {
+            | Self::StrandAtFirstCommit
+            | Self::StrandReader => {
                 let others = sight.all.without(slot);
                 let few = usize::from(draws[3].hits(Ratio::new(3, 4))).min(others.len().saturating_sub(1));
                 let with = some_of(others, few, draws[3]).with(slot);
                 let cut = NetworkChange::Partition(with, sight.all.minus(with));
                 Act::Network(cut, a_while, NetworkChange::HealAll)
             }
+            Self::Usurp => usurp(slot, sight, a_while),
             Self::LetGoOfOld | Self::LetGoAmong => Act::LetGo,
+            Self::LetGoBeforeLastPiece => Act::LetGoAll,
         }
     }
+}
+
+/// Nobody hears the leader, and the other voters forget it.
+fn usurp(candidate: Slot, sight: &Sight<'_>, lasts: Span) -> Act {
+    let Some(leader) = sight.leader.filter(|leader| *leader != candidate) else { return Act::Nothing };
+    let Act::Network(cut, lasts, back) = isolate(leader, sight.all, lasts) else { return Act::Nothing };
+    Act::Forget(sight.awake.without(candidate).without(leader), cut, lasts, back)
 }
 
 impl Sight<'_> {

@@ -1,9 +1,12 @@
 //! Acts that come by the clock.
 
-use super::{Act, Deserialize, Draw, Draws, Serialize, Sight, Slot, Slots, names, one_of, some_of};
+use super::{
+    Act, Deserialize, Draw, Draws, Serialize, Sight, Slot, Slots, membership, names, one_of, some_of,
+};
+use crate::disk::harm::Blow;
 use crate::observe::NetworkChange;
 use crate::rng::Ratio;
-use wavetank_raft::{Call, Change, Config, Index, Member, Reloadable, Span, Suffrage};
+use wavetank_raft::{Call, Change, Config, Reloadable, Span};
 
 /// Something that goes wrong by the clock. The order is part of every seed's meaning.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -44,6 +47,31 @@ pub enum Scheduled {
     Jump,
     /// The oldest message that is held is let go.
     LetGo,
+    /// Bits flip on a disk, in what was synced.
+    Rot,
+    /// A write lands in another place than it should.
+    Misdirect,
+    /// A sync fails and drops its pages; the next one says that all is well.
+    DropPages,
+    /// A read fails, once.
+    FailRead,
+    /// A disk is full for a while.
+    Fill,
+    /// A server and its disk are lost for good, or an operator does the next thing to put another
+    /// one in the place of such a server: removes it, or adds one that was not there before.
+    Replace,
+    /// A clock stands still for a while, and its server goes on. Breaks what leases assume.
+    Freeze,
+    /// A voter is exchanged for a stranger, jointly.
+    Exchange,
+    /// A stranger is let in: with a vote, to listen, or to have a vote once it has caught up.
+    Add,
+    /// One that listens is given a vote, at once or once it has caught up.
+    Promote,
+    /// A voter loses its vote.
+    Demote,
+    /// A member is left out.
+    Remove,
 }
 
 names!(Scheduled {
@@ -65,9 +93,39 @@ names!(Scheduled {
     Reload => "reload",
     Jump => "jump",
     LetGo => "let_go",
+    Rot => "rot",
+    Misdirect => "misdirect",
+    DropPages => "drop_pages",
+    FailRead => "fail_read",
+    Fill => "fill",
+    Replace => "replace",
+    Freeze => "freeze",
+    Exchange => "exchange",
+    Add => "add",
+    Promote => "promote",
+    Demote => "demote",
+    Remove => "remove",
 });
 
 impl Scheduled {
+    /// Whether leases assume that it does not happen.
+    #[must_use]
+    pub const fn breaks_leases(self) -> bool {
+        matches!(self, Self::Jump | Self::Freeze)
+    }
+
+    /// Whether a server may never come back from it: of such harm there is a budget.
+    #[must_use]
+    pub const fn is_for_good(self) -> bool {
+        matches!(self, Self::Rot | Self::Misdirect | Self::Replace)
+    }
+
+    /// Whether it befalls disks.
+    #[must_use]
+    pub const fn is_harm(self) -> bool {
+        self.is_for_good() || matches!(self, Self::DropPages | Self::FailRead | Self::Fill)
+    }
+
     pub(super) fn act(self, sight: &Sight<'_>, draws: Draws, lasts: Span, config: &Config) -> Act {
         let anyone = one_of(sight.awake, draws[0]);
         let act = match self {
@@ -86,12 +144,24 @@ impl Scheduled {
             Self::Bridge => Some(bridge(sight.all, draws, lasts)),
             Self::Flap => pair(sight.all, draws).map(|(a, b)| Act::Flap(a, b, lasts)),
             Self::Transfer => transfer(sight, draws),
-            Self::Change => change(sight, draws),
-            Self::Joint => joint(sight, draws),
+            Self::Change => membership::any(sight, draws),
+            Self::Joint => membership::joint(sight, draws),
             Self::Snapshot => anyone.map(|slot| Act::Call(slot, Call::Snapshot)),
             Self::Reload => anyone.map(|slot| Act::Call(slot, reload(draws, config))),
             Self::Jump => anyone.map(|slot| Act::Jump(slot, config.election_timeout.times(2) + lasts)),
             Self::LetGo => Some(Act::LetGo),
+            Self::Rot => strike(Blow::Rot, sight.expendable, draws),
+            Self::Misdirect => strike(Blow::Misdirect, sight.expendable, draws),
+            Self::DropPages => strike(Blow::DropPages, sight.awake, draws),
+            Self::FailRead => strike(Blow::FailRead, sight.all.minus(sight.lost), draws),
+            Self::Fill => anyone.map(|slot| Act::Fill(slot, lasts)),
+            Self::Replace => replace(sight, draws),
+            Self::Freeze => anyone.map(|slot| Act::Freeze(slot, lasts)),
+            Self::Exchange => membership::exchange(sight, draws),
+            Self::Add => membership::add(sight, draws),
+            Self::Promote => membership::promote(sight, draws),
+            Self::Demote => membership::demote(sight, draws),
+            Self::Remove => membership::remove(sight, draws),
         };
         act.unwrap_or(Act::Nothing)
     }
@@ -127,7 +197,7 @@ fn pair(all: Slots, draws: Draws) -> Option<(Slot, Slot)> {
 }
 
 /// The leader, or now and then somebody else, who must refuse.
-fn addressee(sight: &Sight<'_>, draw: Draw) -> Option<Slot> {
+pub(super) fn addressee(sight: &Sight<'_>, draw: Draw) -> Option<Slot> {
     if draw.hits(Ratio::new(1, 8)) { one_of(sight.awake, draw) } else { sight.leader }
 }
 
@@ -137,43 +207,26 @@ fn transfer(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
     Some(Act::Call(addressee(sight, draws[0])?, call))
 }
 
-/// What can be done to one server, given what it is now. At least two voters are left.
-fn change(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
-    let (index, configuration) = sight.membership?;
-    let slot = one_of(sight.all, draws[1])?;
-    let (id, address) = (slot.id(), slot.address());
-    let prev_index = if draws[3].hits(Ratio::new(1, 2)) { index } else { Index::ZERO };
-    let suffrage = configuration.server(slot.node()).map(|member| member.suffrage);
-    let voters = configuration.servers().iter().filter(|member| member.suffrage == Suffrage::Voter).count();
-    let choice = draws[2].below(4);
-    let change = match (suffrage, choice) {
-        (None, 0) | (Some(Suffrage::Nonvoter), 0) => {
-            return Some(Act::Call(
-                addressee(sight, draws[0])?,
-                Call::AddVoterStaged { id, address, prev_index },
-            ));
-        }
-        (None, 1) => Change::AddNonvoter(id, address),
-        (None, _) | (Some(Suffrage::Nonvoter), 1 | 2) => Change::AddVoter(id, address),
-        (Some(Suffrage::Nonvoter), _) => Change::RemoveServer(id),
-        (Some(Suffrage::Voter), _) if voters <= 2 => return None,
-        (Some(Suffrage::Voter), 0) => Change::DemoteVoter(id),
-        (Some(Suffrage::Voter), _) => Change::RemoveServer(id),
-    };
-    Some(Act::Call(addressee(sight, draws[0])?, Call::Change { change, prev_index }))
+fn strike(blow: Blow, among: Slots, draws: Draws) -> Option<Act> {
+    one_of(among, draws[0]).map(|slot| Act::Harm(slot, blow, draws[1]))
 }
 
-/// Another list of servers: at least two voters, and now and then one without a vote.
-fn joint(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
-    let most = sight.all.len();
-    let count = 2 + usize::try_from(draws[1].below(most.max(3) as u64 - 1)).expect("a few");
-    let servers = some_of(sight.all, count, draws[2]);
-    let without =
-        if draws[3].hits(Ratio::new(1, 3)) { one_of(sight.all.minus(servers), draws[3]) } else { None };
-    let mut members: Vec<_> = servers.iter().map(|slot| Member::voter(slot.id(), slot.address())).collect();
-    members.extend(without.map(|slot| Member::nonvoter(slot.id(), slot.address())));
-    let change = Change::Members(members);
-    Some(Act::Call(addressee(sight, draws[0])?, Call::Change { change, prev_index: Index::ZERO }))
+/// What an operator does about a server that does not come back: takes it out, and puts one in that
+/// was never in. Where there is nothing to be done a server is lost, if it can be spared.
+fn replace(sight: &Sight<'_>, draws: Draws) -> Option<Act> {
+    let (prev_index, configuration) = sight.membership?;
+    let is_member = |slot: &Slot| configuration.server(slot.node()).is_some();
+    let call = |call| Some(Act::Call(sight.leader?, call));
+    if let Some(dead) = sight.lost.iter().find(is_member) {
+        return call(Call::Change { change: Change::RemoveServer(dead.id()), prev_index });
+    }
+    let fresh = sight.all.minus(sight.lost).iter().find(|slot| !is_member(slot));
+    match fresh {
+        Some(slot) if draws[1].hits(Ratio::new(2, 3)) => {
+            call(Call::AddVoterStaged { id: slot.id(), address: slot.address(), prev_index })
+        }
+        Some(_) | None => one_of(sight.expendable, draws[0]).map(Act::Lose),
+    }
 }
 
 /// The knobs, each at most four times what it was.

@@ -80,6 +80,7 @@ impl Plan {
             ("links.duplicate", late(links.duplicate)),
             ("links.hold", late(links.hold)),
             ("links.on_way", links.on_way),
+            ("links.corrupt", links.corrupt),
             ("disks.stall", late(disks.stall)),
             ("disks.fail", disks.fail),
             ("clients.writes", Some(clients.writes)),

@@ -47,6 +47,7 @@ fn families() -> Vec<Edit> {
         edit(|plan| plan.links.duplicate = None),
         edit(|plan| plan.links.hold = None),
         edit(|plan| plan.links.on_way = None),
+        edit(|plan| plan.links.corrupt = None),
         edit(|plan| plan.disks.stall = None),
         edit(|plan| plan.disks.fail = None),
         edit(|plan| plan.nemesis.crash_between = None),
@@ -55,6 +56,7 @@ fn families() -> Vec<Edit> {
         edit(|plan| plan.clients.gather = None),
         edit(|plan| plan.heal.leave_broken = false),
         edit(|plan| plan.heal.compact = false),
+        edit(|plan| plan.heal.hub = false),
     ]
 }
 

@@ -117,6 +117,7 @@ pub(super) fn of(plan: &Plan) -> String {
         links.duplicate,
         links.hold,
         links.on_way,
+        links.corrupt,
         disks.sync,
         disks.read,
         disks.stall,
@@ -160,7 +161,11 @@ pub(super) fn of(plan: &Plan) -> String {
         heal.settle,
         heal.leave_broken,
         heal.compact,
+        heal.hub,
     );
+    if plan.judges != calm.judges {
+        let _ = writeln!(text, "plan.judges = Column::{:?};", plan.judges);
+    }
     if plan.birth != calm.birth {
         let _ = writeln!(text, "plan.birth = Birth::{:?};", plan.birth);
     }

@@ -73,6 +73,8 @@ impl Watch for Full {
             Seen::Paused(slot) => self.line(seen, Some(slot), "pause", ""),
             Seen::Resumed(slot) => self.line(seen, Some(slot), "resume", ""),
             Seen::Halted(slot) => self.line(seen, Some(slot), "halted", ""),
+            Seen::Refused { slot, error } => self.line(seen, Some(slot), "refused", &error.to_string()),
+            Seen::Harmed { slot, harm } => self.line(seen, Some(slot), "harmed", &harm.to_string()),
             Seen::Durable { slot, write, torn } => {
                 let torn = torn.map_or_else(String::new, |kept| format!(" torn after {kept}"));
                 self.line(seen, Some(slot), "synced", &format!("{}{torn}", words::write(write)));

@@ -57,6 +57,10 @@ fn words_of(seen: &Seen<'_>) -> (&'static str, Value) {
         Seen::Paused(slot) => ("paused", json!({"slot": slot.to_string()})),
         Seen::Resumed(slot) => ("resumed", json!({"slot": slot.to_string()})),
         Seen::Halted(slot) => ("halted", json!({"slot": slot.to_string()})),
+        Seen::Refused { slot, error } => ("refused", json!({"slot": slot.to_string(), "error": error})),
+        Seen::Harmed { slot, harm } => {
+            ("harmed", json!({"slot": slot.to_string(), "harm": harm.to_string()}))
+        }
         Seen::Durable { slot, write, torn } => {
             ("durable", json!({"slot": slot.to_string(), "write": write, "torn": torn}))
         }

@@ -114,6 +114,10 @@ impl Watch for Page {
                 self.becomes(at, slot, ("-", 0, 0), what.to_owned());
             }
             Seen::Halted(slot) => self.becomes(at, slot, ("-", 0, 0), "down, by its own decision".to_owned()),
+            Seen::Refused { slot, error } => {
+                self.becomes(at, slot, ("-", 0, 0), format!("down, will not start: {error}"));
+            }
+            Seen::Harmed { slot, harm } => self.note(at, Some(slot), harm.to_string()),
             Seen::Paused(slot) => self.becomes(at, slot, ("z", 0, 0), "stands still".to_owned()),
             Seen::Resumed(slot) => self.becomes(at, slot, ("F", 0, 0), "goes on".to_owned()),
             Seen::Sent { from, to, rpc, carried, fate } => {

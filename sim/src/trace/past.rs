@@ -202,6 +202,8 @@ impl Watch for Past {
             Seen::Crashed { slot, wiped: false } => self.befalls(seen, slot, "crash"),
             Seen::Crashed { slot, wiped: true } => self.befalls(seen, slot, "crash    and its disk is lost"),
             Seen::Halted(slot) => self.befalls(seen, slot, "halt"),
+            Seen::Refused { slot, error } => self.befalls(seen, slot, &format!("refused  {error}")),
+            Seen::Harmed { slot, harm } => self.befalls(seen, slot, &format!("harmed   {harm}")),
             Seen::Paused(slot) => self.befalls(seen, slot, "pause"),
             Seen::Resumed(slot) => self.befalls(seen, slot, "resume"),
             Seen::Restored { slot, last, .. } => self.befalls(seen, slot, &format!("load     {last}")),

@@ -127,6 +127,8 @@ impl Watch for Story {
                 self.cells[slot.at()] = Cell::Down;
                 self.line("halt", &slot.to_string(), None);
             }
+            Seen::Refused { slot, error } => self.line("refuse", &format!("{slot} to start: {error}"), None),
+            Seen::Harmed { slot, harm } => self.line("harm", &format!("{slot} {harm}"), None),
             Seen::Paused(slot) => {
                 self.cells[slot.at()] = Cell::Paused;
                 self.line("pause", &slot.to_string(), None);

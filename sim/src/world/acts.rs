@@ -5,14 +5,17 @@ use super::happening::Happening;
 use crate::host::Caller;
 use crate::nemesis::{Act, Noticed, Scheduled, Sight};
 use crate::observe::NetworkChange;
-use crate::slot::Slot;
+use crate::plan::Budget;
+use crate::slot::{Slot, Slots};
 use crate::watch::Watch;
 use crate::workload::TankFsm;
+use wavetank_raft::Span;
 
 impl<F: TankFsm, V: Watch> World<F, V> {
     pub(super) fn on_act(&mut self, kind: Scheduled) {
         let Some(mut nemesis) = self.nemesis.take() else { return };
-        if let Some((act, again)) = nemesis.act(kind, &self.sight()) {
+        let expendable = if kind.is_for_good() { self.expendable() } else { Slots::NONE };
+        if let Some((act, again)) = nemesis.act(kind, &Sight { expendable, ..self.sight() }) {
             self.agenda.put(self.eye.now + again, Happening::Act(kind));
             self.nemesis = Some(nemesis);
             self.do_act(act);
@@ -48,10 +51,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
                 self.pause(slot);
                 self.agenda.put(now + lasts, Happening::Resume(slot));
             }
-            Act::Network(change, lasts, back) => {
-                self.change_network(&change);
-                self.agenda.put(now + lasts, Happening::Change(back));
-            }
+            Act::Network(change, lasts, back) => self.change_for(&change, lasts, back),
             Act::Flap(a, b, each) => {
                 for turn in 0..6 {
                     let change =
@@ -63,10 +63,36 @@ impl<F: TankFsm, V: Watch> World<F, V> {
                 self.call_as(Caller::Nemesis, slot, call);
             }
             Act::Jump(slot, by) => self.jump_clock(slot, by),
+            Act::Forget(slots, change, lasts, back) => {
+                self.change_for(&change, lasts, back);
+                slots.iter().for_each(|slot| self.crash_for(slot, Span::ZERO));
+            }
             Act::LetGo => {
                 self.let_go();
             }
+            Act::LetGoAll => while self.let_go() {},
+            Act::Harm(slot, blow, draw) => self.harm(slot, blow, draw),
+            Act::Fill(slot, lasts) => {
+                self.fill_disk(slot);
+                self.agenda.put(now + lasts, Happening::Room(slot));
+            }
+            Act::Lose(slot) => self.lose(slot),
+            Act::Freeze(slot, lasts) => self.freeze_clock(slot, lasts),
         }
+    }
+
+    /// Those that the budget of the plan can do without, each for itself.
+    fn expendable(&self) -> Slots {
+        let whole = self.all().minus(self.hurt());
+        match self.plan.nemesis.budget {
+            Budget::Beyond => whole,
+            Budget::Within => whole.iter().filter(|&slot| self.is_viable(whole.without(slot))).collect(),
+        }
+    }
+
+    fn change_for(&mut self, change: &NetworkChange, lasts: Span, back: NetworkChange) {
+        self.change_network(change);
+        self.agenda.put(self.eye.now + lasts, Happening::Change(back));
     }
 
     fn sight(&self) -> Sight<'_> {
@@ -77,6 +103,8 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             now: self.eye.now,
             all: self.all(),
             awake: self.awake,
+            lost: self.lost.or(self.refused),
+            expendable: Slots::NONE,
             leader,
             membership: membership.map(|(index, configuration)| (index, &**configuration)),
         }

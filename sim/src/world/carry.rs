@@ -2,7 +2,7 @@
 
 use super::World;
 use super::happening::{Happening, Letter, Parcel};
-use crate::disk::{Done, Job};
+use crate::disk::{Capture, Done, Job};
 use crate::host::Work;
 use crate::observe::{Fate, Seen};
 use crate::slot::Slot;
@@ -37,7 +37,15 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     fn send(&mut self, from: Slot, to: NodeId, rpc: RpcId, parcel: Parcel) {
         let Some(to) = Slot::of(to).filter(|to| to.at() < self.hosts.len()) else { return };
         let is_cut = self.topology.is_cut(from, to);
-        let passage = self.network.pass(self.eye.now, from, to, is_cut);
+        let mut passage = self.network.pass(self.eye.now, from, to, is_cut);
+        let parcel = match passage.flips {
+            None => parcel,
+            Some(word) => parcel.flipped(word).unwrap_or_else(|whole| {
+                self.network.rejected();
+                (passage.fate, passage.held) = (Fate::Lost, false);
+                whole
+            }),
+        };
         self.eye.see(Seen::Sent { from, to, rpc, carried: parcel.carried(), fate: passage.fate });
         let letter = Letter { from, to, rpc, number: self.network.counts().messages, parcel };
         match passage.fate {
@@ -84,6 +92,9 @@ impl<F: TankFsm, V: Watch> World<F, V> {
                     self.eye.see(Seen::Durable { slot, write: &write, torn: None });
                 }
                 Done::Failed(part, error) => {
+                    for harm in host.disk.take_harms() {
+                        self.eye.see(Seen::Harmed { slot, harm });
+                    }
                     if let Some(part) = part {
                         self.eye.see(Seen::Durable { slot, write: &part.write, torn: Some(part.entries) });
                     }
@@ -138,14 +149,17 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             }
             Work::TakeSnapshot(meta) => {
                 let digest = machine.fsm.digest();
-                let taken = machine.take_snapshot(&meta, host.disk.snapshots());
+                let captured = machine.fsm.snapshot();
+                let taken = captured.and_then(|mut state| {
+                    host.disk.keep_snapshot(Capture { state: &mut state, meta: &meta })
+                });
                 if let Ok(meta) = &taken {
                     self.eye.see(Seen::SnapshotTaken { slot, meta, digest });
                 }
                 Event::SnapshotTaken(taken)
             }
             Work::Restore(meta) => {
-                let restored = machine.restore(meta.last, host.disk.snapshots());
+                let restored = host.disk.load_snapshot(meta.last, &mut |source| machine.fsm.restore(source));
                 if let Ok(last) = restored {
                     self.eye.see(Seen::Restored { slot, last, digest: machine.fsm.digest() });
                 }

@@ -39,6 +39,9 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     }
 
     pub(super) fn grant_wants(&mut self) {
+        if self.wants.is_empty() {
+            return;
+        }
         let mut wants = std::mem::take(&mut self.wants);
         for told in wants.told.drain(..) {
             let seen = match told {

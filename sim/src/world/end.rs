@@ -16,6 +16,18 @@ pub enum Unsettled {
     NoLeader,
     /// Clients wait for answers.
     ClientsWait,
+    /// A server owes somebody an answer, a client who may have gone or an operator.
+    Owes {
+        /// The server.
+        slot: Slot,
+        /// How many.
+        answers: usize,
+    },
+    /// Nothing new is committed.
+    NothingNew {
+        /// Who leads.
+        leader: Option<Slot>,
+    },
     /// The leader's last entry is not committed.
     Uncommitted {
         /// The leader.
@@ -46,6 +58,11 @@ impl fmt::Display for Unsettled {
         match self {
             Self::NoLeader => write!(f, "nobody leads"),
             Self::ClientsWait => write!(f, "clients wait for answers"),
+            Self::Owes { slot, answers } => write!(f, "{slot} has not answered {answers} calls"),
+            Self::NothingNew { leader: Some(leader) } => {
+                write!(f, "{leader} leads, and commits nothing that is new")
+            }
+            Self::NothingNew { leader: None } => write!(f, "nobody leads, and nothing new is committed"),
             Self::Uncommitted { leader, commit, last } => {
                 write!(f, "{leader} leads, and has committed {commit} of {last}")
             }
@@ -117,17 +134,46 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             return Some(Unsettled::Joint { leader });
         }
         let behind = |slot: &Slot| self.server(*slot).map(Server::applied) != Some(last);
-        let slot = core.iter().filter(|slot| is_member(members, *slot)).find(behind)?;
-        Some(Unsettled::Behind { slot, applied: self.server(slot).map(Server::applied), last })
+        if let Some(slot) = core.iter().filter(|slot| is_member(members, *slot)).find(behind) {
+            return Some(Unsettled::Behind { slot, applied: self.server(slot).map(Server::applied), last });
+        }
+        core.iter().find_map(|slot| {
+            let answers = self.process(slot)?.calls.len();
+            (0 < answers).then_some(Unsettled::Owes { slot, answers })
+        })
+    }
+
+    /// Whether a server has a vote, as whoever leads has it.
+    #[must_use]
+    pub fn has_a_vote(&self, slot: Slot) -> bool {
+        let leader = self.leader().and_then(|leader| self.server(leader)?.node().configuration());
+        leader.is_some_and(|(_, members)| members.voters().contains(slot.node()))
     }
 
     /// Whether `core` can make progress whatever of what any server of it knows comes to be the
     /// membership: it has a quorum of each.
     #[must_use]
     pub fn is_viable(&self, core: Slots) -> bool {
-        let known = self.all().iter().filter_map(|slot| self.server(slot)?.node().configuration());
         let is_in = |node| Slot::of(node).is_some_and(|slot| core.contains(slot));
-        known.into_iter().all(|(_, members)| members.voters().is_quorum(is_in))
+        let is_quorum = |members: &Configuration| members.voters().is_quorum(is_in);
+        let running = |slot| Some(&**self.server(slot)?.node().configuration()?.1);
+        self.all().iter().filter_map(running).all(is_quorum) && self.disks_are_viable(is_quorum)
+    }
+
+    /// The same for what the disks know: of every log the last membership, and as long as that may
+    /// not be committed yet, the one before it.
+    fn disks_are_viable(&self, is_quorum: impl Fn(&Configuration) -> bool) -> bool {
+        let commit = self.all().iter().filter_map(|slot| Some(self.server(slot)?.node().commit())).max();
+        self.hosts.iter().all(|host| {
+            let mut may_come = true;
+            host.disk
+                .memberships()
+                .into_iter()
+                .take_while(|(index, _)| {
+                    std::mem::replace(&mut may_come, commit.is_none_or(|commit| commit < *index))
+                })
+                .all(|(_, members)| is_quorum(&members))
+        })
     }
 }
 

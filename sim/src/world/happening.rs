@@ -2,8 +2,10 @@
 
 use crate::nemesis::Scheduled;
 use crate::observe::{Carried, NetworkChange};
+use crate::sealed::Sealed;
 use crate::slot::Slot;
 use crate::workload::{Ask, Reply};
+use serde::{Deserialize, Serialize};
 use wavetank_raft::{Event, NodeId, Request, RequestId, Response, RpcId};
 
 /// Something that is going to happen.
@@ -37,6 +39,8 @@ pub(crate) enum Happening {
     Restart(Slot),
     /// A server goes on, if it stands still.
     Resume(Slot),
+    /// There is room again on a server's disk.
+    Room(Slot),
 }
 
 /// A message under way.
@@ -51,7 +55,7 @@ pub(crate) struct Letter {
 }
 
 /// What is in it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Parcel {
     Request(Request),
     Response(Response),
@@ -63,6 +67,11 @@ impl Parcel {
             Self::Request(request) => Carried::Request(request),
             Self::Response(response) => Carried::Response(response),
         }
+    }
+
+    /// What is read of it after bits of its frame have flipped; itself if that is rejected.
+    pub(crate) fn flipped(self, word: u64) -> Result<Self, Self> {
+        Sealed::of(&self).flipped(word).open().map_err(|_| self)
     }
 
     pub(crate) fn into_event(self, from: NodeId, rpc: RpcId) -> Event {
@@ -89,7 +98,8 @@ impl Happening {
             | Self::Act(_)
             | Self::Change(_)
             | Self::Restart(_)
-            | Self::Resume(_) => None,
+            | Self::Resume(_)
+            | Self::Room(_) => None,
         }
     }
 }

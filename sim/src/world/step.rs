@@ -75,8 +75,10 @@ impl<F: TankFsm, V: Watch> World<F, V> {
 
         let away = self.all().minus(self.awake);
         let crash = self.nemesis.as_mut().and_then(|it| it.crash_between(slot, actions.len(), away));
-        let carried = crash.map_or(actions.len(), |(after, _)| after);
-        for action in actions.drain(..).take(carried) {
+        if let Some((carried, _)) = crash {
+            actions.truncate(carried);
+        }
+        for action in actions.drain(..) {
             noticed = noticed.or(Noticed::of(&action));
             self.carry_out(slot, action);
         }

@@ -5,7 +5,7 @@ pub(crate) mod tiny;
 use super::*;
 use crate::{Plan, storm};
 use tiny::{Clients, Sum, Tally};
-use wavetank_raft::RoleName;
+use wavetank_raft::{Error, Refusal, RoleName};
 
 #[test]
 fn a_calm_cluster_elects_one_leader_and_serves_its_clients() {
@@ -81,6 +81,28 @@ fn a_blank_cluster_is_bootstrapped_and_a_spare_is_added() {
     world.stop_clients();
     world.run_for(Span::s(1));
     assert_eq!(world.converged(world.all()), Ok(()));
+}
+
+#[test]
+fn every_call_that_stages_a_server_is_answered() {
+    let mut world = calm(Plan { spares: 1, ..Plan::calm(4, 3) });
+    world.run_for(Span::s(2));
+    let (leader, spare) = (world.leader().unwrap(), Slot(3));
+    world.crash(spare);
+
+    let call = wavetank_raft::Call::AddVoterStaged {
+        id: spare.id(),
+        address: spare.address(),
+        prev_index: Index::ZERO,
+    };
+    let first = world.call(leader, call.clone());
+    world.run_for(Span::ms(100));
+    let second = world.call(leader, call);
+    world.run_for(Span::s(60));
+
+    let refused = |refusal| Some(Err(Error::Refused(refusal)));
+    assert_eq!(world.outcome(first).cloned(), refused(Refusal::TooSlow));
+    assert_eq!(world.outcome(second).cloned(), refused(Refusal::ChangeInProgress));
 }
 
 #[test]

@@ -3,13 +3,17 @@
 
 use super::World;
 use super::happening::Happening;
-use crate::host::{Caller, Host, Process, Timer};
+use crate::disk::harm::Blow;
+use crate::disk::{Capture, Remains};
+use crate::host::{Caller, Host, Process, Timer, Work};
 use crate::observe::{NetworkChange, Seen};
 use crate::plan::{Disks, Links};
+use crate::rng::Draw;
 use crate::slot::{Slot, Slots};
 use crate::watch::Watch;
 use crate::workload::TankFsm;
 use tracing::{Level, debug, enabled};
+use wavetank_raft::store::StoreError;
 use wavetank_raft::{Call, Event, Outcome, RequestId, RoleName, Server, Span};
 
 /// Calls of clients count up from zero; those of operators are told apart by the top bit.
@@ -51,8 +55,8 @@ impl<F: TankFsm, V: Watch> World<F, V> {
 
     /// Crashes a server. Of what it was writing a first part may be on the disk after all.
     pub fn crash(&mut self, slot: Slot) {
-        if let Some(process) = self.stop(slot) {
-            self.crash_disk(slot);
+        if let Some(mut process) = self.stop(slot) {
+            self.crash_disk(slot, &mut process);
             self.eye.see(Seen::Crashed { slot, wiped: false });
             self.trace("crash", slot);
             self.break_calls(process.calls);
@@ -71,20 +75,64 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     /// Starts a server with what its disk still has. Nothing if it runs.
     pub fn restart(&mut self, slot: Slot) {
         let host = &mut self.hosts[slot.at()];
-        if host.process.is_some() {
+        if host.process.is_some() || self.lost.contains(slot) {
             return;
         }
-        let (boot, log) = host.start(self.plan.seed, self.eye.now, (self.make)(slot));
+        let (boot, log) = match host.start(self.plan.seed, self.eye.now, (self.make)(slot)) {
+            Ok(started) => started,
+            Err(error) => return self.refuse_to_start(slot, &error),
+        };
         self.awake = self.awake.with(slot);
+        self.refused = self.refused.without(slot);
         let Process { server, machine, .. } = host.process.as_mut().expect("it was just started");
         self.eye.see(Seen::Booted { slot, server, boot: &boot, log: &log });
         if let Some(meta) = &boot.snapshot {
-            let last = machine.restore(meta.last, host.disk.snapshots());
+            let last = host.disk.load_snapshot(meta.last, &mut |source| machine.fsm.restore(source));
             let last = last.expect("a snapshot that can be listed can be loaded");
             self.eye.see(Seen::Restored { slot, last, digest: machine.fsm.digest() });
         }
         self.trace("start", slot);
         self.expect_timer(slot);
+    }
+
+    /// A server does not start with what its disk has. Whoever supervises it tries again.
+    fn refuse_to_start(&mut self, slot: Slot, error: &StoreError) {
+        self.eye.see(Seen::Refused { slot, error });
+        self.trace("refuse", slot);
+        self.refused = self.refused.with(slot);
+        if let Some(after) = self.plan.supervised.filter(|_| !self.broken.contains(slot)) {
+            self.agenda.put(self.eye.now + after, Happening::Restart(slot));
+        }
+    }
+
+    /// A server is lost for good, and all that it had. It never comes back under its name.
+    pub fn lose(&mut self, slot: Slot) {
+        self.crash_wiped(slot);
+        self.lost = self.lost.with(slot);
+    }
+
+    /// Something befalls a server's disk, as far as it can.
+    pub fn harm(&mut self, slot: Slot, blow: Blow, draw: Draw) {
+        if let Some(harm) = self.hosts[slot.at()].disk.strike(blow, draw) {
+            self.eye.see(Seen::Harmed { slot, harm });
+        }
+    }
+
+    /// Nothing more can be written on a server's disk.
+    pub fn fill_disk(&mut self, slot: Slot) {
+        self.harm(slot, Blow::Fill, Draw::ZERO);
+    }
+
+    /// There is room again on a server's disk.
+    pub fn make_room(&mut self, slot: Slot) {
+        self.hosts[slot.at()].disk.make_room();
+    }
+
+    /// Servers whose disk is lost, or is not what was written to it. They may not come back.
+    #[must_use]
+    pub fn hurt(&self) -> Slots {
+        let damaged = self.all().iter().filter(|slot| self.hosts[slot.at()].disk.is_damaged());
+        damaged.fold(self.lost, Slots::with)
     }
 
     /// Makes a server stand still: it takes nothing in, while time passes. Nothing if it is down.
@@ -207,6 +255,11 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         self.expect_timer(slot);
     }
 
+    /// A server's clock stands still for that long.
+    pub fn freeze_clock(&mut self, slot: Slot, by: Span) {
+        self.hosts[slot.at()].clock.freeze(self.eye.now, by);
+    }
+
     /// Makes a server's clock go at another rate, so many parts per million faster or slower.
     pub fn drift_clock(&mut self, slot: Slot, ppm: i32) {
         self.hosts[slot.at()].clock.drift(self.eye.now, ppm);
@@ -243,9 +296,9 @@ impl<F: TankFsm, V: Watch> World<F, V> {
 
     /// The server has stopped by its own decision.
     pub(super) fn halt(&mut self, slot: Slot) {
-        if let Some(process) = self.stop(slot) {
+        if let Some(mut process) = self.stop(slot) {
             self.hosts[slot.at()].halted = true;
-            self.crash_disk(slot);
+            self.crash_disk(slot, &mut process);
             self.eye.see(Seen::Halted(slot));
             self.trace("halt", slot);
             if let Some(after) = self.plan.supervised {
@@ -255,15 +308,25 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         }
     }
 
-    /// What was waiting for the disk is done in part, or not at all.
-    fn crash_disk(&mut self, slot: Slot) {
+    /// What was waiting for the disk is done in part, or not at all, and so is a snapshot that was
+    /// being kept.
+    fn crash_disk(&mut self, slot: Slot, process: &mut Process<F, Happening>) {
         let host = &mut self.hosts[slot.at()];
-        let (durable, torn) = host.disk.crash(&host.settings);
+        let fsm = &mut process.machine.fsm;
+        let mut captured = match process.work.front() {
+            Some(Work::TakeSnapshot(meta)) => fsm.snapshot().ok().map(|state| (state, meta)),
+            Some(Work::Apply(_) | Work::Restore(_)) | None => None,
+        };
+        let capture = captured.as_mut().map(|(state, meta)| Capture { state, meta });
+        let Remains { durable, torn, snapshot } = host.disk.crash(&host.settings, capture);
         for write in &durable {
             self.eye.see(Seen::Durable { slot, write, torn: None });
         }
         if let Some(part) = torn {
             self.eye.see(Seen::Durable { slot, write: &part.write, torn: Some(part.entries) });
+        }
+        if let Some(meta) = &snapshot {
+            self.eye.see(Seen::SnapshotTaken { slot, meta, digest: fsm.digest() });
         }
     }
 

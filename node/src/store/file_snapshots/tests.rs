@@ -133,3 +133,15 @@ fn a_path_that_is_no_directory_is_refused() {
     fs::write(&file, b"").unwrap();
     assert!(FileSnapshotStore::new(&file, 1).is_err());
 }
+
+#[test]
+fn the_one_closed_last_can_be_opened_though_newer_ones_are_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = FileSnapshotStore::new(directory.path(), 1).unwrap();
+    take(&mut store, 1, 10, b"state");
+    let older = take(&mut store, 1, 8, b"stale");
+    assert!(store.open(older.last).is_ok());
+    assert_eq!(store.list().unwrap()[0].last.index, Index(10), "the newest is what a start begins with");
+    take(&mut store, 1, 9, b"state");
+    assert_eq!(names(directory.path()).len(), 2);
+}

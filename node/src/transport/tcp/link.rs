@@ -2,17 +2,18 @@
 
 use super::super::{Arrival, Outgoing};
 use super::frames::{FrameError, Frames};
-use super::{Gone, Shared, snapshot};
-use crate::wire::{self, Kind, WireError};
+use super::{Gone, NO_ANSWER, Shared, snapshot};
+use crate::wire::{self, Header, Kind, WireError};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use wavetank_raft::{
-    Dialect, Entry, NodeId, Payload, Request, RequestPreVoteResponse, Response, RpcId, ServerAddress, Term,
+    Dialect, Entry, NodeId, Payload, Request, RequestPreVoteResponse, Response, RpcId, ServerAddress,
+    ServerId, Term,
 };
 
 /// Calls that wait for their connection. More than that are lost: they are asked again.
@@ -38,10 +39,13 @@ pub(super) struct Link {
 /// The one at the other end.
 #[derive(Debug)]
 pub(super) struct Peer {
+    pub(super) id: ServerId,
     pub(super) address: ServerAddress,
     pub(super) shared: Arc<Shared>,
     /// What it speaks, once it has answered in one dialect or the other.
     speaks: AtomicU8,
+    /// It does not want to hear from this server, which has been told.
+    is_refusing: AtomicBool,
 }
 
 const UNKNOWN: u8 = 0;
@@ -117,8 +121,10 @@ impl From<Gone> for Over {
 }
 
 impl Link {
-    pub(super) fn open(address: ServerAddress, shared: &Arc<Shared>) -> Self {
-        let peer = Arc::new(Peer { address, shared: shared.clone(), speaks: AtomicU8::new(UNKNOWN) });
+    pub(super) fn open((id, address): (ServerId, ServerAddress), shared: &Arc<Shared>) -> Self {
+        let (shared, speaks) = (shared.clone(), AtomicU8::new(UNKNOWN));
+        let peer = Arc::new(Peer { id, address, shared, speaks, is_refusing: AtomicBool::new(false) });
+        let shared = &peer.shared;
         let prompt = spawn_lane(&peer);
         // With a pool of one, entries and heartbeats share a connection.
         let entries = if shared.max_pool < 2 { prompt.clone() } else { spawn_lane(&peer) };
@@ -153,9 +159,23 @@ impl Peer {
         self.speaks.load(Ordering::Relaxed) == OURS
     }
 
+    /// How this server introduces itself to it.
+    pub(super) fn header(&self, dialect: Dialect) -> Header {
+        Header { to: Some(self.id.clone()), ..self.shared.local().header(dialect) }
+    }
+
     /// What it may be told.
     fn dialect(&self) -> Dialect {
         if self.is_ours() { Dialect::Wavetank } else { Dialect::HashiCorp }
+    }
+
+    /// It has refused a call in words. Told once, if it was not a single call that it ignored.
+    pub(super) fn has_refused(&self, words: &str) {
+        if words == NO_ANSWER || self.is_refusing.swap(true, Ordering::Relaxed) {
+            tracing::debug!(id = %self.id, address = %self.address, words, "a call was refused");
+        } else {
+            tracing::warn!(id = %self.id, address = %self.address, words, "the peer refuses calls");
+        }
     }
 
     /// It has answered in that dialect. Told if it is news.
@@ -186,14 +206,13 @@ async fn until_closed(shared: Arc<Shared>, lane: impl Future<Output = ()>) {
 
 /// Connects when there is something to send, talks until the connection ends, and begins again.
 async fn lane(mut queue: mpsc::Receiver<Outgoing>, peer: Arc<Peer>) {
-    let (address, shared) = (&peer.address, &peer.shared);
+    let Peer { id, address, shared, .. } = &*peer;
     let mut pause = Pause::default();
     while let Ok(Some(first)) = tokio::time::timeout(IDLE, queue.recv()).await {
-        let over = match shared.connect(address).await {
-            Ok(stream) => {
-                let (reader, writer) = stream.into_split();
-                pause.connected(address);
-                converse((Frames::new(reader, shared), writer), (first, &mut queue), &peer).await
+        let over = match shared.connect(id, address).await {
+            Ok((reader, writer)) => {
+                let connection = (Frames::new(reader, shared), writer);
+                converse(connection, (first, &mut queue), &peer, &mut pause).await
             }
             Err(error) => Over::Lost(error),
         };
@@ -235,7 +254,9 @@ impl Pause {
     }
 
     pub(super) fn lost(&mut self, address: &ServerAddress, error: &io::Error) {
-        if !self.is_known {
+        if !self.is_known && error.kind() == io::ErrorKind::InvalidData {
+            tracing::warn!(%address, %error, "no connection");
+        } else if !self.is_known {
             tracing::info!(%address, %error, "no connection");
         }
         self.is_known = true;
@@ -252,11 +273,12 @@ async fn converse<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     (frames, writer): (Frames<R>, W),
     (first, queue): (Outgoing, &mut mpsc::Receiver<Outgoing>),
     peer: &Peer,
+    pause: &mut Pause,
 ) -> Over {
     let (asked, unanswered) = mpsc::channel(UNANSWERED);
     tokio::select! {
         over = write_calls(writer, (first, queue), asked, peer) => over,
-        over = read_answers(frames, unanswered, peer) => over,
+        over = read_answers(frames, unanswered, peer, pause) => over,
     }
 }
 
@@ -282,7 +304,7 @@ async fn write_calls<W: AsyncWrite + Unpin>(
             }
             let dialect = if introduced { peer.dialect() } else { Dialect::Wavetank };
             introduced = true;
-            wire::encode_request(&shared.local().header(dialect), &this.request, &mut bytes);
+            wire::encode_request(&peer.header(dialect), &this.request, &mut bytes);
             if asked.send(Unanswered::of(&this, dialect, until)).await.is_err() {
                 return Over::Done;
             }
@@ -304,6 +326,7 @@ async fn read_answers<R: AsyncRead + Unpin>(
     mut frames: Frames<R>,
     mut unanswered: mpsc::Receiver<Unanswered>,
     peer: &Peer,
+    pause: &mut Pause,
 ) -> Over {
     loop {
         let call = tokio::select! {
@@ -320,6 +343,8 @@ async fn read_answers<R: AsyncRead + Unpin>(
         if let Err(over) = read_answer(&mut frames, call, peer).await {
             return over;
         }
+        // Who takes a connection may still hang up at once: only an answer shows that it works.
+        pause.connected(&peer.address);
     }
 }
 
@@ -332,6 +357,7 @@ async fn read_answer<R: AsyncRead + Unpin>(
     let bytes = bytes.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
     let response = match wire::decode_reply(call.kind, bytes)? {
         Ok((header, response)) => {
+            peer.is_refusing.store(false, Ordering::Relaxed);
             // Only who was addressed in our dialect says something by the one it answers in.
             if call.dialect == Dialect::Wavetank {
                 peer.has_spoken(call.from, header.dialect).await?;
@@ -341,7 +367,7 @@ async fn read_answer<R: AsyncRead + Unpin>(
         Err(words) => match call.on_refusal(&words) {
             Some(response) => response,
             None => {
-                tracing::debug!(from = %call.from, words, "a call was refused");
+                peer.has_refused(&words);
                 return Ok(());
             }
         },
@@ -359,7 +385,7 @@ impl Unanswered {
             | Request::InstallSnapshot(_)
             | Request::TimeoutNow(_) => None,
         };
-        Self { from: call.to, rpc: call.rpc, kind: Kind::of(&call.request), dialect, pre_vote, until }
+        Self { from: call.to.node(), rpc: call.rpc, kind: Kind::of(&call.request), dialect, pre_vote, until }
     }
 
     /// A peer that does not know pre-votes counts as having given its own: HashiCorp's rule for

@@ -1,8 +1,9 @@
 //! The called side: calls off a connection, answers back in the order of the calls.
 
-use super::super::{Arrival, Replier};
+use super::super::{Arrival, Local, Replier};
 use super::frames::{FrameError, Frames};
-use super::{Gone, Shared};
+use super::stream::Caller;
+use super::{Gone, NO_ANSWER, Shared};
 use crate::wire::{self, Header, Kind};
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use wavetank_raft::{Dialect, InstallSnapshot, InstallSnapshotResponse, Request, Response};
+use wavetank_raft::{Dialect, InstallSnapshot, InstallSnapshotResponse, Request, Response, ServerId};
 
 /// Calls of one connection that wait for their answers.
 const UNANSWERED: usize = 64;
@@ -31,7 +32,7 @@ struct Waiting {
 
 enum Awaited {
     Response(oneshot::Receiver<Response>),
-    Refusal(&'static str),
+    Refusal(String),
 }
 
 /// Why a connection ends before its peer hangs up.
@@ -101,9 +102,13 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn connection(stream: TcpStream, peer: SocketAddr, shared: &Shared) {
     // Without it answers are late, and that is all.
     let _ = stream.set_nodelay(true);
-    let (reader, writer) = stream.into_split();
+    let accepting = tokio::time::timeout(shared.timeout, shared.security.accept(stream)).await;
+    let ((reader, writer), caller) = match accepting.map_err(std::io::Error::from).flatten() {
+        Ok(accepted) => accepted,
+        Err(error) => return tracing::warn!(%peer, %error, "connection closed"),
+    };
     let (queue, waiting) = mpsc::channel(UNANSWERED);
-    let reading = read_calls(Frames::new(reader, shared), queue, shared);
+    let reading = read_calls(Frames::new(reader, shared), queue, (peer, &caller), shared);
     let writing = write_answers(writer, waiting, shared);
     tokio::pin!(writing);
     tokio::select! {
@@ -120,25 +125,50 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: &Shared) {
 async fn read_calls<R: AsyncRead + Unpin>(
     mut frames: Frames<R>,
     queue: mpsc::Sender<Waiting>,
+    (peer, caller): (SocketAddr, &Caller),
     shared: &Shared,
 ) -> Result<(), Broken> {
     let mut first = Some(shared.timeout);
+    let mut is_told = false;
     while let Some(bytes) = frames.request(first.take()).await? {
         let (header, request) = wire::decode_request(bytes)?;
         let (kind, dialect) = (Kind::of(&request), header.dialect);
-        let answer = if let Request::InstallSnapshot(install) = request {
-            Some(install_snapshot(&mut frames, header, install, shared).await?)
-        } else if header.is_spoken(shared.local().protocol_version) {
-            Some(hand_over(header, request, shared).await?)
-        } else {
-            None
+        let refusal = refusal(&header, caller, shared.local());
+        if let Some(words) = refusal.as_ref().filter(|_| !is_told) {
+            tracing::warn!(%peer, id = ?header.id, words, "calls are refused");
+            is_told = true;
+        }
+        let answer = match (request, refusal) {
+            (Request::InstallSnapshot(install), refusal) => {
+                let is_welcome = refusal.is_none();
+                let awaited = install_snapshot(&mut frames, header, (install, is_welcome), shared).await?;
+                refusal.map_or(Awaited::Response(awaited), Awaited::Refusal)
+            }
+            (_, Some(words)) => Awaited::Refusal(words),
+            (request, None) => Awaited::Response(hand_over(header, request, shared).await?),
         };
-        let answer = answer.map_or(Awaited::Refusal(UNSUPPORTED), Awaited::Response);
         if queue.send(Waiting { kind, dialect, answer }).await.is_err() {
             break;
         }
     }
     Ok(())
+}
+
+/// Why calls with that header are not listened to, if they are not. Somebody who takes this server
+/// for another has an old address, or belongs to another cluster.
+fn refusal(header: &Header, caller: &Caller, local: &Local) -> Option<String> {
+    if !header.is_spoken(local.protocol_version) {
+        return Some(UNSUPPORTED.to_owned());
+    }
+    if !caller.may_be(header.id.as_ref()) {
+        let id = header.id.as_ref().map_or("anybody", ServerId::as_str);
+        return Some(format!("the certificate is not {id}'s"));
+    }
+    if header.id.as_ref() == Some(&local.id) {
+        return Some(format!("{} is the name of this server", local.id));
+    }
+    let other = header.to.as_ref().filter(|to| **to != local.id)?;
+    Some(format!("this is {}, not {other}", local.id))
 }
 
 /// Gives the server a call and says where its answer will come.
@@ -162,13 +192,11 @@ async fn hand_over(
 async fn install_snapshot<R: AsyncRead + Unpin>(
     frames: &mut Frames<R>,
     header: Header,
-    install: InstallSnapshot,
+    (install, mut is_welcome): (InstallSnapshot, bool),
     shared: &Shared,
 ) -> Result<oneshot::Receiver<Response>, Broken> {
     let size = install.meta.size;
     let (mut offset, mut last) = (0, None);
-    let is_spoken = header.is_spoken(shared.local().protocol_version);
-    let mut is_welcome = is_spoken;
     while offset < size || (size == 0 && last.is_none()) {
         let length = PIECE.min(size - offset);
         let data = frames.raw(usize::try_from(length).expect("a piece fits into memory")).await?;
@@ -240,9 +268,8 @@ impl Waiting {
 }
 
 async fn write_answer(waiting: Waiting, shared: &Shared, bytes: &mut Vec<u8>) {
-    const NO_ANSWER: &str = "the call was ignored";
     let awaited = match waiting.answer {
-        Awaited::Refusal(words) => return wire::encode_refusal(words, bytes),
+        Awaited::Refusal(words) => return wire::encode_refusal(&words, bytes),
         Awaited::Response(receiver) => tokio::time::timeout(shared.timeout, receiver).await,
     };
     match awaited.ok().and_then(Result::ok) {

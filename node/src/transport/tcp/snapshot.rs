@@ -7,20 +7,20 @@ use super::super::{Arrival, Outgoing};
 use super::Gone;
 use super::frames::Frames;
 use super::link::{IDLE, Over, Pause, Peer};
+use super::stream::{Reader, Writer};
 use crate::wire::{self, Kind};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use wavetank_raft::{Dialect, InstallSnapshot, InstallSnapshotResponse, Request, Response, SnapshotMeta};
 
 /// A call that is being written.
 struct Call {
-    frames: Frames<OwnedReadHalf>,
-    writer: OwnedWriteHalf,
+    frames: Frames<Reader>,
+    writer: Writer,
     meta: Arc<SnapshotMeta>,
     position: u64,
 }
@@ -102,10 +102,9 @@ async fn piece(
 
 impl Call {
     async fn begin(install: &InstallSnapshot, peer: &Peer) -> Result<Self, Over> {
-        let stream = peer.shared.connect(&peer.address).await?;
-        let (reader, mut writer) = stream.into_split();
+        let (reader, mut writer) = peer.shared.connect(&peer.id, &peer.address).await?;
         let mut bytes = Vec::new();
-        let header = peer.shared.local().header(Dialect::Wavetank);
+        let header = peer.header(Dialect::Wavetank);
         wire::encode_request(&header, &Request::InstallSnapshot(install.clone()), &mut bytes);
         writer.write_all(&bytes).await?;
         let frames = Frames::new(reader, &peer.shared);
@@ -165,5 +164,5 @@ async fn answer(call: &Outgoing, success: bool, next_offset: u64, peer: &Peer) -
 }
 
 async fn deliver(call: &Outgoing, response: Response, peer: &Peer) -> Result<(), Gone> {
-    peer.shared.deliver(Arrival::Response { from: call.to, rpc: call.rpc, response }).await
+    peer.shared.deliver(Arrival::Response { from: call.to.node(), rpc: call.rpc, response }).await
 }

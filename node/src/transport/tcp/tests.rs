@@ -7,6 +7,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use wavetank_raft::*;
 
+#[cfg(feature = "tls")]
+mod tls;
+
 const TIMEOUT: Duration = Duration::from_millis(500);
 
 struct Server {
@@ -22,6 +25,10 @@ impl Server {
 
     async fn with(name: &'static str, bind: &str, limits: Limits) -> Self {
         let transport = TcpTransport::bind_with(bind, None, (3, TIMEOUT), limits).await.unwrap();
+        Self::on(transport, name)
+    }
+
+    fn on(transport: TcpTransport, name: &'static str) -> Self {
         let (inbox, arrivals) = mpsc::channel(64);
         let address = transport.local_addr();
         transport.start(Local { id: name.into(), address, protocol_version: 3 }, inbox);
@@ -30,7 +37,7 @@ impl Server {
 
     fn call(&self, to: &Self, rpc: u64, request: Request) {
         let address = to.transport.local_addr();
-        self.transport.send(Outgoing { to: NodeId::of(to.name), address, rpc: RpcId(rpc), request });
+        self.transport.send(Outgoing { to: to.name.into(), address, rpc: RpcId(rpc), request });
     }
 
     async fn next(&mut self) -> Arrival {
@@ -226,7 +233,7 @@ async fn a_snapshot_travels_as_one_call_and_arrives_in_pieces() {
     let (mut offset, mut rpc) = (0, 1);
     while offset < SIZE {
         let request = snapshot(SIZE, offset, (SIZE - offset).min(100_000));
-        let call = Outgoing { to: NodeId::of("n2"), address: address.clone(), rpc: RpcId(rpc), request };
+        let call = Outgoing { to: "n2".into(), address: address.clone(), rpc: RpcId(rpc), request };
         one.transport.send(call);
         let (answered, response) = one.response().await;
         assert_eq!(answered, rpc);
@@ -267,7 +274,7 @@ async fn is_closed(mut stream: TcpStream) -> bool {
 
 fn header(protocol_version: i64) -> Header {
     let (id, address) = (Some("go".into()), Some("127.0.0.1:1".into()));
-    Header { protocol_version, id, address, dialect: Dialect::HashiCorp }
+    Header { protocol_version, id, address, to: None, dialect: Dialect::HashiCorp }
 }
 
 #[tokio::test]
@@ -308,13 +315,51 @@ async fn a_version_that_is_not_spoken_is_refused_in_hashicorps_words() {
 }
 
 #[tokio::test]
+async fn who_takes_this_server_for_another_is_told_and_so_is_who_has_its_name() {
+    let mut one = Server::start("n1").await;
+    let named = |id: &str, to: &str| {
+        let header = Header { id: Some(id.into()), to: Some(to.into()), ..header(3) };
+        Header { dialect: Dialect::Wavetank, ..header }
+    };
+    for (header, words) in [
+        (named("n2", "n7"), "this is n1, not n7"),
+        (named("n1", "n1"), "n1 is the name of this server"),
+        (named("n1", "n7"), "n1 is the name of this server"),
+    ] {
+        for request in [vote(5), append(2..3), snapshot(9, 0, 9)] {
+            let mut stream = raw(&one).await;
+            let mut bytes = Vec::new();
+            wire::encode_request(&header, &request, &mut bytes);
+            if matches!(request, Request::InstallSnapshot(_)) {
+                bytes.extend_from_slice(&[7; 9]);
+            }
+            stream.write_all(&bytes).await.unwrap();
+            let mut expected = Vec::new();
+            wire::encode_refusal(words, &mut expected);
+            let mut found = vec![0; expected.len()];
+            stream.read_exact(&mut found).await.unwrap();
+            assert_eq!(found, expected);
+        }
+    }
+    assert!(one.is_quiet().await, "nothing of it reaches the server");
+
+    // Whoever calls by an old address hears nothing either.
+    let two = Server::start("n2").await;
+    let address = one.transport.local_addr();
+    two.transport.send(Outgoing { to: "n7".into(), address, rpc: RpcId(1), request: vote(5) });
+    assert!(one.is_quiet().await);
+    two.call(&one, 2, vote(6));
+    assert_eq!(one.request().await.1, vote(6));
+}
+
+#[tokio::test]
 async fn a_peer_without_pre_votes_counts_as_giving_its_own() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address: ServerAddress = listener.local_addr().unwrap().to_string().into();
     let mut one = Server::start("n1").await;
     let pre_vote = RequestPreVote { term: Term(8), last_log: LogId::ZERO };
     let request = Request::RequestPreVote(pre_vote);
-    one.transport.send(Outgoing { to: NodeId::of("go"), address, rpc: RpcId(1), request });
+    one.transport.send(Outgoing { to: "go".into(), address, rpc: RpcId(1), request });
     let (mut stream, _) = listener.accept().await.unwrap();
     assert_eq!(stream.read_u8().await.unwrap(), Kind::RequestPreVote as u8);
     let mut bytes = Vec::new();

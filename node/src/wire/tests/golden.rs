@@ -23,6 +23,7 @@ fn n1() -> Header {
         protocol_version: 3,
         id: Some("n1".into()),
         address: Some("127.0.0.1:8300".into()),
+        to: None,
         dialect: Dialect::HashiCorp,
     }
 }
@@ -69,6 +70,7 @@ fn a_heartbeat() {
         protocol_version: 3,
         id: None,
         address: Some("cartman".into()),
+        to: None,
         dialect: Dialect::HashiCorp,
     };
     let beat =

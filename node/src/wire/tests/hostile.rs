@@ -14,6 +14,7 @@ fn call() -> Vec<u8> {
         protocol_version: 3,
         id: Some("n1".into()),
         address: Some("a1".into()),
+        to: Some("n2".into()),
         dialect: Dialect::Wavetank,
     };
     let entry = |index| Entry::new(Term(1), Index(index), Payload::Command(Arc::from(vec![7; 40])));
@@ -105,6 +106,21 @@ fn names_that_are_no_text_or_too_long_are_refused() {
     assert_eq!(decode_request(&unhex("0381a24944a1ff")), Err(WireError::NotText("sender's id")));
     let long = [unhex("0381a24944da0401"), vec![b'a'; 1025]].concat();
     assert!(matches!(decode_request(&long), Err(WireError::TooLong { .. })));
+}
+
+#[test]
+fn numbers_that_leave_no_room_to_count_on_are_refused() {
+    // {"Term": ..} of each kind, at the limit and above it.
+    for kind in ["00", "01", "03", "04"] {
+        let at = |number: &str| decode_request(&unhex(&format!("{kind}81a45465726dcf{number}")));
+        assert!(at("4000000000000000").is_ok(), "{kind}");
+        assert_eq!(at("4000000000000001"), Err(WireError::OutOfRange("a term")), "{kind}");
+        assert_eq!(at("ffffffffffffffff"), Err(WireError::OutOfRange("a term")), "{kind}");
+    }
+    let prev = unhex("0081ac507265764c6f67456e747279cfffffffffffffffff");
+    assert_eq!(decode_request(&prev), Err(WireError::OutOfRange("an index")));
+    let last = unhex("a081a74c6173744c6f67cfffffffffffffffff");
+    assert_eq!(decode_reply(Kind::AppendEntries, &last), Err(WireError::OutOfRange("an index")));
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use wavetank_raft::*;
 
 fn header(dialect: Dialect) -> Header {
-    Header { protocol_version: 3, id: Some("n1".into()), address: Some("a1".into()), dialect }
+    let to = Some("n2".into()).filter(|_| dialect == Dialect::Wavetank);
+    Header { protocol_version: 3, id: Some("n1".into()), address: Some("a1".into()), to, dialect }
 }
 
 fn joint() -> Configuration {
@@ -28,7 +29,7 @@ fn install() -> InstallSnapshot {
 #[test]
 fn every_request_comes_back_with_all_its_fields() {
     let append = AppendEntries {
-        term: Term(u64::MAX),
+        term: Term(1 << 62),
         prev: LogId::new(Term(2), Index(3)),
         entries: Arc::from([Entry::new(Term(3), Index(4), Payload::Configuration(Arc::new(joint())))]),
         leader_commit: Index(3),

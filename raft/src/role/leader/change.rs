@@ -7,7 +7,7 @@ use crate::configuration::{Change, Configuration};
 use crate::entry::Payload;
 use crate::io::{Effect, Effects, Refusal};
 use crate::progress::Progress;
-use crate::vocab::{Index, LogId, NodeId, Time};
+use crate::vocab::{Index, LogId, NodeId, RequestId, Time};
 use alloc::sync::Arc;
 
 /// How many heartbeats a server that was removed still gets, so that it hears of it.
@@ -18,6 +18,7 @@ const FAREWELLS: u8 = 10;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(super) struct Staging {
+    request: RequestId,
     node: NodeId,
     round: u64,
     target: Index,
@@ -93,17 +94,23 @@ impl Leader {
     /// Begins to follow up on new members, and to take leave of old ones.
     pub(super) fn sync_peers(&mut self, core: &Core, now: Time) {
         let Some((index, latest)) = core.membership.latest() else { return };
+        let next = core.log.last().index.next();
         for peer in &mut self.peers {
             let is_member = latest.server(peer.id).is_some();
             peer.leaving = match (is_member, peer.leaving) {
-                (true, _) => None,
+                (true, None) => None,
+                // Whoever comes back may have lost its disk meanwhile: nothing is known of it.
+                (true, Some(_)) => {
+                    peer.progress = Progress::new(next, now);
+                    None
+                }
                 (false, None) => Some(Leaving { since: index, beats: FAREWELLS }),
                 (false, leaving) => leaving,
             };
         }
         for member in latest.members().map(|member| member.id.node()) {
             if member != core.id && self.peer(member).is_none() {
-                let progress = Progress::new(core.log.last().index.next(), now);
+                let progress = Progress::new(next, now);
                 self.peers.push(Peer { id: member, progress, leaving: None });
             }
         }
@@ -121,16 +128,22 @@ impl Leader {
     }
 
     /// An operator wants this non-voter promoted once it has caught up.
-    pub(crate) fn on_stage(&mut self, core: &Core, node: NodeId, now: Time, fx: &mut Effects) {
+    pub(crate) fn on_stage(
+        &mut self,
+        core: &Core,
+        (request, node): (RequestId, NodeId),
+        now: Time,
+        fx: &mut Effects,
+    ) {
         let peer = self.peer(node).filter(|peer| peer.leaving.is_none());
         let Some(peer) = peer.filter(|_| self.staging.is_none()) else {
             let refusal = peer.map_or(Refusal::UnknownTarget(node), |_| Refusal::ChangeInProgress);
-            return fx.push(Effect::Staged { node, result: Err(refusal) });
+            return fx.push(Effect::Staged { request, result: Err(refusal) });
         };
         let target = core.log.last().index;
         // Where it has everything already, and nobody speaks, there will be no progress to see.
         let caught_up = target <= peer.progress.matched;
-        self.staging = Some(Staging { node, round: 1, target, began: now, caught_up });
+        self.staging = Some(Staging { request, node, round: 1, target, began: now, caught_up });
     }
 
     /// A follower has more than before: rounds end with it, and transfers get ready.
@@ -180,8 +193,8 @@ impl Leader {
     }
 
     fn end_staging(&mut self, result: Result<LogId, Refusal>, fx: &mut Effects) {
-        if let Some(Staging { node, .. }) = self.staging.take() {
-            fx.push(Effect::Staged { node, result });
+        if let Some(Staging { request, .. }) = self.staging.take() {
+            fx.push(Effect::Staged { request, result });
         }
     }
 

@@ -286,12 +286,15 @@ impl From<Reply> for Heard {
             Reply::Answered(Ok(Answer::Applied { index, response })) => {
                 Self::Told(Told::Applied(index, response))
             }
-            Reply::Answered(Ok(other)) => unreachable!("a command was answered with {other:?}"),
+            // Not an answer to a command: a judge has said so already.
+            Reply::Answered(Ok(
+                Answer::Committed { .. } | Answer::Readable { .. } | Answer::Snapshotted(_) | Answer::Done,
+            ))
+            | Reply::Broken => Self::Doubt,
             Reply::Value(Ok(value)) => Self::Told(Told::Got(value)),
             Reply::Answered(Err(error)) => Self::of_command(&error),
             // A read does nothing, so there is nothing to doubt.
             Reply::Value(Err(error)) => Self::Refused(leader(&error)),
-            Reply::Broken => Self::Doubt,
         }
     }
 }

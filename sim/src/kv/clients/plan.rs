@@ -98,16 +98,19 @@ impl ClientPlan {
 
 impl From<&Clients> for ClientPlan {
     /// What a plan says of its clients, with every kind of write, and a pinned reader for every two
-    /// of them.
+    /// of them. Where all read under leases there is one for every server, and a fast one: what a
+    /// lease promises too much is over in a fraction of a timeout.
     fn from(clients: &Clients) -> Self {
         let of = |path| u32::from(clients.reads.contains(&path));
         let [index, lease, verify] = [ReadPath::Index, ReadPath::Lease, ReadPath::Verify].map(of);
+        let is_fast = clients.read_under_leases_alone();
+        let Spans { min, max } = clients.think;
         Self {
             followers: clients.count,
-            pinned: clients.count.div_ceil(2),
+            pinned: if is_fast { 7 } else { clients.count.div_ceil(2) },
             keys: u32::from(clients.keys),
             think: clients.think,
-            pinned_think: clients.think,
+            pinned_think: if is_fast { Spans::new(min.part(4), max.part(4)) } else { clients.think },
             patience: clients.patience,
             writes: clients.writes,
             reads: Reads { index, lease, verify, stale: 0 },

@@ -203,7 +203,9 @@ impl Watch for Tally {
             | Seen::Sent { .. }
             | Seen::Invoked { .. }
             | Seen::Network(_)
-            | Seen::Healed { .. } => {}
+            | Seen::Healed { .. }
+            | Seen::Refused { .. }
+            | Seen::Harmed { .. } => {}
         }
     }
 }

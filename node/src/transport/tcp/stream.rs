@@ -1,0 +1,77 @@
+//! A connection, in the clear or through TLS.
+
+#[cfg(feature = "tls")]
+use super::super::tls::{Identity, Tls};
+use std::io;
+#[cfg(feature = "tls")]
+use std::sync::OnceLock;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use wavetank_raft::ServerId;
+
+/// What comes.
+pub(super) type Reader = Box<dyn AsyncRead + Send + Unpin>;
+/// What goes.
+pub(super) type Writer = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// How connections are kept from others, if they are.
+#[derive(Debug, Default)]
+pub(super) struct Security {
+    #[cfg(feature = "tls")]
+    pub(super) tls: OnceLock<Tls>,
+}
+
+/// Who is at the other end of a connection that was taken.
+#[derive(Debug)]
+pub(super) enum Caller {
+    /// Whoever it says.
+    Anybody,
+    /// Whom its certificate names.
+    #[cfg(feature = "tls")]
+    Known(Identity),
+}
+
+impl Security {
+    /// A connection to `id`, and to nobody else if that can be seen.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_async, reason = "there is nothing to agree on"))]
+    pub(super) async fn call(&self, stream: TcpStream, id: &ServerId) -> io::Result<(Reader, Writer)> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls.get() {
+            let (reader, writer) = tokio::io::split(tls.call(stream, id).await?);
+            return Ok((Box::new(reader), Box::new(writer)));
+        }
+        #[cfg(not(feature = "tls"))]
+        let _ = id;
+        Ok(in_the_clear(stream))
+    }
+
+    /// A connection from somebody.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_async, reason = "there is nothing to agree on"))]
+    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<((Reader, Writer), Caller)> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls.get() {
+            let (stream, identity) = tls.accept(stream).await?;
+            let (reader, writer) = tokio::io::split(stream);
+            return Ok(((Box::new(reader), Box::new(writer)), Caller::Known(identity)));
+        }
+        Ok((in_the_clear(stream), Caller::Anybody))
+    }
+}
+
+fn in_the_clear(stream: TcpStream) -> (Reader, Writer) {
+    let (reader, writer) = stream.into_split();
+    (Box::new(reader), Box::new(writer))
+}
+
+impl Caller {
+    /// Whether it may call itself that.
+    pub(super) fn may_be(&self, id: Option<&ServerId>) -> bool {
+        #[cfg(not(feature = "tls"))]
+        let _ = id;
+        match self {
+            Self::Anybody => true,
+            #[cfg(feature = "tls")]
+            Self::Known(identity) => id.is_some_and(|id| identity.is(id)),
+        }
+    }
+}

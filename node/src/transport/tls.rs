@@ -1,0 +1,197 @@
+//! Mutual TLS: who a server is, and how it finds out who others are.
+//!
+//! Each server has a certificate with its id as a DNS name, from an authority that is the
+//! cluster's own. Whoever calls n2 talks to nobody else; whoever says that it is n3 has n3's
+//! certificate. Two clusters with an authority each cannot be taken for one.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio_rustls::rustls::client::verify_server_name;
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use tokio_rustls::rustls::version::TLS13;
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+use wavetank_raft::ServerId;
+
+/// What a server shows to others, and whom it believes. Clones are the same.
+#[derive(Clone)]
+pub struct Tls {
+    acceptor: TlsAcceptor,
+    connector: TlsConnector,
+}
+
+/// Why there can be no TLS with these files.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TlsError {
+    /// The authority's certificate cannot be used.
+    Authority(String),
+    /// The server's certificate, or its key, cannot be used.
+    Certificate(String),
+    /// The server's certificate is another's.
+    WrongName {
+        /// The server.
+        id: ServerId,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Authority(why) => write!(f, "the authority's certificate cannot be used: {why}"),
+            Self::Certificate(why) => write!(f, "the certificate or its key cannot be used: {why}"),
+            Self::WrongName { id, why } => write!(f, "the certificate is not {id}'s: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for TlsError {}
+
+/// The files, in PEM.
+#[derive(Clone, Copy)]
+struct Pem<'a> {
+    authority: &'a [u8],
+    certificate: &'a [u8],
+    key: &'a [u8],
+}
+
+impl Tls {
+    /// For the server `id`, from the texts of three PEM files: the certificates of the authority,
+    /// the server's own with those between it and the authority, and its private key.
+    ///
+    /// # Errors
+    /// When one of them is none, the key is not the certificate's, or the certificate is not for
+    /// `id`.
+    pub fn from_pem(
+        id: &ServerId,
+        authority: &[u8],
+        certificate: &[u8],
+        key: &[u8],
+    ) -> Result<Self, TlsError> {
+        let pem = Pem { authority, certificate, key };
+        let (roots, chain) = (pem.roots()?, pem.chain()?);
+        let first = chain.first().ok_or_else(|| TlsError::Certificate("the file has none".to_owned()))?;
+        is_named(first, id).map_err(|why| TlsError::WrongName { id: id.clone(), why })?;
+        Ok(Self { acceptor: pem.acceptor(roots.clone(), &chain)?, connector: pem.connector(roots, &chain)? })
+    }
+
+    /// Makes sure that the server at the other end is `id`, and shows who this one is.
+    pub(super) async fn call(&self, stream: TcpStream, id: &ServerId) -> io::Result<TlsStream<TcpStream>> {
+        let name = name_of(id).map_err(io::Error::other)?;
+        let stream = self.connector.connect(name, stream).await.map_err(explained)?;
+        Ok(stream.into())
+    }
+
+    /// Takes a connection from somebody whom the authority knows.
+    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, Identity)> {
+        let stream = self.acceptor.accept(stream).await.map_err(explained)?;
+        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        let certificate = shown.expect("no handshake succeeds without a certificate").clone();
+        Ok((stream.into(), Identity(certificate.into_owned())))
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
+impl Pem<'_> {
+    fn roots(self) -> Result<Arc<RootCertStore>, TlsError> {
+        let failed = |why: &dyn fmt::Display| TlsError::Authority(why.to_string());
+        let mut roots = RootCertStore::empty();
+        for root in CertificateDer::pem_slice_iter(self.authority) {
+            let root = root.map_err(|error| failed(&error))?;
+            roots.add(root).map_err(|error| failed(&error))?;
+        }
+        if roots.is_empty() { Err(failed(&"the file has none")) } else { Ok(Arc::new(roots)) }
+    }
+
+    fn chain(self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        let chain = CertificateDer::pem_slice_iter(self.certificate).collect::<Result<_, _>>();
+        chain.map_err(unusable)
+    }
+
+    fn key(self) -> Result<PrivateKeyDer<'static>, TlsError> {
+        PrivateKeyDer::from_pem_slice(self.key).map_err(unusable)
+    }
+
+    fn acceptor(
+        self,
+        roots: Arc<RootCertStore>,
+        chain: &[CertificateDer<'static>],
+    ) -> Result<TlsAcceptor, TlsError> {
+        let provider = Arc::new(default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone())
+            .build()
+            .map_err(|error| TlsError::Authority(error.to_string()))?;
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&TLS13])
+            .map_err(unusable)?
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(chain.to_vec(), self.key()?)
+            .map_err(unusable)?;
+        Ok(Arc::new(config).into())
+    }
+
+    fn connector(
+        self,
+        roots: Arc<RootCertStore>,
+        chain: &[CertificateDer<'static>],
+    ) -> Result<TlsConnector, TlsError> {
+        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_protocol_versions(&[&TLS13])
+            .map_err(unusable)?
+            .with_root_certificates(roots)
+            .with_client_auth_cert(chain.to_vec(), self.key()?)
+            .map_err(unusable)?;
+        Ok(Arc::new(config).into())
+    }
+}
+
+/// Takes the error by value, to stand behind `map_err`.
+fn unusable(error: impl fmt::Display) -> TlsError {
+    TlsError::Certificate(error.to_string())
+}
+
+/// What somebody has shown to be.
+#[derive(Clone, Debug)]
+pub(super) struct Identity(CertificateDer<'static>);
+
+impl Identity {
+    /// Whether it is this server.
+    pub(super) fn is(&self, id: &ServerId) -> bool {
+        is_named(&self.0, id).is_ok()
+    }
+}
+
+fn is_named(certificate: &CertificateDer<'_>, id: &ServerId) -> Result<(), String> {
+    let parsed = ParsedCertificate::try_from(certificate).map_err(|error| error.to_string())?;
+    verify_server_name(&parsed, &name_of(id)?).map_err(|error| error.to_string())
+}
+
+/// The name that stands in a server's certificate.
+fn name_of(id: &ServerId) -> Result<ServerName<'static>, String> {
+    let name = ServerName::try_from(id.as_str().to_owned());
+    name.map_err(|_| format!("{id} cannot be a name in a certificate"))
+}
+
+/// Why a handshake failed, in words for those who have not read the standard.
+fn explained(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    let words = if let Some(rustls::Error::InvalidMessage(_)) = cause {
+        "the other end does not speak TLS".to_owned()
+    } else if error.kind() == io::ErrorKind::UnexpectedEof {
+        "the other end hung up: it does not speak TLS, or not with this server".to_owned()
+    } else {
+        format!("TLS: {error}")
+    };
+    io::Error::new(io::ErrorKind::InvalidData, words)
+}

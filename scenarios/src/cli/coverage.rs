@@ -1,0 +1,72 @@
+//! What a sweep has come upon so far, and since when nothing new.
+
+use super::words::{grouped, many};
+use std::collections::BTreeSet;
+use wavetank_sim::Report;
+
+/// Everything that some run came upon.
+#[derive(Debug, Default)]
+pub(crate) struct Coverage {
+    runs: u64,
+    situations: BTreeSet<u64>,
+    reached: BTreeSet<String>,
+    /// Which run was the last to show something new.
+    last_new: u64,
+}
+
+impl Coverage {
+    /// Adds a run.
+    pub(crate) fn add(&mut self, report: &Report) {
+        self.runs += 1;
+        let before = self.count();
+        self.situations.extend(&report.situations);
+        let new = |(name, &times): (&String, &u64)| 0 < times && !self.reached.contains(name);
+        let new: Vec<String> =
+            report.sometimes.iter().filter(|&point| new(point)).map(|(name, _)| name.clone()).collect();
+        self.reached.extend(new);
+        if before < self.count() {
+            self.last_new = self.runs;
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.situations.len() + self.reached.len()
+    }
+
+    /// How many runs, the last ones, have shown nothing new.
+    pub(crate) const fn quiet(&self) -> u64 {
+        self.runs - self.last_new
+    }
+
+    /// In words.
+    pub(crate) fn line(&self) -> String {
+        format!(
+            "coverage   {}, the last new one in run {} of {}",
+            many(self.situations.len() as u64, "situation"),
+            grouped(self.last_new),
+            grouped(self.runs)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::{self, TraceForm};
+
+    #[test]
+    fn the_same_run_shows_nothing_new() {
+        let (mut report, _) = registry::run(&registry::ALL[0], 1, TraceForm::None);
+        assert!(!report.situations.is_empty());
+        let mut coverage = Coverage::default();
+        coverage.add(&report);
+        assert_eq!(coverage.quiet(), 0);
+        coverage.add(&report);
+        coverage.add(&report);
+        assert_eq!(coverage.quiet(), 2);
+        assert!(coverage.line().ends_with("the last new one in run 1 of 3"), "{}", coverage.line());
+        report.situations.push(0);
+        coverage.add(&report);
+        assert_eq!(coverage.quiet(), 0);
+    }
+}

@@ -1,0 +1,297 @@
+//! Stores that hold in memory what is durable. A crash leaves a first part of what was under way,
+//! and perhaps a part of the next write.
+
+use super::Job;
+use super::harm::{Ailment, Blow, Harm, Place};
+use super::stores::{Capture, Load, Part, Remains, Stores, UnderWay};
+use super::worn::{Worn, WornSnapshots};
+use crate::rng::{Draw, Ratio};
+use std::cell::Cell;
+use std::sync::Arc;
+use wavetank_raft::execute::{Recovered, Snapshots, Storage, keep_snapshot, load_snapshot, recover};
+use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
+use wavetank_raft::store::{LogStore, SnapshotStore, StoreError, StoreErrorKind};
+use wavetank_raft::{
+    Bytes, Configuration, Entries, Entry, Index, LogId, LogOp, Payload, Settings, SnapshotMeta,
+    SnapshotPiece, Write,
+};
+
+/// Stores in memory.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    storage: Storage<Worn<InmemStore>, Worn<InmemStore>>,
+    snapshots: Snapshots<WornSnapshots<InmemSnapshotStore>>,
+    /// What befalls the next write.
+    ailing: Option<Ailment>,
+    /// The next read fails.
+    is_unreadable: Cell<bool>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            storage: Storage::default(),
+            snapshots: Snapshots::new(WornSnapshots::default()),
+            ailing: None,
+            is_unreadable: Cell::new(false),
+        }
+    }
+}
+
+impl Stores for Memory {
+    fn recover(&mut self, cache: u64) -> Result<Recovered, StoreError> {
+        self.read()?;
+        recover(&mut self.storage, &self.snapshots, cache)
+    }
+
+    fn log(&self) -> Result<Vec<Entry>, StoreError> {
+        let Some(range) = self.storage.log.range() else { return Ok(Vec::new()) };
+        let entry = |index| Ok(self.storage.log.get_log(Index(index))?.expect("a log has no holes"));
+        range.map(entry).collect()
+    }
+
+    fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        self.fall_ill(writes);
+        writes.iter().try_for_each(|write| self.storage.write(write))
+    }
+
+    fn fail(&mut self, write: &Write, draw: Draw) -> Option<(Option<Part>, StoreError)> {
+        Some((self.tear(write, draw.below(PARTS)), StoreError::new(StoreErrorKind::Io, "the disk")))
+    }
+
+    fn crash(&mut self, under_way: UnderWay<'_>, [many, tear]: [Draw; 2]) -> Remains {
+        self.recover_from_illness();
+        let mut jobs = under_way.jobs.into_iter();
+        // Half of the crashes leave nothing of the queue.
+        let survive = if many.hits(Ratio::new(1, 2)) { 0 } else { many.below(jobs.len() as u64 + 1) };
+        let mut durable = Vec::new();
+        for job in jobs.by_ref().take(usize::try_from(survive).expect("no longer than the queue")) {
+            match job {
+                Job::Write(write) => {
+                    self.storage.write(&write).expect(SOUND);
+                    durable.push(write);
+                }
+                Job::WriteSnapshot { meta, offset, data, done, .. } => {
+                    self.write_snapshot(&meta, offset, &data, done);
+                }
+                Job::Fetch { .. } | Job::ReadSnapshot { .. } => {}
+            }
+        }
+        let torn = match jobs.next() {
+            Some(Job::Write(write)) => self.tear(&write, tear.below(PARTS)),
+            Some(Job::Fetch { .. } | Job::ReadSnapshot { .. } | Job::WriteSnapshot { .. }) | None => None,
+        };
+        let store = std::mem::take(&mut self.snapshots.store);
+        self.snapshots = Snapshots::new(store);
+        Remains { durable, torn, snapshot: None }
+    }
+
+    fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {
+        self.read()?;
+        self.storage.fetch(first, last, settings)
+    }
+
+    fn read_snapshot(
+        &mut self,
+        last: Option<LogId>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Option<SnapshotPiece>, StoreError> {
+        self.read()?;
+        self.snapshots.read(last, offset, limit)
+    }
+
+    fn write_snapshot(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &Bytes, done: bool) -> bool {
+        self.snapshots.write(meta, offset, data, done)
+    }
+
+    fn keep_snapshot(&mut self, capture: Capture<'_>) -> Result<Arc<SnapshotMeta>, StoreError> {
+        keep_snapshot(capture.state, capture.meta, &mut self.snapshots.store)
+    }
+
+    fn load_snapshot(&self, last: LogId, load: &mut Load<'_>) -> Result<LogId, StoreError> {
+        load_snapshot(&self.snapshots.store, last, load)
+    }
+
+    fn strike(&mut self, blow: Blow, draw: Draw) -> Option<Harm> {
+        let word = draw.below(1 << 32);
+        match blow {
+            Blow::Rot => self.rot(draw.below(4), word).map(Harm::Rot),
+            Blow::Misdirect => {
+                self.ailing = Some(Ailment::Misdirected(word));
+                Some(Harm::Misdirected)
+            }
+            Blow::DropPages => {
+                self.ailing = Some(Ailment::Dropped);
+                Some(Harm::Dropped)
+            }
+            Blow::FailRead => {
+                self.is_unreadable.set(true);
+                Some(Harm::Unreadable)
+            }
+            Blow::Fill => {
+                self.ailing = Some(Ailment::Full);
+                self.snapshots.store.is_full = true;
+                Some(Harm::Full)
+            }
+        }
+    }
+
+    fn is_damaged(&self) -> bool {
+        let Storage { log, stable } = &self.storage;
+        matches!(self.ailing, Some(Ailment::Misdirected(_)))
+            || log.is_wounded()
+            || stable.is_wounded()
+            || self.snapshots.store.is_wounded()
+    }
+
+    fn memberships(&self) -> Vec<(Index, Arc<Configuration>)> {
+        let log = &self.storage.log;
+        let entries = log.range().into_iter().flatten().rev();
+        let mut known: Vec<_> =
+            entries.filter_map(|index| membership(log.get_log(Index(index)).ok()??)).collect();
+        let newest = self.snapshots.store.list().ok().and_then(|list| list.first().cloned());
+        known.extend(newest.map(|meta| (meta.configuration_index, Arc::new(meta.configuration.clone()))));
+        known
+    }
+
+    fn make_room(&mut self) {
+        self.ailing = self.ailing.filter(|ailment| *ailment != Ailment::Full);
+        self.snapshots.store.is_full = false;
+        self.recover_from_illness();
+    }
+
+    fn wipe(&mut self) {
+        *self = Self::default();
+    }
+
+    fn calm(&mut self) {
+        self.make_room();
+        self.ailing = None;
+        self.is_unreadable.set(false);
+    }
+
+    fn faults(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+}
+
+impl Memory {
+    fn read(&self) -> Result<(), StoreError> {
+        if self.is_unreadable.take() {
+            return Err(StoreError::new(StoreErrorKind::Io, "the disk"));
+        }
+        Ok(())
+    }
+
+    /// What befalls the next write befalls the first of those that are synced together, so that
+    /// either all of them are there or none is.
+    fn fall_ill(&mut self, writes: &[Write]) {
+        let (Some(ailment), Some(first)) = (self.ailing, writes.first()) else { return };
+        match ailment {
+            Ailment::Misdirected(_) if entries_of(&first.log).is_empty() => return,
+            Ailment::Misdirected(_) => self.storage.log.ailing = Some(ailment),
+            Ailment::Dropped | Ailment::Full => {
+                (self.storage.log.ailing, self.storage.stable.ailing) = (Some(ailment), Some(ailment));
+            }
+        }
+        if ailment != Ailment::Full {
+            self.ailing = None;
+        }
+    }
+
+    fn recover_from_illness(&mut self) {
+        (self.storage.log.ailing, self.storage.stable.ailing) = (None, None);
+    }
+
+    /// Bits flip: in the vote record, in the newest snapshot, or in an entry.
+    fn rot(&mut self, choice: u64, word: u64) -> Option<Place> {
+        if choice == 0 {
+            return self.storage.stable.rot(Place::Record, word).then_some(Place::Record);
+        }
+        let newest = self.snapshots.store.list().ok()?.first().map(|meta| meta.last);
+        match (choice, newest, self.storage.log.range()) {
+            (1, Some(last), _) | (_, Some(last), None) => {
+                self.snapshots.store.rot(last, word).then_some(Place::Snapshot(last))
+            }
+            (_, _, Some(range)) => {
+                let many = 1 + range.end() - range.start();
+                let place = Place::Entry(Index(range.start() + (word >> 3) % many));
+                self.storage.log.rot(place, word).then_some(place)
+            }
+            (_, None, None) => None,
+        }
+    }
+
+    /// Keeps the first few parts of a write: the vote record, then what it takes away from the
+    /// log, then its entries, one by one; never all of them.
+    fn tear(&mut self, write: &Write, drawn: u64) -> Option<Part> {
+        let (record, cut) = (write.hard_state.is_some(), matches!(write.log, LogOp::Replace(_)));
+        let parts = usize::from(record) + parts_of(&write.log);
+        let keep = usize::try_from(drawn * parts as u64 / PARTS).expect("fewer parts than entries");
+        if keep == 0 {
+            return None;
+        }
+        let kept = keep.saturating_sub(usize::from(record) + usize::from(cut));
+        let log = if keep == usize::from(record) { LogOp::Keep } else { write.log.clone() };
+        let write = Write { log, ..write.clone() };
+        self.keep_part(&write, kept);
+        Some(Part { write, entries: kept })
+    }
+
+    fn keep_part(&mut self, write: &Write, kept: usize) {
+        let first_few: Entries = entries_of(&write.log)[..kept].into();
+        let log = match &write.log {
+            LogOp::Replace(entries) if kept == 0 => {
+                self.cut_back(entries[0].id.index);
+                LogOp::Keep
+            }
+            LogOp::Replace(_) => LogOp::Replace(first_few),
+            LogOp::Append(_) if kept == 0 => LogOp::Keep,
+            LogOp::Append(_) => LogOp::Append(first_few),
+            LogOp::Keep | LogOp::Compact(_) | LogOp::Discard => LogOp::Keep,
+        };
+        let write = Write { log, ..write.clone() };
+        self.storage.write(&write).expect(SOUND);
+    }
+
+    fn cut_back(&mut self, from: Index) {
+        let last = self.storage.log.last_index().expect(SOUND);
+        if from <= last {
+            self.storage.log.delete_range(from, last).expect(SOUND);
+        }
+    }
+}
+
+const SOUND: &str = "stores in memory do not fail";
+
+/// A tear is drawn as a number below this, and scaled to the parts of the write.
+const PARTS: u64 = 1 << 20;
+
+fn membership(entry: Entry) -> Option<(Index, Arc<Configuration>)> {
+    match entry.payload {
+        Payload::Configuration(members) => Some((entry.id.index, members)),
+        Payload::Noop
+        | Payload::Barrier
+        | Payload::Command(_)
+        | Payload::Extended(_)
+        | Payload::Restore(_) => None,
+    }
+}
+
+/// In how many steps a log operation can be interrupted.
+fn parts_of(op: &LogOp) -> usize {
+    match op {
+        LogOp::Keep => 0,
+        LogOp::Append(entries) => entries.len(),
+        LogOp::Replace(entries) => 1 + entries.len(),
+        LogOp::Compact(_) | LogOp::Discard => 1,
+    }
+}
+
+fn entries_of(op: &LogOp) -> &[Entry] {
+    match op {
+        LogOp::Append(entries) | LogOp::Replace(entries) => entries,
+        LogOp::Keep | LogOp::Compact(_) | LogOp::Discard => &[],
+    }
+}

@@ -1,0 +1,238 @@
+//! A directory tree of which only what was synced is certain to outlive a power cut.
+
+use crate::rng::Stream;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Component, Path};
+
+/// The number of a file or a directory.
+pub(super) type Node = u64;
+
+/// The directory that is always there.
+const ROOT: Node = 0;
+
+type Directories = BTreeMap<Node, BTreeMap<String, Node>>;
+
+/// Names of files and directories.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    now: Directories,
+    synced: Directories,
+    /// What was done to names and not synced, in order.
+    pending: Vec<Deed>,
+    last: Node,
+}
+
+/// Something that is done to a name, wholly or not at all.
+#[derive(Clone, Debug)]
+enum Deed {
+    Link(Place, Node),
+    Unlink(Place),
+    Rename(Place, Place, Node),
+}
+
+/// A name in a directory.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Place {
+    directory: Node,
+    name: String,
+}
+
+impl Names {
+    /// A directory with those above it; none of it need be new.
+    pub(super) fn make_directory(&mut self, path: &Path) {
+        let mut directory = ROOT;
+        for name in parts(path) {
+            let place = Place { directory, name };
+            directory = match self.child(&place) {
+                Some(node) => node,
+                None => self.make(place, true),
+            };
+        }
+    }
+
+    /// A file, new if it is not there.
+    pub(super) fn make_file(&mut self, path: &Path) -> io::Result<Node> {
+        let place = self.place(path)?;
+        Ok(match self.child(&place) {
+            Some(node) => node,
+            None => self.make(place, false),
+        })
+    }
+
+    /// What has this name.
+    pub(super) fn find(&self, path: &Path) -> io::Result<Node> {
+        let mut node = ROOT;
+        for name in parts(path) {
+            node = self.child(&Place { directory: node, name }).ok_or(io::ErrorKind::NotFound)?;
+        }
+        Ok(node)
+    }
+
+    /// The names of the directories in this one.
+    pub(super) fn directories(&self, path: &Path) -> io::Result<Vec<String>> {
+        let children = self.now.get(&self.find(path)?).ok_or(io::ErrorKind::NotADirectory)?;
+        let directories = children.iter().filter(|(_, node)| self.now.contains_key(node));
+        Ok(directories.map(|(name, _)| name.clone()).collect())
+    }
+
+    pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        let node = self.find(from)?;
+        let (from, to) = (self.place(from)?, self.place(to)?);
+        self.carry_out(Deed::Rename(from, to, node));
+        Ok(())
+    }
+
+    /// Removes a directory with all that is in it.
+    pub(super) fn remove(&mut self, path: &Path) -> io::Result<()> {
+        let (node, place) = (self.find(path)?, self.place(path)?);
+        let children: Vec<String> =
+            self.now.get(&node).into_iter().flatten().map(|(name, _)| name.clone()).collect();
+        for name in children {
+            self.remove(&path.join(name))?;
+        }
+        self.carry_out(Deed::Unlink(place));
+        Ok(())
+    }
+
+    /// The device has the names in this directory.
+    pub(super) fn sync(&mut self, path: &Path) -> io::Result<()> {
+        let node = self.find(path)?;
+        let pending = std::mem::take(&mut self.pending);
+        let (done, left) = pending.into_iter().partition(|deed| deed.touches(node));
+        self.pending = left;
+        for deed in done {
+            deed.carry_out(&mut self.synced);
+        }
+        Ok(())
+    }
+
+    /// Of what was not synced a first part is there, or any part.
+    pub(super) fn lose(&mut self, chance: &mut Stream) {
+        let is_orderly = chance.chance(1, 2);
+        let prefix = chance.below(self.pending.len() as u64 + 1);
+        for (at, deed) in std::mem::take(&mut self.pending).into_iter().enumerate() {
+            if if is_orderly { (at as u64) < prefix } else { chance.chance(1, 2) } {
+                deed.carry_out(&mut self.synced);
+            }
+        }
+        self.now.clone_from(&self.synced);
+    }
+
+    /// Whether anything would be lost now.
+    pub(super) const fn is_dirty(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Everything that has a name, now or once more after a power cut.
+    pub(super) fn all(&self) -> BTreeSet<Node> {
+        let named = self.now.values().chain(self.synced.values()).flat_map(BTreeMap::values).copied();
+        let pending = self.pending.iter().filter_map(|deed| match deed {
+            Deed::Link(_, node) | Deed::Rename(_, _, node) => Some(*node),
+            Deed::Unlink(_) => None,
+        });
+        named.chain(pending).collect()
+    }
+
+    fn make(&mut self, place: Place, is_directory: bool) -> Node {
+        self.last += 1;
+        if is_directory {
+            self.now.insert(self.last, BTreeMap::new());
+            // It can be found only once its name is synced.
+            self.synced.insert(self.last, BTreeMap::new());
+        }
+        self.carry_out(Deed::Link(place, self.last));
+        self.last
+    }
+
+    fn carry_out(&mut self, deed: Deed) {
+        deed.carry_out(&mut self.now);
+        self.pending.push(deed);
+    }
+
+    fn child(&self, place: &Place) -> Option<Node> {
+        self.now.get(&place.directory)?.get(&place.name).copied()
+    }
+
+    fn place(&self, path: &Path) -> io::Result<Place> {
+        let name = parts(path).last().ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(Place { directory: self.find(path.parent().unwrap_or_else(|| Path::new("")))?, name })
+    }
+}
+
+impl Deed {
+    fn touches(&self, directory: Node) -> bool {
+        match self {
+            Self::Link(place, _) | Self::Unlink(place) => place.directory == directory,
+            Self::Rename(from, to, _) => from.directory == directory || to.directory == directory,
+        }
+    }
+
+    fn carry_out(&self, directories: &mut Directories) {
+        let mut names = |place: &Place, node: Option<Node>| {
+            let directory = directories.entry(place.directory).or_default();
+            match node {
+                Some(node) => directory.insert(place.name.clone(), node),
+                None => directory.remove(&place.name),
+            };
+        };
+        match self {
+            Self::Link(place, node) => names(place, Some(*node)),
+            Self::Unlink(place) => names(place, None),
+            Self::Rename(from, to, node) => {
+                names(from, None);
+                names(to, Some(*node));
+            }
+        }
+    }
+}
+
+fn parts(path: &Path) -> impl Iterator<Item = String> {
+    path.components().filter_map(|component| match component {
+        Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
+        Component::Prefix(_) | Component::RootDir | Component::CurDir | Component::ParentDir => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Domain;
+
+    #[test]
+    fn a_rename_is_certain_once_its_directory_is_synced() {
+        let (new, old) = (Path::new("d/new"), Path::new("d/old"));
+        let mut seen = BTreeSet::new();
+        for seed in 0..40 {
+            let mut chance = Stream::new(seed, Domain::Device, 0, 0);
+            let mut names = Names::default();
+            names.make_directory(old);
+            names.sync(Path::new("")).unwrap();
+            names.sync(Path::new("d")).unwrap();
+            let node = names.find(old).unwrap();
+            names.rename(old, new).unwrap();
+            let is_synced = seed % 2 == 0;
+            if is_synced {
+                names.sync(Path::new("d")).unwrap();
+            }
+            assert_eq!(names.is_dirty(), !is_synced);
+            names.lose(&mut chance);
+            let found = [new, old].map(|path| names.find(path).ok());
+            assert!(found == [Some(node), None] || (!is_synced && found == [None, Some(node)]), "{found:?}");
+            seen.insert((is_synced, found));
+        }
+        assert_eq!(seen.len(), 3, "{seen:?}");
+    }
+
+    #[test]
+    fn what_is_removed_is_removed_with_all_that_is_in_it() {
+        let mut names = Names::default();
+        names.make_directory(Path::new("a/b"));
+        let file = names.make_file(Path::new("a/b/c")).unwrap();
+        assert_eq!(names.make_file(Path::new("a/b/c")).unwrap(), file);
+        assert_eq!(names.directories(Path::new("a")).unwrap(), ["b"]);
+        names.remove(Path::new("a")).unwrap();
+        assert!(names.find(Path::new("a")).is_err());
+        assert!(names.make_file(Path::new("a/b/c")).is_err());
+    }
+}

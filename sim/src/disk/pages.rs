@@ -1,0 +1,255 @@
+//! A file's bytes behind a page cache: what is read, and what of it a power cut leaves.
+
+use crate::rng::{Ratio, Stream};
+use std::collections::{BTreeMap, BTreeSet};
+
+const PAGE: usize = 4096;
+/// What a device writes whole.
+const SECTOR: usize = 512;
+/// How often the cache has written a page back by the time that it is written again.
+const WRITTEN_BACK: Ratio = Ratio::new(1, 8);
+
+type Bytes = Box<[u8; PAGE]>;
+
+/// A file.
+///
+/// 1. A page that is not there is full of zeros, and so is what lies behind the end.
+/// 2. Of a page that is not dirty the device has what the cache has.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pages {
+    pages: BTreeMap<u64, Page>,
+    dirty: BTreeSet<u64>,
+    length: u64,
+    synced_length: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Page {
+    now: Bytes,
+    /// What the device has of it, while it is dirty.
+    before: Bytes,
+}
+
+/// What a power cut does to what is not synced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Loss {
+    /// It is all gone.
+    All,
+    /// It is all there.
+    None,
+    /// Some pages are there.
+    Pages,
+    /// Some pages are there, and some sectors of others.
+    Sectors,
+}
+
+impl Loss {
+    pub(super) const KINDS: [Self; 4] = [Self::All, Self::None, Self::Pages, Self::Sectors];
+}
+
+impl Pages {
+    pub(super) const fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Reads until `into` is full or the file ends, and says how much.
+    pub(super) fn read(&self, offset: u64, into: &mut [u8]) -> usize {
+        let left = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let length = into.len().min(left);
+        for (number, within, piece) in pieces(offset, &mut into[..length]) {
+            match self.pages.get(&number) {
+                Some(page) => piece.copy_from_slice(&page.now[within..within + piece.len()]),
+                None => piece.fill(0),
+            }
+        }
+        length
+    }
+
+    pub(super) fn write(&mut self, offset: u64, bytes: &[u8], chance: &mut Stream) {
+        let mut at = offset;
+        let mut left = bytes;
+        while !left.is_empty() {
+            let within = (at % PAGE as u64) as usize;
+            let (piece, rest) = left.split_at(left.len().min(PAGE - within));
+            let page = self.touch(at / PAGE as u64, chance);
+            page.now[within..within + piece.len()].copy_from_slice(piece);
+            at += piece.len() as u64;
+            left = rest;
+        }
+        self.length = self.length.max(at);
+    }
+
+    pub(super) fn set_len(&mut self, length: u64, chance: &mut Stream) {
+        let cut = length..self.length;
+        self.length = length;
+        let behind: Vec<u64> =
+            self.pages.range(cut.start / PAGE as u64..).map(|(number, _)| *number).collect();
+        if cut.is_empty() {
+            return;
+        }
+        for number in behind {
+            let kept = length.saturating_sub(number * PAGE as u64).min(PAGE as u64) as usize;
+            self.touch(number, chance).now[kept..].fill(0);
+        }
+    }
+
+    /// The device has everything.
+    pub(super) fn sync(&mut self) {
+        for number in std::mem::take(&mut self.dirty) {
+            let page = self.pages.get_mut(&number).expect("a dirty page is there");
+            page.before.clone_from(&page.now);
+        }
+        self.settle(self.length);
+    }
+
+    /// The device could not take everything, and the cache has thrown away what it did not take.
+    pub(super) fn drop_unsynced(&mut self, chance: &mut Stream) {
+        self.lose(Loss::Pages, chance);
+    }
+
+    /// The cache is gone. Returns how many pages are there in part.
+    pub(super) fn lose(&mut self, loss: Loss, chance: &mut Stream) -> u64 {
+        let mut torn = 0;
+        for number in std::mem::take(&mut self.dirty) {
+            let page = self.pages.get_mut(&number).expect("a dirty page is there");
+            let sectors = match loss {
+                Loss::All => 0,
+                Loss::None => u8::MAX,
+                Loss::Pages => whole(chance),
+                Loss::Sectors if chance.chance(1, 2) => whole(chance),
+                Loss::Sectors => chance.below(256) as u8,
+            };
+            let is_torn = sectors != 0 && sectors != u8::MAX && page.now != page.before;
+            torn += u64::from(is_torn);
+            for (at, sector) in page.now.chunks_exact_mut(SECTOR).enumerate() {
+                if sectors >> at & 1 == 0 {
+                    sector.copy_from_slice(&page.before[at * SECTOR..][..SECTOR]);
+                }
+            }
+            page.before.clone_from(&page.now);
+        }
+        let is_length_kept = match loss {
+            Loss::All => false,
+            Loss::None => true,
+            Loss::Pages | Loss::Sectors => chance.chance(1, 2),
+        };
+        self.settle(if is_length_kept { self.length } else { self.synced_length });
+        torn
+    }
+
+    /// Whether anything would be lost now.
+    pub(super) fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty() || self.length != self.synced_length
+    }
+
+    fn settle(&mut self, length: u64) {
+        (self.length, self.synced_length) = (length, length);
+        self.pages.split_off(&length.div_ceil(PAGE as u64));
+        let within = (length % PAGE as u64) as usize;
+        if let Some(last) = self.pages.get_mut(&(length / PAGE as u64)) {
+            last.now[within..].fill(0);
+            last.before[within..].fill(0);
+        }
+    }
+
+    /// A page to be written.
+    fn touch(&mut self, number: u64, chance: &mut Stream) -> &mut Page {
+        let blank = || Box::new([0; PAGE]);
+        let page = self.pages.entry(number).or_insert_with(|| Page { now: blank(), before: blank() });
+        if !self.dirty.insert(number) && chance.hits(WRITTEN_BACK) {
+            page.before.clone_from(&page.now);
+        }
+        page
+    }
+}
+
+fn whole(chance: &mut Stream) -> u8 {
+    if chance.chance(1, 2) { u8::MAX } else { 0 }
+}
+
+/// The parts of a range that lie on one page each: the page's number, where on it, and the bytes.
+fn pieces(offset: u64, mut bytes: &mut [u8]) -> impl Iterator<Item = (u64, usize, &mut [u8])> {
+    let mut at = offset;
+    std::iter::from_fn(move || {
+        if bytes.is_empty() {
+            return None;
+        }
+        let (number, within) = (at / PAGE as u64, (at % PAGE as u64) as usize);
+        let length = bytes.len().min(PAGE - within);
+        let (piece, rest) = std::mem::take(&mut bytes).split_at_mut(length);
+        bytes = rest;
+        at += length as u64;
+        Some((number, within, piece))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Domain;
+
+    fn chance(seed: u64) -> Stream {
+        Stream::new(seed, Domain::Device, 0, 0)
+    }
+
+    fn content(pages: &Pages) -> Vec<u8> {
+        let mut bytes = vec![0xEE; pages.len() as usize];
+        assert_eq!(pages.read(0, &mut bytes), bytes.len());
+        bytes
+    }
+
+    #[test]
+    fn a_file_is_what_was_written_whatever_the_pages() {
+        let (mut pages, mut plain, mut chance) = (Pages::default(), Vec::new(), chance(1));
+        for round in 0..500 {
+            let (at, length) = (chance.below(20_000) as usize, chance.below(9_000) as usize);
+            if round % 7 == 0 {
+                plain.resize(at, 0);
+                pages.set_len(at as u64, &mut chance);
+            } else {
+                plain.resize(plain.len().max(at + length), 0);
+                plain[at..at + length].fill(round as u8);
+                pages.write(at as u64, &vec![round as u8; length], &mut chance);
+            }
+            if round % 5 == 0 {
+                pages.sync();
+                pages.lose(Loss::All, &mut chance);
+            }
+            assert_eq!(content(&pages), plain, "round {round}");
+        }
+    }
+
+    #[test]
+    fn a_cut_leaves_what_was_synced_and_some_sectors_of_the_rest() {
+        let mut torn = 0;
+        for seed in 0..200 {
+            let mut chance = chance(seed);
+            let mut pages = Pages::default();
+            pages.write(0, &[1; 3 * PAGE], &mut chance);
+            pages.sync();
+            pages.write(PAGE as u64, &[2; PAGE], &mut chance);
+            torn += pages.lose(Loss::Sectors, &mut chance);
+            let left = content(&pages);
+            assert_eq!(left.len(), 3 * PAGE);
+            assert!(left[..PAGE].iter().chain(&left[2 * PAGE..]).all(|byte| *byte == 1));
+            assert!(left.chunks(SECTOR).all(|sector| sector.iter().all(|byte| *byte == sector[0])));
+            assert!(!pages.is_dirty());
+        }
+        assert!((50..150).contains(&torn), "{torn} of 200 pages are torn");
+    }
+
+    #[test]
+    fn what_a_failed_sync_has_dropped_does_not_come_back() {
+        let mut chance = chance(3);
+        let mut pages = Pages::default();
+        pages.write(0, &[1; 64 * PAGE], &mut chance);
+        pages.sync();
+        pages.write(0, &[2; 64 * PAGE], &mut chance);
+        pages.drop_unsynced(&mut chance);
+        let left = content(&pages);
+        assert!(left.contains(&1) && left.contains(&2));
+        pages.sync();
+        pages.lose(Loss::All, &mut chance);
+        assert_eq!(content(&pages), left);
+    }
+}

@@ -1,0 +1,78 @@
+//! The table of what others test: every story, test and judge that it names must be there.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use wavetank_scenarios::registry::ALL;
+use wavetank_sim::kv::judges::{Judges as OfClients, Promises};
+use wavetank_sim::{Judges, Options};
+
+#[test]
+fn whatever_the_table_names_exists() {
+    let known = known();
+    for (theirs, ours) in rows() {
+        for name in names_in(&ours) {
+            assert!(known.contains(name), "`{name}`, which stands for {theirs}, is nowhere");
+        }
+    }
+}
+
+#[test]
+fn every_row_has_a_name_or_a_reason() {
+    let mut theirs: Vec<String> = Vec::new();
+    for (case, ours) in rows() {
+        let is_told = names_in(&ours).next().is_some() || 10 <= ours.len();
+        assert!(is_told, "{case} has neither a name nor a reason: {ours:?}");
+        theirs.push(case);
+    }
+    assert!(200 <= theirs.len(), "only {} rows are left", theirs.len());
+}
+
+/// The rows of all tables: their case, and ours.
+fn rows() -> Vec<(String, String)> {
+    let text = fs::read_to_string(root().join("scenarios/COVERAGE.md")).expect("the table is there");
+    let row = |line: &str| {
+        let (theirs, ours) = line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | ")?;
+        (theirs != "their case").then(|| (theirs.to_owned(), ours.to_owned()))
+    };
+    text.lines().filter_map(row).collect()
+}
+
+/// What stands in backticks, but for calls.
+fn names_in(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2).filter(|name| !name.ends_with("()"))
+}
+
+/// Every scenario, judge and test.
+fn known() -> BTreeSet<String> {
+    let mut known: BTreeSet<String> = ALL.iter().map(|scenario| scenario.name.to_owned()).collect();
+    known.extend(Judges::names(&Options::default()).into_iter().map(str::to_owned));
+    let of_clients = OfClients::new(Promises { leases_hold: true });
+    known.extend(of_clients.witnessed().into_keys());
+    for room in ["raft", "sim", "scenarios", "node", "tests"] {
+        tests_in(&root().join(room), &mut known);
+    }
+    known
+}
+
+/// The names of the functions behind a `#[test]`, file by file.
+fn tests_in(folder: &Path, known: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).expect("a room is a folder") {
+        let path = entry.expect("what is in a folder has a name").path();
+        if path.is_dir() {
+            tests_in(&path, known);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            let text = fs::read_to_string(&path).expect("sources are text");
+            known.extend(tests_of(&text).map(str::to_owned));
+        }
+    }
+}
+
+fn tests_of(text: &str) -> impl Iterator<Item = &str> {
+    let behind = text.split("test]\n").skip(1).chain(text.split("test(").skip(1));
+    behind.filter_map(|rest| rest.split_once("fn ")?.1.split(['(', '<']).next())
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the room is in the workspace")
+}

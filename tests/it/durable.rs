@@ -1,0 +1,77 @@
+//! The stores of a real server live through storms: the power fails in the middle of their writes,
+//! pages are torn, there is no room, syncs fail. `WAVETANK_SEEDS=2000` makes it as many storms as
+//! that, `WAVETANK_SEED=N` that one alone.
+
+mod seams;
+mod shelf;
+
+use shelf::Durable;
+use std::collections::BTreeMap;
+use wavetank_raft::Span;
+use wavetank_sim::kv::Kv;
+use wavetank_sim::kv::clients::{ClientPlan, Clients};
+use wavetank_sim::kv::judges::{Judges, Promises};
+use wavetank_sim::nemesis::Scheduled;
+use wavetank_sim::plan::Rhythm;
+use wavetank_sim::rng::{Ratio, Spans};
+use wavetank_sim::sail::Voyage;
+use wavetank_sim::{Plan, Report, Slots, Verdict, harness};
+
+#[test]
+fn durable_stores_survive_storms() {
+    let seeds = harness::seeds(0..6);
+    let mut faults: BTreeMap<String, u64> = BTreeMap::new();
+    let mut commits = 0;
+    for seed in seeds.clone() {
+        let report = storm(seed);
+        assert!(
+            matches!(report.verdict, Verdict::Held | Verdict::Vacuous(_)),
+            "seed {seed}: {:?}",
+            report.verdict
+        );
+        commits += report.commits;
+        for (family, count) in report.faults {
+            *faults.entry(family).or_default() += count;
+        }
+    }
+    show(&format!("{} storms, {commits} commits: {faults:?}", seeds.end - seeds.start));
+    assert!(0 < commits && 0 < faults["power_cut_in_writing"], "{faults:?}");
+}
+
+#[test]
+fn a_storm_on_a_device_repeats_itself() {
+    assert_eq!(storm(1), storm(1));
+}
+
+#[expect(clippy::print_stderr, reason = "how much was met is what a long run is for")]
+fn show(line: &str) {
+    eprintln!("{line}");
+}
+
+fn storm(seed: u64) -> Report {
+    let plan = stormy(seed);
+    let servers = Slots::first(usize::from(plan.servers));
+    let voyage = Voyage {
+        name: "durable".to_owned(),
+        make: Box::new(|_| Kv::default()),
+        workload: Box::new(Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed)),
+        own: Judges::new(Promises::from(&plan)),
+        trace: (),
+        plan,
+    };
+    voyage.sail_with(&mut |slot| Box::new(Durable::new(seed, slot))).report
+}
+
+/// The storm of a seed, with a bad disk and servers that crash in any case.
+fn stormy(seed: u64) -> Plan {
+    let mut plan = Plan::storm(seed);
+    let timeout = plan.config.heartbeat_timeout;
+    plan.disks.fail = Some(Ratio::new(1, 300));
+    plan.chaos = Span::s(10);
+    let crashes = Rhythm {
+        every: Spans::new(timeout.times(2), timeout.times(8)),
+        lasts: Spans::new(timeout, timeout.times(4)),
+    };
+    plan.nemesis.scheduled.insert(Scheduled::Crash, crashes);
+    plan
+}

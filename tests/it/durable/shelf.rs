@@ -1,0 +1,331 @@
+//! The stores of a real server, redb and snapshots in files, on a simulated device.
+//!
+//! Beside them stands a log in memory that has what was reported durable. After every crash the
+//! store must hold that, or that and the whole group of writes that was under way.
+
+use super::seams::{Backend, Tree};
+use std::path::Path;
+use std::sync::Arc;
+use wavetank_node::raft::LogDisk;
+use wavetank_node::store::{FileSnapshotStore, RedbStore};
+use wavetank_raft::execute::{HARD_STATE, Recovered, Snapshots, Storage, keep_snapshot, load_snapshot};
+use wavetank_raft::store::inmem::InmemStore;
+use wavetank_raft::store::{SnapshotStore, StableStore, StoreError};
+use wavetank_raft::{
+    Bytes, Configuration, Entries, Entry, Index, LogId, Payload, Settings, SnapshotMeta, SnapshotPiece, Write,
+};
+use wavetank_sim::Slot;
+use wavetank_sim::disk::harm::{Blow, Harm};
+use wavetank_sim::disk::{Capture, Device, Job, Load, Part, Remains, Stores, Trouble, UnderWay};
+use wavetank_sim::rng::{Domain, Draw, Ratio, Stream};
+
+const LOG: &str = "raft.redb";
+const RETAIN: usize = 2;
+
+/// How often a snapshot that is kept meets with trouble.
+const SNAPSHOT_TROUBLE: Ratio = Ratio::new(1, 30);
+/// How often the power fails once more while a server starts.
+const FAILS_AGAIN: Ratio = Ratio::new(1, 4);
+
+/// The stores of one server.
+#[derive(Debug)]
+pub(super) struct Durable {
+    device: Device,
+    open: Option<Open>,
+    reported: Storage<InmemStore, InmemStore>,
+    /// Writes of which it is not known whether they are there.
+    doubtful: Vec<Write>,
+    chance: Stream,
+    /// What the last group of writes took.
+    operations: u64,
+    is_calm: bool,
+}
+
+/// The stores of a running process.
+#[derive(Debug)]
+struct Open {
+    log: RedbStore,
+    snapshots: Snapshots<FileSnapshotStore<Tree>>,
+}
+
+impl Open {
+    fn on(device: &Device, is_new: bool) -> Result<Self, StoreError> {
+        let mount = device.mount();
+        let failed = |error: std::io::Error| {
+            StoreError::new(wavetank_raft::store::StoreErrorKind::Io, error.to_string())
+        };
+        let file = mount.open(Path::new(LOG), is_new).map_err(failed)?;
+        let log = RedbStore::on(Backend(file), LOG)?;
+        let snapshots = FileSnapshotStore::on(Tree(mount.clone()), "", RETAIN)?;
+        if is_new {
+            mount.sync_dir(Path::new("")).map_err(failed)?;
+        }
+        Ok(Self { log, snapshots: Snapshots::new(snapshots) })
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        self.log.range(Index(0), Index(u64::MAX), |_| true).expect(SOUND)
+    }
+
+    fn is(&self, storage: &Storage<InmemStore, InmemStore>) -> bool {
+        let record = |store: &dyn StableStore| store.get(HARD_STATE).expect(SOUND);
+        record(&self.log) == record(&storage.stable) && self.entries().iter().eq(storage.log.entries())
+    }
+
+    fn newest(&self) -> Option<LogId> {
+        self.snapshots.store.list().expect(SOUND).first().map(|meta| meta.last)
+    }
+}
+
+const OPEN: &str = "the stores are open but for the moment of a crash";
+const IN_MEMORY: &str = "stores in memory do not fail";
+const SOUND: &str = "nothing is armed, and what was synced can be read";
+
+impl Durable {
+    /// Blank stores on a blank device.
+    pub(super) fn new(seed: u64, slot: Slot) -> Self {
+        let device = Device::new(seed, slot);
+        Self {
+            open: Some(Open::on(&device, true).expect(SOUND)),
+            device,
+            reported: Storage::default(),
+            doubtful: Vec::new(),
+            chance: Stream::new(seed, Domain::Trouble, u64::from(slot.0), 0),
+            operations: 0,
+            is_calm: false,
+        }
+    }
+
+    fn open(&mut self) -> &mut Open {
+        self.open.as_mut().expect(OPEN)
+    }
+
+    /// Some trouble, in the middle of so many operations as the last group of writes took.
+    fn arm(&mut self, kinds: &[Trouble]) {
+        let trouble = self.chance.one_of(kinds);
+        let after = self.chance.below(self.operations + 2);
+        self.device.arm(trouble, after);
+    }
+
+    fn write_group(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        let before = self.device.operations();
+        let written = LogDisk::write_group(&mut self.open().log, writes);
+        match &written {
+            Ok(()) => {
+                writes.iter().try_for_each(|write| self.reported.write(write)).expect(IN_MEMORY);
+                self.operations = self.device.operations() - before;
+            }
+            Err(_) => self.doubtful = writes.to_vec(),
+        }
+        written
+    }
+
+    /// What was under way goes on until the device stops.
+    fn go_on(&mut self, under_way: UnderWay<'_>, durable: &mut Vec<Write>) -> Result<(), StoreError> {
+        let UnderWay { jobs, capture, .. } = under_way;
+        let is_first = self.chance.chance(1, 2);
+        let (first, last) = if is_first { (capture, None) } else { (None, capture) };
+        self.keep(first)?;
+        let mut group: Vec<Write> = Vec::new();
+        for job in jobs {
+            match job {
+                Job::Write(write) => group.push(write),
+                Job::WriteSnapshot { meta, offset, data, done, .. } => {
+                    self.write_group(&group)?;
+                    durable.append(&mut group);
+                    self.open().snapshots.write(&meta, offset, &data, done);
+                }
+                Job::Fetch { .. } | Job::ReadSnapshot { .. } => {}
+            }
+        }
+        self.write_group(&group)?;
+        durable.append(&mut group);
+        self.keep(last)
+    }
+
+    fn keep(&mut self, capture: Option<Capture<'_>>) -> Result<(), StoreError> {
+        let Some(Capture { state, meta }) = capture else { return Ok(()) };
+        keep_snapshot(state, meta, &mut self.open().snapshots.store).map(|_| ())
+    }
+
+    /// The process ends, and the stores are opened again by another one; the power may fail while
+    /// they are.
+    fn restart(&mut self) {
+        loop {
+            let is_cut = self.chance.chance(1, 2);
+            if is_cut {
+                self.device.cut_power();
+            } else {
+                self.device.kill();
+            }
+            self.open = None;
+            let fails_again = self.chance.hits(FAILS_AGAIN);
+            if fails_again {
+                self.arm(&[Trouble::Stop]);
+            }
+            let opened = Open::on(&self.device, false);
+            self.device.disarm();
+            match opened {
+                Ok(open) if !self.device.is_stopped() => return self.open = Some(open),
+                Err(error) if !self.device.is_stopped() => panic!("the store cannot be opened: {error}"),
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+
+    /// Which of the doubtful writes are there: all or none.
+    fn settle_doubts(&mut self) -> Vec<Write> {
+        let doubtful = std::mem::take(&mut self.doubtful);
+        let open = self.open.as_ref().expect(OPEN);
+        if open.is(&self.reported) {
+            return Vec::new();
+        }
+        let reported = self.reported.log.entries().last().map(|entry| entry.id);
+        doubtful.iter().try_for_each(|write| self.reported.write(write)).expect(IN_MEMORY);
+        let is_whole = open.is(&self.reported);
+        assert!(
+            is_whole,
+            "the store ends at {:?}, not at {reported:?} as it reported, nor after {} writes more",
+            open.entries().last().map(|entry| entry.id),
+            doubtful.len()
+        );
+        doubtful
+    }
+}
+
+impl Stores for Durable {
+    fn recover(&mut self, cache: u64) -> Result<Recovered, StoreError> {
+        let open = self.open();
+        let snapshot = open.snapshots.newest()?;
+        let recovered = LogDisk::recover(&mut open.log, snapshot, cache)?;
+        // A log that its snapshot contradicts is dropped while it is recovered.
+        if open.entries().is_empty() {
+            self.reported.log = InmemStore::default();
+        }
+        Ok(recovered)
+    }
+
+    fn log(&self) -> Result<Vec<Entry>, StoreError> {
+        Ok(self.open.as_ref().map(Open::entries).unwrap_or_default())
+    }
+
+    fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        self.write_group(writes)
+    }
+
+    fn fail(&mut self, write: &Write, _: Draw) -> Option<(Option<Part>, StoreError)> {
+        self.arm(&[Trouble::Full, Trouble::WriteFails, Trouble::SyncFails]);
+        let written = self.write_group(std::slice::from_ref(write));
+        self.device.disarm();
+        written.err().map(|error| (None, error))
+    }
+
+    fn crash(&mut self, under_way: UnderWay<'_>, _: [Draw; 2]) -> Remains {
+        let mut durable = Vec::new();
+        let known = self.open().newest();
+        if self.doubtful.is_empty() {
+            self.arm(&[Trouble::Stop]);
+            // That it ended is told by what is there afterwards.
+            let _ = self.go_on(under_way, &mut durable);
+        }
+        self.restart();
+        durable.extend(self.settle_doubts());
+        let newest = self.open().newest().filter(|newest| known.is_none_or(|known| known < *newest));
+        let snapshot = newest.and_then(|last| self.open().snapshots.store.open(last).ok());
+        Remains { durable, torn: None, snapshot: snapshot.map(|(meta, _)| meta) }
+    }
+
+    fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {
+        let open = self.open.as_ref().expect(OPEN);
+        LogDisk::fetch(&open.log, first, last, settings)
+    }
+
+    fn read_snapshot(
+        &mut self,
+        last: Option<LogId>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Option<SnapshotPiece>, StoreError> {
+        self.open().snapshots.read(last, offset, limit)
+    }
+
+    fn write_snapshot(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &Bytes, done: bool) -> bool {
+        self.with_trouble(|open| open.snapshots.write(meta, offset, data, done))
+    }
+
+    fn keep_snapshot(&mut self, capture: Capture<'_>) -> Result<Arc<SnapshotMeta>, StoreError> {
+        self.with_trouble(|open| keep_snapshot(capture.state, capture.meta, &mut open.snapshots.store))
+    }
+
+    fn load_snapshot(&self, last: LogId, load: &mut Load<'_>) -> Result<LogId, StoreError> {
+        let open = self.open.as_ref().expect(OPEN);
+        load_snapshot(&open.snapshots.store, last, load)
+    }
+
+    /// What goes wrong with this device goes wrong by itself.
+    fn strike(&mut self, _: Blow, _: Draw) -> Option<Harm> {
+        None
+    }
+
+    fn is_damaged(&self) -> bool {
+        false
+    }
+
+    fn memberships(&self) -> Vec<(Index, Arc<Configuration>)> {
+        let entries: Vec<&Entry> = self.reported.log.entries().collect();
+        let mut known: Vec<_> = entries.into_iter().rev().filter_map(membership).collect();
+        let snapshots = self.open.as_ref().and_then(|open| open.snapshots.store.list().ok());
+        let newest = snapshots.and_then(|list| list.first().cloned());
+        known.extend(newest.map(|meta| (meta.configuration_index, Arc::new(meta.configuration.clone()))));
+        known
+    }
+
+    fn make_room(&mut self) {}
+
+    fn wipe(&mut self) {
+        self.open = None;
+        self.device.wipe();
+        self.open = Some(Open::on(&self.device, true).expect(SOUND));
+        self.reported = Storage::default();
+        self.doubtful.clear();
+    }
+
+    fn calm(&mut self) {
+        self.is_calm = true;
+    }
+
+    fn faults(&self) -> Vec<(&'static str, u64)> {
+        let counts = self.device.counts();
+        vec![
+            ("power_cut", counts.cuts),
+            ("power_cut_in_writing", counts.cuts_in_writing),
+            ("killed_in_writing", counts.killed_in_writing),
+            ("torn_page", counts.torn_pages),
+            ("device_full", counts.full),
+            ("failed_write", counts.failed_writes),
+            ("failed_sync", counts.failed_syncs),
+        ]
+    }
+}
+
+fn membership(entry: &Entry) -> Option<(Index, Arc<Configuration>)> {
+    match &entry.payload {
+        Payload::Configuration(configuration) => Some((entry.id.index, Arc::clone(configuration))),
+        Payload::Noop
+        | Payload::Barrier
+        | Payload::Command(_)
+        | Payload::Restore(_)
+        | Payload::Extended(_) => None,
+    }
+}
+
+impl Durable {
+    fn with_trouble<T>(&mut self, work: impl FnOnce(&mut Open) -> T) -> T {
+        if !self.is_calm && self.chance.hits(SNAPSHOT_TROUBLE) {
+            self.arm(&[Trouble::Full, Trouble::WriteFails, Trouble::SyncFails]);
+        }
+        let done = work(self.open());
+        self.device.disarm();
+        done
+    }
+}

@@ -1,0 +1,295 @@
+//! A table of refusals: in which situation which calls are refused with what.
+
+use super::api::{Cluster, command};
+use wavetank_raft::{
+    Call, Change, Configuration, ConfigurationError, Error, Index, Member, ReadPath, Refusal, Reloadable,
+    Span,
+};
+use wavetank_sim::{Plan, Slot, Slots};
+
+/// A situation, what is asked in it, and how each of these calls is refused at once.
+struct Row {
+    situation: &'static str,
+    begin: fn() -> Cluster,
+    calls: fn(&Cluster) -> Vec<Call>,
+    refusal: fn(&Cluster) -> Error,
+}
+
+const ROWS: &[Row] = &[
+    Row { situation: "a follower is asked", begin: at_a_follower, calls: of_leaders, refusal: not_leader },
+    Row { situation: "a blank server is asked", begin: at_a_spare, calls: of_leaders, refusal: nobody_leads },
+    Row { situation: "the server has stopped", begin: stopped, calls: all, refusal: |_| Error::Shutdown },
+    Row {
+        situation: "leadership is being handed over",
+        begin: handing_over,
+        calls: |cluster| [entries(), changes(cluster), vec![Call::Transfer { target: None }]].concat(),
+        refusal: |_| Error::LeadershipTransferInProgress,
+    },
+    Row {
+        situation: "a change is under way",
+        begin: changing,
+        calls: changes,
+        refusal: |_| Error::Refused(Refusal::ChangeInProgress),
+    },
+    Row {
+        situation: "a server is catching up",
+        begin: staging,
+        calls: |_| vec![Call::Transfer { target: Some("n5".into()) }],
+        refusal: |_| Error::Refused(Refusal::UnknownTarget(Slot(4).node())),
+    },
+    Row {
+        situation: "nothing is committed in the term yet",
+        begin: just_elected,
+        calls: changes,
+        refusal: |_| Error::Refused(Refusal::NoCommitInTerm),
+    },
+    Row {
+        situation: "nobody has vouched for the leader in the term yet",
+        begin: just_elected,
+        calls: |_| vec![Call::Read(ReadPath::Lease)],
+        refusal: |_| Error::Refused(Refusal::NoLease),
+    },
+    Row {
+        situation: "the membership is not the one that was seen",
+        begin: calm,
+        calls: |cluster| changes(cluster).into_iter().map(since_long_ago).collect(),
+        refusal: |cluster| {
+            let latest = cluster.membership();
+            Error::Refused(Refusal::ConfigurationChanged { since: Index(999), latest })
+        },
+    },
+    Row {
+        situation: "the address is another's",
+        begin: calm,
+        calls: |cluster| adds("n9", &cluster.follower.address().to_string()),
+        refusal: |cluster| refused(ConfigurationError::DuplicateAddress(cluster.follower.address())),
+    },
+    Row {
+        situation: "there is no address",
+        begin: calm,
+        calls: |_| adds("n9", ""),
+        refusal: |_| refused(ConfigurationError::EmptyAddress("n9".into())),
+    },
+    Row {
+        situation: "there is no name",
+        begin: calm,
+        calls: |_| adds("", "a9"),
+        refusal: |_| refused(ConfigurationError::EmptyId),
+    },
+    Row {
+        situation: "a name stands twice in a list",
+        begin: calm,
+        calls: |_| vec![change(Change::Members(vec![Member::voter("n1", "a1"), Member::voter("n1", "a2")]))],
+        refusal: |_| refused(ConfigurationError::DuplicateId("n1".into())),
+    },
+    Row {
+        situation: "nobody would have a vote",
+        begin: alone,
+        calls: |cluster| {
+            let me = cluster.leader.id();
+            let listener = vec![Member::nonvoter("n1", "a1")];
+            [Change::RemoveServer(me.clone()), Change::DemoteVoter(me), Change::Members(listener)]
+                .map(change)
+                .into()
+        },
+        refusal: |_| refused(ConfigurationError::NoVoter),
+    },
+    Row {
+        situation: "the heir is a stranger",
+        begin: calm,
+        calls: |_| vec![Call::Transfer { target: Some("n9".into()) }],
+        refusal: |_| Error::Refused(Refusal::UnknownTarget(wavetank_raft::NodeId::of("n9"))),
+    },
+    Row {
+        situation: "the heir leads already",
+        begin: calm,
+        calls: |cluster| vec![Call::Transfer { target: Some(cluster.leader.id()) }],
+        refusal: |_| Error::Refused(Refusal::TransferToSelf),
+    },
+    Row {
+        situation: "there is no heir",
+        begin: alone,
+        calls: |_| vec![Call::Transfer { target: None }],
+        refusal: |_| Error::Refused(Refusal::NoTarget),
+    },
+    Row {
+        situation: "there is a cluster already",
+        begin: calm,
+        calls: |cluster| vec![Call::Bootstrap(cluster.world.founders())],
+        refusal: |_| Error::CantBootstrap,
+    },
+    Row {
+        situation: "the founder is not among the members",
+        begin: at_a_spare,
+        calls: |cluster| vec![Call::Bootstrap(cluster.world.founders())],
+        refusal: |_| Error::NotVoter,
+    },
+    Row {
+        situation: "nothing was applied yet",
+        begin: at_a_spare,
+        calls: |_| vec![Call::Snapshot],
+        refusal: |_| Error::NothingNewToSnapshot,
+    },
+    Row {
+        situation: "a snapshot is being taken",
+        begin: capturing,
+        calls: |_| vec![Call::Snapshot],
+        refusal: |_| Error::SnapshotInProgress,
+    },
+];
+
+#[test]
+fn every_call_has_each_of_its_refusals() {
+    for row in ROWS {
+        let mut cluster = (row.begin)();
+        let calls = (row.calls)(&cluster);
+        assert!(!calls.is_empty(), "{}: nothing is asked", row.situation);
+        for call in calls {
+            let wanted = (row.refusal)(&cluster);
+            let request = cluster.ask(cluster.leader, call.clone());
+            let outcome = cluster.world.outcome(request);
+            assert_eq!(outcome, Some(&Err(wanted)), "{}: {call:?}", row.situation);
+        }
+    }
+}
+
+fn calm() -> Cluster {
+    Cluster::by(Plan { spares: 2, ..Plan::calm(7, 3) })
+}
+
+/// Whom the table calls the leader is whom it asks.
+fn at_a_follower() -> Cluster {
+    let mut cluster = calm();
+    std::mem::swap(&mut cluster.leader, &mut cluster.follower);
+    cluster
+}
+
+fn at_a_spare() -> Cluster {
+    Cluster { leader: Slot(3), ..calm() }
+}
+
+fn alone() -> Cluster {
+    Cluster::of(1)
+}
+
+fn stopped() -> Cluster {
+    let mut cluster = calm();
+    cluster.lead(Call::Shutdown).expect("it stops");
+    cluster
+}
+
+fn handing_over() -> Cluster {
+    let mut cluster = calm();
+    cluster.world.isolate(cluster.follower);
+    cluster.ask(cluster.leader, command());
+    cluster.ask(cluster.leader, Call::Transfer { target: Some(cluster.follower.id()) });
+    cluster
+}
+
+fn changing() -> Cluster {
+    let mut cluster = calm();
+    cluster.ask(cluster.leader, change(Change::AddVoter("n4".into(), Slot(3).address())));
+    cluster
+}
+
+fn staging() -> Cluster {
+    let mut cluster = calm();
+    cluster.world.isolate(Slot(4));
+    let (id, address) = (Slot(4).id(), Slot(4).address());
+    cluster.ask(cluster.leader, Call::AddVoterStaged { id, address, prev_index: Index::ZERO });
+    cluster.world.run_for(Span::ms(50));
+    cluster
+}
+
+fn just_elected() -> Cluster {
+    let mut cluster = calm();
+    let old = cluster.leader;
+    cluster.world.crash(old);
+    let until = cluster.world.now() + Span::s(5);
+    cluster.world.run_while(until, |world| world.leader().is_none());
+    cluster.leader = cluster.world.leader().expect("two of three");
+    cluster
+}
+
+fn capturing() -> Cluster {
+    let mut cluster = calm();
+    cluster.ask(cluster.leader, Call::Snapshot);
+    cluster
+}
+
+/// Every call that there is.
+fn all(cluster: &Cluster) -> Vec<Call> {
+    let config = &cluster.world.plan().config;
+    let knobs = Reloadable {
+        trailing_logs: 5,
+        snapshot_interval: Span::s(1),
+        snapshot_threshold: 9,
+        heartbeat_timeout: config.heartbeat_timeout,
+        election_timeout: config.election_timeout,
+    };
+    let founders = Slots::first(1).iter().map(|slot| Member::voter(slot.id(), slot.address())).collect();
+    let bootstrap = Call::Bootstrap(Configuration::new(founders).expect("one of its own"));
+    let others = vec![bootstrap, Call::Snapshot, Call::Reload(knobs), Call::Shutdown];
+    [of_leaders(cluster), others].concat()
+}
+
+/// The calls that only a leader can grant.
+fn of_leaders(cluster: &Cluster) -> Vec<Call> {
+    let reads = [ReadPath::Index, ReadPath::Lease, ReadPath::Verify].map(Call::Read);
+    let rest = vec![Call::VerifyLeader, Call::Transfer { target: None }];
+    [entries(), changes(cluster), reads.into(), rest].concat()
+}
+
+/// The calls that put an entry into the log.
+fn entries() -> Vec<Call> {
+    let both = Call::ApplyLog { data: vec![0; 4].into(), extensions: vec![1].into() };
+    vec![command(), both, Call::Barrier, Call::Restore(vec![].into())]
+}
+
+/// Every way to change the membership.
+fn changes(cluster: &Cluster) -> Vec<Call> {
+    let follower = cluster.follower.id();
+    let less = [Change::DemoteVoter(follower.clone()), Change::RemoveServer(follower)].map(change);
+    [adds("n9", "a9"), less.into()].concat()
+}
+
+/// Every way to let a server in.
+fn adds(id: &str, address: &str) -> Vec<Call> {
+    let members =
+        vec![Member::voter("n1", "tank:1"), Member::voter("n2", "tank:2"), Member::voter("n3", "tank:3")];
+    let with = members.into_iter().chain([Member::voter(id, address)]).collect();
+    let steps = [
+        Change::AddVoter(id.into(), address.into()),
+        Change::AddNonvoter(id.into(), address.into()),
+        Change::Members(with),
+    ];
+    let staged = Call::AddVoterStaged { id: id.into(), address: address.into(), prev_index: Index::ZERO };
+    steps.map(change).into_iter().chain([staged]).collect()
+}
+
+fn change(change: Change) -> Call {
+    Call::Change { change, prev_index: Index::ZERO }
+}
+
+/// The same, on the basis of a membership that never was.
+fn since_long_ago(call: Call) -> Call {
+    let prev_index = Index(999);
+    if let Call::AddVoterStaged { id, address, .. } = call {
+        return Call::AddVoterStaged { id, address, prev_index };
+    }
+    let Call::Change { change, .. } = call else { panic!("{call:?} changes no membership") };
+    Call::Change { change, prev_index }
+}
+
+fn refused(error: ConfigurationError) -> Error {
+    Error::Refused(Refusal::Configuration(error))
+}
+
+fn not_leader(cluster: &Cluster) -> Error {
+    // The two have changed places.
+    Error::NotLeader(Some((cluster.follower.id(), cluster.follower.address())))
+}
+
+fn nobody_leads(_: &Cluster) -> Error {
+    Error::NotLeader(None)
+}

@@ -1,0 +1,114 @@
+//! One `kv` process.
+
+use serde_json::Value;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+
+/// A process that serves.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    /// Where peers are heard.
+    pub(crate) raft: String,
+    /// Where clients are served.
+    pub(crate) http: String,
+}
+
+impl Process {
+    /// Starts one, tells where it hears its peers, and returns when it serves. What it logs goes
+    /// to the end of `log`.
+    ///
+    /// # Errors
+    /// When it stops before that. The log says why.
+    pub(crate) fn start(arguments: &[&str], log: &Path, hears: impl Fn(&str)) -> Result<Self, ExitStatus> {
+        let mut child = command(arguments).stderr(append_to(log)).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut place_behind = |words: &str| {
+            let line = lines.next()?.unwrap();
+            line.split_once(words).map(|(_, place)| place.to_owned())
+        };
+        let raft = place_behind(" hears its peers on ");
+        raft.iter().for_each(|raft| hears(raft));
+        match raft.zip(place_behind(" serves http://")) {
+            Some((raft, http)) => Ok(Self { child, raft, http }),
+            None => Err(child.wait().unwrap()),
+        }
+    }
+
+    /// SIGKILL, which nobody can prepare for.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Any other signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Returns when it has ended by itself, and says how.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+
+    /// The most that it ever had in memory, in KiB.
+    pub(crate) fn memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        most.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+}
+
+/// Nothing outlives its test.
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The command, with these arguments.
+pub(crate) fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn append_to(log: &Path) -> File {
+    OpenOptions::new().create(true).append(true).open(log).unwrap()
+}
+
+/// The `kv` of this source, built in the profile of this test.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(build)
+}
+
+fn build() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let profile = own.ancestors().nth(2).and_then(Path::file_name).unwrap().to_str().unwrap();
+    let profile = if profile == "debug" { "dev" } else { profile };
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["build", "--workspace", "--example", "kv", "--profile", profile])
+        .args(["--message-format", "json-render-diagnostics"])
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "kv does not build");
+    let artifacts = built.stdout.lines().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    let mut executables = artifacts
+        .filter(|artifact| artifact["target"]["name"] == "kv")
+        .filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from));
+    executables.next().expect("cargo says where it put kv")
+}
