@@ -91,16 +91,18 @@ pub struct PlanTree {
     tried: Option<Plan>,
     bounds: Bounds,
     edits: Vec<Vec<Edit>>,
-    turns: Vec<Turn>,
+    /// By kind. Kinds take turns but once: what one of them has set, an earlier one would set back,
+    /// and so on for ever.
+    turns: Vec<Vec<Turn>>,
+    kind: usize,
     next: usize,
-    /// How many turns there are left to go through in vain before all was tried.
+    /// How many turns of this kind there are left to go through in vain before all was tried.
     left: usize,
 }
 
 /// Some edits of one kind, made together.
 #[derive(Clone, Debug)]
 struct Turn {
-    kind: usize,
     some: Range<usize>,
     /// Under this one in place of the plan's own.
     seed: Option<u64>,
@@ -112,20 +114,16 @@ impl PlanTree {
 
     fn new(plan: Plan, bounds: Bounds) -> Self {
         let edits = vec![edits::off(), edits::fewer(), edits::shorter(), edits::rounder()];
-        let turns: Vec<Turn> =
-            edits.iter().enumerate().flat_map(|(kind, edits)| turns(kind, edits.len())).collect();
-        let left = turns.len();
-        Self { failing: plan, tried: None, bounds, edits, turns, next: 0, left }
+        let turns: Vec<Vec<Turn>> = edits.iter().map(|edits| turns(edits.len())).collect();
+        let left = turns[0].len();
+        Self { failing: plan, tried: None, bounds, edits, turns, kind: 0, next: 0, left }
     }
 
     /// Goes on to the next plan that is another one and can be run; `false` if there is none.
     fn advance(&mut self) -> bool {
-        while 0 < self.left {
-            self.left -= 1;
-            let turn = self.turns[self.next].clone();
-            self.next = (self.next + 1) % self.turns.len();
+        while let Some(turn) = self.turn() {
             let mut plan = self.failing.clone();
-            self.edits[turn.kind][turn.some].iter().for_each(|edit| edit(&mut plan));
+            self.edits[self.kind][turn.some].iter().for_each(|edit| edit(&mut plan));
             (self.bounds)(&mut plan);
             let is_other = plan != self.failing;
             plan.seed = turn.seed.unwrap_or(plan.seed);
@@ -136,15 +134,29 @@ impl PlanTree {
         }
         false
     }
+
+    /// What is next; `None` if everything was tried in vain.
+    fn turn(&mut self) -> Option<Turn> {
+        if self.left == 0 {
+            self.left = self.turns.get(self.kind + 1)?.len();
+            self.kind += 1;
+            self.next = 0;
+        }
+        let turns = &self.turns[self.kind];
+        let turn = turns[self.next].clone();
+        self.next = (self.next + 1) % turns.len();
+        self.left -= 1;
+        Some(turn)
+    }
 }
 
 /// All edits of a kind, then halves of them, down to single ones.
-fn turns(kind: usize, edits: usize) -> Vec<Turn> {
+fn turns(edits: usize) -> Vec<Turn> {
     let widths = std::iter::successors(Some(edits), |width| Some(width / 2).filter(|&width| 0 < width));
     let ranges =
         widths.flat_map(|width| (0..edits).step_by(width).map(move |start| start..edits.min(start + width)));
     let seeds = || std::iter::once(None).chain((0..PlanTree::SEEDS).map(Some));
-    ranges.flat_map(|some| seeds().map(move |seed| Turn { kind, some: some.clone(), seed })).collect()
+    ranges.flat_map(|some| seeds().map(move |seed| Turn { some: some.clone(), seed })).collect()
 }
 
 impl ValueTree for PlanTree {
@@ -157,7 +169,7 @@ impl ValueTree for PlanTree {
     fn simplify(&mut self) -> bool {
         if let Some(fails) = self.tried.take() {
             self.failing = fails;
-            self.left = self.turns.len();
+            self.left = self.turns[self.kind].len();
         }
         self.advance()
     }

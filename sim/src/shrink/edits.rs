@@ -155,7 +155,8 @@ fn halves() -> Vec<Edit> {
 #[cfg(feature = "proptest")]
 pub(crate) fn shorter() -> Vec<Edit> {
     let part = |n: u64, of: u64| edit(move |plan| plan.chaos = Span(plan.chaos.0 / of * n));
-    let rounded = edit(|plan| plan.chaos = Span::s(plan.chaos.0.div_ceil(1_000_000)));
+    // Never up: what is made longer again could be made shorter for ever.
+    let rounded = edit(|plan| plan.chaos = Span::s(plan.chaos.0 / 1_000_000));
     vec![part(1, 8), part(1, 4), part(1, 2), part(3, 4), part(7, 8), rounded]
 }
 
