@@ -182,9 +182,9 @@ fn header(d: &mut Decisions<'_>) -> Header {
     }
 }
 
-/// Every length that a number may have on the wire.
+/// Every length that a number may have on the wire, below what no cluster counts to.
 fn number(d: &mut Decisions<'_>) -> u64 {
-    d.wide() << d.one_of(&[0, 8, 16, 32, 48])
+    d.wide() << d.one_of(&[0, 8, 16, 32, 46])
 }
 
 fn id(d: &mut Decisions<'_>) -> LogId {
