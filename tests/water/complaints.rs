@@ -137,7 +137,7 @@ fn a_store_that_is_none_or_damaged_or_newer() {
     fs::write(&file, &whole).unwrap();
     make_newer(&file);
     let said = complaint(&alone(&directory));
-    assert!(said.contains("raft.redb: written in format 9, but 1 is the newest known here"), "{said}");
+    assert!(said.contains("raft.redb: written in format 9, but 2 is the newest known here"), "{said}");
 }
 
 /// What a later release would write.
