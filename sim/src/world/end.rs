@@ -143,6 +143,12 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         })
     }
 
+    /// Whether anybody of these belongs to a cluster, as far as it knows.
+    #[must_use]
+    pub fn knows_a_configuration(&self, slots: Slots) -> bool {
+        slots.iter().any(|slot| self.server(slot).is_some_and(|it| it.node().configuration().is_some()))
+    }
+
     /// Whether a server has a vote, as whoever leads has it.
     #[must_use]
     pub fn has_a_vote(&self, slot: Slot) -> bool {
