@@ -1,6 +1,7 @@
 //! One node, and bytes that become whatever may happen to it: peers that lie, writes that take
 //! their time, crashes. What it promises is checked after every step against a disk of our own.
 
+use crate::decisions::Decisions;
 use std::collections::VecDeque;
 use wavetank_raft::{
     AppendEntries, AppendEntriesResponse, Boot, Bytes, Change, Config, Configuration, Effect, Effects,
@@ -9,23 +10,6 @@ use wavetank_raft::{
     RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, RpcId, Settings, SnapshotMeta,
     SnapshotPiece, Span, Term, Time, TimeoutNow, TimeoutNowResponse, Token, Write,
 };
-
-/// Bytes as a source of decisions; when they run out, everything is zero.
-#[derive(Debug)]
-struct Decisions<'a>(&'a [u8]);
-
-impl Decisions<'_> {
-    /// A number below `below`.
-    fn pick(&mut self, below: u64) -> u64 {
-        let Some((&byte, rest)) = self.0.split_first() else { return 0 };
-        self.0 = rest;
-        u64::from(byte) % below
-    }
-
-    fn coin(&mut self) -> bool {
-        self.pick(2) == 1
-    }
-}
 
 /// What is on the disk, and what is on its way there.
 #[derive(Debug, Default)]
@@ -105,9 +89,9 @@ pub struct OneNode {
 /// # Panics
 /// When the node breaks a promise.
 pub fn run(bytes: &[u8]) {
-    let mut decisions = Decisions(bytes);
+    let mut decisions = Decisions::new(bytes);
     let mut one = OneNode::new(&mut decisions);
-    while !decisions.0.is_empty() {
+    while !decisions.is_over() {
         one.act(&mut decisions);
     }
 }

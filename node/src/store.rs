@@ -4,7 +4,7 @@
 //! memory. Both reach their disk through a seam ([`StorageBackend`](::redb::StorageBackend), [`Files`]), so that the
 //! tank can put a simulated one under them.
 
-mod codec;
+pub mod codec;
 mod discard;
 mod file_snapshots;
 mod files;

@@ -73,8 +73,7 @@ pub fn recover<L: LogStore, S: StableStore, N: SnapshotStore>(
     cache: u64,
 ) -> Result<Recovered, StoreError> {
     let found = storage.recover(snapshots.newest()?, cache)?;
-    let newest = snapshots.store.list()?.first().map_or(LogId::ZERO, |meta| meta.last);
-    found.reaches(newest)?;
+    found.reaches(snapshots.store.reached()?)?;
     Ok(found)
 }
 

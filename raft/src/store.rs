@@ -150,6 +150,15 @@ pub trait SnapshotStore {
     /// When the store fails.
     fn list(&self) -> Result<Vec<Arc<SnapshotMeta>>, StoreError>;
 
+    /// Where the newest snapshot ends that is kept, whether or not it can still be read or even be
+    /// listed: so much was promised, and a server must not start on less.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn reached(&self) -> Result<LogId, StoreError> {
+        Ok(self.list()?.first().map_or(LogId::ZERO, |meta| meta.last))
+    }
+
     /// Opens a snapshot after checking it against its checksum.
     ///
     /// # Errors
@@ -232,6 +241,10 @@ impl<T: SnapshotStore> SnapshotStore for &mut T {
 
     fn list(&self) -> Result<Vec<Arc<SnapshotMeta>>, StoreError> {
         (**self).list()
+    }
+
+    fn reached(&self) -> Result<LogId, StoreError> {
+        (**self).reached()
     }
 
     fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, Self::Source), StoreError> {

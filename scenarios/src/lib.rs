@@ -9,6 +9,7 @@ pub mod words;
 
 pub mod chronicle;
 pub mod crashes;
+pub mod disks;
 pub mod elections;
 pub mod membership;
 pub mod partitions;

@@ -3,8 +3,8 @@
 use crate::watchers::Trace;
 use crate::words::{Stage, Story};
 use crate::{
-    crashes, elections, membership, partitions, reads, recovery, replication, snapshots, storms, transfers,
-    upheavals,
+    crashes, disks, elections, membership, partitions, reads, recovery, replication, snapshots, storms,
+    transfers, upheavals,
 };
 use std::collections::BTreeMap;
 use std::fmt;
@@ -55,6 +55,21 @@ pub const ALL: &[Scenario] = &[
     story("a_follower_that_keeps_dying_catches_up", "A server that died over and over while words came in has them all in the end.", Chapter::Crashes, crashes::a_follower_that_keeps_dying_catches_up),
     story("a_stalled_disk_is_borne_for_its_time_and_no_longer", "A leader whose disk has stalled gives up within the time that a disk is given, whatever its heartbeats say, and the words that the others have are kept.", Chapter::Crashes, crashes::a_stalled_disk_is_borne_for_its_time_and_no_longer),
     story("a_stalled_disk_makes_no_heir", "A server whose disk has stalled is no heir: it could not even vote for itself.", Chapter::Crashes, crashes::a_stalled_disk_makes_no_heir),
+    story("a_rotten_entry_keeps_its_server_out", "A server that finds a synced entry changed does not start, and another one takes its place.", Chapter::Disks, disks::a_rotten_entry_keeps_its_server_out).with_spares(1),
+    story("a_rotten_vote_is_not_given_again", "A server that cannot read for whom it voted votes for nobody: it does not start.", Chapter::Disks, disks::a_rotten_vote_is_not_given_again),
+    story("a_write_that_landed_elsewhere_is_missed", "An entry that landed in another place is missed where it should be, and its server does not start.", Chapter::Disks, disks::a_write_that_landed_elsewhere_is_missed),
+    story("a_sync_that_failed_is_not_tried_again", "Where a sync has failed, the next one is not believed: the server stops, and starts with less.", Chapter::Disks, disks::a_sync_that_failed_is_not_tried_again),
+    story("a_read_that_fails_is_no_empty_disk", "A server that cannot read its disk does not start; when it can, nothing was lost.", Chapter::Disks, disks::a_read_that_fails_is_no_empty_disk),
+    story("a_full_disk_makes_way", "A leader whose disk is full makes way for another, and comes back when there is room.", Chapter::Disks, disks::a_full_disk_makes_way),
+    story("a_rotten_snapshot_deposes_its_leader", "A leader that cannot send its snapshot stops, and one that can brings the newcomer up to date.", Chapter::Disks, disks::a_rotten_snapshot_deposes_its_leader).with_spares(1).on(snapshots_soon),
+    story("a_lost_server_is_replaced", "A server that is gone with its disk is removed, and one of another name is put in its place.", Chapter::Disks, disks::a_lost_server_is_replaced).with_spares(1),
+    story("flipped_bits_are_never_read", "Messages whose bits flip are dropped by whoever receives them, and sent again.", Chapter::Disks, disks::flipped_bits_are_never_read).on(flipping),
+    Scenario {
+        name: "storm_beyond_budget",
+        moral: "More is harmed for good than a cluster can do without: it may fall silent, but nobody lies.",
+        chapter: Chapter::Disks,
+        play: Play::Planned { plan: Plan::storm_beyond_budget, sail: storms::storm_beyond_budget },
+    },
     story("a_lone_leader_loses_what_only_it_has", "A leader cut off from the rest keeps its entry to itself and gives it up when it returns.", Chapter::Partitions, partitions::a_lone_leader_loses_what_only_it_has),
     story("a_leader_that_nobody_hears_is_replaced", "A leader that nobody hears is replaced, and follows the one that it hears.", Chapter::Partitions, partitions::a_leader_that_nobody_hears_is_replaced),
     story("a_leader_that_hears_nobody_steps_down", "A leader that hears nobody steps down, though everybody hears it.", Chapter::Partitions, partitions::a_leader_that_hears_nobody_steps_down),
@@ -184,6 +199,8 @@ pub enum Chapter {
     Replication,
     /// What a dead process and its disk leave behind.
     Crashes,
+    /// What a medium does to what it carries: disks that lose and change, links that garble.
+    Disks,
     /// Who hears whom.
     Partitions,
     /// Who belongs.
@@ -208,6 +225,7 @@ impl fmt::Display for Chapter {
             Self::Elections => "elections",
             Self::Replication => "replication",
             Self::Crashes => "crashes",
+            Self::Disks => "disks",
             Self::Partitions => "partitions",
             Self::Membership => "membership",
             Self::Upheavals => "upheavals",
@@ -367,6 +385,10 @@ fn slow_machines(plan: &mut Plan) {
 
 fn overtaking(plan: &mut Plan) {
     plan.links.reorder = Some(Late { chance: Ratio::new(1, 3), by: Spans::ms(1, 20) });
+}
+
+fn flipping(plan: &mut Plan) {
+    plan.links.corrupt = Some(Ratio::new(1, 3));
 }
 
 fn twice(plan: &mut Plan) {

@@ -11,9 +11,18 @@ use wavetank_sim::{Plan, Slots};
 
 /// Everything goes wrong at once, and nothing that was promised is broken.
 pub fn storm(plan: Plan, form: TraceForm) -> Sailed<String> {
+    sail("storm", plan, form)
+}
+
+/// More is harmed for good than a cluster can do without: it may fall silent, but nobody lies.
+pub fn storm_beyond_budget(plan: Plan, form: TraceForm) -> Sailed<String> {
+    sail("storm_beyond_budget", plan, form)
+}
+
+fn sail(name: &str, plan: Plan, form: TraceForm) -> Sailed<String> {
     let servers = Slots::first(usize::from(plan.servers));
     let voyage = Voyage {
-        name: "storm".to_owned(),
+        name: name.to_owned(),
         make: Box::new(|_| Kv::default()),
         workload: Box::new(Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed)),
         own: Judges::new(Promises::from(&plan)),

@@ -125,6 +125,27 @@ impl<F: TankFsm + 'static> Trial<F> {
     }
 }
 
+impl<F: TankFsm + 'static> Trial<F> {
+    /// Runs its plan once, and keeps nothing: for tests that bring plans of their own, such as those
+    /// drawn by the `strategies` of the feature `proptest`.
+    ///
+    /// # Errors
+    /// Says in the first line what went wrong, and then the plan as source.
+    pub fn survives(&self) -> Result<(), String> {
+        let Sailed { report, .. } = self.run(self.plan().clone(), ());
+        if failure::is_one(&report.verdict) {
+            return Err(failure::words(&report.verdict) + "\n" + &crate::shrink::source(self.plan()));
+        }
+        Ok(())
+    }
+}
+
+impl From<Plan> for Storm {
+    fn from(plan: Plan) -> Self {
+        Self { plan }
+    }
+}
+
 impl<F> fmt::Debug for StormOver<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "StormOver({:?})", self.plan)

@@ -36,6 +36,8 @@ pub mod shrink;
 pub mod slot;
 pub mod sometimes;
 pub mod storm;
+#[cfg(feature = "proptest")]
+pub mod strategies;
 pub mod topology;
 pub mod trace;
 pub mod watch;

@@ -9,7 +9,7 @@
 //! written down mishap by mishap, and those that are not needed are left out (Zeller's ddmin). Then
 //! numbers are made round.
 
-mod edits;
+pub(crate) mod edits;
 mod source;
 
 use crate::mishap::Mishap;

@@ -14,8 +14,10 @@ use crate::rng::{Domain, Ratio, Spans, Stream};
 use std::collections::BTreeMap;
 use wavetank_raft::{Config, ReadPath, Span};
 
+mod edges;
 mod ending;
 
+use edges::Edge;
 pub use ending::{Ending, run};
 
 /// What a storm is drawn from, a stream each, so that one drawn more in one of them changes
@@ -35,6 +37,7 @@ enum Topic {
     Few = 11,
     Hub = 12,
     Installs = 13,
+    Edges = 14,
 }
 
 /// How many storms harm more servers for good than a cluster can do without.
@@ -50,6 +53,8 @@ impl Plan {
         let spares = shape.one_of(&[0, 0, 1, 2]);
         let (servers, spares) = few(&mut on(Topic::Few)).unwrap_or((servers, spares));
         let mut config = config(&mut on(Topic::Config));
+        let edge = Edge::draw(&mut on(Topic::Edges));
+        edge.configure(&mut config);
         let timeout = config.heartbeat_timeout;
         let clients = clients(&mut on(Topic::Clients), timeout);
         let mut links = links(&mut on(Topic::Links), timeout);
@@ -61,7 +66,7 @@ impl Plan {
             tempt_installs(&mut config, &mut links, &mut occasions);
         }
         let scheduled = scheduled(seed, timeout, &clients);
-        Self {
+        let mut plan = Self {
             seed,
             servers,
             spares: spares.max(u8::from(scheduled.contains_key(&Scheduled::Replace))),
@@ -89,7 +94,25 @@ impl Plan {
                 hub: on(Topic::Hub).chance(1, 3),
             },
             judges: Column::default(),
+        };
+        edge.suit(&mut plan);
+        plan
+    }
+
+    /// The storm of a seed, with every kind of harm, and no budget for it.
+    #[must_use]
+    pub fn storm_beyond_budget(seed: u64) -> Self {
+        let mut plan = Self::storm(seed);
+        let timeout = plan.config.heartbeat_timeout;
+        plan.nemesis.budget = Budget::Beyond;
+        plan.spares = plan.spares.max(1);
+        for &kind in Scheduled::ALL.iter().filter(|kind| kind.is_harm()) {
+            let mut stream = Stream::new(seed, Domain::Storm, Topic::Harm as u64, 2 + kind as u64);
+            let every = Spans::new(timeout.times(4), timeout.times(stream.from_to(20, 120)));
+            let lasts = Spans::new(timeout, timeout.times(12));
+            plan.nemesis.scheduled.insert(kind, Rhythm { every, lasts });
         }
+        plan
     }
 }
 
@@ -159,7 +182,7 @@ fn links(stream: &mut Stream, timeout: Span) -> Links {
         is_on.then_some(Late { chance: Ratio::new(1, chance), by })
     };
     Links {
-        far: family(1, 4, &[3, 6], Spans::new(Span::ms(1), timeout.part(8))),
+        far: family(1, 4, &[3, 6], Spans::new(Span::ms(1).min(timeout.part(8)), timeout.part(8))),
         reorder: family(1, 2, &[5, 20, 50], Spans::new(Span::us(100), max.times(4))),
         late: family(1, 2, &[30, 100, 300], Spans::new(timeout.part(2), timeout.times(5))),
         loss: family(1, 2, &[8, 20, 50, 100], Spans::ZERO).map(|late| late.chance),

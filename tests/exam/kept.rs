@@ -50,7 +50,7 @@ impl Kept {
         let patch = fingerprint(&bug.file)?;
         let is_it =
             |line: &&Line| line.patch == patch && line.sitting == sitting && line.outcome.bug == bug.name;
-        Some(self.lines.iter().rev().find(is_it)?.outcome.clone())
+        Some(self.lines.iter().rev().find(is_it)?.outcome.clone().judged_by(bug))
     }
 
     /// Keeps an outcome. Of those that could not be planted or built nothing is kept: they are

@@ -67,9 +67,12 @@ fn all_of(bugs: &[Bug], arguments: &Arguments, workshop: &Workshop) -> Result<Ve
                 bar.inc(arguments.ranges);
                 outcome
             }
-            None => sit(bug, arguments, workshop, &bar)?,
+            None => {
+                let outcome = sit(bug, arguments, workshop, &bar)?;
+                kept.keep(bug, &sitting, &outcome)?;
+                outcome
+            }
         };
-        kept.keep(bug, &sitting, &outcome)?;
         bar.suspend(|| writeln!(io::stderr(), "{}", show::line(&outcome)))
             .map_err(|error| error.to_string())?;
         outcomes.push(outcome);

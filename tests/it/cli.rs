@@ -86,6 +86,8 @@ fn bad_input_gets_one_line_and_status_1() {
         ("sweep --jobs 100000", "1 to 256"),
         ("sweep --shard 3/2", "K from 1 to N"),
         ("sweep --time 0", "--time"),
+        ("sweep --judges none", "outcomes"),
+        ("sweep --until-covered 0", "--until-covered"),
         ("sweep calm --seeds 1 --shard 2/2", "nothing to play"),
         ("sweep calm --out /no/such/directory/f.jsonl", "/no/such/directory/f.jsonl"),
         ("sweep calm --out /", "directory"),
@@ -227,6 +229,17 @@ fn time_ends_a_sweep_without_end() {
     let said = wavetank("sweep calm --time 1 --json");
     assert_eq!(said.code, 0);
     assert!(1 < rows(&said.out)[0].1);
+}
+
+#[test]
+fn a_sweep_ends_with_the_first_failure_or_when_nothing_is_new() {
+    for jobs in [1, 4] {
+        let failed = wavetank(&format!("sweep calm breaks --seeds 50 --until-failed --json --jobs {jobs}"));
+        let once_each = vec![("calm".to_owned(), 1), ("breaks".to_owned(), 1)];
+        assert_eq!((failed.code, rows(&failed.out)), (4, once_each));
+        let covered = wavetank(&format!("sweep calm --until-covered 5 --json --jobs {jobs}"));
+        assert_eq!((covered.code, rows(&covered.out)), (0, vec![("calm".to_owned(), 7)]));
+    }
 }
 
 #[test]

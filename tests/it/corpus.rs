@@ -2,21 +2,40 @@
 
 use std::fs;
 use std::path::Path;
-use wavetank_tests::one_node;
+use wavetank_tests::{one_capsule, one_history, one_message, one_node, one_storm};
 
 #[test]
 fn the_step_corpus_holds() {
-    assert!(50 < replay("step", one_node::run), "the corpus of `step` is missing");
+    replay("step", one_node::run);
 }
 
-/// How many inputs there were.
-fn replay(target: &str, run: fn(&[u8])) -> usize {
+#[test]
+fn the_storm_corpus_holds() {
+    replay("storm", one_storm::run);
+}
+
+#[test]
+fn the_wire_corpus_holds() {
+    replay("wire", one_message::run);
+}
+
+#[test]
+fn the_capsule_corpus_holds() {
+    replay("capsule", one_capsule::run);
+}
+
+#[test]
+fn the_history_corpus_holds() {
+    replay("history", one_history::run);
+}
+
+fn replay(target: &str, run: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
     let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut paths: Vec<_> = files.map(|file| file.expect("the folder can be read").path()).collect();
     paths.sort();
+    assert!(50 < paths.len(), "the corpus of `{target}` is missing");
     for path in &paths {
         run(&fs::read(path).expect("the file can be read"));
     }
-    paths.len()
 }

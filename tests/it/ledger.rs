@@ -3,7 +3,7 @@
 
 #[path = "../../sim/examples/ledger.rs"]
 #[expect(dead_code, reason = "its `main` is called when it is run as a program")]
-mod example;
+pub(crate) mod example;
 
 use std::fs;
 use wavetank_sim::capsule::Capsule;

@@ -3,6 +3,7 @@
 mod api;
 mod capsules;
 mod cli;
+mod clocks;
 mod corpus;
 mod coverage;
 mod digests;
@@ -10,6 +11,7 @@ mod durable;
 mod exam;
 mod ledger;
 mod node;
+mod plans;
 mod quorum;
 mod recover;
 mod refusals;

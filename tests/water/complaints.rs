@@ -7,20 +7,20 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 /// A directory that is removed when all went well.
-struct Room(PathBuf);
+pub(crate) struct Room(PathBuf);
 
 impl Room {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let room = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
         fs::create_dir_all(&room).unwrap();
         Self(room)
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.0.join(name).to_str().unwrap().to_owned()
     }
 
-    fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         self.0.join("log")
     }
 
@@ -38,7 +38,7 @@ impl Drop for Room {
     }
 }
 
-const ANY: &str = "127.0.0.1:0";
+pub(crate) const ANY: &str = "127.0.0.1:0";
 
 fn alone(directory: &str) -> [&str; 11] {
     ["--id", "n1", "--http", ANY, "--raft", ANY, "--dir", directory, "--bootstrap", "--log", "error"]
@@ -137,7 +137,7 @@ fn a_store_that_is_none_or_damaged_or_newer() {
     fs::write(&file, &whole).unwrap();
     make_newer(&file);
     let said = complaint(&alone(&directory));
-    assert!(said.contains("raft.redb: written in format 9, but 1 is the newest known here"), "{said}");
+    assert!(said.contains("raft.redb: written in format 9, but 2 is the newest known here"), "{said}");
 }
 
 /// What a later release would write.
@@ -213,8 +213,8 @@ fn put(http: &mut Http, place: &str, key: u64, body: &str) -> bool {
     }
 }
 
-/// What a server says once it leads.
-fn ask(http: &mut Http, place: &str, question: Question<'_>) -> Heard {
+/// What a server says once somebody leads.
+pub(crate) fn ask(http: &mut Http, place: &str, question: Question<'_>) -> Heard {
     loop {
         match http.ask(place, question) {
             Heard::Answer(answer) if answer.status == 503 => std::thread::sleep(crate::fleet::PAUSE),

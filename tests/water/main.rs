@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! cargo test -p wavetank-tests --test water
-//! cargo test --release -p wavetank-tests --test water -- --ignored --nocapture
+//! cargo test -p wavetank-tests --test water -- --ignored --nocapture
 //! ```
 //!
 //! The second is the long form. `WAVETANK_SEED` chooses what is done to whom and what clients
@@ -23,4 +23,5 @@ mod http;
 mod nemesis;
 mod process;
 mod sea;
+mod secured;
 mod storm;

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use wavetank_raft::execute::Machine;
 use wavetank_raft::store::{Fsm, SnapshotStore, StoreError, StoreErrorKind};
-use wavetank_raft::{Boot, Config, Entropy, LogId, Server, Settings, SnapshotMeta};
+use wavetank_raft::{Boot, Config, Entropy, Server, Settings, SnapshotMeta};
 
 /// Arrivals that wait for their turn; a transport holds back what does not fit.
 const ARRIVALS: usize = 1024;
@@ -75,7 +75,7 @@ fn read<F: Fsm, D: LogDisk, N: SnapshotStore>(
     let mut machine = Machine::new(fsm);
     let snapshot = load_newest(&mut machine, &shelf, settings)?;
     let recovered = disk.recover(snapshot, settings.log_cache_capacity)?;
-    recovered.reaches(shelf.list()?.first().map_or(LogId::ZERO, |meta| meta.last))?;
+    recovered.reaches(shelf.reached()?)?;
     let boot = Boot {
         entropy: Entropy(RandomState::new().build_hasher().finish()),
         incarnation: disk.next_incarnation()?,

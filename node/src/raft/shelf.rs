@@ -45,6 +45,10 @@ impl<N: SnapshotStore> SnapshotStore for Shelf<N> {
         self.lock().list()
     }
 
+    fn reached(&self) -> Result<LogId, StoreError> {
+        self.lock().reached()
+    }
+
     fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, N::Source), StoreError> {
         self.lock().open(last)
     }

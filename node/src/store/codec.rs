@@ -21,7 +21,7 @@ const RESTORE: u8 = 7;
 const HEAD: usize = 4;
 
 /// Puts the entry into `out`, in place of what was there.
-pub(super) fn encode(entry: &Entry, out: &mut Vec<u8>) {
+pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
     out.clear();
     out.extend_from_slice(&[0; HEAD]);
     out.push(kind_of(&entry.payload));
@@ -43,7 +43,10 @@ pub(super) fn encode(entry: &Entry, out: &mut Vec<u8>) {
 }
 
 /// Reads what was put at `index`.
-pub(super) fn decode(index: Index, bytes: &[u8]) -> Result<Entry, StoreError> {
+///
+/// # Errors
+/// When it was not, or is not what it was.
+pub fn decode(index: Index, bytes: &[u8]) -> Result<Entry, StoreError> {
     let damaged = || StoreError::new(StoreErrorKind::Corrupt, format!("log entry {index}"));
     let (head, body) = bytes.split_first_chunk::<HEAD>().ok_or_else(damaged)?;
     if u32::from_le_bytes(*head) != checksum(index, body) {

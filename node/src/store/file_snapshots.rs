@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wavetank_raft::checksum::Checksum;
 use wavetank_raft::store::{SnapshotSink, SnapshotSource, SnapshotStore, StoreError, StoreErrorKind};
-use wavetank_raft::{Bytes, LogId, SnapshotMeta};
+use wavetank_raft::{Bytes, Index, LogId, SnapshotMeta, Term};
 
 const TEMPORARY: &str = ".tmp";
 const META: &str = "meta.json";
@@ -228,6 +228,12 @@ impl<F: Files> SnapshotStore for FileSnapshotStore<F> {
         Ok(self.found()?.into_iter().take(self.retain).map(|(_, meta)| meta).collect())
     }
 
+    /// By the names, which say it even where a description cannot be read.
+    fn reached(&self) -> Result<LogId, StoreError> {
+        let names = self.files.dirs(&self.directory).map_err(|error| io_error(&self.directory, &error))?;
+        Ok(names.iter().filter_map(|name| ends_at(name)).max().unwrap_or(LogId::ZERO))
+    }
+
     fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, FileSource<F>), StoreError> {
         let found = self.found()?.into_iter().find(|(_, meta)| meta.last == last);
         let (name, meta) = found.ok_or_else(|| {
@@ -242,6 +248,13 @@ impl<F: Files> SnapshotStore for FileSnapshotStore<F> {
         self.check(&mut source, &meta)?;
         Ok((meta, source))
     }
+}
+
+/// Where the snapshot of this name ends; `None` if it is not whole, or no snapshot.
+fn ends_at(name: &str) -> Option<LogId> {
+    let mut parts = name.split('-').map(|part| part.parse::<u64>().ok());
+    let (term, index, _) = (parts.next()??, parts.next()??, parts.next()??);
+    parts.next().is_none().then(|| LogId::new(Term(term), Index(index)))
 }
 
 impl<F: Files> FileSink<F> {

@@ -6,4 +6,5 @@ mod cluster;
 mod errors;
 mod inmem;
 mod metrics;
+mod stores;
 mod tcp;

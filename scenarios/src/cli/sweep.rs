@@ -85,6 +85,7 @@ fn share(scenario: &Scenario, seeds: Seeds) -> Seeds {
         Chapter::Elections
         | Chapter::Replication
         | Chapter::Crashes
+        | Chapter::Disks
         | Chapter::Partitions
         | Chapter::Membership
         | Chapter::Upheavals

@@ -75,6 +75,7 @@ impl Tally {
             Chapter::Elections
             | Chapter::Replication
             | Chapter::Crashes
+            | Chapter::Disks
             | Chapter::Partitions
             | Chapter::Membership
             | Chapter::Upheavals

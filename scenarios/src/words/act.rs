@@ -2,8 +2,9 @@
 
 use super::{Asked, Stage};
 use wavetank_raft::{Bytes, Call, Change, Index, Member, ReadPath, Span};
+use wavetank_sim::disk::harm::{Blow, Place};
 use wavetank_sim::plan::{Disks, Plan};
-use wavetank_sim::rng::{Ratio, Spans};
+use wavetank_sim::rng::{Draw, Ratio, Spans};
 use wavetank_sim::{Slot, Slots};
 
 impl Stage {
@@ -180,6 +181,53 @@ impl Stage {
     /// From here on every write fails.
     pub fn break_disk(&mut self, slot: Slot) {
         self.change_disk(slot, |disks| disks.fail = Some(Ratio::new(1, 1)));
+    }
+
+    /// Bits flip in what a server has synced.
+    pub fn rot(&mut self, slot: Slot, place: Place) {
+        self.tank.harm(slot, Blow::RotIn(place), Draw::ZERO);
+    }
+
+    /// Bits flip in a server's newest snapshot.
+    pub fn rot_snapshot(&mut self, slot: Slot) {
+        let last = self.tank.server(slot).expect("it runs").node().snapshot();
+        self.rot(slot, Place::Snapshot(last));
+    }
+
+    /// The next entries that a server writes land in another place.
+    pub fn misdirect(&mut self, slot: Slot) {
+        self.tank.harm(slot, Blow::Misdirect, Draw::ZERO);
+    }
+
+    /// The next sync of a server fails, and what it should have synced is gone.
+    pub fn drop_pages(&mut self, slot: Slot) {
+        self.tank.harm(slot, Blow::DropPages, Draw::ZERO);
+    }
+
+    /// The next read of a server's disk fails, and no other.
+    pub fn fail_read(&mut self, slot: Slot) {
+        self.tank.harm(slot, Blow::FailRead, Draw::ZERO);
+    }
+
+    /// Nothing more can be written on a server's disk.
+    pub fn fill_disk(&mut self, slot: Slot) {
+        self.tank.fill_disk(slot);
+    }
+
+    /// Then there is room on it again.
+    pub fn make_room(&mut self, slot: Slot) {
+        self.tank.make_room(slot);
+    }
+
+    /// A server and its disk are gone, for good.
+    pub fn lose(&mut self, slot: Slot) {
+        self.tank.lose(slot);
+        self.heed_judges();
+    }
+
+    /// A server's clock stands still for that long; the server does not.
+    pub fn freeze_clock(&mut self, slot: Slot, lasts: Span) {
+        self.tank.freeze_clock(slot, lasts);
     }
 
     fn change_disk(&mut self, slot: Slot, change: impl FnOnce(&mut Disks)) {

@@ -199,11 +199,11 @@ impl Stage {
         self.until(|_| format!("{slot} halts"), |tank| tank.watch().own.has_halted(slot))
     }
 
-    /// Until a server has refused to start, for this reason.
+    /// Until a server has refused to start, and begins to say why like this.
     pub fn until_refused_to_start(&mut self, slot: Slot, why: &str) -> &mut Self {
         self.until(
             |_| format!("{slot} refuses to start: {why}"),
-            |tank| tank.watch().own.refusal(slot).is_some_and(|said| said == why),
+            |tank| tank.watch().own.refusal(slot).is_some_and(|said| said.starts_with(why)),
         )
     }
 

@@ -40,6 +40,8 @@ pub enum Stuck {
         core: Slots,
         /// Since when.
         since: Time,
+        /// What it does instead.
+        cycle: Cycle,
     },
     /// The leader has not committed an entry of its own term.
     NoCommit {
@@ -85,7 +87,9 @@ pub enum Stuck {
 impl fmt::Display for Stuck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoLeader { core, since } => write!(f, "nobody leads {core}, healed since {since} ms"),
+            Self::NoLeader { core, since, cycle } => {
+                write!(f, "nobody leads {core}, healed since {since} ms: {cycle}")
+            }
             Self::NoCommit { leader, term, commit } => {
                 write!(f, "{leader}, leader of {term}, has committed no entry of its own, only {commit}")
             }
@@ -101,6 +105,29 @@ impl fmt::Display for Stuck {
             Self::Restless { changes } => {
                 write!(f, "the leader changed {changes} times after all was settled")
             }
+        }
+    }
+}
+
+/// What servers without a leader do, over and over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Cycle {
+    /// How often one of them began to campaign.
+    pub campaigns: u64,
+    /// How often one of them won.
+    pub victories: u64,
+    /// By how much the newest term rose.
+    pub terms: u64,
+}
+
+impl fmt::Display for Cycle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { campaigns, victories, terms } = self;
+        match (campaigns, victories, terms) {
+            (0, _, _) => write!(f, "nobody campaigns"),
+            (_, 0, 0) => write!(f, "pre-votes without end, and no election"),
+            (_, 0, _) => write!(f, "{campaigns} campaigns and {terms} terms, and nobody won"),
+            (_, _, _) => write!(f, "{campaigns} campaigns and {terms} terms, won {victories} times and lost"),
         }
     }
 }
@@ -126,6 +153,9 @@ pub struct Progress {
     settled: Option<Time>,
     changes: u64,
     leader: Option<Slot>,
+    cycle: Cycle,
+    /// The newest term at the beginning of the cycle.
+    term: Term,
     marks: VecDeque<Mark>,
     judged: u64,
 }
@@ -157,6 +187,8 @@ impl Progress {
             settled: None,
             changes: 0,
             leader: None,
+            cycle: Cycle { campaigns: 0, victories: 0, terms: 0 },
+            term: Term(0),
             marks: VecDeque::new(),
             judged: 0,
         }
@@ -184,10 +216,13 @@ impl Progress {
             // A story may cut somebody off once more and heal that again: patience begins anew.
             (self.since, self.goal, self.changes) = (ledger.at, ledger.history.committed(), 0);
             self.marks.clear();
+            (self.cycle, self.term) = (Cycle::default(), newest_term(ledger, core));
         }
         if !facts.touches(Self::MOVES) {
             return;
         }
+        self.cycle.campaigns += u64::from(facts.touches(Facts::CAMPAIGNED));
+        self.cycle.victories += u64::from(facts.touches(Facts::LEADS));
         if facts.touches(Facts::LEADS) && core.contains(ledger.step.slot) {
             let again = self.leader.replace(ledger.step.slot).is_some();
             if again && self.settled.is_some() {
@@ -244,7 +279,10 @@ impl Progress {
     /// What the core still owes, if everything up to `goal` is demanded of it.
     fn demand(&self, ledger: &Ledger, core: Slots, goal: Index) -> Option<Stuck> {
         let since = self.since;
-        let Some((slot, lead)) = leader(ledger, core) else { return Some(Stuck::NoLeader { core, since }) };
+        let Some((slot, lead)) = leader(ledger, core) else {
+            let terms = newest_term(ledger, core).0.saturating_sub(self.term.0);
+            return Some(Stuck::NoLeader { core, since, cycle: Cycle { terms, ..self.cycle } });
+        };
         let Glimpse { term, commit, .. } = lead.glimpse;
         if lead.log.link(commit).is_none_or(|link| link.term != term) {
             return Some(Stuck::NoCommit { leader: slot, term, commit });
@@ -268,6 +306,10 @@ impl Progress {
     }
 }
 
+fn newest_term(ledger: &Ledger, core: Slots) -> Term {
+    core.iter().map(|slot| ledger.shadow(slot).glimpse.term).max().unwrap_or(Term(0))
+}
+
 /// Who leads the core: the leader of the newest term among those that run.
 fn leader(ledger: &Ledger, core: Slots) -> Option<(Slot, &Shadow)> {
     let running = core.and(ledger.up()).iter().map(|slot| (slot, ledger.shadow(slot)));
@@ -280,13 +322,16 @@ fn leader(ledger: &Ledger, core: Slots) -> Option<(Slot, &Shadow)> {
 fn can_decide(ledger: &Ledger, core: Slots) -> bool {
     let running = core.and(ledger.up());
     let enough = |placed: Placed| placed.conf.is_quorum(running);
-    running.iter().all(|slot| {
-        let log = &ledger.shadow(slot).log;
-        let Some(latest) = log.conf() else { return true };
-        let before = log.conf_before(latest.index);
-        let may_return = ledger.shadow(slot).glimpse.commit < latest.index;
-        enough(latest) && (!may_return || before.is_none_or(enough))
-    })
+    // Those who were never told of any membership wait for somebody who may be lost for good.
+    let is_told = running.iter().any(|slot| ledger.shadow(slot).log.conf().is_some());
+    is_told
+        && running.iter().all(|slot| {
+            let log = &ledger.shadow(slot).log;
+            let Some(latest) = log.conf() else { return true };
+            let before = log.conf_before(latest.index);
+            let may_return = ledger.shadow(slot).glimpse.commit < latest.index;
+            enough(latest) && (!may_return || before.is_none_or(enough))
+        })
 }
 
 #[cfg(test)]

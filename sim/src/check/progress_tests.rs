@@ -50,6 +50,21 @@ fn without_a_leader() {
 }
 
 #[test]
+fn what_they_do_without_a_leader_is_said() {
+    let mut tale = Story::three();
+    let mut progress = healed(&mut tale, Slots::first(3));
+    let said = |progress: &mut Progress, tale: &Story| {
+        progress.end(&tale.ledger, LATE).expect("nobody leads").to_string()
+    };
+    assert!(said(&mut progress, &tale).ends_with("nobody campaigns"));
+    for term in [2, 3, 4] {
+        tale.campaign(N1, term);
+        progress.see(&tale.ledger, Facts::CAMPAIGNED.or(Facts::TERM));
+    }
+    assert!(said(&mut progress, &tale).ends_with("3 campaigns and 3 terms, and nobody won"));
+}
+
+#[test]
 fn not_before_patience_is_over() {
     let mut tale = Story::three();
     let mut progress = healed(&mut tale, Slots::first(3));

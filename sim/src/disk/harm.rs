@@ -36,6 +36,8 @@ pub enum Harm {
 pub enum Blow {
     /// Bits flip in the vote record, an entry or the newest snapshot.
     Rot,
+    /// Bits flip in what is stored there.
+    RotIn(Place),
     /// The next write of entries lands elsewhere.
     Misdirect,
     /// The next write fails, and nothing of it is there, though the one after it succeeds.

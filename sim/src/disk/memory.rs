@@ -116,7 +116,8 @@ impl Stores for Memory {
     fn strike(&mut self, blow: Blow, draw: Draw) -> Option<Harm> {
         let word = draw.below(1 << 32);
         match blow {
-            Blow::Rot => self.rot(draw.below(4), word).map(Harm::Rot),
+            Blow::Rot => self.rot_in(self.place(draw.below(4), word)?, word),
+            Blow::RotIn(place) => self.rot_in(place, word),
             Blow::Misdirect => {
                 self.ailing = Some(Ailment::Misdirected(word));
                 Some(Harm::Misdirected)
@@ -204,23 +205,27 @@ impl Memory {
         (self.storage.log.ailing, self.storage.stable.ailing) = (None, None);
     }
 
-    /// Bits flip: in the vote record, in the newest snapshot, or in an entry.
-    fn rot(&mut self, choice: u64, word: u64) -> Option<Place> {
-        if choice == 0 {
-            return self.storage.stable.rot(Place::Record, word).then_some(Place::Record);
-        }
+    /// Where bits may flip: in the vote record, in the newest snapshot, or in an entry.
+    fn place(&self, choice: u64, word: u64) -> Option<Place> {
         let newest = self.snapshots.store.list().ok()?.first().map(|meta| meta.last);
         match (choice, newest, self.storage.log.range()) {
-            (1, Some(last), _) | (_, Some(last), None) => {
-                self.snapshots.store.rot(last, word).then_some(Place::Snapshot(last))
-            }
+            (0, _, _) => Some(Place::Record),
+            (1, Some(last), _) | (_, Some(last), None) => Some(Place::Snapshot(last)),
             (_, _, Some(range)) => {
                 let many = 1 + range.end() - range.start();
-                let place = Place::Entry(Index(range.start() + (word >> 3) % many));
-                self.storage.log.rot(place, word).then_some(place)
+                Some(Place::Entry(Index(range.start() + (word >> 3) % many)))
             }
             (_, None, None) => None,
         }
+    }
+
+    fn rot_in(&mut self, place: Place, word: u64) -> Option<Harm> {
+        let has_rotted = match place {
+            Place::Record => self.storage.stable.rot(place, word),
+            Place::Entry(_) => self.storage.log.rot(place, word),
+            Place::Snapshot(last) => self.snapshots.store.rot(last, word),
+        };
+        has_rotted.then_some(Harm::Rot(place))
     }
 
     /// Keeps the first few parts of a write: the vote record, then what it takes away from the

@@ -80,7 +80,7 @@ fn end_of(story: &str) -> String {
     told.fold(String::new(), |text, line| text + line + "\n")
 }
 
-fn words(verdict: &Verdict) -> String {
+pub(super) fn words(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Violated(violation) => violation.to_string(),
         Verdict::Panicked(words) => format!("panicked: {words}"),

@@ -2,19 +2,19 @@
 
 use crate::mishap::Mishap;
 use crate::nemesis::{Occasion, Scheduled};
-use crate::plan::{Birth, Clocks, Plan};
+use crate::plan::{Birth, Budget, Clocks, Plan};
 use crate::rng::{Ratio, Spans};
 use wavetank_raft::{ReadPath, Span};
 
 /// Something simpler.
-pub(super) type Edit = Box<dyn Fn(&mut Plan)>;
+pub(crate) type Edit = Box<dyn Fn(&mut Plan)>;
 
 fn edit(edit: impl Fn(&mut Plan) + 'static) -> Edit {
     Box::new(edit)
 }
 
 /// Everything that may be switched off, or set to what is usual.
-pub(super) fn off() -> Vec<Edit> {
+pub(crate) fn off() -> Vec<Edit> {
     let mut edits = families();
     edits.extend(Scheduled::ALL.iter().map(|kind| {
         edit(move |plan| {
@@ -51,6 +51,7 @@ fn families() -> Vec<Edit> {
         edit(|plan| plan.disks.stall = None),
         edit(|plan| plan.disks.fail = None),
         edit(|plan| plan.nemesis.crash_between = None),
+        edit(|plan| plan.nemesis.budget = Budget::Within),
         edit(|plan| plan.clocks = Clocks { start: Spans::ZERO, drift_ppm: 0 }),
         edit(|plan| plan.clients.loss = None),
         edit(|plan| plan.clients.gather = None),
@@ -107,7 +108,7 @@ fn usual() -> Vec<Edit> {
 }
 
 /// Less of everything.
-pub(super) fn fewer() -> Vec<Edit> {
+pub(crate) fn fewer() -> Vec<Edit> {
     let mut edits = Vec::new();
     for servers in [1, 2, 3, 4, 5] {
         edits.push(edit(move |plan| plan.servers = plan.servers.min(servers)));
@@ -150,6 +151,15 @@ fn halves() -> Vec<Edit> {
     edits
 }
 
+/// Less time for anything to go wrong in.
+#[cfg(feature = "proptest")]
+pub(crate) fn shorter() -> Vec<Edit> {
+    let part = |n: u64, of: u64| edit(move |plan| plan.chaos = Span(plan.chaos.0 / of * n));
+    // Never up: what is made longer again could be made shorter for ever.
+    let rounded = edit(|plan| plan.chaos = Span::s(plan.chaos.0 / 1_000_000));
+    vec![part(1, 8), part(1, 4), part(1, 2), part(3, 4), part(7, 8), rounded]
+}
+
 /// Below one in so many, a family may as well be off.
 const RAREST: u32 = 10_000;
 
@@ -163,7 +173,7 @@ fn doubled(spans: Spans) -> Spans {
 }
 
 /// Rounder numbers, for a run whose mishaps are written down.
-pub(super) fn rounder() -> Vec<Edit> {
+pub(crate) fn rounder() -> Vec<Edit> {
     vec![
         edit(|plan| plan.links.delay = Spans::ms(1, 1)),
         edit(|plan| plan.links.delay = rounded(plan.links.delay)),

@@ -169,6 +169,9 @@ pub(super) fn of(plan: &Plan) -> String {
     if plan.birth != calm.birth {
         let _ = writeln!(text, "plan.birth = Birth::{:?};", plan.birth);
     }
+    if plan.nemesis.budget != calm.nemesis.budget {
+        let _ = writeln!(text, "plan.nemesis.budget = Budget::{:?};", plan.nemesis.budget);
+    }
     for (kind, rhythm) in &plan.nemesis.scheduled {
         let _ = writeln!(text, "plan.nemesis.scheduled.insert(Scheduled::{kind:?}, {});", rhythm.rust());
     }

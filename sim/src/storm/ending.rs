@@ -42,6 +42,10 @@ pub fn run<F: TankFsm, V: Watch>(world: &mut World<F, V>, mut go_on: impl FnMut(
     }
     course.world.stop_clients();
     let rest = course.world.now();
+    if !course.world.knows_a_configuration(core) {
+        // Whoever was told to found the cluster was lost before it had told anybody.
+        return Ending { core, unsettled: None, took: Span::ZERO, stopped: false };
+    }
     let mut unsettled = course.until_settled(core);
     let took = course.world.now().since(rest);
     let heal = course.world.plan().heal.clone();

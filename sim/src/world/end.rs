@@ -143,6 +143,12 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         })
     }
 
+    /// Whether anybody of these belongs to a cluster, as far as it knows.
+    #[must_use]
+    pub fn knows_a_configuration(&self, slots: Slots) -> bool {
+        slots.iter().any(|slot| self.server(slot).is_some_and(|it| it.node().configuration().is_some()))
+    }
+
     /// Whether a server has a vote, as whoever leads has it.
     #[must_use]
     pub fn has_a_vote(&self, slot: Slot) -> bool {
@@ -151,13 +157,18 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     }
 
     /// Whether `core` can make progress whatever of what any server of it knows comes to be the
-    /// membership: it has a quorum of each.
+    /// membership: it has a quorum of each, and somebody in it knows one. A cluster that has not come
+    /// to be yet can spare nobody: whoever has yet to hear of it may be the one it begins with.
     #[must_use]
     pub fn is_viable(&self, core: Slots) -> bool {
         let is_in = |node| Slot::of(node).is_some_and(|slot| core.contains(slot));
         let is_quorum = |members: &Configuration| members.voters().is_quorum(is_in);
         let running = |slot| Some(&**self.server(slot)?.node().configuration()?.1);
-        self.all().iter().filter_map(running).all(is_quorum) && self.disks_are_viable(is_quorum)
+        let is_told =
+            |slot: Slot| running(slot).is_some() || !self.hosts[slot.at()].disk.memberships().is_empty();
+        core.iter().any(is_told)
+            && self.all().iter().filter_map(running).all(is_quorum)
+            && self.disks_are_viable(is_quorum)
     }
 
     /// The same for what the disks know: of every log the last membership, and as long as that may

@@ -2,7 +2,9 @@
 
 use super::*;
 use std::fs;
-use wavetank_raft::{Configuration, Index, Member, Term};
+use wavetank_raft::execute::{Snapshots, Storage, recover};
+use wavetank_raft::store::inmem::InmemStore;
+use wavetank_raft::{Configuration, Member};
 
 fn meta(term: u64, index: u64) -> SnapshotMeta {
     SnapshotMeta {
@@ -112,6 +114,21 @@ fn a_changed_byte_a_missing_end_and_a_missing_file_are_noticed() {
     assert_eq!(store.open(last).unwrap_err().kind, StoreErrorKind::NotFound);
     fs::write(state.with_file_name("meta.json"), b"{").unwrap();
     assert!(store.list().unwrap().is_empty());
+}
+
+#[test]
+fn nobody_starts_with_less_than_a_snapshot_whose_description_is_damaged() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = FileSnapshotStore::new(directory.path(), 2).unwrap();
+    take(&mut store, 1, 4, b"state");
+    take(&mut store, 2, 9, b"state");
+    let newer = names(directory.path()).into_iter().find(|name| name.starts_with("2-9-")).unwrap();
+    fs::write(directory.path().join("snapshots").join(newer).join("meta.json"), b"{").unwrap();
+    assert_eq!(store.list().unwrap().len(), 1, "the older one can be read");
+
+    let mut storage = Storage { log: InmemStore::new(), stable: InmemStore::new() };
+    let found = recover(&mut storage, &Snapshots::new(store), 1);
+    assert_eq!(found.map_err(|error| error.kind).map(|_| ()), Err(StoreErrorKind::Corrupt));
 }
 
 #[test]

@@ -1,0 +1,40 @@
+//! The stores on disk against maps and lists, opened again now and then.
+
+#[path = "../../../raft/tests/it/stores/log_model.rs"]
+mod log_model;
+#[path = "../../../raft/tests/it/stores/snapshot_model.rs"]
+mod snapshot_model;
+
+use proptest::prelude::*;
+use wavetank_node::store::{FileSnapshotStore, RedbStore};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn a_store_on_disk_is_a_map(
+        lives in prop::collection::vec(prop::collection::vec(log_model::deeds(), 1..10), 1..4),
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        let mut model = log_model::Model::new(false);
+        for deeds in lives {
+            let mut store = RedbStore::open(directory.path().join("raft.redb")).unwrap();
+            model.check(&store);
+            deeds.into_iter().for_each(|deed| model.follow(&mut store, deed));
+        }
+    }
+
+    #[test]
+    fn snapshots_on_disk_are_the_newest_of_a_list(
+        lives in prop::collection::vec(prop::collection::vec(snapshot_model::snapshots(), 1..6), 1..4),
+        retain in 1_usize..4,
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        let mut model = snapshot_model::Model::new(retain);
+        for taken in lives {
+            let mut store = FileSnapshotStore::new(directory.path(), retain).unwrap();
+            model.check(&store);
+            taken.iter().for_each(|taken| model.follow(&mut store, taken));
+        }
+    }
+}

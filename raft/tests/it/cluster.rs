@@ -1,0 +1,282 @@
+//! A few servers, clients that call them, and bytes that say what happens next: a plain model of
+//! what clients were told, against what state machines did.
+
+mod book;
+mod host;
+mod words;
+
+use crate::decisions::Decisions;
+use book::Book;
+use host::Host;
+use proptest::prelude::*;
+use std::collections::VecDeque;
+use wavetank_raft::{
+    Call, Change, Config, Configuration, Event, Member, NodeId, ReadPath, RoleName, Server, Settings, Span,
+    Time,
+};
+
+/// Three found the cluster, and one more may come to it.
+const NAMES: [&str; 4] = ["n1", "n2", "n3", "n4"];
+
+/// No talk is longer that comes to an end.
+const MOST_LETTERS: u32 = 20_000;
+
+/// After so much time in which nothing goes wrong all must be well.
+const PATIENCE: Span = Span::s(20);
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn every_call_gets_one_outcome_and_it_is_true(bytes in prop::collection::vec(any::<u8>(), 300..3_000)) {
+        run(&bytes);
+    }
+}
+
+#[test]
+fn a_quiet_cluster_serves() {
+    run(&[]);
+}
+
+fn run(bytes: &[u8]) {
+    let mut d = Decisions::new(bytes);
+    let mut cluster = Cluster::new(&mut d);
+    while !d.is_over() {
+        cluster.act(&mut d);
+    }
+    cluster.settle();
+}
+
+/// A message under way.
+#[derive(Clone)]
+struct Letter {
+    to: usize,
+    event: Event,
+}
+
+struct Cluster {
+    hosts: Vec<Host>,
+    letters: Vec<Letter>,
+    book: Book,
+    now: Time,
+}
+
+impl Cluster {
+    fn new(d: &mut Decisions<'_>) -> Self {
+        let config = Config {
+            heartbeat_timeout: Span::ms(100),
+            election_timeout: Span::ms(d.one_of(&[100, 150])),
+            leader_lease_timeout: Span::ms(d.one_of(&[100, 50])),
+            commit_timeout: Span::ms(5),
+            disk_stall_timeout: Span::ms(d.one_of(&[2_000, 100])),
+            max_append_entries: d.one_of(&[64, 1, 2]),
+            max_inflight: d.one_of(&[16, 1, 2]),
+            log_cache_capacity: d.one_of(&[100, 1, 2]),
+            trailing_logs: d.one_of(&[100, 0, 1]),
+            snapshot_threshold: d.one_of(&[100, 2, 5]),
+            snapshot_interval: Span::ms(50),
+            snapshot_chunk_bytes: d.one_of(&[4_096, 20]),
+            pre_vote_disabled: d.coin(),
+            shutdown_on_remove: false,
+            ..Config::default()
+        };
+        let settings = |name: &str| Settings::new(Config { local_id: name.into(), ..config.clone() });
+        let host = |name| Host::new(settings(name).expect("within the rules"));
+        let hosts = NAMES.map(host).into();
+        let mut cluster = Self { hosts, letters: Vec::new(), book: Book::default(), now: Time(0) };
+        let founders = NAMES[..3].iter().map(|&name| Member::voter(name, name)).collect();
+        let founders = Configuration::new(founders).expect("names differ");
+        for at in 0..3 {
+            cluster.call(at, Call::Bootstrap(founders.clone()));
+            // Who dies before that is durable has to be told again, by nobody here.
+            while !cluster.hosts[at].writes.is_empty() {
+                cluster.write(at);
+            }
+        }
+        cluster
+    }
+
+    fn act(&mut self, d: &mut Decisions<'_>) {
+        let at = usize::try_from(d.pick(4)).expect("a few");
+        match d.pick(16) {
+            0..=4 => self.deliver(d),
+            5 | 6 => self.write(at),
+            7 => self.hosts.iter().map(|host| host.writes.len()).max().into_iter().for_each(|most| {
+                (0..4 * most).for_each(|turn| self.write(turn % 4));
+            }),
+            8 | 9 => self.wait(),
+            10 => self.now = self.now + Span::ms(d.pick(30)),
+            11 => self.call_apply(at),
+            12 => self.call(at, call(d)),
+            13 => drop(self.take(d)),
+            14 => self.repeat(d),
+            _ if d.pick(4) == 0 => self.crash(at, d),
+            _ => (0..d.pick(40)).for_each(|_| self.deliver_first()),
+        }
+    }
+
+    /// One that is under way, mostly of the oldest.
+    fn take(&mut self, d: &mut Decisions<'_>) -> Option<Letter> {
+        let among = if d.pick(4) == 0 { self.letters.len() } else { self.letters.len().min(4) } as u64;
+        if among == 0 {
+            return None;
+        }
+        Some(self.letters.remove(usize::try_from(d.wide() % among).expect("one of them")))
+    }
+
+    fn deliver(&mut self, d: &mut Decisions<'_>) {
+        if let Some(letter) = self.take(d) {
+            self.step(letter.to, letter.event);
+        }
+    }
+
+    fn deliver_first(&mut self) {
+        if !self.letters.is_empty() {
+            let letter = self.letters.remove(0);
+            self.step(letter.to, letter.event);
+        }
+    }
+
+    fn repeat(&mut self, d: &mut Decisions<'_>) {
+        if let Some(letter) = self.take(d) {
+            self.letters.push(letter.clone());
+            self.step(letter.to, letter.event);
+        }
+    }
+
+    fn write(&mut self, at: usize) {
+        if let Some(written) = self.hosts[at].write() {
+            self.step(at, written);
+        }
+    }
+
+    /// Until the next server is due.
+    fn wait(&mut self) {
+        let due = |at: &usize| self.hosts[*at].server.deadline().at;
+        let at = (0..4).min_by_key(due).expect("four servers");
+        let when = self.hosts[at].server.deadline().at;
+        if when != Time::NEVER {
+            self.now = self.now.max(when);
+            self.step(at, Event::Timer);
+        }
+    }
+
+    fn call_apply(&mut self, at: usize) {
+        let command = self.book.new_command();
+        self.call(at, Call::Apply(command));
+    }
+
+    fn call(&mut self, at: usize, call: Call) {
+        let request = self.book.begin(at, &call);
+        self.step(at, Event::Call { request, call });
+    }
+
+    /// The process dies: a part of its queue reaches the disk, and its clients are left alone.
+    fn crash(&mut self, at: usize, d: &mut Decisions<'_>) {
+        self.book.forget(at);
+        self.hosts[at].crash(d.pick(4), self.now);
+    }
+
+    /// One event for a server, and those that come of what it wants done.
+    fn step(&mut self, at: usize, event: Event) {
+        let mut events = VecDeque::from([event]);
+        let mut turns = 0;
+        while let Some(event) = events.pop_front() {
+            turns += 1;
+            assert!(turns < 1_000, "{} keeps itself busy with {event:?}", self.standing());
+            let mut actions = Vec::new();
+            self.hosts[at].server.step(self.now, event, &mut actions);
+            for action in actions {
+                events.extend(self.hosts[at].carry_out(action, at, &mut self.book, &mut self.letters));
+            }
+        }
+        let node = self.hosts[at].server.node();
+        if node.role() == RoleName::Leader {
+            self.book.leads(at, node.term());
+        }
+    }
+
+    fn leader(&self) -> Option<usize> {
+        let leads = |at: &usize| self.hosts[*at].server.node().role() == RoleName::Leader;
+        (0..4).filter(leads).max_by_key(|&at| self.hosts[at].server.node().term())
+    }
+
+    /// Nothing goes wrong any more: whoever waits is told, a leader serves, and all agree.
+    fn settle(&mut self) {
+        let until = self.now + PATIENCE;
+        let mut has_asked = false;
+        loop {
+            self.come_to_rest();
+            if let Some(leader) = self.leader().filter(|&leader| self.agrees(leader)) {
+                if has_asked && self.book.is_closed() {
+                    return;
+                }
+                if !has_asked {
+                    has_asked = true;
+                    self.call_apply(leader);
+                    continue;
+                }
+            }
+            assert!(self.now < until, "{}, and {:?}", self.standing(), self.book.waiting());
+            self.wait();
+        }
+    }
+
+    /// Everything that is under way arrives, and everything that is written becomes durable.
+    fn come_to_rest(&mut self) {
+        for _ in 0..MOST_LETTERS {
+            (0..4).for_each(|at| self.write(at));
+            if self.letters.is_empty() && self.hosts.iter().all(|host| host.writes.is_empty()) {
+                return;
+            }
+            self.deliver_first();
+        }
+        panic!("{} keep on talking: {:?}", self.standing(), self.letters.first().map(|letter| &letter.event));
+    }
+
+    /// Whether all members have what this leader has.
+    fn agrees(&self, leader: usize) -> bool {
+        let server = &self.hosts[leader].server;
+        let last = server.node().log().last().index;
+        let Some((_, members)) = server.node().configuration() else { return false };
+        let applied = |at: &usize| self.hosts[*at].server.applied() == last;
+        let is_member = |at: &usize| members.server(NodeId::of(NAMES[*at])).is_some();
+        !members.is_joint() && (0..4).filter(is_member).all(|at| applied(&at))
+    }
+
+    fn standing(&self) -> String {
+        let word = |server: &Server| {
+            let node = server.node();
+            format!("{:?} {} {} {}", node.role(), node.term(), node.commit(), server.applied())
+        };
+        self.hosts.iter().map(|host| word(&host.server)).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn call(d: &mut Decisions<'_>) -> Call {
+    let none = wavetank_raft::Index::ZERO;
+    let change = |change| Call::Change { change, prev_index: none };
+    let newcomer = || (NAMES[3].into(), NAMES[3].into());
+    match d.pick(12) {
+        0 => Call::Barrier,
+        1 => Call::VerifyLeader,
+        2 | 3 => Call::Read(ReadPath::Index),
+        4 => Call::Read(ReadPath::Lease),
+        5 => Call::Snapshot,
+        6 => Call::Transfer { target: d.coin().then(|| d.one_of(&NAMES).into()) },
+        7 => {
+            let (id, address) = newcomer();
+            change(if d.coin() { Change::AddVoter(id, address) } else { Change::AddNonvoter(id, address) })
+        }
+        8 => {
+            let (id, address) = newcomer();
+            Call::AddVoterStaged { id, address, prev_index: none }
+        }
+        9 => change(Change::RemoveServer(d.one_of(&NAMES[2..]).into())),
+        10 => change(Change::DemoteVoter(d.one_of(&NAMES[2..]).into())),
+        _ => {
+            let count = usize::try_from(2 + d.pick(3)).expect("a few");
+            change(Change::Members(NAMES[..count].iter().map(|&name| Member::voter(name, name)).collect()))
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! One server with its disk and its state machine, carried out by the executors.
+
+use super::book::Book;
+use super::words::Words;
+use super::{Letter, NAMES};
+use std::collections::VecDeque;
+use wavetank_raft::execute::{Machine, Snapshots, Storage};
+use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
+use wavetank_raft::{
+    Action, Batch, Boot, Entropy, Event, Halt, Index, NodeId, Server, Settings, SnapshotMeta, Time, Write,
+};
+
+pub(super) struct Host {
+    pub(super) server: Server,
+    /// Not on the disk yet.
+    pub(super) writes: VecDeque<Write>,
+    settings: Settings,
+    storage: Storage<InmemStore, InmemStore>,
+    snapshots: Snapshots<InmemSnapshotStore>,
+    machine: Machine<Words>,
+    boots: u32,
+}
+
+impl Host {
+    pub(super) fn new(settings: Settings) -> Self {
+        let mut storage = Storage::default();
+        let snapshots = Snapshots::new(InmemSnapshotStore::new(2));
+        let server = boot(&settings, &mut storage, &snapshots, (0, Time(0)));
+        let machine = Machine::new(Words::default());
+        Self { server, writes: VecDeque::new(), settings, storage, snapshots, machine, boots: 0 }
+    }
+
+    /// The first write of the queue reaches the disk.
+    pub(super) fn write(&mut self) -> Option<Event> {
+        let write = self.writes.pop_front()?;
+        self.storage.write(&write).expect("memory does not fail");
+        Some(Event::Written(write.token))
+    }
+
+    /// Dies after so many more writes, and starts again from its disk.
+    pub(super) fn crash(&mut self, writes: u64, now: Time) {
+        (0..writes).for_each(|_| drop(self.write()));
+        self.writes.clear();
+        self.boots += 1;
+        self.snapshots = Snapshots::new(self.snapshots.store.clone());
+        self.machine = Machine::new(Words::default());
+        if let Some(meta) = self.snapshots.newest().expect("memory does not fail") {
+            self.machine.restore(meta.last, &self.snapshots.store).expect("it was kept whole");
+        }
+        self.server = boot(&self.settings, &mut self.storage, &self.snapshots, (self.boots, now));
+    }
+
+    /// Does what the server wants done, all but writes at once. What comes of it comes back.
+    pub(super) fn carry_out(
+        &mut self,
+        action: Action,
+        at: usize,
+        book: &mut Book,
+        letters: &mut Vec<Letter>,
+    ) -> Option<Event> {
+        let from = NodeId::of(NAMES[at]);
+        match action {
+            Action::Send { to, rpc, request } => {
+                letters.push(Letter { to: place(to), event: Event::Request { from, rpc, request } });
+                None
+            }
+            Action::Reply { to, rpc, response } => {
+                letters.push(Letter { to: place(to), event: Event::Response { from, rpc, response } });
+                None
+            }
+            Action::Answer { request, outcome } => {
+                book.end(at, request, &outcome);
+                None
+            }
+            Action::Write(write) => {
+                self.writes.push_back(write);
+                None
+            }
+            Action::Apply(batch) => Some(self.apply(&batch, book)),
+            Action::Restore(meta) => Some(self.restore(&meta, book)),
+            Action::Halt(halt) => {
+                assert!(halt == Halt::Removed, "{halt:?}");
+                None
+            }
+            Action::Observe(_) => None,
+            other @ (Action::Fetch { .. }
+            | Action::ReadSnapshot { .. }
+            | Action::WriteSnapshot { .. }
+            | Action::TakeSnapshot(_)) => Some(self.work_the_disk(other)),
+        }
+    }
+
+    fn work_the_disk(&mut self, action: Action) -> Event {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the caller has done the others")]
+        match action {
+            Action::Fetch { ticket, first, last } => {
+                let entries = self.storage.fetch(first, last, &self.settings);
+                Event::Fetched { ticket, entries: entries.expect("memory does not fail") }
+            }
+            Action::ReadSnapshot { ticket, last, offset, limit } => {
+                let piece = self.snapshots.read(last, offset, limit).expect("memory does not fail");
+                Event::SnapshotRead { ticket, piece }
+            }
+            Action::WriteSnapshot { ticket, meta, offset, data, done } => {
+                Event::SnapshotWritten { ticket, ok: self.snapshots.write(&meta, offset, &data, done) }
+            }
+            Action::TakeSnapshot(meta) => {
+                Event::SnapshotTaken(self.machine.take_snapshot(&meta, &mut self.snapshots.store))
+            }
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    fn apply(&mut self, batch: &Batch, book: &mut Book) -> Event {
+        let before = self.machine.fsm.0.len();
+        let responses = self.machine.apply(batch);
+        for (index, command) in &self.machine.fsm.0[before..] {
+            book.apply(*index, command);
+        }
+        let upto = batch.entries.last().expect("at least one").id.index;
+        book.holds(upto, self.machine.fsm.0.len());
+        Event::Applied { upto, responses }
+    }
+
+    fn restore(&mut self, meta: &SnapshotMeta, book: &Book) -> Event {
+        let restored = self.machine.restore(meta.last, &self.snapshots.store);
+        book.holds(meta.last.index, self.machine.fsm.0.len());
+        assert!(self.machine.fsm.0.last().map_or(Index::ZERO, |(index, _)| *index) <= meta.last.index);
+        Event::Restored(restored)
+    }
+}
+
+fn place(id: NodeId) -> usize {
+    NAMES.iter().position(|name| NodeId::of(name) == id).expect("one of the four")
+}
+
+fn boot(
+    settings: &Settings,
+    storage: &mut Storage<InmemStore, InmemStore>,
+    snapshots: &Snapshots<InmemSnapshotStore>,
+    (incarnation, now): (u32, Time),
+) -> Server {
+    let newest = snapshots.newest().expect("memory does not fail");
+    let found = storage.recover(newest, settings.log_cache_capacity).expect("what was written joins");
+    let boot = Boot {
+        entropy: Entropy(u64::from(settings.local_id.as_str().as_bytes()[1])),
+        incarnation,
+        hard_state: found.hard_state,
+        log: found.log,
+        snapshot: found.snapshot,
+    };
+    Server::boot(settings.clone(), boot, now)
+}

@@ -1,0 +1,49 @@
+//! A state machine that keeps every command, and answers with how many there are.
+
+use wavetank_raft::store::{
+    Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
+};
+use wavetank_raft::{Bytes, Index};
+
+/// The commands, with their places.
+#[derive(Clone, Default)]
+pub(super) struct Words(pub(super) Vec<(Index, Bytes)>);
+
+impl Fsm for Words {
+    type Snapshot = Self;
+
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+        let mut answer = |command: &Command<'_>| {
+            self.0.push((command.index, command.data.clone()));
+            self.0.len().to_be_bytes()[..].into()
+        };
+        commands.iter().map(&mut answer).collect()
+    }
+
+    fn snapshot(&mut self) -> Result<Self, StoreError> {
+        Ok(self.clone())
+    }
+
+    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
+        let bytes = source.read_at(0, source.size())?;
+        let word = |word: &[u8]| {
+            let (index, command) = word.split_first_chunk().expect("eight bytes and eight more");
+            (Index(u64::from_be_bytes(*index)), command.into())
+        };
+        let words = bytes.chunks(16);
+        if bytes.len() % 16 != 0 {
+            return Err(StoreError::new(StoreErrorKind::Corrupt, "half a word"));
+        }
+        self.0 = words.map(word).collect();
+        Ok(())
+    }
+}
+
+impl FsmSnapshot for Words {
+    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
+        self.0.iter().try_for_each(|(index, command)| {
+            sink.write(&index.0.to_be_bytes())?;
+            sink.write(command)
+        })
+    }
+}

@@ -1,0 +1,13 @@
+//! The core from outside: one node that is told anything, a few servers among which anything is
+//! lost, and stores, each against something plainer. What is here needs nothing but this crate, so
+//! that a change in it is judged within seconds; storms are in `sim/`.
+
+mod cluster;
+#[path = "../../../tests/decisions.rs"]
+mod decisions;
+mod membership;
+mod node;
+#[path = "../../../tests/one_node.rs"]
+#[expect(unreachable_pub, reason = "it is a library's for the fuzz targets")]
+mod one_node;
+mod stores;

@@ -1,0 +1,165 @@
+//! Changes of the membership against a map of who is in it.
+
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use wavetank_raft::{Change, Configuration, ConfigurationError, Member, NodeId, Suffrage};
+
+/// Who is a member: with a vote or without, and where.
+type Model = BTreeMap<u8, (bool, u8)>;
+
+/// One change, with names and addresses by number; 0 is an empty one.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    AddVoter(u8, u8),
+    AddNonvoter(u8, u8),
+    Demote(u8),
+    Remove(u8),
+    Members(u8),
+    LeaveJoint,
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    let (id, address) = (0_u8..6, 0_u8..6);
+    prop_oneof![
+        3 => (id.clone(), address.clone()).prop_map(|(id, address)| Step::AddVoter(id, address)),
+        2 => (id.clone(), address).prop_map(|(id, address)| Step::AddNonvoter(id, address)),
+        1 => id.clone().prop_map(Step::Demote),
+        1 => id.prop_map(Step::Remove),
+        1 => (0_u8..64).prop_map(Step::Members),
+        1 => Just(Step::LeaveJoint),
+    ]
+}
+
+fn name(number: u8) -> String {
+    if number == 0 { String::new() } else { format!("n{number}") }
+}
+
+fn address(number: u8) -> String {
+    if number == 0 { String::new() } else { format!("a{number}") }
+}
+
+fn member(id: u8, (votes, at): (bool, u8)) -> Member {
+    if votes { Member::voter(name(id), address(at)) } else { Member::nonvoter(name(id), address(at)) }
+}
+
+/// Those whose bits are set, at home, the last of them without a vote.
+fn members(bits: u8) -> Model {
+    let mut model: Model = (1..6).filter(|id| bits >> id & 1 == 1).map(|id| (id, (true, id))).collect();
+    if bits & 1 == 1
+        && let Some(mut last) = model.last_entry()
+    {
+        last.get_mut().0 = false;
+    }
+    model
+}
+
+/// Whether these can be the members.
+fn can_be(model: &Model) -> bool {
+    let addresses: BTreeSet<u8> = model.values().map(|(_, at)| *at).collect();
+    let has_voter = model.values().any(|(votes, _)| *votes);
+    !model.contains_key(&0) && !addresses.contains(&0) && addresses.len() == model.len() && has_voter
+}
+
+fn change_of(step: Step) -> Change {
+    match step {
+        Step::AddVoter(id, at) => Change::AddVoter(name(id).into(), address(at).into()),
+        Step::AddNonvoter(id, at) => Change::AddNonvoter(name(id).into(), address(at).into()),
+        Step::Demote(id) => Change::DemoteVoter(name(id).into()),
+        Step::Remove(id) => Change::RemoveServer(name(id).into()),
+        Step::Members(bits) => {
+            Change::Members(members(bits).into_iter().map(|(id, as_is)| member(id, as_is)).collect())
+        }
+        Step::LeaveJoint => Change::LeaveJoint,
+    }
+}
+
+/// The members after a single step.
+fn after(model: &Model, step: Step) -> Model {
+    let mut model = model.clone();
+    match step {
+        Step::AddVoter(id, at) => drop(model.insert(id, (true, at))),
+        Step::AddNonvoter(id, at) => {
+            let votes = model.get(&id).is_some_and(|(votes, _)| *votes);
+            model.insert(id, (votes, at));
+        }
+        Step::Demote(id) => {
+            if let Some((votes, _)) = model.get_mut(&id) {
+                *votes = false;
+            }
+        }
+        Step::Remove(id) => drop(model.remove(&id)),
+        Step::Members(bits) => model = members(bits),
+        Step::LeaveJoint => {}
+    }
+    model
+}
+
+fn is_like(servers: &[Member], model: &Model) -> bool {
+    let ids: BTreeSet<_> = servers.iter().map(|server| server.id.as_str().to_owned()).collect();
+    ids.len() == servers.len()
+        && servers.len() == model.len()
+        && model.iter().all(|(&id, &as_is)| servers.contains(&member(id, as_is)))
+}
+
+fn voters(model: &Model) -> Vec<NodeId> {
+    let mut voters: Vec<_> =
+        model.iter().filter(|(_, (votes, _))| *votes).map(|(&id, _)| NodeId::of(&name(id))).collect();
+    voters.sort();
+    voters
+}
+
+proptest! {
+    #[test]
+    fn changes_do_what_they_do_to_a_map(steps in prop::collection::vec(steps(), 1..40)) {
+        let (mut model, mut old) = (members(0b0010), Model::new());
+        let mut configuration = Configuration::new(vec![Member::voter("n1", "a1")]).unwrap();
+        for step in steps {
+            let next = configuration.next(&change_of(step));
+            let to = after(&model, step);
+            let expected = match step {
+                Step::LeaveJoint if old.is_empty() => Err(Some(ConfigurationError::NotJoint)),
+                Step::LeaveJoint => Ok((model.clone(), Model::new())),
+                Step::AddVoter(..) | Step::AddNonvoter(..) | Step::Demote(_) | Step::Remove(_) | Step::Members(_)
+                    if !old.is_empty() => Err(Some(ConfigurationError::Joint)),
+                Step::Members(_) => Ok((to, model.clone())),
+                Step::AddVoter(..) | Step::AddNonvoter(..) | Step::Demote(_) | Step::Remove(_) => {
+                    Ok((to, Model::new()))
+                }
+            };
+            let expected = expected.and_then(|lists| if can_be(&lists.0) { Ok(lists) } else { Err(None) });
+            match (next, expected) {
+                (Ok(next), Ok(lists)) => {
+                    configuration = next;
+                    (model, old) = lists;
+                }
+                (Err(error), Err(Some(expected))) => prop_assert_eq!(error, expected),
+                (Err(_), Err(None)) => {}
+                (next, expected) => prop_assert!(false, "{step:?}: {next:?}, not {expected:?}"),
+            }
+            check(&configuration, &model, &old)?;
+        }
+    }
+}
+
+fn check(configuration: &Configuration, model: &Model, old: &Model) -> Result<(), TestCaseError> {
+    prop_assert!(is_like(configuration.servers(), model));
+    prop_assert!(is_like(configuration.outgoing(), old));
+    prop_assert_eq!(configuration.is_joint(), !old.is_empty());
+    let counted = configuration.voters();
+    prop_assert_eq!(counted.incoming(), voters(model));
+    prop_assert_eq!(counted.outgoing(), voters(old));
+    prop_assert_eq!(counted.is_joint(), !old.is_empty());
+    for id in 1..7 {
+        let node = NodeId::of(&name(id));
+        let known = model.get(&id).or_else(|| old.get(&id)).map(|&as_is| member(id, as_is));
+        prop_assert_eq!(configuration.server(node), known.as_ref());
+        let votes = [model, old].iter().any(|list| list.get(&id).is_some_and(|(votes, _)| *votes));
+        prop_assert_eq!(counted.contains(node), votes);
+    }
+    let everybody: BTreeSet<_> = model.keys().chain(old.keys()).collect();
+    prop_assert_eq!(configuration.members().count(), everybody.len());
+    let without =
+        configuration.servers().iter().filter(|server| server.suffrage == Suffrage::Nonvoter).count();
+    prop_assert_eq!(without, model.values().filter(|(votes, _)| !votes).count());
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! The stores in memory against maps and lists.
+
+mod log_model;
+mod snapshot_model;
+
+use proptest::prelude::*;
+use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
+
+proptest! {
+    #[test]
+    fn a_store_in_memory_is_a_map_without_holes(deeds in prop::collection::vec(log_model::deeds(), 1..40)) {
+        let (mut model, mut store) = (log_model::Model::new(true), InmemStore::new());
+        deeds.into_iter().for_each(|deed| model.follow(&mut store, deed));
+    }
+
+    #[test]
+    fn snapshots_in_memory_are_the_newest_of_a_list(
+        taken in prop::collection::vec(snapshot_model::snapshots(), 1..12),
+        retain in 1_usize..4,
+    ) {
+        let (mut model, mut store) = (snapshot_model::Model::new(retain), InmemSnapshotStore::new(retain));
+        taken.iter().for_each(|taken| model.follow(&mut store, taken));
+    }
+}

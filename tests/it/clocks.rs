@@ -1,0 +1,60 @@
+//! Leases rest on clocks. Within their bound nobody reads what is old under a lease; beyond it somebody
+//! does, and the judge of leases, if it is asked, says so.
+
+use wavetank_raft::{ReadPath, Span};
+use wavetank_sim::check::Clocks;
+use wavetank_sim::kv::Kv;
+use wavetank_sim::kv::clients::{ClientPlan, Clients};
+use wavetank_sim::nemesis::Scheduled;
+use wavetank_sim::plan::{Plan, Rhythm};
+use wavetank_sim::rng::Spans;
+use wavetank_sim::{Judges, Options, Slots, Violation, World, storm};
+
+/// A storm of lease reads, in which clocks stand still or jump.
+fn beyond(seed: u64) -> Plan {
+    let mut plan = Plan::storm(seed);
+    plan.clients.reads = vec![ReadPath::Lease];
+    let timeout = plan.config.election_timeout;
+    let every = Spans::new(timeout, timeout.times(4));
+    let lasts = Spans::new(timeout.times(2), timeout.times(8));
+    for kind in [Scheduled::Freeze, Scheduled::Jump, Scheduled::IsolateLeader] {
+        plan.nemesis.scheduled.insert(kind, Rhythm { every, lasts });
+    }
+    plan.chaos = Span::s(10);
+    plan
+}
+
+/// What the judges say of a run, if they take the clocks to be like this.
+fn judged(plan: &Plan, clocks: Clocks) -> Option<Violation> {
+    let servers = Slots::first(usize::from(plan.servers));
+    let clients = Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed);
+    let judges = Judges::new(Options { clocks, ..Options::of(plan) });
+    let mut world = World::new(plan.clone(), |_| Kv::default(), Box::new(clients), judges);
+    storm::run(&mut world, |judges| judges.verdict().is_none());
+    world.watch().verdict().cloned()
+}
+
+#[test]
+fn beyond_the_bound_the_judge_of_leases_speaks() {
+    let spoken = (0..40).find_map(|seed| judged(&beyond(seed), Clocks::Bounded));
+    assert_eq!(spoken.map(|violation| violation.check).as_deref(), Some("lease_exclusivity"));
+}
+
+#[test]
+fn beyond_the_bound_leases_are_not_judged_and_all_else_holds() {
+    for seed in 0..10 {
+        let plan = beyond(seed);
+        assert_eq!(Options::of(&plan).clocks, Clocks::Unbounded);
+        assert_eq!(judged(&plan, Clocks::Unbounded), None, "seed {seed}");
+    }
+}
+
+#[test]
+fn within_the_bound_the_judge_of_leases_is_quiet() {
+    for seed in 0..10 {
+        let mut plan = beyond(seed);
+        plan.nemesis.scheduled.retain(|kind, _| !kind.breaks_leases());
+        assert_eq!(Options::of(&plan).clocks, Clocks::Bounded);
+        assert_eq!(judged(&plan, Clocks::Bounded), None, "seed {seed}");
+    }
+}

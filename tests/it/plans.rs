@@ -1,0 +1,52 @@
+//! Plans as strategies: the ledger under storms that proptest draws, and its planted bug shrunk to a
+//! small plan.
+
+use crate::ledger::example::{Ledger, Transfers};
+use proptest::prelude::*;
+use proptest::test_runner::{TestError, TestRng, TestRunner};
+use wavetank_raft::Span;
+use wavetank_sim::harness::Trial;
+use wavetank_sim::strategies::{self, Plans};
+use wavetank_sim::{Plan, Storm};
+
+/// Short ones over at most three servers.
+fn storms() -> Plans {
+    strategies::storms().with(|plan| {
+        plan.servers = plan.servers.min(3);
+        plan.chaos = plan.chaos.min(Span::s(10));
+    })
+}
+
+fn bank(plan: Plan, forgets: bool) -> Trial<Ledger> {
+    Storm::from(plan)
+        .fsm(move || Ledger::new(forgets))
+        .invariant("money_is_kept", Ledger::money_is_kept)
+        .workload(Transfers::callers)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn the_ledger_survives_storms_that_are_drawn(plan in storms()) {
+        bank(plan, false).survives().map_err(TestCaseError::fail)?;
+    }
+}
+
+#[test]
+fn a_ledger_that_forgets_shrinks_to_a_small_plan() {
+    let config = ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() };
+    let rng = TestRng::deterministic_rng(config.rng_algorithm);
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    let result = runner.run(&storms(), |plan| bank(plan, true).survives().map_err(TestCaseError::fail));
+    let Err(TestError::Fail(why, plan)) = result else { panic!("money is lost: {result:?}") };
+    let why = why.to_string();
+    assert!(why.starts_with("money_is_kept (invariant) at ") && why.contains("Plan::calm("), "{why}");
+    assert_eq!(plan.sound(), Ok(()));
+    let why_again = bank(plan.clone(), true).survives().expect_err("it was the smallest that fails");
+    assert!(why.starts_with(&why_again[..40]), "{why}\n{why_again}");
+
+    let acts = plan.nemesis.scheduled.len() + plan.nemesis.occasions.len();
+    assert!(plan.servers <= 3 && plan.spares <= 1 && plan.clients.count <= 3 && acts <= 3, "{why}");
+    assert!(plan.links.loss.is_none() && plan.links.late.is_none() && plan.disks.fail.is_none(), "{why}");
+}

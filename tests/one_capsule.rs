@@ -1,0 +1,126 @@
+//! One file that may be a capsule, and bytes that are its text, or say what somebody changed in it:
+//! it is refused in one line, or its plan can be run.
+
+use crate::decisions::Decisions;
+use std::sync::LazyLock;
+use wavetank_raft::Span;
+use wavetank_scenarios::{TraceForm, storms};
+use wavetank_sim::capsule::Capsule;
+use wavetank_sim::course::Course;
+use wavetank_sim::{Plan, Verdict, caught};
+
+/// What somebody may write in place of a number or a word.
+const WORDS: [&str; 20] = [
+    "0",
+    "1",
+    "2",
+    "-1",
+    "255",
+    "256",
+    "65535",
+    "4294967295",
+    "4294967296",
+    "1000000",
+    "3600000000",
+    "9223372036854775808",
+    "18446744073709551615",
+    "1e300",
+    "null",
+    "true",
+    "\"\"",
+    "\"Lease\"",
+    "[]",
+    "{}",
+];
+
+/// Reads what the bytes make.
+///
+/// # Panics
+/// When reading does, or what was read cannot be written and read again, or cannot be run.
+pub fn run(bytes: &[u8]) {
+    let Some((&first, rest)) = bytes.split_first() else { return };
+    if first % 2 == 0 {
+        read(&String::from_utf8_lossy(rest));
+    } else {
+        read(&changed(&mut Decisions::new(rest)));
+    }
+}
+
+fn read(text: &str) {
+    match Capsule::parse(text) {
+        Ok(capsule) => {
+            assert_eq!(Capsule::parse(&capsule.text()).as_ref(), Ok(&capsule));
+            assert_eq!(capsule.plan.sound(), Ok(()));
+            set_out(capsule.plan);
+        }
+        Err(why) => assert_eq!(why.to_string().lines().count(), 1, "{why:?}"),
+    }
+}
+
+/// A plan that is sound can be run, here for a moment.
+fn set_out(mut plan: Plan) {
+    const MOMENT: Span = Span::ms(20);
+    plan.chaos = plan.chaos.min(MOMENT);
+    plan.heal.settle = plan.heal.settle.min(MOMENT);
+    let crowd = u64::from(plan.clients.count);
+    let hurry = plan.clients.think.max.0.max(1);
+    let rushes = plan.liveness_limit().0 / plan.config.heartbeat_timeout.part(10).0.max(1);
+    if crowd < 64 && crowd * 1_000 < hurry * 64 && rushes < 100_000 {
+        let heard = caught::panics(|| storms::storm(plan.clone(), TraceForm::None));
+        let verdict = heard.map(|sailed| sailed.report.verdict);
+        let Ok(Verdict::Held | Verdict::Vacuous(_) | Verdict::Violated(_)) = verdict else {
+            panic!("{verdict:?} of {plan:?}")
+        };
+    }
+}
+
+/// A capsule of a storm with some of its words changed.
+fn changed(d: &mut Decisions<'_>) -> String {
+    static CAPSULES: LazyLock<[Vec<String>; 2]> = LazyLock::new(|| [split(3), split(11)]);
+    let mut words = CAPSULES[usize::from(d.coin())].clone();
+    let places: Vec<usize> = (0..words.len()).filter(|&at| is_value(&words[at])).collect();
+    while !d.is_over() {
+        let at = places[usize::try_from(d.wide()).expect("two bytes") % places.len()];
+        words[at] = match d.pick(32) {
+            31 => String::new(),
+            30 => words[places[usize::try_from(d.wide()).expect("two bytes") % places.len()]].clone(),
+            number => WORDS
+                .get(usize::try_from(number).expect("a byte"))
+                .map_or_else(|| d.wide().to_string(), |&word| word.to_owned()),
+        };
+    }
+    words.concat()
+}
+
+/// The text of a capsule, cut where words begin and end.
+fn split(seed: u64) -> Vec<String> {
+    let plan = Plan::storm(seed);
+    let capsule = Capsule {
+        scenario: "storm".to_owned(),
+        build: "a build".to_owned(),
+        plan,
+        verdict: Verdict::Held,
+        digest: 7,
+        course: Course::parse(&["a1+1~0F1,0,0.0 b2+3~4*2".to_owned()]).expect("it is a course"),
+    };
+    let mut words = vec![String::new()];
+    for letter in capsule.text().chars() {
+        let goes_on = |word: &String| {
+            word.chars().next_back().is_none_or(|last| is_of_a_word(last) == is_of_a_word(letter))
+        };
+        if !words.last().is_some_and(goes_on) {
+            words.push(String::new());
+        }
+        words.last_mut().expect("there is one").push(letter);
+    }
+    words
+}
+
+const fn is_of_a_word(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || matches!(letter, '"' | '_' | '-' | '+' | '~' | '*' | ',' | '.')
+}
+
+/// Not a name of a field, nor what stands between words.
+fn is_value(word: &str) -> bool {
+    word.chars().next().is_some_and(is_of_a_word)
+}

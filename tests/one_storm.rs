@@ -1,0 +1,176 @@
+//! One storm, and bytes that say what goes wrong in it. Every family of faults would strike each
+//! time; the bytes list the times at which it does, so that what a fuzzer changes is one fault.
+
+use crate::decisions::Decisions;
+use std::collections::BTreeSet;
+use wavetank_raft::{Config, ReadPath, Span};
+use wavetank_scenarios::{TraceForm, storms};
+use wavetank_sim::mishap::{Astray, Mishap};
+use wavetank_sim::nemesis::{Occasion, Scheduled};
+use wavetank_sim::plan::{Birth, Clients, Clocks, Disks, Heal, Late, Links, Machines, Nemesis, Rhythm};
+use wavetank_sim::rng::{Ratio, Spans};
+use wavetank_sim::{Column, Plan, Slot, Verdict, shrink};
+
+/// Runs what the bytes say, under every judge.
+///
+/// # Panics
+/// When a judge speaks, with the plan as source.
+pub fn run(bytes: &[u8]) {
+    let plan = plan(bytes);
+    assert_eq!(plan.sound(), Ok(()));
+    let sailed = storms::storm(plan.clone(), TraceForm::None);
+    match &sailed.report.verdict {
+        Verdict::Held | Verdict::Vacuous(_) => {}
+        verdict @ (Verdict::Violated(_) | Verdict::Panicked(_)) => {
+            panic!("{verdict:?}\n{}", shrink::source(&plan));
+        }
+    }
+}
+
+/// The plan of some bytes: a short one, and within what promises allow.
+#[must_use]
+pub fn plan(bytes: &[u8]) -> Plan {
+    let d = &mut Decisions::new(bytes);
+    let mut plan = sea(d);
+    let mut mishaps = BTreeSet::new();
+    while !d.is_over() {
+        let mishap = mishap(d, plan.slots());
+        let may_not_sleep = plan.clients.reads.contains(&ReadPath::Lease);
+        if !matches!(mishap, Mishap::Scheduled(Scheduled::Jump, _)) || !may_not_sleep {
+            mishaps.insert(mishap);
+        }
+    }
+    mishaps.iter().for_each(|&mishap| allow(&mut plan, mishap));
+    plan.mishaps = Some(mishaps);
+    plan
+}
+
+/// A sea in which nothing goes wrong yet but on disks.
+fn sea(d: &mut Decisions<'_>) -> Plan {
+    let servers = u8::try_from(d.one_of(&[3, 1, 2, 4, 5])).expect("a few");
+    let config = config(d);
+    let timeout = config.heartbeat_timeout;
+    Plan {
+        seed: d.pick(256),
+        servers,
+        spares: u8::try_from(d.pick(3)).expect("a few"),
+        birth: d.one_of(&[Birth::Bootstrapped, Birth::Blank]),
+        links: Links { delay: Spans::new(Span::ms(1), Span::ms(1 + d.pick(12))), ..Links::calm() },
+        disks: disks(d),
+        machines: Machines {
+            apply: d.one_of(&[Spans::ZERO, Spans::us(10, 500), Spans::ms(1, 40)]),
+            snapshot: Spans::ms(1, 5),
+        },
+        supervised: Some(timeout.times(2)),
+        clocks: Clocks { start: Spans::ms(0, 1_000), drift_ppm: d.one_of(&[0, 250]) },
+        clients: clients(d),
+        nemesis: Nemesis { most_down: d.one_of(&[servers / 2, servers]), ..Nemesis::none() },
+        mishaps: None,
+        judges: Column::default(),
+        chaos: Span::ms(200 + 8 * d.pick(256)),
+        heal: Heal { settle: timeout.times(3), leave_broken: d.coin(), compact: d.coin(), hub: d.coin() },
+        config,
+    }
+}
+
+fn config(d: &mut Decisions<'_>) -> Config {
+    let heartbeat_timeout = Span::ms(d.one_of(&[100, 50, 150]));
+    Config {
+        heartbeat_timeout,
+        election_timeout: Span(heartbeat_timeout.0 * d.one_of(&[2, 3, 4]) / 2),
+        leader_lease_timeout: heartbeat_timeout,
+        commit_timeout: Span::ms(d.one_of(&[1, 20])),
+        max_append_entries: d.one_of(&[1, 2, 8, 64]),
+        max_append_bytes: d.one_of(&[1 << 20, 1, 100]),
+        max_inflight: d.one_of(&[1, 2, 16]),
+        shutdown_on_remove: d.coin(),
+        trailing_logs: d.one_of(&[0, 1, 3, 10_240]),
+        snapshot_interval: Span::ms(d.one_of(&[50, 300])),
+        snapshot_threshold: d.one_of(&[2, 10, 8_192]),
+        pre_vote_disabled: d.coin(),
+        log_cache_capacity: d.one_of(&[1, 2, 1_024]),
+        disk_stall_timeout: heartbeat_timeout.times(d.one_of(&[1, 5])),
+        snapshot_chunk_bytes: d.one_of(&[64, 4_096]),
+        ..Config::default()
+    }
+}
+
+fn disks(d: &mut Decisions<'_>) -> Disks {
+    let mut one_in = || d.one_of(&[0, 300, 100, 20]);
+    let (stalls, fails) = (one_in(), one_in());
+    Disks {
+        sync: Spans::new(Span::us(100), Span::ms(1 + d.pick(15))),
+        read: Spans::us(50, 500),
+        stall: (stalls != 0).then(|| Late { chance: Ratio::new(1, stalls), by: Spans::ms(5, 300) }),
+        fail: (fails != 0).then(|| Ratio::new(1, 4 * fails)),
+    }
+}
+
+fn clients(d: &mut Decisions<'_>) -> Clients {
+    const LEASE: [ReadPath; 1] = [ReadPath::Lease];
+    const OTHERS: [ReadPath; 2] = [ReadPath::Index, ReadPath::Verify];
+    Clients {
+        count: u16::try_from(1 + d.pick(4)).expect("a few"),
+        think: Spans::new(Span::ms(1), Span::ms(10 + d.pick(100))),
+        patience: Span::ms(100 + 4 * d.pick(256)),
+        keys: d.one_of(&[1, 3]),
+        writes: Ratio::new(d.one_of(&[1, 2, 3]), 4),
+        reads: d.one_of(&[&OTHERS[..1], &LEASE, &OTHERS]).to_vec(),
+        delay: Spans::us(200, 3_000),
+        loss: None,
+        gather: d.one_of(&[None, Some(Span::ms(5))]),
+    }
+}
+
+/// What may become of a message.
+const ASTRAY: [Astray; 6] =
+    [Astray::Loss, Astray::Hold, Astray::Late, Astray::Duplicate, Astray::Reorder, Astray::Corrupt];
+
+/// One of a list that grows: what a byte says stays what it was, up to the first it does not reach.
+fn one_of_all<T: Copy>(d: &mut Decisions<'_>, all: &[T]) -> T {
+    let at = usize::try_from(d.pick(64)).expect("a byte");
+    all.get(at).copied().unwrap_or(all[at % 8 % all.len()])
+}
+
+/// One thing that goes wrong.
+fn mishap(d: &mut Decisions<'_>, slots: usize) -> Mishap {
+    let slots = slots as u64;
+    let number = |d: &mut Decisions<'_>, below| u32::try_from(d.pick(below)).expect("a byte");
+    let slot = |d: &mut Decisions<'_>| Slot(u8::try_from(d.pick(slots)).expect("a few"));
+    match d.pick(8) {
+        0 | 1 => Mishap::Scheduled(one_of_all(d, Scheduled::ALL), number(d, 4)),
+        2 | 3 => Mishap::Occasion(one_of_all(d, Occasion::ALL), number(d, 32)),
+        4 => Mishap::Between(slot(d), u32::try_from(d.wide() % 2_048).expect("two bytes")),
+        5 => Mishap::OnWay(u8::try_from(d.pick(slots + 1)).expect("a few"), number(d, 4)),
+        _ => {
+            let astray = one_of_all(d, &ASTRAY);
+            let (from, to) = (slot(d), slot(d));
+            Mishap::Message(astray, from, to, u32::try_from(d.wide() % 512).expect("two bytes"))
+        }
+    }
+}
+
+/// Its family strikes whenever it is allowed to.
+fn allow(plan: &mut Plan, mishap: Mishap) {
+    const ALWAYS: Ratio = Ratio::new(1, 1);
+    let timeout = plan.config.heartbeat_timeout;
+    let late = |from: Span, upto: Span| Some(Late { chance: ALWAYS, by: Spans::new(from, upto) });
+    match mishap {
+        Mishap::Scheduled(kind, _) => {
+            let every = Spans::new(timeout, timeout.times(5));
+            let lasts = Spans::new(Span::ms(5), timeout.times(4));
+            plan.nemesis.scheduled.insert(kind, Rhythm { every, lasts });
+        }
+        Mishap::Occasion(occasion, _) => {
+            plan.nemesis.occasions.insert(occasion, ALWAYS);
+        }
+        Mishap::Between(..) => plan.nemesis.crash_between = Some(ALWAYS),
+        Mishap::OnWay(..) => plan.links.on_way = Some(ALWAYS),
+        Mishap::Message(Astray::Loss, ..) => plan.links.loss = Some(ALWAYS),
+        Mishap::Message(Astray::Corrupt, ..) => plan.links.corrupt = Some(ALWAYS),
+        Mishap::Message(Astray::Hold, ..) => plan.links.hold = late(timeout, timeout.times(10)),
+        Mishap::Message(Astray::Late, ..) => plan.links.late = late(timeout.part(2), timeout.times(4)),
+        Mishap::Message(Astray::Duplicate, ..) => plan.links.duplicate = late(Span::ms(1), timeout.times(2)),
+        Mishap::Message(Astray::Reorder, ..) => plan.links.reorder = late(Span::ms(1), Span::ms(40)),
+    }
+}
