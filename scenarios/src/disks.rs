@@ -58,6 +58,7 @@ pub fn a_write_that_landed_elsewhere_is_missed(s: &mut Stage) {
     s.restart(misled);
     s.until_refused_to_start(misled, "entry i1: ");
     s.propose(leader, "three").until_committed("three");
+    s.expect_committed_on(leader, &["one", "two", "three"]);
 }
 
 /// Where a sync has failed, the next one is not believed: the server stops, and starts with less.
@@ -106,6 +107,8 @@ pub fn a_full_disk_makes_way(s: &mut Stage) {
     s.make_room(old);
     s.restart(old);
     s.until_converged();
+    s.expect_committed_first(&["kept"]);
+    s.expect_readable(old, "also kept");
 }
 
 /// A leader that cannot send its snapshot stops, and one that can brings the newcomer up to date.

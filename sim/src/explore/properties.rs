@@ -1,6 +1,6 @@
 //! What must hold: one property a file, each a small function of what it looks at.
 //!
-//! The judges of a run ([`check`](crate::check)) keep a ledger of the whole run, which is what an
+//! The judges of a run ([`check`](mod@crate::check)) keep a ledger of the whole run, which is what an
 //! exploration cannot afford: whatever is remembered makes two states of one. Here is stated of
 //! single states and steps what can be, and remembered of the past is only who led which term, what
 //! was committed, and each server's last vote. A schedule that breaks one of these is then played to
