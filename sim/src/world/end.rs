@@ -42,6 +42,11 @@ pub enum Unsettled {
         /// The leader.
         leader: Slot,
     },
+    /// The leader has no vote in its membership, which is committed.
+    Outside {
+        /// The leader.
+        leader: Slot,
+    },
     /// A member has not applied what the leader has.
     Behind {
         /// The member.
@@ -67,6 +72,7 @@ impl fmt::Display for Unsettled {
                 write!(f, "{leader} leads, and has committed {commit} of {last}")
             }
             Self::Joint { leader } => write!(f, "{leader} leads, and its membership is joint"),
+            Self::Outside { leader } => write!(f, "{leader} leads, and has no vote"),
             Self::Behind { slot, applied: Some(applied), last } => {
                 write!(f, "{slot} has applied {applied} of {last}")
             }
@@ -132,6 +138,9 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         let (_, members) = node.configuration()?;
         if members.is_joint() {
             return Some(Unsettled::Joint { leader });
+        }
+        if !members.voters().contains(leader.node()) {
+            return Some(Unsettled::Outside { leader });
         }
         let behind = |slot: &Slot| self.server(*slot).map(Server::applied) != Some(last);
         if let Some(slot) = core.iter().filter(|slot| is_member(members, *slot)).find(behind) {
