@@ -47,8 +47,8 @@ fn run(
     (jobs, begun): (usize, Instant),
     streams: &Streams<'_>,
 ) -> End {
-    let deadline = arguments.time.map(|seconds| begun + Duration::from_secs(seconds));
-    let most = arguments.memory << 20;
+    let deadline = arguments.time.and_then(|seconds| begun.checked_add(Duration::from_secs(seconds)));
+    let most = arguments.memory.saturating_mul(1 << 20);
     let bar = bar::Search::of_states(streams.err_is_terminal);
     let end = search.run(arguments.depth, &mut Threads(jobs), &mut |figures| {
         bar.step(figures.states, &format!("{} moves deep", figures.levels.len() - 1));
