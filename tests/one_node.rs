@@ -322,7 +322,8 @@ impl OneNode {
 
     fn take_snapshot(&mut self) {
         let index = self.node.commit().min(self.node.durable());
-        if self.node.snapshot().index < index
+        let newest = self.disk.snapshot.as_ref().map_or(Index::ZERO, |meta| meta.last.index);
+        if newest < index
             && let Some(last) = self.node.log().id_at(index)
         {
             self.disk.keep(self.meta(last));
