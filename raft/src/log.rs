@@ -254,3 +254,6 @@ impl Log {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
