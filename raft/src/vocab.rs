@@ -369,3 +369,6 @@ impl ServerId {
         NodeId::of(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests;
