@@ -5,6 +5,7 @@
 mod cluster;
 #[path = "../../../tests/decisions.rs"]
 mod decisions;
+mod dialogue;
 mod membership;
 mod node;
 #[path = "../../../tests/one_node.rs"]
