@@ -32,6 +32,7 @@ fn names_become_the_same_numbers_everywhere() {
         ("1234567", 0x3132_3334_3536_3707),
         ("12345678", 0x9739_32c4_1a90_a42d),
         ("chongo was here!\n", 0xc681_0940_eff5_f915),
+        ("server-one", 0x8a40_1150_ebce_9247),
         ("é", 0x8ac2_1707_b718_1e01),
     ];
     for (name, number) in numbers {
