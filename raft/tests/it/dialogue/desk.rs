@@ -59,7 +59,25 @@ impl Start<'_> {
             snapshot: snapshot.map(Into::into),
         };
         let settings = Settings::new(self.config).expect("within the rules");
-        Desk { node: Node::boot(settings, boot, Time(0)), now: Time(0), calls: Vec::new() }
+        Desk { node: Node::boot(settings, boot, Time(0)), now: Time(0), calls: Vec::new(), ticket: RpcId(0) }
+    }
+}
+
+impl Start<'_> {
+    /// Leads in the next term, with its first entry on its disk. Nobody has answered that yet.
+    pub(crate) fn elected(self) -> Desk {
+        let mut desk = self.boot();
+        desk.elect();
+        desk
+    }
+
+    /// The same, and everybody has everything, knows that it is committed, and owes no answer.
+    pub(crate) fn leader(self) -> Desk {
+        let mut desk = self.elected();
+        desk.agree();
+        desk.wait();
+        desk.agree();
+        desk
     }
 }
 
@@ -115,6 +133,8 @@ pub(crate) struct Desk {
     pub(crate) now: Time,
     /// Its calls that were not answered, the oldest first.
     pub(crate) calls: Vec<(NodeId, RpcId, Request)>,
+    /// What it has asked its stores for last.
+    pub(crate) ticket: RpcId,
 }
 
 impl Desk {
@@ -128,8 +148,13 @@ impl Desk {
         let mut effects = Effects::new();
         self.node.step(self.now, input, &mut effects);
         for effect in &effects {
-            if let Effect::Send { to, rpc, request } = effect {
-                self.calls.push((*to, *rpc, request.clone()));
+            #[expect(clippy::wildcard_enum_match_arm, reason = "the others await nothing")]
+            match effect {
+                Effect::Send { to, rpc, request } => self.calls.push((*to, *rpc, request.clone())),
+                Effect::Fetch { ticket, .. }
+                | Effect::ReadSnapshot { ticket, .. }
+                | Effect::WriteSnapshot { ticket, .. } => self.ticket = *ticket,
+                _ => {}
             }
         }
         let words: Vec<_> = effects.iter().map(words).collect();
@@ -156,6 +181,12 @@ impl Desk {
             self.wait();
         }
         panic!("it never waits for {why:?}");
+    }
+
+    /// The next heartbeat is due.
+    pub(crate) fn beat(&mut self) -> String {
+        self.until(Why::Heartbeat);
+        self.wait()
     }
 
     /// Everything that it has written becomes durable.

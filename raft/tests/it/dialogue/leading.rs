@@ -10,19 +10,12 @@ use wavetank_raft::{
 
 /// Leads three in term 3 with a log that ends at its first entry, t3.i4. Nobody has answered.
 fn elected(config: Config) -> Desk {
-    let mut desk = Start { config, ..Start::of(&[1, 1, 2]) }.boot();
-    desk.elect();
-    desk
+    Start { config, ..Start::of(&[1, 1, 2]) }.elected()
 }
 
 /// The same, and everybody has everything.
 fn leader(config: Config) -> Desk {
-    let mut desk = elected(config);
-    desk.agree();
-    desk.wait();
-    desk.agree();
-    assert_eq!(desk.node.deadline().why, Why::Heartbeat);
-    desk
+    Start { config, ..Start::of(&[1, 1, 2]) }.leader()
 }
 
 fn defaults() -> Config {
@@ -138,8 +131,7 @@ fn a_refusal_is_followed_back_to_where_the_logs_part() {
         (None, 0, 1),
         (None, 9, 4),
     ] {
-        let mut desk = Start::of(&[1, 1, 2, 2]).boot();
-        desk.elect();
+        let mut desk = Start::of(&[1, 1, 2, 2]).elected();
         let say = Say { hint, number: last_log, ..desk.say(false) };
         desk.answer("n2", say);
         let (_, progress) = desk.node.followers().next().expect("n2");
@@ -272,8 +264,7 @@ fn what_is_not_in_memory_is_fetched() {
     let mut desk = elected(config());
     let back = Say { hint: Some((1, 1)), ..desk.say(false) };
     assert_eq!(desk.answer("n2", back), "fetch i2..i3");
-    let ticket = |desk: &Desk| RpcId(desk.calls.iter().map(|(_, rpc, _)| rpc.0).max().expect("n3's") + 1);
-    let ticket = ticket(&desk);
+    let ticket = desk.ticket;
     for (what, terms) in [("nothing", &[][..]), ("another log", &[2, 2]), ("what was asked for", &[1, 2])] {
         let mut desk = elected(config());
         desk.answer("n2", back);
@@ -312,8 +303,7 @@ fn a_shorter_interval_counts_at_once() {
 
 #[test]
 fn a_leader_of_one_commits_what_is_on_its_disk() {
-    let mut desk = Start { members: voters(&["n1"]), ..Start::of(&[1]) }.boot();
-    desk.elect();
+    let mut desk = Start { members: voters(&["n1"]), ..Start::of(&[1]) }.elected();
     assert_eq!(propose(&mut desk, 2), "appended t2.i3 +2; write w3 append t2.i3+2");
     assert_eq!(desk.written(), "commit i4");
     assert_eq!(desk.node.deadline().why, Why::CommitFlush);
