@@ -34,8 +34,15 @@ impl Start<'_> {
         Start { config, members: voters(&["n1", "n2", "n3"]), term, vote: None, log, snapshot: None }
     }
 
-    /// Begins, at time zero.
+    /// A node, begun at time zero.
     pub(crate) fn boot(self) -> Desk {
+        let (settings, boot) = self.found();
+        let node = Node::boot(settings, boot, Time(0));
+        Desk { node, now: Time(0), calls: Vec::new(), ticket: RpcId(0) }
+    }
+
+    /// What a server finds.
+    pub(crate) fn found(self) -> (Settings, Boot) {
         let configuration = Configuration::new(self.members).expect("names and addresses differ");
         let snapshot = self.snapshot.map(|last| SnapshotMeta {
             last: id(last),
@@ -58,8 +65,7 @@ impl Start<'_> {
             log,
             snapshot: snapshot.map(Into::into),
         };
-        let settings = Settings::new(self.config).expect("within the rules");
-        Desk { node: Node::boot(settings, boot, Time(0)), now: Time(0), calls: Vec::new(), ticket: RpcId(0) }
+        (Settings::new(self.config).expect("within the rules"), boot)
     }
 }
 
@@ -241,9 +247,17 @@ impl Desk {
 
     /// Everybody says yes to all that it asks.
     pub(crate) fn all_yes(&mut self) {
+        self.yes_to_all_of(&["n0", "n1", "n2", "n3", "n4", "n5"]);
+    }
+
+    /// These say yes to all that it asks them.
+    pub(crate) fn yes_to_all_of(&mut self, names: &[&str]) -> Vec<String> {
+        let mut words = Vec::new();
         for _ in 0..100 {
-            let Some((to, ..)) = self.calls.first() else { return };
-            self.yes(&to.to_string());
+            let is_one =
+                |(to, ..): &&(NodeId, RpcId, Request)| names.iter().any(|name| NodeId::of(name) == *to);
+            let Some((to, ..)) = self.calls.iter().find(is_one) else { return words };
+            words.push(self.yes(&to.to_string()));
         }
         panic!("it keeps on asking: {:?}", self.calls);
     }
@@ -256,7 +270,7 @@ impl Desk {
     }
 }
 
-fn response(request: &Request, Say { yes, term, number, hint }: Say) -> Response {
+pub(crate) fn response(request: &Request, Say { yes, term, number, hint }: Say) -> Response {
     let term = Term(term);
     match request {
         Request::AppendEntries(_) => Response::AppendEntries(AppendEntriesResponse {
@@ -311,7 +325,7 @@ fn words(effect: &Effect) -> String {
     }
 }
 
-fn call(request: &Request) -> String {
+pub(crate) fn call(request: &Request) -> String {
     match request {
         Request::AppendEntries(m) => {
             format!("append {} {}+{} commit {}", m.term, m.prev, m.entries.len(), m.leader_commit)
@@ -329,7 +343,7 @@ fn call(request: &Request) -> String {
     }
 }
 
-fn reply(response: &Response) -> String {
+pub(crate) fn reply(response: &Response) -> String {
     let word = |yes: bool| if yes { "yes" } else { "no" };
     match response {
         Response::AppendEntries(m) => {
@@ -346,7 +360,7 @@ fn reply(response: &Response) -> String {
     }
 }
 
-fn written(write: &Write) -> String {
+pub(crate) fn written(write: &Write) -> String {
     let mut words = format!("write {}", write.token);
     if let Some(HardState { term, vote }) = write.hard_state {
         write!(words, " {term} {}", vote.map_or_else(|| "-".into(), |vote| vote.to_string())).expect("text");
