@@ -1,7 +1,7 @@
 //! How entries flow from a leader to its followers, and what it makes of their answers
 //! (thesis §3.5, §3.6.2, §6.2, §10.2).
 
-use super::desk::{Desk, Say, Start, entries, voters};
+use super::desk::{Desk, Say, Start, entries, id, voters};
 use std::sync::Arc;
 use wavetank_raft::{
     Config, Entries, Flow, Index, Input, NodeId, Payload, Response, RoleName, RpcId, Settings, Span, Time,
@@ -278,6 +278,37 @@ fn what_is_not_in_memory_is_fetched() {
     // The next heartbeat asks again.
     assert!(desk.wait().starts_with("n2: append t3 t1.i1+0 commit i0; n3"));
     assert_eq!(desk.node.followers().count(), 2);
+}
+
+/// What was fetched may have been compacted meanwhile.
+#[test]
+fn what_was_fetched_is_not_sent_without_what_precedes_it() {
+    let config = Config { log_cache_capacity: 1, max_append_entries: 2, trailing_logs: 0, ..defaults() };
+    let mut desk = elected(config);
+    let back = Say { hint: Some((1, 1)), ..desk.say(false) };
+    assert_eq!(desk.answer("n2", back), "fetch i2..i3");
+    assert_eq!(desk.yes("n3"), "commit i4");
+    assert_eq!(desk.step(Input::SnapshotTaken(id((1, 2)))), "write w3 compact i2");
+    let fetched = Input::Fetched { ticket: desk.ticket, entries: entries(Index(1), &[1, 2]) };
+    assert_eq!(desk.step(fetched), "");
+    assert!(desk.beat().starts_with("n2: append t3 t0.i0+0 commit i0; read newest at 0; n3"));
+}
+
+#[test]
+fn what_is_being_fetched_is_asked_for_again_when_its_time_is_over() {
+    for (beats, again) in [(1, false), (3, true)] {
+        let config = Config { log_cache_capacity: 1, max_append_entries: 1, max_inflight: 2, ..defaults() };
+        let mut desk = leader(config);
+        propose(&mut desk, 4);
+        desk.written();
+        assert_eq!(desk.yes("n2"), "fetch i7..i7; commit i5", "and i6 is on its way");
+        let ticket = desk.ticket;
+        let words: String = (0..beats).map(|_| desk.beat()).collect();
+        assert_eq!(words.contains("fetch i7..i7"), again, "{words}");
+        let fetched = Input::Fetched { ticket, entries: entries(Index(6), &[3]) };
+        let expected = if again { "ignored UnknownTicket" } else { "n2: append t3 t3.i6+1 commit i5" };
+        assert_eq!(desk.step(fetched), expected);
+    }
 }
 
 #[test]
