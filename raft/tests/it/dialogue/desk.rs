@@ -87,6 +87,13 @@ impl Start<'_> {
     }
 }
 
+/// Another heartbeat timeout, and the others in proportion.
+pub(crate) fn reload(timeout: Span) -> Input {
+    let (heartbeat_timeout, election_timeout, disk_stall_timeout) = (timeout, timeout, timeout);
+    let config = Config { heartbeat_timeout, election_timeout, disk_stall_timeout, ..Start::of(&[]).config };
+    Input::Reload(Settings::new(config).expect("within the rules").into())
+}
+
 pub(crate) fn id((term, index): (u64, u64)) -> LogId {
     LogId::new(Term(term), Index(index))
 }

@@ -1,6 +1,6 @@
 //! What a follower takes, what it refuses, and when it says so (thesis §3.5, §3.6).
 
-use super::desk::{Desk, Start, append, id, vote, voters};
+use super::desk::{Desk, Start, append, id, reload, vote, voters};
 use wavetank_raft::{
     AppendEntries, Configuration, Entry, Index, Input, Payload, Request, RoleName, Span, Term, Time, Token,
 };
@@ -191,6 +191,15 @@ fn who_hears_a_leader_waits() {
     assert_eq!(desk.node.deadline().at, due + Span::ms(500), "one of the past is no leader");
     assert_eq!(desk.wait(), "no leader; PreCandidate t3; n2: prevote t4 t2.i3; n3: prevote t4 t2.i3");
     assert_eq!((desk.node.leader(), desk.node.last_contact(desk.now)), (None, None));
+}
+
+#[test]
+fn a_shorter_timeout_counts_at_once() {
+    let mut desk = led();
+    let timeout = Span::ms(500);
+    assert_eq!(desk.step(reload(timeout)), "");
+    let patience = desk.node.deadline().at.since(desk.now);
+    assert!(timeout <= patience && patience < timeout.times(2));
 }
 
 /// A server whose disk hangs would lead nobody anywhere (#503, #614).

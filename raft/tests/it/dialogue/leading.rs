@@ -1,10 +1,9 @@
 //! How entries flow from a leader to its followers, and what it makes of their answers
 //! (thesis §3.5, §3.6.2, §6.2, §10.2).
 
-use super::desk::{Desk, Say, Start, entries, id, voters};
-use std::sync::Arc;
+use super::desk::{Desk, Say, Start, entries, id, reload, voters};
 use wavetank_raft::{
-    Config, Entries, Flow, Index, Input, NodeId, Payload, Response, RoleName, RpcId, Settings, Span, Time,
+    Config, Entries, Flow, Index, Input, NodeId, Payload, Response, RoleName, RpcId, Span, Time,
     TimeoutNowResponse, Why,
 };
 
@@ -315,19 +314,9 @@ fn what_is_being_fetched_is_asked_for_again_when_its_time_is_over() {
 fn a_shorter_interval_counts_at_once() {
     let mut desk = leader(defaults());
     let due = desk.node.deadline().at;
-    let reload = |ms| {
-        let timeout = Span::ms(ms);
-        let config = Config {
-            heartbeat_timeout: timeout,
-            election_timeout: timeout,
-            disk_stall_timeout: timeout,
-            ..defaults()
-        };
-        Input::Reload(Arc::new(Settings::new(config).expect("within the rules")))
-    };
-    assert_eq!(desk.step(reload(2_000)), "");
+    assert_eq!(desk.step(reload(Span::ms(2_000))), "");
     assert_eq!(desk.node.deadline().at, due);
-    desk.step(reload(500));
+    desk.step(reload(Span::ms(500)));
     assert_eq!(desk.node.deadline().at, desk.now + Span::ms(50));
     assert_eq!(desk.node.last_contact(desk.now), Some(Span::ZERO));
 }
