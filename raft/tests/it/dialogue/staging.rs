@@ -6,7 +6,12 @@ use wavetank_raft::{Change, Config, Index, Input, NodeId, Payload, RequestId, Sp
 /// Leads three, with `n4` as a member without a vote that has not answered yet. Two rounds are all
 /// that anybody gets.
 fn leader() -> Desk {
-    let config = Config { max_catch_up_rounds: 2, ..Start::of(&[]).config };
+    leader_that_sends(64)
+}
+
+/// The same, with so many entries a call.
+fn leader_that_sends(max_append_entries: u64) -> Desk {
+    let config = Config { max_catch_up_rounds: 2, max_append_entries, ..Start::of(&[]).config };
     let mut desk = Start { config, ..Start::of(&[1, 1, 2]) }.elected();
     desk.agree();
     change(&mut desk, Change::AddNonvoter("n4".into(), "n4".into()));
@@ -58,6 +63,18 @@ fn whoever_catches_up_in_time_is_promoted() {
     assert_eq!(desk.yes("n4"), PROMOTED);
     desk.agree();
     assert_eq!(stage(&mut desk, 4, "n4"), "", "the next one may come");
+}
+
+#[test]
+fn whoever_has_a_part_has_not_caught_up() {
+    let mut desk = leader_that_sends(1);
+    stage(&mut desk, 1, "n4");
+    let nothing = Say { hint: Some((0, 0)), ..desk.say(false) };
+    assert_eq!(desk.answer("n4", nothing), "n4: append t3 t0.i0+1 commit i1");
+    for index in 1..5 {
+        assert!(!desk.yes("n4").contains("r1"), "it has i{index} of i5");
+    }
+    assert!(desk.yes("n4").contains("r1 staged t3.i6"));
 }
 
 #[test]
