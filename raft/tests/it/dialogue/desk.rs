@@ -36,8 +36,13 @@ impl Start<'_> {
 
     /// A node, begun at time zero.
     pub(crate) fn boot(self) -> Desk {
+        self.boot_as(0)
+    }
+
+    /// The same, at its start of that number.
+    pub(crate) fn boot_as(self, incarnation: u32) -> Desk {
         let (settings, boot) = self.found();
-        let node = Node::boot(settings, boot, Time(0));
+        let node = Node::boot(settings, Boot { incarnation, ..boot }, Time(0));
         Desk { node, now: Time(0), calls: Vec::new(), ticket: RpcId(0) }
     }
 

@@ -179,12 +179,14 @@ fn its_own_vote_counts_once_it_is_durable() {
 fn an_election_that_takes_too_long_begins_anew() {
     let mut desk = follower();
     desk.wait();
-    let due = desk.node.deadline().at;
-    assert!(SILENCE <= due.since(desk.now) && due.since(desk.now) < SILENCE.times(2));
+    let (start, due) = (desk.now, desk.node.deadline().at);
+    assert!(SILENCE <= due.since(start) && due.since(start) < SILENCE.times(2));
     desk.now = due - Span(1);
     assert_eq!(desk.timer(), "");
     desk.now = due;
     assert_eq!(desk.timer(), "PreCandidate t2; n2: prevote t3 t2.i3; n3: prevote t3 t2.i3");
+    let begin = desk.now;
+    assert_ne!(desk.node.deadline().at.since(begin), due.since(start), "each time is drawn anew");
 }
 
 #[test]
@@ -275,4 +277,17 @@ fn who_starts_in_a_term_keeps_its_vote() {
     desk.at(1_000);
     assert_eq!(desk.hear("n2", vote(2, (2, 3))), "n2! vote no t2");
     assert_eq!(desk.hear("n3", vote(2, (2, 3))), "n3! vote yes t2");
+}
+
+#[test]
+fn no_number_of_a_call_is_used_again_after_a_start() {
+    let calls = |incarnation| {
+        let mut desk = Start::of(&[1, 1, 2]).boot_as(incarnation);
+        desk.wait();
+        desk.calls.iter().map(|(_, rpc, _)| rpc.0).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        [calls(0), calls(1), calls(2)],
+        [[1, 2], [(1 << 32) + 1, (1 << 32) + 2], [(2 << 32) + 1, (2 << 32) + 2]]
+    );
 }

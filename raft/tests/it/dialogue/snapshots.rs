@@ -3,8 +3,8 @@
 use super::desk::{Desk, Say, Start, append, id, voters};
 use std::sync::Arc;
 use wavetank_raft::{
-    Config, Configuration, Index, Input, InstallSnapshot, Payload, Request, RpcId, SnapshotMeta,
-    SnapshotPiece, Span, Term, Why,
+    Config, Configuration, Index, Input, InstallSnapshot, Node, Payload, Request, RpcId, SnapshotMeta,
+    SnapshotPiece, Span, Term, Time, Why,
 };
 
 /// Ten bytes that end here, with four members since i2.
@@ -124,6 +124,16 @@ fn only_the_leader_may_send_one() {
     );
     desk.wait();
     assert_eq!(kept(&mut desk, 1, true), "ignored UnknownTicket", "it has begun to campaign");
+}
+
+/// The log may still have what a snapshot stands for. An operator who gave the cluster another
+/// membership offline has put it into the snapshot alone.
+#[test]
+fn the_membership_of_a_snapshot_counts_and_not_that_of_the_entry_it_ends_with() {
+    let (settings, mut boot) = Start::of(&[1, 1, 2]).found();
+    boot.snapshot = Some(meta((1, 1)));
+    let node = Node::boot(settings, boot, Time(0));
+    assert_eq!(node.voters().iter().count(), 4);
 }
 
 #[test]
