@@ -1,8 +1,8 @@
 //! A server, and a hand that plays its peers, its disk and its state machine. What clients are told
 //! and what its executors are asked for comes back in words; observations are put aside.
 
-use super::desk::{Say, Start, response};
-use wavetank_raft::store::StoreError;
+use super::desk::{Say, Start, response, transfer_vote};
+use wavetank_raft::store::{StoreError, StoreErrorKind};
 use wavetank_raft::{
     Action, Answer, Batch, Bytes, Call, Event, NodeId, Observed, Payload, Request, RequestId, RoleName,
     RpcId, Server, Time, Why,
@@ -159,7 +159,7 @@ impl Counter {
     pub(crate) fn depose(&mut self) -> String {
         let term = self.server.node().term().0 + 1;
         let last = (term - 1, self.server.node().log().last().index.0);
-        self.hear("n2", super::desk::transfer_vote(term, last))
+        self.hear("n2", transfer_vote(term, last))
     }
 
     /// The state machine does the next batch. It responds to a command with twice the command, and to
@@ -233,5 +233,5 @@ fn seen(observed: &Observed) -> String {
 
 /// A store's failure.
 pub(crate) fn failure() -> StoreError {
-    StoreError::new(wavetank_raft::store::StoreErrorKind::Io, "disk")
+    StoreError::new(StoreErrorKind::Io, "disk")
 }

@@ -1,7 +1,7 @@
 //! Who gets a vote, and how an election goes (thesis §3.4, §3.6.1, §4.2.3, §9.6).
 
 use super::desk::{Desk, SILENCE, Say, Start, append, pre_vote, transfer_vote, vote, voters};
-use wavetank_raft::{Config, Member, Request, RoleName, Span, Term, Time, TimeoutNow, Why};
+use wavetank_raft::{Config, Input, Member, Request, RoleName, Span, Term, Time, TimeoutNow, Token, Why};
 
 const FIVE: [&str; 5] = ["n1", "n2", "n3", "n4", "n5"];
 
@@ -163,7 +163,7 @@ fn its_own_vote_counts_once_it_is_durable() {
     desk.wait();
     desk.yes("n2");
     assert_eq!(desk.node.role(), RoleName::Candidate);
-    assert_eq!(desk.step(wavetank_raft::Input::Persisted(wavetank_raft::Token(0))), "");
+    assert_eq!(desk.step(Input::Persisted(Token(0))), "");
     desk.written();
     desk.calls.retain(|(_, _, request)| matches!(request, Request::RequestVote(_)));
     assert!(desk.yes("n3").starts_with("Leader t3"));

@@ -2,7 +2,8 @@
 
 use super::desk::{Desk, Start, append, id, reload, vote, voters};
 use wavetank_raft::{
-    AppendEntries, Configuration, Entry, Index, Input, Payload, Request, RoleName, Span, Term, Time, Token,
+    AppendEntries, Configuration, Entry, Index, Input, NodeId, Payload, Request, RoleName, Span, Term, Time,
+    Token,
 };
 
 /// In term 3, with a log that ends at t2.i3; nothing was heard yet.
@@ -186,7 +187,7 @@ fn who_hears_a_leader_waits() {
     desk.at(1_500).hear("n2", append(3, (2, 3), &[], 0));
     assert_eq!(desk.node.deadline().at, due + Span::ms(500));
     assert_eq!(desk.node.last_contact(Time(1_700_000)), Some(Span::ms(200)));
-    assert_eq!(desk.node.leader(), Some(wavetank_raft::NodeId::of("n2")));
+    assert_eq!(desk.node.leader(), Some(NodeId::of("n2")));
     desk.hear("n3", append(2, (2, 3), &[], 0));
     assert_eq!(desk.node.deadline().at, due + Span::ms(500), "one of the past is no leader");
     assert_eq!(desk.wait(), "no leader; PreCandidate t3; n2: prevote t4 t2.i3; n3: prevote t4 t2.i3");

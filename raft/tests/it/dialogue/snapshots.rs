@@ -3,8 +3,8 @@
 use super::desk::{Desk, Say, Start, append, id, voters};
 use std::sync::Arc;
 use wavetank_raft::{
-    Config, Configuration, Index, Input, InstallSnapshot, Node, Payload, Request, RpcId, SnapshotMeta,
-    SnapshotPiece, Span, Term, Time, Why,
+    Config, Configuration, Index, Input, InstallSnapshot, Node, Payload, ReadPath, Request, RequestId, RpcId,
+    SnapshotMeta, SnapshotPiece, Span, Term, Time, Why,
 };
 
 /// Ten bytes that end here, with four members since i2.
@@ -251,7 +251,7 @@ fn a_snapshot_that_is_gone_is_followed_by_the_newest() {
 #[test]
 fn whoever_takes_a_snapshot_is_heard() {
     let mut desk = leader();
-    desk.step(Input::Read { request: wavetank_raft::RequestId(1), path: wavetank_raft::ReadPath::Index });
+    desk.step(Input::Read { request: RequestId(1), path: ReadPath::Index });
     desk.calls.clear();
     read(&mut desk, 0, 4);
     assert_eq!(taken(&mut desk, true, 4), "read t2.i5 at 4; r1 reads i8");

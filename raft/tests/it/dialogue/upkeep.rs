@@ -6,7 +6,7 @@ use super::desk::{Start, append, entries, id, voters};
 use std::sync::Arc;
 use wavetank_raft::{
     Call, Change, Config, Configuration, Event, Index, InstallSnapshot, LogId, Member, NodeId, Request,
-    RequestId, RoleName, RpcId, SnapshotMeta, Span, Stats, Term, Time, Why,
+    RequestId, RoleName, RpcId, Server, SnapshotMeta, Span, Stats, Term, Time, Why,
 };
 
 fn defaults() -> Config {
@@ -51,11 +51,7 @@ fn what_is_not_in_memory_is_fetched_for_the_state_machine() {
     let mut counter = forgetful();
     assert_eq!(counter.hear("n2", append(2, (1, 1), &[], 1)), "fetch i1..i1");
     assert_eq!(counter.hear("n2", append(2, (2, 3), &[], 3)), "", "one at a time");
-    assert_eq!(
-        fetched(&mut counter, 0, &[1]),
-        "apply t1.i1+1; apply t1.i2+1; apply t2.i3+1"
-            .replace("; apply t1.i2+1; apply t2.i3+1", "; fetch i2..i3")
-    );
+    assert_eq!(fetched(&mut counter, 0, &[1]), "apply t1.i1+1; fetch i2..i3");
     // The store may have more than may be applied.
     assert_eq!(fetched(&mut counter, 1, &[1, 2, 2]), "apply t1.i2+2");
     assert_eq!(fetched(&mut counter, 1, &[1, 2]), "", "nobody waits for that any more");
@@ -91,7 +87,7 @@ fn a_snapshot_is_loaded_before_what_follows_it_is_applied() {
     assert_eq!(install(&mut counter, 2, (2, 9)), "load t2.i9");
     assert_eq!(counter.call(1, Call::Snapshot), "r1 NothingNewToSnapshot");
     counter.hear("n2", append(2, (2, 9), &[2], 10));
-    assert_eq!([counter.written(), String::new()], ["", ""]);
+    assert_eq!(counter.written(), "");
     assert_eq!(counter.server.applied(), Index(0));
     assert_eq!(counter.step(Event::Restored(Ok(id((2, 9))))), "apply t2.i10+1");
     assert_eq!(counter.server.applied(), Index(9));
@@ -189,7 +185,7 @@ fn a_server_starts_from_its_snapshot() {
     let deadline = |incarnation| {
         let (settings, mut boot) = Start::of(&[1, 1, 2]).found();
         boot.incarnation = incarnation;
-        wavetank_raft::Server::boot(settings, boot, Time(0)).deadline().at
+        Server::boot(settings, boot, Time(0)).deadline().at
     };
     assert_ne!(deadline(0), deadline(1));
 }
