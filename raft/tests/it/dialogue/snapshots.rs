@@ -188,6 +188,9 @@ fn a_snapshot_goes_out_piece_by_piece() {
     assert_eq!(read(&mut desk, 0, 4), "n2: install t4 t2.i5 0+4");
     assert_eq!(read(&mut desk, 0, 4), "ignored UnknownTicket");
     let call = desk.calls[0].clone();
+    let older = Say { term: 3, number: 4, ..desk.say(true) };
+    assert_eq!(desk.answer("n2", older), "ignored UnknownRpc", "it says another term");
+    desk.calls.push(call.clone());
     assert_eq!(taken(&mut desk, true, 4), "read t2.i5 at 4");
     desk.calls.push(call);
     assert_eq!(taken(&mut desk, true, 4), "ignored UnknownRpc", "it is answered twice");
