@@ -288,3 +288,17 @@ fn whoever_falls_behind_the_log_gets_a_snapshot() {
     assert!(!desk.beat().contains("read"), "it may have them yet");
     assert!(desk.beat().starts_with("n2: append t3 t0.i0+0 commit i0; read newest at 0; "));
 }
+
+/// Answers to what it was sent before are waited for no more; those to heartbeats are.
+#[test]
+fn a_snapshot_that_begins_ends_the_flow_of_entries_and_not_of_heartbeats() {
+    let config = Config { trailing_logs: 0, max_append_entries: 1, max_inflight: 2, ..Start::of(&[]).config };
+    let mut desk = Start { config, ..Start::of(&[1, 1, 2]) }.leader();
+    desk.step(Input::Propose(vec![Payload::Noop; 3]));
+    desk.written();
+    desk.yes_to_all_of(&["n3"]);
+    assert_eq!(desk.step(Input::SnapshotTaken(id((3, 7)))), "write w4 compact i7");
+    desk.step(Input::Read { request: RequestId(1), path: ReadPath::Index });
+    assert_eq!(desk.yes("n2"), "read newest at 0", "it has i5, and i7 is gone");
+    assert_eq!([desk.yes("n2"), desk.yes("n2")], ["ignored UnknownRpc", "r1 reads i7"]);
+}
