@@ -374,3 +374,6 @@ impl ServerId {
         NodeId::of(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests;
