@@ -94,7 +94,7 @@ pub struct Shadow {
     pub harmed: bool,
     /// It was told to stop.
     pub dismissed: bool,
-    /// Where the last configuration stands by which it went and in which it has no vote.
+    /// Where the configuration stands by which it lost its vote last, as far as it knew.
     pub voteless: Option<Index>,
     /// It means to stop.
     pub halting: Option<Stop>,

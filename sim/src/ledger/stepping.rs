@@ -212,8 +212,12 @@ pub(super) fn learn_configuration(slot: Slot, shadow: &mut Shadow, sight: &impl 
             }
             shadow.configuration = Some(Arc::clone(configuration));
             let placed = Placed { index, conf: Conf::of(configuration) };
-            if !placed.conf.voters().contains(slot) {
-                shadow.voteless = Some(index);
+            let has_no_vote = |placed: &Placed| !placed.conf.voters().contains(slot);
+            if has_no_vote(&placed) {
+                let since = shadow
+                    .voteless
+                    .filter(|&since| since < index && shadow.conf.is_some_and(|it| has_no_vote(&it)));
+                shadow.voteless = Some(since.unwrap_or(index));
             }
             shadow.conf.replace(placed) != Some(placed)
         }
