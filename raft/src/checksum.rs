@@ -101,7 +101,37 @@ pub fn seal(announced: SnapshotMeta, size: u64, checksum: u64) -> Result<Snapsho
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::configuration::{Configuration, Member};
+    use crate::vocab::{Index, LogId, Term};
+    use alloc::vec;
     use alloc::vec::Vec;
+
+    /// The check value of CRC-64/XZ, and one by another program for more bytes than are taken at
+    /// a time.
+    #[test]
+    fn checksums_are_those_of_other_programs() {
+        assert_eq!(of(b""), 0);
+        assert_eq!(of(b"123456789"), 0x995d_c9bb_df19_39fa);
+        assert_eq!(of(&[b'a'; 40]), 0x4512_af1a_cd77_16eb);
+    }
+
+    #[test]
+    fn what_was_announced_must_come() {
+        let configuration = Configuration::new(vec![Member::voter("n1", "a1")]).expect("one voter");
+        let last = LogId::new(Term(2), Index(5));
+        let meta = |size, checksum| {
+            let configuration = configuration.clone();
+            SnapshotMeta { last, configuration, configuration_index: Index(1), size, checksum }
+        };
+        let came = Ok(meta(7, 9));
+        for announced in [(0, 0), (7, 0), (0, 9), (7, 9)] {
+            assert_eq!(seal(meta(announced.0, announced.1), 7, 9), came, "{announced:?}");
+        }
+        for announced in [(6, 0), (8, 9), (0, 8), (7, 10)] {
+            let kind = seal(meta(announced.0, announced.1), 7, 9).map_err(|error| error.kind);
+            assert_eq!(kind, Err(StoreErrorKind::Corrupt), "{announced:?}");
+        }
+    }
 
     #[test]
     fn many_bytes_at_a_time_are_as_good_as_one_by_one() {

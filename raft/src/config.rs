@@ -203,3 +203,6 @@ impl core::ops::Deref for Settings {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests;

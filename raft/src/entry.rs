@@ -71,3 +71,30 @@ impl Entry {
             }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration::Member;
+    use alloc::vec;
+
+    #[test]
+    fn an_entry_weighs_what_it_carries_and_a_little_more() {
+        let data: Bytes = vec![0; 7].into();
+        let both = Extended { data: data.clone(), extensions: vec![0; 3].into() };
+        let members = vec![Member::voter("n1", "a1"), Member::nonvoter("n2", "a2")];
+        let members = Configuration::new(members).expect("two names, two addresses");
+        let weights = [
+            (Payload::Noop, 32),
+            (Payload::Barrier, 32),
+            (Payload::Command(data.clone()), 39),
+            (Payload::Restore(data), 39),
+            (Payload::Extended(Arc::new(both)), 42),
+            (Payload::Configuration(Arc::new(members)), 160),
+        ];
+        for (payload, weight) in weights {
+            let entry = Entry::new(Term(1), Index(1), payload);
+            assert_eq!(entry.weight(), weight, "{entry:?}");
+        }
+    }
+}

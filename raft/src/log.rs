@@ -10,6 +10,7 @@ use crate::vocab::{Index, LogId, Term};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 /// What a store still has of a log, gathered entry by entry when a server starts.
 ///
@@ -45,12 +46,7 @@ impl LogImage {
     /// # Panics
     /// When it does not follow the one before.
     pub fn push(&mut self, entry: Entry) {
-        assert!(
-            entry.id.index == self.last.index.next() && self.last.term <= entry.id.term,
-            "{} cannot follow {}",
-            entry.id,
-            self.last
-        );
+        assert!(entry.id.may_follow(self.last), "{} cannot follow {}", entry.id, self.last);
         if let Payload::Configuration(configuration) = &entry.payload {
             self.configurations.push((entry.id.index, configuration.clone()));
         }
@@ -116,16 +112,13 @@ impl Log {
     /// The term of the entry at `index`; `None` before the base and after the end.
     #[must_use]
     pub fn term_at(&self, index: Index) -> Option<Term> {
-        if index == self.last.index {
-            return Some(self.last.term);
+        match index.cmp(&self.last.index) {
+            Ordering::Greater => None,
+            Ordering::Equal => Some(self.last.term),
+            Ordering::Less if index == self.base.index => Some(self.base.term),
+            // No run begins at or before the base.
+            Ordering::Less => self.runs.iter().rev().find(|run| run.first <= index).map(|run| run.term),
         }
-        if index == self.base.index {
-            return Some(self.base.term);
-        }
-        if index < self.base.index || self.last.index < index {
-            return None;
-        }
-        self.runs.iter().rev().find(|run| run.first <= index).map(|run| run.term)
     }
 
     /// The entry at `index` with its term, where the term is known.
@@ -195,12 +188,7 @@ impl Log {
 
     /// Puts an entry at the end.
     pub(crate) fn push(&mut self, entry: Entry) {
-        assert!(
-            entry.id.index == self.last.index.next() && self.last.term <= entry.id.term,
-            "{} cannot follow {}",
-            entry.id,
-            self.last
-        );
+        assert!(entry.id.may_follow(self.last), "{} cannot follow {}", entry.id, self.last);
         if self.last.term < entry.id.term || self.runs.is_empty() {
             self.runs.push_back(Run { first: entry.id.index, term: entry.id.term });
         }
@@ -254,3 +242,6 @@ impl Log {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -218,3 +218,61 @@ impl Response {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration::Member;
+    use alloc::vec;
+
+    #[test]
+    fn a_call_and_its_answer_have_one_name() {
+        let (term, last_log) = (Term(7), LogId::ZERO);
+        let configuration = Configuration::new(vec![Member::voter("n1", "a1")]).expect("one voter");
+        let meta = SnapshotMeta {
+            last: last_log,
+            configuration,
+            configuration_index: Index(1),
+            size: 0,
+            checksum: 0,
+        };
+        let entries = Entries::default();
+        let calls = [
+            Request::AppendEntries(AppendEntries {
+                term,
+                prev: last_log,
+                entries,
+                leader_commit: Index::ZERO,
+            }),
+            Request::RequestVote(RequestVote { term, last_log, leadership_transfer: false }),
+            Request::RequestPreVote(RequestPreVote { term, last_log }),
+            Request::InstallSnapshot(InstallSnapshot {
+                term,
+                meta: meta.into(),
+                offset: 0,
+                data: Bytes::default(),
+                done: true,
+            }),
+            Request::TimeoutNow(TimeoutNow { term: Some(term) }),
+        ];
+        let (hint, granted, success) = (None, true, true);
+        let answers = [
+            Response::AppendEntries(AppendEntriesResponse {
+                term,
+                success,
+                last_log: Index::ZERO,
+                no_retry_backoff: false,
+                hint,
+            }),
+            Response::RequestVote(RequestVoteResponse { term, granted }),
+            Response::RequestPreVote(RequestPreVoteResponse { term, granted }),
+            Response::InstallSnapshot(InstallSnapshotResponse { term, success, next_offset: 0 }),
+            Response::TimeoutNow(TimeoutNowResponse { accepted: true }),
+        ];
+        let names = ["AppendEntries", "RequestVote", "RequestPreVote", "InstallSnapshot", "TimeoutNow"];
+        assert_eq!(calls.each_ref().map(Request::name), names);
+        assert_eq!(answers.each_ref().map(Response::name), names);
+        assert_eq!(calls.each_ref().map(Request::term), [Some(term); 5]);
+        assert_eq!(Request::TimeoutNow(TimeoutNow { term: None }).term(), None);
+    }
+}

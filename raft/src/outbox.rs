@@ -196,3 +196,34 @@ impl Outbox {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::{Entry, Payload};
+    use crate::vocab::Term;
+
+    /// The roles change the log once in a step; a second change must not take the first one's place.
+    #[test]
+    fn each_change_of_the_log_is_a_write_of_its_own() {
+        let entries = |index| Entries::from([Entry::new(Term(1), Index(index), Payload::Noop)]);
+        let (mut outbox, mut fx, now) = (Outbox::new(Index::ZERO), Effects::new(), Time(0));
+        outbox.append(entries(1), now, &mut fx);
+        outbox.append(entries(2), now, &mut fx);
+        outbox.replace(entries(2), now, &mut fx);
+        outbox.compact(Index(1), now, &mut fx);
+        outbox.discard(Index(9), now, &mut fx);
+        outbox.seal(now, &mut fx);
+        let written = [
+            LogOp::Append(entries(1)),
+            LogOp::Append(entries(2)),
+            LogOp::Replace(entries(2)),
+            LogOp::Compact(Index(1)),
+            LogOp::Discard,
+        ];
+        let writes = written.into_iter().zip(1..);
+        let writes = writes.map(|(log, token)| Write { token: Token(token), hard_state: None, log });
+        assert_eq!(fx, writes.map(Effect::Persist).collect::<Vec<_>>());
+        assert_eq!(outbox.durable(), Index(9));
+    }
+}

@@ -176,3 +176,6 @@ fn agreed_in<T: Ord + Copy>(set: &[NodeId], reached: &impl Fn(NodeId) -> T) -> O
     }
     Some(values[set.len() - majority(set.len())])
 }
+
+#[cfg(test)]
+mod tests;

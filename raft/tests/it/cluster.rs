@@ -21,6 +21,9 @@ const NAMES: [&str; 4] = ["n1", "n2", "n3", "n4"];
 /// No talk is longer that comes to an end.
 const MOST_LETTERS: u32 = 20_000;
 
+/// No server waits so often in the time that follows.
+const MOST_WAITS: u32 = 50_000;
+
 /// After so much time in which nothing goes wrong all must be well.
 const PATIENCE: Span = Span::s(20);
 
@@ -205,7 +208,7 @@ impl Cluster {
     fn settle(&mut self) {
         let until = self.now + PATIENCE;
         let mut has_asked = false;
-        loop {
+        for _ in 0..MOST_WAITS {
             self.come_to_rest();
             if let Some(leader) = self.leader().filter(|&leader| self.agrees(leader)) {
                 if has_asked && self.book.is_closed() {
@@ -220,6 +223,7 @@ impl Cluster {
             assert!(self.now < until, "{}, and {:?}", self.standing(), self.book.waiting());
             self.wait();
         }
+        panic!("{} wait for nothing", self.standing());
     }
 
     /// Everything that is under way arrives, and everything that is written becomes durable.

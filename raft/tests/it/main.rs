@@ -5,6 +5,8 @@
 mod cluster;
 #[path = "../../../tests/decisions.rs"]
 mod decisions;
+mod dialogue;
+mod executors;
 mod membership;
 mod node;
 #[path = "../../../tests/one_node.rs"]

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use wavetank_raft::{Change, Configuration, ConfigurationError, Member, NodeId, Suffrage};
+use wavetank_raft::{Change, Configuration, ConfigurationError, Lists, Member, NodeId, Suffrage};
 
 /// Who is a member: with a vote or without, and where.
 type Model = BTreeMap<u8, (bool, u8)>;
@@ -162,4 +162,34 @@ fn check(configuration: &Configuration, model: &Model, old: &Model) -> Result<()
         configuration.servers().iter().filter(|server| server.suffrage == Suffrage::Nonvoter).count();
     prop_assert_eq!(without, model.values().filter(|(votes, _)| !votes).count());
     Ok(())
+}
+
+#[test]
+fn what_is_wrong_with_a_list_is_said() {
+    use ConfigurationError::{DuplicateAddress, DuplicateId, EmptyAddress, EmptyId, NoVoter};
+    let good = || Member::voter("n1", "a1");
+    for (member, error) in [
+        (Member::voter("", "a2"), EmptyId),
+        (Member::voter("n2", ""), EmptyAddress("n2".into())),
+        (Member::voter("n1", "a2"), DuplicateId("n1".into())),
+        (Member::nonvoter("n2", "a1"), DuplicateAddress("a1".into())),
+    ] {
+        assert_eq!(Configuration::new(vec![good(), member.clone()]), Err(error.clone()));
+        // Both lists of a joint configuration are looked at, if there are two.
+        let joint = Lists { servers: vec![good()], outgoing: vec![good(), member] };
+        assert_eq!(Configuration::try_from(joint), Err(error));
+    }
+    assert_eq!(Configuration::new(vec![Member::nonvoter("n1", "a1")]), Err(NoVoter));
+    assert_eq!(Configuration::new(Vec::new()), Err(NoVoter));
+}
+
+#[test]
+fn a_configuration_comes_back_from_its_lists() {
+    let single = Configuration::new(vec![Member::voter("n1", "a1")]).expect("one voter");
+    let members = vec![Member::voter("n2", "a2"), Member::nonvoter("n1", "a1")];
+    let joint = single.next(&Change::Members(members.clone())).expect("two names, two addresses");
+    let lists = Lists::from(joint.clone());
+    assert_eq!((&lists.servers[..], lists.outgoing.len()), (&members[..], 1));
+    assert_eq!(Configuration::try_from(lists), Ok(joint));
+    assert_eq!(Configuration::try_from(Lists::from(single.clone())), Ok(single));
 }

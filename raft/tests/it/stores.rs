@@ -10,7 +10,10 @@ proptest! {
     #[test]
     fn a_store_in_memory_is_a_map_without_holes(deeds in prop::collection::vec(log_model::deeds(), 1..40)) {
         let (mut model, mut store) = (log_model::Model::new(true), InmemStore::new());
-        deeds.into_iter().for_each(|deed| model.follow(&mut store, deed));
+        // By turns as it is, and lent.
+        for (deed, is_lent) in deeds.into_iter().zip([false, true].into_iter().cycle()) {
+            if is_lent { model.follow(&mut &mut store, deed) } else { model.follow(&mut store, deed) }
+        }
     }
 
     #[test]
@@ -19,6 +22,8 @@ proptest! {
         retain in 1_usize..4,
     ) {
         let (mut model, mut store) = (snapshot_model::Model::new(retain), InmemSnapshotStore::new(retain));
-        taken.iter().for_each(|taken| model.follow(&mut store, taken));
+        for (taken, is_lent) in taken.iter().zip([false, true].into_iter().cycle()) {
+            if is_lent { model.follow(&mut &mut store, taken) } else { model.follow(&mut store, taken) }
+        }
     }
 }

@@ -236,7 +236,7 @@ impl Peer {
     fn on_refusal(&mut self, core: &Core, call: Unanswered, response: &AppendEntriesResponse) {
         let current = match &self.progress.flow {
             Flow::Probe { next, .. } => call.prev == next.back(),
-            Flow::Replicate { .. } => self.progress.matched < call.prev,
+            Flow::Replicate { .. } => true,
             Flow::Snapshot(_) => false,
         };
         if !current || call.prev <= self.progress.matched {

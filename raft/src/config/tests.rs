@@ -1,0 +1,78 @@
+//! Each rule at its edge: what it just lets pass, and what it does not.
+
+use super::*;
+
+/// Nothing can be less.
+fn least() -> Config {
+    let shortest = Span::ms(5);
+    Config {
+        protocol_version: 2,
+        heartbeat_timeout: shortest,
+        election_timeout: shortest,
+        commit_timeout: Span::ms(1),
+        max_append_entries: 1,
+        max_append_bytes: 1,
+        max_inflight: 1,
+        trailing_logs: 0,
+        snapshot_interval: shortest,
+        snapshot_threshold: 0,
+        leader_lease_timeout: shortest,
+        local_id: "n".into(),
+        log_cache_capacity: 1,
+        disk_stall_timeout: shortest,
+        lease_clock_drift_ppm: 0,
+        max_catch_up_rounds: 1,
+        snapshot_chunk_bytes: 1,
+        ..Config::default()
+    }
+}
+
+fn most() -> Config {
+    Config { protocol_version: 3, max_append_entries: 1_024, lease_clock_drift_ppm: 999_999, ..least() }
+}
+
+#[test]
+fn what_is_just_within_the_rules_is_taken() {
+    assert!(Settings::new(least()).is_ok());
+    assert!(Settings::new(most()).is_ok());
+}
+
+#[test]
+fn what_is_just_outside_a_rule_is_refused() {
+    let short = Span::us(4_999);
+    let outside = [
+        ("protocol_version", Config { protocol_version: 1, ..least() }),
+        ("protocol_version", Config { protocol_version: 4, ..most() }),
+        ("local_id", Config { local_id: "".into(), ..least() }),
+        ("heartbeat_timeout", Config { heartbeat_timeout: short, leader_lease_timeout: short, ..least() }),
+        ("election_timeout", Config { election_timeout: short, ..least() }),
+        ("election_timeout", Config { heartbeat_timeout: Span::us(5_001), ..least() }),
+        ("commit_timeout", Config { commit_timeout: Span::us(999), ..least() }),
+        ("max_append_entries", Config { max_append_entries: 0, ..least() }),
+        ("max_append_entries", Config { max_append_entries: 1_025, ..most() }),
+        ("max_append_bytes", Config { max_append_bytes: 0, ..least() }),
+        ("max_inflight", Config { max_inflight: 0, ..least() }),
+        ("snapshot_interval", Config { snapshot_interval: short, ..least() }),
+        ("leader_lease_timeout", Config { leader_lease_timeout: short, ..least() }),
+        ("leader_lease_timeout", Config { leader_lease_timeout: Span::us(5_001), ..least() }),
+        ("log_cache_capacity", Config { log_cache_capacity: 0, ..least() }),
+        ("disk_stall_timeout", Config { disk_stall_timeout: short, ..least() }),
+        ("lease_clock_drift_ppm", Config { lease_clock_drift_ppm: 1_000_000, ..most() }),
+        ("max_catch_up_rounds", Config { max_catch_up_rounds: 0, ..least() }),
+        ("snapshot_chunk_bytes", Config { snapshot_chunk_bytes: 0, ..least() }),
+    ];
+    for (field, config) in outside {
+        let refused = Settings::new(config.clone()).map_err(|error| error.field);
+        assert_eq!(refused, Err(field), "{config:?}");
+    }
+}
+
+#[test]
+fn what_is_derived_from_the_knobs() {
+    let config = Config { local_id: "n1".into(), lease_clock_drift_ppm: 2_000, ..Config::default() };
+    let settings = Settings::new(config.clone()).expect("within the rules");
+    // A tenth of the heartbeat timeout of a second; half a second's lease, less 2 in 1000.
+    assert_eq!((settings.heartbeat_interval(), settings.lease()), (Span::ms(100), Span::ms(499)));
+    assert_eq!(Config::from(settings.clone()), config);
+    assert_eq!(Settings::try_from(config), Ok(settings));
+}

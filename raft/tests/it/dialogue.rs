@@ -1,0 +1,14 @@
+//! One node, talked to by the book: what is said to it, and everything that it does about it.
+
+mod changes;
+mod counter;
+mod desk;
+mod elections;
+mod following;
+mod leading;
+mod reads;
+mod serving;
+mod snapshots;
+mod staging;
+mod transfers;
+mod upkeep;

@@ -1,0 +1,237 @@
+//! A server, and a hand that plays its peers, its disk and its state machine. What clients are told
+//! and what its executors are asked for comes back in words; observations are put aside.
+
+use super::desk::{Say, Start, response, transfer_vote};
+use wavetank_raft::store::{StoreError, StoreErrorKind};
+use wavetank_raft::{
+    Action, Answer, Batch, Bytes, Call, Event, NodeId, Observed, Payload, Request, RequestId, RoleName,
+    RpcId, Server, Time, Why,
+};
+
+pub(crate) struct Counter {
+    pub(crate) server: Server,
+    pub(crate) now: Time,
+    /// Its calls that were not answered, the oldest first.
+    pub(crate) calls: Vec<(NodeId, RpcId, Request)>,
+    pub(crate) ticket: RpcId,
+    /// What observers were told, and have not asked for yet.
+    observed: Vec<String>,
+    /// What the state machine has not done yet.
+    batches: Vec<Batch>,
+}
+
+impl Start<'_> {
+    /// A server, begun at time zero.
+    pub(crate) fn serve(self) -> Counter {
+        let (settings, boot) = self.found();
+        let server = Server::boot(settings, boot, Time(0));
+        let (observed, batches) = (Vec::new(), Vec::new());
+        Counter { server, now: Time(0), calls: Vec::new(), ticket: RpcId(0), observed, batches }
+    }
+
+    /// The same, leading; everybody has everything, and the state machine as well.
+    pub(crate) fn serve_as_leader(self) -> Counter {
+        let mut counter = self.serve();
+        counter.until(Why::Election);
+        counter.wait();
+        counter.agree();
+        assert_eq!(counter.server.node().role(), RoleName::Leader);
+        counter.apply_all();
+        counter.until(Why::Heartbeat);
+        counter.agree();
+        counter.observed();
+        counter
+    }
+}
+
+impl Counter {
+    pub(crate) fn step(&mut self, event: Event) -> String {
+        let mut actions = Vec::new();
+        self.server.step(self.now, event, &mut actions);
+        let words: Vec<_> = actions.into_iter().filter_map(|action| self.note(action)).collect();
+        words.join("; ")
+    }
+
+    /// Keeps what is played by the hand; the rest in words.
+    fn note(&mut self, action: Action) -> Option<String> {
+        match action {
+            Action::Send { to, rpc, request } => {
+                self.calls.push((to, rpc, request));
+                None
+            }
+            Action::Reply { .. } | Action::Write(_) => None,
+            Action::Fetch { ticket, first, last } => {
+                self.ticket = ticket;
+                Some(format!("fetch {first}..{last}"))
+            }
+            Action::ReadSnapshot { ticket, last, offset, limit } => {
+                self.ticket = ticket;
+                Some(format!("read {last:?} at {offset}+{limit}"))
+            }
+            Action::WriteSnapshot { ticket, meta, offset, data, .. } => {
+                self.ticket = ticket;
+                Some(format!("keep {} {offset}+{}", meta.last, data.len()))
+            }
+            Action::Apply(batch) => {
+                let words = format!("apply {}+{}", batch.entries[0].id, batch.entries.len());
+                self.batches.push(batch);
+                Some(words)
+            }
+            Action::TakeSnapshot(meta) => Some(format!(
+                "capture {} with {} {}",
+                meta.last, meta.configuration_index, meta.configuration
+            )),
+            Action::Restore(meta) => Some(format!("load {}", meta.last)),
+            Action::Answer { request, outcome } => Some(match outcome {
+                Ok(answer) => format!("{request} {}", told(&answer)),
+                Err(error) => format!("{request} {error:?}"),
+            }),
+            Action::Halt(halt) => Some(format!("halt {halt:?}")),
+            Action::Observe(observed) => {
+                self.observed.push(seen(&observed));
+                None
+            }
+        }
+    }
+
+    pub(crate) fn call(&mut self, request: u64, call: Call) -> String {
+        self.step(Event::Call { request: RequestId(request), call })
+    }
+
+    /// A command, which is its number.
+    pub(crate) fn apply(&mut self, request: u64) -> String {
+        self.call(request, Call::Apply(command(request)))
+    }
+
+    /// Waits for what it waits for.
+    pub(crate) fn wait(&mut self) -> String {
+        self.now = self.now.max(self.server.deadline().at);
+        self.step(Event::Timer)
+    }
+
+    /// Waits, whatever it does meanwhile, until it waits for this; says when that will be.
+    pub(crate) fn until(&mut self, why: Why) -> Time {
+        for _ in 0..100 {
+            let deadline = self.server.deadline();
+            if deadline.why == why {
+                return deadline.at;
+            }
+            self.wait();
+        }
+        panic!("it never waits for {why:?}");
+    }
+
+    pub(crate) fn hear(&mut self, from: &str, request: Request) -> String {
+        self.step(Event::Request { from: NodeId::of(from), rpc: RpcId(1), request })
+    }
+
+    /// Everything that it has written becomes durable.
+    pub(crate) fn written(&mut self) -> String {
+        self.step(Event::Written(self.server.node().issued()))
+    }
+
+    /// The oldest call is answered with yes.
+    fn yes(&mut self) -> String {
+        let (from, rpc, request) = self.calls.remove(0);
+        let say = Say { yes: true, term: self.server.node().term().0, number: 0, hint: None };
+        self.step(Event::Response { from, rpc, response: response(&request, say) })
+    }
+
+    /// Peers and disk do everything that they are asked for.
+    pub(crate) fn agree(&mut self) -> String {
+        let mut words = Vec::new();
+        for _ in 0..100 {
+            if self.calls.is_empty() {
+                let issued = self.server.node().issued();
+                words.push(self.written());
+                if self.calls.is_empty() && self.server.node().issued() == issued {
+                    words.retain(|words| !words.is_empty());
+                    return words.join("; ");
+                }
+            } else {
+                words.push(self.yes());
+            }
+        }
+        panic!("it keeps on asking: {:?}", self.calls);
+    }
+
+    /// A newer term is heard of.
+    pub(crate) fn depose(&mut self) -> String {
+        let term = self.server.node().term().0 + 1;
+        let last = (term - 1, self.server.node().log().last().index.0);
+        self.hear("n2", transfer_vote(term, last))
+    }
+
+    /// The state machine does the next batch. It responds to a command with twice the command, and to
+    /// another's state with `complaint`.
+    pub(crate) fn applied_with(&mut self, complaint: &str) -> String {
+        let batch = self.batches.remove(0);
+        let respond = |payload: &Payload| match payload {
+            Payload::Command(data) => Some([&data[..], &data[..]].concat().into()),
+            Payload::Extended(both) => Some([&both.data[..], &both.extensions[..]].concat().into()),
+            Payload::Restore(_) => Some(complaint.as_bytes().into()),
+            Payload::Noop | Payload::Barrier | Payload::Configuration(_) => None,
+        };
+        let responses = batch
+            .entries
+            .iter()
+            .filter_map(|entry| Some((entry.id.index, respond(&entry.payload)?)))
+            .collect();
+        let upto = batch.entries.last().expect("at least one").id.index;
+        self.step(Event::Applied { upto, responses })
+    }
+
+    pub(crate) fn applied(&mut self) -> String {
+        self.applied_with("")
+    }
+
+    pub(crate) fn apply_all(&mut self) -> String {
+        let mut words = Vec::new();
+        while !self.batches.is_empty() {
+            words.push(self.applied());
+        }
+        words.join("; ")
+    }
+
+    /// What observers were told since they asked last.
+    pub(crate) fn observed(&mut self) -> String {
+        std::mem::take(&mut self.observed).join("; ")
+    }
+}
+
+pub(crate) fn command(number: u64) -> Bytes {
+    number.to_string().as_bytes().into()
+}
+
+fn told(answer: &Answer) -> String {
+    match answer {
+        Answer::Applied { index, response } => {
+            format!("applied {index} {}", String::from_utf8_lossy(response))
+        }
+        Answer::Committed { index } => format!("committed {index}"),
+        Answer::Readable { index } => format!("reads {index}"),
+        Answer::Snapshotted(meta) => format!("snapshot {}", meta.last),
+        Answer::Done => "done".into(),
+    }
+}
+
+fn seen(observed: &Observed) -> String {
+    match observed {
+        Observed::State { role, term } => format!("{role:?} {term}"),
+        Observed::Leader(None) => "no leader".into(),
+        Observed::Leader(Some((id, address))) => format!("leader {id} at {address}"),
+        Observed::Peer { removed, peer } => {
+            let sign = if *removed { '-' } else { '+' };
+            format!("{sign}{} {:?} at {}", peer.id, peer.suffrage, peer.address)
+        }
+        Observed::FailedHeartbeat { peer, silent } => format!("{peer} silent for {silent}"),
+        Observed::ResumedHeartbeat { peer } => format!("{peer} is back"),
+        Observed::Truncated { after } => format!("cut after {after}"),
+        Observed::Ignored(why) => format!("ignored {why:?}"),
+    }
+}
+
+/// A store's failure.
+pub(crate) fn failure() -> StoreError {
+    StoreError::new(StoreErrorKind::Io, "disk")
+}

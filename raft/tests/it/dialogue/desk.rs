@@ -1,0 +1,392 @@
+//! One node, and a hand that plays everybody else. What a step wants done is told in words, so that
+//! a case is a line.
+
+use std::fmt::Write as _;
+use wavetank_raft::{
+    AppendEntries, AppendEntriesResponse, Boot, Config, Configuration, Effect, Effects, Entries, Entropy,
+    Entry, HardState, Index, Input, InstallSnapshotResponse, LogId, LogImage, LogOp, Member, Node, NodeId,
+    Payload, Request, RequestPreVote, RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response,
+    RoleName, RpcId, Settings, SnapshotMeta, Span, Term, Time, TimeoutNowResponse, Why, Write,
+};
+
+/// What a node is started with.
+pub(crate) struct Start<'a> {
+    pub(crate) config: Config,
+    pub(crate) members: Vec<Member>,
+    pub(crate) term: u64,
+    pub(crate) vote: Option<&'a str>,
+    /// The terms of the entries that are on its disk. The first is the membership.
+    pub(crate) log: &'a [u64],
+    /// The log begins after this, which is a snapshot's last.
+    pub(crate) snapshot: Option<(u64, u64)>,
+}
+
+/// Voters of these names.
+pub(crate) fn voters(names: &[&str]) -> Vec<Member> {
+    names.iter().map(|&name| Member::voter(name, name)).collect()
+}
+
+impl Start<'_> {
+    /// One of three, in the term of its log's end.
+    pub(crate) fn of<'a>(log: &'a [u64]) -> Start<'a> {
+        let config = Config { local_id: "n1".into(), ..Config::default() };
+        let term = log.last().copied().unwrap_or(0);
+        Start { config, members: voters(&["n1", "n2", "n3"]), term, vote: None, log, snapshot: None }
+    }
+
+    /// A node, begun at time zero.
+    pub(crate) fn boot(self) -> Desk {
+        self.boot_as(0)
+    }
+
+    /// The same, at its start of that number.
+    pub(crate) fn boot_as(self, incarnation: u32) -> Desk {
+        let (settings, boot) = self.found();
+        let node = Node::boot(settings, Boot { incarnation, ..boot }, Time(0));
+        Desk { node, now: Time(0), calls: Vec::new(), ticket: RpcId(0) }
+    }
+
+    /// What a server finds.
+    pub(crate) fn found(self) -> (Settings, Boot) {
+        let configuration = Configuration::new(self.members).expect("names and addresses differ");
+        let snapshot = self.snapshot.map(|last| SnapshotMeta {
+            last: id(last),
+            configuration: configuration.clone(),
+            configuration_index: Index(1),
+            size: 10,
+            checksum: 0,
+        });
+        let base = snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
+        let mut log = LogImage::new(base, self.config.log_cache_capacity);
+        for (entry, at) in entries(base.index, self.log).iter().zip(0..) {
+            let members = || Payload::Configuration(configuration.clone().into());
+            let payload = if at == 0 && base == LogId::ZERO { members() } else { entry.payload.clone() };
+            log.push(Entry { id: entry.id, payload });
+        }
+        let boot = Boot {
+            entropy: Entropy(1),
+            incarnation: 0,
+            hard_state: HardState { term: Term(self.term), vote: self.vote.map(NodeId::of) },
+            log,
+            snapshot: snapshot.map(Into::into),
+        };
+        (Settings::new(self.config).expect("within the rules"), boot)
+    }
+}
+
+impl Start<'_> {
+    /// Leads in the next term, with its first entry on its disk. Nobody has answered that yet.
+    pub(crate) fn elected(self) -> Desk {
+        let mut desk = self.boot();
+        desk.elect();
+        desk
+    }
+
+    /// The same, and everybody has everything, knows that it is committed, and owes no answer.
+    pub(crate) fn leader(self) -> Desk {
+        let mut desk = self.elected();
+        desk.agree();
+        desk.wait();
+        desk.agree();
+        desk
+    }
+}
+
+/// Another heartbeat timeout, and the others in proportion.
+pub(crate) fn reload(timeout: Span) -> Input {
+    let (heartbeat_timeout, election_timeout, disk_stall_timeout) = (timeout, timeout, timeout);
+    let config = Config { heartbeat_timeout, election_timeout, disk_stall_timeout, ..Start::of(&[]).config };
+    Input::Reload(Settings::new(config).expect("within the rules").into())
+}
+
+pub(crate) fn id((term, index): (u64, u64)) -> LogId {
+    LogId::new(Term(term), Index(index))
+}
+
+/// Commands of these terms, after an index.
+pub(crate) fn entries(after: Index, terms: &[u64]) -> Entries {
+    let command = || Payload::Command(vec![0; 8].into());
+    let entry = |(&term, at)| Entry::new(Term(term), after.plus(at), command());
+    terms.iter().zip(1..).map(entry).collect()
+}
+
+/// Entries of these terms after `prev`.
+pub(crate) fn append(term: u64, prev: (u64, u64), terms: &[u64], commit: u64) -> Request {
+    let entries = entries(Index(prev.1), terms);
+    Request::AppendEntries(AppendEntries {
+        term: Term(term),
+        prev: id(prev),
+        entries,
+        leader_commit: Index(commit),
+    })
+}
+
+pub(crate) fn vote(term: u64, last: (u64, u64)) -> Request {
+    Request::RequestVote(RequestVote { term: Term(term), last_log: id(last), leadership_transfer: false })
+}
+
+/// A vote for whom the leader has asked to campaign.
+pub(crate) fn transfer_vote(term: u64, last: (u64, u64)) -> Request {
+    Request::RequestVote(RequestVote { term: Term(term), last_log: id(last), leadership_transfer: true })
+}
+
+pub(crate) fn pre_vote(term: u64, last: (u64, u64)) -> Request {
+    Request::RequestPreVote(RequestPreVote { term: Term(term), last_log: id(last) })
+}
+
+/// What an answer says, whatever it answers.
+#[derive(Clone, Copy)]
+pub(crate) struct Say {
+    pub(crate) yes: bool,
+    /// The term of whom answers.
+    pub(crate) term: u64,
+    /// The follower's end, or where the next piece begins.
+    pub(crate) number: u64,
+    pub(crate) hint: Option<(u64, u64)>,
+}
+
+/// The node.
+pub(crate) struct Desk {
+    pub(crate) node: Node,
+    pub(crate) now: Time,
+    /// Its calls that were not answered, the oldest first.
+    pub(crate) calls: Vec<(NodeId, RpcId, Request)>,
+    /// What it has asked its stores for last.
+    pub(crate) ticket: RpcId,
+}
+
+impl Desk {
+    /// It is so late, in milliseconds.
+    pub(crate) const fn at(&mut self, ms: u64) -> &mut Self {
+        self.now = Time(ms * 1_000);
+        self
+    }
+
+    pub(crate) fn step(&mut self, input: Input) -> String {
+        let mut effects = Effects::new();
+        self.node.step(self.now, input, &mut effects);
+        for effect in &effects {
+            #[expect(clippy::wildcard_enum_match_arm, reason = "the others await nothing")]
+            match effect {
+                Effect::Send { to, rpc, request } => self.calls.push((*to, *rpc, request.clone())),
+                Effect::Fetch { ticket, .. }
+                | Effect::ReadSnapshot { ticket, .. }
+                | Effect::WriteSnapshot { ticket, .. } => self.ticket = *ticket,
+                _ => {}
+            }
+        }
+        let words: Vec<_> = effects.iter().map(words).collect();
+        words.join("; ")
+    }
+
+    pub(crate) fn timer(&mut self) -> String {
+        self.step(Input::Timer)
+    }
+
+    /// Waits for what it waits for.
+    pub(crate) fn wait(&mut self) -> String {
+        self.now = self.now.max(self.node.deadline().at);
+        self.timer()
+    }
+
+    /// Waits, whatever it does meanwhile, until it waits for this; says when that will be.
+    pub(crate) fn until(&mut self, why: Why) -> Time {
+        for _ in 0..100 {
+            let deadline = self.node.deadline();
+            if deadline.why == why {
+                return deadline.at;
+            }
+            self.wait();
+        }
+        panic!("it never waits for {why:?}");
+    }
+
+    /// The next heartbeat is due.
+    pub(crate) fn beat(&mut self) -> String {
+        self.until(Why::Heartbeat);
+        self.wait()
+    }
+
+    /// Everything that it has written becomes durable.
+    pub(crate) fn written(&mut self) -> String {
+        self.step(Input::Persisted(self.node.issued()))
+    }
+
+    pub(crate) fn hear(&mut self, from: &str, request: Request) -> String {
+        self.step(Input::Request { from: NodeId::of(from), rpc: RpcId(1), request })
+    }
+
+    /// The oldest call to this peer is answered.
+    pub(crate) fn answer(&mut self, from: &str, say: Say) -> String {
+        let from = NodeId::of(from);
+        let at = self.calls.iter().position(|(to, ..)| *to == from).expect("it was called");
+        let (_, rpc, request) = self.calls.remove(at);
+        self.step(Input::Response { from, rpc, response: response(&request, say) })
+    }
+
+    /// Yes or no, in the node's own term.
+    pub(crate) fn say(&self, yes: bool) -> Say {
+        Say { yes, term: self.node.term().0, number: 0, hint: None }
+    }
+
+    pub(crate) fn yes(&mut self, from: &str) -> String {
+        self.answer(from, self.say(true))
+    }
+
+    pub(crate) fn no(&mut self, from: &str) -> String {
+        self.answer(from, self.say(false))
+    }
+
+    /// The calls to this peer are lost.
+    pub(crate) fn lose(&mut self, from: &str) {
+        self.calls.retain(|(to, ..)| *to != NodeId::of(from));
+    }
+
+    /// It is elected by everybody, and what it has written is durable. Its first calls as a leader
+    /// are not answered.
+    pub(crate) fn elect(&mut self) {
+        self.wait();
+        for _ in ["tried", "real"] {
+            self.written();
+            for (from, rpc, request) in std::mem::take(&mut self.calls) {
+                let response = response(&request, self.say(true));
+                self.step(Input::Response { from, rpc, response });
+            }
+        }
+        assert!(self.node.role() == RoleName::Leader, "{:?}", self.node);
+        self.written();
+    }
+
+    /// Everybody says yes to all that it asks.
+    pub(crate) fn all_yes(&mut self) {
+        self.yes_to_all_of(&["n0", "n1", "n2", "n3", "n4", "n5"]);
+    }
+
+    /// These say yes to all that it asks them.
+    pub(crate) fn yes_to_all_of(&mut self, names: &[&str]) -> Vec<String> {
+        let mut words = Vec::new();
+        for _ in 0..100 {
+            let is_one =
+                |(to, ..): &&(NodeId, RpcId, Request)| names.iter().any(|name| NodeId::of(name) == *to);
+            let Some((to, ..)) = self.calls.iter().find(is_one) else { return words };
+            words.push(self.yes(&to.to_string()));
+        }
+        panic!("it keeps on asking: {:?}", self.calls);
+    }
+
+    /// The same, and its disk is done.
+    pub(crate) fn agree(&mut self) {
+        self.all_yes();
+        self.written();
+        self.all_yes();
+    }
+}
+
+pub(crate) fn response(request: &Request, Say { yes, term, number, hint }: Say) -> Response {
+    let term = Term(term);
+    match request {
+        Request::AppendEntries(_) => Response::AppendEntries(AppendEntriesResponse {
+            term,
+            success: yes,
+            last_log: Index(number),
+            no_retry_backoff: !yes,
+            hint: hint.map(id),
+        }),
+        Request::RequestVote(_) => Response::RequestVote(RequestVoteResponse { term, granted: yes }),
+        Request::RequestPreVote(m) => {
+            let term = if yes { m.term } else { term };
+            Response::RequestPreVote(RequestPreVoteResponse { term, granted: yes })
+        }
+        Request::InstallSnapshot(_) => {
+            Response::InstallSnapshot(InstallSnapshotResponse { term, success: yes, next_offset: number })
+        }
+        Request::TimeoutNow(_) => Response::TimeoutNow(TimeoutNowResponse { accepted: yes }),
+    }
+}
+
+/// An effect in words.
+fn words(effect: &Effect) -> String {
+    match effect {
+        Effect::Send { to, request, .. } => format!("{to}: {}", call(request)),
+        Effect::Reply { to, response, .. } => format!("{to}! {}", reply(response)),
+        Effect::Persist(write) => written(write),
+        Effect::Fetch { first, last, .. } => format!("fetch {first}..{last}"),
+        Effect::Commit(index) => format!("commit {index}"),
+        Effect::Appended { first, count } => format!("appended {first} +{count}"),
+        Effect::Refused(refusal) => format!("refused {refusal:?}"),
+        Effect::Became { role, term } => format!("{role:?} {term}"),
+        Effect::LeaderIs(leader) => leader.map_or("no leader".into(), |leader| format!("leader {leader}")),
+        Effect::Configured { index, configuration } => format!("members {index} {configuration}"),
+        Effect::ReadReady { request, index } => format!("{request} reads {index}"),
+        Effect::ReadFailed { request, refusal } => format!("{request} {refusal:?}"),
+        Effect::TransferEnded { request, refusal: None } => format!("{request} transferred"),
+        Effect::TransferEnded { request, refusal: Some(refusal) } => format!("{request} {refusal:?}"),
+        Effect::ReadSnapshot { last, offset, .. } => {
+            let which = last.map_or("newest".into(), |last| last.to_string());
+            format!("read {which} at {offset}")
+        }
+        Effect::WriteSnapshot { meta, offset, data, done, .. } => {
+            format!("keep {} {offset}+{}{}", meta.last, data.len(), if *done { " done" } else { "" })
+        }
+        Effect::Installed(meta) => format!("installed {}", meta.last),
+        Effect::Staged { request, result: Ok(at) } => format!("{request} staged {at}"),
+        Effect::Staged { request, result: Err(refusal) } => format!("{request} {refusal:?}"),
+        Effect::Contact { peer, alive: true, .. } => format!("{peer} is back"),
+        Effect::Contact { peer, last, alive: false } => format!("{peer} silent since {last}"),
+        Effect::Ignored(why) => format!("ignored {why:?}"),
+    }
+}
+
+pub(crate) fn call(request: &Request) -> String {
+    match request {
+        Request::AppendEntries(m) => {
+            format!("append {} {}+{} commit {}", m.term, m.prev, m.entries.len(), m.leader_commit)
+        }
+        Request::RequestVote(m) => {
+            let transfer = if m.leadership_transfer { " transfer" } else { "" };
+            format!("vote {} {}{transfer}", m.term, m.last_log)
+        }
+        Request::RequestPreVote(m) => format!("prevote {} {}", m.term, m.last_log),
+        Request::InstallSnapshot(m) => {
+            let done = if m.done { " done" } else { "" };
+            format!("install {} {} {}+{}{done}", m.term, m.meta.last, m.offset, m.data.len())
+        }
+        Request::TimeoutNow(m) => format!("campaign {:?}", m.term),
+    }
+}
+
+pub(crate) fn reply(response: &Response) -> String {
+    let word = |yes: bool| if yes { "yes" } else { "no" };
+    match response {
+        Response::AppendEntries(m) => {
+            let retry = if m.no_retry_backoff { " retry" } else { "" };
+            let hint = m.hint.map_or(String::new(), |hint| format!(" hint {hint}"));
+            format!("append {} {} last {}{hint}{retry}", word(m.success), m.term, m.last_log)
+        }
+        Response::RequestVote(m) => format!("vote {} {}", word(m.granted), m.term),
+        Response::RequestPreVote(m) => format!("prevote {} {}", word(m.granted), m.term),
+        Response::InstallSnapshot(m) => {
+            format!("install {} {} next {}", word(m.success), m.term, m.next_offset)
+        }
+        Response::TimeoutNow(m) => format!("campaign {}", word(m.accepted)),
+    }
+}
+
+pub(crate) fn written(write: &Write) -> String {
+    let mut words = format!("write {}", write.token);
+    if let Some(HardState { term, vote }) = write.hard_state {
+        write!(words, " {term} {}", vote.map_or_else(|| "-".into(), |vote| vote.to_string())).expect("text");
+    }
+    let run = |entries: &Entries| format!("{}+{}", entries[0].id, entries.len());
+    let log = match &write.log {
+        LogOp::Keep => String::new(),
+        LogOp::Append(entries) => format!(" append {}", run(entries)),
+        LogOp::Replace(entries) => format!(" replace {}", run(entries)),
+        LogOp::Compact(upto) => format!(" compact {upto}"),
+        LogOp::Discard => " discard".into(),
+    };
+    words + &log
+}
+
+/// For how long the default settings let a leader be silent.
+pub(crate) const SILENCE: Span = Span::ms(1_000);

@@ -1,0 +1,227 @@
+//! What a follower takes, what it refuses, and when it says so (thesis §3.5, §3.6).
+
+use super::desk::{Desk, Start, append, id, reload, vote, voters};
+use wavetank_raft::{
+    AppendEntries, Configuration, Entry, Index, Input, NodeId, Payload, Request, RoleName, Span, Term, Time,
+    Token,
+};
+
+/// In term 3, with a log that ends at t2.i3; nothing was heard yet.
+fn follower() -> Desk {
+    let mut desk = Start { term: 3, ..Start::of(&[1, 1, 2]) }.boot();
+    desk.at(1_000);
+    desk
+}
+
+/// The same, to which the leader has said that two entries are committed.
+fn led() -> Desk {
+    let mut desk = follower();
+    assert_eq!(desk.hear("n2", append(3, (1, 2), &[], 2)), "leader n2; n2! append yes t3 last i3; commit i2");
+    desk
+}
+
+#[test]
+fn entries_are_taken_where_they_join() {
+    for (request, expected) in [
+        // They follow the end, or some of them do.
+        (append(3, (2, 3), &[3, 3], 0), "write w1 append t3.i4+2"),
+        (append(3, (1, 2), &[2, 3], 0), "write w1 append t3.i4+1"),
+        // All are here.
+        (append(3, (1, 1), &[1, 2], 0), "n2! append yes t3 last i3"),
+        (append(3, (1, 1), &[1], 0), "n2! append yes t3 last i3"),
+        (append(3, (2, 3), &[], 0), "n2! append yes t3 last i3"),
+        // The end is in conflict.
+        (append(3, (1, 2), &[3], 0), "write w1 replace t3.i3+1"),
+        (append(3, (1, 2), &[3, 3, 3], 0), "write w1 replace t3.i3+3"),
+        // What precedes is not here, or another.
+        (append(3, (2, 5), &[], 0), "n2! append no t3 last i3 hint t2.i3 retry"),
+        (append(3, (2, 4), &[3], 0), "n2! append no t3 last i3 hint t2.i3 retry"),
+        (append(3, (1, 5), &[], 0), "n2! append no t3 last i3 hint t1.i2 retry"),
+        (append(3, (3, 3), &[], 0), "n2! append no t3 last i3 hint t1.i2 retry"),
+        // What is committed cannot be undone.
+        (append(3, (1, 1), &[3], 0), "ignored BelowCommit; n2! append no t3 last i3"),
+        // Another term.
+        (append(2, (2, 3), &[2], 0), "n2! append no t3 last i3"),
+        (append(4, (2, 3), &[4], 0), "Follower t4; no leader; leader n2; write w1 t4 - append t4.i4+1"),
+    ] {
+        assert_eq!(led().hear("n2", request.clone()), expected, "{request:?}");
+    }
+}
+
+#[test]
+fn nonsense_is_not_taken() {
+    let entry = |term, index| Entry::new(Term(term), Index(index), Payload::Noop);
+    for entries in [
+        vec![entry(3, 5)],
+        vec![entry(3, 3)],
+        vec![entry(3, 4), entry(3, 6)],
+        vec![entry(1, 4)],
+        vec![entry(3, 4), entry(2, 5)],
+        vec![entry(4, 4)],
+    ] {
+        let m = AppendEntries {
+            term: Term(3),
+            prev: id((2, 3)),
+            entries: entries.into(),
+            leader_commit: Index(0),
+        };
+        let request = Request::AppendEntries(m);
+        assert_eq!(
+            led().hear("n2", request.clone()),
+            "ignored Malformed; n2! append no t3 last i3",
+            "{request:?}"
+        );
+    }
+    assert_eq!(led().hear("n2", append(3, (4, 3), &[], 0)), "ignored Malformed; n2! append no t3 last i3");
+    // An unknown sender of nonsense is not a leader.
+    let mut desk = follower();
+    desk.hear("n2", append(3, (4, 3), &[], 0));
+    assert_eq!(desk.node.leader(), None);
+}
+
+#[test]
+fn a_commit_reaches_as_far_as_the_message_has_verified() {
+    for (request, commit) in [
+        (append(3, (2, 3), &[], 3), 3),
+        (append(3, (2, 3), &[], 9), 3),
+        (append(3, (2, 3), &[], 1), 2),
+        (append(3, (1, 1), &[1], 9), 2),
+        (append(3, (1, 1), &[1, 2], 9), 3),
+        (append(3, (2, 4), &[], 4), 2),
+    ] {
+        let mut desk = led();
+        desk.hear("n2", request.clone());
+        assert_eq!(desk.node.commit(), Index(commit), "{request:?}");
+    }
+    // What is applied is on disk, too.
+    let mut desk = led();
+    assert_eq!(desk.hear("n2", append(3, (2, 3), &[3], 4)), "write w1 append t3.i4+1; commit i3");
+    assert_eq!(desk.node.commit(), Index(4));
+    assert_eq!(desk.written(), "n2! append yes t3 last i3; commit i4");
+}
+
+#[test]
+fn an_answer_waits_for_what_it_asserts() {
+    let mut desk = led();
+    desk.hear("n2", append(3, (2, 3), &[3], 0));
+    desk.hear("n2", append(3, (3, 4), &[3], 0));
+    assert_eq!(desk.hear("n2", append(3, (3, 4), &[], 0)), "", "it needs the first of them");
+    assert_eq!(desk.hear("n2", append(3, (2, 3), &[], 0)), "n2! append yes t3 last i5", "it needs neither");
+    assert_eq!(desk.node.durable(), Index(3));
+    assert_eq!(desk.step(Input::Persisted(Token(1))), "n2! append yes t3 last i3; n2! append yes t3 last i5");
+    assert_eq!(desk.node.durable(), Index(4));
+    assert_eq!(desk.step(Input::Persisted(Token(1))), "", "told again");
+    assert_eq!(desk.step(Input::Persisted(Token(3))), "ignored UnknownToken");
+    assert_eq!(desk.step(Input::Persisted(Token(2))), "n2! append yes t3 last i4");
+    assert_eq!(desk.node.durable(), Index(5));
+}
+
+/// A write of entries that were overwritten since vouches for nothing (A-B-A).
+#[test]
+fn a_late_report_does_not_vouch_for_what_replaced_it() {
+    let mut desk = led();
+    desk.hear("n2", append(3, (2, 3), &[3, 3], 0));
+    assert_eq!(
+        desk.hear("n3", append(4, (2, 3), &[4], 4)),
+        "Follower t4; no leader; leader n3; write w2 t4 - replace t4.i4+1; commit i3"
+    );
+    assert_eq!(desk.step(Input::Persisted(Token(1))), "n2! append yes t3 last i3");
+    assert_eq!((desk.node.durable(), desk.node.commit()), (Index(3), Index(4)));
+    assert_eq!(desk.step(Input::Persisted(Token(2))), "n3! append yes t4 last i5; commit i4");
+    // What was on disk and was cut is not there either.
+    let mut desk = led();
+    assert_eq!(desk.hear("n2", append(3, (1, 2), &[3, 3], 4)), "write w1 replace t3.i3+2");
+    assert_eq!(desk.node.durable(), Index(2));
+}
+
+#[test]
+fn a_membership_counts_from_when_it_is_taken_until_it_is_cut() {
+    let two = Configuration::new(voters(&["n1", "n2"])).expect("names differ");
+    let entry = Entry::new(Term(3), Index(4), Payload::Configuration(two.into()));
+    let m = |entries: Vec<Entry>| AppendEntries {
+        term: Term(3),
+        prev: id((2, 3)),
+        entries: entries.into(),
+        leader_commit: Index(0),
+    };
+    let mut desk = led();
+    assert_eq!(
+        desk.hear("n2", Request::AppendEntries(m(vec![entry]))),
+        "members i4 n1 n2; write w1 append t3.i4+1"
+    );
+    assert_eq!(desk.node.voters().iter().count(), 2);
+    assert_eq!(
+        desk.hear("n3", append(4, (2, 3), &[4], 0)),
+        "Follower t4; no leader; leader n3; members i1 n1 n2 n3; write w2 t4 - replace t4.i4+1"
+    );
+    assert_eq!(desk.node.voters().iter().count(), 3);
+    assert_eq!(
+        desk.hear("n2", append(5, (2, 3), &[5], 0)),
+        "Follower t5; no leader; leader n2; write w3 t5 - replace t5.i4+1",
+        "nothing to tell"
+    );
+}
+
+#[test]
+fn what_is_compacted_matches_unseen() {
+    let mut desk = Start { snapshot: Some((2, 5)), term: 3, ..Start::of(&[2, 3]) }.boot();
+    desk.at(1_000);
+    assert_eq!(desk.node.commit(), Index(5));
+    for (request, expected) in [
+        (append(3, (1, 2), &[], 0), "leader n2; n2! append yes t3 last i7"),
+        (append(3, (1, 2), &[1, 1], 9), "n2! append yes t3 last i7"),
+        (append(3, (1, 3), &[1, 2, 2, 3], 0), "n2! append yes t3 last i7"),
+        (append(3, (1, 3), &[1, 1, 1], 0), "ignored BelowCommit; n2! append no t3 last i7"),
+        (append(3, (2, 5), &[2, 3], 0), "n2! append yes t3 last i7"),
+        (append(3, (1, 5), &[], 0), "n2! append no t3 last i7 hint t2.i5 retry"),
+        (append(3, (1, 3), &[1, 2, 3], 0), "write w1 replace t3.i6+1"),
+    ] {
+        assert_eq!(desk.hear("n2", request.clone()), expected, "{request:?}");
+    }
+}
+
+#[test]
+fn who_hears_a_leader_waits() {
+    let mut desk = led();
+    let due = desk.node.deadline().at;
+    desk.at(1_500).hear("n2", append(3, (2, 3), &[], 0));
+    assert_eq!(desk.node.deadline().at, due + Span::ms(500));
+    assert_eq!(desk.node.last_contact(Time(1_700_000)), Some(Span::ms(200)));
+    assert_eq!(desk.node.leader(), Some(NodeId::of("n2")));
+    desk.hear("n3", append(2, (2, 3), &[], 0));
+    assert_eq!(desk.node.deadline().at, due + Span::ms(500), "one of the past is no leader");
+    assert_eq!(desk.wait(), "no leader; PreCandidate t3; n2: prevote t4 t2.i3; n3: prevote t4 t2.i3");
+    assert_eq!((desk.node.leader(), desk.node.last_contact(desk.now)), (None, None));
+}
+
+#[test]
+fn a_shorter_timeout_counts_at_once() {
+    let mut desk = led();
+    let timeout = Span::ms(500);
+    assert_eq!(desk.step(reload(timeout)), "");
+    let patience = desk.node.deadline().at.since(desk.now);
+    assert!(timeout <= patience && patience < timeout.times(2));
+}
+
+/// A server whose disk hangs would lead nobody anywhere (#503, #614).
+#[test]
+fn whoever_has_a_disk_that_hangs_does_not_campaign() {
+    let stall = Span::ms(5_000);
+    for (after, role) in [(Span::us(4_999_999), RoleName::PreCandidate), (stall, RoleName::Follower)] {
+        let mut desk = follower();
+        assert_eq!(desk.hear("n3", vote(3, (2, 3))), "write w1 t3 n3");
+        desk.now = desk.now + after;
+        desk.timer();
+        assert_eq!(desk.node.role(), role, "{after} after the write");
+    }
+    let mut desk = follower();
+    desk.wait();
+    assert_eq!(desk.yes("n3"), "Candidate t4; write w1 t4 n1");
+    desk.now = desk.now + stall;
+    assert_eq!(desk.timer(), "Follower t4");
+    desk.wait();
+    assert_eq!(desk.node.role(), RoleName::Follower);
+    desk.written();
+    desk.wait();
+    assert_eq!(desk.node.role(), RoleName::PreCandidate);
+}

@@ -1,0 +1,53 @@
+//! A state machine that writes down what it is told.
+
+use wavetank_raft::store::{
+    Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
+};
+use wavetank_raft::{Bytes, Configuration, Index};
+
+/// One page for each time it was told something.
+#[derive(Default)]
+pub(super) struct Diary {
+    pub(super) pages: Vec<String>,
+}
+
+/// All pages as one text.
+pub(super) struct Copy(String);
+
+impl Fsm for Diary {
+    type Snapshot = Copy;
+
+    /// Responds with the command in capitals.
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let word = |command: &Command<'_>| {
+            let plus = if command.extensions.is_empty() { "" } else { "+" };
+            format!("{} {}{plus}{}", command.index, text(command.data), text(command.extensions))
+        };
+        let words: Vec<_> = commands.iter().map(word).collect();
+        self.pages.push(format!("apply {}", words.join(", ")));
+        commands.iter().map(|command| text(command.data).to_uppercase().as_bytes().into()).collect()
+    }
+
+    fn configured(&mut self, index: Index, _: &Configuration) {
+        self.pages.push(format!("members {index}"));
+    }
+
+    fn snapshot(&mut self) -> Result<Copy, StoreError> {
+        Ok(Copy(self.pages.concat()))
+    }
+
+    /// Refuses what is bad.
+    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
+        let bytes = source.read_at(0, source.size())?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        self.pages.push(format!("load {text}"));
+        if text == "bad" { Err(StoreError::new(StoreErrorKind::Corrupt, "torn page")) } else { Ok(()) }
+    }
+}
+
+impl FsmSnapshot for Copy {
+    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
+        sink.write(self.0.as_bytes())
+    }
+}
