@@ -75,10 +75,6 @@ pub enum Occasion {
     SnapshotNewcomer,
     /// A leader has dropped what its snapshot stands for: all links work again.
     MendCompacter,
-    /// A leader has sent a piece of a snapshot, and more are to follow: it takes another snapshot.
-    SnapshotSender,
-    /// A server has kept a piece of a snapshot: everything that is held comes before the next one.
-    LetGoAmongPieces,
     /// A leader has called another to campaign: it reaches nobody.
     IsolateCaller,
     /// A leader has let a client read: only a minority hears it, its clock goes as slowly as it may
@@ -123,8 +119,6 @@ names!(Occasion {
     CrashDiscarder => "crash_discarder",
     SnapshotNewcomer => "snapshot_newcomer",
     MendCompacter => "mend_compacter",
-    SnapshotSender => "snapshot_sender",
-    LetGoAmongPieces => "let_go_among_pieces",
     IsolateCaller => "isolate_caller",
     OutpaceReader => "outpace_reader",
     StallCommitter => "stall_committer",
@@ -177,12 +171,8 @@ impl Noticed {
     pub const LAST_PIECE: Self = Self(1 << 17);
     /// It threw its log away for a snapshot.
     pub const DISCARDED: Self = Self(1 << 18);
-    /// It sent a piece of a snapshot that is not the last one.
-    pub const PIECE: Self = Self(1 << 19);
-    /// It told a leader that it has a piece of a snapshot.
-    pub const KEPT: Self = Self(1 << 21);
     /// It called another server to campaign.
-    pub const CALLED: Self = Self(1 << 20);
+    pub const CALLED: Self = Self(1 << 19);
 
     /// Both.
     #[must_use]
@@ -223,9 +213,8 @@ fn of_request(request: &Request) -> Noticed {
         Request::RequestVote(_) => Noticed::CAMPAIGNED.or(Noticed::CANVASSED),
         Request::RequestPreVote(_) => Noticed::CANVASSED,
         Request::InstallSnapshot(piece) if piece.done => Noticed::LAST_PIECE,
-        Request::InstallSnapshot(_) => Noticed::PIECE,
         Request::TimeoutNow(_) => Noticed::CALLED,
-        Request::AppendEntries(_) => Noticed::NOTHING,
+        Request::AppendEntries(_) | Request::InstallSnapshot(_) => Noticed::NOTHING,
     }
 }
 
@@ -233,7 +222,6 @@ fn of_response(response: &Response) -> Noticed {
     match response {
         Response::AppendEntries(append) if append.success => Noticed::ACKED,
         Response::RequestVote(vote) if vote.granted => Noticed::GRANTED,
-        Response::InstallSnapshot(piece) if piece.success => Noticed::KEPT,
         Response::AppendEntries(_)
         | Response::RequestVote(_)
         | Response::RequestPreVote(_)
@@ -286,8 +274,6 @@ impl Occasion {
             Self::CrashDiscarder => Noticed::DISCARDED,
             Self::SnapshotNewcomer => Noticed::FIRST_COMMIT,
             Self::MendCompacter => Noticed::COMPACTED,
-            Self::SnapshotSender => Noticed::PIECE,
-            Self::LetGoAmongPieces => Noticed::KEPT,
             Self::IsolateCaller => Noticed::CALLED,
             Self::OutpaceReader => Noticed::READ,
         }
@@ -317,7 +303,6 @@ impl Occasion {
             | Self::CrashAtFirstCommit
             | Self::StrandAtFirstCommit => Ratio::new(1, 3),
             Self::CrashReconfigurer | Self::StrandReconfigurer => Ratio::new(1, 4),
-            Self::SnapshotSender | Self::LetGoAmongPieces => Ratio::new(1, 3),
             Self::LetGoOfOld
             | Self::LetGoBeforeLastPiece
             | Self::Usurp
@@ -359,14 +344,14 @@ impl Occasion {
             }
             Self::TransferCommitter => Act::Call(slot, Call::Transfer { target: None }),
             Self::StallCommitter => Act::Stall(slot, a_while.times(2)),
-            Self::SnapshotNewcomer | Self::SnapshotSender => Act::Call(slot, Call::Snapshot),
+            Self::SnapshotNewcomer => Act::Call(slot, Call::Snapshot),
             Self::MendCompacter if sight.leader == Some(slot) => {
                 Act::Network(NetworkChange::HealAll, Span::ZERO, NetworkChange::HealAll)
             }
             Self::MendCompacter => Act::Nothing,
             Self::Usurp => usurp(slot, sight, a_while),
             Self::LetGoOfOld | Self::LetGoAmong => Act::LetGo,
-            Self::LetGoBeforeLastPiece | Self::LetGoAmongPieces => Act::LetGoAll,
+            Self::LetGoBeforeLastPiece => Act::LetGoAll,
         }
     }
 }

@@ -23,8 +23,9 @@ impl Waters {
         if self.clients.read_under_leases_alone() {
             self.tempt_leases(&mut on(Topic::Leases));
         }
-        if on(Topic::Installs).chance(1, 8) {
-            self.tempt_installs();
+        let mut installs = on(Topic::Installs);
+        if installs.chance(1, 8) {
+            self.tempt_installs(&mut installs);
         }
         let mut outruns = on(Topic::Outruns);
         if outruns.chance(1, 10) {
@@ -56,27 +57,25 @@ impl Waters {
     /// Snapshots all the time, in many pieces, and no entry kept behind them: entries of one batch
     /// that overtake those of another look like a gap, and what would close it has just been
     /// compacted away. What was late then comes among the pieces, and what is held before the last
-    /// of them; and several followers at once need one snapshot after the other.
-    fn tempt_installs(&mut self) {
+    /// of them. On long links, in batches, a follower may have got more than the snapshot by then.
+    fn tempt_installs(&mut self, stream: &mut Stream) {
         let timeout = self.config.heartbeat_timeout;
         let late = |each, min, max| Late { chance: Ratio::new(1, each), by: Spans::new(min, max) };
         let (config, links) = (&mut self.config, &mut self.links);
+        let batch = config.max_append_entries.min(3);
         (config.trailing_logs, config.snapshot_threshold) = (0, 2);
-        (config.snapshot_interval, config.snapshot_chunk_bytes) =
-            (Span::ms(100), config.snapshot_chunk_bytes.min(256));
-        (config.max_append_entries, config.max_inflight) = (config.max_append_entries.min(3), 16);
+        (config.snapshot_interval, config.snapshot_chunk_bytes) = (Span::ms(100), 64);
+        (config.max_append_entries, config.max_inflight) = (1, 16);
         links.reorder.get_or_insert_with(|| late(5, Span::ms(1), timeout.part(4)));
         links.duplicate.get_or_insert_with(|| late(10, Span::ms(1), timeout));
         links.hold.get_or_insert_with(|| late(40, timeout, timeout.times(30)));
-        // A round trip is within the patience of a leader.
-        let far = config.leader_lease_timeout.part(4);
-        links.far = Some(late(3, far.part(2), far));
-        let rhythm = Rhythm {
-            every: Spans::new(timeout.times(2), timeout.times(16)),
-            lasts: Spans::new(timeout.part(2), timeout.times(4)),
-        };
-        self.scheduled.insert(Scheduled::Partition, rhythm);
-        self.usually(&[Occasion::LetGoBeforeLastPiece, Occasion::LetGoAmongPieces, Occasion::SnapshotSender]);
+        if stream.chance(1, 2) {
+            config.max_append_entries = batch;
+            // A round trip is within the patience of a leader.
+            let far = config.leader_lease_timeout.part(4);
+            links.far = Some(late(3, far.part(2), far));
+        }
+        self.usually(&[Occasion::LetGoBeforeLastPiece]);
     }
 
     /// Leaders are left alone with what they have just taken in, and not applied; the next one
