@@ -99,6 +99,31 @@ pub fn a_tail_in_conflict_gives_way_to_a_snapshot(s: &mut Stage) {
     expect_said(s, &said);
 }
 
+/// A follower whose answers are lost keeps what it has beyond the end of the snapshot that it is sent.
+pub fn what_follows_a_snapshot_is_kept(s: &mut Stage) {
+    let leader = s.until_leader();
+    let [ahead, other] = s.followers_of(leader);
+    s.isolate(other);
+    s.propose(leader, "before").until_readable(ahead, "before");
+    s.isolate(ahead);
+    s.propose_many(leader, &["in the snapshot", "behind it"]);
+
+    s.mend(leader, ahead);
+    s.until_being_written(ahead, "behind it");
+    s.cut_one_way(ahead, leader);
+    s.mend(leader, other);
+    s.until_acknowledged("in the snapshot");
+    let taken = s.snapshot(leader);
+    s.until_granted(taken);
+    s.until_installed(ahead);
+
+    s.crash(leader);
+    s.heal();
+    s.until_leader_other_than(leader);
+    s.until_converged();
+    s.expect_committed(&["before", "in the snapshot", "behind it"]);
+}
+
 /// Whoever missed four changes of the membership learns them all from one snapshot.
 pub fn a_snapshot_brings_the_membership_along(s: &mut Stage) {
     let leader = s.until_leader();
