@@ -120,6 +120,7 @@ pub const ALL: &[Scenario] = &[
     story("pieces_that_arrive_twice_make_one_snapshot", "Pieces that arrive twice and out of their order still make one snapshot.", Chapter::Snapshots, snapshots::pieces_that_arrive_twice_make_one_snapshot).on(piecemeal_and_twice),
     story("a_tail_in_conflict_gives_way_to_a_snapshot", "A long tail that nobody agreed to gives way to a snapshot that is shorter than it.", Chapter::Snapshots, snapshots::a_tail_in_conflict_gives_way_to_a_snapshot).on(without_trailing_logs),
     story("what_follows_a_snapshot_is_kept", "A follower whose answers are lost keeps what it has beyond the end of the snapshot that it is sent.", Chapter::Snapshots, snapshots::what_follows_a_snapshot_is_kept).on(two_entries_at_a_time),
+    story("whoever_waits_behind_a_snapshot_is_told", "Words that a snapshot overtakes on their way to a state machine are given up: whoever said them hears so, and is not told another's answer.", Chapter::Snapshots, snapshots::whoever_waits_behind_a_snapshot_is_told).on(four_entries_in_line),
     story("a_snapshot_brings_the_membership_along", "Whoever missed four changes of the membership learns them all from one snapshot.", Chapter::Snapshots, snapshots::a_snapshot_brings_the_membership_along).with_spares(2).on(without_trailing_logs),
     story("a_lost_vote_is_learnt_from_a_snapshot", "A server that lost its vote while it was away learns so from a snapshot, and does not campaign.", Chapter::Snapshots, snapshots::a_lost_vote_is_learnt_from_a_snapshot).on(without_trailing_logs),
     story("a_snapshot_knows_nothing_of_a_change_under_way", "A snapshot knows only of what is agreed: a change under way is not in it, and can be undone.", Chapter::Snapshots, snapshots::a_snapshot_knows_nothing_of_a_change_under_way).with_spares(1).on(without_trailing_logs),
@@ -368,6 +369,12 @@ fn without_trailing_logs(plan: &mut Plan) {
 fn two_entries_at_a_time(plan: &mut Plan) {
     without_trailing_logs(plan);
     plan.config.max_append_entries = 2;
+}
+
+/// So that a state machine is handed four entries at most ahead of time.
+fn four_entries_in_line(plan: &mut Plan) {
+    without_trailing_logs(plan);
+    one_entry_at_a_time(plan);
 }
 
 /// Snapshots when they are asked for, each in many pieces.

@@ -124,6 +124,34 @@ pub fn what_follows_a_snapshot_is_kept(s: &mut Stage) {
     s.expect_committed(&["before", "in the snapshot", "behind it"]);
 }
 
+/// Words that a snapshot overtakes on their way to a state machine are given up: whoever said them
+/// hears so, and is not told another's answer.
+pub fn whoever_waits_behind_a_snapshot_is_told(s: &mut Stage) {
+    let old = s.until_leader();
+    let [a, b] = s.followers_of(old);
+    s.until_converged();
+    s.stall_machine(old, election_timeouts(10));
+    let waiting = ["one", "two", "three", "four", "five", "six"];
+    s.propose_many(old, &waiting).until_committed("six");
+    s.isolate(old);
+
+    let new = s.until_leader_other_than(old);
+    let [other] = s.others_among(&[a, b], new);
+    let mut said = waiting.map(str::to_owned).to_vec();
+    say_on(s, new, &mut said);
+    compact(s, &[new, other], &said);
+
+    s.heal();
+    s.until_installed(old);
+    s.propose(new, "afterwards").until_readable(old, "afterwards");
+    said.push("afterwards".to_owned());
+    for word in waiting {
+        s.until_failed(word);
+    }
+    s.until_converged();
+    expect_said(s, &said);
+}
+
 /// Whoever missed four changes of the membership learns them all from one snapshot.
 pub fn a_snapshot_brings_the_membership_along(s: &mut Stage) {
     let leader = s.until_leader();

@@ -1,6 +1,6 @@
 //! What a story does to the tank.
 
-use super::{Asked, Stage};
+use super::{Asked, ElectionTimeouts, Stage};
 use wavetank_raft::{Bytes, Call, Change, Index, Member, ReadPath, Span};
 use wavetank_sim::disk::harm::{Blow, Place};
 use wavetank_sim::plan::{Disks, Plan};
@@ -228,6 +228,11 @@ impl Stage {
     /// A server's clock stands still for that long; the server does not.
     pub fn freeze_clock(&mut self, slot: Slot, lasts: Span) {
         self.tank.freeze_clock(slot, lasts);
+    }
+
+    /// A server's state machine begins nothing new for that long; the server goes on without it.
+    pub fn stall_machine(&mut self, slot: Slot, lasts: ElectionTimeouts) {
+        self.tank.stall_machine(slot, self.span(lasts));
     }
 
     fn change_disk(&mut self, slot: Slot, change: impl FnOnce(&mut Disks)) {

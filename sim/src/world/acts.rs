@@ -78,7 +78,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             }
             Act::Lose(slot) => self.lose(slot),
             Act::Freeze(slot, lasts) => self.freeze_clock(slot, lasts),
-            Act::Stall(slot, lasts) => self.hosts[slot.at()].times.hold(now + lasts),
+            Act::Stall(slot, lasts) => self.stall_machine(slot, lasts),
             Act::Outpace(slot, change, lasts, back) => {
                 self.outpace(slot);
                 self.change_for(&change, lasts, back);

@@ -220,6 +220,11 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         self.hosts[slot.at()].disk.become_like(self.plan.seed, slot, disks);
     }
 
+    /// For that long a server's state machine begins nothing new.
+    pub fn stall_machine(&mut self, slot: Slot, lasts: Span) {
+        self.hosts[slot.at()].times.hold(self.eye.now + lasts);
+    }
+
     /// Delivers the oldest message that the network holds; whether there was one.
     pub fn let_go(&mut self) -> bool {
         let oldest = self.held.pop_front();
