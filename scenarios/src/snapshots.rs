@@ -74,6 +74,37 @@ pub fn pieces_that_arrive_twice_make_one_snapshot(s: &mut Stage) {
     expect_said(s, &said);
 }
 
+/// Where a newer snapshot follows one that was cut off, a late piece of the old one costs time, and
+/// gets into nothing.
+pub fn pieces_of_two_snapshots_do_not_mix(s: &mut Stage) {
+    let leader = s.until_leader();
+    let [behind, also_behind, _, _] = s.followers_of(leader);
+    s.isolate(behind);
+    s.isolate(also_behind);
+    s.propose_many(leader, &["first of old", "other of old", "third of old"]);
+    s.until_acknowledged("third of old");
+    let old = s.snapshot(leader);
+    s.until_granted(old);
+    s.mend(leader, behind);
+    s.until_receives(behind, 1);
+    s.cut(leader, behind);
+
+    let news = ["first of new", "other of new", "third of new"];
+    let restored = s.restore(leader, &news);
+    s.until_granted(restored);
+    let newer = s.snapshot(leader);
+    s.until_granted(newer);
+    s.mend(leader, also_behind);
+    s.until_receives(also_behind, 1);
+
+    s.mend(leader, behind);
+    s.until_sent(leader, behind, 2);
+    s.repeat_first_piece(behind);
+    s.until_installed(behind);
+    s.until_converged();
+    s.expect_committed(&news);
+}
+
 /// A long tail that nobody agreed to gives way to a snapshot that is shorter than it.
 pub fn a_tail_in_conflict_gives_way_to_a_snapshot(s: &mut Stage) {
     let old = s.until_leader();

@@ -52,6 +52,17 @@ impl Stage {
         self.heed_judges();
     }
 
+    /// The first piece of a snapshot that a server was ever sent reaches it once more.
+    ///
+    /// # Panics
+    /// When it was never sent one.
+    pub fn repeat_first_piece(&mut self, to: Slot) {
+        let piece = self.tank.watch().own.first_piece(to).cloned();
+        let (from, rpc, request) = piece.unwrap_or_else(|| panic!("{to} was sent no snapshot"));
+        self.tank.force(to, Event::Request { from: from.node(), rpc, request });
+        self.heed_judges();
+    }
+
     /// The process dies and its disk is lost. What is started in its place begins blank.
     pub fn wipe(&mut self, slot: Slot) {
         self.tank.crash_wiped(slot);

@@ -2,7 +2,8 @@
 //! on the way to them, and who voted for whom. It is read by the story's words alone.
 
 use std::collections::BTreeMap;
-use wavetank_raft::{Action, Entry, Index, LogOp, Payload, Term, Write};
+use wavetank_raft::{Action, Entry, Index, LogId, LogOp, Payload, Request, RpcId, Term, Write};
+use wavetank_sim::observe::Carried;
 use wavetank_sim::{Observation, Seen, Slot, Slots, Watch};
 
 /// The record of a run.
@@ -27,6 +28,10 @@ struct Page {
     is_installing: bool,
     /// How many pieces of snapshots it was given to write since it started.
     pieces: u64,
+    /// The first piece of a snapshot that it was ever sent, and by whom.
+    first_piece: Option<(Slot, RpcId, Request)>,
+    /// The last snapshot that it was sent, and how many pieces of it.
+    sent: Option<(LogId, u64)>,
 }
 
 impl Watch for Record {
@@ -48,6 +53,9 @@ impl Watch for Record {
             Seen::Restored { slot, .. } => {
                 let page = self.page(slot);
                 page.has_installed |= page.is_installing;
+            }
+            Seen::Sent { from, to, rpc, carried: Carried::Request(request), .. } => {
+                self.page(to).is_sent(from, rpc, request);
             }
             Seen::Stepping { .. }
             | Seen::Paused(_)
@@ -115,6 +123,16 @@ impl Record {
         self.pages[slot.at()].pieces
     }
 
+    /// The first piece of a snapshot that the server was ever sent, and by whom.
+    pub(super) fn first_piece(&self, slot: Slot) -> Option<&(Slot, RpcId, Request)> {
+        self.pages[slot.at()].first_piece.as_ref()
+    }
+
+    /// How many pieces of this snapshot the server was sent, if it is the last that it was sent.
+    pub(super) fn sent_of(&self, slot: Slot, snapshot: LogId) -> u64 {
+        self.pages[slot.at()].sent.filter(|(last, _)| *last == snapshot).map_or(0, |(_, pieces)| pieces)
+    }
+
     fn page(&mut self, slot: Slot) -> &mut Page {
         &mut self.pages[slot.at()]
     }
@@ -137,6 +155,14 @@ impl Page {
                 | Action::Observe(_)
                 | Action::Halt(_) => {}
             }
+        }
+    }
+
+    fn is_sent(&mut self, from: Slot, rpc: RpcId, request: &Request) {
+        if let Request::InstallSnapshot(piece) = request {
+            self.first_piece.get_or_insert_with(|| (from, rpc, request.clone()));
+            let before = self.sent.filter(|_| 0 < piece.offset).map_or(0, |(_, pieces)| pieces);
+            self.sent = Some((piece.meta.last, before + 1));
         }
     }
 

@@ -189,6 +189,15 @@ impl Stage {
         )
     }
 
+    /// Until a leader has sent so many pieces of its newest snapshot to a server.
+    pub fn until_sent(&mut self, leader: Slot, to: Slot, pieces: u64) -> &mut Self {
+        let sent = |tank: &Tank| node(tank, leader).map(|node| tank.watch().own.sent_of(to, node.snapshot()));
+        self.until(
+            |_| format!("{leader} has sent {pieces} pieces of its newest snapshot to {to}"),
+            |tank| sent(tank).is_some_and(|sent| pieces <= sent),
+        )
+    }
+
     /// Until a server has its state from a leader's snapshot.
     pub fn until_installed(&mut self, slot: Slot) -> &mut Self {
         self.until(|_| format!("{slot} installs a snapshot"), |tank| tank.watch().own.has_installed(slot))
