@@ -45,6 +45,7 @@ pub const ALL: &[Scenario] = &[
     story("followers_commit_without_the_leaders_disk", "A leader whose own disk is slow still commits: two followers are a majority without it.", Chapter::Replication, replication::followers_commit_without_the_leaders_disk),
     story("a_snapshot_stands_for_the_log", "A server that is too far behind for the log gets a snapshot in its place.", Chapter::Replication, replication::a_snapshot_stands_for_the_log).on(snapshots_soon),
     story("entries_that_left_memory_are_fetched", "Entries that a leader has no room for in memory are read from its disk, for whoever needs them.", Chapter::Replication, replication::entries_that_left_memory_are_fetched).on(nothing_in_memory),
+    story("what_is_read_in_an_older_reign_is_not_sent", "What a leader reads too late, when its entries were overwritten and it leads once more, is sent to nobody.", Chapter::Replication, replication::what_is_read_in_an_older_reign_is_not_sent).with_servers(5).on(nothing_in_memory),
     story("all_restart_at_once", "All stop and start at once; chance finds one that leads, and nothing is lost.", Chapter::Crashes, crashes::all_restart_at_once),
     story("the_power_fails_everywhere", "The power fails everywhere in the middle of a write: what was acknowledged is there afterwards.", Chapter::Crashes, crashes::the_power_fails_everywhere),
     story("a_torn_tail_is_written_again", "A write that was torn by a crash is cut back, and the leader sends it again.", Chapter::Crashes, crashes::a_torn_tail_is_written_again),

@@ -198,6 +198,37 @@ pub fn entries_that_left_memory_are_fetched(s: &mut Stage) {
     s.expect_leads(leader);
 }
 
+/// What a leader reads too late, when its entries were overwritten and it leads once more, is sent to
+/// nobody.
+pub fn what_is_read_in_an_older_reign_is_not_sent(s: &mut Stage) {
+    let leader = s.until_leader();
+    let [behind, _, _, _] = s.followers_of(leader);
+    s.propose(leader, "agreed").until_converged();
+    s.isolate(behind);
+    s.isolate(leader);
+    s.propose_many(leader, &["lost", "also lost"]).until_stored(leader, "also lost");
+    s.delay_reads(leader, election_timeouts(10));
+    s.mend(leader, behind);
+    s.until_reads(leader);
+    s.cut(leader, behind);
+    s.mend_disk(leader);
+
+    let other = s.until_leader_other_than(leader);
+    s.propose(other, "kept").until_acknowledged("kept");
+    s.heal();
+    s.isolate(behind);
+    s.until_readable(leader, "kept");
+    let handed_over = s.transfer(other, leader);
+    s.until_granted(handed_over);
+    s.until_leads(leader);
+
+    s.delay_reads(leader, election_timeouts(10));
+    s.heal();
+    s.until_reads(leader);
+    s.until_converged();
+    s.expect_committed(&["agreed", "kept"]);
+}
+
 /// More words than a leader sends without an answer.
 const TWENTY: &[&str] = &[
     "one",

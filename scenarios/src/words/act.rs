@@ -3,7 +3,7 @@
 use super::{Asked, ElectionTimeouts, Stage};
 use wavetank_raft::{Bytes, Call, Change, Index, Member, ReadPath, Span};
 use wavetank_sim::disk::harm::{Blow, Place};
-use wavetank_sim::plan::{Disks, Plan};
+use wavetank_sim::plan::{Disks, Late, Plan};
 use wavetank_sim::rng::{Draw, Ratio, Spans};
 use wavetank_sim::{Slot, Slots};
 
@@ -228,6 +228,18 @@ impl Stage {
     /// A server's clock stands still for that long; the server does not.
     pub fn freeze_clock(&mut self, slot: Slot, lasts: Span) {
         self.tank.freeze_clock(slot, lasts);
+    }
+
+    /// From here on a server hears that much later what it reads.
+    pub fn delay_reads(&mut self, slot: Slot, late: ElectionTimeouts) {
+        let by = self.span(late);
+        let late = Late { chance: Ratio::new(1, 1), by: Spans::new(by, by) };
+        self.change_disk(slot, |disks| disks.late_read = Some(late));
+    }
+
+    /// From here on a server's disk is as it was in the beginning.
+    pub fn mend_disk(&mut self, slot: Slot) {
+        self.change_disk(slot, |_| {});
     }
 
     /// A server's state machine begins nothing new for that long; the server goes on without it.

@@ -28,6 +28,8 @@ struct Page {
     is_installing: bool,
     /// How many pieces of snapshots it was given to write since it started.
     pieces: u64,
+    /// How often it has asked its disk for entries.
+    reads: u64,
     /// The first piece of a snapshot that it was ever sent, and by whom.
     first_piece: Option<(Slot, RpcId, Request)>,
     /// The last snapshot that it was sent, and how many pieces of it.
@@ -123,6 +125,11 @@ impl Record {
         self.pages[slot.at()].pieces
     }
 
+    /// How often the server has asked its disk for entries.
+    pub(super) fn reads(&self, slot: Slot) -> u64 {
+        self.pages[slot.at()].reads
+    }
+
     /// The first piece of a snapshot that the server was ever sent, and by whom.
     pub(super) fn first_piece(&self, slot: Slot) -> Option<&(Slot, RpcId, Request)> {
         self.pages[slot.at()].first_piece.as_ref()
@@ -145,9 +152,9 @@ impl Page {
                 Action::Write(write) => self.writing.push(write.clone()),
                 Action::Restore(_) => self.is_installing = true,
                 Action::WriteSnapshot { .. } => self.pieces += 1,
+                Action::Fetch { .. } => self.reads += 1,
                 Action::Send { .. }
                 | Action::Reply { .. }
-                | Action::Fetch { .. }
                 | Action::ReadSnapshot { .. }
                 | Action::Apply(_)
                 | Action::TakeSnapshot(_)

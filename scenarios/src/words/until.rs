@@ -108,6 +108,15 @@ impl Stage {
         self.until(|_| format!("{slot} writes `{word}`"), |tank| tank.watch().own.is_writing(slot, word))
     }
 
+    /// Until a server asks its disk for entries once more.
+    pub fn until_reads(&mut self, slot: Slot) -> &mut Self {
+        let before = self.tank.watch().own.reads(slot);
+        self.until(
+            |_| format!("{slot} asks its disk for entries"),
+            |tank| before < tank.watch().own.reads(slot),
+        )
+    }
+
     /// Until a leader knows that another has all that it had a moment ago.
     pub fn until_knows_stored(&mut self, leader: Slot, other: Slot, word: &str) -> &mut Self {
         let knows = |tank: &Tank| {
