@@ -60,6 +60,21 @@ fn what_is_not_in_memory_is_fetched_for_the_state_machine() {
     assert!(counter.observed().ends_with("ignored UnknownTicket"), "nor does the protocol");
 }
 
+/// A snapshot came between the two.
+#[test]
+fn what_was_asked_for_before_is_not_taken_for_what_is_asked_for_now() {
+    let mut counter = forgetful();
+    assert_eq!(counter.hear("n2", append(2, (1, 1), &[], 1)), "fetch i1..i1");
+    let before = counter.ticket;
+    install(&mut counter, 2, (2, 9));
+    counter.step(Event::Restored(Ok(id((2, 9)))));
+    counter.hear("n2", append(2, (2, 9), &[2, 2, 2], 12));
+    assert_eq!(counter.written(), "fetch i10..i11");
+    let late = Event::Fetched { ticket: before, entries: entries(Index(0), &[1]) };
+    assert_eq!(counter.step(late), "");
+    assert_eq!(fetched(&mut counter, 9, &[2, 2]), "apply t2.i10+2; apply t2.i12+1");
+}
+
 #[test]
 #[should_panic(expected = "the store no longer has i1")]
 fn a_store_that_has_lost_what_is_committed_is_no_store() {
