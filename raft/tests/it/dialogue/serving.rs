@@ -249,6 +249,7 @@ fn when_a_server_stops_everybody_who_waits_is_told() {
         counter.call(2, Call::Snapshot);
         counter.apply(3);
         counter.call(4, Call::Transfer { target: Some("n3".into()) });
+        assert!(!counter.server.is_halted());
         let words = counter.step(event);
         let expected = [3, 1, 4, 2].map(|request| format!("r{request} {told}")).join("; ");
         assert_eq!(words.trim_start_matches("r9 done; "), format!("{expected}; {halt}"));
