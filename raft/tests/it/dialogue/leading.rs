@@ -324,6 +324,17 @@ fn what_was_fetched_is_not_sent_without_what_precedes_it() {
     assert!(desk.beat().starts_with("n2: append t3 t0.i0+0 commit i0; read newest at 0; n3"));
 }
 
+/// A probe whose answer is still awaited may carry what is compacted by now.
+#[test]
+fn a_probe_into_what_is_compacted_is_followed_by_a_snapshot() {
+    let mut desk = elected(Config { trailing_logs: 0, ..defaults() });
+    let back = Say { hint: Some((1, 1)), ..desk.say(false) };
+    assert_eq!(desk.answer("n2", back), "n2: append t3 t1.i1+3 commit i0");
+    assert_eq!(desk.yes("n3"), "commit i4");
+    assert_eq!(desk.step(Input::SnapshotTaken(id((1, 2)))), "write w3 compact i2");
+    assert!(desk.beat().starts_with("n2: append t3 t0.i0+0 commit i0; read newest at 0; n3"));
+}
+
 #[test]
 fn what_is_being_fetched_is_asked_for_again_when_its_time_is_over() {
     for (beats, again) in [(1, false), (3, true)] {
