@@ -16,7 +16,6 @@ use wavetank_raft::{
 struct Disk {
     hard_state: HardState,
     log: Vec<Entry>,
-    base: LogId,
     snapshot: Option<SnapshotMeta>,
     queue: VecDeque<Write>,
 }
@@ -32,37 +31,41 @@ impl Disk {
                 self.log.retain(|entry| entry.id.index < entries[0].id.index);
                 self.log.extend(entries.iter().cloned());
             }
-            LogOp::Compact(upto) => {
-                if let Some(entry) = self.log.iter().find(|entry| entry.id.index == *upto) {
-                    self.base = entry.id;
-                }
-                self.log.retain(|entry| *upto < entry.id.index);
-            }
-            LogOp::Discard => {
-                self.log.clear();
-                self.base = self.snapshot.as_ref().expect("a snapshot came first").last;
-            }
+            LogOp::Compact(upto) => self.log.retain(|entry| *upto < entry.id.index),
+            LogOp::Discard => self.log.clear(),
         }
         Some(write.token)
     }
 
     fn holds(&self, id: LogId) -> bool {
         let covered = self.snapshot.as_ref().is_some_and(|meta| id.index <= meta.last.index);
-        covered || id.index <= self.base.index || self.log.iter().any(|entry| entry.id == id)
+        covered || self.log.iter().any(|entry| entry.id == id)
     }
 
-    /// What a start finds: a log that the snapshot contradicts is left out.
-    fn image(&mut self, cache: u64) -> LogImage {
-        if let Some(meta) = &self.snapshot {
-            let joins = meta.last == self.base || self.log.iter().any(|entry| entry.id == meta.last);
-            let below = meta.last.index < self.base.index;
-            if !joins && !below {
-                self.log.clear();
-                self.base = meta.last;
-            }
+    /// Keeps a snapshot, unless there is a newer one.
+    fn keep(&mut self, meta: SnapshotMeta) {
+        if self.snapshot.as_ref().is_none_or(|kept| kept.last.index < meta.last.index) {
+            self.snapshot = Some(meta);
         }
-        let mut image = LogImage::new(self.base, cache);
-        self.log.iter().for_each(|entry| image.push(entry.clone()));
+    }
+
+    /// What a start finds: a log that the snapshot contradicts, or does not reach, is left out.
+    fn image(&mut self, cache: u64) -> LogImage {
+        let end = self.snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
+        let base = match self.log.first() {
+            Some(first) if first.id.index == end.index.next() => end,
+            // The term before the first entry is not known, and the snapshot covers it.
+            Some(first) if self.log.iter().any(|entry| entry.id == end) => first.id,
+            Some(_) | None => {
+                self.log.clear();
+                end
+            }
+        };
+        let mut image = LogImage::new(base, cache);
+        self.log
+            .iter()
+            .filter(|entry| base.index < entry.id.index)
+            .for_each(|entry| image.push(entry.clone()));
         image
     }
 }
@@ -319,10 +322,11 @@ impl OneNode {
 
     fn take_snapshot(&mut self) {
         let index = self.node.commit().min(self.node.durable());
-        if self.node.snapshot().index < index
+        let newest = self.disk.snapshot.as_ref().map_or(Index::ZERO, |meta| meta.last.index);
+        if newest < index
             && let Some(last) = self.node.log().id_at(index)
         {
-            self.disk.snapshot = Some(self.meta(last));
+            self.disk.keep(self.meta(last));
             self.step(Input::SnapshotTaken(last));
         }
     }
@@ -346,9 +350,8 @@ impl OneNode {
             }
             Effect::WriteSnapshot { ticket, meta, done, .. } => {
                 let ok = d.pick(4) != 0;
-                let newer = self.disk.snapshot.as_ref().is_none_or(|kept| kept.last.index < meta.last.index);
-                if ok && done && newer {
-                    self.disk.snapshot = Some((*meta).clone());
+                if ok && done {
+                    self.disk.keep((*meta).clone());
                 }
                 Input::SnapshotWritten { ticket, ok }
             }

@@ -60,6 +60,7 @@ fn sea(d: &mut Decisions<'_>) -> Plan {
         machines: Machines {
             apply: d.one_of(&[Spans::ZERO, Spans::us(10, 500), Spans::ms(1, 40)]),
             snapshot: Spans::ms(1, 5),
+            stall: None,
         },
         supervised: Some(timeout.times(2)),
         clocks: Clocks { start: Spans::ms(0, 1_000), drift_ppm: d.one_of(&[0, 250]) },
@@ -68,7 +69,13 @@ fn sea(d: &mut Decisions<'_>) -> Plan {
         mishaps: None,
         judges: Column::default(),
         chaos: Span::ms(200 + 8 * d.pick(256)),
-        heal: Heal { settle: timeout.times(3), leave_broken: d.coin(), compact: d.coin(), hub: d.coin() },
+        heal: Heal {
+            settle: timeout.times(3),
+            leave_broken: d.coin(),
+            compact: d.coin(),
+            hub: d.coin(),
+            lone: false,
+        },
         config,
     }
 }
@@ -103,6 +110,7 @@ fn disks(d: &mut Decisions<'_>) -> Disks {
         read: Spans::us(50, 500),
         stall: (stalls != 0).then(|| Late { chance: Ratio::new(1, stalls), by: Spans::ms(5, 300) }),
         fail: (fails != 0).then(|| Ratio::new(1, 4 * fails)),
+        late_read: None,
     }
 }
 

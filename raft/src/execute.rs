@@ -82,7 +82,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     /// not reach, is deleted: what it holds beyond the snapshot was never committed.
     ///
     /// # Errors
-    /// When a store fails, or the log has a hole or begins after the snapshot's end.
+    /// When a store fails, the log has a hole or begins after the snapshot's end, or terms go back.
     pub fn recover(
         &mut self,
         snapshot: Option<Arc<SnapshotMeta>>,
@@ -117,7 +117,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         let joined = first == snapshot.index.next();
         let mut image = if joined { LogImage::new(snapshot, cache) } else { self.based_on(first, cache)? };
         for index in image.base().index.next().0..=last.0 {
-            image.push(self.expect_log(Index(index))?);
+            image.push(self.expect_log_after(image.last(), Index(index))?);
         }
         Ok(image)
     }
@@ -129,6 +129,15 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     fn expect_log(&self, index: Index) -> Result<Entry, StoreError> {
         let entry = self.log.get_log(index)?;
         entry.ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, format!("log has no entry {index}")))
+    }
+
+    fn expect_log_after(&self, last: LogId, index: Index) -> Result<Entry, StoreError> {
+        let entry = self.expect_log(index)?;
+        if entry.id.may_follow(last) {
+            return Ok(entry);
+        }
+        let what = format!("log has {}, which cannot follow {last}", entry.id);
+        Err(StoreError::new(StoreErrorKind::Corrupt, what))
     }
 
     /// Carries out one write: first the vote record, then the log. Durable on return.

@@ -46,12 +46,7 @@ impl LogImage {
     /// # Panics
     /// When it does not follow the one before.
     pub fn push(&mut self, entry: Entry) {
-        assert!(
-            entry.id.index == self.last.index.next() && self.last.term <= entry.id.term,
-            "{} cannot follow {}",
-            entry.id,
-            self.last
-        );
+        assert!(entry.id.may_follow(self.last), "{} cannot follow {}", entry.id, self.last);
         if let Payload::Configuration(configuration) = &entry.payload {
             self.configurations.push((entry.id.index, configuration.clone()));
         }
@@ -193,12 +188,7 @@ impl Log {
 
     /// Puts an entry at the end.
     pub(crate) fn push(&mut self, entry: Entry) {
-        assert!(
-            entry.id.index == self.last.index.next() && self.last.term <= entry.id.term,
-            "{} cannot follow {}",
-            entry.id,
-            self.last
-        );
+        assert!(entry.id.may_follow(self.last), "{} cannot follow {}", entry.id, self.last);
         if self.last.term < entry.id.term || self.runs.is_empty() {
             self.runs.push_back(Run { first: entry.id.index, term: entry.id.term });
         }

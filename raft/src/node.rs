@@ -41,8 +41,9 @@ pub struct Boot {
 pub struct Node {
     core: Core,
     role: Role,
-    /// Until when it gives no vote after a start: before it died it may have promised a leader to
-    /// keep quiet (thesis §6.4.1), and it has forgotten whom and when.
+    /// Until when it helps nobody to be elected: it has heard a leader, whose lease counts on it
+    /// whatever newer terms are heard of meanwhile; or it has just started, and may have promised
+    /// as much to a leader before it died (thesis §6.4.1).
     quiet_until: Time,
 }
 
@@ -199,7 +200,9 @@ impl Node {
             }
             Role::Leader(_) => false,
         };
-        if !heard {
+        if heard {
+            self.quiet_until = now + self.core.settings.heartbeat_timeout;
+        } else {
             Core::ignore(Ignored::SecondLeader, fx);
         }
         heard
@@ -208,15 +211,12 @@ impl Node {
     /// Whether it has promised another than `from` to keep quiet: it leads, it has just heard its
     /// leader, or it has just started and may have (thesis §4.2.3, §6.4.1).
     fn is_bound_to_leader(&self, from: NodeId, now: Time) -> bool {
-        let bound = match &self.role {
+        let quiet = now < self.quiet_until;
+        match &self.role {
             Role::Leader(_) => true,
-            Role::Follower(follower) => {
-                let heard = follower.contact().map(|contact| contact + self.core.settings.heartbeat_timeout);
-                follower.leader != Some(from) && heard.is_some_and(|until| now < until)
-            }
-            Role::PreCandidate(_) | Role::Candidate(_) => false,
-        };
-        bound || now < self.quiet_until
+            Role::Follower(follower) => quiet && follower.leader != Some(from),
+            Role::PreCandidate(_) | Role::Candidate(_) => quiet,
+        }
     }
 
     /// A candidate of this term asks for the vote (thesis §3.4, §3.6.1).

@@ -130,6 +130,11 @@ impl LogId {
     pub const fn new(term: Term, index: Index) -> Self {
         Self { term, index }
     }
+
+    /// Whether an entry may stand here in a log, right after `last`: terms never go back.
+    pub(crate) const fn may_follow(self, last: Self) -> bool {
+        self.index.0 == last.index.0 + 1 && last.term.0 <= self.term.0
+    }
 }
 
 impl fmt::Display for LogId {

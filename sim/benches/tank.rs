@@ -11,8 +11,9 @@
     reason = "a benchmark measures time and prints it"
 )]
 
-use std::sync::LazyLock;
-use std::time::Instant;
+mod stopwatch;
+
+use stopwatch::on_core;
 use wavetank_raft::Span;
 use wavetank_sim::check::{self, Options};
 use wavetank_sim::kv::Kv;
@@ -111,16 +112,6 @@ fn print(name: &str, took: Took) {
     let Took { seconds, virtual_seconds, events } = took;
     let (rate, each) = (events as f64 / seconds, seconds * 1e9 / events as f64);
     println!("{name:<44} {:>12.0} {rate:>12.0} {each:>9.0}", virtual_seconds / seconds);
-}
-
-/// How long this process has had a core for, in seconds, where the system tells: others want it too.
-/// Elsewhere the time of the wall.
-fn on_core() -> f64 {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    let wall = START.elapsed().as_secs_f64();
-    let told = std::fs::read_to_string("/proc/self/schedstat").ok();
-    let nanos = told.and_then(|told| told.split_whitespace().next()?.parse::<f64>().ok());
-    nanos.map_or(wall, |nanos| nanos / 1e9)
 }
 
 /// As the system counts it, where it does.

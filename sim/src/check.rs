@@ -47,6 +47,7 @@ rooms! {
     persist_before_send,
     pre_vote_is_free,
     progress_is_sane,
+    promised_silence_is_kept,
     read_index_bound,
     recovered_log_is_whole,
     recovery_covers_exposure,

@@ -57,6 +57,8 @@ pub struct DiskCounts {
     pub torn: u64,
     /// Writes that failed.
     pub failed: u64,
+    /// Reads whose answer came late.
+    pub late_reads: u64,
 }
 
 /// Something that a disk has to do.
@@ -106,8 +108,8 @@ pub enum Done {
     Durable(Write),
     /// It failed, and a part of it is on the disk all the same. Nothing more will be done.
     Failed(Option<Part>, StoreError),
-    /// The server is to hear this.
-    Tell(Event),
+    /// The server is to hear this, that much later.
+    Tell(Event, Span),
 }
 
 #[derive(Clone, Debug)]
@@ -115,6 +117,8 @@ struct Queued {
     job: Job,
     takes: Span,
     fails: bool,
+    /// How much later than it is done the server hears of it.
+    late: Span,
 }
 
 #[derive(Clone, Debug)]
@@ -123,6 +127,7 @@ struct Streams {
     stall: Option<Stream>,
     fail: Option<Stream>,
     read: Stream,
+    late_read: Option<Stream>,
     remains: Stream,
 }
 
@@ -143,6 +148,7 @@ impl Disk {
                 stall: plan.stall.map(|_| stream(Domain::Stall)),
                 fail: plan.fail.map(|_| stream(Domain::WriteFailure)),
                 read: stream(Domain::DiskRead),
+                late_read: plan.late_read.map(|_| stream(Domain::LateRead)),
                 remains: stream(Domain::Remains),
             },
             counts: DiskCounts::default(),
@@ -273,15 +279,18 @@ impl Disk {
         if plan.fail.is_some() {
             self.streams.fail.get_or_insert_with(|| stream(Domain::WriteFailure));
         }
+        if plan.late_read.is_some() {
+            self.streams.late_read.get_or_insert_with(|| stream(Domain::LateRead));
+        }
         self.plan = plan;
     }
 
     /// From here on the disk neither stalls nor fails.
     pub fn calm(&mut self) {
-        (self.plan.stall, self.plan.fail) = (None, None);
+        (self.plan.stall, self.plan.fail, self.plan.late_read) = (None, None, None);
         self.stores.calm();
         for queued in &mut self.queue {
-            queued.fails = false;
+            (queued.fails, queued.late) = (false, Span::ZERO);
         }
     }
 
@@ -304,7 +313,8 @@ impl Disk {
 
     fn queued(&mut self, job: Job) -> Queued {
         if !matches!(job, Job::Write(_)) {
-            return Queued { job, takes: self.streams.read.within(self.plan.read), fails: false };
+            let (takes, late) = (self.streams.read.within(self.plan.read), self.lateness(&job));
+            return Queued { job, takes, fails: false, late };
         }
         self.counts.writes += 1;
         let mut takes = self.streams.sync.within(self.plan.sync);
@@ -319,7 +329,22 @@ impl Disk {
             (Some(stream), Some(chance)) => stream.hits(chance),
             (Some(_) | None, Some(_) | None) => false,
         };
-        Queued { job, takes, fails }
+        Queued { job, takes, fails, late: Span::ZERO }
+    }
+
+    /// How late the answer to a read comes.
+    fn lateness(&mut self, job: &Job) -> Span {
+        let is_read = matches!(job, Job::Fetch { .. } | Job::ReadSnapshot { .. });
+        let (Some(stream), Some(late), true) = (&mut self.streams.late_read, self.plan.late_read, is_read)
+        else {
+            return Span::ZERO;
+        };
+        let draw = stream.draw();
+        if !draw.hits(late.chance) {
+            return Span::ZERO;
+        }
+        self.counts.late_reads += 1;
+        draw.within(late.by)
     }
 
     /// Takes the writes that run and do not fail.
@@ -345,7 +370,7 @@ impl Disk {
 
     fn carry_out(&mut self, settings: &Settings) -> Option<Done> {
         self.running -= 1;
-        let Queued { job, fails, .. } = self.queue.pop_front()?;
+        let Queued { job, fails, late, .. } = self.queue.pop_front()?;
         Some(match job {
             Job::Write(write) => {
                 assert!(fails, "{:?} was to be synced with its group", write.token);
@@ -360,18 +385,18 @@ impl Disk {
                 }
             }
             Job::Fetch { ticket, first, last } => match self.stores.fetch(first, last, settings) {
-                Ok(entries) => Done::Tell(Event::Fetched { ticket, entries }),
+                Ok(entries) => Done::Tell(Event::Fetched { ticket, entries }, late),
                 Err(error) => Done::Failed(None, error),
             },
             Job::ReadSnapshot { ticket, last, offset, limit } => {
                 match self.stores.read_snapshot(last, offset, limit) {
-                    Ok(piece) => Done::Tell(Event::SnapshotRead { ticket, piece }),
+                    Ok(piece) => Done::Tell(Event::SnapshotRead { ticket, piece }, late),
                     Err(error) => Done::Failed(None, error),
                 }
             }
             Job::WriteSnapshot { ticket, meta, offset, data, done } => {
                 let ok = self.stores.write_snapshot(&meta, offset, &data, done);
-                Done::Tell(Event::SnapshotWritten { ticket, ok })
+                Done::Tell(Event::SnapshotWritten { ticket, ok }, late)
             }
         })
     }

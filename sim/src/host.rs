@@ -113,6 +113,10 @@ impl Timer {
 pub(crate) struct MachineTimes {
     plan: Machines,
     stream: Stream,
+    stall: Option<Stream>,
+    stalls: u64,
+    /// Nothing is begun before.
+    held_until: Time,
 }
 
 impl<F: TankFsm, W> Host<F, W> {
@@ -124,7 +128,7 @@ impl<F: TankFsm, W> Host<F, W> {
     pub(crate) fn new(slot: Slot, plan: &Plan, stores: Box<dyn Stores>) -> Self {
         let config = Config { local_id: slot.id(), ..plan.config.clone() };
         let settings = Settings::new(config).unwrap_or_else(|error| panic!("the plan's config: {error}"));
-        let stream = Stream::new(plan.seed, Domain::Machine, u64::from(slot.0), 0);
+        let stream = |domain| Stream::new(plan.seed, domain, u64::from(slot.0), 0);
         Self {
             slot,
             node: slot.node(),
@@ -134,7 +138,13 @@ impl<F: TankFsm, W> Host<F, W> {
             incarnation: 0,
             halted: false,
             process: None,
-            times: MachineTimes { plan: plan.machines.clone(), stream },
+            times: MachineTimes {
+                plan: plan.machines.clone(),
+                stream: stream(Domain::Machine),
+                stall: plan.machines.stall.map(|_| stream(Domain::MachineStall)),
+                stalls: 0,
+                held_until: Time(0),
+            },
         }
     }
 
@@ -175,11 +185,37 @@ impl<F: TankFsm, W> Host<F, W> {
 
 impl MachineTimes {
     /// How long it will take for this.
-    pub(crate) fn takes(&mut self, work: &Work) -> Span {
+    pub(crate) fn takes(&mut self, now: Time, work: &Work) -> Span {
         let draw = self.stream.draw();
-        draw.within(match work {
+        let takes = draw.within(match work {
             Work::Apply(_) => self.plan.apply,
             Work::TakeSnapshot(_) | Work::Restore(_) => self.plan.snapshot,
-        })
+        });
+        takes + self.stall() + self.held_until.since(now)
+    }
+
+    /// Begins nothing more until then.
+    pub(crate) fn hold(&mut self, until: Time) {
+        self.held_until = self.held_until.max(until);
+    }
+
+    fn stall(&mut self) -> Span {
+        let (Some(stream), Some(stall)) = (&mut self.stall, self.plan.stall) else { return Span::ZERO };
+        let draw = stream.draw();
+        if !draw.hits(stall.chance) {
+            return Span::ZERO;
+        }
+        self.stalls += 1;
+        draw.within(stall.by)
+    }
+
+    /// How often it stalled.
+    pub(crate) const fn stalls(&self) -> u64 {
+        self.stalls
+    }
+
+    /// From here on it does not stall.
+    pub(crate) const fn calm(&mut self) {
+        (self.plan.stall, self.held_until) = (None, Time(0));
     }
 }

@@ -108,8 +108,8 @@ impl Ledger {
 
     fn take(&mut self, observation: &Observation<'_>) -> Facts {
         match &observation.seen {
-            Seen::Stepping { slot, event, .. } => {
-                self.stepping(*slot, event);
+            Seen::Stepping { slot, event, clock, .. } => {
+                self.stepping(*slot, event, *clock);
                 Facts::NONE
             }
             Seen::Stepped { slot, server, actions } => self.stepped(*slot, *server, actions),

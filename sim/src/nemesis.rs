@@ -97,6 +97,11 @@ pub enum Act {
     Freeze(Slot, Span),
     /// Let every message go that the network holds.
     LetGoAll,
+    /// Let a server's state machine do nothing for that long.
+    Stall(Slot, Span),
+    /// Let a server's clock go as slowly as clocks may and all others' as fast from here on; and
+    /// change the network, and that much later change it back.
+    Outpace(Slot, NetworkChange, Span, NetworkChange),
 }
 
 /// Four words: as many as any act needs.
@@ -242,7 +247,9 @@ impl Nemesis {
             | Act::Fill(..)
             | Act::Lose(_)
             | Act::Freeze(..)
-            | Act::LetGoAll => false,
+            | Act::LetGoAll
+            | Act::Stall(..)
+            | Act::Outpace(..) => false,
         };
         if is_too_much || act == Act::Nothing || !self.mishaps.allow(mishap) {
             return Act::Nothing;

@@ -34,6 +34,8 @@ pub enum Seen<'a> {
         event: &'a Event,
         /// The server before.
         server: &'a Server,
+        /// What its clock shows.
+        clock: Time,
     },
     /// A server took an event.
     Stepped {

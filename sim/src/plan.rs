@@ -112,6 +112,9 @@ pub struct Disks {
     pub stall: Option<Late>,
     /// A write fails; what is on the disk then is not known.
     pub fail: Option<Ratio>,
+    /// What was read is handed over that much later, and other work goes on meanwhile.
+    #[serde(default)]
+    pub late_read: Option<Late>,
 }
 
 /// The state machines.
@@ -122,6 +125,9 @@ pub struct Machines {
     pub apply: Spans,
     /// How long a snapshot takes, either way.
     pub snapshot: Spans,
+    /// Either takes that much longer.
+    #[serde(default)]
+    pub stall: Option<Late>,
 }
 
 /// The clocks.
@@ -200,6 +206,7 @@ pub struct Rhythm {
 
 /// What comes after the chaos.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a part of the ending, on or off")]
 #[serde(deny_unknown_fields)]
 pub struct Heal {
     /// How long the clients go on.
@@ -212,6 +219,9 @@ pub struct Heal {
     /// Once all agree, they reach each other over a single server for a while, and must go on.
     #[serde(default)]
     pub hub: bool,
+    /// Once all agree, one of them is cut off until it has campaigned alone, and comes back.
+    #[serde(default)]
+    pub lone: bool,
 }
 
 impl Plan {
@@ -240,15 +250,21 @@ impl Plan {
                 ..Config::default()
             },
             links: Links::calm(),
-            disks: Disks { sync: Spans::us(100, 1_000), read: Spans::us(50, 200), stall: None, fail: None },
-            machines: Machines { apply: Spans::ZERO, snapshot: Spans::ms(1, 5) },
+            disks: Disks {
+                sync: Spans::us(100, 1_000),
+                read: Spans::us(50, 200),
+                stall: None,
+                fail: None,
+                late_read: None,
+            },
+            machines: Machines { apply: Spans::ZERO, snapshot: Spans::ms(1, 5), stall: None },
             supervised: None,
             clocks: Clocks { start: Spans::ZERO, drift_ppm: 0 },
             clients: Clients::calm(),
             nemesis: Nemesis::none(),
             mishaps: None,
             chaos: Span::s(10),
-            heal: Heal { settle: Span::s(1), leave_broken: false, compact: false, hub: false },
+            heal: Heal { settle: Span::s(1), leave_broken: false, compact: false, hub: false, lone: false },
             judges: Column::default(),
         }
     }

@@ -66,6 +66,10 @@ pub enum Domain {
     OnWay = 23,
     /// Whether bits of a message flip, and which (by sender, receiver).
     Corrupt = 24,
+    /// Whether what was read comes late (by server).
+    LateRead = 25,
+    /// Whether a state machine stalls (by server).
+    MachineStall = 26,
     /// What a power cut leaves on a device with a cache (by server).
     Device = 40,
     /// When and how such a device fails (by server).

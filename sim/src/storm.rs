@@ -16,9 +16,11 @@ use wavetank_raft::{Config, ReadPath, Span};
 
 mod edges;
 mod ending;
+mod waters;
 
 use edges::Edge;
 pub use ending::{Ending, run};
+use waters::Waters;
 
 /// What a storm is drawn from, a stream each, so that one drawn more in one of them changes
 /// nothing in the others.
@@ -38,6 +40,11 @@ enum Topic {
     Hub = 12,
     Installs = 13,
     Edges = 14,
+    Stalls = 15,
+    LateReads = 16,
+    Outruns = 17,
+    Lone = 18,
+    Calls = 19,
 }
 
 /// How many storms harm more servers for good than a cluster can do without.
@@ -57,23 +64,25 @@ impl Plan {
         edge.configure(&mut config);
         let timeout = config.heartbeat_timeout;
         let clients = clients(&mut on(Topic::Clients), timeout);
-        let mut links = links(&mut on(Topic::Links), timeout);
-        let mut occasions = occasions(&mut on(Topic::Occasions));
-        if clients.read_under_leases_alone() {
-            tempt_leases(&mut on(Topic::Leases), &mut config, &mut occasions);
-        }
-        if on(Topic::Installs).chance(1, 8) {
-            tempt_installs(&mut config, &mut links, &mut occasions);
-        }
-        let scheduled = scheduled(seed, timeout, &clients);
+        let mut waters = Waters {
+            links: links(&mut on(Topic::Links), timeout),
+            occasions: occasions(&mut on(Topic::Occasions)),
+            scheduled: scheduled(seed, timeout, &clients),
+            late_read: late_read(&mut on(Topic::LateReads), timeout),
+            config,
+            clients,
+        };
+        waters.tempt(&on);
+        let Waters { config, clients, links, occasions, scheduled, late_read } = waters;
+        let lone = config.pre_vote_disabled || on(Topic::Lone).chance(1, 4);
         let mut plan = Self {
             seed,
             servers,
             spares: spares.max(u8::from(scheduled.contains_key(&Scheduled::Replace))),
             birth: if shape.chance(1, 6) { Birth::Blank } else { Birth::Bootstrapped },
             links,
-            disks: disks(&mut on(Topic::Disks), timeout),
-            machines: machines(&mut shape),
+            disks: Disks { late_read, ..disks(&mut on(Topic::Disks), timeout) },
+            machines: Machines { stall: stall(&mut on(Topic::Stalls), timeout), ..machines(&mut shape) },
             supervised: Some(timeout.times(3)),
             clocks: clocks(&mut on(Topic::Clocks), &config, &clients),
             nemesis: Nemesis {
@@ -92,6 +101,7 @@ impl Plan {
                 leave_broken: shape.chance(1, 4),
                 compact: shape.chance(1, 2),
                 hub: on(Topic::Hub).chance(1, 3),
+                lone,
             },
             judges: Column::default(),
         };
@@ -119,32 +129,6 @@ impl Plan {
 /// Now and then a cluster is so small that one or two are its majority, with others to be added.
 fn few(stream: &mut Stream) -> Option<(u8, u8)> {
     stream.chance(1, 16).then(|| (stream.one_of(&[1, 2]), stream.one_of(&[1, 2, 3])))
-}
-
-/// Leases as long as they can be, over clocks that may go far apart, and leaders that lose their
-/// followers inside them: whoever counts on more than was promised has time to be wrong.
-fn tempt_leases(stream: &mut Stream, config: &mut Config, occasions: &mut BTreeMap<Occasion, Ratio>) {
-    config.leader_lease_timeout = config.heartbeat_timeout;
-    config.lease_clock_drift_ppm = u64::from(stream.one_of(&[100_000_u32, 300_000, 300_000]));
-    for occasion in [Occasion::StrandReader, Occasion::Usurp] {
-        occasions.insert(occasion, occasion.usual_chance());
-    }
-}
-
-/// Snapshots all the time, in many pieces, and no entry kept behind them: entries of one batch that
-/// overtake those of another look like a gap, and what would close it has just been compacted away.
-/// What was late then comes among the pieces, and what is held before the last of them.
-fn tempt_installs(config: &mut Config, links: &mut Links, occasions: &mut BTreeMap<Occasion, Ratio>) {
-    let timeout = config.heartbeat_timeout;
-    let late = |each, min, max| Late { chance: Ratio::new(1, each), by: Spans::new(min, max) };
-    (config.trailing_logs, config.snapshot_threshold) = (0, 2);
-    (config.snapshot_interval, config.snapshot_chunk_bytes) = (Span::ms(100), 64);
-    (config.max_append_entries, config.max_inflight) = (1, 16);
-    links.reorder.get_or_insert_with(|| late(5, Span::ms(1), timeout.part(4)));
-    links.duplicate.get_or_insert_with(|| late(10, Span::ms(1), timeout));
-    links.hold.get_or_insert_with(|| late(40, timeout, timeout.times(30)));
-    let occasion = Occasion::LetGoBeforeLastPiece;
-    occasions.insert(occasion, occasion.usual_chance());
 }
 
 /// Every policy that a server may legally have is drawn: a bug may be out of reach under the one
@@ -204,12 +188,27 @@ fn disks(stream: &mut Stream, timeout: Span) -> Disks {
         stall: stalls
             .then_some(Late { chance: Ratio::new(1, chance), by: Spans::new(Span::ms(5), timeout.times(4)) }),
         fail: fails.then_some(Ratio::new(1, each)),
+        late_read: None,
     }
+}
+
+/// Reads that come late: up to whole reigns.
+fn late_read(stream: &mut Stream, timeout: Span) -> Option<Late> {
+    let (is_on, each) = (stream.chance(1, 4), stream.one_of(&[2, 2, 10, 40]));
+    let by = Spans::new(Span::ms(1), timeout.times(8));
+    is_on.then_some(Late { chance: Ratio::new(1, each), by })
+}
+
+/// State machines that stand still now and then, while the log goes on.
+fn stall(stream: &mut Stream, timeout: Span) -> Option<Late> {
+    let (is_on, each) = (stream.chance(1, 4), stream.one_of(&[5, 20, 60]));
+    let by = Spans::new(Span::ms(1), timeout.times(6));
+    is_on.then_some(Late { chance: Ratio::new(1, each), by })
 }
 
 fn machines(stream: &mut Stream) -> Machines {
     let apply = stream.one_of(&[Spans::ZERO, Spans::ZERO, Spans::us(10, 500), Spans::ms(1, 40)]);
-    Machines { apply, snapshot: stream.one_of(&[Spans::ms(1, 5), Spans::ms(5, 300)]) }
+    Machines { apply, snapshot: stream.one_of(&[Spans::ms(1, 5), Spans::ms(5, 300)]), stall: None }
 }
 
 /// Two clocks drift apart by at most what the leases are told that they may.

@@ -321,6 +321,8 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             ("torn_write", sum(|counts| counts.torn)),
             ("cut_queue", sum(|counts| counts.cut_queues)),
             ("write_failure", sum(|counts| counts.failed)),
+            ("late_read", sum(|counts| counts.late_reads)),
+            ("machine_stall", self.hosts.iter().map(|host| host.times.stalls()).sum()),
         ];
         let counts = self.nemesis.as_ref().map_or(&self.counts, Nemesis::counts);
         let acts = counts.iter().map(|(&name, &count)| (name, count));
@@ -344,6 +346,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             Happening::Arrive(letter) => self.on_letter(letter),
             Happening::LetGo(number) => self.on_let_go(number),
             Happening::Disk(slot, incarnation) => self.on_disk(slot, incarnation),
+            Happening::Tell(slot, incarnation, event) => self.on_tell(slot, incarnation, event),
             Happening::Machine(slot, incarnation) => self.on_machine(slot, incarnation),
             Happening::Gathered(slot, incarnation) => self.on_gathered(slot, incarnation),
             Happening::Ask(ask) => self.on_ask(ask),

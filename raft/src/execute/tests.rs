@@ -77,3 +77,18 @@ fn a_snapshot_that_is_damaged_is_not_one_that_is_not_there() {
     assert_eq!(snapshots.read(Some(id(5)), 0, 9), Ok(None));
     assert_eq!(snapshots.read(Some(id(4)), 0, 9).map(|piece| piece.is_some()), Ok(true));
 }
+
+#[test]
+fn a_log_whose_terms_go_back_is_refused() {
+    for terms in [[2, 1], [0, 1]] {
+        let mut storage = Storage { log: InmemStore::new(), stable: InmemStore::new() };
+        let entry = |(term, index)| Entry::new(Term(term), Index(index), Payload::Noop);
+        let entries: Vec<_> = terms.into_iter().zip(5..).map(entry).collect();
+        storage.log.store_logs(&entries).expect("memory does not fail");
+        let (_, snapshots) = stores(1..1);
+        let newest = snapshots.store.list().expect("memory does not fail").pop();
+        assert_eq!(newest.as_ref().map(|meta| meta.last), Some(id(4)));
+        let kind = storage.recover(newest, 1).map_err(|error| error.kind);
+        assert_eq!(kind.map(|found| found.log.last()), Err(StoreErrorKind::Corrupt), "{terms:?}");
+    }
+}

@@ -12,4 +12,5 @@ mod node;
 #[path = "../../../tests/one_node.rs"]
 #[expect(unreachable_pub, reason = "it is a library's for the fuzz targets")]
 mod one_node;
+mod silence;
 mod stores;

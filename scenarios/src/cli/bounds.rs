@@ -1,6 +1,7 @@
 //! The arguments of `wavetank explore` as values.
 
 use super::args::Jobs;
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use wavetank_sim::Column;
@@ -11,7 +12,7 @@ pub(crate) struct ExploreArguments {
     #[command(flatten)]
     pub(crate) bounds: BoundsArguments,
     /// Look no further than so many moves
-    #[arg(long, value_name = "D")]
+    #[arg(long, value_name = "D", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub(crate) depth: Option<usize>,
     /// Of states that differ only in who is called what, look at one
     #[arg(long, value_name = "on|off", default_value = "on")]

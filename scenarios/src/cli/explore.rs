@@ -47,8 +47,8 @@ fn run(
     (jobs, begun): (usize, Instant),
     streams: &Streams<'_>,
 ) -> End {
-    let deadline = arguments.time.map(|seconds| begun + Duration::from_secs(seconds));
-    let most = arguments.memory << 20;
+    let deadline = arguments.time.and_then(|seconds| begun.checked_add(Duration::from_secs(seconds)));
+    let most = arguments.memory.saturating_mul(1 << 20);
     let bar = bar::Search::of_states(streams.err_is_terminal);
     let end = search.run(arguments.depth, &mut Threads(jobs), &mut |figures| {
         bar.step(figures.states, &format!("{} moves deep", figures.levels.len() - 1));
@@ -140,4 +140,80 @@ fn found(
     file.finish()?;
     writeln!(streams.out, "replay   {}", Subject::explored(kept, named).command())?;
     Ok(Status::of_breach(breach))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::main_with;
+    use crate::registry::ALL;
+    use std::{env, fs, process};
+    use wavetank_raft::{Index, RoleName, Term};
+    use wavetank_sim::explore::OneHand;
+    use wavetank_sim::explore::properties::Claim;
+
+    #[test]
+    fn what_is_found_is_told_and_its_file_is_played_and_looked_at() {
+        let place = |name: &str| {
+            let place = env::temp_dir().join(format!("wavetank-{}-{name}", process::id()));
+            place.to_str().expect("it is a plain name").to_owned()
+        };
+        let (file, page) = (place("found.json"), place("found.html"));
+        let (breach, schedule) = second_leader();
+        let (status, told) = with_streams(|streams| {
+            let file = Whole::create(file.as_ref()).expect("there is room for files");
+            found(&breach, schedule, Some(file), streams).expect("it can be written")
+        });
+        assert_eq!(status.code(), 2);
+        assert!(told.contains("\nwithin   nodes 3, terms 2, entries 1, crashes 1\n  1  timeout n"), "{told}");
+        assert!(
+            told.contains("LEAD3") && told.contains("\nbroken   nobody_leads_anew (a claim): "),
+            "{told}"
+        );
+        // A claim is nobody's rule: the judges of runs have nothing to say.
+        assert!(told.contains("\njudges   held\n"), "{told}");
+        assert!(told.ends_with(&format!("\nreplay   cargo run --release -- replay {file}\n")), "{told}");
+
+        let wavetank = |words: &[&str]| {
+            let args = ["wavetank"].iter().chain(words).copied().collect::<Vec<_>>();
+            with_streams(|streams| main_with(ALL, args, streams))
+        };
+        let (code, replayed) = wavetank(&["replay", &file]);
+        assert!(
+            code == 0 && replayed.ends_with("capsule  the same steps, digest and verdict\n"),
+            "{replayed}"
+        );
+        let (code, same) = wavetank(&["diff", &file, &file]);
+        assert!(code == 0 && same.ends_with("the same, step by step\n"), "{same}");
+        assert_eq!(wavetank(&["view", &file, "-o", &page]).0, 0);
+        let seen = fs::read_to_string(&page).expect("it was just written");
+        assert!(seen.starts_with("<!doctype html>") && seen.contains("\"servers\":3"));
+        for place in [file, page] {
+            fs::remove_file(place).expect("it is there");
+        }
+    }
+
+    /// How a leader comes to be followed by another who has what it committed.
+    fn second_leader() -> (Breach, Schedule) {
+        let claim = Claim {
+            name: "nobody_leads_anew",
+            holds: |server| {
+                let (node, standing) = (&server.node, (server.node.role(), server.node.term()));
+                standing != (RoleName::Leader, Term(3)) || node.commit() < Index(2)
+            },
+        };
+        let bounds = Bounds { entries: 1, ..Bounds::default() };
+        match Search::new(bounds, Reductions::ALL).claiming(claim).run(None, &mut OneHand, &mut |_| true) {
+            End::Found(breach, schedule) => (breach, schedule),
+            End::Exhausted | End::Deep | End::Stopped => panic!("there are two terms"),
+        }
+    }
+
+    fn with_streams<T>(work: impl FnOnce(&mut Streams<'_>) -> T) -> (T, String) {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut streams =
+            Streams { out: &mut out, err: &mut err, out_is_terminal: false, err_is_terminal: false };
+        let result = work(&mut streams);
+        (result, String::from_utf8(out).expect("the command writes text"))
+    }
 }

@@ -228,7 +228,7 @@ mod tests {
         ];
         for (number, call) in (1..).zip(calls) {
             let event = Event::Call { request: RequestId(number), call };
-            let seen = Seen::Stepping { slot: N1, event: &event, server };
+            let seen = Seen::Stepping { slot: N1, event: &event, server, clock: Time(0) };
             assert!(judge.see(&Observation { at: Time(0), step: number, seen }).is_none());
         }
         let answer = |(request, outcome): &(u64, Outcome)| Action::Answer {

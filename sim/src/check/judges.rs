@@ -81,6 +81,7 @@ checks! {
     vote_once_per_term: VoteOncePerTerm,
     pre_vote_is_free: PreVoteIsFree,
     vote_is_justified: VoteIsJustified,
+    promised_silence_is_kept: PromisedSilenceIsKept,
     only_voters_campaign: OnlyVotersCampaign,
     leader_has_quorum: LeaderHasQuorum,
     election_safety: ElectionSafety,
@@ -207,8 +208,8 @@ impl Judges {
             // What a message says its sender's actions and its receiver's event tell; and what an
             // event does is judged when it is done.
             Seen::Sent { .. } | Seen::Invoked { .. } | Seen::Returned { .. } => {}
-            Seen::Stepping { slot, event, .. } => {
-                self.ledger.stepping(*slot, event);
+            Seen::Stepping { slot, event, clock, .. } => {
+                self.ledger.stepping(*slot, event, *clock);
                 self.verdict = self.calls.see(observation);
             }
             Seen::Stepped { .. }

@@ -31,6 +31,7 @@ impl fmt::Display for Airy {
         let Self { slot, promise, hard, last, snapshot } = self;
         match promise {
             Exposure::Grant { term, to } => write!(f, "{slot} gave {to} its vote of {term}")?,
+            Exposure::PreGrant { to } => write!(f, "{slot} would vote for {to}")?,
             Exposure::Candidacy { term, .. } => write!(f, "{slot} asked for votes in {term}")?,
             Exposure::Ack { term, upto } => write!(f, "{slot} acknowledged {upto} in {term}")?,
             Exposure::SnapshotAck { term, upto } => {
@@ -61,7 +62,8 @@ pub fn is_borne_out(slot: Slot, promise: &Exposure, shadow: &Shadow) -> bool {
         Exposure::SnapshotAck { term, upto } => {
             term <= hard.term && (shadow.disk_covers(upto.index) || shadow.disk_has(upto))
         }
-        Exposure::TimeoutNow { .. } => true,
+        // Binds nobody.
+        Exposure::PreGrant { .. } | Exposure::TimeoutNow { .. } => true,
     }
 }
 

@@ -65,7 +65,7 @@ impl Check for StopsForAReason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::tale::{N1, N2, Tale, voters};
+    use crate::check::tale::{N1, N2, N3, Tale, voters};
     use wavetank_raft::store::{StoreError, StoreErrorKind};
     use wavetank_raft::{Action, Call, Event, Halt, Payload, RequestId};
 
@@ -123,6 +123,8 @@ mod tests {
             if committed {
                 tale.replicate(N1, N2, 2);
                 tale.commit(N1, 3);
+                // What another leader makes of the membership meanwhile gives it no vote back.
+                tale.append(N1, vec![Payload::Configuration(voters(&[N2, N3]))]);
             }
             halt(&mut tale, &Event::Timer, Halt::Removed);
             tale

@@ -13,6 +13,9 @@ pub(crate) const N2: Slot = Slot(1);
 pub(crate) const N3: Slot = Slot(2);
 pub(crate) const N4: Slot = Slot(3);
 
+/// For how long who has heard a leader gives no vote. Clocks stand still, unless a test sets them.
+pub(crate) const SILENCE: Span = Span::ms(100);
+
 /// A server by its looks.
 #[derive(Clone, Debug)]
 pub(crate) struct Posed {
@@ -42,6 +45,10 @@ impl Sight for Posed {
 
     fn followers(&self, into: &mut Vec<Follower>) {
         into.extend(&self.followers);
+    }
+
+    fn silence(&self) -> Span {
+        SILENCE
     }
 }
 
@@ -73,6 +80,8 @@ pub(crate) struct Tale<C> {
     poses: Vec<Posed>,
     spoke: Option<String>,
     serial: u64,
+    /// What every server's clock shows.
+    pub(crate) clock: Time,
 }
 
 impl<C: Check> Tale<C> {
@@ -93,6 +102,7 @@ impl<C: Check> Tale<C> {
             poses: vec![blank; 4],
             spoke: None,
             serial: 0,
+            clock: Time(0),
         };
         for slot in [N1, N2, N3, N4] {
             tale.boot(slot);
@@ -157,7 +167,7 @@ impl<C: Check> Tale<C> {
         actions: Vec<Action>,
     ) {
         self.ledger.number += 1;
-        self.ledger.stepping(slot, event);
+        self.ledger.stepping(slot, event, self.clock);
         let posed = &mut self.poses[slot.at()];
         for action in &actions {
             if let Action::Write(write) = action {

@@ -84,7 +84,7 @@ impl Check for VoteIsJustified {
         self.0 += 1;
         let mine = step.was.last;
         match step.took {
-            Took::VoteRequest { from, term, last } if from == candidate && term == step.now.term => {
+            Took::VoteRequest { from, term, last, .. } if from == candidate && term == step.now.term => {
                 (last < mine).then_some(Unjustified::Older { voter, mine, candidate, theirs: last })
             }
             Took::VoteRequest { .. }

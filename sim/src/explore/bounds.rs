@@ -79,6 +79,9 @@ impl Bounds {
     /// the exploration decides by itself.
     pub const MOST_BEATS: u8 = 8;
 
+    /// The most unanswered messages with entries: a server's open calls are the bits of a word.
+    pub const MOST_WINDOW: u8 = 8;
+
     /// Whether they can be.
     ///
     /// # Errors
@@ -91,8 +94,14 @@ impl Bounds {
                 self.nodes
             ));
         }
+        if self.terms == 0 {
+            return Err("without a further term nobody ever leads: at least one".to_owned());
+        }
         if self.batch == 0 || self.window == 0 {
             return Err("a message carries at least one entry, and at least one is unanswered".to_owned());
+        }
+        if 0 < self.spares && self.changes == 0 {
+            return Err("only a change of membership takes spares in, and there are no changes".to_owned());
         }
         for (what, most, of) in [
             ("terms", 16, self.terms),
@@ -102,6 +111,8 @@ impl Bounds {
             ("beats", Self::MOST_BEATS, self.beats),
             ("duplicates", 16, self.duplicates),
             ("drops", 16, self.drops),
+            ("entries per message", 16, self.batch),
+            ("unanswered messages", Self::MOST_WINDOW, self.window),
         ] {
             if most < of {
                 return Err(format!("{of} {what} are too many: at most {most}"));
@@ -172,5 +183,44 @@ impl fmt::Display for Bounds {
             ("drops", self.drops),
         ];
         others.iter().filter(|(_, of)| 0 < *of).try_for_each(|(what, of)| write!(f, ", {what} {of}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_that_cannot_be_are_refused_with_the_reason() {
+        let one = Bounds::default();
+        for (bounds, why) in [
+            (Bounds { nodes: 0, ..one }, "1 to 5 servers"),
+            (Bounds { nodes: 6, ..one }, "1 to 5 servers"),
+            (Bounds { nodes: 0, spares: 3, changes: 1, ..one }, "of which 0 vote"),
+            (Bounds { nodes: 4, spares: 2, changes: 2, ..one }, "not 6"),
+            (Bounds { nodes: 255, spares: 255, changes: 1, ..one }, "not 510"),
+            (Bounds { terms: 0, ..one }, "nobody ever leads"),
+            (Bounds { terms: 17, ..one }, "17 terms are too many: at most 16"),
+            (Bounds { entries: 17, ..one }, "17 entries are too many"),
+            (Bounds { crashes: 255, ..one }, "255 crashes are too many"),
+            (Bounds { changes: 17, ..one }, "17 changes are too many"),
+            (Bounds { beats: 9, ..one }, "9 beats are too many: at most 8"),
+            (Bounds { duplicates: 17, ..one }, "17 duplicates are too many"),
+            (Bounds { drops: 17, ..one }, "17 drops are too many"),
+            (Bounds { spares: 1, changes: 0, ..one }, "there are no changes"),
+            (Bounds { batch: 0, ..one }, "at least one entry"),
+            (Bounds { batch: 17, ..one }, "17 entries per message are too many"),
+            (Bounds { window: 0, ..one }, "at least one is unanswered"),
+            (Bounds { window: 9, ..one }, "9 unanswered messages are too many: at most 8"),
+        ] {
+            let said = bounds.sound().expect_err(why);
+            assert!(said.contains(why) && !said.contains('\n'), "{said}");
+        }
+        let most = Bounds { nodes: 5, terms: 16, entries: 16, crashes: 16, beats: 8, window: 8, ..one };
+        for bounds in
+            [one, Bounds { nodes: 1, terms: 1, ..one }, Bounds { spares: 2, changes: 1, ..one }, most]
+        {
+            assert_eq!(bounds.sound(), Ok(()), "{bounds}");
+        }
     }
 }

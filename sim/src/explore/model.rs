@@ -6,8 +6,7 @@
 //! of the cluster is found in a table.
 
 use super::bounds::Bounds;
-use super::fingerprint::{self, Permutation, Walk};
-use super::fingerprint::{MOST, Meaning};
+use super::fingerprint::{self, MOST, Permutation};
 use super::local::{Around, Local, Outcome};
 use super::past::Past;
 use super::properties::{Breach, Claim, PANIC};
@@ -15,8 +14,7 @@ use super::stimulus::{Letter, Stimulus};
 use super::table::Table;
 use crate::caught;
 use crate::slot::Slot;
-use std::cell::Cell;
-use wavetank_raft::{LogId, Response, RoleName, RpcId, Term, Token, Why};
+use wavetank_raft::{LogId, Response, RoleName, RpcId, Term, Why};
 
 /// What happens to a server, in a word.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -344,7 +342,7 @@ impl Model {
     }
 
     fn post(&mut self, letter: Letter) -> u32 {
-        let hash = |permutation: &Permutation| letter_hash(&letter, permutation);
+        let hash = |permutation: &Permutation| letter.hash(permutation);
         let first = hash(&Permutation::NONE);
         if let Some(number) = self.letter_index.get(first) {
             return number;
@@ -375,16 +373,6 @@ fn of(hashes: &[u64], stride: usize, number: u32) -> &[u64] {
 
 const fn step_key(local: u32, code: Code) -> u64 {
     fingerprint::mix((local as u64) << 32 | code.0 as u64)
-}
-
-fn letter_hash(letter: &Letter, permutation: &Permutation) -> u64 {
-    let meaning =
-        Meaning { permutation, persisted: Token(0), calls: &[], known: Cell::new(0), others: &|rpc| rpc.0 };
-    let (kind, body) = match letter {
-        Letter::Call { request, .. } => (1, Walk::over(&meaning, request)),
-        Letter::Answer { response, .. } => (2, Walk::over(&meaning, response)),
-    };
-    fingerprint::words(&[kind, letter.name().hash(permutation), body])
 }
 
 fn traits(local: &Local, bounds: &Bounds) -> Traits {

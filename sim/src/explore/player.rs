@@ -245,7 +245,7 @@ impl<W: Watch> Player<W> {
         let seat = &mut self.seats[slot.at()];
         let kind = digest::kind(&event);
         let mut actions = Vec::new();
-        self.eye.see(Seen::Stepping { slot, event: &event, server: &seat.server });
+        self.eye.see(Seen::Stepping { slot, event: &event, server: &seat.server, clock: now });
         seat.server.step(now, event, &mut actions);
         self.eye.see(Seen::Stepped { slot, server: &seat.server, actions: &actions });
         self.digest.take_step((self.eye.now, slot, kind), &seat.server, actions.len());

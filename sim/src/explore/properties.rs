@@ -24,6 +24,9 @@ pub mod state_machine_safety;
 pub mod term_monotonic;
 pub mod vote_once_per_term;
 
+#[cfg(test)]
+mod cast;
+
 /// A property that does not hold.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Breach {

@@ -1,8 +1,10 @@
 //! What may happen to one server, and what servers send each other.
 
+use super::fingerprint::{self, Meaning, Permutation, Walk};
 use super::name::Name;
 use crate::slot::Slot;
-use wavetank_raft::{Bytes, Change, Input, Payload, Request, Response, RpcId};
+use std::cell::Cell;
+use wavetank_raft::{Bytes, Change, Input, Payload, Request, Response, RpcId, Token};
 
 /// A message.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,6 +41,18 @@ impl Letter {
             Self::Call { name, .. } => name.to,
             Self::Answer { name, .. } => name.from,
         }
+    }
+
+    /// The letter in 64 bits, when servers have changed places.
+    #[must_use]
+    pub fn hash(&self, permutation: &Permutation) -> u64 {
+        let (persisted, known) = (Token(0), Cell::new(0));
+        let meaning = Meaning { permutation, persisted, calls: &[], known, others: &|rpc| rpc.0 };
+        let (kind, body) = match self {
+            Self::Call { request, .. } => (1, Walk::over(&meaning, request)),
+            Self::Answer { response, .. } => (2, Walk::over(&meaning, response)),
+        };
+        fingerprint::words(&[kind, self.name().hash(permutation), body])
     }
 
     /// Whether it is a call of this kind.

@@ -89,7 +89,12 @@ impl Ledger {
                     facts.add(Facts::SENT_GRANT);
                 }
             }
-            Response::RequestPreVote(_) | Response::TimeoutNow(_) => {}
+            Response::RequestPreVote(response) => {
+                if response.granted {
+                    self.expose(Exposure::PreGrant { to });
+                }
+            }
+            Response::TimeoutNow(_) => {}
         }
     }
 

@@ -38,6 +38,10 @@ impl Ledger {
         let shadow = &mut self.shadows[slot.at()];
         shadow.forget();
         shadow.life = Life::Up;
+        if let Some(heard) = &mut shadow.heard {
+            // A timeout that was made longer while it ran is not remembered.
+            heard.until = heard.until.min(heard.at + sight.silence());
+        }
         shadow.disk = Disk {
             hard: boot.hard_state,
             log: chain.clone(),

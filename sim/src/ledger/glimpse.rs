@@ -3,7 +3,7 @@
 use crate::ledger::conf::Conf;
 use crate::slot::Slots;
 use std::sync::Arc;
-use wavetank_raft::{Configuration, Index, LogId, NodeId, RoleName, Server, Term, Voters};
+use wavetank_raft::{Configuration, Index, LogId, NodeId, RoleName, Server, Span, Term, Voters};
 
 /// A server at a glance.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,6 +47,8 @@ pub trait Sight {
     fn counted(&self) -> Conf;
     /// The followers of a leader, added to the list.
     fn followers(&self, into: &mut Vec<Follower>);
+    /// For how long it gives no vote once it has heard a leader.
+    fn silence(&self) -> Span;
 }
 
 impl Glimpse {
@@ -107,6 +109,10 @@ impl Sight for Server {
             matched: progress.matched(),
             next: progress.next(),
         }));
+    }
+
+    fn silence(&self) -> Span {
+        self.node().settings().heartbeat_timeout
     }
 }
 

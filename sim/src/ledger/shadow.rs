@@ -8,7 +8,9 @@ use crate::ledger::glimpse::{Follower, Glimpse};
 use crate::slot::Slot;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use wavetank_raft::{Configuration, HardState, Index, LogId, NodeId, RequestId, RpcId, Term, Token};
+use wavetank_raft::{
+    Configuration, HardState, Index, LogId, NodeId, RequestId, RpcId, Span, Term, Time, Token,
+};
 
 /// What a crash at this instant would leave.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +36,19 @@ pub struct Owed {
     pub upto: LogId,
     /// How many bytes of the snapshot make it whole.
     pub size: u64,
+}
+
+/// A leader that was heard, and so was promised that nobody is elected for a while.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Heard {
+    /// Who.
+    pub leader: NodeId,
+    /// Its term.
+    pub term: Term,
+    /// What the follower's clock showed.
+    pub at: Time,
+    /// Until when, by the same clock, it helps nobody else to be elected.
+    pub until: Time,
 }
 
 /// A read that was asked for, and what was true then.
@@ -79,7 +94,7 @@ pub struct Shadow {
     pub harmed: bool,
     /// It was told to stop.
     pub dismissed: bool,
-    /// Where the last configuration stands by which it went and in which it has no vote.
+    /// Where the configuration stands by which it lost its vote last, as far as it knew.
     pub voteless: Option<Index>,
     /// It means to stop.
     pub halting: Option<Stop>,
@@ -99,6 +114,8 @@ pub struct Shadow {
     pub exposed: Term,
     /// Up to where its log agrees with what the leader of its term sent.
     pub verified: Index,
+    /// The leader it has heard last, unless it has campaigned since.
+    pub heard: Option<Heard>,
     /// What a leader believes of its followers, when it was last looked at.
     pub followers: Vec<Follower>,
     /// Answers to appends that are owed.
@@ -137,6 +154,7 @@ impl Default for Shadow {
             campaign: None,
             exposed: Term(0),
             verified: Index::ZERO,
+            heard: None,
             followers: Vec::new(),
             owed: VecDeque::new(),
             owed_snapshots: VecDeque::new(),
@@ -166,6 +184,8 @@ impl Shadow {
         (self.voteless, self.halting) = (None, None);
         self.campaign = None;
         self.verified = Index::ZERO;
+        // A promise is no less one for a crash; but no leader was answered whose term is not on disk.
+        self.heard = self.heard.filter(|heard| heard.term <= self.disk.hard.term);
         self.followers.clear();
         self.owed.clear();
         self.owed_snapshots.clear();
@@ -173,6 +193,13 @@ impl Shadow {
         self.discards.clear();
         self.asked.clear();
         self.transfers.clear();
+    }
+
+    /// Notes a leader that was heard, if it is obeyed.
+    pub(super) fn hear(&mut self, (leader, term): (NodeId, Term), at: Time, silence: Span) {
+        if term == self.glimpse.term && self.glimpse.leader == Some(leader) {
+            self.heard = Some(Heard { leader, term, at, until: at + silence });
+        }
     }
 
     /// Whether its disk holds the log up to an entry: as entries, or in a snapshot. The snapshot

@@ -7,7 +7,8 @@ use crate::ledger::history::{Committed, Head, State};
 use crate::ledger::shadow::Asked;
 use crate::slot::Slot;
 use wavetank_raft::{
-    AppendEntries, Call, Event, HardState, Index, LogId, NodeId, ReadPath, Request, RequestId, Response, Term,
+    AppendEntries, Call, Event, HardState, Index, LogId, NodeId, ReadPath, Request, RequestId, Response,
+    Term, Time,
 };
 
 /// What the server took, in small.
@@ -43,9 +44,13 @@ pub enum Took {
         term: Term,
         /// The candidate's last entry.
         last: LogId,
+        /// Its leader has handed over to it.
+        transfer: bool,
     },
     /// A pre-vote is asked for.
     PreVoteRequest {
+        /// By whom.
+        from: NodeId,
         /// The message's term.
         term: Term,
     },
@@ -92,6 +97,11 @@ pub enum Exposure {
         /// In this term.
         term: Term,
         /// To this candidate.
+        to: NodeId,
+    },
+    /// A server would vote.
+    PreGrant {
+        /// For this candidate.
         to: NodeId,
     },
     /// A vote was asked for, so one's own is given away.
@@ -202,6 +212,8 @@ pub struct Step {
     pub slot: Slot,
     /// What it took.
     pub took: Took,
+    /// What its clock showed.
+    pub clock: Time,
     /// The server before.
     pub was: Glimpse,
     /// The server after.
@@ -267,6 +279,7 @@ impl Step {
         Self {
             slot: Slot(0),
             took: Took::Report,
+            clock: Time(0),
             was: Glimpse::BLANK,
             now: Glimpse::BLANK,
             was_conf: None,
@@ -336,7 +349,7 @@ impl Step {
             Took::Append { term, .. }
             | Took::Snapshot { term, .. }
             | Took::VoteRequest { term, .. }
-            | Took::PreVoteRequest { term } => Some(term),
+            | Took::PreVoteRequest { term, .. } => Some(term),
             Took::TimeoutNow { term } | Took::Answer { term, .. } => term,
             Took::Timer | Took::SnapshotKept | Took::StoreFailed | Took::Call | Took::Report => None,
         }
@@ -390,8 +403,13 @@ fn took_request(from: NodeId, request: &Request) -> Took {
             Took::Append { from, term: append.term, prev: append.prev, upto: end_of(append) }
         }
         Request::InstallSnapshot(piece) => Took::Snapshot { from, term: piece.term, last: piece.meta.last },
-        Request::RequestVote(vote) => Took::VoteRequest { from, term: vote.term, last: vote.last_log },
-        Request::RequestPreVote(vote) => Took::PreVoteRequest { term: vote.term },
+        Request::RequestVote(vote) => Took::VoteRequest {
+            from,
+            term: vote.term,
+            last: vote.last_log,
+            transfer: vote.leadership_transfer,
+        },
+        Request::RequestPreVote(vote) => Took::PreVoteRequest { from, term: vote.term },
         Request::TimeoutNow(call) => Took::TimeoutNow { term: call.term },
     }
 }

@@ -6,13 +6,13 @@ use super::step::{Took, end_of, read_of, took};
 use super::{Conf, Facts, Glimpse, Ledger, Placed, newer};
 use crate::slot::Slot;
 use std::sync::Arc;
-use wavetank_raft::{Action, Call, Event, Request, RequestId, RoleName, Term};
+use wavetank_raft::{Action, Call, Event, Request, RequestId, RoleName, Term, Time};
 
 impl Ledger {
     /// A server is about to take an event.
-    pub fn stepping(&mut self, slot: Slot, event: &Event) {
+    pub fn stepping(&mut self, slot: Slot, event: &Event, clock: Time) {
         self.step.clear(slot);
-        self.step.took = took(event);
+        (self.step.took, self.step.clock) = (took(event), clock);
         let shadow = &mut self.shadows[slot.at()];
         match event {
             Event::Request { from, rpc, request: Request::AppendEntries(append) } => {
@@ -76,7 +76,7 @@ impl Ledger {
 
         self.act(slot, actions, &mut facts);
         self.reconfigured(slot, sight, &mut facts);
-        self.taken(slot, &mut facts);
+        self.taken(slot, sight, &mut facts);
         if facts.touches(Facts::TERM | Facts::ROLE) {
             self.role_changed(slot, &mut facts);
         }
@@ -108,7 +108,7 @@ impl Ledger {
     }
 
     /// What the event itself says: a message's term, and what it shows of the leader's log.
-    fn taken(&mut self, slot: Slot, facts: &mut Facts) {
+    fn taken(&mut self, slot: Slot, sight: &impl Sight, facts: &mut Facts) {
         let (was, now) = (self.step.was, self.step.now);
         let shadow = &mut self.shadows[slot.at()];
         if was.term != now.term {
@@ -118,12 +118,16 @@ impl Ledger {
         match self.step.took {
             Took::Append { from, term, upto, .. } => {
                 facts.add_if(term == now.term, Facts::CONTACT);
+                shadow.hear((from, term), self.step.clock, sight.silence());
                 let news = shadow.verified < upto.index && term == now.term && now.leader == Some(from);
                 if news && (upto.index <= shadow.log.base().index || shadow.log.has(upto)) {
                     shadow.verified = upto.index;
                 }
             }
-            Took::Snapshot { term, .. } => facts.add_if(term == now.term, Facts::CONTACT),
+            Took::Snapshot { from, term, .. } => {
+                facts.add_if(term == now.term, Facts::CONTACT);
+                shadow.hear((from, term), self.step.clock, sight.silence());
+            }
             Took::PreVoteRequest { .. } => facts.add(Facts::PRE_VOTE),
             Took::TimeoutNow { .. } => facts.add(Facts::TIMEOUT_NOW),
             Took::SnapshotKept => {
@@ -146,7 +150,7 @@ impl Ledger {
         match now.role {
             RoleName::Candidate | RoleName::PreCandidate => {
                 facts.add(Facts::CAMPAIGNED);
-                shadow.campaign = before;
+                (shadow.campaign, shadow.heard) = (before, None);
             }
             RoleName::Leader => {
                 facts.add(Facts::LEADS);
@@ -208,8 +212,12 @@ pub(super) fn learn_configuration(slot: Slot, shadow: &mut Shadow, sight: &impl 
             }
             shadow.configuration = Some(Arc::clone(configuration));
             let placed = Placed { index, conf: Conf::of(configuration) };
-            if !placed.conf.voters().contains(slot) {
-                shadow.voteless = Some(index);
+            let has_no_vote = |placed: &Placed| !placed.conf.voters().contains(slot);
+            if has_no_vote(&placed) {
+                let since = shadow
+                    .voteless
+                    .filter(|&since| since < index && shadow.conf.is_some_and(|it| has_no_vote(&it)));
+                shadow.voteless = Some(since.unwrap_or(index));
             }
             shadow.conf.replace(placed) != Some(placed)
         }

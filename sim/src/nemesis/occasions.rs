@@ -4,7 +4,7 @@ use super::scheduled::isolate;
 use super::{Act, Deserialize, Draws, Serialize, Sight, Slot, Slots, Span, names, outage, some_of};
 use crate::observe::NetworkChange;
 use crate::rng::{Ratio, Spans};
-use wavetank_raft::{Action, Answer, Entry, LogOp, Payload, Request, Response, Write};
+use wavetank_raft::{Action, Answer, Call, Entry, LogOp, Payload, Request, Response, Write};
 
 /// Something that goes wrong because of what has just happened. The order is part of every seed's
 /// meaning.
@@ -69,6 +69,21 @@ pub enum Occasion {
     Usurp,
     /// A leader has sent the last piece of a snapshot: everything that is held comes before it.
     LetGoBeforeLastPiece,
+    /// A server throws its log away for a snapshot of the leader's: it crashes.
+    CrashDiscarder,
+    /// A leader has committed for the first time: it takes a snapshot.
+    SnapshotNewcomer,
+    /// A leader has dropped what its snapshot stands for: all links work again.
+    MendCompacter,
+    /// A leader has called another to campaign: it reaches nobody.
+    IsolateCaller,
+    /// A leader has let a client read: only a minority hears it, its clock goes as slowly as it may
+    /// and all others' as fast.
+    OutpaceReader,
+    /// A leader has committed something: its state machine stands still.
+    StallCommitter,
+    /// A leader has committed something: it hands over.
+    TransferCommitter,
 }
 
 names!(Occasion {
@@ -101,6 +116,13 @@ names!(Occasion {
     PauseReader => "pause_reader",
     Usurp => "usurp",
     LetGoBeforeLastPiece => "let_go_before_last_piece",
+    CrashDiscarder => "crash_discarder",
+    SnapshotNewcomer => "snapshot_newcomer",
+    MendCompacter => "mend_compacter",
+    IsolateCaller => "isolate_caller",
+    OutpaceReader => "outpace_reader",
+    StallCommitter => "stall_committer",
+    TransferCommitter => "transfer_committer",
 });
 
 /// What a step was seen to do: a set of facts.
@@ -147,6 +169,10 @@ impl Noticed {
     pub const READ: Self = Self(1 << 16);
     /// It sent the last piece of a snapshot.
     pub const LAST_PIECE: Self = Self(1 << 17);
+    /// It threw its log away for a snapshot.
+    pub const DISCARDED: Self = Self(1 << 18);
+    /// It called another server to campaign.
+    pub const CALLED: Self = Self(1 << 19);
 
     /// Both.
     #[must_use]
@@ -187,7 +213,8 @@ fn of_request(request: &Request) -> Noticed {
         Request::RequestVote(_) => Noticed::CAMPAIGNED.or(Noticed::CANVASSED),
         Request::RequestPreVote(_) => Noticed::CANVASSED,
         Request::InstallSnapshot(piece) if piece.done => Noticed::LAST_PIECE,
-        Request::AppendEntries(_) | Request::InstallSnapshot(_) | Request::TimeoutNow(_) => Noticed::NOTHING,
+        Request::TimeoutNow(_) => Noticed::CALLED,
+        Request::AppendEntries(_) | Request::InstallSnapshot(_) => Noticed::NOTHING,
     }
 }
 
@@ -207,7 +234,7 @@ fn of_write(write: &Write) -> Noticed {
     match &write.log {
         LogOp::Append(entries) => Noticed::WROTE.or(of_entries(entries)),
         LogOp::Replace(entries) => Noticed::WROTE.or(Noticed::TRUNCATED).or(of_entries(entries)),
-        LogOp::Discard => Noticed::TRUNCATED,
+        LogOp::Discard => Noticed::TRUNCATED.or(Noticed::DISCARDED),
         LogOp::Compact(_) => Noticed::COMPACTED,
         LogOp::Keep => Noticed::NOTHING,
     }
@@ -235,11 +262,20 @@ impl Occasion {
             Self::CrashSnapshotter => Noticed::COMPACTED,
             Self::LetGoOfOld => Noticed::NEW_TERM,
             Self::CrashPiled => Noticed::PILED,
-            Self::CrashCommitter | Self::IsolateCommitter | Self::StrandCommitter => Noticed::COMMITTED,
+            Self::CrashCommitter
+            | Self::IsolateCommitter
+            | Self::StrandCommitter
+            | Self::StallCommitter
+            | Self::TransferCommitter => Noticed::COMMITTED,
             Self::CrashAtFirstCommit | Self::StrandAtFirstCommit => Noticed::FIRST_COMMIT,
             Self::StrandReader | Self::PauseReader => Noticed::READ,
             Self::Usurp => Noticed::CANVASSED,
             Self::LetGoBeforeLastPiece => Noticed::LAST_PIECE,
+            Self::CrashDiscarder => Noticed::DISCARDED,
+            Self::SnapshotNewcomer => Noticed::FIRST_COMMIT,
+            Self::MendCompacter => Noticed::COMPACTED,
+            Self::IsolateCaller => Noticed::CALLED,
+            Self::OutpaceReader => Noticed::READ,
         }
     }
 
@@ -253,8 +289,12 @@ impl Occasion {
                 Ratio::new(1, 120)
             }
             Self::CrashAnswerer | Self::IsolateAnswerer => Ratio::new(1, 60),
-            Self::CrashCommitter | Self::IsolateCommitter | Self::StrandCommitter => Ratio::new(1, 25),
-            Self::LetGoAmong | Self::StrandReader => Ratio::new(1, 30),
+            Self::CrashCommitter
+            | Self::IsolateCommitter
+            | Self::StrandCommitter
+            | Self::StallCommitter
+            | Self::TransferCommitter => Ratio::new(1, 25),
+            Self::LetGoAmong | Self::StrandReader | Self::OutpaceReader => Ratio::new(1, 30),
             Self::CrashPiled => Ratio::new(1, 12),
             Self::CrashTruncater | Self::CrashInstaller | Self::CrashSnapshotter => Ratio::new(1, 5),
             Self::BlinkVoter | Self::BlinkCandidate => Ratio::new(1, 4),
@@ -263,7 +303,13 @@ impl Occasion {
             | Self::CrashAtFirstCommit
             | Self::StrandAtFirstCommit => Ratio::new(1, 3),
             Self::CrashReconfigurer | Self::StrandReconfigurer => Ratio::new(1, 4),
-            Self::LetGoOfOld | Self::LetGoBeforeLastPiece | Self::Usurp => Ratio::new(1, 2),
+            Self::LetGoOfOld
+            | Self::LetGoBeforeLastPiece
+            | Self::Usurp
+            | Self::CrashDiscarder
+            | Self::SnapshotNewcomer
+            | Self::MendCompacter
+            | Self::IsolateCaller => Ratio::new(1, 2),
         }
     }
 
@@ -280,9 +326,10 @@ impl Occasion {
             | Self::CrashSnapshotter
             | Self::CrashPiled
             | Self::CrashCommitter
-            | Self::CrashAtFirstCommit => Act::Crash(slot, outage(draws[3], timeout)),
+            | Self::CrashAtFirstCommit
+            | Self::CrashDiscarder => Act::Crash(slot, outage(draws[3], timeout)),
             Self::BlinkFollower | Self::BlinkVoter | Self::BlinkCandidate => Act::Crash(slot, Span::ZERO),
-            Self::IsolateSender | Self::IsolateAnswerer | Self::IsolateCommitter => {
+            Self::IsolateSender | Self::IsolateAnswerer | Self::IsolateCommitter | Self::IsolateCaller => {
                 isolate(slot, sight.all, a_while)
             }
             Self::PauseSender | Self::PauseReader => Act::Pause(slot, a_while),
@@ -291,18 +338,30 @@ impl Occasion {
             | Self::StrandReconfigurer
             | Self::StrandCommitter
             | Self::StrandAtFirstCommit
-            | Self::StrandReader => {
-                let others = sight.all.without(slot);
-                let few = usize::from(draws[3].hits(Ratio::new(3, 4))).min(others.len().saturating_sub(1));
-                let with = some_of(others, few, draws[3]).with(slot);
-                let cut = NetworkChange::Partition(with, sight.all.minus(with));
-                Act::Network(cut, a_while, NetworkChange::HealAll)
+            | Self::StrandReader => Act::Network(strand(slot, sight, draws), a_while, NetworkChange::HealAll),
+            Self::OutpaceReader => {
+                Act::Outpace(slot, strand(slot, sight, draws), a_while, NetworkChange::HealAll)
             }
+            Self::TransferCommitter => Act::Call(slot, Call::Transfer { target: None }),
+            Self::StallCommitter => Act::Stall(slot, a_while.times(2)),
+            Self::SnapshotNewcomer => Act::Call(slot, Call::Snapshot),
+            Self::MendCompacter if sight.leader == Some(slot) => {
+                Act::Network(NetworkChange::HealAll, Span::ZERO, NetworkChange::HealAll)
+            }
+            Self::MendCompacter => Act::Nothing,
             Self::Usurp => usurp(slot, sight, a_while),
             Self::LetGoOfOld | Self::LetGoAmong => Act::LetGo,
             Self::LetGoBeforeLastPiece => Act::LetGoAll,
         }
     }
+}
+
+/// Only a minority hears it, or nobody.
+fn strand(slot: Slot, sight: &Sight<'_>, draws: Draws) -> NetworkChange {
+    let others = sight.all.without(slot);
+    let few = usize::from(draws[3].hits(Ratio::new(3, 4))).min(others.len().saturating_sub(1));
+    let with = some_of(others, few, draws[3]).with(slot);
+    NetworkChange::Partition(with, sight.all.minus(with))
 }
 
 /// Nobody hears the leader, and the other voters forget it.

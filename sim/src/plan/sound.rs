@@ -51,8 +51,10 @@ impl Plan {
             ("disks.sync", disks.sync),
             ("disks.read", disks.read),
             ("disks.stall", late(disks.stall)),
+            ("disks.late_read", late(disks.late_read)),
             ("machines.apply", machines.apply),
             ("machines.snapshot", machines.snapshot),
+            ("machines.stall", late(machines.stall)),
             ("clocks.start", self.clocks.start),
             ("clients.think", clients.think),
             ("clients.delay", clients.delay),
@@ -71,7 +73,7 @@ impl Plan {
 
     fn chances_are_sound(&self) -> Result<(), String> {
         let late = |late: Option<Late>| late.map(|late| late.chance);
-        let Self { links, disks, clients, nemesis, .. } = self;
+        let Self { links, disks, machines, clients, nemesis, .. } = self;
         let chances = [
             ("links.far", late(links.far)),
             ("links.reorder", late(links.reorder)),
@@ -83,6 +85,8 @@ impl Plan {
             ("links.corrupt", links.corrupt),
             ("disks.stall", late(disks.stall)),
             ("disks.fail", disks.fail),
+            ("disks.late_read", late(disks.late_read)),
+            ("machines.stall", late(machines.stall)),
             ("clients.writes", Some(clients.writes)),
             ("clients.loss", clients.loss),
             ("nemesis.crash_between", nemesis.crash_between),

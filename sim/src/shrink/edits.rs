@@ -50,6 +50,8 @@ fn families() -> Vec<Edit> {
         edit(|plan| plan.links.corrupt = None),
         edit(|plan| plan.disks.stall = None),
         edit(|plan| plan.disks.fail = None),
+        edit(|plan| plan.disks.late_read = None),
+        edit(|plan| plan.machines.stall = None),
         edit(|plan| plan.nemesis.crash_between = None),
         edit(|plan| plan.nemesis.budget = Budget::Within),
         edit(|plan| plan.clocks = Clocks { start: Spans::ZERO, drift_ppm: 0 }),
@@ -58,6 +60,7 @@ fn families() -> Vec<Edit> {
         edit(|plan| plan.heal.leave_broken = false),
         edit(|plan| plan.heal.compact = false),
         edit(|plan| plan.heal.hub = false),
+        edit(|plan| plan.heal.lone = false),
     ]
 }
 
@@ -116,7 +119,7 @@ pub(crate) fn fewer() -> Vec<Edit> {
     for spares in [0, 1] {
         edits.push(edit(move |plan| plan.spares = plan.spares.min(spares)));
     }
-    for clients in [0, 1, 2] {
+    for clients in [0, 1, 2, 3] {
         edits.push(edit(move |plan| plan.clients.count = plan.clients.count.min(clients)));
     }
     for path in [ReadPath::Index, ReadPath::Lease, ReadPath::Verify] {

@@ -49,6 +49,9 @@ pub fn run<F: TankFsm, V: Watch>(world: &mut World<F, V>, mut go_on: impl FnMut(
     let mut unsettled = course.until_settled(core);
     let took = course.world.now().since(rest);
     let heal = course.world.plan().heal.clone();
+    if unsettled == Ok(None) && heal.lone {
+        unsettled = course.lone(core);
+    }
     if unsettled == Ok(None) && heal.compact {
         unsettled = course.compact(core);
     }
@@ -115,6 +118,25 @@ impl<F: TankFsm, V: Watch, G: FnMut(&V) -> bool> Course<'_, F, V, G> {
                 return Err(Stopped);
             }
         }
+    }
+
+    /// A voter is cut off until it has campaigned alone, and comes back with the term that it has come
+    /// to: it must be taken in again.
+    fn lone(&mut self, core: Slots) -> Result<Option<Unsettled>, Stopped> {
+        let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 3, 0);
+        let leader = self.world.leader_among(core);
+        let follows = |slot: &Slot| Some(*slot) != leader && self.world.has_a_vote(*slot);
+        let members: Vec<Slot> = core.iter().filter(follows).collect();
+        if members.is_empty() {
+            return Ok(None);
+        }
+        self.world.isolate(stream.one_of(&members));
+        if !self.for_a_while(self.world.plan().election_timeout().times(2)) {
+            return Err(Stopped);
+        }
+        self.world.heal_all();
+        let unsettled = self.until_something_new(core)?;
+        if unsettled.is_some() { Ok(unsettled) } else { self.until_settled(core) }
     }
 
     /// One member is cut off, everybody throws away what a snapshot can stand for, and the member

@@ -52,7 +52,7 @@ impl Full {
 impl Watch for Full {
     fn see(&mut self, seen: &Observation<'_>) {
         match seen.seen {
-            Seen::Stepping { slot, event, server } => {
+            Seen::Stepping { slot, event, server, .. } => {
                 self.standings[slot.at()] = words::standing(server.node());
                 let (verb, detail) = words::event(event);
                 self.line(seen, Some(slot), verb, &detail);

@@ -190,7 +190,7 @@ impl Watch for Past {
             return;
         }
         match seen.seen {
-            Seen::Stepping { slot, event, server } => self.on_event(slot, event, server),
+            Seen::Stepping { slot, event, server, .. } => self.on_event(slot, event, server),
             Seen::Stepped { slot, server, actions } => self.on_step(seen, slot, server, actions),
             Seen::Sent { from, to, rpc, carried, .. } => {
                 let is_answer = matches!(carried, Carried::Response(_));

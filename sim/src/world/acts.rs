@@ -78,6 +78,11 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             }
             Act::Lose(slot) => self.lose(slot),
             Act::Freeze(slot, lasts) => self.freeze_clock(slot, lasts),
+            Act::Stall(slot, lasts) => self.hosts[slot.at()].times.hold(now + lasts),
+            Act::Outpace(slot, change, lasts, back) => {
+                self.outpace(slot);
+                self.change_for(&change, lasts, back);
+            }
         }
     }
 
@@ -87,6 +92,14 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         match self.plan.nemesis.budget {
             Budget::Beyond => whole,
             Budget::Within => whole.iter().filter(|&slot| self.is_viable(whole.without(slot))).collect(),
+        }
+    }
+
+    /// A clock goes as slowly as the plan lets it, and all others as fast.
+    fn outpace(&mut self, slow: Slot) {
+        let most = i32::try_from(self.plan.clocks.drift_ppm).expect("below a million");
+        for slot in self.all().iter() {
+            self.drift_clock(slot, if slot == slow { -most } else { most });
         }
     }
 

@@ -8,7 +8,7 @@ use crate::observe::{Fate, Seen};
 use crate::slot::Slot;
 use crate::watch::Watch;
 use crate::workload::TankFsm;
-use wavetank_raft::{Action, Event, NodeId, RpcId, Time, Token};
+use wavetank_raft::{Action, Event, NodeId, RpcId, Span, Time, Token};
 
 impl<F: TankFsm, V: Watch> World<F, V> {
     pub(super) fn carry_out(&mut self, slot: Slot, action: Action) {
@@ -100,7 +100,10 @@ impl<F: TankFsm, V: Watch> World<F, V> {
                     }
                     heard = Some(Event::StoreFailed(error));
                 }
-                Done::Tell(event) => heard = Some(event),
+                Done::Tell(event, Span::ZERO) => heard = Some(event),
+                Done::Tell(event, late) => {
+                    self.agenda.put(self.eye.now + late, Happening::Tell(slot, incarnation, event));
+                }
             }
         }
         if let Some(takes) = host.disk.start() {
@@ -110,6 +113,13 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             self.give(slot, Event::Written(token));
         }
         if let Some(event) = heard {
+            self.give(slot, event);
+        }
+    }
+
+    /// What was read reaches the server late, if it is still the one that asked.
+    pub(super) fn on_tell(&mut self, slot: Slot, incarnation: u32, event: Event) {
+        if self.hosts[slot.at()].incarnation == incarnation {
             self.give(slot, event);
         }
     }
@@ -126,7 +136,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     fn begin_work(&mut self, slot: Slot) {
         let host = &mut self.hosts[slot.at()];
         let Some(work) = host.process.as_ref().and_then(|process| process.work.front()) else { return };
-        let takes = host.times.takes(work);
+        let takes = host.times.takes(self.eye.now, work);
         self.agenda.put(self.eye.now + takes, Happening::Machine(slot, host.incarnation));
     }
 

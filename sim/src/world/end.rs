@@ -82,7 +82,7 @@ impl fmt::Display for Unsettled {
 }
 
 impl<F: TankFsm, V: Watch> World<F, V> {
-    /// Ends the chaos: links work and lose nothing, disks neither stall nor fail, and every server
+    /// Ends the chaos: links work and lose nothing, disks and machines neither stall nor fail, and every server
     /// runs but for those that stay broken for ever. Clocks keep their rates, and what is under way
     /// stays so. Returns the core from which progress is demanded.
     pub fn heal(&mut self, broken: Slots) -> Slots {
@@ -101,6 +101,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         self.plan.clients.loss = None;
         for slot in core.iter() {
             self.hosts[slot.at()].disk.calm();
+            self.hosts[slot.at()].times.calm();
             self.resume(slot);
             self.restart(slot);
         }

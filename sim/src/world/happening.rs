@@ -19,6 +19,8 @@ pub(crate) enum Happening {
     LetGo(u64),
     /// What a disk is doing is done; nothing if the server has crashed since.
     Disk(Slot, u32),
+    /// What was read from a disk comes late; nothing if the server has crashed since.
+    Tell(Slot, u32, Event),
     /// What a state machine is doing is done; nothing if the server has crashed since.
     Machine(Slot, u32),
     /// A server takes in what it has gathered; nothing if it has crashed since.
@@ -86,9 +88,11 @@ impl Happening {
     /// The server that it happens to, if it has to be awake for it.
     pub(crate) const fn to(&self) -> Option<Slot> {
         match self {
-            Self::Timer(slot) | Self::Disk(slot, _) | Self::Machine(slot, _) | Self::Gathered(slot, _) => {
-                Some(*slot)
-            }
+            Self::Timer(slot)
+            | Self::Disk(slot, _)
+            | Self::Tell(slot, ..)
+            | Self::Machine(slot, _)
+            | Self::Gathered(slot, _) => Some(*slot),
             Self::Arrive(letter) => Some(letter.to),
             Self::Ask(ask) => Some(ask.to),
             Self::LetGo(_)

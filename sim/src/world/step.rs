@@ -53,8 +53,9 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         let kind = digest::kind(&event);
         let mut actions = std::mem::take(&mut self.actions);
 
-        self.eye.see(Seen::Stepping { slot, event: &event, server });
-        server.step_with(host.clock.reads(self.eye.now), event, &mut self.effects, &mut actions);
+        let clock = host.clock.reads(self.eye.now);
+        self.eye.see(Seen::Stepping { slot, event: &event, server, clock });
+        server.step_with(clock, event, &mut self.effects, &mut actions);
         self.eye.see(Seen::Stepped { slot, server, actions: &actions });
 
         self.digest.take_step((self.eye.now, slot, kind), server, actions.len());

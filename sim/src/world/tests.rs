@@ -84,6 +84,25 @@ fn a_blank_cluster_is_bootstrapped_and_a_spare_is_added() {
 }
 
 #[test]
+fn nothing_is_demanded_of_a_cluster_whose_founder_is_lost_untold() {
+    let plan = Plan { birth: Birth::Blank, chaos: Span::ms(1), ..Plan::calm(4, 3) };
+    let founded = |lost: Option<Slot>| {
+        let mut world = calm(plan.clone());
+        world.isolate(Slot(0));
+        lost.into_iter().for_each(|slot| world.lose(slot));
+        let viable = world.is_viable(world.all());
+        (viable, world.knows_a_configuration(world.all().without(Slot(0))), storm::run(&mut world, |_| true))
+    };
+    let (viable, told, ending) = founded(Some(Slot(0)));
+    assert_eq!((viable, told, ending.unsettled), (false, false, None));
+    assert!(!ending.core.contains(Slot(0)));
+    // While the founder lives it is waited for: once it is heard, all must agree.
+    let (_, told, ending) = founded(None);
+    assert_eq!((told, ending.unsettled), (false, None));
+    assert_eq!(ending.core.len(), 3);
+}
+
+#[test]
 fn every_call_that_stages_a_server_is_answered() {
     let mut world = calm(Plan { spares: 1, ..Plan::calm(4, 3) });
     world.run_for(Span::s(2));

@@ -30,3 +30,32 @@ pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
     };
     committed.is_none().then(what)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explore::local::Local;
+    use crate::explore::properties::cast::{Cast, N1, N3, says};
+
+    #[test]
+    fn a_change_waits_for_a_commit_of_the_term() {
+        let (early, ready) = (Cast::led(), Cast::settled());
+        let mut unready = early.clone();
+        unready.does(N1, &Stimulus::Propose);
+        let mut changed = ready.clone();
+        changed.does(N1, &Stimulus::Remove(N3));
+        let of = |before: &Local, stimulus: Stimulus<'_>, after: &Local| {
+            breach(&Turn { before, stimulus: &stimulus, after })
+        };
+        let (early, unready) = (early.at(N1), unready.at(N1));
+        let (ready, changed) = (ready.at(N1), changed.at(N1));
+        let too_early = Some("n1 leads t2, has committed i0, which is older, and changed the membership");
+        says(&[
+            ("after it", of(ready, Stimulus::Remove(N3), changed), None),
+            ("before it", of(early, Stimulus::Remove(N3), unready), too_early),
+            ("before it, to add", of(early, Stimulus::Add(N3), unready), too_early),
+            ("refused before it", of(early, Stimulus::Remove(N3), early), None),
+            ("a command before it", of(early, Stimulus::Propose, unready), None),
+        ]);
+    }
+}

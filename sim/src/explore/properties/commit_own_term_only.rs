@@ -16,3 +16,36 @@ pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
     (newest.term < after.term())
         .then(|| format!("{} leads {} and has committed up to {newest}", turn.after.slot, after.term()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explore::local::Local;
+    use crate::explore::properties::cast::{Cast, N1, says};
+    use crate::explore::stimulus::Stimulus;
+
+    /// `n1` leads again, in the next term, and nothing of that is committed.
+    fn led_again(mut cast: Cast) -> Cast {
+        cast.does(N1, &Stimulus::Resign);
+        cast.elects(N1);
+        cast
+    }
+
+    #[test]
+    fn older_entries_are_not_counted() {
+        let (led, settled) = (Cast::led(), Cast::settled());
+        let (none, old) = (led_again(led.clone()), led_again(settled.clone()));
+        let mut own = none.clone();
+        own.delivers(|_| true);
+        let of = |before: &Local, after: &Local| breach(&Turn { before, stimulus: &Stimulus::Beat, after });
+        let (led, settled) = (led.at(N1), settled.at(N1));
+        let (none, old, own) = (none.at(N1), old.at(N1), own.at(N1));
+        says(&[
+            ("its own", of(led, settled), None),
+            ("an old one behind its own", of(none, own), None),
+            ("an old one", of(none, old), Some("n1 leads t3 and has committed up to t2.i2")),
+            ("nothing", of(old, old), None),
+            ("an old one, of which it has just learnt", of(Cast::founded().at(N1), old), None),
+        ]);
+    }
+}

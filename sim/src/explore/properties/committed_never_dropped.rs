@@ -20,3 +20,42 @@ pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
     let lost = (1..=before.commit().0).map(Index).find(|&at| before.log().id_at(at) != after.log().id_at(at));
     lost.map(|at| format!("{slot} had committed {at} and has cut it off"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explore::local::Local;
+    use crate::explore::properties::cast::{Cast, N1, says};
+
+    /// `n1` gives up what it was, leads the next term, and commits.
+    fn next_term(mut cast: Cast) -> Cast {
+        cast.does(N1, &Stimulus::Resign);
+        cast.elects(N1);
+        cast.delivers(|_| true);
+        cast
+    }
+
+    #[test]
+    fn what_is_committed_stays() {
+        let (led, settled) = (Cast::led(), Cast::settled());
+        let longer = next_term(settled.clone());
+        let mut crashed = Cast::founded();
+        crashed.does(N1, &Stimulus::TimeOut);
+        let other = next_term(crashed);
+        let of = |before: &Local, stimulus: Stimulus<'_>, after: &Local| {
+            breach(&Turn { before, stimulus: &stimulus, after })
+        };
+        let (led, settled, longer, other) = (led.at(N1), settled.at(N1), longer.at(N1), other.at(N1));
+        says(&[
+            ("more is", of(led, Stimulus::Beat, settled), None),
+            ("more follows", of(settled, Stimulus::Beat, longer), None),
+            ("less is", of(settled, Stimulus::Beat, led), Some("n1 had committed i2 and now i0")),
+            ("less is known after a crash", of(settled, Stimulus::Crash, led), None),
+            (
+                "another is",
+                of(settled, Stimulus::Beat, other),
+                Some("n1 had committed i2 and has cut it off"),
+            ),
+        ]);
+    }
+}

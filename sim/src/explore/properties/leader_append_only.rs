@@ -17,3 +17,32 @@ pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
     let lost = all.find(|&at| before.log().id_at(at) != after.log().id_at(at))?;
     Some(format!("{} leads {} and has dropped {lost}", turn.after.slot, before.term()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explore::local::Local;
+    use crate::explore::properties::cast::{Cast, N1, says};
+
+    #[test]
+    fn a_leader_only_appends() {
+        let short = Cast::led();
+        let mut long = short.clone();
+        long.does(N1, &Stimulus::Propose);
+        let mut deposed = short.clone();
+        deposed.does(N1, &Stimulus::Resign);
+        deposed.does(N1, &Stimulus::TimeOut);
+        let of = |before: &Local, stimulus: Stimulus<'_>, after: &Local| {
+            breach(&Turn { before, stimulus: &stimulus, after })
+        };
+        let follower = Cast::founded();
+        let (short, long, deposed) = (short.at(N1), long.at(N1), deposed.at(N1));
+        says(&[
+            ("it appends", of(short, Stimulus::Propose, long), None),
+            ("it drops", of(long, Stimulus::Beat, short), Some("n1 leads t2 and has dropped i3")),
+            ("it drops what a crash takes", of(long, Stimulus::Crash, short), None),
+            ("it leads no more", of(long, Stimulus::Beat, deposed), None),
+            ("it never led", of(follower.at(N1), Stimulus::Beat, short), None),
+        ]);
+    }
+}

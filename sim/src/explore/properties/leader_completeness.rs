@@ -13,3 +13,22 @@ pub(crate) fn breach(committed: &[Committed], log: &Log, (leader, term): (Slot, 
     let Committed { id, during } = missing;
     Some(format!("{leader} leads {term} without {id}, which was committed in {during}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explore::properties::cast::{Cast, N1, committed, says};
+
+    #[test]
+    fn a_leader_has_what_was_committed_before_its_term() {
+        let cast = Cast::led();
+        let leads = |past: &[Committed], term| breach(past, cast.at(N1).node.log(), (N1, Term(term)));
+        let lacks = "n1 leads t3 without t2.i3, which was committed in t2";
+        says(&[
+            ("nothing was", leads(&[], 3), None),
+            ("it has all of it", leads(&[committed(1, 1, 1), committed(2, 2, 2)], 3), None),
+            ("it was in its own term", leads(&[committed(2, 3, 3)], 3), None),
+            ("it lacks one", leads(&[committed(1, 1, 1), committed(2, 3, 2)], 3), Some(lacks)),
+        ]);
+    }
+}

@@ -14,3 +14,23 @@ pub(crate) fn breach((one, first): (Slot, &[LogId]), (other, second): (Slot, &[L
     let (id, apart) = (first[common], first[differs]);
     Some(format!("{one} and {other} both have {id}, and before it {one} has {apart} and {other} has not"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explore::properties::cast::{N1, N2, id, says};
+
+    #[test]
+    fn an_entry_has_one_past() {
+        let of = |one: &[LogId], other: &[LogId]| breach((N1, one), (N2, other));
+        let (first, second, third) = (id(1, 1), id(2, 2), id(4, 3));
+        let apart = "n1 and n2 both have t4.i3, and before it n1 has t2.i2 and n2 has not";
+        says(&[
+            ("nothing", of(&[], &[first]), None),
+            ("one is behind", of(&[first, second], &[first]), None),
+            ("they part and stay apart", of(&[first, second], &[first, id(3, 2)]), None),
+            ("they are the same", of(&[first, second, third], &[first, second, third]), None),
+            ("they part and meet", of(&[first, second, third], &[first, id(3, 2), third]), Some(apart)),
+        ]);
+    }
+}

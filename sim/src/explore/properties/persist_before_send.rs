@@ -56,3 +56,86 @@ fn first_missing(disk: &Disk, sent: &AppendEntries) -> Option<LogId> {
     let prev = Some(sent.prev).filter(|prev| *prev != LogId::ZERO);
     prev.into_iter().chain(sent.entries.iter().map(|entry| entry.id)).find(|id| !disk.holds(*id))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explore::properties::cast::{N1, N2, call as name, id, says};
+    use crate::slot::Slot;
+    use wavetank_raft::{
+        AppendEntriesResponse, Entry, HardState, Index, Payload, RequestVote, RequestVoteResponse,
+    };
+
+    /// A disk with a vote record, and entries of terms 1, 2 and so on.
+    fn disk(term: u64, vote: Option<Slot>, entries: u64) -> Disk {
+        let record = HardState { term: Term(term), vote: vote.map(Slot::node) };
+        let log = (1..=entries).map(|at| Entry::new(Term(at), Index(at), Payload::Barrier)).collect();
+        Disk { record, log, ..Disk::default() }
+    }
+
+    fn ask(term: u64) -> Request {
+        let last_log = id(1, 1);
+        Request::RequestVote(RequestVote { term: Term(term), last_log, leadership_transfer: false })
+    }
+
+    #[test]
+    fn a_candidate_asks_when_its_own_vote_is_on_disk() {
+        let early = |record| Some(format!("votes are asked for in t2, and on disk is {record:?}"));
+        for (case, disk, said) in [
+            ("it is", disk(2, Some(N1), 1), None),
+            ("the disk is in a newer term", disk(3, None, 1), None),
+            ("its term is not", disk(1, Some(N1), 1), early(disk(1, Some(N1), 1).record)),
+            ("its vote is not", disk(2, None, 1), early(disk(2, None, 1).record)),
+        ] {
+            assert_eq!(call(&disk, &ask(2)), said, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_vote_is_given_when_it_is_on_disk() {
+        let letter = Letter::Call { name: name(N1, N2, 2), request: ask(2) };
+        let of = |disk: &Disk, granted| {
+            let response = RequestVoteResponse { term: Term(2), granted };
+            answer(disk, &letter, &Response::RequestVote(response))
+        };
+        says(&[
+            ("it is", of(&disk(2, Some(N1), 1), true), None),
+            ("it is refused", of(&disk(2, None, 1), false), None),
+            (
+                "it is not",
+                of(&disk(2, None, 1), true),
+                Some("n2 says that n1 has its vote, and it is not on disk"),
+            ),
+            (
+                "the term is not",
+                of(&disk(1, None, 1), false),
+                Some("n2 says that its term is t2, and it is not on disk"),
+            ),
+        ]);
+    }
+
+    #[test]
+    fn entries_are_acknowledged_when_they_are_on_disk() {
+        let sent = AppendEntries {
+            term: Term(2),
+            prev: id(1, 1),
+            entries: [Entry::new(Term(2), Index(2), Payload::Barrier)].into(),
+            leader_commit: Index(0),
+        };
+        let letter = Letter::Call { name: name(N1, N2, 2), request: Request::AppendEntries(sent) };
+        let of = |disk: &Disk, term, success| {
+            let (no_retry_backoff, hint) = (false, None);
+            let (term, last_log) = (Term(term), Index(2));
+            let response = AppendEntriesResponse { term, success, last_log, no_retry_backoff, hint };
+            answer(disk, &letter, &Response::AppendEntries(response))
+        };
+        let missing = |id: &str| format!("n2 says that {id} is there, and it is not on disk");
+        says(&[
+            ("they are", of(&disk(2, None, 2), 2, true), None),
+            ("they are refused", of(&disk(2, None, 0), 2, false), None),
+            ("the last is not", of(&disk(2, None, 1), 2, true), Some(&missing("t2.i2"))),
+            ("what they follow is not", of(&disk(2, None, 0), 2, true), Some(&missing("t1.i1"))),
+            ("a newer leader has cut them off", of(&disk(3, None, 0), 2, true), None),
+        ]);
+    }
+}

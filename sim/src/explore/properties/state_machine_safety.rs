@@ -15,3 +15,20 @@ pub(crate) fn breach(committed: &[Committed], now: &[LogId], slot: Slot) -> Opti
     let (id, Committed { id: before, .. }) = other;
     Some(format!("{slot} has committed {id}, where {before} had been committed"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explore::properties::cast::{N2, committed, id, says};
+
+    #[test]
+    fn an_index_has_one_committed_entry() {
+        let before = [committed(1, 1, 1), committed(2, 2, 2)];
+        let other = "n2 has committed t3.i2, where t2.i2 had been committed";
+        says(&[
+            ("the same", breach(&before, &[id(1, 1), id(2, 2)], N2), None),
+            ("what nobody has committed yet", breach(&before, &[id(2, 2), id(3, 3)], N2), None),
+            ("another", breach(&before, &[id(3, 2)], N2), Some(other)),
+        ]);
+    }
+}

@@ -21,3 +21,30 @@ pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
     let now = turn.after.node.term();
     (now < least).then(|| format!("{} went from {least} back to {now}", turn.after.slot))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explore::local::Local;
+    use crate::explore::properties::cast::{Cast, N1, says};
+
+    #[test]
+    fn a_term_falls_only_to_what_is_on_disk() {
+        let (t1, t2) = (Cast::founded(), Cast::led());
+        let mut unwritten = Cast::founded();
+        unwritten.begins(N1, &Stimulus::TimeOut);
+        let of = |before: &Local, stimulus: Stimulus<'_>, after: &Local| {
+            breach(&Turn { before, stimulus: &stimulus, after })
+        };
+        let (t1, t2, unwritten) = (t1.at(N1), t2.at(N1), unwritten.at(N1));
+        let falls = Some("n1 went from t2 back to t1");
+        says(&[
+            ("it stays", of(t2, Stimulus::Beat, t2), None),
+            ("it rises", of(t1, Stimulus::TimeOut, t2), None),
+            ("it falls", of(t2, Stimulus::Beat, t1), falls),
+            ("it falls in a crash, being on disk", of(t2, Stimulus::Crash, t1), falls),
+            ("it falls in a crash, not being on disk", of(unwritten, Stimulus::Crash, t1), None),
+            ("it falls so without a crash", of(unwritten, Stimulus::Beat, t1), falls),
+        ]);
+    }
+}

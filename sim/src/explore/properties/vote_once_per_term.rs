@@ -19,3 +19,37 @@ pub(crate) fn breach(given: Option<(Term, Slot)>, call: &Letter, response: &Resp
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explore::properties::cast::{N1, N2, N3, call, says};
+    use wavetank_raft::{LogId, Request, RequestVote, RequestVoteResponse};
+
+    /// What is said when `n3` answers, having given its vote of term 2 to `n1`.
+    fn answers(from: Slot, term: u64, granted: bool) -> Option<String> {
+        let asked = RequestVote { term: Term(term), last_log: LogId::ZERO, leadership_transfer: false };
+        let letter = Letter::Call { name: call(from, N3, term), request: Request::RequestVote(asked) };
+        let response = Response::RequestVote(RequestVoteResponse { term: Term(term), granted });
+        breach(Some((Term(2), N1)), &letter, &response)
+    }
+
+    #[test]
+    fn a_term_has_one_vote() {
+        says(&[
+            ("the same one again", answers(N1, 2, true), None),
+            ("none", answers(N2, 2, false), None),
+            ("one of a newer term", answers(N2, 3, true), None),
+            (
+                "another",
+                answers(N2, 2, true),
+                Some("n3 gave n1 its vote in t2, and now gives it to n2 in t2"),
+            ),
+            (
+                "one of an older term",
+                answers(N1, 1, true),
+                Some("n3 gave n1 its vote in t2, and now gives it to n1 in t1"),
+            ),
+        ]);
+    }
+}

@@ -1,0 +1,54 @@
+//! The exploration: what each way of leaving states out is worth, and what disks cost that write late.
+//!
+//! Every line searches the same bounds to their end, on one thread: how many states there are, how many
+//! a second of one core, and how many bytes each takes, by the search's own count. stateright's
+//! checker on the same states is in `stateright/`.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    clippy::float_arithmetic,
+    reason = "a benchmark measures time and prints it"
+)]
+
+mod stopwatch;
+
+use stopwatch::on_core;
+use wavetank_sim::explore::{Bounds, Disks, End, Figures, OneHand, Reductions, Search};
+
+const RUNS: usize = 5;
+
+fn main() {
+    let bounds = Bounds { terms: 1, entries: 1, ..Bounds::default() };
+    let all = Reductions::ALL;
+    println!("within {bounds}");
+    println!("{:<44} {:>10} {:>10} {:>9} {:>6}", "", "states", "states/s", "seconds", "bytes");
+    line("disks that may hang", bounds, all);
+    line("  without symmetry", bounds, Reductions { symmetry: false, ..all });
+    line("  with inert messages", bounds, Reductions { inert: false, ..all });
+    line("  with both", bounds, Reductions { disks: true, ..Reductions::NONE });
+    let late = Bounds { disks: Disks::Late, ..bounds };
+    line("disks that write late", late, all);
+    line("  and after the last crash, too", late, Reductions { disks: false, ..all });
+    line("  with inert messages, too", late, Reductions { symmetry: true, ..Reductions::NONE });
+    line("disks that write at once", Bounds { disks: Disks::Quick, ..bounds }, all);
+}
+
+/// The median of several searches, of which all find the same.
+fn line(name: &str, bounds: Bounds, reductions: Reductions) {
+    let mut took: Vec<(f64, Figures)> = (0..RUNS).map(|_| search(bounds, reductions)).collect();
+    took.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    let (seconds, Figures { states, bytes, .. }) = &took[RUNS / 2];
+    let rate = *states as f64 / seconds;
+    println!("{name:<44} {states:>10} {rate:>10.0} {seconds:>9.3} {:>6}", bytes / states);
+}
+
+fn search(bounds: Bounds, reductions: Reductions) -> (f64, Figures) {
+    let start = on_core();
+    let mut search = Search::new(bounds, reductions);
+    let end = search.run(None, &mut OneHand, &mut |_| true);
+    let seconds = on_core() - start;
+    assert_eq!(end, End::Exhausted, "nothing is wrong");
+    (seconds, search.figures().clone())
+}

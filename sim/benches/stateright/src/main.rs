@@ -1,0 +1,120 @@
+//! How fast the tank's search is beside stateright's, on the same states, and how much memory each of
+//! them takes: `cargo run --release` in this folder.
+//!
+//! One thread each, and a process of its own for every search, so that each is charged for its own
+//! memory only. Times are those for which it had a core.
+
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    reason = "a benchmark takes its orders from the command line, measures time and prints it"
+)]
+
+use std::fs;
+use std::process::Command;
+use std::time::Instant;
+use wavetank_sim::explore::{Bounds, Disks, Reductions};
+use wavetank_stateright::{ours, theirs};
+
+/// What is searched.
+struct Row {
+    name: &'static str,
+    bounds: Bounds,
+    reductions: Reductions,
+}
+
+/// How that went.
+struct Took {
+    states: u64,
+    seconds: f64,
+    bytes: u64,
+}
+
+fn rows() -> [Row; 4] {
+    let elections = Bounds { terms: 2, entries: 1, crashes: 0, ..Bounds::default() };
+    let crash = Bounds { terms: 1, entries: 1, crashes: 1, ..Bounds::default() };
+    let mirrors = Reductions { symmetry: false, ..Reductions::ALL };
+    [
+        Row { name: "2 terms, 1 entry", bounds: elections, reductions: Reductions::ALL },
+        Row { name: "the same without symmetry", bounds: elections, reductions: mirrors },
+        Row { name: "1 term, 1 entry, 1 crash, no reduction", bounds: crash, reductions: Reductions::NONE },
+        Row {
+            name: "the same with all, and late disks",
+            bounds: Bounds { disks: Disks::Late, ..crash },
+            reductions: Reductions::ALL,
+        },
+    ]
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.as_slice() {
+        [] => print_all(),
+        [who, row] => search(who == "ours", &rows()[row.parse::<usize>().expect("the number of a row")]),
+        _ => println!("without arguments: all figures"),
+    }
+}
+
+fn print_all() {
+    println!("{:<40} {:>10} {:>21} {:>21} {:>6}", "3 servers", "", "states/s", "bytes a state", "");
+    let (here, there) = ("tank", "stateright");
+    println!("{:<40} {:>10} {here:>10} {there:>10} {here:>10} {there:>10} {:>6}", "", "states", "times");
+    for (at, row) in rows().iter().enumerate() {
+        let (ours, theirs) = (searched("ours", at), searched("theirs", at));
+        assert_eq!(ours.states, theirs.states, "{}", row.name);
+        let rate = |took: &Took| took.states as f64 / took.seconds;
+        let each = |took: &Took| took.bytes / took.states;
+        println!(
+            "{:<40} {:>10} {:>10.0} {:>10.0} {:>10} {:>10} {:>6.1}",
+            row.name,
+            ours.states,
+            rate(&ours),
+            rate(&theirs),
+            each(&ours),
+            each(&theirs),
+            rate(&ours) / rate(&theirs),
+        );
+    }
+}
+
+/// A search in a process of its own.
+fn searched(who: &str, row: usize) -> Took {
+    let own = std::env::current_exe().expect("it runs");
+    let child = Command::new(own).args([who, &row.to_string()]).output().expect("it can run again");
+    let said = String::from_utf8(child.stdout).expect("it says numbers");
+    let numbers: Vec<&str> = said.split_whitespace().collect();
+    let [states, seconds, bytes] = numbers[..] else {
+        panic!("{who} {row}: {said}{}", String::from_utf8_lossy(&child.stderr))
+    };
+    Took {
+        states: states.parse().expect("a number"),
+        seconds: seconds.parse().expect("a number"),
+        bytes: bytes.parse().expect("a number"),
+    }
+}
+
+fn search(is_ours: bool, row: &Row) {
+    let (started, before) = (Instant::now(), most_memory());
+    let search = if is_ours { ours } else { theirs };
+    let came = search(row.bounds, row.reductions, None);
+    let seconds = on_cores().unwrap_or_else(|| started.elapsed().as_secs_f64());
+    assert_eq!(came.broken_in, None, "{}", row.name);
+    println!("{} {seconds} {}", came.states, most_memory().saturating_sub(before));
+}
+
+/// How long all threads of this process have had a core for, in seconds, where the system tells: in
+/// hundredths, the 14th and 15th of its numbers.
+fn on_cores() -> Option<f64> {
+    let told = fs::read_to_string("/proc/self/stat").ok()?;
+    let after_name = told.rsplit_once(')')?.1;
+    let ticks = after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().ok());
+    Some(ticks.sum::<Option<u64>>()? as f64 / 100.0)
+}
+
+/// The most bytes this process has had, where the system tells.
+fn most_memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse::<u64>().map_or(0, |kib| kib << 10)
+}
