@@ -89,3 +89,6 @@ impl Membership {
         self.voters = self.latest().map(|(_, latest)| latest.voters()).unwrap_or_default();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -161,6 +161,11 @@ impl Leader {
             staging.round += 1;
             staging.began = now;
             staging.target = core.log.last().index;
+            // As when it began: nothing new was taken in meanwhile, so the round is over at once.
+            staging.caught_up = staging.target <= peer.progress.matched;
+            if staging.caught_up {
+                self.try_promote(core, now, fx);
+            }
         } else {
             self.end_staging(Err(Refusal::TooSlow), fx);
         }

@@ -1,7 +1,9 @@
 //! Who gets a vote, and how an election goes (thesis §3.4, §3.6.1, §4.2.3, §9.6).
 
 use super::desk::{Desk, SILENCE, Say, Start, append, pre_vote, transfer_vote, vote, voters};
-use wavetank_raft::{Config, Input, Member, Request, RoleName, Span, Term, Time, TimeoutNow, Token, Why};
+use wavetank_raft::{
+    Config, Input, Member, NodeId, Request, RoleName, Span, Term, Time, TimeoutNow, Token, Why,
+};
 
 const FIVE: [&str; 5] = ["n1", "n2", "n3", "n4", "n5"];
 
@@ -47,6 +49,7 @@ fn a_vote_is_given_once_and_told_when_it_is_durable() {
     assert_eq!(desk.hear("n3", vote(2, (2, 3))), "", "it was given, but is not on disk yet");
     assert_eq!(desk.hear("n2", vote(2, (2, 9))), "", "so is what the refusal rests on");
     assert_eq!(desk.written(), "n3! vote yes t2; n3! vote yes t2; n2! vote no t2");
+    assert_eq!(desk.node.vote(), Some(NodeId::of("n3")));
     assert_eq!(desk.hear("n2", vote(2, (2, 9))), "n2! vote no t2");
     assert_eq!(desk.hear("n3", vote(2, (2, 3))), "n3! vote yes t2");
 }

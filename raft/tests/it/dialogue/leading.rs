@@ -100,6 +100,40 @@ fn entries_flow_within_the_window() {
     assert_eq!(desk.yes("n3"), "ignored UnknownRpc");
 }
 
+/// However it comes about that a call is no longer waited for, there is room for the next one.
+#[test]
+fn the_window_opens_when_nobody_waits_for_what_filled_it() {
+    let sent = "n2: append t3 t3.i5+1 commit i4";
+    let full = || {
+        let mut desk = leader(Config { max_inflight: 1, ..defaults() });
+        propose(&mut desk, 1);
+        assert!(!propose(&mut desk, 1).contains("n2: "));
+        desk
+    };
+    // It was refused, though what precedes had matched.
+    assert_eq!(full().no("n2"), sent);
+    // A later call was answered, which vouches for it.
+    let mut desk = full();
+    desk.lose("n2");
+    while !desk.beat().starts_with("n2: append t3 t3.i5+0") {
+        desk.lose("n2");
+        desk.yes_to_all_of(&["n3"]);
+        assert!(desk.node.role() == RoleName::Leader);
+    }
+    assert_eq!(desk.yes("n2"), sent);
+    // It is so old that it was forgotten.
+    let mut desk = full();
+    let first = desk.calls[0].clone();
+    for _ in 0..32 {
+        desk.lose("n2");
+        assert!(!desk.beat().contains(sent));
+        desk.yes_to_all_of(&["n3"]);
+    }
+    assert!(desk.beat().contains(sent));
+    desk.calls.insert(0, first);
+    assert_eq!(desk.yes("n2"), "ignored UnknownRpc");
+}
+
 #[test]
 fn a_probe_is_alone_until_it_is_answered() {
     let mut desk = elected(defaults());
@@ -290,6 +324,17 @@ fn what_was_fetched_is_not_sent_without_what_precedes_it() {
     assert!(desk.beat().starts_with("n2: append t3 t0.i0+0 commit i0; read newest at 0; n3"));
 }
 
+/// A probe whose answer is still awaited may carry what is compacted by now.
+#[test]
+fn a_probe_into_what_is_compacted_is_followed_by_a_snapshot() {
+    let mut desk = elected(Config { trailing_logs: 0, ..defaults() });
+    let back = Say { hint: Some((1, 1)), ..desk.say(false) };
+    assert_eq!(desk.answer("n2", back), "n2: append t3 t1.i1+3 commit i0");
+    assert_eq!(desk.yes("n3"), "commit i4");
+    assert_eq!(desk.step(Input::SnapshotTaken(id((1, 2)))), "write w3 compact i2");
+    assert!(desk.beat().starts_with("n2: append t3 t0.i0+0 commit i0; read newest at 0; n3"));
+}
+
 #[test]
 fn what_is_being_fetched_is_asked_for_again_when_its_time_is_over() {
     for (beats, again) in [(1, false), (3, true)] {
@@ -309,7 +354,7 @@ fn what_is_being_fetched_is_asked_for_again_when_its_time_is_over() {
 
 #[test]
 fn a_shorter_interval_counts_at_once() {
-    let mut desk = leader(defaults());
+    let mut desk = elected(defaults());
     let due = desk.node.deadline().at;
     assert_eq!(desk.step(reload(Span::ms(2_000))), "");
     assert_eq!(desk.node.deadline().at, due);

@@ -81,6 +81,16 @@ fn whoever_waits_when_leadership_is_lost_is_told_so() {
     counter.call(4, Call::VerifyLeader);
     assert_eq!(counter.depose(), "r4 LeadershipLost; r3 LeadershipLost; r2 LeadershipLost");
     assert_eq!(counter.applied(), "r1 applied i5 11");
+    assert_eq!(counter.call(5, Call::Shutdown), "r5 done; halt Shutdown", "nobody waits any more");
+}
+
+#[test]
+fn a_read_that_fails_fails_alone() {
+    let mut counter = leader();
+    counter.call(1, Call::Transfer { target: Some("n3".into()) });
+    assert_eq!(counter.call(2, Call::Read(ReadPath::Index)), "");
+    assert_eq!(counter.call(3, Call::Read(ReadPath::Lease)), "r3 Refused(NoLease)");
+    assert_eq!(counter.agree(), "r2 reads i4");
 }
 
 #[test]
@@ -239,6 +249,7 @@ fn when_a_server_stops_everybody_who_waits_is_told() {
         counter.call(2, Call::Snapshot);
         counter.apply(3);
         counter.call(4, Call::Transfer { target: Some("n3".into()) });
+        assert!(!counter.server.is_halted());
         let words = counter.step(event);
         let expected = [3, 1, 4, 2].map(|request| format!("r{request} {told}")).join("; ");
         assert_eq!(words.trim_start_matches("r9 done; "), format!("{expected}; {halt}"));

@@ -89,12 +89,18 @@ fn whoever_has_caught_up_already_is_promoted_at_the_next_heartbeat() {
 #[test]
 fn a_round_that_took_too_long_is_followed_by_another() {
     let election_timeout = Span::ms(1_000);
-    // In time, and just too late.
-    for (after, expected) in [(Span::us(999_999), true), (election_timeout, false)] {
+    // In time; just too late; and too late, but with nothing left to catch up with.
+    let just_in_time = Span::us(999_999);
+    for (after, more, expected) in
+        [(just_in_time, true, true), (election_timeout, true, false), (election_timeout, false, true)]
+    {
         let mut desk = leader();
         stage(&mut desk, 1, "n4");
+        if more {
+            propose(&mut desk);
+        }
         pass(&mut desk, after);
-        assert_eq!(desk.yes("n4").contains("r1 staged"), expected, "after {after}");
+        assert_eq!(desk.yes("n4").contains("r1 staged"), expected, "after {after}, more: {more}");
     }
     // The second round is for what came meanwhile, and has its own time.
     let mut desk = leader();

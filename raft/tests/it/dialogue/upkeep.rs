@@ -60,6 +60,21 @@ fn what_is_not_in_memory_is_fetched_for_the_state_machine() {
     assert!(counter.observed().ends_with("ignored UnknownTicket"), "nor does the protocol");
 }
 
+/// A snapshot came between the two.
+#[test]
+fn what_was_asked_for_before_is_not_taken_for_what_is_asked_for_now() {
+    let mut counter = forgetful();
+    assert_eq!(counter.hear("n2", append(2, (1, 1), &[], 1)), "fetch i1..i1");
+    let before = counter.ticket;
+    install(&mut counter, 2, (2, 9));
+    counter.step(Event::Restored(Ok(id((2, 9)))));
+    counter.hear("n2", append(2, (2, 9), &[2, 2, 2], 12));
+    assert_eq!(counter.written(), "fetch i10..i11");
+    let late = Event::Fetched { ticket: before, entries: entries(Index(0), &[1]) };
+    assert_eq!(counter.step(late), "");
+    assert_eq!(fetched(&mut counter, 9, &[2, 2]), "apply t2.i10+2; apply t2.i12+1");
+}
+
 #[test]
 #[should_panic(expected = "the store no longer has i1")]
 fn a_store_that_has_lost_what_is_committed_is_no_store() {
@@ -169,7 +184,8 @@ fn a_snapshot_is_taken_when_enough_has_happened() {
         assert!(interval <= next.since(due) && next.since(due) < interval.times(2));
         assert_eq!(counter.wait(), "", "one at a time");
         taken(&mut counter, (3, 6));
-        counter.until(Why::Snapshot);
+        let third = counter.until(Why::Snapshot);
+        assert_ne!(third.since(next), next.since(due), "each time is drawn anew");
         assert_eq!(counter.wait(), "", "nothing has happened since");
     }
 }
@@ -192,7 +208,8 @@ fn a_server_starts_from_its_snapshot() {
 
 #[test]
 fn a_server_says_how_it_is() {
-    let members = vec![Member::voter("n1", "n1"), Member::voter("n2", "n2"), Member::nonvoter("n3", "n3")];
+    let mut members = voters(&["n1", "n2", "n4"]);
+    members.push(Member::nonvoter("n3", "n3"));
     let mut counter = Start { members, snapshot: Some((2, 5)), ..Start::of(&[2, 3]) }.serve_as_leader();
     apply_many(&mut counter, 2);
     counter.apply(9);
@@ -208,7 +225,7 @@ fn a_server_says_how_it_is() {
         last_snapshot: id((2, 5)),
         protocol_version: 3,
         latest_configuration: Some((latest, configuration.clone())),
-        num_peers: 1,
+        num_peers: 2,
         last_contact: Some(Span::ZERO),
     };
     assert_eq!(stats, expected);
@@ -218,7 +235,7 @@ fn a_server_says_how_it_is() {
         "state=Leader term=4 last_log_index=11 last_log_term=4 commit_index=10 applied_index=8 \
          fsm_pending=2 last_snapshot_index=5 last_snapshot_term=2 protocol_version=3 \
          protocol_version_min=2 protocol_version_max=3 snapshot_version_min=1 snapshot_version_max=1 \
-         latest_configuration_index=1 latest_configuration=n1 n2 (n3) num_peers=1 last_contact=0.000ms"
+         latest_configuration_index=1 latest_configuration=n1 n2 n4 (n3) num_peers=2 last_contact=0.000ms"
     );
 
     let nothing = Start::of(&[]).serve().server.stats(Time(0));
