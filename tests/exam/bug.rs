@@ -19,6 +19,8 @@ pub struct Bug {
     /// How many seeds a simulator written for nothing else took: with every rule judged, with what
     /// its memory shows, and with outcomes alone. Where nobody measured it, nothing.
     pub figures: Option<String>,
+    /// How many seeds a find storms need, where a story is what has to find it.
+    pub storms: Option<String>,
     /// The patch.
     pub file: PathBuf,
 }
@@ -80,6 +82,7 @@ impl Bug {
             judges,
             within: Within::parse(&field("Within")?)?,
             figures: field("Figures").ok(),
+            storms: field("Storms").ok(),
             file: file.to_owned(),
         })
     }

@@ -1,11 +1,11 @@
 //! What was found before, so that an exam that was interrupted can go on where it stopped.
 
-use crate::bug::Bug;
+use crate::bug::{Bug, Within};
 use crate::outcome::Outcome;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Outcomes in a file, a line each.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Kept {
     /// The outcome of this very patch in a sitting like this; `None` if there is none yet.
     #[must_use]
     pub fn outcome(&self, bug: &Bug, sitting: &str) -> Option<Outcome> {
-        let patch = fingerprint(&bug.file)?;
+        let patch = fingerprint(bug)?;
         let is_it =
             |line: &&Line| line.patch == patch && line.sitting == sitting && line.outcome.bug == bug.name;
         Some(self.lines.iter().rev().find(is_it)?.outcome.clone().judged_by(bug))
@@ -59,7 +59,7 @@ impl Kept {
     /// # Errors
     /// When it cannot be written.
     pub fn keep(&mut self, bug: &Bug, sitting: &str, outcome: &Outcome) -> Result<(), String> {
-        let Some(patch) = fingerprint(&bug.file).filter(|_| outcome.trouble.is_none()) else { return Ok(()) };
+        let Some(patch) = fingerprint(bug).filter(|_| outcome.trouble.is_none()) else { return Ok(()) };
         let line = Line { patch, sitting: sitting.to_owned(), outcome: outcome.clone() };
         let text = serde_json::to_string(&line).map_err(|error| error.to_string())?;
         let file = OpenOptions::new().append(true).open(&self.file);
@@ -70,18 +70,20 @@ impl Kept {
     }
 }
 
-/// What is planted, as a number; `None` if it cannot be read.
-fn fingerprint(file: &Path) -> Option<u64> {
-    let text = fs::read_to_string(file).ok()?;
-    // The head may be written anew without the bug being another.
+/// What is planted, and in which story if it is in one, as a number; `None` if it cannot be read.
+fn fingerprint(bug: &Bug) -> Option<u64> {
+    let text = fs::read_to_string(&bug.file).ok()?;
+    // The rest of the head may be written anew without the bug being another.
     let (_, patch) = text.split_once("\ndiff --git ")?;
-    Some(crate::hash([patch.as_bytes()]))
+    Some(match &bug.within {
+        Within::Storms(_) => crate::hash([patch.as_bytes()]),
+        Within::Story(name) => crate::hash([patch.as_bytes(), name.as_bytes()]),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bug::Within;
 
     #[test]
     fn an_exam_goes_on_where_it_stopped() {
@@ -96,6 +98,7 @@ mod tests {
             judges: Vec::new(),
             within: Within::Storms(1),
             figures: None,
+            storms: None,
             file: patch.clone(),
         };
         let place = folder.join("kept.jsonl");
@@ -109,6 +112,10 @@ mod tests {
         assert_eq!(kept.outcome(&bug, "2 ranges"), None);
         fs::write(&patch, "Plants: x\n\ndiff --git a/y b/y\n").unwrap();
         assert_eq!(kept.outcome(&bug, "1 range"), None, "another patch");
+        fs::write(&patch, "Plants: z\n\ndiff --git a/x b/x\n").unwrap();
+        assert!(kept.outcome(&bug, "1 range").is_some(), "another head");
+        let told = Bug { within: Within::Story("s".to_owned()), ..bug };
+        assert_eq!(kept.outcome(&told, "1 range"), None, "in a story instead of storms");
         assert!(Kept::open(place, false).unwrap().lines.is_empty());
         fs::remove_dir_all(folder).unwrap();
     }

@@ -164,6 +164,7 @@ mod tests {
             judges: vec!["right".to_owned()],
             within: Within::Storms(10),
             figures: None,
+            storms: None,
             file: "b.patch".into(),
         }
     }

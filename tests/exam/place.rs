@@ -13,9 +13,10 @@ pub(crate) fn head(sitting: &str) -> String {
         "# The exam of planted bugs\n\n\
          `cargo exam` on {cores} cores of {}, {date}, {rust}: {sitting}.\n\n\
          Seeds are seeds for each find (all seeds played, over the ranges that ended with one); then the median, \
-         the least and the most of a range. The last column has what a simulator of a thousand lines, written for \
+         the least and the most of a range. The calibration is what a simulator of a thousand lines, written for \
          nothing else, took to find the same kind of bug: with every rule of the protocol judged, with what the \
-         harness's memory shows, and with outcomes alone.",
+         harness's memory shows, and with outcomes alone. Where a story has to find the bug, the last column says how \
+         many seeds a find storms need.",
         processor()
     )
 }

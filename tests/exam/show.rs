@@ -106,7 +106,10 @@ fn remark(bug: &Bug, outcome: &Outcome) -> String {
     match &bug.within {
         _ if !outcome.passed => "not passed".to_owned(),
         Within::Storms(_) => String::new(),
-        Within::Story(_) => "in a story".to_owned(),
+        Within::Story(_) => match &bug.storms {
+            Some(seeds) => format!("in a story; storms: {seeds}"),
+            None => "in a story".to_owned(),
+        },
     }
 }
 
