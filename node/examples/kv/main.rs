@@ -26,7 +26,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use wavetank_node::store::{FileSnapshotStore, RedbStore};
 use wavetank_node::transport::{TcpTransport, Tls};
 use wavetank_node::{Error, Raft};
@@ -72,10 +72,12 @@ async fn run(options: &Options) -> Result<(), String> {
         raft.shutdown().await;
         return Err(error);
     }
+    // Whoever reads that it serves may ask it to stop at once.
+    let asked = Asked::listen()?;
     println!("{} serves http://{http}", options.id);
     let introducing = tokio::spawn(introduce(raft.clone(), http, shared.clone()));
     let app = App::new(raft.clone(), shared, TIMEOUT);
-    let stopping = stop_signal(raft.clone());
+    let stopping = asked.or_stopped(raft.clone());
     let served = axum::serve(listener, web::routes(app)).with_graceful_shutdown(stopping).await;
     introducing.abort();
     leave_in_peace(&raft).await;
@@ -172,17 +174,26 @@ async fn introduce(raft: Raft, http: String, shared: Shared) {
     }
 }
 
-/// Returns when the process is to stop: asked to, or because the server has.
-async fn stop_signal(raft: Raft) {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return tracing::error!("cannot listen to signals");
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        why = raft.stopped() => tracing::warn!(?why, "the server has stopped"),
+/// The signals that ask the process to stop.
+struct Asked {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Asked {
+    /// From here on the signals end nothing by themselves.
+    fn listen() -> Result<Self, String> {
+        let listen = |kind| signal(kind).map_err(|error| format!("cannot listen to signals: {error}"));
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    /// Returns when one of them has come, or the server has stopped.
+    async fn or_stopped(mut self, raft: Raft) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            why = raft.stopped() => tracing::warn!(?why, "the server has stopped"),
+        }
     }
 }
 
