@@ -139,14 +139,14 @@ mod tests {
         let plan = Clocks { start: crate::rng::Spans::ms(0, 50), drift_ppm: 1_000 };
         let mut clock = Clock::of(3, Slot(2), &plan);
         let mut last = clock.reads(Time(0));
-        for now in (0..50_000).step_by(37).map(Time) {
-            match now.0 % 5 {
-                0 => clock.drift(now, i32::try_from(now.0 % 700).unwrap() - 350),
-                1 => clock.jump(Span::us(now.0 % 11)),
-                2 => clock.freeze(now, Span::us(now.0 % 97)),
+        for at in (0..50_000).step_by(37).map(Time) {
+            match at.0 % 5 {
+                0 => clock.drift(at, i32::try_from(at.0 % 700).unwrap() - 350),
+                1 => clock.jump(Span::us(at.0 % 11)),
+                2 => clock.freeze(at, Span::us(at.0 % 97)),
                 _ => {}
             }
-            let reads = clock.reads(now);
+            let reads = clock.reads(at);
             assert!(last <= reads, "{reads} after {last}");
             last = reads;
         }
