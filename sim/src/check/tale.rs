@@ -1,8 +1,12 @@
 //! A cluster that is acted, not run: for tests of the checks. Every helper tells a legal story; a
 //! test then breaks one rule by hand.
 
+mod posed;
+
+pub(crate) use posed::Posed;
+
 use super::Check;
-use crate::ledger::{Conf, Facts, Follower, Glimpse, Ledger, Sight};
+use crate::ledger::{Facts, Follower, Glimpse, Ledger};
 use crate::slot::Slot;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,42 +19,6 @@ pub(crate) const N4: Slot = Slot(3);
 
 /// For how long who has heard a leader gives no vote. Clocks stand still, unless a test sets them.
 pub(crate) const SILENCE: Span = Span::ms(100);
-
-/// A server by its looks.
-#[derive(Clone, Debug)]
-pub(crate) struct Posed {
-    pub(crate) glimpse: Glimpse,
-    pub(crate) configuration: Option<(Index, Arc<Configuration>)>,
-    pub(crate) counted: Option<Conf>,
-    pub(crate) followers: Vec<Follower>,
-    /// Its entries, from the first one on; what is compacted stays here.
-    pub(crate) entries: Vec<Entry>,
-    writes: VecDeque<Write>,
-    disk: (HardState, usize),
-}
-
-impl Sight for Posed {
-    fn glimpse(&self) -> Glimpse {
-        self.glimpse
-    }
-
-    fn configuration(&self) -> Option<(Index, &Arc<Configuration>)> {
-        self.configuration.as_ref().map(|(index, configuration)| (*index, configuration))
-    }
-
-    fn counted(&self) -> Conf {
-        let in_force = || self.configuration.as_ref().map(|(_, configuration)| Conf::of(configuration));
-        self.counted.or_else(in_force).unwrap_or_default()
-    }
-
-    fn followers(&self, into: &mut Vec<Follower>) {
-        into.extend(&self.followers);
-    }
-
-    fn silence(&self) -> Span {
-        SILENCE
-    }
-}
 
 /// Voters by name.
 pub(crate) fn voters(slots: &[Slot]) -> Arc<Configuration> {
@@ -465,37 +433,5 @@ impl<C: Check> Tale<C> {
         for follower in followers {
             self.commit(follower, last);
         }
-    }
-}
-
-impl Posed {
-    fn remember(&mut self, write: &Write) {
-        self.writes.push_back(write.clone());
-        if let Some(hard) = write.hard_state {
-            (self.glimpse.term, self.glimpse.vote) = (hard.term, hard.vote);
-        }
-        match &write.log {
-            LogOp::Append(entries) => self.entries.extend(entries.iter().cloned()),
-            LogOp::Replace(entries) => {
-                let first = entries.first().map_or(Index(u64::MAX), |entry| entry.id.index);
-                self.entries.retain(|entry| entry.id.index < first);
-                self.entries.extend(entries.iter().cloned());
-            }
-            LogOp::Keep | LogOp::Compact(_) | LogOp::Discard => {}
-        }
-        self.glimpse.last = self.entries.last().map_or(LogId::ZERO, |entry| entry.id);
-        self.reconfigure();
-    }
-
-    fn reconfigure(&mut self) {
-        let latest = self.entries.iter().rev().find_map(|entry| match &entry.payload {
-            Payload::Configuration(configuration) => Some((entry.id.index, Arc::clone(configuration))),
-            Payload::Noop
-            | Payload::Command(_)
-            | Payload::Extended(_)
-            | Payload::Restore(_)
-            | Payload::Barrier => None,
-        });
-        self.configuration = latest;
     }
 }

@@ -82,9 +82,9 @@ impl fmt::Display for Unsettled {
 }
 
 impl<F: TankFsm, V: Watch> World<F, V> {
-    /// Ends the chaos: links work and lose nothing, disks and machines neither stall nor fail, and every server
-    /// runs but for those that stay broken for ever. Clocks keep their rates, and what is under way
-    /// stays so. Returns the core from which progress is demanded.
+    /// Ends the chaos: links work and lose nothing, disks and machines neither stall nor fail, and
+    /// every server runs but for those that stay broken for ever. Clocks keep their rates, and what
+    /// is under way stays so. Returns the core from which progress is demanded.
     pub fn heal(&mut self, broken: Slots) -> Slots {
         let core = self.all().minus(broken);
         if let Some(nemesis) = self.nemesis.take() {
