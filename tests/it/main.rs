@@ -16,5 +16,6 @@ mod quorum;
 mod recover;
 mod refusals;
 mod replay;
+mod rules;
 mod seeds;
 mod stories;
