@@ -14,6 +14,9 @@
 //! Where to read first: [`io`](Input), then `node.rs`, then `role/follower.rs`.
 
 #![no_std]
+// A new variant of the protocol must be considered in every match. Code that only observes the protocol
+// ignores what it does not know, so this rule holds in this crate alone.
+#![deny(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]
 
 extern crate alloc;
 
