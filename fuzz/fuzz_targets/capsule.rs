@@ -1,5 +1,5 @@
-//! Bytes become a file that may be a capsule: see `tests/one_capsule.rs`.
+//! Bytes become a file that may be a capsule: see `tests/fuzz_targets/capsule.rs`.
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wavetank_tests::one_capsule::run(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wavetank_tests::capsule::run(bytes));

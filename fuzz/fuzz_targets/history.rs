@@ -1,5 +1,5 @@
-//! Bytes become a history, judged twice: see `tests/one_history.rs`.
+//! Bytes become a history, judged twice: see `tests/fuzz_targets/history.rs`.
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wavetank_tests::one_history::run(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wavetank_tests::history::run(bytes));

@@ -1,5 +1,5 @@
-//! Bytes become whatever may happen to one node: see `tests/one_node.rs`.
+//! Bytes become whatever may happen to one node: see `tests/fuzz_targets/step.rs`.
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wavetank_tests::one_node::run(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wavetank_tests::step::run(bytes));

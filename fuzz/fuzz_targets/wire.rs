@@ -1,4 +1,4 @@
-//! Bytes become messages and stored entries: see `tests/one_message.rs`. Whatever a message says of
+//! Bytes become messages and stored entries: see `tests/fuzz_targets/wire.rs`. Whatever a message says of
 //! its lengths, little more is allocated than it has bytes.
 
 #![no_main]
@@ -14,6 +14,6 @@ const MOST: usize = 1 << 20;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     ALLOCATOR.set_limit(ALLOCATOR.allocated() + MOST).expect("it is above what is there");
-    wavetank_tests::one_message::run(bytes);
+    wavetank_tests::wire::run(bytes);
     ALLOCATOR.set_limit(usize::MAX).expect("it is above what is there");
 });

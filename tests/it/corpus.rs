@@ -2,31 +2,31 @@
 
 use std::fs;
 use std::path::Path;
-use wavetank_tests::{one_capsule, one_history, one_message, one_node, one_storm};
+use wavetank_tests::{capsule, history, step, storm, wire};
 
 #[test]
 fn the_step_corpus_holds() {
-    replay("step", one_node::run);
+    replay("step", step::run);
 }
 
 #[test]
 fn the_storm_corpus_holds() {
-    replay("storm", one_storm::run);
+    replay("storm", storm::run);
 }
 
 #[test]
 fn the_wire_corpus_holds() {
-    replay("wire", one_message::run);
+    replay("wire", wire::run);
 }
 
 #[test]
 fn the_capsule_corpus_holds() {
-    replay("capsule", one_capsule::run);
+    replay("capsule", capsule::run);
 }
 
 #[test]
 fn the_history_corpus_holds() {
-    replay("history", one_history::run);
+    replay("history", history::run);
 }
 
 fn replay(target: &str, run: fn(&[u8])) {

@@ -59,7 +59,7 @@ fn bugs_of_other_libraries_are_planted_here() {
 }
 
 fn bugs() -> Vec<Bug> {
-    Bug::all_in(&root().join("tests/exam")).unwrap_or_else(|why| panic!("{why}"))
+    Bug::all_in(&root().join("tests/exam/patches")).unwrap_or_else(|why| panic!("{why}"))
 }
 
 fn root() -> PathBuf {

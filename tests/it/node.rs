@@ -1,13 +1,13 @@
 //! One node, arbitrary input: whatever peers say, it keeps what it promised.
 
 use proptest::prelude::*;
-use wavetank_tests::one_node;
+use wavetank_tests::step;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
     #[test]
     fn a_node_keeps_its_promises_whatever_it_is_told(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
-        one_node::run(&bytes);
+        step::run(&bytes);
     }
 }

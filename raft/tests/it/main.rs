@@ -3,14 +3,14 @@
 //! that a change in it is judged within seconds; storms are in `sim/`.
 
 mod cluster;
-#[path = "../../../tests/decisions.rs"]
+#[path = "../../../tests/fuzz_targets/decisions.rs"]
 mod decisions;
 mod dialogue;
 mod executors;
 mod membership;
 mod node;
-#[path = "../../../tests/one_node.rs"]
-#[expect(unreachable_pub, reason = "it is a library's for the fuzz targets")]
-mod one_node;
 mod silence;
+#[path = "../../../tests/fuzz_targets/step.rs"]
+#[expect(unreachable_pub, reason = "it is a library's for the fuzz targets")]
+mod step;
 mod stores;

@@ -1,6 +1,6 @@
 //! One node, arbitrary input: the inputs that fuzzing has kept, and some that nobody has seen.
 
-use crate::one_node;
+use crate::step;
 use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ fn a_node_keeps_its_promises_under_what_fuzzing_has_found() {
     let files = fs::read_dir(&folder).expect("the corpus is there");
     let paths: Vec<_> = files.map(|file| file.expect("the folder can be read").path()).collect();
     assert!(50 < paths.len(), "the corpus is missing");
-    paths.iter().for_each(|path| one_node::run(&fs::read(path).expect("the file can be read")));
+    paths.iter().for_each(|path| step::run(&fs::read(path).expect("the file can be read")));
 }
 
 proptest! {
@@ -19,6 +19,6 @@ proptest! {
 
     #[test]
     fn a_node_keeps_its_promises_whatever_it_is_told(bytes in prop::collection::vec(any::<u8>(), 0..1500)) {
-        one_node::run(&bytes);
+        step::run(&bytes);
     }
 }

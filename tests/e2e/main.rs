@@ -3,8 +3,8 @@
 //! they are told, and the tank's judge reads that.
 //!
 //! ```text
-//! cargo test -p wavetank-tests --test water
-//! cargo test -p wavetank-tests --test water -- --ignored --nocapture
+//! cargo test -p wavetank-tests --test e2e
+//! cargo test -p wavetank-tests --test e2e -- --ignored --nocapture
 //! ```
 //!
 //! The second is the long form. `WAVETANK_SEED` chooses what is done to whom and what clients

@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 fn exam(arguments: &Arguments) -> Result<bool, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let root = root.canonicalize().map_err(|error| format!("the workspace is gone: {error}"))?;
-    let all = Bug::all_in(&root.join("tests/exam"))?;
+    let all = Bug::all_in(&root.join("tests/exam/patches"))?;
     let bugs = arguments.choose(all)?;
     let mut out = io::stdout().lock();
     if arguments.list {

@@ -1,6 +1,6 @@
 //! The exam of planted bugs, but for its command line.
 //!
-//! A bug is a patch in this folder with a few lines at its head ([`Bug`]). It is planted in a copy
+//! A bug is a patch in `patches/` with a few lines at its head ([`Bug`]). It is planted in a copy
 //! of the workspace ([`Workshop`]), so that the shipped code has no switch for it, and then storms
 //! are played until a judge speaks ([`Sitting`]). What came of it is an [`Outcome`], which is [`Kept`],
 //! so that an exam can be interrupted; the run that showed it can be made [`Smaller`].
