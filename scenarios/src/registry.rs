@@ -1,11 +1,11 @@
 //! Every scenario by name, and the one way to play one. What happens in them is in their chapters.
 
-use crate::watchers::Trace;
-use crate::words::{Stage, Story};
-use crate::{
+use crate::dsl::{Stage, Story};
+use crate::stories::{
     crashes, disks, elections, membership, partitions, reads, recovery, replication, snapshots, storms,
     transfers, upheavals,
 };
+use crate::watchers::Trace;
 use std::collections::BTreeMap;
 use std::fmt;
 use wavetank_raft::{Span, Time};
@@ -14,6 +14,8 @@ use wavetank_sim::plan::{Late, Plan};
 use wavetank_sim::rng::{Ratio, Spans};
 use wavetank_sim::sail::Sailed;
 use wavetank_sim::{Report, Verdict, caught};
+
+pub use crate::trace_form::TraceForm;
 
 /// All scenarios, in the order in which they are listed and swept.
 pub const ALL: &[Scenario] = &[
@@ -240,27 +242,6 @@ impl fmt::Display for Chapter {
             Self::Storms => "storms",
         })
     }
-}
-
-/// How much of a run is written down. The run is the same, whatever is written.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum TraceForm {
-    /// Who led, what was committed, what broke: no times.
-    Story,
-    /// A line for every event.
-    Full,
-    /// A JSON object for every event, one a line.
-    Json,
-    /// What every server came to be, step by step, in a few letters each.
-    Course,
-    /// What led to a step, and nothing else.
-    Past(u64),
-    /// A page to look at in a browser.
-    Page,
-    /// Another form, up to a step.
-    Cut(&'static Self, u64),
-    /// Nothing.
-    None,
 }
 
 /// Plays a scenario. A panic in it is its verdict.

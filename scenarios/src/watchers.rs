@@ -1,6 +1,6 @@
 //! A run as it is written down, in the form that was asked for.
 
-use crate::registry::TraceForm;
+use crate::trace_form::TraceForm;
 use wavetank_sim::course::Recorder;
 use wavetank_sim::crew::Crew;
 use wavetank_sim::trace::{Full, Json, Page, Past, Story};

@@ -4,7 +4,8 @@
 use crate::decisions::Decisions;
 use std::sync::LazyLock;
 use wavetank_raft::Span;
-use wavetank_scenarios::{TraceForm, storms};
+use wavetank_scenarios::TraceForm;
+use wavetank_scenarios::stories::storms;
 use wavetank_sim::capsule::Capsule;
 use wavetank_sim::course::Course;
 use wavetank_sim::{Plan, Verdict, caught};

@@ -4,7 +4,8 @@
 use crate::decisions::Decisions;
 use std::collections::BTreeSet;
 use wavetank_raft::{Config, ReadPath, Span};
-use wavetank_scenarios::{TraceForm, storms};
+use wavetank_scenarios::TraceForm;
+use wavetank_scenarios::stories::storms;
 use wavetank_sim::mishap::{Astray, Mishap};
 use wavetank_sim::nemesis::{Occasion, Scheduled};
 use wavetank_sim::plan::{Birth, Clients, Clocks, Disks, Heal, Late, Links, Machines, Nemesis, Rhythm};

@@ -39,7 +39,7 @@ fn every_blessed_story_is_still_told() {
 #[test]
 fn every_story_that_is_written_is_registered_with_its_moral() {
     for scenario in told_by_hand() {
-        let file = here().join(format!("../scenarios/src/{}.rs", scenario.chapter));
+        let file = here().join(format!("../scenarios/src/stories/{}.rs", scenario.chapter));
         let text = fs::read_to_string(file).expect("each chapter has its file");
         let doc = doc_of(&text, scenario.name);
         assert_eq!(doc.as_deref(), Some(scenario.moral), "the doc line of {}", scenario.name);

@@ -1,7 +1,7 @@
 //! The storm: a plan drawn from the seed, with clients of a key-value store in the middle of it, and
 //! every judge at work. What goes wrong is drawn in `wavetank_sim::storm`.
 
-use crate::registry::TraceForm;
+use crate::trace_form::TraceForm;
 use crate::watchers::Trace;
 use wavetank_sim::kv::Kv;
 use wavetank_sim::kv::clients::{ClientPlan, Clients};

@@ -1,6 +1,6 @@
 //! What may be read: stories of leaders that must show that they lead before they answer.
 
-use crate::words::{Stage, election_timeouts};
+use crate::dsl::{Stage, election_timeouts};
 use wavetank_raft::ReadPath;
 
 /// A leader answers a read once a majority has said that it still leads.

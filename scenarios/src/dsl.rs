@@ -20,7 +20,7 @@ mod report;
 mod until;
 
 use crate::chronicle::Chronicle;
-use crate::registry::TraceForm;
+use crate::trace_form::TraceForm;
 use crate::watchers::{Trace, Watchers};
 use idle::Nobody;
 use record::Record;

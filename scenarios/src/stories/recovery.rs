@@ -1,6 +1,6 @@
 //! How a cluster comes to be: stories of its founding, and of what is left when it cannot be saved.
 
-use crate::words::{Stage, election_timeouts};
+use crate::dsl::{Stage, election_timeouts};
 use wavetank_raft::Error;
 
 /// A cluster is founded once: whoever is in it cannot be told to found another.

@@ -1,7 +1,7 @@
 //! What a disk does that loses, changes or mislays what was synced: stories of servers that stop, and
 //! of those that take their place.
 
-use crate::words::{Stage, election_timeouts};
+use crate::dsl::{Stage, election_timeouts};
 use wavetank_raft::Index;
 use wavetank_sim::disk::harm::Place;
 

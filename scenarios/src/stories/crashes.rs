@@ -1,6 +1,6 @@
 //! What a dead process and its disk leave behind: stories of crashes, slow disks and torn writes.
 
-use crate::words::{ElectionTimeouts, Stage, election_timeouts};
+use crate::dsl::{ElectionTimeouts, Stage, election_timeouts};
 
 /// All stop and start at once; chance finds one that leads, and nothing is lost.
 pub fn all_restart_at_once(s: &mut Stage) {

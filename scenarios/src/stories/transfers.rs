@@ -1,6 +1,6 @@
 //! Who takes over: stories of leaders that hand over, or try to, or are told to by nobody.
 
-use crate::words::{Stage, election_timeouts};
+use crate::dsl::{Stage, election_timeouts};
 use wavetank_raft::{Error, ReadPath, Refusal};
 
 /// An heir that lags is first brought up to date, and nothing that was acknowledged is lost.

@@ -1,7 +1,7 @@
 //! Who belongs when everything goes wrong at once: stories of memberships that are changed, undone
 //! and handed on while leaders come and go.
 
-use crate::words::{Stage, election_timeouts};
+use crate::dsl::{Stage, election_timeouts};
 use wavetank_raft::{Error, Refusal};
 
 /// Two leaders have a change under way each, and only the one that can be agreed upon is made.

@@ -1,7 +1,7 @@
 //! A story with its sea, and what is said of it in the end.
 
 use super::{GOES_ON, Stage, TRUE};
-use crate::registry::TraceForm;
+use crate::trace_form::TraceForm;
 use wavetank_sim::sail::Sailed;
 use wavetank_sim::{Plan, Verdict, caught, crew};
 

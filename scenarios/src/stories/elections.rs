@@ -1,6 +1,6 @@
 //! Who leads: stories of votes that are given, split, refused and remembered.
 
-use crate::words::{Stage, election_timeouts};
+use crate::dsl::{Stage, election_timeouts};
 
 /// Three strangers agree on one leader, and a word said to it is kept by all.
 pub fn three_strangers_elect_a_leader(s: &mut Stage) {

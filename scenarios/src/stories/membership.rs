@@ -1,6 +1,6 @@
 //! Who belongs: stories of servers that are taken in, left out, and exchanged while others speak.
 
-use crate::words::{Stage, election_timeouts};
+use crate::dsl::{Stage, election_timeouts};
 use wavetank_raft::{Error, ReadPath, Refusal, Term};
 
 /// A new server catches up without a vote before it gets one, and then counts.

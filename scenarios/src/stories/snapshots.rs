@@ -1,7 +1,7 @@
 //! What stands for the log: stories of snapshots that are taken, sent, cut short, and put in the
 //! place of what was there.
 
-use crate::words::{Stage, election_timeouts};
+use crate::dsl::{Stage, election_timeouts};
 use wavetank_sim::Slot;
 
 /// A server that dies while a snapshot comes in has its old state or the new one, wherever it dies.

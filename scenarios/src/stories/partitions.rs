@@ -1,6 +1,6 @@
 //! Who hears whom: stories of links that fail both ways, one way, and now and then.
 
-use crate::words::{Stage, election_timeouts};
+use crate::dsl::{Stage, election_timeouts};
 
 /// A leader cut off from the rest keeps its entry to itself and gives it up when it returns.
 pub fn a_lone_leader_loses_what_only_it_has(s: &mut Stage) {

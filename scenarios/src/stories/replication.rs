@@ -1,6 +1,6 @@
 //! What is kept: stories of entries that are copied, overtaken, contradicted and committed.
 
-use crate::words::{Stage, election_timeouts};
+use crate::dsl::{Stage, election_timeouts};
 
 /// A follower that missed twenty words gets them all when it is back.
 pub fn a_follower_catches_up(s: &mut Stage) {
