@@ -17,6 +17,7 @@ mod idle;
 mod operate;
 mod record;
 mod report;
+mod story;
 mod until;
 
 use crate::chronicle::Chronicle;
@@ -29,7 +30,7 @@ use std::panic;
 use wavetank_raft::{RequestId, Span};
 use wavetank_sim::{Class, Plan, Violation, World};
 
-pub use report::Story;
+pub use story::Story;
 
 /// How long a story waits for anything.
 const PATIENCE: Span = Span::s(5);

@@ -11,5 +11,5 @@ fn main() -> ExitCode {
         out_is_terminal: io::stdout().is_terminal(),
         err_is_terminal: io::stderr().is_terminal(),
     };
-    ExitCode::from(cli::main_with(registry::ALL, std::env::args_os(), &mut streams))
+    ExitCode::from(cli::main_with(&registry::ALL, std::env::args_os(), &mut streams))
 }

@@ -1,14 +1,39 @@
 //! The stories, a chapter a file.
 
-pub mod crashes;
-pub mod disks;
-pub mod elections;
-pub mod membership;
-pub mod partitions;
-pub mod reads;
-pub mod recovery;
-pub mod replication;
-pub mod snapshots;
+/// The stories of a chapter, as `STORIES`, in the order in which they stand.
+///
+/// The name of a function is the name of its story, and its doc comment is the summary.
+/// `#[cluster(servers = 5, spares = 1, plan_tweak = f)]` says what differs from three servers and a
+/// calm plan. The brackets are those that rustfmt formats inside of.
+macro_rules! stories {
+    ($(
+        $(#[doc = $line:literal])+
+        $(#[cluster($($field:ident = $value:expr),+)])?
+        fn $name:ident($cluster:ident: &mut $type:ident) $body:block
+    )+) => {
+        /// The stories of this chapter.
+        pub(crate) const STORIES: &[crate::dsl::Story] = &[$(
+            crate::dsl::Story::new(stringify!($name), concat!($($line),+).trim_ascii_start(), $name)
+                $($(.$field($value))+)?
+        ),+];
+
+        $(
+            $(#[doc = $line])+
+            fn $name($cluster: &mut $type) $body
+        )+
+    };
+}
+
+pub(crate) mod crashes;
+pub(crate) mod disks;
+pub(crate) mod elections;
+pub(crate) mod membership;
+pub(crate) mod partitions;
+mod plan_tweaks;
+pub(crate) mod reads;
+pub(crate) mod recovery;
+pub(crate) mod replication;
+pub(crate) mod snapshots;
 pub mod storms;
-pub mod transfers;
-pub mod upheavals;
+pub(crate) mod transfers;
+pub(crate) mod upheavals;

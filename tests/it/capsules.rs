@@ -133,7 +133,7 @@ fn wavetank(words: &[&str]) -> Said {
     let args = std::iter::once("wavetank").chain(words.iter().copied());
     let mut streams =
         Streams { out: &mut out, err: &mut err, out_is_terminal: false, err_is_terminal: false };
-    let code = main_with(ALL, args, &mut streams);
+    let code = main_with(&ALL, args, &mut streams);
     let text = |bytes| String::from_utf8(bytes).expect("the command writes text");
     Said { code, out: text(out), err: text(err) }
 }

@@ -12,7 +12,7 @@ use wavetank_sim::rng::{Ratio, Spans};
 #[test]
 fn old_seeds_keep_their_digests() {
     let mut text = String::new();
-    for scenario in ALL {
+    for scenario in ALL.iter() {
         let seeds = if scenario.chapter == Chapter::Storms { 0..10 } else { 7..8 };
         for seed in seeds {
             let (report, _) = registry::run(scenario, seed, TraceForm::None);

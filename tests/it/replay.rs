@@ -10,7 +10,7 @@ const FORMS: [TraceForm; 3] = [TraceForm::Story, TraceForm::Full, TraceForm::Jso
 
 #[test]
 fn every_scenario_is_the_same_twice() {
-    for scenario in ALL {
+    for scenario in ALL.iter() {
         for seed in 0..2 {
             for form in FORMS {
                 let first = run(scenario, seed, form);
@@ -24,7 +24,7 @@ fn every_scenario_is_the_same_twice() {
 
 #[test]
 fn whoever_writes_it_down_changes_nothing() {
-    for scenario in ALL {
+    for scenario in ALL.iter() {
         let (unseen, nothing) = run(scenario, 3, TraceForm::None);
         assert_eq!(nothing, "");
         for form in FORMS {
@@ -35,7 +35,7 @@ fn whoever_writes_it_down_changes_nothing() {
 
 #[test]
 fn seeds_differ() {
-    for scenario in ALL {
+    for scenario in ALL.iter() {
         let digest = |seed| run(scenario, seed, TraceForm::None).0.digest;
         assert_ne!(digest(0), digest(1), "{}", scenario.name);
     }

@@ -8,7 +8,7 @@ use wavetank_sim::{Verdict, harness};
 #[test]
 fn every_scenario_holds() {
     let mut failures = Vec::new();
-    for scenario in ALL {
+    for scenario in ALL.iter() {
         for seed in harness::seeds(0..16) {
             let (report, _) = registry::run(scenario, seed, TraceForm::None);
             match report.verdict {

@@ -176,7 +176,7 @@ mod tests {
 
         let wavetank = |words: &[&str]| {
             let args = ["wavetank"].iter().chain(words).copied().collect::<Vec<_>>();
-            with_streams(|streams| main_with(ALL, args, streams))
+            with_streams(|streams| main_with(&ALL, args, streams))
         };
         let (code, replayed) = wavetank(&["replay", &file]);
         assert!(

@@ -1,37 +1,16 @@
-//! A story with its sea, and what is said of it in the end.
+//! How a story is told, and what is said of it in the end.
 
-use super::{GOES_ON, Stage, TRUE};
+use super::{GOES_ON, Stage, Story, TRUE};
 use crate::trace_form::TraceForm;
 use wavetank_sim::sail::Sailed;
 use wavetank_sim::{Plan, Verdict, caught, crew};
 
-/// A story, and the sea that it is told on.
-#[derive(Clone, Copy, Debug)]
-pub struct Story {
-    /// How many servers there are.
-    pub(crate) servers: u8,
-    /// How many blank servers stand by.
-    pub(crate) spares: u8,
-    /// What is unusual about them and about the sea.
-    pub(crate) sea: fn(&mut Plan),
-    /// What happens.
-    pub(crate) tell: fn(&mut Stage),
-}
-
 impl Story {
-    /// Its sea under a seed.
-    pub(crate) fn plan(&self, seed: u64) -> Plan {
-        let mut plan = Plan::calm(seed, self.servers);
-        plan.spares = self.spares;
-        (self.sea)(&mut plan);
-        plan
-    }
-
     /// Tells the story on a sea.
-    pub(crate) fn told(&self, name: &str, plan: Plan, form: TraceForm) -> Sailed<String> {
+    pub(crate) fn told(&self, plan: Plan, form: TraceForm) -> Sailed<String> {
         let mut stage = Stage::new(plan, form);
         let panicked = caught::panics(|| (self.tell)(&mut stage)).err();
-        stage.conclude(name, panicked)
+        stage.conclude(self.name, panicked)
     }
 }
 

@@ -2,113 +2,118 @@
 
 use crate::dsl::{Stage, election_timeouts};
 
-/// A leader cut off from the rest keeps its entry to itself and gives it up when it returns.
-pub fn a_lone_leader_loses_what_only_it_has(s: &mut Stage) {
-    let old = s.until_leader();
-    s.propose(old, "kept").until_committed("kept");
+stories![
+    /// A leader cut off from the rest keeps its entry to itself and gives it up when it returns.
+    fn a_lone_leader_loses_what_only_it_has(s: &mut Stage) {
+        let old = s.until_leader();
+        s.propose(old, "kept").until_committed("kept");
 
-    s.isolate(old);
-    s.propose(old, "lost");
+        s.isolate(old);
+        s.propose(old, "lost");
 
-    let new = s.until_leader_other_than(old);
-    s.propose(new, "also kept").until_committed("also kept");
+        let new = s.until_leader_other_than(old);
+        s.propose(new, "also kept").until_committed("also kept");
 
-    s.heal();
-    s.until_failed("lost");
-    s.until_converged();
-    s.expect_committed(&["kept", "also kept"]);
-}
-
-/// A leader that nobody hears is replaced, and follows the one that it hears.
-pub fn a_leader_that_nobody_hears_is_replaced(s: &mut Stage) {
-    let old = s.until_leader();
-    s.propose(old, "kept").until_committed("kept");
-    s.mute(old);
-
-    let new = s.until_leader_other_than(old);
-    s.until_follows(old, new);
-    s.propose(new, "also kept").until_committed("also kept");
-
-    s.heal();
-    s.until_converged();
-    s.expect_committed(&["kept", "also kept"]);
-}
-
-/// A leader that hears nobody steps down, though everybody hears it.
-pub fn a_leader_that_hears_nobody_steps_down(s: &mut Stage) {
-    let old = s.until_leader();
-    s.propose(old, "kept").until_committed("kept");
-    s.deafen(old);
-
-    s.until_steps_down(old);
-    let new = s.until_leader_other_than(old);
-    s.propose(new, "also kept").until_committed("also kept");
-
-    s.heal();
-    s.until_converged();
-    s.expect_committed(&["kept", "also kept"]);
-}
-
-/// A link that comes and goes costs time, but no word and no agreement.
-pub fn a_flapping_link_loses_nothing(s: &mut Stage) {
-    let words = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
-    for word in words {
-        let leader = s.until_leader();
-        let [one, _] = s.followers_of(leader);
-        s.cut(leader, one);
-        s.propose(leader, word).until_committed(word);
-        s.until_passed(election_timeouts(1));
-        s.mend(leader, one);
-    }
-
-    s.until_converged();
-    s.expect_committed(&words);
-}
-
-/// A leader that reaches only one of four is replaced by one that reaches a majority.
-pub fn a_bridge_is_not_enough(s: &mut Stage) {
-    let old = s.until_leader();
-    let [the_bridge, a, b, c] = s.followers_of(old);
-    for unreachable in [a, b, c] {
-        s.cut(old, unreachable);
-    }
-
-    let new = s.until_leader_other_than(old);
-    s.propose(new, "kept").until_committed("kept");
-    s.until_follows(the_bridge, new);
-
-    s.heal();
-    s.until_converged();
-    s.expect_committed(&["kept"]);
-}
-
-/// In a chain only the middle reaches a majority, and only from there somebody leads.
-pub fn a_chain_is_led_from_its_middle(s: &mut Stage) {
-    let [a, b, c, d, e] = s.everybody();
-    s.chain(&[d, b, a, c, e]);
-
-    let leader = s.until_leader();
-    s.expect([a, b, c].contains(&leader), "the leader has two neighbours");
-    s.propose(leader, "kept").until_committed("kept");
-
-    s.heal();
-    s.until_converged();
-    s.expect_committed(&["kept"]);
-}
-
-/// Partition after partition, each with a word on the larger side: all are kept, in order.
-pub fn partition_after_partition_loses_nothing(s: &mut Stage) {
-    let words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
-    for word in words {
-        let leader = s.until_leader();
-        let [with_it, a, b, c] = s.followers_of(leader);
-        s.propose(leader, word).until_committed(word);
-
-        s.part(&[leader, with_it], &[a, b, c]);
-        s.until_leader_other_than(leader);
         s.heal();
+        s.until_failed("lost");
+        s.until_converged();
+        s.expect_committed(&["kept", "also kept"]);
     }
 
-    s.until_converged();
-    s.expect_committed(&words);
-}
+    /// A leader that nobody hears is replaced, and follows the one that it hears.
+    fn a_leader_that_nobody_hears_is_replaced(s: &mut Stage) {
+        let old = s.until_leader();
+        s.propose(old, "kept").until_committed("kept");
+        s.mute(old);
+
+        let new = s.until_leader_other_than(old);
+        s.until_follows(old, new);
+        s.propose(new, "also kept").until_committed("also kept");
+
+        s.heal();
+        s.until_converged();
+        s.expect_committed(&["kept", "also kept"]);
+    }
+
+    /// A leader that hears nobody steps down, though everybody hears it.
+    fn a_leader_that_hears_nobody_steps_down(s: &mut Stage) {
+        let old = s.until_leader();
+        s.propose(old, "kept").until_committed("kept");
+        s.deafen(old);
+
+        s.until_steps_down(old);
+        let new = s.until_leader_other_than(old);
+        s.propose(new, "also kept").until_committed("also kept");
+
+        s.heal();
+        s.until_converged();
+        s.expect_committed(&["kept", "also kept"]);
+    }
+
+    /// A link that comes and goes costs time, but no word and no agreement.
+    fn a_flapping_link_loses_nothing(s: &mut Stage) {
+        let words = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
+        for word in words {
+            let leader = s.until_leader();
+            let [one, _] = s.followers_of(leader);
+            s.cut(leader, one);
+            s.propose(leader, word).until_committed(word);
+            s.until_passed(election_timeouts(1));
+            s.mend(leader, one);
+        }
+
+        s.until_converged();
+        s.expect_committed(&words);
+    }
+
+    /// A leader that reaches only one of four is replaced by one that reaches a majority.
+    #[cluster(servers = 5)]
+    fn a_bridge_is_not_enough(s: &mut Stage) {
+        let old = s.until_leader();
+        let [the_bridge, a, b, c] = s.followers_of(old);
+        for unreachable in [a, b, c] {
+            s.cut(old, unreachable);
+        }
+
+        let new = s.until_leader_other_than(old);
+        s.propose(new, "kept").until_committed("kept");
+        s.until_follows(the_bridge, new);
+
+        s.heal();
+        s.until_converged();
+        s.expect_committed(&["kept"]);
+    }
+
+    /// In a chain only the middle reaches a majority, and only from there somebody leads.
+    #[cluster(servers = 5)]
+    fn a_chain_is_led_from_its_middle(s: &mut Stage) {
+        let [a, b, c, d, e] = s.everybody();
+        s.chain(&[d, b, a, c, e]);
+
+        let leader = s.until_leader();
+        s.expect([a, b, c].contains(&leader), "the leader has two neighbours");
+        s.propose(leader, "kept").until_committed("kept");
+
+        s.heal();
+        s.until_converged();
+        s.expect_committed(&["kept"]);
+    }
+
+    /// Partition after partition, each with a word on the larger side: all are kept, in order.
+    #[cluster(servers = 5)]
+    fn partition_after_partition_loses_nothing(s: &mut Stage) {
+        let words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+        for word in words {
+            let leader = s.until_leader();
+            let [with_it, a, b, c] = s.followers_of(leader);
+            s.propose(leader, word).until_committed(word);
+
+            s.part(&[leader, with_it], &[a, b, c]);
+            s.until_leader_other_than(leader);
+            s.heal();
+        }
+
+        s.until_converged();
+        s.expect_committed(&words);
+    }
+];

@@ -1,184 +1,190 @@
 //! What may be read: stories of leaders that must show that they lead before they answer.
 
+use super::plan_tweaks::slow_machines;
 use crate::dsl::{Stage, election_timeouts};
 use wavetank_raft::ReadPath;
 
-/// A leader answers a read once a majority has said that it still leads.
-pub fn a_read_waits_for_a_majority(s: &mut Stage) {
-    let leader = s.until_leader();
-    s.propose(leader, "kept").until_committed("kept");
+stories![
+    /// A leader answers a read once a majority has said that it still leads.
+    fn a_read_waits_for_a_majority(s: &mut Stage) {
+        let leader = s.until_leader();
+        s.propose(leader, "kept").until_committed("kept");
 
-    let read = s.read(leader, ReadPath::Index);
-    s.expect_open(read);
+        let read = s.read(leader, ReadPath::Index);
+        s.expect_open(read);
 
-    s.until_granted(read);
-    s.expect_readable(leader, "kept");
-}
-
-/// A deposed leader that does not know it yet answers no read.
-pub fn a_deposed_leader_answers_no_read(s: &mut Stage) {
-    let old = s.until_leader();
-    s.isolate(old);
-    let reads = [ReadPath::Index, ReadPath::Verify].map(|path| s.read(old, path));
-
-    let new = s.until_leader_other_than(old);
-    s.propose(new, "unknown to the old one").until_committed("unknown to the old one");
-
-    s.heal();
-    for read in reads {
-        s.until_refused(read);
+        s.until_granted(read);
+        s.expect_readable(leader, "kept");
     }
-}
 
-/// A leader under its lease answers at once; when it has slept, the lease has run out.
-pub fn a_lease_does_not_outlast_sleep(s: &mut Stage) {
-    let leader = s.until_leader();
-    s.propose(leader, "kept").until_converged();
-    let read = s.read(leader, ReadPath::Lease);
-    s.within(election_timeouts(0)).until_granted(read);
+    /// A deposed leader that does not know it yet answers no read.
+    fn a_deposed_leader_answers_no_read(s: &mut Stage) {
+        let old = s.until_leader();
+        s.isolate(old);
+        let reads = [ReadPath::Index, ReadPath::Verify].map(|path| s.read(old, path));
 
-    s.pause(leader);
-    s.until_leader_other_than(leader);
-    let read = s.read(leader, ReadPath::Lease);
-    s.resume(leader);
+        let new = s.until_leader_other_than(old);
+        s.propose(new, "unknown to the old one").until_committed("unknown to the old one");
 
-    s.until_refused(read);
-}
-
-/// A new leader answers no read before it has committed something of its own, and so knows all.
-pub fn a_new_leader_reads_what_the_old_one_kept(s: &mut Stage) {
-    let old = s.until_leader();
-    s.propose(old, "kept").until_acknowledged("kept");
-    s.crash(old);
-
-    let new = s.until_elected();
-    let read = s.read(new, ReadPath::Index);
-
-    s.until_granted(read);
-    s.expect_readable(new, "kept");
-}
-
-/// A leader is sure that it leads once a majority has said so: the two that are left of three do,
-/// the one that is left does not.
-pub fn a_leader_is_verified_by_a_majority(s: &mut Stage) {
-    let leader = s.until_leader();
-    let [one, another] = s.followers_of(leader);
-    let question = s.read(leader, ReadPath::Verify);
-    s.until_granted(question);
-    s.isolate(one);
-    let question = s.read(leader, ReadPath::Verify);
-    s.until_granted(question);
-
-    s.crash(another);
-    let question = s.read(leader, ReadPath::Verify);
-    s.until_refused(question);
-
-    s.heal();
-    let leader = s.until_leader();
-    let question = s.read(leader, ReadPath::Verify);
-    s.until_granted(question);
-}
-
-/// A follower answers no read that must be up to date.
-pub fn a_follower_answers_no_read(s: &mut Stage) {
-    let leader = s.until_leader();
-    let [follower, _] = s.followers_of(leader);
-
-    for path in [ReadPath::Index, ReadPath::Lease, ReadPath::Verify] {
-        let read = s.read(follower, path);
-        s.until_refused(read);
+        s.heal();
+        for read in reads {
+            s.until_refused(read);
+        }
     }
-}
 
-/// What a server answers later to a call from before the read proves nothing for the read.
-pub fn a_read_waits_for_answers_to_later_calls(s: &mut Stage) {
-    let old = s.until_leader();
-    let [a, b] = s.followers_of(old);
-    s.propose(old, "kept").until_converged();
-    s.propose(old, "asked before");
-    s.until_being_written(a, "asked before");
-    s.mute(old);
+    /// A leader under its lease answers at once; when it has slept, the lease has run out.
+    fn a_lease_does_not_outlast_sleep(s: &mut Stage) {
+        let leader = s.until_leader();
+        s.propose(leader, "kept").until_converged();
+        let read = s.read(leader, ReadPath::Lease);
+        s.within(election_timeouts(0)).until_granted(read);
 
-    let read = s.read(old, ReadPath::Index);
-    s.until_knows_stored(old, a, "asked before");
-    s.expect_open(read);
+        s.pause(leader);
+        s.until_leader_other_than(leader);
+        let read = s.read(leader, ReadPath::Lease);
+        s.resume(leader);
 
-    s.until_refused(read);
-    s.until_leader_among(&[a, b]);
-}
-
-/// One that only listens cannot vouch for a leader.
-pub fn a_listener_vouches_for_nobody(s: &mut Stage) {
-    let leader = s.until_leader();
-    let [voter] = s.followers_of(leader);
-    let [listener] = s.spares();
-    let listening = s.add_nonvoter(leader, listener);
-    s.until_granted(listening);
-    s.propose(leader, "kept").until_converged();
-    s.crash(voter);
-
-    let reads = [ReadPath::Index, ReadPath::Verify].map(|path| s.read(leader, path));
-    for read in reads {
         s.until_refused(read);
     }
 
-    s.restart(voter);
-    let leader = s.until_leader();
-    let read = s.read(leader, ReadPath::Index);
-    s.until_granted(read);
-    s.expect_readable(leader, "kept");
-}
+    /// A new leader answers no read before it has committed something of its own, and so knows all.
+    fn a_new_leader_reads_what_the_old_one_kept(s: &mut Stage) {
+        let old = s.until_leader();
+        s.propose(old, "kept").until_acknowledged("kept");
+        s.crash(old);
 
-/// While the membership is joint a read needs both majorities.
-pub fn a_read_while_joint_needs_both_majorities(s: &mut Stage) {
-    let old = s.until_leader();
-    let [a, b] = s.followers_of(old);
-    let newcomers: [_; 2] = s.spares();
-    s.propose(old, "kept").until_converged();
-    s.part(&newcomers, &[old, a, b]);
-    s.change_members(old, &[old, newcomers[0], newcomers[1]]);
+        let new = s.until_elected();
+        let read = s.read(new, ReadPath::Index);
 
-    let read = s.read(old, ReadPath::Index);
-    s.until_joint(a).until_joint(b);
-    s.until_refused(read);
+        s.until_granted(read);
+        s.expect_readable(new, "kept");
+    }
 
-    s.heal();
-    let leader = s.until_leader_among(&[old, newcomers[0], newcomers[1]]);
-    s.until_converged();
-    let read = s.read(leader, ReadPath::Index);
-    s.until_granted(read);
-    s.expect_readable(leader, "kept");
-}
+    /// A follower answers no read that must be up to date.
+    fn a_follower_answers_no_read(s: &mut Stage) {
+        let leader = s.until_leader();
+        let [follower, _] = s.followers_of(leader);
 
-/// Whoever reads without asking reads what is old, if nobody tells the server anything new.
-pub fn who_reads_without_asking_may_read_what_is_old(s: &mut Stage) {
-    let leader = s.until_leader();
-    let [alone, _] = s.followers_of(leader);
-    s.propose(leader, "old").until_converged();
-    s.isolate(alone);
+        for path in [ReadPath::Index, ReadPath::Lease, ReadPath::Verify] {
+            let read = s.read(follower, path);
+            s.until_refused(read);
+        }
+    }
 
-    s.propose(leader, "new").until_acknowledged("new");
+    /// What a server answers later to a call from before the read proves nothing for the read.
+    fn a_read_waits_for_answers_to_later_calls(s: &mut Stage) {
+        let old = s.until_leader();
+        let [a, b] = s.followers_of(old);
+        s.propose(old, "kept").until_converged();
+        s.propose(old, "asked before");
+        s.until_being_written(a, "asked before");
+        s.mute(old);
 
-    s.expect_readable(alone, "old");
-    s.expect_unreadable(alone, "new");
-    s.heal();
-    s.until_converged();
-    s.expect_readable(alone, "new");
-}
+        let read = s.read(old, ReadPath::Index);
+        s.until_knows_stored(old, a, "asked before");
+        s.expect_open(read);
 
-/// A read is answered when the state machine is there, however far behind it was.
-pub fn a_read_waits_for_the_state_machine(s: &mut Stage) {
-    let old = s.until_leader();
-    let [a, b] = s.followers_of(old);
-    s.propose_many(old, &["one", "two"]).until_stored(a, "two").until_stored(b, "two");
-    s.crash(old);
+        s.until_refused(read);
+        s.until_leader_among(&[a, b]);
+    }
 
-    let new = s.until_elected();
-    let read = s.read(new, ReadPath::Index);
-    s.until_leads(new);
-    s.expect_unreadable(new, "two");
-    s.expect_open(read);
+    /// One that only listens cannot vouch for a leader.
+    #[cluster(servers = 2, spares = 1)]
+    fn a_listener_vouches_for_nobody(s: &mut Stage) {
+        let leader = s.until_leader();
+        let [voter] = s.followers_of(leader);
+        let [listener] = s.spares();
+        let listening = s.add_nonvoter(leader, listener);
+        s.until_granted(listening);
+        s.propose(leader, "kept").until_converged();
+        s.crash(voter);
 
-    s.until_granted(read);
-    s.expect_readable(new, "two");
-}
+        let reads = [ReadPath::Index, ReadPath::Verify].map(|path| s.read(leader, path));
+        for read in reads {
+            s.until_refused(read);
+        }
+
+        s.restart(voter);
+        let leader = s.until_leader();
+        let read = s.read(leader, ReadPath::Index);
+        s.until_granted(read);
+        s.expect_readable(leader, "kept");
+    }
+
+    /// While the membership is joint a read needs both majorities.
+    #[cluster(spares = 2)]
+    fn a_read_while_joint_needs_both_majorities(s: &mut Stage) {
+        let old = s.until_leader();
+        let [a, b] = s.followers_of(old);
+        let newcomers: [_; 2] = s.spares();
+        s.propose(old, "kept").until_converged();
+        s.part(&newcomers, &[old, a, b]);
+        s.change_members(old, &[old, newcomers[0], newcomers[1]]);
+
+        let read = s.read(old, ReadPath::Index);
+        s.until_joint(a).until_joint(b);
+        s.until_refused(read);
+
+        s.heal();
+        let leader = s.until_leader_among(&[old, newcomers[0], newcomers[1]]);
+        s.until_converged();
+        let read = s.read(leader, ReadPath::Index);
+        s.until_granted(read);
+        s.expect_readable(leader, "kept");
+    }
+
+    /// Whoever reads without asking reads what is old, if nobody tells the server anything new.
+    fn who_reads_without_asking_may_read_what_is_old(s: &mut Stage) {
+        let leader = s.until_leader();
+        let [alone, _] = s.followers_of(leader);
+        s.propose(leader, "old").until_converged();
+        s.isolate(alone);
+
+        s.propose(leader, "new").until_acknowledged("new");
+
+        s.expect_readable(alone, "old");
+        s.expect_unreadable(alone, "new");
+        s.heal();
+        s.until_converged();
+        s.expect_readable(alone, "new");
+    }
+
+    /// A read is answered when the state machine is there, however far behind it was.
+    #[cluster(plan_tweak = slow_machines)]
+    fn a_read_waits_for_the_state_machine(s: &mut Stage) {
+        let old = s.until_leader();
+        let [a, b] = s.followers_of(old);
+        s.propose_many(old, &["one", "two"]).until_stored(a, "two").until_stored(b, "two");
+        s.crash(old);
+
+        let new = s.until_elected();
+        let read = s.read(new, ReadPath::Index);
+        s.until_leads(new);
+        s.expect_unreadable(new, "two");
+        s.expect_open(read);
+
+        s.until_granted(read);
+        s.expect_readable(new, "two");
+    }
+
+    /// A leader is sure that it leads once a majority has said so: the two that are left of three do,
+    /// the one that is left does not.
+    fn a_leader_is_verified_by_a_majority(s: &mut Stage) {
+        let leader = s.until_leader();
+        let [one, another] = s.followers_of(leader);
+        let question = s.read(leader, ReadPath::Verify);
+        s.until_granted(question);
+        s.isolate(one);
+        let question = s.read(leader, ReadPath::Verify);
+        s.until_granted(question);
+
+        s.crash(another);
+        let question = s.read(leader, ReadPath::Verify);
+        s.until_refused(question);
+
+        s.heal();
+        let leader = s.until_leader();
+        let question = s.read(leader, ReadPath::Verify);
+        s.until_granted(question);
+    }
+];
