@@ -28,7 +28,8 @@ pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
         told(Chapter::Disks, disks::STORIES),
         vec![Scenario {
             name: "storm_beyond_budget",
-            moral: "More is harmed for good than a cluster can do without: it may fall silent, but nobody lies.",
+            moral: "More disks are damaged than a cluster can tolerate: the remaining servers may \
+                stop answering; they must never answer wrongly.",
             chapter: Chapter::Disks,
             play: Play::Planned { plan: Plan::storm_beyond_budget, sail: storms::storm_beyond_budget },
         }],
@@ -41,7 +42,7 @@ pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
         told(Chapter::Recovery, recovery::STORIES),
         vec![Scenario {
             name: "storm",
-            moral: "Everything goes wrong at once, and nothing that was promised is broken.",
+            moral: "All kinds of faults strike at once, and nothing that was promised is broken.",
             chapter: Chapter::Storms,
             play: Play::Planned { plan: Plan::storm, sail: storms::storm },
         }],

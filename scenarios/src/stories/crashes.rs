@@ -3,8 +3,8 @@
 use crate::dsl::{ElectionTimeouts, Stage, election_timeouts};
 
 stories![
-    /// All stop and start at once; chance finds one that leads, and nothing is lost.
-    fn all_restart_at_once(s: &mut Stage) {
+    /// When all servers stop and start at once, one of them is elected, and nothing is lost.
+    fn all_servers_restart_at_once(s: &mut Stage) {
         let old = s.until_leader();
         s.propose(old, "kept").until_committed("kept");
 
@@ -17,7 +17,8 @@ stories![
         s.expect_committed(&["kept", "also kept"]);
     }
 
-    /// The power fails everywhere in the middle of a write: what was acknowledged is there afterwards.
+    /// When the power fails on all servers in the middle of a write, everything that was acknowledged
+    /// is there afterwards.
     fn the_power_fails_everywhere(s: &mut Stage) {
         let leader = s.until_leader();
         s.propose(leader, "acknowledged").until_acknowledged("acknowledged");
@@ -32,8 +33,8 @@ stories![
         s.expect_committed_first(&["acknowledged"]);
     }
 
-    /// A write that was torn by a crash is cut back, and the leader sends it again.
-    fn a_torn_tail_is_written_again(s: &mut Stage) {
+    /// A server cuts off a write that a crash tore apart, and the leader sends the entries again.
+    fn a_torn_write_is_cut_off_and_sent_again(s: &mut Stage) {
         let leader = s.until_leader();
         let [the_torn_one, _] = s.followers_of(leader);
         s.propose_many(leader, &["one", "two", "three", "four", "five"]);
@@ -48,8 +49,8 @@ stories![
         s.expect_leads(leader);
     }
 
-    /// A leader whose disk is dead stops; what it had sent by then is kept by the others.
-    fn a_dead_disk_ends_its_leader(s: &mut Stage) {
+    /// A leader whose disk is dead stops; the others keep the entries that it had sent by then.
+    fn a_leader_with_a_dead_disk_stops(s: &mut Stage) {
         let old = s.until_leader();
         s.propose(old, "kept").until_converged();
 
@@ -63,8 +64,8 @@ stories![
         s.expect_committed(&["kept", "said to a dead disk", "also kept"]);
     }
 
-    /// A leader whose disk has stopped answering gives up, although everybody still hears it.
-    fn a_stalled_disk_deposes_its_leader(s: &mut Stage) {
+    /// A leader whose disk no longer answers steps down, although everybody still hears it.
+    fn a_leader_with_a_stalled_disk_steps_down(s: &mut Stage) {
         let old = s.until_leader();
         s.propose(old, "kept").until_converged();
 
@@ -77,9 +78,9 @@ stories![
         s.expect_leads(new);
     }
 
-    /// A voter whose disk takes longer than an election holds nobody up.
+    /// A voter whose disk takes longer than an election does not delay the election.
     #[cluster(servers = 5)]
-    fn a_slow_voter_holds_nobody_up(s: &mut Stage) {
+    fn a_slow_voter_does_not_delay_an_election(s: &mut Stage) {
         let old = s.until_leader();
         let [the_slow_one, _, _, _] = s.followers_of(old);
         s.slow_disk(the_slow_one);
@@ -93,8 +94,8 @@ stories![
         s.expect_committed(&["kept"]);
     }
 
-    /// A silent follower is missed by nobody: no election, and words are committed without it.
-    fn a_silent_follower_is_not_missed(s: &mut Stage) {
+    /// A crashed follower causes no election, and commands are committed without it.
+    fn a_crashed_follower_causes_no_election(s: &mut Stage) {
         let leader = s.until_leader();
         let [the_silent_one, _] = s.followers_of(leader);
         let term = s.term_of(leader);
@@ -109,8 +110,8 @@ stories![
         s.until_converged();
     }
 
-    /// A server that died over and over while words came in has them all in the end.
-    fn a_follower_that_keeps_dying_catches_up(s: &mut Stage) {
+    /// A server that crashed again and again while commands came in has all of them in the end.
+    fn a_follower_that_keeps_crashing_catches_up(s: &mut Stage) {
         let leader = s.until_leader();
         let [the_frail_one, _] = s.followers_of(leader);
         let words = ["one", "two", "three", "four", "five", "six"];
@@ -125,9 +126,9 @@ stories![
         s.expect_committed(&words);
     }
 
-    /// A leader whose disk has stalled gives up within the time that a disk is given, whatever its
-    /// heartbeats say, and the words that the others have are kept.
-    fn a_stalled_disk_is_borne_for_its_time_and_no_longer(s: &mut Stage) {
+    /// A leader whose disk has stalled steps down within the disk timeout, even if its heartbeats are
+    /// answered, and the commands that the others have are kept.
+    fn a_leader_tolerates_a_stalled_disk_for_a_limited_time(s: &mut Stage) {
         let old = s.until_leader();
         s.propose(old, "kept").until_converged();
         s.stall_disk(old);
@@ -142,8 +143,9 @@ stories![
         s.expect_committed_on(new, &["kept", "held by two", "also kept"]);
     }
 
-    /// A server whose disk has stalled is no heir: it could not even vote for itself.
-    fn a_stalled_disk_makes_no_heir(s: &mut Stage) {
+    /// A server whose disk has stalled is refused as a transfer target: it could not even vote for
+    /// itself.
+    fn a_server_with_a_stalled_disk_is_no_transfer_target(s: &mut Stage) {
         let leader = s.until_leader();
         let [stalled, other] = s.followers_of(leader);
         s.stall_disk(stalled);

@@ -7,9 +7,9 @@ use wavetank_raft::Index;
 use wavetank_sim::disk::harm::Place;
 
 stories![
-    /// A server that finds a synced entry changed does not start, and another one takes its place.
+    /// A server that finds a synced entry changed does not start, and another server takes its place.
     #[cluster(spares = 1)]
-    fn a_rotten_entry_keeps_its_server_out(s: &mut Stage) {
+    fn a_server_with_a_damaged_entry_does_not_start(s: &mut Stage) {
         let leader = s.until_leader();
         let [rotten, sound] = s.followers_of(leader);
         let [newcomer] = s.spares();
@@ -29,8 +29,8 @@ stories![
         s.expect_voters(leader, &[leader, sound, newcomer]);
     }
 
-    /// A server that cannot read for whom it voted votes for nobody: it does not start.
-    fn a_rotten_vote_is_not_given_again(s: &mut Stage) {
+    /// A server that cannot read its own vote does not start, and so cannot vote twice.
+    fn a_server_with_a_damaged_vote_does_not_start(s: &mut Stage) {
         let old = s.until_leader();
         let [rotten, other] = s.followers_of(old);
         s.propose(old, "kept").until_converged();
@@ -49,8 +49,9 @@ stories![
         s.expect_voters(new, &[old, rotten, other]);
     }
 
-    /// An entry that landed in another place is missed where it should be, and its server does not start.
-    fn a_write_that_landed_elsewhere_is_missed(s: &mut Stage) {
+    /// When an entry was written in the wrong place, the server misses it in the right place and does
+    /// not start.
+    fn a_misdirected_write_is_detected(s: &mut Stage) {
         let leader = s.until_leader();
         let [misled, _] = s.followers_of(leader);
         s.propose(leader, "one").until_converged();
@@ -64,8 +65,9 @@ stories![
         s.expect_committed_on(leader, &["one", "two", "three"]);
     }
 
-    /// Where a sync has failed, the next one is not believed: the server stops, and starts with less.
-    fn a_sync_that_failed_is_not_tried_again(s: &mut Stage) {
+    /// After a failed sync the server does not trust the next one: it stops, and starts again with what
+    /// is on disk.
+    fn a_failed_sync_is_not_retried(s: &mut Stage) {
         let leader = s.until_leader();
         let [failed, _] = s.followers_of(leader);
         s.propose(leader, "kept").until_converged();
@@ -80,8 +82,9 @@ stories![
         s.expect_committed(&["kept", "dropped there"]);
     }
 
-    /// A server that cannot read its disk does not start; when it can, nothing was lost.
-    fn a_read_that_fails_is_no_empty_disk(s: &mut Stage) {
+    /// A server that cannot read its disk does not start; when it can read the disk again, nothing is
+    /// lost.
+    fn a_failed_read_is_not_taken_for_an_empty_disk(s: &mut Stage) {
         let leader = s.until_leader();
         let [unread, _] = s.followers_of(leader);
         s.propose(leader, "kept").until_converged();
@@ -96,8 +99,8 @@ stories![
         s.expect_committed(&["kept"]);
     }
 
-    /// A leader whose disk is full makes way for another, and comes back when there is room.
-    fn a_full_disk_makes_way(s: &mut Stage) {
+    /// A leader whose disk is full stops and is replaced, and comes back when there is space.
+    fn a_leader_with_a_full_disk_is_replaced(s: &mut Stage) {
         let old = s.until_leader();
         s.propose(old, "kept").until_converged();
 
@@ -114,9 +117,10 @@ stories![
         s.expect_readable(old, "also kept");
     }
 
-    /// A leader that cannot send its snapshot stops, and one that can brings the newcomer up to date.
+    /// A leader that cannot read its snapshot stops, and a leader that can read its own brings the new
+    /// server up to date.
     #[cluster(spares = 1, plan_tweak = snapshots_soon)]
-    fn a_rotten_snapshot_deposes_its_leader(s: &mut Stage) {
+    fn a_leader_with_a_damaged_snapshot_is_replaced(s: &mut Stage) {
         let old = s.until_leader();
         let [newcomer] = s.spares();
         s.propose_many(old, &["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]).until_committed("10");
@@ -134,7 +138,7 @@ stories![
         s.propose(new, "kept by all").until_stored(newcomer, "kept by all");
     }
 
-    /// A server that is gone with its disk is removed, and one of another name is put in its place.
+    /// A server that is lost with its disk is removed, and a server with another name takes its place.
     #[cluster(spares = 1)]
     fn a_lost_server_is_replaced(s: &mut Stage) {
         let leader = s.until_leader();
@@ -153,9 +157,9 @@ stories![
         s.propose(leader, "kept by the new one").until_committed("kept by the new one");
     }
 
-    /// Messages whose bits flip are dropped by whoever receives them, and sent again.
+    /// Servers drop messages with flipped bits, and the senders send them again.
     #[cluster(plan_tweak = flipping)]
-    fn flipped_bits_are_never_read(s: &mut Stage) {
+    fn corrupted_messages_are_dropped(s: &mut Stage) {
         let leader = s.within(election_timeouts(40)).until_leader();
         for word in ["one", "two", "three"] {
             s.within(election_timeouts(40)).propose(leader, word);

@@ -4,8 +4,8 @@ use super::plan_tweaks::without_pre_vote;
 use crate::dsl::{Stage, election_timeouts};
 
 stories![
-    /// Three strangers agree on one leader, and a word said to it is kept by all.
-    fn three_strangers_elect_a_leader(s: &mut Stage) {
+    /// Three new servers elect one leader, and a command proposed to it is committed on all three.
+    fn three_servers_elect_a_leader(s: &mut Stage) {
         let leader = s.until_leader();
         s.propose(leader, "first").until_committed("first");
 
@@ -14,7 +14,7 @@ stories![
         s.expect_leads(leader);
     }
 
-    /// A server that is its own majority leads alone, and leads again after a crash, in a new term.
+    /// A single server is its own majority: it leads, and after a crash it leads again in a new term.
     #[cluster(servers = 1)]
     fn a_single_server_leads_alone(s: &mut Stage) {
         let only = s.until_leader();
@@ -30,7 +30,8 @@ stories![
         s.expect_committed(&["before", "after"]);
     }
 
-    /// When all campaign at the same moment nobody wins, and chance parts them in a later round.
+    /// When all servers campaign at the same moment, none wins, and random timeouts separate them in a
+    /// later round.
     #[cluster(plan_tweak = without_pre_vote)]
     fn a_split_vote_is_tried_again(s: &mut Stage) {
         s.pause_all();
@@ -44,7 +45,7 @@ stories![
         s.until_converged();
     }
 
-    /// A server that missed a committed entry may raise the term, but cannot lead in it.
+    /// A server that missed a committed entry can raise the term, but cannot lead in it.
     #[cluster(plan_tweak = without_pre_vote)]
     fn a_stale_candidate_only_raises_the_term(s: &mut Stage) {
         let old = s.until_leader();
@@ -62,7 +63,7 @@ stories![
         s.expect_committed(&["missed"]);
     }
 
-    /// A long tail from an old term is worth less than one entry of a newer term.
+    /// One entry of a newer term outweighs a long log suffix of an older term.
     fn a_longer_but_older_log_loses(s: &mut Stage) {
         let the_long_one = s.until_leader();
         s.isolate(the_long_one);
@@ -82,8 +83,8 @@ stories![
         s.expect_committed(&["kept"]);
     }
 
-    /// Between two logs that end in the same term, the longer one leads.
-    fn of_equal_terms_the_longer_log_wins(s: &mut Stage) {
+    /// When two logs end in the same term, the server with the longer log leads.
+    fn with_equal_terms_the_longer_log_wins(s: &mut Stage) {
         let old = s.until_leader();
         let [the_shorter, the_longer] = s.followers_of(old);
         s.propose(old, "shared").until_converged();
@@ -97,9 +98,9 @@ stories![
         s.expect_committed(&["shared", "kept by two"]);
     }
 
-    /// A voter that dies after its vote is on disk, and before anybody hears of it, votes no second
-    /// time.
-    fn a_vote_outlives_its_voter(s: &mut Stage) {
+    /// A voter that crashes after its vote is on disk, and before anybody hears of the vote, does not
+    /// vote again in that term.
+    fn a_vote_survives_a_crash(s: &mut Stage) {
         let (voter, candidate, term) = s.until_a_vote_is_on_disk();
         s.crash(voter);
         s.crash(candidate);
@@ -112,7 +113,7 @@ stories![
         s.until_converged();
     }
 
-    /// A crashed leader is replaced, and finds everything that was acknowledged when it comes back.
+    /// A crashed leader is replaced, and after its restart it has everything that was acknowledged.
     fn a_crashed_leader_is_replaced(s: &mut Stage) {
         let old = s.until_leader();
         s.propose(old, "kept").until_committed("kept");
@@ -127,7 +128,8 @@ stories![
         s.expect_leads(new);
     }
 
-    /// A leader that stands still for a while is deposed, and says so to whoever asks it on waking.
+    /// A leader that is paused for a while is deposed, and after it resumes it refuses the command that
+    /// it was given meanwhile.
     fn a_paused_leader_wakes_up_deposed(s: &mut Stage) {
         let old = s.until_leader();
         s.propose(old, "kept").until_committed("kept");
@@ -143,8 +145,8 @@ stories![
         s.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A leader that is back before anybody missed it does not lead on in its old term.
-    fn a_leader_back_at_once_has_lost_its_term(s: &mut Stage) {
+    /// A leader that restarts before anybody misses it does not go on leading in its old term.
+    fn a_restarted_leader_does_not_keep_its_term(s: &mut Stage) {
         let old = s.until_leader();
         s.propose(old, "kept").until_committed("kept");
         let term = s.term_of(old);
@@ -158,8 +160,8 @@ stories![
         s.expect_committed(&["kept"]);
     }
 
-    /// With pre-vote, a server that was cut off for long comes back without anybody noticing.
-    fn a_server_comes_back_without_a_fuss(s: &mut Stage) {
+    /// With pre-vote, a server that was isolated for long comes back without an election.
+    fn with_pre_vote_a_return_costs_no_election(s: &mut Stage) {
         let leader = s.until_leader();
         let [the_lonely_one, _] = s.followers_of(leader);
         let term = s.term_of(leader);
@@ -174,7 +176,8 @@ stories![
         s.expect_term(leader, term);
     }
 
-    /// Without pre-vote it comes back with a high term, deposes the leader, and nothing is lost.
+    /// Without pre-vote, a server that was isolated for long comes back with a high term and deposes
+    /// the leader; nothing is lost.
     #[cluster(plan_tweak = without_pre_vote)]
     fn without_pre_vote_a_return_costs_an_election(s: &mut Stage) {
         let old = s.until_leader();
@@ -192,7 +195,8 @@ stories![
         s.expect_committed(&["meanwhile"]);
     }
 
-    /// One of three cannot lead, however long it tries; with pre-vote its term does not even grow.
+    /// One server of three cannot lead, however long it tries; with pre-vote, its term does not even
+    /// grow.
     fn a_minority_never_leads(s: &mut Stage) {
         let leader = s.until_leader();
         let [the_last_one, the_other] = s.followers_of(leader);
@@ -208,9 +212,9 @@ stories![
         s.until_converged();
     }
 
-    /// Of two servers that cannot hear each other neither leads, and the old leader knows it soon.
+    /// When two servers cannot hear each other, neither leads, and the old leader steps down soon.
     #[cluster(servers = 2)]
-    fn two_that_are_parted_have_no_leader(s: &mut Stage) {
+    fn two_partitioned_servers_have_no_leader(s: &mut Stage) {
         let old = s.until_leader();
         s.propose(old, "kept").until_committed("kept");
         s.isolate(old);
@@ -225,8 +229,9 @@ stories![
         s.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A storm of leaders: each is cut off after its first word, and no word is lost.
-    fn no_word_is_lost_among_ten_leaders(s: &mut Stage) {
+    /// Ten leaders follow one another, each is isolated after its first command, and no command is
+    /// lost.
+    fn no_command_is_lost_among_ten_leaders(s: &mut Stage) {
         let words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
         for word in words {
             let leader = s.until_leader();
@@ -241,8 +246,9 @@ stories![
         s.expect_committed(&words);
     }
 
-    /// A leader hands over to the one it was told to, and nobody has to time out first.
-    fn a_leader_hands_over(s: &mut Stage) {
+    /// A leader transfers its leadership to the server that it was told to, and no server has to time
+    /// out first.
+    fn a_leader_transfers_its_leadership(s: &mut Stage) {
         let old = s.until_leader();
         let [heir, _] = s.followers_of(old);
         s.propose(old, "before").until_committed("before");

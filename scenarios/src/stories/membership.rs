@@ -5,9 +5,10 @@ use crate::dsl::{Stage, election_timeouts};
 use wavetank_raft::{Error, ReadPath, Refusal, Term};
 
 stories![
-    /// A new server catches up without a vote before it gets one, and then counts.
+    /// A new server catches up as a nonvoter before it becomes a voter, and then counts towards a
+    /// majority.
     #[cluster(spares = 1)]
-    fn a_newcomer_catches_up_before_it_counts(s: &mut Stage) {
+    fn a_new_server_catches_up_before_it_votes(s: &mut Stage) {
         let leader = s.until_leader();
         let [newcomer] = s.spares();
         s.propose_many(leader, &["one", "two", "three"]).until_committed("three");
@@ -23,7 +24,7 @@ stories![
         s.expect_voters(leader, &[leader, a, b, newcomer]);
     }
 
-    /// A follower that was removed is not missed, and disturbs nobody although it is never told.
+    /// A removed follower that is never told of its removal does not disturb the cluster.
     fn a_removed_follower_disturbs_nobody(s: &mut Stage) {
         let leader = s.until_leader();
         let [removed, stays] = s.followers_of(leader);
@@ -41,7 +42,8 @@ stories![
         s.propose(leader, "without it").until_committed("without it");
     }
 
-    /// A leader that removes itself leads until that is committed, and another takes over.
+    /// A leader that removes itself leads until the removal is committed, and then another server takes
+    /// over.
     fn a_leader_removes_itself(s: &mut Stage) {
         let old = s.until_leader();
         let [a, b] = s.followers_of(old);
@@ -57,7 +59,7 @@ stories![
         s.expect_committed(&["before", "after"]);
     }
 
-    /// A change that reached only a minority is undone by the leader of the others.
+    /// A membership change that only a minority stored is undone by the leader of the majority.
     #[cluster(spares = 1)]
     fn a_change_in_a_minority_is_undone(s: &mut Stage) {
         let old = s.until_leader();
@@ -76,9 +78,9 @@ stories![
         s.expect_committed(&["kept"]);
     }
 
-    /// While a change is not committed there is no other; afterwards there may be.
+    /// While a membership change is not committed, another one is refused; afterwards it is accepted.
     #[cluster(spares = 2)]
-    fn changes_come_one_at_a_time(s: &mut Stage) {
+    fn membership_changes_happen_one_at_a_time(s: &mut Stage) {
         let leader = s.until_leader();
         let [one, another] = s.spares();
         s.deafen(leader);
@@ -94,9 +96,9 @@ stories![
         s.until_converged();
     }
 
-    /// A server without a vote has every word, and counts for nothing.
+    /// A nonvoter has every entry, and counts neither for a commit nor for an election.
     #[cluster(servers = 2, spares = 1)]
-    fn a_nonvoter_counts_for_nothing(s: &mut Stage) {
+    fn a_nonvoter_counts_in_no_majority(s: &mut Stage) {
         let old = s.until_leader();
         let [other] = s.followers_of(old);
         let [listener] = s.spares();
@@ -115,9 +117,10 @@ stories![
         s.expect_committed(&["heard by the listener"]);
     }
 
-    /// All members are exchanged at once, through a joint membership, and every word is handed on.
+    /// All members are replaced at once through a joint configuration, and the new members have every
+    /// command.
     #[cluster(spares = 3)]
-    fn all_members_are_exchanged(s: &mut Stage) {
+    fn all_members_are_replaced_at_once(s: &mut Stage) {
         let old = s.until_leader();
         let newcomers: [_; 3] = s.spares();
         s.propose(old, "before").until_committed("before");
@@ -132,9 +135,9 @@ stories![
         s.expect_committed(&["before", "after"]);
     }
 
-    /// While the membership is joint, both the old and the new majority are needed.
+    /// While the configuration is joint, a commit needs the old and the new majority.
     #[cluster(spares = 3)]
-    fn a_joint_membership_needs_both_majorities(s: &mut Stage) {
+    fn a_joint_configuration_needs_both_majorities(s: &mut Stage) {
         let old = s.until_leader();
         let [a, b] = s.followers_of(old);
         let newcomers: [_; 3] = s.spares();
@@ -152,10 +155,10 @@ stories![
         s.expect_committed(&["needs both"]);
     }
 
-    /// A server that was removed while it was away and has come back with its old membership cannot
-    /// lead: nobody whom it knows would follow.
+    /// A server that was removed while it was isolated comes back with its old configuration and cannot
+    /// lead: no server that it knows votes for it.
     #[cluster(spares = 1)]
-    fn a_server_from_the_past_cannot_lead(s: &mut Stage) {
+    fn a_server_with_an_old_configuration_cannot_lead(s: &mut Stage) {
         let leader = s.until_leader();
         let [forgotten, other] = s.followers_of(leader);
         let [newcomer] = s.spares();
@@ -174,7 +177,7 @@ stories![
         s.until_converged();
     }
 
-    /// A cluster grows from one server to five, and shrinks back to the one that it began with.
+    /// A cluster grows from one server to five, and shrinks back to the server that it began with.
     #[cluster(servers = 1, spares = 4)]
     fn a_cluster_grows_to_five_and_shrinks_back(s: &mut Stage) {
         let first = s.until_leader();
@@ -197,9 +200,9 @@ stories![
         s.expect_voters(first, &[first]);
     }
 
-    /// Every server is exchanged for another, one after the other, while words go on coming.
+    /// Every server is replaced, one after the other, while commands keep coming.
     #[cluster(spares = 3)]
-    fn every_server_is_swapped_under_load(s: &mut Stage) {
+    fn every_server_is_replaced_under_load(s: &mut Stage) {
         let old: [_; 3] = s.everybody();
         let new: [_; 3] = s.spares();
         let words = ["first", "second", "third"].map(|swap| [1, 2].map(|half| format!("{swap} swap {half}")));
@@ -220,9 +223,9 @@ stories![
         s.expect_committed(&words.as_flattened().iter().map(String::as_str).collect::<Vec<_>>());
     }
 
-    /// A removal that only half of the servers hear of is not made until more do.
+    /// A removal that only half of the servers hear of is not committed.
     #[cluster(servers = 4)]
-    fn a_removal_without_a_majority_is_not_made(s: &mut Stage) {
+    fn a_removal_without_a_majority_is_not_committed(s: &mut Stage) {
         let old = s.until_leader();
         let [a, b, c] = s.followers_of(old);
         s.part(&[old, a], &[b, c]);
@@ -237,9 +240,9 @@ stories![
         s.expect_committed(&["agreed"]);
     }
 
-    /// With a server that was cut off removed, the loss of one more is borne.
+    /// After the removal of a server that was isolated, the cluster tolerates the loss of one more.
     #[cluster(servers = 4)]
-    fn after_a_removal_fewer_are_enough(s: &mut Stage) {
+    fn after_a_removal_a_smaller_majority_is_enough(s: &mut Stage) {
         let leader = s.until_leader();
         let [lost, a, b] = s.followers_of(leader);
         s.isolate(lost);
@@ -255,9 +258,10 @@ stories![
         s.expect_voters(leader, &[leader, a, b]);
     }
 
-    /// A voter that is added at once and is not there stops a cluster of one, until it comes.
+    /// When a single server adds a voter that is not reachable, it commits nothing until that voter
+    /// comes.
     #[cluster(servers = 1, spares = 1)]
-    fn a_voter_that_is_not_there_is_waited_for(s: &mut Stage) {
+    fn an_absent_new_voter_stops_a_single_server(s: &mut Stage) {
         let only = s.until_leader();
         let [absent] = s.spares();
         s.isolate(absent);
@@ -275,9 +279,9 @@ stories![
         s.expect_voters(absent, &[only, absent]);
     }
 
-    /// A newcomer that does not catch up gets no vote, and stands in nobody's way.
+    /// A new server that does not catch up gets no vote, and does not block the next membership change.
     #[cluster(spares = 2)]
-    fn a_newcomer_too_slow_gets_no_vote(s: &mut Stage) {
+    fn a_new_server_that_is_too_slow_gets_no_vote(s: &mut Stage) {
         let leader = s.until_leader();
         let [a, b] = s.followers_of(leader);
         let [slow, quick] = s.spares();
@@ -294,9 +298,10 @@ stories![
         s.expect_voters(leader, &[leader, a, b, quick]);
     }
 
-    /// A leader that takes its own vote hands over, and listens from then on.
+    /// A leader that demotes itself is followed by another leader, and stays in the cluster as a
+    /// nonvoter.
     #[cluster(plan_tweak = living_on)]
-    fn a_leader_takes_its_own_vote(s: &mut Stage) {
+    fn a_leader_demotes_itself(s: &mut Stage) {
         let old = s.until_leader();
         let [a, b] = s.followers_of(old);
         s.propose(old, "before").until_committed("before");
@@ -312,8 +317,8 @@ stories![
         s.expect_committed(&["before", "after"]);
     }
 
-    /// A server without its vote is not missed, and counts again once it has it back.
-    fn a_lost_vote_comes_back(s: &mut Stage) {
+    /// The cluster commits without a demoted server, and counts the server again after its promotion.
+    fn a_demoted_server_is_promoted_again(s: &mut Stage) {
         let leader = s.until_leader();
         let [listener, other] = s.followers_of(leader);
         let demotion = s.demote(leader, listener);
@@ -331,9 +336,9 @@ stories![
         s.expect_committed(&["two of two", "two of three"]);
     }
 
-    /// A leader that was removed and lives on follows nobody, leads nobody, and names its heir.
+    /// A leader that was removed and keeps running refuses commands and never leads again.
     #[cluster(plan_tweak = living_on)]
-    fn a_removed_leader_sends_its_clients_on(s: &mut Stage) {
+    fn a_removed_leader_refuses_commands(s: &mut Stage) {
         let old = s.until_leader();
         let [a, b] = s.followers_of(old);
         let leaving = s.remove(old, old);
@@ -350,8 +355,9 @@ stories![
         s.expect_committed(&["to the heir"]);
     }
 
-    /// Of two operators who saw the same membership, the second one is told that it has changed.
-    fn a_change_on_an_old_basis_is_not_made(s: &mut Stage) {
+    /// When two operators saw the same configuration and both remove a server, the second one is told
+    /// that the configuration has changed.
+    fn a_change_based_on_an_old_configuration_is_refused(s: &mut Stage) {
         let leader = s.until_leader();
         let [a, b] = s.followers_of(leader);
         let seen = s.membership_of(leader);
@@ -369,7 +375,7 @@ stories![
         s.expect_voters(leader, &[leader]);
     }
 
-    /// A leader that has moved is named with its new address by those that follow it.
+    /// After a leader has changed its address, its followers name it with the new address.
     fn a_leader_is_named_with_its_new_address(s: &mut Stage) {
         let leader = s.until_leader();
         let [follower, other] = s.followers_of(leader);
@@ -387,9 +393,9 @@ stories![
         s.expect_voters(leader, &[leader, follower, other]);
     }
 
-    /// A blank server waits to be taken in, however long it takes, and has nothing to say meanwhile.
+    /// A blank server waits to be added, however long that takes, and does not campaign meanwhile.
     #[cluster(spares = 1)]
-    fn a_blank_server_waits(s: &mut Stage) {
+    fn a_blank_server_waits_to_be_added(s: &mut Stage) {
         let leader = s.until_leader();
         let [blank] = s.spares();
         s.propose(leader, "before").until_committed("before");

@@ -3,8 +3,8 @@
 use crate::dsl::{Stage, election_timeouts};
 
 stories![
-    /// A leader cut off from the rest keeps its entry to itself and gives it up when it returns.
-    fn a_lone_leader_loses_what_only_it_has(s: &mut Stage) {
+    /// An isolated leader cannot commit its entry, and drops the entry when it returns.
+    fn an_isolated_leader_loses_its_uncommitted_entry(s: &mut Stage) {
         let old = s.until_leader();
         s.propose(old, "kept").until_committed("kept");
 
@@ -20,7 +20,7 @@ stories![
         s.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A leader that nobody hears is replaced, and follows the one that it hears.
+    /// A leader that nobody hears is replaced, and follows the new leader, which it hears.
     fn a_leader_that_nobody_hears_is_replaced(s: &mut Stage) {
         let old = s.until_leader();
         s.propose(old, "kept").until_committed("kept");
@@ -35,7 +35,7 @@ stories![
         s.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A leader that hears nobody steps down, though everybody hears it.
+    /// A leader that hears nobody steps down, although everybody hears it.
     fn a_leader_that_hears_nobody_steps_down(s: &mut Stage) {
         let old = s.until_leader();
         s.propose(old, "kept").until_committed("kept");
@@ -50,7 +50,7 @@ stories![
         s.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A link that comes and goes costs time, but no word and no agreement.
+    /// A link that fails and recovers again and again costs time, but no command and no agreement.
     fn a_flapping_link_loses_nothing(s: &mut Stage) {
         let words = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
         for word in words {
@@ -66,9 +66,10 @@ stories![
         s.expect_committed(&words);
     }
 
-    /// A leader that reaches only one of four is replaced by one that reaches a majority.
+    /// A leader that reaches only one of four followers is replaced by a server that reaches a
+    /// majority.
     #[cluster(servers = 5)]
-    fn a_bridge_is_not_enough(s: &mut Stage) {
+    fn a_leader_that_reaches_one_of_four_is_replaced(s: &mut Stage) {
         let old = s.until_leader();
         let [the_bridge, a, b, c] = s.followers_of(old);
         for unreachable in [a, b, c] {
@@ -84,7 +85,8 @@ stories![
         s.expect_committed(&["kept"]);
     }
 
-    /// In a chain only the middle reaches a majority, and only from there somebody leads.
+    /// When servers hear only their neighbours in a chain, only servers in the middle reach a majority,
+    /// and one of those leads.
     #[cluster(servers = 5)]
     fn a_chain_is_led_from_its_middle(s: &mut Stage) {
         let [a, b, c, d, e] = s.everybody();
@@ -99,9 +101,10 @@ stories![
         s.expect_committed(&["kept"]);
     }
 
-    /// Partition after partition, each with a word on the larger side: all are kept, in order.
+    /// Partition follows partition, a command is committed before each, and all commands are kept in
+    /// order.
     #[cluster(servers = 5)]
-    fn partition_after_partition_loses_nothing(s: &mut Stage) {
+    fn repeated_partitions_lose_nothing(s: &mut Stage) {
         let words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
         for word in words {
             let leader = s.until_leader();

@@ -5,7 +5,7 @@ use crate::dsl::{Stage, election_timeouts};
 use wavetank_raft::ReadPath;
 
 stories![
-    /// A leader answers a read once a majority has said that it still leads.
+    /// A leader answers a read after a majority has confirmed that it still leads.
     fn a_read_waits_for_a_majority(s: &mut Stage) {
         let leader = s.until_leader();
         s.propose(leader, "kept").until_committed("kept");
@@ -17,7 +17,7 @@ stories![
         s.expect_readable(leader, "kept");
     }
 
-    /// A deposed leader that does not know it yet answers no read.
+    /// A leader that was deposed and does not know it yet answers no read.
     fn a_deposed_leader_answers_no_read(s: &mut Stage) {
         let old = s.until_leader();
         s.isolate(old);
@@ -32,8 +32,8 @@ stories![
         }
     }
 
-    /// A leader under its lease answers at once; when it has slept, the lease has run out.
-    fn a_lease_does_not_outlast_sleep(s: &mut Stage) {
+    /// A leader with a lease answers a read at once; after a pause its lease has expired.
+    fn a_lease_expires_during_a_pause(s: &mut Stage) {
         let leader = s.until_leader();
         s.propose(leader, "kept").until_converged();
         let read = s.read(leader, ReadPath::Lease);
@@ -47,8 +47,9 @@ stories![
         s.until_refused(read);
     }
 
-    /// A new leader answers no read before it has committed something of its own, and so knows all.
-    fn a_new_leader_reads_what_the_old_one_kept(s: &mut Stage) {
+    /// A new leader answers no read before it has committed an entry of its own term, and so reads
+    /// everything that was acknowledged.
+    fn a_new_leader_reads_what_its_predecessor_committed(s: &mut Stage) {
         let old = s.until_leader();
         s.propose(old, "kept").until_acknowledged("kept");
         s.crash(old);
@@ -60,8 +61,8 @@ stories![
         s.expect_readable(new, "kept");
     }
 
-    /// A follower answers no read that must be up to date.
-    fn a_follower_answers_no_read(s: &mut Stage) {
+    /// A follower refuses every kind of linearizable read.
+    fn a_follower_answers_no_linearizable_read(s: &mut Stage) {
         let leader = s.until_leader();
         let [follower, _] = s.followers_of(leader);
 
@@ -71,7 +72,7 @@ stories![
         }
     }
 
-    /// What a server answers later to a call from before the read proves nothing for the read.
+    /// A response to a request that was sent before a read does not confirm that read.
     fn a_read_waits_for_answers_to_later_calls(s: &mut Stage) {
         let old = s.until_leader();
         let [a, b] = s.followers_of(old);
@@ -88,9 +89,9 @@ stories![
         s.until_leader_among(&[a, b]);
     }
 
-    /// One that only listens cannot vouch for a leader.
+    /// A nonvoter cannot confirm that a leader still leads.
     #[cluster(servers = 2, spares = 1)]
-    fn a_listener_vouches_for_nobody(s: &mut Stage) {
+    fn a_nonvoter_confirms_no_read(s: &mut Stage) {
         let leader = s.until_leader();
         let [voter] = s.followers_of(leader);
         let [listener] = s.spares();
@@ -111,7 +112,7 @@ stories![
         s.expect_readable(leader, "kept");
     }
 
-    /// While the membership is joint a read needs both majorities.
+    /// While the configuration is joint, a read needs both majorities.
     #[cluster(spares = 2)]
     fn a_read_while_joint_needs_both_majorities(s: &mut Stage) {
         let old = s.until_leader();
@@ -133,8 +134,8 @@ stories![
         s.expect_readable(leader, "kept");
     }
 
-    /// Whoever reads without asking reads what is old, if nobody tells the server anything new.
-    fn who_reads_without_asking_may_read_what_is_old(s: &mut Stage) {
+    /// A read of a server's local state may be stale, as long as that server is isolated.
+    fn a_local_read_may_be_stale(s: &mut Stage) {
         let leader = s.until_leader();
         let [alone, _] = s.followers_of(leader);
         s.propose(leader, "old").until_converged();
@@ -149,7 +150,7 @@ stories![
         s.expect_readable(alone, "new");
     }
 
-    /// A read is answered when the state machine is there, however far behind it was.
+    /// A read is answered after the state machine has caught up, however far behind it was.
     #[cluster(plan_tweak = slow_machines)]
     fn a_read_waits_for_the_state_machine(s: &mut Stage) {
         let old = s.until_leader();
@@ -167,8 +168,8 @@ stories![
         s.expect_readable(new, "two");
     }
 
-    /// A leader is sure that it leads once a majority has said so: the two that are left of three do,
-    /// the one that is left does not.
+    /// A leader is verified after a majority has confirmed it: two servers left of three can do so, a
+    /// single one cannot.
     fn a_leader_is_verified_by_a_majority(s: &mut Stage) {
         let leader = s.until_leader();
         let [one, another] = s.followers_of(leader);

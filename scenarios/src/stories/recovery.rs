@@ -4,8 +4,8 @@ use crate::dsl::{Stage, election_timeouts};
 use wavetank_raft::Error;
 
 stories![
-    /// A cluster is founded once: whoever is in it cannot be told to found another.
-    fn a_cluster_is_founded_once(s: &mut Stage) {
+    /// A cluster is bootstrapped once: a member refuses to be bootstrapped again.
+    fn a_cluster_is_bootstrapped_once(s: &mut Stage) {
         let leader = s.until_leader();
         let all: [_; 3] = s.everybody();
         s.propose(leader, "kept").until_converged();
@@ -24,9 +24,9 @@ stories![
         s.expect_committed(&["kept"]);
     }
 
-    /// Who founds a cluster belongs to it: others are refused, and stay as blank as they were.
+    /// A server that is not a member of the configuration refuses to bootstrap it, and stays blank.
     #[cluster(spares = 1)]
-    fn a_stranger_founds_nothing(s: &mut Stage) {
+    fn a_server_outside_the_cluster_cannot_bootstrap_it(s: &mut Stage) {
         let leader = s.until_leader();
         let all: [_; 3] = s.everybody();
         let [stranger] = s.spares();

@@ -4,7 +4,7 @@ use super::plan_tweaks::{nothing_in_memory, one_entry_at_a_time, overtaking, sna
 use crate::dsl::{Stage, election_timeouts};
 
 stories![
-    /// A follower that missed twenty words gets them all when it is back.
+    /// A follower that missed twenty commands receives all of them when it is back.
     fn a_follower_catches_up(s: &mut Stage) {
         let leader = s.until_leader();
         let [the_absent_one, _] = s.followers_of(leader);
@@ -18,7 +18,8 @@ stories![
         s.expect_leads(leader);
     }
 
-    /// What only a minority has is not committed, and gives way to what the majority agrees on.
+    /// An entry that only a minority has is not committed, and is replaced by the entries that the
+    /// majority commits.
     #[cluster(servers = 5)]
     fn a_minority_commits_nothing(s: &mut Stage) {
         let old = s.until_leader();
@@ -35,7 +36,7 @@ stories![
         s.expect_committed(&["kept"]);
     }
 
-    /// Two of four are no majority, neither for a word nor for a leader.
+    /// Two servers of four are no majority: they neither commit a command nor elect a leader.
     #[cluster(servers = 4)]
     fn half_of_four_is_no_majority(s: &mut Stage) {
         let old = s.until_leader();
@@ -52,7 +53,7 @@ stories![
         s.until_converged();
     }
 
-    /// A word said to a follower is refused with the name of the leader, and is never kept.
+    /// A follower refuses a command, names the leader, and the command is never committed.
     fn a_follower_names_the_leader(s: &mut Stage) {
         let leader = s.until_leader();
         let [follower, _] = s.followers_of(leader);
@@ -65,8 +66,9 @@ stories![
         s.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A long tail that nobody else has is replaced by the little that was committed meanwhile.
-    fn a_long_tail_gives_way(s: &mut Stage) {
+    /// A long log suffix that only one server has is replaced by the few entries that were committed
+    /// meanwhile.
+    fn a_long_uncommitted_suffix_is_replaced(s: &mut Stage) {
         let old = s.until_leader();
         s.isolate(old);
         s.propose_many(old, TWENTY).until_stored(old, TWENTY[19]);
@@ -79,8 +81,8 @@ stories![
         s.expect_committed(&["kept"]);
     }
 
-    /// Figure 8 of the Raft paper: an old entry is not committed by being counted on a majority, since
-    /// a rival with a newer one may still replace it.
+    /// Figure 8 of the Raft paper: a leader does not commit an entry of an older term by counting
+    /// copies, because a rival with a newer entry can still replace it.
     #[cluster(servers = 5, plan_tweak = one_entry_at_a_time)]
     fn figure_8(s: &mut Stage) {
         let first = s.until_leader();
@@ -117,7 +119,7 @@ stories![
         s.expect_committed(&["newer"]);
     }
 
-    /// An entry of an old term is committed together with the first entry of the new one.
+    /// An entry of an older term is committed together with the first entry of the new term.
     fn an_old_entry_is_committed_with_a_newer_one(s: &mut Stage) {
         let old = s.until_leader();
         let [witness, _] = s.followers_of(old);
@@ -135,9 +137,9 @@ stories![
         s.expect_committed(&["old"]);
     }
 
-    /// Messages that overtake one another neither lose a word nor turn two around.
+    /// When messages overtake one another, no command is lost and no two commands change places.
     #[cluster(plan_tweak = overtaking)]
-    fn appends_that_overtake_one_another(s: &mut Stage) {
+    fn reordered_appends_keep_the_order_of_commands(s: &mut Stage) {
         let leader = s.until_leader();
         for word in TWENTY {
             s.propose(leader, word);
@@ -147,9 +149,9 @@ stories![
         s.expect_committed(TWENTY);
     }
 
-    /// Where everything arrives twice, everything happens once.
+    /// When every message arrives twice, each command takes effect once.
     #[cluster(plan_tweak = twice)]
-    fn everything_arrives_twice(s: &mut Stage) {
+    fn duplicated_messages_take_effect_once(s: &mut Stage) {
         let old = s.until_leader();
         s.propose(old, "before").until_committed("before");
         s.crash(old);
@@ -175,9 +177,10 @@ stories![
         s.expect_committed(&["before", "during"]);
     }
 
-    /// A server that is too far behind for the log gets a snapshot in its place.
+    /// A server that lags so far that the leader no longer has the entries receives a snapshot in their
+    /// place.
     #[cluster(plan_tweak = snapshots_soon)]
-    fn a_snapshot_stands_for_the_log(s: &mut Stage) {
+    fn a_snapshot_replaces_the_log(s: &mut Stage) {
         let leader = s.until_leader();
         let [the_absent_one, the_other] = s.followers_of(leader);
         s.isolate(the_absent_one);
@@ -192,9 +195,10 @@ stories![
         s.expect_committed(TWENTY);
     }
 
-    /// Entries that a leader has no room for in memory are read from its disk, for whoever needs them.
+    /// A leader reads entries that are no longer in its cache from its disk, for the follower that
+    /// needs them.
     #[cluster(plan_tweak = nothing_in_memory)]
-    fn entries_that_left_memory_are_fetched(s: &mut Stage) {
+    fn entries_outside_the_cache_are_read_from_disk(s: &mut Stage) {
         let leader = s.until_leader();
         let [the_absent_one, _] = s.followers_of(leader);
         s.crash(the_absent_one);
@@ -207,10 +211,10 @@ stories![
         s.expect_leads(leader);
     }
 
-    /// What a leader reads too late, when its entries were overwritten and it leads once more, is sent to
-    /// nobody.
+    /// When a disk read takes so long that the entries were overwritten and the leader leads again in a
+    /// later term, what was read is sent to nobody.
     #[cluster(servers = 5, plan_tweak = nothing_in_memory)]
-    fn what_is_read_in_an_older_reign_is_not_sent(s: &mut Stage) {
+    fn entries_read_in_an_older_term_are_not_sent(s: &mut Stage) {
         let leader = s.until_leader();
         let [behind, _, _, _] = s.followers_of(leader);
         s.propose(leader, "agreed").until_converged();

@@ -9,9 +9,10 @@ use crate::dsl::{Stage, election_timeouts};
 use wavetank_sim::Slot;
 
 stories![
-    /// A server that dies while a snapshot comes in has its old state or the new one, wherever it dies.
+    /// A server that crashes while it receives a snapshot has its old state or the new one, at
+    /// whichever piece it crashes.
     #[cluster(plan_tweak = piecemeal)]
-    fn a_crash_while_a_snapshot_comes_in_costs_only_time(s: &mut Stage) {
+    fn a_crash_during_a_snapshot_install_loses_nothing(s: &mut Stage) {
         let leader = s.until_leader();
         let [frail, other] = s.followers_of(leader);
         let mut said = Vec::new();
@@ -29,9 +30,10 @@ stories![
         s.expect_leads(leader);
     }
 
-    /// When the leader dies while it sends a snapshot, its heir begins anew with its own.
+    /// When a leader crashes while it sends a snapshot, the next leader sends its own snapshot from the
+    /// beginning.
     #[cluster(plan_tweak = piecemeal)]
-    fn a_leader_dies_while_it_sends_a_snapshot(s: &mut Stage) {
+    fn a_leader_crashes_while_it_sends_a_snapshot(s: &mut Stage) {
         let old = s.until_leader();
         let [behind, heir] = s.followers_of(old);
         let mut said = Vec::new();
@@ -47,9 +49,10 @@ stories![
         expect_said(s, &said);
     }
 
-    /// A transfer that is cut off in the middle goes on when the link is back.
+    /// When the link fails in the middle of a snapshot, the snapshot is completed after the link is
+    /// back.
     #[cluster(plan_tweak = piecemeal)]
-    fn a_transfer_that_was_cut_goes_on(s: &mut Stage) {
+    fn an_interrupted_snapshot_is_completed(s: &mut Stage) {
         let leader = s.until_leader();
         let [behind, other] = s.followers_of(leader);
         let mut said = Vec::new();
@@ -67,9 +70,9 @@ stories![
         expect_said(s, &said);
     }
 
-    /// Pieces that arrive twice and out of their order still make one snapshot.
+    /// Pieces that arrive twice and out of order still make one snapshot.
     #[cluster(plan_tweak = piecemeal_and_twice)]
-    fn pieces_that_arrive_twice_make_one_snapshot(s: &mut Stage) {
+    fn duplicated_pieces_make_one_snapshot(s: &mut Stage) {
         let leader = s.until_leader();
         let [behind, other] = s.followers_of(leader);
         let mut said = Vec::new();
@@ -83,8 +86,8 @@ stories![
         expect_said(s, &said);
     }
 
-    /// Where a newer snapshot follows one that was cut off, a late piece of the old one costs time, and
-    /// gets into nothing.
+    /// When a newer snapshot follows one that was interrupted, a late piece of the older one costs time
+    /// and does not get into the newer one.
     #[cluster(servers = 5, plan_tweak = piecemeal)]
     fn pieces_of_two_snapshots_do_not_mix(s: &mut Stage) {
         let leader = s.until_leader();
@@ -115,9 +118,9 @@ stories![
         s.expect_committed(&news);
     }
 
-    /// A long tail that nobody agreed to gives way to a snapshot that is shorter than it.
+    /// A long log suffix that was never committed is replaced by a snapshot that ends before it does.
     #[cluster(plan_tweak = without_trailing_logs)]
-    fn a_tail_in_conflict_gives_way_to_a_snapshot(s: &mut Stage) {
+    fn a_conflicting_suffix_is_replaced_by_a_snapshot(s: &mut Stage) {
         let old = s.until_leader();
         let [a, b] = s.followers_of(old);
         s.isolate(old);
@@ -141,9 +144,10 @@ stories![
         expect_said(s, &said);
     }
 
-    /// A follower whose answers are lost keeps what it has beyond the end of the snapshot that it is sent.
+    /// A follower whose responses are lost keeps the entries that it has after the end of the snapshot
+    /// that it is sent.
     #[cluster(plan_tweak = two_entries_at_a_time)]
-    fn what_follows_a_snapshot_is_kept(s: &mut Stage) {
+    fn entries_after_a_snapshot_are_kept(s: &mut Stage) {
         let leader = s.until_leader();
         let [ahead, other] = s.followers_of(leader);
         s.isolate(other);
@@ -167,10 +171,10 @@ stories![
         s.expect_committed(&["before", "in the snapshot", "behind it"]);
     }
 
-    /// Words that a snapshot overtakes on their way to a state machine are given up: whoever said them
-    /// hears so, and is not told another's answer.
+    /// When a snapshot overtakes commands that wait for the state machine, their callers get an error,
+    /// and not another command's answer.
     #[cluster(plan_tweak = four_entries_in_line)]
-    fn whoever_waits_behind_a_snapshot_is_told(s: &mut Stage) {
+    fn calls_overtaken_by_a_snapshot_fail(s: &mut Stage) {
         let old = s.until_leader();
         let [a, b] = s.followers_of(old);
         s.until_converged();
@@ -196,9 +200,9 @@ stories![
         expect_said(s, &said);
     }
 
-    /// Whoever missed four changes of the membership learns them all from one snapshot.
+    /// A server that missed several membership changes learns all of them from one snapshot.
     #[cluster(spares = 2, plan_tweak = without_trailing_logs)]
-    fn a_snapshot_brings_the_membership_along(s: &mut Stage) {
+    fn a_snapshot_carries_the_configuration(s: &mut Stage) {
         let leader = s.until_leader();
         let [away, other] = s.followers_of(leader);
         let [comes, listens] = s.spares();
@@ -223,9 +227,10 @@ stories![
         expect_said(s, &said);
     }
 
-    /// A server that lost its vote while it was away learns so from a snapshot, and does not campaign.
+    /// A server that was demoted while it was isolated learns of it from a snapshot, and does not
+    /// campaign.
     #[cluster(plan_tweak = without_trailing_logs)]
-    fn a_lost_vote_is_learnt_from_a_snapshot(s: &mut Stage) {
+    fn a_demotion_is_learnt_from_a_snapshot(s: &mut Stage) {
         let leader = s.until_leader();
         let [away, other] = s.followers_of(leader);
         s.isolate(away);
@@ -249,9 +254,10 @@ stories![
         expect_said(s, &said);
     }
 
-    /// A snapshot knows only of what is agreed: a change under way is not in it, and can be undone.
+    /// A snapshot has only the committed configuration: a membership change under way is not in it, and
+    /// can be undone.
     #[cluster(spares = 1, plan_tweak = without_trailing_logs)]
-    fn a_snapshot_knows_nothing_of_a_change_under_way(s: &mut Stage) {
+    fn a_snapshot_excludes_an_uncommitted_change(s: &mut Stage) {
         let old = s.until_leader();
         let [a, b] = s.followers_of(old);
         let [newcomer] = s.spares();
@@ -274,9 +280,9 @@ stories![
         s.expect_committed(&["in the snapshot", "instead"]);
     }
 
-    /// A leader whose log is all in a snapshot, and to whom nobody speaks, still brings a newcomer in.
+    /// An idle leader whose whole log is in a snapshot still brings a new server up to date.
     #[cluster(spares = 1, plan_tweak = snapshots_soon)]
-    fn an_idle_leader_brings_a_newcomer_in(s: &mut Stage) {
+    fn an_idle_leader_adds_a_new_server(s: &mut Stage) {
         let leader = s.until_leader();
         let [newcomer] = s.spares();
         let mut said = Vec::new();
@@ -293,9 +299,10 @@ stories![
         expect_said(s, &said);
     }
 
-    /// Servers that throw their logs away sooner than a snapshot can be sent still get a straggler home.
+    /// When servers compact their logs sooner than a snapshot can be sent, a follower that lags still
+    /// catches up.
     #[cluster(plan_tweak = piecemeal)]
-    fn a_snapshot_that_is_outrun_arrives_in_the_end(s: &mut Stage) {
+    fn a_follower_catches_up_despite_repeated_compaction(s: &mut Stage) {
         let leader = s.until_leader();
         let [behind, other] = s.followers_of(leader);
         let mut said = Vec::new();
@@ -315,9 +322,9 @@ stories![
         expect_said(s, &said);
     }
 
-    /// After a power failure everywhere, what is in the snapshots is there without any log.
+    /// After the power failed on all servers, the state in their snapshots is there without any log.
     #[cluster(plan_tweak = without_trailing_logs)]
-    fn a_snapshot_is_what_a_server_starts_with(s: &mut Stage) {
+    fn servers_start_from_their_snapshots(s: &mut Stage) {
         let leader = s.until_leader();
         let mut said = Vec::new();
         say_on(s, leader, &mut said);
@@ -336,9 +343,9 @@ stories![
         expect_said(s, &said);
     }
 
-    /// A state from outside takes its place among the words: it replaces what was said before it, and
-    /// nothing that is said after.
-    fn a_restored_state_takes_its_place_among_the_words(s: &mut Stage) {
+    /// A restored state is ordered with the commands: it replaces what was committed before it, and
+    /// nothing that comes after it.
+    fn a_restore_is_ordered_with_the_commands(s: &mut Stage) {
         let leader = s.until_leader();
         let [away, _] = s.followers_of(leader);
         s.propose(leader, "long before").until_committed("long before");
@@ -358,8 +365,8 @@ stories![
         s.expect_committed(&["from outside", "in two words", "just after"]);
     }
 
-    /// A state from outside that only a minority heard of is put in nobody's place.
-    fn a_restored_state_needs_a_majority(s: &mut Stage) {
+    /// A restored state that only a minority stored replaces no server's state.
+    fn a_restore_needs_a_majority(s: &mut Stage) {
         let old = s.until_leader();
         s.propose(old, "kept").until_converged();
         s.isolate(old);

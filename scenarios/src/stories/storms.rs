@@ -9,12 +9,13 @@ use wavetank_sim::kv::judges::{Judges, Promises};
 use wavetank_sim::sail::{Sailed, Voyage};
 use wavetank_sim::{Plan, Slots};
 
-/// Everything goes wrong at once, and nothing that was promised is broken.
+/// All kinds of faults strike at once, and nothing that was promised is broken.
 pub fn storm(plan: Plan, form: TraceForm) -> Sailed<String> {
     sail("storm", plan, form)
 }
 
-/// More is harmed for good than a cluster can do without: it may fall silent, but nobody lies.
+/// More disks are damaged than a cluster can tolerate: the remaining servers may stop answering; they
+/// must never answer wrongly.
 pub fn storm_beyond_budget(plan: Plan, form: TraceForm) -> Sailed<String> {
     sail("storm_beyond_budget", plan, form)
 }

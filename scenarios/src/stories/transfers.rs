@@ -5,8 +5,9 @@ use crate::dsl::{Stage, election_timeouts};
 use wavetank_raft::{Error, ReadPath, Refusal};
 
 stories![
-    /// An heir that lags is first brought up to date, and nothing that was acknowledged is lost.
-    fn an_heir_that_lags_catches_up_first(s: &mut Stage) {
+    /// A transfer target that lags is brought up to date first, and nothing that was acknowledged is
+    /// lost.
+    fn a_lagging_transfer_target_catches_up_first(s: &mut Stage) {
         let old = s.until_leader();
         let [heir, _] = s.followers_of(old);
         s.isolate(heir);
@@ -22,7 +23,8 @@ stories![
         s.expect_committed(&[&words[..], &["afterwards"]].concat());
     }
 
-    /// Leadership goes neither to one that only listens, nor to a stranger, nor to whoever has it.
+    /// A leader refuses to transfer its leadership to a nonvoter, to a server outside the cluster and
+    /// to itself.
     #[cluster(spares = 2)]
     fn leadership_goes_only_to_another_voter(s: &mut Stage) {
         let leader = s.until_leader();
@@ -47,9 +49,9 @@ stories![
         s.propose(leader, "as before").until_acknowledged("as before");
     }
 
-    /// A leader that is alone has nobody to hand over to, and leads on.
+    /// A leader that is the only voter has no transfer target, and goes on leading.
     #[cluster(servers = 1, spares = 1)]
-    fn a_lonely_leader_has_no_heir(s: &mut Stage) {
+    fn a_single_voter_has_no_transfer_target(s: &mut Stage) {
         let only = s.until_leader();
         let [listener] = s.spares();
         let listening = s.add_nonvoter(only, listener);
@@ -62,8 +64,8 @@ stories![
         s.expect_leads(only);
     }
 
-    /// While leadership is being handed over to one it is not handed to another, and no change is made.
-    fn leadership_is_handed_to_one_at_a_time(s: &mut Stage) {
+    /// During a leadership transfer, a second transfer and a membership change are refused.
+    fn leadership_is_transferred_to_one_at_a_time(s: &mut Stage) {
         let leader = s.until_leader();
         let [absent, ready] = s.followers_of(leader);
         s.isolate(absent);
@@ -81,8 +83,9 @@ stories![
         s.until_leads(ready).until_granted(third);
     }
 
-    /// A transfer that comes to nothing ends in its time, and words are taken as before.
-    fn a_transfer_that_fails_leaves_all_as_it_was(s: &mut Stage) {
+    /// A leadership transfer that fails ends within its timeout, and the leader accepts commands as
+    /// before.
+    fn a_failed_transfer_changes_nothing(s: &mut Stage) {
         let leader = s.until_leader();
         let [dead, _] = s.followers_of(leader);
         let term = s.term_of(leader);
@@ -101,9 +104,9 @@ stories![
         s.expect_committed(&["in time"]);
     }
 
-    /// Whoever has the most is the heir, if none is named.
+    /// When no target is named, the follower with the most entries becomes the transfer target.
     #[cluster(servers = 5)]
-    fn the_best_is_the_heir(s: &mut Stage) {
+    fn the_most_up_to_date_follower_is_the_transfer_target(s: &mut Stage) {
         let old = s.until_leader();
         let [behind, best, also_behind, away] = s.followers_of(old);
         for slot in [behind, also_behind] {
@@ -124,8 +127,8 @@ stories![
         s.expect_committed(&["for a majority", "for the best"]);
     }
 
-    /// A call to campaign that comes too late, or from somebody who does not lead, is ignored.
-    fn a_late_call_to_campaign_is_ignored(s: &mut Stage) {
+    /// A TimeoutNow request that comes too late, or from a server that does not lead, is ignored.
+    fn a_stale_timeout_now_is_ignored(s: &mut Stage) {
         let old = s.until_leader();
         let [a, b] = s.followers_of(old);
         let late = s.term_of(old);
@@ -145,8 +148,9 @@ stories![
         s.propose(new, "undisturbed").until_acknowledged("undisturbed");
     }
 
-    /// One that is being removed is no heir, although its removal is not agreed yet.
-    fn one_that_is_leaving_is_no_heir(s: &mut Stage) {
+    /// A server that is being removed is refused as a transfer target, although its removal is not
+    /// committed yet.
+    fn a_server_being_removed_is_no_transfer_target(s: &mut Stage) {
         let leader = s.until_leader();
         let [leaves, stays] = s.followers_of(leader);
         s.deafen(leader);
@@ -164,8 +168,8 @@ stories![
         s.expect_voters(stays, &[leader, stays]);
     }
 
-    /// A leader deposed while it hands over has nothing of that left when it leads again.
-    fn a_transfer_does_not_outlive_its_leadership(s: &mut Stage) {
+    /// A leader that is deposed during a leadership transfer accepts commands when it leads again.
+    fn a_transfer_ends_with_its_leadership(s: &mut Stage) {
         let leader = s.until_leader();
         let [heir, absent] = s.followers_of(leader);
         s.isolate(absent);
@@ -183,9 +187,9 @@ stories![
         s.expect_committed(&["missed", "afterwards"]);
     }
 
-    /// Once a leader has called another to campaign it has no lease any more: the call may be obeyed
-    /// late. It reads by asking a majority.
-    fn there_is_no_lease_after_a_call_to_campaign(s: &mut Stage) {
+    /// A leader that has sent TimeoutNow has no lease any more, because the request may be obeyed late;
+    /// it reads by asking a majority.
+    fn there_is_no_lease_after_timeout_now(s: &mut Stage) {
         let leader = s.until_leader();
         let [heir, _] = s.followers_of(leader);
         s.propose(leader, "kept").until_converged();
@@ -203,9 +207,9 @@ stories![
         s.expect_readable(leader, "kept");
     }
 
-    /// An heir that lacks what is compacted is sent a snapshot before it is told to campaign.
+    /// A transfer target that lacks compacted entries is sent a snapshot before it is told to campaign.
     #[cluster(plan_tweak = without_trailing_logs)]
-    fn an_heir_that_needs_a_snapshot_gets_it_first(s: &mut Stage) {
+    fn a_transfer_target_that_needs_a_snapshot_gets_it_first(s: &mut Stage) {
         let old = s.until_leader();
         let [heir, _] = s.followers_of(old);
         s.isolate(heir);

@@ -6,9 +6,10 @@ use crate::dsl::{Stage, election_timeouts};
 use wavetank_raft::{Error, Refusal};
 
 stories![
-    /// Two leaders have a change under way each, and only the one that can be agreed upon is made.
+    /// Two leaders each have an uncommitted membership change, and only the change that a majority can
+    /// store is committed.
     #[cluster(servers = 5, spares = 2)]
-    fn of_two_changes_under_way_one_is_made(s: &mut Stage) {
+    fn only_one_of_two_concurrent_changes_is_committed(s: &mut Stage) {
         let old = s.until_leader();
         let [with_it, a, b, c] = s.followers_of(old);
         let [lost, kept] = s.spares();
@@ -29,10 +30,10 @@ stories![
         s.expect_listeners(lost, &[]);
     }
 
-    /// A new leader changes nothing before it has committed something: it may not know yet what was
-    /// changed before.
+    /// A new leader refuses membership changes before its first commit: until then it may not know the
+    /// latest committed change.
     #[cluster(spares = 1)]
-    fn no_change_before_the_first_commit(s: &mut Stage) {
+    fn a_change_before_the_first_commit_is_refused(s: &mut Stage) {
         let old = s.until_leader();
         let [newcomer] = s.spares();
         s.crash(old);
@@ -48,10 +49,11 @@ stories![
         s.until_converged();
     }
 
-    /// The bug of 2015: were a new leader allowed to change the membership at once, the old one could
-    /// come back with a majority of its own, and undo what was committed.
+    /// If a new leader changed the membership before its first commit, the old leader could return with
+    /// a majority of its own and undo what was committed. This is the bug found in single-server
+    /// changes in 2015.
     #[cluster(servers = 4, spares = 1)]
-    fn the_bug_of_2015(s: &mut Stage) {
+    fn an_early_change_would_allow_two_majorities(s: &mut Stage) {
         let one = s.until_leader();
         let five: [_; 1] = s.spares();
         let others: [_; 3] = s.followers_of(one);
@@ -79,9 +81,10 @@ stories![
         s.expect_committed(&["kept", "also kept"]);
     }
 
-    /// A change that reached a majority is committed by a leader that was never asked for it.
+    /// A membership change that reached a majority is committed by a new leader, which was never asked
+    /// for it.
     #[cluster(spares = 1)]
-    fn a_change_is_inherited(s: &mut Stage) {
+    fn a_new_leader_commits_an_inherited_change(s: &mut Stage) {
         let old = s.until_leader();
         let [a, b] = s.followers_of(old);
         let [newcomer] = s.spares();
@@ -103,9 +106,10 @@ stories![
         s.expect_committed(&["three of four"]);
     }
 
-    /// Of two changes that a server does not know to be committed, only the one that was not is undone.
+    /// A server knows of no commit of two membership changes, and only the one that was not committed
+    /// is undone.
     #[cluster(servers = 5, spares = 2)]
-    fn only_the_later_of_two_changes_is_undone(s: &mut Stage) {
+    fn only_the_uncommitted_of_two_changes_is_undone(s: &mut Stage) {
         let old = s.until_leader();
         let [witness, a, b, c] = s.followers_of(old);
         let [kept, lost] = s.spares();
@@ -131,9 +135,9 @@ stories![
         s.expect_not_committed("behind it");
     }
 
-    /// Who belongs is known to all again after the power failed everywhere, with a vote or without.
+    /// After the power failed on all servers, each server knows all voters and nonvoters again.
     #[cluster(spares = 2)]
-    fn the_membership_outlives_a_power_failure(s: &mut Stage) {
+    fn the_configuration_survives_a_power_failure(s: &mut Stage) {
         let leader = s.until_leader();
         let [listener, voter] = s.spares();
         let all: [_; 3] = s.everybody();
@@ -155,7 +159,7 @@ stories![
         s.expect_committed(&["afterwards"]);
     }
 
-    /// A server that was removed comes back with what was on its disk, and catches up.
+    /// A removed server is added again with what is on its disk, and catches up.
     fn a_server_rejoins_with_its_old_disk(s: &mut Stage) {
         let leader = s.until_leader();
         let [prodigal, other] = s.followers_of(leader);
@@ -175,7 +179,7 @@ stories![
         s.expect_committed(&["with it", "without it", "with it again"]);
     }
 
-    /// A server that lost its disk is taken out first, and comes back as one that has nothing.
+    /// A server that lost its disk is removed first, and is added again as a blank server.
     fn a_server_rejoins_with_a_blank_disk(s: &mut Stage) {
         let leader = s.until_leader();
         let [unlucky, other] = s.followers_of(leader);
@@ -195,9 +199,9 @@ stories![
         s.expect_committed(&["on its lost disk", "on its new disk"]);
     }
 
-    /// One that only listens never leads, though it has everything and is all that is left.
+    /// A nonvoter never leads, even when it has every entry and is the only server left.
     #[cluster(spares = 1)]
-    fn a_listener_never_leads(s: &mut Stage) {
+    fn a_nonvoter_never_leads(s: &mut Stage) {
         let leader = s.until_leader();
         let [listener] = s.spares();
         let listening = s.add_nonvoter(leader, listener);
@@ -216,9 +220,10 @@ stories![
         s.expect_committed(&["heard"]);
     }
 
-    /// A server that has a vote and does not know it yet gives it all the same, where it is needed.
+    /// A promoted server that does not know of its promotion yet grants its vote where the vote is
+    /// needed.
     #[cluster(servers = 2, spares = 1)]
-    fn a_vote_counts_before_its_owner_knows_of_it(s: &mut Stage) {
+    fn a_promoted_server_votes_before_it_knows_of_it(s: &mut Stage) {
         let old = s.until_leader();
         let [heir] = s.followers_of(old);
         let [unaware] = s.spares();
@@ -237,7 +242,7 @@ stories![
         s.expect_voters(unaware, &[old, heir, unaware]);
     }
 
-    /// A server on its way to a vote does not get it from a new leader, and can be sent on its way
+    /// A promotion that its leader had not finished is dropped by the next leader, and can be started
     /// again.
     #[cluster(spares = 1)]
     fn a_promotion_ends_with_its_leader(s: &mut Stage) {
@@ -262,9 +267,10 @@ stories![
         s.expect_committed(&["with a listener"]);
     }
 
-    /// The first server of long ago finds nobody to elect it, though those it knows are still there.
+    /// A server that was removed long ago wins no election, although the servers that it knows still
+    /// run.
     #[cluster(spares = 3)]
-    fn the_first_of_long_ago_finds_no_majority(s: &mut Stage) {
+    fn a_server_removed_long_ago_wins_no_election(s: &mut Stage) {
         let first = s.until_leader();
         let [a, b] = s.followers_of(first);
         let news: [_; 3] = s.spares();
@@ -289,9 +295,9 @@ stories![
         s.expect_committed(&["nothing happened"]);
     }
 
-    /// A joint membership is left by the next leader, if the one that entered it is gone.
+    /// When the leader that entered a joint configuration is gone, the next leader leaves it.
     #[cluster(spares = 2)]
-    fn a_joint_membership_is_left_by_the_next_leader(s: &mut Stage) {
+    fn a_joint_configuration_is_left_by_the_next_leader(s: &mut Stage) {
         let old = s.until_leader();
         let [stays, leaves] = s.followers_of(old);
         let [comes, too] = s.spares();
@@ -311,9 +317,9 @@ stories![
         s.expect_leads(new);
     }
 
-    /// A joint membership that only its leader knew of is undone as a whole.
+    /// A joint configuration that only a minority stored is undone as a whole.
     #[cluster(spares = 2)]
-    fn a_joint_membership_in_a_minority_is_undone(s: &mut Stage) {
+    fn a_joint_configuration_in_a_minority_is_undone(s: &mut Stage) {
         let old = s.until_leader();
         let [a, b] = s.followers_of(old);
         let newcomers: [_; 2] = s.spares();
@@ -331,9 +337,10 @@ stories![
         s.expect_committed(&["kept"]);
     }
 
-    /// One that is leaving and alone knows of it must lead once more, for nobody else can.
+    /// When a leader of two servers removes itself and crashes before the other hears of it, the other
+    /// cannot lead until the removed server is back.
     #[cluster(servers = 2)]
-    fn the_one_that_is_leaving_is_needed(s: &mut Stage) {
+    fn a_server_restarts_to_have_its_own_removal_committed(s: &mut Stage) {
         let leaving = s.until_leader();
         let [heir] = s.followers_of(leaving);
         s.propose(leaving, "before").until_converged();
@@ -352,10 +359,10 @@ stories![
         s.expect_committed(&["before", "behind it", "alone"]);
     }
 
-    /// A server that was removed while it was away has raised its term in vain: let in again, it costs
-    /// one election, and no more.
+    /// A server that was removed while it was isolated has a high term; when it is added again, it
+    /// costs one election and no more.
     #[cluster(plan_tweak = without_pre_vote)]
-    fn a_high_term_from_outside_is_taken_in(s: &mut Stage) {
+    fn a_removed_server_with_a_high_term_costs_one_election(s: &mut Stage) {
         let old = s.until_leader();
         let [away, _] = s.followers_of(old);
         s.isolate(away);
