@@ -1,19 +1,17 @@
-//! The words that stories are told in: a [`Stage`] with servers on it, seen as whoever tells the
-//! story sees them.
+//! The language of the stories: a [`Cluster`] in a tank, and methods that act on it, wait and assert.
 //!
-//! Here is how a story begins, waits and ends. `act.rs` has what is done to the tank, `operate.rs`
-//! what its operators do besides, `until.rs` what is waited for, `expect.rs` what is asserted,
-//! `ask.rs` what is asked in between, `record.rs` what is written down of a run because no server
-//! can be asked for it, `report.rs` what is said of the run in the end.
+//! This file begins, waits for and ends a story. `act.rs` has faults, commands and membership
+//! changes, `operate.rs` the other calls of operators and forged requests, `until.rs` the
+//! conditions that a story waits for, `expect.rs` the assertions, `ask.rs` the queries, `record.rs`
+//! the facts of a run that no server can be asked for, `report.rs` the report of a run.
 //!
-//! Waiting ends with what is waited for, or with a liveness violation when patience ends: five
-//! virtual seconds, unless the story says otherwise. The judges look on at every step, and end the
-//! story when one of them speaks.
+//! A wait that takes longer than its limit ends the story with a liveness violation. The limit is
+//! five virtual seconds, unless the story sets another. The judges see every step, and the first
+//! violation ends the story.
 
 mod act;
 mod ask;
 mod expect;
-mod idle;
 mod operate;
 mod record;
 mod report;
@@ -23,71 +21,71 @@ mod until;
 use crate::chronicle::Chronicle;
 use crate::trace_form::TraceForm;
 use crate::watchers::{Trace, Watchers};
-use idle::Nobody;
 use record::Record;
 use std::collections::BTreeMap;
 use std::panic;
 use wavetank_raft::{RequestId, Span};
+use wavetank_sim::workload::Nobody;
 use wavetank_sim::{Class, Plan, Violation, World};
 
 pub use story::Story;
 
-/// How long a story waits for anything.
-const PATIENCE: Span = Span::s(5);
+/// How long a story waits for a condition, unless it sets another limit.
+const WAIT_LIMIT: Span = Span::s(5);
 
-/// The check that speaks when patience ends.
+/// The check that fails when a wait takes longer than its limit.
 const GOES_ON: &str = "story_goes_on";
 
-/// The check that speaks when the story is not as it was told.
+/// The check that fails when an assertion of a story does.
 const TRUE: &str = "story_is_true";
 
 type Tank = World<Chronicle, Watchers<Record>>;
 
-/// So many times the longest election timeout.
+/// A span of time, as a multiple of the longest election timeout.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct ElectionTimeouts(u64);
 
-/// So many times the longest election timeout.
+/// `count` times the longest election timeout.
 #[must_use]
 pub const fn election_timeouts(count: u64) -> ElectionTimeouts {
     ElectionTimeouts(count)
 }
 
-/// Something that was asked of a server, and will be granted or refused.
+/// A call to a server, which will be granted or refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Asked(RequestId);
+pub struct PendingCall(RequestId);
 
-/// A tank, and a story that is told in it.
+/// The cluster of a story, in its tank.
 #[derive(Debug)]
-pub struct Stage {
+pub struct Cluster {
     tank: Tank,
-    /// What was said, and the number of the call.
-    said: BTreeMap<String, Asked>,
-    /// How long the next wait may take.
-    patience: Span,
-    /// How often it waited.
+    /// The calls that proposed commands, by command.
+    proposed: BTreeMap<String, PendingCall>,
+    /// The limit of the next wait.
+    wait_limit: Span,
+    /// How often the story waited.
     waited: u64,
-    /// How often it asserted something.
+    /// How often the story asserted something.
     checked: u64,
-    /// What ended the story before its end.
+    /// The violation that ended the story early.
     ended: Option<Violation>,
 }
 
-/// What unwinds out of a story that has ended; the stage knows why.
-struct Curtain;
+/// The payload that unwinds out of a story that has ended; the cluster knows why.
+struct Ended;
 
-impl Stage {
-    /// The servers of a plan, started, and nobody who asks anything of them but the story.
+impl Cluster {
+    /// The servers of a plan, started, without clients: only the story calls them.
     fn new(plan: Plan, form: TraceForm) -> Self {
         let trace = Trace::new(form, plan.slots());
         let watchers = Watchers::new(&plan, Record::default(), trace);
         let tank = World::new(plan, |_| Chronicle::default(), Box::new(Nobody), watchers);
-        Self { tank, said: BTreeMap::new(), patience: PATIENCE, waited: 0, checked: 0, ended: None }
+        Self { tank, proposed: BTreeMap::new(), wait_limit: WAIT_LIMIT, waited: 0, checked: 0, ended: None }
     }
 
-    /// The next wait may take so long, and no longer.
+    /// Limits the next wait.
     pub fn within(&mut self, timeouts: ElectionTimeouts) -> &mut Self {
-        self.patience = self.span(timeouts);
+        self.wait_limit = self.span(timeouts);
         self
     }
 
@@ -95,43 +93,43 @@ impl Stage {
         self.tank.plan().election_timeout().times(timeouts.0)
     }
 
-    /// Waits for something, in the words in which it would be missed.
+    /// Waits until `is_there`; `what` says for a violation what did not happen.
     fn until(
         &mut self,
         what: impl FnOnce(&Tank) -> String,
         mut is_there: impl FnMut(&Tank) -> bool,
     ) -> &mut Self {
         self.waited += 1;
-        let patience = std::mem::replace(&mut self.patience, PATIENCE);
-        let limit = self.tank.now() + patience;
+        let wait_limit = std::mem::replace(&mut self.wait_limit, WAIT_LIMIT);
+        let limit = self.tank.now() + wait_limit;
         let in_vain = self.tank.run_while(limit, |tank| !is_there(tank) && has_not_spoken(tank));
-        self.heed_judges();
+        self.check_judges();
         if in_vain {
-            let what = format!("waited {patience} in vain until {}", what(&self.tank));
+            let what = format!("waited {wait_limit} in vain until {}", what(&self.tank));
             self.end(Class::Liveness, GOES_ON, what);
         }
         self
     }
 
-    /// Lets time pass while something holds.
+    /// Lets time pass, and asserts that something holds all the time.
     fn while_passes(&mut self, timeouts: ElectionTimeouts, what: &str, mut holds: impl FnMut(&Tank) -> bool) {
         self.checked += 1;
         let limit = self.tank.now() + self.span(timeouts);
         let held = self.tank.run_while(limit, |tank| holds(tank) && has_not_spoken(tank));
-        self.heed_judges();
+        self.check_judges();
         if !held {
             self.end(Class::Safety, TRUE, what.to_owned());
         }
     }
 
-    /// A judge has the last word.
-    fn heed_judges(&mut self) {
+    /// Ends the story if a judge has found a violation.
+    fn check_judges(&mut self) {
         if !has_not_spoken(&self.tank) {
-            self.fall();
+            self.unwind();
         }
     }
 
-    /// The story ends here, with this.
+    /// Ends the story with a violation.
     fn end(&mut self, class: Class, check: &str, what: String) -> ! {
         self.ended = Some(Violation {
             check: check.to_owned(),
@@ -141,16 +139,16 @@ impl Stage {
             at: self.tank.now(),
             step: self.tank.watch().tally.steps,
         });
-        self.fall()
+        self.unwind()
     }
 
     /// Leaves the story. Not a panic: no hook runs, and nothing is printed.
-    fn fall(&self) -> ! {
-        panic::resume_unwind(Box::new(Curtain))
+    fn unwind(&self) -> ! {
+        panic::resume_unwind(Box::new(Ended))
     }
 }
 
-/// Whether no judge has spoken yet.
+/// Whether no judge has found a violation yet.
 fn has_not_spoken(tank: &Tank) -> bool {
     tank.watch().judges.verdict().is_none()
 }

@@ -1,9 +1,9 @@
-//! Every scenario by name, and the one way to play one. What happens in them is in their chapters.
+//! All scenarios by name, and how to run one. The stories themselves are in their chapters.
 
 use crate::dsl::Story;
 use crate::stories::{
-    crashes, disks, elections, membership, partitions, reads, recovery, replication, snapshots, storms,
-    transfers, upheavals,
+    crashes, disks, elections, membership, membership_faults, partitions, reads, recovery, replication,
+    snapshots, storms, transfers,
 };
 use crate::watchers::Trace;
 use std::collections::BTreeMap;
@@ -28,21 +28,21 @@ pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
         told(Chapter::Disks, disks::STORIES),
         vec![Scenario {
             name: "storm_beyond_budget",
-            moral: "More disks are damaged than a cluster can tolerate: the remaining servers may \
+            summary: "More disks are damaged than a cluster can tolerate: the remaining servers may \
                 stop answering; they must never answer wrongly.",
             chapter: Chapter::Disks,
             play: Play::Planned { plan: Plan::storm_beyond_budget, sail: storms::storm_beyond_budget },
         }],
         told(Chapter::Partitions, partitions::STORIES),
         told(Chapter::Membership, membership::STORIES),
-        told(Chapter::Upheavals, upheavals::STORIES),
+        told(Chapter::MembershipFaults, membership_faults::STORIES),
         told(Chapter::Snapshots, snapshots::STORIES),
         told(Chapter::Transfers, transfers::STORIES),
         told(Chapter::Reads, reads::STORIES),
         told(Chapter::Recovery, recovery::STORIES),
         vec![Scenario {
             name: "storm",
-            moral: "All kinds of faults strike at once, and nothing that was promised is broken.",
+            summary: "All kinds of faults strike at once, and nothing that was promised is broken.",
             chapter: Chapter::Storms,
             play: Play::Planned { plan: Plan::storm, sail: storms::storm },
         }],
@@ -53,26 +53,26 @@ pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
 /// Something to play under a seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
-    /// Its name, as on the command line.
+    /// The name, as on the command line.
     pub name: &'static str,
     /// What it shows, in one line.
-    pub moral: &'static str,
-    /// Where it belongs.
+    pub summary: &'static str,
+    /// The chapter.
     pub chapter: Chapter,
-    /// What is played.
+    /// What is run.
     pub play: Play,
 }
 
 impl Scenario {
     const fn told(story: Story, chapter: Chapter) -> Self {
-        Self { name: story.name, moral: story.moral, chapter, play: Play::Story(story) }
+        Self { name: story.name, summary: story.summary, chapter, play: Play::Story(story) }
     }
 }
 
-/// What is played: the same seed gives the same report and the same trace.
+/// What is run: the same seed gives the same report and the same trace.
 #[derive(Clone, Copy, Debug)]
 pub enum Play {
-    /// A story told by hand.
+    /// A story.
     Story(Story),
     /// A plan, drawn from the seed, and how it is run.
     Planned {
@@ -87,32 +87,32 @@ pub enum Play {
     Explored,
 }
 
-/// Where a scenario belongs.
+/// The subject of a scenario.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Chapter {
-    /// Who leads.
+    /// Elections and votes.
     Elections,
-    /// What is kept.
+    /// Replication and commitment of entries.
     Replication,
-    /// What a dead process and its disk leave behind.
+    /// Crashes, stalled disks and torn writes.
     Crashes,
-    /// What a medium does to what it carries: disks that lose and change, links that garble.
+    /// Damage: disks that lose or change data, links that corrupt messages.
     Disks,
-    /// Who hears whom.
+    /// Links that fail.
     Partitions,
-    /// Who belongs.
+    /// Membership changes.
     Membership,
-    /// Who belongs when everything goes wrong at once.
-    Upheavals,
-    /// What stands for the log.
+    /// Membership changes under faults.
+    MembershipFaults,
+    /// Snapshots and restores.
     Snapshots,
-    /// Who takes over.
+    /// Leadership transfers.
     Transfers,
-    /// What may be read.
+    /// Reads and leases.
     Reads,
-    /// How a cluster comes to be.
+    /// Bootstrapping.
     Recovery,
-    /// Everything at once, drawn from the seed: worth as many seeds as there is time for.
+    /// Random faults of all kinds, drawn from the seed. More seeds find more.
     Storms,
 }
 
@@ -125,7 +125,7 @@ impl fmt::Display for Chapter {
             Self::Disks => "disks",
             Self::Partitions => "partitions",
             Self::Membership => "membership",
-            Self::Upheavals => "upheavals",
+            Self::MembershipFaults => "membership_faults",
             Self::Snapshots => "snapshots",
             Self::Transfers => "transfers",
             Self::Reads => "reads",
@@ -135,7 +135,7 @@ impl fmt::Display for Chapter {
     }
 }
 
-/// Plays a scenario. A panic in it is its verdict.
+/// Runs a scenario. A panic in it becomes its verdict.
 #[must_use]
 pub fn run(scenario: &Scenario, seed: u64, form: TraceForm) -> (Report, String) {
     if let Play::Whole(play) = scenario.play {
@@ -147,7 +147,7 @@ pub fn run(scenario: &Scenario, seed: u64, form: TraceForm) -> (Report, String) 
     (sailed.report, sailed.trace)
 }
 
-/// The plan of a scenario under a seed; `None` if it has none that could be written down.
+/// The plan of a scenario under a seed; `None` if the scenario has none.
 #[must_use]
 pub fn plan_of(scenario: &Scenario, seed: u64) -> Option<Plan> {
     match scenario.play {
@@ -157,7 +157,7 @@ pub fn plan_of(scenario: &Scenario, seed: u64) -> Option<Plan> {
     }
 }
 
-/// Plays a scenario by another plan than its seed's.
+/// Runs a scenario by a plan, which need not be its seed's.
 ///
 /// # Panics
 /// When the scenario has no plan: see [`plan_of`].
@@ -173,22 +173,22 @@ pub fn run_plan(scenario: &Scenario, plan: Plan, form: TraceForm) -> Sailed<Stri
     sailed.unwrap_or_else(|words| Sailed { report: lost(words), mishaps: Vec::new(), trace: String::new() })
 }
 
-/// What an exploration finds. It is in nobody's list: without its schedule there is nothing to play.
+/// The scenario of an explored schedule. It is not in [`ALL`]: without a schedule there is nothing to run.
 pub(crate) static EXPLORED: Scenario = Scenario {
     name: player::NAME,
-    moral: "A schedule that breaks a property, and none that is shorter does.",
+    summary: "A shortest schedule that breaks a property.",
     chapter: Chapter::Storms,
     play: Play::Explored,
 };
 
-/// Plays a schedule that was explored.
+/// Runs a schedule that was explored.
 #[must_use]
 pub fn play_schedule(schedule: &Schedule, form: TraceForm) -> Sailed<String> {
     let trace = Trace::new(form, schedule.bounds.servers().len());
     player::play(schedule, trace).map(|mut trace| trace.take())
 }
 
-/// All that is known of a run whose world was lost in a panic.
+/// The report of a run whose world was lost in a panic.
 fn unfinished(scenario: &Scenario, seed: u64, words: String) -> Report {
     Report {
         scenario: scenario.name.to_owned(),

@@ -400,11 +400,11 @@ const FAKES: &[Scenario] = &[
 
 const fn fake(
     name: &'static str,
-    moral: &'static str,
+    summary: &'static str,
     chapter: Chapter,
     play: fn(u64, TraceForm) -> (Report, String),
 ) -> Scenario {
-    Scenario { name, moral, chapter, play: Play::Whole(play) }
+    Scenario { name, summary, chapter, play: Play::Whole(play) }
 }
 
 fn calm(name: &str, seed: u64, form: TraceForm) -> (Report, String) {

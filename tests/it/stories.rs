@@ -20,7 +20,7 @@ fn every_story_is_as_it_was_blessed() {
             let verdict = format!("{:?}", report.verdict);
             insta::assert_snapshot!(
                 scenario.name,
-                format!("{}\n\n{story}\n{verdict}", wrapped(scenario.moral))
+                format!("{}\n\n{story}\n{verdict}", wrapped(scenario.summary))
             );
         }
     });

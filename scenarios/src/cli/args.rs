@@ -31,12 +31,12 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Show every scenario with its moral
+    /// Show every scenario with its summary
     #[command(before_help = "Examples:
   cargo run --release -- list
   cargo run --release -- list --json")]
     List {
-        /// As a JSON array of objects with `name`, `chapter` and `moral`
+        /// As a JSON array of objects with `name`, `chapter` and `summary`
         #[arg(long)]
         json: bool,
     },

@@ -1,4 +1,4 @@
-//! `wavetank list`: every scenario with its moral, by chapter.
+//! `wavetank list`: every scenario with its summary, by chapter.
 
 use super::exit::Status;
 use super::{Streams, Trouble};
@@ -10,7 +10,7 @@ use std::io::Write;
 struct Listed {
     name: &'static str,
     chapter: String,
-    moral: &'static str,
+    summary: &'static str,
 }
 
 /// Writes the list.
@@ -26,10 +26,10 @@ pub(crate) fn list(scenarios: &[Scenario], json: bool, streams: &mut Streams<'_>
 fn as_json(scenarios: &[Scenario], out: &mut dyn Write) -> std::io::Result<()> {
     let listed: Vec<Listed> = scenarios
         .iter()
-        .map(|&Scenario { name, moral, chapter, play: _ }| Listed {
+        .map(|&Scenario { name, summary, chapter, play: _ }| Listed {
             name,
             chapter: chapter.to_string(),
-            moral,
+            summary,
         })
         .collect();
     serde_json::to_writer_pretty(&mut *out, &listed)?;
@@ -45,7 +45,7 @@ fn as_text(scenarios: &[Scenario], out: &mut dyn Write) -> std::io::Result<()> {
             writeln!(out, "{space}{}", scenario.chapter)?;
             chapter = Some(scenario.chapter);
         }
-        writeln!(out, "  {:width$}  {}", scenario.name, scenario.moral)?;
+        writeln!(out, "  {:width$}  {}", scenario.name, scenario.summary)?;
     }
     Ok(())
 }

@@ -82,17 +82,7 @@ fn rows<'a>(
 fn share(scenario: &Scenario, seeds: Seeds) -> Seeds {
     match scenario.chapter {
         Chapter::Storms => seeds,
-        Chapter::Elections
-        | Chapter::Replication
-        | Chapter::Crashes
-        | Chapter::Disks
-        | Chapter::Partitions
-        | Chapter::Membership
-        | Chapter::Upheavals
-        | Chapter::Snapshots
-        | Chapter::Transfers
-        | Chapter::Reads
-        | Chapter::Recovery => seeds.at_most(SEEDS_OF_A_STORY),
+        _ => seeds.at_most(SEEDS_OF_A_STORY),
     }
 }
 

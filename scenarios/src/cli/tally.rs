@@ -72,17 +72,7 @@ impl Tally {
     pub(crate) fn new(scenario: &Scenario) -> Self {
         let all_after = match scenario.chapter {
             Chapter::Storms => Some(Self::ALL_AFTER),
-            Chapter::Elections
-            | Chapter::Replication
-            | Chapter::Crashes
-            | Chapter::Disks
-            | Chapter::Partitions
-            | Chapter::Membership
-            | Chapter::Upheavals
-            | Chapter::Snapshots
-            | Chapter::Transfers
-            | Chapter::Reads
-            | Chapter::Recovery => None,
+            _ => None,
         };
         Self { scenario: scenario.name.to_owned(), all_after, ..Self::default() }
     }

@@ -1,55 +1,55 @@
-//! What a story asks in between: who is who, and in which term.
+//! Queries: the servers by their part in the story, and their terms.
 
-use super::Stage;
+use super::Cluster;
 use wavetank_raft::{Index, Term};
 use wavetank_sim::{Slot, Slots};
 
-impl Stage {
-    /// Every server that founded the cluster.
+impl Cluster {
+    /// The servers that the cluster was bootstrapped with.
     ///
     /// # Panics
-    /// When there are not as many as the story has names for.
-    pub fn everybody<const N: usize>(&self) -> [Slot; N] {
+    /// When there are not exactly `N`.
+    pub fn initial_members<const N: usize>(&self) -> [Slot; N] {
         named(self.founders().iter().collect())
     }
 
-    /// The blank servers that stand by.
+    /// The blank servers, which are members of no cluster at first.
     ///
     /// # Panics
-    /// When there are not as many as the story has names for.
+    /// When there are not exactly `N`.
     pub fn spares<const N: usize>(&self) -> [Slot; N] {
         named(self.tank.all().minus(self.founders()).iter().collect())
     }
 
-    /// Every founder but the leader.
+    /// The initial members without the leader.
     ///
     /// # Panics
-    /// When there are not as many as the story has names for.
+    /// When there are not exactly `N`.
     pub fn followers_of<const N: usize>(&self, leader: Slot) -> [Slot; N] {
         named(self.founders().without(leader).iter().collect())
     }
 
-    /// Those of some servers that are not this one.
+    /// Some servers without this one.
     ///
     /// # Panics
-    /// When there are not as many as the story has names for.
+    /// When there are not exactly `N`.
     pub fn others_among<const N: usize>(&self, some: &[Slot], this: Slot) -> [Slot; N] {
         named(some.iter().copied().filter(|&slot| slot != this).collect())
     }
 
-    /// The newest term that a server has seen.
+    /// A server's current term.
     ///
     /// # Panics
-    /// When it is down.
+    /// When the server is down.
     pub fn term_of(&self, slot: Slot) -> Term {
         self.tank.server(slot).unwrap_or_else(|| panic!("{slot} is down")).node().term()
     }
 
-    /// Where the membership stands in a server's log.
+    /// The index of a server's newest configuration.
     ///
     /// # Panics
-    /// When it is down, or has none.
-    pub fn membership_of(&self, slot: Slot) -> Index {
+    /// When the server is down, or has no configuration.
+    pub fn configuration_index(&self, slot: Slot) -> Index {
         let server = self.tank.server(slot).unwrap_or_else(|| panic!("{slot} is down"));
         server.node().configuration().unwrap_or_else(|| panic!("{slot} knows of no members")).0
     }

@@ -1,12 +1,12 @@
-//! What a story asserts: what a client could see, or what the story is about.
+//! Assertions: of what a client could see, or of the subject of the story.
 
 use super::until::{is_applied, node, voters_of};
-use super::{Asked, ElectionTimeouts, Stage, TRUE};
+use super::{Cluster, ElectionTimeouts, PendingCall, TRUE};
 use wavetank_raft::{Node, RoleName, Suffrage, Term};
 use wavetank_sim::{Class, Slot, Slots};
 
-impl Stage {
-    /// That something is so.
+impl Cluster {
+    /// Asserts a condition.
     pub fn expect(&mut self, is_so: bool, what: &str) {
         self.checked += 1;
         if !is_so {
@@ -14,106 +14,107 @@ impl Stage {
         }
     }
 
-    /// That every member that runs has exactly these words, in this order.
-    pub fn expect_committed(&mut self, words: &[&str]) {
-        for (slot, has) in self.chronicles() {
-            self.expect(has == words, &format!("{slot} has kept {words:?}, but {has:?}"));
+    /// Asserts that every running member has applied exactly these commands, in this order.
+    pub fn expect_committed(&mut self, commands: &[&str]) {
+        for (slot, has) in self.committed() {
+            self.expect(has == commands, &format!("{slot} has kept {commands:?}, but {has:?}"));
         }
     }
 
-    /// That a server has exactly these words, in this order.
-    pub fn expect_committed_on(&mut self, slot: Slot, words: &[&str]) {
-        let has = self.chronicle_of(slot);
-        let is_so = has.as_ref().is_some_and(|has| has == words);
-        self.expect(is_so, &format!("{slot} has kept {words:?}, but {has:?}"));
+    /// Asserts that a server has applied exactly these commands, in this order.
+    pub fn expect_committed_on(&mut self, slot: Slot, commands: &[&str]) {
+        let has = self.committed_on(slot);
+        let is_so = has.as_ref().is_some_and(|has| has == commands);
+        self.expect(is_so, &format!("{slot} has kept {commands:?}, but {has:?}"));
     }
 
-    /// That every member that runs has these words first, in this order.
-    pub fn expect_committed_first(&mut self, words: &[&str]) {
-        for (slot, has) in self.chronicles() {
-            let begins = has.iter().zip(words).filter(|(has, word)| has == word).count() == words.len();
-            self.expect(begins, &format!("{slot} has kept {words:?} first, but {has:?}"));
+    /// Asserts that every running member has applied these commands first, in this order.
+    pub fn expect_committed_first(&mut self, commands: &[&str]) {
+        for (slot, has) in self.committed() {
+            let begins =
+                has.iter().zip(commands).filter(|(has, command)| has == command).count() == commands.len();
+            self.expect(begins, &format!("{slot} has kept {commands:?} first, but {has:?}"));
         }
     }
 
-    /// That nobody has applied the word.
-    pub fn expect_not_committed(&mut self, word: &str) {
-        let is_applied = is_applied(&self.tank, word);
-        self.expect(!is_applied, &format!("`{word}` is not committed"));
+    /// Asserts that no server has applied the command.
+    pub fn expect_not_committed(&mut self, command: &str) {
+        let is_applied = is_applied(&self.tank, command);
+        self.expect(!is_applied, &format!("`{command}` is not committed"));
     }
 
-    /// That the word is not on a server's disk.
-    pub fn expect_not_stored(&mut self, slot: Slot, word: &str) {
-        let is_stored = self.tank.watch().own.has_stored(slot, word);
-        self.expect(!is_stored, &format!("{slot} has not stored `{word}`"));
+    /// Asserts that the command is not on a server's disk.
+    pub fn expect_not_stored(&mut self, slot: Slot, command: &str) {
+        let is_stored = self.tank.watch().own.has_stored(slot, command);
+        self.expect(!is_stored, &format!("{slot} has not stored `{command}`"));
     }
 
-    /// That this one leads in the newest term.
+    /// Asserts that a server leads in the newest term.
     pub fn expect_leads(&mut self, slot: Slot) {
         let leader = self.tank.leader();
         self.expect(leader == Some(slot), &format!("{slot} leads, but {leader:?}"));
     }
 
-    /// That a server is in this term.
+    /// Asserts a server's term.
     pub fn expect_term(&mut self, slot: Slot, term: Term) {
         let now = self.term_of(slot);
         self.expect(now == term, &format!("{slot} is in {term}, but {now}"));
     }
 
-    /// That a server is in a later term than this.
+    /// Asserts that a server is in a later term than `term`.
     pub fn expect_later_term(&mut self, slot: Slot, term: Term) {
         let now = self.term_of(slot);
         self.expect(term < now, &format!("{slot} is in a later term than {term}, but {now}"));
     }
 
-    /// That what was asked is neither granted nor refused yet.
-    pub fn expect_open(&mut self, Asked(request): Asked) {
+    /// Asserts that a call is neither granted nor refused yet.
+    pub fn expect_pending(&mut self, PendingCall(request): PendingCall) {
         let outcome = self.tank.outcome(request).cloned();
-        self.expect(outcome.is_none(), &format!("what was asked is open, but {outcome:?}"));
+        self.expect(outcome.is_none(), &format!("the call is pending, but {outcome:?}"));
     }
 
-    /// That whoever reads a server's state finds the word.
-    pub fn expect_readable(&mut self, slot: Slot, word: &str) {
-        let is_there = self.tank.fsm(slot).is_some_and(|chronicle| chronicle.has(word));
-        self.expect(is_there, &format!("`{word}` can be read from {slot}"));
+    /// Asserts that a local read of a server finds the command.
+    pub fn expect_readable(&mut self, slot: Slot, command: &str) {
+        let is_there = self.tank.fsm(slot).is_some_and(|chronicle| chronicle.has(command));
+        self.expect(is_there, &format!("`{command}` can be read from {slot}"));
     }
 
-    /// That these have a vote, and nobody else, as far as a server knows.
+    /// Asserts that exactly these are the voters in a server's configuration.
     pub fn expect_voters(&mut self, slot: Slot, voters: &[Slot]) {
         let (have, wanted): (Slots, Slots) = (voters_of(&self.tank, slot), voters.iter().copied().collect());
         self.expect(have == wanted, &format!("{wanted} have a vote, but {have}"));
     }
 
-    /// That these listen without a vote, and nobody else, as far as a server knows.
-    pub fn expect_listeners(&mut self, slot: Slot, listeners: &[Slot]) {
+    /// Asserts that exactly these are the nonvoters in a server's configuration.
+    pub fn expect_nonvoters(&mut self, slot: Slot, nonvoters: &[Slot]) {
         let known = node(&self.tank, slot).and_then(Node::configuration).map(|(_, known)| known);
         let members = known.into_iter().flat_map(|known| known.members());
         let without = members.filter(|member| member.suffrage == Suffrage::Nonvoter);
         let have: Slots = without.filter_map(|member| Slot::of(member.id.node())).collect();
-        let wanted: Slots = listeners.iter().copied().collect();
-        self.expect(have == wanted, &format!("{wanted} listen, but {have}"));
+        let wanted: Slots = nonvoters.iter().copied().collect();
+        self.expect(have == wanted, &format!("{wanted} are nonvoters, but {have}"));
     }
 
-    /// That a server has its state from a leader's snapshot.
+    /// Asserts that a server has installed a leader's snapshot.
     pub fn expect_installed(&mut self, slot: Slot) {
         let has_installed = self.tank.watch().own.has_installed(slot);
         self.expect(has_installed, &format!("{slot} has installed a snapshot"));
     }
 
-    /// That whoever reads a server's state does not find the word.
-    pub fn expect_unreadable(&mut self, slot: Slot, word: &str) {
-        let is_there = self.tank.fsm(slot).is_some_and(|chronicle| chronicle.has(word));
-        self.expect(!is_there, &format!("`{word}` cannot be read from {slot}"));
+    /// Asserts that a local read of a server does not find the command.
+    pub fn expect_unreadable(&mut self, slot: Slot, command: &str) {
+        let is_there = self.tank.fsm(slot).is_some_and(|chronicle| chronicle.has(command));
+        self.expect(!is_there, &format!("`{command}` cannot be read from {slot}"));
     }
 
-    /// That this one does not lead meanwhile.
+    /// Asserts that a server does not lead for that long.
     pub fn expect_not_led_by(&mut self, slot: Slot, timeouts: ElectionTimeouts) {
         self.while_passes(timeouts, &format!("not so: {slot} does not lead"), |tank| {
             node(tank, slot).map(Node::role) != Some(RoleName::Leader)
         });
     }
 
-    /// That nobody leads meanwhile.
+    /// Asserts that no server leads for that long.
     pub fn expect_no_leader_for(&mut self, timeouts: ElectionTimeouts) {
         self.while_passes(timeouts, "not so: nobody leads", |tank| {
             let leads = |slot| node(tank, slot).map(Node::role) == Some(RoleName::Leader);
@@ -121,18 +122,18 @@ impl Stage {
         });
     }
 
-    /// The words that each member has applied, of those that run.
-    fn chronicles(&self) -> Vec<(Slot, Vec<String>)> {
+    /// The commands that each running member has applied.
+    fn committed(&self) -> Vec<(Slot, Vec<String>)> {
         let leader = self.tank.leader().and_then(|leader| node(&self.tank, leader));
         let members = leader.and_then(Node::configuration);
         let is_member = |slot: &Slot| members.is_none_or(|(_, all)| all.server(slot.node()).is_some());
-        let of = |slot| Some((slot, self.chronicle_of(slot)?));
+        let of = |slot| Some((slot, self.committed_on(slot)?));
         self.tank.all().iter().filter(is_member).filter_map(of).collect()
     }
 
-    /// The words that a server has applied, if it runs.
-    fn chronicle_of(&self, slot: Slot) -> Option<Vec<String>> {
-        let text = |word: &[u8]| String::from_utf8_lossy(word).into_owned();
+    /// The commands that a server has applied; `None` while it is down.
+    fn committed_on(&self, slot: Slot) -> Option<Vec<String>> {
+        let text = |command: &[u8]| String::from_utf8_lossy(command).into_owned();
         Some(self.tank.fsm(slot)?.words().map(text).collect())
     }
 }

@@ -1,63 +1,62 @@
-//! What is written down of a run because no server can be asked for it: what is on the disks and
-//! on the way to them, and who voted for whom. It is read by the story's words alone.
+//! Facts of a run that no server can be asked for: the commands on disks and in writes that have not
+//! ended, and the votes on disks. Only waits and assertions read them.
 
 use std::collections::BTreeMap;
 use wavetank_raft::{Action, Entry, Index, LogId, LogOp, Payload, Request, RpcId, Term, Write};
 use wavetank_sim::observe::Carried;
 use wavetank_sim::{Observation, Seen, Slot, Slots, Watch};
 
-/// The record of a run.
+/// The facts of a run, by server.
 #[derive(Debug, Default)]
 pub(super) struct Record {
-    pages: [Page; Slot::MOST],
+    servers: [ServerRecord; Slot::MOST],
 }
 
-/// What is written down of one server.
+/// The facts of one server.
 #[derive(Debug, Default)]
-struct Page {
-    /// The words on its disk, by their place.
+struct ServerRecord {
+    /// The commands on its disk, by index.
     stored: BTreeMap<Index, Vec<u8>>,
-    /// Writes that are not on its disk yet.
+    /// The writes that have not ended.
     writing: Vec<Write>,
-    /// Its last vote that is on its disk.
+    /// The last vote on its disk: candidate and term.
     vote: Option<(Slot, Term)>,
     has_halted: bool,
-    /// Why it last refused to start.
+    /// The reason for which it last refused to start.
     refusal: Option<String>,
     has_installed: bool,
     is_installing: bool,
-    /// How many pieces of snapshots it was given to write since it started.
+    /// The number of snapshot pieces that it began to write since it started.
     pieces: u64,
-    /// How often it has asked its disk for entries.
+    /// The number of reads of entries from its disk.
     reads: u64,
-    /// The first piece of a snapshot that it was ever sent, and by whom.
+    /// The first snapshot piece that it was ever sent, with its sender.
     first_piece: Option<(Slot, RpcId, Request)>,
-    /// The last snapshot that it was sent, and how many pieces of it.
+    /// The last snapshot that it was sent, and the number of pieces sent.
     sent: Option<(LogId, u64)>,
 }
 
 impl Watch for Record {
-    /// Takes down what matters.
     fn see(&mut self, observation: &Observation<'_>) {
         match observation.seen {
-            Seen::Stepped { slot, actions, .. } => self.page(slot).wants(actions),
-            Seen::Durable { slot, write, torn } => self.page(slot).keep(write, torn),
-            Seen::Booted { slot, log, .. } => self.page(slot).boot(log),
+            Seen::Stepped { slot, actions, .. } => self.server(slot).wants(actions),
+            Seen::Durable { slot, write, torn } => self.server(slot).keep(write, torn),
+            Seen::Booted { slot, log, .. } => self.server(slot).boot(log),
             Seen::Crashed { slot, wiped } => {
-                let page = self.page(slot);
-                page.writing.clear();
+                let server = self.server(slot);
+                server.writing.clear();
                 if wiped {
-                    *page = Page::default();
+                    *server = ServerRecord::default();
                 }
             }
-            Seen::Halted(slot) => self.page(slot).has_halted = true,
-            Seen::Refused { slot, error } => self.page(slot).refusal = Some(error.to_string()),
+            Seen::Halted(slot) => self.server(slot).has_halted = true,
+            Seen::Refused { slot, error } => self.server(slot).refusal = Some(error.to_string()),
             Seen::Restored { slot, .. } => {
-                let page = self.page(slot);
-                page.has_installed |= page.is_installing;
+                let server = self.server(slot);
+                server.has_installed |= server.is_installing;
             }
             Seen::Sent { from, to, rpc, carried: Carried::Request(request), .. } => {
-                self.page(to).is_sent(from, rpc, request);
+                self.server(to).is_sent(from, rpc, request);
             }
             Seen::Stepping { .. }
             | Seen::Paused(_)
@@ -77,75 +76,78 @@ impl Watch for Record {
 impl Record {
     /// The votes that are on disks: voter, candidate and term.
     pub(super) fn votes(&self) -> impl Iterator<Item = (Slot, Slot, Term)> + '_ {
-        let vote = |(page, slot): (&Page, Slot)| page.vote.map(|(to, term)| (slot, to, term));
-        self.pages.iter().zip(Slots::first(Slot::MOST).iter()).filter_map(vote)
+        let vote = |(server, slot): (&ServerRecord, Slot)| server.vote.map(|(to, term)| (slot, to, term));
+        self.servers.iter().zip(Slots::first(Slot::MOST).iter()).filter_map(vote)
     }
 
-    /// Whose vote is on disk for this candidate, in its last term.
+    /// The voters whose vote for this candidate is on disk, in its last term.
     pub(super) fn voters_of(&self, candidate: Slot) -> Slots {
         let term = self.votes().filter(|vote| vote.1 == candidate).map(|vote| vote.2).max();
         self.votes().filter(|vote| vote.1 == candidate && Some(vote.2) == term).map(|vote| vote.0).collect()
     }
 
-    /// Whether the word is on the server's disk.
-    pub(super) fn has_stored(&self, slot: Slot, word: &str) -> bool {
-        self.place_of(slot, word).is_some()
+    /// Whether the command is on the server's disk.
+    pub(super) fn has_stored(&self, slot: Slot, command: &str) -> bool {
+        self.index_of(slot, command).is_some()
     }
 
-    /// Where the word stands on the server's disk.
-    pub(super) fn place_of(&self, slot: Slot, word: &str) -> Option<Index> {
-        let stored = &self.pages[slot.at()].stored;
-        stored.iter().find(|(_, stored)| *stored == word.as_bytes()).map(|(&index, _)| index)
+    /// The index of the command on the server's disk.
+    pub(super) fn index_of(&self, slot: Slot, command: &str) -> Option<Index> {
+        let stored = &self.servers[slot.at()].stored;
+        stored.iter().find(|(_, stored)| *stored == command.as_bytes()).map(|(&index, _)| index)
     }
 
-    /// Whether the word is on its way to the server's disk.
-    pub(super) fn is_writing(&self, slot: Slot, word: &str) -> bool {
-        let words =
-            self.pages[slot.at()].writing.iter().flat_map(|write| entries(&write.log)).filter_map(said);
-        words.into_iter().any(|said| said == word.as_bytes())
+    /// Whether a write of the command has not ended.
+    pub(super) fn is_writing(&self, slot: Slot, command: &str) -> bool {
+        let commands = self.servers[slot.at()]
+            .writing
+            .iter()
+            .flat_map(|write| entries(&write.log))
+            .filter_map(command_of);
+        commands.into_iter().any(|stored| stored == command.as_bytes())
     }
 
-    /// Why the server last refused to start.
+    /// The reason for which the server last refused to start.
     pub(super) fn refusal(&self, slot: Slot) -> Option<&str> {
-        self.pages[slot.at()].refusal.as_deref()
+        self.servers[slot.at()].refusal.as_deref()
     }
 
     /// Whether the server has ever stopped by its own decision.
     pub(super) fn has_halted(&self, slot: Slot) -> bool {
-        self.pages[slot.at()].has_halted
+        self.servers[slot.at()].has_halted
     }
 
     /// Whether the server has ever loaded a leader's snapshot.
     pub(super) fn has_installed(&self, slot: Slot) -> bool {
-        self.pages[slot.at()].has_installed
+        self.servers[slot.at()].has_installed
     }
 
-    /// How many pieces of snapshots the server was given to write since it started.
+    /// The number of snapshot pieces that the server began to write since it started.
     pub(super) fn pieces(&self, slot: Slot) -> u64 {
-        self.pages[slot.at()].pieces
+        self.servers[slot.at()].pieces
     }
 
-    /// How often the server has asked its disk for entries.
+    /// The number of reads of entries from the server's disk.
     pub(super) fn reads(&self, slot: Slot) -> u64 {
-        self.pages[slot.at()].reads
+        self.servers[slot.at()].reads
     }
 
-    /// The first piece of a snapshot that the server was ever sent, and by whom.
+    /// The first snapshot piece that the server was ever sent, with its sender.
     pub(super) fn first_piece(&self, slot: Slot) -> Option<&(Slot, RpcId, Request)> {
-        self.pages[slot.at()].first_piece.as_ref()
+        self.servers[slot.at()].first_piece.as_ref()
     }
 
-    /// How many pieces of this snapshot the server was sent, if it is the last that it was sent.
+    /// The number of pieces of this snapshot that the server was sent, if no later one was sent to it.
     pub(super) fn sent_of(&self, slot: Slot, snapshot: LogId) -> u64 {
-        self.pages[slot.at()].sent.filter(|(last, _)| *last == snapshot).map_or(0, |(_, pieces)| pieces)
+        self.servers[slot.at()].sent.filter(|(last, _)| *last == snapshot).map_or(0, |(_, pieces)| pieces)
     }
 
-    fn page(&mut self, slot: Slot) -> &mut Page {
-        &mut self.pages[slot.at()]
+    fn server(&mut self, slot: Slot) -> &mut ServerRecord {
+        &mut self.servers[slot.at()]
     }
 }
 
-impl Page {
+impl ServerRecord {
     fn wants(&mut self, actions: &[Action]) {
         for action in actions {
             match action {
@@ -201,8 +203,8 @@ impl Page {
     }
 
     fn store(&mut self, entries: &[Entry]) {
-        let words = entries.iter().filter_map(|entry| Some((entry.id.index, said(entry)?.to_vec())));
-        self.stored.extend(words);
+        let commands = entries.iter().filter_map(|entry| Some((entry.id.index, command_of(entry)?.to_vec())));
+        self.stored.extend(commands);
     }
 }
 
@@ -213,10 +215,10 @@ fn entries(op: &LogOp) -> &[Entry] {
     }
 }
 
-/// The word of an entry, if it is one.
-fn said(entry: &Entry) -> Option<&[u8]> {
+/// The command of an entry, if it has one.
+fn command_of(entry: &Entry) -> Option<&[u8]> {
     match &entry.payload {
-        Payload::Command(word) => Some(word),
+        Payload::Command(command) => Some(command),
         Payload::Noop
         | Payload::Extended(_)
         | Payload::Barrier

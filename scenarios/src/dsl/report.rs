@@ -1,21 +1,21 @@
-//! How a story is told, and what is said of it in the end.
+//! Runs a story and makes its report.
 
-use super::{GOES_ON, Stage, Story, TRUE};
+use super::{Cluster, GOES_ON, Story, TRUE};
 use crate::trace_form::TraceForm;
 use wavetank_sim::sail::Sailed;
 use wavetank_sim::{Plan, Verdict, caught, crew};
 
 impl Story {
-    /// Tells the story on a sea.
+    /// Tells the story by a plan.
     pub(crate) fn told(&self, plan: Plan, form: TraceForm) -> Sailed<String> {
-        let mut stage = Stage::new(plan, form);
-        let panicked = caught::panics(|| (self.tell)(&mut stage)).err();
-        stage.conclude(self.name, panicked)
+        let mut cluster = Cluster::new(plan, form);
+        let panicked = caught::panics(|| (self.tell)(&mut cluster)).err();
+        cluster.conclude(self.name, panicked)
     }
 }
 
-impl Stage {
-    /// The story is over, or was ended: what is known of it, and its trace.
+impl Cluster {
+    /// The report and the trace of a story that has ended.
     fn conclude(mut self, name: &str, panicked: Option<String>) -> Sailed<String> {
         let at = self.tank.now();
         self.tank.watch_mut().judges.end(at);

@@ -1,6 +1,6 @@
 //! A story, and the plan that it is told on.
 
-use super::Stage;
+use super::Cluster;
 use wavetank_sim::Plan;
 
 /// A story that is told by hand.
@@ -8,20 +8,20 @@ use wavetank_sim::Plan;
 pub struct Story {
     pub(crate) name: &'static str,
     /// What it shows, in one line.
-    pub(crate) moral: &'static str,
+    pub(crate) summary: &'static str,
     servers: u8,
     /// How many blank servers stand by.
     spares: u8,
     /// Changes the plan, which is a calm one.
     plan_tweak: fn(&mut Plan),
     /// What happens.
-    pub(super) tell: fn(&mut Stage),
+    pub(super) tell: fn(&mut Cluster),
 }
 
 impl Story {
     /// A story with three servers on a calm plan.
-    pub(crate) const fn new(name: &'static str, moral: &'static str, tell: fn(&mut Stage)) -> Self {
-        Self { name, moral, servers: 3, spares: 0, plan_tweak: |_| {}, tell }
+    pub(crate) const fn new(name: &'static str, summary: &'static str, tell: fn(&mut Cluster)) -> Self {
+        Self { name, summary, servers: 3, spares: 0, plan_tweak: |_| {}, tell }
     }
 
     pub(crate) const fn servers(self, servers: u8) -> Self {

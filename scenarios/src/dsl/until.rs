@@ -1,38 +1,38 @@
-//! What a story waits for.
+//! The conditions that a story waits for.
 
-use super::{Asked, ElectionTimeouts, Stage, Tank};
+use super::{Cluster, ElectionTimeouts, PendingCall, Tank};
 use wavetank_raft::{Answer, Error, Index, Node, Outcome, RoleName, Server, Term};
 use wavetank_sim::{Slot, Slots};
 
-impl Stage {
-    /// Until somebody leads in the newest term, and has committed something in it.
+impl Cluster {
+    /// Waits until a server leads in the newest term and has committed an entry of it.
     pub fn until_leader(&mut self) -> Slot {
         self.until_leader_that("somebody leads", |_| true)
     }
 
-    /// Until somebody else leads in the newest term, and has committed something in it.
+    /// The same, for a server other than the old leader.
     pub fn until_leader_other_than(&mut self, old: Slot) -> Slot {
         self.until_leader_that("somebody else leads", |slot| slot != old)
     }
 
-    /// Until this one leads, and has committed something.
+    /// The same, for this server.
     pub fn until_leads(&mut self, slot: Slot) -> &mut Self {
         self.until_leader_that(&format!("{slot} leads"), |leader| leader == slot);
         self
     }
 
-    /// Until one of these leads in the newest term, and has committed something in it.
+    /// The same, for one of these servers.
     pub fn until_leader_among(&mut self, these: &[Slot]) -> Slot {
         self.until_leader_that("one of them leads", |slot| these.contains(&slot))
     }
 
-    /// Until somebody leads in the newest term, whether anybody else knows it or not.
+    /// Waits until a server leads in the newest term; others need not know it yet.
     pub fn until_elected(&mut self) -> Slot {
         self.until(|_| "somebody is elected".to_owned(), |tank| tank.leader().is_some());
         self.tank.leader().expect("it was waited for")
     }
 
-    /// Until one of these leads in the newest term, whether anybody else knows it or not.
+    /// The same, for one of these servers.
     pub fn until_elected_among(&mut self, these: &[Slot]) -> Slot {
         let elected = |tank: &Tank| tank.leader().filter(|leader| these.contains(leader));
         self.until(|_| "one of them is elected".to_owned(), |tank| elected(tank).is_some());
@@ -45,24 +45,24 @@ impl Stage {
         found(&self.tank).expect("it was waited for")
     }
 
-    /// Until a server does not lead.
+    /// Waits until a server does not lead.
     pub fn until_steps_down(&mut self, slot: Slot) -> &mut Self {
         self.until(|_| format!("{slot} steps down"), |tank| role(tank, slot) != Some(RoleName::Leader))
     }
 
-    /// Until a server has seen a newer term.
+    /// Waits until a server is in a later term.
     pub fn until_term_above(&mut self, slot: Slot, term: Term) -> &mut Self {
         let is_above = |node: &Node| term < node.term();
         self.until(|_| format!("{slot} is above {term}"), |tank| node(tank, slot).is_some_and(is_above))
     }
 
-    /// Until a server follows another.
+    /// Waits until a server follows another.
     pub fn until_follows(&mut self, slot: Slot, leader: Slot) -> &mut Self {
         let follows = |node: &Node| node.leader() == Some(leader.node());
         self.until(|_| format!("{slot} follows {leader}"), |tank| node(tank, slot).is_some_and(follows))
     }
 
-    /// Until all campaign at once, each for itself.
+    /// Waits until all servers are candidates at the same moment.
     pub fn until_all_are_candidates(&mut self) -> &mut Self {
         let is_candidate = |tank: &Tank, slot| role(tank, slot) == Some(RoleName::Candidate);
         self.until(
@@ -71,14 +71,14 @@ impl Stage {
         )
     }
 
-    /// Until somebody's vote for another is on its disk: voter, candidate and term.
+    /// Waits until a vote for another server is on a disk, and returns voter, candidate and term.
     pub fn until_a_vote_is_on_disk(&mut self) -> (Slot, Slot, Term) {
         let first = |tank: &Tank| tank.watch().own.votes().find(|(voter, one, _)| voter != one);
         self.until(|_| "a vote is on a disk".to_owned(), |tank| first(tank).is_some());
         first(&self.tank).expect("it was waited for")
     }
 
-    /// Until all of these have given their vote to the same one of them: to whom.
+    /// Waits until all of these have voted for the same one of them, and returns that one.
     pub fn until_all_vote_for_one_of(&mut self, these: &[Slot]) -> Slot {
         let these: Slots = these.iter().copied().collect();
         let chosen =
@@ -87,28 +87,34 @@ impl Stage {
         chosen(&self.tank).expect("it was waited for")
     }
 
-    /// Until some server has applied the word.
-    pub fn until_committed(&mut self, word: &str) -> &mut Self {
-        self.until(|_| format!("`{word}` is committed"), |tank| is_applied(tank, word))
+    /// Waits until a server has applied the command.
+    pub fn until_committed(&mut self, command: &str) -> &mut Self {
+        self.until(|_| format!("`{command}` is committed"), |tank| is_applied(tank, command))
     }
 
-    /// Until whoever reads a server's state finds the word.
-    pub fn until_readable(&mut self, slot: Slot, word: &str) -> &mut Self {
-        let has = |tank: &Tank| tank.fsm(slot).is_some_and(|chronicle| chronicle.has(word));
-        self.until(|_| format!("`{word}` can be read from {slot}"), has)
+    /// Waits until a local read of a server finds the command.
+    pub fn until_readable(&mut self, slot: Slot, command: &str) -> &mut Self {
+        let has = |tank: &Tank| tank.fsm(slot).is_some_and(|chronicle| chronicle.has(command));
+        self.until(|_| format!("`{command}` can be read from {slot}"), has)
     }
 
-    /// Until the word is on a server's disk.
-    pub fn until_stored(&mut self, slot: Slot, word: &str) -> &mut Self {
-        self.until(|_| format!("{slot} has stored `{word}`"), |tank| tank.watch().own.has_stored(slot, word))
+    /// Waits until the command is on a server's disk.
+    pub fn until_stored(&mut self, slot: Slot, command: &str) -> &mut Self {
+        self.until(
+            |_| format!("{slot} has stored `{command}`"),
+            |tank| tank.watch().own.has_stored(slot, command),
+        )
     }
 
-    /// Until the word is on its way to a server's disk.
-    pub fn until_being_written(&mut self, slot: Slot, word: &str) -> &mut Self {
-        self.until(|_| format!("{slot} writes `{word}`"), |tank| tank.watch().own.is_writing(slot, word))
+    /// Waits until a server has begun to write the command and the write has not ended.
+    pub fn until_being_written(&mut self, slot: Slot, command: &str) -> &mut Self {
+        self.until(
+            |_| format!("{slot} writes `{command}`"),
+            |tank| tank.watch().own.is_writing(slot, command),
+        )
     }
 
-    /// Until a server asks its disk for entries once more.
+    /// Waits until a server reads entries from its disk once more.
     pub fn until_reads(&mut self, slot: Slot) -> &mut Self {
         let before = self.tank.watch().own.reads(slot);
         self.until(
@@ -117,80 +123,86 @@ impl Stage {
         )
     }
 
-    /// Until a leader knows that another has all that it had a moment ago.
-    pub fn until_knows_stored(&mut self, leader: Slot, other: Slot, word: &str) -> &mut Self {
+    /// Waits until a leader knows that another server has stored the command.
+    pub fn until_knows_stored(&mut self, leader: Slot, other: Slot, command: &str) -> &mut Self {
         let knows = |tank: &Tank| {
-            let at = tank.watch().own.place_of(other, word)?;
+            let at = tank.watch().own.index_of(other, command)?;
             let (_, progress) = node(tank, leader)?.followers().find(|(id, _)| *id == other.node())?;
             Some(at <= progress.matched())
         };
         self.until(
-            |_| format!("{leader} knows that {other} has `{word}`"),
+            |_| format!("{leader} knows that {other} has `{command}`"),
             |tank| knows(tank).unwrap_or(false),
         )
     }
 
-    /// Until whoever said the word hears that it is kept.
-    pub fn until_acknowledged(&mut self, word: &str) -> &mut Self {
-        self.until_answered(word, "acknowledged", |outcome| matches!(outcome, Ok(Answer::Applied { .. })))
+    /// Waits until the command's caller is told that it is committed.
+    pub fn until_acknowledged(&mut self, command: &str) -> &mut Self {
+        self.until_answered(command, "acknowledged", |outcome| matches!(outcome, Ok(Answer::Applied { .. })))
     }
 
-    /// Until whoever said the word hears that it is not kept, or may not be.
-    pub fn until_failed(&mut self, word: &str) -> &mut Self {
-        self.until_answered(word, "given up", Result::is_err)
+    /// Waits until the command's caller is told of an error.
+    pub fn until_failed(&mut self, command: &str) -> &mut Self {
+        self.until_answered(command, "given up", Result::is_err)
     }
 
-    /// Until whoever said the word is sent to this leader.
-    pub fn until_refused_in_favour_of(&mut self, word: &str, leader: Slot) -> &mut Self {
-        self.until_answered(word, &format!("refused in favour of {leader}"), |outcome| match outcome {
+    /// Waits until the command's caller is redirected to this leader.
+    pub fn until_refused_in_favour_of(&mut self, command: &str, leader: Slot) -> &mut Self {
+        self.until_answered(command, &format!("refused in favour of {leader}"), |outcome| match outcome {
             Err(Error::NotLeader(Some((id, _)))) => *id == leader.id(),
             Ok(_) | Err(_) => false,
         })
     }
 
-    fn until_answered(&mut self, word: &str, how: &str, is_so: impl Fn(&Outcome) -> bool) -> &mut Self {
-        let Asked(request) = *self.said.get(word).unwrap_or_else(|| panic!("nobody has said `{word}`"));
-        self.until(|_| format!("`{word}` is {how}"), |tank| tank.outcome(request).is_some_and(&is_so))
+    fn until_answered(&mut self, command: &str, how: &str, is_so: impl Fn(&Outcome) -> bool) -> &mut Self {
+        let PendingCall(request) =
+            *self.proposed.get(command).unwrap_or_else(|| panic!("nobody has proposed `{command}`"));
+        self.until(|_| format!("`{command}` is {how}"), |tank| tank.outcome(request).is_some_and(&is_so))
     }
 
-    /// Until what was asked is granted; that it is refused must not be.
-    pub fn until_granted(&mut self, asked: Asked) -> &mut Self {
+    /// Waits until a call ends, and asserts that it is granted.
+    pub fn until_granted(&mut self, asked: PendingCall) -> &mut Self {
         self.until_decided(asked, "granted", Result::is_ok)
     }
 
-    /// Until what was asked is refused, or given up; that it is granted must not be.
-    pub fn until_refused(&mut self, asked: Asked) -> &mut Self {
+    /// Waits until a call ends, and asserts that it is refused or given up.
+    pub fn until_refused(&mut self, asked: PendingCall) -> &mut Self {
         self.until_decided(asked, "refused", Result::is_err)
     }
 
-    fn until_decided(&mut self, asked: Asked, how: &str, is_so: impl Fn(&Outcome) -> bool) -> &mut Self {
-        let Asked(request) = asked;
-        self.until(|_| format!("what was asked is {how}"), |tank| tank.outcome(request).is_some());
+    fn until_decided(
+        &mut self,
+        asked: PendingCall,
+        how: &str,
+        is_so: impl Fn(&Outcome) -> bool,
+    ) -> &mut Self {
+        let PendingCall(request) = asked;
+        self.until(|_| format!("the call is {how}"), |tank| tank.outcome(request).is_some());
         let outcome = self.tank.outcome(request).expect("it was waited for");
-        let (is_so, what) = (is_so(outcome), format!("what was asked is {how}, but {outcome:?}"));
+        let (is_so, what) = (is_so(outcome), format!("the call is {how}, but {outcome:?}"));
         self.expect(is_so, &what);
         self
     }
 
-    /// Until what was asked is refused for this reason, and for no other.
-    pub fn until_refused_because(&mut self, asked: Asked, why: &Error) -> &mut Self {
+    /// Waits until a call ends, and asserts that it is refused for this reason.
+    pub fn until_refused_because(&mut self, asked: PendingCall, why: &Error) -> &mut Self {
         self.until_decided(asked, &format!("refused because {why}"), |outcome| outcome.as_ref() == Err(why))
     }
 
-    /// Until these have a vote, and nobody else, as far as a server knows.
+    /// Waits until exactly these are the voters in a server's configuration.
     pub fn until_voters(&mut self, slot: Slot, voters: &[Slot]) -> &mut Self {
         let voters: Slots = voters.iter().copied().collect();
         self.until(|_| format!("{slot} knows {voters} as voters"), |tank| voters_of(tank, slot) == voters)
     }
 
-    /// Until a server counts with two sets of voters.
+    /// Waits until a server's configuration is joint.
     pub fn until_joint(&mut self, slot: Slot) -> &mut Self {
         let is_joint =
             |node: &Node| node.configuration().is_some_and(|(_, configuration)| configuration.is_joint());
         self.until(|_| format!("{slot} is joint"), |tank| node(tank, slot).is_some_and(is_joint))
     }
 
-    /// Until a server has begun to write so many pieces of snapshots since it started.
+    /// Waits until a server has begun to write that many snapshot pieces since it started.
     pub fn until_receives(&mut self, slot: Slot, pieces: u64) -> &mut Self {
         self.until(
             |_| format!("{slot} receives {pieces} pieces of a snapshot"),
@@ -198,7 +210,7 @@ impl Stage {
         )
     }
 
-    /// Until a leader has sent so many pieces of its newest snapshot to a server.
+    /// Waits until a leader has sent that many pieces of its newest snapshot to a server.
     pub fn until_sent(&mut self, leader: Slot, to: Slot, pieces: u64) -> &mut Self {
         let sent = |tank: &Tank| node(tank, leader).map(|node| tank.watch().own.sent_of(to, node.snapshot()));
         self.until(
@@ -207,17 +219,17 @@ impl Stage {
         )
     }
 
-    /// Until a server has its state from a leader's snapshot.
+    /// Waits until a server has installed a leader's snapshot.
     pub fn until_installed(&mut self, slot: Slot) -> &mut Self {
         self.until(|_| format!("{slot} installs a snapshot"), |tank| tank.watch().own.has_installed(slot))
     }
 
-    /// Until a server has stopped by its own decision.
+    /// Waits until a server has stopped by its own decision.
     pub fn until_halted(&mut self, slot: Slot) -> &mut Self {
         self.until(|_| format!("{slot} halts"), |tank| tank.watch().own.has_halted(slot))
     }
 
-    /// Until a server has refused to start, and begins to say why like this.
+    /// Waits until a server has refused to start, for a reason that begins like this.
     pub fn until_refused_to_start(&mut self, slot: Slot, why: &str) -> &mut Self {
         self.until(
             |_| format!("{slot} refuses to start: {why}"),
@@ -225,7 +237,7 @@ impl Stage {
         )
     }
 
-    /// Until a server's log begins behind what another has of it.
+    /// Waits until a server has compacted entries that another lacks.
     pub fn until_compacted_beyond(&mut self, slot: Slot, other: Slot) -> &mut Self {
         let is_beyond = |tank: &Tank| {
             let (base, last) = (node(tank, slot)?.log().base(), node(tank, other)?.log().last());
@@ -237,13 +249,13 @@ impl Stage {
         )
     }
 
-    /// Until a server has a snapshot, its own or its leader's.
+    /// Waits until a server has a snapshot, its own or its leader's.
     pub fn until_snapshotted(&mut self, slot: Slot) -> &mut Self {
         let is_there = |node: &Node| Index::ZERO < node.snapshot().index;
         self.until(|_| format!("{slot} has a snapshot"), |tank| node(tank, slot).is_some_and(is_there))
     }
 
-    /// Until all that run agree on everything that any of them knows of.
+    /// Waits until all running servers have committed and applied the same.
     pub fn until_converged(&mut self) -> &mut Self {
         let unsettled = |tank: &Tank| tank.unsettled(tank.awake());
         let what = |tank: &Tank| {
@@ -253,7 +265,7 @@ impl Stage {
         self.until(what, |tank| unsettled(tank).is_none())
     }
 
-    /// Lets time pass, for what may go wrong meanwhile.
+    /// Lets time pass.
     pub fn until_passed(&mut self, timeouts: ElectionTimeouts) {
         self.while_passes(timeouts, "", |_| true);
     }
@@ -263,7 +275,7 @@ pub(super) fn node(tank: &Tank, slot: Slot) -> Option<&Node> {
     tank.server(slot).map(Server::node)
 }
 
-/// Those with a vote, as far as a server knows; while joint, in either set.
+/// The voters in a server's configuration, of both sets while it is joint.
 pub(super) fn voters_of(tank: &Tank, slot: Slot) -> Slots {
     let known = node(tank, slot).map(Node::voters);
     let has_vote = |voter: &Slot| known.is_some_and(|known| known.contains(voter.node()));
@@ -274,11 +286,11 @@ fn role(tank: &Tank, slot: Slot) -> Option<RoleName> {
     node(tank, slot).map(Node::role)
 }
 
-pub(super) fn is_applied(tank: &Tank, word: &str) -> bool {
-    tank.all().iter().any(|slot| tank.fsm(slot).is_some_and(|chronicle| chronicle.has(word)))
+pub(super) fn is_applied(tank: &Tank, command: &str) -> bool {
+    tank.all().iter().any(|slot| tank.fsm(slot).is_some_and(|chronicle| chronicle.has(command)))
 }
 
-/// Whether it has committed an entry of its term.
+/// Whether a leader has committed an entry of its term.
 fn is_settled(tank: &Tank, leader: Slot) -> bool {
     node(tank, leader).is_some_and(|node| node.log().term_at(node.commit()) == Some(node.term()))
 }

@@ -1,43 +1,43 @@
-//! How a cluster comes to be: stories of its founding, and of what is left when it cannot be saved.
+//! Bootstrapping: which servers can bootstrap a cluster, and when.
 
-use crate::dsl::{Stage, election_timeouts};
+use crate::dsl::{Cluster, election_timeouts};
 use wavetank_raft::Error;
 
 stories![
     /// A cluster is bootstrapped once: a member refuses to be bootstrapped again.
-    fn a_cluster_is_bootstrapped_once(s: &mut Stage) {
-        let leader = s.until_leader();
-        let all: [_; 3] = s.everybody();
-        s.propose(leader, "kept").until_converged();
+    fn a_cluster_is_bootstrapped_once(cluster: &mut Cluster) {
+        let leader = cluster.until_leader();
+        let all: [_; 3] = cluster.initial_members();
+        cluster.propose(leader, "kept").until_converged();
 
         for member in all {
-            let again = s.found(member, &[member]);
-            s.until_refused_because(again, &Error::CantBootstrap);
+            let again = cluster.bootstrap(member, &[member]);
+            cluster.until_refused_because(again, &Error::CantBootstrap);
         }
 
-        s.crash_all();
-        s.restart_all();
-        let again = s.found(all[0], &all);
-        s.until_refused_because(again, &Error::CantBootstrap);
-        s.until_leader();
-        s.until_converged();
-        s.expect_committed(&["kept"]);
+        cluster.crash_all();
+        cluster.restart_all();
+        let again = cluster.bootstrap(all[0], &all);
+        cluster.until_refused_because(again, &Error::CantBootstrap);
+        cluster.until_leader();
+        cluster.until_converged();
+        cluster.expect_committed(&["kept"]);
     }
 
     /// A server that is not a member of the configuration refuses to bootstrap it, and stays blank.
     #[cluster(spares = 1)]
-    fn a_server_outside_the_cluster_cannot_bootstrap_it(s: &mut Stage) {
-        let leader = s.until_leader();
-        let all: [_; 3] = s.everybody();
-        let [stranger] = s.spares();
+    fn a_server_outside_the_cluster_cannot_bootstrap_it(cluster: &mut Cluster) {
+        let leader = cluster.until_leader();
+        let all: [_; 3] = cluster.initial_members();
+        let [nonmember] = cluster.spares();
 
-        let founding = s.found(stranger, &all);
+        let bootstrap = cluster.bootstrap(nonmember, &all);
 
-        s.until_refused_because(founding, &Error::NotVoter);
-        s.expect_not_led_by(stranger, election_timeouts(10));
-        let joining = s.add_voter(leader, stranger);
-        s.until_granted(joining);
-        s.propose(leader, "with it").until_converged();
-        s.expect_committed(&["with it"]);
+        cluster.until_refused_because(bootstrap, &Error::NotVoter);
+        cluster.expect_not_led_by(nonmember, election_timeouts(10));
+        let joining = cluster.add_voter(leader, nonmember);
+        cluster.until_granted(joining);
+        cluster.propose(leader, "with it").until_converged();
+        cluster.expect_committed(&["with it"]);
     }
 ];

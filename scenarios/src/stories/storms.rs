@@ -1,5 +1,5 @@
-//! The storm: a plan drawn from the seed, with clients of a key-value store in the middle of it, and
-//! every judge at work. What goes wrong is drawn in `wavetank_sim::storm`.
+//! Storms: a plan is drawn from the seed, clients of a key-value store work in the middle of it, and
+//! every judge looks on. `wavetank_sim::storm` draws the faults.
 
 use crate::trace_form::TraceForm;
 use crate::watchers::Trace;
