@@ -51,7 +51,7 @@ pub(crate) struct Arguments {
     pub(crate) list: bool,
 }
 
-/// What is done besides.
+/// Additional work for each bug.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct More {
     /// Also with what the harness's memory shows alone, and with outcomes alone
@@ -63,15 +63,15 @@ pub(crate) struct More {
 }
 
 impl Arguments {
-    /// What an outcome depends on, but for the bug.
-    pub(crate) fn sitting(&self) -> String {
+    /// Everything that an outcome depends on besides the bug.
+    pub(crate) fn setup(&self) -> String {
         let Self { seeds, ranges, more: More { columns, shrink }, .. } = self;
         let besides = [(*columns, ", in three columns"), (*shrink, ", and shrunk")];
         let besides: String = besides.iter().filter(|(is_so, _)| *is_so).map(|(_, words)| *words).collect();
         format!("{ranges} ranges of up to {seeds} seeds{besides}")
     }
 
-    /// The bugs that are wanted.
+    /// The bugs that the arguments select.
     pub(crate) fn choose(&self, all: Vec<Bug>) -> Result<Vec<Bug>, String> {
         if let Some(unknown) = self.names.iter().find(|name| all.iter().all(|bug| bug.name != **name)) {
             return Err(format!("there is no bug `{unknown}`; `cargo exam --list` shows them"));

@@ -1,4 +1,4 @@
-//! A planted bug as its file tells of it.
+//! A planted bug, as the head of its patch describes it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,29 +6,29 @@ use std::path::{Path, PathBuf};
 /// A bug to be planted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Bug {
-    /// As its file is named, without the ending.
+    /// The name of its file, without the extension.
     pub name: String,
-    /// What it does.
+    /// What is wrong in the planted code.
     pub plants: String,
-    /// Where it really happened.
+    /// Where the bug was seen: a library, an issue, a paper.
     pub seen: String,
-    /// The judges any of which may speak first.
+    /// The judges, one of which must find the bug first.
     pub judges: Vec<String>,
-    /// How soon.
+    /// How soon the bug must be found, and in what.
     pub within: Within,
-    /// How many seeds a simulator written for nothing else took: with every rule judged, with what
-    /// its memory shows, and with outcomes alone. Where nobody measured it, nothing.
+    /// How many seeds the calibration simulator took: with every rule judged, with what its memory
+    /// shows, and with outcomes alone. `None` if that was not measured.
     pub figures: Option<String>,
-    /// How many seeds a find storms need, where a story is what has to find it.
+    /// How many seeds storms need to find it, if a story has to find it.
     pub storms: Option<String>,
-    /// The patch.
+    /// The patch file.
     pub file: PathBuf,
 }
 
 /// How soon a bug must be found, and in what.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Within {
-    /// Within so many storms.
+    /// Within this many storms.
     Storms(u64),
     /// In this story.
     Story(String),
@@ -38,7 +38,7 @@ impl Bug {
     /// The bugs in a folder, by name.
     ///
     /// # Errors
-    /// Names the file that cannot be read or has no proper head.
+    /// When a file cannot be read or its head is malformed; the error names the file.
     pub fn all_in(folder: &Path) -> Result<Vec<Self>, String> {
         let cannot = |error: std::io::Error| format!("cannot read `{}`: {error}", folder.display());
         let mut files = Vec::new();
@@ -97,7 +97,7 @@ impl Within {
         many.map(Self::Storms).ok_or_else(|| format!("`Within:` is `N storms` or `story NAME`, not `{said}`"))
     }
 
-    /// Whether it is a matter of seconds.
+    /// Whether the bug is found within seconds.
     #[must_use]
     pub const fn is_soon(&self) -> bool {
         match self {
@@ -106,7 +106,7 @@ impl Within {
         }
     }
 
-    /// The scenario that is played.
+    /// The scenario that has to find it.
     #[must_use]
     pub fn scenario(&self) -> &str {
         match self {

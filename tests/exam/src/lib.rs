@@ -1,28 +1,28 @@
-//! The exam of planted bugs, but for its command line.
+//! The exam of planted bugs, without its command line.
 //!
-//! A bug is a patch in `patches/` with a few lines at its head ([`Bug`]). It is planted in a copy
-//! of the workspace ([`Workshop`]), so that the shipped code has no switch for it, and then storms
-//! are played until a judge speaks ([`Sitting`]). What came of it is an [`Outcome`], which is [`Kept`],
-//! so that an exam can be interrupted; the run that showed it can be made [`Smaller`].
+//! A [`Bug`] is a patch in `patches/` with a few lines at its head. The exam plants it in a
+//! [`WorkingCopy`] of the workspace, so that the shipped code has no switch for it, and a [`Sweep`]
+//! plays storms until a judge finds a violation. The result is an [`Outcome`]. [`SavedOutcomes`] keep
+//! it, so that an exam can be interrupted, and the failing run can be [`Shrunk`].
 //!
-//! The judges and the code under test are reached by the `wavetank` command alone: this crate
-//! depends on none of them.
+//! The exam reaches the judges and the code under test only through the `wavetank` command: this crate
+//! depends on neither.
 
 mod bug;
-mod kept;
 mod outcome;
-mod sitting;
-mod smaller;
-mod workshop;
+mod saved_outcomes;
+mod shrunk;
+mod sweep;
+mod working_copy;
 
 pub use bug::{Bug, Within};
-pub use kept::Kept;
 pub use outcome::{Hits, Outcome, Spread};
-pub use sitting::{Found, Range, Sitting};
-pub use smaller::Smaller;
-pub use workshop::Workshop;
+pub use saved_outcomes::SavedOutcomes;
+pub use shrunk::Shrunk;
+pub use sweep::{Found, Range, Sweep};
+pub use working_copy::WorkingCopy;
 
-/// FNV-1a over the parts, and where they part.
+/// FNV-1a over the parts, with a zero byte after each.
 pub fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
     let bytes = parts.into_iter().flat_map(|part| part.iter().copied().chain([0]));
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {

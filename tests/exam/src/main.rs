@@ -2,7 +2,6 @@
 //! to find it, and which judge speaks.
 
 mod arguments;
-mod place;
 mod show;
 
 use arguments::Arguments;
@@ -13,13 +12,13 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use wavetank_exam::{Bug, Hits, Kept, Outcome, Sitting, Smaller, Within, Workshop};
+use wavetank_exam::{Bug, Hits, Outcome, SavedOutcomes, Shrunk, Sweep, Within, WorkingCopy};
 
-/// Ranges begin so far apart, and the first one that far from zero: no seed that a test or a sweep
-/// is used to is among them.
+/// The distance between the beginnings of ranges, and of the first one from zero: no range has a
+/// seed that tests or sweeps use.
 const APART: u64 = 1_000_000;
 
-/// Seeds of a story in each range: it does much the same under every seed.
+/// Seeds of a story in each range: a story does much the same under every seed.
 const SEEDS_OF_A_STORY: u64 = 32;
 
 fn main() -> ExitCode {
@@ -34,7 +33,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether every bug was found.
+/// Holds the exam; `true` if every bug passed.
 fn exam(arguments: &Arguments) -> Result<bool, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let root = root.canonicalize().map_err(|error| format!("the workspace is gone: {error}"))?;
@@ -44,7 +43,7 @@ fn exam(arguments: &Arguments) -> Result<bool, String> {
     if arguments.list {
         return show::list(&bugs, &mut out).map(|()| true).map_err(|error| error.to_string());
     }
-    let outcomes = all_of(&bugs, arguments, &Workshop::new(&root, arguments.jobs))?;
+    let outcomes = examine_all(&bugs, arguments, &WorkingCopy::new(&root, arguments.jobs))?;
     let shown = if arguments.json {
         serde_json::to_writer_pretty(&mut out, &outcomes).map_err(io::Error::other)
     } else {
@@ -54,22 +53,22 @@ fn exam(arguments: &Arguments) -> Result<bool, String> {
     Ok(outcomes.iter().all(|outcome| outcome.passed))
 }
 
-/// Examines one bug after the other; what is known is written down at once.
-fn all_of(bugs: &[Bug], arguments: &Arguments, workshop: &Workshop) -> Result<Vec<Outcome>, String> {
-    let mut kept = Kept::open(workshop.outcomes(), arguments.resume)?;
-    let sitting = arguments.sitting();
+/// Examines one bug after the other, and writes each outcome at once.
+fn examine_all(bugs: &[Bug], arguments: &Arguments, copy: &WorkingCopy) -> Result<Vec<Outcome>, String> {
+    let mut saved = SavedOutcomes::open(copy.outcomes(), arguments.resume)?;
+    let setup = arguments.setup();
     let bar = bar(bugs.len() as u64, arguments.ranges);
     let mut outcomes = Vec::new();
     for bug in bugs {
         bar.set_message(bug.name.clone());
-        let outcome = match kept.outcome(bug, &sitting) {
+        let outcome = match saved.outcome(bug, &setup) {
             Some(outcome) => {
                 bar.inc(arguments.ranges);
                 outcome
             }
             None => {
-                let outcome = sit(bug, arguments, workshop, &bar)?;
-                kept.keep(bug, &sitting, &outcome)?;
+                let outcome = examine(bug, arguments, copy, &bar)?;
+                saved.save(bug, &setup, &outcome)?;
                 outcome
             }
         };
@@ -77,32 +76,37 @@ fn all_of(bugs: &[Bug], arguments: &Arguments, workshop: &Workshop) -> Result<Ve
             .map_err(|error| error.to_string())?;
         outcomes.push(outcome);
         if let Some(file) = &arguments.markdown {
-            write_down(file, &bugs[..outcomes.len()], &outcomes, arguments)?;
+            write_table(file, &bugs[..outcomes.len()], &outcomes, arguments)?;
         }
     }
     bar.finish_and_clear();
-    workshop.clean()?;
+    copy.clean()?;
     Ok(outcomes)
 }
 
-fn write_down(file: &Path, bugs: &[Bug], outcomes: &[Outcome], arguments: &Arguments) -> Result<(), String> {
-    let mut text = format!("{}\n\n", place::head(&arguments.sitting())).into_bytes();
+fn write_table(file: &Path, bugs: &[Bug], outcomes: &[Outcome], arguments: &Arguments) -> Result<(), String> {
+    let mut text = format!("{}\n\n", show::heading(&arguments.setup())).into_bytes();
     show::table(bugs, outcomes, &mut text)
         .and_then(|()| writeln!(text))
         .map_err(|error| error.to_string())?;
     fs::write(file, text).map_err(|error| format!("cannot write `{}`: {error}", file.display()))
 }
 
-/// Plants a bug and plays its ranges. A bug that cannot be planted or built is an outcome too: the
-/// others are examined all the same.
-fn sit(bug: &Bug, arguments: &Arguments, workshop: &Workshop, bar: &ProgressBar) -> Result<Outcome, String> {
+/// Plants a bug and sweeps its ranges. A bug that cannot be planted or built has an outcome, too, so
+/// that the others are still examined.
+fn examine(
+    bug: &Bug,
+    arguments: &Arguments,
+    copy: &WorkingCopy,
+    bar: &ProgressBar,
+) -> Result<Outcome, String> {
     let begun = Instant::now();
-    workshop.clean()?;
-    let command = match workshop.plant(bug).and_then(|()| workshop.build()) {
+    copy.clean()?;
+    let command = match copy.plant(bug).and_then(|()| copy.build()) {
         Ok(command) => command,
-        Err(trouble) => {
+        Err(error) => {
             bar.inc(arguments.ranges);
-            return Ok(Outcome::spoilt(bug, trouble));
+            return Ok(Outcome::failed(bug, error));
         }
     };
     let build_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -111,35 +115,35 @@ fn sit(bug: &Bug, arguments: &Arguments, workshop: &Workshop, bar: &ProgressBar)
         Within::Story(_) => arguments.seeds.min(SEEDS_OF_A_STORY),
     };
     let scenario = bug.within.scenario().to_owned();
-    let mut sitting = Sitting { command, scenario, seeds, jobs: arguments.jobs, judges: "all" };
-    let ranges = played(&sitting, arguments.ranges)?;
+    let mut sweep = Sweep { command, scenario, seeds, jobs: arguments.jobs, judges: "all" };
+    let ranges = sweep_ranges(&sweep, arguments.ranges)?;
     bar.inc(arguments.ranges);
     let mut outcome = Outcome { build_ms, ..Outcome::of(bug, &ranges) };
     if arguments.more.columns {
         let mut hits = |judges| -> Result<Option<Hits>, String> {
-            sitting.judges = judges;
-            Ok(Some(Hits::of(&played(&sitting, arguments.ranges)?)))
+            sweep.judges = judges;
+            Ok(Some(Hits::of(&sweep_ranges(&sweep, arguments.ranges)?)))
         };
         (outcome.ghosts, outcome.outcomes) = (hits("ghosts")?, hits("outcomes")?);
     }
     if arguments.more.shrink && matches!(bug.within, Within::Storms(_)) {
-        outcome.smaller =
-            outcome.example.as_deref().map(|run| smaller(run, sitting.command, workshop)).transpose()?;
+        outcome.shrunk =
+            outcome.example.as_deref().map(|run| shrink_and_replay(run, sweep.command, copy)).transpose()?;
     }
     Ok(outcome)
 }
 
-fn played(sitting: &Sitting, ranges: u64) -> Result<Vec<wavetank_exam::Range>, String> {
-    (1..=ranges).map(|number| sitting.play(number * APART)).collect()
+fn sweep_ranges(sweep: &Sweep, ranges: u64) -> Result<Vec<wavetank_exam::Range>, String> {
+    (1..=ranges).map(|number| sweep.play(number * APART)).collect()
 }
 
-/// Shrinks what was found, and replays that once the code has changed.
-fn smaller(run: &str, command: PathBuf, workshop: &Workshop) -> Result<Smaller, String> {
+/// Shrinks a failing run, and replays it after a change of the code.
+fn shrink_and_replay(run: &str, command: PathBuf, copy: &WorkingCopy) -> Result<Shrunk, String> {
     let capsule = command.with_file_name("small.json");
-    let mut smaller = Smaller::of(&command, run, &capsule)?;
-    workshop.disturb()?;
-    smaller.replay(&workshop.build()?, &capsule)?;
-    Ok(smaller)
+    let mut shrunk = Shrunk::of(&command, run, &capsule)?;
+    copy.disturb()?;
+    shrunk.replay(&copy.build()?, &capsule)?;
+    Ok(shrunk)
 }
 
 fn bar(bugs: u64, ranges: u64) -> ProgressBar {

@@ -1,61 +1,61 @@
-//! What came of a bug over all its ranges.
+//! The outcome of a bug over all its ranges.
 
 use crate::bug::Bug;
-use crate::sitting::Range;
-use crate::smaller::Smaller;
+use crate::shrunk::Shrunk;
+use crate::sweep::Range;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-/// How a bug fared.
+/// The outcome of a bug.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Outcome {
-    /// The bug.
+    /// The name of the bug.
     pub bug: String,
-    /// Who spoke first, and in how many ranges.
-    pub spoke: BTreeMap<String, u64>,
-    /// In how many ranges it was found, by whomever.
+    /// The judges that were first to find it, with the number of ranges each.
+    pub found_by: BTreeMap<String, u64>,
+    /// The number of ranges in which any judge found it.
     pub found: u64,
-    /// Of so many.
+    /// The number of ranges.
     pub ranges: u64,
-    /// Seeds played over all ranges, and how often they found it.
+    /// Seeds and finds over all ranges.
     pub hits: Hits,
-    /// The same, of what the harness's memory shows.
+    /// The same, with only what the harness remembers judged.
     pub ghosts: Option<Hits>,
-    /// The same, of outcomes alone.
+    /// The same, with only outcomes judged.
     pub outcomes: Option<Hits>,
-    /// Seeds until it was found, over the ranges; those in which it was not count as played.
+    /// Seeds until it was found. A range without a find counts with all its seeds.
     pub seeds: Spread,
-    /// Steps until then.
+    /// Steps until it was found.
     pub steps: Spread,
-    /// Milliseconds of the wall clock, all ranges together.
+    /// Wall-clock milliseconds of all ranges together.
     pub wall_ms: u64,
-    /// Milliseconds of the wall clock to plant and build it.
+    /// Wall-clock milliseconds to plant and build it.
     pub build_ms: u64,
-    /// A run that shows it: a scenario and a seed.
+    /// The shortest range's failing run: scenario and seed.
     pub example: Option<String>,
-    /// What was said there.
-    pub words: Option<String>,
-    /// What that run was made into, if that was asked for.
-    pub smaller: Option<Smaller>,
-    /// Whether a judge of the right name found it in most ranges.
+    /// The message of that run.
+    pub message: Option<String>,
+    /// That run shrunk, if that was asked for.
+    pub shrunk: Option<Shrunk>,
+    /// Whether a judge that the head names found it first in most ranges.
     pub passed: bool,
-    /// Why there are no figures: it does not apply, or does not build.
-    pub trouble: Option<String>,
+    /// The reason for missing figures: the patch does not apply, or the copy does not build.
+    pub error: Option<String>,
 }
 
-/// How many seeds were played, and how many ranges ended with a find.
+/// The number of seeds that were run, and of ranges that ended with a find.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Hits {
-    /// Seeds.
+    /// Seeds that were run.
     pub seeds: u64,
-    /// Finds.
+    /// Ranges that ended with a find.
     pub found: u64,
 }
 
 impl Hits {
-    /// Of these ranges.
+    /// The sum over these ranges.
     #[must_use]
     pub fn of(ranges: &[Range]) -> Self {
         Self {
@@ -77,31 +77,31 @@ impl fmt::Display for Hits {
     }
 }
 
-/// The middle, the least and the most of some numbers.
+/// The median, the least and the most of some numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Spread {
-    /// Half of them are no more than this.
+    /// The median; the lower one of two.
     pub median: u64,
-    /// The least.
+    /// The smallest number.
     pub least: u64,
-    /// The most.
+    /// The largest number.
     pub most: u64,
 }
 
 impl Outcome {
-    /// What these ranges come to.
+    /// The outcome of these ranges.
     #[must_use]
     pub fn of(bug: &Bug, ranges: &[Range]) -> Self {
-        let mut spoke = BTreeMap::new();
+        let mut found_by = BTreeMap::new();
         let all_found: Vec<_> = ranges.iter().filter_map(|range| range.found.as_ref()).collect();
         for found in &all_found {
-            *spoke.entry(found.judge.clone()).or_default() += 1;
+            *found_by.entry(found.judge.clone()).or_default() += 1;
         }
         let example = ranges.iter().filter(|range| range.found.is_some()).min_by_key(|range| range.seeds);
         let example = example.and_then(|range| range.found.as_ref());
         Self {
             bug: bug.name.clone(),
-            spoke,
+            found_by,
             found: all_found.len() as u64,
             ranges: ranges.len() as u64,
             hits: Hits::of(ranges),
@@ -112,31 +112,31 @@ impl Outcome {
             wall_ms: millis(ranges.iter().map(|range| range.wall).sum()),
             build_ms: 0,
             example: example.map(|found| format!("{}:{}", bug.within.scenario(), found.seed)),
-            words: example.map(|found| found.words.clone()),
-            smaller: None,
+            message: example.map(|found| found.message.clone()),
+            shrunk: None,
             passed: false,
-            trouble: None,
+            error: None,
         }
         .judged_by(bug)
     }
 
-    /// The same, by what the bug's head says now.
+    /// Judges the outcome again by the judges in the bug's head.
     #[must_use]
     pub fn judged_by(mut self, bug: &Bug) -> Self {
-        let spoke = self.spoke.iter().filter(|(judge, _)| bug.judges.contains(judge));
-        self.passed = self.ranges < 2 * spoke.map(|(_, times)| times).sum::<u64>();
+        let found_by = self.found_by.iter().filter(|(judge, _)| bug.judges.contains(judge));
+        self.passed = self.ranges < 2 * found_by.map(|(_, times)| times).sum::<u64>();
         self
     }
 
-    /// The bug could not be planted or built.
+    /// The outcome of a bug that could not be planted or built.
     #[must_use]
-    pub fn spoilt(bug: &Bug, trouble: String) -> Self {
-        Self { trouble: Some(trouble), ..Self::of(bug, &[]) }
+    pub fn failed(bug: &Bug, error: String) -> Self {
+        Self { error: Some(error), ..Self::of(bug, &[]) }
     }
 }
 
 impl Spread {
-    /// Of these; of none, zeros.
+    /// The spread of these numbers; zeros if there are none.
     pub fn of(numbers: impl IntoIterator<Item = u64>) -> Self {
         let mut sorted: Vec<u64> = numbers.into_iter().collect();
         sorted.sort_unstable();
@@ -145,7 +145,7 @@ impl Spread {
     }
 }
 
-/// Milliseconds.
+/// A duration in milliseconds.
 pub(crate) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
@@ -154,7 +154,7 @@ pub(crate) fn millis(span: Duration) -> u64 {
 mod tests {
     use super::*;
     use crate::bug::Within;
-    use crate::sitting::Found;
+    use crate::sweep::Found;
 
     fn bug() -> Bug {
         Bug {
@@ -170,7 +170,7 @@ mod tests {
     }
 
     fn range(seeds: u64, judge: Option<&str>) -> Range {
-        let found = judge.map(|judge| Found { judge: judge.to_owned(), seed: seeds, words: String::new() });
+        let found = judge.map(|judge| Found { judge: judge.to_owned(), seed: seeds, message: String::new() });
         Range { found, seeds, steps: 100 * seeds, wall: Duration::from_millis(seeds) }
     }
 
@@ -180,7 +180,7 @@ mod tests {
         assert!(heard([Some("right"), Some("right"), None]).passed);
         assert!(!heard([Some("right"), Some("wrong"), None]).passed);
         assert!(!heard([Some("wrong"), Some("wrong"), Some("wrong")]).passed);
-        assert!(!Outcome::spoilt(&bug(), "no".to_owned()).passed);
+        assert!(!Outcome::failed(&bug(), "no".to_owned()).passed);
     }
 
     #[test]

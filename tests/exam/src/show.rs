@@ -1,10 +1,13 @@
-//! Outcomes in words.
+//! Bugs and outcomes as text and Markdown.
 
 use comfy_table::{CellAlignment, Table, presets};
+use std::fs;
 use std::io::{self, Write};
+use std::process::Command;
+use std::thread;
 use wavetank_exam::{Bug, Outcome, Spread, Within};
 
-/// Names and what they stand for.
+/// The bugs by name, with what is wrong in each.
 pub(crate) fn list(bugs: &[Bug], out: &mut dyn Write) -> io::Result<()> {
     for bug in bugs {
         writeln!(out, "{:48} {}", bug.name, bug.plants)?;
@@ -12,11 +15,11 @@ pub(crate) fn list(bugs: &[Bug], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// One outcome, as soon as it is known.
+/// One outcome in a line.
 pub(crate) fn line(outcome: &Outcome) -> String {
     let Outcome { bug, found, ranges, hits, seeds, wall_ms, .. } = outcome;
-    if let Some(trouble) = &outcome.trouble {
-        return format!("{bug}: {trouble}");
+    if let Some(error) = &outcome.error {
+        return format!("{bug}: {error}");
     }
     let example = outcome.example.as_deref().unwrap_or("-");
     format!(
@@ -26,12 +29,12 @@ pub(crate) fn line(outcome: &Outcome) -> String {
         seeds.most,
         seconds(*wall_ms),
         seconds(outcome.build_ms),
-        spoke(outcome),
-        outcome.words.as_deref().unwrap_or_default()
+        found_by(outcome),
+        outcome.message.as_deref().unwrap_or_default()
     )
 }
 
-/// All of them, in Markdown.
+/// All outcomes as a Markdown table.
 pub(crate) fn table(bugs: &[Bug], outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
     let mut table = markdown();
     table.set_header([
@@ -50,7 +53,7 @@ pub(crate) fn table(bugs: &[Bug], outcomes: &[Outcome], out: &mut dyn Write) -> 
         let Spread { median, least, most } = outcome.seeds;
         table.add_row([
             outcome.bug.clone(),
-            spoke(outcome),
+            found_by(outcome),
             format!("{}/{}", outcome.found, outcome.ranges),
             columns(outcome),
             median.to_string(),
@@ -67,23 +70,23 @@ pub(crate) fn table(bugs: &[Bug], outcomes: &[Outcome], out: &mut dyn Write) -> 
     writeln!(out, "{table}")?;
     let passed = outcomes.iter().filter(|outcome| outcome.passed).count();
     write!(out, "\n{passed} of {} passed; {}", outcomes.len(), beside(bugs, outcomes))?;
-    smaller(outcomes, out)
+    shrunk(outcomes, out)
 }
 
-/// What was made of the runs that were found, if that was asked for.
-fn smaller(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
+/// A table of the runs that were shrunk, if that was asked for.
+fn shrunk(outcomes: &[Outcome], out: &mut dyn Write) -> io::Result<()> {
     let mut table = markdown();
     table.set_header(["bug", "run", "before", "after", "tried", "wall s", "after a change of the code"]);
     for outcome in outcomes {
-        let (Some(smaller), Some(run)) = (&outcome.smaller, &outcome.example) else { continue };
+        let (Some(shrunk), Some(run)) = (&outcome.shrunk, &outcome.example) else { continue };
         table.add_row([
             outcome.bug.clone(),
             run.clone(),
-            smaller.before.clone(),
-            smaller.after.clone(),
-            smaller.tried.clone(),
-            seconds(smaller.wall_ms),
-            smaller.strayed.clone().unwrap_or_else(|| "the same run".to_owned()),
+            shrunk.before.clone(),
+            shrunk.after.clone(),
+            shrunk.tried.clone(),
+            seconds(shrunk.wall_ms),
+            shrunk.strayed.clone().unwrap_or_else(|| "the same run".to_owned()),
         ]);
     }
     if table.is_empty() { Ok(()) } else { write!(out, "\n\n{table}") }
@@ -95,13 +98,13 @@ fn markdown() -> Table {
     table
 }
 
-/// Seeds for each find, in each of the columns that were asked for.
+/// Seeds for each find, at each level of judges that was asked for.
 fn columns(outcome: &Outcome) -> String {
     let all = [Some(outcome.hits), outcome.ghosts, outcome.outcomes];
     all.into_iter().flatten().map(|hits| hits.to_string()).collect::<Vec<_>>().join(" / ")
 }
 
-/// What the figures do not say: a story was written for its bug, and has it under every seed.
+/// Remarks to the figures: a story was written for its bug, and finds it under every seed.
 fn remark(bug: &Bug, outcome: &Outcome) -> String {
     match &bug.within {
         _ if !outcome.passed => "not passed".to_owned(),
@@ -113,8 +116,8 @@ fn remark(bug: &Bug, outcome: &Outcome) -> String {
     }
 }
 
-/// How many of those that were measured elsewhere took storms no longer here than there, both with
-/// what the harness's memory shows.
+/// The number of bugs that storms found here with no more seeds than the calibration, both with what
+/// the harness remembers.
 fn beside(bugs: &[Bug], outcomes: &[Outcome]) -> String {
     let known = |(bug, outcome): (&Bug, &Outcome)| {
         if matches!(bug.within, Within::Story(_)) {
@@ -133,17 +136,17 @@ fn beside(bugs: &[Bug], outcomes: &[Outcome]) -> String {
     )
 }
 
-/// Ten times a number with at most one decimal.
+/// Ten times a number that has at most one decimal.
 fn tenths(text: &str) -> Option<u64> {
     let (whole, tenth) = text.split_once('.').unwrap_or((text, "0"));
     Some(10 * whole.parse::<u64>().ok()? + tenth.parse::<u64>().ok()?)
 }
 
-/// Who spoke, the one that did most often first.
-fn spoke(outcome: &Outcome) -> String {
-    let mut spoke: Vec<(&String, &u64)> = outcome.spoke.iter().collect();
-    spoke.sort_by_key(|(_, times)| std::cmp::Reverse(**times));
-    match spoke.as_slice() {
+/// The judges that were first to find it, the most frequent one first.
+fn found_by(outcome: &Outcome) -> String {
+    let mut found_by: Vec<(&String, &u64)> = outcome.found_by.iter().collect();
+    found_by.sort_by_key(|(_, times)| std::cmp::Reverse(**times));
+    match found_by.as_slice() {
         [] => "-".to_owned(),
         [(judge, _)] => (*judge).clone(),
         many => many.iter().map(|(judge, times)| format!("{judge} {times}")).collect::<Vec<_>>().join(", "),
@@ -152,4 +155,32 @@ fn spoke(outcome: &Outcome) -> String {
 
 fn seconds(ms: u64) -> String {
     format!("{}.{}", ms / 1_000, ms / 100 % 10)
+}
+
+/// The beginning of the file with the table: when, where and how the exam was held.
+pub(crate) fn heading(setup: &str) -> String {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let date = output_of("date", &["-u", "+%Y-%m-%d"]);
+    let rust = output_of("rustc", &["--version"]);
+    format!(
+        "# The exam of planted bugs\n\n\
+         `cargo exam` on {cores} cores of {}, {date}, {rust}: {setup}.\n\n\
+         Seeds are seeds for each find (all seeds played, over the ranges that ended with one); then the median, \
+         the least and the most of a range. The calibration is what a simulator of a thousand lines, written for \
+         nothing else, took to find the same kind of bug: with every rule of the protocol judged, with what the \
+         harness's memory shows, and with outcomes alone. Where a story has to find the bug, the last column says how \
+         many seeds a find storms need.",
+        processor()
+    )
+}
+
+fn processor() -> String {
+    let known = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = known.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    model.map_or_else(|| "an unknown processor".to_owned(), |(_, model)| format!("an {model}"))
+}
+
+fn output_of(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    output.map_or_else(|_| "?".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

@@ -8,30 +8,30 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The copy.
+/// A copy of the workspace, and its build directory.
 #[derive(Debug)]
-pub struct Workshop {
+pub struct WorkingCopy {
     root: PathBuf,
     work: PathBuf,
     target: PathBuf,
     jobs: u32,
 }
 
-impl Workshop {
-    /// A workshop under `target/exam` for the workspace at `root`, building with so many jobs.
+impl WorkingCopy {
+    /// A copy under `target/exam` of the workspace at `root`, built with this many jobs.
     #[must_use]
     pub fn new(root: &Path, jobs: u32) -> Self {
         let place = root.join("target/exam");
         Self { root: root.to_owned(), work: place.join("work"), target: place.join("target"), jobs }
     }
 
-    /// Where outcomes are kept.
+    /// The file of saved outcomes.
     #[must_use]
     pub fn outcomes(&self) -> PathBuf {
         self.target.with_file_name("outcomes.jsonl")
     }
 
-    /// Makes the copy what the workspace is: whatever was planted goes.
+    /// Restores the copy from the workspace, which removes the planted bug.
     ///
     /// # Errors
     /// When a file cannot be copied, or `git` does not say which files there are.
@@ -46,14 +46,14 @@ impl Workshop {
 
     fn copy(&self, name: &str) -> std::io::Result<()> {
         let (from, to) = (self.root.join(name), self.work.join(name));
-        // A file that is listed and gone has been deleted and not committed yet.
+        // A file that is listed and missing has been deleted, and the deletion is not committed yet.
         let Ok(ours) = fs::read(&from) else {
             return if to.exists() { fs::remove_file(to) } else { Ok(()) };
         };
         if fs::read(&to).is_ok_and(|theirs| theirs == ours) {
             return Ok(());
         }
-        fs::create_dir_all(to.parent().expect("a file in the workshop has a folder"))?;
+        fs::create_dir_all(to.parent().expect("a file in the copy has a folder"))?;
         fs::write(to, ours)
     }
 
@@ -69,10 +69,10 @@ impl Workshop {
         run(&mut git).map(drop).map_err(|why| format!("{} does not apply: {why}", bug.name))
     }
 
-    /// Changes something that no run depends on.
+    /// Changes code that no run depends on.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the file cannot be written.
     pub fn disturb(&self) -> Result<(), String> {
         let place = self.work.join("raft/src/quorum.rs");
         let more = "\n#[expect(dead_code, reason = \"a change of the code\")]\nconst UNRELATED: u8 = 1;\n";
@@ -81,7 +81,7 @@ impl Workshop {
             .map_err(|error| format!("cannot change the code: {error}"))
     }
 
-    /// Builds the command, and says where it is.
+    /// Builds the command and returns its path.
     ///
     /// # Errors
     /// When it does not compile.

@@ -1,5 +1,5 @@
-//! What became of a found failure in a shrinker's hands, and whether its capsule still fails after
-//! the code has changed.
+//! A failure that was found and shrunk, and whether its capsule still replays after the code has
+//! changed.
 
 use crate::outcome::millis;
 use serde::{Deserialize, Serialize};
@@ -7,26 +7,26 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-/// A failure made small.
+/// A shrunk failure.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Smaller {
-    /// The run that was found.
+pub struct Shrunk {
+    /// The size of the run that was found.
     pub before: String,
-    /// The smallest one.
+    /// The size of the shrunk run.
     pub after: String,
-    /// How many plans were tried.
+    /// The number of plans that were tried.
     pub tried: String,
-    /// How long that took.
+    /// The time that the search took.
     pub wall_ms: u64,
-    /// What its capsule's replay said after a change of the code; `None` if it was the same run.
+    /// The output of the capsule's replay after a change of the code; `None` if the run was the same.
     pub strayed: Option<String>,
 }
 
-impl Smaller {
+impl Shrunk {
     /// Shrinks a run into a capsule.
     ///
     /// # Errors
-    /// When the command says something else than it used to.
+    /// When the output of the command cannot be read.
     pub fn of(command: &Path, run: &str, capsule: &Path) -> Result<Self, String> {
         let begun = Instant::now();
         let mut shrink = Command::new(command);

@@ -1,4 +1,4 @@
-//! Playing one range of seeds until something speaks.
+//! Runs one range of seeds until one fails.
 
 use serde_json::Value;
 use std::fs;
@@ -7,72 +7,72 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A run that takes longer than this does not end.
+/// A run that takes longer than this counts as one that hangs.
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// The built command, and how it is played.
+/// A built command, and how it sweeps seeds.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Sitting {
+pub struct Sweep {
     /// The command with the bug in it.
     pub command: PathBuf,
-    /// What is played.
+    /// The scenario that is swept.
     pub scenario: String,
-    /// The most seeds of a range.
+    /// The most seeds in a range.
     pub seeds: u64,
-    /// Threads.
+    /// The number of threads.
     pub jobs: u32,
-    /// Who judges, as the command has it.
+    /// The level of judges, as an argument of the command.
     pub judges: &'static str,
 }
 
-/// What came of a range.
+/// The result of a range.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Range {
-    /// What was found; `None` if all held.
+    /// The first failure; `None` if all runs held.
     pub found: Option<Found>,
-    /// How many seeds were played, with the one that failed.
+    /// The number of seeds that were run, including the one that failed.
     pub seeds: u64,
-    /// How many events they had.
+    /// The number of events in those runs.
     pub steps: u64,
-    /// How long it took.
+    /// The time that the range took.
     pub wall: Duration,
 }
 
 /// The first run that failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Found {
-    /// The check that spoke; `panic`, or `hang` if it did not end.
+    /// The check that failed; `panic`, or `hang` if the run did not end.
     pub judge: String,
-    /// Under this seed.
+    /// The seed of the run.
     pub seed: u64,
-    /// What was said.
-    pub words: String,
+    /// The message of the violation or panic.
+    pub message: String,
 }
 
-impl Sitting {
-    /// Plays the seeds from `first` on, a few and then more and more, until one fails.
+impl Sweep {
+    /// Runs the seeds from `first` on, in growing chunks, until one fails.
     ///
     /// # Errors
-    /// When the command cannot be run, or says what makes no sense.
+    /// When the command cannot be run, or its output cannot be read.
     pub fn play(&self, first: u64) -> Result<Range, String> {
         let begun = Instant::now();
         let mut range = Range { found: None, seeds: 0, steps: 0, wall: Duration::ZERO };
         let mut chunk = 4;
         while range.found.is_none() && range.seeds < self.seeds {
             let many = chunk.min(self.seeds - range.seeds);
-            self.play_some(first + range.seeds, many, &mut range)?;
+            self.play_chunk(first + range.seeds, many, &mut range)?;
             chunk *= 2;
         }
         range.wall = begun.elapsed();
         Ok(range)
     }
 
-    fn play_some(&self, from: u64, many: u64, range: &mut Range) -> Result<(), String> {
+    fn play_chunk(&self, from: u64, many: u64, range: &mut Range) -> Result<(), String> {
         let file = self.command.with_file_name("exam.jsonl");
         let mut child = self.spawn(from, many, &file)?;
-        if !ended(&mut child, LONGEST.saturating_mul(u32::try_from(many).unwrap_or(u32::MAX)))? {
-            let words = format!("one of {from}..{} does not end", from + many);
-            range.found = Some(Found { judge: "hang".to_owned(), seed: from, words });
+        if !has_ended(&mut child, LONGEST.saturating_mul(u32::try_from(many).unwrap_or(u32::MAX)))? {
+            let message = format!("one of {from}..{} does not end", from + many);
+            range.found = Some(Found { judge: "hang".to_owned(), seed: from, message });
             range.seeds += 1;
             return Ok(());
         }
@@ -81,9 +81,9 @@ impl Sitting {
             let report: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
             range.seeds += 1;
             range.steps += report["events"].as_u64().unwrap_or_default();
-            if let Some((judge, words)) = failure(&report["verdict"]) {
+            if let Some((judge, message)) = failure(&report["verdict"]) {
                 let seed = report["seed"].as_u64().unwrap_or_default();
-                range.found = Some(Found { judge, seed, words });
+                range.found = Some(Found { judge, seed, message });
                 return Ok(());
             }
         }
@@ -101,8 +101,8 @@ impl Sitting {
     }
 }
 
-/// Waits; `false` if it had to be killed.
-fn ended(child: &mut Child, longest: Duration) -> Result<bool, String> {
+/// Waits for the child to end; kills it and returns `false` if it takes too long.
+fn has_ended(child: &mut Child, longest: Duration) -> Result<bool, String> {
     let begun = Instant::now();
     let mut pause = Duration::from_millis(1);
     while child.try_wait().map_err(|error| error.to_string())?.is_none() {
@@ -116,13 +116,13 @@ fn ended(child: &mut Child, longest: Duration) -> Result<bool, String> {
     Ok(true)
 }
 
-/// Who spoke, and what was said; `None` if nobody did.
+/// The judge and the message of a failed run; `None` if the run did not fail.
 fn failure(verdict: &Value) -> Option<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     if let Some(violation) = verdict.get("Violated") {
         return Some((text(&violation["check"]), text(&violation["what"])));
     }
-    verdict.get("Panicked").map(|words| ("panic".to_owned(), text(words)))
+    verdict.get("Panicked").map(|message| ("panic".to_owned(), text(message)))
 }
 
 #[cfg(test)]
@@ -131,7 +131,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_verdict_says_who_spoke() {
+    fn a_verdict_names_its_judge() {
         let violated = json!({ "Violated": { "check": "log_matching", "what": "n1 ..." } });
         assert_eq!(failure(&violated), Some(("log_matching".to_owned(), "n1 ...".to_owned())));
         let panicked = json!({ "Panicked": "numbers" });
