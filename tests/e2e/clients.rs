@@ -1,9 +1,9 @@
-//! Clients: they write, read by every path and compare, ask whom they like, and write down what
-//! they are told.
+//! Clients: they write, read by every path and compare-and-set, at any server, and record the
+//! responses.
 
-use crate::fleet::{Addresses, PAUSE};
-use crate::history::{History, How, Operation};
-use crate::http::{Answer, Heard, Http, Question};
+use crate::cluster::{Addresses, PAUSE};
+use crate::history::{History, Operation, Outcome};
+use crate::http::{Http, HttpRequest, Reply, Response};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,16 +12,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 use wavetank_sim::rng::{Domain, Stream};
 
-/// How long a client looks for somebody who does what it wants.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Keys that are written again and again, at a time.
+/// The time for which a client retries an operation that was not done.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// The number of keys that are written again and again, at a time.
 const KEYS: u64 = 6;
-/// Operations of a client after which it turns to other keys. All clients turn about together.
-const CHAPTER: u64 = 400;
+/// The number of operations after which a client uses other keys. All clients change keys at about
+/// the same time.
+const OPERATIONS_PER_KEY_SET: u64 = 400;
 
-/// What all clients of a run have in common.
+/// A run, as all of its clients share it.
 #[derive(Debug)]
-pub(crate) struct Shore {
+pub(crate) struct Run {
     pub(crate) addresses: Addresses,
     pub(crate) history: History,
     pub(crate) is_over: AtomicBool,
@@ -30,21 +31,21 @@ pub(crate) struct Shore {
 /// A client.
 #[derive(Debug)]
 pub(crate) struct Client {
-    shore: Arc<Shore>,
+    run: Arc<Run>,
     process: u64,
     chance: Stream,
     http: Http,
     operations: u64,
-    /// What it last saw of each key, for comparisons that may hold.
+    /// The last value of each key that it saw, so that comparisons can succeed.
     seen: BTreeMap<String, String>,
-    /// Keys that it alone writes, once, and was told are written.
+    /// Keys that only this client writes, once, and whose write was acknowledged.
     pub(crate) kept: BTreeMap<String, String>,
-    /// How often each kind of operation was done.
+    /// The number of operations done, by kind.
     pub(crate) done: BTreeMap<&'static str, u64>,
 }
 
-/// An operation and how it is asked for.
-struct Wish {
+/// An operation, and its HTTP request.
+struct Request {
     f: &'static str,
     key: String,
     value: Value,
@@ -54,9 +55,9 @@ struct Wish {
 }
 
 impl Client {
-    pub(crate) fn new(shore: Arc<Shore>, seed: u64, process: u64) -> Self {
+    pub(crate) fn new(run: Arc<Run>, seed: u64, process: u64) -> Self {
         Self {
-            shore,
+            run,
             process,
             chance: Stream::new(seed, Domain::Workload, process, 0),
             http: Http::default(),
@@ -67,39 +68,46 @@ impl Client {
         }
     }
 
-    /// Works until the run is over.
+    /// Executes operations until the run is over.
     pub(crate) fn run(mut self) -> Self {
-        while !self.shore.is_over.load(Ordering::Relaxed) {
-            let wish = self.wish();
-            self.carry_out(wish);
+        while !self.run.is_over.load(Ordering::Relaxed) {
+            let request = self.next_request();
+            self.execute(request);
         }
         self
     }
 
-    /// Reads a key by ReadIndex, and says what is there.
-    pub(crate) fn look(&mut self, key: &str) -> Option<String> {
-        self.carry_out(read(key.to_owned(), "index"));
+    /// Reads a key by ReadIndex.
+    pub(crate) fn read_back(&mut self, key: &str) -> Option<String> {
+        self.execute(read(key.to_owned(), "index"));
         self.seen.get(key).cloned().filter(|value| !value.is_empty())
     }
 
-    fn wish(&mut self) -> Wish {
+    fn next_request(&mut self) -> Request {
         self.operations += 1;
-        let key = format!("k{}-{}", self.operations / CHAPTER, self.chance.below(KEYS));
+        let key = format!("k{}-{}", self.operations / OPERATIONS_PER_KEY_SET, self.chance.below(KEYS));
         let new = format!("{}.{}", self.process, self.operations);
         let empty = String::new;
         match self.chance.below(100) {
             0..15 => {
                 let key = format!("own-{new}");
-                Wish { f: "write", key, value: json!(new), method: "PUT", query: empty(), body: new }
+                Request { f: "write", key, value: json!(new), method: "PUT", query: empty(), body: new }
             }
-            15..40 => Wish { f: "write", key, value: json!(new), method: "PUT", query: empty(), body: new },
-            40..45 => {
-                Wish { f: "write", key, value: Value::Null, method: "DELETE", query: empty(), body: empty() }
+            15..40 => {
+                Request { f: "write", key, value: json!(new), method: "PUT", query: empty(), body: new }
             }
+            40..45 => Request {
+                f: "write",
+                key,
+                value: Value::Null,
+                method: "DELETE",
+                query: empty(),
+                body: empty(),
+            },
             45..60 => {
                 let expected = self.seen.get(&key).cloned().unwrap_or_default();
                 let query = format!("?expected={expected}");
-                Wish { f: "cas", key, value: json!([expected, new]), method: "PUT", query, body: new }
+                Request { f: "cas", key, value: json!([expected, new]), method: "PUT", query, body: new }
             }
             _ => {
                 let path = self.chance.one_of(&["index", "lease", "verify"]);
@@ -108,40 +116,40 @@ impl Client {
         }
     }
 
-    fn carry_out(&mut self, wish: Wish) {
-        let (process, f) = (self.process, wish.f);
-        let mut operation = Operation { process, f, key: wish.key.clone(), value: wish.value.clone() };
-        self.shore.history.invoke(&operation);
-        let answer = self.ask(&wish);
-        let how = wish.how(answer.as_ref());
-        if how == How::Ok {
-            self.learn(&wish, answer.as_ref(), &mut operation);
+    fn execute(&mut self, request: Request) {
+        let (process, f) = (self.process, request.f);
+        let mut operation = Operation { process, f, key: request.key.clone(), value: request.value.clone() };
+        self.run.history.invoke(&operation);
+        let response = self.ask(&request);
+        let outcome = request.outcome(response.as_ref());
+        if outcome == Outcome::Ok {
+            self.remember(&request, response.as_ref(), &mut operation);
         }
-        self.shore.history.complete(&operation, how);
+        self.run.history.complete(&operation, outcome);
     }
 
-    /// Asks one after the other, as long as nothing was done. `None` when it is not known.
-    fn ask(&mut self, wish: &Wish) -> Option<Answer> {
-        let path = format!("/kv/{}{}", wish.key, wish.query);
-        let question = Question { method: wish.method, path: &path, body: &wish.body };
+    /// Asks one server after the other until the operation is done. `None` if the outcome is unknown.
+    fn ask(&mut self, request: &Request) -> Option<Response> {
+        let path = format!("/kv/{}{}", request.key, request.query);
+        let http_request = HttpRequest { method: request.method, path: &path, body: &request.body };
         let begun = Instant::now();
         loop {
-            let one = self.somebody();
-            let refused = match self.http.ask(&one, question) {
-                Heard::Silence => return None,
-                Heard::Answer(answer) if answer.status != 503 => return Some(answer),
-                Heard::Answer(answer) => answer,
-                Heard::Unsent => Answer::REFUSED,
+            let one = self.any_address();
+            let refused = match self.http.ask(&one, http_request) {
+                Reply::Silence => return None,
+                Reply::Response(response) if response.status != 503 => return Some(response),
+                Reply::Response(response) => response,
+                Reply::Unsent => Response::REFUSED,
             };
-            if PATIENCE < begun.elapsed() {
+            if TIMEOUT < begun.elapsed() {
                 return Some(refused);
             }
             thread::sleep(PAUSE);
         }
     }
 
-    fn somebody(&mut self) -> String {
-        let addresses = self.shore.addresses.read().unwrap();
+    fn any_address(&mut self) -> String {
+        let addresses = self.run.addresses.read().unwrap();
         if addresses.is_empty() {
             return "127.0.0.1:1".to_owned();
         }
@@ -149,51 +157,52 @@ impl Client {
         addresses[usize::try_from(at).unwrap()].clone()
     }
 
-    /// Remembers what it was told.
-    fn learn(&mut self, wish: &Wish, answer: Option<&Answer>, operation: &mut Operation) {
-        let path = wish.query.strip_prefix("?read=");
+    /// Remembers the result of an operation.
+    fn remember(&mut self, request: &Request, response: Option<&Response>, operation: &mut Operation) {
+        let path = request.query.strip_prefix("?read=");
         let kind = match path {
             Some("index") => "read by index",
             Some("lease") => "read by lease",
             Some(_) => "read by verify",
-            None => wish.f,
+            None => request.f,
         };
         *self.done.entry(kind).or_default() += 1;
         let now = if path.is_some() {
-            let there = answer.filter(|answer| answer.status == 200).map(|answer| answer.body.clone());
+            let there =
+                response.filter(|response| response.status == 200).map(|response| response.body.clone());
             operation.value = json!(there);
             there.unwrap_or_default()
         } else {
-            wish.body.clone()
+            request.body.clone()
         };
-        if path.is_none() && wish.key.starts_with("own-") {
-            self.kept.insert(wish.key.clone(), now.clone());
+        if path.is_none() && request.key.starts_with("own-") {
+            self.kept.insert(request.key.clone(), now.clone());
         }
-        self.seen.insert(wish.key.clone(), now);
+        self.seen.insert(request.key.clone(), now);
     }
 }
 
-fn read(key: String, path: &str) -> Wish {
+fn read(key: String, path: &str) -> Request {
     let query = format!("?read={path}");
-    Wish { f: "read", key, value: Value::Null, method: "GET", query, body: String::new() }
+    Request { f: "read", key, value: Value::Null, method: "GET", query, body: String::new() }
 }
 
-impl Wish {
-    /// What an answer says of it.
-    fn how(&self, answer: Option<&Answer>) -> How {
+impl Request {
+    /// The outcome that a response means.
+    fn outcome(&self, response: Option<&Response>) -> Outcome {
         let is_read = self.f == "read";
-        let Some(answer) = answer else { return if is_read { How::Fail } else { How::Info } };
-        match answer.status {
-            200 | 404 if is_read => How::Ok,
-            204 if !is_read => How::Ok,
-            412 if self.f == "cas" => How::Fail,
+        let Some(response) = response else { return if is_read { Outcome::Fail } else { Outcome::Info } };
+        match response.status {
+            200 | 404 if is_read => Outcome::Ok,
+            204 if !is_read => Outcome::Ok,
+            412 if self.f == "cas" => Outcome::Fail,
             // Refused for one reason or another. A comparison that was not made has not failed:
             // that would say something of the value.
-            409 | 503 if self.f == "cas" => How::Info,
-            409 | 503 => How::Fail,
-            504 if is_read => How::Fail,
-            504 => How::Info,
-            other => panic!("{} {} was answered with {other}: {}", self.method, self.key, answer.body),
+            409 | 503 if self.f == "cas" => Outcome::Info,
+            409 | 503 => Outcome::Fail,
+            504 if is_read => Outcome::Fail,
+            504 => Outcome::Info,
+            other => panic!("{} {} was answered with {other}: {}", self.method, self.key, response.body),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! A cluster of `kv` processes on loopback, and what can be done to it from outside.
+//! A cluster of `kv` processes on loopback, and the faults that can be caused from outside.
 
-use crate::http::{Answer, Heard, Http, Question};
+use crate::http::{Http, HttpRequest, Reply, Response};
+use crate::links::{Links, Proxy};
 use crate::process::Process;
-use crate::sea::{Harbour, Sea};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
@@ -12,91 +12,91 @@ use std::sync::{Arc, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longer than anything here takes, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(90);
-/// Between two questions to somebody who is not ready.
+/// The limit of every wait: longer than anything here takes on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(90);
+/// The pause between two requests to a server that is not ready.
 pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 
-/// Where the clients' questions go: the addresses of all servers that should serve.
+/// The HTTP addresses of all servers that should serve clients.
 pub(crate) type Addresses = Arc<RwLock<Vec<String>>>;
 
 /// The cluster.
 #[derive(Debug)]
-pub(crate) struct Fleet {
-    pub(crate) sea: Sea,
+pub(crate) struct Cluster {
+    pub(crate) links: Links,
     pub(crate) addresses: Addresses,
-    ships: BTreeMap<String, Ship>,
+    servers: BTreeMap<String, Server>,
     directory: PathBuf,
-    /// Names that were given; none is given twice.
+    /// The number of names that were given; no name is given twice.
     named: u32,
     http: Http,
 }
 
 /// A server that outlives its processes.
 #[derive(Debug)]
-struct Ship {
-    harbour: Harbour,
+struct Server {
+    proxy: Proxy,
     process: Option<Process>,
 }
 
-/// How a server comes into its cluster.
+/// How a server joins its cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Entry {
-    /// It begins it.
+    /// It bootstraps the cluster.
     Founder,
-    /// It asks to be taken in.
+    /// It asks to be added.
     Newcomer,
-    /// It was there before.
+    /// It is a member already.
     Old,
 }
 
-impl Fleet {
-    /// So many servers that belong together.
+impl Cluster {
+    /// Starts a cluster of `size` servers.
     pub(crate) fn of(size: u32) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let directory = format!("{}/fleet-{}-{number}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+        let directory = format!("{}/cluster-{}-{number}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
         fs::create_dir_all(&directory).unwrap();
-        let mut fleet = Self {
-            sea: Sea::default(),
+        let mut cluster = Self {
+            links: Links::default(),
             addresses: Arc::default(),
-            ships: BTreeMap::new(),
+            servers: BTreeMap::new(),
             directory: directory.into(),
             named: 0,
             http: Http::default(),
         };
-        fleet.launch(Entry::Founder);
+        cluster.add_server(Entry::Founder);
         for _ in 1..size {
-            fleet.launch(Entry::Newcomer);
+            cluster.add_server(Entry::Newcomer);
         }
-        fleet
+        cluster
     }
 
-    /// A server that never was there before asks to be taken in. Its name comes back.
+    /// Adds a new server, and returns its name.
     pub(crate) fn add_new(&mut self) -> String {
-        self.launch(Entry::Newcomer)
+        self.add_server(Entry::Newcomer)
     }
 
-    fn launch(&mut self, entry: Entry) -> String {
+    fn add_server(&mut self, entry: Entry) -> String {
         self.named += 1;
         let name = format!("n{}", self.named);
-        let harbour = self.sea.harbour(&name);
-        self.ships.insert(name.clone(), Ship { harbour, process: None });
-        self.set_out(&name, entry);
+        let proxy = self.links.proxy(&name);
+        self.servers.insert(name.clone(), Server { proxy, process: None });
+        self.start_process(&name, entry);
         name
     }
 
     /// Starts a server again, with what it has on its disk.
     pub(crate) fn start(&mut self, name: &str) {
-        self.set_out(name, Entry::Old);
+        self.start_process(name, Entry::Old);
     }
 
-    fn set_out(&mut self, name: &str, entry: Entry) {
+    fn start_process(&mut self, name: &str, entry: Entry) {
         let others = self.addresses.read().unwrap().join(",");
-        let ship = self.ships.get_mut(name).unwrap();
+        let server = self.servers.get_mut(name).unwrap();
         let directory = self.directory.join(name);
-        let harbour = ship.harbour.address.to_string();
-        let mut arguments = vec!["--id", name, "--dir", directory.to_str().unwrap(), "--advertise", &harbour];
+        let proxy = server.proxy.address.to_string();
+        let mut arguments = vec!["--id", name, "--dir", directory.to_str().unwrap(), "--advertise", &proxy];
         arguments.extend(["--http", "127.0.0.1:0", "--raft", "127.0.0.1:0", "--heartbeat-ms", "300"]);
         arguments.extend(["--snapshot-threshold", "400"]);
         match entry {
@@ -105,135 +105,137 @@ impl Fleet {
             Entry::Old => {}
         }
         let log = log_of(&self.directory, name);
-        // Who takes it in must reach it before it serves.
-        let started = Process::start(&arguments, &log, |raft| ship.harbour.leads_to(Some(raft.to_owned())));
+        // The leader that adds it must reach it before it serves.
+        let started = Process::start(&arguments, &log, |raft| server.proxy.forward_to(Some(raft.to_owned())));
         let process = started.unwrap_or_else(|status| {
             panic!("{name} did not start: {status}\n{}", fs::read_to_string(&log).unwrap())
         });
-        ship.process = Some(process);
+        server.process = Some(process);
         self.publish();
     }
 
     /// The addresses of all that run.
     fn publish(&self) {
-        let running = self.ships.values().filter_map(|ship| ship.process.as_ref());
+        let running = self.servers.values().filter_map(|server| server.process.as_ref());
         *self.addresses.write().unwrap() = running.map(|process| process.http.clone()).collect();
     }
 
-    /// All servers that belong to it, running or not.
+    /// All servers of the cluster, running or not.
     pub(crate) fn names(&self) -> Vec<String> {
-        self.ships.keys().cloned().collect()
+        self.servers.keys().cloned().collect()
     }
 
     fn process(&mut self, name: &str) -> &mut Process {
-        self.ships.get_mut(name).unwrap().process.as_mut().expect("it runs")
+        self.servers.get_mut(name).unwrap().process.as_mut().expect("it runs")
     }
 
-    /// Where it hears its peers, past the sea.
+    /// The address on which it listens for peers, without its proxy.
     pub(crate) fn port(&mut self, name: &str) -> SocketAddr {
         self.process(name).raft.parse().unwrap()
     }
 
-    /// The most that it ever had in memory, in KiB.
+    /// The largest resident memory that it ever had, in KiB.
     pub(crate) fn memory_kib(&mut self, name: &str) -> u64 {
         self.process(name).memory_kib()
     }
 
-    /// What it has logged.
+    /// The text of its log.
     pub(crate) fn log(&self, name: &str) -> String {
         fs::read_to_string(log_of(&self.directory, name)).unwrap()
     }
 
-    /// SIGKILL.
+    /// Kills a process with SIGKILL.
     pub(crate) fn kill(&mut self, name: &str) {
         self.process(name).kill();
-        self.is_gone(name);
+        self.mark_down(name);
     }
 
-    /// SIGTERM, and a clean end.
+    /// Stops a process with SIGTERM, and expects a clean end.
     pub(crate) fn stop(&mut self, name: &str) {
         self.process(name).stop();
-        self.is_gone(name);
+        self.mark_down(name);
     }
 
-    fn is_gone(&mut self, name: &str) {
-        let ship = self.ships.get_mut(name).unwrap();
-        (ship.process, _) = (None, ship.harbour.leads_to(None));
+    fn mark_down(&mut self, name: &str) {
+        let server = self.servers.get_mut(name).unwrap();
+        (server.process, _) = (None, server.proxy.forward_to(None));
         self.publish();
     }
 
-    /// Stands still until it may go on, while its clock runs.
+    /// Pauses a process with SIGSTOP.
     pub(crate) fn pause(&mut self, name: &str) {
         self.process(name).signal("STOP");
     }
 
-    /// Goes on.
+    /// Resumes a paused process.
     pub(crate) fn resume(&mut self, name: &str) {
         self.process(name).signal("CONT");
     }
 
-    /// Starts those that have ended by themselves, as one that led does when it is let go.
-    pub(crate) fn start_those_that_ended(&mut self) {
+    /// Restarts processes that ended by themselves, as a leader does after its removal.
+    pub(crate) fn restart_ended(&mut self) {
         for name in self.names() {
             if !self.process(&name).is_alive() {
-                self.is_gone(&name);
+                self.mark_down(&name);
                 self.start(&name);
             }
         }
     }
 
-    /// Takes a server out of the cluster. It runs on.
+    /// Removes a server from the cluster. Its process keeps running.
     pub(crate) fn leave(&mut self, name: &str) {
         self.until_done(&format!("/leave?id={name}"));
     }
 
-    /// Takes it in again.
+    /// Adds a removed server again.
     pub(crate) fn join(&mut self, name: &str) {
-        let address = self.ships[name].harbour.address;
+        let address = self.servers[name].proxy.address;
         self.until_done(&format!("/join?id={name}&address={address}"));
     }
 
-    /// Forgets a server that was taken out, with all it had.
-    pub(crate) fn scrap(&mut self, name: &str) {
-        if self.ships[name].process.is_some() {
+    /// Kills a removed server and deletes its files.
+    pub(crate) fn discard(&mut self, name: &str) {
+        if self.servers[name].process.is_some() {
             self.kill(name);
         }
-        self.ships.remove(name);
+        self.servers.remove(name);
         fs::remove_dir_all(self.directory.join(name)).unwrap();
     }
 
-    /// Asks for something that can be refused for the time being.
+    /// Repeats a request until it is granted.
     pub(crate) fn until_done(&mut self, path: &str) {
         let addresses = self.addresses.clone();
         let is_done = |http: &mut Http| {
             let one = addresses.read().unwrap().first().cloned().unwrap();
             addresses.write().unwrap().rotate_left(1);
-            answer(http, &one, Question::post(path)).is_some_and(|answer| answer.status == 200)
+            response(http, &one, HttpRequest::post(path)).is_some_and(|response| response.status == 200)
         };
         self.until(path, is_done);
     }
 
-    /// Asks once; how it ends does not matter.
+    /// Sends a request once and ignores the outcome.
     pub(crate) fn try_once(&mut self, name: &str, path: &str) {
         let http = self.process(name).http.clone();
-        let _ = self.http.ask(&http, Question::post(path));
+        let _ = self.http.ask(&http, HttpRequest::post(path));
     }
 
-    /// Returns when a write goes through at every server.
-    pub(crate) fn until_it_writes(&mut self) {
+    /// Waits until a write succeeds at every server.
+    pub(crate) fn until_all_accept_writes(&mut self) {
         for name in self.names() {
             let address = self.process(&name).http.clone();
-            let question = Question { method: "PUT", path: "/kv/nemesis", body: &name };
-            let is_written =
-                |http: &mut Http| answer(http, &address, question).is_some_and(|answer| answer.status == 204);
+            let http_request = HttpRequest { method: "PUT", path: "/kv/nemesis", body: &name };
+            let is_written = |http: &mut Http| {
+                response(http, &address, http_request).is_some_and(|response| response.status == 204)
+            };
             self.until(&format!("write at {name}"), is_written);
         }
     }
 
-    /// Who leads, as it says itself.
+    /// The server whose own status says that it leads.
     pub(crate) fn leader(&mut self) -> String {
         let mut leader = None;
-        let places: Vec<_> = self.ships.iter().map(|(name, ship)| (name.clone(), ship.http())).collect();
+        let places: Vec<_> =
+            self.servers.iter().map(|(name, server)| (name.clone(), server.http())).collect();
         let leads = |http: &mut Http| {
             leader = places.iter().find(|(_, place)| {
                 place.as_ref().is_some_and(|place| status(http, place, "state") == "Leader")
@@ -244,26 +246,26 @@ impl Fleet {
         leader.unwrap().0.clone()
     }
 
-    /// Returns when every server has applied what is committed, and says where each is.
-    pub(crate) fn until_all_are_there(&mut self) -> Vec<(String, String)> {
+    /// Waits until every server has applied what is committed, and returns their addresses.
+    pub(crate) fn until_all_have_applied(&mut self) -> Vec<(String, String)> {
         let leader = self.leader();
-        let commit = status(&mut self.http, &self.ships[&leader].http().unwrap(), "commit_index");
+        let commit = status(&mut self.http, &self.servers[&leader].http().unwrap(), "commit_index");
         let commit: u64 = commit.parse().unwrap();
         for name in self.names() {
-            let place = self.ships[&name].http().unwrap();
+            let place = self.servers[&name].http().unwrap();
             let is_there = |http: &mut Http| {
                 status(http, &place, "applied_index").parse::<u64>().is_ok_and(|at| commit <= at)
             };
             self.until(&format!("{name} to have applied {commit}"), is_there);
         }
-        self.ships.iter().map(|(name, ship)| (name.clone(), ship.http().unwrap())).collect()
+        self.servers.iter().map(|(name, server)| (name.clone(), server.http().unwrap())).collect()
     }
 
     fn until(&mut self, what: &str, mut is_so: impl FnMut(&mut Http) -> bool) {
         let begun = Instant::now();
         while !is_so(&mut self.http) {
             let logs = self.directory.display();
-            assert!(begun.elapsed() < PATIENCE, "waited too long for {what}; the logs are in {logs}");
+            assert!(begun.elapsed() < TIMEOUT, "waited too long for {what}; the logs are in {logs}");
             thread::sleep(PAUSE);
         }
     }
@@ -273,31 +275,32 @@ fn log_of(directory: &Path, name: &str) -> PathBuf {
     directory.join(format!("{name}.log"))
 }
 
-impl Ship {
+impl Server {
     fn http(&self) -> Option<String> {
         self.process.as_ref().map(|process| process.http.clone())
     }
 }
 
-/// A server's answer, if it gives one.
-fn answer(http: &mut Http, address: &str, question: Question<'_>) -> Option<Answer> {
-    match http.ask(address, question) {
-        Heard::Answer(answer) => Some(answer),
-        Heard::Unsent | Heard::Silence => None,
+/// A server's response, if there is one.
+fn response(http: &mut Http, address: &str, http_request: HttpRequest<'_>) -> Option<Response> {
+    match http.ask(address, http_request) {
+        Reply::Response(response) => Some(response),
+        Reply::Unsent | Reply::Silence => None,
     }
 }
 
-/// One line of a server's status; empty if there is none.
+/// A value of a server's status; empty if it has none.
 fn status(http: &mut Http, address: &str, key: &str) -> String {
-    let body = answer(http, address, Question::get("/status")).map_or_else(String::new, |answer| answer.body);
+    let body = response(http, address, HttpRequest::get("/status"))
+        .map_or_else(String::new, |response| response.body);
     let mut values = body.lines().filter_map(|line| line.split_once(": "));
     values.find(|(found, _)| *found == key).map_or_else(String::new, |(_, value)| value.to_owned())
 }
 
-/// What failed is left to be looked at.
-impl Drop for Fleet {
+/// The files of a failed test are kept.
+impl Drop for Cluster {
     fn drop(&mut self) {
-        self.ships.clear();
+        self.servers.clear();
         if !thread::panicking() {
             fs::remove_dir_all(&self.directory).unwrap();
         }

@@ -1,18 +1,18 @@
-//! What clients wanted and were told, in the lines that `wavetank judge` reads.
+//! The operations of clients and their outcomes, in the lines that `wavetank judge` reads.
 
 use serde_json::{Value, json};
 use std::fmt;
 use std::sync::Mutex;
 use std::time::Instant;
 
-/// Lines, in the order in which things happened.
+/// The lines of a history, in real-time order.
 #[derive(Debug)]
 pub(crate) struct History {
     begun: Instant,
     lines: Mutex<Vec<String>>,
 }
 
-/// What an operation is.
+/// An operation of a client.
 #[derive(Clone, Debug)]
 pub(crate) struct Operation {
     pub(crate) process: u64,
@@ -21,14 +21,14 @@ pub(crate) struct Operation {
     pub(crate) value: Value,
 }
 
-/// How it ended.
+/// How an operation ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum How {
-    /// It was done.
+pub(crate) enum Outcome {
+    /// It took effect.
     Ok,
-    /// It was not.
+    /// It did not take effect.
     Fail,
-    /// Nobody knows.
+    /// It is unknown whether it took effect.
     Info,
 }
 
@@ -37,17 +37,17 @@ impl History {
         Self { begun: Instant::now(), lines: Mutex::default() }
     }
 
-    /// An operation begins.
+    /// Records that an operation begins.
     pub(crate) fn invoke(&self, operation: &Operation) {
         self.write("invoke", operation);
     }
 
-    /// It ends; `operation` has the value that was read, if one was.
-    pub(crate) fn complete(&self, operation: &Operation, how: How) {
-        self.write(&how.to_string(), operation);
+    /// Records that an operation ended; `operation` has the value that was read, if any.
+    pub(crate) fn complete(&self, operation: &Operation, outcome: Outcome) {
+        self.write(&outcome.to_string(), operation);
     }
 
-    /// The time is taken where the place among the lines is: both say the same.
+    /// Takes the time under the same lock as the place among the lines, so that their orders agree.
     fn write(&self, what: &str, Operation { process, f, key, value }: &Operation) {
         let mut lines = self.lines.lock().unwrap();
         let time = u64::try_from(self.begun.elapsed().as_nanos()).unwrap();
@@ -57,13 +57,13 @@ impl History {
         lines.push(line.to_string());
     }
 
-    /// All of it.
+    /// All lines.
     pub(crate) fn text(&self) -> String {
         self.lines.lock().unwrap().join("\n")
     }
 }
 
-impl fmt::Display for How {
+impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Ok => "ok",

@@ -1,7 +1,7 @@
-//! Bytes from anybody on the port where peers are heard: the server stays up and small, says what
-//! is wrong once for each connection, and its cluster goes on.
+//! Hostile bytes on the port for peers: the server keeps running in bounded memory, logs one line for
+//! each broken connection, and its cluster goes on.
 
-use crate::fleet::Fleet;
+use crate::cluster::Cluster;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use wavetank_node::wire::{Header, Scan, decode_request, encode_request};
 use wavetank_raft::*;
 use wavetank_sim::rng::{Domain, Stream};
 
-/// Well-formed calls that a connection makes before it breaks off.
+/// The number of well-formed calls of a connection before its hostile bytes.
 const POLITE: u64 = 9;
-/// Connections at a time.
+/// The number of connections at a time.
 const CROWD: u64 = 4;
-/// What the process may grow by. Its limits alone allow for a few times that.
+/// The memory that the process may grow by. Its own limits allow a few times that.
 const GROWTH_KIB: u64 = 256 << 10;
 
 #[test]
@@ -30,13 +30,13 @@ fn a_million_hostile_frames_disturb_nobody() {
     attack(1_000_000);
 }
 
-/// So many frames, a tenth of them no call at all.
+/// Sends this many frames, a tenth of them malformed.
 fn attack(frames: u64) {
-    let mut fleet = Fleet::of(3);
-    fleet.until_it_writes();
-    let leader = fleet.leader();
-    let port = fleet.port(&leader);
-    let before = (fleet.memory_kib(&leader), fleet.log(&leader).matches(CLOSED).count());
+    let mut cluster = Cluster::of(3);
+    cluster.until_all_accept_writes();
+    let leader = cluster.leader();
+    let port = cluster.port(&leader);
+    let before = (cluster.memory_kib(&leader), cluster.log(&leader).matches(CLOSED).count());
     let sent = Arc::new(AtomicU64::new(0));
     let crowd: Vec<_> = (0..CROWD)
         .map(|who| {
@@ -47,13 +47,13 @@ fn attack(frames: u64) {
     // The cluster works meanwhile, at each of its servers.
     let mut writes = 0;
     while crowd.iter().any(|attacker| !attacker.is_finished()) {
-        fleet.until_it_writes();
+        cluster.until_all_accept_writes();
         writes += 1;
     }
     let broken: u64 = crowd.into_iter().map(|attacker| attacker.join().unwrap()).sum();
-    fleet.until_it_writes();
-    let growth = fleet.memory_kib(&leader).saturating_sub(before.0);
-    let told = fleet.log(&leader).matches(CLOSED).count() - before.1;
+    cluster.until_all_accept_writes();
+    let growth = cluster.memory_kib(&leader).saturating_sub(before.0);
+    let told = cluster.log(&leader).matches(CLOSED).count() - before.1;
     println!(
         "{} frames on {broken} connections, {told} times told, {writes} rounds of writes, grown by {growth} KiB",
         sent.load(Ordering::Relaxed)
@@ -66,18 +66,18 @@ fn attack(frames: u64) {
 #[test]
 fn each_broken_connection_is_told_of_once() {
     const CONNECTIONS: usize = 50;
-    let mut fleet = Fleet::of(1);
-    let leader = fleet.leader();
+    let mut cluster = Cluster::of(1);
+    let leader = cluster.leader();
     let places: Vec<_> = (0..CONNECTIONS)
         .map(|_| {
-            let mut stream = TcpStream::connect(fleet.port(&leader)).unwrap();
+            let mut stream = TcpStream::connect(cluster.port(&leader)).unwrap();
             stream.write_all(&[9, 0x80]).unwrap();
-            // It is closed once it is told of.
+            // The server logs the connection before it closes it.
             let _ = stream.read_to_end(&mut Vec::new());
             stream.local_addr().unwrap()
         })
         .collect();
-    let log = fleet.log(&leader);
+    let log = cluster.log(&leader);
     for place in places {
         let told = log.lines().filter(|line| line.contains(CLOSED) && line.contains(&place.to_string()));
         let told: Vec<_> = told.collect();
@@ -86,7 +86,7 @@ fn each_broken_connection_is_told_of_once() {
     }
 }
 
-/// What a server says of a connection that it had to close.
+/// The text that a server logs for a connection that it closes.
 const CLOSED: &str = "connection closed";
 
 struct Attacker {
@@ -96,7 +96,7 @@ struct Attacker {
 }
 
 impl Attacker {
-    /// Makes so many connections, and says how many broke off as they should.
+    /// Makes this many connections, and returns the number of broken ones.
     fn run(mut self, connections: u64) -> u64 {
         for _ in 0..connections {
             let mut bytes = Vec::new();
@@ -104,8 +104,8 @@ impl Attacker {
                 self.call(&mut bytes);
             }
             self.hostile(&mut bytes);
-            // The server may hang up before it has all of it.
-            let _ = talk(self.port, &bytes);
+            // The server may close the connection before it has read everything.
+            let _ = exchange(self.port, &bytes);
             self.sent.fetch_add(POLITE + 1, Ordering::Relaxed);
         }
         connections
@@ -211,8 +211,8 @@ impl Attacker {
     }
 }
 
-/// Says all of it, and listens until the server has hung up.
-fn talk(port: SocketAddr, bytes: &[u8]) -> io::Result<()> {
+/// Sends everything, and reads until the server closes the connection.
+fn exchange(port: SocketAddr, bytes: &[u8]) -> io::Result<()> {
     let mut stream = TcpStream::connect(port)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     stream.set_write_timeout(Some(Duration::from_secs(10)))?;

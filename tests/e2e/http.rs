@@ -1,108 +1,108 @@
-//! As much of HTTP/1.1 as clients of `kv` need. A connection is kept for each server.
+//! As much of HTTP/1.1 as clients of `kv` need, with one persistent connection to each server.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// How often a question is sent on.
+/// The limit of waiting for a response.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// The most redirects that are followed.
 const REDIRECTS: u8 = 4;
 
-/// Asks servers.
+/// An HTTP client.
 #[derive(Debug, Default)]
 pub(crate) struct Http {
     kept: BTreeMap<String, BufReader<TcpStream>>,
 }
 
-/// A question.
+/// A request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Question<'a> {
+pub(crate) struct HttpRequest<'a> {
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
     pub(crate) body: &'a str,
 }
 
-/// What came of a question.
+/// The result of a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Heard {
-    /// An answer.
-    Answer(Answer),
-    /// Nothing: it did not get as far as a server, so nothing was done.
+pub(crate) enum Reply {
+    /// A response.
+    Response(Response),
+    /// The request reached no server, so it had no effect.
     Unsent,
-    /// Nothing: whether it was heard is not known.
+    /// There was no response, and it is unknown whether the request had an effect.
     Silence,
 }
 
-/// An answer.
+/// A response.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) body: String,
     location: Option<String>,
 }
 
-impl Answer {
-    /// What a server says that could do nothing, said for one that could not be asked.
+impl Response {
+    /// The response of an unavailable server, in place of one that could not be reached.
     pub(crate) const REFUSED: Self = Self { status: 503, body: String::new(), location: None };
 }
 
 impl Http {
-    /// Asks `address`, and whoever it names instead.
-    pub(crate) fn ask(&mut self, address: &str, question: Question<'_>) -> Heard {
+    /// Sends a request to `address`, and follows redirects.
+    pub(crate) fn ask(&mut self, address: &str, http_request: HttpRequest<'_>) -> Reply {
         let mut address = address.to_owned();
         for _ in 0..REDIRECTS {
-            let heard = self.ask_once(&address, question);
-            let Heard::Answer(Answer { status: 307, location: Some(there), .. }) = &heard else {
-                return heard;
+            let reply = self.ask_once(&address, http_request);
+            let Reply::Response(Response { status: 307, location: Some(there), .. }) = &reply else {
+                return reply;
             };
             let there = there.strip_prefix("http://").unwrap();
             address = there.split('/').next().unwrap().to_owned();
         }
-        Heard::Unsent
+        Reply::Unsent
     }
 
-    fn ask_once(&mut self, address: &str, question: Question<'_>) -> Heard {
+    fn ask_once(&mut self, address: &str, http_request: HttpRequest<'_>) -> Reply {
         let kept = match self.kept.remove(address) {
             Some(kept) => Ok(kept),
             None => connect(address),
         };
-        let Ok(mut connection) = kept else { return Heard::Unsent };
-        match converse(&mut connection, address, question) {
-            Ok(answer) => {
+        let Ok(mut connection) = kept else { return Reply::Unsent };
+        match converse(&mut connection, address, http_request) {
+            Ok(response) => {
                 self.kept.insert(address.to_owned(), connection);
-                Heard::Answer(answer)
+                Reply::Response(response)
             }
-            Err(_) => Heard::Silence,
+            Err(_) => Reply::Silence,
         }
     }
 }
 
-impl Question<'_> {
-    pub(crate) const fn get(path: &str) -> Question<'_> {
-        Question { method: "GET", path, body: "" }
+impl HttpRequest<'_> {
+    pub(crate) const fn get(path: &str) -> HttpRequest<'_> {
+        HttpRequest { method: "GET", path, body: "" }
     }
 
-    pub(crate) const fn post(path: &str) -> Question<'_> {
-        Question { method: "POST", path, body: "" }
+    pub(crate) const fn post(path: &str) -> HttpRequest<'_> {
+        HttpRequest { method: "POST", path, body: "" }
     }
 }
 
 fn connect(address: &str) -> io::Result<BufReader<TcpStream>> {
     let stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     Ok(BufReader::new(stream))
 }
 
 fn converse(
     connection: &mut BufReader<TcpStream>,
     address: &str,
-    question: Question<'_>,
-) -> io::Result<Answer> {
-    let Question { method, path, body } = question;
+    http_request: HttpRequest<'_>,
+) -> io::Result<Response> {
+    let HttpRequest { method, path, body } = http_request;
     let length = body.len();
     let text =
         format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {length}\r\n\r\n{body}");
@@ -121,7 +121,7 @@ fn converse(
     let mut body = vec![0; length];
     connection.read_exact(&mut body)?;
     let body = String::from_utf8(body).map_err(|_| malformed())?;
-    Ok(Answer { status, body, location })
+    Ok(Response { status, body, location })
 }
 
 fn line(connection: &mut BufReader<TcpStream>) -> io::Result<String> {

@@ -1,7 +1,7 @@
-//! What lies between servers: each is reached through a harbour of its own, and what passes from
-//! one server to another can be held up, in one direction or both.
+//! The links between servers: a proxy in front of each server can hold back the bytes from any other
+//! server, in one direction or in both.
 //!
-//! A harbour finds out who calls by reading the first call, which says so.
+//! A proxy learns the name of the calling server from its first call.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
@@ -9,78 +9,83 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 
-/// A call that has not said who calls by then is not passed on.
-const UNNAMED: usize = 1 << 20;
+/// The most bytes that a proxy reads to find the caller's name.
+const MAX_FIRST_CALL: usize = 1 << 20;
 
-/// The links of a cluster. Clones are the same sea.
+/// The links of a cluster. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sea(Arc<Water>);
+pub(crate) struct Links(Arc<Shared>);
 
 #[derive(Debug, Default)]
-struct Water {
+struct Shared {
     state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// From whom to whom nothing passes.
+    /// The links that are cut, as pairs of sender and receiver.
     cut: BTreeSet<(String, String)>,
-    links: Vec<Arc<Link>>,
+    connections: Vec<Arc<Connection>>,
 }
 
-/// One connection, from who made it to whom it was made.
+/// A connection through a proxy, by the names of its caller and its receiver.
 #[derive(Debug)]
-struct Link {
+struct Connection {
     from: String,
     to: String,
     near: TcpStream,
     far: TcpStream,
 }
 
-/// A direction of a link.
+/// A direction of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Way {
-    There,
+enum Direction {
+    Forward,
     Back,
 }
 
-/// Where one server is reached.
+/// The proxy of one server.
 #[derive(Debug)]
-pub(crate) struct Harbour {
+pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
-    quay: Arc<Mutex<Option<String>>>,
+    target: Arc<Mutex<Option<String>>>,
 }
 
-impl Sea {
-    /// A harbour for a server of that name.
-    pub(crate) fn harbour(&self, name: &str) -> Harbour {
+impl Links {
+    /// Starts a proxy for the server of that name.
+    pub(crate) fn proxy(&self, name: &str) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let quay = Arc::new(Mutex::new(None::<String>));
-        let (sea, name, to) = (self.clone(), name.to_owned(), quay.clone());
+        let target = Arc::new(Mutex::new(None::<String>));
+        let (links, name, to) = (self.clone(), name.to_owned(), target.clone());
         thread::spawn(move || {
             for caller in listener.incoming().flatten() {
-                let berth = to.lock().unwrap().clone();
-                let (sea, name) = (sea.clone(), name.clone());
+                let target_address = to.lock().unwrap().clone();
+                let (links, name) = (links.clone(), name.clone());
                 // Whatever fails here is a connection that failed.
-                thread::spawn(move || berth.map(|berth| sea.ferry(caller, &berth, name)));
+                thread::spawn(move || {
+                    target_address.map(|target_address| links.forward(caller, &target_address, name))
+                });
             }
         });
-        Harbour { address, quay }
+        Proxy { address, target }
     }
 
-    /// Holds up what passes from one to the other.
+    /// Holds back all bytes from one server to another.
     pub(crate) fn cut(&self, from: &str, to: &str) {
         self.lock().cut.insert((from.to_owned(), to.to_owned()));
     }
 
-    /// Lets everything pass again: what was held up arrives late, or is lost with its connection.
+    /// Restores all links. Bytes that were held back arrive late, or are lost with their connection.
     pub(crate) fn heal(&self, is_lost: bool) {
         let mut state = self.lock();
-        let State { cut, links } = &mut *state;
+        let State { cut, connections } = &mut *state;
         if is_lost {
-            links.iter().filter(|link| link.is_cut(cut)).for_each(|link| link.close());
+            connections
+                .iter()
+                .filter(|connection| connection.is_cut(cut))
+                .for_each(|connection| connection.close());
         }
         cut.clear();
         drop(state);
@@ -91,24 +96,28 @@ impl Sea {
         self.0.state.lock().unwrap()
     }
 
-    fn ferry(&self, near: TcpStream, berth: &str, to: String) -> io::Result<()> {
-        let far = TcpStream::connect(berth)?;
+    fn forward(&self, near: TcpStream, target_address: &str, to: String) -> io::Result<()> {
+        let far = TcpStream::connect(target_address)?;
         near.set_nodelay(true)?;
         far.set_nodelay(true)?;
         let (from, first) = read_caller(&near)?;
-        let link = Arc::new(Link { from, to, near, far });
-        self.lock().links.push(link.clone());
-        let (sea, back) = (self.clone(), link.clone());
-        thread::spawn(move || sea.pass(&back, Way::Back, Vec::new()));
-        self.pass(&link, Way::There, first);
+        let connection = Arc::new(Connection { from, to, near, far });
+        self.lock().connections.push(connection.clone());
+        let (links, back) = (self.clone(), connection.clone());
+        thread::spawn(move || links.pass(&back, Direction::Back, Vec::new()));
+        self.pass(&connection, Direction::Forward, first);
         Ok(())
     }
 
-    /// Passes bytes on, when the way is free, until one end hangs up.
-    fn pass(&self, link: &Arc<Link>, way: Way, first: Vec<u8>) {
+    /// Forwards bytes while the link is not cut, until one end closes.
+    fn pass(&self, connection: &Arc<Connection>, way: Direction, first: Vec<u8>) {
         let (mut from, mut to, ends) = match way {
-            Way::There => (&link.near, &link.far, (link.from.clone(), link.to.clone())),
-            Way::Back => (&link.far, &link.near, (link.to.clone(), link.from.clone())),
+            Direction::Forward => {
+                (&connection.near, &connection.far, (connection.from.clone(), connection.to.clone()))
+            }
+            Direction::Back => {
+                (&connection.far, &connection.near, (connection.to.clone(), connection.from.clone()))
+            }
         };
         let mut bytes = first;
         loop {
@@ -123,12 +132,12 @@ impl Sea {
                 Ok(length) => bytes.truncate(length),
             }
         }
-        link.close();
-        self.lock().links.retain(|other| !Arc::ptr_eq(other, link));
+        connection.close();
+        self.lock().connections.retain(|other| !Arc::ptr_eq(other, connection));
     }
 }
 
-impl Link {
+impl Connection {
     fn close(&self) {
         for socket in [&self.near, &self.far] {
             // It may be closed already.
@@ -142,17 +151,17 @@ impl Link {
     }
 }
 
-impl Harbour {
-    /// Ships go there from now on; nowhere while the server is down.
-    pub(crate) fn leads_to(&self, berth: Option<String>) {
-        *self.quay.lock().unwrap() = berth;
+impl Proxy {
+    /// Forwards connections to this address from now on; to none while the server is down.
+    pub(crate) fn forward_to(&self, target_address: Option<String>) {
+        *self.target.lock().unwrap() = target_address;
     }
 }
 
-/// Reads until the caller has said its name.
+/// Reads until the caller's name is known.
 fn read_caller(mut near: &TcpStream) -> io::Result<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
-    while bytes.len() < UNNAMED {
+    while bytes.len() < MAX_FIRST_CALL {
         let mut more = [0; 4096];
         let length = near.read(&mut more)?;
         bytes.extend_from_slice(&more[..length]);

@@ -1,27 +1,27 @@
-//! The real water: `kv` processes on real sockets and disks, and everything that can be done to
-//! them from outside. They are killed, paused, replaced and cut off while clients write down what
-//! they are told, and the tank's judge reads that.
+//! End to end: `kv` processes on real sockets and disks, under every fault that can be caused from
+//! outside. The tests kill, pause, replace and cut off processes while clients record their
+//! operations, and the tank's linearizability judge reads the record.
 //!
 //! ```text
 //! cargo test -p wavetank-tests --test e2e
 //! cargo test -p wavetank-tests --test e2e -- --ignored --nocapture
 //! ```
 //!
-//! The second is the long form. `WAVETANK_SEED` chooses what is done to whom and what clients
-//! want; when it happens is the machine's business, so that a seed does not repeat a run here.
+//! The second command runs the long tests. `WAVETANK_SEED` determines the faults and the operations
+//! of the clients. Their timing depends on the machine, so a seed does not repeat a run here.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 #![expect(clippy::print_stdout, reason = "a long run says what it saw")]
 
 mod clients;
-mod complaints;
-mod fleet;
+mod cluster;
 mod history;
 mod hostile;
 mod http;
+mod links;
 mod nemesis;
 mod process;
-mod sea;
-mod secured;
+mod startup;
 mod storm;
+mod tls;

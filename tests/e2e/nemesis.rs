@@ -1,35 +1,35 @@
-//! What is done to a fleet, one act after the other.
+//! The nemesis: it causes one fault after the other.
 
-use crate::fleet::Fleet;
+use crate::cluster::Cluster;
 use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 use wavetank_sim::rng::{Domain, Stream};
 
-/// Something that is done to a fleet, and undone.
+/// A fault that is caused and repaired, or a call of an operator.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Act {
-    /// SIGKILL.
-    Kill(Whom),
-    /// SIGTERM to one.
+    /// Kills processes with SIGKILL.
+    Kill(Target),
+    /// Stops one process with SIGTERM.
     Stop,
-    /// They stand still for a while.
-    Pause(Whom),
-    /// Links are cut.
+    /// Pauses processes for a while.
+    Pause(Target),
+    /// Cuts links.
     Cut(Cut),
-    /// One is taken out and scrapped, and a new one comes.
+    /// Removes one server for good, and adds a new one.
     Replace,
-    /// One is taken out, and comes again with what it had.
+    /// Removes one server, and adds it again with its files.
     LeaveAndJoin,
-    /// Leadership is handed over.
+    /// Transfers leadership.
     Transfer,
-    /// One takes a snapshot.
+    /// Takes a snapshot on one server.
     Snapshot,
 }
 
-/// To whom something is done.
+/// The servers that an act strikes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Whom {
+pub(crate) enum Target {
     /// Anyone.
     One,
     /// The leader.
@@ -54,13 +54,13 @@ pub(crate) enum Cut {
 }
 
 const ACTS: [Act; 16] = [
-    Act::Kill(Whom::One),
-    Act::Kill(Whom::Leader),
-    Act::Kill(Whom::All),
+    Act::Kill(Target::One),
+    Act::Kill(Target::Leader),
+    Act::Kill(Target::All),
     Act::Stop,
-    Act::Pause(Whom::One),
-    Act::Pause(Whom::Leader),
-    Act::Pause(Whom::All),
+    Act::Pause(Target::One),
+    Act::Pause(Target::Leader),
+    Act::Pause(Target::All),
     Act::Cut(Cut::OneWay),
     Act::Cut(Cut::MuteLeader),
     Act::Cut(Cut::DeafLeader),
@@ -72,75 +72,79 @@ const ACTS: [Act; 16] = [
     Act::Snapshot,
 ];
 
-/// Does it, in an order that is the seed's.
+/// Chooses acts in an order that the seed determines.
 #[derive(Debug)]
 pub(crate) struct Nemesis {
     chance: Stream,
-    /// What is left of this round; every act once.
-    deck: Vec<Act>,
+    /// The acts that are left of this round, which has every act once.
+    remaining_acts: Vec<Act>,
     pub(crate) done: BTreeMap<Act, u64>,
 }
 
 impl Nemesis {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { chance: Stream::new(seed, Domain::Act, 0, 0), deck: Vec::new(), done: BTreeMap::new() }
+        Self {
+            chance: Stream::new(seed, Domain::Act, 0, 0),
+            remaining_acts: Vec::new(),
+            done: BTreeMap::new(),
+        }
     }
 
-    /// One act: the trouble, a while of it, its end, and a fleet that works again.
-    pub(crate) fn act(&mut self, fleet: &mut Fleet) {
+    /// Executes one act: causes the fault, waits, repairs it, and waits until the cluster works again.
+    pub(crate) fn act(&mut self, cluster: &mut Cluster) {
         let act = self.next_act();
         *self.done.entry(act).or_default() += 1;
         match act {
-            Act::Kill(whom) => {
-                let names = self.named(whom, fleet);
-                names.iter().for_each(|name| fleet.kill(name));
+            Act::Kill(target) => {
+                let names = self.named(target, cluster);
+                names.iter().for_each(|name| cluster.kill(name));
                 self.wait();
-                names.iter().for_each(|name| fleet.start(name));
+                names.iter().for_each(|name| cluster.start(name));
             }
             Act::Stop => {
-                let one = self.one_of(&fleet.names());
-                fleet.stop(&one);
+                let one = self.one_of(&cluster.names());
+                cluster.stop(&one);
                 self.wait();
-                fleet.start(&one);
+                cluster.start(&one);
             }
-            Act::Pause(whom) => {
-                let names = self.named(whom, fleet);
-                names.iter().for_each(|name| fleet.pause(name));
+            Act::Pause(target) => {
+                let names = self.named(target, cluster);
+                names.iter().for_each(|name| cluster.pause(name));
                 self.wait();
-                names.iter().for_each(|name| fleet.resume(name));
+                names.iter().for_each(|name| cluster.resume(name));
             }
-            Act::Cut(cut) => self.cut(fleet, cut),
+            Act::Cut(cut) => self.cut(cluster, cut),
             Act::Replace => {
-                let one = self.one_of(&fleet.names());
-                fleet.leave(&one);
-                fleet.add_new();
-                fleet.scrap(&one);
+                let one = self.one_of(&cluster.names());
+                cluster.leave(&one);
+                cluster.add_new();
+                cluster.discard(&one);
             }
             Act::LeaveAndJoin => {
-                let one = self.one_of(&fleet.names());
-                fleet.leave(&one);
+                let one = self.one_of(&cluster.names());
+                cluster.leave(&one);
                 self.wait();
-                fleet.start_those_that_ended();
-                fleet.join(&one);
+                cluster.restart_ended();
+                cluster.join(&one);
             }
             Act::Transfer => {
-                let leader = fleet.leader();
-                fleet.try_once(&leader, "/transfer");
+                let leader = cluster.leader();
+                cluster.try_once(&leader, "/transfer");
             }
             Act::Snapshot => {
-                let one = self.one_of(&fleet.names());
-                fleet.try_once(&one, "/snapshot");
+                let one = self.one_of(&cluster.names());
+                cluster.try_once(&one, "/snapshot");
             }
         }
-        fleet.until_it_writes();
+        cluster.until_all_accept_writes();
     }
 
     fn next_act(&mut self) -> Act {
-        if self.deck.is_empty() {
-            self.deck = ACTS.to_vec();
+        if self.remaining_acts.is_empty() {
+            self.remaining_acts = ACTS.to_vec();
         }
-        let at = self.chance.below(self.deck.len() as u64);
-        self.deck.swap_remove(usize::try_from(at).unwrap())
+        let at = self.chance.below(self.remaining_acts.len() as u64);
+        self.remaining_acts.swap_remove(usize::try_from(at).unwrap())
     }
 
     fn one_of(&mut self, names: &[String]) -> String {
@@ -148,45 +152,45 @@ impl Nemesis {
         names[usize::try_from(at).unwrap()].clone()
     }
 
-    fn named(&mut self, whom: Whom, fleet: &mut Fleet) -> Vec<String> {
-        match whom {
-            Whom::One => vec![self.one_of(&fleet.names())],
-            Whom::Leader => vec![fleet.leader()],
-            Whom::All => fleet.names(),
+    fn named(&mut self, target: Target, cluster: &mut Cluster) -> Vec<String> {
+        match target {
+            Target::One => vec![self.one_of(&cluster.names())],
+            Target::Leader => vec![cluster.leader()],
+            Target::All => cluster.names(),
         }
     }
 
-    fn cut(&mut self, fleet: &mut Fleet, cut: Cut) {
+    fn cut(&mut self, cluster: &mut Cluster, cut: Cut) {
         let one = match cut {
-            Cut::OneWay | Cut::One | Cut::Two => self.one_of(&fleet.names()),
-            Cut::MuteLeader | Cut::DeafLeader => fleet.leader(),
+            Cut::OneWay | Cut::One | Cut::Two => self.one_of(&cluster.names()),
+            Cut::MuteLeader | Cut::DeafLeader => cluster.leader(),
         };
-        let others: Vec<_> = fleet.names().into_iter().filter(|name| *name != one).collect();
+        let others: Vec<_> = cluster.names().into_iter().filter(|name| *name != one).collect();
         let another = self.one_of(&others);
         match cut {
-            Cut::OneWay => fleet.sea.cut(&one, &another),
-            Cut::MuteLeader => others.iter().for_each(|other| fleet.sea.cut(&one, other)),
-            Cut::DeafLeader => others.iter().for_each(|other| fleet.sea.cut(other, &one)),
-            Cut::One => split(fleet, &[one]),
-            Cut::Two => split(fleet, &[one, another]),
+            Cut::OneWay => cluster.links.cut(&one, &another),
+            Cut::MuteLeader => others.iter().for_each(|other| cluster.links.cut(&one, other)),
+            Cut::DeafLeader => others.iter().for_each(|other| cluster.links.cut(other, &one)),
+            Cut::One => split(cluster, &[one]),
+            Cut::Two => split(cluster, &[one, another]),
         }
         self.wait();
         self.wait();
-        fleet.sea.heal(self.chance.chance(1, 2));
+        cluster.links.heal(self.chance.chance(1, 2));
     }
 
-    /// A while of trouble: less than an election takes, or more.
+    /// Waits for less or more than an election takes.
     fn wait(&mut self) {
         thread::sleep(Duration::from_millis(self.chance.from_to(50, 900)));
     }
 }
 
 /// Cuts these off from the others.
-fn split(fleet: &Fleet, these: &[String]) {
-    for other in fleet.names().iter().filter(|name| !these.contains(name)) {
+fn split(cluster: &Cluster, these: &[String]) {
+    for other in cluster.names().iter().filter(|name| !these.contains(name)) {
         for one in these {
-            fleet.sea.cut(one, other);
-            fleet.sea.cut(other, one);
+            cluster.links.cut(one, other);
+            cluster.links.cut(other, one);
         }
     }
 }

@@ -18,32 +18,40 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts one, tells where it hears its peers, and returns when it serves. What it logs goes
-    /// to the end of `log`.
+    /// Starts a process and returns when it serves. Calls `on_listening` with its address for peers,
+    /// and appends its log to `log`.
     ///
     /// # Errors
     /// When it stops before that. The log says why.
-    pub(crate) fn start(arguments: &[&str], log: &Path, hears: impl Fn(&str)) -> Result<Self, ExitStatus> {
-        Self::run(command(arguments), log, hears)
+    pub(crate) fn start(
+        arguments: &[&str],
+        log: &Path,
+        on_listening: impl Fn(&str),
+    ) -> Result<Self, ExitStatus> {
+        Self::run(command(arguments), log, on_listening)
     }
 
     /// The same, of a command that is made already.
-    pub(crate) fn run(mut command: Command, log: &Path, hears: impl Fn(&str)) -> Result<Self, ExitStatus> {
+    pub(crate) fn run(
+        mut command: Command,
+        log: &Path,
+        on_listening: impl Fn(&str),
+    ) -> Result<Self, ExitStatus> {
         let mut child = command.stderr(append_to(log)).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut place_behind = |words: &str| {
+        let mut address_after = |words: &str| {
             let line = lines.next()?.unwrap();
             line.split_once(words).map(|(_, place)| place.to_owned())
         };
-        let raft = place_behind(" hears its peers on ");
-        raft.iter().for_each(|raft| hears(raft));
-        match raft.zip(place_behind(" serves http://")) {
+        let raft = address_after(" hears its peers on ");
+        raft.iter().for_each(|raft| on_listening(raft));
+        match raft.zip(address_after(" serves http://")) {
             Some((raft, http)) => Ok(Self { child, raft, http }),
             None => Err(child.wait().unwrap()),
         }
     }
 
-    /// SIGKILL, which nobody can prepare for.
+    /// Kills the process with SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -95,8 +103,8 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// The command, with these arguments, in a world where no file has room for more than so many
-/// KiB. What is written beyond that is refused, as by a full disk.
+/// The command with these arguments, under a limit of this many KiB for every file. Writes beyond the
+/// limit fail, as on a full disk.
 pub(crate) fn limited(kib: u64, arguments: &[&str]) -> Command {
     let mut command = Command::new("bash");
     // Not the signal but the error is wanted.

@@ -1,19 +1,20 @@
-//! Bad surroundings: each has one clear line and status 1, and costs nothing that was acknowledged.
+//! Startup errors: each prints one clear line and exits with status 1, and loses nothing that was
+//! acknowledged.
 
-use crate::http::{Answer, Heard, Http, Question};
+use crate::http::{Http, HttpRequest, Reply, Response};
 use crate::process::{Process, command, limited};
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
-/// A directory that is removed when all went well.
-pub(crate) struct Room(PathBuf);
+/// A directory that is removed unless the test failed.
+pub(crate) struct TempDir(PathBuf);
 
-impl Room {
+impl TempDir {
     pub(crate) fn new(name: &str) -> Self {
-        let room = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
-        fs::create_dir_all(&room).unwrap();
-        Self(room)
+        let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        Self(dir)
     }
 
     pub(crate) fn path(&self, name: &str) -> String {
@@ -24,13 +25,13 @@ impl Room {
         self.0.join("log")
     }
 
-    /// A server that is a cluster.
+    /// Starts a cluster of one server.
     fn start(&self, name: &str) -> Process {
         Process::start(&alone(&self.path(name)), &self.log(), |_| ()).unwrap()
     }
 }
 
-impl Drop for Room {
+impl Drop for TempDir {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             fs::remove_dir_all(&self.0).unwrap();
@@ -44,9 +45,9 @@ fn alone(directory: &str) -> [&str; 11] {
     ["--id", "n1", "--http", ANY, "--raft", ANY, "--dir", directory, "--bootstrap", "--log", "error"]
 }
 
-/// The one line that `kv` has for these arguments.
+/// The one line that `kv` prints for these arguments.
 #[track_caller]
-fn complaint(arguments: &[&str]) -> String {
+fn startup_error(arguments: &[&str]) -> String {
     let output = command(arguments).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
@@ -68,19 +69,19 @@ fn arguments_that_make_no_sense() {
         ("--id n1 --http h --raft r --dir d --tls-key k", "go together"),
     ] {
         let words: Vec<_> = words.split_whitespace().collect();
-        let said = complaint(&words);
+        let said = startup_error(&words);
         assert!(said.contains(hint), "{words:?}: {said}");
     }
 }
 
 #[test]
 fn addresses_that_cannot_be_had() {
-    let room = Room::new("addresses");
-    let directory = room.path("n1");
+    let dir = TempDir::new("addresses");
+    let directory = dir.path("n1");
     let taken = TcpListener::bind(ANY).unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     let at = |http: &str, raft: &str| {
-        complaint(&["--id", "n1", "--http", http, "--raft", raft, "--dir", &directory, "--bootstrap"])
+        startup_error(&["--id", "n1", "--http", http, "--raft", raft, "--dir", &directory, "--bootstrap"])
     };
     assert_eq!(at(ANY, &taken), format!("kv: cannot listen on {taken}: the port is in use"));
     assert!(at(&taken, ANY).starts_with(&format!("kv: cannot listen on {taken}: Address already in use")));
@@ -94,53 +95,53 @@ fn addresses_that_cannot_be_had() {
 
 #[test]
 fn a_knob_that_cannot_have_its_value() {
-    let room = Room::new("knobs");
-    let directory = room.path("n1");
-    let said = complaint(&[&alone(&directory)[..], &["--heartbeat-ms", "0"]].concat());
+    let dir = TempDir::new("knobs");
+    let directory = dir.path("n1");
+    let said = startup_error(&[&alone(&directory)[..], &["--heartbeat-ms", "0"]].concat());
     assert!(said.starts_with("kv: configuration: heartbeat_timeout must be at least "), "{said}");
 }
 
 #[test]
 fn a_directory_that_somebody_works_in() {
-    let room = Room::new("locked");
-    let _first = room.start("n1");
-    let directory = room.path("n1");
-    let said = complaint(&alone(&directory));
+    let dir = TempDir::new("locked");
+    let _first = dir.start("n1");
+    let directory = dir.path("n1");
+    let said = startup_error(&alone(&directory));
     let expected = "in use by another process: stop it, or use another directory";
     assert_eq!(said, format!("kv: {directory}/raft.redb: {expected}"));
 }
 
 #[test]
 fn a_directory_that_may_not_be_written() {
-    // Not even by the superuser, to whom modes mean nothing.
-    let said = complaint(&alone("/sys/kv"));
+    // The superuser cannot write there either.
+    let said = startup_error(&alone("/sys/kv"));
     assert_eq!(said, "kv: /sys/kv: cannot be written: check owner, mode and mount");
-    let said = complaint(&alone("/dev/null"));
+    let said = startup_error(&alone("/dev/null"));
     assert!(said.starts_with("kv: /dev/null"), "{said}");
 }
 
 #[test]
 fn a_store_that_is_none_or_damaged_or_newer() {
-    let room = Room::new("damaged");
-    room.start("n1").stop();
-    let (directory, file) = (room.path("n1"), room.0.join("n1/raft.redb"));
+    let dir = TempDir::new("damaged");
+    dir.start("n1").stop();
+    let (directory, file) = (dir.path("n1"), dir.0.join("n1/raft.redb"));
     let whole = fs::read(&file).unwrap();
 
     fs::write(&file, "Dear diary,\n".repeat(1000)).unwrap();
-    let said = complaint(&alone(&directory));
+    let said = startup_error(&alone(&directory));
     assert!(said.contains("raft.redb: damaged, or not a store"), "{said}");
 
     fs::write(&file, &whole[..whole.len() / 2]).unwrap();
-    let said = complaint(&alone(&directory));
+    let said = startup_error(&alone(&directory));
     assert!(said.contains("raft.redb: damaged, or not a store"), "{said}");
 
     fs::write(&file, &whole).unwrap();
     make_newer(&file);
-    let said = complaint(&alone(&directory));
+    let said = startup_error(&alone(&directory));
     assert!(said.contains("raft.redb: written in format 9, but 2 is the newest known here"), "{said}");
 }
 
-/// What a later release would write.
+/// Writes the format number of a later release.
 fn make_newer(file: &Path) {
     const FORMATS: redb::TableDefinition<'_, &str, u64> = redb::TableDefinition::new("format");
     let database = redb::Database::open(file).unwrap();
@@ -151,11 +152,11 @@ fn make_newer(file: &Path) {
 
 #[test]
 fn certificates_that_are_none() {
-    let room = Room::new("certificates");
-    let (directory, file) = (room.path("n1"), room.path("file"));
+    let dir = TempDir::new("certificates");
+    let (directory, file) = (dir.path("n1"), dir.path("file"));
     let with = |file: &str| {
         let tls = ["--tls-authority", file, "--tls-certificate", file, "--tls-key", file];
-        complaint(&[&alone(&directory)[..], &tls].concat())
+        startup_error(&[&alone(&directory)[..], &tls].concat())
     };
     assert!(with(&file).starts_with(&format!("kv: cannot read {file}: ")));
     fs::write(&file, "nothing").unwrap();
@@ -164,8 +165,8 @@ fn certificates_that_are_none() {
 
 #[test]
 fn a_disk_that_is_full_from_the_beginning() {
-    let room = Room::new("full");
-    let directory = room.path("n1");
+    let dir = TempDir::new("full");
+    let directory = dir.path("n1");
     let output = limited(4, &alone(&directory)).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
@@ -176,10 +177,10 @@ fn a_disk_that_is_full_from_the_beginning() {
 /// is started with more room.
 #[test]
 fn a_disk_that_fills_up() {
-    let room = Room::new("filling");
-    let directory = room.path("n1");
+    let dir = TempDir::new("filling");
+    let directory = dir.path("n1");
     let limited = limited(4 << 10, &alone(&directory));
-    let mut process = Process::run(limited, &room.log(), |_| ()).unwrap();
+    let mut process = Process::run(limited, &dir.log(), |_| ()).unwrap();
     let mut http = Http::default();
     let body = "x".repeat(100_000);
     let mut kept = 0;
@@ -188,18 +189,18 @@ fn a_disk_that_fills_up() {
         assert!(kept < 1000, "the disk has room for everything");
     }
     assert_eq!(process.wait().code(), Some(1));
-    let said = fs::read_to_string(room.log()).unwrap();
+    let said = fs::read_to_string(dir.log()).unwrap();
     let last: Vec<_> = said.lines().filter(|line| line.starts_with("kv: ")).collect();
     assert_eq!(last.len(), 1, "{said}");
     assert!(last[0].starts_with("kv: stopped: ") && last[0].contains("no space"), "{said}");
     assert!(5 < kept, "it took only {kept} values: {said}");
 
-    let process = room.start("n1");
+    let process = dir.start("n1");
     for key in 0..kept {
         let path = format!("/kv/{key}");
-        match ask(&mut http, &process.http, Question::get(&path)) {
-            Heard::Answer(Answer { status: 200, body: found, .. }) => assert!(found == body, "{key}"),
-            other @ (Heard::Answer(_) | Heard::Unsent | Heard::Silence) => panic!("{key}: {other:?}"),
+        match ask(&mut http, &process.http, HttpRequest::get(&path)) {
+            Reply::Response(Response { status: 200, body: found, .. }) => assert!(found == body, "{key}"),
+            other @ (Reply::Response(_) | Reply::Unsent | Reply::Silence) => panic!("{key}: {other:?}"),
         }
     }
 }
@@ -207,18 +208,18 @@ fn a_disk_that_fills_up() {
 /// Whether a value was written.
 fn put(http: &mut Http, place: &str, key: u64, body: &str) -> bool {
     let path = format!("/kv/{key}");
-    match ask(http, place, Question { method: "PUT", path: &path, body }) {
-        Heard::Answer(answer) => answer.status == 204,
-        Heard::Unsent | Heard::Silence => false,
+    match ask(http, place, HttpRequest { method: "PUT", path: &path, body }) {
+        Reply::Response(response) => response.status == 204,
+        Reply::Unsent | Reply::Silence => false,
     }
 }
 
-/// What a server says once somebody leads.
-pub(crate) fn ask(http: &mut Http, place: &str, question: Question<'_>) -> Heard {
+/// A server's reply, once the cluster has a leader.
+pub(crate) fn ask(http: &mut Http, place: &str, http_request: HttpRequest<'_>) -> Reply {
     loop {
-        match http.ask(place, question) {
-            Heard::Answer(answer) if answer.status == 503 => std::thread::sleep(crate::fleet::PAUSE),
-            heard @ (Heard::Answer(_) | Heard::Unsent | Heard::Silence) => return heard,
+        match http.ask(place, http_request) {
+            Reply::Response(response) if response.status == 503 => std::thread::sleep(crate::cluster::PAUSE),
+            reply @ (Reply::Response(_) | Reply::Unsent | Reply::Silence) => return reply,
         }
     }
 }

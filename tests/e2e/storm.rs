@@ -1,10 +1,10 @@
-//! Five servers, clients, and everything that can be done to servers from outside: what clients
-//! were told is linearizable, and nothing that was acknowledged is lost.
+//! Five servers under faults from outside: the history of their clients is linearizable, and nothing
+//! that was acknowledged is lost.
 
-use crate::clients::{Client, Shore};
-use crate::fleet::Fleet;
+use crate::clients::{Client, Run};
+use crate::cluster::Cluster;
 use crate::history::History;
-use crate::http::{Heard, Http, Question};
+use crate::http::{Http, HttpRequest, Reply};
 use crate::nemesis::Nemesis;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use wavetank_sim::history::{Finding, Model, judge};
 
 const SERVERS: u32 = 5;
 const CLIENTS: u64 = 6;
-/// How long the judge may think.
+/// The time limit of the judge.
 const BUDGET: Duration = Duration::from_secs(120);
 
 #[test]
@@ -34,13 +34,13 @@ fn seed(usual: u64) -> u64 {
     std::env::var("WAVETANK_SEED").map_or(usual, |seed| seed.parse().expect("WAVETANK_SEED is a number"))
 }
 
-/// At least so many acts, for at least so long.
+/// Runs at least this many acts of the nemesis, for at least this long.
 fn storm(seed: u64, acts: usize, length: Duration) {
-    let mut fleet = Fleet::of(SERVERS);
+    let mut cluster = Cluster::of(SERVERS);
     let begun = Instant::now();
-    let (addresses, history) = (fleet.addresses.clone(), History::new());
-    let shore = Arc::new(Shore { addresses, history, is_over: AtomicBool::new(false) });
-    let clients = (0..CLIENTS).map(|process| Client::new(shore.clone(), seed, process));
+    let (addresses, history) = (cluster.addresses.clone(), History::new());
+    let run = Arc::new(Run { addresses, history, is_over: AtomicBool::new(false) });
+    let clients = (0..CLIENTS).map(|process| Client::new(run.clone(), seed, process));
     let working: Vec<_> = clients.map(|client| thread::spawn(|| client.run())).collect();
 
     let mut nemesis = Nemesis::new(seed);
@@ -48,24 +48,24 @@ fn storm(seed: u64, acts: usize, length: Duration) {
         if acts <= done && length <= begun.elapsed() {
             break;
         }
-        nemesis.act(&mut fleet);
+        nemesis.act(&mut cluster);
     }
 
-    shore.is_over.store(true, Ordering::Relaxed);
+    run.is_over.store(true, Ordering::Relaxed);
     let mut clients: Vec<_> = working.into_iter().map(|client| client.join().unwrap()).collect();
     let lost = lost(&mut clients);
-    let elsewhere = differing(&mut fleet, &clients);
+    let elsewhere = differing(&mut cluster, &clients);
     println!("seed {seed}, {} s: {:?}", begun.elapsed().as_secs(), nemesis.done);
-    report(seed, &shore.history, &clients);
+    report(seed, &run.history, &clients);
     assert!(lost.is_empty() && elsewhere.is_empty(), "acknowledged and lost: {lost:?}, {elsewhere:?}");
 }
 
-/// What clients were told is written, and is not there.
+/// The acknowledged writes that a linearizable read does not find.
 fn lost(clients: &mut [Client]) -> Vec<String> {
     let mut lost = Vec::new();
     for client in clients {
         for (key, value) in client.kept.clone() {
-            if client.look(&key).as_ref() != Some(&value) {
+            if client.read_back(&key).as_ref() != Some(&value) {
                 lost.push(format!("{key}={value}"));
             }
         }
@@ -73,17 +73,17 @@ fn lost(clients: &mut [Client]) -> Vec<String> {
     lost
 }
 
-/// What some server has not, though it has applied everything.
-fn differing(fleet: &mut Fleet, clients: &[Client]) -> Vec<String> {
+/// The acknowledged writes that a local read does not find on some server that has applied everything.
+fn differing(cluster: &mut Cluster, clients: &[Client]) -> Vec<String> {
     const SAMPLE: usize = 7;
     let (mut http, mut differing) = (Http::default(), Vec::new());
-    for (name, place) in fleet.until_all_are_there() {
+    for (name, place) in cluster.until_all_have_applied() {
         let kept = clients.iter().flat_map(|client| &client.kept).step_by(SAMPLE);
         for (key, value) in kept {
             let path = format!("/kv/{key}?read=local");
-            match http.ask(&place, Question::get(&path)) {
-                Heard::Answer(answer) if answer.status == 200 && answer.body == *value => {}
-                other @ (Heard::Answer(_) | Heard::Unsent | Heard::Silence) => {
+            match http.ask(&place, HttpRequest::get(&path)) {
+                Reply::Response(response) if response.status == 200 && response.body == *value => {}
+                other @ (Reply::Response(_) | Reply::Unsent | Reply::Silence) => {
                     differing.push(format!("{key}={value} at {name}: {other:?}"));
                 }
             }
@@ -92,10 +92,10 @@ fn differing(fleet: &mut Fleet, clients: &[Client]) -> Vec<String> {
     differing
 }
 
-/// The verdict, and that there was something to judge.
+/// Prints the verdict, and asserts that the history has operations of every kind.
 fn report(seed: u64, history: &History, clients: &[Client]) {
     let text = history.text();
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("water-{seed}.jsonl"));
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("e2e-{seed}.jsonl"));
     std::fs::write(&file, &text).unwrap();
     let begun = Instant::now();
     let judged = judge(&text, Model::Kv, &mut || begun.elapsed() < BUDGET).unwrap();
