@@ -20,13 +20,13 @@ const CROWD: u64 = 4;
 const GROWTH_KIB: u64 = 256 << 10;
 
 #[test]
-fn hostile_bytes_on_the_port_disturb_nobody() {
+fn hostile_bytes_do_not_disturb_the_cluster() {
     attack(20_000);
 }
 
 #[test]
 #[ignore = "takes minutes"]
-fn a_million_hostile_frames_disturb_nobody() {
+fn a_million_hostile_frames_do_not_disturb_the_cluster() {
     attack(1_000_000);
 }
 
@@ -64,7 +64,7 @@ fn attack(frames: u64) {
 }
 
 #[test]
-fn each_broken_connection_is_told_of_once() {
+fn each_broken_connection_is_logged_once() {
     const CONNECTIONS: usize = 50;
     let mut cluster = Cluster::of(1);
     let leader = cluster.leader();

@@ -57,7 +57,7 @@ fn startup_error(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn arguments_that_make_no_sense() {
+fn invalid_arguments() {
     for (words, hint) in [
         ("", "--id is missing"),
         ("--id n1 --http 127.0.0.1:0", "--raft is missing"),
@@ -75,7 +75,7 @@ fn arguments_that_make_no_sense() {
 }
 
 #[test]
-fn addresses_that_cannot_be_had() {
+fn unusable_addresses() {
     let dir = TempDir::new("addresses");
     let directory = dir.path("n1");
     let taken = TcpListener::bind(ANY).unwrap();
@@ -94,7 +94,7 @@ fn addresses_that_cannot_be_had() {
 }
 
 #[test]
-fn a_knob_that_cannot_have_its_value() {
+fn an_invalid_setting() {
     let dir = TempDir::new("knobs");
     let directory = dir.path("n1");
     let said = startup_error(&[&alone(&directory)[..], &["--heartbeat-ms", "0"]].concat());
@@ -102,7 +102,7 @@ fn a_knob_that_cannot_have_its_value() {
 }
 
 #[test]
-fn a_directory_that_somebody_works_in() {
+fn a_directory_in_use() {
     let dir = TempDir::new("locked");
     let _first = dir.start("n1");
     let directory = dir.path("n1");
@@ -112,7 +112,7 @@ fn a_directory_that_somebody_works_in() {
 }
 
 #[test]
-fn a_directory_that_may_not_be_written() {
+fn a_directory_without_write_permission() {
     // The superuser cannot write there either.
     let said = startup_error(&alone("/sys/kv"));
     assert_eq!(said, "kv: /sys/kv: cannot be written: check owner, mode and mount");
@@ -121,7 +121,7 @@ fn a_directory_that_may_not_be_written() {
 }
 
 #[test]
-fn a_store_that_is_none_or_damaged_or_newer() {
+fn a_foreign_or_damaged_or_newer_store() {
     let dir = TempDir::new("damaged");
     dir.start("n1").stop();
     let (directory, file) = (dir.path("n1"), dir.0.join("n1/raft.redb"));
@@ -151,7 +151,7 @@ fn make_newer(file: &Path) {
 }
 
 #[test]
-fn certificates_that_are_none() {
+fn invalid_certificates() {
     let dir = TempDir::new("certificates");
     let (directory, file) = (dir.path("n1"), dir.path("file"));
     let with = |file: &str| {

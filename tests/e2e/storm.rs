@@ -20,13 +20,13 @@ const CLIENTS: u64 = 6;
 const BUDGET: Duration = Duration::from_secs(120);
 
 #[test]
-fn what_clients_of_five_processes_were_told_is_linearizable() {
+fn the_history_of_five_processes_is_linearizable() {
     storm(seed(1), 24, Duration::ZERO);
 }
 
 #[test]
 #[ignore = "takes two minutes"]
-fn what_they_were_told_in_two_minutes_is_too() {
+fn the_history_of_two_minutes_is_linearizable() {
     storm(seed(2), 48, Duration::from_secs(120));
 }
 

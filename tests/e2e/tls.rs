@@ -7,7 +7,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use std::fs;
 
 #[test]
-fn servers_with_certificates_are_a_cluster_and_others_are_heard_by_nobody() {
+fn servers_with_certificates_form_a_cluster_and_refuse_others() {
     let dir = TempDir::new("secured");
     let ours = authority();
     let one = start(&dir, &ours, &["n1", "--bootstrap"]);

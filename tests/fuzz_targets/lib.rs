@@ -1,5 +1,5 @@
-//! What the tests and the fuzz targets share: bytes that become input for one thing each, and judges
-//! of what it makes of them.
+//! The functions that tests and fuzz targets share: each turns bytes into input for one part of the
+//! system and asserts what must hold of the result.
 
 pub mod capsule;
 mod decisions;

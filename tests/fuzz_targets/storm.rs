@@ -32,7 +32,7 @@ pub fn run(bytes: &[u8]) {
 #[must_use]
 pub fn plan(bytes: &[u8]) -> Plan {
     let d = &mut Decisions::new(bytes);
-    let mut plan = sea(d);
+    let mut plan = calm_plan(d);
     let mut mishaps = BTreeSet::new();
     while !d.is_over() {
         let mishap = mishap(d, plan.slots());
@@ -46,8 +46,8 @@ pub fn plan(bytes: &[u8]) -> Plan {
     plan
 }
 
-/// A sea in which nothing goes wrong yet but on disks.
-fn sea(d: &mut Decisions<'_>) -> Plan {
+/// A plan in which only disks fail.
+fn calm_plan(d: &mut Decisions<'_>) -> Plan {
     let servers = u8::try_from(d.one_of(&[3, 1, 2, 4, 5])).expect("a few");
     let config = config(d);
     let timeout = config.heartbeat_timeout;

@@ -1,4 +1,4 @@
-//! What every call of the server's interface answers when it cannot do what it is asked.
+//! The errors of every call of the server's interface.
 
 use wavetank_raft::{
     Answer, Call, Change, Configuration, ConfigurationError, Dialect, Error, Event, Index, Member, Outcome,
@@ -8,7 +8,7 @@ use wavetank_sim::kv::Kv;
 use wavetank_sim::kv::clients::{ClientPlan, Clients};
 use wavetank_sim::{Plan, Slot, Slots, World};
 
-/// A calm cluster with a leader, and nobody who asks anything of it but the test.
+/// A calm cluster with a leader and without clients: only the test calls it.
 pub(super) struct Cluster {
     pub(super) world: World<Kv, ()>,
     pub(super) leader: Slot,
@@ -25,7 +25,7 @@ impl Cluster {
         let nobody = Clients::new(ClientPlan::from(&plan.clients), Slots::first(1), plan.seed);
         let mut world = World::new(plan, |_| Kv::default(), Box::new(nobody), ());
         world.run_for(Span::s(2));
-        let leader = world.leader().expect("a calm sea");
+        let leader = world.leader().expect("nothing fails in a calm plan");
         let follower = world.all().iter().find(|&slot| slot != leader).unwrap_or(leader);
         Self { world, leader, follower }
     }
@@ -34,7 +34,7 @@ impl Cluster {
         self.world.call(slot, call)
     }
 
-    /// How a call ends, given a second.
+    /// The outcome of a call after a second.
     fn call(&mut self, slot: Slot, call: Call) -> Outcome {
         let request = self.ask(slot, call);
         self.world.run_for(Span::s(1));
@@ -49,7 +49,7 @@ impl Cluster {
         self.call(self.leader, call)
     }
 
-    /// Where the membership stands in the leader's log.
+    /// The index of the leader's newest configuration.
     pub(super) fn membership(&self) -> Index {
         let leader = self.world.server(self.leader).expect("it runs");
         leader.node().configuration().expect("there are members").0
@@ -69,7 +69,7 @@ fn refused(error: ConfigurationError) -> Outcome {
 }
 
 #[test]
-fn only_the_leader_does_what_binds_all_and_the_others_name_it() {
+fn only_the_leader_accepts_calls_and_followers_name_it() {
     let mut cluster = Cluster::of(3);
     let follower = cluster.follower;
     let here = Err(Error::NotLeader(Some((cluster.leader.id(), cluster.leader.address()))));
@@ -96,7 +96,7 @@ fn only_the_leader_does_what_binds_all_and_the_others_name_it() {
 }
 
 #[test]
-fn a_configuration_that_cannot_be_is_refused_with_its_reason() {
+fn an_invalid_configuration_is_refused_with_its_reason() {
     let mut cluster = Cluster::of(3);
     let taken = cluster.follower.address();
 
@@ -115,7 +115,7 @@ fn a_configuration_that_cannot_be_is_refused_with_its_reason() {
 }
 
 #[test]
-fn the_last_voter_stays() {
+fn the_last_voter_cannot_be_removed() {
     let mut cluster = Cluster::of(1);
     let me = cluster.leader.id();
     assert_eq!(cluster.change(Change::RemoveServer(me.clone())), refused(ConfigurationError::NoVoter));
@@ -138,7 +138,7 @@ fn an_unknown_server_may_be_removed_and_a_known_one_added_again() {
 }
 
 #[test]
-fn a_change_on_an_old_basis_is_refused() {
+fn a_change_with_an_old_prev_index_is_refused() {
     let mut cluster = Cluster::of(3);
     let change = Change::RemoveServer("n9".into());
     let first = cluster.lead(Call::Change { change: change.clone(), prev_index: Index(1) });
@@ -151,7 +151,7 @@ fn a_change_on_an_old_basis_is_refused() {
 }
 
 #[test]
-fn a_change_waits_for_the_one_before() {
+fn a_change_during_another_is_refused() {
     let mut cluster = Cluster::of(3);
     let change = || Call::Change { change: Change::RemoveServer("n9".into()), prev_index: Index::ZERO };
     let leader = cluster.leader;
@@ -163,7 +163,7 @@ fn a_change_waits_for_the_one_before() {
 }
 
 #[test]
-fn leadership_goes_only_to_a_voter_that_is_another() {
+fn leadership_is_transferred_only_to_another_voter() {
     let mut cluster = Cluster::of(3);
     let to = |target: &str| Call::Transfer { target: Some(target.into()) };
     let me = cluster.leader.to_string();
@@ -176,7 +176,7 @@ fn leadership_goes_only_to_a_voter_that_is_another() {
 }
 
 #[test]
-fn while_leadership_is_handed_over_nothing_else_begins_and_then_it_may_again() {
+fn calls_are_refused_during_a_leadership_transfer_and_accepted_after_it() {
     let mut cluster = Cluster::of(3);
     let (leader, follower) = (cluster.leader, cluster.follower);
     cluster.world.isolate(follower);
@@ -223,27 +223,30 @@ fn a_snapshot_needs_something_new() {
 }
 
 #[test]
-fn knobs_are_reloaded_all_or_none() {
+fn settings_are_reloaded_all_or_none() {
     let mut cluster = Cluster::of(3);
     let config = cluster.world.plan().config.clone();
-    let knobs = Reloadable {
+    let settings = Reloadable {
         trailing_logs: 5,
         snapshot_interval: Span::s(1),
         snapshot_threshold: 9,
         heartbeat_timeout: config.heartbeat_timeout.times(2),
         election_timeout: config.election_timeout.times(2),
     };
-    assert_eq!(cluster.lead(Call::Reload(knobs.clone())), Ok(Answer::Done));
-    let bad = Reloadable { trailing_logs: 6, election_timeout: Span::ms(1), ..knobs };
+    assert_eq!(cluster.lead(Call::Reload(settings.clone())), Ok(Answer::Done));
+    let bad = Reloadable { trailing_logs: 6, election_timeout: Span::ms(1), ..settings };
     let error = cluster.lead(Call::Reload(bad)).unwrap_err();
     assert_eq!(error.to_string(), "election_timeout must be at least 5ms");
 
-    let settings = cluster.world.server(cluster.leader).unwrap().node().settings().clone();
-    assert_eq!((settings.trailing_logs, settings.heartbeat_timeout), (5, config.heartbeat_timeout.times(2)));
+    let effective = cluster.world.server(cluster.leader).unwrap().node().settings().clone();
+    assert_eq!(
+        (effective.trailing_logs, effective.heartbeat_timeout),
+        (5, config.heartbeat_timeout.times(2))
+    );
 }
 
 #[test]
-fn what_a_hashicorp_peer_does_not_understand_is_refused() {
+fn calls_that_a_hashicorp_peer_does_not_understand_are_refused() {
     let mut cluster = Cluster::of(3);
     let (leader, peer) = (cluster.leader, cluster.follower.node());
     cluster.world.force(leader, Event::PeerSpeaks { peer, dialect: Dialect::HashiCorp });
@@ -254,7 +257,7 @@ fn what_a_hashicorp_peer_does_not_understand_is_refused() {
 }
 
 #[test]
-fn a_state_that_makes_no_sense_is_refused_everywhere_and_life_goes_on() {
+fn a_malformed_restore_is_refused_and_the_cluster_goes_on() {
     let mut cluster = Cluster::of(3);
     let refused = cluster.lead(Call::Restore(vec![1, 2, 3].into()));
     assert!(matches!(refused, Err(Error::Store(_))), "{refused:?}");

@@ -1,4 +1,4 @@
-//! The table of what others test: every story, test and judge that it names must be there.
+//! The table of other libraries' tests: every story, test and judge that it names must exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,7 @@ use wavetank_sim::kv::judges::{Judges as OfClients, Promises};
 use wavetank_sim::{Judges, Options};
 
 #[test]
-fn whatever_the_table_names_exists() {
+fn every_name_in_the_table_exists() {
     let known = known();
     for (theirs, ours) in rows() {
         for name in names_in(&ours) {
@@ -28,7 +28,7 @@ fn every_row_has_a_name_or_a_reason() {
     assert!(200 <= theirs.len(), "only {} rows are left", theirs.len());
 }
 
-/// The rows of all tables: their case, and ours.
+/// The rows of all tables: the other library's case, and ours.
 fn rows() -> Vec<(String, String)> {
     let text = fs::read_to_string(root().join("scenarios/COVERAGE.md")).expect("the table is there");
     let row = |line: &str| {
@@ -38,26 +38,26 @@ fn rows() -> Vec<(String, String)> {
     text.lines().filter_map(row).collect()
 }
 
-/// What stands in backticks, but for calls.
+/// The names in backticks, without calls.
 fn names_in(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2).filter(|name| !name.ends_with("()"))
 }
 
-/// Every scenario, judge and test.
+/// The names of all scenarios, judges and tests.
 fn known() -> BTreeSet<String> {
     let mut known: BTreeSet<String> = ALL.iter().map(|scenario| scenario.name.to_owned()).collect();
     known.extend(Judges::names(&Options::default()).into_iter().map(str::to_owned));
     let of_clients = OfClients::new(Promises { leases_hold: true });
     known.extend(of_clients.witnessed().into_keys());
-    for room in ["raft", "sim", "scenarios", "node", "tests"] {
-        tests_in(&root().join(room), &mut known);
+    for package in ["raft", "sim", "scenarios", "node", "tests"] {
+        tests_in(&root().join(package), &mut known);
     }
     known
 }
 
-/// The names of the functions behind a `#[test]`, file by file.
+/// Adds the names of all test functions in a folder.
 fn tests_in(folder: &Path, known: &mut BTreeSet<String>) {
-    for entry in fs::read_dir(folder).expect("a room is a folder") {
+    for entry in fs::read_dir(folder).expect("a package is a folder") {
         let path = entry.expect("what is in a folder has a name").path();
         if path.is_dir() {
             tests_in(&path, known);
@@ -74,5 +74,5 @@ fn tests_of(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the room is in the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the workspace")
 }

@@ -1,5 +1,5 @@
-//! Old seeds keep their meaning: the digests of some runs, blessed. They are the same in every
-//! build; a change of behaviour changes them, and is to be meant.
+//! The blessed digests of some runs. They are the same in every build, so that a seed keeps its
+//! meaning; only an intended change of behaviour changes them.
 
 use std::fmt::Write as _;
 use wavetank_scenarios::registry::{self, ALL};
@@ -26,10 +26,9 @@ fn old_seeds_keep_their_digests() {
     settings.bind(|| insta::assert_snapshot!("digests", text));
 }
 
-/// A family that is switched on and never strikes moves nothing: the other families draw what they
-/// drew before.
+/// A kind of fault that is enabled and never strikes changes no random draw of the other kinds.
 #[test]
-fn another_family_moves_no_other() {
+fn enabling_one_kind_of_fault_moves_no_other() {
     let storm = ALL.iter().find(|scenario| scenario.name == "storm").expect("there is a storm");
     let digest = |plan| registry::run_plan(storm, plan, TraceForm::None).report.digest;
     let never = Late { chance: Ratio::NEVER, by: Spans::ms(1, 2) };

@@ -1,4 +1,4 @@
-//! The planted bugs themselves: whether they still fit the code is known without an exam.
+//! The patches of planted bugs: they apply, and their heads name judges and stories that exist.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,15 +8,15 @@ use wavetank_scenarios::registry;
 use wavetank_sim::kv::judges::{Judges as ClientJudges, Promises};
 use wavetank_sim::{Judges, Options};
 
-/// What can speak and is no check in a file of its own.
+/// Names that a verdict can have, besides checks.
 const OTHERS: [&str; 5] = ["agreement", "panic", "hang", "story_goes_on", "story_is_true"];
 
 #[test]
-fn there_are_a_hundred_bugs_and_each_is_told_of_once() {
+fn there_are_a_hundred_bugs_with_different_descriptions() {
     let bugs = bugs();
     assert!(100 <= bugs.len(), "there are only {}", bugs.len());
-    let told: BTreeSet<&str> = bugs.iter().map(|bug| bug.plants.as_str()).collect();
-    assert_eq!(told.len(), bugs.len());
+    let descriptions: BTreeSet<&str> = bugs.iter().map(|bug| bug.plants.as_str()).collect();
+    assert_eq!(descriptions.len(), bugs.len());
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn every_bug_can_still_be_planted() {
 }
 
 #[test]
-fn every_bug_names_judges_and_stories_that_there_are() {
+fn every_bug_names_judges_and_stories_that_exist() {
     let mut known: BTreeSet<String> =
         Judges::names(&Options::default()).into_iter().map(String::from).collect();
     known.extend(ClientJudges::new(Promises { leases_hold: true }).witnessed().into_keys());

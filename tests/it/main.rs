@@ -1,4 +1,4 @@
-//! Tests across the rooms, in one binary.
+//! Tests across packages, in one binary.
 
 mod api;
 mod capsules;

@@ -1,4 +1,4 @@
-//! A table of refusals: in which situation which calls are refused with what.
+//! A table of refusals: the situation, the calls in it, and the error of each call.
 
 use super::api::{Cluster, command};
 use wavetank_raft::{
@@ -7,7 +7,7 @@ use wavetank_raft::{
 };
 use wavetank_sim::{Plan, Slot, Slots};
 
-/// A situation, what is asked in it, and how each of these calls is refused at once.
+/// A situation, calls in it, and the error with which each of them is refused at once.
 struct Row {
     situation: &'static str,
     begin: fn() -> Cluster,
@@ -44,13 +44,13 @@ const ROWS: &[Row] = &[
         refusal: |_| Error::Refused(Refusal::NoCommitInTerm),
     },
     Row {
-        situation: "nobody has vouched for the leader in the term yet",
+        situation: "no majority has confirmed the leader in the term yet",
         begin: just_elected,
         calls: |_| vec![Call::Read(ReadPath::Lease)],
         refusal: |_| Error::Refused(Refusal::NoLease),
     },
     Row {
-        situation: "the membership is not the one that was seen",
+        situation: "the configuration is not the expected one",
         begin: calm,
         calls: |cluster| changes(cluster).into_iter().map(since_long_ago).collect(),
         refusal: |cluster| {
@@ -87,27 +87,27 @@ const ROWS: &[Row] = &[
         begin: alone,
         calls: |cluster| {
             let me = cluster.leader.id();
-            let listener = vec![Member::nonvoter("n1", "a1")];
-            [Change::RemoveServer(me.clone()), Change::DemoteVoter(me), Change::Members(listener)]
+            let nonvoter = vec![Member::nonvoter("n1", "a1")];
+            [Change::RemoveServer(me.clone()), Change::DemoteVoter(me), Change::Members(nonvoter)]
                 .map(change)
                 .into()
         },
         refusal: |_| refused(ConfigurationError::NoVoter),
     },
     Row {
-        situation: "the heir is a stranger",
+        situation: "the transfer target is no member",
         begin: calm,
         calls: |_| vec![Call::Transfer { target: Some("n9".into()) }],
         refusal: |_| Error::Refused(Refusal::UnknownTarget(wavetank_raft::NodeId::of("n9"))),
     },
     Row {
-        situation: "the heir leads already",
+        situation: "the transfer target leads already",
         begin: calm,
         calls: |cluster| vec![Call::Transfer { target: Some(cluster.leader.id()) }],
         refusal: |_| Error::Refused(Refusal::TransferToSelf),
     },
     Row {
-        situation: "there is no heir",
+        situation: "there is no transfer target",
         begin: alone,
         calls: |_| vec![Call::Transfer { target: None }],
         refusal: |_| Error::Refused(Refusal::NoTarget),
@@ -157,7 +157,7 @@ fn calm() -> Cluster {
     Cluster::by(Plan { spares: 2, ..Plan::calm(7, 3) })
 }
 
-/// Whom the table calls the leader is whom it asks.
+/// The server that the table calls is a follower here.
 fn at_a_follower() -> Cluster {
     let mut cluster = calm();
     std::mem::swap(&mut cluster.leader, &mut cluster.follower);
@@ -217,10 +217,10 @@ fn capturing() -> Cluster {
     cluster
 }
 
-/// Every call that there is.
+/// One call of every kind.
 fn all(cluster: &Cluster) -> Vec<Call> {
     let config = &cluster.world.plan().config;
-    let knobs = Reloadable {
+    let settings = Reloadable {
         trailing_logs: 5,
         snapshot_interval: Span::s(1),
         snapshot_threshold: 9,
@@ -229,7 +229,7 @@ fn all(cluster: &Cluster) -> Vec<Call> {
     };
     let founders = Slots::first(1).iter().map(|slot| Member::voter(slot.id(), slot.address())).collect();
     let bootstrap = Call::Bootstrap(Configuration::new(founders).expect("one of its own"));
-    let others = vec![bootstrap, Call::Snapshot, Call::Reload(knobs), Call::Shutdown];
+    let others = vec![bootstrap, Call::Snapshot, Call::Reload(settings), Call::Shutdown];
     [of_leaders(cluster), others].concat()
 }
 
@@ -271,7 +271,7 @@ fn change(change: Change) -> Call {
     Call::Change { change, prev_index: Index::ZERO }
 }
 
-/// The same, on the basis of a membership that never was.
+/// The same call, with the index of a configuration that never existed.
 fn since_long_ago(call: Call) -> Call {
     let prev_index = Index(999);
     if let Call::AddVoterStaged { id, address, .. } = call {

@@ -1,5 +1,5 @@
-//! The same seed gives the same run, byte for byte: every scenario twice, in every form of trace, and
-//! on another thread.
+//! The same seed gives the same run, byte for byte: every scenario runs twice, in every form of trace
+//! and on another thread.
 
 use std::thread;
 use wavetank_scenarios::registry::{self, ALL};
@@ -23,7 +23,7 @@ fn every_scenario_is_the_same_twice() {
 }
 
 #[test]
-fn whoever_writes_it_down_changes_nothing() {
+fn tracing_does_not_change_a_run() {
     for scenario in ALL.iter() {
         let (unseen, nothing) = run(scenario, 3, TraceForm::None);
         assert_eq!(nothing, "");

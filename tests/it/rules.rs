@@ -1,17 +1,17 @@
-//! What CONTRIBUTING.md asks of files, and no lint holds.
+//! Rules of CONTRIBUTING.md that no lint holds.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A file that grows longer has a part that wants a file of its own.
+/// The most lines of a file.
 const MOST_LINES: usize = 500;
 
 #[test]
 fn no_file_is_longer_than_it_may_be() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut sources = Vec::new();
-    for room in ["raft", "sim", "scenarios", "tests", "node", "fuzz"] {
-        gather(&root.join(room), &mut sources);
+    for package in ["raft", "sim", "scenarios", "tests", "node", "fuzz"] {
+        gather(&root.join(package), &mut sources);
     }
     assert!(300 < sources.len(), "{} files only", sources.len());
     for source in sources {
@@ -20,7 +20,7 @@ fn no_file_is_longer_than_it_may_be() {
     }
 }
 
-/// The sources in a folder, but for what was built.
+/// Adds the sources in a folder, without build output.
 fn gather(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("the folder can be read") {
         let path = entry.expect("the folder can be read").path();

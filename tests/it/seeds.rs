@@ -1,5 +1,5 @@
-//! Every scenario holds under some seeds. `WAVETANK_SEED=N` runs that one alone, `WAVETANK_SEEDS=N`
-//! as many as that.
+//! Every scenario holds under some seeds. `WAVETANK_SEED=N` runs one seed, `WAVETANK_SEEDS=N` the first
+//! N.
 
 use wavetank_scenarios::TraceForm;
 use wavetank_scenarios::registry::{self, ALL};

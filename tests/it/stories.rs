@@ -1,5 +1,5 @@
-//! Every scenario's story under one seed, blessed: who led, what was committed, what was refused. A
-//! change of behaviour shows here as a diff to be read; `INSTA_UPDATE=always` blesses it.
+//! The blessed trace of every story under one seed: elections, commits and refusals. A change of
+//! behaviour shows as a diff to read; `INSTA_UPDATE=always` blesses it.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ fn every_story_is_as_it_was_blessed() {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| {
-        for scenario in told_by_hand() {
+        for scenario in stories() {
             let (report, story) = registry::run(scenario, SEED, TraceForm::Story);
             let verdict = format!("{:?}", report.verdict);
             insta::assert_snapshot!(
@@ -27,11 +27,11 @@ fn every_story_is_as_it_was_blessed() {
 }
 
 #[test]
-fn every_blessed_story_is_still_told() {
+fn every_blessed_story_still_exists() {
     let blessed = fs::read_dir(here().join("it/stories")).expect("the stories are there");
     for file in blessed.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
         let name = file.strip_suffix(".snap").unwrap_or_else(|| panic!("`{file}` is no story"));
-        assert!(told_by_hand().any(|scenario| scenario.name == name), "nobody tells `{name}` any more");
+        assert!(stories().any(|scenario| scenario.name == name), "the story `{name}` no longer exists");
     }
 }
 
@@ -43,7 +43,7 @@ fn names_are_unique() {
     assert_eq!(names.len(), ALL.len());
 }
 
-fn told_by_hand() -> impl Iterator<Item = &'static Scenario> {
+fn stories() -> impl Iterator<Item = &'static Scenario> {
     ALL.iter().filter(|scenario| matches!(scenario.play, Play::Story(_)))
 }
 
