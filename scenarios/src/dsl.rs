@@ -19,8 +19,7 @@ mod story;
 mod until;
 
 use crate::chronicle::Chronicle;
-use crate::trace_form::TraceForm;
-use crate::watchers::{Trace, Watchers};
+use crate::watchers::{Trace, TraceForm, Watchers};
 use record::Record;
 use std::collections::BTreeMap;
 use std::panic;

@@ -8,8 +8,7 @@ pub mod cli;
 pub mod dsl;
 pub mod registry;
 pub mod stories;
-mod trace_form;
 mod watchers;
 
 pub use registry::{Chapter, Play, Scenario};
-pub use trace_form::TraceForm;
+pub use watchers::TraceForm;

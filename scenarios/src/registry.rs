@@ -14,7 +14,7 @@ use wavetank_sim::explore::{Schedule, player};
 use wavetank_sim::sail::Sailed;
 use wavetank_sim::{Plan, Report, Verdict, caught};
 
-pub use crate::trace_form::TraceForm;
+pub use crate::watchers::TraceForm;
 
 /// All scenarios, in the order in which they are listed and swept.
 pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {

@@ -1,6 +1,5 @@
 //! A run as it is written down, in the form that was asked for.
 
-use crate::trace_form::TraceForm;
 use wavetank_sim::course::Recorder;
 use wavetank_sim::crew::Crew;
 use wavetank_sim::trace::{Full, Json, Page, Past, Story};
@@ -8,6 +7,27 @@ use wavetank_sim::{Observation, Watch};
 
 /// Everybody who looks on, with a trace in one of our forms.
 pub(crate) type Watchers<E> = Crew<E, Trace>;
+
+/// How much of a run is written down. The run is the same, whatever is written.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum TraceForm {
+    /// Who led, what was committed, what broke: no times.
+    Story,
+    /// A line for every event.
+    Full,
+    /// A JSON object for every event, one a line.
+    Json,
+    /// What every server came to be, step by step, in a few letters each.
+    Course,
+    /// What led to a step, and nothing else.
+    Past(u64),
+    /// A page to look at in a browser.
+    Page,
+    /// Another form, up to a step.
+    Cut(&'static Self, u64),
+    /// Nothing.
+    None,
+}
 
 /// A trace in the form that was asked for.
 #[derive(Debug)]

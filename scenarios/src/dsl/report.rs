@@ -1,7 +1,7 @@
 //! Runs a story and makes its report.
 
 use super::{Cluster, GOES_ON, Story, TRUE};
-use crate::trace_form::TraceForm;
+use crate::watchers::TraceForm;
 use wavetank_sim::sail::Sailed;
 use wavetank_sim::{Plan, Verdict, caught, crew};
 

@@ -1,8 +1,7 @@
 //! Storms: a plan is drawn from the seed, clients of a key-value store work in the middle of it, and
 //! every judge looks on. `wavetank_sim::storm` draws the faults.
 
-use crate::trace_form::TraceForm;
-use crate::watchers::Trace;
+use crate::watchers::{Trace, TraceForm};
 use wavetank_sim::kv::Kv;
 use wavetank_sim::kv::clients::{ClientPlan, Clients};
 use wavetank_sim::kv::judges::{Judges, Promises};
