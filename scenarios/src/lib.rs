@@ -1,7 +1,7 @@
-//! Stories with seeds, the storm, and the `wavetank` command that plays them.
+//! Stories and storms, and the `wavetank` command that runs them.
 //!
-//! The stories are in their chapters and are listed once, in [`registry`]. The wall clock and
-//! threads are used in [`cli`] alone: a run knows neither.
+//! The stories are in the chapters of [`stories`], written in the language of [`dsl`], and [`registry`]
+//! lists them. Only [`cli`] uses the wall clock and threads; a run knows neither.
 
 pub mod chronicle;
 pub mod cli;

@@ -18,14 +18,14 @@ pub use crate::watchers::TraceForm;
 
 /// All scenarios, in the order in which they are listed and swept.
 pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
-    let told = |chapter, stories: &[Story]| -> Vec<Scenario> {
-        stories.iter().map(|&story| Scenario::told(story, chapter)).collect()
+    let chapter = |chapter, stories: &[Story]| -> Vec<Scenario> {
+        stories.iter().map(|&story| Scenario::of(story, chapter)).collect()
     };
     [
-        told(Chapter::Elections, elections::STORIES),
-        told(Chapter::Replication, replication::STORIES),
-        told(Chapter::Crashes, crashes::STORIES),
-        told(Chapter::Disks, disks::STORIES),
+        chapter(Chapter::Elections, elections::STORIES),
+        chapter(Chapter::Replication, replication::STORIES),
+        chapter(Chapter::Crashes, crashes::STORIES),
+        chapter(Chapter::Disks, disks::STORIES),
         vec![Scenario {
             name: "storm_beyond_budget",
             summary: "More disks are damaged than a cluster can tolerate: the remaining servers may \
@@ -33,13 +33,13 @@ pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
             chapter: Chapter::Disks,
             play: Play::Planned { plan: Plan::storm_beyond_budget, sail: storms::storm_beyond_budget },
         }],
-        told(Chapter::Partitions, partitions::STORIES),
-        told(Chapter::Membership, membership::STORIES),
-        told(Chapter::MembershipFaults, membership_faults::STORIES),
-        told(Chapter::Snapshots, snapshots::STORIES),
-        told(Chapter::Transfers, transfers::STORIES),
-        told(Chapter::Reads, reads::STORIES),
-        told(Chapter::Recovery, recovery::STORIES),
+        chapter(Chapter::Partitions, partitions::STORIES),
+        chapter(Chapter::Membership, membership::STORIES),
+        chapter(Chapter::MembershipFaults, membership_faults::STORIES),
+        chapter(Chapter::Snapshots, snapshots::STORIES),
+        chapter(Chapter::Transfers, transfers::STORIES),
+        chapter(Chapter::Reads, reads::STORIES),
+        chapter(Chapter::Recovery, recovery::STORIES),
         vec![Scenario {
             name: "storm",
             summary: "All kinds of faults strike at once, and nothing that was promised is broken.",
@@ -50,7 +50,7 @@ pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
     .concat()
 });
 
-/// Something to play under a seed.
+/// Something to run under a seed: a story or a storm.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
     /// The name, as on the command line.
@@ -64,7 +64,7 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    const fn told(story: Story, chapter: Chapter) -> Self {
+    const fn of(story: Story, chapter: Chapter) -> Self {
         Self { name: story.name, summary: story.summary, chapter, play: Play::Story(story) }
     }
 }

@@ -1,10 +1,10 @@
-//! The stories, a chapter a file.
+//! The stories, one file for each chapter.
 
-/// The stories of a chapter, as `STORIES`, in the order in which they stand.
+/// Defines the stories of a chapter and lists them in `STORIES`, in this order.
 ///
 /// The name of a function is the name of its story, and its doc comment is the summary.
 /// `#[cluster(servers = 5, spares = 1, plan_tweak = f)]` says what differs from three servers and a
-/// calm plan. The brackets are those that rustfmt formats inside of.
+/// calm plan. The macro takes brackets, because rustfmt formats the functions inside brackets.
 macro_rules! stories {
     ($(
         $(#[doc = $line:literal])+

@@ -285,7 +285,7 @@ impl Server {
 fn response(http: &mut Http, address: &str, http_request: HttpRequest<'_>) -> Option<Response> {
     match http.ask(address, http_request) {
         Reply::Response(response) => Some(response),
-        Reply::Unsent | Reply::Silence => None,
+        _ => None,
     }
 }
 

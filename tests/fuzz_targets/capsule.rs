@@ -1,5 +1,5 @@
-//! One file that may be a capsule, and bytes that are its text, or say what somebody changed in it:
-//! it is refused in one line, or its plan can be run.
+//! Bytes become the text of a capsule, or changes to a valid capsule. The text is refused with a
+//! one-line error, or its plan can be run.
 
 use crate::decisions::Decisions;
 use std::sync::LazyLock;
@@ -10,7 +10,7 @@ use wavetank_sim::capsule::Capsule;
 use wavetank_sim::course::Course;
 use wavetank_sim::{Plan, Verdict, caught};
 
-/// What somebody may write in place of a number or a word.
+/// Replacements for a number or a word of a capsule.
 const WORDS: [&str; 20] = [
     "0",
     "1",
@@ -34,10 +34,10 @@ const WORDS: [&str; 20] = [
     "{}",
 ];
 
-/// Reads what the bytes make.
+/// Reads the text that the bytes give.
 ///
 /// # Panics
-/// When reading does, or what was read cannot be written and read again, or cannot be run.
+/// When reading panics, or the capsule cannot be written and read again, or its plan cannot be run.
 pub fn run(bytes: &[u8]) {
     let Some((&first, rest)) = bytes.split_first() else { return };
     if first % 2 == 0 {
@@ -58,7 +58,7 @@ fn read(text: &str) {
     }
 }
 
-/// A plan that is sound can be run, here for a moment.
+/// Runs a sound plan for a moment.
 fn set_out(mut plan: Plan) {
     const MOMENT: Span = Span::ms(20);
     plan.chaos = plan.chaos.min(MOMENT);
@@ -75,7 +75,7 @@ fn set_out(mut plan: Plan) {
     }
 }
 
-/// A capsule of a storm with some of its words changed.
+/// The text of a storm's capsule with some words changed.
 fn changed(d: &mut Decisions<'_>) -> String {
     static CAPSULES: LazyLock<[Vec<String>; 2]> = LazyLock::new(|| [split(3), split(11)]);
     let mut words = CAPSULES[usize::from(d.coin())].clone();
@@ -93,7 +93,7 @@ fn changed(d: &mut Decisions<'_>) -> String {
     words.concat()
 }
 
-/// The text of a capsule, cut where words begin and end.
+/// The text of a capsule, split at the boundaries of words.
 fn split(seed: u64) -> Vec<String> {
     let plan = Plan::storm(seed);
     let capsule = Capsule {
@@ -121,7 +121,7 @@ const fn is_of_a_word(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || matches!(letter, '"' | '_' | '-' | '+' | '~' | '*' | ',' | '.')
 }
 
-/// Not a name of a field, nor what stands between words.
+/// Whether a piece is a value: neither the name of a field nor space between words.
 fn is_value(word: &str) -> bool {
     word.chars().next().is_some_and(is_of_a_word)
 }

@@ -1,11 +1,11 @@
-//! Bytes as a source of decisions: what a fuzzer changes in them changes one decision.
+//! Bytes as a source of decisions. A byte that a fuzzer changes is one decision that changes.
 
-/// Decisions yet to be taken. When the bytes run out, every one of them is the first choice.
+/// The decisions that are left. When the bytes run out, every decision is the first choice.
 #[derive(Debug)]
 pub(crate) struct Decisions<'a>(&'a [u8]);
 
 impl<'a> Decisions<'a> {
-    /// What these bytes say.
+    /// The decisions of these bytes.
     #[must_use]
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
@@ -24,15 +24,15 @@ impl<'a> Decisions<'a> {
         u64::from(byte) % below
     }
 
-    /// Yes or no.
+    /// A decision between yes and no.
     pub(crate) fn coin(&mut self) -> bool {
         self.pick(2) == 1
     }
 
-    /// One of a few; the first if nothing is said.
+    /// One of these choices; the first if the bytes have run out.
     ///
     /// # Panics
-    /// When there is none.
+    /// When there are no choices.
     pub(crate) fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[usize::try_from(self.pick(choices.len() as u64)).expect("a byte")]
     }

@@ -1,29 +1,29 @@
-//! One small history, and bytes that say what clients wanted and were told: the search for an order
-//! that explains it says what trying every order says.
+//! Bytes become a small history of clients. The linearizability checker must give the same verdict as
+//! a twin that tries every order.
 
 use crate::decisions::Decisions;
 use wavetank_sim::history::{Answer, Came, Deed, History};
 
-/// Operations at most; the twin tries every order of them.
+/// The most operations; the twin tries every order of them.
 const MOST: usize = 7;
 
-/// Values to write, and values to be seen: some of them are others put together.
+/// Values to write and to read; some of them are concatenations of others.
 const PIECES: [&[u8]; 5] = [b"", b"1", b"2", b"12", b"a1"];
 const SEEN: [&[u8]; 7] = [b"", b"1", b"2", b"12", b"112", b"a1", b"a1a1"];
 
-/// An operation, as the twin knows it.
+/// An operation of the twin's history.
 #[derive(Clone, Copy, Debug)]
 struct Operation {
     deed: Deed<'static>,
     begun: usize,
-    /// When it ended, and how.
+    /// The time of its end, and its outcome.
     ended: Option<(usize, Came<'static>)>,
 }
 
-/// Makes a history of the bytes, and judges it twice.
+/// Makes a history of the bytes, and judges it by both checkers.
 ///
 /// # Panics
-/// When the judges do not agree, or a conflict is none.
+/// When the checkers disagree, or a reported conflict is linearizable.
 pub fn run(bytes: &[u8]) {
     let operations = operations(&mut Decisions::new(bytes));
     let holds = is_linearizable(&operations);
@@ -75,7 +75,7 @@ fn came(d: &mut Decisions<'_>, deed: Deed<'static>) -> Option<Came<'static>> {
     }
 }
 
-/// The history as its keeper is told of it, moment by moment.
+/// The history as the checker records it, event by event.
 fn told(operations: &[Operation]) -> History {
     let mut history = History::new(b"");
     for moment in 0..=2 * operations.len() {
@@ -96,7 +96,7 @@ fn is_linearizable(operations: &[Operation]) -> bool {
     explains(&operations.iter().collect::<Vec<_>>(), b"")
 }
 
-/// Whether what is left can be put in order after this state.
+/// Whether the remaining operations have a valid order from this state.
 fn explains(left: &[&Operation], state: &[u8]) -> bool {
     let must = |one: &&Operation| one.ended.is_some_and(|(_, came)| came != Came::Nothing);
     if !left.iter().any(must) {
@@ -109,7 +109,7 @@ fn explains(left: &[&Operation], state: &[u8]) -> bool {
     })
 }
 
-/// The state after an operation; `None` if it cannot have been told what it was told.
+/// The state after an operation; `None` if its outcome is impossible in this state.
 fn after(operation: &Operation, state: &[u8]) -> Option<Vec<u8>> {
     let came = operation.ended.map(|(_, came)| came);
     let is = |holds: bool, state: &[u8]| holds.then(|| state.to_vec());

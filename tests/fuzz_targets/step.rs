@@ -1,5 +1,5 @@
-//! One node, and bytes that become whatever may happen to it: peers that lie, writes that take
-//! their time, crashes. What it promises is checked after every step against a disk of our own.
+//! Bytes become the inputs of one node: messages of lying peers, slow writes, crashes. After every step
+//! the node's promises are checked against a model of its disk.
 
 use crate::decisions::Decisions;
 use std::collections::VecDeque;
@@ -11,7 +11,7 @@ use wavetank_raft::{
     SnapshotPiece, Span, Term, Time, TimeoutNow, TimeoutNowResponse, Token, Write,
 };
 
-/// What is on the disk, and what is on its way there.
+/// A model of the disk, with the writes that have not ended.
 #[derive(Debug, Default)]
 struct Disk {
     hard_state: HardState,
@@ -49,7 +49,7 @@ impl Disk {
         }
     }
 
-    /// What a start finds: a log that the snapshot contradicts, or does not reach, is left out.
+    /// The log that a start finds. A log that contradicts the snapshot or begins beyond it is left out.
     fn image(&mut self, cache: u64) -> LogImage {
         let end = self.snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
         let base = match self.log.first() {
@@ -70,9 +70,9 @@ impl Disk {
     }
 }
 
-/// The node, what surrounds it, and what it has shown so far.
+/// The node with its environment, and the facts that it has shown so far.
 #[derive(Debug)]
-pub struct OneNode {
+pub struct Harness {
     node: Node,
     disk: Disk,
     now: Time,
@@ -87,13 +87,13 @@ pub struct OneNode {
     open: Vec<RequestId>,
 }
 
-/// Runs one node through what the bytes say.
+/// Runs one node on the inputs of these bytes.
 ///
 /// # Panics
 /// When the node breaks a promise.
 pub fn run(bytes: &[u8]) {
     let mut decisions = Decisions::new(bytes);
-    let mut one = OneNode::new(&mut decisions);
+    let mut one = Harness::new(&mut decisions);
     while !decisions.is_over() {
         one.act(&mut decisions);
     }
@@ -109,7 +109,7 @@ fn members(count: u64) -> Configuration {
     Configuration::new(all[..count].to_vec()).expect("names and addresses differ")
 }
 
-impl OneNode {
+impl Harness {
     fn new(decisions: &mut Decisions<'_>) -> Self {
         let config = Config {
             local_id: "n1".into(),
@@ -174,7 +174,7 @@ impl OneNode {
         }
     }
 
-    /// The queue survives up to a drawn point; the rest is gone.
+    /// Crashes the node. The queued writes up to a drawn one survive, the rest are lost.
     fn crash(&mut self, d: &mut Decisions<'_>) {
         for _ in 0..d.pick(4) {
             self.disk.carry_out();
@@ -202,8 +202,8 @@ impl OneNode {
         self.step(Input::Request { from: peer(d.pick(4)), rpc, request });
     }
 
-    /// A peer appends: mostly something that joins the log, sometimes anything. It never undoes
-    /// what is committed in a way that a real leader could not: those below the commit are ours.
+    /// A peer appends entries: mostly ones that join the log, sometimes any. It never overwrites a
+    /// committed entry, because no real leader could.
     fn append(&mut self, d: &mut Decisions<'_>) {
         let term = self.term(d);
         let index = self.index(d);
@@ -231,7 +231,7 @@ impl OneNode {
         self.hear(d, request);
     }
 
-    /// A call of the node's own is answered, truthfully or not, once or twice.
+    /// A peer answers a call of the node, truthfully or not, once or twice.
     fn answer(&mut self, d: &mut Decisions<'_>) {
         if self.calls.is_empty() {
             return;
@@ -331,7 +331,7 @@ impl OneNode {
         }
     }
 
-    /// Something the store was asked for is there, or is not.
+    /// The store answers a request, or reports an error.
     fn serve_ticket(&mut self, d: &mut Decisions<'_>) {
         let Some(effect) = self.tickets.pop() else { return };
         #[expect(clippy::wildcard_enum_match_arm, reason = "only these three are kept")]
@@ -360,7 +360,7 @@ impl OneNode {
         self.step(input);
     }
 
-    /// Things that no correct surrounding does.
+    /// Inputs that no correct environment gives.
     fn nonsense(&mut self, d: &mut Decisions<'_>) {
         match d.pick(5) {
             0 => self.step(Input::Persisted(Token(self.node.issued().0 + 1 + d.pick(3)))),
@@ -378,7 +378,7 @@ impl OneNode {
         }
     }
 
-    /// Takes a step and holds the node to what it promises.
+    /// Takes a step and checks the node's promises.
     fn step(&mut self, input: Input) {
         let (term, vote, commit) = (self.node.term(), self.node.vote(), self.node.commit());
         let mut fx = Effects::new();
@@ -394,7 +394,7 @@ impl OneNode {
         self.max_term = self.max_term.max(self.node.term());
     }
 
-    /// What leaves the node must be true of the disk.
+    /// Checks that what the node sends is true of the disk.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the rest asserts nothing about the disk")]
     fn judge(&mut self, effect: Effect) {
         match effect {

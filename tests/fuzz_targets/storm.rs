@@ -1,5 +1,5 @@
-//! One storm, and bytes that say what goes wrong in it. Every family of faults would strike each
-//! time; the bytes list the times at which it does, so that what a fuzzer changes is one fault.
+//! Bytes become the faults of one storm. Every kind of fault is enabled, and the bytes list the
+//! occasions on which it strikes, so that a byte that a fuzzer changes is one fault that changes.
 
 use crate::decisions::Decisions;
 use std::collections::BTreeSet;
@@ -12,10 +12,10 @@ use wavetank_sim::plan::{Birth, Clients, Clocks, Disks, Heal, Late, Links, Machi
 use wavetank_sim::rng::{Ratio, Spans};
 use wavetank_sim::{Column, Plan, Slot, Verdict, shrink};
 
-/// Runs what the bytes say, under every judge.
+/// Runs the storm of these bytes under every judge.
 ///
 /// # Panics
-/// When a judge speaks, with the plan as source.
+/// When a judge finds a violation; the message has the plan as source.
 pub fn run(bytes: &[u8]) {
     let plan = plan(bytes);
     assert_eq!(plan.sound(), Ok(()));
@@ -28,7 +28,7 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-/// The plan of some bytes: a short one, and within what promises allow.
+/// The plan of these bytes: a short one, within the limits of what Raft promises.
 #[must_use]
 pub fn plan(bytes: &[u8]) -> Plan {
     let d = &mut Decisions::new(bytes);
@@ -131,17 +131,17 @@ fn clients(d: &mut Decisions<'_>) -> Clients {
     }
 }
 
-/// What may become of a message.
+/// The faults of a message.
 const ASTRAY: [Astray; 6] =
     [Astray::Loss, Astray::Hold, Astray::Late, Astray::Duplicate, Astray::Reorder, Astray::Corrupt];
 
-/// One of a list that grows: what a byte says stays what it was, up to the first it does not reach.
+/// One of a list that may grow later: a byte keeps its meaning when the list does.
 fn one_of_all<T: Copy>(d: &mut Decisions<'_>, all: &[T]) -> T {
     let at = usize::try_from(d.pick(64)).expect("a byte");
     all.get(at).copied().unwrap_or(all[at % 8 % all.len()])
 }
 
-/// One thing that goes wrong.
+/// One fault.
 fn mishap(d: &mut Decisions<'_>, slots: usize) -> Mishap {
     let slots = slots as u64;
     let number = |d: &mut Decisions<'_>, below| u32::try_from(d.pick(below)).expect("a byte");
@@ -159,7 +159,7 @@ fn mishap(d: &mut Decisions<'_>, slots: usize) -> Mishap {
     }
 }
 
-/// Its family strikes whenever it is allowed to.
+/// Enables the kind of this fault, to strike on every listed occasion.
 fn allow(plan: &mut Plan, mishap: Mishap) {
     const ALWAYS: Ratio = Ratio::new(1, 1);
     let timeout = plan.config.heartbeat_timeout;

@@ -1,5 +1,5 @@
-//! One message, or one stored entry, and bytes that are it, or say what is in it: whatever comes, a
-//! decoder errs or understands, and what it has understood it understands again.
+//! Bytes become a message or a stored entry, or its fields. A decoder must return an error or a value,
+//! and a value must encode and decode to itself.
 
 use crate::decisions::Decisions;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use wavetank_raft::{
     TimeoutNowResponse,
 };
 
-/// What a message may be long.
+/// The longest message.
 const LIMIT: u64 = 1 << 16;
 
-/// Puts the bytes, which are at most `LIMIT`, before every decoder.
+/// Gives the bytes, at most `LIMIT` of them, to every decoder.
 ///
 /// # Panics
-/// When one of them does not do what it promises.
+/// When a decoder breaks its promise.
 pub fn run(bytes: &[u8]) {
     let Some((&first, rest)) = bytes.split_first() else { return };
     match first % 8 {
@@ -64,13 +64,13 @@ fn read_reply(kind: u8, bytes: &[u8]) {
     assert!(answer == response || !header.is_ours(), "{response:?} came back as {answer:?}");
 }
 
-/// What was read whole is whole to the scan too, unless it refuses it as a transport would.
+/// A message that decodes must be complete for the scan, too, unless it exceeds a transport's limit.
 fn expect_whole(scan: Scan, bytes: &[u8]) {
     let end = scanned(scan, bytes);
     assert!(end.is_err() || end == Ok(Some(bytes.len())), "{end:?} of {} bytes", bytes.len());
 }
 
-/// Where a message ends: the same wherever it is cut while it arrives.
+/// The end of a message must be the same however its bytes arrive in pieces.
 fn scanned(scan: Scan, bytes: &[u8]) -> Result<Option<usize>, WireError> {
     let at_once = scan.clone().advance(bytes);
     let mut slow = scan;
@@ -98,7 +98,7 @@ fn read_entry(bytes: &[u8]) {
     }
 }
 
-/// As they are, and with a checksum that is right.
+/// Decodes the bytes as they are, and again with a correct checksum.
 fn read_stored(bytes: &[u8]) {
     let index = Index(7);
     read_stored_at(index, bytes);
@@ -147,7 +147,7 @@ fn expect_what_was_stored(d: &mut Decisions<'_>) {
     assert_eq!(codec::decode(entry.id.index, &bytes), Ok(entry));
 }
 
-/// What a server of HashiCorp's would have understood.
+/// The message as a HashiCorp server would understand it.
 fn plain_request(request: Request) -> Request {
     match request {
         Request::TimeoutNow(_) => Request::TimeoutNow(TimeoutNow { term: None }),
@@ -182,7 +182,7 @@ fn header(d: &mut Decisions<'_>) -> Header {
     }
 }
 
-/// Every length that a number may have on the wire, below what no cluster counts to.
+/// A number of any encoded length, below values that no cluster reaches.
 fn number(d: &mut Decisions<'_>) -> u64 {
     d.wide() << d.one_of(&[0, 8, 16, 32, 46])
 }
@@ -241,7 +241,7 @@ fn request(d: &mut Decisions<'_>) -> Request {
     }
 }
 
-/// The head of a call: its bytes follow it.
+/// The head of a call, whose bytes follow it.
 fn install(d: &mut Decisions<'_>, term: Term) -> InstallSnapshot {
     let size = number(d) >> 1;
     let meta = SnapshotMeta {

@@ -58,17 +58,7 @@ impl Watch for Record {
             Seen::Sent { from, to, rpc, carried: Carried::Request(request), .. } => {
                 self.server(to).is_sent(from, rpc, request);
             }
-            Seen::Stepping { .. }
-            | Seen::Paused(_)
-            | Seen::Resumed(_)
-            | Seen::Applied { .. }
-            | Seen::SnapshotTaken { .. }
-            | Seen::Sent { .. }
-            | Seen::Invoked { .. }
-            | Seen::Returned { .. }
-            | Seen::Network(_)
-            | Seen::Harmed { .. }
-            | Seen::Healed { .. } => {}
+            _ => {}
         }
     }
 }
@@ -155,14 +145,7 @@ impl ServerRecord {
                 Action::Restore(_) => self.is_installing = true,
                 Action::WriteSnapshot { .. } => self.pieces += 1,
                 Action::Fetch { .. } => self.reads += 1,
-                Action::Send { .. }
-                | Action::Reply { .. }
-                | Action::ReadSnapshot { .. }
-                | Action::Apply(_)
-                | Action::TakeSnapshot(_)
-                | Action::Answer { .. }
-                | Action::Observe(_)
-                | Action::Halt(_) => {}
+                _ => {}
             }
         }
     }
@@ -188,7 +171,7 @@ impl ServerRecord {
                 }
             }
             LogOp::Discard => self.stored.clear(),
-            LogOp::Keep | LogOp::Append(_) | LogOp::Compact(_) => {}
+            _ => {}
         }
         let entries = entries(&write.log);
         self.store(&entries[..torn.unwrap_or(entries.len())]);
@@ -211,7 +194,7 @@ impl ServerRecord {
 fn entries(op: &LogOp) -> &[Entry] {
     match op {
         LogOp::Append(entries) | LogOp::Replace(entries) => entries,
-        LogOp::Keep | LogOp::Compact(_) | LogOp::Discard => &[],
+        _ => &[],
     }
 }
 
@@ -219,10 +202,6 @@ fn entries(op: &LogOp) -> &[Entry] {
 fn command_of(entry: &Entry) -> Option<&[u8]> {
     match &entry.payload {
         Payload::Command(command) => Some(command),
-        Payload::Noop
-        | Payload::Extended(_)
-        | Payload::Barrier
-        | Payload::Configuration(_)
-        | Payload::Restore(_) => None,
+        _ => None,
     }
 }

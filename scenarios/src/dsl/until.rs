@@ -150,7 +150,7 @@ impl Cluster {
     pub fn until_refused_in_favour_of(&mut self, command: &str, leader: Slot) -> &mut Self {
         self.until_answered(command, &format!("refused in favour of {leader}"), |outcome| match outcome {
             Err(Error::NotLeader(Some((id, _)))) => *id == leader.id(),
-            Ok(_) | Err(_) => false,
+            _ => false,
         })
     }
 
