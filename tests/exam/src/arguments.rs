@@ -12,32 +12,32 @@ use wavetank_exam::{Bug, hash};
   cargo exam --markdown tests/exam/RESULTS.md every bug; an hour or so
   cargo exam double_vote --ranges 3           one bug, three ranges of seeds
   cargo exam --handful 3 --ranges 3 --salt $(git rev-parse HEAD)",
-    after_help = "A bug has passed if, in most of its ranges, the first to speak was a judge that its head names.
+    after_help = "A bug passes if, in most of its ranges, a judge that its head names was the first to find it.
 
 Exit status: 0 all passed, 1 usage or I/O, 2 some did not."
 )]
 pub(crate) struct Arguments {
-    /// Which bugs; all if none is named
+    /// The bugs; all if none is named
     #[arg(value_name = "NAME")]
     pub(crate) names: Vec<String>,
-    /// The most seeds of a range
+    /// The most seeds in a range
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) seeds: u64,
-    /// How many ranges of seeds, far from each other
+    /// The number of ranges of seeds, far from each other
     #[arg(long, value_name = "R", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     pub(crate) ranges: u64,
     /// Jobs of the build, and threads of the sweep
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) jobs: u32,
-    /// Only so many of those that are soon found, drawn by the salt
+    /// Only this many of the bugs that are found within seconds, drawn by the salt
     #[arg(long, value_name = "N")]
     pub(crate) handful: Option<usize>,
-    /// What the handful is drawn by: the hash of a commit
+    /// The text that the handful is drawn by, such as the hash of a commit
     #[arg(long, value_name = "HASH", default_value = "", requires = "handful")]
     pub(crate) salt: String,
     #[command(flatten)]
     pub(crate) more: More,
-    /// Go on where an exam of the same size stopped: what it found of the same patches is taken over
+    /// Resume an exam of the same setup: the outcomes of unchanged patches are taken over
     #[arg(long)]
     pub(crate) resume: bool,
     /// Also write the table to a file, after every bug
@@ -46,7 +46,7 @@ pub(crate) struct Arguments {
     /// The outcomes as JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Only show which bugs there are
+    /// Only list the bugs
     #[arg(long)]
     pub(crate) list: bool,
 }
@@ -54,10 +54,10 @@ pub(crate) struct Arguments {
 /// Additional work for each bug.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct More {
-    /// Also with what the harness's memory shows alone, and with outcomes alone
+    /// Also judge only by what the harness remembers, and only by outcomes
     #[arg(long)]
     pub(crate) columns: bool,
-    /// Also make the run that was found as small as can be, and replay it after a change of the code
+    /// Also shrink the failing run, and replay it after a change of the code
     #[arg(long)]
     pub(crate) shrink: bool,
 }

@@ -1,5 +1,5 @@
-//! `cargo exam`: plants each known bug in a copy of the workspace and says how long the storms take
-//! to find it, and which judge speaks.
+//! `cargo exam`: plants each known bug in a copy of the workspace, and measures how many seeds the
+//! storms need to find it and which judge finds it.
 
 mod arguments;
 mod show;
