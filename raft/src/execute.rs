@@ -15,7 +15,7 @@ use crate::store::{
     Command, Fsm, FsmSnapshot, LogStore, SnapshotSink, SnapshotSource, SnapshotStore, StableStore,
     StoreError, StoreErrorKind,
 };
-use crate::vocab::{Index, LogId, NodeId, Term};
+use crate::types::{Index, LogId, NodeId, Term};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;

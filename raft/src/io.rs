@@ -8,7 +8,7 @@ use crate::config::Settings;
 use crate::configuration::{Change, Configuration, ConfigurationError};
 use crate::entry::{Bytes, Entries, Payload};
 use crate::message::{Request, Response, SnapshotMeta};
-use crate::vocab::{Index, LogId, NodeId, RequestId, RpcId, Term, Time, Token};
+use crate::types::{Index, LogId, NodeId, RequestId, RpcId, Term, Time, Token};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 

@@ -21,9 +21,9 @@
 extern crate alloc;
 
 pub mod checksum;
-mod common;
 mod config;
 mod configuration;
+mod display;
 mod entry;
 pub mod execute;
 mod io;
@@ -32,15 +32,15 @@ mod membership;
 mod message;
 mod node;
 mod outbox;
-mod print;
 mod progress;
 mod quorum;
 pub mod recover;
 mod role;
 pub mod server;
+mod state;
 pub mod store;
 mod timeout;
-mod vocab;
+mod types;
 
 pub use config::{Config, ConfigError, Settings};
 pub use configuration::{Change, Configuration, ConfigurationError, Lists, Member, Suffrage};
@@ -64,4 +64,4 @@ pub use server::io::{
 };
 pub use server::stats::Stats;
 pub use timeout::Entropy;
-pub use vocab::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Span, Term, Time, Token};
+pub use types::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Span, Term, Time, Token};

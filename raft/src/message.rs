@@ -8,7 +8,7 @@
 
 use crate::configuration::Configuration;
 use crate::entry::{Bytes, Entries};
-use crate::vocab::{Index, LogId, Term};
+use crate::types::{Index, LogId, Term};
 use alloc::sync::Arc;
 
 /// A call from one server to another.

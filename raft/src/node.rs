@@ -1,9 +1,8 @@
 //! The protocol as a function: the term rule, the dispatch, and the one door between roles.
 
+mod requests;
 mod view;
-mod wishes;
 
-use crate::common::Core;
 use crate::config::Settings;
 use crate::io::{Deadline, Effect, Effects, HardState, Ignored, Input, Why};
 use crate::log::LogImage;
@@ -15,9 +14,10 @@ use crate::quorum::Tally;
 use crate::role::ballot::Ballot;
 use crate::role::follower::Follower;
 use crate::role::leader::Leader;
-use crate::role::{Cause, Role, Turn};
+use crate::role::{Cause, Role, Transition};
+use crate::state::Core;
 use crate::timeout::Entropy;
-use crate::vocab::{NodeId, RpcId, Term, Time};
+use crate::types::{NodeId, RpcId, Term, Time};
 use alloc::sync::Arc;
 
 /// What a server starts from: what its stores still have, and what tells this start apart.
@@ -110,24 +110,24 @@ impl Node {
     }
 
     fn on_timer(&mut self, now: Time, fx: &mut Effects) {
-        let turn = match &mut self.role {
+        let transition = match &mut self.role {
             Role::Follower(follower) => follower.on_timer(&mut self.core, now, fx),
             Role::PreCandidate(ballot) | Role::Candidate(ballot) => ballot.on_timer(&self.core, now),
             Role::Leader(leader) => leader.on_timer(&mut self.core, now, fx),
         };
-        self.turn(turn, now, fx);
+        self.transition(transition, now, fx);
     }
 
     fn on_persisted(&mut self, now: Time, fx: &mut Effects) {
-        let turn = match &mut self.role {
+        let transition = match &mut self.role {
             Role::Candidate(ballot) => {
                 ballot.on_persisted(&self.core);
                 elected(ballot.tally(&self.core))
             }
             Role::Leader(leader) => leader.on_persisted(&mut self.core, now, fx),
-            Role::Follower(_) | Role::PreCandidate(_) => Turn::Stay,
+            Role::Follower(_) | Role::PreCandidate(_) => Transition::Stay,
         };
-        self.turn(turn, now, fx);
+        self.transition(transition, now, fx);
     }
 
     /// A peer calls. The term rule (thesis §3.3) is here and nowhere else: after it, a call that
@@ -159,7 +159,7 @@ impl Node {
             }
         };
         if self.core.term < term {
-            self.turn(Turn::Follow(term, None), now, fx);
+            self.transition(Transition::Follow(term, None), now, fx);
         } else if term < self.core.term {
             return self.reply_stale((from, rpc), &request);
         }
@@ -195,7 +195,7 @@ impl Node {
         let heard = match &mut self.role {
             Role::Follower(follower) => follower.hear(from, now, fx),
             Role::PreCandidate(_) | Role::Candidate(_) => {
-                self.turn(Turn::Follow(self.core.term, Some(from)), now, fx);
+                self.transition(Transition::Follow(self.core.term, Some(from)), now, fx);
                 true
             }
             Role::Leader(_) => false,
@@ -265,7 +265,7 @@ impl Node {
         let response = Response::TimeoutNow(TimeoutNowResponse { accepted });
         self.core.reply(from, rpc, response);
         if accepted {
-            self.turn(Turn::Campaign(Cause::Transfer), now, fx);
+            self.transition(Transition::Campaign(Cause::Transfer), now, fx);
         } else {
             Core::ignore(Ignored::StaleTimeoutNow, fx);
         }
@@ -273,9 +273,9 @@ impl Node {
 
     fn on_response(&mut self, peer: (NodeId, RpcId), response: Response, now: Time, fx: &mut Effects) {
         if let Some(term) = self.newer_term(&response) {
-            return self.turn(Turn::Follow(term, None), now, fx);
+            return self.transition(Transition::Follow(term, None), now, fx);
         }
-        let turn = match (&mut self.role, &response) {
+        let transition = match (&mut self.role, &response) {
             (Role::Leader(leader), Response::AppendEntries(m)) if m.term == self.core.term => {
                 leader.on_append_response(&mut self.core, peer, m, (now, fx))
             }
@@ -294,10 +294,10 @@ impl Node {
             // leads, not when its call is answered.
             (Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_), _) => {
                 Core::ignore(Ignored::UnknownRpc, fx);
-                Turn::Stay
+                Transition::Stay
             }
         };
-        self.turn(turn, now, fx);
+        self.transition(transition, now, fx);
     }
 
     /// The term rule for answers (thesis §3.3). A granted pre-vote repeats the term asked about,
@@ -315,12 +315,12 @@ impl Node {
 
     /// Changes the role, and again if the new one at once wants another: a single voter goes
     /// from follower to leader in one step.
-    fn turn(&mut self, first: Turn, now: Time, fx: &mut Effects) {
-        let mut turn = first;
+    fn transition(&mut self, first: Transition, now: Time, fx: &mut Effects) {
+        let mut transition = first;
         loop {
-            let next = match turn {
-                Turn::Stay => return,
-                Turn::Follow(term, leader) => {
+            let next = match transition {
+                Transition::Stay => return,
+                Transition::Follow(term, leader) => {
                     if self.core.term < term {
                         self.core.enter(term);
                     }
@@ -330,22 +330,22 @@ impl Node {
                     }
                     Role::Follower(follower)
                 }
-                Turn::PreCampaign => Role::PreCandidate(Ballot::pre(&mut self.core, now)),
-                Turn::Campaign(cause) => {
+                Transition::PreCampaign => Role::PreCandidate(Ballot::pre(&mut self.core, now)),
+                Transition::Campaign(cause) => {
                     self.core.enter(self.core.term.next());
                     Role::Candidate(Ballot::real(&mut self.core, cause, now))
                 }
-                Turn::Lead => {
+                Transition::Lead => {
                     self.announce(crate::io::RoleName::Leader, Some(self.core.id), fx);
                     Role::Leader(Leader::new(&mut self.core, now, fx))
                 }
             };
-            turn = self.become_role(next, fx);
+            transition = self.become_role(next, fx);
         }
     }
 
     /// The one door between roles.
-    fn become_role(&mut self, next: Role, fx: &mut Effects) -> Turn {
+    fn become_role(&mut self, next: Role, fx: &mut Effects) -> Transition {
         let known = self.leader();
         if let Role::Leader(leader) = &mut self.role {
             leader.resign(fx);
@@ -360,7 +360,7 @@ impl Node {
             (_, Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_)) => {}
         }
         match &self.role {
-            Role::Leader(_) => return Turn::Stay,
+            Role::Leader(_) => return Transition::Stay,
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
                 self.announce(self.role.name(), self.leader(), fx);
                 if known != self.leader() {
@@ -370,7 +370,7 @@ impl Node {
         }
         match &self.role {
             Role::PreCandidate(ballot) => nominated(ballot.tally(&self.core)),
-            Role::Follower(_) | Role::Candidate(_) | Role::Leader(_) => Turn::Stay,
+            Role::Follower(_) | Role::Candidate(_) | Role::Leader(_) => Transition::Stay,
         }
     }
 
@@ -405,18 +405,18 @@ fn append_refused(core: &Core) -> Response {
 }
 
 /// A real election: won, it leads; lost or open, it waits for its time to run out.
-const fn elected(tally: Tally) -> Turn {
+const fn elected(tally: Tally) -> Transition {
     match tally {
-        Tally::Won => Turn::Lead,
-        Tally::Lost | Tally::Pending => Turn::Stay,
+        Tally::Won => Transition::Lead,
+        Tally::Lost | Tally::Pending => Transition::Stay,
     }
 }
 
 /// A tried election: won, the real one begins.
-const fn nominated(tally: Tally) -> Turn {
+const fn nominated(tally: Tally) -> Transition {
     match tally {
-        Tally::Won => Turn::Campaign(Cause::Silence),
-        Tally::Lost | Tally::Pending => Turn::Stay,
+        Tally::Won => Transition::Campaign(Cause::Silence),
+        Tally::Lost | Tally::Pending => Transition::Stay,
     }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::entry::Entries;
 use crate::io::{Effect, Effects, HardState, LogOp, Write};
-use crate::vocab::{Index, Time, Token};
+use crate::types::{Index, Time, Token};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -201,7 +201,7 @@ impl Outbox {
 mod tests {
     use super::*;
     use crate::entry::{Entry, Payload};
-    use crate::vocab::Term;
+    use crate::types::Term;
 
     /// The roles change the log once in a step; a second change must not take the first one's place.
     #[test]

@@ -16,7 +16,7 @@ use crate::configuration::Suffrage;
 use crate::io::{Deadline, Effects, Input, Why};
 use crate::node::{Boot, Node};
 use crate::store::StoreError;
-use crate::vocab::{Index, Time};
+use crate::types::{Index, Time};
 use alloc::vec::Vec;
 use apply::Applying;
 use calls::Calls;

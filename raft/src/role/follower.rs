@@ -1,13 +1,13 @@
 //! Following: taking entries, snapshots and votes' requests, and noticing silence.
 
-use crate::common::Core;
 use crate::entry::Bytes;
 use crate::io::{Effect, Effects, Ignored};
 use crate::message::{
     AppendEntries, AppendEntriesResponse, InstallSnapshot, InstallSnapshotResponse, Response, SnapshotMeta,
 };
-use crate::role::{Cause, Turn};
-use crate::vocab::{Index, LogId, NodeId, RpcId, Span, Time};
+use crate::role::{Cause, Transition};
+use crate::state::Core;
+use crate::types::{Index, LogId, NodeId, RpcId, Span, Time};
 use alloc::sync::Arc;
 
 /// A follower.
@@ -67,9 +67,9 @@ impl Follower {
     }
 
     /// Nothing was heard for too long: campaigns if it may.
-    pub(crate) fn on_timer(&mut self, core: &mut Core, now: Time, fx: &mut Effects) -> Turn {
+    pub(crate) fn on_timer(&mut self, core: &mut Core, now: Time, fx: &mut Effects) -> Transition {
         if now < self.deadline() {
-            return Turn::Stay;
+            return Transition::Stay;
         }
         if self.leader.take().is_some() {
             fx.push(Effect::LeaderIs(None));
@@ -78,9 +78,9 @@ impl Follower {
         self.patience = core.draw(core.settings.heartbeat_timeout);
         let may = core.membership.may_campaign(core.id, core.commit) && !core.is_disk_stalled(now);
         match (may, core.settings.pre_vote_disabled) {
-            (false, true | false) => Turn::Stay,
-            (true, false) => Turn::PreCampaign,
-            (true, true) => Turn::Campaign(Cause::Silence),
+            (false, true | false) => Transition::Stay,
+            (true, false) => Transition::PreCampaign,
+            (true, true) => Transition::Campaign(Cause::Silence),
         }
     }
 

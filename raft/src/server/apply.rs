@@ -6,7 +6,7 @@ use crate::configuration::{Configuration, Member};
 use crate::entry::{Entries, Payload};
 use crate::message::SnapshotMeta;
 use crate::store::StoreError;
-use crate::vocab::{Index, LogId, RpcId};
+use crate::types::{Index, LogId, RpcId};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 

@@ -7,7 +7,7 @@ use crate::configuration::Change;
 use crate::entry::{Bytes, Extended, Payload};
 use crate::io::{Input, ReadPath, Refusal};
 use crate::store::{StoreError, StoreErrorKind};
-use crate::vocab::{Index, LogId, NodeId, RequestId, Token};
+use crate::types::{Index, LogId, NodeId, RequestId, Token};
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;

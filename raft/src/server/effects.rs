@@ -4,7 +4,7 @@ use super::io::{Action, Answer, Observed};
 use super::{Out, Server};
 use crate::configuration::Configuration;
 use crate::io::{Effect, Input, Refusal, RoleName};
-use crate::vocab::{LogId, NodeId, RequestId, ServerAddress, ServerId};
+use crate::types::{LogId, NodeId, RequestId, ServerAddress, ServerId};
 
 impl Server {
     /// Gives the protocol an input and carries its effects on.

@@ -9,7 +9,7 @@ use crate::entry::{Bytes, Entries, Entry};
 use crate::io::{ReadPath, Refusal, RoleName, SnapshotPiece, Write};
 use crate::message::{Request, Response, SnapshotMeta};
 use crate::store::StoreError;
-use crate::vocab::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Span, Term, Token};
+use crate::types::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Span, Term, Token};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;

@@ -2,12 +2,12 @@
 //! an entry of the leader's own term is committed; and staged voters, promoted once caught up.
 
 use super::{Leader, Leaving, Peer};
-use crate::common::Core;
 use crate::configuration::{Change, Configuration};
 use crate::entry::Payload;
 use crate::io::{Effect, Effects, Refusal};
 use crate::progress::Progress;
-use crate::vocab::{Index, LogId, NodeId, RequestId, Time};
+use crate::state::Core;
+use crate::types::{Index, LogId, NodeId, RequestId, Time};
 use alloc::sync::Arc;
 
 /// How many heartbeats a server that was removed still gets, so that it hears of it.

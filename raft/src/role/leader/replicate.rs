@@ -1,13 +1,13 @@
 //! How entries flow: probing, pipelining within a window, heartbeats, and what answers teach.
 
 use super::{Leader, Peer};
-use crate::common::Core;
 use crate::entry::Entries;
 use crate::io::{Effect, Effects, Ignored};
 use crate::message::{AppendEntries, AppendEntriesResponse, Request};
 use crate::progress::{Flow, Progress, Unanswered};
-use crate::role::Turn;
-use crate::vocab::{Index, LogId, NodeId, RpcId, Time};
+use crate::role::Transition;
+use crate::state::Core;
+use crate::types::{Index, LogId, NodeId, RpcId, Time};
 
 /// The last run of entries cut from the log: followers that are equally far share it.
 #[derive(Default)]
@@ -70,14 +70,14 @@ impl Leader {
         (from, rpc): (NodeId, RpcId),
         response: &AppendEntriesResponse,
         (now, fx): (Time, &mut Effects),
-    ) -> Turn {
+    ) -> Transition {
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.id == from) else {
             Core::ignore(Ignored::UnknownRpc, fx);
-            return Turn::Stay;
+            return Transition::Stay;
         };
         let Some(call) = peer.progress.take(rpc) else {
             Core::ignore(Ignored::UnknownRpc, fx);
-            return Turn::Stay;
+            return Transition::Stay;
         };
         peer.note_contact(now, fx);
         let before = peer.progress.matched;
@@ -90,7 +90,7 @@ impl Leader {
         let moved = before < peer.progress.matched;
         self.confirm_reads(core, now, fx);
         if !moved {
-            return Turn::Stay;
+            return Transition::Stay;
         }
         self.on_progress(core, from, now, fx);
         self.advance_commit(core, now, fx)

@@ -2,12 +2,12 @@
 //! never more than one is in memory for a follower.
 
 use super::{Leader, Peer};
-use crate::common::Core;
 use crate::io::{Effect, Effects, Ignored, SnapshotPiece};
 use crate::message::{InstallSnapshot, InstallSnapshotResponse, Request};
 use crate::progress::{Flow, Sending};
-use crate::role::Turn;
-use crate::vocab::{NodeId, RpcId, Time};
+use crate::role::Transition;
+use crate::state::Core;
+use crate::types::{NodeId, RpcId, Time};
 
 impl Peer {
     /// The log no longer reaches back to what the follower needs.
@@ -89,18 +89,18 @@ impl Leader {
         (from, rpc): (NodeId, RpcId),
         response: &InstallSnapshotResponse,
         (now, fx): (Time, &mut Effects),
-    ) -> Turn {
+    ) -> Transition {
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.id == from) else {
             Core::ignore(Ignored::UnknownRpc, fx);
-            return Turn::Stay;
+            return Transition::Stay;
         };
         let Flow::Snapshot(sending) = &mut peer.progress.flow else {
             Core::ignore(Ignored::UnknownRpc, fx);
-            return Turn::Stay;
+            return Transition::Stay;
         };
         let Some((_, sent)) = sending.calling.take_if(|(calling, _)| *calling == rpc) else {
             Core::ignore(Ignored::UnknownRpc, fx);
-            return Turn::Stay;
+            return Transition::Stay;
         };
         peer.progress.heard = peer.progress.heard.max(sent);
         peer.progress.answered = peer.progress.answered.max(rpc);
@@ -122,6 +122,6 @@ impl Leader {
             peer.read_piece(core, fx);
         }
         self.confirm_reads(core, now, fx);
-        Turn::Stay
+        Transition::Stay
     }
 }

@@ -1,12 +1,12 @@
-//! What clients and operators want of a node: granted by a leader, refused with a reason by others.
+//! Requests of clients and operators. A leader grants them; any other server refuses them with a reason.
 
 use super::Node;
 use crate::config::Settings;
 use crate::configuration::Configuration;
 use crate::entry::Payload;
 use crate::io::{Effect, Effects, Input, Refusal};
-use crate::role::{Role, Turn};
-use crate::vocab::{LogId, Term, Time};
+use crate::role::{Role, Transition};
+use crate::types::{LogId, Term, Time};
 use alloc::sync::Arc;
 
 impl Node {
@@ -94,7 +94,7 @@ impl Node {
             return fx.push(Effect::Refused(refusal));
         }
         if self.core.term < Term(1) {
-            self.turn(Turn::Follow(Term(1), None), now, fx);
+            self.transition(Transition::Follow(Term(1), None), now, fx);
         }
         let first = self.core.append([Payload::Configuration(Arc::new(configuration))], now, fx);
         fx.push(Effect::Appended { first, count: 1 });
