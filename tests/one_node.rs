@@ -4,9 +4,9 @@
 use crate::decisions::Decisions;
 use std::collections::VecDeque;
 use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, Boot, Bytes, Change, Config, Configuration, Effect, Effects,
-    Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshot, InstallSnapshotResponse, LogId,
-    LogImage, LogOp, Member, Node, NodeId, Payload, ReadPath, Request, RequestId, RequestPreVote,
+    AppendEntries, AppendEntriesResponse, Boot, Bytes, Change, ClientRequest, Config, Configuration, Effect,
+    Effects, Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshot, InstallSnapshotResponse,
+    LogId, LogImage, LogOp, Member, Node, NodeId, Payload, ReadPath, Request, RequestId, RequestPreVote,
     RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, RpcId, Settings, SnapshotMeta,
     SnapshotPiece, Span, Term, Time, TimeoutNow, TimeoutNowResponse, Token, Write,
 };
@@ -137,7 +137,7 @@ impl OneNode {
         };
         if decisions.pick(4) != 0 {
             let count = 1 + decisions.pick(5);
-            one.step(Input::Bootstrap(members(count)));
+            one.ask(ClientRequest::Bootstrap(members(count)));
         }
         one
     }
@@ -150,7 +150,7 @@ impl OneNode {
             3 | 4 => self.append(d),
             5 => self.ask_for_vote(d),
             6 | 7 => self.answer(d),
-            8 => self.step(Input::Propose((0..d.pick(4)).map(|_| command()).collect())),
+            8 => self.ask(ClientRequest::Propose((0..d.pick(4)).map(|_| command()).collect())),
             9 => self.read(d),
             10 => self.change(d),
             11 => self.install(d),
@@ -276,13 +276,13 @@ impl OneNode {
     fn read(&mut self, d: &mut Decisions<'_>) {
         let path = [ReadPath::Index, ReadPath::Lease, ReadPath::Verify][d.pick(3) as usize];
         let request = self.request();
-        self.step(Input::Read { request, path });
+        self.ask(ClientRequest::Read { request, path });
     }
 
     fn transfer(&mut self, d: &mut Decisions<'_>) {
         let target = d.coin().then(|| peer(d.pick(4)));
         let request = self.request();
-        self.step(Input::Transfer { request, target });
+        self.ask(ClientRequest::Transfer { request, target });
     }
 
     fn change(&mut self, d: &mut Decisions<'_>) {
@@ -295,10 +295,10 @@ impl OneNode {
             4 => Change::Members(members(1 + d.pick(5)).servers().to_vec()),
             _ => {
                 let request = self.request();
-                return self.step(Input::Stage { request, node: NodeId::of(id) });
+                return self.ask(ClientRequest::Stage { request, node: NodeId::of(id) });
             }
         };
-        self.step(Input::Change { change, prev_index: Index(d.pick(2)) });
+        self.ask(ClientRequest::Change { change, prev_index: Index(d.pick(2)) });
     }
 
     fn meta(&self, last: LogId) -> SnapshotMeta {
@@ -379,6 +379,10 @@ impl OneNode {
     }
 
     /// Takes a step and holds the node to what it promises.
+    fn ask(&mut self, request: ClientRequest) {
+        self.step(Input::Client(request));
+    }
+
     fn step(&mut self, input: Input) {
         let (term, vote, commit) = (self.node.term(), self.node.vote(), self.node.commit());
         let mut fx = Effects::new();

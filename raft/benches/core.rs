@@ -15,8 +15,8 @@ use std::collections::VecDeque;
 use std::sync::LazyLock;
 use std::time::Instant;
 use wavetank_raft::{
-    Boot, Bytes, Config, Configuration, Effect, Effects, Entropy, HardState, Index, Input, LogId, LogImage,
-    Member, Node, NodeId, Payload, RoleName, Settings, Term, Time,
+    Boot, Bytes, ClientRequest, Config, Configuration, Effect, Effects, Entropy, HardState, Index, Input,
+    LogId, LogImage, Member, Node, NodeId, Payload, RoleName, Settings, Term, Time,
 };
 
 const RUNS: usize = 5;
@@ -51,7 +51,7 @@ impl Trio {
         let (wire, fx) = (VecDeque::new(), Effects::new());
         let mut trio = Self { nodes: nodes.into(), ids, wire, fx, now: Time(0), messages: 0 };
         for at in 0..3 {
-            trio.give(at, Input::Bootstrap(configuration.clone()));
+            trio.give(at, Input::Client(ClientRequest::Bootstrap(configuration.clone())));
         }
         while trio.leader().is_none() {
             let next = (0..3).min_by_key(|&at| trio.nodes[at].deadline().at).expect("three nodes");
@@ -109,7 +109,7 @@ fn measure(in_flight: u64, bytes: usize, commits: u64) -> (f64, f64) {
     let began = on_core();
     while trio.nodes[leader].commit() < Index(first.0 + commits) {
         let batch = (0..in_flight).map(|_| Payload::Command(Bytes::from(vec![7; bytes]))).collect();
-        trio.give(leader, Input::Propose(batch));
+        trio.give(leader, Input::Client(ClientRequest::Propose(batch)));
         trio.settle();
     }
     let seconds = on_core() - began;

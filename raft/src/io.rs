@@ -46,45 +46,11 @@ pub enum Input {
         /// The run.
         entries: Entries,
     },
-    /// Clients want these appended, in this order. Answered within the step by
-    /// [`Effect::Appended`] or [`Effect::Refused`], for all of them alike.
-    Propose(Vec<Payload>),
-    /// An operator wants another membership. Answered like [`Input::Propose`].
-    Change {
-        /// The step.
-        change: Change,
-        /// If not zero: only if the latest configuration stands at this index.
-        prev_index: Index,
-    },
-    /// Watch a non-voter catch up, in rounds, and promote it (thesis §4.2.1). Answered later, by
-    /// [`Effect::Staged`].
-    Stage {
-        /// The number that goes back.
-        request: RequestId,
-        /// The server.
-        node: NodeId,
-    },
-    /// The first configuration of a new cluster. Answered like [`Input::Propose`].
-    Bootstrap(Configuration),
-    /// A client wants to read. Answered later, by [`Effect::ReadReady`] or [`Effect::ReadFailed`].
-    Read {
-        /// The number that goes back.
-        request: RequestId,
-        /// How leadership is to be shown.
-        path: ReadPath,
-    },
-    /// An operator wants another leader. Answered later, by [`Effect::TransferEnded`].
-    Transfer {
-        /// The number that goes back.
-        request: RequestId,
-        /// Who; `None` for the most advanced voter.
-        target: Option<NodeId>,
-    },
+    /// A client or an operator asks for something.
+    Client(ClientRequest),
     /// A local snapshot up to this entry is durable; the log before it may go, but for the
     /// trailing entries.
     SnapshotTaken(LogId),
-    /// Some knobs have changed.
-    Reload(Arc<Settings>),
     /// A piece that [`Effect::ReadSnapshot`] asked for.
     SnapshotRead {
         /// The ticket of the effect.
@@ -100,6 +66,48 @@ pub enum Input {
         /// checksum right).
         ok: bool,
     },
+}
+
+/// A request of a client or an operator.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum ClientRequest {
+    /// Append these, in this order. Answered within the step by
+    /// [`Effect::Appended`] or [`Effect::Refused`], for all of them alike.
+    Propose(Vec<Payload>),
+    /// Change the membership. Answered like [`ClientRequest::Propose`].
+    Change {
+        /// The step.
+        change: Change,
+        /// If not zero: only if the latest configuration stands at this index.
+        prev_index: Index,
+    },
+    /// Watch a non-voter catch up, in rounds, and promote it (thesis §4.2.1). Answered later, by
+    /// [`Effect::Staged`].
+    Stage {
+        /// The number that goes back.
+        request: RequestId,
+        /// The server.
+        node: NodeId,
+    },
+    /// Begin a new cluster with this configuration. Answered like [`ClientRequest::Propose`].
+    Bootstrap(Configuration),
+    /// Read. Answered later, by [`Effect::ReadReady`] or [`Effect::ReadFailed`].
+    Read {
+        /// The number that goes back.
+        request: RequestId,
+        /// How leadership is to be shown.
+        path: ReadPath,
+    },
+    /// Hand leadership over. Answered later, by [`Effect::TransferEnded`].
+    Transfer {
+        /// The number that goes back.
+        request: RequestId,
+        /// Who; `None` for the most advanced voter.
+        target: Option<NodeId>,
+    },
+    /// Use these settings from now on. No answer.
+    Reload(Arc<Settings>),
 }
 
 /// How a leader shows that it still leads before a read (thesis §6.4).
@@ -188,21 +196,21 @@ pub enum Effect {
     },
     /// Read once everything up to `index` is applied.
     ReadReady {
-        /// The number of [`Input::Read`].
+        /// The number of [`ClientRequest::Read`].
         request: RequestId,
         /// The index.
         index: Index,
     },
     /// Do not read.
     ReadFailed {
-        /// The number of [`Input::Read`].
+        /// The number of [`ClientRequest::Read`].
         request: RequestId,
         /// Why.
         refusal: Refusal,
     },
     /// The transfer is over.
     TransferEnded {
-        /// The number of [`Input::Transfer`].
+        /// The number of [`ClientRequest::Transfer`].
         request: RequestId,
         /// `None`: leadership is gone, as wanted.
         refusal: Option<Refusal>,
@@ -236,7 +244,7 @@ pub enum Effect {
     /// A voter that an operator staged has caught up and its promotion was appended, or it is
     /// too slow.
     Staged {
-        /// The number that came with the wish.
+        /// The number of [`ClientRequest::Stage`].
         request: RequestId,
         /// Where its promotion stands, or why there is none.
         result: Result<LogId, Refusal>,
@@ -353,13 +361,13 @@ pub enum RoleName {
     Leader,
 }
 
-/// Why a client's or an operator's wish is not granted. None of these had any effect on the log.
+/// Why a [`ClientRequest`] is refused. None of these had any effect on the log.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Refusal {
     /// This server does not lead; this one does, as far as it knows.
     NotLeader(Option<NodeId>),
-    /// It led when the wish came and does not lead now.
+    /// It led when the request came and does not lead now.
     LeadershipLost,
     /// Leadership is being handed over.
     TransferInProgress,

@@ -46,8 +46,8 @@ pub use config::{Config, ConfigError, Settings};
 pub use configuration::{Change, Configuration, ConfigurationError, Lists, Member, Suffrage};
 pub use entry::{Bytes, Entries, Entry, Extended, Payload};
 pub use io::{
-    Deadline, Effect, Effects, HardState, Ignored, Input, LogOp, ReadPath, Refusal, RoleName, SnapshotPiece,
-    Why, Write,
+    ClientRequest, Deadline, Effect, Effects, HardState, Ignored, Input, LogOp, ReadPath, Refusal, RoleName,
+    SnapshotPiece, Why, Write,
 };
 pub use log::{Log, LogImage};
 pub use message::{

@@ -98,13 +98,7 @@ impl Node {
                 }
             },
             Input::SnapshotTaken(last) => self.core.snapshot_taken(last, now, fx),
-            Input::Propose(_)
-            | Input::Change { .. }
-            | Input::Stage { .. }
-            | Input::Bootstrap(_)
-            | Input::Read { .. }
-            | Input::Transfer { .. }
-            | Input::Reload(_) => self.on_wish(now, input, fx),
+            Input::Client(request) => self.on_client_request(request, now, fx),
         }
         self.core.finish(now, fx);
     }

@@ -4,77 +4,49 @@ use super::Node;
 use crate::config::Settings;
 use crate::configuration::Configuration;
 use crate::entry::Payload;
-use crate::io::{Effect, Effects, Input, Refusal};
+use crate::io::{ClientRequest, Effect, Effects, Refusal};
+use crate::role::leader::Leader;
 use crate::role::{Role, Transition};
+use crate::state::Core;
 use crate::types::{LogId, Term, Time};
 use alloc::sync::Arc;
 
 impl Node {
-    /// A client or an operator wants something.
-    pub(super) fn on_wish(&mut self, now: Time, input: Input, fx: &mut Effects) {
-        match input {
-            Input::Bootstrap(configuration) => return self.bootstrap(configuration, now, fx),
-            Input::Reload(settings) => return self.reload(settings, now),
-            Input::Propose(_)
-            | Input::Change { .. }
-            | Input::Stage { .. }
-            | Input::Read { .. }
-            | Input::Transfer { .. } => {}
-            Input::Timer
-            | Input::Request { .. }
-            | Input::Response { .. }
-            | Input::Persisted(_)
-            | Input::Fetched { .. }
-            | Input::SnapshotRead { .. }
-            | Input::SnapshotWritten { .. }
-            | Input::SnapshotTaken(_) => unreachable!("not a wish"),
-        }
-        let Role::Leader(leader) = &mut self.role else { return self.refuse(&input, fx) };
-        match input {
-            Input::Propose(payloads) => leader.on_propose(&mut self.core, payloads, now, fx),
-            Input::Change { change, prev_index } => {
-                leader.on_change(&mut self.core, (&change, prev_index), now, fx);
-            }
-            Input::Stage { request, node } => leader.on_stage(&self.core, (request, node), now, fx),
-            Input::Read { request, path } => leader.on_read(&mut self.core, (request, path), now, fx),
-            Input::Transfer { request, target } => {
-                leader.on_transfer(&mut self.core, (request, target), now, fx);
-            }
-            Input::Bootstrap(_)
-            | Input::Reload(_)
-            | Input::Timer
-            | Input::Request { .. }
-            | Input::Response { .. }
-            | Input::Persisted(_)
-            | Input::Fetched { .. }
-            | Input::SnapshotRead { .. }
-            | Input::SnapshotWritten { .. }
-            | Input::SnapshotTaken(_) => unreachable!("answered above"),
+    /// A client or an operator asks for something.
+    pub(super) fn on_client_request(&mut self, request: ClientRequest, now: Time, fx: &mut Effects) {
+        match request {
+            ClientRequest::Bootstrap(configuration) => self.bootstrap(configuration, now, fx),
+            ClientRequest::Reload(settings) => self.reload(settings, now),
+            ClientRequest::Propose(payloads) => match self.leading() {
+                Ok((leader, core)) => leader.on_propose(core, payloads, now, fx),
+                Err(refusal) => fx.push(Effect::Refused(refusal)),
+            },
+            ClientRequest::Change { change, prev_index } => match self.leading() {
+                Ok((leader, core)) => leader.on_change(core, &change, prev_index, now, fx),
+                Err(refusal) => fx.push(Effect::Refused(refusal)),
+            },
+            ClientRequest::Stage { request, node } => match self.leading() {
+                Ok((leader, core)) => leader.on_stage(core, request, node, now, fx),
+                Err(refusal) => fx.push(Effect::Staged { request, result: Err(refusal) }),
+            },
+            ClientRequest::Read { request, path } => match self.leading() {
+                Ok((leader, core)) => leader.on_read(core, request, path, now, fx),
+                Err(refusal) => fx.push(Effect::ReadFailed { request, refusal }),
+            },
+            ClientRequest::Transfer { request, target } => match self.leading() {
+                Ok((leader, core)) => leader.on_transfer(core, request, target, now, fx),
+                Err(refusal) => fx.push(Effect::TransferEnded { request, refusal: Some(refusal) }),
+            },
         }
     }
 
-    /// Only a leader can grant it.
-    fn refuse(&self, wish: &Input, fx: &mut Effects) {
+    /// The leader's data, or the refusal of a server that does not lead.
+    fn leading(&mut self) -> Result<(&mut Leader, &mut Core), Refusal> {
         let refusal = Refusal::NotLeader(self.leader());
-        fx.push(match wish {
-            Input::Read { request, .. } => Effect::ReadFailed { request: *request, refusal },
-            Input::Transfer { request, .. } => {
-                Effect::TransferEnded { request: *request, refusal: Some(refusal) }
-            }
-            Input::Stage { request, .. } => Effect::Staged { request: *request, result: Err(refusal) },
-            Input::Propose(_)
-            | Input::Change { .. }
-            | Input::Bootstrap(_)
-            | Input::Reload(_)
-            | Input::Timer
-            | Input::Request { .. }
-            | Input::Response { .. }
-            | Input::Persisted(_)
-            | Input::Fetched { .. }
-            | Input::SnapshotRead { .. }
-            | Input::SnapshotWritten { .. }
-            | Input::SnapshotTaken(_) => Effect::Refused(refusal),
-        });
+        match &mut self.role {
+            Role::Leader(leader) => Ok((leader, &mut self.core)),
+            Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => Err(refusal),
+        }
     }
 
     /// Begins a cluster: the configuration is the first entry, in term 1, on every server that is

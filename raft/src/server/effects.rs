@@ -3,7 +3,7 @@
 use super::io::{Action, Answer, Observed};
 use super::{Out, Server};
 use crate::configuration::Configuration;
-use crate::io::{Effect, Input, Refusal, RoleName};
+use crate::io::{ClientRequest, Effect, Input, Refusal, RoleName};
 use crate::types::{LogId, NodeId, RequestId, ServerAddress, ServerId};
 
 impl Server {
@@ -19,8 +19,8 @@ impl Server {
     }
 
     /// Gives the protocol something to append: where it stands, or why it does not.
-    pub(super) fn append(&mut self, input: Input, out: &mut Out<'_>) -> Result<LogId, Refusal> {
-        self.node.step(out.now, input, out.fx);
+    pub(super) fn append(&mut self, request: ClientRequest, out: &mut Out<'_>) -> Result<LogId, Refusal> {
+        self.node.step(out.now, Input::Client(request), out.fx);
         let mut result = None;
         self.carry_on(out, &mut result);
         result.expect("a proposal is appended or refused in the step that takes it")

@@ -31,7 +31,8 @@ impl Leader {
     pub(crate) fn on_change(
         &mut self,
         core: &mut Core,
-        (change, prev_index): (&Change, Index),
+        change: &Change,
+        prev_index: Index,
         now: Time,
         fx: &mut Effects,
     ) {
@@ -131,7 +132,8 @@ impl Leader {
     pub(crate) fn on_stage(
         &mut self,
         core: &Core,
-        (request, node): (RequestId, NodeId),
+        request: RequestId,
+        node: NodeId,
         now: Time,
         fx: &mut Effects,
     ) {

@@ -41,7 +41,8 @@ impl Leader {
     pub(crate) fn on_read(
         &mut self,
         core: &mut Core,
-        (request, path): (RequestId, ReadPath),
+        request: RequestId,
+        path: ReadPath,
         now: Time,
         fx: &mut Effects,
     ) {

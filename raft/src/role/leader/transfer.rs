@@ -26,7 +26,8 @@ impl Leader {
     pub(crate) fn on_transfer(
         &mut self,
         core: &mut Core,
-        (request, target): (RequestId, Option<NodeId>),
+        request: RequestId,
+        target: Option<NodeId>,
         now: Time,
         fx: &mut Effects,
     ) {

@@ -3,10 +3,11 @@
 
 use std::fmt::Write as _;
 use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, Boot, Config, Configuration, Effect, Effects, Entries, Entropy,
-    Entry, HardState, Index, Input, InstallSnapshotResponse, LogId, LogImage, LogOp, Member, Node, NodeId,
-    Payload, Request, RequestPreVote, RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response,
-    RoleName, RpcId, Settings, SnapshotMeta, Span, Term, Time, TimeoutNowResponse, Why, Write,
+    AppendEntries, AppendEntriesResponse, Boot, ClientRequest, Config, Configuration, Effect, Effects,
+    Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshotResponse, LogId, LogImage, LogOp,
+    Member, Node, NodeId, Payload, Request, RequestPreVote, RequestPreVoteResponse, RequestVote,
+    RequestVoteResponse, Response, RoleName, RpcId, Settings, SnapshotMeta, Span, Term, Time,
+    TimeoutNowResponse, Why, Write,
 };
 
 /// What a node is started with.
@@ -93,10 +94,10 @@ impl Start<'_> {
 }
 
 /// Another heartbeat timeout, and the others in proportion.
-pub(crate) fn reload(timeout: Span) -> Input {
+pub(crate) fn reload(timeout: Span) -> ClientRequest {
     let (heartbeat_timeout, election_timeout, disk_stall_timeout) = (timeout, timeout, timeout);
     let config = Config { heartbeat_timeout, election_timeout, disk_stall_timeout, ..Start::of(&[]).config };
-    Input::Reload(Settings::new(config).expect("within the rules").into())
+    ClientRequest::Reload(Settings::new(config).expect("within the rules").into())
 }
 
 pub(crate) fn id((term, index): (u64, u64)) -> LogId {
@@ -160,6 +161,10 @@ impl Desk {
     pub(crate) const fn at(&mut self, ms: u64) -> &mut Self {
         self.now = Time(ms * 1_000);
         self
+    }
+
+    pub(crate) fn ask(&mut self, request: ClientRequest) -> String {
+        self.step(Input::Client(request))
     }
 
     pub(crate) fn step(&mut self, input: Input) -> String {
