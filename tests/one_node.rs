@@ -8,7 +8,7 @@ use wavetank_raft::{
     Effects, Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshot, InstallSnapshotResponse,
     LogId, LogImage, LogOp, Member, Node, NodeId, Payload, ReadPath, Request, RequestId, RequestPreVote,
     RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, RpcId, Settings, SnapshotMeta,
-    SnapshotPiece, Span, Term, Time, TimeoutNow, TimeoutNowResponse, Token, Write,
+    SnapshotPiece, Span, StoreJob, Term, Time, TimeoutNow, TimeoutNowResponse, Token, Write,
 };
 
 /// What is on the disk, and what is on its way there.
@@ -336,19 +336,19 @@ impl OneNode {
         let Some(effect) = self.tickets.pop() else { return };
         #[expect(clippy::wildcard_enum_match_arm, reason = "only these three are kept")]
         let input = match effect {
-            Effect::Fetch { ticket, first, last } => {
+            Effect::Store(StoreJob::Fetch { ticket, first, last }) => {
                 let wanted = |entry: &&Entry| first <= entry.id.index && entry.id.index <= last;
                 let entries = self.disk.log.iter().filter(wanted).cloned();
                 let entries = if d.pick(4) == 0 { Entries::default() } else { entries.collect() };
                 Input::Fetched { ticket, entries }
             }
-            Effect::ReadSnapshot { ticket, offset, .. } => {
+            Effect::Store(StoreJob::ReadSnapshot { ticket, offset, .. }) => {
                 let meta = self.disk.snapshot.clone().filter(|_| d.pick(4) != 0);
                 let piece =
                     meta.map(|meta| SnapshotPiece { meta: meta.into(), offset, data: vec![0; 1].into() });
                 Input::SnapshotRead { ticket, piece }
             }
-            Effect::WriteSnapshot { ticket, meta, done, .. } => {
+            Effect::Store(StoreJob::WriteSnapshot { ticket, meta, done, .. }) => {
                 let ok = d.pick(4) != 0;
                 if ok && done {
                     self.disk.keep((*meta).clone());
@@ -402,7 +402,7 @@ impl OneNode {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the rest asserts nothing about the disk")]
     fn judge(&mut self, effect: Effect) {
         match effect {
-            Effect::Persist(write) => self.disk.queue.push_back(write),
+            Effect::Store(StoreJob::Persist(write)) => self.disk.queue.push_back(write),
             Effect::Send { to, rpc, request } => {
                 if let Request::RequestVote(m) = &request {
                     self.expect_vote(m.term, self.node.id());
@@ -425,7 +425,9 @@ impl OneNode {
                 let at = self.open.iter().position(|open| *open == request);
                 self.open.remove(at.expect("one wish, one outcome"));
             }
-            Effect::Fetch { .. } | Effect::ReadSnapshot { .. } | Effect::WriteSnapshot { .. } => {
+            Effect::Store(
+                StoreJob::Fetch { .. } | StoreJob::ReadSnapshot { .. } | StoreJob::WriteSnapshot { .. },
+            ) => {
                 self.tickets.push(effect);
             }
             _ => {}

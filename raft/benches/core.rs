@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 use std::time::Instant;
 use wavetank_raft::{
     Boot, Bytes, ClientRequest, Config, Configuration, Effect, Effects, Entropy, HardState, Index, Input,
-    LogId, LogImage, Member, Node, NodeId, Payload, RoleName, Settings, Term, Time,
+    LogId, LogImage, Member, Node, NodeId, Payload, RoleName, Settings, StoreJob, Term, Time,
 };
 
 const RUNS: usize = 5;
@@ -82,7 +82,9 @@ impl Trio {
                     self.messages += 1;
                     self.wire.push_back((self.place(to), Input::Response { from, rpc, response }));
                 }
-                Effect::Persist(write) => self.wire.push_back((at, Input::Persisted(write.token))),
+                Effect::Store(StoreJob::Persist(write)) => {
+                    self.wire.push_back((at, Input::Persisted(write.token)))
+                }
                 _ => {}
             }
         }

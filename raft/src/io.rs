@@ -38,10 +38,10 @@ pub enum Input {
     },
     /// Every write up to this token is durable.
     Persisted(Token),
-    /// Entries that [`Effect::Fetch`] asked for: a run from its first index on, as long as the
+    /// Entries that [`StoreJob::Fetch`] asked for: a run from its first index on, as long as the
     /// limits allow; empty if the store no longer has them.
     Fetched {
-        /// The ticket of the effect.
+        /// The ticket of the job.
         ticket: RpcId,
         /// The run.
         entries: Entries,
@@ -51,16 +51,16 @@ pub enum Input {
     /// A local snapshot up to this entry is durable; the log before it may go, but for the
     /// trailing entries.
     SnapshotTaken(LogId),
-    /// A piece that [`Effect::ReadSnapshot`] asked for.
+    /// A piece that [`StoreJob::ReadSnapshot`] asked for.
     SnapshotRead {
-        /// The ticket of the effect.
+        /// The ticket of the job.
         ticket: RpcId,
         /// The piece; `None` if the snapshot cannot be read.
         piece: Option<SnapshotPiece>,
     },
-    /// [`Effect::WriteSnapshot`] is done.
+    /// [`StoreJob::WriteSnapshot`] is done.
     SnapshotWritten {
-        /// The ticket of the effect.
+        /// The ticket of the job.
         ticket: RpcId,
         /// Whether the piece is kept (and, for the last one, the whole is durable and its
         /// checksum right).
@@ -156,17 +156,8 @@ pub enum Effect {
         /// How.
         response: Response,
     },
-    /// Write, in the order of the tokens, and report [`Input::Persisted`].
-    Persist(Write),
-    /// Read entries from the store and report [`Input::Fetched`].
-    Fetch {
-        /// Goes back with the entries.
-        ticket: RpcId,
-        /// The first index wanted.
-        first: Index,
-        /// The last index wanted. Fewer may be delivered, but the first must be among them.
-        last: Index,
-    },
+    /// Work for the stores.
+    Store(StoreJob),
     /// Entries up to here are committed and on the local disk: apply them.
     Commit(Index),
     /// The proposals of this step are in the log, from here on.
@@ -215,29 +206,6 @@ pub enum Effect {
         /// `None`: leadership is gone, as wanted.
         refusal: Option<Refusal>,
     },
-    /// Read a piece of a snapshot and report [`Input::SnapshotRead`].
-    ReadSnapshot {
-        /// Goes back with the piece.
-        ticket: RpcId,
-        /// The snapshot; `None` for the newest.
-        last: Option<LogId>,
-        /// Where the piece begins.
-        offset: u64,
-    },
-    /// Keep a piece of a snapshot from the leader and report [`Input::SnapshotWritten`]. A piece
-    /// at offset zero begins anew, whatever was there before.
-    WriteSnapshot {
-        /// Goes back with the report.
-        ticket: RpcId,
-        /// The snapshot that it is part of.
-        meta: Arc<SnapshotMeta>,
-        /// Where it begins.
-        offset: u64,
-        /// Its bytes.
-        data: Bytes,
-        /// It is the last one: the report waits until the whole is durable.
-        done: bool,
-    },
     /// The snapshot whose last piece was just reported is in force: load it into the state
     /// machine, instead of the entries that it stands for.
     Installed(Arc<SnapshotMeta>),
@@ -264,6 +232,48 @@ pub enum Effect {
 
 /// The effects of a step, in order. Lent by the caller, so that it can be used again.
 pub type Effects = Vec<Effect>;
+
+/// Work for the log, the vote record and the snapshots. Each job is reported when it is done.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum StoreJob {
+    /// Make a write durable, in the order of the tokens, and report [`Input::Persisted`].
+    Persist(Write),
+    /// Read entries from the store and report [`Input::Fetched`].
+    Fetch {
+        /// Goes back with the entries.
+        ticket: RpcId,
+        /// The first index wanted.
+        first: Index,
+        /// The last index wanted. Fewer may be delivered, but the first must be among them.
+        last: Index,
+    },
+    /// Read a piece of a snapshot and report [`Input::SnapshotRead`].
+    ReadSnapshot {
+        /// Goes back with the piece.
+        ticket: RpcId,
+        /// The snapshot; `None` for the newest.
+        last: Option<LogId>,
+        /// Where the piece begins.
+        offset: u64,
+        /// How long it may be.
+        limit: u64,
+    },
+    /// Keep a piece of a snapshot from the leader and report [`Input::SnapshotWritten`]. A piece
+    /// at offset zero begins anew, whatever was there before.
+    WriteSnapshot {
+        /// Goes back with the report.
+        ticket: RpcId,
+        /// The snapshot that it is part of.
+        meta: Arc<SnapshotMeta>,
+        /// Where it begins.
+        offset: u64,
+        /// Its bytes.
+        data: Bytes,
+        /// It is the last one: the report waits until the whole is durable.
+        done: bool,
+    },
+}
 
 /// One atomic, ordered write: either all of it survives a crash or, if it was never reported
 /// durable, possibly none (or, of its entries, the first few).

@@ -47,7 +47,7 @@ pub use configuration::{Change, Configuration, ConfigurationError, Lists, Member
 pub use entry::{Bytes, Entries, Entry, Extended, Payload};
 pub use io::{
     ClientRequest, Deadline, Effect, Effects, HardState, Ignored, Input, LogOp, ReadPath, Refusal, RoleName,
-    SnapshotPiece, Why, Write,
+    SnapshotPiece, StoreJob, Why, Write,
 };
 pub use log::{Log, LogImage};
 pub use message::{

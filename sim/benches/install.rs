@@ -263,7 +263,7 @@ impl Stores for Shelf {
     }
 
     fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
-        writes.iter().try_for_each(|write| self.storage.write(write))
+        writes.iter().try_for_each(|write| self.storage.persist(write))
     }
 
     fn fail(&mut self, _: &Write, _: Draw) -> Option<(Option<Part>, StoreError)> {

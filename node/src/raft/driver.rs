@@ -5,12 +5,10 @@
 
 use super::book::Book;
 use super::desk::{Calls, Repliers, Reply, weight};
-use super::disk::DiskJob;
 use super::lane::Lane;
 use super::machine::MachineJob;
 use super::meter::{self, Meter};
 use super::observer::Sink;
-use super::shelf::ShelfJob;
 use super::status::{Board, End, Stats};
 use super::{Options, RaftState};
 use crate::transport::{Arrival, Outgoing, Replier, Transport};
@@ -23,7 +21,7 @@ use tokio::task::yield_now;
 use tokio::time::{Sleep, sleep};
 use wavetank_raft::{
     Action, Call, Effects, Event, Halt, NodeId, Observed, Outcome, Request, RequestId, Response, RpcId,
-    Server, Time, Token,
+    Server, StoreJob, Time, Token,
 };
 
 /// What is taken from one queue before the others have their turn.
@@ -60,9 +58,9 @@ pub(super) struct Mouths {
 /// The blocking work.
 #[derive(Debug)]
 pub(super) struct Lanes {
-    pub(super) disk: Lane<DiskJob>,
+    pub(super) disk: Lane<StoreJob>,
     pub(super) machine: Lane<MachineJob>,
-    pub(super) shelf: Lane<ShelfJob>,
+    pub(super) shelf: Lane<StoreJob>,
 }
 
 /// What came in and has not been taken yet, and space that is used again.
@@ -92,8 +90,8 @@ pub(super) struct Driver {
     answers: Vec<(RequestId, Outcome)>,
     /// How many were told at once, the last time.
     answered: usize,
-    /// The last write that was reported.
-    written: Token,
+    /// The last write that was reported durable.
+    persisted: Token,
     /// A peer's call was ignored in this step.
     has_ignored: bool,
     halt: Option<Halt>,
@@ -125,7 +123,7 @@ impl Driver {
             actions: Vec::new(),
             answers: Vec::new(),
             answered: 0,
-            written: Token(0),
+            persisted: Token(0),
             has_ignored: false,
             halt: None,
         }
@@ -172,7 +170,7 @@ impl Driver {
 
     /// How many proposals may be taken in.
     fn room(&self) -> usize {
-        let writes = self.server.node().issued().0 - self.written.0;
+        let writes = self.server.node().issued().0 - self.persisted.0;
         if self.options.open_bytes <= self.calls.bytes() || WRITES <= writes {
             return 0;
         }
@@ -222,8 +220,8 @@ impl Driver {
     }
 
     fn report(&mut self, report: Event, now: Time) {
-        if let Event::Written(token) = report {
-            self.written = token;
+        if let Event::Persisted(token) = report {
+            self.persisted = token;
         }
         self.step(report, now);
     }
@@ -315,15 +313,9 @@ impl Driver {
         match action {
             Action::Send { to, rpc, request } => self.send(to, rpc, request),
             Action::Reply { rpc, response, .. } => self.reply(rpc, response),
-            Action::Write(write) => self.lanes.disk.put(DiskJob::Write(write)),
-            Action::Fetch { ticket, first, last } => {
-                self.lanes.disk.put(DiskJob::Fetch(ticket, first, last));
-            }
-            Action::ReadSnapshot { ticket, last, offset, limit } => {
-                self.lanes.shelf.put(ShelfJob::Read { ticket, last, offset, limit });
-            }
-            Action::WriteSnapshot { ticket, meta, offset, data, done } => {
-                self.lanes.shelf.put(ShelfJob::Write { ticket, meta, offset, data, done });
+            Action::Store(job @ (StoreJob::Persist(_) | StoreJob::Fetch { .. })) => self.lanes.disk.put(job),
+            Action::Store(job @ (StoreJob::ReadSnapshot { .. } | StoreJob::WriteSnapshot { .. })) => {
+                self.lanes.shelf.put(job);
             }
             Action::Apply(batch) => self.lanes.machine.put(MachineJob::Apply(batch)),
             Action::TakeSnapshot(meta) => self.lanes.machine.put(MachineJob::TakeSnapshot(meta)),

@@ -101,7 +101,7 @@ impl RedbStore {
     ///
     /// # Errors
     /// When the store fails, or entries do not follow those that are there.
-    pub fn write_group(&self, writes: &[Write]) -> Result<(), StoreError> {
+    pub fn persist_group(&self, writes: &[Write]) -> Result<(), StoreError> {
         let newest = writes.iter().rev().find_map(|write| write.hard_state);
         let record = newest.map(encode_hard_state);
         let record = record.as_deref().map(|record| (HARD_STATE, record));

@@ -1,7 +1,7 @@
 //! Following: taking entries, snapshots and votes' requests, and noticing silence.
 
 use crate::entry::Bytes;
-use crate::io::{Effect, Effects, Ignored};
+use crate::io::{Effect, Effects, Ignored, StoreJob};
 use crate::message::{
     AppendEntries, AppendEntriesResponse, InstallSnapshot, InstallSnapshotResponse, Response, SnapshotMeta,
 };
@@ -222,5 +222,5 @@ fn installed(core: &Core, success: bool, next_offset: u64) -> Response {
 }
 
 fn piece(ticket: RpcId, incoming: &Incoming, offset: u64, data: Bytes, done: bool) -> Effect {
-    Effect::WriteSnapshot { ticket, meta: incoming.meta.clone(), offset, data, done }
+    Effect::Store(StoreJob::WriteSnapshot { ticket, meta: incoming.meta.clone(), offset, data, done })
 }

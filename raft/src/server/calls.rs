@@ -340,8 +340,8 @@ impl Server {
         }
     }
 
-    /// A write is on disk: a bootstrap may be done with it.
-    pub(super) fn on_written(&mut self, token: Token, out: &mut Out<'_>) {
+    /// A write is durable: a bootstrap may be done with it.
+    pub(super) fn on_persisted(&mut self, token: Token, out: &mut Out<'_>) {
         if let Some((request, _)) = self.calls.bootstrap.take_if(|(_, wanted)| *wanted <= token) {
             out.actions.push(answer(request, Ok(Answer::Done)));
         }

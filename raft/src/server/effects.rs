@@ -46,15 +46,7 @@ impl Server {
         let action = match effect {
             Effect::Send { to, rpc, request } => Action::Send { to, rpc, request },
             Effect::Reply { to, rpc, response } => Action::Reply { to, rpc, response },
-            Effect::Persist(write) => Action::Write(write),
-            Effect::Fetch { ticket, first, last } => Action::Fetch { ticket, first, last },
-            Effect::ReadSnapshot { ticket, last, offset } => {
-                let limit = self.node.settings().snapshot_chunk_bytes;
-                Action::ReadSnapshot { ticket, last, offset, limit }
-            }
-            Effect::WriteSnapshot { ticket, meta, offset, data, done } => {
-                Action::WriteSnapshot { ticket, meta, offset, data, done }
-            }
+            Effect::Store(job) => Action::Store(job),
             Effect::Commit(index) => return self.applying.may_apply(index),
             Effect::Appended { first, .. } => return *appended = Some(Ok(first)),
             Effect::Refused(refusal) => return *appended = Some(Err(refusal)),

@@ -2,7 +2,7 @@
 //! on the way to them, and who voted for whom. It is read by the story's words alone.
 
 use std::collections::BTreeMap;
-use wavetank_raft::{Action, Entry, Index, LogId, LogOp, Payload, Request, RpcId, Term, Write};
+use wavetank_raft::{Action, Entry, Index, LogId, LogOp, Payload, Request, RpcId, StoreJob, Term, Write};
 use wavetank_sim::observe::Carried;
 use wavetank_sim::{Observation, Seen, Slot, Slots, Watch};
 
@@ -149,13 +149,13 @@ impl Page {
     fn wants(&mut self, actions: &[Action]) {
         for action in actions {
             match action {
-                Action::Write(write) => self.writing.push(write.clone()),
+                Action::Store(StoreJob::Persist(write)) => self.writing.push(write.clone()),
                 Action::Restore(_) => self.is_installing = true,
-                Action::WriteSnapshot { .. } => self.pieces += 1,
-                Action::Fetch { .. } => self.reads += 1,
+                Action::Store(StoreJob::WriteSnapshot { .. }) => self.pieces += 1,
+                Action::Store(StoreJob::Fetch { .. }) => self.reads += 1,
                 Action::Send { .. }
                 | Action::Reply { .. }
-                | Action::ReadSnapshot { .. }
+                | Action::Store(StoreJob::ReadSnapshot { .. })
                 | Action::Apply(_)
                 | Action::TakeSnapshot(_)
                 | Action::Answer { .. }

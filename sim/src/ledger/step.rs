@@ -386,7 +386,7 @@ pub fn took(event: &Event) -> Took {
         Event::SnapshotWritten { .. } => Took::SnapshotKept,
         Event::StoreFailed(_) => Took::StoreFailed,
         Event::Call { .. } | Event::ApplyBatch(_) => Took::Call,
-        Event::Written(_)
+        Event::Persisted(_)
         | Event::Fetched { .. }
         | Event::SnapshotRead { .. }
         | Event::Applied { .. }

@@ -2,7 +2,7 @@
 
 use super::{Leader, Peer};
 use crate::entry::Entries;
-use crate::io::{Effect, Effects, Ignored};
+use crate::io::{Effect, Effects, Ignored, StoreJob};
 use crate::message::{AppendEntries, AppendEntriesResponse, Request};
 use crate::progress::{Flow, Progress, Unanswered};
 use crate::role::Transition;
@@ -165,7 +165,7 @@ impl Peer {
         let ticket = core.next_rpc();
         self.progress.fetching = Some(ticket);
         let last = core.log.last().index.min(first.plus(core.settings.max_append_entries - 1));
-        fx.push(Effect::Fetch { ticket, first, last });
+        fx.push(Effect::Store(StoreJob::Fetch { ticket, first, last }));
     }
 
     /// Sends entries from `next` on. The leader's own write of them may still be on its way.

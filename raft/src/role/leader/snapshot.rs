@@ -2,7 +2,7 @@
 //! never more than one is in memory for a follower.
 
 use super::{Leader, Peer};
-use crate::io::{Effect, Effects, Ignored, SnapshotPiece};
+use crate::io::{Effect, Effects, Ignored, SnapshotPiece, StoreJob};
 use crate::message::{InstallSnapshot, InstallSnapshotResponse, Request};
 use crate::progress::{Flow, Sending};
 use crate::role::Transition;
@@ -26,7 +26,8 @@ impl Peer {
             sending.reading = Some(ticket);
             sending.calling = None;
             let last = sending.meta.as_ref().map(|meta| meta.last);
-            fx.push(Effect::ReadSnapshot { ticket, last, offset: sending.offset });
+            let (offset, limit) = (sending.offset, core.settings.snapshot_chunk_bytes);
+            fx.push(Effect::Store(StoreJob::ReadSnapshot { ticket, last, offset, limit }));
         }
     }
 

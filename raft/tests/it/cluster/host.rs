@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 use wavetank_raft::execute::{Machine, Snapshots, Storage};
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::{
-    Action, Batch, Boot, Entropy, Event, Halt, Index, NodeId, Server, Settings, SnapshotMeta, Time, Write,
+    Action, Batch, Boot, Entropy, Event, Halt, Index, NodeId, Server, Settings, SnapshotMeta, StoreJob, Time,
+    Write,
 };
 
 pub(super) struct Host {
@@ -33,8 +34,8 @@ impl Host {
     /// The first write of the queue reaches the disk.
     pub(super) fn write(&mut self) -> Option<Event> {
         let write = self.writes.pop_front()?;
-        self.storage.write(&write).expect("memory does not fail");
-        Some(Event::Written(write.token))
+        self.storage.persist(&write).expect("memory does not fail");
+        Some(Event::Persisted(write.token))
     }
 
     /// Dies after so many more writes, and starts again from its disk.
@@ -72,10 +73,7 @@ impl Host {
                 book.end(at, request, &outcome);
                 None
             }
-            Action::Write(write) => {
-                self.writes.push_back(write);
-                None
-            }
+            Action::Store(job) => self.work_the_disk(job),
             Action::Apply(batch) => Some(self.apply(&batch, book)),
             Action::Restore(meta) => Some(self.restore(&meta, book)),
             Action::Halt(halt) => {
@@ -83,32 +81,31 @@ impl Host {
                 None
             }
             Action::Observe(_) => None,
-            other @ (Action::Fetch { .. }
-            | Action::ReadSnapshot { .. }
-            | Action::WriteSnapshot { .. }
-            | Action::TakeSnapshot(_)) => Some(self.work_the_disk(other)),
+            Action::TakeSnapshot(meta) => {
+                Some(Event::SnapshotTaken(self.machine.take_snapshot(&meta, &mut self.snapshots.store)))
+            }
         }
     }
 
-    fn work_the_disk(&mut self, action: Action) -> Event {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the caller has done the others")]
-        match action {
-            Action::Fetch { ticket, first, last } => {
+    /// Writes wait until the test says that they are durable.
+    fn work_the_disk(&mut self, job: StoreJob) -> Option<Event> {
+        Some(match job {
+            StoreJob::Persist(write) => {
+                self.writes.push_back(write);
+                return None;
+            }
+            StoreJob::Fetch { ticket, first, last } => {
                 let entries = self.storage.fetch(first, last, &self.settings);
                 Event::Fetched { ticket, entries: entries.expect("memory does not fail") }
             }
-            Action::ReadSnapshot { ticket, last, offset, limit } => {
+            StoreJob::ReadSnapshot { ticket, last, offset, limit } => {
                 let piece = self.snapshots.read(last, offset, limit).expect("memory does not fail");
                 Event::SnapshotRead { ticket, piece }
             }
-            Action::WriteSnapshot { ticket, meta, offset, data, done } => {
+            StoreJob::WriteSnapshot { ticket, meta, offset, data, done } => {
                 Event::SnapshotWritten { ticket, ok: self.snapshots.write(&meta, offset, &data, done) }
             }
-            Action::TakeSnapshot(meta) => {
-                Event::SnapshotTaken(self.machine.take_snapshot(&meta, &mut self.snapshots.store))
-            }
-            other => unreachable!("{other:?}"),
-        }
+        })
     }
 
     fn apply(&mut self, batch: &Batch, book: &mut Book) -> Event {

@@ -6,7 +6,7 @@ use wavetank_raft::{
     AppendEntries, AppendEntriesResponse, Boot, ClientRequest, Config, Configuration, Effect, Effects,
     Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshotResponse, LogId, LogImage, LogOp,
     Member, Node, NodeId, Payload, Request, RequestPreVote, RequestPreVoteResponse, RequestVote,
-    RequestVoteResponse, Response, RoleName, RpcId, Settings, SnapshotMeta, Span, Term, Time,
+    RequestVoteResponse, Response, RoleName, RpcId, Settings, SnapshotMeta, Span, StoreJob, Term, Time,
     TimeoutNowResponse, Why, Write,
 };
 
@@ -174,9 +174,11 @@ impl Desk {
             #[expect(clippy::wildcard_enum_match_arm, reason = "the others await nothing")]
             match effect {
                 Effect::Send { to, rpc, request } => self.calls.push((*to, *rpc, request.clone())),
-                Effect::Fetch { ticket, .. }
-                | Effect::ReadSnapshot { ticket, .. }
-                | Effect::WriteSnapshot { ticket, .. } => self.ticket = *ticket,
+                Effect::Store(
+                    StoreJob::Fetch { ticket, .. }
+                    | StoreJob::ReadSnapshot { ticket, .. }
+                    | StoreJob::WriteSnapshot { ticket, .. },
+                ) => self.ticket = *ticket,
                 _ => {}
             }
         }
@@ -314,8 +316,8 @@ fn words(effect: &Effect) -> String {
     match effect {
         Effect::Send { to, request, .. } => format!("{to}: {}", call(request)),
         Effect::Reply { to, response, .. } => format!("{to}! {}", reply(response)),
-        Effect::Persist(write) => written(write),
-        Effect::Fetch { first, last, .. } => format!("fetch {first}..{last}"),
+        Effect::Store(StoreJob::Persist(write)) => written(write),
+        Effect::Store(StoreJob::Fetch { first, last, .. }) => format!("fetch {first}..{last}"),
         Effect::Commit(index) => format!("commit {index}"),
         Effect::Appended { first, count } => format!("appended {first} +{count}"),
         Effect::Refused(refusal) => format!("refused {refusal:?}"),
@@ -326,11 +328,11 @@ fn words(effect: &Effect) -> String {
         Effect::ReadFailed { request, refusal } => format!("{request} {refusal:?}"),
         Effect::TransferEnded { request, refusal: None } => format!("{request} transferred"),
         Effect::TransferEnded { request, refusal: Some(refusal) } => format!("{request} {refusal:?}"),
-        Effect::ReadSnapshot { last, offset, .. } => {
+        Effect::Store(StoreJob::ReadSnapshot { last, offset, .. }) => {
             let which = last.map_or("newest".into(), |last| last.to_string());
             format!("read {which} at {offset}")
         }
-        Effect::WriteSnapshot { meta, offset, data, done, .. } => {
+        Effect::Store(StoreJob::WriteSnapshot { meta, offset, data, done, .. }) => {
             format!("keep {} {offset}+{}{}", meta.last, data.len(), if *done { " done" } else { "" })
         }
         Effect::Installed(meta) => format!("installed {}", meta.last),
