@@ -70,8 +70,8 @@ impl Node {
     pub fn step(&mut self, now: Time, input: Input, fx: &mut Effects) {
         match input {
             Input::Timer => self.on_timer(now, fx),
-            Input::Request { from, rpc, request } => self.on_request((from, rpc), request, now, fx),
-            Input::Response { from, rpc, response } => self.on_response((from, rpc), response, now, fx),
+            Input::Request { from, rpc, request } => self.on_request(from, rpc, request, now, fx),
+            Input::Response { from, rpc, response } => self.on_response(from, rpc, response, now, fx),
             Input::Persisted(token) => {
                 if self.core.outbox.persisted_upto(token, fx) {
                     self.on_persisted(now, fx);
@@ -80,19 +80,19 @@ impl Node {
                 }
             }
             Input::Fetched { ticket, entries } => match &mut self.role {
-                Role::Leader(leader) => leader.on_fetched(&mut self.core, (ticket, &entries), (now, fx)),
+                Role::Leader(leader) => leader.on_fetched(&mut self.core, ticket, &entries, now, fx),
                 Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
                     Core::ignore(Ignored::UnknownTicket, fx);
                 }
             },
             Input::SnapshotRead { ticket, piece } => match &mut self.role {
-                Role::Leader(leader) => leader.on_snapshot_read(&mut self.core, (ticket, piece), (now, fx)),
+                Role::Leader(leader) => leader.on_snapshot_read(&mut self.core, ticket, piece, now, fx),
                 Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
                     Core::ignore(Ignored::UnknownTicket, fx);
                 }
             },
             Input::SnapshotWritten { ticket, ok } => match &mut self.role {
-                Role::Follower(f) => f.on_snapshot_written(&mut self.core, (ticket, ok), (now, fx)),
+                Role::Follower(f) => f.on_snapshot_written(&mut self.core, ticket, ok, now, fx),
                 Role::Leader(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
                     Core::ignore(Ignored::UnknownTicket, fx);
                 }
@@ -126,7 +126,7 @@ impl Node {
 
     /// A peer calls. The term rule (thesis §3.3) is here and nowhere else: after it, a call that
     /// binds is of this server's term.
-    fn on_request(&mut self, (from, rpc): (NodeId, RpcId), request: Request, now: Time, fx: &mut Effects) {
+    fn on_request(&mut self, from: NodeId, rpc: RpcId, request: Request, now: Time, fx: &mut Effects) {
         if from == self.core.id {
             return Core::ignore(Ignored::FromSelf, fx);
         }
@@ -135,7 +135,7 @@ impl Node {
             Request::InstallSnapshot(m) => m.term,
             Request::RequestVote(m) => {
                 if self.is_bound_to_leader(from, now) && !m.leadership_transfer {
-                    return self.reply_vote((from, rpc), false);
+                    return self.reply_vote(from, rpc, false);
                 }
                 m.term
             }
@@ -149,30 +149,30 @@ impl Node {
             }
             Request::TimeoutNow(m) => {
                 let m = m.clone();
-                return self.on_timeout_now((from, rpc), &m, now, fx);
+                return self.on_timeout_now(from, rpc, &m, now, fx);
             }
         };
         if self.core.term < term {
             self.transition(Transition::Follow(term, None), now, fx);
         } else if term < self.core.term {
-            return self.reply_stale((from, rpc), &request);
+            return self.reply_stale(from, rpc, &request);
         }
         assert!(term == self.core.term, "the term rule left {term} and {}", self.core.term);
         match request {
-            Request::AppendEntries(m) => self.on_append((from, rpc), m, now, fx),
+            Request::AppendEntries(m) => self.on_append(from, rpc, m, now, fx),
             Request::InstallSnapshot(m) => {
                 if self.follow(from, now, fx)
                     && let Role::Follower(follower) = &mut self.role
                 {
-                    follower.on_install(&mut self.core, (from, rpc), m, fx);
+                    follower.on_install(&mut self.core, from, rpc, m, fx);
                 }
             }
-            Request::RequestVote(m) => self.on_vote((from, rpc), &m, now),
+            Request::RequestVote(m) => self.on_vote(from, rpc, &m, now),
             Request::RequestPreVote(_) | Request::TimeoutNow(_) => unreachable!("answered above"),
         }
     }
 
-    fn on_append(&mut self, (from, rpc): (NodeId, RpcId), m: AppendEntries, now: Time, fx: &mut Effects) {
+    fn on_append(&mut self, from: NodeId, rpc: RpcId, m: AppendEntries, now: Time, fx: &mut Effects) {
         if !is_well_formed(&m) {
             Core::ignore(Ignored::Malformed, fx);
             return self.core.reply(from, rpc, append_refused(&self.core));
@@ -180,7 +180,7 @@ impl Node {
         if self.follow(from, now, fx)
             && let Role::Follower(follower) = &mut self.role
         {
-            follower.on_append(&mut self.core, (from, rpc), m, (now, fx));
+            follower.on_append(&mut self.core, from, rpc, m, now, fx);
         }
     }
 
@@ -214,8 +214,7 @@ impl Node {
     }
 
     /// A candidate of this term asks for the vote (thesis §3.4, §3.6.1).
-    fn on_vote(&mut self, peer: (NodeId, RpcId), m: &RequestVote, now: Time) {
-        let (from, _) = peer;
+    fn on_vote(&mut self, from: NodeId, rpc: RpcId, m: &RequestVote, now: Time) {
         let granted = match &mut self.role {
             Role::Follower(follower)
                 if self.core.vote.is_none_or(|vote| vote == from)
@@ -228,20 +227,20 @@ impl Node {
             }
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => false,
         };
-        self.reply_vote(peer, granted);
+        self.reply_vote(from, rpc, granted);
     }
 
-    fn reply_vote(&mut self, (from, rpc): (NodeId, RpcId), granted: bool) {
+    fn reply_vote(&mut self, from: NodeId, rpc: RpcId, granted: bool) {
         let response = Response::RequestVote(RequestVoteResponse { term: self.core.term, granted });
         self.core.reply(from, rpc, response);
     }
 
     /// A call of an older term changes nothing; its sender learns the newer one.
-    fn reply_stale(&mut self, (from, rpc): (NodeId, RpcId), request: &Request) {
+    fn reply_stale(&mut self, from: NodeId, rpc: RpcId, request: &Request) {
         let term = self.core.term;
         let response = match request {
             Request::AppendEntries(_) => append_refused(&self.core),
-            Request::RequestVote(_) => return self.reply_vote((from, rpc), false),
+            Request::RequestVote(_) => return self.reply_vote(from, rpc, false),
             Request::InstallSnapshot(_) => {
                 Response::InstallSnapshot(InstallSnapshotResponse { term, success: false, next_offset: 0 })
             }
@@ -252,7 +251,7 @@ impl Node {
 
     /// The leader asks this server to take over (thesis §3.10). Anyone else's call, or one of
     /// another term, is ignored: HashiCorp obeys all of them.
-    fn on_timeout_now(&mut self, (from, rpc): (NodeId, RpcId), m: &TimeoutNow, now: Time, fx: &mut Effects) {
+    fn on_timeout_now(&mut self, from: NodeId, rpc: RpcId, m: &TimeoutNow, now: Time, fx: &mut Effects) {
         let fresh = m.term.is_none_or(|term| term == self.core.term);
         let follows = matches!(&self.role, Role::Follower(follower) if follower.leader == Some(from));
         let accepted = fresh && follows && self.core.is_voter() && !self.core.is_disk_stalled(now);
@@ -265,23 +264,23 @@ impl Node {
         }
     }
 
-    fn on_response(&mut self, peer: (NodeId, RpcId), response: Response, now: Time, fx: &mut Effects) {
+    fn on_response(&mut self, from: NodeId, rpc: RpcId, response: Response, now: Time, fx: &mut Effects) {
         if let Some(term) = self.newer_term(&response) {
             return self.transition(Transition::Follow(term, None), now, fx);
         }
         let transition = match (&mut self.role, &response) {
             (Role::Leader(leader), Response::AppendEntries(m)) if m.term == self.core.term => {
-                leader.on_append_response(&mut self.core, peer, m, (now, fx))
+                leader.on_append_response(&mut self.core, from, rpc, m, now, fx)
             }
             (Role::Leader(leader), Response::InstallSnapshot(m)) if m.term == self.core.term => {
-                leader.on_install_response(&mut self.core, peer, m, (now, fx))
+                leader.on_install_response(&mut self.core, from, rpc, m, now, fx)
             }
             (Role::Candidate(ballot), Response::RequestVote(m)) if m.term == self.core.term => {
-                ballot.on_vote(peer, m.granted, fx);
+                ballot.on_vote(from, rpc, m.granted, fx);
                 elected(ballot.tally(&self.core))
             }
             (Role::PreCandidate(ballot), Response::RequestPreVote(m)) => {
-                ballot.on_vote(peer, m.granted, fx);
+                ballot.on_vote(from, rpc, m.granted, fx);
                 nominated(ballot.tally(&self.core))
             }
             // An answer to what an earlier role or term asked. A transfer is over when another

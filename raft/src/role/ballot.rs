@@ -61,7 +61,7 @@ impl Ballot {
     }
 
     /// A vote came in. Each counts once, however often it arrives.
-    pub(crate) fn on_vote(&mut self, (from, rpc): (NodeId, RpcId), granted: bool, fx: &mut Effects) {
+    pub(crate) fn on_vote(&mut self, from: NodeId, rpc: RpcId, granted: bool, fx: &mut Effects) {
         let Some(at) = self.asked.iter().position(|asked| *asked == (from, rpc)) else {
             return Core::ignore(Ignored::UnknownRpc, fx);
         };

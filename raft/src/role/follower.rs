@@ -112,9 +112,11 @@ impl Follower {
     pub(crate) fn on_append(
         &mut self,
         core: &mut Core,
-        (from, rpc): (NodeId, RpcId),
+        from: NodeId,
+        rpc: RpcId,
         m: AppendEntries,
-        (now, fx): (Time, &mut Effects),
+        now: Time,
+        fx: &mut Effects,
     ) {
         let before = core.log.last();
         let upto = Index(m.prev.index.0 + m.entries.len() as u64);
@@ -145,7 +147,8 @@ impl Follower {
     pub(crate) fn on_install(
         &mut self,
         core: &mut Core,
-        (from, rpc): (NodeId, RpcId),
+        from: NodeId,
+        rpc: RpcId,
         m: InstallSnapshot,
         fx: &mut Effects,
     ) {
@@ -187,8 +190,10 @@ impl Follower {
     pub(crate) fn on_snapshot_written(
         &mut self,
         core: &mut Core,
-        (ticket, ok): (RpcId, bool),
-        (now, fx): (Time, &mut Effects),
+        ticket: RpcId,
+        ok: bool,
+        now: Time,
+        fx: &mut Effects,
     ) {
         let awaited = |writing: &Writing| writing.ticket == ticket;
         let Some(mut incoming) =

@@ -67,9 +67,11 @@ impl Leader {
     pub(crate) fn on_append_response(
         &mut self,
         core: &mut Core,
-        (from, rpc): (NodeId, RpcId),
+        from: NodeId,
+        rpc: RpcId,
         response: &AppendEntriesResponse,
-        (now, fx): (Time, &mut Effects),
+        now: Time,
+        fx: &mut Effects,
     ) -> Transition {
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.id == from) else {
             Core::ignore(Ignored::UnknownRpc, fx);
@@ -100,8 +102,10 @@ impl Leader {
     pub(crate) fn on_fetched(
         &mut self,
         core: &mut Core,
-        (ticket, entries): (RpcId, &Entries),
-        (now, fx): (Time, &mut Effects),
+        ticket: RpcId,
+        entries: &Entries,
+        now: Time,
+        fx: &mut Effects,
     ) {
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.progress.fetching == Some(ticket)) else {
             return Core::ignore(Ignored::UnknownTicket, fx);
@@ -178,10 +182,10 @@ impl Peer {
             Flow::Snapshot(_) => return,
         }
         let prev = core.log.id_at(next.back()).expect("what precedes an entry to be sent is known");
-        self.call(core, prev, entries, (now, fx));
+        self.call(core, prev, entries, now, fx);
     }
 
-    fn call(&mut self, core: &mut Core, prev: LogId, entries: Entries, (now, fx): (Time, &mut Effects)) {
+    fn call(&mut self, core: &mut Core, prev: LogId, entries: Entries, now: Time, fx: &mut Effects) {
         let rpc = core.next_rpc();
         let upto = prev.index.plus(entries.len() as u64);
         let leader_commit = core.commit.min(upto);
@@ -211,9 +215,9 @@ impl Peer {
             }
         };
         match core.log.id_at(prev) {
-            Some(prev) => self.call(core, prev, Entries::default(), (now, fx)),
+            Some(prev) => self.call(core, prev, Entries::default(), now, fx),
             // The log no longer knows what precedes: prove life, and let a snapshot follow.
-            None => self.call(core, LogId::ZERO, Entries::default(), (now, fx)),
+            None => self.call(core, LogId::ZERO, Entries::default(), now, fx),
         }
         if let Flow::Probe { next, waiting } = &mut self.progress.flow {
             *waiting = core.log.base().index < *next;

@@ -71,8 +71,10 @@ impl Leader {
     pub(crate) fn on_snapshot_read(
         &mut self,
         core: &mut Core,
-        (ticket, piece): (RpcId, Option<SnapshotPiece>),
-        (now, fx): (Time, &mut Effects),
+        ticket: RpcId,
+        piece: Option<SnapshotPiece>,
+        now: Time,
+        fx: &mut Effects,
     ) {
         let reads = |peer: &&mut Peer| match &peer.progress.flow {
             Flow::Snapshot(sending) => sending.reading == Some(ticket),
@@ -87,9 +89,11 @@ impl Leader {
     pub(crate) fn on_install_response(
         &mut self,
         core: &mut Core,
-        (from, rpc): (NodeId, RpcId),
+        from: NodeId,
+        rpc: RpcId,
         response: &InstallSnapshotResponse,
-        (now, fx): (Time, &mut Effects),
+        now: Time,
+        fx: &mut Effects,
     ) -> Transition {
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.id == from) else {
             Core::ignore(Ignored::UnknownRpc, fx);
