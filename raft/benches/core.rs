@@ -83,7 +83,7 @@ impl Trio {
                     self.wire.push_back((self.place(to), Input::Response { from, rpc, response }));
                 }
                 Effect::Store(StoreJob::Persist(write)) => {
-                    self.wire.push_back((at, Input::Persisted(write.token)))
+                    self.wire.push_back((at, Input::Persisted(write.token)));
                 }
                 _ => {}
             }
