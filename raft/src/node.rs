@@ -296,14 +296,8 @@ impl Node {
     /// The term rule for answers (thesis §3.3). A granted pre-vote repeats the term asked about,
     /// which nobody has entered yet.
     fn newer_term(&self, response: &Response) -> Option<Term> {
-        let term = match response {
-            Response::AppendEntries(m) => m.term,
-            Response::RequestVote(m) => m.term,
-            Response::InstallSnapshot(m) => m.term,
-            Response::RequestPreVote(m) if !m.granted => m.term,
-            Response::RequestPreVote(_) | Response::TimeoutNow(_) => return None,
-        };
-        (self.core.term < term).then_some(term)
+        let repeats_question = matches!(response, Response::RequestPreVote(m) if m.granted);
+        response.term().filter(|&term| !repeats_question && self.core.term < term)
     }
 
     /// Changes the role, and again if the new one at once wants another: a single voter goes

@@ -1,7 +1,7 @@
 //! What a server wants done, taken down action by action before any of it is done.
 
 use super::shadow::{Owed, Shadow};
-use super::step::{Allowed, Exposure, TwoVotes, term_of};
+use super::step::{Allowed, Exposure, TwoVotes};
 use super::{Facts, Ledger, placed};
 use crate::slot::Slot;
 use wavetank_raft::{
@@ -61,7 +61,7 @@ impl Ledger {
             Response::AppendEntries(_)
             | Response::RequestVote(_)
             | Response::InstallSnapshot(_)
-            | Response::TimeoutNow(_) => self.told(slot, term_of(response).unwrap_or(Term(0)), facts),
+            | Response::TimeoutNow(_) => self.told(slot, response.term().unwrap_or(Term(0)), facts),
         }
         let shadow = &mut self.shadows[slot.at()];
         match response {
