@@ -1,7 +1,7 @@
 //! The log and the vote record: writes in groups, reads between them.
 
-use super::lane::Worker;
-use super::meter::LogMeter;
+use super::metrics::LogMetrics;
+use super::worker_queue::Worker;
 use crate::store::RedbStore;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -148,15 +148,15 @@ fn count_start(stable: &mut impl StableStore) -> Result<u32, StoreError> {
 pub(super) struct DiskWorker<D> {
     disk: D,
     settings: Settings,
-    meter: LogMeter,
+    metrics: LogMetrics,
     group: Vec<Write>,
     /// What the disk holds is not known: nothing more is written.
     has_failed: bool,
 }
 
 impl<D: LogDisk> DiskWorker<D> {
-    pub(super) const fn new(disk: D, settings: Settings, meter: LogMeter) -> Self {
-        Self { disk, settings, meter, group: Vec::new(), has_failed: false }
+    pub(super) const fn new(disk: D, settings: Settings, metrics: LogMetrics) -> Self {
+        Self { disk, settings, metrics, group: Vec::new(), has_failed: false }
     }
 
     /// Takes the writes that stand together at the head of the queue.
@@ -181,7 +181,7 @@ impl<D: LogDisk> DiskWorker<D> {
         let since = Instant::now();
         Some(match self.disk.persist_group(&self.group) {
             Ok(()) => {
-                self.meter.written(self.group.iter().map(|write| count(&write.log)).sum(), since);
+                self.metrics.written(self.group.iter().map(|write| count(&write.log)).sum(), since);
                 Event::Persisted(last.token)
             }
             Err(error) => {
