@@ -11,9 +11,10 @@
     reason = "a benchmark measures time and prints it"
 )]
 
+mod stopwatch;
+
 use std::collections::VecDeque;
-use std::sync::LazyLock;
-use std::time::Instant;
+use stopwatch::on_core;
 use wavetank_raft::{
     Boot, Bytes, ClientRequest, Config, Configuration, Effect, Effects, Entropy, HardState, Index, Input,
     LogId, LogImage, Member, Node, NodeId, Payload, RoleName, Settings, StoreJob, Term, Time,
@@ -117,16 +118,6 @@ fn measure(in_flight: u64, bytes: usize, commits: u64) -> (f64, f64) {
     let seconds = on_core() - began;
     let done = (trio.nodes[leader].commit().0 - first.0) as f64;
     (done / seconds, (trio.messages - messages) as f64 / done)
-}
-
-/// How long this process has had a core for, in seconds, where the system tells: others want it too.
-/// Elsewhere the time of the wall.
-fn on_core() -> f64 {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    let wall = START.elapsed().as_secs_f64();
-    let told = std::fs::read_to_string("/proc/self/schedstat").ok();
-    let nanos = told.and_then(|told| told.split_whitespace().next()?.parse::<f64>().ok());
-    nanos.map_or(wall, |nanos| nanos / 1e9)
 }
 
 fn main() {

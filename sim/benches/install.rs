@@ -12,6 +12,9 @@
     reason = "a benchmark measures wall time and prints it"
 )]
 
+mod memory;
+
+use memory::most_memory;
 use std::sync::Arc;
 use std::time::Instant;
 use wavetank_raft::checksum::{Checksum, seal};
@@ -322,11 +325,4 @@ impl Stores for Shelf {
     fn faults(&self) -> Vec<(&'static str, u64)> {
         Vec::new()
     }
-}
-
-/// As the system counts it, where it does.
-fn most_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().trim_end_matches(" kB").parse().ok()
 }
