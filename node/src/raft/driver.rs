@@ -376,7 +376,7 @@ impl Driver {
         drop((inboxes, queues, observers));
         // Nobody sends: this returns when all threads have dropped their ends.
         while ended.recv().await.is_some() {}
-        board.end(End { why, stats: Some(stats) });
+        board.end(End { why, stats });
     }
 }
 

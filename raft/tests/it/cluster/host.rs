@@ -26,7 +26,7 @@ impl Host {
     pub(super) fn new(settings: Settings) -> Self {
         let mut storage = Storage::default();
         let snapshots = Snapshots::new(InmemSnapshotStore::new(2));
-        let server = boot(&settings, &mut storage, &snapshots, (0, Time(0)));
+        let server = boot(&settings, &mut storage, &snapshots, 0, Time(0));
         let machine = Machine::new(Words::default());
         Self { server, writes: VecDeque::new(), settings, storage, snapshots, machine, boots: 0 }
     }
@@ -48,7 +48,7 @@ impl Host {
         if let Some(meta) = self.snapshots.newest().expect("memory does not fail") {
             self.machine.restore(meta.last, &self.snapshots.store).expect("it was kept whole");
         }
-        self.server = boot(&self.settings, &mut self.storage, &self.snapshots, (self.boots, now));
+        self.server = boot(&self.settings, &mut self.storage, &self.snapshots, self.boots, now);
     }
 
     /// Does what the server wants done, all but writes at once. What comes of it comes back.
@@ -135,7 +135,8 @@ fn boot(
     settings: &Settings,
     storage: &mut Storage<InmemStore, InmemStore>,
     snapshots: &Snapshots<InmemSnapshotStore>,
-    (incarnation, now): (u32, Time),
+    incarnation: u32,
+    now: Time,
 ) -> Server {
     let newest = snapshots.newest().expect("memory does not fail");
     let found = storage.recover(newest, settings.log_cache_capacity).expect("what was written joins");
