@@ -163,8 +163,8 @@ async fn measure_all(what: &str, leader: &Raft, base: usize) {
     for bytes in [16, 256] {
         for callers in [1, 64, 256] {
             let commands = base * if callers == 1 { 1 } else { 8 };
-            measure(leader, (callers, bytes), commands / 10).await;
-            let (rate, mut times) = measure(leader, (callers, bytes), commands).await;
+            measure(leader, callers, bytes, commands / 10).await;
+            let (rate, mut times) = measure(leader, callers, bytes, commands).await;
             times.sort_unstable();
             let at = |part: usize| times[(times.len() * part / 100).min(times.len() - 1)].as_micros();
             let name = format!("{what}, {callers} callers, {bytes} B");
@@ -173,7 +173,7 @@ async fn measure_all(what: &str, leader: &Raft, base: usize) {
     }
 }
 
-async fn measure(leader: &Raft, (callers, bytes): (usize, usize), commands: usize) -> (f64, Vec<Duration>) {
+async fn measure(leader: &Raft, callers: usize, bytes: usize, commands: usize) -> (f64, Vec<Duration>) {
     let start = Instant::now();
     let calling: Vec<_> = (0..callers)
         .map(|_| {
@@ -224,7 +224,7 @@ fn restart() {
     runtime(2).block_on(async {
         let one = open("n1", directory.path(), 0).await;
         let leader = elect(std::slice::from_ref(&one)).await;
-        measure(&leader, (256, 256), 100_000).await;
+        measure(&leader, 256, 256, 100_000).await;
         let last = leader.last_index();
         one.shutdown().await;
         drop((one, leader));

@@ -1,7 +1,7 @@
 //! A server as its users hold it: HashiCorp Raft's API, asynchronous.
 //!
 //! [`Raft`] is a handle, cheap to clone. Behind it one task runs the server (`driver`), which
-//! never blocks: the log, the state machine and the snapshots have a lane each (`lane`), usually
+//! never blocks: the log, the state machine and the snapshots have a `worker_queue` each, usually
 //! a thread. Nothing here decides anything about the protocol.
 //!
 //! What every call has in common:
@@ -32,35 +32,35 @@
 //! | `Snapshot().Open` | [`SnapshotStore::open`] with [`SnapshotMeta::last`] |
 //! | `Shutdown().Error` | [`Raft::shutdown`], or [`Raft::stopped`], which says why |
 
-mod book;
+mod address_book;
 mod calls;
-mod desk;
 mod disk;
 mod driver;
 mod error;
-mod lane;
 mod machine;
 mod membership;
-mod meter;
+mod metrics;
 mod observer;
 mod offline;
 mod open;
-mod shelf;
+mod pending_calls;
+mod shared_snapshots;
 mod state;
 mod status;
+mod worker_queue;
 
 pub use disk::LogDisk;
 pub use error::{Error, StartError};
-pub use lane::Place;
 pub use observer::Observer;
 pub use offline::{has_existing_state, recover_cluster};
 pub use state::RaftState;
 pub use status::{Leadership, Stats};
+pub use worker_queue::Place;
 
 use crate::transport::Transport;
 use calls::Until;
 use driver::Control;
-use open::Doors;
+use open::Senders;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -76,7 +76,7 @@ use wavetank_raft::{
 /// them is dropped, or when its runtime goes.
 #[derive(Clone)]
 pub struct Raft {
-    doors: Arc<Doors>,
+    senders: Arc<Senders>,
     id: ServerId,
     address: ServerAddress,
 }
@@ -131,7 +131,6 @@ impl Raft {
     ///
     /// # Errors
     /// When a knob cannot have its value, or the stores cannot be read or do not fit together.
-    #[expect(clippy::too_many_arguments, reason = "they are those of HashiCorp's NewRaft, in its order")]
     pub async fn new<F, L, S, N, T>(
         config: Config,
         fsm: F,
@@ -190,8 +189,8 @@ impl Raft {
         T: Transport,
     {
         let (id, address) = (config.local_id.clone(), parts.transport.local_addr());
-        let doors = open::start(config, options, parts).await?;
-        Ok(Self { doors: Arc::new(doors), id, address })
+        let senders = open::start(config, options, parts).await?;
+        Ok(Self { senders: Arc::new(senders), id, address })
     }
 
     /// Begins a new cluster with this membership. HashiCorp: `BootstrapCluster`. Done on one of
@@ -307,7 +306,7 @@ impl Raft {
     /// Returns when the server has stopped, and says why: it was told to, was removed, or a store
     /// failed. `None` if it went with its runtime, or by a panic.
     pub async fn stopped(&self) -> Option<Halt> {
-        let mut end = self.doors.view.end.clone();
+        let mut end = self.senders.view.end.clone();
         let end = end.wait_for(Option::is_some).await.ok()?;
         end.as_ref().map(|end| end.why.clone())
     }
@@ -327,13 +326,13 @@ impl Raft {
     /// The state. HashiCorp: `State`.
     #[must_use]
     pub fn state(&self) -> RaftState {
-        self.doors.view.numbers.state()
+        self.senders.view.numbers.state()
     }
 
     /// The term. HashiCorp: `CurrentTerm`.
     #[must_use]
     pub fn current_term(&self) -> Term {
-        self.doors.view.numbers.term()
+        self.senders.view.numbers.term()
     }
 
     /// Where the leader is, if one is known. HashiCorp: `Leader`.
@@ -345,31 +344,31 @@ impl Raft {
     /// Who the leader is and where, if one is known. HashiCorp: `LeaderWithID`.
     #[must_use]
     pub fn leader_with_id(&self) -> Option<(ServerId, ServerAddress)> {
-        self.doors.view.leadership.borrow().leader.clone()
+        self.senders.view.leadership.borrow().leader.clone()
     }
 
     /// Who leads, now and from now on. HashiCorp: `LeaderCh`, but for any number of listeners.
     #[must_use]
     pub fn leader_changes(&self) -> watch::Receiver<Leadership> {
-        self.doors.view.leadership.clone()
+        self.senders.view.leadership.clone()
     }
 
     /// The last index in the log, or of the snapshot. HashiCorp: `LastIndex`.
     #[must_use]
     pub fn last_index(&self) -> Index {
-        self.doors.view.numbers.last_index()
+        self.senders.view.numbers.last_index()
     }
 
     /// What is committed, as far as this server knows. HashiCorp: `CommitIndex`.
     #[must_use]
     pub fn commit_index(&self) -> Index {
-        self.doors.view.numbers.commit_index()
+        self.senders.view.numbers.commit_index()
     }
 
     /// What the state machine has applied. HashiCorp: `AppliedIndex`.
     #[must_use]
     pub fn applied_index(&self) -> Index {
-        self.doors.view.numbers.applied_index()
+        self.senders.view.numbers.applied_index()
     }
 
     /// When a leader was last heard, or led here; `None` if never. HashiCorp: `LastContact`.
@@ -378,7 +377,7 @@ impl Raft {
         match self.state() {
             RaftState::Leader => Some(Instant::now()),
             RaftState::Follower | RaftState::Candidate | RaftState::Shutdown => {
-                self.doors.view.numbers.contact().map(tokio::time::Instant::into_std)
+                self.senders.view.numbers.contact().map(tokio::time::Instant::into_std)
             }
         }
     }
@@ -392,8 +391,8 @@ impl Raft {
             Ok(stats) => Ok(stats),
             Err(error) => {
                 self.stopped().await;
-                let end = self.doors.view.end.borrow();
-                end.as_ref().and_then(|end| end.stats.clone()).ok_or(error)
+                let end = self.senders.view.end.borrow();
+                end.as_ref().map(|end| end.stats.clone()).ok_or(error)
             }
         }
     }

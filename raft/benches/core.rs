@@ -11,12 +11,13 @@
     reason = "a benchmark measures time and prints it"
 )]
 
+mod stopwatch;
+
 use std::collections::VecDeque;
-use std::sync::LazyLock;
-use std::time::Instant;
+use stopwatch::on_core;
 use wavetank_raft::{
-    Boot, Bytes, Config, Configuration, Effect, Effects, Entropy, HardState, Index, Input, LogId, LogImage,
-    Member, Node, NodeId, Payload, RoleName, Settings, Term, Time,
+    Boot, Bytes, ClientRequest, Config, Configuration, Effect, Effects, Entropy, HardState, Index, Input,
+    LogId, LogImage, Member, Node, NodeId, Payload, RoleName, Settings, StoreJob, Term, Time,
 };
 
 const RUNS: usize = 5;
@@ -51,7 +52,7 @@ impl Trio {
         let (wire, fx) = (VecDeque::new(), Effects::new());
         let mut trio = Self { nodes: nodes.into(), ids, wire, fx, now: Time(0), messages: 0 };
         for at in 0..3 {
-            trio.give(at, Input::Bootstrap(configuration.clone()));
+            trio.give(at, Input::Client(ClientRequest::Bootstrap(configuration.clone())));
         }
         while trio.leader().is_none() {
             let next = (0..3).min_by_key(|&at| trio.nodes[at].deadline().at).expect("three nodes");
@@ -82,7 +83,9 @@ impl Trio {
                     self.messages += 1;
                     self.wire.push_back((self.place(to), Input::Response { from, rpc, response }));
                 }
-                Effect::Persist(write) => self.wire.push_back((at, Input::Persisted(write.token))),
+                Effect::Store(StoreJob::Persist(write)) => {
+                    self.wire.push_back((at, Input::Persisted(write.token)));
+                }
                 _ => {}
             }
         }
@@ -109,22 +112,12 @@ fn measure(in_flight: u64, bytes: usize, commits: u64) -> (f64, f64) {
     let began = on_core();
     while trio.nodes[leader].commit() < Index(first.0 + commits) {
         let batch = (0..in_flight).map(|_| Payload::Command(Bytes::from(vec![7; bytes]))).collect();
-        trio.give(leader, Input::Propose(batch));
+        trio.give(leader, Input::Client(ClientRequest::Propose(batch)));
         trio.settle();
     }
     let seconds = on_core() - began;
     let done = (trio.nodes[leader].commit().0 - first.0) as f64;
     (done / seconds, (trio.messages - messages) as f64 / done)
-}
-
-/// How long this process has had a core for, in seconds, where the system tells: others want it too.
-/// Elsewhere the time of the wall.
-fn on_core() -> f64 {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    let wall = START.elapsed().as_secs_f64();
-    let told = std::fs::read_to_string("/proc/self/schedstat").ok();
-    let nanos = told.and_then(|told| told.split_whitespace().next()?.parse::<f64>().ok());
-    nanos.map_or(wall, |nanos| nanos / 1e9)
 }
 
 fn main() {

@@ -102,7 +102,7 @@ pub fn seal(announced: SnapshotMeta, size: u64, checksum: u64) -> Result<Snapsho
 mod tests {
     use super::*;
     use crate::configuration::{Configuration, Member};
-    use crate::vocab::{Index, LogId, Term};
+    use crate::types::{Index, LogId, Term};
     use alloc::vec;
     use alloc::vec::Vec;
 

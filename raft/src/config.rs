@@ -1,6 +1,6 @@
 //! The knobs, under HashiCorp's names and with its defaults, refused if they cannot work.
 
-use crate::vocab::{ServerId, Span};
+use crate::types::{ServerId, Span};
 use core::fmt;
 
 /// How a server behaves. Starts from [`Config::default`]; becomes [`Settings`] when checked.

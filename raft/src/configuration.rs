@@ -5,7 +5,7 @@
 //! whether a configuration is committed.
 
 use crate::quorum::Voters;
-use crate::vocab::{NodeId, ServerAddress, ServerId};
+use crate::types::{NodeId, ServerAddress, ServerId};
 use alloc::vec::Vec;
 use core::fmt;
 

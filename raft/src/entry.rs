@@ -1,7 +1,7 @@
 //! What the log is made of.
 
 use crate::configuration::Configuration;
-use crate::vocab::{Index, LogId, Term};
+use crate::types::{Index, LogId, Term};
 use alloc::sync::Arc;
 
 /// Bytes that are shared, not copied, on their way from the client to every log.

@@ -15,7 +15,7 @@ use crate::store::{
     Command, Fsm, FsmSnapshot, LogStore, SnapshotSink, SnapshotSource, SnapshotStore, StableStore,
     StoreError, StoreErrorKind,
 };
-use crate::vocab::{Index, LogId, NodeId, Term};
+use crate::types::{Index, LogId, NodeId, Term};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -144,9 +144,9 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     ///
     /// # Errors
     /// When a store fails; what it holds is then not known.
-    pub fn write(&mut self, write: &Write) -> Result<(), StoreError> {
+    pub fn persist(&mut self, write: &Write) -> Result<(), StoreError> {
         if let Some(hard_state) = write.hard_state {
-            self.write_hard_state(hard_state)?;
+            self.persist_hard_state(hard_state)?;
         }
         match &write.log {
             LogOp::Keep => Ok(()),
@@ -165,7 +165,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn write_hard_state(&mut self, hard_state: HardState) -> Result<(), StoreError> {
+    pub fn persist_hard_state(&mut self, hard_state: HardState) -> Result<(), StoreError> {
         self.stable.set(HARD_STATE, &encode_hard_state(hard_state))
     }
 
@@ -251,7 +251,7 @@ impl<N: SnapshotStore> Snapshots<N> {
         damage.map_or(Ok(None), Err)
     }
 
-    /// Answers [`Action::ReadSnapshot`](crate::Action::ReadSnapshot): `None` if it is not there, or
+    /// Answers [`StoreJob::ReadSnapshot`](crate::StoreJob::ReadSnapshot): `None` if it is not there, or
     /// not any more.
     ///
     /// # Errors
@@ -282,7 +282,7 @@ impl<N: SnapshotStore> Snapshots<N> {
         Ok(Some(SnapshotPiece { meta: meta.clone(), offset, data }))
     }
 
-    /// Answers [`Action::WriteSnapshot`](crate::Action::WriteSnapshot): whether the piece is kept,
+    /// Answers [`StoreJob::WriteSnapshot`](crate::StoreJob::WriteSnapshot): whether the piece is kept,
     /// and after the last one, whether the whole is durable and what was announced.
     pub fn write(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &[u8], done: bool) -> bool {
         if offset == 0 {

@@ -8,7 +8,7 @@ use crate::config::Settings;
 use crate::configuration::{Change, Configuration, ConfigurationError};
 use crate::entry::{Bytes, Entries, Payload};
 use crate::message::{Request, Response, SnapshotMeta};
-use crate::vocab::{Index, LogId, NodeId, RequestId, RpcId, Term, Time, Token};
+use crate::types::{Index, LogId, NodeId, RequestId, RpcId, Term, Time, Token};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -38,18 +38,44 @@ pub enum Input {
     },
     /// Every write up to this token is durable.
     Persisted(Token),
-    /// Entries that [`Effect::Fetch`] asked for: a run from its first index on, as long as the
+    /// Entries that [`StoreJob::Fetch`] asked for: a run from its first index on, as long as the
     /// limits allow; empty if the store no longer has them.
     Fetched {
-        /// The ticket of the effect.
+        /// The ticket of the job.
         ticket: RpcId,
         /// The run.
         entries: Entries,
     },
-    /// Clients want these appended, in this order. Answered within the step by
+    /// A client or an operator asks for something.
+    Client(ClientRequest),
+    /// A local snapshot up to this entry is durable; the log before it may go, but for the
+    /// trailing entries.
+    SnapshotTaken(LogId),
+    /// A piece that [`StoreJob::ReadSnapshot`] asked for.
+    SnapshotRead {
+        /// The ticket of the job.
+        ticket: RpcId,
+        /// The piece; `None` if the snapshot cannot be read.
+        piece: Option<SnapshotPiece>,
+    },
+    /// [`StoreJob::WriteSnapshot`] is done.
+    SnapshotWritten {
+        /// The ticket of the job.
+        ticket: RpcId,
+        /// Whether the piece is kept (and, for the last one, the whole is durable and its
+        /// checksum right).
+        ok: bool,
+    },
+}
+
+/// A request of a client or an operator.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum ClientRequest {
+    /// Append these, in this order. Answered within the step by
     /// [`Effect::Appended`] or [`Effect::Refused`], for all of them alike.
     Propose(Vec<Payload>),
-    /// An operator wants another membership. Answered like [`Input::Propose`].
+    /// Change the membership. Answered like [`ClientRequest::Propose`].
     Change {
         /// The step.
         change: Change,
@@ -64,42 +90,24 @@ pub enum Input {
         /// The server.
         node: NodeId,
     },
-    /// The first configuration of a new cluster. Answered like [`Input::Propose`].
+    /// Begin a new cluster with this configuration. Answered like [`ClientRequest::Propose`].
     Bootstrap(Configuration),
-    /// A client wants to read. Answered later, by [`Effect::ReadReady`] or [`Effect::ReadFailed`].
+    /// Read. Answered later, by [`Effect::ReadReady`] or [`Effect::ReadFailed`].
     Read {
         /// The number that goes back.
         request: RequestId,
         /// How leadership is to be shown.
         path: ReadPath,
     },
-    /// An operator wants another leader. Answered later, by [`Effect::TransferEnded`].
+    /// Hand leadership over. Answered later, by [`Effect::TransferEnded`].
     Transfer {
         /// The number that goes back.
         request: RequestId,
         /// Who; `None` for the most advanced voter.
         target: Option<NodeId>,
     },
-    /// A local snapshot up to this entry is durable; the log before it may go, but for the
-    /// trailing entries.
-    SnapshotTaken(LogId),
-    /// Some knobs have changed.
+    /// Use these settings from now on. No answer.
     Reload(Arc<Settings>),
-    /// A piece that [`Effect::ReadSnapshot`] asked for.
-    SnapshotRead {
-        /// The ticket of the effect.
-        ticket: RpcId,
-        /// The piece; `None` if the snapshot cannot be read.
-        piece: Option<SnapshotPiece>,
-    },
-    /// [`Effect::WriteSnapshot`] is done.
-    SnapshotWritten {
-        /// The ticket of the effect.
-        ticket: RpcId,
-        /// Whether the piece is kept (and, for the last one, the whole is durable and its
-        /// checksum right).
-        ok: bool,
-    },
 }
 
 /// How a leader shows that it still leads before a read (thesis §6.4).
@@ -148,17 +156,8 @@ pub enum Effect {
         /// How.
         response: Response,
     },
-    /// Write, in the order of the tokens, and report [`Input::Persisted`].
-    Persist(Write),
-    /// Read entries from the store and report [`Input::Fetched`].
-    Fetch {
-        /// Goes back with the entries.
-        ticket: RpcId,
-        /// The first index wanted.
-        first: Index,
-        /// The last index wanted. Fewer may be delivered, but the first must be among them.
-        last: Index,
-    },
+    /// Work for the stores.
+    Store(StoreJob),
     /// Entries up to here are committed and on the local disk: apply them.
     Commit(Index),
     /// The proposals of this step are in the log, from here on.
@@ -188,47 +187,24 @@ pub enum Effect {
     },
     /// Read once everything up to `index` is applied.
     ReadReady {
-        /// The number of [`Input::Read`].
+        /// The number of [`ClientRequest::Read`].
         request: RequestId,
         /// The index.
         index: Index,
     },
     /// Do not read.
     ReadFailed {
-        /// The number of [`Input::Read`].
+        /// The number of [`ClientRequest::Read`].
         request: RequestId,
         /// Why.
         refusal: Refusal,
     },
     /// The transfer is over.
     TransferEnded {
-        /// The number of [`Input::Transfer`].
+        /// The number of [`ClientRequest::Transfer`].
         request: RequestId,
         /// `None`: leadership is gone, as wanted.
         refusal: Option<Refusal>,
-    },
-    /// Read a piece of a snapshot and report [`Input::SnapshotRead`].
-    ReadSnapshot {
-        /// Goes back with the piece.
-        ticket: RpcId,
-        /// The snapshot; `None` for the newest.
-        last: Option<LogId>,
-        /// Where the piece begins.
-        offset: u64,
-    },
-    /// Keep a piece of a snapshot from the leader and report [`Input::SnapshotWritten`]. A piece
-    /// at offset zero begins anew, whatever was there before.
-    WriteSnapshot {
-        /// Goes back with the report.
-        ticket: RpcId,
-        /// The snapshot that it is part of.
-        meta: Arc<SnapshotMeta>,
-        /// Where it begins.
-        offset: u64,
-        /// Its bytes.
-        data: Bytes,
-        /// It is the last one: the report waits until the whole is durable.
-        done: bool,
     },
     /// The snapshot whose last piece was just reported is in force: load it into the state
     /// machine, instead of the entries that it stands for.
@@ -236,7 +212,7 @@ pub enum Effect {
     /// A voter that an operator staged has caught up and its promotion was appended, or it is
     /// too slow.
     Staged {
-        /// The number that came with the wish.
+        /// The number of [`ClientRequest::Stage`].
         request: RequestId,
         /// Where its promotion stands, or why there is none.
         result: Result<LogId, Refusal>,
@@ -256,6 +232,48 @@ pub enum Effect {
 
 /// The effects of a step, in order. Lent by the caller, so that it can be used again.
 pub type Effects = Vec<Effect>;
+
+/// Work for the log, the vote record and the snapshots. Each job is reported when it is done.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum StoreJob {
+    /// Make a write durable, in the order of the tokens, and report [`Input::Persisted`].
+    Persist(Write),
+    /// Read entries from the store and report [`Input::Fetched`].
+    Fetch {
+        /// Goes back with the entries.
+        ticket: RpcId,
+        /// The first index wanted.
+        first: Index,
+        /// The last index wanted. Fewer may be delivered, but the first must be among them.
+        last: Index,
+    },
+    /// Read a piece of a snapshot and report [`Input::SnapshotRead`].
+    ReadSnapshot {
+        /// Goes back with the piece.
+        ticket: RpcId,
+        /// The snapshot; `None` for the newest.
+        last: Option<LogId>,
+        /// Where the piece begins.
+        offset: u64,
+        /// How long it may be.
+        limit: u64,
+    },
+    /// Keep a piece of a snapshot from the leader and report [`Input::SnapshotWritten`]. A piece
+    /// at offset zero begins anew, whatever was there before.
+    WriteSnapshot {
+        /// Goes back with the report.
+        ticket: RpcId,
+        /// The snapshot that it is part of.
+        meta: Arc<SnapshotMeta>,
+        /// Where it begins.
+        offset: u64,
+        /// Its bytes.
+        data: Bytes,
+        /// It is the last one: the report waits until the whole is durable.
+        done: bool,
+    },
+}
 
 /// One atomic, ordered write: either all of it survives a crash or, if it was never reported
 /// durable, possibly none (or, of its entries, the first few).
@@ -353,13 +371,13 @@ pub enum RoleName {
     Leader,
 }
 
-/// Why a client's or an operator's wish is not granted. None of these had any effect on the log.
+/// Why a [`ClientRequest`] is refused. None of these had any effect on the log.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Refusal {
     /// This server does not lead; this one does, as far as it knows.
     NotLeader(Option<NodeId>),
-    /// It led when the wish came and does not lead now.
+    /// It led when the request came and does not lead now.
     LeadershipLost,
     /// Leadership is being handed over.
     TransferInProgress,

@@ -21,9 +21,9 @@
 extern crate alloc;
 
 pub mod checksum;
-mod common;
 mod config;
 mod configuration;
+mod display;
 mod entry;
 pub mod execute;
 mod io;
@@ -32,22 +32,22 @@ mod membership;
 mod message;
 mod node;
 mod outbox;
-mod print;
 mod progress;
 mod quorum;
 pub mod recover;
 mod role;
 pub mod server;
+mod state;
 pub mod store;
 mod timeout;
-mod vocab;
+mod types;
 
 pub use config::{Config, ConfigError, Settings};
 pub use configuration::{Change, Configuration, ConfigurationError, Lists, Member, Suffrage};
 pub use entry::{Bytes, Entries, Entry, Extended, Payload};
 pub use io::{
-    Deadline, Effect, Effects, HardState, Ignored, Input, LogOp, ReadPath, Refusal, RoleName, SnapshotPiece,
-    Why, Write,
+    ClientRequest, Deadline, Effect, Effects, HardState, Ignored, Input, LogOp, ReadPath, Refusal, RoleName,
+    SnapshotPiece, StoreJob, Why, Write,
 };
 pub use log::{Log, LogImage};
 pub use message::{
@@ -64,4 +64,4 @@ pub use server::io::{
 };
 pub use server::stats::Stats;
 pub use timeout::Entropy;
-pub use vocab::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Span, Term, Time, Token};
+pub use types::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Span, Term, Time, Token};

@@ -6,7 +6,7 @@
 use crate::config::Settings;
 use crate::configuration::Configuration;
 use crate::entry::{Entries, Entry, Payload};
-use crate::vocab::{Index, LogId, Term};
+use crate::types::{Index, LogId, Term};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;

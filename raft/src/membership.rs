@@ -3,7 +3,7 @@
 
 use crate::configuration::Configuration;
 use crate::quorum::Voters;
-use crate::vocab::{Index, NodeId};
+use crate::types::{Index, NodeId};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 

@@ -8,7 +8,7 @@
 
 use crate::configuration::Configuration;
 use crate::entry::{Bytes, Entries};
-use crate::vocab::{Index, LogId, Term};
+use crate::types::{Index, LogId, Term};
 use alloc::sync::Arc;
 
 /// A call from one server to another.
@@ -206,6 +206,18 @@ impl Request {
 }
 
 impl Response {
+    /// The term that it states. The answer to [`TimeoutNow`] states none.
+    #[must_use]
+    pub const fn term(&self) -> Option<Term> {
+        match self {
+            Self::AppendEntries(answer) => Some(answer.term),
+            Self::RequestVote(answer) => Some(answer.term),
+            Self::RequestPreVote(answer) => Some(answer.term),
+            Self::InstallSnapshot(answer) => Some(answer.term),
+            Self::TimeoutNow(_) => None,
+        }
+    }
+
     /// The name of the call it answers.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -1,9 +1,8 @@
 //! The protocol as a function: the term rule, the dispatch, and the one door between roles.
 
+mod requests;
 mod view;
-mod wishes;
 
-use crate::common::Core;
 use crate::config::Settings;
 use crate::io::{Deadline, Effect, Effects, HardState, Ignored, Input, Why};
 use crate::log::LogImage;
@@ -15,9 +14,10 @@ use crate::quorum::Tally;
 use crate::role::ballot::Ballot;
 use crate::role::follower::Follower;
 use crate::role::leader::Leader;
-use crate::role::{Cause, Role, Turn};
+use crate::role::{Cause, Role, Transition};
+use crate::state::Core;
 use crate::timeout::Entropy;
-use crate::vocab::{NodeId, RpcId, Term, Time};
+use crate::types::{NodeId, RpcId, Term, Time};
 use alloc::sync::Arc;
 
 /// What a server starts from: what its stores still have, and what tells this start apart.
@@ -70,8 +70,8 @@ impl Node {
     pub fn step(&mut self, now: Time, input: Input, fx: &mut Effects) {
         match input {
             Input::Timer => self.on_timer(now, fx),
-            Input::Request { from, rpc, request } => self.on_request((from, rpc), request, now, fx),
-            Input::Response { from, rpc, response } => self.on_response((from, rpc), response, now, fx),
+            Input::Request { from, rpc, request } => self.on_request(from, rpc, request, now, fx),
+            Input::Response { from, rpc, response } => self.on_response(from, rpc, response, now, fx),
             Input::Persisted(token) => {
                 if self.core.outbox.persisted_upto(token, fx) {
                     self.on_persisted(now, fx);
@@ -80,59 +80,53 @@ impl Node {
                 }
             }
             Input::Fetched { ticket, entries } => match &mut self.role {
-                Role::Leader(leader) => leader.on_fetched(&mut self.core, (ticket, &entries), (now, fx)),
+                Role::Leader(leader) => leader.on_fetched(&mut self.core, ticket, &entries, now, fx),
                 Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
                     Core::ignore(Ignored::UnknownTicket, fx);
                 }
             },
             Input::SnapshotRead { ticket, piece } => match &mut self.role {
-                Role::Leader(leader) => leader.on_snapshot_read(&mut self.core, (ticket, piece), (now, fx)),
+                Role::Leader(leader) => leader.on_snapshot_read(&mut self.core, ticket, piece, now, fx),
                 Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
                     Core::ignore(Ignored::UnknownTicket, fx);
                 }
             },
             Input::SnapshotWritten { ticket, ok } => match &mut self.role {
-                Role::Follower(f) => f.on_snapshot_written(&mut self.core, (ticket, ok), (now, fx)),
+                Role::Follower(f) => f.on_snapshot_written(&mut self.core, ticket, ok, now, fx),
                 Role::Leader(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
                     Core::ignore(Ignored::UnknownTicket, fx);
                 }
             },
             Input::SnapshotTaken(last) => self.core.snapshot_taken(last, now, fx),
-            Input::Propose(_)
-            | Input::Change { .. }
-            | Input::Stage { .. }
-            | Input::Bootstrap(_)
-            | Input::Read { .. }
-            | Input::Transfer { .. }
-            | Input::Reload(_) => self.on_wish(now, input, fx),
+            Input::Client(request) => self.on_client_request(request, now, fx),
         }
         self.core.finish(now, fx);
     }
 
     fn on_timer(&mut self, now: Time, fx: &mut Effects) {
-        let turn = match &mut self.role {
+        let transition = match &mut self.role {
             Role::Follower(follower) => follower.on_timer(&mut self.core, now, fx),
             Role::PreCandidate(ballot) | Role::Candidate(ballot) => ballot.on_timer(&self.core, now),
             Role::Leader(leader) => leader.on_timer(&mut self.core, now, fx),
         };
-        self.turn(turn, now, fx);
+        self.transition(transition, now, fx);
     }
 
     fn on_persisted(&mut self, now: Time, fx: &mut Effects) {
-        let turn = match &mut self.role {
+        let transition = match &mut self.role {
             Role::Candidate(ballot) => {
                 ballot.on_persisted(&self.core);
                 elected(ballot.tally(&self.core))
             }
             Role::Leader(leader) => leader.on_persisted(&mut self.core, now, fx),
-            Role::Follower(_) | Role::PreCandidate(_) => Turn::Stay,
+            Role::Follower(_) | Role::PreCandidate(_) => Transition::Stay,
         };
-        self.turn(turn, now, fx);
+        self.transition(transition, now, fx);
     }
 
     /// A peer calls. The term rule (thesis §3.3) is here and nowhere else: after it, a call that
     /// binds is of this server's term.
-    fn on_request(&mut self, (from, rpc): (NodeId, RpcId), request: Request, now: Time, fx: &mut Effects) {
+    fn on_request(&mut self, from: NodeId, rpc: RpcId, request: Request, now: Time, fx: &mut Effects) {
         if from == self.core.id {
             return Core::ignore(Ignored::FromSelf, fx);
         }
@@ -141,7 +135,7 @@ impl Node {
             Request::InstallSnapshot(m) => m.term,
             Request::RequestVote(m) => {
                 if self.is_bound_to_leader(from, now) && !m.leadership_transfer {
-                    return self.reply_vote((from, rpc), false);
+                    return self.reply_vote(from, rpc, false);
                 }
                 m.term
             }
@@ -155,30 +149,30 @@ impl Node {
             }
             Request::TimeoutNow(m) => {
                 let m = m.clone();
-                return self.on_timeout_now((from, rpc), &m, now, fx);
+                return self.on_timeout_now(from, rpc, &m, now, fx);
             }
         };
         if self.core.term < term {
-            self.turn(Turn::Follow(term, None), now, fx);
+            self.transition(Transition::Follow(term, None), now, fx);
         } else if term < self.core.term {
-            return self.reply_stale((from, rpc), &request);
+            return self.reply_stale(from, rpc, &request);
         }
         assert!(term == self.core.term, "the term rule left {term} and {}", self.core.term);
         match request {
-            Request::AppendEntries(m) => self.on_append((from, rpc), m, now, fx),
+            Request::AppendEntries(m) => self.on_append(from, rpc, m, now, fx),
             Request::InstallSnapshot(m) => {
                 if self.follow(from, now, fx)
                     && let Role::Follower(follower) = &mut self.role
                 {
-                    follower.on_install(&mut self.core, (from, rpc), m, fx);
+                    follower.on_install(&mut self.core, from, rpc, m, fx);
                 }
             }
-            Request::RequestVote(m) => self.on_vote((from, rpc), &m, now),
+            Request::RequestVote(m) => self.on_vote(from, rpc, &m, now),
             Request::RequestPreVote(_) | Request::TimeoutNow(_) => unreachable!("answered above"),
         }
     }
 
-    fn on_append(&mut self, (from, rpc): (NodeId, RpcId), m: AppendEntries, now: Time, fx: &mut Effects) {
+    fn on_append(&mut self, from: NodeId, rpc: RpcId, m: AppendEntries, now: Time, fx: &mut Effects) {
         if !is_well_formed(&m) {
             Core::ignore(Ignored::Malformed, fx);
             return self.core.reply(from, rpc, append_refused(&self.core));
@@ -186,7 +180,7 @@ impl Node {
         if self.follow(from, now, fx)
             && let Role::Follower(follower) = &mut self.role
         {
-            follower.on_append(&mut self.core, (from, rpc), m, (now, fx));
+            follower.on_append(&mut self.core, from, rpc, m, now, fx);
         }
     }
 
@@ -195,7 +189,7 @@ impl Node {
         let heard = match &mut self.role {
             Role::Follower(follower) => follower.hear(from, now, fx),
             Role::PreCandidate(_) | Role::Candidate(_) => {
-                self.turn(Turn::Follow(self.core.term, Some(from)), now, fx);
+                self.transition(Transition::Follow(self.core.term, Some(from)), now, fx);
                 true
             }
             Role::Leader(_) => false,
@@ -220,8 +214,7 @@ impl Node {
     }
 
     /// A candidate of this term asks for the vote (thesis §3.4, §3.6.1).
-    fn on_vote(&mut self, peer: (NodeId, RpcId), m: &RequestVote, now: Time) {
-        let (from, _) = peer;
+    fn on_vote(&mut self, from: NodeId, rpc: RpcId, m: &RequestVote, now: Time) {
         let granted = match &mut self.role {
             Role::Follower(follower)
                 if self.core.vote.is_none_or(|vote| vote == from)
@@ -234,20 +227,20 @@ impl Node {
             }
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => false,
         };
-        self.reply_vote(peer, granted);
+        self.reply_vote(from, rpc, granted);
     }
 
-    fn reply_vote(&mut self, (from, rpc): (NodeId, RpcId), granted: bool) {
+    fn reply_vote(&mut self, from: NodeId, rpc: RpcId, granted: bool) {
         let response = Response::RequestVote(RequestVoteResponse { term: self.core.term, granted });
         self.core.reply(from, rpc, response);
     }
 
     /// A call of an older term changes nothing; its sender learns the newer one.
-    fn reply_stale(&mut self, (from, rpc): (NodeId, RpcId), request: &Request) {
+    fn reply_stale(&mut self, from: NodeId, rpc: RpcId, request: &Request) {
         let term = self.core.term;
         let response = match request {
             Request::AppendEntries(_) => append_refused(&self.core),
-            Request::RequestVote(_) => return self.reply_vote((from, rpc), false),
+            Request::RequestVote(_) => return self.reply_vote(from, rpc, false),
             Request::InstallSnapshot(_) => {
                 Response::InstallSnapshot(InstallSnapshotResponse { term, success: false, next_offset: 0 })
             }
@@ -258,69 +251,63 @@ impl Node {
 
     /// The leader asks this server to take over (thesis §3.10). Anyone else's call, or one of
     /// another term, is ignored: HashiCorp obeys all of them.
-    fn on_timeout_now(&mut self, (from, rpc): (NodeId, RpcId), m: &TimeoutNow, now: Time, fx: &mut Effects) {
+    fn on_timeout_now(&mut self, from: NodeId, rpc: RpcId, m: &TimeoutNow, now: Time, fx: &mut Effects) {
         let fresh = m.term.is_none_or(|term| term == self.core.term);
         let follows = matches!(&self.role, Role::Follower(follower) if follower.leader == Some(from));
         let accepted = fresh && follows && self.core.is_voter() && !self.core.is_disk_stalled(now);
         let response = Response::TimeoutNow(TimeoutNowResponse { accepted });
         self.core.reply(from, rpc, response);
         if accepted {
-            self.turn(Turn::Campaign(Cause::Transfer), now, fx);
+            self.transition(Transition::Campaign(Cause::Transfer), now, fx);
         } else {
             Core::ignore(Ignored::StaleTimeoutNow, fx);
         }
     }
 
-    fn on_response(&mut self, peer: (NodeId, RpcId), response: Response, now: Time, fx: &mut Effects) {
+    fn on_response(&mut self, from: NodeId, rpc: RpcId, response: Response, now: Time, fx: &mut Effects) {
         if let Some(term) = self.newer_term(&response) {
-            return self.turn(Turn::Follow(term, None), now, fx);
+            return self.transition(Transition::Follow(term, None), now, fx);
         }
-        let turn = match (&mut self.role, &response) {
+        let transition = match (&mut self.role, &response) {
             (Role::Leader(leader), Response::AppendEntries(m)) if m.term == self.core.term => {
-                leader.on_append_response(&mut self.core, peer, m, (now, fx))
+                leader.on_append_response(&mut self.core, from, rpc, m, now, fx)
             }
             (Role::Leader(leader), Response::InstallSnapshot(m)) if m.term == self.core.term => {
-                leader.on_install_response(&mut self.core, peer, m, (now, fx))
+                leader.on_install_response(&mut self.core, from, rpc, m, now, fx)
             }
             (Role::Candidate(ballot), Response::RequestVote(m)) if m.term == self.core.term => {
-                ballot.on_vote(peer, m.granted, fx);
+                ballot.on_vote(from, rpc, m.granted, fx);
                 elected(ballot.tally(&self.core))
             }
             (Role::PreCandidate(ballot), Response::RequestPreVote(m)) => {
-                ballot.on_vote(peer, m.granted, fx);
+                ballot.on_vote(from, rpc, m.granted, fx);
                 nominated(ballot.tally(&self.core))
             }
             // An answer to what an earlier role or term asked. A transfer is over when another
             // leads, not when its call is answered.
             (Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_), _) => {
                 Core::ignore(Ignored::UnknownRpc, fx);
-                Turn::Stay
+                Transition::Stay
             }
         };
-        self.turn(turn, now, fx);
+        self.transition(transition, now, fx);
     }
 
     /// The term rule for answers (thesis §3.3). A granted pre-vote repeats the term asked about,
     /// which nobody has entered yet.
     fn newer_term(&self, response: &Response) -> Option<Term> {
-        let term = match response {
-            Response::AppendEntries(m) => m.term,
-            Response::RequestVote(m) => m.term,
-            Response::InstallSnapshot(m) => m.term,
-            Response::RequestPreVote(m) if !m.granted => m.term,
-            Response::RequestPreVote(_) | Response::TimeoutNow(_) => return None,
-        };
-        (self.core.term < term).then_some(term)
+        let repeats_question = matches!(response, Response::RequestPreVote(m) if m.granted);
+        response.term().filter(|&term| !repeats_question && self.core.term < term)
     }
 
     /// Changes the role, and again if the new one at once wants another: a single voter goes
     /// from follower to leader in one step.
-    fn turn(&mut self, first: Turn, now: Time, fx: &mut Effects) {
-        let mut turn = first;
+    fn transition(&mut self, first: Transition, now: Time, fx: &mut Effects) {
+        let mut transition = first;
         loop {
-            let next = match turn {
-                Turn::Stay => return,
-                Turn::Follow(term, leader) => {
+            let next = match transition {
+                Transition::Stay => return,
+                Transition::Follow(term, leader) => {
                     if self.core.term < term {
                         self.core.enter(term);
                     }
@@ -330,22 +317,22 @@ impl Node {
                     }
                     Role::Follower(follower)
                 }
-                Turn::PreCampaign => Role::PreCandidate(Ballot::pre(&mut self.core, now)),
-                Turn::Campaign(cause) => {
+                Transition::PreCampaign => Role::PreCandidate(Ballot::pre(&mut self.core, now)),
+                Transition::Campaign(cause) => {
                     self.core.enter(self.core.term.next());
                     Role::Candidate(Ballot::real(&mut self.core, cause, now))
                 }
-                Turn::Lead => {
+                Transition::Lead => {
                     self.announce(crate::io::RoleName::Leader, Some(self.core.id), fx);
                     Role::Leader(Leader::new(&mut self.core, now, fx))
                 }
             };
-            turn = self.become_role(next, fx);
+            transition = self.become_role(next, fx);
         }
     }
 
     /// The one door between roles.
-    fn become_role(&mut self, next: Role, fx: &mut Effects) -> Turn {
+    fn become_role(&mut self, next: Role, fx: &mut Effects) -> Transition {
         let known = self.leader();
         if let Role::Leader(leader) = &mut self.role {
             leader.resign(fx);
@@ -360,7 +347,7 @@ impl Node {
             (_, Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_)) => {}
         }
         match &self.role {
-            Role::Leader(_) => return Turn::Stay,
+            Role::Leader(_) => return Transition::Stay,
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
                 self.announce(self.role.name(), self.leader(), fx);
                 if known != self.leader() {
@@ -370,7 +357,7 @@ impl Node {
         }
         match &self.role {
             Role::PreCandidate(ballot) => nominated(ballot.tally(&self.core)),
-            Role::Follower(_) | Role::Candidate(_) | Role::Leader(_) => Turn::Stay,
+            Role::Follower(_) | Role::Candidate(_) | Role::Leader(_) => Transition::Stay,
         }
     }
 
@@ -405,18 +392,18 @@ fn append_refused(core: &Core) -> Response {
 }
 
 /// A real election: won, it leads; lost or open, it waits for its time to run out.
-const fn elected(tally: Tally) -> Turn {
+const fn elected(tally: Tally) -> Transition {
     match tally {
-        Tally::Won => Turn::Lead,
-        Tally::Lost | Tally::Pending => Turn::Stay,
+        Tally::Won => Transition::Lead,
+        Tally::Lost | Tally::Pending => Transition::Stay,
     }
 }
 
 /// A tried election: won, the real one begins.
-const fn nominated(tally: Tally) -> Turn {
+const fn nominated(tally: Tally) -> Transition {
     match tally {
-        Tally::Won => Turn::Campaign(Cause::Silence),
-        Tally::Lost | Tally::Pending => Turn::Stay,
+        Tally::Won => Transition::Campaign(Cause::Silence),
+        Tally::Lost | Tally::Pending => Transition::Stay,
     }
 }
 

@@ -3,8 +3,8 @@
 //! This is the only room that hands out tokens and the only one that knows what is durable.
 
 use crate::entry::Entries;
-use crate::io::{Effect, Effects, HardState, LogOp, Write};
-use crate::vocab::{Index, Time, Token};
+use crate::io::{Effect, Effects, HardState, LogOp, StoreJob, Write};
+use crate::types::{Index, Time, Token};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -161,7 +161,7 @@ impl Outbox {
         }
         let log = core::mem::replace(&mut self.log, LogOp::Keep);
         self.pending.push_back(Pending { token: self.issued, since: now, last: self.log_last });
-        fx.push(Effect::Persist(Write { token: self.issued, hard_state, log }));
+        fx.push(Effect::Store(StoreJob::Persist(Write { token: self.issued, hard_state, log })));
     }
 
     /// The write that has to be on disk before a message that asserts the vote record and the log
@@ -201,7 +201,7 @@ impl Outbox {
 mod tests {
     use super::*;
     use crate::entry::{Entry, Payload};
-    use crate::vocab::Term;
+    use crate::types::Term;
 
     /// The roles change the log once in a step; a second change must not take the first one's place.
     #[test]
@@ -223,7 +223,7 @@ mod tests {
         ];
         let writes = written.into_iter().zip(1..);
         let writes = writes.map(|(log, token)| Write { token: Token(token), hard_state: None, log });
-        assert_eq!(fx, writes.map(Effect::Persist).collect::<Vec<_>>());
+        assert_eq!(fx, writes.map(|write| Effect::Store(StoreJob::Persist(write))).collect::<Vec<_>>());
         assert_eq!(outbox.durable(), Index(9));
     }
 }

@@ -3,7 +3,7 @@
 //! Only beliefs are here; what to send next is decided in `role/leader/replicate.rs`.
 
 use crate::message::SnapshotMeta;
-use crate::vocab::{Index, RpcId, Time};
+use crate::types::{Index, RpcId, Time};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 

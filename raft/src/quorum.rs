@@ -1,6 +1,6 @@
 //! Who counts, and what they agree on. Arithmetic without state (thesis §4.3 for joint sets).
 
-use crate::vocab::NodeId;
+use crate::types::NodeId;
 use alloc::vec::Vec;
 
 /// The voters of a configuration: one set, or two while the membership is joint.

@@ -10,7 +10,7 @@ use crate::execute::{Machine, Recovered, Snapshots, Storage, recover};
 use crate::message::SnapshotMeta;
 use crate::server::io::Batch;
 use crate::store::{Fsm, LogStore, SnapshotStore, StableStore, StoreError, StoreErrorKind};
-use crate::vocab::{Index, Term};
+use crate::types::{Index, Term};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;

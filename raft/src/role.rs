@@ -1,6 +1,6 @@
 //! The roles. Each variant owns what only that role needs; leaving the role drops it.
 //!
-//! A handler says with a [`Turn`] that the role must change; only
+//! A handler says with a [`Transition`] that the role must change; only
 //! [`Node`](crate::Node) changes it.
 
 pub(crate) mod ballot;
@@ -8,7 +8,7 @@ pub(crate) mod follower;
 pub(crate) mod leader;
 
 use crate::io::RoleName;
-use crate::vocab::{NodeId, Term};
+use crate::types::{NodeId, Term};
 use ballot::Ballot;
 use follower::Follower;
 use leader::Leader;
@@ -29,7 +29,7 @@ pub(crate) enum Role {
 
 /// What a handler wants of the one who owns the role.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Turn {
+pub(crate) enum Transition {
     /// Nothing.
     Stay,
     /// Follow in this term, this leader if one is known.

@@ -16,7 +16,7 @@ use crate::configuration::Suffrage;
 use crate::io::{Deadline, Effects, Input, Why};
 use crate::node::{Boot, Node};
 use crate::store::StoreError;
-use crate::vocab::{Index, Time};
+use crate::types::{Index, Time};
 use alloc::vec::Vec;
 use apply::Applying;
 use calls::Calls;
@@ -82,9 +82,9 @@ impl Server {
             }
             Event::Call { request, call } => self.on_call(request, call, &mut out),
             Event::ApplyBatch(batch) => self.on_apply_batch(batch, &mut out),
-            Event::Written(token) => {
+            Event::Persisted(token) => {
                 self.drive(Input::Persisted(token), &mut out);
-                self.on_written(token, &mut out);
+                self.on_persisted(token, &mut out);
             }
             Event::Fetched { ticket, entries } => self.on_fetched(ticket, entries, &mut out),
             Event::SnapshotRead { ticket, piece } => {
@@ -113,7 +113,7 @@ impl Server {
             Event::Timer
             | Event::Request { .. }
             | Event::Response { .. }
-            | Event::Written(_)
+            | Event::Persisted(_)
             | Event::Fetched { .. }
             | Event::SnapshotRead { .. }
             | Event::SnapshotWritten { .. }

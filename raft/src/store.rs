@@ -8,7 +8,7 @@ pub mod inmem;
 use crate::configuration::Configuration;
 use crate::entry::{Bytes, Entry};
 use crate::message::SnapshotMeta;
-use crate::vocab::{Index, LogId, Term};
+use crate::types::{Index, LogId, Term};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;

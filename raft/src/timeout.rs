@@ -1,6 +1,6 @@
 //! Election jitter as a hash: no generator to carry, clone or compare.
 
-use crate::vocab::{NodeId, Span, Term};
+use crate::types::{NodeId, Span, Term};
 
 /// What a server's timeouts are drawn from, given when it is created.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]

@@ -12,6 +12,9 @@
     reason = "a benchmark measures wall time and prints it"
 )]
 
+mod memory;
+
+use memory::most_memory;
 use std::sync::Arc;
 use std::time::Instant;
 use wavetank_raft::checksum::{Checksum, seal};
@@ -263,7 +266,7 @@ impl Stores for Shelf {
     }
 
     fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
-        writes.iter().try_for_each(|write| self.storage.write(write))
+        writes.iter().try_for_each(|write| self.storage.persist(write))
     }
 
     fn fail(&mut self, _: &Write, _: Draw) -> Option<(Option<Part>, StoreError)> {
@@ -322,11 +325,4 @@ impl Stores for Shelf {
     fn faults(&self) -> Vec<(&'static str, u64)> {
         Vec::new()
     }
-}
-
-/// As the system counts it, where it does.
-fn most_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().trim_end_matches(" kB").parse().ok()
 }

@@ -11,8 +11,11 @@
     reason = "a benchmark measures time and prints it"
 )]
 
+mod memory;
+#[path = "../../raft/benches/stopwatch/mod.rs"]
 mod stopwatch;
 
+use memory::most_memory;
 use stopwatch::on_core;
 use wavetank_raft::Span;
 use wavetank_sim::check::{self, Options};
@@ -112,11 +115,4 @@ fn print(name: &str, took: Took) {
     let Took { seconds, virtual_seconds, events } = took;
     let (rate, each) = (events as f64 / seconds, seconds * 1e9 / events as f64);
     println!("{name:<44} {:>12.0} {rate:>12.0} {each:>9.0}", virtual_seconds / seconds);
-}
-
-/// As the system counts it, where it does.
-fn most_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().trim_end_matches(" kB").parse().ok()
 }

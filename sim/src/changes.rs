@@ -200,10 +200,7 @@ fn answer(action: &Action) -> Option<(RequestId, &Outcome)> {
         Action::Answer { request, outcome } => Some((*request, outcome)),
         Action::Send { .. }
         | Action::Reply { .. }
-        | Action::Write(_)
-        | Action::Fetch { .. }
-        | Action::ReadSnapshot { .. }
-        | Action::WriteSnapshot { .. }
+        | Action::Store(_)
         | Action::Apply(_)
         | Action::TakeSnapshot(_)
         | Action::Restore(_)

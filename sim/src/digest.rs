@@ -95,7 +95,7 @@ pub(crate) const fn kind(event: &Event) -> u64 {
         Event::Response { .. } => 3,
         Event::Call { .. } => 4,
         Event::ApplyBatch(_) => 5,
-        Event::Written(_) => 6,
+        Event::Persisted(_) => 6,
         Event::Fetched { .. } => 7,
         Event::SnapshotRead { .. } => 8,
         Event::SnapshotWritten { .. } => 9,

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use wavetank_raft::execute::Recovered;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{
-    Bytes, Configuration, Entry, Event, Index, LogId, RpcId, Settings, SnapshotMeta, Span, Write,
+    Configuration, Entry, Event, Index, LogId, Settings, SnapshotMeta, Span, StoreJob, Write,
 };
 
 /// A disk.
@@ -61,46 +61,6 @@ pub struct DiskCounts {
     pub late_reads: u64,
 }
 
-/// Something that a disk has to do.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Job {
-    /// [`Action::Write`](wavetank_raft::Action::Write).
-    Write(Write),
-    /// [`Action::Fetch`](wavetank_raft::Action::Fetch).
-    Fetch {
-        /// Goes back with the entries.
-        ticket: RpcId,
-        /// The first index wanted.
-        first: Index,
-        /// The last index wanted.
-        last: Index,
-    },
-    /// [`Action::ReadSnapshot`](wavetank_raft::Action::ReadSnapshot).
-    ReadSnapshot {
-        /// Goes back with the piece.
-        ticket: RpcId,
-        /// The snapshot; `None` for the newest.
-        last: Option<LogId>,
-        /// Where the piece begins.
-        offset: u64,
-        /// How long it may be.
-        limit: u64,
-    },
-    /// [`Action::WriteSnapshot`](wavetank_raft::Action::WriteSnapshot).
-    WriteSnapshot {
-        /// Goes back with the report.
-        ticket: RpcId,
-        /// The snapshot.
-        meta: Arc<SnapshotMeta>,
-        /// Where the piece begins.
-        offset: u64,
-        /// Its bytes.
-        data: Bytes,
-        /// It is the last one.
-        done: bool,
-    },
-}
-
 /// What came of a job.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Done {
@@ -114,7 +74,7 @@ pub enum Done {
 
 #[derive(Clone, Debug)]
 struct Queued {
-    job: Job,
+    job: StoreJob,
     takes: Span,
     fails: bool,
     /// How much later than it is done the server hears of it.
@@ -215,7 +175,7 @@ impl Disk {
     }
 
     /// Takes a job. If the disk was idle: how long until [`Disk::next_done`] is due.
-    pub fn put(&mut self, job: Job) -> Option<Span> {
+    pub fn put(&mut self, job: StoreJob) -> Option<Span> {
         let queued = self.queued(job);
         self.queue.push_back(queued);
         if self.running == 0 { self.start() } else { None }
@@ -245,7 +205,8 @@ impl Disk {
     pub fn start(&mut self) -> Option<Span> {
         assert!(self.running == 0, "{} jobs are running", self.running);
         let takes = self.queue.front()?.takes;
-        let writes = self.queue.iter().take_while(|queued| matches!(queued.job, Job::Write(_))).count();
+        let writes =
+            self.queue.iter().take_while(|queued| matches!(queued.job, StoreJob::Persist(_))).count();
         self.running = writes.max(1);
         Some(takes)
     }
@@ -253,8 +214,8 @@ impl Disk {
     /// A crash in the middle of all that waits, and of a snapshot that was being kept.
     pub fn crash<'a>(&mut self, settings: &'a Settings, capture: Option<Capture<'a>>) -> Remains {
         let draws = [self.streams.remains.draw(), self.streams.remains.draw()];
-        let jobs: Vec<Job> = self.queue.drain(..).map(|queued| queued.job).collect();
-        let writes = jobs.iter().filter(|job| matches!(job, Job::Write(_))).count();
+        let jobs: Vec<StoreJob> = self.queue.drain(..).map(|queued| queued.job).collect();
+        let writes = jobs.iter().filter(|job| matches!(job, StoreJob::Persist(_))).count();
         self.running = 0;
         let remains = self.stores.crash(UnderWay { jobs, capture, settings }, draws);
         let durable = remains.durable.len();
@@ -311,8 +272,8 @@ impl Disk {
         std::mem::take(&mut self.harms)
     }
 
-    fn queued(&mut self, job: Job) -> Queued {
-        if !matches!(job, Job::Write(_)) {
+    fn queued(&mut self, job: StoreJob) -> Queued {
+        if !matches!(job, StoreJob::Persist(_)) {
             let (takes, late) = (self.streams.read.within(self.plan.read), self.lateness(&job));
             return Queued { job, takes, fails: false, late };
         }
@@ -333,8 +294,8 @@ impl Disk {
     }
 
     /// How late the answer to a read comes.
-    fn lateness(&mut self, job: &Job) -> Span {
-        let is_read = matches!(job, Job::Fetch { .. } | Job::ReadSnapshot { .. });
+    fn lateness(&mut self, job: &StoreJob) -> Span {
+        let is_read = matches!(job, StoreJob::Fetch { .. } | StoreJob::ReadSnapshot { .. });
         let (Some(stream), Some(late), true) = (&mut self.streams.late_read, self.plan.late_read, is_read)
         else {
             return Span::ZERO;
@@ -351,7 +312,7 @@ impl Disk {
     fn take_group(&mut self) {
         while 0 < self.running {
             match self.queue.pop_front().expect("what runs is in the queue") {
-                Queued { job: Job::Write(write), fails: false, .. } => self.group.push(write),
+                Queued { job: StoreJob::Persist(write), fails: false, .. } => self.group.push(write),
                 other @ Queued { .. } => return self.queue.push_front(other),
             }
             self.running -= 1;
@@ -372,7 +333,7 @@ impl Disk {
         self.running -= 1;
         let Queued { job, fails, late, .. } = self.queue.pop_front()?;
         Some(match job {
-            Job::Write(write) => {
+            StoreJob::Persist(write) => {
                 assert!(fails, "{:?} was to be synced with its group", write.token);
                 self.counts.failed += 1;
                 self.harms.push(Harm::WriteFailed);
@@ -384,17 +345,17 @@ impl Disk {
                     None => Done::Durable(write),
                 }
             }
-            Job::Fetch { ticket, first, last } => match self.stores.fetch(first, last, settings) {
+            StoreJob::Fetch { ticket, first, last } => match self.stores.fetch(first, last, settings) {
                 Ok(entries) => Done::Tell(Event::Fetched { ticket, entries }, late),
                 Err(error) => Done::Failed(None, error),
             },
-            Job::ReadSnapshot { ticket, last, offset, limit } => {
+            StoreJob::ReadSnapshot { ticket, last, offset, limit } => {
                 match self.stores.read_snapshot(last, offset, limit) {
                     Ok(piece) => Done::Tell(Event::SnapshotRead { ticket, piece }, late),
                     Err(error) => Done::Failed(None, error),
                 }
             }
-            Job::WriteSnapshot { ticket, meta, offset, data, done } => {
+            StoreJob::WriteSnapshot { ticket, meta, offset, data, done } => {
                 let ok = self.stores.write_snapshot(&meta, offset, &data, done);
                 Done::Tell(Event::SnapshotWritten { ticket, ok }, late)
             }

@@ -4,11 +4,11 @@
 use crate::decisions::Decisions;
 use std::collections::VecDeque;
 use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, Boot, Bytes, Change, Config, Configuration, Effect, Effects,
-    Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshot, InstallSnapshotResponse, LogId,
-    LogImage, LogOp, Member, Node, NodeId, Payload, ReadPath, Request, RequestId, RequestPreVote,
+    AppendEntries, AppendEntriesResponse, Boot, Bytes, Change, ClientRequest, Config, Configuration, Effect,
+    Effects, Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshot, InstallSnapshotResponse,
+    LogId, LogImage, LogOp, Member, Node, NodeId, Payload, ReadPath, Request, RequestId, RequestPreVote,
     RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, RpcId, Settings, SnapshotMeta,
-    SnapshotPiece, Span, Term, Time, TimeoutNow, TimeoutNowResponse, Token, Write,
+    SnapshotPiece, Span, StoreJob, Term, Time, TimeoutNow, TimeoutNowResponse, Token, Write,
 };
 
 /// A model of the disk, with the writes that have not ended.
@@ -137,7 +137,7 @@ impl Harness {
         };
         if decisions.pick(4) != 0 {
             let count = 1 + decisions.pick(5);
-            one.step(Input::Bootstrap(members(count)));
+            one.ask(ClientRequest::Bootstrap(members(count)));
         }
         one
     }
@@ -150,7 +150,7 @@ impl Harness {
             3 | 4 => self.append(d),
             5 => self.ask_for_vote(d),
             6 | 7 => self.answer(d),
-            8 => self.step(Input::Propose((0..d.pick(4)).map(|_| command()).collect())),
+            8 => self.ask(ClientRequest::Propose((0..d.pick(4)).map(|_| command()).collect())),
             9 => self.read(d),
             10 => self.change(d),
             11 => self.install(d),
@@ -276,13 +276,13 @@ impl Harness {
     fn read(&mut self, d: &mut Decisions<'_>) {
         let path = [ReadPath::Index, ReadPath::Lease, ReadPath::Verify][d.pick(3) as usize];
         let request = self.request();
-        self.step(Input::Read { request, path });
+        self.ask(ClientRequest::Read { request, path });
     }
 
     fn transfer(&mut self, d: &mut Decisions<'_>) {
         let target = d.coin().then(|| peer(d.pick(4)));
         let request = self.request();
-        self.step(Input::Transfer { request, target });
+        self.ask(ClientRequest::Transfer { request, target });
     }
 
     fn change(&mut self, d: &mut Decisions<'_>) {
@@ -295,10 +295,10 @@ impl Harness {
             4 => Change::Members(members(1 + d.pick(5)).servers().to_vec()),
             _ => {
                 let request = self.request();
-                return self.step(Input::Stage { request, node: NodeId::of(id) });
+                return self.ask(ClientRequest::Stage { request, node: NodeId::of(id) });
             }
         };
-        self.step(Input::Change { change, prev_index: Index(d.pick(2)) });
+        self.ask(ClientRequest::Change { change, prev_index: Index(d.pick(2)) });
     }
 
     fn meta(&self, last: LogId) -> SnapshotMeta {
@@ -336,19 +336,19 @@ impl Harness {
         let Some(effect) = self.tickets.pop() else { return };
         #[expect(clippy::wildcard_enum_match_arm, reason = "only these three are kept")]
         let input = match effect {
-            Effect::Fetch { ticket, first, last } => {
+            Effect::Store(StoreJob::Fetch { ticket, first, last }) => {
                 let wanted = |entry: &&Entry| first <= entry.id.index && entry.id.index <= last;
                 let entries = self.disk.log.iter().filter(wanted).cloned();
                 let entries = if d.pick(4) == 0 { Entries::default() } else { entries.collect() };
                 Input::Fetched { ticket, entries }
             }
-            Effect::ReadSnapshot { ticket, offset, .. } => {
+            Effect::Store(StoreJob::ReadSnapshot { ticket, offset, .. }) => {
                 let meta = self.disk.snapshot.clone().filter(|_| d.pick(4) != 0);
                 let piece =
                     meta.map(|meta| SnapshotPiece { meta: meta.into(), offset, data: vec![0; 1].into() });
                 Input::SnapshotRead { ticket, piece }
             }
-            Effect::WriteSnapshot { ticket, meta, done, .. } => {
+            Effect::Store(StoreJob::WriteSnapshot { ticket, meta, done, .. }) => {
                 let ok = d.pick(4) != 0;
                 if ok && done {
                     self.disk.keep((*meta).clone());
@@ -378,6 +378,11 @@ impl Harness {
         }
     }
 
+    /// Takes a request of a client.
+    fn ask(&mut self, request: ClientRequest) {
+        self.step(Input::Client(request));
+    }
+
     /// Takes a step and checks the node's promises.
     fn step(&mut self, input: Input) {
         let (term, vote, commit) = (self.node.term(), self.node.vote(), self.node.commit());
@@ -398,7 +403,7 @@ impl Harness {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the rest asserts nothing about the disk")]
     fn judge(&mut self, effect: Effect) {
         match effect {
-            Effect::Persist(write) => self.disk.queue.push_back(write),
+            Effect::Store(StoreJob::Persist(write)) => self.disk.queue.push_back(write),
             Effect::Send { to, rpc, request } => {
                 if let Request::RequestVote(m) = &request {
                     self.expect_vote(m.term, self.node.id());
@@ -421,7 +426,9 @@ impl Harness {
                 let at = self.open.iter().position(|open| *open == request);
                 self.open.remove(at.expect("one wish, one outcome"));
             }
-            Effect::Fetch { .. } | Effect::ReadSnapshot { .. } | Effect::WriteSnapshot { .. } => {
+            Effect::Store(
+                StoreJob::Fetch { .. } | StoreJob::ReadSnapshot { .. } | StoreJob::WriteSnapshot { .. },
+            ) => {
                 self.tickets.push(effect);
             }
             _ => {}

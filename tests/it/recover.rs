@@ -35,7 +35,7 @@ impl Server {
 
     fn write(&mut self, log: LogOp) {
         let hard_state = Some(HardState { term: Term(2), vote: None });
-        self.storage.write(&Write { token: Token(1), hard_state, log }).expect("it is in memory");
+        self.storage.persist(&Write { token: Token(1), hard_state, log }).expect("it is in memory");
     }
 
     /// Takes a snapshot of the words up to an index.

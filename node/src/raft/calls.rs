@@ -63,14 +63,14 @@ async fn outcome(answer: oneshot::Receiver<Outcome>, until: Until) -> Result<Ans
 impl Raft {
     pub(super) async fn propose(&self, call: Call, until: Until) -> Result<Answer> {
         let (reply, answer) = oneshot::channel();
-        enqueue(&self.doors.proposals, Proposal { call, reply }, until).await?;
+        enqueue(&self.senders.proposals, Proposal { call, reply }, until).await?;
         outcome(answer, until).await
     }
 
     /// Like [`Raft::propose`], but never waits for room.
     pub(super) async fn try_propose(&self, call: Call, until: Until) -> Result<Answer> {
         let (reply, answer) = oneshot::channel();
-        match self.doors.proposals.try_send(Proposal { call, reply }) {
+        match self.senders.proposals.try_send(Proposal { call, reply }) {
             Ok(()) => outcome(answer, until).await,
             Err(TrySendError::Full(_)) => Err(Error::Overloaded),
             Err(TrySendError::Closed(_)) => Err(SHUTDOWN),
@@ -79,14 +79,14 @@ impl Raft {
 
     pub(super) async fn ask(&self, call: Call, until: Until) -> Result<Answer> {
         let (reply, answer) = oneshot::channel();
-        enqueue(&self.doors.controls, Control::Call(call, reply), until).await?;
+        enqueue(&self.senders.controls, Control::Call(call, reply), until).await?;
         outcome(answer, until).await
     }
 
     /// Asks for something that the driver itself answers.
     pub(super) async fn control<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Control) -> Result<T> {
         let (reply, answer) = oneshot::channel();
-        enqueue(&self.doors.controls, ask(reply), Until::FOREVER).await?;
+        enqueue(&self.senders.controls, ask(reply), Until::FOREVER).await?;
         answer.await.map_err(|_| SHUTDOWN)
     }
 }
@@ -94,17 +94,14 @@ impl Raft {
 pub(super) fn applied(answer: Answer) -> Applied {
     match answer {
         Answer::Applied { index, response } => Applied { index, response },
-        other @ (Answer::Committed { .. }
-        | Answer::Readable { .. }
-        | Answer::Snapshotted(_)
-        | Answer::Done) => unreachable!("a command was answered with {other:?}"),
+        other => unreachable!("a command was answered with {other:?}"),
     }
 }
 
 pub(super) fn index(answer: Answer) -> Index {
     match answer {
         Answer::Committed { index } | Answer::Readable { index } | Answer::Applied { index, .. } => index,
-        other @ (Answer::Snapshotted(_) | Answer::Done) => {
+        other => {
             unreachable!("what stands in the log was answered with {other:?}")
         }
     }
@@ -113,9 +110,6 @@ pub(super) fn index(answer: Answer) -> Index {
 pub(super) fn snapshotted(answer: Answer) -> Arc<SnapshotMeta> {
     match answer {
         Answer::Snapshotted(meta) => meta,
-        other @ (Answer::Applied { .. }
-        | Answer::Committed { .. }
-        | Answer::Readable { .. }
-        | Answer::Done) => unreachable!("a snapshot was answered with {other:?}"),
+        other => unreachable!("a snapshot was answered with {other:?}"),
     }
 }

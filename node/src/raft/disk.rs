@@ -1,14 +1,14 @@
 //! The log and the vote record: writes in groups, reads between them.
 
-use super::lane::Worker;
-use super::meter::LogMeter;
+use super::metrics::LogMetrics;
+use super::worker_queue::Worker;
 use crate::store::RedbStore;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 use wavetank_raft::execute::{Recovered, Storage};
 use wavetank_raft::store::{LogStore, StableStore, StoreError, StoreErrorKind};
-use wavetank_raft::{Entries, Entry, Event, Index, LogOp, RpcId, Settings, SnapshotMeta, Write};
+use wavetank_raft::{Entries, Entry, Event, Index, LogOp, RpcId, Settings, SnapshotMeta, StoreJob, Write};
 
 /// Where it is kept how often the server was started.
 const INCARNATION: &[u8] = b"Incarnation";
@@ -37,7 +37,7 @@ pub trait LogDisk: Send + 'static {
     ///
     /// # Errors
     /// When a store fails; what it holds is then not known.
-    fn write_group(&mut self, writes: &[Write]) -> Result<(), StoreError>;
+    fn persist_group(&mut self, writes: &[Write]) -> Result<(), StoreError>;
 
     /// Entries from `first` on, up to `last` and the limits; empty if `first` is not there.
     ///
@@ -65,9 +65,9 @@ where
     }
 
     /// Entries that follow each other are stored in one go, with one sync.
-    fn write_group(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+    fn persist_group(&mut self, writes: &[Write]) -> Result<(), StoreError> {
         if let [write] = writes {
-            return self.write(write);
+            return self.persist(write);
         }
         let mut together: Vec<Entry> = Vec::new();
         for write in writes {
@@ -78,7 +78,7 @@ where
                     LogOp::Append(_) | LogOp::Keep | LogOp::Replace(_) | LogOp::Compact(_) | LogOp::Discard,
                 ) => {
                     store(&mut self.log, &mut together)?;
-                    self.write(write)?;
+                    self.persist(write)?;
                 }
             }
         }
@@ -112,8 +112,8 @@ impl LogDisk for RedbStore {
         count_start(self)
     }
 
-    fn write_group(&mut self, writes: &[Write]) -> Result<(), StoreError> {
-        Self::write_group(self, writes)
+    fn persist_group(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        Self::persist_group(self, writes)
     }
 
     fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {
@@ -144,43 +144,57 @@ fn count_start(stable: &mut impl StableStore) -> Result<u32, StoreError> {
     Ok(now)
 }
 
-/// A job for the log's lane.
-#[derive(Debug)]
-pub(super) enum DiskJob {
-    /// [`Action::Write`](wavetank_raft::Action::Write).
-    Write(Write),
-    /// [`Action::Fetch`](wavetank_raft::Action::Fetch).
-    Fetch(RpcId, Index, Index),
-}
-
 /// Works the log and the vote record.
 pub(super) struct DiskWorker<D> {
     disk: D,
     settings: Settings,
-    meter: LogMeter,
+    metrics: LogMetrics,
     group: Vec<Write>,
     /// What the disk holds is not known: nothing more is written.
     has_failed: bool,
 }
 
 impl<D: LogDisk> DiskWorker<D> {
-    pub(super) const fn new(disk: D, settings: Settings, meter: LogMeter) -> Self {
-        Self { disk, settings, meter, group: Vec::new(), has_failed: false }
+    pub(super) const fn new(disk: D, settings: Settings, metrics: LogMetrics) -> Self {
+        Self { disk, settings, metrics, group: Vec::new(), has_failed: false }
     }
 
     /// Takes the writes that stand together at the head of the queue.
-    fn take_group(&mut self, jobs: &mut VecDeque<DiskJob>) {
+    fn take_group(&mut self, jobs: &mut VecDeque<StoreJob>) {
         let mut entries = 0;
         self.group.clear();
         while entries < GROUP {
             match jobs.pop_front() {
-                Some(DiskJob::Write(write)) => {
+                Some(StoreJob::Persist(write)) => {
                     entries += count(&write.log);
                     self.group.push(write);
                 }
-                Some(other @ DiskJob::Fetch(..)) => return jobs.push_front(other),
+                Some(other) => return jobs.push_front(other),
                 None => return,
             }
+        }
+    }
+
+    fn persist_group(&mut self) -> Option<Event> {
+        let last = self.group.last()?;
+        let _span = tracing::trace_span!("write", writes = self.group.len()).entered();
+        let since = Instant::now();
+        Some(match self.disk.persist_group(&self.group) {
+            Ok(()) => {
+                self.metrics.written(self.group.iter().map(|write| count(&write.log)).sum(), since);
+                Event::Persisted(last.token)
+            }
+            Err(error) => {
+                self.has_failed = true;
+                Event::StoreFailed(error)
+            }
+        })
+    }
+
+    fn fetch(&self, ticket: RpcId, first: Index, last: Index) -> Event {
+        match self.disk.fetch(first, last, &self.settings) {
+            Ok(entries) => Event::Fetched { ticket, entries },
+            Err(error) => Event::StoreFailed(error),
         }
     }
 }
@@ -192,32 +206,24 @@ fn count(op: &LogOp) -> usize {
     }
 }
 
-impl<D: LogDisk> Worker<DiskJob> for DiskWorker<D> {
-    fn work(&mut self, jobs: &mut VecDeque<DiskJob>, reports: &mut Vec<Event>) {
+impl<D: LogDisk> Worker<StoreJob> for DiskWorker<D> {
+    fn work(&mut self, jobs: &mut VecDeque<StoreJob>, reports: &mut Vec<Event>) {
         if self.has_failed {
             return jobs.clear();
         }
-        if let Some(DiskJob::Fetch(ticket, first, last)) = jobs.front() {
-            reports.push(match self.disk.fetch(*first, *last, &self.settings) {
-                Ok(entries) => Event::Fetched { ticket: *ticket, entries },
-                Err(error) => Event::StoreFailed(error),
-            });
-            jobs.pop_front();
-            return;
+        match jobs.front() {
+            Some(StoreJob::Persist(_)) => {
+                self.take_group(jobs);
+                reports.extend(self.persist_group());
+            }
+            Some(&StoreJob::Fetch { ticket, first, last }) => {
+                reports.push(self.fetch(ticket, first, last));
+                jobs.pop_front();
+            }
+            Some(StoreJob::ReadSnapshot { .. } | StoreJob::WriteSnapshot { .. }) => {
+                unreachable!("jobs for snapshots have a queue of their own")
+            }
+            None => {}
         }
-        self.take_group(jobs);
-        let Some(last) = self.group.last() else { return };
-        let _span = tracing::trace_span!("write", writes = self.group.len()).entered();
-        let since = Instant::now();
-        reports.push(match self.disk.write_group(&self.group) {
-            Ok(()) => {
-                self.meter.written(self.group.iter().map(|write| count(&write.log)).sum(), since);
-                Event::Written(last.token)
-            }
-            Err(error) => {
-                self.has_failed = true;
-                Event::StoreFailed(error)
-            }
-        });
     }
 }

@@ -1,17 +1,15 @@
 //! The driver: one task that gives the server what happens and carries out what it wants.
 //!
-//! No rule of the protocol is here. The task never blocks: disk and state machine are lanes, and
+//! No rule of the protocol is here. The task never blocks: disk and state machine are queues, and
 //! the network takes what it is given.
 
-use super::book::Book;
-use super::desk::{Calls, Repliers, Reply, weight};
-use super::disk::DiskJob;
-use super::lane::Lane;
+use super::address_book::AddressBook;
 use super::machine::MachineJob;
-use super::meter::{self, Meter};
+use super::metrics::{self, Metrics};
 use super::observer::Sink;
-use super::shelf::ShelfJob;
+use super::pending_calls::{PendingCalls, Repliers, Reply, weight};
 use super::status::{Board, End, Stats};
+use super::worker_queue::WorkerQueue;
 use super::{Options, RaftState};
 use crate::transport::{Arrival, Outgoing, Replier, Transport};
 use crate::wire::Header;
@@ -23,7 +21,7 @@ use tokio::task::yield_now;
 use tokio::time::{Sleep, sleep};
 use wavetank_raft::{
     Action, Call, Effects, Event, Halt, NodeId, Observed, Outcome, Request, RequestId, Response, RpcId,
-    Server, Time, Token,
+    Server, StoreJob, Time, Token,
 };
 
 /// What is taken from one queue before the others have their turn.
@@ -50,7 +48,7 @@ pub(super) enum Control {
 
 /// What comes in.
 #[derive(Debug)]
-pub(super) struct Mouths {
+pub(super) struct Inboxes {
     pub(super) reports: UnboundedReceiver<Event>,
     pub(super) arrivals: Receiver<Arrival>,
     pub(super) controls: Receiver<Control>,
@@ -59,10 +57,10 @@ pub(super) struct Mouths {
 
 /// The blocking work.
 #[derive(Debug)]
-pub(super) struct Lanes {
-    pub(super) disk: Lane<DiskJob>,
-    pub(super) machine: Lane<MachineJob>,
-    pub(super) shelf: Lane<ShelfJob>,
+pub(super) struct WorkerQueues {
+    pub(super) disk: WorkerQueue<StoreJob>,
+    pub(super) machine: WorkerQueue<MachineJob>,
+    pub(super) snapshots: WorkerQueue<StoreJob>,
 }
 
 /// What came in and has not been taken yet, and space that is used again.
@@ -78,22 +76,22 @@ struct Round {
 pub(super) struct Driver {
     pub(super) server: Server,
     pub(super) options: Options,
-    pub(super) lanes: Lanes,
+    pub(super) queues: WorkerQueues,
     pub(super) transport: Box<dyn Transport>,
     pub(super) board: Board,
-    pub(super) book: Book,
-    calls: Calls,
+    pub(super) addresses: AddressBook,
+    calls: PendingCalls,
     repliers: Repliers,
     observers: Vec<Sink>,
-    meter: Meter,
+    metrics: Metrics,
     fx: Effects,
     actions: Vec<Action>,
     /// Outcomes of this round. Told once the numbers show what they say.
     answers: Vec<(RequestId, Outcome)>,
     /// How many were told at once, the last time.
     answered: usize,
-    /// The last write that was reported.
-    written: Token,
+    /// The last write that was reported durable.
+    persisted: Token,
     /// A peer's call was ignored in this step.
     has_ignored: bool,
     halt: Option<Halt>,
@@ -103,62 +101,62 @@ impl Driver {
     pub(super) fn new(
         server: Server,
         options: Options,
-        lanes: Lanes,
+        queues: WorkerQueues,
         transport: Box<dyn Transport>,
         mut board: Board,
     ) -> Self {
         let now = board.numbers.now();
         board.publish(&server, now);
-        let book = Book::of(server.node().configuration().map(|(_, latest)| &**latest));
+        let addresses = AddressBook::of(server.node().configuration().map(|(_, latest)| &**latest));
         Self {
             server,
             options,
-            lanes,
+            queues,
             transport,
             board,
-            book,
-            calls: Calls::default(),
+            addresses,
+            calls: PendingCalls::default(),
             repliers: Repliers::default(),
             observers: Vec::new(),
-            meter: Meter::new(),
+            metrics: Metrics::new(),
             fx: Effects::new(),
             actions: Vec::new(),
             answers: Vec::new(),
             answered: 0,
-            written: Token(0),
+            persisted: Token(0),
             has_ignored: false,
             halt: None,
         }
     }
 
     /// Runs until the server has stopped for good.
-    pub(super) async fn run(mut self, mut mouths: Mouths, mut ended: Receiver<()>) {
+    pub(super) async fn run(mut self, mut inboxes: Inboxes, mut ended: Receiver<()>) {
         let mut round = Round::default();
         let mut alarm = Alarm::new();
         while self.halt.is_none() {
             alarm.set(self.server.deadline().at, &self.board);
-            let is_over = self.await_anything(&mut mouths, &mut round, &mut alarm).await;
+            let is_over = self.await_anything(&mut inboxes, &mut round, &mut alarm).await;
             if self.expects_more(&round) {
                 yield_now().await;
             }
-            mouths.take_what_is_there(&mut round, self.room());
+            inboxes.take_what_is_there(&mut round, self.room());
             self.turn(&mut round);
             if is_over && self.halt.is_none() {
                 self.step(Event::Call { request: LAST, call: Call::Shutdown }, self.board.numbers.now());
             }
         }
-        self.stop(mouths, &mut ended).await;
+        self.stop(inboxes, &mut ended).await;
     }
 
     /// Waits for something to happen. True if nobody is left who could ask for anything.
-    async fn await_anything(&mut self, mouths: &mut Mouths, round: &mut Round, alarm: &mut Alarm) -> bool {
+    async fn await_anything(&mut self, inboxes: &mut Inboxes, round: &mut Round, alarm: &mut Alarm) -> bool {
         let room = self.room();
         tokio::select! {
             biased;
-            _ = mouths.reports.recv_many(&mut round.reports, TURN) => false,
-            arrived = mouths.arrivals.recv_many(&mut round.arrivals, TURN) => arrived == 0,
-            asked = mouths.controls.recv_many(&mut round.controls, TURN) => asked == 0,
-            _ = mouths.proposals.recv_many(&mut round.proposals, room), if 0 < room => false,
+            _ = inboxes.reports.recv_many(&mut round.reports, TURN) => false,
+            arrived = inboxes.arrivals.recv_many(&mut round.arrivals, TURN) => arrived == 0,
+            asked = inboxes.controls.recv_many(&mut round.controls, TURN) => asked == 0,
+            _ = inboxes.proposals.recv_many(&mut round.proposals, room), if 0 < room => false,
             () = alarm.rings() => false,
         }
     }
@@ -167,12 +165,12 @@ impl Driver {
     /// was answered calls again, and whoever calls with entries often has more of them.
     fn expects_more(&self, round: &Round) -> bool {
         let are_missing = !round.proposals.is_empty() && round.proposals.len() < self.answered;
-        self.lanes.disk.is_elsewhere() && (are_missing || !round.arrivals.is_empty())
+        self.queues.disk.is_elsewhere() && (are_missing || !round.arrivals.is_empty())
     }
 
     /// How many proposals may be taken in.
     fn room(&self) -> usize {
-        let writes = self.server.node().issued().0 - self.written.0;
+        let writes = self.server.node().issued().0 - self.persisted.0;
         if self.options.open_bytes <= self.calls.bytes() || WRITES <= writes {
             return 0;
         }
@@ -196,7 +194,7 @@ impl Driver {
             self.step(Event::Timer, now);
         }
         self.work_inline(&mut round.reports);
-        self.meter.look(&self.server, now);
+        self.metrics.look(&self.server, now);
         self.board.publish(&self.server, now);
         if !self.answers.is_empty() {
             self.answered = self.answers.len();
@@ -208,9 +206,9 @@ impl Driver {
 
     fn work_inline(&mut self, reports: &mut Vec<Event>) {
         loop {
-            self.lanes.disk.work(reports);
-            self.lanes.machine.work(reports);
-            self.lanes.shelf.work(reports);
+            self.queues.disk.work(reports);
+            self.queues.machine.work(reports);
+            self.queues.snapshots.work(reports);
             if reports.is_empty() {
                 return;
             }
@@ -222,8 +220,8 @@ impl Driver {
     }
 
     fn report(&mut self, report: Event, now: Time) {
-        if let Event::Written(token) = report {
-            self.written = token;
+        if let Event::Persisted(token) = report {
+            self.persisted = token;
         }
         self.step(report, now);
     }
@@ -234,7 +232,7 @@ impl Driver {
                 self.peer_calls(&header, request, replier, now);
             }
             Arrival::Response { from, rpc, response } => {
-                self.meter.answered(from, rpc, now);
+                self.metrics.answered(from, rpc, now);
                 self.step(Event::Response { from, rpc, response }, now);
             }
             Arrival::Speaks { peer, dialect } => self.step(Event::PeerSpeaks { peer, dialect }, now),
@@ -242,12 +240,12 @@ impl Driver {
     }
 
     fn peer_calls(&mut self, header: &Header, request: Request, replier: Replier, now: Time) {
-        let Some(from) = self.book.caller(header) else { return };
+        let Some(from) = self.addresses.caller(header) else { return };
         let rpc = self.repliers.open(replier);
-        let (name, since) = (meter::rpc_name(&request), self.board.numbers.now());
+        let (name, since) = (metrics::rpc_name(&request), self.board.numbers.now());
         self.has_ignored = false;
         self.step(Event::Request { from, rpc, request }, now);
-        self.meter.served(name, since, self.board.numbers.now());
+        self.metrics.served(name, since, self.board.numbers.now());
         if self.has_ignored {
             // There will be no answer: whoever waits behind it should not wait for that.
             drop(self.repliers.take(rpc));
@@ -273,7 +271,7 @@ impl Driver {
     }
 
     fn call(&mut self, call: Call, reply: Reply, now: Time) {
-        self.meter.called(&call);
+        self.metrics.called(&call);
         let request = self.calls.open(reply, weight(&call));
         self.step(Event::Call { request, call }, now);
     }
@@ -287,7 +285,7 @@ impl Driver {
                 batch.push((request, data));
             } else {
                 self.apply(core::mem::take(&mut batch), now);
-                self.meter.called(&call);
+                self.metrics.called(&call);
                 self.step(Event::Call { request, call }, now);
             }
         }
@@ -296,9 +294,9 @@ impl Driver {
 
     fn apply(&mut self, batch: Vec<(RequestId, wavetank_raft::Bytes)>, now: Time) {
         if !batch.is_empty() {
-            self.meter.applied(batch.len());
+            self.metrics.applied(batch.len());
             self.step(Event::ApplyBatch(batch), now);
-            self.meter.dispatched(&self.server, now);
+            self.metrics.dispatched(&self.server, now);
         }
     }
 
@@ -315,19 +313,13 @@ impl Driver {
         match action {
             Action::Send { to, rpc, request } => self.send(to, rpc, request),
             Action::Reply { rpc, response, .. } => self.reply(rpc, response),
-            Action::Write(write) => self.lanes.disk.put(DiskJob::Write(write)),
-            Action::Fetch { ticket, first, last } => {
-                self.lanes.disk.put(DiskJob::Fetch(ticket, first, last));
+            Action::Store(job @ (StoreJob::Persist(_) | StoreJob::Fetch { .. })) => self.queues.disk.put(job),
+            Action::Store(job @ (StoreJob::ReadSnapshot { .. } | StoreJob::WriteSnapshot { .. })) => {
+                self.queues.snapshots.put(job);
             }
-            Action::ReadSnapshot { ticket, last, offset, limit } => {
-                self.lanes.shelf.put(ShelfJob::Read { ticket, last, offset, limit });
-            }
-            Action::WriteSnapshot { ticket, meta, offset, data, done } => {
-                self.lanes.shelf.put(ShelfJob::Write { ticket, meta, offset, data, done });
-            }
-            Action::Apply(batch) => self.lanes.machine.put(MachineJob::Apply(batch)),
-            Action::TakeSnapshot(meta) => self.lanes.machine.put(MachineJob::TakeSnapshot(meta)),
-            Action::Restore(meta) => self.lanes.machine.put(MachineJob::Restore(meta)),
+            Action::Apply(batch) => self.queues.machine.put(MachineJob::Apply(batch)),
+            Action::TakeSnapshot(meta) => self.queues.machine.put(MachineJob::TakeSnapshot(meta)),
+            Action::Restore(meta) => self.queues.machine.put(MachineJob::Restore(meta)),
             Action::Answer { request, outcome } => self.answers.push((request, outcome)),
             Action::Observe(observed) => self.observe(&observed),
             Action::Halt(halt) => self.halt = Some(halt),
@@ -335,8 +327,8 @@ impl Driver {
     }
 
     fn send(&mut self, to: NodeId, rpc: RpcId, request: Request) {
-        let Some((id, address)) = self.book.find(to) else { return };
-        self.meter.sending((id, rpc), &request, self.board.numbers.now());
+        let Some((id, address)) = self.addresses.find(to) else { return };
+        self.metrics.sending(id, rpc, &request, self.board.numbers.now());
         self.transport.send(Outgoing { to: id.clone(), address: address.clone(), rpc, request });
     }
 
@@ -348,13 +340,13 @@ impl Driver {
 
     fn observe(&mut self, observed: &Observed) {
         match observed {
-            Observed::Peer { removed: false, peer } => self.book.note(peer),
+            Observed::Peer { removed: false, peer } => self.addresses.note(peer),
             Observed::Ignored(why) => {
                 self.has_ignored = true;
                 tracing::debug!(?why, "ignored");
             }
             Observed::State { role, term } => {
-                self.meter.entered(*role);
+                self.metrics.entered(*role);
                 tracing::info!(state = %role, %term, "entering state");
             }
             Observed::Leader(Some((id, address))) => tracing::info!(%id, %address, "leader"),
@@ -369,7 +361,7 @@ impl Driver {
     }
 
     /// The server has stopped: everything is closed before anybody hears of it.
-    async fn stop(mut self, mouths: Mouths, ended: &mut Receiver<()>) {
+    async fn stop(mut self, inboxes: Inboxes, ended: &mut Receiver<()>) {
         let Some(why) = self.halt.take() else { return };
         match &why {
             Halt::Store(error) => tracing::error!(%error, "stopped: a store failed"),
@@ -380,15 +372,15 @@ impl Driver {
         let mut stats = self.stats(self.board.numbers.now());
         stats.state = RaftState::Shutdown;
         self.transport.close();
-        let Self { lanes, board, observers, .. } = self;
-        drop((mouths, lanes, observers));
+        let Self { queues, board, observers, .. } = self;
+        drop((inboxes, queues, observers));
         // Nobody sends: this returns when all threads have dropped their ends.
         while ended.recv().await.is_some() {}
-        board.end(End { why, stats: Some(stats) });
+        board.end(End { why, stats });
     }
 }
 
-impl Mouths {
+impl Inboxes {
     /// Takes what is there without waiting for more.
     fn take_what_is_there(&mut self, round: &mut Round, room: usize) {
         take(&mut round.reports, TURN, || self.reports.try_recv().ok());

@@ -1,8 +1,8 @@
-//! The state machine's lane: commands in order, snapshots out of it and into it.
+//! The worker of the state machine: it applies commands in order, takes snapshots and loads them.
 
-use super::lane::{Wires, Worker};
-use super::meter::FsmMeter;
-use super::shelf::Shelf;
+use super::metrics::FsmMetrics;
+use super::shared_snapshots::SharedSnapshots;
+use super::worker_queue::{Worker, WorkerSenders};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread;
@@ -28,9 +28,9 @@ pub(super) enum MachineJob {
 /// Works the state machine.
 pub(super) struct MachineWorker<F: Fsm, N: SnapshotStore> {
     machine: Machine<F>,
-    shelf: Shelf<N>,
-    wires: Wires,
-    meter: FsmMeter,
+    snapshots: SharedSnapshots<N>,
+    senders: WorkerSenders,
+    metrics: FsmMetrics,
 }
 
 impl<F, N> MachineWorker<F, N>
@@ -38,8 +38,8 @@ where
     F: Fsm<Snapshot: Send + 'static>,
     N: SnapshotStore<Sink: Send> + Send + 'static,
 {
-    pub(super) fn new(machine: Machine<F>, shelf: Shelf<N>, wires: Wires) -> Self {
-        Self { machine, shelf, wires, meter: FsmMeter::new() }
+    pub(super) fn new(machine: Machine<F>, snapshots: SharedSnapshots<N>, senders: WorkerSenders) -> Self {
+        Self { machine, snapshots, senders, metrics: FsmMetrics::new() }
     }
 
     /// Applies the batches that stand together at the head of the queue.
@@ -54,22 +54,22 @@ where
                     upto = batch.entries.last().map_or(upto, |entry| entry.id.index);
                     responses.extend(self.machine.apply(&batch));
                 }
-                Some(other @ (MachineJob::TakeSnapshot(_) | MachineJob::Restore(_))) => {
+                Some(other) => {
                     jobs.push_front(other);
                     break;
                 }
                 None => break,
             }
         }
-        self.meter.applied(responses.len(), since);
+        self.metrics.applied(responses.len(), since);
         Some(Event::Applied { upto, responses })
     }
 
     fn restore(&mut self, meta: &SnapshotMeta) -> Event {
         let _span = tracing::debug_span!("restore", last = %meta.last).entered();
         let since = Instant::now();
-        let restored = self.machine.restore(meta.last, &self.shelf);
-        self.meter.restored(since);
+        let restored = self.machine.restore(meta.last, &self.snapshots);
+        self.metrics.restored(since);
         Event::Restored(restored)
     }
 
@@ -81,16 +81,17 @@ where
             Ok(captured) => captured,
             Err(error) => return Some(Event::SnapshotTaken(Err(error))),
         };
-        self.meter.captured(began);
-        let (mut shelf, wires, meter) = (self.shelf.clone(), self.wires.clone(), self.meter.clone());
+        self.metrics.captured(began);
+        let (mut snapshots, senders, metrics) =
+            (self.snapshots.clone(), self.senders.clone(), self.metrics.clone());
         let span = tracing::debug_span!("snapshot", last = %meta.last);
         let keeping = thread::Builder::new().name("raft-snapshot".to_owned()).spawn(move || {
             let _span = span.entered();
-            let report = Reporting(wires);
+            let report = Reporting(senders);
             let since = Instant::now();
-            let kept = keep_snapshot(&mut captured, &meta, &mut shelf);
-            meter.kept(began, since);
-            drop(shelf);
+            let kept = keep_snapshot(&mut captured, &meta, &mut snapshots);
+            metrics.kept(began, since);
+            drop(snapshots);
             report.send(kept);
         });
         keeping.err().map(|error| {
@@ -101,7 +102,7 @@ where
 }
 
 /// Reports what became of a snapshot, if only that its thread panicked.
-struct Reporting(Wires);
+struct Reporting(WorkerSenders);
 
 impl Reporting {
     fn send(&self, kept: Result<Arc<SnapshotMeta>, StoreError>) {

@@ -13,13 +13,13 @@ impl Raft {
     /// `prev_index` of a change.
     #[must_use]
     pub fn get_configuration(&self) -> Option<(Index, Arc<Configuration>)> {
-        self.doors.view.configuration.borrow().clone()
+        self.senders.view.configuration.borrow().clone()
     }
 
     /// The latest configuration, now and from now on.
     #[must_use]
     pub fn configuration_changes(&self) -> watch::Receiver<Option<(Index, Arc<Configuration>)>> {
-        self.doors.view.configuration.clone()
+        self.senders.view.configuration.clone()
     }
 
     /// Gives a server a vote: adds it, promotes it, or moves it to another address. HashiCorp:

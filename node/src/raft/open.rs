@@ -1,12 +1,12 @@
-//! Starting: what the stores have, the state machine loaded from it, the lanes, the task.
+//! Starting: what the stores have, the state machine loaded from it, the queues, the task.
 
 use super::disk::{DiskWorker, LogDisk};
-use super::driver::{Control, Driver, Lanes, Mouths, Proposal};
-use super::lane::{Lane, Place, Wires};
+use super::driver::{Control, Driver, Inboxes, Proposal, WorkerQueues};
 use super::machine::MachineWorker;
-use super::meter::LogMeter;
-use super::shelf::{Shelf, ShelfWorker};
+use super::metrics::LogMetrics;
+use super::shared_snapshots::{SharedSnapshots, SnapshotWorker};
 use super::status::{Board, View};
+use super::worker_queue::{Place, WorkerQueue, WorkerSenders};
 use super::{Options, Parts, StartError};
 use crate::transport::{Local, Transport};
 use std::collections::hash_map::RandomState;
@@ -27,7 +27,7 @@ const CONTROLS: usize = 1024;
 
 /// How a handle reaches its server.
 #[derive(Debug)]
-pub(super) struct Doors {
+pub(super) struct Senders {
     pub(super) proposals: mpsc::Sender<Proposal>,
     pub(super) controls: mpsc::Sender<Control>,
     pub(super) view: View,
@@ -38,14 +38,14 @@ struct Found<F: Fsm, D, N: SnapshotStore> {
     boot: Boot,
     disk: D,
     machine: Machine<F>,
-    shelf: Shelf<N>,
+    snapshots: SharedSnapshots<N>,
 }
 
 pub(super) async fn start<F, D, N, T>(
     config: Config,
     options: Options,
     parts: Parts<F, D, N, T>,
-) -> Result<Doors, StartError>
+) -> Result<Senders, StartError>
 where
     F: Fsm<Snapshot: Send + 'static> + Send + 'static,
     D: LogDisk,
@@ -71,11 +71,11 @@ fn read<F: Fsm, D: LogDisk, N: SnapshotStore>(
     snapshots: N,
     settings: &Settings,
 ) -> Result<Found<F, D, N>, StoreError> {
-    let shelf = Shelf::new(snapshots);
+    let snapshots = SharedSnapshots::new(snapshots);
     let mut machine = Machine::new(fsm);
-    let snapshot = load_newest(&mut machine, &shelf, settings)?;
+    let snapshot = load_newest(&mut machine, &snapshots, settings)?;
     let recovered = disk.recover(snapshot, settings.log_cache_capacity)?;
-    recovered.reaches(shelf.reached()?)?;
+    recovered.reaches(snapshots.reached()?)?;
     let boot = Boot {
         entropy: Entropy(RandomState::new().build_hasher().finish()),
         incarnation: disk.next_incarnation()?,
@@ -83,22 +83,22 @@ fn read<F: Fsm, D: LogDisk, N: SnapshotStore>(
         log: recovered.log,
         snapshot: recovered.snapshot,
     };
-    Ok(Found { boot, disk, machine, shelf })
+    Ok(Found { boot, disk, machine, snapshots })
 }
 
 /// Loads the newest snapshot that can be read and that the state machine takes. An older one does
 /// if the log still reaches back to it, which recovery checks.
 fn load_newest<F: Fsm, N: SnapshotStore>(
     machine: &mut Machine<F>,
-    shelf: &Shelf<N>,
+    snapshots: &SharedSnapshots<N>,
     settings: &Settings,
 ) -> Result<Option<Arc<SnapshotMeta>>, StoreError> {
     let mut damage = None;
-    for meta in shelf.list()? {
+    for meta in snapshots.list()? {
         let loaded = if settings.no_snapshot_restore_on_start {
-            shelf.open(meta.last).map(|_| ())
+            snapshots.open(meta.last).map(|_| ())
         } else {
-            machine.restore(meta.last, shelf).map(|_| ())
+            machine.restore(meta.last, snapshots).map(|_| ())
         };
         match loaded {
             Ok(()) => return Ok(Some(meta)),
@@ -116,26 +116,31 @@ fn launch<F, D, N>(
     options: Options,
     found: Found<F, D, N>,
     transport: Box<dyn Transport>,
-) -> std::io::Result<Doors>
+) -> std::io::Result<Senders>
 where
     F: Fsm<Snapshot: Send + 'static> + Send + 'static,
     D: LogDisk,
     N: SnapshotStore<Sink: Send, Source: Send> + Send + 'static,
 {
-    let Found { boot, disk, machine, shelf } = found;
+    let Found { boot, disk, machine, snapshots } = found;
     let (reporting, reports) = mpsc::unbounded_channel();
     let (running, ended) = mpsc::channel(1);
-    let wires = Wires { reports: reporting, running };
+    let senders = WorkerSenders { reports: reporting, running };
     let (board, view) = Board::new(Instant::now());
     let log = if disk.is_in_memory() { Place::Inline } else { options.log };
-    let disk = DiskWorker::new(disk, settings.clone(), LogMeter::new(board.numbers.clone()));
-    let loader = MachineWorker::new(machine, shelf.clone(), wires.clone());
-    let lanes = Lanes {
-        disk: Lane::open(log, "raft-log", disk, &wires)?,
-        machine: Lane::open(options.fsm, "raft-fsm", loader, &wires)?,
-        shelf: Lane::open(options.log, "raft-snapshots", ShelfWorker::new(shelf), &wires)?,
+    let disk = DiskWorker::new(disk, settings.clone(), LogMetrics::new(board.numbers.clone()));
+    let loader = MachineWorker::new(machine, snapshots.clone(), senders.clone());
+    let queues = WorkerQueues {
+        disk: WorkerQueue::open(log, "raft-log", disk, &senders)?,
+        machine: WorkerQueue::open(options.fsm, "raft-fsm", loader, &senders)?,
+        snapshots: WorkerQueue::open(
+            options.log,
+            "raft-snapshots",
+            SnapshotWorker::new(snapshots),
+            &senders,
+        )?,
     };
-    drop(wires);
+    drop(senders);
     let local = Local {
         id: settings.local_id.clone(),
         address: transport.local_addr(),
@@ -146,8 +151,8 @@ where
     let (controls, controls_out) = mpsc::channel(CONTROLS);
     let (proposals, proposals_out) = mpsc::channel(options.queue.max(1));
     transport.start(local, inbox);
-    let driver = Driver::new(server, options, lanes, transport, board);
-    let mouths = Mouths { reports, arrivals, controls: controls_out, proposals: proposals_out };
-    tokio::spawn(driver.run(mouths, ended).in_current_span());
-    Ok(Doors { proposals, controls, view })
+    let driver = Driver::new(server, options, queues, transport, board);
+    let inboxes = Inboxes { reports, arrivals, controls: controls_out, proposals: proposals_out };
+    tokio::spawn(driver.run(inboxes, ended).in_current_span());
+    Ok(Senders { proposals, controls, view })
 }

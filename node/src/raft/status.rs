@@ -47,7 +47,7 @@ impl Stats {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct End {
     pub(super) why: Halt,
-    pub(super) stats: Option<Stats>,
+    pub(super) stats: Stats,
 }
 
 /// The latest configuration and where it stands.

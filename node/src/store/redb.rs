@@ -4,11 +4,11 @@
 //! that came together survive together. What is cut off is given back to the file and used again;
 //! a file that is mostly free is made small when it is opened.
 
-mod paved;
+mod preallocate;
 
 use super::codec;
 use super::open_error::{OpenError, OpenFailure};
-use paved::Paved;
+use preallocate::Preallocated;
 use redb::backends::FileBackend;
 use redb::{
     Builder, Database, ReadableDatabase, ReadableTable, StorageBackend, Table, TableDefinition, TableError,
@@ -101,7 +101,7 @@ impl RedbStore {
     ///
     /// # Errors
     /// When the store fails, or entries do not follow those that are there.
-    pub fn write_group(&self, writes: &[Write]) -> Result<(), StoreError> {
+    pub fn persist_group(&self, writes: &[Write]) -> Result<(), StoreError> {
         let newest = writes.iter().rev().find_map(|write| write.hard_state);
         let record = newest.map(encode_hard_state);
         let record = record.as_deref().map(|record| (HARD_STATE, record));
@@ -263,7 +263,7 @@ fn create(path: &Path) -> Result<Database, OpenError> {
     let file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
     let file = file.map_err(|error| OpenError::io(path, &error))?;
     let file = FileBackend::new(file).map_err(|error| open_error(path, error))?;
-    let file = Paved::new(file).map_err(|error| OpenError::io(path, &error))?;
+    let file = Preallocated::new(file).map_err(|error| OpenError::io(path, &error))?;
     builder().create_with_backend(file).map_err(|error| open_error(path, error))
 }
 

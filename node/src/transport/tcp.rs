@@ -108,7 +108,7 @@ impl TcpTransport {
         max_pool: usize,
         timeout: Duration,
     ) -> Result<Self, TransportError> {
-        Self::bind_with(bind, advertise, (max_pool, timeout), Limits::default()).await
+        Self::bind_with(bind, advertise, max_pool, timeout, Limits::default()).await
     }
 
     /// The same with other limits.
@@ -118,7 +118,8 @@ impl TcpTransport {
     pub async fn bind_with(
         bind: &str,
         advertise: Option<&str>,
-        (max_pool, timeout): (usize, Duration),
+        max_pool: usize,
+        timeout: Duration,
         limits: Limits,
     ) -> Result<Self, TransportError> {
         let failed = |error: io::Error| match error.kind() == io::ErrorKind::AddrInUse {
@@ -197,7 +198,7 @@ impl Transport for TcpTransport {
         let peer = (call.to.clone(), call.address.clone());
         if links.get(&peer).is_none_or(Link::is_gone) {
             links.retain(|_, link| !link.is_gone());
-            links.insert(peer.clone(), Link::open(peer.clone(), &self.shared));
+            links.insert(peer.clone(), Link::open(call.to.clone(), call.address.clone(), &self.shared));
         }
         if let Some(link) = links.get(&peer) {
             link.send(call);

@@ -7,7 +7,7 @@ use crate::log::Log;
 use crate::progress::Progress;
 use crate::quorum::Voters;
 use crate::role::Role;
-use crate::vocab::{Index, LogId, NodeId, Span, Term, Time, Token};
+use crate::types::{Index, LogId, NodeId, Span, Term, Time, Token};
 use crate::{Entry, Settings};
 use alloc::sync::Arc;
 

@@ -1,12 +1,12 @@
 //! An election, real or tried: who said what. The same struct serves both; the role's variant
 //! says which election it is.
 
-use crate::common::Core;
 use crate::io::{Effects, Ignored};
 use crate::message::{Request, RequestPreVote, RequestVote};
 use crate::quorum::Tally;
-use crate::role::{Cause, Turn};
-use crate::vocab::{NodeId, RpcId, Time, Token};
+use crate::role::{Cause, Transition};
+use crate::state::Core;
+use crate::types::{NodeId, RpcId, Time, Token};
 use alloc::vec::Vec;
 
 /// The votes of one election.
@@ -61,7 +61,7 @@ impl Ballot {
     }
 
     /// A vote came in. Each counts once, however often it arrives.
-    pub(crate) fn on_vote(&mut self, (from, rpc): (NodeId, RpcId), granted: bool, fx: &mut Effects) {
+    pub(crate) fn on_vote(&mut self, from: NodeId, rpc: RpcId, granted: bool, fx: &mut Effects) {
         let Some(at) = self.asked.iter().position(|asked| *asked == (from, rpc)) else {
             return Core::ignore(Ignored::UnknownRpc, fx);
         };
@@ -84,13 +84,17 @@ impl Ballot {
 
     /// The election takes too long: it begins anew, unless the disk hangs or the server has
     /// meanwhile lost the right to stand.
-    pub(crate) fn on_timer(&self, core: &Core, now: Time) -> Turn {
+    pub(crate) fn on_timer(&self, core: &Core, now: Time) -> Transition {
         if now < self.deadline {
-            return Turn::Stay;
+            return Transition::Stay;
         }
         if core.is_disk_stalled(now) || !core.membership.may_campaign(core.id, core.commit) {
-            return Turn::Follow(core.term, None);
+            return Transition::Follow(core.term, None);
         }
-        if core.settings.pre_vote_disabled { Turn::Campaign(Cause::Silence) } else { Turn::PreCampaign }
+        if core.settings.pre_vote_disabled {
+            Transition::Campaign(Cause::Silence)
+        } else {
+            Transition::PreCampaign
+        }
     }
 }

@@ -1,13 +1,13 @@
 //! Following: taking entries, snapshots and votes' requests, and noticing silence.
 
-use crate::common::Core;
 use crate::entry::Bytes;
-use crate::io::{Effect, Effects, Ignored};
+use crate::io::{Effect, Effects, Ignored, StoreJob};
 use crate::message::{
     AppendEntries, AppendEntriesResponse, InstallSnapshot, InstallSnapshotResponse, Response, SnapshotMeta,
 };
-use crate::role::{Cause, Turn};
-use crate::vocab::{Index, LogId, NodeId, RpcId, Span, Time};
+use crate::role::{Cause, Transition};
+use crate::state::Core;
+use crate::types::{Index, LogId, NodeId, RpcId, Span, Time};
 use alloc::sync::Arc;
 
 /// A follower.
@@ -67,9 +67,9 @@ impl Follower {
     }
 
     /// Nothing was heard for too long: campaigns if it may.
-    pub(crate) fn on_timer(&mut self, core: &mut Core, now: Time, fx: &mut Effects) -> Turn {
+    pub(crate) fn on_timer(&mut self, core: &mut Core, now: Time, fx: &mut Effects) -> Transition {
         if now < self.deadline() {
-            return Turn::Stay;
+            return Transition::Stay;
         }
         if self.leader.take().is_some() {
             fx.push(Effect::LeaderIs(None));
@@ -78,9 +78,9 @@ impl Follower {
         self.patience = core.draw(core.settings.heartbeat_timeout);
         let may = core.membership.may_campaign(core.id, core.commit) && !core.is_disk_stalled(now);
         match (may, core.settings.pre_vote_disabled) {
-            (false, true | false) => Turn::Stay,
-            (true, false) => Turn::PreCampaign,
-            (true, true) => Turn::Campaign(Cause::Silence),
+            (false, true | false) => Transition::Stay,
+            (true, false) => Transition::PreCampaign,
+            (true, true) => Transition::Campaign(Cause::Silence),
         }
     }
 
@@ -112,9 +112,11 @@ impl Follower {
     pub(crate) fn on_append(
         &mut self,
         core: &mut Core,
-        (from, rpc): (NodeId, RpcId),
+        from: NodeId,
+        rpc: RpcId,
         m: AppendEntries,
-        (now, fx): (Time, &mut Effects),
+        now: Time,
+        fx: &mut Effects,
     ) {
         let before = core.log.last();
         let upto = Index(m.prev.index.0 + m.entries.len() as u64);
@@ -145,7 +147,8 @@ impl Follower {
     pub(crate) fn on_install(
         &mut self,
         core: &mut Core,
-        (from, rpc): (NodeId, RpcId),
+        from: NodeId,
+        rpc: RpcId,
         m: InstallSnapshot,
         fx: &mut Effects,
     ) {
@@ -187,8 +190,10 @@ impl Follower {
     pub(crate) fn on_snapshot_written(
         &mut self,
         core: &mut Core,
-        (ticket, ok): (RpcId, bool),
-        (now, fx): (Time, &mut Effects),
+        ticket: RpcId,
+        ok: bool,
+        now: Time,
+        fx: &mut Effects,
     ) {
         let awaited = |writing: &Writing| writing.ticket == ticket;
         let Some(mut incoming) =
@@ -222,5 +227,5 @@ fn installed(core: &Core, success: bool, next_offset: u64) -> Response {
 }
 
 fn piece(ticket: RpcId, incoming: &Incoming, offset: u64, data: Bytes, done: bool) -> Effect {
-    Effect::WriteSnapshot { ticket, meta: incoming.meta.clone(), offset, data, done }
+    Effect::Store(StoreJob::WriteSnapshot { ticket, meta: incoming.meta.clone(), offset, data, done })
 }

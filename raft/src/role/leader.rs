@@ -10,12 +10,12 @@ mod replicate;
 mod snapshot;
 mod transfer;
 
-use crate::common::Core;
 use crate::entry::Payload;
 use crate::io::{Deadline, Effect, Effects, Refusal, Why};
 use crate::progress::Progress;
-use crate::role::Turn;
-use crate::vocab::{Index, NodeId, Time};
+use crate::role::Transition;
+use crate::state::Core;
+use crate::types::{Index, NodeId, Time};
 use alloc::vec::Vec;
 use change::Staging;
 use reads::Reads;
@@ -113,9 +113,9 @@ impl Leader {
         self.peers.iter().find(|peer| peer.id == node)
     }
 
-    pub(crate) fn on_timer(&mut self, core: &mut Core, now: Time, fx: &mut Effects) -> Turn {
+    pub(crate) fn on_timer(&mut self, core: &mut Core, now: Time, fx: &mut Effects) -> Transition {
         if self.deposed_at(core) <= now || core.is_disk_stalled(now) {
-            return Turn::Follow(core.term, None);
+            return Transition::Follow(core.term, None);
         }
         self.expire_transfer(now, fx);
         if self.beat <= now {
@@ -123,7 +123,7 @@ impl Leader {
         } else if self.flush.is_some_and(|flush| flush <= now) {
             self.tell_commit(core, now, fx);
         }
-        Turn::Stay
+        Transition::Stay
     }
 
     /// Clients want these in the log.
@@ -147,7 +147,7 @@ impl Leader {
     }
 
     /// A write is on disk: this server's own copy counts (thesis §10.2.1).
-    pub(crate) fn on_persisted(&mut self, core: &mut Core, now: Time, fx: &mut Effects) -> Turn {
+    pub(crate) fn on_persisted(&mut self, core: &mut Core, now: Time, fx: &mut Effects) -> Transition {
         self.advance_commit(core, now, fx)
     }
 

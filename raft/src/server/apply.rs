@@ -4,9 +4,10 @@ use super::io::{Action, Batch};
 use super::{Out, Server};
 use crate::configuration::{Configuration, Member};
 use crate::entry::{Entries, Payload};
+use crate::io::StoreJob;
 use crate::message::SnapshotMeta;
 use crate::store::StoreError;
-use crate::vocab::{Index, LogId, RpcId};
+use crate::types::{Index, LogId, RpcId};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -141,7 +142,7 @@ impl Server {
         self.applying.fetches += 1;
         let ticket = RpcId(OWN | self.applying.fetches);
         self.applying.fetching = Some(ticket);
-        out.actions.push(Action::Fetch { ticket, first, last });
+        out.actions.push(Action::Store(StoreJob::Fetch { ticket, first, last }));
     }
 
     fn hand_batch(&mut self, batch: Batch, out: &mut Out<'_>) {

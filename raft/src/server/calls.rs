@@ -5,9 +5,9 @@ use super::{Out, Server};
 use crate::config::Settings;
 use crate::configuration::Change;
 use crate::entry::{Bytes, Extended, Payload};
-use crate::io::{Input, ReadPath, Refusal};
+use crate::io::{ClientRequest, Input, ReadPath, Refusal};
 use crate::store::{StoreError, StoreErrorKind};
-use crate::vocab::{Index, LogId, NodeId, RequestId, Token};
+use crate::types::{Index, LogId, NodeId, RequestId, Token};
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -204,7 +204,7 @@ impl Server {
             Call::VerifyLeader => self.read(request, ReadPath::Verify, out),
             Call::Read(path) => self.read(request, path, out),
             Call::Bootstrap(configuration) => {
-                let result = self.append(Input::Bootstrap(configuration), out);
+                let result = self.append(ClientRequest::Bootstrap(configuration), out);
                 // The entry's write is the last one that was asked for.
                 let token = self.node.issued();
                 match result {
@@ -220,16 +220,16 @@ impl Server {
                 if !self.speaks(&change) {
                     return out.actions.push(answer(request, Err(Error::UnsupportedProtocol)));
                 }
-                self.change(request, (change, prev_index), Then::Answer, out);
+                self.change(request, change, prev_index, Then::Answer, out);
             }
             Call::AddVoterStaged { id, address, prev_index } => {
                 let then = Then::Stage(id.node());
-                self.change(request, (Change::AddNonvoter(id, address), prev_index), then, out);
+                self.change(request, Change::AddNonvoter(id, address), prev_index, then, out);
             }
             Call::Transfer { target } => {
                 let target = target.map(|target| target.node());
                 self.calls.transfers.push(request);
-                self.drive(Input::Transfer { request, target }, out);
+                self.drive(Input::Client(ClientRequest::Transfer { request, target }), out);
             }
             Call::Snapshot => self.on_snapshot_call(request, out),
             Call::Reload(knobs) => {
@@ -261,7 +261,7 @@ impl Server {
     }
 
     fn propose(&mut self, request: RequestId, payload: Payload, then: Then, out: &mut Out<'_>) {
-        match self.append(Input::Propose(alloc::vec![payload]), out) {
+        match self.append(ClientRequest::Propose(alloc::vec![payload]), out) {
             Ok(first) => self.calls.appended(first, core::iter::once(request), then),
             Err(refusal) => self.refuse(request, refusal, out),
         }
@@ -273,7 +273,7 @@ impl Server {
         }
         let (requests, payloads): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|(request, data)| (request, Payload::Command(data))).unzip();
-        match self.append(Input::Propose(payloads), out) {
+        match self.append(ClientRequest::Propose(payloads), out) {
             Ok(first) => self.calls.appended(first, requests.into_iter(), Then::Answer),
             Err(refusal) => {
                 for request in requests {
@@ -286,11 +286,12 @@ impl Server {
     fn change(
         &mut self,
         request: RequestId,
-        (change, prev_index): (Change, Index),
+        change: Change,
+        prev_index: Index,
         then: Then,
         out: &mut Out<'_>,
     ) {
-        match self.append(Input::Change { change, prev_index }, out) {
+        match self.append(ClientRequest::Change { change, prev_index }, out) {
             Ok(first) => self.calls.appended(first, core::iter::once(request), then),
             Err(refusal) => self.refuse(request, refusal, out),
         }
@@ -298,7 +299,7 @@ impl Server {
 
     fn read(&mut self, request: RequestId, path: ReadPath, out: &mut Out<'_>) {
         self.calls.reads.push(Reading { request, path, index: None });
-        self.drive(Input::Read { request, path }, out);
+        self.drive(Input::Client(ClientRequest::Read { request, path }), out);
     }
 
     fn reload(&mut self, knobs: &Reloadable, out: &mut Out<'_>) -> Outcome {
@@ -309,7 +310,7 @@ impl Server {
         config.heartbeat_timeout = knobs.heartbeat_timeout;
         config.election_timeout = knobs.election_timeout;
         let settings = Settings::new(config).map_err(|error| Error::Config(error.to_string()))?;
-        self.drive(Input::Reload(Arc::new(settings)), out);
+        self.drive(Input::Client(ClientRequest::Reload(Arc::new(settings))), out);
         Ok(Answer::Done)
     }
 
@@ -339,8 +340,8 @@ impl Server {
         }
     }
 
-    /// A write is on disk: a bootstrap may be done with it.
-    pub(super) fn on_written(&mut self, token: Token, out: &mut Out<'_>) {
+    /// A write is durable: a bootstrap may be done with it.
+    pub(super) fn on_persisted(&mut self, token: Token, out: &mut Out<'_>) {
         if let Some((request, _)) = self.calls.bootstrap.take_if(|(_, wanted)| *wanted <= token) {
             out.actions.push(answer(request, Ok(Answer::Done)));
         }
@@ -351,7 +352,7 @@ impl Server {
         self.applying.on_applied(upto);
         for (request, node) in self.calls.applied(upto, responses, out.actions) {
             self.calls.staging.push(request);
-            self.drive(Input::Stage { request, node }, out);
+            self.drive(Input::Client(ClientRequest::Stage { request, node }), out);
         }
         self.after_progress(out);
     }

@@ -3,8 +3,8 @@
 use super::io::{Action, Answer, Observed};
 use super::{Out, Server};
 use crate::configuration::Configuration;
-use crate::io::{Effect, Input, Refusal, RoleName};
-use crate::vocab::{LogId, NodeId, RequestId, ServerAddress, ServerId};
+use crate::io::{ClientRequest, Effect, Input, Refusal, RoleName};
+use crate::types::{LogId, NodeId, RequestId, ServerAddress, ServerId};
 
 impl Server {
     /// Gives the protocol an input and carries its effects on.
@@ -19,8 +19,8 @@ impl Server {
     }
 
     /// Gives the protocol something to append: where it stands, or why it does not.
-    pub(super) fn append(&mut self, input: Input, out: &mut Out<'_>) -> Result<LogId, Refusal> {
-        self.node.step(out.now, input, out.fx);
+    pub(super) fn append(&mut self, request: ClientRequest, out: &mut Out<'_>) -> Result<LogId, Refusal> {
+        self.node.step(out.now, Input::Client(request), out.fx);
         let mut result = None;
         self.carry_on(out, &mut result);
         result.expect("a proposal is appended or refused in the step that takes it")
@@ -46,15 +46,7 @@ impl Server {
         let action = match effect {
             Effect::Send { to, rpc, request } => Action::Send { to, rpc, request },
             Effect::Reply { to, rpc, response } => Action::Reply { to, rpc, response },
-            Effect::Persist(write) => Action::Write(write),
-            Effect::Fetch { ticket, first, last } => Action::Fetch { ticket, first, last },
-            Effect::ReadSnapshot { ticket, last, offset } => {
-                let limit = self.node.settings().snapshot_chunk_bytes;
-                Action::ReadSnapshot { ticket, last, offset, limit }
-            }
-            Effect::WriteSnapshot { ticket, meta, offset, data, done } => {
-                Action::WriteSnapshot { ticket, meta, offset, data, done }
-            }
+            Effect::Store(job) => Action::Store(job),
             Effect::Commit(index) => return self.applying.may_apply(index),
             Effect::Appended { first, .. } => return *appended = Some(Ok(first)),
             Effect::Refused(refusal) => return *appended = Some(Err(refusal)),

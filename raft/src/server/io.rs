@@ -6,10 +6,10 @@
 
 use crate::configuration::{Change, Configuration, Member};
 use crate::entry::{Bytes, Entries, Entry};
-use crate::io::{ReadPath, Refusal, RoleName, SnapshotPiece, Write};
+use crate::io::{ReadPath, Refusal, RoleName, SnapshotPiece, StoreJob};
 use crate::message::{Request, Response, SnapshotMeta};
 use crate::store::StoreError;
-use crate::vocab::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Span, Term, Token};
+use crate::types::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Span, Term, Token};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -49,25 +49,25 @@ pub enum Event {
     /// Several commands at once, answered one by one. Same as as many calls of [`Call::Apply`],
     /// and cheaper.
     ApplyBatch(Vec<(RequestId, Bytes)>),
-    /// The storage executor has carried out every write up to this token.
-    Written(Token),
+    /// Every write up to this token is durable.
+    Persisted(Token),
     /// The storage executor has read entries.
     Fetched {
-        /// The ticket of the action.
+        /// The ticket of the job.
         ticket: RpcId,
         /// Those it found.
         entries: Entries,
     },
     /// The storage executor has read a piece of a snapshot.
     SnapshotRead {
-        /// The ticket of the action.
+        /// The ticket of the job.
         ticket: RpcId,
         /// The piece, if it can be read.
         piece: Option<SnapshotPiece>,
     },
     /// The storage executor has kept, or refused, a piece of the leader's snapshot.
     SnapshotWritten {
-        /// The ticket of the action.
+        /// The ticket of the job.
         ticket: RpcId,
         /// Whether it is kept.
         ok: bool,
@@ -197,41 +197,9 @@ pub enum Action {
         /// How.
         response: Response,
     },
-    /// Storage: write, in order, and report [`Event::Written`].
-    Write(Write),
-    /// Storage: read entries and report [`Event::Fetched`].
-    Fetch {
-        /// Goes back with the entries.
-        ticket: RpcId,
-        /// The first index wanted.
-        first: Index,
-        /// The last index wanted.
-        last: Index,
-    },
-    /// Storage: read a piece of a snapshot and report [`Event::SnapshotRead`].
-    ReadSnapshot {
-        /// Goes back with the piece.
-        ticket: RpcId,
-        /// The snapshot; `None` for the newest.
-        last: Option<LogId>,
-        /// Where the piece begins.
-        offset: u64,
-        /// How long it may be.
-        limit: u64,
-    },
-    /// Storage: keep a piece of the leader's snapshot and report [`Event::SnapshotWritten`].
-    WriteSnapshot {
-        /// Goes back with the report.
-        ticket: RpcId,
-        /// The snapshot.
-        meta: Arc<SnapshotMeta>,
-        /// Where the piece begins; zero begins anew.
-        offset: u64,
-        /// Its bytes.
-        data: Bytes,
-        /// It is the last one.
-        done: bool,
-    },
+    /// Storage: carry out this job and report it: [`Event::Persisted`], [`Event::Fetched`],
+    /// [`Event::SnapshotRead`] or [`Event::SnapshotWritten`].
+    Store(StoreJob),
     /// State machine: apply these entries and report [`Event::Applied`].
     Apply(Batch),
     /// State machine: capture the state as of the entries handed over so far, keep it as a

@@ -9,7 +9,7 @@ use crate::message::SnapshotMeta;
 use crate::node::Boot;
 use crate::store::StoreError;
 use crate::timeout::Entropy;
-use crate::vocab::{LogId, NodeId, RequestId, Term, Time};
+use crate::types::{LogId, NodeId, RequestId, Term, Time};
 use alloc::sync::Arc;
 
 /// The snapshots a server takes of itself.

@@ -2,7 +2,7 @@
 
 use crate::configuration::Configuration;
 use crate::io::RoleName;
-use crate::vocab::{Index, LogId, Span, Term};
+use crate::types::{Index, LogId, Span, Term};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;

@@ -4,7 +4,7 @@ use super::{LogStore, SnapshotSink, SnapshotSource, SnapshotStore, StableStore, 
 use crate::checksum;
 use crate::entry::{Bytes, Entry};
 use crate::message::SnapshotMeta;
-use crate::vocab::{Index, LogId};
+use crate::types::{Index, LogId};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::sync::Arc;
@@ -214,7 +214,7 @@ impl SnapshotSource for InmemSource {
 mod tests {
     use super::*;
     use crate::configuration::{Configuration, Member};
-    use crate::vocab::Term;
+    use crate::types::Term;
     use alloc::vec;
 
     #[test]

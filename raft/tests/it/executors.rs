@@ -53,7 +53,7 @@ fn what_is_written_is_found_again() {
     let mut disk = Disk::default();
     let mut write = |vote: Option<&str>, log| {
         let hard_state = vote.map(|vote| HardState { term: Term(3), vote: Some(NodeId::of(vote)) });
-        disk.write(&Write { token: Token(1), hard_state, log }).expect("memory does not fail");
+        disk.persist(&Write { token: Token(1), hard_state, log }).expect("memory does not fail");
         let found = disk.recover(None, 9).map(|found| found.hard_state.vote.map(|vote| vote.to_string()));
         (held(&disk), kind(found))
     };
@@ -251,7 +251,7 @@ fn there_is_state_where_there_is_a_term_an_entry_or_a_snapshot() {
     assert_eq!(exists(disk(1..2), &[]), Ok(true));
     assert_eq!(exists(Disk::default(), &[(id(1, 4), b"")]), Ok(true));
     let mut voted = Disk::default();
-    voted.write_hard_state(HardState { term: Term(1), vote: None }).expect("memory does not fail");
+    voted.persist_hard_state(HardState { term: Term(1), vote: None }).expect("memory does not fail");
     assert_eq!(exists(voted, &[]), Ok(true));
 }
 
@@ -261,7 +261,7 @@ fn a_cluster_is_given_another_membership() {
     let three = three.expect("names differ");
     let recovered = |log, lasts: &[(LogId, &[u8])]| {
         let (mut disk, mut snapshots) = (disk(log), snapshots(lasts));
-        disk.write_hard_state(HardState { term: Term(7), vote: None }).expect("memory does not fail");
+        disk.persist_hard_state(HardState { term: Term(7), vote: None }).expect("memory does not fail");
         let mut machine = Machine::new(Diary::default());
         let meta = recover_cluster(&mut disk, &mut snapshots, &mut machine, three.clone())?;
         assert_eq!(meta.configuration, three);
@@ -293,7 +293,7 @@ fn a_store_that_is_lent_is_the_same_store() {
     let (mut log, mut kept) = (InmemStore::new(), InmemSnapshotStore::new(1));
     let mut lent = Storage { log: &mut log, stable: &mut InmemStore::new() };
     lent.log.store_logs(&entries(1, 1..4)).expect("memory does not fail");
-    lent.write_hard_state(HardState { term: Term(2), vote: None }).expect("memory does not fail");
+    lent.persist_hard_state(HardState { term: Term(2), vote: None }).expect("memory does not fail");
     assert!(LogStore::is_in_memory(&lent.log) && StableStore::is_in_memory(&lent.stable));
     let (mut log_on_disk, mut stable_on_disk) =
         (Worn(InmemStore::new(), Index(0)), Worn(InmemStore::new(), Index(0)));

@@ -2,7 +2,7 @@
 //! ended, and the votes on disks. Only waits and assertions read them.
 
 use std::collections::BTreeMap;
-use wavetank_raft::{Action, Entry, Index, LogId, LogOp, Payload, Request, RpcId, Term, Write};
+use wavetank_raft::{Action, Entry, Index, LogId, LogOp, Payload, Request, RpcId, StoreJob, Term, Write};
 use wavetank_sim::observe::Carried;
 use wavetank_sim::{Observation, Seen, Slot, Slots, Watch};
 
@@ -141,10 +141,10 @@ impl ServerRecord {
     fn wants(&mut self, actions: &[Action]) {
         for action in actions {
             match action {
-                Action::Write(write) => self.writing.push(write.clone()),
+                Action::Store(StoreJob::Persist(write)) => self.writing.push(write.clone()),
                 Action::Restore(_) => self.is_installing = true,
-                Action::WriteSnapshot { .. } => self.pieces += 1,
-                Action::Fetch { .. } => self.reads += 1,
+                Action::Store(StoreJob::WriteSnapshot { .. }) => self.pieces += 1,
+                Action::Store(StoreJob::Fetch { .. }) => self.reads += 1,
                 _ => {}
             }
         }

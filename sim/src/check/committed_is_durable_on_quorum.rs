@@ -134,7 +134,7 @@ mod tests {
         let entry = wavetank_raft::Entry::new(Term(2), Index(4), Payload::Configuration(voters(&[N1, N4])));
         let write = tale.write(None, wavetank_raft::LogOp::Append([entry].into()));
         let commit = |posed: &mut crate::check::tale::Posed| posed.glimpse.commit = Index(3);
-        tale.step(N1, &Event::Written(Token(0)), commit, vec![write]);
+        tale.step(N1, &Event::Persisted(Token(0)), commit, vec![write]);
         tale.is_quiet();
     }
 }

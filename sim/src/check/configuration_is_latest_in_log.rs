@@ -80,7 +80,7 @@ mod tests {
         let stuck = |posed: &mut crate::check::tale::Posed| {
             posed.configuration = Some((Index(3), voters(&[N1, N2])));
         };
-        tale.step(N1, &wavetank_raft::Event::Written(wavetank_raft::Token(rpc.0)), stuck, vec![write]);
+        tale.step(N1, &wavetank_raft::Event::Persisted(wavetank_raft::Token(rpc.0)), stuck, vec![write]);
         tale.speaks("n1 goes by n1 n2 at i3; the latest in its log is n1 n2 n3 at i1");
     }
 

@@ -128,7 +128,7 @@ impl EveryCallEnds {
             Event::Timer
             | Event::Request { .. }
             | Event::Response { .. }
-            | Event::Written(_)
+            | Event::Persisted(_)
             | Event::Fetched { .. }
             | Event::SnapshotRead { .. }
             | Event::SnapshotWritten { .. }

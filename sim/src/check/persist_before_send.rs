@@ -131,7 +131,7 @@ mod tests {
         tale.elect(N1, 2);
         let rpc = tale.deliver(N1, N2, 0);
         let yes = tale.yes(N1, N2, rpc);
-        tale.step(N2, &Event::Written(Token(0)), |_| {}, vec![yes]);
+        tale.step(N2, &Event::Persisted(Token(0)), |_| {}, vec![yes]);
         tale.speaks("n2 acknowledged t2.i2 in t2; its disk has t2 with a vote for n1, a log up to t1.i1");
     }
 
@@ -144,7 +144,7 @@ mod tests {
         tale.pose(N2, |posed| posed.glimpse.term = Term(2));
         let rpc = tale.deliver(N1, N2, 2);
         let yes = tale.yes(N1, N2, rpc);
-        tale.step(N2, &Event::Written(Token(0)), |_| {}, vec![yes]);
+        tale.step(N2, &Event::Persisted(Token(0)), |_| {}, vec![yes]);
         tale.speaks("n2 acknowledged t2.i2 in t2; its disk has t1");
     }
 

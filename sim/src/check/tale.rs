@@ -114,7 +114,7 @@ impl<C: Check> Tale<C> {
 
     pub(crate) fn write(&mut self, hard_state: Option<HardState>, log: LogOp) -> Action {
         self.serial += 1;
-        Action::Write(Write { token: Token(self.serial), hard_state, log })
+        Action::Store(StoreJob::Persist(Write { token: Token(self.serial), hard_state, log }))
     }
 
     pub(crate) fn rpc(&mut self) -> RpcId {
@@ -138,7 +138,7 @@ impl<C: Check> Tale<C> {
         self.ledger.stepping(slot, event, self.clock);
         let posed = &mut self.poses[slot.at()];
         for action in &actions {
-            if let Action::Write(write) = action {
+            if let Action::Store(StoreJob::Persist(write)) = action {
                 posed.remember(write);
             }
         }
@@ -229,7 +229,13 @@ impl<C: Check> Tale<C> {
         let ticket = self.rpc();
         let meta = Arc::new(meta(last));
         let data: Bytes = [].into();
-        let keep = Action::WriteSnapshot { ticket, meta: Arc::clone(&meta), offset: 0, data, done: true };
+        let keep = Action::Store(StoreJob::WriteSnapshot {
+            ticket,
+            meta: Arc::clone(&meta),
+            offset: 0,
+            data,
+            done: true,
+        });
         self.step(slot, &Event::Timer, |_| {}, vec![keep]);
         let write = self.write(None, log);
         let event = Event::SnapshotWritten { ticket, ok: true };
@@ -263,7 +269,7 @@ impl<C: Check> Tale<C> {
         let calls: Vec<_> = peers.map(|peer| (peer.node(), Request::RequestVote(request.clone()))).collect();
         let rpc = self.rpc();
         let sends = calls.into_iter().map(|(to, request)| Action::Send { to, rpc, request }).collect();
-        self.step(slot, &Event::Written(Token(self.serial)), |_| {}, sends);
+        self.step(slot, &Event::Persisted(Token(self.serial)), |_| {}, sends);
     }
 
     /// A server takes a candidate's call, makes its vote durable, and gives it.
@@ -282,7 +288,7 @@ impl<C: Check> Tale<C> {
         self.step(voter, &event, follow, vec![write]);
         self.sync(voter);
         let reply = self.granting(candidate, rpc, term);
-        self.step(voter, &Event::Written(Token(self.serial)), |_| {}, vec![reply]);
+        self.step(voter, &Event::Persisted(Token(self.serial)), |_| {}, vec![reply]);
     }
 
     pub(crate) fn granting(&self, candidate: Slot, rpc: RpcId, term: u64) -> Action {
@@ -378,7 +384,7 @@ impl<C: Check> Tale<C> {
     /// A follower says yes, and the leader hears it.
     pub(crate) fn acknowledge(&mut self, leader: Slot, follower: Slot, rpc: RpcId) {
         let yes = self.yes(leader, follower, rpc);
-        self.step(follower, &Event::Written(Token(self.serial)), |_| {}, vec![yes]);
+        self.step(follower, &Event::Persisted(Token(self.serial)), |_| {}, vec![yes]);
         let matched = self.posed(follower).glimpse.last.index;
         self.hear_match(leader, follower, matched);
     }
@@ -417,7 +423,7 @@ impl<C: Check> Tale<C> {
 
     /// A server's commit index moves, when a write of its own is reported.
     pub(crate) fn commit(&mut self, slot: Slot, index: u64) {
-        let event = Event::Written(Token(self.serial));
+        let event = Event::Persisted(Token(self.serial));
         self.step(slot, &event, |posed| posed.glimpse.commit = Index(index), Vec::new());
     }
 

@@ -1,7 +1,6 @@
 //! Stores that hold in memory what is durable. A crash leaves a first part of what was under way,
 //! and perhaps a part of the next write.
 
-use super::Job;
 use super::harm::{Ailment, Blow, Harm, Place};
 use super::stores::{Capture, Load, Part, Remains, Stores, UnderWay};
 use super::worn::{Worn, WornSnapshots};
@@ -13,7 +12,7 @@ use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::store::{LogStore, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{
     Bytes, Configuration, Entries, Entry, Index, LogId, LogOp, Payload, Settings, SnapshotMeta,
-    SnapshotPiece, Write,
+    SnapshotPiece, StoreJob, Write,
 };
 
 /// Stores in memory.
@@ -52,7 +51,7 @@ impl Stores for Memory {
 
     fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
         self.fall_ill(writes);
-        writes.iter().try_for_each(|write| self.storage.write(write))
+        writes.iter().try_for_each(|write| self.storage.persist(write))
     }
 
     fn fail(&mut self, write: &Write, draw: Draw) -> Option<(Option<Part>, StoreError)> {
@@ -67,19 +66,20 @@ impl Stores for Memory {
         let mut durable = Vec::new();
         for job in jobs.by_ref().take(usize::try_from(survive).expect("no longer than the queue")) {
             match job {
-                Job::Write(write) => {
-                    self.storage.write(&write).expect(SOUND);
+                StoreJob::Persist(write) => {
+                    self.storage.persist(&write).expect(SOUND);
                     durable.push(write);
                 }
-                Job::WriteSnapshot { meta, offset, data, done, .. } => {
+                StoreJob::WriteSnapshot { meta, offset, data, done, .. } => {
                     self.write_snapshot(&meta, offset, &data, done);
                 }
-                Job::Fetch { .. } | Job::ReadSnapshot { .. } => {}
+                StoreJob::Fetch { .. } | StoreJob::ReadSnapshot { .. } => {}
             }
         }
         let torn = match jobs.next() {
-            Some(Job::Write(write)) => self.tear(&write, tear.below(PARTS)),
-            Some(Job::Fetch { .. } | Job::ReadSnapshot { .. } | Job::WriteSnapshot { .. }) | None => None,
+            Some(StoreJob::Persist(write)) => self.tear(&write, tear.below(PARTS)),
+            Some(StoreJob::Fetch { .. } | StoreJob::ReadSnapshot { .. } | StoreJob::WriteSnapshot { .. })
+            | None => None,
         };
         let store = std::mem::take(&mut self.snapshots.store);
         self.snapshots = Snapshots::new(store);
@@ -257,7 +257,7 @@ impl Memory {
             LogOp::Keep | LogOp::Compact(_) | LogOp::Discard => LogOp::Keep,
         };
         let write = Write { log, ..write.clone() };
-        self.storage.write(&write).expect(SOUND);
+        self.storage.persist(&write).expect(SOUND);
     }
 
     fn cut_back(&mut self, from: Index) {

@@ -4,7 +4,6 @@
 //! of what was under way. Those in memory are in `memory.rs`. Others are built on a
 //! [`Device`](super::Device), outside of this crate, from the stores of a real server.
 
-use super::Job;
 use super::harm::{Blow, Harm};
 use crate::rng::Draw;
 use std::fmt;
@@ -12,7 +11,8 @@ use std::sync::Arc;
 use wavetank_raft::execute::Recovered;
 use wavetank_raft::store::{FsmSnapshot, SnapshotSource, StoreError};
 use wavetank_raft::{
-    Bytes, Configuration, Entries, Entry, Index, LogId, Settings, SnapshotMeta, SnapshotPiece, Write,
+    Bytes, Configuration, Entries, Entry, Index, LogId, Settings, SnapshotMeta, SnapshotPiece, StoreJob,
+    Write,
 };
 
 /// A log, a vote record and snapshots.
@@ -113,7 +113,7 @@ pub struct Capture<'a> {
 /// What a server was doing when it crashed.
 pub struct UnderWay<'a> {
     /// The disk's jobs, in their order.
-    pub jobs: Vec<Job>,
+    pub jobs: Vec<StoreJob>,
     /// A snapshot of its own that was being kept.
     pub capture: Option<Capture<'a>>,
     /// How the server behaves.

@@ -11,7 +11,9 @@ use super::properties::{self, Breach, Turn};
 use super::stimulus::{Letter, Stimulus};
 use crate::slot::Slot;
 use std::cell::Cell;
-use wavetank_raft::{Boot, Effect, Effects, Entropy, Index, Input, LogId, Node, RpcId, Term, Time, Token};
+use wavetank_raft::{
+    Boot, Effect, Effects, Entropy, Index, Input, LogId, Node, RpcId, StoreJob, Term, Time, Token,
+};
 
 /// A server.
 #[derive(Clone, Debug)]
@@ -135,7 +137,7 @@ impl Local {
 
     fn carry_out(&mut self, effect: Effect, around: &Around<'_>, outcome: &mut Outcome) {
         let letter = match effect {
-            Effect::Persist(write) => return self.disk.waiting.push_back(write),
+            Effect::Store(StoreJob::Persist(write)) => return self.disk.waiting.push_back(write),
             Effect::Send { to, rpc, request } => {
                 let Some(name) = self.desk.call(rpc, to, self.node.term()) else { return };
                 Letter::Call { name, request }
@@ -147,7 +149,7 @@ impl Local {
                 self.note_vote(call.name(), &response);
                 Letter::Answer { name: call.name(), response }
             }
-            Effect::Fetch { .. } | Effect::ReadSnapshot { .. } | Effect::WriteSnapshot { .. } => {
+            Effect::Store(_) => {
                 panic!("{}: explored logs are in memory, whole", self.slot)
             }
             Effect::Commit(_)

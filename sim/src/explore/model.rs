@@ -248,7 +248,7 @@ impl Model {
         match letter {
             Letter::Answer { name, response } => {
                 let refuses = matches!(response, Response::RequestVote(vote) if !vote.granted);
-                term_of(response) <= durable(reader)
+                response.term().unwrap_or(Term(0)) <= durable(reader)
                     && (refuses || !self.local(locals[reader.at()]).waits_for(*name))
             }
             Letter::Call { name, .. } => {
@@ -398,16 +398,6 @@ fn traits(local: &Local, bounds: &Bounds) -> Traits {
         log: local.log().collect(),
         part,
         writes: !local.disk.waiting.is_empty(),
-    }
-}
-
-const fn term_of(response: &Response) -> Term {
-    match response {
-        Response::AppendEntries(answer) => answer.term,
-        Response::RequestVote(answer) => answer.term,
-        Response::RequestPreVote(answer) => answer.term,
-        Response::InstallSnapshot(answer) => answer.term,
-        Response::TimeoutNow(_) => Term(0),
     }
 }
 

@@ -22,7 +22,8 @@ use crate::slot::Slot;
 use crate::watch::{Eye, Watch};
 use std::collections::{BTreeMap, VecDeque};
 use wavetank_raft::{
-    Action, Batch, Bytes, Call, Change, Event, Index, NodeId, Payload, RequestId, RpcId, Server, Span, Time,
+    Action, Batch, Bytes, Call, Change, Event, Index, NodeId, Payload, RequestId, RpcId, Server, Span,
+    StoreJob, Time,
 };
 
 /// The name of such runs.
@@ -220,7 +221,7 @@ impl<W: Watch> Player<W> {
     fn persist(&mut self, slot: Slot, now: Time) {
         if let Some(write) = self.seats[slot.at()].disk.persist() {
             self.eye.see(Seen::Durable { slot, write: &write, torn: None });
-            self.give(slot, now, Event::Written(write.token));
+            self.give(slot, now, Event::Persisted(write.token));
         }
     }
 
@@ -254,15 +255,14 @@ impl<W: Watch> Player<W> {
             match action {
                 Action::Send { to, rpc, request } => self.call(slot, (to, rpc), request),
                 Action::Reply { to, rpc, response } => self.answer(slot, (to, rpc), response),
-                Action::Write(write) => self.seats[slot.at()].disk.waiting.push_back(write),
+                Action::Store(StoreJob::Persist(write)) => {
+                    self.seats[slot.at()].disk.waiting.push_back(write)
+                }
                 Action::Apply(batch) => batches.push_back(batch),
                 Action::Answer { .. } | Action::Observe(_) => {}
-                Action::Fetch { .. }
-                | Action::ReadSnapshot { .. }
-                | Action::WriteSnapshot { .. }
-                | Action::TakeSnapshot(_)
-                | Action::Restore(_)
-                | Action::Halt(_) => panic!("{slot}: nothing explored comes to {action:?}"),
+                Action::Store(_) | Action::TakeSnapshot(_) | Action::Restore(_) | Action::Halt(_) => {
+                    panic!("{slot}: nothing explored comes to {action:?}")
+                }
             }
         }
         for batch in batches {

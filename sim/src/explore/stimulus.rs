@@ -4,7 +4,7 @@ use super::fingerprint::{self, Meaning, Permutation, Walk};
 use super::name::Name;
 use crate::slot::Slot;
 use std::cell::Cell;
-use wavetank_raft::{Bytes, Change, Input, Payload, Request, Response, RpcId, Token};
+use wavetank_raft::{Bytes, Change, ClientRequest, Input, Payload, Request, Response, RpcId, Token};
 
 /// A message.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -95,7 +95,7 @@ impl Stimulus<'_> {
     pub fn input(&self, number: RpcId) -> Option<Input> {
         Some(match self {
             Self::TimeOut | Self::Resign | Self::Beat => Input::Timer,
-            Self::Propose => Input::Propose(vec![Payload::Command(command())]),
+            Self::Propose => Input::Client(ClientRequest::Propose(vec![Payload::Command(command())])),
             Self::Add(slot) => operator(Change::AddVoter(slot.id(), slot.address())),
             Self::Remove(slot) => operator(Change::RemoveServer(slot.id())),
             Self::Take(Letter::Call { name, request }) => {
@@ -116,5 +116,5 @@ pub fn command() -> Bytes {
 }
 
 const fn operator(change: Change) -> Input {
-    Input::Change { change, prev_index: wavetank_raft::Index::ZERO }
+    Input::Client(ClientRequest::Change { change, prev_index: wavetank_raft::Index::ZERO })
 }

@@ -1,10 +1,12 @@
 //! What a server wants done, taken down action by action before any of it is done.
 
 use super::shadow::{Owed, Shadow};
-use super::step::{Allowed, Exposure, TwoVotes, term_of};
+use super::step::{Allowed, Exposure, TwoVotes};
 use super::{Facts, Ledger, placed};
 use crate::slot::Slot;
-use wavetank_raft::{Action, Answer, Batch, NodeId, Outcome, Request, RequestId, Response, RpcId, Term};
+use wavetank_raft::{
+    Action, Answer, Batch, NodeId, Outcome, Request, RequestId, Response, RpcId, StoreJob, Term,
+};
 
 impl Ledger {
     pub(super) fn act(&mut self, slot: Slot, actions: &[Action], facts: &mut Facts) {
@@ -12,8 +14,8 @@ impl Ledger {
             match action {
                 Action::Send { to, request, .. } => self.sent(slot, *to, request, facts),
                 Action::Reply { to, rpc, response } => self.replied(slot, (*to, *rpc), response, facts),
-                Action::Write(write) => self.remember(slot, write, facts),
-                Action::WriteSnapshot { ticket, meta, done, .. } => {
+                Action::Store(StoreJob::Persist(write)) => self.remember(slot, write, facts),
+                Action::Store(StoreJob::WriteSnapshot { ticket, meta, done, .. }) => {
                     if *done {
                         self.shadows[slot.at()].incoming.push((*ticket, meta.last));
                     }
@@ -24,8 +26,7 @@ impl Ledger {
                     facts.add(Facts::CAPTURING);
                 }
                 Action::Answer { request, outcome } => self.answered(slot, *request, outcome, facts),
-                Action::Fetch { .. }
-                | Action::ReadSnapshot { .. }
+                Action::Store(StoreJob::Fetch { .. } | StoreJob::ReadSnapshot { .. })
                 | Action::Restore(_)
                 | Action::Observe(_) => {}
                 Action::Halt(why) => self.halts(slot, why),
@@ -60,7 +61,7 @@ impl Ledger {
             Response::AppendEntries(_)
             | Response::RequestVote(_)
             | Response::InstallSnapshot(_)
-            | Response::TimeoutNow(_) => self.told(slot, term_of(response).unwrap_or(Term(0)), facts),
+            | Response::TimeoutNow(_) => self.told(slot, response.term().unwrap_or(Term(0)), facts),
         }
         let shadow = &mut self.shadows[slot.at()];
         match response {

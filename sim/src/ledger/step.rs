@@ -7,8 +7,7 @@ use crate::ledger::history::{Committed, Head, State};
 use crate::ledger::shadow::Asked;
 use crate::slot::Slot;
 use wavetank_raft::{
-    AppendEntries, Call, Event, HardState, Index, LogId, NodeId, ReadPath, Request, RequestId, Response,
-    Term, Time,
+    AppendEntries, Call, Event, HardState, Index, LogId, NodeId, ReadPath, Request, RequestId, Term, Time,
 };
 
 /// What the server took, in small.
@@ -363,18 +362,6 @@ pub fn end_of(append: &AppendEntries) -> LogId {
     append.entries.last().map_or(append.prev, |entry| entry.id)
 }
 
-/// An answer's term, if it says one.
-#[must_use]
-pub const fn term_of(response: &Response) -> Option<Term> {
-    match response {
-        Response::AppendEntries(response) => Some(response.term),
-        Response::RequestVote(response) => Some(response.term),
-        Response::RequestPreVote(response) => Some(response.term),
-        Response::InstallSnapshot(response) => Some(response.term),
-        Response::TimeoutNow(_) => None,
-    }
-}
-
 /// An event in small. Inlined, so that it is written where it stays.
 #[must_use]
 #[inline]
@@ -382,11 +369,11 @@ pub fn took(event: &Event) -> Took {
     match event {
         Event::Timer => Took::Timer,
         Event::Request { from, request, .. } => took_request(*from, request),
-        Event::Response { from, response, .. } => Took::Answer { from: *from, term: term_of(response) },
+        Event::Response { from, response, .. } => Took::Answer { from: *from, term: response.term() },
         Event::SnapshotWritten { .. } => Took::SnapshotKept,
         Event::StoreFailed(_) => Took::StoreFailed,
         Event::Call { .. } | Event::ApplyBatch(_) => Took::Call,
-        Event::Written(_)
+        Event::Persisted(_)
         | Event::Fetched { .. }
         | Event::SnapshotRead { .. }
         | Event::Applied { .. }

@@ -37,7 +37,7 @@ impl Ledger {
             | Event::Request { .. }
             | Event::Response { .. }
             | Event::ApplyBatch(_)
-            | Event::Written(_)
+            | Event::Persisted(_)
             | Event::Fetched { .. }
             | Event::SnapshotRead { .. }
             | Event::Applied { .. }

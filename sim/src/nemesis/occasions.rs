@@ -4,7 +4,7 @@ use super::scheduled::isolate;
 use super::{Act, Deserialize, Draws, Serialize, Sight, Slot, Slots, Span, names, outage, some_of};
 use crate::observe::NetworkChange;
 use crate::rng::{Ratio, Spans};
-use wavetank_raft::{Action, Answer, Call, Entry, LogOp, Payload, Request, Response, Write};
+use wavetank_raft::{Action, Answer, Call, Entry, LogOp, Payload, Request, Response, StoreJob, Write};
 
 /// Something that goes wrong because of what has just happened. The order is part of every seed's
 /// meaning.
@@ -192,13 +192,12 @@ impl Noticed {
         match action {
             Action::Send { request, .. } => of_request(request),
             Action::Reply { response, .. } => of_response(response),
-            Action::Write(write) => of_write(write),
-            Action::WriteSnapshot { .. } | Action::Restore(_) => Self::INSTALLED,
+            Action::Store(StoreJob::Persist(write)) => of_write(write),
+            Action::Store(StoreJob::WriteSnapshot { .. }) | Action::Restore(_) => Self::INSTALLED,
             Action::Answer { outcome: Ok(Answer::Applied { .. }), .. } => Self::ANSWERED,
             Action::Answer { outcome: Ok(Answer::Readable { .. }), .. } => Self::READ,
             Action::Answer { .. }
-            | Action::Fetch { .. }
-            | Action::ReadSnapshot { .. }
+            | Action::Store(StoreJob::Fetch { .. } | StoreJob::ReadSnapshot { .. })
             | Action::Apply(_)
             | Action::TakeSnapshot(_)
             | Action::Observe(_)

@@ -7,7 +7,7 @@ use crate::observe::{Fate, Observation, Seen};
 use crate::slot::Slot;
 use crate::watch::Watch;
 use serde_json::{Value, json};
-use wavetank_raft::{Action, Event, RoleName, Server, Time};
+use wavetank_raft::{Action, Event, RoleName, Server, StoreJob, Time};
 
 /// Writes a page down while a run goes.
 #[derive(Clone, Debug)]
@@ -96,7 +96,7 @@ impl Watch for Page {
             Seen::Stepped { slot, server, actions } => {
                 self.stands(at, slot, server);
                 for action in actions {
-                    if let Action::Write(write) = action {
+                    if let Action::Store(StoreJob::Persist(write)) = action {
                         self.note(at, Some(slot), format!("write {}", words::write(write)));
                     }
                 }

@@ -11,7 +11,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::{Dfs, Reversed};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use wavetank_raft::{Action, Event, Index, LogId, NodeId, RoleName, RpcId, Server, Term, Time};
+use wavetank_raft::{Action, Event, Index, LogId, NodeId, RoleName, RpcId, Server, StoreJob, Term, Time};
 
 /// The past of one step.
 #[derive(Clone, Debug, Default)]
@@ -140,7 +140,7 @@ impl Past {
             Event::Timer
             | Event::Call { .. }
             | Event::ApplyBatch(_)
-            | Event::Written(_)
+            | Event::Persisted(_)
             | Event::Fetched { .. }
             | Event::SnapshotRead { .. }
             | Event::SnapshotWritten { .. }
@@ -155,7 +155,7 @@ impl Past {
     }
 
     fn on_step(&mut self, seen: &Observation<'_>, slot: Slot, server: &Server, actions: &[Action]) {
-        let wrote = actions.iter().any(|action| matches!(action, Action::Write(_)));
+        let wrote = actions.iter().any(|action| matches!(action, Action::Store(StoreJob::Persist(_))));
         let changes = wrote || self.before != Some(Looks::of(server));
         let (what, cause) = std::mem::take(&mut self.taken);
         let node = self.add(seen, slot, what, changes);

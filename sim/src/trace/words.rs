@@ -5,7 +5,7 @@ use crate::slot::{Slot, Slots};
 use std::fmt::Write as _;
 use wavetank_raft::{
     Action, Answer, Call, Entry, Event, LogOp, Node, NodeId, Observed, Outcome, Payload, Request, Response,
-    RoleName, SnapshotMeta, Write,
+    RoleName, SnapshotMeta, StoreJob, Write,
 };
 
 /// Four letters of a role.
@@ -33,7 +33,7 @@ pub(super) fn event(event: &Event) -> (&'static str, String) {
         }
         Event::Call { request, call } => ("call", format!("{request} {}", self::call(call))),
         Event::ApplyBatch(batch) => ("call", format!("{} commands", batch.len())),
-        Event::Written(token) => ("written", token.to_string()),
+        Event::Persisted(token) => ("written", token.to_string()),
         Event::Fetched { ticket, entries } => ("fetched", format!("{ticket} {}", self::entries(entries))),
         Event::SnapshotRead { ticket, piece } => {
             let piece = piece.as_ref();
@@ -53,10 +53,14 @@ pub(super) fn event(event: &Event) -> (&'static str, String) {
 pub(super) fn action(action: &Action) -> Option<(&'static str, String)> {
     Some(match action {
         Action::Send { .. } | Action::Reply { .. } => return None,
-        Action::Write(write) => ("write", self::write(write)),
-        Action::Fetch { ticket, first, last } => ("fetch", format!("{ticket} {first}..{last}")),
-        Action::ReadSnapshot { ticket, offset, limit, .. } => ("read", format!("{ticket} {offset}+{limit}")),
-        Action::WriteSnapshot { ticket, meta, offset, data, done } => {
+        Action::Store(StoreJob::Persist(write)) => ("write", self::write(write)),
+        Action::Store(StoreJob::Fetch { ticket, first, last }) => {
+            ("fetch", format!("{ticket} {first}..{last}"))
+        }
+        Action::Store(StoreJob::ReadSnapshot { ticket, offset, limit, .. }) => {
+            ("read", format!("{ticket} {offset}+{limit}"))
+        }
+        Action::Store(StoreJob::WriteSnapshot { ticket, meta, offset, data, done }) => {
             ("keep", format!("{ticket} {} {offset}+{} done={done}", self::meta(meta), data.len()))
         }
         Action::Apply(batch) => ("apply", entries(&batch.entries)),

@@ -2,29 +2,20 @@
 
 use super::World;
 use super::happening::{Happening, Letter, Parcel};
-use crate::disk::{Capture, Done, Job};
+use crate::disk::{Capture, Done};
 use crate::host::Work;
 use crate::observe::{Fate, Seen};
 use crate::slot::Slot;
 use crate::watch::Watch;
 use crate::workload::TankFsm;
-use wavetank_raft::{Action, Event, NodeId, RpcId, Span, Time, Token};
+use wavetank_raft::{Action, Event, NodeId, RpcId, Span, StoreJob, Time, Token};
 
 impl<F: TankFsm, V: Watch> World<F, V> {
     pub(super) fn carry_out(&mut self, slot: Slot, action: Action) {
         match action {
             Action::Send { to, rpc, request } => self.send(slot, to, rpc, Parcel::Request(request)),
             Action::Reply { to, rpc, response } => self.send(slot, to, rpc, Parcel::Response(response)),
-            Action::Write(write) => self.on_disk_job(slot, Job::Write(write)),
-            Action::Fetch { ticket, first, last } => {
-                self.on_disk_job(slot, Job::Fetch { ticket, first, last });
-            }
-            Action::ReadSnapshot { ticket, last, offset, limit } => {
-                self.on_disk_job(slot, Job::ReadSnapshot { ticket, last, offset, limit });
-            }
-            Action::WriteSnapshot { ticket, meta, offset, data, done } => {
-                self.on_disk_job(slot, Job::WriteSnapshot { ticket, meta, offset, data, done });
-            }
+            Action::Store(job) => self.on_disk_job(slot, job),
             Action::Apply(batch) => self.on_work(slot, Work::Apply(batch)),
             Action::TakeSnapshot(meta) => self.on_work(slot, Work::TakeSnapshot(meta)),
             Action::Restore(meta) => self.on_work(slot, Work::Restore(meta)),
@@ -69,7 +60,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         }
     }
 
-    fn on_disk_job(&mut self, slot: Slot, job: Job) {
+    fn on_disk_job(&mut self, slot: Slot, job: StoreJob) {
         let host = &mut self.hosts[slot.at()];
         if let Some(takes) = host.disk.put(job) {
             self.agenda.put(self.eye.now + takes, Happening::Disk(slot, host.incarnation));
@@ -110,7 +101,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             self.agenda.put(self.eye.now + takes, Happening::Disk(slot, incarnation));
         }
         if let Some(token) = written {
-            self.give(slot, Event::Written(token));
+            self.give(slot, Event::Persisted(token));
         }
         if let Some(event) = heard {
             self.give(slot, event);

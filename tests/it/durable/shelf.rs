@@ -12,11 +12,12 @@ use wavetank_raft::execute::{HARD_STATE, Recovered, Snapshots, Storage, keep_sna
 use wavetank_raft::store::inmem::InmemStore;
 use wavetank_raft::store::{SnapshotStore, StableStore, StoreError};
 use wavetank_raft::{
-    Bytes, Configuration, Entries, Entry, Index, LogId, Payload, Settings, SnapshotMeta, SnapshotPiece, Write,
+    Bytes, Configuration, Entries, Entry, Index, LogId, Payload, Settings, SnapshotMeta, SnapshotPiece,
+    StoreJob, Write,
 };
 use wavetank_sim::Slot;
 use wavetank_sim::disk::harm::{Blow, Harm};
-use wavetank_sim::disk::{Capture, Device, Job, Load, Part, Remains, Stores, Trouble, UnderWay};
+use wavetank_sim::disk::{Capture, Device, Load, Part, Remains, Stores, Trouble, UnderWay};
 use wavetank_sim::rng::{Domain, Draw, Ratio, Stream};
 
 const LOG: &str = "raft.redb";
@@ -109,12 +110,12 @@ impl Durable {
         self.device.arm(trouble, after);
     }
 
-    fn write_group(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+    fn persist_group(&mut self, writes: &[Write]) -> Result<(), StoreError> {
         let before = self.device.operations();
-        let written = LogDisk::write_group(&mut self.open().log, writes);
+        let written = LogDisk::persist_group(&mut self.open().log, writes);
         match &written {
             Ok(()) => {
-                writes.iter().try_for_each(|write| self.reported.write(write)).expect(IN_MEMORY);
+                writes.iter().try_for_each(|write| self.reported.persist(write)).expect(IN_MEMORY);
                 self.operations = self.device.operations() - before;
             }
             Err(_) => self.doubtful = writes.to_vec(),
@@ -131,16 +132,16 @@ impl Durable {
         let mut group: Vec<Write> = Vec::new();
         for job in jobs {
             match job {
-                Job::Write(write) => group.push(write),
-                Job::WriteSnapshot { meta, offset, data, done, .. } => {
-                    self.write_group(&group)?;
+                StoreJob::Persist(write) => group.push(write),
+                StoreJob::WriteSnapshot { meta, offset, data, done, .. } => {
+                    self.persist_group(&group)?;
                     durable.append(&mut group);
                     self.open().snapshots.write(&meta, offset, &data, done);
                 }
-                Job::Fetch { .. } | Job::ReadSnapshot { .. } => {}
+                StoreJob::Fetch { .. } | StoreJob::ReadSnapshot { .. } => {}
             }
         }
-        self.write_group(&group)?;
+        self.persist_group(&group)?;
         durable.append(&mut group);
         self.keep(last)
     }
@@ -183,7 +184,7 @@ impl Durable {
             return Vec::new();
         }
         let reported = self.reported.log.entries().last().map(|entry| entry.id);
-        doubtful.iter().try_for_each(|write| self.reported.write(write)).expect(IN_MEMORY);
+        doubtful.iter().try_for_each(|write| self.reported.persist(write)).expect(IN_MEMORY);
         let is_whole = open.is(&self.reported);
         assert!(
             is_whole,
@@ -212,12 +213,12 @@ impl Stores for Durable {
     }
 
     fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
-        self.write_group(writes)
+        self.persist_group(writes)
     }
 
     fn fail(&mut self, write: &Write, _: Draw) -> Option<(Option<Part>, StoreError)> {
         self.arm(&[Trouble::Full, Trouble::WriteFails, Trouble::SyncFails]);
-        let written = self.write_group(std::slice::from_ref(write));
+        let written = self.persist_group(std::slice::from_ref(write));
         self.device.disarm();
         written.err().map(|error| (None, error))
     }

@@ -71,7 +71,7 @@ fn a_group_is_what_a_server_recovers() {
         Write { token: Token(2), hard_state: None, log: LogOp::Replace(entries(3..=4)) },
         Write { token: Token(3), hard_state: Some(vote(2)), log: LogOp::Keep },
     ];
-    store.write_group(&writes).unwrap();
+    store.persist_group(&writes).unwrap();
     let mut storage = Storage { log: store.clone(), stable: store };
     let recovered = storage.recover(None, 100).unwrap();
     assert_eq!(recovered.hard_state, vote(2));

@@ -121,7 +121,7 @@ impl From<Gone> for Over {
 }
 
 impl Link {
-    pub(super) fn open((id, address): (ServerId, ServerAddress), shared: &Arc<Shared>) -> Self {
+    pub(super) fn open(id: ServerId, address: ServerAddress, shared: &Arc<Shared>) -> Self {
         let (shared, speaks) = (shared.clone(), AtomicU8::new(UNKNOWN));
         let peer = Arc::new(Peer { id, address, shared, speaks, is_refusing: AtomicBool::new(false) });
         let shared = &peer.shared;
@@ -211,8 +211,8 @@ async fn lane(mut queue: mpsc::Receiver<Outgoing>, peer: Arc<Peer>) {
     while let Ok(Some(first)) = tokio::time::timeout(IDLE, queue.recv()).await {
         let over = match shared.connect(id, address).await {
             Ok((reader, writer)) => {
-                let connection = (Frames::new(reader, shared), writer);
-                converse(connection, (first, &mut queue), &peer, &mut pause).await
+                let frames = Frames::new(reader, shared);
+                converse(frames, writer, first, &mut queue, &peer, &mut pause).await
             }
             Err(error) => Over::Lost(error),
         };
@@ -270,21 +270,24 @@ impl Pause {
 
 /// Writes calls and reads answers, side by side, until one of the two fails.
 async fn converse<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
-    (frames, writer): (Frames<R>, W),
-    (first, queue): (Outgoing, &mut mpsc::Receiver<Outgoing>),
+    frames: Frames<R>,
+    writer: W,
+    first: Outgoing,
+    queue: &mut mpsc::Receiver<Outgoing>,
     peer: &Peer,
     pause: &mut Pause,
 ) -> Over {
     let (asked, unanswered) = mpsc::channel(UNANSWERED);
     tokio::select! {
-        over = write_calls(writer, (first, queue), asked, peer) => over,
+        over = write_calls(writer, first, queue, asked, peer) => over,
         over = read_answers(frames, unanswered, peer, pause) => over,
     }
 }
 
 async fn write_calls<W: AsyncWrite + Unpin>(
     mut writer: W,
-    (first, queue): (Outgoing, &mut mpsc::Receiver<Outgoing>),
+    first: Outgoing,
+    queue: &mut mpsc::Receiver<Outgoing>,
     asked: mpsc::Sender<Unanswered>,
     peer: &Peer,
 ) -> Over {

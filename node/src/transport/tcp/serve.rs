@@ -108,7 +108,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: &Shared) {
         Err(error) => return tracing::warn!(%peer, %error, "connection closed"),
     };
     let (queue, waiting) = mpsc::channel(UNANSWERED);
-    let reading = read_calls(Frames::new(reader, shared), queue, (peer, &caller), shared);
+    let reading = read_calls(Frames::new(reader, shared), queue, peer, &caller, shared);
     let writing = write_answers(writer, waiting, shared);
     tokio::pin!(writing);
     tokio::select! {
@@ -125,7 +125,8 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: &Shared) {
 async fn read_calls<R: AsyncRead + Unpin>(
     mut frames: Frames<R>,
     queue: mpsc::Sender<Waiting>,
-    (peer, caller): (SocketAddr, &Caller),
+    peer: SocketAddr,
+    caller: &Caller,
     shared: &Shared,
 ) -> Result<(), Broken> {
     let mut first = Some(shared.timeout);

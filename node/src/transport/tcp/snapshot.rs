@@ -47,7 +47,7 @@ pub(super) async fn lane(mut queue: mpsc::Receiver<Outgoing>, peer: Arc<Peer>) {
             Err(_) if call.take().is_some() => continue,
             Err(_) => return,
         };
-        match piece(&mut call, next, (&mut queue, &peer)).await {
+        match piece(&mut call, next, &mut queue, &peer).await {
             Ok(Went::On) => {}
             Ok(Went::Through) => pause.connected(&peer.address),
             // It will be sent again, whole; not at once.
@@ -70,7 +70,8 @@ pub(super) async fn lane(mut queue: mpsc::Receiver<Outgoing>, peer: Arc<Peer>) {
 async fn piece(
     call: &mut Option<Call>,
     next: Outgoing,
-    (queue, peer): (&mut mpsc::Receiver<Outgoing>, &Peer),
+    queue: &mut mpsc::Receiver<Outgoing>,
+    peer: &Peer,
 ) -> Result<Went, Over> {
     let Request::InstallSnapshot(install) = &next.request else { return Ok(Went::On) };
     if call.as_ref().is_some_and(|call| call.meta != install.meta) {
@@ -97,7 +98,7 @@ async fn piece(
         return answer(&next, true, current.position, peer).await;
     }
     let Some(finished) = call.take() else { return Ok(Went::On) };
-    finished.finish(next, (queue, peer)).await
+    finished.finish(next, queue, peer).await
 }
 
 impl Call {
@@ -129,7 +130,8 @@ impl Call {
     async fn finish(
         mut self,
         last: Outgoing,
-        (queue, peer): (&mut mpsc::Receiver<Outgoing>, &Peer),
+        queue: &mut mpsc::Receiver<Outgoing>,
+        peer: &Peer,
     ) -> Result<Went, Over> {
         let until = Instant::now() + patience(peer.shared.timeout, self.meta.size);
         let bytes = self.frames.reply(until).await?;

@@ -24,7 +24,7 @@ impl Server {
     }
 
     async fn with(name: &'static str, bind: &str, limits: Limits) -> Self {
-        let transport = TcpTransport::bind_with(bind, None, (3, TIMEOUT), limits).await.unwrap();
+        let transport = TcpTransport::bind_with(bind, None, 3, TIMEOUT, limits).await.unwrap();
         Self::on(transport, name)
     }
 

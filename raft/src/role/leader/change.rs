@@ -2,12 +2,12 @@
 //! an entry of the leader's own term is committed; and staged voters, promoted once caught up.
 
 use super::{Leader, Leaving, Peer};
-use crate::common::Core;
 use crate::configuration::{Change, Configuration};
 use crate::entry::Payload;
 use crate::io::{Effect, Effects, Refusal};
 use crate::progress::Progress;
-use crate::vocab::{Index, LogId, NodeId, RequestId, Time};
+use crate::state::Core;
+use crate::types::{Index, LogId, NodeId, RequestId, Time};
 use alloc::sync::Arc;
 
 /// How many heartbeats a server that was removed still gets, so that it hears of it.
@@ -31,7 +31,8 @@ impl Leader {
     pub(crate) fn on_change(
         &mut self,
         core: &mut Core,
-        (change, prev_index): (&Change, Index),
+        change: &Change,
+        prev_index: Index,
         now: Time,
         fx: &mut Effects,
     ) {
@@ -131,7 +132,8 @@ impl Leader {
     pub(crate) fn on_stage(
         &mut self,
         core: &Core,
-        (request, node): (RequestId, NodeId),
+        request: RequestId,
+        node: NodeId,
         now: Time,
         fx: &mut Effects,
     ) {

@@ -1,15 +1,15 @@
 //! What is committed, and what follows from it.
 
 use super::Leader;
-use crate::common::Core;
 use crate::io::Effects;
-use crate::role::Turn;
-use crate::vocab::{Index, Time};
+use crate::role::Transition;
+use crate::state::Core;
+use crate::types::{Index, Time};
 
 impl Leader {
     /// Commits what a quorum has on disk, if it is of this leader's own term (thesis §3.6.2): an
     /// older entry is committed only along with a newer one of its own.
-    pub(super) fn advance_commit(&mut self, core: &mut Core, now: Time, fx: &mut Effects) -> Turn {
+    pub(super) fn advance_commit(&mut self, core: &mut Core, now: Time, fx: &mut Effects) -> Transition {
         let own = core.outbox.durable();
         let matched = |node| {
             if node == core.id {
@@ -18,9 +18,9 @@ impl Leader {
                 self.peer(node).map_or(Index::ZERO, |peer| peer.progress.matched)
             }
         };
-        let Some(agreed) = core.membership.voters().agreed(matched) else { return Turn::Stay };
+        let Some(agreed) = core.membership.voters().agreed(matched) else { return Transition::Stay };
         if agreed <= core.commit || agreed < self.start {
-            return Turn::Stay;
+            return Transition::Stay;
         }
         core.commit_upto(agreed);
         self.flush = self.flush.or(Some(now + core.settings.commit_timeout));
@@ -37,12 +37,12 @@ impl Leader {
 
     /// A leader outside the committed configuration steps down, but tells the others first
     /// (thesis §4.2.2).
-    fn retire(&mut self, core: &mut Core, now: Time, fx: &mut Effects) -> Turn {
+    fn retire(&mut self, core: &mut Core, now: Time, fx: &mut Effects) -> Transition {
         let settled = core.membership.index() <= core.commit;
         if !settled || core.is_voter() || core.membership.voters().is_joint() {
-            return Turn::Stay;
+            return Transition::Stay;
         }
         self.tell_commit(core, now, fx);
-        Turn::Follow(core.term, None)
+        Transition::Follow(core.term, None)
     }
 }

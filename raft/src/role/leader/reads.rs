@@ -2,9 +2,9 @@
 //! proof that nobody else led then.
 
 use super::Leader;
-use crate::common::Core;
 use crate::io::{Effect, Effects, ReadPath, Refusal};
-use crate::vocab::{Index, RequestId, RpcId, Time};
+use crate::state::Core;
+use crate::types::{Index, RequestId, RpcId, Time};
 use alloc::vec::Vec;
 
 /// Reads that wait for proof.
@@ -41,7 +41,8 @@ impl Leader {
     pub(crate) fn on_read(
         &mut self,
         core: &mut Core,
-        (request, path): (RequestId, ReadPath),
+        request: RequestId,
+        path: ReadPath,
         now: Time,
         fx: &mut Effects,
     ) {

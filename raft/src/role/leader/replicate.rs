@@ -1,13 +1,13 @@
 //! How entries flow: probing, pipelining within a window, heartbeats, and what answers teach.
 
 use super::{Leader, Peer};
-use crate::common::Core;
 use crate::entry::Entries;
-use crate::io::{Effect, Effects, Ignored};
+use crate::io::{Effect, Effects, Ignored, StoreJob};
 use crate::message::{AppendEntries, AppendEntriesResponse, Request};
 use crate::progress::{Flow, Progress, Unanswered};
-use crate::role::Turn;
-use crate::vocab::{Index, LogId, NodeId, RpcId, Time};
+use crate::role::Transition;
+use crate::state::Core;
+use crate::types::{Index, LogId, NodeId, RpcId, Time};
 
 /// The last run of entries cut from the log: followers that are equally far share it.
 #[derive(Default)]
@@ -67,17 +67,19 @@ impl Leader {
     pub(crate) fn on_append_response(
         &mut self,
         core: &mut Core,
-        (from, rpc): (NodeId, RpcId),
+        from: NodeId,
+        rpc: RpcId,
         response: &AppendEntriesResponse,
-        (now, fx): (Time, &mut Effects),
-    ) -> Turn {
+        now: Time,
+        fx: &mut Effects,
+    ) -> Transition {
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.id == from) else {
             Core::ignore(Ignored::UnknownRpc, fx);
-            return Turn::Stay;
+            return Transition::Stay;
         };
         let Some(call) = peer.progress.take(rpc) else {
             Core::ignore(Ignored::UnknownRpc, fx);
-            return Turn::Stay;
+            return Transition::Stay;
         };
         peer.note_contact(now, fx);
         let before = peer.progress.matched;
@@ -90,7 +92,7 @@ impl Leader {
         let moved = before < peer.progress.matched;
         self.confirm_reads(core, now, fx);
         if !moved {
-            return Turn::Stay;
+            return Transition::Stay;
         }
         self.on_progress(core, from, now, fx);
         self.advance_commit(core, now, fx)
@@ -100,8 +102,10 @@ impl Leader {
     pub(crate) fn on_fetched(
         &mut self,
         core: &mut Core,
-        (ticket, entries): (RpcId, &Entries),
-        (now, fx): (Time, &mut Effects),
+        ticket: RpcId,
+        entries: &Entries,
+        now: Time,
+        fx: &mut Effects,
     ) {
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.progress.fetching == Some(ticket)) else {
             return Core::ignore(Ignored::UnknownTicket, fx);
@@ -165,7 +169,7 @@ impl Peer {
         let ticket = core.next_rpc();
         self.progress.fetching = Some(ticket);
         let last = core.log.last().index.min(first.plus(core.settings.max_append_entries - 1));
-        fx.push(Effect::Fetch { ticket, first, last });
+        fx.push(Effect::Store(StoreJob::Fetch { ticket, first, last }));
     }
 
     /// Sends entries from `next` on. The leader's own write of them may still be on its way.
@@ -178,10 +182,10 @@ impl Peer {
             Flow::Snapshot(_) => return,
         }
         let prev = core.log.id_at(next.back()).expect("what precedes an entry to be sent is known");
-        self.call(core, prev, entries, (now, fx));
+        self.call(core, prev, entries, now, fx);
     }
 
-    fn call(&mut self, core: &mut Core, prev: LogId, entries: Entries, (now, fx): (Time, &mut Effects)) {
+    fn call(&mut self, core: &mut Core, prev: LogId, entries: Entries, now: Time, fx: &mut Effects) {
         let rpc = core.next_rpc();
         let upto = prev.index.plus(entries.len() as u64);
         let leader_commit = core.commit.min(upto);
@@ -211,9 +215,9 @@ impl Peer {
             }
         };
         match core.log.id_at(prev) {
-            Some(prev) => self.call(core, prev, Entries::default(), (now, fx)),
+            Some(prev) => self.call(core, prev, Entries::default(), now, fx),
             // The log no longer knows what precedes: prove life, and let a snapshot follow.
-            None => self.call(core, LogId::ZERO, Entries::default(), (now, fx)),
+            None => self.call(core, LogId::ZERO, Entries::default(), now, fx),
         }
         if let Flow::Probe { next, waiting } = &mut self.progress.flow {
             *waiting = core.log.base().index < *next;

@@ -2,12 +2,12 @@
 //! never more than one is in memory for a follower.
 
 use super::{Leader, Peer};
-use crate::common::Core;
-use crate::io::{Effect, Effects, Ignored, SnapshotPiece};
+use crate::io::{Effect, Effects, Ignored, SnapshotPiece, StoreJob};
 use crate::message::{InstallSnapshot, InstallSnapshotResponse, Request};
 use crate::progress::{Flow, Sending};
-use crate::role::Turn;
-use crate::vocab::{NodeId, RpcId, Time};
+use crate::role::Transition;
+use crate::state::Core;
+use crate::types::{NodeId, RpcId, Time};
 
 impl Peer {
     /// The log no longer reaches back to what the follower needs.
@@ -26,7 +26,8 @@ impl Peer {
             sending.reading = Some(ticket);
             sending.calling = None;
             let last = sending.meta.as_ref().map(|meta| meta.last);
-            fx.push(Effect::ReadSnapshot { ticket, last, offset: sending.offset });
+            let (offset, limit) = (sending.offset, core.settings.snapshot_chunk_bytes);
+            fx.push(Effect::Store(StoreJob::ReadSnapshot { ticket, last, offset, limit }));
         }
     }
 
@@ -70,8 +71,10 @@ impl Leader {
     pub(crate) fn on_snapshot_read(
         &mut self,
         core: &mut Core,
-        (ticket, piece): (RpcId, Option<SnapshotPiece>),
-        (now, fx): (Time, &mut Effects),
+        ticket: RpcId,
+        piece: Option<SnapshotPiece>,
+        now: Time,
+        fx: &mut Effects,
     ) {
         let reads = |peer: &&mut Peer| match &peer.progress.flow {
             Flow::Snapshot(sending) => sending.reading == Some(ticket),
@@ -86,21 +89,23 @@ impl Leader {
     pub(crate) fn on_install_response(
         &mut self,
         core: &mut Core,
-        (from, rpc): (NodeId, RpcId),
+        from: NodeId,
+        rpc: RpcId,
         response: &InstallSnapshotResponse,
-        (now, fx): (Time, &mut Effects),
-    ) -> Turn {
+        now: Time,
+        fx: &mut Effects,
+    ) -> Transition {
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.id == from) else {
             Core::ignore(Ignored::UnknownRpc, fx);
-            return Turn::Stay;
+            return Transition::Stay;
         };
         let Flow::Snapshot(sending) = &mut peer.progress.flow else {
             Core::ignore(Ignored::UnknownRpc, fx);
-            return Turn::Stay;
+            return Transition::Stay;
         };
         let Some((_, sent)) = sending.calling.take_if(|(calling, _)| *calling == rpc) else {
             Core::ignore(Ignored::UnknownRpc, fx);
-            return Turn::Stay;
+            return Transition::Stay;
         };
         peer.progress.heard = peer.progress.heard.max(sent);
         peer.progress.answered = peer.progress.answered.max(rpc);
@@ -122,6 +127,6 @@ impl Leader {
             peer.read_piece(core, fx);
         }
         self.confirm_reads(core, now, fx);
-        Turn::Stay
+        Transition::Stay
     }
 }

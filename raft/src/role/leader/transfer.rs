@@ -1,10 +1,10 @@
 //! Handing leadership over (thesis §3.10): catch up first, then tell the target to campaign.
 
 use super::Leader;
-use crate::common::Core;
 use crate::io::{Effect, Effects, Refusal};
 use crate::message::{Request, TimeoutNow};
-use crate::vocab::{NodeId, RequestId, Time};
+use crate::state::Core;
+use crate::types::{NodeId, RequestId, Time};
 
 /// A transfer under way. It belongs to one leadership and ends with it (#696).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -26,7 +26,8 @@ impl Leader {
     pub(crate) fn on_transfer(
         &mut self,
         core: &mut Core,
-        (request, target): (RequestId, Option<NodeId>),
+        request: RequestId,
+        target: Option<NodeId>,
         now: Time,
         fx: &mut Effects,
     ) {

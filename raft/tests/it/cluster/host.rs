@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 use wavetank_raft::execute::{Machine, Snapshots, Storage};
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::{
-    Action, Batch, Boot, Entropy, Event, Halt, Index, NodeId, Server, Settings, SnapshotMeta, Time, Write,
+    Action, Batch, Boot, Entropy, Event, Halt, Index, NodeId, Server, Settings, SnapshotMeta, StoreJob, Time,
+    Write,
 };
 
 pub(super) struct Host {
@@ -25,7 +26,7 @@ impl Host {
     pub(super) fn new(settings: Settings) -> Self {
         let mut storage = Storage::default();
         let snapshots = Snapshots::new(InmemSnapshotStore::new(2));
-        let server = boot(&settings, &mut storage, &snapshots, (0, Time(0)));
+        let server = boot(&settings, &mut storage, &snapshots, 0, Time(0));
         let machine = Machine::new(Words::default());
         Self { server, writes: VecDeque::new(), settings, storage, snapshots, machine, boots: 0 }
     }
@@ -33,8 +34,8 @@ impl Host {
     /// The first write of the queue reaches the disk.
     pub(super) fn write(&mut self) -> Option<Event> {
         let write = self.writes.pop_front()?;
-        self.storage.write(&write).expect("memory does not fail");
-        Some(Event::Written(write.token))
+        self.storage.persist(&write).expect("memory does not fail");
+        Some(Event::Persisted(write.token))
     }
 
     /// Dies after so many more writes, and starts again from its disk.
@@ -47,7 +48,7 @@ impl Host {
         if let Some(meta) = self.snapshots.newest().expect("memory does not fail") {
             self.machine.restore(meta.last, &self.snapshots.store).expect("it was kept whole");
         }
-        self.server = boot(&self.settings, &mut self.storage, &self.snapshots, (self.boots, now));
+        self.server = boot(&self.settings, &mut self.storage, &self.snapshots, self.boots, now);
     }
 
     /// Does what the server wants done, all but writes at once. What comes of it comes back.
@@ -72,10 +73,7 @@ impl Host {
                 book.end(at, request, &outcome);
                 None
             }
-            Action::Write(write) => {
-                self.writes.push_back(write);
-                None
-            }
+            Action::Store(job) => self.work_the_disk(job),
             Action::Apply(batch) => Some(self.apply(&batch, book)),
             Action::Restore(meta) => Some(self.restore(&meta, book)),
             Action::Halt(halt) => {
@@ -83,32 +81,31 @@ impl Host {
                 None
             }
             Action::Observe(_) => None,
-            other @ (Action::Fetch { .. }
-            | Action::ReadSnapshot { .. }
-            | Action::WriteSnapshot { .. }
-            | Action::TakeSnapshot(_)) => Some(self.work_the_disk(other)),
+            Action::TakeSnapshot(meta) => {
+                Some(Event::SnapshotTaken(self.machine.take_snapshot(&meta, &mut self.snapshots.store)))
+            }
         }
     }
 
-    fn work_the_disk(&mut self, action: Action) -> Event {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the caller has done the others")]
-        match action {
-            Action::Fetch { ticket, first, last } => {
+    /// Writes wait until the test says that they are durable.
+    fn work_the_disk(&mut self, job: StoreJob) -> Option<Event> {
+        Some(match job {
+            StoreJob::Persist(write) => {
+                self.writes.push_back(write);
+                return None;
+            }
+            StoreJob::Fetch { ticket, first, last } => {
                 let entries = self.storage.fetch(first, last, &self.settings);
                 Event::Fetched { ticket, entries: entries.expect("memory does not fail") }
             }
-            Action::ReadSnapshot { ticket, last, offset, limit } => {
+            StoreJob::ReadSnapshot { ticket, last, offset, limit } => {
                 let piece = self.snapshots.read(last, offset, limit).expect("memory does not fail");
                 Event::SnapshotRead { ticket, piece }
             }
-            Action::WriteSnapshot { ticket, meta, offset, data, done } => {
+            StoreJob::WriteSnapshot { ticket, meta, offset, data, done } => {
                 Event::SnapshotWritten { ticket, ok: self.snapshots.write(&meta, offset, &data, done) }
             }
-            Action::TakeSnapshot(meta) => {
-                Event::SnapshotTaken(self.machine.take_snapshot(&meta, &mut self.snapshots.store))
-            }
-            other => unreachable!("{other:?}"),
-        }
+        })
     }
 
     fn apply(&mut self, batch: &Batch, book: &mut Book) -> Event {
@@ -138,7 +135,8 @@ fn boot(
     settings: &Settings,
     storage: &mut Storage<InmemStore, InmemStore>,
     snapshots: &Snapshots<InmemSnapshotStore>,
-    (incarnation, now): (u32, Time),
+    incarnation: u32,
+    now: Time,
 ) -> Server {
     let newest = snapshots.newest().expect("memory does not fail");
     let found = storage.recover(newest, settings.log_cache_capacity).expect("what was written joins");

@@ -2,8 +2,8 @@
 
 use super::desk::{Desk, Start, append, id, voters};
 use wavetank_raft::{
-    AppendEntries, Change, Configuration, Entry, Index, Input, NodeId, Payload, Request, RequestId, RoleName,
-    Term,
+    AppendEntries, Change, ClientRequest, Configuration, Entry, Index, NodeId, Payload, Request, RequestId,
+    RoleName, Term,
 };
 
 /// Leads three up to t3.i4, and nobody has answered.
@@ -17,7 +17,7 @@ fn leader() -> Desk {
 }
 
 fn change(desk: &mut Desk, change: Change) -> String {
-    desk.step(Input::Change { change, prev_index: Index::ZERO })
+    desk.ask(ClientRequest::Change { change, prev_index: Index::ZERO })
 }
 
 fn add_nonvoter(name: &str) -> Change {
@@ -48,7 +48,8 @@ fn changes_come_one_at_a_time() {
     let mut desk = leader();
     for (prev_index, refused) in [(0, false), (1, false), (2, true), (9, true)] {
         let mut desk = leader();
-        let words = desk.step(Input::Change { change: add_nonvoter("n4"), prev_index: Index(prev_index) });
+        let words =
+            desk.ask(ClientRequest::Change { change: add_nonvoter("n4"), prev_index: Index(prev_index) });
         let refusal = format!("refused ConfigurationChanged {{ since: i{prev_index}, latest: i1 }}");
         assert_eq!(words == refusal, refused, "{words}");
     }
@@ -59,7 +60,7 @@ fn changes_come_one_at_a_time() {
     assert!(change(&mut desk, add_nonvoter("n5")).starts_with("members i6 n1 n2 n3 (n4) (n5); "));
 
     let mut desk = leader();
-    desk.step(Input::Transfer { request: RequestId(1), target: None });
+    desk.ask(ClientRequest::Transfer { request: RequestId(1), target: None });
     assert_eq!(change(&mut desk, add_nonvoter("n4")), "refused TransferInProgress");
 }
 
@@ -173,33 +174,33 @@ fn only_a_leader_changes_anything() {
     desk.at(1_000).hear("n2", append(2, (2, 3), &[], 0));
     let refused = "NotLeader(Some(n2))";
     assert_eq!(change(&mut desk, remove("n3")), format!("refused {refused}"));
-    assert_eq!(desk.step(Input::Propose(vec![Payload::Noop])), format!("refused {refused}"));
+    assert_eq!(desk.ask(ClientRequest::Propose(vec![Payload::Noop])), format!("refused {refused}"));
     let request = RequestId(1);
-    assert_eq!(desk.step(Input::Stage { request, node: NodeId::of("n3") }), format!("r1 {refused}"));
-    assert_eq!(desk.step(Input::Transfer { request, target: None }), format!("r1 {refused}"));
+    assert_eq!(desk.ask(ClientRequest::Stage { request, node: NodeId::of("n3") }), format!("r1 {refused}"));
+    assert_eq!(desk.ask(ClientRequest::Transfer { request, target: None }), format!("r1 {refused}"));
 }
 
 #[test]
 fn only_a_new_server_can_be_bootstrapped_and_only_as_a_voter() {
     let bootstrap =
-        |names: &[&str]| Input::Bootstrap(Configuration::new(voters(names)).expect("names differ"));
+        |names: &[&str]| ClientRequest::Bootstrap(Configuration::new(voters(names)).expect("names differ"));
     let blank = || Start::of(&[]);
     let mut desk = blank().boot();
     assert_eq!(desk.wait(), "", "nobody is asked, for nobody is known");
-    assert_eq!(desk.step(bootstrap(&["n2", "n3"])), "refused NotVoter");
+    assert_eq!(desk.ask(bootstrap(&["n2", "n3"])), "refused NotVoter");
     assert_eq!(
-        desk.step(bootstrap(&["n1", "n2"])),
+        desk.ask(bootstrap(&["n1", "n2"])),
         "Follower t1; members i1 n1 n2; appended t1.i1 +1; write w1 t1 - append t1.i1+1"
     );
-    assert_eq!(desk.step(bootstrap(&["n1", "n2"])), "refused CantBootstrap");
+    assert_eq!(desk.ask(bootstrap(&["n1", "n2"])), "refused CantBootstrap");
     let mut begun = Start { term: 1, ..blank() }.boot();
-    assert_eq!(begun.step(bootstrap(&["n1"])), "members i1 n1; appended t1.i1 +1; write w1 append t1.i1+1");
+    assert_eq!(begun.ask(bootstrap(&["n1"])), "members i1 n1; appended t1.i1 +1; write w1 append t1.i1+1");
     for start in [
         Start { term: 2, ..blank() },
         Start { term: 1, vote: Some("n2"), ..blank() },
         Start { snapshot: Some((1, 1)), ..blank() },
         Start::of(&[1]),
     ] {
-        assert_eq!(start.boot().step(bootstrap(&["n1"])), "refused CantBootstrap");
+        assert_eq!(start.boot().ask(bootstrap(&["n1"])), "refused CantBootstrap");
     }
 }

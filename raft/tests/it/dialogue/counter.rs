@@ -5,7 +5,7 @@ use super::desk::{Say, Start, response, transfer_vote};
 use wavetank_raft::store::{StoreError, StoreErrorKind};
 use wavetank_raft::{
     Action, Answer, Batch, Bytes, Call, Event, NodeId, Observed, Payload, Request, RequestId, RoleName,
-    RpcId, Server, Time, Why,
+    RpcId, Server, StoreJob, Time, Why,
 };
 
 pub(crate) struct Counter {
@@ -59,16 +59,16 @@ impl Counter {
                 self.calls.push((to, rpc, request));
                 None
             }
-            Action::Reply { .. } | Action::Write(_) => None,
-            Action::Fetch { ticket, first, last } => {
+            Action::Reply { .. } | Action::Store(StoreJob::Persist(_)) => None,
+            Action::Store(StoreJob::Fetch { ticket, first, last }) => {
                 self.ticket = ticket;
                 Some(format!("fetch {first}..{last}"))
             }
-            Action::ReadSnapshot { ticket, last, offset, limit } => {
+            Action::Store(StoreJob::ReadSnapshot { ticket, last, offset, limit }) => {
                 self.ticket = ticket;
                 Some(format!("read {last:?} at {offset}+{limit}"))
             }
-            Action::WriteSnapshot { ticket, meta, offset, data, .. } => {
+            Action::Store(StoreJob::WriteSnapshot { ticket, meta, offset, data, .. }) => {
                 self.ticket = ticket;
                 Some(format!("keep {} {offset}+{}", meta.last, data.len()))
             }
@@ -127,7 +127,7 @@ impl Counter {
 
     /// Everything that it has written becomes durable.
     pub(crate) fn written(&mut self) -> String {
-        self.step(Event::Written(self.server.node().issued()))
+        self.step(Event::Persisted(self.server.node().issued()))
     }
 
     /// The oldest call is answered with yes.

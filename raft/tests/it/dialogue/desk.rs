@@ -3,10 +3,11 @@
 
 use std::fmt::Write as _;
 use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, Boot, Config, Configuration, Effect, Effects, Entries, Entropy,
-    Entry, HardState, Index, Input, InstallSnapshotResponse, LogId, LogImage, LogOp, Member, Node, NodeId,
-    Payload, Request, RequestPreVote, RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response,
-    RoleName, RpcId, Settings, SnapshotMeta, Span, Term, Time, TimeoutNowResponse, Why, Write,
+    AppendEntries, AppendEntriesResponse, Boot, ClientRequest, Config, Configuration, Effect, Effects,
+    Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshotResponse, LogId, LogImage, LogOp,
+    Member, Node, NodeId, Payload, Request, RequestPreVote, RequestPreVoteResponse, RequestVote,
+    RequestVoteResponse, Response, RoleName, RpcId, Settings, SnapshotMeta, Span, StoreJob, Term, Time,
+    TimeoutNowResponse, Why, Write,
 };
 
 /// What a node is started with.
@@ -93,10 +94,10 @@ impl Start<'_> {
 }
 
 /// Another heartbeat timeout, and the others in proportion.
-pub(crate) fn reload(timeout: Span) -> Input {
+pub(crate) fn reload(timeout: Span) -> ClientRequest {
     let (heartbeat_timeout, election_timeout, disk_stall_timeout) = (timeout, timeout, timeout);
     let config = Config { heartbeat_timeout, election_timeout, disk_stall_timeout, ..Start::of(&[]).config };
-    Input::Reload(Settings::new(config).expect("within the rules").into())
+    ClientRequest::Reload(Settings::new(config).expect("within the rules").into())
 }
 
 pub(crate) fn id((term, index): (u64, u64)) -> LogId {
@@ -162,6 +163,10 @@ impl Desk {
         self
     }
 
+    pub(crate) fn ask(&mut self, request: ClientRequest) -> String {
+        self.step(Input::Client(request))
+    }
+
     pub(crate) fn step(&mut self, input: Input) -> String {
         let mut effects = Effects::new();
         self.node.step(self.now, input, &mut effects);
@@ -169,9 +174,11 @@ impl Desk {
             #[expect(clippy::wildcard_enum_match_arm, reason = "the others await nothing")]
             match effect {
                 Effect::Send { to, rpc, request } => self.calls.push((*to, *rpc, request.clone())),
-                Effect::Fetch { ticket, .. }
-                | Effect::ReadSnapshot { ticket, .. }
-                | Effect::WriteSnapshot { ticket, .. } => self.ticket = *ticket,
+                Effect::Store(
+                    StoreJob::Fetch { ticket, .. }
+                    | StoreJob::ReadSnapshot { ticket, .. }
+                    | StoreJob::WriteSnapshot { ticket, .. },
+                ) => self.ticket = *ticket,
                 _ => {}
             }
         }
@@ -309,8 +316,8 @@ fn words(effect: &Effect) -> String {
     match effect {
         Effect::Send { to, request, .. } => format!("{to}: {}", call(request)),
         Effect::Reply { to, response, .. } => format!("{to}! {}", reply(response)),
-        Effect::Persist(write) => written(write),
-        Effect::Fetch { first, last, .. } => format!("fetch {first}..{last}"),
+        Effect::Store(StoreJob::Persist(write)) => written(write),
+        Effect::Store(StoreJob::Fetch { first, last, .. }) => format!("fetch {first}..{last}"),
         Effect::Commit(index) => format!("commit {index}"),
         Effect::Appended { first, count } => format!("appended {first} +{count}"),
         Effect::Refused(refusal) => format!("refused {refusal:?}"),
@@ -321,11 +328,11 @@ fn words(effect: &Effect) -> String {
         Effect::ReadFailed { request, refusal } => format!("{request} {refusal:?}"),
         Effect::TransferEnded { request, refusal: None } => format!("{request} transferred"),
         Effect::TransferEnded { request, refusal: Some(refusal) } => format!("{request} {refusal:?}"),
-        Effect::ReadSnapshot { last, offset, .. } => {
+        Effect::Store(StoreJob::ReadSnapshot { last, offset, .. }) => {
             let which = last.map_or("newest".into(), |last| last.to_string());
             format!("read {which} at {offset}")
         }
-        Effect::WriteSnapshot { meta, offset, data, done, .. } => {
+        Effect::Store(StoreJob::WriteSnapshot { meta, offset, data, done, .. }) => {
             format!("keep {} {offset}+{}{}", meta.last, data.len(), if *done { " done" } else { "" })
         }
         Effect::Installed(meta) => format!("installed {}", meta.last),

@@ -198,7 +198,7 @@ fn who_hears_a_leader_waits() {
 fn a_shorter_timeout_counts_at_once() {
     let mut desk = led();
     let timeout = Span::ms(500);
-    assert_eq!(desk.step(reload(timeout)), "");
+    assert_eq!(desk.ask(reload(timeout)), "");
     let patience = desk.node.deadline().at.since(desk.now);
     assert!(timeout <= patience && patience < timeout.times(2));
 }

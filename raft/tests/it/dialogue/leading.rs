@@ -3,8 +3,8 @@
 
 use super::desk::{Desk, Say, Start, entries, id, reload, voters};
 use wavetank_raft::{
-    Config, Entries, Flow, Index, Input, NodeId, Payload, Response, RoleName, RpcId, Span, Time,
-    TimeoutNowResponse, Why,
+    ClientRequest, Config, Entries, Flow, Index, Input, NodeId, Payload, Response, RoleName, RpcId, Span,
+    Time, TimeoutNowResponse, Why,
 };
 
 /// Leads three in term 3 with a log that ends at its first entry, t3.i4. Nobody has answered.
@@ -22,7 +22,7 @@ fn defaults() -> Config {
 }
 
 fn propose(desk: &mut Desk, count: u64) -> String {
-    desk.step(Input::Propose((0..count).map(|_| Payload::Command(vec![0; 8].into())).collect()))
+    desk.ask(ClientRequest::Propose((0..count).map(|_| Payload::Command(vec![0; 8].into())).collect()))
 }
 
 fn next(desk: &Desk, name: &str) -> (u64, u64) {
@@ -356,9 +356,9 @@ fn what_is_being_fetched_is_asked_for_again_when_its_time_is_over() {
 fn a_shorter_interval_counts_at_once() {
     let mut desk = elected(defaults());
     let due = desk.node.deadline().at;
-    assert_eq!(desk.step(reload(Span::ms(2_000))), "");
+    assert_eq!(desk.ask(reload(Span::ms(2_000))), "");
     assert_eq!(desk.node.deadline().at, due);
-    desk.step(reload(Span::ms(500)));
+    desk.ask(reload(Span::ms(500)));
     assert_eq!(desk.node.deadline().at, desk.now + Span::ms(50));
     assert_eq!(desk.node.last_contact(desk.now), Some(Span::ZERO));
 }

@@ -1,7 +1,7 @@
 //! Reads that everybody can believe (thesis §6.4): by a round of heartbeats, or under the lease.
 
 use super::desk::{Desk, Say, Start, voters};
-use wavetank_raft::{Change, Index, Input, Member, ReadPath, RequestId, Span};
+use wavetank_raft::{Change, ClientRequest, Index, Member, ReadPath, RequestId, Span};
 
 /// Leads three up to t3.i4, and nobody has answered.
 fn elected() -> Desk {
@@ -14,7 +14,7 @@ fn leader() -> Desk {
 }
 
 fn read(desk: &mut Desk, request: u64, path: ReadPath) -> String {
-    desk.step(Input::Read { request: RequestId(request), path })
+    desk.ask(ClientRequest::Read { request: RequestId(request), path })
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn there_is_no_lease_before_the_first_commit_or_from_who_never_answered() {
     let mut desk = Start { members: voters(&["n1"]), ..Start::of(&[1]) }.elected();
     assert_eq!(read(&mut desk, 1, ReadPath::Lease), "r1 reads i2");
     let change = Change::AddVoter("n2".into(), "n2".into());
-    desk.step(Input::Change { change, prev_index: Index::ZERO });
+    desk.ask(ClientRequest::Change { change, prev_index: Index::ZERO });
     assert_eq!(read(&mut desk, 2, ReadPath::Lease), "r2 NoLease");
     desk.yes("n2");
     assert_eq!(read(&mut desk, 3, ReadPath::Lease), "r3 reads i2");

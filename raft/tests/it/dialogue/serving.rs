@@ -115,7 +115,7 @@ fn a_bootstrap_is_done_when_it_is_durable() {
     let mut counter = Start::of(&[]).serve();
     assert_eq!(counter.call(1, three()), "");
     assert_eq!(counter.call(2, three()), "r2 CantBootstrap");
-    assert_eq!(counter.step(Event::Written(Token(0))), "");
+    assert_eq!(counter.step(Event::Persisted(Token(0))), "");
     assert_eq!(counter.written(), "r1 done");
     assert_eq!(counter.written(), "");
     let others = Configuration::new(voters(&["n2", "n3"])).expect("names differ");

@@ -3,8 +3,8 @@
 use super::desk::{Desk, Say, Start, append, id, voters};
 use std::sync::Arc;
 use wavetank_raft::{
-    Config, Configuration, Index, Input, InstallSnapshot, Node, Payload, ReadPath, Request, RequestId, RpcId,
-    SnapshotMeta, SnapshotPiece, Span, Term, Time, Why,
+    ClientRequest, Config, Configuration, Index, Input, InstallSnapshot, Node, Payload, ReadPath, Request,
+    RequestId, RpcId, SnapshotMeta, SnapshotPiece, Span, Term, Time, Why,
 };
 
 /// Ten bytes that end here, with four members since i2.
@@ -254,7 +254,7 @@ fn a_snapshot_that_is_gone_is_followed_by_the_newest() {
 #[test]
 fn whoever_takes_a_snapshot_is_heard() {
     let mut desk = leader();
-    desk.step(Input::Read { request: RequestId(1), path: ReadPath::Index });
+    desk.ask(ClientRequest::Read { request: RequestId(1), path: ReadPath::Index });
     desk.calls.clear();
     read(&mut desk, 0, 4);
     assert_eq!(taken(&mut desk, true, 4), "read t2.i5 at 4; r1 reads i8");
@@ -266,7 +266,7 @@ fn whoever_falls_behind_the_log_gets_a_snapshot() {
     let config = Config { trailing_logs: 0, max_append_entries: 1, max_inflight: 1, ..Start::of(&[]).config };
     let leader = |count| {
         let mut desk = Start { config: config.clone(), ..Start::of(&[1, 1, 2]) }.leader();
-        desk.step(Input::Propose(vec![Payload::Noop; count]));
+        desk.ask(ClientRequest::Propose(vec![Payload::Noop; count]));
         desk.lose("n2");
         desk.agree();
         desk
@@ -294,11 +294,11 @@ fn whoever_falls_behind_the_log_gets_a_snapshot() {
 fn a_snapshot_that_begins_ends_the_flow_of_entries_and_not_of_heartbeats() {
     let config = Config { trailing_logs: 0, max_append_entries: 1, max_inflight: 2, ..Start::of(&[]).config };
     let mut desk = Start { config, ..Start::of(&[1, 1, 2]) }.leader();
-    desk.step(Input::Propose(vec![Payload::Noop; 3]));
+    desk.ask(ClientRequest::Propose(vec![Payload::Noop; 3]));
     desk.written();
     desk.yes_to_all_of(&["n3"]);
     assert_eq!(desk.step(Input::SnapshotTaken(id((3, 7)))), "write w4 compact i7");
-    desk.step(Input::Read { request: RequestId(1), path: ReadPath::Index });
+    desk.ask(ClientRequest::Read { request: RequestId(1), path: ReadPath::Index });
     assert_eq!(desk.yes("n2"), "read newest at 0", "it has i5, and i7 is gone");
     assert_eq!([desk.yes("n2"), desk.yes("n2")], ["ignored UnknownRpc", "r1 reads i7"]);
 }

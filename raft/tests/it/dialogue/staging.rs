@@ -1,7 +1,7 @@
 //! A new server that catches up in rounds, and gets its vote when it has (thesis §4.2.1).
 
 use super::desk::{Desk, Say, Start};
-use wavetank_raft::{Change, Config, Index, Input, NodeId, Payload, RequestId, Span, Why};
+use wavetank_raft::{Change, ClientRequest, Config, Index, NodeId, Payload, RequestId, Span, Why};
 
 /// Leads three, with `n4` as a member without a vote that has not answered yet. Two rounds are all
 /// that anybody gets.
@@ -23,15 +23,15 @@ fn leader_that_sends(max_append_entries: u64) -> Desk {
 }
 
 fn change(desk: &mut Desk, change: Change) -> String {
-    desk.step(Input::Change { change, prev_index: Index::ZERO })
+    desk.ask(ClientRequest::Change { change, prev_index: Index::ZERO })
 }
 
 fn stage(desk: &mut Desk, request: u64, name: &str) -> String {
-    desk.step(Input::Stage { request: RequestId(request), node: NodeId::of(name) })
+    desk.ask(ClientRequest::Stage { request: RequestId(request), node: NodeId::of(name) })
 }
 
 fn propose(desk: &mut Desk) {
-    desk.step(Input::Propose(vec![Payload::Noop]));
+    desk.ask(ClientRequest::Propose(vec![Payload::Noop]));
 }
 
 /// So much later the old voters have answered everything.

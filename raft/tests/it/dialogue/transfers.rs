@@ -1,7 +1,7 @@
 //! Handing leadership over (thesis §3.10).
 
 use super::desk::{Desk, Say, Start, voters};
-use wavetank_raft::{Change, Index, Input, Member, NodeId, Payload, ReadPath, RequestId, Span, Why};
+use wavetank_raft::{Change, ClientRequest, Index, Member, NodeId, Payload, ReadPath, RequestId, Span, Why};
 
 /// Leads three up to t3.i4, and nobody has answered.
 fn elected() -> Desk {
@@ -14,7 +14,7 @@ fn leader() -> Desk {
 }
 
 fn transfer(desk: &mut Desk, request: u64, target: Option<&str>) -> String {
-    desk.step(Input::Transfer { request: RequestId(request), target: target.map(NodeId::of) })
+    desk.ask(ClientRequest::Transfer { request: RequestId(request), target: target.map(NodeId::of) })
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn who_has_everything_is_told_at_once_and_nothing_is_taken_in_meanwhile() {
     let mut desk = leader();
     assert_eq!(transfer(&mut desk, 1, Some("n3")), "n3: campaign Some(t3)");
     assert_eq!(transfer(&mut desk, 2, Some("n2")), "r2 TransferInProgress");
-    assert_eq!(desk.step(Input::Propose(vec![Payload::Noop])), "refused TransferInProgress");
+    assert_eq!(desk.ask(ClientRequest::Propose(vec![Payload::Noop])), "refused TransferInProgress");
     let newer = Say { term: 4, ..desk.say(false) };
     desk.beat();
     assert_eq!(desk.answer("n2", newer), "r1 transferred; Follower t4; no leader; write w3 t4 -");
@@ -85,13 +85,14 @@ fn a_target_that_does_not_take_over_in_time_is_given_up() {
     assert!(!desk.timer().contains("r1"));
     desk.now = due.at;
     assert_eq!(desk.timer(), "r1 TransferTimeout");
-    assert!(desk.step(Input::Propose(vec![Payload::Noop])).starts_with("appended"));
+    assert!(desk.ask(ClientRequest::Propose(vec![Payload::Noop])).starts_with("appended"));
 }
 
 /// Whoever obeys a call to campaign, whenever it comes, may lead inside the lease.
 #[test]
 fn after_a_call_to_campaign_there_is_no_lease_any_more() {
-    let read = |desk: &mut Desk| desk.step(Input::Read { request: RequestId(9), path: ReadPath::Lease });
+    let read =
+        |desk: &mut Desk| desk.ask(ClientRequest::Read { request: RequestId(9), path: ReadPath::Lease });
     let mut desk = elected();
     desk.yes("n2");
     transfer(&mut desk, 1, Some("n3"));
@@ -103,10 +104,13 @@ fn after_a_call_to_campaign_there_is_no_lease_any_more() {
 #[test]
 fn no_membership_changes_while_leadership_is_handed_over() {
     let mut desk = leader();
-    desk.step(Input::Stage { request: RequestId(7), node: NodeId::of("n2") });
+    desk.ask(ClientRequest::Stage { request: RequestId(7), node: NodeId::of("n2") });
     transfer(&mut desk, 1, Some("n3"));
     let change = Change::DemoteVoter("n3".into());
-    assert_eq!(desk.step(Input::Change { change, prev_index: Index::ZERO }), "refused TransferInProgress");
+    assert_eq!(
+        desk.ask(ClientRequest::Change { change, prev_index: Index::ZERO }),
+        "refused TransferInProgress"
+    );
     assert!(!desk.beat().contains("r7"), "nor is anybody promoted");
 }
 
@@ -116,7 +120,7 @@ fn a_target_that_loses_its_vote_is_given_up() {
     for (target, is_given_up) in [("n3", true), ("n2", false)] {
         let mut desk = leader();
         let change = Change::Members(voters(&["n1", "n2"]));
-        desk.step(Input::Change { change, prev_index: Index::ZERO });
+        desk.ask(ClientRequest::Change { change, prev_index: Index::ZERO });
         assert_eq!(transfer(&mut desk, 1, Some(target)), "");
         desk.written();
         let words = desk.yes("n2");

@@ -1,4 +1,4 @@
-//! Who waits for an answer: callers of this server, and peers that have called it.
+//! Calls that wait for an answer: those of this server's users, and those of its peers.
 
 use crate::transport::Replier;
 use std::collections::VecDeque;
@@ -14,7 +14,7 @@ pub(super) type Reply = oneshot::Sender<Outcome>;
 /// The open calls. Numbers are places in a table with a serial number above, so that a number is
 /// never used twice.
 #[derive(Debug, Default)]
-pub(super) struct Calls {
+pub(super) struct PendingCalls {
     places: Vec<Option<Open>>,
     free: Vec<u32>,
     serial: u32,
@@ -28,7 +28,7 @@ struct Open {
     bytes: u64,
 }
 
-impl Calls {
+impl PendingCalls {
     /// A number for a call that carries so many bytes.
     pub(super) fn open(&mut self, reply: Reply, bytes: u64) -> RequestId {
         let place = self.free.pop().unwrap_or_else(|| {
@@ -69,16 +69,7 @@ pub(super) fn weight(call: &Call) -> u64 {
     match call {
         Call::Apply(data) | Call::Restore(data) => data.len() as u64,
         Call::ApplyLog { data, extensions } => (data.len() + extensions.len()) as u64,
-        Call::Barrier
-        | Call::VerifyLeader
-        | Call::Read(_)
-        | Call::Bootstrap(_)
-        | Call::Change { .. }
-        | Call::AddVoterStaged { .. }
-        | Call::Transfer { .. }
-        | Call::Snapshot
-        | Call::Reload(_)
-        | Call::Shutdown => 0,
+        _ => 0,
     }
 }
 
@@ -121,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_call_is_answered_once_and_its_number_is_not_used_again() {
-        let mut calls = Calls::default();
+        let mut calls = PendingCalls::default();
         let (reply, mut answer) = oneshot::channel();
         let first = calls.open(reply, 7);
         assert_eq!((calls.len(), calls.bytes()), (1, 7));

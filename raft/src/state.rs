@@ -1,4 +1,4 @@
-//! What a server keeps whatever its role: term, vote, log, commit, membership, and the outbox.
+//! The state that a server keeps in every role: term, vote, log, commit, membership, and the outbox.
 //!
 //! The roles borrow it; it knows nothing of them.
 
@@ -11,7 +11,7 @@ use crate::membership::Membership;
 use crate::message::{Request, Response, SnapshotMeta};
 use crate::outbox::Outbox;
 use crate::timeout::Entropy;
-use crate::vocab::{Index, LogId, NodeId, RpcId, Span, Term, Time};
+use crate::types::{Index, LogId, NodeId, RpcId, Span, Term, Time};
 use alloc::sync::Arc;
 
 /// What survives a change of role.

@@ -1,24 +1,24 @@
-//! The snapshot store, shared by those who send, receive, take and load snapshots; and the lane
-//! of those that come and go by the network.
+//! The snapshot store, which several threads share, and the worker that reads and writes the pieces
+//! of snapshots that the network carries.
 
-use super::lane::Worker;
+use super::worker_queue::Worker;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wavetank_raft::execute::Snapshots;
 use wavetank_raft::store::{SnapshotStore, StoreError};
-use wavetank_raft::{Bytes, Event, LogId, RpcId, SnapshotMeta};
+use wavetank_raft::{Event, LogId, SnapshotMeta, StoreJob};
 
 /// A snapshot store that several threads use. What a snapshot's bytes go through is not locked.
 #[derive(Debug)]
-pub(super) struct Shelf<N>(Arc<Mutex<N>>);
+pub(super) struct SharedSnapshots<N>(Arc<Mutex<N>>);
 
-impl<N> Clone for Shelf<N> {
+impl<N> Clone for SharedSnapshots<N> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<N> Shelf<N> {
+impl<N> SharedSnapshots<N> {
     pub(super) fn new(store: N) -> Self {
         Self(Arc::new(Mutex::new(store)))
     }
@@ -29,7 +29,7 @@ impl<N> Shelf<N> {
     }
 }
 
-impl<N: SnapshotStore> SnapshotStore for Shelf<N> {
+impl<N: SnapshotStore> SnapshotStore for SharedSnapshots<N> {
     type Sink = N::Sink;
     type Source = N::Source;
 
@@ -54,37 +54,33 @@ impl<N: SnapshotStore> SnapshotStore for Shelf<N> {
     }
 }
 
-/// A job for the lane.
-#[derive(Debug)]
-pub(super) enum ShelfJob {
-    /// [`Action::ReadSnapshot`](wavetank_raft::Action::ReadSnapshot).
-    Read { ticket: RpcId, last: Option<LogId>, offset: u64, limit: u64 },
-    /// [`Action::WriteSnapshot`](wavetank_raft::Action::WriteSnapshot).
-    Write { ticket: RpcId, meta: Arc<SnapshotMeta>, offset: u64, data: Bytes, done: bool },
-}
-
 /// Reads pieces for followers and keeps pieces from the leader.
-pub(super) struct ShelfWorker<N: SnapshotStore>(Snapshots<Shelf<N>>);
+pub(super) struct SnapshotWorker<N: SnapshotStore>(Snapshots<SharedSnapshots<N>>);
 
-impl<N: SnapshotStore> ShelfWorker<N> {
-    pub(super) const fn new(shelf: Shelf<N>) -> Self {
-        Self(Snapshots::new(shelf))
+impl<N: SnapshotStore> SnapshotWorker<N> {
+    pub(super) const fn new(snapshots: SharedSnapshots<N>) -> Self {
+        Self(Snapshots::new(snapshots))
     }
 }
 
-impl<N> Worker<ShelfJob> for ShelfWorker<N>
+impl<N> Worker<StoreJob> for SnapshotWorker<N>
 where
     N: SnapshotStore<Sink: Send, Source: Send> + Send,
 {
-    fn work(&mut self, jobs: &mut VecDeque<ShelfJob>, reports: &mut Vec<Event>) {
+    fn work(&mut self, jobs: &mut VecDeque<StoreJob>, reports: &mut Vec<Event>) {
         let Some(job) = jobs.pop_front() else { return };
         reports.push(match job {
-            ShelfJob::Read { ticket, last, offset, limit } => match self.0.read(last, offset, limit) {
-                Ok(piece) => Event::SnapshotRead { ticket, piece },
-                Err(error) => Event::StoreFailed(error),
-            },
-            ShelfJob::Write { ticket, meta, offset, data, done } => {
+            StoreJob::ReadSnapshot { ticket, last, offset, limit } => {
+                match self.0.read(last, offset, limit) {
+                    Ok(piece) => Event::SnapshotRead { ticket, piece },
+                    Err(error) => Event::StoreFailed(error),
+                }
+            }
+            StoreJob::WriteSnapshot { ticket, meta, offset, data, done } => {
                 Event::SnapshotWritten { ticket, ok: self.0.write(&meta, offset, &data, done) }
+            }
+            StoreJob::Persist(_) | StoreJob::Fetch { .. } => {
+                unreachable!("jobs for the log have a queue of their own")
             }
         });
     }

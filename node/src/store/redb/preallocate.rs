@@ -17,29 +17,29 @@ const PIECE: usize = 64 << 10;
 
 /// Writes zeros ahead of whoever writes.
 ///
-/// Nothing was written at or beyond `paved` since the room there came to be: zeros hide nothing.
+/// Nothing was written at or beyond `reserved` since the room there came to be: zeros hide nothing.
 #[derive(Debug)]
-pub(super) struct Paved<B> {
+pub(super) struct Preallocated<B> {
     ground: B,
-    paved: Mutex<u64>,
+    reserved: Mutex<u64>,
     zeros: Box<[u8]>,
 }
 
-impl<B: StorageBackend> Paved<B> {
+impl<B: StorageBackend> Preallocated<B> {
     /// What is there already stays as it is.
     pub(super) fn new(ground: B) -> io::Result<Self> {
-        let paved = Mutex::new(ground.len()?);
-        Ok(Self { ground, paved, zeros: vec![0; PIECE].into() })
+        let reserved = Mutex::new(ground.len()?);
+        Ok(Self { ground, reserved, zeros: vec![0; PIECE].into() })
     }
 
-    fn paved(&self) -> MutexGuard<'_, u64> {
-        self.paved.lock().expect("nobody panics with the mark in hand")
+    fn reserved(&self) -> MutexGuard<'_, u64> {
+        self.reserved.lock().expect("nobody panics with the mark in hand")
     }
 
     /// Fills the room ahead of a write from `begin` to `end`. That there is none left is no failure
     /// yet: the write may need less.
-    fn pave(&self, paved: &mut u64, begin: u64, end: u64) -> io::Result<()> {
-        let from = if begin <= *paved + STRETCH { *paved } else { begin };
+    fn preallocate(&self, reserved: &mut u64, begin: u64, end: u64) -> io::Result<()> {
+        let from = if begin <= *reserved + STRETCH { *reserved } else { begin };
         let upto = (end + STRETCH).min(self.ground.len()?);
         let mut at = from;
         while at < upto {
@@ -49,12 +49,12 @@ impl<B: StorageBackend> Paved<B> {
             }
             at += length;
         }
-        *paved = end.max(upto);
+        *reserved = end.max(upto);
         Ok(())
     }
 }
 
-impl<B: StorageBackend> StorageBackend for Paved<B> {
+impl<B: StorageBackend> StorageBackend for Preallocated<B> {
     fn len(&self) -> io::Result<u64> {
         self.ground.len()
     }
@@ -64,9 +64,9 @@ impl<B: StorageBackend> StorageBackend for Paved<B> {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        let mut paved = self.paved();
+        let mut reserved = self.reserved();
         self.ground.set_len(len)?;
-        *paved = len.min(*paved);
+        *reserved = len.min(*reserved);
         Ok(())
     }
 
@@ -76,11 +76,11 @@ impl<B: StorageBackend> StorageBackend for Paved<B> {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let end = offset + data.len() as u64;
-        let mut paved = self.paved();
-        if *paved < end {
-            self.pave(&mut paved, offset, end)?;
+        let mut reserved = self.reserved();
+        if *reserved < end {
+            self.preallocate(&mut reserved, offset, end)?;
         }
-        drop(paved);
+        drop(reserved);
         self.ground.write(offset, data)
     }
 
@@ -118,18 +118,18 @@ mod tests {
     use super::*;
     use redb::backends::InMemoryBackend;
 
-    fn bytes(file: &Paved<InMemoryBackend>, offset: u64) -> [u8; 4] {
+    fn bytes(file: &Preallocated<InMemoryBackend>, offset: u64) -> [u8; 4] {
         let mut bytes = [0; 4];
         file.read(offset, &mut bytes).unwrap();
         bytes
     }
 
     #[test]
-    fn what_was_written_is_never_paved_over() {
+    fn what_was_written_is_never_overwritten_by_zeros() {
         let ground = InMemoryBackend::new();
         ground.set_len(8).unwrap();
         ground.write(4, b"here").unwrap();
-        let file = Paved::new(ground).unwrap();
+        let file = Preallocated::new(ground).unwrap();
         let far = 10 * STRETCH;
         file.set_len(far).unwrap();
         let places = [8, STRETCH, far - 4, 3 * STRETCH, STRETCH + 4, 12];

@@ -1,40 +1,40 @@
-//! Where everybody is, as far as this server knows.
+//! The addresses of other servers, as far as this server knows them.
 
 use crate::wire::Header;
 use wavetank_raft::{Configuration, Member, NodeId, ServerAddress, ServerId};
 
 /// Names and addresses of all members, present and past: a member that has left is told so.
 #[derive(Debug, Default)]
-pub(super) struct Book(Vec<Page>);
+pub(super) struct AddressBook(Vec<PeerAddress>);
 
 #[derive(Debug)]
-struct Page {
+struct PeerAddress {
     node: NodeId,
     id: ServerId,
     address: ServerAddress,
 }
 
-impl Book {
+impl AddressBook {
     pub(super) fn of(configuration: Option<&Configuration>) -> Self {
-        let mut book = Self::default();
+        let mut addresses = Self::default();
         for member in configuration.into_iter().flat_map(Configuration::members) {
-            book.note(member);
+            addresses.note(member);
         }
-        book
+        addresses
     }
 
     /// Writes down where a member is.
     pub(super) fn note(&mut self, member: &Member) {
         let node = member.id.node();
-        match self.0.iter_mut().find(|page| page.node == node) {
-            Some(page) => page.address = member.address.clone(),
-            None => self.0.push(Page { node, id: member.id.clone(), address: member.address.clone() }),
+        match self.0.iter_mut().find(|peer| peer.node == node) {
+            Some(peer) => peer.address = member.address.clone(),
+            None => self.0.push(PeerAddress { node, id: member.id.clone(), address: member.address.clone() }),
         }
     }
 
     /// Name and address of a server.
     pub(super) fn find(&self, node: NodeId) -> Option<(&ServerId, &ServerAddress)> {
-        self.0.iter().find(|page| page.node == node).map(|page| (&page.id, &page.address))
+        self.0.iter().find(|peer| peer.node == node).map(|peer| (&peer.id, &peer.address))
     }
 
     /// Who calls. Servers that speak an old version give an address and no name.
@@ -43,7 +43,7 @@ impl Book {
             return Some(id.node());
         }
         let address = header.address.as_ref()?;
-        let known = self.0.iter().find(|page| page.address == *address).map(|page| page.node);
+        let known = self.0.iter().find(|peer| peer.address == *address).map(|peer| peer.node);
         Some(known.unwrap_or_else(|| NodeId::of(address.as_str())))
     }
 }

@@ -1,4 +1,4 @@
-//! The words everything else is said in: terms, indexes, log positions, time, names.
+//! The basic types: terms, indexes, log positions, time, names.
 //!
 //! Small `Copy` values with an order and a short fixed print (`n1 t3 i7`). No behaviour of the
 //! protocol lives here.

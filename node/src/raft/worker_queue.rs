@@ -1,6 +1,6 @@
 //! Where a server's blocking work is done: on a thread of its own, or on the spot.
 //!
-//! A lane does its jobs in order and reports what the server wants to hear. What a job means is
+//! A worker does the jobs of its queue in order and reports what the server wants to hear. What a job means is
 //! its worker's business.
 
 use std::collections::VecDeque;
@@ -35,43 +35,42 @@ pub(super) trait Worker<J>: Send {
 
 /// A queue of jobs and who does them. The queue is as long as what the server leaves unreported,
 /// which the driver bounds.
-pub(super) enum Lane<J> {
+pub(super) enum WorkerQueue<J> {
     /// On a thread.
     Thread(Sender<J>),
-    /// On the spot.
-    Inline(Inline<J>),
-}
-
-/// Jobs that wait until the step is over.
-pub(super) struct Inline<J> {
-    worker: Box<dyn Worker<J>>,
-    jobs: VecDeque<J>,
+    /// On the spot. The jobs wait until the step is over.
+    Inline {
+        /// Does the jobs.
+        worker: Box<dyn Worker<J>>,
+        /// The jobs that wait.
+        jobs: VecDeque<J>,
+    },
 }
 
 /// Where threads report, and how it is known that they have ended.
 #[derive(Clone, Debug)]
-pub(super) struct Wires {
+pub(super) struct WorkerSenders {
     pub(super) reports: UnboundedSender<Event>,
     #[expect(dead_code, reason = "dropped by each thread as the last thing it does; that is its use")]
     pub(super) running: mpsc::Sender<()>,
 }
 
-impl<J: Send + 'static> Lane<J> {
+impl<J: Send + 'static> WorkerQueue<J> {
     pub(super) fn open(
         place: Place,
         name: &str,
         worker: impl Worker<J> + 'static,
-        wires: &Wires,
+        senders: &WorkerSenders,
     ) -> io::Result<Self> {
         let worker: Box<dyn Worker<J>> = Box::new(worker);
         match place {
-            Place::Inline => Ok(Self::Inline(Inline { worker, jobs: VecDeque::new() })),
+            Place::Inline => Ok(Self::Inline { worker, jobs: VecDeque::new() }),
             Place::Thread => {
                 let (sender, queue) = channel();
-                let (wires, thread, span) = (wires.clone(), name.to_owned(), tracing::Span::current());
+                let (senders, thread, span) = (senders.clone(), name.to_owned(), tracing::Span::current());
                 thread::Builder::new()
                     .name(name.to_owned())
-                    .spawn(move || span.in_scope(|| on_thread(&thread, worker, &queue, &wires)))?;
+                    .spawn(move || span.in_scope(|| on_thread(&thread, worker, &queue, &senders)))?;
                 Ok(Self::Thread(sender))
             }
         }
@@ -81,7 +80,7 @@ impl<J: Send + 'static> Lane<J> {
         match self {
             // A thread that has ended has reported why.
             Self::Thread(queue) => drop(queue.send(job)),
-            Self::Inline(inline) => inline.jobs.push_back(job),
+            Self::Inline { jobs, .. } => jobs.push_back(job),
         }
     }
 
@@ -89,7 +88,7 @@ impl<J: Send + 'static> Lane<J> {
     pub(super) const fn is_elsewhere(&self) -> bool {
         match self {
             Self::Thread(_) => true,
-            Self::Inline(_) => false,
+            Self::Inline { .. } => false,
         }
     }
 
@@ -97,7 +96,7 @@ impl<J: Send + 'static> Lane<J> {
     pub(super) fn work(&mut self, reports: &mut Vec<Event>) {
         match self {
             Self::Thread(_) => {}
-            Self::Inline(Inline { worker, jobs }) => {
+            Self::Inline { worker, jobs } => {
                 while !jobs.is_empty() {
                     worker.work(jobs, reports);
                 }
@@ -106,14 +105,14 @@ impl<J: Send + 'static> Lane<J> {
     }
 }
 
-fn on_thread<J>(name: &str, mut worker: Box<dyn Worker<J>>, queue: &Receiver<J>, wires: &Wires) {
-    let run = AssertUnwindSafe(|| do_jobs(&mut *worker, queue, &wires.reports));
+fn on_thread<J>(name: &str, mut worker: Box<dyn Worker<J>>, queue: &Receiver<J>, senders: &WorkerSenders) {
+    let run = AssertUnwindSafe(|| do_jobs(&mut *worker, queue, &senders.reports));
     if let Err(panic) = catch_unwind(run) {
         let words = panic.downcast_ref::<&str>().copied();
         let words = words.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         let what = format!("{name} panicked: {}", words.unwrap_or("no message"));
         // Without a server there is nobody to stop.
-        let _ = wires.reports.send(Event::StoreFailed(StoreError::new(StoreErrorKind::Io, what)));
+        let _ = senders.reports.send(Event::StoreFailed(StoreError::new(StoreErrorKind::Io, what)));
     }
     // What the worker holds open is closed before anybody hears that the thread has ended.
     drop(worker);
@@ -135,11 +134,11 @@ fn do_jobs<J>(worker: &mut dyn Worker<J>, queue: &Receiver<J>, reports: &Unbound
     }
 }
 
-impl<J> fmt::Debug for Lane<J> {
+impl<J> fmt::Debug for WorkerQueue<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Thread(_) => "Thread",
-            Self::Inline(_) => "Inline",
+            Self::Inline { .. } => "Inline",
         })
     }
 }

@@ -17,7 +17,7 @@ use wavetank_raft::{Call, Index, NodeId, Request, RoleName, RpcId, Server, Serve
 const REMEMBERED: usize = 1024;
 
 /// What the driver measures.
-pub(super) struct Meter {
+pub(super) struct Metrics {
     apply: Counter,
     barrier: Counter,
     verify: Counter,
@@ -53,7 +53,7 @@ enum Sent {
     Other,
 }
 
-impl Meter {
+impl Metrics {
     pub(super) fn new() -> Self {
         let state = |name| (name, counter!(name));
         let rpc = |name| (name, histogram!(name));
@@ -111,7 +111,7 @@ impl Meter {
         }
     }
 
-    pub(super) fn sending(&mut self, (to, rpc): (&ServerId, RpcId), request: &Request, now: Time) {
+    pub(super) fn sending(&mut self, to: &ServerId, rpc: RpcId, request: &Request, now: Time) {
         let sent = match request {
             Request::AppendEntries(append) if append.entries.is_empty() => Sent::Heartbeat,
             Request::AppendEntries(_) => Sent::Entries,
@@ -211,14 +211,14 @@ impl Peer {
 }
 
 /// What the log's thread measures.
-pub(super) struct LogMeter {
+pub(super) struct LogMetrics {
     numbers: Arc<Numbers>,
     dispatch: Histogram,
     count: Gauge,
     store: Histogram,
 }
 
-impl LogMeter {
+impl LogMetrics {
     pub(super) fn new(numbers: Arc<Numbers>) -> Self {
         Self {
             numbers,
@@ -240,7 +240,7 @@ impl LogMeter {
 
 /// What the state machine's thread measures.
 #[derive(Clone)]
-pub(super) struct FsmMeter {
+pub(super) struct FsmMetrics {
     apply: Histogram,
     batch: Histogram,
     count: Gauge,
@@ -251,7 +251,7 @@ pub(super) struct FsmMeter {
     restores: Counter,
 }
 
-impl FsmMeter {
+impl FsmMetrics {
     pub(super) fn new() -> Self {
         Self {
             apply: histogram!("raft.fsm.apply"),

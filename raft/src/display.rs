@@ -1,4 +1,4 @@
-//! How the boundary's words print: short and fixed.
+//! `Display` for the types of the boundary: short and fixed.
 
 use crate::io::{Refusal, RoleName};
 use core::fmt;
