@@ -1,8 +1,7 @@
 //! What a server wants done, taken down action by action before any of it is done.
 
-use super::shadow::{Owed, Shadow};
-use super::step::{Allowed, Exposure, TwoVotes, term_of};
-use super::{Facts, Ledger, placed};
+use super::step::term_of;
+use super::{Allowed, Exposure, Facts, Ledger, Owed, Shadow, placed};
 use crate::slot::Slot;
 use wavetank_raft::{Action, Answer, Batch, NodeId, Outcome, Request, RequestId, Response, RpcId, Term};
 
@@ -11,12 +10,10 @@ impl Ledger {
         for action in actions {
             match action {
                 Action::Send { to, request, .. } => self.sent(slot, *to, request, facts),
-                Action::Reply { to, rpc, response } => self.replied(slot, (*to, *rpc), response, facts),
+                Action::Reply { to, rpc, response } => self.replied(slot, *to, *rpc, response, facts),
                 Action::Write(write) => self.remember(slot, write, facts),
-                Action::WriteSnapshot { ticket, meta, done, .. } => {
-                    if *done {
-                        self.shadows[slot.at()].incoming.push((*ticket, meta.last));
-                    }
+                Action::WriteSnapshot { ticket, meta, done: true, .. } => {
+                    self.shadows[slot.at()].incoming.push((*ticket, meta.last));
                 }
                 Action::Apply(batch) => self.handed(slot, batch, facts),
                 Action::TakeSnapshot(meta) => {
@@ -24,11 +21,8 @@ impl Ledger {
                     facts.add(Facts::CAPTURING);
                 }
                 Action::Answer { request, outcome } => self.answered(slot, *request, outcome, facts),
-                Action::Fetch { .. }
-                | Action::ReadSnapshot { .. }
-                | Action::Restore(_)
-                | Action::Observe(_) => {}
                 Action::Halt(why) => self.halts(slot, why),
+                _ => {}
             }
         }
     }
@@ -53,14 +47,11 @@ impl Ledger {
         }
     }
 
-    fn replied(&mut self, slot: Slot, (to, rpc): (NodeId, RpcId), response: &Response, facts: &mut Facts) {
+    fn replied(&mut self, slot: Slot, to: NodeId, rpc: RpcId, response: &Response, facts: &mut Facts) {
         match response {
             // Its term may be the one that was asked about.
             Response::RequestPreVote(_) => self.step.messages += 1,
-            Response::AppendEntries(_)
-            | Response::RequestVote(_)
-            | Response::InstallSnapshot(_)
-            | Response::TimeoutNow(_) => self.told(slot, term_of(response).unwrap_or(Term(0)), facts),
+            _ => self.told(slot, term_of(response).unwrap_or(Term(0)), facts),
         }
         let shadow = &mut self.shadows[slot.at()];
         match response {
@@ -101,10 +92,8 @@ impl Ledger {
     /// A message left that says which term its sender is in.
     fn told(&mut self, slot: Slot, term: Term, facts: &mut Facts) {
         self.step.messages += 1;
-        if self.step.now.term < term {
-            self.step.term_ahead = Some(term);
-            facts.add(Facts::TERM_AHEAD);
-        }
+        self.step.told = self.step.told.max(term);
+        facts.add_if(self.step.now.term < term, Facts::TERM_AHEAD);
         let exposed = &mut self.shadows[slot.at()].exposed;
         *exposed = (*exposed).max(term);
     }
@@ -115,9 +104,8 @@ impl Ledger {
 
     /// A vote is given away, once and for all.
     pub(super) fn note_vote(&mut self, voter: Slot, term: Term, candidate: Slot) {
-        if let Some(before) = self.terms.vote(voter, term, candidate) {
-            self.step.two_votes = Some(TwoVotes { term, before, now: candidate });
-        }
+        self.step.votes.push((term, candidate));
+        self.terms.vote(voter, term, candidate);
     }
 
     fn handed(&mut self, slot: Slot, batch: &Batch, facts: &mut Facts) {
@@ -127,7 +115,7 @@ impl Ledger {
         let (first, before) = match self.step.handed {
             // Several batches in one step are one if they follow each other.
             Some((earliest, upto, before)) if upto.next() == first.id.index => (earliest, before),
-            Some(_) | None => (first.id.index, before),
+            _ => (first.id.index, before),
         };
         self.step.handed = Some((first, last.id.index, before));
         facts.add(Facts::HANDED);
@@ -141,7 +129,7 @@ impl Ledger {
         let index = match outcome {
             Ok(Answer::Readable { index }) => Some(*index),
             Ok(Answer::Done) => None,
-            Ok(Answer::Applied { .. } | Answer::Committed { .. } | Answer::Snapshotted(_)) | Err(_) => return,
+            _ => return,
         };
         self.step.allowed.push(Allowed { asked, index });
         facts.add(Facts::READABLE);
