@@ -37,7 +37,7 @@ use wavetank_raft::{Batch, Index, LogId, NodeId, SnapshotMeta, Time};
 pub(crate) struct Ledger {
     /// The moment of the observation.
     pub(crate) at: Time,
-    /// Its number.
+    /// The number of the observation.
     pub(crate) number: u64,
     /// What happened in it.
     pub(crate) step: Step,

@@ -94,17 +94,17 @@ facts! {
     /// A transfer of leadership is pending, or was.
     TRANSFER = 38,
     /// The server's snapshot was installed, not taken.
-    INSTALLED = 40,
+    INSTALLED = 39,
     /// Only part of a write survived.
-    TORN = 41,
+    TORN = 40,
     /// A store failed.
-    FAILED = 42,
+    FAILED = 41,
     /// The server took a request for a vote.
-    VOTE_ASKED = 43,
+    VOTE_ASKED = 42,
     /// Who reaches whom has changed.
-    NETWORK = 44,
+    NETWORK = 43,
     /// A server was to start, and refused.
-    REFUSED = 45,
+    REFUSED = 44,
 }
 
 impl Facts {
@@ -141,7 +141,6 @@ impl Facts {
         self.0 & other.0 != 0
     }
 
-    /// Adds facts.
     pub(crate) const fn add(&mut self, other: Self) {
         self.0 |= other.0;
     }

@@ -35,7 +35,6 @@ pub(crate) struct Follower {
 
 /// Something that can be looked at like a server.
 pub(crate) trait Sight {
-    /// The numbers.
     fn glimpse(&self) -> Glimpse;
     /// The configuration in force, and where it stands.
     fn configuration(&self) -> Option<(Index, &Arc<Configuration>)>;

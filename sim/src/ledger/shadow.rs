@@ -13,7 +13,6 @@ use wavetank_raft::{
 pub(crate) struct Disk {
     /// The vote record.
     pub(crate) hard: HardState,
-    /// The log.
     pub(crate) log: Chain,
     /// The newest snapshot.
     pub(crate) snapshot: LogId,
@@ -72,7 +71,6 @@ pub(crate) enum Life {
     /// It has never started since its disk was blank.
     #[default]
     Blank,
-    /// It runs.
     Up,
     /// It has crashed.
     Down,
