@@ -62,7 +62,7 @@ impl Default for Changes {
 
 impl Changes {
     /// Looks at an observation that the ledger has just taken.
-    pub fn see(&mut self, observation: &Observation<'_>, ledger: &Ledger) {
+    pub(crate) fn see(&mut self, observation: &Observation<'_>, ledger: &Ledger) {
         match observation.seen {
             Seen::Stepping { slot, event, .. } => self.wish = wish(slot, event, ledger),
             Seen::Stepped { actions, .. } => {

@@ -1,97 +1,134 @@
 //! The judges: one property a file, called only when something it watches has changed.
 //!
-//! A check looks at the [`Ledger`] and answers with its own kind of breach. Nothing here moves the
-//! world, and nothing is kept but counts.
+//! A check looks at the [`Ledger`] and answers with a sentence if its property does not hold. Nothing
+//! here moves the world, and nothing is kept but counts. A new check is a file with a `CHECK` in it, and
+//! a line in the list below.
 
 use crate::ledger::{Facts, Ledger};
 use crate::plan::Plan;
 use std::fmt;
 
-pub mod every_call_ends;
+mod every_call_ends;
 mod judges;
 pub mod progress;
 #[cfg(test)]
 pub(crate) mod tale;
 
-macro_rules! rooms {
-    ($($room:ident),* $(,)?) => { $(pub mod $room;)* };
-}
-
-rooms! {
-    applied_is_durable,
-    applied_not_beyond_commit,
-    change_after_own_commit,
-    commit_is_bounded,
-    commit_own_term_only,
-    committed_configuration_agrees,
-    committed_is_durable_on_quorum,
-    committed_never_dropped,
-    committed_prefix_immutable,
-    compaction_follows_snapshot,
-    configuration_is_latest_in_log,
-    configurations_overlap,
-    election_safety,
-    follower_commit_is_verified,
-    leader_append_only,
-    leader_completeness,
-    leader_has_quorum,
-    leader_is_obeyed,
-    lease_exclusivity,
-    legal_transition,
-    log_is_written,
-    log_matching,
-    match_is_true,
-    one_change_at_a_time,
-    only_voters_campaign,
-    only_voters_count,
-    persist_before_send,
-    pre_vote_is_free,
-    progress_is_sane,
-    promised_silence_is_kept,
-    read_index_bound,
-    recovered_log_is_whole,
-    recovery_covers_exposure,
-    silent_after_disk_error,
-    snapshot_install,
-    snapshot_is_committed_prefix,
-    stale_is_inert,
-    state_digest,
-    state_machine_safety,
-    stops_for_a_reason,
-    synced_data_is_kept,
-    term_monotonic,
-    transfer_discipline,
-    verified_leader,
-    vote_is_justified,
-    vote_once_per_term,
-}
-
 pub use judges::Judges;
 
+macro_rules! checks {
+    ($($name:ident),* $(,)?) => {
+        $(pub(crate) mod $name;)*
+
+        /// All checks, in the order in which they look.
+        static CHECKS: [Check; [$(stringify!($name)),*].len()] = [$($name::CHECK),*];
+
+        #[test]
+        fn a_check_has_the_name_of_its_file() {
+            assert_eq!(CHECKS.map(|check| check.name), [$(stringify!($name)),*]);
+        }
+    };
+}
+
+// The more a property says about what went wrong, the earlier it looks: the first one to speak
+// is the one that is reported.
+checks! {
+    recovered_log_is_whole,
+    synced_data_is_kept,
+    recovery_covers_exposure,
+    persist_before_send,
+    silent_after_disk_error,
+    stops_for_a_reason,
+    vote_once_per_term,
+    pre_vote_is_free,
+    vote_is_justified,
+    promised_silence_is_kept,
+    only_voters_campaign,
+    leader_has_quorum,
+    election_safety,
+    leader_completeness,
+    leader_is_obeyed,
+    term_monotonic,
+    transfer_discipline,
+    stale_is_inert,
+    leader_append_only,
+    log_matching,
+    committed_never_dropped,
+    committed_prefix_immutable,
+    snapshot_install,
+    log_is_written,
+    match_is_true,
+    progress_is_sane,
+    one_change_at_a_time,
+    change_after_own_commit,
+    legal_transition,
+    configurations_overlap,
+    configuration_is_latest_in_log,
+    only_voters_count,
+    commit_is_bounded,
+    commit_own_term_only,
+    committed_is_durable_on_quorum,
+    follower_commit_is_verified,
+    state_machine_safety,
+    committed_configuration_agrees,
+    applied_not_beyond_commit,
+    applied_is_durable,
+    state_digest,
+    snapshot_is_committed_prefix,
+    compaction_follows_snapshot,
+    verified_leader,
+    read_index_bound,
+    lease_exclusivity,
+}
+
+/// What a check does when one of the facts that it watches is there: it counts what it judges, and
+/// says what is wrong.
+type Judge = fn(&Ledger, Facts, witnessed: &mut u64) -> Option<String>;
+
 /// A property that is looked at after every observation that could break it.
-pub trait Check: Default {
-    /// As its file is named.
-    const NAME: &'static str;
-    /// Where it is stated.
-    const SECTION: &'static str;
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Check {
+    /// The name of its file.
+    pub(crate) name: &'static str,
+    /// Where the property is stated.
+    pub(crate) section: &'static str,
     /// The least selection that it is part of.
-    const COLUMN: Column;
+    pub(crate) column: Column,
     /// The facts without which it need not look.
-    const WATCHES: Facts;
-    /// How it can fail.
-    type Breach: fmt::Display;
+    watches: Facts,
+    /// It judges only runs in which clocks keep the bound that leases assume.
+    bounded_clocks: bool,
+    judge: Judge,
+}
 
-    /// Looks. At least one of the facts is among those it watches.
-    fn judge(&mut self, ledger: &Ledger, facts: Facts) -> Option<Self::Breach>;
-
-    /// How often it saw what it judges.
-    fn witnessed(&self) -> u64;
-
-    /// Whether a run of this kind wants it.
-    #[must_use]
-    fn wanted(options: &Options) -> bool {
-        Self::COLUMN <= options.column
+impl Check {
+    const fn new(
+        name: &'static str,
+        section: &'static str,
+        column: Column,
+        watches: Facts,
+        judge: Judge,
+    ) -> Self {
+        Self { name, section, column, watches, bounded_clocks: false, judge }
     }
+
+    const fn with_bounded_clocks(mut self) -> Self {
+        self.bounded_clocks = true;
+        self
+    }
+
+    /// Whether it looks in a run of this kind.
+    fn is_wanted(&self, options: &Options) -> bool {
+        let clocks = !self.bounded_clocks || options.clocks == Clocks::Bounded;
+        clocks && self.column <= options.column
+    }
+}
+
+/// The sentence of a check whose property does not hold.
+// Formatting is for the one time that something is wrong; it must not be in the way before.
+#[cold]
+fn say(words: fmt::Arguments<'_>) -> Option<String> {
+    Some(words.to_string())
 }
 
 /// How much is judged. Each column holds the ones before it.

@@ -6,27 +6,27 @@
 
 mod acting;
 mod booting;
-pub mod chain;
-pub mod conf;
-pub mod facts;
-pub mod glimpse;
-pub mod hash;
-pub mod history;
-pub mod shadow;
-pub mod step;
+pub(crate) mod chain;
+pub(crate) mod conf;
+pub(crate) mod facts;
+pub(crate) mod glimpse;
+pub(crate) mod hash;
+pub(crate) mod history;
+pub(crate) mod shadow;
+pub(crate) mod step;
 mod stepping;
 mod stopping;
-pub mod terms;
+pub(crate) mod terms;
 mod writing;
 
-pub use chain::{Chain, Link};
-pub use conf::{Conf, Placed};
-pub use facts::Facts;
-pub use glimpse::{Follower, Glimpse, Sight};
-pub use history::{Committed, History};
-pub use shadow::{Disk, Life, Shadow};
-pub use step::{Exposure, Step, Took};
-pub use terms::Terms;
+pub(crate) use chain::{Chain, Link};
+pub(crate) use conf::{Conf, Placed};
+pub(crate) use facts::Facts;
+pub(crate) use glimpse::{Follower, Glimpse, Sight};
+pub(crate) use history::{Committed, History};
+pub(crate) use shadow::{Asked, Disk, Life, Owed, Shadow};
+pub(crate) use step::{Allowed, Discarded, Exposure, Found, Gone, Step, Stop, Took};
+pub(crate) use terms::Terms;
 
 use crate::observe::{Observation, Seen};
 use crate::slot::{Slot, Slots};
@@ -34,19 +34,19 @@ use wavetank_raft::{Batch, Index, LogId, NodeId, SnapshotMeta, Time};
 
 /// Everything the harness knows.
 #[derive(Clone, Debug)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     /// The moment of the observation.
-    pub at: Time,
-    /// Its number.
-    pub number: u64,
+    pub(crate) at: Time,
+    /// The number of the observation.
+    pub(crate) number: u64,
     /// What happened in it.
-    pub step: Step,
+    pub(crate) step: Step,
     /// What is true of each log position.
-    pub history: History,
+    pub(crate) history: History,
     /// Who voted for whom and who led.
-    pub terms: Terms,
+    pub(crate) terms: Terms,
     /// From whom progress is demanded, and since when.
-    pub healed: Option<(Time, Slots)>,
+    pub(crate) healed: Option<(Time, Slots)>,
     shadows: Vec<Shadow>,
     /// When the history has grown to this many positions, the old ones go.
     prune_at: usize,
@@ -74,31 +74,31 @@ impl Ledger {
 
     /// What is known of a server.
     #[must_use]
-    pub fn shadow(&self, slot: Slot) -> &Shadow {
+    pub(crate) fn shadow(&self, slot: Slot) -> &Shadow {
         &self.shadows[slot.at()]
     }
 
     /// What is known of the server that this observation is about.
     #[must_use]
-    pub fn subject(&self) -> &Shadow {
+    pub(crate) fn subject(&self) -> &Shadow {
         &self.shadows[self.step.slot.at()]
     }
 
     /// What is known of a server, by the number the core knows it by.
     #[must_use]
-    pub fn shadow_of(&self, node: NodeId) -> Option<&Shadow> {
+    pub(crate) fn shadow_of(&self, node: NodeId) -> Option<&Shadow> {
         Slot::of(node).map(|slot| self.shadow(slot))
     }
 
     /// The servers that run.
     #[must_use]
-    pub fn up(&self) -> Slots {
+    pub(crate) fn up(&self) -> Slots {
         let up = (0..).map(Slot).zip(&self.shadows).filter(|(_, shadow)| shadow.is_up());
         up.map(|(slot, _)| slot).collect()
     }
 
     /// Takes an observation, and says what it changed.
-    pub fn see(&mut self, observation: &Observation<'_>) -> Facts {
+    pub(crate) fn see(&mut self, observation: &Observation<'_>) -> Facts {
         let facts = self.take(observation);
         if facts != Facts::NONE {
             (self.at, self.number) = (observation.at, observation.step);
@@ -126,12 +126,8 @@ impl Ledger {
                 self.healed = Some((observation.at, *core));
                 Facts::HEALED
             }
-            Seen::Paused(_)
-            | Seen::Resumed(_)
-            | Seen::Sent { .. }
-            | Seen::Invoked { .. }
-            | Seen::Returned { .. } => Facts::NONE,
             Seen::Network(_) => Facts::NETWORK,
+            _ => Facts::NONE,
         }
     }
 
@@ -143,7 +139,7 @@ impl Ledger {
         self.step.unsynced = !voted || shadow.log.last() != disk.log.last();
         shadow.forget();
         if wiped {
-            let lost = disk_end(&shadow.disk).max(shadow.lost);
+            let lost = shadow.disk.end().max(shadow.lost);
             *shadow = Shadow { lost, ..Shadow::default() };
         }
         Facts::CRASHED
@@ -157,16 +153,14 @@ impl Ledger {
         let shadow = &mut self.shadows[slot.at()];
         self.step.machine = Some((first.id.index, last.id.index, shadow.machine));
         shadow.machine = last.id.index;
-        self.step.two_states =
-            self.history.state(slot, last.id.index, digest).map(|before| (last.id.index, before));
+        self.report(slot, last.id.index, digest);
         Facts::APPLIED
     }
 
     pub(crate) fn captured(&mut self, slot: Slot, meta: &SnapshotMeta, digest: u64) -> Facts {
         self.step.clear(slot);
         self.step.captured = Some((meta.last, placed(meta)));
-        self.step.two_states =
-            self.history.state(slot, meta.last.index, digest).map(|before| (meta.last.index, before));
+        self.report(slot, meta.last.index, digest);
         self.history.pillar(meta.last.index);
         let shadow = &mut self.shadows[slot.at()];
         shadow.disk.snapshot = newer(shadow.disk.snapshot, meta.last);
@@ -177,9 +171,14 @@ impl Ledger {
         self.step.clear(slot);
         let shadow = &mut self.shadows[slot.at()];
         (shadow.machine, shadow.handed) = (last.index, shadow.handed.max(last.index));
-        self.step.two_states =
-            self.history.state(slot, last.index, digest).map(|before| (last.index, before));
+        self.report(slot, last.index, digest);
         Facts::RESTORED
+    }
+
+    /// A state machine reports the digest of its state after an entry.
+    fn report(&mut self, slot: Slot, index: Index, digest: u64) {
+        self.step.state = Some((index, digest));
+        self.history.note_state(slot, index, digest);
     }
 
     /// Forgets positions that no server has as an entry any more.
@@ -190,11 +189,6 @@ impl Ledger {
         self.history.prune(Index(below));
         self.prune_at = self.history.len() + Self::SLACK;
     }
-}
-
-/// Up to where a disk has the log, as entries or in a snapshot.
-fn disk_end(disk: &Disk) -> Index {
-    disk.log.last().index.max(disk.snapshot.index)
 }
 
 /// The newer of two snapshots.

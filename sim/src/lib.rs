@@ -21,7 +21,7 @@ pub mod harness;
 pub mod history;
 mod host;
 pub mod kv;
-pub mod ledger;
+mod ledger;
 pub mod mishap;
 mod named;
 pub mod nemesis;

@@ -108,7 +108,7 @@ impl Sometimes {
         .or(Facts::BOOTED);
 
     /// Looks at an observation.
-    pub fn see(&mut self, ledger: &Ledger, facts: Facts) {
+    pub(crate) fn see(&mut self, ledger: &Ledger, facts: Facts) {
         if !facts.touches(Self::ROUTINE) {
             return;
         }
@@ -253,18 +253,18 @@ fn situation(ledger: &Ledger) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::election_safety::ElectionSafety;
+    use crate::check::election_safety::CHECK;
     use crate::check::tale::{N1, N2, N3, Tale};
 
     #[test]
     fn situations_do_not_depend_on_names() {
         let told = |leader| {
-            let mut tale = Tale::<ElectionSafety>::three();
+            let mut tale = Tale::three(&CHECK);
             tale.elect(leader, 2);
             situation(&tale.ledger)
         };
         assert_eq!(told(N1), told(N3));
-        let mut other = Tale::<ElectionSafety>::three();
+        let mut other = Tale::three(&CHECK);
         other.campaign(N2, 2);
         assert_ne!(told(N1), situation(&other.ledger));
     }

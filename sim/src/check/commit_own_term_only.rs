@@ -1,54 +1,26 @@
 //! A leader commits by counting only entries of its own term; older ones come along.
 
 use super::committed_is_durable_on_quorum::counted;
-use super::{Check, Column};
+use super::{Check, Column, say};
 use crate::ledger::{Facts, Ledger};
-use crate::slot::Slot;
-use std::fmt;
-use wavetank_raft::{LogId, Term};
+use wavetank_raft::LogId;
 
 /// The commit rule (C5).
-#[derive(Debug, Default)]
-pub struct CommitOwnTermOnly(u64);
+pub(crate) const CHECK: Check =
+    Check::new("commit_own_term_only", "thesis §3.6.2", Column::Steps, Facts::COMMIT, judge);
 
-/// An old entry that was counted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct OldCounted {
-    /// Who leads.
-    pub leader: Slot,
-    /// In this term.
-    pub term: Term,
-    /// The entry.
-    pub entry: LogId,
-}
-
-impl fmt::Display for OldCounted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, leader of {}, committed {} by counting", self.leader, self.term, self.entry)
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let step = &ledger.step;
+    if !counted(step) {
+        return None;
     }
-}
-
-impl Check for CommitOwnTermOnly {
-    const NAME: &'static str = "commit_own_term_only";
-    const SECTION: &'static str = "thesis §3.6.2";
-    const COLUMN: Column = Column::Steps;
-    const WATCHES: Facts = Facts::COMMIT;
-    type Breach = OldCounted;
-
-    fn judge(&mut self, ledger: &Ledger, _: Facts) -> Option<OldCounted> {
-        let step = &ledger.step;
-        if !counted(step) {
-            return None;
-        }
-        self.0 += 1;
-        let (leader, term, commit) = (step.slot, step.now.term, step.now.commit);
-        let entry = LogId::new(ledger.subject().log.link(commit)?.term, commit);
-        (entry.term != term).then_some(OldCounted { leader, term, entry })
+    *witnessed += 1;
+    let (leader, term, commit) = (step.slot, step.now.term, step.now.commit);
+    let entry = LogId::new(ledger.subject().log.link(commit)?.term, commit);
+    if entry.term == term {
+        return None;
     }
-
-    fn witnessed(&self) -> u64 {
-        self.0
-    }
+    say(format_args!("{leader}, leader of {term}, committed {entry} by counting"))
 }
 
 #[cfg(test)]
@@ -58,7 +30,7 @@ mod tests {
 
     #[test]
     fn an_own_entry_takes_the_old_ones_along() {
-        let mut tale = Tale::<CommitOwnTermOnly>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.elect(N1, 2);
         tale.propose(N1, 2);
         tale.replicate(N1, N2, 0);
@@ -71,7 +43,7 @@ mod tests {
 
     #[test]
     fn an_old_entry_is_not_counted() {
-        let mut tale = Tale::<CommitOwnTermOnly>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.elect(N1, 2);
         tale.replicate(N1, N2, 0);
         tale.elect(N2, 3);

@@ -1,41 +1,19 @@
 //! What a leader commits by counting is on the disks of a quorum.
 
-use super::{Check, Column};
+use super::{Check, Column, say};
 use crate::ledger::{Conf, Facts, Ledger, Link, Placed, Step};
 use crate::slot::{Slot, Slots};
-use std::fmt;
-use wavetank_raft::{Index, Term};
+use wavetank_raft::Index;
+
+const SECTION: &str = "thesis §3.6.2, §3.8, §4.3";
 
 /// Committed means durable on a quorum (C4).
-#[derive(Debug, Default)]
-pub struct CommittedIsDurableOnQuorum(u64);
-
-/// A commit too early.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TooFew {
-    /// Who leads.
-    pub leader: Slot,
-    /// In this term.
-    pub term: Term,
-    /// What it commits.
-    pub commit: Index,
-    /// On whose disks it is.
-    pub disks: Slots,
-    /// On whose disks it should be.
-    pub conf: Conf,
-}
-
-impl fmt::Display for TooFew {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { leader, term, commit, disks, conf } = self;
-        write!(f, "{leader}, leader of {term}, committed {commit}, which is on the disks of {disks:?}, ")?;
-        write!(f, "not a quorum of {conf}")
-    }
-}
+pub(crate) const CHECK: Check =
+    Check::new("committed_is_durable_on_quorum", SECTION, Column::Ghosts, Facts::COMMIT, judge);
 
 /// Whether a server committed by counting in this step, and not because its leader said so.
 #[must_use]
-pub fn counted(step: &Step) -> bool {
+pub(crate) fn counted(step: &Step) -> bool {
     let led = step.was.leads() && step.was.term == step.now.term;
     step.was.commit < step.now.commit && (led || step.now.leads())
 }
@@ -49,45 +27,37 @@ fn disks(ledger: &Ledger, among: Slots, commit: Index, link: Link) -> Slots {
     among.iter().filter(holds).collect()
 }
 
-impl Check for CommittedIsDurableOnQuorum {
-    const NAME: &'static str = "committed_is_durable_on_quorum";
-    const SECTION: &'static str = "thesis §3.6.2, §3.8, §4.3";
-    const COLUMN: Column = Column::Ghosts;
-    const WATCHES: Facts = Facts::COMMIT;
-    type Breach = TooFew;
-
-    fn judge(&mut self, ledger: &Ledger, _: Facts) -> Option<TooFew> {
-        let step = &ledger.step;
-        if !counted(step) {
-            return None;
-        }
-        let commit = step.now.commit;
-        let link = ledger.subject().log.link(commit)?;
-        self.0 += 1;
-        let conf_of = |placed: Option<Placed>| placed.map_or_else(Conf::default, |placed| placed.conf);
-        // A step may commit and change the configuration, in either order.
-        let (was, now) = (conf_of(step.was_conf), conf_of(step.now_conf));
-        let disks = disks(ledger, was.voters().or(now.voters()), commit, link);
-        let enough = was.is_quorum(disks) || now.is_quorum(disks);
-        let (leader, term) = (step.slot, step.now.term);
-        (!enough).then_some(TooFew { leader, term, commit, disks, conf: was })
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let step = &ledger.step;
+    if !counted(step) {
+        return None;
     }
-
-    fn witnessed(&self) -> u64 {
-        self.0
+    let commit = step.now.commit;
+    let link = ledger.subject().log.link(commit)?;
+    *witnessed += 1;
+    let conf_of = |placed: Option<Placed>| placed.map_or_else(Conf::default, |placed| placed.conf);
+    // A step may commit and change the configuration, in either order.
+    let (was, now) = (conf_of(step.was_conf), conf_of(step.now_conf));
+    let disks = disks(ledger, was.voters().or(now.voters()), commit, link);
+    if was.is_quorum(disks) || now.is_quorum(disks) {
+        return None;
     }
+    let (leader, term) = (step.slot, step.now.term);
+    say(format_args!(
+        "{leader}, leader of {term}, committed {commit}, which is on the disks of {disks:?}, not a quorum of {was}"
+    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::tale::{N1, N2, N4, Tale, voters};
-    use wavetank_raft::{Configuration, Event, Lists, Payload, Token};
     use std::sync::Arc;
+    use wavetank_raft::{Configuration, Event, Lists, Payload, Term, Token};
 
     #[test]
     fn two_disks_of_three() {
-        let mut tale = Tale::<CommittedIsDurableOnQuorum>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.elect(N1, 2);
         tale.replicate(N1, N2, 0);
         tale.commit(N1, 2);
@@ -96,16 +66,18 @@ mod tests {
 
     #[test]
     fn memory_is_no_disk() {
-        let mut tale = Tale::<CommittedIsDurableOnQuorum>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.elect(N1, 2);
         tale.deliver(N1, N2, 0);
         tale.commit(N1, 2);
-        tale.speaks("n1, leader of t2, committed i2, which is on the disks of {n1}, not a quorum of n1 n2 n3");
+        tale.speaks(
+            "n1, leader of t2, committed i2, which is on the disks of {n1}, not a quorum of n1 n2 n3",
+        );
     }
 
     #[test]
     fn a_server_without_a_vote_does_not_count() {
-        let mut tale = Tale::<CommittedIsDurableOnQuorum>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.elect(N1, 2);
         tale.replicate(N1, N4, 0);
         tale.commit(N1, 2);
@@ -114,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_joint_commit_needs_both_majorities() {
-        let mut tale = Tale::<CommittedIsDurableOnQuorum>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         let (old, new) = (voters(&[N1, N2, Slot(2)]), voters(&[N1, N4]));
         let lists = Lists { servers: new.servers().to_vec(), outgoing: old.servers().to_vec() };
@@ -127,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_is_appended_in_the_same_step_does_not_change_the_count() {
-        let mut tale = Tale::<CommittedIsDurableOnQuorum>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale.propose(N1, 1);
         tale.replicate(N1, N2, 2);

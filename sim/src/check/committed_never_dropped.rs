@@ -1,77 +1,45 @@
-//! Who has told others of the term in which an entry was committed never drops that entry.
+//! A server that has told others of the term in which an entry was committed never drops that entry.
 //!
 //! What counts is what it has told, not the term it is in: a server that never reached that term
 //! was not needed for the commit and may lose its copy to a leader of an older term.
 
-use super::{Check, Column};
+use super::{Check, Column, say};
 use crate::ledger::{Committed, Facts, Ledger, Link};
-use crate::slot::Slot;
-use std::fmt;
-use wavetank_raft::{Index, LogId, Term};
+use wavetank_raft::{LogId, Term};
 
 /// Committed entries are never dropped (L5).
-#[derive(Debug, Default)]
-pub struct CommittedNeverDropped(u64);
-
-/// A committed entry that went.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Dropped {
-    /// From whose log.
-    pub slot: Slot,
-    /// From where.
-    pub index: Index,
-    /// What.
-    pub committed: Committed,
-    /// The newest term that its holder had told anybody.
-    pub exposed: Term,
-}
-
-impl fmt::Display for Dropped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { slot, index, committed, exposed } = self;
-        let id = LogId::new(committed.link.term, *index);
-        write!(f, "{slot}, which has told others of {exposed}, dropped {id}, ")?;
-        write!(f, "which {} declared committed in {}", committed.by, committed.term)
-    }
-}
+pub(crate) const CHECK: Check =
+    Check::new("committed_never_dropped", "thesis §3.6.3", Column::Ghosts, Facts::CUT, judge);
 
 /// Whether this entry may not go.
-#[must_use]
-pub fn is_bound(gone: Link, committed: Committed, exposed: Term) -> bool {
+fn is_bound(gone: Link, committed: Committed, exposed: Term) -> bool {
     gone == committed.link && committed.term <= exposed
 }
 
-impl Check for CommittedNeverDropped {
-    const NAME: &'static str = "committed_never_dropped";
-    const SECTION: &'static str = "thesis §3.6.3";
-    const COLUMN: Column = Column::Ghosts;
-    const WATCHES: Facts = Facts::CUT;
-    type Breach = Dropped;
-
-    fn judge(&mut self, ledger: &Ledger, _: Facts) -> Option<Dropped> {
-        self.0 += 1;
-        let step = &ledger.step;
-        let (slot, exposed) = (step.slot, step.exposed_before);
-        step.gone.iter().rev().find_map(|gone| {
-            let committed = ledger.history.at(gone.index)?;
-            let bound = is_bound(gone.link, committed, exposed);
-            bound.then_some(Dropped { slot, index: gone.index, committed, exposed })
-        })
-    }
-
-    fn witnessed(&self) -> u64 {
-        self.0
-    }
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    *witnessed += 1;
+    let step = &ledger.step;
+    let (slot, exposed) = (step.slot, step.exposed_before);
+    let (index, committed) = step.gone.iter().rev().find_map(|gone| {
+        let committed = ledger.history.at(gone.index)?;
+        is_bound(gone.link, committed, exposed).then_some((gone.index, committed))
+    })?;
+    let Committed { link, term, by } = committed;
+    let id = LogId::new(link.term, index);
+    say(format_args!(
+        "{slot}, which has told others of {exposed}, dropped {id}, which {by} declared committed in {term}"
+    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::tale::{N1, N2, N3, Tale};
+    use wavetank_raft::Index;
 
     #[test]
     fn what_was_never_committed_may_go() {
-        let mut tale = Tale::<CommittedNeverDropped>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.elect(N1, 2);
         tale.elect(N2, 3);
         tale.replicate(N2, N1, 1);
@@ -80,7 +48,7 @@ mod tests {
 
     #[test]
     fn what_a_quorum_was_needed_for_may_not() {
-        let mut tale = Tale::<CommittedNeverDropped>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.elect(N1, 2);
         tale.replicate(N1, N2, 0);
         tale.commit(N1, 2);
@@ -93,7 +61,7 @@ mod tests {
     fn who_never_heard_of_the_commit_term_may_lose_its_copy() {
         // n3 holds an entry of t2 that a leader of t5 commits without it; a late append of t3's
         // leader, which never had that entry, may still overwrite it.
-        let mut tale = Tale::<CommittedNeverDropped>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.elect(N1, 2);
         tale.deliver(N1, N3, 0);
         tale.replicate(N1, N2, 0);

@@ -1,55 +1,29 @@
 //! The configuration in force is the last one in the log, committed or not; with none in the log,
 //! the snapshot's.
 
-use super::{Check, Column};
+use super::{Check, Column, say};
 use crate::ledger::{Facts, Ledger, Placed};
-use crate::slot::Slot;
-use std::fmt;
+
+const WATCHES: Facts = Facts::CONFIGURED
+    .or(Facts::APPENDED)
+    .or(Facts::CUT)
+    .or(Facts::COMPACTED)
+    .or(Facts::INSTALLED)
+    .or(Facts::BOOTED);
 
 /// Configuration is the latest in the log (M1).
-#[derive(Debug, Default)]
-pub struct ConfigurationIsLatestInLog(u64);
+pub(crate) const CHECK: Check =
+    Check::new("configuration_is_latest_in_log", "thesis §4.1", Column::Ghosts, WATCHES, judge);
 
-/// Another one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct NotLatest {
-    /// Whose.
-    pub slot: Slot,
-    /// What it goes by.
-    pub in_force: Option<Placed>,
-    /// What its log says.
-    pub latest: Option<Placed>,
-}
-
-impl fmt::Display for NotLatest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = |placed: Option<Placed>| placed.map_or_else(|| "nothing".to_owned(), |it| it.to_string());
-        let (in_force, latest) = (words(self.in_force), words(self.latest));
-        write!(f, "{} goes by {in_force}; the latest in its log is {latest}", self.slot)
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    *witnessed += 1;
+    let (in_force, latest) = (ledger.step.now_conf, ledger.subject().log.conf());
+    if in_force == latest {
+        return None;
     }
-}
-
-impl Check for ConfigurationIsLatestInLog {
-    const NAME: &'static str = "configuration_is_latest_in_log";
-    const SECTION: &'static str = "thesis §4.1";
-    const COLUMN: Column = Column::Ghosts;
-    const WATCHES: Facts = Facts::CONFIGURED
-        .or(Facts::APPENDED)
-        .or(Facts::CUT)
-        .or(Facts::COMPACTED)
-        .or(Facts::INSTALLED)
-        .or(Facts::BOOTED);
-    type Breach = NotLatest;
-
-    fn judge(&mut self, ledger: &Ledger, _: Facts) -> Option<NotLatest> {
-        self.0 += 1;
-        let (in_force, latest) = (ledger.step.now_conf, ledger.subject().log.conf());
-        (in_force != latest).then_some(NotLatest { slot: ledger.step.slot, in_force, latest })
-    }
-
-    fn witnessed(&self) -> u64 {
-        self.0
-    }
+    let words = |placed: Option<Placed>| placed.map_or_else(|| "nothing".to_owned(), |it| it.to_string());
+    let (slot, in_force, latest) = (ledger.step.slot, words(in_force), words(latest));
+    say(format_args!("{slot} goes by {in_force}; the latest in its log is {latest}"))
 }
 
 #[cfg(test)]
@@ -60,7 +34,7 @@ mod tests {
 
     #[test]
     fn from_the_append_on_and_back_with_the_cut() {
-        let mut tale = Tale::<ConfigurationIsLatestInLog>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
         tale.elect(N2, 3);
@@ -70,7 +44,7 @@ mod tests {
 
     #[test]
     fn not_rolled_back() {
-        let mut tale = Tale::<ConfigurationIsLatestInLog>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
         tale.elect(N2, 3);
@@ -86,7 +60,7 @@ mod tests {
 
     #[test]
     fn not_only_once_committed() {
-        let mut tale = Tale::<ConfigurationIsLatestInLog>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         let entry = wavetank_raft::Entry::new(
             wavetank_raft::Term(2),

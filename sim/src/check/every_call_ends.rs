@@ -4,15 +4,15 @@
 //! Whether calls are answered at all is asked when everything else has settled: see
 //! [`Unsettled`](crate::world::Unsettled).
 
+use super::say;
 use crate::observe::{Observation, Seen};
-use crate::report::{Class, Violation};
+use crate::report::Class;
 use crate::slot::Slot;
-use std::fmt;
 use wavetank_raft::{Action, Answer, Call, Event, ReadPath, RequestId, Span, Time};
 
 /// The judge of calls.
 #[derive(Clone, Debug)]
-pub struct EveryCallEnds {
+pub(crate) struct EveryCallEnds {
     /// How long a transfer may take, by any clock.
     longest: Span,
     open: Vec<Vec<Open>>,
@@ -39,82 +39,39 @@ enum Wants {
     Transfer,
 }
 
-/// How a call can end badly.
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Breach {
-    /// Nobody waits for it.
-    Unasked { slot: Slot, request: RequestId },
-    /// It answers something else.
-    Misfit { slot: Slot, request: RequestId, answer: Answer },
-    /// A transfer goes on for too long.
-    Overdue { slot: Slot, request: RequestId, since: Time },
-}
-
-impl fmt::Display for Breach {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unasked { slot, request } => write!(f, "{slot} answers {request}, and nobody waits for it"),
-            Self::Misfit { slot, request, answer } => {
-                write!(f, "{slot} answers {request} with {answer:?}, which is not what it asks for")
-            }
-            Self::Overdue { slot, request, since } => {
-                write!(f, "{slot} has not ended the transfer {request} of {since} ms")
-            }
-        }
-    }
-}
-
 impl EveryCallEnds {
-    /// As its file is named.
-    pub const NAME: &'static str = "every_call_ends";
+    /// The name of its file.
+    pub(crate) const NAME: &'static str = "every_call_ends";
     /// Where it is stated.
-    pub const SECTION: &'static str = "thesis §3.10, §6.3";
+    pub(crate) const SECTION: &'static str = "thesis §3.10, §6.3";
 
-    /// Where a server that hears nothing campaigns within this time.
+    /// The judge of a run in which a server that hears nothing campaigns within this time.
     #[must_use]
-    pub fn new(election_timeout: Span) -> Self {
+    pub(crate) fn new(election_timeout: Span) -> Self {
         let open = vec![Vec::new(); Slot::MOST];
         Self { longest: election_timeout.times(2), open, judged: 0 }
     }
 
     /// How many calls were answered.
     #[must_use]
-    pub const fn witnessed(&self) -> u64 {
+    pub(crate) const fn witnessed(&self) -> u64 {
         self.judged
     }
 
-    /// Looks at an observation.
-    pub fn see(&mut self, observation: &Observation<'_>) -> Option<Violation> {
+    /// Looks at an observation, and says what is wrong.
+    pub(crate) fn see(&mut self, observation: &Observation<'_>) -> Option<(Class, String)> {
         let at = observation.at;
-        let breach = match &observation.seen {
-            Seen::Stepping { slot, event, .. } => {
-                self.asked(*slot, event, at);
-                None
-            }
-            Seen::Stepped { slot, actions, .. } => self.answered(*slot, actions, at),
+        match &observation.seen {
+            Seen::Stepping { slot, event, .. } => self.asked(*slot, event, at),
+            Seen::Stepped { slot, actions, .. } => return self.answered(*slot, actions, at),
             Seen::Crashed { slot, .. } | Seen::Halted(slot) | Seen::Booted { slot, .. } => {
                 self.open[slot.at()].clear();
-                None
             }
-            Seen::Resumed(slot) => {
-                // It could not keep the time.
-                self.open[slot.at()].iter_mut().for_each(|open| open.since = at);
-                None
-            }
-            Seen::Paused(_)
-            | Seen::Durable { .. }
-            | Seen::Applied { .. }
-            | Seen::SnapshotTaken { .. }
-            | Seen::Restored { .. }
-            | Seen::Sent { .. }
-            | Seen::Invoked { .. }
-            | Seen::Returned { .. }
-            | Seen::Network(_)
-            | Seen::Refused { .. }
-            | Seen::Harmed { .. }
-            | Seen::Healed { .. } => None,
-        };
-        breach.map(|breach| violation(&breach, observation))
+            // It could not keep the time.
+            Seen::Resumed(slot) => self.open[slot.at()].iter_mut().for_each(|open| open.since = at),
+            _ => {}
+        }
+        None
     }
 
     fn asked(&mut self, slot: Slot, event: &Event, since: Time) {
@@ -125,39 +82,36 @@ impl EveryCallEnds {
                 let applied = |&(request, _): &_| Open { request, wants: Wants::Applied, since };
                 open.extend(commands.iter().map(applied));
             }
-            Event::Timer
-            | Event::Request { .. }
-            | Event::Response { .. }
-            | Event::Persisted(_)
-            | Event::Fetched { .. }
-            | Event::SnapshotRead { .. }
-            | Event::SnapshotWritten { .. }
-            | Event::Applied { .. }
-            | Event::SnapshotTaken(_)
-            | Event::PeerSpeaks { .. }
-            | Event::Restored(_)
-            | Event::StoreFailed(_) => {}
+            _ => {}
         }
     }
 
-    fn answered(&mut self, slot: Slot, actions: &[Action], at: Time) -> Option<Breach> {
+    fn answered(&mut self, slot: Slot, actions: &[Action], at: Time) -> Option<(Class, String)> {
         let open = &mut self.open[slot.at()];
         for action in actions {
             let Action::Answer { request, outcome } = action else { continue };
-            let place = open.iter().position(|open| open.request == *request);
-            let Some(place) = place else { return Some(Breach::Unasked { slot, request: *request }) };
+            let Some(place) = open.iter().position(|open| open.request == *request) else {
+                return safety(say(format_args!("{slot} answers {request}, and nobody waits for it")));
+            };
             let Open { wants, .. } = open.swap_remove(place);
             self.judged += 1;
             if let Ok(answer) = outcome
                 && !wants.fits(answer)
             {
-                return Some(Breach::Misfit { slot, request: *request, answer: answer.clone() });
+                return safety(say(format_args!(
+                    "{slot} answers {request} with {answer:?}, which is not what it asks for"
+                )));
             }
         }
         let late = |open: &&Open| open.wants == Wants::Transfer && self.longest < at.since(open.since);
-        let Open { request, since, .. } = *open.iter().find(late)?;
-        Some(Breach::Overdue { slot, request, since })
+        let Open { request, since, .. } = open.iter().find(late)?;
+        let what = say(format_args!("{slot} has not ended the transfer {request} of {since} ms"))?;
+        Some((Class::Liveness, what))
     }
+}
+
+fn safety(what: Option<String>) -> Option<(Class, String)> {
+    Some((Class::Safety, what?))
 }
 
 const fn wants(call: &Call) -> Wants {
@@ -186,21 +140,6 @@ impl Wants {
             Answer::Snapshotted(_) => matches!(self, Self::Snapshotted),
             Answer::Done => matches!(self, Self::Done | Self::Transfer),
         }
-    }
-}
-
-fn violation(breach: &Breach, observation: &Observation<'_>) -> Violation {
-    let class = match breach {
-        Breach::Unasked { .. } | Breach::Misfit { .. } => Class::Safety,
-        Breach::Overdue { .. } => Class::Liveness,
-    };
-    Violation {
-        check: EveryCallEnds::NAME.to_owned(),
-        class,
-        section: EveryCallEnds::SECTION.to_owned(),
-        what: breach.to_string(),
-        at: observation.at,
-        step: observation.step,
     }
 }
 
@@ -237,7 +176,7 @@ mod tests {
         };
         let actions: Vec<Action> = answers.iter().map(answer).collect();
         let seen = Seen::Stepped { slot: N1, server, actions: &actions };
-        judge.see(&Observation { at, step: 9, seen }).map(|violation| violation.what)
+        judge.see(&Observation { at, step: 9, seen }).map(|(_, what)| what)
     }
 
     const READ: (u64, Outcome) = (3, Ok(Answer::Readable { index: Index(1) }));

@@ -1,66 +1,36 @@
 //! A follower commits no further than it has verified against the leader it follows now.
 
 use super::committed_is_durable_on_quorum::counted;
-use super::{Check, Column};
+use super::{Check, Column, say};
 use crate::ledger::{Facts, Ledger};
-use crate::slot::Slot;
-use std::fmt;
-use wavetank_raft::{Index, Term};
 
 /// A follower's commit is verified (C6).
-#[derive(Debug, Default)]
-pub struct FollowerCommitIsVerified(u64);
+pub(crate) const CHECK: Check =
+    Check::new("follower_commit_is_verified", "thesis §3.5", Column::Steps, Facts::COMMIT, judge);
 
-/// A commit on trust.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Unverified {
-    /// Whose.
-    pub slot: Slot,
-    /// In this term.
-    pub term: Term,
-    /// What it commits.
-    pub commit: Index,
-    /// Up to where its log was shown to be the leader's.
-    pub verified: Index,
-}
-
-impl fmt::Display for Unverified {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { slot, term, commit, verified } = self;
-        write!(f, "{slot} committed {commit} at {term}, and had verified its log up to {verified}")
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let step = &ledger.step;
+    let (slot, term, commit) = (step.slot, step.now.term, step.now.commit);
+    if counted(step) || commit <= step.was.commit {
+        return None;
     }
-}
-
-impl Check for FollowerCommitIsVerified {
-    const NAME: &'static str = "follower_commit_is_verified";
-    const SECTION: &'static str = "thesis §3.5";
-    const COLUMN: Column = Column::Steps;
-    const WATCHES: Facts = Facts::COMMIT;
-    type Breach = Unverified;
-
-    fn judge(&mut self, ledger: &Ledger, _: Facts) -> Option<Unverified> {
-        let step = &ledger.step;
-        if counted(step) || step.now.commit <= step.was.commit {
-            return None;
-        }
-        self.0 += 1;
-        let (commit, verified) = (step.now.commit, ledger.subject().verified);
-        (verified < commit).then_some(Unverified { slot: step.slot, term: step.now.term, commit, verified })
+    *witnessed += 1;
+    let verified = ledger.subject().verified;
+    if commit <= verified {
+        return None;
     }
-
-    fn witnessed(&self) -> u64 {
-        self.0
-    }
+    say(format_args!("{slot} committed {commit} at {term}, and had verified its log up to {verified}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::tale::{N1, N2, N3, Tale};
+    use wavetank_raft::{Index, Term};
 
     #[test]
     fn what_the_leader_showed() {
-        let mut tale = Tale::<FollowerCommitIsVerified>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale.is_quiet();
     }
@@ -69,7 +39,7 @@ mod tests {
     fn a_tail_of_its_own_is_not_verified() {
         // n1 keeps entries of t2 that the leader of t3 never had; the leader's empty append shows
         // only what comes before them.
-        let mut tale = Tale::<FollowerCommitIsVerified>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.elect(N1, 2);
         tale.propose(N1, 3);
         tale.elect(N2, 3);
@@ -93,7 +63,7 @@ mod tests {
 
     #[test]
     fn another_leader_begins_anew() {
-        let mut tale = Tale::<FollowerCommitIsVerified>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale.propose(N1, 1);
         tale.replicate(N1, N3, 2);

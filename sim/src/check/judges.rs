@@ -3,7 +3,8 @@
 
 use super::every_call_ends::EveryCallEnds;
 use super::progress::Progress;
-use super::{Check, Facts, Ledger, Options};
+use super::{CHECKS, Check, Options};
+use crate::ledger::{Facts, Ledger};
 use crate::observe::{Observation, Seen};
 use crate::report::{Class, Violation};
 use crate::sometimes::Sometimes;
@@ -11,155 +12,36 @@ use crate::watch::Watch;
 use std::collections::BTreeMap;
 use wavetank_raft::Time;
 
-/// A check that spoke.
-struct Spoke {
-    name: &'static str,
-    section: &'static str,
-    what: String,
-}
-
-macro_rules! checks {
-    ($($field:ident: $check:ident),* $(,)?) => {
-        /// One field a check, in the order in which they look.
-        #[derive(Debug, Default)]
-        struct Checks {
-            $($field: super::$field::$check,)*
+/// For each fact, the checks that watch it, as bits in the order in which they look.
+const WATCHERS: [u64; Facts::MOST] = {
+    assert!(CHECKS.len() <= 64, "one bit a check");
+    let mut watchers = [0; Facts::MOST];
+    let mut check = 0;
+    while check < CHECKS.len() {
+        let mut fact = 0;
+        while fact < Facts::MOST {
+            if CHECKS[check].watches.has(fact) {
+                watchers[fact] |= 1 << check;
+            }
+            fact += 1;
         }
-
-        impl Checks {
-            const COUNT: usize = [$(<super::$field::$check as Check>::NAME),*].len();
-
-            /// What each looks for.
-            const WATCHES: [Facts; Self::COUNT] = [$(<super::$field::$check as Check>::WATCHES),*];
-
-            /// How each is asked.
-            const LOOKS: [Look; Self::COUNT] = [$(
-                |checks, ledger, facts| {
-                    let breach = checks.$field.judge(ledger, facts)?;
-                    Some(spoke::<super::$field::$check>(&breach))
-                },
-            )*];
-
-            /// Those that a run of this kind wants, as bits.
-            fn wanted(options: &Options) -> u64 {
-                let wanted = [$(<super::$field::$check as Check>::wanted(options)),*];
-                wanted.iter().rev().fold(0, |bits, &wanted| bits << 1 | u64::from(wanted))
-            }
-
-            /// The names of those that a run of this kind wants.
-            fn names(options: &Options) -> Vec<&'static str> {
-                let mut names = Vec::new();
-                $(if <super::$field::$check as Check>::wanted(options) {
-                    names.push(<super::$field::$check as Check>::NAME);
-                })*
-                names
-            }
-
-            fn witnessed(&self, options: &Options) -> BTreeMap<String, u64> {
-                let mut counts = BTreeMap::new();
-                $(if <super::$field::$check as Check>::wanted(options) {
-                    counts.insert(
-                        <super::$field::$check as Check>::NAME.to_owned(),
-                        self.$field.witnessed(),
-                    );
-                })*
-                counts
-            }
-        }
-    };
-}
-
-// The more a property says about what went wrong, the earlier it looks: the first one to speak
-// is the one that is reported.
-checks! {
-    recovered_log_is_whole: RecoveredLogIsWhole,
-    synced_data_is_kept: SyncedDataIsKept,
-    recovery_covers_exposure: RecoveryCoversExposure,
-    persist_before_send: PersistBeforeSend,
-    silent_after_disk_error: SilentAfterDiskError,
-    stops_for_a_reason: StopsForAReason,
-    vote_once_per_term: VoteOncePerTerm,
-    pre_vote_is_free: PreVoteIsFree,
-    vote_is_justified: VoteIsJustified,
-    promised_silence_is_kept: PromisedSilenceIsKept,
-    only_voters_campaign: OnlyVotersCampaign,
-    leader_has_quorum: LeaderHasQuorum,
-    election_safety: ElectionSafety,
-    leader_completeness: LeaderCompleteness,
-    leader_is_obeyed: LeaderIsObeyed,
-    term_monotonic: TermMonotonic,
-    transfer_discipline: TransferDiscipline,
-    stale_is_inert: StaleIsInert,
-    leader_append_only: LeaderAppendOnly,
-    log_matching: LogMatching,
-    committed_never_dropped: CommittedNeverDropped,
-    committed_prefix_immutable: CommittedPrefixImmutable,
-    snapshot_install: SnapshotInstall,
-    log_is_written: LogIsWritten,
-    match_is_true: MatchIsTrue,
-    progress_is_sane: ProgressIsSane,
-    one_change_at_a_time: OneChangeAtATime,
-    change_after_own_commit: ChangeAfterOwnCommit,
-    legal_transition: LegalTransition,
-    configurations_overlap: ConfigurationsOverlap,
-    configuration_is_latest_in_log: ConfigurationIsLatestInLog,
-    only_voters_count: OnlyVotersCount,
-    commit_is_bounded: CommitIsBounded,
-    commit_own_term_only: CommitOwnTermOnly,
-    committed_is_durable_on_quorum: CommittedIsDurableOnQuorum,
-    follower_commit_is_verified: FollowerCommitIsVerified,
-    state_machine_safety: StateMachineSafety,
-    committed_configuration_agrees: CommittedConfigurationAgrees,
-    applied_not_beyond_commit: AppliedNotBeyondCommit,
-    applied_is_durable: AppliedIsDurable,
-    state_digest: StateDigest,
-    snapshot_is_committed_prefix: SnapshotIsCommittedPrefix,
-    compaction_follows_snapshot: CompactionFollowsSnapshot,
-    verified_leader: VerifiedLeader,
-    read_index_bound: ReadIndexBound,
-    lease_exclusivity: LeaseExclusivity,
-}
-
-/// A check, as all of them are asked.
-type Look = fn(&mut Checks, &Ledger, Facts) -> Option<Box<Spoke>>;
-
-impl Checks {
-    /// For each fact, those that watch it, as bits in the order in which they look.
-    const WATCHERS: [u64; Facts::MOST] = {
-        assert!(Self::COUNT <= 64, "one bit a check");
-        let mut watchers = [0; Facts::MOST];
-        let mut check = 0;
-        while check < Self::COUNT {
-            let mut fact = 0;
-            while fact < Facts::MOST {
-                if Self::WATCHES[check].has(fact) {
-                    watchers[fact] |= 1 << check;
-                }
-                fact += 1;
-            }
-            check += 1;
-        }
-        watchers
-    };
-
-    /// Asks those that are wanted and watch any of the facts.
-    fn see(&mut self, ledger: &Ledger, facts: Facts, wanted: u64) -> Option<Box<Spoke>> {
-        let mut due = facts.iter().fold(0, |due, fact| due | Self::WATCHERS[fact]) & wanted;
-        while due != 0 {
-            let next = due.trailing_zeros() as usize;
-            due &= due - 1;
-            if let Some(spoke) = Self::LOOKS[next](self, ledger, facts) {
-                return Some(spoke);
-            }
-        }
-        None
+        check += 1;
     }
-}
+    watchers
+};
 
-// Formatting is for the one time that something is wrong; it must not be in the way before.
-#[cold]
-fn spoke<C: Check>(breach: &C::Breach) -> Box<Spoke> {
-    Box::new(Spoke { name: C::NAME, section: C::SECTION, what: breach.to_string() })
+/// The judges of one run.
+#[derive(Debug)]
+pub struct Judges {
+    ledger: Ledger,
+    /// The checks that look in this run, as bits in the order in which they look.
+    wanted: u64,
+    /// How often each check saw what it judges.
+    witnessed: [u64; CHECKS.len()],
+    calls: EveryCallEnds,
+    progress: Progress,
+    sometimes: Sometimes,
+    verdict: Option<Violation>,
 }
 
 impl Watch for Judges {
@@ -169,28 +51,15 @@ impl Watch for Judges {
     }
 }
 
-/// The judges of one run.
-#[derive(Debug)]
-pub struct Judges {
-    options: Options,
-    ledger: Ledger,
-    checks: Checks,
-    wanted: u64,
-    calls: EveryCallEnds,
-    progress: Progress,
-    sometimes: Sometimes,
-    verdict: Option<Violation>,
-}
-
 impl Judges {
     /// The judges of a run of this kind.
     #[must_use]
     pub fn new(options: Options) -> Self {
+        let bit = |(at, check): (usize, &Check)| u64::from(check.is_wanted(&options)) << at;
         Self {
-            options,
             ledger: Ledger::default(),
-            checks: Checks::default(),
-            wanted: Checks::wanted(&options),
+            wanted: CHECKS.iter().enumerate().map(bit).sum(),
+            witnessed: [0; CHECKS.len()],
             calls: EveryCallEnds::new(options.patience.election_timeout),
             progress: Progress::new(options.patience),
             sometimes: Sometimes::default(),
@@ -210,25 +79,19 @@ impl Judges {
             Seen::Sent { .. } | Seen::Invoked { .. } | Seen::Returned { .. } => {}
             Seen::Stepping { slot, event, clock, .. } => {
                 self.ledger.stepping(*slot, event, *clock);
-                self.verdict = self.calls.see(observation);
+                self.calls(observation);
             }
-            Seen::Stepped { .. }
-            | Seen::Booted { .. }
-            | Seen::Crashed { .. }
-            | Seen::Paused(_)
-            | Seen::Resumed(_)
-            | Seen::Halted(_)
-            | Seen::Durable { .. }
-            | Seen::Applied { .. }
-            | Seen::SnapshotTaken { .. }
-            | Seen::Restored { .. }
-            | Seen::Network(_)
-            | Seen::Refused { .. }
-            | Seen::Harmed { .. }
-            | Seen::Healed { .. } => {
-                self.verdict = self.calls.see(observation);
+            _ => {
+                self.calls(observation);
                 self.look(observation);
             }
+        }
+    }
+
+    fn calls(&mut self, observation: &Observation<'_>) {
+        if let Some((class, what)) = self.calls.see(observation) {
+            let (at, step) = (observation.at, observation.step);
+            self.speak(EveryCallEnds::NAME, EveryCallEnds::SECTION, class, what, at, step);
         }
     }
 
@@ -237,18 +100,32 @@ impl Judges {
         if facts == Facts::NONE {
             return;
         }
-        if let Some(spoke) = self.checks.see(&self.ledger, facts, self.wanted) {
-            self.verdict = Some(Violation {
-                check: spoke.name.to_owned(),
-                class: Class::Safety,
-                section: spoke.section.to_owned(),
-                what: spoke.what,
-                at: observation.at,
-                step: observation.step,
-            });
+        if let Some((check, what)) = self.ask(facts) {
+            let (at, step) = (observation.at, observation.step);
+            self.speak(check.name, check.section, Class::Safety, what, at, step);
         }
         self.sometimes.see(&self.ledger, facts);
         self.progress.see(&self.ledger, facts);
+    }
+
+    /// Asks the checks that are wanted and watch any of the facts.
+    fn ask(&mut self, facts: Facts) -> Option<(&'static Check, String)> {
+        let mut due = facts.iter().fold(0, |due, fact| due | WATCHERS[fact]) & self.wanted;
+        while due != 0 {
+            let next = due.trailing_zeros() as usize;
+            due &= due - 1;
+            let check = &CHECKS[next];
+            if let Some(what) = (check.judge)(&self.ledger, facts, &mut self.witnessed[next]) {
+                return Some((check, what));
+            }
+        }
+        None
+    }
+
+    #[cold]
+    fn speak(&mut self, check: &str, section: &str, class: Class, what: String, at: Time, step: u64) {
+        let (check, section) = (check.to_owned(), section.to_owned());
+        self.verdict = Some(Violation { check, class, section, what, at, step });
     }
 
     /// The run is over: what should have happened by now must have.
@@ -256,15 +133,9 @@ impl Judges {
         if self.verdict.is_some() {
             return;
         }
-        if let Some(stuck) = self.progress.end(&self.ledger, at) {
-            self.verdict = Some(Violation {
-                check: Progress::NAME.to_owned(),
-                class: Class::Liveness,
-                section: Progress::SECTION.to_owned(),
-                what: stuck.to_string(),
-                at,
-                step: self.ledger.number,
-            });
+        if let Some(what) = self.progress.end(&self.ledger, at) {
+            let (name, section, step) = (Progress::NAME, Progress::SECTION, self.ledger.number);
+            self.speak(name, section, Class::Liveness, what, at, step);
         }
     }
 
@@ -277,7 +148,10 @@ impl Judges {
     /// How often each check saw what it judges.
     #[must_use]
     pub fn witnessed(&self) -> BTreeMap<String, u64> {
-        let mut counts = self.checks.witnessed(&self.options);
+        let all = CHECKS.iter().zip(self.witnessed).enumerate();
+        let wanted = all.filter(|(at, _)| self.wanted >> at & 1 == 1);
+        let mut counts: BTreeMap<_, _> =
+            wanted.map(|(_, (check, count))| (check.name.to_owned(), count)).collect();
         counts.insert(EveryCallEnds::NAME.to_owned(), self.calls.witnessed());
         counts.insert(Progress::NAME.to_owned(), self.progress.witnessed());
         counts
@@ -286,9 +160,8 @@ impl Judges {
     /// The checks that look in a run of this kind.
     #[must_use]
     pub fn names(options: &Options) -> Vec<&'static str> {
-        let mut names = Checks::names(options);
-        names.extend([EveryCallEnds::NAME, Progress::NAME]);
-        names
+        let wanted = CHECKS.iter().filter(|check| check.is_wanted(options));
+        wanted.map(|check| check.name).chain([EveryCallEnds::NAME, Progress::NAME]).collect()
     }
 
     /// How often each thing that should sometimes happen happened.
@@ -305,7 +178,7 @@ impl Judges {
 
     /// What the judges know. For other judges, which may look at the same step.
     #[must_use]
-    pub const fn ledger(&self) -> &Ledger {
+    pub(crate) const fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 }

@@ -1,56 +1,23 @@
-//! Who leads has the votes of a quorum, as the harness itself saw them given.
+//! A leader has the votes of a quorum, as the harness itself saw them given.
 
-use super::{Check, Column};
+use super::{Check, Column, say};
 use crate::ledger::{Conf, Facts, Ledger};
-use crate::slot::{Slot, Slots};
-use std::fmt;
-use wavetank_raft::Term;
 
 /// A leader owns a quorum of real votes (T6).
-#[derive(Debug, Default)]
-pub struct LeaderHasQuorum(u64);
+pub(crate) const CHECK: Check =
+    Check::new("leader_has_quorum", "thesis §3.4, §4.3", Column::Ghosts, Facts::LEADS, judge);
 
-/// A leader without a quorum.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct NoQuorum {
-    /// Who leads.
-    pub leader: Slot,
-    /// In this term.
-    pub term: Term,
-    /// Who voted for it.
-    pub votes: Slots,
-    /// Who would have to.
-    pub conf: Conf,
-}
-
-impl fmt::Display for NoQuorum {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { leader, term, votes, conf } = self;
-        write!(f, "{leader} leads {term} with the votes of {votes:?}, not a quorum of {conf}")
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    *witnessed += 1;
+    let (leader, term) = (ledger.step.slot, ledger.step.now.term);
+    let votes = ledger.terms.votes_for(leader, term);
+    // The configuration with which it campaigned, or the one in which it won.
+    let now = ledger.step.was_conf.map_or_else(Conf::default, |placed| placed.conf);
+    let then = ledger.subject().campaign.unwrap_or(now);
+    if now.is_quorum(votes) || then.is_quorum(votes) {
+        return None;
     }
-}
-
-impl Check for LeaderHasQuorum {
-    const NAME: &'static str = "leader_has_quorum";
-    const SECTION: &'static str = "thesis §3.4, §4.3";
-    const COLUMN: Column = Column::Ghosts;
-    const WATCHES: Facts = Facts::LEADS;
-    type Breach = NoQuorum;
-
-    fn judge(&mut self, ledger: &Ledger, _: Facts) -> Option<NoQuorum> {
-        self.0 += 1;
-        let step = &ledger.step;
-        let votes = ledger.terms.votes_for(step.slot, step.now.term);
-        // The configuration with which it campaigned, or the one in which it won.
-        let now = step.was_conf.map_or_else(Conf::default, |placed| placed.conf);
-        let then = ledger.subject().campaign.unwrap_or(now);
-        let won = now.is_quorum(votes) || then.is_quorum(votes);
-        (!won).then_some(NoQuorum { leader: step.slot, term: step.now.term, votes, conf: now })
-    }
-
-    fn witnessed(&self) -> u64 {
-        self.0
-    }
+    say(format_args!("{leader} leads {term} with the votes of {votes:?}, not a quorum of {now}"))
 }
 
 #[cfg(test)]
@@ -60,7 +27,7 @@ mod tests {
 
     #[test]
     fn two_of_three_are_enough() {
-        let mut tale = Tale::<LeaderHasQuorum>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.campaign(N1, 2);
         tale.grant(N2, 2, N1);
         tale.usurp(N1, 2);
@@ -69,7 +36,7 @@ mod tests {
 
     #[test]
     fn one_of_three_is_not() {
-        let mut tale = Tale::<LeaderHasQuorum>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.campaign(N1, 2);
         tale.usurp(N1, 2);
         tale.speaks("n1 leads t2 with the votes of {n1}, not a quorum of n1 n2 n3");
@@ -77,7 +44,7 @@ mod tests {
 
     #[test]
     fn a_vote_of_an_older_term_does_not_count() {
-        let mut tale = Tale::<LeaderHasQuorum>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.campaign(N1, 2);
         tale.grant(N3, 2, N1);
         tale.campaign(N1, 3);
@@ -87,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_stranger_does_not_count() {
-        let mut tale = Tale::<LeaderHasQuorum>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.campaign(N1, 2);
         tale.grant(N4, 2, N1);
         tale.usurp(N1, 2);

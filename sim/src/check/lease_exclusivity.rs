@@ -4,95 +4,44 @@
 //! Void where clocks do not keep the bound that leases assume.
 
 use super::verified_leader::is_outdated;
-use super::{Check, Clocks, Column, Options};
-use crate::ledger::{Facts, Ledger};
-use crate::slot::Slot;
-use std::fmt;
-use wavetank_raft::{Index, RequestId, Term};
+use super::{Check, Column, say};
+use crate::ledger::{Asked, Facts, Ledger};
 
 /// Leases are exclusive (R4).
-#[derive(Debug, Default)]
-pub struct LeaseExclusivity(u64);
+pub(crate) const CHECK: Check =
+    Check::new("lease_exclusivity", "thesis §6.4.1", Column::Ghosts, Facts::READABLE, judge)
+        .with_bounded_clocks();
 
-/// A lease that was not.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Overlap {
-    /// Another leader had been elected.
-    Elected {
-        /// Who reads.
-        slot: Slot,
-        /// Its term.
-        term: Term,
-        /// The call.
-        request: RequestId,
-        /// The newest term that had a leader when it was asked.
-        led: Term,
-    },
-    /// More was committed than it sees.
-    Behind {
-        /// Who reads.
-        slot: Slot,
-        /// The call.
-        request: RequestId,
-        /// Where it may read.
-        index: Index,
-        /// What was committed when it was asked.
-        committed: Index,
-    },
-}
-
-impl fmt::Display for Overlap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Elected { slot, term, request, led } => {
-                write!(f, "{slot} answers {request} under a lease of {term}; {led} had a leader by then")
-            }
-            Self::Behind { slot, request, index, committed } => {
-                write!(f, "{slot} lets {request} read at {index} under a lease; {committed} was committed by then")
-            }
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let slot = ledger.step.slot;
+    ledger.step.allowed.iter().filter(|allowed| allowed.asked.leased).find_map(|allowed| {
+        *witnessed += 1;
+        let Asked { request, term, led, committed, .. } = allowed.asked;
+        if is_outdated(&allowed.asked) {
+            return say(format_args!(
+                "{slot} answers {request} under a lease of {term}; {led} had a leader by then"
+            ));
         }
-    }
-}
-
-impl Check for LeaseExclusivity {
-    const NAME: &'static str = "lease_exclusivity";
-    const SECTION: &'static str = "thesis §6.4.1";
-    const COLUMN: Column = Column::Ghosts;
-    const WATCHES: Facts = Facts::READABLE;
-    type Breach = Overlap;
-
-    fn judge(&mut self, ledger: &Ledger, _: Facts) -> Option<Overlap> {
-        let slot = ledger.step.slot;
-        ledger.step.allowed.iter().filter(|allowed| allowed.asked.leased).find_map(|allowed| {
-            self.0 += 1;
-            let asked = allowed.asked;
-            let (request, term) = (asked.request, asked.term);
-            if is_outdated(asked) {
-                return Some(Overlap::Elected { slot, term, request, led: asked.led });
-            }
-            let (index, committed) = (allowed.index?, asked.committed);
-            (index < committed).then_some(Overlap::Behind { slot, request, index, committed })
-        })
-    }
-
-    fn witnessed(&self) -> u64 {
-        self.0
-    }
-
-    fn wanted(options: &Options) -> bool {
-        Self::COLUMN <= options.column && options.clocks == Clocks::Bounded
-    }
+        let index = allowed.index?;
+        if committed <= index {
+            return None;
+        }
+        say(format_args!(
+            "{slot} lets {request} read at {index} under a lease; {committed} was committed by then"
+        ))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::tale::{N1, N2, Tale};
-    use wavetank_raft::{Answer, ReadPath};
+    use crate::check::{Clocks, Options};
+    use wavetank_raft::{Answer, Index, ReadPath};
 
     #[test]
     fn one_leader_under_its_lease() {
-        let mut tale = Tale::<LeaseExclusivity>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale.read(N1, 50, ReadPath::Lease);
         tale.allow(N1, 50, Answer::Readable { index: Index(2) });
@@ -101,7 +50,7 @@ mod tests {
 
     #[test]
     fn a_newer_leader_ends_it() {
-        let mut tale = Tale::<LeaseExclusivity>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale.campaign(N2, 3);
         tale.usurp(N2, 3);
@@ -113,7 +62,7 @@ mod tests {
     #[test]
     fn clocks_without_a_bound_show_nothing() {
         let bounded = Options::default();
-        assert!(LeaseExclusivity::wanted(&bounded));
-        assert!(!LeaseExclusivity::wanted(&Options { clocks: Clocks::Unbounded, ..bounded }));
+        assert!(CHECK.is_wanted(&bounded));
+        assert!(!CHECK.is_wanted(&Options { clocks: Clocks::Unbounded, ..bounded }));
     }
 }

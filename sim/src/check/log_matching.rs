@@ -1,97 +1,57 @@
 //! Log Matching: if two logs hold an entry of the same index and term, they are the same up to it.
 
-use super::{Check, Column};
+use super::{Check, Column, say};
 use crate::ledger::{Facts, Ledger};
-use crate::slot::Slot;
-use std::fmt;
-use wavetank_raft::{LogId, Term};
+use wavetank_raft::{Index, LogId};
+
+const WATCHES: Facts = Facts::APPENDED.or(Facts::BOOTED);
 
 /// Log Matching (L2).
-#[derive(Debug, Default)]
-pub struct LogMatching(u64);
+pub(crate) const CHECK: Check = Check::new("log_matching", "thesis §3.5", Column::Ghosts, WATCHES, judge);
 
-/// Logs that do not match.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Mismatch {
-    /// Two prefixes of one name.
-    Twins {
-        /// The name.
-        id: LogId,
-        /// Who had it first.
-        first: Slot,
-        /// Who has another one.
-        second: Slot,
-    },
-    /// An entry that does not follow the last one.
-    Hole {
-        /// Whose.
-        slot: Slot,
-        /// The entry.
-        entry: LogId,
-        /// The last one.
-        last: LogId,
-    },
-    /// An entry of an older term than the one before it.
-    Backwards {
-        /// Whose.
-        slot: Slot,
-        /// The entry.
-        entry: LogId,
-        /// The term before.
-        before: Term,
-    },
+fn judge(ledger: &Ledger, facts: Facts, witnessed: &mut u64) -> Option<String> {
+    *witnessed += 1;
+    let step = &ledger.step;
+    let (slot, log) = (step.slot, &ledger.subject().log);
+    if let Some(entry) = step.hole {
+        let last = log.last();
+        return say(format_args!("{slot} appended {entry} after {last}"));
+    }
+    let whole = (log.base().index.next(), log.last().index);
+    let (from, upto) = if facts.touches(Facts::BOOTED) { whole } else { step.appended? };
+    if let Some(twin) = first_twin(ledger, from, upto) {
+        return Some(twin);
+    }
+    let (first, _) = step.appended?;
+    let (before, entry) = (log.link(first.back())?, log.link(first)?);
+    if before.term <= entry.term {
+        return None;
+    }
+    let (entry, before) = (LogId::new(entry.term, first), before.term);
+    say(format_args!("{slot} appended {entry} after an entry of {before}"))
 }
 
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Twins { id, first, second } => {
-                write!(f, "{first} and {second} both have {id}, but not the same log up to it")
-            }
-            Self::Hole { slot, entry, last } => write!(f, "{slot} appended {entry} after {last}"),
-            Self::Backwards { slot, entry, before } => {
-                write!(f, "{slot} appended {entry} after an entry of {before}")
-            }
+/// The first entry between two indexes that somebody else has too, above another log.
+fn first_twin(ledger: &Ledger, from: Index, upto: Index) -> Option<String> {
+    let (second, log) = (ledger.step.slot, &ledger.subject().log);
+    (from.0..=upto.0).map(Index).find_map(|index| {
+        let link = log.link(index)?;
+        let head = ledger.history.head(index, link.term)?;
+        if head.link == link {
+            return None;
         }
-    }
-}
-
-impl Check for LogMatching {
-    const NAME: &'static str = "log_matching";
-    const SECTION: &'static str = "thesis §3.5";
-    const COLUMN: Column = Column::Ghosts;
-    const WATCHES: Facts = Facts::APPENDED.or(Facts::BOOTED);
-    type Breach = Mismatch;
-
-    fn judge(&mut self, ledger: &Ledger, _: Facts) -> Option<Mismatch> {
-        self.0 += 1;
-        let step = &ledger.step;
-        let (slot, log) = (step.slot, &ledger.subject().log);
-        if let Some(entry) = step.hole {
-            return Some(Mismatch::Hole { slot, entry, last: log.last() });
-        }
-        if let Some((index, head)) = step.twin {
-            let id = LogId::new(head.link.term, index);
-            return Some(Mismatch::Twins { id, first: head.by, second: slot });
-        }
-        let (first, _) = step.appended?;
-        let (before, entry) = (log.link(first.back())?, log.link(first)?);
-        let id = LogId::new(entry.term, first);
-        (entry.term < before.term).then_some(Mismatch::Backwards { slot, entry: id, before: before.term })
-    }
-
-    fn witnessed(&self) -> u64 {
-        self.0
-    }
+        let (id, first) = (LogId::new(link.term, index), head.by);
+        say(format_args!("{first} and {second} both have {id}, but not the same log up to it"))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::tale::{N1, N2, N3, Tale};
-    use wavetank_raft::{Entry, Event, Index, LogOp, Payload};
+    use wavetank_raft::{Entry, Event, Index, LogOp, Payload, Term};
 
-    fn append(tale: &mut Tale<LogMatching>, term: u64, index: u64) {
+    fn append(tale: &mut Tale, term: u64, index: u64) {
         let entry = Entry::new(Term(term), Index(index), Payload::Barrier);
         let write = tale.write(None, LogOp::Append([entry].into()));
         tale.step(N3, &Event::Timer, |_| {}, vec![write]);
@@ -99,7 +59,7 @@ mod tests {
 
     #[test]
     fn conflicts_in_other_terms_are_legal() {
-        let mut tale = Tale::<LogMatching>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.elect(N1, 2);
         tale.propose(N1, 3);
         tale.elect(N2, 3);
@@ -110,7 +70,7 @@ mod tests {
 
     #[test]
     fn one_name_is_one_log() {
-        let mut tale = Tale::<LogMatching>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.elect(N1, 2);
         append(&mut tale, 2, 2);
         tale.speaks("n1 and n3 both have t2.i2, but not the same log");
@@ -118,7 +78,7 @@ mod tests {
 
     #[test]
     fn the_same_entry_after_another_is_another_log() {
-        let mut tale = Tale::<LogMatching>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.elect(N1, 2);
         tale.append(N1, vec![Payload::Barrier]);
         append(&mut tale, 1, 2);
@@ -128,11 +88,11 @@ mod tests {
 
     #[test]
     fn a_log_has_no_holes_and_terms_do_not_fall() {
-        let mut holes = Tale::<LogMatching>::three();
+        let mut holes = Tale::three(&CHECK);
         append(&mut holes, 1, 3);
         holes.speaks("n3 appended t1.i3 after t1.i1");
 
-        let mut falls = Tale::<LogMatching>::three();
+        let mut falls = Tale::three(&CHECK);
         append(&mut falls, 4, 2);
         append(&mut falls, 3, 3);
         falls.speaks("n3 appended t3.i3 after an entry of t4");

@@ -1,69 +1,38 @@
 //! A leader changes the membership only when the change before is committed, its own or inherited.
 
-use super::{Check, Column};
-use crate::ledger::{Facts, Ledger, Placed};
-use crate::slot::Slot;
-use std::fmt;
-use wavetank_raft::Index;
+use super::{Check, Column, say};
+use crate::ledger::{Facts, Ledger};
 
 /// One change at a time (M3).
-#[derive(Debug, Default)]
-pub struct OneChangeAtATime(u64);
+pub(crate) const CHECK: Check =
+    Check::new("one_change_at_a_time", "thesis §4.1", Column::Ghosts, Facts::CHANGED, judge);
 
-/// A change upon a pending one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TwoChanges {
-    /// Who leads.
-    pub leader: Slot,
-    /// The pending one.
-    pub pending: Placed,
-    /// The one upon it.
-    pub next: Placed,
-    /// What the leader has committed.
-    pub commit: Index,
-}
-
-impl fmt::Display for TwoChanges {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { leader, pending, next, commit } = self;
-        write!(f, "{leader} appended {next} while {pending} was not committed (only {commit} was)")
-    }
-}
-
-impl Check for OneChangeAtATime {
-    const NAME: &'static str = "one_change_at_a_time";
-    const SECTION: &'static str = "thesis §4.1";
-    const COLUMN: Column = Column::Ghosts;
-    const WATCHES: Facts = Facts::CHANGED;
-    type Breach = TwoChanges;
-
-    fn judge(&mut self, ledger: &Ledger, _: Facts) -> Option<TwoChanges> {
-        let (leader, commit) = (ledger.step.slot, ledger.step.now.commit);
-        ledger.step.changed.iter().find_map(|(pending, next)| {
-            let pending = (*pending)?;
-            self.0 += 1;
-            (commit < pending.index).then_some(TwoChanges { leader, pending, next: *next, commit })
-        })
-    }
-
-    fn witnessed(&self) -> u64 {
-        self.0
-    }
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let (leader, commit) = (ledger.step.slot, ledger.step.now.commit);
+    ledger.step.changed.iter().find_map(|(pending, next)| {
+        let pending = (*pending)?;
+        *witnessed += 1;
+        if pending.index <= commit {
+            return None;
+        }
+        say(format_args!("{leader} appended {next} while {pending} was not committed (only {commit} was)"))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::tale::{N1, N2, N3, Tale, voters};
+    use crate::slot::Slot;
     use wavetank_raft::Payload;
 
-    fn change(tale: &mut Tale<OneChangeAtATime>, leader: Slot, to: &[Slot]) {
+    fn change(tale: &mut Tale, leader: Slot, to: &[Slot]) {
         tale.append(leader, vec![Payload::Configuration(voters(to))]);
     }
 
     #[test]
     fn one_after_the_other() {
-        let mut tale = Tale::<OneChangeAtATime>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         change(&mut tale, N1, &[N1, N2]);
         tale.replicate(N1, N2, 2);
@@ -74,7 +43,7 @@ mod tests {
 
     #[test]
     fn not_two_at_once() {
-        let mut tale = Tale::<OneChangeAtATime>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         change(&mut tale, N1, &[N1, N2]);
         change(&mut tale, N1, &[N1]);
@@ -83,7 +52,7 @@ mod tests {
 
     #[test]
     fn an_inherited_change_is_pending_too() {
-        let mut tale = Tale::<OneChangeAtATime>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         change(&mut tale, N1, &[N1, N2]);
         tale.replicate(N1, N3, 2);

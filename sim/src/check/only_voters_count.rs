@@ -1,49 +1,23 @@
 //! The sets that are counted with are the voters of the configuration in force, nobody more and
 //! nobody less.
 
-use super::{Check, Column};
-use crate::ledger::{Facts, Ledger, Placed};
-use crate::slot::Slot;
-use std::fmt;
+use super::{Check, Column, say};
+use crate::ledger::{Conf, Facts, Ledger};
 
 /// Only voters count (M7).
-#[derive(Debug, Default)]
-pub struct OnlyVotersCount(u64);
+pub(crate) const CHECK: Check =
+    Check::new("only_voters_count", "thesis §4.2.1", Column::Steps, Facts::CONFIGURED, judge);
 
-/// Others are counted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct OthersCount {
-    /// By whom.
-    pub slot: Slot,
-    /// The configuration in force.
-    pub in_force: Option<Placed>,
-}
-
-impl fmt::Display for OthersCount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { slot, in_force } = self;
-        match in_force {
-            Some(in_force) => write!(f, "{slot} counts with others than the voters of {in_force}"),
-            None => write!(f, "{slot} counts with somebody, and knows no configuration"),
-        }
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    *witnessed += 1;
+    let (slot, counted, in_force) = (ledger.step.slot, ledger.step.counted?, ledger.step.now_conf);
+    let voters = in_force.map_or_else(Conf::default, |placed| placed.conf);
+    if counted.incoming == voters.incoming && counted.outgoing == voters.outgoing {
+        return None;
     }
-}
-
-impl Check for OnlyVotersCount {
-    const NAME: &'static str = "only_voters_count";
-    const SECTION: &'static str = "thesis §4.2.1";
-    const COLUMN: Column = Column::Steps;
-    const WATCHES: Facts = Facts::CONFIGURED.or(Facts::COUNTED);
-    type Breach = OthersCount;
-
-    fn judge(&mut self, ledger: &Ledger, facts: Facts) -> Option<OthersCount> {
-        self.0 += 1;
-        let step = &ledger.step;
-        facts.touches(Facts::COUNTED).then_some(OthersCount { slot: step.slot, in_force: step.now_conf })
-    }
-
-    fn witnessed(&self) -> u64 {
-        self.0
+    match in_force {
+        Some(in_force) => say(format_args!("{slot} counts with others than the voters of {in_force}")),
+        None => say(format_args!("{slot} counts with somebody, and knows no configuration")),
     }
 }
 
@@ -56,7 +30,7 @@ mod tests {
 
     #[test]
     fn the_voters() {
-        let mut tale = Tale::<OnlyVotersCount>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
         tale.is_quiet();
@@ -64,7 +38,7 @@ mod tests {
 
     #[test]
     fn and_nobody_else() {
-        let mut tale = Tale::<OnlyVotersCount>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale.pose(N1, |posed| {
             posed.configuration = Some((Index(3), voters(&[N1, N2])));

@@ -1,50 +1,24 @@
 //! Nothing is promised that a crash at this instant would undo: votes, acknowledged entries and
 //! acknowledged snapshots are on the disk before anybody hears of them.
 
-use super::{Check, Column};
+use super::{Check, Column, say};
 use crate::ledger::{Exposure, Facts, Ledger, Shadow};
 use crate::slot::Slot;
-use std::fmt;
-use wavetank_raft::{HardState, LogId, NodeId, Term};
+use wavetank_raft::{HardState, NodeId, Term};
+
+/// A message left that binds its sender.
+pub(super) const PROMISES: Facts =
+    Facts::SENT_GRANT.or(Facts::SENT_CANDIDACY).or(Facts::SENT_ACK).or(Facts::SENT_SNAPSHOT_ACK);
 
 /// Persist before send (P1).
-#[derive(Debug, Default)]
-pub struct PersistBeforeSend(u64);
+pub(crate) const CHECK: Check =
+    Check::new("persist_before_send", "thesis §3.8", Column::Ghosts, PROMISES, judge);
 
-/// A promise without a disk behind it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Airy {
-    /// Whose.
-    pub slot: Slot,
-    /// The promise.
-    pub promise: Exposure,
-    /// The vote record on its disk.
-    pub hard: HardState,
-    /// Where the log on its disk ends.
-    pub last: LogId,
-    /// The newest snapshot on its disk.
-    pub snapshot: LogId,
-}
-
-impl fmt::Display for Airy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { slot, promise, hard, last, snapshot } = self;
-        match promise {
-            Exposure::Grant { term, to } => write!(f, "{slot} gave {to} its vote of {term}")?,
-            Exposure::PreGrant { to } => write!(f, "{slot} would vote for {to}")?,
-            Exposure::Candidacy { term, .. } => write!(f, "{slot} asked for votes in {term}")?,
-            Exposure::Ack { term, upto } => write!(f, "{slot} acknowledged {upto} in {term}")?,
-            Exposure::SnapshotAck { term, upto } => {
-                write!(f, "{slot} acknowledged the snapshot of {upto} in {term}")?;
-            }
-            Exposure::TimeoutNow { to } => write!(f, "{slot} called {to} to campaign")?,
-        }
-        write!(f, "; its disk has {}", hard.term)?;
-        if let Some(vote) = hard.vote {
-            write!(f, " with a vote for {vote}")?;
-        }
-        write!(f, ", a log up to {last}, a snapshot of {snapshot}")
-    }
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let (slot, shadow) = (ledger.step.slot, ledger.subject());
+    *witnessed += 1;
+    let promise = ledger.step.exposures.iter().find(|promise| !is_borne_out(slot, promise, shadow))?;
+    early(slot, promise, shadow)
 }
 
 fn votes(hard: HardState, term: Term, candidate: NodeId) -> bool {
@@ -52,8 +26,7 @@ fn votes(hard: HardState, term: Term, candidate: NodeId) -> bool {
 }
 
 /// Whether a disk bears a promise out.
-#[must_use]
-pub fn is_borne_out(slot: Slot, promise: &Exposure, shadow: &Shadow) -> bool {
+fn is_borne_out(slot: Slot, promise: &Exposure, shadow: &Shadow) -> bool {
     let hard = shadow.disk.hard;
     match *promise {
         Exposure::Grant { term, to } => votes(hard, term, to),
@@ -67,39 +40,33 @@ pub fn is_borne_out(slot: Slot, promise: &Exposure, shadow: &Shadow) -> bool {
     }
 }
 
-impl Check for PersistBeforeSend {
-    const NAME: &'static str = "persist_before_send";
-    const SECTION: &'static str = "thesis §3.8";
-    const COLUMN: Column = Column::Ghosts;
-    const WATCHES: Facts = Facts::SENT_GRANT
-        .or(Facts::SENT_CANDIDACY)
-        .or(Facts::SENT_ACK)
-        .or(Facts::SENT_SNAPSHOT_ACK);
-    type Breach = Airy;
-
-    fn judge(&mut self, ledger: &Ledger, _: Facts) -> Option<Airy> {
-        let (slot, shadow) = (ledger.step.slot, ledger.subject());
-        self.0 += 1;
-        let promises = &ledger.step.exposures;
-        let promise = *promises.iter().find(|promise| !is_borne_out(slot, promise, shadow))?;
-        let disk = &shadow.disk;
-        Some(Airy { slot, promise, hard: disk.hard, last: disk.log.last(), snapshot: disk.snapshot })
-    }
-
-    fn witnessed(&self) -> u64 {
-        self.0
-    }
+#[cold]
+fn early(slot: Slot, promise: &Exposure, shadow: &Shadow) -> Option<String> {
+    let what = match promise {
+        Exposure::Grant { term, to } => format!("gave {to} its vote of {term}"),
+        Exposure::PreGrant { to } => format!("would vote for {to}"),
+        Exposure::Candidacy { term, .. } => format!("asked for votes in {term}"),
+        Exposure::Ack { term, upto } => format!("acknowledged {upto} in {term}"),
+        Exposure::SnapshotAck { term, upto } => format!("acknowledged the snapshot of {upto} in {term}"),
+        Exposure::TimeoutNow { to } => format!("called {to} to campaign"),
+    };
+    let HardState { term, vote } = shadow.disk.hard;
+    let vote = vote.map_or_else(String::new, |vote| format!(" with a vote for {vote}"));
+    let (last, snapshot) = (shadow.disk.log.last(), shadow.disk.snapshot);
+    say(format_args!(
+        "{slot} {what}; its disk has {term}{vote}, a log up to {last}, a snapshot of {snapshot}"
+    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::tale::{N1, N2, N3, Tale};
-    use wavetank_raft::{Event, LogOp, Request, RequestVote, RpcId, Token};
+    use wavetank_raft::{Event, LogId, LogOp, Request, RequestVote, RpcId, Token};
 
     #[test]
     fn after_the_disk_everything_may_leave() {
-        let mut tale = Tale::<PersistBeforeSend>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale.settle(N3, 3);
         tale.is_quiet();
@@ -107,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_vote_waits_for_the_disk() {
-        let mut tale = Tale::<PersistBeforeSend>::three();
+        let mut tale = Tale::three(&CHECK);
         let hard = HardState { term: Term(2), vote: Some(N1.node()) };
         let write = tale.write(Some(hard), LogOp::Keep);
         let grant = tale.granting(N1, RpcId(1), 2);
@@ -117,9 +84,10 @@ mod tests {
 
     #[test]
     fn so_does_asking_for_votes() {
-        let mut tale = Tale::<PersistBeforeSend>::three();
+        let mut tale = Tale::three(&CHECK);
         let last_log = tale.posed(N1).glimpse.last;
-        let request = Request::RequestVote(RequestVote { term: Term(2), last_log, leadership_transfer: false });
+        let request =
+            Request::RequestVote(RequestVote { term: Term(2), last_log, leadership_transfer: false });
         let send = wavetank_raft::Action::Send { to: N2.node(), rpc: RpcId(1), request };
         tale.step(N1, &Event::Timer, |posed| posed.glimpse.term = Term(2), vec![send]);
         tale.speaks("n1 asked for votes in t2; its disk has t1");
@@ -127,7 +95,7 @@ mod tests {
 
     #[test]
     fn so_do_entries() {
-        let mut tale = Tale::<PersistBeforeSend>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.elect(N1, 2);
         let rpc = tale.deliver(N1, N2, 0);
         let yes = tale.yes(N1, N2, rpc);
@@ -137,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_term_must_be_on_the_disk_for_an_acknowledgement() {
-        let mut tale = Tale::<PersistBeforeSend>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.elect(N1, 2);
         tale.crash(N2);
         tale.boot_with_vote(N2, 1, None);

@@ -5,6 +5,7 @@
 //! timeouts may still be on its way. Not judged at all if the core is no quorum of a configuration
 //! that one of its members goes by, or if the run ends before patience does.
 
+use super::say;
 use crate::ledger::{Facts, Glimpse, Ledger, Placed, Shadow};
 use crate::slot::{Slot, Slots};
 use std::collections::VecDeque;
@@ -31,93 +32,15 @@ impl Default for Patience {
     }
 }
 
-/// What has not happened.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Stuck {
-    /// Nobody leads the core.
-    NoLeader {
-        /// The core.
-        core: Slots,
-        /// Since when.
-        since: Time,
-        /// What it does instead.
-        cycle: Cycle,
-    },
-    /// The leader has not committed an entry of its own term.
-    NoCommit {
-        /// Who leads.
-        leader: Slot,
-        /// Its term.
-        term: Term,
-        /// What it has committed.
-        commit: Index,
-    },
-    /// A member of the core has not come along.
-    Behind {
-        /// Who leads.
-        leader: Slot,
-        /// Who has not.
-        slot: Slot,
-        /// As it is.
-        glimpse: Glimpse,
-        /// Where it should be.
-        goal: Index,
-    },
-    /// The leader goes by a configuration that should be over.
-    Joint {
-        /// Who leads.
-        leader: Slot,
-        /// The configuration.
-        conf: Placed,
-    },
-    /// The leader has no vote in the committed configuration.
-    Outside {
-        /// Who leads.
-        leader: Slot,
-        /// The configuration.
-        conf: Placed,
-    },
-    /// Leadership does not settle.
-    Restless {
-        /// How often it changed since the core had settled.
-        changes: u64,
-    },
-}
-
-impl fmt::Display for Stuck {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoLeader { core, since, cycle } => {
-                write!(f, "nobody leads {core}, healed since {since} ms: {cycle}")
-            }
-            Self::NoCommit { leader, term, commit } => {
-                write!(f, "{leader}, leader of {term}, has committed no entry of its own, only {commit}")
-            }
-            Self::Behind { leader, slot, glimpse, goal } => {
-                let Glimpse { role, term, commit, applied, .. } = glimpse;
-                write!(f, "{slot} is a {role:?} at {term} with commit {commit} and applied {applied}; ")?;
-                write!(f, "{leader} leads, and {goal} was committed long ago")
-            }
-            Self::Joint { leader, conf } => write!(f, "{leader} leads and has not left {conf}"),
-            Self::Outside { leader, conf } => {
-                write!(f, "{leader} leads without a vote in {conf}, which is committed")
-            }
-            Self::Restless { changes } => {
-                write!(f, "the leader changed {changes} times after all was settled")
-            }
-        }
-    }
-}
-
 /// What servers without a leader do, over and over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Cycle {
+struct Cycle {
     /// How often one of them began to campaign.
-    pub campaigns: u64,
+    campaigns: u64,
     /// How often one of them won.
-    pub victories: u64,
+    victories: u64,
     /// By how much the newest term rose.
-    pub terms: u64,
+    terms: u64,
 }
 
 impl fmt::Display for Cycle {
@@ -178,7 +101,7 @@ impl Progress {
 
     /// With this much patience.
     #[must_use]
-    pub const fn new(patience: Patience) -> Self {
+    pub(super) const fn new(patience: Patience) -> Self {
         Self {
             patience,
             healed: None,
@@ -207,7 +130,7 @@ impl Progress {
     }
 
     /// Looks at an observation.
-    pub fn see(&mut self, ledger: &Ledger, facts: Facts) {
+    pub(super) fn see(&mut self, ledger: &Ledger, facts: Facts) {
         if facts.touches(Facts::HEALED) {
             (self.healed, self.settled) = (ledger.healed, None);
         }
@@ -229,7 +152,7 @@ impl Progress {
                 self.changes += 1;
             }
         }
-        if self.settled.is_none() && self.demand(ledger, core, self.goal).is_none() {
+        if self.settled.is_none() && self.demand(ledger, core, self.goal, |_| ()).is_none() {
             self.settled = Some(ledger.at);
         }
         self.mark(ledger, core);
@@ -250,8 +173,8 @@ impl Progress {
         self.marks.push_back(mark);
     }
 
-    /// The run is over.
-    pub fn end(&mut self, ledger: &Ledger, at: Time) -> Option<Stuck> {
+    /// The run is over: says what has not happened.
+    pub(super) fn end(&mut self, ledger: &Ledger, at: Time) -> Option<String> {
         let (_, core) = self.healed?;
         let patience = self.patience.election_timeout.times(self.patience.timeouts);
         self.judged += u64::from(self.settled.is_some());
@@ -259,51 +182,73 @@ impl Progress {
             return None;
         }
         self.judged += u64::from(self.settled.is_none());
-        if let Some(stuck) = self.demand(ledger, core, self.goal) {
-            return Some(stuck);
+        if let Some(what) = self.demand(ledger, core, self.goal, |words| words.to_string()) {
+            return Some(what);
         }
         let slack = self.patience.election_timeout.times(self.patience.slack);
         let old = self.marks.iter().rev().find(|mark| slack <= at.since(mark.at));
         if let Some(mark) = old
-            && let Some(stuck) = self.demand(ledger, core, mark.committed.max(mark.last))
+            && let goal = mark.committed.max(mark.last)
+            && let Some(what) = self.demand(ledger, core, goal, |words| words.to_string())
         {
-            return Some(stuck);
+            return Some(what);
         }
         let passed = old.map_or(self.goal, |mark| mark.committed);
-        self.configured(ledger, core, passed).or_else(|| {
-            let most = self.patience.changes_most?;
-            (most < self.changes).then_some(Stuck::Restless { changes: self.changes })
+        configured(ledger, core, passed).or_else(|| {
+            let changes = self.changes;
+            if changes <= self.patience.changes_most? {
+                return None;
+            }
+            say(format_args!("the leader changed {changes} times after all was settled"))
         })
     }
 
-    /// What the core still owes, if everything up to `goal` is demanded of it.
-    fn demand(&self, ledger: &Ledger, core: Slots, goal: Index) -> Option<Stuck> {
-        let since = self.since;
-        let Some((slot, lead)) = leader(ledger, core) else {
+    /// What the core still owes, if everything up to `goal` is demanded of it, in the words that `say`
+    /// makes of it.
+    fn demand<T>(
+        &self,
+        ledger: &Ledger,
+        core: Slots,
+        goal: Index,
+        say: fn(fmt::Arguments<'_>) -> T,
+    ) -> Option<T> {
+        let Some((leader, lead)) = leader(ledger, core) else {
             let terms = newest_term(ledger, core).0.saturating_sub(self.term.0);
-            return Some(Stuck::NoLeader { core, since, cycle: Cycle { terms, ..self.cycle } });
+            let (since, cycle) = (self.since, Cycle { terms, ..self.cycle });
+            return Some(say(format_args!("nobody leads {core}, healed since {since} ms: {cycle}")));
         };
-        let Glimpse { term, commit, .. } = lead.glimpse;
-        if lead.log.link(commit).is_none_or(|link| link.term != term) {
-            return Some(Stuck::NoCommit { leader: slot, term, commit });
+        let Glimpse { term: led, commit, .. } = lead.glimpse;
+        if lead.log.link(commit).is_none_or(|link| link.term != led) {
+            return Some(say(format_args!(
+                "{leader}, leader of {led}, has committed no entry of its own, only {commit}"
+            )));
         }
         let members = lead.conf.map_or(Slots::NONE, |placed| placed.conf.members);
-        core.and(members).and(ledger.up()).iter().find_map(|member| {
-            let glimpse = ledger.shadow(member).glimpse;
-            let follows = member == slot || glimpse.leader == Some(slot.node()) && glimpse.term == term;
-            let there = follows && goal <= glimpse.commit && goal <= glimpse.applied;
-            (!there).then_some(Stuck::Behind { leader: slot, slot: member, glimpse, goal })
+        core.and(members).and(ledger.up()).iter().find_map(|slot| {
+            let Glimpse { role, term, leader: known, commit, applied, .. } = ledger.shadow(slot).glimpse;
+            let follows = slot == leader || known == Some(leader.node()) && term == led;
+            if follows && goal <= commit && goal <= applied {
+                return None;
+            }
+            Some(say(format_args!(
+                "{slot} is a {role:?} at {term} with commit {commit} and applied {applied}; \
+                 {leader} leads, and {goal} was committed long ago"
+            )))
         })
     }
+}
 
-    fn configured(&self, ledger: &Ledger, core: Slots, passed: Index) -> Option<Stuck> {
-        let (slot, lead) = leader(ledger, core)?;
-        let conf = lead.conf.filter(|placed| placed.index <= passed)?;
-        if conf.conf.is_joint() {
-            return Some(Stuck::Joint { leader: slot, conf });
-        }
-        (!conf.conf.voters().contains(slot)).then_some(Stuck::Outside { leader: slot, conf })
+/// What is wrong with the leader's configuration, if it was committed long ago.
+fn configured(ledger: &Ledger, core: Slots, passed: Index) -> Option<String> {
+    let (slot, lead) = leader(ledger, core)?;
+    let conf = lead.conf.filter(|placed| placed.index <= passed)?;
+    if conf.conf.is_joint() {
+        return say(format_args!("{slot} leads and has not left {conf}"));
     }
+    if conf.conf.voters().contains(slot) {
+        return None;
+    }
+    say(format_args!("{slot} leads without a vote in {conf}, which is committed"))
 }
 
 fn newest_term(ledger: &Ledger, core: Slots) -> Term {

@@ -1,97 +1,46 @@
-//! What a leader knows of a follower only grows during its reign, and makes sense.
+//! What a leader knows of a follower only grows while it leads, and makes sense.
 
-use super::{Check, Column};
+use super::{Check, Column, say};
 use crate::ledger::{Facts, Follower, Ledger};
 use crate::slot::Slot;
-use std::fmt;
 use wavetank_raft::Index;
 
 /// Progress is sane (L6).
-#[derive(Debug, Default)]
-pub struct ProgressIsSane(u64);
+pub(crate) const CHECK: Check =
+    Check::new("progress_is_sane", "thesis §3.5", Column::Ghosts, Facts::PROGRESS, judge);
 
-/// A belief that makes no sense.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Insane {
-    /// It shrank.
-    Shrank {
-        /// Whose.
-        leader: Slot,
-        /// The belief.
-        follower: Follower,
-        /// What it was.
-        was: Index,
-    },
-    /// What matches would be sent again.
-    Again {
-        /// Whose.
-        leader: Slot,
-        /// The belief.
-        follower: Follower,
-    },
-    /// More matches than there is.
-    Beyond {
-        /// Whose.
-        leader: Slot,
-        /// The belief.
-        follower: Follower,
-        /// Where the leader's log ends.
-        last: Index,
-    },
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    *witnessed += 1;
+    let step = &ledger.step;
+    ledger.subject().followers.iter().find_map(|now| {
+        // A server that comes back after it was removed is a new follower.
+        let member = |slot| step.was_conf.is_some_and(|placed| placed.conf.members.contains(slot));
+        let stayed = Slot::of(now.node).is_some_and(member);
+        let was = step.followers_before.iter().find(|was| stayed && was.node == now.node);
+        insane(step.slot, step.now.last.index, was.map_or(Index::ZERO, |was| was.matched), now)
+    })
 }
 
-impl fmt::Display for Insane {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Shrank { leader, follower: Follower { node, matched, .. }, was } => {
-                write!(f, "{leader} knew that {node} matches up to {was}, and now believes {matched}")
-            }
-            Self::Again { leader, follower: Follower { node, matched, next } } => {
-                write!(f, "{leader} knows that {node} matches up to {matched}, and would send {next} next")
-            }
-            Self::Beyond { leader, follower: Follower { node, matched, .. }, last } => {
-                write!(f, "{leader} believes that {node} matches up to {matched}; its own log ends at {last}")
-            }
-        }
+/// What does not make sense about a belief of a leader with a log up to `last`, if `was` matched
+/// before.
+fn insane(leader: Slot, last: Index, was: Index, now: &Follower) -> Option<String> {
+    let Follower { node, matched, next } = now;
+    if *matched < was {
+        return say(format_args!(
+            "{leader} knew that {node} matches up to {was}, and now believes {matched}"
+        ));
     }
-}
-
-/// What does not make sense about a belief, given what it was.
-#[must_use]
-pub fn judged(leader: Slot, last: Index, was: Option<&Follower>, now: &Follower) -> Option<Insane> {
-    let follower = *now;
-    match was {
-        Some(was) if now.matched < was.matched => {
-            Some(Insane::Shrank { leader, follower, was: was.matched })
-        }
-        Some(_) | None if now.next <= now.matched => Some(Insane::Again { leader, follower }),
-        Some(_) | None if last < now.matched => Some(Insane::Beyond { leader, follower, last }),
-        Some(_) | None => None,
+    if next <= matched {
+        return say(format_args!(
+            "{leader} knows that {node} matches up to {matched}, and would send {next} next"
+        ));
     }
-}
-
-impl Check for ProgressIsSane {
-    const NAME: &'static str = "progress_is_sane";
-    const SECTION: &'static str = "thesis §3.5";
-    const COLUMN: Column = Column::Ghosts;
-    const WATCHES: Facts = Facts::PROGRESS;
-    type Breach = Insane;
-
-    fn judge(&mut self, ledger: &Ledger, _: Facts) -> Option<Insane> {
-        self.0 += 1;
-        let step = &ledger.step;
-        ledger.subject().followers.iter().find_map(|now| {
-            // Who comes back after it was removed is a new follower.
-            let member = |slot| step.was_conf.is_some_and(|placed| placed.conf.members.contains(slot));
-            let stayed = Slot::of(now.node).is_some_and(member);
-            let was = step.followers_before.iter().find(|was| stayed && was.node == now.node);
-            judged(step.slot, step.now.last.index, was, now)
-        })
+    if last < *matched {
+        return say(format_args!(
+            "{leader} believes that {node} matches up to {matched}; its own log ends at {last}"
+        ));
     }
-
-    fn witnessed(&self) -> u64 {
-        self.0
-    }
+    None
 }
 
 #[cfg(test)]
@@ -101,7 +50,7 @@ mod tests {
 
     #[test]
     fn it_grows() {
-        let mut tale = Tale::<ProgressIsSane>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale.settle(N2, 3);
         tale.is_quiet();
@@ -109,7 +58,7 @@ mod tests {
 
     #[test]
     fn it_does_not_shrink() {
-        let mut tale = Tale::<ProgressIsSane>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale.hear_match(N1, N3, Index(1));
         tale.speaks("n1 knew that n3 matches up to i2, and now believes i1");
@@ -117,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_new_reign_begins_anew() {
-        let mut tale = Tale::<ProgressIsSane>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale.elect(N1, 3);
         tale.is_quiet();
@@ -126,8 +75,11 @@ mod tests {
     #[test]
     fn it_is_within_the_log_and_below_what_comes_next() {
         let belief = |matched, next| Follower { node: N2.node(), matched: Index(matched), next: Index(next) };
-        assert_eq!(judged(N1, Index(9), None, &belief(9, 10)), None);
-        assert!(matches!(judged(N1, Index(9), None, &belief(9, 9)), Some(Insane::Again { .. })));
-        assert!(matches!(judged(N1, Index(9), None, &belief(10, 11)), Some(Insane::Beyond { .. })));
+        let says = |matched, next| insane(N1, Index(9), Index::ZERO, &belief(matched, next));
+        assert_eq!(says(9, 10), None);
+        let again = "n1 knows that n2 matches up to i9, and would send i9 next";
+        assert_eq!(says(9, 9).as_deref(), Some(again));
+        let beyond = "n1 believes that n2 matches up to i10; its own log ends at i9";
+        assert_eq!(says(10, 11).as_deref(), Some(beyond));
     }
 }

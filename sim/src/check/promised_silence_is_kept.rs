@@ -1,94 +1,45 @@
-//! Who has just heard a leader takes no part in the election of another: it gives no vote, promises
-//! none, and does not enter the candidate's term. Leases count on it, and a server that was cut off
-//! disturbs nobody by it.
+//! A server that has just heard a leader takes no part in the election of another: it gives no vote,
+//! promises none, and does not enter the candidate's term. Leases count on it, and a server that was
+//! cut off disturbs nobody by it.
 //!
 //! A crash ends no such promise, and neither does a newer term that came by another way.
 
-use super::{Check, Column};
+use super::{Check, Column, say};
 use crate::ledger::{Exposure, Facts, Ledger, Took};
-use crate::slot::Slot;
-use std::fmt;
-use wavetank_raft::{NodeId, Span};
+
+const SECTION: &str = "thesis §4.2.3, §6.4.1";
+const WATCHES: Facts = Facts::VOTE_ASKED.or(Facts::PRE_VOTE);
 
 /// Promised silence is kept.
-#[derive(Debug, Default)]
-pub struct PromisedSilenceIsKept(u64);
+pub(crate) const CHECK: Check =
+    Check::new("promised_silence_is_kept", SECTION, Column::Steps, WATCHES, judge);
 
-/// What a server did although it had just heard a leader.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Did {
-    /// It gave a vote.
-    Voted,
-    /// It said that it would vote.
-    Promised,
-    /// It entered the candidate's term.
-    Followed,
-}
-
-/// A silence that was broken.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Broken {
-    /// By whom.
-    pub slot: Slot,
-    /// The leader it had heard.
-    pub leader: NodeId,
-    /// How long ago, by its own clock.
-    pub ago: Span,
-    /// For how long it is to be silent.
-    pub silence: Span,
-    /// Who asked.
-    pub candidate: NodeId,
-    /// What it did.
-    pub did: Did,
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { slot, leader, ago, silence, candidate, did } = self;
-        let did = match did {
-            Did::Voted => "votes for",
-            Did::Promised => "would vote for",
-            Did::Followed => "enters the term of",
-        };
-        write!(f, "{slot}, which heard {leader} {ago} ago and is to be silent for {silence}, {did} {candidate}")
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let step = &ledger.step;
+    let (Took::VoteRequest { from: candidate, transfer: false, .. }
+    | Took::PreVoteRequest { from: candidate, .. }) = step.took
+    else {
+        return None;
+    };
+    let heard = ledger.subject().heard.filter(|heard| heard.leader != candidate)?;
+    if heard.until <= step.clock {
+        return None;
     }
-}
-
-impl Check for PromisedSilenceIsKept {
-    const NAME: &'static str = "promised_silence_is_kept";
-    const SECTION: &'static str = "thesis §4.2.3, §6.4.1";
-    const COLUMN: Column = Column::Steps;
-    const WATCHES: Facts = Facts::VOTE_ASKED.or(Facts::PRE_VOTE);
-    type Breach = Broken;
-
-    fn judge(&mut self, ledger: &Ledger, _: Facts) -> Option<Broken> {
-        let step = &ledger.step;
-        let (Took::VoteRequest { from: candidate, transfer: false, .. }
-        | Took::PreVoteRequest { from: candidate, .. }) = step.took
-        else {
-            return None;
-        };
-        let heard = ledger.subject().heard.filter(|heard| heard.leader != candidate)?;
-        if heard.until <= step.clock {
-            return None;
-        }
-        self.0 += 1;
-        let did = if step.was.vote != step.now.vote && step.now.vote == Some(candidate) {
-            Did::Voted
-        } else if step.exposures.contains(&Exposure::PreGrant { to: candidate }) {
-            Did::Promised
-        } else if step.was.term != step.now.term {
-            Did::Followed
-        } else {
-            return None;
-        };
-        let (ago, silence) = (step.clock.since(heard.at), heard.until.since(heard.at));
-        Some(Broken { slot: step.slot, leader: heard.leader, ago, silence, candidate, did })
-    }
-
-    fn witnessed(&self) -> u64 {
-        self.0
-    }
+    *witnessed += 1;
+    let did = if step.was.vote != step.now.vote && step.now.vote == Some(candidate) {
+        "votes for"
+    } else if step.exposures.contains(&Exposure::PreGrant { to: candidate }) {
+        "would vote for"
+    } else if step.was.term != step.now.term {
+        "enters the term of"
+    } else {
+        return None;
+    };
+    let (slot, leader) = (step.slot, heard.leader);
+    let (ago, silence) = (step.clock.since(heard.at), heard.until.since(heard.at));
+    say(format_args!(
+        "{slot}, which heard {leader} {ago} ago and is to be silent for {silence}, {did} {candidate}"
+    ))
 }
 
 #[cfg(test)]
@@ -97,14 +48,14 @@ mod tests {
     use crate::check::tale::{N1, N2, N3, Posed, SILENCE, Tale};
     use wavetank_raft::{
         Action, Event, LogId, Request, RequestPreVote, RequestPreVoteResponse, RequestVote, Response, RpcId,
-        Term,
+        Span, Term,
     };
 
     const AT_ONCE: Span = Span::ms(99);
 
     /// Everybody hears N1, and then so much time passes.
-    fn after(span: Span) -> Tale<PromisedSilenceIsKept> {
-        let mut tale = Tale::three();
+    fn after(span: Span) -> Tale {
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale.clock = tale.clock + span;
         tale
@@ -152,7 +103,9 @@ mod tests {
         let enter = |posed: &mut Posed| (posed.glimpse.term, posed.glimpse.leader) = (Term(3), None);
         let mut tale = after(AT_ONCE);
         tale.step(N3, &asks(false), enter, Vec::new());
-        tale.speaks("n3, which heard n1 99.000ms ago and is to be silent for 100.000ms, enters the term of n2");
+        tale.speaks(
+            "n3, which heard n1 99.000ms ago and is to be silent for 100.000ms, enters the term of n2",
+        );
     }
 
     #[test]

@@ -1,96 +1,46 @@
 //! What a server starts from makes a whole: no hole, nothing damaged taken for sound, no gap
 //! between the snapshot and the log.
 
-use super::{Check, Column};
-use crate::ledger::step::Found;
-use crate::ledger::{Facts, Ledger};
-use crate::slot::Slot;
-use std::fmt;
-use wavetank_raft::{Index, LogId};
+use super::{Check, Column, say};
+use crate::ledger::{Chain, Facts, Ledger};
+use wavetank_raft::Index;
 
 /// The recovered log is whole (P3).
-#[derive(Debug, Default)]
-pub struct RecoveredLogIsWhole(u64);
+pub(crate) const CHECK: Check =
+    Check::new("recovered_log_is_whole", "thesis §3.8, §5.1", Column::Outcomes, Facts::BOOTED, judge);
 
-/// How it is not.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NotWhole {
-    /// An entry is missing before this one.
-    Hole {
-        /// Whose.
-        slot: Slot,
-        /// The entry after the hole.
-        index: Index,
-    },
-    /// An entry is not the one that reached the disk.
-    Damaged {
-        /// Whose.
-        slot: Slot,
-        /// Where.
-        index: Index,
-    },
-    /// The log begins after the snapshot's end.
-    Gap {
-        /// Whose.
-        slot: Slot,
-        /// The snapshot.
-        snapshot: LogId,
-        /// The entry before the first of the log.
-        base: LogId,
-    },
-}
-
-impl fmt::Display for NotWhole {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Hole { slot, index } => write!(f, "{slot} starts with a log that has a hole before {index}"),
-            Self::Damaged { slot, index } => {
-                write!(f, "{slot} starts with an entry at {index} that is not the one that was written")
-            }
-            Self::Gap { slot, snapshot, base } => {
-                write!(f, "{slot} starts with a snapshot of {snapshot} and a log that begins after {base}")
-            }
-        }
-    }
-}
-
-/// What is not whole about what was found.
-#[must_use]
-pub fn judged(slot: Slot, found: &Found) -> Option<NotWhole> {
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    *witnessed += 1;
+    let (slot, found, log) = (ledger.step.slot, &ledger.step.found, &ledger.subject().log);
     if let Some(index) = found.hole {
-        return Some(NotWhole::Hole { slot, index });
+        return say(format_args!("{slot} starts with a log that has a hole before {index}"));
     }
-    if let Some(index) = found.differs {
-        return Some(NotWhole::Damaged { slot, index });
+    if let Some(index) = first_damaged(log, &found.kept.log) {
+        return say(format_args!(
+            "{slot} starts with an entry at {index} that is not the one that was written"
+        ));
     }
-    let (snapshot, base) = (found.snapshot, found.base);
-    (snapshot.index < base.index).then_some(NotWhole::Gap { slot, snapshot, base })
+    let (snapshot, base) = (found.snapshot, log.base());
+    if base.index <= snapshot.index {
+        return None;
+    }
+    say(format_args!("{slot} starts with a snapshot of {snapshot} and a log that begins after {base}"))
 }
 
-impl Check for RecoveredLogIsWhole {
-    const NAME: &'static str = "recovered_log_is_whole";
-    const SECTION: &'static str = "thesis §3.8, §5.1";
-    const COLUMN: Column = Column::Outcomes;
-    const WATCHES: Facts = Facts::BOOTED;
-    type Breach = NotWhole;
-
-    fn judge(&mut self, ledger: &Ledger, _: Facts) -> Option<NotWhole> {
-        self.0 += 1;
-        judged(ledger.step.slot, &ledger.step.found)
-    }
-
-    fn witnessed(&self) -> u64 {
-        self.0
-    }
+/// The first index at which a log is not what reached the disk, and is not missing there.
+fn first_damaged(log: &Chain, kept: &Chain) -> Option<Index> {
+    let mut indexes = (log.base().index.0 + 1..=log.last().index.0).map(Index);
+    indexes.find(|&index| kept.link(index).is_some_and(|kept| log.link(index) != Some(kept)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::tale::{N1, N2, Tale};
-    use wavetank_raft::{Boot, Entropy, Entry, HardState, LogImage, Payload, Term};
+    use crate::slot::Slot;
+    use wavetank_raft::{Boot, Entropy, Entry, HardState, LogId, LogImage, Payload, Term};
 
-    fn restart(tale: &mut Tale<RecoveredLogIsWhole>, slot: Slot, base: LogId, entries: &[Entry]) {
+    fn restart(tale: &mut Tale, slot: Slot, base: LogId, entries: &[Entry]) {
         tale.crash(slot);
         let log = LogImage::new(base, 1);
         let hard_state = HardState { term: Term(2), vote: Some(N1.node()) };
@@ -98,8 +48,8 @@ mod tests {
         tale.boot_as(slot, &boot, entries);
     }
 
-    fn tale() -> (Tale<RecoveredLogIsWhole>, Vec<Entry>) {
-        let mut tale = Tale::three();
+    fn tale() -> (Tale, Vec<Entry>) {
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale.propose(N1, 2);
         tale.replicate(N1, N2, 2);

@@ -1,109 +1,58 @@
-//! Who comes back stands by what it said before: its term, its vote, its part in every commit.
+//! A server that comes back stands by what it said before: its term, its vote, its part in every
+//! commit.
 
-use super::{Check, Column};
-use crate::ledger::step::Found;
+use super::{Check, Column, say};
 use crate::ledger::{Facts, Ledger};
-use crate::slot::Slot;
-use std::fmt;
-use wavetank_raft::{HardState, Index, LogId, Term};
+use wavetank_raft::Index;
 
 /// Recovery covers exposure (P2).
-#[derive(Debug, Default)]
-pub struct RecoveryCoversExposure(u64);
+pub(crate) const CHECK: Check =
+    Check::new("recovery_covers_exposure", "thesis §3.8", Column::Steps, Facts::BOOTED, judge);
 
-/// What was promised and did not come back.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Broken {
-    /// The term.
-    Term {
-        /// Whose.
-        slot: Slot,
-        /// What it had told.
-        exposed: Term,
-        /// What it found.
-        found: HardState,
-    },
-    /// The vote.
-    Vote {
-        /// Whose.
-        slot: Slot,
-        /// For whom it had voted.
-        voted: Slot,
-        /// What it found.
-        found: HardState,
-    },
-    /// Entries that were committed with its help.
-    Committed {
-        /// Whose.
-        slot: Slot,
-        /// Up to here they were committed, and on its disk.
-        committed: Index,
-        /// Where the log ends that it found.
-        last: LogId,
-    },
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Term { slot, exposed, found } => {
-                write!(f, "{slot} comes back at {}, and had told others of {exposed}", found.term)
-            }
-            Self::Vote { slot, voted, found } => {
-                write!(f, "{slot} comes back at {} and has forgotten its vote for {voted}", found.term)
-            }
-            Self::Committed { slot, committed, last } => {
-                write!(f, "{slot} comes back with a log up to {last}; committed, and on its disk, was {committed}")
-            }
-        }
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let (slot, found) = (ledger.step.slot, &ledger.step.found);
+    if !found.returning {
+        return None;
     }
-}
-
-/// What a server that comes back owes.
-#[must_use]
-pub fn judged(slot: Slot, found: &Found) -> Option<Broken> {
-    if found.hard.term < found.exposed {
-        return Some(Broken::Term { slot, exposed: found.exposed, found: found.hard });
+    *witnessed += 1;
+    let (term, exposed) = (found.hard.term, ledger.subject().exposed);
+    if term < exposed {
+        return say(format_args!("{slot} comes back at {term}, and had told others of {exposed}"));
     }
-    if let Some(voted) = found.voted
+    if let Some(voted) = ledger.terms.vote_of(slot, term)
         && found.hard.vote != Some(voted.node())
     {
-        return Some(Broken::Vote { slot, voted, found: found.hard });
+        return say(format_args!("{slot} comes back at {term} and has forgotten its vote for {voted}"));
     }
-    let committed = found.kept_committed;
-    let there = found.last.index.max(found.snapshot.index);
-    (there < committed).then_some(Broken::Committed { slot, committed, last: found.last })
+    let (committed, last) = (committed_and_kept(ledger), found.last);
+    if committed <= found.end() {
+        return None;
+    }
+    say(format_args!(
+        "{slot} comes back with a log up to {last}; committed, and on its disk, was {committed}"
+    ))
 }
 
-impl Check for RecoveryCoversExposure {
-    const NAME: &'static str = "recovery_covers_exposure";
-    const SECTION: &'static str = "thesis §3.8";
-    const COLUMN: Column = Column::Steps;
-    const WATCHES: Facts = Facts::BOOTED;
-    type Breach = Broken;
-
-    fn judge(&mut self, ledger: &Ledger, _: Facts) -> Option<Broken> {
-        let found = &ledger.step.found;
-        if !found.returning {
-            return None;
-        }
-        self.0 += 1;
-        judged(ledger.step.slot, found)
-    }
-
-    fn witnessed(&self) -> u64 {
-        self.0
-    }
+/// How much of what was committed, in terms that the server has told others of, its disk had.
+fn committed_and_kept(ledger: &Ledger) -> Index {
+    let kept = &ledger.step.found.kept.log;
+    let committed = ledger.history.committed_before(ledger.subject().exposed.next());
+    let index = committed.min(kept.last().index);
+    // A log that ends in another history has no part in it.
+    let has = ledger.history.link(index).is_some_and(|link| kept.link(index) == Some(link));
+    if has { index } else { Index::ZERO }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::tale::{N1, N2, N3, Tale};
+    use crate::check::tale::{N1, N2, N3, Tale, meta};
+    use std::sync::Arc;
+    use wavetank_raft::{Boot, Entropy, HardState, LogId, LogImage, SnapshotMeta, Term};
 
     #[test]
     fn all_is_there() {
-        let mut tale = Tale::<RecoveryCoversExposure>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale.crash(N2);
         tale.boot(N2);
@@ -112,7 +61,7 @@ mod tests {
 
     #[test]
     fn the_vote_is_there() {
-        let mut tale = Tale::<RecoveryCoversExposure>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.elect(N1, 2);
         tale.crash(N3);
         tale.boot_with_vote(N3, 2, None);
@@ -121,25 +70,35 @@ mod tests {
 
     #[test]
     fn the_term_is_there() {
-        let mut tale = Tale::<RecoveryCoversExposure>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.elect(N1, 2);
         tale.crash(N3);
         tale.boot_with_vote(N3, 1, None);
         tale.speaks("n3 comes back at t1, and had told others of t2");
     }
 
+    /// n2 has t2.i2, which is committed, and t2.i3, which is not, and comes back with less.
+    fn tale(kept: usize, snapshot: Option<Arc<SnapshotMeta>>) -> Tale {
+        let mut tale = Tale::three(&CHECK);
+        tale.settle(N1, 2);
+        tale.propose(N1, 1);
+        tale.replicate(N1, N2, 2);
+        let entries = tale.posed(N2).entries[..kept].to_vec();
+        tale.crash(N2);
+        let mut log = LogImage::new(LogId::ZERO, 1);
+        entries.iter().for_each(|entry| log.push(entry.clone()));
+        let hard_state = HardState { term: Term(2), vote: Some(N1.node()) };
+        tale.boot_as(N2, &Boot { entropy: Entropy(0), incarnation: 1, hard_state, log, snapshot }, &entries);
+        tale
+    }
+
     #[test]
     fn its_part_in_a_commit_is_there() {
-        let found = |last, snapshot| Found {
-            hard: HardState { term: Term(2), vote: None },
-            last: LogId::new(Term(2), Index(last)),
-            snapshot: LogId::new(Term(2), Index(snapshot)),
-            kept_committed: Index(6),
-            exposed: Term(2),
-            ..Found::default()
-        };
-        assert_eq!(judged(N1, &found(6, 0)), None, "what was not committed may be missing");
-        assert!(matches!(judged(N1, &found(5, 0)), Some(Broken::Committed { .. })));
-        assert_eq!(judged(N1, &found(0, 7)), None, "a snapshot stands for it");
+        tale(3, None).is_quiet();
+        // What was not committed may be missing.
+        tale(2, None).is_quiet();
+        tale(1, None).speaks("n2 comes back with a log up to t1.i1; committed, and on its disk, was i2");
+        // A snapshot stands for it.
+        tale(0, Some(Arc::new(meta(LogId::new(Term(2), Index(2)))))).is_quiet();
     }
 }

@@ -1,52 +1,21 @@
-//! Who knows that a store failed promises nothing more until it has started anew: what the disk
-//! holds is not known.
+//! A server that knows that a store failed promises nothing more until it has started anew: what the
+//! disk holds is not known.
 
-use super::{Check, Column};
-use crate::ledger::{Exposure, Facts, Ledger};
-use crate::slot::Slot;
-use std::fmt;
+use super::persist_before_send::PROMISES;
+use super::{Check, Column, say};
+use crate::ledger::{Facts, Ledger};
 
 /// Fail-stop on a storage error (P4).
-#[derive(Debug, Default)]
-pub struct SilentAfterDiskError(u64);
+pub(crate) const CHECK: Check =
+    Check::new("silent_after_disk_error", "thesis §3.8", Column::Steps, PROMISES, judge);
 
-/// A promise after an error.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Spoke {
-    /// Whose.
-    pub slot: Slot,
-    /// The promise.
-    pub promise: Exposure,
-}
-
-impl fmt::Display for Spoke {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a store of {} failed, and then it promised {:?}", self.slot, self.promise)
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    *witnessed += 1;
+    if !ledger.subject().poisoned {
+        return None;
     }
-}
-
-impl Check for SilentAfterDiskError {
-    const NAME: &'static str = "silent_after_disk_error";
-    const SECTION: &'static str = "thesis §3.8";
-    const COLUMN: Column = Column::Steps;
-    const WATCHES: Facts = Facts::SENT_GRANT
-        .or(Facts::SENT_CANDIDACY)
-        .or(Facts::SENT_ACK)
-        .or(Facts::SENT_SNAPSHOT_ACK);
-    type Breach = Spoke;
-
-    fn judge(&mut self, ledger: &Ledger, _: Facts) -> Option<Spoke> {
-        self.0 += 1;
-        if !ledger.subject().poisoned {
-            return None;
-        }
-        let promise = *ledger.step.exposures.first()?;
-        Some(Spoke { slot: ledger.step.slot, promise })
-    }
-
-    fn witnessed(&self) -> u64 {
-        self.0
-    }
+    let (slot, promise) = (ledger.step.slot, ledger.step.exposures.first()?);
+    say(format_args!("a store of {slot} failed, and then it promised {promise:?}"))
 }
 
 #[cfg(test)]
@@ -56,14 +25,14 @@ mod tests {
     use wavetank_raft::Event;
     use wavetank_raft::store::{StoreError, StoreErrorKind};
 
-    fn fail(tale: &mut Tale<SilentAfterDiskError>) {
+    fn fail(tale: &mut Tale) {
         let error = StoreError::new(StoreErrorKind::Io, "log");
         tale.step(N2, &Event::StoreFailed(error), |_| {}, Vec::new());
     }
 
     #[test]
     fn silence() {
-        let mut tale = Tale::<SilentAfterDiskError>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.elect(N1, 2);
         fail(&mut tale);
         tale.crash(N2);
@@ -74,7 +43,7 @@ mod tests {
 
     #[test]
     fn a_promise() {
-        let mut tale = Tale::<SilentAfterDiskError>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.elect(N1, 2);
         fail(&mut tale);
         tale.replicate(N1, N2, 0);

@@ -1,142 +1,63 @@
 //! A snapshot from the leader takes the place of what it stands for, and of nothing else.
 
-use super::{Check, Column};
-use crate::ledger::step::Discarded;
-use crate::ledger::{Facts, Ledger};
-use crate::slot::Slot;
-use std::fmt;
-use wavetank_raft::{Index, LogId, NodeId};
+use super::{Check, Column, say};
+use crate::ledger::{Discarded, Facts, Ledger};
+
+const WATCHES: Facts = Facts::SNAPSHOT.or(Facts::COMPACTED);
 
 /// The install rule (S5).
-#[derive(Debug, Default)]
-pub struct SnapshotInstall(u64);
+pub(crate) const CHECK: Check =
+    Check::new("snapshot_install", "thesis §5.1, figure 5.3", Column::Steps, WATCHES, judge);
 
-/// What an install did that it should not.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Misinstalled {
-    /// It took entries that follow the snapshot's last one.
-    Suffix {
-        /// Whose.
-        slot: Slot,
-        /// The snapshot.
-        snapshot: LogId,
-        /// The log's end before.
-        last: LogId,
-    },
-    /// It touched a vote of the same term.
-    Vote {
-        /// Whose.
-        slot: Slot,
-        /// The vote before.
-        was: Option<NodeId>,
-        /// The vote after.
-        now: Option<NodeId>,
-    },
-    /// It put an older snapshot in the place of a newer one.
-    Older {
-        /// Whose.
-        slot: Slot,
-        /// The snapshot before.
-        was: LogId,
-        /// The snapshot after.
-        now: LogId,
-    },
-    /// It left a log that does not follow the snapshot.
-    Torn {
-        /// Whose.
-        slot: Slot,
-        /// The snapshot.
-        snapshot: LogId,
-        /// The entry before the first of the log.
-        base: LogId,
-        /// The last entry of the log.
-        last: LogId,
-    },
-    /// It took the applied index back.
-    Applied {
-        /// Whose.
-        slot: Slot,
-        /// The index before.
-        was: Index,
-        /// The index after.
-        now: Index,
-    },
+fn judge(ledger: &Ledger, facts: Facts, witnessed: &mut u64) -> Option<String> {
+    let step = &ledger.step;
+    let slot = step.slot;
+    if let Some(Discarded { snapshot, last, held: true }) = step.discarded
+        && snapshot.index < last.index
+    {
+        return say(format_args!(
+            "{slot} had {snapshot} and installed a snapshot of it; the log up to {last} went"
+        ));
+    }
+    let (was, now) = (step.was.snapshot, step.now.snapshot);
+    if now.index < was.index {
+        return say(format_args!("{slot} had a snapshot of {was} and now has one of {now}"));
+    }
+    if !facts.touches(Facts::INSTALLED) {
+        return None;
+    }
+    *witnessed += 1;
+    installed(ledger)
 }
 
-impl fmt::Display for Misinstalled {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Suffix { slot, snapshot, last } => {
-                write!(f, "{slot} had {snapshot} and installed a snapshot of it; the log up to {last} went")
-            }
-            Self::Vote { slot, was, now } => {
-                write!(f, "a snapshot changed the vote of {slot} from {was:?} to {now:?}")
-            }
-            Self::Older { slot, was, now } => {
-                write!(f, "{slot} had a snapshot of {was} and now has one of {now}")
-            }
-            Self::Torn { slot, snapshot, base, last } => {
-                write!(f, "{slot} installed a snapshot of {snapshot}; its log is ({base}, {last}]")
-            }
-            Self::Applied { slot, was, now } => {
-                write!(f, "a snapshot took the applied index of {slot} back from {was} to {now}")
-            }
-        }
+fn installed(ledger: &Ledger) -> Option<String> {
+    let (step, log) = (&ledger.step, &ledger.subject().log);
+    let (slot, snapshot) = (step.slot, step.now.snapshot);
+    let (was, now) = (step.was.vote, step.now.vote);
+    if step.was.term == step.now.term && was != now {
+        return say(format_args!("a snapshot changed the vote of {slot} from {was:?} to {now:?}"));
     }
-}
-
-impl SnapshotInstall {
-    fn installed(&mut self, ledger: &Ledger) -> Option<Misinstalled> {
-        self.0 += 1;
-        let (step, log) = (&ledger.step, &ledger.subject().log);
-        let (slot, snapshot) = (step.slot, step.now.snapshot);
-        let (base, last) = (log.base(), log.last());
-        if step.was.term == step.now.term && step.was.vote != step.now.vote {
-            return Some(Misinstalled::Vote { slot, was: step.was.vote, now: step.now.vote });
-        }
-        let follows = base.index <= snapshot.index && snapshot.index <= last.index;
-        if !follows || !log.has(snapshot) {
-            return Some(Misinstalled::Torn { slot, snapshot, base, last });
-        }
-        let (was, now) = (step.was.applied, step.now.applied);
-        (now < was).then_some(Misinstalled::Applied { slot, was, now })
+    let (base, last) = (log.base(), log.last());
+    let follows = base.index <= snapshot.index && snapshot.index <= last.index;
+    if !follows || !log.has(snapshot) {
+        return say(format_args!("{slot} installed a snapshot of {snapshot}; its log is ({base}, {last}]"));
     }
-}
-
-impl Check for SnapshotInstall {
-    const NAME: &'static str = "snapshot_install";
-    const SECTION: &'static str = "thesis §5.1, figure 5.3";
-    const COLUMN: Column = Column::Steps;
-    const WATCHES: Facts = Facts::SNAPSHOT.or(Facts::COMPACTED);
-    type Breach = Misinstalled;
-
-    fn judge(&mut self, ledger: &Ledger, facts: Facts) -> Option<Misinstalled> {
-        let step = &ledger.step;
-        let slot = step.slot;
-        if let Some(Discarded { snapshot, last, matched: true }) = step.discarded {
-            return Some(Misinstalled::Suffix { slot, snapshot, last });
-        }
-        let (was, now) = (step.was.snapshot, step.now.snapshot);
-        if now.index < was.index {
-            return Some(Misinstalled::Older { slot, was, now });
-        }
-        if facts.touches(Facts::INSTALLED) { self.installed(ledger) } else { None }
+    let (was, now) = (step.was.applied, step.now.applied);
+    if was <= now {
+        return None;
     }
-
-    fn witnessed(&self) -> u64 {
-        self.0
-    }
+    say(format_args!("a snapshot took the applied index of {slot} back from {was} to {now}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::tale::{N1, N2, N3, Posed, Tale};
-    use wavetank_raft::{LogOp, Term};
+    use wavetank_raft::{Index, LogId, LogOp, Term};
 
     /// n3 has the log of an old leader up to 4; 3 is committed by the new one without it.
-    fn tale() -> Tale<SnapshotInstall> {
-        let mut tale = Tale::three();
+    fn tale() -> Tale {
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale.propose(N1, 2);
         tale.replicate(N1, N3, 2);

@@ -1,116 +1,60 @@
 //! A snapshot stands for a prefix that was committed, with the configuration in force there.
 
-use super::{Check, Column};
-use crate::ledger::{Committed, Facts, Ledger, Placed};
-use crate::slot::Slot;
-use std::fmt;
-use wavetank_raft::{Index, LogId};
+use super::{Check, Column, say};
+use crate::ledger::{Facts, Ledger};
+use wavetank_raft::LogId;
+
+const WATCHES: Facts = Facts::CAPTURING.or(Facts::CAPTURED).or(Facts::INSTALLED);
 
 /// Snapshots are committed prefixes (S4).
-#[derive(Debug, Default)]
-pub struct SnapshotIsCommittedPrefix(u64);
+pub(crate) const CHECK: Check =
+    Check::new("snapshot_is_committed_prefix", "thesis §5.1", Column::Ghosts, WATCHES, judge);
 
-/// A snapshot of something else.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NotPrefix {
-    /// Of what is not committed.
-    Uncommitted {
-        /// Whose.
-        slot: Slot,
-        /// The snapshot.
-        last: LogId,
-        /// What is committed anywhere.
-        committed: Index,
-    },
-    /// Of another entry.
-    Other {
-        /// Whose.
-        slot: Slot,
-        /// The snapshot.
-        last: LogId,
-        /// What was committed there.
-        committed: Committed,
-    },
-    /// With another configuration.
-    Conf {
-        /// Whose.
-        slot: Slot,
-        /// The snapshot.
-        last: LogId,
-        /// What it says.
-        says: Placed,
-        /// What was in force.
-        was: Option<Placed>,
-    },
-}
-
-impl fmt::Display for NotPrefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Uncommitted { slot, last, committed } => {
-                write!(f, "{slot} has a snapshot of {last}, but only {committed} is committed anywhere")
-            }
-            Self::Other { slot, last, committed } => {
-                write!(f, "{slot} has a snapshot of {last}, where {} committed ", committed.by)?;
-                write!(f, "{}", LogId::new(committed.link.term, last.index))
-            }
-            Self::Conf { slot, last, says, was: Some(was) } => {
-                write!(f, "{slot} has a snapshot of {last} that says {says}; in force was {was}")
-            }
-            Self::Conf { slot, last, says, was: None } => {
-                write!(f, "{slot} has a snapshot of {last} that says {says}; nothing was in force")
-            }
+fn judge(ledger: &Ledger, facts: Facts, witnessed: &mut u64) -> Option<String> {
+    let (slot, step) = (ledger.step.slot, &ledger.step);
+    if facts.touches(Facts::INSTALLED)
+        && let Some(what) = entry(ledger, step.now.snapshot, witnessed)
+    {
+        return Some(what);
+    }
+    let (last, says) = step.captured?;
+    if let Some(what) = entry(ledger, last, witnessed) {
+        return Some(what);
+    }
+    match ledger.history.conf_at(last.index) {
+        Some(was) if was == says => None,
+        Some(was) => {
+            say(format_args!("{slot} has a snapshot of {last} that says {says}; in force was {was}"))
         }
+        None => say(format_args!("{slot} has a snapshot of {last} that says {says}; nothing was in force")),
     }
 }
 
-impl SnapshotIsCommittedPrefix {
-    fn entry(&mut self, ledger: &Ledger, last: LogId) -> Option<NotPrefix> {
-        let slot = ledger.step.slot;
-        let committed = ledger.history.committed();
-        if committed < last.index {
-            return Some(NotPrefix::Uncommitted { slot, last, committed });
-        }
-        let committed = ledger.history.at(last.index)?;
-        self.0 += 1;
-        (committed.link.term != last.term).then_some(NotPrefix::Other { slot, last, committed })
+/// What is wrong with the last entry of a snapshot.
+fn entry(ledger: &Ledger, last: LogId, witnessed: &mut u64) -> Option<String> {
+    let (slot, committed) = (ledger.step.slot, ledger.history.committed());
+    if committed < last.index {
+        return say(format_args!(
+            "{slot} has a snapshot of {last}, but only {committed} is committed anywhere"
+        ));
     }
-}
-
-impl Check for SnapshotIsCommittedPrefix {
-    const NAME: &'static str = "snapshot_is_committed_prefix";
-    const SECTION: &'static str = "thesis §5.1";
-    const COLUMN: Column = Column::Ghosts;
-    const WATCHES: Facts = Facts::CAPTURING.or(Facts::CAPTURED).or(Facts::INSTALLED);
-    type Breach = NotPrefix;
-
-    fn judge(&mut self, ledger: &Ledger, facts: Facts) -> Option<NotPrefix> {
-        let step = &ledger.step;
-        if facts.touches(Facts::INSTALLED)
-            && let Some(breach) = self.entry(ledger, step.now.snapshot)
-        {
-            return Some(breach);
-        }
-        let (last, says) = step.captured?;
-        if let Some(breach) = self.entry(ledger, last) {
-            return Some(breach);
-        }
-        let was = ledger.history.conf_at(last.index);
-        (was != Some(says)).then_some(NotPrefix::Conf { slot: step.slot, last, says, was })
+    let committed = ledger.history.at(last.index)?;
+    *witnessed += 1;
+    let (by, other) = (committed.by, LogId::new(committed.link.term, last.index));
+    if other == last {
+        return None;
     }
-
-    fn witnessed(&self) -> u64 {
-        self.0
-    }
+    say(format_args!("{slot} has a snapshot of {last}, where {by} committed {other}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::tale::{N1, N2, N3, Tale, voters};
-    use wavetank_raft::{Action, Event, Payload, SnapshotMeta, Term};
+    use crate::slot::Slot;
+    use wavetank_raft::{Action, Event, Index, Payload, SnapshotMeta, Term};
 
-    fn capture(tale: &mut Tale<SnapshotIsCommittedPrefix>, last: LogId, conf: &[Slot], at: u64) {
+    fn capture(tale: &mut Tale, last: LogId, conf: &[Slot], at: u64) {
         let meta = SnapshotMeta {
             last,
             configuration: (*voters(conf)).clone(),
@@ -121,8 +65,8 @@ mod tests {
         tale.step(N1, &Event::Timer, |_| {}, vec![Action::TakeSnapshot(meta)]);
     }
 
-    fn tale() -> Tale<SnapshotIsCommittedPrefix> {
-        let mut tale = Tale::three();
+    fn tale() -> Tale {
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
         tale

@@ -1,121 +1,66 @@
 //! A message of an older term changes nothing: at most it is answered with the newer term.
 
-use super::{Check, Column};
-use crate::ledger::{Facts, Follower, Ledger, Step};
-use crate::slot::Slot;
+use super::{Check, Column, say};
+use crate::ledger::{Facts, Ledger};
 use std::fmt;
-use wavetank_raft::{Term, NodeId};
 
 /// Stale traffic is inert (T2).
-#[derive(Debug, Default)]
-pub struct StaleIsInert(u64);
+pub(crate) const CHECK: Check =
+    Check::new("stale_is_inert", "thesis §3.3", Column::Steps, Facts::STALE, judge);
 
-/// What a stale message did.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct StaleDid {
-    /// To whom.
-    pub slot: Slot,
-    /// The server's term.
-    pub term: Term,
-    /// The message's term.
-    pub message: Term,
-    /// What.
-    pub did: Did,
-}
-
-/// What may not follow from a stale message.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Did {
-    /// Another term, vote or role.
-    Standing,
-    /// Another log.
-    Log,
-    /// Another commit index.
-    Commit,
-    /// A promise to somebody.
-    Promise,
-    /// More than one message.
-    Messages,
-    /// Another belief about a follower.
-    Match(NodeId),
-}
-
-impl fmt::Display for StaleDid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { slot, term, message, did } = self;
-        write!(f, "a message of {message} reached {slot} at {term} and ")?;
-        match did {
-            Did::Standing => write!(f, "changed its term, vote or role"),
-            Did::Log => write!(f, "changed its log"),
-            Did::Commit => write!(f, "moved its commit index"),
-            Did::Promise => write!(f, "was granted or acknowledged"),
-            Did::Messages => write!(f, "caused more than one message"),
-            Did::Match(peer) => write!(f, "moved its belief about {peer}"),
-        }
-    }
-}
-
-/// What a step that took a stale message should not have done.
-#[must_use]
-pub fn judged(step: &Step, followers: &[Follower]) -> Option<Did> {
+fn judge(ledger: &Ledger, facts: Facts, witnessed: &mut u64) -> Option<String> {
+    *witnessed += 1;
+    let step = &ledger.step;
     let (was, now) = (&step.was, &step.now);
-    if (was.term, was.vote, was.role) != (now.term, now.vote, now.role) {
-        return Some(Did::Standing);
-    }
-    if was.last != now.last || step.appended.is_some() || !step.gone.is_empty() {
-        return Some(Did::Log);
-    }
-    if was.commit != now.commit {
-        return Some(Did::Commit);
-    }
-    if !step.exposures.is_empty() {
-        return Some(Did::Promise);
-    }
-    if 1 < step.messages {
-        return Some(Did::Messages);
-    }
+    let did = if (was.term, was.vote, was.role) != (now.term, now.vote, now.role) {
+        "changed its term, vote or role"
+    } else if was.last != now.last || step.appended.is_some() || !step.gone.is_empty() {
+        "changed its log"
+    } else if was.commit != now.commit {
+        "moved its commit index"
+    } else if !step.exposures.is_empty() {
+        "was granted or acknowledged"
+    } else if 1 < step.messages {
+        "caused more than one message"
+    } else if facts.touches(Facts::PROGRESS) {
+        return moved(ledger);
+    } else {
+        return None;
+    };
+    not_inert(ledger, format_args!("{did}"))
+}
+
+/// Whether a leader changed its belief about a peer.
+fn moved(ledger: &Ledger) -> Option<String> {
+    let step = &ledger.step;
     // Peers may have come and gone since the leader was last looked at.
-    let moved = followers.iter().find(|now| {
+    let moved = ledger.subject().followers.iter().find(|now| {
         let before = step.followers_before.iter().find(|before| before.node == now.node);
         before.is_some_and(|before| before.matched != now.matched)
     });
-    moved.filter(|_| step.kept_leading()).map(|now| Did::Match(now.node))
+    let peer = moved.filter(|_| step.kept_leading())?.node;
+    not_inert(ledger, format_args!("moved its belief about {peer}"))
 }
 
-impl Check for StaleIsInert {
-    const NAME: &'static str = "stale_is_inert";
-    const SECTION: &'static str = "thesis §3.3";
-    const COLUMN: Column = Column::Steps;
-    const WATCHES: Facts = Facts::STALE;
-    type Breach = StaleDid;
-
-    fn judge(&mut self, ledger: &Ledger, facts: Facts) -> Option<StaleDid> {
-        self.0 += 1;
-        let step = &ledger.step;
-        let followers: &[Follower] =
-            if facts.touches(Facts::PROGRESS) { &ledger.subject().followers } else { &[] };
-        let did = judged(step, followers)?;
-        Some(StaleDid { slot: step.slot, term: step.was.term, message: step.message_term()?, did })
-    }
-
-    fn witnessed(&self) -> u64 {
-        self.0
-    }
+fn not_inert(ledger: &Ledger, did: fmt::Arguments<'_>) -> Option<String> {
+    let (slot, term, message) = (ledger.step.slot, ledger.step.was.term, ledger.step.message_term()?);
+    say(format_args!("a message of {message} reached {slot} at {term} and {did}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::tale::{N1, N2, N3, Tale};
-    use wavetank_raft::{AppendEntries, Event, Index, LogId, Request, RequestVote, RpcId};
+    use wavetank_raft::{AppendEntries, Event, Index, LogId, Request, RequestVote, RpcId, Term};
 
     fn stale_append() -> Event {
-        let append = AppendEntries { term: Term(2), prev: LogId::ZERO, entries: [].into(), leader_commit: Index(9) };
+        let append =
+            AppendEntries { term: Term(2), prev: LogId::ZERO, entries: [].into(), leader_commit: Index(9) };
         Event::Request { from: N1.node(), rpc: RpcId(77), request: Request::AppendEntries(append) }
     }
 
-    fn tale() -> Tale<StaleIsInert> {
-        let mut tale = Tale::three();
+    fn tale() -> Tale {
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale.settle(N2, 3);
         tale

@@ -1,58 +1,29 @@
 //! State Machine Safety: what one server commits at an index, every server commits there.
 
-use super::{Check, Column};
+use super::{Check, Column, say};
 use crate::ledger::{Committed, Facts, Ledger};
-use crate::slot::Slot;
-use std::fmt;
-use wavetank_raft::{Index, LogId};
+use wavetank_raft::LogId;
 
 /// State Machine Safety (S1).
-#[derive(Debug, Default)]
-pub struct StateMachineSafety(u64);
+pub(crate) const CHECK: Check =
+    Check::new("state_machine_safety", "thesis §3.6.3", Column::Outcomes, Facts::COMMIT, judge);
 
-/// Two truths.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TwoTruths {
-    /// Who commits something else.
-    pub slot: Slot,
-    /// Where.
-    pub index: Index,
-    /// What.
-    pub entry: Option<LogId>,
-    /// What was committed there before.
-    pub before: Committed,
-}
-
-impl fmt::Display for TwoTruths {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { slot, index, entry, before } = self;
-        match entry {
-            Some(entry) => write!(f, "{slot} committed {entry}")?,
-            None => write!(f, "{slot} committed something else at {index}")?,
-        }
-        let was = LogId::new(before.link.term, *index);
-        write!(f, ", where {} had committed another {was} in {}", before.by, before.term)
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    *witnessed += 1;
+    let (step, log) = (&ledger.step, &ledger.subject().log);
+    if step.now.commit <= step.was.commit {
+        return None;
     }
-}
-
-impl Check for StateMachineSafety {
-    const NAME: &'static str = "state_machine_safety";
-    const SECTION: &'static str = "thesis §3.6.3";
-    const COLUMN: Column = Column::Outcomes;
-    const WATCHES: Facts = Facts::COMMIT;
-    type Breach = TwoTruths;
-
-    fn judge(&mut self, ledger: &Ledger, _: Facts) -> Option<TwoTruths> {
-        self.0 += 1;
-        let step = &ledger.step;
-        let (index, before) = step.two_commits?;
-        let entry = ledger.subject().log.link(index).map(|link| LogId::new(link.term, index));
-        Some(TwoTruths { slot: step.slot, index, entry, before })
-    }
-
-    fn witnessed(&self) -> u64 {
-        self.0
-    }
+    let (index, before) = ledger.history.first_difference(log, step.now.commit)?;
+    let Committed { link, term, by } = before;
+    let (slot, was) = (step.slot, LogId::new(link.term, index));
+    let Some(link) = log.link(index) else {
+        return say(format_args!(
+            "{slot} committed something else at {index}, where {by} had committed another {was} in {term}"
+        ));
+    };
+    let entry = LogId::new(link.term, index);
+    say(format_args!("{slot} committed {entry}, where {by} had committed another {was} in {term}"))
 }
 
 #[cfg(test)]
@@ -62,7 +33,7 @@ mod tests {
 
     #[test]
     fn one_truth() {
-        let mut tale = Tale::<StateMachineSafety>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale.settle(N3, 3);
         tale.is_quiet();
@@ -70,7 +41,7 @@ mod tests {
 
     #[test]
     fn two_truths() {
-        let mut tale = Tale::<StateMachineSafety>::three();
+        let mut tale = Tale::three(&CHECK);
         tale.elect(N1, 2);
         tale.commit(N1, 2);
         tale.elect(N2, 3);

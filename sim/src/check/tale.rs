@@ -35,16 +35,29 @@ fn image(base: LogId, entries: &[Entry]) -> LogImage {
     image
 }
 
-fn meta(last: LogId) -> SnapshotMeta {
+/// Who votes for a server or follows it: the other two of the three.
+fn others(slot: Slot) -> impl Iterator<Item = Slot> {
+    [N1, N2, N3].into_iter().filter(move |other| *other != slot)
+}
+
+/// An acknowledgement of the log up to an index.
+fn success(term: Term, last_log: Index) -> Response {
+    let (success, no_retry_backoff, hint) = (true, false, None);
+    Response::AppendEntries(AppendEntriesResponse { term, success, last_log, no_retry_backoff, hint })
+}
+
+/// A snapshot up to an entry, with the first configuration.
+pub(crate) fn meta(last: LogId) -> SnapshotMeta {
     let configuration = (*voters(&[N1, N2, N3])).clone();
     SnapshotMeta { last, configuration, configuration_index: Index(1), size: 0, checksum: 0 }
 }
 
 /// The story, and the one check that listens.
 #[derive(Debug)]
-pub(crate) struct Tale<C> {
+pub(crate) struct Tale {
     pub(crate) ledger: Ledger,
-    pub(crate) check: C,
+    check: &'static Check,
+    witnessed: u64,
     poses: Vec<Posed>,
     spoke: Option<String>,
     serial: u64,
@@ -52,9 +65,9 @@ pub(crate) struct Tale<C> {
     pub(crate) clock: Time,
 }
 
-impl<C: Check> Tale<C> {
+impl Tale {
     /// Three voters and a fourth server that nobody knows, all at t1 with the first configuration.
-    pub(crate) fn three() -> Self {
+    pub(crate) fn three(check: &'static Check) -> Self {
         let blank = Posed {
             glimpse: Glimpse::BLANK,
             configuration: None,
@@ -66,7 +79,8 @@ impl<C: Check> Tale<C> {
         };
         let mut tale = Self {
             ledger: Ledger::default(),
-            check: C::default(),
+            check,
+            witnessed: 0,
             poses: vec![blank; 4],
             spoke: None,
             serial: 0,
@@ -88,28 +102,28 @@ impl<C: Check> Tale<C> {
     }
 
     pub(crate) fn hear(&mut self, facts: Facts) {
-        if facts.touches(C::WATCHES)
-            && let Some(breach) = self.check.judge(&self.ledger, facts)
+        if facts.touches(self.check.watches)
+            && let Some(what) = (self.check.judge)(&self.ledger, facts, &mut self.witnessed)
         {
-            self.spoke.get_or_insert_with(|| breach.to_string());
+            self.spoke.get_or_insert(what);
         }
     }
 
     /// The check has said nothing, though it had something to look at.
     pub(crate) fn is_quiet(&self) {
-        assert_eq!(self.spoke, None, "{} must not speak", C::NAME);
-        assert!(0 < self.check.witnessed(), "{} saw nothing", C::NAME);
+        self.is_unspoken();
+        assert!(0 < self.witnessed, "{} saw nothing", self.check.name);
     }
 
     /// The check has said nothing, and need not have had anything to look at.
     pub(crate) fn is_unspoken(&self) {
-        assert_eq!(self.spoke, None, "{} must not speak", C::NAME);
+        assert_eq!(self.spoke, None, "{} must not speak", self.check.name);
     }
 
     /// The check has said this, or something that begins like it.
     pub(crate) fn speaks(&self, what: &str) {
         let spoke = self.spoke.as_deref().unwrap_or("nothing");
-        assert!(spoke.starts_with(what), "{} says {spoke:?}, not {what:?}", C::NAME);
+        assert!(spoke.starts_with(what), "{} says {spoke:?}, not {what:?}", self.check.name);
     }
 
     pub(crate) fn write(&mut self, hard_state: Option<HardState>, log: LogOp) -> Action {
@@ -265,10 +279,9 @@ impl<C: Check> Tale<C> {
         self.sync(slot);
         let last_log = self.posed(slot).glimpse.last;
         let request = RequestVote { term: Term(term), last_log, leadership_transfer: false };
-        let peers = [N1, N2, N3].into_iter().filter(|peer| *peer != slot);
-        let calls: Vec<_> = peers.map(|peer| (peer.node(), Request::RequestVote(request.clone()))).collect();
-        let rpc = self.rpc();
-        let sends = calls.into_iter().map(|(to, request)| Action::Send { to, rpc, request }).collect();
+        let (rpc, request) = (self.rpc(), Request::RequestVote(request));
+        let send = |peer: Slot| Action::Send { to: peer.node(), rpc, request: request.clone() };
+        let sends = others(slot).map(send).collect();
         self.step(slot, &Event::Persisted(Token(self.serial)), |_| {}, sends);
     }
 
@@ -301,9 +314,8 @@ impl<C: Check> Tale<C> {
         let last = self.posed(slot).glimpse.last.index;
         let noop = Entry::new(Term(term), last.next(), Payload::Noop);
         let write = self.write(None, LogOp::Append([noop].into()));
-        let others = [N1, N2, N3].into_iter().filter(|peer| *peer != slot);
         let blank = |peer: Slot| Follower { node: peer.node(), matched: Index::ZERO, next: last.next() };
-        let followers = others.map(blank).collect();
+        let followers = others(slot).map(blank).collect();
         let lead = |posed: &mut Posed| {
             posed.glimpse = Glimpse {
                 role: RoleName::Leader,
@@ -322,7 +334,7 @@ impl<C: Check> Tale<C> {
     /// A whole election, with the votes of both others.
     pub(crate) fn elect(&mut self, slot: Slot, term: u64) {
         self.campaign(slot, term);
-        for voter in [N1, N2, N3].into_iter().filter(|voter| *voter != slot) {
+        for voter in others(slot) {
             self.grant(voter, term, slot);
         }
         self.usurp(slot, term);
@@ -391,27 +403,13 @@ impl<C: Check> Tale<C> {
 
     pub(crate) fn yes(&self, leader: Slot, follower: Slot, rpc: RpcId) -> Action {
         let Glimpse { term, last, .. } = self.posed(follower).glimpse;
-        let response = AppendEntriesResponse {
-            term,
-            success: true,
-            last_log: last.index,
-            no_retry_backoff: false,
-            hint: None,
-        };
-        Action::Reply { to: leader.node(), rpc, response: Response::AppendEntries(response) }
+        Action::Reply { to: leader.node(), rpc, response: success(term, last.index) }
     }
 
     /// A leader comes to believe that a follower's log matches its own up to an index.
     pub(crate) fn hear_match(&mut self, leader: Slot, follower: Slot, matched: Index) {
         let term = self.posed(leader).glimpse.term;
-        let response = AppendEntriesResponse {
-            term,
-            success: true,
-            last_log: matched,
-            no_retry_backoff: false,
-            hint: None,
-        };
-        let response = Response::AppendEntries(response);
+        let response = success(term, matched);
         let event = Event::Response { from: follower.node(), rpc: RpcId(0), response };
         let believe = |posed: &mut Posed| {
             for known in posed.followers.iter_mut().filter(|known| known.node == follower.node()) {
@@ -431,12 +429,11 @@ impl<C: Check> Tale<C> {
     pub(crate) fn settle(&mut self, leader: Slot, term: u64) {
         self.elect(leader, term);
         let last = self.posed(leader).glimpse.last.index.0;
-        let followers = [N1, N2, N3].into_iter().filter(|peer| *peer != leader);
-        for follower in followers.clone() {
+        for follower in others(leader) {
             self.replicate(leader, follower, 0);
         }
         self.commit(leader, last);
-        for follower in followers {
+        for follower in others(leader) {
             self.commit(follower, last);
         }
     }

@@ -1,145 +1,69 @@
 //! A transfer of leadership: only to a voter that has everything, only in its term, nothing is
 //! proposed meanwhile, and it ends with the leadership at the latest.
 
-use super::{Check, Column};
+use super::{Check, Column, say};
 use crate::ledger::{Exposure, Facts, Ledger, Took};
 use crate::slot::Slot;
-use std::fmt;
-use wavetank_raft::{Index, NodeId, RoleName, Term};
+use wavetank_raft::NodeId;
+
+const WATCHES: Facts = Facts::SENT_TIMEOUT_NOW.or(Facts::TIMEOUT_NOW).or(Facts::TRANSFER);
 
 /// Transfers keep their discipline (T10).
-#[derive(Debug, Default)]
-pub struct TransferDiscipline(u64);
+pub(crate) const CHECK: Check =
+    Check::new("transfer_discipline", "thesis §3.10", Column::Steps, WATCHES, judge);
 
-/// How a transfer went wrong.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Undisciplined {
-    /// The target has no vote.
-    NotVoter {
-        /// The leader.
-        leader: Slot,
-        /// The target.
-        target: NodeId,
-    },
-    /// The target is not known to have everything.
-    Behind {
-        /// The leader.
-        leader: Slot,
-        /// The target.
-        target: NodeId,
-        /// What it is known to have.
-        matched: Option<Index>,
-        /// Where the leader's log ends.
-        last: Index,
-    },
-    /// A call of an older term was obeyed.
-    Stale {
-        /// By whom.
-        slot: Slot,
-        /// The call's term.
-        said: Term,
-        /// The server's.
-        was: Term,
-    },
-    /// Something was proposed while leadership was being handed over.
-    Proposed {
-        /// The leader.
-        leader: Slot,
-        /// Where it stands.
-        index: Index,
-    },
-    /// It is still pending though the leadership is gone.
-    Hangs {
-        /// Who led.
-        slot: Slot,
-        /// What it is now.
-        role: RoleName,
-    },
+fn judge(ledger: &Ledger, facts: Facts, witnessed: &mut u64) -> Option<String> {
+    let (slot, was) = (ledger.step.slot, ledger.step.was.term);
+    if let Took::TimeoutNow { term: Some(said) } = ledger.step.took
+        && facts.touches(Facts::CAMPAIGNED)
+        && said < was
+    {
+        return say(format_args!("{slot} at {was} obeyed a call of {said} to campaign"));
+    }
+    let called = ledger.step.exposures.iter().find_map(|exposure| {
+        let Exposure::TimeoutNow { to: target } = *exposure else { return None };
+        *witnessed += 1;
+        unfit(ledger, target)
+    });
+    called.or_else(|| pending(ledger, witnessed))
 }
 
-impl fmt::Display for Undisciplined {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotVoter { leader, target } => {
-                write!(f, "{leader} hands over to {target}, which has no vote")
-            }
-            Self::Behind { leader, target, matched: Some(matched), last } => {
-                write!(f, "{leader} hands over to {target}, which has {matched} of {last}")
-            }
-            Self::Behind { leader, target, matched: None, .. } => {
-                write!(f, "{leader} hands over to {target}, which does not follow it")
-            }
-            Self::Stale { slot, said, was } => {
-                write!(f, "{slot} at {was} obeyed a call of {said} to campaign")
-            }
-            Self::Proposed { leader, index } => {
-                write!(f, "{leader} appended a proposal at {index} while handing over")
-            }
-            Self::Hangs { slot, role } => {
-                write!(f, "{slot} is a {role:?} and has not answered who asked it to hand over")
-            }
+/// Why a leader should not have handed over to this server.
+fn unfit(ledger: &Ledger, target: NodeId) -> Option<String> {
+    let (step, leader) = (&ledger.step, ledger.step.slot);
+    let confs = [step.was_conf, step.now_conf];
+    let votes = |slot| confs.iter().flatten().any(|placed| placed.conf.voters().contains(slot));
+    if !Slot::of(target).is_some_and(votes) {
+        return say(format_args!("{leader} hands over to {target}, which has no vote"));
+    }
+    if !step.now.leads() {
+        return None;
+    }
+    // What the leader appends in the same step, to leave a joint configuration, comes after the
+    // call.
+    let last = step.was.last.index;
+    match ledger.subject().follower(target).map(|follower| follower.matched) {
+        None => say(format_args!("{leader} hands over to {target}, which does not follow it")),
+        Some(matched) if matched < last => {
+            say(format_args!("{leader} hands over to {target}, which has {matched} of {last}"))
         }
+        Some(_) => None,
     }
 }
 
-impl TransferDiscipline {
-    fn called(&mut self, ledger: &Ledger) -> Option<Undisciplined> {
-        let step = &ledger.step;
-        let leader = step.slot;
-        step.exposures.iter().find_map(|exposure| {
-            let Exposure::TimeoutNow { to: target } = *exposure else { return None };
-            self.0 += 1;
-            let confs = [step.was_conf, step.now_conf];
-            let votes = |slot| confs.iter().flatten().any(|placed| placed.conf.voters().contains(slot));
-            if !Slot::of(target).is_some_and(votes) {
-                return Some(Undisciplined::NotVoter { leader, target });
-            }
-            // What the leader appends in the same step, to leave a joint configuration, comes after
-            // the call.
-            if !step.now.leads() {
-                return None;
-            }
-            let last = step.was.last.index;
-            let matched = ledger.subject().follower(target).map(|follower| follower.matched);
-            matched.is_none_or(|matched| matched < last).then_some(Undisciplined::Behind { leader, target, matched, last })
-        })
+/// What is wrong with a server that has not answered a request to hand over.
+fn pending(ledger: &Ledger, witnessed: &mut u64) -> Option<String> {
+    let step = &ledger.step;
+    if ledger.subject().transfers.is_empty() {
+        return None;
     }
-
-    fn pending(&mut self, ledger: &Ledger) -> Option<Undisciplined> {
-        let step = &ledger.step;
-        if ledger.subject().transfers.is_empty() {
-            return None;
-        }
-        self.0 += 1;
-        if !step.now.leads() {
-            return Some(Undisciplined::Hangs { slot: step.slot, role: step.now.role });
-        }
-        let (_, index) = step.appended?;
-        step.proposals.then_some(Undisciplined::Proposed { leader: step.slot, index })
+    *witnessed += 1;
+    let (slot, role) = (step.slot, step.now.role);
+    if !step.now.leads() {
+        return say(format_args!("{slot} is a {role:?} and has not answered who asked it to hand over"));
     }
-}
-
-impl Check for TransferDiscipline {
-    const NAME: &'static str = "transfer_discipline";
-    const SECTION: &'static str = "thesis §3.10";
-    const COLUMN: Column = Column::Steps;
-    const WATCHES: Facts = Facts::SENT_TIMEOUT_NOW.or(Facts::TIMEOUT_NOW).or(Facts::TRANSFER);
-    type Breach = Undisciplined;
-
-    fn judge(&mut self, ledger: &Ledger, facts: Facts) -> Option<Undisciplined> {
-        let step = &ledger.step;
-        if let Took::TimeoutNow { term: Some(said) } = step.took
-            && facts.touches(Facts::CAMPAIGNED)
-            && said < step.was.term
-        {
-            return Some(Undisciplined::Stale { slot: step.slot, said, was: step.was.term });
-        }
-        self.called(ledger).or_else(|| self.pending(ledger))
-    }
-
-    fn witnessed(&self) -> u64 {
-        self.0
-    }
+    let (_, index) = step.appended.filter(|_| step.proposals)?;
+    say(format_args!("{slot} appended a proposal at {index} while handing over"))
 }
 
 #[cfg(test)]
@@ -147,11 +71,12 @@ mod tests {
     use super::*;
     use crate::check::tale::{N1, N2, N3, N4, Tale};
     use wavetank_raft::{
-        Action, Call, Error, Event, Request, RequestId, Response, RpcId, TimeoutNow, TimeoutNowResponse,
+        Action, Call, Error, Event, Request, RequestId, Response, RoleName, RpcId, Term, TimeoutNow,
+        TimeoutNowResponse,
     };
 
-    fn tale() -> Tale<TransferDiscipline> {
-        let mut tale = Tale::three();
+    fn tale() -> Tale {
+        let mut tale = Tale::three(&CHECK);
         tale.settle(N1, 2);
         tale
     }
@@ -161,7 +86,7 @@ mod tests {
         Action::Send { to: target.node(), rpc: RpcId(5), request }
     }
 
-    fn asked(tale: &mut Tale<TransferDiscipline>) {
+    fn asked(tale: &mut Tale) {
         let event = Event::Call { request: RequestId(70), call: Call::Transfer { target: None } };
         tale.step(N1, &event, |_| {}, Vec::new());
     }

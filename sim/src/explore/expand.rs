@@ -4,12 +4,12 @@ use super::bounds::Disks;
 use super::model::{Code, Model, Part, Transition};
 use super::past::Past;
 use super::properties::{
-    Breach, committed_is_durable_on_quorum, election_safety, leader_completeness, log_matching,
-    state_machine_safety,
+    Breach, breach, committed_is_durable_on_quorum, leader_completeness, log_matching, state_machine_safety,
 };
 use super::search::Reductions;
 use super::state::{Head, Move, Spent, States, Sums};
 use super::table::Seen;
+use crate::check::{self, election_safety};
 use crate::slot::Slot;
 use wavetank_raft::{Index, LogId, RoleName};
 
@@ -299,7 +299,7 @@ impl<'a> Expander<'a> {
         by: Move,
     ) -> Result<(), Obstacle> {
         let model = self.model;
-        if let Some(breach) = of_the_cluster(model, next, (slot, transition), from) {
+        if let Some(breach) = of_the_cluster(model, next, slot, transition, from) {
             return Err(Obstacle::Breach(by, breach));
         }
         if !(transition.led || transition.committed) {
@@ -325,7 +325,8 @@ impl<'a> Expander<'a> {
 fn of_the_cluster(
     model: &Model,
     next: &Head,
-    (slot, transition): (Slot, &Transition),
+    slot: Slot,
+    transition: &Transition,
     from: u32,
 ) -> Option<Breach> {
     let judged = model.bounds().judged;
@@ -333,18 +334,17 @@ fn of_the_cluster(
     let log: &[LogId] = &model.traits(transition.to).log;
     let term = node.term();
     if transition.led {
-        let stated = election_safety::STATED;
-        let two = stated.breach(judged, || election_safety::breach(past.leader(term), (slot, term)));
-        let stated = leader_completeness::STATED;
-        let lacks = || leader_completeness::breach(past.committed(), node.log(), (slot, term));
-        if let Some(breach) = two.or_else(|| stated.breach(judged, lacks)) {
-            return Some(breach);
+        let two = || election_safety::two_leaders(past.leader(term), slot, term);
+        let lacks = || leader_completeness::breach(past.committed(), node.log(), slot, term);
+        let seen = breach(&election_safety::CHECK, judged, two)
+            .or_else(|| breach(&check::leader_completeness::CHECK, judged, lacks));
+        if seen.is_some() {
+            return seen;
         }
     }
     if transition.committed {
         let before = model.local(from).node.commit();
         let (now, newest) = (&log[..node.commit().0 as usize], log[node.commit().0 as usize - 1]);
-        let stated = state_machine_safety::STATED;
         let other = || state_machine_safety::breach(past.committed(), &now[before.0 as usize..], slot);
         let server = |slot: Slot| {
             if slot.at() < next.locals.len() {
@@ -353,12 +353,14 @@ fn of_the_cluster(
                 model.local(from)
             }
         };
-        let rare = || committed_is_durable_on_quorum::breach((slot, node.voters()), newest, server);
         let leads = node.role() == RoleName::Leader && Index::ZERO < node.commit();
-        let seen = stated.breach(judged, other);
-        let seen = seen.or_else(|| {
-            if leads { committed_is_durable_on_quorum::STATED.breach(judged, rare) } else { None }
-        });
+        let rare = || {
+            leads
+                .then(|| committed_is_durable_on_quorum::breach(slot, node.voters(), newest, server))
+                .flatten()
+        };
+        let seen = breach(&check::state_machine_safety::CHECK, judged, other)
+            .or_else(|| breach(&check::committed_is_durable_on_quorum::CHECK, judged, rare));
         if seen.is_some() {
             return seen;
         }
@@ -366,6 +368,7 @@ fn of_the_cluster(
     let mut others = model.bounds().servers().iter().filter(|other| transition.logged && *other != slot);
     others.find_map(|other| {
         let theirs: &[LogId] = &model.traits(next.locals[other.at()]).log;
-        log_matching::STATED.breach(judged, || log_matching::breach((slot, log), (other, theirs)))
+        let twin = || log_matching::breach(slot, log, other, theirs);
+        breach(&check::log_matching::CHECK, judged, twin)
     })
 }

@@ -144,7 +144,7 @@ impl Local {
             }
             Effect::Reply { rpc, response, .. } => {
                 let call = (around.letter)(u32::try_from(rpc.0).expect("it is the number of a letter"));
-                let breach = || properties::of_an_answer(self, (call, &response), around.bounds.judged);
+                let breach = || properties::of_an_answer(self, call, &response, around.bounds.judged);
                 outcome.breach = outcome.breach.take().or_else(breach);
                 self.note_vote(call.name(), &response);
                 Letter::Answer { name: call.name(), response }

@@ -8,21 +8,20 @@
 
 use super::local::Local;
 use super::stimulus::{Letter, Stimulus};
-use crate::check::{Check, Column};
+use crate::check::{self, Check, Column};
 use wavetank_raft::Response;
 
-pub mod change_after_own_commit;
-pub mod commit_own_term_only;
-pub mod committed_is_durable_on_quorum;
-pub mod committed_never_dropped;
-pub mod election_safety;
-pub mod leader_append_only;
-pub mod leader_completeness;
-pub mod log_matching;
-pub mod persist_before_send;
-pub mod state_machine_safety;
-pub mod term_monotonic;
-pub mod vote_once_per_term;
+pub(super) mod change_after_own_commit;
+pub(super) mod commit_own_term_only;
+pub(super) mod committed_is_durable_on_quorum;
+pub(super) mod committed_never_dropped;
+pub(super) mod leader_append_only;
+pub(super) mod leader_completeness;
+pub(super) mod log_matching;
+pub(super) mod persist_before_send;
+pub(super) mod state_machine_safety;
+pub(super) mod term_monotonic;
+pub(super) mod vote_once_per_term;
 
 #[cfg(test)]
 mod cast;
@@ -41,28 +40,13 @@ pub struct Breach {
 /// The name of what is no property: the code under test broke a promise of its own, and said so.
 pub const PANIC: &str = "panic";
 
-/// A property's name, the least column it is part of, and where it is stated: those of the judge of
-/// runs.
-#[derive(Clone, Copy, Debug)]
-pub struct Stated {
-    property: &'static str,
-    column: Column,
-    section: &'static str,
-}
-
-impl Stated {
-    const fn of<C: Check>() -> Self {
-        Self { property: C::NAME, column: C::COLUMN, section: C::SECTION }
+/// The breach of a property, if somebody saw one and the property is judged. Its name, section and
+/// column are those of the judge of runs.
+pub(super) fn breach(check: &Check, judged: Column, seen: impl FnOnce() -> Option<String>) -> Option<Breach> {
+    if judged < check.column {
+        return None;
     }
-
-    /// The breach, if somebody saw one and it is judged.
-    pub(crate) fn breach(self, judged: Column, seen: impl FnOnce() -> Option<String>) -> Option<Breach> {
-        if judged < self.column {
-            return None;
-        }
-        let what = seen()?;
-        Some(Breach { property: self.property, section: self.section, what })
-    }
+    Some(Breach { property: check.name, section: check.section, what: seen()? })
 }
 
 /// What somebody claims to hold of every server. Where it does not, the search says by which shortest
@@ -99,38 +83,28 @@ type Rule = fn(&Turn<'_>) -> Option<String>;
 /// What a step broke.
 #[must_use]
 pub fn of_a_step(turn: &Turn<'_>, judged: Column) -> Option<Breach> {
-    let all: [(Stated, Rule); 5] = [
-        (term_monotonic::STATED, term_monotonic::breach),
-        (committed_never_dropped::STATED, committed_never_dropped::breach),
-        (leader_append_only::STATED, leader_append_only::breach),
-        (commit_own_term_only::STATED, commit_own_term_only::breach),
-        (change_after_own_commit::STATED, change_after_own_commit::breach),
+    let all: [(&Check, Rule); 5] = [
+        (&check::term_monotonic::CHECK, term_monotonic::breach),
+        (&check::committed_never_dropped::CHECK, committed_never_dropped::breach),
+        (&check::leader_append_only::CHECK, leader_append_only::breach),
+        (&check::commit_own_term_only::CHECK, commit_own_term_only::breach),
+        (&check::change_after_own_commit::CHECK, change_after_own_commit::breach),
     ];
-    all.into_iter().find_map(|(stated, breach)| stated.breach(judged, || breach(turn)))
+    all.into_iter().find_map(|(check, rule)| breach(check, judged, || rule(turn)))
 }
 
 /// What a call broke, as it left.
 #[must_use]
 pub fn of_a_letter(sender: &Local, letter: &Letter, judged: Column) -> Option<Breach> {
-    match letter {
-        Letter::Call { request, .. } => {
-            persist_before_send::STATED.breach(judged, || persist_before_send::call(&sender.disk, request))
-        }
-        Letter::Answer { .. } => None,
-    }
+    let Letter::Call { request, .. } = letter else { return None };
+    breach(&check::persist_before_send::CHECK, judged, || persist_before_send::call(&sender.disk, request))
 }
 
 /// What an answer to a call broke, as it left.
 #[must_use]
-pub fn of_an_answer(
-    sender: &Local,
-    (call, response): (&Letter, &Response),
-    judged: Column,
-) -> Option<Breach> {
-    vote_once_per_term::STATED
-        .breach(judged, || vote_once_per_term::breach(sender.granted, call, response))
-        .or_else(|| {
-            let early = || persist_before_send::answer(&sender.disk, call, response);
-            persist_before_send::STATED.breach(judged, early)
-        })
+pub fn of_an_answer(sender: &Local, call: &Letter, response: &Response, judged: Column) -> Option<Breach> {
+    let again = || vote_once_per_term::breach(sender.granted, call, response);
+    let early = || persist_before_send::answer(&sender.disk, call, response);
+    breach(&check::vote_once_per_term::CHECK, judged, again)
+        .or_else(|| breach(&check::persist_before_send::CHECK, judged, early))
 }

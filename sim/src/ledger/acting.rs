@@ -1,8 +1,6 @@
 //! What a server wants done, taken down action by action before any of it is done.
 
-use super::shadow::{Owed, Shadow};
-use super::step::{Allowed, Exposure, TwoVotes};
-use super::{Facts, Ledger, placed};
+use super::{Allowed, Exposure, Facts, Ledger, Owed, Shadow, placed};
 use crate::slot::Slot;
 use wavetank_raft::{
     Action, Answer, Batch, NodeId, Outcome, Request, RequestId, Response, RpcId, StoreJob, Term,
@@ -13,12 +11,10 @@ impl Ledger {
         for action in actions {
             match action {
                 Action::Send { to, request, .. } => self.sent(slot, *to, request, facts),
-                Action::Reply { to, rpc, response } => self.replied(slot, (*to, *rpc), response, facts),
+                Action::Reply { to, rpc, response } => self.replied(slot, *to, *rpc, response, facts),
                 Action::Store(StoreJob::Persist(write)) => self.remember(slot, write, facts),
-                Action::Store(StoreJob::WriteSnapshot { ticket, meta, done, .. }) => {
-                    if *done {
-                        self.shadows[slot.at()].incoming.push((*ticket, meta.last));
-                    }
+                Action::Store(StoreJob::WriteSnapshot { ticket, meta, done: true, .. }) => {
+                    self.shadows[slot.at()].incoming.push((*ticket, meta.last));
                 }
                 Action::Apply(batch) => self.handed(slot, batch, facts),
                 Action::TakeSnapshot(meta) => {
@@ -26,10 +22,8 @@ impl Ledger {
                     facts.add(Facts::CAPTURING);
                 }
                 Action::Answer { request, outcome } => self.answered(slot, *request, outcome, facts),
-                Action::Store(StoreJob::Fetch { .. } | StoreJob::ReadSnapshot { .. })
-                | Action::Restore(_)
-                | Action::Observe(_) => {}
                 Action::Halt(why) => self.halts(slot, why),
+                _ => {}
             }
         }
     }
@@ -54,14 +48,11 @@ impl Ledger {
         }
     }
 
-    fn replied(&mut self, slot: Slot, (to, rpc): (NodeId, RpcId), response: &Response, facts: &mut Facts) {
+    fn replied(&mut self, slot: Slot, to: NodeId, rpc: RpcId, response: &Response, facts: &mut Facts) {
         match response {
             // Its term may be the one that was asked about.
             Response::RequestPreVote(_) => self.step.messages += 1,
-            Response::AppendEntries(_)
-            | Response::RequestVote(_)
-            | Response::InstallSnapshot(_)
-            | Response::TimeoutNow(_) => self.told(slot, response.term().unwrap_or(Term(0)), facts),
+            _ => self.told(slot, response.term().unwrap_or(Term(0)), facts),
         }
         let shadow = &mut self.shadows[slot.at()];
         match response {
@@ -102,10 +93,8 @@ impl Ledger {
     /// A message left that says which term its sender is in.
     fn told(&mut self, slot: Slot, term: Term, facts: &mut Facts) {
         self.step.messages += 1;
-        if self.step.now.term < term {
-            self.step.term_ahead = Some(term);
-            facts.add(Facts::TERM_AHEAD);
-        }
+        self.step.told = self.step.told.max(term);
+        facts.add_if(self.step.now.term < term, Facts::TERM_AHEAD);
         let exposed = &mut self.shadows[slot.at()].exposed;
         *exposed = (*exposed).max(term);
     }
@@ -116,9 +105,8 @@ impl Ledger {
 
     /// A vote is given away, once and for all.
     pub(super) fn note_vote(&mut self, voter: Slot, term: Term, candidate: Slot) {
-        if let Some(before) = self.terms.vote(voter, term, candidate) {
-            self.step.two_votes = Some(TwoVotes { term, before, now: candidate });
-        }
+        self.step.votes.push((term, candidate));
+        self.terms.vote(voter, term, candidate);
     }
 
     fn handed(&mut self, slot: Slot, batch: &Batch, facts: &mut Facts) {
@@ -128,7 +116,7 @@ impl Ledger {
         let (first, before) = match self.step.handed {
             // Several batches in one step are one if they follow each other.
             Some((earliest, upto, before)) if upto.next() == first.id.index => (earliest, before),
-            Some(_) | None => (first.id.index, before),
+            _ => (first.id.index, before),
         };
         self.step.handed = Some((first, last.id.index, before));
         facts.add(Facts::HANDED);
@@ -142,7 +130,7 @@ impl Ledger {
         let index = match outcome {
             Ok(Answer::Readable { index }) => Some(*index),
             Ok(Answer::Done) => None,
-            Ok(Answer::Applied { .. } | Answer::Committed { .. } | Answer::Snapshotted(_)) | Err(_) => return,
+            _ => return,
         };
         self.step.allowed.push(Allowed { asked, index });
         facts.add(Facts::READABLE);

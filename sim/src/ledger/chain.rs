@@ -7,11 +7,11 @@ use wavetank_raft::{Entry, Index, LogId, Payload, Term};
 
 /// One entry of a chain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Link {
+pub(crate) struct Link {
     /// The entry's term.
-    pub term: Term,
+    pub(crate) term: Term,
     /// The digest of the log up to and with it.
-    pub prefix: u64,
+    pub(crate) prefix: u64,
 }
 
 /// The shadow of a log.
@@ -19,7 +19,7 @@ pub struct Link {
 /// 1. `base` is the entry before the first link; the links are consecutive from there.
 /// 2. `confs` stand above the base, in order.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Chain {
+pub(crate) struct Chain {
     base: LogId,
     base_prefix: u64,
     base_conf: Option<Placed>,
@@ -30,19 +30,19 @@ pub struct Chain {
 impl Chain {
     /// A chain without links above a base.
     #[must_use]
-    pub const fn above(base: LogId, prefix: u64, conf: Option<Placed>) -> Self {
+    pub(crate) const fn above(base: LogId, prefix: u64, conf: Option<Placed>) -> Self {
         Self { base, base_prefix: prefix, base_conf: conf, links: VecDeque::new(), confs: Vec::new() }
     }
 
     /// The entry before the first link.
     #[must_use]
-    pub const fn base(&self) -> LogId {
+    pub(crate) const fn base(&self) -> LogId {
         self.base
     }
 
     /// The last entry, or the base.
     #[must_use]
-    pub fn last(&self) -> LogId {
+    pub(crate) fn last(&self) -> LogId {
         match self.links.back() {
             Some(link) => LogId::new(link.term, self.base.index.plus(self.links.len() as u64)),
             None => self.base,
@@ -51,13 +51,13 @@ impl Chain {
 
     /// Whether there are no links.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.links.is_empty()
     }
 
     /// The link at an index; the base has one too, if anything is known of it.
     #[must_use]
-    pub fn link(&self, index: Index) -> Option<Link> {
+    pub(crate) fn link(&self, index: Index) -> Option<Link> {
         if index == self.base.index {
             return Some(Link { term: self.base.term, prefix: self.base_prefix });
         }
@@ -67,19 +67,19 @@ impl Chain {
 
     /// Whether an entry of this term stands at this index, as far as it is known.
     #[must_use]
-    pub fn has(&self, id: LogId) -> bool {
+    pub(crate) fn has(&self, id: LogId) -> bool {
         self.link(id.index).is_some_and(|link| link.term == id.term)
     }
 
     /// The latest configuration.
     #[must_use]
-    pub fn conf(&self) -> Option<Placed> {
+    pub(crate) fn conf(&self) -> Option<Placed> {
         self.confs.last().copied().or(self.base_conf)
     }
 
     /// The configuration in force just below an index.
     #[must_use]
-    pub fn conf_before(&self, index: Index) -> Option<Placed> {
+    pub(crate) fn conf_before(&self, index: Index) -> Option<Placed> {
         let above = self.confs.iter().rev().find(|placed| placed.index < index);
         above.copied().or_else(|| self.base_conf.filter(|placed| placed.index < index))
     }
@@ -87,7 +87,7 @@ impl Chain {
     /// Adds an entry at the end, and says what the chain is now up to.
     ///
     /// An entry that does not follow the last one leaves no trace: `None`.
-    pub fn push(&mut self, entry: &Entry) -> Option<Link> {
+    pub(crate) fn push(&mut self, entry: &Entry) -> Option<Link> {
         let last = self.last().index;
         if entry.id.index != last.next() {
             return None;
@@ -103,35 +103,26 @@ impl Chain {
 
     /// Adds an entry whose digest is known from a chain that has the same prefix. Saves hashing
     /// what was hashed when the write was asked for.
-    pub fn push_as_in(&mut self, entry: &Entry, other: &Self) -> Option<Link> {
+    pub(crate) fn push_as_in(&mut self, entry: &Entry, other: &Self) -> Option<Link> {
         let same = match (other.link(entry.id.index), other.link(entry.id.index.back())) {
-            (Some(link), Some(before)) => {
+            (Some(link), Some(before)) if link.term == entry.id.term => {
                 let mine = self.links.back().map_or(self.base_prefix, |link| link.prefix);
-                (link.term == entry.id.term && before.prefix == mine).then_some(link)
+                (before.prefix == mine).then_some(link)
             }
-            (Some(_) | None, Some(_) | None) => None,
+            _ => None,
         };
-        match (same, &entry.payload) {
-            (
-                Some(link),
-                Payload::Noop
-                | Payload::Barrier
-                | Payload::Command(_)
-                | Payload::Extended(_)
-                | Payload::Restore(_),
-            ) => {
-                if entry.id.index != self.last().index.next() {
-                    return None;
-                }
-                self.links.push_back(link);
-                Some(link)
-            }
-            (Some(_), Payload::Configuration(_)) | (None, _) => self.push(entry),
+        let Some(link) = same.filter(|_| !matches!(entry.payload, Payload::Configuration(_))) else {
+            return self.push(entry);
+        };
+        if entry.id.index != self.last().index.next() {
+            return None;
         }
+        self.links.push_back(link);
+        Some(link)
     }
 
     /// Takes everything from an index on away, the last first.
-    pub fn cut(&mut self, first: Index, mut gone: impl FnMut(Index, Link)) {
+    pub(crate) fn cut(&mut self, first: Index, mut gone: impl FnMut(Index, Link)) {
         while first <= self.last().index {
             let index = self.last().index;
             match self.links.pop_back() {
@@ -143,7 +134,7 @@ impl Chain {
     }
 
     /// Takes everything up to an index away, if it is there.
-    pub fn compact(&mut self, index: Index) {
+    pub(crate) fn compact(&mut self, index: Index) {
         let Some(link) = self.link(index) else { return };
         let count = index.since(self.base.index);
         self.links.drain(..usize::try_from(count).expect("a log fits into memory"));
@@ -152,11 +143,6 @@ impl Chain {
         if let Some(placed) = self.confs.drain(..below).next_back() {
             self.base_conf = Some(placed);
         }
-    }
-
-    /// What a snapshot says about the configuration at the base.
-    pub const fn base_conf_is(&mut self, conf: Placed) {
-        self.base_conf = Some(conf);
     }
 }
 

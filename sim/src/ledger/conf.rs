@@ -7,30 +7,28 @@ use wavetank_raft::{Configuration, Index, Member, Suffrage};
 
 /// A configuration, small enough to be copied. Servers from outside the tank are left out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Conf {
+pub(crate) struct Conf {
     /// The voters; while joint, the new ones.
-    pub incoming: Slots,
+    pub(crate) incoming: Slots,
     /// The old voters while joint, else nobody.
-    pub outgoing: Slots,
+    pub(crate) outgoing: Slots,
     /// Everybody who receives the log.
-    pub members: Slots,
+    pub(crate) members: Slots,
     /// Tells configurations apart, addresses and all.
-    pub digest: u64,
+    pub(crate) digest: u64,
 }
 
 /// A configuration and where it stands in the log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Placed {
-    /// Where.
-    pub index: Index,
-    /// What.
-    pub conf: Conf,
+pub(crate) struct Placed {
+    pub(crate) index: Index,
+    pub(crate) conf: Conf,
 }
 
 impl Conf {
     /// The configuration in small.
     #[must_use]
-    pub fn of(configuration: &Configuration) -> Self {
+    pub(crate) fn of(configuration: &Configuration) -> Self {
         let slots = |members: &[Member]| -> Slots {
             let voters = members.iter().filter(|member| member.suffrage == Suffrage::Voter);
             voters.filter_map(|member| Slot::of(member.id.node())).collect()
@@ -45,19 +43,19 @@ impl Conf {
 
     /// Whether two sets of voters are in force.
     #[must_use]
-    pub const fn is_joint(self) -> bool {
+    pub(crate) const fn is_joint(self) -> bool {
         !self.outgoing.is_empty()
     }
 
     /// Everybody with a vote in either set.
     #[must_use]
-    pub const fn voters(self) -> Slots {
+    pub(crate) const fn voters(self) -> Slots {
         self.incoming.or(self.outgoing)
     }
 
     /// Whether these are a majority of each set in force.
     #[must_use]
-    pub const fn is_quorum(self, of: Slots) -> bool {
+    pub(crate) const fn is_quorum(self, of: Slots) -> bool {
         majority(self.incoming, of) && (self.outgoing.is_empty() || majority(self.outgoing, of))
     }
 
@@ -66,7 +64,7 @@ impl Conf {
     ///
     /// It suffices to look at each set of voters with its complement.
     #[must_use]
-    pub fn disjoint_quorums(self, other: Self) -> Option<(Slots, Slots)> {
+    pub(crate) fn disjoint_quorums(self, other: Self) -> Option<(Slots, Slots)> {
         let all = self.voters().or(other.voters());
         if Self::MOST_SEARCHED < all.len() {
             return None;
@@ -86,7 +84,7 @@ impl Conf {
     }
 
     /// The most voters for which [`Conf::disjoint_quorums`] looks.
-    pub const MOST_SEARCHED: usize = 12;
+    pub(crate) const MOST_SEARCHED: usize = 12;
 }
 
 const fn majority(set: Slots, of: Slots) -> bool {

@@ -4,12 +4,12 @@ use std::ops::BitOr;
 
 /// A set of facts about one observation.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Facts(u64);
+pub(crate) struct Facts(u64);
 
 macro_rules! facts {
     ($($(#[$doc:meta])* $name:ident = $bit:literal),* $(,)?) => {
         impl Facts {
-            $($(#[$doc])* pub const $name: Self = Self(1 << $bit);)*
+            $($(#[$doc])* pub(crate) const $name: Self = Self(1 << $bit);)*
         }
     };
 }
@@ -93,29 +93,27 @@ facts! {
     APPLY_ODD = 37,
     /// A transfer of leadership is pending, or was.
     TRANSFER = 38,
-    /// The configuration counted with is another one than the configuration in force.
-    COUNTED = 39,
     /// The server's snapshot was installed, not taken.
-    INSTALLED = 40,
+    INSTALLED = 39,
     /// Only part of a write survived.
-    TORN = 41,
+    TORN = 40,
     /// A store failed.
-    FAILED = 42,
+    FAILED = 41,
     /// The server took a request for a vote.
-    VOTE_ASKED = 43,
+    VOTE_ASKED = 42,
     /// Who reaches whom has changed.
-    NETWORK = 44,
+    NETWORK = 43,
     /// A server was to start, and refused.
-    REFUSED = 45,
+    REFUSED = 44,
 }
 
 impl Facts {
     /// Nothing of interest.
-    pub const NONE: Self = Self(0);
+    pub(crate) const NONE: Self = Self(0);
 
     /// Either of two sets, where `const` is needed.
     #[must_use]
-    pub const fn or(self, other: Self) -> Self {
+    pub(crate) const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
@@ -139,17 +137,16 @@ impl Facts {
 
     /// Whether any fact is in both.
     #[must_use]
-    pub const fn touches(self, other: Self) -> bool {
+    pub(crate) const fn touches(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// Adds facts.
-    pub const fn add(&mut self, other: Self) {
+    pub(crate) const fn add(&mut self, other: Self) {
         self.0 |= other.0;
     }
 
     /// Adds facts if something holds.
-    pub const fn add_if(&mut self, holds: bool, other: Self) {
+    pub(crate) const fn add_if(&mut self, holds: bool, other: Self) {
         if holds {
             self.0 |= other.0;
         }

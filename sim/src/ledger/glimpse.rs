@@ -7,39 +7,34 @@ use wavetank_raft::{Configuration, Index, LogId, NodeId, RoleName, Server, Span,
 
 /// A server at a glance.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Glimpse {
-    /// The role.
-    pub role: RoleName,
-    /// The term.
-    pub term: Term,
+pub(crate) struct Glimpse {
+    pub(crate) role: RoleName,
+    pub(crate) term: Term,
     /// The vote in this term.
-    pub vote: Option<NodeId>,
+    pub(crate) vote: Option<NodeId>,
     /// The leader it knows.
-    pub leader: Option<NodeId>,
+    pub(crate) leader: Option<NodeId>,
     /// The last entry.
-    pub last: LogId,
-    /// The commit index.
-    pub commit: Index,
+    pub(crate) last: LogId,
+    pub(crate) commit: Index,
     /// The last index that its state machine reported.
-    pub applied: Index,
+    pub(crate) applied: Index,
     /// The last entry of its snapshot.
-    pub snapshot: LogId,
+    pub(crate) snapshot: LogId,
 }
 
 /// What a leader believes of a follower.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Follower {
-    /// Who.
-    pub node: NodeId,
+pub(crate) struct Follower {
+    pub(crate) node: NodeId,
     /// Up to where its log matches.
-    pub matched: Index,
+    pub(crate) matched: Index,
     /// What would be sent next.
-    pub next: Index,
+    pub(crate) next: Index,
 }
 
 /// Something that can be looked at like a server.
-pub trait Sight {
-    /// The numbers.
+pub(crate) trait Sight {
     fn glimpse(&self) -> Glimpse;
     /// The configuration in force, and where it stands.
     fn configuration(&self) -> Option<(Index, &Arc<Configuration>)>;
@@ -51,9 +46,15 @@ pub trait Sight {
     fn silence(&self) -> Span;
 }
 
+impl Default for Glimpse {
+    fn default() -> Self {
+        Self::BLANK
+    }
+}
+
 impl Glimpse {
     /// A server that knows nothing.
-    pub const BLANK: Self = Self {
+    pub(crate) const BLANK: Self = Self {
         role: RoleName::Follower,
         term: Term(0),
         vote: None,
@@ -66,17 +67,14 @@ impl Glimpse {
 
     /// Whether it leads.
     #[must_use]
-    pub fn leads(&self) -> bool {
+    pub(crate) fn leads(&self) -> bool {
         self.role == RoleName::Leader
     }
 
     /// Whether it asks for votes or pre-votes.
     #[must_use]
-    pub fn campaigns(&self) -> bool {
-        match self.role {
-            RoleName::Candidate | RoleName::PreCandidate => true,
-            RoleName::Follower | RoleName::Leader => false,
-        }
+    pub(crate) fn campaigns(&self) -> bool {
+        matches!(self.role, RoleName::Candidate | RoleName::PreCandidate)
     }
 }
 
@@ -118,7 +116,7 @@ impl Sight for Server {
 
 /// The voters of a configuration, and nothing else of it.
 #[must_use]
-pub fn counted(voters: &Voters) -> Conf {
+pub(crate) fn counted(voters: &Voters) -> Conf {
     let slots =
         |nodes: &[NodeId]| -> Slots { nodes.iter().filter_map(|node| crate::Slot::of(*node)).collect() };
     let (incoming, outgoing) = (slots(voters.incoming()), slots(voters.outgoing()));

@@ -3,7 +3,7 @@
 use wavetank_raft::{Configuration, Entry, LogId, Member, Payload};
 
 /// The digest of the empty log.
-pub const EMPTY: u64 = 0;
+pub(crate) const EMPTY: u64 = 0;
 
 const PRIME: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -14,20 +14,20 @@ const fn mix(hash: u64, word: u64) -> u64 {
 
 /// One number mixed into another.
 #[must_use]
-pub const fn mixed(hash: u64, word: u64) -> u64 {
+pub(crate) const fn mixed(hash: u64, word: u64) -> u64 {
     mix(hash.rotate_left(7), word)
 }
 
 /// The digest of a prefix that this entry ends.
 #[must_use]
-pub fn prefix(before: u64, entry: &Entry) -> u64 {
+pub(crate) fn prefix(before: u64, entry: &Entry) -> u64 {
     let hash = mix(mix(before.rotate_left(17), entry.id.index.0), entry.id.term.0);
     mix(hash, payload(&entry.payload))
 }
 
 /// A digest of what an entry says.
 #[must_use]
-pub fn payload(payload: &Payload) -> u64 {
+pub(crate) fn payload(payload: &Payload) -> u64 {
     match payload {
         Payload::Noop => 1,
         Payload::Barrier => 2,
@@ -40,13 +40,13 @@ pub fn payload(payload: &Payload) -> u64 {
 
 /// A digest of a configuration: members, suffrages, addresses, their order.
 #[must_use]
-pub fn configuration(configuration: &Configuration) -> u64 {
+pub(crate) fn configuration(configuration: &Configuration) -> u64 {
     members(members(5, configuration.servers()), configuration.outgoing())
 }
 
 /// A digest of a position, for those that are known by nothing else.
 #[must_use]
-pub const fn position(last: LogId) -> u64 {
+pub(crate) const fn position(last: LogId) -> u64 {
     mix(mix(PRIME, last.index.0), last.term.0)
 }
 

@@ -1,40 +1,34 @@
 //! What is true of each log position, whoever says so first: H, C and Σ of the catalogue of
 //! invariants. The core's opinion of itself never enters.
 
-use crate::ledger::chain::{Chain, Link};
-use crate::ledger::conf::Placed;
-use crate::ledger::hash;
+use super::{Chain, Link, Placed, hash};
 use crate::slot::Slot;
 use std::collections::{BTreeMap, VecDeque};
 use wavetank_raft::{Index, LogId, Term};
 
 /// The first who had a certain entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Head {
-    /// The entry's term and the digest of the log up to it.
-    pub link: Link,
-    /// Who.
-    pub by: Slot,
+pub(crate) struct Head {
+    pub(crate) link: Link,
+    pub(crate) by: Slot,
 }
 
 /// A committed entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Committed {
-    /// The entry's term and the digest of the log up to it.
-    pub link: Link,
+pub(crate) struct Committed {
+    pub(crate) link: Link,
     /// The term of the server that declared it first.
-    pub term: Term,
-    /// That server.
-    pub by: Slot,
+    pub(crate) term: Term,
+    /// The server that declared it first.
+    pub(crate) by: Slot,
 }
 
 /// A state machine's digest after an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct State {
-    /// The digest.
-    pub digest: u64,
-    /// Who reported it first.
-    pub by: Slot,
+pub(crate) struct State {
+    pub(crate) digest: u64,
+    /// The server that reported it first.
+    pub(crate) by: Slot,
 }
 
 /// What is known of one position.
@@ -46,18 +40,23 @@ struct Row {
     state: Option<State>,
 }
 
+impl Row {
+    fn head(&self, term: Term) -> Option<Head> {
+        self.first.iter().chain(&self.more).find(|head| head.link.term == term).copied()
+    }
+}
+
 /// A position that a snapshot stands on, kept when the rows around it are gone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Pillar {
-    /// The entry's term and the digest of the log up to it.
-    pub link: Link,
-    /// The digest of the state there.
-    pub state: Option<u64>,
+pub(crate) struct Pillar {
+    pub(crate) link: Link,
+    /// The first state that was reported there.
+    pub(crate) state: Option<State>,
 }
 
 /// The history of the log.
 #[derive(Clone, Debug, Default)]
-pub struct History {
+pub(crate) struct History {
     /// The index of the first row.
     first: Index,
     rows: VecDeque<Row>,
@@ -85,48 +84,44 @@ impl History {
         self.rows.get_mut(at)
     }
 
-    /// Notes that a server has an entry, and says who had another one of the same name before
-    /// (the Log Matching Property broken).
-    pub fn hold(&mut self, by: Slot, index: Index, link: Link) -> Option<Head> {
-        let row = self.row_mut(index)?;
-        let Some(first) = row.first else {
+    /// Notes that a server has an entry. For each name of an entry, the first log up to it stands.
+    pub(crate) fn hold(&mut self, by: Slot, index: Index, link: Link) {
+        let Some(row) = self.row_mut(index) else { return };
+        if row.first.is_none() {
             row.first = Some(Head { link, by });
-            return None;
-        };
-        if first.link.term == link.term {
-            return (first.link != link).then_some(first);
+        } else if row.head(link.term).is_none() {
+            row.more.push(Head { link, by });
         }
-        match row.more.iter().find(|head| head.link.term == link.term) {
-            Some(head) => (head.link != link).then_some(*head),
-            None => {
-                row.more.push(Head { link, by });
-                None
-            }
-        }
+    }
+
+    /// The first log that had an entry of this index and term.
+    #[must_use]
+    pub(crate) fn head(&self, index: Index, term: Term) -> Option<Head> {
+        self.row(index)?.head(term)
     }
 
     /// The greatest index that any server declared committed.
     #[must_use]
-    pub const fn committed(&self) -> Index {
+    pub(crate) const fn committed(&self) -> Index {
         self.committed
     }
 
     /// The committed entry at an index, if its row is still there.
     #[must_use]
-    pub fn at(&self, index: Index) -> Option<Committed> {
+    pub(crate) fn at(&self, index: Index) -> Option<Committed> {
         self.row(index)?.committed
     }
 
     /// What stood at a committed index, rows gone or not.
     #[must_use]
-    pub fn link(&self, index: Index) -> Option<Link> {
+    pub(crate) fn link(&self, index: Index) -> Option<Link> {
         let pillar = || self.pillars.get(&index).map(|pillar| pillar.link);
         self.at(index).map(|committed| committed.link).or_else(pillar)
     }
 
     /// The chain that a snapshot stands for: nothing above its last entry.
     #[must_use]
-    pub fn chain_at(&self, last: LogId) -> Chain {
+    pub(crate) fn chain_at(&self, last: LogId) -> Chain {
         let known = self.link(last.index).filter(|link| link.term == last.term);
         let prefix = known.map_or_else(|| hash::position(last), |link| link.prefix);
         Chain::above(last, if last == LogId::ZERO { hash::EMPTY } else { prefix }, self.conf_at(last.index))
@@ -134,30 +129,23 @@ impl History {
 
     /// The committed configuration in force at an index.
     #[must_use]
-    pub fn conf_at(&self, index: Index) -> Option<Placed> {
+    pub(crate) fn conf_at(&self, index: Index) -> Option<Placed> {
         self.confs.iter().rev().find(|placed| placed.index <= index).copied()
     }
 
     /// The greatest index that was declared committed in a term before this one.
     #[must_use]
-    pub fn committed_before(&self, term: Term) -> Index {
+    pub(crate) fn committed_before(&self, term: Term) -> Index {
         let before = self.declared.iter().rev().find(|(declared, _)| *declared < term);
         before.map_or(Index::ZERO, |(_, index)| *index)
     }
 
-    /// Notes that a server of this term declares its log committed up to an index. What was
-    /// declared before is compared; the first difference comes back.
-    pub fn commit(&mut self, by: Slot, term: Term, log: &Chain, upto: Index) -> Option<(Index, Committed)> {
-        let known = self.committed.min(upto);
-        if let (Some(before), Some(link)) = (self.at(known), log.link(known))
-            && before.link != link
-        {
-            return Some((self.first_difference(log, known), before));
-        }
-        if self.committed < upto {
+    /// Notes that a server of this term declares its log committed up to an index. What was declared
+    /// before stands, and a log that differs from it adds nothing.
+    pub(crate) fn commit(&mut self, by: Slot, term: Term, log: &Chain, upto: Index) {
+        if self.committed < upto && self.first_difference(log, upto).is_none() {
             self.declare(by, term, log, upto);
         }
-        None
     }
 
     fn declare(&mut self, by: Slot, term: Term, log: &Chain, upto: Index) {
@@ -178,7 +166,7 @@ impl History {
         self.committed = upto;
         match self.declared.last_mut() {
             Some((last, index)) if *last == term => *index = upto,
-            Some(_) | None => self.declared.push((term, upto)),
+            _ => self.declared.push((term, upto)),
         }
     }
 
@@ -194,42 +182,37 @@ impl History {
         self.confs.extend(found.into_iter().rev());
     }
 
-    /// The first index at which a log is not what was committed, at or below one where it is not.
-    fn first_difference(&self, log: &Chain, from: Index) -> Index {
-        let mut index = from;
-        while let (Some(committed), Some(link)) = (self.at(index.back()), log.link(index.back())) {
-            if committed.link == link {
-                break;
-            }
+    /// The first index, up to this one, at which a log is not what was declared committed. With it, the
+    /// last entry that was declared and differs.
+    // Links hold digests of the whole log up to them: where two are equal, all before are.
+    #[must_use]
+    pub(crate) fn first_difference(&self, log: &Chain, upto: Index) -> Option<(Index, Committed)> {
+        let mut index = self.committed.min(upto);
+        let differs =
+            |index| self.at(index).filter(|there| log.link(index).is_some_and(|link| link != there.link));
+        let last = differs(index)?;
+        while differs(index.back()).is_some() {
             index = index.back();
         }
-        index
+        Some((index, last))
     }
 
-    /// Notes the digest of a state machine after an entry, and says who reported another one.
-    pub fn state(&mut self, by: Slot, index: Index, digest: u64) -> Option<State> {
-        if let Some(state) = self.pillars.get(&index).and_then(|pillar| pillar.state) {
-            return (state != digest).then_some(State { digest: state, by });
-        }
-        let row = self.row_mut(index)?;
-        match row.state {
-            Some(state) => (state.digest != digest).then_some(state),
-            None => {
-                row.state = Some(State { digest, by });
-                None
-            }
+    /// Notes the digest of a state machine after an entry. The first one stands.
+    pub(crate) fn note_state(&mut self, by: Slot, index: Index, digest: u64) {
+        if let Some(row) = self.row_mut(index) {
+            row.state.get_or_insert(State { digest, by });
         }
     }
 
-    /// The digest of the state at an index, if anybody reported it.
+    /// The first state that was reported after an entry.
     #[must_use]
-    pub fn state_at(&self, index: Index) -> Option<u64> {
+    pub(crate) fn state_at(&self, index: Index) -> Option<State> {
         let pillar = || self.pillars.get(&index).and_then(|pillar| pillar.state);
-        self.row(index).and_then(|row| row.state).map(|state| state.digest).or_else(pillar)
+        self.row(index).and_then(|row| row.state).or_else(pillar)
     }
 
     /// Keeps a position for as long as the run lasts: a snapshot stands on it.
-    pub fn pillar(&mut self, index: Index) {
+    pub(crate) fn pillar(&mut self, index: Index) {
         if let Some(link) = self.link(index) {
             let state = self.state_at(index);
             self.pillars.insert(index, Pillar { link, state });
@@ -238,18 +221,12 @@ impl History {
 
     /// How many positions are kept.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether no position is kept.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// Forgets everything below an index.
-    pub fn prune(&mut self, below: Index) {
+    pub(crate) fn prune(&mut self, below: Index) {
         let count = below.since(self.first).min(self.rows.len() as u64);
         self.rows.drain(..usize::try_from(count).expect("a log fits into memory"));
         self.first = self.first.plus(count);

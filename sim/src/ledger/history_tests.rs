@@ -15,11 +15,13 @@ fn chain(terms: &[u64]) -> Chain {
 #[test]
 fn the_first_commit_at_a_place_stands() {
     let mut history = History::default();
-    let (old, new) = (chain(&[1, 1, 2]), chain(&[1, 3, 3]));
-    assert_eq!(history.commit(N1, Term(2), &old, Index(3)), None);
-    assert_eq!(history.commit(N2, Term(3), &old, Index(2)), None, "less of the same");
+    let (old, new) = (chain(&[1, 1, 2]), chain(&[1, 3, 3, 3]));
+    history.commit(N1, Term(2), &old, Index(3));
+    assert_eq!(history.first_difference(&old, Index(2)), None, "less of the same");
 
-    let (index, before) = history.commit(N2, Term(3), &new, Index(3)).expect("they part at 2");
+    history.commit(N2, Term(3), &new, Index(4));
+    assert_eq!(history.committed(), Index(3), "another log adds nothing");
+    let (index, before) = history.first_difference(&new, Index(4)).expect("they part at 2");
     assert_eq!((index, before.by, before.term), (Index(2), N1, Term(2)));
 }
 
@@ -41,10 +43,11 @@ fn one_name_holds_one_prefix() {
     let mut history = History::default();
     let (one, other) = (chain(&[1, 2, 2]), chain(&[2, 2, 2]));
     let at = |chain: &Chain| chain.link(Index(3)).expect("three entries");
-    assert_eq!(history.hold(N1, Index(3), at(&one)), None);
-    assert_eq!(history.hold(N2, Index(3), at(&one)), None);
-    assert_eq!(history.hold(N2, Index(3), at(&chain(&[1, 2, 3]))), None, "another term, another entry");
-    assert_eq!(history.hold(N2, Index(3), at(&other)).map(|head| head.by), Some(N1));
+    history.hold(N1, Index(3), at(&one));
+    history.hold(N2, Index(3), at(&chain(&[1, 2, 3])));
+    history.hold(N2, Index(3), at(&other));
+    assert_eq!(history.head(Index(3), Term(2)), Some(Head { link: at(&one), by: N1 }));
+    assert_eq!(history.head(Index(3), Term(3)).map(|head| head.by), Some(N2), "another term, another entry");
 }
 
 #[test]
@@ -55,14 +58,14 @@ fn what_a_snapshot_stands_on_outlives_the_rows() {
         history.hold(N1, Index(index), log.link(Index(index)).expect("it is there"));
     }
     history.commit(N1, Term(2), &log, Index(4));
-    history.state(N1, Index(3), 33);
+    history.note_state(N1, Index(3), 33);
     history.pillar(Index(3));
     history.prune(Index(4));
 
     assert_eq!(history.link(Index(2)), None);
     assert_eq!(history.link(Index(3)), log.link(Index(3)));
-    assert_eq!(history.state_at(Index(3)), Some(33));
-    assert!(history.state(N2, Index(3), 34).is_some());
+    history.note_state(N2, Index(3), 34);
+    assert_eq!(history.state_at(Index(3)), Some(State { digest: 33, by: N1 }));
     let mut above = history.chain_at(LogId::new(Term(2), Index(3)));
     assert_eq!(above.push(&Entry::new(Term(2), Index(4), Payload::Noop)), log.link(Index(4)));
 }

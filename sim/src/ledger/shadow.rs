@@ -1,11 +1,7 @@
 //! What the harness knows of one server: its log by its writes, its disk by what reached it, and
 //! everything it has already told to somebody.
 
-use super::step::Stop;
-use crate::ledger::chain::{Chain, Link};
-use crate::ledger::conf::{Conf, Placed};
-use crate::ledger::glimpse::{Follower, Glimpse};
-use crate::slot::Slot;
+use super::{Chain, Conf, Follower, Glimpse, Link, Placed, Stop};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::{
@@ -14,66 +10,67 @@ use wavetank_raft::{
 
 /// What a crash at this instant would leave.
 #[derive(Clone, Debug, Default)]
-pub struct Disk {
+pub(crate) struct Disk {
     /// The vote record.
-    pub hard: HardState,
-    /// The log.
-    pub log: Chain,
+    pub(crate) hard: HardState,
+    pub(crate) log: Chain,
     /// The newest snapshot.
-    pub snapshot: LogId,
+    pub(crate) snapshot: LogId,
+}
+
+impl Disk {
+    /// Up to where it has the log, as entries or in a snapshot.
+    pub(super) fn end(&self) -> Index {
+        self.log.last().index.max(self.snapshot.index)
+    }
 }
 
 /// An answer that is owed to a leader, and what a yes would promise.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Owed {
-    /// The leader.
-    pub to: NodeId,
-    /// Its call.
-    pub rpc: RpcId,
-    /// The call's term.
-    pub term: Term,
+pub(crate) struct Owed {
+    pub(crate) to: NodeId,
+    pub(crate) rpc: RpcId,
+    /// The term of the call.
+    pub(crate) term: Term,
     /// Up to where the log or the snapshot would be durable.
-    pub upto: LogId,
+    pub(crate) upto: LogId,
     /// How many bytes of the snapshot make it whole.
-    pub size: u64,
+    pub(crate) size: u64,
 }
 
 /// A leader that was heard, and so was promised that nobody is elected for a while.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Heard {
-    /// Who.
-    pub leader: NodeId,
-    /// Its term.
-    pub term: Term,
+pub(crate) struct Heard {
+    pub(crate) leader: NodeId,
+    pub(crate) term: Term,
     /// What the follower's clock showed.
-    pub at: Time,
+    pub(crate) at: Time,
     /// Until when, by the same clock, it helps nobody else to be elected.
-    pub until: Time,
+    pub(crate) until: Time,
 }
 
 /// A read that was asked for, and what was true then.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Asked {
-    /// The call.
-    pub request: RequestId,
+pub(crate) struct Asked {
+    pub(crate) request: RequestId,
     /// The greatest committed index anywhere.
-    pub committed: Index,
+    pub(crate) committed: Index,
     /// The newest term that had a leader.
-    pub led: Term,
+    pub(crate) led: Term,
     /// The term of the server that was asked.
-    pub term: Term,
+    pub(crate) term: Term,
     /// Whether the answer carries an index to read at.
-    pub indexed: bool,
+    pub(crate) indexed: bool,
     /// Whether the lease is to show that it may.
-    pub leased: bool,
+    pub(crate) leased: bool,
 }
 
 /// Whether a server runs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Life {
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Life {
     /// It has never started since its disk was blank.
+    #[default]
     Blank,
-    /// It runs.
     Up,
     /// It has crashed.
     Down,
@@ -82,101 +79,69 @@ pub enum Life {
 }
 
 /// What is known of one server.
-#[derive(Clone, Debug)]
-pub struct Shadow {
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shadow {
     /// Whether it runs.
-    pub life: Life,
+    pub(crate) life: Life,
     /// Up to here it had its log on a disk that was lost whole.
-    pub lost: Index,
+    pub(crate) lost: Index,
     /// It has reported that a store failed and has not started anew.
-    pub poisoned: bool,
+    pub(crate) poisoned: bool,
     /// A fault has struck its disk.
-    pub harmed: bool,
+    pub(crate) harmed: bool,
     /// It was told to stop.
-    pub dismissed: bool,
+    pub(crate) dismissed: bool,
     /// Where the configuration stands by which it lost its vote last, as far as it knew.
-    pub voteless: Option<Index>,
+    pub(crate) voteless: Option<Index>,
     /// It means to stop.
-    pub halting: Option<Stop>,
+    pub(crate) halting: Option<Stop>,
     /// As it was last seen.
-    pub glimpse: Glimpse,
+    pub(crate) glimpse: Glimpse,
     /// The log in memory, by the writes that were asked for.
-    pub log: Chain,
+    pub(crate) log: Chain,
     /// What is durable.
-    pub disk: Disk,
+    pub(crate) disk: Disk,
     /// The configuration that it says is in force.
-    pub conf: Option<Placed>,
+    pub(crate) conf: Option<Placed>,
     /// The same, as the server holds it.
-    pub configuration: Option<Arc<Configuration>>,
+    pub(crate) configuration: Option<Arc<Configuration>>,
     /// The configuration with which it last began to campaign.
-    pub campaign: Option<Conf>,
+    pub(crate) campaign: Option<Conf>,
     /// The newest term that it has told to anybody.
-    pub exposed: Term,
+    pub(crate) exposed: Term,
     /// Up to where its log agrees with what the leader of its term sent.
-    pub verified: Index,
+    pub(crate) verified: Index,
     /// The leader it has heard last, unless it has campaigned since.
-    pub heard: Option<Heard>,
+    pub(crate) heard: Option<Heard>,
     /// What a leader believes of its followers, when it was last looked at.
-    pub followers: Vec<Follower>,
+    pub(crate) followers: Vec<Follower>,
     /// Answers to appends that are owed.
-    pub owed: VecDeque<Owed>,
+    pub(crate) owed: VecDeque<Owed>,
     /// Answers to pieces of snapshots that are owed.
-    pub owed_snapshots: VecDeque<Owed>,
+    pub(crate) owed_snapshots: VecDeque<Owed>,
     /// Snapshots whose last piece is being written.
-    pub incoming: Vec<(RpcId, LogId)>,
+    pub(crate) incoming: Vec<(RpcId, LogId)>,
     /// Writes on their way that put a snapshot in the place of the log, and the snapshot.
-    pub discards: VecDeque<(Token, LogId)>,
+    pub(crate) discards: VecDeque<(Token, LogId)>,
     /// Entries have been handed to the state machine up to here.
-    pub handed: Index,
+    pub(crate) handed: Index,
     /// The state machine has reported entries up to here.
-    pub machine: Index,
+    pub(crate) machine: Index,
     /// Reads that wait for an answer.
-    pub asked: Vec<Asked>,
+    pub(crate) asked: Vec<Asked>,
     /// Transfers of leadership that wait for an answer.
-    pub transfers: Vec<RequestId>,
-}
-
-impl Default for Shadow {
-    fn default() -> Self {
-        Self {
-            life: Life::Blank,
-            lost: Index::ZERO,
-            poisoned: false,
-            harmed: false,
-            dismissed: false,
-            voteless: None,
-            halting: None,
-            glimpse: Glimpse::BLANK,
-            log: Chain::default(),
-            disk: Disk::default(),
-            conf: None,
-            configuration: None,
-            campaign: None,
-            exposed: Term(0),
-            verified: Index::ZERO,
-            heard: None,
-            followers: Vec::new(),
-            owed: VecDeque::new(),
-            owed_snapshots: VecDeque::new(),
-            incoming: Vec::new(),
-            discards: VecDeque::new(),
-            handed: Index::ZERO,
-            machine: Index::ZERO,
-            asked: Vec::new(),
-            transfers: Vec::new(),
-        }
-    }
+    pub(crate) transfers: Vec<RequestId>,
 }
 
 impl Shadow {
     /// Whether it runs.
     #[must_use]
-    pub fn is_up(&self) -> bool {
+    pub(crate) fn is_up(&self) -> bool {
         self.life == Life::Up
     }
 
     /// Forgets what lived in memory.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         if self.life != Life::Blank {
             self.life = Life::Down;
         }
@@ -196,7 +161,7 @@ impl Shadow {
     }
 
     /// Notes a leader that was heard, if it is obeyed.
-    pub(super) fn hear(&mut self, (leader, term): (NodeId, Term), at: Time, silence: Span) {
+    pub(super) fn hear(&mut self, leader: NodeId, term: Term, at: Time, silence: Span) {
         if term == self.glimpse.term && self.glimpse.leader == Some(leader) {
             self.heard = Some(Heard { leader, term, at, until: at + silence });
         }
@@ -206,25 +171,25 @@ impl Shadow {
     /// counts first: beside a newer one an old log in conflict may still be there, which a start
     /// would throw away.
     #[must_use]
-    pub fn disk_holds(&self, index: Index, link: Link) -> bool {
+    pub(crate) fn disk_holds(&self, index: Index, link: Link) -> bool {
         self.disk_covers(index) || self.disk.log.link(index) == Some(link)
     }
 
     /// Whether its disk holds an entry of this name: as an entry, or in a snapshot.
     #[must_use]
-    pub fn disk_has(&self, id: LogId) -> bool {
+    pub(crate) fn disk_has(&self, id: LogId) -> bool {
         self.disk_covers(id.index) || self.disk.log.has(id)
     }
 
     /// Whether a durable snapshot, or the compacted beginning of the log, stands for an index.
     #[must_use]
-    pub fn disk_covers(&self, index: Index) -> bool {
+    pub(crate) fn disk_covers(&self, index: Index) -> bool {
         index <= self.disk.snapshot.index || index < self.disk.log.base().index
     }
 
     /// The first index that its log or its disk still has as an entry; `None` if it has none.
     #[must_use]
-    pub fn first_kept(&self) -> Option<Index> {
+    pub(crate) fn first_kept(&self) -> Option<Index> {
         let first = |chain: &Chain| (!chain.is_empty()).then(|| chain.base().index);
         match (first(&self.log), first(&self.disk.log)) {
             (Some(memory), Some(disk)) => Some(memory.min(disk)),
@@ -235,13 +200,13 @@ impl Shadow {
 
     /// What a leader last was seen to believe of a follower.
     #[must_use]
-    pub fn follower(&self, node: NodeId) -> Option<Follower> {
+    pub(crate) fn follower(&self, node: NodeId) -> Option<Follower> {
         self.followers.iter().find(|follower| follower.node == node).copied()
     }
 
     /// Whether it holds the log up to an entry in memory: as entries, or below its base.
     #[must_use]
-    pub fn holds(&self, index: Index, link: Link) -> bool {
+    pub(crate) fn holds(&self, index: Index, link: Link) -> bool {
         match self.log.link(index) {
             Some(mine) => mine == link,
             None => index < self.log.base().index,
@@ -249,23 +214,17 @@ impl Shadow {
     }
 
     /// Takes out what is owed for a call.
-    pub fn settle(owed: &mut VecDeque<Owed>, to: NodeId, rpc: RpcId) -> Option<Owed> {
+    pub(crate) fn settle(owed: &mut VecDeque<Owed>, to: NodeId, rpc: RpcId) -> Option<Owed> {
         let at = owed.iter().rposition(|owed| owed.to == to && owed.rpc == rpc)?;
         owed.swap_remove_back(at)
     }
 
     /// Notes what is owed; the oldest debt is forgotten when they are too many.
-    pub fn owe(owed: &mut VecDeque<Owed>, debt: Owed) {
+    pub(crate) fn owe(owed: &mut VecDeque<Owed>, debt: Owed) {
         const MOST: usize = 256;
         if MOST <= owed.len() {
             owed.pop_front();
         }
         owed.push_back(debt);
-    }
-
-    /// The place of the leader it follows.
-    #[must_use]
-    pub fn follows(&self) -> Option<Slot> {
-        self.glimpse.leader.and_then(Slot::of)
     }
 }

@@ -1,16 +1,14 @@
 //! A step of a server: what it takes, what it is before and after.
 
-use super::glimpse::{Follower, Sight};
-use super::shadow::{Asked, Owed, Shadow};
-use super::step::{Took, end_of, read_of, took};
-use super::{Conf, Facts, Glimpse, Ledger, Placed, newer};
+use super::step::{end_of, read_of, took};
+use super::{Asked, Conf, Facts, Follower, Glimpse, Ledger, Owed, Placed, Shadow, Sight, Took, newer};
 use crate::slot::Slot;
 use std::sync::Arc;
-use wavetank_raft::{Action, Call, Event, Request, RequestId, RoleName, Term, Time};
+use wavetank_raft::{Action, Call, Event, Index, Request, RequestId, RoleName, Term, Time};
 
 impl Ledger {
     /// A server is about to take an event.
-    pub fn stepping(&mut self, slot: Slot, event: &Event, clock: Time) {
+    pub(crate) fn stepping(&mut self, slot: Slot, event: &Event, clock: Time) {
         self.step.clear(slot);
         (self.step.took, self.step.clock) = (took(event), clock);
         let shadow = &mut self.shadows[slot.at()];
@@ -33,17 +31,7 @@ impl Ledger {
             }
             Event::StoreFailed(_) => shadow.poisoned = true,
             Event::Call { request, call } => self.called(slot, *request, call),
-            Event::Timer
-            | Event::Request { .. }
-            | Event::Response { .. }
-            | Event::ApplyBatch(_)
-            | Event::Persisted(_)
-            | Event::Fetched { .. }
-            | Event::SnapshotRead { .. }
-            | Event::Applied { .. }
-            | Event::SnapshotTaken(_)
-            | Event::PeerSpeaks { .. }
-            | Event::Restored(_) => {}
+            _ => {}
         }
     }
 
@@ -65,7 +53,7 @@ impl Ledger {
     const WRITES: Facts = Facts::APPENDED.or(Facts::CUT).or(Facts::COMPACTED);
 
     /// A server took it.
-    pub fn stepped(&mut self, slot: Slot, sight: &impl Sight, actions: &[Action]) -> Facts {
+    pub(crate) fn stepped(&mut self, slot: Slot, sight: &impl Sight, actions: &[Action]) -> Facts {
         let shadow = &mut self.shadows[slot.at()];
         self.step.was = shadow.glimpse;
         self.step.now = sight.glimpse();
@@ -83,7 +71,7 @@ impl Ledger {
         let (committed, now) = (self.step.was.commit, &self.step.now);
         if facts.touches(Facts::COMMIT) && committed < now.commit {
             let log = &self.shadows[slot.at()].log;
-            self.step.two_commits = self.history.commit(slot, now.term, log, now.commit);
+            self.history.commit(slot, now.term, log, now.commit);
         }
         self.look_at_followers(slot, sight, &mut facts);
         let last = self.step.now.last;
@@ -93,16 +81,13 @@ impl Ledger {
         facts
     }
 
-    /// Which configuration is in force, and whether it is the one that is counted with.
+    /// Which configuration is in force, and which voters are counted with.
     fn reconfigured(&mut self, slot: Slot, sight: &impl Sight, facts: &mut Facts) {
         let shadow = &mut self.shadows[slot.at()];
         self.step.was_conf = shadow.conf;
         if learn_configuration(slot, shadow, sight) {
             facts.add(Facts::CONFIGURED);
-            let counted = sight.counted();
-            let in_force = shadow.conf.map_or_else(Conf::default, |placed| placed.conf);
-            let same = counted.incoming == in_force.incoming && counted.outgoing == in_force.outgoing;
-            facts.add_if(!same, Facts::COUNTED);
+            self.step.counted = Some(sight.counted());
         }
         self.step.now_conf = shadow.conf;
     }
@@ -112,13 +97,13 @@ impl Ledger {
         let (was, now) = (self.step.was, self.step.now);
         let shadow = &mut self.shadows[slot.at()];
         if was.term != now.term {
-            shadow.verified = wavetank_raft::Index::ZERO;
+            shadow.verified = Index::ZERO;
         }
         facts.add_if(self.step.message_term().is_some_and(|term| term < was.term), Facts::STALE);
         match self.step.took {
             Took::Append { from, term, upto, .. } => {
                 facts.add_if(term == now.term, Facts::CONTACT);
-                shadow.hear((from, term), self.step.clock, sight.silence());
+                shadow.hear(from, term, self.step.clock, sight.silence());
                 let news = shadow.verified < upto.index && term == now.term && now.leader == Some(from);
                 if news && (upto.index <= shadow.log.base().index || shadow.log.has(upto)) {
                     shadow.verified = upto.index;
@@ -126,7 +111,7 @@ impl Ledger {
             }
             Took::Snapshot { from, term, .. } => {
                 facts.add_if(term == now.term, Facts::CONTACT);
-                shadow.hear((from, term), self.step.clock, sight.silence());
+                shadow.hear(from, term, self.step.clock, sight.silence());
             }
             Took::PreVoteRequest { .. } => facts.add(Facts::PRE_VOTE),
             Took::TimeoutNow { .. } => facts.add(Facts::TIMEOUT_NOW),
@@ -139,7 +124,7 @@ impl Ledger {
             }
             Took::VoteRequest { .. } => facts.add(Facts::VOTE_ASKED),
             Took::StoreFailed => facts.add(Facts::FAILED),
-            Took::Timer | Took::Answer { .. } | Took::Call | Took::Report => {}
+            Took::Answer { .. } | Took::Other => {}
         }
     }
 
@@ -164,7 +149,7 @@ impl Ledger {
                 if own.term == now.term && own.vote == Some(slot.node()) {
                     self.note_vote(slot, now.term, slot);
                 }
-                self.step.two_leaders = self.terms.lead(now.term, slot);
+                self.terms.lead(now.term, slot);
             }
             RoleName::Follower => {}
         }
@@ -174,20 +159,8 @@ impl Ledger {
         if !self.step.now.leads() {
             return;
         }
-        let look = match self.step.took {
-            Took::Answer { .. } => true,
-            Took::Timer
-            | Took::Append { .. }
-            | Took::Snapshot { .. }
-            | Took::VoteRequest { .. }
-            | Took::PreVoteRequest { .. }
-            | Took::TimeoutNow { .. }
-            | Took::SnapshotKept
-            | Took::StoreFailed
-            | Took::Call
-            | Took::Report => facts.touches(Facts::LEADS | Facts::CONFIGURED | Facts::SENT_TIMEOUT_NOW),
-        };
-        if look {
+        let answered = matches!(self.step.took, Took::Answer { .. });
+        if answered || facts.touches(Facts::LEADS | Facts::CONFIGURED | Facts::SENT_TIMEOUT_NOW) {
             let before: &mut Vec<Follower> = &mut self.step.followers_before;
             let current = &mut self.shadows[slot.at()].followers;
             std::mem::swap(before, current);

@@ -1,8 +1,6 @@
 //! Ends: what struck a disk, and servers that stop, or do not start, by their own decision.
 
-use super::shadow::Life;
-use super::step::Stop;
-use super::{Facts, Ledger};
+use super::{Facts, Ledger, Life, Stop};
 use crate::slot::Slot;
 use wavetank_raft::Halt;
 

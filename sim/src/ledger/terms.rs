@@ -12,7 +12,7 @@ struct Row {
 
 /// Everything that was ever promised about votes, crashes or not.
 #[derive(Clone, Debug, Default)]
-pub struct Terms {
+pub(crate) struct Terms {
     /// In the order of terms. Almost everything happens at the end.
     rows: Vec<Row>,
 }
@@ -32,39 +32,25 @@ impl Terms {
         &mut self.rows[at - 1]
     }
 
-    /// Notes a vote that was given away, and says for whom it was given before.
-    pub fn vote(&mut self, voter: Slot, term: Term, candidate: Slot) -> Option<Slot> {
-        let vote = &mut self.row_mut(term).votes[voter.at()];
-        match *vote {
-            Some(before) => (before != candidate).then_some(before),
-            None => {
-                *vote = Some(candidate);
-                None
-            }
-        }
+    /// Notes a vote that was given away. The first one of a term stands.
+    pub(crate) fn vote(&mut self, voter: Slot, term: Term, candidate: Slot) {
+        self.row_mut(term).votes[voter.at()].get_or_insert(candidate);
     }
 
-    /// Notes a leader, and says who led that term before.
-    pub fn lead(&mut self, term: Term, leader: Slot) -> Option<Slot> {
-        let row = self.row_mut(term);
-        match row.leader {
-            Some(before) => (before != leader).then_some(before),
-            None => {
-                row.leader = Some(leader);
-                None
-            }
-        }
+    /// Notes a leader. The first one of a term stands.
+    pub(crate) fn lead(&mut self, term: Term, leader: Slot) {
+        self.row_mut(term).leader.get_or_insert(leader);
     }
 
-    /// For whom a server's vote went in a term.
+    /// The candidate that got a server's vote in a term.
     #[must_use]
-    pub fn vote_of(&self, voter: Slot, term: Term) -> Option<Slot> {
+    pub(crate) fn vote_of(&self, voter: Slot, term: Term) -> Option<Slot> {
         self.row(term)?.votes[voter.at()]
     }
 
     /// Who voted for a candidate.
     #[must_use]
-    pub fn votes_for(&self, candidate: Slot, term: Term) -> Slots {
+    pub(crate) fn votes_for(&self, candidate: Slot, term: Term) -> Slots {
         let Some(row) = self.row(term) else { return Slots::NONE };
         let voted = row.votes.iter().zip(0_u8..).filter(|(vote, _)| **vote == Some(candidate));
         voted.map(|(_, voter)| Slot(voter)).collect()
@@ -72,20 +58,20 @@ impl Terms {
 
     /// How many candidates have votes in a term.
     #[must_use]
-    pub fn candidates(&self, term: Term) -> usize {
+    pub(crate) fn candidates(&self, term: Term) -> usize {
         let Some(row) = self.row(term) else { return 0 };
         row.votes.iter().flatten().copied().collect::<Slots>().len()
     }
 
     /// Who led a term.
     #[must_use]
-    pub fn leader(&self, term: Term) -> Option<Slot> {
+    pub(crate) fn leader(&self, term: Term) -> Option<Slot> {
         self.row(term)?.leader
     }
 
     /// The newest term that had a leader.
     #[must_use]
-    pub fn newest_led(&self) -> Option<(Term, Slot)> {
+    pub(crate) fn newest_led(&self) -> Option<(Term, Slot)> {
         self.rows.iter().rev().find_map(|row| Some((row.term, row.leader?)))
     }
 }
@@ -98,15 +84,15 @@ mod tests {
     fn the_first_vote_and_the_first_leader_stand() {
         let (n1, n2, n3) = (Slot(0), Slot(1), Slot(2));
         let mut terms = Terms::default();
-        assert_eq!(terms.vote(n3, Term(4), n1), None);
-        assert_eq!(terms.vote(n3, Term(4), n1), None, "once more for the same is the same vote");
-        assert_eq!(terms.vote(n3, Term(2), n2), None, "an older term is another matter");
-        assert_eq!(terms.vote(n3, Term(4), n2), Some(n1));
+        for (term, candidate) in [(4, n1), (2, n2), (4, n2)] {
+            terms.vote(n3, Term(term), candidate);
+        }
+        assert_eq!(terms.vote_of(n3, Term(4)), Some(n1));
+        assert_eq!(terms.vote_of(n3, Term(2)), Some(n2), "an older term is another matter");
         assert_eq!(terms.votes_for(n1, Term(4)), Slots::only(n3));
 
-        assert_eq!(terms.lead(Term(4), n1), None);
-        assert_eq!(terms.lead(Term(4), n1), None);
-        assert_eq!(terms.lead(Term(4), n3), Some(n1));
+        terms.lead(Term(4), n1);
+        terms.lead(Term(4), n3);
         assert_eq!(terms.newest_led(), Some((Term(4), n1)));
         assert_eq!(terms.leader(Term(3)), None);
     }

@@ -1,11 +1,7 @@
 //! Writes, twice: into the shadow of a log when a server asks for them, and into the shadow of its
 //! disk when they are durable.
 
-use super::chain::Chain;
-use super::history::History;
-use super::shadow::Disk;
-use super::step::{Discarded, Gone};
-use super::{Facts, Ledger};
+use super::{Chain, Discarded, Disk, Facts, Gone, History, Ledger};
 use crate::slot::Slot;
 use wavetank_raft::{Entry, Index, LogId, LogOp, Payload, Token, Write};
 
@@ -50,23 +46,17 @@ impl Ledger {
         let conf_before = log.conf();
         match log.push(entry) {
             None => self.step.hole = Some(entry.id),
-            Some(link) => {
-                if let Some(head) = self.history.hold(slot, entry.id.index, link) {
-                    self.step.twin.get_or_insert((entry.id.index, head));
-                }
-            }
+            Some(link) => self.history.hold(slot, entry.id.index, link),
         }
         match entry.payload {
             Payload::Noop => {}
-            Payload::Command(_) | Payload::Extended(_) | Payload::Restore(_) | Payload::Barrier => {
-                self.step.proposals = true;
-            }
             Payload::Configuration(_) => {
                 if let (true, Some(conf)) = (leads, self.shadows[slot.at()].log.conf()) {
                     self.step.changed.push((conf_before, conf));
                     facts.add(Facts::CHANGED);
                 }
             }
+            _ => self.step.proposals = true,
         }
     }
 
@@ -84,8 +74,8 @@ impl Ledger {
         let shadow = &mut self.shadows[slot.at()];
         shadow.discards.push_back((token, snapshot));
         let last = shadow.log.last();
-        let matched = shadow.log.has(snapshot) && snapshot.index < last.index;
-        self.step.discarded = Some(Discarded { snapshot, last, matched });
+        let held = shadow.log.has(snapshot);
+        self.step.discarded = Some(Discarded { snapshot, last, held });
         self.cut(slot, snapshot.index.next(), facts);
         facts.add(Facts::COMPACTED);
         self.shadows[slot.at()].log = self.history.chain_at(snapshot);

@@ -55,7 +55,7 @@ impl Posed {
                 self.entries.retain(|entry| entry.id.index < first);
                 self.entries.extend(entries.iter().cloned());
             }
-            LogOp::Keep | LogOp::Compact(_) | LogOp::Discard => {}
+            _ => {}
         }
         self.glimpse.last = self.entries.last().map_or(LogId::ZERO, |entry| entry.id);
         self.reconfigure();
@@ -64,11 +64,7 @@ impl Posed {
     pub(super) fn reconfigure(&mut self) {
         let latest = self.entries.iter().rev().find_map(|entry| match &entry.payload {
             Payload::Configuration(configuration) => Some((entry.id.index, Arc::clone(configuration))),
-            Payload::Noop
-            | Payload::Command(_)
-            | Payload::Extended(_)
-            | Payload::Restore(_)
-            | Payload::Barrier => None,
+            _ => None,
         });
         self.configuration = latest;
     }

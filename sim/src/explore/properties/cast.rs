@@ -13,7 +13,6 @@ pub(super) const N1: Slot = Slot(0);
 pub(super) const N2: Slot = Slot(1);
 pub(super) const N3: Slot = Slot(2);
 
-/// The cluster.
 #[derive(Clone)]
 pub(super) struct Cast {
     bounds: Bounds,

@@ -1,16 +1,13 @@
 //! What a leader commits is on the disks of a quorum of its voters.
 
-use super::Stated;
-use crate::check::committed_is_durable_on_quorum::CommittedIsDurableOnQuorum;
 use crate::explore::local::Local;
 use crate::slot::Slot;
 use wavetank_raft::{LogId, Voters};
 
-pub(crate) const STATED: Stated = Stated::of::<CommittedIsDurableOnQuorum>();
-
 /// `servers` are all of them, by their places.
 pub(crate) fn breach<'a>(
-    (leader, voters): (Slot, &Voters),
+    leader: Slot,
+    voters: &Voters,
     newest: LogId,
     server: impl Fn(Slot) -> &'a Local,
 ) -> Option<String> {
@@ -29,7 +26,7 @@ mod tests {
         for slot in [N1, N2, N3].into_iter().filter(|slot| !holders.contains(slot)) {
             cast.at_mut(slot).disk.log.truncate(1);
         }
-        breach((N1, cast.at(N1).node.voters()), id(2, 2), |slot| cast.at(slot))
+        breach(N1, cast.at(N1).node.voters(), id(2, 2), |slot| cast.at(slot))
     }
 
     #[test]

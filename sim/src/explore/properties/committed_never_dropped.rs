@@ -1,12 +1,9 @@
 //! What a server knows to be committed stays in its log, and what it knows never shrinks while it
 //! lives.
 
-use super::{Stated, Turn};
-use crate::check::committed_never_dropped::CommittedNeverDropped;
+use super::Turn;
 use crate::explore::stimulus::Stimulus;
 use wavetank_raft::Index;
-
-pub(crate) const STATED: Stated = Stated::of::<CommittedNeverDropped>();
 
 pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
     if matches!(turn.stimulus, Stimulus::Crash) {

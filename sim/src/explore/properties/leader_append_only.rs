@@ -1,11 +1,8 @@
 //! A leader never overwrites or drops an entry of its log.
 
-use super::{Stated, Turn};
-use crate::check::leader_append_only::LeaderAppendOnly;
+use super::Turn;
 use crate::explore::stimulus::Stimulus;
 use wavetank_raft::{Index, RoleName};
-
-pub(crate) const STATED: Stated = Stated::of::<LeaderAppendOnly>();
 
 pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
     let (before, after) = (&turn.before.node, &turn.after.node);

@@ -1,14 +1,10 @@
 //! Whoever comes to lead has everything that was committed in earlier terms.
 
-use super::Stated;
-use crate::check::leader_completeness::LeaderCompleteness;
 use crate::explore::past::Committed;
 use crate::slot::Slot;
 use wavetank_raft::{Log, Term};
 
-pub(crate) const STATED: Stated = Stated::of::<LeaderCompleteness>();
-
-pub(crate) fn breach(committed: &[Committed], log: &Log, (leader, term): (Slot, Term)) -> Option<String> {
+pub(crate) fn breach(committed: &[Committed], log: &Log, leader: Slot, term: Term) -> Option<String> {
     let missing = committed.iter().find(|entry| entry.during < term && !log.contains(entry.id))?;
     let Committed { id, during } = missing;
     Some(format!("{leader} leads {term} without {id}, which was committed in {during}"))
@@ -22,7 +18,7 @@ mod tests {
     #[test]
     fn a_leader_has_what_was_committed_before_its_term() {
         let cast = Cast::led();
-        let leads = |past: &[Committed], term| breach(past, cast.at(N1).node.log(), (N1, Term(term)));
+        let leads = |past: &[Committed], term| breach(past, cast.at(N1).node.log(), N1, Term(term));
         let lacks = "n1 leads t3 without t2.i3, which was committed in t2";
         says(&[
             ("nothing was", leads(&[], 3), None),

@@ -1,14 +1,10 @@
 //! If two logs have an entry of the same term and index, they are the same up to there.
 
-use super::Stated;
-use crate::check::log_matching::LogMatching;
 use crate::slot::Slot;
 use wavetank_raft::LogId;
 
-pub(crate) const STATED: Stated = Stated::of::<LogMatching>();
-
 /// Each log is its entries, from the first one on.
-pub(crate) fn breach((one, first): (Slot, &[LogId]), (other, second): (Slot, &[LogId])) -> Option<String> {
+pub(crate) fn breach(one: Slot, first: &[LogId], other: Slot, second: &[LogId]) -> Option<String> {
     let common = first.iter().zip(second).rposition(|(a, b)| a == b)?;
     let differs = (0..common).find(|&at| first[at] != second[at])?;
     let (id, apart) = (first[common], first[differs]);
@@ -22,7 +18,7 @@ mod tests {
 
     #[test]
     fn an_entry_has_one_past() {
-        let of = |one: &[LogId], other: &[LogId]| breach((N1, one), (N2, other));
+        let of = |one: &[LogId], other: &[LogId]| breach(N1, one, N2, other);
         let (first, second, third) = (id(1, 1), id(2, 2), id(4, 3));
         let apart = "n1 and n2 both have t4.i3, and before it n1 has t2.i2 and n2 has not";
         says(&[

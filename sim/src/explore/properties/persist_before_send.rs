@@ -1,26 +1,15 @@
 //! Nothing is said before what it asserts is on disk: terms, votes, entries.
 
-use super::Stated;
-use crate::check::persist_before_send::PersistBeforeSend;
 use crate::explore::disk::Disk;
 use crate::explore::stimulus::Letter;
-use wavetank_raft::{AppendEntries, LogId, Request, Response, Term};
-
-pub(crate) const STATED: Stated = Stated::of::<PersistBeforeSend>();
+use wavetank_raft::{AppendEntries, LogId, Request, Response};
 
 /// A candidate's term, and its vote for itself, are on disk before it asks for others'.
 pub(crate) fn call(disk: &Disk, request: &Request) -> Option<String> {
-    match request {
-        Request::RequestVote(ask) => {
-            let own = disk.record.vote.is_some() || ask.term < disk.record.term;
-            (disk.record.term < ask.term || !own)
-                .then(|| format!("votes are asked for in {}, and on disk is {:?}", ask.term, disk.record))
-        }
-        Request::AppendEntries(_)
-        | Request::RequestPreVote(_)
-        | Request::InstallSnapshot(_)
-        | Request::TimeoutNow(_) => None,
-    }
+    let (Request::RequestVote(ask), record) = (request, disk.record) else { return None };
+    let own = record.vote.is_some() || ask.term < record.term;
+    (record.term < ask.term || !own)
+        .then(|| format!("votes are asked for in {}, and on disk is {record:?}", ask.term))
 }
 
 /// An answer's term is on disk; so are the vote that is given and the entries that are acknowledged.
@@ -35,13 +24,7 @@ pub(crate) fn answer(disk: &Disk, call: &Letter, response: &Response) -> Option<
             let missing = append.success.then(|| first_missing(disk, sent)).flatten();
             (append.term, missing.map(|id| format!("{id} is there")))
         }
-        (
-            Response::AppendEntries(_)
-            | Response::RequestPreVote(_)
-            | Response::InstallSnapshot(_)
-            | Response::TimeoutNow(_),
-            _,
-        ) => (Term(0), None),
+        _ => return None,
     };
     let early = (record.term < term).then(|| format!("its term is {term}"));
     early.or(what).map(|what| format!("{} says that {what}, and it is not on disk", name.to))
@@ -63,7 +46,7 @@ mod tests {
     use crate::explore::properties::cast::{N1, N2, call as name, id, says};
     use crate::slot::Slot;
     use wavetank_raft::{
-        AppendEntriesResponse, Entry, HardState, Index, Payload, RequestVote, RequestVoteResponse,
+        AppendEntriesResponse, Entry, HardState, Index, Payload, RequestVote, RequestVoteResponse, Term,
     };
 
     /// A disk with a vote record, and entries of terms 1, 2 and so on.

@@ -1,12 +1,8 @@
 //! No two servers hold different entries of one index to be committed, at whatever times.
 
-use super::Stated;
-use crate::check::state_machine_safety::StateMachineSafety;
 use crate::explore::past::Committed;
 use crate::slot::Slot;
 use wavetank_raft::LogId;
-
-pub(crate) const STATED: Stated = Stated::of::<StateMachineSafety>();
 
 pub(crate) fn breach(committed: &[Committed], now: &[LogId], slot: Slot) -> Option<String> {
     let known = |id: &LogId| committed.iter().find(|other| other.id.index == id.index);

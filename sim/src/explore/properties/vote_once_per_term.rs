@@ -1,12 +1,8 @@
 //! A server gives one vote a term, whatever crashes come between.
 
-use super::Stated;
-use crate::check::vote_once_per_term::VoteOncePerTerm;
 use crate::explore::stimulus::Letter;
 use crate::slot::Slot;
 use wavetank_raft::{Response, Term};
-
-pub(crate) const STATED: Stated = Stated::of::<VoteOncePerTerm>();
 
 pub(crate) fn breach(given: Option<(Term, Slot)>, call: &Letter, response: &Response) -> Option<String> {
     let Response::RequestVote(vote) = response else { return None };
