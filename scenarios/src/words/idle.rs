@@ -28,8 +28,4 @@ impl Workload for Nobody {
     fn operation(&self, operation: u64) -> &dyn What {
         unreachable!("operation {operation} was begun by nobody");
     }
-
-    fn describe(&self, operation: u64) -> String {
-        unreachable!("operation {operation} was begun by nobody");
-    }
 }

@@ -25,6 +25,7 @@ use crate::plan::Plan;
 use crate::report::{Class, Violation};
 use crate::slot::Slot;
 use crate::watch::Watch;
+use crate::workload::Want;
 use record::Record;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -319,13 +320,13 @@ impl From<&Plan> for Promises {
 }
 
 impl Promises {
-    /// Whether a read by this path is up to date.
-    const fn is_current(self, path: Option<ReadPath>) -> bool {
-        match path {
-            Some(ReadPath::Index) => true,
-            Some(ReadPath::Lease) => self.leases_hold,
+    /// Whether this must be answered from the state as it is.
+    const fn is_current(self, want: &Want) -> bool {
+        match want {
+            Want::Apply(_) | Want::Read(ReadPath::Index, _) => true,
+            Want::Read(ReadPath::Lease, _) => self.leases_hold,
             // The leader was asked whether it leads, not how far its state machine is.
-            Some(ReadPath::Verify) | None => false,
+            Want::Read(ReadPath::Verify, _) | Want::Stale(_) => false,
         }
     }
 }

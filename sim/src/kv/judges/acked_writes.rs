@@ -2,7 +2,8 @@
 
 use super::record::Record;
 use super::{Check, Moment, Taken};
-use crate::kv::clients::{Operation, Told};
+use crate::callers::Told;
+use crate::kv::clients::Operation;
 use crate::kv::wire::{Outcome, Response};
 use crate::observe::Ending;
 use crate::slot::Slot;

@@ -2,7 +2,7 @@
 
 use super::record::Record;
 use super::{Check, Moment};
-use crate::kv::clients::Told;
+use crate::callers::Told;
 use crate::kv::wire::Response;
 use std::fmt;
 use wavetank_raft::Index;

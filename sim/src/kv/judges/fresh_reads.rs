@@ -3,7 +3,7 @@
 
 use super::record::Record;
 use super::{Check, Moment, Promises};
-use crate::kv::clients::{Aim, Told};
+use crate::callers::Told;
 use crate::kv::wire::Got;
 use std::fmt;
 use wavetank_raft::Index;
@@ -41,9 +41,8 @@ impl Check for FreshReads {
 
     fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Option<Breach> {
         let operation = moment.done()?;
-        let Aim::Read { path, .. } = operation.aim else { return None };
         let Some(Told::Got(bytes)) = operation.told() else { return None };
-        if !self.promises.is_current(path) {
+        if !self.promises.is_current(&operation.wanted.want) {
             return None;
         }
         self.seen += 1;

@@ -5,8 +5,9 @@
 
 use super::record::Record;
 use super::{Check, Moment, Promises, witness};
+use crate::callers::Told;
 use crate::history::{Answer, Came, Deed, History};
-use crate::kv::clients::{Aim, Operation, Told};
+use crate::kv::clients::Operation;
 use crate::kv::wire::{Got, Outcome, Response, Verb};
 use crate::observe::Ending;
 use std::collections::BTreeMap;
@@ -50,18 +51,17 @@ impl Linearizable {
     }
 
     fn begin(&mut self, operation: &Operation) {
-        match operation.aim {
-            Aim::Read { path, .. } if !self.promises.is_current(path) => return,
-            Aim::Read { .. } | Aim::Write(_) => {}
+        if !self.promises.is_current(&operation.wanted.want) {
+            return;
         }
-        let operations = self.keys.entry(operation.key).or_default();
+        let operations = self.keys.entry(operation.wanted.key).or_default();
         self.open.insert(operation.number, operations.len());
         operations.push(operation.clone());
     }
 
     fn finish(&mut self, operation: &Operation) {
         let Some(at) = self.open.remove(&operation.number) else { return };
-        let operations = self.keys.get_mut(&operation.key).expect("an open operation has a key");
+        let operations = self.keys.get_mut(&operation.wanted.key).expect("an open operation has a key");
         operations[at] = operation.clone();
         self.seen += 1;
     }
@@ -156,15 +156,22 @@ impl Check for Linearizable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kv::clients::End;
+    use crate::callers::End;
+    use crate::kv::clients::KvWant;
     use crate::slot::Slot;
     use wavetank_raft::{ReadPath, Time};
 
     /// The read of this number, one after the other.
     fn read(number: u64, value: &str) -> (Operation, Operation) {
-        let aim = Aim::Read { path: Some(ReadPath::Index), pinned: Some(Slot(0)) };
-        let begun =
-            Operation { number, client: 1, key: 1, aim, invoked: Time(0), order: 2 * number, end: None };
+        let begun = Operation {
+            number,
+            client: 1,
+            pinned: Some(Slot(0)),
+            wanted: KvWant::read(1, Some(ReadPath::Index)),
+            invoked: Time(0),
+            order: 2 * number,
+            end: None,
+        };
         let got = Got {
             applied: wavetank_raft::Index(9),
             version: wavetank_raft::Index(9),

@@ -2,7 +2,7 @@
 
 use super::record::Record;
 use super::{Check, Moment};
-use crate::kv::clients::Told;
+use crate::callers::Told;
 use crate::kv::wire::Got;
 use std::fmt;
 use wavetank_raft::Index;
@@ -46,7 +46,7 @@ impl Check for NoPhantom {
         if last < got.applied {
             return Some(Breach::Unheard { operation: operation.to_string(), last });
         }
-        let version = record.version(operation.key, got.applied);
+        let version = record.version(operation.wanted.key, got.applied);
         let is_so = version.index == got.version && version.is(got.value);
         (!is_so).then(|| Breach::Other { operation: operation.to_string(), held: version.index })
     }

@@ -2,7 +2,8 @@
 
 use super::record::Record;
 use super::{Check, Moment};
-use crate::kv::clients::{Aim, Operation, Told};
+use crate::callers::Told;
+use crate::kv::clients::Operation;
 use crate::kv::wire::Got;
 use crate::observe::Ending;
 use crate::slot::Slot;
@@ -43,14 +44,14 @@ impl Check for SessionOrder {
     fn judge(&mut self, _: &Record, moment: &Moment<'_>) -> Option<Breach> {
         match moment {
             Moment::Invoked(operation) => {
-                let life = self.lives[pinned(operation)?.at()];
+                let life = self.lives[operation.pinned?.at()];
                 self.open.insert(operation.number, life);
                 None
             }
             Moment::Returned(operation) => {
                 let life = self.open.remove(&operation.number)?;
                 // An answer out of a life that is over says nothing about the next one.
-                let is_same = self.lives[pinned(operation)?.at()] == life;
+                let is_same = self.lives[operation.pinned?.at()] == life;
                 if is_same && operation.ended(Ending::Ok) { self.read(operation, life) } else { None }
             }
             Moment::Broke(slot) => {
@@ -74,13 +75,6 @@ impl SessionOrder {
         let (_, before) = before.filter(|(then, _)| *then == life)?;
         self.seen += 1;
         (now < before).then(|| Breach { operation: operation.to_string(), before })
-    }
-}
-
-const fn pinned(operation: &Operation) -> Option<Slot> {
-    match operation.aim {
-        Aim::Read { pinned, .. } => pinned,
-        Aim::Write(_) => None,
     }
 }
 

@@ -3,7 +3,8 @@
 //! the history is linearizable and there is nothing to search for. If not, that proves nothing.
 
 use super::record::Record;
-use crate::kv::clients::{Operation, Told};
+use crate::callers::Told;
+use crate::kv::clients::Operation;
 use crate::kv::wire::{Got, Outcome, Response, Verb};
 use crate::observe::Ending;
 use wavetank_raft::Index;

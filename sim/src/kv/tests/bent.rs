@@ -187,8 +187,4 @@ impl Workload for Hasty {
     fn operation(&self, operation: u64) -> &dyn What {
         self.0.operation(operation)
     }
-
-    fn describe(&self, operation: u64) -> String {
-        self.0.describe(operation)
-    }
 }
