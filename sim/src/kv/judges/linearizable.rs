@@ -4,14 +4,13 @@
 //! explain what clients saw, some other order may.
 
 use super::record::Record;
-use super::{Check, Moment, Promises, witness};
+use super::{Check, Judged, Moment, Promises, witness};
 use crate::callers::Told;
 use crate::history::{Answer, Came, Deed, History};
 use crate::kv::clients::Operation;
 use crate::kv::wire::{Got, Outcome, Response, Verb};
 use crate::observe::Ending;
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// Clients cannot tell the cluster from one server.
 #[derive(Debug)]
@@ -21,24 +20,6 @@ pub(super) struct Linearizable {
     keys: BTreeMap<u32, Vec<Operation>>,
     /// Where each open operation stands among those of its key.
     open: BTreeMap<u64, usize>,
-    seen: u64,
-}
-
-/// Operations that no order explains.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Breach {
-    key: u32,
-    conflict: Vec<Operation>,
-}
-
-impl fmt::Display for Breach {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no order explains what was seen of k{}", self.key)?;
-        for (at, operation) in self.conflict.iter().enumerate() {
-            write!(f, "{} {operation}", if at == 0 { ":" } else { ";" })?;
-        }
-        Ok(())
-    }
 }
 
 /// How many slices of a search each key gets. With values of their own nearly every history needs
@@ -47,7 +28,7 @@ const MOST_SLICES: u32 = 256;
 
 impl Linearizable {
     pub(super) const fn new(promises: Promises) -> Self {
-        Self { promises, keys: BTreeMap::new(), open: BTreeMap::new(), seen: 0 }
+        Self { promises, keys: BTreeMap::new(), open: BTreeMap::new() }
     }
 
     fn begin(&mut self, operation: &Operation) {
@@ -59,11 +40,12 @@ impl Linearizable {
         operations.push(operation.clone());
     }
 
-    fn finish(&mut self, operation: &Operation) {
-        let Some(at) = self.open.remove(&operation.number) else { return };
+    fn finish(&mut self, operation: &Operation) -> Judged {
+        let at = self.open.remove(&operation.number)?;
         let operations = self.keys.get_mut(&operation.wanted.key).expect("an open operation has a key");
         operations[at] = operation.clone();
-        self.seen += 1;
+        // Whether it fits is asked at the end.
+        Some(Ok(()))
     }
 }
 
@@ -122,85 +104,51 @@ fn patience(mut slices: u32) -> impl FnMut() -> bool {
 }
 
 impl Check for Linearizable {
-    const NAME: &'static str = "linearizable";
-    const SECTION: &'static str = "thesis §6";
-    type Breach = Breach;
-
-    fn judge(&mut self, _: &Record, moment: &Moment<'_>) -> Option<Breach> {
+    fn judge(&mut self, _: &Record, moment: &Moment<'_>) -> Judged {
         match moment {
             Moment::Invoked(operation) => self.begin(operation),
-            Moment::Returned(operation) => self.finish(operation),
-            Moment::First(_) | Moment::Other(_) | Moment::Broke(_) => {}
+            Moment::Returned(operation) => return self.finish(operation),
+            _ => {}
         }
         None
     }
 
-    fn end(&mut self, record: &Record) -> Option<Breach> {
+    fn end(&mut self, record: &Record) -> Option<String> {
         let unexplained = self.keys.iter().filter(|(_, operations)| !witness::explains(operations, record));
         for (&key, operations) in unexplained {
             let history = history(operations);
             if history.check(&mut patience(MOST_SLICES)) == Answer::Not {
                 let conflict = history.conflict(&mut patience(16 * MOST_SLICES));
-                let conflict = conflict.into_iter().map(|at| operations[at].clone()).collect();
-                return Some(Breach { key, conflict });
+                let conflict: Vec<_> = conflict.iter().map(|&at| operations[at].to_string()).collect();
+                return Some(format!("no order explains what was seen of k{key}: {}", conflict.join("; ")));
             }
         }
         None
-    }
-
-    fn witnessed(&self) -> u64 {
-        self.seen
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::callers::End;
-    use crate::kv::clients::KvWant;
-    use crate::slot::Slot;
-    use wavetank_raft::{ReadPath, Time};
+    use crate::kv::judges::tale::{N1, Tale};
 
-    /// The read of this number, one after the other.
-    fn read(number: u64, value: &str) -> (Operation, Operation) {
-        let begun = Operation {
-            number,
-            client: 1,
-            pinned: Some(Slot(0)),
-            wanted: KvWant::read(1, Some(ReadPath::Index)),
-            invoked: Time(0),
-            order: 2 * number,
-            end: None,
-        };
-        let got = Got {
-            applied: wavetank_raft::Index(9),
-            version: wavetank_raft::Index(9),
-            value: value.as_bytes(),
-        };
-        let answer = Some(Told::Got(got.encode()));
-        let end = End { at: Time(0), order: 2 * number + 1, ending: Ending::Ok, answer };
-        (begun.clone(), Operation { end: Some(end), ..begun })
-    }
-
-    fn judged(reads: &[&str]) -> Option<String> {
-        let mut check = Linearizable::new(Promises { leases_hold: true });
-        for (number, value) in (1..).zip(reads) {
-            let (begun, ended) = read(number, value);
-            check.judge(&Record::default(), &Moment::Invoked(&begun));
-            check.judge(&Record::default(), &Moment::Returned(&ended));
+    /// Reads of these values, one after the other, of a key that was never written.
+    fn reads(values: &[&str]) -> Tale {
+        let mut tale = Tale::only("linearizable");
+        for (number, value) in (1..).zip(values) {
+            tale.read(number, N1).sees(number, 9, 9, value);
         }
-        assert_eq!(check.witnessed(), reads.len() as u64);
-        check.end(&Record::default()).map(|breach| breach.to_string())
+        assert_eq!(tale.witnessed("linearizable"), values.len() as u64);
+        tale
     }
 
     #[test]
     fn an_order_that_explains_everything_is_enough() {
-        assert_eq!(judged(&["", ""]), None);
+        reads(&["", ""]).is_quiet();
     }
 
     #[test]
     fn what_no_order_explains_is_cut_down_to_what_shows_it() {
         let words = "no order explains what was seen of k1: c1 #2 read k1 at n1: \"a\" of i9, state i9";
-        assert_eq!(judged(&["", "a", ""]).as_deref(), Some(words));
+        reads(&["", "a", ""]).speaks("linearizable", words);
     }
 }

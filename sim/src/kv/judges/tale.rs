@@ -27,6 +27,13 @@ impl Tale {
         Self { judges, operations: BTreeMap::new(), writes: 0, step: 0 }
     }
 
+    /// A tale that this check alone judges.
+    pub(super) fn only(check: &str) -> Self {
+        let mut tale = Self::new();
+        tale.judges.judges.retain(|judge| judge.name == check);
+        tale
+    }
+
     fn see(&mut self, seen: Seen<'_>) -> &mut Self {
         self.step += 1;
         self.judges.see(&Observation { at: Time(self.step), step: self.step, seen });

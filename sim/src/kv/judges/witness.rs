@@ -25,8 +25,8 @@ pub(super) fn explains(operations: &[Operation], record: &Record) -> bool {
     points.iter().all(|point| {
         let in_time = match &point.operation.end {
             Some(end) if end.ending == Ending::Ok => last_begun <= end.order,
-            // Whoever gave up knows nothing of when.
-            Some(_) | None => true,
+            // A client that gave up does not know when it took effect.
+            _ => true,
         };
         last_begun = last_begun.max(point.operation.order);
         in_time && takes_place(point.operation, &mut value)
