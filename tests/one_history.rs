@@ -2,7 +2,7 @@
 //! that explains it says what trying every order says.
 
 use crate::decisions::Decisions;
-use wavetank_sim::history::{Answer, Came, Deed, History};
+use wavetank_sim::linear::{Answer, Came, Deed, History};
 
 /// Operations at most; the twin tries every order of them.
 const MOST: usize = 7;

@@ -8,7 +8,7 @@
 )]
 
 use std::time::{Duration, Instant};
-use wavetank_sim::history::{Answer, Came, Deed, History};
+use wavetank_sim::linear::{Answer, Came, Deed, History};
 use wavetank_sim::rng::{Domain, Stream};
 
 /// A kind of history.

@@ -3,7 +3,7 @@
 //! In the room: the state machine ([`Kv`]) with its sessions, what crosses between it and its
 //! clients ([`wire`]), the clients ([`clients`]) and what is demanded of the answers that they get
 //! ([`judges`]). Not in the room: servers, networks, time. Whether a history is linearizable is
-//! asked of [`crate::history`].
+//! asked of [`wavetank_linear`].
 
 pub mod clients;
 pub mod judges;

@@ -28,7 +28,7 @@ impl Watch for Lines {
 }
 
 impl Lines {
-    /// The history so far, as [`crate::history::judge`] reads it: all but the reads that do not
+    /// The history so far, as [`wavetank_linear::judge`] reads it: all but the reads that do not
     /// claim to be up to date.
     #[must_use]
     pub fn text(&self) -> String {

@@ -6,11 +6,11 @@
 use super::record::Record;
 use super::{Check, Judged, Moment, Promises, witness};
 use crate::callers::Told;
-use crate::history::{Answer, Came, Deed, History};
 use crate::kv::clients::Operation;
 use crate::kv::wire::{Got, Outcome, Response, Verb};
 use crate::observe::Ending;
 use std::collections::BTreeMap;
+use wavetank_linear::{Answer, Came, Deed, History};
 
 /// Clients cannot tell the cluster from one server.
 #[derive(Debug)]

@@ -1,6 +1,32 @@
 use super::*;
-use crate::history::{Act, twin};
-use crate::rng::{Domain, Stream};
+use crate::{Act, brute_force};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// Random numbers.
+struct Luck(ChaCha8Rng);
+
+impl Luck {
+    fn new(seed: u64) -> Self {
+        Self(ChaCha8Rng::seed_from_u64(seed))
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.0.next_u64() % end
+    }
+
+    fn from_to(&mut self, min: u64, max: u64) -> u64 {
+        min + self.below(max - min + 1)
+    }
+
+    fn chance(&mut self, n: u64, d: u64) -> bool {
+        self.below(d) < n
+    }
+
+    fn one_of<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len() as u64) as usize]
+    }
+}
 
 /// Values to write and to append, and values that may be seen.
 struct Words {
@@ -16,7 +42,7 @@ const WORDS: [Words; 3] = [
     Words { pieces: [b"1.", b"2.", b"11.", b""], seen: [b"", b"1.", b"11.", b"1.2.", b"2.1.", b"11.1."] },
 ];
 
-fn deed(luck: &mut Stream, words: &Words, appends: bool) -> Deed<'static> {
+fn deed(luck: &mut Luck, words: &Words, appends: bool) -> Deed<'static> {
     match luck.below(if appends { 8 } else { 5 }) {
         0 | 1 => Read,
         2 | 3 => Write(luck.one_of(&words.pieces)),
@@ -26,7 +52,7 @@ fn deed(luck: &mut Stream, words: &Words, appends: bool) -> Deed<'static> {
 }
 
 /// An answer that may be right.
-fn came(luck: &mut Stream, words: &Words, deed: Deed<'static>) -> Option<Came<'static>> {
+fn came(luck: &mut Luck, words: &Words, deed: Deed<'static>) -> Option<Came<'static>> {
     match (luck.below(8), deed) {
         (0, _) => None,
         (1, _) => Some(Nothing),
@@ -37,7 +63,7 @@ fn came(luck: &mut Stream, words: &Words, deed: Deed<'static>) -> Option<Came<'s
 }
 
 /// Anything at all.
-fn arbitrary(luck: &mut Stream) -> History {
+fn arbitrary(luck: &mut Luck) -> History {
     let mut history = History::new(b"");
     let (mut open, mut left) = (Vec::new(), luck.from_to(1, 7));
     let (words, appends) = (&WORDS[luck.below(3) as usize], luck.chance(1, 2));
@@ -58,7 +84,7 @@ fn arbitrary(luck: &mut Stream) -> History {
 
 /// What a real key would have answered: every operation takes effect somewhere between its
 /// beginning and its end, some without an end, some without an effect.
-fn honest(luck: &mut Stream, operations: u64, values: u64) -> History {
+fn honest(luck: &mut Luck, operations: u64, values: u64) -> History {
     let mut history = History::new(b"");
     let (mut state, mut open, mut left) = (Vec::new(), Vec::new(), operations);
     let appends = luck.chance(1, 2);
@@ -108,11 +134,11 @@ fn perform(expected: &[u8], mark: &[u8], kind: u64, state: &mut Vec<u8>) -> Opti
 
 #[test]
 fn the_search_agrees_with_its_twin() {
-    let mut luck = Stream::new(1, Domain::Workload, 0, 0);
+    let mut luck = Luck::new(1);
     let mut verdicts = [0, 0];
     for turn in 0..60_000 {
         let history = arbitrary(&mut luck);
-        let expected = twin::is_linearizable(&history);
+        let expected = brute_force::is_linearizable(&history);
         let answer = if expected { Answer::Linearizable } else { Answer::Not };
         assert_eq!(verdict(&history), answer, "turn {turn}: {history:?}");
         verdicts[usize::from(expected)] += 1;
@@ -122,7 +148,7 @@ fn the_search_agrees_with_its_twin() {
 
 #[test]
 fn what_a_real_key_answers_is_linearizable() {
-    let mut luck = Stream::new(2, Domain::Workload, 0, 0);
+    let mut luck = Luck::new(2);
     for turn in 0..2_000 {
         let (operations, values) = (luck.from_to(1, 100), luck.from_to(1, 200));
         let history = honest(&mut luck, operations, values);
@@ -132,7 +158,7 @@ fn what_a_real_key_answers_is_linearizable() {
 
 #[test]
 fn the_search_agrees_with_its_twin_on_answers_that_are_nearly_right() {
-    let mut luck = Stream::new(4, Domain::Workload, 0, 0);
+    let mut luck = Luck::new(4);
     let mut verdicts = [0, 0];
     for turn in 0..20_000 {
         let operations = luck.from_to(2, 8);
@@ -143,7 +169,7 @@ fn the_search_agrees_with_its_twin_on_answers_that_are_nearly_right() {
         } else if luck.chance(1, 2) {
             history.operations[at].act = Act::Nothing;
         }
-        let expected = twin::is_linearizable(&history);
+        let expected = brute_force::is_linearizable(&history);
         let answer = if expected { Answer::Linearizable } else { Answer::Not };
         assert_eq!(verdict(&history), answer, "turn {turn}: {history:?}");
         verdicts[usize::from(expected)] += 1;
@@ -153,30 +179,33 @@ fn the_search_agrees_with_its_twin_on_answers_that_are_nearly_right() {
 
 #[test]
 fn a_conflict_is_one_and_nothing_in_it_is_needless() {
-    let mut luck = Stream::new(3, Domain::Workload, 0, 0);
+    let mut luck = Luck::new(3);
     let mut conflicts = 0;
     while conflicts < 500 {
         let history = arbitrary(&mut luck);
-        if twin::is_linearizable(&history) {
+        if brute_force::is_linearizable(&history) {
             continue;
         }
         conflicts += 1;
         let conflict = history.conflict(&mut || true);
-        assert!(!twin::is_linearizable(&only(&history, &conflict)), "{history:?}: {conflict:?}");
+        assert!(!brute_force::is_linearizable(&only(&history, &conflict)), "{history:?}: {conflict:?}");
         for reads in conflict.iter().filter(|&&at| history.operations[at].act.is_neutral()) {
             let less = conflict.iter().copied().filter(|at| at != reads).collect::<Vec<_>>();
             let cut = History { operations: before(&history, &conflict), ..history.clone() };
-            assert!(twin::is_linearizable(&only(&cut, &less)), "{history:?}: {conflict:?} without {reads}");
+            assert!(
+                brute_force::is_linearizable(&only(&cut, &less)),
+                "{history:?}: {conflict:?} without {reads}"
+            );
         }
     }
 }
 
 /// The operations as they are known when the last of a conflict has ended.
-fn before(history: &History, conflict: &[usize]) -> Vec<crate::history::Operation> {
+fn before(history: &History, conflict: &[usize]) -> Vec<crate::Operation> {
     let neutral = |at: &&usize| history.operations[**at].act.is_neutral();
     let last = conflict.iter().filter(neutral).filter_map(|&at| history.operations[at].ended).max();
     let cut = |ended: Option<u32>| ended.filter(|&ended| last.is_none_or(|last| ended <= last));
-    let cut = |it: &crate::history::Operation| crate::history::Operation { ended: cut(it.ended), ..*it };
+    let cut = |it: &crate::Operation| crate::Operation { ended: cut(it.ended), ..*it };
     history.operations.iter().map(cut).collect()
 }
 

@@ -11,27 +11,27 @@
 //! the same value. And a value that somebody still has to see, and that no operation left over can
 //! bring about, must grow out of the state at hand, or there is no need to look further.
 
-mod cache;
+mod conflict;
+mod elements;
+mod jsonl;
 mod judge;
-mod lines;
-mod makers;
-mod orphans;
-mod pieces;
-mod puzzle;
-mod ring;
+mod list;
+mod memo;
+mod problem;
 mod search;
-mod strings;
-mod window;
+mod states;
+mod unreachable;
+mod writers;
 
+#[cfg(test)]
+mod brute_force;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod twin;
 
+pub use jsonl::{BadLine, Model, Place, Said};
 pub use judge::{Finding, Judged, Window, judge};
-pub use lines::{BadLine, Model, Place, Said};
 
-use puzzle::Puzzle;
+use problem::Puzzle;
 use search::Search;
 use std::collections::BTreeMap;
 
@@ -186,7 +186,7 @@ impl History {
     /// The smallest part of a history that is not linearizable: operations none of which could be
     /// left out. Only as small as can be told before `keep_going` says stop.
     pub fn conflict(&self, keep_going: &mut dyn FnMut() -> bool) -> Vec<usize> {
-        window::smallest(self, keep_going)
+        conflict::smallest(self, keep_going)
     }
 
     fn search(&self, operations: impl Iterator<Item = Operation>) -> Search {

@@ -1,7 +1,7 @@
 //! A history made ready for the search: what can be known before it begins.
 
-use super::makers::{Counts, Makers};
-use super::strings::Strings;
+use super::states::Strings;
+use super::writers::{Counts, Makers};
 use super::{Act, Operation};
 
 /// The state of a key whose value nobody ever sees, nor anything that grows out of it.

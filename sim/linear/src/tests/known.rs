@@ -1,17 +1,17 @@
 use super::*;
-use crate::history::twin;
+use crate::brute_force;
 
 fn assert_holds(moments: &[(&str, Moment<'_>)]) {
     let history = history(moments);
     assert_eq!(verdict(&history), Answer::Linearizable);
-    assert!(twin::is_linearizable(&history));
+    assert!(brute_force::is_linearizable(&history));
 }
 
 /// The history is not linearizable, and these operations alone show it.
 fn assert_fails(moments: &[(&str, Moment<'_>)], conflict: &[usize]) {
     let history = history(moments);
     assert_eq!(verdict(&history), Answer::Not);
-    assert!(!twin::is_linearizable(&history));
+    assert!(!brute_force::is_linearizable(&history));
     assert_eq!(history.conflict(&mut || true), conflict);
 }
 

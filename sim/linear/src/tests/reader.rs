@@ -1,4 +1,4 @@
-use crate::history::{Finding, Judged, Model, judge};
+use crate::{Finding, Judged, Model, judge};
 
 fn judged(text: &str, model: Model) -> Judged {
     judge(text, model, &mut || true).unwrap()

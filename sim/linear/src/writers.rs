@@ -1,8 +1,8 @@
 //! Who made the values that were seen, and what is left that could.
 
-use super::pieces::Pieces;
-use super::puzzle::{INITIAL, Move, NEVER, UNSEEN};
-use super::strings::Strings;
+use super::elements::Pieces;
+use super::problem::{INITIAL, Move, NEVER, UNSEEN};
+use super::states::Strings;
 use std::ops::Range;
 
 /// What alone can have made the values that were seen.

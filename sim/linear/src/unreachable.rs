@@ -1,6 +1,6 @@
 //! Values that somebody must still see and that no move that is left can lead to.
 
-use super::makers::Counts;
+use super::writers::Counts;
 
 /// Kept up to date as moves are taken and put back.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! The verdict on a history in lines of JSON.
 
 use super::History;
-use super::lines::{self, BadLine, Model, OneKey, Said};
+use super::jsonl::{self, BadLine, Model, OneKey, Said};
 use super::search::Search;
 
 /// What a history was found to be.
@@ -47,7 +47,7 @@ pub struct Window {
 /// done. Lines of the process `nemesis` are skipped, and so are empty ones.
 ///
 /// ```
-/// use wavetank_sim::history::{Finding, Model, judge};
+/// use wavetank_linear::{Finding, Model, judge};
 /// let text = r#"
 ///     {"process": 0, "type": "invoke", "f": "write", "key": "x", "value": 1, "time": 10}
 ///     {"process": 0, "type": "ok",     "f": "write", "key": "x", "value": 1, "time": 20}
@@ -61,7 +61,7 @@ pub struct Window {
 /// # Errors
 /// Names the first line that makes no sense.
 pub fn judge(text: &str, model: Model, keep_going: &mut dyn FnMut() -> bool) -> Result<Judged, BadLine> {
-    let keys = lines::read(text, model)?;
+    let keys = jsonl::read(text, model)?;
     let operations = keys.values().map(|one| one.history.len()).sum();
     let count = keys.len();
     let finding = find(keys.into_iter().collect(), keep_going);

@@ -1,6 +1,6 @@
 //! Values that grow: what a state is once something was appended to it.
 
-use super::puzzle::UNSEEN;
+use super::problem::UNSEEN;
 use std::collections::BTreeMap;
 
 /// The values that matter as states: those that somebody saw, and their beginnings.

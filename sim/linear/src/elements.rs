@@ -4,7 +4,7 @@
 //! has before), then a value shows which operations made it, and in which order.
 
 use super::Act;
-use super::puzzle::{INITIAL, Move};
+use super::problem::{INITIAL, Move};
 use std::collections::BTreeMap;
 
 /// The pieces of a history, and who wrote each.

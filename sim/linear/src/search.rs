@@ -5,10 +5,10 @@
 //! lists, so going back is putting things where they were.
 
 use super::Act;
-use super::cache::Cache;
-use super::orphans::Orphans;
-use super::puzzle::{NEVER, Puzzle};
-use super::ring::Ring;
+use super::list::Ring;
+use super::memo::Cache;
+use super::problem::{NEVER, Puzzle};
+use super::unreachable::Orphans;
 
 /// A search that can be left and gone on with.
 #[derive(Debug)]
