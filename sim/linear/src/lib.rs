@@ -1,15 +1,15 @@
-//! Is what clients saw linearizable (Herlihy and Wing 1990)?
+//! Whether what clients saw is linearizable (Herlihy and Wing 1990).
 //!
-//! In the room: the history of one key ([`History`]), the search for an order of its operations
-//! that explains every answer, the smallest part of it that has none ([`History::conflict`]), and
-//! the reader of histories in lines of JSON ([`judge`]). Not in the room: where histories come
-//! from, clocks (who wants to stop a search says so), and anything with more than one key: a
-//! history is linearizable if and only if that of each key is.
+//! Here: the history of one key ([`History`]), the search for an order of its operations that explains
+//! every output, the smallest part of the history that has no such order ([`History::conflict`]), and a
+//! reader of histories in lines of JSON ([`judge`]). Not here: where histories come from, clocks (the
+//! caller says when a search stops), and anything with more than one key: a history is linearizable if
+//! and only if the history of each key is.
 //!
-//! The search is Wing and Gong's with Lowe's memory, and knows three things besides. A read that
-//! fits the state at hand is taken at once: it changes nothing. Values that nobody sees are all
-//! the same value. And a value that somebody still has to see, and that no operation left over can
-//! bring about, must grow out of the state at hand, or there is no need to look further.
+//! The search is Wing and Gong's with Lowe's memo. It prunes by three rules besides. A read that fits the
+//! current state is linearized at once, since it changes nothing. All values that no operation reads
+//! count as one value. A value that must still be read, and that no remaining operation can produce,
+//! must be reachable from the current state by appending.
 
 mod conflict;
 mod elements;
@@ -28,92 +28,95 @@ mod brute_force;
 #[cfg(test)]
 mod tests;
 
-pub use jsonl::{BadLine, Model, Place, Said};
-pub use judge::{Finding, Judged, Window, judge};
+pub use jsonl::{BadLine, Model, OperationText, Place};
+pub use judge::{Conflict, Finding, Judged, judge};
 
-use problem::Puzzle;
+use problem::Problem;
 use search::Search;
 use std::collections::BTreeMap;
 
-/// What is known of one key: its operations, in the order in which they began and ended.
+/// The operations on one key, in the order of their invocations and completions.
 ///
-/// 1. Operations are numbered from 0 on, in the order of their beginnings.
-/// 2. One that is never ended may take effect at any time after its beginning, or never.
+/// 1. Operations are numbered from 0 on, in the order of their invocations.
+/// 2. An operation that never completes may take effect at any time after its invocation, or never.
 #[derive(Clone, Debug)]
 pub struct History {
     values: Vec<Box<[u8]>>,
     ids: BTreeMap<Box<[u8]>, u32>,
     operations: Vec<Operation>,
-    /// How many beginnings and ends there were.
+    /// How many invocations and completions there were.
     moment: u32,
 }
 
-/// What an operation wants of its key.
+/// What an operation asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Deed<'a> {
-    /// To see its value.
+pub enum Input<'a> {
+    /// To read the value.
     Read,
-    /// To give it this value.
+    /// To write this value.
     Write(&'a [u8]),
-    /// To add this at the end of its value.
+    /// To append this to the value.
     Append(&'a [u8]),
-    /// To give it a new value if it has the expected one.
+    /// To write a new value if the key has the expected one.
     Cas {
-        /// The value it must have.
+        /// The value that the key must have.
         expected: &'a [u8],
-        /// The value it gets.
+        /// The value that is written then.
         new: &'a [u8],
     },
 }
 
-/// What came of an operation.
+/// How an operation completed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Came<'a> {
-    /// It was done.
+pub enum Output<'a> {
+    /// A write, an append or a cas was done.
     Done,
-    /// It was done, and this was read.
-    Saw(&'a [u8]),
-    /// The key had another value than the cas expected.
+    /// A read was done, and returned this value.
+    Read(&'a [u8]),
+    /// A cas found another value than the expected one.
     Mismatch,
-    /// It was not done, for certain.
-    Nothing,
+    /// It was certainly not done.
+    Failed,
 }
 
 /// Whether a history is linearizable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Answer {
-    /// There is an order that explains everything.
+pub enum CheckResult {
+    /// There is an order of its operations that explains every output.
     Linearizable,
-    /// There is none.
-    Not,
+    /// There is no such order.
+    Illegal,
     /// The search was stopped.
     Unknown,
 }
 
-/// An operation whose values are numbers.
+/// An operation; its values are numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Operation {
-    begun: u32,
-    /// When it ended; `None` if it never did.
-    ended: Option<u32>,
-    act: Act,
+    /// Its number in the history, or in the part of it that is searched.
+    id: u32,
+    invoked: u32,
+    /// When it completed; [`NEVER`] if it did not. As a number, since the search compares it all the time.
+    returned: u32,
+    effect: Effect,
 }
+
+/// The moment of a completion that never comes.
+const NEVER: u32 = u32::MAX;
 
 /// What an operation did, as far as is known.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Act {
-    /// Nothing: it was refused, or it is a read that was not answered.
+enum Effect {
+    /// It failed, or it is a read that did not complete.
     Nothing,
-    /// Saw this value.
+    /// It read this value.
     Read(u32),
-    /// Saw that it was not this value.
-    Not(u32),
-    /// Gave it this value.
+    /// It found another value than this one.
+    Mismatch(u32),
     Write(u32),
-    /// Added this at the end.
     Append(u32),
-    /// Made the second out of the first.
-    Swap(u32, u32),
+    /// It found the first value and wrote the second.
+    Cas(u32, u32),
 }
 
 impl History {
@@ -126,38 +129,39 @@ impl History {
         history
     }
 
-    /// An operation begins. Its number comes back.
-    pub fn begin(&mut self, deed: Deed<'_>) -> usize {
-        let act = match deed {
-            Deed::Read => Act::Nothing,
-            Deed::Write(value) => Act::Write(self.number(value)),
-            Deed::Append(value) => Act::Append(self.number(value)),
-            Deed::Cas { expected, new } => Act::Swap(self.number(expected), self.number(new)),
+    /// Adds an operation that is invoked now. Returns its number.
+    pub fn invoke(&mut self, input: Input<'_>) -> usize {
+        let effect = match input {
+            Input::Read => Effect::Nothing,
+            Input::Write(value) => Effect::Write(self.number(value)),
+            Input::Append(value) => Effect::Append(self.number(value)),
+            Input::Cas { expected, new } => Effect::Cas(self.number(expected), self.number(new)),
         };
-        let begun = self.next_moment();
-        self.operations.push(Operation { begun, ended: None, act });
-        self.operations.len() - 1
+        let (invoked, number) = (self.next_moment(), self.operations.len());
+        let id = u32::try_from(number).expect("fewer operations than 2³²");
+        self.operations.push(Operation { id, invoked, returned: NEVER, effect });
+        number
     }
 
-    /// An operation ends. Not called for one whose end is not known.
+    /// Completes an operation now. Do not call it for an operation whose output is not known.
     ///
     /// # Panics
-    /// When it ended before, or what came of it is not what comes of such an operation.
-    pub fn end(&mut self, operation: usize, came: Came<'_>) {
-        let ended = self.next_moment();
-        let Operation { act, ended: before, .. } = self.operations[operation];
-        assert!(before.is_none(), "operation {operation} ended before");
-        let act = match (came, act) {
-            (Came::Done, Act::Write(_) | Act::Append(_) | Act::Swap(..)) => act,
-            (Came::Saw(value), Act::Nothing) => Act::Read(self.number(value)),
-            (Came::Mismatch, Act::Swap(expected, _)) => Act::Not(expected),
-            (Came::Nothing, _) => Act::Nothing,
-            (Came::Done | Came::Saw(_) | Came::Mismatch, _) => {
-                panic!("{came:?} is not what comes of {act:?}")
+    /// When the operation completed before, or cannot have such an output.
+    pub fn complete(&mut self, operation: usize, output: Output<'_>) {
+        let now = self.next_moment();
+        let Operation { effect, returned, .. } = self.operations[operation];
+        assert!(returned == NEVER, "operation {operation} completed before");
+        let effect = match (output, effect) {
+            (Output::Done, Effect::Write(_) | Effect::Append(_) | Effect::Cas(..)) => effect,
+            (Output::Read(value), Effect::Nothing) => Effect::Read(self.number(value)),
+            (Output::Mismatch, Effect::Cas(expected, _)) => Effect::Mismatch(expected),
+            (Output::Failed, _) => Effect::Nothing,
+            (Output::Done | Output::Read(_) | Output::Mismatch, _) => {
+                panic!("{output:?} is no output of {effect:?}")
             }
         };
         let operation = &mut self.operations[operation];
-        (operation.act, operation.ended) = (act, Some(ended));
+        (operation.effect, operation.returned) = (effect, now);
     }
 
     /// How many operations there are.
@@ -166,31 +170,31 @@ impl History {
         self.operations.len()
     }
 
-    /// Whether there is none.
+    /// Whether there is no operation.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.operations.is_empty()
     }
 
-    /// Whether the history is linearizable. Asked now and then whether to go on.
-    pub fn check(&self, keep_going: &mut dyn FnMut() -> bool) -> Answer {
+    /// Whether the history is linearizable. The search asks every few thousand steps whether to go on.
+    pub fn check(&self, keep_going: &mut dyn FnMut() -> bool) -> CheckResult {
         let mut search = self.search(self.operations.iter().copied());
         while keep_going() {
             if let Some(linearizable) = search.run(SLICE) {
-                return if linearizable { Answer::Linearizable } else { Answer::Not };
+                return if linearizable { CheckResult::Linearizable } else { CheckResult::Illegal };
             }
         }
-        Answer::Unknown
+        CheckResult::Unknown
     }
 
-    /// The smallest part of a history that is not linearizable: operations none of which could be
-    /// left out. Only as small as can be told before `keep_going` says stop.
+    /// The smallest part of a history that is not linearizable: operations none of which can be left
+    /// out. It is only as small as was found before `keep_going` said to stop.
     pub fn conflict(&self, keep_going: &mut dyn FnMut() -> bool) -> Vec<usize> {
         conflict::smallest(self, keep_going)
     }
 
     fn search(&self, operations: impl Iterator<Item = Operation>) -> Search {
-        Search::new(Puzzle::new(&self.values, operations))
+        Search::new(Problem::new(&self.values, operations))
     }
 
     fn number(&mut self, value: &[u8]) -> u32 {
@@ -212,12 +216,36 @@ impl History {
 /// How many steps a search takes between two questions whether to go on.
 const SLICE: u64 = 4_096;
 
-impl Act {
-    /// Whether it leaves every state as it is.
-    const fn is_neutral(self) -> bool {
-        match self {
-            Self::Nothing | Self::Read(_) | Self::Not(_) => true,
-            Self::Write(_) | Self::Append(_) | Self::Swap(..) => false,
+impl Effect {
+    /// Whether it leaves every state unchanged.
+    const fn is_read_only(self) -> bool {
+        matches!(self, Self::Nothing | Self::Read(_) | Self::Mismatch(_))
+    }
+}
+
+impl Operation {
+    const fn is_pending(&self) -> bool {
+        self.returned == NEVER
+    }
+
+    /// Whether it was done, or may have been done and changed something.
+    fn matters(&self) -> bool {
+        self.effect != Effect::Nothing && !(self.is_pending() && self.effect.is_read_only())
+    }
+
+    /// The value that it must have found, if it must have found one.
+    const fn reads(&self) -> Option<u32> {
+        match self.effect {
+            Effect::Read(value) | Effect::Cas(value, _) if !self.is_pending() => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The value that it writes, but for an append.
+    const fn writes(&self) -> Option<u32> {
+        match self.effect {
+            Effect::Write(value) | Effect::Cas(_, value) => Some(value),
+            _ => None,
         }
     }
 }

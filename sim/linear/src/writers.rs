@@ -1,70 +1,63 @@
-//! Who made the values that were seen, and what is left that could.
+//! Which operations produced the values that were read.
 
-use super::elements::Pieces;
-use super::problem::{INITIAL, Move, NEVER, UNSEEN};
-use super::states::Strings;
+use super::elements::Elements;
+use super::problem::{INITIAL, UNREAD};
+use super::states::States;
+use super::unreachable::Unreachable;
+use super::{NEVER, Operation};
 use std::ops::Range;
 
-/// What alone can have made the values that were seen.
+/// The only possible writers of the values that were read.
 #[derive(Debug)]
-pub(super) struct Makers<'a> {
+pub(super) struct Writers<'a> {
     values: &'a [Box<[u8]>],
-    /// Values and the moves without which they are not, by the moves' first places.
+    /// Values and the operations without which they cannot be, by id.
     pairs: Vec<(u32, u32)>,
-    /// Values that nothing can have made.
+    /// Values that no operation can have produced.
     impossible: Vec<u32>,
-    /// What was appended can be told apart.
-    pieces: Option<Pieces<'a>>,
+    /// The elements of the values, if something is appended and values can be split into elements.
+    elements: Option<Elements<'a>>,
 }
 
-/// What each value needs and what can lead to it. A value that is needed and that nothing leads to
-/// any more must grow out of the state at hand.
-#[derive(Debug)]
-pub(super) struct Counts {
-    /// How many moves there are, for each value, that must see it.
-    pub(super) demand: Vec<u32>,
-    /// How many moves there are, for each value, that can lead to it; or, if it is known which
-    /// moves must have made it: one less than one for each of them that was taken.
-    pub(super) slack: Vec<i32>,
-    /// For each move the values whose slack it takes, one after the other, and where each begins.
-    supplies: Vec<u32>,
-    starts: Vec<u32>,
-}
-
-/// Values to which more moves lead are not counted: it would cost more than it saves.
+/// Values that more operations can lead to are not counted: that would cost more than it saves.
 const MOST_SUPPLIES: i32 = 64;
 
-impl<'a> Makers<'a> {
-    pub(super) fn new(values: &'a [Box<[u8]>], moves: &[Move], appends: bool, seen: &[bool]) -> Self {
-        let pieces = if appends { Pieces::new(values, moves) } else { None };
-        let mut makers = Self { values, pairs: Vec::new(), impossible: Vec::new(), pieces };
+impl<'a> Writers<'a> {
+    pub(super) fn new(
+        values: &'a [Box<[u8]>],
+        operations: &[Operation],
+        appends: bool,
+        seen: &[bool],
+    ) -> Self {
+        let elements = if appends { Elements::new(values, operations) } else { None };
+        let mut writers = Self { values, pairs: Vec::new(), impossible: Vec::new(), elements };
         let seen = (0..).zip(seen).filter(|&(value, &seen)| seen && value != INITIAL).map(|(value, _)| value);
-        match &mut makers.pieces {
-            Some(pieces) => {
+        match &mut writers.elements {
+            Some(elements) => {
                 for value in seen {
                     let mut is_possible = true;
-                    pieces.see(&values[value as usize], |piece| match piece {
-                        Some(piece) => makers.pairs.extend(piece.maker.map(|maker| (value, maker))),
+                    elements.see(&values[value as usize], |element| match element {
+                        Some(element) => writers.pairs.extend(element.writer.map(|writer| (value, writer))),
                         None => is_possible = false,
                     });
                     if !is_possible {
-                        makers.impossible.push(value);
+                        writers.impossible.push(value);
                     }
                 }
             }
             None if appends => {}
-            None => makers.find_writers(moves, seen),
+            None => writers.find_writers(operations, seen),
         }
-        makers
+        writers
     }
 
-    /// Nothing is appended: a value is made by who writes it.
-    fn find_writers(&mut self, moves: &[Move], seen: impl Iterator<Item = u32>) {
+    /// Nothing is appended: a value is produced by an operation that writes it.
+    fn find_writers(&mut self, operations: &[Operation], seen: impl Iterator<Item = u32>) {
         const NOBODY: u32 = u32::MAX;
         const SEVERAL: u32 = u32::MAX - 1;
         let mut writers = vec![NOBODY; self.values.len()];
-        for (at, it) in (0..).zip(moves) {
-            if let Some(value) = it.sets() {
+        for (at, it) in (0..).zip(operations) {
+            if let Some(value) = it.writes() {
                 let writer = &mut writers[value as usize];
                 *writer = if *writer == NOBODY { at } else { SEVERAL };
             }
@@ -78,21 +71,21 @@ impl<'a> Makers<'a> {
         }
     }
 
-    /// Who alone can have made a value had done so by the time that the first who saw it ended,
-    /// even if nobody knows how it ended itself.
-    pub(super) fn tighten(&self, moves: &mut [Move]) {
+    /// The only possible writer of a value took effect before the first read of the value completed,
+    /// even if the write itself never completed.
+    pub(super) fn tighten(&self, operations: &mut [Operation]) {
         let mut ends = vec![NEVER; self.values.len()];
         loop {
-            for it in &*moves {
-                if let Some(value) = it.sees() {
-                    ends[value as usize] = ends[value as usize].min(it.ended);
+            for it in &*operations {
+                if let Some(value) = it.reads() {
+                    ends[value as usize] = ends[value as usize].min(it.returned);
                 }
             }
             let mut changed = false;
-            for &(value, maker) in &self.pairs {
-                let (it, end) = (&mut moves[maker as usize], ends[value as usize]);
-                changed |= end < it.ended;
-                it.ended = it.ended.min(end);
+            for &(value, writer) in &self.pairs {
+                let (it, end) = (&mut operations[writer as usize], ends[value as usize]);
+                changed |= end < it.returned;
+                it.returned = it.returned.min(end);
             }
             if !changed {
                 break;
@@ -100,58 +93,58 @@ impl<'a> Makers<'a> {
         }
     }
 
-    /// Whether what is appended is part of something that was seen.
-    pub(super) fn is_seen(&self, piece: u32, strings: Option<&Strings>) -> bool {
-        let piece = &self.values[piece as usize];
-        match (&self.pieces, strings) {
-            (Some(pieces), _) => pieces.is_seen(piece),
-            (None, Some(strings)) => strings.was_seen_within(piece),
+    /// Whether what is appended is part of a value that was read.
+    pub(super) fn is_seen(&self, element: u32, states: Option<&States>) -> bool {
+        let element = &self.values[element as usize];
+        match (&self.elements, states) {
+            (Some(elements), _) => elements.is_seen(element),
+            (None, Some(states)) => states.was_seen_within(element),
             (None, None) => true,
         }
     }
 
-    /// Counts what must be seen and what can lead there; `None` if something must be seen that
-    /// nobody made. `moves` are in their last places.
-    pub(super) fn count(&self, moves: &[Move], appends: bool) -> Option<Counts> {
+    /// Counts what must be read and what can lead there; `None` if a value must be read that no
+    /// operation produced. `operations` are in their final order.
+    pub(super) fn count(&self, operations: &[Operation], appends: bool) -> Option<Unreachable> {
         let mut demand = vec![0; self.values.len()];
-        for value in moves.iter().filter_map(Move::sees) {
+        for value in operations.iter().filter_map(Operation::reads) {
             demand[value as usize] += 1;
         }
         if self.impossible.iter().any(|&value| demand[value as usize] != 0) {
             return None;
         }
         let mut slack = vec![0; self.values.len()];
-        let mut supplies = self.made(moves, &demand);
+        let mut supplies = self.made(operations, &demand);
         for &(_, value) in &supplies {
             slack[value as usize] = 1;
         }
         let other = |value: &u32| demand[*value as usize] != 0 && slack[*value as usize] == 0;
         let mut others = (0..demand.len() as u32).filter(other).collect::<Vec<_>>();
         others.iter().for_each(|&value| slack[value as usize] = i32::MAX);
-        let led = self.led(moves, &mut others, appends);
+        let led = self.led(operations, &mut others, appends);
         others.iter().for_each(|&value| slack[value as usize] = 0);
         led.iter().for_each(|&(_, value)| slack[value as usize] += 1);
         supplies.extend(led);
-        Some(Counts::new(demand, slack, supplies, moves.len()))
+        Some(Unreachable::new(demand, slack, supplies, operations.len()))
     }
 
-    /// Moves and the needed values that are not without them.
-    fn made(&self, moves: &[Move], demand: &[u32]) -> Vec<(u32, u32)> {
-        let mut places = vec![None; moves.iter().map(|it| it.id + 1).max().unwrap_or(0) as usize];
-        for (place, it) in (0..).zip(moves) {
+    /// Pairs of an operation and a value that must be read and cannot be without it.
+    fn made(&self, operations: &[Operation], demand: &[u32]) -> Vec<(u32, u32)> {
+        let mut places = vec![None; operations.iter().map(|it| it.id + 1).max().unwrap_or(0) as usize];
+        for (place, it) in (0..).zip(operations) {
             places[it.id as usize] = Some(place);
         }
         let needed = self.pairs.iter().filter(|(value, _)| demand[*value as usize] != 0);
-        let place = |maker: u32| places.get(maker as usize).copied().flatten();
-        needed.filter_map(|&(value, maker)| Some((place(maker)?, value))).collect()
+        let place = |writer: u32| places.get(writer as usize).copied().flatten();
+        needed.filter_map(|&(value, writer)| Some((place(writer)?, value))).collect()
     }
 
-    /// Moves and those of the values that can come of what they write. Values to which too many
-    /// lead are taken out.
-    fn led(&self, moves: &[Move], later: &mut Vec<u32>, appends: bool) -> Vec<(u32, u32)> {
+    /// Pairs of an operation and a value of the list that can come of what it writes. Values that too
+    /// many operations can lead to are removed from the list.
+    fn led(&self, operations: &[Operation], later: &mut Vec<u32>, appends: bool) -> Vec<(u32, u32)> {
         later.sort_unstable_by_key(|&value| &self.values[value as usize]);
         let mut leads = vec![0_i32; later.len() + 1];
-        for it in moves {
+        for it in operations {
             let range = self.range(it, later, appends);
             leads[range.start] += 1;
             leads[range.end] -= 1;
@@ -162,49 +155,19 @@ impl<'a> Makers<'a> {
             sum
         });
         later.retain(|_| leads.next().is_some_and(|leads| leads <= MOST_SUPPLIES));
-        let led = (0..).zip(moves).flat_map(|(at, it)| {
+        let led = (0..).zip(operations).flat_map(|(at, it)| {
             let values = &later[self.range(it, later, appends)];
             values.iter().map(move |&value| (at, value))
         });
         led.collect()
     }
 
-    /// Which of the sorted values can come of what a move writes.
-    fn range(&self, it: &Move, later: &[u32], appends: bool) -> Range<usize> {
-        let Some(value) = it.sets().filter(|&value| value != UNSEEN) else { return 0..0 };
+    /// Which of the sorted values can come of what an operation writes.
+    fn range(&self, it: &Operation, later: &[u32], appends: bool) -> Range<usize> {
+        let Some(value) = it.writes().filter(|&value| value != UNREAD) else { return 0..0 };
         let (base, of) = (&*self.values[value as usize], |later: &u32| &*self.values[*later as usize]);
         let start = later.partition_point(|later| of(later) < base);
         let is_led = |later: &u32| if appends { of(later).starts_with(base) } else { of(later) == base };
         start..start + later[start..].partition_point(is_led)
-    }
-}
-
-impl Counts {
-    fn new(demand: Vec<u32>, slack: Vec<i32>, mut pairs: Vec<(u32, u32)>, moves: usize) -> Self {
-        pairs.sort_unstable();
-        pairs.dedup();
-        let mut starts = vec![0; moves + 1];
-        for &(at, _) in &pairs {
-            starts[at as usize + 1] += 1;
-        }
-        for at in 0..moves {
-            starts[at + 1] += starts[at];
-        }
-        Self { demand, slack, supplies: pairs.into_iter().map(|(_, value)| value).collect(), starts }
-    }
-
-    /// Whether a value is needed and nothing leads to it.
-    pub(super) fn is_orphan(&self, value: u32) -> bool {
-        0 < self.demand[value as usize] && self.slack[value as usize] <= 0
-    }
-
-    /// Where the values stand whose slack a move takes.
-    pub(super) fn supplies(&self, at: u32) -> Range<usize> {
-        self.starts[at as usize] as usize..self.starts[at as usize + 1] as usize
-    }
-
-    /// One of them.
-    pub(super) fn supply(&self, at: usize) -> u32 {
-        self.supplies[at]
     }
 }

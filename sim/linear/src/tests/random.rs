@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Act, brute_force};
+use crate::{Effect, NEVER, Operation, brute_force};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -30,33 +30,33 @@ impl Luck {
 
 /// Values to write and to append, and values that may be seen.
 struct Words {
-    pieces: [&'static [u8]; 4],
+    elements: [&'static [u8]; 4],
     seen: [&'static [u8]; 6],
 }
 
 /// Some that can be told apart in what they were appended to, by their first byte or their last,
 /// and some that cannot.
 const WORDS: [Words; 3] = [
-    Words { pieces: [b"", b"1", b"2", b"12"], seen: [b"", b"1", b"2", b"12", b"112", b"21"] },
-    Words { pieces: [b"a1", b"a2", b"a3", b""], seen: [b"", b"a1", b"a2", b"a1a2", b"a2a1a3", b"a3a1"] },
-    Words { pieces: [b"1.", b"2.", b"11.", b""], seen: [b"", b"1.", b"11.", b"1.2.", b"2.1.", b"11.1."] },
+    Words { elements: [b"", b"1", b"2", b"12"], seen: [b"", b"1", b"2", b"12", b"112", b"21"] },
+    Words { elements: [b"a1", b"a2", b"a3", b""], seen: [b"", b"a1", b"a2", b"a1a2", b"a2a1a3", b"a3a1"] },
+    Words { elements: [b"1.", b"2.", b"11.", b""], seen: [b"", b"1.", b"11.", b"1.2.", b"2.1.", b"11.1."] },
 ];
 
-fn deed(luck: &mut Luck, words: &Words, appends: bool) -> Deed<'static> {
+fn input(luck: &mut Luck, words: &Words, appends: bool) -> Input<'static> {
     match luck.below(if appends { 8 } else { 5 }) {
         0 | 1 => Read,
-        2 | 3 => Write(luck.one_of(&words.pieces)),
-        4 => Cas { expected: luck.one_of(&words.seen), new: luck.one_of(&words.pieces) },
-        _ => Append(luck.one_of(&words.pieces)),
+        2 | 3 => Write(luck.one_of(&words.elements)),
+        4 => Cas { expected: luck.one_of(&words.seen), new: luck.one_of(&words.elements) },
+        _ => Append(luck.one_of(&words.elements)),
     }
 }
 
 /// An answer that may be right.
-fn came(luck: &mut Luck, words: &Words, deed: Deed<'static>) -> Option<Came<'static>> {
-    match (luck.below(8), deed) {
+fn output(luck: &mut Luck, words: &Words, input: Input<'static>) -> Option<Output<'static>> {
+    match (luck.below(8), input) {
         (0, _) => None,
-        (1, _) => Some(Nothing),
-        (_, Read) => Some(Saw(luck.one_of(&words.seen))),
+        (1, _) => Some(Failed),
+        (_, Read) => Some(Output::Read(luck.one_of(&words.seen))),
         (2 | 3, Cas { .. }) => Some(Mismatch),
         (_, Write(_) | Append(_) | Cas { .. }) => Some(Done),
     }
@@ -69,13 +69,13 @@ fn arbitrary(luck: &mut Luck) -> History {
     let (words, appends) = (&WORDS[luck.below(3) as usize], luck.chance(1, 2));
     while 0 < left || !open.is_empty() {
         if 0 < left && (open.is_empty() || luck.chance(1, 2)) {
-            let deed = deed(luck, words, appends);
-            open.push((history.begin(deed), deed));
+            let input = input(luck, words, appends);
+            open.push((history.invoke(input), input));
             left -= 1;
         } else {
-            let (at, deed) = open.swap_remove(luck.below(open.len() as u64) as usize);
-            if let Some(came) = came(luck, words, deed) {
-                history.end(at, came);
+            let (at, input) = open.swap_remove(luck.below(open.len() as u64) as usize);
+            if let Some(output) = output(luck, words, input) {
+                history.complete(at, output);
             }
         }
     }
@@ -95,13 +95,13 @@ fn honest(luck: &mut Luck, operations: u64, values: u64) -> History {
             let kind = luck.below(if appends { 7 } else { 5 });
             let mark = format!("{front}{}{back}", luck.below(values)).into_bytes();
             let expected = if luck.chance(1, 2) { state.clone() } else { mark.clone() };
-            let deed = match kind {
+            let input = match kind {
                 0 | 1 => Read,
                 2 | 3 => Write(&mark),
                 4 => Cas { expected: &expected, new: &mark },
                 _ => Append(&mark),
             };
-            open.push((history.begin(deed), kind, expected, mark, None));
+            open.push((history.invoke(input), kind, expected, mark, None));
             left -= 1;
         } else {
             let at = luck.below(open.len() as u64) as usize;
@@ -112,9 +112,9 @@ fn honest(luck: &mut Luck, operations: u64, values: u64) -> History {
             let (at, kind, _, _, told) = open.swap_remove(at);
             match told.expect("it took effect") {
                 _ if luck.chance(1, 20) => {}
-                Some(seen) if kind < 2 => history.end(at, Saw(&seen)),
-                Some(_) => history.end(at, Done),
-                None => history.end(at, Mismatch),
+                Some(seen) if kind < 2 => history.complete(at, Output::Read(&seen)),
+                Some(_) => history.complete(at, Done),
+                None => history.complete(at, Mismatch),
             }
         }
     }
@@ -133,13 +133,13 @@ fn perform(expected: &[u8], mark: &[u8], kind: u64, state: &mut Vec<u8>) -> Opti
 }
 
 #[test]
-fn the_search_agrees_with_its_twin() {
+fn the_search_agrees_with_brute_force() {
     let mut luck = Luck::new(1);
     let mut verdicts = [0, 0];
     for turn in 0..60_000 {
         let history = arbitrary(&mut luck);
         let expected = brute_force::is_linearizable(&history);
-        let answer = if expected { Answer::Linearizable } else { Answer::Not };
+        let answer = if expected { CheckResult::Linearizable } else { CheckResult::Illegal };
         assert_eq!(verdict(&history), answer, "turn {turn}: {history:?}");
         verdicts[usize::from(expected)] += 1;
     }
@@ -152,25 +152,25 @@ fn what_a_real_key_answers_is_linearizable() {
     for turn in 0..2_000 {
         let (operations, values) = (luck.from_to(1, 100), luck.from_to(1, 200));
         let history = honest(&mut luck, operations, values);
-        assert_eq!(verdict(&history), Answer::Linearizable, "turn {turn}: {history:?}");
+        assert_eq!(verdict(&history), CheckResult::Linearizable, "turn {turn}: {history:?}");
     }
 }
 
 #[test]
-fn the_search_agrees_with_its_twin_on_answers_that_are_nearly_right() {
+fn the_search_agrees_with_brute_force_on_answers_that_are_nearly_right() {
     let mut luck = Luck::new(4);
     let mut verdicts = [0, 0];
     for turn in 0..20_000 {
         let operations = luck.from_to(2, 8);
         let mut history = honest(&mut luck, operations, 10);
         let at = luck.below(history.len() as u64) as usize;
-        if let Act::Read(value) = &mut history.operations[at].act {
+        if let Effect::Read(value) = &mut history.operations[at].effect {
             *value = luck.below(history.values.len() as u64) as u32;
         } else if luck.chance(1, 2) {
-            history.operations[at].act = Act::Nothing;
+            history.operations[at].effect = Effect::Nothing;
         }
         let expected = brute_force::is_linearizable(&history);
-        let answer = if expected { Answer::Linearizable } else { Answer::Not };
+        let answer = if expected { CheckResult::Linearizable } else { CheckResult::Illegal };
         assert_eq!(verdict(&history), answer, "turn {turn}: {history:?}");
         verdicts[usize::from(expected)] += 1;
     }
@@ -189,7 +189,7 @@ fn a_conflict_is_one_and_nothing_in_it_is_needless() {
         conflicts += 1;
         let conflict = history.conflict(&mut || true);
         assert!(!brute_force::is_linearizable(&only(&history, &conflict)), "{history:?}: {conflict:?}");
-        for reads in conflict.iter().filter(|&&at| history.operations[at].act.is_neutral()) {
+        for reads in conflict.iter().filter(|&&at| history.operations[at].effect.is_read_only()) {
             let less = conflict.iter().copied().filter(|at| at != reads).collect::<Vec<_>>();
             let cut = History { operations: before(&history, &conflict), ..history.clone() };
             assert!(
@@ -201,11 +201,12 @@ fn a_conflict_is_one_and_nothing_in_it_is_needless() {
 }
 
 /// The operations as they are known when the last of a conflict has ended.
-fn before(history: &History, conflict: &[usize]) -> Vec<crate::Operation> {
-    let neutral = |at: &&usize| history.operations[**at].act.is_neutral();
-    let last = conflict.iter().filter(neutral).filter_map(|&at| history.operations[at].ended).max();
-    let cut = |ended: Option<u32>| ended.filter(|&ended| last.is_none_or(|last| ended <= last));
-    let cut = |it: &crate::Operation| crate::Operation { ended: cut(it.ended), ..*it };
+fn before(history: &History, conflict: &[usize]) -> Vec<Operation> {
+    let read_only = |at: &&usize| history.operations[**at].effect.is_read_only();
+    let ends = conflict.iter().filter(read_only).map(|&at| history.operations[at].returned);
+    let last = ends.filter(|&end| end != NEVER).max().unwrap_or(NEVER);
+    let cut = |end: u32| if end <= last { end } else { NEVER };
+    let cut = |it: &Operation| Operation { returned: cut(it.returned), ..*it };
     history.operations.iter().map(cut).collect()
 }
 

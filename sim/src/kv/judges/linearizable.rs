@@ -10,7 +10,7 @@ use crate::kv::clients::Operation;
 use crate::kv::wire::{Got, Outcome, Response, Verb};
 use crate::observe::Ending;
 use std::collections::BTreeMap;
-use wavetank_linear::{Answer, Came, Deed, History};
+use wavetank_linear::{CheckResult, History, Input, Output};
 
 /// Clients cannot tell the cluster from one server.
 #[derive(Debug)]
@@ -54,42 +54,42 @@ fn history(operations: &[Operation]) -> History {
     let mut moments = Vec::with_capacity(2 * operations.len());
     for (at, operation) in operations.iter().enumerate() {
         moments.push((operation.order, at, None));
-        let end = operation.end.as_ref().zip(came(operation));
-        moments.extend(end.map(|(end, came)| (end.order, at, Some(came))));
+        let end = operation.end.as_ref().zip(output(operation));
+        moments.extend(end.map(|(end, output)| (end.order, at, Some(output))));
     }
     moments.sort_unstable_by_key(|&(order, _, _)| order);
     let mut history = History::new(b"");
-    for (_, at, came) in moments {
-        match came {
-            Some(came) => history.end(at, came),
+    for (_, at, output) in moments {
+        match output {
+            Some(output) => history.complete(at, output),
             None => {
-                history.begin(deed(&operations[at]));
+                history.invoke(input(&operations[at]));
             }
         }
     }
     history
 }
 
-fn deed(operation: &Operation) -> Deed<'_> {
+fn input(operation: &Operation) -> Input<'_> {
     match operation.command().map(|command| command.verb) {
-        Some(Verb::Put(value)) => Deed::Write(value),
-        Some(Verb::Append(value)) => Deed::Append(value),
-        Some(Verb::Cas { expected, new }) => Deed::Cas { expected, new },
-        Some(Verb::Delete) => Deed::Write(&[]),
-        None => Deed::Read,
+        Some(Verb::Put(value)) => Input::Write(value),
+        Some(Verb::Append(value)) => Input::Append(value),
+        Some(Verb::Cas { expected, new }) => Input::Cas { expected, new },
+        Some(Verb::Delete) => Input::Write(&[]),
+        None => Input::Read,
     }
 }
 
-/// What came of an operation, if that is known.
-fn came(operation: &Operation) -> Option<Came<'_>> {
+/// The output of an operation, if it is known.
+fn output(operation: &Operation) -> Option<Output<'_>> {
     if operation.ended(Ending::Failed) {
-        return Some(Came::Nothing);
+        return Some(Output::Failed);
     }
     match operation.told()? {
-        Told::Got(bytes) => Got::decode(bytes).map(|got| Came::Saw(got.value)),
+        Told::Got(bytes) => Got::decode(bytes).map(|got| Output::Read(got.value)),
         Told::Applied(_, bytes) => match Response::decode(bytes)?.outcome {
-            Outcome::Done => Some(Came::Done),
-            Outcome::Mismatch => Some(Came::Mismatch),
+            Outcome::Done => Some(Output::Done),
+            Outcome::Mismatch => Some(Output::Mismatch),
             Outcome::Outdated | Outcome::Malformed => None,
         },
     }
@@ -117,7 +117,7 @@ impl Check for Linearizable {
         let unexplained = self.keys.iter().filter(|(_, operations)| !witness::explains(operations, record));
         for (&key, operations) in unexplained {
             let history = history(operations);
-            if history.check(&mut patience(MOST_SLICES)) == Answer::Not {
+            if history.check(&mut patience(MOST_SLICES)) == CheckResult::Illegal {
                 let conflict = history.conflict(&mut patience(16 * MOST_SLICES));
                 let conflict: Vec<_> = conflict.iter().map(|&at| operations[at].to_string()).collect();
                 return Some(format!("no order explains what was seen of k{key}: {}", conflict.join("; ")));
