@@ -131,8 +131,7 @@ fn tank(shape: Shape, flawed: bool, luck: &mut Stream) -> Vec<History> {
         if may_begin && (open.is_empty() || luck.chance(1, 2)) {
             begun += 1;
             let key = luck.below(shape.keys) as usize;
-            let (history, state) = &mut keys[key];
-            open.push(begin(shape, (key, begun), (history, state), luck));
+            open.push(begin(shape, key, begun, &mut keys[key], luck));
         } else {
             let which = luck.below(open.len() as u64) as usize;
             if open[which].told.is_none() {
@@ -155,8 +154,9 @@ fn tank(shape: Shape, flawed: bool, luck: &mut Stream) -> Vec<History> {
 
 fn begin(
     shape: Shape,
-    (key, number): (usize, u64),
-    (history, state): (&mut History, &mut Vec<u8>),
+    key: usize,
+    number: u64,
+    (history, state): &mut (History, Vec<u8>),
     luck: &mut Stream,
 ) -> Open {
     let mark = if shape.values == 0 { number } else { luck.below(shape.values) };

@@ -100,7 +100,7 @@ impl<'a> Noticed<'a> {
                 Effect::Read(value) | Effect::Cas(value, _) => noticed.seen.push(value),
                 Effect::Mismatch(_) => noticed.mismatches = true,
                 Effect::Append(_) => noticed.appends = true,
-                Effect::Nothing | Effect::Write(_) => {}
+                _ => {}
             }
         }
         noticed

@@ -177,9 +177,9 @@ impl Reader {
             ("ok", Verb::Write | Verb::Append | Verb::Cas) => one.history.complete(open.at, Output::Done),
             ("fail", Verb::Cas) => one.history.complete(open.at, Output::Mismatch),
             ("fail", Verb::Read | Verb::Write | Verb::Append) => {
-                one.history.complete(open.at, Output::Failed)
+                one.history.complete(open.at, Output::Failed);
             }
-            (_, Verb::Read | Verb::Write | Verb::Append | Verb::Cas) => {}
+            _ => {}
         }
         text.completed = Some((place, line.r#type));
         Ok(())

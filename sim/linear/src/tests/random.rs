@@ -15,7 +15,7 @@ impl Luck {
         self.0.next_u64() % end
     }
 
-    fn from_to(&mut self, min: u64, max: u64) -> u64 {
+    fn between(&mut self, min: u64, max: u64) -> u64 {
         min + self.below(max - min + 1)
     }
 
@@ -65,7 +65,7 @@ fn output(luck: &mut Luck, words: &Words, input: Input<'static>) -> Option<Outpu
 /// Anything at all.
 fn arbitrary(luck: &mut Luck) -> History {
     let mut history = History::new(b"");
-    let (mut open, mut left) = (Vec::new(), luck.from_to(1, 7));
+    let (mut open, mut left) = (Vec::new(), luck.between(1, 7));
     let (words, appends) = (&WORDS[luck.below(3) as usize], luck.chance(1, 2));
     while 0 < left || !open.is_empty() {
         if 0 < left && (open.is_empty() || luck.chance(1, 2)) {
@@ -150,7 +150,7 @@ fn the_search_agrees_with_brute_force() {
 fn what_a_real_key_answers_is_linearizable() {
     let mut luck = Luck::new(2);
     for turn in 0..2_000 {
-        let (operations, values) = (luck.from_to(1, 100), luck.from_to(1, 200));
+        let (operations, values) = (luck.between(1, 100), luck.between(1, 200));
         let history = honest(&mut luck, operations, values);
         assert_eq!(verdict(&history), CheckResult::Linearizable, "turn {turn}: {history:?}");
     }
@@ -161,7 +161,7 @@ fn the_search_agrees_with_brute_force_on_answers_that_are_nearly_right() {
     let mut luck = Luck::new(4);
     let mut verdicts = [0, 0];
     for turn in 0..20_000 {
-        let operations = luck.from_to(2, 8);
+        let operations = luck.between(2, 8);
         let mut history = honest(&mut luck, operations, 10);
         let at = luck.below(history.len() as u64) as usize;
         if let Effect::Read(value) = &mut history.operations[at].effect {

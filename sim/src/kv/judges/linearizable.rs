@@ -90,7 +90,7 @@ fn output(operation: &Operation) -> Option<Output<'_>> {
         Told::Applied(_, bytes) => match Response::decode(bytes)?.outcome {
             Outcome::Done => Some(Output::Done),
             Outcome::Mismatch => Some(Output::Mismatch),
-            Outcome::Outdated | Outcome::Malformed => None,
+            _ => None,
         },
     }
 }

@@ -62,7 +62,7 @@ fn takes_place(operation: &Operation, value: &mut Vec<u8>) -> bool {
     };
     let is_match = match command.verb {
         Verb::Cas { expected, .. } => value == expected,
-        Verb::Put(_) | Verb::Append(_) | Verb::Delete => true,
+        _ => true,
     };
     if is_match {
         match command.verb {
@@ -76,6 +76,6 @@ fn takes_place(operation: &Operation, value: &mut Vec<u8>) -> bool {
     match response.outcome {
         Outcome::Done => is_match,
         Outcome::Mismatch => !is_match,
-        Outcome::Outdated | Outcome::Malformed => false,
+        _ => false,
     }
 }
