@@ -151,13 +151,18 @@ impl Reader {
         let key = line.key.to_string();
         let initial = self.model.initial();
         let start = || Partition { history: History::new(initial), texts: Vec::new() };
-        let one = self.keys.entry(key.clone()).or_insert_with(start);
-        let at = one.history.invoke(input);
+        let partition = self.keys.entry(key.clone()).or_insert_with(start);
+        let at = partition.history.invoke(input);
         let what = match verb {
             Verb::Read => verb.to_string(),
             Verb::Write | Verb::Cas | Verb::Append => format!("{verb} {}", line.value),
         };
-        one.texts.push(OperationText { process: process.clone(), what, invoked: place, completed: None });
+        partition.texts.push(OperationText {
+            process: process.clone(),
+            what,
+            invoked: place,
+            completed: None,
+        });
         self.pending.insert(process, Pending { key, at, verb, value: line.value, args });
         Ok(())
     }
@@ -166,18 +171,20 @@ impl Reader {
         let open = self.pending.remove(&process);
         let open = open.ok_or_else(|| format!("process {process} completes what it has not invoked"))?;
         open.expect_same(&line, self.model)?;
-        let one = self.keys.get_mut(&open.key).expect("an operation is open on a key that was seen");
-        let text = &mut one.texts[open.at];
+        let partition = self.keys.get_mut(&open.key).expect("an operation is open on a key that was seen");
+        let text = &mut partition.texts[open.at];
         match (line.r#type.as_str(), open.verb) {
             ("ok", Verb::Read) => {
                 let value = self.model.value(&line.value)?;
                 text.what = format!("{} {}", open.verb, line.value);
-                one.history.complete(open.at, Output::Read(&value));
+                partition.history.complete(open.at, Output::Read(&value));
             }
-            ("ok", Verb::Write | Verb::Append | Verb::Cas) => one.history.complete(open.at, Output::Done),
-            ("fail", Verb::Cas) => one.history.complete(open.at, Output::Mismatch),
+            ("ok", Verb::Write | Verb::Append | Verb::Cas) => {
+                partition.history.complete(open.at, Output::Done);
+            }
+            ("fail", Verb::Cas) => partition.history.complete(open.at, Output::Mismatch),
             ("fail", Verb::Read | Verb::Write | Verb::Append) => {
-                one.history.complete(open.at, Output::Failed);
+                partition.history.complete(open.at, Output::Failed);
             }
             _ => {}
         }

@@ -62,7 +62,7 @@ pub struct Conflict {
 /// Names the first line that makes no sense.
 pub fn judge(text: &str, model: Model, keep_going: &mut dyn FnMut() -> bool) -> Result<Judged, BadLine> {
     let keys = jsonl::read(text, model)?;
-    let operations = keys.values().map(|one| one.history.len()).sum();
+    let operations = keys.values().map(|partition| partition.history.len()).sum();
     let count = keys.len();
     let finding = find(keys.into_iter().collect(), keep_going);
     Ok(Judged { operations, keys: count, finding })
@@ -73,8 +73,8 @@ pub fn judge(text: &str, model: Model, keep_going: &mut dyn FnMut() -> bool) -> 
 const FIRST_ROUND: u64 = 4_096;
 
 fn find(keys: Vec<(String, Partition)>, keep_going: &mut dyn FnMut() -> bool) -> Finding {
-    let mut open = keys.into_iter().map(|(name, one)| Case::new(name, one)).collect::<Vec<_>>();
-    open.sort_by_key(|case| case.one.history.len());
+    let mut open = keys.into_iter().map(|(name, partition)| Case::new(name, partition)).collect::<Vec<_>>();
+    open.sort_by_key(|case| case.partition.history.len());
     let mut steps = FIRST_ROUND;
     while !open.is_empty() {
         let mut undecided = Vec::with_capacity(open.len());
@@ -96,14 +96,14 @@ fn find(keys: Vec<(String, Partition)>, keep_going: &mut dyn FnMut() -> bool) ->
 
 struct Case {
     name: String,
-    one: Partition,
+    partition: Partition,
     search: Search,
 }
 
 impl Case {
-    fn new(name: String, one: Partition) -> Self {
-        let search = one.history.search(one.history.operations.iter().copied());
-        Self { name, one, search }
+    fn new(name: String, partition: Partition) -> Self {
+        let search = partition.history.search(partition.history.operations.iter().copied());
+        Self { name, partition, search }
     }
 
     fn run(&mut self, steps: u64, keep_going: &mut dyn FnMut() -> bool) -> Option<bool> {
@@ -119,9 +119,9 @@ impl Case {
     }
 
     fn conflict(self, keep_going: &mut dyn FnMut() -> bool) -> Conflict {
-        let history: &History = &self.one.history;
+        let history: &History = &self.partition.history;
         let operations = history.conflict(keep_going);
-        let operations = operations.into_iter().map(|at| self.one.texts[at].clone()).collect();
+        let operations = operations.into_iter().map(|at| self.partition.texts[at].clone()).collect();
         Conflict { key: self.name, operations }
     }
 }
