@@ -8,7 +8,7 @@
 )]
 
 use std::time::{Duration, Instant};
-use wavetank_sim::history::{Answer, Came, Deed, History};
+use wavetank_sim::linear::{CheckResult, History, Input, Output};
 use wavetank_sim::rng::{Domain, Stream};
 
 /// A kind of history.
@@ -105,7 +105,7 @@ fn time(shape: Shape, luck: &mut Stream) -> Duration {
     let histories = tank(shape, flawed, luck);
     let start = Instant::now();
     let answers = histories.iter().map(|history| history.check(&mut || true));
-    let is_good = answers.filter(|answer| *answer == Answer::Linearizable).count() == histories.len();
+    let is_good = answers.filter(|answer| *answer == CheckResult::Linearizable).count() == histories.len();
     let took = start.elapsed();
     assert!(is_good || flawed, "{}: an honest history was refused", shape.name);
     took
@@ -131,8 +131,7 @@ fn tank(shape: Shape, flawed: bool, luck: &mut Stream) -> Vec<History> {
         if may_begin && (open.is_empty() || luck.chance(1, 2)) {
             begun += 1;
             let key = luck.below(shape.keys) as usize;
-            let (history, state) = &mut keys[key];
-            open.push(begin(shape, (key, begun), (history, state), luck));
+            open.push(begin(shape, key, begun, &mut keys[key], luck));
         } else {
             let which = luck.below(open.len() as u64) as usize;
             if open[which].told.is_none() {
@@ -155,21 +154,22 @@ fn tank(shape: Shape, flawed: bool, luck: &mut Stream) -> Vec<History> {
 
 fn begin(
     shape: Shape,
-    (key, number): (usize, u64),
-    (history, state): (&mut History, &mut Vec<u8>),
+    key: usize,
+    number: u64,
+    (history, state): &mut (History, Vec<u8>),
     luck: &mut Stream,
 ) -> Open {
     let mark = if shape.values == 0 { number } else { luck.below(shape.values) };
     let mark = format!("x {mark} y").into_bytes();
     let expected = if luck.chance(1, 2) { state.clone() } else { mark.clone() };
     let kind = if shape.appends { luck.one_of(&[0, 0, 1, 3]) } else { luck.one_of(&[0, 1, 2]) };
-    let deed = match kind {
-        0 => Deed::Read,
-        1 => Deed::Write(&mark),
-        2 => Deed::Cas { expected: &expected, new: &mark },
-        _ => Deed::Append(&mark),
+    let input = match kind {
+        0 => Input::Read,
+        1 => Input::Write(&mark),
+        2 => Input::Cas { expected: &expected, new: &mark },
+        _ => Input::Append(&mark),
     };
-    Open { key, at: history.begin(deed), kind, mark, expected, told: None }
+    Open { key, at: history.invoke(input), kind, mark, expected, told: None }
 }
 
 fn perform(open: &Open, state: &mut Vec<u8>) -> Option<Vec<u8>> {
@@ -183,10 +183,10 @@ fn perform(open: &Open, state: &mut Vec<u8>) -> Option<Vec<u8>> {
 }
 
 fn end(open: &Open, keys: &mut [(History, Vec<u8>)]) {
-    let came = match open.told.as_ref().expect("it took effect") {
-        Some(seen) if open.kind == 0 => Came::Saw(seen),
-        Some(_) => Came::Done,
-        None => Came::Mismatch,
+    let output = match open.told.as_ref().expect("it took effect") {
+        Some(seen) if open.kind == 0 => Output::Read(seen),
+        Some(_) => Output::Done,
+        None => Output::Mismatch,
     };
-    keys[open.key].0.end(open.at, came);
+    keys[open.key].0.complete(open.at, output);
 }

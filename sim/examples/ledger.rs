@@ -10,7 +10,6 @@ use wavetank_raft::store::{
 };
 use wavetank_raft::{Bytes, ReadPath};
 use wavetank_sim::callers::{Callers, Script};
-use wavetank_sim::observe::Ending;
 use wavetank_sim::rng::Stream;
 use wavetank_sim::workload::{TankFsm, Want};
 use wavetank_sim::{Plan, Storm, check};
@@ -129,23 +128,23 @@ pub(crate) struct Transfers;
 impl Transfers {
     /// The clients of a plan.
     pub(crate) fn callers(plan: &Plan) -> Callers<Self> {
-        Callers::new(plan, Self)
+        Callers::trying_once(plan, Self)
     }
 }
 
 impl Script for Transfers {
-    fn next(&mut self, _: u16, stream: &mut Stream) -> Want {
-        let mut account = || u8::try_from(stream.below(u64::from(ACCOUNTS))).expect("a few");
+    type Wanted = Want;
+
+    fn next(&mut self, _: u16, _: u64, rng: &mut Stream) -> Want {
+        let mut account = || u8::try_from(rng.below(u64::from(ACCOUNTS))).expect("a few");
         let (from, to) = (account(), account());
-        let sum = u8::try_from(stream.from_to(1, 50)).expect("at most 50");
-        if stream.chance(1, 4) {
+        let sum = u8::try_from(rng.from_to(1, 50)).expect("at most 50");
+        if rng.chance(1, 4) {
             Want::Read(ReadPath::Index, Bytes::from(&[from][..]))
         } else {
             Want::Apply(Bytes::from(&[from, to, sum][..]))
         }
     }
-
-    fn told(&mut self, _: u16, _: &Want, _: Ending, _: Option<&Bytes>) {}
 }
 
 /// The ledger in storms.

@@ -1,9 +1,9 @@
 //! A key-value store to put above a cluster, the clients that use it, and their judges.
 //!
-//! In the room: the state machine ([`Kv`]) with its sessions, what crosses between it and its
-//! clients ([`wire`]), the clients ([`clients`]) and what is demanded of the answers that they get
-//! ([`judges`]). Not in the room: servers, networks, time. Whether a history is linearizable is
-//! asked of [`crate::history`].
+//! Here: the state machine ([`Kv`]) with its sessions, what crosses between it and its clients
+//! ([`wire`]), what the clients want ([`clients`]) and what is demanded of the answers that they get
+//! ([`judges`]). Not here: servers, networks, time, and how clients go about it
+//! ([`Callers`](crate::callers::Callers)). [`wavetank_linear`] says whether a history is linearizable.
 
 pub mod clients;
 pub mod judges;

@@ -5,7 +5,7 @@
 
 use crate::observe::{Ending, What};
 use crate::slot::Slot;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use wavetank_raft::store::Fsm;
 use wavetank_raft::{Answer, Bytes, Error, ReadPath, RequestId, Time};
 
@@ -41,6 +41,18 @@ pub enum Want {
     Read(ReadPath, Bytes),
     /// Answer this query from the local state, however old.
     Stale(Bytes),
+}
+
+impl fmt::Display for Want {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Apply(command) => write!(f, "apply \"{}\"", command.escape_ascii()),
+            Self::Read(ReadPath::Index, query) => write!(f, "read \"{}\"", query.escape_ascii()),
+            Self::Read(ReadPath::Lease, query) => write!(f, "lease-read \"{}\"", query.escape_ascii()),
+            Self::Read(ReadPath::Verify, query) => write!(f, "verify-read \"{}\"", query.escape_ascii()),
+            Self::Stale(query) => write!(f, "stale-read \"{}\"", query.escape_ascii()),
+        }
+    }
 }
 
 /// What came of an [`Ask`].
@@ -115,9 +127,6 @@ pub trait Workload: Debug {
     /// [`Seen::Invoked`]: crate::Seen::Invoked
     /// [`Seen::Returned`]: crate::Seen::Returned
     fn operation(&self, operation: u64) -> &dyn What;
-
-    /// An operation in words, for traces.
-    fn describe(&self, operation: u64) -> String;
 }
 
 /// No clients at all.
@@ -141,9 +150,5 @@ impl Workload for Nobody {
 
     fn operation(&self, _: u64) -> &dyn What {
         &()
-    }
-
-    fn describe(&self, _: u64) -> String {
-        String::new()
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use wavetank_sim::history::{Finding, Model, judge};
+use wavetank_sim::linear::{Finding, Model, judge};
 
 const SERVERS: u32 = 5;
 const CLIENTS: u64 = 6;

@@ -2,7 +2,7 @@
 //! a twin that tries every order.
 
 use crate::decisions::Decisions;
-use wavetank_sim::history::{Answer, Came, Deed, History};
+use wavetank_sim::linear::{CheckResult, History, Input, Output};
 
 /// The most operations; the twin tries every order of them.
 const MOST: usize = 7;
@@ -14,10 +14,10 @@ const SEEN: [&[u8]; 7] = [b"", b"1", b"2", b"12", b"112", b"a1", b"a1a1"];
 /// An operation of the twin's history.
 #[derive(Clone, Copy, Debug)]
 struct Operation {
-    deed: Deed<'static>,
+    input: Input<'static>,
     begun: usize,
-    /// The time of its end, and its outcome.
-    ended: Option<(usize, Came<'static>)>,
+    /// The time of its end, and its output.
+    ended: Option<(usize, Output<'static>)>,
 }
 
 /// Makes a history of the bytes, and judges it by both checkers.
@@ -28,7 +28,7 @@ pub fn run(bytes: &[u8]) {
     let operations = operations(&mut Decisions::new(bytes));
     let holds = is_linearizable(&operations);
     let history = told(&operations);
-    let expected = if holds { Answer::Linearizable } else { Answer::Not };
+    let expected = if holds { CheckResult::Linearizable } else { CheckResult::Illegal };
     assert_eq!(history.check(&mut || true), expected, "{operations:?}");
     if !holds {
         let conflict = history.conflict(&mut || true);
@@ -44,34 +44,34 @@ fn operations(d: &mut Decisions<'_>) -> Vec<Operation> {
         let begins = operations.len() < MOST && !d.is_over() && (open.is_empty() || d.coin());
         if begins {
             open.push(operations.len());
-            operations.push(Operation { deed: deed(d), begun: moment, ended: None });
+            operations.push(Operation { input: input(d), begun: moment, ended: None });
         } else if open.is_empty() {
             break;
         } else {
             let at = open.swap_remove(usize::try_from(d.pick(open.len() as u64)).expect("a few"));
-            let came = came(d, operations[at].deed);
-            operations[at].ended = came.map(|came| (moment, came));
+            let output = output(d, operations[at].input);
+            operations[at].ended = output.map(|output| (moment, output));
         }
     }
     operations
 }
 
-fn deed(d: &mut Decisions<'_>) -> Deed<'static> {
+fn input(d: &mut Decisions<'_>) -> Input<'static> {
     match d.pick(4) {
-        0 => Deed::Read,
-        1 => Deed::Write(d.one_of(&PIECES)),
-        2 => Deed::Append(d.one_of(&PIECES)),
-        _ => Deed::Cas { expected: d.one_of(&SEEN), new: d.one_of(&PIECES) },
+        0 => Input::Read,
+        1 => Input::Write(d.one_of(&PIECES)),
+        2 => Input::Append(d.one_of(&PIECES)),
+        _ => Input::Cas { expected: d.one_of(&SEEN), new: d.one_of(&PIECES) },
     }
 }
 
-fn came(d: &mut Decisions<'_>, deed: Deed<'static>) -> Option<Came<'static>> {
-    match (d.pick(8), deed) {
+fn output(d: &mut Decisions<'_>, input: Input<'static>) -> Option<Output<'static>> {
+    match (d.pick(8), input) {
         (0, _) => None,
-        (1, _) => Some(Came::Nothing),
-        (_, Deed::Read) => Some(Came::Saw(d.one_of(&SEEN))),
-        (2 | 3, Deed::Cas { .. }) => Some(Came::Mismatch),
-        (_, Deed::Write(_) | Deed::Append(_) | Deed::Cas { .. }) => Some(Came::Done),
+        (1, _) => Some(Output::Failed),
+        (_, Input::Read) => Some(Output::Read(d.one_of(&SEEN))),
+        (2 | 3, Input::Cas { .. }) => Some(Output::Mismatch),
+        (_, Input::Write(_) | Input::Append(_) | Input::Cas { .. }) => Some(Output::Done),
     }
 }
 
@@ -81,10 +81,10 @@ fn told(operations: &[Operation]) -> History {
     for moment in 0..=2 * operations.len() {
         for (at, operation) in operations.iter().enumerate() {
             if operation.begun == moment {
-                assert_eq!(history.begin(operation.deed), at);
+                assert_eq!(history.invoke(operation.input), at);
             }
             match operation.ended {
-                Some((ended, came)) if ended == moment => history.end(at, came),
+                Some((ended, output)) if ended == moment => history.complete(at, output),
                 Some(_) | None => {}
             }
         }
@@ -98,7 +98,7 @@ fn is_linearizable(operations: &[Operation]) -> bool {
 
 /// Whether the remaining operations have a valid order from this state.
 fn explains(left: &[&Operation], state: &[u8]) -> bool {
-    let must = |one: &&Operation| one.ended.is_some_and(|(_, came)| came != Came::Nothing);
+    let must = |one: &&Operation| one.ended.is_some_and(|(_, output)| output != Output::Failed);
     if !left.iter().any(must) {
         return true;
     }
@@ -111,14 +111,18 @@ fn explains(left: &[&Operation], state: &[u8]) -> bool {
 
 /// The state after an operation; `None` if its outcome is impossible in this state.
 fn after(operation: &Operation, state: &[u8]) -> Option<Vec<u8>> {
-    let came = operation.ended.map(|(_, came)| came);
+    let output = operation.ended.map(|(_, output)| output);
     let is = |holds: bool, state: &[u8]| holds.then(|| state.to_vec());
-    match (operation.deed, came) {
-        (_, Some(Came::Nothing)) | (Deed::Read, None | Some(Came::Done | Came::Mismatch)) => is(true, state),
-        (Deed::Read, Some(Came::Saw(seen))) => is(seen == state, state),
-        (Deed::Cas { expected, .. }, Some(Came::Mismatch)) => is(expected != state, state),
-        (Deed::Cas { expected, new }, None | Some(Came::Done | Came::Saw(_))) => is(expected == state, new),
-        (Deed::Write(new), _) => is(true, new),
-        (Deed::Append(piece), _) => Some([state, piece].concat()),
+    match (operation.input, output) {
+        (_, Some(Output::Failed)) | (Input::Read, None | Some(Output::Done | Output::Mismatch)) => {
+            is(true, state)
+        }
+        (Input::Read, Some(Output::Read(seen))) => is(seen == state, state),
+        (Input::Cas { expected, .. }, Some(Output::Mismatch)) => is(expected != state, state),
+        (Input::Cas { expected, new }, None | Some(Output::Done | Output::Read(_))) => {
+            is(expected == state, new)
+        }
+        (Input::Write(new), _) => is(true, new),
+        (Input::Append(piece), _) => Some([state, piece].concat()),
     }
 }

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
 use wavetank_sim::Column;
-use wavetank_sim::history::Model;
+use wavetank_sim::linear::Model;
 
 /// Raft in a wave tank: every sea before the first launch.
 #[derive(Parser, Debug)]

@@ -6,7 +6,7 @@ use super::{Streams, Trouble, tell, words::many};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use wavetank_sim::history::{self, Finding, Judged};
+use wavetank_sim::linear::{self, Finding, Judged};
 
 /// Reads the history, judges it, and says what it found.
 pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
@@ -15,7 +15,7 @@ pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Re
     let begun = Instant::now();
     let deadline = begun.checked_add(Duration::from_secs(arguments.budget));
     let mut keep_going = || deadline.is_none_or(|deadline| Instant::now() < deadline);
-    let judged = history::judge(&text, arguments.model, &mut keep_going)
+    let judged = linear::judge(&text, arguments.model, &mut keep_going)
         .map_err(|error| Trouble::new(format!("`{}` is no history: {error}", place.display())))?;
     let status = say(&judged, arguments, streams)?;
     let elapsed = begun.elapsed();

@@ -25,7 +25,15 @@ use crate::plan::Plan;
 use crate::report::{Class, Violation};
 use crate::slot::Slot;
 use crate::watch::Watch;
+use crate::workload::Want;
+use acked_writes::AckedWrites;
+use exactly_once::ExactlyOnce;
+use fresh_reads::FreshReads;
+use honest_failures::HonestFailures;
+use linearizable::Linearizable;
+use no_phantom::NoPhantom;
 use record::Record;
+use session_order::SessionOrder;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -45,21 +53,13 @@ enum Moment<'a> {
     Invoked(&'a Operation),
     /// A client knows how its operation ended.
     Returned(&'a Operation),
-    /// A state machine took in a command; the first one to do so at this index.
-    First(&'a Taken<'a>),
-    /// One took in something else than the first one did.
-    Other(&'a Taken<'a>),
+    /// A state machine applied what stands at this index, as the first one: a command to the store, if
+    /// it was one.
+    First(Index, Option<Command<'a>>),
+    /// A state machine applied something else than the first one at this index.
+    Other(Slot, Index),
     /// A server died, or started.
     Broke(Slot),
-}
-
-/// What a state machine took in.
-#[derive(Debug)]
-struct Taken<'a> {
-    slot: Slot,
-    index: Index,
-    /// What it was to the store.
-    command: Option<Command<'a>>,
 }
 
 impl<'a> Moment<'a> {
@@ -67,93 +67,65 @@ impl<'a> Moment<'a> {
     fn done(&self) -> Option<&'a Operation> {
         match self {
             Self::Returned(operation) => Some(*operation).filter(|operation| operation.ended(Ending::Ok)),
-            Self::Invoked(_) | Self::First(_) | Self::Other(_) | Self::Broke(_) => None,
+            _ => None,
         }
     }
+}
+
+/// What a check says of a moment: `None` if there is nothing that it judges, or that the property
+/// held, or the sentence that says how it did not.
+type Judged = Option<Result<(), String>>;
+
+fn holds(is_so: bool, what: impl FnOnce() -> String) -> Judged {
+    if is_so { Some(Ok(())) } else { broken(what) }
+}
+
+// A sentence is written for the one time that something is wrong; it must not be in the way before.
+#[cold]
+fn broken(what: impl FnOnce() -> String) -> Judged {
+    Some(Err(what()))
 }
 
 /// A property of what clients see.
-trait Check {
-    /// As its file is named.
-    const NAME: &'static str;
-    /// Where it is stated.
-    const SECTION: &'static str;
-    /// How it can fail.
-    type Breach: fmt::Display;
-
+trait Check: fmt::Debug {
     /// Looks at a moment; the record is as it is after it, but for a return: open operations are
     /// still open then.
-    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Option<Self::Breach>;
+    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Judged;
 
-    /// The run is over.
-    fn end(&mut self, _: &Record) -> Option<Self::Breach> {
+    /// The run is over. Returns how the property did not hold, if it did not.
+    fn end(&mut self, _: &Record) -> Option<String> {
         None
     }
-
-    /// How often it saw what it judges.
-    fn witnessed(&self) -> u64;
 }
 
-macro_rules! checks {
-    ($($field:ident: $check:ident),* $(,)?) => {
-        /// One field a check, in the order in which they look.
-        #[derive(Debug)]
-        struct Checks {
-            $($field: $field::$check,)*
-        }
-
-        impl Checks {
-            fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Option<Spoke> {
-                $(if let Some(breach) = self.$field.judge(record, moment) {
-                    return Some(spoke::<$field::$check>(&breach));
-                })*
-                None
-            }
-
-            fn end(&mut self, record: &Record) -> Option<Spoke> {
-                $(if let Some(breach) = self.$field.end(record) {
-                    return Some(spoke::<$field::$check>(&breach));
-                })*
-                None
-            }
-
-            fn witnessed(&self) -> BTreeMap<String, u64> {
-                let mut counts = BTreeMap::new();
-                $(counts.insert($field::$check::NAME.to_owned(), self.$field.witnessed());)*
-                counts
-            }
-        }
-    };
-}
-
-checks! {
-    acked_writes: AckedWrites,
-    exactly_once: ExactlyOnce,
-    honest_failures: HonestFailures,
-    no_phantom: NoPhantom,
-    fresh_reads: FreshReads,
-    session_order: SessionOrder,
-    linearizable: Linearizable,
-}
-
-/// A check that spoke.
-struct Spoke {
+/// A check with its name, which is that of its file, and where its property is stated.
+#[derive(Debug)]
+struct Judge {
     name: &'static str,
     section: &'static str,
-    what: String,
+    check: Box<dyn Check>,
+    /// How often the check saw what it judges.
+    witnessed: u64,
 }
 
-// Formatting is for the one time that something is wrong; it must not be in the way before.
-#[cold]
-fn spoke<C: Check>(breach: &C::Breach) -> Spoke {
-    Spoke { name: C::NAME, section: C::SECTION, what: breach.to_string() }
+impl Judge {
+    fn new(name: &'static str, section: &'static str, check: impl Check + 'static) -> Self {
+        Self { name, section, check: Box::new(check), witnessed: 0 }
+    }
+
+    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Option<String> {
+        let judged = self.check.judge(record, moment)?;
+        self.witnessed += 1;
+        judged.err()
+    }
 }
 
 /// The judges of one run's clients.
 #[derive(Debug)]
 pub struct Judges {
     record: Record,
-    checks: Checks,
+    /// In the order in which they look.
+    judges: Vec<Judge>,
     step: u64,
     /// The state was replaced from outside: what clients were told binds nobody any more.
     is_void: bool,
@@ -164,25 +136,22 @@ impl Judges {
     /// The judges of clients who were promised this.
     #[must_use]
     pub fn new(promises: Promises) -> Self {
-        let checks = Checks {
-            acked_writes: acked_writes::AckedWrites::default(),
-            exactly_once: exactly_once::ExactlyOnce::default(),
-            honest_failures: honest_failures::HonestFailures::default(),
-            no_phantom: no_phantom::NoPhantom::default(),
-            fresh_reads: fresh_reads::FreshReads::new(promises),
-            session_order: session_order::SessionOrder::default(),
-            linearizable: linearizable::Linearizable::new(promises),
-        };
-        Self { record: Record::default(), checks, step: 0, is_void: false, verdict: None }
+        let judges = vec![
+            Judge::new("acked_writes", "thesis §6.3", AckedWrites::default()),
+            Judge::new("exactly_once", "thesis §6.3", ExactlyOnce),
+            Judge::new("honest_failures", "thesis §6.2", HonestFailures::default()),
+            Judge::new("no_phantom", "thesis §6.4", NoPhantom),
+            Judge::new("fresh_reads", "thesis §6.4", FreshReads(promises)),
+            Judge::new("session_order", "thesis §6.4", SessionOrder::default()),
+            Judge::new("linearizable", "thesis §6", Linearizable::new(promises)),
+        ];
+        Self { record: Record::default(), judges, step: 0, is_void: false, verdict: None }
     }
 
     /// The run is over: what can only be told of the whole is told now.
     pub fn end(&mut self, at: Time) {
-        if self.verdict.is_none()
-            && !self.is_void
-            && let Some(spoke) = self.checks.end(&self.record)
-        {
-            self.speak(at, spoke);
+        if !self.is_void {
+            self.ask(at, |judge, record| judge.check.end(record));
         }
     }
 
@@ -195,25 +164,22 @@ impl Judges {
     /// How often each check saw what it judges.
     #[must_use]
     pub fn witnessed(&self) -> BTreeMap<String, u64> {
-        self.checks.witnessed()
+        self.judges.iter().map(|judge| (judge.name.to_owned(), judge.witnessed)).collect()
     }
 
     fn judge(&mut self, at: Time, moment: &Moment<'_>) {
-        if self.verdict.is_none()
-            && let Some(spoke) = self.checks.judge(&self.record, moment)
-        {
-            self.speak(at, spoke);
-        }
+        self.ask(at, |judge, record| judge.judge(record, moment));
     }
 
-    fn speak(&mut self, at: Time, spoke: Spoke) {
-        self.verdict = Some(Violation {
-            check: spoke.name.to_owned(),
-            class: Class::Safety,
-            section: spoke.section.to_owned(),
-            what: spoke.what,
-            at,
-            step: self.step,
+    /// Asks one judge after the other, until one says what did not hold.
+    fn ask(&mut self, at: Time, question: impl Fn(&mut Judge, &Record) -> Option<String>) {
+        if self.verdict.is_some() {
+            return;
+        }
+        self.verdict = self.judges.iter_mut().find_map(|judge| {
+            let what = question(judge, &self.record)?;
+            let (check, section) = (judge.name.to_owned(), judge.section.to_owned());
+            Some(Violation { check, class: Class::Safety, section, what, at, step: self.step })
         });
     }
 
@@ -222,21 +188,21 @@ impl Judges {
         let bytes = match &entry.payload {
             Payload::Command(bytes) => Some(bytes),
             Payload::Extended(both) => Some(&both.data),
-            Payload::Noop | Payload::Barrier | Payload::Configuration(_) => None,
             Payload::Restore(_) => {
                 self.is_void = true;
                 return;
             }
+            _ => None,
         };
         if self.record.is_known(index) {
             if !self.record.agrees(index, bytes) {
-                self.judge(at, &Moment::Other(&Taken { slot, index, command: None }));
+                self.judge(at, &Moment::Other(slot, index));
             }
             return;
         }
         let command = bytes.and_then(|bytes| Command::decode(bytes));
         self.record.take(index, bytes, command.as_ref());
-        self.judge(at, &Moment::First(&Taken { slot, index, command }));
+        self.judge(at, &Moment::First(index, command));
     }
 }
 
@@ -279,18 +245,7 @@ impl Judges {
             Seen::Crashed { slot, .. } | Seen::Halted(slot) | Seen::Booted { slot, .. } => {
                 self.judge(at, &Moment::Broke(slot));
             }
-            Seen::Stepping { .. }
-            | Seen::Stepped { .. }
-            | Seen::Paused(_)
-            | Seen::Resumed(_)
-            | Seen::Durable { .. }
-            | Seen::SnapshotTaken { .. }
-            | Seen::Restored { .. }
-            | Seen::Sent { .. }
-            | Seen::Network(_)
-            | Seen::Healed { .. }
-            | Seen::Refused { .. }
-            | Seen::Harmed { .. } => {}
+            _ => {}
         }
     }
 }
@@ -319,13 +274,13 @@ impl From<&Plan> for Promises {
 }
 
 impl Promises {
-    /// Whether a read by this path is up to date.
-    const fn is_current(self, path: Option<ReadPath>) -> bool {
-        match path {
-            Some(ReadPath::Index) => true,
-            Some(ReadPath::Lease) => self.leases_hold,
+    /// Whether this must be answered from the state as it is.
+    const fn is_current(self, want: &Want) -> bool {
+        match want {
+            Want::Apply(_) | Want::Read(ReadPath::Index, _) => true,
+            Want::Read(ReadPath::Lease, _) => self.leases_hold,
             // The leader was asked whether it leads, not how far its state machine is.
-            Some(ReadPath::Verify) | None => false,
+            Want::Read(ReadPath::Verify, _) | Want::Stale(_) => false,
         }
     }
 }

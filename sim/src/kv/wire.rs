@@ -70,7 +70,7 @@ pub struct Got<'a> {
 }
 
 impl<'a> Command<'a> {
-    /// As bytes.
+    /// Encodes it.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let (tag, first, last): (u8, &[u8], &[u8]) = match self.verb {
@@ -115,7 +115,7 @@ impl<'a> Command<'a> {
 }
 
 impl Response {
-    /// As bytes.
+    /// Encodes it.
     #[must_use]
     pub fn encode(self) -> Bytes {
         let mut bytes = Vec::with_capacity(8);
@@ -156,7 +156,7 @@ impl Outcome {
 }
 
 impl<'a> Got<'a> {
-    /// As bytes.
+    /// Encodes it.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let mut bytes = Vec::with_capacity(12 + self.value.len());

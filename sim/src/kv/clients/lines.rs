@@ -1,9 +1,11 @@
 //! A history of the clients as lines of JSON, one for each beginning and each end.
 
-use super::operation::{Aim, End, Operation, Told};
+use super::Operation;
+use crate::callers::{End, Told};
 use crate::kv::wire::{Got, Outcome, Response, Verb};
 use crate::observe::{Ending, Observation, Seen};
 use crate::watch::Watch;
+use crate::workload::Want;
 use serde_json::{Value, json};
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -26,7 +28,7 @@ impl Watch for Lines {
 }
 
 impl Lines {
-    /// The history so far, as [`crate::history::judge`] reads it: all but the reads that do not
+    /// The history so far, as [`wavetank_linear::judge`] reads it: all but the reads that do not
     /// claim to be up to date.
     #[must_use]
     pub fn text(&self) -> String {
@@ -47,9 +49,9 @@ impl Lines {
 }
 
 fn claims_to_be_current(operation: &Operation) -> bool {
-    match operation.aim {
-        Aim::Write(_) | Aim::Read { path: Some(ReadPath::Index | ReadPath::Lease), .. } => true,
-        Aim::Read { path: Some(ReadPath::Verify) | None, .. } => false,
+    match operation.wanted.want {
+        Want::Apply(_) | Want::Read(ReadPath::Index | ReadPath::Lease, _) => true,
+        Want::Read(ReadPath::Verify, _) | Want::Stale(_) => false,
     }
 }
 
@@ -60,7 +62,7 @@ fn line(operation: &Operation, kind: &str, value: &Value, at: Time) -> String {
         Some(Verb::Cas { .. }) => "cas",
         None => "read",
     };
-    let (process, key, time) = (operation.client, operation.key, at.0 * 1_000);
+    let (process, key, time) = (operation.client, operation.wanted.key, at.0 * 1_000);
     json!({ "process": process, "type": kind, "f": f, "key": key, "value": value, "time": time }).to_string()
 }
 

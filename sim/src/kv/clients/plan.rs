@@ -2,12 +2,10 @@
 
 use crate::plan::Clients;
 use crate::rng::{Ratio, Spans};
-use serde::{Deserialize, Serialize};
 use wavetank_raft::{ReadPath, Span};
 
 /// The clients of a run.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ClientPlan {
     /// How many clients write and read, and look for the leader to do so.
     pub followers: u16,
@@ -45,8 +43,7 @@ pub struct ClientPlan {
 }
 
 /// How often each kind of write, as shares of their sum.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Verbs {
     /// A new value.
     pub put: u32,
@@ -59,8 +56,7 @@ pub struct Verbs {
 }
 
 /// How often each way to read, as shares of their sum.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Reads {
     /// [`ReadPath::Index`].
     pub index: u32,

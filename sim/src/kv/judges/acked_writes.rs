@@ -1,99 +1,58 @@
 //! A write that was acknowledged is there, stays there, and did what was said (K1, K2).
 
 use super::record::Record;
-use super::{Check, Moment, Taken};
-use crate::kv::clients::{Operation, Told};
+use super::{Check, Judged, Moment, broken, holds};
+use crate::callers::Told;
+use crate::kv::clients::Operation;
 use crate::kv::wire::{Outcome, Response};
-use crate::observe::Ending;
-use crate::slot::Slot;
 use std::collections::BTreeMap;
-use std::fmt;
 use wavetank_raft::Index;
 
-/// Acknowledged writes are kept.
+/// Remembers the acknowledged writes by the index at which they were said to be applied.
 #[derive(Debug, Default)]
-pub(super) struct AckedWrites {
-    /// Where acknowledged writes stand.
-    acked: BTreeMap<Index, u64>,
-    seen: u64,
-}
-
-/// An acknowledged write that is not what was said.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Breach {
-    /// It does not stand where it was said to.
-    NotThere { operation: String, said: Index },
-    /// Something else came of it.
-    OtherOutcome { operation: String, came: Option<Outcome> },
-    /// A server applied something else in its place.
-    Replaced { operation: u64, index: Index, at: Slot },
-}
-
-impl fmt::Display for Breach {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotThere { operation, said } => write!(f, "{operation}: nobody applied it at {said}"),
-            Self::OtherOutcome { operation, came: Some(outcome) } => {
-                write!(f, "{operation}: what came of it is {outcome:?}")
-            }
-            Self::OtherOutcome { operation, came: None } => write!(f, "{operation}: nothing came of it"),
-            Self::Replaced { operation, index, at } => {
-                write!(f, "#{operation} was acknowledged at {index}, and {at} applied something else there")
-            }
-        }
-    }
-}
+pub(super) struct AckedWrites(BTreeMap<Index, u64>);
 
 impl Check for AckedWrites {
-    const NAME: &'static str = "acked_writes";
-    const SECTION: &'static str = "thesis §6.3";
-    type Breach = Breach;
-
-    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Option<Breach> {
-        match moment {
-            Moment::Returned(operation) if operation.ended(Ending::Ok) => self.acked(record, operation),
-            Moment::Other(taken) => self.replaced(taken),
-            Moment::Invoked(_) | Moment::Returned(_) | Moment::First(_) | Moment::Broke(_) => None,
+    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Judged {
+        if let Moment::Other(slot, index) = moment {
+            let operation = self.0.get(index)?;
+            return broken(|| {
+                format!("#{operation} was acknowledged at {index}, and {slot} applied something else there")
+            });
         }
-    }
-
-    fn witnessed(&self) -> u64 {
-        self.seen
+        self.acked(record, moment.done()?)
     }
 }
 
 impl AckedWrites {
-    fn acked(&mut self, record: &Record, operation: &Operation) -> Option<Breach> {
+    fn acked(&mut self, record: &Record, operation: &Operation) -> Judged {
         let (bytes, command) = (operation.bytes()?, operation.command()?);
         let Some(Told::Applied(said, response)) = operation.told() else { return None };
-        self.seen += 1;
         if record.command(*said) != Some(bytes) {
-            return Some(Breach::NotThere { operation: operation.to_string(), said: *said });
+            return broken(|| format!("{operation}: nobody applied it at {said}"));
         }
-        self.acked.insert(*said, operation.number);
+        self.0.insert(*said, operation.number);
         let told = Response::decode(response).map(|response| response.outcome);
         let came = record.effect(&command).map(|effect| effect.outcome);
         let is_so = told == came && matches!(told, Some(Outcome::Done | Outcome::Mismatch));
-        (!is_so).then(|| Breach::OtherOutcome { operation: operation.to_string(), came })
-    }
-
-    fn replaced(&self, taken: &Taken<'_>) -> Option<Breach> {
-        let &operation = self.acked.get(&taken.index)?;
-        Some(Breach::Replaced { operation, index: taken.index, at: taken.slot })
+        holds(is_so, || match came {
+            Some(outcome) => format!("{operation}: what came of it is {outcome:?}"),
+            None => format!("{operation}: nothing came of it"),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::kv::judges::tale::{N1, N2, Tale};
+    use crate::kv::wire::Outcome;
 
     #[test]
     fn what_was_applied_may_be_acknowledged() {
         let mut tale = Tale::new();
         tale.write(1, "a").applied(N1, 3, 1).acks(1, 3, Outcome::Done, 3);
         tale.applied(N2, 3, 1).is_quiet();
-        assert_eq!(tale.witnessed(AckedWrites::NAME), 1);
+        assert_eq!(tale.witnessed("acked_writes"), 1);
     }
 
     #[test]

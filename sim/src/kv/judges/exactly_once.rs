@@ -1,65 +1,30 @@
 //! A command takes effect once, however often it is sent, and after it was first sent (K3).
 
 use super::record::Record;
-use super::{Check, Moment};
-use crate::kv::clients::Told;
+use super::{Check, Judged, Moment, broken, holds};
+use crate::callers::Told;
 use crate::kv::wire::Response;
-use std::fmt;
-use wavetank_raft::Index;
 
-/// Sessions make retries harmless.
-#[derive(Debug, Default)]
-pub(super) struct ExactlyOnce(u64);
-
-/// A command with more or other effects than one.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Breach {
-    /// It took effect at one index, and is said to have done so at another.
-    Elsewhere { operation: String, first: Index },
-    /// It is said to have taken effect before anybody sent it.
-    TooEarly { operation: String, floor: Index },
-}
-
-impl fmt::Display for Breach {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Elsewhere { operation, first } => {
-                write!(f, "{operation}: it had taken effect at {first}")
-            }
-            Self::TooEarly { operation, floor } => {
-                write!(f, "{operation}: {floor} was applied when it was first sent")
-            }
-        }
-    }
-}
+#[derive(Debug)]
+pub(super) struct ExactlyOnce;
 
 impl Check for ExactlyOnce {
-    const NAME: &'static str = "exactly_once";
-    const SECTION: &'static str = "thesis §6.3";
-    type Breach = Breach;
-
-    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Option<Breach> {
+    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Judged {
         let operation = moment.done()?;
         let command = operation.command()?;
         let Some(Told::Applied(_, response)) = operation.told() else { return None };
         let told = Response::decode(response)?.effective;
-        self.0 += 1;
         let floor = record.floor(operation.number);
         if told <= floor {
-            return Some(Breach::TooEarly { operation: operation.to_string(), floor });
+            return broken(|| format!("{operation}: {floor} was applied when it was first sent"));
         }
-        let first = record.effect(&command)?.index;
-        (first != told).then(|| Breach::Elsewhere { operation: operation.to_string(), first })
-    }
-
-    fn witnessed(&self) -> u64 {
-        self.0
+        let first = record.effect(&command).map_or(told, |effect| effect.index);
+        holds(first == told, || format!("{operation}: it had taken effect at {first}"))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::kv::judges::tale::{N1, Tale};
     use crate::kv::wire::Outcome;
 
@@ -68,7 +33,7 @@ mod tests {
         let mut tale = Tale::new();
         tale.write(1, "a").applied(N1, 1, 1).applied(N1, 2, 1).acks(1, 2, Outcome::Done, 1);
         tale.is_quiet();
-        assert_eq!(tale.witnessed(ExactlyOnce::NAME), 1);
+        assert_eq!(tale.witnessed("exactly_once"), 1);
     }
 
     #[test]

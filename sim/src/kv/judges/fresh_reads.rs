@@ -2,70 +2,34 @@
 //! (R1, R2).
 
 use super::record::Record;
-use super::{Check, Moment, Promises};
-use crate::kv::clients::{Aim, Told};
+use super::{Check, Judged, Moment, Promises, holds};
+use crate::callers::Told;
 use crate::kv::wire::Got;
-use std::fmt;
-use wavetank_raft::Index;
 
-/// No read is stale.
 #[derive(Debug)]
-pub(super) struct FreshReads {
-    promises: Promises,
-    seen: u64,
-}
-
-/// A stale read.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Breach {
-    operation: String,
-    floor: Index,
-}
-
-impl fmt::Display for Breach {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} was applied when it began", self.operation, self.floor)
-    }
-}
-
-impl FreshReads {
-    pub(super) const fn new(promises: Promises) -> Self {
-        Self { promises, seen: 0 }
-    }
-}
+pub(super) struct FreshReads(pub(super) Promises);
 
 impl Check for FreshReads {
-    const NAME: &'static str = "fresh_reads";
-    const SECTION: &'static str = "thesis §6.4";
-    type Breach = Breach;
-
-    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Option<Breach> {
+    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Judged {
         let operation = moment.done()?;
-        let Aim::Read { path, .. } = operation.aim else { return None };
         let Some(Told::Got(bytes)) = operation.told() else { return None };
-        if !self.promises.is_current(path) {
+        if !self.0.is_current(&operation.wanted.want) {
             return None;
         }
-        self.seen += 1;
         let (got, floor) = (Got::decode(bytes)?, record.floor(operation.number));
-        (got.applied < floor).then(|| Breach { operation: operation.to_string(), floor })
-    }
-
-    fn witnessed(&self) -> u64 {
-        self.seen
+        holds(floor <= got.applied, || format!("{operation}: {floor} was applied when it began"))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::kv::judges::tale::{N1, N2, Tale};
 
     #[test]
     fn a_read_may_miss_what_was_applied_after_it_began() {
         let mut tale = Tale::new();
         tale.write(1, "a").read(2, N2).applied(N1, 1, 1).sees(2, 0, 0, "").is_quiet();
-        assert_eq!(tale.witnessed(FreshReads::NAME), 1);
+        assert_eq!(tale.witnessed("fresh_reads"), 1);
     }
 
     #[test]
@@ -80,6 +44,6 @@ mod tests {
     fn a_read_of_the_local_state_claims_nothing() {
         let mut tale = Tale::new();
         tale.write(1, "a").applied(N1, 1, 1).stale_read(2, N2).sees(2, 0, 0, "").is_quiet();
-        assert_eq!(tale.witnessed(FreshReads::NAME), 0);
+        assert_eq!(tale.witnessed("fresh_reads"), 0);
     }
 }

@@ -25,11 +25,10 @@ pub(super) struct Record {
 /// What stands at an index.
 #[derive(Debug)]
 enum Place {
-    /// Nobody was seen to apply it.
+    /// No state machine was seen to apply it.
     Unseen,
-    /// Nothing for the store.
-    Nothing,
-    /// This command.
+    /// An entry that is no command to the store.
+    Other,
     Command(Bytes),
 }
 
@@ -70,10 +69,10 @@ impl Record {
     /// Whether what stands at a known index is this.
     pub(super) fn agrees(&self, index: Index, bytes: Option<&Bytes>) -> bool {
         match (self.place(index), bytes) {
-            (Place::Unseen, _) | (Place::Nothing, None) => true,
+            (Place::Unseen, _) | (Place::Other, None) => true,
             // Most often it is the very same memory, shared on its way.
             (Place::Command(known), Some(bytes)) => Arc::ptr_eq(known, bytes) || known == bytes,
-            (Place::Nothing, Some(_)) | (Place::Command(_), None) => false,
+            (Place::Other, Some(_)) | (Place::Command(_), None) => false,
         }
     }
 
@@ -84,7 +83,7 @@ impl Record {
         }
         match self.place(index) {
             Place::Command(bytes) => Some(bytes),
-            Place::Unseen | Place::Nothing => None,
+            Place::Unseen | Place::Other => None,
         }
     }
 
@@ -98,7 +97,7 @@ impl Record {
         while (self.log.len() as u64) + 1 < index.0 {
             self.log.push(Place::Unseen);
         }
-        self.log.push(bytes.map_or(Place::Nothing, |bytes| Place::Command(Bytes::clone(bytes))));
+        self.log.push(bytes.map_or(Place::Other, |bytes| Place::Command(Bytes::clone(bytes))));
         if bytes.is_some() {
             self.last_command = index;
         }

@@ -1,16 +1,15 @@
 //! To one client a server never goes back, as long as it lives, however it is read (R5).
 
 use super::record::Record;
-use super::{Check, Moment};
-use crate::kv::clients::{Aim, Operation, Told};
+use super::{Check, Judged, Moment, holds};
+use crate::callers::Told;
+use crate::kv::clients::Operation;
 use crate::kv::wire::Got;
 use crate::observe::Ending;
 use crate::slot::Slot;
 use std::collections::BTreeMap;
-use std::fmt;
 use wavetank_raft::Index;
 
-/// Reads of one client at one server go forward.
 #[derive(Debug, Default)]
 pub(super) struct SessionOrder {
     /// How often each server died or started.
@@ -19,74 +18,40 @@ pub(super) struct SessionOrder {
     open: BTreeMap<u64, u64>,
     /// In which life of the server a client saw which state.
     saw: BTreeMap<u16, (u64, Index)>,
-    seen: u64,
-}
-
-/// A read that went back.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Breach {
-    operation: String,
-    before: Index,
-}
-
-impl fmt::Display for Breach {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: it had shown this client {} before", self.operation, self.before)
-    }
 }
 
 impl Check for SessionOrder {
-    const NAME: &'static str = "session_order";
-    const SECTION: &'static str = "thesis §6.4";
-    type Breach = Breach;
-
-    fn judge(&mut self, _: &Record, moment: &Moment<'_>) -> Option<Breach> {
+    fn judge(&mut self, _: &Record, moment: &Moment<'_>) -> Judged {
         match moment {
             Moment::Invoked(operation) => {
-                let life = self.lives[pinned(operation)?.at()];
-                self.open.insert(operation.number, life);
-                None
+                self.open.insert(operation.number, self.lives[operation.pinned?.at()]);
             }
             Moment::Returned(operation) => {
                 let life = self.open.remove(&operation.number)?;
                 // An answer out of a life that is over says nothing about the next one.
-                let is_same = self.lives[pinned(operation)?.at()] == life;
-                if is_same && operation.ended(Ending::Ok) { self.read(operation, life) } else { None }
+                if self.lives[operation.pinned?.at()] == life && operation.ended(Ending::Ok) {
+                    return self.read(operation, life);
+                }
             }
-            Moment::Broke(slot) => {
-                self.lives[slot.at()] += 1;
-                None
-            }
-            Moment::First(_) | Moment::Other(_) => None,
+            Moment::Broke(slot) => self.lives[slot.at()] += 1,
+            _ => {}
         }
-    }
-
-    fn witnessed(&self) -> u64 {
-        self.seen
+        None
     }
 }
 
 impl SessionOrder {
-    fn read(&mut self, operation: &Operation, life: u64) -> Option<Breach> {
+    fn read(&mut self, operation: &Operation, life: u64) -> Judged {
         let Some(Told::Got(bytes)) = operation.told() else { return None };
         let now = Got::decode(bytes)?.applied;
         let before = self.saw.insert(operation.client, (life, now));
         let (_, before) = before.filter(|(then, _)| *then == life)?;
-        self.seen += 1;
-        (now < before).then(|| Breach { operation: operation.to_string(), before })
-    }
-}
-
-const fn pinned(operation: &Operation) -> Option<Slot> {
-    match operation.aim {
-        Aim::Read { pinned, .. } => pinned,
-        Aim::Write(_) => None,
+        holds(before <= now, || format!("{operation}: it had shown this client {before} before"))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::kv::judges::tale::{N1, N2, Tale};
 
     fn two_writes() -> Tale {
@@ -99,7 +64,7 @@ mod tests {
     fn a_server_that_lives_goes_forward() {
         let mut tale = two_writes();
         tale.stale_read(3, N2).sees(3, 1, 1, "a").stale_read(4, N2).sees(4, 2, 2, "b").is_quiet();
-        assert_eq!(tale.witnessed(SessionOrder::NAME), 1);
+        assert_eq!(tale.witnessed("session_order"), 1);
     }
 
     #[test]

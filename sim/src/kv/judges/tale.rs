@@ -1,7 +1,8 @@
 //! Tales to tell the judges: what clients did and what state machines applied, line by line.
 
 use super::{Judges, Promises};
-use crate::kv::clients::{Aim, End, Operation, Told};
+use crate::callers::{End, Told};
+use crate::kv::clients::{KvWant, Operation};
 use crate::kv::wire::{Command, Got, Outcome, Response, Verb};
 use crate::observe::{Ending, Observation, Seen};
 use crate::slot::Slot;
@@ -26,6 +27,13 @@ impl Tale {
         Self { judges, operations: BTreeMap::new(), writes: 0, step: 0 }
     }
 
+    /// A tale that this check alone judges.
+    pub(super) fn only(check: &str) -> Self {
+        let mut tale = Self::new();
+        tale.judges.judges.retain(|judge| judge.name == check);
+        tale
+    }
+
     fn see(&mut self, seen: Seen<'_>) -> &mut Self {
         self.step += 1;
         self.judges.see(&Observation { at: Time(self.step), step: self.step, seen });
@@ -36,26 +44,26 @@ impl Tale {
         self.writes += 1;
         let verb = Verb::Put(value.as_bytes());
         let command = Command { session: 1, sequence: self.writes, key: 1, verb };
-        self.invoke(number, 0, Aim::Write(command.encode()))
+        self.invoke(number, 0, None, KvWant::write(&command))
     }
 
     pub(super) fn read(&mut self, number: u64, at: Slot) -> &mut Self {
-        self.invoke(number, 1, Aim::Read { path: Some(ReadPath::Index), pinned: Some(at) })
+        self.invoke(number, 1, Some(at), KvWant::read(1, Some(ReadPath::Index)))
     }
 
     pub(super) fn stale_read(&mut self, number: u64, at: Slot) -> &mut Self {
-        self.invoke(number, 1, Aim::Read { path: None, pinned: Some(at) })
+        self.invoke(number, 1, Some(at), KvWant::read(1, None))
     }
 
-    fn invoke(&mut self, number: u64, client: u16, aim: Aim) -> &mut Self {
+    fn invoke(&mut self, number: u64, client: u16, pinned: Option<Slot>, wanted: KvWant) -> &mut Self {
         let (invoked, order) = (Time(self.step), self.step);
-        let operation = Operation { number, client, key: 1, aim, invoked, order, end: None };
+        let operation = Operation { number, client, pinned, wanted, invoked, order, end: None };
         self.operations.insert(number, operation.clone());
         self.see(Seen::Invoked { client, operation: number, what: &operation })
     }
 
     pub(super) fn applied(&mut self, slot: Slot, index: u64, write: u64) -> &mut Self {
-        let Aim::Write(bytes) = &self.operations[&write].aim else { panic!("only writes are applied") };
+        let bytes = self.operations[&write].bytes().expect("only writes are applied");
         let payload = Payload::Command(Bytes::clone(bytes));
         let entries = vec![Entry::new(Term(1), Index(index), payload)];
         self.see(Seen::Applied { slot, batch: &Batch { entries }, digest: 0 })

@@ -3,7 +3,8 @@
 //! the history is linearizable and there is nothing to search for. If not, that proves nothing.
 
 use super::record::Record;
-use crate::kv::clients::{Operation, Told};
+use crate::callers::Told;
+use crate::kv::clients::Operation;
 use crate::kv::wire::{Got, Outcome, Response, Verb};
 use crate::observe::Ending;
 use wavetank_raft::Index;
@@ -24,8 +25,8 @@ pub(super) fn explains(operations: &[Operation], record: &Record) -> bool {
     points.iter().all(|point| {
         let in_time = match &point.operation.end {
             Some(end) if end.ending == Ending::Ok => last_begun <= end.order,
-            // Whoever gave up knows nothing of when.
-            Some(_) | None => true,
+            // A client that gave up does not know when it took effect.
+            _ => true,
         };
         last_begun = last_begun.max(point.operation.order);
         in_time && takes_place(point.operation, &mut value)
@@ -61,7 +62,7 @@ fn takes_place(operation: &Operation, value: &mut Vec<u8>) -> bool {
     };
     let is_match = match command.verb {
         Verb::Cas { expected, .. } => value == expected,
-        Verb::Put(_) | Verb::Append(_) | Verb::Delete => true,
+        _ => true,
     };
     if is_match {
         match command.verb {
@@ -75,6 +76,6 @@ fn takes_place(operation: &Operation, value: &mut Vec<u8>) -> bool {
     match response.outcome {
         Outcome::Done => is_match,
         Outcome::Mismatch => !is_match,
-        Outcome::Outdated | Outcome::Malformed => false,
+        _ => false,
     }
 }

@@ -1,6 +1,5 @@
 //! Stores and servers that are wrong, each in one way, and the judge that must notice.
 
-use crate::history::{Finding, Model, judge};
 use crate::kv::clients::{ClientPlan, Clients, Lines};
 use crate::kv::judges::{Judges, Promises};
 use crate::kv::state::State;
@@ -13,6 +12,7 @@ use crate::storm;
 use crate::workload::{Reply, TankFsm, Want, Wants, Workload};
 use crate::world::World;
 use std::sync::Arc;
+use wavetank_linear::{Finding, Model, judge};
 use wavetank_raft::store::{self, Fsm, SnapshotSource, StoreError};
 use wavetank_raft::{Bytes, RequestId, Time};
 
@@ -186,9 +186,5 @@ impl Workload for Hasty {
 
     fn operation(&self, operation: u64) -> &dyn What {
         self.0.operation(operation)
-    }
-
-    fn describe(&self, operation: u64) -> String {
-        self.0.describe(operation)
     }
 }

@@ -1,6 +1,6 @@
 //! The clients against servers that answer as the test says.
 
-use crate::kv::clients::{Aim, ClientPlan, Clients, Reads};
+use crate::kv::clients::{ClientPlan, Clients, KvWant, Reads};
 use crate::kv::wire::{Got, Outcome, Response};
 use crate::observe::Ending;
 use crate::rng::{Ratio, Spans};
@@ -193,8 +193,8 @@ fn what_clients_want_does_not_depend_on_how_it_goes() {
                 stage.acknowledge(ask.request);
             }
         }
-        let aims = stage.clients.operations().iter().map(|it| it.aim.clone());
-        aims.collect::<Vec<Aim>>()
+        let wanted = stage.clients.operations().iter().map(|it| it.wanted.clone());
+        wanted.collect::<Vec<KvWant>>()
     };
     assert_eq!(wishes(false), wishes(true));
 }
@@ -218,8 +218,11 @@ fn operations_have_words() {
     let plan = ClientPlan { followers: 0, pinned: 1, keys: 1, pinned_reads: reads, ..one_writer() };
     let mut stage = Stage::new(plan);
     let ask = stage.next_ask();
-    assert_eq!(stage.clients.describe(1), "c0 #1 lease-read k0 at n1");
+    assert_eq!(stage.clients.operations()[0].to_string(), "c0 #1 lease-read k0 at n1");
     let got = Got { applied: Index(4), version: Index(3), value: b"1." };
     stage.reply(ask.request, Reply::Value(Ok(got.encode())));
-    assert_eq!(stage.clients.describe(1), "c0 #1 lease-read k0 at n1: \"1.\" of i3, state i4");
+    assert_eq!(
+        stage.clients.operations()[0].to_string(),
+        "c0 #1 lease-read k0 at n1: \"1.\" of i3, state i4"
+    );
 }

@@ -15,7 +15,7 @@ fn apply(kv: &mut Kv, index: u64, data: &Bytes) -> Response {
     Response::decode(&kv.apply(&[command])[0]).unwrap()
 }
 
-fn send(kv: &mut Kv, index: u64, (session, sequence): (u32, u32), verb: Verb<'_>) -> Response {
+fn send(kv: &mut Kv, index: u64, session: u32, sequence: u32, verb: Verb<'_>) -> Response {
     apply(kv, index, &Command { session, sequence, key: 7, verb }.encode())
 }
 
@@ -33,38 +33,38 @@ fn get(kv: &Kv) -> (u64, u64, String) {
 fn every_verb_does_what_it_says() {
     let mut kv = Kv::default();
     assert_eq!(get(&kv), (0, 0, String::new()));
-    assert_eq!(send(&mut kv, 2, (1, 1), Verb::Put(b"a")), done(2));
-    assert_eq!(send(&mut kv, 3, (1, 2), Verb::Append(b"b")), done(3));
+    assert_eq!(send(&mut kv, 2, 1, 1, Verb::Put(b"a")), done(2));
+    assert_eq!(send(&mut kv, 3, 1, 2, Verb::Append(b"b")), done(3));
     assert_eq!(get(&kv), (3, 3, "ab".into()));
     let cas = Verb::Cas { expected: b"ab", new: b"c" };
-    assert_eq!(send(&mut kv, 4, (1, 3), cas), done(4));
-    assert_eq!(send(&mut kv, 5, (1, 4), cas), Response { outcome: Outcome::Mismatch, effective: Index(5) });
+    assert_eq!(send(&mut kv, 4, 1, 3, cas), done(4));
+    assert_eq!(send(&mut kv, 5, 1, 4, cas), Response { outcome: Outcome::Mismatch, effective: Index(5) });
     assert_eq!(get(&kv), (5, 4, "c".into()));
-    assert_eq!(send(&mut kv, 6, (1, 5), Verb::Delete), done(6));
+    assert_eq!(send(&mut kv, 6, 1, 5, Verb::Delete), done(6));
     assert_eq!(get(&kv), (6, 6, String::new()));
 }
 
 #[test]
 fn a_key_that_was_never_written_is_what_a_cas_for_the_empty_value_expects() {
     let mut kv = Kv::default();
-    assert_eq!(send(&mut kv, 1, (1, 1), Verb::Cas { expected: b"", new: b"a" }), done(1));
+    assert_eq!(send(&mut kv, 1, 1, 1, Verb::Cas { expected: b"", new: b"a" }), done(1));
 }
 
 #[test]
 fn a_command_that_comes_twice_takes_effect_once_and_is_answered_twice() {
     let mut kv = Kv::default();
-    assert_eq!(send(&mut kv, 1, (1, 1), Verb::Append(b"a")), done(1));
-    assert_eq!(send(&mut kv, 2, (2, 1), Verb::Append(b"b")), done(2));
-    assert_eq!(send(&mut kv, 3, (1, 1), Verb::Append(b"a")), done(1));
+    assert_eq!(send(&mut kv, 1, 1, 1, Verb::Append(b"a")), done(1));
+    assert_eq!(send(&mut kv, 2, 2, 1, Verb::Append(b"b")), done(2));
+    assert_eq!(send(&mut kv, 3, 1, 1, Verb::Append(b"a")), done(1));
     assert_eq!(get(&kv), (3, 2, "ab".into()));
 }
 
 #[test]
 fn a_command_that_its_session_has_gone_past_does_nothing() {
     let mut kv = Kv::default();
-    assert_eq!(send(&mut kv, 1, (1, 2), Verb::Put(b"new")), done(1));
+    assert_eq!(send(&mut kv, 1, 1, 2, Verb::Put(b"new")), done(1));
     let outdated = Response { outcome: Outcome::Outdated, effective: Index(2) };
-    assert_eq!(send(&mut kv, 2, (1, 1), Verb::Put(b"old")), outdated);
+    assert_eq!(send(&mut kv, 2, 1, 1, Verb::Put(b"old")), outdated);
     assert_eq!(get(&kv), (2, 1, "new".into()));
 }
 

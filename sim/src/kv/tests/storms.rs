@@ -1,6 +1,5 @@
 //! The store, its clients and their judges in storms.
 
-use crate::history::{Finding, Model, judge};
 use crate::kv::Kv;
 use crate::kv::clients::{ClientPlan, Clients, Lines};
 use crate::kv::judges::{Judges, Promises};
@@ -10,6 +9,7 @@ use crate::slot::Slots;
 use crate::storm;
 use crate::world::World;
 use std::collections::BTreeMap;
+use wavetank_linear::{Finding, Model, judge};
 use wavetank_raft::Span;
 
 /// A storm on the store, with its judges and its history.

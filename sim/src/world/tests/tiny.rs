@@ -158,10 +158,6 @@ impl Workload for Clients {
     fn operation(&self, _: u64) -> &dyn What {
         &()
     }
-
-    fn describe(&self, operation: u64) -> String {
-        format!("add {operation}")
-    }
 }
 
 /// Counts.

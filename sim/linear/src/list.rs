@@ -1,25 +1,25 @@
-//! Lists whose members can be taken out, and put back in reverse order.
+//! Linked lists from which members can be lifted, and put back in reverse order.
 
-/// Lists of numbers, linked both ways, none of them in two. Behind the numbers stand the heads of
+/// Doubly linked lists of numbers; a number is in one list at most. Behind the numbers stand the heads of
 /// the lists.
 #[derive(Debug)]
-pub(super) struct Ring {
+pub(super) struct Lists {
     pub(super) next: Vec<u32>,
     pub(super) previous: Vec<u32>,
 }
 
-impl Ring {
-    /// Lists of the numbers below a size. Whoever is in none of them is alone.
+impl Lists {
+    /// Lists of the numbers below a size. A number that is in none of them is linked to itself.
     pub(super) fn new(size: usize, lists: impl IntoIterator<Item = Vec<u32>>) -> Self {
         let alone = (0..size as u32).collect::<Vec<_>>();
-        let mut ring = Self { next: alone.clone(), previous: alone };
+        let mut all = Self { next: alone.clone(), previous: alone };
         for list in lists {
-            let head = ring.next.len() as u32;
-            ring.next.push(head);
-            ring.previous.push(head);
-            ring.link(head, list);
+            let head = all.next.len() as u32;
+            all.next.push(head);
+            all.previous.push(head);
+            all.link(head, list);
         }
-        ring
+        all
     }
 
     fn link(&mut self, head: u32, list: Vec<u32>) {
@@ -38,13 +38,13 @@ impl Ring {
         self.next[head as usize]
     }
 
-    pub(super) fn remove(&mut self, at: u32) {
+    pub(super) fn lift(&mut self, at: u32) {
         let (previous, next) = (self.previous[at as usize], self.next[at as usize]);
         self.next[previous as usize] = next;
         self.previous[next as usize] = previous;
     }
 
-    pub(super) fn put_back(&mut self, at: u32) {
+    pub(super) fn unlift(&mut self, at: u32) {
         let (previous, next) = (self.previous[at as usize], self.next[at as usize]);
         self.next[previous as usize] = at;
         self.previous[next as usize] = at;

@@ -1,12 +1,11 @@
-//! Lowe's memory: the positions that a search has been in before.
+//! Lowe's memo: the configurations in which a search has been before.
 
-/// A set of keys, each a few words, compared word by word: nothing is believed to be equal because
-/// it hashes alike.
+/// A set of keys of a few words each. Keys are compared word by word: equal hashes prove nothing.
 #[derive(Debug, Default)]
-pub(super) struct Cache {
-    /// Every key: its length, then its words.
+pub(super) struct Memo {
+    /// For every key its length, then its words.
     words: Vec<u64>,
-    /// Where in `words` a key begins, plus one; zero is free. A power of two of them.
+    /// Where in `words` a key begins, plus one; zero is a free slot. Their number is a power of two.
     slots: Vec<Slot>,
     used: usize,
 }
@@ -17,10 +16,10 @@ struct Slot {
     at: u32,
 }
 
-/// Above this many words nothing is remembered: the search goes on, and is slower.
+/// Beyond this many words nothing more is remembered: the search goes on, and is slower.
 const MOST_WORDS: usize = 1 << 24;
 
-impl Cache {
+impl Memo {
     /// Adds a key; whether it is new, as far as is remembered.
     pub(super) fn insert(&mut self, key: &[u64]) -> bool {
         if 3 * self.slots.len() <= 4 * self.used {

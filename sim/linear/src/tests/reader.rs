@@ -1,4 +1,4 @@
-use crate::history::{Finding, Judged, Model, judge};
+use crate::{Finding, Judged, Model, judge};
 
 fn judged(text: &str, model: Model) -> Judged {
     judge(text, model, &mut || true).unwrap()
@@ -42,10 +42,10 @@ fn a_violation_says_which_lines() {
         {"process":1,"type":"invoke","f":"read","key":"x","value":null,"time":3}
         {"process":1,"type":"ok","f":"read","key":"x","value":"","time":4}
     "#;
-    let Finding::Violation(window) = finding(text, Model::Kv) else { panic!("it is stale") };
+    let Finding::Violation(conflict) = finding(text, Model::Kv) else { panic!("it is stale") };
     let expected = "key \"x\":\n  process 0: write \"a\", line 2 to 5: ok (1 to 2 ns)\
                     \n  process 1: read \"\", line 6 to 7: ok (3 to 4 ns)";
-    assert_eq!(window.to_string(), expected);
+    assert_eq!(conflict.to_string(), expected);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn each_kind_of_nonsense_has_its_words() {
     for (line, words) in cases {
         assert_eq!(after(line), words);
     }
-    assert_eq!(error(INVOKE, Model::Kv), "line 1: value 1: the kv model has strings");
+    assert_eq!(error(INVOKE, Model::Kv), "line 1: value 1: the kv model has states");
 }
 
 #[test]

@@ -1,15 +1,15 @@
 //! The verdict on a history in lines of JSON.
 
 use super::History;
-use super::lines::{self, BadLine, Model, OneKey, Said};
+use super::jsonl::{self, BadLine, Model, OperationText, Partition};
 use super::search::Search;
 
-/// What a history was found to be.
+/// What was found out about a history.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Judged {
-    /// How many operations began.
+    /// The number of operations.
     pub operations: usize,
-    /// How many keys they were about.
+    /// The number of keys.
     pub keys: usize,
     /// The verdict.
     pub finding: Finding,
@@ -18,13 +18,13 @@ pub struct Judged {
 /// Whether a history is linearizable.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Finding {
-    /// It is.
+    /// The history is linearizable.
     Linearizable,
-    /// It is not, and this alone shows it.
-    Violation(Window),
-    /// It was not found out of so many keys; the others are linearizable.
+    /// It is not, and these operations alone show it.
+    Violation(Conflict),
+    /// The search was stopped before it was known.
     Unknown {
-        /// How many.
+        /// The number of keys that are not decided; the others are linearizable.
         undecided: usize,
     },
 }
@@ -32,14 +32,14 @@ pub enum Finding {
 /// The smallest part of a history that is not linearizable: operations on one key, none of which
 /// could be left out.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Window {
+pub struct Conflict {
     /// The key, as it stands in the lines; `null` if they name none.
     pub key: String,
     /// The operations, in the order of their beginnings.
-    pub operations: Vec<Said>,
+    pub operations: Vec<OperationText>,
 }
 
-/// Reads a history and judges it. Asked every few thousand steps whether to go on.
+/// Reads a history and judges it. The search asks every few thousand steps whether to go on.
 ///
 /// The order of events is that of the lines. An operation that does not complete, or completes
 /// with `info`, may or may not have happened, at any time after it was invoked. A `cas` that
@@ -47,7 +47,7 @@ pub struct Window {
 /// done. Lines of the process `nemesis` are skipped, and so are empty ones.
 ///
 /// ```
-/// use wavetank_sim::history::{Finding, Model, judge};
+/// use wavetank_linear::{Finding, Model, judge};
 /// let text = r#"
 ///     {"process": 0, "type": "invoke", "f": "write", "key": "x", "value": 1, "time": 10}
 ///     {"process": 0, "type": "ok",     "f": "write", "key": "x", "value": 1, "time": 20}
@@ -55,14 +55,14 @@ pub struct Window {
 ///     {"process": 1, "type": "ok",     "f": "read",  "key": "x", "value": null, "time": 40}
 /// "#;
 /// let judged = judge(text, Model::Register, &mut || true).unwrap();
-/// assert!(matches!(judged.finding, Finding::Violation(window) if window.operations.len() == 2));
+/// assert!(matches!(judged.finding, Finding::Violation(conflict) if conflict.operations.len() == 2));
 /// ```
 ///
 /// # Errors
 /// Names the first line that makes no sense.
 pub fn judge(text: &str, model: Model, keep_going: &mut dyn FnMut() -> bool) -> Result<Judged, BadLine> {
-    let keys = lines::read(text, model)?;
-    let operations = keys.values().map(|one| one.history.len()).sum();
+    let keys = jsonl::read(text, model)?;
+    let operations = keys.values().map(|partition| partition.history.len()).sum();
     let count = keys.len();
     let finding = find(keys.into_iter().collect(), keep_going);
     Ok(Judged { operations, keys: count, finding })
@@ -72,16 +72,16 @@ pub fn judge(text: &str, model: Model, keep_going: &mut dyn FnMut() -> bool) -> 
 /// hard key does not hide what an easy one would show.
 const FIRST_ROUND: u64 = 4_096;
 
-fn find(keys: Vec<(String, OneKey)>, keep_going: &mut dyn FnMut() -> bool) -> Finding {
-    let mut open = keys.into_iter().map(|(name, one)| Case::new(name, one)).collect::<Vec<_>>();
-    open.sort_by_key(|case| case.one.history.len());
+fn find(keys: Vec<(String, Partition)>, keep_going: &mut dyn FnMut() -> bool) -> Finding {
+    let mut open = keys.into_iter().map(|(name, partition)| Case::new(name, partition)).collect::<Vec<_>>();
+    open.sort_by_key(|case| case.partition.history.len());
     let mut steps = FIRST_ROUND;
     while !open.is_empty() {
         let mut undecided = Vec::with_capacity(open.len());
         for mut case in open {
             match case.run(steps, keep_going) {
                 Some(true) => {}
-                Some(false) => return Finding::Violation(case.window(keep_going)),
+                Some(false) => return Finding::Violation(case.conflict(keep_going)),
                 None => undecided.push(case),
             }
         }
@@ -96,14 +96,14 @@ fn find(keys: Vec<(String, OneKey)>, keep_going: &mut dyn FnMut() -> bool) -> Fi
 
 struct Case {
     name: String,
-    one: OneKey,
+    partition: Partition,
     search: Search,
 }
 
 impl Case {
-    fn new(name: String, one: OneKey) -> Self {
-        let search = one.history.search(one.history.operations.iter().copied());
-        Self { name, one, search }
+    fn new(name: String, partition: Partition) -> Self {
+        let search = partition.history.search(partition.history.operations.iter().copied());
+        Self { name, partition, search }
     }
 
     fn run(&mut self, steps: u64, keep_going: &mut dyn FnMut() -> bool) -> Option<bool> {
@@ -118,15 +118,15 @@ impl Case {
         None
     }
 
-    fn window(self, keep_going: &mut dyn FnMut() -> bool) -> Window {
-        let history: &History = &self.one.history;
+    fn conflict(self, keep_going: &mut dyn FnMut() -> bool) -> Conflict {
+        let history: &History = &self.partition.history;
         let operations = history.conflict(keep_going);
-        let operations = operations.into_iter().map(|at| self.one.said[at].clone()).collect();
-        Window { key: self.name, operations }
+        let operations = operations.into_iter().map(|at| self.partition.texts[at].clone()).collect();
+        Conflict { key: self.name, operations }
     }
 }
 
-impl std::fmt::Display for Window {
+impl std::fmt::Display for Conflict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "key {}:", self.key)?;
         self.operations.iter().try_for_each(|operation| write!(f, "\n  {operation}"))

@@ -1,7 +1,7 @@
-//! Histories in lines of JSON, in the shape that Jepsen made common: one line for each beginning
-//! and each end, in the order in which they happened.
+//! Histories in lines of JSON, in the shape that Jepsen made common: one line for each
+//! invocation and each completion, in the order in which they happened.
 
-use super::{Came, Deed, History};
+use super::{History, Input, Output};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::error::Category;
@@ -29,24 +29,24 @@ pub struct BadLine {
     pub what: String,
 }
 
-/// What happened to one key, with what was said of each operation.
+/// The history of one key, and what the lines say of each of its operations.
 #[derive(Debug)]
-pub(super) struct OneKey {
+pub(super) struct Partition {
     pub(super) history: History,
-    pub(super) said: Vec<Said>,
+    pub(super) texts: Vec<OperationText>,
 }
 
 /// What the lines say of one operation.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Said {
-    /// Who did it.
+pub struct OperationText {
+    /// The process that invoked it.
     pub process: String,
-    /// What it was: `write 3`.
+    /// What it did: `write 3`.
     pub what: String,
-    /// The line that it began at.
-    pub begun: Place,
-    /// The line that it ended at, and how: `ok`, `fail`, `info`.
-    pub ended: Option<(Place, String)>,
+    /// The line of its invocation.
+    pub invoked: Place,
+    /// The line of its completion, and how it completed: `ok`, `fail`, `info`.
+    pub completed: Option<(Place, String)>,
 }
 
 /// A line and its time.
@@ -54,7 +54,7 @@ pub struct Said {
 pub struct Place {
     /// Its number, from 1 on.
     pub line: usize,
-    /// In nanoseconds.
+    /// The time in nanoseconds.
     pub time: u64,
 }
 
@@ -78,8 +78,8 @@ enum Verb {
     Append,
 }
 
-/// An operation that has begun and not ended.
-struct Open {
+/// An operation that was invoked and has not completed.
+struct Pending {
     key: String,
     at: usize,
     verb: Verb,
@@ -88,8 +88,8 @@ struct Open {
 }
 
 /// Reads all lines.
-pub(super) fn read(text: &str, model: Model) -> Result<BTreeMap<String, OneKey>, BadLine> {
-    let mut reader = Reader { model, keys: BTreeMap::new(), open: BTreeMap::new(), time: 0 };
+pub(super) fn read(text: &str, model: Model) -> Result<BTreeMap<String, Partition>, BadLine> {
+    let mut reader = Reader { model, keys: BTreeMap::new(), pending: BTreeMap::new(), time: 0 };
     for (number, line) in (1..).zip(text.lines()) {
         if !line.trim().is_empty() {
             reader.take(number, line.trim()).map_err(|what| BadLine { line: number, what })?;
@@ -100,8 +100,8 @@ pub(super) fn read(text: &str, model: Model) -> Result<BTreeMap<String, OneKey>,
 
 struct Reader {
     model: Model,
-    keys: BTreeMap<String, OneKey>,
-    open: BTreeMap<String, Open>,
+    keys: BTreeMap<String, Partition>,
+    pending: BTreeMap<String, Pending>,
     time: u64,
 }
 
@@ -137,54 +137,63 @@ impl Reader {
     }
 
     fn begin(&mut self, process: String, line: Line, place: Place) -> Result<(), String> {
-        if self.open.contains_key(&process) {
+        if self.pending.contains_key(&process) {
             return Err(format!("process {process} invokes, and its last operation has not completed"));
         }
         let verb = self.model.verb(line.f.as_deref().ok_or("an invocation without f")?)?;
         let args = self.model.args(verb, &line.value)?;
-        let deed = match (verb, args.as_slice()) {
-            (Verb::Write, [value]) => Deed::Write(value),
-            (Verb::Append, [value]) => Deed::Append(value),
-            (Verb::Cas, [expected, new]) => Deed::Cas { expected, new },
-            (Verb::Read | Verb::Write | Verb::Append | Verb::Cas, _) => Deed::Read,
+        let input = match (verb, args.as_slice()) {
+            (Verb::Write, [value]) => Input::Write(value),
+            (Verb::Append, [value]) => Input::Append(value),
+            (Verb::Cas, [expected, new]) => Input::Cas { expected, new },
+            (Verb::Read | Verb::Write | Verb::Append | Verb::Cas, _) => Input::Read,
         };
         let key = line.key.to_string();
         let initial = self.model.initial();
-        let start = || OneKey { history: History::new(initial), said: Vec::new() };
-        let one = self.keys.entry(key.clone()).or_insert_with(start);
-        let at = one.history.begin(deed);
+        let start = || Partition { history: History::new(initial), texts: Vec::new() };
+        let partition = self.keys.entry(key.clone()).or_insert_with(start);
+        let at = partition.history.invoke(input);
         let what = match verb {
             Verb::Read => verb.to_string(),
             Verb::Write | Verb::Cas | Verb::Append => format!("{verb} {}", line.value),
         };
-        one.said.push(Said { process: process.clone(), what, begun: place, ended: None });
-        self.open.insert(process, Open { key, at, verb, value: line.value, args });
+        partition.texts.push(OperationText {
+            process: process.clone(),
+            what,
+            invoked: place,
+            completed: None,
+        });
+        self.pending.insert(process, Pending { key, at, verb, value: line.value, args });
         Ok(())
     }
 
     fn end(&mut self, process: String, line: Line, place: Place) -> Result<(), String> {
-        let open = self.open.remove(&process);
+        let open = self.pending.remove(&process);
         let open = open.ok_or_else(|| format!("process {process} completes what it has not invoked"))?;
         open.expect_same(&line, self.model)?;
-        let one = self.keys.get_mut(&open.key).expect("an operation is open on a key that was seen");
-        let said = &mut one.said[open.at];
+        let partition = self.keys.get_mut(&open.key).expect("an operation is open on a key that was seen");
+        let text = &mut partition.texts[open.at];
         match (line.r#type.as_str(), open.verb) {
             ("ok", Verb::Read) => {
                 let value = self.model.value(&line.value)?;
-                said.what = format!("{} {}", open.verb, line.value);
-                one.history.end(open.at, Came::Saw(&value));
+                text.what = format!("{} {}", open.verb, line.value);
+                partition.history.complete(open.at, Output::Read(&value));
             }
-            ("ok", Verb::Write | Verb::Append | Verb::Cas) => one.history.end(open.at, Came::Done),
-            ("fail", Verb::Cas) => one.history.end(open.at, Came::Mismatch),
-            ("fail", Verb::Read | Verb::Write | Verb::Append) => one.history.end(open.at, Came::Nothing),
-            (_, Verb::Read | Verb::Write | Verb::Append | Verb::Cas) => {}
+            ("ok", Verb::Write | Verb::Append | Verb::Cas) => {
+                partition.history.complete(open.at, Output::Done);
+            }
+            ("fail", Verb::Cas) => partition.history.complete(open.at, Output::Mismatch),
+            ("fail", Verb::Read | Verb::Write | Verb::Append) => {
+                partition.history.complete(open.at, Output::Failed);
+            }
+            _ => {}
         }
-        said.ended = Some((place, line.r#type));
+        text.completed = Some((place, line.r#type));
         Ok(())
     }
 }
 
-impl Open {
+impl Pending {
     /// An end speaks of the same operation as its beginning, as far as it says.
     fn expect_same(&self, line: &Line, model: Model) -> Result<(), String> {
         let verb = self.verb.to_string();
@@ -244,7 +253,7 @@ impl Model {
             (Self::Register | Self::CasRegister, _) => Ok(value.to_string().into_bytes()),
             (Self::Kv, Value::Null) => Ok(Vec::new()),
             (Self::Kv, Value::String(text)) => Ok(text.clone().into_bytes()),
-            (Self::Kv, _) => Err(format!("value {value}: the kv model has strings")),
+            (Self::Kv, _) => Err(format!("value {value}: the kv model has states")),
         }
     }
 }
@@ -300,14 +309,14 @@ impl fmt::Display for BadLine {
 
 impl std::error::Error for BadLine {}
 
-impl fmt::Display for Said {
+impl fmt::Display for OperationText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "process {}: {}, line {}", self.process, self.what, self.begun.line)?;
-        match &self.ended {
+        write!(f, "process {}: {}, line {}", self.process, self.what, self.invoked.line)?;
+        match &self.completed {
             Some((place, how)) => {
-                write!(f, " to {}: {how} ({} to {} ns)", place.line, self.begun.time, place.time)
+                write!(f, " to {}: {how} ({} to {} ns)", place.line, self.invoked.time, place.time)
             }
-            None => write!(f, ": never completed (from {} ns)", self.begun.time),
+            None => write!(f, ": never completed (from {} ns)", self.invoked.time),
         }
     }
 }

@@ -1,55 +1,81 @@
 use super::*;
-use crate::history::{Act, twin};
-use crate::rng::{Domain, Stream};
+use crate::{Effect, NEVER, Operation, brute_force};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// Random numbers.
+struct Luck(ChaCha8Rng);
+
+impl Luck {
+    fn new(seed: u64) -> Self {
+        Self(ChaCha8Rng::seed_from_u64(seed))
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.0.next_u64() % end
+    }
+
+    fn between(&mut self, min: u64, max: u64) -> u64 {
+        min + self.below(max - min + 1)
+    }
+
+    fn chance(&mut self, n: u64, d: u64) -> bool {
+        self.below(d) < n
+    }
+
+    fn one_of<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len() as u64) as usize]
+    }
+}
 
 /// Values to write and to append, and values that may be seen.
 struct Words {
-    pieces: [&'static [u8]; 4],
+    elements: [&'static [u8]; 4],
     seen: [&'static [u8]; 6],
 }
 
 /// Some that can be told apart in what they were appended to, by their first byte or their last,
 /// and some that cannot.
 const WORDS: [Words; 3] = [
-    Words { pieces: [b"", b"1", b"2", b"12"], seen: [b"", b"1", b"2", b"12", b"112", b"21"] },
-    Words { pieces: [b"a1", b"a2", b"a3", b""], seen: [b"", b"a1", b"a2", b"a1a2", b"a2a1a3", b"a3a1"] },
-    Words { pieces: [b"1.", b"2.", b"11.", b""], seen: [b"", b"1.", b"11.", b"1.2.", b"2.1.", b"11.1."] },
+    Words { elements: [b"", b"1", b"2", b"12"], seen: [b"", b"1", b"2", b"12", b"112", b"21"] },
+    Words { elements: [b"a1", b"a2", b"a3", b""], seen: [b"", b"a1", b"a2", b"a1a2", b"a2a1a3", b"a3a1"] },
+    Words { elements: [b"1.", b"2.", b"11.", b""], seen: [b"", b"1.", b"11.", b"1.2.", b"2.1.", b"11.1."] },
 ];
 
-fn deed(luck: &mut Stream, words: &Words, appends: bool) -> Deed<'static> {
+fn input(luck: &mut Luck, words: &Words, appends: bool) -> Input<'static> {
     match luck.below(if appends { 8 } else { 5 }) {
         0 | 1 => Read,
-        2 | 3 => Write(luck.one_of(&words.pieces)),
-        4 => Cas { expected: luck.one_of(&words.seen), new: luck.one_of(&words.pieces) },
-        _ => Append(luck.one_of(&words.pieces)),
+        2 | 3 => Write(luck.one_of(&words.elements)),
+        4 => Cas { expected: luck.one_of(&words.seen), new: luck.one_of(&words.elements) },
+        _ => Append(luck.one_of(&words.elements)),
     }
 }
 
 /// An answer that may be right.
-fn came(luck: &mut Stream, words: &Words, deed: Deed<'static>) -> Option<Came<'static>> {
-    match (luck.below(8), deed) {
+fn output(luck: &mut Luck, words: &Words, input: Input<'static>) -> Option<Output<'static>> {
+    match (luck.below(8), input) {
         (0, _) => None,
-        (1, _) => Some(Nothing),
-        (_, Read) => Some(Saw(luck.one_of(&words.seen))),
+        (1, _) => Some(Failed),
+        (_, Read) => Some(Output::Read(luck.one_of(&words.seen))),
         (2 | 3, Cas { .. }) => Some(Mismatch),
         (_, Write(_) | Append(_) | Cas { .. }) => Some(Done),
     }
 }
 
 /// Anything at all.
-fn arbitrary(luck: &mut Stream) -> History {
+fn arbitrary(luck: &mut Luck) -> History {
     let mut history = History::new(b"");
-    let (mut open, mut left) = (Vec::new(), luck.from_to(1, 7));
+    let (mut open, mut left) = (Vec::new(), luck.between(1, 7));
     let (words, appends) = (&WORDS[luck.below(3) as usize], luck.chance(1, 2));
     while 0 < left || !open.is_empty() {
         if 0 < left && (open.is_empty() || luck.chance(1, 2)) {
-            let deed = deed(luck, words, appends);
-            open.push((history.begin(deed), deed));
+            let input = input(luck, words, appends);
+            open.push((history.invoke(input), input));
             left -= 1;
         } else {
-            let (at, deed) = open.swap_remove(luck.below(open.len() as u64) as usize);
-            if let Some(came) = came(luck, words, deed) {
-                history.end(at, came);
+            let (at, input) = open.swap_remove(luck.below(open.len() as u64) as usize);
+            if let Some(output) = output(luck, words, input) {
+                history.complete(at, output);
             }
         }
     }
@@ -58,7 +84,7 @@ fn arbitrary(luck: &mut Stream) -> History {
 
 /// What a real key would have answered: every operation takes effect somewhere between its
 /// beginning and its end, some without an end, some without an effect.
-fn honest(luck: &mut Stream, operations: u64, values: u64) -> History {
+fn honest(luck: &mut Luck, operations: u64, values: u64) -> History {
     let mut history = History::new(b"");
     let (mut state, mut open, mut left) = (Vec::new(), Vec::new(), operations);
     let appends = luck.chance(1, 2);
@@ -69,13 +95,13 @@ fn honest(luck: &mut Stream, operations: u64, values: u64) -> History {
             let kind = luck.below(if appends { 7 } else { 5 });
             let mark = format!("{front}{}{back}", luck.below(values)).into_bytes();
             let expected = if luck.chance(1, 2) { state.clone() } else { mark.clone() };
-            let deed = match kind {
+            let input = match kind {
                 0 | 1 => Read,
                 2 | 3 => Write(&mark),
                 4 => Cas { expected: &expected, new: &mark },
                 _ => Append(&mark),
             };
-            open.push((history.begin(deed), kind, expected, mark, None));
+            open.push((history.invoke(input), kind, expected, mark, None));
             left -= 1;
         } else {
             let at = luck.below(open.len() as u64) as usize;
@@ -86,9 +112,9 @@ fn honest(luck: &mut Stream, operations: u64, values: u64) -> History {
             let (at, kind, _, _, told) = open.swap_remove(at);
             match told.expect("it took effect") {
                 _ if luck.chance(1, 20) => {}
-                Some(seen) if kind < 2 => history.end(at, Saw(&seen)),
-                Some(_) => history.end(at, Done),
-                None => history.end(at, Mismatch),
+                Some(seen) if kind < 2 => history.complete(at, Output::Read(&seen)),
+                Some(_) => history.complete(at, Done),
+                None => history.complete(at, Mismatch),
             }
         }
     }
@@ -107,13 +133,13 @@ fn perform(expected: &[u8], mark: &[u8], kind: u64, state: &mut Vec<u8>) -> Opti
 }
 
 #[test]
-fn the_search_agrees_with_its_twin() {
-    let mut luck = Stream::new(1, Domain::Workload, 0, 0);
+fn the_search_agrees_with_brute_force() {
+    let mut luck = Luck::new(1);
     let mut verdicts = [0, 0];
     for turn in 0..60_000 {
         let history = arbitrary(&mut luck);
-        let expected = twin::is_linearizable(&history);
-        let answer = if expected { Answer::Linearizable } else { Answer::Not };
+        let expected = brute_force::is_linearizable(&history);
+        let answer = if expected { CheckResult::Linearizable } else { CheckResult::Illegal };
         assert_eq!(verdict(&history), answer, "turn {turn}: {history:?}");
         verdicts[usize::from(expected)] += 1;
     }
@@ -122,29 +148,29 @@ fn the_search_agrees_with_its_twin() {
 
 #[test]
 fn what_a_real_key_answers_is_linearizable() {
-    let mut luck = Stream::new(2, Domain::Workload, 0, 0);
+    let mut luck = Luck::new(2);
     for turn in 0..2_000 {
-        let (operations, values) = (luck.from_to(1, 100), luck.from_to(1, 200));
+        let (operations, values) = (luck.between(1, 100), luck.between(1, 200));
         let history = honest(&mut luck, operations, values);
-        assert_eq!(verdict(&history), Answer::Linearizable, "turn {turn}: {history:?}");
+        assert_eq!(verdict(&history), CheckResult::Linearizable, "turn {turn}: {history:?}");
     }
 }
 
 #[test]
-fn the_search_agrees_with_its_twin_on_answers_that_are_nearly_right() {
-    let mut luck = Stream::new(4, Domain::Workload, 0, 0);
+fn the_search_agrees_with_brute_force_on_answers_that_are_nearly_right() {
+    let mut luck = Luck::new(4);
     let mut verdicts = [0, 0];
     for turn in 0..20_000 {
-        let operations = luck.from_to(2, 8);
+        let operations = luck.between(2, 8);
         let mut history = honest(&mut luck, operations, 10);
         let at = luck.below(history.len() as u64) as usize;
-        if let Act::Read(value) = &mut history.operations[at].act {
+        if let Effect::Read(value) = &mut history.operations[at].effect {
             *value = luck.below(history.values.len() as u64) as u32;
         } else if luck.chance(1, 2) {
-            history.operations[at].act = Act::Nothing;
+            history.operations[at].effect = Effect::Nothing;
         }
-        let expected = twin::is_linearizable(&history);
-        let answer = if expected { Answer::Linearizable } else { Answer::Not };
+        let expected = brute_force::is_linearizable(&history);
+        let answer = if expected { CheckResult::Linearizable } else { CheckResult::Illegal };
         assert_eq!(verdict(&history), answer, "turn {turn}: {history:?}");
         verdicts[usize::from(expected)] += 1;
     }
@@ -153,30 +179,34 @@ fn the_search_agrees_with_its_twin_on_answers_that_are_nearly_right() {
 
 #[test]
 fn a_conflict_is_one_and_nothing_in_it_is_needless() {
-    let mut luck = Stream::new(3, Domain::Workload, 0, 0);
+    let mut luck = Luck::new(3);
     let mut conflicts = 0;
     while conflicts < 500 {
         let history = arbitrary(&mut luck);
-        if twin::is_linearizable(&history) {
+        if brute_force::is_linearizable(&history) {
             continue;
         }
         conflicts += 1;
         let conflict = history.conflict(&mut || true);
-        assert!(!twin::is_linearizable(&only(&history, &conflict)), "{history:?}: {conflict:?}");
-        for reads in conflict.iter().filter(|&&at| history.operations[at].act.is_neutral()) {
+        assert!(!brute_force::is_linearizable(&only(&history, &conflict)), "{history:?}: {conflict:?}");
+        for reads in conflict.iter().filter(|&&at| history.operations[at].effect.is_read_only()) {
             let less = conflict.iter().copied().filter(|at| at != reads).collect::<Vec<_>>();
             let cut = History { operations: before(&history, &conflict), ..history.clone() };
-            assert!(twin::is_linearizable(&only(&cut, &less)), "{history:?}: {conflict:?} without {reads}");
+            assert!(
+                brute_force::is_linearizable(&only(&cut, &less)),
+                "{history:?}: {conflict:?} without {reads}"
+            );
         }
     }
 }
 
 /// The operations as they are known when the last of a conflict has ended.
-fn before(history: &History, conflict: &[usize]) -> Vec<crate::history::Operation> {
-    let neutral = |at: &&usize| history.operations[**at].act.is_neutral();
-    let last = conflict.iter().filter(neutral).filter_map(|&at| history.operations[at].ended).max();
-    let cut = |ended: Option<u32>| ended.filter(|&ended| last.is_none_or(|last| ended <= last));
-    let cut = |it: &crate::history::Operation| crate::history::Operation { ended: cut(it.ended), ..*it };
+fn before(history: &History, conflict: &[usize]) -> Vec<Operation> {
+    let read_only = |at: &&usize| history.operations[**at].effect.is_read_only();
+    let ends = conflict.iter().filter(read_only).map(|&at| history.operations[at].returned);
+    let last = ends.filter(|&end| end != NEVER).max().unwrap_or(NEVER);
+    let cut = |end: u32| if end <= last { end } else { NEVER };
+    let cut = |it: &Operation| Operation { returned: cut(it.returned), ..*it };
     history.operations.iter().map(cut).collect()
 }
 

@@ -1,19 +1,19 @@
-//! Values that grow: what a state is once something was appended to it.
+//! States that are appended to.
 
-use super::puzzle::UNSEEN;
+use super::problem::UNREAD;
 use std::collections::BTreeMap;
 
-/// The values that matter as states: those that somebody saw, and their beginnings.
+/// The values that matter as states: those that were read, and their prefixes.
 #[derive(Debug)]
-pub(super) struct Strings {
+pub(super) struct States {
     values: Vec<Box<[u8]>>,
     ids: BTreeMap<Box<[u8]>, u32>,
-    /// What was seen, sorted.
+    /// The values that were read, sorted.
     seen: Vec<Box<[u8]>>,
     grown: BTreeMap<(u32, u32), u32>,
 }
 
-impl Strings {
+impl States {
     pub(super) fn new(values: &[Box<[u8]>], seen: &[bool]) -> Self {
         let ids = values.iter().cloned().zip(0..).collect();
         let seen = values.iter().zip(seen).filter(|(_, seen)| **seen);
@@ -22,35 +22,36 @@ impl Strings {
         Self { values: values.to_vec(), ids, seen, grown: BTreeMap::new() }
     }
 
-    /// The state after `piece` was appended to `state`.
-    pub(super) fn append(&mut self, state: u32, piece: u32) -> u32 {
-        if state == UNSEEN {
-            return UNSEEN;
+    /// The state after `element` was appended to `state`.
+    pub(super) fn append(&mut self, state: u32, element: u32) -> u32 {
+        if state == UNREAD {
+            return UNREAD;
         }
-        if let Some(&grown) = self.grown.get(&(state, piece)) {
+        if let Some(&grown) = self.grown.get(&(state, element)) {
             return grown;
         }
-        let value = [&*self.values[state as usize], &*self.values[piece as usize]].concat();
-        let grown = if self.leads_somewhere(&value) { self.number(value) } else { UNSEEN };
-        self.grown.insert((state, piece), grown);
+        let value = [&*self.values[state as usize], &*self.values[element as usize]].concat();
+        let grown = if self.leads_somewhere(&value) { self.number(value) } else { UNREAD };
+        self.grown.insert((state, element), grown);
         grown
     }
 
-    /// Whether something that was seen begins with this.
+    /// Whether a value that was read begins with this.
     pub(super) fn leads_somewhere(&self, value: &[u8]) -> bool {
         let at = self.seen.partition_point(|seen| &**seen < value);
         self.seen.get(at).is_some_and(|seen| seen.starts_with(value))
     }
 
-    /// Whether something that was seen has this in it.
-    pub(super) fn was_seen_within(&self, piece: &[u8]) -> bool {
-        let is_within = |seen: &[u8]| piece.is_empty() || seen.windows(piece.len()).any(|part| part == piece);
+    /// Whether a value that was read contains this.
+    pub(super) fn was_seen_within(&self, element: &[u8]) -> bool {
+        let is_within =
+            |seen: &[u8]| element.is_empty() || seen.windows(element.len()).any(|part| part == element);
         self.seen.iter().any(|seen| is_within(seen))
     }
 
     /// Whether `later` can be made out of `state` by appending.
     pub(super) fn leads_to(&self, state: u32, later: u32) -> bool {
-        state != UNSEEN && self.values[later as usize].starts_with(&self.values[state as usize])
+        state != UNREAD && self.values[later as usize].starts_with(&self.values[state as usize])
     }
 
     fn number(&mut self, value: Vec<u8>) -> u32 {

@@ -1,20 +1,20 @@
-//! Verdicts that are known, and random histories against the plain twin.
+//! Verdicts that are known, and random histories against brute force.
 
 mod known;
 mod random;
 mod reader;
 
-use super::{Answer, Came, Deed, History};
+use super::{CheckResult, History, Input, Output};
 
 /// One moment of a history that is written down: `(operation, what happened)`.
 enum Moment<'a> {
-    Begins(Deed<'a>),
-    Ends(Came<'a>),
+    Invokes(Input<'a>),
+    Completes(Output<'a>),
 }
 
-use Came::{Done, Mismatch, Nothing, Saw};
-use Deed::{Append, Cas, Read, Write};
-use Moment::{Begins, Ends};
+use Input::{Append, Cas, Read, Write};
+use Moment::{Completes, Invokes};
+use Output::{Done, Failed, Mismatch};
 
 /// Writes a history down, moment by moment; operations go by the names they are given.
 fn history(moments: &[(&str, Moment<'_>)]) -> History {
@@ -22,15 +22,15 @@ fn history(moments: &[(&str, Moment<'_>)]) -> History {
     let mut names = std::collections::BTreeMap::new();
     for (name, moment) in moments {
         match moment {
-            Begins(deed) => {
-                names.insert(*name, history.begin(*deed));
+            Invokes(input) => {
+                names.insert(*name, history.invoke(*input));
             }
-            Ends(came) => history.end(names[name], *came),
+            Completes(output) => history.complete(names[name], *output),
         }
     }
     history
 }
 
-fn verdict(history: &History) -> Answer {
+fn verdict(history: &History) -> CheckResult {
     history.check(&mut || true)
 }

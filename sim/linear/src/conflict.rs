@@ -1,0 +1,126 @@
+//! The smallest part of a history that is not linearizable: what a person has to read.
+//!
+//! Two changes keep a history honest: to end it earlier, so that what is open then stays pending; and to
+//! leave out an operation that no other operation could have noticed. Every part is searched again before
+//! it counts as a conflict.
+
+use super::{Effect, History, NEVER, Operation, SLICE};
+use std::ops::Range;
+
+type Part = Vec<Operation>;
+
+pub(super) fn smallest(history: &History, keep_going: &mut dyn FnMut() -> bool) -> Vec<usize> {
+    let mut part = shortest_illegal_prefix(history, keep_going);
+    let mut size = part.len().div_ceil(2).max(1);
+    loop {
+        let before = part.len();
+        leave_out(history, &mut part, size, keep_going);
+        if size == 1 && (part.len() == before || !keep_going()) {
+            break;
+        }
+        size = size.div_ceil(2);
+    }
+    part.into_iter().map(|it| it.id as usize).collect()
+}
+
+/// The history up to the first completion that no order explains.
+fn shortest_illegal_prefix(history: &History, keep_going: &mut dyn FnMut() -> bool) -> Part {
+    let mut ends =
+        history.operations.iter().map(|it| it.returned).filter(|&end| end != NEVER).collect::<Vec<_>>();
+    ends.sort_unstable();
+    let (mut good, mut bad) = (0, ends.len());
+    let mut part = history.operations.clone();
+    while good < bad {
+        let middle = usize::midpoint(good, bad);
+        let shorter = prefix(history, ends[middle]);
+        if is_illegal(history, &shorter, keep_going) {
+            (part, bad) = (shorter, middle);
+        } else {
+            good = middle + 1;
+        }
+    }
+    part
+}
+
+/// The history up to this moment: operations that complete later are pending then.
+fn prefix(history: &History, end: u32) -> Part {
+    let cut = |it: &Operation| if it.returned <= end { *it } else { Operation { returned: NEVER, ..*it } };
+    let invoked = history.operations.iter().filter(|it| it.invoked < end);
+    invoked.map(cut).filter(Operation::matters).collect()
+}
+
+/// Leaves out as many runs of this size as can be.
+fn leave_out(history: &History, part: &mut Part, size: usize, keep_going: &mut dyn FnMut() -> bool) {
+    let mut at = 0;
+    while at < part.len() {
+        let upto = part.len().min(at + size);
+        let smaller = without(history, part, at..upto);
+        if smaller.len() < part.len() && is_illegal(history, &smaller, keep_going) {
+            *part = smaller;
+        } else {
+            at = upto;
+        }
+    }
+}
+
+fn is_illegal(history: &History, part: &Part, keep_going: &mut dyn FnMut() -> bool) -> bool {
+    let mut search = history.search(part.iter().copied());
+    while keep_going() {
+        if let Some(linearizable) = search.run(SLICE) {
+            return !linearizable;
+        }
+    }
+    false
+}
+
+/// The part without those operations of a run that no operation outside it could have noticed.
+fn without(history: &History, part: &Part, run: Range<usize>) -> Part {
+    let stays = |at: usize, it: &Operation| !(run.contains(&at) && it.effect.is_read_only());
+    let staying = part.iter().enumerate().filter(|(at, it)| stays(*at, it));
+    let noticed = Noticed::by(history, staying.map(|(_, it)| it.effect));
+    let is_kept =
+        |at: usize, it: &Operation| stays(at, it) && !(run.contains(&at) && noticed.may_miss(it.effect));
+    part.iter().enumerate().filter(|(at, it)| is_kept(*at, it)).map(|(_, &it)| it).collect()
+}
+
+/// What operations notice of each other.
+struct Noticed<'a> {
+    history: &'a History,
+    seen: Vec<u32>,
+    /// A cas notices any value but the one that it expects.
+    mismatches: bool,
+    appends: bool,
+}
+
+impl<'a> Noticed<'a> {
+    fn by(history: &'a History, effects: impl Iterator<Item = Effect>) -> Self {
+        let mut noticed = Self { history, seen: Vec::new(), mismatches: false, appends: false };
+        for effect in effects {
+            match effect {
+                Effect::Read(value) | Effect::Cas(value, _) => noticed.seen.push(value),
+                Effect::Mismatch(_) => noticed.mismatches = true,
+                Effect::Append(_) => noticed.appends = true,
+                _ => {}
+            }
+        }
+        noticed
+    }
+
+    /// Whether no operation would notice if this had not been done.
+    fn may_miss(&self, effect: Effect) -> bool {
+        match effect {
+            Effect::Nothing | Effect::Read(_) | Effect::Mismatch(_) => true,
+            Effect::Write(_) | Effect::Append(_) | Effect::Cas(..) if self.mismatches => false,
+            Effect::Write(value) | Effect::Cas(_, value) if !self.appends => !self.seen.contains(&value),
+            Effect::Write(value) | Effect::Append(value) | Effect::Cas(_, value) => {
+                let element = &*self.history.values[value as usize];
+                let has = |value: &u32| has(&self.history.values[*value as usize], element);
+                !self.seen.iter().any(has)
+            }
+        }
+    }
+}
+
+fn has(value: &[u8], element: &[u8]) -> bool {
+    element.is_empty() || value.windows(element.len()).any(|part| part == element)
+}

@@ -1,0 +1,105 @@
+//! Values that were appended to, split into the elements that were appended.
+//!
+//! If every element begins with a byte that no element has further on (or ends with one that no element
+//! has before), then a value shows which operations made it, and in which order.
+
+use super::problem::INITIAL;
+use super::{Effect, Operation};
+use std::collections::BTreeMap;
+
+/// The elements of a history, and which operation wrote each.
+#[derive(Debug)]
+pub(super) struct Elements<'a> {
+    edge: Edge,
+    is_edge: [bool; 256],
+    elements: BTreeMap<&'a [u8], Element>,
+}
+
+/// What is known of an element.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Element {
+    /// The operation that wrote it; `None` if several did.
+    pub(super) writer: Option<u32>,
+    /// It is part of a value that was read.
+    pub(super) is_seen: bool,
+}
+
+/// The end at which every element has a byte of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Edge {
+    Front,
+    Back,
+}
+
+impl<'a> Elements<'a> {
+    /// `None` if values cannot be split.
+    pub(super) fn new(values: &'a [Box<[u8]>], operations: &[Operation]) -> Option<Self> {
+        if !values[INITIAL as usize].is_empty() {
+            return None;
+        }
+        let mut elements = BTreeMap::new();
+        for (at, it) in (0..).zip(operations) {
+            let (Effect::Write(element) | Effect::Append(element) | Effect::Cas(_, element)) = it.effect
+            else {
+                continue;
+            };
+            let element = &*values[element as usize];
+            let first = Element { writer: Some(at), is_seen: false };
+            elements
+                .entry(element)
+                .and_modify(|element: &mut Element| element.writer = None)
+                .or_insert(first);
+        }
+        elements.remove(&[][..]);
+        let found = [Edge::Front, Edge::Back].into_iter().find_map(|edge| {
+            let bytes = edge.bytes(elements.keys().copied());
+            elements.keys().all(|element| edge.is_alone(element, &bytes)).then_some((edge, bytes))
+        });
+        let (edge, is_edge) = found?;
+        Some(Self { edge, is_edge, elements })
+    }
+
+    /// Looks at each element of a value that was read; `None` stands for one that no operation wrote.
+    pub(super) fn see(&mut self, mut value: &[u8], mut look: impl FnMut(Option<Element>)) {
+        while !value.is_empty() {
+            let is_edge = |byte: &u8| self.is_edge[usize::from(*byte)];
+            let end = match self.edge {
+                Edge::Front => value[1..].iter().position(is_edge),
+                Edge::Back => value.iter().position(is_edge),
+            };
+            let (element, rest) = value.split_at(end.map_or(value.len(), |at| at + 1));
+            let known = self.elements.get_mut(element);
+            look(known.map(|known| {
+                known.is_seen = true;
+                *known
+            }));
+            value = rest;
+        }
+    }
+
+    /// Whether an element is part of a value that was seen.
+    pub(super) fn is_seen(&self, element: &[u8]) -> bool {
+        element.is_empty() || self.elements.get(element).is_some_and(|element| element.is_seen)
+    }
+}
+
+impl Edge {
+    fn bytes<'a>(self, elements: impl Iterator<Item = &'a [u8]>) -> [bool; 256] {
+        let mut bytes = [false; 256];
+        let edge = |element: &'a [u8]| match self {
+            Self::Front => element.first(),
+            Self::Back => element.last(),
+        };
+        elements.filter_map(edge).for_each(|&byte| bytes[usize::from(byte)] = true);
+        bytes
+    }
+
+    /// Whether an element has an edge byte nowhere but at its edge.
+    fn is_alone(self, element: &[u8], bytes: &[bool; 256]) -> bool {
+        let inner = match self {
+            Self::Front => &element[1..],
+            Self::Back => &element[..element.len() - 1],
+        };
+        !inner.iter().any(|&byte| bytes[usize::from(byte)])
+    }
+}

@@ -1,0 +1,87 @@
+//! A history prepared for the search: what can be known before the search begins.
+
+use super::states::States;
+use super::unreachable::Unreachable;
+use super::writers::Writers;
+use super::{Effect, Operation};
+
+/// The state of a key whose value no operation reads, nor anything that is appended to it.
+pub(super) const UNREAD: u32 = u32::MAX;
+
+/// The value that every key starts with.
+pub(super) const INITIAL: u32 = 0;
+
+/// The completed operations, in the order of their invocations, and behind them the pending ones, which
+/// may have happened or not.
+#[derive(Debug)]
+pub(super) struct Problem {
+    pub(super) operations: Vec<Operation>,
+    /// How many of the operations completed.
+    pub(super) completed: usize,
+    pub(super) initial: u32,
+    /// `None` if a value must be read that no operation produced.
+    pub(super) unreachable: Option<Unreachable>,
+    /// `None` if nothing is appended.
+    pub(super) states: Option<States>,
+}
+
+impl Problem {
+    pub(super) fn new(values: &[Box<[u8]>], operations: impl Iterator<Item = Operation>) -> Self {
+        let numbered = (0..).zip(operations.filter(Operation::matters));
+        let mut operations = numbered.map(|(id, it)| Operation { id, ..it }).collect::<Vec<_>>();
+        let appends = operations.iter().any(|it| matches!(it.effect, Effect::Append(_)));
+        let seen = seen(&operations, values.len());
+        let writers = Writers::new(values, &operations, appends, &seen);
+        writers.tighten(&mut operations);
+        operations.sort_by_key(Operation::is_pending);
+        let mut problem = Self {
+            completed: operations.partition_point(|it| !it.is_pending()),
+            initial: INITIAL,
+            unreachable: None,
+            states: appends.then(|| States::new(values, &seen)),
+            operations,
+        };
+        problem.unify_unread(values, &seen, &writers);
+        problem.drop_pointless();
+        problem.unreachable = writers.count(&problem.operations, appends);
+        problem
+    }
+
+    /// Gives one number to all values that no operation reads, and one effect to all ways to get there.
+    fn unify_unread(&mut self, values: &[Box<[u8]>], seen: &[bool], writers: &Writers<'_>) {
+        let states = self.states.as_ref();
+        let matters = |value: u32| match states {
+            Some(states) => states.leads_somewhere(&values[value as usize]),
+            None => seen[value as usize],
+        };
+        let named = |value: u32| if matters(value) { value } else { UNREAD };
+        self.initial = named(self.initial);
+        for it in &mut self.operations {
+            it.effect = match it.effect {
+                Effect::Write(value) => Effect::Write(named(value)),
+                Effect::Cas(expected, value) => Effect::Cas(expected, named(value)),
+                Effect::Append(element) if !writers.is_seen(element, states) => Effect::Write(UNREAD),
+                other => other,
+            };
+        }
+    }
+
+    /// Leaves out pending operations that make no difference: every order with them is an order without
+    /// them. Only a cas that found another value may have found what they wrote.
+    fn drop_pointless(&mut self) {
+        if !self.operations.iter().any(|it| matches!(it.effect, Effect::Mismatch(_))) {
+            self.operations.retain(|it| !it.is_pending() || it.writes() != Some(UNREAD));
+        }
+    }
+}
+
+/// Which values are compared with the state by some operation.
+fn seen(operations: &[Operation], values: usize) -> Vec<bool> {
+    let mut seen = vec![false; values];
+    for it in operations {
+        if let Effect::Read(value) | Effect::Mismatch(value) | Effect::Cas(value, _) = it.effect {
+            seen[value as usize] = true;
+        }
+    }
+    seen
+}

@@ -1,0 +1,261 @@
+//! The search for an order that explains every output (Wing and Gong 1993, Lowe 2017).
+//!
+//! It goes forward by linearizing one operation that may come next, and back when none may. An operation
+//! may come next if it was invoked before the first completion of those that are left. All state is in
+//! flat lists, so that going back puts everything where it was.
+
+use super::list::Lists;
+use super::memo::Memo;
+use super::problem::Problem;
+use super::unreachable::Unreachable;
+use super::{Effect, NEVER};
+
+/// A search that can be interrupted and resumed.
+#[derive(Debug)]
+pub(super) struct Search {
+    problem: Problem,
+    by_invocation: Lists,
+    by_completion: Lists,
+    /// Operations with equal effects, in the order of their completions.
+    equal: Lists,
+    /// One bit for each operation that was linearized.
+    linearized: Vec<u64>,
+    /// For each completed operation, how many of them were invoked before it completed.
+    reach: Vec<u32>,
+    state: u32,
+    unreachable: Unreachable,
+    /// Operations in the order in which they were linearized.
+    order: Vec<u32>,
+    frames: Vec<Frame>,
+    memo: Memo,
+    key: Vec<u64>,
+    verdict: Option<bool>,
+}
+
+/// A place to come back to.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    /// The length of the order and the state before the operation that led here.
+    order: usize,
+    state: u32,
+    /// The operation that is tried next.
+    next: u32,
+}
+
+impl Search {
+    pub(super) fn new(mut problem: Problem) -> Self {
+        let (all, completed) = (problem.operations.len(), problem.completed);
+        let ended = |at: &u32| problem.operations[*at as usize].returned;
+        let mut by_end = (0..completed as u32).collect::<Vec<_>>();
+        by_end.sort_unstable_by_key(ended);
+        let began_before =
+            |end| problem.operations[..completed].partition_point(|it| it.invoked < end) as u32;
+        let unreachable = problem.unreachable.take();
+        let mut search = Self {
+            verdict: unreachable.is_none().then_some(false),
+            unreachable: unreachable.unwrap_or_default(),
+            reach: problem.operations[..completed].iter().map(|it| began_before(it.returned)).collect(),
+            by_invocation: Lists::new(
+                all,
+                [(0..completed as u32).collect(), (completed as u32..all as u32).collect()],
+            ),
+            by_completion: Lists::new(all, [by_end]),
+            equal: Lists::new(all, equal(&problem)),
+            linearized: vec![0; completed.div_ceil(64) + (all - completed).div_ceil(64)],
+            state: problem.initial,
+            order: Vec::with_capacity(all),
+            frames: Vec::new(),
+            memo: Memo::default(),
+            key: Vec::new(),
+            problem,
+        };
+        if search.verdict.is_none() {
+            search.start();
+        }
+        search
+    }
+
+    fn start(&mut self) {
+        self.linearize_reads();
+        if !self.can_succeed() {
+            self.verdict = Some(false);
+        }
+        self.frames.push(Frame { order: 0, state: self.state, next: self.by_invocation.first(self.all()) });
+    }
+
+    /// Goes on for at most this many steps. Returns the verdict once it is known.
+    pub(super) fn run(&mut self, steps: u64) -> Option<bool> {
+        for _ in 0..steps {
+            if self.verdict.is_some() {
+                break;
+            }
+            if self.by_completion.first(self.all()) == self.all() {
+                self.verdict = Some(true);
+                break;
+            }
+            self.step();
+        }
+        self.verdict
+    }
+
+    /// Tries one operation.
+    fn step(&mut self) {
+        let Some(candidate) = self.candidate() else {
+            return self.backtrack();
+        };
+        let frame = self.frames.last_mut().expect("the first frame goes last");
+        frame.next = self.by_invocation.next[candidate as usize];
+        if self.is_second_choice(candidate) {
+            return;
+        }
+        let Some(state) = self.outcome(candidate) else { return };
+        let back = Frame { order: self.order.len(), state: self.state, next: 0 };
+        self.linearize(candidate);
+        self.state = state;
+        self.linearize_reads();
+        if self.can_succeed() && self.is_new() {
+            self.frames.push(Frame { next: self.by_invocation.first(self.all()), ..back });
+        } else {
+            self.undo(back);
+        }
+    }
+
+    /// The operation that the last frame tries next, if there is one.
+    fn candidate(&mut self) -> Option<u32> {
+        let (all, completed, first_end) = (self.all(), self.problem.completed as u32, self.first_end());
+        let may_come = |at: u32| at < all && self.problem.operations[at as usize].invoked < first_end;
+        let frame = self.frames.last_mut()?;
+        let is_completed = frame.next < completed || frame.next == all;
+        if is_completed && !may_come(frame.next) {
+            // All completed operations were tried; now the pending ones.
+            frame.next = self.by_invocation.first(all + 1);
+        }
+        may_come(frame.next).then_some(frame.next)
+    }
+
+    /// Whether another operation has the same effect, may come now too, and completes earlier: in any
+    /// order with this one now and the other one later, the two can be exchanged.
+    fn is_second_choice(&self, at: u32) -> bool {
+        let (all, first_end) = (self.all(), self.first_end());
+        let mut other = self.equal.previous[at as usize];
+        while other < all && first_end <= self.problem.operations[other as usize].invoked {
+            other = self.equal.previous[other as usize];
+        }
+        other < all && other != at
+    }
+
+    fn backtrack(&mut self) {
+        if let Some(frame) = self.frames.pop() {
+            self.undo(frame);
+        }
+        if self.frames.is_empty() {
+            self.verdict = Some(false);
+        }
+    }
+
+    /// The state after an operation; `None` if its output does not fit the current state.
+    fn outcome(&mut self, at: u32) -> Option<u32> {
+        let state = self.state;
+        match self.problem.operations[at as usize].effect {
+            Effect::Nothing => Some(state),
+            Effect::Read(value) => (state == value).then_some(state),
+            Effect::Mismatch(value) => (state != value).then_some(state),
+            Effect::Write(value) => Some(value),
+            Effect::Cas(expected, new) => (state == expected).then_some(new),
+            Effect::Append(element) => {
+                let states = self.problem.states.as_mut().expect("there are states if something is appended");
+                Some(states.append(state, element))
+            }
+        }
+    }
+
+    /// Linearizes every read that fits the current state. It changes nothing, so that nothing is lost.
+    fn linearize_reads(&mut self) {
+        let mut at = self.by_invocation.first(self.all());
+        while at < self.all() && self.problem.operations[at as usize].invoked < self.first_end() {
+            let next = self.by_invocation.next[at as usize];
+            let is_read_only = self.problem.operations[at as usize].effect.is_read_only();
+            if is_read_only && self.outcome(at).is_some() {
+                self.linearize(at);
+            }
+            at = next;
+        }
+    }
+
+    fn linearize(&mut self, at: u32) {
+        self.by_invocation.lift(at);
+        self.equal.lift(at);
+        if (at as usize) < self.problem.completed {
+            self.by_completion.lift(at);
+        }
+        self.flip(at);
+        self.order.push(at);
+        self.unreachable.lift(at, self.problem.operations[at as usize].reads());
+    }
+
+    fn undo(&mut self, to: Frame) {
+        while to.order < self.order.len() {
+            let at = self.order.pop().expect("the order is not shorter than it was");
+            self.unreachable.unlift(at, self.problem.operations[at as usize].reads());
+            self.flip(at);
+            if (at as usize) < self.problem.completed {
+                self.by_completion.unlift(at);
+            }
+            self.equal.unlift(at);
+            self.by_invocation.unlift(at);
+        }
+        self.state = to.state;
+    }
+
+    /// Whether every value that nothing else can produce can be reached from the state by appending.
+    fn can_succeed(&self) -> bool {
+        let leads_to = |later: u32| match &self.problem.states {
+            Some(states) => states.leads_to(self.state, later),
+            None => self.state == later,
+        };
+        self.unreachable.iter().all(leads_to)
+    }
+
+    /// Whether the search has not been here before: with these operations linearized, in this state. All
+    /// operations before the first remaining one are linearized, and no operation is that was invoked after
+    /// the first completion.
+    fn is_new(&mut self) -> bool {
+        let first = self.by_invocation.first(self.all());
+        let Some(&reach) = self.reach.get(self.by_completion.first(self.all()) as usize) else { return true };
+        let (from, to) = (first as usize / 64, (reach as usize).div_ceil(64));
+        let pending = self.problem.completed.div_ceil(64);
+        self.key.clear();
+        self.key.push((from as u64) << 32 | u64::from(self.state));
+        self.key.extend_from_slice(&self.linearized[from..to]);
+        self.key.extend_from_slice(&self.linearized[pending..]);
+        self.memo.insert(&self.key)
+    }
+
+    const fn all(&self) -> u32 {
+        self.problem.operations.len() as u32
+    }
+
+    /// When the first of the remaining operations completes.
+    fn first_end(&self) -> u32 {
+        self.problem
+            .operations
+            .get(self.by_completion.first(self.all()) as usize)
+            .map_or(NEVER, |it| it.returned)
+    }
+
+    fn flip(&mut self, at: u32) {
+        let (at, completed) = (at as usize, self.problem.completed);
+        let bit = if at < completed { at } else { 64 * completed.div_ceil(64) + at - completed };
+        self.linearized[bit / 64] ^= 1 << (bit % 64);
+    }
+}
+
+/// Groups of operations with equal effects: completed ones in the order of their completions, then pending
+/// ones.
+fn equal(problem: &Problem) -> Vec<Vec<u32>> {
+    let mut sorted = (0..problem.operations.len() as u32).collect::<Vec<_>>();
+    let of = |at: u32| problem.operations[at as usize];
+    sorted.sort_unstable_by_key(|&at| (of(at).effect, of(at).returned, at));
+    let chunks = sorted.chunk_by(|&a, &b| of(a).effect == of(b).effect);
+    chunks.filter(|chunk| 1 < chunk.len()).map(<[u32]>::to_vec).collect()
+}

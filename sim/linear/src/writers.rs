@@ -1,0 +1,173 @@
+//! Which operations produced the values that were read.
+
+use super::elements::Elements;
+use super::problem::{INITIAL, UNREAD};
+use super::states::States;
+use super::unreachable::Unreachable;
+use super::{NEVER, Operation};
+use std::ops::Range;
+
+/// The only possible writers of the values that were read.
+#[derive(Debug)]
+pub(super) struct Writers<'a> {
+    values: &'a [Box<[u8]>],
+    /// Values and the operations without which they cannot be, by id.
+    pairs: Vec<(u32, u32)>,
+    /// Values that no operation can have produced.
+    impossible: Vec<u32>,
+    /// The elements of the values, if something is appended and values can be split into elements.
+    elements: Option<Elements<'a>>,
+}
+
+/// Values that more operations can lead to are not counted: that would cost more than it saves.
+const MOST_SUPPLIES: i32 = 64;
+
+impl<'a> Writers<'a> {
+    pub(super) fn new(
+        values: &'a [Box<[u8]>],
+        operations: &[Operation],
+        appends: bool,
+        seen: &[bool],
+    ) -> Self {
+        let elements = if appends { Elements::new(values, operations) } else { None };
+        let mut writers = Self { values, pairs: Vec::new(), impossible: Vec::new(), elements };
+        let seen = (0..).zip(seen).filter(|&(value, &seen)| seen && value != INITIAL).map(|(value, _)| value);
+        match &mut writers.elements {
+            Some(elements) => {
+                for value in seen {
+                    let mut is_possible = true;
+                    elements.see(&values[value as usize], |element| match element {
+                        Some(element) => writers.pairs.extend(element.writer.map(|writer| (value, writer))),
+                        None => is_possible = false,
+                    });
+                    if !is_possible {
+                        writers.impossible.push(value);
+                    }
+                }
+            }
+            None if appends => {}
+            None => writers.find_writers(operations, seen),
+        }
+        writers
+    }
+
+    /// Nothing is appended: a value is produced by an operation that writes it.
+    fn find_writers(&mut self, operations: &[Operation], seen: impl Iterator<Item = u32>) {
+        const NOBODY: u32 = u32::MAX;
+        const SEVERAL: u32 = u32::MAX - 1;
+        let mut writers = vec![NOBODY; self.values.len()];
+        for (at, it) in (0..).zip(operations) {
+            if let Some(value) = it.writes() {
+                let writer = &mut writers[value as usize];
+                *writer = if *writer == NOBODY { at } else { SEVERAL };
+            }
+        }
+        for value in seen {
+            match writers[value as usize] {
+                NOBODY => self.impossible.push(value),
+                SEVERAL => {}
+                writer => self.pairs.push((value, writer)),
+            }
+        }
+    }
+
+    /// The only possible writer of a value took effect before the first read of the value completed,
+    /// even if the write itself never completed.
+    pub(super) fn tighten(&self, operations: &mut [Operation]) {
+        let mut ends = vec![NEVER; self.values.len()];
+        loop {
+            for it in &*operations {
+                if let Some(value) = it.reads() {
+                    ends[value as usize] = ends[value as usize].min(it.returned);
+                }
+            }
+            let mut changed = false;
+            for &(value, writer) in &self.pairs {
+                let (it, end) = (&mut operations[writer as usize], ends[value as usize]);
+                changed |= end < it.returned;
+                it.returned = it.returned.min(end);
+            }
+            if !changed {
+                break;
+            }
+        }
+    }
+
+    /// Whether what is appended is part of a value that was read.
+    pub(super) fn is_seen(&self, element: u32, states: Option<&States>) -> bool {
+        let element = &self.values[element as usize];
+        match (&self.elements, states) {
+            (Some(elements), _) => elements.is_seen(element),
+            (None, Some(states)) => states.was_seen_within(element),
+            (None, None) => true,
+        }
+    }
+
+    /// Counts what must be read and what can lead there; `None` if a value must be read that no
+    /// operation produced. `operations` are in their final order.
+    pub(super) fn count(&self, operations: &[Operation], appends: bool) -> Option<Unreachable> {
+        let mut demand = vec![0; self.values.len()];
+        for value in operations.iter().filter_map(Operation::reads) {
+            demand[value as usize] += 1;
+        }
+        if self.impossible.iter().any(|&value| demand[value as usize] != 0) {
+            return None;
+        }
+        let mut slack = vec![0; self.values.len()];
+        let mut supplies = self.made(operations, &demand);
+        for &(_, value) in &supplies {
+            slack[value as usize] = 1;
+        }
+        let other = |value: &u32| demand[*value as usize] != 0 && slack[*value as usize] == 0;
+        let mut others = (0..demand.len() as u32).filter(other).collect::<Vec<_>>();
+        others.iter().for_each(|&value| slack[value as usize] = i32::MAX);
+        let led = self.led(operations, &mut others, appends);
+        others.iter().for_each(|&value| slack[value as usize] = 0);
+        led.iter().for_each(|&(_, value)| slack[value as usize] += 1);
+        supplies.extend(led);
+        Some(Unreachable::new(demand, slack, supplies, operations.len()))
+    }
+
+    /// Pairs of an operation and a value that must be read and cannot be without it.
+    fn made(&self, operations: &[Operation], demand: &[u32]) -> Vec<(u32, u32)> {
+        let mut places = vec![None; operations.iter().map(|it| it.id + 1).max().unwrap_or(0) as usize];
+        for (place, it) in (0..).zip(operations) {
+            places[it.id as usize] = Some(place);
+        }
+        let needed = self.pairs.iter().filter(|(value, _)| demand[*value as usize] != 0);
+        let place = |writer: u32| places.get(writer as usize).copied().flatten();
+        needed.filter_map(|&(value, writer)| Some((place(writer)?, value))).collect()
+    }
+
+    /// Pairs of an operation and a value of the list that can come of what it writes. Values that too
+    /// many operations can lead to are removed from the list.
+    fn led(&self, operations: &[Operation], later: &mut Vec<u32>, appends: bool) -> Vec<(u32, u32)> {
+        later.sort_unstable_by_key(|&value| &self.values[value as usize]);
+        let mut leads = vec![0_i32; later.len() + 1];
+        for it in operations {
+            let range = self.range(it, later, appends);
+            leads[range.start] += 1;
+            leads[range.end] -= 1;
+        }
+        let mut sum = 0;
+        let mut leads = leads.into_iter().map(|change| {
+            sum += change;
+            sum
+        });
+        later.retain(|_| leads.next().is_some_and(|leads| leads <= MOST_SUPPLIES));
+        let led = (0..).zip(operations).flat_map(|(at, it)| {
+            let values = &later[self.range(it, later, appends)];
+            values.iter().map(move |&value| (at, value))
+        });
+        led.collect()
+    }
+
+    /// Which of the sorted values can come of what an operation writes.
+    fn range(&self, it: &Operation, later: &[u32], appends: bool) -> Range<usize> {
+        let Some(value) = it.writes().filter(|&value| value != UNREAD) else { return 0..0 };
+        let (base, of) = (&*self.values[value as usize], |later: &u32| &*self.values[*later as usize]);
+        let start = later.partition_point(|later| of(later) < base);
+        let is_led = |later: &u32| if appends { of(later).starts_with(base) } else { of(later) == base };
+        start..start + later[start..].partition_point(is_led)
+    }
+}
