@@ -13,7 +13,6 @@
 mod act;
 mod ask;
 mod expect;
-mod idle;
 mod operate;
 mod record;
 mod report;
@@ -22,11 +21,11 @@ mod until;
 use crate::chronicle::Chronicle;
 use crate::registry::TraceForm;
 use crate::watchers::{Trace, Watchers};
-use idle::Nobody;
 use record::Record;
 use std::collections::BTreeMap;
 use std::panic;
 use wavetank_raft::{RequestId, Span};
+use wavetank_sim::workload::Nobody;
 use wavetank_sim::{Class, Plan, Violation, World};
 
 pub use report::Story;
