@@ -6,7 +6,7 @@
 //! Whoever leaves a joint configuration ends a change that was counted when it was entered.
 
 use crate::ledger::{Ledger, Placed};
-use crate::named::named;
+use crate::named::{Counters, named};
 use crate::observe::{Observation, Seen};
 use crate::report::Turns;
 use crate::slot::Slot;
@@ -35,9 +35,9 @@ named! {
 }
 
 /// Counts, and the changes that are open.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Changes {
-    counts: Vec<Turns>,
+    counts: Counters<Kind, Turns>,
     /// What the server is asked for in the step that it takes now.
     wish: Option<(RequestId, Kind)>,
     /// Calls whose server is catching up.
@@ -53,13 +53,6 @@ struct Open {
     kind: Kind,
 }
 
-impl Default for Changes {
-    fn default() -> Self {
-        let counts = vec![Turns::default(); Kind::ALL.len()];
-        Self { counts, wish: None, staged: BTreeSet::new(), open: Vec::new() }
-    }
-}
-
 impl Changes {
     /// Looks at an observation that the ledger has just taken.
     pub(crate) fn see(&mut self, observation: &Observation<'_>, ledger: &Ledger) {
@@ -70,29 +63,14 @@ impl Changes {
                 self.hear(actions);
                 self.settle(ledger);
             }
-            Seen::Booted { .. }
-            | Seen::Crashed { .. }
-            | Seen::Paused(_)
-            | Seen::Resumed(_)
-            | Seen::Halted(_)
-            | Seen::Refused { .. }
-            | Seen::Harmed { .. }
-            | Seen::Durable { .. }
-            | Seen::Applied { .. }
-            | Seen::SnapshotTaken { .. }
-            | Seen::Restored { .. }
-            | Seen::Sent { .. }
-            | Seen::Invoked { .. }
-            | Seen::Returned { .. }
-            | Seen::Network(_)
-            | Seen::Healed { .. } => {}
+            _ => {}
         }
     }
 
     /// How often each family came to each end.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, Turns> {
-        Kind::ALL.iter().map(|kind| (kind.name().to_owned(), self.counts[*kind as usize])).collect()
+        self.counts.named().map(|(name, turns)| (name.to_owned(), turns)).collect()
     }
 
     /// What the leader that has just stepped appended.
@@ -100,7 +78,7 @@ impl Changes {
         let step = &ledger.step;
         for (before, placed) in &step.changed {
             let Some(kind) = self.kind(*before) else { continue };
-            self.counts[kind as usize].begun += 1;
+            self.counts[kind].begun += 1;
             self.open.push(Open { index: placed.index, term: step.now.term, kind });
         }
     }
@@ -120,7 +98,7 @@ impl Changes {
         let Some((wish, kind)) = self.wish else { return self.hear_of_staged(actions) };
         let outcome = actions.iter().find_map(|action| outcome_of(wish, action));
         match outcome {
-            Some(Err(_)) => self.counts[kind as usize].refused += 1,
+            Some(Err(_)) => self.counts[kind].refused += 1,
             None if kind == Kind::Stage => {
                 self.staged.insert(wish);
             }
@@ -135,7 +113,7 @@ impl Changes {
         }
         for (request, outcome) in actions.iter().filter_map(answer) {
             if self.staged.remove(&request) && matches!(outcome, Err(Error::Refused(_))) {
-                self.counts[Kind::Promote as usize].refused += 1;
+                self.counts[Kind::Promote].refused += 1;
             }
         }
     }
@@ -145,7 +123,7 @@ impl Changes {
         let Self { counts, open, .. } = self;
         open.retain(|change| {
             let Some(there) = ledger.history.at(change.index) else { return true };
-            let turns = &mut counts[change.kind as usize];
+            let turns = &mut counts[change.kind];
             if there.link.term == change.term {
                 turns.committed += 1;
             } else {
@@ -169,18 +147,7 @@ fn wish(slot: Slot, event: &Event, ledger: &Ledger) -> Option<(RequestId, Kind)>
         Call::Change { change: Change::DemoteVoter(_), .. } => Kind::Demote,
         Call::Change { change: Change::RemoveServer(_), .. } => Kind::Remove,
         Call::Change { change: Change::Members(_), .. } => Kind::Joint,
-        Call::Change { change: Change::LeaveJoint, .. }
-        | Call::Apply(_)
-        | Call::ApplyLog { .. }
-        | Call::Barrier
-        | Call::VerifyLeader
-        | Call::Read(_)
-        | Call::Bootstrap(_)
-        | Call::Transfer { .. }
-        | Call::Snapshot
-        | Call::Restore(_)
-        | Call::Reload(_)
-        | Call::Shutdown => return None,
+        _ => return None,
     };
     Some((*request, kind))
 }
@@ -196,17 +163,8 @@ fn outcome_of(wanted: RequestId, action: &Action) -> Option<&Outcome> {
 }
 
 fn answer(action: &Action) -> Option<(RequestId, &Outcome)> {
-    match action {
-        Action::Answer { request, outcome } => Some((*request, outcome)),
-        Action::Send { .. }
-        | Action::Reply { .. }
-        | Action::Store(_)
-        | Action::Apply(_)
-        | Action::TakeSnapshot(_)
-        | Action::Restore(_)
-        | Action::Observe(_)
-        | Action::Halt(_) => None,
-    }
+    let Action::Answer { request, outcome } = action else { return None };
+    Some((*request, outcome))
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub use device::{Device, DeviceCounts, Mount, OpenFile, Trouble};
 pub(crate) use memory::Memory;
 pub use stores::{Capture, Load, Part, Remains, Shelf, Stores, UnderWay};
 
+use crate::mishap::Fault;
+use crate::named::Counters;
 use crate::plan::Disks;
 use crate::rng::{Domain, Draw, Stream};
 use crate::slot::Slot;
@@ -40,25 +42,8 @@ pub struct Disk {
     synced: VecDeque<Write>,
     plan: Disks,
     streams: Streams,
-    counts: DiskCounts,
+    counts: Counters<Fault>,
     harms: Vec<Harm>,
-}
-
-/// How often each family struck.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct DiskCounts {
-    /// Writes begun.
-    pub writes: u64,
-    /// Syncs that stalled.
-    pub stalls: u64,
-    /// Crashes that left something of a queue and not all of it.
-    pub cut_queues: u64,
-    /// Writes of which a crash left a part.
-    pub torn: u64,
-    /// Writes that failed.
-    pub failed: u64,
-    /// Reads whose answer came late.
-    pub late_reads: u64,
 }
 
 /// What came of a job.
@@ -111,7 +96,7 @@ impl Disk {
                 late_read: plan.late_read.map(|_| stream(Domain::LateRead)),
                 remains: stream(Domain::Remains),
             },
-            counts: DiskCounts::default(),
+            counts: Counters::default(),
             harms: Vec::new(),
         }
     }
@@ -219,8 +204,8 @@ impl Disk {
         self.running = 0;
         let remains = self.stores.crash(UnderWay { jobs, capture, settings }, draws);
         let durable = remains.durable.len();
-        self.counts.cut_queues += u64::from(0 < durable && durable < writes);
-        self.counts.torn += u64::from(remains.torn.is_some());
+        self.counts[Fault::CutQueue] += u64::from(0 < durable && durable < writes);
+        self.counts[Fault::TornWrite] += u64::from(remains.torn.is_some());
         remains
     }
 
@@ -256,8 +241,7 @@ impl Disk {
     }
 
     /// How often each family struck so far.
-    #[must_use]
-    pub const fn counts(&self) -> &DiskCounts {
+    pub(crate) const fn counts(&self) -> &Counters<Fault> {
         &self.counts
     }
 
@@ -277,18 +261,17 @@ impl Disk {
             let (takes, late) = (self.streams.read.within(self.plan.read), self.lateness(&job));
             return Queued { job, takes, fails: false, late };
         }
-        self.counts.writes += 1;
         let mut takes = self.streams.sync.within(self.plan.sync);
         if let (Some(stream), Some(stall)) = (&mut self.streams.stall, self.plan.stall) {
             let draw = stream.draw();
             if draw.hits(stall.chance) {
                 takes = takes + draw.within(stall.by);
-                self.counts.stalls += 1;
+                self.counts[Fault::Stall] += 1;
             }
         }
         let fails = match (&mut self.streams.fail, self.plan.fail) {
             (Some(stream), Some(chance)) => stream.hits(chance),
-            (Some(_) | None, Some(_) | None) => false,
+            _ => false,
         };
         Queued { job, takes, fails, late: Span::ZERO }
     }
@@ -304,7 +287,7 @@ impl Disk {
         if !draw.hits(late.chance) {
             return Span::ZERO;
         }
-        self.counts.late_reads += 1;
+        self.counts[Fault::LateRead] += 1;
         draw.within(late.by)
     }
 
@@ -335,11 +318,11 @@ impl Disk {
         Some(match job {
             StoreJob::Persist(write) => {
                 assert!(fails, "{:?} was to be synced with its group", write.token);
-                self.counts.failed += 1;
+                self.counts[Fault::WriteFailure] += 1;
                 self.harms.push(Harm::WriteFailed);
                 match self.stores.fail(&write, self.streams.remains.draw()) {
                     Some((part, error)) => {
-                        self.counts.torn += u64::from(part.is_some());
+                        self.counts[Fault::TornWrite] += u64::from(part.is_some());
                         self.give_up(part, error)
                     }
                     None => Done::Durable(write),

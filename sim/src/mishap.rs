@@ -4,6 +4,7 @@
 //! A place is a number of draws of one stream, not a number of happenings: with one mishap left out
 //! the others still mean the same draws, however differently the run goes on.
 
+use crate::named::named;
 use crate::nemesis::{Occasion, Scheduled};
 use crate::slot::Slot;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,40 @@ pub enum Astray {
     Hold,
     /// Bits of it flip.
     Corrupt,
+}
+
+named! {
+    /// A family of faults that networks, disks and state machines count.
+    Fault {
+        /// A message was lost because its link was cut.
+        Cut = "cut",
+        /// A message was lost by chance.
+        Loss = "loss",
+        /// A message was delivered twice.
+        Duplicate = "duplicate",
+        /// A message was overtaken by others.
+        Reorder = "reorder",
+        /// A message was very late.
+        Late = "late",
+        /// A message was held back.
+        Hold = "hold",
+        /// A crash or a cut took along what was under way.
+        OnWay = "on_way",
+        /// A message was rejected because bits of it had flipped.
+        Corrupt = "corrupt",
+        /// A sync stalled.
+        Stall = "stall",
+        /// A crash left a part of a write.
+        TornWrite = "torn_write",
+        /// A crash left something of a queue and not all of it.
+        CutQueue = "cut_queue",
+        /// A write failed.
+        WriteFailure = "write_failure",
+        /// The answer to a read came late.
+        LateRead = "late_read",
+        /// A state machine stalled.
+        MachineStall = "machine_stall",
+    }
 }
 
 /// Which mishaps are let happen, and a list of those that did.

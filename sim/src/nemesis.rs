@@ -237,19 +237,7 @@ impl Nemesis {
                 self.most_down <= away || !sight.awake.contains(*slot)
             }
             Act::Forget(slots, ..) => slots.is_empty(),
-            Act::Nothing
-            | Act::Network(..)
-            | Act::Flap(..)
-            | Act::Call(..)
-            | Act::Jump(..)
-            | Act::LetGo
-            | Act::Harm(..)
-            | Act::Fill(..)
-            | Act::Lose(_)
-            | Act::Freeze(..)
-            | Act::LetGoAll
-            | Act::Stall(..)
-            | Act::Outpace(..) => false,
+            _ => false,
         };
         if is_too_much || act == Act::Nothing || !self.mishaps.allow(mishap) {
             return Act::Nothing;

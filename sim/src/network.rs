@@ -3,7 +3,8 @@
 //! Each fault family of each directed link has its own stream, read one word per message. Which
 //! links are cut is the [`topology`](crate::topology)'s; the messages themselves the world keeps.
 
-use crate::mishap::{Astray, Mishap, Mishaps};
+use crate::mishap::{Astray, Fault, Mishap, Mishaps};
+use crate::named::Counters;
 use crate::observe::Fate;
 use crate::plan::{Late, Links};
 use crate::rng::{Domain, Draw, Ratio, Spans, Stream};
@@ -20,7 +21,8 @@ pub struct Network {
     /// By link: everything up to this message is lost if it is still under way.
     lost_upto: Vec<u64>,
     on_way: Vec<(Stream, u32)>,
-    counts: Counts,
+    messages: u64,
+    counts: Counters<Fault>,
     mishaps: Mishaps,
 }
 
@@ -33,29 +35,6 @@ pub struct Passage {
     pub held: bool,
     /// Bits of it flip: those that this word says.
     pub flips: Option<u64>,
-}
-
-/// How often each family struck.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Counts {
-    /// Messages, all of them.
-    pub messages: u64,
-    /// Lost because the link was cut.
-    pub cut: u64,
-    /// Lost by chance.
-    pub lost: u64,
-    /// Delivered twice.
-    pub duplicated: u64,
-    /// Overtaken by others.
-    pub reordered: u64,
-    /// Very late.
-    pub late: u64,
-    /// Held back.
-    pub held: u64,
-    /// Crashes and cuts that took with them what was under way.
-    pub on_way: u64,
-    /// Rejected because bits of them had flipped.
-    pub corrupt: u64,
 }
 
 /// One direction between two servers.
@@ -107,7 +86,8 @@ impl Network {
             links: vec![None; servers * servers],
             lost_upto: vec![0; servers * servers],
             on_way: (0..=servers).map(on_way).collect(),
-            counts: Counts::default(),
+            messages: 0,
+            counts: Counters::default(),
             mishaps: Mishaps::default(),
         }
     }
@@ -131,19 +111,18 @@ impl Network {
 
     /// A message is handed over now.
     pub fn pass(&mut self, now: Time, from: Slot, to: Slot, is_cut: bool) -> Passage {
-        self.counts.messages += 1;
+        self.messages += 1;
         let at = from.at() * self.servers + to.at();
         let (seed, plan) = (self.seed, &self.plan);
         let link = self.links[at].get_or_insert_with(|| Box::new(Link::new(seed, plan, from, to)));
-        let tally = Tally { counts: &mut self.counts, mishaps: &mut self.mishaps };
-        link.pass(now, plan, is_cut, tally)
+        link.pass(now, plan, is_cut, &mut self.counts, &mut self.mishaps)
     }
 
     /// A server has crashed. Perhaps what it sent last is lost with it.
     pub fn crash(&mut self, from: Slot) {
         if self.takes_along(from.at()) {
             for to in 0..self.servers {
-                self.lost_upto[from.at() * self.servers + to] = self.counts.messages;
+                self.lost_upto[from.at() * self.servers + to] = self.messages;
             }
         }
     }
@@ -154,7 +133,7 @@ impl Network {
             let all = Slots::first(self.servers);
             for from in all.iter() {
                 for to in all.iter().filter(|&to| is_cut(from, to)) {
-                    self.lost_upto[from.at() * self.servers + to.at()] = self.counts.messages;
+                    self.lost_upto[from.at() * self.servers + to.at()] = self.messages;
                 }
             }
         }
@@ -167,8 +146,8 @@ impl Network {
     }
 
     /// A message was rejected for what had become of it under way.
-    pub const fn rejected(&mut self) {
-        self.counts.corrupt += 1;
+    pub fn rejected(&mut self) {
+        self.counts[Fault::Corrupt] += 1;
     }
 
     fn takes_along(&mut self, of: usize) -> bool {
@@ -177,13 +156,18 @@ impl Network {
         let mishap = Mishap::OnWay(u8::try_from(of).expect("a server, or all links"), *asked);
         *asked += 1;
         let takes = stream.hits(chance) && self.mishaps.allow(mishap);
-        self.counts.on_way += u64::from(takes);
+        self.counts[Fault::OnWay] += u64::from(takes);
         takes
     }
 
-    /// How often each family struck so far.
+    /// How many messages were handed over.
     #[must_use]
-    pub const fn counts(&self) -> &Counts {
+    pub const fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    /// How often each family struck so far.
+    pub(crate) const fn counts(&self) -> &Counters<Fault> {
         &self.counts
     }
 
@@ -247,8 +231,14 @@ impl Link {
         }
     }
 
-    fn pass(&mut self, now: Time, plan: &Links, is_cut: bool, tally: Tally<'_>) -> Passage {
-        let Tally { counts, mishaps } = tally;
+    fn pass(
+        &mut self,
+        now: Time,
+        plan: &Links,
+        is_cut: bool,
+        counts: &mut Counters<Fault>,
+        mishaps: &mut Mishaps,
+    ) -> Passage {
         let (from, to) = self.ends;
         let place = self.passed;
         let said = self.next();
@@ -256,33 +246,27 @@ impl Link {
         let delay = said.delay.within(plan.delay) + self.distance;
         let lost = plan.loss.is_some_and(|chance| said.of(Family::Loss).hits(chance));
         if is_cut || (lost && may(Astray::Loss)) {
-            *(if is_cut { &mut counts.cut } else { &mut counts.lost }) += 1;
+            counts[if is_cut { Fault::Cut } else { Fault::Loss }] += 1;
             return Passage { fate: Fate::Lost, held: false, flips: None };
         }
         let flips = said.flips(plan.corrupt).filter(|_| may(Astray::Corrupt));
         let reordered = said.struck(Family::Reorder, plan.reorder).filter(|_| may(Astray::Reorder));
         let late = said.struck(Family::Late, plan.late).filter(|_| may(Astray::Late));
-        counts.reordered += u64::from(reordered.is_some());
-        counts.late += u64::from(late.is_some());
+        counts[Fault::Reorder] += u64::from(reordered.is_some());
+        counts[Fault::Late] += u64::from(late.is_some());
         let first = now + delay + reordered.unwrap_or(Span::ZERO) + late.unwrap_or(Span::ZERO);
         if let Some(by) = said.struck(Family::Hold, plan.hold).filter(|_| may(Astray::Hold)) {
-            counts.held += 1;
+            counts[Fault::Hold] += 1;
             // An odd delay holds a copy, an even one the message itself.
             let fate =
                 if by.0 % 2 == 1 { Fate::ArrivesTwice(first, first + by) } else { Fate::Arrives(first + by) };
             return Passage { fate, held: true, flips };
         }
         let again = said.struck(Family::Duplicate, plan.duplicate).filter(|_| may(Astray::Duplicate));
-        counts.duplicated += u64::from(again.is_some());
+        counts[Fault::Duplicate] += u64::from(again.is_some());
         let fate = again.map_or(Fate::Arrives(first), |by| Fate::ArrivesTwice(first, first + by));
         Passage { fate, held: false, flips }
     }
-}
-
-/// What a passage adds to.
-struct Tally<'a> {
-    counts: &'a mut Counts,
-    mishaps: &'a mut Mishaps,
 }
 
 impl Said {
@@ -377,6 +361,6 @@ mod tests {
         let mut network = Network::new(5, 2, Links::calm());
         assert_eq!(network.pass(Time(0), A, B, true).fate, Fate::Lost);
         assert_eq!(network.pass(Time(0), A, B, false).fate, fates(Links::calm(), 2)[1]);
-        assert_eq!((network.counts().messages, network.counts().cut), (2, 1));
+        assert_eq!((network.messages(), network.counts()[Fault::Cut]), (2, 1));
     }
 }

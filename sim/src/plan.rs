@@ -4,6 +4,7 @@
 //! it; [`storm`](crate::storm) draws whole plans from a seed. A part that is `None`, or an act that
 //! is not in the list, is off.
 
+pub(crate) mod fields;
 mod sound;
 
 use crate::check::Column;

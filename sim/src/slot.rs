@@ -5,7 +5,6 @@ use wavetank_raft::{NodeId, ServerAddress, ServerId};
 
 /// The place of a server in the tank: 0 for `n1`, 1 for `n2`, and so on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(transparent)]
 pub struct Slot(pub u8);
 
 impl Slot {

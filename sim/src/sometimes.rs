@@ -4,7 +4,7 @@
 
 use crate::check::committed_is_durable_on_quorum::counted;
 use crate::ledger::{Facts, Ledger, Took};
-use crate::named::named;
+use crate::named::{Counters, named};
 use crate::slot::Slot;
 use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Index, RoleName, Term};
@@ -66,17 +66,11 @@ named! {
 }
 
 /// Counts, and a set of situations.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Sometimes {
-    counts: Vec<u64>,
+    counts: Counters<Point>,
     leader: Option<Slot>,
     situations: BTreeSet<u64>,
-}
-
-impl Default for Sometimes {
-    fn default() -> Self {
-        Self { counts: vec![0; Point::ALL.len()], leader: None, situations: BTreeSet::new() }
-    }
 }
 
 impl Sometimes {
@@ -123,14 +117,13 @@ impl Sometimes {
     /// How often each thing happened. Those that did not are there with zero.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, u64> {
-        let names = Point::ALL.iter().map(|point| point.name().to_owned());
-        names.zip(self.counts.iter().copied()).collect()
+        self.counts.named().map(|(name, count)| (name.to_owned(), count)).collect()
     }
 
     /// How often one thing happened.
     #[must_use]
     pub fn count(&self, point: Point) -> u64 {
-        self.counts[point as usize]
+        self.counts[point]
     }
 
     /// The situations that were told apart, as digests: who has which role, whose term and log are ahead of
@@ -140,11 +133,11 @@ impl Sometimes {
     }
 
     fn note(&mut self, point: Point) {
-        self.counts[point as usize] += 1;
+        self.counts[point] += 1;
     }
 
     fn note_if(&mut self, holds: bool, point: Point) {
-        self.counts[point as usize] += u64::from(holds);
+        self.counts[point] += u64::from(holds);
     }
 
     fn elections(&mut self, ledger: &Ledger, facts: Facts) {

@@ -5,7 +5,6 @@
 //! need a few things to go wrong in the right order. What a server may be configured to is drawn
 //! too.
 
-use crate::check::Column;
 use crate::nemesis::{Occasion, Scheduled};
 use crate::plan::{
     Birth, Budget, Clients, Clocks, Disks, Heal, Late, Links, Machines, Nemesis, Plan, Rhythm,
@@ -20,7 +19,6 @@ mod waters;
 
 use edges::Edge;
 pub use ending::{Ending, run};
-use waters::Waters;
 
 /// What a storm is drawn from, a stream each, so that one drawn more in one of them changes
 /// nothing in the others.
@@ -64,37 +62,30 @@ impl Plan {
         edge.configure(&mut config);
         let timeout = config.heartbeat_timeout;
         let clients = clients(&mut on(Topic::Clients), timeout);
-        let mut waters = Waters {
-            links: links(&mut on(Topic::Links), timeout),
-            occasions: occasions(&mut on(Topic::Occasions)),
-            scheduled: scheduled(seed, timeout, &clients),
-            late_read: late_read(&mut on(Topic::LateReads), timeout),
-            config,
-            clients,
-        };
-        waters.tempt(&on);
-        let Waters { config, clients, links, occasions, scheduled, late_read } = waters;
+        let scheduled = scheduled(seed, timeout, &clients);
         let lone = config.pre_vote_disabled || on(Topic::Lone).chance(1, 4);
         let mut plan = Self {
-            seed,
-            servers,
             spares: spares.max(u8::from(scheduled.contains_key(&Scheduled::Replace))),
             birth: if shape.chance(1, 6) { Birth::Blank } else { Birth::Bootstrapped },
-            links,
-            disks: Disks { late_read, ..disks(&mut on(Topic::Disks), timeout) },
-            machines: Machines { stall: stall(&mut on(Topic::Stalls), timeout), ..machines(&mut shape) },
+            config,
+            links: links(&mut on(Topic::Links), timeout),
+            disks: Disks {
+                late_read: late(&mut on(Topic::LateReads), &[2, 2, 10, 40], timeout.times(8)),
+                ..disks(&mut on(Topic::Disks), timeout)
+            },
+            machines: Machines {
+                stall: late(&mut on(Topic::Stalls), &[5, 20, 60], timeout.times(6)),
+                ..machines(&mut shape)
+            },
             supervised: Some(timeout.times(3)),
-            clocks: clocks(&mut on(Topic::Clocks), &config, &clients),
+            clients,
             nemesis: Nemesis {
                 most_down: if shape.chance(1, 4) { servers } else { (servers / 2).max(1) },
                 crash_between: shape.chance(1, 3).then_some(Ratio::new(1, 1_500)),
                 scheduled,
-                occasions,
+                occasions: occasions(&mut on(Topic::Occasions)),
                 budget: if on(Topic::Harm).draw().hits(BEYOND) { Budget::Beyond } else { Budget::Within },
             },
-            clients,
-            config,
-            mishaps: None,
             chaos: shape.within(Spans::new(Span::s(20), Span::s(38))),
             heal: Heal {
                 settle: timeout.times(6),
@@ -103,8 +94,10 @@ impl Plan {
                 hub: on(Topic::Hub).chance(1, 3),
                 lone,
             },
-            judges: Column::default(),
+            ..Self::calm(seed, servers)
         };
+        plan.tempt(&on);
+        plan.clocks = clocks(&mut on(Topic::Clocks), &plan.config, &plan.clients);
         edge.suit(&mut plan);
         plan
     }
@@ -192,18 +185,11 @@ fn disks(stream: &mut Stream, timeout: Span) -> Disks {
     }
 }
 
-/// Reads that come late: up to whole reigns.
-fn late_read(stream: &mut Stream, timeout: Span) -> Option<Late> {
-    let (is_on, each) = (stream.chance(1, 4), stream.one_of(&[2, 2, 10, 40]));
-    let by = Spans::new(Span::ms(1), timeout.times(8));
-    is_on.then_some(Late { chance: Ratio::new(1, each), by })
-}
-
-/// State machines that stand still now and then, while the log goes on.
-fn stall(stream: &mut Stream, timeout: Span) -> Option<Late> {
-    let (is_on, each) = (stream.chance(1, 4), stream.one_of(&[5, 20, 60]));
-    let by = Spans::new(Span::ms(1), timeout.times(6));
-    is_on.then_some(Late { chance: Ratio::new(1, each), by })
+/// A family that strikes now and then, for up to that long: reads that come late by whole reigns, state
+/// machines that stand still while the log goes on.
+fn late(stream: &mut Stream, chances: &[u32], longest: Span) -> Option<Late> {
+    let (is_on, each) = (stream.chance(1, 4), stream.one_of(chances));
+    is_on.then_some(Late { chance: Ratio::new(1, each), by: Spans::new(Span::ms(1), longest) })
 }
 
 fn machines(stream: &mut Stream) -> Machines {
@@ -261,4 +247,35 @@ fn occasions(stream: &mut Stream) -> BTreeMap<Occasion, Ratio> {
         (is_guided && is_on).then_some((occasion, occasion.usual_chance()))
     };
     Occasion::ALL.iter().filter_map(&mut draw).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::fields::Value;
+    use std::collections::BTreeSet;
+
+    /// Fields that a storm leaves as they are.
+    const SAME: [&str; 7] = [
+        "plan.seed",
+        "plan.servers",
+        "plan.config.protocol_version",
+        "plan.config.local_id",
+        "plan.config.no_snapshot_restore_on_start",
+        "plan.mishaps",
+        "plan.judges",
+    ];
+
+    #[test]
+    fn every_field_of_a_plan_is_drawn_but_for_a_few() {
+        let mut drawn = BTreeSet::from(SAME.map(str::to_owned));
+        for seed in 0..300 {
+            let plan = Plan::storm(seed);
+            let (new, calm) = (Value::of(&plan), Value::of(&Plan::calm(seed, plan.servers)));
+            drawn.extend(new.differences(&calm).map(|(path, _)| path));
+        }
+        let plan = Value::of(&Plan::calm(0, 3));
+        let all: BTreeSet<String> = plan.fields("plan").into_iter().map(|(path, _)| path).collect();
+        assert_eq!(drawn, all);
+    }
 }

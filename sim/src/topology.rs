@@ -6,9 +6,8 @@
 use crate::observe::NetworkChange;
 use crate::slot::{Slot, Slots};
 use petgraph::Graph;
-use petgraph::algo::{has_path_connecting, tarjan_scc};
+use petgraph::algo::tarjan_scc;
 use petgraph::graph::NodeIndex;
-use petgraph::visit::NodeFiltered;
 use wavetank_raft::{NodeId, Voters};
 
 /// The links among the servers of a tank.
@@ -42,12 +41,6 @@ impl Topology {
         self.cut[from.at()].contains(to)
     }
 
-    /// Whether every link works.
-    #[must_use]
-    pub fn is_whole(&self) -> bool {
-        self.cut.iter().all(|cut| cut.is_empty())
-    }
-
     /// Carries out a change.
     pub fn change(&mut self, change: &NetworkChange) {
         match *change {
@@ -63,42 +56,31 @@ impl Topology {
     }
 
     /// Those that a server reaches directly and that reach it.
-    #[must_use]
-    pub fn both_ways(&self, slot: Slot) -> Slots {
+    fn both_ways(&self, slot: Slot) -> Slots {
         let reached = self.working.neighbors(place(slot)).map(|at| self.working[at]);
         reached.filter(|&other| !self.is_cut(other, slot)).collect()
     }
 
-    /// Those among `up` that could win an election now: with a quorum of `voters` at hand,
-    /// themselves among them, both ways and without help from others. (Raft forwards nothing, so a
-    /// path over a third server does not count.)
+    /// Whether a server among `up` could win an election now: with a quorum of `voters` at hand,
+    /// itself among them, both ways and without help from others. (Raft forwards nothing, so a path
+    /// over a third server does not count.)
     #[must_use]
-    pub fn electable(&self, voters: &Voters, up: Slots) -> Slots {
-        let can = |slot: Slot| {
-            let at_hand = self.both_ways(slot).and(up).with(slot);
-            let is_in = |node: NodeId| Slot::of(node).is_some_and(|voter| at_hand.contains(voter));
-            voters.contains(slot.node()) && voters.is_quorum(is_in)
-        };
-        self.all.and(up).iter().filter(|&slot| can(slot)).collect()
+    pub fn is_electable(&self, slot: Slot, voters: &Voters, up: Slots) -> bool {
+        let at_hand = self.both_ways(slot).and(up).with(slot);
+        let is_in = |node: NodeId| Slot::of(node).is_some_and(|voter| at_hand.contains(voter));
+        up.contains(slot) && voters.contains(slot.node()) && voters.is_quorum(is_in)
     }
 
-    /// The sets of servers among `up` within which everybody reaches everybody, if need be over
-    /// others; the largest first.
+    /// The sets of servers within which everybody reaches everybody, if need be over others; the
+    /// largest first.
     #[must_use]
-    pub fn cores(&self, up: Slots) -> Vec<Slots> {
-        let among_up = NodeFiltered::from_fn(&self.working, |at| up.contains(self.working[at]));
-        let mut cores: Vec<Slots> = tarjan_scc(&among_up)
+    pub fn cores(&self) -> Vec<Slots> {
+        let mut cores: Vec<Slots> = tarjan_scc(&self.working)
             .into_iter()
             .map(|core| core.into_iter().map(|at| self.working[at]).collect())
             .collect();
         cores.sort_unstable_by_key(|core| (std::cmp::Reverse(core.len()), *core));
         cores
-    }
-
-    /// Whether news can get from one to the other, if need be over others.
-    #[must_use]
-    pub fn reaches(&self, from: Slot, to: Slot) -> bool {
-        has_path_connecting(&self.working, place(from), place(to), None)
     }
 
     fn connect_all(&mut self) {
@@ -147,25 +129,25 @@ mod tests {
         slots.iter().copied().collect()
     }
 
-    fn voters() -> Voters {
-        Voters::new(N.map(Slot::node), [])
+    fn electable(topology: &Topology, up: Slots) -> Slots {
+        let voters = Voters::new(N.map(Slot::node), []);
+        N.into_iter().filter(|&slot| topology.is_electable(slot, &voters, up)).collect()
     }
 
     #[test]
     fn a_partition_leaves_one_side_electable() {
         let mut topology = Topology::new(5);
-        assert_eq!(topology.electable(&voters(), Slots::first(5)), Slots::first(5));
+        assert_eq!(electable(&topology, Slots::first(5)), Slots::first(5));
 
         topology.change(&NetworkChange::Partition(set(&N[..2]), set(&N[2..])));
 
         assert!(topology.is_cut(N[0], N[4]) && topology.is_cut(N[4], N[0]) && !topology.is_cut(N[0], N[1]));
-        assert_eq!(topology.electable(&voters(), Slots::first(5)), set(&N[2..]));
-        assert_eq!(topology.electable(&voters(), Slots::first(5).without(N[4])), Slots::NONE);
-        assert_eq!(topology.cores(Slots::first(5)), [set(&N[2..]), set(&N[..2])]);
+        assert_eq!(electable(&topology, Slots::first(5)), set(&N[2..]));
+        assert_eq!(electable(&topology, Slots::first(5).without(N[4])), Slots::NONE);
+        assert_eq!(topology.cores(), [set(&N[2..]), set(&N[..2])]);
 
         topology.change(&NetworkChange::HealAll);
-        assert!(topology.is_whole());
-        assert_eq!(topology.cores(Slots::first(5)), [Slots::first(5)]);
+        assert_eq!(topology.cores(), [Slots::first(5)]);
     }
 
     #[test]
@@ -174,19 +156,18 @@ mod tests {
         topology.change(&NetworkChange::CutOneWay(set(&N[..1]), set(&N[1..])));
         assert!(topology.is_cut(N[0], N[1]) && !topology.is_cut(N[1], N[0]));
         assert_eq!(topology.both_ways(N[0]), Slots::NONE);
-        assert_eq!(topology.electable(&voters(), Slots::first(5)), set(&N[1..]));
-        assert!(topology.reaches(N[1], N[0]) && !topology.reaches(N[0], N[1]));
+        assert_eq!(electable(&topology, Slots::first(5)), set(&N[1..]));
+        assert_eq!(topology.cores(), [set(&N[1..]), set(&N[..1])]);
     }
 
     #[test]
     fn a_bridge_connects_all_and_only_it_is_electable() {
         let mut topology = Topology::new(5);
         topology.change(&NetworkChange::Partition(set(&N[..2]), set(&N[3..])));
-        assert_eq!(topology.cores(Slots::first(5)).len(), 1);
-        assert!(topology.reaches(N[0], N[4]));
+        assert_eq!(topology.cores(), [Slots::first(5)]);
         // n1 and n2 have n3; n4 and n5 have n3: three of five each, and n3 has all.
-        assert_eq!(topology.electable(&voters(), Slots::first(5)), Slots::first(5));
-        assert_eq!(topology.electable(&voters(), Slots::first(5).without(N[1])).iter().next(), Some(N[2]));
+        assert_eq!(electable(&topology, Slots::first(5)), Slots::first(5));
+        assert_eq!(electable(&topology, Slots::first(5).without(N[1])).iter().next(), Some(N[2]));
     }
 
     #[test]

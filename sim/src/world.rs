@@ -21,13 +21,13 @@ mod verbs;
 pub(crate) mod tests;
 
 pub use end::Unsettled;
-pub(crate) use verbs::is_operators;
+pub(crate) use verbs::{is_operators, operators};
 
 use crate::agenda::Agenda;
 use crate::digest::Digest;
 use crate::disk::{Memory, Shelf};
 use crate::host::{Host, Timer};
-use crate::mishap::{Mishap, Mishaps};
+use crate::mishap::{Fault, Mishap, Mishaps};
 use crate::nemesis::Nemesis;
 use crate::network::{ClientLine, Network};
 use crate::plan::{Birth, Plan};
@@ -247,7 +247,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     /// How many messages were sent.
     #[must_use]
     pub const fn messages(&self) -> u64 {
-        self.network.counts().messages
+        self.network.messages()
     }
 
     /// The digest over every step so far.
@@ -305,30 +305,16 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     /// How often each fault family struck so far; families that never did are left out.
     #[must_use]
     pub fn faults(&self) -> BTreeMap<String, u64> {
-        let network = self.network.counts();
-        let disks = self.hosts.iter().map(|host| host.disk.counts());
-        let sum = |of: fn(&crate::disk::DiskCounts) -> u64| disks.clone().map(of).sum();
-        let counted = [
-            ("cut", network.cut),
-            ("loss", network.lost),
-            ("duplicate", network.duplicated),
-            ("reorder", network.reordered),
-            ("late", network.late),
-            ("hold", network.held),
-            ("on_way", network.on_way),
-            ("corrupt", network.corrupt),
-            ("stall", sum(|counts| counts.stalls)),
-            ("torn_write", sum(|counts| counts.torn)),
-            ("cut_queue", sum(|counts| counts.cut_queues)),
-            ("write_failure", sum(|counts| counts.failed)),
-            ("late_read", sum(|counts| counts.late_reads)),
-            ("machine_stall", self.hosts.iter().map(|host| host.times.stalls()).sum()),
-        ];
+        let mut counted = self.network.counts().clone();
+        for host in &self.hosts {
+            counted += host.disk.counts();
+            counted[Fault::MachineStall] += host.times.stalls();
+        }
         let counts = self.nemesis.as_ref().map_or(&self.counts, Nemesis::counts);
         let acts = counts.iter().map(|(&name, &count)| (name, count));
         let stores = self.hosts.iter().flat_map(|host| host.disk.faults_of_stores());
         let mut faults = BTreeMap::new();
-        for (name, count) in counted.into_iter().chain(acts).chain(stores).filter(|&(_, count)| count != 0) {
+        for (name, count) in counted.named().chain(acts).chain(stores).filter(|&(_, count)| count != 0) {
             *faults.entry(name.to_owned()).or_default() += count;
         }
         faults

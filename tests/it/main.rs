@@ -12,6 +12,7 @@ mod exam;
 mod ledger;
 mod node;
 mod plans;
+mod printed;
 mod quorum;
 mod recover;
 mod refusals;

@@ -4,10 +4,10 @@ use super::bar;
 use super::bounds::{ExploreArguments, Switch};
 use super::exit::Status;
 use super::file::Whole;
+use super::pool::cores;
 use super::subject::Subject;
 use super::{Streams, Trouble, tell, words};
 use crate::registry::{self, TraceForm};
-use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -35,10 +35,6 @@ pub(crate) fn explore(arguments: &ExploreArguments, streams: &mut Streams<'_>) -
     let rate = words::grouped(u64::try_from(rate).unwrap_or(u64::MAX));
     tell(streams, &format!("{}.{:03} s, {rate} states a second", took.as_secs(), took.subsec_millis()));
     conclude(end, &bounds, file, streams)
-}
-
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 fn run(

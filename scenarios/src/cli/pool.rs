@@ -5,6 +5,7 @@ use super::args::{Seeds, Shard};
 use super::subject::Subject;
 use crate::registry::{Scenario, TraceForm};
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Mutex, PoisonError};
@@ -58,6 +59,11 @@ impl<'a> Work<'a> {
         });
         (0_u64..).zip(all).filter(|&(number, _)| self.shard.holds(number)).map(|(_, item)| item)
     }
+}
+
+/// As many threads as the machine can run at once.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// Plays the work on so many threads, and begins no run after the deadline. What is done is taken

@@ -5,7 +5,7 @@ use super::bar::Bar;
 use super::coverage::Coverage;
 use super::exit::Status;
 use super::file::Whole;
-use super::pool::{self, Done, Work};
+use super::pool::{self, Done, Work, cores};
 use super::subject::{self, Subject};
 use super::table::{self, WallClock};
 use super::tally::{Failure, Tally};
@@ -14,10 +14,8 @@ use super::{Streams, Trouble, name, tell};
 use crate::registry::{Chapter, Scenario, TraceForm};
 use std::fs;
 use std::io::{self, Write};
-use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::thread;
 use std::time::{Duration, Instant};
 use wavetank_sim::Column;
 
@@ -117,10 +115,6 @@ fn play(
     result?;
     tallies.retain(|tally| 0 < tally.runs);
     Ok((tallies, coverage))
-}
-
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// One line and one command for each failure; the story of the shortest of each kind.

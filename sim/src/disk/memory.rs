@@ -78,8 +78,7 @@ impl Stores for Memory {
         }
         let torn = match jobs.next() {
             Some(StoreJob::Persist(write)) => self.tear(&write, tear.below(PARTS)),
-            Some(StoreJob::Fetch { .. } | StoreJob::ReadSnapshot { .. } | StoreJob::WriteSnapshot { .. })
-            | None => None,
+            _ => None,
         };
         let store = std::mem::take(&mut self.snapshots.store);
         self.snapshots = Snapshots::new(store);
@@ -254,7 +253,7 @@ impl Memory {
             LogOp::Replace(_) => LogOp::Replace(first_few),
             LogOp::Append(_) if kept == 0 => LogOp::Keep,
             LogOp::Append(_) => LogOp::Append(first_few),
-            LogOp::Keep | LogOp::Compact(_) | LogOp::Discard => LogOp::Keep,
+            _ => LogOp::Keep,
         };
         let write = Write { log, ..write.clone() };
         self.storage.persist(&write).expect(SOUND);
@@ -274,14 +273,8 @@ const SOUND: &str = "stores in memory do not fail";
 const PARTS: u64 = 1 << 20;
 
 fn membership(entry: Entry) -> Option<(Index, Arc<Configuration>)> {
-    match entry.payload {
-        Payload::Configuration(members) => Some((entry.id.index, members)),
-        Payload::Noop
-        | Payload::Barrier
-        | Payload::Command(_)
-        | Payload::Extended(_)
-        | Payload::Restore(_) => None,
-    }
+    let Payload::Configuration(members) = entry.payload else { return None };
+    Some((entry.id.index, members))
 }
 
 /// In how many steps a log operation can be interrupted.
@@ -297,6 +290,6 @@ fn parts_of(op: &LogOp) -> usize {
 fn entries_of(op: &LogOp) -> &[Entry] {
     match op {
         LogOp::Append(entries) | LogOp::Replace(entries) => entries,
-        LogOp::Keep | LogOp::Compact(_) | LogOp::Discard => &[],
+        _ => &[],
     }
 }

@@ -190,7 +190,7 @@ impl Deed {
 fn parts(path: &Path) -> impl Iterator<Item = String> {
     path.components().filter_map(|component| match component {
         Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
-        Component::Prefix(_) | Component::RootDir | Component::CurDir | Component::ParentDir => None,
+        _ => None,
     })
 }
 

@@ -6,7 +6,7 @@
 //! times out.
 
 use super::bounds::Bounds;
-use super::stimulus::Stimulus;
+use super::stimulus::{Letter, Stimulus};
 use wavetank_raft::{Node, Request, RoleName, Span, Time};
 
 /// The election timeout, the heartbeat timeout and the lease: a leader's heartbeats come ten times
@@ -29,18 +29,12 @@ pub fn time_of(stimulus: &Stimulus<'_>, node: &Node) -> Time {
         Stimulus::Resign => MIDNIGHT,
         // A voter that has just heard its leader would refuse, and refusing is the same as silence:
         // the request that matters comes when its patience is over.
-        Stimulus::Take(letter) if letter.is(|request| matches!(request, Request::RequestVote(_))) => {
-            match node.role() {
-                RoleName::Follower | RoleName::PreCandidate | RoleName::Candidate => node.deadline().at,
-                RoleName::Leader => NOON,
-            }
+        Stimulus::Take(Letter::Call { request: Request::RequestVote(_), .. })
+            if node.role() != RoleName::Leader =>
+        {
+            node.deadline().at
         }
-        Stimulus::Take(_)
-        | Stimulus::Persist
-        | Stimulus::Propose
-        | Stimulus::Add(_)
-        | Stimulus::Remove(_)
-        | Stimulus::Crash => NOON,
+        _ => NOON,
     }
 }
 

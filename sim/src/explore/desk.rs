@@ -61,7 +61,7 @@ impl Desk {
 
     /// A step is over: of the open calls only some are still waited for, and a follower calls nobody
     /// any more in this term, so it need not be remembered how often it did.
-    pub fn settle(&mut self, (role, term): (RoleName, Term), mut waits: impl FnMut(usize) -> bool) {
+    pub fn settle(&mut self, role: RoleName, term: Term, mut waits: impl FnMut(usize) -> bool) {
         let mut at = 0;
         self.open.retain(|_| {
             at += 1;

@@ -110,7 +110,7 @@ impl<'a> Expander<'a> {
 
     fn state(&mut self, at: u32, head: &Head, letters: &[u32]) -> Result<(), Obstacle> {
         for slot in self.model.bounds().servers().iter() {
-            self.server(at, (head, letters), slot)?;
+            self.server(at, head, letters, slot)?;
         }
         let bounds = self.model.bounds();
         let mut before = None;
@@ -118,77 +118,90 @@ impl<'a> Expander<'a> {
             if before.replace(letter) == Some(letter) {
                 continue;
             }
-            self.try_both(at, (head, letters), Move::Deliver(letter), head.spent)?;
+            self.try_both(at, head, letters, Move::Deliver(letter), head.spent)?;
             if head.spent.duplicates < bounds.duplicates {
                 let spent = Spent { duplicates: head.spent.duplicates + 1, ..head.spent };
-                self.step(at, (head, letters), Move::Duplicate(letter), spent)?;
+                self.step(at, head, letters, Move::Duplicate(letter), spent)?;
             }
             if head.spent.drops < bounds.drops {
                 let spent = Spent { drops: head.spent.drops + 1, ..head.spent };
-                self.drop(at, (head, letters), (letter, spent));
+                self.drop(at, head, letters, letter, spent);
             }
         }
         Ok(())
     }
 
     /// What a server may do by itself.
-    fn server(&mut self, at: u32, state: (&Head, &[u32]), slot: Slot) -> Result<(), Obstacle> {
-        let (bounds, spent) = (*self.model.bounds(), state.0.spent);
-        let traits = self.model.traits(state.0.locals[slot.at()]);
+    fn server(&mut self, at: u32, head: &Head, letters: &[u32], slot: Slot) -> Result<(), Obstacle> {
+        let (bounds, spent) = (*self.model.bounds(), head.spent);
+        let traits = self.model.traits(head.locals[slot.at()]);
         if traits.part == Part::Waits {
-            self.try_both(at, state, Move::Local(slot, Code::TIME_OUT), spent)?;
+            self.try_both(at, head, letters, Move::Local(slot, Code::TIME_OUT), spent)?;
         }
         if traits.writes && bounds.disks == Disks::Late {
-            self.step(at, state, Move::Local(slot, Code::PERSIST), spent)?;
+            self.step(at, head, letters, Move::Local(slot, Code::PERSIST), spent)?;
         }
         if traits.writes && bounds.disks == Disks::Hang {
-            self.step(at, state, Move::Local(slot, Code::CRASH), spent)?;
+            self.step(at, head, letters, Move::Local(slot, Code::CRASH), spent)?;
         } else if spent.crashes < bounds.crashes {
             let spent = Spent { crashes: spent.crashes + 1, ..spent };
-            self.step(at, state, Move::Local(slot, Code::CRASH), spent)?;
+            self.step(at, head, letters, Move::Local(slot, Code::CRASH), spent)?;
         }
         match traits.part {
             Part::Rests | Part::Waits => Ok(()),
-            Part::Leads | Part::Speaks => self.leader(at, state, slot, traits.part),
+            Part::Leads | Part::Speaks => self.leader(at, head, letters, slot, traits.part),
         }
     }
 
     /// What a leader may do by itself, or be asked for.
-    fn leader(&mut self, at: u32, state: (&Head, &[u32]), slot: Slot, part: Part) -> Result<(), Obstacle> {
-        let (bounds, spent) = (*self.model.bounds(), state.0.spent);
-        self.step(at, state, Move::Local(slot, Code::RESIGN), spent)?;
+    fn leader(
+        &mut self,
+        at: u32,
+        head: &Head,
+        letters: &[u32],
+        slot: Slot,
+        part: Part,
+    ) -> Result<(), Obstacle> {
+        let (bounds, spent) = (*self.model.bounds(), head.spent);
+        self.step(at, head, letters, Move::Local(slot, Code::RESIGN), spent)?;
         if part == Part::Speaks && spent.beats < bounds.beats {
             let spent = Spent { beats: spent.beats + 1, ..spent };
-            self.step(at, state, Move::Local(slot, Code::BEAT), spent)?;
+            self.step(at, head, letters, Move::Local(slot, Code::BEAT), spent)?;
         }
         if spent.entries < bounds.entries {
             let spent = Spent { entries: spent.entries + 1, ..spent };
-            self.try_both(at, state, Move::Local(slot, Code::PROPOSE), spent)?;
+            self.try_both(at, head, letters, Move::Local(slot, Code::PROPOSE), spent)?;
         }
         if spent.changes < bounds.changes {
             let spent = Spent { changes: spent.changes + 1, ..spent };
             for other in bounds.servers().iter() {
-                let is_voter =
-                    self.model.local(state.0.locals[slot.at()]).node.voters().contains(other.node());
+                let is_voter = self.model.local(head.locals[slot.at()]).node.voters().contains(other.node());
                 let code = if is_voter { Code::remove(other) } else { Code::add(other) };
-                self.try_both(at, state, Move::Local(slot, code), spent)?;
+                self.try_both(at, head, letters, Move::Local(slot, code), spent)?;
             }
         }
         Ok(())
     }
 
     /// A step of a server, and where disks may hang the same with what it writes left unwritten.
-    fn try_both(&mut self, at: u32, state: (&Head, &[u32]), by: Move, spent: Spent) -> Result<(), Obstacle> {
-        self.step(at, state, by, spent)?;
+    fn try_both(
+        &mut self,
+        at: u32,
+        head: &Head,
+        letters: &[u32],
+        by: Move,
+        spent: Spent,
+    ) -> Result<(), Obstacle> {
+        self.step(at, head, letters, by, spent)?;
         let bounds = self.model.bounds();
         if bounds.disks != Disks::Hang || bounds.crashes <= spent.crashes {
             return Ok(());
         }
         let spent = Spent { crashes: spent.crashes + 1, ..spent };
         match by {
-            Move::Local(slot, code) => self.step(at, state, Move::HangLocal(slot, code), spent),
-            Move::Deliver(letter) => self.step(at, state, Move::HangDeliver(letter), spent),
-            Move::HangLocal(..) | Move::HangDeliver(_) | Move::Duplicate(_) | Move::Drop(_) => Ok(()),
+            Move::Local(slot, code) => self.step(at, head, letters, Move::HangLocal(slot, code), spent),
+            Move::Deliver(letter) => self.step(at, head, letters, Move::HangDeliver(letter), spent),
+            _ => Ok(()),
         }
     }
 
@@ -196,7 +209,8 @@ impl<'a> Expander<'a> {
     fn step(
         &mut self,
         at: u32,
-        (head, letters): (&Head, &[u32]),
+        head: &Head,
+        letters: &[u32],
         by: Move,
         spent: Spent,
     ) -> Result<(), Obstacle> {
@@ -233,11 +247,11 @@ impl<'a> Expander<'a> {
         self.sums.take(model.local_hashes(from));
         self.sums.add(model.local_hashes(transition.to));
         if transition.led || transition.committed || transition.logged {
-            self.judge(&mut next, (slot, transition, from), by)?;
+            self.judge(&mut next, slot, transition, from, by)?;
         }
         let taken = match by {
             Move::Deliver(letter) | Move::HangDeliver(letter) => Some(letter),
-            Move::Local(..) | Move::HangLocal(..) | Move::Duplicate(_) | Move::Drop(_) => None,
+            _ => None,
         };
         self.mail(&next, letters, taken, model.sent(transition));
         self.add(at, &next, by);
@@ -245,7 +259,7 @@ impl<'a> Expander<'a> {
     }
 
     /// A letter is lost.
-    fn drop(&mut self, at: u32, (head, letters): (&Head, &[u32]), (letter, spent): (u32, Spent)) {
+    fn drop(&mut self, at: u32, head: &Head, letters: &[u32], letter: u32, spent: Spent) {
         self.sums.copy(&self.base);
         self.mail(head, letters, Some(letter), &[]);
         let mut next = *head;
@@ -295,7 +309,9 @@ impl<'a> Expander<'a> {
     fn judge(
         &mut self,
         next: &mut Head,
-        (slot, transition, from): (Slot, &Transition, u32),
+        slot: Slot,
+        transition: &Transition,
+        from: u32,
         by: Move,
     ) -> Result<(), Obstacle> {
         let model = self.model;

@@ -73,13 +73,7 @@ impl Local {
         match stimulus {
             Stimulus::Crash => next.crash(around.bounds),
             Stimulus::Persist => next.persist(now, around, &mut outcome),
-            Stimulus::TimeOut
-            | Stimulus::Resign
-            | Stimulus::Beat
-            | Stimulus::Propose
-            | Stimulus::Add(_)
-            | Stimulus::Remove(_)
-            | Stimulus::Take(_) => {
+            _ => {
                 let input = stimulus.input(self.number(stimulus, around)).expect("the core's business");
                 next.take(now, input, around, &mut outcome);
             }
@@ -100,15 +94,7 @@ impl Local {
     fn number(&self, stimulus: &Stimulus<'_>, around: &Around<'_>) -> RpcId {
         match stimulus {
             Stimulus::Take(Letter::Answer { name, .. }) => self.desk.number_of(*name).unwrap_or(RpcId(0)),
-            Stimulus::Take(Letter::Call { .. })
-            | Stimulus::TimeOut
-            | Stimulus::Resign
-            | Stimulus::Beat
-            | Stimulus::Persist
-            | Stimulus::Propose
-            | Stimulus::Add(_)
-            | Stimulus::Remove(_)
-            | Stimulus::Crash => RpcId(u64::from(around.number)),
+            _ => RpcId(u64::from(around.number)),
         }
     }
 
@@ -152,19 +138,7 @@ impl Local {
             Effect::Store(_) => {
                 panic!("{}: explored logs are in memory, whole", self.slot)
             }
-            Effect::Commit(_)
-            | Effect::Refused(_)
-            | Effect::Appended { .. }
-            | Effect::Became { .. }
-            | Effect::LeaderIs(_)
-            | Effect::Configured { .. }
-            | Effect::ReadReady { .. }
-            | Effect::ReadFailed { .. }
-            | Effect::TransferEnded { .. }
-            | Effect::Installed(_)
-            | Effect::Staged { .. }
-            | Effect::Contact { .. }
-            | Effect::Ignored(_) => return,
+            _ => return,
         };
         let breach = || properties::of_a_letter(self, &letter, around.bounds.judged);
         outcome.breach = outcome.breach.take().or_else(breach);
@@ -183,8 +157,8 @@ impl Local {
     fn forget(&mut self) {
         let known = Cell::new(0);
         self.walk(&Permutation::NONE, &known, &|_| 0);
-        let standing = (self.node.role(), self.node.term());
-        self.desk.settle(standing, |at| known.get() & 1 << at != 0);
+        let (role, term) = (self.node.role(), self.node.term());
+        self.desk.settle(role, term, |at| known.get() & 1 << at != 0);
     }
 
     /// The state in 64 bits, when servers have changed places.

@@ -378,19 +378,10 @@ const fn step_key(local: u32, code: Code) -> u64 {
 fn traits(local: &Local, bounds: &Bounds) -> Traits {
     let node = &local.node;
     let part = match node.role() {
-        RoleName::Leader => match node.deadline().why {
-            Why::Heartbeat | Why::CommitFlush => Part::Speaks,
-            Why::Election
-            | Why::Ballot
-            | Why::Lease
-            | Why::Transfer
-            | Why::DiskStall
-            | Why::Snapshot
-            | Why::Idle => Part::Leads,
-        },
-        RoleName::Follower | RoleName::PreCandidate | RoleName::Candidate => {
-            if node.term() < bounds.last_term() { Part::Waits } else { Part::Rests }
-        }
+        RoleName::Leader if matches!(node.deadline().why, Why::Heartbeat | Why::CommitFlush) => Part::Speaks,
+        RoleName::Leader => Part::Leads,
+        _ if node.term() < bounds.last_term() => Part::Waits,
+        _ => Part::Rests,
     };
     Traits {
         slot: local.slot,

@@ -20,9 +20,10 @@ use crate::report::{Report, Verdict};
 use crate::sail::Sailed;
 use crate::slot::Slot;
 use crate::watch::{Eye, Watch};
+use crate::world::operators;
 use std::collections::{BTreeMap, VecDeque};
 use wavetank_raft::{
-    Action, Batch, Bytes, Call, Change, Event, Index, NodeId, Payload, RequestId, RpcId, Server, Span,
+    Action, Batch, Bytes, Call, Change, Event, Index, NodeId, Payload, RpcId, Server, Span,
     StoreJob, Time,
 };
 
@@ -31,9 +32,6 @@ pub const NAME: &str = "explored";
 
 /// Between two steps of a schedule, for whoever shows times.
 const PACE: Span = Span::ms(1);
-
-/// Calls by operators, in the tank's way of numbering.
-const OPERATOR: u64 = 1 << 63;
 
 /// Plays a schedule to its end, or until a judge speaks, or the code under test panics, or the code
 /// has changed so much that a letter which the schedule wants delivered was never sent.
@@ -174,7 +172,7 @@ impl<W: Watch> Player<W> {
 
     fn ask(&mut self, slot: Slot, call: Call) {
         self.asked += 1;
-        let request = RequestId(OPERATOR | self.asked);
+        let request = operators(self.asked);
         self.turn(slot, clock::NOON, Event::Call { request, call });
     }
 
@@ -214,8 +212,8 @@ impl<W: Watch> Player<W> {
             self.persist(slot, now);
         }
         let seat = &mut self.seats[slot.at()];
-        let standing = (seat.server.node().role(), seat.server.node().term());
-        seat.desk.settle(standing, |_| false);
+        let (role, term) = (seat.server.node().role(), seat.server.node().term());
+        seat.desk.settle(role, term, |_| false);
     }
 
     fn persist(&mut self, slot: Slot, now: Time) {

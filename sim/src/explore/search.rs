@@ -143,7 +143,7 @@ impl Search {
             self.figures.levels.push(0);
             let all: Vec<u32> = (0..level.len() as u32).collect();
             for block in all.chunks(BLOCK) {
-                let found = self.block(&level, block, (begins, &mut next), hands);
+                let found = self.block(&level, block, begins, &mut next, hands);
                 self.measure(level.bytes() + next.bytes());
                 if let Some((at, by, breach)) = found {
                     return End::Found(breach, self.way_to(begins + at, by));
@@ -164,7 +164,8 @@ impl Search {
         &mut self,
         level: &States,
         block: &[u32],
-        (begins, next): (u32, &mut States),
+        begins: u32,
+        next: &mut States,
         hands: &mut dyn Hands,
     ) -> Option<(u32, Move, Breach)> {
         let mut todo = block.to_vec();

@@ -54,15 +54,6 @@ impl Letter {
         };
         fingerprint::words(&[kind, self.name().hash(permutation), body])
     }
-
-    /// Whether it is a call of this kind.
-    #[must_use]
-    pub fn is(&self, kind: impl Fn(&Request) -> bool) -> bool {
-        match self {
-            Self::Call { request, .. } => kind(request),
-            Self::Answer { .. } => false,
-        }
-    }
 }
 
 /// What may happen to one server.

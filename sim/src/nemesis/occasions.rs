@@ -196,12 +196,7 @@ impl Noticed {
             Action::Store(StoreJob::WriteSnapshot { .. }) | Action::Restore(_) => Self::INSTALLED,
             Action::Answer { outcome: Ok(Answer::Applied { .. }), .. } => Self::ANSWERED,
             Action::Answer { outcome: Ok(Answer::Readable { .. }), .. } => Self::READ,
-            Action::Answer { .. }
-            | Action::Store(StoreJob::Fetch { .. } | StoreJob::ReadSnapshot { .. })
-            | Action::Apply(_)
-            | Action::TakeSnapshot(_)
-            | Action::Observe(_)
-            | Action::Halt(_) => Self::NOTHING,
+            _ => Self::NOTHING,
         }
     }
 }
@@ -213,7 +208,7 @@ fn of_request(request: &Request) -> Noticed {
         Request::RequestPreVote(_) => Noticed::CANVASSED,
         Request::InstallSnapshot(piece) if piece.done => Noticed::LAST_PIECE,
         Request::TimeoutNow(_) => Noticed::CALLED,
-        Request::AppendEntries(_) | Request::InstallSnapshot(_) => Noticed::NOTHING,
+        _ => Noticed::NOTHING,
     }
 }
 
@@ -221,11 +216,7 @@ fn of_response(response: &Response) -> Noticed {
     match response {
         Response::AppendEntries(append) if append.success => Noticed::ACKED,
         Response::RequestVote(vote) if vote.granted => Noticed::GRANTED,
-        Response::AppendEntries(_)
-        | Response::RequestVote(_)
-        | Response::RequestPreVote(_)
-        | Response::InstallSnapshot(_)
-        | Response::TimeoutNow(_) => Noticed::NOTHING,
+        _ => Noticed::NOTHING,
     }
 }
 

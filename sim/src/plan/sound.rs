@@ -1,7 +1,7 @@
 //! Whether a plan that somebody has edited can be run at all, and within a lifetime.
 
-use super::{Late, Plan};
-use crate::rng::{Ratio, Spans};
+use super::Plan;
+use super::fields::Value;
 use crate::slot::Slot;
 use wavetank_raft::{Config, Settings, Span};
 
@@ -20,83 +20,8 @@ impl Plan {
         }
         let config = Config { local_id: Slot(0).id(), ..self.config.clone() };
         Settings::new(config).map_err(|error| format!("config.{error}"))?;
-        let config = &self.config;
-        let whole = [
-            ("chaos", self.chaos),
-            ("heal.settle", self.heal.settle),
-            ("config.heartbeat_timeout", config.heartbeat_timeout),
-            ("config.election_timeout", config.election_timeout),
-            ("config.snapshot_interval", config.snapshot_interval),
-            ("config.disk_stall_timeout", config.disk_stall_timeout),
-            ("clients.patience", self.clients.patience),
-        ];
-        if let Some((name, span)) = whole.into_iter().find(|&(_, span)| LONGEST < span) {
-            return Err(format!("{name} is {span}, and nothing lasts longer than {LONGEST}"));
-        }
-        self.ranges_are_sound()?;
-        self.chances_are_sound()?;
+        fields_are_sound("", &Value::of(self))?;
         self.clients_are_sound()
-    }
-
-    fn ranges_are_sound(&self) -> Result<(), String> {
-        let late = |late: Option<Late>| late.map_or(Spans::ZERO, |late| late.by);
-        let Self { links, disks, machines, clients, .. } = self;
-        let ranges = [
-            ("links.delay", links.delay),
-            ("links.far", late(links.far)),
-            ("links.reorder", late(links.reorder)),
-            ("links.late", late(links.late)),
-            ("links.duplicate", late(links.duplicate)),
-            ("links.hold", late(links.hold)),
-            ("disks.sync", disks.sync),
-            ("disks.read", disks.read),
-            ("disks.stall", late(disks.stall)),
-            ("disks.late_read", late(disks.late_read)),
-            ("machines.apply", machines.apply),
-            ("machines.snapshot", machines.snapshot),
-            ("machines.stall", late(machines.stall)),
-            ("clocks.start", self.clocks.start),
-            ("clients.think", clients.think),
-            ("clients.delay", clients.delay),
-        ];
-        let rhythms = self
-            .nemesis
-            .scheduled
-            .iter()
-            .flat_map(|(kind, rhythm)| [(kind.name(), rhythm.every), (kind.name(), rhythm.lasts)]);
-        let is_bad = |spans: &Spans| spans.max < spans.min || LONGEST < spans.max;
-        match ranges.into_iter().chain(rhythms).find(|(_, spans)| is_bad(spans)) {
-            Some((name, spans)) => Err(format!("{name} goes from {} to {}", spans.min, spans.max)),
-            None => Ok(()),
-        }
-    }
-
-    fn chances_are_sound(&self) -> Result<(), String> {
-        let late = |late: Option<Late>| late.map(|late| late.chance);
-        let Self { links, disks, machines, clients, nemesis, .. } = self;
-        let chances = [
-            ("links.far", late(links.far)),
-            ("links.reorder", late(links.reorder)),
-            ("links.late", late(links.late)),
-            ("links.loss", links.loss),
-            ("links.duplicate", late(links.duplicate)),
-            ("links.hold", late(links.hold)),
-            ("links.on_way", links.on_way),
-            ("links.corrupt", links.corrupt),
-            ("disks.stall", late(disks.stall)),
-            ("disks.fail", disks.fail),
-            ("disks.late_read", late(disks.late_read)),
-            ("machines.stall", late(machines.stall)),
-            ("clients.writes", Some(clients.writes)),
-            ("clients.loss", clients.loss),
-            ("nemesis.crash_between", nemesis.crash_between),
-        ];
-        let occasions = nemesis.occasions.iter().map(|(occasion, &chance)| (occasion.name(), Some(chance)));
-        let is_bad = |chance: &Ratio| chance.d == 0 || chance.d < chance.n;
-        let bad = chances.into_iter().chain(occasions).find_map(|(name, chance)| {
-            chance.filter(is_bad).map(|chance| format!("{name} has a chance of {chance}"))
-        });
-        bad.map_or(Ok(()), Err)
     }
 
     fn clients_are_sound(&self) -> Result<(), String> {
@@ -117,9 +42,38 @@ impl Plan {
     }
 }
 
+/// Whether all spans, ranges and chances in it are, wherever they stand.
+fn fields_are_sound(path: &str, value: &Value) -> Result<(), String> {
+    let within = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match value {
+        Value::Number(_) | Value::Plain(_) => Ok(()),
+        Value::Span(span) if LONGEST < *span => {
+            Err(format!("{path} is {span}, and nothing lasts longer than {LONGEST}"))
+        }
+        Value::Span(_) => Ok(()),
+        Value::Named(_, parts) | Value::List(parts) => match &parts[..] {
+            // What stands under a name in a map.
+            [Value::Named(name, parts), value] if parts.is_empty() => fields_are_sound(&within(name), value),
+            parts => parts.iter().try_for_each(|part| fields_are_sound(path, part)),
+        },
+        Value::Struct(name, fields) => match (*name, &fields[..]) {
+            ("Spans", [(_, Value::Span(min)), (_, Value::Span(max))]) if max < min || LONGEST < *max => {
+                Err(format!("{path} goes from {min} to {max}"))
+            }
+            ("Ratio", [(_, Value::Number(n)), (_, Value::Number(d))]) if *d == 0 || d < n => {
+                Err(format!("{path} has a chance of {n}/{d}"))
+            }
+            _ => fields.iter().try_for_each(|(name, value)| fields_are_sound(&within(name), value)),
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nemesis::Scheduled;
+    use crate::plan::Rhythm;
+    use crate::rng::{Ratio, Spans};
 
     #[test]
     fn every_storm_is_sound() {
@@ -142,5 +96,12 @@ mod tests {
         assert!(broken(|plan| plan.links.loss = Some(Ratio { n: 1, d: 0 })).contains("links.loss"));
         assert!(broken(|plan| plan.disks.sync.max = Span::ZERO).contains("disks.sync"));
         assert!(broken(|plan| plan.clients.keys = 0).contains("key"));
+        assert!(broken(|plan| plan.supervised = Some(Span::s(3_601))).contains("supervised"));
+        const NEVER: Rhythm =
+            Rhythm { every: Spans::us(1, 2), lasts: Spans { min: Span::us(2), max: Span::us(1) } };
+        let broken = broken(|plan| {
+            plan.nemesis.scheduled.insert(Scheduled::Crash, NEVER);
+        });
+        assert!(broken.contains("nemesis.scheduled.Scheduled::Crash.lasts"), "{broken}");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::mishap::Mishap;
 use crate::nemesis::{Occasion, Scheduled};
-use crate::plan::{Birth, Budget, Clocks, Plan};
+use crate::plan::Plan;
 use crate::rng::{Ratio, Spans};
 use wavetank_raft::{ReadPath, Span};
 
@@ -11,6 +11,13 @@ pub(crate) type Edit = Box<dyn Fn(&mut Plan)>;
 
 fn edit(edit: impl Fn(&mut Plan) + 'static) -> Edit {
     Box::new(edit)
+}
+
+/// What sets a field to what a calm plan has.
+macro_rules! as_calm {
+    ($($($field:ident).+),* $(,)?) => {
+        vec![$(edit(|plan| plan.$($field).+ = Plan::calm(0, 1).$($field).+.clone())),*]
+    };
 }
 
 /// Everything that may be switched off, or set to what is usual.
@@ -39,38 +46,33 @@ fn retain(plan: &mut Plan, keep: impl Fn(&Mishap) -> bool) {
 }
 
 fn families() -> Vec<Edit> {
-    vec![
-        edit(|plan| plan.links.far = None),
-        edit(|plan| plan.links.reorder = None),
-        edit(|plan| plan.links.late = None),
-        edit(|plan| plan.links.loss = None),
-        edit(|plan| plan.links.duplicate = None),
-        edit(|plan| plan.links.hold = None),
-        edit(|plan| plan.links.on_way = None),
-        edit(|plan| plan.links.corrupt = None),
-        edit(|plan| plan.disks.stall = None),
-        edit(|plan| plan.disks.fail = None),
-        edit(|plan| plan.disks.late_read = None),
-        edit(|plan| plan.machines.stall = None),
-        edit(|plan| plan.nemesis.crash_between = None),
-        edit(|plan| plan.nemesis.budget = Budget::Within),
-        edit(|plan| plan.clocks = Clocks { start: Spans::ZERO, drift_ppm: 0 }),
-        edit(|plan| plan.clients.loss = None),
-        edit(|plan| plan.clients.gather = None),
-        edit(|plan| plan.heal.leave_broken = false),
-        edit(|plan| plan.heal.compact = false),
-        edit(|plan| plan.heal.hub = false),
-        edit(|plan| plan.heal.lone = false),
-    ]
+    as_calm!(
+        links.far,
+        links.reorder,
+        links.late,
+        links.loss,
+        links.duplicate,
+        links.hold,
+        links.on_way,
+        links.corrupt,
+        disks.stall,
+        disks.fail,
+        disks.late_read,
+        machines.stall,
+        nemesis.crash_between,
+        nemesis.budget,
+        clocks,
+        clients.loss,
+        clients.gather,
+        heal.leave_broken,
+        heal.compact,
+        heal.hub,
+        heal.lone,
+    )
 }
 
 /// What a calm sea has.
 fn usual() -> Vec<Edit> {
-    macro_rules! as_calm {
-        ($($($field:ident).+),* $(,)?) => {
-            vec![$(edit(|plan| plan.$($field).+ = Plan::calm(0, 1).$($field).+.clone())),*]
-        };
-    }
     let mut edits = as_calm!(
         birth,
         supervised,
@@ -106,7 +108,7 @@ fn usual() -> Vec<Edit> {
         plan.config.election_timeout = calm.election_timeout;
         plan.config.leader_lease_timeout = calm.leader_lease_timeout;
     }));
-    edits.push(edit(|plan| plan.birth = Birth::Bootstrapped));
+    edits.extend(as_calm!(birth));
     edits
 }
 
@@ -202,4 +204,26 @@ pub(crate) fn rounder() -> Vec<Edit> {
 fn rounded(spans: Spans) -> Spans {
     let ms = |span: Span| Span::ms(span.0.div_ceil(1_000));
     Spans::new(ms(spans.min), ms(spans.max))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::fields::Value;
+
+    /// Fields that are made less or other, and never set to what a calm plan has.
+    const OTHERWISE: [&str; 5] =
+        ["plan.spares", "plan.clients.count", "plan.clients.keys", "plan.clients.writes", "plan.chaos"];
+
+    #[test]
+    fn every_field_that_a_storm_draws_has_its_edit() {
+        for seed in 0..100 {
+            for mut plan in [Plan::storm(seed), Plan::storm_beyond_budget(seed)] {
+                off().iter().for_each(|edit| edit(&mut plan));
+                let (new, calm) = (Value::of(&plan), Value::of(&Plan::calm(seed, plan.servers)));
+                let left = new.differences(&calm).filter(|(path, _)| !OTHERWISE.contains(&&**path));
+                assert_eq!(left.collect::<Vec<_>>(), []);
+            }
+        }
+    }
 }

@@ -197,7 +197,9 @@ impl<F: TankFsm, V: Watch, G: FnMut(&V) -> bool> Course<'_, F, V, G> {
                 return Ok(None);
             }
         }
-        Ok(Some(Unsettled::NothingNew { leader: self.world.leader_among(core) }))
+        let leader = self.world.leader_among(core);
+        let nobody = || self.world.without_leader(core);
+        Ok(Some(leader.map_or_else(nobody, |leader| Unsettled::NothingNew { leader })))
     }
 }
 

@@ -3,22 +3,11 @@
 
 use super::Topic;
 use crate::nemesis::{Occasion, Scheduled};
-use crate::plan::{Clients, Late, Links, Rhythm};
+use crate::plan::{Late, Plan};
 use crate::rng::{Ratio, Spans, Stream};
-use std::collections::BTreeMap;
-use wavetank_raft::{Config, Span};
+use wavetank_raft::Span;
 
-/// What of a storm has to suit each other.
-pub(super) struct Waters {
-    pub(super) config: Config,
-    pub(super) clients: Clients,
-    pub(super) links: Links,
-    pub(super) occasions: BTreeMap<Occasion, Ratio>,
-    pub(super) scheduled: BTreeMap<Scheduled, Rhythm>,
-    pub(super) late_read: Option<Late>,
-}
-
-impl Waters {
+impl Plan {
     pub(super) fn tempt(&mut self, on: &impl Fn(Topic) -> Stream) {
         if self.clients.read_under_leases_alone() {
             self.tempt_leases(&mut on(Topic::Leases));
@@ -30,20 +19,20 @@ impl Waters {
         let mut outruns = on(Topic::Outruns);
         if outruns.chance(1, 10) {
             self.tempt_to_outrun(&mut outruns);
-        } else if self.late_read.is_some_and(|late| late.chance.d == 2) {
+        } else if self.disks.late_read.is_some_and(|late| late.chance.d == 2) {
             self.tempt_reads();
         }
-        if self.scheduled.contains_key(&Scheduled::Transfer) && on(Topic::Calls).chance(1, 2) {
+        if self.nemesis.scheduled.contains_key(&Scheduled::Transfer) && on(Topic::Calls).chance(1, 2) {
             self.usually(&[Occasion::IsolateCaller]);
         }
     }
 
     fn usually(&mut self, occasions: &[Occasion]) {
-        self.occasions.extend(occasions.iter().map(|&occasion| (occasion, occasion.usual_chance())));
+        self.nemesis.occasions.extend(occasions.iter().map(|&occasion| (occasion, occasion.usual_chance())));
     }
 
     fn often(&mut self, occasions: &[Occasion]) {
-        self.occasions.extend(occasions.iter().map(|&occasion| (occasion, Ratio::new(1, 20))));
+        self.nemesis.occasions.extend(occasions.iter().map(|&occasion| (occasion, Ratio::new(1, 20))));
     }
 
     /// Leases as long as they can be, over clocks that may go far apart, and leaders that lose their
@@ -91,7 +80,7 @@ impl Waters {
         if stream.chance(1, 2) {
             config.log_cache_capacity = 1;
             let by = Spans::new(timeout, timeout.times(8));
-            self.late_read = Some(Late { chance: Ratio::new(1, 6), by });
+            self.disks.late_read = Some(Late { chance: Ratio::new(1, 6), by });
         }
         self.usually(&[Occasion::SnapshotNewcomer, Occasion::MendCompacter, Occasion::CrashDiscarder]);
         self.often(&[Occasion::IsolateSender, Occasion::IsolateCommitter, Occasion::StallCommitter]);
@@ -104,7 +93,7 @@ impl Waters {
         (config.log_cache_capacity, config.trailing_logs, config.snapshot_threshold) = (1, 10_240, 8_192);
         (config.max_append_entries, config.max_append_bytes) = (64, 1 << 20);
         let by = Spans::new(timeout.part(10), timeout.times(3));
-        self.late_read = Some(Late { chance: Ratio::new(1, 1), by });
+        self.disks.late_read = Some(Late { chance: Ratio::new(1, 1), by });
         self.often(&[Occasion::IsolateSender, Occasion::StrandSender, Occasion::TransferCommitter]);
     }
 }

@@ -5,6 +5,7 @@
 use super::words;
 use crate::observe::{Fate, Observation, Seen};
 use crate::slot::Slot;
+use crate::topology::Topology;
 use crate::watch::Watch;
 use serde_json::{Value, json};
 use wavetank_raft::{Action, Event, RoleName, Server, StoreJob, Time};
@@ -13,6 +14,7 @@ use wavetank_raft::{Action, Event, RoleName, Server, StoreJob, Time};
 #[derive(Clone, Debug)]
 pub struct Page {
     servers: usize,
+    topology: Topology,
     standings: [Option<(&'static str, u64, u64)>; Slot::MOST],
     /// From when on a server is what: time, server, state, term, commit, words.
     states: Vec<Value>,
@@ -29,6 +31,7 @@ impl Page {
     pub fn new(servers: usize) -> Self {
         Self {
             servers,
+            topology: Topology::new(servers),
             standings: [None; Slot::MOST],
             states: Vec::new(),
             messages: Vec::new(),
@@ -144,7 +147,9 @@ impl Watch for Page {
             }
             Seen::Network(change) => {
                 let (verb, detail) = words::network(change);
-                self.note(at, None, format!("{verb} {detail}"));
+                self.topology.change(change);
+                let cores: Vec<String> = self.topology.cores().iter().map(ToString::to_string).collect();
+                self.note(at, None, format!("{verb} {detail}; connected: {}", cores.join(" | ")));
             }
             Seen::Healed { core } => self.note(at, None, format!("healed {}", words::set(core))),
             Seen::Durable { .. }
@@ -152,5 +157,20 @@ impl Watch for Page {
             | Seen::Restored { .. }
             | Seen::Invoked { .. } => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::NetworkChange;
+    use crate::slot::Slots;
+
+    #[test]
+    fn a_note_says_which_servers_still_reach_each_other() {
+        let mut page = Page::new(3);
+        let cut = NetworkChange::CutOneWay(Slots::only(Slot(0)), Slots::first(3));
+        page.see(&Observation { at: Time(5), step: 1, seen: Seen::Network(&cut) });
+        assert!(page.take().contains("connected: n2 n3 | n1"));
     }
 }

@@ -4,6 +4,7 @@ use super::World;
 use super::happening::{Happening, Letter, Parcel};
 use crate::disk::{Capture, Done};
 use crate::host::Work;
+use crate::mishap::Fault;
 use crate::observe::{Fate, Seen};
 use crate::slot::Slot;
 use crate::watch::Watch;
@@ -38,7 +39,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             }),
         };
         self.eye.see(Seen::Sent { from, to, rpc, carried: parcel.carried(), fate: passage.fate });
-        let letter = Letter { from, to, rpc, number: self.network.counts().messages, parcel };
+        let letter = Letter { from, to, rpc, number: self.network.messages(), parcel };
         match passage.fate {
             Fate::Arrives(at) => self.post(at, letter, passage.held),
             Fate::ArrivesTwice(first, second) => {
@@ -52,7 +53,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     fn post(&mut self, at: Time, mut letter: Letter, is_held: bool) {
         if is_held {
             letter.number = u64::MAX;
-            let number = self.network.counts().held;
+            let number = self.network.counts()[Fault::Hold];
             self.held.push_back((number, letter));
             self.agenda.put(at, Happening::LetGo(number));
         } else {

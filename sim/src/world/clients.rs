@@ -8,7 +8,7 @@ use crate::observe::Seen;
 use crate::slot::Slot;
 use crate::watch::Watch;
 use crate::workload::{Ask, Reply, TankFsm, Told, Want};
-use wavetank_raft::{Answer, Bytes, Call, Error, Event, Outcome, RequestId, Span};
+use wavetank_raft::{Bytes, Call, Error, Event, Outcome, RequestId, Span};
 
 impl<F: TankFsm, V: Watch> World<F, V> {
     pub(super) fn on_clients(&mut self, serial: u64) {
@@ -67,7 +67,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         let Ask { request, client, to, want } = ask;
         match want {
             Want::Apply(command) => match self.plan.clients.gather {
-                Some(span) => self.gather(to, (request, client), command, span),
+                Some(span) => self.gather(to, request, client, command, span),
                 None => self.make_call(to, request, Caller::Writer(client), Call::Apply(command)),
             },
             Want::Read(path, query) => {
@@ -81,7 +81,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         }
     }
 
-    fn gather(&mut self, to: Slot, (request, client): (RequestId, u16), command: Bytes, span: Span) {
+    fn gather(&mut self, to: Slot, request: RequestId, client: u16, command: Bytes, span: Span) {
         let host = &mut self.hosts[to.at()];
         let process = host.process.as_mut().expect("who is awake runs");
         process.calls.push(PendingCall { request, caller: Caller::Writer(client) });
@@ -117,7 +117,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
                 // Asked of the state as it is at this moment: whether it may be read is what the
                 // server has just said, and judges know better.
                 let machine = &process.machine;
-                let value = read_allowed(outcome).map(|()| machine.fsm.query(&query));
+                let value = outcome.map(|_| machine.fsm.query(&query));
                 self.send_reply(client, request, Reply::Value(value));
             }
             Caller::Operator => {
@@ -155,15 +155,5 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             self.lines.push(ClientLine::new(self.plan.seed, next, clients.delay, clients.loss));
         }
         &mut self.lines[usize::from(client)]
-    }
-}
-
-fn read_allowed(outcome: Outcome) -> Result<(), Error> {
-    match outcome? {
-        Answer::Readable { .. }
-        | Answer::Done
-        | Answer::Applied { .. }
-        | Answer::Committed { .. }
-        | Answer::Snapshotted(_) => Ok(()),
     }
 }

@@ -13,7 +13,10 @@ use wavetank_raft::{Configuration, Index, Server};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unsettled {
     /// Nobody leads.
-    NoLeader,
+    NoLeader {
+        /// Those that could.
+        electable: Slots,
+    },
     /// Clients wait for answers.
     ClientsWait,
     /// A server owes somebody an answer, a client who may have gone or an operator.
@@ -26,7 +29,7 @@ pub enum Unsettled {
     /// Nothing new is committed.
     NothingNew {
         /// Who leads.
-        leader: Option<Slot>,
+        leader: Slot,
     },
     /// The leader's last entry is not committed.
     Uncommitted {
@@ -61,13 +64,13 @@ pub enum Unsettled {
 impl fmt::Display for Unsettled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoLeader => write!(f, "nobody leads"),
+            Self::NoLeader { electable: Slots::NONE } => {
+                write!(f, "nobody leads, and nobody reaches a quorum")
+            }
+            Self::NoLeader { electable } => write!(f, "nobody leads, and a quorum is reached by {electable}"),
             Self::ClientsWait => write!(f, "clients wait for answers"),
             Self::Owes { slot, answers } => write!(f, "{slot} has not answered {answers} calls"),
-            Self::NothingNew { leader: Some(leader) } => {
-                write!(f, "{leader} leads, and commits nothing that is new")
-            }
-            Self::NothingNew { leader: None } => write!(f, "nobody leads, and nothing new is committed"),
+            Self::NothingNew { leader } => write!(f, "{leader} leads, and commits nothing that is new"),
             Self::Uncommitted { leader, commit, last } => {
                 write!(f, "{leader} leads, and has committed {commit} of {last}")
             }
@@ -127,7 +130,9 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     /// What is missing until [`World::converged`] holds.
     #[must_use]
     pub fn unsettled(&self, core: Slots) -> Option<Unsettled> {
-        let Some(leader) = self.leader_among(core.and(self.awake)) else { return Some(Unsettled::NoLeader) };
+        let Some(leader) = self.leader_among(core.and(self.awake)) else {
+            return Some(self.without_leader(core));
+        };
         if !self.workload.is_idle() {
             return Some(Unsettled::ClientsWait);
         }
@@ -151,6 +156,16 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             let answers = self.process(slot)?.calls.len();
             (0 < answers).then_some(Unsettled::Owes { slot, answers })
         })
+    }
+
+    /// Nobody of a core leads: who of it could, each by the membership that it knows.
+    pub(crate) fn without_leader(&self, core: Slots) -> Unsettled {
+        let up = core.and(self.awake);
+        let could = |slot: &Slot| {
+            let membership = self.server(*slot).and_then(|server| server.node().configuration());
+            membership.is_some_and(|(_, members)| self.topology.is_electable(*slot, &members.voters(), up))
+        };
+        Unsettled::NoLeader { electable: up.iter().filter(could).collect() }
     }
 
     /// Whether anybody of these belongs to a cluster, as far as it knows.

@@ -95,15 +95,7 @@ impl Happening {
             | Self::Gathered(slot, _) => Some(*slot),
             Self::Arrive(letter) => Some(letter.to),
             Self::Ask(ask) => Some(ask.to),
-            Self::LetGo(_)
-            | Self::Reply(..)
-            | Self::Clients
-            | Self::Bootstrap
-            | Self::Act(_)
-            | Self::Change(_)
-            | Self::Restart(_)
-            | Self::Resume(_)
-            | Self::Room(_) => None,
+            _ => None,
         }
     }
 }

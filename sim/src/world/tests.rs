@@ -23,6 +23,17 @@ fn a_calm_cluster_elects_one_leader_and_serves_its_clients() {
 }
 
 #[test]
+fn where_nobody_leads_it_is_said_who_could() {
+    let mut world = calm(Plan::calm(1, 5));
+    let minority = Slots::first(2);
+    world.partition(minority, world.all().minus(minority));
+    let why = |world: &World<Sum, Tally>| world.converged(world.all()).unwrap_err();
+    assert_eq!(why(&world), "nobody leads, and a quorum is reached by n3 n4 n5");
+    world.crash(Slot(4));
+    assert_eq!(why(&world), "nobody leads, and nobody reaches a quorum");
+}
+
+#[test]
 fn a_leader_that_crashes_is_replaced_and_comes_back_as_a_follower() {
     let mut world = calm(Plan::calm(2, 3));
     world.run_for(Span::s(1));

@@ -19,6 +19,11 @@ use wavetank_raft::{Call, Event, Outcome, RequestId, RoleName, Server, Span};
 /// Calls of clients count up from zero; those of operators are told apart by the top bit.
 const OPERATOR: u64 = 1 << 63;
 
+/// The number of an operator's call: the so-many-th.
+pub(crate) const fn operators(number: u64) -> RequestId {
+    RequestId(OPERATOR | number)
+}
+
 /// Whether a call is an operator's, a story's or the nemesis's, and no client's.
 pub(crate) const fn is_operators(request: RequestId) -> bool {
     request.0 & OPERATOR != 0
@@ -168,11 +173,8 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     /// Changes who reaches whom.
     pub fn change_network(&mut self, change: &NetworkChange) {
         self.topology.change(change);
-        match change {
-            NetworkChange::Partition(..) | NetworkChange::CutOneWay(..) | NetworkChange::Cut(..) => {
-                self.network.cut(|from, to| self.topology.is_cut(from, to));
-            }
-            NetworkChange::Mend(..) | NetworkChange::HealAll => {}
+        if !matches!(change, NetworkChange::Mend(..) | NetworkChange::HealAll) {
+            self.network.cut(|from, to| self.topology.is_cut(from, to));
         }
         self.eye.see(Seen::Network(change));
         if enabled!(target: "wavetank", Level::DEBUG) {
@@ -273,7 +275,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
 
     pub(super) fn call_as(&mut self, caller: Caller, slot: Slot, call: Call) -> RequestId {
         self.calls += 1;
-        let request = RequestId(OPERATOR | self.calls);
+        let request = operators(self.calls);
         if self.awake.contains(slot) {
             self.make_call(slot, request, caller, call);
         } else {
@@ -320,7 +322,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         let fsm = &mut process.machine.fsm;
         let mut captured = match process.work.front() {
             Some(Work::TakeSnapshot(meta)) => fsm.snapshot().ok().map(|state| (state, meta)),
-            Some(Work::Apply(_) | Work::Restore(_)) | None => None,
+            _ => None,
         };
         let capture = captured.as_mut().map(|(state, meta)| Capture { state, meta });
         let Remains { durable, torn, snapshot } = host.disk.crash(&host.settings, capture);

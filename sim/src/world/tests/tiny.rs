@@ -189,19 +189,7 @@ impl Watch for Tally {
             Seen::Returned { ending: Ending::Unknown, .. } => self.unknown += 1,
             Seen::Restored { .. } => self.restored += 1,
             Seen::SnapshotTaken { .. } => self.snapshots += 1,
-            Seen::Booted { .. }
-            | Seen::Crashed { .. }
-            | Seen::Paused(_)
-            | Seen::Resumed(_)
-            | Seen::Halted(_)
-            | Seen::Durable { .. }
-            | Seen::Applied { .. }
-            | Seen::Sent { .. }
-            | Seen::Invoked { .. }
-            | Seen::Network(_)
-            | Seen::Healed { .. }
-            | Seen::Refused { .. }
-            | Seen::Harmed { .. } => {}
+            _ => {}
         }
     }
 }

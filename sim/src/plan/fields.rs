@@ -1,0 +1,241 @@
+//! A plan as a tree of values with the names of their types.
+//!
+//! The plan's own `Serialize` makes the tree, so no field can be left out of it. What is done to every
+//! field alike is done to the tree: `sound.rs` checks it, and [`shrink`](crate::shrink) prints how it
+//! differs from the tree of a calm plan.
+
+use super::Plan;
+use serde::de::value::Error;
+use serde::ser::{self, Error as _, Impossible, Serialize};
+use wavetank_raft::Span;
+
+/// A value of a plan.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Value {
+    Number(u64),
+    /// A truth value or a text, as Rust has it.
+    Plain(String),
+    Span(Span),
+    /// A variant or a struct without field names, and what its parentheses hold. A tuple has no name.
+    Named(String, Vec<Self>),
+    Struct(&'static str, Vec<(&'static str, Self)>),
+    /// A list, a set, or the pairs of a map.
+    List(Vec<Self>),
+}
+
+impl Value {
+    /// The tree of a plan.
+    pub(crate) fn of(plan: &Plan) -> Self {
+        plan.serialize(Tree).expect("a plan is made of structs, lists, maps, numbers and names")
+    }
+
+    /// Every field with its path, those of structs in place of the structs. Ranges and chances are
+    /// fields as they are.
+    pub(crate) fn fields(&self, path: &str) -> Vec<(String, &Self)> {
+        match self {
+            Self::Struct(name, fields) if !matches!(*name, "Spans" | "Ratio") => {
+                fields.iter().flat_map(|(name, value)| value.fields(&format!("{path}.{name}"))).collect()
+            }
+            _ => vec![(path.to_owned(), self)],
+        }
+    }
+
+    /// The fields that the other plan has otherwise.
+    pub(crate) fn differences<'a>(&'a self, other: &Self) -> impl Iterator<Item = (String, &'a Self)> {
+        let pairs = self.fields("plan").into_iter().zip(other.fields("plan"));
+        pairs.filter(|((_, ours), (_, theirs))| ours != theirs).map(|(ours, _)| ours)
+    }
+
+    fn push(&mut self, part: &(impl Serialize + ?Sized)) -> Result<(), Error> {
+        let (Self::Named(_, parts) | Self::List(parts)) = self else { return Err(unheard_of()) };
+        parts.push(part.serialize(Tree)?);
+        Ok(())
+    }
+}
+
+/// Makes a [`Value`] of whatever is serialized.
+#[derive(Clone, Copy)]
+struct Tree;
+
+fn unheard_of() -> Error {
+    Error::custom("no plan has this kind of value")
+}
+
+macro_rules! numbers {
+    ($($method:ident: $number:ty),* $(,)?) => {
+        $(fn $method(self, number: $number) -> Result<Value, Error> {
+            Ok(Value::Number(number.into()))
+        })*
+    };
+}
+
+macro_rules! refused {
+    ($($method:ident($($kind:ty),*) -> $made:ty;)*) => {
+        $(fn $method(self, $(_: $kind),*) -> Result<$made, Error> {
+            Err(unheard_of())
+        })*
+    };
+}
+
+impl ser::Serializer for Tree {
+    type Ok = Value;
+    type Error = Error;
+    type SerializeSeq = Value;
+    type SerializeTuple = Impossible<Value, Error>;
+    type SerializeTupleStruct = Impossible<Value, Error>;
+    type SerializeTupleVariant = Value;
+    type SerializeMap = Value;
+    type SerializeStruct = Value;
+    type SerializeStructVariant = Impossible<Value, Error>;
+
+    numbers! { serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64 }
+
+    refused! {
+        serialize_i8(i8) -> Value;
+        serialize_i16(i16) -> Value;
+        serialize_i32(i32) -> Value;
+        serialize_i64(i64) -> Value;
+        serialize_char(char) -> Value;
+        serialize_bytes(&[u8]) -> Value;
+        serialize_unit() -> Value;
+        serialize_unit_struct(&'static str) -> Value;
+        serialize_tuple(usize) -> Impossible<Value, Error>;
+        serialize_tuple_struct(&'static str, usize) -> Impossible<Value, Error>;
+        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Impossible<Value, Error>;
+    }
+
+    #[expect(clippy::disallowed_types, reason = "the trait has it; no plan does")]
+    fn serialize_f32(self, _: f32) -> Result<Value, Error> {
+        Err(unheard_of())
+    }
+
+    #[expect(clippy::disallowed_types, reason = "the trait has it; no plan does")]
+    fn serialize_f64(self, _: f64) -> Result<Value, Error> {
+        Err(unheard_of())
+    }
+
+    fn serialize_bool(self, holds: bool) -> Result<Value, Error> {
+        Ok(Value::Plain(holds.to_string()))
+    }
+
+    fn serialize_str(self, text: &str) -> Result<Value, Error> {
+        Ok(Value::Plain(format!("{text:?}")))
+    }
+
+    fn serialize_none(self) -> Result<Value, Error> {
+        Ok(Value::Named("None".to_owned(), Vec::new()))
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Value, Error> {
+        self.serialize_newtype_struct("Some", value)
+    }
+
+    fn serialize_unit_variant(self, of: &'static str, _: u32, variant: &'static str) -> Result<Value, Error> {
+        Ok(Value::Named(format!("{of}::{variant}"), Vec::new()))
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<Value, Error> {
+        Ok(match (name, value.serialize(self)?) {
+            ("Span", Value::Number(us)) => Value::Span(Span::us(us)),
+            ("ServerId", text) => Value::Named("ServerId::from".to_owned(), vec![text]),
+            (_, value) => Value::Named(name.to_owned(), vec![value]),
+        })
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        of: &'static str,
+        _: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<Value, Error> {
+        Ok(Value::Named(format!("{of}::{variant}"), vec![value.serialize(self)?]))
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<Value, Error> {
+        Ok(Value::List(Vec::new()))
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        of: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Value, Error> {
+        Ok(Value::Named(format!("{of}::{variant}"), Vec::new()))
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Value, Error> {
+        Ok(Value::List(Vec::new()))
+    }
+
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Value, Error> {
+        Ok(Value::Struct(name, Vec::new()))
+    }
+}
+
+impl ser::SerializeSeq for Value {
+    type Ok = Self;
+    type Error = Error;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, element: &T) -> Result<(), Error> {
+        self.push(element)
+    }
+
+    fn end(self) -> Result<Self, Error> {
+        Ok(self)
+    }
+}
+
+impl ser::SerializeTupleVariant for Value {
+    type Ok = Self;
+    type Error = Error;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, part: &T) -> Result<(), Error> {
+        self.push(part)
+    }
+
+    fn end(self) -> Result<Self, Error> {
+        Ok(self)
+    }
+}
+
+impl ser::SerializeMap for Value {
+    type Ok = Self;
+    type Error = Error;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
+        let Self::List(pairs) = self else { return Err(unheard_of()) };
+        pairs.push(Self::Named(String::new(), vec![key.serialize(Tree)?]));
+        Ok(())
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        let Self::List(pairs) = self else { return Err(unheard_of()) };
+        pairs.last_mut().ok_or_else(unheard_of)?.push(value)
+    }
+
+    fn end(self) -> Result<Self, Error> {
+        Ok(self)
+    }
+}
+
+impl ser::SerializeStruct for Value {
+    type Ok = Self;
+    type Error = Error;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
+        let Self::Struct(_, fields) = self else { return Err(unheard_of()) };
+        fields.push((name, value.serialize(Tree)?));
+        Ok(())
+    }
+
+    fn end(self) -> Result<Self, Error> {
+        Ok(self)
+    }
+}
