@@ -6,8 +6,9 @@ use std::sync::LazyLock;
 use wavetank_raft::Span;
 use wavetank_scenarios::{TraceForm, storms};
 use wavetank_sim::capsule::Capsule;
-use wavetank_sim::course::Course;
-use wavetank_sim::{Plan, Verdict, caught};
+use wavetank_sim::catch_panic::catch_panic;
+use wavetank_sim::step_log::StepLog;
+use wavetank_sim::{Plan, Verdict};
 
 /// What somebody may write in place of a number or a word.
 const WORDS: [&str; 20] = [
@@ -66,8 +67,8 @@ fn set_out(mut plan: Plan) {
     let hurry = plan.clients.think.max.0.max(1);
     let rushes = plan.liveness_limit().0 / plan.config.heartbeat_timeout.part(10).0.max(1);
     if crowd < 64 && crowd * 1_000 < hurry * 64 && rushes < 100_000 {
-        let heard = caught::panics(|| storms::storm(plan.clone(), TraceForm::None));
-        let verdict = heard.map(|sailed| sailed.report.verdict);
+        let heard = catch_panic(|| storms::storm(plan.clone(), TraceForm::None));
+        let verdict = heard.map(|run| run.report.verdict);
         let Ok(Verdict::Held | Verdict::Vacuous(_) | Verdict::Violated(_)) = verdict else {
             panic!("{verdict:?} of {plan:?}")
         };
@@ -101,7 +102,7 @@ fn split(seed: u64) -> Vec<String> {
         plan,
         verdict: Verdict::Held,
         digest: 7,
-        course: Course::parse(&["a1+1~0F1,0,0.0 b2+3~4*2".to_owned()]).expect("it is a course"),
+        step_log: StepLog::parse(&["a1+1~0F1,0,0.0 b2+3~4*2".to_owned()]).expect("it is a step log"),
     };
     let mut words = vec![String::new()];
     for letter in capsule.text().chars() {

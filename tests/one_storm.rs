@@ -18,8 +18,8 @@ use wavetank_sim::{Column, Plan, Slot, Verdict, shrink};
 pub fn run(bytes: &[u8]) {
     let plan = plan(bytes);
     assert_eq!(plan.sound(), Ok(()));
-    let sailed = storms::storm(plan.clone(), TraceForm::None);
-    match &sailed.report.verdict {
+    let run = storms::storm(plan.clone(), TraceForm::None);
+    match &run.report.verdict {
         Verdict::Held | Verdict::Vacuous(_) => {}
         verdict @ (Verdict::Violated(_) | Verdict::Panicked(_)) => {
             panic!("{verdict:?}\n{}", shrink::source(&plan));

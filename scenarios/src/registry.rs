@@ -9,11 +9,12 @@ use crate::{
 use std::collections::BTreeMap;
 use std::fmt;
 use wavetank_raft::{Span, Time};
+use wavetank_sim::catch_panic::catch_panic;
 use wavetank_sim::explore::{Schedule, player};
 use wavetank_sim::plan::{Late, Plan};
 use wavetank_sim::rng::{Ratio, Spans};
-use wavetank_sim::sail::Sailed;
-use wavetank_sim::{Report, Verdict, caught};
+use wavetank_sim::runner::Run;
+use wavetank_sim::{Report, Verdict};
 
 /// All scenarios, in the order in which they are listed and swept.
 pub const ALL: &[Scenario] = &[
@@ -186,7 +187,7 @@ pub enum Play {
         /// The plan of a seed.
         plan: fn(u64) -> Plan,
         /// The run of a plan.
-        sail: fn(Plan, TraceForm) -> Sailed<String>,
+        sail: fn(Plan, TraceForm) -> Run<String>,
     },
     /// A run that makes its own world out of the seed, without a plan that could be written down.
     Whole(fn(u64, TraceForm) -> (Report, String)),
@@ -267,12 +268,12 @@ pub enum TraceForm {
 #[must_use]
 pub fn run(scenario: &Scenario, seed: u64, form: TraceForm) -> (Report, String) {
     if let Play::Whole(play) = scenario.play {
-        return caught::panics(|| play(seed, form))
+        return catch_panic(|| play(seed, form))
             .unwrap_or_else(|words| (unfinished(scenario, seed, words), String::new()));
     }
     let plan = plan_of(scenario, seed).expect("everything else has a plan");
-    let sailed = run_plan(scenario, plan, form);
-    (sailed.report, sailed.trace)
+    let run = run_plan(scenario, plan, form);
+    (run.report, run.trace)
 }
 
 /// The plan of a scenario under a seed; `None` if it has none that could be written down.
@@ -290,15 +291,15 @@ pub fn plan_of(scenario: &Scenario, seed: u64) -> Option<Plan> {
 /// # Panics
 /// When the scenario has no plan: see [`plan_of`].
 #[must_use]
-pub fn run_plan(scenario: &Scenario, plan: Plan, form: TraceForm) -> Sailed<String> {
+pub fn run_plan(scenario: &Scenario, plan: Plan, form: TraceForm) -> Run<String> {
     let seed = plan.seed;
-    let sailed = caught::panics(|| match scenario.play {
+    let run = catch_panic(|| match scenario.play {
         Play::Story(story) => story.told(scenario.name, plan, form),
         Play::Planned { sail, .. } => sail(plan, form),
         Play::Whole(_) | Play::Explored => unreachable!("{} has no plan", scenario.name),
     });
     let lost = |words| unfinished(scenario, seed, words);
-    sailed.unwrap_or_else(|words| Sailed { report: lost(words), mishaps: Vec::new(), trace: String::new() })
+    run.unwrap_or_else(|words| Run { report: lost(words), mishaps: Vec::new(), trace: String::new() })
 }
 
 /// What an exploration finds. It is in nobody's list: without its schedule there is nothing to play.
@@ -311,7 +312,7 @@ pub(crate) static EXPLORED: Scenario = Scenario {
 
 /// Plays a schedule that was explored.
 #[must_use]
-pub fn play_schedule(schedule: &Schedule, form: TraceForm) -> Sailed<String> {
+pub fn play_schedule(schedule: &Schedule, form: TraceForm) -> Run<String> {
     let trace = Trace::new(form, schedule.bounds.servers().len());
     player::play(schedule, trace).map(|mut trace| trace.take())
 }

@@ -6,22 +6,22 @@ use crate::watchers::Trace;
 use wavetank_sim::kv::Kv;
 use wavetank_sim::kv::clients::{ClientPlan, Clients};
 use wavetank_sim::kv::judges::{Judges, Promises};
-use wavetank_sim::sail::{Sailed, Voyage};
+use wavetank_sim::runner::{Run, Runner};
 use wavetank_sim::{Plan, Slots};
 
 /// Everything goes wrong at once, and nothing that was promised is broken.
-pub fn storm(plan: Plan, form: TraceForm) -> Sailed<String> {
-    sail("storm", plan, form)
+pub fn storm(plan: Plan, form: TraceForm) -> Run<String> {
+    run("storm", plan, form)
 }
 
 /// More is harmed for good than a cluster can do without: it may fall silent, but nobody lies.
-pub fn storm_beyond_budget(plan: Plan, form: TraceForm) -> Sailed<String> {
-    sail("storm_beyond_budget", plan, form)
+pub fn storm_beyond_budget(plan: Plan, form: TraceForm) -> Run<String> {
+    run("storm_beyond_budget", plan, form)
 }
 
-fn sail(name: &str, plan: Plan, form: TraceForm) -> Sailed<String> {
+fn run(name: &str, plan: Plan, form: TraceForm) -> Run<String> {
     let servers = Slots::first(usize::from(plan.servers));
-    let voyage = Voyage {
+    let runner = Runner {
         name: name.to_owned(),
         make: Box::new(|_| Kv::default()),
         workload: Box::new(Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed)),
@@ -29,5 +29,5 @@ fn sail(name: &str, plan: Plan, form: TraceForm) -> Sailed<String> {
         trace: Trace::new(form, plan.slots()),
         plan,
     };
-    voyage.sail().map(|mut trace| trace.take())
+    runner.run().map(|mut trace| trace.take())
 }

@@ -1,13 +1,13 @@
 //! A run as it is written down, in the form that was asked for.
 
 use crate::registry::TraceForm;
-use wavetank_sim::course::Recorder;
-use wavetank_sim::crew::Crew;
+use wavetank_sim::observers::Observers;
+use wavetank_sim::step_log::StepLogWriter;
 use wavetank_sim::trace::{Full, Json, Page, Past, Story};
 use wavetank_sim::{Observation, Watch};
 
 /// Everybody who looks on, with a trace in one of our forms.
-pub(crate) type Watchers<E> = Crew<E, Trace>;
+pub(crate) type Watchers<E> = Observers<E, Trace>;
 
 /// A trace in the form that was asked for.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(crate) enum Trace {
     Story(Story),
     Full(Full),
     Json(Json),
-    Course(Box<Recorder>),
+    Course(Box<StepLogWriter>),
     Past(Box<Past>),
     Page(Box<Page>),
     /// Up to this step.

@@ -4,9 +4,9 @@
 //! compared with the new one, so that a replay after a change of code either repeats the run or
 //! says where it parts from it.
 
-use crate::course::Course;
 use crate::plan::Plan;
 use crate::report::{Report, Verdict};
+use crate::step_log::StepLog;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -31,7 +31,7 @@ pub struct Capsule {
     /// The digest over all its steps.
     pub digest: u64,
     /// What every server did.
-    pub course: Course,
+    pub step_log: StepLog,
 }
 
 /// What came of a run: enough to say whether another one is the same.
@@ -44,7 +44,7 @@ pub struct Account {
     /// The digest over all its steps.
     pub digest: u64,
     /// What every server did.
-    pub course: Course,
+    pub step_log: StepLog,
 }
 
 /// A capsule as it stands in the file.
@@ -58,7 +58,8 @@ struct Written {
     verdict: Verdict,
     digest: String,
     plan: Plan,
-    course: Vec<String>,
+    #[serde(rename = "course")]
+    step_log: Vec<String>,
 }
 
 /// As much of a file as tells whether it can be read at all.
@@ -96,14 +97,14 @@ impl NoCapsule {
 impl Capsule {
     /// The capsule of a run that is over.
     #[must_use]
-    pub fn of(report: &Report, plan: Plan, course: Course) -> Self {
+    pub fn of(report: &Report, plan: Plan, step_log: StepLog) -> Self {
         Self {
             scenario: report.scenario.clone(),
             build: BUILD.to_owned(),
             plan,
             verdict: report.verdict.clone(),
             digest: report.digest,
-            course,
+            step_log,
         }
     }
 
@@ -121,7 +122,7 @@ impl Capsule {
             verdict: self.verdict.clone(),
             digest: format!("{:016x}", self.digest),
             plan: self.plan.clone(),
-            course: self.course.lines(),
+            step_log: self.step_log.lines(),
         };
         let mut text = serde_json::to_string_pretty(&written).expect("a capsule is numbers and text");
         text.push('\n');
@@ -140,8 +141,8 @@ impl Capsule {
         let written: Written = serde_json::from_str(text).map_err(|error| not_read(&error))?;
         let digest = u64::from_str_radix(&written.digest, 16)
             .map_err(|_| NoCapsule(format!("its digest is `{}`, which is no digest", written.digest)))?;
-        let course =
-            Course::parse(&written.course).map_err(|error| NoCapsule(format!("in its course {error}")))?;
+        let step_log = StepLog::parse(&written.step_log)
+            .map_err(|error| NoCapsule(format!("in its step log {error}")))?;
         if written.seed != written.plan.seed {
             let (seed, other) = (written.seed, written.plan.seed);
             return Err(NoCapsule(format!("its seed is {seed}, and its plan's is {other}")));
@@ -153,7 +154,7 @@ impl Capsule {
             plan: written.plan,
             verdict: written.verdict,
             digest,
-            course,
+            step_log,
         })
     }
 
@@ -161,16 +162,16 @@ impl Capsule {
     #[must_use]
     pub fn account(&self) -> Account {
         let (build, verdict) = (self.build.clone(), self.verdict.clone());
-        Account { build, verdict, digest: self.digest, course: self.course.clone() }
+        Account { build, verdict, digest: self.digest, step_log: self.step_log.clone() }
     }
 }
 
 impl Account {
     /// How a replay differs from what was written down; `None` if it does not.
     #[must_use]
-    pub fn difference(&self, report: &Report, course: &Course) -> Option<String> {
-        if let Some(parting) = self.course.parting(course) {
-            return Some(parting.to_string());
+    pub fn difference(&self, report: &Report, step_log: &StepLog) -> Option<String> {
+        if let Some(divergence) = self.step_log.divergence(step_log) {
+            return Some(divergence.to_string());
         }
         if self.digest != report.digest {
             return Some(format!("all steps are the same, and the digest was {:016x}", self.digest));

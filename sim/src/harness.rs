@@ -22,7 +22,7 @@ mod invariants;
 use crate::capsule::Capsule;
 use crate::plan::Plan;
 use crate::report::Verdict;
-use crate::sail::{Sailed, Voyage};
+use crate::runner::{Run, Runner};
 use crate::watch::Watch;
 use crate::workload::{TankFsm, Workload};
 use invariants::{Invariant, Invariants, Judged};
@@ -109,11 +109,11 @@ impl<F: TankFsm + 'static> Trial<F> {
     }
 
     /// Runs a plan with what this one is run with.
-    pub fn run<T: Watch>(&self, plan: Plan, trace: T) -> Sailed<T> {
+    pub fn run<T: Watch>(&self, plan: Plan, trace: T) -> Run<T> {
         let StormOver { make, invariants, .. } = &self.over;
         let own = Invariants::new(Rc::clone(invariants));
         let (make, guard) = (Rc::clone(make), own.guard());
-        Voyage {
+        Runner {
             name: failure::name(),
             workload: (self.clients)(&plan),
             plan,
@@ -121,7 +121,7 @@ impl<F: TankFsm + 'static> Trial<F> {
             own,
             trace,
         }
-        .sail()
+        .run()
     }
 }
 
@@ -132,7 +132,7 @@ impl<F: TankFsm + 'static> Trial<F> {
     /// # Errors
     /// Says in the first line what went wrong, and then the plan as source.
     pub fn survives(&self) -> Result<(), String> {
-        let Sailed { report, .. } = self.run(self.plan().clone(), ());
+        let Run { report, .. } = self.run(self.plan().clone(), ());
         if failure::is_one(&report.verdict) {
             return Err(failure::words(&report.verdict) + "\n" + &crate::shrink::source(self.plan()));
         }
@@ -170,9 +170,9 @@ pub fn check<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) -> Tria
     let mut has_held = false;
     for seed in seeds(usual) {
         let trial = make(seed);
-        let sailed = trial.run(trial.plan().clone(), ());
-        has_held |= sailed.report.verdict == Verdict::Held;
-        if failure::is_one(&sailed.report.verdict) {
+        let run = trial.run(trial.plan().clone(), ());
+        has_held |= run.report.verdict == Verdict::Held;
+        if failure::is_one(&run.report.verdict) {
             failure::tell(&trial, trial.plan().clone());
         }
     }

@@ -24,11 +24,11 @@ fn a_replay_that_parts_from_its_capsule_says_where_and_in_what() {
     let file = kept("parts.json", "storm --seed 4");
     let text = fs::read_to_string(&file).expect("it was just written");
     let capsule = Capsule::parse(&text).expect("it is a capsule");
-    let stride = capsule.course.strides().iter().find(|stride| stride.standing.term.0 == 3);
-    let stride = stride.expect("a storm has a third term");
+    let record = capsule.step_log.records().iter().find(|record| record.standing.term.0 == 3);
+    let record = record.expect("a storm has a third term");
     // As an older build would have it in which that server came to another term.
-    let course = text.lines().skip_while(|line| !line.trim().starts_with("\"a1+"));
-    let mut words = course.flat_map(|line| line.trim().split(' '));
+    let step_log = text.lines().skip_while(|line| !line.trim().starts_with("\"a1+"));
+    let mut words = step_log.flat_map(|line| line.trim().split(' '));
     let word = words.find(|word| word.contains('F') || word.contains('P')).expect("it changes");
     let (event, standing) = word.split_at(word.find(['F', 'P', 'C', 'L']).expect("it changes"));
     let other = format!("{event}{}9{}", &standing[..1], &standing[1..]);
@@ -41,9 +41,9 @@ fn a_replay_that_parts_from_its_capsule_says_where_and_in_what() {
 
     let diff = wavetank(&["diff", &name(&file), "storm:4"]);
     assert!(diff.out.contains("part ") && diff.out.contains("term is t9"), "{}", diff.out);
-    let step = stride.step.to_string();
+    let step = record.step.to_string();
     let until = wavetank(&["replay", "storm:4", "--until", &step, "--trace", "full"]);
-    assert!(until.out.contains(&format!(", {}, commit", stride.standing.term)) || until.out.contains("t3"));
+    assert!(until.out.contains(&format!(", {}, commit", record.standing.term)) || until.out.contains("t3"));
     assert!(until.out.contains(&format!("up to step {step}\n")), "{}", until.out);
 }
 

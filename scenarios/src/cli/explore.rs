@@ -11,9 +11,9 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use wavetank_sim::course::Course;
 use wavetank_sim::explore::properties::Breach;
 use wavetank_sim::explore::{Bounds, End, Figures, Hands, Harvest, Kept, Reductions, Schedule, Search};
+use wavetank_sim::step_log::StepLog;
 
 /// Explores, and says how far that came.
 pub(crate) fn explore(arguments: &ExploreArguments, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
@@ -132,9 +132,9 @@ fn found(
     writeln!(streams.out, "broken   {} ({}): {}", breach.property, breach.section, breach.what)?;
     writeln!(streams.out, "judges   {}", words::verdict(&story.report.verdict))?;
     let Some(mut file) = file else { return Ok(Status::of_breach(breach)) };
-    let course = registry::play_schedule(&schedule, TraceForm::Course).trace;
-    let lines: Vec<String> = course.lines().map(str::to_owned).collect();
-    let kept = Kept::of(schedule, &story.report, Course::parse(&lines).unwrap_or_default());
+    let step_log = registry::play_schedule(&schedule, TraceForm::Course).trace;
+    let lines: Vec<String> = step_log.lines().map(str::to_owned).collect();
+    let kept = Kept::of(schedule, &story.report, StepLog::parse(&lines).unwrap_or_default());
     file.line(kept.text().trim_end())?;
     let named = file.place().display().to_string();
     file.finish()?;

@@ -7,7 +7,7 @@ use super::{Streams, Trouble, tell, words};
 use crate::registry::{Play, Scenario, TraceForm};
 use std::path::Path;
 use wavetank_sim::Verdict;
-use wavetank_sim::course::Course;
+use wavetank_sim::step_log::StepLog;
 use wavetank_sim::trace::Page;
 
 /// The first step at which two runs part, and in what. Of a capsule, the run that was kept is
@@ -18,20 +18,20 @@ pub(crate) fn diff(
     streams: &mut Streams<'_>,
 ) -> Result<Status, Trouble> {
     let [one, other] = [Subject::find(scenarios, names.0)?, Subject::find(scenarios, names.1)?];
-    let course = |subject: &Subject<'_>| {
-        subject.kept.as_ref().map_or_else(|| subject.course().1, |kept| kept.course.clone())
+    let step_log = |subject: &Subject<'_>| {
+        subject.kept.as_ref().map_or_else(|| subject.step_log().1, |kept| kept.step_log.clone())
     };
-    let (first, second) = (course(&one), course(&other));
-    let lengths = |course: &Course| words::many(course.strides().len() as u64, "server step");
+    let (first, second) = (step_log(&one), step_log(&other));
+    let lengths = |step_log: &StepLog| words::many(step_log.records().len() as u64, "server step");
     writeln!(streams.out, "one      {}, {}", one.named, lengths(&first))?;
     writeln!(streams.out, "other    {}, {}", other.named, lengths(&second))?;
-    let Some(parting) = first.parting(&second) else {
+    let Some(divergence) = first.divergence(&second) else {
         writeln!(streams.out, "the same, step by step")?;
         return Ok(Status::Held);
     };
-    let same = first.strides().iter().zip(second.strides()).take_while(|(a, b)| a == b).count();
+    let same = first.records().iter().zip(second.records()).take_while(|(a, b)| a == b).count();
     writeln!(streams.out, "part     after {} alike", words::many(same as u64, "server step"))?;
-    writeln!(streams.out, "         {parting}")?;
+    writeln!(streams.out, "         {divergence}")?;
     Ok(Status::Held)
 }
 
@@ -68,15 +68,15 @@ pub(crate) fn view(
         return Err(Trouble::new(format!("{} has nothing to look at", subject.scenario.name)));
     }
     let mut file = Whole::create(place)?;
-    let sailed = subject.run(TraceForm::Page);
-    let mark = match &sailed.report.verdict {
+    let run = subject.run(TraceForm::Page);
+    let mark = match &run.report.verdict {
         Verdict::Violated(violation) => Some(violation.at),
-        Verdict::Panicked(_) => Some(sailed.report.virtual_time),
+        Verdict::Panicked(_) => Some(run.report.virtual_time),
         Verdict::Held | Verdict::Vacuous(_) => None,
     };
-    let verdict = words::verdict(&sailed.report.verdict);
-    file.line(&Page::html(&sailed.trace, &subject.named, &verdict, mark))?;
+    let verdict = words::verdict(&run.report.verdict);
+    file.line(&Page::html(&run.trace, &subject.named, &verdict, mark))?;
     file.finish()?;
     tell(streams, &format!("{} is at {}: open it in a browser", subject.named, place.display()));
-    Ok(Status::of(&sailed.report.verdict))
+    Ok(Status::of(&run.report.verdict))
 }

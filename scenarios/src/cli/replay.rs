@@ -19,9 +19,9 @@ pub(crate) fn replay(
     }
     let status = run::run(&subject, arguments.showing, streams)?;
     if let Some(kept) = &subject.kept {
-        let (report, course) = subject.course();
+        let (report, step_log) = subject.step_log();
         let same = "the same steps, digest and verdict".to_owned();
-        let difference = kept.difference(&report, &course);
+        let difference = kept.difference(&report, &step_log);
         writeln!(
             streams.out,
             "capsule  {}",
@@ -48,18 +48,18 @@ fn show_until(
         Form::Json => TraceForm::Cut(&TraceForm::Json, step),
         Form::None => TraceForm::None,
     };
-    let sailed = subject.run(cut);
-    streams.out.write_all(sailed.trace.as_bytes())?;
+    let run = subject.run(cut);
+    streams.out.write_all(run.trace.as_bytes())?;
     if form != Form::Json {
         stand(subject, step, streams.out)?;
     }
-    Ok(Status::of(&sailed.report.verdict))
+    Ok(Status::of(&run.report.verdict))
 }
 
 fn stand(subject: &Subject<'_>, step: u64, out: &mut dyn Write) -> io::Result<()> {
-    let (report, course) = subject.course();
+    let (report, step_log) = subject.step_log();
     writeln!(out, "\nrun      {}, up to step {step}", subject.named)?;
-    for (slot, standing) in course.standings_at(step) {
+    for (slot, standing) in step_log.standings_at(step) {
         writeln!(out, "{:<8} {standing}", slot.to_string())?;
     }
     writeln!(out, "verdict  {}", words::verdict(&report.verdict))

@@ -14,8 +14,8 @@ pub(crate) fn run(
     streams: &mut Streams<'_>,
 ) -> Result<Status, Trouble> {
     let play = || {
-        let sailed = subject.run(showing.trace.into());
-        (sailed.report, sailed.trace)
+        let run = subject.run(showing.trace.into());
+        (run.report, run.trace)
     };
     let first = play();
     show(&first, (showing.trace, &subject.command()), streams.out)?;

@@ -6,7 +6,7 @@ use super::exit::Status;
 use super::subject::Subject;
 use super::{Streams, Trouble, tell, words};
 use crate::registry::{Play, Scenario, TraceForm};
-use wavetank_sim::sail::Sailed;
+use wavetank_sim::runner::Run;
 use wavetank_sim::shrink::{self, Shrunk};
 
 /// Shrinks the run. The capsule is written whenever a smaller plan is found, so that whoever ends
@@ -32,8 +32,8 @@ pub(crate) fn shrink(
     let search = Search::of_plans(streams.err_is_terminal);
     let mut trouble = None;
     let mut run = |plan| {
-        let Sailed { report, mishaps, .. } = sail(plan, TraceForm::None);
-        Sailed { report, mishaps, trace: () }
+        let Run { report, mishaps, .. } = sail(plan, TraceForm::None);
+        Run { report, mishaps, trace: () }
     };
     let shrunk = shrink::shrink(plan, &mut run, &mut |progress| {
         search.step(progress.tries, &progress.size.to_string());
@@ -55,15 +55,15 @@ pub(crate) fn shrink(
 }
 
 fn say(small: &Subject<'_>, shrunk: &Shrunk, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
-    let sailed = small.run(TraceForm::Story);
-    streams.out.write_all(sailed.trace.as_bytes())?;
+    let run = small.run(TraceForm::Story);
+    streams.out.write_all(run.trace.as_bytes())?;
     writeln!(streams.out, "\nbroken   {}", shrunk.failure)?;
     writeln!(streams.out, "before   {}", shrunk.before)?;
     writeln!(streams.out, "after    {}", shrunk.after)?;
     writeln!(streams.out, "tried    {}", words::many(shrunk.tries, "plan"))?;
-    writeln!(streams.out, "verdict  {}", words::verdict(&sailed.report.verdict))?;
+    writeln!(streams.out, "verdict  {}", words::verdict(&run.report.verdict))?;
     writeln!(streams.out, "replay   {}", small.command())?;
     writeln!(streams.out, "\n{}", shrink::source(&shrunk.plan).trim_end())?;
     tell(streams, &format!("the capsule is at {}", small.named));
-    Ok(Status::of(&sailed.report.verdict))
+    Ok(Status::of(&run.report.verdict))
 }

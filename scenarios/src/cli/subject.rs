@@ -7,9 +7,9 @@ use crate::registry::{self, Play, Scenario, TraceForm};
 use std::fs;
 use std::path::{Path, PathBuf};
 use wavetank_sim::capsule::{Account, Capsule, NoCapsule};
-use wavetank_sim::course::Course;
 use wavetank_sim::explore::{self, Schedule};
-use wavetank_sim::sail::Sailed;
+use wavetank_sim::runner::Run;
+use wavetank_sim::step_log::StepLog;
 use wavetank_sim::{Column, Plan, Report};
 
 /// A run that can be repeated.
@@ -79,22 +79,22 @@ impl<'a> Subject<'a> {
     }
 
     /// Runs it.
-    pub(crate) fn run(&self, form: TraceForm) -> Sailed<String> {
+    pub(crate) fn run(&self, form: TraceForm) -> Run<String> {
         match (&self.schedule, &self.plan) {
             (Some(schedule), _) => registry::play_schedule(schedule, form),
             (None, Some(plan)) => registry::run_plan(self.scenario, plan.clone(), form),
             (None, None) => {
                 let (report, trace) = registry::run(self.scenario, self.seed, form);
-                Sailed { report, mishaps: Vec::new(), trace }
+                Run { report, mishaps: Vec::new(), trace }
             }
         }
     }
 
     /// Runs it, and says what every server did.
-    pub(crate) fn course(&self) -> (Report, Course) {
-        let sailed = self.run(TraceForm::Course);
-        let lines: Vec<String> = sailed.trace.lines().map(str::to_owned).collect();
-        (sailed.report, Course::parse(&lines).unwrap_or_default())
+    pub(crate) fn step_log(&self) -> (Report, StepLog) {
+        let run = self.run(TraceForm::Course);
+        let lines: Vec<String> = run.trace.lines().map(str::to_owned).collect();
+        (run.report, StepLog::parse(&lines).unwrap_or_default())
     }
 
     /// Runs it, and keeps it.
@@ -103,8 +103,8 @@ impl<'a> Subject<'a> {
             return Err(Trouble::new(format!("{} has no plan that could be kept", self.scenario.name)));
         };
         let mut file = Whole::create(place)?;
-        let (report, course) = self.course();
-        file.line(Capsule::of(&report, plan.clone(), course).text().trim_end())?;
+        let (report, step_log) = self.step_log();
+        file.line(Capsule::of(&report, plan.clone(), step_log).text().trim_end())?;
         file.finish()
     }
 

@@ -2,8 +2,9 @@
 
 use super::{GOES_ON, Stage, TRUE};
 use crate::registry::TraceForm;
-use wavetank_sim::sail::Sailed;
-use wavetank_sim::{Plan, Verdict, caught, crew};
+use wavetank_sim::catch_panic::catch_panic;
+use wavetank_sim::runner::Run;
+use wavetank_sim::{Plan, Verdict, observers};
 
 /// A story, and the sea that it is told on.
 #[derive(Clone, Copy, Debug)]
@@ -28,16 +29,16 @@ impl Story {
     }
 
     /// Tells the story on a sea.
-    pub(crate) fn told(&self, name: &str, plan: Plan, form: TraceForm) -> Sailed<String> {
+    pub(crate) fn told(&self, name: &str, plan: Plan, form: TraceForm) -> Run<String> {
         let mut stage = Stage::new(plan, form);
-        let panicked = caught::panics(|| (self.tell)(&mut stage)).err();
+        let panicked = catch_panic(|| (self.tell)(&mut stage)).err();
         stage.conclude(name, panicked)
     }
 }
 
 impl Stage {
     /// The story is over, or was ended: what is known of it, and its trace.
-    fn conclude(mut self, name: &str, panicked: Option<String>) -> Sailed<String> {
+    fn conclude(mut self, name: &str, panicked: Option<String>) -> Run<String> {
         let at = self.tank.now();
         self.tank.watch_mut().judges.end(at);
         let violation = self.tank.watch().judges.verdict().or(self.ended.as_ref());
@@ -47,9 +48,9 @@ impl Stage {
             (None, None) if self.checked == 0 => Verdict::Vacuous(vec![TRUE.to_owned()]),
             (None, None) => Verdict::Held,
         };
-        let mut report = crew::report(name, &self.tank, verdict);
+        let mut report = observers::report(name, &self.tank, verdict);
         report.witnessed.insert(GOES_ON.to_owned(), self.waited);
         report.witnessed.insert(TRUE.to_owned(), self.checked);
-        Sailed { report, mishaps: Vec::new(), trace: self.tank.watch_mut().trace.take() }
+        Run { report, mishaps: Vec::new(), trace: self.tank.watch_mut().trace.take() }
     }
 }

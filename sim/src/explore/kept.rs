@@ -3,8 +3,8 @@
 use super::bounds::Bounds;
 use super::schedule::{Schedule, Step};
 use crate::capsule::{Account, BUILD, FORMAT, NoCapsule};
-use crate::course::Course;
 use crate::report::{Report, Verdict};
+use crate::step_log::StepLog;
 use serde::{Deserialize, Serialize};
 
 /// A schedule, and what came of it.
@@ -27,17 +27,18 @@ struct Written {
     build: String,
     verdict: Verdict,
     digest: String,
-    course: Vec<String>,
+    #[serde(rename = "course")]
+    step_log: Vec<String>,
 }
 
 impl Kept {
     /// The file of a schedule that was played.
     #[must_use]
-    pub fn of(schedule: Schedule, report: &Report, course: Course) -> Self {
+    pub fn of(schedule: Schedule, report: &Report, step_log: StepLog) -> Self {
         let verdict = report.verdict.clone();
         Self {
             schedule,
-            account: Account { build: BUILD.to_owned(), verdict, digest: report.digest, course },
+            account: Account { build: BUILD.to_owned(), verdict, digest: report.digest, step_log },
         }
     }
 
@@ -56,7 +57,7 @@ impl Kept {
             build: account.build.clone(),
             verdict: account.verdict.clone(),
             digest: format!("{:016x}", account.digest),
-            course: account.course.lines(),
+            step_log: account.step_log.lines(),
         };
         let mut text = serde_json::to_string_pretty(&written).expect("it is numbers and text");
         text.push('\n');
@@ -81,14 +82,14 @@ impl Kept {
         written.explored.sound().map_err(|what| NoCapsule::new(format!("its bounds cannot be: {what}")))?;
         let steps: Result<Vec<Step>, String> = written.schedule.iter().map(|line| line.parse()).collect();
         let steps = steps.map_err(|what| NoCapsule::new(format!("in its schedule {what}")))?;
-        let course =
-            Course::parse(&written.course).map_err(|what| NoCapsule::new(format!("in its course {what}")))?;
+        let step_log = StepLog::parse(&written.step_log)
+            .map_err(|what| NoCapsule::new(format!("in its step log {what}")))?;
         let digest = u64::from_str_radix(&written.digest, 16)
             .map_err(|_| NoCapsule::new(format!("its digest is `{}`, which is no digest", written.digest)))?;
         let (build, verdict) = (written.build, written.verdict);
         Ok(Self {
             schedule: Schedule { bounds: written.explored, calm: written.calm, steps },
-            account: Account { build, verdict, digest, course },
+            account: Account { build, verdict, digest, step_log },
         })
     }
 }
@@ -96,10 +97,10 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::course::Recorder;
     use crate::explore::properties::Claim;
     use crate::explore::{End, OneHand, Reductions, Search, player};
     use crate::report::Verdict;
+    use crate::step_log::StepLogWriter;
     use crate::trace::Story;
     use wavetank_raft::{RoleName, Term};
 
@@ -110,9 +111,9 @@ mod tests {
         let last = story.as_str().lines().last().expect("something happened");
         assert!(last.contains("LEAD3"), "{}", story.as_str());
 
-        let mut sailed = player::play(&schedule, Recorder::default());
-        assert_eq!(sailed.report.verdict, Verdict::Held);
-        let kept = Kept::of(schedule, &sailed.report, sailed.trace.take());
+        let mut run = player::play(&schedule, StepLogWriter::default());
+        assert_eq!(run.report.verdict, Verdict::Held);
+        let kept = Kept::of(schedule, &run.report, run.trace.take());
         assert!(Kept::is_meant(&kept.text()));
         assert_eq!(Kept::parse(&kept.text()), Ok(kept));
     }
@@ -120,8 +121,8 @@ mod tests {
     #[test]
     fn a_file_that_makes_no_sense_says_why() {
         let schedule = way_to_a_second_leader();
-        let sailed = player::play(&schedule, ());
-        let text = Kept::of(schedule, &sailed.report, Course::default()).text();
+        let run = player::play(&schedule, ());
+        let text = Kept::of(schedule, &run.report, StepLog::default()).text();
         for (from, to, why) in [
             ("\"format\": 1", "\"format\": 9", "format 9"),
             ("\"nodes\": 3", "\"nodes\": 30", "bounds"),

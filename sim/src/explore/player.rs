@@ -11,13 +11,13 @@ use super::local;
 use super::name::Name;
 use super::schedule::{Post, Schedule, Step};
 use super::stimulus::{Letter, Stimulus};
-use crate::caught;
+use crate::catch_panic::catch_panic;
 use crate::check::{Clocks, Options};
-use crate::crew::Crew;
 use crate::digest::{self, Digest};
 use crate::observe::{Carried, Fate, Seen};
+use crate::observers::Observers;
 use crate::report::{Report, Verdict};
-use crate::sail::Sailed;
+use crate::runner::Run;
 use crate::slot::Slot;
 use crate::watch::{Eye, Watch};
 use std::collections::{BTreeMap, VecDeque};
@@ -36,14 +36,15 @@ const OPERATOR: u64 = 1 << 63;
 
 /// Plays a schedule to its end, or until a judge speaks, or the code under test panics, or the code
 /// has changed so much that a letter which the schedule wants delivered was never sent.
-pub fn play<T: Watch>(schedule: &Schedule, trace: T) -> Sailed<T> {
+pub fn play<T: Watch>(schedule: &Schedule, trace: T) -> Run<T> {
     let mut rehearsal = Player::new(schedule, Vec::new(), ());
-    let _ = caught::panics(|| rehearsal.all(&schedule.steps, |()| true));
+    let _ = catch_panic(|| rehearsal.all(&schedule.steps, |()| true));
     let options = Options { column: schedule.bounds.judged, clocks: Clocks::Unbounded, ..Options::default() };
-    let crew = Crew::judged_by(options, (), trace);
-    let mut player = Player::new(schedule, rehearsal.fates(), crew);
-    let ending =
-        caught::panics(|| player.all(&schedule.steps, |crew: &Crew<(), T>| crew.judges.verdict().is_none()));
+    let observers = Observers::judged_by(options, (), trace);
+    let mut player = Player::new(schedule, rehearsal.fates(), observers);
+    let ending = catch_panic(|| {
+        player.all(&schedule.steps, |observers: &Observers<(), T>| observers.judges.verdict().is_none())
+    });
     let violation = player.eye.watch.judges.verdict().cloned();
     let verdict = match (violation, ending) {
         (Some(violation), _) => Verdict::Violated(violation),
@@ -53,7 +54,7 @@ pub fn play<T: Watch>(schedule: &Schedule, trace: T) -> Sailed<T> {
         }
         (None, Ok(None)) => Verdict::Held,
     };
-    player.sailed(verdict)
+    player.run(verdict)
 }
 
 /// A server and what is around it.
@@ -325,9 +326,9 @@ impl<W: Watch> Player<W> {
     }
 }
 
-impl<T: Watch> Player<Crew<(), T>> {
-    fn sailed(self, verdict: Verdict) -> Sailed<T> {
-        let Crew { judges, tally, changes, trace, .. } = self.eye.watch;
+impl<T: Watch> Player<Observers<(), T>> {
+    fn run(self, verdict: Verdict) -> Run<T> {
+        let Observers { judges, tally, changes, trace, .. } = self.eye.watch;
         let report = Report {
             scenario: NAME.to_owned(),
             seed: 0,
@@ -345,6 +346,6 @@ impl<T: Watch> Player<Crew<(), T>> {
             leaderless: tally.leaderless,
             digest: self.digest.value(),
         };
-        Sailed { report, mishaps: Vec::new(), trace }
+        Run { report, mishaps: Vec::new(), trace }
     }
 }

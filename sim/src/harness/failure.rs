@@ -2,11 +2,11 @@
 
 use super::Trial;
 use crate::capsule::Capsule;
-use crate::course::{Course, Recorder};
 use crate::plan::Plan;
 use crate::report::{Report, Verdict};
-use crate::sail::Sailed;
+use crate::runner::Run;
 use crate::shrink::{self, Failure};
+use crate::step_log::{StepLog, StepLogWriter};
 use crate::trace::Story;
 use crate::workload::TankFsm;
 use std::fmt::Write as _;
@@ -35,8 +35,8 @@ pub(super) fn tell<F: TankFsm + 'static>(trial: &Trial<F>, plan: Plan) -> ! {
     let mut run = |plan| trial.run(plan, ());
     let shrunk = shrink::shrink(plan, &mut run, &mut |progress| progress.tries < TRIES);
     let shrunk = shrunk.expect("it has failed, and does so again");
-    let (report, story, course) = sail(trial, &shrunk.plan);
-    let capsule = Capsule::of(&report, shrunk.plan.clone(), course);
+    let (report, story, step_log) = rerun(trial, &shrunk.plan);
+    let capsule = Capsule::of(&report, shrunk.plan.clone(), step_log);
     let mut text = words(&report.verdict);
     let _ = write!(text, "\n\nfound under seed {seed}: {}\nshrunk to      {}\n", shrunk.before, shrunk.after);
     let _ = write!(text, "\n{story}\n{}\n", shrink::source(&shrunk.plan));
@@ -56,8 +56,8 @@ pub(super) fn tell<F: TankFsm + 'static>(trial: &Trial<F>, plan: Plan) -> ! {
 /// Runs what was kept, and tells how it goes now.
 #[track_caller]
 pub(super) fn repeat<F: TankFsm + 'static>(trial: &Trial<F>, capsule: &Capsule) {
-    let (report, story, course) = sail(trial, &capsule.plan);
-    let difference = capsule.account().difference(&report, &course);
+    let (report, story, step_log) = rerun(trial, &capsule.plan);
+    let difference = capsule.account().difference(&report, &step_log);
     let difference = difference.map_or_else(
         || "the run is the one that was kept".to_owned(),
         |what| format!("the run differs from the one that was kept: {what}"),
@@ -65,9 +65,9 @@ pub(super) fn repeat<F: TankFsm + 'static>(trial: &Trial<F>, capsule: &Capsule) 
     assert!(!is_one(&report.verdict), "{}\n\n{story}\n{difference}", words(&report.verdict));
 }
 
-fn sail<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan) -> (Report, String, Course) {
-    let watch = (Story::new(plan.slots()), Recorder::default());
-    let Sailed { report, trace: (story, mut recorder), .. } = trial.run(plan.clone(), watch);
+fn rerun<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan) -> (Report, String, StepLog) {
+    let watch = (Story::new(plan.slots()), StepLogWriter::default());
+    let Run { report, trace: (story, mut recorder), .. } = trial.run(plan.clone(), watch);
     (report, end_of(story.as_str()), recorder.take())
 }
 

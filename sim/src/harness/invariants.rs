@@ -1,8 +1,8 @@
 //! What is demanded of a user's own state machines: each is looked at where it runs, after it has
 //! changed, and the first breach is the verdict.
 
-use crate::crew::Own;
 use crate::observe::{Observation, Seen};
+use crate::observers::CustomChecks;
 use crate::report::{Class, Violation};
 use crate::watch::Watch;
 use crate::workload::TankFsm;
@@ -116,7 +116,7 @@ impl<F> Watch for Invariants<F> {
     }
 }
 
-impl<F> Own for Invariants<F> {
+impl<F> CustomChecks for Invariants<F> {
     fn end(&mut self, _: Time) {}
 
     fn verdict(&self) -> Option<&Violation> {

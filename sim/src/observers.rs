@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use wavetank_raft::{RoleName, Server, Span, Term, Time};
 
 /// Judges of what stands above the protocol.
-pub trait Own: Watch {
+pub trait CustomChecks: Watch {
     /// The run is over: what can only be told of the whole is told now.
     fn end(&mut self, at: Time);
 
@@ -25,7 +25,7 @@ pub trait Own: Watch {
     fn witnessed(&self) -> BTreeMap<String, u64>;
 }
 
-impl Own for () {
+impl CustomChecks for () {
     fn end(&mut self, _: Time) {}
 
     fn verdict(&self) -> Option<&Violation> {
@@ -39,7 +39,7 @@ impl Own for () {
 
 /// Everybody who looks on.
 #[derive(Debug)]
-pub struct Crew<E, T> {
+pub struct Observers<E, T> {
     /// The judges of the protocol.
     pub judges: Judges,
     /// Counts for the report.
@@ -52,7 +52,7 @@ pub struct Crew<E, T> {
     pub own: E,
 }
 
-impl<E, T> Crew<E, T> {
+impl<E, T> Observers<E, T> {
     /// Nothing seen yet.
     #[must_use]
     pub fn new(plan: &Plan, own: E, trace: T) -> Self {
@@ -67,7 +67,7 @@ impl<E, T> Crew<E, T> {
     }
 }
 
-impl<E: Watch, T: Watch> Watch for Crew<E, T> {
+impl<E: Watch, T: Watch> Watch for Observers<E, T> {
     #[inline(always)]
     fn see(&mut self, observation: &Observation<'_>) {
         self.judges.see(observation);
@@ -84,10 +84,10 @@ impl<E: Watch, T: Watch> Watch for Crew<E, T> {
 /// What is known of a run that is over.
 pub fn report<F: TankFsm, E: Watch, T: Watch>(
     name: &str,
-    world: &World<F, Crew<E, T>>,
+    world: &World<F, Observers<E, T>>,
     verdict: Verdict,
 ) -> Report {
-    let Crew { judges, tally, changes, .. } = world.watch();
+    let Observers { judges, tally, changes, .. } = world.watch();
     Report {
         scenario: name.to_owned(),
         seed: world.plan().seed,

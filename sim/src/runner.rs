@@ -3,10 +3,10 @@
 //! In the room: putting a world and those who look on together, ending it when a judge speaks or
 //! the code under test panics, and what is known of it then.
 
-use crate::caught;
-use crate::crew::{Crew, Own, report};
+use crate::catch_panic::catch_panic;
 use crate::disk::{Memory, Shelf};
 use crate::mishap::Mishap;
+use crate::observers::{CustomChecks, Observers, report};
 use crate::plan::Plan;
 use crate::report::{Class, Report, Verdict, Violation};
 use crate::slot::Slot;
@@ -17,7 +17,7 @@ use crate::world::World;
 use wavetank_raft::Time;
 
 /// What a plan is run with.
-pub struct Voyage<F, E, T> {
+pub struct Runner<F, E, T> {
     /// The name of the run in its report.
     pub name: String,
     /// What is run.
@@ -34,7 +34,7 @@ pub struct Voyage<F, E, T> {
 
 /// What is known of a run, and of what went wrong in it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Sailed<T> {
+pub struct Run<T> {
     /// How it went.
     pub report: Report,
     /// What went wrong among servers and their links.
@@ -43,49 +43,49 @@ pub struct Sailed<T> {
     pub trace: T,
 }
 
-impl<T> Sailed<T> {
+impl<T> Run<T> {
     /// The same run with what was written down in another form.
-    pub fn map<U>(self, with: impl FnOnce(T) -> U) -> Sailed<U> {
-        Sailed { report: self.report, mishaps: self.mishaps, trace: with(self.trace) }
+    pub fn map<U>(self, with: impl FnOnce(T) -> U) -> Run<U> {
+        Run { report: self.report, mishaps: self.mishaps, trace: with(self.trace) }
     }
 }
 
-impl<F: TankFsm + 'static, E: Own, T: Watch> Voyage<F, E, T> {
+impl<F: TankFsm + 'static, E: CustomChecks, T: Watch> Runner<F, E, T> {
     /// Runs the plan to its end, or until a judge speaks or the code under test panics.
-    pub fn sail(self) -> Sailed<T> {
-        self.sail_with(&mut |_| Box::new(Memory::default()))
+    pub fn run(self) -> Run<T> {
+        self.run_with_stores(&mut |_| Box::new(Memory::default()))
     }
 
     /// The same with other stores than those in memory, which the shelf makes for each server.
-    pub fn sail_with(self, shelf: &mut Shelf<'_>) -> Sailed<T> {
+    pub fn run_with_stores(self, shelf: &mut Shelf<'_>) -> Run<T> {
         let Self { name, plan, make, workload, own, trace } = self;
-        let crew = Crew::new(&plan, own, trace);
-        let mut sea = World::with_stores(plan, make, workload, crew, shelf);
-        sea.record_mishaps();
-        let ending = caught::panics(|| storm::run(&mut sea, |crew| verdict_of(crew).is_none()));
-        let at = sea.now();
-        sea.watch_mut().judges.end(at);
-        sea.watch_mut().own.end(at);
-        let verdict = match (verdict_of(sea.watch()), ending) {
+        let observers = Observers::new(&plan, own, trace);
+        let mut world = World::with_stores(plan, make, workload, observers, shelf);
+        world.record_mishaps();
+        let ending = catch_panic(|| storm::run(&mut world, |observers| verdict_of(observers).is_none()));
+        let at = world.now();
+        world.watch_mut().judges.end(at);
+        world.watch_mut().own.end(at);
+        let verdict = match (verdict_of(world.watch()), ending) {
             (Some(violation), _) => Verdict::Violated(violation.clone()),
             (None, Err(words)) => Verdict::Panicked(words),
-            (None, Ok(ending)) => settled(sea.watch(), &ending, at),
+            (None, Ok(ending)) => settled(world.watch(), &ending, at),
         };
-        let mut report = report(&name, &sea, verdict);
-        report.witnessed.extend(sea.watch().own.witnessed());
-        Sailed { report, mishaps: sea.mishaps(), trace: sea.into_watch().trace }
+        let mut report = report(&name, &world, verdict);
+        report.witnessed.extend(world.watch().own.witnessed());
+        Run { report, mishaps: world.mishaps(), trace: world.into_watch().trace }
     }
 }
 
 /// What the judge that spoke first has to say.
-fn verdict_of<E: Own, T>(crew: &Crew<E, T>) -> Option<&Violation> {
-    let spoken = [crew.judges.verdict(), crew.own.verdict()];
+fn verdict_of<E: CustomChecks, T>(observers: &Observers<E, T>) -> Option<&Violation> {
+    let spoken = [observers.judges.verdict(), observers.own.verdict()];
     spoken.into_iter().flatten().min_by_key(|violation| violation.step)
 }
 
 /// No judge has spoken: whether the servers agree in the end, and whether there was anything to
 /// agree on.
-fn settled<E, T>(crew: &Crew<E, T>, ending: &Ending, at: Time) -> Verdict {
+fn settled<E, T>(observers: &Observers<E, T>, ending: &Ending, at: Time) -> Verdict {
     if let Some(why) = ending.unsettled {
         return Verdict::Violated(Violation {
             check: "agreement".to_owned(),
@@ -93,12 +93,12 @@ fn settled<E, T>(crew: &Crew<E, T>, ending: &Ending, at: Time) -> Verdict {
             section: "thesis §3.4".to_owned(),
             what: format!("{} ms after the clients rested: {why}", ending.took.0 / 1_000),
             at,
-            step: crew.tally.steps,
+            step: observers.tally.steps,
         });
     }
-    if 0 < crew.tally.commits {
+    if 0 < observers.tally.commits {
         return Verdict::Held;
     }
-    let blind = crew.judges.witnessed().into_iter().filter(|&(_, times)| times == 0);
+    let blind = observers.judges.witnessed().into_iter().filter(|&(_, times)| times == 0);
     Verdict::Vacuous(blind.map(|(check, _)| check).collect())
 }
