@@ -4,7 +4,7 @@
 use crate::decisions::Decisions;
 use std::collections::BTreeSet;
 use wavetank_raft::{Config, ReadPath, Span};
-use wavetank_scenarios::{TraceForm, storms};
+use wavetank_scenarios::{Trace, storms};
 use wavetank_sim::mishap::{Astray, Mishap};
 use wavetank_sim::nemesis::{Occasion, Scheduled};
 use wavetank_sim::plan::{Birth, Clients, Clocks, Disks, Heal, Late, Links, Machines, Nemesis, Rhythm};
@@ -18,7 +18,7 @@ use wavetank_sim::{Column, Plan, Slot, Verdict, shrink};
 pub fn run(bytes: &[u8]) {
     let plan = plan(bytes);
     assert_eq!(plan.sound(), Ok(()));
-    let run = storms::storm(plan.clone(), TraceForm::None);
+    let run = storms::storm(plan.clone(), Trace::default());
     match &run.report.verdict {
         Verdict::Held | Verdict::Vacuous(_) => {}
         verdict @ (Verdict::Violated(_) | Verdict::Panicked(_)) => {

@@ -22,4 +22,5 @@ pub mod transfers;
 pub mod upheavals;
 mod watchers;
 
-pub use registry::{Chapter, Play, Scenario, TraceForm};
+pub use registry::{Chapter, Play, Scenario};
+pub use watchers::{Trace, TraceForm};

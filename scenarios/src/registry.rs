@@ -1,20 +1,17 @@
 //! Every scenario by name, and the one way to play one. What happens in them is in their chapters.
 
-use crate::watchers::Trace;
+use crate::watchers::{Trace, TraceForm};
 use crate::words::{Stage, Story};
 use crate::{
     crashes, disks, elections, membership, partitions, reads, recovery, replication, snapshots, storms,
     transfers, upheavals,
 };
-use std::collections::BTreeMap;
 use std::fmt;
-use wavetank_raft::{Span, Time};
-use wavetank_sim::catch_panic::catch_panic;
-use wavetank_sim::explore::{Schedule, player};
+use wavetank_raft::Span;
+use wavetank_sim::Report;
 use wavetank_sim::plan::{Late, Plan};
 use wavetank_sim::rng::{Ratio, Spans};
 use wavetank_sim::runner::Run;
-use wavetank_sim::{Report, Verdict};
 
 /// All scenarios, in the order in which they are listed and swept.
 pub const ALL: &[Scenario] = &[
@@ -70,7 +67,7 @@ pub const ALL: &[Scenario] = &[
         name: "storm_beyond_budget",
         moral: "More is harmed for good than a cluster can do without: it may fall silent, but nobody lies.",
         chapter: Chapter::Disks,
-        play: Play::Planned { plan: Plan::storm_beyond_budget, sail: storms::storm_beyond_budget },
+        play: Play::Planned { plan: Plan::storm_beyond_budget, run: storms::storm_beyond_budget },
     },
     story("a_lone_leader_loses_what_only_it_has", "A leader cut off from the rest keeps its entry to itself and gives it up when it returns.", Chapter::Partitions, partitions::a_lone_leader_loses_what_only_it_has),
     story("a_leader_that_nobody_hears_is_replaced", "A leader that nobody hears is replaced, and follows the one that it hears.", Chapter::Partitions, partitions::a_leader_that_nobody_hears_is_replaced),
@@ -160,7 +157,7 @@ pub const ALL: &[Scenario] = &[
         name: "storm",
         moral: "Everything goes wrong at once, and nothing that was promised is broken.",
         chapter: Chapter::Storms,
-        play: Play::Planned { plan: Plan::storm, sail: storms::storm },
+        play: Play::Planned { plan: Plan::storm, run: storms::storm },
     },
 ];
 
@@ -187,12 +184,8 @@ pub enum Play {
         /// The plan of a seed.
         plan: fn(u64) -> Plan,
         /// The run of a plan.
-        sail: fn(Plan, TraceForm) -> Run<String>,
+        run: fn(Plan, Trace) -> Run<Trace>,
     },
-    /// A run that makes its own world out of the seed, without a plan that could be written down.
-    Whole(fn(u64, TraceForm) -> (Report, String)),
-    /// A schedule out of a file: see [`play_schedule`].
-    Explored,
 }
 
 /// Where a scenario belongs.
@@ -243,78 +236,31 @@ impl fmt::Display for Chapter {
     }
 }
 
-/// How much of a run is written down. The run is the same, whatever is written.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum TraceForm {
-    /// Who led, what was committed, what broke: no times.
-    Story,
-    /// A line for every event.
-    Full,
-    /// A JSON object for every event, one a line.
-    Json,
-    /// What every server came to be, step by step, in a few letters each.
-    Course,
-    /// What led to a step, and nothing else.
-    Past(u64),
-    /// A page to look at in a browser.
-    Page,
-    /// Another form, up to a step.
-    Cut(&'static Self, u64),
-    /// Nothing.
-    None,
-}
-
-/// Plays a scenario. A panic in it is its verdict.
+/// Plays a scenario, and gives the text that is written of the run. A panic in it is its verdict.
 #[must_use]
 pub fn run(scenario: &Scenario, seed: u64, form: TraceForm) -> (Report, String) {
-    if let Play::Whole(play) = scenario.play {
-        return catch_panic(|| play(seed, form))
-            .unwrap_or_else(|words| (unfinished(scenario, seed, words), String::new()));
-    }
-    let plan = plan_of(scenario, seed).expect("everything else has a plan");
-    let run = run_plan(scenario, plan, form);
-    (run.report, run.trace)
+    let plan = plan_of(scenario, seed);
+    let trace = Trace::new(form.text(plan.slots()));
+    let Run { report, trace, .. } = run_plan(scenario, plan, trace);
+    (report, trace.into_parts().0)
 }
 
-/// The plan of a scenario under a seed; `None` if it has none that could be written down.
+/// The plan of a scenario under a seed.
 #[must_use]
-pub fn plan_of(scenario: &Scenario, seed: u64) -> Option<Plan> {
+pub fn plan_of(scenario: &Scenario, seed: u64) -> Plan {
     match scenario.play {
-        Play::Story(story) => Some(story.plan(seed)),
-        Play::Planned { plan, .. } => Some(plan(seed)),
-        Play::Whole(_) | Play::Explored => None,
+        Play::Story(story) => story.plan(seed),
+        Play::Planned { plan, .. } => plan(seed),
     }
 }
 
-/// Plays a scenario by another plan than its seed's.
-///
-/// # Panics
-/// When the scenario has no plan: see [`plan_of`].
+/// Plays a scenario by a plan, its seed's or another.
 #[must_use]
-pub fn run_plan(scenario: &Scenario, plan: Plan, form: TraceForm) -> Run<String> {
-    let seed = plan.seed;
-    let run = catch_panic(|| match scenario.play {
-        Play::Story(story) => story.told(scenario.name, plan, form),
-        Play::Planned { sail, .. } => sail(plan, form),
-        Play::Whole(_) | Play::Explored => unreachable!("{} has no plan", scenario.name),
-    });
-    let lost = |words| unfinished(scenario, seed, words);
-    run.unwrap_or_else(|words| Run { report: lost(words), mishaps: Vec::new(), trace: String::new() })
-}
-
-/// What an exploration finds. It is in nobody's list: without its schedule there is nothing to play.
-pub(crate) static EXPLORED: Scenario = Scenario {
-    name: player::NAME,
-    moral: "A schedule that breaks a property, and none that is shorter does.",
-    chapter: Chapter::Storms,
-    play: Play::Explored,
-};
-
-/// Plays a schedule that was explored.
-#[must_use]
-pub fn play_schedule(schedule: &Schedule, form: TraceForm) -> Run<String> {
-    let trace = Trace::new(form, schedule.bounds.servers().len());
-    player::play(schedule, trace).map(|mut trace| trace.take())
+pub fn run_plan(scenario: &Scenario, plan: Plan, trace: Trace) -> Run<Trace> {
+    match scenario.play {
+        Play::Story(story) => story.run(scenario.name, plan, trace),
+        Play::Planned { run, .. } => run(plan, trace),
+    }
 }
 
 /// A story with three servers on a calm sea.
@@ -410,25 +356,4 @@ fn flipping(plan: &mut Plan) {
 
 fn twice(plan: &mut Plan) {
     plan.links.duplicate = Some(Late { chance: Ratio::new(1, 1), by: Spans::ms(0, 50) });
-}
-
-/// All that is known of a run whose world was lost in a panic.
-fn unfinished(scenario: &Scenario, seed: u64, words: String) -> Report {
-    Report {
-        scenario: scenario.name.to_owned(),
-        seed,
-        verdict: Verdict::Panicked(words),
-        events: 0,
-        virtual_time: Time(0),
-        elections: 0,
-        commits: 0,
-        messages: 0,
-        faults: BTreeMap::new(),
-        witnessed: BTreeMap::new(),
-        sometimes: BTreeMap::new(),
-        membership: BTreeMap::new(),
-        situations: Vec::new(),
-        leaderless: Vec::new(),
-        digest: 0,
-    }
 }

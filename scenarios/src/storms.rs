@@ -1,7 +1,6 @@
 //! The storm: a plan drawn from the seed, with clients of a key-value store in the middle of it, and
 //! every judge at work. What goes wrong is drawn in `wavetank_sim::storm`.
 
-use crate::registry::TraceForm;
 use crate::watchers::Trace;
 use wavetank_sim::kv::Kv;
 use wavetank_sim::kv::clients::{ClientPlan, Clients};
@@ -10,24 +9,24 @@ use wavetank_sim::runner::{Run, Runner};
 use wavetank_sim::{Plan, Slots};
 
 /// Everything goes wrong at once, and nothing that was promised is broken.
-pub fn storm(plan: Plan, form: TraceForm) -> Run<String> {
-    run("storm", plan, form)
+pub fn storm(plan: Plan, trace: Trace) -> Run<Trace> {
+    run("storm", plan, trace)
 }
 
 /// More is harmed for good than a cluster can do without: it may fall silent, but nobody lies.
-pub fn storm_beyond_budget(plan: Plan, form: TraceForm) -> Run<String> {
-    run("storm_beyond_budget", plan, form)
+pub fn storm_beyond_budget(plan: Plan, trace: Trace) -> Run<Trace> {
+    run("storm_beyond_budget", plan, trace)
 }
 
-fn run(name: &str, plan: Plan, form: TraceForm) -> Run<String> {
+fn run(name: &str, plan: Plan, trace: Trace) -> Run<Trace> {
     let servers = Slots::first(usize::from(plan.servers));
     let runner = Runner {
         name: name.to_owned(),
         make: Box::new(|_| Kv::default()),
         workload: Box::new(Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed)),
         own: Judges::new(Promises::from(&plan)),
-        trace: Trace::new(form, plan.slots()),
+        trace,
         plan,
     };
-    runner.run().map(|mut trace| trace.take())
+    runner.run()
 }

@@ -20,14 +20,14 @@ mod report;
 mod until;
 
 use crate::chronicle::Chronicle;
-use crate::registry::TraceForm;
-use crate::watchers::{Trace, Watchers};
+use crate::watchers::Trace;
 use idle::Nobody;
 use record::Record;
 use std::collections::BTreeMap;
 use std::panic;
 use wavetank_raft::{RequestId, Span};
-use wavetank_sim::{Class, Plan, Violation, World};
+use wavetank_sim::observers::Observers;
+use wavetank_sim::{Class, Options, Plan, Violation, World};
 
 pub use report::Story;
 
@@ -40,7 +40,7 @@ const GOES_ON: &str = "story_goes_on";
 /// The check that speaks when the story is not as it was told.
 const TRUE: &str = "story_is_true";
 
-type Tank = World<Chronicle, Watchers<Record>>;
+type Tank = World<Chronicle, Observers<Record, Trace>>;
 
 /// So many times the longest election timeout.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -64,12 +64,6 @@ pub struct Stage {
     said: BTreeMap<String, Asked>,
     /// How long the next wait may take.
     patience: Span,
-    /// How often it waited.
-    waited: u64,
-    /// How often it asserted something.
-    checked: u64,
-    /// What ended the story before its end.
-    ended: Option<Violation>,
 }
 
 /// What unwinds out of a story that has ended; the stage knows why.
@@ -77,11 +71,10 @@ struct Curtain;
 
 impl Stage {
     /// The servers of a plan, started, and nobody who asks anything of them but the story.
-    fn new(plan: Plan, form: TraceForm) -> Self {
-        let trace = Trace::new(form, plan.slots());
-        let watchers = Watchers::new(&plan, Record::default(), trace);
-        let tank = World::new(plan, |_| Chronicle::default(), Box::new(Nobody), watchers);
-        Self { tank, said: BTreeMap::new(), patience: PATIENCE, waited: 0, checked: 0, ended: None }
+    fn new(plan: Plan, trace: Trace) -> Self {
+        let observers = Observers::new(Options::of(&plan), Record::default(), trace);
+        let tank = World::new(plan, |_| Chronicle::default(), Box::new(Nobody), observers);
+        Self { tank, said: BTreeMap::new(), patience: PATIENCE }
     }
 
     /// The next wait may take so long, and no longer.
@@ -100,7 +93,7 @@ impl Stage {
         what: impl FnOnce(&Tank) -> String,
         mut is_there: impl FnMut(&Tank) -> bool,
     ) -> &mut Self {
-        self.waited += 1;
+        self.tank.watch_mut().own.waited += 1;
         let patience = std::mem::replace(&mut self.patience, PATIENCE);
         let limit = self.tank.now() + patience;
         let in_vain = self.tank.run_while(limit, |tank| !is_there(tank) && has_not_spoken(tank));
@@ -114,7 +107,7 @@ impl Stage {
 
     /// Lets time pass while something holds.
     fn while_passes(&mut self, timeouts: ElectionTimeouts, what: &str, mut holds: impl FnMut(&Tank) -> bool) {
-        self.checked += 1;
+        self.tank.watch_mut().own.checked += 1;
         let limit = self.tank.now() + self.span(timeouts);
         let held = self.tank.run_while(limit, |tank| holds(tank) && has_not_spoken(tank));
         self.heed_judges();
@@ -132,14 +125,15 @@ impl Stage {
 
     /// The story ends here, with this.
     fn end(&mut self, class: Class, check: &str, what: String) -> ! {
-        self.ended = Some(Violation {
+        let violation = Violation {
             check: check.to_owned(),
             class,
             section: "the story".to_owned(),
             what,
             at: self.tank.now(),
             step: self.tank.watch().tally.steps,
-        });
+        };
+        self.tank.watch_mut().own.ended = Some(violation);
         self.fall()
     }
 

@@ -215,6 +215,7 @@ fn answer(action: &Action) -> Option<(RequestId, &Outcome)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::Options;
     use crate::kv::Kv;
     use crate::kv::clients::{ClientPlan, Clients};
     use crate::observers::Observers;
@@ -229,7 +230,7 @@ mod tests {
         let mut plan = Plan { spares: 2, ..Plan::calm(7, 3) };
         plan.clients.count = 0;
         let nobody = Clients::new(ClientPlan::from(&plan.clients), Slots::first(1), plan.seed);
-        let observers = Observers::new(&plan, (), ());
+        let observers = Observers::new(Options::of(&plan), (), ());
         let mut tank = World::new(plan, |_| Kv::default(), Box::new(nobody), observers);
         tank.run_for(Span::s(2));
         let leader = tank.leader().expect("a calm sea");

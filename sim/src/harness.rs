@@ -19,7 +19,7 @@
 mod failure;
 mod invariants;
 
-use crate::capsule::Capsule;
+use crate::capsule::{Capsule, Content};
 use crate::plan::Plan;
 use crate::report::Verdict;
 use crate::runner::{Run, Runner};
@@ -108,8 +108,8 @@ impl<F: TankFsm + 'static> Trial<F> {
         &self.over.plan
     }
 
-    /// Runs a plan with what this one is run with.
-    pub fn run<T: Watch>(&self, plan: Plan, trace: T) -> Run<T> {
+    /// Runs a plan with the state machines, invariants and clients of this trial.
+    pub fn run<T: Watch + Default>(&self, plan: Plan, trace: T) -> Run<T> {
         let StormOver { make, invariants, .. } = &self.over;
         let own = Invariants::new(Rc::clone(invariants));
         let (make, guard) = (Rc::clone(make), own.guard());
@@ -123,9 +123,7 @@ impl<F: TankFsm + 'static> Trial<F> {
         }
         .run()
     }
-}
 
-impl<F: TankFsm + 'static> Trial<F> {
     /// Runs its plan once, and keeps nothing: for tests that bring plans of their own, such as those
     /// drawn by the `strategies` of the feature `proptest`.
     ///
@@ -134,7 +132,7 @@ impl<F: TankFsm + 'static> Trial<F> {
     pub fn survives(&self) -> Result<(), String> {
         let Run { report, .. } = self.run(self.plan().clone(), ());
         if failure::is_one(&report.verdict) {
-            return Err(failure::words(&report.verdict) + "\n" + &crate::shrink::source(self.plan()));
+            return Err(report.verdict.to_string() + "\n" + &crate::shrink::source(self.plan()));
         }
         Ok(())
     }
@@ -184,7 +182,10 @@ fn check_capsule<F: TankFsm + 'static>(place: &str, make: impl Fn(u64) -> Trial<
     let text =
         std::fs::read_to_string(place).unwrap_or_else(|error| panic!("cannot read `{place}`: {error}"));
     let capsule = Capsule::parse(&text).unwrap_or_else(|error| panic!("`{place}` is no capsule: {error}"));
-    failure::repeat(&make(capsule.plan.seed), &capsule);
+    let Content::Plan { plan, .. } = &capsule.content else {
+        panic!("`{place}` is a schedule that was explored, and has no plan")
+    };
+    failure::repeat(&make(plan.seed), plan, &capsule);
 }
 
 /// The seeds that are asked for from outside, or these.

@@ -289,7 +289,6 @@ mod tests {
     use crate::runner::Runner;
     use crate::slot::Slots;
     use crate::watch::Watch;
-    use std::collections::BTreeMap;
     use wavetank_raft::Term;
 
     #[test]
@@ -354,12 +353,8 @@ mod tests {
     }
 
     impl CustomChecks for LowTerms {
-        fn end(&mut self, _: Time) {}
         fn verdict(&self) -> Option<&Violation> {
             self.0.as_ref()
-        }
-        fn witnessed(&self) -> BTreeMap<String, u64> {
-            BTreeMap::new()
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::observe::{Observation, Seen};
 use crate::slot::Slot;
 use crate::watch::Watch;
 use std::fmt::{self, Write as _};
-use wavetank_raft::{Index, LogId, RoleName, Term, Time};
+use wavetank_raft::{Index, LogId, Node, RoleName, Term, Time};
 
 /// A server after an event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,11 +44,20 @@ pub struct Standing {
 impl Standing {
     const BLANK: Self =
         Self { role: RoleName::Follower, term: Term(0), commit: Index::ZERO, last: LogId::ZERO };
+
+    pub(crate) fn of(node: &Node) -> Self {
+        let last = node.log().last();
+        Self { role: node.role(), term: node.term(), commit: node.commit(), last }
+    }
 }
 
-/// A run, step by step.
+/// A run, step by step. It records the run that it looks at.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct StepLog(Vec<StepRecord>);
+pub struct StepLog {
+    records: Vec<StepRecord>,
+    /// The kind of the event that a server is handling.
+    kind: u64,
+}
 
 /// Where two runs part.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,39 +68,18 @@ pub struct Divergence {
     pub other: Option<StepRecord>,
 }
 
-/// Records the steps while a run goes.
-#[derive(Clone, Debug, Default)]
-pub struct StepLogWriter {
-    step_log: StepLog,
-    kind: u64,
-}
-
-impl StepLogWriter {
-    /// What is written down so far.
-    #[must_use]
-    pub fn take(&mut self) -> StepLog {
-        std::mem::take(&mut self.step_log)
-    }
-}
-
-impl Watch for StepLogWriter {
+impl Watch for StepLog {
     fn see(&mut self, seen: &Observation<'_>) {
         if let Seen::Stepping { event, .. } = seen.seen {
             self.kind = digest::kind(event);
         } else if let Seen::Stepped { slot, server, actions } = seen.seen {
-            let node = server.node();
-            self.step_log.0.push(StepRecord {
+            self.records.push(StepRecord {
                 step: seen.step,
                 at: seen.at,
                 slot,
-                kind: self.kind,
+                kind: std::mem::take(&mut self.kind),
                 actions: actions.len() as u64,
-                standing: Standing {
-                    role: node.role(),
-                    term: node.term(),
-                    commit: node.commit(),
-                    last: node.log().last(),
-                },
+                standing: Standing::of(server.node()),
             });
         }
     }
@@ -111,14 +99,14 @@ impl StepLog {
     /// The steps.
     #[must_use]
     pub fn records(&self) -> &[StepRecord] {
-        &self.0
+        &self.records
     }
 
     /// What every server was after a step, or before it if the step was another's.
     #[must_use]
     pub fn standings_at(&self, step: u64) -> Vec<(Slot, Standing)> {
         let mut standings = std::collections::BTreeMap::new();
-        for record in self.0.iter().take_while(|record| record.step <= step) {
+        for record in self.records.iter().take_while(|record| record.step <= step) {
             standings.insert(record.slot, record.standing);
         }
         standings.into_iter().collect()
@@ -127,8 +115,8 @@ impl StepLog {
     /// The first step at which two runs are not the same; `None` if they are.
     #[must_use]
     pub fn divergence(&self, other: &Self) -> Option<Divergence> {
-        let same = self.0.iter().zip(&other.0).take_while(|(one, other)| one == other).count();
-        let at = |step_log: &Self| step_log.0.get(same).copied();
+        let same = self.records.iter().zip(&other.records).take_while(|(one, other)| one == other).count();
+        let at = |step_log: &Self| step_log.records.get(same).copied();
         let divergence = Divergence { one: at(self), other: at(other) };
         (divergence.one.is_some() || divergence.other.is_some()).then_some(divergence)
     }
@@ -137,7 +125,7 @@ impl StepLog {
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let mut writer = Line::default();
-        self.0.chunks(LINE).map(|records| writer.line(records)).collect()
+        self.records.chunks(LINE).map(|records| writer.line(records)).collect()
     }
 
     /// The step log of such lines.
@@ -148,7 +136,8 @@ impl StepLog {
         let mut line = Line::default();
         let words = lines.iter().flat_map(|line| line.split(' ')).filter(|word| !word.is_empty());
         let record = |word: &str| line.parse(word).ok_or_else(|| format!("`{word}` is no step"));
-        words.map(record).collect::<Result<_, _>>().map(Self)
+        let records = words.map(record).collect::<Result<_, _>>()?;
+        Ok(Self { records, kind: 0 })
     }
 }
 
@@ -297,20 +286,20 @@ mod tests {
     fn where_two_runs_part_is_said_with_the_field() {
         let one = step_log(Plan::storm(3));
         let mut other = one.clone();
-        other.0[500].standing.term = Term(99);
+        other.records[500].standing.term = Term(99);
         let divergence = one.divergence(&other).unwrap();
-        assert_eq!(divergence.step(), one.0[500].step);
+        assert_eq!(divergence.step(), one.records[500].step);
         assert_eq!(divergence.fields().len(), 1);
         assert!(divergence.to_string().ends_with("then t99"), "{divergence}");
-        other.0.truncate(400);
+        other.records.truncate(400);
         assert!(one.divergence(&other).unwrap().to_string().contains("goes on"));
     }
 
     fn step_log(plan: Plan) -> StepLog {
         let clients = crate::world::tests::tiny::Clients::new(&plan);
         let make = |_| crate::world::tests::tiny::Sum::default();
-        let mut world = crate::World::new(plan, make, Box::new(clients), StepLogWriter::default());
+        let mut world = crate::World::new(plan, make, Box::new(clients), StepLog::default());
         storm::run(&mut world, |_| true);
-        world.watch_mut().take()
+        world.into_watch()
     }
 }

@@ -5,18 +5,19 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use wavetank_scenarios::TraceForm;
+use wavetank_scenarios::Trace;
 use wavetank_scenarios::registry::{self, ALL};
 use wavetank_sim::Verdict;
-use wavetank_sim::capsule::Capsule;
+use wavetank_sim::capsule::{Capsule, Content};
 
 #[test]
 fn every_kept_storm_is_judged_as_it_was() {
     let mut text = String::new();
     for (name, capsule) in capsules() {
-        let scenario = ALL.iter().find(|scenario| scenario.name == capsule.scenario);
+        let Content::Plan { scenario, plan } = &capsule.content else { panic!("{name} has no plan") };
+        let scenario = ALL.iter().find(|known| known.name == scenario);
         let scenario = scenario.unwrap_or_else(|| panic!("{name} is of no scenario that there is"));
-        let report = registry::run_plan(scenario, capsule.plan.clone(), TraceForm::None).report;
+        let report = registry::run_plan(scenario, plan.clone(), Trace::default()).report;
         let kept = if (report.digest, &report.verdict) == (capsule.digest, &capsule.verdict) {
             "as it was kept"
         } else {

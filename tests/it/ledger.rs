@@ -7,7 +7,7 @@ pub(crate) mod example;
 
 use std::fs;
 use wavetank_sim::Verdict;
-use wavetank_sim::capsule::Capsule;
+use wavetank_sim::capsule::{Capsule, Content};
 use wavetank_sim::catch_panic::catch_panic;
 
 #[test]
@@ -26,5 +26,6 @@ fn a_ledger_that_forgets_is_found_out() {
     let capsule = Capsule::parse(&text).expect("it is a capsule");
     let Verdict::Violated(violation) = &capsule.verdict else { panic!("{:?}", capsule.verdict) };
     assert_eq!(violation.check, "money_is_kept");
-    assert!(capsule.plan.servers <= 3 && capsule.step_log.records().len() < 1_500, "{:?}", capsule.plan);
+    let Content::Plan { plan, .. } = &capsule.content else { panic!("{:?}", capsule.content) };
+    assert!(plan.servers <= 3 && capsule.step_log.records().len() < 1_500, "{plan:?}");
 }

@@ -2,7 +2,6 @@
 //! those that failed.
 
 use super::exit::Status;
-use super::words;
 use crate::registry::{Chapter, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Span, Time};
@@ -72,17 +71,7 @@ impl Tally {
     pub(crate) fn new(scenario: &Scenario) -> Self {
         let all_after = match scenario.chapter {
             Chapter::Storms => Some(Self::ALL_AFTER),
-            Chapter::Elections
-            | Chapter::Replication
-            | Chapter::Crashes
-            | Chapter::Disks
-            | Chapter::Partitions
-            | Chapter::Membership
-            | Chapter::Upheavals
-            | Chapter::Snapshots
-            | Chapter::Transfers
-            | Chapter::Reads
-            | Chapter::Recovery => None,
+            _ => None,
         };
         Self { scenario: scenario.name.to_owned(), all_after, ..Self::default() }
     }
@@ -124,7 +113,7 @@ impl Tally {
                 seed: report.seed,
                 status: Status::of(&report.verdict),
                 spoke,
-                verdict: words::verdict(&report.verdict),
+                verdict: report.verdict.to_string(),
                 events: report.events,
             });
         }

@@ -4,12 +4,18 @@
 use std::collections::BTreeMap;
 use wavetank_raft::{Action, Entry, Index, LogId, LogOp, Payload, Request, RpcId, Term, Write};
 use wavetank_sim::observe::Carried;
-use wavetank_sim::{Observation, Seen, Slot, Slots, Watch};
+use wavetank_sim::{Observation, Seen, Slot, Slots, Violation, Watch};
 
 /// The record of a run.
 #[derive(Debug, Default)]
 pub(super) struct Record {
     pages: [Page; Slot::MOST],
+    /// How often the story waited.
+    pub(super) waited: u64,
+    /// How often the story asserted something.
+    pub(super) checked: u64,
+    /// What ended the story before its end.
+    pub(super) ended: Option<Violation>,
 }
 
 /// What is written down of one server.

@@ -1,10 +1,12 @@
 //! A story with its sea, and what is said of it in the end.
 
-use super::{GOES_ON, Stage, TRUE};
-use crate::registry::TraceForm;
-use wavetank_sim::catch_panic::catch_panic;
-use wavetank_sim::runner::Run;
-use wavetank_sim::{Plan, Verdict, observers};
+use super::{GOES_ON, Record, Stage, TRUE};
+use crate::watchers::Trace;
+use std::collections::BTreeMap;
+use wavetank_raft::Time;
+use wavetank_sim::observers::{CustomChecks, Observers};
+use wavetank_sim::runner::{self, Run, Simulation};
+use wavetank_sim::{Plan, Report, Verdict, Violation};
 
 /// A story, and the sea that it is told on.
 #[derive(Clone, Copy, Debug)]
@@ -29,28 +31,53 @@ impl Story {
     }
 
     /// Tells the story on a sea.
-    pub(crate) fn told(&self, name: &str, plan: Plan, form: TraceForm) -> Run<String> {
-        let mut stage = Stage::new(plan, form);
-        let panicked = catch_panic(|| (self.tell)(&mut stage)).err();
-        stage.conclude(name, panicked)
+    pub(crate) fn run(&self, name: &str, plan: Plan, trace: Trace) -> Run<Trace> {
+        runner::run(name, plan.seed, || Telling { stage: Stage::new(plan, trace), tell: self.tell })
     }
 }
 
-impl Stage {
-    /// The story is over, or was ended: what is known of it, and its trace.
-    fn conclude(mut self, name: &str, panicked: Option<String>) -> Run<String> {
-        let at = self.tank.now();
-        self.tank.watch_mut().judges.end(at);
-        let violation = self.tank.watch().judges.verdict().or(self.ended.as_ref());
-        let verdict = match (violation, panicked) {
-            (Some(violation), _) => Verdict::Violated(violation.clone()),
-            (None, Some(words)) => Verdict::Panicked(words),
-            (None, None) if self.checked == 0 => Verdict::Vacuous(vec![TRUE.to_owned()]),
-            (None, None) => Verdict::Held,
-        };
-        let mut report = observers::report(name, &self.tank, verdict);
-        report.witnessed.insert(GOES_ON.to_owned(), self.waited);
-        report.witnessed.insert(TRUE.to_owned(), self.checked);
-        Run { report, mishaps: Vec::new(), trace: self.tank.watch_mut().trace.take() }
+/// A story that is told.
+struct Telling {
+    stage: Stage,
+    tell: fn(&mut Stage),
+}
+
+impl Simulation for Telling {
+    type Checks = Record;
+    type Trace = Trace;
+    type Ending = ();
+
+    fn drive(&mut self) {
+        (self.tell)(&mut self.stage);
+    }
+
+    fn now(&self) -> Time {
+        self.stage.tank.now()
+    }
+
+    fn observers(&mut self) -> &mut Observers<Record, Trace> {
+        self.stage.tank.watch_mut()
+    }
+
+    fn verdict(&mut self, (): ()) -> Verdict {
+        match self.observers().own.checked {
+            0 => Verdict::Vacuous(vec![TRUE.to_owned()]),
+            _ => Verdict::Held,
+        }
+    }
+
+    fn describe(&self, report: &mut Report) {
+        self.stage.tank.describe(report);
+    }
+}
+
+/// A story is judged by what its words wait for and assert.
+impl CustomChecks for Record {
+    fn verdict(&self) -> Option<&Violation> {
+        self.ended.as_ref()
+    }
+
+    fn witnessed(&self) -> BTreeMap<String, u64> {
+        BTreeMap::from([(GOES_ON.to_owned(), self.waited), (TRUE.to_owned(), self.checked)])
     }
 }

@@ -9,10 +9,10 @@ use crate::workload::TankFsm;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use wavetank_raft::Bytes;
 use wavetank_raft::store::{Command, Fsm, SnapshotSource, StoreError};
-use wavetank_raft::{Bytes, Time};
 
-/// Whether something holds of a state; if it does not, what is wrong.
+/// What is wrong with a state, if something is.
 pub(super) type Holds<F> = dyn Fn(&F) -> Result<(), String>;
 
 /// Something that must hold of a state.
@@ -117,8 +117,6 @@ impl<F> Watch for Invariants<F> {
 }
 
 impl<F> CustomChecks for Invariants<F> {
-    fn end(&mut self, _: Time) {}
-
     fn verdict(&self) -> Option<&Violation> {
         self.verdict.as_ref()
     }
