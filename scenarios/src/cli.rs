@@ -112,9 +112,9 @@ where
         Command::Judge(arguments) => judge::judge(&arguments, streams),
         Command::Replay(arguments) => replay::replay(scenarios, &arguments, streams),
         Command::Shrink(arguments) => shrink::shrink(scenarios, &arguments, streams),
-        Command::Diff { one, other } => look::diff(scenarios, (&one, &other), streams),
-        Command::Why { run, step } => look::why(scenarios, (&run, step), streams),
-        Command::View { run, output } => look::view(scenarios, (&run, &output), streams),
+        Command::Diff { one, other } => look::diff(scenarios, &one, &other, streams),
+        Command::Why { run, step } => look::why(scenarios, &run, step, streams),
+        Command::View { run, output } => look::view(scenarios, &run, &output, streams),
     }
 }
 

@@ -19,13 +19,14 @@ mod story;
 mod until;
 
 use crate::chronicle::Chronicle;
-use crate::watchers::{Trace, TraceForm, Watchers};
+use crate::watchers::Trace;
 use record::Record;
 use std::collections::BTreeMap;
 use std::panic;
 use wavetank_raft::{RequestId, Span};
+use wavetank_sim::observers::Observers;
 use wavetank_sim::workload::Nobody;
-use wavetank_sim::{Class, Plan, Violation, World};
+use wavetank_sim::{Class, Options, Plan, Violation, World};
 
 pub use story::Story;
 
@@ -38,7 +39,7 @@ const GOES_ON: &str = "story_goes_on";
 /// The check that fails when an assertion of a story does.
 const TRUE: &str = "story_is_true";
 
-type Tank = World<Chronicle, Watchers<Record>>;
+type Tank = World<Chronicle, Observers<Record, Trace>>;
 
 /// A span of time, as a multiple of the longest election timeout.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -62,12 +63,6 @@ pub struct Cluster {
     proposed: BTreeMap<String, PendingCall>,
     /// The limit of the next wait.
     wait_limit: Span,
-    /// How often the story waited.
-    waited: u64,
-    /// How often the story asserted something.
-    checked: u64,
-    /// The violation that ended the story early.
-    ended: Option<Violation>,
 }
 
 /// The payload that unwinds out of a story that has ended; the cluster knows why.
@@ -75,11 +70,10 @@ struct Ended;
 
 impl Cluster {
     /// The servers of a plan, started, without clients: only the story calls them.
-    fn new(plan: Plan, form: TraceForm) -> Self {
-        let trace = Trace::new(form, plan.slots());
-        let watchers = Watchers::new(&plan, Record::default(), trace);
-        let tank = World::new(plan, |_| Chronicle::default(), Box::new(Nobody), watchers);
-        Self { tank, proposed: BTreeMap::new(), wait_limit: WAIT_LIMIT, waited: 0, checked: 0, ended: None }
+    fn new(plan: Plan, trace: Trace) -> Self {
+        let observers = Observers::new(Options::of(&plan), Record::default(), trace);
+        let tank = World::new(plan, |_| Chronicle::default(), Box::new(Nobody), observers);
+        Self { tank, proposed: BTreeMap::new(), wait_limit: WAIT_LIMIT }
     }
 
     /// Limits the next wait.
@@ -98,7 +92,7 @@ impl Cluster {
         what: impl FnOnce(&Tank) -> String,
         mut is_there: impl FnMut(&Tank) -> bool,
     ) -> &mut Self {
-        self.waited += 1;
+        self.tank.watch_mut().own.waited += 1;
         let wait_limit = std::mem::replace(&mut self.wait_limit, WAIT_LIMIT);
         let limit = self.tank.now() + wait_limit;
         let in_vain = self.tank.run_while(limit, |tank| !is_there(tank) && has_not_spoken(tank));
@@ -112,7 +106,7 @@ impl Cluster {
 
     /// Lets time pass, and asserts that something holds all the time.
     fn while_passes(&mut self, timeouts: ElectionTimeouts, what: &str, mut holds: impl FnMut(&Tank) -> bool) {
-        self.checked += 1;
+        self.tank.watch_mut().own.checked += 1;
         let limit = self.tank.now() + self.span(timeouts);
         let held = self.tank.run_while(limit, |tank| holds(tank) && has_not_spoken(tank));
         self.check_judges();
@@ -130,14 +124,15 @@ impl Cluster {
 
     /// Ends the story with a violation.
     fn end(&mut self, class: Class, check: &str, what: String) -> ! {
-        self.ended = Some(Violation {
+        let violation = Violation {
             check: check.to_owned(),
             class,
             section: "the story".to_owned(),
             what,
             at: self.tank.now(),
             step: self.tank.watch().tally.steps,
-        });
+        };
+        self.tank.watch_mut().own.ended = Some(violation);
         self.unwind()
     }
 

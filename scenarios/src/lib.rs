@@ -11,4 +11,4 @@ pub mod stories;
 mod watchers;
 
 pub use registry::{Chapter, Play, Scenario};
-pub use watchers::TraceForm;
+pub use watchers::{Trace, TraceForm};

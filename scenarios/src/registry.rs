@@ -5,16 +5,11 @@ use crate::stories::{
     crashes, disks, elections, membership, membership_faults, partitions, reads, recovery, replication,
     snapshots, storms, transfers,
 };
-use crate::watchers::Trace;
-use std::collections::BTreeMap;
+use crate::watchers::{Trace, TraceForm};
 use std::fmt;
 use std::sync::LazyLock;
-use wavetank_raft::Time;
-use wavetank_sim::explore::{Schedule, player};
-use wavetank_sim::sail::Sailed;
-use wavetank_sim::{Plan, Report, Verdict, caught};
-
-pub use crate::watchers::TraceForm;
+use wavetank_sim::runner::Run;
+use wavetank_sim::{Plan, Report};
 
 /// All scenarios, in the order in which they are listed and swept.
 pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
@@ -31,7 +26,7 @@ pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
             summary: "More disks are damaged than a cluster can tolerate: the remaining servers may \
                 stop answering; they must never answer wrongly.",
             chapter: Chapter::Disks,
-            play: Play::Planned { plan: Plan::storm_beyond_budget, sail: storms::storm_beyond_budget },
+            play: Play::Planned { plan: Plan::storm_beyond_budget, run: storms::storm_beyond_budget },
         }],
         chapter(Chapter::Partitions, partitions::STORIES),
         chapter(Chapter::Membership, membership::STORIES),
@@ -44,7 +39,7 @@ pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
             name: "storm",
             summary: "All kinds of faults strike at once, and nothing that was promised is broken.",
             chapter: Chapter::Storms,
-            play: Play::Planned { plan: Plan::storm, sail: storms::storm },
+            play: Play::Planned { plan: Plan::storm, run: storms::storm },
         }],
     ]
     .concat()
@@ -79,12 +74,8 @@ pub enum Play {
         /// The plan of a seed.
         plan: fn(u64) -> Plan,
         /// The run of a plan.
-        sail: fn(Plan, TraceForm) -> Sailed<String>,
+        run: fn(Plan, Trace) -> Run<Trace>,
     },
-    /// A run that makes its own world out of the seed, without a plan that could be written down.
-    Whole(fn(u64, TraceForm) -> (Report, String)),
-    /// A schedule out of a file: see [`play_schedule`].
-    Explored,
 }
 
 /// The subject of a scenario.
@@ -135,76 +126,29 @@ impl fmt::Display for Chapter {
     }
 }
 
-/// Runs a scenario. A panic in it becomes its verdict.
+/// Runs a scenario and returns the text of its trace. A panic becomes the verdict.
 #[must_use]
 pub fn run(scenario: &Scenario, seed: u64, form: TraceForm) -> (Report, String) {
-    if let Play::Whole(play) = scenario.play {
-        return caught::panics(|| play(seed, form))
-            .unwrap_or_else(|words| (unfinished(scenario, seed, words), String::new()));
-    }
-    let plan = plan_of(scenario, seed).expect("everything else has a plan");
-    let sailed = run_plan(scenario, plan, form);
-    (sailed.report, sailed.trace)
+    let plan = plan_of(scenario, seed);
+    let trace = Trace::new(form.text(plan.slots()));
+    let Run { report, trace, .. } = run_plan(scenario, plan, trace);
+    (report, trace.into_parts().0)
 }
 
-/// The plan of a scenario under a seed; `None` if the scenario has none.
+/// The plan of a scenario under a seed.
 #[must_use]
-pub fn plan_of(scenario: &Scenario, seed: u64) -> Option<Plan> {
+pub fn plan_of(scenario: &Scenario, seed: u64) -> Plan {
     match scenario.play {
-        Play::Story(story) => Some(story.plan(seed)),
-        Play::Planned { plan, .. } => Some(plan(seed)),
-        Play::Whole(_) | Play::Explored => None,
+        Play::Story(story) => story.plan(seed),
+        Play::Planned { plan, .. } => plan(seed),
     }
 }
 
 /// Runs a scenario by a plan, which need not be its seed's.
-///
-/// # Panics
-/// When the scenario has no plan: see [`plan_of`].
 #[must_use]
-pub fn run_plan(scenario: &Scenario, plan: Plan, form: TraceForm) -> Sailed<String> {
-    let seed = plan.seed;
-    let sailed = caught::panics(|| match scenario.play {
-        Play::Story(story) => story.told(plan, form),
-        Play::Planned { sail, .. } => sail(plan, form),
-        Play::Whole(_) | Play::Explored => unreachable!("{} has no plan", scenario.name),
-    });
-    let lost = |words| unfinished(scenario, seed, words);
-    sailed.unwrap_or_else(|words| Sailed { report: lost(words), mishaps: Vec::new(), trace: String::new() })
-}
-
-/// The scenario of an explored schedule. It is not in [`ALL`]: without a schedule there is nothing to run.
-pub(crate) static EXPLORED: Scenario = Scenario {
-    name: player::NAME,
-    summary: "A shortest schedule that breaks a property.",
-    chapter: Chapter::Storms,
-    play: Play::Explored,
-};
-
-/// Runs a schedule that was explored.
-#[must_use]
-pub fn play_schedule(schedule: &Schedule, form: TraceForm) -> Sailed<String> {
-    let trace = Trace::new(form, schedule.bounds.servers().len());
-    player::play(schedule, trace).map(|mut trace| trace.take())
-}
-
-/// The report of a run whose world was lost in a panic.
-fn unfinished(scenario: &Scenario, seed: u64, words: String) -> Report {
-    Report {
-        scenario: scenario.name.to_owned(),
-        seed,
-        verdict: Verdict::Panicked(words),
-        events: 0,
-        virtual_time: Time(0),
-        elections: 0,
-        commits: 0,
-        messages: 0,
-        faults: BTreeMap::new(),
-        witnessed: BTreeMap::new(),
-        sometimes: BTreeMap::new(),
-        membership: BTreeMap::new(),
-        situations: Vec::new(),
-        leaderless: Vec::new(),
-        digest: 0,
+pub fn run_plan(scenario: &Scenario, plan: Plan, trace: Trace) -> Run<Trace> {
+    match scenario.play {
+        Play::Story(story) => story.run(plan, trace),
+        Play::Planned { run, .. } => run(plan, trace),
     }
 }

@@ -1,99 +1,84 @@
-//! A run as it is written down, in the form that was asked for.
+//! What is written down of a run: text in the form that was asked for, and the log of its steps.
 
-use wavetank_sim::course::Recorder;
-use wavetank_sim::crew::Crew;
-use wavetank_sim::trace::{Full, Json, Page, Past, Story};
+use clap::ValueEnum;
+use wavetank_sim::step_log::StepLog;
+use wavetank_sim::trace::{Full, Json, Story, TextTrace};
 use wavetank_sim::{Observation, Watch};
 
-/// Everybody who looks on, with a trace in one of our forms.
-pub(crate) type Watchers<E> = Crew<E, Trace>;
-
-/// How much of a run is written down. The run is the same, whatever is written.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+/// The text that is written of a run. The run is the same, whatever is written.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum TraceForm {
-    /// Who led, what was committed, what broke: no times.
+    /// Who led, what was committed, what broke
     Story,
-    /// A line for every event.
+    /// A line for every event
     Full,
-    /// A JSON object for every event, one a line.
+    /// A JSON object for every event, and at the end the report
     Json,
-    /// What every server came to be, step by step, in a few letters each.
-    Course,
-    /// What led to a step, and nothing else.
-    Past(u64),
-    /// A page to look at in a browser.
-    Page,
-    /// Another form, up to a step.
-    Cut(&'static Self, u64),
-    /// Nothing.
+    /// Nothing
     None,
 }
 
-/// A trace in the form that was asked for.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one a run")]
-pub(crate) enum Trace {
-    Story(Story),
-    Full(Full),
-    Json(Json),
-    Course(Box<Recorder>),
-    Past(Box<Past>),
-    Page(Box<Page>),
-    /// Up to this step.
-    Cut(Box<Self>, u64),
-    None,
+impl TraceForm {
+    /// A text in this form with a column for each of so many servers.
+    #[must_use]
+    pub fn text(self, servers: usize) -> Option<Box<dyn TextTrace>> {
+        match self {
+            Self::Story => Some(Box::new(Story::new(servers))),
+            Self::Full => Some(Box::new(Full::new())),
+            Self::Json => Some(Box::new(Json::default())),
+            Self::None => None,
+        }
+    }
+}
+
+/// What is written down of a run. Nothing by default.
+#[derive(Debug, Default)]
+pub struct Trace {
+    text: Option<Box<dyn TextTrace>>,
+    /// The last step that is in the text.
+    last_step: Option<u64>,
+    step_log: Option<Box<StepLog>>,
 }
 
 impl Trace {
-    /// The trace of a tank of so many servers, with nothing in it.
-    pub(crate) fn new(form: TraceForm, servers: usize) -> Self {
-        match form {
-            TraceForm::Story => Self::Story(Story::new(servers)),
-            TraceForm::Full => Self::Full(Full::new()),
-            TraceForm::Json => Self::Json(Json::default()),
-            TraceForm::Course => Self::Course(Box::default()),
-            TraceForm::Past(step) => Self::Past(Box::new(Past::of(step))),
-            TraceForm::Page => Self::Page(Box::new(Page::new(servers))),
-            TraceForm::Cut(form, step) => Self::Cut(Box::new(Self::new(*form, servers)), step),
-            TraceForm::None => Self::None,
-        }
+    /// A trace with this text.
+    #[must_use]
+    pub fn new(text: Option<Box<dyn TextTrace>>) -> Self {
+        Self { text, ..Self::default() }
     }
 
-    /// What was written down.
-    pub(crate) fn take(&mut self) -> String {
-        match self {
-            Self::Story(story) => story.take(),
-            Self::Full(full) => full.take(),
-            Self::Json(json) => json.take(),
-            Self::Course(recorder) => recorder.take().lines().join("\n"),
-            Self::Past(past) => past.take(),
-            Self::Page(page) => page.take(),
-            Self::Cut(trace, _) => trace.take(),
-            Self::None => String::new(),
+    /// Ends the text with this step.
+    #[must_use]
+    pub fn up_to(self, last_step: u64) -> Self {
+        Self { last_step: Some(last_step), ..self }
+    }
+
+    /// Records the steps of every server, too.
+    #[must_use]
+    pub fn with_step_log(self) -> Self {
+        Self { step_log: Some(Box::default()), ..self }
+    }
+
+    /// The text and the log of steps, each empty if it was not wanted.
+    #[must_use]
+    pub fn into_parts(self) -> (String, StepLog) {
+        let text = self.text.map(|mut text| text.take()).unwrap_or_default();
+        (text, self.step_log.map(|step_log| *step_log).unwrap_or_default())
+    }
+
+    fn write(&mut self, observation: &Observation<'_>) {
+        if self.last_step.is_none_or(|last| observation.step <= last) {
+            self.text.see(observation);
         }
+        self.step_log.see(observation);
     }
 }
 
 impl Watch for Trace {
     #[inline]
     fn see(&mut self, observation: &Observation<'_>) {
-        if !matches!(self, Self::None) {
+        if self.text.is_some() || self.step_log.is_some() {
             self.write(observation);
-        }
-    }
-}
-
-impl Trace {
-    fn write(&mut self, observation: &Observation<'_>) {
-        match self {
-            Self::Story(story) => story.see(observation),
-            Self::Full(full) => full.see(observation),
-            Self::Json(json) => json.see(observation),
-            Self::Course(recorder) => recorder.see(observation),
-            Self::Past(past) => past.see(observation),
-            Self::Page(page) => page.see(observation),
-            Self::Cut(trace, upto) if observation.step <= *upto => trace.see(observation),
-            Self::Cut(..) | Self::None => {}
         }
     }
 }

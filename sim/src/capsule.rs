@@ -1,12 +1,13 @@
-//! A run in a file: its plan, what every server did, how it ended, and by which build.
+//! A run in a file: what was run, what every server did, how it ended, and by which build.
 //!
-//! A capsule written by an older build is replayed by its plan. What it says of the old run is
-//! compared with the new one, so that a replay after a change of code either repeats the run or
-//! says where it parts from it.
+//! What was run is the plan of a scenario, or a schedule that an exploration found. A capsule that an
+//! older build wrote is run again, and what it says of the old run is compared with the new run: a
+//! replay after a change of code repeats the run, or says where the two runs part.
 
-use crate::course::Course;
+use crate::explore::{Bounds, Schedule};
 use crate::plan::Plan;
 use crate::report::{Report, Verdict};
+use crate::step_log::StepLog;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -20,45 +21,55 @@ pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+behaviour.1");
 /// A run, to be kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Capsule {
-    /// The scenario.
-    pub scenario: String,
+    /// What was run.
+    pub content: Content,
     /// The build that wrote it.
     pub build: String,
-    /// Everything that the run was drawn from.
-    pub plan: Plan,
     /// How it ended.
     pub verdict: Verdict,
     /// The digest over all its steps.
     pub digest: u64,
     /// What every server did.
-    pub course: Course,
+    pub step_log: StepLog,
 }
 
-/// What came of a run: enough to say whether another one is the same.
+/// What was run.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Account {
-    /// The build that it was run by.
-    pub build: String,
-    /// How it ended.
-    pub verdict: Verdict,
-    /// The digest over all its steps.
-    pub digest: u64,
-    /// What every server did.
-    pub course: Course,
+#[expect(clippy::large_enum_variant, reason = "there is one in a capsule")]
+pub enum Content {
+    /// The plan of a scenario, which is everything that the run was drawn from.
+    Plan {
+        /// The name of the scenario.
+        scenario: String,
+        /// The plan.
+        plan: Plan,
+    },
+    /// A schedule that an exploration found.
+    Schedule(Schedule),
 }
 
-/// A capsule as it stands in the file.
+/// A capsule as it stands in the file. Either the fields of a plan are there, or those of a schedule.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
     format: u64,
-    scenario: String,
-    seed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scenario: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explored: Option<Bounds>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calm: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<Vec<String>>,
     build: String,
     verdict: Verdict,
     digest: String,
-    plan: Plan,
-    course: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<Plan>,
+    #[serde(rename = "course")]
+    step_log: Vec<String>,
 }
 
 /// As much of a file as tells whether it can be read at all.
@@ -79,32 +90,18 @@ impl fmt::Display for NoCapsule {
 
 impl std::error::Error for NoCapsule {}
 
-impl NoCapsule {
-    pub(crate) const fn new(why: String) -> Self {
-        Self(why)
-    }
-
-    pub(crate) fn of(error: &serde_json::Error) -> Self {
-        not_read(error)
-    }
-
-    pub(crate) fn of_format(format: u64) -> Self {
-        Self(format!("it is of format {format}, and this build reads format {FORMAT}"))
+impl From<serde_json::Error> for NoCapsule {
+    fn from(error: serde_json::Error) -> Self {
+        Self(if error.is_eof() { format!("it is cut short: {error}") } else { error.to_string() })
     }
 }
 
 impl Capsule {
     /// The capsule of a run that is over.
     #[must_use]
-    pub fn of(report: &Report, plan: Plan, course: Course) -> Self {
-        Self {
-            scenario: report.scenario.clone(),
-            build: BUILD.to_owned(),
-            plan,
-            verdict: report.verdict.clone(),
-            digest: report.digest,
-            course,
-        }
+    pub fn of(content: Content, report: &Report, step_log: StepLog) -> Self {
+        let (build, verdict) = (BUILD.to_owned(), report.verdict.clone());
+        Self { content, build, verdict, digest: report.digest, step_log }
     }
 
     /// The text of the file.
@@ -113,16 +110,31 @@ impl Capsule {
     /// Never: a capsule is numbers and text.
     #[must_use]
     pub fn text(&self) -> String {
-        let written = Written {
+        let mut written = Written {
             format: FORMAT,
-            scenario: self.scenario.clone(),
-            seed: self.plan.seed,
+            scenario: None,
+            seed: None,
+            explored: None,
+            calm: None,
+            schedule: None,
             build: self.build.clone(),
             verdict: self.verdict.clone(),
             digest: format!("{:016x}", self.digest),
-            plan: self.plan.clone(),
-            course: self.course.lines(),
+            plan: None,
+            step_log: self.step_log.lines(),
         };
+        match &self.content {
+            Content::Plan { scenario, plan } => {
+                written.scenario = Some(scenario.clone());
+                written.seed = Some(plan.seed);
+                written.plan = Some(plan.clone());
+            }
+            Content::Schedule(schedule) => {
+                written.explored = Some(schedule.bounds);
+                written.calm = Some(schedule.calm);
+                written.schedule = Some(schedule.steps.iter().map(ToString::to_string).collect());
+            }
+        }
         let mut text = serde_json::to_string_pretty(&written).expect("a capsule is numbers and text");
         text.push('\n');
         text
@@ -133,44 +145,26 @@ impl Capsule {
     /// # Errors
     /// Says in one line why it is none.
     pub fn parse(text: &str) -> Result<Self, NoCapsule> {
-        let Head { format } = serde_json::from_str(text).map_err(|error| not_read(&error))?;
+        // A file of another format has other fields, so the format is read alone first.
+        let Head { format } = serde_json::from_str(text)?;
         if format != FORMAT {
-            return Err(NoCapsule::of_format(format));
+            return Err(NoCapsule(format!("it is of format {format}, and this build reads format {FORMAT}")));
         }
-        let written: Written = serde_json::from_str(text).map_err(|error| not_read(&error))?;
-        let digest = u64::from_str_radix(&written.digest, 16)
-            .map_err(|_| NoCapsule(format!("its digest is `{}`, which is no digest", written.digest)))?;
-        let course =
-            Course::parse(&written.course).map_err(|error| NoCapsule(format!("in its course {error}")))?;
-        if written.seed != written.plan.seed {
-            let (seed, other) = (written.seed, written.plan.seed);
-            return Err(NoCapsule(format!("its seed is {seed}, and its plan's is {other}")));
-        }
-        written.plan.sound().map_err(|what| NoCapsule(format!("its plan cannot be: {what}")))?;
-        Ok(Self {
-            scenario: written.scenario,
-            build: written.build,
-            plan: written.plan,
-            verdict: written.verdict,
-            digest,
-            course,
-        })
+        let mut written: Written = serde_json::from_str(text)?;
+        let content = written.content().map_err(NoCapsule)?;
+        let Written { build, verdict, digest, step_log, .. } = written;
+        let digest = u64::from_str_radix(&digest, 16)
+            .map_err(|_| NoCapsule(format!("its digest is `{digest}`, which is no digest")))?;
+        let step_log =
+            StepLog::parse(&step_log).map_err(|error| NoCapsule(format!("in its step log {error}")))?;
+        Ok(Self { content, build, verdict, digest, step_log })
     }
 
-    /// What came of the run.
+    /// How a replay differs from the run that was kept; `None` if it does not.
     #[must_use]
-    pub fn account(&self) -> Account {
-        let (build, verdict) = (self.build.clone(), self.verdict.clone());
-        Account { build, verdict, digest: self.digest, course: self.course.clone() }
-    }
-}
-
-impl Account {
-    /// How a replay differs from what was written down; `None` if it does not.
-    #[must_use]
-    pub fn difference(&self, report: &Report, course: &Course) -> Option<String> {
-        if let Some(parting) = self.course.parting(course) {
-            return Some(parting.to_string());
+    pub fn difference(&self, report: &Report, step_log: &StepLog) -> Option<String> {
+        if let Some(divergence) = self.step_log.divergence(step_log) {
+            return Some(divergence.to_string());
         }
         if self.digest != report.digest {
             return Some(format!("all steps are the same, and the digest was {:016x}", self.digest));
@@ -180,7 +174,97 @@ impl Account {
     }
 }
 
-fn not_read(error: &serde_json::Error) -> NoCapsule {
-    let text = error.to_string();
-    NoCapsule(if error.is_eof() { format!("it is cut short: {text}") } else { text })
+impl Written {
+    /// Takes out what was run, if it can be run.
+    fn content(&mut self) -> Result<Content, String> {
+        let of_a_plan = (self.scenario.take(), self.seed, self.plan.take());
+        let of_a_schedule = (self.explored, self.calm, self.schedule.take());
+        match (of_a_plan, of_a_schedule) {
+            ((Some(scenario), Some(seed), Some(plan)), (None, None, None)) => {
+                if seed != plan.seed {
+                    return Err(format!("its seed is {seed}, and its plan's is {}", plan.seed));
+                }
+                plan.sound().map_err(|what| format!("its plan cannot be: {what}"))?;
+                Ok(Content::Plan { scenario, plan })
+            }
+            ((None, None, None), (Some(bounds), Some(calm), Some(lines))) => {
+                bounds.sound().map_err(|what| format!("its bounds cannot be: {what}"))?;
+                let steps = lines.iter().map(|line| line.parse()).collect::<Result<_, String>>();
+                let steps = steps.map_err(|what| format!("in its schedule {what}"))?;
+                Ok(Content::Schedule(Schedule { bounds, calm, steps }))
+            }
+            _ => Err("it has neither `scenario`, `seed` and `plan` alone, nor `explored`, `calm` and \
+                      `schedule` alone"
+                .to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explore::properties::Claim;
+    use crate::explore::{End, OneHand, Reductions, Search, player};
+    use crate::trace::{Story, TextTrace};
+    use wavetank_raft::{RoleName, Term};
+
+    #[test]
+    fn a_schedule_is_played_by_whole_servers_and_outlives_its_file() {
+        let schedule = way_to_a_second_leader();
+        let mut run = player::play(&schedule, Some(Story::new(3)));
+        let story = run.trace.as_mut().expect("servers start").take();
+        let last = story.lines().last().expect("something happened");
+        assert!(last.contains("LEAD3"), "{story}");
+
+        let run = player::play(&schedule, StepLog::default());
+        assert_eq!(run.report.verdict, Verdict::Held);
+        let capsule = Capsule::of(Content::Schedule(schedule), &run.report, run.trace);
+        assert!(!capsule.step_log.records().is_empty());
+        assert_eq!(Capsule::parse(&capsule.text()), Ok(capsule));
+    }
+
+    #[test]
+    fn a_file_that_makes_no_sense_says_why() {
+        let schedule = way_to_a_second_leader();
+        let run = player::play(&schedule, ());
+        let text = Capsule::of(Content::Schedule(schedule), &run.report, StepLog::default()).text();
+        for (from, to, why) in [
+            ("\"format\": 1", "\"format\": 9", "format 9"),
+            ("\"nodes\": 3", "\"nodes\": 30", "bounds"),
+            ("timeout", "tiemout", "no step"),
+            ("\"calm\": true,", "", "neither"),
+            ("\"calm\": true", "\"calm\": true, \"seed\": 3", "neither"),
+        ] {
+            assert!(text.contains(from), "{from} is not in {text}");
+            let error = Capsule::parse(&text.replacen(from, to, 1)).expect_err("it makes no sense");
+            assert!(error.to_string().contains(why), "{error}");
+        }
+    }
+
+    /// Files that are kept outlive the code that wrote them, so their names and order of fields stay.
+    #[test]
+    fn the_fields_of_a_file_stay() {
+        let fields = |content| {
+            let report = Report::new("storm", 3, Verdict::Held);
+            let text = Capsule::of(content, &report, StepLog::default()).text();
+            let outermost = text.lines().filter_map(|line| line.strip_prefix("  \"")?.split('"').next());
+            outermost.collect::<Vec<_>>().join(" ")
+        };
+        let plan = Content::Plan { scenario: "storm".to_owned(), plan: Plan::storm(3) };
+        assert_eq!(fields(plan), "format scenario seed build verdict digest plan course");
+        let schedule = Content::Schedule(way_to_a_second_leader());
+        assert_eq!(fields(schedule), "format explored calm schedule build verdict digest course");
+    }
+
+    fn way_to_a_second_leader() -> Schedule {
+        let holds = |server: &crate::explore::local::Local| {
+            (server.node.role(), server.node.term()) != (RoleName::Leader, Term(3))
+        };
+        let bounds = Bounds { entries: 0, ..Bounds::default() };
+        let claim = Claim { name: "nobody_leads_t3", holds };
+        match Search::new(bounds, Reductions::ALL).claiming(claim).run(None, &mut OneHand, &mut |_| true) {
+            End::Found(_, schedule) => schedule,
+            End::Exhausted | End::Deep | End::Stopped => panic!("there are two terms"),
+        }
+    }
 }

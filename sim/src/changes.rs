@@ -170,22 +170,23 @@ fn answer(action: &Action) -> Option<(RequestId, &Outcome)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crew::Crew;
+    use crate::check::Options;
     use crate::kv::Kv;
     use crate::kv::clients::{ClientPlan, Clients};
+    use crate::observers::Observers;
     use crate::plan::Plan;
     use crate::slot::Slots;
     use crate::world::World;
     use wavetank_raft::Span;
 
-    type Tank = World<Kv, Crew<(), ()>>;
+    type Tank = World<Kv, Observers<(), ()>>;
 
     fn tank() -> (Tank, Slot) {
         let mut plan = Plan { spares: 2, ..Plan::calm(7, 3) };
         plan.clients.count = 0;
         let nobody = Clients::new(ClientPlan::from(&plan.clients), Slots::first(1), plan.seed);
-        let crew = Crew::new(&plan, (), ());
-        let mut tank = World::new(plan, |_| Kv::default(), Box::new(nobody), crew);
+        let observers = Observers::new(Options::of(&plan), (), ());
+        let mut tank = World::new(plan, |_| Kv::default(), Box::new(nobody), observers);
         tank.run_for(Span::s(2));
         let leader = tank.leader().expect("a calm sea");
         (tank, leader)

@@ -12,7 +12,6 @@ pub mod desk;
 pub mod disk;
 pub mod expand;
 pub mod fingerprint;
-pub mod kept;
 pub mod local;
 pub mod model;
 pub mod name;
@@ -27,6 +26,5 @@ pub mod table;
 
 pub use bounds::{Bounds, Disks};
 pub use expand::Harvest;
-pub use kept::Kept;
 pub use schedule::{Schedule, Step};
 pub use search::{End, Figures, Hands, OneHand, Reductions, Search};

@@ -19,10 +19,10 @@
 mod failure;
 mod invariants;
 
-use crate::capsule::Capsule;
+use crate::capsule::{Capsule, Content};
 use crate::plan::Plan;
 use crate::report::Verdict;
-use crate::sail::{Sailed, Voyage};
+use crate::runner::{Run, Runner};
 use crate::watch::Watch;
 use crate::workload::{TankFsm, Workload};
 use invariants::{Invariant, Invariants, Judged};
@@ -108,12 +108,12 @@ impl<F: TankFsm + 'static> Trial<F> {
         &self.over.plan
     }
 
-    /// Runs a plan with what this one is run with.
-    pub fn run<T: Watch>(&self, plan: Plan, trace: T) -> Sailed<T> {
+    /// Runs a plan with the state machines, invariants and clients of this trial.
+    pub fn run<T: Watch + Default>(&self, plan: Plan, trace: T) -> Run<T> {
         let StormOver { make, invariants, .. } = &self.over;
         let own = Invariants::new(Rc::clone(invariants));
         let (make, guard) = (Rc::clone(make), own.guard());
-        Voyage {
+        Runner {
             name: failure::name(),
             workload: (self.clients)(&plan),
             plan,
@@ -121,20 +121,18 @@ impl<F: TankFsm + 'static> Trial<F> {
             own,
             trace,
         }
-        .sail()
+        .run()
     }
-}
 
-impl<F: TankFsm + 'static> Trial<F> {
     /// Runs its plan once, and keeps nothing: for tests that bring plans of their own, such as those
     /// drawn by the `strategies` of the feature `proptest`.
     ///
     /// # Errors
     /// Says in the first line what went wrong, and then the plan as source.
     pub fn survives(&self) -> Result<(), String> {
-        let Sailed { report, .. } = self.run(self.plan().clone(), ());
+        let Run { report, .. } = self.run(self.plan().clone(), ());
         if failure::is_one(&report.verdict) {
-            return Err(failure::words(&report.verdict) + "\n" + &crate::shrink::source(self.plan()));
+            return Err(report.verdict.to_string() + "\n" + &crate::shrink::source(self.plan()));
         }
         Ok(())
     }
@@ -170,9 +168,9 @@ pub fn check<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) -> Tria
     let mut has_held = false;
     for seed in seeds(usual) {
         let trial = make(seed);
-        let sailed = trial.run(trial.plan().clone(), ());
-        has_held |= sailed.report.verdict == Verdict::Held;
-        if failure::is_one(&sailed.report.verdict) {
+        let run = trial.run(trial.plan().clone(), ());
+        has_held |= run.report.verdict == Verdict::Held;
+        if failure::is_one(&run.report.verdict) {
             failure::tell(&trial, trial.plan().clone());
         }
     }
@@ -184,7 +182,10 @@ fn check_capsule<F: TankFsm + 'static>(place: &str, make: impl Fn(u64) -> Trial<
     let text =
         std::fs::read_to_string(place).unwrap_or_else(|error| panic!("cannot read `{place}`: {error}"));
     let capsule = Capsule::parse(&text).unwrap_or_else(|error| panic!("`{place}` is no capsule: {error}"));
-    failure::repeat(&make(capsule.plan.seed), &capsule);
+    let Content::Plan { plan, .. } = &capsule.content else {
+        panic!("`{place}` is a schedule that was explored, and has no plan")
+    };
+    failure::repeat(&make(plan.seed), plan, &capsule);
 }
 
 /// The seeds that are asked for from outside, or these.

@@ -50,6 +50,18 @@ pub enum Verdict {
     Vacuous(Vec<String>),
 }
 
+/// In one line.
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Held => f.write_str("held"),
+            Self::Violated(violation) => violation.fmt(f),
+            Self::Panicked(words) => write!(f, "panicked: {words}"),
+            Self::Vacuous(checks) => write!(f, "vacuous: nothing was seen by {}", checks.join(", ")),
+        }
+    }
+}
+
 /// What became of the changes of one family.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Turns {
@@ -120,4 +132,28 @@ pub struct Report {
     pub leaderless: Vec<Span>,
     /// A digest over every step of the run: the same for the same seed, always.
     pub digest: u64,
+}
+
+impl Report {
+    /// The report of a run of which nothing but its verdict is known.
+    #[must_use]
+    pub fn new(scenario: &str, seed: u64, verdict: Verdict) -> Self {
+        Self {
+            scenario: scenario.to_owned(),
+            seed,
+            verdict,
+            events: 0,
+            virtual_time: Time(0),
+            elections: 0,
+            commits: 0,
+            messages: 0,
+            faults: BTreeMap::new(),
+            witnessed: BTreeMap::new(),
+            sometimes: BTreeMap::new(),
+            membership: BTreeMap::new(),
+            situations: Vec::new(),
+            leaderless: Vec::new(),
+            digest: 0,
+        }
+    }
 }

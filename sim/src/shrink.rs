@@ -15,7 +15,7 @@ mod source;
 use crate::mishap::Mishap;
 use crate::plan::Plan;
 use crate::report::{Class, Report, Verdict};
-use crate::sail::Sailed;
+use crate::runner::Run;
 use edits::Edit;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -116,15 +116,19 @@ impl fmt::Display for Size {
 }
 
 /// Runs a plan, and does not write it down.
-pub type Run<'a> = dyn FnMut(Plan) -> Sailed<()> + 'a;
+pub type RunPlan<'a> = dyn FnMut(Plan) -> Run<()> + 'a;
 
 /// Looks for the smallest plan that fails as this one does; `None` if it does not fail. `go_on` is
 /// asked after every run.
-pub fn shrink(plan: Plan, run: &mut Run<'_>, go_on: &mut dyn FnMut(&Progress<'_>) -> bool) -> Option<Shrunk> {
-    let sailed = run(plan.clone());
-    let failure = Failure::of(&sailed.report.verdict)?;
-    let before = size(&plan, &sailed);
-    let best = Best { plan: shortened(plan, &sailed.report), size: before, mishaps: sailed.mishaps };
+pub fn shrink(
+    plan: Plan,
+    run: &mut RunPlan<'_>,
+    go_on: &mut dyn FnMut(&Progress<'_>) -> bool,
+) -> Option<Shrunk> {
+    let tried = run(plan.clone());
+    let failure = Failure::of(&tried.report.verdict)?;
+    let before = size(&plan, &tried);
+    let best = Best { plan: shortened(plan, &tried.report), size: before, mishaps: tried.mishaps };
     let mut shrinker = Shrinker { failure, best, tries: 1, run, go_on, is_over: false, is_small: false };
     shrinker.search();
     let Shrinker { failure, best, tries, .. } = shrinker;
@@ -141,7 +145,7 @@ struct Shrinker<'a, 'b> {
     failure: Failure,
     best: Best,
     tries: u64,
-    run: &'a mut Run<'b>,
+    run: &'a mut RunPlan<'b>,
     go_on: &'a mut dyn FnMut(&Progress<'_>) -> bool,
     is_over: bool,
     /// From here on nothing may grow much.
@@ -204,14 +208,14 @@ impl Shrinker<'_, '_> {
         if self.is_over || plan.sound().is_err() {
             return false;
         }
-        let sailed = (self.run)(plan.clone());
+        let tried = (self.run)(plan.clone());
         self.tries += 1;
-        let fails = Failure::of(&sailed.report.verdict).as_ref() == Some(&self.failure);
-        let size = size(&plan, &sailed);
+        let fails = Failure::of(&tried.report.verdict).as_ref() == Some(&self.failure);
+        let size = size(&plan, &tried);
         let is_new = fails && wants(size, self.best.size);
         if is_new {
-            let plan = shortened(plan, &sailed.report);
-            self.best = Best { plan, size, mishaps: sailed.mishaps };
+            let plan = shortened(plan, &tried.report);
+            self.best = Best { plan, size, mishaps: tried.mishaps };
         }
         let progress = Progress { tries: self.tries, best: &self.best.plan, size: self.best.size, is_new };
         self.is_over = !(self.go_on)(&progress);
@@ -250,13 +254,13 @@ impl Shrinker<'_, '_> {
     }
 }
 
-fn size(plan: &Plan, sailed: &Sailed<()>) -> Size {
+fn size(plan: &Plan, tried: &Run<()>) -> Size {
     // What a cut link loses follows from the cut; what a disk and a crash do is counted with them.
-    let disks = ["stall", "write_failure"].iter().filter_map(|&family| sailed.report.faults.get(family));
+    let disks = ["stall", "write_failure"].iter().filter_map(|&family| tried.report.faults.get(family));
     Size {
-        faults: sailed.mishaps.len() as u64 + disks.sum::<u64>(),
+        faults: tried.mishaps.len() as u64 + disks.sum::<u64>(),
         servers: plan.slots() as u64,
-        steps: sailed.report.events,
+        steps: tried.report.events,
     }
 }
 
@@ -277,15 +281,14 @@ fn shortened(mut plan: Plan, report: &Report) -> Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crew::Own;
     use crate::kv::Kv;
     use crate::kv::clients::{ClientPlan, Clients};
     use crate::observe::{Observation, Seen};
+    use crate::observers::CustomChecks;
     use crate::report::Violation;
-    use crate::sail::Voyage;
+    use crate::runner::Runner;
     use crate::slot::Slots;
     use crate::watch::Watch;
-    use std::collections::BTreeMap;
     use wavetank_raft::Term;
 
     #[test]
@@ -315,10 +318,10 @@ mod tests {
         Failure::of(&run(plan).report.verdict)
     }
 
-    fn run(plan: Plan) -> Sailed<()> {
+    fn run(plan: Plan) -> Run<()> {
         let servers = Slots::first(usize::from(plan.servers));
         let clients = Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed);
-        Voyage {
+        Runner {
             name: "terms".to_owned(),
             plan,
             make: Box::new(|_| Kv::default()),
@@ -326,7 +329,7 @@ mod tests {
             own: LowTerms(None),
             trace: (),
         }
-        .sail()
+        .run()
     }
 
     struct LowTerms(Option<Violation>);
@@ -349,13 +352,9 @@ mod tests {
         }
     }
 
-    impl Own for LowTerms {
-        fn end(&mut self, _: Time) {}
+    impl CustomChecks for LowTerms {
         fn verdict(&self) -> Option<&Violation> {
             self.0.as_ref()
-        }
-        fn witnessed(&self) -> BTreeMap<String, u64> {
-            BTreeMap::new()
         }
     }
 }

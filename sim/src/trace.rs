@@ -16,5 +16,14 @@ pub use full::Full;
 pub use json::Json;
 pub use page::Page;
 pub use past::Past;
-pub use story::Story;
+pub use story::{Story, last_lines};
 pub(crate) use words::carried;
+
+use crate::watch::Watch;
+use std::fmt;
+
+/// A trace that is text in the end.
+pub trait TextTrace: Watch + fmt::Debug {
+    /// Takes out the text so far.
+    fn take(&mut self) -> String;
+}

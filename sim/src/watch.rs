@@ -41,14 +41,6 @@ impl<A: Watch, B: Watch> Watch for (A, B) {
     }
 }
 
-impl<A: Watch, B: Watch, C: Watch> Watch for (A, B, C) {
-    fn see(&mut self, observation: &Observation<'_>) {
-        self.0.see(observation);
-        self.1.see(observation);
-        self.2.see(observation);
-    }
-}
-
 /// Numbers what is seen and shows it to whoever looks on.
 #[derive(Clone, Debug)]
 pub(crate) struct Eye<V> {

@@ -1,14 +1,15 @@
 //! Bytes become the text of a capsule, or changes to a valid capsule. The text is refused with a
-//! one-line error, or its plan can be run.
+//! one-line error, or its content can be run.
 
 use crate::decisions::Decisions;
 use std::sync::LazyLock;
 use wavetank_raft::Span;
-use wavetank_scenarios::TraceForm;
+use wavetank_scenarios::Trace;
 use wavetank_scenarios::stories::storms;
-use wavetank_sim::capsule::Capsule;
-use wavetank_sim::course::Course;
-use wavetank_sim::{Plan, Verdict, caught};
+use wavetank_sim::capsule::{Capsule, Content};
+use wavetank_sim::catch_panic::catch_panic;
+use wavetank_sim::step_log::StepLog;
+use wavetank_sim::{Plan, Verdict};
 
 /// Replacements for a number or a word of a capsule.
 const WORDS: [&str; 20] = [
@@ -51,8 +52,13 @@ fn read(text: &str) {
     match Capsule::parse(text) {
         Ok(capsule) => {
             assert_eq!(Capsule::parse(&capsule.text()).as_ref(), Ok(&capsule));
-            assert_eq!(capsule.plan.sound(), Ok(()));
-            set_out(capsule.plan);
+            match capsule.content {
+                Content::Plan { plan, .. } => {
+                    assert_eq!(plan.sound(), Ok(()));
+                    set_out(plan);
+                }
+                Content::Schedule(schedule) => assert_eq!(schedule.bounds.sound(), Ok(())),
+            }
         }
         Err(why) => assert_eq!(why.to_string().lines().count(), 1, "{why:?}"),
     }
@@ -67,8 +73,8 @@ fn set_out(mut plan: Plan) {
     let hurry = plan.clients.think.max.0.max(1);
     let rushes = plan.liveness_limit().0 / plan.config.heartbeat_timeout.part(10).0.max(1);
     if crowd < 64 && crowd * 1_000 < hurry * 64 && rushes < 100_000 {
-        let heard = caught::panics(|| storms::storm(plan.clone(), TraceForm::None));
-        let verdict = heard.map(|sailed| sailed.report.verdict);
+        let heard = catch_panic(|| storms::storm(plan.clone(), Trace::default()));
+        let verdict = heard.map(|run| run.report.verdict);
         let Ok(Verdict::Held | Verdict::Vacuous(_) | Verdict::Violated(_)) = verdict else {
             panic!("{verdict:?} of {plan:?}")
         };
@@ -97,12 +103,11 @@ fn changed(d: &mut Decisions<'_>) -> String {
 fn split(seed: u64) -> Vec<String> {
     let plan = Plan::storm(seed);
     let capsule = Capsule {
-        scenario: "storm".to_owned(),
+        content: Content::Plan { scenario: "storm".to_owned(), plan },
         build: "a build".to_owned(),
-        plan,
         verdict: Verdict::Held,
         digest: 7,
-        course: Course::parse(&["a1+1~0F1,0,0.0 b2+3~4*2".to_owned()]).expect("it is a course"),
+        step_log: StepLog::parse(&["a1+1~0F1,0,0.0 b2+3~4*2".to_owned()]).expect("it is a step log"),
     };
     let mut words = vec![String::new()];
     for letter in capsule.text().chars() {

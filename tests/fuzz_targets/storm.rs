@@ -4,7 +4,7 @@
 use crate::decisions::Decisions;
 use std::collections::BTreeSet;
 use wavetank_raft::{Config, ReadPath, Span};
-use wavetank_scenarios::TraceForm;
+use wavetank_scenarios::Trace;
 use wavetank_scenarios::stories::storms;
 use wavetank_sim::mishap::{Astray, Mishap};
 use wavetank_sim::nemesis::{Occasion, Scheduled};
@@ -19,8 +19,8 @@ use wavetank_sim::{Column, Plan, Slot, Verdict, shrink};
 pub fn run(bytes: &[u8]) {
     let plan = plan(bytes);
     assert_eq!(plan.sound(), Ok(()));
-    let sailed = storms::storm(plan.clone(), TraceForm::None);
-    match &sailed.report.verdict {
+    let run = storms::storm(plan.clone(), Trace::default());
+    match &run.report.verdict {
         Verdict::Held | Verdict::Vacuous(_) => {}
         verdict @ (Verdict::Violated(_) | Verdict::Panicked(_)) => {
             panic!("{verdict:?}\n{}", shrink::source(&plan));

@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use wavetank_scenarios::cli::{Streams, main_with};
-use wavetank_scenarios::registry::ALL;
+use wavetank_scenarios::registry::{self, ALL};
+use wavetank_scenarios::{Trace, TraceForm};
 use wavetank_sim::capsule::{Capsule, FORMAT};
 
 #[test]
@@ -19,16 +20,32 @@ fn a_run_that_is_kept_is_repeated() {
     assert!(said.out.ends_with("capsule  the same steps, digest and verdict\n"), "{}", said.out);
 }
 
+/// The steps come from the run itself, and not from what was written of it.
+#[test]
+fn a_run_that_is_kept_has_the_steps_that_were_recorded() {
+    for (run, name) in [("storm --seed 3", "storm"), ("figure_8 --seed 3", "figure_8")] {
+        let file = kept(&format!("steps-{name}.json"), run);
+        let text = fs::read_to_string(&file).expect("it was just written");
+        let capsule = Capsule::parse(&text).expect("it is a capsule");
+        let scenario = ALL.iter().find(|scenario| scenario.name == name).expect("it is a scenario");
+        let plan = registry::plan_of(scenario, 3);
+        let trace = Trace::new(TraceForm::Story.text(plan.slots())).with_step_log();
+        let (story, step_log) = registry::run_plan(scenario, plan, trace).trace.into_parts();
+        assert!(10 < story.lines().count() && 100 < step_log.records().len(), "{story}");
+        assert_eq!(step_log, capsule.step_log);
+    }
+}
+
 #[test]
 fn a_replay_that_parts_from_its_capsule_says_where_and_in_what() {
     let file = kept("parts.json", "storm --seed 4");
     let text = fs::read_to_string(&file).expect("it was just written");
     let capsule = Capsule::parse(&text).expect("it is a capsule");
-    let stride = capsule.course.strides().iter().find(|stride| stride.standing.term.0 == 3);
-    let stride = stride.expect("a storm has a third term");
+    let record = capsule.step_log.records().iter().find(|record| record.standing.term.0 == 3);
+    let record = record.expect("a storm has a third term");
     // As an older build would have it in which that server came to another term.
-    let course = text.lines().skip_while(|line| !line.trim().starts_with("\"a1+"));
-    let mut words = course.flat_map(|line| line.trim().split(' '));
+    let step_log = text.lines().skip_while(|line| !line.trim().starts_with("\"a1+"));
+    let mut words = step_log.flat_map(|line| line.trim().split(' '));
     let word = words.find(|word| word.contains('F') || word.contains('P')).expect("it changes");
     let (event, standing) = word.split_at(word.find(['F', 'P', 'C', 'L']).expect("it changes"));
     let other = format!("{event}{}9{}", &standing[..1], &standing[1..]);
@@ -41,9 +58,9 @@ fn a_replay_that_parts_from_its_capsule_says_where_and_in_what() {
 
     let diff = wavetank(&["diff", &name(&file), "storm:4"]);
     assert!(diff.out.contains("part ") && diff.out.contains("term is t9"), "{}", diff.out);
-    let step = stride.step.to_string();
+    let step = record.step.to_string();
     let until = wavetank(&["replay", "storm:4", "--until", &step, "--trace", "full"]);
-    assert!(until.out.contains(&format!(", {}, commit", stride.standing.term)) || until.out.contains("t3"));
+    assert!(until.out.contains(&format!(", {}, commit", record.standing.term)) || until.out.contains("t3"));
     assert!(until.out.contains(&format!("up to step {step}\n")), "{}", until.out);
 }
 
@@ -61,7 +78,9 @@ fn bad_capsules_get_one_line_and_status_1() {
         (String::new(), "cut short"),
         ("no capsule".to_owned(), "expected"),
         ("{}".to_owned(), "format"),
+        (edit(&format!("\"format\": {FORMAT}"), "\"format\": 0"), "format 0, and this build reads format 1"),
         (edit(&format!("\"format\": {FORMAT}"), "\"format\": 99"), "format 99"),
+        (edit("\"seed\": 5,\n  \"build\"", "\"build\""), "has neither"),
         (edit("\"scenario\": \"storm\"", "\"scenario\": \"strom\""), "the nearest name is `storm`"),
         (edit("\"seed\": 5", "\"seed\": 6"), "its seed is 6"),
         (edit(servers, "    \"servers\": 0,"), "1 to 16 servers"),

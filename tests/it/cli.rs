@@ -7,9 +7,11 @@ use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use wavetank_raft::{Span, Time};
 use wavetank_scenarios::cli::{Streams, main_with};
-use wavetank_scenarios::{Chapter, Play, Scenario, TraceForm};
+use wavetank_scenarios::{Chapter, Play, Scenario, Trace};
+use wavetank_sim::observers::Observers;
 use wavetank_sim::report::Turns;
-use wavetank_sim::{Class, Report, Verdict, Violation};
+use wavetank_sim::runner::{self, Run, Simulation};
+use wavetank_sim::{Class, Observation, Options, Plan, Report, Seen, Slot, Verdict, Violation, Watch};
 
 #[test]
 fn what_holds_is_status_0_and_each_failure_has_its_own() {
@@ -129,9 +131,9 @@ fn bad_input_gets_one_line_and_status_1() {
 #[test]
 fn a_run_shows_its_trace_and_then_its_verdict() {
     let said = wavetank("run calm --seed 7");
-    assert!(said.out.starts_with("Story of 7\n\nrun      calm:7\n"), "{}", said.out);
+    assert!(said.out.contains("\npause   n1") && said.out.contains("\n\nrun      calm:7\n"), "{}", said.out);
     assert!(said.out.ends_with("verdict  held\n"), "{}", said.out);
-    assert!(!wavetank("run calm --seed 7 --trace none").out.contains("Story"));
+    assert!(wavetank("run calm --seed 7 --trace none").out.starts_with("run      calm:7\n"));
 }
 
 #[test]
@@ -158,7 +160,7 @@ fn twice_finds_what_is_not_a_function_of_the_seed() {
 
     let other = wavetank("run fickle --twice --trace full");
     assert_eq!(other.code, 2);
-    assert!(other.err.contains("line 1 of the trace"), "{}", other.err);
+    assert!(other.err.contains("line 2 of the trace"), "{}", other.err);
 }
 
 #[test]
@@ -190,7 +192,8 @@ fn each_failure_has_a_line_and_a_command_and_the_shortest_its_story() {
             said.out
         );
     }
-    assert!(said.out.contains("the shortest story of made_up (lies:10)\n  Story of 10\n"), "{}", said.out);
+    let story = said.out.split("the shortest story of made_up (lies:10)\n").nth(1).expect("there is a story");
+    assert!(story.lines().nth(1).is_some_and(|line| line.starts_with("  pause   n1")), "{}", said.out);
     assert!(said.err.contains("2 runs of 1 scenario"), "{}", said.err);
 }
 
@@ -380,60 +383,96 @@ impl Write for Failing {
 }
 
 const FAKES: &[Scenario] = &[
-    fake("calm", "nothing happens", Chapter::Elections, |seed, form| calm("calm", seed, form)),
-    fake("lies", "something bad happens", Chapter::Elections, |seed, form| {
-        with("lies", seed, form, Verdict::Violated(violation(Class::Safety)))
+    fake("calm", "nothing happens", Chapter::Elections, |plan, trace| {
+        play("calm", plan, trace, |_| Verdict::Held)
     }),
-    fake("sleeps", "nothing good happens", Chapter::Elections, |seed, form| {
-        with("sleeps", seed, form, Verdict::Violated(violation(Class::Liveness)))
+    fake("lies", "something bad happens", Chapter::Elections, |plan, trace| {
+        play("lies", plan, trace, |_| Verdict::Violated(violation(Class::Safety)))
     }),
-    fake("breaks", "it panics", Chapter::Elections, |seed, _| panic!("seed {seed} is {}", "odd")),
-    fake("blind", "nobody looks", Chapter::Elections, |seed, form| {
-        with("blind", seed, form, Verdict::Vacuous(vec!["eyes".to_owned()]))
+    fake("sleeps", "nothing good happens", Chapter::Elections, |plan, trace| {
+        play("sleeps", plan, trace, |_| Verdict::Violated(violation(Class::Liveness)))
     }),
-    fake("fickle", "the clock decides", Chapter::Replication, |seed, form| {
-        let (report, _) = calm("fickle", seed, form);
-        (report, format!("{:?}\n", std::time::Instant::now()))
+    fake("breaks", "it panics", Chapter::Elections, |plan, trace| {
+        play("breaks", plan, trace, |seed| panic!("seed {seed} is {}", "odd"))
     }),
-    fake("squall", "much happens", Chapter::Storms, |seed, form| calm("squall", seed, form)),
+    fake("blind", "nobody looks", Chapter::Elections, |plan, trace| {
+        play("blind", plan, trace, |_| Verdict::Vacuous(vec!["eyes".to_owned()]))
+    }),
+    fake("fickle", "the clock decides", Chapter::Replication, |plan, mut trace| {
+        let since = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("it is later than that");
+        write(&mut trace, Time(since.as_nanos() as u64));
+        play("fickle", plan, trace, |_| Verdict::Held)
+    }),
+    fake("squall", "much happens", Chapter::Storms, |plan, trace| {
+        play("squall", plan, trace, |_| Verdict::Held)
+    }),
 ];
 
 const fn fake(
     name: &'static str,
     summary: &'static str,
     chapter: Chapter,
-    play: fn(u64, TraceForm) -> (Report, String),
+    run: fn(Plan, Trace) -> Run<Trace>,
 ) -> Scenario {
-    Scenario { name, summary, chapter, play: Play::Whole(play) }
+    Scenario { name, summary, chapter, play: Play::Planned { plan: |seed| Plan::calm(seed, 3), run } }
 }
 
-fn calm(name: &str, seed: u64, form: TraceForm) -> (Report, String) {
-    with(name, seed, form, Verdict::Held)
+fn play(name: &str, plan: Plan, trace: Trace, verdict: fn(u64) -> Verdict) -> Run<Trace> {
+    let observers = Observers::new(Options::of(&plan), (), trace);
+    runner::run(name, plan.seed, || Fake { seed: plan.seed, observers, verdict })
 }
 
-fn with(name: &str, seed: u64, form: TraceForm, verdict: Verdict) -> (Report, String) {
-    let trace = if form == TraceForm::None { String::new() } else { format!("{form:?} of {seed}\n") };
-    let report = Report {
-        scenario: name.to_owned(),
-        seed,
-        verdict,
-        events: 100 + seed,
-        virtual_time: Time(30_000_000),
-        elections: 1,
-        commits: seed,
-        messages: 10,
-        faults: BTreeMap::from([("crash".to_owned(), seed)]),
-        witnessed: BTreeMap::from([("made_up".to_owned(), 3), ("eyes".to_owned(), 0)]),
-        sometimes: BTreeMap::from([("seed_is_odd".to_owned(), seed % 2), ("pigs_fly".to_owned(), 0)]),
-        membership: BTreeMap::from([(
-            "remove".to_owned(),
-            Turns { begun: seed, committed: 1, ..Turns::default() },
-        )]),
-        situations: vec![seed % 2],
-        leaderless: vec![Span::ms(seed + 1)],
-        digest: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15),
-    };
-    (report, trace)
+/// A run in which nothing happens but that a server pauses.
+struct Fake {
+    seed: u64,
+    observers: Observers<(), Trace>,
+    verdict: fn(u64) -> Verdict,
+}
+
+impl Simulation for Fake {
+    type Checks = ();
+    type Trace = Trace;
+    type Ending = ();
+
+    fn drive(&mut self) {
+        write(&mut self.observers.trace, Time(self.seed));
+    }
+
+    fn now(&self) -> Time {
+        Time(30_000_000)
+    }
+
+    fn observers(&mut self) -> &mut Observers<(), Trace> {
+        &mut self.observers
+    }
+
+    fn verdict(&mut self, (): ()) -> Verdict {
+        (self.verdict)(self.seed)
+    }
+
+    fn describe(&self, report: &mut Report) {
+        let seed = self.seed;
+        let turns = Turns { begun: seed, committed: 1, ..Turns::default() };
+        *report = Report {
+            events: 100 + seed,
+            virtual_time: self.now(),
+            elections: 1,
+            commits: seed,
+            messages: 10,
+            faults: BTreeMap::from([("crash".to_owned(), seed)]),
+            witnessed: BTreeMap::from([("made_up".to_owned(), 3), ("eyes".to_owned(), 0)]),
+            sometimes: BTreeMap::from([("seed_is_odd".to_owned(), seed % 2), ("pigs_fly".to_owned(), 0)]),
+            membership: BTreeMap::from([("remove".to_owned(), turns)]),
+            situations: vec![seed % 2],
+            leaderless: vec![Span::ms(seed + 1)],
+            digest: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            ..report.clone()
+        };
+    }
+}
+
+fn write(trace: &mut Trace, at: Time) {
+    trace.see(&Observation { at, step: 1, seen: Seen::Paused(Slot(0)) });
 }
 
 fn violation(class: Class) -> Violation {

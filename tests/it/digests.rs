@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use wavetank_scenarios::registry::{self, ALL};
-use wavetank_scenarios::{Chapter, TraceForm};
+use wavetank_scenarios::{Chapter, Trace, TraceForm};
 use wavetank_sim::Plan;
 use wavetank_sim::nemesis::Scheduled;
 use wavetank_sim::plan::{Late, Rhythm};
@@ -30,7 +30,7 @@ fn old_seeds_keep_their_digests() {
 #[test]
 fn enabling_one_kind_of_fault_moves_no_other() {
     let storm = ALL.iter().find(|scenario| scenario.name == "storm").expect("there is a storm");
-    let digest = |plan| registry::run_plan(storm, plan, TraceForm::None).report.digest;
+    let digest = |plan| registry::run_plan(storm, plan, Trace::default()).report.digest;
     let never = Late { chance: Ratio::NEVER, by: Spans::ms(1, 2) };
     let late = Rhythm { every: Spans::ms(3_000_000, 3_000_000), lasts: Spans::ms(1, 1) };
     for seed in 0..10 {

@@ -14,7 +14,7 @@ use wavetank_sim::kv::judges::{Judges, Promises};
 use wavetank_sim::nemesis::Scheduled;
 use wavetank_sim::plan::Rhythm;
 use wavetank_sim::rng::{Ratio, Spans};
-use wavetank_sim::sail::Voyage;
+use wavetank_sim::runner::Runner;
 use wavetank_sim::{Plan, Report, Slots, Verdict, harness};
 
 #[test]
@@ -57,7 +57,7 @@ fn show(line: &str) {
 fn storm(seed: u64, syncs: Syncs) -> Report {
     let plan = stormy(seed);
     let servers = Slots::first(usize::from(plan.servers));
-    let voyage = Voyage {
+    let runner = Runner {
         name: "durable".to_owned(),
         make: Box::new(|_| Kv::default()),
         workload: Box::new(Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed)),
@@ -65,7 +65,7 @@ fn storm(seed: u64, syncs: Syncs) -> Report {
         trace: (),
         plan,
     };
-    voyage.sail_with(&mut |slot| Box::new(Durable::new(seed, slot, syncs))).report
+    runner.run_with_stores(&mut |slot| Box::new(Durable::new(seed, slot, syncs))).report
 }
 
 /// The storm of a seed, with a bad disk and servers that crash in any case.

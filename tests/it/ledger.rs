@@ -6,8 +6,9 @@
 pub(crate) mod example;
 
 use std::fs;
-use wavetank_sim::capsule::Capsule;
-use wavetank_sim::{Verdict, caught};
+use wavetank_sim::Verdict;
+use wavetank_sim::capsule::{Capsule, Content};
+use wavetank_sim::catch_panic::catch_panic;
 
 #[test]
 fn the_ledger_survives_storms() {
@@ -16,7 +17,7 @@ fn the_ledger_survives_storms() {
 
 #[test]
 fn a_ledger_that_forgets_is_found_out() {
-    let words = caught::panics(|| example::storms(true)).expect_err("money is lost");
+    let words = catch_panic(|| example::storms(true)).expect_err("money is lost");
     assert!(words.starts_with("money_is_kept (invariant) at "), "{words}");
     assert!(words.contains("shrunk to") && words.contains("let mut plan = Plan::calm("), "{words}");
 
@@ -25,5 +26,6 @@ fn a_ledger_that_forgets_is_found_out() {
     let capsule = Capsule::parse(&text).expect("it is a capsule");
     let Verdict::Violated(violation) = &capsule.verdict else { panic!("{:?}", capsule.verdict) };
     assert_eq!(violation.check, "money_is_kept");
-    assert!(capsule.plan.servers <= 3 && capsule.course.strides().len() < 1_500, "{:?}", capsule.plan);
+    let Content::Plan { plan, .. } = &capsule.content else { panic!("{:?}", capsule.content) };
+    assert!(plan.servers <= 3 && capsule.step_log.records().len() < 1_500, "{plan:?}");
 }

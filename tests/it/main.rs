@@ -2,6 +2,7 @@
 
 mod api;
 mod capsules;
+mod cases;
 mod cli;
 mod clocks;
 mod corpus;

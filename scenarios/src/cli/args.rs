@@ -2,7 +2,7 @@
 //! names of scenarios alone are looked up later.
 
 use super::bounds::ExploreArguments;
-use crate::registry::TraceForm;
+use crate::watchers::TraceForm;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -196,7 +196,7 @@ pub(crate) struct JudgeArguments {
 pub(crate) struct Showing {
     /// What is written down of it
     #[arg(long, value_name = "FORM", default_value = "story")]
-    pub(crate) trace: Form,
+    pub(crate) trace: TraceForm,
     /// Play it twice and compare traces, reports and digests byte for byte
     #[arg(long)]
     pub(crate) twice: bool,
@@ -254,30 +254,6 @@ impl From<Judging> for Column {
             Judging::All => Self::Steps,
             Judging::Ghosts => Self::Ghosts,
             Judging::Outcomes => Self::Outcomes,
-        }
-    }
-}
-
-/// The forms of a trace, as the command line names them.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Form {
-    /// Who led, what was committed, what broke
-    Story,
-    /// A line for every event
-    Full,
-    /// A JSON object for every event, and at the end the report
-    Json,
-    /// Nothing
-    None,
-}
-
-impl From<Form> for TraceForm {
-    fn from(form: Form) -> Self {
-        match form {
-            Form::Story => Self::Story,
-            Form::Full => Self::Full,
-            Form::Json => Self::Json,
-            Form::None => Self::None,
         }
     }
 }
@@ -342,7 +318,7 @@ impl FromStr for Jobs {
         const MOST: usize = 256;
         match text.parse() {
             Ok(jobs @ 1..=MOST) => Ok(Self(jobs)),
-            Ok(_) | Err(_) => Err(format!("a number of threads is from 1 to {MOST}")),
+            _ => Err(format!("a number of threads is from 1 to {MOST}")),
         }
     }
 }
@@ -374,30 +350,8 @@ impl FromStr for Shard {
             text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
         match parts {
             Some((k, of)) if 1 <= k && k <= of => Ok(Self { at: k - 1, of }),
-            Some(_) | None => Err("a shard is K/N with K from 1 to N: 1/4".to_owned()),
+            _ => Err("a shard is K/N with K from 1 to N: 1/4".to_owned()),
         }
-    }
-}
-
-/// A run by its name: `storm:123`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Named {
-    pub(crate) scenario: String,
-    pub(crate) seed: u64,
-}
-
-impl FromStr for Named {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        text.split_once(':')
-            .and_then(|(scenario, seed)| {
-                Some(Self { scenario: scenario.to_owned(), seed: seed.parse().ok()? })
-            })
-            .ok_or_else(|| {
-                "a run is named by its scenario and its seed, storm:123, or by the file of a capsule"
-                    .to_owned()
-            })
     }
 }
 

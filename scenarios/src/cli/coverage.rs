@@ -52,7 +52,8 @@ impl Coverage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::{self, TraceForm};
+    use crate::registry;
+    use crate::watchers::TraceForm;
 
     #[test]
     fn the_same_run_shows_nothing_new() {

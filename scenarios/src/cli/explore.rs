@@ -1,19 +1,17 @@
 //! `wavetank explore`: every schedule within bounds, and the shortest that breaks something.
 
-use super::bar;
+use super::bar::Bar;
 use super::bounds::{ExploreArguments, Switch};
 use super::exit::Status;
 use super::file::Whole;
-use super::pool::cores;
-use super::subject::Subject;
-use super::{Streams, Trouble, tell, words};
-use crate::registry::{self, TraceForm};
+use super::subject::{Played, Subject};
+use super::{Streams, Trouble, pool, tell, words};
+use crate::watchers::TraceForm;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use wavetank_sim::course::Course;
 use wavetank_sim::explore::properties::Breach;
-use wavetank_sim::explore::{Bounds, End, Figures, Hands, Harvest, Kept, Reductions, Schedule, Search};
+use wavetank_sim::explore::{Bounds, End, Figures, Hands, Harvest, Reductions, Schedule, Search};
 
 /// Explores, and says how far that came.
 pub(crate) fn explore(arguments: &ExploreArguments, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
@@ -22,11 +20,11 @@ pub(crate) fn explore(arguments: &ExploreArguments, streams: &mut Streams<'_>) -
     let file = arguments.output.as_deref().map(Whole::create).transpose()?;
     let (symmetry, reduction) = (arguments.symmetry == Switch::On, arguments.reduction == Switch::On);
     let reductions = Reductions { symmetry, inert: reduction, disks: reduction };
-    let jobs = arguments.jobs.map_or_else(cores, |jobs| jobs.0);
+    let jobs = pool::threads(arguments.jobs);
 
     let begun = Instant::now();
     let mut search = Search::new(bounds, reductions);
-    let end = run(&mut search, arguments, (jobs, begun), streams);
+    let end = run(&mut search, arguments, jobs, begun, streams);
     let took = begun.elapsed();
 
     let figures = search.figures();
@@ -40,14 +38,15 @@ pub(crate) fn explore(arguments: &ExploreArguments, streams: &mut Streams<'_>) -
 fn run(
     search: &mut Search,
     arguments: &ExploreArguments,
-    (jobs, begun): (usize, Instant),
+    jobs: usize,
+    begun: Instant,
     streams: &Streams<'_>,
 ) -> End {
     let deadline = arguments.time.and_then(|seconds| begun.checked_add(Duration::from_secs(seconds)));
     let most = arguments.memory.saturating_mul(1 << 20);
-    let bar = bar::Search::of_states(streams.err_is_terminal);
+    let bar = Bar::of_states(streams.err_is_terminal);
     let end = search.run(arguments.depth, &mut Threads(jobs), &mut |figures| {
-        bar.step(figures.states, &format!("{} moves deep", figures.levels.len() - 1));
+        bar.tried(figures.states, &format!("{} moves deep", figures.levels.len() - 1));
         figures.bytes < most && deadline.is_none_or(|deadline| Instant::now() < deadline)
     });
     bar.clear();
@@ -123,18 +122,16 @@ fn found(
     for (at, step) in schedule.steps.iter().enumerate() {
         writeln!(streams.out, "{:>3}  {step}", at + 1)?;
     }
-    let story = registry::play_schedule(&schedule, TraceForm::Story);
-    writeln!(streams.out, "\n{}", story.trace)?;
+    let named = file.as_ref().map(|file| file.place().display().to_string()).unwrap_or_default();
+    let subject = Subject { played: Played::Schedule(schedule), kept: None, named };
+    let (report, story) = subject.run(TraceForm::Story);
+    writeln!(streams.out, "\n{story}")?;
     writeln!(streams.out, "broken   {} ({}): {}", breach.property, breach.section, breach.what)?;
-    writeln!(streams.out, "judges   {}", words::verdict(&story.report.verdict))?;
-    let Some(mut file) = file else { return Ok(Status::of_breach(breach)) };
-    let course = registry::play_schedule(&schedule, TraceForm::Course).trace;
-    let lines: Vec<String> = course.lines().map(str::to_owned).collect();
-    let kept = Kept::of(schedule, &story.report, Course::parse(&lines).unwrap_or_default());
-    file.line(kept.text().trim_end())?;
-    let named = file.place().display().to_string();
-    file.finish()?;
-    writeln!(streams.out, "replay   {}", Subject::explored(kept, named).command())?;
+    writeln!(streams.out, "judges   {}", report.verdict)?;
+    if let Some(file) = file {
+        subject.keep_in(file)?;
+        writeln!(streams.out, "replay   {}", words::replay_command(&subject.named))?;
+    }
     Ok(Status::of_breach(breach))
 }
 

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A file that is being written. Dropped before [`Whole::finish`], it leaves nothing behind.
 pub(crate) struct Whole {
@@ -75,6 +76,8 @@ impl Drop for Whole {
 fn beside(place: &Path) -> Option<PathBuf> {
     let mut name = OsString::from(".");
     name.push(place.file_name()?);
-    name.push(format!(".{}.partial", std::process::id()));
+    // Two threads of one process may write the same file at once.
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    name.push(format!(".{}-{}.partial", std::process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed)));
     Some(place.with_file_name(name))
 }

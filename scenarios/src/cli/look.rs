@@ -4,79 +4,80 @@ use super::exit::Status;
 use super::file::Whole;
 use super::subject::Subject;
 use super::{Streams, Trouble, tell, words};
-use crate::registry::{Play, Scenario, TraceForm};
+use crate::registry::Scenario;
+use crate::watchers::TraceForm;
 use std::path::Path;
 use wavetank_sim::Verdict;
-use wavetank_sim::course::Course;
-use wavetank_sim::trace::Page;
+use wavetank_sim::step_log::StepLog;
+use wavetank_sim::trace::{Page, Past};
 
 /// The first step at which two runs part, and in what. Of a capsule, the run that was kept is
 /// compared, not its replay.
 pub(crate) fn diff(
     scenarios: &[Scenario],
-    names: (&str, &str),
+    one: &str,
+    other: &str,
     streams: &mut Streams<'_>,
 ) -> Result<Status, Trouble> {
-    let [one, other] = [Subject::find(scenarios, names.0)?, Subject::find(scenarios, names.1)?];
-    let course = |subject: &Subject<'_>| {
-        subject.kept.as_ref().map_or_else(|| subject.course().1, |kept| kept.course.clone())
+    let (one, other) = (Subject::find(scenarios, one)?, Subject::find(scenarios, other)?);
+    let step_log = |subject: &Subject<'_>| {
+        subject.kept.as_ref().map_or_else(|| subject.step_log().1, |kept| kept.step_log.clone())
     };
-    let (first, second) = (course(&one), course(&other));
-    let lengths = |course: &Course| words::many(course.strides().len() as u64, "server step");
+    let (first, second) = (step_log(&one), step_log(&other));
+    let lengths = |step_log: &StepLog| words::many(step_log.records().len() as u64, "server step");
     writeln!(streams.out, "one      {}, {}", one.named, lengths(&first))?;
     writeln!(streams.out, "other    {}, {}", other.named, lengths(&second))?;
-    let Some(parting) = first.parting(&second) else {
+    let Some(divergence) = first.divergence(&second) else {
         writeln!(streams.out, "the same, step by step")?;
         return Ok(Status::Held);
     };
-    let same = first.strides().iter().zip(second.strides()).take_while(|(a, b)| a == b).count();
+    let same = first.records().iter().zip(second.records()).take_while(|(a, b)| a == b).count();
     writeln!(streams.out, "part     after {} alike", words::many(same as u64, "server step"))?;
-    writeln!(streams.out, "         {parting}")?;
+    writeln!(streams.out, "         {divergence}")?;
     Ok(Status::Held)
 }
 
 /// What led to the step at which a run failed, or to another.
 pub(crate) fn why(
     scenarios: &[Scenario],
-    (name, step): (&str, Option<u64>),
+    name: &str,
+    step: Option<u64>,
     streams: &mut Streams<'_>,
 ) -> Result<Status, Trouble> {
     let subject = Subject::find(scenarios, name)?;
-    let report = subject.run(TraceForm::None).report;
+    let (report, _) = subject.run(TraceForm::None);
     let step = step.or(match &report.verdict {
         Verdict::Violated(violation) => Some(violation.step),
         Verdict::Panicked(_) => Some(u64::MAX),
-        Verdict::Held | Verdict::Vacuous(_) => None,
+        _ => None,
     });
     let Some(step) = step else {
         return Err(Trouble::new(format!("nothing went wrong in {name}; ask about a step with --step")));
     };
-    streams.out.write_all(subject.run(TraceForm::Past(step)).trace.as_bytes())?;
+    let (_, past) = subject.run_with(Some(Box::new(Past::of(step))));
+    streams.out.write_all(past.as_bytes())?;
     writeln!(streams.out, "\nrun      {}", subject.named)?;
-    writeln!(streams.out, "verdict  {}", words::verdict(&report.verdict))?;
+    writeln!(streams.out, "verdict  {}", report.verdict)?;
     Ok(Status::of(&report.verdict))
 }
 
 /// A run as a page for a browser.
 pub(crate) fn view(
     scenarios: &[Scenario],
-    (name, place): (&str, &Path),
+    name: &str,
+    place: &Path,
     streams: &mut Streams<'_>,
 ) -> Result<Status, Trouble> {
     let subject = Subject::find(scenarios, name)?;
-    if let Play::Whole(_) = subject.scenario.play {
-        return Err(Trouble::new(format!("{} has nothing to look at", subject.scenario.name)));
-    }
     let mut file = Whole::create(place)?;
-    let sailed = subject.run(TraceForm::Page);
-    let mark = match &sailed.report.verdict {
+    let (report, shows) = subject.run_with(Some(Box::new(Page::new(subject.servers()))));
+    let mark = match &report.verdict {
         Verdict::Violated(violation) => Some(violation.at),
-        Verdict::Panicked(_) => Some(sailed.report.virtual_time),
-        Verdict::Held | Verdict::Vacuous(_) => None,
+        Verdict::Panicked(_) => Some(report.virtual_time),
+        _ => None,
     };
-    let verdict = words::verdict(&sailed.report.verdict);
-    file.line(&Page::html(&sailed.trace, &subject.named, &verdict, mark))?;
+    file.line(&Page::html(&shows, &subject.named, &report.verdict.to_string(), mark))?;
     file.finish()?;
     tell(streams, &format!("{} is at {}: open it in a browser", subject.named, place.display()));
-    Ok(Status::of(&sailed.report.verdict))
+    Ok(Status::of(&report.verdict))
 }

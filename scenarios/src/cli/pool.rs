@@ -1,9 +1,10 @@
 //! Many runs on many threads, handed back in the order in which they would come on one.
 
 use super::Trouble;
-use super::args::{Seeds, Shard};
+use super::args::{Jobs, Seeds, Shard};
 use super::subject::Subject;
-use crate::registry::{Scenario, TraceForm};
+use crate::registry::Scenario;
+use crate::watchers::TraceForm;
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::ops::ControlFlow;
@@ -61,9 +62,9 @@ impl<'a> Work<'a> {
     }
 }
 
-/// As many threads as the machine can run at once.
-pub(crate) fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
+/// How many threads work: as many as are asked for, or one for each core.
+pub(crate) fn threads(asked: Option<Jobs>) -> usize {
+    asked.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), |jobs| jobs.0)
 }
 
 /// Plays the work on so many threads, and begins no run after the deadline. What is done is taken
@@ -103,7 +104,7 @@ fn work_off<'a>(
 ) {
     while let Some((number, Item { row, scenario, seed })) = next() {
         let begun = Instant::now();
-        let report = Subject::judged(scenario, seed, judges).run(TraceForm::None).report;
+        let report = Subject::judged(scenario, seed, judges).run(TraceForm::None).0;
         let wall_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         if sender.send((number, Done { row, report, wall_us })).is_err() {
             return;

@@ -1,11 +1,12 @@
 //! `wavetank replay`: a run once more, and whether it is still the same.
 
-use super::args::{Form, ReplayArguments};
+use super::args::ReplayArguments;
 use super::exit::Status;
 use super::subject::Subject;
-use super::{Streams, Trouble, run, words};
-use crate::registry::{Scenario, TraceForm};
-use std::io::{self, Write};
+use super::{Streams, Trouble, run};
+use crate::registry::Scenario;
+use crate::watchers::{Trace, TraceForm};
+use wavetank_sim::runner::Run;
 
 /// Plays the run again. Of a capsule it also says how the run differs from the one that was kept.
 pub(crate) fn replay(
@@ -19,16 +20,16 @@ pub(crate) fn replay(
     }
     let status = run::run(&subject, arguments.showing, streams)?;
     if let Some(kept) = &subject.kept {
-        let (report, course) = subject.course();
+        let (report, step_log) = subject.step_log();
         let same = "the same steps, digest and verdict".to_owned();
-        let difference = kept.difference(&report, &course);
+        let difference = kept.difference(&report, &step_log);
         writeln!(
             streams.out,
             "capsule  {}",
             difference.as_ref().map_or(same, |what| format!("differs: {what}"))
         )?;
         if difference.is_some() {
-            writeln!(streams.out, "         it was {}", words::verdict(&kept.verdict))?;
+            writeln!(streams.out, "         it was {}", kept.verdict)?;
             writeln!(streams.out, "         written by {}", kept.build)?;
         }
     }
@@ -38,29 +39,20 @@ pub(crate) fn replay(
 /// The run up to a step, and what every server was then.
 fn show_until(
     subject: &Subject<'_>,
-    form: Form,
+    form: TraceForm,
     step: u64,
     streams: &mut Streams<'_>,
 ) -> Result<Status, Trouble> {
-    let cut = match form {
-        Form::Story => TraceForm::Cut(&TraceForm::Story, step),
-        Form::Full => TraceForm::Cut(&TraceForm::Full, step),
-        Form::Json => TraceForm::Cut(&TraceForm::Json, step),
-        Form::None => TraceForm::None,
-    };
-    let sailed = subject.run(cut);
-    streams.out.write_all(sailed.trace.as_bytes())?;
-    if form != Form::Json {
-        stand(subject, step, streams.out)?;
+    let trace = Trace::new(form.text(subject.servers())).up_to(step).with_step_log();
+    let Run { report, trace, .. } = subject.trace(trace);
+    let (text, step_log) = trace.into_parts();
+    streams.out.write_all(text.as_bytes())?;
+    if form != TraceForm::Json {
+        writeln!(streams.out, "\nrun      {}, up to step {step}", subject.named)?;
+        for (slot, standing) in step_log.standings_at(step) {
+            writeln!(streams.out, "{:<8} {standing}", slot.to_string())?;
+        }
+        writeln!(streams.out, "verdict  {}", report.verdict)?;
     }
-    Ok(Status::of(&sailed.report.verdict))
-}
-
-fn stand(subject: &Subject<'_>, step: u64, out: &mut dyn Write) -> io::Result<()> {
-    let (report, course) = subject.course();
-    writeln!(out, "\nrun      {}, up to step {step}", subject.named)?;
-    for (slot, standing) in course.standings_at(step) {
-        writeln!(out, "{:<8} {standing}", slot.to_string())?;
-    }
-    writeln!(out, "verdict  {}", words::verdict(&report.verdict))
+    Ok(Status::of(&report.verdict))
 }

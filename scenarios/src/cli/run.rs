@@ -1,11 +1,12 @@
 //! `wavetank run`: one scenario, one seed, its trace and its verdict.
 
-use super::args::{Form, Showing};
+use super::args::Showing;
 use super::exit::Status;
 use super::subject::Subject;
 use super::{Streams, Trouble, tell, words};
+use crate::watchers::TraceForm;
 use std::io::{self, Write};
-use wavetank_sim::{Report, Verdict};
+use wavetank_sim::Report;
 
 /// Plays it and says how it ended; with `--twice`, also whether it is the same again.
 pub(crate) fn run(
@@ -13,12 +14,9 @@ pub(crate) fn run(
     showing: Showing,
     streams: &mut Streams<'_>,
 ) -> Result<Status, Trouble> {
-    let play = || {
-        let sailed = subject.run(showing.trace.into());
-        (sailed.report, sailed.trace)
-    };
+    let play = || subject.run(showing.trace);
     let first = play();
-    show(&first, (showing.trace, &subject.command()), streams.out)?;
+    show(&first.0, &first.1, showing.trace, &words::replay_command(&subject.named), streams.out)?;
     let status = Status::of(&first.0.verdict);
     if !showing.twice {
         return Ok(status);
@@ -38,25 +36,16 @@ pub(crate) fn run(
     }
 }
 
-fn show(
-    (report, trace): &(Report, String),
-    (form, replay): (Form, &str),
-    out: &mut dyn Write,
-) -> io::Result<()> {
+fn show(report: &Report, trace: &str, form: TraceForm, replay: &str, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(trace.as_bytes())?;
-    match form {
-        Form::Json => {
-            serde_json::to_writer(&mut *out, report)?;
-            writeln!(out)
-        }
-        Form::Story | Form::Full => {
-            if !trace.is_empty() {
-                writeln!(out)?;
-            }
-            conclude(report, replay, out)
-        }
-        Form::None => conclude(report, replay, out),
+    if form == TraceForm::Json {
+        serde_json::to_writer(&mut *out, report)?;
+        return writeln!(out);
     }
+    if !trace.is_empty() {
+        writeln!(out)?;
+    }
+    conclude(report, replay, out)
 }
 
 /// The report for a reader.
@@ -77,13 +66,11 @@ fn conclude(report: &Report, replay: &str, out: &mut dyn Write) -> io::Result<()
     )?;
     writeln!(out, "faults   {}", words::counts(&report.faults))?;
     writeln!(out, "digest   {:016x}", report.digest)?;
-    writeln!(out, "verdict  {}", words::verdict(&report.verdict))?;
-    match report.verdict {
-        Verdict::Held | Verdict::Vacuous(_) => Ok(()),
-        Verdict::Violated(_) | Verdict::Panicked(_) => {
-            writeln!(out, "replay   {replay}")
-        }
+    writeln!(out, "verdict  {}", report.verdict)?;
+    if Status::of(&report.verdict).is_failure() {
+        writeln!(out, "replay   {replay}")?;
     }
+    Ok(())
 }
 
 /// Where two runs that should be one part.

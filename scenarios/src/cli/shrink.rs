@@ -1,12 +1,13 @@
 //! `wavetank shrink`: the smallest plan found that fails as a run did.
 
 use super::args::ShrinkArguments;
-use super::bar::Search;
+use super::bar::Bar;
 use super::exit::Status;
-use super::subject::Subject;
+use super::subject::{Played, Subject};
 use super::{Streams, Trouble, tell, words};
-use crate::registry::{Play, Scenario, TraceForm};
-use wavetank_sim::sail::Sailed;
+use crate::registry::{Play, Scenario};
+use crate::watchers::{Trace, TraceForm};
+use wavetank_sim::runner::Run;
 use wavetank_sim::shrink::{self, Shrunk};
 
 /// Shrinks the run. The capsule is written whenever a smaller plan is found, so that whoever ends
@@ -17,32 +18,31 @@ pub(crate) fn shrink(
     streams: &mut Streams<'_>,
 ) -> Result<Status, Trouble> {
     let subject = Subject::find(scenarios, &arguments.run)?;
-    if let Play::Explored = subject.scenario.play {
-        return Err(Trouble::new("a schedule that was explored is the shortest there is".to_owned()));
-    }
-    let (Play::Planned { sail, .. }, Some(plan)) = (subject.scenario.play, subject.plan.clone()) else {
-        return Err(Trouble::new(format!("{} is told by hand: only storms shrink", subject.scenario.name)));
+    let Played::Plan(scenario, plan) = &subject.played else {
+        return Err(Trouble::new("a schedule that was explored is the shortest there is"));
+    };
+    let Play::Planned { run, .. } = scenario.play else {
+        return Err(Trouble::new(format!("{} is told by hand: only storms shrink", scenario.name)));
     };
     let at = |plan| Subject {
-        plan: Some(plan),
-        named: arguments.output.display().to_string(),
+        played: Played::Plan(scenario, plan),
         kept: None,
-        ..Subject::of(subject.scenario, subject.seed)
+        named: arguments.output.display().to_string(),
     };
-    let search = Search::of_plans(streams.err_is_terminal);
+    let bar = Bar::of_plans(streams.err_is_terminal);
     let mut trouble = None;
     let mut run = |plan| {
-        let Sailed { report, mishaps, .. } = sail(plan, TraceForm::None);
-        Sailed { report, mishaps, trace: () }
+        let Run { report, mishaps, .. } = run(plan, Trace::default());
+        Run { report, mishaps, trace: () }
     };
-    let shrunk = shrink::shrink(plan, &mut run, &mut |progress| {
-        search.step(progress.tries, &progress.size.to_string());
+    let shrunk = shrink::shrink(plan.clone(), &mut run, &mut |progress| {
+        bar.tried(progress.tries, &progress.size.to_string());
         if progress.is_new && progress.tries.is_power_of_two() {
             trouble = at(progress.best.clone()).keep(&arguments.output).err();
         }
         trouble.is_none() && progress.tries < arguments.tries
     });
-    search.clear();
+    bar.clear();
     if let Some(trouble) = trouble {
         return Err(trouble);
     }
@@ -55,15 +55,15 @@ pub(crate) fn shrink(
 }
 
 fn say(small: &Subject<'_>, shrunk: &Shrunk, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
-    let sailed = small.run(TraceForm::Story);
-    streams.out.write_all(sailed.trace.as_bytes())?;
+    let (report, story) = small.run(TraceForm::Story);
+    streams.out.write_all(story.as_bytes())?;
     writeln!(streams.out, "\nbroken   {}", shrunk.failure)?;
     writeln!(streams.out, "before   {}", shrunk.before)?;
     writeln!(streams.out, "after    {}", shrunk.after)?;
     writeln!(streams.out, "tried    {}", words::many(shrunk.tries, "plan"))?;
-    writeln!(streams.out, "verdict  {}", words::verdict(&sailed.report.verdict))?;
-    writeln!(streams.out, "replay   {}", small.command())?;
+    writeln!(streams.out, "verdict  {}", report.verdict)?;
+    writeln!(streams.out, "replay   {}", words::replay_command(&small.named))?;
     writeln!(streams.out, "\n{}", shrink::source(&shrunk.plan).trim_end())?;
     tell(streams, &format!("the capsule is at {}", small.named));
-    Ok(Status::of(&sailed.report.verdict))
+    Ok(Status::of(&report.verdict))
 }

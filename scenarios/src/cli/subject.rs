@@ -1,42 +1,48 @@
 //! The run that a command is about: named by its scenario and seed, or kept in a capsule.
 
-use super::args::Named;
 use super::file::Whole;
 use super::{Trouble, judge, name};
-use crate::registry::{self, Play, Scenario, TraceForm};
+use crate::registry::{self, Scenario};
+use crate::watchers::{Trace, TraceForm};
 use std::fs;
 use std::path::{Path, PathBuf};
-use wavetank_sim::capsule::{Account, Capsule, NoCapsule};
-use wavetank_sim::course::Course;
-use wavetank_sim::explore::{self, Schedule};
-use wavetank_sim::sail::Sailed;
+use wavetank_sim::capsule::{Capsule, Content};
+use wavetank_sim::explore::{Schedule, player};
+use wavetank_sim::runner::Run;
+use wavetank_sim::step_log::StepLog;
+use wavetank_sim::trace::TextTrace;
 use wavetank_sim::{Column, Plan, Report};
 
 /// A run that can be repeated.
 pub(crate) struct Subject<'a> {
-    pub(crate) scenario: &'a Scenario,
-    pub(crate) seed: u64,
-    /// What is run; `None` if the scenario makes its own world.
-    pub(crate) plan: Option<Plan>,
-    /// What happens in it, if that was explored.
-    pub(crate) schedule: Option<Schedule>,
-    /// What came of it when it was kept.
-    pub(crate) kept: Option<Account>,
+    pub(crate) played: Played<'a>,
+    /// The run that was kept, if it was.
+    pub(crate) kept: Option<Capsule>,
     /// As it was named.
     pub(crate) named: String,
+}
+
+/// What is played in a run.
+#[expect(clippy::large_enum_variant, reason = "there is one in a command")]
+pub(crate) enum Played<'a> {
+    /// A scenario, by a plan.
+    Plan(&'a Scenario, Plan),
+    /// A schedule that was explored.
+    Schedule(Schedule),
 }
 
 impl<'a> Subject<'a> {
     /// The run of a scenario under a seed.
     pub(crate) fn of(scenario: &'a Scenario, seed: u64) -> Self {
         let plan = registry::plan_of(scenario, seed);
-        Self { scenario, seed, plan, schedule: None, kept: None, named: format!("{}:{seed}", scenario.name) }
+        let named = format!("{}:{seed}", scenario.name);
+        Self { played: Played::Plan(scenario, plan), kept: None, named }
     }
 
     /// The same, judged by no more than these.
     pub(crate) fn judged(scenario: &'a Scenario, seed: u64, judges: Column) -> Self {
         let mut subject = Self::of(scenario, seed);
-        if let Some(plan) = &mut subject.plan {
+        if let Played::Plan(_, plan) = &mut subject.played {
             plan.judges = judges;
         }
         subject
@@ -49,68 +55,83 @@ impl<'a> Subject<'a> {
         if is_file {
             return Self::read(scenarios, Path::new(text));
         }
-        let named: Named =
-            text.parse().map_err(|error: String| Trouble::new(format!("`{text}`: {error}")))?;
-        Ok(Self::of(name::find(scenarios, &named.scenario)?, named.seed))
+        let (scenario, seed) = text
+            .split_once(':')
+            .and_then(|(scenario, seed)| Some((scenario, seed.parse().ok()?)))
+            .ok_or_else(|| {
+                Trouble::new(format!(
+                    "`{text}`: a run is named by its scenario and its seed, storm:123, or by the file of a \
+                     capsule"
+                ))
+            })?;
+        Ok(Self::of(name::find(scenarios, scenario)?, seed))
     }
 
     fn read(scenarios: &'a [Scenario], place: &Path) -> Result<Self, Trouble> {
         let text = judge::read(place)?;
         let named = place.display().to_string();
-        let no_capsule =
-            |error: NoCapsule| Trouble::new(format!("`{named}` is no capsule that can be read: {error}"));
-        if explore::Kept::is_meant(&text) {
-            return Ok(Self::explored(explore::Kept::parse(&text).map_err(no_capsule)?, named));
-        }
-        let capsule = Capsule::parse(&text).map_err(no_capsule)?;
-        let scenario = name::find(scenarios, &capsule.scenario)
-            .map_err(|error| Trouble::new(format!("`{named}` is of another program: {error}")))?;
-        if let Play::Whole(_) = scenario.play {
-            return Err(Trouble::new(format!("`{named}`: {} has no plan to be run by", scenario.name)));
-        }
-        let (seed, plan, kept) = (capsule.plan.seed, Some(capsule.plan.clone()), Some(capsule.account()));
-        Ok(Self { scenario, seed, plan, schedule: None, kept, named })
-    }
-
-    /// A schedule that was explored, and kept there.
-    pub(crate) fn explored(kept: explore::Kept, named: String) -> Self {
-        let (schedule, kept) = (Some(kept.schedule), Some(kept.account));
-        Self { scenario: &registry::EXPLORED, seed: 0, plan: None, schedule, kept, named }
-    }
-
-    /// Runs it.
-    pub(crate) fn run(&self, form: TraceForm) -> Sailed<String> {
-        match (&self.schedule, &self.plan) {
-            (Some(schedule), _) => registry::play_schedule(schedule, form),
-            (None, Some(plan)) => registry::run_plan(self.scenario, plan.clone(), form),
-            (None, None) => {
-                let (report, trace) = registry::run(self.scenario, self.seed, form);
-                Sailed { report, mishaps: Vec::new(), trace }
+        let capsule = Capsule::parse(&text)
+            .map_err(|error| Trouble::new(format!("`{named}` is no capsule that can be read: {error}")))?;
+        let played = match capsule.content.clone() {
+            Content::Schedule(schedule) => Played::Schedule(schedule),
+            Content::Plan { scenario, plan } => {
+                let scenario = name::find(scenarios, &scenario)
+                    .map_err(|error| Trouble::new(format!("`{named}` is of another program: {error}")))?;
+                Played::Plan(scenario, plan)
             }
+        };
+        Ok(Self { played, kept: Some(capsule), named })
+    }
+
+    /// How many servers there are.
+    pub(crate) fn servers(&self) -> usize {
+        match &self.played {
+            Played::Plan(_, plan) => plan.slots(),
+            Played::Schedule(schedule) => schedule.bounds.servers().len(),
         }
+    }
+
+    /// Runs it, and writes it down in a form.
+    pub(crate) fn run(&self, form: TraceForm) -> (Report, String) {
+        self.run_with(form.text(self.servers()))
+    }
+
+    /// Runs it, and writes it down so.
+    pub(crate) fn run_with(&self, text: Option<Box<dyn TextTrace>>) -> (Report, String) {
+        let Run { report, trace, .. } = self.trace(Trace::new(text));
+        (report, trace.into_parts().0)
     }
 
     /// Runs it, and says what every server did.
-    pub(crate) fn course(&self) -> (Report, Course) {
-        let sailed = self.run(TraceForm::Course);
-        let lines: Vec<String> = sailed.trace.lines().map(str::to_owned).collect();
-        (sailed.report, Course::parse(&lines).unwrap_or_default())
+    pub(crate) fn step_log(&self) -> (Report, StepLog) {
+        let Run { report, trace, .. } = self.trace(Trace::default().with_step_log());
+        (report, trace.into_parts().1)
     }
 
-    /// Runs it, and keeps it.
+    /// Runs it.
+    pub(crate) fn trace(&self, trace: Trace) -> Run<Trace> {
+        match &self.played {
+            Played::Plan(scenario, plan) => registry::run_plan(scenario, plan.clone(), trace),
+            Played::Schedule(schedule) => player::play(schedule, trace),
+        }
+    }
+
+    /// Runs it, and keeps it in a file.
     pub(crate) fn keep(&self, place: &Path) -> Result<(), Trouble> {
-        let Some(plan) = &self.plan else {
-            return Err(Trouble::new(format!("{} has no plan that could be kept", self.scenario.name)));
-        };
-        let mut file = Whole::create(place)?;
-        let (report, course) = self.course();
-        file.line(Capsule::of(&report, plan.clone(), course).text().trim_end())?;
-        file.finish()
+        self.keep_in(Whole::create(place)?)
     }
 
-    /// What repeats it.
-    pub(crate) fn command(&self) -> String {
-        format!("cargo run --release -- replay {}", self.named)
+    /// Runs it, and keeps it in a file that was begun.
+    pub(crate) fn keep_in(&self, mut file: Whole) -> Result<(), Trouble> {
+        let (report, step_log) = self.step_log();
+        let content = match &self.played {
+            Played::Plan(scenario, plan) => {
+                Content::Plan { scenario: scenario.name.to_owned(), plan: plan.clone() }
+            }
+            Played::Schedule(schedule) => Content::Schedule(schedule.clone()),
+        };
+        file.line(Capsule::of(content, &report, step_log).text().trim_end())?;
+        file.finish()
     }
 }
 

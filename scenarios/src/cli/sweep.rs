@@ -5,19 +5,21 @@ use super::bar::Bar;
 use super::coverage::Coverage;
 use super::exit::Status;
 use super::file::Whole;
-use super::pool::{self, Done, Work, cores};
+use super::pool::{self, Done, Work};
 use super::subject::{self, Subject};
 use super::table::{self, WallClock};
 use super::tally::{Failure, Tally};
 use super::words::{self, many};
 use super::{Streams, Trouble, name, tell};
-use crate::registry::{Chapter, Scenario, TraceForm};
+use crate::registry::{Chapter, Scenario};
+use crate::watchers::TraceForm;
 use std::fs;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use wavetank_sim::Column;
+use wavetank_sim::trace::last_lines;
 
 /// Seeds, unless others are asked for.
 const SEEDS: u64 = 1_000;
@@ -93,10 +95,10 @@ fn play(
 ) -> Result<(Vec<Tally>, Coverage), Trouble> {
     let mut tallies: Vec<Tally> = work.rows.iter().map(|(scenario, _)| Tally::new(scenario)).collect();
     let deadline = arguments.time.and_then(|secs| Instant::now().checked_add(Duration::from_secs(secs)));
-    let jobs = arguments.jobs.map_or_else(cores, |jobs| jobs.0);
+    let jobs = pool::threads(arguments.jobs);
     let is_endless =
         (arguments.time.is_some() || arguments.until_covered.is_some()) && arguments.seeds.is_none();
-    let bar = Bar::new((!is_endless).then(|| work.runs()), streams.err_is_terminal);
+    let bar = Bar::of_runs((!is_endless).then(|| work.runs()), streams.err_is_terminal);
     let mut coverage = Coverage::default();
     let mut failed = 0;
     let result = pool::play(work, jobs, deadline, |Done { row, report, wall_us }| {
@@ -126,8 +128,9 @@ fn show_failures(
 ) -> io::Result<()> {
     for tally in tallies {
         for failure in &tally.failures {
-            writeln!(out, "\n{}:{}  {}", tally.scenario, failure.seed, failure.verdict)?;
-            writeln!(out, "  {}", words::replay_command(&tally.scenario, failure.seed))?;
+            let named = format!("{}:{}", tally.scenario, failure.seed);
+            writeln!(out, "\n{named}  {}", failure.verdict)?;
+            writeln!(out, "  {}", words::replay_command(&named))?;
         }
         let more = tally.failed - tally.failures.len() as u64;
         if 0 < more {
@@ -138,7 +141,8 @@ fn show_failures(
         for failure in tally.shortest_failures() {
             let subject = Subject::judged(scenario, failure.seed, judges);
             show_story(&subject, failure, out)?;
-            if let Some(place) = keep(&subject) {
+            let place = subject::usual_place(scenario.name, failure.seed);
+            if keep(&subject, &place) {
                 writeln!(out, "  kept in {}", place.display())?;
             }
         }
@@ -147,29 +151,25 @@ fn show_failures(
 }
 
 /// Keeps a failure, where there is room for it: what cannot be kept can still be repeated.
-fn keep(subject: &Subject<'_>) -> Option<PathBuf> {
-    let place = subject::usual_place(subject.scenario.name, subject.seed);
-    subject.plan.as_ref()?;
-    fs::create_dir_all(place.parent()?).ok()?;
-    subject.keep(&place).ok()?;
-    Some(place)
+fn keep(subject: &Subject<'_>, place: &Path) -> bool {
+    let has_folder = place.parent().is_some_and(|folder| fs::create_dir_all(folder).is_ok());
+    has_folder && subject.keep(place).is_ok()
 }
 
-/// Plays a failure once more and writes its story, from the end back as far as it may help.
+/// Plays a failure once more and writes the end of its story.
 fn show_story(subject: &Subject<'_>, failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
-    const LINES: usize = 60;
-    let story = subject.run(TraceForm::Story).trace;
-    let lines: Vec<&str> = story.lines().collect();
-    if lines.is_empty() {
+    let (_, story) = subject.run(TraceForm::Story);
+    if story.is_empty() {
         return Ok(());
     }
-    let left_out = lines.len().saturating_sub(LINES);
-    writeln!(out, "\nthe shortest story of {} ({}:{})", failure.spoke, subject.scenario.name, failure.seed)?;
-    if 0 < left_out {
-        // The first line names the columns.
-        writeln!(out, "  {}\n  ... {} before", lines[0], many(left_out as u64, "line"))?;
+    writeln!(out, "\nthe shortest story of {} ({})", failure.spoke, subject.named)?;
+    let (left_out, lines) = last_lines(&story);
+    if 0 < left_out
+        && let Some(head) = story.lines().next()
+    {
+        writeln!(out, "  {head}\n  ... {} before", many(left_out as u64, "line"))?;
     }
-    for line in &lines[left_out..] {
+    for line in lines {
         writeln!(out, "  {line}")?;
     }
     Ok(())

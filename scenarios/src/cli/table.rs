@@ -201,7 +201,7 @@ impl<'a> Row<'a> {
             status: failure.status.code(),
             spoke: &failure.spoke,
             verdict: &failure.verdict,
-            replay: words::replay_command(&tally.scenario, failure.seed),
+            replay: words::replay_command(&format!("{}:{}", tally.scenario, failure.seed)),
         };
         Self {
             scenario: &tally.scenario,

@@ -2,7 +2,6 @@
 //! those that failed.
 
 use super::exit::Status;
-use super::words;
 use crate::registry::{Chapter, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Span, Time};
@@ -114,7 +113,7 @@ impl Tally {
                 seed: report.seed,
                 status: Status::of(&report.verdict),
                 spoke,
-                verdict: words::verdict(&report.verdict),
+                verdict: report.verdict.to_string(),
                 events: report.events,
             });
         }

@@ -1,22 +1,11 @@
-//! How figures and verdicts are said, everywhere alike.
+//! How figures are said, everywhere alike.
 
 use std::collections::BTreeMap;
 use wavetank_raft::Time;
-use wavetank_sim::Verdict;
 
-/// What repeats a run.
-pub(crate) fn replay_command(scenario: &str, seed: u64) -> String {
-    format!("cargo run --release -- replay {scenario}:{seed}")
-}
-
-/// A verdict in one line.
-pub(crate) fn verdict(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Held => "held".to_owned(),
-        Verdict::Violated(violation) => violation.to_string(),
-        Verdict::Panicked(words) => format!("panicked: {words}"),
-        Verdict::Vacuous(checks) => format!("vacuous: nothing was seen by {}", checks.join(", ")),
-    }
+/// What repeats the run of this name.
+pub(crate) fn replay_command(named: &str) -> String {
+    format!("cargo run --release -- replay {named}")
 }
 
 /// A number with its thousands parted: `12,345`.

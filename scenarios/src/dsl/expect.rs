@@ -8,7 +8,7 @@ use wavetank_sim::{Class, Slot, Slots};
 impl Cluster {
     /// Asserts a condition.
     pub fn expect(&mut self, is_so: bool, what: &str) {
-        self.checked += 1;
+        self.tank.watch_mut().own.checked += 1;
         if !is_so {
             self.end(Class::Safety, TRUE, format!("not so: {what}"));
         }

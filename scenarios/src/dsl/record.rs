@@ -4,12 +4,18 @@
 use std::collections::BTreeMap;
 use wavetank_raft::{Action, Entry, Index, LogId, LogOp, Payload, Request, RpcId, StoreJob, Term, Write};
 use wavetank_sim::observe::Carried;
-use wavetank_sim::{Observation, Seen, Slot, Slots, Watch};
+use wavetank_sim::{Observation, Seen, Slot, Slots, Violation, Watch};
 
 /// The facts of a run, by server.
 #[derive(Debug, Default)]
 pub(super) struct Record {
     servers: [ServerRecord; Slot::MOST],
+    /// How often the story waited.
+    pub(super) waited: u64,
+    /// How often the story asserted something.
+    pub(super) checked: u64,
+    /// The violation that ended the story early.
+    pub(super) ended: Option<Violation>,
 }
 
 /// The facts of one server.

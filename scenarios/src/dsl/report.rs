@@ -1,34 +1,63 @@
 //! Runs a story and makes its report.
 
-use super::{Cluster, GOES_ON, Story, TRUE};
-use crate::watchers::TraceForm;
-use wavetank_sim::sail::Sailed;
-use wavetank_sim::{Plan, Verdict, caught, crew};
+use super::{Cluster, GOES_ON, Record, Story, TRUE};
+use crate::watchers::Trace;
+use std::collections::BTreeMap;
+use wavetank_raft::Time;
+use wavetank_sim::observers::{CustomChecks, Observers};
+use wavetank_sim::runner::{self, Run, Simulation};
+use wavetank_sim::{Plan, Report, Verdict, Violation};
 
 impl Story {
     /// Tells the story by a plan.
-    pub(crate) fn told(&self, plan: Plan, form: TraceForm) -> Sailed<String> {
-        let mut cluster = Cluster::new(plan, form);
-        let panicked = caught::panics(|| (self.tell)(&mut cluster)).err();
-        cluster.conclude(self.name, panicked)
+    pub(crate) fn run(&self, plan: Plan, trace: Trace) -> Run<Trace> {
+        let (seed, tell) = (plan.seed, self.tell);
+        runner::run(self.name, seed, || StoryRun { cluster: Cluster::new(plan, trace), tell })
     }
 }
 
-impl Cluster {
-    /// The report and the trace of a story that has ended.
-    fn conclude(mut self, name: &str, panicked: Option<String>) -> Sailed<String> {
-        let at = self.tank.now();
-        self.tank.watch_mut().judges.end(at);
-        let violation = self.tank.watch().judges.verdict().or(self.ended.as_ref());
-        let verdict = match (violation, panicked) {
-            (Some(violation), _) => Verdict::Violated(violation.clone()),
-            (None, Some(words)) => Verdict::Panicked(words),
-            (None, None) if self.checked == 0 => Verdict::Vacuous(vec![TRUE.to_owned()]),
-            (None, None) => Verdict::Held,
-        };
-        let mut report = crew::report(name, &self.tank, verdict);
-        report.witnessed.insert(GOES_ON.to_owned(), self.waited);
-        report.witnessed.insert(TRUE.to_owned(), self.checked);
-        Sailed { report, mishaps: Vec::new(), trace: self.tank.watch_mut().trace.take() }
+/// A story that is being told.
+struct StoryRun {
+    cluster: Cluster,
+    tell: fn(&mut Cluster),
+}
+
+impl Simulation for StoryRun {
+    type Checks = Record;
+    type Trace = Trace;
+    type Ending = ();
+
+    fn drive(&mut self) {
+        (self.tell)(&mut self.cluster);
+    }
+
+    fn now(&self) -> Time {
+        self.cluster.tank.now()
+    }
+
+    fn observers(&mut self) -> &mut Observers<Record, Trace> {
+        self.cluster.tank.watch_mut()
+    }
+
+    fn verdict(&mut self, (): ()) -> Verdict {
+        match self.observers().own.checked {
+            0 => Verdict::Vacuous(vec![TRUE.to_owned()]),
+            _ => Verdict::Held,
+        }
+    }
+
+    fn describe(&self, report: &mut Report) {
+        self.cluster.tank.describe(report);
+    }
+}
+
+/// A story is judged by what it waits for and what it asserts.
+impl CustomChecks for Record {
+    fn verdict(&self) -> Option<&Violation> {
+        self.ended.as_ref()
+    }
+
+    fn witnessed(&self) -> BTreeMap<String, u64> {
+        BTreeMap::from([(GOES_ON.to_owned(), self.waited), (TRUE.to_owned(), self.checked)])
     }
 }

@@ -1,33 +1,33 @@
 //! Storms: a plan is drawn from the seed, clients of a key-value store work in the middle of it, and
 //! every judge looks on. `wavetank_sim::storm` draws the faults.
 
-use crate::watchers::{Trace, TraceForm};
+use crate::watchers::Trace;
 use wavetank_sim::kv::Kv;
 use wavetank_sim::kv::clients::{ClientPlan, Clients};
 use wavetank_sim::kv::judges::{Judges, Promises};
-use wavetank_sim::sail::{Sailed, Voyage};
+use wavetank_sim::runner::{Run, Runner};
 use wavetank_sim::{Plan, Slots};
 
 /// All kinds of faults strike at once, and nothing that was promised is broken.
-pub fn storm(plan: Plan, form: TraceForm) -> Sailed<String> {
-    sail("storm", plan, form)
+pub fn storm(plan: Plan, trace: Trace) -> Run<Trace> {
+    run("storm", plan, trace)
 }
 
 /// More disks are damaged than a cluster can tolerate: the remaining servers may stop answering; they
 /// must never answer wrongly.
-pub fn storm_beyond_budget(plan: Plan, form: TraceForm) -> Sailed<String> {
-    sail("storm_beyond_budget", plan, form)
+pub fn storm_beyond_budget(plan: Plan, trace: Trace) -> Run<Trace> {
+    run("storm_beyond_budget", plan, trace)
 }
 
-fn sail(name: &str, plan: Plan, form: TraceForm) -> Sailed<String> {
+fn run(name: &str, plan: Plan, trace: Trace) -> Run<Trace> {
     let servers = Slots::first(usize::from(plan.servers));
-    let voyage = Voyage {
+    let runner = Runner {
         name: name.to_owned(),
         make: Box::new(|_| Kv::default()),
         workload: Box::new(Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed)),
         own: Judges::new(Promises::from(&plan)),
-        trace: Trace::new(form, plan.slots()),
+        trace,
         plan,
     };
-    voyage.sail().map(|mut trace| trace.take())
+    runner.run()
 }

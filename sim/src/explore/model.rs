@@ -12,7 +12,7 @@ use super::past::Past;
 use super::properties::{Breach, Claim, PANIC};
 use super::stimulus::{Letter, Stimulus};
 use super::table::Table;
-use crate::caught;
+use crate::catch_panic::catch_panic;
 use crate::slot::Slot;
 use wavetank_raft::{LogId, Response, RoleName, RpcId, Term, Why};
 
@@ -263,7 +263,7 @@ impl Model {
             return;
         }
         let before = &self.locals[local as usize];
-        let stepped = caught::panics(|| self.step(before, code));
+        let stepped = catch_panic(|| self.step(before, code));
         let (after, outcome) = stepped.unwrap_or_else(|words| {
             let breach = Breach { property: PANIC, section: "an assertion", what: words };
             (before.clone(), Outcome { breach: Some(breach), ..Outcome::default() })

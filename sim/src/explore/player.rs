@@ -3,7 +3,7 @@
 //! Nothing here is shared with the search but the names of calls, the clock and the disk: that a
 //! schedule can be played, and comes out the same, speaks for both.
 
-use super::bounds::{Bounds, Disks};
+use super::bounds::Disks;
 use super::clock;
 use super::desk::Desk;
 use super::disk::Disk;
@@ -11,20 +11,20 @@ use super::local;
 use super::name::Name;
 use super::schedule::{Post, Schedule, Step};
 use super::stimulus::{Letter, Stimulus};
-use crate::caught;
+use crate::catch_panic::catch_panic;
 use crate::check::{Clocks, Options};
-use crate::crew::Crew;
 use crate::digest::{self, Digest};
 use crate::observe::{Carried, Fate, Seen};
+use crate::observers::Observers;
 use crate::report::{Report, Verdict};
-use crate::sail::Sailed;
+use crate::runner::{self, Run, Simulation};
 use crate::slot::Slot;
 use crate::watch::{Eye, Watch};
 use crate::world::operators;
 use std::collections::{BTreeMap, VecDeque};
 use wavetank_raft::{
-    Action, Batch, Bytes, Call, Change, Event, Index, NodeId, Payload, RpcId, Server, Span,
-    StoreJob, Time,
+    Action, Batch, Bytes, Call, Change, Event, Index, NodeId, Payload, Request, Response, RpcId, Server,
+    Span, StoreJob, Time,
 };
 
 /// The name of such runs.
@@ -35,24 +35,15 @@ const PACE: Span = Span::ms(1);
 
 /// Plays a schedule to its end, or until a judge speaks, or the code under test panics, or the code
 /// has changed so much that a letter which the schedule wants delivered was never sent.
-pub fn play<T: Watch>(schedule: &Schedule, trace: T) -> Sailed<T> {
-    let mut rehearsal = Player::new(schedule, Vec::new(), ());
-    let _ = caught::panics(|| rehearsal.all(&schedule.steps, |()| true));
-    let options = Options { column: schedule.bounds.judged, clocks: Clocks::Unbounded, ..Options::default() };
-    let crew = Crew::judged_by(options, (), trace);
-    let mut player = Player::new(schedule, rehearsal.fates(), crew);
-    let ending =
-        caught::panics(|| player.all(&schedule.steps, |crew: &Crew<(), T>| crew.judges.verdict().is_none()));
-    let violation = player.eye.watch.judges.verdict().cloned();
-    let verdict = match (violation, ending) {
-        (Some(violation), _) => Verdict::Violated(violation),
-        (None, Err(words)) => Verdict::Panicked(words),
-        (None, Ok(Some(_))) => {
-            Verdict::Vacuous(vec!["the schedule, which leads nowhere any more".to_owned()])
-        }
-        (None, Ok(None)) => Verdict::Held,
-    };
-    player.sailed(verdict)
+pub fn play<T: Watch + Default>(schedule: &Schedule, trace: T) -> Run<T> {
+    runner::run(NAME, 0, || {
+        // What becomes of a letter is shown when it is sent, and is known only when all is played.
+        let mut rehearsal = Player::new(schedule, Vec::new(), ());
+        let _ = catch_panic(|| rehearsal.all(|()| true));
+        let judged = schedule.bounds.judged;
+        let options = Options { column: judged, clocks: Clocks::Unbounded, ..Options::default() };
+        Player::new(schedule, rehearsal.fates(), Observers::new(options, (), trace))
+    })
 }
 
 /// A server and what is around it.
@@ -73,9 +64,8 @@ struct Flying {
 }
 
 /// Plays.
-struct Player<W> {
-    bounds: Bounds,
-    calm: bool,
+struct Player<'a, W> {
+    schedule: &'a Schedule,
     seats: Vec<Seat>,
     flying: Vec<Flying>,
     /// All calls there ever were.
@@ -90,12 +80,11 @@ struct Player<W> {
     eye: Eye<W>,
 }
 
-impl<W: Watch> Player<W> {
-    fn new(schedule: &Schedule, known: Vec<Fate>, watch: W) -> Self {
+impl<'a, W: Watch> Player<'a, W> {
+    fn new(schedule: &'a Schedule, known: Vec<Fate>, watch: W) -> Self {
         let bounds = schedule.bounds;
         let mut player = Self {
-            bounds,
-            calm: schedule.calm,
+            schedule,
             seats: Vec::new(),
             flying: Vec::new(),
             calls: Vec::new(),
@@ -115,8 +104,8 @@ impl<W: Watch> Player<W> {
 
     /// Plays the steps while somebody wants to see more. The first step that cannot be played, if
     /// there is one.
-    fn all(&mut self, steps: &[Step], wants: impl Fn(&W) -> bool) -> Option<usize> {
-        for (at, step) in steps.iter().enumerate() {
+    fn all(&mut self, wants: impl Fn(&W) -> bool) -> Option<usize> {
+        for (at, step) in self.schedule.steps.iter().enumerate() {
             self.eye.now = self.eye.now + PACE;
             if !wants(&self.eye.watch) {
                 return None;
@@ -203,10 +192,10 @@ impl<W: Watch> Player<W> {
 
     /// A step is over: where disks are quick its writes are on disk.
     fn settle(&mut self, slot: Slot, now: Time) {
-        let quick = match self.bounds.disks {
+        let quick = match self.schedule.bounds.disks {
             Disks::Quick => true,
             Disks::Hang => !self.seats[slot.at()].hangs,
-            Disks::Late => self.calm && self.crashes == u64::from(self.bounds.crashes),
+            Disks::Late => self.schedule.calm && self.crashes == u64::from(self.schedule.bounds.crashes),
         };
         while quick && !self.seats[slot.at()].disk.waiting.is_empty() {
             self.persist(slot, now);
@@ -234,7 +223,7 @@ impl<W: Watch> Player<W> {
 
     fn start(&mut self, slot: Slot, disk: Disk, life: u8) -> Seat {
         let boot = local::found(&disk, life);
-        let server = Server::boot(self.bounds.settings(slot), boot.clone(), clock::NOON);
+        let server = Server::boot(self.schedule.bounds.settings(slot), boot.clone(), clock::NOON);
         self.eye.see(Seen::Booted { slot, server: &server, boot: &boot, log: &disk.log });
         let desk = Desk::new(slot, life, server.node().term());
         Seat { server, disk, desk, hangs: false, digest: Digest::default() }
@@ -251,16 +240,12 @@ impl<W: Watch> Player<W> {
         let mut batches = VecDeque::new();
         for action in actions {
             match action {
-                Action::Send { to, rpc, request } => self.call(slot, (to, rpc), request),
-                Action::Reply { to, rpc, response } => self.answer(slot, (to, rpc), response),
-                Action::Store(StoreJob::Persist(write)) => {
-                    self.seats[slot.at()].disk.waiting.push_back(write)
-                }
+                Action::Send { to, rpc, request } => self.call(slot, to, rpc, request),
+                Action::Reply { to, rpc, response } => self.answer(slot, to, rpc, response),
+                Action::Store(StoreJob::Persist(write)) => self.seats[slot.at()].disk.waiting.push_back(write),
                 Action::Apply(batch) => batches.push_back(batch),
                 Action::Answer { .. } | Action::Observe(_) => {}
-                Action::Store(_) | Action::TakeSnapshot(_) | Action::Restore(_) | Action::Halt(_) => {
-                    panic!("{slot}: nothing explored comes to {action:?}")
-                }
+                _ => panic!("{slot}: nothing explored comes to {action:?}"),
             }
         }
         for batch in batches {
@@ -268,22 +253,22 @@ impl<W: Watch> Player<W> {
         }
     }
 
-    fn call(&mut self, from: Slot, (to, rpc): (NodeId, RpcId), request: wavetank_raft::Request) {
+    fn call(&mut self, from: Slot, to: NodeId, rpc: RpcId, request: Request) {
         let seat = &mut self.seats[from.at()];
         let term = seat.server.node().term();
         if let Some(name) = seat.desk.call(rpc, to, term) {
             self.calls.push((rpc, name));
-            self.send(from, name.to, (rpc, Letter::Call { name, request }));
+            self.send(from, name.to, rpc, Letter::Call { name, request });
         }
     }
 
-    fn answer(&mut self, from: Slot, (to, rpc): (NodeId, RpcId), response: wavetank_raft::Response) {
+    fn answer(&mut self, from: Slot, to: NodeId, rpc: RpcId, response: Response) {
         let call = |(own, name): &&(RpcId, Name)| *own == rpc && name.to == from && name.from.node() == to;
         let (_, name) = *self.calls.iter().find(call).expect("an answer is to a call");
-        self.send(from, name.from, (rpc, Letter::Answer { name, response }));
+        self.send(from, name.from, rpc, Letter::Answer { name, response });
     }
 
-    fn send(&mut self, from: Slot, to: Slot, (rpc, letter): (RpcId, Letter)) {
+    fn send(&mut self, from: Slot, to: Slot, rpc: RpcId, letter: Letter) {
         let number = self.arrived.len();
         let fate = self.known.get(number).copied().unwrap_or(Fate::Lost);
         let carried = match &letter {
@@ -323,26 +308,36 @@ impl<W: Watch> Player<W> {
     }
 }
 
-impl<T: Watch> Player<Crew<(), T>> {
-    fn sailed(self, verdict: Verdict) -> Sailed<T> {
-        let Crew { judges, tally, changes, trace, .. } = self.eye.watch;
-        let report = Report {
-            scenario: NAME.to_owned(),
-            seed: 0,
-            verdict,
-            events: self.eye.step,
-            virtual_time: self.eye.now,
-            elections: tally.elections,
-            commits: tally.commits,
-            messages: self.arrived.len() as u64,
-            faults: BTreeMap::from([("crash".to_owned(), self.crashes)]),
-            witnessed: judges.witnessed(),
-            sometimes: judges.sometimes().counts(),
-            membership: changes.counts(),
-            situations: judges.sometimes().situations().collect(),
-            leaderless: tally.leaderless,
-            digest: self.digest.value(),
-        };
-        Sailed { report, mishaps: Vec::new(), trace }
+impl<T: Watch + Default> Simulation for Player<'_, Observers<(), T>> {
+    type Checks = ();
+    type Trace = T;
+    /// The first step that could not be played.
+    type Ending = Option<usize>;
+
+    fn drive(&mut self) -> Option<usize> {
+        self.all(|observers| observers.violation().is_none())
+    }
+
+    fn now(&self) -> Time {
+        self.eye.now
+    }
+
+    fn observers(&mut self) -> &mut Observers<(), T> {
+        &mut self.eye.watch
+    }
+
+    fn verdict(&mut self, not_played: Option<usize>) -> Verdict {
+        if not_played.is_some() {
+            return Verdict::Vacuous(vec!["the schedule, which leads nowhere any more".to_owned()]);
+        }
+        Verdict::Held
+    }
+
+    fn describe(&self, report: &mut Report) {
+        report.events = self.eye.step;
+        report.virtual_time = self.eye.now;
+        report.messages = self.arrived.len() as u64;
+        report.faults = BTreeMap::from([("crash".to_owned(), self.crashes)]);
+        report.digest = self.digest.value();
     }
 }

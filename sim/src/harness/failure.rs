@@ -1,13 +1,13 @@
 //! What is said and kept of a run that failed under `cargo test`.
 
 use super::Trial;
-use crate::capsule::Capsule;
-use crate::course::{Course, Recorder};
+use crate::capsule::{Capsule, Content};
 use crate::plan::Plan;
 use crate::report::{Report, Verdict};
-use crate::sail::Sailed;
+use crate::runner::Run;
 use crate::shrink::{self, Failure};
-use crate::trace::Story;
+use crate::step_log::StepLog;
+use crate::trace::{Story, TextTrace, last_lines};
 use crate::workload::TankFsm;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,9 +15,6 @@ use std::{env, fs, thread};
 
 /// How many plans are tried to find a smaller one.
 const TRIES: u64 = 2_000;
-
-/// How many lines of a story are told.
-const LINES: usize = 60;
 
 pub(super) fn is_one(verdict: &Verdict) -> bool {
     Failure::of(verdict).is_some()
@@ -35,9 +32,10 @@ pub(super) fn tell<F: TankFsm + 'static>(trial: &Trial<F>, plan: Plan) -> ! {
     let mut run = |plan| trial.run(plan, ());
     let shrunk = shrink::shrink(plan, &mut run, &mut |progress| progress.tries < TRIES);
     let shrunk = shrunk.expect("it has failed, and does so again");
-    let (report, story, course) = sail(trial, &shrunk.plan);
-    let capsule = Capsule::of(&report, shrunk.plan.clone(), course);
-    let mut text = words(&report.verdict);
+    let (report, story, step_log) = rerun(trial, &shrunk.plan);
+    let content = Content::Plan { scenario: report.scenario.clone(), plan: shrunk.plan.clone() };
+    let capsule = Capsule::of(content, &report, step_log);
+    let mut text = report.verdict.to_string();
     let _ = write!(text, "\n\nfound under seed {seed}: {}\nshrunk to      {}\n", shrunk.before, shrunk.after);
     let _ = write!(text, "\n{story}\n{}\n", shrink::source(&shrunk.plan));
     let place = place(seed);
@@ -55,38 +53,29 @@ pub(super) fn tell<F: TankFsm + 'static>(trial: &Trial<F>, plan: Plan) -> ! {
 
 /// Runs what was kept, and tells how it goes now.
 #[track_caller]
-pub(super) fn repeat<F: TankFsm + 'static>(trial: &Trial<F>, capsule: &Capsule) {
-    let (report, story, course) = sail(trial, &capsule.plan);
-    let difference = capsule.account().difference(&report, &course);
+pub(super) fn repeat<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan, capsule: &Capsule) {
+    let (report, story, step_log) = rerun(trial, plan);
+    let difference = capsule.difference(&report, &step_log);
     let difference = difference.map_or_else(
         || "the run is the one that was kept".to_owned(),
         |what| format!("the run differs from the one that was kept: {what}"),
     );
-    assert!(!is_one(&report.verdict), "{}\n\n{story}\n{difference}", words(&report.verdict));
+    assert!(!is_one(&report.verdict), "{}\n\n{story}\n{difference}", report.verdict);
 }
 
-fn sail<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan) -> (Report, String, Course) {
-    let watch = (Story::new(plan.slots()), Recorder::default());
-    let Sailed { report, trace: (story, mut recorder), .. } = trial.run(plan.clone(), watch);
-    (report, end_of(story.as_str()), recorder.take())
+fn rerun<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan) -> (Report, String, StepLog) {
+    let trace = (Story::new(plan.slots()), StepLog::default());
+    let Run { report, trace, .. } = trial.run(plan.clone(), Some(trace));
+    let (story, step_log) =
+        trace.map(|(mut story, step_log)| (end_of(&story.take()), step_log)).unwrap_or_default();
+    (report, story, step_log)
 }
 
 /// The first line, which names the columns, and as many of the last as may help.
 fn end_of(story: &str) -> String {
-    let lines: Vec<&str> = story.lines().collect();
-    let left_out = lines.len().saturating_sub(LINES + 1);
-    let (head, rest) = lines.split_at(1.min(lines.len()));
-    let told = head.iter().chain(&rest[left_out.min(rest.len())..]);
-    told.fold(String::new(), |text, line| text + line + "\n")
-}
-
-pub(super) fn words(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Violated(violation) => violation.to_string(),
-        Verdict::Panicked(words) => format!("panicked: {words}"),
-        Verdict::Held => "held".to_owned(),
-        Verdict::Vacuous(checks) => format!("vacuous: {}", checks.join(", ")),
-    }
+    let (left_out, lines) = last_lines(story);
+    let head = story.lines().next().filter(|_| 0 < left_out);
+    head.into_iter().chain(lines).fold(String::new(), |text, line| text + line + "\n")
 }
 
 fn keep(capsule: &Capsule, place: &Path) -> std::io::Result<()> {

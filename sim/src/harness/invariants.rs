@@ -1,18 +1,18 @@
 //! What is demanded of a user's own state machines: each is looked at where it runs, after it has
 //! changed, and the first breach is the verdict.
 
-use crate::crew::Own;
 use crate::observe::{Observation, Seen};
+use crate::observers::CustomChecks;
 use crate::report::{Class, Violation};
 use crate::watch::Watch;
 use crate::workload::TankFsm;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use wavetank_raft::Bytes;
 use wavetank_raft::store::{Command, Fsm, SnapshotSource, StoreError};
-use wavetank_raft::{Bytes, Time};
 
-/// Whether something holds of a state; if it does not, what is wrong.
+/// What is wrong with a state, if something is.
 pub(super) type Holds<F> = dyn Fn(&F) -> Result<(), String>;
 
 /// Something that must hold of a state.
@@ -116,9 +116,7 @@ impl<F> Watch for Invariants<F> {
     }
 }
 
-impl<F> Own for Invariants<F> {
-    fn end(&mut self, _: Time) {}
-
+impl<F> CustomChecks for Invariants<F> {
     fn verdict(&self) -> Option<&Violation> {
         self.verdict.as_ref()
     }

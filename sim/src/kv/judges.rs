@@ -19,8 +19,8 @@ mod tale;
 
 use super::clients::Operation;
 use super::wire::Command;
-use crate::crew::Own;
 use crate::observe::{Ending, Observation, Seen};
+use crate::observers::CustomChecks;
 use crate::plan::Plan;
 use crate::report::{Class, Violation};
 use crate::slot::Slot;
@@ -250,7 +250,7 @@ impl Judges {
     }
 }
 
-impl Own for Judges {
+impl CustomChecks for Judges {
     fn end(&mut self, at: Time) {
         Self::end(self, at);
     }

@@ -23,44 +23,44 @@ pub struct Ending {
 /// Runs a world as its plan has it: chaos, then healing, then rest, until its servers agree or
 /// have had their time. `go_on` is asked before every event.
 pub fn run<F: TankFsm, V: Watch>(world: &mut World<F, V>, mut go_on: impl FnMut(&V) -> bool) -> Ending {
-    let mut course = Course { world, go_on: &mut go_on };
-    let all = course.world.all();
+    let mut phases = Phases { world, go_on: &mut go_on };
+    let all = phases.world.all();
     let stopped = |core| Ending { core, unsettled: None, took: Span::ZERO, stopped: true };
-    let chaos = course.world.plan().chaos;
-    if !course.for_a_while(chaos) {
+    let chaos = phases.world.plan().chaos;
+    if !phases.for_a_while(chaos) {
         return stopped(all);
     }
-    let broken = course.broken_for_ever();
-    let core = course.world.heal(broken);
-    let settle = course.world.plan().heal.settle;
-    if !course.for_a_while(settle) {
+    let broken = phases.broken_for_ever();
+    let core = phases.world.heal(broken);
+    let settle = phases.world.plan().heal.settle;
+    if !phases.for_a_while(settle) {
         return stopped(core);
     }
-    if !course.world.hurt().is_empty() && !course.world.is_viable(core) {
+    if !phases.world.hurt().is_empty() && !phases.world.is_viable(core) {
         // Too many are harmed for good. Whoever is left has answered nothing that is not so.
         return Ending { core, unsettled: None, took: Span::ZERO, stopped: false };
     }
-    course.world.stop_clients();
-    let rest = course.world.now();
-    if !course.world.knows_a_configuration(core) {
+    phases.world.stop_clients();
+    let rest = phases.world.now();
+    if !phases.world.knows_a_configuration(core) {
         // Whoever was told to found the cluster was lost before it had told anybody.
         return Ending { core, unsettled: None, took: Span::ZERO, stopped: false };
     }
-    let mut unsettled = course.until_settled(core);
-    let took = course.world.now().since(rest);
-    let heal = course.world.plan().heal.clone();
+    let mut unsettled = phases.until_settled(core);
+    let took = phases.world.now().since(rest);
+    let heal = phases.world.plan().heal.clone();
     if unsettled == Ok(None) && heal.lone {
-        unsettled = course.lone(core);
+        unsettled = phases.lone(core);
     }
     if unsettled == Ok(None) && heal.compact {
-        unsettled = course.compact(core);
+        unsettled = phases.compact(core);
     }
     // Without pre-vote whoever hears only the hub keeps deposing whoever leads over it.
-    if unsettled == Ok(None) && heal.hub && !course.world.plan().config.pre_vote_disabled {
-        unsettled = course.hub(core);
+    if unsettled == Ok(None) && heal.hub && !phases.world.plan().config.pre_vote_disabled {
+        unsettled = phases.hub(core);
     }
     if unsettled == Ok(None) {
-        unsettled = course.until_something_new(core);
+        unsettled = phases.until_something_new(core);
     }
     match unsettled {
         Ok(unsettled) => Ending { core, unsettled, took, stopped: false },
@@ -72,12 +72,12 @@ pub fn run<F: TankFsm, V: Watch>(world: &mut World<F, V>, mut go_on: impl FnMut(
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Stopped;
 
-struct Course<'a, F: TankFsm, V: Watch, G> {
+struct Phases<'a, F: TankFsm, V: Watch, G> {
     world: &'a mut World<F, V>,
     go_on: &'a mut G,
 }
 
-impl<F: TankFsm, V: Watch, G: FnMut(&V) -> bool> Course<'_, F, V, G> {
+impl<F: TankFsm, V: Watch, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
     fn for_a_while(&mut self, span: Span) -> bool {
         let until = self.world.now() + span;
         let go_on = &mut self.go_on;

@@ -1,6 +1,6 @@
 //! Every event and action, a line each, in fixed columns.
 
-use super::words;
+use super::{TextTrace, words};
 use crate::observe::{Fate, Observation, Seen};
 use crate::slot::Slot;
 use crate::watch::Watch;
@@ -29,23 +29,18 @@ impl Full {
         Self { text: head.to_owned(), standings: Default::default() }
     }
 
-    /// The trace so far.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// Takes what is there out, to be printed as a run goes on.
-    pub fn take(&mut self) -> String {
-        std::mem::take(&mut self.text)
-    }
-
     fn line(&mut self, seen: &Observation<'_>, slot: Option<Slot>, event: &str, detail: &str) {
         let standing = slot.map_or("", |slot| self.standings[slot.at()].as_str());
         let name = slot.map_or_else(String::new, |slot| slot.to_string());
         let (at, step) = (time(seen.at), seen.step);
         let line = format!("{at:>12} {step:>7} {name:<4} {standing:<23} {event:<8} {detail}");
         let _ = writeln!(self.text, "{}", line.trim_end());
+    }
+}
+
+impl TextTrace for Full {
+    fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Every observation as a JSON value, one a line.
 
-use super::words;
+use super::{TextTrace, words};
 use crate::observe::{Carried, Fate, Observation, Seen};
 use crate::watch::Watch;
 use serde_json::{Map, Value, json};
@@ -12,15 +12,8 @@ pub struct Json {
     text: String,
 }
 
-impl Json {
-    /// The trace so far.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// Takes what is there out, to be written as a run goes on.
-    pub fn take(&mut self) -> String {
+impl TextTrace for Json {
+    fn take(&mut self) -> String {
         std::mem::take(&mut self.text)
     }
 }

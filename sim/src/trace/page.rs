@@ -2,7 +2,7 @@
 //!
 //! The page is whole: what it shows and how it is drawn are in it, and nothing else is asked for.
 
-use super::words;
+use super::{TextTrace, words};
 use crate::observe::{Fate, Observation, Seen};
 use crate::slot::Slot;
 use crate::topology::Topology;
@@ -40,19 +40,7 @@ impl Page {
         }
     }
 
-    /// What the page shows, as JSON.
-    pub fn take(&mut self) -> String {
-        let take = |values: &mut Vec<Value>| Value::Array(std::mem::take(values));
-        json!({
-            "servers": self.servers,
-            "states": take(&mut self.states),
-            "messages": take(&mut self.messages),
-            "notes": take(&mut self.notes),
-        })
-        .to_string()
-    }
-
-    /// The page that shows what [`Page::take`] gave, under a title, with a mark at a moment.
+    /// The page that shows what [`TextTrace::take`] gave, under a title, with a mark at a moment.
     #[must_use]
     pub fn html(shows: &str, title: &str, verdict: &str, mark: Option<Time>) -> String {
         let text = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
@@ -84,6 +72,19 @@ impl Page {
 
     fn note(&mut self, at: Time, slot: Option<Slot>, what: String) {
         self.notes.push(json!([at.0, slot.map(|slot| slot.0), what]));
+    }
+}
+
+impl TextTrace for Page {
+    fn take(&mut self) -> String {
+        let take = |values: &mut Vec<Value>| Value::Array(std::mem::take(values));
+        json!({
+            "servers": self.servers,
+            "states": take(&mut self.states),
+            "messages": take(&mut self.messages),
+            "notes": take(&mut self.notes),
+        })
+        .to_string()
     }
 }
 
@@ -152,10 +153,7 @@ impl Watch for Page {
                 self.note(at, None, format!("{verb} {detail}; connected: {}", cores.join(" | ")));
             }
             Seen::Healed { core } => self.note(at, None, format!("healed {}", words::set(core))),
-            Seen::Durable { .. }
-            | Seen::SnapshotTaken { .. }
-            | Seen::Restored { .. }
-            | Seen::Invoked { .. } => {}
+            _ => {}
         }
     }
 }

@@ -3,15 +3,16 @@
 //! A server's step follows from the last step that changed that server, and from the step that sent
 //! the message it took. What changed nothing and sent nothing that mattered is no part of the story.
 
-use super::words;
+use super::{TextTrace, words};
 use crate::observe::{Carried, Observation, Seen};
 use crate::slot::Slot;
+use crate::step_log::Standing;
 use crate::watch::Watch;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::{Dfs, Reversed};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use wavetank_raft::{Action, Event, Index, LogId, NodeId, RoleName, RpcId, Server, StoreJob, Term, Time};
+use wavetank_raft::{Action, Event, NodeId, RpcId, Server, StoreJob, Time};
 
 /// The past of one step.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +24,8 @@ pub struct Past {
     /// Which step sent a message: call or answer, from, to.
     sent: BTreeMap<(bool, Slot, Slot, RpcId), NodeIndex>,
     answered: Option<NodeIndex>,
-    before: Option<Looks>,
+    /// What the server was before the event that it handles, and whom it had voted for.
+    before: Option<(Standing, Option<NodeId>)>,
     taken: (String, Option<NodeIndex>),
     /// What was done to the network, which nobody's step caused.
     network: Vec<(u64, Time, String)>,
@@ -40,29 +42,6 @@ struct Step {
     changes: bool,
 }
 
-/// What of a server can change.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Looks {
-    role: RoleName,
-    term: Term,
-    vote: Option<NodeId>,
-    last: LogId,
-    commit: Index,
-}
-
-impl Looks {
-    fn of(server: &Server) -> Self {
-        let node = server.node();
-        Self {
-            role: node.role(),
-            term: node.term(),
-            vote: node.vote(),
-            last: node.log().last(),
-            commit: node.commit(),
-        }
-    }
-}
-
 /// How many lines of a past are told.
 const LINES: usize = 120;
 
@@ -71,33 +50,6 @@ impl Past {
     #[must_use]
     pub fn of(step: u64) -> Self {
         Self { of: step, ..Self::default() }
-    }
-
-    /// The past, in the order of time.
-    pub fn take(&mut self) -> String {
-        let Some(last) = self.steps.node_indices().next_back() else { return String::new() };
-        let mut search = Dfs::new(Reversed(&self.steps), last);
-        let mut past = Vec::new();
-        while let Some(node) = search.next(Reversed(&self.steps)) {
-            past.push(node);
-        }
-        past.sort_unstable();
-        let told = past.iter().map(|&node| &self.steps[node]);
-        let told: Vec<&Step> =
-            told.filter(|step| step.changes || step.step == self.steps[last].step).collect();
-        let mut text = format!(
-            "step {} follows from {} of the {} steps before it; {} of them changed a server\n\n",
-            self.steps[last].step,
-            past.len() - 1,
-            self.steps.node_count() - 1,
-            told.len().saturating_sub(1),
-        );
-        let left_out = told.len().saturating_sub(LINES);
-        if 0 < left_out {
-            let _ = writeln!(text, "... {left_out} before");
-        }
-        self.tell(&told[left_out..], &mut text);
-        text
     }
 
     /// The steps, and between them what was done to the network.
@@ -137,26 +89,16 @@ impl Past {
         let cause = match event {
             Event::Request { from, rpc, .. } => sender(false, *from, *rpc),
             Event::Response { from, rpc, .. } => sender(true, *from, *rpc),
-            Event::Timer
-            | Event::Call { .. }
-            | Event::ApplyBatch(_)
-            | Event::Persisted(_)
-            | Event::Fetched { .. }
-            | Event::SnapshotRead { .. }
-            | Event::SnapshotWritten { .. }
-            | Event::Applied { .. }
-            | Event::SnapshotTaken(_)
-            | Event::Restored(_)
-            | Event::StoreFailed(_)
-            | Event::PeerSpeaks { .. } => None,
+            _ => None,
         };
         self.taken = (format!("{verb:<8} {detail}"), cause);
-        self.before = Some(Looks::of(server));
+        self.before = Some((Standing::of(server.node()), server.node().vote()));
     }
 
     fn on_step(&mut self, seen: &Observation<'_>, slot: Slot, server: &Server, actions: &[Action]) {
         let wrote = actions.iter().any(|action| matches!(action, Action::Store(StoreJob::Persist(_))));
-        let changes = wrote || self.before != Some(Looks::of(server));
+        let now = (Standing::of(server.node()), server.node().vote());
+        let changes = wrote || self.before != Some(now);
         let (what, cause) = std::mem::take(&mut self.taken);
         let node = self.add(seen, slot, what, changes);
         self.steps[node].stands = words::standing(server.node());
@@ -181,6 +123,34 @@ impl Past {
         if let Some(answered) = self.answered {
             self.steps.add_edge(answered, node, ());
         }
+    }
+}
+
+impl TextTrace for Past {
+    fn take(&mut self) -> String {
+        let Some(last) = self.steps.node_indices().next_back() else { return String::new() };
+        let mut search = Dfs::new(Reversed(&self.steps), last);
+        let mut past = Vec::new();
+        while let Some(node) = search.next(Reversed(&self.steps)) {
+            past.push(node);
+        }
+        past.sort_unstable();
+        let told = past.iter().map(|&node| &self.steps[node]);
+        let told: Vec<&Step> =
+            told.filter(|step| step.changes || step.step == self.steps[last].step).collect();
+        let mut text = format!(
+            "step {} follows from {} of the {} steps before it; {} of them changed a server\n\n",
+            self.steps[last].step,
+            past.len() - 1,
+            self.steps.node_count() - 1,
+            told.len().saturating_sub(1),
+        );
+        let left_out = told.len().saturating_sub(LINES);
+        if 0 < left_out {
+            let _ = writeln!(text, "... {left_out} before");
+        }
+        self.tell(&told[left_out..], &mut text);
+        text
     }
 }
 
@@ -227,7 +197,7 @@ impl Watch for Past {
             Seen::Healed { core } => {
                 self.network.push((seen.step, seen.at, format!("{:<8} {}", "healed", words::set(core))));
             }
-            Seen::Durable { torn: None, .. } | Seen::Invoked { .. } => {}
+            _ => {}
         }
     }
 }

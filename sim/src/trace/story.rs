@@ -1,6 +1,6 @@
 //! What happened, without when: a change of delays leaves it as it is unless somebody else leads.
 
-use super::words;
+use super::{TextTrace, words};
 use crate::observe::{Observation, Seen};
 use crate::slot::{Slot, Slots};
 use crate::watch::Watch;
@@ -15,6 +15,15 @@ pub struct Story {
     text: String,
     cells: Vec<Cell>,
     committed: Index,
+}
+
+/// The last lines of a story that may be too long to be read, and how many are left out before them.
+#[must_use]
+pub fn last_lines(story: &str) -> (usize, Vec<&str>) {
+    const MOST: usize = 60;
+    let mut lines: Vec<&str> = story.lines().collect();
+    let left_out = lines.len().saturating_sub(MOST);
+    (left_out, lines.split_off(left_out))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,17 +43,6 @@ impl Story {
         }
         let text = format!("{}\n", text.trim_end());
         Self { text, cells: vec![Cell::Down; servers], committed: Index::ZERO }
-    }
-
-    /// The story so far.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// Takes what is there out, to be printed as a run goes on.
-    pub fn take(&mut self) -> String {
-        std::mem::take(&mut self.text)
     }
 
     /// `changed` is shown even if it is a follower.
@@ -105,6 +103,12 @@ impl Cell {
     }
 }
 
+impl TextTrace for Story {
+    fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+}
+
 impl Watch for Story {
     fn see(&mut self, seen: &Observation<'_>) {
         match seen.seen {
@@ -155,7 +159,22 @@ impl Watch for Story {
                 self.line(verb, &detail, None);
             }
             Seen::Healed { core } => self.line("calm", &words::set(core), None),
-            Seen::Stepping { .. } | Seen::Durable { .. } | Seen::Sent { .. } => {}
+            _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_story_the_last_lines_are_left() {
+        let story = |lines: usize| (0..lines).map(|line| format!("{line}\n")).collect::<String>();
+        let (short, long) = (story(60), story(63));
+        assert_eq!(last_lines(&short), (0, short.lines().collect()));
+        let (left_out, lines) = last_lines(&long);
+        assert_eq!((left_out, lines.len(), lines[0], lines[59]), (3, 60, "3", "62"));
+        assert_eq!(last_lines(""), (0, Vec::new()));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use wavetank_raft::{LogId, Response, RoleName, RpcId, Term, Why};
-use wavetank_sim::caught;
+use wavetank_sim::catch_panic::catch_panic;
 use wavetank_sim::explore::fingerprint::Permutation;
 use wavetank_sim::explore::local::{Around, Local};
 use wavetank_sim::explore::stimulus::{Letter, Stimulus};
@@ -146,7 +146,7 @@ impl Met {
         };
         let letter = |number: u32| &self.post(number).letter;
         let around = Around { bounds: &self.bounds, number: taken, letter: &letter, quick };
-        let Ok((after, outcome)) = caught::panics(|| before.step(&self.stimulus(deed), &around)) else {
+        let Ok((after, outcome)) = catch_panic(|| before.step(&self.stimulus(deed), &around)) else {
             return Made { to: number, sent: Vec::new(), broken: true, led: None, committed: None };
         };
         let (was, now) = (&before.node, &after.node);

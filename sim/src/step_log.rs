@@ -9,11 +9,11 @@ use crate::observe::{Observation, Seen};
 use crate::slot::Slot;
 use crate::watch::Watch;
 use std::fmt::{self, Write as _};
-use wavetank_raft::{Index, LogId, RoleName, Term, Time};
+use wavetank_raft::{Index, LogId, Node, RoleName, Term, Time};
 
 /// A server after an event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Stride {
+pub struct StepRecord {
     /// The observation's number.
     pub step: u64,
     /// When.
@@ -44,54 +44,42 @@ pub struct Standing {
 impl Standing {
     const BLANK: Self =
         Self { role: RoleName::Follower, term: Term(0), commit: Index::ZERO, last: LogId::ZERO };
-}
 
-/// A run, step by step.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Course(Vec<Stride>);
-
-/// Where two runs part.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Parting {
-    /// The first run's step; `None` if it is over.
-    pub one: Option<Stride>,
-    /// The second run's.
-    pub other: Option<Stride>,
-}
-
-/// Writes a course down while a run goes.
-#[derive(Clone, Debug, Default)]
-pub struct Recorder {
-    course: Course,
-    kind: u64,
-}
-
-impl Recorder {
-    /// What is written down so far.
-    #[must_use]
-    pub fn take(&mut self) -> Course {
-        std::mem::take(&mut self.course)
+    pub(crate) fn of(node: &Node) -> Self {
+        let last = node.log().last();
+        Self { role: node.role(), term: node.term(), commit: node.commit(), last }
     }
 }
 
-impl Watch for Recorder {
+/// A run, step by step. It records the run that it looks at.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct StepLog {
+    records: Vec<StepRecord>,
+    /// The kind of the event that a server is handling.
+    kind: u64,
+}
+
+/// Where two runs part.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Divergence {
+    /// The first run's step; `None` if it is over.
+    pub one: Option<StepRecord>,
+    /// The second run's.
+    pub other: Option<StepRecord>,
+}
+
+impl Watch for StepLog {
     fn see(&mut self, seen: &Observation<'_>) {
         if let Seen::Stepping { event, .. } = seen.seen {
             self.kind = digest::kind(event);
         } else if let Seen::Stepped { slot, server, actions } = seen.seen {
-            let node = server.node();
-            self.course.0.push(Stride {
+            self.records.push(StepRecord {
                 step: seen.step,
                 at: seen.at,
                 slot,
-                kind: self.kind,
+                kind: std::mem::take(&mut self.kind),
                 actions: actions.len() as u64,
-                standing: Standing {
-                    role: node.role(),
-                    term: node.term(),
-                    commit: node.commit(),
-                    last: node.log().last(),
-                },
+                standing: Standing::of(server.node()),
             });
         }
     }
@@ -107,48 +95,49 @@ const ROLES: [(char, RoleName); 4] = [
     ('L', RoleName::Leader),
 ];
 
-impl Course {
+impl StepLog {
     /// The steps.
     #[must_use]
-    pub fn strides(&self) -> &[Stride] {
-        &self.0
+    pub fn records(&self) -> &[StepRecord] {
+        &self.records
     }
 
     /// What every server was after a step, or before it if the step was another's.
     #[must_use]
     pub fn standings_at(&self, step: u64) -> Vec<(Slot, Standing)> {
         let mut standings = std::collections::BTreeMap::new();
-        for stride in self.0.iter().take_while(|stride| stride.step <= step) {
-            standings.insert(stride.slot, stride.standing);
+        for record in self.records.iter().take_while(|record| record.step <= step) {
+            standings.insert(record.slot, record.standing);
         }
         standings.into_iter().collect()
     }
 
     /// The first step at which two runs are not the same; `None` if they are.
     #[must_use]
-    pub fn parting(&self, other: &Self) -> Option<Parting> {
-        let same = self.0.iter().zip(&other.0).take_while(|(one, other)| one == other).count();
-        let at = |course: &Self| course.0.get(same).copied();
-        let parting = Parting { one: at(self), other: at(other) };
-        (parting.one.is_some() || parting.other.is_some()).then_some(parting)
+    pub fn divergence(&self, other: &Self) -> Option<Divergence> {
+        let same = self.records.iter().zip(&other.records).take_while(|(one, other)| one == other).count();
+        let at = |step_log: &Self| step_log.records.get(same).copied();
+        let divergence = Divergence { one: at(self), other: at(other) };
+        (divergence.one.is_some() || divergence.other.is_some()).then_some(divergence)
     }
 
-    /// The course as lines of text.
+    /// The step log as lines of text.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let mut writer = Line::default();
-        self.0.chunks(LINE).map(|strides| writer.line(strides)).collect()
+        self.records.chunks(LINE).map(|records| writer.line(records)).collect()
     }
 
-    /// The course of such lines.
+    /// The step log of such lines.
     ///
     /// # Errors
     /// Says which word makes no sense.
     pub fn parse(lines: &[String]) -> Result<Self, String> {
         let mut line = Line::default();
         let words = lines.iter().flat_map(|line| line.split(' ')).filter(|word| !word.is_empty());
-        let stride = |word: &str| line.parse(word).ok_or_else(|| format!("`{word}` is no step"));
-        words.map(stride).collect::<Result<_, _>>().map(Self)
+        let record = |word: &str| line.parse(word).ok_or_else(|| format!("`{word}` is no step"));
+        let records = words.map(record).collect::<Result<_, _>>()?;
+        Ok(Self { records, kind: 0 })
     }
 }
 
@@ -166,14 +155,14 @@ impl Default for Line {
 }
 
 impl Line {
-    fn line(&mut self, strides: &[Stride]) -> String {
-        strides.iter().map(|stride| self.word(stride)).collect::<Vec<_>>().join(" ")
+    fn line(&mut self, records: &[StepRecord]) -> String {
+        records.iter().map(|record| self.word(record)).collect::<Vec<_>>().join(" ")
     }
 
     /// `a3+12~850*2L4,17,18.4`: the first server, an event of the third kind, twelve observations
     /// and 850 us later, two actions; leads in t4, has committed i17, ends in i18 t4.
-    fn word(&mut self, stride: &Stride) -> String {
-        let Stride { step, at, slot, kind, actions, standing } = *stride;
+    fn word(&mut self, record: &StepRecord) -> String {
+        let StepRecord { step, at, slot, kind, actions, standing } = *record;
         let letter = char::from(b'a' + slot.0);
         let mut word = format!("{letter}{kind}+{}~{}", step - self.step, at.0 - self.at.0);
         if actions != 0 {
@@ -189,7 +178,7 @@ impl Line {
         word
     }
 
-    fn parse(&mut self, word: &str) -> Option<Stride> {
+    fn parse(&mut self, word: &str) -> Option<StepRecord> {
         let letter = word.bytes().next()?;
         let slot = Slot(letter.checked_sub(b'a').filter(|&slot| usize::from(slot) < Slot::MOST)?);
         let rest = word.get(1..)?;
@@ -203,7 +192,7 @@ impl Line {
         let (at, actions) = event.split_once('*').unwrap_or((event, "0"));
         self.step = self.step.checked_add(step.parse().ok()?)?;
         self.at = Time(self.at.0.checked_add(at.parse().ok()?)?);
-        Some(Stride {
+        Some(StepRecord {
             step: self.step,
             at: self.at,
             slot,
@@ -233,29 +222,29 @@ impl fmt::Display for Standing {
     }
 }
 
-impl Parting {
+impl Divergence {
     /// The step at which they part.
     #[must_use]
     pub fn step(&self) -> u64 {
-        [self.one, self.other].into_iter().flatten().map(|stride| stride.step).min().unwrap_or(0)
+        [self.one, self.other].into_iter().flatten().map(|record| record.step).min().unwrap_or(0)
     }
 
     /// Each field that differs, with both values.
     #[must_use]
     pub fn fields(&self) -> Vec<(&'static str, String, String)> {
         let (Some(one), Some(other)) = (self.one, self.other) else { return Vec::new() };
-        let all = |stride: Stride| {
-            let Standing { role, term, commit, last } = stride.standing;
+        let all = |record: StepRecord| {
+            let Standing { role, term, commit, last } = record.standing;
             [
-                ("server", stride.slot.to_string()),
-                ("time", format!("{} us", stride.at.0)),
-                ("event", digest::name(stride.kind).to_owned()),
+                ("server", record.slot.to_string()),
+                ("time", format!("{} us", record.at.0)),
+                ("event", digest::name(record.kind).to_owned()),
                 ("role", format!("{role:?}")),
                 ("term", term.to_string()),
                 ("commit", commit.to_string()),
                 ("last", format!("{} {}", last.index, last.term)),
-                ("actions", stride.actions.to_string()),
-                ("step", stride.step.to_string()),
+                ("actions", record.actions.to_string()),
+                ("step", record.step.to_string()),
             ]
         };
         let both = all(one).into_iter().zip(all(other));
@@ -263,7 +252,7 @@ impl Parting {
     }
 }
 
-impl fmt::Display for Parting {
+impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Some(one), Some(_)) = (self.one, self.other) else {
             return write!(f, "step {}: one run goes on where the other ends", self.step());
@@ -282,35 +271,35 @@ mod tests {
     use crate::{Plan, storm};
 
     #[test]
-    fn a_course_survives_being_written_down() {
-        let course = course(Plan::storm(3));
-        assert!(1_000 < course.strides().len());
-        let lines = course.lines();
-        assert_eq!(Course::parse(&lines).as_ref(), Ok(&course));
-        assert_eq!(course.parting(&course), None);
+    fn a_step_log_survives_being_written_down() {
+        let step_log = step_log(Plan::storm(3));
+        assert!(1_000 < step_log.records().len());
+        let lines = step_log.lines();
+        assert_eq!(StepLog::parse(&lines).as_ref(), Ok(&step_log));
+        assert_eq!(step_log.divergence(&step_log), None);
         for nonsense in ["b", "a3", "a3+1", "q3+1~1", "a3+1~1L4", "a3+1~1X1,1,1.1", "\u{fc}+"] {
-            assert!(Course::parse(&[nonsense.to_owned()]).is_err(), "{nonsense}");
+            assert!(StepLog::parse(&[nonsense.to_owned()]).is_err(), "{nonsense}");
         }
     }
 
     #[test]
     fn where_two_runs_part_is_said_with_the_field() {
-        let one = course(Plan::storm(3));
+        let one = step_log(Plan::storm(3));
         let mut other = one.clone();
-        other.0[500].standing.term = Term(99);
-        let parting = one.parting(&other).unwrap();
-        assert_eq!(parting.step(), one.0[500].step);
-        assert_eq!(parting.fields().len(), 1);
-        assert!(parting.to_string().ends_with("then t99"), "{parting}");
-        other.0.truncate(400);
-        assert!(one.parting(&other).unwrap().to_string().contains("goes on"));
+        other.records[500].standing.term = Term(99);
+        let divergence = one.divergence(&other).unwrap();
+        assert_eq!(divergence.step(), one.records[500].step);
+        assert_eq!(divergence.fields().len(), 1);
+        assert!(divergence.to_string().ends_with("then t99"), "{divergence}");
+        other.records.truncate(400);
+        assert!(one.divergence(&other).unwrap().to_string().contains("goes on"));
     }
 
-    fn course(plan: Plan) -> Course {
+    fn step_log(plan: Plan) -> StepLog {
         let clients = crate::world::tests::tiny::Clients::new(&plan);
         let make = |_| crate::world::tests::tiny::Sum::default();
-        let mut world = crate::World::new(plan, make, Box::new(clients), Recorder::default());
+        let mut world = crate::World::new(plan, make, Box::new(clients), StepLog::default());
         storm::run(&mut world, |_| true);
-        world.watch_mut().take()
+        world.into_watch()
     }
 }

@@ -17,7 +17,7 @@ thread_local! {
 ///
 /// # Errors
 /// The words of the panic.
-pub fn panics<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     listen();
     let before = LISTENING.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(work));
@@ -55,20 +55,20 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_one_line_with_its_place() {
-        let heard = panics(|| panic!("t{}\n  went back", 3)).expect_err("it panicked");
+        let heard = catch_panic(|| panic!("t{}\n  went back", 3)).expect_err("it panicked");
         assert!(heard.starts_with("t3 went back ("), "{heard}");
-        assert!(heard.contains("caught.rs:"), "{heard}");
+        assert!(heard.contains("catch_panic.rs:"), "{heard}");
     }
 
     #[test]
     fn work_that_ends_well_gives_its_value() {
-        assert_eq!(panics(|| 7), Ok(7));
+        assert_eq!(catch_panic(|| 7), Ok(7));
     }
 
     #[test]
     fn each_panic_has_its_own_words() {
-        let first = panics(|| panic!("one")).expect_err("it panicked");
-        let second = panics(|| panic!("two")).expect_err("it panicked");
+        let first = catch_panic(|| panic!("one")).expect_err("it panicked");
+        let second = catch_panic(|| panic!("two")).expect_err("it panicked");
         assert!(first.starts_with("one") && second.starts_with("two"), "{first}, {second}");
     }
 }

@@ -1,73 +1,85 @@
-//! Who looks on while a run goes: the judges, a tally for the report, a trace if one is wanted, and
-//! whoever else the run needs.
+//! Everybody who looks on while a run goes: the judges of the protocol, counts for the report, a trace
+//! if one is wanted, and checks of what stands above the protocol.
 
 use crate::changes::Changes;
 use crate::check::{Judges, Options};
 use crate::observe::{Observation, Seen};
-use crate::plan::Plan;
-use crate::report::{Report, Verdict, Violation};
+use crate::report::{Report, Violation};
 use crate::slot::{Slot, Slots};
 use crate::watch::Watch;
-use crate::workload::TankFsm;
-use crate::world::World;
 use std::collections::BTreeMap;
 use wavetank_raft::{RoleName, Server, Span, Term, Time};
 
-/// Judges of what stands above the protocol.
-pub trait Own: Watch {
-    /// The run is over: what can only be told of the whole is told now.
-    fn end(&mut self, at: Time);
-
-    /// The first property that did not hold.
-    fn verdict(&self) -> Option<&Violation>;
-
-    /// How often each check saw what it judges.
-    fn witnessed(&self) -> BTreeMap<String, u64>;
-}
-
-impl Own for () {
+/// Checks besides those of the protocol. By default a check says nothing.
+pub trait CustomChecks: Watch {
+    /// The run is over: what can only be told of the whole run is judged now.
     fn end(&mut self, _: Time) {}
 
+    /// The first property that did not hold.
     fn verdict(&self) -> Option<&Violation> {
         None
     }
 
+    /// How often each check saw what it judges.
     fn witnessed(&self) -> BTreeMap<String, u64> {
         BTreeMap::new()
     }
 }
 
+impl CustomChecks for () {}
+
 /// Everybody who looks on.
 #[derive(Debug)]
-pub struct Crew<E, T> {
+pub struct Observers<E, T> {
     /// The judges of the protocol.
     pub judges: Judges,
     /// Counts for the report.
     pub tally: Tally,
     /// What became of changes of membership.
     pub changes: Changes,
-    /// Whoever writes the run down.
+    /// What is written down of the run.
     pub trace: T,
-    /// Whoever else the run needs.
+    /// The checks besides those of the protocol.
     pub own: E,
 }
 
-impl<E, T> Crew<E, T> {
-    /// Nothing seen yet.
+impl<E, T> Observers<E, T> {
+    /// Observers of a run of this kind, which have seen nothing yet.
     #[must_use]
-    pub fn new(plan: &Plan, own: E, trace: T) -> Self {
-        Self::judged_by(Options::of(plan), own, trace)
-    }
-
-    /// The same for a run without a plan.
-    #[must_use]
-    pub fn judged_by(options: Options, own: E, trace: T) -> Self {
+    pub fn new(options: Options, own: E, trace: T) -> Self {
         let judges = Judges::new(options);
         Self { judges, tally: Tally::default(), changes: Changes::default(), trace, own }
     }
 }
 
-impl<E: Watch, T: Watch> Watch for Crew<E, T> {
+impl<E: CustomChecks, T> Observers<E, T> {
+    /// The run is over: what can only be told of the whole run is judged now.
+    pub fn end(&mut self, at: Time) {
+        self.judges.end(at);
+        self.own.end(at);
+    }
+
+    /// What the judge that spoke first has to say.
+    #[must_use]
+    pub fn violation(&self) -> Option<&Violation> {
+        let spoken = [self.judges.verdict(), self.own.verdict()];
+        spoken.into_iter().flatten().min_by_key(|violation| violation.step)
+    }
+
+    /// Adds to the report what was counted.
+    pub fn describe(&self, report: &mut Report) {
+        report.elections = self.tally.elections;
+        report.commits = self.tally.commits;
+        report.witnessed = self.judges.witnessed();
+        report.witnessed.extend(self.own.witnessed());
+        report.sometimes = self.judges.sometimes().counts();
+        report.membership = self.changes.counts();
+        report.situations = self.judges.sometimes().situations().collect();
+        report.leaderless.clone_from(&self.tally.leaderless);
+    }
+}
+
+impl<E: Watch, T: Watch> Watch for Observers<E, T> {
     #[inline(always)]
     fn see(&mut self, observation: &Observation<'_>) {
         self.judges.see(observation);
@@ -78,32 +90,6 @@ impl<E: Watch, T: Watch> Watch for Crew<E, T> {
         self.tally.see(observation);
         self.own.see(observation);
         self.trace.see(observation);
-    }
-}
-
-/// What is known of a run that is over.
-pub fn report<F: TankFsm, E: Watch, T: Watch>(
-    name: &str,
-    world: &World<F, Crew<E, T>>,
-    verdict: Verdict,
-) -> Report {
-    let Crew { judges, tally, changes, .. } = world.watch();
-    Report {
-        scenario: name.to_owned(),
-        seed: world.plan().seed,
-        verdict,
-        events: world.events(),
-        virtual_time: world.now(),
-        elections: tally.elections,
-        commits: tally.commits,
-        messages: world.messages(),
-        faults: world.faults(),
-        witnessed: judges.witnessed(),
-        sometimes: judges.sometimes().counts(),
-        membership: changes.counts(),
-        situations: judges.sometimes().situations().collect(),
-        leaderless: tally.leaderless.clone(),
-        digest: world.digest(),
     }
 }
 
@@ -139,18 +125,7 @@ impl Watch for Tally {
             }
             Seen::Paused(slot) => self.is_gone(slot, observation.at),
             Seen::Resumed(slot) => self.is_back(slot, observation.at),
-            Seen::Stepping { .. }
-            | Seen::Durable { .. }
-            | Seen::Applied { .. }
-            | Seen::SnapshotTaken { .. }
-            | Seen::Restored { .. }
-            | Seen::Sent { .. }
-            | Seen::Invoked { .. }
-            | Seen::Returned { .. }
-            | Seen::Network(_)
-            | Seen::Healed { .. }
-            | Seen::Refused { .. }
-            | Seen::Harmed { .. } => {}
+            _ => {}
         }
     }
 }

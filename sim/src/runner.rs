@@ -1,0 +1,186 @@
+//! The one way to run something under judges: it is made, driven, judged and reported.
+//!
+//! In this file: the run of any [`Simulation`], and [`Runner`], which runs a plan from the founding
+//! of its cluster to the verdict. A panic of the code under test is a verdict, whether it comes
+//! while the simulation is made, driven or judged.
+
+use crate::catch_panic::catch_panic;
+use crate::check::Options;
+use crate::disk::{Memory, Shelf};
+use crate::mishap::Mishap;
+use crate::observers::{CustomChecks, Observers};
+use crate::plan::Plan;
+use crate::report::{Class, Report, Verdict, Violation};
+use crate::slot::Slot;
+use crate::storm::{self, Ending};
+use crate::watch::Watch;
+use crate::workload::{TankFsm, Workload};
+use crate::world::World;
+use wavetank_raft::Time;
+
+/// Something that can be run and judged: a world, the cluster of a story, a schedule.
+pub trait Simulation {
+    /// The checks besides those of the protocol.
+    type Checks: CustomChecks;
+    /// What is written down of the run.
+    type Trace: Default;
+    /// How the simulation ends if no judge speaks and nothing panics.
+    type Ending;
+
+    /// Runs to the end, or until a judge speaks.
+    fn drive(&mut self) -> Self::Ending;
+
+    /// The virtual time.
+    fn now(&self) -> Time;
+
+    /// Everybody who looks on.
+    fn observers(&mut self) -> &mut Observers<Self::Checks, Self::Trace>;
+
+    /// The verdict if no judge has spoken.
+    fn verdict(&mut self, ending: Self::Ending) -> Verdict;
+
+    /// Adds to the report what the observers do not count.
+    fn describe(&self, report: &mut Report);
+
+    /// What went wrong among servers and their links, if it is recorded.
+    fn mishaps(&self) -> Vec<Mishap> {
+        Vec::new()
+    }
+}
+
+/// What is known of a run, and of what went wrong in it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Run<T> {
+    /// How the run went.
+    pub report: Report,
+    /// What went wrong among servers and their links.
+    pub mishaps: Vec<Mishap>,
+    /// What is written down of the run; nothing if the simulation could not even be made.
+    pub trace: T,
+}
+
+/// Makes a simulation, drives it to its end and judges it.
+pub fn run<S: Simulation>(name: &str, seed: u64, make: impl FnOnce() -> S) -> Run<S::Trace> {
+    let report = |verdict| Report::new(name, seed, verdict);
+    catch_panic(|| conclude(make(), report(Verdict::Held))).unwrap_or_else(|words| Run {
+        report: report(Verdict::Panicked(words)),
+        mishaps: Vec::new(),
+        trace: S::Trace::default(),
+    })
+}
+
+fn conclude<S: Simulation>(mut simulation: S, mut report: Report) -> Run<S::Trace> {
+    let ending = catch_panic(|| simulation.drive());
+    let now = simulation.now();
+    simulation.observers().end(now);
+    report.verdict = match (simulation.observers().violation().cloned(), ending) {
+        (Some(violation), _) => Verdict::Violated(violation),
+        (None, Err(words)) => Verdict::Panicked(words),
+        (None, Ok(ending)) => simulation.verdict(ending),
+    };
+    simulation.observers().describe(&mut report);
+    simulation.describe(&mut report);
+    let trace = std::mem::take(&mut simulation.observers().trace);
+    Run { report, mishaps: simulation.mishaps(), trace }
+}
+
+/// What a plan is run with.
+pub struct Runner<F, E, T> {
+    /// The name of the run in its report.
+    pub name: String,
+    /// What is run.
+    pub plan: Plan,
+    /// Makes a server's state machine.
+    pub make: Box<dyn FnMut(Slot) -> F>,
+    /// The clients.
+    pub workload: Box<dyn Workload>,
+    /// Judges of what stands above the protocol.
+    pub own: E,
+    /// Writes the run down.
+    pub trace: T,
+}
+
+impl<F: TankFsm + 'static, E: CustomChecks, T: Watch + Default> Runner<F, E, T> {
+    /// Runs the plan to its end, or until a judge speaks or the code under test panics.
+    pub fn run(self) -> Run<T> {
+        self.run_with_stores(&mut |_| Box::new(Memory::default()))
+    }
+
+    /// The same with other stores than those in memory, which the shelf makes for each server.
+    pub fn run_with_stores(self, shelf: &mut Shelf<'_>) -> Run<T> {
+        let Self { name, plan, make, workload, own, trace } = self;
+        run(&name, plan.seed, || {
+            let observers = Observers::new(Options::of(&plan), own, trace);
+            let mut world = World::with_stores(plan, make, workload, observers, shelf);
+            world.record_mishaps();
+            world
+        })
+    }
+}
+
+/// A world is driven as a storm: chaos, healing, rest.
+impl<F: TankFsm, E: CustomChecks, T: Watch + Default> Simulation for World<F, Observers<E, T>> {
+    type Checks = E;
+    type Trace = T;
+    type Ending = Ending;
+
+    fn drive(&mut self) -> Ending {
+        storm::run(self, |observers| observers.violation().is_none())
+    }
+
+    fn now(&self) -> Time {
+        Self::now(self)
+    }
+
+    fn observers(&mut self) -> &mut Observers<E, T> {
+        self.watch_mut()
+    }
+
+    /// Whether the servers agree in the end, and whether there was anything to agree on.
+    fn verdict(&mut self, ending: Ending) -> Verdict {
+        let observers = self.watch();
+        if let Some(why) = ending.unsettled {
+            return Verdict::Violated(Violation {
+                check: "agreement".to_owned(),
+                class: Class::Liveness,
+                section: "thesis §3.4".to_owned(),
+                what: format!("{} ms after the clients rested: {why}", ending.took.0 / 1_000),
+                at: Self::now(self),
+                step: observers.tally.steps,
+            });
+        }
+        if 0 < observers.tally.commits {
+            return Verdict::Held;
+        }
+        let blind = observers.judges.witnessed().into_iter().filter(|&(_, times)| times == 0);
+        Verdict::Vacuous(blind.map(|(check, _)| check).collect())
+    }
+
+    fn describe(&self, report: &mut Report) {
+        report.events = self.events();
+        report.virtual_time = Self::now(self);
+        report.messages = self.messages();
+        report.faults = self.faults();
+        report.digest = self.digest();
+    }
+
+    fn mishaps(&self) -> Vec<Mishap> {
+        Self::mishaps(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kv::Kv;
+
+    #[test]
+    fn a_panic_while_the_simulation_is_made_is_a_verdict() {
+        let make = || -> World<Kv, Observers<(), Option<()>>> { panic!("there is no disk") };
+        let Run { report, mishaps, trace } = run("made", 7, make);
+        let Verdict::Panicked(words) = &report.verdict else { panic!("{:?}", report.verdict) };
+        assert!(words.starts_with("there is no disk ("), "{words}");
+        assert_eq!((report.scenario.as_str(), report.seed, report.events), ("made", 7, 0));
+        assert_eq!((mishaps, trace), (Vec::new(), None));
+    }
+}
