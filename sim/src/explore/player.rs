@@ -256,7 +256,7 @@ impl<W: Watch> Player<W> {
                 Action::Send { to, rpc, request } => self.call(slot, (to, rpc), request),
                 Action::Reply { to, rpc, response } => self.answer(slot, (to, rpc), response),
                 Action::Store(StoreJob::Persist(write)) => {
-                    self.seats[slot.at()].disk.waiting.push_back(write)
+                    self.seats[slot.at()].disk.waiting.push_back(write);
                 }
                 Action::Apply(batch) => batches.push_back(batch),
                 Action::Answer { .. } | Action::Observe(_) => {}
