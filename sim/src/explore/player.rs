@@ -242,7 +242,9 @@ impl<'a, W: Watch> Player<'a, W> {
             match action {
                 Action::Send { to, rpc, request } => self.call(slot, to, rpc, request),
                 Action::Reply { to, rpc, response } => self.answer(slot, to, rpc, response),
-                Action::Store(StoreJob::Persist(write)) => self.seats[slot.at()].disk.waiting.push_back(write),
+                Action::Store(StoreJob::Persist(write)) => {
+                    self.seats[slot.at()].disk.waiting.push_back(write);
+                }
                 Action::Apply(batch) => batches.push_back(batch),
                 Action::Answer { .. } | Action::Observe(_) => {}
                 _ => panic!("{slot}: nothing explored comes to {action:?}"),
