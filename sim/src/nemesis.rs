@@ -275,20 +275,3 @@ fn some_of(slots: Slots, count: usize, draw: Draw) -> Slots {
     }
     chosen
 }
-
-/// Names of the kinds, as plans and reports have them.
-macro_rules! names {
-    ($kind:ident { $($name:ident => $text:literal,)* }) => {
-        impl $kind {
-            /// Its name in reports.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
-            }
-
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-        }
-    };
-}
-use names;

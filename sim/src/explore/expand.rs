@@ -87,23 +87,18 @@ impl<'a> Expander<'a> {
             self.base.of(self.model, head, letters);
             let (before, generated) = (self.harvest.origins.len(), self.harvest.generated);
             match self.state(at, head, letters) {
-                Ok(()) => {}
+                Ok(()) => continue,
                 Err(Obstacle::Breach(by, breach)) => {
                     self.harvest.found = Some((at, by, breach));
                     break;
                 }
-                Err(obstacle) => {
-                    self.harvest.put_off.push(at);
-                    self.harvest.states.truncate(before);
-                    self.harvest.origins.truncate(before);
-                    self.harvest.generated = generated;
-                    match obstacle {
-                        Obstacle::Step(local, code) => self.harvest.unknown.push((local, code)),
-                        Obstacle::Past(past) => self.harvest.pasts.push(past),
-                        Obstacle::Breach(..) => unreachable!("met above"),
-                    }
-                }
+                Err(Obstacle::Step(local, code)) => self.harvest.unknown.push((local, code)),
+                Err(Obstacle::Past(past)) => self.harvest.pasts.push(past),
             }
+            self.harvest.put_off.push(at);
+            self.harvest.states.truncate(before);
+            self.harvest.origins.truncate(before);
+            self.harvest.generated = generated;
         }
         self.harvest
     }

@@ -1,129 +1,93 @@
 //! Acts that answer what a server has just done.
 
 use super::scheduled::isolate;
-use super::{Act, Deserialize, Draws, Serialize, Sight, Slot, Slots, Span, names, outage, some_of};
+use super::{Act, Deserialize, Draws, Serialize, Sight, Slot, Slots, Span, outage, some_of};
+use crate::named::named;
 use crate::observe::NetworkChange;
 use crate::rng::{Ratio, Spans};
 use wavetank_raft::{Action, Answer, Call, Entry, LogOp, Payload, Request, Response, StoreJob, Write};
 
-/// Something that goes wrong because of what has just happened. The order is part of every seed's
-/// meaning.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub enum Occasion {
-    /// A server has handed entries to its disk: it crashes.
-    CrashWriter,
-    /// A follower has said that it has entries: it crashes.
-    CrashAcker,
-    /// A follower has said that it has entries, or heard its leader: it restarts at once.
-    BlinkFollower,
-    /// A server has given its vote: it restarts at once.
-    BlinkVoter,
-    /// A server has asked for votes: it restarts at once.
-    BlinkCandidate,
-    /// A server leads: it crashes.
-    CrashElected,
-    /// A server leads: only a minority hears it.
-    StrandElected,
-    /// A leader has sent entries: it reaches nobody.
-    IsolateSender,
-    /// A leader has sent entries: it stands still.
-    PauseSender,
-    /// A leader has sent entries: only a minority hears it from here on.
-    StrandSender,
-    /// A leader has answered a client: it crashes.
-    CrashAnswerer,
-    /// A leader has answered a client: it reaches nobody.
-    IsolateAnswerer,
-    /// A leader has appended another membership: it crashes.
-    CrashReconfigurer,
-    /// A leader has appended another membership: only a minority hears it.
-    StrandReconfigurer,
-    /// A server has cut its log back: it crashes.
-    CrashTruncater,
-    /// A server has kept a piece of a snapshot, or a snapshot: it crashes.
-    CrashInstaller,
-    /// A server has taken a snapshot: it crashes.
-    CrashSnapshotter,
-    /// A server has come to a new term: the oldest held message is let go.
-    LetGoOfOld,
-    /// A leader has sent entries: the oldest held message is let go.
-    LetGoAmong,
-    /// Writes pile up before a server's disk: it crashes.
-    CrashPiled,
-    /// A leader has committed something: it crashes.
-    CrashCommitter,
-    /// A leader has committed something: it reaches nobody.
-    IsolateCommitter,
-    /// A leader has committed something: only a minority hears it.
-    StrandCommitter,
-    /// A leader has committed for the first time: it crashes.
-    CrashAtFirstCommit,
-    /// A leader has committed for the first time: only a minority hears it.
-    StrandAtFirstCommit,
-    /// A leader has let a client read: only a minority hears it.
-    StrandReader,
-    /// A leader has let a client read: it stands still.
-    PauseReader,
-    /// A server would be elected: nobody hears the leader any more, and as many of the others as
-    /// may be restart at once, as if they had promised nothing.
-    Usurp,
-    /// A leader has sent the last piece of a snapshot: everything that is held comes before it.
-    LetGoBeforeLastPiece,
-    /// A server throws its log away for a snapshot of the leader's: it crashes.
-    CrashDiscarder,
-    /// A leader has committed for the first time: it takes a snapshot.
-    SnapshotNewcomer,
-    /// A leader has dropped what its snapshot stands for: all links work again.
-    MendCompacter,
-    /// A leader has called another to campaign: it reaches nobody.
-    IsolateCaller,
-    /// A leader has let a client read: only a minority hears it, its clock goes as slowly as it may
-    /// and all others' as fast.
-    OutpaceReader,
-    /// A leader has committed something: its state machine stands still.
-    StallCommitter,
-    /// A leader has committed something: it hands over.
-    TransferCommitter,
+named! {
+    /// Something that goes wrong because of what has just happened. The order is part of every seed's
+    /// meaning.
+    #[derive(Hash, Serialize, Deserialize)]
+    Occasion {
+        /// A server has handed entries to its disk: it crashes.
+        CrashWriter = "crash_writer",
+        /// A follower has said that it has entries: it crashes.
+        CrashAcker = "crash_acker",
+        /// A follower has said that it has entries, or heard its leader: it restarts at once.
+        BlinkFollower = "blink_follower",
+        /// A server has given its vote: it restarts at once.
+        BlinkVoter = "blink_voter",
+        /// A server has asked for votes: it restarts at once.
+        BlinkCandidate = "blink_candidate",
+        /// A server leads: it crashes.
+        CrashElected = "crash_elected",
+        /// A server leads: only a minority hears it.
+        StrandElected = "strand_elected",
+        /// A leader has sent entries: it reaches nobody.
+        IsolateSender = "isolate_sender",
+        /// A leader has sent entries: it stands still.
+        PauseSender = "pause_sender",
+        /// A leader has sent entries: only a minority hears it from here on.
+        StrandSender = "strand_sender",
+        /// A leader has answered a client: it crashes.
+        CrashAnswerer = "crash_answerer",
+        /// A leader has answered a client: it reaches nobody.
+        IsolateAnswerer = "isolate_answerer",
+        /// A leader has appended another membership: it crashes.
+        CrashReconfigurer = "crash_reconfigurer",
+        /// A leader has appended another membership: only a minority hears it.
+        StrandReconfigurer = "strand_reconfigurer",
+        /// A server has cut its log back: it crashes.
+        CrashTruncater = "crash_truncater",
+        /// A server has kept a piece of a snapshot, or a snapshot: it crashes.
+        CrashInstaller = "crash_installer",
+        /// A server has taken a snapshot: it crashes.
+        CrashSnapshotter = "crash_snapshotter",
+        /// A server has come to a new term: the oldest held message is let go.
+        LetGoOfOld = "let_go_of_old",
+        /// A leader has sent entries: the oldest held message is let go.
+        LetGoAmong = "let_go_among",
+        /// Writes pile up before a server's disk: it crashes.
+        CrashPiled = "crash_piled",
+        /// A leader has committed something: it crashes.
+        CrashCommitter = "crash_committer",
+        /// A leader has committed something: it reaches nobody.
+        IsolateCommitter = "isolate_committer",
+        /// A leader has committed something: only a minority hears it.
+        StrandCommitter = "strand_committer",
+        /// A leader has committed for the first time: it crashes.
+        CrashAtFirstCommit = "crash_at_first_commit",
+        /// A leader has committed for the first time: only a minority hears it.
+        StrandAtFirstCommit = "strand_at_first_commit",
+        /// A leader has let a client read: only a minority hears it.
+        StrandReader = "strand_reader",
+        /// A leader has let a client read: it stands still.
+        PauseReader = "pause_reader",
+        /// A server would be elected: nobody hears the leader any more, and as many of the others as
+        /// may be restart at once, as if they had promised nothing.
+        Usurp = "usurp",
+        /// A leader has sent the last piece of a snapshot: everything that is held comes before it.
+        LetGoBeforeLastPiece = "let_go_before_last_piece",
+        /// A server throws its log away for a snapshot of the leader's: it crashes.
+        CrashDiscarder = "crash_discarder",
+        /// A leader has committed for the first time: it takes a snapshot.
+        SnapshotNewcomer = "snapshot_newcomer",
+        /// A leader has dropped what its snapshot stands for: all links work again.
+        MendCompacter = "mend_compacter",
+        /// A leader has called another to campaign: it reaches nobody.
+        IsolateCaller = "isolate_caller",
+        /// A leader has let a client read: only a minority hears it, its clock goes as slowly as it may
+        /// and all others' as fast.
+        OutpaceReader = "outpace_reader",
+        /// A leader has committed something: its state machine stands still.
+        StallCommitter = "stall_committer",
+        /// A leader has committed something: it hands over.
+        TransferCommitter = "transfer_committer",
+    }
 }
-
-names!(Occasion {
-    CrashWriter => "crash_writer",
-    CrashAcker => "crash_acker",
-    BlinkFollower => "blink_follower",
-    BlinkVoter => "blink_voter",
-    BlinkCandidate => "blink_candidate",
-    CrashElected => "crash_elected",
-    StrandElected => "strand_elected",
-    IsolateSender => "isolate_sender",
-    PauseSender => "pause_sender",
-    StrandSender => "strand_sender",
-    CrashAnswerer => "crash_answerer",
-    IsolateAnswerer => "isolate_answerer",
-    CrashReconfigurer => "crash_reconfigurer",
-    StrandReconfigurer => "strand_reconfigurer",
-    CrashTruncater => "crash_truncater",
-    CrashInstaller => "crash_installer",
-    CrashSnapshotter => "crash_snapshotter",
-    LetGoOfOld => "let_go_of_old",
-    LetGoAmong => "let_go_among",
-    CrashPiled => "crash_piled",
-    CrashCommitter => "crash_committer",
-    IsolateCommitter => "isolate_committer",
-    StrandCommitter => "strand_committer",
-    CrashAtFirstCommit => "crash_at_first_commit",
-    StrandAtFirstCommit => "strand_at_first_commit",
-    StrandReader => "strand_reader",
-    PauseReader => "pause_reader",
-    Usurp => "usurp",
-    LetGoBeforeLastPiece => "let_go_before_last_piece",
-    CrashDiscarder => "crash_discarder",
-    SnapshotNewcomer => "snapshot_newcomer",
-    MendCompacter => "mend_compacter",
-    IsolateCaller => "isolate_caller",
-    OutpaceReader => "outpace_reader",
-    StallCommitter => "stall_committer",
-    TransferCommitter => "transfer_committer",
-});
 
 /// What a step was seen to do: a set of facts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

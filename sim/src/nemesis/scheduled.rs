@@ -1,111 +1,79 @@
 //! Acts that come by the clock.
 
-use super::{
-    Act, Deserialize, Draw, Draws, Serialize, Sight, Slot, Slots, membership, names, one_of, some_of,
-};
+use super::{Act, Deserialize, Draw, Draws, Serialize, Sight, Slot, Slots, membership, one_of, some_of};
 use crate::disk::harm::Blow;
+use crate::named::named;
 use crate::observe::NetworkChange;
 use crate::rng::Ratio;
 use wavetank_raft::{Call, Change, Config, Reloadable, Span};
 
-/// Something that goes wrong by the clock. The order is part of every seed's meaning.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub enum Scheduled {
-    /// A server crashes and comes back after a while.
-    Crash,
-    /// A server crashes and comes back at once.
-    Blink,
-    /// The leader crashes.
-    CrashLeader,
-    /// A server stands still.
-    Pause,
-    /// Two groups cannot reach each other.
-    Partition,
-    /// One server reaches nobody.
-    Isolate,
-    /// The leader reaches nobody.
-    IsolateLeader,
-    /// A group is not heard by the others, but hears them.
-    OneWay,
-    /// A single link fails, in both directions: who reaches whom is not transitive any more.
-    Link,
-    /// Two groups reach each other only over one server.
-    Bridge,
-    /// A link fails and works in turn.
-    Flap,
-    /// The leader is told to hand over.
-    Transfer,
-    /// One server is added, promoted, demoted or removed.
-    Change,
-    /// The membership goes over to another list, jointly.
-    Joint,
-    /// A snapshot is asked for.
-    Snapshot,
-    /// The knobs that may be turned are turned.
-    Reload,
-    /// A clock jumps forward, over more than an election timeout. Breaks what leases assume.
-    Jump,
-    /// The oldest message that is held is let go.
-    LetGo,
-    /// Bits flip on a disk, in what was synced.
-    Rot,
-    /// A write lands in another place than it should.
-    Misdirect,
-    /// A sync fails and drops its pages; the next one says that all is well.
-    DropPages,
-    /// A read fails, once.
-    FailRead,
-    /// A disk is full for a while.
-    Fill,
-    /// A server and its disk are lost for good, or an operator does the next thing to put another
-    /// one in the place of such a server: removes it, or adds one that was not there before.
-    Replace,
-    /// A clock stands still for a while, and its server goes on. Breaks what leases assume.
-    Freeze,
-    /// A voter is exchanged for a stranger, jointly.
-    Exchange,
-    /// A stranger is let in: with a vote, to listen, or to have a vote once it has caught up.
-    Add,
-    /// One that listens is given a vote, at once or once it has caught up.
-    Promote,
-    /// A voter loses its vote.
-    Demote,
-    /// A member is left out.
-    Remove,
+named! {
+    /// Something that goes wrong by the clock. The order is part of every seed's meaning.
+    #[derive(Hash, Serialize, Deserialize)]
+    Scheduled {
+        /// A server crashes and comes back after a while.
+        Crash = "crash",
+        /// A server crashes and comes back at once.
+        Blink = "blink",
+        /// The leader crashes.
+        CrashLeader = "crash_leader",
+        /// A server stands still.
+        Pause = "pause",
+        /// Two groups cannot reach each other.
+        Partition = "partition",
+        /// One server reaches nobody.
+        Isolate = "isolate",
+        /// The leader reaches nobody.
+        IsolateLeader = "isolate_leader",
+        /// A group is not heard by the others, but hears them.
+        OneWay = "one_way",
+        /// A single link fails, in both directions: who reaches whom is not transitive any more.
+        Link = "link",
+        /// Two groups reach each other only over one server.
+        Bridge = "bridge",
+        /// A link fails and works in turn.
+        Flap = "flap",
+        /// The leader is told to hand over.
+        Transfer = "transfer",
+        /// One server is added, promoted, demoted or removed.
+        Change = "change",
+        /// The membership goes over to another list, jointly.
+        Joint = "joint",
+        /// A snapshot is asked for.
+        Snapshot = "snapshot",
+        /// The knobs that may be turned are turned.
+        Reload = "reload",
+        /// A clock jumps forward, over more than an election timeout. Breaks what leases assume.
+        Jump = "jump",
+        /// The oldest message that is held is let go.
+        LetGo = "let_go",
+        /// Bits flip on a disk, in what was synced.
+        Rot = "rot",
+        /// A write lands in another place than it should.
+        Misdirect = "misdirect",
+        /// A sync fails and drops its pages; the next one says that all is well.
+        DropPages = "drop_pages",
+        /// A read fails, once.
+        FailRead = "fail_read",
+        /// A disk is full for a while.
+        Fill = "fill",
+        /// A server and its disk are lost for good, or an operator does the next thing to put another
+        /// one in the place of such a server: removes it, or adds one that was not there before.
+        Replace = "replace",
+        /// A clock stands still for a while, and its server goes on. Breaks what leases assume.
+        Freeze = "freeze",
+        /// A voter is exchanged for a stranger, jointly.
+        Exchange = "exchange",
+        /// A stranger is let in: with a vote, to listen, or to have a vote once it has caught up.
+        Add = "add",
+        /// One that listens is given a vote, at once or once it has caught up.
+        Promote = "promote",
+        /// A voter loses its vote.
+        Demote = "demote",
+        /// A member is left out.
+        Remove = "remove",
+    }
 }
-
-names!(Scheduled {
-    Crash => "crash",
-    Blink => "blink",
-    CrashLeader => "crash_leader",
-    Pause => "pause",
-    Partition => "partition",
-    Isolate => "isolate",
-    IsolateLeader => "isolate_leader",
-    OneWay => "one_way",
-    Link => "link",
-    Bridge => "bridge",
-    Flap => "flap",
-    Transfer => "transfer",
-    Change => "change",
-    Joint => "joint",
-    Snapshot => "snapshot",
-    Reload => "reload",
-    Jump => "jump",
-    LetGo => "let_go",
-    Rot => "rot",
-    Misdirect => "misdirect",
-    DropPages => "drop_pages",
-    FailRead => "fail_read",
-    Fill => "fill",
-    Replace => "replace",
-    Freeze => "freeze",
-    Exchange => "exchange",
-    Add => "add",
-    Promote => "promote",
-    Demote => "demote",
-    Remove => "remove",
-});
 
 impl Scheduled {
     /// Whether leases assume that it does not happen.
