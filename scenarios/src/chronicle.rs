@@ -4,7 +4,7 @@ use wavetank_raft::Bytes;
 use wavetank_raft::store::{
     Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
 };
-use wavetank_sim::workload::TankFsm;
+use wavetank_sim::engine::workload::TankFsm;
 
 /// The words, in the order in which they were committed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -33,8 +33,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use exit::Status;
 use std::ffi::OsString;
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 use streams::Heard;
 use subject::Subject;
 

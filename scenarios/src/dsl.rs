@@ -24,8 +24,8 @@ use record::Record;
 use std::collections::BTreeMap;
 use std::panic;
 use wavetank_raft::{RequestId, Span};
-use wavetank_sim::observers::Observers;
-use wavetank_sim::workload::Nobody;
+use wavetank_sim::engine::workload::Nobody;
+use wavetank_sim::runner::observers::Observers;
 use wavetank_sim::{Class, Options, Plan, Violation, World};
 
 pub use story::Story;

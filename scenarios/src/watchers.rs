@@ -1,8 +1,8 @@
 //! What is written down of a run: text in the form that was asked for, and the log of its steps.
 
 use clap::ValueEnum;
-use wavetank_sim::step_log::StepLog;
-use wavetank_sim::trace::{Full, Json, Story, TextTrace};
+use wavetank_sim::observe::step_log::StepLog;
+use wavetank_sim::observe::trace::{Full, Json, Story, TextTrace};
 use wavetank_sim::{Observation, Watch};
 
 /// The text that is written of a run. The run is the same, whatever is written.

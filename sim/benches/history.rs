@@ -9,7 +9,7 @@
 
 use std::time::{Duration, Instant};
 use wavetank_sim::linear::{CheckResult, History, Input, Output};
-use wavetank_sim::rng::{Domain, Stream};
+use wavetank_sim::plan::rng::{Domain, Stream};
 
 /// A kind of history.
 #[derive(Clone, Copy)]

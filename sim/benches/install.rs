@@ -27,17 +27,19 @@ use wavetank_raft::{
     Bytes, Call, Configuration, Entries, Entry, Index, LogId, Settings, SnapshotMeta, SnapshotPiece, Span,
     Write,
 };
+use wavetank_sim::check::coverage::Point;
 use wavetank_sim::check::{self, Options};
-use wavetank_sim::disk::harm::{Blow, Harm};
+use wavetank_sim::clients::kv::Kv;
+use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
+use wavetank_sim::clients::kv::judges::{Judges, Promises};
+use wavetank_sim::disk::fault::{Blow, Harm};
 use wavetank_sim::disk::{Capture, Load, Part, Remains, Stores, UnderWay};
-use wavetank_sim::kv::Kv;
-use wavetank_sim::kv::clients::{ClientPlan, Clients};
-use wavetank_sim::kv::judges::{Judges, Promises};
-use wavetank_sim::nemesis::Scheduled;
+use wavetank_sim::engine::workload::{Nobody, TankFsm};
 use wavetank_sim::plan::Rhythm;
-use wavetank_sim::rng::{Draw, Spans};
-use wavetank_sim::workload::{Nobody, TankFsm};
-use wavetank_sim::{Plan, Slot, Slots, World, storm};
+use wavetank_sim::plan::fault_kind::Scheduled;
+use wavetank_sim::plan::rng::{Draw, Spans};
+use wavetank_sim::runner::storm_run;
+use wavetank_sim::{Plan, Slot, Slots, World};
 
 /// How much there is to be sent.
 const SIZE: u64 = 1 << 30;
@@ -109,9 +111,9 @@ fn membership_storms() {
         let servers = Slots::first(usize::from(plan.servers));
         let clients = Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed);
         let mut world = World::new(plan, |_| Kv::default(), Box::new(clients), watch);
-        storm::run(&mut world, |_| true);
+        storm_run::run(&mut world, |_| true);
         events += world.events();
-        commits += world.watch().0.sometimes().count(wavetank_sim::sometimes::Point::ConfigurationChanged);
+        commits += world.watch().0.sometimes().count(Point::ConfigurationChanged);
     }
     let wall = begun.elapsed().as_secs_f64();
     println!("{:<44} {:>12.0}", "membership storms/s", STORMS as f64 / wall);

@@ -19,11 +19,12 @@ use memory::most_memory;
 use stopwatch::on_core;
 use wavetank_raft::Span;
 use wavetank_sim::check::{self, Options};
-use wavetank_sim::kv::Kv;
-use wavetank_sim::kv::clients::{ClientPlan, Clients};
-use wavetank_sim::kv::judges::{Judges, Promises};
-use wavetank_sim::rng::{Ratio, Spans};
-use wavetank_sim::{Plan, Slots, Watch, World, storm};
+use wavetank_sim::clients::kv::Kv;
+use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
+use wavetank_sim::clients::kv::judges::{Judges, Promises};
+use wavetank_sim::plan::rng::{Ratio, Spans};
+use wavetank_sim::runner::storm_run;
+use wavetank_sim::{Plan, Slots, Watch, World};
 
 const RUNS: u64 = 5;
 const STORMS: u64 = 200;
@@ -57,7 +58,7 @@ fn heartbeats(seed: u64) -> Took {
     let mut plan = Plan::calm(seed, 5);
     plan.links.delay = Spans::ms(1, 10);
     plan.clients.count = 0;
-    let clients = Box::new(wavetank_sim::workload::Nobody);
+    let clients = Box::new(wavetank_sim::engine::workload::Nobody);
     run(World::new(plan, |_| Kv::default(), clients, ()), Span::s(200))
 }
 
@@ -87,7 +88,7 @@ fn storms(round: u64) -> Took {
         let watch = (check::Judges::new(Options::of(&plan)), Judges::new(Promises::from(&plan)));
         let clients = Box::new(clients(&plan));
         let mut world = World::new(plan, |_| Kv::default(), clients, watch);
-        storm::run(&mut world, |_| true);
+        storm_run::run(&mut world, |_| true);
         let at = world.now();
         world.watch_mut().1.end(at);
         virtual_seconds += at.0 as f64 / 1e6;

@@ -9,9 +9,9 @@ use wavetank_raft::store::{
     Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
 };
 use wavetank_raft::{Bytes, ReadPath};
-use wavetank_sim::callers::{Callers, Script};
-use wavetank_sim::rng::Stream;
-use wavetank_sim::workload::{TankFsm, Want};
+use wavetank_sim::clients::callers::{Callers, Script};
+use wavetank_sim::engine::workload::{TankFsm, Want};
+use wavetank_sim::plan::rng::Stream;
 use wavetank_sim::{Plan, Storm, check};
 
 const ACCOUNTS: u8 = 4;

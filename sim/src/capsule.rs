@@ -5,9 +5,9 @@
 //! replay after a change of code repeats the run, or says where the two runs part.
 
 use crate::explore::{Bounds, Schedule};
+use crate::observe::report::{Report, Verdict};
+use crate::observe::step_log::StepLog;
 use crate::plan::Plan;
-use crate::report::{Report, Verdict};
-use crate::step_log::StepLog;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -205,7 +205,7 @@ mod tests {
     use super::*;
     use crate::explore::properties::Claim;
     use crate::explore::{End, OneHand, Reductions, Search, player};
-    use crate::trace::{Story, TextTrace};
+    use crate::observe::trace::{Story, TextTrace};
     use wavetank_raft::{RoleName, Term};
 
     #[test]
@@ -257,7 +257,7 @@ mod tests {
     }
 
     fn way_to_a_second_leader() -> Schedule {
-        let holds = |server: &crate::explore::local::Local| {
+        let holds = |server: &crate::explore::server_state::Local| {
             (server.node.role(), server.node.term()) != (RoleName::Leader, Term(3))
         };
         let bounds = Bounds { entries: 0, ..Bounds::default() };

@@ -1,85 +1,83 @@
 //! The judges: one property a file, called only when something it watches has changed.
 //!
 //! A check looks at the [`Ledger`] and answers with a sentence if its property does not hold. Nothing
-//! here moves the world, and nothing is kept but counts. A new check is a file with a `CHECK` in it, and
-//! a line in the list below.
+//! here moves the world, and nothing is kept but counts. A new check is a
+//! file with a `CHECK` in the folder of its theme, and a line in the list below; the compiler complains
+//! about a check that is not in the list.
 
-use crate::ledger::{Facts, Ledger};
-use crate::plan::Plan;
-use std::fmt;
-
-mod every_call_ends;
-mod judges;
-pub mod progress;
+pub(crate) mod commit;
+pub mod coverage;
+pub(crate) mod election;
 #[cfg(test)]
-pub(crate) mod tale;
+pub(crate) mod fixture;
+pub(crate) mod ghost;
+mod judges;
+pub mod liveness;
+pub(crate) mod log;
+pub(crate) mod membership;
+pub mod membership_stats;
+pub(crate) mod reads;
+pub(crate) mod snapshot;
+pub(crate) mod storage;
+
+use crate::check::ghost::{Facts, Ledger};
+use crate::check::liveness::progress;
+use crate::plan::Plan;
+use crate::plan::judge_level::Column;
+use std::fmt;
 
 pub use judges::Judges;
 
-macro_rules! checks {
-    ($($name:ident),* $(,)?) => {
-        $(pub(crate) mod $name;)*
-
-        /// All checks, in the order in which they look.
-        static CHECKS: [Check; [$(stringify!($name)),*].len()] = [$($name::CHECK),*];
-
-        #[test]
-        fn a_check_has_the_name_of_its_file() {
-            assert_eq!(CHECKS.map(|check| check.name), [$(stringify!($name)),*]);
-        }
-    };
-}
-
-// The more a property says about what went wrong, the earlier it looks: the first one to speak
-// is the one that is reported.
-checks! {
-    recovered_log_is_whole,
-    synced_data_is_kept,
-    recovery_covers_exposure,
-    persist_before_send,
-    silent_after_disk_error,
-    stops_for_a_reason,
-    vote_once_per_term,
-    pre_vote_is_free,
-    vote_is_justified,
-    promised_silence_is_kept,
-    only_voters_campaign,
-    leader_has_quorum,
-    election_safety,
-    leader_completeness,
-    leader_is_obeyed,
-    term_monotonic,
-    transfer_discipline,
-    stale_is_inert,
-    leader_append_only,
-    log_matching,
-    committed_never_dropped,
-    committed_prefix_immutable,
-    snapshot_install,
-    log_is_written,
-    match_is_true,
-    progress_is_sane,
-    one_change_at_a_time,
-    change_after_own_commit,
-    legal_transition,
-    configurations_overlap,
-    configuration_is_latest_in_log,
-    only_voters_count,
-    commit_is_bounded,
-    commit_own_term_only,
-    committed_is_durable_on_quorum,
-    follower_commit_is_verified,
-    state_machine_safety,
-    committed_configuration_agrees,
-    applied_not_beyond_commit,
-    applied_is_durable,
-    state_digest,
-    snapshot_is_committed_prefix,
-    compaction_follows_snapshot,
-    verified_leader,
-    read_index_bound,
-    lease_exclusivity,
-}
+/// All checks, in the order in which they look. The more a property says about what went wrong, the
+/// earlier it looks: the first one to speak is the one that is reported.
+static CHECKS: [Check; 46] = [
+    storage::recovered_log_is_whole::CHECK,
+    storage::synced_data_is_kept::CHECK,
+    storage::recovery_covers_exposure::CHECK,
+    storage::persist_before_send::CHECK,
+    storage::silent_after_disk_error::CHECK,
+    storage::stops_for_a_reason::CHECK,
+    election::vote_once_per_term::CHECK,
+    election::pre_vote_is_free::CHECK,
+    election::vote_is_justified::CHECK,
+    election::promised_silence_is_kept::CHECK,
+    election::only_voters_campaign::CHECK,
+    election::leader_has_quorum::CHECK,
+    election::election_safety::CHECK,
+    commit::leader_completeness::CHECK,
+    election::leader_is_obeyed::CHECK,
+    election::term_monotonic::CHECK,
+    election::transfer_discipline::CHECK,
+    election::stale_is_inert::CHECK,
+    log::leader_append_only::CHECK,
+    log::log_matching::CHECK,
+    commit::committed_never_dropped::CHECK,
+    commit::committed_prefix_immutable::CHECK,
+    snapshot::snapshot_install::CHECK,
+    log::log_is_written::CHECK,
+    log::match_is_true::CHECK,
+    log::progress_is_sane::CHECK,
+    membership::one_change_at_a_time::CHECK,
+    membership::change_after_own_commit::CHECK,
+    membership::legal_transition::CHECK,
+    membership::configurations_overlap::CHECK,
+    membership::configuration_is_latest_in_log::CHECK,
+    membership::only_voters_count::CHECK,
+    commit::commit_is_bounded::CHECK,
+    commit::commit_own_term_only::CHECK,
+    commit::committed_is_durable_on_quorum::CHECK,
+    commit::follower_commit_is_verified::CHECK,
+    commit::state_machine_safety::CHECK,
+    membership::committed_configuration_agrees::CHECK,
+    commit::applied_not_beyond_commit::CHECK,
+    commit::applied_is_durable::CHECK,
+    commit::state_digest::CHECK,
+    snapshot::snapshot_is_committed_prefix::CHECK,
+    snapshot::compaction_follows_snapshot::CHECK,
+    reads::verified_leader::CHECK,
+    reads::read_index_bound::CHECK,
+    reads::lease_exclusivity::CHECK,
+];
 
 /// What a check does when one of the facts that it watches is there: it counts what it judges, and
 /// says what is wrong.
@@ -131,20 +129,6 @@ fn say(words: fmt::Arguments<'_>) -> Option<String> {
     Some(words.to_string())
 }
 
-/// How much is judged. Each column holds the ones before it.
-#[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, serde::Serialize, serde::Deserialize,
-)]
-pub enum Column {
-    /// What anybody could see from outside: two leaders, two truths, no progress.
-    Outcomes,
-    /// And what the harness's own memory shows.
-    Ghosts,
-    /// And every rule of the protocol, step by step.
-    #[default]
-    Steps,
-}
-
 /// Whether clocks keep the bound that leases assume.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub enum Clocks {
@@ -182,6 +166,24 @@ impl Options {
                 slack: Plan::LIVENESS_TIMEOUTS / 4,
                 changes_most: (!plan.config.pre_vote_disabled).then_some(1),
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn a_check_has_the_name_of_its_file() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/check");
+        for check in CHECKS {
+            let is_there =
+                std::fs::read_dir(&folder).expect("the folder of the checks can be read").any(|theme| {
+                    theme.expect("its entries too").path().join(check.name).with_extension("rs").exists()
+                });
+            assert!(is_there, "no file is named `{}`", check.name);
         }
     }
 }

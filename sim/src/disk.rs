@@ -5,24 +5,26 @@
 //! another job runs are synced together. The disk does not know what time it is, and it tells
 //! nobody what it does: the world does.
 
+pub mod checksummed;
+pub mod fault;
+mod faulty;
+
 mod device;
-pub mod harm;
 mod memory;
 mod names;
 mod pages;
 mod stores;
-mod worn;
 
 pub use device::{Device, DeviceCounts, Mount, OpenFile, Trouble};
 pub(crate) use memory::Memory;
 pub use stores::{Capture, Load, Part, Remains, Shelf, Stores, UnderWay};
 
-use crate::mishap::Fault;
-use crate::named::Counters;
 use crate::plan::Disks;
-use crate::rng::{Domain, Draw, Stream};
-use crate::slot::Slot;
-use harm::{Blow, Harm};
+use crate::plan::fault_id::Fault;
+use crate::plan::named::Counters;
+use crate::plan::rng::{Domain, Draw, Stream};
+use crate::plan::server_set::Slot;
+use fault::{Blow, Harm};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::execute::Recovered;

@@ -6,16 +6,17 @@
 //!
 //! Not in the room: threads and the wall clock. Whoever has them lends [`Hands`].
 
+pub mod call_id;
+pub mod call_table;
+pub mod history_vars;
+pub mod server_state;
+
 pub mod bounds;
 pub mod clock;
-pub mod desk;
 pub mod disk;
 pub mod expand;
 pub mod fingerprint;
-pub mod local;
 pub mod model;
-pub mod name;
-pub mod past;
 pub mod player;
 pub mod properties;
 pub mod schedule;

@@ -1,7 +1,7 @@
 //! Storms for a state machine of one's own, under `cargo test`.
 //!
 //! ```
-//! use wavetank_sim::kv::{Kv, clients::{ClientPlan, Clients}};
+//! use wavetank_sim::clients::kv::{Kv, clients::{ClientPlan, Clients}};
 //! use wavetank_sim::{Slots, Storm, check};
 //!
 //! check(0..4, |seed| {
@@ -20,11 +20,11 @@ mod failure;
 mod invariants;
 
 use crate::capsule::{Capsule, Content};
+use crate::engine::workload::{TankFsm, Workload};
+use crate::observe::observer::Watch;
+use crate::observe::report::Verdict;
 use crate::plan::Plan;
-use crate::report::Verdict;
 use crate::runner::{Run, Runner};
-use crate::watch::Watch;
-use crate::workload::{TankFsm, Workload};
 use invariants::{Invariant, Invariants, Judged};
 use std::fmt;
 use std::ops::Range;

@@ -5,24 +5,24 @@
 //! microseconds of one certain step, and chance alone seldom finds it. Each kind of act has its
 //! own stream, read a fixed number of words per decision.
 //!
-//! Losses and delays of single messages are not in this room: see [`network`](crate::network).
+//! Losses and delays of single messages are not in this room: see [`network`](crate::engine::network).
+
+mod reactive;
 
 mod membership;
-mod occasions;
 mod scheduled;
 
-use crate::disk::harm::Blow;
-use crate::mishap::{Mishap, Mishaps};
+use crate::disk::fault::Blow;
 use crate::observe::NetworkChange;
 use crate::plan;
-use crate::rng::{Domain, Draw, Ratio, Spans, Stream};
-use crate::slot::{Slot, Slots};
-use serde::{Deserialize, Serialize};
+use crate::plan::fault_id::{Mishap, Mishaps};
+use crate::plan::fault_kind::{Occasion, Scheduled};
+use crate::plan::rng::{Domain, Draw, Ratio, Spans, Stream};
+use crate::plan::server_set::{Slot, Slots};
 use std::collections::BTreeMap;
 use wavetank_raft::{Call, Config, Configuration, Span, Time};
 
-pub use occasions::{Noticed, Occasion};
-pub use scheduled::Scheduled;
+pub use reactive::Noticed;
 
 /// Decides what goes wrong.
 #[derive(Clone, Debug)]

@@ -3,13 +3,20 @@
 //! Observations borrow; whoever wants to keep something copies it. Nothing here can change the
 //! world.
 
-use crate::disk::harm::Harm;
-use crate::slot::{Slot, Slots};
+pub mod digest;
+pub mod observer;
+pub mod report;
+pub mod step_log;
+pub mod topology;
+pub mod trace;
+
+use crate::disk::fault::Harm;
+use crate::plan::server_set::{Slot, Slots};
 use std::any::Any;
 use std::fmt::Debug;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{
-    Action, Batch, Boot, Event, LogId, Request, Response, RpcId, Server, SnapshotMeta, Time, Write,
+    Action, Batch, Boot, Event, LogId, Request, RequestId, Response, RpcId, Server, SnapshotMeta, Time, Write,
 };
 
 /// One thing that happened.
@@ -213,4 +220,17 @@ pub enum NetworkChange {
     Mend(Slot, Slot),
     /// All links work.
     HealAll,
+}
+
+/// Calls of clients count up from zero; those of operators are told apart by the top bit.
+const OPERATOR: u64 = 1 << 63;
+
+/// The number of an operator's call: the so-many-th.
+pub(crate) const fn operators(number: u64) -> RequestId {
+    RequestId(OPERATOR | number)
+}
+
+/// Whether a call is an operator's, a story's or the nemesis's, and no client's.
+pub(crate) const fn is_operators(request: RequestId) -> bool {
+    request.0 & OPERATOR != 0
 }

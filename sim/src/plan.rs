@@ -1,16 +1,24 @@
 //! Everything of a run, in numbers: a plan can be printed, edited, sent, shrunk and run again.
 //!
 //! A plan decides nothing by itself. The rooms that do (network, disk, nemesis) take their part of
-//! it; [`storm`](crate::storm) draws whole plans from a seed. A part that is `None`, or an act that
+//! it; [`storm`](crate::plan::storm) draws whole plans from a seed. A part that is `None`, or an act that
 //! is not in the list, is off.
 
-pub(crate) mod fields;
-mod sound;
+pub mod fault_id;
+pub mod fault_kind;
+pub mod judge_level;
+pub(crate) mod named;
+pub mod rng;
+pub mod server_set;
+pub mod storm;
+mod validate;
 
-use crate::check::Column;
-use crate::mishap::Mishap;
-use crate::nemesis::{Occasion, Scheduled};
-use crate::rng::{Ratio, Spans};
+pub(crate) mod fields;
+
+use crate::plan::fault_id::Mishap;
+use crate::plan::fault_kind::{Occasion, Scheduled};
+use crate::plan::judge_level::Column;
+use crate::plan::rng::{Ratio, Spans};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Config, ReadPath, Span};

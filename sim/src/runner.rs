@@ -4,18 +4,22 @@
 //! of its cluster to the verdict. A panic of the code under test is a verdict, whether it comes
 //! while the simulation is made, driven or judged.
 
-use crate::catch_panic::catch_panic;
+pub mod catch_panic;
+pub mod observers;
+pub mod storm_run;
+
 use crate::check::Options;
 use crate::disk::{Memory, Shelf};
-use crate::mishap::Mishap;
-use crate::observers::{CustomChecks, Observers};
+use crate::engine::workload::{TankFsm, Workload};
+use crate::engine::world::World;
+use crate::observe::observer::Watch;
+use crate::observe::report::{Class, Report, Verdict, Violation};
 use crate::plan::Plan;
-use crate::report::{Class, Report, Verdict, Violation};
-use crate::slot::Slot;
-use crate::storm::{self, Ending};
-use crate::watch::Watch;
-use crate::workload::{TankFsm, Workload};
-use crate::world::World;
+use crate::plan::fault_id::Mishap;
+use crate::plan::server_set::Slot;
+use crate::runner::catch_panic::catch_panic;
+use crate::runner::observers::{CustomChecks, Observers};
+use storm_run::Ending;
 use wavetank_raft::Time;
 
 /// Something that can be run and judged: a world, the cluster of a story, a schedule.
@@ -125,7 +129,7 @@ impl<F: TankFsm, E: CustomChecks, T: Watch + Default> Simulation for World<F, Ob
     type Ending = Ending;
 
     fn drive(&mut self) -> Ending {
-        storm::run(self, |observers| observers.violation().is_none())
+        storm_run::run(self, |observers| observers.violation().is_none())
     }
 
     fn now(&self) -> Time {
@@ -172,7 +176,7 @@ impl<F: TankFsm, E: CustomChecks, T: Watch + Default> Simulation for World<F, Ob
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kv::Kv;
+    use crate::clients::kv::Kv;
 
     #[test]
     fn a_panic_while_the_simulation_is_made_is_a_verdict() {

@@ -9,12 +9,15 @@
 //! written down mishap by mishap, and those that are not needed are left out (Zeller's ddmin). Then
 //! numbers are made round.
 
+#[cfg(feature = "proptest")]
+pub mod strategies;
+
 pub(crate) mod edits;
 mod source;
 
-use crate::mishap::Mishap;
+use crate::observe::report::{Class, Report, Verdict};
 use crate::plan::Plan;
-use crate::report::{Class, Report, Verdict};
+use crate::plan::fault_id::Mishap;
 use crate::runner::Run;
 use edits::Edit;
 use std::collections::BTreeSet;
@@ -281,14 +284,14 @@ fn shortened(mut plan: Plan, report: &Report) -> Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kv::Kv;
-    use crate::kv::clients::{ClientPlan, Clients};
+    use crate::clients::kv::Kv;
+    use crate::clients::kv::clients::{ClientPlan, Clients};
+    use crate::observe::observer::Watch;
+    use crate::observe::report::Violation;
     use crate::observe::{Observation, Seen};
-    use crate::observers::CustomChecks;
-    use crate::report::Violation;
+    use crate::plan::server_set::Slots;
     use crate::runner::Runner;
-    use crate::slot::Slots;
-    use crate::watch::Watch;
+    use crate::runner::observers::CustomChecks;
     use wavetank_raft::Term;
 
     #[test]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use wavetank_sim::rng::{Domain, Stream};
+use wavetank_sim::plan::rng::{Domain, Stream};
 
 /// The time for which a client retries an operation that was not done.
 const TIMEOUT: Duration = Duration::from_secs(2);

@@ -4,13 +4,12 @@ use crate::http::{Http, HttpRequest, Reply, Response};
 use crate::links::{Links, Proxy};
 use crate::process::Process;
 use std::collections::BTreeMap;
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, RwLock};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 /// The limit of every wait: longer than anything here takes on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(90);

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 use wavetank_node::wire::{Header, Scan, decode_request, encode_request};
 use wavetank_raft::*;
-use wavetank_sim::rng::{Domain, Stream};
+use wavetank_sim::plan::rng::{Domain, Stream};
 
 /// The number of well-formed calls of a connection before its hostile bytes.
 const POLITE: u64 = 9;

@@ -4,7 +4,7 @@ use crate::cluster::Cluster;
 use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
-use wavetank_sim::rng::{Domain, Stream};
+use wavetank_sim::plan::rng::{Domain, Stream};
 
 /// A fault that is caused and repaired, or a call of an operator.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -7,8 +7,8 @@ use wavetank_raft::Span;
 use wavetank_scenarios::Trace;
 use wavetank_scenarios::stories::storms;
 use wavetank_sim::capsule::{Capsule, Content};
-use wavetank_sim::catch_panic::catch_panic;
-use wavetank_sim::step_log::StepLog;
+use wavetank_sim::observe::step_log::StepLog;
+use wavetank_sim::runner::catch_panic::catch_panic;
 use wavetank_sim::{Plan, Verdict};
 
 /// Replacements for a number or a word of a capsule.

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use wavetank_raft::{Config, ReadPath, Span};
 use wavetank_scenarios::Trace;
 use wavetank_scenarios::stories::storms;
-use wavetank_sim::mishap::{Astray, Mishap};
-use wavetank_sim::nemesis::{Occasion, Scheduled};
+use wavetank_sim::plan::fault_id::{Astray, Mishap};
+use wavetank_sim::plan::fault_kind::{Occasion, Scheduled};
+use wavetank_sim::plan::rng::{Ratio, Spans};
 use wavetank_sim::plan::{Birth, Clients, Clocks, Disks, Heal, Late, Links, Machines, Nemesis, Rhythm};
-use wavetank_sim::rng::{Ratio, Spans};
 use wavetank_sim::{Column, Plan, Slot, Verdict, shrink};
 
 /// Runs the storm of these bytes under every judge.

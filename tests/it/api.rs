@@ -4,8 +4,8 @@ use wavetank_raft::{
     Answer, Call, Change, Configuration, ConfigurationError, Dialect, Error, Event, Index, Member, Outcome,
     ReadPath, Refusal, Reloadable, RequestId, Span,
 };
-use wavetank_sim::kv::Kv;
-use wavetank_sim::kv::clients::{ClientPlan, Clients};
+use wavetank_sim::clients::kv::Kv;
+use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
 use wavetank_sim::{Plan, Slot, Slots, World};
 
 /// A calm cluster with a leader and without clients: only the test calls it.

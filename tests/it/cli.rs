@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use wavetank_raft::{Span, Time};
 use wavetank_scenarios::cli::{Streams, main_with};
 use wavetank_scenarios::{Chapter, Play, Scenario, Trace};
-use wavetank_sim::observers::Observers;
-use wavetank_sim::report::Turns;
+use wavetank_sim::observe::report::Turns;
+use wavetank_sim::runner::observers::Observers;
 use wavetank_sim::runner::{self, Run, Simulation};
 use wavetank_sim::{Class, Observation, Options, Plan, Report, Seen, Slot, Verdict, Violation, Watch};
 

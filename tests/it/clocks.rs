@@ -3,12 +3,13 @@
 
 use wavetank_raft::{ReadPath, Span};
 use wavetank_sim::check::Clocks;
-use wavetank_sim::kv::Kv;
-use wavetank_sim::kv::clients::{ClientPlan, Clients};
-use wavetank_sim::nemesis::Scheduled;
+use wavetank_sim::clients::kv::Kv;
+use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
+use wavetank_sim::plan::fault_kind::Scheduled;
+use wavetank_sim::plan::rng::Spans;
 use wavetank_sim::plan::{Plan, Rhythm};
-use wavetank_sim::rng::Spans;
-use wavetank_sim::{Judges, Options, Slots, Violation, World, storm};
+use wavetank_sim::runner::storm_run;
+use wavetank_sim::{Judges, Options, Slots, Violation, World};
 
 /// A storm of lease reads, in which clocks stand still or jump.
 fn beyond(seed: u64) -> Plan {
@@ -30,7 +31,7 @@ fn judged(plan: &Plan, clocks: Clocks) -> Option<Violation> {
     let clients = Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed);
     let judges = Judges::new(Options { clocks, ..Options::of(plan) });
     let mut world = World::new(plan.clone(), |_| Kv::default(), Box::new(clients), judges);
-    storm::run(&mut world, |judges| judges.verdict().is_none());
+    storm_run::run(&mut world, |judges| judges.verdict().is_none());
     world.watch().verdict().cloned()
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use wavetank_scenarios::registry::ALL;
-use wavetank_sim::kv::judges::{Judges as OfClients, Promises};
+use wavetank_sim::clients::kv::judges::{Judges as OfClients, Promises};
 use wavetank_sim::{Judges, Options};
 
 #[test]

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use wavetank_scenarios::registry::{self, ALL};
 use wavetank_scenarios::{Chapter, Trace, TraceForm};
 use wavetank_sim::Plan;
-use wavetank_sim::nemesis::Scheduled;
+use wavetank_sim::plan::fault_kind::Scheduled;
+use wavetank_sim::plan::rng::{Ratio, Spans};
 use wavetank_sim::plan::{Late, Rhythm};
-use wavetank_sim::rng::{Ratio, Spans};
 
 #[test]
 fn old_seeds_keep_their_digests() {

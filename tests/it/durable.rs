@@ -8,12 +8,12 @@ mod shelf;
 use seams::Syncs;
 use shelf::Durable;
 use std::collections::BTreeMap;
-use wavetank_sim::kv::Kv;
-use wavetank_sim::kv::clients::{ClientPlan, Clients};
-use wavetank_sim::kv::judges::{Judges, Promises};
-use wavetank_sim::nemesis::Scheduled;
+use wavetank_sim::clients::kv::Kv;
+use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
+use wavetank_sim::clients::kv::judges::{Judges, Promises};
 use wavetank_sim::plan::Rhythm;
-use wavetank_sim::rng::{Ratio, Spans};
+use wavetank_sim::plan::fault_kind::Scheduled;
+use wavetank_sim::plan::rng::{Ratio, Spans};
 use wavetank_sim::runner::Runner;
 use wavetank_sim::{Plan, Report, Slots, Verdict, harness};
 

@@ -8,7 +8,7 @@ pub(crate) mod example;
 use std::fs;
 use wavetank_sim::Verdict;
 use wavetank_sim::capsule::{Capsule, Content};
-use wavetank_sim::catch_panic::catch_panic;
+use wavetank_sim::runner::catch_panic::catch_panic;
 
 #[test]
 fn the_ledger_survives_storms() {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{TestError, TestRng, TestRunner};
 use wavetank_raft::Span;
 use wavetank_sim::harness::Trial;
-use wavetank_sim::strategies::{self, Plans};
+use wavetank_sim::shrink::strategies::{self, Plans};
 use wavetank_sim::{Plan, Storm};
 
 /// Short ones over at most three servers.

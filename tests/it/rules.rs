@@ -21,7 +21,7 @@ fn no_file_is_longer_than_it_may_be() {
 }
 
 /// Adds the sources in a folder, without build output.
-fn gather(folder: &Path, into: &mut Vec<PathBuf>) {
+pub(crate) fn gather(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("the folder can be read") {
         let path = entry.expect("the folder can be read").path();
         if path.is_dir() && !path.ends_with("target") {

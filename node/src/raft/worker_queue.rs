@@ -4,11 +4,9 @@
 //! its worker's business.
 
 use std::collections::VecDeque;
-use std::fmt;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::{fmt, io, thread};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use wavetank_raft::Event;
 use wavetank_raft::store::{StoreError, StoreErrorKind};

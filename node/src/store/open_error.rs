@@ -1,8 +1,7 @@
 //! Why a store cannot be opened, in one line that says what to do.
 
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 use wavetank_raft::store::{StoreError, StoreErrorKind};
 
 /// A store that cannot be opened.

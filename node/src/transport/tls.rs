@@ -4,9 +4,8 @@
 //! cluster's own. Whoever calls n2 talks to nobody else; whoever says that it is n3 has n3's
 //! certificate. Two clusters with an authority each cannot be taken for one.
 
-use std::fmt;
-use std::io;
 use std::sync::Arc;
+use std::{fmt, io};
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::client::verify_server_name;
 use tokio_rustls::rustls::crypto::ring::default_provider;

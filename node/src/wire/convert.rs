@@ -1,13 +1,12 @@
 //! Between HashiCorp's messages and ours.
 
-use super::Header;
 use super::entry::{
     decode_configuration, decode_peers, encode_configuration, encode_peers, entry_of, log_of, text,
 };
 use super::error::WireError;
 use super::fields::Field;
-use super::message as go;
 use super::pack::Writer;
+use super::{Header, message as go};
 use std::sync::Arc;
 use wavetank_raft::{
     AppendEntries, AppendEntriesResponse, Dialect, Index, InstallSnapshot, InstallSnapshotResponse, LogId,

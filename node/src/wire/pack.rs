@@ -3,8 +3,7 @@
 //! Strings and bytes both use the raw family of the old specification (never `str8`, never `bin`);
 //! unsigned numbers take the shortest form; signed ones above 127 take a signed form.
 
-use rmp::Marker;
-use rmp::encode;
+use rmp::{Marker, encode};
 
 const ROOM: &str = "a vector takes every byte";
 

@@ -8,8 +8,8 @@ use crate::registry::Scenario;
 use crate::watchers::TraceForm;
 use std::path::Path;
 use wavetank_sim::Verdict;
-use wavetank_sim::step_log::StepLog;
-use wavetank_sim::trace::{Page, Past};
+use wavetank_sim::observe::step_log::StepLog;
+use wavetank_sim::observe::trace::{Page, Past};
 
 /// The first step at which two runs part, and in what. Of a capsule, the run that was kept is
 /// compared, not its replay.

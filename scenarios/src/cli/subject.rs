@@ -8,9 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use wavetank_sim::capsule::{Capsule, Content};
 use wavetank_sim::explore::{Schedule, player};
+use wavetank_sim::observe::step_log::StepLog;
+use wavetank_sim::observe::trace::TextTrace;
 use wavetank_sim::runner::Run;
-use wavetank_sim::step_log::StepLog;
-use wavetank_sim::trace::TextTrace;
 use wavetank_sim::{Column, Plan, Report};
 
 /// A run that can be repeated.

@@ -19,7 +19,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use wavetank_sim::Column;
-use wavetank_sim::trace::last_lines;
+use wavetank_sim::observe::trace::last_lines;
 
 /// Seeds, unless others are asked for.
 const SEEDS: u64 = 1_000;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::ops::Range;
-use wavetank_sim::report::Turns;
+use wavetank_sim::observe::report::Turns;
 
 /// Whether the figures that differ from one sweep to the same sweep are wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

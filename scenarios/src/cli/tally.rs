@@ -5,7 +5,7 @@ use super::exit::Status;
 use crate::registry::{Chapter, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Span, Time};
-use wavetank_sim::report::Turns;
+use wavetank_sim::observe::report::Turns;
 use wavetank_sim::{Report, Verdict};
 
 /// One row of the table.

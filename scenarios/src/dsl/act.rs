@@ -2,9 +2,9 @@
 
 use super::{Cluster, ElectionTimeouts, PendingCall};
 use wavetank_raft::{Bytes, Call, Change, Index, Member, ReadPath, Span};
-use wavetank_sim::disk::harm::{Blow, Place};
+use wavetank_sim::disk::fault::{Blow, Place};
+use wavetank_sim::plan::rng::{Draw, Ratio, Spans};
 use wavetank_sim::plan::{Disks, Late, Plan};
-use wavetank_sim::rng::{Draw, Ratio, Spans};
 use wavetank_sim::{Slot, Slots};
 
 impl Cluster {

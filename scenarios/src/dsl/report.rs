@@ -4,7 +4,7 @@ use super::{Cluster, GOES_ON, Record, Story, TRUE};
 use crate::watchers::Trace;
 use std::collections::BTreeMap;
 use wavetank_raft::Time;
-use wavetank_sim::observers::{CustomChecks, Observers};
+use wavetank_sim::runner::observers::{CustomChecks, Observers};
 use wavetank_sim::runner::{self, Run, Simulation};
 use wavetank_sim::{Plan, Report, Verdict, Violation};
 

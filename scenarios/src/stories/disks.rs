@@ -3,7 +3,7 @@
 use super::plan_tweaks::{corrupting, snapshots_soon};
 use crate::dsl::{Cluster, election_timeouts};
 use wavetank_raft::Index;
-use wavetank_sim::disk::harm::Place;
+use wavetank_sim::disk::fault::Place;
 
 stories![
     /// A server that finds a synced entry changed does not start, and another server takes its place.

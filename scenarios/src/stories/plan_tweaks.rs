@@ -3,7 +3,7 @@
 use wavetank_raft::Span;
 use wavetank_sim::Plan;
 use wavetank_sim::plan::Late;
-use wavetank_sim::rng::{Ratio, Spans};
+use wavetank_sim::plan::rng::{Ratio, Spans};
 
 pub(super) fn without_pre_vote(plan: &mut Plan) {
     plan.config.pre_vote_disabled = true;

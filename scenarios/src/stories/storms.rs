@@ -1,10 +1,10 @@
 //! Storms: a plan is drawn from the seed, clients of a key-value store work in the middle of it, and
-//! every judge looks on. `wavetank_sim::storm` draws the faults.
+//! every judge looks on. `wavetank_sim::plan::storm` draws the faults.
 
 use crate::watchers::Trace;
-use wavetank_sim::kv::Kv;
-use wavetank_sim::kv::clients::{ClientPlan, Clients};
-use wavetank_sim::kv::judges::{Judges, Promises};
+use wavetank_sim::clients::kv::Kv;
+use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
+use wavetank_sim::clients::kv::judges::{Judges, Promises};
 use wavetank_sim::runner::{Run, Runner};
 use wavetank_sim::{Plan, Slots};
 

@@ -1,14 +1,14 @@
 //! All checks together. Which of them look is found by what happened, not by asking each: of some
 //! forty a step concerns three or four, and most observations concern none.
 
-use super::every_call_ends::EveryCallEnds;
-use super::progress::Progress;
 use super::{CHECKS, Check, Options};
-use crate::ledger::{Facts, Ledger};
+use crate::check::coverage::Sometimes;
+use crate::check::ghost::{Facts, Ledger};
+use crate::check::liveness::every_call_ends::EveryCallEnds;
+use crate::check::liveness::progress::Progress;
+use crate::observe::observer::Watch;
+use crate::observe::report::{Class, Violation};
 use crate::observe::{Observation, Seen};
-use crate::report::{Class, Violation};
-use crate::sometimes::Sometimes;
-use crate::watch::Watch;
 use std::collections::BTreeMap;
 use wavetank_raft::Time;
 

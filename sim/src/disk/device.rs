@@ -10,8 +10,8 @@
 
 use super::names::{Names, Node};
 use super::pages::{Loss, Pages};
-use crate::rng::{Domain, Stream};
-use crate::slot::Slot;
+use crate::plan::rng::{Domain, Stream};
+use crate::plan::server_set::Slot;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;

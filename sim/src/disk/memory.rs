@@ -1,10 +1,10 @@
 //! Stores that hold in memory what is durable. A crash leaves a first part of what was under way,
 //! and perhaps a part of the next write.
 
-use super::harm::{Ailment, Blow, Harm, Place};
 use super::stores::{Capture, Load, Part, Remains, Stores, UnderWay};
-use super::worn::{Worn, WornSnapshots};
-use crate::rng::{Draw, Ratio};
+use crate::disk::fault::{Ailment, Blow, Harm, Place};
+use crate::disk::faulty::{Worn, WornSnapshots};
+use crate::plan::rng::{Draw, Ratio};
 use std::cell::Cell;
 use std::sync::Arc;
 use wavetank_raft::execute::{Recovered, Snapshots, Storage, keep_snapshot, load_snapshot, recover};

@@ -1,6 +1,6 @@
 //! A directory tree of which only what was synced is certain to outlive a power cut.
 
-use crate::rng::Stream;
+use crate::plan::rng::Stream;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Component, Path};
@@ -197,7 +197,7 @@ fn parts(path: &Path) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::Domain;
+    use crate::plan::rng::Domain;
 
     #[test]
     fn a_rename_is_certain_once_its_directory_is_synced() {

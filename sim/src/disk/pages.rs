@@ -1,6 +1,6 @@
 //! A file's bytes behind a page cache: what is read, and what of it a power cut leaves.
 
-use crate::rng::{Ratio, Stream};
+use crate::plan::rng::{Ratio, Stream};
 use std::collections::{BTreeMap, BTreeSet};
 
 const PAGE: usize = 4096;
@@ -186,7 +186,7 @@ fn pieces(offset: u64, mut bytes: &mut [u8]) -> impl Iterator<Item = (u64, usize
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::Domain;
+    use crate::plan::rng::Domain;
 
     fn chance(seed: u64) -> Stream {
         Stream::new(seed, Domain::Device, 0, 0)

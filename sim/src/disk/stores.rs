@@ -4,8 +4,8 @@
 //! of what was under way. Those in memory are in `memory.rs`. Others are built on a
 //! [`Device`](super::Device), outside of this crate, from the stores of a real server.
 
-use super::harm::{Blow, Harm};
-use crate::rng::Draw;
+use crate::disk::fault::{Blow, Harm};
+use crate::plan::rng::Draw;
 use std::fmt;
 use std::sync::Arc;
 use wavetank_raft::execute::Recovered;
@@ -97,7 +97,7 @@ pub trait Stores: fmt::Debug {
 }
 
 /// Makes the stores of a server.
-pub type Shelf<'a> = dyn FnMut(crate::slot::Slot) -> Box<dyn Stores> + 'a;
+pub type Shelf<'a> = dyn FnMut(crate::plan::server_set::Slot) -> Box<dyn Stores> + 'a;
 
 /// Takes a snapshot's bytes.
 pub type Load<'a> = dyn FnMut(&mut dyn SnapshotSource) -> Result<(), StoreError> + 'a;

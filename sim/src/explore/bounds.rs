@@ -1,8 +1,8 @@
 //! How far an exploration goes: what may happen, and how often.
 
 use super::fingerprint::MOST;
-use crate::check::Column;
-use crate::slot::{Slot, Slots};
+use crate::plan::judge_level::Column;
+use crate::plan::server_set::{Slot, Slots};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use wavetank_raft::{Config, Configuration, Member, Settings, Span, Term};

@@ -1,7 +1,7 @@
 //! A disk: what is on it, and what is on its way there.
 
 use super::bounds::Bounds;
-use crate::slot::Slot;
+use crate::plan::server_set::Slot;
 use serde::Serialize;
 use std::collections::VecDeque;
 use wavetank_raft::{Entry, HardState, Index, LogId, LogImage, LogOp, Payload, Term, Write};

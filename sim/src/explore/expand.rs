@@ -2,15 +2,16 @@
 
 use super::bounds::Disks;
 use super::model::{Code, Model, Part, Transition};
-use super::past::Past;
 use super::properties::{
     Breach, breach, committed_is_durable_on_quorum, leader_completeness, log_matching, state_machine_safety,
 };
 use super::search::Reductions;
 use super::state::{Head, Move, Spent, States, Sums};
 use super::table::Seen;
-use crate::check::{self, election_safety};
-use crate::slot::Slot;
+use crate::check::election::election_safety;
+use crate::check::{self};
+use crate::explore::history_vars::Past;
+use crate::plan::server_set::Slot;
 use wavetank_raft::{Index, LogId, RoleName};
 
 /// What came of some states.
@@ -348,7 +349,7 @@ fn of_the_cluster(
         let two = || election_safety::two_leaders(past.leader(term), slot, term);
         let lacks = || leader_completeness::breach(past.committed(), node.log(), slot, term);
         let seen = breach(&election_safety::CHECK, judged, two)
-            .or_else(|| breach(&check::leader_completeness::CHECK, judged, lacks));
+            .or_else(|| breach(&check::commit::leader_completeness::CHECK, judged, lacks));
         if seen.is_some() {
             return seen;
         }
@@ -370,8 +371,8 @@ fn of_the_cluster(
                 .then(|| committed_is_durable_on_quorum::breach(slot, node.voters(), newest, server))
                 .flatten()
         };
-        let seen = breach(&check::state_machine_safety::CHECK, judged, other)
-            .or_else(|| breach(&check::committed_is_durable_on_quorum::CHECK, judged, rare));
+        let seen = breach(&check::commit::state_machine_safety::CHECK, judged, other)
+            .or_else(|| breach(&check::commit::committed_is_durable_on_quorum::CHECK, judged, rare));
         if seen.is_some() {
             return seen;
         }
@@ -380,6 +381,6 @@ fn of_the_cluster(
     others.find_map(|other| {
         let theirs: &[LogId] = &model.traits(next.locals[other.at()]).log;
         let twin = || log_matching::breach(slot, log, other, theirs);
-        breach(&check::log_matching::CHECK, judged, twin)
+        breach(&check::log::log_matching::CHECK, judged, twin)
     })
 }

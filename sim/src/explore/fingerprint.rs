@@ -7,8 +7,8 @@
 //! that a [`Permutation`] gives them: one walk per permutation, and the least result over all of them
 //! stands for a state and its mirror images.
 
-use super::name::Name;
-use crate::slot::Slot;
+use crate::explore::call_id::Name;
+use crate::plan::server_set::Slot;
 use serde::de::value::Error;
 use serde::ser::{self, Serialize};
 use std::cell::Cell;

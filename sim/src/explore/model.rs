@@ -7,13 +7,13 @@
 
 use super::bounds::Bounds;
 use super::fingerprint::{self, MOST, Permutation};
-use super::local::{Around, Local, Outcome};
-use super::past::Past;
 use super::properties::{Breach, Claim, PANIC};
 use super::stimulus::{Letter, Stimulus};
 use super::table::Table;
-use crate::catch_panic::catch_panic;
-use crate::slot::Slot;
+use crate::explore::history_vars::Past;
+use crate::explore::server_state::{Around, Local, Outcome};
+use crate::plan::server_set::Slot;
+use crate::runner::catch_panic::catch_panic;
 use wavetank_raft::{LogId, Response, RoleName, RpcId, Term, Why};
 
 /// What happens to a server, in a word.

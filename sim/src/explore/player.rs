@@ -5,22 +5,21 @@
 
 use super::bounds::Disks;
 use super::clock;
-use super::desk::Desk;
 use super::disk::Disk;
-use super::local;
-use super::name::Name;
 use super::schedule::{Post, Schedule, Step};
 use super::stimulus::{Letter, Stimulus};
-use crate::catch_panic::catch_panic;
 use crate::check::{Clocks, Options};
-use crate::digest::{self, Digest};
-use crate::observe::{Carried, Fate, Seen};
-use crate::observers::Observers;
-use crate::report::{Report, Verdict};
+use crate::explore::call_id::Name;
+use crate::explore::call_table::Desk;
+use crate::explore::server_state;
+use crate::observe::digest::{self, Digest};
+use crate::observe::observer::{Eye, Watch};
+use crate::observe::report::{Report, Verdict};
+use crate::observe::{Carried, Fate, Seen, operators};
+use crate::plan::server_set::Slot;
+use crate::runner::catch_panic::catch_panic;
+use crate::runner::observers::Observers;
 use crate::runner::{self, Run, Simulation};
-use crate::slot::Slot;
-use crate::watch::{Eye, Watch};
-use crate::world::operators;
 use std::collections::{BTreeMap, VecDeque};
 use wavetank_raft::{
     Action, Batch, Bytes, Call, Change, Event, Index, NodeId, Payload, Request, Response, RpcId, Server,
@@ -222,7 +221,7 @@ impl<'a, W: Watch> Player<'a, W> {
     }
 
     fn start(&mut self, slot: Slot, disk: Disk, life: u8) -> Seat {
-        let boot = local::found(&disk, life);
+        let boot = server_state::found(&disk, life);
         let server = Server::boot(self.schedule.bounds.settings(slot), boot.clone(), clock::NOON);
         self.eye.see(Seen::Booted { slot, server: &server, boot: &boot, log: &disk.log });
         let desk = Desk::new(slot, life, server.node().term());

@@ -6,9 +6,13 @@
 //! was committed, and each server's last vote. A schedule that breaks one of these is then played to
 //! the judges of runs, who say what they think of it.
 
-use super::local::Local;
+#[cfg(test)]
+mod scripted_cluster;
+
 use super::stimulus::{Letter, Stimulus};
-use crate::check::{self, Check, Column};
+use crate::check::{self, Check};
+use crate::explore::server_state::Local;
+use crate::plan::judge_level::Column;
 use wavetank_raft::Response;
 
 pub(super) mod change_after_own_commit;
@@ -22,9 +26,6 @@ pub(super) mod persist_before_send;
 pub(super) mod state_machine_safety;
 pub(super) mod term_monotonic;
 pub(super) mod vote_once_per_term;
-
-#[cfg(test)]
-mod cast;
 
 /// A property that does not hold.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -84,11 +85,11 @@ type Rule = fn(&Turn<'_>) -> Option<String>;
 #[must_use]
 pub fn of_a_step(turn: &Turn<'_>, judged: Column) -> Option<Breach> {
     let all: [(&Check, Rule); 5] = [
-        (&check::term_monotonic::CHECK, term_monotonic::breach),
-        (&check::committed_never_dropped::CHECK, committed_never_dropped::breach),
-        (&check::leader_append_only::CHECK, leader_append_only::breach),
-        (&check::commit_own_term_only::CHECK, commit_own_term_only::breach),
-        (&check::change_after_own_commit::CHECK, change_after_own_commit::breach),
+        (&check::election::term_monotonic::CHECK, term_monotonic::breach),
+        (&check::commit::committed_never_dropped::CHECK, committed_never_dropped::breach),
+        (&check::log::leader_append_only::CHECK, leader_append_only::breach),
+        (&check::commit::commit_own_term_only::CHECK, commit_own_term_only::breach),
+        (&check::membership::change_after_own_commit::CHECK, change_after_own_commit::breach),
     ];
     all.into_iter().find_map(|(check, rule)| breach(check, judged, || rule(turn)))
 }
@@ -97,7 +98,9 @@ pub fn of_a_step(turn: &Turn<'_>, judged: Column) -> Option<Breach> {
 #[must_use]
 pub fn of_a_letter(sender: &Local, letter: &Letter, judged: Column) -> Option<Breach> {
     let Letter::Call { request, .. } = letter else { return None };
-    breach(&check::persist_before_send::CHECK, judged, || persist_before_send::call(&sender.disk, request))
+    breach(&check::storage::persist_before_send::CHECK, judged, || {
+        persist_before_send::call(&sender.disk, request)
+    })
 }
 
 /// What an answer to a call broke, as it left.
@@ -105,6 +108,6 @@ pub fn of_a_letter(sender: &Local, letter: &Letter, judged: Column) -> Option<Br
 pub fn of_an_answer(sender: &Local, call: &Letter, response: &Response, judged: Column) -> Option<Breach> {
     let again = || vote_once_per_term::breach(sender.granted, call, response);
     let early = || persist_before_send::answer(&sender.disk, call, response);
-    breach(&check::vote_once_per_term::CHECK, judged, again)
-        .or_else(|| breach(&check::persist_before_send::CHECK, judged, early))
+    breach(&check::election::vote_once_per_term::CHECK, judged, again)
+        .or_else(|| breach(&check::storage::persist_before_send::CHECK, judged, early))
 }

@@ -3,12 +3,12 @@
 use super::bounds::Bounds;
 use super::fingerprint::MOST;
 use super::model::{Code, Model};
-use super::name::Name;
 use super::state::Move;
 use super::stimulus::{Letter, Stimulus};
+use crate::explore::call_id::Name;
 use crate::observe::Carried;
-use crate::slot::Slot;
-use crate::trace::carried;
+use crate::observe::trace::carried;
+use crate::plan::server_set::Slot;
 use std::fmt;
 use std::str::FromStr;
 use wavetank_raft::{NodeId, Term};

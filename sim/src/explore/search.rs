@@ -8,11 +8,11 @@
 use super::bounds::Bounds;
 use super::expand::{Expander, Harvest};
 use super::model::{Code, Model};
-use super::past::Past;
 use super::properties::{Breach, Claim};
 use super::schedule::{Schedule, Step};
 use super::state::{Head, Move, States, Sums};
 use super::table::Seen;
+use crate::explore::history_vars::Past;
 
 /// Which states need not be looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -325,7 +325,7 @@ mod tests {
 
     /// What servers came to be, whoever they were: who was called what is up to the search.
     fn standings(search: &Search) -> BTreeSet<Standing> {
-        let standing = |local: &crate::explore::local::Local| {
+        let standing = |local: &crate::explore::server_state::Local| {
             let node = &local.node;
             let own_vote = node.vote().map(|vote| vote == node.id());
             let log = local.log().collect();

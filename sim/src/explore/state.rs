@@ -2,7 +2,7 @@
 
 use super::fingerprint::{self, MOST};
 use super::model::{Code, Model};
-use crate::slot::Slot;
+use crate::plan::server_set::Slot;
 
 /// One thing that happens to the cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

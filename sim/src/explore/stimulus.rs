@@ -1,8 +1,8 @@
 //! What may happen to one server, and what servers send each other.
 
 use super::fingerprint::{self, Meaning, Permutation, Walk};
-use super::name::Name;
-use crate::slot::Slot;
+use crate::explore::call_id::Name;
+use crate::plan::server_set::Slot;
 use std::cell::Cell;
 use wavetank_raft::{Bytes, Change, ClientRequest, Input, Payload, Request, Response, RpcId, Token};
 

@@ -2,13 +2,13 @@
 
 use super::Trial;
 use crate::capsule::{Capsule, Content};
+use crate::engine::workload::TankFsm;
+use crate::observe::report::{Report, Verdict};
+use crate::observe::step_log::StepLog;
+use crate::observe::trace::{Story, TextTrace, last_lines};
 use crate::plan::Plan;
-use crate::report::{Report, Verdict};
 use crate::runner::Run;
 use crate::shrink::{self, Failure};
-use crate::step_log::StepLog;
-use crate::trace::{Story, TextTrace, last_lines};
-use crate::workload::TankFsm;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, thread};

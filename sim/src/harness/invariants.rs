@@ -1,11 +1,11 @@
 //! What is demanded of a user's own state machines: each is looked at where it runs, after it has
 //! changed, and the first breach is the verdict.
 
+use crate::engine::workload::TankFsm;
+use crate::observe::observer::Watch;
+use crate::observe::report::{Class, Violation};
 use crate::observe::{Observation, Seen};
-use crate::observers::CustomChecks;
-use crate::report::{Class, Violation};
-use crate::watch::Watch;
-use crate::workload::TankFsm;
+use crate::runner::observers::CustomChecks;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -3,7 +3,7 @@
 
 use super::scheduled::addressee;
 use super::{Act, Draw, Draws, Sight, Slot, Slots, one_of, some_of};
-use crate::rng::Ratio;
+use crate::plan::rng::Ratio;
 use wavetank_raft::{Call, Change, Configuration, Index, Member, Suffrage};
 
 /// Any step that one server can be taken, given what it is now.

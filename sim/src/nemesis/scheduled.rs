@@ -1,99 +1,13 @@
 //! Acts that come by the clock.
 
-use super::{Act, Deserialize, Draw, Draws, Serialize, Sight, Slot, Slots, membership, one_of, some_of};
-use crate::disk::harm::Blow;
-use crate::named::named;
+use super::{Act, Draw, Draws, Sight, Slot, Slots, membership, one_of, some_of};
+use crate::disk::fault::Blow;
 use crate::observe::NetworkChange;
-use crate::rng::Ratio;
+use crate::plan::fault_kind::Scheduled;
+use crate::plan::rng::Ratio;
 use wavetank_raft::{Call, Change, Config, Reloadable, Span};
 
-named! {
-    /// Something that goes wrong by the clock. The order is part of every seed's meaning.
-    #[derive(Hash, Serialize, Deserialize)]
-    Scheduled {
-        /// A server crashes and comes back after a while.
-        Crash = "crash",
-        /// A server crashes and comes back at once.
-        Blink = "blink",
-        /// The leader crashes.
-        CrashLeader = "crash_leader",
-        /// A server stands still.
-        Pause = "pause",
-        /// Two groups cannot reach each other.
-        Partition = "partition",
-        /// One server reaches nobody.
-        Isolate = "isolate",
-        /// The leader reaches nobody.
-        IsolateLeader = "isolate_leader",
-        /// A group is not heard by the others, but hears them.
-        OneWay = "one_way",
-        /// A single link fails, in both directions: who reaches whom is not transitive any more.
-        Link = "link",
-        /// Two groups reach each other only over one server.
-        Bridge = "bridge",
-        /// A link fails and works in turn.
-        Flap = "flap",
-        /// The leader is told to hand over.
-        Transfer = "transfer",
-        /// One server is added, promoted, demoted or removed.
-        Change = "change",
-        /// The membership goes over to another list, jointly.
-        Joint = "joint",
-        /// A snapshot is asked for.
-        Snapshot = "snapshot",
-        /// The knobs that may be turned are turned.
-        Reload = "reload",
-        /// A clock jumps forward, over more than an election timeout. Breaks what leases assume.
-        Jump = "jump",
-        /// The oldest message that is held is let go.
-        LetGo = "let_go",
-        /// Bits flip on a disk, in what was synced.
-        Rot = "rot",
-        /// A write lands in another place than it should.
-        Misdirect = "misdirect",
-        /// A sync fails and drops its pages; the next one says that all is well.
-        DropPages = "drop_pages",
-        /// A read fails, once.
-        FailRead = "fail_read",
-        /// A disk is full for a while.
-        Fill = "fill",
-        /// A server and its disk are lost for good, or an operator does the next thing to put another
-        /// one in the place of such a server: removes it, or adds one that was not there before.
-        Replace = "replace",
-        /// A clock stands still for a while, and its server goes on. Breaks what leases assume.
-        Freeze = "freeze",
-        /// A voter is exchanged for a stranger, jointly.
-        Exchange = "exchange",
-        /// A stranger is let in: with a vote, to listen, or to have a vote once it has caught up.
-        Add = "add",
-        /// One that listens is given a vote, at once or once it has caught up.
-        Promote = "promote",
-        /// A voter loses its vote.
-        Demote = "demote",
-        /// A member is left out.
-        Remove = "remove",
-    }
-}
-
 impl Scheduled {
-    /// Whether leases assume that it does not happen.
-    #[must_use]
-    pub const fn breaks_leases(self) -> bool {
-        matches!(self, Self::Jump | Self::Freeze)
-    }
-
-    /// Whether a server may never come back from it: of such harm there is a budget.
-    #[must_use]
-    pub const fn is_for_good(self) -> bool {
-        matches!(self, Self::Rot | Self::Misdirect | Self::Replace)
-    }
-
-    /// Whether it befalls disks.
-    #[must_use]
-    pub const fn is_harm(self) -> bool {
-        self.is_for_good() || matches!(self, Self::DropPages | Self::FailRead | Self::Fill)
-    }
-
     pub(super) fn act(self, sight: &Sight<'_>, draws: Draws, lasts: Span, config: &Config) -> Act {
         let anyone = one_of(sight.awake, draws[0]);
         let act = match self {

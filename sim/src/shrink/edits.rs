@@ -1,9 +1,9 @@
 //! What can be made simpler in a plan, one thing each. An edit that changes nothing is no edit.
 
-use crate::mishap::Mishap;
-use crate::nemesis::{Occasion, Scheduled};
 use crate::plan::Plan;
-use crate::rng::{Ratio, Spans};
+use crate::plan::fault_id::Mishap;
+use crate::plan::fault_kind::{Occasion, Scheduled};
+use crate::plan::rng::{Ratio, Spans};
 use wavetank_raft::{ReadPath, Span};
 
 /// Something simpler.

@@ -1,10 +1,9 @@
 //! Bugs and outcomes as text and Markdown.
 
 use comfy_table::{CellAlignment, Table, presets};
-use std::fs;
 use std::io::{self, Write};
 use std::process::Command;
-use std::thread;
+use std::{fs, thread};
 use wavetank_exam::{Bug, Outcome, Spread, Within};
 
 /// The bugs by name, with what is wrong in each.

@@ -1,11 +1,10 @@
 //! Runs one range of seeds until one fails.
 
 use serde_json::Value;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 /// A run that takes longer than this counts as one that hangs.
 const LONGEST: Duration = Duration::from_secs(20);

@@ -16,9 +16,9 @@ use wavetank_raft::{
     StoreJob, Write,
 };
 use wavetank_sim::Slot;
-use wavetank_sim::disk::harm::{Blow, Harm};
+use wavetank_sim::disk::fault::{Blow, Harm};
 use wavetank_sim::disk::{Capture, Device, Load, Part, Remains, Stores, Trouble, UnderWay};
-use wavetank_sim::rng::{Domain, Draw, Ratio, Stream};
+use wavetank_sim::plan::rng::{Domain, Draw, Ratio, Stream};
 
 const LOG: &str = "raft.redb";
 const RETAIN: usize = 2;

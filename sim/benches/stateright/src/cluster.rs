@@ -4,11 +4,10 @@ use crate::met::{Claim, Deed, Made, Met};
 use stateright::{Model, Property};
 use std::hash::{Hash, Hasher};
 use std::sync::{Mutex, MutexGuard};
-use wavetank_sim::explore::fingerprint;
-use wavetank_sim::explore::past::Past;
+use wavetank_sim::explore::{fingerprint, Bounds, Disks, Reductions};
+use wavetank_sim::explore::history_vars::Past;
 use wavetank_sim::explore::state::Spent;
-use wavetank_sim::explore::{Bounds, Disks, Reductions};
-use wavetank_sim::slot::Slot;
+use wavetank_sim::plan::server_set::Slot;
 
 /// The name of the one property.
 pub const HOLDS: &str = "what must hold";

@@ -18,8 +18,7 @@ pub use cluster::{Action, Cluster, HOLDS, How, State};
 pub use met::{Claim, Deed};
 
 use stateright::{Checker, Model};
-use wavetank_sim::explore::properties;
-use wavetank_sim::explore::{Bounds, End, OneHand, Reductions, Search, Step};
+use wavetank_sim::explore::{properties, Bounds, End, OneHand, Reductions, Search, Step};
 
 /// What a search came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

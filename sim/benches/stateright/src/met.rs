@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use wavetank_raft::{LogId, Response, RoleName, RpcId, Term, Why};
-use wavetank_sim::catch_panic::catch_panic;
+use wavetank_sim::runner::catch_panic::catch_panic;
 use wavetank_sim::explore::fingerprint::Permutation;
-use wavetank_sim::explore::local::{Around, Local};
+use wavetank_sim::explore::server_state::{Around, Local};
 use wavetank_sim::explore::stimulus::{Letter, Stimulus};
 use wavetank_sim::explore::{Bounds, Reductions};
-use wavetank_sim::slot::Slot;
+use wavetank_sim::plan::server_set::Slot;
 
 /// Something said of every server, which holds or not.
 pub type Claim = fn(&Local) -> bool;

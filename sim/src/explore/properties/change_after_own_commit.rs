@@ -21,8 +21,8 @@ pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::local::Local;
-    use crate::explore::properties::cast::{Cast, N1, N3, says};
+    use crate::explore::properties::scripted_cluster::{Cast, N1, N3, says};
+    use crate::explore::server_state::Local;
 
     #[test]
     fn a_change_waits_for_a_commit_of_the_term() {

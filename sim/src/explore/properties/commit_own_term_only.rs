@@ -17,8 +17,8 @@ pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::local::Local;
-    use crate::explore::properties::cast::{Cast, N1, says};
+    use crate::explore::properties::scripted_cluster::{Cast, N1, says};
+    use crate::explore::server_state::Local;
     use crate::explore::stimulus::Stimulus;
 
     /// `n1` leads again, in the next term, and nothing of that is committed.

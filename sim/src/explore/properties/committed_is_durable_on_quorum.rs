@@ -1,7 +1,7 @@
 //! What a leader commits is on the disks of a quorum of its voters.
 
-use crate::explore::local::Local;
-use crate::slot::Slot;
+use crate::explore::server_state::Local;
+use crate::plan::server_set::Slot;
 use wavetank_raft::{LogId, Voters};
 
 /// `servers` are all of them, by their places.
@@ -18,7 +18,7 @@ pub(crate) fn breach<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::cast::{Cast, N1, N2, N3, id, says};
+    use crate::explore::properties::scripted_cluster::{Cast, N1, N2, N3, id, says};
 
     /// What is said when `n1` commits what only these have on disk.
     fn on_disk_of(holders: &[Slot]) -> Option<String> {

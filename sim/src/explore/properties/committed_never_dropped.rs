@@ -21,8 +21,8 @@ pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::local::Local;
-    use crate::explore::properties::cast::{Cast, N1, says};
+    use crate::explore::properties::scripted_cluster::{Cast, N1, says};
+    use crate::explore::server_state::Local;
 
     /// `n1` gives up what it was, leads the next term, and commits.
     fn next_term(mut cast: Cast) -> Cast {

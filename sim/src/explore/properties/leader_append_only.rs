@@ -18,8 +18,8 @@ pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::local::Local;
-    use crate::explore::properties::cast::{Cast, N1, says};
+    use crate::explore::properties::scripted_cluster::{Cast, N1, says};
+    use crate::explore::server_state::Local;
 
     #[test]
     fn a_leader_only_appends() {

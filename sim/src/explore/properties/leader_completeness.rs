@@ -1,7 +1,7 @@
 //! Whoever comes to lead has everything that was committed in earlier terms.
 
-use crate::explore::past::Committed;
-use crate::slot::Slot;
+use crate::explore::history_vars::Committed;
+use crate::plan::server_set::Slot;
 use wavetank_raft::{Log, Term};
 
 pub(crate) fn breach(committed: &[Committed], log: &Log, leader: Slot, term: Term) -> Option<String> {
@@ -13,7 +13,7 @@ pub(crate) fn breach(committed: &[Committed], log: &Log, leader: Slot, term: Ter
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::cast::{Cast, N1, committed, says};
+    use crate::explore::properties::scripted_cluster::{Cast, N1, committed, says};
 
     #[test]
     fn a_leader_has_what_was_committed_before_its_term() {

@@ -1,6 +1,6 @@
 //! If two logs have an entry of the same term and index, they are the same up to there.
 
-use crate::slot::Slot;
+use crate::plan::server_set::Slot;
 use wavetank_raft::LogId;
 
 /// Each log is its entries, from the first one on.
@@ -14,7 +14,7 @@ pub(crate) fn breach(one: Slot, first: &[LogId], other: Slot, second: &[LogId]) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::cast::{N1, N2, id, says};
+    use crate::explore::properties::scripted_cluster::{N1, N2, id, says};
 
     #[test]
     fn an_entry_has_one_past() {

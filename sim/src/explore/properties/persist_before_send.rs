@@ -43,8 +43,8 @@ fn first_missing(disk: &Disk, sent: &AppendEntries) -> Option<LogId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::cast::{N1, N2, call as name, id, says};
-    use crate::slot::Slot;
+    use crate::explore::properties::scripted_cluster::{N1, N2, call as name, id, says};
+    use crate::plan::server_set::Slot;
     use wavetank_raft::{
         AppendEntriesResponse, Entry, HardState, Index, Payload, RequestVote, RequestVoteResponse, Term,
     };

@@ -1,7 +1,7 @@
 //! No two servers hold different entries of one index to be committed, at whatever times.
 
-use crate::explore::past::Committed;
-use crate::slot::Slot;
+use crate::explore::history_vars::Committed;
+use crate::plan::server_set::Slot;
 use wavetank_raft::LogId;
 
 pub(crate) fn breach(committed: &[Committed], now: &[LogId], slot: Slot) -> Option<String> {
@@ -15,7 +15,7 @@ pub(crate) fn breach(committed: &[Committed], now: &[LogId], slot: Slot) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::cast::{N2, committed, id, says};
+    use crate::explore::properties::scripted_cluster::{N2, committed, id, says};
 
     #[test]
     fn an_index_has_one_committed_entry() {

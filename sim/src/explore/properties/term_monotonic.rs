@@ -15,8 +15,8 @@ pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::local::Local;
-    use crate::explore::properties::cast::{Cast, N1, says};
+    use crate::explore::properties::scripted_cluster::{Cast, N1, says};
+    use crate::explore::server_state::Local;
 
     #[test]
     fn a_term_falls_only_to_what_is_on_disk() {

@@ -1,7 +1,7 @@
 //! A server gives one vote a term, whatever crashes come between.
 
 use crate::explore::stimulus::Letter;
-use crate::slot::Slot;
+use crate::plan::server_set::Slot;
 use wavetank_raft::{Response, Term};
 
 pub(crate) fn breach(given: Option<(Term, Slot)>, call: &Letter, response: &Response) -> Option<String> {
@@ -19,7 +19,7 @@ pub(crate) fn breach(given: Option<(Term, Slot)>, call: &Letter, response: &Resp
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::cast::{N1, N2, N3, call, says};
+    use crate::explore::properties::scripted_cluster::{N1, N2, N3, call, says};
     use wavetank_raft::{LogId, Request, RequestVote, RequestVoteResponse};
 
     /// What is said when `n3` answers, having given its vote of term 2 to `n1`.

@@ -1,0 +1,272 @@
+//! What should sometimes happen, and how many different situations came up.
+//!
+//! A sweep in which a leader never changed has tested little, however green it is.
+
+use crate::check::commit::committed_is_durable_on_quorum::counted;
+use crate::check::ghost::{Facts, Ledger, Took};
+use crate::plan::named::{Counters, named};
+use crate::plan::server_set::Slot;
+use std::collections::{BTreeMap, BTreeSet};
+use wavetank_raft::{Index, RoleName, Term};
+
+named! {
+    /// Something that should sometimes happen.
+    Point {
+        /// Somebody came to lead.
+        Elected = "leader elected",
+        /// Somebody else than before.
+        LeaderChanged = "leader changed",
+        /// A leader gave up.
+        Deposed = "leader deposed",
+        /// A term in which several had votes and nobody led.
+        SplitVote = "split vote",
+        /// A vote was asked for with an older log.
+        StaleLogRefused = "vote refused for a stale log",
+        /// A pre-candidate became a follower again.
+        PreVoteLost = "pre-vote lost",
+        /// Two or more entries went from the end of a log.
+        TruncatedTwo = "two entries truncated",
+        /// An uncommitted configuration went with them.
+        ConfigurationRolledBack = "configuration rolled back",
+        /// A leader changed the membership.
+        ConfigurationChanged = "configuration changed",
+        /// A leader entered a joint configuration.
+        JointEntered = "joint configuration entered",
+        /// A joint configuration was in force while the leader changed.
+        JointLeaderChange = "leader changed while joint",
+        /// A leader committed a configuration without its own vote.
+        LeaderRemoved = "leader removed",
+        /// A server died with writes in its queue.
+        CrashWhileWriting = "crash with unsynced writes",
+        /// Only part of a write survived.
+        TornWrite = "torn write",
+        /// A server came back.
+        Restarted = "restart",
+        /// A store failed.
+        StoreFailed = "store failed",
+        /// An entry of an older term was committed along with one of the leader's own.
+        CommittedIndirectly = "old entry committed indirectly",
+        /// A snapshot was taken.
+        SnapshotTaken = "snapshot taken",
+        /// A follower got a snapshot in place of entries.
+        CaughtUpBySnapshot = "caught up by snapshot",
+        /// It took the place of a log in conflict.
+        SnapshotOverConflict = "snapshot over a conflicting log",
+        /// A message of an older term arrived.
+        StaleMessage = "stale message",
+        /// A server campaigned because its leader asked it to.
+        TransferObeyed = "transfer obeyed",
+        /// A read was allowed after a round of heartbeats.
+        IndexRead = "index read served",
+        /// A read was allowed under a lease.
+        LeaseRead = "lease read served",
+        /// The world was healed.
+        Healed = "healed",
+    }
+}
+
+/// Counts, and a set of situations.
+#[derive(Clone, Debug, Default)]
+pub struct Sometimes {
+    counts: Counters<Point>,
+    leader: Option<Slot>,
+    situations: BTreeSet<u64>,
+}
+
+impl Sometimes {
+    /// The situations that are told apart at most.
+    const MOST: usize = 4_096;
+
+    const ROUTINE: Facts = Facts::LEADS
+        .or(Facts::ROLE)
+        .or(Facts::CUT)
+        .or(Facts::CONFIGURED)
+        .or(Facts::CHANGED)
+        .or(Facts::BOOTED)
+        .or(Facts::CRASHED)
+        .or(Facts::HEALED)
+        .or(Facts::INSTALLED)
+        .or(Facts::CAPTURED)
+        .or(Facts::STALE)
+        .or(Facts::READABLE)
+        .or(Facts::COMMIT)
+        .or(Facts::TORN)
+        .or(Facts::FAILED)
+        .or(Facts::VOTE_ASKED);
+
+    const SITUATIONS: Facts = Facts::LEADS
+        .or(Facts::ROLE)
+        .or(Facts::CUT)
+        .or(Facts::CONFIGURED)
+        .or(Facts::CRASHED)
+        .or(Facts::BOOTED);
+
+    /// Looks at an observation.
+    pub(crate) fn see(&mut self, ledger: &Ledger, facts: Facts) {
+        if !facts.touches(Self::ROUTINE) {
+            return;
+        }
+        self.elections(ledger, facts);
+        self.logs(ledger, facts);
+        self.rest(ledger, facts);
+        if facts.touches(Self::SITUATIONS) && self.situations.len() < Self::MOST {
+            self.situations.insert(situation(ledger));
+        }
+    }
+
+    /// How often each thing happened. Those that did not are there with zero.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<String, u64> {
+        self.counts.named().map(|(name, count)| (name.to_owned(), count)).collect()
+    }
+
+    /// How often one thing happened.
+    #[must_use]
+    pub fn count(&self, point: Point) -> u64 {
+        self.counts[point]
+    }
+
+    /// The situations that were told apart, as digests: who has which role, whose term and log are ahead of
+    /// whose, and what phase the membership is in; servers are interchangeable.
+    pub fn situations(&self) -> impl Iterator<Item = u64> + '_ {
+        self.situations.iter().copied()
+    }
+
+    fn note(&mut self, point: Point) {
+        self.counts[point] += 1;
+    }
+
+    fn note_if(&mut self, holds: bool, point: Point) {
+        self.counts[point] += u64::from(holds);
+    }
+
+    fn elections(&mut self, ledger: &Ledger, facts: Facts) {
+        let step = &ledger.step;
+        let (was, now) = (&step.was, &step.now);
+        if facts.touches(Facts::LEADS) {
+            self.note(Point::Elected);
+            let changed = self.leader.replace(step.slot).is_some_and(|before| before != step.slot);
+            self.note_if(changed, Point::LeaderChanged);
+            let joint = step.now_conf.is_some_and(|placed| placed.conf.is_joint());
+            self.note_if(changed && joint, Point::JointLeaderChange);
+        }
+        if facts.touches(Facts::ROLE) {
+            self.note_if(was.leads(), Point::Deposed);
+            let fell = was.role == RoleName::PreCandidate && now.role == RoleName::Follower;
+            self.note_if(fell, Point::PreVoteLost);
+        }
+        if facts.touches(Facts::CAMPAIGNED) && now.role == RoleName::Candidate {
+            let before = Term(now.term.0.saturating_sub(1));
+            let split = 2 <= ledger.terms.candidates(before) && ledger.terms.leader(before).is_none();
+            self.note_if(split, Point::SplitVote);
+            self.note_if(facts.touches(Facts::TIMEOUT_NOW), Point::TransferObeyed);
+        }
+        if let Took::VoteRequest { last, term, .. } = step.took
+            && facts.touches(Facts::VOTE_ASKED)
+        {
+            self.note_if(was.term <= term && last < was.last, Point::StaleLogRefused);
+        }
+    }
+
+    fn logs(&mut self, ledger: &Ledger, facts: Facts) {
+        let step = &ledger.step;
+        if facts.touches(Facts::CUT) {
+            self.note_if(2 <= step.gone.len(), Point::TruncatedTwo);
+            let index = |placed: Option<crate::check::ghost::Placed>| {
+                placed.map_or(Index::ZERO, |placed| placed.index)
+            };
+            let back = index(step.now_conf) < index(step.was_conf);
+            self.note_if(back, Point::ConfigurationRolledBack);
+        }
+        if facts.touches(Facts::COMMIT) && counted(step) {
+            let log = &ledger.subject().log;
+            let first = log.link(step.was.commit.next());
+            self.note_if(first.is_some_and(|link| link.term < step.now.term), Point::CommittedIndirectly);
+            let out = step.now_conf.is_some_and(|placed| {
+                let passed = step.was.commit < placed.index && placed.index <= step.now.commit;
+                passed && !placed.conf.voters().contains(step.slot)
+            });
+            self.note_if(out, Point::LeaderRemoved);
+        }
+        for (_, to) in step.changed.iter().filter(|_| facts.touches(Facts::CHANGED)) {
+            self.note(Point::ConfigurationChanged);
+            self.note_if(to.conf.is_joint(), Point::JointEntered);
+        }
+        self.note_if(facts.touches(Facts::CAPTURED), Point::SnapshotTaken);
+        if facts.touches(Facts::INSTALLED) {
+            self.note(Point::CaughtUpBySnapshot);
+            let conflict =
+                step.discarded.is_some_and(|discarded| discarded.snapshot.index < discarded.last.index);
+            self.note_if(conflict, Point::SnapshotOverConflict);
+        }
+    }
+
+    fn rest(&mut self, ledger: &Ledger, facts: Facts) {
+        let step = &ledger.step;
+        self.note_if(facts.touches(Facts::CRASHED) && step.unsynced, Point::CrashWhileWriting);
+        self.note_if(facts.touches(Facts::TORN), Point::TornWrite);
+        self.note_if(facts.touches(Facts::BOOTED) && step.found.returning, Point::Restarted);
+        self.note_if(facts.touches(Facts::FAILED), Point::StoreFailed);
+        self.note_if(facts.touches(Facts::STALE), Point::StaleMessage);
+        self.note_if(facts.touches(Facts::HEALED), Point::Healed);
+        for allowed in step.allowed.iter().filter(|_| facts.touches(Facts::READABLE)) {
+            self.note(if allowed.asked.leased { Point::LeaseRead } else { Point::IndexRead });
+        }
+    }
+}
+
+/// A digest of the situation: for each server its role, whether a term or a log is ahead of its
+/// own, how it stands to what is committed, and the phase of its configuration. Which server it is
+/// does not matter, nor how many look alike.
+fn situation(ledger: &Ledger) -> u64 {
+    let up = ledger.up();
+    let mut looks = [0_u64; Slot::MOST];
+    let mut count = 0;
+    for slot in up.iter() {
+        let (shadow, mut ahead) = (ledger.shadow(slot), (0, 0));
+        let mine = &shadow.glimpse;
+        for other in up.iter() {
+            let theirs = &ledger.shadow(other).glimpse;
+            ahead.0 |= u64::from(mine.term < theirs.term);
+            ahead.1 |= u64::from(mine.last < theirs.last);
+        }
+        let conf = shadow.conf.map_or(0, |placed| {
+            let voter = u64::from(placed.conf.voters().contains(slot));
+            let pending = u64::from(mine.commit < placed.index);
+            1 + voter + 2 * pending + 4 * u64::from(placed.conf.is_joint())
+        });
+        let tail = mine.last.index.since(mine.commit).min(2);
+        looks[count] = mine.role as u64 | ahead.0 << 4 | ahead.1 << 8 | conf << 12 | tail << 16;
+        count += 1;
+    }
+    let looks = &mut looks[..count];
+    looks.sort_unstable();
+    looks.chunk_by(u64::eq).fold(0, |hash, alike| crate::check::ghost::hash::mixed(hash, alike[0]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::election::election_safety::CHECK;
+    use crate::check::fixture::{N1, N2, N3, Tale};
+
+    #[test]
+    fn situations_do_not_depend_on_names() {
+        let told = |leader| {
+            let mut tale = Tale::three(&CHECK);
+            tale.elect(leader, 2);
+            situation(&tale.ledger)
+        };
+        assert_eq!(told(N1), told(N3));
+        let mut other = Tale::three(&CHECK);
+        other.campaign(N2, 2);
+        assert_ne!(told(N1), situation(&other.ledger));
+    }
+
+    #[test]
+    fn every_point_has_a_name_of_its_own() {
+        let names: BTreeSet<_> = Point::ALL.iter().map(|point| point.name()).collect();
+        assert_eq!(names.len(), Point::ALL.len());
+        assert_eq!(Sometimes::default().counts().len(), Point::ALL.len());
+    }
+}

@@ -1,0 +1,64 @@
+//! A leader has the votes of a quorum, as the harness itself saw them given.
+
+use crate::check::ghost::{Conf, Facts, Ledger};
+use crate::check::{Check, say};
+use crate::plan::judge_level::Column;
+
+/// A leader owns a quorum of real votes (T6).
+pub(crate) const CHECK: Check =
+    Check::new("leader_has_quorum", "thesis §3.4, §4.3", Column::Ghosts, Facts::LEADS, judge);
+
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    *witnessed += 1;
+    let (leader, term) = (ledger.step.slot, ledger.step.now.term);
+    let votes = ledger.terms.votes_for(leader, term);
+    // The configuration with which it campaigned, or the one in which it won.
+    let now = ledger.step.was_conf.map_or_else(Conf::default, |placed| placed.conf);
+    let then = ledger.subject().campaign.unwrap_or(now);
+    if now.is_quorum(votes) || then.is_quorum(votes) {
+        return None;
+    }
+    say(format_args!("{leader} leads {term} with the votes of {votes:?}, not a quorum of {now}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::fixture::{N1, N2, N3, N4, Tale};
+
+    #[test]
+    fn two_of_three_are_enough() {
+        let mut tale = Tale::three(&CHECK);
+        tale.campaign(N1, 2);
+        tale.grant(N2, 2, N1);
+        tale.usurp(N1, 2);
+        tale.is_quiet();
+    }
+
+    #[test]
+    fn one_of_three_is_not() {
+        let mut tale = Tale::three(&CHECK);
+        tale.campaign(N1, 2);
+        tale.usurp(N1, 2);
+        tale.speaks("n1 leads t2 with the votes of {n1}, not a quorum of n1 n2 n3");
+    }
+
+    #[test]
+    fn a_vote_of_an_older_term_does_not_count() {
+        let mut tale = Tale::three(&CHECK);
+        tale.campaign(N1, 2);
+        tale.grant(N3, 2, N1);
+        tale.campaign(N1, 3);
+        tale.usurp(N1, 3);
+        tale.speaks("n1 leads t3 with the votes of {n1}");
+    }
+
+    #[test]
+    fn a_stranger_does_not_count() {
+        let mut tale = Tale::three(&CHECK);
+        tale.campaign(N1, 2);
+        tale.grant(N4, 2, N1);
+        tale.usurp(N1, 2);
+        tale.speaks("n1 leads t2 with the votes of {n1 n4}");
+    }
+}

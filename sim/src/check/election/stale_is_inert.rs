@@ -1,0 +1,121 @@
+//! A message of an older term changes nothing: at most it is answered with the newer term.
+
+use crate::check::ghost::{Facts, Ledger};
+use crate::check::{Check, say};
+use crate::plan::judge_level::Column;
+use std::fmt;
+
+/// Stale traffic is inert (T2).
+pub(crate) const CHECK: Check =
+    Check::new("stale_is_inert", "thesis §3.3", Column::Steps, Facts::STALE, judge);
+
+fn judge(ledger: &Ledger, facts: Facts, witnessed: &mut u64) -> Option<String> {
+    *witnessed += 1;
+    let step = &ledger.step;
+    let (was, now) = (&step.was, &step.now);
+    let did = if (was.term, was.vote, was.role) != (now.term, now.vote, now.role) {
+        "changed its term, vote or role"
+    } else if was.last != now.last || step.appended.is_some() || !step.gone.is_empty() {
+        "changed its log"
+    } else if was.commit != now.commit {
+        "moved its commit index"
+    } else if !step.exposures.is_empty() {
+        "was granted or acknowledged"
+    } else if 1 < step.messages {
+        "caused more than one message"
+    } else if facts.touches(Facts::PROGRESS) {
+        return moved(ledger);
+    } else {
+        return None;
+    };
+    not_inert(ledger, format_args!("{did}"))
+}
+
+/// Whether a leader changed its belief about a peer.
+fn moved(ledger: &Ledger) -> Option<String> {
+    let step = &ledger.step;
+    // Peers may have come and gone since the leader was last looked at.
+    let moved = ledger.subject().followers.iter().find(|now| {
+        let before = step.followers_before.iter().find(|before| before.node == now.node);
+        before.is_some_and(|before| before.matched != now.matched)
+    });
+    let peer = moved.filter(|_| step.kept_leading())?.node;
+    not_inert(ledger, format_args!("moved its belief about {peer}"))
+}
+
+fn not_inert(ledger: &Ledger, did: fmt::Arguments<'_>) -> Option<String> {
+    let (slot, term, message) = (ledger.step.slot, ledger.step.was.term, ledger.step.message_term()?);
+    say(format_args!("a message of {message} reached {slot} at {term} and {did}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::fixture::{N1, N2, N3, Tale};
+    use wavetank_raft::{AppendEntries, Event, Index, LogId, Request, RequestVote, RpcId, Term};
+
+    fn stale_append() -> Event {
+        let append =
+            AppendEntries { term: Term(2), prev: LogId::ZERO, entries: [].into(), leader_commit: Index(9) };
+        Event::Request { from: N1.node(), rpc: RpcId(77), request: Request::AppendEntries(append) }
+    }
+
+    fn tale() -> Tale {
+        let mut tale = Tale::three(&CHECK);
+        tale.settle(N1, 2);
+        tale.settle(N2, 3);
+        tale
+    }
+
+    #[test]
+    fn a_refusal_is_all_it_gets() {
+        let mut tale = tale();
+        tale.step(N3, &stale_append(), |_| {}, Vec::new());
+        tale.is_quiet();
+    }
+
+    #[test]
+    fn it_moves_no_commit_index() {
+        let mut tale = tale();
+        tale.propose(N2, 1);
+        tale.replicate(N2, N3, 3);
+        tale.step(N3, &stale_append(), |posed| posed.glimpse.commit = Index(4), Vec::new());
+        tale.speaks("a message of t2 reached n3 at t3 and moved its commit index");
+    }
+
+    #[test]
+    fn it_is_not_acknowledged() {
+        let mut tale = tale();
+        let yes = tale.yes(N1, N3, RpcId(77));
+        tale.step(N3, &stale_append(), |_| {}, vec![yes]);
+        tale.speaks("a message of t2 reached n3 at t3 and was granted or acknowledged");
+    }
+
+    #[test]
+    fn it_gets_no_vote() {
+        let mut tale = tale();
+        let last_log = LogId::new(Term(9), Index(9));
+        let request = RequestVote { term: Term(2), last_log, leadership_transfer: false };
+        let event =
+            Event::Request { from: N1.node(), rpc: RpcId(77), request: Request::RequestVote(request) };
+        let grant = tale.granting(N1, RpcId(77), 2);
+        tale.step(N3, &event, |_| {}, vec![grant]);
+        tale.speaks("a message of t2 reached n3 at t3 and was granted or acknowledged");
+    }
+
+    #[test]
+    fn a_stale_answer_moves_no_belief() {
+        let mut tale = tale();
+        let response = wavetank_raft::AppendEntriesResponse {
+            term: Term(2),
+            success: true,
+            last_log: Index(3),
+            no_retry_backoff: false,
+            hint: None,
+        };
+        let response = wavetank_raft::Response::AppendEntries(response);
+        let event = Event::Response { from: N3.node(), rpc: RpcId(5), response };
+        tale.step(N2, &event, |posed| posed.followers[1].matched = Index(9), Vec::new());
+        tale.speaks("a message of t2 reached n2 at t3 and moved its belief about n3");
+    }
+}

@@ -1,0 +1,80 @@
+//! A server gives its vote away once in a term, for ever: crashes give no second one.
+
+use crate::check::ghost::{Facts, Ledger};
+use crate::check::{Check, say};
+use crate::plan::judge_level::Column;
+
+const WATCHES: Facts = Facts::SENT_GRANT.or(Facts::SENT_CANDIDACY).or(Facts::LEADS).or(Facts::VOTED);
+
+/// One vote per term (T3).
+pub(crate) const CHECK: Check =
+    Check::new("vote_once_per_term", "thesis §3.4", Column::Ghosts, WATCHES, judge);
+
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    *witnessed += 1;
+    let step = &ledger.step;
+    let voter = step.slot;
+    for &(term, now) in step.votes.iter().rev() {
+        if let Some(before) = ledger.terms.vote_of(voter, term).filter(|before| *before != now) {
+            return say(format_args!("{voter} gave its vote of {term} to {before} and then to {now}"));
+        }
+    }
+    let term = step.now.term;
+    let before = step.was.vote.filter(|_| step.was.term == term)?;
+    match step.now.vote {
+        Some(now) if now == before => None,
+        Some(now) => say(format_args!("{voter} changed its vote of {term} from {before} to {now}")),
+        None => say(format_args!("{voter} forgot that its vote of {term} went to {before}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::fixture::{N1, N2, N3, Tale};
+    use wavetank_raft::Term;
+
+    #[test]
+    fn once_a_term_is_legal() {
+        let mut tale = Tale::three(&CHECK);
+        tale.elect(N1, 2);
+        tale.elect(N2, 3);
+        tale.is_quiet();
+    }
+
+    #[test]
+    fn a_crash_gives_no_second_vote() {
+        let mut tale = Tale::three(&CHECK);
+        tale.grant(N3, 2, N1);
+        tale.crash(N3);
+        tale.boot_with_vote(N3, 1, None);
+        tale.grant(N3, 2, N2);
+        tale.speaks("n3 gave its vote of t2 to n1 and then to n2");
+    }
+
+    #[test]
+    fn a_candidate_has_voted_for_itself() {
+        let mut tale = Tale::three(&CHECK);
+        tale.campaign(N1, 2);
+        tale.grant(N1, 2, N2);
+        tale.speaks("n1 changed its vote of t2 from n1 to n2");
+    }
+
+    #[test]
+    fn a_vote_is_not_taken_back_in_memory() {
+        let mut tale = Tale::three(&CHECK);
+        tale.grant(N3, 2, N1);
+        tale.pose(N3, |posed| posed.glimpse.vote = None);
+        tale.speaks("n3 forgot that its vote of t2 went to n1");
+    }
+
+    #[test]
+    fn a_vote_that_nobody_was_told_of_is_lost_in_a_crash() {
+        let mut tale = Tale::three(&CHECK);
+        tale.pose(N3, |posed| (posed.glimpse.term, posed.glimpse.vote) = (Term(2), Some(N1.node())));
+        tale.crash(N3);
+        tale.boot_with_vote(N3, 1, None);
+        tale.grant(N3, 2, N2);
+        tale.is_quiet();
+    }
+}

@@ -1,0 +1,125 @@
+//! What a server shows of itself: a few numbers, copied before and after each step.
+
+use crate::check::ghost::conf::Conf;
+use crate::plan::server_set::Slots;
+use std::sync::Arc;
+use wavetank_raft::{Configuration, Index, LogId, NodeId, RoleName, Server, Span, Term, Voters};
+
+/// A server at a glance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Glimpse {
+    pub(crate) role: RoleName,
+    pub(crate) term: Term,
+    /// The vote in this term.
+    pub(crate) vote: Option<NodeId>,
+    /// The leader it knows.
+    pub(crate) leader: Option<NodeId>,
+    /// The last entry.
+    pub(crate) last: LogId,
+    pub(crate) commit: Index,
+    /// The last index that its state machine reported.
+    pub(crate) applied: Index,
+    /// The last entry of its snapshot.
+    pub(crate) snapshot: LogId,
+}
+
+/// What a leader believes of a follower.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Follower {
+    pub(crate) node: NodeId,
+    /// Up to where its log matches.
+    pub(crate) matched: Index,
+    /// What would be sent next.
+    pub(crate) next: Index,
+}
+
+/// Something that can be looked at like a server.
+pub(crate) trait Sight {
+    fn glimpse(&self) -> Glimpse;
+    /// The configuration in force, and where it stands.
+    fn configuration(&self) -> Option<(Index, &Arc<Configuration>)>;
+    /// The voters that are counted with.
+    fn counted(&self) -> Conf;
+    /// The followers of a leader, added to the list.
+    fn followers(&self, into: &mut Vec<Follower>);
+    /// For how long it gives no vote once it has heard a leader.
+    fn silence(&self) -> Span;
+}
+
+impl Default for Glimpse {
+    fn default() -> Self {
+        Self::BLANK
+    }
+}
+
+impl Glimpse {
+    /// A server that knows nothing.
+    pub(crate) const BLANK: Self = Self {
+        role: RoleName::Follower,
+        term: Term(0),
+        vote: None,
+        leader: None,
+        last: LogId::ZERO,
+        commit: Index::ZERO,
+        applied: Index::ZERO,
+        snapshot: LogId::ZERO,
+    };
+
+    /// Whether it leads.
+    #[must_use]
+    pub(crate) fn leads(&self) -> bool {
+        self.role == RoleName::Leader
+    }
+
+    /// Whether it asks for votes or pre-votes.
+    #[must_use]
+    pub(crate) fn campaigns(&self) -> bool {
+        matches!(self.role, RoleName::Candidate | RoleName::PreCandidate)
+    }
+}
+
+impl Sight for Server {
+    fn glimpse(&self) -> Glimpse {
+        let node = self.node();
+        Glimpse {
+            role: node.role(),
+            term: node.term(),
+            vote: node.vote(),
+            leader: node.leader(),
+            last: node.log().last(),
+            commit: node.commit(),
+            applied: self.applied(),
+            snapshot: node.snapshot(),
+        }
+    }
+
+    fn configuration(&self) -> Option<(Index, &Arc<Configuration>)> {
+        self.node().configuration()
+    }
+
+    fn counted(&self) -> Conf {
+        counted(self.node().voters())
+    }
+
+    fn followers(&self, into: &mut Vec<Follower>) {
+        into.extend(self.node().followers().map(|(node, progress)| Follower {
+            node,
+            matched: progress.matched(),
+            next: progress.next(),
+        }));
+    }
+
+    fn silence(&self) -> Span {
+        self.node().settings().heartbeat_timeout
+    }
+}
+
+/// The voters of a configuration, and nothing else of it.
+#[must_use]
+pub(crate) fn counted(voters: &Voters) -> Conf {
+    let slots = |nodes: &[NodeId]| -> Slots {
+        nodes.iter().filter_map(|node| crate::plan::server_set::Slot::of(*node)).collect()
+    };
+    let (incoming, outgoing) = (slots(voters.incoming()), slots(voters.outgoing()));
+    Conf { incoming, outgoing, members: incoming.or(outgoing), digest: 0 }
+}

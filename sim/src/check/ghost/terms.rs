@@ -1,0 +1,99 @@
+//! Who voted for whom and who led, term by term: V and Ldr of the catalogue of invariants.
+
+use crate::plan::server_set::{Slot, Slots};
+use wavetank_raft::Term;
+
+#[derive(Clone, Debug)]
+struct Row {
+    term: Term,
+    votes: [Option<Slot>; Slot::MOST],
+    leader: Option<Slot>,
+}
+
+/// Everything that was ever promised about votes, crashes or not.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Terms {
+    /// In the order of terms. Almost everything happens at the end.
+    rows: Vec<Row>,
+}
+
+impl Terms {
+    fn row(&self, term: Term) -> Option<&Row> {
+        self.rows.iter().rev().take_while(|row| term <= row.term).find(|row| row.term == term)
+    }
+
+    fn row_mut(&mut self, term: Term) -> &mut Row {
+        let newer = self.rows.iter().rev().take_while(|row| term < row.term).count();
+        let at = self.rows.len() - newer;
+        if at == 0 || self.rows[at - 1].term != term {
+            self.rows.insert(at, Row { term, votes: [None; Slot::MOST], leader: None });
+            return &mut self.rows[at];
+        }
+        &mut self.rows[at - 1]
+    }
+
+    /// Notes a vote that was given away. The first one of a term stands.
+    pub(crate) fn vote(&mut self, voter: Slot, term: Term, candidate: Slot) {
+        self.row_mut(term).votes[voter.at()].get_or_insert(candidate);
+    }
+
+    /// Notes a leader. The first one of a term stands.
+    pub(crate) fn lead(&mut self, term: Term, leader: Slot) {
+        self.row_mut(term).leader.get_or_insert(leader);
+    }
+
+    /// The candidate that got a server's vote in a term.
+    #[must_use]
+    pub(crate) fn vote_of(&self, voter: Slot, term: Term) -> Option<Slot> {
+        self.row(term)?.votes[voter.at()]
+    }
+
+    /// Who voted for a candidate.
+    #[must_use]
+    pub(crate) fn votes_for(&self, candidate: Slot, term: Term) -> Slots {
+        let Some(row) = self.row(term) else { return Slots::NONE };
+        let voted = row.votes.iter().zip(0_u8..).filter(|(vote, _)| **vote == Some(candidate));
+        voted.map(|(_, voter)| Slot(voter)).collect()
+    }
+
+    /// How many candidates have votes in a term.
+    #[must_use]
+    pub(crate) fn candidates(&self, term: Term) -> usize {
+        let Some(row) = self.row(term) else { return 0 };
+        row.votes.iter().flatten().copied().collect::<Slots>().len()
+    }
+
+    /// Who led a term.
+    #[must_use]
+    pub(crate) fn leader(&self, term: Term) -> Option<Slot> {
+        self.row(term)?.leader
+    }
+
+    /// The newest term that had a leader.
+    #[must_use]
+    pub(crate) fn newest_led(&self) -> Option<(Term, Slot)> {
+        self.rows.iter().rev().find_map(|row| Some((row.term, row.leader?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_vote_and_the_first_leader_stand() {
+        let (n1, n2, n3) = (Slot(0), Slot(1), Slot(2));
+        let mut terms = Terms::default();
+        for (term, candidate) in [(4, n1), (2, n2), (4, n2)] {
+            terms.vote(n3, Term(term), candidate);
+        }
+        assert_eq!(terms.vote_of(n3, Term(4)), Some(n1));
+        assert_eq!(terms.vote_of(n3, Term(2)), Some(n2), "an older term is another matter");
+        assert_eq!(terms.votes_for(n1, Term(4)), Slots::only(n3));
+
+        terms.lead(Term(4), n1);
+        terms.lead(Term(4), n3);
+        assert_eq!(terms.newest_led(), Some((Term(4), n1)));
+        assert_eq!(terms.leader(Term(3)), None);
+    }
+}

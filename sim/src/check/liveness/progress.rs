@@ -1,0 +1,283 @@
+//! Liveness: once the world is healed, the servers that are whole and connected agree on a leader,
+//! commit, converge, and stay so.
+//!
+//! Judged at the end of the run, with slack: what was written within the last few election
+//! timeouts may still be on its way. Not judged at all if the core is no quorum of a configuration
+//! that one of its members goes by, or if the run ends before patience does.
+
+use crate::check::ghost::{Facts, Glimpse, Ledger, Placed, Shadow};
+use crate::check::say;
+use crate::plan::server_set::{Slot, Slots};
+use std::collections::VecDeque;
+use std::fmt;
+use wavetank_raft::{Index, Span, Term, Time};
+
+/// How long to wait, and for what.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Patience {
+    /// The longest time in which a follower that hears nothing begins to campaign.
+    pub election_timeout: Span,
+    /// In how many of them the core must have settled.
+    pub timeouts: u64,
+    /// How many of them the last commits may be on their way.
+    pub slack: u64,
+    /// How often leadership may still change after the core has settled. `None` where servers that
+    /// were removed may disrupt: without pre-vote (thesis §4.2.3).
+    pub changes_most: Option<u64>,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { election_timeout: Span::ms(2_000), timeouts: 20, slack: 4, changes_most: Some(1) }
+    }
+}
+
+/// What servers without a leader do, over and over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Cycle {
+    /// How often one of them began to campaign.
+    campaigns: u64,
+    /// How often one of them won.
+    victories: u64,
+    /// By how much the newest term rose.
+    terms: u64,
+}
+
+impl fmt::Display for Cycle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { campaigns, victories, terms } = self;
+        match (campaigns, victories, terms) {
+            (0, _, _) => write!(f, "nobody campaigns"),
+            (_, 0, 0) => write!(f, "pre-votes without end, and no election"),
+            (_, 0, _) => write!(f, "{campaigns} campaigns and {terms} terms, and nobody won"),
+            (_, _, _) => write!(f, "{campaigns} campaigns and {terms} terms, won {victories} times and lost"),
+        }
+    }
+}
+
+/// What was so at one moment.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    at: Time,
+    committed: Index,
+    /// The end of the log of whoever led.
+    last: Index,
+}
+
+/// The liveness judge.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    patience: Patience,
+    healed: Option<(Time, Slots)>,
+    /// Since when nothing was done to the core any more.
+    since: Time,
+    /// What was committed then.
+    goal: Index,
+    settled: Option<Time>,
+    changes: u64,
+    leader: Option<Slot>,
+    cycle: Cycle,
+    /// The newest term at the beginning of the cycle.
+    term: Term,
+    marks: VecDeque<Mark>,
+    judged: u64,
+}
+
+impl Progress {
+    /// As its file is named.
+    pub const NAME: &'static str = "progress";
+    /// Where it is stated.
+    pub const SECTION: &'static str = "thesis §3.4, §3.9";
+
+    const MOVES: Facts = Facts::ROLE
+        .or(Facts::TERM)
+        .or(Facts::COMMIT)
+        .or(Facts::APPLY)
+        .or(Facts::BOOTED)
+        .or(Facts::CONFIGURED)
+        .or(Facts::HALTED)
+        .or(Facts::HEALED)
+        .or(Facts::NETWORK);
+
+    /// With this much patience.
+    #[must_use]
+    pub(crate) const fn new(patience: Patience) -> Self {
+        Self {
+            patience,
+            healed: None,
+            since: Time(0),
+            goal: Index::ZERO,
+            settled: None,
+            changes: 0,
+            leader: None,
+            cycle: Cycle { campaigns: 0, victories: 0, terms: 0 },
+            term: Term(0),
+            marks: VecDeque::new(),
+            judged: 0,
+        }
+    }
+
+    /// How long it took until all was well again; `None` if it never was, or there was no healing.
+    #[must_use]
+    pub fn wait(&self) -> Option<Span> {
+        Some(self.settled?.since(self.healed?.0))
+    }
+
+    /// How often the core settled, or should have.
+    #[must_use]
+    pub const fn witnessed(&self) -> u64 {
+        self.judged
+    }
+
+    /// Looks at an observation.
+    pub(crate) fn see(&mut self, ledger: &Ledger, facts: Facts) {
+        if facts.touches(Facts::HEALED) {
+            (self.healed, self.settled) = (ledger.healed, None);
+        }
+        let Some((_, core)) = self.healed else { return };
+        if facts.touches(Facts::HEALED | Facts::NETWORK) {
+            // A story may cut somebody off once more and heal that again: patience begins anew.
+            (self.since, self.goal, self.changes) = (ledger.at, ledger.history.committed(), 0);
+            self.marks.clear();
+            (self.cycle, self.term) = (Cycle::default(), newest_term(ledger, core));
+        }
+        if !facts.touches(Self::MOVES) {
+            return;
+        }
+        self.cycle.campaigns += u64::from(facts.touches(Facts::CAMPAIGNED));
+        self.cycle.victories += u64::from(facts.touches(Facts::LEADS));
+        if facts.touches(Facts::LEADS) && core.contains(ledger.step.slot) {
+            let again = self.leader.replace(ledger.step.slot).is_some();
+            if again && self.settled.is_some() {
+                self.changes += 1;
+            }
+        }
+        if self.settled.is_none() && self.demand(ledger, core, self.goal, |_| ()).is_none() {
+            self.settled = Some(ledger.at);
+        }
+        self.mark(ledger, core);
+    }
+
+    /// Once per election timeout, what the core should have behind it a few of them later.
+    fn mark(&mut self, ledger: &Ledger, core: Slots) {
+        let due =
+            self.marks.back().is_none_or(|mark| self.patience.election_timeout <= ledger.at.since(mark.at));
+        if !due {
+            return;
+        }
+        let last = leader(ledger, core).map_or(Index::ZERO, |(_, shadow)| shadow.glimpse.last.index);
+        let mark = Mark { at: ledger.at, committed: ledger.history.committed(), last };
+        if self.marks.len() == 64 {
+            self.marks.pop_front();
+        }
+        self.marks.push_back(mark);
+    }
+
+    /// The run is over: says what has not happened.
+    pub(crate) fn end(&mut self, ledger: &Ledger, at: Time) -> Option<String> {
+        let (_, core) = self.healed?;
+        let patience = self.patience.election_timeout.times(self.patience.timeouts);
+        self.judged += u64::from(self.settled.is_some());
+        if at.since(self.since) < patience || !can_decide(ledger, core) {
+            return None;
+        }
+        self.judged += u64::from(self.settled.is_none());
+        if let Some(what) = self.demand(ledger, core, self.goal, |words| words.to_string()) {
+            return Some(what);
+        }
+        let slack = self.patience.election_timeout.times(self.patience.slack);
+        let old = self.marks.iter().rev().find(|mark| slack <= at.since(mark.at));
+        if let Some(mark) = old
+            && let goal = mark.committed.max(mark.last)
+            && let Some(what) = self.demand(ledger, core, goal, |words| words.to_string())
+        {
+            return Some(what);
+        }
+        let passed = old.map_or(self.goal, |mark| mark.committed);
+        configured(ledger, core, passed).or_else(|| {
+            let changes = self.changes;
+            if changes <= self.patience.changes_most? {
+                return None;
+            }
+            say(format_args!("the leader changed {changes} times after all was settled"))
+        })
+    }
+
+    /// What the core still owes, if everything up to `goal` is demanded of it, in the words that `say`
+    /// makes of it.
+    fn demand<T>(
+        &self,
+        ledger: &Ledger,
+        core: Slots,
+        goal: Index,
+        say: fn(fmt::Arguments<'_>) -> T,
+    ) -> Option<T> {
+        let Some((leader, lead)) = leader(ledger, core) else {
+            let terms = newest_term(ledger, core).0.saturating_sub(self.term.0);
+            let (since, cycle) = (self.since, Cycle { terms, ..self.cycle });
+            return Some(say(format_args!("nobody leads {core}, healed since {since} ms: {cycle}")));
+        };
+        let Glimpse { term: led, commit, .. } = lead.glimpse;
+        if lead.log.link(commit).is_none_or(|link| link.term != led) {
+            return Some(say(format_args!(
+                "{leader}, leader of {led}, has committed no entry of its own, only {commit}"
+            )));
+        }
+        let members = lead.conf.map_or(Slots::NONE, |placed| placed.conf.members);
+        core.and(members).and(ledger.up()).iter().find_map(|slot| {
+            let Glimpse { role, term, leader: known, commit, applied, .. } = ledger.shadow(slot).glimpse;
+            let follows = slot == leader || known == Some(leader.node()) && term == led;
+            if follows && goal <= commit && goal <= applied {
+                return None;
+            }
+            Some(say(format_args!(
+                "{slot} is a {role:?} at {term} with commit {commit} and applied {applied}; \
+                 {leader} leads, and {goal} was committed long ago"
+            )))
+        })
+    }
+}
+
+/// What is wrong with the leader's configuration, if it was committed long ago.
+fn configured(ledger: &Ledger, core: Slots, passed: Index) -> Option<String> {
+    let (slot, lead) = leader(ledger, core)?;
+    let conf = lead.conf.filter(|placed| placed.index <= passed)?;
+    if conf.conf.is_joint() {
+        return say(format_args!("{slot} leads and has not left {conf}"));
+    }
+    if conf.conf.voters().contains(slot) {
+        return None;
+    }
+    say(format_args!("{slot} leads without a vote in {conf}, which is committed"))
+}
+
+fn newest_term(ledger: &Ledger, core: Slots) -> Term {
+    core.iter().map(|slot| ledger.shadow(slot).glimpse.term).max().unwrap_or(Term(0))
+}
+
+/// Who leads the core: the leader of the newest term among those that run.
+fn leader(ledger: &Ledger, core: Slots) -> Option<(Slot, &Shadow)> {
+    let running = core.and(ledger.up()).iter().map(|slot| (slot, ledger.shadow(slot)));
+    let leaders = running.filter(|(_, shadow)| shadow.glimpse.leads());
+    leaders.max_by_key(|(_, shadow)| shadow.glimpse.term)
+}
+
+/// Whether the core is a quorum of every configuration that its members go by, and of the one
+/// before each, which may still come back.
+fn can_decide(ledger: &Ledger, core: Slots) -> bool {
+    let running = core.and(ledger.up());
+    let enough = |placed: Placed| placed.conf.is_quorum(running);
+    // Those who were never told of any membership wait for somebody who may be lost for good.
+    let is_told = running.iter().any(|slot| ledger.shadow(slot).log.conf().is_some());
+    is_told
+        && running.iter().all(|slot| {
+            let log = &ledger.shadow(slot).log;
+            let Some(latest) = log.conf() else { return true };
+            let before = log.conf_before(latest.index);
+            let may_return = ledger.shadow(slot).glimpse.commit < latest.index;
+            enough(latest) && (!may_return || before.is_none_or(enough))
+        })
+}
+
+#[cfg(test)]
+mod tests;

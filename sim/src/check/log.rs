@@ -1,0 +1,7 @@
+//! Properties of logs, and of what a leader knows of them.
+
+pub(crate) mod leader_append_only;
+pub(crate) mod log_is_written;
+pub(crate) mod log_matching;
+pub(crate) mod match_is_true;
+pub(crate) mod progress_is_sane;

@@ -1,0 +1,68 @@
+//! Leader Append-Only: a leader never overwrites or removes entries of its log, and adds only
+//! entries of its own term.
+
+use crate::check::ghost::{Facts, Ledger};
+use crate::check::{Check, say};
+use crate::plan::judge_level::Column;
+
+const WATCHES: Facts = Facts::CUT.or(Facts::APPENDED);
+
+/// Leader Append-Only (L1).
+pub(crate) const CHECK: Check =
+    Check::new("leader_append_only", "thesis §3.5", Column::Ghosts, WATCHES, judge);
+
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let step = &ledger.step;
+    if !step.now.leads() {
+        return None;
+    }
+    *witnessed += 1;
+    let (leader, term) = (step.slot, step.now.term);
+    if let Some(gone) = step.gone.last() {
+        let from = gone.index;
+        return say(format_args!("{leader} leads {term} and removed its own entries from {from} on"));
+    }
+    let entry = ledger.subject().log.last();
+    if step.appended.is_none() || entry.term == term {
+        return None;
+    }
+    say(format_args!("{leader} leads {term} and appended {entry}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::fixture::{N1, N2, N3, Tale};
+    use wavetank_raft::{Entry, Event, Index, LogOp, Payload, Term};
+
+    #[test]
+    fn a_leader_appends_and_a_follower_gives_way() {
+        let mut tale = Tale::three(&CHECK);
+        tale.elect(N1, 2);
+        tale.propose(N1, 2);
+        tale.elect(N2, 3);
+        tale.replicate(N2, N1, 1);
+        tale.is_quiet();
+    }
+
+    #[test]
+    fn a_leader_does_not_cut() {
+        let mut tale = Tale::three(&CHECK);
+        tale.elect(N3, 2);
+        tale.propose(N3, 2);
+        let again = Entry::new(Term(2), Index(3), Payload::Noop);
+        let write = tale.write(None, LogOp::Replace([again].into()));
+        tale.step(N3, &Event::Timer, |_| {}, vec![write]);
+        tale.speaks("n3 leads t2 and removed its own entries from i3 on");
+    }
+
+    #[test]
+    fn a_leader_does_not_append_for_others() {
+        let mut tale = Tale::three(&CHECK);
+        tale.elect(N3, 2);
+        let old = Entry::new(Term(1), Index(3), Payload::Noop);
+        let write = tale.write(None, LogOp::Append([old].into()));
+        tale.step(N3, &Event::Timer, |_| {}, vec![write]);
+        tale.speaks("n3 leads t2 and appended t1.i3");
+    }
+}

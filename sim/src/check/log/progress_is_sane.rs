@@ -1,0 +1,86 @@
+//! What a leader knows of a follower only grows while it leads, and makes sense.
+
+use crate::check::ghost::{Facts, Follower, Ledger};
+use crate::check::{Check, say};
+use crate::plan::judge_level::Column;
+use crate::plan::server_set::Slot;
+use wavetank_raft::Index;
+
+/// Progress is sane (L6).
+pub(crate) const CHECK: Check =
+    Check::new("progress_is_sane", "thesis §3.5", Column::Ghosts, Facts::PROGRESS, judge);
+
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    *witnessed += 1;
+    let step = &ledger.step;
+    ledger.subject().followers.iter().find_map(|now| {
+        // A server that comes back after it was removed is a new follower.
+        let member = |slot| step.was_conf.is_some_and(|placed| placed.conf.members.contains(slot));
+        let stayed = Slot::of(now.node).is_some_and(member);
+        let was = step.followers_before.iter().find(|was| stayed && was.node == now.node);
+        insane(step.slot, step.now.last.index, was.map_or(Index::ZERO, |was| was.matched), now)
+    })
+}
+
+/// What does not make sense about a belief of a leader with a log up to `last`, if `was` matched
+/// before.
+fn insane(leader: Slot, last: Index, was: Index, now: &Follower) -> Option<String> {
+    let Follower { node, matched, next } = now;
+    if *matched < was {
+        return say(format_args!(
+            "{leader} knew that {node} matches up to {was}, and now believes {matched}"
+        ));
+    }
+    if next <= matched {
+        return say(format_args!(
+            "{leader} knows that {node} matches up to {matched}, and would send {next} next"
+        ));
+    }
+    if last < *matched {
+        return say(format_args!(
+            "{leader} believes that {node} matches up to {matched}; its own log ends at {last}"
+        ));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::fixture::{N1, N2, N3, Tale};
+
+    #[test]
+    fn it_grows() {
+        let mut tale = Tale::three(&CHECK);
+        tale.settle(N1, 2);
+        tale.settle(N2, 3);
+        tale.is_quiet();
+    }
+
+    #[test]
+    fn it_does_not_shrink() {
+        let mut tale = Tale::three(&CHECK);
+        tale.settle(N1, 2);
+        tale.hear_match(N1, N3, Index(1));
+        tale.speaks("n1 knew that n3 matches up to i2, and now believes i1");
+    }
+
+    #[test]
+    fn a_new_reign_begins_anew() {
+        let mut tale = Tale::three(&CHECK);
+        tale.settle(N1, 2);
+        tale.elect(N1, 3);
+        tale.is_quiet();
+    }
+
+    #[test]
+    fn it_is_within_the_log_and_below_what_comes_next() {
+        let belief = |matched, next| Follower { node: N2.node(), matched: Index(matched), next: Index(next) };
+        let says = |matched, next| insane(N1, Index(9), Index::ZERO, &belief(matched, next));
+        assert_eq!(says(9, 10), None);
+        let again = "n1 knows that n2 matches up to i9, and would send i9 next";
+        assert_eq!(says(9, 9).as_deref(), Some(again));
+        let beyond = "n1 believes that n2 matches up to i10; its own log ends at i9";
+        assert_eq!(says(10, 11).as_deref(), Some(beyond));
+    }
+}

@@ -1,0 +1,9 @@
+//! Properties of membership changes.
+
+pub(crate) mod change_after_own_commit;
+pub(crate) mod committed_configuration_agrees;
+pub(crate) mod configuration_is_latest_in_log;
+pub(crate) mod configurations_overlap;
+pub(crate) mod legal_transition;
+pub(crate) mod one_change_at_a_time;
+pub(crate) mod only_voters_count;

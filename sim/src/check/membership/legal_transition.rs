@@ -1,0 +1,85 @@
+//! From one configuration only certain others may follow: one voter more or less, or a joint one,
+//! which is left for what it led to, and only once it is committed.
+
+use crate::check::ghost::{Conf, Facts, Ledger};
+use crate::check::{Check, say};
+use crate::plan::judge_level::Column;
+
+/// Legal transitions (M5).
+pub(crate) const CHECK: Check =
+    Check::new("legal_transition", "thesis §4.1, §4.3", Column::Ghosts, Facts::CHANGED, judge);
+
+const MANY_VOTERS: &str = "more than one voter came or went";
+const OTHER_OLD: &str = "the old voters are not those that were in force";
+const OTHER_NEW: &str = "the joint configuration led somewhere else";
+const LEFT_EARLY: &str = "the joint configuration was not committed yet";
+const JOINT_TWICE: &str = "one joint configuration follows another";
+
+/// What is wrong with a transition, if its first configuration is committed or not.
+fn wrong(from: Conf, to: Conf, committed: bool) -> Option<&'static str> {
+    match (from.is_joint(), to.is_joint()) {
+        (false, false) => {
+            let came = to.incoming.minus(from.incoming).len();
+            let went = from.incoming.minus(to.incoming).len();
+            (1 < came + went).then_some(MANY_VOTERS)
+        }
+        (false, true) => (to.outgoing != from.incoming).then_some(OTHER_OLD),
+        (true, false) if to.incoming != from.incoming => Some(OTHER_NEW),
+        (true, false) => (!committed).then_some(LEFT_EARLY),
+        (true, true) => Some(JOINT_TWICE),
+    }
+}
+
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let (leader, commit) = (ledger.step.slot, ledger.step.now.commit);
+    ledger.step.changed.iter().find_map(|(from, to)| {
+        let from = (*from)?;
+        *witnessed += 1;
+        let why = wrong(from.conf, to.conf, from.index <= commit)?;
+        say(format_args!("{leader} went from {from} to {to}: {why}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::fixture::{N1, N2, N3, Tale, voters};
+    use crate::plan::server_set::Slots;
+    use wavetank_raft::Payload;
+
+    fn conf(incoming: u16, outgoing: u16) -> Conf {
+        let (incoming, outgoing) = (Slots(incoming), Slots(outgoing));
+        Conf { incoming, outgoing, members: incoming.or(outgoing), digest: 0 }
+    }
+
+    #[test]
+    fn simple_steps() {
+        let three = conf(0b0111, 0);
+        assert_eq!(wrong(three, conf(0b1111, 0), true), None);
+        assert_eq!(wrong(three, conf(0b0011, 0), true), None);
+        assert_eq!(wrong(three, three, true), None, "an identical one, or only an address");
+        assert_eq!(wrong(three, conf(0b1011, 0), true), Some(MANY_VOTERS), "one for another");
+        assert_eq!(wrong(three, conf(0b11111, 0), true), Some(MANY_VOTERS));
+    }
+
+    #[test]
+    fn joint_steps() {
+        let (old, joint, new) = (conf(0b00111, 0), conf(0b11001, 0b00111), conf(0b11001, 0));
+        assert_eq!(wrong(old, joint, true), None);
+        assert_eq!(wrong(joint, new, true), None);
+        assert_eq!(wrong(joint, new, false), Some(LEFT_EARLY));
+        assert_eq!(wrong(joint, old, true), Some(OTHER_NEW));
+        assert_eq!(wrong(joint, joint, true), Some(JOINT_TWICE));
+        assert_eq!(wrong(conf(0b01111, 0), joint, true), Some(OTHER_OLD));
+    }
+
+    #[test]
+    fn in_a_story() {
+        let mut tale = Tale::three(&CHECK);
+        tale.settle(N1, 2);
+        tale.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
+        tale.is_quiet();
+        tale.append(N1, vec![Payload::Configuration(voters(&[N1, N3]))]);
+        tale.speaks("n1 went from n1 n2 at i3 to n1 n3 at i4: more than one voter came or went");
+    }
+}

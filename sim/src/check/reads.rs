@@ -1,0 +1,5 @@
+//! Properties of reads and leases.
+
+pub(crate) mod lease_exclusivity;
+pub(crate) mod read_index_bound;
+pub(crate) mod verified_leader;

@@ -1,0 +1,5 @@
+//! Properties of snapshots.
+
+pub(crate) mod compaction_follows_snapshot;
+pub(crate) mod snapshot_install;
+pub(crate) mod snapshot_is_committed_prefix;

@@ -1,0 +1,8 @@
+//! Properties of what a server stores, recovers and promises.
+
+pub(crate) mod persist_before_send;
+pub(crate) mod recovered_log_is_whole;
+pub(crate) mod recovery_covers_exposure;
+pub(crate) mod silent_after_disk_error;
+pub(crate) mod stops_for_a_reason;
+pub(crate) mod synced_data_is_kept;

@@ -1,0 +1,91 @@
+//! What reached the disk is there after a crash: only what was never reported durable may be
+//! missing. A server that finds less has to stop, not to go on with less.
+
+use crate::check::ghost::{Facts, Found, Ledger};
+use crate::check::{Check, say};
+use crate::plan::judge_level::Column;
+use crate::plan::server_set::Slot;
+use wavetank_raft::Index;
+
+/// Synced data is kept (P5).
+pub(crate) const CHECK: Check =
+    Check::new("synced_data_is_kept", "thesis §3.8", Column::Steps, Facts::BOOTED, judge);
+
+fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let found = &ledger.step.found;
+    if !found.returning {
+        return None;
+    }
+    *witnessed += 1;
+    missing(ledger.step.slot, found)
+}
+
+/// What is missing of what was kept.
+fn missing(slot: Slot, found: &Found) -> Option<String> {
+    let (hard, kept) = (found.hard, found.kept.hard);
+    let older = hard.term < kept.term;
+    let unvoted = hard.term == kept.term && hard.vote != kept.vote;
+    if older || unvoted && kept.vote.is_some() {
+        return say(format_args!("{slot} goes on with {hard:?}; on its disk was {kept:?}"));
+    }
+    let (log, snapshot, last) = (&found.kept.log, found.snapshot, found.last);
+    // A log that the snapshot contradicts goes with good reason.
+    let contradicts =
+        snapshot.index != Index::ZERO && log.link(snapshot.index).is_some() && !log.has(snapshot);
+    let kept = log.last();
+    if contradicts || kept.index <= found.end() {
+        return None;
+    }
+    say(format_args!("{slot} goes on with a log up to {last}; on its disk it went up to {kept}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::fixture::{N1, N2, Tale};
+    use crate::check::ghost::{Chain, Disk};
+    use wavetank_raft::{Entry, HardState, LogId, Payload, Term};
+
+    #[test]
+    fn what_was_not_synced_may_go() {
+        let mut tale = Tale::three(&CHECK);
+        tale.elect(N1, 2);
+        tale.deliver(N1, N2, 0);
+        tale.crash(N2);
+        tale.boot(N2);
+        tale.is_quiet();
+    }
+
+    #[test]
+    fn what_was_synced_may_not() {
+        let mut log = Chain::default();
+        for index in 1..=9 {
+            log.push(&Entry::new(Term(2), Index(index), Payload::Noop));
+        }
+        let kept = Disk { log, ..Disk::default() };
+        let says = |last, snapshot| {
+            let last = LogId::new(Term(2), Index(last));
+            missing(N1, &Found { last, snapshot, kept: kept.clone(), ..Found::default() })
+        };
+        assert_eq!(says(9, LogId::ZERO), None);
+        let less = "n1 goes on with a log up to t2.i8; on its disk it went up to t2.i9";
+        assert_eq!(says(8, LogId::ZERO).as_deref(), Some(less));
+        assert_eq!(says(8, LogId::new(Term(2), Index(5))).as_deref(), Some(less));
+        assert_eq!(says(8, LogId::new(Term(3), Index(5))), None, "the snapshot contradicts it");
+    }
+
+    #[test]
+    fn nor_may_the_vote_record() {
+        let record = |term, vote: Option<Slot>| HardState { term: Term(term), vote: vote.map(Slot::node) };
+        let says = |kept, hard| {
+            let kept = Disk { hard: kept, ..Disk::default() };
+            missing(N1, &Found { hard, kept, ..Found::default() })
+        };
+        assert_eq!(says(record(2, None), record(2, Some(N2))), None);
+        assert_eq!(says(record(2, Some(N2)), record(3, None)), None);
+        for found in [record(2, None), record(1, Some(N2))] {
+            let lost = says(record(2, Some(N2)), found).expect("it has voted for n2 at t2");
+            assert!(lost.starts_with("n1 goes on with HardState"), "{lost}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! A key-value store to put above a cluster, the clients that use it, and their judges.
+//!
+//! Here: the state machine ([`Kv`]) with its sessions, what crosses between it and its clients
+//! ([`wire`]), what the clients want ([`clients`]) and what is demanded of the answers that they get
+//! ([`judges`]). Not here: servers, networks, time, and how clients go about it
+//! ([`Callers`](crate::clients::callers::Callers)). [`wavetank_linear`] says whether a history is linearizable.
+
+pub mod clients;
+pub mod judges;
+pub mod wire;
+
+mod image;
+mod state;
+
+#[cfg(test)]
+mod tests;
+
+use crate::engine::workload::TankFsm;
+use state::State;
+use std::sync::Arc;
+use wavetank_raft::Bytes;
+use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};
+
+/// A key-value store whose clients have sessions: a command that comes twice takes effect once and
+/// is answered twice (thesis §6.3).
+///
+/// 1. A key that was never written reads as the empty value; so does a deleted one.
+/// 2. A session's commands take effect in the order of their sequence numbers, each at most once.
+/// 3. Equal commands at equal indexes lead to equal digests, with or without a snapshot between.
+#[derive(Clone, Debug, Default)]
+pub struct Kv {
+    // Shared with the snapshots of it; copied only if one is still being written.
+    state: Arc<State>,
+}
+
+/// A [`Kv`] as it was at one moment.
+#[derive(Clone, Debug)]
+pub struct KvSnapshot(Arc<State>);
+
+impl Fsm for Kv {
+    type Snapshot = KvSnapshot;
+
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+        let state = Arc::make_mut(&mut self.state);
+        commands.iter().map(|command| state.apply(command.index, command.data)).collect()
+    }
+
+    fn snapshot(&mut self) -> Result<KvSnapshot, StoreError> {
+        Ok(KvSnapshot(Arc::clone(&self.state)))
+    }
+
+    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
+        self.state = Arc::new(image::read(source)?);
+        Ok(())
+    }
+}
+
+impl FsmSnapshot for KvSnapshot {
+    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
+        image::write(&self.0, sink)
+    }
+}
+
+impl TankFsm for Kv {
+    fn query(&self, query: &[u8]) -> Bytes {
+        self.state.query(query)
+    }
+
+    fn digest(&self) -> u64 {
+        self.state.digest()
+    }
+}

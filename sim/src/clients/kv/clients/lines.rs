@@ -1,0 +1,106 @@
+//! A history of the clients as lines of JSON, one for each beginning and each end.
+
+use super::Operation;
+use crate::clients::callers::{End, Told};
+use crate::clients::kv::wire::{Got, Outcome, Response, Verb};
+use crate::engine::workload::Want;
+use crate::observe::observer::Watch;
+use crate::observe::{Ending, Observation, Seen};
+use serde_json::{Value, json};
+use std::any::Any;
+use std::collections::BTreeMap;
+use wavetank_raft::{ReadPath, Time};
+
+/// Looks on and writes the history down.
+#[derive(Debug, Default)]
+pub struct Lines {
+    operations: BTreeMap<u64, Operation>,
+}
+
+impl Watch for Lines {
+    fn see(&mut self, observation: &Observation<'_>) {
+        if let Seen::Invoked { what, .. } | Seen::Returned { what, .. } = observation.seen
+            && let Some(operation) = (what as &dyn Any).downcast_ref::<Operation>()
+        {
+            self.operations.insert(operation.number, operation.clone());
+        }
+    }
+}
+
+impl Lines {
+    /// The history so far, as [`wavetank_linear::judge`] reads it: all but the reads that do not
+    /// claim to be up to date.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut events = Vec::with_capacity(2 * self.operations.len());
+        for operation in self.operations.values().filter(|operation| claims_to_be_current(operation)) {
+            events.push((operation.order, None, operation));
+            if let Some(end) = &operation.end {
+                events.push((end.order, Some(end), operation));
+            }
+        }
+        events.sort_unstable_by_key(|&(order, _, _)| order);
+        let lines = events.into_iter().map(|(_, end, operation)| match end {
+            Some(end) => line(operation, kind(operation, end), &returned(operation, end), end.at),
+            None => line(operation, "invoke", &wanted(operation), operation.invoked),
+        });
+        lines.fold(String::new(), |text, line| text + &line + "\n")
+    }
+}
+
+fn claims_to_be_current(operation: &Operation) -> bool {
+    match operation.wanted.want {
+        Want::Apply(_) | Want::Read(ReadPath::Index | ReadPath::Lease, _) => true,
+        Want::Read(ReadPath::Verify, _) | Want::Stale(_) => false,
+    }
+}
+
+fn line(operation: &Operation, kind: &str, value: &Value, at: Time) -> String {
+    let f = match operation.command().map(|command| command.verb) {
+        Some(Verb::Put(_) | Verb::Delete) => "write",
+        Some(Verb::Append(_)) => "append",
+        Some(Verb::Cas { .. }) => "cas",
+        None => "read",
+    };
+    let (process, key, time) = (operation.client, operation.wanted.key, at.0 * 1_000);
+    json!({ "process": process, "type": kind, "f": f, "key": key, "value": value, "time": time }).to_string()
+}
+
+fn wanted(operation: &Operation) -> Value {
+    match operation.command().map(|command| command.verb) {
+        Some(Verb::Put(value) | Verb::Append(value)) => text(value),
+        Some(Verb::Cas { expected, new }) => json!([text(expected), text(new)]),
+        Some(Verb::Delete) | None => Value::Null,
+    }
+}
+
+/// A cas that was refused has not found another value, which is what "fail" says of a cas.
+fn kind(operation: &Operation, end: &End) -> &'static str {
+    let is_cas = matches!(operation.command().map(|command| command.verb), Some(Verb::Cas { .. }));
+    match (end.ending, outcome(end)) {
+        (Ending::Ok, None | Some(Outcome::Done)) => "ok",
+        (Ending::Ok, Some(Outcome::Mismatch)) => "fail",
+        (Ending::Failed, _) if !is_cas => "fail",
+        (Ending::Ok | Ending::Failed | Ending::Unknown, _) => "info",
+    }
+}
+
+fn outcome(end: &End) -> Option<Outcome> {
+    match &end.answer {
+        Some(Told::Applied(_, bytes)) => {
+            Some(Response::decode(bytes).map_or(Outcome::Malformed, |response| response.outcome))
+        }
+        Some(Told::Got(_)) | None => None,
+    }
+}
+
+fn returned(operation: &Operation, end: &End) -> Value {
+    match &end.answer {
+        Some(Told::Got(bytes)) => Got::decode(bytes).map_or(Value::Null, |got| text(got.value)),
+        Some(Told::Applied(..)) | None => wanted(operation),
+    }
+}
+
+fn text(value: &[u8]) -> Value {
+    String::from_utf8_lossy(value).into()
+}

@@ -1,0 +1,133 @@
+//! How many clients there are and what they want, as numbers to print, edit and shrink.
+
+use crate::plan::Clients;
+use crate::plan::rng::{Ratio, Spans};
+use wavetank_raft::{ReadPath, Span};
+
+/// The clients of a run.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ClientPlan {
+    /// How many clients write and read, and look for the leader to do so.
+    pub followers: u16,
+    /// How many clients only read, each from one server and never from another, at once and
+    /// without a second try: the ones that see what an old leader still says.
+    pub pinned: u16,
+    /// How many keys they contend for (≥ 1).
+    pub keys: u32,
+    /// How long a value is, at least: it begins with a mark of its own, and no two are alike.
+    pub value_bytes: u32,
+    /// How long a client rests between operations.
+    pub think: Spans,
+    /// How long a pinned one rests.
+    pub pinned_think: Spans,
+    /// How long a client waits for an answer before it tries another server.
+    pub patience: Span,
+    /// How long it waits before it tries again after a refusal.
+    pub backoff: Spans,
+    /// How often it tries before it gives an operation up (≥ 1).
+    pub tries: u32,
+    /// How many of its operations are writes.
+    pub writes: Ratio,
+    /// What the writes are.
+    pub verbs: Verbs,
+    /// What the reads are.
+    pub reads: Reads,
+    /// What the reads of the pinned ones are.
+    pub pinned_reads: Reads,
+    /// How often a client gives a refused operation up at once, so that "it was not done" is
+    /// said to someone who believes it.
+    pub resign: Ratio,
+    /// How often a client whose operation came to an unknown end goes on as someone new, so that
+    /// its last command may take effect at any time to come.
+    pub rename: Ratio,
+}
+
+/// How often each kind of write, as shares of their sum.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Verbs {
+    /// A new value.
+    pub put: u32,
+    /// More at the end of the value.
+    pub append: u32,
+    /// A new value in place of a certain one.
+    pub cas: u32,
+    /// No value.
+    pub delete: u32,
+}
+
+/// How often each way to read, as shares of their sum.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Reads {
+    /// [`ReadPath::Index`].
+    pub index: u32,
+    /// [`ReadPath::Lease`].
+    pub lease: u32,
+    /// [`ReadPath::Verify`].
+    pub verify: u32,
+    /// From the local state, however old.
+    pub stale: u32,
+}
+
+impl ClientPlan {
+    /// A few clients of every kind with an operation every few dozen milliseconds, on few keys.
+    #[must_use]
+    pub fn calm() -> Self {
+        Self {
+            followers: 4,
+            pinned: 3,
+            keys: 4,
+            value_bytes: 8,
+            think: Spans::ms(10, 200),
+            pinned_think: Spans::ms(20, 200),
+            patience: Span::ms(500),
+            backoff: Spans::ms(5, 50),
+            tries: 8,
+            writes: Ratio::new(1, 2),
+            verbs: Verbs { put: 4, append: 2, cas: 2, delete: 1 },
+            reads: Reads { index: 3, lease: 2, verify: 1, stale: 0 },
+            pinned_reads: Reads { index: 3, lease: 3, verify: 1, stale: 1 },
+            resign: Ratio::new(1, 8),
+            rename: Ratio::new(1, 2),
+        }
+    }
+}
+
+impl From<&Clients> for ClientPlan {
+    /// What a plan says of its clients, with every kind of write, and a pinned reader for every two
+    /// of them. Where all read under leases there is one for every server, and a fast one: what a
+    /// lease promises too much is over in a fraction of a timeout.
+    fn from(clients: &Clients) -> Self {
+        let of = |path| u32::from(clients.reads.contains(&path));
+        let [index, lease, verify] = [ReadPath::Index, ReadPath::Lease, ReadPath::Verify].map(of);
+        let is_fast = clients.read_under_leases_alone();
+        let Spans { min, max } = clients.think;
+        Self {
+            followers: clients.count,
+            pinned: if is_fast { 7 } else { clients.count.div_ceil(2) },
+            keys: u32::from(clients.keys),
+            think: clients.think,
+            pinned_think: if is_fast { Spans::new(min.part(4), max.part(4)) } else { clients.think },
+            patience: clients.patience,
+            writes: clients.writes,
+            reads: Reads { index, lease, verify, stale: 0 },
+            pinned_reads: Reads { index: 2 * index, lease: 2 * lease, verify, stale: 1 },
+            ..Self::calm()
+        }
+    }
+}
+
+impl Verbs {
+    pub(super) const fn shares(self) -> [u32; 4] {
+        [self.put, self.append, self.cas, self.delete]
+    }
+}
+
+impl Reads {
+    pub(super) const fn shares(self) -> [u32; 4] {
+        [self.index, self.lease, self.verify, self.stale]
+    }
+
+    /// The ways, in the order of the shares; `None` is from the local state.
+    pub(super) const WAYS: [Option<ReadPath>; 4] =
+        [Some(ReadPath::Index), Some(ReadPath::Lease), Some(ReadPath::Verify), None];
+}

@@ -1,0 +1,110 @@
+//! What an operation on the store asks for, and its words in traces.
+
+use super::Operation;
+use crate::clients::callers::{Told, Wanted};
+use crate::clients::kv::wire::{self, Command, Got, Outcome, Response, Verb};
+use crate::engine::workload::Want;
+use std::fmt;
+use wavetank_raft::{Bytes, ReadPath};
+
+/// A command to one key, or a read of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KvWant {
+    /// The key.
+    pub key: u32,
+    /// The encoded [`Command`], or the encoded query.
+    pub want: Want,
+}
+
+impl KvWant {
+    /// To apply a command.
+    #[must_use]
+    pub fn write(command: &Command<'_>) -> Self {
+        Self { key: command.key, want: Want::Apply(command.encode()) }
+    }
+
+    /// To read a key's value by this path; `None` for the local state, however old.
+    #[must_use]
+    pub fn read(key: u32, path: Option<ReadPath>) -> Self {
+        let query = wire::query(key);
+        let want = match path {
+            Some(path) => Want::Read(path, query),
+            None => Want::Stale(query),
+        };
+        Self { key, want }
+    }
+}
+
+impl Operation {
+    /// The command, if it is a write.
+    #[must_use]
+    pub fn command(&self) -> Option<Command<'_>> {
+        self.bytes().map(decoded)
+    }
+
+    /// The command as it was sent, if it is a write.
+    #[must_use]
+    pub const fn bytes(&self) -> Option<&Bytes> {
+        match &self.wanted.want {
+            Want::Apply(bytes) => Some(bytes),
+            Want::Read(..) | Want::Stale(_) => None,
+        }
+    }
+}
+
+fn decoded(bytes: &Bytes) -> Command<'_> {
+    Command::decode(bytes).expect("clients send commands")
+}
+
+impl Wanted for KvWant {
+    fn want(&self) -> Want {
+        self.want.clone()
+    }
+
+    fn fmt_told(told: &Told, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match told {
+            Told::Applied(index, bytes) => match Response::decode(bytes) {
+                Some(Response { outcome: Outcome::Done, effective }) => {
+                    write!(f, ": done by {effective}, said {index}")
+                }
+                Some(Response { outcome: Outcome::Mismatch, .. }) => write!(f, ": mismatch, said {index}"),
+                Some(Response { outcome: Outcome::Outdated, .. }) => write!(f, ": outdated, said {index}"),
+                Some(Response { outcome: Outcome::Malformed, .. }) | None => {
+                    write!(f, ": not understood, said {index}")
+                }
+            },
+            Told::Got(bytes) => match Got::decode(bytes) {
+                Some(got) => {
+                    write!(f, ": {} of {}, state {}", quoted(got.value), got.version, got.applied)
+                }
+                None => write!(f, ": not understood"),
+            },
+        }
+    }
+}
+
+impl fmt::Display for KvWant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = self.key;
+        let Command { session, sequence, verb, .. } = match &self.want {
+            Want::Apply(bytes) => decoded(bytes),
+            Want::Read(ReadPath::Index, _) => return write!(f, "read k{key}"),
+            Want::Read(ReadPath::Lease, _) => return write!(f, "lease-read k{key}"),
+            Want::Read(ReadPath::Verify, _) => return write!(f, "verify-read k{key}"),
+            Want::Stale(_) => return write!(f, "stale-read k{key}"),
+        };
+        match verb {
+            Verb::Put(value) => write!(f, "put k{key} = {}", quoted(value))?,
+            Verb::Append(value) => write!(f, "append k{key} + {}", quoted(value))?,
+            Verb::Cas { expected, new } => {
+                write!(f, "cas k{key} {} -> {}", quoted(expected), quoted(new))?;
+            }
+            Verb::Delete => write!(f, "delete k{key}")?,
+        }
+        write!(f, " (s{session}.{sequence})")
+    }
+}
+
+fn quoted(value: &[u8]) -> String {
+    format!("\"{}\"", value.escape_ascii())
+}

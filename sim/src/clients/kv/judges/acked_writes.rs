@@ -1,0 +1,95 @@
+//! A write that was acknowledged is there, stays there, and did what was said (K1, K2).
+
+use super::record::Record;
+use super::{Check, Judged, Moment, broken, holds};
+use crate::clients::callers::Told;
+use crate::clients::kv::clients::Operation;
+use crate::clients::kv::wire::{Outcome, Response};
+use std::collections::BTreeMap;
+use wavetank_raft::Index;
+
+/// Remembers the acknowledged writes by the index at which they were said to be applied.
+#[derive(Debug, Default)]
+pub(super) struct AckedWrites(BTreeMap<Index, u64>);
+
+impl Check for AckedWrites {
+    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Judged {
+        if let Moment::Other(slot, index) = moment {
+            let operation = self.0.get(index)?;
+            return broken(|| {
+                format!("#{operation} was acknowledged at {index}, and {slot} applied something else there")
+            });
+        }
+        self.acked(record, moment.done()?)
+    }
+}
+
+impl AckedWrites {
+    fn acked(&mut self, record: &Record, operation: &Operation) -> Judged {
+        let (bytes, command) = (operation.bytes()?, operation.command()?);
+        let Some(Told::Applied(said, response)) = operation.told() else { return None };
+        if record.command(*said) != Some(bytes) {
+            return broken(|| format!("{operation}: nobody applied it at {said}"));
+        }
+        self.0.insert(*said, operation.number);
+        let told = Response::decode(response).map(|response| response.outcome);
+        let came = record.effect(&command).map(|effect| effect.outcome);
+        let is_so = told == came && matches!(told, Some(Outcome::Done | Outcome::Mismatch));
+        holds(is_so, || match came {
+            Some(outcome) => format!("{operation}: what came of it is {outcome:?}"),
+            None => format!("{operation}: nothing came of it"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::clients::kv::judges::tale::{N1, N2, Tale};
+    use crate::clients::kv::wire::Outcome;
+
+    #[test]
+    fn what_was_applied_may_be_acknowledged() {
+        let mut tale = Tale::new();
+        tale.write(1, "a").applied(N1, 3, 1).acks(1, 3, Outcome::Done, 3);
+        tale.applied(N2, 3, 1).is_quiet();
+        assert_eq!(tale.witnessed("acked_writes"), 1);
+    }
+
+    #[test]
+    fn what_nobody_applied_may_not() {
+        let mut tale = Tale::new();
+        tale.write(1, "a").acks(1, 3, Outcome::Done, 3);
+        tale.speaks(
+            "acked_writes",
+            "c0 #1 put k1 = \"a\" (s1.1): done by i3, said i3: nobody applied it at i3",
+        );
+    }
+
+    #[test]
+    fn nor_what_stands_elsewhere() {
+        let mut tale = Tale::new();
+        tale.write(1, "a").write(2, "b").applied(N1, 1, 1).applied(N1, 2, 2);
+        tale.acks(1, 2, Outcome::Done, 2);
+        tale.speaks(
+            "acked_writes",
+            "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: nobody applied it at i2",
+        );
+    }
+
+    #[test]
+    fn nor_with_an_outcome_that_is_not_so() {
+        let mut tale = Tale::new();
+        tale.write(1, "a").applied(N1, 1, 1).acks(1, 1, Outcome::Mismatch, 1);
+        let words = "c0 #1 put k1 = \"a\" (s1.1): mismatch, said i1: what came of it is Done";
+        tale.speaks("acked_writes", words);
+    }
+
+    #[test]
+    fn an_acknowledged_write_is_never_replaced() {
+        let mut tale = Tale::new();
+        tale.write(1, "a").write(2, "b").applied(N1, 1, 1).acks(1, 1, Outcome::Done, 1);
+        tale.applied(N2, 1, 2);
+        let words = "#1 was acknowledged at i1, and n2 applied something else there";
+        tale.speaks("acked_writes", words);
+    }
+}

@@ -1,0 +1,55 @@
+//! A command takes effect once, however often it is sent, and after it was first sent (K3).
+
+use super::record::Record;
+use super::{Check, Judged, Moment, broken, holds};
+use crate::clients::callers::Told;
+use crate::clients::kv::wire::Response;
+
+#[derive(Debug)]
+pub(super) struct ExactlyOnce;
+
+impl Check for ExactlyOnce {
+    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Judged {
+        let operation = moment.done()?;
+        let command = operation.command()?;
+        let Some(Told::Applied(_, response)) = operation.told() else { return None };
+        let told = Response::decode(response)?.effective;
+        let floor = record.floor(operation.number);
+        if told <= floor {
+            return broken(|| format!("{operation}: {floor} was applied when it was first sent"));
+        }
+        let first = record.effect(&command).map_or(told, |effect| effect.index);
+        holds(first == told, || format!("{operation}: it had taken effect at {first}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::clients::kv::judges::tale::{N1, Tale};
+    use crate::clients::kv::wire::Outcome;
+
+    #[test]
+    fn a_command_that_came_twice_is_answered_with_its_first_effect() {
+        let mut tale = Tale::new();
+        tale.write(1, "a").applied(N1, 1, 1).applied(N1, 2, 1).acks(1, 2, Outcome::Done, 1);
+        tale.is_quiet();
+        assert_eq!(tale.witnessed("exactly_once"), 1);
+    }
+
+    #[test]
+    fn a_second_effect_is_one_too_many() {
+        let mut tale = Tale::new();
+        tale.write(1, "a").applied(N1, 1, 1).applied(N1, 2, 1).acks(1, 2, Outcome::Done, 2);
+        let words = "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: it had taken effect at i1";
+        tale.speaks("exactly_once", words);
+    }
+
+    #[test]
+    fn a_command_is_not_answered_with_what_was_done_before_it() {
+        let mut tale = Tale::new();
+        tale.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
+        tale.acks(2, 2, Outcome::Done, 1);
+        let words = "c0 #2 put k1 = \"b\" (s1.2): done by i1, said i2: i1 was applied when it was first sent";
+        tale.speaks("exactly_once", words);
+    }
+}

@@ -1,0 +1,66 @@
+//! What a read returns is what the key held, in the state that the read says it is of (K5, R3).
+
+use super::record::Record;
+use super::{Check, Judged, Moment, broken, holds};
+use crate::clients::callers::Told;
+use crate::clients::kv::wire::Got;
+
+#[derive(Debug)]
+pub(super) struct NoPhantom;
+
+impl Check for NoPhantom {
+    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Judged {
+        let operation = moment.done()?;
+        let Some(Told::Got(bytes)) = operation.told() else { return None };
+        let Some(got) = Got::decode(bytes) else {
+            return broken(|| format!("the answer to #{} is not one", operation.number));
+        };
+        let last = record.last_command();
+        if last < got.applied {
+            return broken(|| format!("{operation}: nobody applied more than {last}"));
+        }
+        let held = record.version(operation.wanted.key, got.applied);
+        let is_so = held.index == got.version && held.is(got.value);
+        holds(is_so, || format!("{operation}: it held what {} wrote", held.index))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::clients::kv::judges::tale::{N1, N2, Tale};
+
+    #[test]
+    fn any_past_state_may_be_read() {
+        let mut tale = Tale::new();
+        tale.stale_read(1, N2).sees(1, 0, 0, "");
+        tale.write(2, "a").applied(N1, 2, 2).write(3, "b").applied(N1, 3, 3);
+        tale.stale_read(4, N2).sees(4, 2, 2, "a");
+        tale.stale_read(5, N1).sees(5, 3, 3, "b").is_quiet();
+        assert_eq!(tale.witnessed("no_phantom"), 3);
+    }
+
+    #[test]
+    fn a_future_one_may_not() {
+        let mut tale = Tale::new();
+        tale.write(1, "a").stale_read(2, N2).sees(2, 1, 1, "a");
+        let words = "c1 #2 stale-read k1 at n2: \"a\" of i1, state i1: nobody applied more than i0";
+        tale.speaks("no_phantom", words);
+    }
+
+    #[test]
+    fn nor_a_value_that_the_key_never_had() {
+        let mut tale = Tale::new();
+        tale.write(1, "a").applied(N1, 1, 1).stale_read(2, N2).sees(2, 1, 1, "aa");
+        let words = "c1 #2 stale-read k1 at n2: \"aa\" of i1, state i1: it held what i1 wrote";
+        tale.speaks("no_phantom", words);
+    }
+
+    #[test]
+    fn nor_one_that_it_had_no_more() {
+        let mut tale = Tale::new();
+        tale.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
+        tale.stale_read(3, N2).sees(3, 2, 1, "a");
+        let words = "c1 #3 stale-read k1 at n2: \"a\" of i1, state i2: it held what i2 wrote";
+        tale.speaks("no_phantom", words);
+    }
+}

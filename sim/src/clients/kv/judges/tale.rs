@@ -1,0 +1,117 @@
+//! Tales to tell the judges: what clients did and what state machines applied, line by line.
+
+use super::{Judges, Promises};
+use crate::clients::callers::{End, Told};
+use crate::clients::kv::clients::{KvWant, Operation};
+use crate::clients::kv::wire::{Command, Got, Outcome, Response, Verb};
+use crate::observe::observer::Watch;
+use crate::observe::{Ending, Observation, Seen};
+use crate::plan::server_set::Slot;
+use std::collections::BTreeMap;
+use wavetank_raft::{Batch, Bytes, Entry, Index, Payload, ReadPath, Term, Time};
+
+pub(super) const N1: Slot = Slot(0);
+pub(super) const N2: Slot = Slot(1);
+
+/// A tale in which all writes are of one session and all reads of one client, on one key.
+pub(super) struct Tale {
+    judges: Judges,
+    operations: BTreeMap<u64, Operation>,
+    writes: u32,
+    step: u64,
+}
+
+impl Tale {
+    pub(super) fn new() -> Self {
+        let judges = Judges::new(Promises { leases_hold: true });
+        Self { judges, operations: BTreeMap::new(), writes: 0, step: 0 }
+    }
+
+    /// A tale that this check alone judges.
+    pub(super) fn only(check: &str) -> Self {
+        let mut tale = Self::new();
+        tale.judges.judges.retain(|judge| judge.name == check);
+        tale
+    }
+
+    fn see(&mut self, seen: Seen<'_>) -> &mut Self {
+        self.step += 1;
+        self.judges.see(&Observation { at: Time(self.step), step: self.step, seen });
+        self
+    }
+
+    pub(super) fn write(&mut self, number: u64, value: &str) -> &mut Self {
+        self.writes += 1;
+        let verb = Verb::Put(value.as_bytes());
+        let command = Command { session: 1, sequence: self.writes, key: 1, verb };
+        self.invoke(number, 0, None, KvWant::write(&command))
+    }
+
+    pub(super) fn read(&mut self, number: u64, at: Slot) -> &mut Self {
+        self.invoke(number, 1, Some(at), KvWant::read(1, Some(ReadPath::Index)))
+    }
+
+    pub(super) fn stale_read(&mut self, number: u64, at: Slot) -> &mut Self {
+        self.invoke(number, 1, Some(at), KvWant::read(1, None))
+    }
+
+    fn invoke(&mut self, number: u64, client: u16, pinned: Option<Slot>, wanted: KvWant) -> &mut Self {
+        let (invoked, order) = (Time(self.step), self.step);
+        let operation = Operation { number, client, pinned, wanted, invoked, order, end: None };
+        self.operations.insert(number, operation.clone());
+        self.see(Seen::Invoked { client, operation: number, what: &operation })
+    }
+
+    pub(super) fn applied(&mut self, slot: Slot, index: u64, write: u64) -> &mut Self {
+        let bytes = self.operations[&write].bytes().expect("only writes are applied");
+        let payload = Payload::Command(Bytes::clone(bytes));
+        let entries = vec![Entry::new(Term(1), Index(index), payload)];
+        self.see(Seen::Applied { slot, batch: &Batch { entries }, digest: 0 })
+    }
+
+    pub(super) fn crashed(&mut self, slot: Slot) -> &mut Self {
+        self.see(Seen::Crashed { slot, wiped: false })
+    }
+
+    pub(super) fn acks(&mut self, write: u64, said: u64, outcome: Outcome, effective: u64) -> &mut Self {
+        let response = Response { outcome, effective: Index(effective) };
+        self.ends(write, Ending::Ok, Some(Told::Applied(Index(said), response.encode())))
+    }
+
+    pub(super) fn sees(&mut self, read: u64, applied: u64, version: u64, value: &str) -> &mut Self {
+        let got = Got { applied: Index(applied), version: Index(version), value: value.as_bytes() };
+        self.ends(read, Ending::Ok, Some(Told::Got(got.encode())))
+    }
+
+    pub(super) fn fails(&mut self, operation: u64) -> &mut Self {
+        self.ends(operation, Ending::Failed, None)
+    }
+
+    pub(super) fn unknown(&mut self, operation: u64) -> &mut Self {
+        self.ends(operation, Ending::Unknown, None)
+    }
+
+    fn ends(&mut self, number: u64, ending: Ending, answer: Option<Told>) -> &mut Self {
+        let (at, order) = (Time(self.step), self.step);
+        let mut operation = self.operations[&number].clone();
+        operation.end = Some(End { at, order, ending, answer });
+        let client = operation.client;
+        self.see(Seen::Returned { client, operation: number, ending, what: &operation })
+    }
+
+    pub(super) fn witnessed(&self, check: &str) -> u64 {
+        self.judges.witnessed()[check]
+    }
+
+    pub(super) fn is_quiet(&mut self) {
+        self.judges.end(Time(self.step));
+        assert_eq!(self.judges.verdict(), None);
+    }
+
+    /// The tale ends with this check saying this.
+    pub(super) fn speaks(&mut self, check: &str, what: &str) {
+        self.judges.end(Time(self.step));
+        let violation = self.judges.verdict().expect("somebody should have spoken");
+        assert_eq!((violation.check.as_str(), violation.what.as_str()), (check, what));
+    }
+}

@@ -1,0 +1,366 @@
+//! What becomes of a message between two servers: when it arrives, whether, and how often.
+//!
+//! Each fault family of each directed link has its own stream, read one word per message. Which
+//! links are cut is the [`topology`](crate::observe::topology)'s; the messages themselves the world keeps.
+
+use crate::observe::Fate;
+use crate::plan::fault_id::{Astray, Fault, Mishap, Mishaps};
+use crate::plan::named::Counters;
+use crate::plan::rng::{Domain, Draw, Ratio, Spans, Stream};
+use crate::plan::server_set::{Slot, Slots};
+use crate::plan::{Late, Links};
+use wavetank_raft::{Span, Time};
+
+/// The network among the servers of a tank.
+#[derive(Clone, Debug)]
+pub struct Network {
+    seed: u64,
+    servers: usize,
+    plan: Links,
+    links: Vec<Option<Box<Link>>>,
+    /// By link: everything up to this message is lost if it is still under way.
+    lost_upto: Vec<u64>,
+    on_way: Vec<(Stream, u32)>,
+    messages: u64,
+    counts: Counters<Fault>,
+    mishaps: Mishaps,
+}
+
+/// What happens to a message, and whether the network keeps it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Passage {
+    /// When it arrives, if it does.
+    pub fate: Fate,
+    /// The last of its arrivals is held back, and may be let go earlier.
+    pub held: bool,
+    /// Bits of it flip: those that this word says.
+    pub flips: Option<u64>,
+}
+
+/// One direction between two servers.
+#[derive(Clone, Debug)]
+struct Link {
+    ends: (Slot, Slot),
+    passed: u32,
+    distance: Span,
+    delay: Stream,
+    /// Of the families that the plan has, in the order of [`Family`].
+    families: [Option<Stream>; FAMILIES],
+    /// What the streams say of the next messages, this one's side by side: read message by message
+    /// from six streams they would all be fetched from memory each time.
+    ahead: [Said; AHEAD],
+}
+
+/// What the streams of a link say of one message.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    delay: Draw,
+    families: [Draw; FAMILIES],
+}
+
+/// What goes wrong on a link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Family {
+    Reorder,
+    Late,
+    Loss,
+    Duplicate,
+    Hold,
+    Corrupt,
+}
+
+const FAMILIES: usize = 6;
+
+/// For how many messages the streams are read at once.
+const AHEAD: usize = 32;
+
+impl Network {
+    /// The network of a plan.
+    #[must_use]
+    pub fn new(seed: u64, servers: usize, plan: Links) -> Self {
+        let on_way = |of: usize| (Stream::new(seed, Domain::OnWay, of as u64, 0), 0);
+        Self {
+            seed,
+            servers,
+            plan,
+            links: vec![None; servers * servers],
+            lost_upto: vec![0; servers * servers],
+            on_way: (0..=servers).map(on_way).collect(),
+            messages: 0,
+            counts: Counters::default(),
+            mishaps: Mishaps::default(),
+        }
+    }
+
+    /// Only these mishaps are let happen, or all.
+    #[must_use]
+    pub fn with_mishaps(self, mishaps: Mishaps) -> Self {
+        Self { mishaps, ..self }
+    }
+
+    /// What has gone astray, if it is written down.
+    #[must_use]
+    pub const fn mishaps(&self) -> &Mishaps {
+        &self.mishaps
+    }
+
+    /// Writes down what goes astray.
+    pub fn record(&mut self) {
+        self.mishaps.record();
+    }
+
+    /// A message is handed over now.
+    pub fn pass(&mut self, now: Time, from: Slot, to: Slot, is_cut: bool) -> Passage {
+        self.messages += 1;
+        let at = from.at() * self.servers + to.at();
+        let (seed, plan) = (self.seed, &self.plan);
+        let link = self.links[at].get_or_insert_with(|| Box::new(Link::new(seed, plan, from, to)));
+        link.pass(now, plan, is_cut, &mut self.counts, &mut self.mishaps)
+    }
+
+    /// A server has crashed. Perhaps what it sent last is lost with it.
+    pub fn crash(&mut self, from: Slot) {
+        if self.takes_along(from.at()) {
+            for to in 0..self.servers {
+                self.lost_upto[from.at() * self.servers + to] = self.messages;
+            }
+        }
+    }
+
+    /// Links were cut. Perhaps what was under way on those that are cut now is lost.
+    pub fn cut(&mut self, is_cut: impl Fn(Slot, Slot) -> bool) {
+        if self.takes_along(self.servers) {
+            let all = Slots::first(self.servers);
+            for from in all.iter() {
+                for to in all.iter().filter(|&to| is_cut(from, to)) {
+                    self.lost_upto[from.at() * self.servers + to.at()] = self.messages;
+                }
+            }
+        }
+    }
+
+    /// Whether a message that arrives, and was the so-many-th to be sent, was lost on its way.
+    #[must_use]
+    pub fn lost_on_way(&self, from: Slot, to: Slot, number: u64) -> bool {
+        number <= self.lost_upto[from.at() * self.servers + to.at()]
+    }
+
+    /// A message was rejected for what had become of it under way.
+    pub fn rejected(&mut self) {
+        self.counts[Fault::Corrupt] += 1;
+    }
+
+    fn takes_along(&mut self, of: usize) -> bool {
+        let Some(chance) = self.plan.on_way else { return false };
+        let (stream, asked) = &mut self.on_way[of];
+        let mishap = Mishap::OnWay(u8::try_from(of).expect("a server, or all links"), *asked);
+        *asked += 1;
+        let takes = stream.hits(chance) && self.mishaps.allow(mishap);
+        self.counts[Fault::OnWay] += u64::from(takes);
+        takes
+    }
+
+    /// How many messages were handed over.
+    #[must_use]
+    pub const fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    /// How often each family struck so far.
+    pub(crate) const fn counts(&self) -> &Counters<Fault> {
+        &self.counts
+    }
+
+    /// From here on messages only take their time.
+    pub fn calm(&mut self) {
+        let Links { delay, far, .. } = self.plan;
+        self.plan = Links { delay, far, ..Links::calm() };
+    }
+
+    /// Changes what goes wrong, for stories told by hand.
+    pub fn become_like(&mut self, plan: Links) {
+        self.plan = plan;
+        self.links.fill(None);
+    }
+}
+
+impl Link {
+    fn new(seed: u64, plan: &Links, from: Slot, to: Slot) -> Self {
+        let stream = |domain| Stream::new(seed, domain, u64::from(from.0), u64::from(to.0));
+        let mut delay = stream(Domain::Delay);
+        let distance = delay.draw();
+        Self {
+            ends: (from, to),
+            passed: 0,
+            distance: match plan.far {
+                Some(far) if distance.hits(far.chance) => distance.within(far.by),
+                Some(_) | None => Span::ZERO,
+            },
+            delay,
+            families: [
+                plan.reorder.map(|_| stream(Domain::Reorder)),
+                plan.late.map(|_| stream(Domain::Late)),
+                plan.loss.map(|_| stream(Domain::Loss)),
+                plan.duplicate.map(|_| stream(Domain::Duplicate)),
+                plan.hold.map(|_| stream(Domain::Hold)),
+                plan.corrupt.map(|_| stream(Domain::Corrupt)),
+            ],
+            ahead: [Said { delay: Draw::ZERO, families: [Draw::ZERO; FAMILIES] }; AHEAD],
+        }
+    }
+
+    /// Every stream is read before anything is decided, so that each stays one word per message.
+    fn next(&mut self) -> Said {
+        let at = self.passed as usize % AHEAD;
+        if at == 0 {
+            self.read_ahead();
+        }
+        self.passed += 1;
+        self.ahead[at]
+    }
+
+    fn read_ahead(&mut self) {
+        for said in &mut self.ahead {
+            said.delay = self.delay.draw();
+        }
+        for (family, stream) in self.families.iter_mut().enumerate() {
+            let Some(stream) = stream else { continue };
+            for said in &mut self.ahead {
+                said.families[family] = stream.draw();
+            }
+        }
+    }
+
+    fn pass(
+        &mut self,
+        now: Time,
+        plan: &Links,
+        is_cut: bool,
+        counts: &mut Counters<Fault>,
+        mishaps: &mut Mishaps,
+    ) -> Passage {
+        let (from, to) = self.ends;
+        let place = self.passed;
+        let said = self.next();
+        let mut may = |astray| mishaps.allow(Mishap::Message(astray, from, to, place));
+        let delay = said.delay.within(plan.delay) + self.distance;
+        let lost = plan.loss.is_some_and(|chance| said.of(Family::Loss).hits(chance));
+        if is_cut || (lost && may(Astray::Loss)) {
+            counts[if is_cut { Fault::Cut } else { Fault::Loss }] += 1;
+            return Passage { fate: Fate::Lost, held: false, flips: None };
+        }
+        let flips = said.flips(plan.corrupt).filter(|_| may(Astray::Corrupt));
+        let reordered = said.struck(Family::Reorder, plan.reorder).filter(|_| may(Astray::Reorder));
+        let late = said.struck(Family::Late, plan.late).filter(|_| may(Astray::Late));
+        counts[Fault::Reorder] += u64::from(reordered.is_some());
+        counts[Fault::Late] += u64::from(late.is_some());
+        let first = now + delay + reordered.unwrap_or(Span::ZERO) + late.unwrap_or(Span::ZERO);
+        if let Some(by) = said.struck(Family::Hold, plan.hold).filter(|_| may(Astray::Hold)) {
+            counts[Fault::Hold] += 1;
+            // An odd delay holds a copy, an even one the message itself.
+            let fate =
+                if by.0 % 2 == 1 { Fate::ArrivesTwice(first, first + by) } else { Fate::Arrives(first + by) };
+            return Passage { fate, held: true, flips };
+        }
+        let again = said.struck(Family::Duplicate, plan.duplicate).filter(|_| may(Astray::Duplicate));
+        counts[Fault::Duplicate] += u64::from(again.is_some());
+        let fate = again.map_or(Fate::Arrives(first), |by| Fate::ArrivesTwice(first, first + by));
+        Passage { fate, held: false, flips }
+    }
+}
+
+impl Said {
+    const fn of(&self, family: Family) -> Draw {
+        self.families[family as usize]
+    }
+
+    fn struck(&self, family: Family, late: Option<Late>) -> Option<Span> {
+        let (draw, late) = (self.of(family), late?);
+        draw.hits(late.chance).then(|| draw.within(late.by))
+    }
+
+    /// Which bits flip, if any do.
+    fn flips(&self, chance: Option<Ratio>) -> Option<u64> {
+        let (draw, chance) = (self.of(Family::Corrupt), chance?);
+        draw.hits(chance).then(|| draw.below(1 << 32))
+    }
+}
+
+/// The delays of messages between clients and servers.
+#[derive(Clone, Debug)]
+pub struct ClientLine {
+    delay: Stream,
+    loss: Stream,
+    plan: (Spans, Option<Ratio>),
+}
+
+impl ClientLine {
+    /// The line of a client.
+    #[must_use]
+    pub fn new(seed: u64, client: u16, delay: Spans, loss: Option<Ratio>) -> Self {
+        let stream = |domain| Stream::new(seed, domain, u64::from(client), 0);
+        Self { delay: stream(Domain::Client), loss: stream(Domain::ClientLoss), plan: (delay, loss) }
+    }
+
+    /// How long the next message takes; `None` if it is lost.
+    pub fn pass(&mut self) -> Option<Span> {
+        let delay = self.delay.within(self.plan.0);
+        let lost = self.loss.draw();
+        let is_lost = self.plan.1.is_some_and(|chance| lost.hits(chance));
+        (!is_lost).then_some(delay)
+    }
+
+    /// From here on nothing is lost.
+    pub const fn calm(&mut self) {
+        self.plan.1 = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Slot = Slot(0);
+    const B: Slot = Slot(1);
+
+    fn fates(plan: Links, count: usize) -> Vec<Fate> {
+        let mut network = Network::new(5, 2, plan);
+        (0..count).map(|_| network.pass(Time(0), A, B, false).fate).collect()
+    }
+
+    #[test]
+    fn a_family_more_changes_no_message_that_it_does_not_strike() {
+        let some = Links { loss: Some(Ratio::new(1, 10)), ..Links::calm() };
+        let twice = Late { chance: Ratio::new(1, 10), by: Spans::ms(1, 9) };
+        let more = Links { duplicate: Some(twice), ..some.clone() };
+        let changed: Vec<_> = fates(some, 500).into_iter().zip(fates(more, 500)).collect();
+        let struck = |(a, b): &(Fate, Fate)| match (a, b) {
+            (Fate::Arrives(alone), Fate::ArrivesTwice(first, second)) => alone == first && first < second,
+            (a, b) => a == b,
+        };
+        assert!(changed.iter().all(struck));
+        assert!(changed.iter().any(|(a, b)| a != b) && changed.contains(&(Fate::Lost, Fate::Lost)));
+    }
+
+    #[test]
+    fn links_do_not_share_their_luck() {
+        let mut both = Network::new(5, 2, Links::calm());
+        let mut one = both.clone();
+        let with: Vec<_> = (0..50)
+            .map(|_| {
+                both.pass(Time(0), B, A, false);
+                both.pass(Time(0), A, B, false)
+            })
+            .collect();
+        let without: Vec<_> = (0..50).map(|_| one.pass(Time(0), A, B, false)).collect();
+        assert_eq!(with, without);
+    }
+
+    #[test]
+    fn nothing_passes_a_cut_link_and_its_streams_move_on() {
+        let mut network = Network::new(5, 2, Links::calm());
+        assert_eq!(network.pass(Time(0), A, B, true).fate, Fate::Lost);
+        assert_eq!(network.pass(Time(0), A, B, false).fate, fates(Links::calm(), 2)[1]);
+        assert_eq!((network.messages(), network.counts()[Fault::Cut]), (2, 1));
+    }
+}

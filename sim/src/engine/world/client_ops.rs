@@ -1,0 +1,159 @@
+//! Between clients and servers: wishes that travel there, answers that travel back.
+
+use super::World;
+use crate::engine::host::{Caller, PendingCall, Timer};
+use crate::engine::network::ClientLine;
+use crate::engine::workload::{Ask, Reply, TankFsm, Told, Want};
+use crate::engine::world::sim_event::Happening;
+use crate::observe::Seen;
+use crate::observe::observer::Watch;
+use crate::plan::server_set::Slot;
+use wavetank_raft::{Bytes, Call, Error, Event, Outcome, RequestId, Span};
+
+impl<F: TankFsm, V: Watch> World<F, V> {
+    pub(super) fn on_clients(&mut self, serial: u64) {
+        if self.clients_due.serial != serial {
+            return;
+        }
+        self.clients_due = Timer::NONE;
+        if self.workload.deadline() <= self.eye.now {
+            self.workload.wake(self.eye.now, &mut self.wants);
+            self.grant_wants();
+        }
+        self.expect_clients();
+    }
+
+    pub(super) fn on_reply(&mut self, request: RequestId, reply: Reply) {
+        self.workload.reply(self.eye.now, request, reply, &mut self.wants);
+        self.grant_wants();
+        self.expect_clients();
+    }
+
+    /// Puts the clients' deadline on the agenda if it comes before the timer that is there.
+    pub(super) fn expect_clients(&mut self) {
+        let at = self.workload.deadline().max(self.eye.now);
+        if at < self.clients_due.at {
+            let serial = self.agenda.put(at, Happening::Clients);
+            self.clients_due = Timer { at, serial };
+        }
+    }
+
+    pub(super) fn grant_wants(&mut self) {
+        if self.wants.is_empty() {
+            return;
+        }
+        let mut wants = std::mem::take(&mut self.wants);
+        for told in wants.told.drain(..) {
+            let seen = match told {
+                Told::Invoked { client, operation } => {
+                    Seen::Invoked { client, operation, what: self.workload.operation(operation) }
+                }
+                Told::Returned { client, operation, ending } => {
+                    let what = self.workload.operation(operation);
+                    Seen::Returned { client, operation, ending, what }
+                }
+            };
+            self.eye.see(seen);
+        }
+        for ask in wants.asks.drain(..) {
+            if let Some(after) = self.line(ask.client).pass() {
+                self.agenda.put(self.eye.now + after, Happening::Ask(ask));
+            }
+        }
+        self.wants = wants;
+    }
+
+    pub(super) fn on_ask(&mut self, ask: Ask) {
+        let Ask { request, client, to, want } = ask;
+        match want {
+            Want::Apply(command) => match self.plan.clients.gather {
+                Some(span) => self.gather(to, request, client, command, span),
+                None => self.make_call(to, request, Caller::Writer(client), Call::Apply(command)),
+            },
+            Want::Read(path, query) => {
+                self.make_call(to, request, Caller::Reader(client, query), Call::Read(path));
+            }
+            Want::Stale(query) => {
+                let process = self.hosts[to.at()].process.as_ref().expect("who is awake runs");
+                let value = process.machine.fsm.query(&query);
+                self.send_reply(client, request, Reply::Value(Ok(value)));
+            }
+        }
+    }
+
+    fn gather(&mut self, to: Slot, request: RequestId, client: u16, command: Bytes, span: Span) {
+        let host = &mut self.hosts[to.at()];
+        let process = host.process.as_mut().expect("who is awake runs");
+        process.calls.push(PendingCall { request, caller: Caller::Writer(client) });
+        process.gathered.push((request, command));
+        if process.gathered.len() == 1 {
+            self.agenda.put(self.eye.now + span, Happening::Gathered(to, host.incarnation));
+        }
+    }
+
+    pub(super) fn on_gathered(&mut self, slot: Slot, incarnation: u32) {
+        let host = &mut self.hosts[slot.at()];
+        if host.incarnation == incarnation {
+            let process = host.process.as_mut().expect("who is awake runs");
+            let gathered = std::mem::take(&mut process.gathered);
+            self.give(slot, Event::ApplyBatch(gathered));
+        }
+    }
+
+    pub(super) fn make_call(&mut self, to: Slot, request: RequestId, caller: Caller, call: Call) {
+        if let Some(process) = &mut self.hosts[to.at()].process {
+            process.calls.push(PendingCall { request, caller });
+            self.give(to, Event::Call { request, call });
+        }
+    }
+
+    /// An answer; a second one to the same call, or to no call, goes to nobody.
+    pub(super) fn on_answer(&mut self, slot: Slot, request: RequestId, outcome: Outcome) {
+        let Some(process) = &mut self.hosts[slot.at()].process else { return };
+        let Some(place) = process.calls.iter().position(|call| call.request == request) else { return };
+        match process.calls.swap_remove(place).caller {
+            Caller::Writer(client) => self.send_reply(client, request, Reply::Answered(outcome)),
+            Caller::Reader(client, query) => {
+                // Asked of the state as it is at this moment: whether it may be read is what the
+                // server has just said, and judges know better.
+                let machine = &process.machine;
+                let value = outcome.map(|_| machine.fsm.query(&query));
+                self.send_reply(client, request, Reply::Value(value));
+            }
+            Caller::Operator => {
+                self.outcomes.insert(request, outcome);
+            }
+            Caller::Nemesis => {}
+        }
+    }
+
+    /// The server is gone: whoever waits for an answer hears that the connection broke.
+    pub(super) fn break_calls(&mut self, calls: Vec<PendingCall>) {
+        for PendingCall { request, caller } in calls {
+            match caller {
+                Caller::Writer(client) | Caller::Reader(client, _) => {
+                    self.send_reply(client, request, Reply::Broken);
+                }
+                Caller::Operator => {
+                    self.outcomes.insert(request, Err(Error::Shutdown));
+                }
+                Caller::Nemesis => {}
+            }
+        }
+    }
+
+    pub(super) fn send_reply(&mut self, client: u16, request: RequestId, reply: Reply) {
+        if let Some(after) = self.line(client).pass() {
+            self.agenda.put(self.eye.now + after, Happening::Reply(request, reply));
+        }
+    }
+
+    fn line(&mut self, client: u16) -> &mut ClientLine {
+        let clients = &self.plan.clients;
+        while self.lines.len() <= usize::from(client) {
+            let next = u16::try_from(self.lines.len()).expect("clients are numbered in 16 bits");
+            self.lines.push(ClientLine::new(self.plan.seed, next, clients.delay, clients.loss));
+        }
+        &mut self.lines[usize::from(client)]
+    }
+}

@@ -1,0 +1,191 @@
+//! Whole runs, with the smallest state machine and clients that can be.
+
+pub(crate) mod tiny;
+
+use super::*;
+use crate::Plan;
+use crate::runner::storm_run;
+use tiny::{Clients, Sum, Tally};
+use wavetank_raft::{Error, Refusal, RoleName};
+
+#[test]
+fn a_calm_cluster_elects_one_leader_and_serves_its_clients() {
+    for servers in [1, 3, 5] {
+        let mut world = calm(Plan::calm(1, servers));
+        world.run_for(Span::s(10));
+        let tally = world.watch();
+        assert_eq!(tally.elections, 1, "{servers} servers");
+        // A client that does not know the leader is told once who it is.
+        assert!(500 < tally.ok && tally.failed <= 10 && tally.unknown == 0, "{tally:?}");
+        world.stop_clients();
+        world.run_for(Span::s(1));
+        assert_eq!(world.converged(world.all()), Ok(()));
+    }
+}
+
+#[test]
+fn where_nobody_leads_it_is_said_who_could() {
+    let mut world = calm(Plan::calm(1, 5));
+    let minority = Slots::first(2);
+    world.partition(minority, world.all().minus(minority));
+    let why = |world: &World<Sum, Tally>| world.converged(world.all()).unwrap_err();
+    assert_eq!(why(&world), "nobody leads, and a quorum is reached by n3 n4 n5");
+    world.crash(Slot(4));
+    assert_eq!(why(&world), "nobody leads, and nobody reaches a quorum");
+}
+
+#[test]
+fn a_leader_that_crashes_is_replaced_and_comes_back_as_a_follower() {
+    let mut world = calm(Plan::calm(2, 3));
+    world.run_for(Span::s(1));
+    let old = world.leader().unwrap();
+
+    world.crash(old);
+    world.run_for(Span::s(1));
+
+    let new = world.leader().unwrap();
+    assert_ne!(old, new);
+
+    world.restart(old);
+    world.run_for(Span::s(1));
+    assert_eq!(world.server(old).unwrap().node().role(), RoleName::Follower);
+    assert_eq!(world.server(old).unwrap().node().leader(), Some(new.node()));
+}
+
+#[test]
+fn an_isolated_leader_steps_down_and_a_paused_one_is_replaced() {
+    let mut world = calm(Plan::calm(3, 5));
+    world.run_for(Span::s(1));
+    let old = world.leader().unwrap();
+
+    world.isolate(old);
+    world.run_for(Span::s(1));
+    assert_ne!(world.server(old).unwrap().node().role(), RoleName::Leader);
+    let new = world.leader().unwrap();
+
+    world.heal_all();
+    world.pause(new);
+    world.run_for(Span::s(1));
+    assert!(world.leader().is_some_and(|leader| leader != new));
+
+    world.resume(new);
+    world.run_for(Span::s(1));
+    world.stop_clients();
+    world.run_for(Span::s(1));
+    assert_eq!(world.converged(world.all()), Ok(()));
+}
+
+#[test]
+fn a_blank_cluster_is_bootstrapped_and_a_spare_is_added() {
+    let plan = Plan { birth: Birth::Blank, spares: 1, ..Plan::calm(4, 3) };
+    let mut world = calm(plan);
+    world.run_for(Span::s(2));
+    let (leader, spare) = (world.leader().unwrap(), Slot(3));
+
+    let (id, address) = (spare.id(), spare.address());
+    let call = wavetank_raft::Call::AddVoterStaged { id, address, prev_index: Index::ZERO };
+    let request = world.call(leader, call);
+    world.run_for(Span::s(2));
+
+    assert!(world.outcome(request).unwrap().is_ok(), "{:?}", world.outcome(request));
+    let (_, members) = world.server(spare).unwrap().node().configuration().unwrap();
+    assert_eq!(members.voters().iter().count(), 4);
+    world.stop_clients();
+    world.run_for(Span::s(1));
+    assert_eq!(world.converged(world.all()), Ok(()));
+}
+
+#[test]
+fn nothing_is_demanded_of_a_cluster_whose_founder_is_lost_untold() {
+    let plan = Plan { birth: Birth::Blank, chaos: Span::ms(1), ..Plan::calm(4, 3) };
+    let founded = |lost: Option<Slot>| {
+        let mut world = calm(plan.clone());
+        world.isolate(Slot(0));
+        lost.into_iter().for_each(|slot| world.lose(slot));
+        let viable = world.is_viable(world.all());
+        (
+            viable,
+            world.knows_a_configuration(world.all().without(Slot(0))),
+            storm_run::run(&mut world, |_| true),
+        )
+    };
+    let (viable, told, ending) = founded(Some(Slot(0)));
+    assert_eq!((viable, told, ending.unsettled), (false, false, None));
+    assert!(!ending.core.contains(Slot(0)));
+    // While the founder lives it is waited for: once it is heard, all must agree.
+    let (_, told, ending) = founded(None);
+    assert_eq!((told, ending.unsettled), (false, None));
+    assert_eq!(ending.core.len(), 3);
+}
+
+#[test]
+fn every_call_that_stages_a_server_is_answered() {
+    let mut world = calm(Plan { spares: 1, ..Plan::calm(4, 3) });
+    world.run_for(Span::s(2));
+    let (leader, spare) = (world.leader().unwrap(), Slot(3));
+    world.crash(spare);
+
+    let call = wavetank_raft::Call::AddVoterStaged {
+        id: spare.id(),
+        address: spare.address(),
+        prev_index: Index::ZERO,
+    };
+    let first = world.call(leader, call.clone());
+    world.run_for(Span::ms(100));
+    let second = world.call(leader, call);
+    world.run_for(Span::s(60));
+
+    let refused = |refusal| Some(Err(Error::Refused(refusal)));
+    assert_eq!(world.outcome(first).cloned(), refused(Refusal::TooSlow));
+    assert_eq!(world.outcome(second).cloned(), refused(Refusal::ChangeInProgress));
+}
+
+#[test]
+fn a_wiped_server_comes_back_blank_and_is_sent_a_snapshot() {
+    let mut plan = Plan::calm(5, 3);
+    (plan.config.snapshot_threshold, plan.config.trailing_logs) = (50, 5);
+    let mut world = calm(plan);
+    world.run_for(Span::s(5));
+    let follower = world.all().iter().find(|&slot| Some(slot) != world.leader()).unwrap();
+
+    world.crash_wiped(follower);
+    world.run_for(Span::s(1));
+    world.restart(follower);
+    world.run_for(Span::s(1));
+
+    world.stop_clients();
+    world.run_for(Span::s(1));
+    assert!(0 < world.watch().restored, "{:?}", world.watch());
+    assert_eq!(world.converged(world.all()), Ok(()));
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    let digest = |seed| {
+        let mut world = stormy(seed);
+        world.digest_deeply();
+        storm_run::run(&mut world, |_| true);
+        (world.digest(), world.events(), world.watch().clone(), world.faults())
+    };
+    let runs: Vec<_> = (0..4).map(digest).collect();
+    assert_eq!(runs, (0..4).map(digest).collect::<Vec<_>>());
+    assert_ne!(runs[0], runs[1]);
+}
+
+#[test]
+fn storms_end_in_agreement() {
+    for seed in 0..100 {
+        let mut world = stormy(seed);
+        let ending = storm_run::run(&mut world, |_| true);
+        assert_eq!(ending.unsettled, None, "seed {seed}");
+    }
+}
+
+fn calm(plan: Plan) -> World<Sum, Tally> {
+    let clients = Clients::new(&plan);
+    World::new(plan, |_| Sum::default(), Box::new(clients), Tally::default())
+}
+
+fn stormy(seed: u64) -> World<Sum, Tally> {
+    calm(Plan::storm(seed))
+}

@@ -1,0 +1,200 @@
+//! The smallest state machine and clients that can be, and somebody who counts.
+
+use crate::engine::workload::{Ask, Reply, TankFsm, Told, Want, Wants, Workload};
+use crate::observe::{Ending, Observation, Seen, What};
+use crate::plan::rng::{Domain, Spans, Stream};
+use crate::{Plan, Slot, Watch};
+use std::collections::BTreeMap;
+use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};
+use wavetank_raft::{Bytes, Error, ReadPath, RequestId, RoleName, Server, Span, Term, Time};
+
+/// Adds up what it is told.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sum(u64);
+
+impl Fsm for Sum {
+    type Snapshot = Self;
+
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+        let add = |command: &Command<'_>| {
+            let number = u64::from_le_bytes(command.data[..].try_into().unwrap());
+            self.0 = self.0.wrapping_mul(31).wrapping_add(number);
+            Bytes::from(&self.0.to_le_bytes()[..])
+        };
+        commands.iter().map(add).collect()
+    }
+
+    fn snapshot(&mut self) -> Result<Self, StoreError> {
+        Ok(self.clone())
+    }
+
+    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
+        self.0 = u64::from_le_bytes(source.read_at(0, 8)?[..].try_into().unwrap());
+        Ok(())
+    }
+}
+
+impl FsmSnapshot for Sum {
+    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
+        sink.write(&self.0.to_le_bytes())?;
+        // Long enough for several pieces.
+        sink.write(&[0; 300])
+    }
+}
+
+impl TankFsm for Sum {
+    fn query(&self, _: &[u8]) -> Bytes {
+        Bytes::from(&self.0.to_le_bytes()[..])
+    }
+
+    fn digest(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Clients that add numbers, one after the other, and ask whoever they think leads.
+#[derive(Debug)]
+pub(crate) struct Clients {
+    clients: Vec<Client>,
+    think: Spans,
+    patience: Span,
+    servers: u64,
+    operations: u64,
+    stopped: bool,
+}
+
+#[derive(Debug)]
+struct Client {
+    stream: Stream,
+    due: Time,
+    to: Slot,
+    open: Option<u64>,
+}
+
+impl Clients {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let client = |number| Client {
+            stream: Stream::new(plan.seed, Domain::Workload, u64::from(number), 0),
+            due: Time(0) + Span::ms(500),
+            to: Slot(0),
+            open: None,
+        };
+        Self {
+            clients: (0..plan.clients.count).map(client).collect(),
+            think: plan.clients.think,
+            patience: plan.clients.patience,
+            servers: u64::from(plan.servers),
+            operations: 0,
+            stopped: false,
+        }
+    }
+
+    fn end(&mut self, at: usize, now: Time, ending: Ending, wants: &mut Wants) {
+        let client = &mut self.clients[at];
+        let operation = client.open.take().unwrap();
+        client.due = now + client.stream.within(self.think);
+        if ending != Ending::Ok {
+            client.to = Slot(u8::try_from(client.stream.below(self.servers)).unwrap());
+        }
+        wants.told.push(Told::Returned { client: u16::try_from(at).unwrap(), operation, ending });
+    }
+}
+
+impl Workload for Clients {
+    fn deadline(&self) -> Time {
+        let due =
+            |client: &Client| if self.stopped && client.open.is_none() { Time::NEVER } else { client.due };
+        self.clients.iter().map(due).min().unwrap_or(Time::NEVER)
+    }
+
+    fn wake(&mut self, now: Time, wants: &mut Wants) {
+        for at in 0..self.clients.len() {
+            if now < self.clients[at].due {
+                continue;
+            }
+            if self.clients[at].open.is_some() {
+                self.end(at, now, Ending::Unknown, wants);
+            } else if !self.stopped {
+                self.operations += 1;
+                let client = &mut self.clients[at];
+                (client.open, client.due) = (Some(self.operations), now + self.patience);
+                let number = u16::try_from(at).unwrap();
+                let data = Bytes::from(&self.operations.to_le_bytes()[..]);
+                let want = match self.operations % 4 {
+                    0 => Want::Read(ReadPath::Index, data),
+                    1 => Want::Read(ReadPath::Lease, data),
+                    _ => Want::Apply(data),
+                };
+                let request = RequestId(self.operations);
+                wants.told.push(Told::Invoked { client: number, operation: self.operations });
+                wants.asks.push(Ask { request, client: number, to: client.to, want });
+            }
+        }
+    }
+
+    fn reply(&mut self, now: Time, request: RequestId, reply: Reply, wants: &mut Wants) {
+        let Some(at) = self.clients.iter().position(|client| client.open == Some(request.0)) else { return };
+        let ending = match &reply {
+            Reply::Answered(Ok(_)) | Reply::Value(Ok(_)) => Ending::Ok,
+            Reply::Answered(Err(Error::NotLeader(_))) | Reply::Value(Err(_)) => Ending::Failed,
+            Reply::Answered(Err(_)) | Reply::Broken => Ending::Unknown,
+        };
+        self.end(at, now, ending, wants);
+        if let Reply::Answered(Err(Error::NotLeader(Some((id, _)))))
+        | Reply::Value(Err(Error::NotLeader(Some((id, _))))) = &reply
+        {
+            self.clients[at].to = Slot::of(id.node()).unwrap();
+        }
+    }
+
+    fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    fn is_idle(&self) -> bool {
+        self.clients.iter().all(|client| client.open.is_none())
+    }
+
+    fn operation(&self, _: u64) -> &dyn What {
+        &()
+    }
+}
+
+/// Counts.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) elections: u64,
+    pub(crate) ok: u64,
+    pub(crate) failed: u64,
+    pub(crate) unknown: u64,
+    pub(crate) restored: u64,
+    pub(crate) snapshots: u64,
+    pub(crate) leaders: BTreeMap<u64, Slot>,
+    led: Option<Term>,
+}
+
+impl Watch for Tally {
+    fn see(&mut self, observation: &Observation<'_>) {
+        match observation.seen {
+            Seen::Stepping { server, .. } => self.led = leads(server),
+            Seen::Stepped { slot, server, .. } => {
+                if let Some(term) = leads(server).filter(|term| self.led != Some(*term)) {
+                    self.elections += 1;
+                    let other = self.leaders.insert(term.0, slot);
+                    assert_eq!(other, None, "{slot} leads {term} too");
+                }
+            }
+            Seen::Returned { ending: Ending::Ok, .. } => self.ok += 1,
+            Seen::Returned { ending: Ending::Failed, .. } => self.failed += 1,
+            Seen::Returned { ending: Ending::Unknown, .. } => self.unknown += 1,
+            Seen::Restored { .. } => self.restored += 1,
+            Seen::SnapshotTaken { .. } => self.snapshots += 1,
+            _ => {}
+        }
+    }
+}
+
+fn leads(server: &Server) -> Option<Term> {
+    let node = server.node();
+    (node.role() == RoleName::Leader).then(|| node.term())
+}

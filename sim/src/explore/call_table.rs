@@ -1,0 +1,87 @@
+//! A server's own calls: their names, and which of them it still waits for.
+
+use super::fingerprint::{self, MOST, Permutation};
+use crate::explore::call_id::Name;
+use crate::plan::server_set::Slot;
+use wavetank_raft::{NodeId, RoleName, RpcId, Term};
+
+/// The count of calls of a term in which no more are expected. Should there be one, its name is new.
+const OVER: u8 = 128;
+
+/// The calls of a server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Desk {
+    slot: Slot,
+    /// How often the server has started.
+    life: u8,
+    /// The calls that it may still be waiting for.
+    open: Vec<(RpcId, Name)>,
+    /// How often it has called each server in `term`.
+    asked: [u8; MOST],
+    term: Term,
+}
+
+impl Desk {
+    /// The desk of a server that has started so often, in this term.
+    #[must_use]
+    pub const fn new(slot: Slot, life: u8, term: Term) -> Self {
+        Self { slot, life, open: Vec::new(), asked: [0; MOST], term }
+    }
+
+    /// How often the server has started.
+    #[must_use]
+    pub const fn life(&self) -> u8 {
+        self.life
+    }
+
+    /// The calls that it may be waiting for.
+    #[must_use]
+    pub fn open(&self) -> &[(RpcId, Name)] {
+        &self.open
+    }
+
+    /// A call leaves in this term; `None` if there is no such server.
+    pub fn call(&mut self, rpc: RpcId, to: NodeId, term: Term) -> Option<Name> {
+        let to = Slot::of(to).filter(|to| to.at() < MOST)?;
+        if self.term != term {
+            self.asked = [0; MOST];
+            self.term = term;
+        }
+        self.asked[to.at()] += 1;
+        let name = Name { from: self.slot, to, life: self.life, term, ordinal: self.asked[to.at()] };
+        self.open.push((rpc, name));
+        Some(name)
+    }
+
+    /// The number of an open call.
+    #[must_use]
+    pub fn number_of(&self, name: Name) -> Option<RpcId> {
+        self.open.iter().find(|(_, own)| *own == name).map(|(rpc, _)| *rpc)
+    }
+
+    /// A step is over: of the open calls only some are still waited for, and a follower calls nobody
+    /// any more in this term, so it need not be remembered how often it did.
+    pub fn settle(&mut self, role: RoleName, term: Term, mut waits: impl FnMut(usize) -> bool) {
+        let mut at = 0;
+        self.open.retain(|_| {
+            at += 1;
+            waits(at - 1)
+        });
+        if self.term != term {
+            self.asked = [0; MOST];
+            self.term = term;
+        } else if role == RoleName::Follower && self.asked.iter().any(|&asked| asked != 0) {
+            self.asked = [OVER; MOST];
+        }
+    }
+
+    /// In 64 bits, but for the open calls, when servers have changed places.
+    #[must_use]
+    pub fn hash(&self, permutation: &Permutation) -> u64 {
+        let asked = (0..MOST as u8).map(Slot).fold(0_u64, |sum, slot| {
+            let asked = u64::from(self.asked[slot.at()]);
+            sum.wrapping_add(fingerprint::words(&[permutation.of(slot), asked]))
+        });
+        fingerprint::words(&[asked, u64::from(self.life)])
+    }
+}

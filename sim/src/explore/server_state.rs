@@ -1,0 +1,208 @@
+//! One server of an explored cluster: the core, its disk, its open calls, and the little that must
+//! be remembered of its past.
+
+use super::bounds::Bounds;
+use super::clock;
+use super::disk::Disk;
+use super::fingerprint::{self, Meaning, Permutation, Walk};
+use super::properties::{self, Breach, Turn};
+use super::stimulus::{Letter, Stimulus};
+use crate::explore::call_id::Name;
+use crate::explore::call_table::Desk;
+use crate::plan::server_set::Slot;
+use std::cell::Cell;
+use wavetank_raft::{
+    Boot, Effect, Effects, Entropy, Index, Input, LogId, Node, RpcId, StoreJob, Term, Time, Token,
+};
+
+/// A server.
+#[derive(Clone, Debug)]
+pub struct Local {
+    /// Which.
+    pub slot: Slot,
+    /// The core.
+    pub node: Node,
+    /// Its disk.
+    pub disk: Disk,
+    /// The last vote that others know of. Of older ones nobody asks: a server that has voted in a
+    /// term does not speak for an older one.
+    pub granted: Option<(Term, Slot)>,
+    /// Its calls.
+    desk: Desk,
+    /// The last write that is on disk.
+    persisted: Token,
+}
+
+/// What a server's step came to.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What it sent.
+    pub sent: Vec<Letter>,
+    /// The first property that its step broke.
+    pub breach: Option<Breach>,
+}
+
+/// What a step needs to know of others.
+pub struct Around<'a> {
+    /// The bounds.
+    pub bounds: &'a Bounds,
+    /// The number that the letter that arrives goes by.
+    pub number: u32,
+    /// The letter that goes by a number.
+    pub letter: &'a dyn Fn(u32) -> &'a Letter,
+    /// Whether writes are on disk at once.
+    pub quick: bool,
+}
+
+impl Local {
+    /// A server before anything has happened: a founder, or blank.
+    #[must_use]
+    pub fn first(bounds: &Bounds, slot: Slot) -> Self {
+        let disk = Disk::first(bounds, slot);
+        let node = Node::boot(bounds.settings(slot), found(&disk, 1), clock::NOON);
+        let desk = Desk::new(slot, 1, node.term());
+        Self { slot, node, disk, granted: None, desk, persisted: Token(0) }
+    }
+
+    /// The server after this, and what it came to.
+    #[must_use]
+    pub fn step(&self, stimulus: &Stimulus<'_>, around: &Around<'_>) -> (Self, Outcome) {
+        let mut next = self.clone();
+        let mut outcome = Outcome::default();
+        let now = clock::time_of(stimulus, &self.node);
+        match stimulus {
+            Stimulus::Crash => next.crash(around.bounds),
+            Stimulus::Persist => next.persist(now, around, &mut outcome),
+            _ => {
+                let input = stimulus.input(self.number(stimulus, around)).expect("the core's business");
+                next.take(now, input, around, &mut outcome);
+            }
+        }
+        if around.quick {
+            while !next.disk.waiting.is_empty() {
+                next.persist(now, around, &mut outcome);
+            }
+        }
+        let turn = Turn { before: self, stimulus, after: &next };
+        outcome.breach = outcome.breach.or_else(|| properties::of_a_step(&turn, around.bounds.judged));
+        next.forget();
+        (next, outcome)
+    }
+
+    /// The number by which the core knows the call that a letter is, or answers. A call that it does
+    /// not wait for gets one that it has never given out.
+    fn number(&self, stimulus: &Stimulus<'_>, around: &Around<'_>) -> RpcId {
+        match stimulus {
+            Stimulus::Take(Letter::Answer { name, .. }) => self.desk.number_of(*name).unwrap_or(RpcId(0)),
+            _ => RpcId(u64::from(around.number)),
+        }
+    }
+
+    fn crash(&mut self, bounds: &Bounds) {
+        self.disk.waiting.clear();
+        let life = self.desk.life() + 1;
+        self.node = Node::boot(bounds.settings(self.slot), found(&self.disk, life), clock::NOON);
+        self.desk = Desk::new(self.slot, life, self.node.term());
+        self.persisted = Token(0);
+    }
+
+    fn persist(&mut self, now: Time, around: &Around<'_>, outcome: &mut Outcome) {
+        if let Some(write) = self.disk.persist() {
+            self.persisted = write.token;
+            self.take(now, Input::Persisted(write.token), around, outcome);
+        }
+    }
+
+    fn take(&mut self, now: Time, input: Input, around: &Around<'_>, outcome: &mut Outcome) {
+        let mut fx = Effects::new();
+        self.node.step(now, input, &mut fx);
+        for effect in fx {
+            self.carry_out(effect, around, outcome);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect, around: &Around<'_>, outcome: &mut Outcome) {
+        let letter = match effect {
+            Effect::Store(StoreJob::Persist(write)) => return self.disk.waiting.push_back(write),
+            Effect::Send { to, rpc, request } => {
+                let Some(name) = self.desk.call(rpc, to, self.node.term()) else { return };
+                Letter::Call { name, request }
+            }
+            Effect::Reply { rpc, response, .. } => {
+                let call = (around.letter)(u32::try_from(rpc.0).expect("it is the number of a letter"));
+                let breach = || properties::of_an_answer(self, call, &response, around.bounds.judged);
+                outcome.breach = outcome.breach.take().or_else(breach);
+                self.note_vote(call.name(), &response);
+                Letter::Answer { name: call.name(), response }
+            }
+            Effect::Store(_) => {
+                panic!("{}: explored logs are in memory, whole", self.slot)
+            }
+            _ => return,
+        };
+        let breach = || properties::of_a_letter(self, &letter, around.bounds.judged);
+        outcome.breach = outcome.breach.take().or_else(breach);
+        outcome.sent.push(letter);
+    }
+
+    fn note_vote(&mut self, call: Name, response: &wavetank_raft::Response) {
+        if let wavetank_raft::Response::RequestVote(vote) = response
+            && vote.granted
+        {
+            self.granted = Some((call.term, call.from));
+        }
+    }
+
+    /// Forgets the calls that the core does not wait for any more.
+    fn forget(&mut self) {
+        let known = Cell::new(0);
+        self.walk(&Permutation::NONE, &known, &|_| 0);
+        let (role, term) = (self.node.role(), self.node.term());
+        self.desk.settle(role, term, |at| known.get() & 1 << at != 0);
+    }
+
+    /// The state in 64 bits, when servers have changed places.
+    #[must_use]
+    pub fn hash(&self, permutation: &Permutation, others: &dyn Fn(RpcId) -> u64) -> u64 {
+        let core = self.walk(permutation, &Cell::new(0), others);
+        let granted = self.granted.map_or(0, |(term, to)| 1 | permutation.of(to) << 8 | term.0 << 16);
+        fingerprint::words(&[core, self.desk.hash(permutation), granted])
+    }
+
+    fn walk(&self, permutation: &Permutation, known: &Cell<u64>, others: &dyn Fn(RpcId) -> u64) -> u64 {
+        let persisted = self.persisted;
+        let meaning = Meaning {
+            permutation,
+            persisted,
+            calls: self.desk.open(),
+            known: Cell::new(known.get()),
+            others,
+        };
+        let hash = Walk::over(&meaning, &(&self.node, &self.disk));
+        known.set(meaning.known.get());
+        hash
+    }
+
+    /// Whether it waits for an answer to this call.
+    #[must_use]
+    pub fn waits_for(&self, name: Name) -> bool {
+        self.desk.number_of(name).is_some()
+    }
+
+    /// The log, in memory.
+    pub fn log(&self) -> impl Iterator<Item = LogId> + '_ {
+        (1..=self.node.log().last().index.0).filter_map(|index| self.node.log().id_at(Index(index)))
+    }
+}
+
+/// What a server finds that starts for the `life`th time.
+#[must_use]
+pub fn found(disk: &Disk, life: u8) -> Boot {
+    Boot {
+        entropy: Entropy(0),
+        incarnation: u32::from(life),
+        hard_state: disk.record,
+        log: disk.image(),
+        snapshot: None,
+    }
+}

@@ -1,0 +1,152 @@
+//! A run in 64 bits: two runs of one seed that differ anywhere differ here.
+//!
+//! The rolling digest takes a few numbers of every step. The deep one also takes the whole state
+//! of the server that moved, at many times the price. Neither depends on the machine, on the
+//! optimisation level or on where anything lies in memory.
+
+use crate::plan::server_set::Slot;
+use std::hash::{Hash, Hasher};
+use wavetank_raft::{Event, Server, Time};
+
+/// A digest that rolls over the words it is given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Digest(u64);
+
+impl Default for Digest {
+    fn default() -> Self {
+        Self(0x27d4_eb2f_1656_67c5)
+    }
+}
+
+impl Digest {
+    /// Takes a word in.
+    pub const fn take(&mut self, word: u64) {
+        let mixed = self.0 ^ word.wrapping_mul(0xc2b2_ae3d_27d4_eb4f).rotate_left(31);
+        self.0 = mixed.wrapping_mul(0x9e37_79b1_85eb_ca87).rotate_left(27);
+    }
+
+    /// Takes a step in: when, who, on what kind of event, what the server is afterwards, and how
+    /// many actions it wants.
+    pub fn take_step(&mut self, (now, slot, kind): (Time, Slot, u64), server: &Server, actions: usize) {
+        let node = server.node();
+        let last = node.log().last();
+        self.take(now.0);
+        self.take(u64::from(slot.0) | kind << 8 | (node.role() as u64) << 16 | (actions as u64) << 24);
+        self.take(node.term().0);
+        self.take(node.commit().0);
+        self.take(last.term.0);
+        self.take(last.index.0);
+    }
+
+    /// Takes the whole state of a server in.
+    pub fn take_state(&mut self, server: &Server) {
+        server.hash(self);
+    }
+
+    /// What it comes to so far.
+    #[must_use]
+    pub const fn value(self) -> u64 {
+        let mixed = (self.0 ^ self.0 >> 29).wrapping_mul(0x1656_67b1_9e37_79f9);
+        mixed ^ mixed >> 32
+    }
+}
+
+/// So that a value's own `Hash` can be taken in, the same on every machine of 64 bits.
+impl Hasher for Digest {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            self.take(u64::from_le_bytes(word));
+        }
+        self.take(bytes.len() as u64);
+    }
+
+    fn write_u8(&mut self, number: u8) {
+        self.take(u64::from(number));
+    }
+
+    fn write_u16(&mut self, number: u16) {
+        self.take(u64::from(number));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.take(u64::from(number));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.take(number);
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.take(number as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.value()
+    }
+}
+
+/// The number of an event's kind.
+pub(crate) const fn kind(event: &Event) -> u64 {
+    match event {
+        Event::Timer => 1,
+        Event::Request { .. } => 2,
+        Event::Response { .. } => 3,
+        Event::Call { .. } => 4,
+        Event::ApplyBatch(_) => 5,
+        Event::Persisted(_) => 6,
+        Event::Fetched { .. } => 7,
+        Event::SnapshotRead { .. } => 8,
+        Event::SnapshotWritten { .. } => 9,
+        Event::Applied { .. } => 10,
+        Event::SnapshotTaken(_) => 11,
+        Event::Restored(_) => 12,
+        Event::StoreFailed(_) => 13,
+        Event::PeerSpeaks { .. } => 14,
+    }
+}
+
+/// The name of a kind of events.
+pub(crate) const fn name(kind: u64) -> &'static str {
+    const NAMES: [&str; 15] = [
+        "?",
+        "timer",
+        "request",
+        "response",
+        "call",
+        "calls",
+        "written",
+        "fetched",
+        "snapshot_read",
+        "snapshot_written",
+        "applied",
+        "snapshot_taken",
+        "restored",
+        "store_failed",
+        "peer_speaks",
+    ];
+    if kind < NAMES.len() as u64 { NAMES[kind as usize] } else { NAMES[0] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_and_every_bit_matter() {
+        let digest = |words: &[u64]| {
+            let mut digest = Digest::default();
+            for &word in words {
+                digest.take(word);
+            }
+            digest.value()
+        };
+        assert_eq!(digest(&[1, 2, 3]), digest(&[1, 2, 3]));
+        assert_ne!(digest(&[1, 2, 3]), digest(&[2, 1, 3]));
+        assert_ne!(digest(&[1, 2]), digest(&[1, 2, 0]));
+        for bit in 0..64 {
+            assert_ne!(digest(&[1 << bit]), digest(&[0]), "bit {bit}");
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! What every server came to be, step by step: enough to say where two runs part, and in what.
+//!
+//! Written down in words of a few letters, each only what is new: a run of ten thousand steps is a
+//! hundred kilobytes. Nothing here knows why a server did what it did; see
+//! [`trace`](crate::observe::trace).
+
+use crate::observe::observer::Watch;
+use crate::observe::{Observation, Seen, digest};
+use crate::plan::server_set::Slot;
+use std::fmt::{self, Write as _};
+use wavetank_raft::{Index, LogId, Node, RoleName, Term, Time};
+
+/// A server after an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StepRecord {
+    /// The observation's number.
+    pub step: u64,
+    /// When.
+    pub at: Time,
+    /// Which.
+    pub slot: Slot,
+    /// The number of the event's kind.
+    pub kind: u64,
+    /// How many things it wanted done.
+    pub actions: u64,
+    /// What it came to be.
+    pub standing: Standing,
+}
+
+/// What a server is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// Its role.
+    pub role: RoleName,
+    /// Its term.
+    pub term: Term,
+    /// What it knows to be committed.
+    pub commit: Index,
+    /// Its last entry.
+    pub last: LogId,
+}
+
+impl Standing {
+    const BLANK: Self =
+        Self { role: RoleName::Follower, term: Term(0), commit: Index::ZERO, last: LogId::ZERO };
+
+    pub(crate) fn of(node: &Node) -> Self {
+        let last = node.log().last();
+        Self { role: node.role(), term: node.term(), commit: node.commit(), last }
+    }
+}
+
+/// A run, step by step. It records the run that it looks at.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct StepLog {
+    records: Vec<StepRecord>,
+    /// The kind of the event that a server is handling.
+    kind: u64,
+}
+
+/// Where two runs part.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Divergence {
+    /// The first run's step; `None` if it is over.
+    pub one: Option<StepRecord>,
+    /// The second run's.
+    pub other: Option<StepRecord>,
+}
+
+impl Watch for StepLog {
+    fn see(&mut self, seen: &Observation<'_>) {
+        if let Seen::Stepping { event, .. } = seen.seen {
+            self.kind = digest::kind(event);
+        } else if let Seen::Stepped { slot, server, actions } = seen.seen {
+            self.records.push(StepRecord {
+                step: seen.step,
+                at: seen.at,
+                slot,
+                kind: std::mem::take(&mut self.kind),
+                actions: actions.len() as u64,
+                standing: Standing::of(server.node()),
+            });
+        }
+    }
+}
+
+/// How many steps stand on a line.
+const LINE: usize = 32;
+
+const ROLES: [(char, RoleName); 4] = [
+    ('F', RoleName::Follower),
+    ('P', RoleName::PreCandidate),
+    ('C', RoleName::Candidate),
+    ('L', RoleName::Leader),
+];
+
+impl StepLog {
+    /// The steps.
+    #[must_use]
+    pub fn records(&self) -> &[StepRecord] {
+        &self.records
+    }
+
+    /// What every server was after a step, or before it if the step was another's.
+    #[must_use]
+    pub fn standings_at(&self, step: u64) -> Vec<(Slot, Standing)> {
+        let mut standings = std::collections::BTreeMap::new();
+        for record in self.records.iter().take_while(|record| record.step <= step) {
+            standings.insert(record.slot, record.standing);
+        }
+        standings.into_iter().collect()
+    }
+
+    /// The first step at which two runs are not the same; `None` if they are.
+    #[must_use]
+    pub fn divergence(&self, other: &Self) -> Option<Divergence> {
+        let same = self.records.iter().zip(&other.records).take_while(|(one, other)| one == other).count();
+        let at = |step_log: &Self| step_log.records.get(same).copied();
+        let divergence = Divergence { one: at(self), other: at(other) };
+        (divergence.one.is_some() || divergence.other.is_some()).then_some(divergence)
+    }
+
+    /// The step log as lines of text.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut writer = Line::default();
+        self.records.chunks(LINE).map(|records| writer.line(records)).collect()
+    }
+
+    /// The step log of such lines.
+    ///
+    /// # Errors
+    /// Says which word makes no sense.
+    pub fn parse(lines: &[String]) -> Result<Self, String> {
+        let mut line = Line::default();
+        let words = lines.iter().flat_map(|line| line.split(' ')).filter(|word| !word.is_empty());
+        let record = |word: &str| line.parse(word).ok_or_else(|| format!("`{word}` is no step"));
+        let records = words.map(record).collect::<Result<_, _>>()?;
+        Ok(Self { records, kind: 0 })
+    }
+}
+
+/// What was last written, of which only changes are written.
+struct Line {
+    step: u64,
+    at: Time,
+    standings: [Standing; Slot::MOST],
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { step: 0, at: Time(0), standings: [Standing::BLANK; Slot::MOST] }
+    }
+}
+
+impl Line {
+    fn line(&mut self, records: &[StepRecord]) -> String {
+        records.iter().map(|record| self.word(record)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// `a3+12~850*2L4,17,18.4`: the first server, an event of the third kind, twelve observations
+    /// and 850 us later, two actions; leads in t4, has committed i17, ends in i18 t4.
+    fn word(&mut self, record: &StepRecord) -> String {
+        let StepRecord { step, at, slot, kind, actions, standing } = *record;
+        let letter = char::from(b'a' + slot.0);
+        let mut word = format!("{letter}{kind}+{}~{}", step - self.step, at.0 - self.at.0);
+        if actions != 0 {
+            let _ = write!(word, "*{actions}");
+        }
+        let before = std::mem::replace(&mut self.standings[slot.at()], standing);
+        if before != standing {
+            let role = ROLES.iter().find(|(_, role)| *role == standing.role).expect("all roles are there").0;
+            let Standing { term, commit, last, .. } = standing;
+            let _ = write!(word, "{role}{},{},{}.{}", term.0, commit.0, last.index.0, last.term.0);
+        }
+        (self.step, self.at) = (step, at);
+        word
+    }
+
+    fn parse(&mut self, word: &str) -> Option<StepRecord> {
+        let letter = word.bytes().next()?;
+        let slot = Slot(letter.checked_sub(b'a').filter(|&slot| usize::from(slot) < Slot::MOST)?);
+        let rest = word.get(1..)?;
+        let role = rest.char_indices().find(|(_, letter)| letter.is_ascii_uppercase());
+        let (event, standing) = rest.split_at(role.map_or(rest.len(), |(at, _)| at));
+        if let Some((_, role)) = role {
+            self.standings[slot.at()] = parse_standing(role, standing.get(1..)?)?;
+        }
+        let (kind, event) = event.split_once('+')?;
+        let (step, event) = event.split_once('~')?;
+        let (at, actions) = event.split_once('*').unwrap_or((event, "0"));
+        self.step = self.step.checked_add(step.parse().ok()?)?;
+        self.at = Time(self.at.0.checked_add(at.parse().ok()?)?);
+        Some(StepRecord {
+            step: self.step,
+            at: self.at,
+            slot,
+            kind: kind.parse().ok()?,
+            actions: actions.parse().ok()?,
+            standing: self.standings[slot.at()],
+        })
+    }
+}
+
+fn parse_standing(role: char, text: &str) -> Option<Standing> {
+    let role = ROLES.iter().find(|(letter, _)| *letter == role)?.1;
+    let mut numbers = text.split([',', '.']).map(|number| number.parse().ok());
+    let mut next = || numbers.next().flatten();
+    let (term, commit) = (Term(next()?), Index(next()?));
+    let last = LogId { index: Index(next()?), term: Term(next()?) };
+    Some(Standing { role, term, commit, last })
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?} {}, commit {}, last {} {}",
+            self.role, self.term, self.commit, self.last.index, self.last.term
+        )
+    }
+}
+
+impl Divergence {
+    /// The step at which they part.
+    #[must_use]
+    pub fn step(&self) -> u64 {
+        [self.one, self.other].into_iter().flatten().map(|record| record.step).min().unwrap_or(0)
+    }
+
+    /// Each field that differs, with both values.
+    #[must_use]
+    pub fn fields(&self) -> Vec<(&'static str, String, String)> {
+        let (Some(one), Some(other)) = (self.one, self.other) else { return Vec::new() };
+        let all = |record: StepRecord| {
+            let Standing { role, term, commit, last } = record.standing;
+            [
+                ("server", record.slot.to_string()),
+                ("time", format!("{} us", record.at.0)),
+                ("event", digest::name(record.kind).to_owned()),
+                ("role", format!("{role:?}")),
+                ("term", term.to_string()),
+                ("commit", commit.to_string()),
+                ("last", format!("{} {}", last.index, last.term)),
+                ("actions", record.actions.to_string()),
+                ("step", record.step.to_string()),
+            ]
+        };
+        let both = all(one).into_iter().zip(all(other));
+        both.filter(|(one, other)| one != other).map(|(one, other)| (one.0, one.1, other.1)).collect()
+    }
+}
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Some(one), Some(_)) = (self.one, self.other) else {
+            return write!(f, "step {}: one run goes on where the other ends", self.step());
+        };
+        write!(f, "step {} ({}, {} us):", self.step(), one.slot, one.at.0)?;
+        for (at, (field, one, other)) in self.fields().into_iter().enumerate() {
+            write!(f, "{} {field} is {one}, then {other}", if at == 0 { "" } else { ";" })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Plan;
+    use crate::plan::storm;
+
+    #[test]
+    fn a_step_log_survives_being_written_down() {
+        let step_log = step_log(Plan::storm(3));
+        assert!(1_000 < step_log.records().len());
+        let lines = step_log.lines();
+        assert_eq!(StepLog::parse(&lines).as_ref(), Ok(&step_log));
+        assert_eq!(step_log.divergence(&step_log), None);
+        for nonsense in ["b", "a3", "a3+1", "q3+1~1", "a3+1~1L4", "a3+1~1X1,1,1.1", "\u{fc}+"] {
+            assert!(StepLog::parse(&[nonsense.to_owned()]).is_err(), "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn where_two_runs_part_is_said_with_the_field() {
+        let one = step_log(Plan::storm(3));
+        let mut other = one.clone();
+        other.records[500].standing.term = Term(99);
+        let divergence = one.divergence(&other).unwrap();
+        assert_eq!(divergence.step(), one.records[500].step);
+        assert_eq!(divergence.fields().len(), 1);
+        assert!(divergence.to_string().ends_with("then t99"), "{divergence}");
+        other.records.truncate(400);
+        assert!(one.divergence(&other).unwrap().to_string().contains("goes on"));
+    }
+
+    fn step_log(plan: Plan) -> StepLog {
+        let clients = crate::engine::world::tests::tiny::Clients::new(&plan);
+        let make = |_| crate::engine::world::tests::tiny::Sum::default();
+        let mut world = crate::World::new(plan, make, Box::new(clients), StepLog::default());
+        storm::run(&mut world, |_| true);
+        world.into_watch()
+    }
+}

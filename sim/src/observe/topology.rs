@@ -1,0 +1,197 @@
+//! Who can reach whom: a directed graph of working links.
+//!
+//! The graph answers what needs a search (connected cores, paths); bitsets kept beside it answer
+//! what every message asks. Delays and losses are the network's, not the topology's.
+
+use crate::observe::NetworkChange;
+use crate::plan::server_set::{Slot, Slots};
+use petgraph::Graph;
+use petgraph::algo::tarjan_scc;
+use petgraph::graph::NodeIndex;
+use wavetank_raft::{NodeId, Voters};
+
+/// The links among the servers of a tank.
+///
+/// 1. `cut[a]` has `b` in it exactly when the graph has no edge from `a` to `b`.
+/// 2. No server has a link to itself.
+#[derive(Clone, Debug)]
+pub struct Topology {
+    working: Graph<Slot, ()>,
+    cut: [Slots; Slot::MOST],
+    all: Slots,
+}
+
+impl Topology {
+    /// All links among `servers` servers work.
+    #[must_use]
+    pub fn new(servers: usize) -> Self {
+        let all = Slots::first(servers);
+        let mut working = Graph::with_capacity(servers, servers * servers);
+        for slot in all.iter() {
+            working.add_node(slot);
+        }
+        let mut topology = Self { working, cut: [Slots::NONE; Slot::MOST], all };
+        topology.connect_all();
+        topology
+    }
+
+    /// Whether nothing passes from one to the other. O(1).
+    #[must_use]
+    pub const fn is_cut(&self, from: Slot, to: Slot) -> bool {
+        self.cut[from.at()].contains(to)
+    }
+
+    /// Carries out a change.
+    pub fn change(&mut self, change: &NetworkChange) {
+        match *change {
+            NetworkChange::Partition(ours, theirs) => {
+                self.cut_all(ours, theirs);
+                self.cut_all(theirs, ours);
+            }
+            NetworkChange::CutOneWay(from, to) => self.cut_all(from, to),
+            NetworkChange::Cut(from, to) => self.cut(from, to),
+            NetworkChange::Mend(from, to) => self.mend(from, to),
+            NetworkChange::HealAll => self.connect_all(),
+        }
+    }
+
+    /// Those that a server reaches directly and that reach it.
+    fn both_ways(&self, slot: Slot) -> Slots {
+        let reached = self.working.neighbors(place(slot)).map(|at| self.working[at]);
+        reached.filter(|&other| !self.is_cut(other, slot)).collect()
+    }
+
+    /// Whether a server among `up` could win an election now: with a quorum of `voters` at hand,
+    /// itself among them, both ways and without help from others. (Raft forwards nothing, so a path
+    /// over a third server does not count.)
+    #[must_use]
+    pub fn is_electable(&self, slot: Slot, voters: &Voters, up: Slots) -> bool {
+        let at_hand = self.both_ways(slot).and(up).with(slot);
+        let is_in = |node: NodeId| Slot::of(node).is_some_and(|voter| at_hand.contains(voter));
+        up.contains(slot) && voters.contains(slot.node()) && voters.is_quorum(is_in)
+    }
+
+    /// The sets of servers within which everybody reaches everybody, if need be over others; the
+    /// largest first.
+    #[must_use]
+    pub fn cores(&self) -> Vec<Slots> {
+        let mut cores: Vec<Slots> = tarjan_scc(&self.working)
+            .into_iter()
+            .map(|core| core.into_iter().map(|at| self.working[at]).collect())
+            .collect();
+        cores.sort_unstable_by_key(|core| (std::cmp::Reverse(core.len()), *core));
+        cores
+    }
+
+    fn connect_all(&mut self) {
+        self.cut = [Slots::NONE; Slot::MOST];
+        self.working.clear_edges();
+        for from in self.all.iter() {
+            for to in self.all.without(from).iter() {
+                self.working.add_edge(place(from), place(to), ());
+            }
+        }
+    }
+
+    fn cut_all(&mut self, from: Slots, to: Slots) {
+        for a in from.and(self.all).iter() {
+            for b in to.and(self.all).without(a).iter() {
+                self.cut(a, b);
+            }
+        }
+    }
+
+    fn cut(&mut self, from: Slot, to: Slot) {
+        self.cut[from.at()] = self.cut[from.at()].with(to);
+        if let Some(edge) = self.working.find_edge(place(from), place(to)) {
+            self.working.remove_edge(edge);
+        }
+    }
+
+    fn mend(&mut self, from: Slot, to: Slot) {
+        self.cut[from.at()] = self.cut[from.at()].without(to);
+        self.working.update_edge(place(from), place(to), ());
+    }
+}
+
+/// Servers are put into the graph in the order of their slots and never taken out.
+fn place(slot: Slot) -> NodeIndex {
+    NodeIndex::new(slot.at())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const N: [Slot; 5] = [Slot(0), Slot(1), Slot(2), Slot(3), Slot(4)];
+
+    fn set(slots: &[Slot]) -> Slots {
+        slots.iter().copied().collect()
+    }
+
+    fn electable(topology: &Topology, up: Slots) -> Slots {
+        let voters = Voters::new(N.map(Slot::node), []);
+        N.into_iter().filter(|&slot| topology.is_electable(slot, &voters, up)).collect()
+    }
+
+    #[test]
+    fn a_partition_leaves_one_side_electable() {
+        let mut topology = Topology::new(5);
+        assert_eq!(electable(&topology, Slots::first(5)), Slots::first(5));
+
+        topology.change(&NetworkChange::Partition(set(&N[..2]), set(&N[2..])));
+
+        assert!(topology.is_cut(N[0], N[4]) && topology.is_cut(N[4], N[0]) && !topology.is_cut(N[0], N[1]));
+        assert_eq!(electable(&topology, Slots::first(5)), set(&N[2..]));
+        assert_eq!(electable(&topology, Slots::first(5).without(N[4])), Slots::NONE);
+        assert_eq!(topology.cores(), [set(&N[2..]), set(&N[..2])]);
+
+        topology.change(&NetworkChange::HealAll);
+        assert_eq!(topology.cores(), [Slots::first(5)]);
+    }
+
+    #[test]
+    fn a_one_way_cut_is_no_connection() {
+        let mut topology = Topology::new(5);
+        topology.change(&NetworkChange::CutOneWay(set(&N[..1]), set(&N[1..])));
+        assert!(topology.is_cut(N[0], N[1]) && !topology.is_cut(N[1], N[0]));
+        assert_eq!(topology.both_ways(N[0]), Slots::NONE);
+        assert_eq!(electable(&topology, Slots::first(5)), set(&N[1..]));
+        assert_eq!(topology.cores(), [set(&N[1..]), set(&N[..1])]);
+    }
+
+    #[test]
+    fn a_bridge_connects_all_and_only_it_is_electable() {
+        let mut topology = Topology::new(5);
+        topology.change(&NetworkChange::Partition(set(&N[..2]), set(&N[3..])));
+        assert_eq!(topology.cores(), [Slots::first(5)]);
+        // n1 and n2 have n3; n4 and n5 have n3: three of five each, and n3 has all.
+        assert_eq!(electable(&topology, Slots::first(5)), Slots::first(5));
+        assert_eq!(electable(&topology, Slots::first(5).without(N[1])).iter().next(), Some(N[2]));
+    }
+
+    #[test]
+    fn the_bits_and_the_graph_agree_whatever_is_done() {
+        let mut topology = Topology::new(4);
+        let mut stream = crate::plan::rng::Stream::new(9, crate::plan::rng::Domain::Storm, 0, 0);
+        for _ in 0..500 {
+            let mut slot = || Slot(u8::try_from(stream.below(4)).unwrap());
+            let (a, b) = (slot(), slot());
+            let change = match stream.below(6) {
+                0 => NetworkChange::Partition(Slots::only(a), Slots::first(4).without(a)),
+                1 => NetworkChange::CutOneWay(Slots::only(a), Slots::only(b)),
+                2 if a != b => NetworkChange::Cut(a, b),
+                3 | 4 if a != b => NetworkChange::Mend(a, b),
+                _ => NetworkChange::HealAll,
+            };
+            topology.change(&change);
+            for from in Slots::first(4).iter() {
+                for to in Slots::first(4).without(from).iter() {
+                    let edge = topology.working.contains_edge(place(from), place(to));
+                    assert_eq!(topology.is_cut(from, to), !edge, "{from} to {to} after {change:?}");
+                }
+                assert!(!topology.is_cut(from, from));
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Traces: the same observations in three forms, for people. Never read by anything.
+//!
+//! A [`Story`] says who led and what was committed, without times, and is what tests bless. A
+//! [`Full`] trace has a line for every event and action. [`Json`] has the same, a value per line,
+//! for tools that look at runs.
+//! A [`Page`] is for a browser, and a [`Past`] tells what led to one step.
+
+mod full;
+mod json;
+mod page;
+mod past;
+mod story;
+mod words;
+
+pub use full::Full;
+pub use json::Json;
+pub use page::Page;
+pub use past::Past;
+pub use story::{Story, last_lines};
+pub(crate) use words::carried;
+
+use crate::observe::observer::Watch;
+use std::fmt;
+
+/// A trace that is text in the end.
+pub trait TextTrace: Watch + fmt::Debug {
+    /// Takes out the text so far.
+    fn take(&mut self) -> String;
+}

@@ -1,0 +1,117 @@
+//! Every event and action, a line each, in fixed columns.
+
+use super::{TextTrace, words};
+use crate::observe::observer::Watch;
+use crate::observe::{Fate, Observation, Seen};
+use crate::plan::server_set::Slot;
+use std::fmt::Write as _;
+use wavetank_raft::Time;
+
+/// A full trace. An event's line shows the server as it was before, its actions' lines as it is
+/// after.
+#[derive(Clone, Debug)]
+pub struct Full {
+    text: String,
+    standings: [String; Slot::MOST],
+}
+
+impl Default for Full {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Full {
+    /// Only the heads of the columns.
+    #[must_use]
+    pub fn new() -> Self {
+        let head = "   time (ms)    step node role term commit/last   event    detail\n";
+        Self { text: head.to_owned(), standings: Default::default() }
+    }
+
+    fn line(&mut self, seen: &Observation<'_>, slot: Option<Slot>, event: &str, detail: &str) {
+        let standing = slot.map_or("", |slot| self.standings[slot.at()].as_str());
+        let name = slot.map_or_else(String::new, |slot| slot.to_string());
+        let (at, step) = (time(seen.at), seen.step);
+        let line = format!("{at:>12} {step:>7} {name:<4} {standing:<23} {event:<8} {detail}");
+        let _ = writeln!(self.text, "{}", line.trim_end());
+    }
+}
+
+impl TextTrace for Full {
+    fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+}
+
+impl Watch for Full {
+    fn see(&mut self, seen: &Observation<'_>) {
+        match seen.seen {
+            Seen::Stepping { slot, event, server, .. } => {
+                self.standings[slot.at()] = words::standing(server.node());
+                let (verb, detail) = words::event(event);
+                self.line(seen, Some(slot), verb, &detail);
+            }
+            Seen::Stepped { slot, server, actions } => {
+                self.standings[slot.at()] = words::standing(server.node());
+                for (verb, detail) in actions.iter().filter_map(words::action) {
+                    self.line(seen, Some(slot), verb, &detail);
+                }
+            }
+            Seen::Booted { slot, server, .. } => {
+                self.standings[slot.at()] = words::standing(server.node());
+                self.line(seen, Some(slot), "start", &format!("applied={}", server.applied()));
+            }
+            Seen::Crashed { slot, wiped } => {
+                self.line(seen, Some(slot), "crash", if wiped { "and its disk is lost" } else { "" });
+            }
+            Seen::Paused(slot) => self.line(seen, Some(slot), "pause", ""),
+            Seen::Resumed(slot) => self.line(seen, Some(slot), "resume", ""),
+            Seen::Halted(slot) => self.line(seen, Some(slot), "halted", ""),
+            Seen::Refused { slot, error } => self.line(seen, Some(slot), "refused", &error.to_string()),
+            Seen::Harmed { slot, harm } => self.line(seen, Some(slot), "harmed", &harm.to_string()),
+            Seen::Durable { slot, write, torn } => {
+                let torn = torn.map_or_else(String::new, |kept| format!(" torn after {kept}"));
+                self.line(seen, Some(slot), "synced", &format!("{}{torn}", words::write(write)));
+            }
+            Seen::Applied { slot, batch, digest } => {
+                let last = batch.entries.last().map(|entry| entry.id.index).unwrap_or_default();
+                self.line(seen, Some(slot), "state", &format!("{last} {digest:016x}"));
+            }
+            Seen::SnapshotTaken { slot, meta, digest } => {
+                self.line(seen, Some(slot), "state", &format!("snapshot {} {digest:016x}", meta.last));
+            }
+            Seen::Restored { slot, last, digest } => {
+                self.line(seen, Some(slot), "state", &format!("loaded {last} {digest:016x}"));
+            }
+            Seen::Sent { from, to, rpc, carried, fate } => {
+                let verb = if fate == Fate::Lost { "lose" } else { "send" };
+                let detail = format!("{from}>{to} q{:x} {}{}", rpc.0, words::carried(carried), arrival(fate));
+                self.line(seen, Some(from), verb, &detail);
+            }
+            Seen::Invoked { client, operation, what } => {
+                self.line(seen, None, "ask", &format!("c{client} o{operation} {what:?}"));
+            }
+            Seen::Returned { client, operation, ending, what } => {
+                self.line(seen, None, "told", &format!("c{client} o{operation} {ending:?} {what:?}"));
+            }
+            Seen::Network(change) => {
+                let (verb, detail) = words::network(change);
+                self.line(seen, None, verb, &detail);
+            }
+            Seen::Healed { core } => self.line(seen, None, "healed", &words::set(core)),
+        }
+    }
+}
+
+fn time(at: Time) -> String {
+    format!("{}.{:03}", at.0 / 1_000, at.0 % 1_000)
+}
+
+fn arrival(fate: Fate) -> String {
+    match fate {
+        Fate::Arrives(at) => format!(" at {}", time(at)),
+        Fate::ArrivesTwice(first, second) => format!(" at {} and {}", time(first), time(second)),
+        Fate::Lost => String::new(),
+    }
+}

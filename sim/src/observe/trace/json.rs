@@ -1,0 +1,113 @@
+//! Every observation as a JSON value, one a line.
+
+use super::{TextTrace, words};
+use crate::observe::observer::Watch;
+use crate::observe::{Carried, Fate, Observation, Seen};
+use serde_json::{Map, Value, json};
+use wavetank_raft::Server;
+
+/// A trace in JSON lines: `at` in microseconds, `step`, `seen`, and what belongs to it.
+#[derive(Clone, Debug, Default)]
+pub struct Json {
+    text: String,
+}
+
+impl TextTrace for Json {
+    fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+}
+
+impl Watch for Json {
+    fn see(&mut self, seen: &Observation<'_>) {
+        let (name, detail) = words_of(&seen.seen);
+        let mut line = Map::new();
+        line.insert("at".to_owned(), seen.at.0.into());
+        line.insert("step".to_owned(), seen.step.into());
+        line.insert("seen".to_owned(), name.into());
+        if let Value::Object(detail) = detail {
+            line.extend(detail);
+        }
+        self.text += &Value::Object(line).to_string();
+        self.text.push('\n');
+    }
+}
+
+fn words_of(seen: &Seen<'_>) -> (&'static str, Value) {
+    match *seen {
+        Seen::Stepping { slot, event, .. } => ("stepping", json!({"slot": slot.to_string(), "event": event})),
+        Seen::Stepped { slot, server, actions } => {
+            ("stepped", json!({"slot": slot.to_string(), "server": view(server), "actions": actions}))
+        }
+        Seen::Booted { slot, server, boot, log } => {
+            let value = json!({
+                "slot": slot.to_string(), "server": view(server), "incarnation": boot.incarnation,
+                "hard_state": boot.hard_state, "snapshot": boot.snapshot, "log": log,
+            });
+            ("booted", value)
+        }
+        Seen::Crashed { slot, wiped } => ("crashed", json!({"slot": slot.to_string(), "wiped": wiped})),
+        Seen::Paused(slot) => ("paused", json!({"slot": slot.to_string()})),
+        Seen::Resumed(slot) => ("resumed", json!({"slot": slot.to_string()})),
+        Seen::Halted(slot) => ("halted", json!({"slot": slot.to_string()})),
+        Seen::Refused { slot, error } => ("refused", json!({"slot": slot.to_string(), "error": error})),
+        Seen::Harmed { slot, harm } => {
+            ("harmed", json!({"slot": slot.to_string(), "harm": harm.to_string()}))
+        }
+        Seen::Durable { slot, write, torn } => {
+            ("durable", json!({"slot": slot.to_string(), "write": write, "torn": torn}))
+        }
+        Seen::Applied { slot, batch, digest } => {
+            let indexes: Vec<u64> = batch.entries.iter().map(|entry| entry.id.index.0).collect();
+            ("applied", json!({"slot": slot.to_string(), "indexes": indexes, "digest": hex(digest)}))
+        }
+        Seen::SnapshotTaken { slot, meta, digest } => {
+            ("snapshot_taken", json!({"slot": slot.to_string(), "meta": meta, "digest": hex(digest)}))
+        }
+        Seen::Restored { slot, last, digest } => {
+            ("restored", json!({"slot": slot.to_string(), "last": last, "digest": hex(digest)}))
+        }
+        Seen::Sent { from, to, rpc, carried, fate } => {
+            let (kind, message) = match carried {
+                Carried::Request(request) => ("request", json!(request)),
+                Carried::Response(response) => ("response", json!(response)),
+            };
+            let value = json!({
+                "from": from.to_string(), "to": to.to_string(), "rpc": rpc, kind: message,
+                "arrives": arrivals(fate),
+            });
+            ("sent", value)
+        }
+        Seen::Invoked { client, operation, what } => {
+            ("invoked", json!({"client": client, "operation": operation, "what": format!("{what:?}")}))
+        }
+        Seen::Returned { client, operation, ending, what } => {
+            let (ending, what) = (format!("{ending:?}"), format!("{what:?}"));
+            ("returned", json!({"client": client, "operation": operation, "ending": ending, "what": what}))
+        }
+        Seen::Network(change) => ("network", json!({"change": change})),
+        Seen::Healed { core } => ("healed", json!({"core": words::set(core)})),
+    }
+}
+
+fn view(server: &Server) -> Value {
+    let node = server.node();
+    json!({
+        "role": node.role(), "term": node.term(), "vote": node.vote().map(|node| node.to_string()),
+        "leader": node.leader().map(|node| node.to_string()), "last": node.log().last(),
+        "commit": node.commit(), "applied": server.applied(),
+    })
+}
+
+fn arrivals(fate: Fate) -> Vec<u64> {
+    match fate {
+        Fate::Arrives(at) => vec![at.0],
+        Fate::ArrivesTwice(first, second) => vec![first.0, second.0],
+        Fate::Lost => Vec::new(),
+    }
+}
+
+/// Not as a number: 64 bits do not survive in every JSON reader.
+fn hex(digest: u64) -> String {
+    format!("{digest:016x}")
+}

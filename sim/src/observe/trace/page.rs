@@ -1,0 +1,174 @@
+//! A run as one page for a browser: a lane per server, messages between them, words on hovering.
+//!
+//! The page is whole: what it shows and how it is drawn are in it, and nothing else is asked for.
+
+use super::{TextTrace, words};
+use crate::observe::observer::Watch;
+use crate::observe::topology::Topology;
+use crate::observe::{Fate, Observation, Seen};
+use crate::plan::server_set::Slot;
+use serde_json::{Value, json};
+use wavetank_raft::{Action, Event, RoleName, Server, StoreJob, Time};
+
+/// Writes a page down while a run goes.
+#[derive(Clone, Debug)]
+pub struct Page {
+    servers: usize,
+    topology: Topology,
+    standings: [Option<(&'static str, u64, u64)>; Slot::MOST],
+    /// From when on a server is what: time, server, state, term, commit, words.
+    states: Vec<Value>,
+    /// Messages: sent, arrives (or null), from, to, words.
+    messages: Vec<Value>,
+    /// What else happened: time, server (or null), words.
+    notes: Vec<Value>,
+    event: String,
+}
+
+impl Page {
+    /// A page with so many lanes.
+    #[must_use]
+    pub fn new(servers: usize) -> Self {
+        Self {
+            servers,
+            topology: Topology::new(servers),
+            standings: [None; Slot::MOST],
+            states: Vec::new(),
+            messages: Vec::new(),
+            notes: Vec::new(),
+            event: String::new(),
+        }
+    }
+
+    /// The page that shows what [`TextTrace::take`] gave, under a title, with a mark at a moment.
+    #[must_use]
+    pub fn html(shows: &str, title: &str, verdict: &str, mark: Option<Time>) -> String {
+        let text = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
+        // Text within a script ends at the first `</`, whatever it stands in.
+        include_str!("page.html")
+            .replace("{{title}}", &text(title))
+            .replace("{{verdict}}", &text(verdict))
+            .replace("{{mark}}", &mark.map_or_else(|| "null".to_owned(), |mark| mark.0.to_string()))
+            .replace("{{shows}}", &shows.replace('<', "\\u003c"))
+    }
+
+    fn stands(&mut self, at: Time, slot: Slot, server: &Server) {
+        let node = server.node();
+        let state = match node.role() {
+            RoleName::Follower => "F",
+            RoleName::PreCandidate => "P",
+            RoleName::Candidate => "C",
+            RoleName::Leader => "L",
+        };
+        self.becomes(at, slot, (state, node.term().0, node.commit().0), words::standing(node));
+    }
+
+    fn becomes(&mut self, at: Time, slot: Slot, standing: (&'static str, u64, u64), what: String) {
+        if self.standings[slot.at()].replace(standing) != Some(standing) {
+            let (state, term, commit) = standing;
+            self.states.push(json!([at.0, slot.0, state, term, commit, what]));
+        }
+    }
+
+    fn note(&mut self, at: Time, slot: Option<Slot>, what: String) {
+        self.notes.push(json!([at.0, slot.map(|slot| slot.0), what]));
+    }
+}
+
+impl TextTrace for Page {
+    fn take(&mut self) -> String {
+        let take = |values: &mut Vec<Value>| Value::Array(std::mem::take(values));
+        json!({
+            "servers": self.servers,
+            "states": take(&mut self.states),
+            "messages": take(&mut self.messages),
+            "notes": take(&mut self.notes),
+        })
+        .to_string()
+    }
+}
+
+impl Watch for Page {
+    #[expect(clippy::too_many_lines, reason = "an arm an observation, and nothing else")]
+    fn see(&mut self, seen: &Observation<'_>) {
+        let at = seen.at;
+        match seen.seen {
+            Seen::Stepping { event: Event::Call { call, .. }, slot, .. } => {
+                self.event = format!("{slot} call {}", words::call(call));
+            }
+            Seen::Stepping { .. } => self.event.clear(),
+            Seen::Stepped { slot, server, actions } => {
+                self.stands(at, slot, server);
+                for action in actions {
+                    if let Action::Store(StoreJob::Persist(write)) = action {
+                        self.note(at, Some(slot), format!("write {}", words::write(write)));
+                    }
+                }
+                if !self.event.is_empty() {
+                    let event = std::mem::take(&mut self.event);
+                    self.note(at, Some(slot), event);
+                }
+            }
+            Seen::Booted { slot, server, .. } => {
+                self.stands(at, slot, server);
+                self.note(at, Some(slot), format!("{slot} starts"));
+            }
+            Seen::Crashed { slot, wiped } => {
+                let what = if wiped { "down, its disk lost" } else { "down" };
+                self.becomes(at, slot, ("-", 0, 0), what.to_owned());
+            }
+            Seen::Halted(slot) => self.becomes(at, slot, ("-", 0, 0), "down, by its own decision".to_owned()),
+            Seen::Refused { slot, error } => {
+                self.becomes(at, slot, ("-", 0, 0), format!("down, will not start: {error}"));
+            }
+            Seen::Harmed { slot, harm } => self.note(at, Some(slot), harm.to_string()),
+            Seen::Paused(slot) => self.becomes(at, slot, ("z", 0, 0), "stands still".to_owned()),
+            Seen::Resumed(slot) => self.becomes(at, slot, ("F", 0, 0), "goes on".to_owned()),
+            Seen::Sent { from, to, rpc, carried, fate } => {
+                let what = format!("{from}>{to} q{:x} {}", rpc.0, words::carried(carried));
+                let mut message = |arrives: Option<Time>| {
+                    let arrives = arrives.map(|time| time.0);
+                    self.messages.push(json!([at.0, arrives, from.0, to.0, what]));
+                };
+                match fate {
+                    Fate::Arrives(first) => message(Some(first)),
+                    Fate::ArrivesTwice(first, second) => {
+                        message(Some(first));
+                        message(Some(second));
+                    }
+                    Fate::Lost => message(None),
+                }
+            }
+            Seen::Applied { slot, batch, .. } => {
+                let last = batch.entries.last().map(|entry| entry.id.index).unwrap_or_default();
+                self.note(at, Some(slot), format!("{slot} has applied {last}"));
+            }
+            Seen::Returned { client, ending, what, .. } => {
+                self.note(at, None, format!("c{client} {ending:?} {what:?}"));
+            }
+            Seen::Network(change) => {
+                let (verb, detail) = words::network(change);
+                self.topology.change(change);
+                let cores: Vec<String> = self.topology.cores().iter().map(ToString::to_string).collect();
+                self.note(at, None, format!("{verb} {detail}; connected: {}", cores.join(" | ")));
+            }
+            Seen::Healed { core } => self.note(at, None, format!("healed {}", words::set(core))),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::NetworkChange;
+    use crate::plan::server_set::Slots;
+
+    #[test]
+    fn a_note_says_which_servers_still_reach_each_other() {
+        let mut page = Page::new(3);
+        let cut = NetworkChange::CutOneWay(Slots::only(Slot(0)), Slots::first(3));
+        page.see(&Observation { at: Time(5), step: 1, seen: Seen::Network(&cut) });
+        assert!(page.take().contains("connected: n2 n3 | n1"));
+    }
+}

@@ -1,0 +1,207 @@
+//! What led to a step: its past in the order of cause and effect (Lamport 1978), and nothing else.
+//!
+//! A server's step follows from the last step that changed that server, and from the step that sent
+//! the message it took. What changed nothing and sent nothing that mattered is no part of the story.
+
+use super::{TextTrace, words};
+use crate::observe::observer::Watch;
+use crate::observe::step_log::Standing;
+use crate::observe::{Carried, Observation, Seen};
+use crate::plan::server_set::Slot;
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::{Dfs, Reversed};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use wavetank_raft::{Action, Event, NodeId, RpcId, Server, StoreJob, Time};
+
+/// The past of one step.
+#[derive(Clone, Debug, Default)]
+pub struct Past {
+    of: u64,
+    steps: DiGraph<Step, ()>,
+    /// The last step of each server that changed it, and its last step.
+    latest: [Option<(NodeIndex, NodeIndex)>; Slot::MOST],
+    /// Which step sent a message: call or answer, from, to.
+    sent: BTreeMap<(bool, Slot, Slot, RpcId), NodeIndex>,
+    answered: Option<NodeIndex>,
+    /// What the server was before the event that it handles, and whom it had voted for.
+    before: Option<(Standing, Option<NodeId>)>,
+    taken: (String, Option<NodeIndex>),
+    /// What was done to the network, which nobody's step caused.
+    network: Vec<(u64, Time, String)>,
+}
+
+#[derive(Clone, Debug)]
+struct Step {
+    step: u64,
+    at: Time,
+    slot: Option<Slot>,
+    /// What the server was afterwards.
+    stands: String,
+    what: String,
+    changes: bool,
+}
+
+/// How many lines of a past are told.
+const LINES: usize = 120;
+
+impl Past {
+    /// The past of the step with this number.
+    #[must_use]
+    pub fn of(step: u64) -> Self {
+        Self { of: step, ..Self::default() }
+    }
+
+    /// The steps, and between them what was done to the network.
+    fn tell(&self, told: &[&Step], text: &mut String) {
+        let first = told.first().map_or(0, |step| step.step);
+        let mut network = self.network.iter().filter(|change| first <= change.0).peekable();
+        for step in told {
+            while let Some((number, at, what)) = network.next_if(|change| change.0 < step.step) {
+                let _ = writeln!(text, "{:>12} {number:>7}      {:<23} {what}", time(*at), "");
+            }
+            let name = step.slot.map_or_else(String::new, |slot| slot.to_string());
+            let Step { step: number, at, stands, what, .. } = step;
+            let line = format!("{:>12} {number:>7} {name:<4} {stands:<23} {what}", time(*at));
+            let _ = writeln!(text, "{}", line.trim_end());
+        }
+    }
+
+    /// A step of a server, after its last one that changed it.
+    fn add(&mut self, seen: &Observation<'_>, slot: Slot, what: String, changes: bool) -> NodeIndex {
+        let step =
+            Step { step: seen.step, at: seen.at, slot: Some(slot), stands: String::new(), what, changes };
+        let node = self.steps.add_node(step);
+        let latest = &mut self.latest[slot.at()];
+        if let Some((changed, _)) = latest {
+            self.steps.add_edge(*changed, node, ());
+        }
+        *latest = Some(latest.filter(|_| !changes).map_or((node, node), |(changed, _)| (changed, node)));
+        node
+    }
+
+    fn on_event(&mut self, slot: Slot, event: &Event, server: &Server) {
+        let (verb, detail) = words::event(event);
+        let sender = |is_answer, from, rpc| {
+            let from = Slot::of(from)?;
+            self.sent.get(&(is_answer, from, slot, rpc)).copied()
+        };
+        let cause = match event {
+            Event::Request { from, rpc, .. } => sender(false, *from, *rpc),
+            Event::Response { from, rpc, .. } => sender(true, *from, *rpc),
+            _ => None,
+        };
+        self.taken = (format!("{verb:<8} {detail}"), cause);
+        self.before = Some((Standing::of(server.node()), server.node().vote()));
+    }
+
+    fn on_step(&mut self, seen: &Observation<'_>, slot: Slot, server: &Server, actions: &[Action]) {
+        let wrote = actions.iter().any(|action| matches!(action, Action::Store(StoreJob::Persist(_))));
+        let now = (Standing::of(server.node()), server.node().vote());
+        let changes = wrote || self.before != Some(now);
+        let (what, cause) = std::mem::take(&mut self.taken);
+        let node = self.add(seen, slot, what, changes);
+        self.steps[node].stands = words::standing(server.node());
+        if let Some(cause) = cause {
+            self.steps.add_edge(cause, node, ());
+        }
+        if actions.iter().any(|action| matches!(action, Action::Answer { outcome: Ok(_), .. })) {
+            self.answered = Some(node);
+        }
+    }
+
+    /// Something happened to a server, and changed it.
+    fn befalls(&mut self, seen: &Observation<'_>, slot: Slot, what: &str) {
+        self.add(seen, slot, what.to_owned(), true);
+    }
+
+    /// What a client hears follows from the last answer that any server gave.
+    fn returns(&mut self, seen: &Observation<'_>, what: String) {
+        let step =
+            Step { step: seen.step, at: seen.at, slot: None, stands: String::new(), what, changes: false };
+        let node = self.steps.add_node(step);
+        if let Some(answered) = self.answered {
+            self.steps.add_edge(answered, node, ());
+        }
+    }
+}
+
+impl TextTrace for Past {
+    fn take(&mut self) -> String {
+        let Some(last) = self.steps.node_indices().next_back() else { return String::new() };
+        let mut search = Dfs::new(Reversed(&self.steps), last);
+        let mut past = Vec::new();
+        while let Some(node) = search.next(Reversed(&self.steps)) {
+            past.push(node);
+        }
+        past.sort_unstable();
+        let told = past.iter().map(|&node| &self.steps[node]);
+        let told: Vec<&Step> =
+            told.filter(|step| step.changes || step.step == self.steps[last].step).collect();
+        let mut text = format!(
+            "step {} follows from {} of the {} steps before it; {} of them changed a server\n\n",
+            self.steps[last].step,
+            past.len() - 1,
+            self.steps.node_count() - 1,
+            told.len().saturating_sub(1),
+        );
+        let left_out = told.len().saturating_sub(LINES);
+        if 0 < left_out {
+            let _ = writeln!(text, "... {left_out} before");
+        }
+        self.tell(&told[left_out..], &mut text);
+        text
+    }
+}
+
+impl Watch for Past {
+    fn see(&mut self, seen: &Observation<'_>) {
+        if self.of < seen.step {
+            return;
+        }
+        match seen.seen {
+            Seen::Stepping { slot, event, server, .. } => self.on_event(slot, event, server),
+            Seen::Stepped { slot, server, actions } => self.on_step(seen, slot, server, actions),
+            Seen::Sent { from, to, rpc, carried, .. } => {
+                let is_answer = matches!(carried, Carried::Response(_));
+                if let Some((_, node)) = self.latest[from.at()] {
+                    self.sent.insert((is_answer, from, to, rpc), node);
+                }
+            }
+            Seen::Booted { slot, .. } => self.befalls(seen, slot, "start"),
+            Seen::Crashed { slot, wiped: false } => self.befalls(seen, slot, "crash"),
+            Seen::Crashed { slot, wiped: true } => self.befalls(seen, slot, "crash    and its disk is lost"),
+            Seen::Halted(slot) => self.befalls(seen, slot, "halt"),
+            Seen::Refused { slot, error } => self.befalls(seen, slot, &format!("refused  {error}")),
+            Seen::Harmed { slot, harm } => self.befalls(seen, slot, &format!("harmed   {harm}")),
+            Seen::Paused(slot) => self.befalls(seen, slot, "pause"),
+            Seen::Resumed(slot) => self.befalls(seen, slot, "resume"),
+            Seen::Restored { slot, last, .. } => self.befalls(seen, slot, &format!("load     {last}")),
+            Seen::Durable { slot, write, torn: Some(kept) } => {
+                self.befalls(seen, slot, &format!("torn     {} after {kept}", words::write(write)));
+            }
+            Seen::Applied { slot, batch, .. } => {
+                let last = batch.entries.last().map(|entry| entry.id.index).unwrap_or_default();
+                self.add(seen, slot, format!("state    {last}"), false);
+            }
+            Seen::SnapshotTaken { slot, meta, .. } => {
+                self.add(seen, slot, format!("state    snapshot {}", meta.last), false);
+            }
+            Seen::Returned { client, operation, ending, what } => {
+                self.returns(seen, format!("told     c{client} o{operation} {ending:?} {what:?}"));
+            }
+            Seen::Network(change) => {
+                let (verb, detail) = words::network(change);
+                self.network.push((seen.step, seen.at, format!("{verb:<8} {detail}")));
+            }
+            Seen::Healed { core } => {
+                self.network.push((seen.step, seen.at, format!("{:<8} {}", "healed", words::set(core))));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn time(at: Time) -> String {
+    format!("{}.{:03}", at.0 / 1_000, at.0 % 1_000)
+}

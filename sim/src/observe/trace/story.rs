@@ -1,0 +1,179 @@
+//! What happened, without when: a change of delays leaves it as it is unless somebody else leads.
+
+use super::{TextTrace, words};
+use crate::observe::observer::Watch;
+use crate::observe::{Observation, Seen, is_operators};
+use crate::plan::server_set::{Slot, Slots};
+use std::fmt::Write as _;
+use wavetank_raft::{Action, Event, Index, Payload, RoleName, Server, Term};
+
+/// A story: who came to be what, what was committed, what went wrong, and what clients saw; with a
+/// column per server, in which followers are dots.
+#[derive(Clone, Debug)]
+pub struct Story {
+    text: String,
+    cells: Vec<Cell>,
+    committed: Index,
+}
+
+/// The last lines of a story that may be too long to be read, and how many are left out before them.
+#[must_use]
+pub fn last_lines(story: &str) -> (usize, Vec<&str>) {
+    const MOST: usize = 60;
+    let mut lines: Vec<&str> = story.lines().collect();
+    let left_out = lines.len().saturating_sub(MOST);
+    (left_out, lines.split_off(left_out))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Cell {
+    Down,
+    Paused,
+    Up(RoleName, Term),
+}
+
+impl Story {
+    /// The story of a tank of so many servers.
+    #[must_use]
+    pub fn new(servers: usize) -> Self {
+        let mut text = format!("{:WORDS$}", "");
+        for slot in Slots::first(servers).iter() {
+            let _ = write!(text, " {:<6}", slot.to_string());
+        }
+        let text = format!("{}\n", text.trim_end());
+        Self { text, cells: vec![Cell::Down; servers], committed: Index::ZERO }
+    }
+
+    /// `changed` is shown even if it is a follower.
+    fn line(&mut self, verb: &str, detail: &str, changed: Option<Slot>) {
+        let mut line = format!("{verb:<8}{detail}");
+        line = format!("{line:<WORDS$}");
+        for (at, cell) in self.cells.iter().enumerate() {
+            let is_new = changed.is_some_and(|slot| slot.at() == at);
+            let _ = write!(line, " {:<6}", cell.text(is_new));
+        }
+        let _ = writeln!(self.text, "{}", line.trim_end());
+    }
+
+    /// One line for a change of role, or of the leader's term.
+    fn on_server(&mut self, slot: Slot, server: &Server) {
+        let (role, term) = (server.node().role(), server.node().term());
+        let before = std::mem::replace(&mut self.cells[slot.at()], Cell::Up(role, term));
+        let became = match before {
+            Cell::Up(was, _) if was == role => role == RoleName::Leader && before != Cell::Up(role, term),
+            Cell::Up(..) | Cell::Down | Cell::Paused => true,
+        };
+        if became {
+            self.line("became", "", Some(slot));
+        }
+    }
+
+    /// That something was refused is news; that it was done is seen.
+    fn on_action(&mut self, slot: Slot, action: &Action) {
+        if let Action::Answer { request, outcome: Err(error) } = action
+            && is_operators(*request)
+        {
+            self.line("refuse", &format!("{slot} {error}"), None);
+        }
+    }
+
+    fn on_entry(&mut self, index: Index, payload: &Payload) {
+        self.committed = index;
+        match payload {
+            Payload::Noop | Payload::Barrier => {}
+            Payload::Command(_) | Payload::Extended(_) | Payload::Restore(_) | Payload::Configuration(_) => {
+                self.line("commit", &format!("{index} {}", words::payload(payload)), None);
+            }
+        }
+    }
+}
+
+/// The width of everything that stands before the columns.
+const WORDS: usize = 44;
+
+impl Cell {
+    fn text(self, is_new: bool) -> String {
+        match self {
+            Self::Down => "-".to_owned(),
+            Self::Paused => "zzz".to_owned(),
+            Self::Up(RoleName::Follower, _) if !is_new => ".".to_owned(),
+            Self::Up(role, term) => format!("{}{}", words::role(role), term.0),
+        }
+    }
+}
+
+impl TextTrace for Story {
+    fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+}
+
+impl Watch for Story {
+    fn see(&mut self, seen: &Observation<'_>) {
+        match seen.seen {
+            Seen::Stepping { slot, event: Event::Call { request, call }, .. } if is_operators(*request) => {
+                self.line("ask", &format!("{slot} {}", words::call(call)), None);
+            }
+            Seen::Stepped { slot, server, actions } => {
+                self.on_server(slot, server);
+                actions.iter().for_each(|action| self.on_action(slot, action));
+            }
+            Seen::Booted { slot, server, .. } => {
+                self.cells[slot.at()] = Cell::Up(server.node().role(), server.node().term());
+                self.line("start", &slot.to_string(), Some(slot));
+            }
+            Seen::Crashed { slot, wiped } => {
+                self.cells[slot.at()] = Cell::Down;
+                self.line(if wiped { "wipe" } else { "crash" }, &slot.to_string(), None);
+            }
+            Seen::Halted(slot) => {
+                self.cells[slot.at()] = Cell::Down;
+                self.line("halt", &slot.to_string(), None);
+            }
+            Seen::Refused { slot, error } => self.line("refuse", &format!("{slot} to start: {error}"), None),
+            Seen::Harmed { slot, harm } => self.line("harm", &format!("{slot} {harm}"), None),
+            Seen::Paused(slot) => {
+                self.cells[slot.at()] = Cell::Paused;
+                self.line("pause", &slot.to_string(), None);
+            }
+            Seen::Resumed(slot) => self.line("resume", &slot.to_string(), None),
+            Seen::Applied { batch, .. } => {
+                let known = self.committed;
+                for entry in batch.entries.iter().filter(|entry| known < entry.id.index) {
+                    self.on_entry(entry.id.index, &entry.payload);
+                }
+            }
+            Seen::SnapshotTaken { slot, meta, .. } => {
+                self.line("snap", &format!("{slot} {}", meta.last.index), None);
+            }
+            Seen::Restored { slot, last, .. } => {
+                self.line("load", &format!("{slot} {}", last.index), None);
+            }
+            Seen::Invoked { client, what, .. } => self.line("ask", &format!("c{client} {what:?}"), None),
+            Seen::Returned { client, ending, what, .. } => {
+                self.line("told", &format!("c{client} {ending:?} {what:?}"), None);
+            }
+            Seen::Network(change) => {
+                let (verb, detail) = words::network(change);
+                self.line(verb, &detail, None);
+            }
+            Seen::Healed { core } => self.line("calm", &words::set(core), None),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_story_the_last_lines_are_left() {
+        let story = |lines: usize| (0..lines).map(|line| format!("{line}\n")).collect::<String>();
+        let (short, long) = (story(60), story(63));
+        assert_eq!(last_lines(&short), (0, short.lines().collect()));
+        let (left_out, lines) = last_lines(&long);
+        assert_eq!((left_out, lines.len(), lines[0], lines[59]), (3, 60, "3", "62"));
+        assert_eq!(last_lines(""), (0, Vec::new()));
+    }
+}

@@ -1,0 +1,241 @@
+//! Short words for what crosses a server's boundary. Fixed: no addresses, no map order, no floats.
+
+use crate::observe::{Carried, NetworkChange};
+use crate::plan::server_set::{Slot, Slots};
+use std::fmt::Write as _;
+use wavetank_raft::{
+    Action, Answer, Call, Entry, Event, LogOp, Node, NodeId, Observed, Outcome, Payload, Request, Response,
+    RoleName, SnapshotMeta, StoreJob, Write,
+};
+
+/// Four letters of a role.
+pub(super) const fn role(role: RoleName) -> &'static str {
+    match role {
+        RoleName::Follower => "FOLL",
+        RoleName::PreCandidate => "PREC",
+        RoleName::Candidate => "CAND",
+        RoleName::Leader => "LEAD",
+    }
+}
+
+/// A server's place in the protocol, in columns.
+pub(super) fn standing(node: &Node) -> String {
+    let last = node.log().last().index;
+    format!("{} {:<4} {:>6}/{:<6}", role(node.role()), node.term().to_string(), node.commit(), last)
+}
+
+pub(super) fn event(event: &Event) -> (&'static str, String) {
+    match event {
+        Event::Timer => ("timer", String::new()),
+        Event::Request { from, rpc, request } => ("recv", arrived(*from, rpc.0, Carried::Request(request))),
+        Event::Response { from, rpc, response } => {
+            ("recv", arrived(*from, rpc.0, Carried::Response(response)))
+        }
+        Event::Call { request, call } => ("call", format!("{request} {}", self::call(call))),
+        Event::ApplyBatch(batch) => ("call", format!("{} commands", batch.len())),
+        Event::Persisted(token) => ("written", token.to_string()),
+        Event::Fetched { ticket, entries } => ("fetched", format!("{ticket} {}", self::entries(entries))),
+        Event::SnapshotRead { ticket, piece } => {
+            let piece = piece.as_ref();
+            let what = piece.map(|piece| format!("{}+{}", piece.offset, piece.data.len()));
+            ("read", format!("{ticket} {}", what.as_deref().unwrap_or("nothing")))
+        }
+        Event::SnapshotWritten { ticket, ok } => ("kept", format!("{ticket} ok={ok}")),
+        Event::Applied { upto, .. } => ("applied", upto.to_string()),
+        Event::SnapshotTaken(taken) => ("snapped", result(taken.as_ref().map(|meta| self::meta(meta)))),
+        Event::Restored(restored) => ("loaded", result(restored.as_ref().map(ToString::to_string))),
+        Event::PeerSpeaks { peer, dialect } => ("speaks", format!("{peer} {dialect:?}")),
+        Event::StoreFailed(error) => ("failed", error.to_string()),
+    }
+}
+
+/// What an action wants; `None` for messages, which are told of when they are sent.
+pub(super) fn action(action: &Action) -> Option<(&'static str, String)> {
+    Some(match action {
+        Action::Send { .. } | Action::Reply { .. } => return None,
+        Action::Store(StoreJob::Persist(write)) => ("write", self::write(write)),
+        Action::Store(StoreJob::Fetch { ticket, first, last }) => {
+            ("fetch", format!("{ticket} {first}..{last}"))
+        }
+        Action::Store(StoreJob::ReadSnapshot { ticket, offset, limit, .. }) => {
+            ("read", format!("{ticket} {offset}+{limit}"))
+        }
+        Action::Store(StoreJob::WriteSnapshot { ticket, meta, offset, data, done }) => {
+            ("keep", format!("{ticket} {} {offset}+{} done={done}", self::meta(meta), data.len()))
+        }
+        Action::Apply(batch) => ("apply", entries(&batch.entries)),
+        Action::TakeSnapshot(meta) => ("snap", self::meta(meta)),
+        Action::Restore(meta) => ("load", self::meta(meta)),
+        Action::Answer { request, outcome } => ("answer", format!("{request} {}", self::outcome(outcome))),
+        Action::Observe(observed) => ("note", self::observed(observed)),
+        Action::Halt(halt) => ("halt", format!("{halt:?}")),
+    })
+}
+
+pub(crate) fn carried(carried: Carried<'_>) -> String {
+    match carried {
+        Carried::Request(request) => self::request(request),
+        Carried::Response(response) => self::response(response),
+    }
+}
+
+pub(super) fn write(write: &Write) -> String {
+    let mut text = write.token.to_string();
+    if let Some(hard_state) = write.hard_state {
+        let vote = hard_state.vote.map_or_else(|| "-".to_owned(), |vote| vote.to_string());
+        let _ = write!(text, " {} vote={vote}", hard_state.term);
+    }
+    match &write.log {
+        LogOp::Keep => {}
+        LogOp::Append(added) => text += &format!(" append {}", entries(added)),
+        LogOp::Replace(added) => text += &format!(" replace {}", entries(added)),
+        LogOp::Compact(upto) => text += &format!(" compact ..{upto}"),
+        LogOp::Discard => text += " discard",
+    }
+    text
+}
+
+pub(super) fn network(change: &NetworkChange) -> (&'static str, String) {
+    match change {
+        NetworkChange::Partition(ours, theirs) => ("cut", format!("{} | {}", set(*ours), set(*theirs))),
+        NetworkChange::CutOneWay(from, to) => ("cut", format!("{} > {}", set(*from), set(*to))),
+        NetworkChange::Cut(from, to) => ("cut", format!("{from} > {to}")),
+        NetworkChange::Mend(from, to) => ("mend", format!("{from} > {to}")),
+        NetworkChange::HealAll => ("heal", String::new()),
+    }
+}
+
+pub(super) fn set(slots: Slots) -> String {
+    if slots.is_empty() { "nobody".to_owned() } else { slots.to_string() }
+}
+
+/// What an entry says: commands as text if they are text.
+pub(super) fn payload(payload: &Payload) -> String {
+    match payload {
+        Payload::Noop => "noop".to_owned(),
+        Payload::Barrier => "barrier".to_owned(),
+        Payload::Command(command) => data(command),
+        Payload::Extended(both) => data(&both.data),
+        Payload::Restore(state) => format!("state of {} bytes", state.len()),
+        Payload::Configuration(configuration) => format!("members {configuration}"),
+    }
+}
+
+fn data(bytes: &[u8]) -> String {
+    const LONGEST: usize = 24;
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.chars().all(|letter| !letter.is_control()) => format!("{text:?}"),
+        Ok(_) | Err(_) => {
+            let hex: String = bytes.iter().take(LONGEST).map(|byte| format!("{byte:02x}")).collect();
+            format!("0x{hex}{}", if LONGEST < bytes.len() { ".." } else { "" })
+        }
+    }
+}
+
+fn arrived(from: NodeId, rpc: u64, carried: Carried<'_>) -> String {
+    let from = Slot::of(from).map_or_else(|| from.to_string(), |slot| slot.to_string());
+    format!("{from} q{rpc:x} {}", self::carried(carried))
+}
+
+fn request(request: &Request) -> String {
+    match request {
+        Request::AppendEntries(it) => format!(
+            "Append {} prev={} {} commit={}",
+            it.term,
+            it.prev,
+            entries(&it.entries),
+            it.leader_commit
+        ),
+        Request::RequestVote(it) => {
+            let transfer = if it.leadership_transfer { " transfer" } else { "" };
+            format!("Vote {} last={}{transfer}", it.term, it.last_log)
+        }
+        Request::RequestPreVote(it) => format!("PreVote {} last={}", it.term, it.last_log),
+        Request::InstallSnapshot(it) => {
+            format!("Install {} {} {}+{} done={}", it.term, meta(&it.meta), it.offset, it.data.len(), it.done)
+        }
+        Request::TimeoutNow(it) => {
+            format!("TimeoutNow {}", it.term.map_or_else(|| "-".to_owned(), |term| term.to_string()))
+        }
+    }
+}
+
+fn response(response: &Response) -> String {
+    match response {
+        Response::AppendEntries(it) => {
+            let hint = it.hint.map_or_else(String::new, |hint| format!(" hint={hint}"));
+            format!("AppendReply {} ok={} last={}{hint}", it.term, it.success, it.last_log)
+        }
+        Response::RequestVote(it) => format!("VoteReply {} yes={}", it.term, it.granted),
+        Response::RequestPreVote(it) => format!("PreVoteReply {} yes={}", it.term, it.granted),
+        Response::InstallSnapshot(it) => {
+            format!("InstallReply {} ok={} next={}", it.term, it.success, it.next_offset)
+        }
+        Response::TimeoutNow(it) => format!("TimeoutNowReply yes={}", it.accepted),
+    }
+}
+
+fn entries(entries: &[Entry]) -> String {
+    match entries {
+        [] => "n=0".to_owned(),
+        [only] => format!("{} {}", only.id, payload(&only.payload)),
+        [first, .., last] => format!("n={} {}..{}", entries.len(), first.id, last.id),
+    }
+}
+
+fn meta(meta: &SnapshotMeta) -> String {
+    format!("snapshot {} of {} bytes", meta.last, meta.size)
+}
+
+pub(super) fn call(call: &Call) -> String {
+    match call {
+        Call::Apply(command) => format!("apply {}", data(command)),
+        Call::ApplyLog { data: command, .. } => format!("apply {}", data(command)),
+        Call::Barrier => "barrier".to_owned(),
+        Call::VerifyLeader => "verify".to_owned(),
+        Call::Read(path) => format!("read by {path:?}"),
+        Call::Bootstrap(_) => "bootstrap".to_owned(),
+        Call::Change { change, prev_index } => format!("{change:?} prev={prev_index}"),
+        Call::AddVoterStaged { id, prev_index, .. } => format!("stage {id} prev={prev_index}"),
+        Call::Transfer { target } => {
+            format!(
+                "transfer to {}",
+                target.as_ref().map_or_else(|| "anybody".to_owned(), ToString::to_string)
+            )
+        }
+        Call::Snapshot => "snapshot".to_owned(),
+        Call::Restore(state) => format!("restore {} bytes", state.len()),
+        Call::Reload(_) => "reload".to_owned(),
+        Call::Shutdown => "shutdown".to_owned(),
+    }
+}
+
+fn outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Ok(Answer::Applied { index, .. }) => format!("applied {index}"),
+        Ok(Answer::Committed { index }) => format!("committed {index}"),
+        Ok(Answer::Readable { index }) => format!("readable {index}"),
+        Ok(Answer::Snapshotted(meta)) => self::meta(meta),
+        Ok(Answer::Done) => "done".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn observed(observed: &Observed) -> String {
+    match observed {
+        Observed::State { role, term } => format!("{} {term}", self::role(*role)),
+        Observed::Leader(Some((id, _))) => format!("{id} leads"),
+        Observed::Leader(None) => "nobody leads".to_owned(),
+        Observed::Peer { removed, peer } => {
+            format!("{} {}", peer.id, if *removed { "left" } else { "is a member" })
+        }
+        Observed::FailedHeartbeat { peer, silent } => format!("{peer} is silent for {silent}"),
+        Observed::ResumedHeartbeat { peer } => format!("{peer} answers again"),
+        Observed::Truncated { after } => format!("log cut back to {after}"),
+        Observed::Ignored(why) => format!("ignored: {why:?}"),
+    }
+}
+
+fn result<E: ToString>(result: Result<String, E>) -> String {
+    result.unwrap_or_else(|error| error.to_string())
+}

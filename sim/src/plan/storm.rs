@@ -1,0 +1,280 @@
+//! Storms: whole plans drawn from a seed, and how a run of one goes.
+//!
+//! Swarm testing: each seed switches every fault family off with a good chance and draws how hard
+//! the others are, because a sea in which everything goes wrong at once drowns the schedules that
+//! need a few things to go wrong in the right order. What a server may be configured to is drawn
+//! too.
+
+mod bias;
+
+use crate::plan::fault_kind::{Occasion, Scheduled};
+use crate::plan::rng::{Domain, Ratio, Spans, Stream};
+use crate::plan::{
+    Birth, Budget, Clients, Clocks, Disks, Heal, Late, Links, Machines, Nemesis, Plan, Rhythm,
+};
+use std::collections::BTreeMap;
+use wavetank_raft::{Config, ReadPath, Span};
+
+mod edges;
+
+use edges::Edge;
+
+/// What a storm is drawn from, a stream each, so that one drawn more in one of them changes
+/// nothing in the others.
+#[derive(Clone, Copy)]
+enum Topic {
+    Shape = 1,
+    Config = 2,
+    Links = 3,
+    Disks = 4,
+    Clocks = 5,
+    Clients = 6,
+    Scheduled = 7,
+    Occasions = 8,
+    Harm = 9,
+    Leases = 10,
+    Few = 11,
+    Hub = 12,
+    Installs = 13,
+    Edges = 14,
+    Stalls = 15,
+    LateReads = 16,
+    Outruns = 17,
+    Lone = 18,
+    Calls = 19,
+}
+
+/// How many storms harm more servers for good than a cluster can do without.
+const BEYOND: Ratio = Ratio::new(1, 20);
+
+impl Plan {
+    /// The storm of a seed.
+    #[must_use]
+    pub fn storm(seed: u64) -> Self {
+        let on = |topic: Topic| Stream::new(seed, Domain::Storm, topic as u64, 0);
+        let mut shape = on(Topic::Shape);
+        let servers = shape.one_of(&[3, 3, 3, 3, 5, 5, 5, 5, 4, 7]);
+        let spares = shape.one_of(&[0, 0, 1, 2]);
+        let (servers, spares) = few(&mut on(Topic::Few)).unwrap_or((servers, spares));
+        let mut config = config(&mut on(Topic::Config));
+        let edge = Edge::draw(&mut on(Topic::Edges));
+        edge.configure(&mut config);
+        let timeout = config.heartbeat_timeout;
+        let clients = clients(&mut on(Topic::Clients), timeout);
+        let scheduled = scheduled(seed, timeout, &clients);
+        let lone = config.pre_vote_disabled || on(Topic::Lone).chance(1, 4);
+        let mut plan = Self {
+            spares: spares.max(u8::from(scheduled.contains_key(&Scheduled::Replace))),
+            birth: if shape.chance(1, 6) { Birth::Blank } else { Birth::Bootstrapped },
+            config,
+            links: links(&mut on(Topic::Links), timeout),
+            disks: Disks {
+                late_read: late(&mut on(Topic::LateReads), &[2, 2, 10, 40], timeout.times(8)),
+                ..disks(&mut on(Topic::Disks), timeout)
+            },
+            machines: Machines {
+                stall: late(&mut on(Topic::Stalls), &[5, 20, 60], timeout.times(6)),
+                ..machines(&mut shape)
+            },
+            supervised: Some(timeout.times(3)),
+            clients,
+            nemesis: Nemesis {
+                most_down: if shape.chance(1, 4) { servers } else { (servers / 2).max(1) },
+                crash_between: shape.chance(1, 3).then_some(Ratio::new(1, 1_500)),
+                scheduled,
+                occasions: occasions(&mut on(Topic::Occasions)),
+                budget: if on(Topic::Harm).draw().hits(BEYOND) { Budget::Beyond } else { Budget::Within },
+            },
+            chaos: shape.within(Spans::new(Span::s(20), Span::s(38))),
+            heal: Heal {
+                settle: timeout.times(6),
+                leave_broken: shape.chance(1, 4),
+                compact: shape.chance(1, 2),
+                hub: on(Topic::Hub).chance(1, 3),
+                lone,
+            },
+            ..Self::calm(seed, servers)
+        };
+        plan.tempt(&on);
+        plan.clocks = clocks(&mut on(Topic::Clocks), &plan.config, &plan.clients);
+        edge.suit(&mut plan);
+        plan
+    }
+
+    /// The storm of a seed, with every kind of harm, and no budget for it.
+    #[must_use]
+    pub fn storm_beyond_budget(seed: u64) -> Self {
+        let mut plan = Self::storm(seed);
+        let timeout = plan.config.heartbeat_timeout;
+        plan.nemesis.budget = Budget::Beyond;
+        plan.spares = plan.spares.max(1);
+        for &kind in Scheduled::ALL.iter().filter(|kind| kind.is_harm()) {
+            let mut stream = Stream::new(seed, Domain::Storm, Topic::Harm as u64, 2 + kind as u64);
+            let every = Spans::new(timeout.times(4), timeout.times(stream.from_to(20, 120)));
+            let lasts = Spans::new(timeout, timeout.times(12));
+            plan.nemesis.scheduled.insert(kind, Rhythm { every, lasts });
+        }
+        plan
+    }
+}
+
+/// Now and then a cluster is so small that one or two are its majority, with others to be added.
+fn few(stream: &mut Stream) -> Option<(u8, u8)> {
+    stream.chance(1, 16).then(|| (stream.one_of(&[1, 2]), stream.one_of(&[1, 2, 3])))
+}
+
+/// Every policy that a server may legally have is drawn: a bug may be out of reach under the one
+/// that ships.
+fn config(stream: &mut Stream) -> Config {
+    let heartbeat_timeout = Span::ms(stream.one_of(&[150, 200, 250, 300, 300, 400, 500]));
+    let slower = stream.one_of(&[2, 2, 3, 4]);
+    let election_timeout = Span(heartbeat_timeout.0 * slower / 2);
+    Config {
+        heartbeat_timeout,
+        election_timeout,
+        leader_lease_timeout: Span(heartbeat_timeout.0 / stream.one_of(&[1, 1, 2])),
+        commit_timeout: Span::ms(stream.one_of(&[1, 5, 20, 50])),
+        max_append_entries: stream.one_of(&[1, 1, 2, 3, 8, 64]),
+        max_append_bytes: stream.one_of(&[1, 100, 1 << 20, 1 << 20]),
+        max_inflight: stream.one_of(&[1, 1, 2, 4, 16]),
+        shutdown_on_remove: stream.chance(1, 2),
+        trailing_logs: stream.one_of(&[0, 1, 3, 10, 50, 10_240]),
+        snapshot_interval: Span::ms(stream.one_of(&[100, 300, 1_000, 5_000])),
+        snapshot_threshold: stream.one_of(&[2, 10, 40, 100, 8_192]),
+        pre_vote_disabled: stream.chance(2, 5),
+        log_cache_capacity: stream.one_of(&[1, 2, 8, 64, 1_024]),
+        disk_stall_timeout: heartbeat_timeout.times(stream.one_of(&[1, 2, 5, 20])),
+        lease_clock_drift_ppm: u64::from(stream.one_of(&[500_u32, 10_000, 100_000])),
+        max_catch_up_rounds: stream.one_of(&[1, 3, 10]),
+        snapshot_chunk_bytes: stream.one_of(&[64, 256, 4_096, 256 << 10]),
+        ..Config::default()
+    }
+}
+
+fn links(stream: &mut Stream, timeout: Span) -> Links {
+    let max = Span::ms(stream.one_of(&[2, 5, 5, 10, 15]));
+    let mut family = |n: u32, d: u32, chances: &[u32], by: Spans| {
+        let (is_on, chance) = (stream.chance(n, d), stream.one_of(chances));
+        is_on.then_some(Late { chance: Ratio::new(1, chance), by })
+    };
+    Links {
+        far: family(1, 4, &[3, 6], Spans::new(Span::ms(1).min(timeout.part(8)), timeout.part(8))),
+        reorder: family(1, 2, &[5, 20, 50], Spans::new(Span::us(100), max.times(4))),
+        late: family(1, 2, &[30, 100, 300], Spans::new(timeout.part(2), timeout.times(5))),
+        loss: family(1, 2, &[8, 20, 50, 100], Spans::ZERO).map(|late| late.chance),
+        duplicate: family(1, 2, &[10, 30, 100], Spans::new(Span::us(100), timeout.times(2))),
+        hold: family(1, 2, &[40, 100, 250], Spans::new(timeout, timeout.times(30))),
+        on_way: family(2, 3, &[1, 2, 4], Spans::ZERO).map(|late| late.chance),
+        corrupt: family(1, 3, &[20, 60, 200], Spans::ZERO).map(|late| late.chance),
+        delay: Spans::new(Span::us(300), max),
+    }
+}
+
+fn disks(stream: &mut Stream, timeout: Span) -> Disks {
+    let sync = stream.one_of(&[Spans::us(50, 300), Spans::us(300, 3_000), Spans::ms(2, 15)]);
+    let (stalls, chance) = (stream.chance(1, 2), stream.one_of(&[20, 60, 200]));
+    let (fails, each) = (stream.chance(1, 5), stream.one_of(&[300, 1_000]));
+    Disks {
+        sync,
+        read: Spans::new(Span::us(50), sync.max),
+        stall: stalls
+            .then_some(Late { chance: Ratio::new(1, chance), by: Spans::new(Span::ms(5), timeout.times(4)) }),
+        fail: fails.then_some(Ratio::new(1, each)),
+        late_read: None,
+    }
+}
+
+/// A family that strikes now and then, for up to that long: reads that come late by whole reigns, state
+/// machines that stand still while the log goes on.
+fn late(stream: &mut Stream, chances: &[u32], longest: Span) -> Option<Late> {
+    let (is_on, each) = (stream.chance(1, 4), stream.one_of(chances));
+    is_on.then_some(Late { chance: Ratio::new(1, each), by: Spans::new(Span::ms(1), longest) })
+}
+
+fn machines(stream: &mut Stream) -> Machines {
+    let apply = stream.one_of(&[Spans::ZERO, Spans::ZERO, Spans::us(10, 500), Spans::ms(1, 40)]);
+    Machines { apply, snapshot: stream.one_of(&[Spans::ms(1, 5), Spans::ms(5, 300)]), stall: None }
+}
+
+/// Two clocks drift apart by at most what the leases are told that they may.
+fn clocks(stream: &mut Stream, config: &Config, clients: &Clients) -> Clocks {
+    let most = u32::try_from(config.lease_clock_drift_ppm / 2).expect("below a million");
+    let drifts = stream.chance(1, 2) || clients.read_under_leases_alone();
+    let drift_ppm = if drifts { most } else { 0 };
+    Clocks { start: Spans::ms(0, 10_000), drift_ppm }
+}
+
+fn clients(stream: &mut Stream, timeout: Span) -> Clients {
+    let count = stream.one_of(&[2, 3, 4, 6]);
+    let reads = [ReadPath::Index, ReadPath::Lease, ReadPath::Verify];
+    let paths = stream.one_of(&[0b001, 0b001, 0b010, 0b010, 0b011, 0b111, 0b101]);
+    Clients {
+        count,
+        think: stream.one_of(&[Spans::ms(50, 300), Spans::ms(100, 600), Spans::ms(5, 800)]),
+        patience: timeout.times(stream.one_of(&[3, 6, 10])),
+        keys: stream.one_of(&[1, 3, 5, 8]),
+        writes: stream.one_of(&[Ratio::new(1, 2), Ratio::new(4, 5), Ratio::new(1, 4)]),
+        reads: (0..3).filter(|bit| paths >> bit & 1 == 1).map(|bit| reads[bit]).collect(),
+        delay: Spans::us(200, 5_000),
+        loss: stream.chance(1, 3).then_some(Ratio::new(1, 50)),
+        gather: stream.one_of(&[None, None, Some(Span::us(500)), Some(Span::ms(10))]),
+    }
+}
+
+/// Each kind on its own stream: a new kind changes no storm but by itself.
+fn scheduled(seed: u64, timeout: Span, clients: &Clients) -> BTreeMap<Scheduled, Rhythm> {
+    let leases = clients.reads.contains(&ReadPath::Lease);
+    // Whoever is harmed for good is out of all that follows: most seas are without.
+    let is_harmful = Stream::new(seed, Domain::Storm, Topic::Harm as u64, 1).chance(1, 4);
+    let draw = |&kind: &Scheduled| {
+        let mut stream = Stream::new(seed, Domain::Storm, Topic::Scheduled as u64, 1 + kind as u64);
+        let (is_on, often) = (stream.chance(1, 3), stream.from_to(8, 60));
+        let is_short = stream.chance(1, 2) || kind == Scheduled::Flap || kind.breaks_leases();
+        let short = Spans::new(Span::ms(5), timeout.times(2));
+        let lasts = if is_short { short } else { Spans::new(timeout, timeout.times(12)) };
+        let rhythm = Rhythm { every: Spans::new(timeout.times(2), timeout.times(often)), lasts };
+        let may_be = (is_harmful || !kind.is_harm()) && !(leases && kind.breaks_leases());
+        (is_on && may_be).then_some((kind, rhythm))
+    };
+    Scheduled::ALL.iter().filter_map(draw).collect()
+}
+
+fn occasions(stream: &mut Stream) -> BTreeMap<Occasion, Ratio> {
+    let is_guided = stream.chance(2, 3);
+    let mut draw = |&occasion: &Occasion| {
+        let is_on = stream.chance(1, 4);
+        (is_guided && is_on).then_some((occasion, occasion.usual_chance()))
+    };
+    Occasion::ALL.iter().filter_map(&mut draw).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::fields::Value;
+    use std::collections::BTreeSet;
+
+    /// Fields that a storm leaves as they are.
+    const SAME: [&str; 7] = [
+        "plan.seed",
+        "plan.servers",
+        "plan.config.protocol_version",
+        "plan.config.local_id",
+        "plan.config.no_snapshot_restore_on_start",
+        "plan.mishaps",
+        "plan.judges",
+    ];
+
+    #[test]
+    fn every_field_of_a_plan_is_drawn_but_for_a_few() {
+        let mut drawn = BTreeSet::from(SAME.map(str::to_owned));
+        for seed in 0..300 {
+            let plan = Plan::storm(seed);
+            let (new, calm) = (Value::of(&plan), Value::of(&Plan::calm(seed, plan.servers)));
+            drawn.extend(new.differences(&calm).map(|(path, _)| path));
+        }
+        let plan = Value::of(&Plan::calm(0, 3));
+        let all: BTreeSet<String> = plan.fields("plan").into_iter().map(|(path, _)| path).collect();
+        assert_eq!(drawn, all);
+    }
+}

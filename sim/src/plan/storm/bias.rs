@@ -1,0 +1,99 @@
+//! What tempts a bug that needs several things to go wrong in one order: where one of them is let
+//! happen, the others are made likely.
+
+use super::Topic;
+use crate::plan::fault_kind::{Occasion, Scheduled};
+use crate::plan::rng::{Ratio, Spans, Stream};
+use crate::plan::{Late, Plan};
+use wavetank_raft::Span;
+
+impl Plan {
+    pub(super) fn tempt(&mut self, on: &impl Fn(Topic) -> Stream) {
+        if self.clients.read_under_leases_alone() {
+            self.tempt_leases(&mut on(Topic::Leases));
+        }
+        let mut installs = on(Topic::Installs);
+        if installs.chance(1, 8) {
+            self.tempt_installs(&mut installs);
+        }
+        let mut outruns = on(Topic::Outruns);
+        if outruns.chance(1, 10) {
+            self.tempt_to_outrun(&mut outruns);
+        } else if self.disks.late_read.is_some_and(|late| late.chance.d == 2) {
+            self.tempt_reads();
+        }
+        if self.nemesis.scheduled.contains_key(&Scheduled::Transfer) && on(Topic::Calls).chance(1, 2) {
+            self.usually(&[Occasion::IsolateCaller]);
+        }
+    }
+
+    fn usually(&mut self, occasions: &[Occasion]) {
+        self.nemesis.occasions.extend(occasions.iter().map(|&occasion| (occasion, occasion.usual_chance())));
+    }
+
+    fn often(&mut self, occasions: &[Occasion]) {
+        self.nemesis.occasions.extend(occasions.iter().map(|&occasion| (occasion, Ratio::new(1, 20))));
+    }
+
+    /// Leases as long as they can be, over clocks that may go far apart, and leaders that lose their
+    /// followers inside them: whoever counts on more than was promised has time to be wrong.
+    fn tempt_leases(&mut self, stream: &mut Stream) {
+        self.config.leader_lease_timeout = self.config.heartbeat_timeout;
+        self.config.lease_clock_drift_ppm = u64::from(stream.one_of(&[100_000_u32, 300_000, 600_000]));
+        self.usually(&[Occasion::StrandReader, Occasion::Usurp, Occasion::OutpaceReader]);
+    }
+
+    /// Snapshots all the time, in many pieces, and no entry kept behind them: entries of one batch
+    /// that overtake those of another look like a gap, and what would close it has just been
+    /// compacted away. What was late then comes among the pieces, and what is held before the last
+    /// of them. On long links, in batches, a follower may have got more than the snapshot by then.
+    fn tempt_installs(&mut self, stream: &mut Stream) {
+        let timeout = self.config.heartbeat_timeout;
+        let late = |each, min, max| Late { chance: Ratio::new(1, each), by: Spans::new(min, max) };
+        let (config, links) = (&mut self.config, &mut self.links);
+        let batch = config.max_append_entries.min(3);
+        (config.trailing_logs, config.snapshot_threshold) = (0, 2);
+        (config.snapshot_interval, config.snapshot_chunk_bytes) = (Span::ms(100), 64);
+        (config.max_append_entries, config.max_inflight) = (1, 16);
+        links.reorder.get_or_insert_with(|| late(5, Span::ms(1), timeout.part(4)));
+        links.duplicate.get_or_insert_with(|| late(10, Span::ms(1), timeout));
+        links.hold.get_or_insert_with(|| late(40, timeout, timeout.times(30)));
+        if stream.chance(1, 2) {
+            config.max_append_entries = batch;
+            // A round trip is within the patience of a leader.
+            let far = config.leader_lease_timeout.part(4);
+            links.far = Some(late(3, far.part(2), far));
+        }
+        self.usually(&[Occasion::LetGoBeforeLastPiece]);
+    }
+
+    /// Leaders are left alone with what they have just taken in, and not applied; the next one
+    /// begins with a snapshot and keeps nothing else; and as soon as it has, the old one is back, has
+    /// to give up what it took in, and may die of it.
+    fn tempt_to_outrun(&mut self, stream: &mut Stream) {
+        let timeout = self.config.heartbeat_timeout;
+        let (config, clients) = (&mut self.config, &mut self.clients);
+        (config.trailing_logs, config.max_append_entries) = (0, 1);
+        (config.snapshot_interval, config.snapshot_threshold) = (Span::ms(100), 2);
+        (clients.count, clients.writes) = (clients.count.max(4), Ratio::new(4, 5));
+        clients.patience = timeout.times(3);
+        if stream.chance(1, 2) {
+            config.log_cache_capacity = 1;
+            let by = Spans::new(timeout, timeout.times(8));
+            self.disks.late_read = Some(Late { chance: Ratio::new(1, 6), by });
+        }
+        self.usually(&[Occasion::SnapshotNewcomer, Occasion::MendCompacter, Occasion::CrashDiscarder]);
+        self.often(&[Occasion::IsolateSender, Occasion::IsolateCommitter, Occasion::StallCommitter]);
+    }
+
+    /// Reads so late, of so small a cache, that leaders are gone and back before they come.
+    fn tempt_reads(&mut self) {
+        let timeout = self.config.heartbeat_timeout;
+        let config = &mut self.config;
+        (config.log_cache_capacity, config.trailing_logs, config.snapshot_threshold) = (1, 10_240, 8_192);
+        (config.max_append_entries, config.max_append_bytes) = (64, 1 << 20);
+        let by = Spans::new(timeout.part(10), timeout.times(3));
+        self.disks.late_read = Some(Late { chance: Ratio::new(1, 1), by });
+        self.often(&[Occasion::IsolateSender, Occasion::StrandSender, Occasion::TransferCommitter]);
+    }
+}

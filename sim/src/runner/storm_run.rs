@@ -1,0 +1,214 @@
+//! How a run of a plan goes: chaos, then healing, then what is demanded of those that are whole.
+
+use crate::engine::workload::TankFsm;
+use crate::engine::world::{Unsettled, World};
+use crate::observe::observer::Watch;
+use crate::plan::rng::{Domain, Stream};
+use crate::plan::server_set::{Slot, Slots};
+use wavetank_raft::{Call, Config, Reloadable, Span};
+
+/// How a run ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ending {
+    /// The servers from which progress was demanded.
+    pub core: Slots,
+    /// What is missing; `None` if they came to agree. Not asked if the run was stopped.
+    pub unsettled: Option<Unsettled>,
+    /// How long after the clients rested they came to agree, or did not.
+    pub took: Span,
+    /// Whether `go_on` ended the run early.
+    pub stopped: bool,
+}
+
+/// Runs a world as its plan has it: chaos, then healing, then rest, until its servers agree or
+/// have had their time. `go_on` is asked before every event.
+pub fn run<F: TankFsm, V: Watch>(world: &mut World<F, V>, mut go_on: impl FnMut(&V) -> bool) -> Ending {
+    let mut phases = Phases { world, go_on: &mut go_on };
+    let all = phases.world.all();
+    let stopped = |core| Ending { core, unsettled: None, took: Span::ZERO, stopped: true };
+    let chaos = phases.world.plan().chaos;
+    if !phases.for_a_while(chaos) {
+        return stopped(all);
+    }
+    let broken = phases.broken_for_ever();
+    let core = phases.world.heal(broken);
+    let settle = phases.world.plan().heal.settle;
+    if !phases.for_a_while(settle) {
+        return stopped(core);
+    }
+    if !phases.world.hurt().is_empty() && !phases.world.is_viable(core) {
+        // Too many are harmed for good. Whoever is left has answered nothing that is not so.
+        return Ending { core, unsettled: None, took: Span::ZERO, stopped: false };
+    }
+    phases.world.stop_clients();
+    let rest = phases.world.now();
+    if !phases.world.knows_a_configuration(core) {
+        // Whoever was told to found the cluster was lost before it had told anybody.
+        return Ending { core, unsettled: None, took: Span::ZERO, stopped: false };
+    }
+    let mut unsettled = phases.until_settled(core);
+    let took = phases.world.now().since(rest);
+    let heal = phases.world.plan().heal.clone();
+    if unsettled == Ok(None) && heal.lone {
+        unsettled = phases.lone(core);
+    }
+    if unsettled == Ok(None) && heal.compact {
+        unsettled = phases.compact(core);
+    }
+    // Without pre-vote whoever hears only the hub keeps deposing whoever leads over it.
+    if unsettled == Ok(None) && heal.hub && !phases.world.plan().config.pre_vote_disabled {
+        unsettled = phases.hub(core);
+    }
+    if unsettled == Ok(None) {
+        unsettled = phases.until_something_new(core);
+    }
+    match unsettled {
+        Ok(unsettled) => Ending { core, unsettled, took, stopped: false },
+        Err(Stopped) => stopped(core),
+    }
+}
+
+/// `go_on` said no.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Stopped;
+
+struct Phases<'a, F: TankFsm, V: Watch, G> {
+    world: &'a mut World<F, V>,
+    go_on: &'a mut G,
+}
+
+impl<F: TankFsm, V: Watch, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
+    fn for_a_while(&mut self, span: Span) -> bool {
+        let until = self.world.now() + span;
+        let go_on = &mut self.go_on;
+        self.world.run_while(until, |world| go_on(world.watch()))
+    }
+
+    /// Whoever is lost or damaged, and as many more as every quorum can spare, if the plan wants it.
+    fn broken_for_ever(&mut self) -> Slots {
+        let all = self.world.all();
+        let mut broken = self.world.hurt();
+        if !self.world.plan().heal.leave_broken {
+            return broken;
+        }
+        let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 0, 0);
+        let many = 1 + stream.below(all.len() as u64);
+        for _ in 0..many {
+            let candidates: Vec<Slot> = all.minus(broken).iter().collect();
+            if candidates.is_empty() {
+                break;
+            }
+            let next = broken.with(stream.one_of(&candidates));
+            if self.world.is_viable(all.minus(next)) && next.len() < all.len() {
+                broken = next;
+            }
+        }
+        broken
+    }
+
+    fn until_settled(&mut self, core: Slots) -> Result<Option<Unsettled>, Stopped> {
+        let limit = self.world.now() + self.world.plan().liveness_limit();
+        let pause = self.world.plan().config.heartbeat_timeout.part(2);
+        loop {
+            let unsettled = self.world.unsettled(core);
+            if unsettled.is_none() || limit <= self.world.now() {
+                return Ok(unsettled);
+            }
+            if !self.for_a_while(pause) {
+                return Err(Stopped);
+            }
+        }
+    }
+
+    /// A voter is cut off until it has campaigned alone, and comes back with the term that it has come
+    /// to: it must be taken in again.
+    fn lone(&mut self, core: Slots) -> Result<Option<Unsettled>, Stopped> {
+        let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 3, 0);
+        let leader = self.world.leader_among(core);
+        let follows = |slot: &Slot| Some(*slot) != leader && self.world.has_a_vote(*slot);
+        let members: Vec<Slot> = core.iter().filter(follows).collect();
+        if members.is_empty() {
+            return Ok(None);
+        }
+        self.world.isolate(stream.one_of(&members));
+        if !self.for_a_while(self.world.plan().election_timeout().times(2)) {
+            return Err(Stopped);
+        }
+        self.world.heal_all();
+        let unsettled = self.until_something_new(core)?;
+        if unsettled.is_some() { Ok(unsettled) } else { self.until_settled(core) }
+    }
+
+    /// One member is cut off, everybody throws away what a snapshot can stand for, and the member
+    /// comes back: whoever leads then must find a way to bring it up to date.
+    fn compact(&mut self, core: Slots) -> Result<Option<Unsettled>, Stopped> {
+        let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 1, 0);
+        let config = self.world.plan().config.clone();
+        let members: Vec<Slot> = core.iter().collect();
+        let away = stream.one_of(&members);
+        self.world.isolate(away);
+        for slot in core.iter() {
+            self.world.call(slot, Call::Reload(everything_goes(&config)));
+            self.world.call(slot, Call::Barrier);
+            self.world.call(slot, Call::Snapshot);
+        }
+        if !self.for_a_while(config.election_timeout.times(stream.from_to(1, 8))) {
+            return Err(Stopped);
+        }
+        for slot in core.iter() {
+            self.world.call(slot, Call::Snapshot);
+        }
+        if !self.for_a_while(config.heartbeat_timeout) {
+            return Err(Stopped);
+        }
+        self.world.heal_all();
+        self.until_settled(core)
+    }
+
+    /// The others hear each other no more, only one of them all: that one, or whoever reaches a
+    /// majority over it, must lead on.
+    fn hub(&mut self, core: Slots) -> Result<Option<Unsettled>, Stopped> {
+        let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 2, 0);
+        let members: Vec<Slot> = core.iter().filter(|&slot| self.world.has_a_vote(slot)).collect();
+        if members.is_empty() {
+            return Ok(None);
+        }
+        let rim = core.without(stream.one_of(&members));
+        for slot in rim.iter() {
+            self.world.cut_one_way(Slots::only(slot), rim.without(slot));
+        }
+        let unsettled = self.until_something_new(core)?;
+        self.world.heal_all();
+        if unsettled.is_some() { Ok(unsettled) } else { self.until_settled(core) }
+    }
+
+    /// Whoever leads takes something new in, and it is committed.
+    fn until_something_new(&mut self, core: Slots) -> Result<Option<Unsettled>, Stopped> {
+        let limit = self.world.now() + self.world.plan().liveness_limit();
+        let pause = self.world.plan().config.heartbeat_timeout.part(2);
+        let mut asked = Vec::new();
+        while self.world.now() < limit {
+            let leader = self.world.leader_among(core);
+            asked.extend(leader.map(|leader| self.world.call(leader, Call::Barrier)));
+            if !self.for_a_while(pause) {
+                return Err(Stopped);
+            }
+            if asked.iter().any(|&call| self.world.outcome(call).is_some_and(Result::is_ok)) {
+                return Ok(None);
+            }
+        }
+        let leader = self.world.leader_among(core);
+        let nobody = || self.world.without_leader(core);
+        Ok(Some(leader.map_or_else(nobody, |leader| Unsettled::NothingNew { leader })))
+    }
+}
+
+fn everything_goes(config: &Config) -> Reloadable {
+    Reloadable {
+        trailing_logs: 0,
+        snapshot_interval: config.snapshot_interval,
+        snapshot_threshold: 1,
+        heartbeat_timeout: config.heartbeat_timeout,
+        election_timeout: config.election_timeout,
+    }
+}

@@ -1,0 +1,249 @@
+//! Plans as proptest strategies, behind the feature `proptest`: one's own `proptest!` tests draw
+//! storms, and a storm that fails shrinks to a smaller plan that can still be run.
+//!
+//! ```
+//! use proptest::prelude::*;
+//! use wavetank_sim::clients::kv::{Kv, clients::{ClientPlan, Clients}};
+//! use wavetank_sim::{Plan, Slots, Storm, strategies};
+//!
+//! fn callers(plan: &Plan) -> Clients {
+//!     Clients::new(ClientPlan::from(&plan.clients), Slots::first(usize::from(plan.servers)), plan.seed)
+//! }
+//!
+//! proptest! {
+//!     #![proptest_config(ProptestConfig::with_cases(4))]
+//!     # /*
+//!     #[test]
+//!     # */
+//!     fn the_store_survives(plan in strategies::storms().with(|plan| plan.servers = 3)) {
+//!         let trial = Storm::from(plan).fsm(Kv::default).workload(callers);
+//!         trial.survives().map_err(TestCaseError::fail)?;
+//!     }
+//! }
+//! # the_store_survives();
+//! ```
+//!
+//! Numbers are not shrunk one by one, since most of them stand or fall together. A plan shrinks by
+//! the edits of [`shrink`](crate::shrink): families are switched off, knobs set to what is usual,
+//! servers, clients and faults made fewer, the chaos shorter, numbers rounder. What comes out of an
+//! edit and cannot be run is never shown to the test. Every edit stirs the sea, so each is tried
+//! under a few seeds before it is given up.
+
+use crate::plan::Plan;
+use crate::shrink::edits::{self, Edit};
+use proptest::prelude::RngExt as _;
+use proptest::strategy::{NewTree, Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What plans are held to.
+type Bounds = Arc<dyn Fn(&mut Plan) + Send + Sync>;
+
+/// The plans of seeds.
+#[derive(Clone)]
+pub struct Plans {
+    of_seed: fn(u64) -> Plan,
+    bounds: Bounds,
+}
+
+/// [`Plan::storm`] of any seed.
+#[must_use]
+pub fn storms() -> Plans {
+    Plans { of_seed: Plan::storm, bounds: Arc::new(|_| {}) }
+}
+
+impl Plans {
+    /// With something changed in each, and in all that it shrinks to.
+    #[must_use]
+    pub fn with(self, edit: impl Fn(&mut Plan) + Send + Sync + 'static) -> Self {
+        let before = self.bounds;
+        let bounds = move |plan: &mut Plan| {
+            before(plan);
+            edit(plan);
+        };
+        Self { bounds: Arc::new(bounds), ..self }
+    }
+}
+
+impl fmt::Debug for Plans {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plans").finish_non_exhaustive()
+    }
+}
+
+impl Strategy for Plans {
+    type Tree = PlanTree;
+    type Value = Plan;
+
+    fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
+        let mut plan = (self.of_seed)(runner.rng().random());
+        (self.bounds)(&mut plan);
+        plan.sound()?;
+        Ok(PlanTree::new(plan, Arc::clone(&self.bounds)))
+    }
+}
+
+/// A plan that fails, the smallest one known, and what is tried next.
+pub struct PlanTree {
+    failing: Plan,
+    tried: Option<Plan>,
+    bounds: Bounds,
+    edits: Vec<Vec<Edit>>,
+    /// By kind. Kinds take turns but once: what one of them has set, an earlier one would set back,
+    /// and so on for ever.
+    turns: Vec<Vec<Turn>>,
+    kind: usize,
+    next: usize,
+    /// How many turns of this kind there are left to go through in vain before all was tried.
+    left: usize,
+}
+
+/// Some edits of one kind, made together.
+#[derive(Clone, Debug)]
+struct Turn {
+    some: Range<usize>,
+    /// Under this one in place of the plan's own.
+    seed: Option<u64>,
+}
+
+impl PlanTree {
+    /// Under how many other seeds an edit is tried.
+    const SEEDS: u64 = 3;
+
+    fn new(plan: Plan, bounds: Bounds) -> Self {
+        let edits = vec![edits::off(), edits::fewer(), edits::shorter(), edits::rounder()];
+        let turns: Vec<Vec<Turn>> = edits.iter().map(|edits| turns(edits.len())).collect();
+        let left = turns[0].len();
+        Self { failing: plan, tried: None, bounds, edits, turns, kind: 0, next: 0, left }
+    }
+
+    /// Goes on to the next plan that is another one and can be run; `false` if there is none.
+    fn advance(&mut self) -> bool {
+        while let Some(turn) = self.turn() {
+            let mut plan = self.failing.clone();
+            self.edits[self.kind][turn.some].iter().for_each(|edit| edit(&mut plan));
+            (self.bounds)(&mut plan);
+            let is_other = plan != self.failing;
+            plan.seed = turn.seed.unwrap_or(plan.seed);
+            if is_other && plan.sound().is_ok() {
+                self.tried = Some(plan);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What is next; `None` if everything was tried in vain.
+    fn turn(&mut self) -> Option<Turn> {
+        if self.left == 0 {
+            self.left = self.turns.get(self.kind + 1)?.len();
+            self.kind += 1;
+            self.next = 0;
+        }
+        let turns = &self.turns[self.kind];
+        let turn = turns[self.next].clone();
+        self.next = (self.next + 1) % turns.len();
+        self.left -= 1;
+        Some(turn)
+    }
+}
+
+/// All edits of a kind, then halves of them, down to single ones.
+fn turns(edits: usize) -> Vec<Turn> {
+    let widths = std::iter::successors(Some(edits), |width| Some(width / 2).filter(|&width| 0 < width));
+    let ranges =
+        widths.flat_map(|width| (0..edits).step_by(width).map(move |start| start..edits.min(start + width)));
+    let seeds = || std::iter::once(None).chain((0..PlanTree::SEEDS).map(Some));
+    ranges.flat_map(|some| seeds().map(move |seed| Turn { some: some.clone(), seed })).collect()
+}
+
+impl ValueTree for PlanTree {
+    type Value = Plan;
+
+    fn current(&self) -> Plan {
+        self.tried.as_ref().unwrap_or(&self.failing).clone()
+    }
+
+    fn simplify(&mut self) -> bool {
+        if let Some(fails) = self.tried.take() {
+            self.failing = fails;
+            self.left = self.turns[self.kind].len();
+        }
+        self.advance()
+    }
+
+    fn complicate(&mut self) -> bool {
+        self.tried.take().is_some() && self.advance()
+    }
+}
+
+impl fmt::Debug for PlanTree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { failing, tried, left, .. } = self;
+        f.debug_struct("PlanTree")
+            .field("failing", failing)
+            .field("tried", tried)
+            .field("left", left)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wavetank_raft::Span;
+
+    /// Shrinks as proptest does; `fails` stands for the test.
+    fn shrunk(tree: &mut PlanTree, fails: impl Fn(&Plan) -> bool) -> (Plan, u32) {
+        let mut tries = 0;
+        let mut goes_on = tree.simplify();
+        while goes_on {
+            tries += 1;
+            let plan = tree.current();
+            assert_eq!(plan.sound(), Ok(()));
+            goes_on = if fails(&plan) { tree.simplify() } else { tree.complicate() };
+        }
+        (tree.current(), tries)
+    }
+
+    fn tree(plans: &Plans) -> PlanTree {
+        plans.new_tree(&mut TestRunner::deterministic()).expect("every storm is sound")
+    }
+
+    #[test]
+    fn only_what_the_failure_needs_is_left() {
+        let needs = |plan: &Plan| {
+            3 <= plan.servers && plan.nemesis.crash_between.is_some() && Span::s(4) < plan.chaos
+        };
+        let plans =
+            storms().with(|plan| plan.nemesis.crash_between = Some(crate::plan::rng::Ratio::new(1, 700)));
+        let (plan, tries) = shrunk(&mut tree(&plans), needs);
+        assert!(needs(&plan), "{plan:?}");
+        assert!(plan.servers == 3 && plan.spares == 0 && plan.clients.count == 0, "{plan:?}");
+        assert!(plan.nemesis.scheduled.is_empty() && plan.nemesis.occasions.is_empty(), "{plan:?}");
+        assert!(plan.chaos < Span::s(6) && tries < 1_000, "{tries} tries: {plan:?}");
+        assert_eq!(plan.links.loss, None);
+    }
+
+    #[test]
+    fn bounds_hold_in_all_that_is_tried() {
+        let plans = storms().with(|plan| plan.servers = 5).with(|plan| plan.spares = 2);
+        let (plan, _) = shrunk(&mut tree(&plans), |plan| {
+            assert_eq!((plan.servers, plan.spares), (5, 2));
+            true
+        });
+        assert_eq!(plan.clients.count, 0);
+    }
+
+    #[test]
+    fn what_never_fails_again_stays_as_it_was() {
+        let mut tree = tree(&storms());
+        let before = tree.current();
+        let (plan, tries) = shrunk(&mut tree, |_| false);
+        assert_eq!(plan, before);
+        assert!(!tree.simplify() && !tree.complicate());
+        assert!(50 < tries);
+    }
+}

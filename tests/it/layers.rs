@@ -1,0 +1,144 @@
+//! Modules import downwards only: within a crate by the order given here, and across crates by the
+//! arrows of ARCHITECTURE.md.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The modules of a crate from the lowest to the highest. A longer path is ranked by its own line, and
+/// what a line does not name belongs to the longest path that it begins with.
+const LAYERS: &[(&str, &[&str])] = &[(
+    "sim",
+    &[
+        "plan", "disk", "observe", "nemesis", "engine", "check", "runner", "clients", "explore", "capsule",
+        "shrink", "harness",
+    ],
+)];
+
+/// Which of our crates a crate may name.
+const CRATES: &[(&str, &[&str])] = &[
+    ("raft/src", &[]),
+    ("sim/linear/src", &[]),
+    ("sim/src", &["wavetank_raft", "wavetank_linear"]),
+    ("scenarios/src", &["wavetank_raft", "wavetank_linear", "wavetank_sim"]),
+    ("node/src", &["wavetank_raft"]),
+];
+
+#[test]
+fn modules_import_downwards_only() {
+    for (name, order) in LAYERS {
+        let source = root().join(name).join("src");
+        let mut upward = Vec::new();
+        for file in sources(&source) {
+            let module = module_of(&file, &source);
+            let Some(own) = layer(order, &module) else {
+                assert!(module.is_empty(), "{name}: `{module}` is in no layer; give it a place in LAYERS");
+                continue;
+            };
+            for import in imports(&code(&file)) {
+                if layer(order, &import).is_some_and(|layer| own < layer) {
+                    upward.push(format!("{name}: `{module}` imports `{import}`"));
+                }
+            }
+        }
+        assert!(upward.is_empty(), "imports that go upwards:\n{}", upward.join("\n"));
+    }
+}
+
+#[test]
+fn crates_name_only_crates_below_them() {
+    for (folder, allowed) in CRATES {
+        for file in sources(&root().join(folder)) {
+            let code = code(&file);
+            for (at, _) in code.match_indices("wavetank_") {
+                let name: String =
+                    code[at..].chars().take_while(|&c| c.is_alphanumeric() || c == '_').collect();
+                let is_path = code[at + name.len()..].starts_with("::");
+                let own = format!(
+                    "wavetank_{}",
+                    folder.trim_end_matches("/src").rsplit('/').next().unwrap_or_default()
+                );
+                let is_fine = !is_path || name == own || allowed.contains(&name.as_str());
+                assert!(is_fine, "{} names `{name}`, which is not below it", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn an_upward_import_is_seen() {
+    let order = &["plan", "engine", "engine::world", "runner"];
+    let (low, high) = (layer(order, "engine::clock"), layer(order, "engine::world::step"));
+    assert!(low < high, "the longest path decides");
+    assert_eq!(
+        imports("use crate::engine::{world::World, clock};"),
+        ["engine::world::World", "engine::clock"]
+    );
+    assert_eq!(imports("let run = crate::runner::run();"), ["runner::run"]);
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The place of the longest path of the order that the module begins with.
+fn layer(order: &[&str], module: &str) -> Option<usize> {
+    let begins = |path: &&str| module == *path || module.starts_with(&format!("{path}::"));
+    let longest = order.iter().copied().filter(|path| begins(path)).max_by_key(|path| path.len())?;
+    order.iter().position(|path| *path == longest)
+}
+
+/// `engine::world` for `engine/world.rs`; empty for the root of the crate.
+fn module_of(file: &Path, source: &Path) -> String {
+    let path = file.strip_prefix(source).expect("the file is in the folder").with_extension("");
+    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    let module = parts.join("::");
+    if module == "lib" || module == "main" { String::new() } else { module }
+}
+
+/// All paths after `crate::`, groups written out.
+fn imports(code: &str) -> Vec<String> {
+    let starts = code.match_indices("crate::").filter(|(at, _)| !code[..*at].ends_with('$'));
+    starts.flat_map(|(at, head)| paths(&code[at + head.len()..])).collect()
+}
+
+/// The paths that a text begins with: one, or those of the group in braces.
+fn paths(text: &str) -> Vec<String> {
+    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(text.len());
+    let (head, rest) = text.split_at(end);
+    let Some(group) = rest.strip_prefix('{').filter(|_| head.is_empty() || head.ends_with("::")) else {
+        return vec![head.trim_end_matches(':').to_owned()];
+    };
+    let mut members = vec![String::new()];
+    let mut depth = 1;
+    for c in group.chars() {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        match c {
+            '}' if depth == 0 => break,
+            ',' if depth == 1 => members.push(String::new()),
+            c => members.last_mut().expect("never empty").push(c),
+        }
+    }
+    let members = members.iter().map(|member| member.trim()).filter(|member| !member.is_empty());
+    members.flat_map(paths).map(|path| format!("{head}{path}")).collect()
+}
+
+/// The code of a file without its comments, its tests, and what its text is.
+fn code(file: &Path) -> String {
+    let text = fs::read_to_string(file).expect("sources are text");
+    let end = text.find("\n#[cfg(test)]\nmod ").or_else(|| text.find("\n#[cfg(test)]\npub(crate) mod "));
+    let lines = text[..end.unwrap_or(text.len())].lines();
+    lines.map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// The sources of a folder, without those of tests.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    crate::rules::gather(folder, &mut found);
+    let is_test = |path: &PathBuf| {
+        path.iter().any(|part| part == "tests" || part == "tests.rs")
+            || path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("_tests"))
+    };
+    found.retain(|path| !is_test(&path.strip_prefix(folder).expect("it is in the folder").to_owned()));
+    assert!(!found.is_empty(), "{}: no sources", folder.display());
+    found
+}
