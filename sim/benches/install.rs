@@ -26,7 +26,7 @@ use wavetank_raft::{
 };
 use wavetank_sim::check::{self, Options};
 use wavetank_sim::disk::harm::{Blow, Harm};
-use wavetank_sim::disk::{Capture, Load, Part, Remains, Stores, UnderWay};
+use wavetank_sim::disk::{Capture, Job, Load, Part, Remains, Stores};
 use wavetank_sim::kv::Kv;
 use wavetank_sim::kv::clients::{ClientPlan, Clients};
 use wavetank_sim::kv::judges::{Judges, Promises};
@@ -270,7 +270,7 @@ impl Stores for Shelf {
         unreachable!("no write fails on a calm sea")
     }
 
-    fn crash(&mut self, _: UnderWay<'_>, _: [Draw; 2]) -> Remains {
+    fn crash(&mut self, _: Vec<Job>, _: Option<Capture<'_>>, _: [Draw; 2]) -> Remains {
         unreachable!("no server crashes on a calm sea")
     }
 

@@ -3,7 +3,7 @@
 
 use super::Job;
 use super::harm::{Ailment, Blow, Harm, Place};
-use super::stores::{Capture, Load, Part, Remains, Stores, UnderWay};
+use super::stores::{Capture, Load, Part, Remains, Stores};
 use super::worn::{Worn, WornSnapshots};
 use crate::rng::{Draw, Ratio};
 use std::cell::Cell;
@@ -59,9 +59,9 @@ impl Stores for Memory {
         Some((self.tear(write, draw.below(PARTS)), StoreError::new(StoreErrorKind::Io, "the disk")))
     }
 
-    fn crash(&mut self, under_way: UnderWay<'_>, [many, tear]: [Draw; 2]) -> Remains {
+    fn crash(&mut self, jobs: Vec<Job>, _: Option<Capture<'_>>, [many, tear]: [Draw; 2]) -> Remains {
         self.recover_from_illness();
-        let mut jobs = under_way.jobs.into_iter();
+        let mut jobs = jobs.into_iter();
         // Half of the crashes leave nothing of the queue.
         let survive = if many.hits(Ratio::new(1, 2)) { 0 } else { many.below(jobs.len() as u64 + 1) };
         let mut durable = Vec::new();
