@@ -25,7 +25,7 @@ use wavetank_raft::store::{
 };
 use wavetank_raft::{
     Bytes, Call, Configuration, Entries, Entry, Index, LogId, Settings, SnapshotMeta, SnapshotPiece, Span,
-    Write,
+    StoreJob, Write,
 };
 use wavetank_sim::check::coverage::Point;
 use wavetank_sim::check::{self, Options};
@@ -33,7 +33,7 @@ use wavetank_sim::clients::kv::Kv;
 use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
 use wavetank_sim::clients::kv::judges::{Judges, Promises};
 use wavetank_sim::disk::fault::{Blow, Harm};
-use wavetank_sim::disk::{Capture, Load, Part, Remains, Stores, UnderWay};
+use wavetank_sim::disk::{Capture, Load, Part, Remains, Stores};
 use wavetank_sim::engine::workload::{Nobody, TankFsm};
 use wavetank_sim::plan::Rhythm;
 use wavetank_sim::plan::fault_kind::Scheduled;
@@ -275,7 +275,7 @@ impl Stores for Shelf {
         unreachable!("no write fails on a calm sea")
     }
 
-    fn crash(&mut self, _: UnderWay<'_>, _: [Draw; 2]) -> Remains {
+    fn crash(&mut self, _: Vec<StoreJob>, _: Option<Capture<'_>>, _: [Draw; 2]) -> Remains {
         unreachable!("no server crashes on a calm sea")
     }
 

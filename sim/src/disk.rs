@@ -17,7 +17,7 @@ mod stores;
 
 pub use device::{Device, DeviceCounts, Mount, OpenFile, Trouble};
 pub(crate) use memory::Memory;
-pub use stores::{Capture, Load, Part, Remains, Shelf, Stores, UnderWay};
+pub use stores::{Capture, Load, Part, Remains, Shelf, Stores};
 
 use crate::plan::Disks;
 use crate::plan::fault_id::Fault;
@@ -199,12 +199,12 @@ impl Disk {
     }
 
     /// A crash in the middle of all that waits, and of a snapshot that was being kept.
-    pub fn crash<'a>(&mut self, settings: &'a Settings, capture: Option<Capture<'a>>) -> Remains {
+    pub fn crash(&mut self, capture: Option<Capture<'_>>) -> Remains {
         let draws = [self.streams.remains.draw(), self.streams.remains.draw()];
         let jobs: Vec<StoreJob> = self.queue.drain(..).map(|queued| queued.job).collect();
         let writes = jobs.iter().filter(|job| matches!(job, StoreJob::Persist(_))).count();
         self.running = 0;
-        let remains = self.stores.crash(UnderWay { jobs, capture, settings }, draws);
+        let remains = self.stores.crash(jobs, capture, draws);
         let durable = remains.durable.len();
         self.counts[Fault::CutQueue] += u64::from(0 < durable && durable < writes);
         self.counts[Fault::TornWrite] += u64::from(remains.torn.is_some());

@@ -1,7 +1,7 @@
 //! Stores that hold in memory what is durable. A crash leaves a first part of what was under way,
 //! and perhaps a part of the next write.
 
-use super::stores::{Capture, Load, Part, Remains, Stores, UnderWay};
+use super::stores::{Capture, Load, Part, Remains, Stores};
 use crate::disk::fault::{Ailment, Blow, Harm, Place};
 use crate::disk::faulty::{Worn, WornSnapshots};
 use crate::plan::rng::{Draw, Ratio};
@@ -58,9 +58,9 @@ impl Stores for Memory {
         Some((self.tear(write, draw.below(PARTS)), StoreError::new(StoreErrorKind::Io, "the disk")))
     }
 
-    fn crash(&mut self, under_way: UnderWay<'_>, [many, tear]: [Draw; 2]) -> Remains {
+    fn crash(&mut self, jobs: Vec<StoreJob>, _: Option<Capture<'_>>, [many, tear]: [Draw; 2]) -> Remains {
         self.recover_from_illness();
-        let mut jobs = under_way.jobs.into_iter();
+        let mut jobs = jobs.into_iter();
         // Half of the crashes leave nothing of the queue.
         let survive = if many.hits(Ratio::new(1, 2)) { 0 } else { many.below(jobs.len() as u64 + 1) };
         let mut durable = Vec::new();

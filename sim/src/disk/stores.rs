@@ -38,8 +38,9 @@ pub trait Stores: fmt::Debug {
     /// A write fails. `None` if it is durable all the same.
     fn fail(&mut self, write: &Write, draw: Draw) -> Option<(Option<Part>, StoreError)>;
 
-    /// The server is gone in the middle of what it was doing.
-    fn crash(&mut self, under_way: UnderWay<'_>, draws: [Draw; 2]) -> Remains;
+    /// The server is gone in the middle of what it was doing: the disk's jobs, in their order, and
+    /// perhaps a snapshot of its own that was being kept.
+    fn crash(&mut self, jobs: Vec<StoreJob>, capture: Option<Capture<'_>>, draws: [Draw; 2]) -> Remains;
 
     /// Entries from `first` on, up to `last` and the limits.
     ///
@@ -110,16 +111,6 @@ pub struct Capture<'a> {
     pub meta: &'a SnapshotMeta,
 }
 
-/// What a server was doing when it crashed.
-pub struct UnderWay<'a> {
-    /// The disk's jobs, in their order.
-    pub jobs: Vec<StoreJob>,
-    /// A snapshot of its own that was being kept.
-    pub capture: Option<Capture<'a>>,
-    /// How the server behaves.
-    pub settings: &'a Settings,
-}
-
 /// What a crash leaves of what was under way.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Remains {
@@ -143,11 +134,5 @@ pub struct Part {
 impl fmt::Debug for Capture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Capture({})", self.meta.last)
-    }
-}
-
-impl fmt::Debug for UnderWay<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnderWay").field("jobs", &self.jobs).field("capture", &self.capture).finish()
     }
 }

@@ -268,7 +268,7 @@ impl fmt::Display for Divergence {
 mod tests {
     use super::*;
     use crate::Plan;
-    use crate::plan::storm;
+    use crate::runner::storm_run;
 
     #[test]
     fn a_step_log_survives_being_written_down() {
@@ -299,7 +299,7 @@ mod tests {
         let clients = crate::engine::world::tests::tiny::Clients::new(&plan);
         let make = |_| crate::engine::world::tests::tiny::Sum::default();
         let mut world = crate::World::new(plan, make, Box::new(clients), StepLog::default());
-        storm::run(&mut world, |_| true);
+        storm_run::run(&mut world, |_| true);
         world.into_watch()
     }
 }

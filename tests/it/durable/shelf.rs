@@ -17,7 +17,7 @@ use wavetank_raft::{
 };
 use wavetank_sim::Slot;
 use wavetank_sim::disk::fault::{Blow, Harm};
-use wavetank_sim::disk::{Capture, Device, Load, Part, Remains, Stores, Trouble, UnderWay};
+use wavetank_sim::disk::{Capture, Device, Load, Part, Remains, Stores, Trouble};
 use wavetank_sim::plan::rng::{Domain, Draw, Ratio, Stream};
 
 const LOG: &str = "raft.redb";
@@ -124,8 +124,12 @@ impl Durable {
     }
 
     /// What was under way goes on until the device stops.
-    fn go_on(&mut self, under_way: UnderWay<'_>, durable: &mut Vec<Write>) -> Result<(), StoreError> {
-        let UnderWay { jobs, capture, .. } = under_way;
+    fn go_on(
+        &mut self,
+        jobs: Vec<StoreJob>,
+        capture: Option<Capture<'_>>,
+        durable: &mut Vec<Write>,
+    ) -> Result<(), StoreError> {
         let is_first = self.chance.chance(1, 2);
         let (first, last) = if is_first { (capture, None) } else { (None, capture) };
         self.keep(first)?;
@@ -223,13 +227,13 @@ impl Stores for Durable {
         written.err().map(|error| (None, error))
     }
 
-    fn crash(&mut self, under_way: UnderWay<'_>, _: [Draw; 2]) -> Remains {
+    fn crash(&mut self, jobs: Vec<StoreJob>, capture: Option<Capture<'_>>, _: [Draw; 2]) -> Remains {
         let mut durable = Vec::new();
         let known = self.open().newest();
         if self.doubtful.is_empty() {
             self.arm(&[Trouble::Stop]);
             // That it ended is told by what is there afterwards.
-            let _ = self.go_on(under_way, &mut durable);
+            let _ = self.go_on(jobs, capture, &mut durable);
         }
         self.restart();
         durable.extend(self.settle_doubts());

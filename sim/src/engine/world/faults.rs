@@ -312,7 +312,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             _ => None,
         };
         let capture = captured.as_mut().map(|(state, meta)| Capture { state, meta });
-        let Remains { durable, torn, snapshot } = host.disk.crash(&host.settings, capture);
+        let Remains { durable, torn, snapshot } = host.disk.crash(capture);
         for write in &durable {
             self.eye.see(Seen::Durable { slot, write, torn: None });
         }
