@@ -17,10 +17,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use wavetank_node::Raft;
-use wavetank_node::raft::{Options, Parts, Place};
 use wavetank_node::store::{FileSnapshotStore, RedbStore};
 use wavetank_node::transport::{InmemNetwork, TcpTransport};
+use wavetank_node::{Options, Parts, Place, Raft};
 use wavetank_raft::execute::Storage;
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};

@@ -4,12 +4,21 @@
 //! the tank does not run: sockets, threads, files and the clock. Every decision of the protocol is
 //! taken in `wavetank-raft`, by the code that has lived in the tank.
 
-pub mod raft;
+mod driver;
+mod error;
+mod handle;
 pub mod store;
 pub mod transport;
 pub mod wire;
 
-pub use raft::{Applied, Error, Leadership, Raft, RaftState, StartError};
+pub use driver::disk::LogDisk;
+pub use driver::observer::Observer;
+pub use driver::options::Options;
+pub use driver::state::RaftState;
+pub use driver::status::{Leadership, Stats};
+pub use driver::worker_queue::Place;
+pub use error::{Error, StartError};
+pub use handle::{Applied, Parts, Raft, has_existing_state, recover_cluster};
 
 /// The README's code compiles.
 #[cfg(doctest)]

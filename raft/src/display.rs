@@ -1,6 +1,6 @@
 //! `Display` for the types of the boundary: short and fixed.
 
-use crate::io::{Refusal, RoleName};
+use crate::node::io::{Refusal, RoleName};
 use core::fmt;
 
 impl fmt::Display for RoleName {

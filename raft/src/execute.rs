@@ -6,9 +6,9 @@
 
 use crate::config::Settings;
 use crate::entry::{Bytes, Entries, Entry, Payload};
-use crate::io::{HardState, LogOp, SnapshotPiece, Write};
 use crate::log::LogImage;
 use crate::message::SnapshotMeta;
+use crate::node::io::{HardState, LogOp, SnapshotPiece, Write};
 use crate::server::io::Batch;
 use crate::store::inmem::InmemSource;
 use crate::store::{

@@ -26,18 +26,14 @@ mod configuration;
 mod display;
 mod entry;
 pub mod execute;
-mod io;
 mod log;
 mod membership;
 mod message;
 mod node;
-mod outbox;
-mod progress;
 mod quorum;
 pub mod recover;
 mod role;
 pub mod server;
-mod state;
 pub mod store;
 mod timeout;
 mod types;
@@ -45,19 +41,20 @@ mod types;
 pub use config::{Config, ConfigError, Settings};
 pub use configuration::{Change, Configuration, ConfigurationError, Lists, Member, Suffrage};
 pub use entry::{Bytes, Entries, Entry, Extended, Payload};
-pub use io::{
-    ClientRequest, Deadline, Effect, Effects, HardState, Ignored, Input, LogOp, ReadPath, Refusal, RoleName,
-    SnapshotPiece, StoreJob, Why, Write,
-};
 pub use log::{Log, LogImage};
 pub use message::{
     AppendEntries, AppendEntriesResponse, InstallSnapshot, InstallSnapshotResponse, Request, RequestPreVote,
     RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, SnapshotMeta, TimeoutNow,
     TimeoutNowResponse,
 };
-pub use node::{Boot, Node};
-pub use progress::{Flow, Progress, Sending};
+pub use node::Node;
+pub use node::boot::Boot;
+pub use node::io::{
+    ClientRequest, Deadline, Effect, Effects, HardState, Ignored, Input, LogOp, ReadPath, Refusal, RoleName,
+    SnapshotPiece, StoreJob, Why, Write,
+};
 pub use quorum::{Tally, Voters};
+pub use role::leader::progress::{Flow, Progress, Sending};
 pub use server::Server;
 pub use server::io::{
     Action, Answer, Batch, Call, Dialect, Error, Event, Halt, Observed, Outcome, Reloadable,

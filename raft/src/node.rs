@@ -1,39 +1,27 @@
 //! The protocol as a function: the term rule, the dispatch, and the one door between roles.
 
+pub(crate) mod boot;
+pub(crate) mod io;
+pub(crate) mod outbox;
+pub(crate) mod state;
+
 mod requests;
 mod view;
 
 use crate::config::Settings;
-use crate::io::{Deadline, Effect, Effects, HardState, Ignored, Input, Why};
-use crate::log::LogImage;
 use crate::message::{
     AppendEntries, AppendEntriesResponse, InstallSnapshotResponse, Request, RequestPreVoteResponse,
-    RequestVote, RequestVoteResponse, Response, SnapshotMeta, TimeoutNow, TimeoutNowResponse,
+    RequestVote, RequestVoteResponse, Response, TimeoutNow, TimeoutNowResponse,
 };
+use crate::node::boot::Boot;
+use crate::node::io::{Deadline, Effect, Effects, Ignored, Input, RoleName, Why};
+use crate::node::state::Core;
 use crate::quorum::Tally;
 use crate::role::ballot::Ballot;
 use crate::role::follower::Follower;
 use crate::role::leader::Leader;
 use crate::role::{Cause, Role, Transition};
-use crate::state::Core;
-use crate::timeout::Entropy;
 use crate::types::{NodeId, RpcId, Term, Time};
-use alloc::sync::Arc;
-
-/// What a server starts from: what its stores still have, and what tells this start apart.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Boot {
-    /// What timeouts are drawn from.
-    pub entropy: Entropy,
-    /// Larger at every start of this server; keeps its calls apart from those of earlier starts.
-    pub incarnation: u32,
-    /// The vote record.
-    pub hard_state: HardState,
-    /// The log.
-    pub log: LogImage,
-    /// The newest snapshot.
-    pub snapshot: Option<Arc<SnapshotMeta>>,
-}
 
 /// A Raft node: plain data and a step.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -323,7 +311,7 @@ impl Node {
                     Role::Candidate(Ballot::real(&mut self.core, cause, now))
                 }
                 Transition::Lead => {
-                    self.announce(crate::io::RoleName::Leader, Some(self.core.id), fx);
+                    self.announce(RoleName::Leader, Some(self.core.id), fx);
                     Role::Leader(Leader::new(&mut self.core, now, fx))
                 }
             };
@@ -361,9 +349,9 @@ impl Node {
         }
     }
 
-    fn announce(&self, role: crate::io::RoleName, leader: Option<NodeId>, fx: &mut Effects) {
+    fn announce(&self, role: RoleName, leader: Option<NodeId>, fx: &mut Effects) {
         fx.push(Effect::Became { role, term: self.core.term });
-        if role == crate::io::RoleName::Leader {
+        if role == RoleName::Leader {
             fx.push(Effect::LeaderIs(leader));
         }
     }

@@ -7,7 +7,7 @@ pub(crate) mod ballot;
 pub(crate) mod follower;
 pub(crate) mod leader;
 
-use crate::io::RoleName;
+use crate::node::io::RoleName;
 use crate::types::{NodeId, Term};
 use ballot::Ballot;
 use follower::Follower;

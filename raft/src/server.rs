@@ -13,8 +13,9 @@ pub mod stats;
 
 use crate::config::Settings;
 use crate::configuration::Suffrage;
-use crate::io::{Deadline, Effects, Input, Why};
-use crate::node::{Boot, Node};
+use crate::node::Node;
+use crate::node::boot::Boot;
+use crate::node::io::{Deadline, Effects, Input, Why};
 use crate::store::StoreError;
 use crate::types::{Index, Time};
 use alloc::vec::Vec;

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     fn read(hex: &str) -> GoTime {
-        let bytes = super::super::tests::unhex(hex);
+        let bytes = crate::wire::tests::unhex(hex);
         GoTime::get(&mut Reader::new(&bytes)).unwrap()
     }
 
@@ -100,7 +100,7 @@ mod tests {
         let time = GoTime { seconds, nanos: 0, zone_minutes: UTC };
         let mut out = Vec::new();
         time.put(&mut Writer::new(&mut out));
-        assert_eq!(out, super::super::tests::unhex("af010000000ebb4b37e500000000ffff"));
+        assert_eq!(out, crate::wire::tests::unhex("af010000000ebb4b37e500000000ffff"));
         assert_eq!(read("af010000000ebb4b37e500000000ffff"), time);
         assert_eq!(read("af010000000ebb4b37e50000000001a4").zone_minutes, 420);
     }
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn other_lengths_and_a_second_of_two_billion_nanoseconds_are_refused() {
         for hex in ["a0", "a101", "af030000000ebb4b37e500000000ffff", "af010000000ebb4b37e5ffffffffffff"] {
-            let bytes = super::super::tests::unhex(hex);
+            let bytes = crate::wire::tests::unhex(hex);
             assert_eq!(GoTime::get(&mut Reader::new(&bytes)), Err(WireError::Time), "{hex}");
         }
     }

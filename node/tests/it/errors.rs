@@ -2,9 +2,8 @@
 
 use crate::cluster::*;
 use std::time::Duration;
-use wavetank_node::raft::{Options, Parts, Place, Raft};
 use wavetank_node::transport::InmemNetwork;
-use wavetank_node::{Error, RaftState, StartError};
+use wavetank_node::{Error, Options, Parts, Place, Raft, RaftState, StartError};
 use wavetank_raft::execute::Storage;
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::store::{LogStore, StoreError, StoreErrorKind};

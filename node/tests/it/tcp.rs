@@ -4,9 +4,9 @@ use crate::cluster::*;
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
-use wavetank_node::raft::{Raft, has_existing_state, recover_cluster};
 use wavetank_node::store::{FileSnapshotStore, RedbStore};
 use wavetank_node::transport::TcpTransport;
+use wavetank_node::{Raft, has_existing_state, recover_cluster};
 use wavetank_raft::{Config, Configuration, Index, Member};
 
 /// A server that outlives its process: its directory and its address.

@@ -4,10 +4,10 @@ use super::Node;
 use crate::config::Settings;
 use crate::configuration::Configuration;
 use crate::entry::Payload;
-use crate::io::{ClientRequest, Effect, Effects, Refusal};
+use crate::node::io::{ClientRequest, Effect, Effects, Refusal};
+use crate::node::state::Core;
 use crate::role::leader::Leader;
 use crate::role::{Role, Transition};
-use crate::state::Core;
 use crate::types::{LogId, Term, Time};
 use alloc::sync::Arc;
 

@@ -2,11 +2,11 @@
 
 use super::Node;
 use crate::configuration::Configuration;
-use crate::io::RoleName;
 use crate::log::Log;
-use crate::progress::Progress;
+use crate::node::io::RoleName;
 use crate::quorum::Voters;
 use crate::role::Role;
+use crate::role::leader::progress::Progress;
 use crate::types::{Index, LogId, NodeId, Span, Term, Time, Token};
 use crate::{Entry, Settings};
 use alloc::sync::Arc;

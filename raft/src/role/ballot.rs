@@ -1,11 +1,11 @@
 //! An election, real or tried: who said what. The same struct serves both; the role's variant
 //! says which election it is.
 
-use crate::io::{Effects, Ignored};
 use crate::message::{Request, RequestPreVote, RequestVote};
+use crate::node::io::{Effects, Ignored};
+use crate::node::state::Core;
 use crate::quorum::Tally;
 use crate::role::{Cause, Transition};
-use crate::state::Core;
 use crate::types::{NodeId, RpcId, Time, Token};
 use alloc::vec::Vec;
 

@@ -1,12 +1,12 @@
 //! Following: taking entries, snapshots and votes' requests, and noticing silence.
 
 use crate::entry::Bytes;
-use crate::io::{Effect, Effects, Ignored, StoreJob};
 use crate::message::{
     AppendEntries, AppendEntriesResponse, InstallSnapshot, InstallSnapshotResponse, Response, SnapshotMeta,
 };
+use crate::node::io::{Effect, Effects, Ignored, StoreJob};
+use crate::node::state::Core;
 use crate::role::{Cause, Transition};
-use crate::state::Core;
 use crate::types::{Index, LogId, NodeId, RpcId, Span, Time};
 use alloc::sync::Arc;
 

@@ -3,6 +3,8 @@
 //! How entries flow is in `replicate`, what is committed in `commit`, and the side jobs have a
 //! room each: `change` (membership and staging), `reads`, `snapshot`, `transfer`.
 
+pub(crate) mod progress;
+
 mod change;
 mod commit;
 mod reads;
@@ -11,10 +13,10 @@ mod snapshot;
 mod transfer;
 
 use crate::entry::Payload;
-use crate::io::{Deadline, Effect, Effects, Refusal, Why};
-use crate::progress::Progress;
+use crate::node::io::{Deadline, Effect, Effects, Refusal, Why};
+use crate::node::state::Core;
 use crate::role::Transition;
-use crate::state::Core;
+use crate::role::leader::progress::Progress;
 use crate::types::{Index, NodeId, Time};
 use alloc::vec::Vec;
 use change::Staging;

@@ -4,8 +4,8 @@ use super::io::{Action, Batch};
 use super::{Out, Server};
 use crate::configuration::{Configuration, Member};
 use crate::entry::{Entries, Payload};
-use crate::io::StoreJob;
 use crate::message::SnapshotMeta;
+use crate::node::io::StoreJob;
 use crate::store::StoreError;
 use crate::types::{Index, LogId, RpcId};
 use alloc::sync::Arc;
@@ -153,7 +153,7 @@ impl Server {
     /// Entries that were read from the store, for a follower or for the state machine.
     pub(super) fn on_fetched(&mut self, ticket: RpcId, entries: Entries, out: &mut Out<'_>) {
         if ticket.0 & OWN == 0 {
-            return self.drive(crate::io::Input::Fetched { ticket, entries }, out);
+            return self.drive(crate::node::io::Input::Fetched { ticket, entries }, out);
         }
         if self.applying.fetching != Some(ticket) {
             return;

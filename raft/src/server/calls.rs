@@ -5,7 +5,7 @@ use super::{Out, Server};
 use crate::config::Settings;
 use crate::configuration::Change;
 use crate::entry::{Bytes, Extended, Payload};
-use crate::io::{ClientRequest, Input, ReadPath, Refusal};
+use crate::node::io::{ClientRequest, Input, ReadPath, Refusal};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::types::{Index, LogId, NodeId, RequestId, Token};
 use alloc::collections::{BTreeSet, VecDeque};

@@ -3,7 +3,7 @@
 use super::io::{Action, Answer, Observed};
 use super::{Out, Server};
 use crate::configuration::Configuration;
-use crate::io::{ClientRequest, Effect, Input, Refusal, RoleName};
+use crate::node::io::{ClientRequest, Effect, Input, Refusal, RoleName};
 use crate::types::{LogId, NodeId, RequestId, ServerAddress, ServerId};
 
 impl Server {

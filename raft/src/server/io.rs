@@ -6,8 +6,8 @@
 
 use crate::configuration::{Change, Configuration, Member};
 use crate::entry::{Bytes, Entries, Entry};
-use crate::io::{ReadPath, Refusal, RoleName, SnapshotPiece, StoreJob};
 use crate::message::{Request, Response, SnapshotMeta};
+use crate::node::io::{ReadPath, Refusal, RoleName, SnapshotPiece, StoreJob};
 use crate::store::StoreError;
 use crate::types::{Index, LogId, NodeId, RequestId, RpcId, ServerAddress, ServerId, Span, Term, Token};
 use alloc::string::String;
@@ -360,7 +360,7 @@ pub enum Observed {
         after: Index,
     },
     /// A peer's input was ignored.
-    Ignored(crate::io::Ignored),
+    Ignored(crate::node::io::Ignored),
 }
 
 /// Why a server stopped for good.

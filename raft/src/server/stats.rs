@@ -1,7 +1,7 @@
 //! What a server says of itself, under HashiCorp's keys.
 
 use crate::configuration::Configuration;
-use crate::io::RoleName;
+use crate::node::io::RoleName;
 use crate::types::{Index, LogId, Span, Term};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;

@@ -6,7 +6,7 @@
 use super::seams::{Backend, Syncs, Tree};
 use std::path::Path;
 use std::sync::Arc;
-use wavetank_node::raft::LogDisk;
+use wavetank_node::LogDisk;
 use wavetank_node::store::{FileSnapshotStore, RedbStore};
 use wavetank_raft::execute::{HARD_STATE, Recovered, Snapshots, Storage, keep_snapshot, load_snapshot};
 use wavetank_raft::store::inmem::InmemStore;

@@ -4,9 +4,9 @@
 use super::{Leader, Leaving, Peer};
 use crate::configuration::{Change, Configuration};
 use crate::entry::Payload;
-use crate::io::{Effect, Effects, Refusal};
-use crate::progress::Progress;
-use crate::state::Core;
+use crate::node::io::{Effect, Effects, Refusal};
+use crate::node::state::Core;
+use crate::role::leader::progress::Progress;
 use crate::types::{Index, LogId, NodeId, RequestId, Time};
 use alloc::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! What is committed, and what follows from it.
 
 use super::Leader;
-use crate::io::Effects;
+use crate::node::io::Effects;
+use crate::node::state::Core;
 use crate::role::Transition;
-use crate::state::Core;
 use crate::types::{Index, Time};
 
 impl Leader {

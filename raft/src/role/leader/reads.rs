@@ -2,8 +2,8 @@
 //! proof that nobody else led then.
 
 use super::Leader;
-use crate::io::{Effect, Effects, ReadPath, Refusal};
-use crate::state::Core;
+use crate::node::io::{Effect, Effects, ReadPath, Refusal};
+use crate::node::state::Core;
 use crate::types::{Index, RequestId, RpcId, Time};
 use alloc::vec::Vec;
 

@@ -2,11 +2,11 @@
 
 use super::{Leader, Peer};
 use crate::entry::Entries;
-use crate::io::{Effect, Effects, Ignored, StoreJob};
 use crate::message::{AppendEntries, AppendEntriesResponse, Request};
-use crate::progress::{Flow, Progress, Unanswered};
+use crate::node::io::{Effect, Effects, Ignored, StoreJob};
+use crate::node::state::Core;
 use crate::role::Transition;
-use crate::state::Core;
+use crate::role::leader::progress::{Flow, Progress, Unanswered};
 use crate::types::{Index, LogId, NodeId, RpcId, Time};
 
 /// The last run of entries cut from the log: followers that are equally far share it.

@@ -2,11 +2,11 @@
 //! never more than one is in memory for a follower.
 
 use super::{Leader, Peer};
-use crate::io::{Effect, Effects, Ignored, SnapshotPiece, StoreJob};
 use crate::message::{InstallSnapshot, InstallSnapshotResponse, Request};
-use crate::progress::{Flow, Sending};
+use crate::node::io::{Effect, Effects, Ignored, SnapshotPiece, StoreJob};
+use crate::node::state::Core;
 use crate::role::Transition;
-use crate::state::Core;
+use crate::role::leader::progress::{Flow, Sending};
 use crate::types::{NodeId, RpcId, Time};
 
 impl Peer {

@@ -1,9 +1,9 @@
 //! Handing leadership over (thesis §3.10): catch up first, then tell the target to campaign.
 
 use super::Leader;
-use crate::io::{Effect, Effects, Refusal};
 use crate::message::{Request, TimeoutNow};
-use crate::state::Core;
+use crate::node::io::{Effect, Effects, Refusal};
+use crate::node::state::Core;
 use crate::types::{NodeId, RequestId, Time};
 
 /// A transfer under way. It belongs to one leadership and ends with it (#696).

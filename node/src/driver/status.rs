@@ -1,7 +1,7 @@
 //! What a server shows of itself without being asked: numbers that are read without a lock, and
 //! values that are watched.
 
-use super::state::RaftState;
+use crate::driver::state::RaftState;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use tokio::sync::watch;
@@ -45,17 +45,17 @@ impl Stats {
 
 /// How a server ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct End {
-    pub(super) why: Halt,
-    pub(super) stats: Stats,
+pub(crate) struct End {
+    pub(crate) why: Halt,
+    pub(crate) stats: Stats,
 }
 
 /// The latest configuration and where it stands.
-pub(super) type Latest = Option<(Index, Arc<Configuration>)>;
+pub(crate) type Latest = Option<(Index, Arc<Configuration>)>;
 
 /// The numbers.
 #[derive(Debug)]
-pub(super) struct Numbers {
+pub(crate) struct Numbers {
     start: Instant,
     state: AtomicU32,
     term: AtomicU64,
@@ -66,7 +66,7 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    pub(super) fn new(start: Instant) -> Self {
+    pub(crate) fn new(start: Instant) -> Self {
         Self {
             start,
             state: AtomicU32::new(RaftState::Follower as u32),
@@ -79,12 +79,12 @@ impl Numbers {
     }
 
     /// The time now, as the server counts it.
-    pub(super) fn now(&self) -> Time {
+    pub(crate) fn now(&self) -> Time {
         Time(u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 
     /// The moment of that time.
-    pub(super) fn moment(&self, time: Time) -> Option<Instant> {
+    pub(crate) fn moment(&self, time: Time) -> Option<Instant> {
         self.start.checked_add(std::time::Duration::from_micros(time.0))
     }
 
@@ -100,31 +100,31 @@ impl Numbers {
         }
     }
 
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.state.store(RaftState::Shutdown as u32, Ordering::Release);
     }
 
-    pub(super) fn state(&self) -> RaftState {
+    pub(crate) fn state(&self) -> RaftState {
         RaftState::of(self.state.load(Ordering::Acquire))
     }
 
-    pub(super) fn term(&self) -> Term {
+    pub(crate) fn term(&self) -> Term {
         Term(self.term.load(Ordering::Acquire))
     }
 
-    pub(super) fn last_index(&self) -> Index {
+    pub(crate) fn last_index(&self) -> Index {
         Index(self.last_index.load(Ordering::Acquire))
     }
 
-    pub(super) fn commit_index(&self) -> Index {
+    pub(crate) fn commit_index(&self) -> Index {
         Index(self.commit_index.load(Ordering::Acquire))
     }
 
-    pub(super) fn applied_index(&self) -> Index {
+    pub(crate) fn applied_index(&self) -> Index {
         Index(self.applied_index.load(Ordering::Acquire))
     }
 
-    pub(super) fn contact(&self) -> Option<Instant> {
+    pub(crate) fn contact(&self) -> Option<Instant> {
         let contact = self.contact.load(Ordering::Acquire);
         if contact == NEVER { None } else { self.moment(Time(contact)) }
     }
@@ -132,8 +132,8 @@ impl Numbers {
 
 /// The driver's end.
 #[derive(Debug)]
-pub(super) struct Board {
-    pub(super) numbers: Arc<Numbers>,
+pub(crate) struct Board {
+    pub(crate) numbers: Arc<Numbers>,
     leadership: watch::Sender<Leadership>,
     configuration: watch::Sender<Latest>,
     end: watch::Sender<Option<End>>,
@@ -142,15 +142,15 @@ pub(super) struct Board {
 
 /// The handle's end.
 #[derive(Clone, Debug)]
-pub(super) struct View {
-    pub(super) numbers: Arc<Numbers>,
-    pub(super) leadership: watch::Receiver<Leadership>,
-    pub(super) configuration: watch::Receiver<Latest>,
-    pub(super) end: watch::Receiver<Option<End>>,
+pub(crate) struct View {
+    pub(crate) numbers: Arc<Numbers>,
+    pub(crate) leadership: watch::Receiver<Leadership>,
+    pub(crate) configuration: watch::Receiver<Latest>,
+    pub(crate) end: watch::Receiver<Option<End>>,
 }
 
 impl Board {
-    pub(super) fn new(start: Instant) -> (Self, View) {
+    pub(crate) fn new(start: Instant) -> (Self, View) {
         let numbers = Arc::new(Numbers::new(start));
         let (leadership, leadership_seen) = watch::channel(Leadership::default());
         let (configuration, configuration_seen) = watch::channel(None);
@@ -165,7 +165,7 @@ impl Board {
     }
 
     /// Shows what has changed.
-    pub(super) fn publish(&mut self, server: &Server, now: Time) {
+    pub(crate) fn publish(&mut self, server: &Server, now: Time) {
         self.numbers.publish(server, now);
         let node = server.node();
         let is_reconfigured = self.publish_configuration(node.configuration());
@@ -199,7 +199,7 @@ impl Board {
     }
 
     /// Nobody leads here any more, and nothing will change.
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.numbers.stop();
         self.leadership.send_if_modified(|old| {
             let is_news = old.leader.is_some() || old.is_self;
@@ -208,7 +208,7 @@ impl Board {
         });
     }
 
-    pub(super) fn end(&self, end: End) {
+    pub(crate) fn end(&self, end: End) {
         self.end.send_replace(Some(end));
     }
 }

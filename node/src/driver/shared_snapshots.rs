@@ -1,7 +1,7 @@
 //! The snapshot store, which several threads share, and the worker that reads and writes the pieces
 //! of snapshots that the network carries.
 
-use super::worker_queue::Worker;
+use crate::driver::worker_queue::Worker;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wavetank_raft::execute::Snapshots;
@@ -10,7 +10,7 @@ use wavetank_raft::{Event, LogId, SnapshotMeta, StoreJob};
 
 /// A snapshot store that several threads use. What a snapshot's bytes go through is not locked.
 #[derive(Debug)]
-pub(super) struct SharedSnapshots<N>(Arc<Mutex<N>>);
+pub(crate) struct SharedSnapshots<N>(Arc<Mutex<N>>);
 
 impl<N> Clone for SharedSnapshots<N> {
     fn clone(&self) -> Self {
@@ -19,7 +19,7 @@ impl<N> Clone for SharedSnapshots<N> {
 }
 
 impl<N> SharedSnapshots<N> {
-    pub(super) fn new(store: N) -> Self {
+    pub(crate) fn new(store: N) -> Self {
         Self(Arc::new(Mutex::new(store)))
     }
 
@@ -55,10 +55,10 @@ impl<N: SnapshotStore> SnapshotStore for SharedSnapshots<N> {
 }
 
 /// Reads pieces for followers and keeps pieces from the leader.
-pub(super) struct SnapshotWorker<N: SnapshotStore>(Snapshots<SharedSnapshots<N>>);
+pub(crate) struct SnapshotWorker<N: SnapshotStore>(Snapshots<SharedSnapshots<N>>);
 
 impl<N: SnapshotStore> SnapshotWorker<N> {
-    pub(super) const fn new(snapshots: SharedSnapshots<N>) -> Self {
+    pub(crate) const fn new(snapshots: SharedSnapshots<N>) -> Self {
         Self(Snapshots::new(snapshots))
     }
 }

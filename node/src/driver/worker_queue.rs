@@ -26,14 +26,14 @@ pub enum Place {
 }
 
 /// Does jobs.
-pub(super) trait Worker<J>: Send {
+pub(crate) trait Worker<J>: Send {
     /// Does the first job, and those behind it that go well together with it.
     fn work(&mut self, jobs: &mut VecDeque<J>, reports: &mut Vec<Event>);
 }
 
 /// A queue of jobs and who does them. The queue is as long as what the server leaves unreported,
 /// which the driver bounds.
-pub(super) enum WorkerQueue<J> {
+pub(crate) enum WorkerQueue<J> {
     /// On a thread.
     Thread(Sender<J>),
     /// On the spot. The jobs wait until the step is over.
@@ -47,14 +47,14 @@ pub(super) enum WorkerQueue<J> {
 
 /// Where threads report, and how it is known that they have ended.
 #[derive(Clone, Debug)]
-pub(super) struct WorkerSenders {
-    pub(super) reports: UnboundedSender<Event>,
+pub(crate) struct WorkerSenders {
+    pub(crate) reports: UnboundedSender<Event>,
     #[expect(dead_code, reason = "dropped by each thread as the last thing it does; that is its use")]
-    pub(super) running: mpsc::Sender<()>,
+    pub(crate) running: mpsc::Sender<()>,
 }
 
 impl<J: Send + 'static> WorkerQueue<J> {
-    pub(super) fn open(
+    pub(crate) fn open(
         place: Place,
         name: &str,
         worker: impl Worker<J> + 'static,
@@ -74,7 +74,7 @@ impl<J: Send + 'static> WorkerQueue<J> {
         }
     }
 
-    pub(super) fn put(&mut self, job: J) {
+    pub(crate) fn put(&mut self, job: J) {
         match self {
             // A thread that has ended has reported why.
             Self::Thread(queue) => drop(queue.send(job)),
@@ -83,7 +83,7 @@ impl<J: Send + 'static> WorkerQueue<J> {
     }
 
     /// Whether jobs are done while the server goes on.
-    pub(super) const fn is_elsewhere(&self) -> bool {
+    pub(crate) const fn is_elsewhere(&self) -> bool {
         match self {
             Self::Thread(_) => true,
             Self::Inline { .. } => false,
@@ -91,7 +91,7 @@ impl<J: Send + 'static> WorkerQueue<J> {
     }
 
     /// Does what waits, if it is to be done here.
-    pub(super) fn work(&mut self, reports: &mut Vec<Event>) {
+    pub(crate) fn work(&mut self, reports: &mut Vec<Event>) {
         match self {
             Self::Thread(_) => {}
             Self::Inline { worker, jobs } => {

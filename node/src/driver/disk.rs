@@ -1,7 +1,7 @@
 //! The log and the vote record: writes in groups, reads between them.
 
-use super::metrics::LogMetrics;
-use super::worker_queue::Worker;
+use crate::driver::metrics::LogMetrics;
+use crate::driver::worker_queue::Worker;
 use crate::store::RedbStore;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -145,7 +145,7 @@ fn count_start(stable: &mut impl StableStore) -> Result<u32, StoreError> {
 }
 
 /// Works the log and the vote record.
-pub(super) struct DiskWorker<D> {
+pub(crate) struct DiskWorker<D> {
     disk: D,
     settings: Settings,
     metrics: LogMetrics,
@@ -155,7 +155,7 @@ pub(super) struct DiskWorker<D> {
 }
 
 impl<D: LogDisk> DiskWorker<D> {
-    pub(super) const fn new(disk: D, settings: Settings, metrics: LogMetrics) -> Self {
+    pub(crate) const fn new(disk: D, settings: Settings, metrics: LogMetrics) -> Self {
         Self { disk, settings, metrics, group: Vec::new(), has_failed: false }
     }
 

@@ -9,12 +9,12 @@ use wavetank_raft::{Call, Outcome, RequestId, RpcId};
 const REMEMBERED: usize = 4096;
 
 /// Where the outcome of a call goes.
-pub(super) type Reply = oneshot::Sender<Outcome>;
+pub(crate) type Reply = oneshot::Sender<Outcome>;
 
 /// The open calls. Numbers are places in a table with a serial number above, so that a number is
 /// never used twice.
 #[derive(Debug, Default)]
-pub(super) struct PendingCalls {
+pub(crate) struct PendingCalls {
     places: Vec<Option<Open>>,
     free: Vec<u32>,
     serial: u32,
@@ -30,7 +30,7 @@ struct Open {
 
 impl PendingCalls {
     /// A number for a call that carries so many bytes.
-    pub(super) fn open(&mut self, reply: Reply, bytes: u64) -> RequestId {
+    pub(crate) fn open(&mut self, reply: Reply, bytes: u64) -> RequestId {
         let place = self.free.pop().unwrap_or_else(|| {
             self.places.push(None);
             u32::try_from(self.places.len() - 1).expect("open calls are bounded far below")
@@ -43,7 +43,7 @@ impl PendingCalls {
     }
 
     /// Gives the caller the outcome. One that no longer listens misses only that.
-    pub(super) fn answer(&mut self, request: RequestId, outcome: Outcome) {
+    pub(crate) fn answer(&mut self, request: RequestId, outcome: Outcome) {
         let place = request.0 as u32;
         let Some(slot) = self.places.get_mut(place as usize) else { return };
         if let Some(open) = slot.take_if(|open| open.request == request) {
@@ -54,18 +54,18 @@ impl PendingCalls {
     }
 
     /// How many are open.
-    pub(super) const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.places.len() - self.free.len()
     }
 
     /// How many bytes they carry.
-    pub(super) const fn bytes(&self) -> u64 {
+    pub(crate) const fn bytes(&self) -> u64 {
         self.bytes
     }
 }
 
 /// The bytes that a call makes the log hold.
-pub(super) fn weight(call: &Call) -> u64 {
+pub(crate) fn weight(call: &Call) -> u64 {
     match call {
         Call::Apply(data) | Call::Restore(data) => data.len() as u64,
         Call::ApplyLog { data, extensions } => (data.len() + extensions.len()) as u64,
@@ -75,14 +75,14 @@ pub(super) fn weight(call: &Call) -> u64 {
 
 /// Peers' calls that are not answered yet, under consecutive numbers.
 #[derive(Debug, Default)]
-pub(super) struct Repliers {
+pub(crate) struct Repliers {
     first: u64,
     waiting: VecDeque<Option<Replier>>,
 }
 
 impl Repliers {
     /// A number for a peer's call.
-    pub(super) fn open(&mut self, replier: Replier) -> RpcId {
+    pub(crate) fn open(&mut self, replier: Replier) -> RpcId {
         if REMEMBERED <= self.waiting.len() {
             self.waiting.pop_front();
             self.first += 1;
@@ -92,7 +92,7 @@ impl Repliers {
     }
 
     /// Takes who waits under that number, if somebody does.
-    pub(super) fn take(&mut self, rpc: RpcId) -> Option<Replier> {
+    pub(crate) fn take(&mut self, rpc: RpcId) -> Option<Replier> {
         let at = usize::try_from(rpc.0.checked_sub(self.first)?).ok()?;
         let replier = self.waiting.get_mut(at)?.take();
         while self.waiting.front().is_some_and(Option::is_none) {

@@ -5,7 +5,7 @@ use wavetank_raft::{Configuration, Member, NodeId, ServerAddress, ServerId};
 
 /// Names and addresses of all members, present and past: a member that has left is told so.
 #[derive(Debug, Default)]
-pub(super) struct AddressBook(Vec<PeerAddress>);
+pub(crate) struct AddressBook(Vec<PeerAddress>);
 
 #[derive(Debug)]
 struct PeerAddress {
@@ -15,7 +15,7 @@ struct PeerAddress {
 }
 
 impl AddressBook {
-    pub(super) fn of(configuration: Option<&Configuration>) -> Self {
+    pub(crate) fn of(configuration: Option<&Configuration>) -> Self {
         let mut addresses = Self::default();
         for member in configuration.into_iter().flat_map(Configuration::members) {
             addresses.note(member);
@@ -24,7 +24,7 @@ impl AddressBook {
     }
 
     /// Writes down where a member is.
-    pub(super) fn note(&mut self, member: &Member) {
+    pub(crate) fn note(&mut self, member: &Member) {
         let node = member.id.node();
         match self.0.iter_mut().find(|peer| peer.node == node) {
             Some(peer) => peer.address = member.address.clone(),
@@ -33,12 +33,12 @@ impl AddressBook {
     }
 
     /// Name and address of a server.
-    pub(super) fn find(&self, node: NodeId) -> Option<(&ServerId, &ServerAddress)> {
+    pub(crate) fn find(&self, node: NodeId) -> Option<(&ServerId, &ServerAddress)> {
         self.0.iter().find(|peer| peer.node == node).map(|peer| (&peer.id, &peer.address))
     }
 
     /// Who calls. Servers that speak an old version give an address and no name.
-    pub(super) fn caller(&self, header: &Header) -> Option<NodeId> {
+    pub(crate) fn caller(&self, header: &Header) -> Option<NodeId> {
         if let Some(id) = &header.id {
             return Some(id.node());
         }

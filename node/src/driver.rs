@@ -3,16 +3,29 @@
 //! No rule of the protocol is here. The task never blocks: disk and state machine are queues, and
 //! the network takes what it is given.
 
-use super::address_book::AddressBook;
-use super::machine::MachineJob;
-use super::metrics::{self, Metrics};
-use super::observer::Sink;
-use super::pending_calls::{PendingCalls, Repliers, Reply, weight};
-use super::status::{Board, End, Stats};
-use super::worker_queue::WorkerQueue;
-use super::{Options, RaftState};
+pub(crate) mod address_book;
+pub(crate) mod disk;
+pub(crate) mod machine;
+pub(crate) mod metrics;
+pub(crate) mod observer;
+pub(crate) mod options;
+pub(crate) mod pending_calls;
+pub(crate) mod shared_snapshots;
+pub(crate) mod state;
+pub(crate) mod status;
+pub(crate) mod worker_queue;
+
+use crate::driver::address_book::AddressBook;
+use crate::driver::machine::MachineJob;
+use crate::driver::observer::Sink;
+use crate::driver::options::Options;
+use crate::driver::pending_calls::{PendingCalls, Repliers, Reply, weight};
+use crate::driver::state::RaftState;
+use crate::driver::status::{Board, End, Stats};
+use crate::driver::worker_queue::WorkerQueue;
 use crate::transport::{Arrival, Outgoing, Replier, Transport};
 use crate::wire::Header;
+use metrics::Metrics;
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
@@ -33,14 +46,14 @@ const WRITES: u64 = 1024;
 
 /// A call that ends up in the log.
 #[derive(Debug)]
-pub(super) struct Proposal {
-    pub(super) call: Call,
-    pub(super) reply: Reply,
+pub(crate) struct Proposal {
+    pub(crate) call: Call,
+    pub(crate) reply: Reply,
 }
 
 /// Everything else that is asked of a server.
 #[derive(Debug)]
-pub(super) enum Control {
+pub(crate) enum Control {
     Call(Call, Reply),
     Stats(oneshot::Sender<Stats>),
     Observe(Sink, oneshot::Sender<()>),
@@ -48,19 +61,19 @@ pub(super) enum Control {
 
 /// What comes in.
 #[derive(Debug)]
-pub(super) struct Inboxes {
-    pub(super) reports: UnboundedReceiver<Event>,
-    pub(super) arrivals: Receiver<Arrival>,
-    pub(super) controls: Receiver<Control>,
-    pub(super) proposals: Receiver<Proposal>,
+pub(crate) struct Inboxes {
+    pub(crate) reports: UnboundedReceiver<Event>,
+    pub(crate) arrivals: Receiver<Arrival>,
+    pub(crate) controls: Receiver<Control>,
+    pub(crate) proposals: Receiver<Proposal>,
 }
 
 /// The blocking work.
 #[derive(Debug)]
-pub(super) struct WorkerQueues {
-    pub(super) disk: WorkerQueue<StoreJob>,
-    pub(super) machine: WorkerQueue<MachineJob>,
-    pub(super) snapshots: WorkerQueue<StoreJob>,
+pub(crate) struct WorkerQueues {
+    pub(crate) disk: WorkerQueue<StoreJob>,
+    pub(crate) machine: WorkerQueue<MachineJob>,
+    pub(crate) snapshots: WorkerQueue<StoreJob>,
 }
 
 /// What came in and has not been taken yet, and space that is used again.
@@ -73,13 +86,13 @@ struct Round {
 }
 
 /// The task's state.
-pub(super) struct Driver {
-    pub(super) server: Server,
-    pub(super) options: Options,
-    pub(super) queues: WorkerQueues,
-    pub(super) transport: Box<dyn Transport>,
-    pub(super) board: Board,
-    pub(super) addresses: AddressBook,
+pub(crate) struct Driver {
+    pub(crate) server: Server,
+    pub(crate) options: Options,
+    pub(crate) queues: WorkerQueues,
+    pub(crate) transport: Box<dyn Transport>,
+    pub(crate) board: Board,
+    pub(crate) addresses: AddressBook,
     calls: PendingCalls,
     repliers: Repliers,
     observers: Vec<Sink>,
@@ -98,7 +111,7 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    pub(super) fn new(
+    pub(crate) fn new(
         server: Server,
         options: Options,
         queues: WorkerQueues,
@@ -130,7 +143,7 @@ impl Driver {
     }
 
     /// Runs until the server has stopped for good.
-    pub(super) async fn run(mut self, mut inboxes: Inboxes, mut ended: Receiver<()>) {
+    pub(crate) async fn run(mut self, mut inboxes: Inboxes, mut ended: Receiver<()>) {
         let mut round = Round::default();
         let mut alarm = Alarm::new();
         while self.halt.is_none() {

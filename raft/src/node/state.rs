@@ -5,11 +5,11 @@
 use crate::config::Settings;
 use crate::configuration::Configuration;
 use crate::entry::{Entries, Entry, Payload};
-use crate::io::{Effect, Effects, HardState, Ignored};
 use crate::log::Log;
 use crate::membership::Membership;
 use crate::message::{Request, Response, SnapshotMeta};
-use crate::outbox::Outbox;
+use crate::node::io::{Effect, Effects, HardState, Ignored};
+use crate::node::outbox::Outbox;
 use crate::timeout::Entropy;
 use crate::types::{Index, LogId, NodeId, RpcId, Span, Term, Time};
 use alloc::sync::Arc;
@@ -40,7 +40,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn boot(settings: Settings, boot: crate::node::Boot) -> Self {
+    pub(crate) fn boot(settings: Settings, boot: crate::node::boot::Boot) -> Self {
         let snapshot = boot.snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
         let membership = Membership::new(configurations(&boot));
         let log = Log::restore(boot.log);
@@ -279,7 +279,7 @@ impl Core {
 
 /// The configurations a server starts with: the snapshot's, then those of the log after it. The
 /// snapshot's alone counts as committed.
-fn configurations(boot: &crate::node::Boot) -> alloc::vec::Vec<(Index, Arc<Configuration>)> {
+fn configurations(boot: &crate::node::boot::Boot) -> alloc::vec::Vec<(Index, Arc<Configuration>)> {
     let mut stack = alloc::vec::Vec::new();
     let mut after = Index::ZERO;
     if let Some(meta) = &boot.snapshot {

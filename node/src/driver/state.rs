@@ -20,7 +20,7 @@ pub enum RaftState {
 
 impl RaftState {
     /// The state of that number.
-    pub(super) const fn of(number: u32) -> Self {
+    pub(crate) const fn of(number: u32) -> Self {
         match number {
             0 => Self::Follower,
             1 => Self::Candidate,

@@ -1,8 +1,8 @@
 //! The worker of the state machine: it applies commands in order, takes snapshots and loads them.
 
-use super::metrics::FsmMetrics;
-use super::shared_snapshots::SharedSnapshots;
-use super::worker_queue::{Worker, WorkerSenders};
+use crate::driver::metrics::FsmMetrics;
+use crate::driver::shared_snapshots::SharedSnapshots;
+use crate::driver::worker_queue::{Worker, WorkerSenders};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread;
@@ -16,7 +16,7 @@ const TOGETHER: usize = 1024;
 
 /// A job for the state machine.
 #[derive(Debug)]
-pub(super) enum MachineJob {
+pub(crate) enum MachineJob {
     /// [`Action::Apply`](wavetank_raft::Action::Apply).
     Apply(Batch),
     /// [`Action::TakeSnapshot`](wavetank_raft::Action::TakeSnapshot).
@@ -26,7 +26,7 @@ pub(super) enum MachineJob {
 }
 
 /// Works the state machine.
-pub(super) struct MachineWorker<F: Fsm, N: SnapshotStore> {
+pub(crate) struct MachineWorker<F: Fsm, N: SnapshotStore> {
     machine: Machine<F>,
     snapshots: SharedSnapshots<N>,
     senders: WorkerSenders,
@@ -38,7 +38,7 @@ where
     F: Fsm<Snapshot: Send + 'static>,
     N: SnapshotStore<Sink: Send> + Send + 'static,
 {
-    pub(super) fn new(machine: Machine<F>, snapshots: SharedSnapshots<N>, senders: WorkerSenders) -> Self {
+    pub(crate) fn new(machine: Machine<F>, snapshots: SharedSnapshots<N>, senders: WorkerSenders) -> Self {
         Self { machine, snapshots, senders, metrics: FsmMetrics::new() }
     }
 

@@ -1,13 +1,13 @@
 //! Starting: what the stores have, the state machine loaded from it, the queues, the task.
 
-use super::disk::{DiskWorker, LogDisk};
-use super::driver::{Control, Driver, Inboxes, Proposal, WorkerQueues};
-use super::machine::MachineWorker;
-use super::metrics::LogMetrics;
-use super::shared_snapshots::{SharedSnapshots, SnapshotWorker};
-use super::status::{Board, View};
-use super::worker_queue::{Place, WorkerQueue, WorkerSenders};
 use super::{Options, Parts, StartError};
+use crate::driver::disk::{DiskWorker, LogDisk};
+use crate::driver::machine::MachineWorker;
+use crate::driver::metrics::LogMetrics;
+use crate::driver::shared_snapshots::{SharedSnapshots, SnapshotWorker};
+use crate::driver::status::{Board, View};
+use crate::driver::worker_queue::{Place, WorkerQueue, WorkerSenders};
+use crate::driver::{Control, Driver, Inboxes, Proposal, WorkerQueues};
 use crate::transport::{Local, Transport};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};

@@ -5,8 +5,8 @@
 
 #![expect(clippy::float_arithmetic, reason = "the facade counts in floats")]
 
-use super::RaftState;
-use super::status::Numbers;
+use crate::driver::state::RaftState;
+use crate::driver::status::Numbers;
 use metrics::{Counter, Gauge, Histogram, Label, counter, gauge, histogram};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use wavetank_raft::{Call, Index, NodeId, Request, RoleName, RpcId, Server, Serve
 const REMEMBERED: usize = 1024;
 
 /// What the driver measures.
-pub(super) struct Metrics {
+pub(crate) struct Metrics {
     apply: Counter,
     barrier: Counter,
     verify: Counter,
@@ -54,7 +54,7 @@ enum Sent {
 }
 
 impl Metrics {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let state = |name| (name, counter!(name));
         let rpc = |name| (name, histogram!(name));
         Self {
@@ -75,7 +75,7 @@ impl Metrics {
         }
     }
 
-    pub(super) fn called(&self, call: &Call) {
+    pub(crate) fn called(&self, call: &Call) {
         match call {
             Call::Apply(_) | Call::ApplyLog { .. } => self.applied(1),
             Call::Barrier => self.barrier.increment(1),
@@ -91,11 +91,11 @@ impl Metrics {
         }
     }
 
-    pub(super) fn applied(&self, commands: usize) {
+    pub(crate) fn applied(&self, commands: usize) {
         self.apply.increment(commands as u64);
     }
 
-    pub(super) fn entered(&mut self, role: RoleName) {
+    pub(crate) fn entered(&mut self, role: RoleName) {
         let name = match role {
             RoleName::Follower => "raft.state.follower",
             RoleName::PreCandidate | RoleName::Candidate => "raft.state.candidate",
@@ -111,7 +111,7 @@ impl Metrics {
         }
     }
 
-    pub(super) fn sending(&mut self, to: &ServerId, rpc: RpcId, request: &Request, now: Time) {
+    pub(crate) fn sending(&mut self, to: &ServerId, rpc: RpcId, request: &Request, now: Time) {
         let sent = match request {
             Request::AppendEntries(append) if append.entries.is_empty() => Sent::Heartbeat,
             Request::AppendEntries(_) => Sent::Entries,
@@ -128,7 +128,7 @@ impl Metrics {
         peer.waiting.push_back((rpc, now, sent));
     }
 
-    pub(super) fn answered(&mut self, from: NodeId, rpc: RpcId, now: Time) {
+    pub(crate) fn answered(&mut self, from: NodeId, rpc: RpcId, now: Time) {
         let Some(peer) = self.sent.get_mut(&from) else { return };
         let Some(at) = peer.waiting.iter().position(|(waiting, ..)| *waiting == rpc) else { return };
         let Some((_, since, sent)) = peer.waiting.remove(at) else { return };
@@ -143,12 +143,12 @@ impl Metrics {
         }
     }
 
-    pub(super) fn served(&self, name: &'static str, since: Time, now: Time) {
+    pub(crate) fn served(&self, name: &'static str, since: Time, now: Time) {
         self.rpcs[name].record(ms(since, now));
     }
 
     /// What was proposed in this round stands at the end of the log now.
-    pub(super) fn dispatched(&mut self, server: &Server, now: Time) {
+    pub(crate) fn dispatched(&mut self, server: &Server, now: Time) {
         let node = server.node();
         if node.role() == RoleName::Leader {
             self.dispatched.push_back((node.log().last().index, now));
@@ -156,7 +156,7 @@ impl Metrics {
     }
 
     /// What a round has changed.
-    pub(super) fn look(&mut self, server: &Server, now: Time) {
+    pub(crate) fn look(&mut self, server: &Server, now: Time) {
         let node = server.node();
         if self.commit_index < node.commit() {
             self.committed.set((node.commit().0 - self.commit_index.0) as f64);
@@ -186,7 +186,7 @@ const RPCS: [&str; 5] = [
 ];
 
 /// Under which name it is measured how long a peer's call took.
-pub(super) const fn rpc_name(request: &Request) -> &'static str {
+pub(crate) const fn rpc_name(request: &Request) -> &'static str {
     match request {
         Request::AppendEntries(_) => RPCS[0],
         Request::RequestVote(_) => RPCS[1],
@@ -211,7 +211,7 @@ impl Peer {
 }
 
 /// What the log's thread measures.
-pub(super) struct LogMetrics {
+pub(crate) struct LogMetrics {
     numbers: Arc<Numbers>,
     dispatch: Histogram,
     count: Gauge,
@@ -219,7 +219,7 @@ pub(super) struct LogMetrics {
 }
 
 impl LogMetrics {
-    pub(super) fn new(numbers: Arc<Numbers>) -> Self {
+    pub(crate) fn new(numbers: Arc<Numbers>) -> Self {
         Self {
             numbers,
             dispatch: histogram!("raft.leader.dispatchLog"),
@@ -228,7 +228,7 @@ impl LogMetrics {
         }
     }
 
-    pub(super) fn written(&self, entries: usize, since: Instant) {
+    pub(crate) fn written(&self, entries: usize, since: Instant) {
         if self.numbers.state() == RaftState::Leader {
             self.count.set(entries as f64);
             self.dispatch.record(elapsed(since));
@@ -240,7 +240,7 @@ impl LogMetrics {
 
 /// What the state machine's thread measures.
 #[derive(Clone)]
-pub(super) struct FsmMetrics {
+pub(crate) struct FsmMetrics {
     apply: Histogram,
     batch: Histogram,
     count: Gauge,
@@ -252,7 +252,7 @@ pub(super) struct FsmMetrics {
 }
 
 impl FsmMetrics {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             apply: histogram!("raft.fsm.apply"),
             batch: histogram!("raft.fsm.applyBatch"),
@@ -265,7 +265,7 @@ impl FsmMetrics {
         }
     }
 
-    pub(super) fn applied(&self, commands: usize, since: Instant) {
+    pub(crate) fn applied(&self, commands: usize, since: Instant) {
         let took = elapsed(since);
         self.count.set(commands as f64);
         self.batch.record(took);
@@ -274,16 +274,16 @@ impl FsmMetrics {
         }
     }
 
-    pub(super) fn captured(&self, since: Instant) {
+    pub(crate) fn captured(&self, since: Instant) {
         self.capture.record(elapsed(since));
     }
 
-    pub(super) fn kept(&self, began: Instant, captured: Instant) {
+    pub(crate) fn kept(&self, began: Instant, captured: Instant) {
         self.keep.record(elapsed(captured));
         self.take.record(elapsed(began));
     }
 
-    pub(super) fn restored(&self, since: Instant) {
+    pub(crate) fn restored(&self, since: Instant) {
         self.restores.increment(1);
         self.restore.record(elapsed(since));
     }

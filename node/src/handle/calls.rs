@@ -1,7 +1,7 @@
 //! What a handle asks of its server, and how long it waits.
 
-use super::driver::{Control, Proposal};
 use super::{Applied, Error, Raft};
+use crate::driver::{Control, Proposal};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;

@@ -32,34 +32,22 @@
 //! | `Snapshot().Open` | [`SnapshotStore::open`] with [`SnapshotMeta::last`] |
 //! | `Shutdown().Error` | [`Raft::shutdown`], or [`Raft::stopped`], which says why |
 
-mod address_book;
 mod calls;
-mod disk;
-mod driver;
-mod error;
-mod machine;
 mod membership;
-mod metrics;
-mod observer;
 mod offline;
 mod open;
-mod pending_calls;
-mod shared_snapshots;
-mod state;
-mod status;
-mod worker_queue;
 
-pub use disk::LogDisk;
-pub use error::{Error, StartError};
-pub use observer::Observer;
 pub use offline::{has_existing_state, recover_cluster};
-pub use state::RaftState;
-pub use status::{Leadership, Stats};
-pub use worker_queue::Place;
 
+use crate::driver::Control;
+use crate::driver::disk::LogDisk;
+use crate::driver::observer::{Observer, Sink};
+use crate::driver::options::Options;
+use crate::driver::state::RaftState;
+use crate::driver::status::{Leadership, Stats};
+use crate::error::{Error, StartError};
 use crate::transport::Transport;
 use calls::Until;
-use driver::Control;
 use open::Senders;
 use std::fmt;
 use std::sync::Arc;
@@ -92,29 +80,6 @@ pub struct Parts<F, D, N, T> {
     pub snapshots: N,
     /// How others are reached.
     pub transport: T,
-}
-
-/// How a server is driven. Nothing of it is visible to other servers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Options {
-    /// Proposals that wait to be taken in. Who comes later waits for room, or is refused as
-    /// [`Error::Overloaded`].
-    pub queue: usize,
-    /// Calls that are in and not answered; beyond this, proposals stay in the queue.
-    pub open_calls: usize,
-    /// Bytes of calls that are in and not answered; beyond this, proposals stay in the queue.
-    pub open_bytes: u64,
-    /// Where the log is written and snapshots are read. One in memory is written on the spot: waking
-    /// a thread takes longer.
-    pub log: Place,
-    /// Where the state machine works.
-    pub fsm: Place,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { queue: 1024, open_calls: 8192, open_bytes: 256 << 20, log: Place::Thread, fsm: Place::Thread }
-    }
 }
 
 /// What became of a command.
@@ -407,7 +372,7 @@ impl Raft {
         capacity: usize,
         filter: impl Fn(&Observed) -> bool + Send + 'static,
     ) -> Result<Observer, Error> {
-        let (sink, observer) = observer::Sink::new(capacity, filter);
+        let (sink, observer) = Sink::new(capacity, filter);
         self.control(|done| Control::Observe(sink, done)).await?;
         Ok(observer)
     }

@@ -3,7 +3,7 @@
 //! This is the only room that hands out tokens and the only one that knows what is durable.
 
 use crate::entry::Entries;
-use crate::io::{Effect, Effects, HardState, LogOp, StoreJob, Write};
+use crate::node::io::{Effect, Effects, HardState, LogOp, StoreJob, Write};
 use crate::types::{Index, Time, Token};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;

@@ -33,14 +33,14 @@ impl Observer {
 }
 
 /// The server's end.
-pub(super) struct Sink {
+pub(crate) struct Sink {
     queue: mpsc::Sender<Observed>,
     dropped: Arc<AtomicU64>,
     filter: Box<dyn Fn(&Observed) -> bool + Send>,
 }
 
 impl Sink {
-    pub(super) fn new(
+    pub(crate) fn new(
         capacity: usize,
         filter: impl Fn(&Observed) -> bool + Send + 'static,
     ) -> (Self, Observer) {
@@ -51,7 +51,7 @@ impl Sink {
     }
 
     /// Tells it. False if nobody listens any more.
-    pub(super) fn tell(&self, observed: &Observed) -> bool {
+    pub(crate) fn tell(&self, observed: &Observed) -> bool {
         if (self.filter)(observed)
             && let Err(mpsc::error::TrySendError::Full(_)) = self.queue.try_send(observed.clone())
         {
