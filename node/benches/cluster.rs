@@ -23,7 +23,7 @@ use wavetank_node::{Options, Parts, Place, Raft};
 use wavetank_raft::execute::Storage;
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};
-use wavetank_raft::{Bytes, Config, Configuration, Member};
+use wavetank_raft::{Config, Configuration, Data, Member};
 
 const NAMES: [&str; 3] = ["n1", "n2", "n3"];
 const ANY: Duration = Duration::ZERO;
@@ -39,9 +39,9 @@ struct Captured(usize);
 impl Fsm for Counter {
     type Snapshot = Captured;
 
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
         self.applied += commands.len() as u64;
-        let nothing = Bytes::default();
+        let nothing = Data::default();
         commands.iter().map(|_| nothing.clone()).collect()
     }
 
@@ -178,7 +178,7 @@ async fn measure(leader: &Raft, callers: usize, bytes: usize, commands: usize) -
         .map(|_| {
             let leader = leader.clone();
             tokio::spawn(async move {
-                let command: Bytes = vec![7; bytes].into();
+                let command: Data = vec![7; bytes].into();
                 let mut times = Vec::new();
                 for _ in 0..commands / callers {
                     let start = Instant::now();

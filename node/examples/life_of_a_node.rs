@@ -15,7 +15,7 @@ use wavetank_node::store::{FileSnapshotStore, RedbStore};
 use wavetank_node::transport::{InmemNetwork, TcpTransport};
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};
-use wavetank_raft::{Bytes, Config, Configuration, Index, Member};
+use wavetank_raft::{Config, Configuration, Data, Index, Member};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -28,7 +28,7 @@ struct Sum(i64);
 impl Fsm for Sum {
     type Snapshot = Captured;
 
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
         let add = |command: &Command<'_>| {
             self.0 +=
                 str::from_utf8(command.data).ok().and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);

@@ -305,7 +305,7 @@ impl Driver {
         self.apply(batch, now);
     }
 
-    fn apply(&mut self, batch: Vec<(RequestId, wavetank_raft::Bytes)>, now: Time) {
+    fn apply(&mut self, batch: Vec<(RequestId, wavetank_raft::Data)>, now: Time) {
         if !batch.is_empty() {
             self.metrics.applied(batch.len());
             self.step(Event::ApplyBatch(batch), now);

@@ -56,7 +56,7 @@ use tokio::sync::watch;
 use wavetank_raft::execute::Storage;
 use wavetank_raft::store::{Fsm, LogStore, SnapshotStore, StableStore};
 use wavetank_raft::{
-    Bytes, Call, Config, Configuration, Halt, Index, Observed, ReadPath, Reloadable, ServerAddress, ServerId,
+    Call, Config, Configuration, Data, Halt, Index, Observed, ReadPath, Reloadable, ServerAddress, ServerId,
     SnapshotMeta, Term,
 };
 
@@ -88,7 +88,7 @@ pub struct Applied {
     /// Where it stands in the log.
     pub index: Index,
     /// What the state machine said.
-    pub response: Bytes,
+    pub response: Data,
 }
 
 impl Raft {
@@ -173,7 +173,7 @@ impl Raft {
     /// # Errors
     /// `NotLeader` with who leads; `LeadershipLost`, `AbortedByRestore`, `Shutdown` and
     /// [`Error::Timeout`] when the outcome is not known.
-    pub async fn apply(&self, command: impl Into<Bytes>, timeout: Duration) -> Result<Applied, Error> {
+    pub async fn apply(&self, command: impl Into<Data>, timeout: Duration) -> Result<Applied, Error> {
         let until = Until::after(timeout);
         self.propose(Call::Apply(command.into()), until).await.map(calls::applied)
     }
@@ -182,7 +182,7 @@ impl Raft {
     ///
     /// # Errors
     /// Also [`Error::Overloaded`].
-    pub async fn try_apply(&self, command: impl Into<Bytes>, timeout: Duration) -> Result<Applied, Error> {
+    pub async fn try_apply(&self, command: impl Into<Data>, timeout: Duration) -> Result<Applied, Error> {
         let until = Until::after(timeout);
         self.try_propose(Call::Apply(command.into()), until).await.map(calls::applied)
     }
@@ -193,8 +193,8 @@ impl Raft {
     /// As for [`Raft::apply`].
     pub async fn apply_log(
         &self,
-        data: impl Into<Bytes>,
-        extensions: impl Into<Bytes>,
+        data: impl Into<Data>,
+        extensions: impl Into<Data>,
         timeout: Duration,
     ) -> Result<Applied, Error> {
         let call = Call::ApplyLog { data: data.into(), extensions: extensions.into() };
@@ -248,7 +248,7 @@ impl Raft {
     ///
     /// # Errors
     /// As for [`Raft::apply`], or what the state machine has against it.
-    pub async fn restore(&self, state: impl Into<Bytes>, timeout: Duration) -> Result<Index, Error> {
+    pub async fn restore(&self, state: impl Into<Data>, timeout: Duration) -> Result<Index, Error> {
         self.propose(Call::Restore(state.into()), Until::after(timeout)).await.map(calls::index)
     }
 
@@ -256,8 +256,8 @@ impl Raft {
     ///
     /// # Errors
     /// When one cannot have its value; nothing is changed then.
-    pub async fn reload_config(&self, knobs: Reloadable) -> Result<(), Error> {
-        self.ask(Call::Reload(knobs), Until::FOREVER).await.map(|_| ())
+    pub async fn reload_config(&self, reloadable: Reloadable) -> Result<(), Error> {
+        self.ask(Call::Reload(reloadable), Until::FOREVER).await.map(|_| ())
     }
 
     /// Stops the server and returns when it has closed everything. HashiCorp: `Shutdown`. Those

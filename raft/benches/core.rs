@@ -16,7 +16,7 @@ mod stopwatch;
 use std::collections::VecDeque;
 use stopwatch::on_core;
 use wavetank_raft::{
-    Boot, Bytes, ClientRequest, Config, Configuration, Effect, Effects, Entropy, HardState, Index, Input,
+    Boot, ClientRequest, Config, Configuration, Data, Effect, Effects, Entropy, HardState, Index, Input,
     LogId, LogImage, Member, Node, NodeId, Payload, RoleName, Settings, StoreJob, Term, Time,
 };
 
@@ -111,7 +111,7 @@ fn measure(in_flight: u64, bytes: usize, commits: u64) -> (f64, f64) {
     let messages = trio.messages;
     let began = on_core();
     while trio.nodes[leader].commit() < Index(first.0 + commits) {
-        let batch = (0..in_flight).map(|_| Payload::Command(Bytes::from(vec![7; bytes]))).collect();
+        let batch = (0..in_flight).map(|_| Payload::Command(Data::from(vec![7; bytes]))).collect();
         trio.give(leader, Input::Client(ClientRequest::Propose(batch)));
         trio.settle();
     }

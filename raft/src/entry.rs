@@ -5,7 +5,7 @@ use crate::types::{Index, LogId, Term};
 use alloc::sync::Arc;
 
 /// Bytes that are shared, not copied, on their way from the client to every log.
-pub type Bytes = Arc<[u8]>;
+pub type Data = Arc<[u8]>;
 
 /// Consecutive entries, shared between the messages and the write that carry them.
 pub type Entries = Arc<[Entry]>;
@@ -28,7 +28,7 @@ pub enum Payload {
     /// committing an entry of its own).
     Noop,
     /// A command for the state machine.
-    Command(Bytes),
+    Command(Data),
     /// A command with a second, opaque part that middleware keeps beside it.
     Extended(Arc<Extended>),
     /// Answered once everything before it has been applied.
@@ -36,7 +36,7 @@ pub enum Payload {
     /// The state machine's whole state, from outside: what came before counts no more. HashiCorp
     /// restores on the leader alone and lets the followers find out; here a quorum stands behind
     /// it like behind any entry.
-    Restore(Bytes),
+    Restore(Data),
     /// The cluster's membership from this entry on, committed or not (thesis §4.1).
     Configuration(Arc<Configuration>),
 }
@@ -46,9 +46,9 @@ pub enum Payload {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Extended {
     /// The command.
-    pub data: Bytes,
+    pub data: Data,
     /// What middleware keeps beside it.
-    pub extensions: Bytes,
+    pub extensions: Data,
 }
 
 impl Entry {
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn an_entry_weighs_what_it_carries_and_a_little_more() {
-        let data: Bytes = vec![0; 7].into();
+        let data: Data = vec![0; 7].into();
         let both = Extended { data: data.clone(), extensions: vec![0; 3].into() };
         let members = vec![Member::voter("n1", "a1"), Member::nonvoter("n2", "a2")];
         let members = Configuration::new(members).expect("two names, two addresses");

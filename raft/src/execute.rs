@@ -5,7 +5,7 @@
 //! They decide nothing.
 
 use crate::config::Settings;
-use crate::entry::{Bytes, Entries, Entry, Payload};
+use crate::entry::{Data, Entries, Entry, Payload};
 use crate::log::LogImage;
 use crate::message::SnapshotMeta;
 use crate::node::io::{HardState, LogOp, SnapshotPiece, Write};
@@ -351,7 +351,7 @@ impl<F: Fsm> Machine<F> {
     ///
     /// # Panics
     /// When the state machine does not respond once to every command.
-    pub fn apply(&mut self, batch: &Batch) -> Vec<(Index, Bytes)> {
+    pub fn apply(&mut self, batch: &Batch) -> Vec<(Index, Data)> {
         let mut responses = Vec::new();
         for part in batch.entries.chunk_by(|a, b| restore(a).is_none() && restore(b).is_none()) {
             match part.first().and_then(restore) {
@@ -362,7 +362,7 @@ impl<F: Fsm> Machine<F> {
         responses
     }
 
-    fn apply_commands(&mut self, entries: &[Entry], responses: &mut Vec<(Index, Bytes)>) {
+    fn apply_commands(&mut self, entries: &[Entry], responses: &mut Vec<(Index, Data)>) {
         let commands: Vec<Command<'_>> = entries.iter().filter_map(command).collect();
         let given = if commands.is_empty() { Vec::new() } else { self.fsm.apply(&commands) };
         assert!(
@@ -381,9 +381,9 @@ impl<F: Fsm> Machine<F> {
 
     /// Puts a user's state in place of the present one; what the state machine has against it is
     /// the response.
-    fn replace(&mut self, state: &Bytes) -> Bytes {
+    fn replace(&mut self, state: &Data) -> Data {
         match self.fsm.restore(&mut InmemSource::new(state.clone())) {
-            Ok(()) => Bytes::default(),
+            Ok(()) => Data::default(),
             Err(error) => error.what.as_bytes().into(),
         }
     }
@@ -410,7 +410,7 @@ impl<F: Fsm> Machine<F> {
     }
 }
 
-const fn restore(entry: &Entry) -> Option<&Bytes> {
+const fn restore(entry: &Entry) -> Option<&Data> {
     match &entry.payload {
         Payload::Restore(state) => Some(state),
         Payload::Noop

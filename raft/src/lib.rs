@@ -40,7 +40,7 @@ mod types;
 
 pub use config::{Config, ConfigError, Settings};
 pub use configuration::{Change, Configuration, ConfigurationError, Lists, Member, Suffrage};
-pub use entry::{Bytes, Entries, Entry, Extended, Payload};
+pub use entry::{Data, Entries, Entry, Extended, Payload};
 pub use log::{Log, LogImage};
 pub use message::{
     AppendEntries, AppendEntriesResponse, InstallSnapshot, InstallSnapshotResponse, Request, RequestPreVote,

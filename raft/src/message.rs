@@ -7,7 +7,7 @@
 //! [`RpcId`]: crate::RpcId
 
 use crate::configuration::Configuration;
-use crate::entry::{Bytes, Entries};
+use crate::entry::{Data, Entries};
 use crate::types::{Index, LogId, Term};
 use alloc::sync::Arc;
 
@@ -128,7 +128,7 @@ pub struct InstallSnapshot {
     /// Where in the snapshot's bytes this piece begins.
     pub offset: u64,
     /// The piece.
-    pub data: Bytes,
+    pub data: Data,
     /// It is the last one.
     pub done: bool,
 }
@@ -262,7 +262,7 @@ mod tests {
                 term,
                 meta: meta.into(),
                 offset: 0,
-                data: Bytes::default(),
+                data: Data::default(),
                 done: true,
             }),
             Request::TimeoutNow(TimeoutNow { term: Some(term) }),

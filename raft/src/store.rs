@@ -6,7 +6,7 @@
 pub mod inmem;
 
 use crate::configuration::Configuration;
-use crate::entry::{Bytes, Entry};
+use crate::entry::{Data, Entry};
 use crate::message::SnapshotMeta;
 use crate::types::{Index, LogId, Term};
 use alloc::string::String;
@@ -21,7 +21,7 @@ pub trait Fsm {
     type Snapshot: FsmSnapshot;
 
     /// Applies commands in order and responds to each: exactly one response per command.
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes>;
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data>;
 
     /// Hears that a configuration was committed. HashiCorp: `ConfigurationStore`.
     fn configured(&mut self, index: Index, configuration: &Configuration) {
@@ -50,7 +50,7 @@ pub struct Command<'a> {
     /// The term it was created in.
     pub term: Term,
     /// The command.
-    pub data: &'a Bytes,
+    pub data: &'a Data,
     /// What middleware keeps beside it.
     pub extensions: &'a [u8],
 }
@@ -184,7 +184,7 @@ pub trait SnapshotSource {
     ///
     /// # Errors
     /// When the store fails.
-    fn read_at(&mut self, offset: u64, limit: u64) -> Result<Bytes, StoreError>;
+    fn read_at(&mut self, offset: u64, limit: u64) -> Result<Data, StoreError>;
 }
 
 impl<T: LogStore + ?Sized> LogStore for &mut T {

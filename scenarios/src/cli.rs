@@ -34,7 +34,7 @@ use clap::error::ErrorKind;
 use exit::Status;
 use std::ffi::OsString;
 use std::{fmt, io};
-use streams::Heard;
+use streams::LeaderContact;
 use subject::Subject;
 
 /// Why the command could not do what was asked: one line for whoever asked.
@@ -69,7 +69,7 @@ pub fn main_with<A>(
 where
     A: Into<OsString> + Clone,
 {
-    let mut heard = Heard::new(streams.out);
+    let mut heard = LeaderContact::new(streams.out);
     let mut streams = Streams {
         out: &mut heard,
         err: streams.err,

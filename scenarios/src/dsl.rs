@@ -18,7 +18,7 @@ mod report;
 mod story;
 mod until;
 
-use crate::chronicle::Chronicle;
+use crate::command_log::CommandLog;
 use crate::watchers::Trace;
 use record::Record;
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ const GOES_ON: &str = "story_goes_on";
 /// The check that fails when an assertion of a story does.
 const TRUE: &str = "story_is_true";
 
-type Tank = World<Chronicle, Observers<Record, Trace>>;
+type Tank = World<CommandLog, Observers<Record, Trace>>;
 
 /// A span of time, as a multiple of the longest election timeout.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -72,7 +72,7 @@ impl Cluster {
     /// The servers of a plan, started, without clients: only the story calls them.
     fn new(plan: Plan, trace: Trace) -> Self {
         let observers = Observers::new(Options::of(&plan), Record::default(), trace);
-        let tank = World::new(plan, |_| Chronicle::default(), Box::new(Nobody), observers);
+        let tank = World::new(plan, |_| CommandLog::default(), Box::new(Nobody), observers);
         Self { tank, proposed: BTreeMap::new(), wait_limit: WAIT_LIMIT }
     }
 
@@ -92,7 +92,7 @@ impl Cluster {
         what: impl FnOnce(&Tank) -> String,
         mut is_there: impl FnMut(&Tank) -> bool,
     ) -> &mut Self {
-        self.tank.watch_mut().own.waited += 1;
+        self.tank.observer_mut().custom.waited += 1;
         let wait_limit = std::mem::replace(&mut self.wait_limit, WAIT_LIMIT);
         let limit = self.tank.now() + wait_limit;
         let in_vain = self.tank.run_while(limit, |tank| !is_there(tank) && has_not_spoken(tank));
@@ -106,7 +106,7 @@ impl Cluster {
 
     /// Lets time pass, and asserts that something holds all the time.
     fn while_passes(&mut self, timeouts: ElectionTimeouts, what: &str, mut holds: impl FnMut(&Tank) -> bool) {
-        self.tank.watch_mut().own.checked += 1;
+        self.tank.observer_mut().custom.checked += 1;
         let limit = self.tank.now() + self.span(timeouts);
         let held = self.tank.run_while(limit, |tank| holds(tank) && has_not_spoken(tank));
         self.check_judges();
@@ -130,9 +130,9 @@ impl Cluster {
             section: "the story".to_owned(),
             what,
             at: self.tank.now(),
-            step: self.tank.watch().tally.steps,
+            step: self.tank.observer().tally.steps,
         };
-        self.tank.watch_mut().own.ended = Some(violation);
+        self.tank.observer_mut().custom.ended = Some(violation);
         self.unwind()
     }
 
@@ -144,5 +144,5 @@ impl Cluster {
 
 /// Whether no judge has found a violation yet.
 fn has_not_spoken(tank: &Tank) -> bool {
-    tank.watch().judges.verdict().is_none()
+    tank.observer().judges.verdict().is_none()
 }

@@ -3,8 +3,8 @@
 //! The stories are in the chapters of [`stories`], written in the language of [`dsl`], and [`registry`]
 //! lists them. Only [`cli`] uses the wall clock and threads; a run knows neither.
 
-pub mod chronicle;
 pub mod cli;
+pub mod command_log;
 pub mod dsl;
 pub mod registry;
 pub mod stories;

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use wavetank_sim::observe::step_log::StepLog;
 use wavetank_sim::observe::trace::{Full, Json, Story, TextTrace};
-use wavetank_sim::{Observation, Watch};
+use wavetank_sim::{Observation, Observer};
 
 /// The text that is written of a run. The run is the same, whatever is written.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -68,15 +68,15 @@ impl Trace {
 
     fn write(&mut self, observation: &Observation<'_>) {
         if self.last_step.is_none_or(|last| observation.step <= last) {
-            self.text.see(observation);
+            self.text.on_observation(observation);
         }
-        self.step_log.see(observation);
+        self.step_log.on_observation(observation);
     }
 }
 
-impl Watch for Trace {
+impl Observer for Trace {
     #[inline]
-    fn see(&mut self, observation: &Observation<'_>) {
+    fn on_observation(&mut self, observation: &Observation<'_>) {
         if self.text.is_some() || self.step_log.is_some() {
             self.write(observation);
         }

@@ -24,7 +24,7 @@ use wavetank_raft::store::{
     Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, SnapshotStore, StoreError, StoreErrorKind,
 };
 use wavetank_raft::{
-    Bytes, Call, Configuration, Entries, Entry, Index, LogId, Settings, SnapshotMeta, SnapshotPiece, Span,
+    Call, Configuration, Data, Entries, Entry, Index, LogId, Settings, SnapshotMeta, SnapshotPiece, Span,
     StoreJob, Write,
 };
 use wavetank_sim::check::coverage::Point;
@@ -32,14 +32,14 @@ use wavetank_sim::check::{self, Options};
 use wavetank_sim::clients::kv::Kv;
 use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
 use wavetank_sim::clients::kv::judges::{Judges, Promises};
-use wavetank_sim::disk::fault::{Blow, Harm};
+use wavetank_sim::disk::fault::{Damage, DiskFault};
 use wavetank_sim::disk::{Capture, Load, Part, Remains, Stores};
 use wavetank_sim::engine::workload::{Nobody, TankFsm};
 use wavetank_sim::plan::Rhythm;
 use wavetank_sim::plan::fault_kind::Scheduled;
 use wavetank_sim::plan::rng::{Draw, Spans};
 use wavetank_sim::runner::storm_run;
-use wavetank_sim::{Plan, Slot, Slots, World};
+use wavetank_sim::{Plan, ServerIdx, ServerSet, World};
 
 /// How much there is to be sent.
 const SIZE: u64 = 1 << 30;
@@ -75,7 +75,7 @@ fn install() -> (u64, u64, u64) {
     plan.config.trailing_logs = 0;
     plan.config.snapshot_chunk_bytes = PIECE;
     let mut world = World::with_stores(plan, |_| Vast::default(), Box::new(Nobody), (), &mut |_| {
-        Box::new(Shelf::default())
+        Box::new(ChunkStores::default())
     });
     world.run_for(Span::s(2));
     let leader = world.leader().expect("a calm sea");
@@ -85,7 +85,7 @@ fn install() -> (u64, u64, u64) {
     world.run_for(Span::s(1));
     assert!(world.outcome(taken).is_some_and(Result::is_ok), "{:?}", world.outcome(taken));
 
-    let newcomer = Slot(3);
+    let newcomer = ServerIdx(3);
     let (begun, from, sent) = (Instant::now(), world.now(), world.messages());
     let (id, address) = (newcomer.id(), newcomer.address());
     world.call(leader, Call::AddVoterStaged { id, address, prev_index: Index::ZERO });
@@ -107,13 +107,13 @@ fn membership_storms() {
         let kinds = [Scheduled::Joint, Scheduled::Exchange, Scheduled::Add, Scheduled::Promote];
         let all = kinds.into_iter().chain([Scheduled::Demote, Scheduled::Remove, Scheduled::Change]);
         plan.nemesis.scheduled.extend(all.map(|kind| (kind, rhythm)));
-        let watch = (check::Judges::new(Options::of(&plan)), Judges::new(Promises::from(&plan)));
-        let servers = Slots::first(usize::from(plan.servers));
+        let observer = (check::Judges::new(Options::of(&plan)), Judges::new(Promises::from(&plan)));
+        let servers = ServerSet::first(usize::from(plan.servers));
         let clients = Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed);
-        let mut world = World::new(plan, |_| Kv::default(), Box::new(clients), watch);
+        let mut world = World::new(plan, |_| Kv::default(), Box::new(clients), observer);
         storm_run::run(&mut world, |_| true);
         events += world.events();
-        commits += world.watch().0.sometimes().count(Point::ConfigurationChanged);
+        commits += world.observer().0.sometimes().count(Point::ConfigurationChanged);
     }
     let wall = begun.elapsed().as_secs_f64();
     println!("{:<44} {:>12.0}", "membership storms/s", STORMS as f64 / wall);
@@ -140,9 +140,9 @@ struct Captured(u64);
 impl Fsm for Vast {
     type Snapshot = Captured;
 
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
         self.size = SIZE;
-        commands.iter().map(|_| Bytes::default()).collect()
+        commands.iter().map(|_| Data::default()).collect()
     }
 
     fn snapshot(&mut self) -> Result<Captured, StoreError> {
@@ -166,8 +166,8 @@ impl FsmSnapshot for Captured {
 }
 
 impl TankFsm for Vast {
-    fn query(&self, _: &[u8]) -> Bytes {
-        Bytes::from(self.size.to_be_bytes().to_vec())
+    fn query(&self, _: &[u8]) -> Data {
+        Data::from(self.size.to_be_bytes().to_vec())
     }
 
     fn digest(&self) -> u64 {
@@ -215,7 +215,7 @@ impl SnapshotSource for RuledSource {
         self.0
     }
 
-    fn read_at(&mut self, offset: u64, limit: u64) -> Result<Bytes, StoreError> {
+    fn read_at(&mut self, offset: u64, limit: u64) -> Result<Data, StoreError> {
         Ok(by_rule(offset, limit.min(self.0.saturating_sub(offset))).into())
     }
 }
@@ -247,18 +247,18 @@ impl SnapshotStore for Ruled {
 
 /// A log in memory, and a snapshot that is in nobody's. Nothing happens to either.
 #[derive(Debug)]
-struct Shelf {
+struct ChunkStores {
     storage: Storage<InmemStore, InmemStore>,
     snapshots: Snapshots<Ruled>,
 }
 
-impl Default for Shelf {
+impl Default for ChunkStores {
     fn default() -> Self {
         Self { storage: Storage::default(), snapshots: Snapshots::new(Ruled::default()) }
     }
 }
 
-impl Stores for Shelf {
+impl Stores for ChunkStores {
     fn recover(&mut self, cache: u64) -> Result<Recovered, StoreError> {
         recover(&mut self.storage, &self.snapshots, cache)
     }
@@ -292,7 +292,7 @@ impl Stores for Shelf {
         self.snapshots.read(last, offset, limit)
     }
 
-    fn write_snapshot(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &Bytes, done: bool) -> bool {
+    fn write_snapshot(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &Data, done: bool) -> bool {
         self.snapshots.write(meta, offset, data, done)
     }
 
@@ -304,7 +304,7 @@ impl Stores for Shelf {
         load_snapshot(&self.snapshots.store, last, load)
     }
 
-    fn strike(&mut self, _: Blow, _: Draw) -> Option<Harm> {
+    fn strike(&mut self, _: DiskFault, _: Draw) -> Option<Damage> {
         None
     }
 

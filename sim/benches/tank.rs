@@ -24,14 +24,14 @@ use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
 use wavetank_sim::clients::kv::judges::{Judges, Promises};
 use wavetank_sim::plan::rng::{Ratio, Spans};
 use wavetank_sim::runner::storm_run;
-use wavetank_sim::{Plan, Slots, Watch, World};
+use wavetank_sim::{Observer, Plan, ServerSet, World};
 
 const RUNS: u64 = 5;
 const STORMS: u64 = 200;
 
 /// What a run came to.
 #[derive(Clone, Copy)]
-struct Took {
+struct Consumed {
     seconds: f64,
     virtual_seconds: f64,
     events: u64,
@@ -54,7 +54,7 @@ fn main() {
 }
 
 /// Nobody wants anything, and nothing goes wrong.
-fn heartbeats(seed: u64) -> Took {
+fn heartbeats(seed: u64) -> Consumed {
     let mut plan = Plan::calm(seed, 5);
     plan.links.delay = Spans::ms(1, 10);
     plan.clients.count = 0;
@@ -62,7 +62,7 @@ fn heartbeats(seed: u64) -> Took {
     run(World::new(plan, |_| Kv::default(), clients, ()), Span::s(200))
 }
 
-fn busy(seed: u64, watch: impl Watch) -> Took {
+fn busy(seed: u64, observer: impl Observer) -> Consumed {
     let mut plan = Plan::calm(seed, 5);
     plan.links.delay = Spans::ms(1, 10);
     plan.links.loss = Some(Ratio::new(1, 100));
@@ -70,50 +70,50 @@ fn busy(seed: u64, watch: impl Watch) -> Took {
     plan.clients.think = Spans::ms(35, 45);
     plan.clients.writes = Ratio::new(1, 1);
     let clients = Box::new(clients(&plan));
-    run(World::new(plan, |_| Kv::default(), clients, watch), Span::s(60))
+    run(World::new(plan, |_| Kv::default(), clients, observer), Span::s(60))
 }
 
-fn run<V: Watch>(mut world: World<Kv, V>, span: Span) -> Took {
+fn run<V: Observer>(mut world: World<Kv, V>, span: Span) -> Consumed {
     let start = on_core();
     world.run_for(span);
-    Took { seconds: on_core() - start, virtual_seconds: span.0 as f64 / 1e6, events: world.events() }
+    Consumed { seconds: on_core() - start, virtual_seconds: span.0 as f64 / 1e6, events: world.events() }
 }
 
 /// Everything goes wrong, every judge looks, and the histories are judged at the end.
-fn storms(round: u64) -> Took {
+fn storms(round: u64) -> Consumed {
     let start = on_core();
     let (mut virtual_seconds, mut events) = (0.0, 0);
     for seed in round * STORMS..(round + 1) * STORMS {
         let plan = Plan::storm(seed);
-        let watch = (check::Judges::new(Options::of(&plan)), Judges::new(Promises::from(&plan)));
+        let observer = (check::Judges::new(Options::of(&plan)), Judges::new(Promises::from(&plan)));
         let clients = Box::new(clients(&plan));
-        let mut world = World::new(plan, |_| Kv::default(), clients, watch);
+        let mut world = World::new(plan, |_| Kv::default(), clients, observer);
         storm_run::run(&mut world, |_| true);
         let at = world.now();
-        world.watch_mut().1.end(at);
+        world.observer_mut().1.end(at);
         virtual_seconds += at.0 as f64 / 1e6;
         events += world.events();
     }
-    Took { seconds: on_core() - start, virtual_seconds, events }
+    Consumed { seconds: on_core() - start, virtual_seconds, events }
 }
 
 fn clients(plan: &Plan) -> Clients {
-    let servers = Slots::first(usize::from(plan.servers));
+    let servers = ServerSet::first(usize::from(plan.servers));
     Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed)
 }
 
-fn median(run: &dyn Fn(u64) -> Took) -> Took {
-    let mut took: Vec<Took> = (0..RUNS).map(run).collect();
+fn median(run: &dyn Fn(u64) -> Consumed) -> Consumed {
+    let mut took: Vec<Consumed> = (0..RUNS).map(run).collect();
     took.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
     took[took.len() / 2]
 }
 
-fn line(name: &str, run: &dyn Fn(u64) -> Took) {
+fn line(name: &str, run: &dyn Fn(u64) -> Consumed) {
     print(name, median(run));
 }
 
-fn print(name: &str, took: Took) {
-    let Took { seconds, virtual_seconds, events } = took;
+fn print(name: &str, took: Consumed) {
+    let Consumed { seconds, virtual_seconds, events } = took;
     let (rate, each) = (events as f64 / seconds, seconds * 1e9 / events as f64);
     println!("{name:<44} {:>12.0} {rate:>12.0} {each:>9.0}", virtual_seconds / seconds);
 }

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use wavetank_raft::store::{
     Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
 };
-use wavetank_raft::{Bytes, ReadPath};
+use wavetank_raft::{Data, ReadPath};
 use wavetank_sim::clients::callers::{Callers, Script};
 use wavetank_sim::engine::workload::{TankFsm, Want};
 use wavetank_sim::plan::rng::Stream;
-use wavetank_sim::{Plan, Storm, check};
+use wavetank_sim::{Plan, Storm, run_storms};
 
 const ACCOUNTS: u8 = 4;
 const AT_FIRST: u64 = 100;
@@ -42,24 +42,24 @@ impl Ledger {
     }
 
     /// `[from, to, sum]` takes money out; a later command, any, brings it there.
-    fn obey(&mut self, command: &[u8]) -> Bytes {
+    fn obey(&mut self, command: &[u8]) -> Data {
         for (to, sum) in std::mem::take(&mut self.under_way) {
             *self.accounts.entry(to).or_default() += sum;
         }
-        let &[from, to, sum] = command else { return Bytes::from(&b"what?"[..]) };
+        let &[from, to, sum] = command else { return Data::from(&b"what?"[..]) };
         let Some(balance) = self.accounts.get_mut(&from).filter(|balance| u64::from(sum) <= **balance) else {
-            return Bytes::from(&b"too little"[..]);
+            return Data::from(&b"too little"[..]);
         };
         *balance -= u64::from(sum);
         self.under_way.push((to, u64::from(sum)));
-        Bytes::from(&b"done"[..])
+        Data::from(&b"done"[..])
     }
 }
 
 impl Fsm for Ledger {
     type Snapshot = Self;
 
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
         let mut answers = Vec::with_capacity(commands.len());
         for command in commands {
             answers.push(self.obey(command.data));
@@ -111,9 +111,9 @@ impl FsmSnapshot for Ledger {
 }
 
 impl TankFsm for Ledger {
-    fn query(&self, query: &[u8]) -> Bytes {
+    fn query(&self, query: &[u8]) -> Data {
         let account = query.first().copied().unwrap_or(0);
-        Bytes::from(&self.accounts.get(&account).copied().unwrap_or(0).to_be_bytes()[..])
+        Data::from(&self.accounts.get(&account).copied().unwrap_or(0).to_be_bytes()[..])
     }
 
     fn digest(&self) -> u64 {
@@ -140,16 +140,16 @@ impl Script for Transfers {
         let (from, to) = (account(), account());
         let sum = u8::try_from(rng.from_to(1, 50)).expect("at most 50");
         if rng.chance(1, 4) {
-            Want::Read(ReadPath::Index, Bytes::from(&[from][..]))
+            Want::Read(ReadPath::Index, Data::from(&[from][..]))
         } else {
-            Want::Apply(Bytes::from(&[from, to, sum][..]))
+            Want::Apply(Data::from(&[from, to, sum][..]))
         }
     }
 }
 
 /// The ledger in storms.
 pub(crate) fn storms(forgets: bool) {
-    check(0..64, |seed| {
+    run_storms(0..64, |seed| {
         Storm::from_seed(seed)
             .nodes(3)
             .fsm(move || Ledger::new(forgets))

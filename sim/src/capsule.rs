@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The format of the files that are written, and the only one that is read.
-pub const FORMAT: u64 = 1;
+pub const FORMAT: u64 = 2;
 
 /// What the behaviour of a build is called: its version, and a number that is raised whenever old
 /// seeds come to mean other runs.
@@ -68,7 +68,6 @@ struct Written {
     digest: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<Plan>,
-    #[serde(rename = "course")]
     step_log: Vec<String>,
 }
 
@@ -251,13 +250,13 @@ mod tests {
             outermost.collect::<Vec<_>>().join(" ")
         };
         let plan = Content::Plan { scenario: "storm".to_owned(), plan: Plan::storm(3) };
-        assert_eq!(fields(plan), "format scenario seed build verdict digest plan course");
+        assert_eq!(fields(plan), "format scenario seed build verdict digest plan step_log");
         let schedule = Content::Schedule(way_to_a_second_leader());
-        assert_eq!(fields(schedule), "format explored calm schedule build verdict digest course");
+        assert_eq!(fields(schedule), "format explored calm schedule build verdict digest step_log");
     }
 
     fn way_to_a_second_leader() -> Schedule {
-        let holds = |server: &crate::explore::server_state::Local| {
+        let holds = |server: &crate::explore::server_state::ServerState| {
             (server.node.role(), server.node.term()) != (RoleName::Leader, Term(3))
         };
         let bounds = Bounds { entries: 0, ..Bounds::default() };

@@ -1,6 +1,6 @@
 //! The judges: one property a file, called only when something it watches has changed.
 //!
-//! A check looks at the [`Ledger`] and answers with a sentence if its property does not hold. Nothing
+//! A check looks at the [`Ghost`] and answers with a sentence if its property does not hold. Nothing
 //! here moves the world, and nothing is kept but counts. A new check is a
 //! file with a `CHECK` in the folder of its theme, and a line in the list below; the compiler complains
 //! about a check that is not in the list.
@@ -20,10 +20,10 @@ pub(crate) mod reads;
 pub(crate) mod snapshot;
 pub(crate) mod storage;
 
-use crate::check::ghost::{Facts, Ledger};
+use crate::check::ghost::{Facts, Ghost};
 use crate::check::liveness::progress;
 use crate::plan::Plan;
-use crate::plan::judge_level::Column;
+use crate::plan::judge_level::JudgeLevel;
 use std::fmt;
 
 pub use judges::Judges;
@@ -33,7 +33,7 @@ pub use judges::Judges;
 static CHECKS: [Check; 46] = [
     storage::recovered_log_is_whole::CHECK,
     storage::synced_data_is_kept::CHECK,
-    storage::recovery_covers_exposure::CHECK,
+    storage::recovery_covers_promises::CHECK,
     storage::persist_before_send::CHECK,
     storage::silent_after_disk_error::CHECK,
     storage::stops_for_a_reason::CHECK,
@@ -81,7 +81,7 @@ static CHECKS: [Check; 46] = [
 
 /// What a check does when one of the facts that it watches is there: it counts what it judges, and
 /// says what is wrong.
-type Judge = fn(&Ledger, Facts, witnessed: &mut u64) -> Option<String>;
+type Judge = fn(&Ghost, Facts, witnessed: &mut u64) -> Option<String>;
 
 /// A property that is looked at after every observation that could break it.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +91,7 @@ pub(crate) struct Check {
     /// Where the property is stated.
     pub(crate) section: &'static str,
     /// The least selection that it is part of.
-    pub(crate) column: Column,
+    pub(crate) column: JudgeLevel,
     /// The facts without which it need not look.
     watches: Facts,
     /// It judges only runs in which clocks keep the bound that leases assume.
@@ -103,7 +103,7 @@ impl Check {
     const fn new(
         name: &'static str,
         section: &'static str,
-        column: Column,
+        column: JudgeLevel,
         watches: Facts,
         judge: Judge,
     ) -> Self {
@@ -143,7 +143,7 @@ pub enum Clocks {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Options {
     /// How much is judged.
-    pub column: Column,
+    pub column: JudgeLevel,
     /// Whether leases may be judged.
     pub clocks: Clocks,
     /// What progress is demanded once the world is healed.

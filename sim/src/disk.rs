@@ -17,14 +17,14 @@ mod stores;
 
 pub use device::{Device, DeviceCounts, Mount, OpenFile, Trouble};
 pub(crate) use memory::Memory;
-pub use stores::{Capture, Load, Part, Remains, Shelf, Stores};
+pub use stores::{Capture, Load, Part, Remains, StoreFactory, Stores};
 
 use crate::plan::Disks;
 use crate::plan::fault_id::Fault;
 use crate::plan::named::Counters;
 use crate::plan::rng::{Domain, Draw, Stream};
-use crate::plan::server_set::Slot;
-use fault::{Blow, Harm};
+use crate::plan::server_set::ServerIdx;
+use fault::{Damage, DiskFault};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::execute::Recovered;
@@ -45,7 +45,7 @@ pub struct Disk {
     plan: Disks,
     streams: Streams,
     counts: Counters<Fault>,
-    harms: Vec<Harm>,
+    harms: Vec<Damage>,
 }
 
 /// What came of a job.
@@ -56,7 +56,7 @@ pub enum Done {
     /// It failed, and a part of it is on the disk all the same. Nothing more will be done.
     Failed(Option<Part>, StoreError),
     /// The server is to hear this, that much later.
-    Tell(Event, Span),
+    Deliver(Event, Span),
 }
 
 #[derive(Clone, Debug)]
@@ -81,8 +81,8 @@ struct Streams {
 impl Disk {
     /// A disk with these stores on it.
     #[must_use]
-    pub fn new(seed: u64, slot: Slot, plan: &Disks, stores: Box<dyn Stores>) -> Self {
-        let stream = |domain| Stream::new(seed, domain, u64::from(slot.0), 0);
+    pub fn new(seed: u64, idx: ServerIdx, plan: &Disks, stores: Box<dyn Stores>) -> Self {
+        let stream = |domain| Stream::new(seed, domain, u64::from(idx.0), 0);
         Self {
             stores,
             queue: VecDeque::new(),
@@ -117,8 +117,8 @@ impl Disk {
     }
 
     /// Something befalls the disk: what does, if anything can.
-    pub fn strike(&mut self, blow: Blow, draw: Draw) -> Option<Harm> {
-        self.stores.strike(blow, draw)
+    pub fn strike(&mut self, fault: DiskFault, draw: Draw) -> Option<Damage> {
+        self.stores.strike(fault, draw)
     }
 
     /// Whether anything on it is not any more what was written and synced.
@@ -219,8 +219,8 @@ impl Disk {
     }
 
     /// Changes how the disk behaves from here on; what waits already takes its time as planned.
-    pub fn become_like(&mut self, seed: u64, slot: Slot, plan: Disks) {
-        let stream = |domain| Stream::new(seed, domain, u64::from(slot.0), 0);
+    pub fn become_like(&mut self, seed: u64, idx: ServerIdx, plan: Disks) {
+        let stream = |domain| Stream::new(seed, domain, u64::from(idx.0), 0);
         if plan.stall.is_some() {
             self.streams.stall.get_or_insert_with(|| stream(Domain::Stall));
         }
@@ -254,7 +254,7 @@ impl Disk {
     }
 
     /// What has befallen it and was not asked for yet.
-    pub fn take_harms(&mut self) -> Vec<Harm> {
+    pub fn take_harms(&mut self) -> Vec<Damage> {
         std::mem::take(&mut self.harms)
     }
 
@@ -321,7 +321,7 @@ impl Disk {
             StoreJob::Persist(write) => {
                 assert!(fails, "{:?} was to be synced with its group", write.token);
                 self.counts[Fault::WriteFailure] += 1;
-                self.harms.push(Harm::WriteFailed);
+                self.harms.push(Damage::WriteFailed);
                 match self.stores.fail(&write, self.streams.remains.draw()) {
                     Some((part, error)) => {
                         self.counts[Fault::TornWrite] += u64::from(part.is_some());
@@ -331,18 +331,18 @@ impl Disk {
                 }
             }
             StoreJob::Fetch { ticket, first, last } => match self.stores.fetch(first, last, settings) {
-                Ok(entries) => Done::Tell(Event::Fetched { ticket, entries }, late),
+                Ok(entries) => Done::Deliver(Event::Fetched { ticket, entries }, late),
                 Err(error) => Done::Failed(None, error),
             },
             StoreJob::ReadSnapshot { ticket, last, offset, limit } => {
                 match self.stores.read_snapshot(last, offset, limit) {
-                    Ok(piece) => Done::Tell(Event::SnapshotRead { ticket, piece }, late),
+                    Ok(piece) => Done::Deliver(Event::SnapshotRead { ticket, piece }, late),
                     Err(error) => Done::Failed(None, error),
                 }
             }
             StoreJob::WriteSnapshot { ticket, meta, offset, data, done } => {
                 let ok = self.stores.write_snapshot(&meta, offset, &data, done);
-                Done::Tell(Event::SnapshotWritten { ticket, ok }, late)
+                Done::Deliver(Event::SnapshotWritten { ticket, ok }, late)
             }
         })
     }

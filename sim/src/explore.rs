@@ -4,7 +4,7 @@
 //! (each of them made once), [`search`] (breadth first). What must hold is in [`properties`]; what is
 //! found is a [`Schedule`], which is played again, with whole servers, for whoever wants to see it.
 //!
-//! Not in the room: threads and the wall clock. Whoever has them lends [`Hands`].
+//! Not in the room: threads and the wall clock. Whoever has them lends [`Executor`].
 
 pub mod call_id;
 pub mod call_table;
@@ -26,6 +26,6 @@ pub mod stimulus;
 pub mod table;
 
 pub use bounds::{Bounds, Disks};
-pub use expand::Harvest;
+pub use expand::Expansion;
 pub use schedule::{Schedule, Step};
-pub use search::{End, Figures, Hands, OneHand, Reductions, Search};
+pub use search::{End, Executor, Figures, OneHand, Reductions, Search};

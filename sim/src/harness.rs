@@ -4,7 +4,7 @@
 //! use wavetank_sim::clients::kv::{Kv, clients::{ClientPlan, Clients}};
 //! use wavetank_sim::{Slots, Storm, check};
 //!
-//! check(0..4, |seed| {
+//! run_storms(0..4, |seed| {
 //!     Storm::from_seed(seed).nodes(3).fsm(Kv::default).workload(|plan| {
 //!         let servers = Slots::first(usize::from(plan.servers));
 //!         Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed)
@@ -21,7 +21,7 @@ mod invariants;
 
 use crate::capsule::{Capsule, Content};
 use crate::engine::workload::{TankFsm, Workload};
-use crate::observe::observer::Watch;
+use crate::observe::observer::Observer;
 use crate::observe::report::Verdict;
 use crate::plan::Plan;
 use crate::runner::{Run, Runner};
@@ -109,16 +109,16 @@ impl<F: TankFsm + 'static> Trial<F> {
     }
 
     /// Runs a plan with the state machines, invariants and clients of this trial.
-    pub fn run<T: Watch + Default>(&self, plan: Plan, trace: T) -> Run<T> {
+    pub fn run<T: Observer + Default>(&self, plan: Plan, trace: T) -> Run<T> {
         let StormOver { make, invariants, .. } = &self.over;
-        let own = Invariants::new(Rc::clone(invariants));
-        let (make, guard) = (Rc::clone(make), own.guard());
+        let custom = Invariants::new(Rc::clone(invariants));
+        let (make, guard) = (Rc::clone(make), custom.guard());
         Runner {
             name: failure::name(),
             workload: (self.clients)(&plan),
             plan,
             make: Box::new(move |_| Judged::new(make(), guard.clone())),
-            own,
+            custom,
             trace,
         }
         .run()
@@ -161,7 +161,7 @@ impl<F> fmt::Debug for Trial<F> {
 /// # Panics
 /// When a run fails, or nothing was committed under any seed; with everything that is known of it.
 #[track_caller]
-pub fn check<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) -> Trial<F>) {
+pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) -> Trial<F>) {
     if let Some(place) = from_outside("WAVETANK_CAPSULE") {
         return check_capsule(&place, make);
     }

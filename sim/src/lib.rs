@@ -20,11 +20,11 @@ pub mod shrink;
 
 pub use check::{Clocks, Judges, Options};
 pub use engine::world::World;
-pub use harness::{Storm, check};
-pub use observe::observer::Watch;
+pub use harness::{Storm, run_storms};
+pub use observe::observer::Observer;
 pub use observe::report::{Class, Report, Verdict, Violation};
 pub use observe::{Fate, Observation, Seen};
 pub use plan::Plan;
-pub use plan::judge_level::Column;
-pub use plan::server_set::{Slot, Slots};
+pub use plan::judge_level::JudgeLevel;
+pub use plan::server_set::{ServerIdx, ServerSet};
 pub use wavetank_linear as linear;

@@ -10,8 +10,8 @@ pub mod step_log;
 pub mod topology;
 pub mod trace;
 
-use crate::disk::fault::Harm;
-use crate::plan::server_set::{Slot, Slots};
+use crate::disk::fault::Damage;
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::any::Any;
 use std::fmt::Debug;
 use wavetank_raft::store::StoreError;
@@ -36,7 +36,7 @@ pub enum Seen<'a> {
     /// A server is about to take an event. The next observation is its [`Seen::Stepped`].
     Stepping {
         /// Which.
-        slot: Slot,
+        idx: ServerIdx,
         /// What it takes.
         event: &'a Event,
         /// The server before.
@@ -47,7 +47,7 @@ pub enum Seen<'a> {
     /// A server took an event.
     Stepped {
         /// Which.
-        slot: Slot,
+        idx: ServerIdx,
         /// The server after.
         server: &'a Server,
         /// What it wants done; none of it has been done yet.
@@ -56,7 +56,7 @@ pub enum Seen<'a> {
     /// A server started.
     Booted {
         /// Which.
-        slot: Slot,
+        idx: ServerIdx,
         /// The server.
         server: &'a Server,
         /// What its disk still had.
@@ -68,34 +68,34 @@ pub enum Seen<'a> {
     /// [`Seen::Durable`] reported before this.
     Crashed {
         /// Which.
-        slot: Slot,
+        idx: ServerIdx,
         /// Its disk is lost with it: what comes back under this name comes back blank.
         wiped: bool,
     },
     /// A server stands still; the clock runs on.
-    Paused(Slot),
+    Paused(ServerIdx),
     /// It goes on.
-    Resumed(Slot),
+    Resumed(ServerIdx),
     /// A server stopped for good, by its own decision.
-    Halted(Slot),
+    Halted(ServerIdx),
     /// A server was to start, and did not want to with what its disk has.
     Refused {
         /// Which.
-        slot: Slot,
+        idx: ServerIdx,
         /// Why.
         error: &'a StoreError,
     },
     /// Something befell a server's disk. It may notice later, or never.
-    Harmed {
+    Damaged {
         /// Whose.
-        slot: Slot,
+        idx: ServerIdx,
         /// What.
-        harm: Harm,
+        damage: Damage,
     },
     /// A write is on the disk. Comes in the order of tokens, before the server hears of it.
     Durable {
         /// Whose.
-        slot: Slot,
+        idx: ServerIdx,
         /// What.
         write: &'a Write,
         /// Only the first few of its entries made it, because of a crash; `None` if all is there.
@@ -104,7 +104,7 @@ pub enum Seen<'a> {
     /// A state machine applied a batch.
     Applied {
         /// Whose.
-        slot: Slot,
+        idx: ServerIdx,
         /// The entries' indexes (and those of its entries that were in memory).
         batch: &'a Batch,
         /// A digest of the state after it.
@@ -113,7 +113,7 @@ pub enum Seen<'a> {
     /// A state machine was captured and the snapshot is durable.
     SnapshotTaken {
         /// Whose.
-        slot: Slot,
+        idx: ServerIdx,
         /// The snapshot.
         meta: &'a SnapshotMeta,
         /// A digest of the captured state.
@@ -122,7 +122,7 @@ pub enum Seen<'a> {
     /// A state machine was loaded from a snapshot: at start, or from the leader.
     Restored {
         /// Whose.
-        slot: Slot,
+        idx: ServerIdx,
         /// The snapshot's last entry.
         last: LogId,
         /// A digest of the state after it.
@@ -131,9 +131,9 @@ pub enum Seen<'a> {
     /// A message was handed to the network.
     Sent {
         /// From whom.
-        from: Slot,
+        from: ServerIdx,
         /// To whom.
-        to: Slot,
+        to: ServerIdx,
         /// Ties call and answer.
         rpc: RpcId,
         /// What.
@@ -166,7 +166,7 @@ pub enum Seen<'a> {
     /// From here on no more faults are begun; what is broken now is `broken`, and stays so.
     Healed {
         /// The servers that are whole and connected, and from which progress is demanded.
-        core: Slots,
+        core: ServerSet,
     },
 }
 
@@ -211,13 +211,13 @@ pub enum Ending {
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub enum NetworkChange {
     /// Nothing passes between the two sets, either way.
-    Partition(Slots, Slots),
+    Partition(ServerSet, ServerSet),
     /// Nothing passes from the first to the second.
-    CutOneWay(Slots, Slots),
+    CutOneWay(ServerSet, ServerSet),
     /// This link fails in this direction.
-    Cut(Slot, Slot),
+    Cut(ServerIdx, ServerIdx),
     /// It works again.
-    Mend(Slot, Slot),
+    Mend(ServerIdx, ServerIdx),
     /// All links work.
     HealAll,
 }

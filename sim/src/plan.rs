@@ -15,9 +15,9 @@ mod validate;
 
 pub(crate) mod fields;
 
-use crate::plan::fault_id::Mishap;
-use crate::plan::fault_kind::{Occasion, Scheduled};
-use crate::plan::judge_level::Column;
+use crate::plan::fault_id::FaultId;
+use crate::plan::fault_kind::{Reactive, Scheduled};
+use crate::plan::judge_level::JudgeLevel;
 use crate::plan::rng::{Ratio, Spans};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,14 +53,14 @@ pub struct Plan {
     pub nemesis: Nemesis,
     /// Of all that would go wrong among servers and their links, only this; `None` for all of it.
     #[serde(default)]
-    pub mishaps: Option<BTreeSet<Mishap>>,
+    pub fault_ids: Option<BTreeSet<FaultId>>,
     /// How long it goes wrong.
     pub chaos: Span,
     /// What comes after.
     pub heal: Heal,
     /// How much is judged. The run is the same, up to the first verdict.
     #[serde(default)]
-    pub judges: Column,
+    pub judges: JudgeLevel,
 }
 
 /// How a cluster comes to be.
@@ -186,7 +186,7 @@ pub struct Nemesis {
     /// What happens by the clock.
     pub scheduled: BTreeMap<Scheduled, Rhythm>,
     /// What happens because of what has just happened, and how often it does.
-    pub occasions: BTreeMap<Occasion, Ratio>,
+    pub reactive: BTreeMap<Reactive, Ratio>,
     /// How many servers may be harmed for good.
     #[serde(default)]
     pub budget: Budget,
@@ -271,16 +271,16 @@ impl Plan {
             clocks: Clocks { start: Spans::ZERO, drift_ppm: 0 },
             clients: Clients::calm(),
             nemesis: Nemesis::none(),
-            mishaps: None,
+            fault_ids: None,
             chaos: Span::s(10),
             heal: Heal { settle: Span::s(1), leave_broken: false, compact: false, hub: false, lone: false },
-            judges: Column::default(),
+            judges: JudgeLevel::default(),
         }
     }
 
     /// How many servers the tank holds.
     #[must_use]
-    pub fn slots(&self) -> usize {
+    pub fn server_count(&self) -> usize {
         usize::from(self.servers) + usize::from(self.spares)
     }
 
@@ -349,7 +349,7 @@ impl Nemesis {
             most_down: 0,
             crash_between: None,
             scheduled: BTreeMap::new(),
-            occasions: BTreeMap::new(),
+            reactive: BTreeMap::new(),
             budget: Budget::Within,
         }
     }

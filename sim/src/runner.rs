@@ -9,14 +9,14 @@ pub mod observers;
 pub mod storm_run;
 
 use crate::check::Options;
-use crate::disk::{Memory, Shelf};
+use crate::disk::{Memory, StoreFactory};
 use crate::engine::workload::{TankFsm, Workload};
 use crate::engine::world::World;
-use crate::observe::observer::Watch;
+use crate::observe::observer::Observer;
 use crate::observe::report::{Class, Report, Verdict, Violation};
 use crate::plan::Plan;
-use crate::plan::fault_id::Mishap;
-use crate::plan::server_set::Slot;
+use crate::plan::fault_id::FaultId;
+use crate::plan::server_set::ServerIdx;
 use crate::runner::catch_panic::catch_panic;
 use crate::runner::observers::{CustomChecks, Observers};
 use storm_run::Ending;
@@ -47,7 +47,7 @@ pub trait Simulation {
     fn describe(&self, report: &mut Report);
 
     /// What went wrong among servers and their links, if it is recorded.
-    fn mishaps(&self) -> Vec<Mishap> {
+    fn fault_ids(&self) -> Vec<FaultId> {
         Vec::new()
     }
 }
@@ -58,7 +58,7 @@ pub struct Run<T> {
     /// How the run went.
     pub report: Report,
     /// What went wrong among servers and their links.
-    pub mishaps: Vec<Mishap>,
+    pub fault_ids: Vec<FaultId>,
     /// What is written down of the run; nothing if the simulation could not even be made.
     pub trace: T,
 }
@@ -68,7 +68,7 @@ pub fn run<S: Simulation>(name: &str, seed: u64, make: impl FnOnce() -> S) -> Ru
     let report = |verdict| Report::new(name, seed, verdict);
     catch_panic(|| conclude(make(), report(Verdict::Held))).unwrap_or_else(|words| Run {
         report: report(Verdict::Panicked(words)),
-        mishaps: Vec::new(),
+        fault_ids: Vec::new(),
         trace: S::Trace::default(),
     })
 }
@@ -85,7 +85,7 @@ fn conclude<S: Simulation>(mut simulation: S, mut report: Report) -> Run<S::Trac
     simulation.observers().describe(&mut report);
     simulation.describe(&mut report);
     let trace = std::mem::take(&mut simulation.observers().trace);
-    Run { report, mishaps: simulation.mishaps(), trace }
+    Run { report, fault_ids: simulation.fault_ids(), trace }
 }
 
 /// What a plan is run with.
@@ -95,35 +95,35 @@ pub struct Runner<F, E, T> {
     /// What is run.
     pub plan: Plan,
     /// Makes a server's state machine.
-    pub make: Box<dyn FnMut(Slot) -> F>,
+    pub make: Box<dyn FnMut(ServerIdx) -> F>,
     /// The clients.
     pub workload: Box<dyn Workload>,
     /// Judges of what stands above the protocol.
-    pub own: E,
+    pub custom: E,
     /// Writes the run down.
     pub trace: T,
 }
 
-impl<F: TankFsm + 'static, E: CustomChecks, T: Watch + Default> Runner<F, E, T> {
+impl<F: TankFsm + 'static, E: CustomChecks, T: Observer + Default> Runner<F, E, T> {
     /// Runs the plan to its end, or until a judge speaks or the code under test panics.
     pub fn run(self) -> Run<T> {
         self.run_with_stores(&mut |_| Box::new(Memory::default()))
     }
 
     /// The same with other stores than those in memory, which the shelf makes for each server.
-    pub fn run_with_stores(self, shelf: &mut Shelf<'_>) -> Run<T> {
-        let Self { name, plan, make, workload, own, trace } = self;
+    pub fn run_with_stores(self, store_factory: &mut StoreFactory<'_>) -> Run<T> {
+        let Self { name, plan, make, workload, custom, trace } = self;
         run(&name, plan.seed, || {
-            let observers = Observers::new(Options::of(&plan), own, trace);
-            let mut world = World::with_stores(plan, make, workload, observers, shelf);
-            world.record_mishaps();
+            let observers = Observers::new(Options::of(&plan), custom, trace);
+            let mut world = World::with_stores(plan, make, workload, observers, store_factory);
+            world.record_faults();
             world
         })
     }
 }
 
 /// A world is driven as a storm: chaos, healing, rest.
-impl<F: TankFsm, E: CustomChecks, T: Watch + Default> Simulation for World<F, Observers<E, T>> {
+impl<F: TankFsm, E: CustomChecks, T: Observer + Default> Simulation for World<F, Observers<E, T>> {
     type Checks = E;
     type Trace = T;
     type Ending = Ending;
@@ -137,12 +137,12 @@ impl<F: TankFsm, E: CustomChecks, T: Watch + Default> Simulation for World<F, Ob
     }
 
     fn observers(&mut self) -> &mut Observers<E, T> {
-        self.watch_mut()
+        self.observer_mut()
     }
 
     /// Whether the servers agree in the end, and whether there was anything to agree on.
     fn verdict(&mut self, ending: Ending) -> Verdict {
-        let observers = self.watch();
+        let observers = self.observer();
         if let Some(why) = ending.unsettled {
             return Verdict::Violated(Violation {
                 check: "agreement".to_owned(),
@@ -168,8 +168,8 @@ impl<F: TankFsm, E: CustomChecks, T: Watch + Default> Simulation for World<F, Ob
         report.digest = self.digest();
     }
 
-    fn mishaps(&self) -> Vec<Mishap> {
-        Self::mishaps(self)
+    fn fault_ids(&self) -> Vec<FaultId> {
+        Self::fault_ids(self)
     }
 }
 
@@ -181,10 +181,10 @@ mod tests {
     #[test]
     fn a_panic_while_the_simulation_is_made_is_a_verdict() {
         let make = || -> World<Kv, Observers<(), Option<()>>> { panic!("there is no disk") };
-        let Run { report, mishaps, trace } = run("made", 7, make);
+        let Run { report, fault_ids, trace } = run("made", 7, make);
         let Verdict::Panicked(words) = &report.verdict else { panic!("{:?}", report.verdict) };
         assert!(words.starts_with("there is no disk ("), "{words}");
         assert_eq!((report.scenario.as_str(), report.seed, report.events), ("made", 7, 0));
-        assert_eq!((mishaps, trace), (Vec::new(), None));
+        assert_eq!((fault_ids, trace), (Vec::new(), None));
     }
 }

@@ -17,7 +17,7 @@ mod source;
 
 use crate::observe::report::{Class, Report, Verdict};
 use crate::plan::Plan;
-use crate::plan::fault_id::Mishap;
+use crate::plan::fault_id::FaultId;
 use crate::runner::Run;
 use edits::Edit;
 use std::collections::BTreeSet;
@@ -131,7 +131,7 @@ pub fn shrink(
     let tried = run(plan.clone());
     let failure = Failure::of(&tried.report.verdict)?;
     let before = size(&plan, &tried);
-    let best = Best { plan: shortened(plan, &tried.report), size: before, mishaps: tried.mishaps };
+    let best = Best { plan: shortened(plan, &tried.report), size: before, fault_ids: tried.fault_ids };
     let mut shrinker = Shrinker { failure, best, tries: 1, run, go_on, is_over: false, is_small: false };
     shrinker.search();
     let Shrinker { failure, best, tries, .. } = shrinker;
@@ -141,7 +141,7 @@ pub fn shrink(
 struct Best {
     plan: Plan,
     size: Size,
-    mishaps: Vec<Mishap>,
+    fault_ids: Vec<FaultId>,
 }
 
 struct Shrinker<'a, 'b> {
@@ -218,7 +218,7 @@ impl Shrinker<'_, '_> {
         let is_new = fails && wants(size, self.best.size);
         if is_new {
             let plan = shortened(plan, &tried.report);
-            self.best = Best { plan, size, mishaps: tried.mishaps };
+            self.best = Best { plan, size, fault_ids: tried.fault_ids };
         }
         let progress = Progress { tries: self.tries, best: &self.best.plan, size: self.best.size, is_new };
         self.is_over = !(self.go_on)(&progress);
@@ -235,25 +235,26 @@ impl Shrinker<'_, '_> {
 
     /// Writes down what went wrong, and leaves out what is not needed.
     fn keep_only_what_matters(&mut self) {
-        let mut width = self.best.mishaps.len();
-        let only = |mishaps: BTreeSet<Mishap>, plan: &Plan| Plan { mishaps: Some(mishaps), ..plan.clone() };
+        let mut width = self.best.fault_ids.len();
+        let only =
+            |fault_ids: BTreeSet<FaultId>, plan: &Plan| Plan { fault_ids: Some(fault_ids), ..plan.clone() };
         if !self.attempt(only(self.happened(), &self.best.plan)) {
             return;
         }
         while 0 < width && !self.is_over {
-            let all: Vec<Mishap> = self.happened().into_iter().collect();
+            let all: Vec<FaultId> = self.happened().into_iter().collect();
             let mut is_less = false;
             for some in all.chunks(width) {
-                let left: BTreeSet<Mishap> =
-                    self.happened().into_iter().filter(|mishap| !some.contains(mishap)).collect();
+                let left: BTreeSet<FaultId> =
+                    self.happened().into_iter().filter(|fault_id| !some.contains(fault_id)).collect();
                 is_less |= left.len() < self.happened().len() && self.attempt(only(left, &self.best.plan));
             }
             width = if is_less { width.min(self.happened().len()) } else { width / 2 };
         }
     }
 
-    fn happened(&self) -> BTreeSet<Mishap> {
-        self.best.mishaps.iter().copied().collect()
+    fn happened(&self) -> BTreeSet<FaultId> {
+        self.best.fault_ids.iter().copied().collect()
     }
 }
 
@@ -261,8 +262,8 @@ fn size(plan: &Plan, tried: &Run<()>) -> Size {
     // What a cut link loses follows from the cut; what a disk and a crash do is counted with them.
     let disks = ["stall", "write_failure"].iter().filter_map(|&family| tried.report.faults.get(family));
     Size {
-        faults: tried.mishaps.len() as u64 + disks.sum::<u64>(),
-        servers: plan.slots() as u64,
+        faults: tried.fault_ids.len() as u64 + disks.sum::<u64>(),
+        servers: plan.server_count() as u64,
         steps: tried.report.events,
     }
 }
@@ -286,10 +287,10 @@ mod tests {
     use super::*;
     use crate::clients::kv::Kv;
     use crate::clients::kv::clients::{ClientPlan, Clients};
-    use crate::observe::observer::Watch;
+    use crate::observe::observer::Observer;
     use crate::observe::report::Violation;
     use crate::observe::{Observation, Seen};
-    use crate::plan::server_set::Slots;
+    use crate::plan::server_set::ServerSet;
     use crate::runner::Runner;
     use crate::runner::observers::CustomChecks;
     use wavetank_raft::Term;
@@ -322,14 +323,14 @@ mod tests {
     }
 
     fn run(plan: Plan) -> Run<()> {
-        let servers = Slots::first(usize::from(plan.servers));
+        let servers = ServerSet::first(usize::from(plan.servers));
         let clients = Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed);
         Runner {
             name: "terms".to_owned(),
             plan,
             make: Box::new(|_| Kv::default()),
             workload: Box::new(clients),
-            own: LowTerms(None),
+            custom: LowTerms(None),
             trace: (),
         }
         .run()
@@ -337,9 +338,9 @@ mod tests {
 
     struct LowTerms(Option<Violation>);
 
-    impl Watch for LowTerms {
-        fn see(&mut self, seen: &Observation<'_>) {
-            if let Seen::Stepped { slot, server, .. } = seen.seen
+    impl Observer for LowTerms {
+        fn on_observation(&mut self, seen: &Observation<'_>) {
+            if let Seen::Stepped { idx, server, .. } = seen.seen
                 && Term(5) < server.node().term()
                 && self.0.is_none()
             {
@@ -347,7 +348,7 @@ mod tests {
                     check: "terms_stay_low".to_owned(),
                     class: Class::Safety,
                     section: "-".to_owned(),
-                    what: format!("{slot} is in {}", server.node().term()),
+                    what: format!("{idx} is in {}", server.node().term()),
                     at: seen.at,
                     step: seen.step,
                 });

@@ -110,20 +110,20 @@ fn split(seed: u64) -> Vec<String> {
         step_log: StepLog::parse(&["a1+1~0F1,0,0.0 b2+3~4*2".to_owned()]).expect("it is a step log"),
     };
     let mut words = vec![String::new()];
-    for letter in capsule.text().chars() {
+    for envelope in capsule.text().chars() {
         let goes_on = |word: &String| {
-            word.chars().next_back().is_none_or(|last| is_of_a_word(last) == is_of_a_word(letter))
+            word.chars().next_back().is_none_or(|last| is_of_a_word(last) == is_of_a_word(envelope))
         };
         if !words.last().is_some_and(goes_on) {
             words.push(String::new());
         }
-        words.last_mut().expect("there is one").push(letter);
+        words.last_mut().expect("there is one").push(envelope);
     }
     words
 }
 
-const fn is_of_a_word(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || matches!(letter, '"' | '_' | '-' | '+' | '~' | '*' | ',' | '.')
+const fn is_of_a_word(envelope: char) -> bool {
+    envelope.is_ascii_alphanumeric() || matches!(envelope, '"' | '_' | '-' | '+' | '~' | '*' | ',' | '.')
 }
 
 /// Whether a piece is a value: neither the name of a field nor space between words.

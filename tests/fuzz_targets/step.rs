@@ -4,7 +4,7 @@
 use crate::decisions::Decisions;
 use std::collections::VecDeque;
 use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, Boot, Bytes, Change, ClientRequest, Config, Configuration, Effect,
+    AppendEntries, AppendEntriesResponse, Boot, Change, ClientRequest, Config, Configuration, Data, Effect,
     Effects, Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshot, InstallSnapshotResponse,
     LogId, LogImage, LogOp, Member, Node, NodeId, Payload, ReadPath, Request, RequestId, RequestPreVote,
     RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, RpcId, Settings, SnapshotMeta,
@@ -314,7 +314,7 @@ impl Harness {
         let last = LogId { term: Term(d.pick(4).min(term.0)), index: self.index(d).next() };
         let meta = self.meta(last).into();
         let offset = d.pick(2);
-        let data: Bytes = vec![0; 1].into();
+        let data: Data = vec![0; 1].into();
         let request =
             Request::InstallSnapshot(InstallSnapshot { term, meta, offset, data, done: offset == 1 });
         self.hear(d, request);

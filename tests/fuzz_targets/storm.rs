@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use wavetank_raft::{Config, ReadPath, Span};
 use wavetank_scenarios::Trace;
 use wavetank_scenarios::stories::storms;
-use wavetank_sim::plan::fault_id::{Astray, Mishap};
-use wavetank_sim::plan::fault_kind::{Occasion, Scheduled};
+use wavetank_sim::plan::fault_id::{FaultId, MessageFault};
+use wavetank_sim::plan::fault_kind::{Reactive, Scheduled};
 use wavetank_sim::plan::rng::{Ratio, Spans};
 use wavetank_sim::plan::{Birth, Clients, Clocks, Disks, Heal, Late, Links, Machines, Nemesis, Rhythm};
-use wavetank_sim::{Column, Plan, Slot, Verdict, shrink};
+use wavetank_sim::{JudgeLevel, Plan, ServerIdx, Verdict, shrink};
 
 /// Runs the storm of these bytes under every judge.
 ///
@@ -33,16 +33,16 @@ pub fn run(bytes: &[u8]) {
 pub fn plan(bytes: &[u8]) -> Plan {
     let d = &mut Decisions::new(bytes);
     let mut plan = calm_plan(d);
-    let mut mishaps = BTreeSet::new();
+    let mut fault_ids = BTreeSet::new();
     while !d.is_over() {
-        let mishap = mishap(d, plan.slots());
+        let fault_id = fault_id(d, plan.server_count());
         let may_not_sleep = plan.clients.reads.contains(&ReadPath::Lease);
-        if !matches!(mishap, Mishap::Scheduled(Scheduled::Jump, _)) || !may_not_sleep {
-            mishaps.insert(mishap);
+        if !matches!(fault_id, FaultId::Scheduled(Scheduled::Jump, _)) || !may_not_sleep {
+            fault_ids.insert(fault_id);
         }
     }
-    mishaps.iter().for_each(|&mishap| allow(&mut plan, mishap));
-    plan.mishaps = Some(mishaps);
+    fault_ids.iter().for_each(|&fault_id| allow(&mut plan, fault_id));
+    plan.fault_ids = Some(fault_ids);
     plan
 }
 
@@ -67,8 +67,8 @@ fn calm_plan(d: &mut Decisions<'_>) -> Plan {
         clocks: Clocks { start: Spans::ms(0, 1_000), drift_ppm: d.one_of(&[0, 250]) },
         clients: clients(d),
         nemesis: Nemesis { most_down: d.one_of(&[servers / 2, servers]), ..Nemesis::none() },
-        mishaps: None,
-        judges: Column::default(),
+        fault_ids: None,
+        judges: JudgeLevel::default(),
         chaos: Span::ms(200 + 8 * d.pick(256)),
         heal: Heal {
             settle: timeout.times(3),
@@ -132,8 +132,14 @@ fn clients(d: &mut Decisions<'_>) -> Clients {
 }
 
 /// The faults of a message.
-const ASTRAY: [Astray; 6] =
-    [Astray::Loss, Astray::Hold, Astray::Late, Astray::Duplicate, Astray::Reorder, Astray::Corrupt];
+const MESSAGE_FAULTS: [MessageFault; 6] = [
+    MessageFault::Loss,
+    MessageFault::Hold,
+    MessageFault::Late,
+    MessageFault::Duplicate,
+    MessageFault::Reorder,
+    MessageFault::Corrupt,
+];
 
 /// One of a list that may grow later: a byte keeps its meaning when the list does.
 fn one_of_all<T: Copy>(d: &mut Decisions<'_>, all: &[T]) -> T {
@@ -142,44 +148,46 @@ fn one_of_all<T: Copy>(d: &mut Decisions<'_>, all: &[T]) -> T {
 }
 
 /// One fault.
-fn mishap(d: &mut Decisions<'_>, slots: usize) -> Mishap {
-    let slots = slots as u64;
+fn fault_id(d: &mut Decisions<'_>, servers: usize) -> FaultId {
+    let servers = servers as u64;
     let number = |d: &mut Decisions<'_>, below| u32::try_from(d.pick(below)).expect("a byte");
-    let slot = |d: &mut Decisions<'_>| Slot(u8::try_from(d.pick(slots)).expect("a few"));
+    let idx = |d: &mut Decisions<'_>| ServerIdx(u8::try_from(d.pick(servers)).expect("a few"));
     match d.pick(8) {
-        0 | 1 => Mishap::Scheduled(one_of_all(d, Scheduled::ALL), number(d, 4)),
-        2 | 3 => Mishap::Occasion(one_of_all(d, Occasion::ALL), number(d, 32)),
-        4 => Mishap::Between(slot(d), u32::try_from(d.wide() % 2_048).expect("two bytes")),
-        5 => Mishap::OnWay(u8::try_from(d.pick(slots + 1)).expect("a few"), number(d, 4)),
+        0 | 1 => FaultId::Scheduled(one_of_all(d, Scheduled::ALL), number(d, 4)),
+        2 | 3 => FaultId::Reactive(one_of_all(d, Reactive::ALL), number(d, 32)),
+        4 => FaultId::Between(idx(d), u32::try_from(d.wide() % 2_048).expect("two bytes")),
+        5 => FaultId::OnWay(u8::try_from(d.pick(servers + 1)).expect("a few"), number(d, 4)),
         _ => {
-            let astray = one_of_all(d, &ASTRAY);
-            let (from, to) = (slot(d), slot(d));
-            Mishap::Message(astray, from, to, u32::try_from(d.wide() % 512).expect("two bytes"))
+            let message_fault = one_of_all(d, &MESSAGE_FAULTS);
+            let (from, to) = (idx(d), idx(d));
+            FaultId::Message(message_fault, from, to, u32::try_from(d.wide() % 512).expect("two bytes"))
         }
     }
 }
 
 /// Enables the kind of this fault, to strike on every listed occasion.
-fn allow(plan: &mut Plan, mishap: Mishap) {
+fn allow(plan: &mut Plan, fault_id: FaultId) {
     const ALWAYS: Ratio = Ratio::new(1, 1);
     let timeout = plan.config.heartbeat_timeout;
     let late = |from: Span, upto: Span| Some(Late { chance: ALWAYS, by: Spans::new(from, upto) });
-    match mishap {
-        Mishap::Scheduled(kind, _) => {
+    match fault_id {
+        FaultId::Scheduled(kind, _) => {
             let every = Spans::new(timeout, timeout.times(5));
             let lasts = Spans::new(Span::ms(5), timeout.times(4));
             plan.nemesis.scheduled.insert(kind, Rhythm { every, lasts });
         }
-        Mishap::Occasion(occasion, _) => {
-            plan.nemesis.occasions.insert(occasion, ALWAYS);
+        FaultId::Reactive(reactive, _) => {
+            plan.nemesis.reactive.insert(reactive, ALWAYS);
         }
-        Mishap::Between(..) => plan.nemesis.crash_between = Some(ALWAYS),
-        Mishap::OnWay(..) => plan.links.on_way = Some(ALWAYS),
-        Mishap::Message(Astray::Loss, ..) => plan.links.loss = Some(ALWAYS),
-        Mishap::Message(Astray::Corrupt, ..) => plan.links.corrupt = Some(ALWAYS),
-        Mishap::Message(Astray::Hold, ..) => plan.links.hold = late(timeout, timeout.times(10)),
-        Mishap::Message(Astray::Late, ..) => plan.links.late = late(timeout.part(2), timeout.times(4)),
-        Mishap::Message(Astray::Duplicate, ..) => plan.links.duplicate = late(Span::ms(1), timeout.times(2)),
-        Mishap::Message(Astray::Reorder, ..) => plan.links.reorder = late(Span::ms(1), Span::ms(40)),
+        FaultId::Between(..) => plan.nemesis.crash_between = Some(ALWAYS),
+        FaultId::OnWay(..) => plan.links.on_way = Some(ALWAYS),
+        FaultId::Message(MessageFault::Loss, ..) => plan.links.loss = Some(ALWAYS),
+        FaultId::Message(MessageFault::Corrupt, ..) => plan.links.corrupt = Some(ALWAYS),
+        FaultId::Message(MessageFault::Hold, ..) => plan.links.hold = late(timeout, timeout.times(10)),
+        FaultId::Message(MessageFault::Late, ..) => plan.links.late = late(timeout.part(2), timeout.times(4)),
+        FaultId::Message(MessageFault::Duplicate, ..) => {
+            plan.links.duplicate = late(Span::ms(1), timeout.times(2))
+        }
+        FaultId::Message(MessageFault::Reorder, ..) => plan.links.reorder = late(Span::ms(1), Span::ms(40)),
     }
 }

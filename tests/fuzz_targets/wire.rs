@@ -7,7 +7,7 @@ use wavetank_node::store::codec;
 use wavetank_node::wire::{self, Header, Kind, Scan, WireError};
 use wavetank_raft::checksum::Checksum;
 use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, Bytes, Change, Configuration, Dialect, Entry, Extended, Index,
+    AppendEntries, AppendEntriesResponse, Change, Configuration, Data, Dialect, Entry, Extended, Index,
     InstallSnapshot, InstallSnapshotResponse, LogId, Member, Payload, Request, RequestPreVote,
     RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, SnapshotMeta, Term, TimeoutNow,
     TimeoutNowResponse,
@@ -191,7 +191,7 @@ fn id(d: &mut Decisions<'_>) -> LogId {
     LogId::new(Term(number(d)), Index(number(d)))
 }
 
-fn bytes(d: &mut Decisions<'_>) -> Bytes {
+fn bytes(d: &mut Decisions<'_>) -> Data {
     let length = d.one_of(&[0, 1, 31, 32, 255, 256, 3_000]);
     (0..length).map(|_| u8::try_from(d.pick(256)).expect("a byte")).collect()
 }

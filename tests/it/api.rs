@@ -6,13 +6,13 @@ use wavetank_raft::{
 };
 use wavetank_sim::clients::kv::Kv;
 use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
-use wavetank_sim::{Plan, Slot, Slots, World};
+use wavetank_sim::{Plan, ServerIdx, ServerSet, World};
 
 /// A calm cluster with a leader and without clients: only the test calls it.
 pub(super) struct Cluster {
     pub(super) world: World<Kv, ()>,
-    pub(super) leader: Slot,
-    pub(super) follower: Slot,
+    pub(super) leader: ServerIdx,
+    pub(super) follower: ServerIdx,
 }
 
 impl Cluster {
@@ -22,21 +22,21 @@ impl Cluster {
 
     pub(super) fn by(mut plan: Plan) -> Self {
         plan.clients.count = 0;
-        let nobody = Clients::new(ClientPlan::from(&plan.clients), Slots::first(1), plan.seed);
+        let nobody = Clients::new(ClientPlan::from(&plan.clients), ServerSet::first(1), plan.seed);
         let mut world = World::new(plan, |_| Kv::default(), Box::new(nobody), ());
         world.run_for(Span::s(2));
         let leader = world.leader().expect("nothing fails in a calm plan");
-        let follower = world.all().iter().find(|&slot| slot != leader).unwrap_or(leader);
+        let follower = world.all().iter().find(|&idx| idx != leader).unwrap_or(leader);
         Self { world, leader, follower }
     }
 
-    pub(super) fn ask(&mut self, slot: Slot, call: Call) -> RequestId {
-        self.world.call(slot, call)
+    pub(super) fn ask(&mut self, idx: ServerIdx, call: Call) -> RequestId {
+        self.world.call(idx, call)
     }
 
     /// The outcome of a call after a second.
-    fn call(&mut self, slot: Slot, call: Call) -> Outcome {
-        let request = self.ask(slot, call);
+    fn call(&mut self, idx: ServerIdx, call: Call) -> Outcome {
+        let request = self.ask(idx, call);
         self.world.run_for(Span::s(1));
         self.outcome(request)
     }
@@ -200,7 +200,7 @@ fn a_cluster_is_bootstrapped_once_and_by_its_voters() {
     let again = cluster.lead(Call::Bootstrap(configuration.clone()));
     assert_eq!(again, Err(Error::CantBootstrap));
 
-    let spare = Slot(3);
+    let spare = ServerIdx(3);
     assert_eq!(cluster.call(spare, Call::Bootstrap(configuration)), Err(Error::NotVoter));
     let alone = Configuration::new(vec![Member::voter(spare.id(), spare.address())]).unwrap();
     assert_eq!(cluster.call(spare, Call::Bootstrap(alone.clone())), Ok(Answer::Done));

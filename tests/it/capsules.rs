@@ -29,7 +29,7 @@ fn a_run_that_is_kept_has_the_steps_that_were_recorded() {
         let capsule = Capsule::parse(&text).expect("it is a capsule");
         let scenario = ALL.iter().find(|scenario| scenario.name == name).expect("it is a scenario");
         let plan = registry::plan_of(scenario, 3);
-        let trace = Trace::new(TraceForm::Story.text(plan.slots())).with_step_log();
+        let trace = Trace::new(TraceForm::Story.text(plan.server_count())).with_step_log();
         let (story, step_log) = registry::run_plan(scenario, plan, trace).trace.into_parts();
         assert!(10 < story.lines().count() && 100 < step_log.records().len(), "{story}");
         assert_eq!(step_log, capsule.step_log);
@@ -78,7 +78,7 @@ fn bad_capsules_get_one_line_and_status_1() {
         (String::new(), "cut short"),
         ("no capsule".to_owned(), "expected"),
         ("{}".to_owned(), "format"),
-        (edit(&format!("\"format\": {FORMAT}"), "\"format\": 0"), "format 0, and this build reads format 1"),
+        (edit(&format!("\"format\": {FORMAT}"), "\"format\": 0"), "format 0, and this build reads format 2"),
         (edit(&format!("\"format\": {FORMAT}"), "\"format\": 99"), "format 99"),
         (edit("\"seed\": 5,\n  \"build\"", "\"build\""), "has neither"),
         (edit("\"scenario\": \"storm\"", "\"scenario\": \"strom\""), "the nearest name is `storm`"),

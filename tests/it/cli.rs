@@ -8,10 +8,12 @@ use std::path::PathBuf;
 use wavetank_raft::{Span, Time};
 use wavetank_scenarios::cli::{Streams, main_with};
 use wavetank_scenarios::{Chapter, Play, Scenario, Trace};
-use wavetank_sim::observe::report::Turns;
+use wavetank_sim::observe::report::ChangeCounts;
 use wavetank_sim::runner::observers::Observers;
 use wavetank_sim::runner::{self, Run, Simulation};
-use wavetank_sim::{Class, Observation, Options, Plan, Report, Seen, Slot, Verdict, Violation, Watch};
+use wavetank_sim::{
+    Class, Observation, Observer, Options, Plan, Report, Seen, ServerIdx, Verdict, Violation,
+};
 
 #[test]
 fn what_holds_is_status_0_and_each_failure_has_its_own() {
@@ -452,7 +454,7 @@ impl Simulation for Fake {
 
     fn describe(&self, report: &mut Report) {
         let seed = self.seed;
-        let turns = Turns { begun: seed, committed: 1, ..Turns::default() };
+        let counts = ChangeCounts { begun: seed, committed: 1, ..ChangeCounts::default() };
         *report = Report {
             events: 100 + seed,
             virtual_time: self.now(),
@@ -462,7 +464,7 @@ impl Simulation for Fake {
             faults: BTreeMap::from([("crash".to_owned(), seed)]),
             witnessed: BTreeMap::from([("made_up".to_owned(), 3), ("eyes".to_owned(), 0)]),
             sometimes: BTreeMap::from([("seed_is_odd".to_owned(), seed % 2), ("pigs_fly".to_owned(), 0)]),
-            membership: BTreeMap::from([("remove".to_owned(), turns)]),
+            membership: BTreeMap::from([("remove".to_owned(), counts)]),
             situations: vec![seed % 2],
             leaderless: vec![Span::ms(seed + 1)],
             digest: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15),
@@ -472,7 +474,7 @@ impl Simulation for Fake {
 }
 
 fn write(trace: &mut Trace, at: Time) {
-    trace.see(&Observation { at, step: 1, seen: Seen::Paused(Slot(0)) });
+    trace.on_observation(&Observation { at, step: 1, seen: Seen::Paused(ServerIdx(0)) });
 }
 
 fn violation(class: Class) -> Violation {

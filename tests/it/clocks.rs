@@ -9,7 +9,7 @@ use wavetank_sim::plan::fault_kind::Scheduled;
 use wavetank_sim::plan::rng::Spans;
 use wavetank_sim::plan::{Plan, Rhythm};
 use wavetank_sim::runner::storm_run;
-use wavetank_sim::{Judges, Options, Slots, Violation, World};
+use wavetank_sim::{Judges, Options, ServerSet, Violation, World};
 
 /// A storm of lease reads, in which clocks stand still or jump.
 fn beyond(seed: u64) -> Plan {
@@ -27,12 +27,12 @@ fn beyond(seed: u64) -> Plan {
 
 /// What the judges say of a run, if they take the clocks to be like this.
 fn judged(plan: &Plan, clocks: Clocks) -> Option<Violation> {
-    let servers = Slots::first(usize::from(plan.servers));
+    let servers = ServerSet::first(usize::from(plan.servers));
     let clients = Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed);
     let judges = Judges::new(Options { clocks, ..Options::of(plan) });
     let mut world = World::new(plan.clone(), |_| Kv::default(), Box::new(clients), judges);
     storm_run::run(&mut world, |judges| judges.verdict().is_none());
-    world.watch().verdict().cloned()
+    world.observer().verdict().cloned()
 }
 
 #[test]

@@ -3,11 +3,11 @@
 //! that, `WAVETANK_SEED=N` that one alone.
 
 mod seams;
-mod shelf;
+mod stores;
 
 use seams::Syncs;
-use shelf::Durable;
 use std::collections::BTreeMap;
+use stores::Durable;
 use wavetank_sim::clients::kv::Kv;
 use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
 use wavetank_sim::clients::kv::judges::{Judges, Promises};
@@ -15,7 +15,7 @@ use wavetank_sim::plan::Rhythm;
 use wavetank_sim::plan::fault_kind::Scheduled;
 use wavetank_sim::plan::rng::{Ratio, Spans};
 use wavetank_sim::runner::Runner;
-use wavetank_sim::{Plan, Report, Slots, Verdict, harness};
+use wavetank_sim::{Plan, Report, ServerSet, Verdict, harness};
 
 #[test]
 fn durable_stores_survive_storms() {
@@ -56,16 +56,16 @@ fn show(line: &str) {
 
 fn storm(seed: u64, syncs: Syncs) -> Report {
     let plan = stormy(seed);
-    let servers = Slots::first(usize::from(plan.servers));
+    let servers = ServerSet::first(usize::from(plan.servers));
     let runner = Runner {
         name: "durable".to_owned(),
         make: Box::new(|_| Kv::default()),
         workload: Box::new(Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed)),
-        own: Judges::new(Promises::from(&plan)),
+        custom: Judges::new(Promises::from(&plan)),
         trace: (),
         plan,
     };
-    runner.run_with_stores(&mut |slot| Box::new(Durable::new(seed, slot, syncs))).report
+    runner.run_with_stores(&mut |idx| Box::new(Durable::new(seed, idx, syncs))).report
 }
 
 /// The storm of a seed, with a bad disk and servers that crash in any case.

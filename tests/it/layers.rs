@@ -6,13 +6,44 @@ use std::path::{Path, PathBuf};
 
 /// The modules of a crate from the lowest to the highest. A longer path is ranked by its own line, and
 /// what a line does not name belongs to the longest path that it begins with.
-const LAYERS: &[(&str, &[&str])] = &[(
-    "sim",
-    &[
-        "plan", "disk", "observe", "nemesis", "engine", "check", "runner", "clients", "explore", "capsule",
-        "shrink", "harness",
-    ],
-)];
+const LAYERS: &[(&str, &[&str])] = &[
+    (
+        "raft",
+        &[
+            "checksum",
+            "types",
+            "quorum",
+            "configuration",
+            "entry",
+            "message",
+            "store",
+            "timeout",
+            "config",
+            "membership",
+            "log",
+            "node::io",
+            "node::outbox",
+            "node::boot",
+            "role::leader::progress",
+            "node::state",
+            "role",
+            "node",
+            "display",
+            "server",
+            "execute",
+            "recover",
+        ],
+    ),
+    (
+        "sim",
+        &[
+            "plan", "disk", "observe", "nemesis", "engine", "check", "runner", "clients", "explore",
+            "capsule", "shrink", "harness",
+        ],
+    ),
+    ("scenarios", &["command_log", "watchers", "dsl", "stories", "registry", "cli"]),
+    ("node", &["wire", "store", "transport", "error", "driver", "handle"]),
+];
 
 /// Which of our crates a crate may name.
 const CRATES: &[(&str, &[&str])] = &[

@@ -46,7 +46,7 @@ fn a_ledger_that_forgets_shrinks_to_a_small_plan() {
     let why_again = bank(plan.clone(), true).survives().expect_err("it was the smallest that fails");
     assert!(why.starts_with(&why_again[..40]), "{why}\n{why_again}");
 
-    let acts = plan.nemesis.scheduled.len() + plan.nemesis.occasions.len();
+    let acts = plan.nemesis.scheduled.len() + plan.nemesis.reactive.len();
     assert!(plan.servers <= 3 && plan.spares <= 1 && plan.clients.count <= 4 && acts <= 3, "{why}");
     assert!(plan.links.loss.is_none() && plan.links.late.is_none() && plan.disks.fail.is_none(), "{why}");
 }

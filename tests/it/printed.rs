@@ -3,12 +3,12 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use wavetank_raft::{ReadPath, Span};
-use wavetank_sim::plan::fault_id::{Astray, Mishap};
-use wavetank_sim::plan::fault_kind::{Occasion, Scheduled};
+use wavetank_sim::plan::fault_id::{FaultId, MessageFault};
+use wavetank_sim::plan::fault_kind::{Reactive, Scheduled};
 use wavetank_sim::plan::rng::{Ratio, Spans};
 use wavetank_sim::plan::{Birth, Budget, Late, Rhythm};
 use wavetank_sim::shrink::strategies;
-use wavetank_sim::{Column, Plan, Slot, shrink};
+use wavetank_sim::{JudgeLevel, Plan, ServerIdx, shrink};
 
 proptest! {
     #[test]

@@ -9,7 +9,7 @@ use wavetank_raft::store::{SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{
     Configuration, Entry, HardState, Index, LogId, LogOp, Member, Payload, SnapshotMeta, Term, Token, Write,
 };
-use wavetank_scenarios::chronicle::Chronicle;
+use wavetank_scenarios::command_log::CommandLog;
 
 /// The stores of one server.
 struct Server {
@@ -40,7 +40,7 @@ impl Server {
 
     /// Takes a snapshot of the words up to an index.
     fn capture(&mut self, upto: u64) {
-        let mut machine = Machine::new(Chronicle::default());
+        let mut machine = Machine::new(CommandLog::default());
         let entries = (2..=upto).map(|index| Entry::new(Term(2), Index(index), word(index))).collect();
         machine.apply(&wavetank_raft::Batch { entries });
         let last = LogId { term: Term(2), index: Index(upto) };
@@ -50,13 +50,13 @@ impl Server {
     }
 
     fn recover_with(&mut self, members: Configuration) -> Result<Arc<SnapshotMeta>, StoreError> {
-        let mut machine = Machine::new(Chronicle::default());
+        let mut machine = Machine::new(CommandLog::default());
         recover_cluster(&mut self.storage, &mut self.snapshots, &mut machine, members)
     }
 
     fn start(&mut self) -> Result<(Recovered, Vec<String>), StoreError> {
         let found = self.storage.recover(self.snapshots.newest()?, 100)?;
-        let mut machine = Machine::new(Chronicle::default());
+        let mut machine = Machine::new(CommandLog::default());
         if let Some(meta) = &found.snapshot {
             machine.restore(meta.last, &self.snapshots.store)?;
         }

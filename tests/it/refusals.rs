@@ -5,7 +5,7 @@ use wavetank_raft::{
     Call, Change, Configuration, ConfigurationError, Error, Index, Member, ReadPath, Refusal, Reloadable,
     Span,
 };
-use wavetank_sim::{Plan, Slot, Slots};
+use wavetank_sim::{Plan, ServerIdx, ServerSet};
 
 /// A situation, calls in it, and the error with which each of them is refused at once.
 struct Row {
@@ -35,7 +35,7 @@ const ROWS: &[Row] = &[
         situation: "a server is catching up",
         begin: staging,
         calls: |_| vec![Call::Transfer { target: Some("n5".into()) }],
-        refusal: |_| Error::Refused(Refusal::UnknownTarget(Slot(4).node())),
+        refusal: |_| Error::Refused(Refusal::UnknownTarget(ServerIdx(4).node())),
     },
     Row {
         situation: "nothing is committed in the term yet",
@@ -165,7 +165,7 @@ fn at_a_follower() -> Cluster {
 }
 
 fn at_a_spare() -> Cluster {
-    Cluster { leader: Slot(3), ..calm() }
+    Cluster { leader: ServerIdx(3), ..calm() }
 }
 
 fn alone() -> Cluster {
@@ -188,14 +188,14 @@ fn handing_over() -> Cluster {
 
 fn changing() -> Cluster {
     let mut cluster = calm();
-    cluster.ask(cluster.leader, change(Change::AddVoter("n4".into(), Slot(3).address())));
+    cluster.ask(cluster.leader, change(Change::AddVoter("n4".into(), ServerIdx(3).address())));
     cluster
 }
 
 fn staging() -> Cluster {
     let mut cluster = calm();
-    cluster.world.isolate(Slot(4));
-    let (id, address) = (Slot(4).id(), Slot(4).address());
+    cluster.world.isolate(ServerIdx(4));
+    let (id, address) = (ServerIdx(4).id(), ServerIdx(4).address());
     cluster.ask(cluster.leader, Call::AddVoterStaged { id, address, prev_index: Index::ZERO });
     cluster.world.run_for(Span::ms(50));
     cluster
@@ -227,7 +227,7 @@ fn all(cluster: &Cluster) -> Vec<Call> {
         heartbeat_timeout: config.heartbeat_timeout,
         election_timeout: config.election_timeout,
     };
-    let founders = Slots::first(1).iter().map(|slot| Member::voter(slot.id(), slot.address())).collect();
+    let founders = ServerSet::first(1).iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
     let bootstrap = Call::Bootstrap(Configuration::new(founders).expect("one of its own"));
     let others = vec![bootstrap, Call::Snapshot, Call::Reload(settings), Call::Shutdown];
     [of_leaders(cluster), others].concat()

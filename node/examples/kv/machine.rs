@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
-use wavetank_raft::Bytes;
+use wavetank_raft::Data;
 use wavetank_raft::store::{
     Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
 };
@@ -100,7 +100,7 @@ pub(crate) struct Captured(Arc<State>);
 impl Fsm for Kv {
     type Snapshot = Captured;
 
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
         let mut responses = Vec::with_capacity(commands.len());
         self.shared.change(|state| {
             for command in commands {

@@ -54,8 +54,8 @@ where
 {
     let settings = Settings::new(config)?;
     let Parts { fsm, log, snapshots, transport } = parts;
-    let knobs = settings.clone();
-    let found = spawn_blocking(move || read(fsm, log, snapshots, &knobs)).await;
+    let reloadable = settings.clone();
+    let found = spawn_blocking(move || read(fsm, log, snapshots, &reloadable)).await;
     let found = found.map_err(|error| {
         StoreError::new(StoreErrorKind::Io, format!("while the stores were read: {error}"))
     })??;

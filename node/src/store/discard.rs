@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use wavetank_raft::store::{SnapshotSink, SnapshotSource, SnapshotStore, StoreError, StoreErrorKind};
-use wavetank_raft::{Bytes, LogId, SnapshotMeta};
+use wavetank_raft::{Data, LogId, SnapshotMeta};
 
 /// Keeps nothing. HashiCorp: `DiscardSnapshotStore`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -51,7 +51,7 @@ impl SnapshotSource for DiscardSource {
         match *self {}
     }
 
-    fn read_at(&mut self, _offset: u64, _limit: u64) -> Result<Bytes, StoreError> {
+    fn read_at(&mut self, _offset: u64, _limit: u64) -> Result<Data, StoreError> {
         match *self {}
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::{fmt, io};
 use wavetank_raft::checksum::Checksum;
 use wavetank_raft::store::{SnapshotSink, SnapshotSource, SnapshotStore, StoreError, StoreErrorKind};
-use wavetank_raft::{Bytes, Index, LogId, SnapshotMeta, Term};
+use wavetank_raft::{Data, Index, LogId, SnapshotMeta, Term};
 
 const TEMPORARY: &str = ".tmp";
 const META: &str = "meta.json";
@@ -308,7 +308,7 @@ impl<F: Files> SnapshotSource for FileSource<F> {
         self.size
     }
 
-    fn read_at(&mut self, offset: u64, limit: u64) -> Result<Bytes, StoreError> {
+    fn read_at(&mut self, offset: u64, limit: u64) -> Result<Data, StoreError> {
         let length = self.size.saturating_sub(offset).min(limit);
         let length = usize::try_from(length).expect("a piece fits into memory");
         let mut bytes = vec![0; length];

@@ -8,7 +8,7 @@ use wavetank_node::transport::InmemNetwork;
 use wavetank_node::{Leadership, Raft, RaftState};
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};
-use wavetank_raft::{Bytes, Config, Configuration, Index, Member, Span};
+use wavetank_raft::{Config, Configuration, Data, Index, Member, Span};
 
 /// Longer than anything here takes, however busy the machine is.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -45,7 +45,7 @@ impl Ledger {
 impl Fsm for Ledger {
     type Snapshot = Captured;
 
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
         let mut responses = Vec::new();
         self.lines.send_modify(|state| {
             for command in commands {
@@ -195,6 +195,6 @@ impl Node {
 }
 
 /// The bytes of a text.
-pub(crate) fn bytes(text: &str) -> Bytes {
+pub(crate) fn bytes(text: &str) -> Data {
     Arc::from(text.as_bytes())
 }

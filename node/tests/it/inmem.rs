@@ -212,15 +212,15 @@ async fn a_leader_that_takes_itself_out_stops() {
 async fn knobs_are_turned_while_it_runs() {
     let network = InmemNetwork::new();
     let [one] = inmem_cluster(&network).await;
-    let knobs = Reloadable {
+    let reloadable = Reloadable {
         trailing_logs: 7,
         snapshot_interval: Span::s(60),
         snapshot_threshold: 5,
         heartbeat_timeout: Span::ms(500),
         election_timeout: Span::ms(500),
     };
-    one.raft.reload_config(knobs.clone()).await.unwrap();
-    let refused = one.raft.reload_config(Reloadable { election_timeout: Span::ms(1), ..knobs }).await;
+    one.raft.reload_config(reloadable.clone()).await.unwrap();
+    let refused = one.raft.reload_config(Reloadable { election_timeout: Span::ms(1), ..reloadable }).await;
     let error = refused.unwrap_err().to_string();
     assert!(error.contains("election_timeout"), "{error}");
 }

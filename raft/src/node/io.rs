@@ -6,7 +6,7 @@
 
 use crate::config::Settings;
 use crate::configuration::{Change, Configuration, ConfigurationError};
-use crate::entry::{Bytes, Entries, Payload};
+use crate::entry::{Data, Entries, Payload};
 use crate::message::{Request, Response, SnapshotMeta};
 use crate::types::{Index, LogId, NodeId, RequestId, RpcId, Term, Time, Token};
 use alloc::sync::Arc;
@@ -131,7 +131,7 @@ pub struct SnapshotPiece {
     /// Where it begins.
     pub offset: u64,
     /// Its bytes.
-    pub data: Bytes,
+    pub data: Data,
 }
 
 /// What a server wants done.
@@ -269,7 +269,7 @@ pub enum StoreJob {
         /// Where it begins.
         offset: u64,
         /// Its bytes.
-        data: Bytes,
+        data: Data,
         /// It is the last one: the report waits until the whole is durable.
         done: bool,
     },

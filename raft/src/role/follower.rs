@@ -1,6 +1,6 @@
 //! Following: taking entries, snapshots and votes' requests, and noticing silence.
 
-use crate::entry::Bytes;
+use crate::entry::Data;
 use crate::message::{
     AppendEntries, AppendEntriesResponse, InstallSnapshot, InstallSnapshotResponse, Response, SnapshotMeta,
 };
@@ -226,6 +226,6 @@ fn installed(core: &Core, success: bool, next_offset: u64) -> Response {
     Response::InstallSnapshot(InstallSnapshotResponse { term: core.term, success, next_offset })
 }
 
-fn piece(ticket: RpcId, incoming: &Incoming, offset: u64, data: Bytes, done: bool) -> Effect {
+fn piece(ticket: RpcId, incoming: &Incoming, offset: u64, data: Data, done: bool) -> Effect {
     Effect::Store(StoreJob::WriteSnapshot { ticket, meta: incoming.meta.clone(), offset, data, done })
 }

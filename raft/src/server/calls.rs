@@ -4,7 +4,7 @@ use super::io::{Action, Answer, Call, Dialect, Error, Halt, Outcome, Reloadable}
 use super::{Out, Server};
 use crate::config::Settings;
 use crate::configuration::Change;
-use crate::entry::{Bytes, Extended, Payload};
+use crate::entry::{Data, Extended, Payload};
 use crate::node::io::{ClientRequest, Input, ReadPath, Refusal};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::types::{Index, LogId, NodeId, RequestId, Token};
@@ -87,7 +87,7 @@ impl Calls {
     fn applied(
         &mut self,
         upto: Index,
-        responses: Vec<(Index, Bytes)>,
+        responses: Vec<(Index, Data)>,
         actions: &mut Vec<Action>,
     ) -> Vec<(RequestId, NodeId)> {
         let mut responses = responses.into_iter().peekable();
@@ -232,8 +232,8 @@ impl Server {
                 self.drive(Input::Client(ClientRequest::Transfer { request, target }), out);
             }
             Call::Snapshot => self.on_snapshot_call(request, out),
-            Call::Reload(knobs) => {
-                let outcome = self.reload(&knobs, out);
+            Call::Reload(reloadable) => {
+                let outcome = self.reload(&reloadable, out);
                 out.actions.push(answer(request, outcome));
             }
             Call::Shutdown => {
@@ -267,7 +267,7 @@ impl Server {
         }
     }
 
-    pub(super) fn on_apply_batch(&mut self, batch: Vec<(RequestId, Bytes)>, out: &mut Out<'_>) {
+    pub(super) fn on_apply_batch(&mut self, batch: Vec<(RequestId, Data)>, out: &mut Out<'_>) {
         if batch.is_empty() {
             return;
         }
@@ -302,13 +302,13 @@ impl Server {
         self.drive(Input::Client(ClientRequest::Read { request, path }), out);
     }
 
-    fn reload(&mut self, knobs: &Reloadable, out: &mut Out<'_>) -> Outcome {
+    fn reload(&mut self, reloadable: &Reloadable, out: &mut Out<'_>) -> Outcome {
         let mut config = crate::Config::clone(self.node.settings());
-        config.trailing_logs = knobs.trailing_logs;
-        config.snapshot_interval = knobs.snapshot_interval;
-        config.snapshot_threshold = knobs.snapshot_threshold;
-        config.heartbeat_timeout = knobs.heartbeat_timeout;
-        config.election_timeout = knobs.election_timeout;
+        config.trailing_logs = reloadable.trailing_logs;
+        config.snapshot_interval = reloadable.snapshot_interval;
+        config.snapshot_threshold = reloadable.snapshot_threshold;
+        config.heartbeat_timeout = reloadable.heartbeat_timeout;
+        config.election_timeout = reloadable.election_timeout;
         let settings = Settings::new(config).map_err(|error| Error::Config(error.to_string()))?;
         self.drive(Input::Client(ClientRequest::Reload(Arc::new(settings))), out);
         Ok(Answer::Done)
@@ -348,7 +348,7 @@ impl Server {
     }
 
     /// The state machine has applied a batch.
-    pub(super) fn on_applied(&mut self, upto: Index, responses: Vec<(Index, Bytes)>, out: &mut Out<'_>) {
+    pub(super) fn on_applied(&mut self, upto: Index, responses: Vec<(Index, Data)>, out: &mut Out<'_>) {
         self.applying.on_applied(upto);
         for (request, node) in self.calls.applied(upto, responses, out.actions) {
             self.calls.staging.push(request);

@@ -5,7 +5,7 @@
 //! are independent of each other.
 
 use crate::configuration::{Change, Configuration, Member};
-use crate::entry::{Bytes, Entries, Entry};
+use crate::entry::{Data, Entries, Entry};
 use crate::message::{Request, Response, SnapshotMeta};
 use crate::node::io::{ReadPath, Refusal, RoleName, SnapshotPiece, StoreJob};
 use crate::store::StoreError;
@@ -48,7 +48,7 @@ pub enum Event {
     },
     /// Several commands at once, answered one by one. Same as as many calls of [`Call::Apply`],
     /// and cheaper.
-    ApplyBatch(Vec<(RequestId, Bytes)>),
+    ApplyBatch(Vec<(RequestId, Data)>),
     /// Every write up to this token is durable.
     Persisted(Token),
     /// The storage executor has read entries.
@@ -77,7 +77,7 @@ pub enum Event {
         /// The last index of the batch.
         upto: Index,
         /// One response per command of the batch, in order, with the command's index.
-        responses: Vec<(Index, Bytes)>,
+        responses: Vec<(Index, Data)>,
     },
     /// The state machine was captured at the index that was asked for and the snapshot is durable.
     SnapshotTaken(Result<Arc<SnapshotMeta>, StoreError>),
@@ -110,13 +110,13 @@ pub enum Dialect {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Call {
     /// Apply a command. HashiCorp: `Apply`.
-    Apply(Bytes),
+    Apply(Data),
     /// Apply a command with extensions. HashiCorp: `ApplyLog`.
     ApplyLog {
         /// The command.
-        data: Bytes,
+        data: Data,
         /// What middleware keeps beside it.
-        extensions: Bytes,
+        extensions: Data,
     },
     /// Answer when everything before has been applied. HashiCorp: `Barrier`.
     Barrier,
@@ -152,7 +152,7 @@ pub enum Call {
     Snapshot,
     /// Put this in place of the state machine's state, on every server, at one place in the log.
     /// HashiCorp: `Restore`. The bytes travel as one entry.
-    Restore(Bytes),
+    Restore(Data),
     /// Change some of the knobs. HashiCorp: `ReloadConfig`.
     Reload(Reloadable),
     /// Stop. HashiCorp: `Shutdown`.
@@ -241,7 +241,7 @@ pub enum Answer {
         /// Where it stands in the log.
         index: Index,
         /// What the state machine said.
-        response: Bytes,
+        response: Data,
     },
     /// The entry (a barrier or a configuration) was committed and applied.
     Committed {

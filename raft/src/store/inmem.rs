@@ -2,7 +2,7 @@
 
 use super::{LogStore, SnapshotSink, SnapshotSource, SnapshotStore, StableStore, StoreError, StoreErrorKind};
 use crate::checksum;
-use crate::entry::{Bytes, Entry};
+use crate::entry::{Data, Entry};
 use crate::message::SnapshotMeta;
 use crate::types::{Index, LogId};
 use alloc::collections::{BTreeMap, VecDeque};
@@ -119,7 +119,7 @@ impl StableStore for InmemStore {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct InmemSnapshotStore {
     retain: usize,
-    snapshots: Vec<(Arc<SnapshotMeta>, Bytes)>,
+    snapshots: Vec<(Arc<SnapshotMeta>, Data)>,
 }
 
 impl InmemSnapshotStore {
@@ -145,12 +145,12 @@ pub struct InmemSink {
 
 /// A snapshot in memory.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct InmemSource(Bytes);
+pub struct InmemSource(Data);
 
 impl InmemSource {
     /// These bytes, to be read as a snapshot.
     #[must_use]
-    pub const fn new(bytes: Bytes) -> Self {
+    pub const fn new(bytes: Data) -> Self {
         Self(bytes)
     }
 }
@@ -201,7 +201,7 @@ impl SnapshotSource for InmemSource {
         self.0.len() as u64
     }
 
-    fn read_at(&mut self, offset: u64, limit: u64) -> Result<Bytes, StoreError> {
+    fn read_at(&mut self, offset: u64, limit: u64) -> Result<Data, StoreError> {
         let size = self.0.len() as u64;
         let start = offset.min(size);
         let end = offset.saturating_add(limit).min(size);

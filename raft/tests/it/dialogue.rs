@@ -2,9 +2,9 @@
 
 mod changes;
 mod counter;
-mod desk;
 mod elections;
 mod following;
+mod harness;
 mod leading;
 mod reads;
 mod serving;

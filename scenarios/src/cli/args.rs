@@ -6,7 +6,7 @@ use crate::watchers::TraceForm;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
-use wavetank_sim::Column;
+use wavetank_sim::JudgeLevel;
 use wavetank_sim::linear::Model;
 
 /// Raft in a wave tank: every sea before the first launch.
@@ -243,16 +243,16 @@ pub(crate) enum Judging {
     /// Every rule of the protocol, step by step
     All,
     /// What the harness's own memory shows
-    Ghosts,
+    History,
     /// Only what anybody could see from outside
     Outcomes,
 }
 
-impl From<Judging> for Column {
+impl From<Judging> for JudgeLevel {
     fn from(judging: Judging) -> Self {
         match judging {
             Judging::All => Self::Steps,
-            Judging::Ghosts => Self::Ghosts,
+            Judging::History => Self::History,
             Judging::Outcomes => Self::Outcomes,
         }
     }

@@ -4,7 +4,7 @@ use super::args::Jobs;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
-use wavetank_sim::Column;
+use wavetank_sim::JudgeLevel;
 use wavetank_sim::explore::{Bounds, Disks};
 
 #[derive(Args, Debug)]
@@ -104,9 +104,9 @@ impl BoundsArguments {
                 When::Quick => Disks::Quick,
             },
             judged: match judge {
-                What::Outcomes => Column::Outcomes,
-                What::Ghosts => Column::Ghosts,
-                What::Steps => Column::Steps,
+                What::Outcomes => JudgeLevel::Outcomes,
+                What::History => JudgeLevel::History,
+                What::Steps => JudgeLevel::Steps,
             },
         }
     }
@@ -138,7 +138,7 @@ pub(crate) enum What {
     /// What anybody could see: two leaders, two truths
     Outcomes,
     /// And what a memory of the past shows
-    Ghosts,
+    History,
     /// And every rule, step by step
     Steps,
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use wavetank_sim::explore::properties::Breach;
-use wavetank_sim::explore::{Bounds, End, Figures, Hands, Harvest, Reductions, Schedule, Search};
+use wavetank_sim::explore::{Bounds, End, Executor, Expansion, Figures, Reductions, Schedule, Search};
 
 /// Explores, and says how far that came.
 pub(crate) fn explore(arguments: &ExploreArguments, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
@@ -56,14 +56,14 @@ fn run(
 /// So many threads, each of which takes the next task when it is done with one.
 struct Threads(usize);
 
-impl Hands for Threads {
-    fn work(&mut self, tasks: usize, task: &(dyn Fn(usize) -> Harvest + Sync)) -> Vec<Harvest> {
+impl Executor for Threads {
+    fn work(&mut self, tasks: usize, task: &(dyn Fn(usize) -> Expansion + Sync)) -> Vec<Expansion> {
         let next = AtomicUsize::new(0);
         let work = || {
             let mine = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
             mine.take_while(|&at| at < tasks).map(|at| (at, task(at))).collect::<Vec<_>>()
         };
-        let mut done: Vec<(usize, Harvest)> = thread::scope(|scope| {
+        let mut done: Vec<(usize, Expansion)> = thread::scope(|scope| {
             let others: Vec<_> = (1..self.0.min(tasks)).map(|_| scope.spawn(work)).collect();
             let mut done = work();
             for other in others {
@@ -72,7 +72,7 @@ impl Hands for Threads {
             done
         });
         done.sort_unstable_by_key(|(at, _)| *at);
-        done.into_iter().map(|(_, harvest)| harvest).collect()
+        done.into_iter().map(|(_, expansion)| expansion).collect()
     }
 }
 

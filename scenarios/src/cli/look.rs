@@ -9,7 +9,7 @@ use crate::watchers::TraceForm;
 use std::path::Path;
 use wavetank_sim::Verdict;
 use wavetank_sim::observe::step_log::StepLog;
-use wavetank_sim::observe::trace::{Page, Past};
+use wavetank_sim::observe::trace::{Causes, Page};
 
 /// The first step at which two runs part, and in what. Of a capsule, the run that was kept is
 /// compared, not its replay.
@@ -54,7 +54,7 @@ pub(crate) fn why(
     let Some(step) = step else {
         return Err(Trouble::new(format!("nothing went wrong in {name}; ask about a step with --step")));
     };
-    let (_, past) = subject.run_with(Some(Box::new(Past::of(step))));
+    let (_, past) = subject.run_with(Some(Box::new(Causes::of(step))));
     streams.out.write_all(past.as_bytes())?;
     writeln!(streams.out, "\nrun      {}", subject.named)?;
     writeln!(streams.out, "verdict  {}", report.verdict)?;

@@ -12,7 +12,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
-use wavetank_sim::{Column, Report};
+use wavetank_sim::{JudgeLevel, Report};
 
 /// What is to be played: of each row, these seeds; of all that, this share.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Work<'a> {
     pub(crate) rows: Vec<(&'a Scenario, Seeds)>,
     pub(crate) shard: Shard,
     /// How much is judged.
-    pub(crate) judges: Column,
+    pub(crate) judges: JudgeLevel,
 }
 
 /// One run of the work.
@@ -99,7 +99,7 @@ pub(crate) fn play(
 /// Plays what `next` hands out, until there is no more or nobody takes it.
 fn work_off<'a>(
     next: impl Fn() -> Option<(usize, Item<'a>)>,
-    judges: Column,
+    judges: JudgeLevel,
     sender: SyncSender<(usize, Done)>,
 ) {
     while let Some((number, Item { row, scenario, seed })) = next() {

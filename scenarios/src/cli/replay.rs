@@ -49,8 +49,8 @@ fn show_until(
     streams.out.write_all(text.as_bytes())?;
     if form != TraceForm::Json {
         writeln!(streams.out, "\nrun      {}, up to step {step}", subject.named)?;
-        for (slot, standing) in step_log.standings_at(step) {
-            writeln!(streams.out, "{:<8} {standing}", slot.to_string())?;
+        for (idx, standing) in step_log.standings_at(step) {
+            writeln!(streams.out, "{:<8} {standing}", idx.to_string())?;
         }
         writeln!(streams.out, "verdict  {}", report.verdict)?;
     }

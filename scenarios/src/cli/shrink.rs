@@ -32,8 +32,8 @@ pub(crate) fn shrink(
     let bar = Bar::of_plans(streams.err_is_terminal);
     let mut trouble = None;
     let mut run = |plan| {
-        let Run { report, mishaps, .. } = run(plan, Trace::default());
-        Run { report, mishaps, trace: () }
+        let Run { report, fault_ids, .. } = run(plan, Trace::default());
+        Run { report, fault_ids, trace: () }
     };
     let shrunk = shrink::shrink(plan.clone(), &mut run, &mut |progress| {
         bar.tried(progress.tries, &progress.size.to_string());

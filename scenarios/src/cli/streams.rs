@@ -18,12 +18,12 @@ pub struct Streams<'a> {
 }
 
 /// A writer whose reader may go away.
-pub(crate) struct Heard<'a> {
+pub(crate) struct LeaderContact<'a> {
     inner: &'a mut dyn Write,
     gone: bool,
 }
 
-impl<'a> Heard<'a> {
+impl<'a> LeaderContact<'a> {
     pub(crate) fn new(inner: &'a mut dyn Write) -> Self {
         Self { inner, gone: false }
     }
@@ -47,7 +47,7 @@ impl<'a> Heard<'a> {
     }
 }
 
-impl Write for Heard<'_> {
+impl Write for LeaderContact<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.unless_gone(bytes.len(), |inner| inner.write(bytes))
     }

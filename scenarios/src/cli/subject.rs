@@ -11,7 +11,7 @@ use wavetank_sim::explore::{Schedule, player};
 use wavetank_sim::observe::step_log::StepLog;
 use wavetank_sim::observe::trace::TextTrace;
 use wavetank_sim::runner::Run;
-use wavetank_sim::{Column, Plan, Report};
+use wavetank_sim::{JudgeLevel, Plan, Report};
 
 /// A run that can be repeated.
 pub(crate) struct Subject<'a> {
@@ -40,7 +40,7 @@ impl<'a> Subject<'a> {
     }
 
     /// The same, judged by no more than these.
-    pub(crate) fn judged(scenario: &'a Scenario, seed: u64, judges: Column) -> Self {
+    pub(crate) fn judged(scenario: &'a Scenario, seed: u64, judges: JudgeLevel) -> Self {
         let mut subject = Self::of(scenario, seed);
         if let Played::Plan(_, plan) = &mut subject.played {
             plan.judges = judges;
@@ -86,7 +86,7 @@ impl<'a> Subject<'a> {
     /// How many servers there are.
     pub(crate) fn servers(&self) -> usize {
         match &self.played {
-            Played::Plan(_, plan) => plan.slots(),
+            Played::Plan(_, plan) => plan.server_count(),
             Played::Schedule(schedule) => schedule.bounds.servers().len(),
         }
     }

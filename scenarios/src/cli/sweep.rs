@@ -18,7 +18,7 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use wavetank_sim::Column;
+use wavetank_sim::JudgeLevel;
 use wavetank_sim::observe::trace::last_lines;
 
 /// Seeds, unless others are asked for.
@@ -123,7 +123,7 @@ fn play(
 fn show_failures(
     scenarios: &[Scenario],
     tallies: &[Tally],
-    judges: Column,
+    judges: JudgeLevel,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     for tally in tallies {

@@ -1,13 +1,13 @@
 //! A sweep's outcome, for readers and for programs. The figures are made elsewhere.
 
-use super::tally::{Failure, Sometimes, Spread, Tally, sum, sum_turns};
+use super::tally::{Failure, Sometimes, Spread, Tally, sum, sum_counts};
 use super::words::{self, grouped};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::ops::Range;
-use wavetank_sim::observe::report::Turns;
+use wavetank_sim::observe::report::ChangeCounts;
 
 /// Whether the figures that differ from one sweep to the same sweep are wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -129,14 +129,14 @@ fn totals(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
 
 /// What became of the changes of membership of all rows, by family.
 fn membership(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
-    let mut totals: BTreeMap<String, Turns> = BTreeMap::new();
-    tallies.iter().for_each(|tally| sum_turns(&mut totals, &tally.membership));
-    let titles = Turns::default().named().map(|(end, _)| end);
+    let mut totals: BTreeMap<String, ChangeCounts> = BTreeMap::new();
+    tallies.iter().for_each(|tally| sum_counts(&mut totals, &tally.membership));
+    let titles = ChangeCounts::default().named().map(|(end, _)| end);
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(std::iter::once("membership").chain(titles));
-    for (kind, turns) in &totals {
-        let counts = turns.named().map(|(_, count)| grouped(count));
+    for (kind, counts) in &totals {
+        let counts = counts.named().map(|(_, count)| grouped(count));
         table.add_row(std::iter::once(kind.clone()).chain(counts));
     }
     figures_to_the_right(&mut table, 1..1 + titles.len());
@@ -170,7 +170,7 @@ struct Row<'a> {
     witnessed: &'a BTreeMap<String, u64>,
     blind: Vec<String>,
     sometimes: &'a BTreeMap<String, Sometimes>,
-    membership: &'a BTreeMap<String, Turns>,
+    membership: &'a BTreeMap<String, ChangeCounts>,
     leaderless_ms: Lengths,
     digest: String,
     failed: u64,

@@ -5,7 +5,7 @@ use super::exit::Status;
 use crate::registry::{Chapter, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Span, Time};
-use wavetank_sim::observe::report::Turns;
+use wavetank_sim::observe::report::ChangeCounts;
 use wavetank_sim::{Report, Verdict};
 
 /// One row of the table.
@@ -21,7 +21,7 @@ pub(crate) struct Tally {
     pub(crate) faults: BTreeMap<String, u64>,
     pub(crate) witnessed: BTreeMap<String, u64>,
     pub(crate) sometimes: BTreeMap<String, Sometimes>,
-    pub(crate) membership: BTreeMap<String, Turns>,
+    pub(crate) membership: BTreeMap<String, ChangeCounts>,
     pub(crate) leaderless: Spread,
     pub(crate) digest: u64,
     pub(crate) wall_us: u64,
@@ -91,7 +91,7 @@ impl Tally {
             total.times += times;
             total.runs += u64::from(0 < times);
         }
-        sum_turns(&mut self.membership, &report.membership);
+        sum_counts(&mut self.membership, &report.membership);
         for &span in &report.leaderless {
             self.leaderless.add(span);
         }
@@ -135,7 +135,7 @@ impl Tally {
     /// The kinds of changes of membership that never came to one of their ends.
     fn never_turned(&self) -> Vec<String> {
         let kinds = self.membership.iter();
-        let ends = kinds.flat_map(|(kind, turns)| turns.named().map(|(end, count)| (kind, end, count)));
+        let ends = kinds.flat_map(|(kind, counts)| counts.named().map(|(end, count)| (kind, end, count)));
         ends.filter(|&(_, _, count)| count == 0).map(|(kind, end, _)| format!("{kind} {end}")).collect()
     }
 
@@ -222,9 +222,9 @@ pub(crate) fn sum(totals: &mut BTreeMap<String, u64>, more: &BTreeMap<String, u6
 }
 
 /// Adds what became of changes, by family.
-pub(crate) fn sum_turns(totals: &mut BTreeMap<String, Turns>, more: &BTreeMap<String, Turns>) {
-    for (kind, &turns) in more {
-        *totals.entry(kind.clone()).or_default() += turns;
+pub(crate) fn sum_counts(totals: &mut BTreeMap<String, ChangeCounts>, more: &BTreeMap<String, ChangeCounts>) {
+    for (kind, &counts) in more {
+        *totals.entry(kind.clone()).or_default() += counts;
     }
 }
 
@@ -267,11 +267,14 @@ mod tests {
     fn of_many_storms_every_kind_of_change_comes_to_every_end() {
         let mut tally = Tally { all_after: Some(1), runs: 1, ..Tally::default() };
         tally.witnessed.insert("votes".to_owned(), 1);
-        let turns = Turns { begun: 9, committed: 7, rolled_back: 0, refused: 1 };
-        tally.membership.insert("remove".to_owned(), turns);
+        let counts = ChangeCounts { begun: 9, committed: 7, rolled_back: 0, refused: 1 };
+        tally.membership.insert("remove".to_owned(), counts);
         assert_eq!((tally.blind(), tally.status()), (vec!["remove rolled back".to_owned()], Status::Vacuous));
-        let more = BTreeMap::from([("remove".to_owned(), Turns { rolled_back: 1, ..Turns::default() })]);
-        sum_turns(&mut tally.membership, &more);
+        let more = BTreeMap::from([(
+            "remove".to_owned(),
+            ChangeCounts { rolled_back: 1, ..ChangeCounts::default() },
+        )]);
+        sum_counts(&mut tally.membership, &more);
         assert_eq!(tally.status(), Status::Held);
     }
 

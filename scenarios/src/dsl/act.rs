@@ -1,23 +1,23 @@
 //! Commands, membership changes, and faults of links, processes and disks.
 
 use super::{Cluster, ElectionTimeouts, PendingCall};
-use wavetank_raft::{Bytes, Call, Change, Index, Member, ReadPath, Span};
-use wavetank_sim::disk::fault::{Blow, Place};
+use wavetank_raft::{Call, Change, Data, Index, Member, ReadPath, Span};
+use wavetank_sim::disk::fault::{DiskFault, Place};
 use wavetank_sim::plan::rng::{Draw, Ratio, Spans};
 use wavetank_sim::plan::{Disks, Late, Plan};
-use wavetank_sim::{Slot, Slots};
+use wavetank_sim::{ServerIdx, ServerSet};
 
 impl Cluster {
     /// Proposes a command to a server. No command may be proposed twice.
-    pub fn propose(&mut self, to: Slot, command: &str) -> &mut Self {
-        let asked = self.ask(to, Call::Apply(Bytes::from(command.as_bytes())));
+    pub fn propose(&mut self, to: ServerIdx, command: &str) -> &mut Self {
+        let asked = self.ask(to, Call::Apply(Data::from(command.as_bytes())));
         let before = self.proposed.insert(command.to_owned(), asked);
         assert!(before.is_none(), "the command `{command}` was proposed before");
         self
     }
 
     /// Proposes several commands, one after another without waiting.
-    pub fn propose_many(&mut self, to: Slot, commands: &[&str]) -> &mut Self {
+    pub fn propose_many(&mut self, to: ServerIdx, commands: &[&str]) -> &mut Self {
         for command in commands {
             self.propose(to, command);
         }
@@ -25,92 +25,92 @@ impl Cluster {
     }
 
     /// Asks a leader to transfer its leadership to another server.
-    pub fn transfer(&mut self, from: Slot, to: Slot) -> PendingCall {
+    pub fn transfer(&mut self, from: ServerIdx, to: ServerIdx) -> PendingCall {
         self.ask(from, Call::Transfer { target: Some(to.id()) })
     }
 
     /// Asks a leader to add a voter at once.
-    pub fn add_voter(&mut self, leader: Slot, slot: Slot) -> PendingCall {
-        self.change(leader, Change::AddVoter(slot.id(), slot.address()))
+    pub fn add_voter(&mut self, leader: ServerIdx, idx: ServerIdx) -> PendingCall {
+        self.change(leader, Change::AddVoter(idx.id(), idx.address()))
     }
 
     /// Asks a leader to let a server catch up, and to make it a voter then.
-    pub fn add_voter_staged(&mut self, leader: Slot, slot: Slot) -> PendingCall {
-        let (id, address) = (slot.id(), slot.address());
+    pub fn add_voter_staged(&mut self, leader: ServerIdx, idx: ServerIdx) -> PendingCall {
+        let (id, address) = (idx.id(), idx.address());
         self.ask(leader, Call::AddVoterStaged { id, address, prev_index: Index::ZERO })
     }
 
     /// Asks a leader to add a nonvoter.
-    pub fn add_nonvoter(&mut self, leader: Slot, slot: Slot) -> PendingCall {
-        self.change(leader, Change::AddNonvoter(slot.id(), slot.address()))
+    pub fn add_nonvoter(&mut self, leader: ServerIdx, idx: ServerIdx) -> PendingCall {
+        self.change(leader, Change::AddNonvoter(idx.id(), idx.address()))
     }
 
     /// Asks a leader to remove a server.
-    pub fn remove(&mut self, leader: Slot, slot: Slot) -> PendingCall {
-        self.change(leader, Change::RemoveServer(slot.id()))
+    pub fn remove(&mut self, leader: ServerIdx, idx: ServerIdx) -> PendingCall {
+        self.change(leader, Change::RemoveServer(idx.id()))
     }
 
     /// Asks a leader to replace all members at once.
-    pub fn change_members(&mut self, leader: Slot, slots: &[Slot]) -> PendingCall {
-        let member = |slot: &Slot| Member::voter(slot.id(), slot.address());
-        self.change(leader, Change::Members(slots.iter().map(member).collect()))
+    pub fn change_members(&mut self, leader: ServerIdx, servers: &[ServerIdx]) -> PendingCall {
+        let member = |idx: &ServerIdx| Member::voter(idx.id(), idx.address());
+        self.change(leader, Change::Members(servers.iter().map(member).collect()))
     }
 
     /// Asks a server whether its state may be read.
-    pub fn read(&mut self, from: Slot, path: ReadPath) -> PendingCall {
+    pub fn read(&mut self, from: ServerIdx, path: ReadPath) -> PendingCall {
         self.ask(from, Call::Read(path))
     }
 
-    pub(super) fn change(&mut self, leader: Slot, change: Change) -> PendingCall {
+    pub(super) fn change(&mut self, leader: ServerIdx, change: Change) -> PendingCall {
         self.ask(leader, Call::Change { change, prev_index: Index::ZERO })
     }
 
-    pub(super) fn ask(&mut self, to: Slot, call: Call) -> PendingCall {
+    pub(super) fn ask(&mut self, to: ServerIdx, call: Call) -> PendingCall {
         let request = self.tank.call(to, call);
         self.check_judges();
         PendingCall(request)
     }
 
     /// Cuts all links between a server and the others, in both directions.
-    pub fn isolate(&mut self, slot: Slot) {
-        self.tank.isolate(slot);
+    pub fn isolate(&mut self, idx: ServerIdx) {
+        self.tank.isolate(idx);
     }
 
     /// Cuts all links between two groups of servers, in both directions.
-    pub fn partition(&mut self, these: &[Slot], those: &[Slot]) {
+    pub fn partition(&mut self, these: &[ServerIdx], those: &[ServerIdx]) {
         self.tank.partition(set(these), set(those));
     }
 
     /// Cuts the links between two servers, in both directions.
-    pub fn cut(&mut self, one: Slot, other: Slot) {
+    pub fn cut(&mut self, one: ServerIdx, other: ServerIdx) {
         self.partition(&[one], &[other]);
     }
 
     /// Cuts the link from one server to another, in this direction only.
-    pub fn cut_one_way(&mut self, from: Slot, to: Slot) {
+    pub fn cut_one_way(&mut self, from: ServerIdx, to: ServerIdx) {
         self.tank.cut(from, to);
     }
 
     /// Restores the links between two servers, in both directions.
-    pub fn reconnect(&mut self, one: Slot, other: Slot) {
+    pub fn reconnect(&mut self, one: ServerIdx, other: ServerIdx) {
         self.tank.mend(one, other);
         self.tank.mend(other, one);
     }
 
     /// Cuts all links from a server: nobody hears it, and it hears everybody.
-    pub fn mute(&mut self, slot: Slot) {
-        self.tank.cut_one_way(Slots::only(slot), self.tank.all().without(slot));
+    pub fn mute(&mut self, idx: ServerIdx) {
+        self.tank.cut_one_way(ServerSet::only(idx), self.tank.all().without(idx));
     }
 
     /// Cuts all links to a server: it hears nobody, and everybody hears it.
-    pub fn deafen(&mut self, slot: Slot) {
-        self.tank.cut_one_way(self.tank.all().without(slot), Slots::only(slot));
+    pub fn deafen(&mut self, idx: ServerIdx) {
+        self.tank.cut_one_way(self.tank.all().without(idx), ServerSet::only(idx));
     }
 
     /// Leaves only the links between neighbours in this order.
-    pub fn chain(&mut self, slots: &[Slot]) {
-        for (at, &one) in slots.iter().enumerate() {
-            for &other in slots.iter().skip(at + 2) {
+    pub fn chain(&mut self, servers: &[ServerIdx]) {
+        for (at, &one) in servers.iter().enumerate() {
+            for &other in servers.iter().skip(at + 2) {
                 self.cut(one, other);
             }
         }
@@ -122,133 +122,133 @@ impl Cluster {
     }
 
     /// Crashes a server. Unsynced writes may be lost.
-    pub fn crash(&mut self, slot: Slot) {
-        self.tank.crash(slot);
+    pub fn crash(&mut self, idx: ServerIdx) {
+        self.tank.crash(idx);
         self.check_judges();
     }
 
     /// Crashes all servers at the same moment.
     pub fn crash_all(&mut self) {
-        self.tank.all().iter().for_each(|slot| self.crash(slot));
+        self.tank.all().iter().for_each(|idx| self.crash(idx));
     }
 
     /// Starts a server with what its disk still has.
-    pub fn restart(&mut self, slot: Slot) {
-        self.tank.restart(slot);
+    pub fn restart(&mut self, idx: ServerIdx) {
+        self.tank.restart(idx);
         self.check_judges();
     }
 
     /// Starts all servers that are down, at the same moment.
     pub fn restart_all(&mut self) {
-        self.tank.all().iter().for_each(|slot| self.restart(slot));
+        self.tank.all().iter().for_each(|idx| self.restart(idx));
     }
 
     /// Pauses a server; time goes on.
-    pub fn pause(&mut self, slot: Slot) {
-        self.tank.pause(slot);
+    pub fn pause(&mut self, idx: ServerIdx) {
+        self.tank.pause(idx);
     }
 
     /// Pauses all servers.
     pub fn pause_all(&mut self) {
-        self.tank.all().iter().for_each(|slot| self.pause(slot));
+        self.tank.all().iter().for_each(|idx| self.pause(idx));
     }
 
     /// Resumes a server, which receives everything that arrived meanwhile.
-    pub fn resume(&mut self, slot: Slot) {
-        self.tank.resume(slot);
+    pub fn resume(&mut self, idx: ServerIdx) {
+        self.tank.resume(idx);
     }
 
     /// Resumes all servers at the same moment.
     pub fn resume_all(&mut self) {
-        self.tank.all().iter().for_each(|slot| self.resume(slot));
+        self.tank.all().iter().for_each(|idx| self.resume(idx));
     }
 
     /// From here on each sync takes longer than an election, and less than the time after which a
     /// server gives its disk up.
-    pub fn slow_disk(&mut self, slot: Slot) {
+    pub fn slow_disk(&mut self, idx: ServerIdx) {
         let Plan { config, .. } = self.tank.plan();
         let (slow, slower) = (self.tank.plan().election_timeout(), config.disk_stall_timeout.part(2));
         assert!(slow < slower, "an election may take {slow}, a disk less than {slower}");
-        self.change_disk(slot, |disks| disks.sync = Spans::new(slow, slower));
+        self.change_disk(idx, |disks| disks.sync = Spans::new(slow, slower));
     }
 
     /// From here on no sync ends.
-    pub fn stall_disk(&mut self, slot: Slot) {
+    pub fn stall_disk(&mut self, idx: ServerIdx) {
         let for_ever = Span::s(1_000_000);
-        self.change_disk(slot, |disks| disks.sync = Spans::new(for_ever, for_ever));
+        self.change_disk(idx, |disks| disks.sync = Spans::new(for_ever, for_ever));
     }
 
     /// From here on every write fails.
-    pub fn break_disk(&mut self, slot: Slot) {
-        self.change_disk(slot, |disks| disks.fail = Some(Ratio::new(1, 1)));
+    pub fn break_disk(&mut self, idx: ServerIdx) {
+        self.change_disk(idx, |disks| disks.fail = Some(Ratio::new(1, 1)));
     }
 
     /// Flips bits in what a server has synced.
-    pub fn rot(&mut self, slot: Slot, place: Place) {
-        self.tank.harm(slot, Blow::RotIn(place), Draw::ZERO);
+    pub fn rot(&mut self, idx: ServerIdx, place: Place) {
+        self.tank.damage(idx, DiskFault::RotIn(place), Draw::ZERO);
     }
 
     /// Flips bits in a server's newest snapshot.
-    pub fn rot_snapshot(&mut self, slot: Slot) {
-        let last = self.tank.server(slot).expect("it runs").node().snapshot();
-        self.rot(slot, Place::Snapshot(last));
+    pub fn rot_snapshot(&mut self, idx: ServerIdx) {
+        let last = self.tank.server(idx).expect("it runs").node().snapshot();
+        self.rot(idx, Place::Snapshot(last));
     }
 
     /// The next entries that a server writes are written in the wrong place.
-    pub fn misdirect(&mut self, slot: Slot) {
-        self.tank.harm(slot, Blow::Misdirect, Draw::ZERO);
+    pub fn misdirect(&mut self, idx: ServerIdx) {
+        self.tank.damage(idx, DiskFault::Misdirect, Draw::ZERO);
     }
 
     /// The next sync of a server fails, and the writes that it covers are lost.
-    pub fn drop_pages(&mut self, slot: Slot) {
-        self.tank.harm(slot, Blow::DropPages, Draw::ZERO);
+    pub fn drop_pages(&mut self, idx: ServerIdx) {
+        self.tank.damage(idx, DiskFault::DropPages, Draw::ZERO);
     }
 
     /// The next read of a server's disk fails, and later ones succeed.
-    pub fn fail_read(&mut self, slot: Slot) {
-        self.tank.harm(slot, Blow::FailRead, Draw::ZERO);
+    pub fn fail_read(&mut self, idx: ServerIdx) {
+        self.tank.damage(idx, DiskFault::FailRead, Draw::ZERO);
     }
 
     /// Fills a server's disk: every write fails for lack of space.
-    pub fn fill_disk(&mut self, slot: Slot) {
-        self.tank.fill_disk(slot);
+    pub fn fill_disk(&mut self, idx: ServerIdx) {
+        self.tank.fill_disk(idx);
     }
 
     /// Frees space on a server's disk.
-    pub fn free_disk_space(&mut self, slot: Slot) {
-        self.tank.make_room(slot);
+    pub fn free_disk_space(&mut self, idx: ServerIdx) {
+        self.tank.make_room(idx);
     }
 
     /// Loses a server and its disk for good.
-    pub fn lose(&mut self, slot: Slot) {
-        self.tank.lose(slot);
+    pub fn lose(&mut self, idx: ServerIdx) {
+        self.tank.lose(idx);
         self.check_judges();
     }
 
     /// From here on each read of a server's disk is answered that much later.
-    pub fn delay_reads(&mut self, slot: Slot, late: ElectionTimeouts) {
+    pub fn delay_reads(&mut self, idx: ServerIdx, late: ElectionTimeouts) {
         let by = self.span(late);
         let late = Late { chance: Ratio::new(1, 1), by: Spans::new(by, by) };
-        self.change_disk(slot, |disks| disks.late_read = Some(late));
+        self.change_disk(idx, |disks| disks.late_read = Some(late));
     }
 
     /// From here on a server's disk is as the plan has it.
-    pub fn restore_disk(&mut self, slot: Slot) {
-        self.change_disk(slot, |_| {});
+    pub fn restore_disk(&mut self, idx: ServerIdx) {
+        self.change_disk(idx, |_| {});
     }
 
     /// Stalls a server's state machine for that long; the server goes on without it.
-    pub fn stall_machine(&mut self, slot: Slot, lasts: ElectionTimeouts) {
-        self.tank.stall_machine(slot, self.span(lasts));
+    pub fn stall_machine(&mut self, idx: ServerIdx, lasts: ElectionTimeouts) {
+        self.tank.stall_machine(idx, self.span(lasts));
     }
 
-    fn change_disk(&mut self, slot: Slot, change: impl FnOnce(&mut Disks)) {
+    fn change_disk(&mut self, idx: ServerIdx, change: impl FnOnce(&mut Disks)) {
         let mut disks = self.tank.plan().disks.clone();
         change(&mut disks);
-        self.tank.change_disk(slot, disks);
+        self.tank.change_disk(idx, disks);
     }
 }
 
-fn set(slots: &[Slot]) -> Slots {
-    slots.iter().copied().collect()
+fn set(servers: &[ServerIdx]) -> ServerSet {
+    servers.iter().copied().collect()
 }

@@ -2,14 +2,14 @@
 
 use super::Cluster;
 use wavetank_raft::{Index, Term};
-use wavetank_sim::{Slot, Slots};
+use wavetank_sim::{ServerIdx, ServerSet};
 
 impl Cluster {
     /// The servers that the cluster was bootstrapped with.
     ///
     /// # Panics
     /// When there are not exactly `N`.
-    pub fn initial_members<const N: usize>(&self) -> [Slot; N] {
+    pub fn initial_members<const N: usize>(&self) -> [ServerIdx; N] {
         named(self.founders().iter().collect())
     }
 
@@ -17,7 +17,7 @@ impl Cluster {
     ///
     /// # Panics
     /// When there are not exactly `N`.
-    pub fn spares<const N: usize>(&self) -> [Slot; N] {
+    pub fn spares<const N: usize>(&self) -> [ServerIdx; N] {
         named(self.tank.all().minus(self.founders()).iter().collect())
     }
 
@@ -25,7 +25,7 @@ impl Cluster {
     ///
     /// # Panics
     /// When there are not exactly `N`.
-    pub fn followers_of<const N: usize>(&self, leader: Slot) -> [Slot; N] {
+    pub fn followers_of<const N: usize>(&self, leader: ServerIdx) -> [ServerIdx; N] {
         named(self.founders().without(leader).iter().collect())
     }
 
@@ -33,33 +33,33 @@ impl Cluster {
     ///
     /// # Panics
     /// When there are not exactly `N`.
-    pub fn others_among<const N: usize>(&self, some: &[Slot], this: Slot) -> [Slot; N] {
-        named(some.iter().copied().filter(|&slot| slot != this).collect())
+    pub fn others_among<const N: usize>(&self, some: &[ServerIdx], this: ServerIdx) -> [ServerIdx; N] {
+        named(some.iter().copied().filter(|&idx| idx != this).collect())
     }
 
     /// A server's current term.
     ///
     /// # Panics
     /// When the server is down.
-    pub fn term_of(&self, slot: Slot) -> Term {
-        self.tank.server(slot).unwrap_or_else(|| panic!("{slot} is down")).node().term()
+    pub fn term_of(&self, idx: ServerIdx) -> Term {
+        self.tank.server(idx).unwrap_or_else(|| panic!("{idx} is down")).node().term()
     }
 
     /// The index of a server's newest configuration.
     ///
     /// # Panics
     /// When the server is down, or has no configuration.
-    pub fn configuration_index(&self, slot: Slot) -> Index {
-        let server = self.tank.server(slot).unwrap_or_else(|| panic!("{slot} is down"));
-        server.node().configuration().unwrap_or_else(|| panic!("{slot} knows of no members")).0
+    pub fn configuration_index(&self, idx: ServerIdx) -> Index {
+        let server = self.tank.server(idx).unwrap_or_else(|| panic!("{idx} is down"));
+        server.node().configuration().unwrap_or_else(|| panic!("{idx} knows of no members")).0
     }
 
-    fn founders(&self) -> Slots {
-        Slots::first(usize::from(self.tank.plan().servers))
+    fn founders(&self) -> ServerSet {
+        ServerSet::first(usize::from(self.tank.plan().servers))
     }
 }
 
-fn named<const N: usize>(slots: Vec<Slot>) -> [Slot; N] {
-    let count = slots.len();
-    slots.try_into().unwrap_or_else(|_| panic!("the story names {N} of {count}"))
+fn named<const N: usize>(servers: Vec<ServerIdx>) -> [ServerIdx; N] {
+    let count = servers.len();
+    servers.try_into().unwrap_or_else(|_| panic!("the story names {N} of {count}"))
 }

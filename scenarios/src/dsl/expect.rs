@@ -3,12 +3,12 @@
 use super::until::{is_applied, node, voters_of};
 use super::{Cluster, ElectionTimeouts, PendingCall, TRUE};
 use wavetank_raft::{Node, RoleName, Suffrage, Term};
-use wavetank_sim::{Class, Slot, Slots};
+use wavetank_sim::{Class, ServerIdx, ServerSet};
 
 impl Cluster {
     /// Asserts a condition.
     pub fn expect(&mut self, is_so: bool, what: &str) {
-        self.tank.watch_mut().own.checked += 1;
+        self.tank.observer_mut().custom.checked += 1;
         if !is_so {
             self.end(Class::Safety, TRUE, format!("not so: {what}"));
         }
@@ -16,24 +16,24 @@ impl Cluster {
 
     /// Asserts that every running member has applied exactly these commands, in this order.
     pub fn expect_committed(&mut self, commands: &[&str]) {
-        for (slot, has) in self.committed() {
-            self.expect(has == commands, &format!("{slot} has kept {commands:?}, but {has:?}"));
+        for (idx, has) in self.committed() {
+            self.expect(has == commands, &format!("{idx} has kept {commands:?}, but {has:?}"));
         }
     }
 
     /// Asserts that a server has applied exactly these commands, in this order.
-    pub fn expect_committed_on(&mut self, slot: Slot, commands: &[&str]) {
-        let has = self.committed_on(slot);
+    pub fn expect_committed_on(&mut self, idx: ServerIdx, commands: &[&str]) {
+        let has = self.committed_on(idx);
         let is_so = has.as_ref().is_some_and(|has| has == commands);
-        self.expect(is_so, &format!("{slot} has kept {commands:?}, but {has:?}"));
+        self.expect(is_so, &format!("{idx} has kept {commands:?}, but {has:?}"));
     }
 
     /// Asserts that every running member has applied these commands first, in this order.
     pub fn expect_committed_first(&mut self, commands: &[&str]) {
-        for (slot, has) in self.committed() {
+        for (idx, has) in self.committed() {
             let begins =
                 has.iter().zip(commands).filter(|(has, command)| has == command).count() == commands.len();
-            self.expect(begins, &format!("{slot} has kept {commands:?} first, but {has:?}"));
+            self.expect(begins, &format!("{idx} has kept {commands:?} first, but {has:?}"));
         }
     }
 
@@ -44,27 +44,27 @@ impl Cluster {
     }
 
     /// Asserts that the command is not on a server's disk.
-    pub fn expect_not_stored(&mut self, slot: Slot, command: &str) {
-        let is_stored = self.tank.watch().own.has_stored(slot, command);
-        self.expect(!is_stored, &format!("{slot} has not stored `{command}`"));
+    pub fn expect_not_stored(&mut self, idx: ServerIdx, command: &str) {
+        let is_stored = self.tank.observer().custom.has_stored(idx, command);
+        self.expect(!is_stored, &format!("{idx} has not stored `{command}`"));
     }
 
     /// Asserts that a server leads in the newest term.
-    pub fn expect_leads(&mut self, slot: Slot) {
+    pub fn expect_leads(&mut self, idx: ServerIdx) {
         let leader = self.tank.leader();
-        self.expect(leader == Some(slot), &format!("{slot} leads, but {leader:?}"));
+        self.expect(leader == Some(idx), &format!("{idx} leads, but {leader:?}"));
     }
 
     /// Asserts a server's term.
-    pub fn expect_term(&mut self, slot: Slot, term: Term) {
-        let now = self.term_of(slot);
-        self.expect(now == term, &format!("{slot} is in {term}, but {now}"));
+    pub fn expect_term(&mut self, idx: ServerIdx, term: Term) {
+        let now = self.term_of(idx);
+        self.expect(now == term, &format!("{idx} is in {term}, but {now}"));
     }
 
     /// Asserts that a server is in a later term than `term`.
-    pub fn expect_later_term(&mut self, slot: Slot, term: Term) {
-        let now = self.term_of(slot);
-        self.expect(term < now, &format!("{slot} is in a later term than {term}, but {now}"));
+    pub fn expect_later_term(&mut self, idx: ServerIdx, term: Term) {
+        let now = self.term_of(idx);
+        self.expect(term < now, &format!("{idx} is in a later term than {term}, but {now}"));
     }
 
     /// Asserts that a call is neither granted nor refused yet.
@@ -74,66 +74,67 @@ impl Cluster {
     }
 
     /// Asserts that a local read of a server finds the command.
-    pub fn expect_readable(&mut self, slot: Slot, command: &str) {
-        let is_there = self.tank.fsm(slot).is_some_and(|chronicle| chronicle.has(command));
-        self.expect(is_there, &format!("`{command}` can be read from {slot}"));
+    pub fn expect_readable(&mut self, idx: ServerIdx, command: &str) {
+        let is_there = self.tank.fsm(idx).is_some_and(|command_log| command_log.has(command));
+        self.expect(is_there, &format!("`{command}` can be read from {idx}"));
     }
 
     /// Asserts that exactly these are the voters in a server's configuration.
-    pub fn expect_voters(&mut self, slot: Slot, voters: &[Slot]) {
-        let (have, wanted): (Slots, Slots) = (voters_of(&self.tank, slot), voters.iter().copied().collect());
+    pub fn expect_voters(&mut self, idx: ServerIdx, voters: &[ServerIdx]) {
+        let (have, wanted): (ServerSet, ServerSet) =
+            (voters_of(&self.tank, idx), voters.iter().copied().collect());
         self.expect(have == wanted, &format!("{wanted} have a vote, but {have}"));
     }
 
     /// Asserts that exactly these are the nonvoters in a server's configuration.
-    pub fn expect_nonvoters(&mut self, slot: Slot, nonvoters: &[Slot]) {
-        let known = node(&self.tank, slot).and_then(Node::configuration).map(|(_, known)| known);
+    pub fn expect_nonvoters(&mut self, idx: ServerIdx, nonvoters: &[ServerIdx]) {
+        let known = node(&self.tank, idx).and_then(Node::configuration).map(|(_, known)| known);
         let members = known.into_iter().flat_map(|known| known.members());
         let without = members.filter(|member| member.suffrage == Suffrage::Nonvoter);
-        let have: Slots = without.filter_map(|member| Slot::of(member.id.node())).collect();
-        let wanted: Slots = nonvoters.iter().copied().collect();
+        let have: ServerSet = without.filter_map(|member| ServerIdx::of(member.id.node())).collect();
+        let wanted: ServerSet = nonvoters.iter().copied().collect();
         self.expect(have == wanted, &format!("{wanted} are nonvoters, but {have}"));
     }
 
     /// Asserts that a server has installed a leader's snapshot.
-    pub fn expect_installed(&mut self, slot: Slot) {
-        let has_installed = self.tank.watch().own.has_installed(slot);
-        self.expect(has_installed, &format!("{slot} has installed a snapshot"));
+    pub fn expect_installed(&mut self, idx: ServerIdx) {
+        let has_installed = self.tank.observer().custom.has_installed(idx);
+        self.expect(has_installed, &format!("{idx} has installed a snapshot"));
     }
 
     /// Asserts that a local read of a server does not find the command.
-    pub fn expect_unreadable(&mut self, slot: Slot, command: &str) {
-        let is_there = self.tank.fsm(slot).is_some_and(|chronicle| chronicle.has(command));
-        self.expect(!is_there, &format!("`{command}` cannot be read from {slot}"));
+    pub fn expect_unreadable(&mut self, idx: ServerIdx, command: &str) {
+        let is_there = self.tank.fsm(idx).is_some_and(|command_log| command_log.has(command));
+        self.expect(!is_there, &format!("`{command}` cannot be read from {idx}"));
     }
 
     /// Asserts that a server does not lead for that long.
-    pub fn expect_not_led_by(&mut self, slot: Slot, timeouts: ElectionTimeouts) {
-        self.while_passes(timeouts, &format!("not so: {slot} does not lead"), |tank| {
-            node(tank, slot).map(Node::role) != Some(RoleName::Leader)
+    pub fn expect_not_led_by(&mut self, idx: ServerIdx, timeouts: ElectionTimeouts) {
+        self.while_passes(timeouts, &format!("not so: {idx} does not lead"), |tank| {
+            node(tank, idx).map(Node::role) != Some(RoleName::Leader)
         });
     }
 
     /// Asserts that no server leads for that long.
     pub fn expect_no_leader_for(&mut self, timeouts: ElectionTimeouts) {
         self.while_passes(timeouts, "not so: nobody leads", |tank| {
-            let leads = |slot| node(tank, slot).map(Node::role) == Some(RoleName::Leader);
+            let leads = |idx| node(tank, idx).map(Node::role) == Some(RoleName::Leader);
             !tank.awake().iter().any(leads)
         });
     }
 
     /// The commands that each running member has applied.
-    fn committed(&self) -> Vec<(Slot, Vec<String>)> {
+    fn committed(&self) -> Vec<(ServerIdx, Vec<String>)> {
         let leader = self.tank.leader().and_then(|leader| node(&self.tank, leader));
         let members = leader.and_then(Node::configuration);
-        let is_member = |slot: &Slot| members.is_none_or(|(_, all)| all.server(slot.node()).is_some());
-        let of = |slot| Some((slot, self.committed_on(slot)?));
+        let is_member = |idx: &ServerIdx| members.is_none_or(|(_, all)| all.server(idx.node()).is_some());
+        let of = |idx| Some((idx, self.committed_on(idx)?));
         self.tank.all().iter().filter(is_member).filter_map(of).collect()
     }
 
     /// The commands that a server has applied; `None` while it is down.
-    fn committed_on(&self, slot: Slot) -> Option<Vec<String>> {
+    fn committed_on(&self, idx: ServerIdx) -> Option<Vec<String>> {
         let text = |command: &[u8]| String::from_utf8_lossy(command).into_owned();
-        Some(self.tank.fsm(slot)?.words().map(text).collect())
+        Some(self.tank.fsm(idx)?.words().map(text).collect())
     }
 }

@@ -4,48 +4,48 @@ use super::{Cluster, PendingCall};
 use wavetank_raft::{
     Call, Change, Configuration, Event, Index, Member, Request, RpcId, ServerAddress, Term, TimeoutNow,
 };
-use wavetank_sim::Slot;
+use wavetank_sim::ServerIdx;
 
 impl Cluster {
     /// Asks a leader to demote a voter.
-    pub fn demote(&mut self, leader: Slot, slot: Slot) -> PendingCall {
-        self.change(leader, Change::DemoteVoter(slot.id()))
+    pub fn demote(&mut self, leader: ServerIdx, idx: ServerIdx) -> PendingCall {
+        self.change(leader, Change::DemoteVoter(idx.id()))
     }
 
     /// Asks a leader to remove a server, if its configuration is still the one at this index.
-    pub fn remove_since(&mut self, leader: Slot, slot: Slot, prev_index: Index) -> PendingCall {
-        self.ask(leader, Call::Change { change: Change::RemoveServer(slot.id()), prev_index })
+    pub fn remove_since(&mut self, leader: ServerIdx, idx: ServerIdx, prev_index: Index) -> PendingCall {
+        self.ask(leader, Call::Change { change: Change::RemoveServer(idx.id()), prev_index })
     }
 
     /// Asks a leader to change a voter's address.
-    pub fn change_address(&mut self, leader: Slot, slot: Slot, address: &str) -> PendingCall {
-        self.change(leader, Change::AddVoter(slot.id(), ServerAddress::from(address.to_owned())))
+    pub fn change_address(&mut self, leader: ServerIdx, idx: ServerIdx, address: &str) -> PendingCall {
+        self.change(leader, Change::AddVoter(idx.id(), ServerAddress::from(address.to_owned())))
     }
 
     /// Asks a leader to transfer its leadership to the most up-to-date follower.
-    pub fn transfer_to_any(&mut self, from: Slot) -> PendingCall {
+    pub fn transfer_to_any(&mut self, from: ServerIdx) -> PendingCall {
         self.ask(from, Call::Transfer { target: None })
     }
 
     /// Asks a server to take a snapshot.
-    pub fn snapshot(&mut self, slot: Slot) -> PendingCall {
-        self.ask(slot, Call::Snapshot)
+    pub fn snapshot(&mut self, idx: ServerIdx) -> PendingCall {
+        self.ask(idx, Call::Snapshot)
     }
 
     /// Asks a leader to replace the state with these commands.
-    pub fn restore(&mut self, leader: Slot, commands: &[&str]) -> PendingCall {
-        self.ask(leader, Call::Restore(crate::chronicle::image_of(commands)))
+    pub fn restore(&mut self, leader: ServerIdx, commands: &[&str]) -> PendingCall {
+        self.ask(leader, Call::Restore(crate::command_log::image_of(commands)))
     }
 
     /// Asks a server to bootstrap a cluster of these members.
-    pub fn bootstrap(&mut self, server: Slot, members: &[Slot]) -> PendingCall {
-        let members = members.iter().map(|slot| Member::voter(slot.id(), slot.address())).collect();
+    pub fn bootstrap(&mut self, server: ServerIdx, members: &[ServerIdx]) -> PendingCall {
+        let members = members.iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
         let configuration = Configuration::new(members).expect("a story bootstraps a valid configuration");
         self.ask(server, Call::Bootstrap(configuration))
     }
 
     /// Delivers a forged TimeoutNow request, from a server in a term.
-    pub fn deliver_timeout_now(&mut self, from: Slot, to: Slot, term: Term) {
+    pub fn deliver_timeout_now(&mut self, from: ServerIdx, to: ServerIdx, term: Term) {
         let request = Request::TimeoutNow(TimeoutNow { term: Some(term) });
         self.tank.force(to, Event::Request { from: from.node(), rpc: RpcId(u64::MAX), request });
         self.check_judges();
@@ -55,16 +55,16 @@ impl Cluster {
     ///
     /// # Panics
     /// When the server was never sent a snapshot.
-    pub fn repeat_first_piece(&mut self, to: Slot) {
-        let piece = self.tank.watch().own.first_piece(to).cloned();
+    pub fn repeat_first_piece(&mut self, to: ServerIdx) {
+        let piece = self.tank.observer().custom.first_piece(to).cloned();
         let (from, rpc, request) = piece.unwrap_or_else(|| panic!("{to} was sent no snapshot"));
         self.tank.force(to, Event::Request { from: from.node(), rpc, request });
         self.check_judges();
     }
 
     /// Crashes a server and loses its disk. The server restarts blank.
-    pub fn wipe(&mut self, slot: Slot) {
-        self.tank.crash_wiped(slot);
+    pub fn wipe(&mut self, idx: ServerIdx) {
+        self.tank.crash_wiped(idx);
         self.check_judges();
     }
 }

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use wavetank_raft::{Action, Entry, Index, LogId, LogOp, Payload, Request, RpcId, StoreJob, Term, Write};
 use wavetank_sim::observe::Carried;
-use wavetank_sim::{Observation, Seen, Slot, Slots, Violation, Watch};
+use wavetank_sim::{Observation, Observer, Seen, ServerIdx, ServerSet, Violation};
 
 /// The facts of a run, by server.
 #[derive(Debug, Default)]
 pub(super) struct Record {
-    servers: [ServerRecord; Slot::MOST],
+    servers: [ServerRecord; ServerIdx::MOST],
     /// How often the story waited.
     pub(super) waited: u64,
     /// How often the story asserted something.
@@ -26,7 +26,7 @@ struct ServerRecord {
     /// The writes that have not ended.
     writing: Vec<Write>,
     /// The last vote on its disk: candidate and term.
-    vote: Option<(Slot, Term)>,
+    vote: Option<(ServerIdx, Term)>,
     has_halted: bool,
     /// The reason for which it last refused to start.
     refusal: Option<String>,
@@ -37,28 +37,28 @@ struct ServerRecord {
     /// The number of reads of entries from its disk.
     reads: u64,
     /// The first snapshot piece that it was ever sent, with its sender.
-    first_piece: Option<(Slot, RpcId, Request)>,
+    first_piece: Option<(ServerIdx, RpcId, Request)>,
     /// The last snapshot that it was sent, and the number of pieces sent.
     sent: Option<(LogId, u64)>,
 }
 
-impl Watch for Record {
-    fn see(&mut self, observation: &Observation<'_>) {
+impl Observer for Record {
+    fn on_observation(&mut self, observation: &Observation<'_>) {
         match observation.seen {
-            Seen::Stepped { slot, actions, .. } => self.server(slot).wants(actions),
-            Seen::Durable { slot, write, torn } => self.server(slot).keep(write, torn),
-            Seen::Booted { slot, log, .. } => self.server(slot).boot(log),
-            Seen::Crashed { slot, wiped } => {
-                let server = self.server(slot);
+            Seen::Stepped { idx, actions, .. } => self.server(idx).wants(actions),
+            Seen::Durable { idx, write, torn } => self.server(idx).keep(write, torn),
+            Seen::Booted { idx, log, .. } => self.server(idx).boot(log),
+            Seen::Crashed { idx, wiped } => {
+                let server = self.server(idx);
                 server.writing.clear();
                 if wiped {
                     *server = ServerRecord::default();
                 }
             }
-            Seen::Halted(slot) => self.server(slot).has_halted = true,
-            Seen::Refused { slot, error } => self.server(slot).refusal = Some(error.to_string()),
-            Seen::Restored { slot, .. } => {
-                let server = self.server(slot);
+            Seen::Halted(idx) => self.server(idx).has_halted = true,
+            Seen::Refused { idx, error } => self.server(idx).refusal = Some(error.to_string()),
+            Seen::Restored { idx, .. } => {
+                let server = self.server(idx);
                 server.has_installed |= server.is_installing;
             }
             Seen::Sent { from, to, rpc, carried: Carried::Request(request), .. } => {
@@ -71,31 +71,31 @@ impl Watch for Record {
 
 impl Record {
     /// The votes that are on disks: voter, candidate and term.
-    pub(super) fn votes(&self) -> impl Iterator<Item = (Slot, Slot, Term)> + '_ {
-        let vote = |(server, slot): (&ServerRecord, Slot)| server.vote.map(|(to, term)| (slot, to, term));
-        self.servers.iter().zip(Slots::first(Slot::MOST).iter()).filter_map(vote)
+    pub(super) fn votes(&self) -> impl Iterator<Item = (ServerIdx, ServerIdx, Term)> + '_ {
+        let vote = |(server, idx): (&ServerRecord, ServerIdx)| server.vote.map(|(to, term)| (idx, to, term));
+        self.servers.iter().zip(ServerSet::first(ServerIdx::MOST).iter()).filter_map(vote)
     }
 
     /// The voters whose vote for this candidate is on disk, in its last term.
-    pub(super) fn voters_of(&self, candidate: Slot) -> Slots {
+    pub(super) fn voters_of(&self, candidate: ServerIdx) -> ServerSet {
         let term = self.votes().filter(|vote| vote.1 == candidate).map(|vote| vote.2).max();
         self.votes().filter(|vote| vote.1 == candidate && Some(vote.2) == term).map(|vote| vote.0).collect()
     }
 
     /// Whether the command is on the server's disk.
-    pub(super) fn has_stored(&self, slot: Slot, command: &str) -> bool {
-        self.index_of(slot, command).is_some()
+    pub(super) fn has_stored(&self, idx: ServerIdx, command: &str) -> bool {
+        self.index_of(idx, command).is_some()
     }
 
     /// The index of the command on the server's disk.
-    pub(super) fn index_of(&self, slot: Slot, command: &str) -> Option<Index> {
-        let stored = &self.servers[slot.at()].stored;
+    pub(super) fn index_of(&self, idx: ServerIdx, command: &str) -> Option<Index> {
+        let stored = &self.servers[idx.at()].stored;
         stored.iter().find(|(_, stored)| *stored == command.as_bytes()).map(|(&index, _)| index)
     }
 
     /// Whether a write of the command has not ended.
-    pub(super) fn is_writing(&self, slot: Slot, command: &str) -> bool {
-        let commands = self.servers[slot.at()]
+    pub(super) fn is_writing(&self, idx: ServerIdx, command: &str) -> bool {
+        let commands = self.servers[idx.at()]
             .writing
             .iter()
             .flat_map(|write| entries(&write.log))
@@ -104,42 +104,42 @@ impl Record {
     }
 
     /// The reason for which the server last refused to start.
-    pub(super) fn refusal(&self, slot: Slot) -> Option<&str> {
-        self.servers[slot.at()].refusal.as_deref()
+    pub(super) fn refusal(&self, idx: ServerIdx) -> Option<&str> {
+        self.servers[idx.at()].refusal.as_deref()
     }
 
     /// Whether the server has ever stopped by its own decision.
-    pub(super) fn has_halted(&self, slot: Slot) -> bool {
-        self.servers[slot.at()].has_halted
+    pub(super) fn has_halted(&self, idx: ServerIdx) -> bool {
+        self.servers[idx.at()].has_halted
     }
 
     /// Whether the server has ever loaded a leader's snapshot.
-    pub(super) fn has_installed(&self, slot: Slot) -> bool {
-        self.servers[slot.at()].has_installed
+    pub(super) fn has_installed(&self, idx: ServerIdx) -> bool {
+        self.servers[idx.at()].has_installed
     }
 
     /// The number of snapshot pieces that the server began to write since it started.
-    pub(super) fn pieces(&self, slot: Slot) -> u64 {
-        self.servers[slot.at()].pieces
+    pub(super) fn pieces(&self, idx: ServerIdx) -> u64 {
+        self.servers[idx.at()].pieces
     }
 
     /// The number of reads of entries from the server's disk.
-    pub(super) fn reads(&self, slot: Slot) -> u64 {
-        self.servers[slot.at()].reads
+    pub(super) fn reads(&self, idx: ServerIdx) -> u64 {
+        self.servers[idx.at()].reads
     }
 
     /// The first snapshot piece that the server was ever sent, with its sender.
-    pub(super) fn first_piece(&self, slot: Slot) -> Option<&(Slot, RpcId, Request)> {
-        self.servers[slot.at()].first_piece.as_ref()
+    pub(super) fn first_piece(&self, idx: ServerIdx) -> Option<&(ServerIdx, RpcId, Request)> {
+        self.servers[idx.at()].first_piece.as_ref()
     }
 
     /// The number of pieces of this snapshot that the server was sent, if no later one was sent to it.
-    pub(super) fn sent_of(&self, slot: Slot, snapshot: LogId) -> u64 {
-        self.servers[slot.at()].sent.filter(|(last, _)| *last == snapshot).map_or(0, |(_, pieces)| pieces)
+    pub(super) fn sent_of(&self, idx: ServerIdx, snapshot: LogId) -> u64 {
+        self.servers[idx.at()].sent.filter(|(last, _)| *last == snapshot).map_or(0, |(_, pieces)| pieces)
     }
 
-    fn server(&mut self, slot: Slot) -> &mut ServerRecord {
-        &mut self.servers[slot.at()]
+    fn server(&mut self, idx: ServerIdx) -> &mut ServerRecord {
+        &mut self.servers[idx.at()]
     }
 }
 
@@ -156,7 +156,7 @@ impl ServerRecord {
         }
     }
 
-    fn is_sent(&mut self, from: Slot, rpc: RpcId, request: &Request) {
+    fn is_sent(&mut self, from: ServerIdx, rpc: RpcId, request: &Request) {
         if let Request::InstallSnapshot(piece) = request {
             self.first_piece.get_or_insert_with(|| (from, rpc, request.clone()));
             let before = self.sent.filter(|_| 0 < piece.offset).map_or(0, |(_, pieces)| pieces);
@@ -167,7 +167,7 @@ impl ServerRecord {
     fn keep(&mut self, write: &Write, torn: Option<usize>) {
         self.writing.retain(|other| other.token != write.token);
         if let Some(record) = &write.hard_state {
-            self.vote = record.vote.and_then(Slot::of).map(|to| (to, record.term));
+            self.vote = record.vote.and_then(ServerIdx::of).map(|to| (to, record.term));
         }
         let first = |entries: &[Entry]| entries.first().map(|entry| entry.id.index);
         match &write.log {

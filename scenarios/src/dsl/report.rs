@@ -36,11 +36,11 @@ impl Simulation for StoryRun {
     }
 
     fn observers(&mut self) -> &mut Observers<Record, Trace> {
-        self.cluster.tank.watch_mut()
+        self.cluster.tank.observer_mut()
     }
 
     fn verdict(&mut self, (): ()) -> Verdict {
-        match self.observers().own.checked {
+        match self.observers().custom.checked {
             0 => Verdict::Vacuous(vec![TRUE.to_owned()]),
             _ => Verdict::Held,
         }

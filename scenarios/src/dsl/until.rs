@@ -2,87 +2,87 @@
 
 use super::{Cluster, ElectionTimeouts, PendingCall, Tank};
 use wavetank_raft::{Answer, Error, Index, Node, Outcome, RoleName, Server, Term};
-use wavetank_sim::{Slot, Slots};
+use wavetank_sim::{ServerIdx, ServerSet};
 
 impl Cluster {
     /// Waits until a server leads in the newest term and has committed an entry of it.
-    pub fn until_leader(&mut self) -> Slot {
+    pub fn until_leader(&mut self) -> ServerIdx {
         self.until_leader_that("somebody leads", |_| true)
     }
 
     /// The same, for a server other than the old leader.
-    pub fn until_leader_other_than(&mut self, old: Slot) -> Slot {
-        self.until_leader_that("somebody else leads", |slot| slot != old)
+    pub fn until_leader_other_than(&mut self, old: ServerIdx) -> ServerIdx {
+        self.until_leader_that("somebody else leads", |idx| idx != old)
     }
 
     /// The same, for this server.
-    pub fn until_leads(&mut self, slot: Slot) -> &mut Self {
-        self.until_leader_that(&format!("{slot} leads"), |leader| leader == slot);
+    pub fn until_leads(&mut self, idx: ServerIdx) -> &mut Self {
+        self.until_leader_that(&format!("{idx} leads"), |leader| leader == idx);
         self
     }
 
     /// The same, for one of these servers.
-    pub fn until_leader_among(&mut self, these: &[Slot]) -> Slot {
-        self.until_leader_that("one of them leads", |slot| these.contains(&slot))
+    pub fn until_leader_among(&mut self, these: &[ServerIdx]) -> ServerIdx {
+        self.until_leader_that("one of them leads", |idx| these.contains(&idx))
     }
 
     /// Waits until a server leads in the newest term; others need not know it yet.
-    pub fn until_elected(&mut self) -> Slot {
+    pub fn until_elected(&mut self) -> ServerIdx {
         self.until(|_| "somebody is elected".to_owned(), |tank| tank.leader().is_some());
         self.tank.leader().expect("it was waited for")
     }
 
     /// The same, for one of these servers.
-    pub fn until_elected_among(&mut self, these: &[Slot]) -> Slot {
+    pub fn until_elected_among(&mut self, these: &[ServerIdx]) -> ServerIdx {
         let elected = |tank: &Tank| tank.leader().filter(|leader| these.contains(leader));
         self.until(|_| "one of them is elected".to_owned(), |tank| elected(tank).is_some());
         elected(&self.tank).expect("it was waited for")
     }
 
-    fn until_leader_that(&mut self, what: &str, is_meant: impl Fn(Slot) -> bool) -> Slot {
-        let found = |tank: &Tank| tank.leader().filter(|&slot| is_settled(tank, slot) && is_meant(slot));
+    fn until_leader_that(&mut self, what: &str, is_meant: impl Fn(ServerIdx) -> bool) -> ServerIdx {
+        let found = |tank: &Tank| tank.leader().filter(|&idx| is_settled(tank, idx) && is_meant(idx));
         self.until(|_| what.to_owned(), |tank| found(tank).is_some());
         found(&self.tank).expect("it was waited for")
     }
 
     /// Waits until a server does not lead.
-    pub fn until_steps_down(&mut self, slot: Slot) -> &mut Self {
-        self.until(|_| format!("{slot} steps down"), |tank| role(tank, slot) != Some(RoleName::Leader))
+    pub fn until_steps_down(&mut self, idx: ServerIdx) -> &mut Self {
+        self.until(|_| format!("{idx} steps down"), |tank| role(tank, idx) != Some(RoleName::Leader))
     }
 
     /// Waits until a server is in a later term.
-    pub fn until_term_above(&mut self, slot: Slot, term: Term) -> &mut Self {
+    pub fn until_term_above(&mut self, idx: ServerIdx, term: Term) -> &mut Self {
         let is_above = |node: &Node| term < node.term();
-        self.until(|_| format!("{slot} is above {term}"), |tank| node(tank, slot).is_some_and(is_above))
+        self.until(|_| format!("{idx} is above {term}"), |tank| node(tank, idx).is_some_and(is_above))
     }
 
     /// Waits until a server follows another.
-    pub fn until_follows(&mut self, slot: Slot, leader: Slot) -> &mut Self {
+    pub fn until_follows(&mut self, idx: ServerIdx, leader: ServerIdx) -> &mut Self {
         let follows = |node: &Node| node.leader() == Some(leader.node());
-        self.until(|_| format!("{slot} follows {leader}"), |tank| node(tank, slot).is_some_and(follows))
+        self.until(|_| format!("{idx} follows {leader}"), |tank| node(tank, idx).is_some_and(follows))
     }
 
     /// Waits until all servers are candidates at the same moment.
     pub fn until_all_are_candidates(&mut self) -> &mut Self {
-        let is_candidate = |tank: &Tank, slot| role(tank, slot) == Some(RoleName::Candidate);
+        let is_candidate = |tank: &Tank, idx| role(tank, idx) == Some(RoleName::Candidate);
         self.until(
             |_| "all are candidates".to_owned(),
-            |tank| tank.all().iter().all(|slot| is_candidate(tank, slot)),
+            |tank| tank.all().iter().all(|idx| is_candidate(tank, idx)),
         )
     }
 
     /// Waits until a vote for another server is on a disk, and returns voter, candidate and term.
-    pub fn until_a_vote_is_on_disk(&mut self) -> (Slot, Slot, Term) {
-        let first = |tank: &Tank| tank.watch().own.votes().find(|(voter, one, _)| voter != one);
+    pub fn until_a_vote_is_on_disk(&mut self) -> (ServerIdx, ServerIdx, Term) {
+        let first = |tank: &Tank| tank.observer().custom.votes().find(|(voter, one, _)| voter != one);
         self.until(|_| "a vote is on a disk".to_owned(), |tank| first(tank).is_some());
         first(&self.tank).expect("it was waited for")
     }
 
     /// Waits until all of these have voted for the same one of them, and returns that one.
-    pub fn until_all_vote_for_one_of(&mut self, these: &[Slot]) -> Slot {
-        let these: Slots = these.iter().copied().collect();
+    pub fn until_all_vote_for_one_of(&mut self, these: &[ServerIdx]) -> ServerIdx {
+        let these: ServerSet = these.iter().copied().collect();
         let chosen =
-            |tank: &Tank| these.iter().find(|&one| tank.watch().own.voters_of(one).and(these) == these);
+            |tank: &Tank| these.iter().find(|&one| tank.observer().custom.voters_of(one).and(these) == these);
         self.until(|_| format!("{these} vote for one of them"), |tank| chosen(tank).is_some());
         chosen(&self.tank).expect("it was waited for")
     }
@@ -93,40 +93,40 @@ impl Cluster {
     }
 
     /// Waits until a local read of a server finds the command.
-    pub fn until_readable(&mut self, slot: Slot, command: &str) -> &mut Self {
-        let has = |tank: &Tank| tank.fsm(slot).is_some_and(|chronicle| chronicle.has(command));
-        self.until(|_| format!("`{command}` can be read from {slot}"), has)
+    pub fn until_readable(&mut self, idx: ServerIdx, command: &str) -> &mut Self {
+        let has = |tank: &Tank| tank.fsm(idx).is_some_and(|command_log| command_log.has(command));
+        self.until(|_| format!("`{command}` can be read from {idx}"), has)
     }
 
     /// Waits until the command is on a server's disk.
-    pub fn until_stored(&mut self, slot: Slot, command: &str) -> &mut Self {
+    pub fn until_stored(&mut self, idx: ServerIdx, command: &str) -> &mut Self {
         self.until(
-            |_| format!("{slot} has stored `{command}`"),
-            |tank| tank.watch().own.has_stored(slot, command),
+            |_| format!("{idx} has stored `{command}`"),
+            |tank| tank.observer().custom.has_stored(idx, command),
         )
     }
 
     /// Waits until a server has begun to write the command and the write has not ended.
-    pub fn until_being_written(&mut self, slot: Slot, command: &str) -> &mut Self {
+    pub fn until_being_written(&mut self, idx: ServerIdx, command: &str) -> &mut Self {
         self.until(
-            |_| format!("{slot} writes `{command}`"),
-            |tank| tank.watch().own.is_writing(slot, command),
+            |_| format!("{idx} writes `{command}`"),
+            |tank| tank.observer().custom.is_writing(idx, command),
         )
     }
 
     /// Waits until a server reads entries from its disk once more.
-    pub fn until_reads(&mut self, slot: Slot) -> &mut Self {
-        let before = self.tank.watch().own.reads(slot);
+    pub fn until_reads(&mut self, idx: ServerIdx) -> &mut Self {
+        let before = self.tank.observer().custom.reads(idx);
         self.until(
-            |_| format!("{slot} asks its disk for entries"),
-            |tank| before < tank.watch().own.reads(slot),
+            |_| format!("{idx} asks its disk for entries"),
+            |tank| before < tank.observer().custom.reads(idx),
         )
     }
 
     /// Waits until a leader knows that another server has stored the command.
-    pub fn until_knows_stored(&mut self, leader: Slot, other: Slot, command: &str) -> &mut Self {
+    pub fn until_knows_stored(&mut self, leader: ServerIdx, other: ServerIdx, command: &str) -> &mut Self {
         let knows = |tank: &Tank| {
-            let at = tank.watch().own.index_of(other, command)?;
+            let at = tank.observer().custom.index_of(other, command)?;
             let (_, progress) = node(tank, leader)?.followers().find(|(id, _)| *id == other.node())?;
             Some(at <= progress.matched())
         };
@@ -147,7 +147,7 @@ impl Cluster {
     }
 
     /// Waits until the command's caller is redirected to this leader.
-    pub fn until_refused_in_favour_of(&mut self, command: &str, leader: Slot) -> &mut Self {
+    pub fn until_refused_in_favour_of(&mut self, command: &str, leader: ServerIdx) -> &mut Self {
         self.until_answered(command, &format!("refused in favour of {leader}"), |outcome| match outcome {
             Err(Error::NotLeader(Some((id, _)))) => *id == leader.id(),
             _ => false,
@@ -190,29 +190,30 @@ impl Cluster {
     }
 
     /// Waits until exactly these are the voters in a server's configuration.
-    pub fn until_voters(&mut self, slot: Slot, voters: &[Slot]) -> &mut Self {
-        let voters: Slots = voters.iter().copied().collect();
-        self.until(|_| format!("{slot} knows {voters} as voters"), |tank| voters_of(tank, slot) == voters)
+    pub fn until_voters(&mut self, idx: ServerIdx, voters: &[ServerIdx]) -> &mut Self {
+        let voters: ServerSet = voters.iter().copied().collect();
+        self.until(|_| format!("{idx} knows {voters} as voters"), |tank| voters_of(tank, idx) == voters)
     }
 
     /// Waits until a server's configuration is joint.
-    pub fn until_joint(&mut self, slot: Slot) -> &mut Self {
+    pub fn until_joint(&mut self, idx: ServerIdx) -> &mut Self {
         let is_joint =
             |node: &Node| node.configuration().is_some_and(|(_, configuration)| configuration.is_joint());
-        self.until(|_| format!("{slot} is joint"), |tank| node(tank, slot).is_some_and(is_joint))
+        self.until(|_| format!("{idx} is joint"), |tank| node(tank, idx).is_some_and(is_joint))
     }
 
     /// Waits until a server has begun to write that many snapshot pieces since it started.
-    pub fn until_receives(&mut self, slot: Slot, pieces: u64) -> &mut Self {
+    pub fn until_receives(&mut self, idx: ServerIdx, pieces: u64) -> &mut Self {
         self.until(
-            |_| format!("{slot} receives {pieces} pieces of a snapshot"),
-            |tank| pieces <= tank.watch().own.pieces(slot),
+            |_| format!("{idx} receives {pieces} pieces of a snapshot"),
+            |tank| pieces <= tank.observer().custom.pieces(idx),
         )
     }
 
     /// Waits until a leader has sent that many pieces of its newest snapshot to a server.
-    pub fn until_sent(&mut self, leader: Slot, to: Slot, pieces: u64) -> &mut Self {
-        let sent = |tank: &Tank| node(tank, leader).map(|node| tank.watch().own.sent_of(to, node.snapshot()));
+    pub fn until_sent(&mut self, leader: ServerIdx, to: ServerIdx, pieces: u64) -> &mut Self {
+        let sent =
+            |tank: &Tank| node(tank, leader).map(|node| tank.observer().custom.sent_of(to, node.snapshot()));
         self.until(
             |_| format!("{leader} has sent {pieces} pieces of its newest snapshot to {to}"),
             |tank| sent(tank).is_some_and(|sent| pieces <= sent),
@@ -220,39 +221,39 @@ impl Cluster {
     }
 
     /// Waits until a server has installed a leader's snapshot.
-    pub fn until_installed(&mut self, slot: Slot) -> &mut Self {
-        self.until(|_| format!("{slot} installs a snapshot"), |tank| tank.watch().own.has_installed(slot))
+    pub fn until_installed(&mut self, idx: ServerIdx) -> &mut Self {
+        self.until(|_| format!("{idx} installs a snapshot"), |tank| tank.observer().custom.has_installed(idx))
     }
 
     /// Waits until a server has stopped by its own decision.
-    pub fn until_halted(&mut self, slot: Slot) -> &mut Self {
-        self.until(|_| format!("{slot} halts"), |tank| tank.watch().own.has_halted(slot))
+    pub fn until_halted(&mut self, idx: ServerIdx) -> &mut Self {
+        self.until(|_| format!("{idx} halts"), |tank| tank.observer().custom.has_halted(idx))
     }
 
     /// Waits until a server has refused to start, for a reason that begins like this.
-    pub fn until_refused_to_start(&mut self, slot: Slot, why: &str) -> &mut Self {
+    pub fn until_refused_to_start(&mut self, idx: ServerIdx, why: &str) -> &mut Self {
         self.until(
-            |_| format!("{slot} refuses to start: {why}"),
-            |tank| tank.watch().own.refusal(slot).is_some_and(|said| said.starts_with(why)),
+            |_| format!("{idx} refuses to start: {why}"),
+            |tank| tank.observer().custom.refusal(idx).is_some_and(|said| said.starts_with(why)),
         )
     }
 
     /// Waits until a server has compacted entries that another lacks.
-    pub fn until_compacted_beyond(&mut self, slot: Slot, other: Slot) -> &mut Self {
+    pub fn until_compacted_beyond(&mut self, idx: ServerIdx, other: ServerIdx) -> &mut Self {
         let is_beyond = |tank: &Tank| {
-            let (base, last) = (node(tank, slot)?.log().base(), node(tank, other)?.log().last());
+            let (base, last) = (node(tank, idx)?.log().base(), node(tank, other)?.log().last());
             Some(last.index < base.index)
         };
         self.until(
-            |_| format!("{slot} has compacted what {other} misses"),
+            |_| format!("{idx} has compacted what {other} misses"),
             |tank| is_beyond(tank).unwrap_or(false),
         )
     }
 
     /// Waits until a server has a snapshot, its own or its leader's.
-    pub fn until_snapshotted(&mut self, slot: Slot) -> &mut Self {
+    pub fn until_snapshotted(&mut self, idx: ServerIdx) -> &mut Self {
         let is_there = |node: &Node| Index::ZERO < node.snapshot().index;
-        self.until(|_| format!("{slot} has a snapshot"), |tank| node(tank, slot).is_some_and(is_there))
+        self.until(|_| format!("{idx} has a snapshot"), |tank| node(tank, idx).is_some_and(is_there))
     }
 
     /// Waits until all running servers have committed and applied the same.
@@ -271,26 +272,26 @@ impl Cluster {
     }
 }
 
-pub(super) fn node(tank: &Tank, slot: Slot) -> Option<&Node> {
-    tank.server(slot).map(Server::node)
+pub(super) fn node(tank: &Tank, idx: ServerIdx) -> Option<&Node> {
+    tank.server(idx).map(Server::node)
 }
 
 /// The voters in a server's configuration, of both sets while it is joint.
-pub(super) fn voters_of(tank: &Tank, slot: Slot) -> Slots {
-    let known = node(tank, slot).map(Node::voters);
-    let has_vote = |voter: &Slot| known.is_some_and(|known| known.contains(voter.node()));
+pub(super) fn voters_of(tank: &Tank, idx: ServerIdx) -> ServerSet {
+    let known = node(tank, idx).map(Node::voters);
+    let has_vote = |voter: &ServerIdx| known.is_some_and(|known| known.contains(voter.node()));
     tank.all().iter().filter(has_vote).collect()
 }
 
-fn role(tank: &Tank, slot: Slot) -> Option<RoleName> {
-    node(tank, slot).map(Node::role)
+fn role(tank: &Tank, idx: ServerIdx) -> Option<RoleName> {
+    node(tank, idx).map(Node::role)
 }
 
 pub(super) fn is_applied(tank: &Tank, command: &str) -> bool {
-    tank.all().iter().any(|slot| tank.fsm(slot).is_some_and(|chronicle| chronicle.has(command)))
+    tank.all().iter().any(|idx| tank.fsm(idx).is_some_and(|command_log| command_log.has(command)))
 }
 
 /// Whether a leader has committed an entry of its term.
-fn is_settled(tank: &Tank, leader: Slot) -> bool {
+fn is_settled(tank: &Tank, leader: ServerIdx) -> bool {
     node(tank, leader).is_some_and(|node| node.log().term_at(node.commit()) == Some(node.term()))
 }

@@ -149,9 +149,9 @@ stories![
         cluster.crash_all();
         cluster.restart_all();
 
-        for slot in all.into_iter().chain([nonvoter, voter]) {
-            cluster.expect_voters(slot, &[all[0], all[1], all[2], voter]);
-            cluster.expect_nonvoters(slot, &[nonvoter]);
+        for idx in all.into_iter().chain([nonvoter, voter]) {
+            cluster.expect_voters(idx, &[all[0], all[1], all[2], voter]);
+            cluster.expect_nonvoters(idx, &[nonvoter]);
         }
         let leader = cluster.until_leader();
         cluster.propose(leader, "afterwards").until_converged();

@@ -5,7 +5,7 @@ use super::plan_tweaks::{
     two_entries_at_a_time, without_trailing_logs,
 };
 use crate::dsl::{Cluster, election_timeouts};
-use wavetank_sim::Slot;
+use wavetank_sim::ServerIdx;
 
 stories![
     /// A server that crashes while it receives a snapshot has its old state or the new one, at
@@ -206,7 +206,7 @@ stories![
         let [away, other] = cluster.followers_of(leader);
         let [comes, nonvoter] = cluster.spares();
         cluster.isolate(away);
-        let changes: [fn(&mut Cluster, Slot, Slot) -> _; 4] =
+        let changes: [fn(&mut Cluster, ServerIdx, ServerIdx) -> _; 4] =
             [Cluster::add_voter, Cluster::demote, Cluster::remove, Cluster::add_voter_staged];
         for change in changes {
             let asked = change(cluster, leader, comes);
@@ -332,8 +332,8 @@ stories![
 
         cluster.crash_all();
         cluster.restart_all();
-        for slot in all {
-            cluster.expect_readable(slot, &proposed[proposed.len() - 1]);
+        for idx in all {
+            cluster.expect_readable(idx, &proposed[proposed.len() - 1]);
         }
 
         let leader = cluster.until_leader();
@@ -384,7 +384,7 @@ stories![
 ];
 
 /// Proposes twenty more commands, and waits until they are committed.
-fn propose_twenty(cluster: &mut Cluster, leader: Slot, proposed: &mut Vec<String>) {
+fn propose_twenty(cluster: &mut Cluster, leader: ServerIdx, proposed: &mut Vec<String>) {
     for _ in 0..20 {
         let command = format!("word {}", proposed.len() + 1);
         cluster.propose(leader, &command);
@@ -394,18 +394,24 @@ fn propose_twenty(cluster: &mut Cluster, leader: Slot, proposed: &mut Vec<String
 }
 
 /// Takes a snapshot of all proposed commands on each of these servers.
-fn compact(cluster: &mut Cluster, slots: &[Slot], proposed: &[String]) {
-    for &slot in slots {
-        cluster.until_readable(slot, &proposed[proposed.len() - 1]);
+fn compact(cluster: &mut Cluster, servers: &[ServerIdx], proposed: &[String]) {
+    for &idx in servers {
+        cluster.until_readable(idx, &proposed[proposed.len() - 1]);
     }
-    for &slot in slots {
-        let taken = cluster.snapshot(slot);
+    for &idx in servers {
+        let taken = cluster.snapshot(idx);
         cluster.until_granted(taken);
     }
 }
 
 /// Commits and compacts twenty commands that an isolated server misses.
-fn leave_behind(cluster: &mut Cluster, leader: Slot, other: Slot, behind: Slot, proposed: &mut Vec<String>) {
+fn leave_behind(
+    cluster: &mut Cluster,
+    leader: ServerIdx,
+    other: ServerIdx,
+    behind: ServerIdx,
+    proposed: &mut Vec<String>,
+) {
     cluster.isolate(behind);
     propose_twenty(cluster, leader, proposed);
     compact(cluster, &[leader, other], proposed);

@@ -6,7 +6,7 @@ use wavetank_sim::clients::kv::Kv;
 use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
 use wavetank_sim::clients::kv::judges::{Judges, Promises};
 use wavetank_sim::runner::{Run, Runner};
-use wavetank_sim::{Plan, Slots};
+use wavetank_sim::{Plan, ServerSet};
 
 /// All kinds of faults strike at once, and nothing that was promised is broken.
 pub fn storm(plan: Plan, trace: Trace) -> Run<Trace> {
@@ -20,12 +20,12 @@ pub fn storm_beyond_budget(plan: Plan, trace: Trace) -> Run<Trace> {
 }
 
 fn run(name: &str, plan: Plan, trace: Trace) -> Run<Trace> {
-    let servers = Slots::first(usize::from(plan.servers));
+    let servers = ServerSet::first(usize::from(plan.servers));
     let runner = Runner {
         name: name.to_owned(),
         make: Box::new(|_| Kv::default()),
         workload: Box::new(Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed)),
-        own: Judges::new(Promises::from(&plan)),
+        custom: Judges::new(Promises::from(&plan)),
         trace,
         plan,
     };

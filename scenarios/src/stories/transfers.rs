@@ -109,8 +109,8 @@ stories![
     fn the_most_up_to_date_follower_is_the_transfer_target(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         let [behind, best, also_behind, away] = cluster.followers_of(old);
-        for slot in [behind, also_behind] {
-            cluster.cut(old, slot);
+        for idx in [behind, also_behind] {
+            cluster.cut(old, idx);
         }
         cluster.propose(old, "for a majority").until_stored(away, "for a majority");
         cluster.crash(away);

@@ -3,9 +3,9 @@
 //! A sweep in which a leader never changed has tested little, however green it is.
 
 use crate::check::commit::committed_is_durable_on_quorum::counted;
-use crate::check::ghost::{Facts, Ledger, Took};
+use crate::check::ghost::{Consumed, Facts, Ghost};
 use crate::plan::named::{Counters, named};
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Index, RoleName, Term};
 
@@ -69,7 +69,7 @@ named! {
 #[derive(Clone, Debug, Default)]
 pub struct Sometimes {
     counts: Counters<Point>,
-    leader: Option<Slot>,
+    leader: Option<ServerIdx>,
     situations: BTreeSet<u64>,
 }
 
@@ -102,15 +102,15 @@ impl Sometimes {
         .or(Facts::BOOTED);
 
     /// Looks at an observation.
-    pub(crate) fn see(&mut self, ledger: &Ledger, facts: Facts) {
+    pub(crate) fn on_observation(&mut self, ghost: &Ghost, facts: Facts) {
         if !facts.touches(Self::ROUTINE) {
             return;
         }
-        self.elections(ledger, facts);
-        self.logs(ledger, facts);
-        self.rest(ledger, facts);
+        self.elections(ghost, facts);
+        self.logs(ghost, facts);
+        self.rest(ghost, facts);
         if facts.touches(Self::SITUATIONS) && self.situations.len() < Self::MOST {
-            self.situations.insert(situation(ledger));
+            self.situations.insert(situation(ghost));
         }
     }
 
@@ -140,12 +140,12 @@ impl Sometimes {
         self.counts[point] += u64::from(holds);
     }
 
-    fn elections(&mut self, ledger: &Ledger, facts: Facts) {
-        let step = &ledger.step;
+    fn elections(&mut self, ghost: &Ghost, facts: Facts) {
+        let step = &ghost.step;
         let (was, now) = (&step.was, &step.now);
         if facts.touches(Facts::LEADS) {
             self.note(Point::Elected);
-            let changed = self.leader.replace(step.slot).is_some_and(|before| before != step.slot);
+            let changed = self.leader.replace(step.idx).is_some_and(|before| before != step.idx);
             self.note_if(changed, Point::LeaderChanged);
             let joint = step.now_conf.is_some_and(|placed| placed.conf.is_joint());
             self.note_if(changed && joint, Point::JointLeaderChange);
@@ -157,19 +157,19 @@ impl Sometimes {
         }
         if facts.touches(Facts::CAMPAIGNED) && now.role == RoleName::Candidate {
             let before = Term(now.term.0.saturating_sub(1));
-            let split = 2 <= ledger.terms.candidates(before) && ledger.terms.leader(before).is_none();
+            let split = 2 <= ghost.terms.candidates(before) && ghost.terms.leader(before).is_none();
             self.note_if(split, Point::SplitVote);
             self.note_if(facts.touches(Facts::TIMEOUT_NOW), Point::TransferObeyed);
         }
-        if let Took::VoteRequest { last, term, .. } = step.took
+        if let Consumed::VoteRequest { last, term, .. } = step.consumed
             && facts.touches(Facts::VOTE_ASKED)
         {
             self.note_if(was.term <= term && last < was.last, Point::StaleLogRefused);
         }
     }
 
-    fn logs(&mut self, ledger: &Ledger, facts: Facts) {
-        let step = &ledger.step;
+    fn logs(&mut self, ghost: &Ghost, facts: Facts) {
+        let step = &ghost.step;
         if facts.touches(Facts::CUT) {
             self.note_if(2 <= step.gone.len(), Point::TruncatedTwo);
             let index = |placed: Option<crate::check::ghost::Placed>| {
@@ -179,12 +179,12 @@ impl Sometimes {
             self.note_if(back, Point::ConfigurationRolledBack);
         }
         if facts.touches(Facts::COMMIT) && counted(step) {
-            let log = &ledger.subject().log;
+            let log = &ghost.subject().log;
             let first = log.link(step.was.commit.next());
             self.note_if(first.is_some_and(|link| link.term < step.now.term), Point::CommittedIndirectly);
             let out = step.now_conf.is_some_and(|placed| {
                 let passed = step.was.commit < placed.index && placed.index <= step.now.commit;
-                passed && !placed.conf.voters().contains(step.slot)
+                passed && !placed.conf.voters().contains(step.idx)
             });
             self.note_if(out, Point::LeaderRemoved);
         }
@@ -201,8 +201,8 @@ impl Sometimes {
         }
     }
 
-    fn rest(&mut self, ledger: &Ledger, facts: Facts) {
-        let step = &ledger.step;
+    fn rest(&mut self, ghost: &Ghost, facts: Facts) {
+        let step = &ghost.step;
         self.note_if(facts.touches(Facts::CRASHED) && step.unsynced, Point::CrashWhileWriting);
         self.note_if(facts.touches(Facts::TORN), Point::TornWrite);
         self.note_if(facts.touches(Facts::BOOTED) && step.found.returning, Point::Restarted);
@@ -218,20 +218,20 @@ impl Sometimes {
 /// A digest of the situation: for each server its role, whether a term or a log is ahead of its
 /// own, how it stands to what is committed, and the phase of its configuration. Which server it is
 /// does not matter, nor how many look alike.
-fn situation(ledger: &Ledger) -> u64 {
-    let up = ledger.up();
-    let mut looks = [0_u64; Slot::MOST];
+fn situation(ghost: &Ghost) -> u64 {
+    let up = ghost.up();
+    let mut looks = [0_u64; ServerIdx::MOST];
     let mut count = 0;
-    for slot in up.iter() {
-        let (shadow, mut ahead) = (ledger.shadow(slot), (0, 0));
-        let mine = &shadow.glimpse;
+    for idx in up.iter() {
+        let (ghost_server, mut ahead) = (ghost.ghost_server(idx), (0, 0));
+        let mine = &ghost_server.view;
         for other in up.iter() {
-            let theirs = &ledger.shadow(other).glimpse;
+            let theirs = &ghost.ghost_server(other).view;
             ahead.0 |= u64::from(mine.term < theirs.term);
             ahead.1 |= u64::from(mine.last < theirs.last);
         }
-        let conf = shadow.conf.map_or(0, |placed| {
-            let voter = u64::from(placed.conf.voters().contains(slot));
+        let conf = ghost_server.conf.map_or(0, |placed| {
+            let voter = u64::from(placed.conf.voters().contains(idx));
             let pending = u64::from(mine.commit < placed.index);
             1 + voter + 2 * pending + 4 * u64::from(placed.conf.is_joint())
         });
@@ -248,19 +248,19 @@ fn situation(ledger: &Ledger) -> u64 {
 mod tests {
     use super::*;
     use crate::check::election::election_safety::CHECK;
-    use crate::check::fixture::{N1, N2, N3, Tale};
+    use crate::check::fixture::{Fixture, N1, N2, N3};
 
     #[test]
     fn situations_do_not_depend_on_names() {
         let told = |leader| {
-            let mut tale = Tale::three(&CHECK);
-            tale.elect(leader, 2);
-            situation(&tale.ledger)
+            let mut fixture = Fixture::three(&CHECK);
+            fixture.elect(leader, 2);
+            situation(&fixture.ghost)
         };
         assert_eq!(told(N1), told(N3));
-        let mut other = Tale::three(&CHECK);
+        let mut other = Fixture::three(&CHECK);
         other.campaign(N2, 2);
-        assert_ne!(told(N1), situation(&other.ledger));
+        assert_ne!(told(N1), situation(&other.ghost));
     }
 
     #[test]

@@ -3,26 +3,26 @@
 
 mod scripted_server;
 
-pub(crate) use scripted_server::Posed;
+pub(crate) use scripted_server::ScriptedServer;
 
 use super::Check;
-use crate::check::ghost::{Facts, Follower, Glimpse, Ledger};
-use crate::plan::server_set::Slot;
+use crate::check::ghost::{Facts, Follower, Ghost, ServerView};
+use crate::plan::server_set::ServerIdx;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::*;
 
-pub(crate) const N1: Slot = Slot(0);
-pub(crate) const N2: Slot = Slot(1);
-pub(crate) const N3: Slot = Slot(2);
-pub(crate) const N4: Slot = Slot(3);
+pub(crate) const N1: ServerIdx = ServerIdx(0);
+pub(crate) const N2: ServerIdx = ServerIdx(1);
+pub(crate) const N3: ServerIdx = ServerIdx(2);
+pub(crate) const N4: ServerIdx = ServerIdx(3);
 
 /// For how long who has heard a leader gives no vote. Clocks stand still, unless a test sets them.
 pub(crate) const SILENCE: Span = Span::ms(100);
 
 /// Voters by name.
-pub(crate) fn voters(slots: &[Slot]) -> Arc<Configuration> {
-    let members = slots.iter().map(|slot| Member::voter(slot.id(), slot.address())).collect();
+pub(crate) fn voters(servers: &[ServerIdx]) -> Arc<Configuration> {
+    let members = servers.iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
     Arc::new(Configuration::new(members).expect("a sound configuration"))
 }
 
@@ -36,8 +36,8 @@ fn image(base: LogId, entries: &[Entry]) -> LogImage {
 }
 
 /// Who votes for a server or follows it: the other two of the three.
-fn others(slot: Slot) -> impl Iterator<Item = Slot> {
-    [N1, N2, N3].into_iter().filter(move |other| *other != slot)
+fn others(idx: ServerIdx) -> impl Iterator<Item = ServerIdx> {
+    [N1, N2, N3].into_iter().filter(move |other| *other != idx)
 }
 
 /// An acknowledgement of the log up to an index.
@@ -54,22 +54,22 @@ pub(crate) fn meta(last: LogId) -> SnapshotMeta {
 
 /// The story, and the one check that listens.
 #[derive(Debug)]
-pub(crate) struct Tale {
-    pub(crate) ledger: Ledger,
+pub(crate) struct Fixture {
+    pub(crate) ghost: Ghost,
     check: &'static Check,
     witnessed: u64,
-    poses: Vec<Posed>,
+    scripted_servers: Vec<ScriptedServer>,
     spoke: Option<String>,
     serial: u64,
     /// What every server's clock shows.
     pub(crate) clock: Time,
 }
 
-impl Tale {
+impl Fixture {
     /// Three voters and a fourth server that nobody knows, all at t1 with the first configuration.
     pub(crate) fn three(check: &'static Check) -> Self {
-        let blank = Posed {
-            glimpse: Glimpse::BLANK,
+        let blank = ScriptedServer {
+            view: ServerView::BLANK,
             configuration: None,
             counted: None,
             followers: Vec::new(),
@@ -77,33 +77,33 @@ impl Tale {
             writes: VecDeque::new(),
             disk: (HardState::default(), 0),
         };
-        let mut tale = Self {
-            ledger: Ledger::default(),
+        let mut fixture = Self {
+            ghost: Ghost::default(),
             check,
             witnessed: 0,
-            poses: vec![blank; 4],
+            scripted_servers: vec![blank; 4],
             spoke: None,
             serial: 0,
             clock: Time(0),
         };
-        for slot in [N1, N2, N3, N4] {
-            tale.boot(slot);
+        for idx in [N1, N2, N3, N4] {
+            fixture.boot(idx);
         }
         let first = Entry::new(Term(1), Index(1), Payload::Configuration(voters(&[N1, N2, N3])));
-        for slot in [N1, N2, N3] {
-            let write = tale
+        for idx in [N1, N2, N3] {
+            let write = fixture
                 .write(Some(HardState { term: Term(1), vote: None }), LogOp::Append([first.clone()].into()));
-            let request = RequestId(tale.serial);
+            let request = RequestId(fixture.serial);
             let call = Call::Bootstrap((*voters(&[N1, N2, N3])).clone());
-            tale.step(slot, &Event::Call { request, call }, |_| {}, vec![write]);
-            tale.sync(slot);
+            fixture.step(idx, &Event::Call { request, call }, |_| {}, vec![write]);
+            fixture.sync(idx);
         }
-        tale
+        fixture
     }
 
     pub(crate) fn hear(&mut self, facts: Facts) {
         if facts.touches(self.check.watches)
-            && let Some(what) = (self.check.judge)(&self.ledger, facts, &mut self.witnessed)
+            && let Some(what) = (self.check.judge)(&self.ghost, facts, &mut self.witnessed)
         {
             self.spoke.get_or_insert(what);
         }
@@ -136,113 +136,119 @@ impl Tale {
         RpcId(self.serial)
     }
 
-    pub(crate) fn posed(&self, slot: Slot) -> &Posed {
-        &self.poses[slot.at()]
+    pub(crate) fn scripted(&self, idx: ServerIdx) -> &ScriptedServer {
+        &self.scripted_servers[idx.at()]
     }
 
     /// A server takes an event. What it writes shows at once in its looks; `change` does the rest.
     pub(crate) fn step(
         &mut self,
-        slot: Slot,
+        idx: ServerIdx,
         event: &Event,
-        change: impl FnOnce(&mut Posed),
+        change: impl FnOnce(&mut ScriptedServer),
         actions: Vec<Action>,
     ) {
-        self.ledger.number += 1;
-        self.ledger.stepping(slot, event, self.clock);
-        let posed = &mut self.poses[slot.at()];
+        self.ghost.number += 1;
+        self.ghost.stepping(idx, event, self.clock);
+        let scripted = &mut self.scripted_servers[idx.at()];
         for action in &actions {
             if let Action::Store(StoreJob::Persist(write)) = action {
-                posed.remember(write);
+                scripted.remember(write);
             }
         }
-        change(posed);
-        let facts = self.ledger.stepped(slot, &self.poses[slot.at()], &actions);
+        change(scripted);
+        let facts = self.ghost.stepped(idx, &self.scripted_servers[idx.at()], &actions);
         self.hear(facts);
     }
 
     /// A server changes its looks, by a timer.
-    pub(crate) fn pose(&mut self, slot: Slot, change: impl FnOnce(&mut Posed)) {
-        self.step(slot, &Event::Timer, change, Vec::new());
+    pub(crate) fn pose(&mut self, idx: ServerIdx, change: impl FnOnce(&mut ScriptedServer)) {
+        self.step(idx, &Event::Timer, change, Vec::new());
     }
 
     /// Everything that a server wants written becomes durable.
-    pub(crate) fn sync(&mut self, slot: Slot) {
-        while let Some(write) = self.poses[slot.at()].writes.pop_front() {
-            let posed = &mut self.poses[slot.at()];
-            posed.disk = (write.hard_state.unwrap_or(posed.disk.0), posed.entries.len());
-            let facts = self.ledger.durable(slot, &write, None);
+    pub(crate) fn sync(&mut self, idx: ServerIdx) {
+        while let Some(write) = self.scripted_servers[idx.at()].writes.pop_front() {
+            let scripted = &mut self.scripted_servers[idx.at()];
+            scripted.disk = (write.hard_state.unwrap_or(scripted.disk.0), scripted.entries.len());
+            let facts = self.ghost.durable(idx, &write, None);
             self.hear(facts);
         }
     }
 
-    pub(crate) fn crash(&mut self, slot: Slot) {
-        let facts = self.ledger.crashed(slot, false);
+    pub(crate) fn crash(&mut self, idx: ServerIdx) {
+        let facts = self.ghost.crashed(idx, false);
         self.hear(facts);
-        let posed = &mut self.poses[slot.at()];
-        posed.writes.clear();
-        posed.entries.truncate(posed.disk.1);
+        let scripted = &mut self.scripted_servers[idx.at()];
+        scripted.writes.clear();
+        scripted.entries.truncate(scripted.disk.1);
     }
 
     /// A server starts from what its disk has.
-    pub(crate) fn boot(&mut self, slot: Slot) {
-        let hard = self.poses[slot.at()].disk.0;
-        self.boot_with_vote(slot, hard.term.0, hard.vote);
+    pub(crate) fn boot(&mut self, idx: ServerIdx) {
+        let hard = self.scripted_servers[idx.at()].disk.0;
+        self.boot_with_vote(idx, hard.term.0, hard.vote);
     }
 
     /// A server starts from this vote record and the log that it has.
-    pub(crate) fn boot_with_vote(&mut self, slot: Slot, term: u64, vote: Option<NodeId>) {
-        let entries = self.poses[slot.at()].entries.clone();
+    pub(crate) fn boot_with_vote(&mut self, idx: ServerIdx, term: u64, vote: Option<NodeId>) {
+        let entries = self.scripted_servers[idx.at()].entries.clone();
         let log = image(LogId::ZERO, &entries);
         let hard_state = HardState { term: Term(term), vote };
         let boot = Boot { entropy: Entropy(0), incarnation: 1, hard_state, log, snapshot: None };
-        self.boot_as(slot, &boot, &entries);
+        self.boot_as(idx, &boot, &entries);
     }
 
     /// A server starts from what it is given.
-    pub(crate) fn boot_as(&mut self, slot: Slot, boot: &Boot, entries: &[Entry]) {
-        let posed = &mut self.poses[slot.at()];
+    pub(crate) fn boot_as(&mut self, idx: ServerIdx, boot: &Boot, entries: &[Entry]) {
+        let scripted = &mut self.scripted_servers[idx.at()];
         let snapshot = boot.snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
-        posed.glimpse = Glimpse {
+        scripted.view = ServerView {
             term: boot.hard_state.term,
             vote: boot.hard_state.vote,
             last: boot.log.last(),
             commit: snapshot.index,
             applied: snapshot.index,
             snapshot,
-            ..Glimpse::BLANK
+            ..ServerView::BLANK
         };
-        posed.entries = entries.to_vec();
-        posed.disk = (boot.hard_state, entries.len());
-        posed.reconfigure();
-        let facts = self.ledger.booted(slot, &self.poses[slot.at()], boot, entries);
+        scripted.entries = entries.to_vec();
+        scripted.disk = (boot.hard_state, entries.len());
+        scripted.reconfigure();
+        let facts = self.ghost.booted(idx, &self.scripted_servers[idx.at()], boot, entries);
         self.hear(facts);
     }
 
     /// A state machine reports a batch.
-    pub(crate) fn applied(&mut self, slot: Slot, first: u64, last: u64, digest: u64) {
+    pub(crate) fn applied(&mut self, idx: ServerIdx, first: u64, last: u64, digest: u64) {
         let entries = (first..=last).map(|index| Entry::new(Term(1), Index(index), Payload::Noop)).collect();
-        let facts = self.ledger.applied(slot, &Batch { entries }, digest);
+        let facts = self.ghost.applied(idx, &Batch { entries }, digest);
         self.hear(facts);
     }
 
     /// A state machine was loaded.
-    pub(crate) fn restored(&mut self, slot: Slot, last: LogId, digest: u64) {
-        let facts = self.ledger.restored(slot, last, digest);
+    pub(crate) fn restored(&mut self, idx: ServerIdx, last: LogId, digest: u64) {
+        let facts = self.ghost.restored(idx, last, digest);
         self.hear(facts);
     }
 
     /// A state machine was captured, with the first configuration.
-    pub(crate) fn captured(&mut self, slot: Slot, last: LogId, digest: u64) {
-        let facts = self.ledger.captured(slot, &meta(last), digest);
+    pub(crate) fn captured(&mut self, idx: ServerIdx, last: LogId, digest: u64) {
+        let facts = self.ghost.captured(idx, &meta(last), digest);
         self.hear(facts);
     }
 
     /// The last piece of a snapshot comes, is kept, and is in force.
-    pub(crate) fn install(&mut self, slot: Slot, last: LogId, log: LogOp, change: impl FnOnce(&mut Posed)) {
+    pub(crate) fn install(
+        &mut self,
+        idx: ServerIdx,
+        last: LogId,
+        log: LogOp,
+        change: impl FnOnce(&mut ScriptedServer),
+    ) {
         let ticket = self.rpc();
         let meta = Arc::new(meta(last));
-        let data: Bytes = [].into();
+        let data: Data = [].into();
         let keep = Action::Store(StoreJob::WriteSnapshot {
             ticket,
             meta: Arc::clone(&meta),
@@ -250,44 +256,44 @@ impl Tale {
             data,
             done: true,
         });
-        self.step(slot, &Event::Timer, |_| {}, vec![keep]);
+        self.step(idx, &Event::Timer, |_| {}, vec![keep]);
         let write = self.write(None, log);
         let event = Event::SnapshotWritten { ticket, ok: true };
-        self.step(slot, &event, change, vec![write, Action::Restore(meta)]);
+        self.step(idx, &event, change, vec![write, Action::Restore(meta)]);
     }
 
     /// A server is asked to read.
-    pub(crate) fn read(&mut self, slot: Slot, request: u64, path: ReadPath) {
+    pub(crate) fn read(&mut self, idx: ServerIdx, request: u64, path: ReadPath) {
         let event = Event::Call { request: RequestId(request), call: Call::Read(path) };
-        self.step(slot, &event, |_| {}, Vec::new());
+        self.step(idx, &event, |_| {}, Vec::new());
     }
 
     /// A server answers that it may be read.
-    pub(crate) fn allow(&mut self, slot: Slot, request: u64, answer: Answer) {
+    pub(crate) fn allow(&mut self, idx: ServerIdx, request: u64, answer: Answer) {
         let answer = Action::Answer { request: RequestId(request), outcome: Ok(answer) };
-        self.step(slot, &Event::Timer, |_| {}, vec![answer]);
+        self.step(idx, &Event::Timer, |_| {}, vec![answer]);
     }
 
     /// A server begins to campaign, and asks once its own vote is durable.
-    pub(crate) fn campaign(&mut self, slot: Slot, term: u64) {
-        let hard = HardState { term: Term(term), vote: Some(slot.node()) };
+    pub(crate) fn campaign(&mut self, idx: ServerIdx, term: u64) {
+        let hard = HardState { term: Term(term), vote: Some(idx.node()) };
         let write = self.write(Some(hard), LogOp::Keep);
-        let campaign = |posed: &mut Posed| {
-            posed.glimpse = Glimpse { role: RoleName::Candidate, leader: None, ..posed.glimpse };
+        let campaign = |scripted: &mut ScriptedServer| {
+            scripted.view = ServerView { role: RoleName::Candidate, leader: None, ..scripted.view };
         };
-        self.step(slot, &Event::Timer, campaign, vec![write]);
-        self.sync(slot);
-        let last_log = self.posed(slot).glimpse.last;
+        self.step(idx, &Event::Timer, campaign, vec![write]);
+        self.sync(idx);
+        let last_log = self.scripted(idx).view.last;
         let request = RequestVote { term: Term(term), last_log, leadership_transfer: false };
         let (rpc, request) = (self.rpc(), Request::RequestVote(request));
-        let send = |peer: Slot| Action::Send { to: peer.node(), rpc, request: request.clone() };
-        let sends = others(slot).map(send).collect();
-        self.step(slot, &Event::Persisted(Token(self.serial)), |_| {}, sends);
+        let send = |peer: ServerIdx| Action::Send { to: peer.node(), rpc, request: request.clone() };
+        let sends = others(idx).map(send).collect();
+        self.step(idx, &Event::Persisted(Token(self.serial)), |_| {}, sends);
     }
 
     /// A server takes a candidate's call, makes its vote durable, and gives it.
-    pub(crate) fn grant(&mut self, voter: Slot, term: u64, candidate: Slot) {
-        let last = self.posed(candidate).glimpse.last;
+    pub(crate) fn grant(&mut self, voter: ServerIdx, term: u64, candidate: ServerIdx) {
+        let last = self.scripted(candidate).view.last;
         let rpc = self.rpc();
         let hard = HardState { term: Term(term), vote: Some(candidate.node()) };
         let write = self.write(Some(hard), LogOp::Keep);
@@ -297,54 +303,54 @@ impl Tale {
             leadership_transfer: false,
         });
         let event = Event::Request { from: candidate.node(), rpc, request };
-        let follow = |posed: &mut Posed| posed.glimpse.role = RoleName::Follower;
+        let follow = |scripted: &mut ScriptedServer| scripted.view.role = RoleName::Follower;
         self.step(voter, &event, follow, vec![write]);
         self.sync(voter);
         let reply = self.granting(candidate, rpc, term);
         self.step(voter, &Event::Persisted(Token(self.serial)), |_| {}, vec![reply]);
     }
 
-    pub(crate) fn granting(&self, candidate: Slot, rpc: RpcId, term: u64) -> Action {
+    pub(crate) fn granting(&self, candidate: ServerIdx, rpc: RpcId, term: u64) -> Action {
         let response = Response::RequestVote(RequestVoteResponse { term: Term(term), granted: true });
         Action::Reply { to: candidate.node(), rpc, response }
     }
 
     /// A candidate hears that it has won: it leads, and appends its first entry.
-    pub(crate) fn usurp(&mut self, slot: Slot, term: u64) {
-        let last = self.posed(slot).glimpse.last.index;
+    pub(crate) fn usurp(&mut self, idx: ServerIdx, term: u64) {
+        let last = self.scripted(idx).view.last.index;
         let noop = Entry::new(Term(term), last.next(), Payload::Noop);
         let write = self.write(None, LogOp::Append([noop].into()));
-        let blank = |peer: Slot| Follower { node: peer.node(), matched: Index::ZERO, next: last.next() };
-        let followers = others(slot).map(blank).collect();
-        let lead = |posed: &mut Posed| {
-            posed.glimpse = Glimpse {
+        let blank = |peer: ServerIdx| Follower { node: peer.node(), matched: Index::ZERO, next: last.next() };
+        let followers = others(idx).map(blank).collect();
+        let lead = |scripted: &mut ScriptedServer| {
+            scripted.view = ServerView {
                 role: RoleName::Leader,
                 term: Term(term),
-                leader: Some(slot.node()),
-                ..posed.glimpse
+                leader: Some(idx.node()),
+                ..scripted.view
             };
-            posed.followers = followers;
+            scripted.followers = followers;
         };
         let response = Response::RequestVote(RequestVoteResponse { term: Term(term), granted: true });
         let event = Event::Response { from: N3.node(), rpc: RpcId(0), response };
-        self.step(slot, &event, lead, vec![write]);
-        self.sync(slot);
+        self.step(idx, &event, lead, vec![write]);
+        self.sync(idx);
     }
 
     /// A whole election, with the votes of both others.
-    pub(crate) fn elect(&mut self, slot: Slot, term: u64) {
-        self.campaign(slot, term);
-        for voter in others(slot) {
-            self.grant(voter, term, slot);
+    pub(crate) fn elect(&mut self, idx: ServerIdx, term: u64) {
+        self.campaign(idx, term);
+        for voter in others(idx) {
+            self.grant(voter, term, idx);
         }
-        self.usurp(slot, term);
+        self.usurp(idx, term);
     }
 
     /// A leader appends what it is told to, and makes it durable.
-    pub(crate) fn append(&mut self, leader: Slot, payloads: Vec<Payload>) {
-        let glimpse = self.posed(leader).glimpse;
-        let indexes = glimpse.last.index.0 + 1..;
-        let entry = |(index, payload)| Entry::new(glimpse.term, Index(index), payload);
+    pub(crate) fn append(&mut self, leader: ServerIdx, payloads: Vec<Payload>) {
+        let view = self.scripted(leader).view;
+        let indexes = view.last.index.0 + 1..;
+        let entry = |(index, payload)| Entry::new(view.term, Index(index), payload);
         let entries: Vec<_> = indexes.zip(payloads).map(entry).collect();
         let write = self.write(None, LogOp::Append(entries.into()));
         let event = Event::ApplyBatch(Vec::new());
@@ -353,26 +359,26 @@ impl Tale {
     }
 
     /// A leader appends commands.
-    pub(crate) fn propose(&mut self, leader: Slot, count: usize) {
-        let bytes: Bytes = [7].as_slice().into();
+    pub(crate) fn propose(&mut self, leader: ServerIdx, count: usize) {
+        let bytes: Data = [7].as_slice().into();
         self.append(leader, vec![Payload::Command(bytes); count]);
     }
 
     /// A follower takes all that the leader has from `after` on, in place of what is in conflict,
     /// and acknowledges it once it is durable.
-    pub(crate) fn replicate(&mut self, leader: Slot, follower: Slot, after: u64) {
+    pub(crate) fn replicate(&mut self, leader: ServerIdx, follower: ServerIdx, after: u64) {
         let rpc = self.deliver(leader, follower, after);
         self.sync(follower);
         self.acknowledge(leader, follower, rpc);
     }
 
     /// A follower takes all that the leader has from `after` on.
-    pub(crate) fn deliver(&mut self, leader: Slot, follower: Slot, after: u64) -> RpcId {
+    pub(crate) fn deliver(&mut self, leader: ServerIdx, follower: ServerIdx, after: u64) -> RpcId {
         let rpc = self.rpc();
-        let (term, entries) = (self.posed(leader).glimpse.term, self.posed(leader).entries.clone());
+        let (term, entries) = (self.scripted(leader).view.term, self.scripted(leader).entries.clone());
         let after = usize::try_from(after).expect("small");
         let prev = after.checked_sub(1).map_or(LogId::ZERO, |at| entries[at].id);
-        let (kept, sent) = (self.posed(follower).entries.len(), &entries[after..]);
+        let (kept, sent) = (self.scripted(follower).entries.len(), &entries[after..]);
         let op = match sent.first() {
             None => LogOp::Keep,
             Some(first) if kept < usize::try_from(first.id.index.0).expect("small") => {
@@ -380,39 +386,39 @@ impl Tale {
             }
             Some(_) => LogOp::Replace(sent.into()),
         };
-        let hard = self.posed(follower).glimpse;
+        let hard = self.scripted(follower).view;
         let hard = (hard.term < term).then_some(HardState { term, vote: None });
         let write = self.write(hard, op);
         let request = AppendEntries { term, prev, entries: sent.into(), leader_commit: Index::ZERO };
         let event = Event::Request { from: leader.node(), rpc, request: Request::AppendEntries(request) };
-        let follow = |posed: &mut Posed| {
-            posed.glimpse =
-                Glimpse { role: RoleName::Follower, term, leader: Some(leader.node()), ..posed.glimpse };
+        let follow = |scripted: &mut ScriptedServer| {
+            scripted.view =
+                ServerView { role: RoleName::Follower, term, leader: Some(leader.node()), ..scripted.view };
         };
         self.step(follower, &event, follow, vec![write]);
         rpc
     }
 
     /// A follower says yes, and the leader hears it.
-    pub(crate) fn acknowledge(&mut self, leader: Slot, follower: Slot, rpc: RpcId) {
+    pub(crate) fn acknowledge(&mut self, leader: ServerIdx, follower: ServerIdx, rpc: RpcId) {
         let yes = self.yes(leader, follower, rpc);
         self.step(follower, &Event::Persisted(Token(self.serial)), |_| {}, vec![yes]);
-        let matched = self.posed(follower).glimpse.last.index;
+        let matched = self.scripted(follower).view.last.index;
         self.hear_match(leader, follower, matched);
     }
 
-    pub(crate) fn yes(&self, leader: Slot, follower: Slot, rpc: RpcId) -> Action {
-        let Glimpse { term, last, .. } = self.posed(follower).glimpse;
+    pub(crate) fn yes(&self, leader: ServerIdx, follower: ServerIdx, rpc: RpcId) -> Action {
+        let ServerView { term, last, .. } = self.scripted(follower).view;
         Action::Reply { to: leader.node(), rpc, response: success(term, last.index) }
     }
 
     /// A leader comes to believe that a follower's log matches its own up to an index.
-    pub(crate) fn hear_match(&mut self, leader: Slot, follower: Slot, matched: Index) {
-        let term = self.posed(leader).glimpse.term;
+    pub(crate) fn hear_match(&mut self, leader: ServerIdx, follower: ServerIdx, matched: Index) {
+        let term = self.scripted(leader).view.term;
         let response = success(term, matched);
         let event = Event::Response { from: follower.node(), rpc: RpcId(0), response };
-        let believe = |posed: &mut Posed| {
-            for known in posed.followers.iter_mut().filter(|known| known.node == follower.node()) {
+        let believe = |scripted: &mut ScriptedServer| {
+            for known in scripted.followers.iter_mut().filter(|known| known.node == follower.node()) {
                 (known.matched, known.next) = (matched, matched.next());
             }
         };
@@ -420,15 +426,15 @@ impl Tale {
     }
 
     /// A server's commit index moves, when a write of its own is reported.
-    pub(crate) fn commit(&mut self, slot: Slot, index: u64) {
+    pub(crate) fn commit(&mut self, idx: ServerIdx, index: u64) {
         let event = Event::Persisted(Token(self.serial));
-        self.step(slot, &event, |posed| posed.glimpse.commit = Index(index), Vec::new());
+        self.step(idx, &event, |scripted| scripted.view.commit = Index(index), Vec::new());
     }
 
     /// A leader of this term with everything replicated and committed everywhere.
-    pub(crate) fn settle(&mut self, leader: Slot, term: u64) {
+    pub(crate) fn settle(&mut self, leader: ServerIdx, term: u64) {
         self.elect(leader, term);
-        let last = self.posed(leader).glimpse.last.index.0;
+        let last = self.scripted(leader).view.last.index.0;
         for follower in others(leader) {
             self.replicate(leader, follower, 0);
         }

@@ -2,7 +2,7 @@
 //! server has promised to anybody, who voted, who led, what was committed.
 //!
 //! The checks look at it; nothing here judges. What a server believes of itself is kept apart
-//! ([`Glimpse`]) from what is so ([`Disk`], [`History`], [`Terms`]).
+//! ([`ServerView`]) from what is so ([`Disk`], [`History`], [`Terms`]).
 
 pub(crate) mod ghost_server;
 pub(crate) mod server_view;
@@ -23,19 +23,19 @@ mod writing;
 pub(crate) use chain::{Chain, Link};
 pub(crate) use conf::{Conf, Placed};
 pub(crate) use facts::Facts;
-pub(crate) use ghost_server::{Asked, Disk, Life, Owed, Shadow};
+pub(crate) use ghost_server::{Asked, Disk, GhostServer, Life, PendingReply};
 pub(crate) use history::{Committed, History};
-pub(crate) use server_view::{Follower, Glimpse, Sight};
-pub(crate) use step::{Allowed, Discarded, Exposure, Found, Gone, Step, Stop, Took};
+pub(crate) use server_view::{Follower, Inspect, ServerView};
+pub(crate) use step::{Allowed, Consumed, Discarded, Found, Gone, Promise, Step, Stop};
 pub(crate) use terms::Terms;
 
 use crate::observe::{Observation, Seen};
-use crate::plan::server_set::{Slot, Slots};
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::{Batch, Index, LogId, NodeId, SnapshotMeta, Time};
 
 /// Everything the harness knows.
 #[derive(Clone, Debug)]
-pub(crate) struct Ledger {
+pub(crate) struct Ghost {
     /// The moment of the observation.
     pub(crate) at: Time,
     /// The number of the observation.
@@ -47,13 +47,13 @@ pub(crate) struct Ledger {
     /// Who voted for whom and who led.
     pub(crate) terms: Terms,
     /// From whom progress is demanded, and since when.
-    pub(crate) healed: Option<(Time, Slots)>,
-    shadows: Vec<Shadow>,
+    pub(crate) healed: Option<(Time, ServerSet)>,
+    ghost_servers: Vec<GhostServer>,
     /// When the history has grown to this many positions, the old ones go.
     prune_at: usize,
 }
 
-impl Default for Ledger {
+impl Default for Ghost {
     fn default() -> Self {
         Self {
             at: Time(0),
@@ -62,44 +62,45 @@ impl Default for Ledger {
             history: History::default(),
             terms: Terms::default(),
             healed: None,
-            shadows: vec![Shadow::default(); Slot::MOST],
+            ghost_servers: vec![GhostServer::default(); ServerIdx::MOST],
             prune_at: Self::SLACK,
         }
     }
 }
 
-impl Ledger {
+impl Ghost {
     /// Positions that are kept though no server needs them any more, so that a late message can
     /// still be judged.
     const SLACK: usize = 2_048;
 
     /// What is known of a server.
     #[must_use]
-    pub(crate) fn shadow(&self, slot: Slot) -> &Shadow {
-        &self.shadows[slot.at()]
+    pub(crate) fn ghost_server(&self, idx: ServerIdx) -> &GhostServer {
+        &self.ghost_servers[idx.at()]
     }
 
     /// What is known of the server that this observation is about.
     #[must_use]
-    pub(crate) fn subject(&self) -> &Shadow {
-        &self.shadows[self.step.slot.at()]
+    pub(crate) fn subject(&self) -> &GhostServer {
+        &self.ghost_servers[self.step.idx.at()]
     }
 
     /// What is known of a server, by the number the core knows it by.
     #[must_use]
-    pub(crate) fn shadow_of(&self, node: NodeId) -> Option<&Shadow> {
-        Slot::of(node).map(|slot| self.shadow(slot))
+    pub(crate) fn ghost_server_of(&self, node: NodeId) -> Option<&GhostServer> {
+        ServerIdx::of(node).map(|idx| self.ghost_server(idx))
     }
 
     /// The servers that run.
     #[must_use]
-    pub(crate) fn up(&self) -> Slots {
-        let up = (0..).map(Slot).zip(&self.shadows).filter(|(_, shadow)| shadow.is_up());
-        up.map(|(slot, _)| slot).collect()
+    pub(crate) fn up(&self) -> ServerSet {
+        let up =
+            (0..).map(ServerIdx).zip(&self.ghost_servers).filter(|(_, ghost_server)| ghost_server.is_up());
+        up.map(|(idx, _)| idx).collect()
     }
 
     /// Takes an observation, and says what it changed.
-    pub(crate) fn see(&mut self, observation: &Observation<'_>) -> Facts {
+    pub(crate) fn on_observation(&mut self, observation: &Observation<'_>) -> Facts {
         let facts = self.take(observation);
         if facts != Facts::NONE {
             (self.at, self.number) = (observation.at, observation.step);
@@ -109,20 +110,20 @@ impl Ledger {
 
     fn take(&mut self, observation: &Observation<'_>) -> Facts {
         match &observation.seen {
-            Seen::Stepping { slot, event, clock, .. } => {
-                self.stepping(*slot, event, *clock);
+            Seen::Stepping { idx, event, clock, .. } => {
+                self.stepping(*idx, event, *clock);
                 Facts::NONE
             }
-            Seen::Stepped { slot, server, actions } => self.stepped(*slot, *server, actions),
-            Seen::Booted { slot, server, boot, log } => self.booted(*slot, *server, boot, log),
-            Seen::Durable { slot, write, torn } => self.durable(*slot, write, *torn),
-            Seen::Crashed { slot, wiped } => self.crashed(*slot, *wiped),
-            Seen::Halted(slot) => self.halted(*slot),
-            Seen::Harmed { slot, .. } => self.harmed(*slot),
-            Seen::Refused { slot, .. } => self.refused(*slot),
-            Seen::Applied { slot, batch, digest } => self.applied(*slot, batch, *digest),
-            Seen::SnapshotTaken { slot, meta, digest } => self.captured(*slot, meta, *digest),
-            Seen::Restored { slot, last, digest } => self.restored(*slot, *last, *digest),
+            Seen::Stepped { idx, server, actions } => self.stepped(*idx, *server, actions),
+            Seen::Booted { idx, server, boot, log } => self.booted(*idx, *server, boot, log),
+            Seen::Durable { idx, write, torn } => self.durable(*idx, write, *torn),
+            Seen::Crashed { idx, wiped } => self.crashed(*idx, *wiped),
+            Seen::Halted(idx) => self.halted(*idx),
+            Seen::Damaged { idx, .. } => self.damaged(*idx),
+            Seen::Refused { idx, .. } => self.refused(*idx),
+            Seen::Applied { idx, batch, digest } => self.applied(*idx, batch, *digest),
+            Seen::SnapshotTaken { idx, meta, digest } => self.captured(*idx, meta, *digest),
+            Seen::Restored { idx, last, digest } => self.restored(*idx, *last, *digest),
             Seen::Healed { core } => {
                 self.healed = Some((observation.at, *core));
                 Facts::HEALED
@@ -132,59 +133,59 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn crashed(&mut self, slot: Slot, wiped: bool) -> Facts {
-        self.step.clear(slot);
-        let shadow = &mut self.shadows[slot.at()];
-        let (disk, memory) = (&shadow.disk, &shadow.glimpse);
+    pub(crate) fn crashed(&mut self, idx: ServerIdx, wiped: bool) -> Facts {
+        self.step.clear(idx);
+        let ghost_server = &mut self.ghost_servers[idx.at()];
+        let (disk, memory) = (&ghost_server.disk, &ghost_server.view);
         let voted = (memory.term, memory.vote) == (disk.hard.term, disk.hard.vote);
-        self.step.unsynced = !voted || shadow.log.last() != disk.log.last();
-        shadow.forget();
+        self.step.unsynced = !voted || ghost_server.log.last() != disk.log.last();
+        ghost_server.forget();
         if wiped {
-            let lost = shadow.disk.end().max(shadow.lost);
-            *shadow = Shadow { lost, ..Shadow::default() };
+            let lost = ghost_server.disk.end().max(ghost_server.lost);
+            *ghost_server = GhostServer { lost, ..GhostServer::default() };
         }
         Facts::CRASHED
     }
 
-    pub(crate) fn applied(&mut self, slot: Slot, batch: &Batch, digest: u64) -> Facts {
-        self.step.clear(slot);
+    pub(crate) fn applied(&mut self, idx: ServerIdx, batch: &Batch, digest: u64) -> Facts {
+        self.step.clear(idx);
         let (Some(first), Some(last)) = (batch.entries.first(), batch.entries.last()) else {
             return Facts::NONE;
         };
-        let shadow = &mut self.shadows[slot.at()];
-        self.step.machine = Some((first.id.index, last.id.index, shadow.machine));
-        shadow.machine = last.id.index;
-        self.report(slot, last.id.index, digest);
+        let ghost_server = &mut self.ghost_servers[idx.at()];
+        self.step.machine = Some((first.id.index, last.id.index, ghost_server.machine));
+        ghost_server.machine = last.id.index;
+        self.report(idx, last.id.index, digest);
         Facts::APPLIED
     }
 
-    pub(crate) fn captured(&mut self, slot: Slot, meta: &SnapshotMeta, digest: u64) -> Facts {
-        self.step.clear(slot);
+    pub(crate) fn captured(&mut self, idx: ServerIdx, meta: &SnapshotMeta, digest: u64) -> Facts {
+        self.step.clear(idx);
         self.step.captured = Some((meta.last, placed(meta)));
-        self.report(slot, meta.last.index, digest);
+        self.report(idx, meta.last.index, digest);
         self.history.pillar(meta.last.index);
-        let shadow = &mut self.shadows[slot.at()];
-        shadow.disk.snapshot = newer(shadow.disk.snapshot, meta.last);
+        let ghost_server = &mut self.ghost_servers[idx.at()];
+        ghost_server.disk.snapshot = newer(ghost_server.disk.snapshot, meta.last);
         Facts::CAPTURED
     }
 
-    pub(crate) fn restored(&mut self, slot: Slot, last: LogId, digest: u64) -> Facts {
-        self.step.clear(slot);
-        let shadow = &mut self.shadows[slot.at()];
-        (shadow.machine, shadow.handed) = (last.index, shadow.handed.max(last.index));
-        self.report(slot, last.index, digest);
+    pub(crate) fn restored(&mut self, idx: ServerIdx, last: LogId, digest: u64) -> Facts {
+        self.step.clear(idx);
+        let ghost_server = &mut self.ghost_servers[idx.at()];
+        (ghost_server.machine, ghost_server.handed) = (last.index, ghost_server.handed.max(last.index));
+        self.report(idx, last.index, digest);
         Facts::RESTORED
     }
 
     /// A state machine reports the digest of its state after an entry.
-    fn report(&mut self, slot: Slot, index: Index, digest: u64) {
+    fn report(&mut self, idx: ServerIdx, index: Index, digest: u64) {
         self.step.state = Some((index, digest));
-        self.history.note_state(slot, index, digest);
+        self.history.note_state(idx, index, digest);
     }
 
     /// Forgets positions that no server has as an entry any more.
     fn prune(&mut self) {
-        let kept = self.shadows.iter().filter_map(Shadow::first_kept).min();
+        let kept = self.ghost_servers.iter().filter_map(GhostServer::first_kept).min();
         let slack = Index(Self::SLACK as u64 / 2);
         let below = kept.unwrap_or_else(|| self.history.committed()).since(slack);
         self.history.prune(Index(below));

@@ -3,10 +3,10 @@
 
 use super::{CHECKS, Check, Options};
 use crate::check::coverage::Sometimes;
-use crate::check::ghost::{Facts, Ledger};
+use crate::check::ghost::{Facts, Ghost};
 use crate::check::liveness::every_call_ends::EveryCallEnds;
 use crate::check::liveness::progress::Progress;
-use crate::observe::observer::Watch;
+use crate::observe::observer::Observer;
 use crate::observe::report::{Class, Violation};
 use crate::observe::{Observation, Seen};
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ const WATCHERS: [u64; Facts::MOST] = {
 /// The judges of one run.
 #[derive(Debug)]
 pub struct Judges {
-    ledger: Ledger,
+    ghost: Ghost,
     /// The checks that look in this run, as bits in the order in which they look.
     wanted: u64,
     /// How often each check saw what it judges.
@@ -44,10 +44,10 @@ pub struct Judges {
     verdict: Option<Violation>,
 }
 
-impl Watch for Judges {
+impl Observer for Judges {
     #[inline]
-    fn see(&mut self, observation: &Observation<'_>) {
-        Self::see(self, observation);
+    fn on_observation(&mut self, observation: &Observation<'_>) {
+        Self::on_observation(self, observation);
     }
 }
 
@@ -57,7 +57,7 @@ impl Judges {
     pub fn new(options: Options) -> Self {
         let bit = |(at, check): (usize, &Check)| u64::from(check.is_wanted(&options)) << at;
         Self {
-            ledger: Ledger::default(),
+            ghost: Ghost::default(),
             wanted: CHECKS.iter().enumerate().map(bit).sum(),
             witnessed: [0; CHECKS.len()],
             calls: EveryCallEnds::new(options.patience.election_timeout),
@@ -69,7 +69,7 @@ impl Judges {
 
     /// Looks at an observation. After the first violation nothing is looked at any more.
     #[inline]
-    pub fn see(&mut self, observation: &Observation<'_>) {
+    pub fn on_observation(&mut self, observation: &Observation<'_>) {
         if self.verdict.is_some() {
             return;
         }
@@ -77,8 +77,8 @@ impl Judges {
             // What a message says its sender's actions and its receiver's event tell; and what an
             // event does is judged when it is done.
             Seen::Sent { .. } | Seen::Invoked { .. } | Seen::Returned { .. } => {}
-            Seen::Stepping { slot, event, clock, .. } => {
-                self.ledger.stepping(*slot, event, *clock);
+            Seen::Stepping { idx, event, clock, .. } => {
+                self.ghost.stepping(*idx, event, *clock);
                 self.calls(observation);
             }
             _ => {
@@ -89,14 +89,14 @@ impl Judges {
     }
 
     fn calls(&mut self, observation: &Observation<'_>) {
-        if let Some((class, what)) = self.calls.see(observation) {
+        if let Some((class, what)) = self.calls.on_observation(observation) {
             let (at, step) = (observation.at, observation.step);
             self.speak(EveryCallEnds::NAME, EveryCallEnds::SECTION, class, what, at, step);
         }
     }
 
     fn look(&mut self, observation: &Observation<'_>) {
-        let facts = self.ledger.see(observation);
+        let facts = self.ghost.on_observation(observation);
         if facts == Facts::NONE {
             return;
         }
@@ -104,8 +104,8 @@ impl Judges {
             let (at, step) = (observation.at, observation.step);
             self.speak(check.name, check.section, Class::Safety, what, at, step);
         }
-        self.sometimes.see(&self.ledger, facts);
-        self.progress.see(&self.ledger, facts);
+        self.sometimes.on_observation(&self.ghost, facts);
+        self.progress.on_observation(&self.ghost, facts);
     }
 
     /// Asks the checks that are wanted and watch any of the facts.
@@ -115,7 +115,7 @@ impl Judges {
             let next = due.trailing_zeros() as usize;
             due &= due - 1;
             let check = &CHECKS[next];
-            if let Some(what) = (check.judge)(&self.ledger, facts, &mut self.witnessed[next]) {
+            if let Some(what) = (check.judge)(&self.ghost, facts, &mut self.witnessed[next]) {
                 return Some((check, what));
             }
         }
@@ -133,8 +133,8 @@ impl Judges {
         if self.verdict.is_some() {
             return;
         }
-        if let Some(what) = self.progress.end(&self.ledger, at) {
-            let (name, section, step) = (Progress::NAME, Progress::SECTION, self.ledger.number);
+        if let Some(what) = self.progress.end(&self.ghost, at) {
+            let (name, section, step) = (Progress::NAME, Progress::SECTION, self.ghost.number);
             self.speak(name, section, Class::Liveness, what, at, step);
         }
     }
@@ -178,7 +178,7 @@ impl Judges {
 
     /// What the judges know. For other judges, which may look at the same step.
     #[must_use]
-    pub(crate) const fn ledger(&self) -> &Ledger {
-        &self.ledger
+    pub(crate) const fn ghost(&self) -> &Ghost {
+        &self.ghost
     }
 }

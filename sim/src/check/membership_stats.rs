@@ -5,11 +5,11 @@
 //! rolled back when another entry is committed in its place. Some are still open when a run ends.
 //! Whoever leaves a joint configuration ends a change that was counted when it was entered.
 
-use crate::check::ghost::{Ledger, Placed};
-use crate::observe::report::Turns;
+use crate::check::ghost::{Ghost, Placed};
+use crate::observe::report::ChangeCounts;
 use crate::observe::{Observation, Seen};
 use crate::plan::named::{Counters, named};
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Action, Call, Change, Error, Event, Index, Outcome, RequestId, ServerId, Term};
 
@@ -36,8 +36,8 @@ named! {
 
 /// Counts, and the changes that are open.
 #[derive(Clone, Debug, Default)]
-pub struct Changes {
-    counts: Counters<Kind, Turns>,
+pub struct MembershipStats {
+    counts: Counters<Kind, ChangeCounts>,
     /// What the server is asked for in the step that it takes now.
     wish: Option<(RequestId, Kind)>,
     /// Calls whose server is catching up.
@@ -53,15 +53,15 @@ struct Open {
     kind: Kind,
 }
 
-impl Changes {
+impl MembershipStats {
     /// Looks at an observation that the ledger has just taken.
-    pub(crate) fn see(&mut self, observation: &Observation<'_>, ledger: &Ledger) {
+    pub(crate) fn on_observation(&mut self, observation: &Observation<'_>, ghost: &Ghost) {
         match observation.seen {
-            Seen::Stepping { slot, event, .. } => self.wish = wish(slot, event, ledger),
+            Seen::Stepping { idx, event, .. } => self.wish = wish(idx, event, ghost),
             Seen::Stepped { actions, .. } => {
-                self.begin(ledger);
+                self.begin(ghost);
                 self.hear(actions);
-                self.settle(ledger);
+                self.settle(ghost);
             }
             _ => {}
         }
@@ -69,13 +69,13 @@ impl Changes {
 
     /// How often each family came to each end.
     #[must_use]
-    pub fn counts(&self) -> BTreeMap<String, Turns> {
-        self.counts.named().map(|(name, turns)| (name.to_owned(), turns)).collect()
+    pub fn counts(&self) -> BTreeMap<String, ChangeCounts> {
+        self.counts.named().map(|(name, counts)| (name.to_owned(), counts)).collect()
     }
 
     /// What the leader that has just stepped appended.
-    fn begin(&mut self, ledger: &Ledger) {
-        let step = &ledger.step;
+    fn begin(&mut self, ghost: &Ghost) {
+        let step = &ghost.step;
         for (before, placed) in &step.changed {
             let Some(kind) = self.kind(*before) else { continue };
             self.counts[kind].begun += 1;
@@ -119,15 +119,15 @@ impl Changes {
     }
 
     /// Takes leave of the changes whose places in the log are decided.
-    fn settle(&mut self, ledger: &Ledger) {
+    fn settle(&mut self, ghost: &Ghost) {
         let Self { counts, open, .. } = self;
         open.retain(|change| {
-            let Some(there) = ledger.history.at(change.index) else { return true };
-            let turns = &mut counts[change.kind];
+            let Some(there) = ghost.history.at(change.index) else { return true };
+            let counts = &mut counts[change.kind];
             if there.link.term == change.term {
-                turns.committed += 1;
+                counts.committed += 1;
             } else {
-                turns.rolled_back += 1;
+                counts.rolled_back += 1;
             }
             false
         });
@@ -135,11 +135,11 @@ impl Changes {
 }
 
 /// What an event asks of a server, if it asks for another membership.
-fn wish(slot: Slot, event: &Event, ledger: &Ledger) -> Option<(RequestId, Kind)> {
+fn wish(idx: ServerIdx, event: &Event, ghost: &Ghost) -> Option<(RequestId, Kind)> {
     let Event::Call { request, call } = event else { return None };
     let kind = match call {
         Call::AddVoterStaged { .. } => Kind::Stage,
-        Call::Change { change: Change::AddVoter(id, _), .. } if listens(id, ledger.shadow(slot).conf) => {
+        Call::Change { change: Change::AddVoter(id, _), .. } if listens(id, ghost.ghost_server(idx).conf) => {
             Kind::Promote
         }
         Call::Change { change: Change::AddVoter(..), .. } => Kind::AddVoter,
@@ -154,8 +154,8 @@ fn wish(slot: Slot, event: &Event, ledger: &Ledger) -> Option<(RequestId, Kind)>
 
 /// Whether a server is a member without a vote, as far as whoever is asked knows.
 fn listens(id: &ServerId, known: Option<Placed>) -> bool {
-    let (Some(slot), Some(Placed { conf, .. })) = (Slot::of(id.node()), known) else { return false };
-    conf.members.contains(slot) && !conf.voters().contains(slot)
+    let (Some(idx), Some(Placed { conf, .. })) = (ServerIdx::of(id.node()), known) else { return false };
+    conf.members.contains(idx) && !conf.voters().contains(idx)
 }
 
 fn outcome_of(wanted: RequestId, action: &Action) -> Option<&Outcome> {
@@ -175,16 +175,16 @@ mod tests {
     use crate::clients::kv::clients::{ClientPlan, Clients};
     use crate::engine::world::World;
     use crate::plan::Plan;
-    use crate::plan::server_set::Slots;
+    use crate::plan::server_set::ServerSet;
     use crate::runner::observers::Observers;
     use wavetank_raft::Span;
 
     type Tank = World<Kv, Observers<(), ()>>;
 
-    fn tank() -> (Tank, Slot) {
+    fn tank() -> (Tank, ServerIdx) {
         let mut plan = Plan { spares: 2, ..Plan::calm(7, 3) };
         plan.clients.count = 0;
-        let nobody = Clients::new(ClientPlan::from(&plan.clients), Slots::first(1), plan.seed);
+        let nobody = Clients::new(ClientPlan::from(&plan.clients), ServerSet::first(1), plan.seed);
         let observers = Observers::new(Options::of(&plan), (), ());
         let mut tank = World::new(plan, |_| Kv::default(), Box::new(nobody), observers);
         tank.run_for(Span::s(2));
@@ -192,69 +192,69 @@ mod tests {
         (tank, leader)
     }
 
-    fn ask(tank: &mut Tank, to: Slot, change: Change) {
+    fn ask(tank: &mut Tank, to: ServerIdx, change: Change) {
         tank.call(to, Call::Change { change, prev_index: Index::ZERO });
     }
 
-    fn turns(tank: &Tank, kind: Kind) -> [u64; 4] {
-        tank.watch().changes.counts()[kind.name()].named().map(|(_, count)| count)
+    fn counts(tank: &Tank, kind: Kind) -> [u64; 4] {
+        tank.observer().changes.counts()[kind.name()].named().map(|(_, count)| count)
     }
 
-    fn add(slot: Slot) -> Change {
-        Change::AddVoter(slot.id(), slot.address())
+    fn add(idx: ServerIdx) -> Change {
+        Change::AddVoter(idx.id(), idx.address())
     }
 
     #[test]
     fn a_change_is_committed_or_refused() {
         let (mut tank, leader) = tank();
-        let newcomer = Slot(3);
+        let newcomer = ServerIdx(3);
         ask(&mut tank, leader, Change::AddNonvoter(newcomer.id(), newcomer.address()));
         ask(&mut tank, leader, Change::RemoveServer(newcomer.id()));
         tank.run_for(Span::s(1));
         ask(&mut tank, leader, add(newcomer));
         tank.run_for(Span::s(1));
-        assert_eq!(turns(&tank, Kind::AddNonvoter), [1, 1, 0, 0]);
-        assert_eq!(turns(&tank, Kind::Remove), [0, 0, 0, 1], "one change at a time");
-        assert_eq!(turns(&tank, Kind::Promote), [1, 1, 0, 0]);
+        assert_eq!(counts(&tank, Kind::AddNonvoter), [1, 1, 0, 0]);
+        assert_eq!(counts(&tank, Kind::Remove), [0, 0, 0, 1], "one change at a time");
+        assert_eq!(counts(&tank, Kind::Promote), [1, 1, 0, 0]);
     }
 
     #[test]
     fn what_only_a_minority_had_is_rolled_back() {
         let (mut tank, old) = tank();
         tank.isolate(old);
-        ask(&mut tank, old, add(Slot(3)));
+        ask(&mut tank, old, add(ServerIdx(3)));
         tank.run_for(Span::ms(20));
-        assert_eq!(turns(&tank, Kind::AddVoter), [1, 0, 0, 0], "nothing stands in its place yet");
+        assert_eq!(counts(&tank, Kind::AddVoter), [1, 0, 0, 0], "nothing stands in its place yet");
         tank.run_for(Span::s(2));
         let new = tank.leader().expect("two of three");
         ask(&mut tank, new, Change::DemoteVoter(old.id()));
         tank.run_for(Span::s(1));
-        assert_eq!(turns(&tank, Kind::AddVoter), [1, 0, 1, 0]);
-        assert_eq!(turns(&tank, Kind::Demote), [1, 1, 0, 0]);
+        assert_eq!(counts(&tank, Kind::AddVoter), [1, 0, 1, 0]);
+        assert_eq!(counts(&tank, Kind::Demote), [1, 1, 0, 0]);
     }
 
     #[test]
     fn who_catches_up_is_promoted_and_who_does_not_is_turned_down() {
         let (mut tank, leader) = tank();
-        let (good, lost) = (Slot(3), Slot(4));
+        let (good, lost) = (ServerIdx(3), ServerIdx(4));
         tank.isolate(lost);
-        for slot in [good, lost] {
-            let (id, address) = (slot.id(), slot.address());
+        for idx in [good, lost] {
+            let (id, address) = (idx.id(), idx.address());
             tank.call(leader, Call::AddVoterStaged { id, address, prev_index: Index::ZERO });
             tank.run_for(Span::s(6));
         }
-        assert_eq!(turns(&tank, Kind::Stage), [2, 2, 0, 0]);
-        assert_eq!(turns(&tank, Kind::Promote), [1, 1, 0, 1]);
+        assert_eq!(counts(&tank, Kind::Stage), [2, 2, 0, 0]);
+        assert_eq!(counts(&tank, Kind::Promote), [1, 1, 0, 1]);
     }
 
     #[test]
     fn a_joint_change_is_one_change() {
         let (mut tank, leader) = tank();
         let members =
-            [0, 1, 3, 4].map(Slot).map(|slot| wavetank_raft::Member::voter(slot.id(), slot.address()));
+            [0, 1, 3, 4].map(ServerIdx).map(|idx| wavetank_raft::Member::voter(idx.id(), idx.address()));
         ask(&mut tank, leader, Change::Members(members.into()));
         tank.run_for(Span::s(1));
-        assert_eq!(turns(&tank, Kind::Joint), [1, 1, 0, 0]);
-        assert_eq!(turns(&tank, Kind::Promote), [0, 0, 0, 0], "leaving it is nobody's wish");
+        assert_eq!(counts(&tank, Kind::Joint), [1, 1, 0, 0]);
+        assert_eq!(counts(&tank, Kind::Promote), [0, 0, 0, 0], "leaving it is nobody's wish");
     }
 }

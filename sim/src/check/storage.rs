@@ -2,7 +2,7 @@
 
 pub(crate) mod persist_before_send;
 pub(crate) mod recovered_log_is_whole;
-pub(crate) mod recovery_covers_exposure;
+pub(crate) mod recovery_covers_promises;
 pub(crate) mod silent_after_disk_error;
 pub(crate) mod stops_for_a_reason;
 pub(crate) mod synced_data_is_kept;

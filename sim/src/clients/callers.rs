@@ -12,8 +12,8 @@ use crate::engine::workload::{self, Ask, Reply, Want, Wants, Workload};
 use crate::observe::{Ending, What};
 use crate::plan::Plan;
 use crate::plan::rng::{Domain, Ratio, Spans, Stream};
-use crate::plan::server_set::{Slot, Slots};
-use operation::Heard;
+use crate::plan::server_set::{ServerIdx, ServerSet};
+use operation::LeaderContact;
 use std::fmt::Debug;
 use wavetank_raft::{RequestId, Span, Time};
 
@@ -38,7 +38,7 @@ pub trait Script: Debug {
 pub struct Callers<S: Script> {
     script: S,
     callers: Vec<Caller>,
-    servers: Slots,
+    servers: ServerSet,
     habits: Habits,
     operations: Vec<Operation<S::Wanted>>,
     /// How many requests were sent.
@@ -67,9 +67,9 @@ pub(crate) struct Habits {
 pub(crate) struct Caller {
     number: u16,
     /// The one server that is asked; `None` for a client that looks for the leader.
-    pinned: Option<Slot>,
+    pinned: Option<ServerIdx>,
     /// The server that is thought to lead.
-    leader: Slot,
+    leader: ServerIdx,
     /// How long the client rests between operations.
     think: Spans,
     /// Draws what is wanted, apart from `moves`: trouble on the way does not change what is wanted.
@@ -97,21 +97,21 @@ struct Effort {
 
 impl Caller {
     /// A client that looks for the leader among these servers.
-    pub(crate) fn seeking(number: u16, servers: Slots, think: Spans, seed: u64) -> Self {
+    pub(crate) fn seeking(number: u16, servers: ServerSet, think: Spans, seed: u64) -> Self {
         let mut caller = Self::new(number, think, seed);
         caller.leader = caller.one_of(servers);
         caller
     }
 
     /// A client that asks one server, without a second try.
-    pub(crate) fn pinned(number: u16, slot: Slot, think: Spans, seed: u64) -> Self {
-        Self { pinned: Some(slot), leader: slot, ..Self::new(number, think, seed) }
+    pub(crate) fn pinned(number: u16, idx: ServerIdx, think: Spans, seed: u64) -> Self {
+        Self { pinned: Some(idx), leader: idx, ..Self::new(number, think, seed) }
     }
 
     fn new(number: u16, think: Spans, seed: u64) -> Self {
         let stream = |topic| Stream::new(seed, Domain::Workload, u64::from(number), topic);
         let (wishes, moves) = (stream(0), stream(1));
-        Self { number, pinned: None, leader: Slot(0), think, wishes, moves, state: State::Gone }
+        Self { number, pinned: None, leader: ServerIdx(0), think, wishes, moves, state: State::Gone }
     }
 
     const fn due(&self) -> Time {
@@ -131,12 +131,12 @@ impl Caller {
         self.state = if stopped { State::Gone } else { State::Resting(until) };
     }
 
-    fn look_elsewhere(&mut self, servers: Slots) {
+    fn look_elsewhere(&mut self, servers: ServerSet) {
         let others = servers.without(self.leader);
         self.leader = self.one_of(if others.is_empty() { servers } else { others });
     }
 
-    fn one_of(&mut self, servers: Slots) -> Slot {
+    fn one_of(&mut self, servers: ServerSet) -> ServerIdx {
         let at = self.moves.below(servers.len() as u64);
         servers.iter().nth(at as usize).expect("drawn below their number")
     }
@@ -148,7 +148,7 @@ impl<S: Script> Callers<S> {
     #[must_use]
     pub fn trying_once(plan: &Plan, script: S) -> Self {
         let clients = &plan.clients;
-        let servers = Slots::first(usize::from(plan.servers));
+        let servers = ServerSet::first(usize::from(plan.servers));
         let callers =
             (0..clients.count).map(|number| Caller::seeking(number, servers, clients.think, plan.seed));
         let (patience, backoff, resign) = (clients.patience, Spans::ZERO, Ratio::NEVER);
@@ -156,7 +156,7 @@ impl<S: Script> Callers<S> {
     }
 
     /// These clients, who know these servers.
-    pub(crate) fn with(script: S, mut callers: Vec<Caller>, servers: Slots, habits: Habits) -> Self {
+    pub(crate) fn with(script: S, mut callers: Vec<Caller>, servers: ServerSet, habits: Habits) -> Self {
         assert!(!servers.is_empty(), "clients need a server");
         assert!(1 <= habits.tries, "clients try at least once");
         callers.iter_mut().for_each(|caller| caller.rest(Time(0), false));
@@ -222,11 +222,11 @@ impl<S: Script> Callers<S> {
         }
     }
 
-    fn hear(&mut self, at: usize, heard: Heard, effort: Effort, now: Time, wants: &mut Wants) {
+    fn hear(&mut self, at: usize, heard: LeaderContact, effort: Effort, now: Time, wants: &mut Wants) {
         let caller = &mut self.callers[at];
         match heard {
-            Heard::Told(told) => self.end(at, effort.operation, Ending::Ok, Some(told), now, wants),
-            Heard::Refused(leader) => {
+            LeaderContact::Told(told) => self.end(at, effort.operation, Ending::Ok, Some(told), now, wants),
+            LeaderContact::Refused(leader) => {
                 match leader {
                     Some(leader) => caller.leader = leader,
                     None => caller.look_elsewhere(self.servers),
@@ -237,7 +237,7 @@ impl<S: Script> Callers<S> {
                     self.try_again(at, effort, now, wants);
                 }
             }
-            Heard::Doubt => {
+            LeaderContact::Doubt => {
                 caller.look_elsewhere(self.servers);
                 self.try_again(at, Effort { doubtful: true, ..effort }, now, wants);
             }

@@ -18,7 +18,7 @@ mod tests;
 use crate::engine::workload::TankFsm;
 use state::State;
 use std::sync::Arc;
-use wavetank_raft::Bytes;
+use wavetank_raft::Data;
 use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};
 
 /// A key-value store whose clients have sessions: a command that comes twice takes effect once and
@@ -40,7 +40,7 @@ pub struct KvSnapshot(Arc<State>);
 impl Fsm for Kv {
     type Snapshot = KvSnapshot;
 
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
         let state = Arc::make_mut(&mut self.state);
         commands.iter().map(|command| state.apply(command.index, command.data)).collect()
     }
@@ -62,7 +62,7 @@ impl FsmSnapshot for KvSnapshot {
 }
 
 impl TankFsm for Kv {
-    fn query(&self, query: &[u8]) -> Bytes {
+    fn query(&self, query: &[u8]) -> Data {
         self.state.query(query)
     }
 

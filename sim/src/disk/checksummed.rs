@@ -11,7 +11,7 @@ use wavetank_raft::checksum;
 
 /// A value as sealed bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Sealed(Vec<u8>);
+pub struct Checksummed(Vec<u8>);
 
 /// Why sealed bytes cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,7 +36,7 @@ impl fmt::Display for Broken {
 
 const SUM: usize = size_of::<u64>();
 
-impl Sealed {
+impl Checksummed {
     /// Seals a value.
     ///
     /// # Panics
@@ -89,19 +89,19 @@ mod tests {
     #[test]
     fn what_was_sealed_is_read_and_what_was_changed_is_not() {
         let value = vec!["some".to_owned(), "words".to_owned()];
-        let sealed = Sealed::of(&value);
-        assert_eq!(sealed.open::<Vec<String>>(), Ok(value));
+        let checksummed = Checksummed::of(&value);
+        assert_eq!(checksummed.open::<Vec<String>>(), Ok(value));
         for word in (0..10_000_u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15)) {
-            let flipped = sealed.clone().flipped(word);
-            assert_ne!(flipped, sealed);
+            let flipped = checksummed.clone().flipped(word);
+            assert_ne!(flipped, checksummed);
             assert_eq!(flipped.open::<Vec<String>>(), Err(Broken::Checksum), "{word}");
         }
     }
 
     #[test]
     fn what_makes_no_sense_is_no_value() {
-        assert_eq!(Sealed::of(&7).open::<String>(), Err(Broken::Nonsense));
-        assert_eq!(Sealed(vec![1, 2]).open::<u8>(), Err(Broken::Short));
+        assert_eq!(Checksummed::of(&7).open::<String>(), Err(Broken::Nonsense));
+        assert_eq!(Checksummed(vec![1, 2]).open::<u8>(), Err(Broken::Short));
         flip(&mut [], 5);
     }
 }

@@ -11,7 +11,7 @@
 use super::names::{Names, Node};
 use super::pages::{Loss, Pages};
 use crate::plan::rng::{Domain, Stream};
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -95,7 +95,7 @@ enum Kind {
 impl Device {
     /// A blank device for a server.
     #[must_use]
-    pub fn new(seed: u64, slot: Slot) -> Self {
+    pub fn new(seed: u64, idx: ServerIdx) -> Self {
         Self(Arc::new(Mutex::new(State {
             names: Names::default(),
             files: BTreeMap::new(),
@@ -103,7 +103,7 @@ impl Device {
             is_stopped: false,
             armed: None,
             operations: 0,
-            chance: Stream::new(seed, Domain::Device, u64::from(slot.0), 0),
+            chance: Stream::new(seed, Domain::Device, u64::from(idx.0), 0),
             counts: DeviceCounts::default(),
         })))
     }
@@ -394,7 +394,7 @@ mod tests {
     const FILE: &str = "file";
 
     fn device() -> (Device, OpenFile) {
-        let device = Device::new(1, Slot(0));
+        let device = Device::new(1, ServerIdx(0));
         let file = device.mount().open(Path::new(FILE), true).unwrap();
         device.mount().sync_dir(Path::new("")).unwrap();
         (device, file)

@@ -16,7 +16,7 @@ pub enum Place {
 
 /// What has befallen a disk. The server does not know of it yet.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Harm {
+pub enum Damage {
     /// A write failed, and a part of it may be there.
     WriteFailed,
     /// The next write will fail, and the one after it will say that all is well.
@@ -33,7 +33,7 @@ pub enum Harm {
 
 /// What can be done to a disk.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Blow {
+pub enum DiskFault {
     /// Bits flip in the vote record, an entry or the newest snapshot.
     Rot,
     /// Bits flip in what is stored there.
@@ -50,7 +50,7 @@ pub enum Blow {
 
 /// What befalls the next write.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) enum Ailment {
+pub(super) enum WriteFault {
     /// Nothing of it comes to be there; what follows is written as if nothing had been.
     Dropped,
     /// There is no room, for it or any other.
@@ -69,7 +69,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl fmt::Display for Harm {
+impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WriteFailed => write!(f, "a write fails"),

@@ -4,26 +4,26 @@
 //! breaks the seal, and sees that the record is the one that belongs there. As long as there are no
 //! wounds these stores are the ones inside, at the price of a glance.
 
-use crate::disk::checksummed::{self, Sealed};
-use crate::disk::fault::{Ailment, Place};
+use crate::disk::checksummed::{self, Checksummed};
+use crate::disk::fault::{Place, WriteFault};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use wavetank_raft::execute::HARD_STATE;
 use wavetank_raft::store::inmem::InmemSource;
 use wavetank_raft::store::{LogStore, SnapshotStore, StableStore, StoreError, StoreErrorKind};
-use wavetank_raft::{Bytes, Entry, Index, LogId, SnapshotMeta, checksum};
+use wavetank_raft::{Data, Entry, Index, LogId, SnapshotMeta, checksum};
 
 /// A log and a vote record on an ageing medium.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Worn<S> {
+pub(super) struct FaultyStore<S> {
     store: S,
-    wounds: BTreeMap<Place, Sealed>,
+    wounds: BTreeMap<Place, Checksummed>,
     /// What befalls the next write.
-    pub(super) ailing: Option<Ailment>,
+    pub(super) ailing: Option<WriteFault>,
 }
 
-impl<S: LogStore + StableStore> Worn<S> {
+impl<S: LogStore + StableStore> FaultyStore<S> {
     pub(super) fn is_wounded(&self) -> bool {
         !self.wounds.is_empty()
     }
@@ -36,13 +36,17 @@ impl<S: LogStore + StableStore> Worn<S> {
 
     /// Bits flip in a place. `false` if nothing is there, or it is wounded already.
     pub(super) fn rot(&mut self, place: Place, word: u64) -> bool {
-        let sealed = match place {
-            Place::Record => self.store.get(HARD_STATE).ok().flatten().map(|record| Sealed::of(&record)),
-            Place::Entry(index) => self.store.get_log(index).ok().flatten().map(|entry| Sealed::of(&entry)),
+        let checksummed = match place {
+            Place::Record => self.store.get(HARD_STATE).ok().flatten().map(|record| Checksummed::of(&record)),
+            Place::Entry(index) => {
+                self.store.get_log(index).ok().flatten().map(|entry| Checksummed::of(&entry))
+            }
             Place::Snapshot(_) => None,
         };
-        let Some(sealed) = sealed.filter(|_| !self.wounds.contains_key(&place)) else { return false };
-        self.wounds.insert(place, sealed.flipped(word));
+        let Some(checksummed) = checksummed.filter(|_| !self.wounds.contains_key(&place)) else {
+            return false;
+        };
+        self.wounds.insert(place, checksummed.flipped(word));
         true
     }
 
@@ -52,12 +56,12 @@ impl<S: LogStore + StableStore> Worn<S> {
         let (Some(entry), Some(range)) = (written.last(), self.range()) else { return };
         let (first, last) = (*range.start(), *range.end());
         let onto = first + word % (last - first).max(1);
-        let sealed = Sealed::of(entry);
+        let checksummed = Checksummed::of(entry);
         if onto != entry.id.index.0 {
-            self.wounds.insert(Place::Entry(Index(onto)), sealed.clone());
+            self.wounds.insert(Place::Entry(Index(onto)), checksummed.clone());
         }
         // Nobody knows what lies where nothing was written.
-        self.wounds.insert(Place::Entry(entry.id.index), sealed.flipped(word));
+        self.wounds.insert(Place::Entry(entry.id.index), checksummed.flipped(word));
     }
 
     fn heal(&mut self, from: Index, to: Index) {
@@ -72,13 +76,13 @@ impl<S: LogStore + StableStore> Worn<S> {
     /// Nothing of this write comes to be there.
     fn refuse(&mut self) -> Result<(), StoreError> {
         match self.ailing {
-            None | Some(Ailment::Misdirected(_)) => Ok(()),
-            Some(Ailment::Dropped) => {
+            None | Some(WriteFault::Misdirected(_)) => Ok(()),
+            Some(WriteFault::Dropped) => {
                 // The pages are clean again: whoever syncs once more is told that all is well.
                 self.ailing = None;
                 Err(StoreError::new(StoreErrorKind::Io, "the disk"))
             }
-            Some(Ailment::Full) => Err(StoreError::new(StoreErrorKind::Full, "the disk")),
+            Some(WriteFault::Full) => Err(StoreError::new(StoreErrorKind::Full, "the disk")),
         }
     }
 }
@@ -87,7 +91,7 @@ fn damaged(place: Place, why: impl std::fmt::Display) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, format!("{place}: {why}"))
 }
 
-impl<S: LogStore + StableStore> LogStore for Worn<S> {
+impl<S: LogStore + StableStore> LogStore for FaultyStore<S> {
     fn first_index(&self) -> Result<Index, StoreError> {
         self.store.first_index()
     }
@@ -116,7 +120,7 @@ impl<S: LogStore + StableStore> LogStore for Worn<S> {
             self.heal(first.id.index, last.id.index);
         }
         self.store.store_logs(entries)?;
-        if let Some(Ailment::Misdirected(word)) = self.ailing.take() {
+        if let Some(WriteFault::Misdirected(word)) = self.ailing.take() {
             self.misdirect(entries, word);
         }
         Ok(())
@@ -130,7 +134,7 @@ impl<S: LogStore + StableStore> LogStore for Worn<S> {
     }
 }
 
-impl<S: LogStore + StableStore> StableStore for Worn<S> {
+impl<S: LogStore + StableStore> StableStore for FaultyStore<S> {
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         self.refuse()?;
         self.store.set(key, value)?;
@@ -150,14 +154,14 @@ impl<S: LogStore + StableStore> StableStore for Worn<S> {
 
 /// Snapshots on an ageing medium.
 #[derive(Clone, Debug, Default)]
-pub(super) struct WornSnapshots<N> {
+pub(super) struct FaultySnapshots<N> {
     store: N,
-    wounds: BTreeMap<LogId, Bytes>,
+    wounds: BTreeMap<LogId, Data>,
     /// There is no room for another one.
     pub(super) is_full: bool,
 }
 
-impl<N: SnapshotStore<Source = InmemSource>> WornSnapshots<N> {
+impl<N: SnapshotStore<Source = InmemSource>> FaultySnapshots<N> {
     pub(super) fn is_wounded(&self) -> bool {
         !self.wounds.is_empty()
     }
@@ -174,7 +178,7 @@ impl<N: SnapshotStore<Source = InmemSource>> WornSnapshots<N> {
     }
 }
 
-impl<N: SnapshotStore<Source = InmemSource>> SnapshotStore for WornSnapshots<N> {
+impl<N: SnapshotStore<Source = InmemSource>> SnapshotStore for FaultySnapshots<N> {
     type Sink = N::Sink;
     type Source = N::Source;
 

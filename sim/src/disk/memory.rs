@@ -2,8 +2,8 @@
 //! and perhaps a part of the next write.
 
 use super::stores::{Capture, Load, Part, Remains, Stores};
-use crate::disk::fault::{Ailment, Blow, Harm, Place};
-use crate::disk::faulty::{Worn, WornSnapshots};
+use crate::disk::fault::{Damage, DiskFault, Place, WriteFault};
+use crate::disk::faulty::{FaultySnapshots, FaultyStore};
 use crate::plan::rng::{Draw, Ratio};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use wavetank_raft::execute::{Recovered, Snapshots, Storage, keep_snapshot, load_
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::store::{LogStore, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{
-    Bytes, Configuration, Entries, Entry, Index, LogId, LogOp, Payload, Settings, SnapshotMeta,
-    SnapshotPiece, StoreJob, Write,
+    Configuration, Data, Entries, Entry, Index, LogId, LogOp, Payload, Settings, SnapshotMeta, SnapshotPiece,
+    StoreJob, Write,
 };
 
 /// Stores in memory.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    storage: Storage<Worn<InmemStore>, Worn<InmemStore>>,
-    snapshots: Snapshots<WornSnapshots<InmemSnapshotStore>>,
+    storage: Storage<FaultyStore<InmemStore>, FaultyStore<InmemStore>>,
+    snapshots: Snapshots<FaultySnapshots<InmemSnapshotStore>>,
     /// What befalls the next write.
-    ailing: Option<Ailment>,
+    ailing: Option<WriteFault>,
     /// The next read fails.
     is_unreadable: Cell<bool>,
 }
@@ -30,7 +30,7 @@ impl Default for Memory {
     fn default() -> Self {
         Self {
             storage: Storage::default(),
-            snapshots: Snapshots::new(WornSnapshots::default()),
+            snapshots: Snapshots::new(FaultySnapshots::default()),
             ailing: None,
             is_unreadable: Cell::new(false),
         }
@@ -100,7 +100,7 @@ impl Stores for Memory {
         self.snapshots.read(last, offset, limit)
     }
 
-    fn write_snapshot(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &Bytes, done: bool) -> bool {
+    fn write_snapshot(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &Data, done: bool) -> bool {
         self.snapshots.write(meta, offset, data, done)
     }
 
@@ -112,34 +112,34 @@ impl Stores for Memory {
         load_snapshot(&self.snapshots.store, last, load)
     }
 
-    fn strike(&mut self, blow: Blow, draw: Draw) -> Option<Harm> {
+    fn strike(&mut self, fault: DiskFault, draw: Draw) -> Option<Damage> {
         let word = draw.below(1 << 32);
-        match blow {
-            Blow::Rot => self.rot_in(self.place(draw.below(4), word)?, word),
-            Blow::RotIn(place) => self.rot_in(place, word),
-            Blow::Misdirect => {
-                self.ailing = Some(Ailment::Misdirected(word));
-                Some(Harm::Misdirected)
+        match fault {
+            DiskFault::Rot => self.rot_in(self.place(draw.below(4), word)?, word),
+            DiskFault::RotIn(place) => self.rot_in(place, word),
+            DiskFault::Misdirect => {
+                self.ailing = Some(WriteFault::Misdirected(word));
+                Some(Damage::Misdirected)
             }
-            Blow::DropPages => {
-                self.ailing = Some(Ailment::Dropped);
-                Some(Harm::Dropped)
+            DiskFault::DropPages => {
+                self.ailing = Some(WriteFault::Dropped);
+                Some(Damage::Dropped)
             }
-            Blow::FailRead => {
+            DiskFault::FailRead => {
                 self.is_unreadable.set(true);
-                Some(Harm::Unreadable)
+                Some(Damage::Unreadable)
             }
-            Blow::Fill => {
-                self.ailing = Some(Ailment::Full);
+            DiskFault::Fill => {
+                self.ailing = Some(WriteFault::Full);
                 self.snapshots.store.is_full = true;
-                Some(Harm::Full)
+                Some(Damage::Full)
             }
         }
     }
 
     fn is_damaged(&self) -> bool {
         let Storage { log, stable } = &self.storage;
-        matches!(self.ailing, Some(Ailment::Misdirected(_)))
+        matches!(self.ailing, Some(WriteFault::Misdirected(_)))
             || log.is_wounded()
             || stable.is_wounded()
             || self.snapshots.store.is_wounded()
@@ -156,7 +156,7 @@ impl Stores for Memory {
     }
 
     fn make_room(&mut self) {
-        self.ailing = self.ailing.filter(|ailment| *ailment != Ailment::Full);
+        self.ailing = self.ailing.filter(|write_fault| *write_fault != WriteFault::Full);
         self.snapshots.store.is_full = false;
         self.recover_from_illness();
     }
@@ -187,15 +187,16 @@ impl Memory {
     /// What befalls the next write befalls the first of those that are synced together, so that
     /// either all of them are there or none is.
     fn fall_ill(&mut self, writes: &[Write]) {
-        let (Some(ailment), Some(first)) = (self.ailing, writes.first()) else { return };
-        match ailment {
-            Ailment::Misdirected(_) if entries_of(&first.log).is_empty() => return,
-            Ailment::Misdirected(_) => self.storage.log.ailing = Some(ailment),
-            Ailment::Dropped | Ailment::Full => {
-                (self.storage.log.ailing, self.storage.stable.ailing) = (Some(ailment), Some(ailment));
+        let (Some(write_fault), Some(first)) = (self.ailing, writes.first()) else { return };
+        match write_fault {
+            WriteFault::Misdirected(_) if entries_of(&first.log).is_empty() => return,
+            WriteFault::Misdirected(_) => self.storage.log.ailing = Some(write_fault),
+            WriteFault::Dropped | WriteFault::Full => {
+                (self.storage.log.ailing, self.storage.stable.ailing) =
+                    (Some(write_fault), Some(write_fault));
             }
         }
-        if ailment != Ailment::Full {
+        if write_fault != WriteFault::Full {
             self.ailing = None;
         }
     }
@@ -218,13 +219,13 @@ impl Memory {
         }
     }
 
-    fn rot_in(&mut self, place: Place, word: u64) -> Option<Harm> {
+    fn rot_in(&mut self, place: Place, word: u64) -> Option<Damage> {
         let has_rotted = match place {
             Place::Record => self.storage.stable.rot(place, word),
             Place::Entry(_) => self.storage.log.rot(place, word),
             Place::Snapshot(last) => self.snapshots.store.rot(last, word),
         };
-        has_rotted.then_some(Harm::Rot(place))
+        has_rotted.then_some(Damage::Rot(place))
     }
 
     /// Keeps the first few parts of a write: the vote record, then what it takes away from the

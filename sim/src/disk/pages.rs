@@ -9,7 +9,7 @@ const SECTOR: usize = 512;
 /// How often the cache has written a page back by the time that it is written again.
 const WRITTEN_BACK: Ratio = Ratio::new(1, 8);
 
-type Bytes = Box<[u8; PAGE]>;
+type Data = Box<[u8; PAGE]>;
 
 /// A file.
 ///
@@ -25,9 +25,9 @@ pub(super) struct Pages {
 
 #[derive(Clone, Debug)]
 struct Page {
-    now: Bytes,
+    now: Data,
     /// What the device has of it, while it is dirty.
-    before: Bytes,
+    before: Data,
 }
 
 /// What a power cut does to what is not synced.

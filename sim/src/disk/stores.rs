@@ -4,15 +4,14 @@
 //! of what was under way. Those in memory are in `memory.rs`. Others are built on a
 //! [`Device`](super::Device), outside of this crate, from the stores of a real server.
 
-use crate::disk::fault::{Blow, Harm};
+use crate::disk::fault::{Damage, DiskFault};
 use crate::plan::rng::Draw;
 use std::fmt;
 use std::sync::Arc;
 use wavetank_raft::execute::Recovered;
 use wavetank_raft::store::{FsmSnapshot, SnapshotSource, StoreError};
 use wavetank_raft::{
-    Bytes, Configuration, Entries, Entry, Index, LogId, Settings, SnapshotMeta, SnapshotPiece, StoreJob,
-    Write,
+    Configuration, Data, Entries, Entry, Index, LogId, Settings, SnapshotMeta, SnapshotPiece, StoreJob, Write,
 };
 
 /// A log, a vote record and snapshots.
@@ -60,7 +59,7 @@ pub trait Stores: fmt::Debug {
     ) -> Result<Option<SnapshotPiece>, StoreError>;
 
     /// Keeps a piece of a snapshot that comes in, and says whether it has.
-    fn write_snapshot(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &Bytes, done: bool) -> bool;
+    fn write_snapshot(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &Data, done: bool) -> bool;
 
     /// Keeps a captured state as a snapshot.
     ///
@@ -75,7 +74,7 @@ pub trait Stores: fmt::Debug {
     fn load_snapshot(&self, last: LogId, load: &mut Load<'_>) -> Result<LogId, StoreError>;
 
     /// Something befalls the stores: what does, if anything can.
-    fn strike(&mut self, blow: Blow, draw: Draw) -> Option<Harm>;
+    fn strike(&mut self, fault: DiskFault, draw: Draw) -> Option<Damage>;
 
     /// Whether anything is not any more what was written and synced, or the next thing will not be.
     fn is_damaged(&self) -> bool;
@@ -98,7 +97,7 @@ pub trait Stores: fmt::Debug {
 }
 
 /// Makes the stores of a server.
-pub type Shelf<'a> = dyn FnMut(crate::plan::server_set::Slot) -> Box<dyn Stores> + 'a;
+pub type StoreFactory<'a> = dyn FnMut(crate::plan::server_set::ServerIdx) -> Box<dyn Stores> + 'a;
 
 /// Takes a snapshot's bytes.
 pub type Load<'a> = dyn FnMut(&mut dyn SnapshotSource) -> Result<(), StoreError> + 'a;

@@ -2,7 +2,7 @@
 
 use crate::plan::Clocks;
 use crate::plan::rng::{Domain, Stream};
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Span, Time};
 
 /// A clock that runs at its own, steady rate.
@@ -30,8 +30,8 @@ impl Clock {
 
     /// A server's clock as the plan has it.
     #[must_use]
-    pub fn of(seed: u64, slot: Slot, plan: &Clocks) -> Self {
-        let mut stream = Stream::new(seed, Domain::Clock, u64::from(slot.0), 0);
+    pub fn of(seed: u64, idx: ServerIdx, plan: &Clocks) -> Self {
+        let mut stream = Stream::new(seed, Domain::Clock, u64::from(idx.0), 0);
         let showed = Time(stream.within(plan.start).0);
         let drift = u64::from(plan.drift_ppm);
         assert!(drift < TRUE, "a clock {drift} ppm slower than the world stands still");
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn it_never_goes_back() {
         let plan = Clocks { start: crate::plan::rng::Spans::ms(0, 50), drift_ppm: 1_000 };
-        let mut clock = Clock::of(3, Slot(2), &plan);
+        let mut clock = Clock::of(3, ServerIdx(2), &plan);
         let mut last = clock.reads(Time(0));
         for at in (0..50_000).step_by(37).map(Time) {
             match at.0 % 5 {

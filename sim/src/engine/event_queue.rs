@@ -18,7 +18,7 @@ use wavetank_raft::Time;
 /// 2. Once as many events have been pending as ever will be, nothing is allocated any more.
 /// 3. `soon` has everything before `horizon`, the next event last.
 #[derive(Clone, Debug)]
-pub struct Agenda<T> {
+pub struct EventQueue<T> {
     soon: Vec<Key>,
     horizon: u64,
     later: BinaryHeap<Reverse<Key>>,
@@ -36,7 +36,7 @@ const PLACE_BITS: u32 = 24;
 /// than most timeouts.
 const SOON: u64 = 1 << 16;
 
-impl<T> Default for Agenda<T> {
+impl<T> Default for EventQueue<T> {
     fn default() -> Self {
         Self {
             soon: Vec::new(),
@@ -49,7 +49,7 @@ impl<T> Default for Agenda<T> {
     }
 }
 
-impl<T> Agenda<T> {
+impl<T> EventQueue<T> {
     /// Puts an event down. Returns its serial number, which is never used again.
     ///
     /// # Panics
@@ -140,18 +140,19 @@ mod tests {
 
     #[test]
     fn earlier_first_and_ties_in_the_order_they_were_put_down() {
-        let mut agenda = Agenda::default();
+        let mut event_queue = EventQueue::default();
         for (at, name) in [(5, "c"), (3, "a"), (5, "d"), (3, "b")] {
-            agenda.put(Time(at), name);
+            event_queue.put(Time(at), name);
         }
-        let order: Vec<_> = std::iter::from_fn(|| agenda.take()).map(|(at, _, name)| (at.0, name)).collect();
+        let order: Vec<_> =
+            std::iter::from_fn(|| event_queue.take()).map(|(at, _, name)| (at.0, name)).collect();
         assert_eq!(order, [(3, "a"), (3, "b"), (5, "c"), (5, "d")]);
     }
 
     #[test]
     fn it_agrees_with_a_sorted_list() {
         let mut stream = Stream::new(6, Domain::Storm, 0, 0);
-        let mut agenda = Agenda::default();
+        let mut event_queue = EventQueue::default();
         let mut list = std::collections::BTreeMap::new();
         let mut now = 0;
         for _ in 0..30_000 {
@@ -159,26 +160,26 @@ mod tests {
             if stream.chance(now as u32 % 3 + 1, 4) {
                 let reach = stream.one_of(&[0, 1, 900, 5_000, 100_000, 300_000, 9_000_000]);
                 let at = Time(now + stream.below(reach + 1));
-                let serial = agenda.put(at, now);
+                let serial = event_queue.put(at, now);
                 list.insert((at, serial), now);
-            } else if let Some((at, serial, event)) = agenda.take() {
+            } else if let Some((at, serial, event)) = event_queue.take() {
                 assert_eq!(list.pop_first(), Some(((at, serial), event)));
                 now = at.0;
             }
-            assert_eq!(agenda.next_at(), list.first_key_value().map(|(&(at, _), _)| at));
-            assert_eq!(agenda.len(), list.len());
+            assert_eq!(event_queue.next_at(), list.first_key_value().map(|(&(at, _), _)| at));
+            assert_eq!(event_queue.len(), list.len());
         }
     }
 
     #[test]
     fn places_are_used_again() {
-        let mut agenda = Agenda::default();
+        let mut event_queue = EventQueue::default();
         for round in 0..1_000 {
-            agenda.put(Time(round), round);
-            agenda.put(Time(round * 700), round);
-            agenda.take();
-            agenda.take();
+            event_queue.put(Time(round), round);
+            event_queue.put(Time(round * 700), round);
+            event_queue.take();
+            event_queue.take();
         }
-        assert!(agenda.places.len() <= 2 && agenda.is_empty());
+        assert!(event_queue.places.len() <= 2 && event_queue.is_empty());
     }
 }

@@ -7,21 +7,21 @@ use crate::disk::{Disk, Stores};
 use crate::engine::clock::Clock;
 use crate::engine::workload::TankFsm;
 use crate::plan::rng::{Domain, Stream};
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use crate::plan::{Machines, Plan};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::execute::Machine;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{
-    Batch, Boot, Bytes, Config, Entropy, Entry, NodeId, RequestId, Server, Settings, SnapshotMeta, Span, Time,
+    Batch, Boot, Config, Data, Entropy, Entry, NodeId, RequestId, Server, Settings, SnapshotMeta, Span, Time,
 };
 
 /// A server's place in the tank.
 #[derive(Debug)]
 pub(crate) struct Host<F: TankFsm, W> {
     /// Which.
-    pub(crate) slot: Slot,
+    pub(crate) idx: ServerIdx,
     /// The number the core knows it by.
     pub(crate) node: NodeId,
     /// How it behaves.
@@ -50,7 +50,7 @@ pub(crate) struct Process<F: TankFsm, W> {
     /// What the state machine has to do, the first of it being done now.
     pub(crate) work: VecDeque<Work>,
     /// Commands that are being gathered.
-    pub(crate) gathered: Vec<(RequestId, Bytes)>,
+    pub(crate) batched: Vec<(RequestId, Data)>,
     /// Calls that are not answered yet.
     pub(crate) calls: Vec<PendingCall>,
     /// What has happened since it was paused; `None` while it runs.
@@ -87,7 +87,7 @@ pub(crate) enum Caller {
     /// A client, who wants a command applied.
     Writer(u16),
     /// A client, who wants this query answered.
-    Reader(u16, Bytes),
+    Reader(u16, Data),
     /// Whoever tells the story; the outcome is kept.
     Operator,
     /// The nemesis, who does not listen.
@@ -125,16 +125,16 @@ impl<F: TankFsm, W> Host<F, W> {
     /// # Panics
     /// When the plan's configuration cannot work.
     #[must_use]
-    pub(crate) fn new(slot: Slot, plan: &Plan, stores: Box<dyn Stores>) -> Self {
-        let config = Config { local_id: slot.id(), ..plan.config.clone() };
+    pub(crate) fn new(idx: ServerIdx, plan: &Plan, stores: Box<dyn Stores>) -> Self {
+        let config = Config { local_id: idx.id(), ..plan.config.clone() };
         let settings = Settings::new(config).unwrap_or_else(|error| panic!("the plan's config: {error}"));
-        let stream = |domain| Stream::new(plan.seed, domain, u64::from(slot.0), 0);
+        let stream = |domain| Stream::new(plan.seed, domain, u64::from(idx.0), 0);
         Self {
-            slot,
-            node: slot.node(),
+            idx,
+            node: idx.node(),
             settings,
-            disk: Disk::new(plan.seed, slot, &plan.disks, stores),
-            clock: Clock::of(plan.seed, slot, &plan.clocks),
+            disk: Disk::new(plan.seed, idx, &plan.disks, stores),
+            clock: Clock::of(plan.seed, idx, &plan.clocks),
             incarnation: 0,
             halted: false,
             process: None,
@@ -157,11 +157,11 @@ impl<F: TankFsm, W> Host<F, W> {
     /// # Panics
     /// When it runs already.
     pub(crate) fn start(&mut self, seed: u64, now: Time, fsm: F) -> Result<(Boot, Vec<Entry>), StoreError> {
-        assert!(self.process.is_none(), "{} runs already", self.slot);
+        assert!(self.process.is_none(), "{} runs already", self.idx);
         self.incarnation += 1;
         self.halted = false;
         let found = self.disk.recover(self.settings.log_cache_capacity)?;
-        let key = (u64::from(self.slot.0), u64::from(self.incarnation));
+        let key = (u64::from(self.idx.0), u64::from(self.incarnation));
         let boot = Boot {
             entropy: Entropy(Stream::new(seed, Domain::Entropy, key.0, key.1).word()),
             incarnation: self.incarnation,
@@ -173,7 +173,7 @@ impl<F: TankFsm, W> Host<F, W> {
             server: Server::boot(self.settings.clone(), boot.clone(), self.clock.reads(now)),
             machine: Machine::new(fsm),
             work: VecDeque::new(),
-            gathered: Vec::new(),
+            batched: Vec::new(),
             is_fresh: false,
             calls: Vec::new(),
             waiting: None,

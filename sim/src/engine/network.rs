@@ -4,10 +4,10 @@
 //! links are cut is the [`topology`](crate::observe::topology)'s; the messages themselves the world keeps.
 
 use crate::observe::Fate;
-use crate::plan::fault_id::{Astray, Fault, Mishap, Mishaps};
+use crate::plan::fault_id::{Fault, FaultFilter, FaultId, MessageFault};
 use crate::plan::named::Counters;
 use crate::plan::rng::{Domain, Draw, Ratio, Spans, Stream};
-use crate::plan::server_set::{Slot, Slots};
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::plan::{Late, Links};
 use wavetank_raft::{Span, Time};
 
@@ -23,7 +23,7 @@ pub struct Network {
     on_way: Vec<(Stream, u32)>,
     messages: u64,
     counts: Counters<Fault>,
-    mishaps: Mishaps,
+    fault_ids: FaultFilter,
 }
 
 /// What happens to a message, and whether the network keeps it.
@@ -40,7 +40,7 @@ pub struct Passage {
 /// One direction between two servers.
 #[derive(Clone, Debug)]
 struct Link {
-    ends: (Slot, Slot),
+    ends: (ServerIdx, ServerIdx),
     passed: u32,
     distance: Span,
     delay: Stream,
@@ -88,38 +88,38 @@ impl Network {
             on_way: (0..=servers).map(on_way).collect(),
             messages: 0,
             counts: Counters::default(),
-            mishaps: Mishaps::default(),
+            fault_ids: FaultFilter::default(),
         }
     }
 
     /// Only these mishaps are let happen, or all.
     #[must_use]
-    pub fn with_mishaps(self, mishaps: Mishaps) -> Self {
-        Self { mishaps, ..self }
+    pub fn with_fault_filter(self, fault_ids: FaultFilter) -> Self {
+        Self { fault_ids, ..self }
     }
 
     /// What has gone astray, if it is written down.
     #[must_use]
-    pub const fn mishaps(&self) -> &Mishaps {
-        &self.mishaps
+    pub const fn fault_ids(&self) -> &FaultFilter {
+        &self.fault_ids
     }
 
     /// Writes down what goes astray.
     pub fn record(&mut self) {
-        self.mishaps.record();
+        self.fault_ids.record();
     }
 
     /// A message is handed over now.
-    pub fn pass(&mut self, now: Time, from: Slot, to: Slot, is_cut: bool) -> Passage {
+    pub fn pass(&mut self, now: Time, from: ServerIdx, to: ServerIdx, is_cut: bool) -> Passage {
         self.messages += 1;
         let at = from.at() * self.servers + to.at();
         let (seed, plan) = (self.seed, &self.plan);
         let link = self.links[at].get_or_insert_with(|| Box::new(Link::new(seed, plan, from, to)));
-        link.pass(now, plan, is_cut, &mut self.counts, &mut self.mishaps)
+        link.pass(now, plan, is_cut, &mut self.counts, &mut self.fault_ids)
     }
 
     /// A server has crashed. Perhaps what it sent last is lost with it.
-    pub fn crash(&mut self, from: Slot) {
+    pub fn crash(&mut self, from: ServerIdx) {
         if self.takes_along(from.at()) {
             for to in 0..self.servers {
                 self.lost_upto[from.at() * self.servers + to] = self.messages;
@@ -128,9 +128,9 @@ impl Network {
     }
 
     /// Links were cut. Perhaps what was under way on those that are cut now is lost.
-    pub fn cut(&mut self, is_cut: impl Fn(Slot, Slot) -> bool) {
+    pub fn cut(&mut self, is_cut: impl Fn(ServerIdx, ServerIdx) -> bool) {
         if self.takes_along(self.servers) {
-            let all = Slots::first(self.servers);
+            let all = ServerSet::first(self.servers);
             for from in all.iter() {
                 for to in all.iter().filter(|&to| is_cut(from, to)) {
                     self.lost_upto[from.at() * self.servers + to.at()] = self.messages;
@@ -141,7 +141,7 @@ impl Network {
 
     /// Whether a message that arrives, and was the so-many-th to be sent, was lost on its way.
     #[must_use]
-    pub fn lost_on_way(&self, from: Slot, to: Slot, number: u64) -> bool {
+    pub fn lost_on_way(&self, from: ServerIdx, to: ServerIdx, number: u64) -> bool {
         number <= self.lost_upto[from.at() * self.servers + to.at()]
     }
 
@@ -153,9 +153,9 @@ impl Network {
     fn takes_along(&mut self, of: usize) -> bool {
         let Some(chance) = self.plan.on_way else { return false };
         let (stream, asked) = &mut self.on_way[of];
-        let mishap = Mishap::OnWay(u8::try_from(of).expect("a server, or all links"), *asked);
+        let fault_id = FaultId::OnWay(u8::try_from(of).expect("a server, or all links"), *asked);
         *asked += 1;
-        let takes = stream.hits(chance) && self.mishaps.allow(mishap);
+        let takes = stream.hits(chance) && self.fault_ids.allow(fault_id);
         self.counts[Fault::OnWay] += u64::from(takes);
         takes
     }
@@ -185,7 +185,7 @@ impl Network {
 }
 
 impl Link {
-    fn new(seed: u64, plan: &Links, from: Slot, to: Slot) -> Self {
+    fn new(seed: u64, plan: &Links, from: ServerIdx, to: ServerIdx) -> Self {
         let stream = |domain| Stream::new(seed, domain, u64::from(from.0), u64::from(to.0));
         let mut delay = stream(Domain::Delay);
         let distance = delay.draw();
@@ -237,32 +237,32 @@ impl Link {
         plan: &Links,
         is_cut: bool,
         counts: &mut Counters<Fault>,
-        mishaps: &mut Mishaps,
+        fault_ids: &mut FaultFilter,
     ) -> Passage {
         let (from, to) = self.ends;
         let place = self.passed;
         let said = self.next();
-        let mut may = |astray| mishaps.allow(Mishap::Message(astray, from, to, place));
+        let mut may = |message_fault| fault_ids.allow(FaultId::Message(message_fault, from, to, place));
         let delay = said.delay.within(plan.delay) + self.distance;
         let lost = plan.loss.is_some_and(|chance| said.of(Family::Loss).hits(chance));
-        if is_cut || (lost && may(Astray::Loss)) {
+        if is_cut || (lost && may(MessageFault::Loss)) {
             counts[if is_cut { Fault::Cut } else { Fault::Loss }] += 1;
             return Passage { fate: Fate::Lost, held: false, flips: None };
         }
-        let flips = said.flips(plan.corrupt).filter(|_| may(Astray::Corrupt));
-        let reordered = said.struck(Family::Reorder, plan.reorder).filter(|_| may(Astray::Reorder));
-        let late = said.struck(Family::Late, plan.late).filter(|_| may(Astray::Late));
+        let flips = said.flips(plan.corrupt).filter(|_| may(MessageFault::Corrupt));
+        let reordered = said.struck(Family::Reorder, plan.reorder).filter(|_| may(MessageFault::Reorder));
+        let late = said.struck(Family::Late, plan.late).filter(|_| may(MessageFault::Late));
         counts[Fault::Reorder] += u64::from(reordered.is_some());
         counts[Fault::Late] += u64::from(late.is_some());
         let first = now + delay + reordered.unwrap_or(Span::ZERO) + late.unwrap_or(Span::ZERO);
-        if let Some(by) = said.struck(Family::Hold, plan.hold).filter(|_| may(Astray::Hold)) {
+        if let Some(by) = said.struck(Family::Hold, plan.hold).filter(|_| may(MessageFault::Hold)) {
             counts[Fault::Hold] += 1;
             // An odd delay holds a copy, an even one the message itself.
             let fate =
                 if by.0 % 2 == 1 { Fate::ArrivesTwice(first, first + by) } else { Fate::Arrives(first + by) };
             return Passage { fate, held: true, flips };
         }
-        let again = said.struck(Family::Duplicate, plan.duplicate).filter(|_| may(Astray::Duplicate));
+        let again = said.struck(Family::Duplicate, plan.duplicate).filter(|_| may(MessageFault::Duplicate));
         counts[Fault::Duplicate] += u64::from(again.is_some());
         let fate = again.map_or(Fate::Arrives(first), |by| Fate::ArrivesTwice(first, first + by));
         Passage { fate, held: false, flips }
@@ -320,8 +320,8 @@ impl ClientLine {
 mod tests {
     use super::*;
 
-    const A: Slot = Slot(0);
-    const B: Slot = Slot(1);
+    const A: ServerIdx = ServerIdx(0);
+    const B: ServerIdx = ServerIdx(1);
 
     fn fates(plan: Links, count: usize) -> Vec<Fate> {
         let mut network = Network::new(5, 2, plan);

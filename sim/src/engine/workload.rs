@@ -4,15 +4,15 @@
 //! late or never; it knows nothing of what they say.
 
 use crate::observe::{Ending, What};
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use std::fmt::{self, Debug};
 use wavetank_raft::store::Fsm;
-use wavetank_raft::{Answer, Bytes, Error, ReadPath, RequestId, Time};
+use wavetank_raft::{Answer, Data, Error, ReadPath, RequestId, Time};
 
 /// A state machine that lives in the tank.
 pub trait TankFsm: Fsm {
     /// Answers a read of the local state, without changing it.
-    fn query(&self, query: &[u8]) -> Bytes;
+    fn query(&self, query: &[u8]) -> Data;
 
     /// A digest of the state: equal for equal states. O(1), since it is asked for after every
     /// batch.
@@ -27,7 +27,7 @@ pub struct Ask {
     /// The client that asks.
     pub client: u16,
     /// The server that is asked.
-    pub to: Slot,
+    pub to: ServerIdx,
     /// What is wanted.
     pub want: Want,
 }
@@ -36,11 +36,11 @@ pub struct Ask {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Want {
     /// Apply this command.
-    Apply(Bytes),
+    Apply(Data),
     /// Answer this query once a read by this path is allowed.
-    Read(ReadPath, Bytes),
+    Read(ReadPath, Data),
     /// Answer this query from the local state, however old.
-    Stale(Bytes),
+    Stale(Data),
 }
 
 impl fmt::Display for Want {
@@ -61,7 +61,7 @@ pub enum Reply {
     /// The server's answer to a command.
     Answered(Result<Answer, Error>),
     /// The answer to a query.
-    Value(Result<Bytes, Error>),
+    Value(Result<Data, Error>),
     /// The connection broke: the server is down, or went down. What was asked may have been done.
     Broken,
 }

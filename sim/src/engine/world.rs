@@ -2,7 +2,7 @@
 //!
 //! The world takes what is next on the agenda, hands it to whom it concerns, and carries out what
 //! that one wants. It decides nothing (the network, the disks and the nemesis do) and judges
-//! nothing; whoever wants to know what happens gives it a [`Watch`].
+//! nothing; whoever wants to know what happens gives it a [`Observer`].
 //!
 //! In this file: what there is, and how time passes. `step.rs`: a server takes an event.
 //! `carry.rs`: its actions are carried out. `clients.rs`: what goes on between clients and
@@ -23,19 +23,19 @@ pub(crate) mod tests;
 
 pub use end::Unsettled;
 
-use crate::disk::{Memory, Shelf};
-use crate::engine::event_queue::Agenda;
+use crate::disk::{Memory, StoreFactory};
+use crate::engine::event_queue::EventQueue;
 use crate::engine::host::{Host, Timer};
 use crate::engine::network::{ClientLine, Network};
 use crate::engine::workload::{TankFsm, Wants, Workload};
 use crate::nemesis::Nemesis;
 use crate::observe::digest::Digest;
-use crate::observe::observer::{Eye, Watch};
+use crate::observe::observer::{Observer, Recorder};
 use crate::observe::topology::Topology;
-use crate::plan::fault_id::{Fault, Mishap, Mishaps};
-use crate::plan::server_set::{Slot, Slots};
+use crate::plan::fault_id::{Fault, FaultFilter, FaultId};
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::plan::{Birth, Plan};
-use sim_event::{Happening, Letter};
+use sim_event::{Envelope, SimEvent};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
@@ -45,24 +45,24 @@ use wavetank_raft::{
 };
 
 /// A tank with servers in it, the sea around them and the clients above.
-pub struct World<F: TankFsm, V: Watch> {
+pub struct World<F: TankFsm, V: Observer> {
     plan: Plan,
-    agenda: Agenda<Happening>,
+    event_queue: EventQueue<SimEvent>,
     events: u64,
-    eye: Eye<V>,
+    recorder: Recorder<V>,
     digest: Digest,
     is_deep: bool,
-    hosts: Vec<Host<F, Happening>>,
-    awake: Slots,
-    broken: Slots,
+    hosts: Vec<Host<F, SimEvent>>,
+    awake: ServerSet,
+    broken: ServerSet,
     /// Lost for good.
-    lost: Slots,
+    lost: ServerSet,
     /// They would not start with what they had on their disks.
-    refused: Slots,
+    refused: ServerSet,
     topology: Topology,
     network: Network,
-    held: VecDeque<(u64, Letter)>,
-    make: Box<dyn FnMut(Slot) -> F>,
+    held: VecDeque<(u64, Envelope)>,
+    make: Box<dyn FnMut(ServerIdx) -> F>,
     workload: Box<dyn Workload>,
     wants: Wants,
     clients_due: Timer,
@@ -71,12 +71,12 @@ pub struct World<F: TankFsm, V: Watch> {
     outcomes: BTreeMap<RequestId, Outcome>,
     nemesis: Option<Nemesis>,
     counts: BTreeMap<&'static str, u64>,
-    mishaps: Vec<Mishap>,
+    fault_ids: Vec<FaultId>,
     actions: Vec<Action>,
     effects: Effects,
 }
 
-impl<F: TankFsm, V: Watch> World<F, V> {
+impl<F: TankFsm, V: Observer> World<F, V> {
     /// A tank as the plan has it: every server started, the nemesis at work.
     ///
     /// # Panics
@@ -84,11 +84,11 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     /// that cannot work.
     pub fn new(
         plan: Plan,
-        make: impl FnMut(Slot) -> F + 'static,
+        make: impl FnMut(ServerIdx) -> F + 'static,
         workload: Box<dyn Workload>,
-        watch: V,
+        observer: V,
     ) -> Self {
-        Self::with_stores(plan, make, workload, watch, &mut |_| Box::new(Memory::default()))
+        Self::with_stores(plan, make, workload, observer, &mut |_| Box::new(Memory::default()))
     }
 
     /// The same with other stores than those in memory, which the shelf makes for each server.
@@ -97,28 +97,32 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     /// As for [`World::new`].
     pub fn with_stores(
         plan: Plan,
-        make: impl FnMut(Slot) -> F + 'static,
+        make: impl FnMut(ServerIdx) -> F + 'static,
         workload: Box<dyn Workload>,
-        watch: V,
-        shelf: &mut Shelf<'_>,
+        observer: V,
+        store_factory: &mut StoreFactory<'_>,
     ) -> Self {
-        let slots = plan.slots();
-        assert!(0 < plan.servers && slots <= Slot::MOST, "a tank holds 1 to {} servers", Slot::MOST);
-        let all = Slots::first(slots);
+        let count = plan.server_count();
+        assert!(
+            0 < plan.servers && count <= ServerIdx::MOST,
+            "a tank holds 1 to {} servers",
+            ServerIdx::MOST
+        );
+        let all = ServerSet::first(count);
         let mut world = Self {
-            agenda: Agenda::default(),
+            event_queue: EventQueue::default(),
             events: 0,
-            eye: Eye::new(watch),
+            recorder: Recorder::new(observer),
             digest: Digest::default(),
             is_deep: false,
-            hosts: all.iter().map(|slot| Host::new(slot, &plan, shelf(slot))).collect(),
-            awake: Slots::NONE,
-            broken: Slots::NONE,
-            lost: Slots::NONE,
-            refused: Slots::NONE,
-            topology: Topology::new(slots),
-            network: Network::new(plan.seed, slots, plan.links.clone())
-                .with_mishaps(Mishaps::new(plan.mishaps.clone())),
+            hosts: all.iter().map(|idx| Host::new(idx, &plan, store_factory(idx))).collect(),
+            awake: ServerSet::NONE,
+            broken: ServerSet::NONE,
+            lost: ServerSet::NONE,
+            refused: ServerSet::NONE,
+            topology: Topology::new(count),
+            network: Network::new(plan.seed, count, plan.links.clone())
+                .with_fault_filter(FaultFilter::new(plan.fault_ids.clone())),
             held: VecDeque::new(),
             make: Box::new(make),
             workload,
@@ -129,7 +133,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
             outcomes: BTreeMap::new(),
             nemesis: None,
             counts: BTreeMap::new(),
-            mishaps: Vec::new(),
+            fault_ids: Vec::new(),
             actions: Vec::new(),
             effects: Effects::new(),
             plan,
@@ -138,19 +142,19 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         world
     }
 
-    fn begin(&mut self, all: Slots) {
+    fn begin(&mut self, all: ServerSet) {
         match self.plan.birth {
             Birth::Bootstrapped => self.found(),
             Birth::Blank => {
-                self.agenda.put(Time(0), Happening::Bootstrap);
+                self.event_queue.put(Time(0), SimEvent::Bootstrap);
             }
         }
-        for slot in all.iter() {
-            self.restart(slot);
+        for idx in all.iter() {
+            self.restart(idx);
         }
         let mut nemesis = Nemesis::new(&self.plan);
         for (kind, after) in nemesis.first() {
-            self.agenda.put(Time(0) + after, Happening::Act(kind));
+            self.event_queue.put(Time(0) + after, SimEvent::Act(kind));
         }
         self.nemesis = Some(nemesis);
         self.expect_clients();
@@ -175,17 +179,17 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     /// Never: the slots of a tank have different names and addresses.
     #[must_use]
     pub fn founders(&self) -> Configuration {
-        let founders = Slots::first(usize::from(self.plan.servers));
-        let voters = founders.iter().map(|slot| Member::voter(slot.id(), slot.address())).collect();
+        let founders = ServerSet::first(usize::from(self.plan.servers));
+        let voters = founders.iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
         Configuration::new(voters).expect("the slots of a tank have different names and addresses")
     }
 
     /// Handles what is next on the agenda; `false` if nothing is.
     pub fn step(&mut self) -> bool {
-        let Some((at, serial, happening)) = self.agenda.take() else { return false };
-        self.eye.now = at;
+        let Some((at, serial, sim_event)) = self.event_queue.take() else { return false };
+        self.recorder.now = at;
         self.events += 1;
-        self.handle(serial, happening);
+        self.handle(serial, sim_event);
         true
     }
 
@@ -197,13 +201,13 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     /// Handles what comes up to this moment while the condition holds, which is asked before each
     /// event. Returns whether it still holds at the end.
     pub fn run_while(&mut self, until: Time, mut holds: impl FnMut(&mut Self) -> bool) -> bool {
-        while self.agenda.next_at().is_some_and(|at| at <= until) {
+        while self.event_queue.next_at().is_some_and(|at| at <= until) {
             if !holds(self) {
                 return false;
             }
             self.step();
         }
-        self.eye.now = self.eye.now.max(until);
+        self.recorder.now = self.recorder.now.max(until);
         holds(self)
     }
 
@@ -218,7 +222,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     }
 
     /// Writes down what goes wrong from here on.
-    pub fn record_mishaps(&mut self) {
+    pub fn record_faults(&mut self) {
         self.network.record();
         if let Some(nemesis) = &mut self.nemesis {
             nemesis.record();
@@ -227,15 +231,15 @@ impl<F: TankFsm, V: Watch> World<F, V> {
 
     /// What went wrong since it is written down: acts first, then messages, each in their order.
     #[must_use]
-    pub fn mishaps(&self) -> Vec<Mishap> {
-        let acts = self.nemesis.as_ref().map_or(&self.mishaps[..], |nemesis| nemesis.mishaps().taken());
-        acts.iter().chain(self.network.mishaps().taken()).copied().collect()
+    pub fn fault_ids(&self) -> Vec<FaultId> {
+        let acts = self.nemesis.as_ref().map_or(&self.fault_ids[..], |nemesis| nemesis.fault_ids().taken());
+        acts.iter().chain(self.network.fault_ids().taken()).copied().collect()
     }
 
     /// The moment.
     #[must_use]
     pub const fn now(&self) -> Time {
-        self.eye.now
+        self.recorder.now
     }
 
     /// How many events were handled.
@@ -264,13 +268,13 @@ impl<F: TankFsm, V: Watch> World<F, V> {
 
     /// Every server.
     #[must_use]
-    pub fn all(&self) -> Slots {
-        Slots::first(self.hosts.len())
+    pub fn all(&self) -> ServerSet {
+        ServerSet::first(self.hosts.len())
     }
 
     /// Those that run and do not stand still.
     #[must_use]
-    pub const fn awake(&self) -> Slots {
+    pub const fn awake(&self) -> ServerSet {
         self.awake
     }
 
@@ -288,18 +292,18 @@ impl<F: TankFsm, V: Watch> World<F, V> {
 
     /// Whoever looks on.
     #[must_use]
-    pub const fn watch(&self) -> &V {
-        &self.eye.watch
+    pub const fn observer(&self) -> &V {
+        &self.recorder.observer
     }
 
     /// Whoever looks on, to be asked for a verdict.
-    pub const fn watch_mut(&mut self) -> &mut V {
-        &mut self.eye.watch
+    pub const fn observer_mut(&mut self) -> &mut V {
+        &mut self.recorder.observer
     }
 
     /// Ends the run.
-    pub fn into_watch(self) -> V {
-        self.eye.watch
+    pub fn into_observer(self) -> V {
+        self.recorder.observer
     }
 
     /// How often each fault family struck so far; families that never did are left out.
@@ -320,47 +324,47 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         faults
     }
 
-    fn handle(&mut self, serial: u64, happening: Happening) {
-        if let Some(slot) = happening.to()
-            && !self.awake.contains(slot)
+    fn handle(&mut self, serial: u64, sim_event: SimEvent) {
+        if let Some(idx) = sim_event.to()
+            && !self.awake.contains(idx)
         {
-            self.find_asleep(slot, happening);
+            self.find_asleep(idx, sim_event);
             return;
         }
-        match happening {
-            Happening::Timer(slot) => self.on_timer(slot, serial),
-            Happening::Arrive(letter) => self.on_letter(letter),
-            Happening::LetGo(number) => self.on_let_go(number),
-            Happening::Disk(slot, incarnation) => self.on_disk(slot, incarnation),
-            Happening::Tell(slot, incarnation, event) => self.on_tell(slot, incarnation, event),
-            Happening::Machine(slot, incarnation) => self.on_machine(slot, incarnation),
-            Happening::Gathered(slot, incarnation) => self.on_gathered(slot, incarnation),
-            Happening::Ask(ask) => self.on_ask(ask),
-            Happening::Reply(request, reply) => self.on_reply(request, reply),
-            Happening::Clients => self.on_clients(serial),
-            Happening::Bootstrap => self.on_bootstrap(),
-            Happening::Act(kind) => self.on_act(kind),
-            Happening::Change(change) => self.on_change(&change),
-            Happening::Restart(slot) => self.on_restart(slot),
-            Happening::Resume(slot) => self.resume(slot),
-            Happening::Room(slot) => self.make_room(slot),
+        match sim_event {
+            SimEvent::Timer(idx) => self.on_timer(idx, serial),
+            SimEvent::Arrive(envelope) => self.on_envelope(envelope),
+            SimEvent::LetGo(number) => self.on_let_go(number),
+            SimEvent::Disk(idx, incarnation) => self.on_disk(idx, incarnation),
+            SimEvent::Deliver(idx, incarnation, event) => self.on_deliver(idx, incarnation, event),
+            SimEvent::Machine(idx, incarnation) => self.on_machine(idx, incarnation),
+            SimEvent::Batch(idx, incarnation) => self.on_batch(idx, incarnation),
+            SimEvent::Ask(ask) => self.on_ask(ask),
+            SimEvent::Reply(request, reply) => self.on_reply(request, reply),
+            SimEvent::Clients => self.on_clients(serial),
+            SimEvent::Bootstrap => self.on_bootstrap(),
+            SimEvent::Act(kind) => self.on_act(kind),
+            SimEvent::Change(change) => self.on_change(&change),
+            SimEvent::Restart(idx) => self.on_restart(idx),
+            SimEvent::Resume(idx) => self.resume(idx),
+            SimEvent::Room(idx) => self.make_room(idx),
         }
     }
 
     /// What happens to a server that stands still waits; what happens to one that is down does
     /// not happen, but that a client finds nobody there.
-    fn find_asleep(&mut self, slot: Slot, happening: Happening) {
-        if let Some(process) = &mut self.hosts[slot.at()].process {
+    fn find_asleep(&mut self, idx: ServerIdx, sim_event: SimEvent) {
+        if let Some(process) = &mut self.hosts[idx.at()].process {
             let waiting = process.waiting.as_mut().expect("who runs and is not awake stands still");
-            waiting.push(happening);
-        } else if let Happening::Ask(ask) = happening {
+            waiting.push(sim_event);
+        } else if let SimEvent::Ask(ask) = sim_event {
             self.send_reply(ask.client, ask.request, crate::engine::workload::Reply::Broken);
         }
     }
 }
 
-impl<F: TankFsm, V: Watch> fmt::Debug for World<F, V> {
+impl<F: TankFsm, V: Observer> fmt::Debug for World<F, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "World(seed {}, at {}, {} events)", self.plan.seed, self.eye.now, self.events)
+        write!(f, "World(seed {}, at {}, {} events)", self.plan.seed, self.recorder.now, self.events)
     }
 }

@@ -1,8 +1,8 @@
 //! How far an exploration goes: what may happen, and how often.
 
 use super::fingerprint::MOST;
-use crate::plan::judge_level::Column;
-use crate::plan::server_set::{Slot, Slots};
+use crate::plan::judge_level::JudgeLevel;
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use wavetank_raft::{Config, Configuration, Member, Settings, Span, Term};
@@ -37,7 +37,7 @@ pub struct Bounds {
     /// When writes reach the disk.
     pub disks: Disks,
     /// How much is judged.
-    pub judged: Column,
+    pub judged: JudgeLevel,
 }
 
 /// When a write reaches the disk.
@@ -69,7 +69,7 @@ impl Default for Bounds {
             batch: 1,
             window: 1,
             disks: Disks::Hang,
-            judged: Column::Steps,
+            judged: JudgeLevel::Steps,
         }
     }
 }
@@ -123,8 +123,8 @@ impl Bounds {
 
     /// All servers.
     #[must_use]
-    pub fn servers(&self) -> Slots {
-        Slots::first(usize::from(self.nodes + self.spares))
+    pub fn servers(&self) -> ServerSet {
+        ServerSet::first(usize::from(self.nodes + self.spares))
     }
 
     /// The last term in which an election can begin.
@@ -139,8 +139,8 @@ impl Bounds {
     /// Never: names and addresses of different servers differ.
     #[must_use]
     pub fn founders(&self) -> Configuration {
-        let voters = Slots::first(usize::from(self.nodes));
-        let members = voters.iter().map(|slot| Member::voter(slot.id(), slot.address())).collect();
+        let voters = ServerSet::first(usize::from(self.nodes));
+        let members = voters.iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
         Configuration::new(members).expect("there are servers, and they differ")
     }
 
@@ -151,9 +151,9 @@ impl Bounds {
     /// # Panics
     /// Never: the values keep to the rules.
     #[must_use]
-    pub fn settings(&self, slot: Slot) -> Settings {
+    pub fn settings(&self, idx: ServerIdx) -> Settings {
         let config = Config {
-            local_id: slot.id(),
+            local_id: idx.id(),
             heartbeat_timeout: super::clock::PATIENCE,
             election_timeout: super::clock::PATIENCE,
             leader_lease_timeout: super::clock::PATIENCE,

@@ -4,17 +4,17 @@
 //! the other would make two states of one. These names do not.
 
 use super::fingerprint::{self, Permutation};
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use std::fmt;
 use wavetank_raft::Term;
 
 /// A call's name, never used twice in a run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Name {
+pub struct CallId {
     /// Who calls.
-    pub from: Slot,
+    pub from: ServerIdx,
     /// Who is called.
-    pub to: Slot,
+    pub to: ServerIdx,
     /// How often the caller had started by then.
     pub life: u8,
     /// The caller's term.
@@ -23,7 +23,7 @@ pub struct Name {
     pub ordinal: u8,
 }
 
-impl Name {
+impl CallId {
     /// The name in 64 bits, when servers have changed places.
     #[must_use]
     pub fn hash(&self, permutation: &Permutation) -> u64 {
@@ -37,7 +37,7 @@ impl Name {
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for CallId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { from, to, life, term, ordinal } = self;
         write!(f, "{from}>{to} {term} #{ordinal}")?;

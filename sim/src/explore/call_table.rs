@@ -1,8 +1,8 @@
 //! A server's own calls: their names, and which of them it still waits for.
 
 use super::fingerprint::{self, MOST, Permutation};
-use crate::explore::call_id::Name;
-use crate::plan::server_set::Slot;
+use crate::explore::call_id::CallId;
+use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{NodeId, RoleName, RpcId, Term};
 
 /// The count of calls of a term in which no more are expected. Should there be one, its name is new.
@@ -10,22 +10,22 @@ const OVER: u8 = 128;
 
 /// The calls of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Desk {
-    slot: Slot,
+pub struct CallTable {
+    idx: ServerIdx,
     /// How often the server has started.
     life: u8,
     /// The calls that it may still be waiting for.
-    open: Vec<(RpcId, Name)>,
+    open: Vec<(RpcId, CallId)>,
     /// How often it has called each server in `term`.
     asked: [u8; MOST],
     term: Term,
 }
 
-impl Desk {
+impl CallTable {
     /// The desk of a server that has started so often, in this term.
     #[must_use]
-    pub const fn new(slot: Slot, life: u8, term: Term) -> Self {
-        Self { slot, life, open: Vec::new(), asked: [0; MOST], term }
+    pub const fn new(idx: ServerIdx, life: u8, term: Term) -> Self {
+        Self { idx, life, open: Vec::new(), asked: [0; MOST], term }
     }
 
     /// How often the server has started.
@@ -36,26 +36,26 @@ impl Desk {
 
     /// The calls that it may be waiting for.
     #[must_use]
-    pub fn open(&self) -> &[(RpcId, Name)] {
+    pub fn open(&self) -> &[(RpcId, CallId)] {
         &self.open
     }
 
     /// A call leaves in this term; `None` if there is no such server.
-    pub fn call(&mut self, rpc: RpcId, to: NodeId, term: Term) -> Option<Name> {
-        let to = Slot::of(to).filter(|to| to.at() < MOST)?;
+    pub fn call(&mut self, rpc: RpcId, to: NodeId, term: Term) -> Option<CallId> {
+        let to = ServerIdx::of(to).filter(|to| to.at() < MOST)?;
         if self.term != term {
             self.asked = [0; MOST];
             self.term = term;
         }
         self.asked[to.at()] += 1;
-        let name = Name { from: self.slot, to, life: self.life, term, ordinal: self.asked[to.at()] };
+        let name = CallId { from: self.idx, to, life: self.life, term, ordinal: self.asked[to.at()] };
         self.open.push((rpc, name));
         Some(name)
     }
 
     /// The number of an open call.
     #[must_use]
-    pub fn number_of(&self, name: Name) -> Option<RpcId> {
+    pub fn number_of(&self, name: CallId) -> Option<RpcId> {
         self.open.iter().find(|(_, own)| *own == name).map(|(rpc, _)| *rpc)
     }
 
@@ -78,9 +78,9 @@ impl Desk {
     /// In 64 bits, but for the open calls, when servers have changed places.
     #[must_use]
     pub fn hash(&self, permutation: &Permutation) -> u64 {
-        let asked = (0..MOST as u8).map(Slot).fold(0_u64, |sum, slot| {
-            let asked = u64::from(self.asked[slot.at()]);
-            sum.wrapping_add(fingerprint::words(&[permutation.of(slot), asked]))
+        let asked = (0..MOST as u8).map(ServerIdx).fold(0_u64, |sum, idx| {
+            let asked = u64::from(self.asked[idx.at()]);
+            sum.wrapping_add(fingerprint::words(&[permutation.of(idx), asked]))
         });
         fingerprint::words(&[asked, u64::from(self.life)])
     }

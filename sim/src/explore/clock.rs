@@ -6,7 +6,7 @@
 //! times out.
 
 use super::bounds::Bounds;
-use super::stimulus::{Letter, Stimulus};
+use super::stimulus::{Envelope, Stimulus};
 use wavetank_raft::{Node, Request, RoleName, Span, Time};
 
 /// The election timeout, the heartbeat timeout and the lease: a leader's heartbeats come ten times
@@ -14,7 +14,7 @@ use wavetank_raft::{Node, Request, RoleName, Span, Time};
 pub const PATIENCE: Span = Span::s(1_000);
 
 /// When everything happens that is not about time.
-pub const NOON: Time = Time(Span::s(1_000_000).0);
+pub const QUIET_AT: Time = Time(Span::s(1_000_000).0);
 
 /// So late that a leader has not heard from anybody for a lease.
 const MIDNIGHT: Time = Time(Span::s(2_000_000).0);
@@ -29,12 +29,12 @@ pub fn time_of(stimulus: &Stimulus<'_>, node: &Node) -> Time {
         Stimulus::Resign => MIDNIGHT,
         // A voter that has just heard its leader would refuse, and refusing is the same as silence:
         // the request that matters comes when its patience is over.
-        Stimulus::Take(Letter::Call { request: Request::RequestVote(_), .. })
+        Stimulus::Take(Envelope::Call { request: Request::RequestVote(_), .. })
             if node.role() != RoleName::Leader =>
         {
             node.deadline().at
         }
-        _ => NOON,
+        _ => QUIET_AT,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A disk: what is on it, and what is on its way there.
 
 use super::bounds::Bounds;
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use serde::Serialize;
 use std::collections::VecDeque;
 use wavetank_raft::{Entry, HardState, Index, LogId, LogImage, LogOp, Payload, Term, Write};
@@ -20,9 +20,9 @@ pub struct Disk {
 impl Disk {
     /// A founder's, or a blank one.
     #[must_use]
-    pub fn first(bounds: &Bounds, slot: Slot) -> Self {
+    pub fn first(bounds: &Bounds, idx: ServerIdx) -> Self {
         let mut disk = Self::default();
-        if slot.0 < bounds.nodes {
+        if idx.0 < bounds.nodes {
             let founded = Payload::Configuration(bounds.founders().into());
             disk.record = HardState { term: Term(1), vote: None };
             disk.log.push(Entry::new(Term(1), Index(1), founded));

@@ -7,8 +7,8 @@
 //! that a [`Permutation`] gives them: one walk per permutation, and the least result over all of them
 //! stands for a state and its mirror images.
 
-use crate::explore::call_id::Name;
-use crate::plan::server_set::Slot;
+use crate::explore::call_id::CallId;
+use crate::plan::server_set::ServerIdx;
 use serde::de::value::Error;
 use serde::ser::{self, Serialize};
 use std::cell::Cell;
@@ -44,8 +44,8 @@ impl Permutation {
 
     /// The place that this one takes.
     #[must_use]
-    pub const fn of(&self, slot: Slot) -> u64 {
-        self.0[slot.at()] as u64
+    pub const fn of(&self, idx: ServerIdx) -> u64 {
+        self.0[idx.at()] as u64
     }
 }
 
@@ -71,7 +71,7 @@ pub struct Meaning<'a> {
     /// Every write up to this one is on disk.
     pub persisted: Token,
     /// The server's own calls.
-    pub calls: &'a [(RpcId, Name)],
+    pub calls: &'a [(RpcId, CallId)],
     /// Which of them the state still knows: a bit for each, set on the way.
     pub known: Cell<u64>,
     /// What other servers' calls stand for.
@@ -90,7 +90,7 @@ impl Meaning<'_> {
     }
 
     fn server(&self, node: NodeId) -> u64 {
-        Slot::of(node).map_or(u64::MAX, |slot| self.permutation.of(slot))
+        ServerIdx::of(node).map_or(u64::MAX, |idx| self.permutation.of(idx))
     }
 }
 
@@ -216,8 +216,8 @@ impl<'w, 'a> ser::Serializer for &'w mut Walk<'a> {
         Err(ser::Error::custom("a state without fractions"))
     }
 
-    fn serialize_char(self, letter: char) -> Result<(), Error> {
-        self.take_number(u64::from(letter));
+    fn serialize_char(self, envelope: char) -> Result<(), Error> {
+        self.take_number(u64::from(envelope));
         Ok(())
     }
 

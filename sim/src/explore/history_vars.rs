@@ -2,7 +2,7 @@
 //! term, and what was committed.
 
 use super::fingerprint::{self, Permutation};
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{LogId, Term};
 
 /// An entry that a server has called committed.
@@ -16,15 +16,15 @@ pub struct Committed {
 
 /// The past.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Past {
-    leaders: Vec<(Term, Slot)>,
+pub struct HistoryVars {
+    leaders: Vec<(Term, ServerIdx)>,
     committed: Vec<Committed>,
 }
 
-impl Past {
+impl HistoryVars {
     /// Who was the first to lead this term.
     #[must_use]
-    pub fn leader(&self, term: Term) -> Option<Slot> {
+    pub fn leader(&self, term: Term) -> Option<ServerIdx> {
         self.leaders.iter().find(|(led, _)| *led == term).map(|(_, leader)| *leader)
     }
 
@@ -35,7 +35,7 @@ impl Past {
     }
 
     /// Somebody has come to lead.
-    pub fn led(&mut self, term: Term, leader: Slot) {
+    pub fn led(&mut self, term: Term, leader: ServerIdx) {
         if self.leader(term).is_none() {
             self.leaders.push((term, leader));
             self.leaders.sort_unstable();
@@ -53,7 +53,7 @@ impl Past {
     #[must_use]
     pub fn hash(&self, permutation: &Permutation) -> u64 {
         let leaders =
-            self.leaders.iter().map(|(term, slot)| fingerprint::words(&[term.0, permutation.of(*slot)]));
+            self.leaders.iter().map(|(term, idx)| fingerprint::words(&[term.0, permutation.of(*idx)]));
         let entries =
             self.committed.iter().flat_map(|Committed { id, during }| [id.term.0, id.index.0, during.0]);
         fingerprint::words(&leaders.chain(entries).collect::<Vec<_>>())

@@ -8,11 +8,11 @@
 use super::bounds::Bounds;
 use super::fingerprint::{self, MOST, Permutation};
 use super::properties::{Breach, Claim, PANIC};
-use super::stimulus::{Letter, Stimulus};
+use super::stimulus::{Envelope, Stimulus};
 use super::table::Table;
-use crate::explore::history_vars::Past;
-use crate::explore::server_state::{Around, Local, Outcome};
-use crate::plan::server_set::Slot;
+use crate::explore::history_vars::HistoryVars;
+use crate::explore::server_state::{Around, Outcome, ServerState};
+use crate::plan::server_set::ServerIdx;
 use crate::runner::catch_panic::catch_panic;
 use wavetank_raft::{LogId, Response, RoleName, RpcId, Term, Why};
 
@@ -29,19 +29,19 @@ impl Code {
     pub(super) const CRASH: Self = Self(5);
     const ADD: u32 = 16;
     const REMOVE: u32 = 32;
-    const LETTER: u32 = 1 << 31;
+    const ENVELOPE: u32 = 1 << 31;
     const QUICK: u32 = 1 << 30;
 
-    pub(super) const fn add(slot: Slot) -> Self {
-        Self(Self::ADD + slot.0 as u32)
+    pub(super) const fn add(idx: ServerIdx) -> Self {
+        Self(Self::ADD + idx.0 as u32)
     }
 
-    pub(super) const fn remove(slot: Slot) -> Self {
-        Self(Self::REMOVE + slot.0 as u32)
+    pub(super) const fn remove(idx: ServerIdx) -> Self {
+        Self(Self::REMOVE + idx.0 as u32)
     }
 
-    pub(super) const fn letter(number: u32) -> Self {
-        Self(Self::LETTER | number)
+    pub(super) const fn envelope(number: u32) -> Self {
+        Self(Self::ENVELOPE | number)
     }
 
     /// The same, where writes are on disk at once.
@@ -62,7 +62,7 @@ impl Code {
 #[derive(Clone, Debug)]
 pub struct Traits {
     /// Which it is.
-    pub slot: Slot,
+    pub idx: ServerIdx,
     /// Its term.
     pub term: Term,
     /// Its log, from the first entry on.
@@ -109,14 +109,14 @@ pub struct Model {
     bounds: Bounds,
     claim: Option<Claim>,
     permutations: Vec<Permutation>,
-    locals: Vec<Local>,
+    locals: Vec<ServerState>,
     traits: Vec<Traits>,
     local_hashes: Vec<u64>,
     local_index: Table,
-    letters: Vec<Letter>,
-    letter_hashes: Vec<u64>,
-    letter_index: Table,
-    pasts: Vec<Past>,
+    envelopes: Vec<Envelope>,
+    envelope_hashes: Vec<u64>,
+    envelope_index: Table,
+    pasts: Vec<HistoryVars>,
     past_hashes: Vec<u64>,
     past_index: Table,
     transitions: Vec<Transition>,
@@ -139,9 +139,9 @@ impl Model {
             traits: Vec::new(),
             local_hashes: Vec::new(),
             local_index: Table::default(),
-            letters: Vec::new(),
-            letter_hashes: Vec::new(),
-            letter_index: Table::default(),
+            envelopes: Vec::new(),
+            envelope_hashes: Vec::new(),
+            envelope_index: Table::default(),
             pasts: Vec::new(),
             past_hashes: Vec::new(),
             past_index: Table::default(),
@@ -150,10 +150,10 @@ impl Model {
             sent: Vec::new(),
             breaches: Vec::new(),
         };
-        for slot in bounds.servers().iter() {
-            model.meet(Local::first(&bounds, slot));
+        for idx in bounds.servers().iter() {
+            model.meet(ServerState::first(&bounds, idx));
         }
-        model.remember(Past::default());
+        model.remember(HistoryVars::default());
         model
     }
 
@@ -182,11 +182,11 @@ impl Model {
 
     /// All servers that were met.
     #[cfg(test)]
-    pub(super) fn servers(&self) -> &[Local] {
+    pub(super) fn servers(&self) -> &[ServerState] {
         &self.locals
     }
 
-    pub(super) fn local(&self, number: u32) -> &Local {
+    pub(super) fn local(&self, number: u32) -> &ServerState {
         &self.locals[number as usize]
     }
 
@@ -194,11 +194,11 @@ impl Model {
         &self.traits[number as usize]
     }
 
-    pub(super) fn letter(&self, number: u32) -> &Letter {
-        &self.letters[number as usize]
+    pub(super) fn envelope(&self, number: u32) -> &Envelope {
+        &self.envelopes[number as usize]
     }
 
-    pub(super) fn past(&self, number: u32) -> &Past {
+    pub(super) fn past(&self, number: u32) -> &HistoryVars {
         &self.pasts[number as usize]
     }
 
@@ -215,8 +215,8 @@ impl Model {
         of(&self.local_hashes, self.permutations.len(), number)
     }
 
-    pub(super) fn letter_hashes(&self, number: u32) -> &[u64] {
-        of(&self.letter_hashes, self.permutations.len(), number)
+    pub(super) fn envelope_hashes(&self, number: u32) -> &[u64] {
+        of(&self.envelope_hashes, self.permutations.len(), number)
     }
 
     pub(super) fn past_hashes(&self, number: u32) -> &[u64] {
@@ -224,7 +224,7 @@ impl Model {
     }
 
     /// The number of a past, if it was met.
-    pub(super) fn find_past(&self, past: &Past) -> Option<u32> {
+    pub(super) fn find_past(&self, past: &HistoryVars) -> Option<u32> {
         self.past_index.get(past.hash(&Permutation::NONE))
     }
 
@@ -241,17 +241,17 @@ impl Model {
     /// does not wait for it, or it refuses a vote: only votes that are given are counted. A call is
     /// inert if it is of an older term than its reader has on disk, so that it is only answered, and
     /// its caller is in the last term of all, so that no answer tells it anything.
-    pub(super) fn is_inert(&self, letter: u32, locals: &[u32]) -> bool {
-        let letter = self.letter(letter);
-        let durable = |slot: Slot| self.local(locals[slot.at()]).disk.record.term;
-        let reader = letter.to();
-        match letter {
-            Letter::Answer { name, response } => {
+    pub(super) fn is_inert(&self, envelope: u32, locals: &[u32]) -> bool {
+        let envelope = self.envelope(envelope);
+        let durable = |idx: ServerIdx| self.local(locals[idx.at()]).disk.record.term;
+        let reader = envelope.to();
+        match envelope {
+            Envelope::Answer { name, response } => {
                 let refuses = matches!(response, Response::RequestVote(vote) if !vote.granted);
                 response.term().unwrap_or(Term(0)) <= durable(reader)
                     && (refuses || !self.local(locals[reader.at()]).waits_for(*name))
             }
-            Letter::Call { name, .. } => {
+            Envelope::Call { name, .. } => {
                 name.term < durable(reader) && self.bounds.last_term() <= durable(name.from)
             }
         }
@@ -273,8 +273,8 @@ impl Model {
         let committed = was.commit() < now.commit();
         let logged = was.log() != now.log();
         let first = self.sent.len() as u32;
-        for letter in outcome.sent {
-            let number = self.post(letter);
+        for envelope in outcome.sent {
+            let number = self.post(envelope);
             self.sent.push(number);
         }
         let breach = outcome.breach.map(|breach| {
@@ -288,12 +288,12 @@ impl Model {
         self.transitions.push(transition);
     }
 
-    fn step(&self, local: &Local, code: Code) -> (Local, Outcome) {
-        let number = code.slow().0 & !Code::LETTER;
+    fn step(&self, local: &ServerState, code: Code) -> (ServerState, Outcome) {
+        let number = code.slow().0 & !Code::ENVELOPE;
         let around = Around {
             bounds: &self.bounds,
             number,
-            letter: &|number| self.letter(number),
+            envelope: &|number| self.envelope(number),
             quick: code.is_quick(),
         };
         let (after, mut outcome) = local.step(&self.stimulus(code), &around);
@@ -306,8 +306,8 @@ impl Model {
     /// What a code stands for.
     pub(super) fn stimulus(&self, code: Code) -> Stimulus<'_> {
         let code = code.slow();
-        if code.0 & Code::LETTER != 0 {
-            return Stimulus::Take(self.letter(code.0 & !Code::LETTER));
+        if code.0 & Code::ENVELOPE != 0 {
+            return Stimulus::Take(self.envelope(code.0 & !Code::ENVELOPE));
         }
         match code {
             Code::TIME_OUT => Stimulus::TimeOut,
@@ -316,16 +316,16 @@ impl Model {
             Code::PERSIST => Stimulus::Persist,
             Code::PROPOSE => Stimulus::Propose,
             Code::CRASH => Stimulus::Crash,
-            Code(other) if other < Code::REMOVE => Stimulus::Add(Slot((other - Code::ADD) as u8)),
-            Code(other) => Stimulus::Remove(Slot((other - Code::REMOVE) as u8)),
+            Code(other) if other < Code::REMOVE => Stimulus::Add(ServerIdx((other - Code::ADD) as u8)),
+            Code(other) => Stimulus::Remove(ServerIdx((other - Code::REMOVE) as u8)),
         }
     }
 
     /// The number of a server, met before or not.
-    fn meet(&mut self, local: Local) -> u32 {
+    fn meet(&mut self, local: ServerState) -> u32 {
         let others = |rpc: RpcId, at: usize| {
-            let known = usize::try_from(rpc.0).ok().filter(|number| *number < self.letters.len());
-            known.map_or(0, |number| self.letter_hashes(number as u32)[at])
+            let known = usize::try_from(rpc.0).ok().filter(|number| *number < self.envelopes.len());
+            known.map_or(0, |number| self.envelope_hashes(number as u32)[at])
         };
         let hash = |at: usize| local.hash(&self.permutations[at], &|rpc| others(rpc, at));
         let first = hash(0);
@@ -341,21 +341,21 @@ impl Model {
         number
     }
 
-    fn post(&mut self, letter: Letter) -> u32 {
-        let hash = |permutation: &Permutation| letter.hash(permutation);
+    fn post(&mut self, envelope: Envelope) -> u32 {
+        let hash = |permutation: &Permutation| envelope.hash(permutation);
         let first = hash(&Permutation::NONE);
-        if let Some(number) = self.letter_index.get(first) {
+        if let Some(number) = self.envelope_index.get(first) {
             return number;
         }
-        let number = self.letters.len() as u32;
-        self.letter_hashes.extend(self.permutations.iter().map(hash));
-        self.letter_index.put(first, number);
-        self.letters.push(letter);
+        let number = self.envelopes.len() as u32;
+        self.envelope_hashes.extend(self.permutations.iter().map(hash));
+        self.envelope_index.put(first, number);
+        self.envelopes.push(envelope);
         number
     }
 
     /// The number of a past, met before or not.
-    pub(super) fn remember(&mut self, past: Past) -> u32 {
+    pub(super) fn remember(&mut self, past: HistoryVars) -> u32 {
         if let Some(number) = self.find_past(&past) {
             return number;
         }
@@ -375,7 +375,7 @@ const fn step_key(local: u32, code: Code) -> u64 {
     fingerprint::mix((local as u64) << 32 | code.0 as u64)
 }
 
-fn traits(local: &Local, bounds: &Bounds) -> Traits {
+fn traits(local: &ServerState, bounds: &Bounds) -> Traits {
     let node = &local.node;
     let part = match node.role() {
         RoleName::Leader if matches!(node.deadline().why, Why::Heartbeat | Why::CommitFlush) => Part::Speaks,
@@ -384,7 +384,7 @@ fn traits(local: &Local, bounds: &Bounds) -> Traits {
         _ => Part::Rests,
     };
     Traits {
-        slot: local.slot,
+        idx: local.idx,
         term: node.term(),
         log: local.log().collect(),
         part,

@@ -7,23 +7,23 @@ use super::bounds::Disks;
 use super::clock;
 use super::disk::Disk;
 use super::schedule::{Post, Schedule, Step};
-use super::stimulus::{Letter, Stimulus};
+use super::stimulus::{Envelope, Stimulus};
 use crate::check::{Clocks, Options};
-use crate::explore::call_id::Name;
-use crate::explore::call_table::Desk;
+use crate::explore::call_id::CallId;
+use crate::explore::call_table::CallTable;
 use crate::explore::server_state;
 use crate::observe::digest::{self, Digest};
-use crate::observe::observer::{Eye, Watch};
+use crate::observe::observer::{Observer, Recorder};
 use crate::observe::report::{Report, Verdict};
 use crate::observe::{Carried, Fate, Seen, operators};
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use crate::runner::catch_panic::catch_panic;
 use crate::runner::observers::Observers;
 use crate::runner::{self, Run, Simulation};
 use std::collections::{BTreeMap, VecDeque};
 use wavetank_raft::{
-    Action, Batch, Bytes, Call, Change, Event, Index, NodeId, Payload, Request, Response, RpcId, Server,
-    Span, StoreJob, Time,
+    Action, Batch, Call, Change, Data, Event, Index, NodeId, Payload, Request, Response, RpcId, Server, Span,
+    StoreJob, Time,
 };
 
 /// The name of such runs.
@@ -34,7 +34,7 @@ const PACE: Span = Span::ms(1);
 
 /// Plays a schedule to its end, or until a judge speaks, or the code under test panics, or the code
 /// has changed so much that a letter which the schedule wants delivered was never sent.
-pub fn play<T: Watch + Default>(schedule: &Schedule, trace: T) -> Run<T> {
+pub fn play<T: Observer + Default>(schedule: &Schedule, trace: T) -> Run<T> {
     runner::run(NAME, 0, || {
         // What becomes of a letter is shown when it is sent, and is known only when all is played.
         let mut rehearsal = Player::new(schedule, Vec::new(), ());
@@ -49,14 +49,14 @@ pub fn play<T: Watch + Default>(schedule: &Schedule, trace: T) -> Run<T> {
 struct Seat {
     server: Server,
     disk: Disk,
-    desk: Desk,
+    call_table: CallTable,
     hangs: bool,
     digest: Digest,
 }
 
 /// A letter on its way.
 struct Flying {
-    letter: Letter,
+    envelope: Envelope,
     rpc: RpcId,
     /// Its number among all that were sent.
     number: usize,
@@ -68,7 +68,7 @@ struct Player<'a, W> {
     seats: Vec<Seat>,
     flying: Vec<Flying>,
     /// All calls there ever were.
-    calls: Vec<(RpcId, Name)>,
+    calls: Vec<(RpcId, CallId)>,
     /// When each letter that was sent arrived.
     arrived: Vec<Vec<Time>>,
     /// What is known to become of each letter.
@@ -76,11 +76,11 @@ struct Player<'a, W> {
     crashes: u64,
     asked: u64,
     digest: Digest,
-    eye: Eye<W>,
+    recorder: Recorder<W>,
 }
 
-impl<'a, W: Watch> Player<'a, W> {
-    fn new(schedule: &'a Schedule, known: Vec<Fate>, watch: W) -> Self {
+impl<'a, W: Observer> Player<'a, W> {
+    fn new(schedule: &'a Schedule, known: Vec<Fate>, observer: W) -> Self {
         let bounds = schedule.bounds;
         let mut player = Self {
             schedule,
@@ -92,10 +92,10 @@ impl<'a, W: Watch> Player<'a, W> {
             crashes: 0,
             asked: 0,
             digest: Digest::default(),
-            eye: Eye::new(watch),
+            recorder: Recorder::new(observer),
         };
-        for slot in bounds.servers().iter() {
-            let seat = player.start(slot, Disk::first(&bounds, slot), 1);
+        for idx in bounds.servers().iter() {
+            let seat = player.start(idx, Disk::first(&bounds, idx), 1);
             player.seats.push(seat);
         }
         player
@@ -105,8 +105,8 @@ impl<'a, W: Watch> Player<'a, W> {
     /// there is one.
     fn all(&mut self, wants: impl Fn(&W) -> bool) -> Option<usize> {
         for (at, step) in self.schedule.steps.iter().enumerate() {
-            self.eye.now = self.eye.now + PACE;
-            if !wants(&self.eye.watch) {
+            self.recorder.now = self.recorder.now + PACE;
+            if !wants(&self.recorder.observer) {
                 return None;
             }
             if self.step(step).is_none() {
@@ -119,26 +119,26 @@ impl<'a, W: Watch> Player<'a, W> {
     /// One step; `None` if it cannot be played.
     fn step(&mut self, step: &Step) -> Option<()> {
         match step {
-            Step::TimeOut(slot) => self.timer(*slot, &Stimulus::TimeOut),
-            Step::Resign(slot) => self.timer(*slot, &Stimulus::Resign),
-            Step::Beat(slot) => self.timer(*slot, &Stimulus::Beat),
-            Step::Persist(slot) => {
-                self.persist(*slot, clock::NOON);
-                self.settle(*slot, clock::NOON);
+            Step::TimeOut(idx) => self.timer(*idx, &Stimulus::TimeOut),
+            Step::Resign(idx) => self.timer(*idx, &Stimulus::Resign),
+            Step::Beat(idx) => self.timer(*idx, &Stimulus::Beat),
+            Step::Persist(idx) => {
+                self.persist(*idx, clock::QUIET_AT);
+                self.settle(*idx, clock::QUIET_AT);
             }
-            Step::Hang(slot) => self.seats[slot.at()].hangs = true,
-            Step::Crash(slot) => self.crash(*slot),
-            Step::Propose(slot) => self.ask(*slot, Call::Apply(super::stimulus::command())),
-            Step::Add(slot, other) => self.change(*slot, Change::AddVoter(other.id(), other.address())),
-            Step::Remove(slot, other) => self.change(*slot, Change::RemoveServer(other.id())),
+            Step::Hang(idx) => self.seats[idx.at()].hangs = true,
+            Step::Crash(idx) => self.crash(*idx),
+            Step::Propose(idx) => self.ask(*idx, Call::Apply(super::stimulus::command())),
+            Step::Add(idx, other) => self.change(*idx, Change::AddVoter(other.id(), other.address())),
+            Step::Remove(idx, other) => self.change(*idx, Change::RemoveServer(other.id())),
             Step::Deliver(post) => {
                 let at = self.find(post)?;
                 let flying = self.flying.remove(at);
                 self.deliver(&flying);
             }
             Step::Duplicate(post) => {
-                let Flying { letter, rpc, number } = &self.flying[self.find(post)?];
-                let again = Flying { letter: letter.clone(), rpc: *rpc, number: *number };
+                let Flying { envelope, rpc, number } = &self.flying[self.find(post)?];
+                let again = Flying { envelope: envelope.clone(), rpc: *rpc, number: *number };
                 self.deliver(&again);
             }
             Step::Drop(post) => {
@@ -149,153 +149,153 @@ impl<'a, W: Watch> Player<'a, W> {
         Some(())
     }
 
-    fn timer(&mut self, slot: Slot, stimulus: &Stimulus<'_>) {
-        let now = clock::time_of(stimulus, self.seats[slot.at()].server.node());
-        self.turn(slot, now, Event::Timer);
+    fn timer(&mut self, idx: ServerIdx, stimulus: &Stimulus<'_>) {
+        let now = clock::time_of(stimulus, self.seats[idx.at()].server.node());
+        self.turn(idx, now, Event::Timer);
     }
 
-    fn change(&mut self, slot: Slot, change: Change) {
-        self.ask(slot, Call::Change { change, prev_index: Index::ZERO });
+    fn change(&mut self, idx: ServerIdx, change: Change) {
+        self.ask(idx, Call::Change { change, prev_index: Index::ZERO });
     }
 
-    fn ask(&mut self, slot: Slot, call: Call) {
+    fn ask(&mut self, idx: ServerIdx, call: Call) {
         self.asked += 1;
         let request = operators(self.asked);
-        self.turn(slot, clock::NOON, Event::Call { request, call });
+        self.turn(idx, clock::QUIET_AT, Event::Call { request, call });
     }
 
     fn find(&self, post: &Post) -> Option<usize> {
-        self.flying.iter().position(|flying| Post::of(&flying.letter) == *post)
+        self.flying.iter().position(|flying| Post::of(&flying.envelope) == *post)
     }
 
     fn deliver(&mut self, flying: &Flying) {
-        self.arrived[flying.number].push(self.eye.now);
-        let slot = flying.letter.to();
-        let stimulus = Stimulus::Take(&flying.letter);
-        let now = clock::time_of(&stimulus, self.seats[slot.at()].server.node());
-        let event = match &flying.letter {
-            Letter::Call { name, request } => {
+        self.arrived[flying.number].push(self.recorder.now);
+        let idx = flying.envelope.to();
+        let stimulus = Stimulus::Take(&flying.envelope);
+        let now = clock::time_of(&stimulus, self.seats[idx.at()].server.node());
+        let event = match &flying.envelope {
+            Envelope::Call { name, request } => {
                 Event::Request { from: name.from.node(), rpc: flying.rpc, request: request.clone() }
             }
-            Letter::Answer { name, response } => {
+            Envelope::Answer { name, response } => {
                 Event::Response { from: name.to.node(), rpc: flying.rpc, response: response.clone() }
             }
         };
-        self.turn(slot, now, event);
+        self.turn(idx, now, event);
     }
 
-    fn turn(&mut self, slot: Slot, now: Time, event: Event) {
-        self.give(slot, now, event);
-        self.settle(slot, now);
+    fn turn(&mut self, idx: ServerIdx, now: Time, event: Event) {
+        self.give(idx, now, event);
+        self.settle(idx, now);
     }
 
     /// A step is over: where disks are quick its writes are on disk.
-    fn settle(&mut self, slot: Slot, now: Time) {
+    fn settle(&mut self, idx: ServerIdx, now: Time) {
         let quick = match self.schedule.bounds.disks {
             Disks::Quick => true,
-            Disks::Hang => !self.seats[slot.at()].hangs,
+            Disks::Hang => !self.seats[idx.at()].hangs,
             Disks::Late => self.schedule.calm && self.crashes == u64::from(self.schedule.bounds.crashes),
         };
-        while quick && !self.seats[slot.at()].disk.waiting.is_empty() {
-            self.persist(slot, now);
+        while quick && !self.seats[idx.at()].disk.waiting.is_empty() {
+            self.persist(idx, now);
         }
-        let seat = &mut self.seats[slot.at()];
+        let seat = &mut self.seats[idx.at()];
         let (role, term) = (seat.server.node().role(), seat.server.node().term());
-        seat.desk.settle(role, term, |_| false);
+        seat.call_table.settle(role, term, |_| false);
     }
 
-    fn persist(&mut self, slot: Slot, now: Time) {
-        if let Some(write) = self.seats[slot.at()].disk.persist() {
-            self.eye.see(Seen::Durable { slot, write: &write, torn: None });
-            self.give(slot, now, Event::Persisted(write.token));
+    fn persist(&mut self, idx: ServerIdx, now: Time) {
+        if let Some(write) = self.seats[idx.at()].disk.persist() {
+            self.recorder.on_observation(Seen::Durable { idx, write: &write, torn: None });
+            self.give(idx, now, Event::Persisted(write.token));
         }
     }
 
-    fn crash(&mut self, slot: Slot) {
+    fn crash(&mut self, idx: ServerIdx) {
         self.crashes += 1;
-        self.eye.see(Seen::Crashed { slot, wiped: false });
-        let seat = &mut self.seats[slot.at()];
-        let (mut disk, life) = (std::mem::take(&mut seat.disk), seat.desk.life() + 1);
+        self.recorder.on_observation(Seen::Crashed { idx, wiped: false });
+        let seat = &mut self.seats[idx.at()];
+        let (mut disk, life) = (std::mem::take(&mut seat.disk), seat.call_table.life() + 1);
         disk.waiting.clear();
-        self.seats[slot.at()] = self.start(slot, disk, life);
+        self.seats[idx.at()] = self.start(idx, disk, life);
     }
 
-    fn start(&mut self, slot: Slot, disk: Disk, life: u8) -> Seat {
+    fn start(&mut self, idx: ServerIdx, disk: Disk, life: u8) -> Seat {
         let boot = server_state::found(&disk, life);
-        let server = Server::boot(self.schedule.bounds.settings(slot), boot.clone(), clock::NOON);
-        self.eye.see(Seen::Booted { slot, server: &server, boot: &boot, log: &disk.log });
-        let desk = Desk::new(slot, life, server.node().term());
-        Seat { server, disk, desk, hangs: false, digest: Digest::default() }
+        let server = Server::boot(self.schedule.bounds.settings(idx), boot.clone(), clock::QUIET_AT);
+        self.recorder.on_observation(Seen::Booted { idx, server: &server, boot: &boot, log: &disk.log });
+        let call_table = CallTable::new(idx, life, server.node().term());
+        Seat { server, disk, call_table, hangs: false, digest: Digest::default() }
     }
 
-    fn give(&mut self, slot: Slot, now: Time, event: Event) {
-        let seat = &mut self.seats[slot.at()];
+    fn give(&mut self, idx: ServerIdx, now: Time, event: Event) {
+        let seat = &mut self.seats[idx.at()];
         let kind = digest::kind(&event);
         let mut actions = Vec::new();
-        self.eye.see(Seen::Stepping { slot, event: &event, server: &seat.server, clock: now });
+        self.recorder.on_observation(Seen::Stepping { idx, event: &event, server: &seat.server, clock: now });
         seat.server.step(now, event, &mut actions);
-        self.eye.see(Seen::Stepped { slot, server: &seat.server, actions: &actions });
-        self.digest.take_step((self.eye.now, slot, kind), &seat.server, actions.len());
+        self.recorder.on_observation(Seen::Stepped { idx, server: &seat.server, actions: &actions });
+        self.digest.take_step((self.recorder.now, idx, kind), &seat.server, actions.len());
         let mut batches = VecDeque::new();
         for action in actions {
             match action {
-                Action::Send { to, rpc, request } => self.call(slot, to, rpc, request),
-                Action::Reply { to, rpc, response } => self.answer(slot, to, rpc, response),
+                Action::Send { to, rpc, request } => self.call(idx, to, rpc, request),
+                Action::Reply { to, rpc, response } => self.answer(idx, to, rpc, response),
                 Action::Store(StoreJob::Persist(write)) => {
-                    self.seats[slot.at()].disk.waiting.push_back(write);
+                    self.seats[idx.at()].disk.waiting.push_back(write);
                 }
                 Action::Apply(batch) => batches.push_back(batch),
                 Action::Answer { .. } | Action::Observe(_) => {}
-                _ => panic!("{slot}: nothing explored comes to {action:?}"),
+                _ => panic!("{idx}: nothing explored comes to {action:?}"),
             }
         }
         for batch in batches {
-            self.apply(slot, now, &batch);
+            self.apply(idx, now, &batch);
         }
     }
 
-    fn call(&mut self, from: Slot, to: NodeId, rpc: RpcId, request: Request) {
+    fn call(&mut self, from: ServerIdx, to: NodeId, rpc: RpcId, request: Request) {
         let seat = &mut self.seats[from.at()];
         let term = seat.server.node().term();
-        if let Some(name) = seat.desk.call(rpc, to, term) {
+        if let Some(name) = seat.call_table.call(rpc, to, term) {
             self.calls.push((rpc, name));
-            self.send(from, name.to, rpc, Letter::Call { name, request });
+            self.send(from, name.to, rpc, Envelope::Call { name, request });
         }
     }
 
-    fn answer(&mut self, from: Slot, to: NodeId, rpc: RpcId, response: Response) {
-        let call = |(own, name): &&(RpcId, Name)| *own == rpc && name.to == from && name.from.node() == to;
+    fn answer(&mut self, from: ServerIdx, to: NodeId, rpc: RpcId, response: Response) {
+        let call = |(own, name): &&(RpcId, CallId)| *own == rpc && name.to == from && name.from.node() == to;
         let (_, name) = *self.calls.iter().find(call).expect("an answer is to a call");
-        self.send(from, name.from, rpc, Letter::Answer { name, response });
+        self.send(from, name.from, rpc, Envelope::Answer { name, response });
     }
 
-    fn send(&mut self, from: Slot, to: Slot, rpc: RpcId, letter: Letter) {
+    fn send(&mut self, from: ServerIdx, to: ServerIdx, rpc: RpcId, envelope: Envelope) {
         let number = self.arrived.len();
         let fate = self.known.get(number).copied().unwrap_or(Fate::Lost);
-        let carried = match &letter {
-            Letter::Call { request, .. } => Carried::Request(request),
-            Letter::Answer { response, .. } => Carried::Response(response),
+        let carried = match &envelope {
+            Envelope::Call { request, .. } => Carried::Request(request),
+            Envelope::Answer { response, .. } => Carried::Response(response),
         };
-        self.eye.see(Seen::Sent { from, to, rpc, carried, fate });
+        self.recorder.on_observation(Seen::Sent { from, to, rpc, carried, fate });
         self.arrived.push(Vec::new());
-        self.flying.push(Flying { letter, rpc, number });
+        self.flying.push(Flying { envelope, rpc, number });
     }
 
     /// The state machine remembers what it was told, in 64 bits.
-    fn apply(&mut self, slot: Slot, now: Time, batch: &Batch) {
-        let seat = &mut self.seats[slot.at()];
+    fn apply(&mut self, idx: ServerIdx, now: Time, batch: &Batch) {
+        let seat = &mut self.seats[idx.at()];
         let mut responses = Vec::new();
         for entry in &batch.entries {
             if let Payload::Command(_) = &entry.payload {
                 seat.digest.take(entry.id.index.0);
                 seat.digest.take(entry.id.term.0);
-                responses.push((entry.id.index, Bytes::from([].as_slice())));
+                responses.push((entry.id.index, Data::from([].as_slice())));
             }
         }
         let digest = seat.digest.value();
-        self.eye.see(Seen::Applied { slot, batch, digest });
+        self.recorder.on_observation(Seen::Applied { idx, batch, digest });
         let upto = batch.entries.last().expect("a batch has entries").id.index;
-        self.give(slot, now, Event::Applied { upto, responses });
+        self.give(idx, now, Event::Applied { upto, responses });
     }
 
     /// What became of each letter.
@@ -309,7 +309,7 @@ impl<'a, W: Watch> Player<'a, W> {
     }
 }
 
-impl<T: Watch + Default> Simulation for Player<'_, Observers<(), T>> {
+impl<T: Observer + Default> Simulation for Player<'_, Observers<(), T>> {
     type Checks = ();
     type Trace = T;
     /// The first step that could not be played.
@@ -320,11 +320,11 @@ impl<T: Watch + Default> Simulation for Player<'_, Observers<(), T>> {
     }
 
     fn now(&self) -> Time {
-        self.eye.now
+        self.recorder.now
     }
 
     fn observers(&mut self) -> &mut Observers<(), T> {
-        &mut self.eye.watch
+        &mut self.recorder.observer
     }
 
     fn verdict(&mut self, not_played: Option<usize>) -> Verdict {
@@ -335,8 +335,8 @@ impl<T: Watch + Default> Simulation for Player<'_, Observers<(), T>> {
     }
 
     fn describe(&self, report: &mut Report) {
-        report.events = self.eye.step;
-        report.virtual_time = self.eye.now;
+        report.events = self.recorder.step;
+        report.virtual_time = self.recorder.now;
         report.messages = self.arrived.len() as u64;
         report.faults = BTreeMap::from([("crash".to_owned(), self.crashes)]);
         report.digest = self.digest.value();

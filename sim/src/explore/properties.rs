@@ -9,10 +9,10 @@
 #[cfg(test)]
 mod scripted_cluster;
 
-use super::stimulus::{Letter, Stimulus};
+use super::stimulus::{Envelope, Stimulus};
 use crate::check::{self, Check};
-use crate::explore::server_state::Local;
-use crate::plan::judge_level::Column;
+use crate::explore::server_state::ServerState;
+use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::Response;
 
 pub(super) mod change_after_own_commit;
@@ -43,7 +43,11 @@ pub const PANIC: &str = "panic";
 
 /// The breach of a property, if somebody saw one and the property is judged. Its name, section and
 /// column are those of the judge of runs.
-pub(super) fn breach(check: &Check, judged: Column, seen: impl FnOnce() -> Option<String>) -> Option<Breach> {
+pub(super) fn breach(
+    check: &Check,
+    judged: JudgeLevel,
+    seen: impl FnOnce() -> Option<String>,
+) -> Option<Breach> {
     if judged < check.column {
         return None;
     }
@@ -57,12 +61,12 @@ pub struct Claim {
     /// What it is called.
     pub name: &'static str,
     /// Whether it holds of a server.
-    pub holds: fn(&Local) -> bool,
+    pub holds: fn(&ServerState) -> bool,
 }
 
 impl Claim {
-    pub(crate) fn breach(self, server: &Local) -> Option<Breach> {
-        let what = || format!("{} {} {}", server.slot, server.node.role(), server.node.term());
+    pub(crate) fn breach(self, server: &ServerState) -> Option<Breach> {
+        let what = || format!("{} {} {}", server.idx, server.node.role(), server.node.term());
         (!(self.holds)(server)).then(|| Breach { property: self.name, section: "a claim", what: what() })
     }
 }
@@ -71,11 +75,11 @@ impl Claim {
 #[derive(Clone, Copy, Debug)]
 pub struct Turn<'a> {
     /// The server before.
-    pub before: &'a Local,
+    pub before: &'a ServerState,
     /// What happened to it.
     pub stimulus: &'a Stimulus<'a>,
     /// The server after.
-    pub after: &'a Local,
+    pub after: &'a ServerState,
 }
 
 /// What a property says of a step.
@@ -83,7 +87,7 @@ type Rule = fn(&Turn<'_>) -> Option<String>;
 
 /// What a step broke.
 #[must_use]
-pub fn of_a_step(turn: &Turn<'_>, judged: Column) -> Option<Breach> {
+pub fn of_a_step(turn: &Turn<'_>, judged: JudgeLevel) -> Option<Breach> {
     let all: [(&Check, Rule); 5] = [
         (&check::election::term_monotonic::CHECK, term_monotonic::breach),
         (&check::commit::committed_never_dropped::CHECK, committed_never_dropped::breach),
@@ -96,8 +100,8 @@ pub fn of_a_step(turn: &Turn<'_>, judged: Column) -> Option<Breach> {
 
 /// What a call broke, as it left.
 #[must_use]
-pub fn of_a_letter(sender: &Local, letter: &Letter, judged: Column) -> Option<Breach> {
-    let Letter::Call { request, .. } = letter else { return None };
+pub fn of_an_envelope(sender: &ServerState, envelope: &Envelope, judged: JudgeLevel) -> Option<Breach> {
+    let Envelope::Call { request, .. } = envelope else { return None };
     breach(&check::storage::persist_before_send::CHECK, judged, || {
         persist_before_send::call(&sender.disk, request)
     })
@@ -105,7 +109,12 @@ pub fn of_a_letter(sender: &Local, letter: &Letter, judged: Column) -> Option<Br
 
 /// What an answer to a call broke, as it left.
 #[must_use]
-pub fn of_an_answer(sender: &Local, call: &Letter, response: &Response, judged: Column) -> Option<Breach> {
+pub fn of_an_answer(
+    sender: &ServerState,
+    call: &Envelope,
+    response: &Response,
+    judged: JudgeLevel,
+) -> Option<Breach> {
     let again = || vote_once_per_term::breach(sender.granted, call, response);
     let early = || persist_before_send::answer(&sender.disk, call, response);
     breach(&check::election::vote_once_per_term::CHECK, judged, again)

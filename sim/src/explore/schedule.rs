@@ -4,11 +4,11 @@ use super::bounds::Bounds;
 use super::fingerprint::MOST;
 use super::model::{Code, Model};
 use super::state::Move;
-use super::stimulus::{Letter, Stimulus};
-use crate::explore::call_id::Name;
+use super::stimulus::{Envelope, Stimulus};
+use crate::explore::call_id::CallId;
 use crate::observe::Carried;
 use crate::observe::trace::carried;
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use std::fmt;
 use std::str::FromStr;
 use wavetank_raft::{NodeId, Term};
@@ -28,23 +28,23 @@ pub struct Schedule {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Step {
     /// A server's patience was over.
-    TimeOut(Slot),
+    TimeOut(ServerIdx),
     /// A leader gave up.
-    Resign(Slot),
+    Resign(ServerIdx),
     /// A leader spoke unasked.
-    Beat(Slot),
+    Beat(ServerIdx),
     /// A server's oldest write was on disk.
-    Persist(Slot),
+    Persist(ServerIdx),
     /// From here on a server's disk writes nothing, until it dies.
-    Hang(Slot),
+    Hang(ServerIdx),
     /// A server died and started again.
-    Crash(Slot),
+    Crash(ServerIdx),
     /// A client asked a server.
-    Propose(Slot),
+    Propose(ServerIdx),
     /// An operator asked the first for the second to be a voter.
-    Add(Slot, Slot),
+    Add(ServerIdx, ServerIdx),
     /// An operator asked the first for the second to go.
-    Remove(Slot, Slot),
+    Remove(ServerIdx, ServerIdx),
     /// A letter arrived.
     Deliver(Post),
     /// A letter arrived, and was still on its way.
@@ -57,7 +57,7 @@ pub enum Step {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Post {
     /// The call that it is, or answers.
-    pub name: Name,
+    pub name: CallId,
     /// Whether it is the answer.
     pub answers: bool,
     /// What it says.
@@ -67,12 +67,12 @@ pub struct Post {
 impl Post {
     /// A letter in words.
     #[must_use]
-    pub fn of(letter: &Letter) -> Self {
-        match letter {
-            Letter::Call { name, request } => {
+    pub fn of(envelope: &Envelope) -> Self {
+        match envelope {
+            Envelope::Call { name, request } => {
                 Self { name: *name, answers: false, words: carried(Carried::Request(request)) }
             }
-            Letter::Answer { name, response } => {
+            Envelope::Answer { name, response } => {
                 Self { name: *name, answers: true, words: carried(Carried::Response(response)) }
             }
         }
@@ -82,29 +82,29 @@ impl Post {
 impl Step {
     /// A move of a search, in one step or two.
     pub(super) fn of(model: &Model, by: Move) -> Vec<Self> {
-        let post = |letter: u32| Post::of(model.letter(letter));
+        let post = |envelope: u32| Post::of(model.envelope(envelope));
         match by {
-            Move::Local(slot, code) => vec![Self::local(model, slot, code)],
-            Move::HangLocal(slot, code) => vec![Self::Hang(slot), Self::local(model, slot, code)],
-            Move::Deliver(letter) => vec![Self::Deliver(post(letter))],
-            Move::HangDeliver(letter) => {
-                vec![Self::Hang(model.letter(letter).to()), Self::Deliver(post(letter))]
+            Move::ServerState(idx, code) => vec![Self::local(model, idx, code)],
+            Move::HangLocal(idx, code) => vec![Self::Hang(idx), Self::local(model, idx, code)],
+            Move::Deliver(envelope) => vec![Self::Deliver(post(envelope))],
+            Move::HangDeliver(envelope) => {
+                vec![Self::Hang(model.envelope(envelope).to()), Self::Deliver(post(envelope))]
             }
-            Move::Duplicate(letter) => vec![Self::Duplicate(post(letter))],
-            Move::Drop(letter) => vec![Self::Drop(post(letter))],
+            Move::Duplicate(envelope) => vec![Self::Duplicate(post(envelope))],
+            Move::Drop(envelope) => vec![Self::Drop(post(envelope))],
         }
     }
 
-    fn local(model: &Model, slot: Slot, code: Code) -> Self {
+    fn local(model: &Model, idx: ServerIdx, code: Code) -> Self {
         match model.stimulus(code) {
-            Stimulus::TimeOut => Self::TimeOut(slot),
-            Stimulus::Resign => Self::Resign(slot),
-            Stimulus::Beat => Self::Beat(slot),
-            Stimulus::Persist => Self::Persist(slot),
-            Stimulus::Propose => Self::Propose(slot),
-            Stimulus::Crash => Self::Crash(slot),
-            Stimulus::Add(other) => Self::Add(slot, other),
-            Stimulus::Remove(other) => Self::Remove(slot, other),
+            Stimulus::TimeOut => Self::TimeOut(idx),
+            Stimulus::Resign => Self::Resign(idx),
+            Stimulus::Beat => Self::Beat(idx),
+            Stimulus::Persist => Self::Persist(idx),
+            Stimulus::Propose => Self::Propose(idx),
+            Stimulus::Crash => Self::Crash(idx),
+            Stimulus::Add(other) => Self::Add(idx, other),
+            Stimulus::Remove(other) => Self::Remove(idx, other),
             Stimulus::Take(_) => unreachable!("a letter is nobody's own doing"),
         }
     }
@@ -113,15 +113,15 @@ impl Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TimeOut(slot) => write!(f, "timeout {slot}"),
-            Self::Resign(slot) => write!(f, "resign  {slot}"),
-            Self::Beat(slot) => write!(f, "beat    {slot}"),
-            Self::Persist(slot) => write!(f, "persist {slot}"),
-            Self::Hang(slot) => write!(f, "hang    {slot}"),
-            Self::Crash(slot) => write!(f, "crash   {slot}"),
-            Self::Propose(slot) => write!(f, "propose {slot}"),
-            Self::Add(slot, other) => write!(f, "add     {slot} {other}"),
-            Self::Remove(slot, other) => write!(f, "remove  {slot} {other}"),
+            Self::TimeOut(idx) => write!(f, "timeout {idx}"),
+            Self::Resign(idx) => write!(f, "resign  {idx}"),
+            Self::Beat(idx) => write!(f, "beat    {idx}"),
+            Self::Persist(idx) => write!(f, "persist {idx}"),
+            Self::Hang(idx) => write!(f, "hang    {idx}"),
+            Self::Crash(idx) => write!(f, "crash   {idx}"),
+            Self::Propose(idx) => write!(f, "propose {idx}"),
+            Self::Add(idx, other) => write!(f, "add     {idx} {other}"),
+            Self::Remove(idx, other) => write!(f, "remove  {idx} {other}"),
             Self::Deliver(post) => write!(f, "deliver {post}"),
             Self::Duplicate(post) => write!(f, "again   {post}"),
             Self::Drop(post) => write!(f, "drop    {post}"),
@@ -143,9 +143,9 @@ impl FromStr for Step {
         let nonsense = || format!("`{text}` is no step");
         let (verb, rest) = text.split_once(' ').ok_or_else(nonsense)?;
         let rest = rest.trim_start();
-        let (slot, other) = rest.split_once(' ').map_or((rest, None), |(slot, other)| (slot, Some(other)));
-        let one = || if other.is_none() { slot_of(slot) } else { None };
-        let two = || slot_of(slot).zip(other.and_then(slot_of));
+        let (idx, other) = rest.split_once(' ').map_or((rest, None), |(idx, other)| (idx, Some(other)));
+        let one = || if other.is_none() { idx_of(idx) } else { None };
+        let two = || idx_of(idx).zip(other.and_then(idx_of));
         let post = || Post::parse(rest);
         match verb {
             "timeout" => one().map(Self::TimeOut),
@@ -155,8 +155,8 @@ impl FromStr for Step {
             "hang" => one().map(Self::Hang),
             "crash" => one().map(Self::Crash),
             "propose" => one().map(Self::Propose),
-            "add" => two().map(|(slot, other)| Self::Add(slot, other)),
-            "remove" => two().map(|(slot, other)| Self::Remove(slot, other)),
+            "add" => two().map(|(idx, other)| Self::Add(idx, other)),
+            "remove" => two().map(|(idx, other)| Self::Remove(idx, other)),
             "deliver" => post().map(Self::Deliver),
             "again" => post().map(Self::Duplicate),
             "drop" => post().map(Self::Drop),
@@ -166,8 +166,8 @@ impl FromStr for Step {
     }
 }
 
-fn slot_of(text: &str) -> Option<Slot> {
-    Slot::of(NodeId::of(text)).filter(|slot| slot.at() < MOST)
+fn idx_of(text: &str) -> Option<ServerIdx> {
+    ServerIdx::of(NodeId::of(text)).filter(|idx| idx.at() < MOST)
 }
 
 impl Post {
@@ -184,7 +184,7 @@ impl Post {
 }
 
 /// `n1>n2 t3 #1`, and from the second life on `life 2`.
-fn name_of(text: &str) -> Option<Name> {
+fn name_of(text: &str) -> Option<CallId> {
     let mut words = text.split(' ');
     let (from, to) = words.next()?.split_once('>')?;
     let term = Term(words.next()?.strip_prefix('t')?.parse().ok()?);
@@ -194,5 +194,5 @@ fn name_of(text: &str) -> Option<Name> {
         (Some("life"), Some(life)) => life.parse().ok()?,
         (None | Some(_), None | Some(_)) => return None,
     };
-    Some(Name { from: slot_of(from)?, to: slot_of(to)?, life, term, ordinal })
+    Some(CallId { from: idx_of(from)?, to: idx_of(to)?, life, term, ordinal })
 }

@@ -6,13 +6,13 @@
 //! expanded and the next.
 
 use super::bounds::Bounds;
-use super::expand::{Expander, Harvest};
+use super::expand::{Expander, Expansion};
 use super::model::{Code, Model};
 use super::properties::{Breach, Claim};
 use super::schedule::{Schedule, Step};
 use super::state::{Head, Move, States, Sums};
 use super::table::Seen;
-use crate::explore::history_vars::Past;
+use crate::explore::history_vars::HistoryVars;
 
 /// Which states need not be looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,17 +33,17 @@ impl Reductions {
 }
 
 /// Whoever expands states: one after the other, or several at once. The result is the same.
-pub trait Hands {
+pub trait Executor {
     /// Does these tasks, and hands back what came of them in their order.
-    fn work(&mut self, tasks: usize, task: &(dyn Fn(usize) -> Harvest + Sync)) -> Vec<Harvest>;
+    fn work(&mut self, tasks: usize, task: &(dyn Fn(usize) -> Expansion + Sync)) -> Vec<Expansion>;
 }
 
 /// One task after the other.
 #[derive(Clone, Copy, Debug)]
 pub struct OneHand;
 
-impl Hands for OneHand {
-    fn work(&mut self, tasks: usize, task: &(dyn Fn(usize) -> Harvest + Sync)) -> Vec<Harvest> {
+impl Executor for OneHand {
+    fn work(&mut self, tasks: usize, task: &(dyn Fn(usize) -> Expansion + Sync)) -> Vec<Expansion> {
         (0..tasks).map(task).collect()
     }
 }
@@ -125,7 +125,7 @@ impl Search {
     pub fn run(
         &mut self,
         depth: Option<usize>,
-        hands: &mut dyn Hands,
+        executor: &mut dyn Executor,
         goes_on: &mut dyn FnMut(&Figures) -> bool,
     ) -> End {
         let first = Head::first(self.model.bounds().servers().len());
@@ -143,7 +143,7 @@ impl Search {
             self.figures.levels.push(0);
             let all: Vec<u32> = (0..level.len() as u32).collect();
             for block in all.chunks(BLOCK) {
-                let found = self.block(&level, block, begins, &mut next, hands);
+                let found = self.block(&level, block, begins, &mut next, executor);
                 self.measure(level.bytes() + next.bytes());
                 if let Some((at, by, breach)) = found {
                     return End::Found(breach, self.way_to(begins + at, by));
@@ -166,34 +166,34 @@ impl Search {
         block: &[u32],
         begins: u32,
         next: &mut States,
-        hands: &mut dyn Hands,
+        executor: &mut dyn Executor,
     ) -> Option<(u32, Move, Breach)> {
         let mut todo = block.to_vec();
         while !todo.is_empty() {
             let (model, seen, reductions) = (&self.model, &self.seen, self.reductions);
             let tasks: Vec<&[u32]> = todo.chunks(TASK).collect();
-            let harvests = hands
+            let harvests = executor
                 .work(tasks.len(), &|task| Expander::new(model, seen, reductions).over(level, tasks[task]));
             let mut put_off = Vec::new();
-            for harvest in harvests {
-                self.bring_in(&harvest, begins, next);
-                if harvest.found.is_some() {
-                    return harvest.found;
+            for expansion in harvests {
+                self.bring_in(&expansion, begins, next);
+                if expansion.found.is_some() {
+                    return expansion.found;
                 }
-                put_off.extend(harvest.put_off);
-                self.learn(harvest.unknown, harvest.pasts);
+                put_off.extend(expansion.put_off);
+                self.learn(expansion.unknown, expansion.pasts);
             }
             todo = put_off;
         }
         None
     }
 
-    fn bring_in(&mut self, harvest: &Harvest, begins: u32, next: &mut States) {
-        self.figures.generated += harvest.generated;
-        for (at, origin) in harvest.origins.iter().enumerate() {
+    fn bring_in(&mut self, expansion: &Expansion, begins: u32, next: &mut States) {
+        self.figures.generated += expansion.generated;
+        for (at, origin) in expansion.origins.iter().enumerate() {
             if self.seen.insert(origin.print) {
-                let (head, letters) = harvest.states.get(at);
-                next.push(head, letters);
+                let (head, envelopes) = expansion.states.get(at);
+                next.push(head, envelopes);
                 self.origins.push((begins + origin.from, origin.by.pack()));
                 self.figures.states += 1;
                 *self.figures.levels.last_mut().expect("a level is under way") += 1;
@@ -201,7 +201,7 @@ impl Search {
         }
     }
 
-    fn learn(&mut self, unknown: Vec<(u32, Code)>, pasts: Vec<Past>) {
+    fn learn(&mut self, unknown: Vec<(u32, Code)>, pasts: Vec<HistoryVars>) {
         unknown.into_iter().for_each(|(local, code)| self.model.learn(local, code));
         pasts.into_iter().for_each(|past| {
             self.model.remember(past);
@@ -250,7 +250,7 @@ mod tests {
         batch: 1,
         window: 1,
         disks: crate::explore::Disks::Hang,
-        judged: crate::Column::Steps,
+        judged: crate::JudgeLevel::Steps,
     };
 
     #[test]
@@ -325,7 +325,7 @@ mod tests {
 
     /// What servers came to be, whoever they were: who was called what is up to the search.
     fn standings(search: &Search) -> BTreeSet<Standing> {
-        let standing = |local: &crate::explore::server_state::Local| {
+        let standing = |local: &crate::explore::server_state::ServerState| {
             let node = &local.node;
             let own_vote = node.vote().map(|vote| vote == node.id());
             let log = local.log().collect();

@@ -6,10 +6,10 @@ use super::clock;
 use super::disk::Disk;
 use super::fingerprint::{self, Meaning, Permutation, Walk};
 use super::properties::{self, Breach, Turn};
-use super::stimulus::{Letter, Stimulus};
-use crate::explore::call_id::Name;
-use crate::explore::call_table::Desk;
-use crate::plan::server_set::Slot;
+use super::stimulus::{Envelope, Stimulus};
+use crate::explore::call_id::CallId;
+use crate::explore::call_table::CallTable;
+use crate::plan::server_set::ServerIdx;
 use std::cell::Cell;
 use wavetank_raft::{
     Boot, Effect, Effects, Entropy, Index, Input, LogId, Node, RpcId, StoreJob, Term, Time, Token,
@@ -17,18 +17,18 @@ use wavetank_raft::{
 
 /// A server.
 #[derive(Clone, Debug)]
-pub struct Local {
+pub struct ServerState {
     /// Which.
-    pub slot: Slot,
+    pub idx: ServerIdx,
     /// The core.
     pub node: Node,
     /// Its disk.
     pub disk: Disk,
     /// The last vote that others know of. Of older ones nobody asks: a server that has voted in a
     /// term does not speak for an older one.
-    pub granted: Option<(Term, Slot)>,
+    pub granted: Option<(Term, ServerIdx)>,
     /// Its calls.
-    desk: Desk,
+    call_table: CallTable,
     /// The last write that is on disk.
     persisted: Token,
 }
@@ -37,7 +37,7 @@ pub struct Local {
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// What it sent.
-    pub sent: Vec<Letter>,
+    pub sent: Vec<Envelope>,
     /// The first property that its step broke.
     pub breach: Option<Breach>,
 }
@@ -49,19 +49,19 @@ pub struct Around<'a> {
     /// The number that the letter that arrives goes by.
     pub number: u32,
     /// The letter that goes by a number.
-    pub letter: &'a dyn Fn(u32) -> &'a Letter,
+    pub envelope: &'a dyn Fn(u32) -> &'a Envelope,
     /// Whether writes are on disk at once.
     pub quick: bool,
 }
 
-impl Local {
+impl ServerState {
     /// A server before anything has happened: a founder, or blank.
     #[must_use]
-    pub fn first(bounds: &Bounds, slot: Slot) -> Self {
-        let disk = Disk::first(bounds, slot);
-        let node = Node::boot(bounds.settings(slot), found(&disk, 1), clock::NOON);
-        let desk = Desk::new(slot, 1, node.term());
-        Self { slot, node, disk, granted: None, desk, persisted: Token(0) }
+    pub fn first(bounds: &Bounds, idx: ServerIdx) -> Self {
+        let disk = Disk::first(bounds, idx);
+        let node = Node::boot(bounds.settings(idx), found(&disk, 1), clock::QUIET_AT);
+        let call_table = CallTable::new(idx, 1, node.term());
+        Self { idx, node, disk, granted: None, call_table, persisted: Token(0) }
     }
 
     /// The server after this, and what it came to.
@@ -93,16 +93,18 @@ impl Local {
     /// not wait for gets one that it has never given out.
     fn number(&self, stimulus: &Stimulus<'_>, around: &Around<'_>) -> RpcId {
         match stimulus {
-            Stimulus::Take(Letter::Answer { name, .. }) => self.desk.number_of(*name).unwrap_or(RpcId(0)),
+            Stimulus::Take(Envelope::Answer { name, .. }) => {
+                self.call_table.number_of(*name).unwrap_or(RpcId(0))
+            }
             _ => RpcId(u64::from(around.number)),
         }
     }
 
     fn crash(&mut self, bounds: &Bounds) {
         self.disk.waiting.clear();
-        let life = self.desk.life() + 1;
-        self.node = Node::boot(bounds.settings(self.slot), found(&self.disk, life), clock::NOON);
-        self.desk = Desk::new(self.slot, life, self.node.term());
+        let life = self.call_table.life() + 1;
+        self.node = Node::boot(bounds.settings(self.idx), found(&self.disk, life), clock::QUIET_AT);
+        self.call_table = CallTable::new(self.idx, life, self.node.term());
         self.persisted = Token(0);
     }
 
@@ -122,30 +124,30 @@ impl Local {
     }
 
     fn carry_out(&mut self, effect: Effect, around: &Around<'_>, outcome: &mut Outcome) {
-        let letter = match effect {
+        let envelope = match effect {
             Effect::Store(StoreJob::Persist(write)) => return self.disk.waiting.push_back(write),
             Effect::Send { to, rpc, request } => {
-                let Some(name) = self.desk.call(rpc, to, self.node.term()) else { return };
-                Letter::Call { name, request }
+                let Some(name) = self.call_table.call(rpc, to, self.node.term()) else { return };
+                Envelope::Call { name, request }
             }
             Effect::Reply { rpc, response, .. } => {
-                let call = (around.letter)(u32::try_from(rpc.0).expect("it is the number of a letter"));
+                let call = (around.envelope)(u32::try_from(rpc.0).expect("it is the number of a letter"));
                 let breach = || properties::of_an_answer(self, call, &response, around.bounds.judged);
                 outcome.breach = outcome.breach.take().or_else(breach);
                 self.note_vote(call.name(), &response);
-                Letter::Answer { name: call.name(), response }
+                Envelope::Answer { name: call.name(), response }
             }
             Effect::Store(_) => {
-                panic!("{}: explored logs are in memory, whole", self.slot)
+                panic!("{}: explored logs are in memory, whole", self.idx)
             }
             _ => return,
         };
-        let breach = || properties::of_a_letter(self, &letter, around.bounds.judged);
+        let breach = || properties::of_an_envelope(self, &envelope, around.bounds.judged);
         outcome.breach = outcome.breach.take().or_else(breach);
-        outcome.sent.push(letter);
+        outcome.sent.push(envelope);
     }
 
-    fn note_vote(&mut self, call: Name, response: &wavetank_raft::Response) {
+    fn note_vote(&mut self, call: CallId, response: &wavetank_raft::Response) {
         if let wavetank_raft::Response::RequestVote(vote) = response
             && vote.granted
         {
@@ -158,7 +160,7 @@ impl Local {
         let known = Cell::new(0);
         self.walk(&Permutation::NONE, &known, &|_| 0);
         let (role, term) = (self.node.role(), self.node.term());
-        self.desk.settle(role, term, |at| known.get() & 1 << at != 0);
+        self.call_table.settle(role, term, |at| known.get() & 1 << at != 0);
     }
 
     /// The state in 64 bits, when servers have changed places.
@@ -166,7 +168,7 @@ impl Local {
     pub fn hash(&self, permutation: &Permutation, others: &dyn Fn(RpcId) -> u64) -> u64 {
         let core = self.walk(permutation, &Cell::new(0), others);
         let granted = self.granted.map_or(0, |(term, to)| 1 | permutation.of(to) << 8 | term.0 << 16);
-        fingerprint::words(&[core, self.desk.hash(permutation), granted])
+        fingerprint::words(&[core, self.call_table.hash(permutation), granted])
     }
 
     fn walk(&self, permutation: &Permutation, known: &Cell<u64>, others: &dyn Fn(RpcId) -> u64) -> u64 {
@@ -174,7 +176,7 @@ impl Local {
         let meaning = Meaning {
             permutation,
             persisted,
-            calls: self.desk.open(),
+            calls: self.call_table.open(),
             known: Cell::new(known.get()),
             others,
         };
@@ -185,8 +187,8 @@ impl Local {
 
     /// Whether it waits for an answer to this call.
     #[must_use]
-    pub fn waits_for(&self, name: Name) -> bool {
-        self.desk.number_of(name).is_some()
+    pub fn waits_for(&self, name: CallId) -> bool {
+        self.call_table.number_of(name).is_some()
     }
 
     /// The log, in memory.

@@ -2,17 +2,17 @@
 
 use super::fingerprint::{self, MOST};
 use super::model::{Code, Model};
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 
 /// One thing that happens to the cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Move {
     /// To a server, by itself.
-    Local(Slot, Code),
+    ServerState(ServerIdx, Code),
     /// A letter arrives.
     Deliver(u32),
     /// The same, and the disk that is to write what comes of it hangs.
-    HangLocal(Slot, Code),
+    HangLocal(ServerIdx, Code),
     /// The same.
     HangDeliver(u32),
     /// A letter arrives, and will once more.
@@ -31,27 +31,27 @@ impl Move {
     #[must_use]
     pub const fn pack(self) -> u32 {
         match self {
-            Self::Local(slot, code) => (slot.0 as u32) << 8 | code.0,
-            Self::Deliver(letter) => Self::DELIVER | letter,
-            Self::HangLocal(slot, code) => Self::HANGS | (slot.0 as u32) << 8 | code.0,
-            Self::HangDeliver(letter) => Self::DELIVER | Self::HANGS | letter,
-            Self::Duplicate(letter) => Self::DUPLICATE | letter,
-            Self::Drop(letter) => Self::DROP | letter,
+            Self::ServerState(idx, code) => (idx.0 as u32) << 8 | code.0,
+            Self::Deliver(envelope) => Self::DELIVER | envelope,
+            Self::HangLocal(idx, code) => Self::HANGS | (idx.0 as u32) << 8 | code.0,
+            Self::HangDeliver(envelope) => Self::DELIVER | Self::HANGS | envelope,
+            Self::Duplicate(envelope) => Self::DUPLICATE | envelope,
+            Self::Drop(envelope) => Self::DROP | envelope,
         }
     }
 
     /// Out of a word.
     #[must_use]
     pub const fn unpack(word: u32) -> Self {
-        let letter = word & !(Self::DROP | Self::HANGS);
+        let envelope = word & !(Self::DROP | Self::HANGS);
         let hangs = word & Self::HANGS != 0;
         match word & Self::DROP {
-            Self::DELIVER if hangs => Self::HangDeliver(letter),
-            Self::DELIVER => Self::Deliver(letter),
-            Self::DUPLICATE => Self::Duplicate(letter),
-            Self::DROP => Self::Drop(letter),
-            _ if hangs => Self::HangLocal(Slot((letter >> 8) as u8), Code(letter & 0xff)),
-            _ => Self::Local(Slot((letter >> 8) as u8), Code(letter & 0xff)),
+            Self::DELIVER if hangs => Self::HangDeliver(envelope),
+            Self::DELIVER => Self::Deliver(envelope),
+            Self::DUPLICATE => Self::Duplicate(envelope),
+            Self::DROP => Self::Drop(envelope),
+            _ if hangs => Self::HangLocal(ServerIdx((envelope >> 8) as u8), Code(envelope & 0xff)),
+            _ => Self::ServerState(ServerIdx((envelope >> 8) as u8), Code(envelope & 0xff)),
         }
     }
 }
@@ -109,7 +109,7 @@ impl Head {
 #[derive(Debug, Default)]
 pub struct States {
     heads: Vec<Head>,
-    letters: Vec<u32>,
+    envelopes: Vec<u32>,
 }
 
 impl States {
@@ -129,24 +129,24 @@ impl States {
     #[must_use]
     pub fn get(&self, at: usize) -> (&Head, &[u32]) {
         let head = &self.heads[at];
-        (head, &self.letters[head.first as usize..][..usize::from(head.count)])
+        (head, &self.envelopes[head.first as usize..][..usize::from(head.count)])
     }
 
     /// Puts one at the end.
     ///
     /// # Panics
     /// When there are more letters than can be numbered.
-    pub fn push(&mut self, head: &Head, letters: &[u32]) {
-        let first = u32::try_from(self.letters.len()).expect("fewer than four thousand million letters");
-        let count = u16::try_from(letters.len()).expect("few letters are on their way at once");
+    pub fn push(&mut self, head: &Head, envelopes: &[u32]) {
+        let first = u32::try_from(self.envelopes.len()).expect("fewer than four thousand million letters");
+        let count = u16::try_from(envelopes.len()).expect("few letters are on their way at once");
         self.heads.push(Head { first, count, ..*head });
-        self.letters.extend_from_slice(letters);
+        self.envelopes.extend_from_slice(envelopes);
     }
 
     /// Keeps the first so many.
     pub fn truncate(&mut self, count: usize) {
         if let Some(head) = self.heads.get(count) {
-            self.letters.truncate(head.first as usize);
+            self.envelopes.truncate(head.first as usize);
             self.heads.truncate(count);
         }
     }
@@ -154,7 +154,7 @@ impl States {
     /// How many bytes they take.
     #[must_use]
     pub const fn bytes(&self) -> usize {
-        self.heads.capacity() * size_of::<Head>() + self.letters.capacity() * 4
+        self.heads.capacity() * size_of::<Head>() + self.envelopes.capacity() * 4
     }
 }
 
@@ -165,12 +165,12 @@ pub struct Sums(Vec<u64>);
 
 impl Sums {
     /// Of a whole state.
-    pub fn of(&mut self, model: &Model, head: &Head, letters: &[u32]) {
+    pub fn of(&mut self, model: &Model, head: &Head, envelopes: &[u32]) {
         self.0.clear();
         self.0.resize(model.permutations().len(), 0);
         let servers = model.bounds().servers().len();
         head.locals[..servers].iter().for_each(|&local| self.add(model.local_hashes(local)));
-        letters.iter().for_each(|&letter| self.add(model.letter_hashes(letter)));
+        envelopes.iter().for_each(|&envelope| self.add(model.envelope_hashes(envelope)));
         self.add(model.past_hashes(head.past));
     }
 

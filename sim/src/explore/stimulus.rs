@@ -1,34 +1,34 @@
 //! What may happen to one server, and what servers send each other.
 
 use super::fingerprint::{self, Meaning, Permutation, Walk};
-use crate::explore::call_id::Name;
-use crate::plan::server_set::Slot;
+use crate::explore::call_id::CallId;
+use crate::plan::server_set::ServerIdx;
 use std::cell::Cell;
-use wavetank_raft::{Bytes, Change, ClientRequest, Input, Payload, Request, Response, RpcId, Token};
+use wavetank_raft::{Change, ClientRequest, Data, Input, Payload, Request, Response, RpcId, Token};
 
 /// A message.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Letter {
+pub enum Envelope {
     /// A call.
     Call {
         /// Its name.
-        name: Name,
+        name: CallId,
         /// What it wants.
         request: Request,
     },
     /// An answer.
     Answer {
         /// The name of the call.
-        name: Name,
+        name: CallId,
         /// What it says.
         response: Response,
     },
 }
 
-impl Letter {
+impl Envelope {
     /// The call that it is, or answers.
     #[must_use]
-    pub const fn name(&self) -> Name {
+    pub const fn name(&self) -> CallId {
         match self {
             Self::Call { name, .. } | Self::Answer { name, .. } => *name,
         }
@@ -36,7 +36,7 @@ impl Letter {
 
     /// Who is to take it.
     #[must_use]
-    pub const fn to(&self) -> Slot {
+    pub const fn to(&self) -> ServerIdx {
         match self {
             Self::Call { name, .. } => name.to,
             Self::Answer { name, .. } => name.from,
@@ -70,13 +70,13 @@ pub enum Stimulus<'a> {
     /// A client wants a command in the log.
     Propose,
     /// An operator wants this server to be a voter.
-    Add(Slot),
+    Add(ServerIdx),
     /// An operator wants this server out.
-    Remove(Slot),
+    Remove(ServerIdx),
     /// It dies, loses what is not on disk, and starts again.
     Crash,
     /// A message arrives.
-    Take(&'a Letter),
+    Take(&'a Envelope),
 }
 
 impl Stimulus<'_> {
@@ -87,12 +87,12 @@ impl Stimulus<'_> {
         Some(match self {
             Self::TimeOut | Self::Resign | Self::Beat => Input::Timer,
             Self::Propose => Input::Client(ClientRequest::Propose(vec![Payload::Command(command())])),
-            Self::Add(slot) => operator(Change::AddVoter(slot.id(), slot.address())),
-            Self::Remove(slot) => operator(Change::RemoveServer(slot.id())),
-            Self::Take(Letter::Call { name, request }) => {
+            Self::Add(idx) => operator(Change::AddVoter(idx.id(), idx.address())),
+            Self::Remove(idx) => operator(Change::RemoveServer(idx.id())),
+            Self::Take(Envelope::Call { name, request }) => {
                 Input::Request { from: name.from.node(), rpc: number, request: request.clone() }
             }
-            Self::Take(Letter::Answer { name, response }) => {
+            Self::Take(Envelope::Answer { name, response }) => {
                 Input::Response { from: name.to.node(), rpc: number, response: response.clone() }
             }
             Self::Persist | Self::Crash => return None,
@@ -102,8 +102,8 @@ impl Stimulus<'_> {
 
 /// The only command there is: entries differ by term and index.
 #[must_use]
-pub fn command() -> Bytes {
-    Bytes::from(b"x".as_slice())
+pub fn command() -> Data {
+    Data::from(b"x".as_slice())
 }
 
 const fn operator(change: Change) -> Input {

@@ -3,7 +3,7 @@
 /// What is found by a number.
 #[derive(Clone, Debug)]
 pub struct Table {
-    slots: Vec<(u64, u32)>,
+    servers: Vec<(u64, u32)>,
     held: usize,
 }
 
@@ -11,7 +11,7 @@ const EMPTY: u32 = u32::MAX;
 
 impl Default for Table {
     fn default() -> Self {
-        Self { slots: vec![(0, EMPTY); 1 << 10], held: 0 }
+        Self { servers: vec![(0, EMPTY); 1 << 10], held: 0 }
     }
 }
 
@@ -19,31 +19,31 @@ impl Table {
     /// What stands under this number.
     #[must_use]
     pub fn get(&self, key: u64) -> Option<u32> {
-        let (found, value) = self.slots[self.place(key)];
+        let (found, value) = self.servers[self.place(key)];
         (value != EMPTY && found == key).then_some(value)
     }
 
     /// Puts something under a number under which there is nothing.
     pub fn put(&mut self, key: u64, value: u32) {
-        if self.slots.len() < 2 * (self.held + 1) {
-            let larger = vec![(0, EMPTY); 2 * self.slots.len()];
-            for (key, value) in std::mem::replace(&mut self.slots, larger) {
+        if self.servers.len() < 2 * (self.held + 1) {
+            let larger = vec![(0, EMPTY); 2 * self.servers.len()];
+            for (key, value) in std::mem::replace(&mut self.servers, larger) {
                 if value != EMPTY {
                     let at = self.place(key);
-                    self.slots[at] = (key, value);
+                    self.servers[at] = (key, value);
                 }
             }
         }
         let at = self.place(key);
-        self.slots[at] = (key, value);
+        self.servers[at] = (key, value);
         self.held += 1;
     }
 
     /// Where the number stands, or would.
     fn place(&self, key: u64) -> usize {
-        let mask = self.slots.len() - 1;
+        let mask = self.servers.len() - 1;
         let mut at = key as usize & mask;
-        while self.slots[at].1 != EMPTY && self.slots[at].0 != key {
+        while self.servers[at].1 != EMPTY && self.servers[at].0 != key {
             at = (at + 1) & mask;
         }
         at
@@ -53,13 +53,13 @@ impl Table {
 /// Which numbers have been seen: eight bytes each, and room to grow.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    slots: Vec<u64>,
+    servers: Vec<u64>,
     held: usize,
 }
 
 impl Default for Seen {
     fn default() -> Self {
-        Self { slots: vec![0; 1 << 12], held: 0 }
+        Self { servers: vec![0; 1 << 12], held: 0 }
     }
 }
 
@@ -67,25 +67,25 @@ impl Seen {
     /// Whether this one has.
     #[must_use]
     pub fn contains(&self, key: u64) -> bool {
-        self.slots[self.place(key.max(1))] != 0
+        self.servers[self.place(key.max(1))] != 0
     }
 
     /// Takes one in. False if it was there.
     pub fn insert(&mut self, key: u64) -> bool {
         let key = key.max(1);
-        if self.slots.len() * 3 < (self.held + 1) * 4 {
-            let larger = vec![0; 2 * self.slots.len()];
-            for key in std::mem::replace(&mut self.slots, larger) {
+        if self.servers.len() * 3 < (self.held + 1) * 4 {
+            let larger = vec![0; 2 * self.servers.len()];
+            for key in std::mem::replace(&mut self.servers, larger) {
                 if key != 0 {
                     let at = self.place(key);
-                    self.slots[at] = key;
+                    self.servers[at] = key;
                 }
             }
         }
         let at = self.place(key);
-        let is_new = self.slots[at] == 0;
+        let is_new = self.servers[at] == 0;
         if is_new {
-            self.slots[at] = key;
+            self.servers[at] = key;
             self.held += 1;
         }
         is_new
@@ -94,13 +94,13 @@ impl Seen {
     /// How many bytes they take.
     #[must_use]
     pub const fn bytes(&self) -> usize {
-        8 * self.slots.len()
+        8 * self.servers.len()
     }
 
     fn place(&self, key: u64) -> usize {
-        let mask = self.slots.len() - 1;
+        let mask = self.servers.len() - 1;
         let mut at = key as usize & mask;
-        while self.slots[at] != 0 && self.slots[at] != key {
+        while self.servers[at] != 0 && self.servers[at] != key {
             at = (at + 1) & mask;
         }
         at

@@ -64,7 +64,7 @@ pub(super) fn repeat<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan, capsul
 }
 
 fn rerun<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan) -> (Report, String, StepLog) {
-    let trace = (Story::new(plan.slots()), StepLog::default());
+    let trace = (Story::new(plan.server_count()), StepLog::default());
     let Run { report, trace, .. } = trial.run(plan.clone(), Some(trace));
     let (story, step_log) =
         trace.map(|(mut story, step_log)| (end_of(&story.take()), step_log)).unwrap_or_default();

@@ -2,14 +2,14 @@
 //! changed, and the first breach is the verdict.
 
 use crate::engine::workload::TankFsm;
-use crate::observe::observer::Watch;
+use crate::observe::observer::Observer;
 use crate::observe::report::{Class, Violation};
 use crate::observe::{Observation, Seen};
 use crate::runner::observers::CustomChecks;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use wavetank_raft::Bytes;
+use wavetank_raft::Data;
 use wavetank_raft::store::{Command, Fsm, SnapshotSource, StoreError};
 
 /// What is wrong with a state, if something is.
@@ -54,7 +54,7 @@ impl<F> Judged<F> {
 impl<F: TankFsm> Fsm for Judged<F> {
     type Snapshot = F::Snapshot;
 
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
         let responses = self.fsm.apply(commands);
         self.guard.look(&self.fsm);
         responses
@@ -72,7 +72,7 @@ impl<F: TankFsm> Fsm for Judged<F> {
 }
 
 impl<F: TankFsm> TankFsm for Judged<F> {
-    fn query(&self, query: &[u8]) -> Bytes {
+    fn query(&self, query: &[u8]) -> Data {
         self.fsm.query(query)
     }
 
@@ -98,9 +98,9 @@ impl<F> Invariants<F> {
     }
 }
 
-impl<F> Watch for Invariants<F> {
-    fn see(&mut self, observation: &Observation<'_>) {
-        let (Seen::Applied { slot, .. } | Seen::Restored { slot, .. }) = observation.seen else { return };
+impl<F> Observer for Invariants<F> {
+    fn on_observation(&mut self, observation: &Observation<'_>) {
+        let (Seen::Applied { idx, .. } | Seen::Restored { idx, .. }) = observation.seen else { return };
         if self.verdict.is_none()
             && let Some((name, what)) = self.guard.breach.take()
         {
@@ -108,7 +108,7 @@ impl<F> Watch for Invariants<F> {
                 check: name.to_owned(),
                 class: Class::Safety,
                 section: "invariant".to_owned(),
-                what: format!("{slot}: {what}"),
+                what: format!("{idx}: {what}"),
                 at: observation.at,
                 step: observation.step,
             });

@@ -1,17 +1,17 @@
 //! Acts that answer what a server has just done.
 
 use super::scheduled::isolate;
-use super::{Act, Draws, Sight, Slot, Slots, Span, outage, some_of};
+use super::{Act, Draws, NemesisView, ServerIdx, ServerSet, Span, outage, some_of};
 use crate::observe::NetworkChange;
-use crate::plan::fault_kind::Occasion;
+use crate::plan::fault_kind::Reactive;
 use crate::plan::rng::{Ratio, Spans};
 use wavetank_raft::{Action, Answer, Call, Entry, LogOp, Payload, Request, Response, StoreJob, Write};
 
 /// What a step was seen to do: a set of facts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Noticed(u32);
+pub struct Trigger(u32);
 
-impl Noticed {
+impl Trigger {
     /// Nothing of interest.
     pub const NOTHING: Self = Self(0);
     /// It handed entries to its disk.
@@ -83,71 +83,71 @@ impl Noticed {
     }
 }
 
-fn of_request(request: &Request) -> Noticed {
+fn of_request(request: &Request) -> Trigger {
     match request {
-        Request::AppendEntries(append) if !append.entries.is_empty() => Noticed::SENT,
-        Request::RequestVote(_) => Noticed::CAMPAIGNED.or(Noticed::CANVASSED),
-        Request::RequestPreVote(_) => Noticed::CANVASSED,
-        Request::InstallSnapshot(piece) if piece.done => Noticed::LAST_PIECE,
-        Request::TimeoutNow(_) => Noticed::CALLED,
-        _ => Noticed::NOTHING,
+        Request::AppendEntries(append) if !append.entries.is_empty() => Trigger::SENT,
+        Request::RequestVote(_) => Trigger::CAMPAIGNED.or(Trigger::CANVASSED),
+        Request::RequestPreVote(_) => Trigger::CANVASSED,
+        Request::InstallSnapshot(piece) if piece.done => Trigger::LAST_PIECE,
+        Request::TimeoutNow(_) => Trigger::CALLED,
+        _ => Trigger::NOTHING,
     }
 }
 
-fn of_response(response: &Response) -> Noticed {
+fn of_response(response: &Response) -> Trigger {
     match response {
-        Response::AppendEntries(append) if append.success => Noticed::ACKED,
-        Response::RequestVote(vote) if vote.granted => Noticed::GRANTED,
-        _ => Noticed::NOTHING,
+        Response::AppendEntries(append) if append.success => Trigger::ACKED,
+        Response::RequestVote(vote) if vote.granted => Trigger::GRANTED,
+        _ => Trigger::NOTHING,
     }
 }
 
-fn of_write(write: &Write) -> Noticed {
+fn of_write(write: &Write) -> Trigger {
     match &write.log {
-        LogOp::Append(entries) => Noticed::WROTE.or(of_entries(entries)),
-        LogOp::Replace(entries) => Noticed::WROTE.or(Noticed::TRUNCATED).or(of_entries(entries)),
-        LogOp::Discard => Noticed::TRUNCATED.or(Noticed::DISCARDED),
-        LogOp::Compact(_) => Noticed::COMPACTED,
-        LogOp::Keep => Noticed::NOTHING,
+        LogOp::Append(entries) => Trigger::WROTE.or(of_entries(entries)),
+        LogOp::Replace(entries) => Trigger::WROTE.or(Trigger::TRUNCATED).or(of_entries(entries)),
+        LogOp::Discard => Trigger::TRUNCATED.or(Trigger::DISCARDED),
+        LogOp::Compact(_) => Trigger::COMPACTED,
+        LogOp::Keep => Trigger::NOTHING,
     }
 }
 
-fn of_entries(entries: &[Entry]) -> Noticed {
+fn of_entries(entries: &[Entry]) -> Trigger {
     let is_membership = |entry: &Entry| matches!(entry.payload, Payload::Configuration(_));
-    if entries.iter().any(is_membership) { Noticed::RECONFIGURED } else { Noticed::NOTHING }
+    if entries.iter().any(is_membership) { Trigger::RECONFIGURED } else { Trigger::NOTHING }
 }
 
-impl Occasion {
+impl Reactive {
     /// What it waits for.
-    pub(super) const fn trigger(self) -> Noticed {
+    pub(super) const fn trigger(self) -> Trigger {
         match self {
-            Self::CrashWriter => Noticed::WROTE,
-            Self::CrashAcker | Self::BlinkFollower => Noticed::ACKED,
-            Self::BlinkVoter => Noticed::GRANTED,
-            Self::BlinkCandidate => Noticed::CAMPAIGNED,
-            Self::CrashElected | Self::StrandElected => Noticed::ELECTED,
-            Self::IsolateSender | Self::PauseSender | Self::StrandSender | Self::LetGoAmong => Noticed::SENT,
-            Self::CrashAnswerer | Self::IsolateAnswerer => Noticed::ANSWERED,
-            Self::CrashReconfigurer | Self::StrandReconfigurer => Noticed::RECONFIGURED,
-            Self::CrashTruncater => Noticed::TRUNCATED,
-            Self::CrashInstaller => Noticed::INSTALLED,
-            Self::CrashSnapshotter => Noticed::COMPACTED,
-            Self::LetGoOfOld => Noticed::NEW_TERM,
-            Self::CrashPiled => Noticed::PILED,
+            Self::CrashWriter => Trigger::WROTE,
+            Self::CrashAcker | Self::BlinkFollower => Trigger::ACKED,
+            Self::BlinkVoter => Trigger::GRANTED,
+            Self::BlinkCandidate => Trigger::CAMPAIGNED,
+            Self::CrashElected | Self::StrandElected => Trigger::ELECTED,
+            Self::IsolateSender | Self::PauseSender | Self::StrandSender | Self::LetGoAmong => Trigger::SENT,
+            Self::CrashAnswerer | Self::IsolateAnswerer => Trigger::ANSWERED,
+            Self::CrashReconfigurer | Self::StrandReconfigurer => Trigger::RECONFIGURED,
+            Self::CrashTruncater => Trigger::TRUNCATED,
+            Self::CrashInstaller => Trigger::INSTALLED,
+            Self::CrashSnapshotter => Trigger::COMPACTED,
+            Self::LetGoOfOld => Trigger::NEW_TERM,
+            Self::CrashPiled => Trigger::PILED,
             Self::CrashCommitter
             | Self::IsolateCommitter
             | Self::StrandCommitter
             | Self::StallCommitter
-            | Self::TransferCommitter => Noticed::COMMITTED,
-            Self::CrashAtFirstCommit | Self::StrandAtFirstCommit => Noticed::FIRST_COMMIT,
-            Self::StrandReader | Self::PauseReader => Noticed::READ,
-            Self::Usurp => Noticed::CANVASSED,
-            Self::LetGoBeforeLastPiece => Noticed::LAST_PIECE,
-            Self::CrashDiscarder => Noticed::DISCARDED,
-            Self::SnapshotNewcomer => Noticed::FIRST_COMMIT,
-            Self::MendCompacter => Noticed::COMPACTED,
-            Self::IsolateCaller => Noticed::CALLED,
-            Self::OutpaceReader => Noticed::READ,
+            | Self::TransferCommitter => Trigger::COMMITTED,
+            Self::CrashAtFirstCommit | Self::StrandAtFirstCommit => Trigger::FIRST_COMMIT,
+            Self::StrandReader | Self::PauseReader => Trigger::READ,
+            Self::Usurp => Trigger::CANVASSED,
+            Self::LetGoBeforeLastPiece => Trigger::LAST_PIECE,
+            Self::CrashDiscarder => Trigger::DISCARDED,
+            Self::SnapshotNewcomer => Trigger::FIRST_COMMIT,
+            Self::MendCompacter => Trigger::COMPACTED,
+            Self::IsolateCaller => Trigger::CALLED,
+            Self::OutpaceReader => Trigger::READ,
         }
     }
 
@@ -185,7 +185,7 @@ impl Occasion {
         }
     }
 
-    pub(super) fn act(self, slot: Slot, sight: &Sight<'_>, draws: Draws, timeout: Span) -> Act {
+    pub(super) fn act(self, idx: ServerIdx, view: &NemesisView<'_>, draws: Draws, timeout: Span) -> Act {
         let a_while = draws[2].within(Spans::new(timeout.part(2), timeout.times(6)));
         match self {
             Self::CrashWriter
@@ -199,29 +199,29 @@ impl Occasion {
             | Self::CrashPiled
             | Self::CrashCommitter
             | Self::CrashAtFirstCommit
-            | Self::CrashDiscarder => Act::Crash(slot, outage(draws[3], timeout)),
-            Self::BlinkFollower | Self::BlinkVoter | Self::BlinkCandidate => Act::Crash(slot, Span::ZERO),
+            | Self::CrashDiscarder => Act::Crash(idx, outage(draws[3], timeout)),
+            Self::BlinkFollower | Self::BlinkVoter | Self::BlinkCandidate => Act::Crash(idx, Span::ZERO),
             Self::IsolateSender | Self::IsolateAnswerer | Self::IsolateCommitter | Self::IsolateCaller => {
-                isolate(slot, sight.all, a_while)
+                isolate(idx, view.all, a_while)
             }
-            Self::PauseSender | Self::PauseReader => Act::Pause(slot, a_while),
+            Self::PauseSender | Self::PauseReader => Act::Pause(idx, a_while),
             Self::StrandElected
             | Self::StrandSender
             | Self::StrandReconfigurer
             | Self::StrandCommitter
             | Self::StrandAtFirstCommit
-            | Self::StrandReader => Act::Network(strand(slot, sight, draws), a_while, NetworkChange::HealAll),
+            | Self::StrandReader => Act::Network(strand(idx, view, draws), a_while, NetworkChange::HealAll),
             Self::OutpaceReader => {
-                Act::Outpace(slot, strand(slot, sight, draws), a_while, NetworkChange::HealAll)
+                Act::Outpace(idx, strand(idx, view, draws), a_while, NetworkChange::HealAll)
             }
-            Self::TransferCommitter => Act::Call(slot, Call::Transfer { target: None }),
-            Self::StallCommitter => Act::Stall(slot, a_while.times(2)),
-            Self::SnapshotNewcomer => Act::Call(slot, Call::Snapshot),
-            Self::MendCompacter if sight.leader == Some(slot) => {
+            Self::TransferCommitter => Act::Call(idx, Call::Transfer { target: None }),
+            Self::StallCommitter => Act::Stall(idx, a_while.times(2)),
+            Self::SnapshotNewcomer => Act::Call(idx, Call::Snapshot),
+            Self::MendCompacter if view.leader == Some(idx) => {
                 Act::Network(NetworkChange::HealAll, Span::ZERO, NetworkChange::HealAll)
             }
             Self::MendCompacter => Act::Nothing,
-            Self::Usurp => usurp(slot, sight, a_while),
+            Self::Usurp => usurp(idx, view, a_while),
             Self::LetGoOfOld | Self::LetGoAmong => Act::LetGo,
             Self::LetGoBeforeLastPiece => Act::LetGoAll,
         }
@@ -229,24 +229,24 @@ impl Occasion {
 }
 
 /// Only a minority hears it, or nobody.
-fn strand(slot: Slot, sight: &Sight<'_>, draws: Draws) -> NetworkChange {
-    let others = sight.all.without(slot);
+fn strand(idx: ServerIdx, view: &NemesisView<'_>, draws: Draws) -> NetworkChange {
+    let others = view.all.without(idx);
     let few = usize::from(draws[3].hits(Ratio::new(3, 4))).min(others.len().saturating_sub(1));
-    let with = some_of(others, few, draws[3]).with(slot);
-    NetworkChange::Partition(with, sight.all.minus(with))
+    let with = some_of(others, few, draws[3]).with(idx);
+    NetworkChange::Partition(with, view.all.minus(with))
 }
 
 /// Nobody hears the leader, and the other voters forget it.
-fn usurp(candidate: Slot, sight: &Sight<'_>, lasts: Span) -> Act {
-    let Some(leader) = sight.leader.filter(|leader| *leader != candidate) else { return Act::Nothing };
-    let Act::Network(cut, lasts, back) = isolate(leader, sight.all, lasts) else { return Act::Nothing };
-    Act::Forget(sight.awake.without(candidate).without(leader), cut, lasts, back)
+fn usurp(candidate: ServerIdx, view: &NemesisView<'_>, lasts: Span) -> Act {
+    let Some(leader) = view.leader.filter(|leader| *leader != candidate) else { return Act::Nothing };
+    let Act::Network(cut, lasts, back) = isolate(leader, view.all, lasts) else { return Act::Nothing };
+    Act::Forget(view.awake.without(candidate).without(leader), cut, lasts, back)
 }
 
-impl Sight<'_> {
+impl NemesisView<'_> {
     /// Those that are down or stand still.
     #[must_use]
-    pub const fn away(&self) -> Slots {
+    pub const fn away(&self) -> ServerSet {
         self.all.minus(self.awake)
     }
 }

@@ -4,7 +4,7 @@
 //! of the server that moved, at many times the price. Neither depends on the machine, on the
 //! optimisation level or on where anything lies in memory.
 
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use std::hash::{Hash, Hasher};
 use wavetank_raft::{Event, Server, Time};
 
@@ -27,11 +27,11 @@ impl Digest {
 
     /// Takes a step in: when, who, on what kind of event, what the server is afterwards, and how
     /// many actions it wants.
-    pub fn take_step(&mut self, (now, slot, kind): (Time, Slot, u64), server: &Server, actions: usize) {
+    pub fn take_step(&mut self, (now, idx, kind): (Time, ServerIdx, u64), server: &Server, actions: usize) {
         let node = server.node();
         let last = node.log().last();
         self.take(now.0);
-        self.take(u64::from(slot.0) | kind << 8 | (node.role() as u64) << 16 | (actions as u64) << 24);
+        self.take(u64::from(idx.0) | kind << 8 | (node.role() as u64) << 16 | (actions as u64) << 24);
         self.take(node.term().0);
         self.take(node.commit().0);
         self.take(last.term.0);

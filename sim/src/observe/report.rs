@@ -64,7 +64,7 @@ impl fmt::Display for Verdict {
 
 /// What became of the changes of one family.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
-pub struct Turns {
+pub struct ChangeCounts {
     /// A leader appended them.
     pub begun: u64,
     /// They are committed.
@@ -75,7 +75,7 @@ pub struct Turns {
     pub refused: u64,
 }
 
-impl Turns {
+impl ChangeCounts {
     /// Each with its name.
     #[must_use]
     pub const fn named(&self) -> [(&'static str, u64); 4] {
@@ -88,7 +88,7 @@ impl Turns {
     }
 }
 
-impl AddAssign for Turns {
+impl AddAssign for ChangeCounts {
     fn add_assign(&mut self, other: Self) {
         self.begun += other.begun;
         self.committed += other.committed;
@@ -123,7 +123,7 @@ pub struct Report {
     /// How often each thing that should sometimes happen happened.
     pub sometimes: BTreeMap<String, u64>,
     /// What became of the changes of membership, by family.
-    pub membership: BTreeMap<String, Turns>,
+    pub membership: BTreeMap<String, ChangeCounts>,
     /// Which situations came up: see [`Sometimes::situations`](crate::check::coverage::Sometimes::situations).
     /// Not written down with the rest: they are many.
     #[serde(skip)]

@@ -4,9 +4,9 @@
 //! hundred kilobytes. Nothing here knows why a server did what it did; see
 //! [`trace`](crate::observe::trace).
 
-use crate::observe::observer::Watch;
+use crate::observe::observer::Observer;
 use crate::observe::{Observation, Seen, digest};
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use std::fmt::{self, Write as _};
 use wavetank_raft::{Index, LogId, Node, RoleName, Term, Time};
 
@@ -18,7 +18,7 @@ pub struct StepRecord {
     /// When.
     pub at: Time,
     /// Which.
-    pub slot: Slot,
+    pub idx: ServerIdx,
     /// The number of the event's kind.
     pub kind: u64,
     /// How many things it wanted done.
@@ -67,15 +67,15 @@ pub struct Divergence {
     pub other: Option<StepRecord>,
 }
 
-impl Watch for StepLog {
-    fn see(&mut self, seen: &Observation<'_>) {
+impl Observer for StepLog {
+    fn on_observation(&mut self, seen: &Observation<'_>) {
         if let Seen::Stepping { event, .. } = seen.seen {
             self.kind = digest::kind(event);
-        } else if let Seen::Stepped { slot, server, actions } = seen.seen {
+        } else if let Seen::Stepped { idx, server, actions } = seen.seen {
             self.records.push(StepRecord {
                 step: seen.step,
                 at: seen.at,
-                slot,
+                idx,
                 kind: std::mem::take(&mut self.kind),
                 actions: actions.len() as u64,
                 standing: Standing::of(server.node()),
@@ -103,10 +103,10 @@ impl StepLog {
 
     /// What every server was after a step, or before it if the step was another's.
     #[must_use]
-    pub fn standings_at(&self, step: u64) -> Vec<(Slot, Standing)> {
+    pub fn standings_at(&self, step: u64) -> Vec<(ServerIdx, Standing)> {
         let mut standings = std::collections::BTreeMap::new();
         for record in self.records.iter().take_while(|record| record.step <= step) {
-            standings.insert(record.slot, record.standing);
+            standings.insert(record.idx, record.standing);
         }
         standings.into_iter().collect()
     }
@@ -144,12 +144,12 @@ impl StepLog {
 struct Line {
     step: u64,
     at: Time,
-    standings: [Standing; Slot::MOST],
+    standings: [Standing; ServerIdx::MOST],
 }
 
 impl Default for Line {
     fn default() -> Self {
-        Self { step: 0, at: Time(0), standings: [Standing::BLANK; Slot::MOST] }
+        Self { step: 0, at: Time(0), standings: [Standing::BLANK; ServerIdx::MOST] }
     }
 }
 
@@ -161,13 +161,13 @@ impl Line {
     /// `a3+12~850*2L4,17,18.4`: the first server, an event of the third kind, twelve observations
     /// and 850 us later, two actions; leads in t4, has committed i17, ends in i18 t4.
     fn word(&mut self, record: &StepRecord) -> String {
-        let StepRecord { step, at, slot, kind, actions, standing } = *record;
-        let letter = char::from(b'a' + slot.0);
+        let StepRecord { step, at, idx, kind, actions, standing } = *record;
+        let letter = char::from(b'a' + idx.0);
         let mut word = format!("{letter}{kind}+{}~{}", step - self.step, at.0 - self.at.0);
         if actions != 0 {
             let _ = write!(word, "*{actions}");
         }
-        let before = std::mem::replace(&mut self.standings[slot.at()], standing);
+        let before = std::mem::replace(&mut self.standings[idx.at()], standing);
         if before != standing {
             let role = ROLES.iter().find(|(_, role)| *role == standing.role).expect("all roles are there").0;
             let Standing { term, commit, last, .. } = standing;
@@ -179,12 +179,12 @@ impl Line {
 
     fn parse(&mut self, word: &str) -> Option<StepRecord> {
         let letter = word.bytes().next()?;
-        let slot = Slot(letter.checked_sub(b'a').filter(|&slot| usize::from(slot) < Slot::MOST)?);
+        let idx = ServerIdx(letter.checked_sub(b'a').filter(|&idx| usize::from(idx) < ServerIdx::MOST)?);
         let rest = word.get(1..)?;
         let role = rest.char_indices().find(|(_, letter)| letter.is_ascii_uppercase());
         let (event, standing) = rest.split_at(role.map_or(rest.len(), |(at, _)| at));
         if let Some((_, role)) = role {
-            self.standings[slot.at()] = parse_standing(role, standing.get(1..)?)?;
+            self.standings[idx.at()] = parse_standing(role, standing.get(1..)?)?;
         }
         let (kind, event) = event.split_once('+')?;
         let (step, event) = event.split_once('~')?;
@@ -194,10 +194,10 @@ impl Line {
         Some(StepRecord {
             step: self.step,
             at: self.at,
-            slot,
+            idx,
             kind: kind.parse().ok()?,
             actions: actions.parse().ok()?,
-            standing: self.standings[slot.at()],
+            standing: self.standings[idx.at()],
         })
     }
 }
@@ -235,7 +235,7 @@ impl Divergence {
         let all = |record: StepRecord| {
             let Standing { role, term, commit, last } = record.standing;
             [
-                ("server", record.slot.to_string()),
+                ("server", record.idx.to_string()),
                 ("time", format!("{} us", record.at.0)),
                 ("event", digest::name(record.kind).to_owned()),
                 ("role", format!("{role:?}")),
@@ -256,7 +256,7 @@ impl fmt::Display for Divergence {
         let (Some(one), Some(_)) = (self.one, self.other) else {
             return write!(f, "step {}: one run goes on where the other ends", self.step());
         };
-        write!(f, "step {} ({}, {} us):", self.step(), one.slot, one.at.0)?;
+        write!(f, "step {} ({}, {} us):", self.step(), one.idx, one.at.0)?;
         for (at, (field, one, other)) in self.fields().into_iter().enumerate() {
             write!(f, "{} {field} is {one}, then {other}", if at == 0 { "" } else { ";" })?;
         }
@@ -300,6 +300,6 @@ mod tests {
         let make = |_| crate::engine::world::tests::tiny::Sum::default();
         let mut world = crate::World::new(plan, make, Box::new(clients), StepLog::default());
         storm_run::run(&mut world, |_| true);
-        world.into_watch()
+        world.into_observer()
     }
 }

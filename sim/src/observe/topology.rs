@@ -4,7 +4,7 @@
 //! what every message asks. Delays and losses are the network's, not the topology's.
 
 use crate::observe::NetworkChange;
-use crate::plan::server_set::{Slot, Slots};
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use petgraph::Graph;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::NodeIndex;
@@ -16,28 +16,28 @@ use wavetank_raft::{NodeId, Voters};
 /// 2. No server has a link to itself.
 #[derive(Clone, Debug)]
 pub struct Topology {
-    working: Graph<Slot, ()>,
-    cut: [Slots; Slot::MOST],
-    all: Slots,
+    working: Graph<ServerIdx, ()>,
+    cut: [ServerSet; ServerIdx::MOST],
+    all: ServerSet,
 }
 
 impl Topology {
     /// All links among `servers` servers work.
     #[must_use]
     pub fn new(servers: usize) -> Self {
-        let all = Slots::first(servers);
+        let all = ServerSet::first(servers);
         let mut working = Graph::with_capacity(servers, servers * servers);
-        for slot in all.iter() {
-            working.add_node(slot);
+        for idx in all.iter() {
+            working.add_node(idx);
         }
-        let mut topology = Self { working, cut: [Slots::NONE; Slot::MOST], all };
+        let mut topology = Self { working, cut: [ServerSet::NONE; ServerIdx::MOST], all };
         topology.connect_all();
         topology
     }
 
     /// Whether nothing passes from one to the other. O(1).
     #[must_use]
-    pub const fn is_cut(&self, from: Slot, to: Slot) -> bool {
+    pub const fn is_cut(&self, from: ServerIdx, to: ServerIdx) -> bool {
         self.cut[from.at()].contains(to)
     }
 
@@ -56,26 +56,26 @@ impl Topology {
     }
 
     /// Those that a server reaches directly and that reach it.
-    fn both_ways(&self, slot: Slot) -> Slots {
-        let reached = self.working.neighbors(place(slot)).map(|at| self.working[at]);
-        reached.filter(|&other| !self.is_cut(other, slot)).collect()
+    fn both_ways(&self, idx: ServerIdx) -> ServerSet {
+        let reached = self.working.neighbors(place(idx)).map(|at| self.working[at]);
+        reached.filter(|&other| !self.is_cut(other, idx)).collect()
     }
 
     /// Whether a server among `up` could win an election now: with a quorum of `voters` at hand,
     /// itself among them, both ways and without help from others. (Raft forwards nothing, so a path
     /// over a third server does not count.)
     #[must_use]
-    pub fn is_electable(&self, slot: Slot, voters: &Voters, up: Slots) -> bool {
-        let at_hand = self.both_ways(slot).and(up).with(slot);
-        let is_in = |node: NodeId| Slot::of(node).is_some_and(|voter| at_hand.contains(voter));
-        up.contains(slot) && voters.contains(slot.node()) && voters.is_quorum(is_in)
+    pub fn is_electable(&self, idx: ServerIdx, voters: &Voters, up: ServerSet) -> bool {
+        let at_hand = self.both_ways(idx).and(up).with(idx);
+        let is_in = |node: NodeId| ServerIdx::of(node).is_some_and(|voter| at_hand.contains(voter));
+        up.contains(idx) && voters.contains(idx.node()) && voters.is_quorum(is_in)
     }
 
     /// The sets of servers within which everybody reaches everybody, if need be over others; the
     /// largest first.
     #[must_use]
-    pub fn cores(&self) -> Vec<Slots> {
-        let mut cores: Vec<Slots> = tarjan_scc(&self.working)
+    pub fn cores(&self) -> Vec<ServerSet> {
+        let mut cores: Vec<ServerSet> = tarjan_scc(&self.working)
             .into_iter()
             .map(|core| core.into_iter().map(|at| self.working[at]).collect())
             .collect();
@@ -84,7 +84,7 @@ impl Topology {
     }
 
     fn connect_all(&mut self) {
-        self.cut = [Slots::NONE; Slot::MOST];
+        self.cut = [ServerSet::NONE; ServerIdx::MOST];
         self.working.clear_edges();
         for from in self.all.iter() {
             for to in self.all.without(from).iter() {
@@ -93,7 +93,7 @@ impl Topology {
         }
     }
 
-    fn cut_all(&mut self, from: Slots, to: Slots) {
+    fn cut_all(&mut self, from: ServerSet, to: ServerSet) {
         for a in from.and(self.all).iter() {
             for b in to.and(self.all).without(a).iter() {
                 self.cut(a, b);
@@ -101,53 +101,53 @@ impl Topology {
         }
     }
 
-    fn cut(&mut self, from: Slot, to: Slot) {
+    fn cut(&mut self, from: ServerIdx, to: ServerIdx) {
         self.cut[from.at()] = self.cut[from.at()].with(to);
         if let Some(edge) = self.working.find_edge(place(from), place(to)) {
             self.working.remove_edge(edge);
         }
     }
 
-    fn mend(&mut self, from: Slot, to: Slot) {
+    fn mend(&mut self, from: ServerIdx, to: ServerIdx) {
         self.cut[from.at()] = self.cut[from.at()].without(to);
         self.working.update_edge(place(from), place(to), ());
     }
 }
 
 /// Servers are put into the graph in the order of their slots and never taken out.
-fn place(slot: Slot) -> NodeIndex {
-    NodeIndex::new(slot.at())
+fn place(idx: ServerIdx) -> NodeIndex {
+    NodeIndex::new(idx.at())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const N: [Slot; 5] = [Slot(0), Slot(1), Slot(2), Slot(3), Slot(4)];
+    const N: [ServerIdx; 5] = [ServerIdx(0), ServerIdx(1), ServerIdx(2), ServerIdx(3), ServerIdx(4)];
 
-    fn set(slots: &[Slot]) -> Slots {
-        slots.iter().copied().collect()
+    fn set(servers: &[ServerIdx]) -> ServerSet {
+        servers.iter().copied().collect()
     }
 
-    fn electable(topology: &Topology, up: Slots) -> Slots {
-        let voters = Voters::new(N.map(Slot::node), []);
-        N.into_iter().filter(|&slot| topology.is_electable(slot, &voters, up)).collect()
+    fn electable(topology: &Topology, up: ServerSet) -> ServerSet {
+        let voters = Voters::new(N.map(ServerIdx::node), []);
+        N.into_iter().filter(|&idx| topology.is_electable(idx, &voters, up)).collect()
     }
 
     #[test]
     fn a_partition_leaves_one_side_electable() {
         let mut topology = Topology::new(5);
-        assert_eq!(electable(&topology, Slots::first(5)), Slots::first(5));
+        assert_eq!(electable(&topology, ServerSet::first(5)), ServerSet::first(5));
 
         topology.change(&NetworkChange::Partition(set(&N[..2]), set(&N[2..])));
 
         assert!(topology.is_cut(N[0], N[4]) && topology.is_cut(N[4], N[0]) && !topology.is_cut(N[0], N[1]));
-        assert_eq!(electable(&topology, Slots::first(5)), set(&N[2..]));
-        assert_eq!(electable(&topology, Slots::first(5).without(N[4])), Slots::NONE);
+        assert_eq!(electable(&topology, ServerSet::first(5)), set(&N[2..]));
+        assert_eq!(electable(&topology, ServerSet::first(5).without(N[4])), ServerSet::NONE);
         assert_eq!(topology.cores(), [set(&N[2..]), set(&N[..2])]);
 
         topology.change(&NetworkChange::HealAll);
-        assert_eq!(topology.cores(), [Slots::first(5)]);
+        assert_eq!(topology.cores(), [ServerSet::first(5)]);
     }
 
     #[test]
@@ -155,8 +155,8 @@ mod tests {
         let mut topology = Topology::new(5);
         topology.change(&NetworkChange::CutOneWay(set(&N[..1]), set(&N[1..])));
         assert!(topology.is_cut(N[0], N[1]) && !topology.is_cut(N[1], N[0]));
-        assert_eq!(topology.both_ways(N[0]), Slots::NONE);
-        assert_eq!(electable(&topology, Slots::first(5)), set(&N[1..]));
+        assert_eq!(topology.both_ways(N[0]), ServerSet::NONE);
+        assert_eq!(electable(&topology, ServerSet::first(5)), set(&N[1..]));
         assert_eq!(topology.cores(), [set(&N[1..]), set(&N[..1])]);
     }
 
@@ -164,10 +164,10 @@ mod tests {
     fn a_bridge_connects_all_and_only_it_is_electable() {
         let mut topology = Topology::new(5);
         topology.change(&NetworkChange::Partition(set(&N[..2]), set(&N[3..])));
-        assert_eq!(topology.cores(), [Slots::first(5)]);
+        assert_eq!(topology.cores(), [ServerSet::first(5)]);
         // n1 and n2 have n3; n4 and n5 have n3: three of five each, and n3 has all.
-        assert_eq!(electable(&topology, Slots::first(5)), Slots::first(5));
-        assert_eq!(electable(&topology, Slots::first(5).without(N[1])).iter().next(), Some(N[2]));
+        assert_eq!(electable(&topology, ServerSet::first(5)), ServerSet::first(5));
+        assert_eq!(electable(&topology, ServerSet::first(5).without(N[1])).iter().next(), Some(N[2]));
     }
 
     #[test]
@@ -175,18 +175,18 @@ mod tests {
         let mut topology = Topology::new(4);
         let mut stream = crate::plan::rng::Stream::new(9, crate::plan::rng::Domain::Storm, 0, 0);
         for _ in 0..500 {
-            let mut slot = || Slot(u8::try_from(stream.below(4)).unwrap());
-            let (a, b) = (slot(), slot());
+            let mut idx = || ServerIdx(u8::try_from(stream.below(4)).unwrap());
+            let (a, b) = (idx(), idx());
             let change = match stream.below(6) {
-                0 => NetworkChange::Partition(Slots::only(a), Slots::first(4).without(a)),
-                1 => NetworkChange::CutOneWay(Slots::only(a), Slots::only(b)),
+                0 => NetworkChange::Partition(ServerSet::only(a), ServerSet::first(4).without(a)),
+                1 => NetworkChange::CutOneWay(ServerSet::only(a), ServerSet::only(b)),
                 2 if a != b => NetworkChange::Cut(a, b),
                 3 | 4 if a != b => NetworkChange::Mend(a, b),
                 _ => NetworkChange::HealAll,
             };
             topology.change(&change);
-            for from in Slots::first(4).iter() {
-                for to in Slots::first(4).without(from).iter() {
+            for from in ServerSet::first(4).iter() {
+                for to in ServerSet::first(4).without(from).iter() {
                     let edge = topology.working.contains_edge(place(from), place(to));
                     assert_eq!(topology.is_cut(from, to), !edge, "{from} to {to} after {change:?}");
                 }

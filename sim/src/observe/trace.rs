@@ -3,7 +3,7 @@
 //! A [`Story`] says who led and what was committed, without times, and is what tests bless. A
 //! [`Full`] trace has a line for every event and action. [`Json`] has the same, a value per line,
 //! for tools that look at runs.
-//! A [`Page`] is for a browser, and a [`Past`] tells what led to one step.
+//! A [`Page`] is for a browser, and a [`Causes`] tells what led to one step.
 
 mod full;
 mod json;
@@ -15,15 +15,15 @@ mod words;
 pub use full::Full;
 pub use json::Json;
 pub use page::Page;
-pub use past::Past;
+pub use past::Causes;
 pub use story::{Story, last_lines};
 pub(crate) use words::carried;
 
-use crate::observe::observer::Watch;
+use crate::observe::observer::Observer;
 use std::fmt;
 
 /// A trace that is text in the end.
-pub trait TextTrace: Watch + fmt::Debug {
+pub trait TextTrace: Observer + fmt::Debug {
     /// Takes out the text so far.
     fn take(&mut self) -> String;
 }

@@ -4,24 +4,24 @@
 //! A place is a number of draws of one stream, not a number of happenings: with one mishap left out
 //! the others still mean the same draws, however differently the run goes on.
 
-use crate::plan::fault_kind::{Occasion, Scheduled};
+use crate::plan::fault_kind::{Reactive, Scheduled};
 use crate::plan::named::named;
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 
 /// Something that goes wrong once.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub enum Mishap {
+pub enum FaultId {
     /// An act by the clock: so many of its kind were due before.
     Scheduled(Scheduled, u32),
     /// An occasion that is taken: so many were there before.
-    Occasion(Occasion, u32),
+    Reactive(Reactive, u32),
     /// A crash between the actions of a step of this server: so many steps were before.
-    Between(Slot, u32),
+    Between(ServerIdx, u32),
     /// A message goes astray: so many went from the first server to the second before.
-    Message(Astray, Slot, Slot, u32),
+    Message(MessageFault, ServerIdx, ServerIdx, u32),
     /// A crash of this server (or a cut, for the number behind the last server) takes along what is
     /// under way: so many were before.
     OnWay(u8, u32),
@@ -29,7 +29,7 @@ pub enum Mishap {
 
 /// What goes wrong with a message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub enum Astray {
+pub enum MessageFault {
     /// It is overtaken.
     Reorder,
     /// It is very late.
@@ -80,36 +80,36 @@ named! {
 
 /// Which mishaps are let happen, and a list of those that did.
 #[derive(Clone, Debug, Default)]
-pub struct Mishaps {
-    only: Option<BTreeSet<Mishap>>,
-    taken: Option<Vec<Mishap>>,
+pub struct FaultFilter {
+    only: Option<BTreeSet<FaultId>>,
+    taken: Option<Vec<FaultId>>,
 }
 
-impl Mishap {
+impl FaultId {
     /// The name of its family in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Scheduled(kind, _) => kind.name(),
-            Self::Occasion(occasion, _) => occasion.name(),
+            Self::Reactive(reactive, _) => reactive.name(),
             Self::Between(..) => "crash_between",
             Self::OnWay(..) => "on_way",
-            Self::Message(astray, ..) => match astray {
-                Astray::Reorder => "reorder",
-                Astray::Late => "late",
-                Astray::Loss => "loss",
-                Astray::Duplicate => "duplicate",
-                Astray::Hold => "hold",
-                Astray::Corrupt => "corrupt",
+            Self::Message(message_fault, ..) => match message_fault {
+                MessageFault::Reorder => "reorder",
+                MessageFault::Late => "late",
+                MessageFault::Loss => "loss",
+                MessageFault::Duplicate => "duplicate",
+                MessageFault::Hold => "hold",
+                MessageFault::Corrupt => "corrupt",
             },
         }
     }
 }
 
-impl Mishaps {
+impl FaultFilter {
     /// Only these, or all; none has happened yet, and nothing is written down.
     #[must_use]
-    pub const fn new(only: Option<BTreeSet<Mishap>>) -> Self {
+    pub const fn new(only: Option<BTreeSet<FaultId>>) -> Self {
         Self { only, taken: None }
     }
 
@@ -119,27 +119,27 @@ impl Mishaps {
     }
 
     /// Whether this may happen. If it may, it does.
-    pub fn allow(&mut self, mishap: Mishap) -> bool {
-        let may = self.only.as_ref().is_none_or(|only| only.contains(&mishap));
+    pub fn allow(&mut self, fault_id: FaultId) -> bool {
+        let may = self.only.as_ref().is_none_or(|only| only.contains(&fault_id));
         if may && let Some(taken) = &mut self.taken {
-            taken.push(mishap);
+            taken.push(fault_id);
         }
         may
     }
 
     /// What has happened since it is written down.
     #[must_use]
-    pub fn taken(&self) -> &[Mishap] {
+    pub fn taken(&self) -> &[FaultId] {
         self.taken.as_deref().unwrap_or_default()
     }
 }
 
-impl fmt::Display for Mishap {
+impl fmt::Display for FaultId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name();
         match self {
-            Self::Scheduled(_, place) | Self::Occasion(_, place) => write!(f, "{name} #{place}"),
-            Self::Between(slot, place) => write!(f, "{name} {slot} #{place}"),
+            Self::Scheduled(_, place) | Self::Reactive(_, place) => write!(f, "{name} #{place}"),
+            Self::Between(idx, place) => write!(f, "{name} {idx} #{place}"),
             Self::OnWay(of, place) => write!(f, "{name} {of} #{place}"),
             Self::Message(_, from, to, place) => write!(f, "{name} {from}>{to} #{place}"),
         }

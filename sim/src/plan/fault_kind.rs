@@ -87,7 +87,7 @@ impl Scheduled {
 
     /// Whether it befalls disks.
     #[must_use]
-    pub const fn is_harm(self) -> bool {
+    pub const fn is_disk_fault(self) -> bool {
         self.is_for_good() || matches!(self, Self::DropPages | Self::FailRead | Self::Fill)
     }
 }
@@ -96,7 +96,7 @@ named! {
     /// Something that goes wrong because of what has just happened. The order is part of every seed's
     /// meaning.
     #[derive(Hash, Serialize, Deserialize)]
-    Occasion {
+    Reactive {
         /// A server has handed entries to its disk: it crashes.
         CrashWriter = "crash_writer",
         /// A follower has said that it has entries: it crashes.

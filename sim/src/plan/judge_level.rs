@@ -4,11 +4,11 @@
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, serde::Serialize, serde::Deserialize,
 )]
-pub enum Column {
+pub enum JudgeLevel {
     /// What anybody could see from outside: two leaders, two truths, no progress.
     Outcomes,
     /// And what the harness's own memory shows.
-    Ghosts,
+    History,
     /// And every rule of the protocol, step by step.
     #[default]
     Steps,

@@ -55,7 +55,7 @@ pub enum Domain {
     /// When the nemesis acts, and on whom (by family).
     Act = 18,
     /// Whether the nemesis takes an occasion (by family).
-    Occasion = 19,
+    Reactive = 19,
     /// Who stays broken when the storm is over, and who is cut off once more.
     Heal = 20,
     /// Whether a write fails (by server).

@@ -5,9 +5,9 @@ use wavetank_raft::{NodeId, ServerAddress, ServerId};
 
 /// The place of a server in the tank: 0 for `n1`, 1 for `n2`, and so on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-pub struct Slot(pub u8);
+pub struct ServerIdx(pub u8);
 
-impl Slot {
+impl ServerIdx {
     /// The most servers that a tank holds.
     pub const MOST: usize = 16;
 
@@ -51,11 +51,11 @@ impl Slot {
 }
 
 /// Looked up at every step, so not made from its name each time.
-const NODES: [NodeId; Slot::MOST] = {
+const NODES: [NodeId; ServerIdx::MOST] = {
     let names = [
         "n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9", "n10", "n11", "n12", "n13", "n14", "n15", "n16",
     ];
-    let mut nodes = [NodeId(0); Slot::MOST];
+    let mut nodes = [NodeId(0); ServerIdx::MOST];
     let mut at = 0;
     while at < nodes.len() {
         nodes[at] = NodeId::of(names[at]);
@@ -64,13 +64,13 @@ const NODES: [NodeId; Slot::MOST] = {
     nodes
 };
 
-impl fmt::Display for Slot {
+impl fmt::Display for ServerIdx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "n{}", self.0 + 1)
     }
 }
 
-impl fmt::Debug for Slot {
+impl fmt::Debug for ServerIdx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -81,41 +81,41 @@ impl fmt::Debug for Slot {
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
 )]
 #[serde(transparent)]
-pub struct Slots(pub u16);
+pub struct ServerSet(pub u16);
 
-impl Slots {
+impl ServerSet {
     /// Nobody.
     pub const NONE: Self = Self(0);
 
     /// The first `count` servers.
     #[must_use]
     pub fn first(count: usize) -> Self {
-        assert!(count <= Slot::MOST, "a tank holds {} servers, not {count}", Slot::MOST);
+        assert!(count <= ServerIdx::MOST, "a tank holds {} servers, not {count}", ServerIdx::MOST);
         Self(u16::try_from((1_u32 << count) - 1).expect("sixteen bits hold sixteen servers"))
     }
 
     /// Only this one.
     #[must_use]
-    pub const fn only(slot: Slot) -> Self {
-        Self(1 << slot.0)
+    pub const fn only(idx: ServerIdx) -> Self {
+        Self(1 << idx.0)
     }
 
     /// Whether this one is in it.
     #[must_use]
-    pub const fn contains(self, slot: Slot) -> bool {
-        self.0 & 1 << slot.0 != 0
+    pub const fn contains(self, idx: ServerIdx) -> bool {
+        self.0 & 1 << idx.0 != 0
     }
 
     /// With this one.
     #[must_use]
-    pub const fn with(self, slot: Slot) -> Self {
-        Self(self.0 | 1 << slot.0)
+    pub const fn with(self, idx: ServerIdx) -> Self {
+        Self(self.0 | 1 << idx.0)
     }
 
     /// Without this one.
     #[must_use]
-    pub const fn without(self, slot: Slot) -> Self {
-        Self(self.0 & !(1 << slot.0))
+    pub const fn without(self, idx: ServerIdx) -> Self {
+        Self(self.0 & !(1 << idx.0))
     }
 
     /// Those in both.
@@ -149,32 +149,32 @@ impl Slots {
     }
 
     /// Each of them, in order.
-    pub fn iter(self) -> impl Iterator<Item = Slot> {
+    pub fn iter(self) -> impl Iterator<Item = ServerIdx> {
         let mut left = self.0;
         std::iter::from_fn(move || {
             let next = left.trailing_zeros() as u8;
             left &= left.checked_sub(1)?;
-            Some(Slot(next))
+            Some(ServerIdx(next))
         })
     }
 }
 
-impl FromIterator<Slot> for Slots {
-    fn from_iter<I: IntoIterator<Item = Slot>>(slots: I) -> Self {
-        slots.into_iter().fold(Self::NONE, Self::with)
+impl FromIterator<ServerIdx> for ServerSet {
+    fn from_iter<I: IntoIterator<Item = ServerIdx>>(servers: I) -> Self {
+        servers.into_iter().fold(Self::NONE, Self::with)
     }
 }
 
-impl fmt::Display for Slots {
+impl fmt::Display for ServerSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, slot) in self.iter().enumerate() {
-            write!(f, "{}{slot}", if at == 0 { "" } else { " " })?;
+        for (at, idx) in self.iter().enumerate() {
+            write!(f, "{}{idx}", if at == 0 { "" } else { " " })?;
         }
         Ok(())
     }
 }
 
-impl fmt::Debug for Slots {
+impl fmt::Debug for ServerSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{{{self}}}")
     }

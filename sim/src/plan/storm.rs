@@ -7,7 +7,7 @@
 
 mod bias;
 
-use crate::plan::fault_kind::{Occasion, Scheduled};
+use crate::plan::fault_kind::{Reactive, Scheduled};
 use crate::plan::rng::{Domain, Ratio, Spans, Stream};
 use crate::plan::{
     Birth, Budget, Clients, Clocks, Disks, Heal, Late, Links, Machines, Nemesis, Plan, Rhythm,
@@ -30,8 +30,8 @@ enum Topic {
     Clocks = 5,
     Clients = 6,
     Scheduled = 7,
-    Occasions = 8,
-    Harm = 9,
+    Reactive = 8,
+    Damage = 9,
     Leases = 10,
     Few = 11,
     Hub = 12,
@@ -82,8 +82,8 @@ impl Plan {
                 most_down: if shape.chance(1, 4) { servers } else { (servers / 2).max(1) },
                 crash_between: shape.chance(1, 3).then_some(Ratio::new(1, 1_500)),
                 scheduled,
-                occasions: occasions(&mut on(Topic::Occasions)),
-                budget: if on(Topic::Harm).draw().hits(BEYOND) { Budget::Beyond } else { Budget::Within },
+                reactive: reactive(&mut on(Topic::Reactive)),
+                budget: if on(Topic::Damage).draw().hits(BEYOND) { Budget::Beyond } else { Budget::Within },
             },
             chaos: shape.within(Spans::new(Span::s(20), Span::s(38))),
             heal: Heal {
@@ -95,7 +95,7 @@ impl Plan {
             },
             ..Self::calm(seed, servers)
         };
-        plan.tempt(&on);
+        plan.bias(&on);
         plan.clocks = clocks(&mut on(Topic::Clocks), &plan.config, &plan.clients);
         edge.suit(&mut plan);
         plan
@@ -108,8 +108,8 @@ impl Plan {
         let timeout = plan.config.heartbeat_timeout;
         plan.nemesis.budget = Budget::Beyond;
         plan.spares = plan.spares.max(1);
-        for &kind in Scheduled::ALL.iter().filter(|kind| kind.is_harm()) {
-            let mut stream = Stream::new(seed, Domain::Storm, Topic::Harm as u64, 2 + kind as u64);
+        for &kind in Scheduled::ALL.iter().filter(|kind| kind.is_disk_fault()) {
+            let mut stream = Stream::new(seed, Domain::Storm, Topic::Damage as u64, 2 + kind as u64);
             let every = Spans::new(timeout.times(4), timeout.times(stream.from_to(20, 120)));
             let lasts = Spans::new(timeout, timeout.times(12));
             plan.nemesis.scheduled.insert(kind, Rhythm { every, lasts });
@@ -225,7 +225,7 @@ fn clients(stream: &mut Stream, timeout: Span) -> Clients {
 fn scheduled(seed: u64, timeout: Span, clients: &Clients) -> BTreeMap<Scheduled, Rhythm> {
     let leases = clients.reads.contains(&ReadPath::Lease);
     // Whoever is harmed for good is out of all that follows: most seas are without.
-    let is_harmful = Stream::new(seed, Domain::Storm, Topic::Harm as u64, 1).chance(1, 4);
+    let is_harmful = Stream::new(seed, Domain::Storm, Topic::Damage as u64, 1).chance(1, 4);
     let draw = |&kind: &Scheduled| {
         let mut stream = Stream::new(seed, Domain::Storm, Topic::Scheduled as u64, 1 + kind as u64);
         let (is_on, often) = (stream.chance(1, 3), stream.from_to(8, 60));
@@ -233,19 +233,19 @@ fn scheduled(seed: u64, timeout: Span, clients: &Clients) -> BTreeMap<Scheduled,
         let short = Spans::new(Span::ms(5), timeout.times(2));
         let lasts = if is_short { short } else { Spans::new(timeout, timeout.times(12)) };
         let rhythm = Rhythm { every: Spans::new(timeout.times(2), timeout.times(often)), lasts };
-        let may_be = (is_harmful || !kind.is_harm()) && !(leases && kind.breaks_leases());
+        let may_be = (is_harmful || !kind.is_disk_fault()) && !(leases && kind.breaks_leases());
         (is_on && may_be).then_some((kind, rhythm))
     };
     Scheduled::ALL.iter().filter_map(draw).collect()
 }
 
-fn occasions(stream: &mut Stream) -> BTreeMap<Occasion, Ratio> {
+fn reactive(stream: &mut Stream) -> BTreeMap<Reactive, Ratio> {
     let is_guided = stream.chance(2, 3);
-    let mut draw = |&occasion: &Occasion| {
+    let mut draw = |&reactive: &Reactive| {
         let is_on = stream.chance(1, 4);
-        (is_guided && is_on).then_some((occasion, occasion.usual_chance()))
+        (is_guided && is_on).then_some((reactive, reactive.usual_chance()))
     };
-    Occasion::ALL.iter().filter_map(&mut draw).collect()
+    Reactive::ALL.iter().filter_map(&mut draw).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::Plan;
 use super::fields::Value;
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Config, Settings, Span};
 
 /// Nothing in a plan lasts longer.
@@ -14,11 +14,11 @@ impl Plan {
     /// # Errors
     /// Says what is wrong.
     pub fn sound(&self) -> Result<(), String> {
-        let slots = self.slots();
-        if self.servers == 0 || Slot::MOST < slots {
-            return Err(format!("a tank holds 1 to {} servers, not {slots}", Slot::MOST));
+        let count = self.server_count();
+        if self.servers == 0 || ServerIdx::MOST < count {
+            return Err(format!("a tank holds 1 to {} servers, not {count}", ServerIdx::MOST));
         }
-        let config = Config { local_id: Slot(0).id(), ..self.config.clone() };
+        let config = Config { local_id: ServerIdx(0).id(), ..self.config.clone() };
         Settings::new(config).map_err(|error| format!("config.{error}"))?;
         fields_are_sound("", &Value::of(self))?;
         self.clients_are_sound()

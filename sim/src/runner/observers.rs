@@ -1,17 +1,17 @@
 //! Everybody who looks on while a run goes: the judges of the protocol, counts for the report, a trace
 //! if one is wanted, and checks of what stands above the protocol.
 
-use crate::check::membership_stats::Changes;
+use crate::check::membership_stats::MembershipStats;
 use crate::check::{Judges, Options};
-use crate::observe::observer::Watch;
+use crate::observe::observer::Observer;
 use crate::observe::report::{Report, Violation};
 use crate::observe::{Observation, Seen};
-use crate::plan::server_set::{Slot, Slots};
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::collections::BTreeMap;
 use wavetank_raft::{RoleName, Server, Span, Term, Time};
 
 /// Checks besides those of the protocol. By default a check says nothing.
-pub trait CustomChecks: Watch {
+pub trait CustomChecks: Observer {
     /// The run is over: what can only be told of the whole run is judged now.
     fn end(&mut self, _: Time) {}
 
@@ -36,19 +36,19 @@ pub struct Observers<E, T> {
     /// Counts for the report.
     pub tally: Tally,
     /// What became of changes of membership.
-    pub changes: Changes,
+    pub changes: MembershipStats,
     /// What is written down of the run.
     pub trace: T,
     /// The checks besides those of the protocol.
-    pub own: E,
+    pub custom: E,
 }
 
 impl<E, T> Observers<E, T> {
     /// Observers of a run of this kind, which have seen nothing yet.
     #[must_use]
-    pub fn new(options: Options, own: E, trace: T) -> Self {
+    pub fn new(options: Options, custom: E, trace: T) -> Self {
         let judges = Judges::new(options);
-        Self { judges, tally: Tally::default(), changes: Changes::default(), trace, own }
+        Self { judges, tally: Tally::default(), changes: MembershipStats::default(), trace, custom }
     }
 }
 
@@ -56,13 +56,13 @@ impl<E: CustomChecks, T> Observers<E, T> {
     /// The run is over: what can only be told of the whole run is judged now.
     pub fn end(&mut self, at: Time) {
         self.judges.end(at);
-        self.own.end(at);
+        self.custom.end(at);
     }
 
     /// What the judge that spoke first has to say.
     #[must_use]
     pub fn violation(&self) -> Option<&Violation> {
-        let spoken = [self.judges.verdict(), self.own.verdict()];
+        let spoken = [self.judges.verdict(), self.custom.verdict()];
         spoken.into_iter().flatten().min_by_key(|violation| violation.step)
     }
 
@@ -71,7 +71,7 @@ impl<E: CustomChecks, T> Observers<E, T> {
         report.elections = self.tally.elections;
         report.commits = self.tally.commits;
         report.witnessed = self.judges.witnessed();
-        report.witnessed.extend(self.own.witnessed());
+        report.witnessed.extend(self.custom.witnessed());
         report.sometimes = self.judges.sometimes().counts();
         report.membership = self.changes.counts();
         report.situations = self.judges.sometimes().situations().collect();
@@ -79,25 +79,25 @@ impl<E: CustomChecks, T> Observers<E, T> {
     }
 }
 
-impl<E: Watch, T: Watch> Watch for Observers<E, T> {
+impl<E: Observer, T: Observer> Observer for Observers<E, T> {
     #[inline(always)]
-    fn see(&mut self, observation: &Observation<'_>) {
-        self.judges.see(observation);
+    fn on_observation(&mut self, observation: &Observation<'_>) {
+        self.judges.on_observation(observation);
         // Once a judge has spoken the ledger takes down nothing more.
         if self.judges.verdict().is_none() {
-            self.changes.see(observation, self.judges.ledger());
+            self.changes.on_observation(observation, self.judges.ghost());
         }
-        self.tally.see(observation);
-        self.own.see(observation);
-        self.trace.see(observation);
+        self.tally.on_observation(observation);
+        self.custom.on_observation(observation);
+        self.trace.on_observation(observation);
     }
 }
 
 /// What a report counts: elections, commits, and how long nobody led.
 #[derive(Debug, Default)]
 pub struct Tally {
-    standings: [Option<(RoleName, Term)>; Slot::MOST],
-    leaders: Slots,
+    standings: [Option<(RoleName, Term)>; ServerIdx::MOST],
+    leaders: ServerSet,
     leaderless_since: Option<Time>,
     /// How many observations there were.
     pub steps: u64,
@@ -109,57 +109,57 @@ pub struct Tally {
     pub leaderless: Vec<Span>,
 }
 
-impl Watch for Tally {
+impl Observer for Tally {
     #[inline(always)]
-    fn see(&mut self, observation: &Observation<'_>) {
+    fn on_observation(&mut self, observation: &Observation<'_>) {
         self.steps = observation.step;
         match observation.seen {
-            Seen::Stepped { slot, server, .. } => {
-                self.stands(slot, server, observation.at);
+            Seen::Stepped { idx, server, .. } => {
+                self.stands(idx, server, observation.at);
                 self.commits = self.commits.max(server.node().commit().0);
             }
-            Seen::Booted { slot, server, .. } => self.stands(slot, server, observation.at),
-            Seen::Crashed { slot, .. } | Seen::Halted(slot) => {
-                self.standings[slot.at()] = None;
-                self.is_gone(slot, observation.at);
+            Seen::Booted { idx, server, .. } => self.stands(idx, server, observation.at),
+            Seen::Crashed { idx, .. } | Seen::Halted(idx) => {
+                self.standings[idx.at()] = None;
+                self.is_gone(idx, observation.at);
             }
-            Seen::Paused(slot) => self.is_gone(slot, observation.at),
-            Seen::Resumed(slot) => self.is_back(slot, observation.at),
+            Seen::Paused(idx) => self.is_gone(idx, observation.at),
+            Seen::Resumed(idx) => self.is_back(idx, observation.at),
             _ => {}
         }
     }
 }
 
 impl Tally {
-    fn stands(&mut self, slot: Slot, server: &Server, at: Time) {
+    fn stands(&mut self, idx: ServerIdx, server: &Server, at: Time) {
         let now = (server.node().role(), server.node().term());
-        if self.standings[slot.at()].replace(now) == Some(now) {
+        if self.standings[idx.at()].replace(now) == Some(now) {
             return;
         }
         if now.0 == RoleName::Leader {
             self.elections += 1;
-            self.leads(slot, at);
+            self.leads(idx, at);
         } else {
-            self.is_gone(slot, at);
+            self.is_gone(idx, at);
         }
     }
 
-    fn is_back(&mut self, slot: Slot, at: Time) {
-        if self.standings[slot.at()].is_some_and(|(role, _)| role == RoleName::Leader) {
-            self.leads(slot, at);
+    fn is_back(&mut self, idx: ServerIdx, at: Time) {
+        if self.standings[idx.at()].is_some_and(|(role, _)| role == RoleName::Leader) {
+            self.leads(idx, at);
         }
     }
 
-    fn leads(&mut self, slot: Slot, at: Time) {
-        self.leaders = self.leaders.with(slot);
+    fn leads(&mut self, idx: ServerIdx, at: Time) {
+        self.leaders = self.leaders.with(idx);
         if let Some(since) = self.leaderless_since.take() {
             self.leaderless.push(at.since(since));
         }
     }
 
     /// A server does not lead, if it did.
-    fn is_gone(&mut self, slot: Slot, at: Time) {
-        self.leaders = self.leaders.without(slot);
+    fn is_gone(&mut self, idx: ServerIdx, at: Time) {
+        self.leaders = self.leaders.without(idx);
         if self.leaders.is_empty() {
             self.leaderless_since.get_or_insert(at);
         }

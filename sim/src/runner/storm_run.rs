@@ -2,16 +2,16 @@
 
 use crate::engine::workload::TankFsm;
 use crate::engine::world::{Unsettled, World};
-use crate::observe::observer::Watch;
+use crate::observe::observer::Observer;
 use crate::plan::rng::{Domain, Stream};
-use crate::plan::server_set::{Slot, Slots};
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::{Call, Config, Reloadable, Span};
 
 /// How a run ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ending {
     /// The servers from which progress was demanded.
-    pub core: Slots,
+    pub core: ServerSet,
     /// What is missing; `None` if they came to agree. Not asked if the run was stopped.
     pub unsettled: Option<Unsettled>,
     /// How long after the clients rested they came to agree, or did not.
@@ -22,7 +22,7 @@ pub struct Ending {
 
 /// Runs a world as its plan has it: chaos, then healing, then rest, until its servers agree or
 /// have had their time. `go_on` is asked before every event.
-pub fn run<F: TankFsm, V: Watch>(world: &mut World<F, V>, mut go_on: impl FnMut(&V) -> bool) -> Ending {
+pub fn run<F: TankFsm, V: Observer>(world: &mut World<F, V>, mut go_on: impl FnMut(&V) -> bool) -> Ending {
     let mut phases = Phases { world, go_on: &mut go_on };
     let all = phases.world.all();
     let stopped = |core| Ending { core, unsettled: None, took: Span::ZERO, stopped: true };
@@ -72,20 +72,20 @@ pub fn run<F: TankFsm, V: Watch>(world: &mut World<F, V>, mut go_on: impl FnMut(
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Stopped;
 
-struct Phases<'a, F: TankFsm, V: Watch, G> {
+struct Phases<'a, F: TankFsm, V: Observer, G> {
     world: &'a mut World<F, V>,
     go_on: &'a mut G,
 }
 
-impl<F: TankFsm, V: Watch, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
+impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
     fn for_a_while(&mut self, span: Span) -> bool {
         let until = self.world.now() + span;
         let go_on = &mut self.go_on;
-        self.world.run_while(until, |world| go_on(world.watch()))
+        self.world.run_while(until, |world| go_on(world.observer()))
     }
 
     /// Whoever is lost or damaged, and as many more as every quorum can spare, if the plan wants it.
-    fn broken_for_ever(&mut self) -> Slots {
+    fn broken_for_ever(&mut self) -> ServerSet {
         let all = self.world.all();
         let mut broken = self.world.hurt();
         if !self.world.plan().heal.leave_broken {
@@ -94,7 +94,7 @@ impl<F: TankFsm, V: Watch, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 0, 0);
         let many = 1 + stream.below(all.len() as u64);
         for _ in 0..many {
-            let candidates: Vec<Slot> = all.minus(broken).iter().collect();
+            let candidates: Vec<ServerIdx> = all.minus(broken).iter().collect();
             if candidates.is_empty() {
                 break;
             }
@@ -106,7 +106,7 @@ impl<F: TankFsm, V: Watch, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         broken
     }
 
-    fn until_settled(&mut self, core: Slots) -> Result<Option<Unsettled>, Stopped> {
+    fn until_settled(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let limit = self.world.now() + self.world.plan().liveness_limit();
         let pause = self.world.plan().config.heartbeat_timeout.part(2);
         loop {
@@ -122,11 +122,11 @@ impl<F: TankFsm, V: Watch, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
 
     /// A voter is cut off until it has campaigned alone, and comes back with the term that it has come
     /// to: it must be taken in again.
-    fn lone(&mut self, core: Slots) -> Result<Option<Unsettled>, Stopped> {
+    fn lone(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 3, 0);
         let leader = self.world.leader_among(core);
-        let follows = |slot: &Slot| Some(*slot) != leader && self.world.has_a_vote(*slot);
-        let members: Vec<Slot> = core.iter().filter(follows).collect();
+        let follows = |idx: &ServerIdx| Some(*idx) != leader && self.world.has_a_vote(*idx);
+        let members: Vec<ServerIdx> = core.iter().filter(follows).collect();
         if members.is_empty() {
             return Ok(None);
         }
@@ -141,22 +141,22 @@ impl<F: TankFsm, V: Watch, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
 
     /// One member is cut off, everybody throws away what a snapshot can stand for, and the member
     /// comes back: whoever leads then must find a way to bring it up to date.
-    fn compact(&mut self, core: Slots) -> Result<Option<Unsettled>, Stopped> {
+    fn compact(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 1, 0);
         let config = self.world.plan().config.clone();
-        let members: Vec<Slot> = core.iter().collect();
+        let members: Vec<ServerIdx> = core.iter().collect();
         let away = stream.one_of(&members);
         self.world.isolate(away);
-        for slot in core.iter() {
-            self.world.call(slot, Call::Reload(everything_goes(&config)));
-            self.world.call(slot, Call::Barrier);
-            self.world.call(slot, Call::Snapshot);
+        for idx in core.iter() {
+            self.world.call(idx, Call::Reload(everything_goes(&config)));
+            self.world.call(idx, Call::Barrier);
+            self.world.call(idx, Call::Snapshot);
         }
         if !self.for_a_while(config.election_timeout.times(stream.from_to(1, 8))) {
             return Err(Stopped);
         }
-        for slot in core.iter() {
-            self.world.call(slot, Call::Snapshot);
+        for idx in core.iter() {
+            self.world.call(idx, Call::Snapshot);
         }
         if !self.for_a_while(config.heartbeat_timeout) {
             return Err(Stopped);
@@ -167,15 +167,15 @@ impl<F: TankFsm, V: Watch, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
 
     /// The others hear each other no more, only one of them all: that one, or whoever reaches a
     /// majority over it, must lead on.
-    fn hub(&mut self, core: Slots) -> Result<Option<Unsettled>, Stopped> {
+    fn hub(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 2, 0);
-        let members: Vec<Slot> = core.iter().filter(|&slot| self.world.has_a_vote(slot)).collect();
+        let members: Vec<ServerIdx> = core.iter().filter(|&idx| self.world.has_a_vote(idx)).collect();
         if members.is_empty() {
             return Ok(None);
         }
         let rim = core.without(stream.one_of(&members));
-        for slot in rim.iter() {
-            self.world.cut_one_way(Slots::only(slot), rim.without(slot));
+        for idx in rim.iter() {
+            self.world.cut_one_way(ServerSet::only(idx), rim.without(idx));
         }
         let unsettled = self.until_something_new(core)?;
         self.world.heal_all();
@@ -183,7 +183,7 @@ impl<F: TankFsm, V: Watch, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
     }
 
     /// Whoever leads takes something new in, and it is committed.
-    fn until_something_new(&mut self, core: Slots) -> Result<Option<Unsettled>, Stopped> {
+    fn until_something_new(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let limit = self.world.now() + self.world.plan().liveness_limit();
         let pause = self.world.plan().config.heartbeat_timeout.part(2);
         let mut asked = Vec::new();

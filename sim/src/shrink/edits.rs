@@ -1,8 +1,8 @@
 //! What can be made simpler in a plan, one thing each. An edit that changes nothing is no edit.
 
 use crate::plan::Plan;
-use crate::plan::fault_id::Mishap;
-use crate::plan::fault_kind::{Occasion, Scheduled};
+use crate::plan::fault_id::FaultId;
+use crate::plan::fault_kind::{Reactive, Scheduled};
 use crate::plan::rng::{Ratio, Spans};
 use wavetank_raft::{ReadPath, Span};
 
@@ -26,22 +26,22 @@ pub(crate) fn off() -> Vec<Edit> {
     edits.extend(Scheduled::ALL.iter().map(|kind| {
         edit(move |plan| {
             plan.nemesis.scheduled.remove(kind);
-            retain(plan, |mishap| !matches!(mishap, Mishap::Scheduled(other, _) if other == kind));
+            retain(plan, |fault_id| !matches!(fault_id, FaultId::Scheduled(other, _) if other == kind));
         })
     }));
-    edits.extend(Occasion::ALL.iter().map(|occasion| {
+    edits.extend(Reactive::ALL.iter().map(|reactive| {
         edit(move |plan| {
-            plan.nemesis.occasions.remove(occasion);
-            retain(plan, |mishap| !matches!(mishap, Mishap::Occasion(other, _) if other == occasion));
+            plan.nemesis.reactive.remove(reactive);
+            retain(plan, |fault_id| !matches!(fault_id, FaultId::Reactive(other, _) if other == reactive));
         })
     }));
     edits.extend(usual());
     edits
 }
 
-fn retain(plan: &mut Plan, keep: impl Fn(&Mishap) -> bool) {
-    if let Some(mishaps) = &mut plan.mishaps {
-        mishaps.retain(keep);
+fn retain(plan: &mut Plan, keep: impl Fn(&FaultId) -> bool) {
+    if let Some(fault_ids) = &mut plan.fault_ids {
+        fault_ids.retain(keep);
     }
 }
 
@@ -136,7 +136,7 @@ pub(crate) fn fewer() -> Vec<Edit> {
     edits.push(edit(|plan| plan.machines.apply = Spans::ZERO));
     edits.push(edit(|plan| plan.nemesis.scheduled.values_mut().for_each(|it| it.every = doubled(it.every))));
     edits.push(edit(|plan| {
-        plan.nemesis.occasions.values_mut().for_each(|chance| *chance = halved(*chance));
+        plan.nemesis.reactive.values_mut().for_each(|chance| *chance = halved(*chance));
     }));
     edits.extend(halves());
     edits

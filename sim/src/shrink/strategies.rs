@@ -93,7 +93,7 @@ pub struct PlanTree {
     edits: Vec<Vec<Edit>>,
     /// By kind. Kinds take turns but once: what one of them has set, an earlier one would set back,
     /// and so on for ever.
-    turns: Vec<Vec<Turn>>,
+    counts: Vec<Vec<Turn>>,
     kind: usize,
     next: usize,
     /// How many turns of this kind there are left to go through in vain before all was tried.
@@ -114,9 +114,9 @@ impl PlanTree {
 
     fn new(plan: Plan, bounds: Bounds) -> Self {
         let edits = vec![edits::off(), edits::fewer(), edits::shorter(), edits::rounder()];
-        let turns: Vec<Vec<Turn>> = edits.iter().map(|edits| turns(edits.len())).collect();
-        let left = turns[0].len();
-        Self { failing: plan, tried: None, bounds, edits, turns, kind: 0, next: 0, left }
+        let counts: Vec<Vec<Turn>> = edits.iter().map(|edits| counts(edits.len())).collect();
+        let left = counts[0].len();
+        Self { failing: plan, tried: None, bounds, edits, counts, kind: 0, next: 0, left }
     }
 
     /// Goes on to the next plan that is another one and can be run; `false` if there is none.
@@ -138,20 +138,20 @@ impl PlanTree {
     /// What is next; `None` if everything was tried in vain.
     fn turn(&mut self) -> Option<Turn> {
         if self.left == 0 {
-            self.left = self.turns.get(self.kind + 1)?.len();
+            self.left = self.counts.get(self.kind + 1)?.len();
             self.kind += 1;
             self.next = 0;
         }
-        let turns = &self.turns[self.kind];
-        let turn = turns[self.next].clone();
-        self.next = (self.next + 1) % turns.len();
+        let counts = &self.counts[self.kind];
+        let turn = counts[self.next].clone();
+        self.next = (self.next + 1) % counts.len();
         self.left -= 1;
         Some(turn)
     }
 }
 
 /// All edits of a kind, then halves of them, down to single ones.
-fn turns(edits: usize) -> Vec<Turn> {
+fn counts(edits: usize) -> Vec<Turn> {
     let widths = std::iter::successors(Some(edits), |width| Some(width / 2).filter(|&width| 0 < width));
     let ranges =
         widths.flat_map(|width| (0..edits).step_by(width).map(move |start| start..edits.min(start + width)));
@@ -169,7 +169,7 @@ impl ValueTree for PlanTree {
     fn simplify(&mut self) -> bool {
         if let Some(fails) = self.tried.take() {
             self.failing = fails;
-            self.left = self.turns[self.kind].len();
+            self.left = self.counts[self.kind].len();
         }
         self.advance()
     }
@@ -222,7 +222,7 @@ mod tests {
         let (plan, tries) = shrunk(&mut tree(&plans), needs);
         assert!(needs(&plan), "{plan:?}");
         assert!(plan.servers == 3 && plan.spares == 0 && plan.clients.count == 0, "{plan:?}");
-        assert!(plan.nemesis.scheduled.is_empty() && plan.nemesis.occasions.is_empty(), "{plan:?}");
+        assert!(plan.nemesis.scheduled.is_empty() && plan.nemesis.reactive.is_empty(), "{plan:?}");
         assert!(plan.chaos < Span::s(6) && tries < 1_000, "{tries} tries: {plan:?}");
         assert_eq!(plan.links.loss, None);
     }

@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
 pub(crate) struct More {
     /// Also judge only by what the harness remembers, and only by outcomes
     #[arg(long)]
-    pub(crate) columns: bool,
+    pub(crate) levels: bool,
     /// Also shrink the failing run, and replay it after a change of the code
     #[arg(long)]
     pub(crate) shrink: bool,
@@ -65,8 +65,8 @@ pub(crate) struct More {
 impl Arguments {
     /// Everything that an outcome depends on besides the bug.
     pub(crate) fn setup(&self) -> String {
-        let Self { seeds, ranges, more: More { columns, shrink }, .. } = self;
-        let besides = [(*columns, ", in three columns"), (*shrink, ", and shrunk")];
+        let Self { seeds, ranges, more: More { levels, shrink }, .. } = self;
+        let besides = [(*levels, ", at three levels of judges"), (*shrink, ", and shrunk")];
         let besides: String = besides.iter().filter(|(is_so, _)| *is_so).map(|(_, words)| *words).collect();
         format!("{ranges} ranges of up to {seeds} seeds{besides}")
     }

@@ -119,12 +119,12 @@ fn examine(
     let ranges = sweep_ranges(&sweep, arguments.ranges)?;
     bar.inc(arguments.ranges);
     let mut outcome = Outcome { build_ms, ..Outcome::of(bug, &ranges) };
-    if arguments.more.columns {
+    if arguments.more.levels {
         let mut hits = |judges| -> Result<Option<Hits>, String> {
             sweep.judges = judges;
             Ok(Some(Hits::of(&sweep_ranges(&sweep, arguments.ranges)?)))
         };
-        (outcome.ghosts, outcome.outcomes) = (hits("ghosts")?, hits("outcomes")?);
+        (outcome.history, outcome.outcomes) = (hits("history")?, hits("outcomes")?);
     }
     if arguments.more.shrink && matches!(bug.within, Within::Storms(_)) {
         outcome.shrunk =

@@ -22,7 +22,7 @@ pub struct Outcome {
     /// Seeds and finds over all ranges.
     pub hits: Hits,
     /// The same, with only what the harness remembers judged.
-    pub ghosts: Option<Hits>,
+    pub history: Option<Hits>,
     /// The same, with only outcomes judged.
     pub outcomes: Option<Hits>,
     /// Seeds until it was found. A range without a find counts with all its seeds.
@@ -105,7 +105,7 @@ impl Outcome {
             found: all_found.len() as u64,
             ranges: ranges.len() as u64,
             hits: Hits::of(ranges),
-            ghosts: None,
+            history: None,
             outcomes: None,
             seeds: Spread::of(ranges.iter().map(|range| range.seeds)),
             steps: Spread::of(ranges.iter().map(|range| range.steps)),

@@ -54,7 +54,7 @@ pub(crate) fn table(bugs: &[Bug], outcomes: &[Outcome], out: &mut dyn Write) -> 
             outcome.bug.clone(),
             found_by(outcome),
             format!("{}/{}", outcome.found, outcome.ranges),
-            columns(outcome),
+            levels(outcome),
             median.to_string(),
             format!("{least}-{most}"),
             outcome.steps.median.to_string(),
@@ -98,8 +98,8 @@ fn markdown() -> Table {
 }
 
 /// Seeds for each find, at each level of judges that was asked for.
-fn columns(outcome: &Outcome) -> String {
-    let all = [Some(outcome.hits), outcome.ghosts, outcome.outcomes];
+fn levels(outcome: &Outcome) -> String {
+    let all = [Some(outcome.hits), outcome.history, outcome.outcomes];
     all.into_iter().flatten().map(|hits| hits.to_string()).collect::<Vec<_>>().join(" / ")
 }
 
@@ -122,9 +122,9 @@ fn beside(bugs: &[Bug], outcomes: &[Outcome]) -> String {
         if matches!(bug.within, Within::Story(_)) {
             return None;
         }
-        let ghosts = bug.figures.as_deref()?.split(" / ").nth(1)?;
-        let there: u64 = tenths(ghosts.trim_start_matches('>'))?;
-        let hits = outcome.ghosts.unwrap_or(outcome.hits);
+        let history = bug.figures.as_deref()?.split(" / ").nth(1)?;
+        let there: u64 = tenths(history.trim_start_matches('>'))?;
+        let hits = outcome.history.unwrap_or(outcome.hits);
         Some(hits.found != 0 && 10 * hits.seeds <= there * hits.found)
     };
     let known: Vec<bool> = bugs.iter().zip(outcomes).filter_map(known).collect();

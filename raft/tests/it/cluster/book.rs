@@ -1,7 +1,7 @@
 //! What clients did and were told, and what state machines did: the plain model.
 
 use std::collections::BTreeMap;
-use wavetank_raft::{Answer, Bytes, Call, Error, Index, Outcome, ReadPath, RequestId, Term};
+use wavetank_raft::{Answer, Call, Data, Error, Index, Outcome, ReadPath, RequestId, Term};
 
 /// A call that is not answered yet.
 struct Open {
@@ -17,16 +17,16 @@ pub(super) struct Book {
     calls: u64,
     open: BTreeMap<RequestId, Open>,
     /// What stands where, as whichever state machine came there first had it.
-    applied: BTreeMap<Index, Bytes>,
+    applied: BTreeMap<Index, Data>,
     /// Commands of which a client was told that they were not done.
-    refused: Vec<Bytes>,
+    refused: Vec<Data>,
     known: Index,
     leaders: BTreeMap<Term, usize>,
 }
 
 impl Book {
     /// A command like no other.
-    pub(super) fn new_command(&self) -> Bytes {
+    pub(super) fn new_command(&self) -> Data {
         self.calls.to_be_bytes()[..].into()
     }
 
@@ -91,7 +91,7 @@ impl Book {
     }
 
     /// A state machine takes a command in.
-    pub(super) fn apply(&mut self, index: Index, command: &Bytes) {
+    pub(super) fn apply(&mut self, index: Index, command: &Data) {
         assert!(!self.refused.contains(command), "{index} was refused");
         let first = self.applied.entry(index).or_insert_with(|| command.clone());
         assert!(first == command, "{index} is two commands");

@@ -3,16 +3,16 @@
 use wavetank_raft::store::{
     Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
 };
-use wavetank_raft::{Bytes, Index};
+use wavetank_raft::{Data, Index};
 
 /// The commands, with their places.
 #[derive(Clone, Default)]
-pub(super) struct Words(pub(super) Vec<(Index, Bytes)>);
+pub(super) struct Words(pub(super) Vec<(Index, Data)>);
 
 impl Fsm for Words {
     type Snapshot = Self;
 
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
         let mut answer = |command: &Command<'_>| {
             self.0.push((command.index, command.data.clone()));
             self.0.len().to_be_bytes()[..].into()

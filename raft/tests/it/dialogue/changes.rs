@@ -1,23 +1,23 @@
 //! Changes of membership by a leader (thesis §4.1 to §4.3), and the first one of all.
 
-use super::desk::{Desk, Start, append, id, voters};
+use super::harness::{Harness, Start, append, id, voters};
 use wavetank_raft::{
     AppendEntries, Change, ClientRequest, Configuration, Entry, Index, NodeId, Payload, Request, RequestId,
     RoleName, Term,
 };
 
 /// Leads three up to t3.i4, and nobody has answered.
-fn elected() -> Desk {
+fn elected() -> Harness {
     Start::of(&[1, 1, 2]).elected()
 }
 
 /// The same, and everybody has everything. The membership stands at i1.
-fn leader() -> Desk {
+fn leader() -> Harness {
     Start::of(&[1, 1, 2]).leader()
 }
 
-fn change(desk: &mut Desk, change: Change) -> String {
-    desk.ask(ClientRequest::Change { change, prev_index: Index::ZERO })
+fn change(harness: &mut Harness, change: Change) -> String {
+    harness.ask(ClientRequest::Change { change, prev_index: Index::ZERO })
 }
 
 fn add_nonvoter(name: &str) -> Change {
@@ -30,115 +30,115 @@ fn remove(name: &str) -> Change {
 
 #[test]
 fn a_membership_is_in_force_at_once() {
-    let mut desk = leader();
+    let mut harness = leader();
     assert_eq!(
-        change(&mut desk, Change::AddVoter("n0".into(), "n0".into())),
+        change(&mut harness, Change::AddVoter("n0".into(), "n0".into())),
         "members i5 n1 n2 n3 n0; n0: append t3 t3.i5+0 commit i4; n2: append t3 t3.i4+1 commit i4; \
          n3: append t3 t3.i4+1 commit i4; appended t3.i5 +1; write w3 append t3.i5+1"
     );
-    desk.written();
-    assert_eq!(desk.yes("n2"), "", "four need three");
-    assert_eq!(desk.yes("n3"), "commit i5");
+    harness.written();
+    assert_eq!(harness.yes("n2"), "", "four need three");
+    assert_eq!(harness.yes("n3"), "commit i5");
 }
 
 #[test]
 fn changes_come_one_at_a_time() {
-    let mut desk = elected();
-    assert_eq!(change(&mut desk, add_nonvoter("n4")), "refused NoCommitInTerm");
-    let mut desk = leader();
+    let mut harness = elected();
+    assert_eq!(change(&mut harness, add_nonvoter("n4")), "refused NoCommitInTerm");
+    let mut harness = leader();
     for (prev_index, refused) in [(0, false), (1, false), (2, true), (9, true)] {
-        let mut desk = leader();
+        let mut harness = leader();
         let words =
-            desk.ask(ClientRequest::Change { change: add_nonvoter("n4"), prev_index: Index(prev_index) });
+            harness.ask(ClientRequest::Change { change: add_nonvoter("n4"), prev_index: Index(prev_index) });
         let refusal = format!("refused ConfigurationChanged {{ since: i{prev_index}, latest: i1 }}");
         assert_eq!(words == refusal, refused, "{words}");
     }
-    assert_eq!(change(&mut desk, Change::LeaveJoint), "refused Configuration(NotJoint)");
-    change(&mut desk, add_nonvoter("n4"));
-    assert_eq!(change(&mut desk, add_nonvoter("n5")), "refused ChangeInProgress");
-    desk.agree();
-    assert!(change(&mut desk, add_nonvoter("n5")).starts_with("members i6 n1 n2 n3 (n4) (n5); "));
+    assert_eq!(change(&mut harness, Change::LeaveJoint), "refused Configuration(NotJoint)");
+    change(&mut harness, add_nonvoter("n4"));
+    assert_eq!(change(&mut harness, add_nonvoter("n5")), "refused ChangeInProgress");
+    harness.agree();
+    assert!(change(&mut harness, add_nonvoter("n5")).starts_with("members i6 n1 n2 n3 (n4) (n5); "));
 
-    let mut desk = leader();
-    desk.ask(ClientRequest::Transfer { request: RequestId(1), target: None });
-    assert_eq!(change(&mut desk, add_nonvoter("n4")), "refused TransferInProgress");
+    let mut harness = leader();
+    harness.ask(ClientRequest::Transfer { request: RequestId(1), target: None });
+    assert_eq!(change(&mut harness, add_nonvoter("n4")), "refused TransferInProgress");
 }
 
 /// Both sets have to agree, and the old one goes as soon as they have (thesis §4.3).
 #[test]
 fn several_members_change_through_a_joint_configuration() {
-    let mut desk = leader();
+    let mut harness = leader();
     let members = Change::Members(voters(&["n1", "n4", "n5"]));
-    assert!(change(&mut desk, members).starts_with("members i5 n1 n4 n5 & n1 n2 n3; n2: "));
-    assert_eq!(change(&mut desk, add_nonvoter("n6")), "refused ChangeInProgress");
-    assert_eq!(desk.written(), "");
-    assert_eq!([desk.yes("n2"), desk.yes("n3")], ["", ""], "the old set alone");
+    assert!(change(&mut harness, members).starts_with("members i5 n1 n4 n5 & n1 n2 n3; n2: "));
+    assert_eq!(change(&mut harness, add_nonvoter("n6")), "refused ChangeInProgress");
+    assert_eq!(harness.written(), "");
+    assert_eq!([harness.yes("n2"), harness.yes("n3")], ["", ""], "the old set alone");
     assert_eq!(
-        desk.yes("n4"),
+        harness.yes("n4"),
         "members i6 n1 n4 n5; n2: append t3 t3.i5+1 commit i5; n3: append t3 t3.i5+1 commit i5; \
          n4: append t3 t3.i5+1 commit i5; write w4 append t3.i6+1; commit i5"
     );
-    assert_eq!(desk.written(), "");
-    assert_eq!([desk.yes("n2"), desk.yes("n3")], ["", ""], "these no longer count");
-    assert_eq!(desk.yes("n5"), "n5: append t3 t3.i5+1 commit i5");
-    assert_eq!(desk.yes("n4"), "commit i6");
-    desk.wait();
-    assert!(change(&mut desk, add_nonvoter("n6")).contains("appended"));
+    assert_eq!(harness.written(), "");
+    assert_eq!([harness.yes("n2"), harness.yes("n3")], ["", ""], "these no longer count");
+    assert_eq!(harness.yes("n5"), "n5: append t3 t3.i5+1 commit i5");
+    assert_eq!(harness.yes("n4"), "commit i6");
+    harness.wait();
+    assert!(change(&mut harness, add_nonvoter("n6")).contains("appended"));
 }
 
 #[test]
 fn whoever_leaves_hears_of_it_for_a_while() {
-    let mut desk = leader();
-    desk.wait();
-    change(&mut desk, remove("n3"));
-    desk.lose("n2");
-    desk.lose("n3");
+    let mut harness = leader();
+    harness.wait();
+    change(&mut harness, remove("n3"));
+    harness.lose("n2");
+    harness.lose("n3");
     for _ in 0..3 {
-        assert!(desk.wait().contains("n3: append"), "before that is committed");
+        assert!(harness.wait().contains("n3: append"), "before that is committed");
     }
-    desk.agree();
-    assert_eq!(desk.node.commit(), Index(5));
+    harness.agree();
+    assert_eq!(harness.node.commit(), Index(5));
     let beats = (0..15).filter(|_| {
-        let words = desk.beat();
-        desk.agree();
+        let words = harness.beat();
+        harness.agree();
         words.contains("n3: append")
     });
     assert_eq!(beats.count(), 10);
-    assert_eq!(desk.node.followers().map(|(id, _)| id.to_string()).collect::<Vec<_>>(), ["n2"]);
+    assert_eq!(harness.node.followers().map(|(id, _)| id.to_string()).collect::<Vec<_>>(), ["n2"]);
 }
 
 #[test]
 fn of_whoever_comes_back_nothing_is_known() {
-    let mut desk = leader();
-    change(&mut desk, remove("n3"));
-    desk.agree();
-    let matched = |desk: &Desk| {
-        let mut followers = desk.node.followers();
+    let mut harness = leader();
+    change(&mut harness, remove("n3"));
+    harness.agree();
+    let matched = |harness: &Harness| {
+        let mut followers = harness.node.followers();
         followers.find(|(id, _)| *id == NodeId::of("n3")).map(|(_, progress)| progress.matched().0)
     };
-    assert_eq!(matched(&desk), Some(5));
-    assert!(change(&mut desk, add_nonvoter("n3")).contains("n3: append t3 t3.i6+0"));
-    assert_eq!(matched(&desk), Some(0));
-    desk.agree();
-    assert_eq!(matched(&desk), Some(6));
-    change(&mut desk, add_nonvoter("n4"));
-    assert_eq!(matched(&desk), Some(6), "whoever stays is known");
+    assert_eq!(matched(&harness), Some(5));
+    assert!(change(&mut harness, add_nonvoter("n3")).contains("n3: append t3 t3.i6+0"));
+    assert_eq!(matched(&harness), Some(0));
+    harness.agree();
+    assert_eq!(matched(&harness), Some(6));
+    change(&mut harness, add_nonvoter("n4"));
+    assert_eq!(matched(&harness), Some(6), "whoever stays is known");
 }
 
 /// It does not count itself, leads until that is committed, and tells the others (thesis §4.2.2).
 #[test]
 fn a_leader_that_is_out_steps_down_once_that_is_committed() {
     for change in [remove("n1"), Change::DemoteVoter("n1".into())] {
-        let mut desk = leader();
-        self::change(&mut desk, change);
-        assert_eq!([desk.written(), desk.yes("n2")], ["", ""], "one of two");
-        assert_eq!(desk.node.role(), RoleName::Leader);
+        let mut harness = leader();
+        self::change(&mut harness, change);
+        assert_eq!([harness.written(), harness.yes("n2")], ["", ""], "one of two");
+        assert_eq!(harness.node.role(), RoleName::Leader);
         assert_eq!(
-            desk.yes("n3"),
+            harness.yes("n3"),
             "n2: append t3 t3.i5+0 commit i5; n3: append t3 t3.i5+0 commit i5; Follower t3; no leader; \
              commit i5"
         );
-        assert_eq!(desk.wait(), "", "and never campaigns");
+        assert_eq!(harness.wait(), "", "and never campaigns");
     }
 }
 
@@ -146,10 +146,10 @@ fn a_leader_that_is_out_steps_down_once_that_is_committed() {
 #[test]
 fn a_server_campaigns_until_its_removal_is_committed() {
     for (commit, role) in [(3, RoleName::PreCandidate), (4, RoleName::Follower)] {
-        let mut desk = Start { term: 3, ..Start::of(&[1, 1, 2]) }.boot();
+        let mut harness = Start { term: 3, ..Start::of(&[1, 1, 2]) }.boot();
         let two = Configuration::new(voters(&["n2", "n3"])).expect("names differ");
         let entry = Entry::new(Term(3), Index(4), Payload::Configuration(two.into()));
-        desk.hear(
+        harness.hear(
             "n2",
             Request::AppendEntries(AppendEntries {
                 term: Term(3),
@@ -158,26 +158,29 @@ fn a_server_campaigns_until_its_removal_is_committed() {
                 leader_commit: Index(commit),
             }),
         );
-        desk.written();
-        desk.wait();
-        assert_eq!(desk.node.role(), role, "committed up to {commit}");
+        harness.written();
+        harness.wait();
+        assert_eq!(harness.node.role(), role, "committed up to {commit}");
         if role == RoleName::PreCandidate {
-            assert_eq!(desk.yes("n2"), "", "its own vote does not count");
-            assert_eq!(desk.yes("n3"), "Candidate t4; write w2 t4 n1");
+            assert_eq!(harness.yes("n2"), "", "its own vote does not count");
+            assert_eq!(harness.yes("n3"), "Candidate t4; write w2 t4 n1");
         }
     }
 }
 
 #[test]
 fn only_a_leader_changes_anything() {
-    let mut desk = Start::of(&[1, 1, 2]).boot();
-    desk.at(1_000).hear("n2", append(2, (2, 3), &[], 0));
+    let mut harness = Start::of(&[1, 1, 2]).boot();
+    harness.at(1_000).hear("n2", append(2, (2, 3), &[], 0));
     let refused = "NotLeader(Some(n2))";
-    assert_eq!(change(&mut desk, remove("n3")), format!("refused {refused}"));
-    assert_eq!(desk.ask(ClientRequest::Propose(vec![Payload::Noop])), format!("refused {refused}"));
+    assert_eq!(change(&mut harness, remove("n3")), format!("refused {refused}"));
+    assert_eq!(harness.ask(ClientRequest::Propose(vec![Payload::Noop])), format!("refused {refused}"));
     let request = RequestId(1);
-    assert_eq!(desk.ask(ClientRequest::Stage { request, node: NodeId::of("n3") }), format!("r1 {refused}"));
-    assert_eq!(desk.ask(ClientRequest::Transfer { request, target: None }), format!("r1 {refused}"));
+    assert_eq!(
+        harness.ask(ClientRequest::Stage { request, node: NodeId::of("n3") }),
+        format!("r1 {refused}")
+    );
+    assert_eq!(harness.ask(ClientRequest::Transfer { request, target: None }), format!("r1 {refused}"));
 }
 
 #[test]
@@ -185,14 +188,14 @@ fn only_a_new_server_can_be_bootstrapped_and_only_as_a_voter() {
     let bootstrap =
         |names: &[&str]| ClientRequest::Bootstrap(Configuration::new(voters(names)).expect("names differ"));
     let blank = || Start::of(&[]);
-    let mut desk = blank().boot();
-    assert_eq!(desk.wait(), "", "nobody is asked, for nobody is known");
-    assert_eq!(desk.ask(bootstrap(&["n2", "n3"])), "refused NotVoter");
+    let mut harness = blank().boot();
+    assert_eq!(harness.wait(), "", "nobody is asked, for nobody is known");
+    assert_eq!(harness.ask(bootstrap(&["n2", "n3"])), "refused NotVoter");
     assert_eq!(
-        desk.ask(bootstrap(&["n1", "n2"])),
+        harness.ask(bootstrap(&["n1", "n2"])),
         "Follower t1; members i1 n1 n2; appended t1.i1 +1; write w1 t1 - append t1.i1+1"
     );
-    assert_eq!(desk.ask(bootstrap(&["n1", "n2"])), "refused CantBootstrap");
+    assert_eq!(harness.ask(bootstrap(&["n1", "n2"])), "refused CantBootstrap");
     let mut begun = Start { term: 1, ..blank() }.boot();
     assert_eq!(begun.ask(bootstrap(&["n1"])), "members i1 n1; appended t1.i1 +1; write w1 append t1.i1+1");
     for start in [

@@ -1,11 +1,11 @@
 //! A server, and a hand that plays its peers, its disk and its state machine. What clients are told
 //! and what its executors are asked for comes back in words; observations are put aside.
 
-use super::desk::{Say, Start, response, transfer_vote};
+use super::harness::{Say, Start, response, transfer_vote};
 use wavetank_raft::store::{StoreError, StoreErrorKind};
 use wavetank_raft::{
-    Action, Answer, Batch, Bytes, Call, Event, NodeId, Observed, Payload, Request, RequestId, RoleName,
-    RpcId, Server, StoreJob, Time, Why,
+    Action, Answer, Batch, Call, Data, Event, NodeId, Observed, Payload, Request, RequestId, RoleName, RpcId,
+    Server, StoreJob, Time, Why,
 };
 
 pub(crate) struct Counter {
@@ -199,7 +199,7 @@ impl Counter {
     }
 }
 
-pub(crate) fn command(number: u64) -> Bytes {
+pub(crate) fn command(number: u64) -> Data {
     number.to_string().as_bytes().into()
 }
 

@@ -1,6 +1,6 @@
 //! Who gets a vote, and how an election goes (thesis §3.4, §3.6.1, §4.2.3, §9.6).
 
-use super::desk::{Desk, SILENCE, Say, Start, append, pre_vote, transfer_vote, vote, voters};
+use super::harness::{Harness, SILENCE, Say, Start, append, pre_vote, transfer_vote, vote, voters};
 use wavetank_raft::{
     Config, Input, Member, NodeId, Request, RoleName, Span, Term, Time, TimeoutNow, Token, Why,
 };
@@ -8,17 +8,17 @@ use wavetank_raft::{
 const FIVE: [&str; 5] = ["n1", "n2", "n3", "n4", "n5"];
 
 /// A follower in term 2, without a leader, past its quiet time, with a log that ends at t2.i3.
-fn follower() -> Desk {
-    let mut desk = Start::of(&[1, 1, 2]).boot();
-    desk.at(1_000);
-    desk
+fn follower() -> Harness {
+    let mut harness = Start::of(&[1, 1, 2]).boot();
+    harness.at(1_000);
+    harness
 }
 
 /// The same, with `n2` heard at 1000 ms.
-fn led() -> Desk {
-    let mut desk = follower();
-    assert_eq!(desk.hear("n2", append(2, (2, 3), &[], 0)), "leader n2; n2! append yes t2 last i3");
-    desk
+fn led() -> Harness {
+    let mut harness = follower();
+    assert_eq!(harness.hear("n2", append(2, (2, 3), &[], 0)), "leader n2; n2! append yes t2 last i3");
+    harness
 }
 
 #[test]
@@ -44,29 +44,29 @@ fn a_vote_goes_to_who_has_as_much() {
 
 #[test]
 fn a_vote_is_given_once_and_told_when_it_is_durable() {
-    let mut desk = follower();
-    assert_eq!(desk.hear("n3", vote(2, (2, 3))), "write w1 t2 n3");
-    assert_eq!(desk.hear("n3", vote(2, (2, 3))), "", "it was given, but is not on disk yet");
-    assert_eq!(desk.hear("n2", vote(2, (2, 9))), "", "so is what the refusal rests on");
-    assert_eq!(desk.written(), "n3! vote yes t2; n3! vote yes t2; n2! vote no t2");
-    assert_eq!(desk.node.vote(), Some(NodeId::of("n3")));
-    assert_eq!(desk.hear("n2", vote(2, (2, 9))), "n2! vote no t2");
-    assert_eq!(desk.hear("n3", vote(2, (2, 3))), "n3! vote yes t2");
+    let mut harness = follower();
+    assert_eq!(harness.hear("n3", vote(2, (2, 3))), "write w1 t2 n3");
+    assert_eq!(harness.hear("n3", vote(2, (2, 3))), "", "it was given, but is not on disk yet");
+    assert_eq!(harness.hear("n2", vote(2, (2, 9))), "", "so is what the refusal rests on");
+    assert_eq!(harness.written(), "n3! vote yes t2; n3! vote yes t2; n2! vote no t2");
+    assert_eq!(harness.node.vote(), Some(NodeId::of("n3")));
+    assert_eq!(harness.hear("n2", vote(2, (2, 9))), "n2! vote no t2");
+    assert_eq!(harness.hear("n3", vote(2, (2, 3))), "n3! vote yes t2");
 }
 
 #[test]
 fn whoever_gives_a_vote_waits_for_what_comes_of_it() {
-    let mut desk = follower();
-    let due = desk.node.deadline();
+    let mut harness = follower();
+    let due = harness.node.deadline();
     assert_eq!(due.why, Why::Election);
-    desk.now = due.at - Span(1);
-    assert_eq!(desk.timer(), "");
-    desk.hear("n3", vote(2, (2, 3)));
-    assert_eq!(desk.node.deadline().at.since(desk.now), due.at.since(Time(0)));
+    harness.now = due.at - Span(1);
+    assert_eq!(harness.timer(), "");
+    harness.hear("n3", vote(2, (2, 3)));
+    assert_eq!(harness.node.deadline().at.since(harness.now), due.at.since(Time(0)));
 
-    let mut desk = follower();
-    desk.hear("n3", vote(3, (1, 9)));
-    assert_eq!(desk.node.deadline(), due, "a newer term alone is no reason to wait");
+    let mut harness = follower();
+    harness.hear("n3", vote(3, (1, 9)));
+    assert_eq!(harness.node.deadline(), due, "a newer term alone is no reason to wait");
 }
 
 #[test]
@@ -84,9 +84,9 @@ fn who_hears_a_leader_helps_nobody_else() {
         (until, "n3", vote(2, (2, 3)), "n3! vote no t2"),
         (until, "n3", transfer_vote(2, (2, 3)), "n3! vote no t2"),
     ] {
-        let mut desk = led();
-        desk.now = now;
-        assert_eq!(desk.hear(from, request.clone()), expected, "{from} at {now}: {request:?}");
+        let mut harness = led();
+        harness.now = now;
+        assert_eq!(harness.hear(from, request.clone()), expected, "{from} at {now}: {request:?}");
     }
 }
 
@@ -95,142 +95,142 @@ fn who_has_just_started_keeps_quiet() {
     for (now, expected) in
         [(Time(0) + SILENCE - Span(1), "n3! vote no t2"), (Time(0) + SILENCE, "Follower t3; write w1 t3 n3")]
     {
-        let mut desk = Start::of(&[1, 1, 2]).boot();
-        desk.now = now;
-        assert_eq!(desk.hear("n3", vote(3, (2, 3))), expected, "at {now}");
+        let mut harness = Start::of(&[1, 1, 2]).boot();
+        harness.now = now;
+        assert_eq!(harness.hear("n3", vote(3, (2, 3))), expected, "at {now}");
     }
     // In a new cluster nobody can have promised anything.
-    let mut desk = Start::of(&[1]).boot();
-    assert_eq!(desk.hear("n3", vote(2, (1, 1))), "Follower t2; write w1 t2 n3");
+    let mut harness = Start::of(&[1]).boot();
+    assert_eq!(harness.hear("n3", vote(2, (1, 1))), "Follower t2; write w1 t2 n3");
 }
 
 #[test]
 fn silence_leads_to_a_tried_election_and_then_to_a_real_one() {
-    let mut desk = led();
-    assert_eq!(desk.wait(), "no leader; PreCandidate t2; n2: prevote t3 t2.i3; n3: prevote t3 t2.i3");
-    assert_eq!(desk.node.deadline().why, Why::Ballot);
-    assert_eq!(desk.yes("n3"), "Candidate t3; write w1 t3 n1");
-    assert_eq!(desk.written(), "n2: vote t3 t2.i3; n3: vote t3 t2.i3");
-    assert_eq!(desk.yes("n2"), "ignored UnknownRpc", "an answer to what was tried before");
+    let mut harness = led();
+    assert_eq!(harness.wait(), "no leader; PreCandidate t2; n2: prevote t3 t2.i3; n3: prevote t3 t2.i3");
+    assert_eq!(harness.node.deadline().why, Why::Ballot);
+    assert_eq!(harness.yes("n3"), "Candidate t3; write w1 t3 n1");
+    assert_eq!(harness.written(), "n2: vote t3 t2.i3; n3: vote t3 t2.i3");
+    assert_eq!(harness.yes("n2"), "ignored UnknownRpc", "an answer to what was tried before");
     assert_eq!(
-        desk.yes("n2"),
+        harness.yes("n2"),
         "Leader t3; leader n1; n2: append t3 t2.i3+1 commit i0; n3: append t3 t2.i3+1 commit i0; \
          write w2 append t3.i4+1",
     );
 }
 
 /// One of five that asks for votes in term 3, its own on its way to the disk.
-fn candidate() -> Desk {
+fn candidate() -> Harness {
     let config = Config { pre_vote_disabled: true, local_id: "n1".into(), ..Config::default() };
-    let mut desk = Start { config, members: voters(&FIVE), ..Start::of(&[1, 1, 2]) }.boot();
-    assert_eq!(desk.wait(), "Candidate t3; write w1 t3 n1");
-    desk
+    let mut harness = Start { config, members: voters(&FIVE), ..Start::of(&[1, 1, 2]) }.boot();
+    assert_eq!(harness.wait(), "Candidate t3; write w1 t3 n1");
+    harness
 }
 
 #[test]
 fn a_candidate_needs_more_than_half() {
-    let mut desk = candidate();
-    desk.written();
-    assert_eq!(desk.yes("n2"), "");
-    assert_eq!(desk.node.role(), RoleName::Candidate);
-    assert_eq!(desk.no("n3"), "");
-    assert!(desk.yes("n4").starts_with("Leader t3; leader n1; "));
+    let mut harness = candidate();
+    harness.written();
+    assert_eq!(harness.yes("n2"), "");
+    assert_eq!(harness.node.role(), RoleName::Candidate);
+    assert_eq!(harness.no("n3"), "");
+    assert!(harness.yes("n4").starts_with("Leader t3; leader n1; "));
 
-    let mut desk = candidate();
-    desk.written();
-    assert_eq!([desk.no("n2"), desk.no("n3"), desk.no("n4")], ["", "", ""]);
-    assert_eq!(desk.yes("n5"), "", "it was lost already");
-    assert_eq!(desk.wait(), "Candidate t4; write w2 t4 n1", "and begins anew");
+    let mut harness = candidate();
+    harness.written();
+    assert_eq!([harness.no("n2"), harness.no("n3"), harness.no("n4")], ["", "", ""]);
+    assert_eq!(harness.yes("n5"), "", "it was lost already");
+    assert_eq!(harness.wait(), "Candidate t4; write w2 t4 n1", "and begins anew");
 }
 
 #[test]
 fn a_vote_counts_once_and_only_for_the_term_it_was_given_in() {
-    let mut desk = candidate();
-    desk.written();
-    let calls = desk.calls.clone();
-    assert_eq!(desk.yes("n2"), "");
-    desk.calls.clone_from(&calls);
-    assert_eq!(desk.yes("n2"), "ignored UnknownRpc", "it comes twice");
+    let mut harness = candidate();
+    harness.written();
+    let calls = harness.calls.clone();
+    assert_eq!(harness.yes("n2"), "");
+    harness.calls.clone_from(&calls);
+    assert_eq!(harness.yes("n2"), "ignored UnknownRpc", "it comes twice");
     let older = Say { yes: true, term: 2, number: 0, hint: None };
-    assert_eq!(desk.answer("n3", older), "ignored UnknownRpc", "it says another term");
-    desk.wait();
-    desk.written();
-    desk.calls = calls;
-    assert_eq!(desk.yes("n4"), "ignored UnknownRpc", "the election before this");
+    assert_eq!(harness.answer("n3", older), "ignored UnknownRpc", "it says another term");
+    harness.wait();
+    harness.written();
+    harness.calls = calls;
+    assert_eq!(harness.yes("n4"), "ignored UnknownRpc", "the election before this");
 }
 
 #[test]
 fn its_own_vote_counts_once_it_is_durable() {
     // Two of three would be enough, and one of them is not on disk.
-    let mut desk = Start::of(&[1, 1, 2]).boot();
-    desk.wait();
-    desk.yes("n2");
-    assert_eq!(desk.node.role(), RoleName::Candidate);
-    assert_eq!(desk.step(Input::Persisted(Token(0))), "");
-    desk.written();
-    desk.calls.retain(|(_, _, request)| matches!(request, Request::RequestVote(_)));
-    assert!(desk.yes("n3").starts_with("Leader t3"));
+    let mut harness = Start::of(&[1, 1, 2]).boot();
+    harness.wait();
+    harness.yes("n2");
+    assert_eq!(harness.node.role(), RoleName::Candidate);
+    assert_eq!(harness.step(Input::Persisted(Token(0))), "");
+    harness.written();
+    harness.calls.retain(|(_, _, request)| matches!(request, Request::RequestVote(_)));
+    assert!(harness.yes("n3").starts_with("Leader t3"));
 
     // Alone, it is the last vote that is missing.
-    let mut desk = Start { members: voters(&["n1"]), ..Start::of(&[1]) }.boot();
-    assert_eq!(desk.wait(), "PreCandidate t1; Candidate t2; write w1 t2 n1");
-    assert_eq!(desk.written(), "Leader t2; leader n1; write w2 append t2.i2+1");
-    assert_eq!(desk.written(), "commit i2");
+    let mut harness = Start { members: voters(&["n1"]), ..Start::of(&[1]) }.boot();
+    assert_eq!(harness.wait(), "PreCandidate t1; Candidate t2; write w1 t2 n1");
+    assert_eq!(harness.written(), "Leader t2; leader n1; write w2 append t2.i2+1");
+    assert_eq!(harness.written(), "commit i2");
 }
 
 #[test]
 fn an_election_that_takes_too_long_begins_anew() {
-    let mut desk = follower();
-    desk.wait();
-    let (start, due) = (desk.now, desk.node.deadline().at);
+    let mut harness = follower();
+    harness.wait();
+    let (start, due) = (harness.now, harness.node.deadline().at);
     assert!(SILENCE <= due.since(start) && due.since(start) < SILENCE.times(2));
-    desk.now = due - Span(1);
-    assert_eq!(desk.timer(), "");
-    desk.now = due;
-    assert_eq!(desk.timer(), "PreCandidate t2; n2: prevote t3 t2.i3; n3: prevote t3 t2.i3");
-    let begin = desk.now;
-    assert_ne!(desk.node.deadline().at.since(begin), due.since(start), "each time is drawn anew");
+    harness.now = due - Span(1);
+    assert_eq!(harness.timer(), "");
+    harness.now = due;
+    assert_eq!(harness.timer(), "PreCandidate t2; n2: prevote t3 t2.i3; n3: prevote t3 t2.i3");
+    let begin = harness.now;
+    assert_ne!(harness.node.deadline().at.since(begin), due.since(start), "each time is drawn anew");
 }
 
 #[test]
 fn whoever_is_told_of_a_newer_term_follows() {
     let newer = Say { yes: false, term: 7, number: 0, hint: None };
-    let mut desk = candidate();
-    desk.written();
-    assert_eq!(desk.answer("n2", newer), "Follower t7; write w2 t7 -");
+    let mut harness = candidate();
+    harness.written();
+    assert_eq!(harness.answer("n2", newer), "Follower t7; write w2 t7 -");
 
-    let mut desk = follower();
-    desk.wait();
+    let mut harness = follower();
+    harness.wait();
     let granted = Say { yes: true, ..newer };
-    assert_eq!(desk.answer("n2", granted), "Candidate t3; write w1 t3 n1", "that is the term asked for");
-    let mut desk = follower();
-    desk.wait();
-    assert_eq!(desk.answer("n2", newer), "Follower t7; write w1 t7 -");
+    assert_eq!(harness.answer("n2", granted), "Candidate t3; write w1 t3 n1", "that is the term asked for");
+    let mut harness = follower();
+    harness.wait();
+    assert_eq!(harness.answer("n2", newer), "Follower t7; write w1 t7 -");
 }
 
 #[test]
 fn a_candidate_gives_way_to_a_leader_and_to_nobody_else() {
-    let mut desk = candidate();
-    assert_eq!(desk.hear("n2", vote(3, (2, 3))), "", "it waits for the disk to say no");
+    let mut harness = candidate();
+    assert_eq!(harness.hear("n2", vote(3, (2, 3))), "", "it waits for the disk to say no");
     assert_eq!(
-        desk.written(),
+        harness.written(),
         "n2: vote t3 t2.i3; n3: vote t3 t2.i3; n4: vote t3 t2.i3; \
         n5: vote t3 t2.i3; n2! vote no t3"
     );
-    assert_eq!(desk.hear("n2", pre_vote(4, (2, 3))), "n2! prevote yes t4");
-    assert_eq!(desk.hear("n2", append(2, (2, 3), &[], 0)), "n2! append no t3 last i3");
+    assert_eq!(harness.hear("n2", pre_vote(4, (2, 3))), "n2! prevote yes t4");
+    assert_eq!(harness.hear("n2", append(2, (2, 3), &[], 0)), "n2! append no t3 last i3");
     assert_eq!(
-        desk.hear("n2", append(3, (2, 3), &[], 0)),
+        harness.hear("n2", append(3, (2, 3), &[], 0)),
         "Follower t3; leader n2; n2! append yes t3 last i3",
     );
-    assert_eq!(desk.hear("n3", append(3, (2, 3), &[], 0)), "ignored SecondLeader");
-    assert_eq!(desk.hear("n1", append(3, (2, 3), &[], 0)), "ignored FromSelf");
+    assert_eq!(harness.hear("n3", append(3, (2, 3), &[], 0)), "ignored SecondLeader");
+    assert_eq!(harness.hear("n1", append(3, (2, 3), &[], 0)), "ignored FromSelf");
 }
 
 #[test]
 fn a_leader_helps_nobody_unless_it_has_asked_for_it() {
-    let mut desk = follower();
-    desk.elect();
+    let mut harness = follower();
+    harness.elect();
     for (request, expected) in [
         (vote(4, (3, 9)), "n3! vote no t3"),
         (vote(3, (3, 9)), "n3! vote no t3"),
@@ -239,7 +239,7 @@ fn a_leader_helps_nobody_unless_it_has_asked_for_it() {
         (append(3, (3, 9), &[], 0), "ignored SecondLeader"),
         (transfer_vote(4, (3, 9)), "Follower t4; no leader; write w3 t4 n3"),
     ] {
-        assert_eq!(desk.hear("n3", request.clone()), expected, "{request:?}");
+        assert_eq!(harness.hear("n3", request.clone()), expected, "{request:?}");
     }
 }
 
@@ -252,10 +252,10 @@ fn only_its_leader_may_send_a_server_to_campaign() {
     }
     assert_eq!(follower().hear("n2", campaign(Some(2))), refused("n2"), "no leader is known");
     for term in [Some(2), None] {
-        let mut desk = led();
-        assert_eq!(desk.hear("n2", campaign(term)), "Candidate t3; no leader; write w1 t3 n1");
+        let mut harness = led();
+        assert_eq!(harness.hear("n2", campaign(term)), "Candidate t3; no leader; write w1 t3 n1");
         assert_eq!(
-            desk.written(),
+            harness.written(),
             "n2! campaign yes; n2: vote t3 t2.i3 transfer; n3: vote t3 t2.i3 transfer",
         );
     }
@@ -264,30 +264,30 @@ fn only_its_leader_may_send_a_server_to_campaign() {
 #[test]
 fn whoever_has_no_vote_does_not_campaign() {
     let members = vec![Member::nonvoter("n1", "n1"), Member::voter("n2", "n2")];
-    let mut desk = Start { members, ..Start::of(&[1, 1, 2]) }.boot();
-    desk.at(1_000);
-    desk.hear("n2", append(2, (2, 3), &[], 3));
+    let mut harness = Start { members, ..Start::of(&[1, 1, 2]) }.boot();
+    harness.at(1_000);
+    harness.hear("n2", append(2, (2, 3), &[], 3));
     let campaign = Request::TimeoutNow(TimeoutNow { term: Some(Term(2)) });
-    assert_eq!(desk.hear("n2", campaign), "ignored StaleTimeoutNow; n2! campaign no");
-    assert_eq!(desk.wait(), "no leader");
-    assert_eq!(desk.wait(), "");
-    assert_eq!(desk.node.role(), RoleName::Follower);
+    assert_eq!(harness.hear("n2", campaign), "ignored StaleTimeoutNow; n2! campaign no");
+    assert_eq!(harness.wait(), "no leader");
+    assert_eq!(harness.wait(), "");
+    assert_eq!(harness.node.role(), RoleName::Follower);
 }
 
 #[test]
 fn who_starts_in_a_term_keeps_its_vote() {
-    let mut desk = Start { vote: Some("n3"), ..Start::of(&[1, 1, 2]) }.boot();
-    desk.at(1_000);
-    assert_eq!(desk.hear("n2", vote(2, (2, 3))), "n2! vote no t2");
-    assert_eq!(desk.hear("n3", vote(2, (2, 3))), "n3! vote yes t2");
+    let mut harness = Start { vote: Some("n3"), ..Start::of(&[1, 1, 2]) }.boot();
+    harness.at(1_000);
+    assert_eq!(harness.hear("n2", vote(2, (2, 3))), "n2! vote no t2");
+    assert_eq!(harness.hear("n3", vote(2, (2, 3))), "n3! vote yes t2");
 }
 
 #[test]
 fn no_number_of_a_call_is_used_again_after_a_start() {
     let calls = |incarnation| {
-        let mut desk = Start::of(&[1, 1, 2]).boot_as(incarnation);
-        desk.wait();
-        desk.calls.iter().map(|(_, rpc, _)| rpc.0).collect::<Vec<_>>()
+        let mut harness = Start::of(&[1, 1, 2]).boot_as(incarnation);
+        harness.wait();
+        harness.calls.iter().map(|(_, rpc, _)| rpc.0).collect::<Vec<_>>()
     };
     assert_eq!(
         [calls(0), calls(1), calls(2)],

@@ -1,23 +1,26 @@
 //! What a follower takes, what it refuses, and when it says so (thesis §3.5, §3.6).
 
-use super::desk::{Desk, Start, append, id, reload, vote, voters};
+use super::harness::{Harness, Start, append, id, reload, vote, voters};
 use wavetank_raft::{
     AppendEntries, Configuration, Entry, Index, Input, NodeId, Payload, Request, RoleName, Span, Term, Time,
     Token,
 };
 
 /// In term 3, with a log that ends at t2.i3; nothing was heard yet.
-fn follower() -> Desk {
-    let mut desk = Start { term: 3, ..Start::of(&[1, 1, 2]) }.boot();
-    desk.at(1_000);
-    desk
+fn follower() -> Harness {
+    let mut harness = Start { term: 3, ..Start::of(&[1, 1, 2]) }.boot();
+    harness.at(1_000);
+    harness
 }
 
 /// The same, to which the leader has said that two entries are committed.
-fn led() -> Desk {
-    let mut desk = follower();
-    assert_eq!(desk.hear("n2", append(3, (1, 2), &[], 2)), "leader n2; n2! append yes t3 last i3; commit i2");
-    desk
+fn led() -> Harness {
+    let mut harness = follower();
+    assert_eq!(
+        harness.hear("n2", append(3, (1, 2), &[], 2)),
+        "leader n2; n2! append yes t3 last i3; commit i2"
+    );
+    harness
 }
 
 #[test]
@@ -74,9 +77,9 @@ fn nonsense_is_not_taken() {
     }
     assert_eq!(led().hear("n2", append(3, (4, 3), &[], 0)), "ignored Malformed; n2! append no t3 last i3");
     // An unknown sender of nonsense is not a leader.
-    let mut desk = follower();
-    desk.hear("n2", append(3, (4, 3), &[], 0));
-    assert_eq!(desk.node.leader(), None);
+    let mut harness = follower();
+    harness.hear("n2", append(3, (4, 3), &[], 0));
+    assert_eq!(harness.node.leader(), None);
 }
 
 #[test]
@@ -89,49 +92,56 @@ fn a_commit_reaches_as_far_as_the_message_has_verified() {
         (append(3, (1, 1), &[1, 2], 9), 3),
         (append(3, (2, 4), &[], 4), 2),
     ] {
-        let mut desk = led();
-        desk.hear("n2", request.clone());
-        assert_eq!(desk.node.commit(), Index(commit), "{request:?}");
+        let mut harness = led();
+        harness.hear("n2", request.clone());
+        assert_eq!(harness.node.commit(), Index(commit), "{request:?}");
     }
     // What is applied is on disk, too.
-    let mut desk = led();
-    assert_eq!(desk.hear("n2", append(3, (2, 3), &[3], 4)), "write w1 append t3.i4+1; commit i3");
-    assert_eq!(desk.node.commit(), Index(4));
-    assert_eq!(desk.written(), "n2! append yes t3 last i3; commit i4");
+    let mut harness = led();
+    assert_eq!(harness.hear("n2", append(3, (2, 3), &[3], 4)), "write w1 append t3.i4+1; commit i3");
+    assert_eq!(harness.node.commit(), Index(4));
+    assert_eq!(harness.written(), "n2! append yes t3 last i3; commit i4");
 }
 
 #[test]
 fn an_answer_waits_for_what_it_asserts() {
-    let mut desk = led();
-    desk.hear("n2", append(3, (2, 3), &[3], 0));
-    desk.hear("n2", append(3, (3, 4), &[3], 0));
-    assert_eq!(desk.hear("n2", append(3, (3, 4), &[], 0)), "", "it needs the first of them");
-    assert_eq!(desk.hear("n2", append(3, (2, 3), &[], 0)), "n2! append yes t3 last i5", "it needs neither");
-    assert_eq!(desk.node.durable(), Index(3));
-    assert_eq!(desk.step(Input::Persisted(Token(1))), "n2! append yes t3 last i3; n2! append yes t3 last i5");
-    assert_eq!(desk.node.durable(), Index(4));
-    assert_eq!(desk.step(Input::Persisted(Token(1))), "", "told again");
-    assert_eq!(desk.step(Input::Persisted(Token(3))), "ignored UnknownToken");
-    assert_eq!(desk.step(Input::Persisted(Token(2))), "n2! append yes t3 last i4");
-    assert_eq!(desk.node.durable(), Index(5));
+    let mut harness = led();
+    harness.hear("n2", append(3, (2, 3), &[3], 0));
+    harness.hear("n2", append(3, (3, 4), &[3], 0));
+    assert_eq!(harness.hear("n2", append(3, (3, 4), &[], 0)), "", "it needs the first of them");
+    assert_eq!(
+        harness.hear("n2", append(3, (2, 3), &[], 0)),
+        "n2! append yes t3 last i5",
+        "it needs neither"
+    );
+    assert_eq!(harness.node.durable(), Index(3));
+    assert_eq!(
+        harness.step(Input::Persisted(Token(1))),
+        "n2! append yes t3 last i3; n2! append yes t3 last i5"
+    );
+    assert_eq!(harness.node.durable(), Index(4));
+    assert_eq!(harness.step(Input::Persisted(Token(1))), "", "told again");
+    assert_eq!(harness.step(Input::Persisted(Token(3))), "ignored UnknownToken");
+    assert_eq!(harness.step(Input::Persisted(Token(2))), "n2! append yes t3 last i4");
+    assert_eq!(harness.node.durable(), Index(5));
 }
 
 /// A write of entries that were overwritten since vouches for nothing (A-B-A).
 #[test]
 fn a_late_report_does_not_vouch_for_what_replaced_it() {
-    let mut desk = led();
-    desk.hear("n2", append(3, (2, 3), &[3, 3], 0));
+    let mut harness = led();
+    harness.hear("n2", append(3, (2, 3), &[3, 3], 0));
     assert_eq!(
-        desk.hear("n3", append(4, (2, 3), &[4], 4)),
+        harness.hear("n3", append(4, (2, 3), &[4], 4)),
         "Follower t4; no leader; leader n3; write w2 t4 - replace t4.i4+1; commit i3"
     );
-    assert_eq!(desk.step(Input::Persisted(Token(1))), "n2! append yes t3 last i3");
-    assert_eq!((desk.node.durable(), desk.node.commit()), (Index(3), Index(4)));
-    assert_eq!(desk.step(Input::Persisted(Token(2))), "n3! append yes t4 last i5; commit i4");
+    assert_eq!(harness.step(Input::Persisted(Token(1))), "n2! append yes t3 last i3");
+    assert_eq!((harness.node.durable(), harness.node.commit()), (Index(3), Index(4)));
+    assert_eq!(harness.step(Input::Persisted(Token(2))), "n3! append yes t4 last i5; commit i4");
     // What was on disk and was cut is not there either.
-    let mut desk = led();
-    assert_eq!(desk.hear("n2", append(3, (1, 2), &[3, 3], 4)), "write w1 replace t3.i3+2");
-    assert_eq!(desk.node.durable(), Index(2));
+    let mut harness = led();
+    assert_eq!(harness.hear("n2", append(3, (1, 2), &[3, 3], 4)), "write w1 replace t3.i3+2");
+    assert_eq!(harness.node.durable(), Index(2));
 }
 
 #[test]
@@ -144,19 +154,19 @@ fn a_membership_counts_from_when_it_is_taken_until_it_is_cut() {
         entries: entries.into(),
         leader_commit: Index(0),
     };
-    let mut desk = led();
+    let mut harness = led();
     assert_eq!(
-        desk.hear("n2", Request::AppendEntries(m(vec![entry]))),
+        harness.hear("n2", Request::AppendEntries(m(vec![entry]))),
         "members i4 n1 n2; write w1 append t3.i4+1"
     );
-    assert_eq!(desk.node.voters().iter().count(), 2);
+    assert_eq!(harness.node.voters().iter().count(), 2);
     assert_eq!(
-        desk.hear("n3", append(4, (2, 3), &[4], 0)),
+        harness.hear("n3", append(4, (2, 3), &[4], 0)),
         "Follower t4; no leader; leader n3; members i1 n1 n2 n3; write w2 t4 - replace t4.i4+1"
     );
-    assert_eq!(desk.node.voters().iter().count(), 3);
+    assert_eq!(harness.node.voters().iter().count(), 3);
     assert_eq!(
-        desk.hear("n2", append(5, (2, 3), &[5], 0)),
+        harness.hear("n2", append(5, (2, 3), &[5], 0)),
         "Follower t5; no leader; leader n2; write w3 t5 - replace t5.i4+1",
         "nothing to tell"
     );
@@ -164,9 +174,9 @@ fn a_membership_counts_from_when_it_is_taken_until_it_is_cut() {
 
 #[test]
 fn what_is_compacted_matches_unseen() {
-    let mut desk = Start { snapshot: Some((2, 5)), term: 3, ..Start::of(&[2, 3]) }.boot();
-    desk.at(1_000);
-    assert_eq!(desk.node.commit(), Index(5));
+    let mut harness = Start { snapshot: Some((2, 5)), term: 3, ..Start::of(&[2, 3]) }.boot();
+    harness.at(1_000);
+    assert_eq!(harness.node.commit(), Index(5));
     for (request, expected) in [
         (append(3, (1, 2), &[], 0), "leader n2; n2! append yes t3 last i7"),
         (append(3, (1, 2), &[1, 1], 9), "n2! append yes t3 last i7"),
@@ -176,30 +186,30 @@ fn what_is_compacted_matches_unseen() {
         (append(3, (1, 5), &[], 0), "n2! append no t3 last i7 hint t2.i5 retry"),
         (append(3, (1, 3), &[1, 2, 3], 0), "write w1 replace t3.i6+1"),
     ] {
-        assert_eq!(desk.hear("n2", request.clone()), expected, "{request:?}");
+        assert_eq!(harness.hear("n2", request.clone()), expected, "{request:?}");
     }
 }
 
 #[test]
 fn who_hears_a_leader_waits() {
-    let mut desk = led();
-    let due = desk.node.deadline().at;
-    desk.at(1_500).hear("n2", append(3, (2, 3), &[], 0));
-    assert_eq!(desk.node.deadline().at, due + Span::ms(500));
-    assert_eq!(desk.node.last_contact(Time(1_700_000)), Some(Span::ms(200)));
-    assert_eq!(desk.node.leader(), Some(NodeId::of("n2")));
-    desk.hear("n3", append(2, (2, 3), &[], 0));
-    assert_eq!(desk.node.deadline().at, due + Span::ms(500), "one of the past is no leader");
-    assert_eq!(desk.wait(), "no leader; PreCandidate t3; n2: prevote t4 t2.i3; n3: prevote t4 t2.i3");
-    assert_eq!((desk.node.leader(), desk.node.last_contact(desk.now)), (None, None));
+    let mut harness = led();
+    let due = harness.node.deadline().at;
+    harness.at(1_500).hear("n2", append(3, (2, 3), &[], 0));
+    assert_eq!(harness.node.deadline().at, due + Span::ms(500));
+    assert_eq!(harness.node.last_contact(Time(1_700_000)), Some(Span::ms(200)));
+    assert_eq!(harness.node.leader(), Some(NodeId::of("n2")));
+    harness.hear("n3", append(2, (2, 3), &[], 0));
+    assert_eq!(harness.node.deadline().at, due + Span::ms(500), "one of the past is no leader");
+    assert_eq!(harness.wait(), "no leader; PreCandidate t3; n2: prevote t4 t2.i3; n3: prevote t4 t2.i3");
+    assert_eq!((harness.node.leader(), harness.node.last_contact(harness.now)), (None, None));
 }
 
 #[test]
 fn a_shorter_timeout_counts_at_once() {
-    let mut desk = led();
+    let mut harness = led();
     let timeout = Span::ms(500);
-    assert_eq!(desk.ask(reload(timeout)), "");
-    let patience = desk.node.deadline().at.since(desk.now);
+    assert_eq!(harness.ask(reload(timeout)), "");
+    let patience = harness.node.deadline().at.since(harness.now);
     assert!(timeout <= patience && patience < timeout.times(2));
 }
 
@@ -208,20 +218,20 @@ fn a_shorter_timeout_counts_at_once() {
 fn whoever_has_a_disk_that_hangs_does_not_campaign() {
     let stall = Span::ms(5_000);
     for (after, role) in [(Span::us(4_999_999), RoleName::PreCandidate), (stall, RoleName::Follower)] {
-        let mut desk = follower();
-        assert_eq!(desk.hear("n3", vote(3, (2, 3))), "write w1 t3 n3");
-        desk.now = desk.now + after;
-        desk.timer();
-        assert_eq!(desk.node.role(), role, "{after} after the write");
+        let mut harness = follower();
+        assert_eq!(harness.hear("n3", vote(3, (2, 3))), "write w1 t3 n3");
+        harness.now = harness.now + after;
+        harness.timer();
+        assert_eq!(harness.node.role(), role, "{after} after the write");
     }
-    let mut desk = follower();
-    desk.wait();
-    assert_eq!(desk.yes("n3"), "Candidate t4; write w1 t4 n1");
-    desk.now = desk.now + stall;
-    assert_eq!(desk.timer(), "Follower t4");
-    desk.wait();
-    assert_eq!(desk.node.role(), RoleName::Follower);
-    desk.written();
-    desk.wait();
-    assert_eq!(desk.node.role(), RoleName::PreCandidate);
+    let mut harness = follower();
+    harness.wait();
+    assert_eq!(harness.yes("n3"), "Candidate t4; write w1 t4 n1");
+    harness.now = harness.now + stall;
+    assert_eq!(harness.timer(), "Follower t4");
+    harness.wait();
+    assert_eq!(harness.node.role(), RoleName::Follower);
+    harness.written();
+    harness.wait();
+    assert_eq!(harness.node.role(), RoleName::PreCandidate);
 }

@@ -1,7 +1,7 @@
 //! What clients and operators are told by a server, each of them once.
 
 use super::counter::{Counter, command, failure};
-use super::desk::{Start, append, voters};
+use super::harness::{Start, append, voters};
 use wavetank_raft::{
     Call, Change, Config, Configuration, Dialect, Event, Index, NodeId, ReadPath, Reloadable, RequestId,
     RoleName, Span, Time, Token, Why,
@@ -212,7 +212,7 @@ fn a_restore_is_an_entry_that_the_state_machine_may_not_like() {
 
 #[test]
 fn knobs_are_changed_or_refused() {
-    let knobs = |heartbeat, election| Reloadable {
+    let reloadable = |heartbeat, election| Reloadable {
         trailing_logs: 7,
         snapshot_interval: Span::s(8),
         snapshot_threshold: 9,
@@ -221,11 +221,11 @@ fn knobs_are_changed_or_refused() {
     };
     let mut counter = leader();
     assert!(matches!(
-        counter.call(1, Call::Reload(knobs(2_000, 1_000))).as_str(),
+        counter.call(1, Call::Reload(reloadable(2_000, 1_000))).as_str(),
         "r1 Config(\"election_timeout must not be below heartbeat_timeout\")"
     ));
     assert_eq!(counter.server.node().settings().trailing_logs, defaults().trailing_logs);
-    assert_eq!(counter.call(2, Call::Reload(knobs(2_000, 3_000))), "r2 done");
+    assert_eq!(counter.call(2, Call::Reload(reloadable(2_000, 3_000))), "r2 done");
     let settings = counter.server.node().settings();
     let Config { trailing_logs, snapshot_interval, snapshot_threshold, .. } = Config::clone(settings);
     assert_eq!((trailing_logs, snapshot_interval, snapshot_threshold), (7, Span::s(8), 9));

@@ -1,6 +1,6 @@
 //! A snapshot in place of a log: what a follower takes of it, and how a leader sends it (thesis §5).
 
-use super::desk::{Desk, Say, Start, append, id, voters};
+use super::harness::{Harness, Say, Start, append, id, voters};
 use std::sync::Arc;
 use wavetank_raft::{
     ClientRequest, Config, Configuration, Index, Input, InstallSnapshot, Node, Payload, ReadPath, Request,
@@ -22,35 +22,35 @@ fn piece(term: u64, last: (u64, u64), begin: u64, end: u64) -> Request {
 }
 
 /// In term 3, with a log that ends at t2.i3 and begins at i1.
-fn follower() -> Desk {
-    let mut desk = Start { term: 3, ..Start::of(&[1, 1, 2]) }.boot();
-    desk.at(1_000).hear("n2", append(3, (1, 1), &[], 1));
-    desk
+fn follower() -> Harness {
+    let mut harness = Start { term: 3, ..Start::of(&[1, 1, 2]) }.boot();
+    harness.at(1_000).hear("n2", append(3, (1, 1), &[], 1));
+    harness
 }
 
 /// A report about the ticket that was given out last.
-fn kept(desk: &mut Desk, ticket: u64, ok: bool) -> String {
-    desk.step(Input::SnapshotWritten { ticket: RpcId(ticket), ok })
+fn kept(harness: &mut Harness, ticket: u64, ok: bool) -> String {
+    harness.step(Input::SnapshotWritten { ticket: RpcId(ticket), ok })
 }
 
 const MEMBERS: &str = "members i2 n1 n2 n3 n4; ";
 
 #[test]
 fn a_snapshot_takes_the_place_of_a_log_that_does_not_reach_it() {
-    let mut desk = follower();
-    assert_eq!(desk.hear("n2", piece(3, (3, 9), 0, 4)), "keep t3.i9 0+4");
-    assert_eq!(kept(&mut desk, 1, true), "n2! install yes t3 next 4");
-    assert_eq!(desk.hear("n2", piece(3, (3, 9), 4, 10)), "keep t3.i9 4+6 done");
+    let mut harness = follower();
+    assert_eq!(harness.hear("n2", piece(3, (3, 9), 0, 4)), "keep t3.i9 0+4");
+    assert_eq!(kept(&mut harness, 1, true), "n2! install yes t3 next 4");
+    assert_eq!(harness.hear("n2", piece(3, (3, 9), 4, 10)), "keep t3.i9 4+6 done");
     assert_eq!(
-        kept(&mut desk, 2, true),
+        kept(&mut harness, 2, true),
         format!("{MEMBERS}installed t3.i9; write w1 discard; n2! install yes t3 next 10")
     );
-    let node = &desk.node;
+    let node = &harness.node;
     assert_eq!((node.log().base(), node.log().last()), (id((3, 9)), id((3, 9))));
     assert_eq!((node.commit(), node.durable(), node.snapshot()), (Index(9), Index(9), id((3, 9))));
     assert_eq!(node.voters().iter().count(), 4);
-    assert_eq!(desk.written(), "", "the snapshot alone was durable before");
-    assert_eq!(kept(&mut desk, 2, true), "ignored UnknownTicket");
+    assert_eq!(harness.written(), "", "the snapshot alone was durable before");
+    assert_eq!(kept(&mut harness, 2, true), "ignored UnknownTicket");
 }
 
 /// What follows the snapshot stays if the log has its last entry, and goes if not (#697).
@@ -65,65 +65,65 @@ fn what_follows_a_snapshot_stays_where_it_belongs_to_the_same_history() {
         (0, (2, 2), "write w1 discard; ", 2, 2),
         (0, (2, 3), "write w1 compact i3; ", 3, 3),
     ] {
-        let mut desk = Start { term: 3, config: config(trailing), ..Start::of(&[1, 1, 2]) }.boot();
-        desk.hear("n2", piece(3, last, 0, 10));
+        let mut harness = Start { term: 3, config: config(trailing), ..Start::of(&[1, 1, 2]) }.boot();
+        harness.hear("n2", piece(3, last, 0, 10));
         let id = id(last);
         assert_eq!(
-            kept(&mut desk, 1, true),
+            kept(&mut harness, 1, true),
             format!("{MEMBERS}installed {id}; {effect}n2! install yes t3 next 10"),
             "{id}, {trailing} trailing"
         );
-        let log = desk.node.log();
-        assert_eq!((log.last().index.0, log.base().index.0, desk.node.commit()), (end, base, id.index));
-        assert_eq!(desk.node.durable().0, end);
+        let log = harness.node.log();
+        assert_eq!((log.last().index.0, log.base().index.0, harness.node.commit()), (end, base, id.index));
+        assert_eq!(harness.node.durable().0, end);
     }
 }
 
 #[test]
 fn pieces_come_in_order_and_one_at_a_time() {
-    let mut desk = follower();
-    assert_eq!(desk.hear("n2", piece(3, (3, 9), 4, 10)), "n2! install no t3 next 0", "it begins at zero");
-    assert_eq!(desk.hear("n2", piece(3, (3, 9), 0, 4)), "keep t3.i9 0+4");
-    assert_eq!(desk.hear("n2", piece(3, (3, 9), 0, 4)), "n2! install no t3 next 0", "it is being written");
-    assert_eq!(desk.hear("n2", piece(3, (3, 9), 4, 10)), "n2! install no t3 next 0");
-    assert_eq!(kept(&mut desk, 9, true), "ignored UnknownTicket");
-    assert_eq!(kept(&mut desk, 1, true), "n2! install yes t3 next 4");
-    assert_eq!(desk.hear("n2", piece(3, (3, 9), 6, 10)), "n2! install no t3 next 4", "there is a gap");
-    assert_eq!(desk.hear("n2", piece(3, (3, 8), 4, 10)), "n2! install no t3 next 0", "another one");
-    assert_eq!(desk.hear("n2", piece(3, (3, 9), 4, 6)), "keep t3.i9 4+2");
-    assert_eq!(kept(&mut desk, 2, true), "n2! install yes t3 next 6");
-    assert_eq!(desk.hear("n2", piece(3, (3, 9), 0, 4)), "keep t3.i9 0+4", "it begins anew");
-    assert_eq!(desk.hear("n2", piece(3, (3, 8), 0, 10)), "keep t3.i8 0+10 done", "and so does another");
-    assert_eq!(kept(&mut desk, 3, true), "ignored UnknownTicket", "nobody waits for that one any more");
-    assert_eq!(kept(&mut desk, 4, false), "n2! install no t3 next 0");
-    assert_eq!(desk.hear("n2", piece(3, (3, 8), 4, 10)), "n2! install no t3 next 0");
+    let mut harness = follower();
+    assert_eq!(harness.hear("n2", piece(3, (3, 9), 4, 10)), "n2! install no t3 next 0", "it begins at zero");
+    assert_eq!(harness.hear("n2", piece(3, (3, 9), 0, 4)), "keep t3.i9 0+4");
+    assert_eq!(harness.hear("n2", piece(3, (3, 9), 0, 4)), "n2! install no t3 next 0", "it is being written");
+    assert_eq!(harness.hear("n2", piece(3, (3, 9), 4, 10)), "n2! install no t3 next 0");
+    assert_eq!(kept(&mut harness, 9, true), "ignored UnknownTicket");
+    assert_eq!(kept(&mut harness, 1, true), "n2! install yes t3 next 4");
+    assert_eq!(harness.hear("n2", piece(3, (3, 9), 6, 10)), "n2! install no t3 next 4", "there is a gap");
+    assert_eq!(harness.hear("n2", piece(3, (3, 8), 4, 10)), "n2! install no t3 next 0", "another one");
+    assert_eq!(harness.hear("n2", piece(3, (3, 9), 4, 6)), "keep t3.i9 4+2");
+    assert_eq!(kept(&mut harness, 2, true), "n2! install yes t3 next 6");
+    assert_eq!(harness.hear("n2", piece(3, (3, 9), 0, 4)), "keep t3.i9 0+4", "it begins anew");
+    assert_eq!(harness.hear("n2", piece(3, (3, 8), 0, 10)), "keep t3.i8 0+10 done", "and so does another");
+    assert_eq!(kept(&mut harness, 3, true), "ignored UnknownTicket", "nobody waits for that one any more");
+    assert_eq!(kept(&mut harness, 4, false), "n2! install no t3 next 0");
+    assert_eq!(harness.hear("n2", piece(3, (3, 8), 4, 10)), "n2! install no t3 next 0");
 }
 
 #[test]
 fn a_snapshot_of_what_is_committed_is_old_news() {
-    let mut desk = follower();
-    desk.hear("n2", append(3, (2, 3), &[3], 4));
-    assert_eq!(desk.hear("n2", piece(3, (2, 3), 0, 4)), "n2! install yes t3 next 10");
-    assert_eq!(desk.hear("n2", piece(3, (3, 4), 0, 4)), "", "that is not durable here yet");
-    assert_eq!(desk.written(), "n2! append yes t3 last i3; n2! install yes t3 next 10; commit i4");
+    let mut harness = follower();
+    harness.hear("n2", append(3, (2, 3), &[3], 4));
+    assert_eq!(harness.hear("n2", piece(3, (2, 3), 0, 4)), "n2! install yes t3 next 10");
+    assert_eq!(harness.hear("n2", piece(3, (3, 4), 0, 4)), "", "that is not durable here yet");
+    assert_eq!(harness.written(), "n2! append yes t3 last i3; n2! install yes t3 next 10; commit i4");
     // It may have become so on the way.
-    assert_eq!(desk.hear("n2", piece(3, (3, 5), 0, 10)), "keep t3.i5 0+10 done");
-    desk.hear("n2", append(3, (3, 4), &[3], 5));
-    assert_eq!(kept(&mut desk, 1, true), "n2! install yes t3 next 10");
-    assert_eq!(desk.node.snapshot(), id((0, 0)));
+    assert_eq!(harness.hear("n2", piece(3, (3, 5), 0, 10)), "keep t3.i5 0+10 done");
+    harness.hear("n2", append(3, (3, 4), &[3], 5));
+    assert_eq!(kept(&mut harness, 1, true), "n2! install yes t3 next 10");
+    assert_eq!(harness.node.snapshot(), id((0, 0)));
 }
 
 #[test]
 fn only_the_leader_may_send_one() {
-    let mut desk = follower();
-    assert_eq!(desk.hear("n3", piece(3, (3, 9), 0, 4)), "ignored SecondLeader");
-    assert_eq!(desk.hear("n2", piece(2, (2, 9), 0, 4)), "n2! install no t3 next 0");
+    let mut harness = follower();
+    assert_eq!(harness.hear("n3", piece(3, (3, 9), 0, 4)), "ignored SecondLeader");
+    assert_eq!(harness.hear("n2", piece(2, (2, 9), 0, 4)), "n2! install no t3 next 0");
     assert_eq!(
-        desk.hear("n3", piece(4, (3, 9), 0, 4)),
+        harness.hear("n3", piece(4, (3, 9), 0, 4)),
         "Follower t4; no leader; leader n3; keep t3.i9 0+4; write w1 t4 -"
     );
-    desk.wait();
-    assert_eq!(kept(&mut desk, 1, true), "ignored UnknownTicket", "it has begun to campaign");
+    harness.wait();
+    assert_eq!(kept(&mut harness, 1, true), "ignored UnknownTicket", "it has begun to campaign");
 }
 
 /// The log may still have what a snapshot stands for. An operator who gave the cluster another
@@ -145,97 +145,97 @@ fn a_local_snapshot_lets_the_log_go() {
         (3, (1, 2), ""),
         (0, (2, 3), ""),
     ] {
-        let mut desk = Start { term: 3, config: config(trailing), ..Start::of(&[1, 1, 2]) }.boot();
-        desk.at(1_000).hear("n2", append(3, (1, 2), &[], 2));
-        assert_eq!(desk.step(Input::SnapshotTaken(id(last))), expected, "{last:?}, {trailing} trailing");
-        desk.step(Input::SnapshotTaken(id((1, 1))));
+        let mut harness = Start { term: 3, config: config(trailing), ..Start::of(&[1, 1, 2]) }.boot();
+        harness.at(1_000).hear("n2", append(3, (1, 2), &[], 2));
+        assert_eq!(harness.step(Input::SnapshotTaken(id(last))), expected, "{last:?}, {trailing} trailing");
+        harness.step(Input::SnapshotTaken(id((1, 1))));
         let kept = if last == (2, 3) { (1, 1) } else { last };
-        assert_eq!(desk.node.snapshot(), id(kept), "one that is not committed, or older, is none");
+        assert_eq!(harness.node.snapshot(), id(kept), "one that is not committed, or older, is none");
     }
     // What is not on disk cannot be cut from there.
-    let mut desk = Start { term: 3, config: config(0), ..Start::of(&[1, 1, 2]) }.boot();
-    desk.at(1_000).hear("n2", append(3, (2, 3), &[3, 3], 5));
-    assert_eq!(desk.step(Input::SnapshotTaken(id((3, 4)))), "write w2 compact i3");
+    let mut harness = Start { term: 3, config: config(0), ..Start::of(&[1, 1, 2]) }.boot();
+    harness.at(1_000).hear("n2", append(3, (2, 3), &[3, 3], 5));
+    assert_eq!(harness.step(Input::SnapshotTaken(id((3, 4)))), "write w2 compact i3");
 }
 
 /// Leads three in term 4, from a snapshot at t2.i5 on to t4.i8, which is committed. `n2` has next to
 /// nothing; the snapshot is about to be read for it.
-fn leader() -> Desk {
-    let mut desk = Start { snapshot: Some((2, 5)), ..Start::of(&[2, 3]) }.elected();
-    assert_eq!(desk.node.log().last(), id((4, 8)));
-    let back = Say { hint: Some((1, 3)), ..desk.say(false) };
-    assert_eq!(desk.answer("n2", back), "n2: append t4 t2.i5+3 commit i5");
-    assert_eq!(desk.answer("n2", back), "read newest at 0");
-    desk.agree();
-    desk
+fn leader() -> Harness {
+    let mut harness = Start { snapshot: Some((2, 5)), ..Start::of(&[2, 3]) }.elected();
+    assert_eq!(harness.node.log().last(), id((4, 8)));
+    let back = Say { hint: Some((1, 3)), ..harness.say(false) };
+    assert_eq!(harness.answer("n2", back), "n2: append t4 t2.i5+3 commit i5");
+    assert_eq!(harness.answer("n2", back), "read newest at 0");
+    harness.agree();
+    harness
 }
 
 /// The bytes that were asked for.
-fn read(desk: &mut Desk, begin: u64, end: u64) -> String {
+fn read(harness: &mut Harness, begin: u64, end: u64) -> String {
     let data = vec![0; usize::try_from(end - begin).expect("a few")].into();
     let piece = Some(SnapshotPiece { meta: meta((2, 5)), offset: begin, data });
-    desk.step(Input::SnapshotRead { ticket: desk.ticket, piece })
+    harness.step(Input::SnapshotRead { ticket: harness.ticket, piece })
 }
 
 /// `n2` has taken everything before this, or asks for what follows it.
-fn taken(desk: &mut Desk, yes: bool, number: u64) -> String {
-    desk.answer("n2", Say { number, ..desk.say(yes) })
+fn taken(harness: &mut Harness, yes: bool, number: u64) -> String {
+    harness.answer("n2", Say { number, ..harness.say(yes) })
 }
 
 #[test]
 fn a_snapshot_goes_out_piece_by_piece() {
-    let mut desk = leader();
-    assert_eq!(read(&mut desk, 0, 4), "n2: install t4 t2.i5 0+4");
-    assert_eq!(read(&mut desk, 0, 4), "ignored UnknownTicket");
-    let call = desk.calls[0].clone();
-    let older = Say { term: 3, number: 4, ..desk.say(true) };
-    assert_eq!(desk.answer("n2", older), "ignored UnknownRpc", "it says another term");
-    desk.calls.push(call.clone());
-    assert_eq!(taken(&mut desk, true, 4), "read t2.i5 at 4");
-    desk.calls.push(call);
-    assert_eq!(taken(&mut desk, true, 4), "ignored UnknownRpc", "it is answered twice");
-    assert_eq!(read(&mut desk, 4, 9), "n2: install t4 t2.i5 4+5");
-    assert_eq!(taken(&mut desk, true, 9), "read t2.i5 at 9");
-    assert_eq!(read(&mut desk, 9, 10), "n2: install t4 t2.i5 9+1 done");
-    let call = desk.calls[0].clone();
-    assert_eq!(taken(&mut desk, true, 10), "n2: append t4 t2.i5+3 commit i8");
-    desk.calls.insert(0, call);
-    assert_eq!(taken(&mut desk, true, 10), "ignored UnknownRpc", "it has all of it");
-    let (_, progress) = desk.node.followers().next().expect("n2");
+    let mut harness = leader();
+    assert_eq!(read(&mut harness, 0, 4), "n2: install t4 t2.i5 0+4");
+    assert_eq!(read(&mut harness, 0, 4), "ignored UnknownTicket");
+    let call = harness.calls[0].clone();
+    let older = Say { term: 3, number: 4, ..harness.say(true) };
+    assert_eq!(harness.answer("n2", older), "ignored UnknownRpc", "it says another term");
+    harness.calls.push(call.clone());
+    assert_eq!(taken(&mut harness, true, 4), "read t2.i5 at 4");
+    harness.calls.push(call);
+    assert_eq!(taken(&mut harness, true, 4), "ignored UnknownRpc", "it is answered twice");
+    assert_eq!(read(&mut harness, 4, 9), "n2: install t4 t2.i5 4+5");
+    assert_eq!(taken(&mut harness, true, 9), "read t2.i5 at 9");
+    assert_eq!(read(&mut harness, 9, 10), "n2: install t4 t2.i5 9+1 done");
+    let call = harness.calls[0].clone();
+    assert_eq!(taken(&mut harness, true, 10), "n2: append t4 t2.i5+3 commit i8");
+    harness.calls.insert(0, call);
+    assert_eq!(taken(&mut harness, true, 10), "ignored UnknownRpc", "it has all of it");
+    let (_, progress) = harness.node.followers().next().expect("n2");
     assert_eq!(progress.matched(), Index(5));
 }
 
 #[test]
 fn a_follower_says_where_it_goes_on() {
-    let mut desk = leader();
-    read(&mut desk, 0, 4);
-    assert_eq!(taken(&mut desk, false, 0), "", "busy with that very piece");
-    assert!(desk.beat().starts_with("read t2.i5 at 0; "), "the next heartbeat asks again");
-    read(&mut desk, 0, 8);
-    desk.lose("n3");
-    desk.calls.drain(..desk.calls.len() - 1);
-    assert_eq!(taken(&mut desk, true, 8), "read t2.i5 at 8");
-    read(&mut desk, 8, 10);
-    assert_eq!(taken(&mut desk, false, 4), "read t2.i5 at 4");
-    read(&mut desk, 4, 10);
-    assert_eq!(taken(&mut desk, false, 99), "read t2.i5 at 10", "there is no more");
+    let mut harness = leader();
+    read(&mut harness, 0, 4);
+    assert_eq!(taken(&mut harness, false, 0), "", "busy with that very piece");
+    assert!(harness.beat().starts_with("read t2.i5 at 0; "), "the next heartbeat asks again");
+    read(&mut harness, 0, 8);
+    harness.lose("n3");
+    harness.calls.drain(..harness.calls.len() - 1);
+    assert_eq!(taken(&mut harness, true, 8), "read t2.i5 at 8");
+    read(&mut harness, 8, 10);
+    assert_eq!(taken(&mut harness, false, 4), "read t2.i5 at 4");
+    read(&mut harness, 4, 10);
+    assert_eq!(taken(&mut harness, false, 99), "read t2.i5 at 10", "there is no more");
 }
 
 #[test]
 fn what_is_lost_of_a_snapshot_is_sent_again() {
     let install = |words: &str| words.contains("read t2.i5 at 0");
-    let mut desk = leader();
-    assert!(!desk.beat().contains("read"), "it is being read");
-    desk.until(Why::Heartbeat);
-    read(&mut desk, 0, 4);
-    let sent = desk.now;
+    let mut harness = leader();
+    assert!(!harness.beat().contains("read"), "it is being read");
+    harness.until(Why::Heartbeat);
+    read(&mut harness, 0, 4);
+    let sent = harness.now;
     let mut asked = Vec::new();
     for _ in 0..15 {
-        desk.lose("n2");
-        desk.agree();
-        let words = desk.beat();
+        harness.lose("n2");
+        harness.agree();
+        let words = harness.beat();
         assert!(words.contains("n2: append t4 t0.i0+0 commit i0; "), "it lives: {words}");
-        asked.extend(install(&words).then(|| desk.now.since(sent)));
+        asked.extend(install(&words).then(|| harness.now.since(sent)));
     }
     // Once more than a heartbeat timeout has gone by; what is read then is not read again.
     assert_eq!(asked, [Span::ms(1_100)]);
@@ -243,21 +243,21 @@ fn what_is_lost_of_a_snapshot_is_sent_again() {
 
 #[test]
 fn a_snapshot_that_is_gone_is_followed_by_the_newest() {
-    let mut desk = leader();
-    read(&mut desk, 0, 4);
-    taken(&mut desk, true, 4);
-    assert_eq!(desk.step(Input::SnapshotRead { ticket: desk.ticket, piece: None }), "");
-    let words = desk.beat();
+    let mut harness = leader();
+    read(&mut harness, 0, 4);
+    taken(&mut harness, true, 4);
+    assert_eq!(harness.step(Input::SnapshotRead { ticket: harness.ticket, piece: None }), "");
+    let words = harness.beat();
     assert!(words.starts_with("read newest at 0; "), "{words}");
 }
 
 #[test]
 fn whoever_takes_a_snapshot_is_heard() {
-    let mut desk = leader();
-    desk.ask(ClientRequest::Read { request: RequestId(1), path: ReadPath::Index });
-    desk.calls.clear();
-    read(&mut desk, 0, 4);
-    assert_eq!(taken(&mut desk, true, 4), "read t2.i5 at 4; r1 reads i8");
+    let mut harness = leader();
+    harness.ask(ClientRequest::Read { request: RequestId(1), path: ReadPath::Index });
+    harness.calls.clear();
+    read(&mut harness, 0, 4);
+    assert_eq!(taken(&mut harness, true, 4), "read t2.i5 at 4; r1 reads i8");
 }
 
 /// What a follower lacks may be compacted while it is on its way.
@@ -265,40 +265,40 @@ fn whoever_takes_a_snapshot_is_heard() {
 fn whoever_falls_behind_the_log_gets_a_snapshot() {
     let config = Config { trailing_logs: 0, max_append_entries: 1, max_inflight: 1, ..Start::of(&[]).config };
     let leader = |count| {
-        let mut desk = Start { config: config.clone(), ..Start::of(&[1, 1, 2]) }.leader();
-        desk.ask(ClientRequest::Propose(vec![Payload::Noop; count]));
-        desk.lose("n2");
-        desk.agree();
-        desk
+        let mut harness = Start { config: config.clone(), ..Start::of(&[1, 1, 2]) }.leader();
+        harness.ask(ClientRequest::Propose(vec![Payload::Noop; count]));
+        harness.lose("n2");
+        harness.agree();
+        harness
     };
     // It was sent the last one, and says that it does not have it.
-    let mut desk = leader(1);
-    assert_eq!(desk.step(Input::SnapshotTaken(id((3, 5)))), "write w4 compact i5");
+    let mut harness = leader(1);
+    assert_eq!(harness.step(Input::SnapshotTaken(id((3, 5)))), "write w4 compact i5");
     assert!(
-        desk.beat().starts_with("n2: append t3 t0.i0+0 commit i0; "),
+        harness.beat().starts_with("n2: append t3 t0.i0+0 commit i0; "),
         "what matched is not known any more"
     );
-    desk.lose("n2");
-    assert!(desk.beat().starts_with("n2: append t3 t3.i5+0 commit i5; "));
-    let back = Say { hint: Some((3, 4)), ..desk.say(false) };
-    assert_eq!(desk.answer("n2", back), "read newest at 0");
+    harness.lose("n2");
+    assert!(harness.beat().starts_with("n2: append t3 t3.i5+0 commit i5; "));
+    let back = Say { hint: Some((3, 4)), ..harness.say(false) };
+    assert_eq!(harness.answer("n2", back), "read newest at 0");
     // It was not even sent what is compacted now.
-    let mut desk = leader(3);
-    assert_eq!(desk.step(Input::SnapshotTaken(id((3, 7)))), "write w4 compact i7");
-    assert!(!desk.beat().contains("read"), "it may have them yet");
-    assert!(desk.beat().starts_with("n2: append t3 t0.i0+0 commit i0; read newest at 0; "));
+    let mut harness = leader(3);
+    assert_eq!(harness.step(Input::SnapshotTaken(id((3, 7)))), "write w4 compact i7");
+    assert!(!harness.beat().contains("read"), "it may have them yet");
+    assert!(harness.beat().starts_with("n2: append t3 t0.i0+0 commit i0; read newest at 0; "));
 }
 
 /// Answers to what it was sent before are waited for no more; those to heartbeats are.
 #[test]
 fn a_snapshot_that_begins_ends_the_flow_of_entries_and_not_of_heartbeats() {
     let config = Config { trailing_logs: 0, max_append_entries: 1, max_inflight: 2, ..Start::of(&[]).config };
-    let mut desk = Start { config, ..Start::of(&[1, 1, 2]) }.leader();
-    desk.ask(ClientRequest::Propose(vec![Payload::Noop; 3]));
-    desk.written();
-    desk.yes_to_all_of(&["n3"]);
-    assert_eq!(desk.step(Input::SnapshotTaken(id((3, 7)))), "write w4 compact i7");
-    desk.ask(ClientRequest::Read { request: RequestId(1), path: ReadPath::Index });
-    assert_eq!(desk.yes("n2"), "read newest at 0", "it has i5, and i7 is gone");
-    assert_eq!([desk.yes("n2"), desk.yes("n2")], ["ignored UnknownRpc", "r1 reads i7"]);
+    let mut harness = Start { config, ..Start::of(&[1, 1, 2]) }.leader();
+    harness.ask(ClientRequest::Propose(vec![Payload::Noop; 3]));
+    harness.written();
+    harness.yes_to_all_of(&["n3"]);
+    assert_eq!(harness.step(Input::SnapshotTaken(id((3, 7)))), "write w4 compact i7");
+    harness.ask(ClientRequest::Read { request: RequestId(1), path: ReadPath::Index });
+    assert_eq!(harness.yes("n2"), "read newest at 0", "it has i5, and i7 is gone");
+    assert_eq!([harness.yes("n2"), harness.yes("n2")], ["ignored UnknownRpc", "r1 reads i7"]);
 }

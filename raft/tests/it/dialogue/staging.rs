@@ -1,52 +1,52 @@
 //! A new server that catches up in rounds, and gets its vote when it has (thesis §4.2.1).
 
-use super::desk::{Desk, Say, Start};
+use super::harness::{Harness, Say, Start};
 use wavetank_raft::{Change, ClientRequest, Config, Index, NodeId, Payload, RequestId, Span, Why};
 
 /// Leads three, with `n4` as a member without a vote that has not answered yet. Two rounds are all
 /// that anybody gets.
-fn leader() -> Desk {
+fn leader() -> Harness {
     leader_that_sends(64)
 }
 
 /// The same, with so many entries a call.
-fn leader_that_sends(max_append_entries: u64) -> Desk {
+fn leader_that_sends(max_append_entries: u64) -> Harness {
     let config = Config { max_catch_up_rounds: 2, max_append_entries, ..Start::of(&[]).config };
-    let mut desk = Start { config, ..Start::of(&[1, 1, 2]) }.elected();
-    desk.agree();
-    change(&mut desk, Change::AddNonvoter("n4".into(), "n4".into()));
-    desk.written();
-    desk.yes("n2");
-    desk.yes("n3");
-    assert_eq!(desk.node.commit(), Index(5));
-    desk
+    let mut harness = Start { config, ..Start::of(&[1, 1, 2]) }.elected();
+    harness.agree();
+    change(&mut harness, Change::AddNonvoter("n4".into(), "n4".into()));
+    harness.written();
+    harness.yes("n2");
+    harness.yes("n3");
+    assert_eq!(harness.node.commit(), Index(5));
+    harness
 }
 
-fn change(desk: &mut Desk, change: Change) -> String {
-    desk.ask(ClientRequest::Change { change, prev_index: Index::ZERO })
+fn change(harness: &mut Harness, change: Change) -> String {
+    harness.ask(ClientRequest::Change { change, prev_index: Index::ZERO })
 }
 
-fn stage(desk: &mut Desk, request: u64, name: &str) -> String {
-    desk.ask(ClientRequest::Stage { request: RequestId(request), node: NodeId::of(name) })
+fn stage(harness: &mut Harness, request: u64, name: &str) -> String {
+    harness.ask(ClientRequest::Stage { request: RequestId(request), node: NodeId::of(name) })
 }
 
-fn propose(desk: &mut Desk) {
-    desk.ask(ClientRequest::Propose(vec![Payload::Noop]));
+fn propose(harness: &mut Harness) {
+    harness.ask(ClientRequest::Propose(vec![Payload::Noop]));
 }
 
 /// So much later the old voters have answered everything.
-fn pass(desk: &mut Desk, span: Span) -> Vec<String> {
-    let until = desk.now + span;
+fn pass(harness: &mut Harness, span: Span) -> Vec<String> {
+    let until = harness.now + span;
     let mut words = Vec::new();
     for _ in 0..200 {
-        if until < desk.node.deadline().at {
+        if until < harness.node.deadline().at {
             break;
         }
-        words.push(desk.wait());
-        words.extend(desk.yes_to_all_of(&["n2", "n3"]));
-        desk.written();
+        words.push(harness.wait());
+        words.extend(harness.yes_to_all_of(&["n2", "n3"]));
+        harness.written();
     }
-    desk.now = until;
+    harness.now = until;
     words.retain(|words| words.contains("r1") || words.contains("r2"));
     words
 }
@@ -56,33 +56,33 @@ const PROMOTED: &str = "members i6 n1 n2 n3 n4; n2: append t3 t3.i5+1 commit i5;
 
 #[test]
 fn whoever_catches_up_in_time_is_promoted() {
-    let mut desk = leader();
-    assert_eq!(stage(&mut desk, 1, "n4"), "");
-    assert_eq!(stage(&mut desk, 2, "n4"), "r2 ChangeInProgress", "one at a time");
-    assert_eq!(stage(&mut desk, 3, "n9"), "r3 UnknownTarget(n9)");
-    assert_eq!(desk.yes("n4"), PROMOTED);
-    desk.agree();
-    assert_eq!(stage(&mut desk, 4, "n4"), "", "the next one may come");
+    let mut harness = leader();
+    assert_eq!(stage(&mut harness, 1, "n4"), "");
+    assert_eq!(stage(&mut harness, 2, "n4"), "r2 ChangeInProgress", "one at a time");
+    assert_eq!(stage(&mut harness, 3, "n9"), "r3 UnknownTarget(n9)");
+    assert_eq!(harness.yes("n4"), PROMOTED);
+    harness.agree();
+    assert_eq!(stage(&mut harness, 4, "n4"), "", "the next one may come");
 }
 
 #[test]
 fn whoever_has_a_part_has_not_caught_up() {
-    let mut desk = leader_that_sends(1);
-    stage(&mut desk, 1, "n4");
-    let nothing = Say { hint: Some((0, 0)), ..desk.say(false) };
-    assert_eq!(desk.answer("n4", nothing), "n4: append t3 t0.i0+1 commit i1");
+    let mut harness = leader_that_sends(1);
+    stage(&mut harness, 1, "n4");
+    let nothing = Say { hint: Some((0, 0)), ..harness.say(false) };
+    assert_eq!(harness.answer("n4", nothing), "n4: append t3 t0.i0+1 commit i1");
     for index in 1..5 {
-        assert!(!desk.yes("n4").contains("r1"), "it has i{index} of i5");
+        assert!(!harness.yes("n4").contains("r1"), "it has i{index} of i5");
     }
-    assert!(desk.yes("n4").contains("r1 staged t3.i6"));
+    assert!(harness.yes("n4").contains("r1 staged t3.i6"));
 }
 
 #[test]
 fn whoever_has_caught_up_already_is_promoted_at_the_next_heartbeat() {
-    let mut desk = leader();
-    desk.yes("n4");
-    assert_eq!(stage(&mut desk, 1, "n4"), "");
-    let words = desk.beat();
+    let mut harness = leader();
+    harness.yes("n4");
+    assert_eq!(stage(&mut harness, 1, "n4"), "");
+    let words = harness.beat();
     assert!(words.contains("r1 staged t3.i6"), "{words}");
 }
 
@@ -94,70 +94,70 @@ fn a_round_that_took_too_long_is_followed_by_another() {
     for (after, more, expected) in
         [(just_in_time, true, true), (election_timeout, true, false), (election_timeout, false, true)]
     {
-        let mut desk = leader();
-        stage(&mut desk, 1, "n4");
+        let mut harness = leader();
+        stage(&mut harness, 1, "n4");
         if more {
-            propose(&mut desk);
+            propose(&mut harness);
         }
-        pass(&mut desk, after);
-        assert_eq!(desk.yes("n4").contains("r1 staged"), expected, "after {after}, more: {more}");
+        pass(&mut harness, after);
+        assert_eq!(harness.yes("n4").contains("r1 staged"), expected, "after {after}, more: {more}");
     }
     // The second round is for what came meanwhile, and has its own time.
-    let mut desk = leader();
-    stage(&mut desk, 1, "n4");
-    pass(&mut desk, Span::ms(600));
-    propose(&mut desk);
-    pass(&mut desk, Span::ms(600));
-    assert_eq!(desk.yes("n4"), "n4 is back; n4: append t3 t3.i5+1 commit i6");
-    propose(&mut desk);
-    desk.calls.sort_by_key(|(_, _, request)| !format!("{request:?}").contains("Noop"));
-    let words = desk.yes("n4");
+    let mut harness = leader();
+    stage(&mut harness, 1, "n4");
+    pass(&mut harness, Span::ms(600));
+    propose(&mut harness);
+    pass(&mut harness, Span::ms(600));
+    assert_eq!(harness.yes("n4"), "n4 is back; n4: append t3 t3.i5+1 commit i6");
+    propose(&mut harness);
+    harness.calls.sort_by_key(|(_, _, request)| !format!("{request:?}").contains("Noop"));
+    let words = harness.yes("n4");
     assert!(words.contains("r1 staged t3.i8"), "{words}");
 }
 
 #[test]
 fn whoever_is_too_slow_stays_without_a_vote() {
     // The last round takes too long.
-    let mut desk = leader();
-    stage(&mut desk, 1, "n4");
-    pass(&mut desk, Span::ms(1_100));
-    propose(&mut desk);
-    assert_eq!(desk.yes("n4"), "n4 is back; n4: append t3 t3.i5+1 commit i5");
-    assert_eq!(pass(&mut desk, Span::ms(1_100)), [""; 0]);
-    desk.calls.sort_by_key(|(_, _, request)| !format!("{request:?}").contains("Noop"));
-    assert_eq!(desk.yes("n4"), "n4 is back; r1 TooSlow");
+    let mut harness = leader();
+    stage(&mut harness, 1, "n4");
+    pass(&mut harness, Span::ms(1_100));
+    propose(&mut harness);
+    assert_eq!(harness.yes("n4"), "n4 is back; n4: append t3 t3.i5+1 commit i5");
+    assert_eq!(pass(&mut harness, Span::ms(1_100)), [""; 0]);
+    harness.calls.sort_by_key(|(_, _, request)| !format!("{request:?}").contains("Noop"));
+    assert_eq!(harness.yes("n4"), "n4 is back; r1 TooSlow");
     // Or it never comes to an end; then the first heartbeat says so.
-    let mut desk = leader();
-    stage(&mut desk, 1, "n4");
-    assert_eq!(pass(&mut desk, Span::ms(2_000)), [""; 0]);
-    let words = pass(&mut desk, Span::ms(100));
+    let mut harness = leader();
+    stage(&mut harness, 1, "n4");
+    assert_eq!(pass(&mut harness, Span::ms(2_000)), [""; 0]);
+    let words = pass(&mut harness, Span::ms(100));
     assert!(words.len() == 1 && words[0].ends_with("r1 TooSlow"), "{words:?}");
-    assert_eq!(stage(&mut desk, 2, "n4"), "", "the next one may come");
+    assert_eq!(stage(&mut harness, 2, "n4"), "", "the next one may come");
 }
 
 #[test]
 fn a_promotion_waits_for_the_change_before_it() {
-    let mut desk = leader();
-    stage(&mut desk, 1, "n4");
-    change(&mut desk, Change::AddNonvoter("n5".into(), "n5".into()));
-    assert!(!desk.yes("n4").contains("r1"));
-    desk.agree();
-    let words = desk.beat();
+    let mut harness = leader();
+    stage(&mut harness, 1, "n4");
+    change(&mut harness, Change::AddNonvoter("n5".into(), "n5".into()));
+    assert!(!harness.yes("n4").contains("r1"));
+    harness.agree();
+    let words = harness.beat();
     assert!(words.contains("r1 staged t3.i7"), "{words}");
 }
 
 #[test]
 fn whoever_leaves_is_not_promoted() {
-    let mut desk = leader();
-    stage(&mut desk, 1, "n4");
-    change(&mut desk, Change::RemoveServer("n4".into()));
-    let words = desk.yes("n4");
+    let mut harness = leader();
+    stage(&mut harness, 1, "n4");
+    change(&mut harness, Change::RemoveServer("n4".into()));
+    let words = harness.yes("n4");
     assert!(words.ends_with("r1 StagingAborted"), "{words}");
-    assert_eq!(stage(&mut desk, 2, "n4"), "r2 UnknownTarget(n4)");
+    assert_eq!(stage(&mut harness, 2, "n4"), "r2 UnknownTarget(n4)");
 
-    let mut desk = leader();
-    stage(&mut desk, 1, "n4");
-    let newer = Say { term: 4, ..desk.say(false) };
-    assert_eq!(desk.answer("n4", newer), "r1 StagingAborted; Follower t4; no leader; write w4 t4 -");
-    assert_eq!(desk.node.deadline().why, Why::Election);
+    let mut harness = leader();
+    stage(&mut harness, 1, "n4");
+    let newer = Say { term: 4, ..harness.say(false) };
+    assert_eq!(harness.answer("n4", newer), "r1 StagingAborted; Follower t4; no leader; write w4 t4 -");
+    assert_eq!(harness.node.deadline().why, Why::Election);
 }

@@ -1,129 +1,130 @@
 //! Handing leadership over (thesis §3.10).
 
-use super::desk::{Desk, Say, Start, voters};
+use super::harness::{Harness, Say, Start, voters};
 use wavetank_raft::{Change, ClientRequest, Index, Member, NodeId, Payload, ReadPath, RequestId, Span, Why};
 
 /// Leads three up to t3.i4, and nobody has answered.
-fn elected() -> Desk {
+fn elected() -> Harness {
     Start::of(&[1, 1, 2]).elected()
 }
 
 /// The same, and everybody has everything. The membership stands at i1.
-fn leader() -> Desk {
+fn leader() -> Harness {
     Start::of(&[1, 1, 2]).leader()
 }
 
-fn transfer(desk: &mut Desk, request: u64, target: Option<&str>) -> String {
-    desk.ask(ClientRequest::Transfer { request: RequestId(request), target: target.map(NodeId::of) })
+fn transfer(harness: &mut Harness, request: u64, target: Option<&str>) -> String {
+    harness.ask(ClientRequest::Transfer { request: RequestId(request), target: target.map(NodeId::of) })
 }
 
 #[test]
 fn who_has_everything_is_told_at_once_and_nothing_is_taken_in_meanwhile() {
-    let mut desk = leader();
-    assert_eq!(transfer(&mut desk, 1, Some("n3")), "n3: campaign Some(t3)");
-    assert_eq!(transfer(&mut desk, 2, Some("n2")), "r2 TransferInProgress");
-    assert_eq!(desk.ask(ClientRequest::Propose(vec![Payload::Noop])), "refused TransferInProgress");
-    let newer = Say { term: 4, ..desk.say(false) };
-    desk.beat();
-    assert_eq!(desk.answer("n2", newer), "r1 transferred; Follower t4; no leader; write w3 t4 -");
+    let mut harness = leader();
+    assert_eq!(transfer(&mut harness, 1, Some("n3")), "n3: campaign Some(t3)");
+    assert_eq!(transfer(&mut harness, 2, Some("n2")), "r2 TransferInProgress");
+    assert_eq!(harness.ask(ClientRequest::Propose(vec![Payload::Noop])), "refused TransferInProgress");
+    let newer = Say { term: 4, ..harness.say(false) };
+    harness.beat();
+    assert_eq!(harness.answer("n2", newer), "r1 transferred; Follower t4; no leader; write w3 t4 -");
 }
 
 #[test]
 fn who_lacks_something_catches_up_first() {
-    let mut desk = elected();
-    desk.yes("n2");
-    assert_eq!(transfer(&mut desk, 1, Some("n3")), "");
-    assert_eq!(desk.yes("n3"), "n3: campaign Some(t3)");
-    desk.until(Why::Heartbeat);
-    desk.beat();
-    desk.lose("n2");
-    desk.calls.remove(0);
-    assert_eq!(desk.yes("n3"), "", "once is enough");
+    let mut harness = elected();
+    harness.yes("n2");
+    assert_eq!(transfer(&mut harness, 1, Some("n3")), "");
+    assert_eq!(harness.yes("n3"), "n3: campaign Some(t3)");
+    harness.until(Why::Heartbeat);
+    harness.beat();
+    harness.lose("n2");
+    harness.calls.remove(0);
+    assert_eq!(harness.yes("n3"), "", "once is enough");
 }
 
 #[test]
 fn without_a_name_the_most_advanced_voter_is_meant() {
     for name in ["n2", "n3"] {
-        let mut desk = elected();
-        desk.yes(name);
-        assert_eq!(transfer(&mut desk, 1, None), format!("{name}: campaign Some(t3)"));
+        let mut harness = elected();
+        harness.yes(name);
+        assert_eq!(transfer(&mut harness, 1, None), format!("{name}: campaign Some(t3)"));
     }
     // Whoever has no vote cannot take over, however far it is.
     let members = vec![Member::voter("n1", "n1"), Member::voter("n2", "n2"), Member::nonvoter("n3", "n3")];
-    let mut desk = Start { members, ..Start::of(&[1, 1, 2]) }.elected();
-    desk.yes("n3");
-    assert_eq!(transfer(&mut desk, 1, None), "");
-    assert_eq!(desk.yes("n2"), "n2: campaign Some(t3); commit i4");
+    let mut harness = Start { members, ..Start::of(&[1, 1, 2]) }.elected();
+    harness.yes("n3");
+    assert_eq!(transfer(&mut harness, 1, None), "");
+    assert_eq!(harness.yes("n2"), "n2: campaign Some(t3); commit i4");
 }
 
 #[test]
 fn not_everybody_can_take_over() {
-    let mut desk = leader();
-    assert_eq!(transfer(&mut desk, 1, Some("n1")), "r1 TransferToSelf");
-    assert_eq!(transfer(&mut desk, 2, Some("n9")), "r2 UnknownTarget(n9)");
+    let mut harness = leader();
+    assert_eq!(transfer(&mut harness, 1, Some("n1")), "r1 TransferToSelf");
+    assert_eq!(transfer(&mut harness, 2, Some("n9")), "r2 UnknownTarget(n9)");
     let mut alone = Start { members: voters(&["n1"]), ..Start::of(&[1]) }.elected();
     assert_eq!(transfer(&mut alone, 3, None), "r3 NoTarget");
 }
 
 #[test]
 fn a_target_that_does_not_take_over_in_time_is_given_up() {
-    let mut desk = elected();
-    desk.yes("n2");
-    desk.now = desk.now + Span::ms(30);
-    let begin = desk.now;
-    transfer(&mut desk, 1, Some("n3"));
+    let mut harness = elected();
+    harness.yes("n2");
+    harness.now = harness.now + Span::ms(30);
+    let begin = harness.now;
+    transfer(&mut harness, 1, Some("n3"));
     for _ in 0..40 {
-        if desk.node.deadline().why != Why::Transfer {
-            desk.wait();
-            desk.lose("n3");
-            desk.all_yes();
+        if harness.node.deadline().why != Why::Transfer {
+            harness.wait();
+            harness.lose("n3");
+            harness.all_yes();
         }
     }
-    let due = desk.node.deadline();
+    let due = harness.node.deadline();
     assert_eq!((due.why, due.at), (Why::Transfer, begin + Span::ms(1_000)));
-    desk.now = due.at - Span(1);
-    assert!(!desk.timer().contains("r1"));
-    desk.now = due.at;
-    assert_eq!(desk.timer(), "r1 TransferTimeout");
-    assert!(desk.ask(ClientRequest::Propose(vec![Payload::Noop])).starts_with("appended"));
+    harness.now = due.at - Span(1);
+    assert!(!harness.timer().contains("r1"));
+    harness.now = due.at;
+    assert_eq!(harness.timer(), "r1 TransferTimeout");
+    assert!(harness.ask(ClientRequest::Propose(vec![Payload::Noop])).starts_with("appended"));
 }
 
 /// Whoever obeys a call to campaign, whenever it comes, may lead inside the lease.
 #[test]
 fn after_a_call_to_campaign_there_is_no_lease_any_more() {
-    let read =
-        |desk: &mut Desk| desk.ask(ClientRequest::Read { request: RequestId(9), path: ReadPath::Lease });
-    let mut desk = elected();
-    desk.yes("n2");
-    transfer(&mut desk, 1, Some("n3"));
-    assert_eq!(read(&mut desk), "r9 reads i4", "it has not left yet");
-    desk.yes("n3");
-    assert_eq!(read(&mut desk), "r9 NoLease");
+    let read = |harness: &mut Harness| {
+        harness.ask(ClientRequest::Read { request: RequestId(9), path: ReadPath::Lease })
+    };
+    let mut harness = elected();
+    harness.yes("n2");
+    transfer(&mut harness, 1, Some("n3"));
+    assert_eq!(read(&mut harness), "r9 reads i4", "it has not left yet");
+    harness.yes("n3");
+    assert_eq!(read(&mut harness), "r9 NoLease");
 }
 
 #[test]
 fn no_membership_changes_while_leadership_is_handed_over() {
-    let mut desk = leader();
-    desk.ask(ClientRequest::Stage { request: RequestId(7), node: NodeId::of("n2") });
-    transfer(&mut desk, 1, Some("n3"));
+    let mut harness = leader();
+    harness.ask(ClientRequest::Stage { request: RequestId(7), node: NodeId::of("n2") });
+    transfer(&mut harness, 1, Some("n3"));
     let change = Change::DemoteVoter("n3".into());
     assert_eq!(
-        desk.ask(ClientRequest::Change { change, prev_index: Index::ZERO }),
+        harness.ask(ClientRequest::Change { change, prev_index: Index::ZERO }),
         "refused TransferInProgress"
     );
-    assert!(!desk.beat().contains("r7"), "nor is anybody promoted");
+    assert!(!harness.beat().contains("r7"), "nor is anybody promoted");
 }
 
 /// But for a joint configuration, which is left as soon as it can be.
 #[test]
 fn a_target_that_loses_its_vote_is_given_up() {
     for (target, is_given_up) in [("n3", true), ("n2", false)] {
-        let mut desk = leader();
+        let mut harness = leader();
         let change = Change::Members(voters(&["n1", "n2"]));
-        desk.ask(ClientRequest::Change { change, prev_index: Index::ZERO });
-        assert_eq!(transfer(&mut desk, 1, Some(target)), "");
-        desk.written();
-        let words = desk.yes("n2");
+        harness.ask(ClientRequest::Change { change, prev_index: Index::ZERO });
+        assert_eq!(transfer(&mut harness, 1, Some(target)), "");
+        harness.written();
+        let words = harness.yes("n2");
         assert!(words.contains("members i6 n1 n2; "), "{words}");
         assert_eq!(words.contains("r1 UnknownTarget(n3)"), is_given_up, "{words}");
     }

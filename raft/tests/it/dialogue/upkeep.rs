@@ -2,7 +2,7 @@
 //! it is.
 
 use super::counter::{Counter, command, failure};
-use super::desk::{Start, append, entries, id, voters};
+use super::harness::{Start, append, entries, id, voters};
 use std::sync::Arc;
 use wavetank_raft::{
     Call, Change, Config, Configuration, Event, Index, InstallSnapshot, LogId, Member, NodeId, Request,

@@ -3,7 +3,7 @@
 use wavetank_raft::store::{
     Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
 };
-use wavetank_raft::{Bytes, Configuration, Index};
+use wavetank_raft::{Configuration, Data, Index};
 
 /// One page for each time it was told something.
 #[derive(Default)]
@@ -18,7 +18,7 @@ impl Fsm for Diary {
     type Snapshot = Copy;
 
     /// Responds with the command in capitals.
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let word = |command: &Command<'_>| {
             let plus = if command.extensions.is_empty() { "" } else { "+" };

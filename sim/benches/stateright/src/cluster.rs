@@ -5,9 +5,9 @@ use stateright::{Model, Property};
 use std::hash::{Hash, Hasher};
 use std::sync::{Mutex, MutexGuard};
 use wavetank_sim::explore::{fingerprint, Bounds, Disks, Reductions};
-use wavetank_sim::explore::history_vars::Past;
+use wavetank_sim::explore::history_vars::HistoryVars;
 use wavetank_sim::explore::state::Spent;
-use wavetank_sim::plan::server_set::Slot;
+use wavetank_sim::plan::server_set::ServerIdx;
 
 /// The name of the one property.
 pub const HOLDS: &str = "what must hold";
@@ -25,8 +25,8 @@ pub struct State {
     /// The servers, by their places.
     servers: Vec<u32>,
     /// The letters on their way, in order.
-    letters: Vec<u32>,
-    past: Past,
+    envelopes: Vec<u32>,
+    past: HistoryVars,
     spent: Spent,
     /// Something that must hold does not: nothing follows.
     broken: bool,
@@ -36,10 +36,10 @@ pub struct State {
 
 impl Hash for State {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        let Self { servers, letters, past, spent, broken, mirror } = self;
+        let Self { servers, envelopes, past, spent, broken, mirror } = self;
         match mirror {
             Some(print) => print.hash(hasher),
-            None => (servers, letters, past).hash(hasher),
+            None => (servers, envelopes, past).hash(hasher),
         }
         (numbers(*spent), broken).hash(hasher);
     }
@@ -60,7 +60,7 @@ pub enum How {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Action {
     /// A server's step, after which so much of the bounds is used up.
-    Step(Slot, Deed, How, Spent),
+    Step(ServerIdx, Deed, How, Spent),
     /// A letter is lost.
     Lose(u32, Spent),
 }
@@ -77,27 +77,27 @@ impl Cluster {
     }
 
     /// A deed, and where disks may hang the same with a disk that hangs, if it does not already.
-    fn both(&self, (slot, deed): (Slot, Deed), writes: bool, spent: Spent) -> impl Iterator<Item = Action> {
+    fn both(&self, (idx, deed): (ServerIdx, Deed), writes: bool, spent: Spent) -> impl Iterator<Item = Action> {
         let may_hang = self.bounds.disks == Disks::Hang && spent.crashes < self.bounds.crashes && !writes;
         let hangs = Spent { crashes: spent.crashes + 1, ..spent };
-        let hung = may_hang.then_some(Action::Step(slot, deed, How::Hung, hangs));
-        std::iter::once(Action::Step(slot, deed, How::Plain, spent)).chain(hung)
+        let hung = may_hang.then_some(Action::Step(idx, deed, How::Hung, hangs));
+        std::iter::once(Action::Step(idx, deed, How::Plain, spent)).chain(hung)
     }
 
-    fn own(&self, met: &Met, state: &State, slot: Slot, to: &mut Vec<Action>) {
-        let (bounds, spent, number) = (&self.bounds, state.spent, state.servers[slot.at()]);
+    fn own(&self, met: &Met, state: &State, idx: ServerIdx, to: &mut Vec<Action>) {
+        let (bounds, spent, number) = (&self.bounds, state.spent, state.servers[idx.at()]);
         let writes = met.writes(number);
-        let plain = |deed, spent| Action::Step(slot, deed, How::Plain, spent);
+        let plain = |deed, spent| Action::Step(idx, deed, How::Plain, spent);
         for &deed in met.may(number) {
             match deed {
-                Deed::TimeOut => to.extend(self.both((slot, deed), writes, spent)),
+                Deed::TimeOut => to.extend(self.both((idx, deed), writes, spent)),
                 Deed::Resign => to.push(plain(deed, spent)),
                 Deed::Beat if spent.beats < bounds.beats => {
                     to.push(plain(deed, Spent { beats: spent.beats + 1, ..spent }));
                 }
                 Deed::Propose if spent.entries < bounds.entries => {
                     let spent = Spent { entries: spent.entries + 1, ..spent };
-                    to.extend(self.both((slot, deed), writes, spent));
+                    to.extend(self.both((idx, deed), writes, spent));
                 }
                 _ => {}
             }
@@ -108,7 +108,7 @@ impl Cluster {
             for other in bounds.servers().iter() {
                 let is_in = voters.contains(other.node());
                 let deed = if is_in { Deed::Remove(other) } else { Deed::Add(other) };
-                to.extend(self.both((slot, deed), writes, spent));
+                to.extend(self.both((idx, deed), writes, spent));
             }
         }
         if writes && bounds.disks == Disks::Late {
@@ -132,11 +132,11 @@ impl Cluster {
 
     /// A state in which letters that can do nothing are thrown away, and the others are in order.
     fn tidied(&self, met: &Met, mut state: State) -> State {
-        let State { servers, letters, .. } = &mut state;
+        let State { servers, envelopes, .. } = &mut state;
         if self.reductions.inert {
-            letters.retain(|&letter| !met.is_inert(letter, servers));
+            envelopes.retain(|&envelope| !met.is_inert(envelope, servers));
         }
-        letters.sort_unstable();
+        envelopes.sort_unstable();
         self.mirrored(met, state)
     }
 
@@ -145,8 +145,8 @@ impl Cluster {
     fn mirrored(&self, met: &Met, mut state: State) -> State {
         let of = |at: usize| {
             let servers = state.servers.iter().map(|&server| met.server(server).prints[at]);
-            let letters = state.letters.iter().map(|&letter| met.post(letter).prints[at]);
-            let mut parts: Vec<u64> = servers.chain(letters).collect();
+            let envelopes = state.envelopes.iter().map(|&envelope| met.post(envelope).prints[at]);
+            let mut parts: Vec<u64> = servers.chain(envelopes).collect();
             parts.sort_unstable();
             parts.push(state.past.hash(&met.permutations()[at]));
             fingerprint::words(&parts)
@@ -162,8 +162,8 @@ impl Model for Cluster {
 
     fn init_states(&self) -> Vec<State> {
         let servers = (0..self.bounds.servers().len() as u32).collect();
-        let (past, spent) = (Past::default(), Spent::default());
-        let first = State { servers, letters: Vec::new(), past, spent, broken: false, mirror: None };
+        let (past, spent) = (HistoryVars::default(), Spent::default());
+        let first = State { servers, envelopes: Vec::new(), past, spent, broken: false, mirror: None };
         vec![self.mirrored(&self.met(), first)]
     }
 
@@ -172,19 +172,19 @@ impl Model for Cluster {
             return;
         }
         let (met, bounds, spent) = (self.met(), &self.bounds, state.spent);
-        for slot in bounds.servers().iter() {
-            self.own(&met, state, slot, to);
+        for idx in bounds.servers().iter() {
+            self.own(&met, state, idx, to);
         }
-        for same in state.letters.chunk_by(|a, b| a == b) {
-            let (letter, slot) = (same[0], met.post(same[0]).letter.to());
-            let writes = met.writes(state.servers[slot.at()]);
-            to.extend(self.both((slot, Deed::Take(letter)), writes, spent));
+        for same in state.envelopes.chunk_by(|a, b| a == b) {
+            let (envelope, idx) = (same[0], met.post(same[0]).envelope.to());
+            let writes = met.writes(state.servers[idx.at()]);
+            to.extend(self.both((idx, Deed::Take(envelope)), writes, spent));
             if spent.duplicates < bounds.duplicates {
                 let spent = Spent { duplicates: spent.duplicates + 1, ..spent };
-                to.push(Action::Step(slot, Deed::Take(letter), How::Again, spent));
+                to.push(Action::Step(idx, Deed::Take(envelope), How::Again, spent));
             }
             if spent.drops < bounds.drops {
-                to.push(Action::Lose(letter, Spent { drops: spent.drops + 1, ..spent }));
+                to.push(Action::Lose(envelope, Spent { drops: spent.drops + 1, ..spent }));
             }
         }
     }
@@ -192,18 +192,18 @@ impl Model for Cluster {
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
         let mut met = self.met();
         let mut next = state.clone();
-        let (slot, deed, how) = match action {
-            Action::Step(slot, deed, how, spent) => {
+        let (idx, deed, how) = match action {
+            Action::Step(idx, deed, how, spent) => {
                 next.spent = spent;
-                (slot, deed, how)
+                (idx, deed, how)
             }
-            Action::Lose(letter, spent) => {
+            Action::Lose(envelope, spent) => {
                 next.spent = spent;
-                take(&mut next.letters, letter);
+                take(&mut next.envelopes, envelope);
                 return Some(self.tidied(&met, next));
             }
         };
-        let from = state.servers[slot.at()];
+        let from = state.servers[idx.at()];
         let quick = self.is_quick(&met, from, how, next.spent);
         let Made { to, sent, broken, led, committed } = met.step(from, deed, quick).clone();
         if broken {
@@ -213,21 +213,21 @@ impl Model for Cluster {
         if refused || how == How::Hung && !met.writes(to) {
             return None;
         }
-        next.servers[slot.at()] = to;
+        next.servers[idx.at()] = to;
         if let Some(term) = led {
-            next.broken |= next.past.leader(term).is_some_and(|other| other != slot);
-            next.past.led(term, slot);
+            next.broken |= next.past.leader(term).is_some_and(|other| other != idx);
+            next.past.led(term, idx);
         }
         if let Some((ids, term)) = committed {
             next.broken |= ids.iter().zip(next.past.committed()).any(|(id, before)| *id != before.id);
             next.past.commit(&ids, term);
         }
-        if let Deed::Take(letter) = deed
+        if let Deed::Take(envelope) = deed
             && how != How::Again
         {
-            take(&mut next.letters, letter);
+            take(&mut next.envelopes, envelope);
         }
-        next.letters.extend(sent);
+        next.envelopes.extend(sent);
         Some(self.tidied(&met, next))
     }
 
@@ -237,9 +237,9 @@ impl Model for Cluster {
 }
 
 /// One of a letter, which may be there more than once.
-fn take(letters: &mut Vec<u32>, letter: u32) {
-    let at = letters.iter().position(|&other| other == letter).expect("it is on its way");
-    letters.remove(at);
+fn take(envelopes: &mut Vec<u32>, envelope: u32) {
+    let at = envelopes.iter().position(|&other| other == envelope).expect("it is on its way");
+    envelopes.remove(at);
 }
 
 const fn numbers(spent: Spent) -> [u8; 6] {

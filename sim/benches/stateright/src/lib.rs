@@ -2,7 +2,7 @@
 //!
 //! [`Cluster`] is a model for stateright: what may happen next is told again, plainly, from the rules
 //! in ARCHITECTURE.md, and stateright keeps the frontier and what was seen. Shared with the other side
-//! are one server's step (`Local::step`), the pasts, and by which numbers two servers or letters count
+//! are one server's step (`ServerState::step`), the pasts, and by which numbers two servers or letters count
 //! as the same. So if both count as many states, neither frontier forgets any, and the sums by which
 //! ours goes on from one fingerprint to the next are right.
 

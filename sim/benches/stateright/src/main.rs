@@ -25,7 +25,7 @@ struct Row {
 }
 
 /// How that went.
-struct Took {
+struct Consumed {
     states: u64,
     seconds: f64,
     bytes: u64,
@@ -63,8 +63,8 @@ fn print_all() {
     for (at, row) in rows().iter().enumerate() {
         let (ours, theirs) = (searched("ours", at), searched("theirs", at));
         assert_eq!(ours.states, theirs.states, "{}", row.name);
-        let rate = |took: &Took| took.states as f64 / took.seconds;
-        let each = |took: &Took| took.bytes / took.states;
+        let rate = |took: &Consumed| took.states as f64 / took.seconds;
+        let each = |took: &Consumed| took.bytes / took.states;
         println!(
             "{:<40} {:>10} {:>10.0} {:>10.0} {:>10} {:>10} {:>6.1}",
             row.name,
@@ -79,7 +79,7 @@ fn print_all() {
 }
 
 /// A search in a process of its own.
-fn searched(who: &str, row: usize) -> Took {
+fn searched(who: &str, row: usize) -> Consumed {
     let own = std::env::current_exe().expect("it runs");
     let child = Command::new(own).args([who, &row.to_string()]).output().expect("it can run again");
     let said = String::from_utf8(child.stdout).expect("it says numbers");
@@ -87,7 +87,7 @@ fn searched(who: &str, row: usize) -> Took {
     let [states, seconds, bytes] = numbers[..] else {
         panic!("{who} {row}: {said}{}", String::from_utf8_lossy(&child.stderr))
     };
-    Took {
+    Consumed {
         states: states.parse().expect("a number"),
         seconds: seconds.parse().expect("a number"),
         bytes: bytes.parse().expect("a number"),

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use wavetank_raft::{LogId, Response, RoleName, RpcId, Term, Why};
 use wavetank_sim::runner::catch_panic::catch_panic;
 use wavetank_sim::explore::fingerprint::Permutation;
-use wavetank_sim::explore::server_state::{Around, Local};
-use wavetank_sim::explore::stimulus::{Letter, Stimulus};
+use wavetank_sim::explore::server_state::{Around, ServerState};
+use wavetank_sim::explore::stimulus::{Envelope, Stimulus};
 use wavetank_sim::explore::{Bounds, Reductions};
-use wavetank_sim::plan::server_set::Slot;
+use wavetank_sim::plan::server_set::ServerIdx;
 
 /// Something said of every server, which holds or not.
-pub type Claim = fn(&Local) -> bool;
+pub type Claim = fn(&ServerState) -> bool;
 
 /// What a server does, or what is done to it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -26,9 +26,9 @@ pub enum Deed {
     /// A client asks it.
     Propose,
     /// It is asked to take a voter in.
-    Add(Slot),
+    Add(ServerIdx),
     /// It is asked to take a voter out.
-    Remove(Slot),
+    Remove(ServerIdx),
     /// It dies and starts again.
     Crash,
     /// A letter arrives.
@@ -52,13 +52,13 @@ pub(crate) struct Made {
 
 /// A server, and what it counts as when servers have changed places.
 pub(crate) struct Server {
-    pub(crate) local: Local,
+    pub(crate) local: ServerState,
     pub(crate) prints: Vec<u64>,
 }
 
 /// A letter, and the same.
 pub(crate) struct Post {
-    pub(crate) letter: Letter,
+    pub(crate) envelope: Envelope,
     pub(crate) prints: Vec<u64>,
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct Met {
     permutations: Vec<Permutation>,
     servers: Vec<Server>,
     by_print: HashMap<u64, u32>,
-    letters: Vec<Post>,
+    envelopes: Vec<Post>,
     by_words: HashMap<String, u32>,
     made: HashMap<(u32, Deed, bool), Made>,
 }
@@ -84,12 +84,12 @@ impl Met {
             permutations: Permutation::all(places),
             servers: Vec::new(),
             by_print: HashMap::new(),
-            letters: Vec::new(),
+            envelopes: Vec::new(),
             by_words: HashMap::new(),
             made: HashMap::new(),
         };
-        for slot in bounds.servers().iter() {
-            met.server_number(Local::first(&bounds, slot));
+        for idx in bounds.servers().iter() {
+            met.server_number(ServerState::first(&bounds, idx));
         }
         met
     }
@@ -103,7 +103,7 @@ impl Met {
     }
 
     pub(crate) fn post(&self, number: u32) -> &Post {
-        &self.letters[number as usize]
+        &self.envelopes[number as usize]
     }
 
     /// Whether writes of a server are on their way to its disk.
@@ -141,11 +141,11 @@ impl Met {
     fn make(&mut self, number: u32, deed: Deed, quick: bool) -> Made {
         let before = &self.server(number).local;
         let taken = match deed {
-            Deed::Take(letter) => letter,
+            Deed::Take(envelope) => envelope,
             _ => 0,
         };
-        let letter = |number: u32| &self.post(number).letter;
-        let around = Around { bounds: &self.bounds, number: taken, letter: &letter, quick };
+        let envelope = |number: u32| &self.post(number).envelope;
+        let around = Around { bounds: &self.bounds, number: taken, envelope: &envelope, quick };
         let Ok((after, outcome)) = catch_panic(|| before.step(&self.stimulus(deed), &around)) else {
             return Made { to: number, sent: Vec::new(), broken: true, led: None, committed: None };
         };
@@ -157,7 +157,7 @@ impl Met {
             (ids, now.term())
         });
         let broken = outcome.breach.is_some() || self.claim.is_some_and(|holds| !holds(&after));
-        let sent = outcome.sent.into_iter().map(|letter| self.letter_number(letter)).collect();
+        let sent = outcome.sent.into_iter().map(|envelope| self.envelope_number(envelope)).collect();
         Made { to: self.server_number(after), sent, broken, led, committed }
     }
 
@@ -168,18 +168,18 @@ impl Met {
             Deed::Beat => Stimulus::Beat,
             Deed::Persist => Stimulus::Persist,
             Deed::Propose => Stimulus::Propose,
-            Deed::Add(slot) => Stimulus::Add(slot),
-            Deed::Remove(slot) => Stimulus::Remove(slot),
+            Deed::Add(idx) => Stimulus::Add(idx),
+            Deed::Remove(idx) => Stimulus::Remove(idx),
             Deed::Crash => Stimulus::Crash,
-            Deed::Take(letter) => Stimulus::Take(&self.post(letter).letter),
+            Deed::Take(envelope) => Stimulus::Take(&self.post(envelope).envelope),
         }
     }
 
     /// Servers that differ in nothing that can matter are one.
-    fn server_number(&mut self, local: Local) -> u32 {
+    fn server_number(&mut self, local: ServerState) -> u32 {
         let print = |at: usize| {
             let calls = |rpc: RpcId| {
-                let post = usize::try_from(rpc.0).ok().and_then(|number| self.letters.get(number));
+                let post = usize::try_from(rpc.0).ok().and_then(|number| self.envelopes.get(number));
                 post.map_or(0, |post| post.prints[at])
             };
             local.hash(&self.permutations[at], &calls)
@@ -194,12 +194,12 @@ impl Met {
     }
 
     /// Letters that say the same under the same name are one.
-    fn letter_number(&mut self, letter: Letter) -> u32 {
-        let next = self.letters.len() as u32;
-        let number = *self.by_words.entry(format!("{letter:?}")).or_insert(next);
+    fn envelope_number(&mut self, envelope: Envelope) -> u32 {
+        let next = self.envelopes.len() as u32;
+        let number = *self.by_words.entry(format!("{envelope:?}")).or_insert(next);
         if number == next {
-            let prints = self.permutations.iter().map(|permutation| letter.hash(permutation)).collect();
-            self.letters.push(Post { letter, prints });
+            let prints = self.permutations.iter().map(|permutation| envelope.hash(permutation)).collect();
+            self.envelopes.push(Post { envelope, prints });
         }
         number
     }
@@ -207,11 +207,11 @@ impl Met {
     /// Whether a letter can do nothing any more. An answer: its reader's disk knows its term, and
     /// nobody waits for it, or it refuses a vote. A call: its reader's disk is in a newer term, and its
     /// caller's in the last.
-    pub(crate) fn is_inert(&self, letter: u32, servers: &[u32]) -> bool {
-        let of = |slot: Slot| &self.server(servers[slot.at()]).local;
-        let on_disk = |slot: Slot| of(slot).disk.record.term;
-        match &self.post(letter).letter {
-            Letter::Answer { name, response } => {
+    pub(crate) fn is_inert(&self, envelope: u32, servers: &[u32]) -> bool {
+        let of = |idx: ServerIdx| &self.server(servers[idx.at()]).local;
+        let on_disk = |idx: ServerIdx| of(idx).disk.record.term;
+        match &self.post(envelope).envelope {
+            Envelope::Answer { name, response } => {
                 let (term, refuses) = match response {
                     Response::RequestVote(vote) => (vote.term, !vote.granted),
                     Response::AppendEntries(append) => (append.term, false),
@@ -221,7 +221,7 @@ impl Met {
                 };
                 term <= on_disk(name.from) && (refuses || !of(name.from).waits_for(*name))
             }
-            Letter::Call { name, .. } => {
+            Envelope::Call { name, .. } => {
                 name.term < on_disk(name.to) && self.bounds.last_term() <= on_disk(name.from)
             }
         }

@@ -1,29 +1,29 @@
 //! A commit index lies within the log, never falls while a server runs, and never starts below
 //! its snapshot.
 
-use crate::check::ghost::{Facts, Ledger};
+use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
+use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::COMMIT.or(Facts::COMMIT_ODD).or(Facts::BOOTED);
 
 /// Commit is bounded and monotonic (C1).
 pub(crate) const CHECK: Check =
-    Check::new("commit_is_bounded", "thesis §3.5", Column::Ghosts, WATCHES, judge);
+    Check::new("commit_is_bounded", "thesis §3.5", JudgeLevel::History, WATCHES, judge);
 
-fn judge(ledger: &Ledger, facts: Facts, witnessed: &mut u64) -> Option<String> {
+fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
-    let step = &ledger.step;
-    let (slot, was, commit) = (step.slot, step.was.commit, step.now.commit);
+    let step = &ghost.step;
+    let (idx, was, commit) = (step.idx, step.was.commit, step.now.commit);
     let (last, snapshot) = (step.now.last.index, step.now.snapshot.index);
     if facts.touches(Facts::BOOTED) && commit < snapshot {
-        return say(format_args!("{slot} starts with commit index {commit} and a snapshot of {snapshot}"));
+        return say(format_args!("{idx} starts with commit index {commit} and a snapshot of {snapshot}"));
     }
     if last < commit {
-        return say(format_args!("{slot} has committed {commit}, but its log ends at {last}"));
+        return say(format_args!("{idx} has committed {commit}, but its log ends at {last}"));
     }
     if commit < was {
-        return say(format_args!("{slot} took its commit index back from {was} to {commit}"));
+        return say(format_args!("{idx} took its commit index back from {was} to {commit}"));
     }
     None
 }
@@ -31,31 +31,31 @@ fn judge(ledger: &Ledger, facts: Facts, witnessed: &mut u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, Tale};
+    use crate::check::fixture::{Fixture, N1, N2};
 
     #[test]
     fn it_rises_and_a_crash_forgets_it() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.crash(N2);
-        tale.boot(N2);
-        tale.commit(N2, 1);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.crash(N2);
+        fixture.boot(N2);
+        fixture.commit(N2, 1);
+        fixture.is_quiet();
     }
 
     #[test]
     fn it_does_not_fall() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.commit(N1, 1);
-        tale.speaks("n1 took its commit index back from i2 to i1");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.commit(N1, 1);
+        fixture.speaks("n1 took its commit index back from i2 to i1");
     }
 
     #[test]
     fn it_is_within_the_log() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.commit(N2, 3);
-        tale.speaks("n2 has committed i3, but its log ends at i2");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.commit(N2, 3);
+        fixture.speaks("n2 has committed i3, but its log ends at i2");
     }
 }

@@ -1,16 +1,16 @@
 //! What a leader commits by counting is on the disks of a quorum.
 
-use crate::check::ghost::{Conf, Facts, Ledger, Link, Placed, Step};
+use crate::check::ghost::{Conf, Facts, Ghost, Link, Placed, Step};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
-use crate::plan::server_set::{Slot, Slots};
+use crate::plan::judge_level::JudgeLevel;
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::Index;
 
 const SECTION: &str = "thesis §3.6.2, §3.8, §4.3";
 
 /// Committed means durable on a quorum (C4).
 pub(crate) const CHECK: Check =
-    Check::new("committed_is_durable_on_quorum", SECTION, Column::Ghosts, Facts::COMMIT, judge);
+    Check::new("committed_is_durable_on_quorum", SECTION, JudgeLevel::History, Facts::COMMIT, judge);
 
 /// Whether a server committed by counting in this step, and not because its leader said so.
 #[must_use]
@@ -19,31 +19,31 @@ pub(crate) fn counted(step: &Step) -> bool {
     step.was.commit < step.now.commit && (led || step.now.leads())
 }
 
-fn disks(ledger: &Ledger, among: Slots, commit: Index, link: Link) -> Slots {
-    let holds = |slot: &Slot| {
-        let shadow = ledger.shadow(*slot);
+fn disks(ghost: &Ghost, among: ServerSet, commit: Index, link: Link) -> ServerSet {
+    let holds = |idx: &ServerIdx| {
+        let ghost_server = ghost.ghost_server(*idx);
         // A disk that was lost whole had it when it was acknowledged.
-        shadow.disk_holds(commit, link) || commit <= shadow.lost
+        ghost_server.disk_holds(commit, link) || commit <= ghost_server.lost
     };
     among.iter().filter(holds).collect()
 }
 
-fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
-    let step = &ledger.step;
+fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let step = &ghost.step;
     if !counted(step) {
         return None;
     }
     let commit = step.now.commit;
-    let link = ledger.subject().log.link(commit)?;
+    let link = ghost.subject().log.link(commit)?;
     *witnessed += 1;
     let conf_of = |placed: Option<Placed>| placed.map_or_else(Conf::default, |placed| placed.conf);
     // A step may commit and change the configuration, in either order.
     let (was, now) = (conf_of(step.was_conf), conf_of(step.now_conf));
-    let disks = disks(ledger, was.voters().or(now.voters()), commit, link);
+    let disks = disks(ghost, was.voters().or(now.voters()), commit, link);
     if was.is_quorum(disks) || now.is_quorum(disks) {
         return None;
     }
-    let (leader, term) = (step.slot, step.now.term);
+    let (leader, term) = (step.idx, step.now.term);
     say(format_args!(
         "{leader}, leader of {term}, committed {commit}, which is on the disks of {disks:?}, not a quorum of {was}"
     ))
@@ -52,62 +52,62 @@ fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, N4, Tale, voters};
+    use crate::check::fixture::{Fixture, N1, N2, N4, voters};
     use std::sync::Arc;
     use wavetank_raft::{Configuration, Event, Lists, Payload, Term, Token};
 
     #[test]
     fn two_disks_of_three() {
-        let mut tale = Tale::three(&CHECK);
-        tale.elect(N1, 2);
-        tale.replicate(N1, N2, 0);
-        tale.commit(N1, 2);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N1, 2);
+        fixture.replicate(N1, N2, 0);
+        fixture.commit(N1, 2);
+        fixture.is_quiet();
     }
 
     #[test]
     fn memory_is_no_disk() {
-        let mut tale = Tale::three(&CHECK);
-        tale.elect(N1, 2);
-        tale.deliver(N1, N2, 0);
-        tale.commit(N1, 2);
-        tale.speaks(
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N1, 2);
+        fixture.deliver(N1, N2, 0);
+        fixture.commit(N1, 2);
+        fixture.speaks(
             "n1, leader of t2, committed i2, which is on the disks of {n1}, not a quorum of n1 n2 n3",
         );
     }
 
     #[test]
     fn a_server_without_a_vote_does_not_count() {
-        let mut tale = Tale::three(&CHECK);
-        tale.elect(N1, 2);
-        tale.replicate(N1, N4, 0);
-        tale.commit(N1, 2);
-        tale.speaks("n1, leader of t2, committed i2, which is on the disks of {n1}");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N1, 2);
+        fixture.replicate(N1, N4, 0);
+        fixture.commit(N1, 2);
+        fixture.speaks("n1, leader of t2, committed i2, which is on the disks of {n1}");
     }
 
     #[test]
     fn a_joint_commit_needs_both_majorities() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        let (old, new) = (voters(&[N1, N2, Slot(2)]), voters(&[N1, N4]));
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        let (old, new) = (voters(&[N1, N2, ServerIdx(2)]), voters(&[N1, N4]));
         let lists = Lists { servers: new.servers().to_vec(), outgoing: old.servers().to_vec() };
         let joint = Arc::new(Configuration::try_from(lists).expect("a sound joint configuration"));
-        tale.append(N1, vec![Payload::Configuration(joint)]);
-        tale.replicate(N1, N2, 2);
-        tale.commit(N1, 3);
-        tale.speaks("n1, leader of t2, committed i3, which is on the disks of {n1 n2}, not a quorum of n1 n4 & n1 n2 n3");
+        fixture.append(N1, vec![Payload::Configuration(joint)]);
+        fixture.replicate(N1, N2, 2);
+        fixture.commit(N1, 3);
+        fixture.speaks("n1, leader of t2, committed i3, which is on the disks of {n1 n2}, not a quorum of n1 n4 & n1 n2 n3");
     }
 
     #[test]
     fn what_is_appended_in_the_same_step_does_not_change_the_count() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.propose(N1, 1);
-        tale.replicate(N1, N2, 2);
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.propose(N1, 1);
+        fixture.replicate(N1, N2, 2);
         let entry = wavetank_raft::Entry::new(Term(2), Index(4), Payload::Configuration(voters(&[N1, N4])));
-        let write = tale.write(None, wavetank_raft::LogOp::Append([entry].into()));
-        let commit = |posed: &mut crate::check::fixture::Posed| posed.glimpse.commit = Index(3);
-        tale.step(N1, &Event::Persisted(Token(0)), commit, vec![write]);
-        tale.is_quiet();
+        let write = fixture.write(None, wavetank_raft::LogOp::Append([entry].into()));
+        let commit = |scripted: &mut crate::check::fixture::ScriptedServer| scripted.view.commit = Index(3);
+        fixture.step(N1, &Event::Persisted(Token(0)), commit, vec![write]);
+        fixture.is_quiet();
     }
 }

@@ -1,50 +1,50 @@
 //! A follower commits no further than it has verified against the leader it follows now.
 
 use crate::check::commit::committed_is_durable_on_quorum::counted;
-use crate::check::ghost::{Facts, Ledger};
+use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
+use crate::plan::judge_level::JudgeLevel;
 
 /// A follower's commit is verified (C6).
 pub(crate) const CHECK: Check =
-    Check::new("follower_commit_is_verified", "thesis §3.5", Column::Steps, Facts::COMMIT, judge);
+    Check::new("follower_commit_is_verified", "thesis §3.5", JudgeLevel::Steps, Facts::COMMIT, judge);
 
-fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
-    let step = &ledger.step;
-    let (slot, term, commit) = (step.slot, step.now.term, step.now.commit);
+fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let step = &ghost.step;
+    let (idx, term, commit) = (step.idx, step.now.term, step.now.commit);
     if counted(step) || commit <= step.was.commit {
         return None;
     }
     *witnessed += 1;
-    let verified = ledger.subject().verified;
+    let verified = ghost.subject().verified;
     if commit <= verified {
         return None;
     }
-    say(format_args!("{slot} committed {commit} at {term}, and had verified its log up to {verified}"))
+    say(format_args!("{idx} committed {commit} at {term}, and had verified its log up to {verified}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, N3, Tale};
+    use crate::check::fixture::{Fixture, N1, N2, N3};
     use wavetank_raft::{Index, Term};
 
     #[test]
     fn what_the_leader_showed() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.is_quiet();
     }
 
     #[test]
     fn a_tail_of_its_own_is_not_verified() {
         // n1 keeps entries of t2 that the leader of t3 never had; the leader's empty append shows
         // only what comes before them.
-        let mut tale = Tale::three(&CHECK);
-        tale.elect(N1, 2);
-        tale.propose(N1, 3);
-        tale.elect(N2, 3);
-        let rpc = tale.rpc();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N1, 2);
+        fixture.propose(N1, 3);
+        fixture.elect(N2, 3);
+        let rpc = fixture.rpc();
         let append = wavetank_raft::AppendEntries {
             term: Term(3),
             prev: wavetank_raft::LogId::new(Term(1), Index(1)),
@@ -53,23 +53,23 @@ mod tests {
         };
         let request = wavetank_raft::Request::AppendEntries(append);
         let event = wavetank_raft::Event::Request { from: N2.node(), rpc, request };
-        let follow = |posed: &mut crate::check::fixture::Posed| {
-            posed.glimpse.role = wavetank_raft::RoleName::Follower;
-            posed.glimpse.leader = Some(N2.node());
-            posed.glimpse.commit = Index(2);
+        let follow = |scripted: &mut crate::check::fixture::ScriptedServer| {
+            scripted.view.role = wavetank_raft::RoleName::Follower;
+            scripted.view.leader = Some(N2.node());
+            scripted.view.commit = Index(2);
         };
-        tale.step(N1, &event, follow, Vec::new());
-        tale.speaks("n1 committed i2 at t3, and had verified its log up to i1");
+        fixture.step(N1, &event, follow, Vec::new());
+        fixture.speaks("n1 committed i2 at t3, and had verified its log up to i1");
     }
 
     #[test]
     fn another_leader_begins_anew() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.propose(N1, 1);
-        tale.replicate(N1, N3, 2);
-        tale.grant(N3, 3, N2);
-        tale.commit(N3, 3);
-        tale.speaks("n3 committed i3 at t3, and had verified its log up to i0");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.propose(N1, 1);
+        fixture.replicate(N1, N3, 2);
+        fixture.grant(N3, 3, N2);
+        fixture.commit(N3, 3);
+        fixture.speaks("n3 committed i3 at t3, and had verified its log up to i0");
     }
 }

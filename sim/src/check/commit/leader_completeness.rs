@@ -4,22 +4,22 @@
 //! What is declared committed in the leader's own term or later is exempt: a leader that comes
 //! late, with the votes of an older term, may well lack it.
 
-use crate::check::ghost::{Committed, Facts, Ledger};
+use crate::check::ghost::{Committed, Facts, Ghost};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
+use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::LogId;
 
 /// Leader Completeness (L3).
 pub(crate) const CHECK: Check =
-    Check::new("leader_completeness", "thesis §3.6.3", Column::Ghosts, Facts::LEADS, judge);
+    Check::new("leader_completeness", "thesis §3.6.3", JudgeLevel::History, Facts::LEADS, judge);
 
-fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
-    let step = &ledger.step;
-    let (leader, term, last) = (step.slot, step.now.term, step.was.last);
-    let index = ledger.history.committed_before(term);
-    let Committed { link, term: declared, by } = ledger.history.at(index)?;
+fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let step = &ghost.step;
+    let (leader, term, last) = (step.idx, step.now.term, step.was.last);
+    let index = ghost.history.committed_before(term);
+    let Committed { link, term: declared, by } = ghost.history.at(index)?;
     *witnessed += 1;
-    if ledger.subject().holds(index, link) {
+    if ghost.subject().holds(index, link) {
         return None;
     }
     let id = LogId::new(link.term, index);
@@ -31,36 +31,36 @@ fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, N3, Tale};
+    use crate::check::fixture::{Fixture, N1, N2, N3};
 
     #[test]
     fn a_leader_with_everything() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.settle(N2, 3);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.settle(N2, 3);
+        fixture.is_quiet();
     }
 
     #[test]
     fn a_leader_without_a_committed_entry() {
-        let mut tale = Tale::three(&CHECK);
-        tale.elect(N1, 2);
-        tale.replicate(N1, N2, 0);
-        tale.commit(N1, 2);
-        tale.usurp(N3, 3);
-        tale.speaks(
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N1, 2);
+        fixture.replicate(N1, N2, 0);
+        fixture.commit(N1, 2);
+        fixture.usurp(N3, 3);
+        fixture.speaks(
             "n3 leads t3 with a log that ends at t1.i1, without t2.i2, which n1 declared committed in t2",
         );
     }
 
     #[test]
     fn a_late_leader_of_an_older_term_may_lack_what_a_newer_one_committed() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N2, 2);
-        tale.elect(N1, 4);
-        tale.replicate(N1, N2, 1);
-        tale.commit(N1, 3);
-        tale.usurp(N3, 3);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N2, 2);
+        fixture.elect(N1, 4);
+        fixture.replicate(N1, N2, 1);
+        fixture.commit(N1, 3);
+        fixture.usurp(N3, 3);
+        fixture.is_quiet();
     }
 }

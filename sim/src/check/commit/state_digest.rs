@@ -1,47 +1,47 @@
 //! All state machines that have applied the same entries are in the same state, however they came
 //! there.
 
-use crate::check::ghost::{Facts, Ledger};
+use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
+use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::APPLIED.or(Facts::CAPTURED).or(Facts::RESTORED);
 
 /// State digests agree (S2).
 pub(crate) const CHECK: Check =
-    Check::new("state_digest", "thesis §3.6.3, §5.1", Column::Outcomes, WATCHES, judge);
+    Check::new("state_digest", "thesis §3.6.3, §5.1", JudgeLevel::Outcomes, WATCHES, judge);
 
-fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
-    let (index, digest) = ledger.step.state?;
-    let (slot, before) = (ledger.step.slot, ledger.history.state_at(index)?);
+    let (index, digest) = ghost.step.state?;
+    let (idx, before) = (ghost.step.idx, ghost.history.state_at(index)?);
     if before.digest == digest {
         return None;
     }
-    say(format_args!("after {index} the state of {slot} is not the one that {} had", before.by))
+    say(format_args!("after {index} the state of {idx} is not the one that {} had", before.by))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, N3, Tale};
+    use crate::check::fixture::{Fixture, N1, N2, N3};
     use wavetank_raft::{Index, LogId, Term};
 
     #[test]
     fn the_same_state_by_any_way() {
-        let mut tale = Tale::three(&CHECK);
-        tale.applied(N1, 1, 3, 33);
-        tale.applied(N2, 1, 3, 33);
-        tale.restored(N3, LogId::new(Term(1), Index(3)), 33);
-        tale.applied(N2, 4, 4, 44);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.applied(N1, 1, 3, 33);
+        fixture.applied(N2, 1, 3, 33);
+        fixture.restored(N3, LogId::new(Term(1), Index(3)), 33);
+        fixture.applied(N2, 4, 4, 44);
+        fixture.is_quiet();
     }
 
     #[test]
     fn another_state() {
-        let mut tale = Tale::three(&CHECK);
-        tale.applied(N1, 1, 3, 33);
-        tale.restored(N3, LogId::new(Term(1), Index(3)), 34);
-        tale.speaks("after i3 the state of n3 is not the one that n1 had");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.applied(N1, 1, 3, 33);
+        fixture.restored(N3, LogId::new(Term(1), Index(3)), 34);
+        fixture.speaks("after i3 the state of n3 is not the one that n1 had");
     }
 }

@@ -1,52 +1,52 @@
 //! State Machine Safety: what one server commits at an index, every server commits there.
 
-use crate::check::ghost::{Committed, Facts, Ledger};
+use crate::check::ghost::{Committed, Facts, Ghost};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
+use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::LogId;
 
 /// State Machine Safety (S1).
 pub(crate) const CHECK: Check =
-    Check::new("state_machine_safety", "thesis §3.6.3", Column::Outcomes, Facts::COMMIT, judge);
+    Check::new("state_machine_safety", "thesis §3.6.3", JudgeLevel::Outcomes, Facts::COMMIT, judge);
 
-fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
-    let (step, log) = (&ledger.step, &ledger.subject().log);
+    let (step, log) = (&ghost.step, &ghost.subject().log);
     if step.now.commit <= step.was.commit {
         return None;
     }
-    let (index, before) = ledger.history.first_difference(log, step.now.commit)?;
+    let (index, before) = ghost.history.first_difference(log, step.now.commit)?;
     let Committed { link, term, by } = before;
-    let (slot, was) = (step.slot, LogId::new(link.term, index));
+    let (idx, was) = (step.idx, LogId::new(link.term, index));
     let Some(link) = log.link(index) else {
         return say(format_args!(
-            "{slot} committed something else at {index}, where {by} had committed another {was} in {term}"
+            "{idx} committed something else at {index}, where {by} had committed another {was} in {term}"
         ));
     };
     let entry = LogId::new(link.term, index);
-    say(format_args!("{slot} committed {entry}, where {by} had committed another {was} in {term}"))
+    say(format_args!("{idx} committed {entry}, where {by} had committed another {was} in {term}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, N3, Tale};
+    use crate::check::fixture::{Fixture, N1, N2, N3};
 
     #[test]
     fn one_truth() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.settle(N3, 3);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.settle(N3, 3);
+        fixture.is_quiet();
     }
 
     #[test]
     fn two_truths() {
-        let mut tale = Tale::three(&CHECK);
-        tale.elect(N1, 2);
-        tale.commit(N1, 2);
-        tale.elect(N2, 3);
-        tale.commit(N2, 2);
-        tale.speaks("n2 committed t3.i2, where n1 had committed another t2.i2 in t2");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N1, 2);
+        fixture.commit(N1, 2);
+        fixture.elect(N2, 3);
+        fixture.commit(N2, 2);
+        fixture.speaks("n2 committed t3.i2, where n1 had committed another t2.i2 in t2");
     }
 }

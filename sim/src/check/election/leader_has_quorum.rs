@@ -1,20 +1,20 @@
 //! A leader has the votes of a quorum, as the harness itself saw them given.
 
-use crate::check::ghost::{Conf, Facts, Ledger};
+use crate::check::ghost::{Conf, Facts, Ghost};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
+use crate::plan::judge_level::JudgeLevel;
 
 /// A leader owns a quorum of real votes (T6).
 pub(crate) const CHECK: Check =
-    Check::new("leader_has_quorum", "thesis §3.4, §4.3", Column::Ghosts, Facts::LEADS, judge);
+    Check::new("leader_has_quorum", "thesis §3.4, §4.3", JudgeLevel::History, Facts::LEADS, judge);
 
-fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
-    let (leader, term) = (ledger.step.slot, ledger.step.now.term);
-    let votes = ledger.terms.votes_for(leader, term);
+    let (leader, term) = (ghost.step.idx, ghost.step.now.term);
+    let votes = ghost.terms.votes_for(leader, term);
     // The configuration with which it campaigned, or the one in which it won.
-    let now = ledger.step.was_conf.map_or_else(Conf::default, |placed| placed.conf);
-    let then = ledger.subject().campaign.unwrap_or(now);
+    let now = ghost.step.was_conf.map_or_else(Conf::default, |placed| placed.conf);
+    let then = ghost.subject().campaign.unwrap_or(now);
     if now.is_quorum(votes) || then.is_quorum(votes) {
         return None;
     }
@@ -24,41 +24,41 @@ fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, N3, N4, Tale};
+    use crate::check::fixture::{Fixture, N1, N2, N3, N4};
 
     #[test]
     fn two_of_three_are_enough() {
-        let mut tale = Tale::three(&CHECK);
-        tale.campaign(N1, 2);
-        tale.grant(N2, 2, N1);
-        tale.usurp(N1, 2);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.campaign(N1, 2);
+        fixture.grant(N2, 2, N1);
+        fixture.usurp(N1, 2);
+        fixture.is_quiet();
     }
 
     #[test]
     fn one_of_three_is_not() {
-        let mut tale = Tale::three(&CHECK);
-        tale.campaign(N1, 2);
-        tale.usurp(N1, 2);
-        tale.speaks("n1 leads t2 with the votes of {n1}, not a quorum of n1 n2 n3");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.campaign(N1, 2);
+        fixture.usurp(N1, 2);
+        fixture.speaks("n1 leads t2 with the votes of {n1}, not a quorum of n1 n2 n3");
     }
 
     #[test]
     fn a_vote_of_an_older_term_does_not_count() {
-        let mut tale = Tale::three(&CHECK);
-        tale.campaign(N1, 2);
-        tale.grant(N3, 2, N1);
-        tale.campaign(N1, 3);
-        tale.usurp(N1, 3);
-        tale.speaks("n1 leads t3 with the votes of {n1}");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.campaign(N1, 2);
+        fixture.grant(N3, 2, N1);
+        fixture.campaign(N1, 3);
+        fixture.usurp(N1, 3);
+        fixture.speaks("n1 leads t3 with the votes of {n1}");
     }
 
     #[test]
     fn a_stranger_does_not_count() {
-        let mut tale = Tale::three(&CHECK);
-        tale.campaign(N1, 2);
-        tale.grant(N4, 2, N1);
-        tale.usurp(N1, 2);
-        tale.speaks("n1 leads t2 with the votes of {n1 n4}");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.campaign(N1, 2);
+        fixture.grant(N4, 2, N1);
+        fixture.usurp(N1, 2);
+        fixture.speaks("n1 leads t2 with the votes of {n1 n4}");
     }
 }

@@ -1,21 +1,22 @@
 //! A server that hears from the leader of its term follows it.
 
-use crate::check::ghost::{Facts, Ledger, Took};
+use crate::check::ghost::{Consumed, Facts, Ghost};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
+use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::RoleName;
 
 /// Leader contact is obeyed (T9).
 pub(crate) const CHECK: Check =
-    Check::new("leader_is_obeyed", "thesis §3.4", Column::Ghosts, Facts::CONTACT, judge);
+    Check::new("leader_is_obeyed", "thesis §3.4", JudgeLevel::History, Facts::CONTACT, judge);
 
-fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
-    let step = &ledger.step;
-    let (Took::Append { from: leader, .. } | Took::Snapshot { from: leader, .. }) = step.took else {
+fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let step = &ghost.step;
+    let (Consumed::Append { from: leader, .. } | Consumed::Snapshot { from: leader, .. }) = step.consumed
+    else {
         return None;
     };
-    let slot = step.slot;
-    if !ledger.subject().is_up() || leader == slot.node() {
+    let idx = step.idx;
+    if !ghost.subject().is_up() || leader == idx.node() {
         return None;
     }
     *witnessed += 1;
@@ -24,17 +25,17 @@ fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     let follows = follows.map_or_else(|| "nobody".to_owned(), |leader| leader.to_string());
-    say(format_args!("{slot} heard from {leader}, the leader of {term}, and is a {role:?} of {follows}"))
+    say(format_args!("{idx} heard from {leader}, the leader of {term}, and is a {role:?} of {follows}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, N3, Tale};
-    use crate::plan::server_set::Slot;
+    use crate::check::fixture::{Fixture, N1, N2, N3};
+    use crate::plan::server_set::ServerIdx;
     use wavetank_raft::{AppendEntries, Event, Index, LogId, Request, RpcId, Term};
 
-    fn heartbeat(from: Slot, term: u64) -> Event {
+    fn heartbeat(from: ServerIdx, term: u64) -> Event {
         let append = AppendEntries {
             term: Term(term),
             prev: LogId::ZERO,
@@ -46,26 +47,26 @@ mod tests {
 
     #[test]
     fn a_follower_follows() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.is_quiet();
     }
 
     #[test]
     fn a_candidate_gives_way_to_the_winner() {
-        let mut tale = Tale::three(&CHECK);
-        tale.elect(N1, 2);
-        tale.pose(N2, |posed| posed.glimpse.role = RoleName::Candidate);
-        tale.step(N2, &heartbeat(N1, 2), |_| {}, Vec::new());
-        tale.speaks("n2 heard from n1, the leader of t2, and is a Candidate of nobody");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N1, 2);
+        fixture.pose(N2, |scripted| scripted.view.role = RoleName::Candidate);
+        fixture.step(N2, &heartbeat(N1, 2), |_| {}, Vec::new());
+        fixture.speaks("n2 heard from n1, the leader of t2, and is a Candidate of nobody");
     }
 
     #[test]
     fn an_older_leader_need_not_be_obeyed() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.settle(N2, 3);
-        tale.step(N3, &heartbeat(N1, 2), |_| {}, Vec::new());
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.settle(N2, 3);
+        fixture.step(N3, &heartbeat(N1, 2), |_| {}, Vec::new());
+        fixture.is_quiet();
     }
 }

@@ -4,49 +4,50 @@
 //!
 //! A crash ends no such promise, and neither does a newer term that came by another way.
 
-use crate::check::ghost::{Exposure, Facts, Ledger, Took};
+use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
+use crate::plan::judge_level::JudgeLevel;
 
 const SECTION: &str = "thesis §4.2.3, §6.4.1";
 const WATCHES: Facts = Facts::VOTE_ASKED.or(Facts::PRE_VOTE);
 
 /// Promised silence is kept.
 pub(crate) const CHECK: Check =
-    Check::new("promised_silence_is_kept", SECTION, Column::Steps, WATCHES, judge);
+    Check::new("promised_silence_is_kept", SECTION, JudgeLevel::Steps, WATCHES, judge);
 
-fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
-    let step = &ledger.step;
-    let (Took::VoteRequest { from: candidate, transfer: false, .. }
-    | Took::PreVoteRequest { from: candidate, .. }) = step.took
+fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let step = &ghost.step;
+    let (Consumed::VoteRequest { from: candidate, transfer: false, .. }
+    | Consumed::PreVoteRequest { from: candidate, .. }) = step.consumed
     else {
         return None;
     };
-    let heard = ledger.subject().heard.filter(|heard| heard.leader != candidate)?;
-    if heard.until <= step.clock {
+    let leader_contact =
+        ghost.subject().leader_contact.filter(|leader_contact| leader_contact.leader != candidate)?;
+    if leader_contact.until <= step.clock {
         return None;
     }
     *witnessed += 1;
     let did = if step.was.vote != step.now.vote && step.now.vote == Some(candidate) {
         "votes for"
-    } else if step.exposures.contains(&Exposure::PreGrant { to: candidate }) {
+    } else if step.exposures.contains(&Promise::PreGrant { to: candidate }) {
         "would vote for"
     } else if step.was.term != step.now.term {
         "enters the term of"
     } else {
         return None;
     };
-    let (slot, leader) = (step.slot, heard.leader);
-    let (ago, silence) = (step.clock.since(heard.at), heard.until.since(heard.at));
+    let (idx, leader) = (step.idx, leader_contact.leader);
+    let (ago, silence) = (step.clock.since(leader_contact.at), leader_contact.until.since(leader_contact.at));
     say(format_args!(
-        "{slot}, which heard {leader} {ago} ago and is to be silent for {silence}, {did} {candidate}"
+        "{idx}, which heard {leader} {ago} ago and is to be silent for {silence}, {did} {candidate}"
     ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, N3, Posed, SILENCE, Tale};
+    use crate::check::fixture::{Fixture, N1, N2, N3, SILENCE, ScriptedServer};
     use wavetank_raft::{
         Action, Event, LogId, Request, RequestPreVote, RequestPreVoteResponse, RequestVote, Response, RpcId,
         Span, Term,
@@ -55,11 +56,11 @@ mod tests {
     const AT_ONCE: Span = Span::ms(99);
 
     /// Everybody hears N1, and then so much time passes.
-    fn after(span: Span) -> Tale {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.clock = tale.clock + span;
-        tale
+    fn after(span: Span) -> Fixture {
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.clock = fixture.clock + span;
+        fixture
     }
 
     fn asks(leadership_transfer: bool) -> Event {
@@ -69,42 +70,44 @@ mod tests {
 
     #[test]
     fn once_the_leader_is_silent_votes_are_free() {
-        let mut tale = after(SILENCE);
-        tale.elect(N2, 3);
-        tale.is_unspoken();
+        let mut fixture = after(SILENCE);
+        fixture.elect(N2, 3);
+        fixture.is_unspoken();
     }
 
     #[test]
     fn a_voter_that_keeps_silent_does_nothing() {
-        let mut tale = after(AT_ONCE);
-        tale.step(N3, &asks(false), |_| {}, Vec::new());
-        tale.is_quiet();
+        let mut fixture = after(AT_ONCE);
+        fixture.step(N3, &asks(false), |_| {}, Vec::new());
+        fixture.is_quiet();
     }
 
     #[test]
     fn no_vote_is_given_beside_a_leader() {
-        let mut tale = after(AT_ONCE);
-        tale.grant(N3, 3, N2);
-        tale.speaks("n3, which heard n1 99.000ms ago and is to be silent for 100.000ms, votes for n2");
+        let mut fixture = after(AT_ONCE);
+        fixture.grant(N3, 3, N2);
+        fixture.speaks("n3, which heard n1 99.000ms ago and is to be silent for 100.000ms, votes for n2");
     }
 
     #[test]
     fn nor_promised() {
-        let mut tale = after(AT_ONCE);
+        let mut fixture = after(AT_ONCE);
         let request = Request::RequestPreVote(RequestPreVote { term: Term(3), last_log: LogId::ZERO });
         let event = Event::Request { from: N2.node(), rpc: RpcId(9), request };
         let response = Response::RequestPreVote(RequestPreVoteResponse { term: Term(3), granted: true });
         let yes = Action::Reply { to: N2.node(), rpc: RpcId(9), response };
-        tale.step(N3, &event, |_| {}, vec![yes]);
-        tale.speaks("n3, which heard n1 99.000ms ago and is to be silent for 100.000ms, would vote for n2");
+        fixture.step(N3, &event, |_| {}, vec![yes]);
+        fixture
+            .speaks("n3, which heard n1 99.000ms ago and is to be silent for 100.000ms, would vote for n2");
     }
 
     #[test]
     fn nor_a_term_taken() {
-        let enter = |posed: &mut Posed| (posed.glimpse.term, posed.glimpse.leader) = (Term(3), None);
-        let mut tale = after(AT_ONCE);
-        tale.step(N3, &asks(false), enter, Vec::new());
-        tale.speaks(
+        let enter =
+            |scripted: &mut ScriptedServer| (scripted.view.term, scripted.view.leader) = (Term(3), None);
+        let mut fixture = after(AT_ONCE);
+        fixture.step(N3, &asks(false), enter, Vec::new());
+        fixture.speaks(
             "n3, which heard n1 99.000ms ago and is to be silent for 100.000ms, enters the term of n2",
         );
     }
@@ -118,19 +121,19 @@ mod tests {
         crashed.speaks("n3, which heard n1 99.000ms ago");
 
         let mut led_on = after(AT_ONCE);
-        led_on.pose(N3, |posed| (posed.glimpse.term, posed.glimpse.leader) = (Term(3), None));
+        led_on.pose(N3, |scripted| (scripted.view.term, scripted.view.leader) = (Term(3), None));
         led_on.grant(N3, 3, N2);
         led_on.speaks("n3, which heard n1 99.000ms ago");
     }
 
     #[test]
     fn a_leader_may_hand_over_and_may_come_back() {
-        let mut tale = after(AT_ONCE);
-        let enter = |posed: &mut Posed| {
-            (posed.glimpse.term, posed.glimpse.vote) = (Term(3), Some(N2.node()));
+        let mut fixture = after(AT_ONCE);
+        let enter = |scripted: &mut ScriptedServer| {
+            (scripted.view.term, scripted.view.vote) = (Term(3), Some(N2.node()));
         };
-        tale.step(N3, &asks(true), enter, Vec::new());
-        tale.grant(N3, 4, N1);
-        tale.is_unspoken();
+        fixture.step(N3, &asks(true), enter, Vec::new());
+        fixture.grant(N3, 4, N1);
+        fixture.is_unspoken();
     }
 }

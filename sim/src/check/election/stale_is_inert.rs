@@ -1,17 +1,17 @@
 //! A message of an older term changes nothing: at most it is answered with the newer term.
 
-use crate::check::ghost::{Facts, Ledger};
+use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
+use crate::plan::judge_level::JudgeLevel;
 use std::fmt;
 
 /// Stale traffic is inert (T2).
 pub(crate) const CHECK: Check =
-    Check::new("stale_is_inert", "thesis §3.3", Column::Steps, Facts::STALE, judge);
+    Check::new("stale_is_inert", "thesis §3.3", JudgeLevel::Steps, Facts::STALE, judge);
 
-fn judge(ledger: &Ledger, facts: Facts, witnessed: &mut u64) -> Option<String> {
+fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
-    let step = &ledger.step;
+    let step = &ghost.step;
     let (was, now) = (&step.was, &step.now);
     let did = if (was.term, was.vote, was.role) != (now.term, now.vote, now.role) {
         "changed its term, vote or role"
@@ -24,34 +24,34 @@ fn judge(ledger: &Ledger, facts: Facts, witnessed: &mut u64) -> Option<String> {
     } else if 1 < step.messages {
         "caused more than one message"
     } else if facts.touches(Facts::PROGRESS) {
-        return moved(ledger);
+        return moved(ghost);
     } else {
         return None;
     };
-    not_inert(ledger, format_args!("{did}"))
+    not_inert(ghost, format_args!("{did}"))
 }
 
 /// Whether a leader changed its belief about a peer.
-fn moved(ledger: &Ledger) -> Option<String> {
-    let step = &ledger.step;
+fn moved(ghost: &Ghost) -> Option<String> {
+    let step = &ghost.step;
     // Peers may have come and gone since the leader was last looked at.
-    let moved = ledger.subject().followers.iter().find(|now| {
+    let moved = ghost.subject().followers.iter().find(|now| {
         let before = step.followers_before.iter().find(|before| before.node == now.node);
         before.is_some_and(|before| before.matched != now.matched)
     });
     let peer = moved.filter(|_| step.kept_leading())?.node;
-    not_inert(ledger, format_args!("moved its belief about {peer}"))
+    not_inert(ghost, format_args!("moved its belief about {peer}"))
 }
 
-fn not_inert(ledger: &Ledger, did: fmt::Arguments<'_>) -> Option<String> {
-    let (slot, term, message) = (ledger.step.slot, ledger.step.was.term, ledger.step.message_term()?);
-    say(format_args!("a message of {message} reached {slot} at {term} and {did}"))
+fn not_inert(ghost: &Ghost, did: fmt::Arguments<'_>) -> Option<String> {
+    let (idx, term, message) = (ghost.step.idx, ghost.step.was.term, ghost.step.message_term()?);
+    say(format_args!("a message of {message} reached {idx} at {term} and {did}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, N3, Tale};
+    use crate::check::fixture::{Fixture, N1, N2, N3};
     use wavetank_raft::{AppendEntries, Event, Index, LogId, Request, RequestVote, RpcId, Term};
 
     fn stale_append() -> Event {
@@ -60,52 +60,52 @@ mod tests {
         Event::Request { from: N1.node(), rpc: RpcId(77), request: Request::AppendEntries(append) }
     }
 
-    fn tale() -> Tale {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.settle(N2, 3);
-        tale
+    fn fixture() -> Fixture {
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.settle(N2, 3);
+        fixture
     }
 
     #[test]
     fn a_refusal_is_all_it_gets() {
-        let mut tale = tale();
-        tale.step(N3, &stale_append(), |_| {}, Vec::new());
-        tale.is_quiet();
+        let mut fixture = fixture();
+        fixture.step(N3, &stale_append(), |_| {}, Vec::new());
+        fixture.is_quiet();
     }
 
     #[test]
     fn it_moves_no_commit_index() {
-        let mut tale = tale();
-        tale.propose(N2, 1);
-        tale.replicate(N2, N3, 3);
-        tale.step(N3, &stale_append(), |posed| posed.glimpse.commit = Index(4), Vec::new());
-        tale.speaks("a message of t2 reached n3 at t3 and moved its commit index");
+        let mut fixture = fixture();
+        fixture.propose(N2, 1);
+        fixture.replicate(N2, N3, 3);
+        fixture.step(N3, &stale_append(), |scripted| scripted.view.commit = Index(4), Vec::new());
+        fixture.speaks("a message of t2 reached n3 at t3 and moved its commit index");
     }
 
     #[test]
     fn it_is_not_acknowledged() {
-        let mut tale = tale();
-        let yes = tale.yes(N1, N3, RpcId(77));
-        tale.step(N3, &stale_append(), |_| {}, vec![yes]);
-        tale.speaks("a message of t2 reached n3 at t3 and was granted or acknowledged");
+        let mut fixture = fixture();
+        let yes = fixture.yes(N1, N3, RpcId(77));
+        fixture.step(N3, &stale_append(), |_| {}, vec![yes]);
+        fixture.speaks("a message of t2 reached n3 at t3 and was granted or acknowledged");
     }
 
     #[test]
     fn it_gets_no_vote() {
-        let mut tale = tale();
+        let mut fixture = fixture();
         let last_log = LogId::new(Term(9), Index(9));
         let request = RequestVote { term: Term(2), last_log, leadership_transfer: false };
         let event =
             Event::Request { from: N1.node(), rpc: RpcId(77), request: Request::RequestVote(request) };
-        let grant = tale.granting(N1, RpcId(77), 2);
-        tale.step(N3, &event, |_| {}, vec![grant]);
-        tale.speaks("a message of t2 reached n3 at t3 and was granted or acknowledged");
+        let grant = fixture.granting(N1, RpcId(77), 2);
+        fixture.step(N3, &event, |_| {}, vec![grant]);
+        fixture.speaks("a message of t2 reached n3 at t3 and was granted or acknowledged");
     }
 
     #[test]
     fn a_stale_answer_moves_no_belief() {
-        let mut tale = tale();
+        let mut fixture = fixture();
         let response = wavetank_raft::AppendEntriesResponse {
             term: Term(2),
             success: true,
@@ -115,7 +115,7 @@ mod tests {
         };
         let response = wavetank_raft::Response::AppendEntries(response);
         let event = Event::Response { from: N3.node(), rpc: RpcId(5), response };
-        tale.step(N2, &event, |posed| posed.followers[1].matched = Index(9), Vec::new());
-        tale.speaks("a message of t2 reached n2 at t3 and moved its belief about n3");
+        fixture.step(N2, &event, |scripted| scripted.followers[1].matched = Index(9), Vec::new());
+        fixture.speaks("a message of t2 reached n2 at t3 and moved its belief about n3");
     }
 }

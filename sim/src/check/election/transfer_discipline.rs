@@ -1,40 +1,40 @@
 //! A transfer of leadership: only to a voter that has everything, only in its term, nothing is
 //! proposed meanwhile, and it ends with the leadership at the latest.
 
-use crate::check::ghost::{Exposure, Facts, Ledger, Took};
+use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
-use crate::plan::server_set::Slot;
+use crate::plan::judge_level::JudgeLevel;
+use crate::plan::server_set::ServerIdx;
 use wavetank_raft::NodeId;
 
 const WATCHES: Facts = Facts::SENT_TIMEOUT_NOW.or(Facts::TIMEOUT_NOW).or(Facts::TRANSFER);
 
 /// Transfers keep their discipline (T10).
 pub(crate) const CHECK: Check =
-    Check::new("transfer_discipline", "thesis §3.10", Column::Steps, WATCHES, judge);
+    Check::new("transfer_discipline", "thesis §3.10", JudgeLevel::Steps, WATCHES, judge);
 
-fn judge(ledger: &Ledger, facts: Facts, witnessed: &mut u64) -> Option<String> {
-    let (slot, was) = (ledger.step.slot, ledger.step.was.term);
-    if let Took::TimeoutNow { term: Some(said) } = ledger.step.took
+fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
+    let (idx, was) = (ghost.step.idx, ghost.step.was.term);
+    if let Consumed::TimeoutNow { term: Some(said) } = ghost.step.consumed
         && facts.touches(Facts::CAMPAIGNED)
         && said < was
     {
-        return say(format_args!("{slot} at {was} obeyed a call of {said} to campaign"));
+        return say(format_args!("{idx} at {was} obeyed a call of {said} to campaign"));
     }
-    let called = ledger.step.exposures.iter().find_map(|exposure| {
-        let Exposure::TimeoutNow { to: target } = *exposure else { return None };
+    let called = ghost.step.exposures.iter().find_map(|promise| {
+        let Promise::TimeoutNow { to: target } = *promise else { return None };
         *witnessed += 1;
-        unfit(ledger, target)
+        unfit(ghost, target)
     });
-    called.or_else(|| pending(ledger, witnessed))
+    called.or_else(|| pending(ghost, witnessed))
 }
 
 /// Why a leader should not have handed over to this server.
-fn unfit(ledger: &Ledger, target: NodeId) -> Option<String> {
-    let (step, leader) = (&ledger.step, ledger.step.slot);
+fn unfit(ghost: &Ghost, target: NodeId) -> Option<String> {
+    let (step, leader) = (&ghost.step, ghost.step.idx);
     let confs = [step.was_conf, step.now_conf];
-    let votes = |slot| confs.iter().flatten().any(|placed| placed.conf.voters().contains(slot));
-    if !Slot::of(target).is_some_and(votes) {
+    let votes = |idx| confs.iter().flatten().any(|placed| placed.conf.voters().contains(idx));
+    if !ServerIdx::of(target).is_some_and(votes) {
         return say(format_args!("{leader} hands over to {target}, which has no vote"));
     }
     if !step.now.leads() {
@@ -43,7 +43,7 @@ fn unfit(ledger: &Ledger, target: NodeId) -> Option<String> {
     // What the leader appends in the same step, to leave a joint configuration, comes after the
     // call.
     let last = step.was.last.index;
-    match ledger.subject().follower(target).map(|follower| follower.matched) {
+    match ghost.subject().follower(target).map(|follower| follower.matched) {
         None => say(format_args!("{leader} hands over to {target}, which does not follow it")),
         Some(matched) if matched < last => {
             say(format_args!("{leader} hands over to {target}, which has {matched} of {last}"))
@@ -53,64 +53,65 @@ fn unfit(ledger: &Ledger, target: NodeId) -> Option<String> {
 }
 
 /// What is wrong with a server that has not answered a request to hand over.
-fn pending(ledger: &Ledger, witnessed: &mut u64) -> Option<String> {
-    let step = &ledger.step;
-    if ledger.subject().transfers.is_empty() {
+fn pending(ghost: &Ghost, witnessed: &mut u64) -> Option<String> {
+    let step = &ghost.step;
+    if ghost.subject().transfers.is_empty() {
         return None;
     }
     *witnessed += 1;
-    let (slot, role) = (step.slot, step.now.role);
+    let (idx, role) = (step.idx, step.now.role);
     if !step.now.leads() {
-        return say(format_args!("{slot} is a {role:?} and has not answered who asked it to hand over"));
+        return say(format_args!("{idx} is a {role:?} and has not answered who asked it to hand over"));
     }
     let (_, index) = step.appended.filter(|_| step.proposals)?;
-    say(format_args!("{slot} appended a proposal at {index} while handing over"))
+    say(format_args!("{idx} appended a proposal at {index} while handing over"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, N3, N4, Tale};
+    use crate::check::fixture::{Fixture, N1, N2, N3, N4};
     use wavetank_raft::{
         Action, Call, Error, Event, Request, RequestId, Response, RoleName, RpcId, Term, TimeoutNow,
         TimeoutNowResponse,
     };
 
-    fn tale() -> Tale {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale
+    fn fixture() -> Fixture {
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture
     }
 
-    fn call(target: Slot) -> Action {
+    fn call(target: ServerIdx) -> Action {
         let request = Request::TimeoutNow(TimeoutNow { term: Some(Term(2)) });
         Action::Send { to: target.node(), rpc: RpcId(5), request }
     }
 
-    fn asked(tale: &mut Tale) {
+    fn asked(fixture: &mut Fixture) {
         let event = Event::Call { request: RequestId(70), call: Call::Transfer { target: None } };
-        tale.step(N1, &event, |_| {}, Vec::new());
+        fixture.step(N1, &event, |_| {}, Vec::new());
     }
 
     #[test]
     fn a_whole_transfer() {
-        let mut tale = tale();
-        asked(&mut tale);
-        tale.step(N1, &Event::Timer, |_| {}, vec![call(N2)]);
+        let mut fixture = fixture();
+        asked(&mut fixture);
+        fixture.step(N1, &Event::Timer, |_| {}, vec![call(N2)]);
         let outcome = Ok(wavetank_raft::Answer::Done);
         let done = Action::Answer { request: RequestId(70), outcome };
-        let depose = |posed: &mut crate::check::fixture::Posed| posed.glimpse.role = RoleName::Follower;
-        tale.step(N1, &Event::Timer, depose, vec![done]);
-        tale.is_quiet();
+        let depose =
+            |scripted: &mut crate::check::fixture::ScriptedServer| scripted.view.role = RoleName::Follower;
+        fixture.step(N1, &Event::Timer, depose, vec![done]);
+        fixture.is_quiet();
     }
 
     #[test]
     fn the_target_votes_and_has_everything() {
-        let mut stranger = tale();
+        let mut stranger = fixture();
         stranger.step(N1, &Event::Timer, |_| {}, vec![call(N4)]);
         stranger.speaks("n1 hands over to n4, which has no vote");
 
-        let mut behind = tale();
+        let mut behind = fixture();
         behind.propose(N1, 1);
         behind.step(N1, &Event::Timer, |_| {}, vec![call(N3)]);
         behind.speaks("n1 hands over to n3, which has i2 of i3");
@@ -118,40 +119,40 @@ mod tests {
 
     #[test]
     fn nothing_is_proposed_meanwhile() {
-        let mut tale = tale();
-        asked(&mut tale);
-        tale.propose(N1, 1);
-        tale.speaks("n1 appended a proposal at i3 while handing over");
+        let mut fixture = fixture();
+        asked(&mut fixture);
+        fixture.propose(N1, 1);
+        fixture.speaks("n1 appended a proposal at i3 while handing over");
     }
 
     #[test]
     fn after_a_refusal_all_is_as_before() {
-        let mut tale = tale();
-        asked(&mut tale);
+        let mut fixture = fixture();
+        asked(&mut fixture);
         let refusal = Action::Answer { request: RequestId(70), outcome: Err(Error::EnqueueTimeout) };
-        tale.step(N1, &Event::Timer, |_| {}, vec![refusal]);
-        tale.propose(N1, 1);
-        tale.is_quiet();
+        fixture.step(N1, &Event::Timer, |_| {}, vec![refusal]);
+        fixture.propose(N1, 1);
+        fixture.is_quiet();
     }
 
     #[test]
     fn it_does_not_outlive_the_leadership() {
-        let mut tale = tale();
-        asked(&mut tale);
-        tale.pose(N1, |posed| posed.glimpse.role = RoleName::Follower);
-        tale.speaks("n1 is a Follower and has not answered");
+        let mut fixture = fixture();
+        asked(&mut fixture);
+        fixture.pose(N1, |scripted| scripted.view.role = RoleName::Follower);
+        fixture.speaks("n1 is a Follower and has not answered");
     }
 
     #[test]
     fn a_call_of_an_older_term_is_not_obeyed() {
-        let mut tale = tale();
+        let mut fixture = fixture();
         let request = Request::TimeoutNow(TimeoutNow { term: Some(Term(1)) });
         let event = Event::Request { from: N1.node(), rpc: RpcId(5), request };
         let response = Response::TimeoutNow(TimeoutNowResponse { accepted: false });
         let refuse = Action::Reply { to: N1.node(), rpc: RpcId(5), response };
-        tale.step(N3, &event, |_| {}, vec![refuse]);
-        tale.is_unspoken();
-        tale.step(N3, &event, |posed| posed.glimpse.role = RoleName::Candidate, Vec::new());
-        tale.speaks("n3 at t2 obeyed a call of t1");
+        fixture.step(N3, &event, |_| {}, vec![refuse]);
+        fixture.is_unspoken();
+        fixture.step(N3, &event, |scripted| scripted.view.role = RoleName::Candidate, Vec::new());
+        fixture.speaks("n3 at t2 obeyed a call of t1");
     }
 }

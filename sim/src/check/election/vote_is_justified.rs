@@ -1,21 +1,21 @@
 //! At the instant at which a vote is given, the candidate's log is at least as new as the voter's.
 
-use crate::check::ghost::{Exposure, Facts, Ledger, Took};
+use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
+use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::VOTED.or(Facts::SENT_CANDIDACY);
 
 /// Votes are justified (T4).
 pub(crate) const CHECK: Check =
-    Check::new("vote_is_justified", "thesis §3.6.1", Column::Steps, WATCHES, judge);
+    Check::new("vote_is_justified", "thesis §3.6.1", JudgeLevel::Steps, WATCHES, judge);
 
-fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
-    let step = &ledger.step;
-    let (voter, term, has) = (step.slot, step.now.term, step.now.last);
-    for exposure in &step.exposures {
+fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let step = &ghost.step;
+    let (voter, term, has) = (step.idx, step.now.term, step.now.last);
+    for promise in &step.exposures {
         // A call that waited for the disk may leave when it is of no use any more.
-        if let Exposure::Candidacy { last: said, term: asked } = *exposure
+        if let Promise::Candidacy { last: said, term: asked } = *promise
             && asked == term
             && has < said
         {
@@ -28,8 +28,10 @@ fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
     }
     *witnessed += 1;
     let mine = step.was.last;
-    match step.took {
-        Took::VoteRequest { from, term: asked, last: theirs, .. } if from == candidate && asked == term => {
+    match step.consumed {
+        Consumed::VoteRequest { from, term: asked, last: theirs, .. }
+            if from == candidate && asked == term =>
+        {
             if mine <= theirs {
                 return None;
             }
@@ -44,51 +46,51 @@ fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, N3, Tale};
+    use crate::check::fixture::{Fixture, N1, N2, N3};
     use wavetank_raft::{Action, Event, Index, LogId, Request, RequestVote, RpcId, Term};
 
     #[test]
     fn an_equal_log_is_new_enough() {
-        let mut tale = Tale::three(&CHECK);
-        tale.elect(N1, 2);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N1, 2);
+        fixture.is_quiet();
     }
 
     #[test]
     fn a_newer_term_beats_a_longer_log() {
-        let mut tale = Tale::three(&CHECK);
-        tale.elect(N1, 2);
-        tale.propose(N1, 3);
-        tale.campaign(N2, 3);
-        tale.grant(N3, 3, N2);
-        tale.usurp(N2, 3);
-        tale.grant(N1, 4, N2);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N1, 2);
+        fixture.propose(N1, 3);
+        fixture.campaign(N2, 3);
+        fixture.grant(N3, 3, N2);
+        fixture.usurp(N2, 3);
+        fixture.grant(N1, 4, N2);
+        fixture.is_quiet();
     }
 
     #[test]
     fn an_older_log_is_refused() {
-        let mut tale = Tale::three(&CHECK);
-        tale.elect(N1, 2);
-        tale.grant(N1, 3, N2);
-        tale.speaks("n1, whose log ends at t2.i2, votes for n2, whose log ends at t1.i1");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N1, 2);
+        fixture.grant(N1, 3, N2);
+        fixture.speaks("n1, whose log ends at t2.i2, votes for n2, whose log ends at t1.i1");
     }
 
     #[test]
     fn a_vote_is_given_in_the_step_that_compares() {
-        let mut tale = Tale::three(&CHECK);
-        tale.pose(N3, |posed| posed.glimpse.vote = Some(N2.node()));
-        tale.speaks("n3 votes for n2, which did not ask");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.pose(N3, |scripted| scripted.view.vote = Some(N2.node()));
+        fixture.speaks("n3 votes for n2, which did not ask");
     }
 
     #[test]
     fn a_candidate_does_not_boast() {
-        let mut tale = Tale::three(&CHECK);
+        let mut fixture = Fixture::three(&CHECK);
         let last_log = LogId::new(Term(7), Index(7));
         let request =
             Request::RequestVote(RequestVote { term: Term(1), last_log, leadership_transfer: false });
         let send = Action::Send { to: N2.node(), rpc: RpcId(1), request };
-        tale.step(N1, &Event::Timer, |_| {}, vec![send]);
-        tale.speaks("n1 asks for votes with t7.i7, but its log ends at t1.i1");
+        fixture.step(N1, &Event::Timer, |_| {}, vec![send]);
+        fixture.speaks("n1 asks for votes with t7.i7, but its log ends at t1.i1");
     }
 }

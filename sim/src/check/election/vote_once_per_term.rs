@@ -1,21 +1,21 @@
 //! A server gives its vote away once in a term, for ever: crashes give no second one.
 
-use crate::check::ghost::{Facts, Ledger};
+use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
+use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::SENT_GRANT.or(Facts::SENT_CANDIDACY).or(Facts::LEADS).or(Facts::VOTED);
 
 /// One vote per term (T3).
 pub(crate) const CHECK: Check =
-    Check::new("vote_once_per_term", "thesis §3.4", Column::Ghosts, WATCHES, judge);
+    Check::new("vote_once_per_term", "thesis §3.4", JudgeLevel::History, WATCHES, judge);
 
-fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
-    let step = &ledger.step;
-    let voter = step.slot;
+    let step = &ghost.step;
+    let voter = step.idx;
     for &(term, now) in step.votes.iter().rev() {
-        if let Some(before) = ledger.terms.vote_of(voter, term).filter(|before| *before != now) {
+        if let Some(before) = ghost.terms.vote_of(voter, term).filter(|before| *before != now) {
             return say(format_args!("{voter} gave its vote of {term} to {before} and then to {now}"));
         }
     }
@@ -31,50 +31,50 @@ fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, N3, Tale};
+    use crate::check::fixture::{Fixture, N1, N2, N3};
     use wavetank_raft::Term;
 
     #[test]
     fn once_a_term_is_legal() {
-        let mut tale = Tale::three(&CHECK);
-        tale.elect(N1, 2);
-        tale.elect(N2, 3);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N1, 2);
+        fixture.elect(N2, 3);
+        fixture.is_quiet();
     }
 
     #[test]
     fn a_crash_gives_no_second_vote() {
-        let mut tale = Tale::three(&CHECK);
-        tale.grant(N3, 2, N1);
-        tale.crash(N3);
-        tale.boot_with_vote(N3, 1, None);
-        tale.grant(N3, 2, N2);
-        tale.speaks("n3 gave its vote of t2 to n1 and then to n2");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.grant(N3, 2, N1);
+        fixture.crash(N3);
+        fixture.boot_with_vote(N3, 1, None);
+        fixture.grant(N3, 2, N2);
+        fixture.speaks("n3 gave its vote of t2 to n1 and then to n2");
     }
 
     #[test]
     fn a_candidate_has_voted_for_itself() {
-        let mut tale = Tale::three(&CHECK);
-        tale.campaign(N1, 2);
-        tale.grant(N1, 2, N2);
-        tale.speaks("n1 changed its vote of t2 from n1 to n2");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.campaign(N1, 2);
+        fixture.grant(N1, 2, N2);
+        fixture.speaks("n1 changed its vote of t2 from n1 to n2");
     }
 
     #[test]
     fn a_vote_is_not_taken_back_in_memory() {
-        let mut tale = Tale::three(&CHECK);
-        tale.grant(N3, 2, N1);
-        tale.pose(N3, |posed| posed.glimpse.vote = None);
-        tale.speaks("n3 forgot that its vote of t2 went to n1");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.grant(N3, 2, N1);
+        fixture.pose(N3, |scripted| scripted.view.vote = None);
+        fixture.speaks("n3 forgot that its vote of t2 went to n1");
     }
 
     #[test]
     fn a_vote_that_nobody_was_told_of_is_lost_in_a_crash() {
-        let mut tale = Tale::three(&CHECK);
-        tale.pose(N3, |posed| (posed.glimpse.term, posed.glimpse.vote) = (Term(2), Some(N1.node())));
-        tale.crash(N3);
-        tale.boot_with_vote(N3, 1, None);
-        tale.grant(N3, 2, N2);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.pose(N3, |scripted| (scripted.view.term, scripted.view.vote) = (Term(2), Some(N1.node())));
+        fixture.crash(N3);
+        fixture.boot_with_vote(N3, 1, None);
+        fixture.grant(N3, 2, N2);
+        fixture.is_quiet();
     }
 }

@@ -1,47 +1,53 @@
 //! A start: what the disk gave back, beside what was known to be on it.
 
 use super::stepping::learn_configuration;
-use super::{Chain, Disk, Facts, Found, Glimpse, History, Ledger, Life, Sight, Took, hash, newer};
-use crate::plan::server_set::Slot;
+use super::{Chain, Consumed, Disk, Facts, Found, Ghost, History, Inspect, Life, ServerView, hash, newer};
+use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Boot, Entry, LogId};
 
-impl Ledger {
+impl Ghost {
     /// A server started.
-    pub(crate) fn booted(&mut self, slot: Slot, sight: &impl Sight, boot: &Boot, log: &[Entry]) -> Facts {
-        self.step.clear(slot);
-        self.step.took = Took::Other;
+    pub(crate) fn booted(
+        &mut self,
+        idx: ServerIdx,
+        sight: &impl Inspect,
+        boot: &Boot,
+        log: &[Entry],
+    ) -> Facts {
+        self.step.clear(idx);
+        self.step.consumed = Consumed::Other;
         let mut facts = Facts::BOOTED;
         let snapshot = boot.snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
-        let shadow = &mut self.shadows[slot.at()];
-        let (base, returning) = (boot.log.base(), shadow.life != Life::Blank);
-        let mut chain = beginning(&shadow.disk, &self.history, base);
+        let ghost_server = &mut self.ghost_servers[idx.at()];
+        let (base, returning) = (boot.log.base(), ghost_server.life != Life::Blank);
+        let mut chain = beginning(&ghost_server.disk, &self.history, base);
         let mut hole = None;
         for entry in log.iter().filter(|entry| base.index < entry.id.index) {
             let Some(link) = chain.push(entry) else {
                 hole = Some(entry.id.index);
                 break;
             };
-            self.history.hold(slot, entry.id.index, link);
+            self.history.hold(idx, entry.id.index, link);
         }
-        shadow.forget();
-        shadow.life = Life::Up;
-        if let Some(heard) = &mut shadow.heard {
+        ghost_server.forget();
+        ghost_server.life = Life::Up;
+        if let Some(leader_contact) = &mut ghost_server.leader_contact {
             // A timeout that was made longer while it ran is not remembered.
-            heard.until = heard.until.min(heard.at + sight.silence());
+            leader_contact.until = leader_contact.until.min(leader_contact.at + sight.silence());
         }
         let hard = boot.hard_state;
-        let disk = Disk { hard, log: chain.clone(), snapshot: newer(shadow.disk.snapshot, snapshot) };
-        let kept = std::mem::replace(&mut shadow.disk, disk);
+        let disk = Disk { hard, log: chain.clone(), snapshot: newer(ghost_server.disk.snapshot, snapshot) };
+        let kept = std::mem::replace(&mut ghost_server.disk, disk);
         self.step.found = Found { hard, snapshot, last: boot.log.last(), returning, kept, hole };
-        shadow.log = chain;
-        (shadow.handed, shadow.machine) = (snapshot.index, snapshot.index);
-        shadow.glimpse = sight.glimpse();
-        (self.step.was, self.step.now) = (Glimpse::BLANK, shadow.glimpse);
+        ghost_server.log = chain;
+        (ghost_server.handed, ghost_server.machine) = (snapshot.index, snapshot.index);
+        ghost_server.view = sight.view();
+        (self.step.was, self.step.now) = (ServerView::BLANK, ghost_server.view);
         self.step.was_conf = None;
-        shadow.conf = None;
-        facts.add_if(learn_configuration(slot, shadow, sight), Facts::CONFIGURED);
-        self.step.now_conf = shadow.conf;
-        facts.add_if(shadow.log.last() != shadow.glimpse.last, Facts::UNWRITTEN);
+        ghost_server.conf = None;
+        facts.add_if(learn_configuration(idx, ghost_server, sight), Facts::CONFIGURED);
+        self.step.now_conf = ghost_server.conf;
+        facts.add_if(ghost_server.log.last() != ghost_server.view.last, Facts::UNWRITTEN);
         facts
     }
 }

@@ -1,7 +1,7 @@
 //! A configuration as bit sets: who counts, and whether two configurations can disagree.
 
 use crate::check::ghost::hash;
-use crate::plan::server_set::{Slot, Slots};
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt;
 use wavetank_raft::{Configuration, Index, Member, Suffrage};
 
@@ -9,11 +9,11 @@ use wavetank_raft::{Configuration, Index, Member, Suffrage};
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Conf {
     /// The voters; while joint, the new ones.
-    pub(crate) incoming: Slots,
+    pub(crate) incoming: ServerSet,
     /// The old voters while joint, else nobody.
-    pub(crate) outgoing: Slots,
+    pub(crate) outgoing: ServerSet,
     /// Everybody who receives the log.
-    pub(crate) members: Slots,
+    pub(crate) members: ServerSet,
     /// Tells configurations apart, addresses and all.
     pub(crate) digest: u64,
 }
@@ -29,14 +29,14 @@ impl Conf {
     /// The configuration in small.
     #[must_use]
     pub(crate) fn of(configuration: &Configuration) -> Self {
-        let slots = |members: &[Member]| -> Slots {
+        let servers = |members: &[Member]| -> ServerSet {
             let voters = members.iter().filter(|member| member.suffrage == Suffrage::Voter);
-            voters.filter_map(|member| Slot::of(member.id.node())).collect()
+            voters.filter_map(|member| ServerIdx::of(member.id.node())).collect()
         };
         Self {
-            incoming: slots(configuration.servers()),
-            outgoing: slots(configuration.outgoing()),
-            members: configuration.members().filter_map(|member| Slot::of(member.id.node())).collect(),
+            incoming: servers(configuration.servers()),
+            outgoing: servers(configuration.outgoing()),
+            members: configuration.members().filter_map(|member| ServerIdx::of(member.id.node())).collect(),
             digest: hash::configuration(configuration),
         }
     }
@@ -49,13 +49,13 @@ impl Conf {
 
     /// Everybody with a vote in either set.
     #[must_use]
-    pub(crate) const fn voters(self) -> Slots {
+    pub(crate) const fn voters(self) -> ServerSet {
         self.incoming.or(self.outgoing)
     }
 
     /// Whether these are a majority of each set in force.
     #[must_use]
-    pub(crate) const fn is_quorum(self, of: Slots) -> bool {
+    pub(crate) const fn is_quorum(self, of: ServerSet) -> bool {
         majority(self.incoming, of) && (self.outgoing.is_empty() || majority(self.outgoing, of))
     }
 
@@ -64,7 +64,7 @@ impl Conf {
     ///
     /// It suffices to look at each set of voters with its complement.
     #[must_use]
-    pub(crate) fn disjoint_quorums(self, other: Self) -> Option<(Slots, Slots)> {
+    pub(crate) fn disjoint_quorums(self, other: Self) -> Option<(ServerSet, ServerSet)> {
         let all = self.voters().or(other.voters());
         if Self::MOST_SEARCHED < all.len() {
             return None;
@@ -72,7 +72,7 @@ impl Conf {
         // The subsets of `all`, the largest first.
         let mut some = all.0;
         loop {
-            let (mine, theirs) = (Slots(some), all.minus(Slots(some)));
+            let (mine, theirs) = (ServerSet(some), all.minus(ServerSet(some)));
             if self.is_quorum(mine) && other.is_quorum(theirs) {
                 return Some((mine, theirs));
             }
@@ -87,7 +87,7 @@ impl Conf {
     pub(crate) const MOST_SEARCHED: usize = 12;
 }
 
-const fn majority(set: Slots, of: Slots) -> bool {
+const fn majority(set: ServerSet, of: ServerSet) -> bool {
     set.len() < set.and(of).len() * 2
 }
 
@@ -116,17 +116,17 @@ mod tests {
     use super::*;
 
     fn conf(incoming: u16, outgoing: u16) -> Conf {
-        let (incoming, outgoing) = (Slots(incoming), Slots(outgoing));
+        let (incoming, outgoing) = (ServerSet(incoming), ServerSet(outgoing));
         Conf { incoming, outgoing, members: incoming.or(outgoing), digest: 0 }
     }
 
     #[test]
     fn a_joint_quorum_needs_both_sets() {
         let joint = conf(0b00111, 0b11100);
-        assert!(joint.is_quorum(Slots(0b01101)));
-        assert!(!joint.is_quorum(Slots(0b00011)), "only a majority of the new set");
-        assert!(!joint.is_quorum(Slots(0b11000)), "only a majority of the old set");
-        assert!(!conf(0, 0).is_quorum(Slots(0b1)), "nobody agrees for nobody");
+        assert!(joint.is_quorum(ServerSet(0b01101)));
+        assert!(!joint.is_quorum(ServerSet(0b00011)), "only a majority of the new set");
+        assert!(!joint.is_quorum(ServerSet(0b11000)), "only a majority of the old set");
+        assert!(!conf(0, 0).is_quorum(ServerSet(0b1)), "nobody agrees for nobody");
     }
 
     #[test]

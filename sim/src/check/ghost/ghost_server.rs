@@ -1,7 +1,7 @@
 //! What the harness knows of one server: its log by its writes, its disk by what reached it, and
 //! everything it has already told to somebody.
 
-use super::{Chain, Conf, Follower, Glimpse, Link, Placed, Stop};
+use super::{Chain, Conf, Follower, Link, Placed, ServerView, Stop};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::{
@@ -27,7 +27,7 @@ impl Disk {
 
 /// An answer that is owed to a leader, and what a yes would promise.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Owed {
+pub(crate) struct PendingReply {
     pub(crate) to: NodeId,
     pub(crate) rpc: RpcId,
     /// The term of the call.
@@ -40,7 +40,7 @@ pub(crate) struct Owed {
 
 /// A leader that was heard, and so was promised that nobody is elected for a while.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Heard {
+pub(crate) struct LeaderContact {
     pub(crate) leader: NodeId,
     pub(crate) term: Term,
     /// What the follower's clock showed.
@@ -80,7 +80,7 @@ pub(crate) enum Life {
 
 /// What is known of one server.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Shadow {
+pub(crate) struct GhostServer {
     /// Whether it runs.
     pub(crate) life: Life,
     /// Up to here it had its log on a disk that was lost whole.
@@ -88,7 +88,7 @@ pub(crate) struct Shadow {
     /// It has reported that a store failed and has not started anew.
     pub(crate) poisoned: bool,
     /// A fault has struck its disk.
-    pub(crate) harmed: bool,
+    pub(crate) damaged: bool,
     /// It was told to stop.
     pub(crate) dismissed: bool,
     /// Where the configuration stands by which it lost its vote last, as far as it knew.
@@ -96,7 +96,7 @@ pub(crate) struct Shadow {
     /// It means to stop.
     pub(crate) halting: Option<Stop>,
     /// As it was last seen.
-    pub(crate) glimpse: Glimpse,
+    pub(crate) view: ServerView,
     /// The log in memory, by the writes that were asked for.
     pub(crate) log: Chain,
     /// What is durable.
@@ -112,13 +112,13 @@ pub(crate) struct Shadow {
     /// Up to where its log agrees with what the leader of its term sent.
     pub(crate) verified: Index,
     /// The leader it has heard last, unless it has campaigned since.
-    pub(crate) heard: Option<Heard>,
+    pub(crate) leader_contact: Option<LeaderContact>,
     /// What a leader believes of its followers, when it was last looked at.
     pub(crate) followers: Vec<Follower>,
     /// Answers to appends that are owed.
-    pub(crate) owed: VecDeque<Owed>,
+    pub(crate) pending_replies: VecDeque<PendingReply>,
     /// Answers to pieces of snapshots that are owed.
-    pub(crate) owed_snapshots: VecDeque<Owed>,
+    pub(crate) pending_snapshot_replies: VecDeque<PendingReply>,
     /// Snapshots whose last piece is being written.
     pub(crate) incoming: Vec<(RpcId, LogId)>,
     /// Writes on their way that put a snapshot in the place of the log, and the snapshot.
@@ -133,7 +133,7 @@ pub(crate) struct Shadow {
     pub(crate) transfers: Vec<RequestId>,
 }
 
-impl Shadow {
+impl GhostServer {
     /// Whether it runs.
     #[must_use]
     pub(crate) fn is_up(&self) -> bool {
@@ -150,10 +150,11 @@ impl Shadow {
         self.campaign = None;
         self.verified = Index::ZERO;
         // A promise is no less one for a crash; but no leader was answered whose term is not on disk.
-        self.heard = self.heard.filter(|heard| heard.term <= self.disk.hard.term);
+        self.leader_contact =
+            self.leader_contact.filter(|leader_contact| leader_contact.term <= self.disk.hard.term);
         self.followers.clear();
-        self.owed.clear();
-        self.owed_snapshots.clear();
+        self.pending_replies.clear();
+        self.pending_snapshot_replies.clear();
         self.incoming.clear();
         self.discards.clear();
         self.asked.clear();
@@ -162,8 +163,8 @@ impl Shadow {
 
     /// Notes a leader that was heard, if it is obeyed.
     pub(super) fn hear(&mut self, leader: NodeId, term: Term, at: Time, silence: Span) {
-        if term == self.glimpse.term && self.glimpse.leader == Some(leader) {
-            self.heard = Some(Heard { leader, term, at, until: at + silence });
+        if term == self.view.term && self.view.leader == Some(leader) {
+            self.leader_contact = Some(LeaderContact { leader, term, at, until: at + silence });
         }
     }
 
@@ -214,17 +215,23 @@ impl Shadow {
     }
 
     /// Takes out what is owed for a call.
-    pub(crate) fn settle(owed: &mut VecDeque<Owed>, to: NodeId, rpc: RpcId) -> Option<Owed> {
-        let at = owed.iter().rposition(|owed| owed.to == to && owed.rpc == rpc)?;
-        owed.swap_remove_back(at)
+    pub(crate) fn settle(
+        pending_replies: &mut VecDeque<PendingReply>,
+        to: NodeId,
+        rpc: RpcId,
+    ) -> Option<PendingReply> {
+        let at = pending_replies
+            .iter()
+            .rposition(|pending_replies| pending_replies.to == to && pending_replies.rpc == rpc)?;
+        pending_replies.swap_remove_back(at)
     }
 
     /// Notes what is owed; the oldest debt is forgotten when they are too many.
-    pub(crate) fn owe(owed: &mut VecDeque<Owed>, debt: Owed) {
+    pub(crate) fn owe(pending_replies: &mut VecDeque<PendingReply>, debt: PendingReply) {
         const MOST: usize = 256;
-        if MOST <= owed.len() {
-            owed.pop_front();
+        if MOST <= pending_replies.len() {
+            pending_replies.pop_front();
         }
-        owed.push_back(debt);
+        pending_replies.push_back(debt);
     }
 }

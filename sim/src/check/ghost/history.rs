@@ -2,7 +2,7 @@
 //! invariants. The core's opinion of itself never enters.
 
 use super::{Chain, Link, Placed, hash};
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use std::collections::{BTreeMap, VecDeque};
 use wavetank_raft::{Index, LogId, Term};
 
@@ -10,7 +10,7 @@ use wavetank_raft::{Index, LogId, Term};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Head {
     pub(crate) link: Link,
-    pub(crate) by: Slot,
+    pub(crate) by: ServerIdx,
 }
 
 /// A committed entry.
@@ -20,7 +20,7 @@ pub(crate) struct Committed {
     /// The term of the server that declared it first.
     pub(crate) term: Term,
     /// The server that declared it first.
-    pub(crate) by: Slot,
+    pub(crate) by: ServerIdx,
 }
 
 /// A state machine's digest after an entry.
@@ -28,7 +28,7 @@ pub(crate) struct Committed {
 pub(crate) struct State {
     pub(crate) digest: u64,
     /// The server that reported it first.
-    pub(crate) by: Slot,
+    pub(crate) by: ServerIdx,
 }
 
 /// What is known of one position.
@@ -85,7 +85,7 @@ impl History {
     }
 
     /// Notes that a server has an entry. For each name of an entry, the first log up to it stands.
-    pub(crate) fn hold(&mut self, by: Slot, index: Index, link: Link) {
+    pub(crate) fn hold(&mut self, by: ServerIdx, index: Index, link: Link) {
         let Some(row) = self.row_mut(index) else { return };
         if row.first.is_none() {
             row.first = Some(Head { link, by });
@@ -142,13 +142,13 @@ impl History {
 
     /// Notes that a server of this term declares its log committed up to an index. What was declared
     /// before stands, and a log that differs from it adds nothing.
-    pub(crate) fn commit(&mut self, by: Slot, term: Term, log: &Chain, upto: Index) {
+    pub(crate) fn commit(&mut self, by: ServerIdx, term: Term, log: &Chain, upto: Index) {
         if self.committed < upto && self.first_difference(log, upto).is_none() {
             self.declare(by, term, log, upto);
         }
     }
 
-    fn declare(&mut self, by: Slot, term: Term, log: &Chain, upto: Index) {
+    fn declare(&mut self, by: ServerIdx, term: Term, log: &Chain, upto: Index) {
         let mut index = self.committed.next();
         while index <= upto {
             if let Some(link) = log.link(index)
@@ -198,7 +198,7 @@ impl History {
     }
 
     /// Notes the digest of a state machine after an entry. The first one stands.
-    pub(crate) fn note_state(&mut self, by: Slot, index: Index, digest: u64) {
+    pub(crate) fn note_state(&mut self, by: ServerIdx, index: Index, digest: u64) {
         if let Some(row) = self.row_mut(index) {
             row.state.get_or_insert(State { digest, by });
         }

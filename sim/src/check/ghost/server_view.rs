@@ -1,13 +1,13 @@
 //! What a server shows of itself: a few numbers, copied before and after each step.
 
 use crate::check::ghost::conf::Conf;
-use crate::plan::server_set::Slots;
+use crate::plan::server_set::ServerSet;
 use std::sync::Arc;
 use wavetank_raft::{Configuration, Index, LogId, NodeId, RoleName, Server, Span, Term, Voters};
 
 /// A server at a glance.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Glimpse {
+pub(crate) struct ServerView {
     pub(crate) role: RoleName,
     pub(crate) term: Term,
     /// The vote in this term.
@@ -34,8 +34,8 @@ pub(crate) struct Follower {
 }
 
 /// Something that can be looked at like a server.
-pub(crate) trait Sight {
-    fn glimpse(&self) -> Glimpse;
+pub(crate) trait Inspect {
+    fn view(&self) -> ServerView;
     /// The configuration in force, and where it stands.
     fn configuration(&self) -> Option<(Index, &Arc<Configuration>)>;
     /// The voters that are counted with.
@@ -46,13 +46,13 @@ pub(crate) trait Sight {
     fn silence(&self) -> Span;
 }
 
-impl Default for Glimpse {
+impl Default for ServerView {
     fn default() -> Self {
         Self::BLANK
     }
 }
 
-impl Glimpse {
+impl ServerView {
     /// A server that knows nothing.
     pub(crate) const BLANK: Self = Self {
         role: RoleName::Follower,
@@ -78,10 +78,10 @@ impl Glimpse {
     }
 }
 
-impl Sight for Server {
-    fn glimpse(&self) -> Glimpse {
+impl Inspect for Server {
+    fn view(&self) -> ServerView {
         let node = self.node();
-        Glimpse {
+        ServerView {
             role: node.role(),
             term: node.term(),
             vote: node.vote(),
@@ -117,9 +117,9 @@ impl Sight for Server {
 /// The voters of a configuration, and nothing else of it.
 #[must_use]
 pub(crate) fn counted(voters: &Voters) -> Conf {
-    let slots = |nodes: &[NodeId]| -> Slots {
-        nodes.iter().filter_map(|node| crate::plan::server_set::Slot::of(*node)).collect()
+    let servers = |nodes: &[NodeId]| -> ServerSet {
+        nodes.iter().filter_map(|node| crate::plan::server_set::ServerIdx::of(*node)).collect()
     };
-    let (incoming, outgoing) = (slots(voters.incoming()), slots(voters.outgoing()));
+    let (incoming, outgoing) = (servers(voters.incoming()), servers(voters.outgoing()));
     Conf { incoming, outgoing, members: incoming.or(outgoing), digest: 0 }
 }

@@ -1,14 +1,14 @@
 //! One step of one server, as the checks look at it.
 
-use super::{Asked, Conf, Disk, Follower, Glimpse, Link, Placed};
-use crate::plan::server_set::Slot;
+use super::{Asked, Conf, Disk, Follower, Link, Placed, ServerView};
+use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{
     AppendEntries, Call, Event, HardState, Index, LogId, NodeId, ReadPath, Request, RequestId, Term, Time,
 };
 
 /// What the server took, in small: from which server, with the term of the message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Took {
+pub(crate) enum Consumed {
     /// Entries, or a heartbeat. `upto` is the last entry, or the one before the first.
     Append { from: NodeId, term: Term, upto: LogId },
     /// A piece of a snapshot.
@@ -44,7 +44,7 @@ pub(crate) enum Stop {
 
 /// A promise in a message that left.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Exposure {
+pub(crate) enum Promise {
     /// A vote was given to a candidate.
     Grant { term: Term, to: NodeId },
     /// A server would vote for a candidate.
@@ -114,15 +114,15 @@ impl Found {
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     /// The server that the observation is about.
-    pub(crate) slot: Slot,
+    pub(crate) idx: ServerIdx,
     /// The event that it took.
-    pub(crate) took: Took,
+    pub(crate) consumed: Consumed,
     /// What its clock showed.
     pub(crate) clock: Time,
     /// The server before.
-    pub(crate) was: Glimpse,
+    pub(crate) was: ServerView,
     /// The server after.
-    pub(crate) now: Glimpse,
+    pub(crate) now: ServerView,
     /// The configuration before.
     pub(crate) was_conf: Option<Placed>,
     /// The configuration after.
@@ -130,9 +130,9 @@ pub(crate) struct Step {
     /// The voters that it counts with, if the configuration is another one than before.
     pub(crate) counted: Option<Conf>,
     /// Promises that left.
-    pub(crate) exposures: Vec<Exposure>,
+    pub(crate) exposures: Vec<Promise>,
     /// Votes that were given away, each with its term.
-    pub(crate) votes: Vec<(Term, Slot)>,
+    pub(crate) votes: Vec<(Term, ServerIdx)>,
     /// How many messages left.
     pub(crate) messages: u32,
     /// The newest term in a message that says which term its sender is in.
@@ -178,11 +178,11 @@ impl Step {
     /// Nothing observed yet.
     pub(crate) fn blank() -> Self {
         Self {
-            slot: Slot(0),
-            took: Took::Other,
+            idx: ServerIdx(0),
+            consumed: Consumed::Other,
             clock: Time(0),
-            was: Glimpse::BLANK,
-            now: Glimpse::BLANK,
+            was: ServerView::BLANK,
+            now: ServerView::BLANK,
             was_conf: None,
             now_conf: None,
             counted: None,
@@ -211,8 +211,8 @@ impl Step {
     }
 
     /// Makes ready for the next one.
-    pub(crate) fn clear(&mut self, slot: Slot) {
-        self.slot = slot;
+    pub(crate) fn clear(&mut self, idx: ServerIdx) {
+        self.idx = idx;
         self.counted = None;
         self.exposures.clear();
         self.votes.clear();
@@ -242,13 +242,13 @@ impl Step {
     /// The term of the message that it took, if it took one that has a term.
     #[must_use]
     pub(crate) const fn message_term(&self) -> Option<Term> {
-        match self.took {
-            Took::Append { term, .. }
-            | Took::Snapshot { term, .. }
-            | Took::VoteRequest { term, .. }
-            | Took::PreVoteRequest { term, .. } => Some(term),
-            Took::TimeoutNow { term } | Took::Answer { term } => term,
-            Took::SnapshotKept | Took::StoreFailed | Took::Other => None,
+        match self.consumed {
+            Consumed::Append { term, .. }
+            | Consumed::Snapshot { term, .. }
+            | Consumed::VoteRequest { term, .. }
+            | Consumed::PreVoteRequest { term, .. } => Some(term),
+            Consumed::TimeoutNow { term } | Consumed::Answer { term } => term,
+            Consumed::SnapshotKept | Consumed::StoreFailed | Consumed::Other => None,
         }
     }
 }
@@ -263,29 +263,29 @@ pub(crate) fn end_of(append: &AppendEntries) -> LogId {
 /// An event in small. Inlined, so that it is written where it stays.
 #[must_use]
 #[inline]
-pub(crate) fn took(event: &Event) -> Took {
+pub(crate) fn consumed(event: &Event) -> Consumed {
     match event {
-        Event::Request { from, request, .. } => took_request(*from, request),
-        Event::Response { response, .. } => Took::Answer { term: response.term() },
-        Event::SnapshotWritten { .. } => Took::SnapshotKept,
-        Event::StoreFailed(_) => Took::StoreFailed,
-        _ => Took::Other,
+        Event::Request { from, request, .. } => consumed_request(*from, request),
+        Event::Response { response, .. } => Consumed::Answer { term: response.term() },
+        Event::SnapshotWritten { .. } => Consumed::SnapshotKept,
+        Event::StoreFailed(_) => Consumed::StoreFailed,
+        _ => Consumed::Other,
     }
 }
 
 #[inline]
-fn took_request(from: NodeId, request: &Request) -> Took {
+fn consumed_request(from: NodeId, request: &Request) -> Consumed {
     match request {
-        Request::AppendEntries(append) => Took::Append { from, term: append.term, upto: end_of(append) },
-        Request::InstallSnapshot(piece) => Took::Snapshot { from, term: piece.term },
-        Request::RequestVote(vote) => Took::VoteRequest {
+        Request::AppendEntries(append) => Consumed::Append { from, term: append.term, upto: end_of(append) },
+        Request::InstallSnapshot(piece) => Consumed::Snapshot { from, term: piece.term },
+        Request::RequestVote(vote) => Consumed::VoteRequest {
             from,
             term: vote.term,
             last: vote.last_log,
             transfer: vote.leadership_transfer,
         },
-        Request::RequestPreVote(vote) => Took::PreVoteRequest { from, term: vote.term },
-        Request::TimeoutNow(call) => Took::TimeoutNow { term: call.term },
+        Request::RequestPreVote(vote) => Consumed::PreVoteRequest { from, term: vote.term },
+        Request::TimeoutNow(call) => Consumed::TimeoutNow { term: call.term },
     }
 }
 

@@ -1,13 +1,13 @@
 //! Who voted for whom and who led, term by term: V and Ldr of the catalogue of invariants.
 
-use crate::plan::server_set::{Slot, Slots};
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::Term;
 
 #[derive(Clone, Debug)]
 struct Row {
     term: Term,
-    votes: [Option<Slot>; Slot::MOST],
-    leader: Option<Slot>,
+    votes: [Option<ServerIdx>; ServerIdx::MOST],
+    leader: Option<ServerIdx>,
 }
 
 /// Everything that was ever promised about votes, crashes or not.
@@ -26,52 +26,52 @@ impl Terms {
         let newer = self.rows.iter().rev().take_while(|row| term < row.term).count();
         let at = self.rows.len() - newer;
         if at == 0 || self.rows[at - 1].term != term {
-            self.rows.insert(at, Row { term, votes: [None; Slot::MOST], leader: None });
+            self.rows.insert(at, Row { term, votes: [None; ServerIdx::MOST], leader: None });
             return &mut self.rows[at];
         }
         &mut self.rows[at - 1]
     }
 
     /// Notes a vote that was given away. The first one of a term stands.
-    pub(crate) fn vote(&mut self, voter: Slot, term: Term, candidate: Slot) {
+    pub(crate) fn vote(&mut self, voter: ServerIdx, term: Term, candidate: ServerIdx) {
         self.row_mut(term).votes[voter.at()].get_or_insert(candidate);
     }
 
     /// Notes a leader. The first one of a term stands.
-    pub(crate) fn lead(&mut self, term: Term, leader: Slot) {
+    pub(crate) fn lead(&mut self, term: Term, leader: ServerIdx) {
         self.row_mut(term).leader.get_or_insert(leader);
     }
 
     /// The candidate that got a server's vote in a term.
     #[must_use]
-    pub(crate) fn vote_of(&self, voter: Slot, term: Term) -> Option<Slot> {
+    pub(crate) fn vote_of(&self, voter: ServerIdx, term: Term) -> Option<ServerIdx> {
         self.row(term)?.votes[voter.at()]
     }
 
     /// Who voted for a candidate.
     #[must_use]
-    pub(crate) fn votes_for(&self, candidate: Slot, term: Term) -> Slots {
-        let Some(row) = self.row(term) else { return Slots::NONE };
+    pub(crate) fn votes_for(&self, candidate: ServerIdx, term: Term) -> ServerSet {
+        let Some(row) = self.row(term) else { return ServerSet::NONE };
         let voted = row.votes.iter().zip(0_u8..).filter(|(vote, _)| **vote == Some(candidate));
-        voted.map(|(_, voter)| Slot(voter)).collect()
+        voted.map(|(_, voter)| ServerIdx(voter)).collect()
     }
 
     /// How many candidates have votes in a term.
     #[must_use]
     pub(crate) fn candidates(&self, term: Term) -> usize {
         let Some(row) = self.row(term) else { return 0 };
-        row.votes.iter().flatten().copied().collect::<Slots>().len()
+        row.votes.iter().flatten().copied().collect::<ServerSet>().len()
     }
 
     /// Who led a term.
     #[must_use]
-    pub(crate) fn leader(&self, term: Term) -> Option<Slot> {
+    pub(crate) fn leader(&self, term: Term) -> Option<ServerIdx> {
         self.row(term)?.leader
     }
 
     /// The newest term that had a leader.
     #[must_use]
-    pub(crate) fn newest_led(&self) -> Option<(Term, Slot)> {
+    pub(crate) fn newest_led(&self) -> Option<(Term, ServerIdx)> {
         self.rows.iter().rev().find_map(|row| Some((row.term, row.leader?)))
     }
 }
@@ -82,14 +82,14 @@ mod tests {
 
     #[test]
     fn the_first_vote_and_the_first_leader_stand() {
-        let (n1, n2, n3) = (Slot(0), Slot(1), Slot(2));
+        let (n1, n2, n3) = (ServerIdx(0), ServerIdx(1), ServerIdx(2));
         let mut terms = Terms::default();
         for (term, candidate) in [(4, n1), (2, n2), (4, n2)] {
             terms.vote(n3, Term(term), candidate);
         }
         assert_eq!(terms.vote_of(n3, Term(4)), Some(n1));
         assert_eq!(terms.vote_of(n3, Term(2)), Some(n2), "an older term is another matter");
-        assert_eq!(terms.votes_for(n1, Term(4)), Slots::only(n3));
+        assert_eq!(terms.votes_for(n1, Term(4)), ServerSet::only(n3));
 
         terms.lead(Term(4), n1);
         terms.lead(Term(4), n3);

@@ -1,57 +1,57 @@
 //! Writes, twice: into the shadow of a log when a server asks for them, and into the shadow of its
 //! disk when they are durable.
 
-use super::{Chain, Discarded, Disk, Facts, Gone, History, Ledger};
-use crate::plan::server_set::Slot;
+use super::{Chain, Discarded, Disk, Facts, Ghost, Gone, History};
+use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Entry, Index, LogId, LogOp, Payload, Token, Write};
 
-impl Ledger {
+impl Ghost {
     /// A server changes its log in memory, and asks for the same on its disk.
-    pub(super) fn remember(&mut self, slot: Slot, write: &Write, facts: &mut Facts) {
+    pub(super) fn remember(&mut self, idx: ServerIdx, write: &Write, facts: &mut Facts) {
         match &write.log {
             LogOp::Keep => {}
-            LogOp::Append(entries) => self.append(slot, entries, facts),
+            LogOp::Append(entries) => self.append(idx, entries, facts),
             LogOp::Replace(entries) => {
                 if let Some(first) = entries.first() {
-                    self.cut(slot, first.id.index, facts);
+                    self.cut(idx, first.id.index, facts);
                 }
-                self.append(slot, entries, facts);
+                self.append(idx, entries, facts);
             }
             LogOp::Compact(index) => {
                 self.step.compacted = Some(*index);
                 facts.add(Facts::COMPACTED);
-                let shadow = &mut self.shadows[slot.at()];
-                compact(&mut shadow.log, *index, shadow.disk.snapshot, &self.history);
+                let ghost_server = &mut self.ghost_servers[idx.at()];
+                compact(&mut ghost_server.log, *index, ghost_server.disk.snapshot, &self.history);
             }
-            LogOp::Discard => self.discard(slot, write.token, facts),
+            LogOp::Discard => self.discard(idx, write.token, facts),
         }
         if self.prune_at < self.history.len() {
             self.prune();
         }
     }
 
-    fn append(&mut self, slot: Slot, entries: &[Entry], facts: &mut Facts) {
+    fn append(&mut self, idx: ServerIdx, entries: &[Entry], facts: &mut Facts) {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return };
         let before = self.step.appended.map_or(first.id.index, |(before, _)| before);
         self.step.appended = Some((before, last.id.index));
         facts.add(Facts::APPENDED);
         for entry in entries {
-            self.append_one(slot, entry, facts);
+            self.append_one(idx, entry, facts);
         }
     }
 
-    fn append_one(&mut self, slot: Slot, entry: &Entry, facts: &mut Facts) {
+    fn append_one(&mut self, idx: ServerIdx, entry: &Entry, facts: &mut Facts) {
         let leads = self.step.now.leads();
-        let log = &mut self.shadows[slot.at()].log;
+        let log = &mut self.ghost_servers[idx.at()].log;
         let conf_before = log.conf();
         match log.push(entry) {
             None => self.step.hole = Some(entry.id),
-            Some(link) => self.history.hold(slot, entry.id.index, link),
+            Some(link) => self.history.hold(idx, entry.id.index, link),
         }
         match entry.payload {
             Payload::Noop => {}
             Payload::Configuration(_) => {
-                if let (true, Some(conf)) = (leads, self.shadows[slot.at()].log.conf()) {
+                if let (true, Some(conf)) = (leads, self.ghost_servers[idx.at()].log.conf()) {
                     self.step.changed.push((conf_before, conf));
                     facts.add(Facts::CHANGED);
                 }
@@ -60,32 +60,32 @@ impl Ledger {
         }
     }
 
-    fn cut(&mut self, slot: Slot, first: Index, facts: &mut Facts) {
+    fn cut(&mut self, idx: ServerIdx, first: Index, facts: &mut Facts) {
         let before = self.step.gone.len();
         let gone = &mut self.step.gone;
-        self.shadows[slot.at()].log.cut(first, |index, link| gone.push(Gone { index, link }));
+        self.ghost_servers[idx.at()].log.cut(first, |index, link| gone.push(Gone { index, link }));
         facts.add_if(before < self.step.gone.len(), Facts::CUT);
     }
 
     /// The snapshot that was just installed takes the log's place: not always the newest on the
     /// disk, where one may be that came whole when its leader was no longer followed.
-    fn discard(&mut self, slot: Slot, token: Token, facts: &mut Facts) {
+    fn discard(&mut self, idx: ServerIdx, token: Token, facts: &mut Facts) {
         let snapshot = self.step.now.snapshot;
-        let shadow = &mut self.shadows[slot.at()];
-        shadow.discards.push_back((token, snapshot));
-        let last = shadow.log.last();
-        let held = shadow.log.has(snapshot);
+        let ghost_server = &mut self.ghost_servers[idx.at()];
+        ghost_server.discards.push_back((token, snapshot));
+        let last = ghost_server.log.last();
+        let held = ghost_server.log.has(snapshot);
         self.step.discarded = Some(Discarded { snapshot, last, held });
-        self.cut(slot, snapshot.index.next(), facts);
+        self.cut(idx, snapshot.index.next(), facts);
         facts.add(Facts::COMPACTED);
-        self.shadows[slot.at()].log = self.history.chain_at(snapshot);
+        self.ghost_servers[idx.at()].log = self.history.chain_at(snapshot);
     }
 
     /// A write reached the disk, or the first of its entries did.
-    pub(crate) fn durable(&mut self, slot: Slot, write: &Write, torn: Option<usize>) -> Facts {
-        self.step.clear(slot);
-        let shadow = &mut self.shadows[slot.at()];
-        let (disk, memory) = (&mut shadow.disk, &shadow.log);
+    pub(crate) fn durable(&mut self, idx: ServerIdx, write: &Write, torn: Option<usize>) -> Facts {
+        self.step.clear(idx);
+        let ghost_server = &mut self.ghost_servers[idx.at()];
+        let (disk, memory) = (&mut ghost_server.disk, &ghost_server.log);
         if let Some(hard) = write.hard_state {
             disk.hard = hard;
         }
@@ -101,8 +101,8 @@ impl Ledger {
             }
             LogOp::Compact(index) => compact(&mut disk.log, *index, disk.snapshot, &self.history),
             LogOp::Discard => {
-                let at = shadow.discards.iter().position(|(token, _)| *token == write.token);
-                let asked = at.and_then(|at| shadow.discards.remove(at)).map(|(_, snapshot)| snapshot);
+                let at = ghost_server.discards.iter().position(|(token, _)| *token == write.token);
+                let asked = at.and_then(|at| ghost_server.discards.remove(at)).map(|(_, snapshot)| snapshot);
                 disk.log = self.history.chain_at(asked.unwrap_or(disk.snapshot));
             }
         }

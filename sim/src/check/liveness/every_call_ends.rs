@@ -7,7 +7,7 @@
 use crate::check::say;
 use crate::observe::report::Class;
 use crate::observe::{Observation, Seen};
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Action, Answer, Call, Event, ReadPath, RequestId, Span, Time};
 
 /// The judge of calls.
@@ -48,7 +48,7 @@ impl EveryCallEnds {
     /// The judge of a run in which a server that hears nothing campaigns within this time.
     #[must_use]
     pub(crate) fn new(election_timeout: Span) -> Self {
-        let open = vec![Vec::new(); Slot::MOST];
+        let open = vec![Vec::new(); ServerIdx::MOST];
         Self { longest: election_timeout.times(2), open, judged: 0 }
     }
 
@@ -59,23 +59,23 @@ impl EveryCallEnds {
     }
 
     /// Looks at an observation, and says what is wrong.
-    pub(crate) fn see(&mut self, observation: &Observation<'_>) -> Option<(Class, String)> {
+    pub(crate) fn on_observation(&mut self, observation: &Observation<'_>) -> Option<(Class, String)> {
         let at = observation.at;
         match &observation.seen {
-            Seen::Stepping { slot, event, .. } => self.asked(*slot, event, at),
-            Seen::Stepped { slot, actions, .. } => return self.answered(*slot, actions, at),
-            Seen::Crashed { slot, .. } | Seen::Halted(slot) | Seen::Booted { slot, .. } => {
-                self.open[slot.at()].clear();
+            Seen::Stepping { idx, event, .. } => self.asked(*idx, event, at),
+            Seen::Stepped { idx, actions, .. } => return self.answered(*idx, actions, at),
+            Seen::Crashed { idx, .. } | Seen::Halted(idx) | Seen::Booted { idx, .. } => {
+                self.open[idx.at()].clear();
             }
             // It could not keep the time.
-            Seen::Resumed(slot) => self.open[slot.at()].iter_mut().for_each(|open| open.since = at),
+            Seen::Resumed(idx) => self.open[idx.at()].iter_mut().for_each(|open| open.since = at),
             _ => {}
         }
         None
     }
 
-    fn asked(&mut self, slot: Slot, event: &Event, since: Time) {
-        let open = &mut self.open[slot.at()];
+    fn asked(&mut self, idx: ServerIdx, event: &Event, since: Time) {
+        let open = &mut self.open[idx.at()];
         match event {
             Event::Call { request, call } => open.push(Open { request: *request, wants: wants(call), since }),
             Event::ApplyBatch(commands) => {
@@ -86,12 +86,12 @@ impl EveryCallEnds {
         }
     }
 
-    fn answered(&mut self, slot: Slot, actions: &[Action], at: Time) -> Option<(Class, String)> {
-        let open = &mut self.open[slot.at()];
+    fn answered(&mut self, idx: ServerIdx, actions: &[Action], at: Time) -> Option<(Class, String)> {
+        let open = &mut self.open[idx.at()];
         for action in actions {
             let Action::Answer { request, outcome } = action else { continue };
             let Some(place) = open.iter().position(|open| open.request == *request) else {
-                return safety(say(format_args!("{slot} answers {request}, and nobody waits for it")));
+                return safety(say(format_args!("{idx} answers {request}, and nobody waits for it")));
             };
             let Open { wants, .. } = open.swap_remove(place);
             self.judged += 1;
@@ -99,13 +99,13 @@ impl EveryCallEnds {
                 && !wants.fits(answer)
             {
                 return safety(say(format_args!(
-                    "{slot} answers {request} with {answer:?}, which is not what it asks for"
+                    "{idx} answers {request} with {answer:?}, which is not what it asks for"
                 )));
             }
         }
         let late = |open: &&Open| open.wants == Wants::Transfer && self.longest < at.since(open.since);
         let Open { request, since, .. } = open.iter().find(late)?;
-        let what = say(format_args!("{slot} has not ended the transfer {request} of {since} ms"))?;
+        let what = say(format_args!("{idx} has not ended the transfer {request} of {since} ms"))?;
         Some((Class::Liveness, what))
     }
 }
@@ -149,9 +149,9 @@ mod tests {
     use crate::engine::world::World;
     use crate::engine::world::tests::tiny;
     use crate::plan::Plan;
-    use wavetank_raft::{Bytes, Index, Outcome};
+    use wavetank_raft::{Data, Index, Outcome};
 
-    const N1: Slot = Slot(0);
+    const N1: ServerIdx = ServerIdx(0);
 
     /// What a judge says of a transfer, a command and a read that are answered so, this late.
     fn said(answers: &[(u64, Outcome)], at: Time) -> Option<String> {
@@ -162,28 +162,28 @@ mod tests {
         let mut judge = EveryCallEnds::new(Span::ms(100));
         let calls = [
             Call::Transfer { target: None },
-            Call::Apply(Bytes::from(&b"x"[..])),
+            Call::Apply(Data::from(&b"x"[..])),
             Call::Read(ReadPath::Lease),
         ];
         for (number, call) in (1..).zip(calls) {
             let event = Event::Call { request: RequestId(number), call };
-            let seen = Seen::Stepping { slot: N1, event: &event, server, clock: Time(0) };
-            assert!(judge.see(&Observation { at: Time(0), step: number, seen }).is_none());
+            let seen = Seen::Stepping { idx: N1, event: &event, server, clock: Time(0) };
+            assert!(judge.on_observation(&Observation { at: Time(0), step: number, seen }).is_none());
         }
         let answer = |(request, outcome): &(u64, Outcome)| Action::Answer {
             request: RequestId(*request),
             outcome: outcome.clone(),
         };
         let actions: Vec<Action> = answers.iter().map(answer).collect();
-        let seen = Seen::Stepped { slot: N1, server, actions: &actions };
-        judge.see(&Observation { at, step: 9, seen }).map(|(_, what)| what)
+        let seen = Seen::Stepped { idx: N1, server, actions: &actions };
+        judge.on_observation(&Observation { at, step: 9, seen }).map(|(_, what)| what)
     }
 
     const READ: (u64, Outcome) = (3, Ok(Answer::Readable { index: Index(1) }));
 
     #[test]
     fn each_is_answered_with_what_it_asked_for() {
-        let applied = Answer::Applied { index: Index(2), response: Bytes::from(&b""[..]) };
+        let applied = Answer::Applied { index: Index(2), response: Data::from(&b""[..]) };
         assert_eq!(said(&[(1, Ok(Answer::Done)), (2, Ok(applied)), READ], Time(300_000)), None);
     }
 

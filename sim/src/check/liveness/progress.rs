@@ -5,9 +5,9 @@
 //! timeouts may still be on its way. Not judged at all if the core is no quorum of a configuration
 //! that one of its members goes by, or if the run ends before patience does.
 
-use crate::check::ghost::{Facts, Glimpse, Ledger, Placed, Shadow};
+use crate::check::ghost::{Facts, Ghost, GhostServer, Placed, ServerView};
 use crate::check::say;
-use crate::plan::server_set::{Slot, Slots};
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::collections::VecDeque;
 use std::fmt;
 use wavetank_raft::{Index, Span, Term, Time};
@@ -68,14 +68,14 @@ struct Mark {
 #[derive(Clone, Debug)]
 pub struct Progress {
     patience: Patience,
-    healed: Option<(Time, Slots)>,
+    healed: Option<(Time, ServerSet)>,
     /// Since when nothing was done to the core any more.
     since: Time,
     /// What was committed then.
     goal: Index,
     settled: Option<Time>,
     changes: u64,
-    leader: Option<Slot>,
+    leader: Option<ServerIdx>,
     cycle: Cycle,
     /// The newest term at the beginning of the cycle.
     term: Term,
@@ -130,43 +130,43 @@ impl Progress {
     }
 
     /// Looks at an observation.
-    pub(crate) fn see(&mut self, ledger: &Ledger, facts: Facts) {
+    pub(crate) fn on_observation(&mut self, ghost: &Ghost, facts: Facts) {
         if facts.touches(Facts::HEALED) {
-            (self.healed, self.settled) = (ledger.healed, None);
+            (self.healed, self.settled) = (ghost.healed, None);
         }
         let Some((_, core)) = self.healed else { return };
         if facts.touches(Facts::HEALED | Facts::NETWORK) {
             // A story may cut somebody off once more and heal that again: patience begins anew.
-            (self.since, self.goal, self.changes) = (ledger.at, ledger.history.committed(), 0);
+            (self.since, self.goal, self.changes) = (ghost.at, ghost.history.committed(), 0);
             self.marks.clear();
-            (self.cycle, self.term) = (Cycle::default(), newest_term(ledger, core));
+            (self.cycle, self.term) = (Cycle::default(), newest_term(ghost, core));
         }
         if !facts.touches(Self::MOVES) {
             return;
         }
         self.cycle.campaigns += u64::from(facts.touches(Facts::CAMPAIGNED));
         self.cycle.victories += u64::from(facts.touches(Facts::LEADS));
-        if facts.touches(Facts::LEADS) && core.contains(ledger.step.slot) {
-            let again = self.leader.replace(ledger.step.slot).is_some();
+        if facts.touches(Facts::LEADS) && core.contains(ghost.step.idx) {
+            let again = self.leader.replace(ghost.step.idx).is_some();
             if again && self.settled.is_some() {
                 self.changes += 1;
             }
         }
-        if self.settled.is_none() && self.demand(ledger, core, self.goal, |_| ()).is_none() {
-            self.settled = Some(ledger.at);
+        if self.settled.is_none() && self.demand(ghost, core, self.goal, |_| ()).is_none() {
+            self.settled = Some(ghost.at);
         }
-        self.mark(ledger, core);
+        self.mark(ghost, core);
     }
 
     /// Once per election timeout, what the core should have behind it a few of them later.
-    fn mark(&mut self, ledger: &Ledger, core: Slots) {
+    fn mark(&mut self, ghost: &Ghost, core: ServerSet) {
         let due =
-            self.marks.back().is_none_or(|mark| self.patience.election_timeout <= ledger.at.since(mark.at));
+            self.marks.back().is_none_or(|mark| self.patience.election_timeout <= ghost.at.since(mark.at));
         if !due {
             return;
         }
-        let last = leader(ledger, core).map_or(Index::ZERO, |(_, shadow)| shadow.glimpse.last.index);
-        let mark = Mark { at: ledger.at, committed: ledger.history.committed(), last };
+        let last = leader(ghost, core).map_or(Index::ZERO, |(_, ghost_server)| ghost_server.view.last.index);
+        let mark = Mark { at: ghost.at, committed: ghost.history.committed(), last };
         if self.marks.len() == 64 {
             self.marks.pop_front();
         }
@@ -174,27 +174,27 @@ impl Progress {
     }
 
     /// The run is over: says what has not happened.
-    pub(crate) fn end(&mut self, ledger: &Ledger, at: Time) -> Option<String> {
+    pub(crate) fn end(&mut self, ghost: &Ghost, at: Time) -> Option<String> {
         let (_, core) = self.healed?;
         let patience = self.patience.election_timeout.times(self.patience.timeouts);
         self.judged += u64::from(self.settled.is_some());
-        if at.since(self.since) < patience || !can_decide(ledger, core) {
+        if at.since(self.since) < patience || !can_decide(ghost, core) {
             return None;
         }
         self.judged += u64::from(self.settled.is_none());
-        if let Some(what) = self.demand(ledger, core, self.goal, |words| words.to_string()) {
+        if let Some(what) = self.demand(ghost, core, self.goal, |words| words.to_string()) {
             return Some(what);
         }
         let slack = self.patience.election_timeout.times(self.patience.slack);
         let old = self.marks.iter().rev().find(|mark| slack <= at.since(mark.at));
         if let Some(mark) = old
             && let goal = mark.committed.max(mark.last)
-            && let Some(what) = self.demand(ledger, core, goal, |words| words.to_string())
+            && let Some(what) = self.demand(ghost, core, goal, |words| words.to_string())
         {
             return Some(what);
         }
         let passed = old.map_or(self.goal, |mark| mark.committed);
-        configured(ledger, core, passed).or_else(|| {
+        configured(ghost, core, passed).or_else(|| {
             let changes = self.changes;
             if changes <= self.patience.changes_most? {
                 return None;
@@ -207,31 +207,31 @@ impl Progress {
     /// makes of it.
     fn demand<T>(
         &self,
-        ledger: &Ledger,
-        core: Slots,
+        ghost: &Ghost,
+        core: ServerSet,
         goal: Index,
         say: fn(fmt::Arguments<'_>) -> T,
     ) -> Option<T> {
-        let Some((leader, lead)) = leader(ledger, core) else {
-            let terms = newest_term(ledger, core).0.saturating_sub(self.term.0);
+        let Some((leader, lead)) = leader(ghost, core) else {
+            let terms = newest_term(ghost, core).0.saturating_sub(self.term.0);
             let (since, cycle) = (self.since, Cycle { terms, ..self.cycle });
             return Some(say(format_args!("nobody leads {core}, healed since {since} ms: {cycle}")));
         };
-        let Glimpse { term: led, commit, .. } = lead.glimpse;
+        let ServerView { term: led, commit, .. } = lead.view;
         if lead.log.link(commit).is_none_or(|link| link.term != led) {
             return Some(say(format_args!(
                 "{leader}, leader of {led}, has committed no entry of its own, only {commit}"
             )));
         }
-        let members = lead.conf.map_or(Slots::NONE, |placed| placed.conf.members);
-        core.and(members).and(ledger.up()).iter().find_map(|slot| {
-            let Glimpse { role, term, leader: known, commit, applied, .. } = ledger.shadow(slot).glimpse;
-            let follows = slot == leader || known == Some(leader.node()) && term == led;
+        let members = lead.conf.map_or(ServerSet::NONE, |placed| placed.conf.members);
+        core.and(members).and(ghost.up()).iter().find_map(|idx| {
+            let ServerView { role, term, leader: known, commit, applied, .. } = ghost.ghost_server(idx).view;
+            let follows = idx == leader || known == Some(leader.node()) && term == led;
             if follows && goal <= commit && goal <= applied {
                 return None;
             }
             Some(say(format_args!(
-                "{slot} is a {role:?} at {term} with commit {commit} and applied {applied}; \
+                "{idx} is a {role:?} at {term} with commit {commit} and applied {applied}; \
                  {leader} leads, and {goal} was committed long ago"
             )))
         })
@@ -239,42 +239,42 @@ impl Progress {
 }
 
 /// What is wrong with the leader's configuration, if it was committed long ago.
-fn configured(ledger: &Ledger, core: Slots, passed: Index) -> Option<String> {
-    let (slot, lead) = leader(ledger, core)?;
+fn configured(ghost: &Ghost, core: ServerSet, passed: Index) -> Option<String> {
+    let (idx, lead) = leader(ghost, core)?;
     let conf = lead.conf.filter(|placed| placed.index <= passed)?;
     if conf.conf.is_joint() {
-        return say(format_args!("{slot} leads and has not left {conf}"));
+        return say(format_args!("{idx} leads and has not left {conf}"));
     }
-    if conf.conf.voters().contains(slot) {
+    if conf.conf.voters().contains(idx) {
         return None;
     }
-    say(format_args!("{slot} leads without a vote in {conf}, which is committed"))
+    say(format_args!("{idx} leads without a vote in {conf}, which is committed"))
 }
 
-fn newest_term(ledger: &Ledger, core: Slots) -> Term {
-    core.iter().map(|slot| ledger.shadow(slot).glimpse.term).max().unwrap_or(Term(0))
+fn newest_term(ghost: &Ghost, core: ServerSet) -> Term {
+    core.iter().map(|idx| ghost.ghost_server(idx).view.term).max().unwrap_or(Term(0))
 }
 
 /// Who leads the core: the leader of the newest term among those that run.
-fn leader(ledger: &Ledger, core: Slots) -> Option<(Slot, &Shadow)> {
-    let running = core.and(ledger.up()).iter().map(|slot| (slot, ledger.shadow(slot)));
-    let leaders = running.filter(|(_, shadow)| shadow.glimpse.leads());
-    leaders.max_by_key(|(_, shadow)| shadow.glimpse.term)
+fn leader(ghost: &Ghost, core: ServerSet) -> Option<(ServerIdx, &GhostServer)> {
+    let running = core.and(ghost.up()).iter().map(|idx| (idx, ghost.ghost_server(idx)));
+    let leaders = running.filter(|(_, ghost_server)| ghost_server.view.leads());
+    leaders.max_by_key(|(_, ghost_server)| ghost_server.view.term)
 }
 
 /// Whether the core is a quorum of every configuration that its members go by, and of the one
 /// before each, which may still come back.
-fn can_decide(ledger: &Ledger, core: Slots) -> bool {
-    let running = core.and(ledger.up());
+fn can_decide(ghost: &Ghost, core: ServerSet) -> bool {
+    let running = core.and(ghost.up());
     let enough = |placed: Placed| placed.conf.is_quorum(running);
     // Those who were never told of any membership wait for somebody who may be lost for good.
-    let is_told = running.iter().any(|slot| ledger.shadow(slot).log.conf().is_some());
+    let is_told = running.iter().any(|idx| ghost.ghost_server(idx).log.conf().is_some());
     is_told
-        && running.iter().all(|slot| {
-            let log = &ledger.shadow(slot).log;
+        && running.iter().all(|idx| {
+            let log = &ghost.ghost_server(idx).log;
             let Some(latest) = log.conf() else { return true };
             let before = log.conf_before(latest.index);
-            let may_return = ledger.shadow(slot).glimpse.commit < latest.index;
+            let may_return = ghost.ghost_server(idx).view.commit < latest.index;
             enough(latest) && (!may_return || before.is_none_or(enough))
         })
 }

@@ -1,28 +1,28 @@
 //! Leader Append-Only: a leader never overwrites or removes entries of its log, and adds only
 //! entries of its own term.
 
-use crate::check::ghost::{Facts, Ledger};
+use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
+use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::CUT.or(Facts::APPENDED);
 
 /// Leader Append-Only (L1).
 pub(crate) const CHECK: Check =
-    Check::new("leader_append_only", "thesis §3.5", Column::Ghosts, WATCHES, judge);
+    Check::new("leader_append_only", "thesis §3.5", JudgeLevel::History, WATCHES, judge);
 
-fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
-    let step = &ledger.step;
+fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let step = &ghost.step;
     if !step.now.leads() {
         return None;
     }
     *witnessed += 1;
-    let (leader, term) = (step.slot, step.now.term);
+    let (leader, term) = (step.idx, step.now.term);
     if let Some(gone) = step.gone.last() {
         let from = gone.index;
         return say(format_args!("{leader} leads {term} and removed its own entries from {from} on"));
     }
-    let entry = ledger.subject().log.last();
+    let entry = ghost.subject().log.last();
     if step.appended.is_none() || entry.term == term {
         return None;
     }
@@ -32,37 +32,37 @@ fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, N3, Tale};
+    use crate::check::fixture::{Fixture, N1, N2, N3};
     use wavetank_raft::{Entry, Event, Index, LogOp, Payload, Term};
 
     #[test]
     fn a_leader_appends_and_a_follower_gives_way() {
-        let mut tale = Tale::three(&CHECK);
-        tale.elect(N1, 2);
-        tale.propose(N1, 2);
-        tale.elect(N2, 3);
-        tale.replicate(N2, N1, 1);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N1, 2);
+        fixture.propose(N1, 2);
+        fixture.elect(N2, 3);
+        fixture.replicate(N2, N1, 1);
+        fixture.is_quiet();
     }
 
     #[test]
     fn a_leader_does_not_cut() {
-        let mut tale = Tale::three(&CHECK);
-        tale.elect(N3, 2);
-        tale.propose(N3, 2);
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N3, 2);
+        fixture.propose(N3, 2);
         let again = Entry::new(Term(2), Index(3), Payload::Noop);
-        let write = tale.write(None, LogOp::Replace([again].into()));
-        tale.step(N3, &Event::Timer, |_| {}, vec![write]);
-        tale.speaks("n3 leads t2 and removed its own entries from i3 on");
+        let write = fixture.write(None, LogOp::Replace([again].into()));
+        fixture.step(N3, &Event::Timer, |_| {}, vec![write]);
+        fixture.speaks("n3 leads t2 and removed its own entries from i3 on");
     }
 
     #[test]
     fn a_leader_does_not_append_for_others() {
-        let mut tale = Tale::three(&CHECK);
-        tale.elect(N3, 2);
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N3, 2);
         let old = Entry::new(Term(1), Index(3), Payload::Noop);
-        let write = tale.write(None, LogOp::Append([old].into()));
-        tale.step(N3, &Event::Timer, |_| {}, vec![write]);
-        tale.speaks("n3 leads t2 and appended t1.i3");
+        let write = fixture.write(None, LogOp::Append([old].into()));
+        fixture.step(N3, &Event::Timer, |_| {}, vec![write]);
+        fixture.speaks("n3 leads t2 and appended t1.i3");
     }
 }

@@ -1,26 +1,27 @@
 //! Log Matching: if two logs hold an entry of the same index and term, they are the same up to it.
 
-use crate::check::ghost::{Facts, Ledger};
+use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
+use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::{Index, LogId};
 
 const WATCHES: Facts = Facts::APPENDED.or(Facts::BOOTED);
 
 /// Log Matching (L2).
-pub(crate) const CHECK: Check = Check::new("log_matching", "thesis §3.5", Column::Ghosts, WATCHES, judge);
+pub(crate) const CHECK: Check =
+    Check::new("log_matching", "thesis §3.5", JudgeLevel::History, WATCHES, judge);
 
-fn judge(ledger: &Ledger, facts: Facts, witnessed: &mut u64) -> Option<String> {
+fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
-    let step = &ledger.step;
-    let (slot, log) = (step.slot, &ledger.subject().log);
+    let step = &ghost.step;
+    let (idx, log) = (step.idx, &ghost.subject().log);
     if let Some(entry) = step.hole {
         let last = log.last();
-        return say(format_args!("{slot} appended {entry} after {last}"));
+        return say(format_args!("{idx} appended {entry} after {last}"));
     }
     let whole = (log.base().index.next(), log.last().index);
     let (from, upto) = if facts.touches(Facts::BOOTED) { whole } else { step.appended? };
-    if let Some(twin) = first_twin(ledger, from, upto) {
+    if let Some(twin) = first_twin(ghost, from, upto) {
         return Some(twin);
     }
     let (first, _) = step.appended?;
@@ -29,15 +30,15 @@ fn judge(ledger: &Ledger, facts: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     let (entry, before) = (LogId::new(entry.term, first), before.term);
-    say(format_args!("{slot} appended {entry} after an entry of {before}"))
+    say(format_args!("{idx} appended {entry} after an entry of {before}"))
 }
 
 /// The first entry between two indexes that somebody else has too, above another log.
-fn first_twin(ledger: &Ledger, from: Index, upto: Index) -> Option<String> {
-    let (second, log) = (ledger.step.slot, &ledger.subject().log);
+fn first_twin(ghost: &Ghost, from: Index, upto: Index) -> Option<String> {
+    let (second, log) = (ghost.step.idx, &ghost.subject().log);
     (from.0..=upto.0).map(Index).find_map(|index| {
         let link = log.link(index)?;
-        let head = ledger.history.head(index, link.term)?;
+        let head = ghost.history.head(index, link.term)?;
         if head.link == link {
             return None;
         }
@@ -49,51 +50,51 @@ fn first_twin(ledger: &Ledger, from: Index, upto: Index) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, N3, Tale};
+    use crate::check::fixture::{Fixture, N1, N2, N3};
     use wavetank_raft::{Entry, Event, Index, LogOp, Payload, Term};
 
-    fn append(tale: &mut Tale, term: u64, index: u64) {
+    fn append(fixture: &mut Fixture, term: u64, index: u64) {
         let entry = Entry::new(Term(term), Index(index), Payload::Barrier);
-        let write = tale.write(None, LogOp::Append([entry].into()));
-        tale.step(N3, &Event::Timer, |_| {}, vec![write]);
+        let write = fixture.write(None, LogOp::Append([entry].into()));
+        fixture.step(N3, &Event::Timer, |_| {}, vec![write]);
     }
 
     #[test]
     fn conflicts_in_other_terms_are_legal() {
-        let mut tale = Tale::three(&CHECK);
-        tale.elect(N1, 2);
-        tale.propose(N1, 3);
-        tale.elect(N2, 3);
-        tale.propose(N2, 3);
-        tale.replicate(N2, N1, 1);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N1, 2);
+        fixture.propose(N1, 3);
+        fixture.elect(N2, 3);
+        fixture.propose(N2, 3);
+        fixture.replicate(N2, N1, 1);
+        fixture.is_quiet();
     }
 
     #[test]
     fn one_name_is_one_log() {
-        let mut tale = Tale::three(&CHECK);
-        tale.elect(N1, 2);
-        append(&mut tale, 2, 2);
-        tale.speaks("n1 and n3 both have t2.i2, but not the same log");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N1, 2);
+        append(&mut fixture, 2, 2);
+        fixture.speaks("n1 and n3 both have t2.i2, but not the same log");
     }
 
     #[test]
     fn the_same_entry_after_another_is_another_log() {
-        let mut tale = Tale::three(&CHECK);
-        tale.elect(N1, 2);
-        tale.append(N1, vec![Payload::Barrier]);
-        append(&mut tale, 1, 2);
-        append(&mut tale, 2, 3);
-        tale.speaks("n1 and n3 both have t2.i3, but not the same log");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N1, 2);
+        fixture.append(N1, vec![Payload::Barrier]);
+        append(&mut fixture, 1, 2);
+        append(&mut fixture, 2, 3);
+        fixture.speaks("n1 and n3 both have t2.i3, but not the same log");
     }
 
     #[test]
     fn a_log_has_no_holes_and_terms_do_not_fall() {
-        let mut holes = Tale::three(&CHECK);
+        let mut holes = Fixture::three(&CHECK);
         append(&mut holes, 1, 3);
         holes.speaks("n3 appended t1.i3 after t1.i1");
 
-        let mut falls = Tale::three(&CHECK);
+        let mut falls = Fixture::three(&CHECK);
         append(&mut falls, 4, 2);
         append(&mut falls, 3, 3);
         falls.speaks("n3 appended t3.i3 after an entry of t4");

@@ -1,30 +1,30 @@
 //! What a leader knows of a follower only grows while it leads, and makes sense.
 
-use crate::check::ghost::{Facts, Follower, Ledger};
+use crate::check::ghost::{Facts, Follower, Ghost};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
-use crate::plan::server_set::Slot;
+use crate::plan::judge_level::JudgeLevel;
+use crate::plan::server_set::ServerIdx;
 use wavetank_raft::Index;
 
 /// Progress is sane (L6).
 pub(crate) const CHECK: Check =
-    Check::new("progress_is_sane", "thesis §3.5", Column::Ghosts, Facts::PROGRESS, judge);
+    Check::new("progress_is_sane", "thesis §3.5", JudgeLevel::History, Facts::PROGRESS, judge);
 
-fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
-    let step = &ledger.step;
-    ledger.subject().followers.iter().find_map(|now| {
+    let step = &ghost.step;
+    ghost.subject().followers.iter().find_map(|now| {
         // A server that comes back after it was removed is a new follower.
-        let member = |slot| step.was_conf.is_some_and(|placed| placed.conf.members.contains(slot));
-        let stayed = Slot::of(now.node).is_some_and(member);
+        let member = |idx| step.was_conf.is_some_and(|placed| placed.conf.members.contains(idx));
+        let stayed = ServerIdx::of(now.node).is_some_and(member);
         let was = step.followers_before.iter().find(|was| stayed && was.node == now.node);
-        insane(step.slot, step.now.last.index, was.map_or(Index::ZERO, |was| was.matched), now)
+        insane(step.idx, step.now.last.index, was.map_or(Index::ZERO, |was| was.matched), now)
     })
 }
 
 /// What does not make sense about a belief of a leader with a log up to `last`, if `was` matched
 /// before.
-fn insane(leader: Slot, last: Index, was: Index, now: &Follower) -> Option<String> {
+fn insane(leader: ServerIdx, last: Index, was: Index, now: &Follower) -> Option<String> {
     let Follower { node, matched, next } = now;
     if *matched < was {
         return say(format_args!(
@@ -47,30 +47,30 @@ fn insane(leader: Slot, last: Index, was: Index, now: &Follower) -> Option<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, N3, Tale};
+    use crate::check::fixture::{Fixture, N1, N2, N3};
 
     #[test]
     fn it_grows() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.settle(N2, 3);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.settle(N2, 3);
+        fixture.is_quiet();
     }
 
     #[test]
     fn it_does_not_shrink() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.hear_match(N1, N3, Index(1));
-        tale.speaks("n1 knew that n3 matches up to i2, and now believes i1");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.hear_match(N1, N3, Index(1));
+        fixture.speaks("n1 knew that n3 matches up to i2, and now believes i1");
     }
 
     #[test]
     fn a_new_reign_begins_anew() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.elect(N1, 3);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.elect(N1, 3);
+        fixture.is_quiet();
     }
 
     #[test]

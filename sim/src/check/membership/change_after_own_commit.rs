@@ -1,23 +1,23 @@
 //! A leader changes the membership only after it has committed an entry of its own term (found
 //! missing in the thesis by its author in 2015).
 
-use crate::check::ghost::{Facts, Ledger};
+use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
+use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::LogId;
 
 const SECTION: &str = "thesis §4.1, Ongaro 2015";
 
 /// Own-term commit first (M4).
 pub(crate) const CHECK: Check =
-    Check::new("change_after_own_commit", SECTION, Column::Ghosts, Facts::CHANGED, judge);
+    Check::new("change_after_own_commit", SECTION, JudgeLevel::History, Facts::CHANGED, judge);
 
-fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
-    let step = &ledger.step;
+fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let step = &ghost.step;
     let (_, change) = *step.changed.first()?;
-    let commit = LogId::new(ledger.subject().log.link(step.now.commit)?.term, step.now.commit);
+    let commit = LogId::new(ghost.subject().log.link(step.now.commit)?.term, step.now.commit);
     *witnessed += 1;
-    let (leader, term) = (step.slot, step.now.term);
+    let (leader, term) = (step.idx, step.now.term);
     if commit.term == term {
         return None;
     }
@@ -27,23 +27,23 @@ fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, Tale, voters};
+    use crate::check::fixture::{Fixture, N1, N2, voters};
     use wavetank_raft::Payload;
 
     #[test]
     fn after_its_first_entry_is_committed() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
+        fixture.is_quiet();
     }
 
     #[test]
     fn not_before() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.elect(N2, 3);
-        tale.append(N2, vec![Payload::Configuration(voters(&[N1, N2]))]);
-        tale.speaks("n2, leader of t3, appended n1 n2 at i4 and had committed only up to t2.i2");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.elect(N2, 3);
+        fixture.append(N2, vec![Payload::Configuration(voters(&[N1, N2]))]);
+        fixture.speaks("n2, leader of t3, appended n1 n2 at i4 and had committed only up to t2.i2");
     }
 }

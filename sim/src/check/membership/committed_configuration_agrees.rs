@@ -1,17 +1,17 @@
 //! A server that has committed a configuration goes by the same one as every other server that has.
 
-use crate::check::ghost::{Facts, Ledger};
+use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
+use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::COMMIT.or(Facts::CONFIGURED);
 
 /// Committed configurations agree (M6).
 pub(crate) const CHECK: Check =
-    Check::new("committed_configuration_agrees", "thesis §4.1", Column::Steps, WATCHES, judge);
+    Check::new("committed_configuration_agrees", "thesis §4.1", JudgeLevel::Steps, WATCHES, judge);
 
-fn judge(ledger: &Ledger, facts: Facts, witnessed: &mut u64) -> Option<String> {
-    let step = &ledger.step;
+fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
+    let step = &ghost.step;
     let in_force = step.now_conf?;
     // A commit in the middle of nothing new about configurations is the common case.
     let passed = step.was.commit < in_force.index && in_force.index <= step.now.commit;
@@ -19,51 +19,51 @@ fn judge(ledger: &Ledger, facts: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     *witnessed += 1;
-    let (slot, commit) = (step.slot, step.now.commit);
-    let committed = ledger.history.conf_at(commit);
+    let (idx, commit) = (step.idx, step.now.commit);
+    let committed = ghost.history.conf_at(commit);
     if commit < in_force.index || committed == Some(in_force) {
         return None;
     }
     let there = committed.map_or_else(|| "nothing".to_owned(), |it| it.to_string());
-    say(format_args!(
-        "{slot} has committed up to {commit} and goes by {in_force}; committed there is {there}"
-    ))
+    say(format_args!("{idx} has committed up to {commit} and goes by {in_force}; committed there is {there}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, N3, Tale, voters};
+    use crate::check::fixture::{Fixture, N1, N2, N3, voters};
     use wavetank_raft::{Index, Payload};
 
     #[test]
     fn one_for_all() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
-        tale.replicate(N1, N2, 2);
-        tale.commit(N1, 3);
-        tale.commit(N2, 3);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
+        fixture.replicate(N1, N2, 2);
+        fixture.commit(N1, 3);
+        fixture.commit(N2, 3);
+        fixture.is_quiet();
     }
 
     #[test]
     fn not_an_own_one() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.pose(N3, |posed| posed.configuration = Some((Index(1), voters(&[N2, N3]))));
-        tale.speaks("n3 has committed up to i2 and goes by n2 n3 at i1; committed there is n1 n2 n3 at i1");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.pose(N3, |scripted| scripted.configuration = Some((Index(1), voters(&[N2, N3]))));
+        fixture
+            .speaks("n3 has committed up to i2 and goes by n2 n3 at i1; committed there is n1 n2 n3 at i1");
     }
 
     #[test]
     fn not_one_that_is_passed() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
-        tale.replicate(N1, N2, 2);
-        tale.commit(N1, 3);
-        tale.commit(N2, 3);
-        tale.pose(N2, |posed| posed.configuration = Some((Index(1), voters(&[N1, N2, N3]))));
-        tale.speaks("n2 has committed up to i3 and goes by n1 n2 n3 at i1; committed there is n1 n2 at i3");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
+        fixture.replicate(N1, N2, 2);
+        fixture.commit(N1, 3);
+        fixture.commit(N2, 3);
+        fixture.pose(N2, |scripted| scripted.configuration = Some((Index(1), voters(&[N1, N2, N3]))));
+        fixture
+            .speaks("n2 has committed up to i3 and goes by n1 n2 n3 at i1; committed there is n1 n2 at i3");
     }
 }

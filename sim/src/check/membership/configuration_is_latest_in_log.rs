@@ -1,9 +1,9 @@
 //! The configuration in force is the last one in the log, committed or not; with none in the log,
 //! the snapshot's.
 
-use crate::check::ghost::{Facts, Ledger, Placed};
+use crate::check::ghost::{Facts, Ghost, Placed};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
+use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::CONFIGURED
     .or(Facts::APPENDED)
@@ -14,65 +14,65 @@ const WATCHES: Facts = Facts::CONFIGURED
 
 /// Configuration is the latest in the log (M1).
 pub(crate) const CHECK: Check =
-    Check::new("configuration_is_latest_in_log", "thesis §4.1", Column::Ghosts, WATCHES, judge);
+    Check::new("configuration_is_latest_in_log", "thesis §4.1", JudgeLevel::History, WATCHES, judge);
 
-fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
+fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
-    let (in_force, latest) = (ledger.step.now_conf, ledger.subject().log.conf());
+    let (in_force, latest) = (ghost.step.now_conf, ghost.subject().log.conf());
     if in_force == latest {
         return None;
     }
     let words = |placed: Option<Placed>| placed.map_or_else(|| "nothing".to_owned(), |it| it.to_string());
-    let (slot, in_force, latest) = (ledger.step.slot, words(in_force), words(latest));
-    say(format_args!("{slot} goes by {in_force}; the latest in its log is {latest}"))
+    let (idx, in_force, latest) = (ghost.step.idx, words(in_force), words(latest));
+    say(format_args!("{idx} goes by {in_force}; the latest in its log is {latest}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, N3, Tale, voters};
+    use crate::check::fixture::{Fixture, N1, N2, N3, voters};
     use wavetank_raft::{Index, Payload};
 
     #[test]
     fn from_the_append_on_and_back_with_the_cut() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
-        tale.elect(N2, 3);
-        tale.replicate(N2, N1, 2);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
+        fixture.elect(N2, 3);
+        fixture.replicate(N2, N1, 2);
+        fixture.is_quiet();
     }
 
     #[test]
     fn not_rolled_back() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
-        tale.elect(N2, 3);
-        let rpc = tale.rpc();
-        let entry = tale.posed(N2).entries[2].clone();
-        let write = tale.write(None, wavetank_raft::LogOp::Replace([entry].into()));
-        let stuck = |posed: &mut crate::check::fixture::Posed| {
-            posed.configuration = Some((Index(3), voters(&[N1, N2])));
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
+        fixture.elect(N2, 3);
+        let rpc = fixture.rpc();
+        let entry = fixture.scripted(N2).entries[2].clone();
+        let write = fixture.write(None, wavetank_raft::LogOp::Replace([entry].into()));
+        let stuck = |scripted: &mut crate::check::fixture::ScriptedServer| {
+            scripted.configuration = Some((Index(3), voters(&[N1, N2])));
         };
-        tale.step(N1, &wavetank_raft::Event::Persisted(wavetank_raft::Token(rpc.0)), stuck, vec![write]);
-        tale.speaks("n1 goes by n1 n2 at i3; the latest in its log is n1 n2 n3 at i1");
+        fixture.step(N1, &wavetank_raft::Event::Persisted(wavetank_raft::Token(rpc.0)), stuck, vec![write]);
+        fixture.speaks("n1 goes by n1 n2 at i3; the latest in its log is n1 n2 n3 at i1");
     }
 
     #[test]
     fn not_only_once_committed() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
         let entry = wavetank_raft::Entry::new(
             wavetank_raft::Term(2),
             Index(3),
             Payload::Configuration(voters(&[N1, N2])),
         );
-        let write = tale.write(None, wavetank_raft::LogOp::Append([entry].into()));
-        let late = |posed: &mut crate::check::fixture::Posed| {
-            posed.configuration = Some((Index(1), voters(&[N1, N2, N3])));
+        let write = fixture.write(None, wavetank_raft::LogOp::Append([entry].into()));
+        let late = |scripted: &mut crate::check::fixture::ScriptedServer| {
+            scripted.configuration = Some((Index(1), voters(&[N1, N2, N3])));
         };
-        tale.step(N1, &wavetank_raft::Event::Timer, late, vec![write]);
-        tale.speaks("n1 goes by n1 n2 n3 at i1; the latest in its log is n1 n2 at i3");
+        fixture.step(N1, &wavetank_raft::Event::Timer, late, vec![write]);
+        fixture.speaks("n1 goes by n1 n2 n3 at i1; the latest in its log is n1 n2 at i3");
     }
 }

@@ -1,13 +1,13 @@
 //! From one configuration only certain others may follow: one voter more or less, or a joint one,
 //! which is left for what it led to, and only once it is committed.
 
-use crate::check::ghost::{Conf, Facts, Ledger};
+use crate::check::ghost::{Conf, Facts, Ghost};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
+use crate::plan::judge_level::JudgeLevel;
 
 /// Legal transitions (M5).
 pub(crate) const CHECK: Check =
-    Check::new("legal_transition", "thesis §4.1, §4.3", Column::Ghosts, Facts::CHANGED, judge);
+    Check::new("legal_transition", "thesis §4.1, §4.3", JudgeLevel::History, Facts::CHANGED, judge);
 
 const MANY_VOTERS: &str = "more than one voter came or went";
 const OTHER_OLD: &str = "the old voters are not those that were in force";
@@ -30,9 +30,9 @@ fn wrong(from: Conf, to: Conf, committed: bool) -> Option<&'static str> {
     }
 }
 
-fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
-    let (leader, commit) = (ledger.step.slot, ledger.step.now.commit);
-    ledger.step.changed.iter().find_map(|(from, to)| {
+fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let (leader, commit) = (ghost.step.idx, ghost.step.now.commit);
+    ghost.step.changed.iter().find_map(|(from, to)| {
         let from = (*from)?;
         *witnessed += 1;
         let why = wrong(from.conf, to.conf, from.index <= commit)?;
@@ -43,12 +43,12 @@ fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, N3, Tale, voters};
-    use crate::plan::server_set::Slots;
+    use crate::check::fixture::{Fixture, N1, N2, N3, voters};
+    use crate::plan::server_set::ServerSet;
     use wavetank_raft::Payload;
 
     fn conf(incoming: u16, outgoing: u16) -> Conf {
-        let (incoming, outgoing) = (Slots(incoming), Slots(outgoing));
+        let (incoming, outgoing) = (ServerSet(incoming), ServerSet(outgoing));
         Conf { incoming, outgoing, members: incoming.or(outgoing), digest: 0 }
     }
 
@@ -75,11 +75,11 @@ mod tests {
 
     #[test]
     fn in_a_story() {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
-        tale.is_quiet();
-        tale.append(N1, vec![Payload::Configuration(voters(&[N1, N3]))]);
-        tale.speaks("n1 went from n1 n2 at i3 to n1 n3 at i4: more than one voter came or went");
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
+        fixture.is_quiet();
+        fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N3]))]);
+        fixture.speaks("n1 went from n1 n2 at i3 to n1 n3 at i4: more than one voter came or went");
     }
 }

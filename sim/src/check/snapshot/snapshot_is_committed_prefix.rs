@@ -1,61 +1,59 @@
 //! A snapshot stands for a prefix that was committed, with the configuration in force there.
 
-use crate::check::ghost::{Facts, Ledger};
+use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
+use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::LogId;
 
 const WATCHES: Facts = Facts::CAPTURING.or(Facts::CAPTURED).or(Facts::INSTALLED);
 
 /// Snapshots are committed prefixes (S4).
 pub(crate) const CHECK: Check =
-    Check::new("snapshot_is_committed_prefix", "thesis §5.1", Column::Ghosts, WATCHES, judge);
+    Check::new("snapshot_is_committed_prefix", "thesis §5.1", JudgeLevel::History, WATCHES, judge);
 
-fn judge(ledger: &Ledger, facts: Facts, witnessed: &mut u64) -> Option<String> {
-    let (slot, step) = (ledger.step.slot, &ledger.step);
+fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
+    let (idx, step) = (ghost.step.idx, &ghost.step);
     if facts.touches(Facts::INSTALLED)
-        && let Some(what) = entry(ledger, step.now.snapshot, witnessed)
+        && let Some(what) = entry(ghost, step.now.snapshot, witnessed)
     {
         return Some(what);
     }
     let (last, says) = step.captured?;
-    if let Some(what) = entry(ledger, last, witnessed) {
+    if let Some(what) = entry(ghost, last, witnessed) {
         return Some(what);
     }
-    match ledger.history.conf_at(last.index) {
+    match ghost.history.conf_at(last.index) {
         Some(was) if was == says => None,
-        Some(was) => {
-            say(format_args!("{slot} has a snapshot of {last} that says {says}; in force was {was}"))
-        }
-        None => say(format_args!("{slot} has a snapshot of {last} that says {says}; nothing was in force")),
+        Some(was) => say(format_args!("{idx} has a snapshot of {last} that says {says}; in force was {was}")),
+        None => say(format_args!("{idx} has a snapshot of {last} that says {says}; nothing was in force")),
     }
 }
 
 /// What is wrong with the last entry of a snapshot.
-fn entry(ledger: &Ledger, last: LogId, witnessed: &mut u64) -> Option<String> {
-    let (slot, committed) = (ledger.step.slot, ledger.history.committed());
+fn entry(ghost: &Ghost, last: LogId, witnessed: &mut u64) -> Option<String> {
+    let (idx, committed) = (ghost.step.idx, ghost.history.committed());
     if committed < last.index {
         return say(format_args!(
-            "{slot} has a snapshot of {last}, but only {committed} is committed anywhere"
+            "{idx} has a snapshot of {last}, but only {committed} is committed anywhere"
         ));
     }
-    let committed = ledger.history.at(last.index)?;
+    let committed = ghost.history.at(last.index)?;
     *witnessed += 1;
     let (by, other) = (committed.by, LogId::new(committed.link.term, last.index));
     if other == last {
         return None;
     }
-    say(format_args!("{slot} has a snapshot of {last}, where {by} committed {other}"))
+    say(format_args!("{idx} has a snapshot of {last}, where {by} committed {other}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, N3, Tale, voters};
-    use crate::plan::server_set::Slot;
+    use crate::check::fixture::{Fixture, N1, N2, N3, voters};
+    use crate::plan::server_set::ServerIdx;
     use wavetank_raft::{Action, Event, Index, Payload, SnapshotMeta, Term};
 
-    fn capture(tale: &mut Tale, last: LogId, conf: &[Slot], at: u64) {
+    fn capture(fixture: &mut Fixture, last: LogId, conf: &[ServerIdx], at: u64) {
         let meta = SnapshotMeta {
             last,
             configuration: (*voters(conf)).clone(),
@@ -63,41 +61,41 @@ mod tests {
             size: 0,
             checksum: 0,
         };
-        tale.step(N1, &Event::Timer, |_| {}, vec![Action::TakeSnapshot(meta)]);
+        fixture.step(N1, &Event::Timer, |_| {}, vec![Action::TakeSnapshot(meta)]);
     }
 
-    fn tale() -> Tale {
-        let mut tale = Tale::three(&CHECK);
-        tale.settle(N1, 2);
-        tale.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
-        tale
+    fn fixture() -> Fixture {
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
+        fixture
     }
 
     #[test]
     fn of_what_is_committed() {
-        let mut tale = tale();
-        capture(&mut tale, LogId::new(Term(2), Index(2)), &[N1, N2, N3], 1);
-        tale.is_quiet();
+        let mut fixture = fixture();
+        capture(&mut fixture, LogId::new(Term(2), Index(2)), &[N1, N2, N3], 1);
+        fixture.is_quiet();
     }
 
     #[test]
     fn not_of_what_is_not() {
-        let mut tale = tale();
-        capture(&mut tale, LogId::new(Term(2), Index(3)), &[N1, N2], 3);
-        tale.speaks("n1 has a snapshot of t2.i3, but only i2 is committed");
+        let mut fixture = fixture();
+        capture(&mut fixture, LogId::new(Term(2), Index(3)), &[N1, N2], 3);
+        fixture.speaks("n1 has a snapshot of t2.i3, but only i2 is committed");
     }
 
     #[test]
     fn not_of_another_term() {
-        let mut tale = tale();
-        capture(&mut tale, LogId::new(Term(1), Index(2)), &[N1, N2, N3], 1);
-        tale.speaks("n1 has a snapshot of t1.i2, where n1 committed t2.i2");
+        let mut fixture = fixture();
+        capture(&mut fixture, LogId::new(Term(1), Index(2)), &[N1, N2, N3], 1);
+        fixture.speaks("n1 has a snapshot of t1.i2, where n1 committed t2.i2");
     }
 
     #[test]
     fn not_with_a_configuration_that_may_still_go() {
-        let mut tale = tale();
-        capture(&mut tale, LogId::new(Term(2), Index(2)), &[N1, N2], 3);
-        tale.speaks("n1 has a snapshot of t2.i2 that says n1 n2 at i3; in force was n1 n2 n3 at i1");
+        let mut fixture = fixture();
+        capture(&mut fixture, LogId::new(Term(2), Index(2)), &[N1, N2], 3);
+        fixture.speaks("n1 has a snapshot of t2.i2 that says n1 n2 at i3; in force was n1 n2 n3 at i1");
     }
 }

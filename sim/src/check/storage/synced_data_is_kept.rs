@@ -1,32 +1,32 @@
 //! What reached the disk is there after a crash: only what was never reported durable may be
 //! missing. A server that finds less has to stop, not to go on with less.
 
-use crate::check::ghost::{Facts, Found, Ledger};
+use crate::check::ghost::{Facts, Found, Ghost};
 use crate::check::{Check, say};
-use crate::plan::judge_level::Column;
-use crate::plan::server_set::Slot;
+use crate::plan::judge_level::JudgeLevel;
+use crate::plan::server_set::ServerIdx;
 use wavetank_raft::Index;
 
 /// Synced data is kept (P5).
 pub(crate) const CHECK: Check =
-    Check::new("synced_data_is_kept", "thesis §3.8", Column::Steps, Facts::BOOTED, judge);
+    Check::new("synced_data_is_kept", "thesis §3.8", JudgeLevel::Steps, Facts::BOOTED, judge);
 
-fn judge(ledger: &Ledger, _: Facts, witnessed: &mut u64) -> Option<String> {
-    let found = &ledger.step.found;
+fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let found = &ghost.step.found;
     if !found.returning {
         return None;
     }
     *witnessed += 1;
-    missing(ledger.step.slot, found)
+    missing(ghost.step.idx, found)
 }
 
 /// What is missing of what was kept.
-fn missing(slot: Slot, found: &Found) -> Option<String> {
+fn missing(idx: ServerIdx, found: &Found) -> Option<String> {
     let (hard, kept) = (found.hard, found.kept.hard);
     let older = hard.term < kept.term;
     let unvoted = hard.term == kept.term && hard.vote != kept.vote;
     if older || unvoted && kept.vote.is_some() {
-        return say(format_args!("{slot} goes on with {hard:?}; on its disk was {kept:?}"));
+        return say(format_args!("{idx} goes on with {hard:?}; on its disk was {kept:?}"));
     }
     let (log, snapshot, last) = (&found.kept.log, found.snapshot, found.last);
     // A log that the snapshot contradicts goes with good reason.
@@ -36,24 +36,24 @@ fn missing(slot: Slot, found: &Found) -> Option<String> {
     if contradicts || kept.index <= found.end() {
         return None;
     }
-    say(format_args!("{slot} goes on with a log up to {last}; on its disk it went up to {kept}"))
+    say(format_args!("{idx} goes on with a log up to {last}; on its disk it went up to {kept}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{N1, N2, Tale};
+    use crate::check::fixture::{Fixture, N1, N2};
     use crate::check::ghost::{Chain, Disk};
     use wavetank_raft::{Entry, HardState, LogId, Payload, Term};
 
     #[test]
     fn what_was_not_synced_may_go() {
-        let mut tale = Tale::three(&CHECK);
-        tale.elect(N1, 2);
-        tale.deliver(N1, N2, 0);
-        tale.crash(N2);
-        tale.boot(N2);
-        tale.is_quiet();
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N1, 2);
+        fixture.deliver(N1, N2, 0);
+        fixture.crash(N2);
+        fixture.boot(N2);
+        fixture.is_quiet();
     }
 
     #[test]
@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn nor_may_the_vote_record() {
-        let record = |term, vote: Option<Slot>| HardState { term: Term(term), vote: vote.map(Slot::node) };
+        let record =
+            |term, vote: Option<ServerIdx>| HardState { term: Term(term), vote: vote.map(ServerIdx::node) };
         let says = |kept, hard| {
             let kept = Disk { hard: kept, ..Disk::default() };
             missing(N1, &Found { hard, kept, ..Found::default() })

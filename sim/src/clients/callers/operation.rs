@@ -2,9 +2,9 @@
 
 use crate::engine::workload::{Reply, Want};
 use crate::observe::Ending;
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use std::fmt;
-use wavetank_raft::{Answer, Bytes, Error, Index, Time};
+use wavetank_raft::{Answer, Data, Error, Index, Time};
 
 /// An operation.
 #[derive(Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Operation<W> {
     /// The client that began it.
     pub client: u16,
     /// The one server that this client asks; `None` for a client that looks for the leader.
-    pub pinned: Option<Slot>,
+    pub pinned: Option<ServerIdx>,
     /// What it asks for.
     pub wanted: W,
     /// When it began.
@@ -54,9 +54,9 @@ pub struct End {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Told {
     /// A command: the entry at this index applied it, with this response.
-    Applied(Index, Bytes),
+    Applied(Index, Data),
     /// A read: what the query returned.
-    Got(Bytes),
+    Got(Data),
 }
 
 impl<W> Operation<W> {
@@ -83,8 +83,8 @@ impl<W: Wanted> fmt::Debug for Operation<W> {
 impl<W: Wanted> fmt::Display for Operation<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "c{} #{} {}", self.client, self.number, self.wanted)?;
-        if let Some(slot) = self.pinned {
-            write!(f, " at {slot}")?;
+        if let Some(idx) = self.pinned {
+            write!(f, " at {idx}")?;
         }
         match &self.end {
             Some(End { answer: Some(told), .. }) => W::fmt_told(told, f),
@@ -110,16 +110,16 @@ impl Wanted for Want {
 }
 
 /// What a reply means to a client.
-pub(super) enum Heard {
+pub(super) enum LeaderContact {
     /// It was done.
     Told(Told),
     /// It was not done, for certain; this server may lead.
-    Refused(Option<Slot>),
+    Refused(Option<ServerIdx>),
     /// It may have been done.
     Doubt,
 }
 
-impl From<Reply> for Heard {
+impl From<Reply> for LeaderContact {
     fn from(reply: Reply) -> Self {
         match reply {
             Reply::Answered(Ok(Answer::Applied { index, response })) => {
@@ -138,6 +138,6 @@ impl From<Reply> for Heard {
 }
 
 /// The server that an error points to.
-fn leader(error: &Error) -> Option<Slot> {
-    if let Error::NotLeader(Some((id, _))) = error { Slot::of(id.node()) } else { None }
+fn leader(error: &Error) -> Option<ServerIdx> {
+    if let Error::NotLeader(Some((id, _))) = error { ServerIdx::of(id.node()) } else { None }
 }

@@ -12,7 +12,7 @@ pub use script::KvScript;
 pub use want::KvWant;
 
 use crate::clients::callers::{self, Caller, Callers, Habits};
-use crate::plan::server_set::Slots;
+use crate::plan::server_set::ServerSet;
 
 /// All clients of a run.
 ///
@@ -28,12 +28,12 @@ impl Clients {
     /// # Panics
     /// When there is no server to know, or nothing to contend for.
     #[must_use]
-    pub fn new(plan: ClientPlan, servers: Slots, seed: u64) -> Self {
+    pub fn new(plan: ClientPlan, servers: ServerSet, seed: u64) -> Self {
         assert!(1 <= plan.keys, "clients need a key");
-        let slots = servers.iter().collect::<Vec<_>>();
+        let all = servers.iter().collect::<Vec<_>>();
         let pinned = |at: u16| {
-            let slot = slots[usize::from(at) % slots.len()];
-            Caller::pinned(plan.followers + at, slot, plan.pinned_think, seed)
+            let idx = all[usize::from(at) % all.len()];
+            Caller::pinned(plan.followers + at, idx, plan.pinned_think, seed)
         };
         let followers = (0..plan.followers).map(|number| Caller::seeking(number, servers, plan.think, seed));
         let callers = followers.chain((0..plan.pinned).map(pinned)).collect();

@@ -15,16 +15,16 @@ mod session_order;
 mod witness;
 
 #[cfg(test)]
-mod tale;
+mod fixture;
 
 use super::clients::Operation;
 use super::wire::Command;
 use crate::engine::workload::Want;
-use crate::observe::observer::Watch;
+use crate::observe::observer::Observer;
 use crate::observe::report::{Class, Violation};
 use crate::observe::{Ending, Observation, Seen};
 use crate::plan::Plan;
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use crate::runner::observers::CustomChecks;
 use acked_writes::AckedWrites;
 use exactly_once::ExactlyOnce;
@@ -57,9 +57,9 @@ enum Moment<'a> {
     /// it was one.
     First(Index, Option<Command<'a>>),
     /// A state machine applied something else than the first one at this index.
-    Other(Slot, Index),
+    Other(ServerIdx, Index),
     /// A server died, or started.
-    Broke(Slot),
+    Broke(ServerIdx),
 }
 
 impl<'a> Moment<'a> {
@@ -183,7 +183,7 @@ impl Judges {
         });
     }
 
-    fn take(&mut self, at: Time, slot: Slot, entry: &Entry) {
+    fn take(&mut self, at: Time, idx: ServerIdx, entry: &Entry) {
         let index = entry.id.index;
         let bytes = match &entry.payload {
             Payload::Command(bytes) => Some(bytes),
@@ -196,7 +196,7 @@ impl Judges {
         };
         if self.record.is_known(index) {
             if !self.record.agrees(index, bytes) {
-                self.judge(at, &Moment::Other(slot, index));
+                self.judge(at, &Moment::Other(idx, index));
             }
             return;
         }
@@ -206,10 +206,10 @@ impl Judges {
     }
 }
 
-impl Watch for Judges {
+impl Observer for Judges {
     // Most of what happens is not the clients' business.
     #[inline]
-    fn see(&mut self, observation: &Observation<'_>) {
+    fn on_observation(&mut self, observation: &Observation<'_>) {
         if self.verdict.is_some() || self.is_void {
             return;
         }
@@ -227,8 +227,8 @@ impl Judges {
     fn look(&mut self, observation: &Observation<'_>) {
         let at = observation.at;
         match observation.seen {
-            Seen::Applied { slot, batch, .. } => {
-                batch.entries.iter().for_each(|entry| self.take(at, slot, entry));
+            Seen::Applied { idx, batch, .. } => {
+                batch.entries.iter().for_each(|entry| self.take(at, idx, entry));
             }
             Seen::Invoked { what, .. } => {
                 if let Some(operation) = (what as &dyn Any).downcast_ref::<Operation>() {
@@ -242,8 +242,8 @@ impl Judges {
                     self.record.close(operation.number);
                 }
             }
-            Seen::Crashed { slot, .. } | Seen::Halted(slot) | Seen::Booted { slot, .. } => {
-                self.judge(at, &Moment::Broke(slot));
+            Seen::Crashed { idx, .. } | Seen::Halted(idx) | Seen::Booted { idx, .. } => {
+                self.judge(at, &Moment::Broke(idx));
             }
             _ => {}
         }

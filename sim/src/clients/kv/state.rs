@@ -2,7 +2,7 @@
 
 use super::wire::{Command, Got, Outcome, Response, Verb, queried};
 use std::collections::BTreeMap;
-use wavetank_raft::{Bytes, Index};
+use wavetank_raft::{Data, Index};
 
 /// Keys, sessions, and a digest over both.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -79,7 +79,7 @@ impl Session {
 
 impl State {
     /// Takes in the command at this index.
-    pub(super) fn apply(&mut self, index: Index, bytes: &[u8]) -> Bytes {
+    pub(super) fn apply(&mut self, index: Index, bytes: &[u8]) -> Data {
         self.applied = index;
         let response = match Command::decode(bytes) {
             Some(command) => self.once(index, &command),
@@ -130,7 +130,7 @@ impl State {
     }
 
     /// Answers a read.
-    pub(super) fn query(&self, query: &[u8]) -> Bytes {
+    pub(super) fn query(&self, query: &[u8]) -> Data {
         let cell = queried(query).and_then(|key| self.cells.get(&key));
         let (version, value) = cell.map_or((Index::ZERO, &[][..]), |cell| (cell.version, &cell.value[..]));
         Got { applied: self.applied, version, value }.encode()

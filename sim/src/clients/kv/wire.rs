@@ -3,7 +3,7 @@
 //! Numbers are written seven bits to the byte, low bits first, the top bit saying that more
 //! follow. The last field takes the rest of the bytes and has no length.
 
-use wavetank_raft::{Bytes, Index};
+use wavetank_raft::{Data, Index};
 
 /// A command, reading from the bytes it came in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,7 +72,7 @@ pub struct Got<'a> {
 impl<'a> Command<'a> {
     /// Encodes it.
     #[must_use]
-    pub fn encode(&self) -> Bytes {
+    pub fn encode(&self) -> Data {
         let (tag, first, last): (u8, &[u8], &[u8]) = match self.verb {
             Verb::Put(value) => (0, &[], value),
             Verb::Append(value) => (1, &[], value),
@@ -117,7 +117,7 @@ impl<'a> Command<'a> {
 impl Response {
     /// Encodes it.
     #[must_use]
-    pub fn encode(self) -> Bytes {
+    pub fn encode(self) -> Data {
         let mut bytes = Vec::with_capacity(8);
         bytes.push(self.outcome.tag());
         put_number(&mut bytes, self.effective.0);
@@ -158,7 +158,7 @@ impl Outcome {
 impl<'a> Got<'a> {
     /// Encodes it.
     #[must_use]
-    pub fn encode(&self) -> Bytes {
+    pub fn encode(&self) -> Data {
         let mut bytes = Vec::with_capacity(12 + self.value.len());
         put_number(&mut bytes, self.applied.0);
         put_number(&mut bytes, self.version.0);
@@ -177,7 +177,7 @@ impl<'a> Got<'a> {
 
 /// The query for a key's value.
 #[must_use]
-pub fn query(key: u32) -> Bytes {
+pub fn query(key: u32) -> Data {
     let mut bytes = Vec::with_capacity(5);
     put_number(&mut bytes, u64::from(key));
     bytes.into()

@@ -4,36 +4,36 @@ use super::World;
 use crate::engine::host::{Caller, PendingCall, Timer};
 use crate::engine::network::ClientLine;
 use crate::engine::workload::{Ask, Reply, TankFsm, Told, Want};
-use crate::engine::world::sim_event::Happening;
+use crate::engine::world::sim_event::SimEvent;
 use crate::observe::Seen;
-use crate::observe::observer::Watch;
-use crate::plan::server_set::Slot;
-use wavetank_raft::{Bytes, Call, Error, Event, Outcome, RequestId, Span};
+use crate::observe::observer::Observer;
+use crate::plan::server_set::ServerIdx;
+use wavetank_raft::{Call, Data, Error, Event, Outcome, RequestId, Span};
 
-impl<F: TankFsm, V: Watch> World<F, V> {
+impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn on_clients(&mut self, serial: u64) {
         if self.clients_due.serial != serial {
             return;
         }
         self.clients_due = Timer::NONE;
-        if self.workload.deadline() <= self.eye.now {
-            self.workload.wake(self.eye.now, &mut self.wants);
+        if self.workload.deadline() <= self.recorder.now {
+            self.workload.wake(self.recorder.now, &mut self.wants);
             self.grant_wants();
         }
         self.expect_clients();
     }
 
     pub(super) fn on_reply(&mut self, request: RequestId, reply: Reply) {
-        self.workload.reply(self.eye.now, request, reply, &mut self.wants);
+        self.workload.reply(self.recorder.now, request, reply, &mut self.wants);
         self.grant_wants();
         self.expect_clients();
     }
 
     /// Puts the clients' deadline on the agenda if it comes before the timer that is there.
     pub(super) fn expect_clients(&mut self) {
-        let at = self.workload.deadline().max(self.eye.now);
+        let at = self.workload.deadline().max(self.recorder.now);
         if at < self.clients_due.at {
-            let serial = self.agenda.put(at, Happening::Clients);
+            let serial = self.event_queue.put(at, SimEvent::Clients);
             self.clients_due = Timer { at, serial };
         }
     }
@@ -53,11 +53,11 @@ impl<F: TankFsm, V: Watch> World<F, V> {
                     Seen::Returned { client, operation, ending, what }
                 }
             };
-            self.eye.see(seen);
+            self.recorder.on_observation(seen);
         }
         for ask in wants.asks.drain(..) {
             if let Some(after) = self.line(ask.client).pass() {
-                self.agenda.put(self.eye.now + after, Happening::Ask(ask));
+                self.event_queue.put(self.recorder.now + after, SimEvent::Ask(ask));
             }
         }
         self.wants = wants;
@@ -81,26 +81,26 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         }
     }
 
-    fn gather(&mut self, to: Slot, request: RequestId, client: u16, command: Bytes, span: Span) {
+    fn gather(&mut self, to: ServerIdx, request: RequestId, client: u16, command: Data, span: Span) {
         let host = &mut self.hosts[to.at()];
         let process = host.process.as_mut().expect("who is awake runs");
         process.calls.push(PendingCall { request, caller: Caller::Writer(client) });
-        process.gathered.push((request, command));
-        if process.gathered.len() == 1 {
-            self.agenda.put(self.eye.now + span, Happening::Gathered(to, host.incarnation));
+        process.batched.push((request, command));
+        if process.batched.len() == 1 {
+            self.event_queue.put(self.recorder.now + span, SimEvent::Batch(to, host.incarnation));
         }
     }
 
-    pub(super) fn on_gathered(&mut self, slot: Slot, incarnation: u32) {
-        let host = &mut self.hosts[slot.at()];
+    pub(super) fn on_batch(&mut self, idx: ServerIdx, incarnation: u32) {
+        let host = &mut self.hosts[idx.at()];
         if host.incarnation == incarnation {
             let process = host.process.as_mut().expect("who is awake runs");
-            let gathered = std::mem::take(&mut process.gathered);
-            self.give(slot, Event::ApplyBatch(gathered));
+            let batched = std::mem::take(&mut process.batched);
+            self.give(idx, Event::ApplyBatch(batched));
         }
     }
 
-    pub(super) fn make_call(&mut self, to: Slot, request: RequestId, caller: Caller, call: Call) {
+    pub(super) fn make_call(&mut self, to: ServerIdx, request: RequestId, caller: Caller, call: Call) {
         if let Some(process) = &mut self.hosts[to.at()].process {
             process.calls.push(PendingCall { request, caller });
             self.give(to, Event::Call { request, call });
@@ -108,8 +108,8 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     }
 
     /// An answer; a second one to the same call, or to no call, goes to nobody.
-    pub(super) fn on_answer(&mut self, slot: Slot, request: RequestId, outcome: Outcome) {
-        let Some(process) = &mut self.hosts[slot.at()].process else { return };
+    pub(super) fn on_answer(&mut self, idx: ServerIdx, request: RequestId, outcome: Outcome) {
+        let Some(process) = &mut self.hosts[idx.at()].process else { return };
         let Some(place) = process.calls.iter().position(|call| call.request == request) else { return };
         match process.calls.swap_remove(place).caller {
             Caller::Writer(client) => self.send_reply(client, request, Reply::Answered(outcome)),
@@ -144,7 +144,7 @@ impl<F: TankFsm, V: Watch> World<F, V> {
 
     pub(super) fn send_reply(&mut self, client: u16, request: RequestId, reply: Reply) {
         if let Some(after) = self.line(client).pass() {
-            self.agenda.put(self.eye.now + after, Happening::Reply(request, reply));
+            self.event_queue.put(self.recorder.now + after, SimEvent::Reply(request, reply));
         }
     }
 

@@ -2,159 +2,159 @@
 //! servers, its links and its clocks.
 
 use super::World;
-use crate::disk::fault::Blow;
+use crate::disk::fault::DiskFault;
 use crate::disk::{Capture, Remains};
 use crate::engine::host::{Caller, Host, Process, Timer, Work};
 use crate::engine::workload::TankFsm;
-use crate::engine::world::sim_event::Happening;
-use crate::observe::observer::Watch;
+use crate::engine::world::sim_event::SimEvent;
+use crate::observe::observer::Observer;
 use crate::observe::{NetworkChange, Seen};
 use crate::plan::rng::Draw;
-use crate::plan::server_set::{Slot, Slots};
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use crate::plan::{Disks, Links};
 use tracing::{Level, debug, enabled};
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{Call, Event, Outcome, RequestId, RoleName, Server, Span};
 
-impl<F: TankFsm, V: Watch> World<F, V> {
+impl<F: TankFsm, V: Observer> World<F, V> {
     /// A server, while it runs.
     #[must_use]
-    pub fn server(&self, slot: Slot) -> Option<&Server> {
-        Some(&self.process(slot)?.server)
+    pub fn server(&self, idx: ServerIdx) -> Option<&Server> {
+        Some(&self.process(idx)?.server)
     }
 
     /// A server's state machine, while it runs.
     #[must_use]
-    pub fn fsm(&self, slot: Slot) -> Option<&F> {
-        Some(&self.process(slot)?.machine.fsm)
+    pub fn fsm(&self, idx: ServerIdx) -> Option<&F> {
+        Some(&self.process(idx)?.machine.fsm)
     }
 
     /// Whoever leads in the newest term, if anybody does.
     #[must_use]
-    pub fn leader(&self) -> Option<Slot> {
+    pub fn leader(&self) -> Option<ServerIdx> {
         self.leader_among(self.awake)
     }
 
     /// Whoever of these leads in the newest term, if anybody does.
     #[must_use]
-    pub fn leader_among(&self, slots: Slots) -> Option<Slot> {
-        let node = |slot: Slot| self.server(slot).map(Server::node);
-        slots
+    pub fn leader_among(&self, servers: ServerSet) -> Option<ServerIdx> {
+        let node = |idx: ServerIdx| self.server(idx).map(Server::node);
+        servers
             .iter()
-            .filter(|&slot| node(slot).is_some_and(|node| node.role() == RoleName::Leader))
-            .max_by_key(|&slot| node(slot).map(wavetank_raft::Node::term))
+            .filter(|&idx| node(idx).is_some_and(|node| node.role() == RoleName::Leader))
+            .max_by_key(|&idx| node(idx).map(wavetank_raft::Node::term))
     }
 
     /// Crashes a server. Of what it was writing a first part may be on the disk after all.
-    pub fn crash(&mut self, slot: Slot) {
-        if let Some(mut process) = self.stop(slot) {
-            self.crash_disk(slot, &mut process);
-            self.eye.see(Seen::Crashed { slot, wiped: false });
-            self.trace("crash", slot);
+    pub fn crash(&mut self, idx: ServerIdx) {
+        if let Some(mut process) = self.stop(idx) {
+            self.crash_disk(idx, &mut process);
+            self.recorder.on_observation(Seen::Crashed { idx, wiped: false });
+            self.trace("crash", idx);
             self.break_calls(process.calls);
         }
     }
 
     /// Crashes a server and loses its disk. What is started in its place begins blank.
-    pub fn crash_wiped(&mut self, slot: Slot) {
-        let process = self.stop(slot);
-        self.hosts[slot.at()].disk.wipe();
-        self.eye.see(Seen::Crashed { slot, wiped: true });
-        self.trace("wipe", slot);
+    pub fn crash_wiped(&mut self, idx: ServerIdx) {
+        let process = self.stop(idx);
+        self.hosts[idx.at()].disk.wipe();
+        self.recorder.on_observation(Seen::Crashed { idx, wiped: true });
+        self.trace("wipe", idx);
         self.break_calls(process.map(|process| process.calls).unwrap_or_default());
     }
 
     /// Starts a server with what its disk still has. Nothing if it runs.
-    pub fn restart(&mut self, slot: Slot) {
-        let host = &mut self.hosts[slot.at()];
-        if host.process.is_some() || self.lost.contains(slot) {
+    pub fn restart(&mut self, idx: ServerIdx) {
+        let host = &mut self.hosts[idx.at()];
+        if host.process.is_some() || self.lost.contains(idx) {
             return;
         }
-        let (boot, log) = match host.start(self.plan.seed, self.eye.now, (self.make)(slot)) {
+        let (boot, log) = match host.start(self.plan.seed, self.recorder.now, (self.make)(idx)) {
             Ok(started) => started,
-            Err(error) => return self.refuse_to_start(slot, &error),
+            Err(error) => return self.refuse_to_start(idx, &error),
         };
-        self.awake = self.awake.with(slot);
-        self.refused = self.refused.without(slot);
+        self.awake = self.awake.with(idx);
+        self.refused = self.refused.without(idx);
         let Process { server, machine, .. } = host.process.as_mut().expect("it was just started");
-        self.eye.see(Seen::Booted { slot, server, boot: &boot, log: &log });
+        self.recorder.on_observation(Seen::Booted { idx, server, boot: &boot, log: &log });
         if let Some(meta) = &boot.snapshot {
             let last = host.disk.load_snapshot(meta.last, &mut |source| machine.fsm.restore(source));
             let last = last.expect("a snapshot that can be listed can be loaded");
-            self.eye.see(Seen::Restored { slot, last, digest: machine.fsm.digest() });
+            self.recorder.on_observation(Seen::Restored { idx, last, digest: machine.fsm.digest() });
         }
-        self.trace("start", slot);
-        self.expect_timer(slot);
+        self.trace("start", idx);
+        self.expect_timer(idx);
     }
 
     /// A server does not start with what its disk has. Whoever supervises it tries again.
-    fn refuse_to_start(&mut self, slot: Slot, error: &StoreError) {
-        self.eye.see(Seen::Refused { slot, error });
-        self.trace("refuse", slot);
-        self.refused = self.refused.with(slot);
-        if let Some(after) = self.plan.supervised.filter(|_| !self.broken.contains(slot)) {
-            self.agenda.put(self.eye.now + after, Happening::Restart(slot));
+    fn refuse_to_start(&mut self, idx: ServerIdx, error: &StoreError) {
+        self.recorder.on_observation(Seen::Refused { idx, error });
+        self.trace("refuse", idx);
+        self.refused = self.refused.with(idx);
+        if let Some(after) = self.plan.supervised.filter(|_| !self.broken.contains(idx)) {
+            self.event_queue.put(self.recorder.now + after, SimEvent::Restart(idx));
         }
     }
 
     /// A server is lost for good, and all that it had. It never comes back under its name.
-    pub fn lose(&mut self, slot: Slot) {
-        self.crash_wiped(slot);
-        self.lost = self.lost.with(slot);
+    pub fn lose(&mut self, idx: ServerIdx) {
+        self.crash_wiped(idx);
+        self.lost = self.lost.with(idx);
     }
 
     /// Something befalls a server's disk, as far as it can.
-    pub fn harm(&mut self, slot: Slot, blow: Blow, draw: Draw) {
-        if let Some(harm) = self.hosts[slot.at()].disk.strike(blow, draw) {
-            self.eye.see(Seen::Harmed { slot, harm });
+    pub fn damage(&mut self, idx: ServerIdx, fault: DiskFault, draw: Draw) {
+        if let Some(damage) = self.hosts[idx.at()].disk.strike(fault, draw) {
+            self.recorder.on_observation(Seen::Damaged { idx, damage });
         }
     }
 
     /// Nothing more can be written on a server's disk.
-    pub fn fill_disk(&mut self, slot: Slot) {
-        self.harm(slot, Blow::Fill, Draw::ZERO);
+    pub fn fill_disk(&mut self, idx: ServerIdx) {
+        self.damage(idx, DiskFault::Fill, Draw::ZERO);
     }
 
     /// There is room again on a server's disk.
-    pub fn make_room(&mut self, slot: Slot) {
-        self.hosts[slot.at()].disk.make_room();
+    pub fn make_room(&mut self, idx: ServerIdx) {
+        self.hosts[idx.at()].disk.make_room();
     }
 
     /// Servers whose disk is lost, or is not what was written to it. They may not come back.
     #[must_use]
-    pub fn hurt(&self) -> Slots {
-        let damaged = self.all().iter().filter(|slot| self.hosts[slot.at()].disk.is_damaged());
-        damaged.fold(self.lost, Slots::with)
+    pub fn hurt(&self) -> ServerSet {
+        let damaged = self.all().iter().filter(|idx| self.hosts[idx.at()].disk.is_damaged());
+        damaged.fold(self.lost, ServerSet::with)
     }
 
     /// Makes a server stand still: it takes nothing in, while time passes. Nothing if it is down.
-    pub fn pause(&mut self, slot: Slot) {
-        if let Some(process) = &mut self.hosts[slot.at()].process
+    pub fn pause(&mut self, idx: ServerIdx) {
+        if let Some(process) = &mut self.hosts[idx.at()].process
             && process.waiting.is_none()
         {
             process.waiting = Some(Vec::new());
-            self.awake = self.awake.without(slot);
-            self.eye.see(Seen::Paused(slot));
-            self.trace("pause", slot);
+            self.awake = self.awake.without(idx);
+            self.recorder.on_observation(Seen::Paused(idx));
+            self.trace("pause", idx);
         }
     }
 
     /// Lets a server that stands still go on. Whatever came meanwhile comes now, in its order.
-    pub fn resume(&mut self, slot: Slot) {
-        let host = &mut self.hosts[slot.at()];
+    pub fn resume(&mut self, idx: ServerIdx) {
+        let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
         let Some(waiting) = process.waiting.take() else { return };
-        self.awake = self.awake.with(slot);
-        for happening in waiting {
-            let is_timer = matches!(happening, Happening::Timer(_));
-            let serial = self.agenda.put(self.eye.now, happening);
+        self.awake = self.awake.with(idx);
+        for sim_event in waiting {
+            let is_timer = matches!(sim_event, SimEvent::Timer(_));
+            let serial = self.event_queue.put(self.recorder.now, sim_event);
             // Of the timers that came meanwhile at most the last one counts, as before.
             if is_timer {
-                process.timer = Timer { at: self.eye.now, serial };
+                process.timer = Timer { at: self.recorder.now, serial };
             }
         }
-        self.eye.see(Seen::Resumed(slot));
-        self.trace("resume", slot);
+        self.recorder.on_observation(Seen::Resumed(idx));
+        self.trace("resume", idx);
     }
 
     /// Changes who reaches whom.
@@ -163,34 +163,34 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         if !matches!(change, NetworkChange::Mend(..) | NetworkChange::HealAll) {
             self.network.cut(|from, to| self.topology.is_cut(from, to));
         }
-        self.eye.see(Seen::Network(change));
+        self.recorder.on_observation(Seen::Network(change));
         if enabled!(target: "wavetank", Level::DEBUG) {
-            debug!(target: "wavetank", at = %self.eye.now, ?change, "network");
+            debug!(target: "wavetank", at = %self.recorder.now, ?change, "network");
         }
     }
 
     /// Nothing passes between the two sets, either way.
-    pub fn partition(&mut self, ours: Slots, theirs: Slots) {
+    pub fn partition(&mut self, ours: ServerSet, theirs: ServerSet) {
         self.change_network(&NetworkChange::Partition(ours, theirs));
     }
 
     /// Nothing passes between this server and the others, either way.
-    pub fn isolate(&mut self, slot: Slot) {
-        self.partition(Slots::only(slot), self.all().without(slot));
+    pub fn isolate(&mut self, idx: ServerIdx) {
+        self.partition(ServerSet::only(idx), self.all().without(idx));
     }
 
     /// Nothing passes from the first set to the second.
-    pub fn cut_one_way(&mut self, from: Slots, to: Slots) {
+    pub fn cut_one_way(&mut self, from: ServerSet, to: ServerSet) {
         self.change_network(&NetworkChange::CutOneWay(from, to));
     }
 
     /// A link fails in this direction.
-    pub fn cut(&mut self, from: Slot, to: Slot) {
+    pub fn cut(&mut self, from: ServerIdx, to: ServerIdx) {
         self.change_network(&NetworkChange::Cut(from, to));
     }
 
     /// It works again.
-    pub fn mend(&mut self, from: Slot, to: Slot) {
+    pub fn mend(&mut self, from: ServerIdx, to: ServerIdx) {
         self.change_network(&NetworkChange::Mend(from, to));
     }
 
@@ -205,28 +205,28 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     }
 
     /// Changes how a server's disk behaves from here on.
-    pub fn change_disk(&mut self, slot: Slot, disks: Disks) {
-        self.hosts[slot.at()].disk.become_like(self.plan.seed, slot, disks);
+    pub fn change_disk(&mut self, idx: ServerIdx, disks: Disks) {
+        self.hosts[idx.at()].disk.become_like(self.plan.seed, idx, disks);
     }
 
     /// For that long a server's state machine begins nothing new.
-    pub fn stall_machine(&mut self, slot: Slot, lasts: Span) {
-        self.hosts[slot.at()].times.hold(self.eye.now + lasts);
+    pub fn stall_machine(&mut self, idx: ServerIdx, lasts: Span) {
+        self.hosts[idx.at()].times.hold(self.recorder.now + lasts);
     }
 
     /// Delivers the oldest message that the network holds; whether there was one.
     pub fn let_go(&mut self) -> bool {
         let oldest = self.held.pop_front();
         let there_was = oldest.is_some();
-        if let Some((_, letter)) = oldest {
-            self.agenda.put(self.eye.now, Happening::Arrive(letter));
+        if let Some((_, envelope)) = oldest {
+            self.event_queue.put(self.recorder.now, SimEvent::Arrive(envelope));
         }
         there_was
     }
 
     /// Calls a server, as an operator does. [`World::outcome`] has what came of it.
-    pub fn call(&mut self, slot: Slot, call: Call) -> RequestId {
-        self.call_as(Caller::Operator, slot, call)
+    pub fn call(&mut self, idx: ServerIdx, call: Call) -> RequestId {
+        self.call_as(Caller::Operator, idx, call)
     }
 
     /// What came of an operator's call; `None` while nothing has. A server that was down, or went
@@ -237,34 +237,34 @@ impl<F: TankFsm, V: Watch> World<F, V> {
     }
 
     /// Hands an event to a server that is awake, as if it came from outside.
-    pub fn force(&mut self, slot: Slot, event: Event) {
-        if self.awake.contains(slot) {
-            self.give(slot, event);
+    pub fn force(&mut self, idx: ServerIdx, event: Event) {
+        if self.awake.contains(idx) {
+            self.give(idx, event);
         }
     }
 
     /// Sets a server's clock forward.
-    pub fn jump_clock(&mut self, slot: Slot, by: Span) {
-        self.hosts[slot.at()].clock.jump(by);
-        self.expect_timer(slot);
+    pub fn jump_clock(&mut self, idx: ServerIdx, by: Span) {
+        self.hosts[idx.at()].clock.jump(by);
+        self.expect_timer(idx);
     }
 
     /// A server's clock stands still for that long.
-    pub fn freeze_clock(&mut self, slot: Slot, by: Span) {
-        self.hosts[slot.at()].clock.freeze(self.eye.now, by);
+    pub fn freeze_clock(&mut self, idx: ServerIdx, by: Span) {
+        self.hosts[idx.at()].clock.freeze(self.recorder.now, by);
     }
 
     /// Makes a server's clock go at another rate, so many parts per million faster or slower.
-    pub fn drift_clock(&mut self, slot: Slot, ppm: i32) {
-        self.hosts[slot.at()].clock.drift(self.eye.now, ppm);
-        self.expect_timer(slot);
+    pub fn drift_clock(&mut self, idx: ServerIdx, ppm: i32) {
+        self.hosts[idx.at()].clock.drift(self.recorder.now, ppm);
+        self.expect_timer(idx);
     }
 
-    pub(super) fn call_as(&mut self, caller: Caller, slot: Slot, call: Call) -> RequestId {
+    pub(super) fn call_as(&mut self, caller: Caller, idx: ServerIdx, call: Call) -> RequestId {
         self.calls += 1;
         let request = crate::observe::operators(self.calls);
-        if self.awake.contains(slot) {
-            self.make_call(slot, request, caller, call);
+        if self.awake.contains(idx) {
+            self.make_call(idx, request, caller, call);
         } else {
             self.break_calls(vec![crate::engine::host::PendingCall { request, caller }]);
         }
@@ -273,30 +273,30 @@ impl<F: TankFsm, V: Watch> World<F, V> {
 
     pub(super) fn on_bootstrap(&mut self) {
         const AGAIN: Span = Span::ms(500);
-        let first = Slot(0);
+        let first = ServerIdx(0);
         if self.server(first).is_some_and(|server| server.node().configuration().is_some()) {
             return;
         }
         self.call_as(Caller::Nemesis, first, Call::Bootstrap(self.founders()));
         // The first server may crash before its first configuration is durable.
-        self.agenda.put(self.eye.now + AGAIN, Happening::Bootstrap);
+        self.event_queue.put(self.recorder.now + AGAIN, SimEvent::Bootstrap);
     }
 
     /// Crashes a server for a while.
-    pub(super) fn crash_for(&mut self, slot: Slot, away: Span) {
-        self.crash(slot);
-        self.agenda.put(self.eye.now + away, Happening::Restart(slot));
+    pub(super) fn crash_for(&mut self, idx: ServerIdx, away: Span) {
+        self.crash(idx);
+        self.event_queue.put(self.recorder.now + away, SimEvent::Restart(idx));
     }
 
     /// The server has stopped by its own decision.
-    pub(super) fn halt(&mut self, slot: Slot) {
-        if let Some(mut process) = self.stop(slot) {
-            self.hosts[slot.at()].halted = true;
-            self.crash_disk(slot, &mut process);
-            self.eye.see(Seen::Halted(slot));
-            self.trace("halt", slot);
+    pub(super) fn halt(&mut self, idx: ServerIdx) {
+        if let Some(mut process) = self.stop(idx) {
+            self.hosts[idx.at()].halted = true;
+            self.crash_disk(idx, &mut process);
+            self.recorder.on_observation(Seen::Halted(idx));
+            self.trace("halt", idx);
             if let Some(after) = self.plan.supervised {
-                self.agenda.put(self.eye.now + after, Happening::Restart(slot));
+                self.event_queue.put(self.recorder.now + after, SimEvent::Restart(idx));
             }
             self.break_calls(process.calls);
         }
@@ -304,8 +304,8 @@ impl<F: TankFsm, V: Watch> World<F, V> {
 
     /// What was waiting for the disk is done in part, or not at all, and so is a snapshot that was
     /// being kept.
-    fn crash_disk(&mut self, slot: Slot, process: &mut Process<F, Happening>) {
-        let host = &mut self.hosts[slot.at()];
+    fn crash_disk(&mut self, idx: ServerIdx, process: &mut Process<F, SimEvent>) {
+        let host = &mut self.hosts[idx.at()];
         let fsm = &mut process.machine.fsm;
         let mut captured = match process.work.front() {
             Some(Work::TakeSnapshot(meta)) => fsm.snapshot().ok().map(|state| (state, meta)),
@@ -314,29 +314,29 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         let capture = captured.as_mut().map(|(state, meta)| Capture { state, meta });
         let Remains { durable, torn, snapshot } = host.disk.crash(capture);
         for write in &durable {
-            self.eye.see(Seen::Durable { slot, write, torn: None });
+            self.recorder.on_observation(Seen::Durable { idx, write, torn: None });
         }
         if let Some(part) = torn {
-            self.eye.see(Seen::Durable { slot, write: &part.write, torn: Some(part.entries) });
+            self.recorder.on_observation(Seen::Durable { idx, write: &part.write, torn: Some(part.entries) });
         }
         if let Some(meta) = &snapshot {
-            self.eye.see(Seen::SnapshotTaken { slot, meta, digest: fsm.digest() });
+            self.recorder.on_observation(Seen::SnapshotTaken { idx, meta, digest: fsm.digest() });
         }
     }
 
-    fn stop(&mut self, slot: Slot) -> Option<Process<F, Happening>> {
-        self.awake = self.awake.without(slot);
-        self.network.crash(slot);
-        self.hosts[slot.at()].process.take()
+    fn stop(&mut self, idx: ServerIdx) -> Option<Process<F, SimEvent>> {
+        self.awake = self.awake.without(idx);
+        self.network.crash(idx);
+        self.hosts[idx.at()].process.take()
     }
 
-    pub(super) fn process(&self, slot: Slot) -> Option<&Process<F, Happening>> {
-        self.hosts.get(slot.at()).and_then(|host: &Host<F, Happening>| host.process.as_ref())
+    pub(super) fn process(&self, idx: ServerIdx) -> Option<&Process<F, SimEvent>> {
+        self.hosts.get(idx.at()).and_then(|host: &Host<F, SimEvent>| host.process.as_ref())
     }
 
-    fn trace(&self, what: &'static str, slot: Slot) {
+    fn trace(&self, what: &'static str, idx: ServerIdx) {
         if enabled!(target: "wavetank", Level::DEBUG) {
-            debug!(target: "wavetank", at = %self.eye.now, %slot, "{what}");
+            debug!(target: "wavetank", at = %self.recorder.now, %idx, "{what}");
         }
     }
 }

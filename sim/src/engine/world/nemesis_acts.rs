@@ -3,29 +3,29 @@
 use super::World;
 use crate::engine::host::Caller;
 use crate::engine::workload::TankFsm;
-use crate::engine::world::sim_event::Happening;
-use crate::nemesis::{Act, Noticed, Sight};
+use crate::engine::world::sim_event::SimEvent;
+use crate::nemesis::{Act, NemesisView, Trigger};
 use crate::observe::NetworkChange;
-use crate::observe::observer::Watch;
+use crate::observe::observer::Observer;
 use crate::plan::Budget;
 use crate::plan::fault_kind::Scheduled;
-use crate::plan::server_set::{Slot, Slots};
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::Span;
 
-impl<F: TankFsm, V: Watch> World<F, V> {
+impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn on_act(&mut self, kind: Scheduled) {
         let Some(mut nemesis) = self.nemesis.take() else { return };
-        let expendable = if kind.is_for_good() { self.expendable() } else { Slots::NONE };
-        if let Some((act, again)) = nemesis.act(kind, &Sight { expendable, ..self.sight() }) {
-            self.agenda.put(self.eye.now + again, Happening::Act(kind));
+        let expendable = if kind.is_for_good() { self.expendable() } else { ServerSet::NONE };
+        if let Some((act, again)) = nemesis.act(kind, &NemesisView { expendable, ..self.view() }) {
+            self.event_queue.put(self.recorder.now + again, SimEvent::Act(kind));
             self.nemesis = Some(nemesis);
             self.do_act(act);
         }
     }
 
-    pub(super) fn on_occasion(&mut self, slot: Slot, noticed: Noticed) {
+    pub(super) fn on_trigger(&mut self, idx: ServerIdx, trigger: Trigger) {
         let Some(mut nemesis) = self.nemesis.take() else { return };
-        let act = nemesis.occasion(slot, noticed, &self.sight());
+        let act = nemesis.reactive(idx, trigger, &self.view());
         self.nemesis = Some(nemesis);
         self.do_act(act);
     }
@@ -37,88 +37,88 @@ impl<F: TankFsm, V: Watch> World<F, V> {
         }
     }
 
-    pub(super) fn on_restart(&mut self, slot: Slot) {
-        if !self.broken.contains(slot) {
-            self.restart(slot);
+    pub(super) fn on_restart(&mut self, idx: ServerIdx) {
+        if !self.broken.contains(idx) {
+            self.restart(idx);
         }
     }
 
     fn do_act(&mut self, act: Act) {
-        let now = self.eye.now;
+        let now = self.recorder.now;
         match act {
             Act::Nothing => {}
-            Act::Crash(slot, away) => self.crash_for(slot, away),
-            Act::Pause(slot, lasts) => {
-                self.pause(slot);
-                self.agenda.put(now + lasts, Happening::Resume(slot));
+            Act::Crash(idx, away) => self.crash_for(idx, away),
+            Act::Pause(idx, lasts) => {
+                self.pause(idx);
+                self.event_queue.put(now + lasts, SimEvent::Resume(idx));
             }
             Act::Network(change, lasts, back) => self.change_for(&change, lasts, back),
             Act::Flap(a, b, each) => {
                 for turn in 0..6 {
                     let change =
                         if turn % 2 == 0 { NetworkChange::Cut(a, b) } else { NetworkChange::Mend(a, b) };
-                    self.agenda.put(now + each.times(turn), Happening::Change(change));
+                    self.event_queue.put(now + each.times(turn), SimEvent::Change(change));
                 }
             }
-            Act::Call(slot, call) => {
-                self.call_as(Caller::Nemesis, slot, call);
+            Act::Call(idx, call) => {
+                self.call_as(Caller::Nemesis, idx, call);
             }
-            Act::Jump(slot, by) => self.jump_clock(slot, by),
-            Act::Forget(slots, change, lasts, back) => {
+            Act::Jump(idx, by) => self.jump_clock(idx, by),
+            Act::Forget(servers, change, lasts, back) => {
                 self.change_for(&change, lasts, back);
-                slots.iter().for_each(|slot| self.crash_for(slot, Span::ZERO));
+                servers.iter().for_each(|idx| self.crash_for(idx, Span::ZERO));
             }
             Act::LetGo => {
                 self.let_go();
             }
             Act::LetGoAll => while self.let_go() {},
-            Act::Harm(slot, blow, draw) => self.harm(slot, blow, draw),
-            Act::Fill(slot, lasts) => {
-                self.fill_disk(slot);
-                self.agenda.put(now + lasts, Happening::Room(slot));
+            Act::Damage(idx, fault, draw) => self.damage(idx, fault, draw),
+            Act::Fill(idx, lasts) => {
+                self.fill_disk(idx);
+                self.event_queue.put(now + lasts, SimEvent::Room(idx));
             }
-            Act::Lose(slot) => self.lose(slot),
-            Act::Freeze(slot, lasts) => self.freeze_clock(slot, lasts),
-            Act::Stall(slot, lasts) => self.stall_machine(slot, lasts),
-            Act::Outpace(slot, change, lasts, back) => {
-                self.outpace(slot);
+            Act::Lose(idx) => self.lose(idx),
+            Act::Freeze(idx, lasts) => self.freeze_clock(idx, lasts),
+            Act::Stall(idx, lasts) => self.stall_machine(idx, lasts),
+            Act::Outpace(idx, change, lasts, back) => {
+                self.outpace(idx);
                 self.change_for(&change, lasts, back);
             }
         }
     }
 
     /// Those that the budget of the plan can do without, each for itself.
-    fn expendable(&self) -> Slots {
+    fn expendable(&self) -> ServerSet {
         let whole = self.all().minus(self.hurt());
         match self.plan.nemesis.budget {
             Budget::Beyond => whole,
-            Budget::Within => whole.iter().filter(|&slot| self.is_viable(whole.without(slot))).collect(),
+            Budget::Within => whole.iter().filter(|&idx| self.is_viable(whole.without(idx))).collect(),
         }
     }
 
     /// A clock goes as slowly as the plan lets it, and all others as fast.
-    fn outpace(&mut self, slow: Slot) {
+    fn outpace(&mut self, slow: ServerIdx) {
         let most = i32::try_from(self.plan.clocks.drift_ppm).expect("below a million");
-        for slot in self.all().iter() {
-            self.drift_clock(slot, if slot == slow { -most } else { most });
+        for idx in self.all().iter() {
+            self.drift_clock(idx, if idx == slow { -most } else { most });
         }
     }
 
     fn change_for(&mut self, change: &NetworkChange, lasts: Span, back: NetworkChange) {
         self.change_network(change);
-        self.agenda.put(self.eye.now + lasts, Happening::Change(back));
+        self.event_queue.put(self.recorder.now + lasts, SimEvent::Change(back));
     }
 
-    fn sight(&self) -> Sight<'_> {
+    fn view(&self) -> NemesisView<'_> {
         let leader = self.leader();
         let server = leader.and_then(|leader| self.server(leader));
         let membership = server.and_then(|server| server.node().configuration());
-        Sight {
-            now: self.eye.now,
+        NemesisView {
+            now: self.recorder.now,
             all: self.all(),
             awake: self.awake,
             lost: self.lost.or(self.refused),
-            expendable: Slots::NONE,
+            expendable: ServerSet::NONE,
             leader,
             membership: membership.map(|(index, configuration)| (index, &**configuration)),
         }

@@ -1,30 +1,30 @@
 //! What the agenda of a world is made of.
 
-use crate::disk::checksummed::Sealed;
+use crate::disk::checksummed::Checksummed;
 use crate::engine::workload::{Ask, Reply};
 use crate::observe::{Carried, NetworkChange};
 use crate::plan::fault_kind::Scheduled;
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use serde::{Deserialize, Serialize};
 use wavetank_raft::{Event, NodeId, Request, RequestId, Response, RpcId};
 
 /// Something that is going to happen.
 #[derive(Clone, Debug)]
-pub(crate) enum Happening {
+pub(crate) enum SimEvent {
     /// A server's deadline may have passed.
-    Timer(Slot),
+    Timer(ServerIdx),
     /// A message arrives.
-    Arrive(Letter),
+    Arrive(Envelope),
     /// The network has held this message long enough.
     LetGo(u64),
     /// What a disk is doing is done; nothing if the server has crashed since.
-    Disk(Slot, u32),
+    Disk(ServerIdx, u32),
     /// What was read from a disk comes late; nothing if the server has crashed since.
-    Tell(Slot, u32, Event),
+    Deliver(ServerIdx, u32, Event),
     /// What a state machine is doing is done; nothing if the server has crashed since.
-    Machine(Slot, u32),
+    Machine(ServerIdx, u32),
     /// A server takes in what it has gathered; nothing if it has crashed since.
-    Gathered(Slot, u32),
+    Batch(ServerIdx, u32),
     /// A client's wish reaches a server.
     Ask(Ask),
     /// An answer reaches its client.
@@ -38,32 +38,32 @@ pub(crate) enum Happening {
     /// The network changes, as the nemesis wanted it when it acted.
     Change(NetworkChange),
     /// A server starts, if it is down.
-    Restart(Slot),
+    Restart(ServerIdx),
     /// A server goes on, if it stands still.
-    Resume(Slot),
+    Resume(ServerIdx),
     /// There is room again on a server's disk.
-    Room(Slot),
+    Room(ServerIdx),
 }
 
 /// A message under way.
 #[derive(Clone, Debug)]
-pub(crate) struct Letter {
-    pub(crate) from: Slot,
-    pub(crate) to: Slot,
+pub(crate) struct Envelope {
+    pub(crate) from: ServerIdx,
+    pub(crate) to: ServerIdx,
     pub(crate) rpc: RpcId,
     /// The so-many-th to be sent; messages that were held count as the last of all.
     pub(crate) number: u64,
-    pub(crate) parcel: Parcel,
+    pub(crate) message: Message,
 }
 
 /// What is in it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) enum Parcel {
+pub(crate) enum Message {
     Request(Request),
     Response(Response),
 }
 
-impl Parcel {
+impl Message {
     pub(crate) const fn carried(&self) -> Carried<'_> {
         match self {
             Self::Request(request) => Carried::Request(request),
@@ -73,7 +73,7 @@ impl Parcel {
 
     /// What is read of it after bits of its frame have flipped; itself if that is rejected.
     pub(crate) fn flipped(self, word: u64) -> Result<Self, Self> {
-        Sealed::of(&self).flipped(word).open().map_err(|_| self)
+        Checksummed::of(&self).flipped(word).open().map_err(|_| self)
     }
 
     pub(crate) fn into_event(self, from: NodeId, rpc: RpcId) -> Event {
@@ -84,16 +84,16 @@ impl Parcel {
     }
 }
 
-impl Happening {
+impl SimEvent {
     /// The server that it happens to, if it has to be awake for it.
-    pub(crate) const fn to(&self) -> Option<Slot> {
+    pub(crate) const fn to(&self) -> Option<ServerIdx> {
         match self {
-            Self::Timer(slot)
-            | Self::Disk(slot, _)
-            | Self::Tell(slot, ..)
-            | Self::Machine(slot, _)
-            | Self::Gathered(slot, _) => Some(*slot),
-            Self::Arrive(letter) => Some(letter.to),
+            Self::Timer(idx)
+            | Self::Disk(idx, _)
+            | Self::Deliver(idx, ..)
+            | Self::Machine(idx, _)
+            | Self::Batch(idx, _) => Some(*idx),
+            Self::Arrive(envelope) => Some(envelope.to),
             Self::Ask(ask) => Some(ask.to),
             _ => None,
         }

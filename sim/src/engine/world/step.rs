@@ -3,11 +3,11 @@
 use super::World;
 use crate::engine::host::Timer;
 use crate::engine::workload::TankFsm;
-use crate::engine::world::sim_event::{Happening, Letter};
-use crate::nemesis::Noticed;
-use crate::observe::observer::Watch;
+use crate::engine::world::sim_event::{Envelope, SimEvent};
+use crate::nemesis::Trigger;
+use crate::observe::observer::Observer;
 use crate::observe::{Seen, digest};
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use tracing::{Level, debug, enabled};
 use wavetank_raft::{Event, Index, RoleName, Server, Term};
 
@@ -26,15 +26,15 @@ impl Standing {
     }
 
     /// What a step that led from this to that shows.
-    fn became(self, after: Self) -> Noticed {
+    fn became(self, after: Self) -> Trigger {
         let leads = after.role == RoleName::Leader;
         let elected = leads && !self.is_as(after);
         let facts = [
-            (elected, Noticed::ELECTED),
-            (self.term < after.term, Noticed::NEW_TERM),
-            (leads && self.commit < after.commit, Noticed::COMMITTED),
+            (elected, Trigger::ELECTED),
+            (self.term < after.term, Trigger::NEW_TERM),
+            (leads && self.commit < after.commit, Trigger::COMMITTED),
         ];
-        facts.into_iter().filter(|(holds, _)| *holds).fold(Noticed::NOTHING, |all, (_, fact)| all.or(fact))
+        facts.into_iter().filter(|(holds, _)| *holds).fold(Trigger::NOTHING, |all, (_, fact)| all.or(fact))
     }
 
     fn is_as(self, other: Self) -> bool {
@@ -42,108 +42,108 @@ impl Standing {
     }
 }
 
-impl<F: TankFsm, V: Watch> World<F, V> {
+impl<F: TankFsm, V: Observer> World<F, V> {
     /// Hands an event to a server, if it runs, and carries out what it wants.
-    pub(super) fn give(&mut self, slot: Slot, event: Event) {
-        let host = &mut self.hosts[slot.at()];
+    pub(super) fn give(&mut self, idx: ServerIdx, event: Event) {
+        let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
         let server = &mut process.server;
         let before = Standing::of(server);
         let kind = digest::kind(&event);
         let mut actions = std::mem::take(&mut self.actions);
 
-        let clock = host.clock.reads(self.eye.now);
-        self.eye.see(Seen::Stepping { slot, event: &event, server, clock });
+        let clock = host.clock.reads(self.recorder.now);
+        self.recorder.on_observation(Seen::Stepping { idx, event: &event, server, clock });
         server.step_with(clock, event, &mut self.effects, &mut actions);
-        self.eye.see(Seen::Stepped { slot, server, actions: &actions });
+        self.recorder.on_observation(Seen::Stepped { idx, server, actions: &actions });
 
-        self.digest.take_step((self.eye.now, slot, kind), server, actions.len());
+        self.digest.take_step((self.recorder.now, idx, kind), server, actions.len());
         if self.is_deep {
             self.digest.take_state(server);
         }
         let after = Standing::of(server);
-        let mut noticed = before.became(after);
-        if noticed.meets(Noticed::ELECTED.or(Noticed::COMMITTED)) {
-            let was_fresh = std::mem::replace(&mut process.is_fresh, noticed.meets(Noticed::ELECTED));
-            if was_fresh && noticed.meets(Noticed::COMMITTED) {
-                noticed = noticed.or(Noticed::FIRST_COMMIT);
+        let mut trigger = before.became(after);
+        if trigger.meets(Trigger::ELECTED.or(Trigger::COMMITTED)) {
+            let was_fresh = std::mem::replace(&mut process.is_fresh, trigger.meets(Trigger::ELECTED));
+            if was_fresh && trigger.meets(Trigger::COMMITTED) {
+                trigger = trigger.or(Trigger::FIRST_COMMIT);
             }
         }
         if !before.is_as(after) {
-            self.trace_standing(slot, after);
+            self.trace_standing(idx, after);
         }
 
         let away = self.all().minus(self.awake);
-        let crash = self.nemesis.as_mut().and_then(|it| it.crash_between(slot, actions.len(), away));
+        let crash = self.nemesis.as_mut().and_then(|it| it.crash_between(idx, actions.len(), away));
         if let Some((carried, _)) = crash {
             actions.truncate(carried);
         }
         for action in actions.drain(..) {
-            noticed = noticed.or(Noticed::of(&action));
-            self.carry_out(slot, action);
+            trigger = trigger.or(Trigger::of(&action));
+            self.carry_out(idx, action);
         }
         self.actions = actions;
-        if self.hosts[slot.at()].disk.is_piled() {
-            noticed = noticed.or(Noticed::PILED);
+        if self.hosts[idx.at()].disk.is_piled() {
+            trigger = trigger.or(Trigger::PILED);
         }
         match crash {
-            Some((_, away)) => self.crash_for(slot, away),
-            None => self.after_step(slot, noticed),
+            Some((_, away)) => self.crash_for(idx, away),
+            None => self.after_step(idx, trigger),
         }
     }
 
-    fn after_step(&mut self, slot: Slot, noticed: Noticed) {
-        self.expect_timer(slot);
-        if self.nemesis.as_ref().is_some_and(|nemesis| nemesis.is_interested(noticed)) {
-            self.on_occasion(slot, noticed);
+    fn after_step(&mut self, idx: ServerIdx, trigger: Trigger) {
+        self.expect_timer(idx);
+        if self.nemesis.as_ref().is_some_and(|nemesis| nemesis.is_interested(trigger)) {
+            self.on_trigger(idx, trigger);
         }
     }
 
     /// Puts the server's deadline on the agenda if it comes before the timer that is there. A
     /// deadline that has moved away finds its timer early, and moves it then.
-    pub(super) fn expect_timer(&mut self, slot: Slot) {
-        let host = &mut self.hosts[slot.at()];
+    pub(super) fn expect_timer(&mut self, idx: ServerIdx) {
+        let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
-        let at = host.clock.when(process.server.deadline().at).max(self.eye.now);
+        let at = host.clock.when(process.server.deadline().at).max(self.recorder.now);
         if at < process.timer.at {
-            let serial = self.agenda.put(at, Happening::Timer(slot));
+            let serial = self.event_queue.put(at, SimEvent::Timer(idx));
             process.timer = Timer { at, serial };
         }
     }
 
-    pub(super) fn on_timer(&mut self, slot: Slot, serial: u64) {
-        let host = &mut self.hosts[slot.at()];
+    pub(super) fn on_timer(&mut self, idx: ServerIdx, serial: u64) {
+        let host = &mut self.hosts[idx.at()];
         let process = host.process.as_mut().expect("who is awake runs");
         if process.timer.serial != serial {
             return;
         }
         process.timer = Timer::NONE;
-        if process.server.deadline().at <= host.clock.reads(self.eye.now) {
-            self.give(slot, Event::Timer);
+        if process.server.deadline().at <= host.clock.reads(self.recorder.now) {
+            self.give(idx, Event::Timer);
         } else {
-            self.expect_timer(slot);
+            self.expect_timer(idx);
         }
     }
 
-    pub(super) fn on_letter(&mut self, letter: Letter) {
-        if self.network.lost_on_way(letter.from, letter.to, letter.number) {
+    pub(super) fn on_envelope(&mut self, envelope: Envelope) {
+        if self.network.lost_on_way(envelope.from, envelope.to, envelope.number) {
             return;
         }
-        let from = self.hosts[letter.from.at()].node;
-        self.give(letter.to, letter.parcel.into_event(from, letter.rpc));
+        let from = self.hosts[envelope.from.at()].node;
+        self.give(envelope.to, envelope.message.into_event(from, envelope.rpc));
     }
 
     /// A message that was held arrives, unless the nemesis has let it go before.
     pub(super) fn on_let_go(&mut self, number: u64) {
         if let Some(place) = self.held.iter().position(|&(held, _)| held == number) {
-            let (_, letter) = self.held.remove(place).expect("it was just found there");
-            self.agenda.put(self.eye.now, Happening::Arrive(letter));
+            let (_, envelope) = self.held.remove(place).expect("it was just found there");
+            self.event_queue.put(self.recorder.now, SimEvent::Arrive(envelope));
         }
     }
 
-    fn trace_standing(&self, slot: Slot, now: Standing) {
+    fn trace_standing(&self, idx: ServerIdx, now: Standing) {
         if enabled!(target: "wavetank", Level::DEBUG) {
-            debug!(target: "wavetank", at = %self.eye.now, %slot, role = %now.role, term = %now.term, "became");
+            debug!(target: "wavetank", at = %self.recorder.now, %idx, role = %now.role, term = %now.term, "became");
         }
     }
 }

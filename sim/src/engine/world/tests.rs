@@ -13,7 +13,7 @@ fn a_calm_cluster_elects_one_leader_and_serves_its_clients() {
     for servers in [1, 3, 5] {
         let mut world = calm(Plan::calm(1, servers));
         world.run_for(Span::s(10));
-        let tally = world.watch();
+        let tally = world.observer();
         assert_eq!(tally.elections, 1, "{servers} servers");
         // A client that does not know the leader is told once who it is.
         assert!(500 < tally.ok && tally.failed <= 10 && tally.unknown == 0, "{tally:?}");
@@ -26,11 +26,11 @@ fn a_calm_cluster_elects_one_leader_and_serves_its_clients() {
 #[test]
 fn where_nobody_leads_it_is_said_who_could() {
     let mut world = calm(Plan::calm(1, 5));
-    let minority = Slots::first(2);
+    let minority = ServerSet::first(2);
     world.partition(minority, world.all().minus(minority));
     let why = |world: &World<Sum, Tally>| world.converged(world.all()).unwrap_err();
     assert_eq!(why(&world), "nobody leads, and a quorum is reached by n3 n4 n5");
-    world.crash(Slot(4));
+    world.crash(ServerIdx(4));
     assert_eq!(why(&world), "nobody leads, and nobody reaches a quorum");
 }
 
@@ -80,7 +80,7 @@ fn a_blank_cluster_is_bootstrapped_and_a_spare_is_added() {
     let plan = Plan { birth: Birth::Blank, spares: 1, ..Plan::calm(4, 3) };
     let mut world = calm(plan);
     world.run_for(Span::s(2));
-    let (leader, spare) = (world.leader().unwrap(), Slot(3));
+    let (leader, spare) = (world.leader().unwrap(), ServerIdx(3));
 
     let (id, address) = (spare.id(), spare.address());
     let call = wavetank_raft::Call::AddVoterStaged { id, address, prev_index: Index::ZERO };
@@ -98,20 +98,20 @@ fn a_blank_cluster_is_bootstrapped_and_a_spare_is_added() {
 #[test]
 fn nothing_is_demanded_of_a_cluster_whose_founder_is_lost_untold() {
     let plan = Plan { birth: Birth::Blank, chaos: Span::ms(1), ..Plan::calm(4, 3) };
-    let founded = |lost: Option<Slot>| {
+    let founded = |lost: Option<ServerIdx>| {
         let mut world = calm(plan.clone());
-        world.isolate(Slot(0));
-        lost.into_iter().for_each(|slot| world.lose(slot));
+        world.isolate(ServerIdx(0));
+        lost.into_iter().for_each(|idx| world.lose(idx));
         let viable = world.is_viable(world.all());
         (
             viable,
-            world.knows_a_configuration(world.all().without(Slot(0))),
+            world.knows_a_configuration(world.all().without(ServerIdx(0))),
             storm_run::run(&mut world, |_| true),
         )
     };
-    let (viable, told, ending) = founded(Some(Slot(0)));
+    let (viable, told, ending) = founded(Some(ServerIdx(0)));
     assert_eq!((viable, told, ending.unsettled), (false, false, None));
-    assert!(!ending.core.contains(Slot(0)));
+    assert!(!ending.core.contains(ServerIdx(0)));
     // While the founder lives it is waited for: once it is heard, all must agree.
     let (_, told, ending) = founded(None);
     assert_eq!((told, ending.unsettled), (false, None));
@@ -122,7 +122,7 @@ fn nothing_is_demanded_of_a_cluster_whose_founder_is_lost_untold() {
 fn every_call_that_stages_a_server_is_answered() {
     let mut world = calm(Plan { spares: 1, ..Plan::calm(4, 3) });
     world.run_for(Span::s(2));
-    let (leader, spare) = (world.leader().unwrap(), Slot(3));
+    let (leader, spare) = (world.leader().unwrap(), ServerIdx(3));
     world.crash(spare);
 
     let call = wavetank_raft::Call::AddVoterStaged {
@@ -146,7 +146,7 @@ fn a_wiped_server_comes_back_blank_and_is_sent_a_snapshot() {
     (plan.config.snapshot_threshold, plan.config.trailing_logs) = (50, 5);
     let mut world = calm(plan);
     world.run_for(Span::s(5));
-    let follower = world.all().iter().find(|&slot| Some(slot) != world.leader()).unwrap();
+    let follower = world.all().iter().find(|&idx| Some(idx) != world.leader()).unwrap();
 
     world.crash_wiped(follower);
     world.run_for(Span::s(1));
@@ -155,7 +155,7 @@ fn a_wiped_server_comes_back_blank_and_is_sent_a_snapshot() {
 
     world.stop_clients();
     world.run_for(Span::s(1));
-    assert!(0 < world.watch().restored, "{:?}", world.watch());
+    assert!(0 < world.observer().restored, "{:?}", world.observer());
     assert_eq!(world.converged(world.all()), Ok(()));
 }
 
@@ -165,7 +165,7 @@ fn the_same_seed_is_the_same_run() {
         let mut world = stormy(seed);
         world.digest_deeply();
         storm_run::run(&mut world, |_| true);
-        (world.digest(), world.events(), world.watch().clone(), world.faults())
+        (world.digest(), world.events(), world.observer().clone(), world.faults())
     };
     let runs: Vec<_> = (0..4).map(digest).collect();
     assert_eq!(runs, (0..4).map(digest).collect::<Vec<_>>());

@@ -11,27 +11,27 @@ pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
     if !changes || after.log().last() == before.log().last() {
         return None;
     }
-    let (slot, term, commit) = (turn.after.slot, before.term(), before.commit());
+    let (idx, term, commit) = (turn.after.idx, before.term(), before.commit());
     if before.log().id_at(commit).is_some_and(|id| term <= id.term) {
         return None;
     }
-    Some(format!("{slot} leads {term}, has committed {commit}, which is older, and changed the membership"))
+    Some(format!("{idx} leads {term}, has committed {commit}, which is older, and changed the membership"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::scripted_cluster::{Cast, N1, N3, says};
-    use crate::explore::server_state::Local;
+    use crate::explore::properties::scripted_cluster::{N1, N3, ScriptedCluster, says};
+    use crate::explore::server_state::ServerState;
 
     #[test]
     fn a_change_waits_for_a_commit_of_the_term() {
-        let (early, ready) = (Cast::led(), Cast::settled());
+        let (early, ready) = (ScriptedCluster::led(), ScriptedCluster::settled());
         let mut unready = early.clone();
         unready.does(N1, &Stimulus::Propose);
         let mut changed = ready.clone();
         changed.does(N1, &Stimulus::Remove(N3));
-        let of = |before: &Local, stimulus: Stimulus<'_>, after: &Local| {
+        let of = |before: &ServerState, stimulus: Stimulus<'_>, after: &ServerState| {
             breach(&Turn { before, stimulus: &stimulus, after })
         };
         let (early, unready) = (early.at(N1), unready.at(N1));

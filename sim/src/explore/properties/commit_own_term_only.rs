@@ -10,31 +10,33 @@ pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
         return None;
     }
     let newest = after.log().id_at(after.commit())?;
-    let (slot, term) = (turn.after.slot, after.term());
-    (newest.term < term).then(|| format!("{slot} leads {term} and has committed up to {newest}"))
+    let (idx, term) = (turn.after.idx, after.term());
+    (newest.term < term).then(|| format!("{idx} leads {term} and has committed up to {newest}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::scripted_cluster::{Cast, N1, says};
-    use crate::explore::server_state::Local;
+    use crate::explore::properties::scripted_cluster::{N1, ScriptedCluster, says};
+    use crate::explore::server_state::ServerState;
     use crate::explore::stimulus::Stimulus;
 
     /// `n1` leads again, in the next term, and nothing of that is committed.
-    fn led_again(mut cast: Cast) -> Cast {
-        cast.does(N1, &Stimulus::Resign);
-        cast.elects(N1);
-        cast
+    fn led_again(mut scripted_cluster: ScriptedCluster) -> ScriptedCluster {
+        scripted_cluster.does(N1, &Stimulus::Resign);
+        scripted_cluster.elects(N1);
+        scripted_cluster
     }
 
     #[test]
     fn older_entries_are_not_counted() {
-        let (led, settled) = (Cast::led(), Cast::settled());
+        let (led, settled) = (ScriptedCluster::led(), ScriptedCluster::settled());
         let (none, old) = (led_again(led.clone()), led_again(settled.clone()));
         let mut own = none.clone();
         own.delivers(|_| true);
-        let of = |before: &Local, after: &Local| breach(&Turn { before, stimulus: &Stimulus::Beat, after });
+        let of = |before: &ServerState, after: &ServerState| {
+            breach(&Turn { before, stimulus: &Stimulus::Beat, after })
+        };
         let (led, settled) = (led.at(N1), settled.at(N1));
         let (none, old, own) = (none.at(N1), old.at(N1), own.at(N1));
         says(&[
@@ -42,7 +44,7 @@ mod tests {
             ("an old one behind its own", of(none, own), None),
             ("an old one", of(none, old), Some("n1 leads t3 and has committed up to t2.i2")),
             ("nothing", of(old, old), None),
-            ("an old one, of which it has just learnt", of(Cast::founded().at(N1), old), None),
+            ("an old one, of which it has just learnt", of(ScriptedCluster::founded().at(N1), old), None),
         ]);
     }
 }

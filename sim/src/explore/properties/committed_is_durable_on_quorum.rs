@@ -1,32 +1,32 @@
 //! What a leader commits is on the disks of a quorum of its voters.
 
-use crate::explore::server_state::Local;
-use crate::plan::server_set::Slot;
+use crate::explore::server_state::ServerState;
+use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{LogId, Voters};
 
 /// `servers` are all of them, by their places.
 pub(crate) fn breach<'a>(
-    leader: Slot,
+    leader: ServerIdx,
     voters: &Voters,
     newest: LogId,
-    server: impl Fn(Slot) -> &'a Local,
+    server: impl Fn(ServerIdx) -> &'a ServerState,
 ) -> Option<String> {
-    let has = |node| Slot::of(node).is_some_and(|slot| server(slot).disk.holds(newest));
+    let has = |node| ServerIdx::of(node).is_some_and(|idx| server(idx).disk.holds(newest));
     (!voters.is_quorum(has)).then(|| format!("{leader} has committed {newest}, which no quorum has on disk"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::scripted_cluster::{Cast, N1, N2, N3, id, says};
+    use crate::explore::properties::scripted_cluster::{N1, N2, N3, ScriptedCluster, id, says};
 
     /// What is said when `n1` commits what only these have on disk.
-    fn on_disk_of(holders: &[Slot]) -> Option<String> {
-        let mut cast = Cast::settled();
-        for slot in [N1, N2, N3].into_iter().filter(|slot| !holders.contains(slot)) {
-            cast.at_mut(slot).disk.log.truncate(1);
+    fn on_disk_of(holders: &[ServerIdx]) -> Option<String> {
+        let mut scripted_cluster = ScriptedCluster::settled();
+        for idx in [N1, N2, N3].into_iter().filter(|idx| !holders.contains(idx)) {
+            scripted_cluster.at_mut(idx).disk.log.truncate(1);
         }
-        breach(N1, cast.at(N1).node.voters(), id(2, 2), |slot| cast.at(slot))
+        breach(N1, scripted_cluster.at(N1).node.voters(), id(2, 2), |idx| scripted_cluster.at(idx))
     }
 
     #[test]

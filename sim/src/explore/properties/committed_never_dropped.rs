@@ -10,36 +10,36 @@ pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
         return None;
     }
     let (before, after) = (&turn.before.node, &turn.after.node);
-    let slot = turn.after.slot;
+    let idx = turn.after.idx;
     if after.commit() < before.commit() {
-        return Some(format!("{slot} had committed {} and now {}", before.commit(), after.commit()));
+        return Some(format!("{idx} had committed {} and now {}", before.commit(), after.commit()));
     }
     let lost = (1..=before.commit().0).map(Index).find(|&at| before.log().id_at(at) != after.log().id_at(at));
-    lost.map(|at| format!("{slot} had committed {at} and has cut it off"))
+    lost.map(|at| format!("{idx} had committed {at} and has cut it off"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::scripted_cluster::{Cast, N1, says};
-    use crate::explore::server_state::Local;
+    use crate::explore::properties::scripted_cluster::{N1, ScriptedCluster, says};
+    use crate::explore::server_state::ServerState;
 
     /// `n1` gives up what it was, leads the next term, and commits.
-    fn next_term(mut cast: Cast) -> Cast {
-        cast.does(N1, &Stimulus::Resign);
-        cast.elects(N1);
-        cast.delivers(|_| true);
-        cast
+    fn next_term(mut scripted_cluster: ScriptedCluster) -> ScriptedCluster {
+        scripted_cluster.does(N1, &Stimulus::Resign);
+        scripted_cluster.elects(N1);
+        scripted_cluster.delivers(|_| true);
+        scripted_cluster
     }
 
     #[test]
     fn what_is_committed_stays() {
-        let (led, settled) = (Cast::led(), Cast::settled());
+        let (led, settled) = (ScriptedCluster::led(), ScriptedCluster::settled());
         let longer = next_term(settled.clone());
-        let mut crashed = Cast::founded();
+        let mut crashed = ScriptedCluster::founded();
         crashed.does(N1, &Stimulus::TimeOut);
         let other = next_term(crashed);
-        let of = |before: &Local, stimulus: Stimulus<'_>, after: &Local| {
+        let of = |before: &ServerState, stimulus: Stimulus<'_>, after: &ServerState| {
             breach(&Turn { before, stimulus: &stimulus, after })
         };
         let (led, settled, longer, other) = (led.at(N1), settled.at(N1), longer.at(N1), other.at(N1));

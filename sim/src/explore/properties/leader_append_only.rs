@@ -12,27 +12,27 @@ pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
     }
     let mut all = (1..=before.log().last().index.0).map(Index);
     let lost = all.find(|&at| before.log().id_at(at) != after.log().id_at(at))?;
-    Some(format!("{} leads {} and has dropped {lost}", turn.after.slot, before.term()))
+    Some(format!("{} leads {} and has dropped {lost}", turn.after.idx, before.term()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::scripted_cluster::{Cast, N1, says};
-    use crate::explore::server_state::Local;
+    use crate::explore::properties::scripted_cluster::{N1, ScriptedCluster, says};
+    use crate::explore::server_state::ServerState;
 
     #[test]
     fn a_leader_only_appends() {
-        let short = Cast::led();
+        let short = ScriptedCluster::led();
         let mut long = short.clone();
         long.does(N1, &Stimulus::Propose);
         let mut deposed = short.clone();
         deposed.does(N1, &Stimulus::Resign);
         deposed.does(N1, &Stimulus::TimeOut);
-        let of = |before: &Local, stimulus: Stimulus<'_>, after: &Local| {
+        let of = |before: &ServerState, stimulus: Stimulus<'_>, after: &ServerState| {
             breach(&Turn { before, stimulus: &stimulus, after })
         };
-        let follower = Cast::founded();
+        let follower = ScriptedCluster::founded();
         let (short, long, deposed) = (short.at(N1), long.at(N1), deposed.at(N1));
         says(&[
             ("it appends", of(short, Stimulus::Propose, long), None),

@@ -1,10 +1,10 @@
 //! Whoever comes to lead has everything that was committed in earlier terms.
 
 use crate::explore::history_vars::Committed;
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Log, Term};
 
-pub(crate) fn breach(committed: &[Committed], log: &Log, leader: Slot, term: Term) -> Option<String> {
+pub(crate) fn breach(committed: &[Committed], log: &Log, leader: ServerIdx, term: Term) -> Option<String> {
     let missing = committed.iter().find(|entry| entry.during < term && !log.contains(entry.id))?;
     let Committed { id, during } = missing;
     Some(format!("{leader} leads {term} without {id}, which was committed in {during}"))
@@ -13,12 +13,13 @@ pub(crate) fn breach(committed: &[Committed], log: &Log, leader: Slot, term: Ter
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::scripted_cluster::{Cast, N1, committed, says};
+    use crate::explore::properties::scripted_cluster::{N1, ScriptedCluster, committed, says};
 
     #[test]
     fn a_leader_has_what_was_committed_before_its_term() {
-        let cast = Cast::led();
-        let leads = |past: &[Committed], term| breach(past, cast.at(N1).node.log(), N1, Term(term));
+        let scripted_cluster = ScriptedCluster::led();
+        let leads =
+            |past: &[Committed], term| breach(past, scripted_cluster.at(N1).node.log(), N1, Term(term));
         let lacks = "n1 leads t3 without t2.i3, which was committed in t2";
         says(&[
             ("nothing was", leads(&[], 3), None),

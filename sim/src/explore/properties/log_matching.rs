@@ -1,10 +1,10 @@
 //! If two logs have an entry of the same term and index, they are the same up to there.
 
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use wavetank_raft::LogId;
 
 /// Each log is its entries, from the first one on.
-pub(crate) fn breach(one: Slot, first: &[LogId], other: Slot, second: &[LogId]) -> Option<String> {
+pub(crate) fn breach(one: ServerIdx, first: &[LogId], other: ServerIdx, second: &[LogId]) -> Option<String> {
     let common = first.iter().zip(second).rposition(|(a, b)| a == b)?;
     let differs = (0..common).find(|&at| first[at] != second[at])?;
     let (id, apart) = (first[common], first[differs]);

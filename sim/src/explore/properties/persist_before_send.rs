@@ -1,7 +1,7 @@
 //! Nothing is said before what it asserts is on disk: terms, votes, entries.
 
 use crate::explore::disk::Disk;
-use crate::explore::stimulus::Letter;
+use crate::explore::stimulus::Envelope;
 use wavetank_raft::{AppendEntries, LogId, Request, Response};
 
 /// A candidate's term, and its vote for itself, are on disk before it asks for others'.
@@ -13,8 +13,8 @@ pub(crate) fn call(disk: &Disk, request: &Request) -> Option<String> {
 }
 
 /// An answer's term is on disk; so are the vote that is given and the entries that are acknowledged.
-pub(crate) fn answer(disk: &Disk, call: &Letter, response: &Response) -> Option<String> {
-    let (Letter::Call { name, request }, record) = (call, disk.record) else { return None };
+pub(crate) fn answer(disk: &Disk, call: &Envelope, response: &Response) -> Option<String> {
+    let (Envelope::Call { name, request }, record) = (call, disk.record) else { return None };
     let (term, what) = match (response, request) {
         (Response::RequestVote(vote), _) => {
             let given = record.term != vote.term || record.vote == Some(name.from.node());
@@ -44,14 +44,14 @@ fn first_missing(disk: &Disk, sent: &AppendEntries) -> Option<LogId> {
 mod tests {
     use super::*;
     use crate::explore::properties::scripted_cluster::{N1, N2, call as name, id, says};
-    use crate::plan::server_set::Slot;
+    use crate::plan::server_set::ServerIdx;
     use wavetank_raft::{
         AppendEntriesResponse, Entry, HardState, Index, Payload, RequestVote, RequestVoteResponse, Term,
     };
 
     /// A disk with a vote record, and entries of terms 1, 2 and so on.
-    fn disk(term: u64, vote: Option<Slot>, entries: u64) -> Disk {
-        let record = HardState { term: Term(term), vote: vote.map(Slot::node) };
+    fn disk(term: u64, vote: Option<ServerIdx>, entries: u64) -> Disk {
+        let record = HardState { term: Term(term), vote: vote.map(ServerIdx::node) };
         let log = (1..=entries).map(|at| Entry::new(Term(at), Index(at), Payload::Barrier)).collect();
         Disk { record, log, ..Disk::default() }
     }
@@ -76,10 +76,10 @@ mod tests {
 
     #[test]
     fn a_vote_is_given_when_it_is_on_disk() {
-        let letter = Letter::Call { name: name(N1, N2, 2), request: ask(2) };
+        let envelope = Envelope::Call { name: name(N1, N2, 2), request: ask(2) };
         let of = |disk: &Disk, granted| {
             let response = RequestVoteResponse { term: Term(2), granted };
-            answer(disk, &letter, &Response::RequestVote(response))
+            answer(disk, &envelope, &Response::RequestVote(response))
         };
         says(&[
             ("it is", of(&disk(2, Some(N1), 1), true), None),
@@ -105,12 +105,12 @@ mod tests {
             entries: [Entry::new(Term(2), Index(2), Payload::Barrier)].into(),
             leader_commit: Index(0),
         };
-        let letter = Letter::Call { name: name(N1, N2, 2), request: Request::AppendEntries(sent) };
+        let envelope = Envelope::Call { name: name(N1, N2, 2), request: Request::AppendEntries(sent) };
         let of = |disk: &Disk, term, success| {
             let (no_retry_backoff, hint) = (false, None);
             let (term, last_log) = (Term(term), Index(2));
             let response = AppendEntriesResponse { term, success, last_log, no_retry_backoff, hint };
-            answer(disk, &letter, &Response::AppendEntries(response))
+            answer(disk, &envelope, &Response::AppendEntries(response))
         };
         let missing = |id: &str| format!("n2 says that {id} is there, and it is not on disk");
         says(&[

@@ -2,97 +2,97 @@
 //! at. What is wrong is two moments put together that do not follow each other.
 
 use crate::explore::Bounds;
-use crate::explore::call_id::Name;
+use crate::explore::call_id::CallId;
 use crate::explore::history_vars::Committed;
-use crate::explore::server_state::{Around, Local};
-use crate::explore::stimulus::{Letter, Stimulus};
-use crate::plan::server_set::Slot;
+use crate::explore::server_state::{Around, ServerState};
+use crate::explore::stimulus::{Envelope, Stimulus};
+use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Index, LogId, Request, Response, Term};
 
-pub(super) const N1: Slot = Slot(0);
-pub(super) const N2: Slot = Slot(1);
-pub(super) const N3: Slot = Slot(2);
+pub(super) const N1: ServerIdx = ServerIdx(0);
+pub(super) const N2: ServerIdx = ServerIdx(1);
+pub(super) const N3: ServerIdx = ServerIdx(2);
 
 #[derive(Clone)]
-pub(super) struct Cast {
+pub(super) struct ScriptedCluster {
     bounds: Bounds,
-    servers: Vec<Local>,
+    servers: Vec<ServerState>,
     /// All that was ever sent.
-    letters: Vec<Letter>,
+    envelopes: Vec<Envelope>,
     /// Which of it is on its way.
     flying: Vec<usize>,
 }
 
-impl Cast {
+impl ScriptedCluster {
     /// As it was founded, in term 1.
     pub(super) fn founded() -> Self {
         let bounds = Bounds::default();
-        let servers = bounds.servers().iter().map(|slot| Local::first(&bounds, slot)).collect();
-        Self { bounds, servers, letters: Vec::new(), flying: Vec::new() }
+        let servers = bounds.servers().iter().map(|idx| ServerState::first(&bounds, idx)).collect();
+        Self { bounds, servers, envelopes: Vec::new(), flying: Vec::new() }
     }
 
     /// `n1` leads, and what begins its term is on its own disk only.
     pub(super) fn led() -> Self {
-        let mut cast = Self::founded();
-        cast.elects(N1);
-        cast
+        let mut scripted_cluster = Self::founded();
+        scripted_cluster.elects(N1);
+        scripted_cluster
     }
 
     /// `n1` leads, all have what begins its term, and it is committed.
     pub(super) fn settled() -> Self {
-        let mut cast = Self::led();
-        cast.delivers(|_| true);
-        cast
+        let mut scripted_cluster = Self::led();
+        scripted_cluster.delivers(|_| true);
+        scripted_cluster
     }
 
     /// A server as it is now.
-    pub(super) fn at(&self, slot: Slot) -> &Local {
-        &self.servers[slot.at()]
+    pub(super) fn at(&self, idx: ServerIdx) -> &ServerState {
+        &self.servers[idx.at()]
     }
 
     /// The same, to be meddled with.
-    pub(super) fn at_mut(&mut self, slot: Slot) -> &mut Local {
-        &mut self.servers[slot.at()]
+    pub(super) fn at_mut(&mut self, idx: ServerIdx) -> &mut ServerState {
+        &mut self.servers[idx.at()]
     }
 
     /// A server campaigns in the next term, and is voted for by all. What was on its way is lost.
-    pub(super) fn elects(&mut self, slot: Slot) {
+    pub(super) fn elects(&mut self, idx: ServerIdx) {
         self.flying.clear();
-        self.does(slot, &Stimulus::TimeOut);
-        self.delivers(|letter| match letter {
-            Letter::Call { request, .. } => matches!(request, Request::RequestVote(_)),
-            Letter::Answer { response, .. } => matches!(response, Response::RequestVote(_)),
+        self.does(idx, &Stimulus::TimeOut);
+        self.delivers(|envelope| match envelope {
+            Envelope::Call { request, .. } => matches!(request, Request::RequestVote(_)),
+            Envelope::Answer { response, .. } => matches!(response, Response::RequestVote(_)),
         });
     }
 
     /// A server does this, and what it writes is on its disk.
-    pub(super) fn does(&mut self, slot: Slot, stimulus: &Stimulus<'_>) {
-        self.steps(slot, stimulus, 0, true);
+    pub(super) fn does(&mut self, idx: ServerIdx, stimulus: &Stimulus<'_>) {
+        self.steps(idx, stimulus, 0, true);
     }
 
     /// The same, and what it writes is on its way.
-    pub(super) fn begins(&mut self, slot: Slot, stimulus: &Stimulus<'_>) {
-        self.steps(slot, stimulus, 0, false);
+    pub(super) fn begins(&mut self, idx: ServerIdx, stimulus: &Stimulus<'_>) {
+        self.steps(idx, stimulus, 0, false);
     }
 
     /// Everything of this kind arrives, and what comes of it, until there is no more.
-    pub(super) fn delivers(&mut self, wanted: impl Fn(&Letter) -> bool) {
-        while let Some(at) = self.flying.iter().position(|&number| wanted(&self.letters[number])) {
+    pub(super) fn delivers(&mut self, wanted: impl Fn(&Envelope) -> bool) {
+        while let Some(at) = self.flying.iter().position(|&number| wanted(&self.envelopes[number])) {
             let number = self.flying.remove(at);
-            let letter = self.letters[number].clone();
-            self.steps(letter.to(), &Stimulus::Take(&letter), number, true);
+            let envelope = self.envelopes[number].clone();
+            self.steps(envelope.to(), &Stimulus::Take(&envelope), number, true);
         }
     }
 
-    fn steps(&mut self, slot: Slot, stimulus: &Stimulus<'_>, number: usize, quick: bool) {
-        let letter = |number: u32| &self.letters[number as usize];
-        let around = Around { bounds: &self.bounds, number: number as u32, letter: &letter, quick };
-        let (after, outcome) = self.servers[slot.at()].step(stimulus, &around);
+    fn steps(&mut self, idx: ServerIdx, stimulus: &Stimulus<'_>, number: usize, quick: bool) {
+        let envelope = |number: u32| &self.envelopes[number as usize];
+        let around = Around { bounds: &self.bounds, number: number as u32, envelope: &envelope, quick };
+        let (after, outcome) = self.servers[idx.at()].step(stimulus, &around);
         assert_eq!(outcome.breach, None, "what is played here is legal");
-        self.servers[slot.at()] = after;
-        for letter in outcome.sent {
-            self.flying.push(self.letters.len());
-            self.letters.push(letter);
+        self.servers[idx.at()] = after;
+        for envelope in outcome.sent {
+            self.flying.push(self.envelopes.len());
+            self.envelopes.push(envelope);
         }
     }
 }
@@ -108,8 +108,8 @@ pub(super) const fn committed(term: u64, index: u64, during: u64) -> Committed {
 }
 
 /// A server's first call to another in a term.
-pub(super) const fn call(from: Slot, to: Slot, term: u64) -> Name {
-    Name { from, to, life: 1, term: Term(term), ordinal: 1 }
+pub(super) const fn call(from: ServerIdx, to: ServerIdx, term: u64) -> CallId {
+    CallId { from, to, life: 1, term: Term(term), ordinal: 1 }
 }
 
 /// What a property says, row by row: what it must say, or nothing.

@@ -1,15 +1,15 @@
 //! No two servers hold different entries of one index to be committed, at whatever times.
 
 use crate::explore::history_vars::Committed;
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use wavetank_raft::LogId;
 
-pub(crate) fn breach(committed: &[Committed], now: &[LogId], slot: Slot) -> Option<String> {
+pub(crate) fn breach(committed: &[Committed], now: &[LogId], idx: ServerIdx) -> Option<String> {
     let known = |id: &LogId| committed.iter().find(|other| other.id.index == id.index);
     let other =
         now.iter().find_map(|id| known(id).filter(|known| known.id != *id).map(|known| (id, known)))?;
     let (id, Committed { id: before, .. }) = other;
-    Some(format!("{slot} has committed {id}, where {before} had been committed"))
+    Some(format!("{idx} has committed {id}, where {before} had been committed"))
 }
 
 #[cfg(test)]

@@ -9,21 +9,21 @@ pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
         _ => turn.before.node.term(),
     };
     let now = turn.after.node.term();
-    (now < least).then(|| format!("{} went from {least} back to {now}", turn.after.slot))
+    (now < least).then(|| format!("{} went from {least} back to {now}", turn.after.idx))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::scripted_cluster::{Cast, N1, says};
-    use crate::explore::server_state::Local;
+    use crate::explore::properties::scripted_cluster::{N1, ScriptedCluster, says};
+    use crate::explore::server_state::ServerState;
 
     #[test]
     fn a_term_falls_only_to_what_is_on_disk() {
-        let (t1, t2) = (Cast::founded(), Cast::led());
-        let mut unwritten = Cast::founded();
+        let (t1, t2) = (ScriptedCluster::founded(), ScriptedCluster::led());
+        let mut unwritten = ScriptedCluster::founded();
         unwritten.begins(N1, &Stimulus::TimeOut);
-        let of = |before: &Local, stimulus: Stimulus<'_>, after: &Local| {
+        let of = |before: &ServerState, stimulus: Stimulus<'_>, after: &ServerState| {
             breach(&Turn { before, stimulus: &stimulus, after })
         };
         let (t1, t2, unwritten) = (t1.at(N1), t2.at(N1), unwritten.at(N1));

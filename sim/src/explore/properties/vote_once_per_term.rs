@@ -1,10 +1,14 @@
 //! A server gives one vote a term, whatever crashes come between.
 
-use crate::explore::stimulus::Letter;
-use crate::plan::server_set::Slot;
+use crate::explore::stimulus::Envelope;
+use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Response, Term};
 
-pub(crate) fn breach(given: Option<(Term, Slot)>, call: &Letter, response: &Response) -> Option<String> {
+pub(crate) fn breach(
+    given: Option<(Term, ServerIdx)>,
+    call: &Envelope,
+    response: &Response,
+) -> Option<String> {
     let Response::RequestVote(vote) = response else { return None };
     let (name, (term, to)) = (call.name(), given?);
     let again = vote.granted && (name.term < term || name.term == term && name.from != to);
@@ -23,11 +27,11 @@ mod tests {
     use wavetank_raft::{LogId, Request, RequestVote, RequestVoteResponse};
 
     /// What is said when `n3` answers, having given its vote of term 2 to `n1`.
-    fn answers(from: Slot, term: u64, granted: bool) -> Option<String> {
+    fn answers(from: ServerIdx, term: u64, granted: bool) -> Option<String> {
         let asked = RequestVote { term: Term(term), last_log: LogId::ZERO, leadership_transfer: false };
-        let letter = Letter::Call { name: call(from, N3, term), request: Request::RequestVote(asked) };
+        let envelope = Envelope::Call { name: call(from, N3, term), request: Request::RequestVote(asked) };
         let response = Response::RequestVote(RequestVoteResponse { term: Term(term), granted });
-        breach(Some((Term(2), N1)), &letter, &response)
+        breach(Some((Term(2), N1)), &envelope, &response)
     }
 
     #[test]

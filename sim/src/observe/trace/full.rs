@@ -1,9 +1,9 @@
 //! Every event and action, a line each, in fixed columns.
 
 use super::{TextTrace, words};
-use crate::observe::observer::Watch;
+use crate::observe::observer::Observer;
 use crate::observe::{Fate, Observation, Seen};
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use std::fmt::Write as _;
 use wavetank_raft::Time;
 
@@ -12,7 +12,7 @@ use wavetank_raft::Time;
 #[derive(Clone, Debug)]
 pub struct Full {
     text: String,
-    standings: [String; Slot::MOST],
+    standings: [String; ServerIdx::MOST],
 }
 
 impl Default for Full {
@@ -29,9 +29,9 @@ impl Full {
         Self { text: head.to_owned(), standings: Default::default() }
     }
 
-    fn line(&mut self, seen: &Observation<'_>, slot: Option<Slot>, event: &str, detail: &str) {
-        let standing = slot.map_or("", |slot| self.standings[slot.at()].as_str());
-        let name = slot.map_or_else(String::new, |slot| slot.to_string());
+    fn line(&mut self, seen: &Observation<'_>, idx: Option<ServerIdx>, event: &str, detail: &str) {
+        let standing = idx.map_or("", |idx| self.standings[idx.at()].as_str());
+        let name = idx.map_or_else(String::new, |idx| idx.to_string());
         let (at, step) = (time(seen.at), seen.step);
         let line = format!("{at:>12} {step:>7} {name:<4} {standing:<23} {event:<8} {detail}");
         let _ = writeln!(self.text, "{}", line.trim_end());
@@ -44,45 +44,45 @@ impl TextTrace for Full {
     }
 }
 
-impl Watch for Full {
-    fn see(&mut self, seen: &Observation<'_>) {
+impl Observer for Full {
+    fn on_observation(&mut self, seen: &Observation<'_>) {
         match seen.seen {
-            Seen::Stepping { slot, event, server, .. } => {
-                self.standings[slot.at()] = words::standing(server.node());
+            Seen::Stepping { idx, event, server, .. } => {
+                self.standings[idx.at()] = words::standing(server.node());
                 let (verb, detail) = words::event(event);
-                self.line(seen, Some(slot), verb, &detail);
+                self.line(seen, Some(idx), verb, &detail);
             }
-            Seen::Stepped { slot, server, actions } => {
-                self.standings[slot.at()] = words::standing(server.node());
+            Seen::Stepped { idx, server, actions } => {
+                self.standings[idx.at()] = words::standing(server.node());
                 for (verb, detail) in actions.iter().filter_map(words::action) {
-                    self.line(seen, Some(slot), verb, &detail);
+                    self.line(seen, Some(idx), verb, &detail);
                 }
             }
-            Seen::Booted { slot, server, .. } => {
-                self.standings[slot.at()] = words::standing(server.node());
-                self.line(seen, Some(slot), "start", &format!("applied={}", server.applied()));
+            Seen::Booted { idx, server, .. } => {
+                self.standings[idx.at()] = words::standing(server.node());
+                self.line(seen, Some(idx), "start", &format!("applied={}", server.applied()));
             }
-            Seen::Crashed { slot, wiped } => {
-                self.line(seen, Some(slot), "crash", if wiped { "and its disk is lost" } else { "" });
+            Seen::Crashed { idx, wiped } => {
+                self.line(seen, Some(idx), "crash", if wiped { "and its disk is lost" } else { "" });
             }
-            Seen::Paused(slot) => self.line(seen, Some(slot), "pause", ""),
-            Seen::Resumed(slot) => self.line(seen, Some(slot), "resume", ""),
-            Seen::Halted(slot) => self.line(seen, Some(slot), "halted", ""),
-            Seen::Refused { slot, error } => self.line(seen, Some(slot), "refused", &error.to_string()),
-            Seen::Harmed { slot, harm } => self.line(seen, Some(slot), "harmed", &harm.to_string()),
-            Seen::Durable { slot, write, torn } => {
+            Seen::Paused(idx) => self.line(seen, Some(idx), "pause", ""),
+            Seen::Resumed(idx) => self.line(seen, Some(idx), "resume", ""),
+            Seen::Halted(idx) => self.line(seen, Some(idx), "halted", ""),
+            Seen::Refused { idx, error } => self.line(seen, Some(idx), "refused", &error.to_string()),
+            Seen::Damaged { idx, damage } => self.line(seen, Some(idx), "harmed", &damage.to_string()),
+            Seen::Durable { idx, write, torn } => {
                 let torn = torn.map_or_else(String::new, |kept| format!(" torn after {kept}"));
-                self.line(seen, Some(slot), "synced", &format!("{}{torn}", words::write(write)));
+                self.line(seen, Some(idx), "synced", &format!("{}{torn}", words::write(write)));
             }
-            Seen::Applied { slot, batch, digest } => {
+            Seen::Applied { idx, batch, digest } => {
                 let last = batch.entries.last().map(|entry| entry.id.index).unwrap_or_default();
-                self.line(seen, Some(slot), "state", &format!("{last} {digest:016x}"));
+                self.line(seen, Some(idx), "state", &format!("{last} {digest:016x}"));
             }
-            Seen::SnapshotTaken { slot, meta, digest } => {
-                self.line(seen, Some(slot), "state", &format!("snapshot {} {digest:016x}", meta.last));
+            Seen::SnapshotTaken { idx, meta, digest } => {
+                self.line(seen, Some(idx), "state", &format!("snapshot {} {digest:016x}", meta.last));
             }
-            Seen::Restored { slot, last, digest } => {
-                self.line(seen, Some(slot), "state", &format!("loaded {last} {digest:016x}"));
+            Seen::Restored { idx, last, digest } => {
+                self.line(seen, Some(idx), "state", &format!("loaded {last} {digest:016x}"));
             }
             Seen::Sent { from, to, rpc, carried, fate } => {
                 let verb = if fate == Fate::Lost { "lose" } else { "send" };

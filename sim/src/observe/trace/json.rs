@@ -1,7 +1,7 @@
 //! Every observation as a JSON value, one a line.
 
 use super::{TextTrace, words};
-use crate::observe::observer::Watch;
+use crate::observe::observer::Observer;
 use crate::observe::{Carried, Fate, Observation, Seen};
 use serde_json::{Map, Value, json};
 use wavetank_raft::Server;
@@ -18,8 +18,8 @@ impl TextTrace for Json {
     }
 }
 
-impl Watch for Json {
-    fn see(&mut self, seen: &Observation<'_>) {
+impl Observer for Json {
+    fn on_observation(&mut self, seen: &Observation<'_>) {
         let (name, detail) = words_of(&seen.seen);
         let mut line = Map::new();
         line.insert("at".to_owned(), seen.at.0.into());
@@ -35,37 +35,37 @@ impl Watch for Json {
 
 fn words_of(seen: &Seen<'_>) -> (&'static str, Value) {
     match *seen {
-        Seen::Stepping { slot, event, .. } => ("stepping", json!({"slot": slot.to_string(), "event": event})),
-        Seen::Stepped { slot, server, actions } => {
-            ("stepped", json!({"slot": slot.to_string(), "server": view(server), "actions": actions}))
+        Seen::Stepping { idx, event, .. } => ("stepping", json!({"slot": idx.to_string(), "event": event})),
+        Seen::Stepped { idx, server, actions } => {
+            ("stepped", json!({"slot": idx.to_string(), "server": view(server), "actions": actions}))
         }
-        Seen::Booted { slot, server, boot, log } => {
+        Seen::Booted { idx, server, boot, log } => {
             let value = json!({
-                "slot": slot.to_string(), "server": view(server), "incarnation": boot.incarnation,
+                "slot": idx.to_string(), "server": view(server), "incarnation": boot.incarnation,
                 "hard_state": boot.hard_state, "snapshot": boot.snapshot, "log": log,
             });
             ("booted", value)
         }
-        Seen::Crashed { slot, wiped } => ("crashed", json!({"slot": slot.to_string(), "wiped": wiped})),
-        Seen::Paused(slot) => ("paused", json!({"slot": slot.to_string()})),
-        Seen::Resumed(slot) => ("resumed", json!({"slot": slot.to_string()})),
-        Seen::Halted(slot) => ("halted", json!({"slot": slot.to_string()})),
-        Seen::Refused { slot, error } => ("refused", json!({"slot": slot.to_string(), "error": error})),
-        Seen::Harmed { slot, harm } => {
-            ("harmed", json!({"slot": slot.to_string(), "harm": harm.to_string()}))
+        Seen::Crashed { idx, wiped } => ("crashed", json!({"slot": idx.to_string(), "wiped": wiped})),
+        Seen::Paused(idx) => ("paused", json!({"slot": idx.to_string()})),
+        Seen::Resumed(idx) => ("resumed", json!({"slot": idx.to_string()})),
+        Seen::Halted(idx) => ("halted", json!({"slot": idx.to_string()})),
+        Seen::Refused { idx, error } => ("refused", json!({"slot": idx.to_string(), "error": error})),
+        Seen::Damaged { idx, damage } => {
+            ("harmed", json!({"slot": idx.to_string(), "harm": damage.to_string()}))
         }
-        Seen::Durable { slot, write, torn } => {
-            ("durable", json!({"slot": slot.to_string(), "write": write, "torn": torn}))
+        Seen::Durable { idx, write, torn } => {
+            ("durable", json!({"slot": idx.to_string(), "write": write, "torn": torn}))
         }
-        Seen::Applied { slot, batch, digest } => {
+        Seen::Applied { idx, batch, digest } => {
             let indexes: Vec<u64> = batch.entries.iter().map(|entry| entry.id.index.0).collect();
-            ("applied", json!({"slot": slot.to_string(), "indexes": indexes, "digest": hex(digest)}))
+            ("applied", json!({"slot": idx.to_string(), "indexes": indexes, "digest": hex(digest)}))
         }
-        Seen::SnapshotTaken { slot, meta, digest } => {
-            ("snapshot_taken", json!({"slot": slot.to_string(), "meta": meta, "digest": hex(digest)}))
+        Seen::SnapshotTaken { idx, meta, digest } => {
+            ("snapshot_taken", json!({"slot": idx.to_string(), "meta": meta, "digest": hex(digest)}))
         }
-        Seen::Restored { slot, last, digest } => {
-            ("restored", json!({"slot": slot.to_string(), "last": last, "digest": hex(digest)}))
+        Seen::Restored { idx, last, digest } => {
+            ("restored", json!({"slot": idx.to_string(), "last": last, "digest": hex(digest)}))
         }
         Seen::Sent { from, to, rpc, carried, fate } => {
             let (kind, message) = match carried {

@@ -3,10 +3,10 @@
 //! The page is whole: what it shows and how it is drawn are in it, and nothing else is asked for.
 
 use super::{TextTrace, words};
-use crate::observe::observer::Watch;
+use crate::observe::observer::Observer;
 use crate::observe::topology::Topology;
 use crate::observe::{Fate, Observation, Seen};
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use serde_json::{Value, json};
 use wavetank_raft::{Action, Event, RoleName, Server, StoreJob, Time};
 
@@ -15,7 +15,7 @@ use wavetank_raft::{Action, Event, RoleName, Server, StoreJob, Time};
 pub struct Page {
     servers: usize,
     topology: Topology,
-    standings: [Option<(&'static str, u64, u64)>; Slot::MOST],
+    standings: [Option<(&'static str, u64, u64)>; ServerIdx::MOST],
     /// From when on a server is what: time, server, state, term, commit, words.
     states: Vec<Value>,
     /// Messages: sent, arrives (or null), from, to, words.
@@ -32,7 +32,7 @@ impl Page {
         Self {
             servers,
             topology: Topology::new(servers),
-            standings: [None; Slot::MOST],
+            standings: [None; ServerIdx::MOST],
             states: Vec::new(),
             messages: Vec::new(),
             notes: Vec::new(),
@@ -52,7 +52,7 @@ impl Page {
             .replace("{{shows}}", &shows.replace('<', "\\u003c"))
     }
 
-    fn stands(&mut self, at: Time, slot: Slot, server: &Server) {
+    fn stands(&mut self, at: Time, idx: ServerIdx, server: &Server) {
         let node = server.node();
         let state = match node.role() {
             RoleName::Follower => "F",
@@ -60,18 +60,18 @@ impl Page {
             RoleName::Candidate => "C",
             RoleName::Leader => "L",
         };
-        self.becomes(at, slot, (state, node.term().0, node.commit().0), words::standing(node));
+        self.becomes(at, idx, (state, node.term().0, node.commit().0), words::standing(node));
     }
 
-    fn becomes(&mut self, at: Time, slot: Slot, standing: (&'static str, u64, u64), what: String) {
-        if self.standings[slot.at()].replace(standing) != Some(standing) {
+    fn becomes(&mut self, at: Time, idx: ServerIdx, standing: (&'static str, u64, u64), what: String) {
+        if self.standings[idx.at()].replace(standing) != Some(standing) {
             let (state, term, commit) = standing;
-            self.states.push(json!([at.0, slot.0, state, term, commit, what]));
+            self.states.push(json!([at.0, idx.0, state, term, commit, what]));
         }
     }
 
-    fn note(&mut self, at: Time, slot: Option<Slot>, what: String) {
-        self.notes.push(json!([at.0, slot.map(|slot| slot.0), what]));
+    fn note(&mut self, at: Time, idx: Option<ServerIdx>, what: String) {
+        self.notes.push(json!([at.0, idx.map(|idx| idx.0), what]));
     }
 }
 
@@ -88,42 +88,42 @@ impl TextTrace for Page {
     }
 }
 
-impl Watch for Page {
+impl Observer for Page {
     #[expect(clippy::too_many_lines, reason = "an arm an observation, and nothing else")]
-    fn see(&mut self, seen: &Observation<'_>) {
+    fn on_observation(&mut self, seen: &Observation<'_>) {
         let at = seen.at;
         match seen.seen {
-            Seen::Stepping { event: Event::Call { call, .. }, slot, .. } => {
-                self.event = format!("{slot} call {}", words::call(call));
+            Seen::Stepping { event: Event::Call { call, .. }, idx, .. } => {
+                self.event = format!("{idx} call {}", words::call(call));
             }
             Seen::Stepping { .. } => self.event.clear(),
-            Seen::Stepped { slot, server, actions } => {
-                self.stands(at, slot, server);
+            Seen::Stepped { idx, server, actions } => {
+                self.stands(at, idx, server);
                 for action in actions {
                     if let Action::Store(StoreJob::Persist(write)) = action {
-                        self.note(at, Some(slot), format!("write {}", words::write(write)));
+                        self.note(at, Some(idx), format!("write {}", words::write(write)));
                     }
                 }
                 if !self.event.is_empty() {
                     let event = std::mem::take(&mut self.event);
-                    self.note(at, Some(slot), event);
+                    self.note(at, Some(idx), event);
                 }
             }
-            Seen::Booted { slot, server, .. } => {
-                self.stands(at, slot, server);
-                self.note(at, Some(slot), format!("{slot} starts"));
+            Seen::Booted { idx, server, .. } => {
+                self.stands(at, idx, server);
+                self.note(at, Some(idx), format!("{idx} starts"));
             }
-            Seen::Crashed { slot, wiped } => {
+            Seen::Crashed { idx, wiped } => {
                 let what = if wiped { "down, its disk lost" } else { "down" };
-                self.becomes(at, slot, ("-", 0, 0), what.to_owned());
+                self.becomes(at, idx, ("-", 0, 0), what.to_owned());
             }
-            Seen::Halted(slot) => self.becomes(at, slot, ("-", 0, 0), "down, by its own decision".to_owned()),
-            Seen::Refused { slot, error } => {
-                self.becomes(at, slot, ("-", 0, 0), format!("down, will not start: {error}"));
+            Seen::Halted(idx) => self.becomes(at, idx, ("-", 0, 0), "down, by its own decision".to_owned()),
+            Seen::Refused { idx, error } => {
+                self.becomes(at, idx, ("-", 0, 0), format!("down, will not start: {error}"));
             }
-            Seen::Harmed { slot, harm } => self.note(at, Some(slot), harm.to_string()),
-            Seen::Paused(slot) => self.becomes(at, slot, ("z", 0, 0), "stands still".to_owned()),
-            Seen::Resumed(slot) => self.becomes(at, slot, ("F", 0, 0), "goes on".to_owned()),
+            Seen::Damaged { idx, damage } => self.note(at, Some(idx), damage.to_string()),
+            Seen::Paused(idx) => self.becomes(at, idx, ("z", 0, 0), "stands still".to_owned()),
+            Seen::Resumed(idx) => self.becomes(at, idx, ("F", 0, 0), "goes on".to_owned()),
             Seen::Sent { from, to, rpc, carried, fate } => {
                 let what = format!("{from}>{to} q{:x} {}", rpc.0, words::carried(carried));
                 let mut message = |arrives: Option<Time>| {
@@ -139,9 +139,9 @@ impl Watch for Page {
                     Fate::Lost => message(None),
                 }
             }
-            Seen::Applied { slot, batch, .. } => {
+            Seen::Applied { idx, batch, .. } => {
                 let last = batch.entries.last().map(|entry| entry.id.index).unwrap_or_default();
-                self.note(at, Some(slot), format!("{slot} has applied {last}"));
+                self.note(at, Some(idx), format!("{idx} has applied {last}"));
             }
             Seen::Returned { client, ending, what, .. } => {
                 self.note(at, None, format!("c{client} {ending:?} {what:?}"));
@@ -162,13 +162,13 @@ impl Watch for Page {
 mod tests {
     use super::*;
     use crate::observe::NetworkChange;
-    use crate::plan::server_set::Slots;
+    use crate::plan::server_set::ServerSet;
 
     #[test]
     fn a_note_says_which_servers_still_reach_each_other() {
         let mut page = Page::new(3);
-        let cut = NetworkChange::CutOneWay(Slots::only(Slot(0)), Slots::first(3));
-        page.see(&Observation { at: Time(5), step: 1, seen: Seen::Network(&cut) });
+        let cut = NetworkChange::CutOneWay(ServerSet::only(ServerIdx(0)), ServerSet::first(3));
+        page.on_observation(&Observation { at: Time(5), step: 1, seen: Seen::Network(&cut) });
         assert!(page.take().contains("connected: n2 n3 | n1"));
     }
 }

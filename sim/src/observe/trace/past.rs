@@ -4,10 +4,10 @@
 //! the message it took. What changed nothing and sent nothing that mattered is no part of the story.
 
 use super::{TextTrace, words};
-use crate::observe::observer::Watch;
+use crate::observe::observer::Observer;
 use crate::observe::step_log::Standing;
 use crate::observe::{Carried, Observation, Seen};
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::{Dfs, Reversed};
 use std::collections::BTreeMap;
@@ -16,13 +16,13 @@ use wavetank_raft::{Action, Event, NodeId, RpcId, Server, StoreJob, Time};
 
 /// The past of one step.
 #[derive(Clone, Debug, Default)]
-pub struct Past {
+pub struct Causes {
     of: u64,
     steps: DiGraph<Step, ()>,
     /// The last step of each server that changed it, and its last step.
-    latest: [Option<(NodeIndex, NodeIndex)>; Slot::MOST],
+    latest: [Option<(NodeIndex, NodeIndex)>; ServerIdx::MOST],
     /// Which step sent a message: call or answer, from, to.
-    sent: BTreeMap<(bool, Slot, Slot, RpcId), NodeIndex>,
+    sent: BTreeMap<(bool, ServerIdx, ServerIdx, RpcId), NodeIndex>,
     answered: Option<NodeIndex>,
     /// What the server was before the event that it handles, and whom it had voted for.
     before: Option<(Standing, Option<NodeId>)>,
@@ -35,7 +35,7 @@ pub struct Past {
 struct Step {
     step: u64,
     at: Time,
-    slot: Option<Slot>,
+    idx: Option<ServerIdx>,
     /// What the server was afterwards.
     stands: String,
     what: String,
@@ -45,7 +45,7 @@ struct Step {
 /// How many lines of a past are told.
 const LINES: usize = 120;
 
-impl Past {
+impl Causes {
     /// The past of the step with this number.
     #[must_use]
     pub fn of(step: u64) -> Self {
@@ -60,7 +60,7 @@ impl Past {
             while let Some((number, at, what)) = network.next_if(|change| change.0 < step.step) {
                 let _ = writeln!(text, "{:>12} {number:>7}      {:<23} {what}", time(*at), "");
             }
-            let name = step.slot.map_or_else(String::new, |slot| slot.to_string());
+            let name = step.idx.map_or_else(String::new, |idx| idx.to_string());
             let Step { step: number, at, stands, what, .. } = step;
             let line = format!("{:>12} {number:>7} {name:<4} {stands:<23} {what}", time(*at));
             let _ = writeln!(text, "{}", line.trim_end());
@@ -68,11 +68,11 @@ impl Past {
     }
 
     /// A step of a server, after its last one that changed it.
-    fn add(&mut self, seen: &Observation<'_>, slot: Slot, what: String, changes: bool) -> NodeIndex {
+    fn add(&mut self, seen: &Observation<'_>, idx: ServerIdx, what: String, changes: bool) -> NodeIndex {
         let step =
-            Step { step: seen.step, at: seen.at, slot: Some(slot), stands: String::new(), what, changes };
+            Step { step: seen.step, at: seen.at, idx: Some(idx), stands: String::new(), what, changes };
         let node = self.steps.add_node(step);
-        let latest = &mut self.latest[slot.at()];
+        let latest = &mut self.latest[idx.at()];
         if let Some((changed, _)) = latest {
             self.steps.add_edge(*changed, node, ());
         }
@@ -80,11 +80,11 @@ impl Past {
         node
     }
 
-    fn on_event(&mut self, slot: Slot, event: &Event, server: &Server) {
+    fn on_event(&mut self, idx: ServerIdx, event: &Event, server: &Server) {
         let (verb, detail) = words::event(event);
         let sender = |is_answer, from, rpc| {
-            let from = Slot::of(from)?;
-            self.sent.get(&(is_answer, from, slot, rpc)).copied()
+            let from = ServerIdx::of(from)?;
+            self.sent.get(&(is_answer, from, idx, rpc)).copied()
         };
         let cause = match event {
             Event::Request { from, rpc, .. } => sender(false, *from, *rpc),
@@ -95,12 +95,12 @@ impl Past {
         self.before = Some((Standing::of(server.node()), server.node().vote()));
     }
 
-    fn on_step(&mut self, seen: &Observation<'_>, slot: Slot, server: &Server, actions: &[Action]) {
+    fn on_step(&mut self, seen: &Observation<'_>, idx: ServerIdx, server: &Server, actions: &[Action]) {
         let wrote = actions.iter().any(|action| matches!(action, Action::Store(StoreJob::Persist(_))));
         let now = (Standing::of(server.node()), server.node().vote());
         let changes = wrote || self.before != Some(now);
         let (what, cause) = std::mem::take(&mut self.taken);
-        let node = self.add(seen, slot, what, changes);
+        let node = self.add(seen, idx, what, changes);
         self.steps[node].stands = words::standing(server.node());
         if let Some(cause) = cause {
             self.steps.add_edge(cause, node, ());
@@ -111,14 +111,14 @@ impl Past {
     }
 
     /// Something happened to a server, and changed it.
-    fn befalls(&mut self, seen: &Observation<'_>, slot: Slot, what: &str) {
-        self.add(seen, slot, what.to_owned(), true);
+    fn befalls(&mut self, seen: &Observation<'_>, idx: ServerIdx, what: &str) {
+        self.add(seen, idx, what.to_owned(), true);
     }
 
     /// What a client hears follows from the last answer that any server gave.
     fn returns(&mut self, seen: &Observation<'_>, what: String) {
         let step =
-            Step { step: seen.step, at: seen.at, slot: None, stands: String::new(), what, changes: false };
+            Step { step: seen.step, at: seen.at, idx: None, stands: String::new(), what, changes: false };
         let node = self.steps.add_node(step);
         if let Some(answered) = self.answered {
             self.steps.add_edge(answered, node, ());
@@ -126,7 +126,7 @@ impl Past {
     }
 }
 
-impl TextTrace for Past {
+impl TextTrace for Causes {
     fn take(&mut self) -> String {
         let Some(last) = self.steps.node_indices().next_back() else { return String::new() };
         let mut search = Dfs::new(Reversed(&self.steps), last);
@@ -154,38 +154,38 @@ impl TextTrace for Past {
     }
 }
 
-impl Watch for Past {
-    fn see(&mut self, seen: &Observation<'_>) {
+impl Observer for Causes {
+    fn on_observation(&mut self, seen: &Observation<'_>) {
         if self.of < seen.step {
             return;
         }
         match seen.seen {
-            Seen::Stepping { slot, event, server, .. } => self.on_event(slot, event, server),
-            Seen::Stepped { slot, server, actions } => self.on_step(seen, slot, server, actions),
+            Seen::Stepping { idx, event, server, .. } => self.on_event(idx, event, server),
+            Seen::Stepped { idx, server, actions } => self.on_step(seen, idx, server, actions),
             Seen::Sent { from, to, rpc, carried, .. } => {
                 let is_answer = matches!(carried, Carried::Response(_));
                 if let Some((_, node)) = self.latest[from.at()] {
                     self.sent.insert((is_answer, from, to, rpc), node);
                 }
             }
-            Seen::Booted { slot, .. } => self.befalls(seen, slot, "start"),
-            Seen::Crashed { slot, wiped: false } => self.befalls(seen, slot, "crash"),
-            Seen::Crashed { slot, wiped: true } => self.befalls(seen, slot, "crash    and its disk is lost"),
-            Seen::Halted(slot) => self.befalls(seen, slot, "halt"),
-            Seen::Refused { slot, error } => self.befalls(seen, slot, &format!("refused  {error}")),
-            Seen::Harmed { slot, harm } => self.befalls(seen, slot, &format!("harmed   {harm}")),
-            Seen::Paused(slot) => self.befalls(seen, slot, "pause"),
-            Seen::Resumed(slot) => self.befalls(seen, slot, "resume"),
-            Seen::Restored { slot, last, .. } => self.befalls(seen, slot, &format!("load     {last}")),
-            Seen::Durable { slot, write, torn: Some(kept) } => {
-                self.befalls(seen, slot, &format!("torn     {} after {kept}", words::write(write)));
+            Seen::Booted { idx, .. } => self.befalls(seen, idx, "start"),
+            Seen::Crashed { idx, wiped: false } => self.befalls(seen, idx, "crash"),
+            Seen::Crashed { idx, wiped: true } => self.befalls(seen, idx, "crash    and its disk is lost"),
+            Seen::Halted(idx) => self.befalls(seen, idx, "halt"),
+            Seen::Refused { idx, error } => self.befalls(seen, idx, &format!("refused  {error}")),
+            Seen::Damaged { idx, damage } => self.befalls(seen, idx, &format!("harmed   {damage}")),
+            Seen::Paused(idx) => self.befalls(seen, idx, "pause"),
+            Seen::Resumed(idx) => self.befalls(seen, idx, "resume"),
+            Seen::Restored { idx, last, .. } => self.befalls(seen, idx, &format!("load     {last}")),
+            Seen::Durable { idx, write, torn: Some(kept) } => {
+                self.befalls(seen, idx, &format!("torn     {} after {kept}", words::write(write)));
             }
-            Seen::Applied { slot, batch, .. } => {
+            Seen::Applied { idx, batch, .. } => {
                 let last = batch.entries.last().map(|entry| entry.id.index).unwrap_or_default();
-                self.add(seen, slot, format!("state    {last}"), false);
+                self.add(seen, idx, format!("state    {last}"), false);
             }
-            Seen::SnapshotTaken { slot, meta, .. } => {
-                self.add(seen, slot, format!("state    snapshot {}", meta.last), false);
+            Seen::SnapshotTaken { idx, meta, .. } => {
+                self.add(seen, idx, format!("state    snapshot {}", meta.last), false);
             }
             Seen::Returned { client, operation, ending, what } => {
                 self.returns(seen, format!("told     c{client} o{operation} {ending:?} {what:?}"));

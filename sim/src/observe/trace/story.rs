@@ -1,9 +1,9 @@
 //! What happened, without when: a change of delays leaves it as it is unless somebody else leads.
 
 use super::{TextTrace, words};
-use crate::observe::observer::Watch;
+use crate::observe::observer::Observer;
 use crate::observe::{Observation, Seen, is_operators};
-use crate::plan::server_set::{Slot, Slots};
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt::Write as _;
 use wavetank_raft::{Action, Event, Index, Payload, RoleName, Server, Term};
 
@@ -37,43 +37,43 @@ impl Story {
     #[must_use]
     pub fn new(servers: usize) -> Self {
         let mut text = format!("{:WORDS$}", "");
-        for slot in Slots::first(servers).iter() {
-            let _ = write!(text, " {:<6}", slot.to_string());
+        for idx in ServerSet::first(servers).iter() {
+            let _ = write!(text, " {:<6}", idx.to_string());
         }
         let text = format!("{}\n", text.trim_end());
         Self { text, cells: vec![Cell::Down; servers], committed: Index::ZERO }
     }
 
     /// `changed` is shown even if it is a follower.
-    fn line(&mut self, verb: &str, detail: &str, changed: Option<Slot>) {
+    fn line(&mut self, verb: &str, detail: &str, changed: Option<ServerIdx>) {
         let mut line = format!("{verb:<8}{detail}");
         line = format!("{line:<WORDS$}");
         for (at, cell) in self.cells.iter().enumerate() {
-            let is_new = changed.is_some_and(|slot| slot.at() == at);
+            let is_new = changed.is_some_and(|idx| idx.at() == at);
             let _ = write!(line, " {:<6}", cell.text(is_new));
         }
         let _ = writeln!(self.text, "{}", line.trim_end());
     }
 
     /// One line for a change of role, or of the leader's term.
-    fn on_server(&mut self, slot: Slot, server: &Server) {
+    fn on_server(&mut self, idx: ServerIdx, server: &Server) {
         let (role, term) = (server.node().role(), server.node().term());
-        let before = std::mem::replace(&mut self.cells[slot.at()], Cell::Up(role, term));
+        let before = std::mem::replace(&mut self.cells[idx.at()], Cell::Up(role, term));
         let became = match before {
             Cell::Up(was, _) if was == role => role == RoleName::Leader && before != Cell::Up(role, term),
             Cell::Up(..) | Cell::Down | Cell::Paused => true,
         };
         if became {
-            self.line("became", "", Some(slot));
+            self.line("became", "", Some(idx));
         }
     }
 
     /// That something was refused is news; that it was done is seen.
-    fn on_action(&mut self, slot: Slot, action: &Action) {
+    fn on_action(&mut self, idx: ServerIdx, action: &Action) {
         if let Action::Answer { request, outcome: Err(error) } = action
             && is_operators(*request)
         {
-            self.line("refuse", &format!("{slot} {error}"), None);
+            self.line("refuse", &format!("{idx} {error}"), None);
         }
     }
 
@@ -108,46 +108,46 @@ impl TextTrace for Story {
     }
 }
 
-impl Watch for Story {
-    fn see(&mut self, seen: &Observation<'_>) {
+impl Observer for Story {
+    fn on_observation(&mut self, seen: &Observation<'_>) {
         match seen.seen {
-            Seen::Stepping { slot, event: Event::Call { request, call }, .. } if is_operators(*request) => {
-                self.line("ask", &format!("{slot} {}", words::call(call)), None);
+            Seen::Stepping { idx, event: Event::Call { request, call }, .. } if is_operators(*request) => {
+                self.line("ask", &format!("{idx} {}", words::call(call)), None);
             }
-            Seen::Stepped { slot, server, actions } => {
-                self.on_server(slot, server);
-                actions.iter().for_each(|action| self.on_action(slot, action));
+            Seen::Stepped { idx, server, actions } => {
+                self.on_server(idx, server);
+                actions.iter().for_each(|action| self.on_action(idx, action));
             }
-            Seen::Booted { slot, server, .. } => {
-                self.cells[slot.at()] = Cell::Up(server.node().role(), server.node().term());
-                self.line("start", &slot.to_string(), Some(slot));
+            Seen::Booted { idx, server, .. } => {
+                self.cells[idx.at()] = Cell::Up(server.node().role(), server.node().term());
+                self.line("start", &idx.to_string(), Some(idx));
             }
-            Seen::Crashed { slot, wiped } => {
-                self.cells[slot.at()] = Cell::Down;
-                self.line(if wiped { "wipe" } else { "crash" }, &slot.to_string(), None);
+            Seen::Crashed { idx, wiped } => {
+                self.cells[idx.at()] = Cell::Down;
+                self.line(if wiped { "wipe" } else { "crash" }, &idx.to_string(), None);
             }
-            Seen::Halted(slot) => {
-                self.cells[slot.at()] = Cell::Down;
-                self.line("halt", &slot.to_string(), None);
+            Seen::Halted(idx) => {
+                self.cells[idx.at()] = Cell::Down;
+                self.line("halt", &idx.to_string(), None);
             }
-            Seen::Refused { slot, error } => self.line("refuse", &format!("{slot} to start: {error}"), None),
-            Seen::Harmed { slot, harm } => self.line("harm", &format!("{slot} {harm}"), None),
-            Seen::Paused(slot) => {
-                self.cells[slot.at()] = Cell::Paused;
-                self.line("pause", &slot.to_string(), None);
+            Seen::Refused { idx, error } => self.line("refuse", &format!("{idx} to start: {error}"), None),
+            Seen::Damaged { idx, damage } => self.line("harm", &format!("{idx} {damage}"), None),
+            Seen::Paused(idx) => {
+                self.cells[idx.at()] = Cell::Paused;
+                self.line("pause", &idx.to_string(), None);
             }
-            Seen::Resumed(slot) => self.line("resume", &slot.to_string(), None),
+            Seen::Resumed(idx) => self.line("resume", &idx.to_string(), None),
             Seen::Applied { batch, .. } => {
                 let known = self.committed;
                 for entry in batch.entries.iter().filter(|entry| known < entry.id.index) {
                     self.on_entry(entry.id.index, &entry.payload);
                 }
             }
-            Seen::SnapshotTaken { slot, meta, .. } => {
-                self.line("snap", &format!("{slot} {}", meta.last.index), None);
+            Seen::SnapshotTaken { idx, meta, .. } => {
+                self.line("snap", &format!("{idx} {}", meta.last.index), None);
             }
-            Seen::Restored { slot, last, .. } => {
-                self.line("load", &format!("{slot} {}", last.index), None);
+            Seen::Restored { idx, last, .. } => {
+                self.line("load", &format!("{idx} {}", last.index), None);
             }
             Seen::Invoked { client, what, .. } => self.line("ask", &format!("c{client} {what:?}"), None),
             Seen::Returned { client, ending, what, .. } => {

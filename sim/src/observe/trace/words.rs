@@ -1,7 +1,7 @@
 //! Short words for what crosses a server's boundary. Fixed: no addresses, no map order, no floats.
 
 use crate::observe::{Carried, NetworkChange};
-use crate::plan::server_set::{Slot, Slots};
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt::Write as _;
 use wavetank_raft::{
     Action, Answer, Call, Entry, Event, LogOp, Node, NodeId, Observed, Outcome, Payload, Request, Response,
@@ -105,8 +105,8 @@ pub(super) fn network(change: &NetworkChange) -> (&'static str, String) {
     }
 }
 
-pub(super) fn set(slots: Slots) -> String {
-    if slots.is_empty() { "nobody".to_owned() } else { slots.to_string() }
+pub(super) fn set(servers: ServerSet) -> String {
+    if servers.is_empty() { "nobody".to_owned() } else { servers.to_string() }
 }
 
 /// What an entry says: commands as text if they are text.
@@ -124,7 +124,7 @@ pub(super) fn payload(payload: &Payload) -> String {
 fn data(bytes: &[u8]) -> String {
     const LONGEST: usize = 24;
     match std::str::from_utf8(bytes) {
-        Ok(text) if text.chars().all(|letter| !letter.is_control()) => format!("{text:?}"),
+        Ok(text) if text.chars().all(|envelope| !envelope.is_control()) => format!("{text:?}"),
         Ok(_) | Err(_) => {
             let hex: String = bytes.iter().take(LONGEST).map(|byte| format!("{byte:02x}")).collect();
             format!("0x{hex}{}", if LONGEST < bytes.len() { ".." } else { "" })
@@ -133,7 +133,7 @@ fn data(bytes: &[u8]) -> String {
 }
 
 fn arrived(from: NodeId, rpc: u64, carried: Carried<'_>) -> String {
-    let from = Slot::of(from).map_or_else(|| from.to_string(), |slot| slot.to_string());
+    let from = ServerIdx::of(from).map_or_else(|| from.to_string(), |idx| idx.to_string());
     format!("{from} q{rpc:x} {}", self::carried(carried))
 }
 

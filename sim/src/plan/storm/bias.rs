@@ -2,52 +2,52 @@
 //! happen, the others are made likely.
 
 use super::Topic;
-use crate::plan::fault_kind::{Occasion, Scheduled};
+use crate::plan::fault_kind::{Reactive, Scheduled};
 use crate::plan::rng::{Ratio, Spans, Stream};
 use crate::plan::{Late, Plan};
 use wavetank_raft::Span;
 
 impl Plan {
-    pub(super) fn tempt(&mut self, on: &impl Fn(Topic) -> Stream) {
+    pub(super) fn bias(&mut self, on: &impl Fn(Topic) -> Stream) {
         if self.clients.read_under_leases_alone() {
-            self.tempt_leases(&mut on(Topic::Leases));
+            self.bias_to_leases(&mut on(Topic::Leases));
         }
         let mut installs = on(Topic::Installs);
         if installs.chance(1, 8) {
-            self.tempt_installs(&mut installs);
+            self.bias_to_installs(&mut installs);
         }
         let mut outruns = on(Topic::Outruns);
         if outruns.chance(1, 10) {
-            self.tempt_to_outrun(&mut outruns);
+            self.bias_to_outrunning_reads(&mut outruns);
         } else if self.disks.late_read.is_some_and(|late| late.chance.d == 2) {
-            self.tempt_reads();
+            self.bias_to_late_reads();
         }
         if self.nemesis.scheduled.contains_key(&Scheduled::Transfer) && on(Topic::Calls).chance(1, 2) {
-            self.usually(&[Occasion::IsolateCaller]);
+            self.usually(&[Reactive::IsolateCaller]);
         }
     }
 
-    fn usually(&mut self, occasions: &[Occasion]) {
-        self.nemesis.occasions.extend(occasions.iter().map(|&occasion| (occasion, occasion.usual_chance())));
+    fn usually(&mut self, reactive: &[Reactive]) {
+        self.nemesis.reactive.extend(reactive.iter().map(|&reactive| (reactive, reactive.usual_chance())));
     }
 
-    fn often(&mut self, occasions: &[Occasion]) {
-        self.nemesis.occasions.extend(occasions.iter().map(|&occasion| (occasion, Ratio::new(1, 20))));
+    fn often(&mut self, reactive: &[Reactive]) {
+        self.nemesis.reactive.extend(reactive.iter().map(|&reactive| (reactive, Ratio::new(1, 20))));
     }
 
     /// Leases as long as they can be, over clocks that may go far apart, and leaders that lose their
     /// followers inside them: whoever counts on more than was promised has time to be wrong.
-    fn tempt_leases(&mut self, stream: &mut Stream) {
+    fn bias_to_leases(&mut self, stream: &mut Stream) {
         self.config.leader_lease_timeout = self.config.heartbeat_timeout;
         self.config.lease_clock_drift_ppm = u64::from(stream.one_of(&[100_000_u32, 300_000, 600_000]));
-        self.usually(&[Occasion::StrandReader, Occasion::Usurp, Occasion::OutpaceReader]);
+        self.usually(&[Reactive::StrandReader, Reactive::Usurp, Reactive::OutpaceReader]);
     }
 
     /// Snapshots all the time, in many pieces, and no entry kept behind them: entries of one batch
     /// that overtake those of another look like a gap, and what would close it has just been
     /// compacted away. What was late then comes among the pieces, and what is held before the last
     /// of them. On long links, in batches, a follower may have got more than the snapshot by then.
-    fn tempt_installs(&mut self, stream: &mut Stream) {
+    fn bias_to_installs(&mut self, stream: &mut Stream) {
         let timeout = self.config.heartbeat_timeout;
         let late = |each, min, max| Late { chance: Ratio::new(1, each), by: Spans::new(min, max) };
         let (config, links) = (&mut self.config, &mut self.links);
@@ -64,13 +64,13 @@ impl Plan {
             let far = config.leader_lease_timeout.part(4);
             links.far = Some(late(3, far.part(2), far));
         }
-        self.usually(&[Occasion::LetGoBeforeLastPiece]);
+        self.usually(&[Reactive::LetGoBeforeLastPiece]);
     }
 
     /// Leaders are left alone with what they have just taken in, and not applied; the next one
     /// begins with a snapshot and keeps nothing else; and as soon as it has, the old one is back, has
     /// to give up what it took in, and may die of it.
-    fn tempt_to_outrun(&mut self, stream: &mut Stream) {
+    fn bias_to_outrunning_reads(&mut self, stream: &mut Stream) {
         let timeout = self.config.heartbeat_timeout;
         let (config, clients) = (&mut self.config, &mut self.clients);
         (config.trailing_logs, config.max_append_entries) = (0, 1);
@@ -82,18 +82,18 @@ impl Plan {
             let by = Spans::new(timeout, timeout.times(8));
             self.disks.late_read = Some(Late { chance: Ratio::new(1, 6), by });
         }
-        self.usually(&[Occasion::SnapshotNewcomer, Occasion::MendCompacter, Occasion::CrashDiscarder]);
-        self.often(&[Occasion::IsolateSender, Occasion::IsolateCommitter, Occasion::StallCommitter]);
+        self.usually(&[Reactive::SnapshotNewcomer, Reactive::MendCompacter, Reactive::CrashDiscarder]);
+        self.often(&[Reactive::IsolateSender, Reactive::IsolateCommitter, Reactive::StallCommitter]);
     }
 
     /// Reads so late, of so small a cache, that leaders are gone and back before they come.
-    fn tempt_reads(&mut self) {
+    fn bias_to_late_reads(&mut self) {
         let timeout = self.config.heartbeat_timeout;
         let config = &mut self.config;
         (config.log_cache_capacity, config.trailing_logs, config.snapshot_threshold) = (1, 10_240, 8_192);
         (config.max_append_entries, config.max_append_bytes) = (64, 1 << 20);
         let by = Spans::new(timeout.part(10), timeout.times(3));
         self.disks.late_read = Some(Late { chance: Ratio::new(1, 1), by });
-        self.often(&[Occasion::IsolateSender, Occasion::StrandSender, Occasion::TransferCommitter]);
+        self.often(&[Reactive::IsolateSender, Reactive::StrandSender, Reactive::TransferCommitter]);
     }
 }

@@ -1,8 +1,8 @@
 use super::*;
 use wavetank_raft::{Entry, Payload};
 
-const N1: Slot = Slot(0);
-const N2: Slot = Slot(1);
+const N1: ServerIdx = ServerIdx(0);
+const N2: ServerIdx = ServerIdx(1);
 
 fn chain(terms: &[u64]) -> Chain {
     let mut chain = Chain::default();

@@ -4,7 +4,7 @@ use super::Operation;
 use crate::clients::callers::{End, Told};
 use crate::clients::kv::wire::{Got, Outcome, Response, Verb};
 use crate::engine::workload::Want;
-use crate::observe::observer::Watch;
+use crate::observe::observer::Observer;
 use crate::observe::{Ending, Observation, Seen};
 use serde_json::{Value, json};
 use std::any::Any;
@@ -17,8 +17,8 @@ pub struct Lines {
     operations: BTreeMap<u64, Operation>,
 }
 
-impl Watch for Lines {
-    fn see(&mut self, observation: &Observation<'_>) {
+impl Observer for Lines {
+    fn on_observation(&mut self, observation: &Observation<'_>) {
         if let Seen::Invoked { what, .. } | Seen::Returned { what, .. } = observation.seen
             && let Some(operation) = (what as &dyn Any).downcast_ref::<Operation>()
         {

@@ -5,7 +5,7 @@ use crate::clients::callers::{Told, Wanted};
 use crate::clients::kv::wire::{self, Command, Got, Outcome, Response, Verb};
 use crate::engine::workload::Want;
 use std::fmt;
-use wavetank_raft::{Bytes, ReadPath};
+use wavetank_raft::{Data, ReadPath};
 
 /// A command to one key, or a read of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,7 +44,7 @@ impl Operation {
 
     /// The command as it was sent, if it is a write.
     #[must_use]
-    pub const fn bytes(&self) -> Option<&Bytes> {
+    pub const fn bytes(&self) -> Option<&Data> {
         match &self.wanted.want {
             Want::Apply(bytes) => Some(bytes),
             Want::Read(..) | Want::Stale(_) => None,
@@ -52,7 +52,7 @@ impl Operation {
     }
 }
 
-fn decoded(bytes: &Bytes) -> Command<'_> {
+fn decoded(bytes: &Data) -> Command<'_> {
     Command::decode(bytes).expect("clients send commands")
 }
 

@@ -14,10 +14,10 @@ pub(super) struct AckedWrites(BTreeMap<Index, u64>);
 
 impl Check for AckedWrites {
     fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Judged {
-        if let Moment::Other(slot, index) = moment {
+        if let Moment::Other(idx, index) = moment {
             let operation = self.0.get(index)?;
             return broken(|| {
-                format!("#{operation} was acknowledged at {index}, and {slot} applied something else there")
+                format!("#{operation} was acknowledged at {index}, and {idx} applied something else there")
             });
         }
         self.acked(record, moment.done()?)
@@ -44,22 +44,22 @@ impl AckedWrites {
 
 #[cfg(test)]
 mod tests {
-    use crate::clients::kv::judges::tale::{N1, N2, Tale};
+    use crate::clients::kv::judges::fixture::{Fixture, N1, N2};
     use crate::clients::kv::wire::Outcome;
 
     #[test]
     fn what_was_applied_may_be_acknowledged() {
-        let mut tale = Tale::new();
-        tale.write(1, "a").applied(N1, 3, 1).acks(1, 3, Outcome::Done, 3);
-        tale.applied(N2, 3, 1).is_quiet();
-        assert_eq!(tale.witnessed("acked_writes"), 1);
+        let mut fixture = Fixture::new();
+        fixture.write(1, "a").applied(N1, 3, 1).acks(1, 3, Outcome::Done, 3);
+        fixture.applied(N2, 3, 1).is_quiet();
+        assert_eq!(fixture.witnessed("acked_writes"), 1);
     }
 
     #[test]
     fn what_nobody_applied_may_not() {
-        let mut tale = Tale::new();
-        tale.write(1, "a").acks(1, 3, Outcome::Done, 3);
-        tale.speaks(
+        let mut fixture = Fixture::new();
+        fixture.write(1, "a").acks(1, 3, Outcome::Done, 3);
+        fixture.speaks(
             "acked_writes",
             "c0 #1 put k1 = \"a\" (s1.1): done by i3, said i3: nobody applied it at i3",
         );
@@ -67,10 +67,10 @@ mod tests {
 
     #[test]
     fn nor_what_stands_elsewhere() {
-        let mut tale = Tale::new();
-        tale.write(1, "a").write(2, "b").applied(N1, 1, 1).applied(N1, 2, 2);
-        tale.acks(1, 2, Outcome::Done, 2);
-        tale.speaks(
+        let mut fixture = Fixture::new();
+        fixture.write(1, "a").write(2, "b").applied(N1, 1, 1).applied(N1, 2, 2);
+        fixture.acks(1, 2, Outcome::Done, 2);
+        fixture.speaks(
             "acked_writes",
             "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: nobody applied it at i2",
         );
@@ -78,18 +78,18 @@ mod tests {
 
     #[test]
     fn nor_with_an_outcome_that_is_not_so() {
-        let mut tale = Tale::new();
-        tale.write(1, "a").applied(N1, 1, 1).acks(1, 1, Outcome::Mismatch, 1);
+        let mut fixture = Fixture::new();
+        fixture.write(1, "a").applied(N1, 1, 1).acks(1, 1, Outcome::Mismatch, 1);
         let words = "c0 #1 put k1 = \"a\" (s1.1): mismatch, said i1: what came of it is Done";
-        tale.speaks("acked_writes", words);
+        fixture.speaks("acked_writes", words);
     }
 
     #[test]
     fn an_acknowledged_write_is_never_replaced() {
-        let mut tale = Tale::new();
-        tale.write(1, "a").write(2, "b").applied(N1, 1, 1).acks(1, 1, Outcome::Done, 1);
-        tale.applied(N2, 1, 2);
+        let mut fixture = Fixture::new();
+        fixture.write(1, "a").write(2, "b").applied(N1, 1, 1).acks(1, 1, Outcome::Done, 1);
+        fixture.applied(N2, 1, 2);
         let words = "#1 was acknowledged at i1, and n2 applied something else there";
-        tale.speaks("acked_writes", words);
+        fixture.speaks("acked_writes", words);
     }
 }

@@ -25,31 +25,31 @@ impl Check for ExactlyOnce {
 
 #[cfg(test)]
 mod tests {
-    use crate::clients::kv::judges::tale::{N1, Tale};
+    use crate::clients::kv::judges::fixture::{Fixture, N1};
     use crate::clients::kv::wire::Outcome;
 
     #[test]
     fn a_command_that_came_twice_is_answered_with_its_first_effect() {
-        let mut tale = Tale::new();
-        tale.write(1, "a").applied(N1, 1, 1).applied(N1, 2, 1).acks(1, 2, Outcome::Done, 1);
-        tale.is_quiet();
-        assert_eq!(tale.witnessed("exactly_once"), 1);
+        let mut fixture = Fixture::new();
+        fixture.write(1, "a").applied(N1, 1, 1).applied(N1, 2, 1).acks(1, 2, Outcome::Done, 1);
+        fixture.is_quiet();
+        assert_eq!(fixture.witnessed("exactly_once"), 1);
     }
 
     #[test]
     fn a_second_effect_is_one_too_many() {
-        let mut tale = Tale::new();
-        tale.write(1, "a").applied(N1, 1, 1).applied(N1, 2, 1).acks(1, 2, Outcome::Done, 2);
+        let mut fixture = Fixture::new();
+        fixture.write(1, "a").applied(N1, 1, 1).applied(N1, 2, 1).acks(1, 2, Outcome::Done, 2);
         let words = "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: it had taken effect at i1";
-        tale.speaks("exactly_once", words);
+        fixture.speaks("exactly_once", words);
     }
 
     #[test]
     fn a_command_is_not_answered_with_what_was_done_before_it() {
-        let mut tale = Tale::new();
-        tale.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
-        tale.acks(2, 2, Outcome::Done, 1);
+        let mut fixture = Fixture::new();
+        fixture.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
+        fixture.acks(2, 2, Outcome::Done, 1);
         let words = "c0 #2 put k1 = \"b\" (s1.2): done by i1, said i2: i1 was applied when it was first sent";
-        tale.speaks("exactly_once", words);
+        fixture.speaks("exactly_once", words);
     }
 }

@@ -23,27 +23,27 @@ impl Check for FreshReads {
 
 #[cfg(test)]
 mod tests {
-    use crate::clients::kv::judges::tale::{N1, N2, Tale};
+    use crate::clients::kv::judges::fixture::{Fixture, N1, N2};
 
     #[test]
     fn a_read_may_miss_what_was_applied_after_it_began() {
-        let mut tale = Tale::new();
-        tale.write(1, "a").read(2, N2).applied(N1, 1, 1).sees(2, 0, 0, "").is_quiet();
-        assert_eq!(tale.witnessed("fresh_reads"), 1);
+        let mut fixture = Fixture::new();
+        fixture.write(1, "a").read(2, N2).applied(N1, 1, 1).sees(2, 0, 0, "").is_quiet();
+        assert_eq!(fixture.witnessed("fresh_reads"), 1);
     }
 
     #[test]
     fn a_read_misses_nothing_that_was_applied_before() {
-        let mut tale = Tale::new();
-        tale.write(1, "a").applied(N1, 1, 1).read(2, N2).sees(2, 0, 0, "");
+        let mut fixture = Fixture::new();
+        fixture.write(1, "a").applied(N1, 1, 1).read(2, N2).sees(2, 0, 0, "");
         let words = "c1 #2 read k1 at n2: \"\" of i0, state i0: i1 was applied when it began";
-        tale.speaks("fresh_reads", words);
+        fixture.speaks("fresh_reads", words);
     }
 
     #[test]
     fn a_read_of_the_local_state_claims_nothing() {
-        let mut tale = Tale::new();
-        tale.write(1, "a").applied(N1, 1, 1).stale_read(2, N2).sees(2, 0, 0, "").is_quiet();
-        assert_eq!(tale.witnessed("fresh_reads"), 0);
+        let mut fixture = Fixture::new();
+        fixture.write(1, "a").applied(N1, 1, 1).stale_read(2, N2).sees(2, 0, 0, "").is_quiet();
+        assert_eq!(fixture.witnessed("fresh_reads"), 0);
     }
 }

@@ -33,32 +33,32 @@ impl Check for HonestFailures {
 
 #[cfg(test)]
 mod tests {
-    use crate::clients::kv::judges::tale::{N1, Tale};
+    use crate::clients::kv::judges::fixture::{Fixture, N1};
 
     #[test]
     fn what_was_refused_stays_undone() {
-        let mut tale = Tale::new();
-        tale.write(1, "a").fails(1).write(2, "b").applied(N1, 1, 2).is_quiet();
-        assert_eq!(tale.witnessed("honest_failures"), 1);
+        let mut fixture = Fixture::new();
+        fixture.write(1, "a").fails(1).write(2, "b").applied(N1, 1, 2).is_quiet();
+        assert_eq!(fixture.witnessed("honest_failures"), 1);
     }
 
     #[test]
     fn it_is_not_done_later() {
-        let mut tale = Tale::new();
-        tale.write(1, "a").fails(1).applied(N1, 4, 1);
-        tale.speaks("honest_failures", "#1 was refused for certain, and was applied at i4");
+        let mut fixture = Fixture::new();
+        fixture.write(1, "a").fails(1).applied(N1, 4, 1);
+        fixture.speaks("honest_failures", "#1 was refused for certain, and was applied at i4");
     }
 
     #[test]
     fn nor_was_it_done_before() {
-        let mut tale = Tale::new();
-        tale.write(1, "a").applied(N1, 4, 1).fails(1);
-        tale.speaks("honest_failures", "#1 was refused for certain, and was applied at i4");
+        let mut fixture = Fixture::new();
+        fixture.write(1, "a").applied(N1, 4, 1).fails(1);
+        fixture.speaks("honest_failures", "#1 was refused for certain, and was applied at i4");
     }
 
     #[test]
     fn what_came_to_an_unknown_end_may_be_done() {
-        let mut tale = Tale::new();
-        tale.write(1, "a").unknown(1).applied(N1, 4, 1).is_quiet();
+        let mut fixture = Fixture::new();
+        fixture.write(1, "a").unknown(1).applied(N1, 4, 1).is_quiet();
     }
 }

@@ -129,16 +129,16 @@ impl Check for Linearizable {
 
 #[cfg(test)]
 mod tests {
-    use crate::clients::kv::judges::tale::{N1, Tale};
+    use crate::clients::kv::judges::fixture::{Fixture, N1};
 
     /// Reads of these values, one after the other, of a key that was never written.
-    fn reads(values: &[&str]) -> Tale {
-        let mut tale = Tale::only("linearizable");
+    fn reads(values: &[&str]) -> Fixture {
+        let mut fixture = Fixture::only("linearizable");
         for (number, value) in (1..).zip(values) {
-            tale.read(number, N1).sees(number, 9, 9, value);
+            fixture.read(number, N1).sees(number, 9, 9, value);
         }
-        assert_eq!(tale.witnessed("linearizable"), values.len() as u64);
-        tale
+        assert_eq!(fixture.witnessed("linearizable"), values.len() as u64);
+        fixture
     }
 
     #[test]

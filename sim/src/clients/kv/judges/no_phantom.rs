@@ -27,40 +27,40 @@ impl Check for NoPhantom {
 
 #[cfg(test)]
 mod tests {
-    use crate::clients::kv::judges::tale::{N1, N2, Tale};
+    use crate::clients::kv::judges::fixture::{Fixture, N1, N2};
 
     #[test]
     fn any_past_state_may_be_read() {
-        let mut tale = Tale::new();
-        tale.stale_read(1, N2).sees(1, 0, 0, "");
-        tale.write(2, "a").applied(N1, 2, 2).write(3, "b").applied(N1, 3, 3);
-        tale.stale_read(4, N2).sees(4, 2, 2, "a");
-        tale.stale_read(5, N1).sees(5, 3, 3, "b").is_quiet();
-        assert_eq!(tale.witnessed("no_phantom"), 3);
+        let mut fixture = Fixture::new();
+        fixture.stale_read(1, N2).sees(1, 0, 0, "");
+        fixture.write(2, "a").applied(N1, 2, 2).write(3, "b").applied(N1, 3, 3);
+        fixture.stale_read(4, N2).sees(4, 2, 2, "a");
+        fixture.stale_read(5, N1).sees(5, 3, 3, "b").is_quiet();
+        assert_eq!(fixture.witnessed("no_phantom"), 3);
     }
 
     #[test]
     fn a_future_one_may_not() {
-        let mut tale = Tale::new();
-        tale.write(1, "a").stale_read(2, N2).sees(2, 1, 1, "a");
+        let mut fixture = Fixture::new();
+        fixture.write(1, "a").stale_read(2, N2).sees(2, 1, 1, "a");
         let words = "c1 #2 stale-read k1 at n2: \"a\" of i1, state i1: nobody applied more than i0";
-        tale.speaks("no_phantom", words);
+        fixture.speaks("no_phantom", words);
     }
 
     #[test]
     fn nor_a_value_that_the_key_never_had() {
-        let mut tale = Tale::new();
-        tale.write(1, "a").applied(N1, 1, 1).stale_read(2, N2).sees(2, 1, 1, "aa");
+        let mut fixture = Fixture::new();
+        fixture.write(1, "a").applied(N1, 1, 1).stale_read(2, N2).sees(2, 1, 1, "aa");
         let words = "c1 #2 stale-read k1 at n2: \"aa\" of i1, state i1: it held what i1 wrote";
-        tale.speaks("no_phantom", words);
+        fixture.speaks("no_phantom", words);
     }
 
     #[test]
     fn nor_one_that_it_had_no_more() {
-        let mut tale = Tale::new();
-        tale.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
-        tale.stale_read(3, N2).sees(3, 2, 1, "a");
+        let mut fixture = Fixture::new();
+        fixture.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
+        fixture.stale_read(3, N2).sees(3, 2, 1, "a");
         let words = "c1 #3 stale-read k1 at n2: \"a\" of i1, state i2: it held what i2 wrote";
-        tale.speaks("no_phantom", words);
+        fixture.speaks("no_phantom", words);
     }
 }

@@ -4,7 +4,7 @@ use crate::clients::kv::state::Hash;
 use crate::clients::kv::wire::{Command, Outcome, Verb};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use wavetank_raft::{Bytes, Index};
+use wavetank_raft::{Data, Index};
 
 /// Everything that was applied anywhere, in the order of the log.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ enum Place {
     Unseen,
     /// An entry that is no command to the store.
     Other,
-    Command(Bytes),
+    Command(Data),
 }
 
 /// What came of a command.
@@ -67,7 +67,7 @@ impl Record {
     }
 
     /// Whether what stands at a known index is this.
-    pub(super) fn agrees(&self, index: Index, bytes: Option<&Bytes>) -> bool {
+    pub(super) fn agrees(&self, index: Index, bytes: Option<&Data>) -> bool {
         match (self.place(index), bytes) {
             (Place::Unseen, _) | (Place::Other, None) => true,
             // Most often it is the very same memory, shared on its way.
@@ -77,7 +77,7 @@ impl Record {
     }
 
     /// The command at an index.
-    pub(super) fn command(&self, index: Index) -> Option<&Bytes> {
+    pub(super) fn command(&self, index: Index) -> Option<&Data> {
         if index == Index::ZERO || !self.is_known(index) {
             return None;
         }
@@ -93,11 +93,11 @@ impl Record {
     }
 
     /// Takes in what stands at the next index, or at a later one.
-    pub(super) fn take(&mut self, index: Index, bytes: Option<&Bytes>, command: Option<&Command<'_>>) {
+    pub(super) fn take(&mut self, index: Index, bytes: Option<&Data>, command: Option<&Command<'_>>) {
         while (self.log.len() as u64) + 1 < index.0 {
             self.log.push(Place::Unseen);
         }
-        self.log.push(bytes.map_or(Place::Other, |bytes| Place::Command(Bytes::clone(bytes))));
+        self.log.push(bytes.map_or(Place::Other, |bytes| Place::Command(Data::clone(bytes))));
         if bytes.is_some() {
             self.last_command = index;
         }

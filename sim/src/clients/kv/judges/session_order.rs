@@ -6,14 +6,14 @@ use crate::clients::callers::Told;
 use crate::clients::kv::clients::Operation;
 use crate::clients::kv::wire::Got;
 use crate::observe::Ending;
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use std::collections::BTreeMap;
 use wavetank_raft::Index;
 
 #[derive(Debug, Default)]
 pub(super) struct SessionOrder {
     /// How often each server died or started.
-    lives: [u64; Slot::MOST],
+    lives: [u64; ServerIdx::MOST],
     /// The life of the server in which each open read began.
     open: BTreeMap<u64, u64>,
     /// In which life of the server a client saw which state.
@@ -33,7 +33,7 @@ impl Check for SessionOrder {
                     return self.read(operation, life);
                 }
             }
-            Moment::Broke(slot) => self.lives[slot.at()] += 1,
+            Moment::Broke(idx) => self.lives[idx.at()] += 1,
             _ => {}
         }
         None
@@ -52,40 +52,40 @@ impl SessionOrder {
 
 #[cfg(test)]
 mod tests {
-    use crate::clients::kv::judges::tale::{N1, N2, Tale};
+    use crate::clients::kv::judges::fixture::{Fixture, N1, N2};
 
-    fn two_writes() -> Tale {
-        let mut tale = Tale::new();
-        tale.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
-        tale
+    fn two_writes() -> Fixture {
+        let mut fixture = Fixture::new();
+        fixture.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
+        fixture
     }
 
     #[test]
     fn a_server_that_lives_goes_forward() {
-        let mut tale = two_writes();
-        tale.stale_read(3, N2).sees(3, 1, 1, "a").stale_read(4, N2).sees(4, 2, 2, "b").is_quiet();
-        assert_eq!(tale.witnessed("session_order"), 1);
+        let mut fixture = two_writes();
+        fixture.stale_read(3, N2).sees(3, 1, 1, "a").stale_read(4, N2).sees(4, 2, 2, "b").is_quiet();
+        assert_eq!(fixture.witnessed("session_order"), 1);
     }
 
     #[test]
     fn it_does_not_go_back() {
-        let mut tale = two_writes();
-        tale.stale_read(3, N2).sees(3, 2, 2, "b").stale_read(4, N2).sees(4, 1, 1, "a");
+        let mut fixture = two_writes();
+        fixture.stale_read(3, N2).sees(3, 2, 2, "b").stale_read(4, N2).sees(4, 1, 1, "a");
         let words = "c1 #4 stale-read k1 at n2: \"a\" of i1, state i1: it had shown this client i2 before";
-        tale.speaks("session_order", words);
+        fixture.speaks("session_order", words);
     }
 
     #[test]
     fn after_a_crash_it_may() {
-        let mut tale = two_writes();
-        tale.stale_read(3, N2).sees(3, 2, 2, "b").crashed(N2);
-        tale.stale_read(4, N2).sees(4, 1, 1, "a").is_quiet();
+        let mut fixture = two_writes();
+        fixture.stale_read(3, N2).sees(3, 2, 2, "b").crashed(N2);
+        fixture.stale_read(4, N2).sees(4, 1, 1, "a").is_quiet();
     }
 
     #[test]
     fn an_answer_that_was_under_way_during_the_crash_binds_nobody() {
-        let mut tale = two_writes();
-        tale.stale_read(3, N2).crashed(N2).sees(3, 2, 2, "b");
-        tale.stale_read(4, N2).sees(4, 1, 1, "a").is_quiet();
+        let mut fixture = two_writes();
+        fixture.stale_read(3, N2).crashed(N2).sees(3, 2, 2, "b");
+        fixture.stale_read(4, N2).sees(4, 1, 1, "a").is_quiet();
     }
 }

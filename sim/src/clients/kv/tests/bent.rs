@@ -9,17 +9,17 @@ use crate::engine::workload::{Reply, TankFsm, Want, Wants, Workload};
 use crate::engine::world::World;
 use crate::observe::What;
 use crate::plan::Plan;
-use crate::plan::server_set::Slots;
+use crate::plan::server_set::ServerSet;
 use crate::runner::storm_run;
 use std::sync::Arc;
 use wavetank_linear::{Finding, Model, judge};
 use wavetank_raft::store::{self, Fsm, SnapshotSource, StoreError};
-use wavetank_raft::{Bytes, RequestId, Time};
+use wavetank_raft::{Data, RequestId, Time};
 
 #[test]
 fn a_store_without_sessions_does_things_twice() {
     let store = || How::Forgets.store();
-    assert!(storms(store, |clients| Box::new(clients)).any(|noticed| noticed.by("exactly_once")));
+    assert!(storms(store, |clients| Box::new(clients)).any(|trigger| trigger.by("exactly_once")));
 }
 
 #[test]
@@ -27,30 +27,30 @@ fn so_does_one_whose_snapshots_have_none() {
     let store = || How::Saves.store();
     let told = ["no_phantom", "exactly_once", "acked_writes"];
     let mut storms = storms(store, |clients| Box::new(clients));
-    assert!(storms.any(|noticed| told.iter().any(|check| noticed.by(check))));
+    assert!(storms.any(|trigger| told.iter().any(|check| trigger.by(check))));
 }
 
 #[test]
 fn a_store_that_loses_what_it_wrote_is_seen_through() {
     let store = || How::Loses.store();
     let mut storms = storms(store, |clients| Box::new(clients));
-    assert!(storms.any(|noticed| noticed.by("no_phantom") && noticed.in_history));
+    assert!(storms.any(|trigger| trigger.by("no_phantom") && trigger.in_history));
 }
 
 #[test]
 fn reads_of_the_local_state_are_not_up_to_date() {
     let mut storms = storms(Kv::default, |clients| Box::new(Hasty(clients)));
-    assert!(storms.any(|noticed| noticed.by("fresh_reads") && noticed.in_history));
+    assert!(storms.any(|trigger| trigger.by("fresh_reads") && trigger.in_history));
 }
 
 /// Who noticed in one storm that something is wrong.
-struct Noticed {
+struct Trigger {
     check: Option<String>,
     /// The history alone shows it.
     in_history: bool,
 }
 
-impl Noticed {
+impl Trigger {
     fn by(&self, check: &str) -> bool {
         self.check.as_deref() == Some(check)
     }
@@ -59,15 +59,15 @@ impl Noticed {
 fn storms<F: TankFsm + 'static>(
     make: fn() -> F,
     wrap: fn(Clients) -> Box<dyn Workload>,
-) -> impl Iterator<Item = Noticed> {
+) -> impl Iterator<Item = Trigger> {
     (0..400).map(move |seed| {
         let plan = Plan::storm(seed);
         let judges = Judges::new(Promises::from(&plan));
         let wants = ClientPlan { keys: 2, ..ClientPlan::from(&plan.clients) };
-        let clients = wrap(Clients::new(wants, Slots::first(usize::from(plan.servers)), plan.seed));
+        let clients = wrap(Clients::new(wants, ServerSet::first(usize::from(plan.servers)), plan.seed));
         let mut world = World::new(plan, move |_| make(), clients, (judges, Lines::default()));
         storm_run::run(&mut world, |_| true);
-        let (judges, lines) = world.into_watch();
+        let (judges, lines) = world.into_observer();
         let mut slices = 4_000;
         let mut patience = || {
             slices -= 1;
@@ -75,7 +75,7 @@ fn storms<F: TankFsm + 'static>(
         };
         let judged = judge(&lines.text(), Model::Kv, &mut patience).unwrap();
         let in_history = matches!(judged.finding, Finding::Violation(_));
-        Noticed { check: judges.verdict().map(|violation| violation.check.clone()), in_history }
+        Trigger { check: judges.verdict().map(|violation| violation.check.clone()), in_history }
     })
 }
 
@@ -105,14 +105,14 @@ struct Bent {
 impl Fsm for Bent {
     type Snapshot = KvSnapshot;
 
-    fn apply(&mut self, commands: &[store::Command<'_>]) -> Vec<Bytes> {
+    fn apply(&mut self, commands: &[store::Command<'_>]) -> Vec<Data> {
         let bend = |it: &store::Command<'_>| {
             let command = Command::decode(it.data).unwrap();
             let index = u32::try_from(it.index.0).unwrap();
             match self.how {
                 How::Forgets => Command { session: index, ..command }.encode(),
                 How::Loses if index.is_multiple_of(13) => Command { key: 1_000, ..command }.encode(),
-                How::Loses | How::Saves => Bytes::clone(it.data),
+                How::Loses | How::Saves => Data::clone(it.data),
             }
         };
         let bent = commands.iter().map(bend).collect::<Vec<_>>();
@@ -138,7 +138,7 @@ impl Fsm for Bent {
 }
 
 impl TankFsm for Bent {
-    fn query(&self, query: &[u8]) -> Bytes {
+    fn query(&self, query: &[u8]) -> Data {
         self.kv.query(query)
     }
 
@@ -155,7 +155,7 @@ impl Hasty {
     fn hurry(wants: &mut Wants) {
         for ask in &mut wants.asks {
             if let Want::Read(_, query) = &ask.want {
-                ask.want = Want::Stale(Bytes::clone(query));
+                ask.want = Want::Stale(Data::clone(query));
             }
         }
     }

@@ -5,10 +5,10 @@ use crate::clients::kv::wire::{Got, Outcome, Response};
 use crate::engine::workload::{Ask, Reply, Told, Want, Wants, Workload};
 use crate::observe::Ending;
 use crate::plan::rng::{Ratio, Spans};
-use crate::plan::server_set::{Slot, Slots};
+use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::{Answer, Error, Index, RequestId, Span, Time};
 
-const N2: Slot = Slot(1);
+const N2: ServerIdx = ServerIdx(1);
 
 /// One client that only writes, never gives a refused operation up at once, and keeps its session.
 fn one_writer() -> ClientPlan {
@@ -33,7 +33,7 @@ struct Stage {
 
 impl Stage {
     fn new(plan: ClientPlan) -> Self {
-        Self { clients: Clients::new(plan, Slots::first(3), 1), wants: Wants::default() }
+        Self { clients: Clients::new(plan, ServerSet::first(3), 1), wants: Wants::default() }
     }
 
     /// Lets time go on to the deadline; the exchange that begins then.
@@ -72,8 +72,8 @@ impl Stage {
     }
 }
 
-fn not_leader(leader: Option<Slot>) -> Error {
-    Error::NotLeader(leader.map(|slot| (slot.id(), slot.address())))
+fn not_leader(leader: Option<ServerIdx>) -> Error {
+    Error::NotLeader(leader.map(|idx| (idx.id(), idx.address())))
 }
 
 #[test]
@@ -159,12 +159,12 @@ fn a_pinned_reader_asks_its_server_and_takes_no_for_an_answer() {
         let ask = stage.next_ask();
         let Want::Read(..) = ask.want else { panic!("it only reads") };
         servers.push((ask.client, ask.to));
-        stage.reply(ask.request, Reply::Value(Err(not_leader(Some(Slot(2))))));
+        stage.reply(ask.request, Reply::Value(Err(not_leader(Some(ServerIdx(2))))));
     }
     assert_eq!(stage.endings(), [Ending::Failed; 20]);
     servers.sort_unstable();
     servers.dedup();
-    assert_eq!(servers, [(0, Slot(0)), (1, Slot(1))]);
+    assert_eq!(servers, [(0, ServerIdx(0)), (1, ServerIdx(1))]);
 }
 
 #[test]

@@ -7,10 +7,10 @@ use crate::plan::rng::{Domain, Stream};
 use wavetank_raft::store::{
     self, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
 };
-use wavetank_raft::{Bytes, Index, Term};
+use wavetank_raft::{Data, Index, Term};
 
 /// Applies one command at an index.
-fn apply(kv: &mut Kv, index: u64, data: &Bytes) -> Response {
+fn apply(kv: &mut Kv, index: u64, data: &Data) -> Response {
     let command = store::Command { index: Index(index), term: Term(1), data, extensions: &[] };
     Response::decode(&kv.apply(&[command])[0]).unwrap()
 }
@@ -71,7 +71,7 @@ fn a_command_that_its_session_has_gone_past_does_nothing() {
 #[test]
 fn what_is_no_command_changes_no_value() {
     let mut kv = Kv::default();
-    let nonsense = Bytes::from(&b"\x09hello"[..]);
+    let nonsense = Data::from(&b"\x09hello"[..]);
     let malformed = Response { outcome: Outcome::Malformed, effective: Index(1) };
     assert_eq!(apply(&mut kv, 1, &nonsense), malformed);
     assert_eq!(get(&kv), (1, 0, String::new()));
@@ -97,7 +97,7 @@ fn commands_survive_being_written_down() {
 }
 
 /// A few random commands, with retries.
-fn commands(seed: u64) -> Vec<Bytes> {
+fn commands(seed: u64) -> Vec<Data> {
     let mut luck = Stream::new(seed, Domain::Workload, 0, 0);
     let value = vec![b'x'; 5_000];
     let mut draw = || {
@@ -114,7 +114,7 @@ fn commands(seed: u64) -> Vec<Bytes> {
     (0..100).map(|_| draw()).collect()
 }
 
-fn digests(kv: &mut Kv, from: u64, commands: &[Bytes]) -> Vec<u64> {
+fn digests(kv: &mut Kv, from: u64, commands: &[Data]) -> Vec<u64> {
     let apply = |(index, command)| {
         apply(kv, index, command);
         kv.digest()
@@ -194,7 +194,7 @@ impl SnapshotSource for Pieces {
         self.0.len() as u64
     }
 
-    fn read_at(&mut self, offset: u64, limit: u64) -> Result<Bytes, StoreError> {
+    fn read_at(&mut self, offset: u64, limit: u64) -> Result<Data, StoreError> {
         let from = offset as usize;
         let to = self.0.len().min(from + limit.min(1_000) as usize);
         Ok(self.0[from..to].into())

@@ -6,7 +6,7 @@ use crate::clients::kv::judges::{Judges, Promises};
 use crate::engine::world::World;
 use crate::plan::Plan;
 use crate::plan::rng::Spans;
-use crate::plan::server_set::Slots;
+use crate::plan::server_set::ServerSet;
 use crate::runner::storm_run;
 use std::collections::BTreeMap;
 use wavetank_linear::{Finding, Model, judge};
@@ -16,7 +16,7 @@ use wavetank_raft::Span;
 fn stormy(plan: Plan) -> World<Kv, (Judges, Lines)> {
     let judges = Judges::new(Promises::from(&plan));
     let wants = ClientPlan::from(&plan.clients);
-    let clients = Clients::new(wants, Slots::first(usize::from(plan.servers)), plan.seed);
+    let clients = Clients::new(wants, ServerSet::first(usize::from(plan.servers)), plan.seed);
     World::new(plan, |_| Kv::default(), Box::new(clients), (judges, Lines::default()))
 }
 
@@ -27,7 +27,7 @@ fn clients_see_one_store_in_every_storm() {
         let mut world = stormy(Plan::storm(seed));
         storm_run::run(&mut world, |_| true);
         let at = world.now();
-        let (mut judges, lines) = world.into_watch();
+        let (mut judges, lines) = world.into_observer();
         judges.end(at);
         assert_eq!(judges.verdict(), None, "seed {seed}");
         for (check, count) in judges.witnessed() {
@@ -52,10 +52,10 @@ fn a_calm_cluster_does_what_all_its_clients_want() {
     world.run_for(Span::s(10));
     world.stop_clients();
     world.run_for(Span::s(1));
-    let (judges, _) = world.watch();
+    let (judges, _) = world.observer();
     assert_eq!(judges.verdict(), None);
     assert!(1_000 < judges.witnessed()["linearizable"], "{:?}", judges.witnessed());
-    let digests = world.all().iter().map(|slot| world.fsm(slot).unwrap().state.digest());
+    let digests = world.all().iter().map(|idx| world.fsm(idx).unwrap().state.digest());
     let digests = digests.collect::<std::collections::BTreeSet<_>>();
     assert_eq!(digests.len(), 1);
 }

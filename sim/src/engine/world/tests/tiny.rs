@@ -3,10 +3,10 @@
 use crate::engine::workload::{Ask, Reply, TankFsm, Told, Want, Wants, Workload};
 use crate::observe::{Ending, Observation, Seen, What};
 use crate::plan::rng::{Domain, Spans, Stream};
-use crate::{Plan, Slot, Watch};
+use crate::{Observer, Plan, ServerIdx};
 use std::collections::BTreeMap;
 use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};
-use wavetank_raft::{Bytes, Error, ReadPath, RequestId, RoleName, Server, Span, Term, Time};
+use wavetank_raft::{Data, Error, ReadPath, RequestId, RoleName, Server, Span, Term, Time};
 
 /// Adds up what it is told.
 #[derive(Clone, Debug, Default)]
@@ -15,11 +15,11 @@ pub(crate) struct Sum(u64);
 impl Fsm for Sum {
     type Snapshot = Self;
 
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
         let add = |command: &Command<'_>| {
             let number = u64::from_le_bytes(command.data[..].try_into().unwrap());
             self.0 = self.0.wrapping_mul(31).wrapping_add(number);
-            Bytes::from(&self.0.to_le_bytes()[..])
+            Data::from(&self.0.to_le_bytes()[..])
         };
         commands.iter().map(add).collect()
     }
@@ -43,8 +43,8 @@ impl FsmSnapshot for Sum {
 }
 
 impl TankFsm for Sum {
-    fn query(&self, _: &[u8]) -> Bytes {
-        Bytes::from(&self.0.to_le_bytes()[..])
+    fn query(&self, _: &[u8]) -> Data {
+        Data::from(&self.0.to_le_bytes()[..])
     }
 
     fn digest(&self) -> u64 {
@@ -67,7 +67,7 @@ pub(crate) struct Clients {
 struct Client {
     stream: Stream,
     due: Time,
-    to: Slot,
+    to: ServerIdx,
     open: Option<u64>,
 }
 
@@ -76,7 +76,7 @@ impl Clients {
         let client = |number| Client {
             stream: Stream::new(plan.seed, Domain::Workload, u64::from(number), 0),
             due: Time(0) + Span::ms(500),
-            to: Slot(0),
+            to: ServerIdx(0),
             open: None,
         };
         Self {
@@ -94,7 +94,7 @@ impl Clients {
         let operation = client.open.take().unwrap();
         client.due = now + client.stream.within(self.think);
         if ending != Ending::Ok {
-            client.to = Slot(u8::try_from(client.stream.below(self.servers)).unwrap());
+            client.to = ServerIdx(u8::try_from(client.stream.below(self.servers)).unwrap());
         }
         wants.told.push(Told::Returned { client: u16::try_from(at).unwrap(), operation, ending });
     }
@@ -119,7 +119,7 @@ impl Workload for Clients {
                 let client = &mut self.clients[at];
                 (client.open, client.due) = (Some(self.operations), now + self.patience);
                 let number = u16::try_from(at).unwrap();
-                let data = Bytes::from(&self.operations.to_le_bytes()[..]);
+                let data = Data::from(&self.operations.to_le_bytes()[..]);
                 let want = match self.operations % 4 {
                     0 => Want::Read(ReadPath::Index, data),
                     1 => Want::Read(ReadPath::Lease, data),
@@ -143,7 +143,7 @@ impl Workload for Clients {
         if let Reply::Answered(Err(Error::NotLeader(Some((id, _)))))
         | Reply::Value(Err(Error::NotLeader(Some((id, _))))) = &reply
         {
-            self.clients[at].to = Slot::of(id.node()).unwrap();
+            self.clients[at].to = ServerIdx::of(id.node()).unwrap();
         }
     }
 
@@ -169,19 +169,19 @@ pub(crate) struct Tally {
     pub(crate) unknown: u64,
     pub(crate) restored: u64,
     pub(crate) snapshots: u64,
-    pub(crate) leaders: BTreeMap<u64, Slot>,
+    pub(crate) leaders: BTreeMap<u64, ServerIdx>,
     led: Option<Term>,
 }
 
-impl Watch for Tally {
-    fn see(&mut self, observation: &Observation<'_>) {
+impl Observer for Tally {
+    fn on_observation(&mut self, observation: &Observation<'_>) {
         match observation.seen {
             Seen::Stepping { server, .. } => self.led = leads(server),
-            Seen::Stepped { slot, server, .. } => {
+            Seen::Stepped { idx, server, .. } => {
                 if let Some(term) = leads(server).filter(|term| self.led != Some(*term)) {
                     self.elections += 1;
-                    let other = self.leaders.insert(term.0, slot);
-                    assert_eq!(other, None, "{slot} leads {term} too");
+                    let other = self.leaders.insert(term.0, idx);
+                    assert_eq!(other, None, "{idx} leads {term} too");
                 }
             }
             Seen::Returned { ending: Ending::Ok, .. } => self.ok += 1,

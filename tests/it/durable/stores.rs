@@ -12,11 +12,11 @@ use wavetank_raft::execute::{HARD_STATE, Recovered, Snapshots, Storage, keep_sna
 use wavetank_raft::store::inmem::InmemStore;
 use wavetank_raft::store::{SnapshotStore, StableStore, StoreError};
 use wavetank_raft::{
-    Bytes, Configuration, Entries, Entry, Index, LogId, Payload, Settings, SnapshotMeta, SnapshotPiece,
+    Configuration, Data, Entries, Entry, Index, LogId, Payload, Settings, SnapshotMeta, SnapshotPiece,
     StoreJob, Write,
 };
-use wavetank_sim::Slot;
-use wavetank_sim::disk::fault::{Blow, Harm};
+use wavetank_sim::ServerIdx;
+use wavetank_sim::disk::fault::{Damage, DiskFault};
 use wavetank_sim::disk::{Capture, Device, Load, Part, Remains, Stores, Trouble};
 use wavetank_sim::plan::rng::{Domain, Draw, Ratio, Stream};
 
@@ -85,15 +85,15 @@ const SOUND: &str = "nothing is armed, and what was synced can be read";
 
 impl Durable {
     /// Blank stores on a blank device.
-    pub(super) fn new(seed: u64, slot: Slot, syncs: Syncs) -> Self {
-        let device = Device::new(seed, slot);
+    pub(super) fn new(seed: u64, idx: ServerIdx, syncs: Syncs) -> Self {
+        let device = Device::new(seed, idx);
         Self {
             open: Some(Open::on(&device, syncs, true).expect(SOUND)),
             device,
             syncs,
             reported: Storage::default(),
             doubtful: Vec::new(),
-            chance: Stream::new(seed, Domain::Trouble, u64::from(slot.0), 0),
+            chance: Stream::new(seed, Domain::Trouble, u64::from(idx.0), 0),
             operations: 0,
             is_calm: false,
         }
@@ -256,7 +256,7 @@ impl Stores for Durable {
         self.open().snapshots.read(last, offset, limit)
     }
 
-    fn write_snapshot(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &Bytes, done: bool) -> bool {
+    fn write_snapshot(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &Data, done: bool) -> bool {
         self.with_trouble(|open| open.snapshots.write(meta, offset, data, done))
     }
 
@@ -270,7 +270,7 @@ impl Stores for Durable {
     }
 
     /// What goes wrong with this device goes wrong by itself.
-    fn strike(&mut self, _: Blow, _: Draw) -> Option<Harm> {
+    fn strike(&mut self, _: DiskFault, _: Draw) -> Option<Damage> {
         None
     }
 

@@ -36,15 +36,15 @@ impl Start<'_> {
     }
 
     /// A node, begun at time zero.
-    pub(crate) fn boot(self) -> Desk {
+    pub(crate) fn boot(self) -> Harness {
         self.boot_as(0)
     }
 
     /// The same, at its start of that number.
-    pub(crate) fn boot_as(self, incarnation: u32) -> Desk {
+    pub(crate) fn boot_as(self, incarnation: u32) -> Harness {
         let (settings, boot) = self.found();
         let node = Node::boot(settings, Boot { incarnation, ..boot }, Time(0));
-        Desk { node, now: Time(0), calls: Vec::new(), ticket: RpcId(0) }
+        Harness { node, now: Time(0), calls: Vec::new(), ticket: RpcId(0) }
     }
 
     /// What a server finds.
@@ -77,19 +77,19 @@ impl Start<'_> {
 
 impl Start<'_> {
     /// Leads in the next term, with its first entry on its disk. Nobody has answered that yet.
-    pub(crate) fn elected(self) -> Desk {
-        let mut desk = self.boot();
-        desk.elect();
-        desk
+    pub(crate) fn elected(self) -> Harness {
+        let mut harness = self.boot();
+        harness.elect();
+        harness
     }
 
     /// The same, and everybody has everything, knows that it is committed, and owes no answer.
-    pub(crate) fn leader(self) -> Desk {
-        let mut desk = self.elected();
-        desk.agree();
-        desk.wait();
-        desk.agree();
-        desk
+    pub(crate) fn leader(self) -> Harness {
+        let mut harness = self.elected();
+        harness.agree();
+        harness.wait();
+        harness.agree();
+        harness
     }
 }
 
@@ -147,7 +147,7 @@ pub(crate) struct Say {
 }
 
 /// The node.
-pub(crate) struct Desk {
+pub(crate) struct Harness {
     pub(crate) node: Node,
     pub(crate) now: Time,
     /// Its calls that were not answered, the oldest first.
@@ -156,7 +156,7 @@ pub(crate) struct Desk {
     pub(crate) ticket: RpcId,
 }
 
-impl Desk {
+impl Harness {
     /// It is so late, in milliseconds.
     pub(crate) const fn at(&mut self, ms: u64) -> &mut Self {
         self.now = Time(ms * 1_000);

@@ -4,24 +4,24 @@ use super::{Judges, Promises};
 use crate::clients::callers::{End, Told};
 use crate::clients::kv::clients::{KvWant, Operation};
 use crate::clients::kv::wire::{Command, Got, Outcome, Response, Verb};
-use crate::observe::observer::Watch;
+use crate::observe::observer::Observer;
 use crate::observe::{Ending, Observation, Seen};
-use crate::plan::server_set::Slot;
+use crate::plan::server_set::ServerIdx;
 use std::collections::BTreeMap;
-use wavetank_raft::{Batch, Bytes, Entry, Index, Payload, ReadPath, Term, Time};
+use wavetank_raft::{Batch, Data, Entry, Index, Payload, ReadPath, Term, Time};
 
-pub(super) const N1: Slot = Slot(0);
-pub(super) const N2: Slot = Slot(1);
+pub(super) const N1: ServerIdx = ServerIdx(0);
+pub(super) const N2: ServerIdx = ServerIdx(1);
 
 /// A tale in which all writes are of one session and all reads of one client, on one key.
-pub(super) struct Tale {
+pub(super) struct Fixture {
     judges: Judges,
     operations: BTreeMap<u64, Operation>,
     writes: u32,
     step: u64,
 }
 
-impl Tale {
+impl Fixture {
     pub(super) fn new() -> Self {
         let judges = Judges::new(Promises { leases_hold: true });
         Self { judges, operations: BTreeMap::new(), writes: 0, step: 0 }
@@ -29,14 +29,14 @@ impl Tale {
 
     /// A tale that this check alone judges.
     pub(super) fn only(check: &str) -> Self {
-        let mut tale = Self::new();
-        tale.judges.judges.retain(|judge| judge.name == check);
-        tale
+        let mut fixture = Self::new();
+        fixture.judges.judges.retain(|judge| judge.name == check);
+        fixture
     }
 
-    fn see(&mut self, seen: Seen<'_>) -> &mut Self {
+    fn on_observation(&mut self, seen: Seen<'_>) -> &mut Self {
         self.step += 1;
-        self.judges.see(&Observation { at: Time(self.step), step: self.step, seen });
+        self.judges.on_observation(&Observation { at: Time(self.step), step: self.step, seen });
         self
     }
 
@@ -47,30 +47,30 @@ impl Tale {
         self.invoke(number, 0, None, KvWant::write(&command))
     }
 
-    pub(super) fn read(&mut self, number: u64, at: Slot) -> &mut Self {
+    pub(super) fn read(&mut self, number: u64, at: ServerIdx) -> &mut Self {
         self.invoke(number, 1, Some(at), KvWant::read(1, Some(ReadPath::Index)))
     }
 
-    pub(super) fn stale_read(&mut self, number: u64, at: Slot) -> &mut Self {
+    pub(super) fn stale_read(&mut self, number: u64, at: ServerIdx) -> &mut Self {
         self.invoke(number, 1, Some(at), KvWant::read(1, None))
     }
 
-    fn invoke(&mut self, number: u64, client: u16, pinned: Option<Slot>, wanted: KvWant) -> &mut Self {
+    fn invoke(&mut self, number: u64, client: u16, pinned: Option<ServerIdx>, wanted: KvWant) -> &mut Self {
         let (invoked, order) = (Time(self.step), self.step);
         let operation = Operation { number, client, pinned, wanted, invoked, order, end: None };
         self.operations.insert(number, operation.clone());
-        self.see(Seen::Invoked { client, operation: number, what: &operation })
+        self.on_observation(Seen::Invoked { client, operation: number, what: &operation })
     }
 
-    pub(super) fn applied(&mut self, slot: Slot, index: u64, write: u64) -> &mut Self {
+    pub(super) fn applied(&mut self, idx: ServerIdx, index: u64, write: u64) -> &mut Self {
         let bytes = self.operations[&write].bytes().expect("only writes are applied");
-        let payload = Payload::Command(Bytes::clone(bytes));
+        let payload = Payload::Command(Data::clone(bytes));
         let entries = vec![Entry::new(Term(1), Index(index), payload)];
-        self.see(Seen::Applied { slot, batch: &Batch { entries }, digest: 0 })
+        self.on_observation(Seen::Applied { idx, batch: &Batch { entries }, digest: 0 })
     }
 
-    pub(super) fn crashed(&mut self, slot: Slot) -> &mut Self {
-        self.see(Seen::Crashed { slot, wiped: false })
+    pub(super) fn crashed(&mut self, idx: ServerIdx) -> &mut Self {
+        self.on_observation(Seen::Crashed { idx, wiped: false })
     }
 
     pub(super) fn acks(&mut self, write: u64, said: u64, outcome: Outcome, effective: u64) -> &mut Self {
@@ -96,7 +96,7 @@ impl Tale {
         let mut operation = self.operations[&number].clone();
         operation.end = Some(End { at, order, ending, answer });
         let client = operation.client;
-        self.see(Seen::Returned { client, operation: number, ending, what: &operation })
+        self.on_observation(Seen::Returned { client, operation: number, ending, what: &operation })
     }
 
     pub(super) fn witnessed(&self, check: &str) -> u64 {

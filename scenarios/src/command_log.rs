@@ -1,6 +1,6 @@
 //! The state machine of the stories: it remembers every word that was committed, in order.
 
-use wavetank_raft::Bytes;
+use wavetank_raft::Data;
 use wavetank_raft::store::{
     Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
 };
@@ -8,12 +8,12 @@ use wavetank_sim::engine::workload::TankFsm;
 
 /// The words, in the order in which they were committed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Chronicle {
-    words: Vec<Bytes>,
+pub struct CommandLog {
+    words: Vec<Data>,
     digest: u64,
 }
 
-impl Chronicle {
+impl CommandLog {
     /// The words.
     pub fn words(&self) -> impl Iterator<Item = &[u8]> {
         self.words.iter().map(|word| &word[..])
@@ -25,7 +25,7 @@ impl Chronicle {
         self.words().any(|other| other == word.as_bytes())
     }
 
-    fn push(&mut self, word: Bytes) {
+    fn push(&mut self, word: Data) {
         const PRIME: u64 = 0x0000_0100_0000_01b3;
         let length = word.len() as u64;
         let bytes = word.iter().fold(self.digest, |sum, &byte| (sum ^ u64::from(byte)).wrapping_mul(PRIME));
@@ -34,15 +34,15 @@ impl Chronicle {
     }
 }
 
-impl Fsm for Chronicle {
+impl Fsm for CommandLog {
     type Snapshot = Self;
 
     /// Answers each word with its place.
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Bytes> {
+    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
         let mut places = Vec::with_capacity(commands.len());
         for command in commands {
             self.push(command.data.clone());
-            places.push(Bytes::from((self.words.len() as u64).to_be_bytes()));
+            places.push(Data::from((self.words.len() as u64).to_be_bytes()));
         }
         places
     }
@@ -67,7 +67,7 @@ impl Fsm for Chronicle {
     }
 }
 
-impl FsmSnapshot for Chronicle {
+impl FsmSnapshot for CommandLog {
     /// Each word behind its length.
     fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
         for word in &self.words {
@@ -78,10 +78,10 @@ impl FsmSnapshot for Chronicle {
     }
 }
 
-impl TankFsm for Chronicle {
+impl TankFsm for CommandLog {
     /// Whatever is asked, the answer is the number of words.
-    fn query(&self, _: &[u8]) -> Bytes {
-        Bytes::from((self.words.len() as u64).to_be_bytes())
+    fn query(&self, _: &[u8]) -> Data {
+        Data::from((self.words.len() as u64).to_be_bytes())
     }
 
     fn digest(&self) -> u64 {
@@ -91,9 +91,9 @@ impl TankFsm for Chronicle {
 
 /// What a snapshot of these words holds.
 #[must_use]
-pub fn image_of(words: &[&str]) -> Bytes {
+pub fn image_of(words: &[&str]) -> Data {
     let image = words.iter().flat_map(|word| [&length_of(word.as_bytes()), word.as_bytes()].concat());
-    Bytes::from(image.collect::<Vec<u8>>())
+    Data::from(image.collect::<Vec<u8>>())
 }
 
 fn length_of(word: &[u8]) -> [u8; 4] {
@@ -113,36 +113,36 @@ mod tests {
 
     #[test]
     fn a_snapshot_holds_every_word() {
-        let mut chronicle = Chronicle::default();
-        say(&mut chronicle, &["one", "", "three"]);
+        let mut command_log = CommandLog::default();
+        say(&mut command_log, &["one", "", "three"]);
         let mut kept = Kept(Vec::new());
-        chronicle.persist(&mut kept).unwrap();
+        command_log.persist(&mut kept).unwrap();
         assert_eq!(kept.0[..], image_of(&["one", "", "three"])[..]);
-        let mut restored = Chronicle::default();
+        let mut restored = CommandLog::default();
         say(&mut restored, &["something else"]);
         restored.restore(&mut kept).unwrap();
-        assert_eq!(restored, chronicle);
+        assert_eq!(restored, command_log);
         kept.0.pop();
         assert!(restored.restore(&mut kept).is_err());
-        assert_eq!(restored, chronicle);
+        assert_eq!(restored, command_log);
     }
 
     #[test]
     fn the_digest_tells_where_words_end() {
         let digest = |words: &[&str]| {
-            let mut chronicle = Chronicle::default();
-            say(&mut chronicle, words);
-            chronicle.digest()
+            let mut command_log = CommandLog::default();
+            say(&mut command_log, words);
+            command_log.digest()
         };
         assert_ne!(digest(&["a", "bc"]), digest(&["ab", "c"]));
         assert_ne!(digest(&["a"]), digest(&["a", ""]));
     }
 
-    fn say(chronicle: &mut Chronicle, words: &[&str]) {
+    fn say(command_log: &mut CommandLog, words: &[&str]) {
         for word in words {
-            let data = Bytes::from(word.as_bytes());
+            let data = Data::from(word.as_bytes());
             let command = Command { index: Index(1), term: Term(1), data: &data, extensions: &[] };
-            chronicle.apply(&[command]);
+            command_log.apply(&[command]);
         }
     }
 
@@ -159,7 +159,7 @@ mod tests {
         fn size(&self) -> u64 {
             self.0.len() as u64
         }
-        fn read_at(&mut self, offset: u64, limit: u64) -> Result<Bytes, StoreError> {
+        fn read_at(&mut self, offset: u64, limit: u64) -> Result<Data, StoreError> {
             let from = usize::try_from(offset).unwrap();
             let upto = self.0.len().min(from + usize::try_from(limit).unwrap());
             Ok(self.0[from..upto].into())

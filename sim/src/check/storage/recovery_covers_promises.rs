@@ -1,0 +1,107 @@
+//! A server that comes back stands by what it said before: its term, its vote, its part in every
+//! commit.
+
+use crate::check::ghost::{Facts, Ghost};
+use crate::check::{Check, say};
+use crate::plan::judge_level::JudgeLevel;
+use wavetank_raft::Index;
+
+/// Recovery covers exposure (P2).
+pub(crate) const CHECK: Check =
+    Check::new("recovery_covers_promises", "thesis §3.8", JudgeLevel::Steps, Facts::BOOTED, judge);
+
+fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
+    let (idx, found) = (ghost.step.idx, &ghost.step.found);
+    if !found.returning {
+        return None;
+    }
+    *witnessed += 1;
+    let (term, exposed) = (found.hard.term, ghost.subject().exposed);
+    if term < exposed {
+        return say(format_args!("{idx} comes back at {term}, and had told others of {exposed}"));
+    }
+    if let Some(voted) = ghost.terms.vote_of(idx, term)
+        && found.hard.vote != Some(voted.node())
+    {
+        return say(format_args!("{idx} comes back at {term} and has forgotten its vote for {voted}"));
+    }
+    let (committed, last) = (committed_and_kept(ghost), found.last);
+    if committed <= found.end() {
+        return None;
+    }
+    say(format_args!("{idx} comes back with a log up to {last}; committed, and on its disk, was {committed}"))
+}
+
+/// How much of what was committed, in terms that the server has told others of, its disk had.
+fn committed_and_kept(ghost: &Ghost) -> Index {
+    let kept = &ghost.step.found.kept.log;
+    let committed = ghost.history.committed_before(ghost.subject().exposed.next());
+    let index = committed.min(kept.last().index);
+    // A log that ends in another history has no part in it.
+    let has = ghost.history.link(index).is_some_and(|link| kept.link(index) == Some(link));
+    if has { index } else { Index::ZERO }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::fixture::{Fixture, N1, N2, N3, meta};
+    use std::sync::Arc;
+    use wavetank_raft::{Boot, Entropy, HardState, LogId, LogImage, SnapshotMeta, Term};
+
+    #[test]
+    fn all_is_there() {
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.crash(N2);
+        fixture.boot(N2);
+        fixture.is_quiet();
+    }
+
+    #[test]
+    fn the_vote_is_there() {
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N1, 2);
+        fixture.crash(N3);
+        fixture.boot_with_vote(N3, 2, None);
+        fixture.speaks("n3 comes back at t2 and has forgotten its vote for n1");
+    }
+
+    #[test]
+    fn the_term_is_there() {
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.elect(N1, 2);
+        fixture.crash(N3);
+        fixture.boot_with_vote(N3, 1, None);
+        fixture.speaks("n3 comes back at t1, and had told others of t2");
+    }
+
+    /// n2 has t2.i2, which is committed, and t2.i3, which is not, and comes back with less.
+    fn fixture(kept: usize, snapshot: Option<Arc<SnapshotMeta>>) -> Fixture {
+        let mut fixture = Fixture::three(&CHECK);
+        fixture.settle(N1, 2);
+        fixture.propose(N1, 1);
+        fixture.replicate(N1, N2, 2);
+        let entries = fixture.scripted(N2).entries[..kept].to_vec();
+        fixture.crash(N2);
+        let mut log = LogImage::new(LogId::ZERO, 1);
+        entries.iter().for_each(|entry| log.push(entry.clone()));
+        let hard_state = HardState { term: Term(2), vote: Some(N1.node()) };
+        fixture.boot_as(
+            N2,
+            &Boot { entropy: Entropy(0), incarnation: 1, hard_state, log, snapshot },
+            &entries,
+        );
+        fixture
+    }
+
+    #[test]
+    fn its_part_in_a_commit_is_there() {
+        fixture(3, None).is_quiet();
+        // What was not committed may be missing.
+        fixture(2, None).is_quiet();
+        fixture(1, None).speaks("n2 comes back with a log up to t1.i1; committed, and on its disk, was i2");
+        // A snapshot stands for it.
+        fixture(0, Some(Arc::new(meta(LogId::new(Term(2), Index(2)))))).is_quiet();
+    }
+}
