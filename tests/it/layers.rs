@@ -52,6 +52,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sim/src", &["wavetank_raft", "wavetank_linear"]),
     ("scenarios/src", &["wavetank_raft", "wavetank_linear", "wavetank_sim"]),
     ("node/src", &["wavetank_raft"]),
+    ("wavetank/src", &["wavetank_raft", "wavetank_sim", "wavetank_node"]),
 ];
 
 #[test]
