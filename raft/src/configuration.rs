@@ -50,7 +50,7 @@ impl Member {
 /// 3. `outgoing` is empty unless the membership is joint; then it holds the old list.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(try_from = "Lists", into = "Lists"))]
+#[cfg_attr(feature = "serde", serde(try_from = "UncheckedConfiguration", into = "UncheckedConfiguration"))]
 pub struct Configuration {
     servers: Vec<Member>,
     outgoing: Vec<Member>,
@@ -59,7 +59,7 @@ pub struct Configuration {
 /// What a configuration looks like before its promises are checked.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Lists {
+pub struct UncheckedConfiguration {
     /// The members.
     pub servers: Vec<Member>,
     /// The old members while joint, else nobody.
@@ -126,10 +126,10 @@ impl fmt::Display for ConfigurationError {
 
 impl core::error::Error for ConfigurationError {}
 
-impl TryFrom<Lists> for Configuration {
+impl TryFrom<UncheckedConfiguration> for Configuration {
     type Error = ConfigurationError;
 
-    fn try_from(lists: Lists) -> Result<Self, ConfigurationError> {
+    fn try_from(lists: UncheckedConfiguration) -> Result<Self, ConfigurationError> {
         check(&lists.servers)?;
         if !lists.outgoing.is_empty() {
             check(&lists.outgoing)?;
@@ -138,7 +138,7 @@ impl TryFrom<Lists> for Configuration {
     }
 }
 
-impl From<Configuration> for Lists {
+impl From<Configuration> for UncheckedConfiguration {
     fn from(configuration: Configuration) -> Self {
         Self { servers: configuration.servers, outgoing: configuration.outgoing }
     }
@@ -150,7 +150,7 @@ impl Configuration {
     /// # Errors
     /// When one of the promises above does not hold.
     pub fn new(servers: Vec<Member>) -> Result<Self, ConfigurationError> {
-        Lists { servers, outgoing: Vec::new() }.try_into()
+        UncheckedConfiguration { servers, outgoing: Vec::new() }.try_into()
     }
 
     /// The members; while joint, the new ones.
@@ -227,7 +227,7 @@ impl Configuration {
             }
             Change::RemoveServer(id) => servers.retain(|server| server.id != *id),
             Change::Members(new) => {
-                return Lists { servers: new.clone(), outgoing: servers }.try_into();
+                return UncheckedConfiguration { servers: new.clone(), outgoing: servers }.try_into();
             }
             Change::LeaveJoint => unreachable!("answered above"),
         }

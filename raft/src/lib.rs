@@ -39,7 +39,9 @@ mod timeout;
 mod types;
 
 pub use config::{Config, ConfigError, Settings};
-pub use configuration::{Change, Configuration, ConfigurationError, Lists, Member, Suffrage};
+pub use configuration::{
+    Change, Configuration, ConfigurationError, Member, Suffrage, UncheckedConfiguration,
+};
 pub use entry::{Data, Entries, Entry, Extended, Payload};
 pub use log::{Log, LogImage};
 pub use message::{
@@ -50,11 +52,11 @@ pub use message::{
 pub use node::Node;
 pub use node::boot::Boot;
 pub use node::io::{
-    ClientRequest, Deadline, Effect, Effects, HardState, Ignored, Input, LogOp, ReadPath, Refusal, RoleName,
-    SnapshotPiece, StoreJob, Why, Write,
+    ClientRequest, Deadline, DeadlineReason, Effect, Effects, HardState, Ignored, Input, LogOp, ReadPath,
+    Refusal, RoleName, SnapshotPiece, StoreJob, Write,
 };
-pub use quorum::{Tally, Voters};
-pub use role::leader::progress::{Flow, Progress, Sending};
+pub use quorum::{VoteResult, Voters};
+pub use role::leader::progress::{Flow, Progress, SnapshotProgress};
 pub use server::Server;
 pub use server::io::{
     Action, Answer, Batch, Call, Dialect, Error, Event, Halt, Observed, Outcome, Reloadable,

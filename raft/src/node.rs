@@ -14,9 +14,9 @@ use crate::message::{
     RequestVote, RequestVoteResponse, Response, TimeoutNow, TimeoutNowResponse,
 };
 use crate::node::boot::Boot;
-use crate::node::io::{Deadline, Effect, Effects, Ignored, Input, RoleName, Why};
+use crate::node::io::{Deadline, DeadlineReason, Effect, Effects, Ignored, Input, RoleName};
 use crate::node::state::Core;
-use crate::quorum::Tally;
+use crate::quorum::VoteResult;
 use crate::role::ballot::Ballot;
 use crate::role::follower::Follower;
 use crate::role::leader::Leader;
@@ -104,7 +104,7 @@ impl Node {
         let transition = match &mut self.role {
             Role::Candidate(ballot) => {
                 ballot.on_persisted(&self.core);
-                elected(ballot.tally(&self.core))
+                elected(ballot.vote_result(&self.core))
             }
             Role::Leader(leader) => leader.on_persisted(&mut self.core, now, fx),
             Role::Follower(_) | Role::PreCandidate(_) => Transition::Stay,
@@ -265,11 +265,11 @@ impl Node {
             }
             (Role::Candidate(ballot), Response::RequestVote(m)) if m.term == self.core.term => {
                 ballot.on_vote(from, rpc, m.granted, fx);
-                elected(ballot.tally(&self.core))
+                elected(ballot.vote_result(&self.core))
             }
             (Role::PreCandidate(ballot), Response::RequestPreVote(m)) => {
                 ballot.on_vote(from, rpc, m.granted, fx);
-                nominated(ballot.tally(&self.core))
+                nominated(ballot.vote_result(&self.core))
             }
             // An answer to what an earlier role or term asked. A transfer is over when another
             // leads, not when its call is answered.
@@ -344,7 +344,7 @@ impl Node {
             }
         }
         match &self.role {
-            Role::PreCandidate(ballot) => nominated(ballot.tally(&self.core)),
+            Role::PreCandidate(ballot) => nominated(ballot.vote_result(&self.core)),
             Role::Follower(_) | Role::Candidate(_) | Role::Leader(_) => Transition::Stay,
         }
     }
@@ -360,9 +360,11 @@ impl Node {
     #[must_use]
     pub fn deadline(&self) -> Deadline {
         match &self.role {
-            Role::Follower(follower) => Deadline { at: follower.deadline(), why: Why::Election },
+            Role::Follower(follower) => {
+                Deadline { at: follower.deadline(), reason: DeadlineReason::Election }
+            }
             Role::PreCandidate(ballot) | Role::Candidate(ballot) => {
-                Deadline { at: ballot.deadline(), why: Why::Ballot }
+                Deadline { at: ballot.deadline(), reason: DeadlineReason::Ballot }
             }
             Role::Leader(leader) => leader.deadline(&self.core),
         }
@@ -380,18 +382,18 @@ fn append_refused(core: &Core) -> Response {
 }
 
 /// A real election: won, it leads; lost or open, it waits for its time to run out.
-const fn elected(tally: Tally) -> Transition {
-    match tally {
-        Tally::Won => Transition::Lead,
-        Tally::Lost | Tally::Pending => Transition::Stay,
+const fn elected(vote_result: VoteResult) -> Transition {
+    match vote_result {
+        VoteResult::Won => Transition::Lead,
+        VoteResult::Lost | VoteResult::Pending => Transition::Stay,
     }
 }
 
 /// A tried election: won, the real one begins.
-const fn nominated(tally: Tally) -> Transition {
-    match tally {
-        Tally::Won => Transition::Campaign(Cause::Silence),
-        Tally::Lost | Tally::Pending => Transition::Stay,
+const fn nominated(vote_result: VoteResult) -> Transition {
+    match vote_result {
+        VoteResult::Won => Transition::Campaign(Cause::Silence),
+        VoteResult::Lost | VoteResult::Pending => Transition::Stay,
     }
 }
 

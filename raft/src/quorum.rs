@@ -16,7 +16,7 @@ pub struct Voters {
 
 /// How a vote stands.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Tally {
+pub enum VoteResult {
     /// A quorum of every set said yes.
     Won,
     /// In some set a quorum of yeses can no longer come together.
@@ -81,24 +81,25 @@ impl Voters {
     /// assert_eq!(voters.tally(|node| Some(node == a)), Tally::Lost);
     /// ```
     #[must_use]
-    pub fn tally(&self, said: impl Fn(NodeId) -> Option<bool>) -> Tally {
+    pub fn vote_result(&self, said: impl Fn(NodeId) -> Option<bool>) -> VoteResult {
         if self.is_empty() {
-            return Tally::Pending;
+            return VoteResult::Pending;
         }
-        let incoming = tally_of(&self.incoming, &said);
-        let outgoing = if self.is_joint() { tally_of(&self.outgoing, &said) } else { Tally::Won };
+        let incoming = vote_result_in(&self.incoming, &said);
+        let outgoing = if self.is_joint() { vote_result_in(&self.outgoing, &said) } else { VoteResult::Won };
         match (incoming, outgoing) {
-            (Tally::Won, Tally::Won) => Tally::Won,
-            (Tally::Lost, Tally::Won | Tally::Lost | Tally::Pending)
-            | (Tally::Won | Tally::Pending, Tally::Lost) => Tally::Lost,
-            (Tally::Pending, Tally::Won | Tally::Pending) | (Tally::Won, Tally::Pending) => Tally::Pending,
+            (VoteResult::Won, VoteResult::Won) => VoteResult::Won,
+            (VoteResult::Lost, VoteResult::Won | VoteResult::Lost | VoteResult::Pending)
+            | (VoteResult::Won | VoteResult::Pending, VoteResult::Lost) => VoteResult::Lost,
+            (VoteResult::Pending, VoteResult::Won | VoteResult::Pending)
+            | (VoteResult::Won, VoteResult::Pending) => VoteResult::Pending,
         }
     }
 
     /// Whether those for whom `is_in` holds are a quorum.
     #[must_use]
     pub fn is_quorum(&self, is_in: impl Fn(NodeId) -> bool) -> bool {
-        self.tally(|node| is_in(node).then_some(true)) == Tally::Won
+        self.vote_result(|node| is_in(node).then_some(true)) == VoteResult::Won
     }
 
     /// The greatest value that a quorum has reached, given what each voter has reached; `None`
@@ -135,7 +136,7 @@ const fn majority(of: usize) -> usize {
     of / 2 + 1
 }
 
-fn tally_of(set: &[NodeId], said: &impl Fn(NodeId) -> Option<bool>) -> Tally {
+fn vote_result_in(set: &[NodeId], said: &impl Fn(NodeId) -> Option<bool>) -> VoteResult {
     let (mut yes, mut no) = (0, 0);
     for &node in set {
         match said(node) {
@@ -145,11 +146,11 @@ fn tally_of(set: &[NodeId], said: &impl Fn(NodeId) -> Option<bool>) -> Tally {
         }
     }
     if majority(set.len()) <= yes {
-        Tally::Won
+        VoteResult::Won
     } else if set.len() - no < majority(set.len()) {
-        Tally::Lost
+        VoteResult::Lost
     } else {
-        Tally::Pending
+        VoteResult::Pending
     }
 }
 

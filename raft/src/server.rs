@@ -15,7 +15,7 @@ use crate::config::Settings;
 use crate::configuration::Suffrage;
 use crate::node::Node;
 use crate::node::boot::Boot;
-use crate::node::io::{Deadline, Effects, Input, Why};
+use crate::node::io::{Deadline, DeadlineReason, Effects, Input};
 use crate::store::StoreError;
 use crate::types::{Index, Time};
 use alloc::vec::Vec;
@@ -130,9 +130,9 @@ impl Server {
     #[must_use]
     pub fn deadline(&self) -> Deadline {
         if self.is_halted {
-            return Deadline { at: Time::NEVER, why: Why::Idle };
+            return Deadline { at: Time::NEVER, reason: DeadlineReason::Idle };
         }
-        let snapshot = Deadline { at: self.snapshotting.deadline(), why: Why::Snapshot };
+        let snapshot = Deadline { at: self.snapshotting.deadline(), reason: DeadlineReason::Snapshot };
         let node = self.node.deadline();
         if node.at <= snapshot.at { node } else { snapshot }
     }

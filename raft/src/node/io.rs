@@ -320,23 +320,23 @@ pub struct Deadline {
     /// The moment.
     pub at: Time,
     /// The reason.
-    pub why: Why,
+    pub reason: DeadlineReason,
 }
 
 impl Deadline {
     /// This comes first if it is sooner.
-    pub(crate) fn bring_forward(&mut self, at: impl Into<Option<Time>>, why: Why) {
+    pub(crate) fn bring_forward(&mut self, at: impl Into<Option<Time>>, reason: DeadlineReason) {
         if let Some(at) = at.into()
             && at < self.at
         {
-            *self = Self { at, why };
+            *self = Self { at, reason };
         }
     }
 }
 
 /// Why a deadline exists.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Why {
+pub enum DeadlineReason {
     /// Nothing has been heard from a leader (thesis §3.4).
     Election,
     /// The vote has not been won.

@@ -4,7 +4,7 @@
 use crate::message::{Request, RequestPreVote, RequestVote};
 use crate::node::io::{Effects, Ignored};
 use crate::node::state::Core;
-use crate::quorum::Tally;
+use crate::quorum::VoteResult;
 use crate::role::{Cause, Transition};
 use crate::types::{NodeId, RpcId, Time, Token};
 use alloc::vec::Vec;
@@ -77,9 +77,9 @@ impl Ballot {
         }
     }
 
-    pub(crate) fn tally(&self, core: &Core) -> Tally {
+    pub(crate) fn vote_result(&self, core: &Core) -> VoteResult {
         let said = |node| self.said.iter().find(|(who, _)| *who == node).map(|(_, granted)| *granted);
-        core.membership.voters().tally(said)
+        core.membership.voters().vote_result(said)
     }
 
     /// The election takes too long: it begins anew, unless the disk hangs or the server has

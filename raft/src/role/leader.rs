@@ -13,7 +13,7 @@ mod snapshot;
 mod transfer;
 
 use crate::entry::Payload;
-use crate::node::io::{Deadline, Effect, Effects, Refusal, Why};
+use crate::node::io::{Deadline, DeadlineReason, Effect, Effects, Refusal};
 use crate::node::state::Core;
 use crate::role::Transition;
 use crate::role::leader::progress::Progress;
@@ -83,10 +83,10 @@ impl Leader {
 
     /// The soonest of what it waits for.
     pub(crate) fn deadline(&self, core: &Core) -> Deadline {
-        let mut soonest = Deadline { at: self.beat, why: Why::Heartbeat };
-        soonest.bring_forward(self.flush, Why::CommitFlush);
-        soonest.bring_forward(self.transfer.as_ref().map(Transfer::deadline), Why::Transfer);
-        soonest.bring_forward(core.stalls_at(), Why::DiskStall);
+        let mut soonest = Deadline { at: self.beat, reason: DeadlineReason::Heartbeat };
+        soonest.bring_forward(self.flush, DeadlineReason::CommitFlush);
+        soonest.bring_forward(self.transfer.as_ref().map(Transfer::deadline), DeadlineReason::Transfer);
+        soonest.bring_forward(core.stalls_at(), DeadlineReason::DiskStall);
         // Asked after every step: nearly always everybody was heard lately, or a quorum, which is
         // cheaper to see than when it will be too long ago.
         let (voters, lease) = (core.membership.voters(), core.settings.leader_lease_timeout);
@@ -95,7 +95,7 @@ impl Leader {
         if all || voters.is_quorum(|node| lasts(self.heard(node))) {
             return soonest;
         }
-        soonest.bring_forward(self.deposed_at(core), Why::Lease);
+        soonest.bring_forward(self.deposed_at(core), DeadlineReason::Lease);
         soonest
     }
 

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use wavetank_raft::{Change, Configuration, ConfigurationError, Lists, Member, NodeId, Suffrage};
+use wavetank_raft::{
+    Change, Configuration, ConfigurationError, Member, NodeId, Suffrage, UncheckedConfiguration,
+};
 
 /// Who is a member: with a vote or without, and where.
 type Model = BTreeMap<u8, (bool, u8)>;
@@ -176,7 +178,7 @@ fn what_is_wrong_with_a_list_is_said() {
     ] {
         assert_eq!(Configuration::new(vec![good(), member.clone()]), Err(error.clone()));
         // Both lists of a joint configuration are looked at, if there are two.
-        let joint = Lists { servers: vec![good()], outgoing: vec![good(), member] };
+        let joint = UncheckedConfiguration { servers: vec![good()], outgoing: vec![good(), member] };
         assert_eq!(Configuration::try_from(joint), Err(error));
     }
     assert_eq!(Configuration::new(vec![Member::nonvoter("n1", "a1")]), Err(NoVoter));
@@ -188,8 +190,8 @@ fn a_configuration_comes_back_from_its_lists() {
     let single = Configuration::new(vec![Member::voter("n1", "a1")]).expect("one voter");
     let members = vec![Member::voter("n2", "a2"), Member::nonvoter("n1", "a1")];
     let joint = single.next(&Change::Members(members.clone())).expect("two names, two addresses");
-    let lists = Lists::from(joint.clone());
+    let lists = UncheckedConfiguration::from(joint.clone());
     assert_eq!((&lists.servers[..], lists.outgoing.len()), (&members[..], 1));
     assert_eq!(Configuration::try_from(lists), Ok(joint));
-    assert_eq!(Configuration::try_from(Lists::from(single.clone())), Ok(single));
+    assert_eq!(Configuration::try_from(UncheckedConfiguration::from(single.clone())), Ok(single));
 }

@@ -50,13 +50,13 @@ pub enum Flow {
         next: Index,
     },
     /// The log no longer reaches back to what the follower needs.
-    Snapshot(Sending),
+    Snapshot(SnapshotProgress),
 }
 
 /// A snapshot on its way to a follower.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct Sending {
+pub struct SnapshotProgress {
     /// Which one; `None` until its first piece was read.
     pub meta: Option<Arc<SnapshotMeta>>,
     /// Where the next piece begins.

@@ -6,7 +6,7 @@ use crate::message::{InstallSnapshot, InstallSnapshotResponse, Request};
 use crate::node::io::{Effect, Effects, Ignored, SnapshotPiece, StoreJob};
 use crate::node::state::Core;
 use crate::role::Transition;
-use crate::role::leader::progress::{Flow, Sending};
+use crate::role::leader::progress::{Flow, SnapshotProgress};
 use crate::types::{NodeId, RpcId, Time};
 
 impl Peer {
@@ -15,7 +15,7 @@ impl Peer {
         self.progress.unanswered.retain(|call| !call.has_entries());
         self.progress.window = 0;
         self.progress.fetching = None;
-        let sending = Sending { meta: None, offset: 0, reading: None, calling: None };
+        let sending = SnapshotProgress { meta: None, offset: 0, reading: None, calling: None };
         self.progress.flow = Flow::Snapshot(sending);
         self.read_piece(core, fx);
     }

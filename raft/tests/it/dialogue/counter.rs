@@ -4,8 +4,8 @@
 use super::harness::{Say, Start, response, transfer_vote};
 use wavetank_raft::store::{StoreError, StoreErrorKind};
 use wavetank_raft::{
-    Action, Answer, Batch, Call, Data, Event, NodeId, Observed, Payload, Request, RequestId, RoleName, RpcId,
-    Server, StoreJob, Time, Why,
+    Action, Answer, Batch, Call, Data, DeadlineReason, Event, NodeId, Observed, Payload, Request, RequestId,
+    RoleName, RpcId, Server, StoreJob, Time,
 };
 
 pub(crate) struct Counter {
@@ -32,12 +32,12 @@ impl Start<'_> {
     /// The same, leading; everybody has everything, and the state machine as well.
     pub(crate) fn serve_as_leader(self) -> Counter {
         let mut counter = self.serve();
-        counter.until(Why::Election);
+        counter.until(DeadlineReason::Election);
         counter.wait();
         counter.agree();
         assert_eq!(counter.server.node().role(), RoleName::Leader);
         counter.apply_all();
-        counter.until(Why::Heartbeat);
+        counter.until(DeadlineReason::Heartbeat);
         counter.agree();
         counter.observed();
         counter
@@ -110,15 +110,15 @@ impl Counter {
     }
 
     /// Waits, whatever it does meanwhile, until it waits for this; says when that will be.
-    pub(crate) fn until(&mut self, why: Why) -> Time {
+    pub(crate) fn until(&mut self, reason: DeadlineReason) -> Time {
         for _ in 0..100 {
             let deadline = self.server.deadline();
-            if deadline.why == why {
+            if deadline.reason == reason {
                 return deadline.at;
             }
             self.wait();
         }
-        panic!("it never waits for {why:?}");
+        panic!("it never waits for {reason:?}");
     }
 
     pub(crate) fn hear(&mut self, from: &str, request: Request) -> String {

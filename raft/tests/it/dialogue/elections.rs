@@ -2,7 +2,7 @@
 
 use super::harness::{Harness, SILENCE, Say, Start, append, pre_vote, transfer_vote, vote, voters};
 use wavetank_raft::{
-    Config, Input, Member, NodeId, Request, RoleName, Span, Term, Time, TimeoutNow, Token, Why,
+    Config, DeadlineReason, Input, Member, NodeId, Request, RoleName, Span, Term, Time, TimeoutNow, Token,
 };
 
 const FIVE: [&str; 5] = ["n1", "n2", "n3", "n4", "n5"];
@@ -58,7 +58,7 @@ fn a_vote_is_given_once_and_told_when_it_is_durable() {
 fn whoever_gives_a_vote_waits_for_what_comes_of_it() {
     let mut harness = follower();
     let due = harness.node.deadline();
-    assert_eq!(due.why, Why::Election);
+    assert_eq!(due.reason, DeadlineReason::Election);
     harness.now = due.at - Span(1);
     assert_eq!(harness.timer(), "");
     harness.hear("n3", vote(2, (2, 3)));
@@ -108,7 +108,7 @@ fn who_has_just_started_keeps_quiet() {
 fn silence_leads_to_a_tried_election_and_then_to_a_real_one() {
     let mut harness = led();
     assert_eq!(harness.wait(), "no leader; PreCandidate t2; n2: prevote t3 t2.i3; n3: prevote t3 t2.i3");
-    assert_eq!(harness.node.deadline().why, Why::Ballot);
+    assert_eq!(harness.node.deadline().reason, DeadlineReason::Ballot);
     assert_eq!(harness.yes("n3"), "Candidate t3; write w1 t3 n1");
     assert_eq!(harness.written(), "n2: vote t3 t2.i3; n3: vote t3 t2.i3");
     assert_eq!(harness.yes("n2"), "ignored UnknownRpc", "an answer to what was tried before");

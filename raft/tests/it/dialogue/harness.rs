@@ -3,11 +3,11 @@
 
 use std::fmt::Write as _;
 use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, Boot, ClientRequest, Config, Configuration, Effect, Effects,
-    Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshotResponse, LogId, LogImage, LogOp,
-    Member, Node, NodeId, Payload, Request, RequestPreVote, RequestPreVoteResponse, RequestVote,
+    AppendEntries, AppendEntriesResponse, Boot, ClientRequest, Config, Configuration, DeadlineReason, Effect,
+    Effects, Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshotResponse, LogId, LogImage,
+    LogOp, Member, Node, NodeId, Payload, Request, RequestPreVote, RequestPreVoteResponse, RequestVote,
     RequestVoteResponse, Response, RoleName, RpcId, Settings, SnapshotMeta, Span, StoreJob, Term, Time,
-    TimeoutNowResponse, Why, Write,
+    TimeoutNowResponse, Write,
 };
 
 /// What a node is started with.
@@ -197,20 +197,20 @@ impl Harness {
     }
 
     /// Waits, whatever it does meanwhile, until it waits for this; says when that will be.
-    pub(crate) fn until(&mut self, why: Why) -> Time {
+    pub(crate) fn until(&mut self, reason: DeadlineReason) -> Time {
         for _ in 0..100 {
             let deadline = self.node.deadline();
-            if deadline.why == why {
+            if deadline.reason == reason {
                 return deadline.at;
             }
             self.wait();
         }
-        panic!("it never waits for {why:?}");
+        panic!("it never waits for {reason:?}");
     }
 
     /// The next heartbeat is due.
     pub(crate) fn beat(&mut self) -> String {
-        self.until(Why::Heartbeat);
+        self.until(DeadlineReason::Heartbeat);
         self.wait()
     }
 

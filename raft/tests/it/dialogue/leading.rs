@@ -3,8 +3,8 @@
 
 use super::harness::{Harness, Say, Start, entries, id, reload, voters};
 use wavetank_raft::{
-    ClientRequest, Config, Entries, Flow, Index, Input, NodeId, Payload, Response, RoleName, RpcId, Span,
-    Time, TimeoutNowResponse, Why,
+    ClientRequest, Config, DeadlineReason, Entries, Flow, Index, Input, NodeId, Payload, Response, RoleName,
+    RpcId, Span, Time, TimeoutNowResponse,
 };
 
 /// Leads three in term 3 with a log that ends at its first entry, t3.i4. Nobody has answered.
@@ -39,8 +39,8 @@ fn what_a_quorum_has_is_committed_and_told() {
     assert_eq!(next(&harness, "n2"), (4, 5));
     let now = harness.now;
     assert_eq!(
-        (harness.node.deadline().why, harness.node.deadline().at),
-        (Why::CommitFlush, now + Span::ms(50))
+        (harness.node.deadline().reason, harness.node.deadline().at),
+        (DeadlineReason::CommitFlush, now + Span::ms(50))
     );
     harness.now = now + Span::ms(49);
     assert_eq!(harness.timer(), "");
@@ -54,7 +54,7 @@ fn what_a_quorum_has_is_committed_and_told() {
     let mut harness = elected(defaults());
     harness.yes("n2");
     assert_eq!(harness.wait(), "n2: append t3 t3.i4+0 commit i4", "n3 has nothing of it");
-    assert_eq!(harness.node.deadline().why, Why::Heartbeat);
+    assert_eq!(harness.node.deadline().reason, DeadlineReason::Heartbeat);
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn a_probe_is_alone_until_it_is_answered() {
     let mut harness = elected(defaults());
     assert_eq!(propose(&mut harness, 1), "appended t3.i5 +1; write w3 append t3.i5+1");
     let beat = harness.node.deadline();
-    assert_eq!(beat.why, Why::Heartbeat);
+    assert_eq!(beat.reason, DeadlineReason::Heartbeat);
     harness.now = beat.at - Span(1);
     assert_eq!(harness.timer(), "");
     assert_eq!(harness.wait(), "n2: append t3 t2.i3+0 commit i0; n3: append t3 t2.i3+0 commit i0");
@@ -244,7 +244,7 @@ fn a_leader_that_no_quorum_answers_steps_down() {
     harness.wait();
     harness.now = begin + Span::ms(150);
     assert_eq!(harness.yes("n3"), "", "the call of 100 ms");
-    let due = harness.until(Why::Lease);
+    let due = harness.until(DeadlineReason::Lease);
     assert_eq!(due, begin + Span::ms(650));
     harness.now = due - Span(1);
     harness.timer();
@@ -277,13 +277,13 @@ fn a_leader_whose_disk_hangs_steps_down() {
     propose(&mut harness, 1);
     let begin = harness.now;
     for _ in 0..20 {
-        if harness.node.deadline().why != Why::DiskStall {
+        if harness.node.deadline().reason != DeadlineReason::DiskStall {
             harness.wait();
             harness.all_yes();
         }
     }
     let due = harness.node.deadline();
-    assert_eq!((due.why, due.at), (Why::DiskStall, begin + Span::ms(1_030)));
+    assert_eq!((due.reason, due.at), (DeadlineReason::DiskStall, begin + Span::ms(1_030)));
     harness.now = begin + Span::us(1_029_999);
     harness.timer();
     assert_eq!(harness.node.role(), RoleName::Leader);
@@ -371,7 +371,7 @@ fn a_leader_of_one_commits_what_is_on_its_disk() {
     let mut harness = Start { members: voters(&["n1"]), ..Start::of(&[1]) }.elected();
     assert_eq!(propose(&mut harness, 2), "appended t2.i3 +2; write w3 append t2.i3+2");
     assert_eq!(harness.written(), "commit i4");
-    assert_eq!(harness.node.deadline().why, Why::CommitFlush);
+    assert_eq!(harness.node.deadline().reason, DeadlineReason::CommitFlush);
     harness.at(9_000_000);
     assert_eq!(harness.timer(), "", "and hears itself always");
     assert_eq!((harness.node.role(), harness.now), (RoleName::Leader, Time(9_000_000_000)));

@@ -3,8 +3,8 @@
 use super::counter::{Counter, command, failure};
 use super::harness::{Start, append, voters};
 use wavetank_raft::{
-    Call, Change, Config, Configuration, Dialect, Event, Index, NodeId, ReadPath, Reloadable, RequestId,
-    RoleName, Span, Time, Token, Why,
+    Call, Change, Config, Configuration, DeadlineReason, Dialect, Event, Index, NodeId, ReadPath, Reloadable,
+    RequestId, RoleName, Span, Time, Token,
 };
 
 /// Leads three up to t3.i4, of which everything is applied.
@@ -172,7 +172,7 @@ fn a_staged_voter_is_answered_for_once_it_counts() {
     counter.call(1, Call::AddVoterStaged { id, address, prev_index: Index::ZERO });
     assert_eq!(counter.agree(), "apply t3.i5+1");
     assert_eq!(counter.applied(), "", "it is a member, without a vote");
-    counter.until(Why::Heartbeat);
+    counter.until(DeadlineReason::Heartbeat);
     counter.wait();
     assert_eq!(counter.agree(), "apply t3.i6+1");
     assert_eq!(counter.applied(), "r1 committed i6");
@@ -254,7 +254,10 @@ fn when_a_server_stops_everybody_who_waits_is_told() {
         let expected = [3, 1, 4, 2].map(|request| format!("r{request} {told}")).join("; ");
         assert_eq!(words.trim_start_matches("r9 done; "), format!("{expected}; {halt}"));
         assert!(counter.server.is_halted());
-        assert_eq!((counter.server.deadline().at, counter.server.deadline().why), (Time::NEVER, Why::Idle));
+        assert_eq!(
+            (counter.server.deadline().at, counter.server.deadline().reason),
+            (Time::NEVER, DeadlineReason::Idle)
+        );
         assert_eq!(counter.apply(5), "r5 Shutdown");
         let batch = [6, 7].map(|number| (RequestId(number), command(number)));
         assert_eq!(counter.step(Event::ApplyBatch(batch.to_vec())), "r6 Shutdown; r7 Shutdown");
@@ -310,13 +313,13 @@ fn observers_hear_of_members_leaders_and_silence() {
 
     let mut counter = leader();
     for _ in 0..13 {
-        counter.until(Why::Heartbeat);
+        counter.until(DeadlineReason::Heartbeat);
         counter.wait();
         counter.calls.retain(|(to, ..)| *to == NodeId::of("n2"));
         counter.agree();
     }
     assert_eq!(counter.observed(), "n3 silent for 1050.000ms");
-    counter.until(Why::Heartbeat);
+    counter.until(DeadlineReason::Heartbeat);
     counter.wait();
     counter.agree();
     assert_eq!(counter.observed(), "n3 is back");

@@ -3,8 +3,8 @@
 use super::harness::{Harness, Say, Start, append, id, voters};
 use std::sync::Arc;
 use wavetank_raft::{
-    ClientRequest, Config, Configuration, Index, Input, InstallSnapshot, Node, Payload, ReadPath, Request,
-    RequestId, RpcId, SnapshotMeta, SnapshotPiece, Span, Term, Time, Why,
+    ClientRequest, Config, Configuration, DeadlineReason, Index, Input, InstallSnapshot, Node, Payload,
+    ReadPath, Request, RequestId, RpcId, SnapshotMeta, SnapshotPiece, Span, Term, Time,
 };
 
 /// Ten bytes that end here, with four members since i2.
@@ -226,7 +226,7 @@ fn what_is_lost_of_a_snapshot_is_sent_again() {
     let install = |words: &str| words.contains("read t2.i5 at 0");
     let mut harness = leader();
     assert!(!harness.beat().contains("read"), "it is being read");
-    harness.until(Why::Heartbeat);
+    harness.until(DeadlineReason::Heartbeat);
     read(&mut harness, 0, 4);
     let sent = harness.now;
     let mut asked = Vec::new();

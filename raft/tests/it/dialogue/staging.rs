@@ -1,7 +1,7 @@
 //! A new server that catches up in rounds, and gets its vote when it has (thesis §4.2.1).
 
 use super::harness::{Harness, Say, Start};
-use wavetank_raft::{Change, ClientRequest, Config, Index, NodeId, Payload, RequestId, Span, Why};
+use wavetank_raft::{Change, ClientRequest, Config, DeadlineReason, Index, NodeId, Payload, RequestId, Span};
 
 /// Leads three, with `n4` as a member without a vote that has not answered yet. Two rounds are all
 /// that anybody gets.
@@ -159,5 +159,5 @@ fn whoever_leaves_is_not_promoted() {
     stage(&mut harness, 1, "n4");
     let newer = Say { term: 4, ..harness.say(false) };
     assert_eq!(harness.answer("n4", newer), "r1 StagingAborted; Follower t4; no leader; write w4 t4 -");
-    assert_eq!(harness.node.deadline().why, Why::Election);
+    assert_eq!(harness.node.deadline().reason, DeadlineReason::Election);
 }

@@ -1,7 +1,9 @@
 //! Handing leadership over (thesis §3.10).
 
 use super::harness::{Harness, Say, Start, voters};
-use wavetank_raft::{Change, ClientRequest, Index, Member, NodeId, Payload, ReadPath, RequestId, Span, Why};
+use wavetank_raft::{
+    Change, ClientRequest, DeadlineReason, Index, Member, NodeId, Payload, ReadPath, RequestId, Span,
+};
 
 /// Leads three up to t3.i4, and nobody has answered.
 fn elected() -> Harness {
@@ -34,7 +36,7 @@ fn who_lacks_something_catches_up_first() {
     harness.yes("n2");
     assert_eq!(transfer(&mut harness, 1, Some("n3")), "");
     assert_eq!(harness.yes("n3"), "n3: campaign Some(t3)");
-    harness.until(Why::Heartbeat);
+    harness.until(DeadlineReason::Heartbeat);
     harness.beat();
     harness.lose("n2");
     harness.calls.remove(0);
@@ -73,14 +75,14 @@ fn a_target_that_does_not_take_over_in_time_is_given_up() {
     let begin = harness.now;
     transfer(&mut harness, 1, Some("n3"));
     for _ in 0..40 {
-        if harness.node.deadline().why != Why::Transfer {
+        if harness.node.deadline().reason != DeadlineReason::Transfer {
             harness.wait();
             harness.lose("n3");
             harness.all_yes();
         }
     }
     let due = harness.node.deadline();
-    assert_eq!((due.why, due.at), (Why::Transfer, begin + Span::ms(1_000)));
+    assert_eq!((due.reason, due.at), (DeadlineReason::Transfer, begin + Span::ms(1_000)));
     harness.now = due.at - Span(1);
     assert!(!harness.timer().contains("r1"));
     harness.now = due.at;

@@ -5,8 +5,8 @@ use super::counter::{Counter, command, failure};
 use super::harness::{Start, append, entries, id, voters};
 use std::sync::Arc;
 use wavetank_raft::{
-    Call, Change, Config, Configuration, Event, Index, InstallSnapshot, LogId, Member, NodeId, Request,
-    RequestId, RoleName, RpcId, Server, SnapshotMeta, Span, Stats, Term, Time, Why,
+    Call, Change, Config, Configuration, DeadlineReason, Event, Index, InstallSnapshot, LogId, Member,
+    NodeId, Request, RequestId, RoleName, RpcId, Server, SnapshotMeta, Span, Stats, Term, Time,
 };
 
 fn defaults() -> Config {
@@ -174,17 +174,17 @@ fn a_snapshot_is_taken_when_enough_has_happened() {
         let mut counter =
             Start { config, members: voters(&["n1"]), ..Start::of(&[1, 1, 2]) }.serve_as_leader();
         apply_many(&mut counter, 2);
-        let due = counter.until(Why::Snapshot);
+        let due = counter.until(DeadlineReason::Snapshot);
         counter.now = due - Span(1);
         assert_eq!(counter.step(Event::Timer), "");
         assert_eq!(counter.server.deadline().at, due);
         counter.now = due;
         assert_eq!(counter.step(Event::Timer), expected, "{threshold}");
-        let next = counter.until(Why::Snapshot);
+        let next = counter.until(DeadlineReason::Snapshot);
         assert!(interval <= next.since(due) && next.since(due) < interval.times(2));
         assert_eq!(counter.wait(), "", "one at a time");
         taken(&mut counter, (3, 6));
-        let third = counter.until(Why::Snapshot);
+        let third = counter.until(DeadlineReason::Snapshot);
         assert_ne!(third.since(next), next.since(due), "each time is drawn anew");
         assert_eq!(counter.wait(), "", "nothing has happened since");
     }
