@@ -218,15 +218,15 @@ fn decode_hard_state(record: &[u8]) -> Result<HardState, StoreError> {
 pub struct Snapshots<N: SnapshotStore> {
     /// The store.
     pub store: N,
-    incoming: Option<Incoming<N::Sink>>,
+    incoming: Option<PartialSnapshot<N::Sink>>,
     outgoing: Option<(Arc<SnapshotMeta>, N::Source)>,
 }
 
 /// A snapshot on its way in.
 #[derive(Debug)]
-struct Incoming<S> {
+struct PartialSnapshot<S> {
     last: LogId,
-    kept: u64,
+    received: u64,
     sink: S,
 }
 
@@ -287,15 +287,16 @@ impl<N: SnapshotStore> Snapshots<N> {
     pub fn write(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &[u8], done: bool) -> bool {
         if offset == 0 {
             let sink = self.store.create(meta).ok();
-            self.incoming = sink.map(|sink| Incoming { last: meta.last, kept: 0, sink });
+            self.incoming = sink.map(|sink| PartialSnapshot { last: meta.last, received: 0, sink });
         }
-        let Some(mut incoming) = self.incoming.take_if(|i| i.last == meta.last && i.kept == offset) else {
+        let Some(mut incoming) = self.incoming.take_if(|i| i.last == meta.last && i.received == offset)
+        else {
             return false;
         };
         if incoming.sink.write(data).is_err() {
             return false;
         }
-        incoming.kept += data.len() as u64;
+        incoming.received += data.len() as u64;
         if done {
             return self.store.close(incoming.sink).is_ok();
         }

@@ -19,7 +19,7 @@ use core::cmp::Ordering;
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct LogImage {
     base: LogId,
-    runs: Vec<Run>,
+    runs: Vec<TermRun>,
     last: LogId,
     configurations: Vec<(Index, Arc<Configuration>)>,
     tail: VecDeque<Entry>,
@@ -29,7 +29,7 @@ pub struct LogImage {
 /// Consecutive entries of one term.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-struct Run {
+struct TermRun {
     first: Index,
     term: Term,
 }
@@ -51,7 +51,7 @@ impl LogImage {
             self.configurations.push((entry.id.index, configuration.clone()));
         }
         if self.runs.last().is_none_or(|run| run.term < entry.id.term) {
-            self.runs.push(Run { first: entry.id.index, term: entry.id.term });
+            self.runs.push(TermRun { first: entry.id.index, term: entry.id.term });
         }
         self.last = entry.id;
         self.tail.push_back(entry);
@@ -87,7 +87,7 @@ impl LogImage {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Log {
     base: LogId,
-    runs: VecDeque<Run>,
+    runs: VecDeque<TermRun>,
     last: LogId,
     cache: VecDeque<Entry>,
 }
@@ -190,7 +190,7 @@ impl Log {
     pub(crate) fn push(&mut self, entry: Entry) {
         assert!(entry.id.may_follow(self.last), "{} cannot follow {}", entry.id, self.last);
         if self.last.term < entry.id.term || self.runs.is_empty() {
-            self.runs.push_back(Run { first: entry.id.index, term: entry.id.term });
+            self.runs.push_back(TermRun { first: entry.id.index, term: entry.id.term });
         }
         self.last = entry.id;
         self.cache.push_back(entry);

@@ -37,16 +37,16 @@ pub(crate) enum Transition {
     /// Ask whether it would be elected.
     PreCampaign,
     /// Campaign in the next term.
-    Campaign(Cause),
+    Campaign(CampaignCause),
     /// Lead in this term.
     Lead,
 }
 
 /// Why a campaign begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Cause {
+pub(crate) enum CampaignCause {
     /// Nobody led.
-    Silence,
+    ElectionTimeout,
     /// The leader asked for it.
     Transfer,
 }

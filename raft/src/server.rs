@@ -69,38 +69,38 @@ impl Server {
         if self.is_halted {
             return self.step_halted(event, actions);
         }
-        let mut out = Out { now, fx, actions };
+        let mut ctx = Ctx { now, fx, actions };
         match event {
             Event::Timer => {
-                self.drive(Input::Timer, &mut out);
-                self.look_for_snapshot(&mut out);
+                self.step_node(Input::Timer, &mut ctx);
+                self.check_snapshot_due(&mut ctx);
             }
             Event::Request { from, rpc, request } => {
-                self.drive(Input::Request { from, rpc, request }, &mut out);
+                self.step_node(Input::Request { from, rpc, request }, &mut ctx);
             }
             Event::Response { from, rpc, response } => {
-                self.drive(Input::Response { from, rpc, response }, &mut out);
+                self.step_node(Input::Response { from, rpc, response }, &mut ctx);
             }
-            Event::Call { request, call } => self.on_call(request, call, &mut out),
-            Event::ApplyBatch(batch) => self.on_apply_batch(batch, &mut out),
+            Event::Call { request, call } => self.on_call(request, call, &mut ctx),
+            Event::ApplyBatch(batch) => self.on_apply_batch(batch, &mut ctx),
             Event::Persisted(token) => {
-                self.drive(Input::Persisted(token), &mut out);
-                self.on_persisted(token, &mut out);
+                self.step_node(Input::Persisted(token), &mut ctx);
+                self.on_persisted(token, &mut ctx);
             }
-            Event::Fetched { ticket, entries } => self.on_fetched(ticket, entries, &mut out),
+            Event::Fetched { ticket, entries } => self.on_fetched(ticket, entries, &mut ctx),
             Event::SnapshotRead { ticket, piece } => {
-                self.drive(Input::SnapshotRead { ticket, piece }, &mut out);
+                self.step_node(Input::SnapshotRead { ticket, piece }, &mut ctx);
             }
             Event::SnapshotWritten { ticket, ok } => {
-                self.drive(Input::SnapshotWritten { ticket, ok }, &mut out);
+                self.step_node(Input::SnapshotWritten { ticket, ok }, &mut ctx);
             }
-            Event::Applied { upto, responses } => self.on_applied(upto, responses, &mut out),
-            Event::SnapshotTaken(result) => self.on_snapshot_taken(result, &mut out),
-            Event::Restored(result) => self.on_restored(result, &mut out),
-            Event::PeerSpeaks { peer, dialect } => self.calls.speaks(peer, dialect),
-            Event::StoreFailed(error) => self.halt_on(error, &mut out),
+            Event::Applied { upto, responses } => self.on_applied(upto, responses, &mut ctx),
+            Event::SnapshotTaken(result) => self.on_snapshot_taken(result, &mut ctx),
+            Event::Restored(result) => self.on_restored(result, &mut ctx),
+            Event::PeerSpeaks { peer, dialect } => self.calls.set_dialect(peer, dialect),
+            Event::StoreFailed(error) => self.halt_on(error, &mut ctx),
         }
-        self.hand_over(&mut out);
+        self.dispatch(&mut ctx);
     }
 
     /// A halted server answers calls, and that is all.
@@ -181,21 +181,21 @@ impl Server {
         }
     }
 
-    fn halt_on(&mut self, error: StoreError, out: &mut Out<'_>) {
+    fn halt_on(&mut self, error: StoreError, ctx: &mut Ctx<'_>) {
         let outcome = Error::Store(error.clone());
-        self.halt(Halt::Store(error), outcome, out);
+        self.halt(Halt::Store(error), outcome, ctx);
     }
 
     /// Stops for good: whoever waits is told.
-    fn halt(&mut self, why: Halt, told: Error, out: &mut Out<'_>) {
+    fn halt(&mut self, why: Halt, error: Error, ctx: &mut Ctx<'_>) {
         self.is_halted = true;
-        self.calls.fail_all(&told, out.actions);
-        out.actions.push(Action::Halt(why));
+        self.calls.fail_all(&error, ctx.actions);
+        ctx.actions.push(Action::Halt(why));
     }
 }
 
 /// Where a step's results go.
-struct Out<'a> {
+struct Ctx<'a> {
     now: Time,
     fx: &'a mut Effects,
     actions: &'a mut Vec<Action>,

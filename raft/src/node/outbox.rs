@@ -19,19 +19,19 @@ use alloc::vec::Vec;
 pub(crate) struct Outbox {
     issued: Token,
     persisted: Token,
-    pending: VecDeque<Pending>,
+    pending: VecDeque<PendingWrite>,
     durable: Index,
     hard_state: Option<HardState>,
-    hard_token: Token,
+    hard_state_token: Token,
     log: LogOp,
     log_last: Index,
-    staged: Vec<(Index, Effect)>,
+    step_messages: Vec<(Index, Effect)>,
     held: Vec<(Token, Effect)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-struct Pending {
+struct PendingWrite {
     token: Token,
     since: Time,
     last: Index,
@@ -45,10 +45,10 @@ impl Outbox {
             pending: VecDeque::new(),
             durable,
             hard_state: None,
-            hard_token: Token(0),
+            hard_state_token: Token(0),
             log: LogOp::Keep,
             log_last: durable,
-            staged: Vec::new(),
+            step_messages: Vec::new(),
             held: Vec::new(),
         }
     }
@@ -74,7 +74,7 @@ impl Outbox {
     }
 
     /// The vote record has changed. Part of the write that this step ends with.
-    pub(crate) const fn record(&mut self, hard_state: HardState) {
+    pub(crate) const fn set_hard_state(&mut self, hard_state: HardState) {
         self.hard_state = Some(hard_state);
     }
 
@@ -88,8 +88,8 @@ impl Outbox {
     pub(crate) fn replace(&mut self, entries: Entries, now: Time, fx: &mut Effects) {
         let first = entries.first().expect("a write of entries has entries").id.index;
         let last = entries.last().expect("a write of entries has entries").id.index;
-        self.seal_log(now, fx);
-        self.cut_back(first.back());
+        self.issue_log_op(now, fx);
+        self.lower_durable(first.back());
         self.log_op(LogOp::Replace(entries), last, now, fx);
     }
 
@@ -100,8 +100,8 @@ impl Outbox {
 
     /// The whole log goes; a durable snapshot that ends at `base` stands in its place.
     pub(crate) fn discard(&mut self, base: Index, now: Time, fx: &mut Effects) {
-        self.seal_log(now, fx);
-        self.cut_back(Index::ZERO);
+        self.issue_log_op(now, fx);
+        self.lower_durable(Index::ZERO);
         self.durable = base;
         for pending in &mut self.pending {
             pending.last = base;
@@ -110,20 +110,20 @@ impl Outbox {
     }
 
     fn log_op(&mut self, op: LogOp, last: Index, now: Time, fx: &mut Effects) {
-        self.seal_log(now, fx);
+        self.issue_log_op(now, fx);
         self.log = op;
         self.log_last = last;
     }
 
     /// A write holds one change of the log: a second one in the same step begins a new write.
-    fn seal_log(&mut self, now: Time, fx: &mut Effects) {
+    fn issue_log_op(&mut self, now: Time, fx: &mut Effects) {
         if self.log != LogOp::Keep {
             self.issue(now, fx);
         }
     }
 
     /// What stood after `keep` was cut: no write that is on its way can vouch for it any more.
-    fn cut_back(&mut self, keep: Index) {
+    fn lower_durable(&mut self, keep: Index) {
         self.durable = self.durable.min(keep);
         for pending in &mut self.pending {
             pending.last = pending.last.min(keep);
@@ -132,42 +132,42 @@ impl Outbox {
 
     /// Sends once the vote record and the log up to `upto` are on disk.
     pub(crate) fn send_when_durable(&mut self, upto: Index, effect: Effect) {
-        self.staged.push((upto, effect));
+        self.step_messages.push((upto, effect));
     }
 
     /// Ends a step: issues its write, if there is one, and lets out what waits for nothing.
-    pub(crate) fn seal(&mut self, now: Time, fx: &mut Effects) {
+    pub(crate) fn finish_step(&mut self, now: Time, fx: &mut Effects) {
         if self.hard_state.is_some() || self.log != LogOp::Keep {
             self.issue(now, fx);
         }
-        if self.staged.is_empty() {
+        if self.step_messages.is_empty() {
             return;
         }
-        let mut staged = core::mem::take(&mut self.staged);
-        for (upto, effect) in staged.drain(..) {
-            match self.needed_for(upto) {
+        let mut step_messages = core::mem::take(&mut self.step_messages);
+        for (upto, effect) in step_messages.drain(..) {
+            match self.required_write(upto) {
                 Some(token) => self.held.push((token, effect)),
                 None => fx.push(effect),
             }
         }
-        self.staged = staged;
+        self.step_messages = step_messages;
     }
 
     fn issue(&mut self, now: Time, fx: &mut Effects) {
         self.issued = self.issued.next();
         let hard_state = self.hard_state.take();
         if hard_state.is_some() {
-            self.hard_token = self.issued;
+            self.hard_state_token = self.issued;
         }
         let log = core::mem::replace(&mut self.log, LogOp::Keep);
-        self.pending.push_back(Pending { token: self.issued, since: now, last: self.log_last });
+        self.pending.push_back(PendingWrite { token: self.issued, since: now, last: self.log_last });
         fx.push(Effect::Store(StoreJob::Persist(Write { token: self.issued, hard_state, log })));
     }
 
     /// The write that has to be on disk before a message that asserts the vote record and the log
     /// up to `upto` may leave; `None` if it may leave.
-    fn needed_for(&self, upto: Index) -> Option<Token> {
-        let vote = (self.persisted < self.hard_token).then_some(self.hard_token);
+    fn required_write(&self, upto: Index) -> Option<Token> {
+        let vote = (self.persisted < self.hard_state_token).then_some(self.hard_state_token);
         let log = (self.durable < upto).then(|| {
             let covering = self.pending.iter().find(|pending| upto <= pending.last);
             covering.expect("what a message asserts is in the log or on its way there").token
@@ -213,7 +213,7 @@ mod tests {
         outbox.replace(entries(2), now, &mut fx);
         outbox.compact(Index(1), now, &mut fx);
         outbox.discard(Index(9), now, &mut fx);
-        outbox.seal(now, &mut fx);
+        outbox.finish_step(now, &mut fx);
         let written = [
             LogOp::Append(entries(1)),
             LogOp::Append(entries(2)),

@@ -17,10 +17,10 @@ use alloc::sync::Arc;
 /// What survives a change of role.
 ///
 /// 1. `log.base ≤ snapshot ≤ commit ≤ log.last`, by index.
-/// 2. `announced ≤ min(commit, durable)`.
+/// 2. `reported_commit ≤ min(commit, durable)`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub(crate) struct Core {
+pub(crate) struct NodeState {
     pub(crate) id: NodeId,
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) settings: Arc<Settings>,
@@ -34,12 +34,12 @@ pub(crate) struct Core {
     pub(crate) log: Log,
     pub(crate) snapshot: LogId,
     pub(crate) commit: Index,
-    announced: Index,
+    reported_commit: Index,
     pub(crate) membership: Membership,
     pub(crate) outbox: Outbox,
 }
 
-impl Core {
+impl NodeState {
     pub(crate) fn boot(settings: Settings, boot: crate::node::boot::Boot) -> Self {
         let snapshot = boot.snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
         let membership = Membership::new(configurations(&boot));
@@ -60,7 +60,7 @@ impl Core {
             vote: boot.hard_state.vote,
             snapshot,
             commit: snapshot.index,
-            announced: snapshot.index,
+            reported_commit: snapshot.index,
             membership,
             outbox: Outbox::new(log.last().index),
             log,
@@ -68,7 +68,7 @@ impl Core {
     }
 
     /// A timeout of one to two times `base` (thesis §3.4).
-    pub(crate) fn draw(&mut self, base: Span) -> Span {
+    pub(crate) fn draw_timeout(&mut self, base: Span) -> Span {
         self.drawn += 1;
         self.entropy.timeout(base, self.id, self.term, self.drawn)
     }
@@ -84,7 +84,7 @@ impl Core {
         assert!(self.term < term, "cannot go from {} to {term}", self.term);
         self.term = term;
         self.vote = None;
-        self.record();
+        self.persist_hard_state();
     }
 
     /// Gives the vote of this term, once.
@@ -98,12 +98,12 @@ impl Core {
         );
         if self.vote.is_none() {
             self.vote = Some(to);
-            self.record();
+            self.persist_hard_state();
         }
     }
 
-    fn record(&mut self) {
-        self.outbox.record(HardState { term: self.term, vote: self.vote });
+    fn persist_hard_state(&mut self) {
+        self.outbox.set_hard_state(HardState { term: self.term, vote: self.vote });
     }
 
     /// Whether this server counts in the latest configuration.
@@ -139,7 +139,7 @@ impl Core {
                 entry
             })
             .collect();
-        self.take_in(&entries, fx);
+        self.push_entries(&entries, fx);
         self.outbox.append(entries, now, fx);
         first
     }
@@ -164,12 +164,12 @@ impl Core {
             let rolled_back = self.membership.truncate(first);
             self.outbox.replace(news.clone(), now, fx);
             if rolled_back {
-                self.tell_configuration(fx);
+                self.report_configuration(fx);
             }
         } else {
             self.outbox.append(news.clone(), now, fx);
         }
-        self.take_in(&news, fx);
+        self.push_entries(&news, fx);
         true
     }
 
@@ -178,17 +178,17 @@ impl Core {
         id.index <= self.log.base().index || self.log.contains(id)
     }
 
-    fn take_in(&mut self, entries: &Entries, fx: &mut Effects) {
+    fn push_entries(&mut self, entries: &Entries, fx: &mut Effects) {
         for entry in entries.iter() {
             if let Payload::Configuration(configuration) = &entry.payload {
                 self.membership.push(entry.id.index, configuration.clone());
-                self.tell_configuration(fx);
+                self.report_configuration(fx);
             }
             self.log.push(entry.clone());
         }
     }
 
-    fn tell_configuration(&self, fx: &mut Effects) {
+    fn report_configuration(&self, fx: &mut Effects) {
         if let Some((index, configuration)) = self.membership.latest() {
             fx.push(Effect::Configured { index, configuration: configuration.clone() });
         }
@@ -219,9 +219,9 @@ impl Core {
         }
         let configuration = Arc::new(meta.configuration.clone());
         self.membership.install(meta.last.index, meta.configuration_index, configuration);
-        self.tell_configuration(fx);
+        self.report_configuration(fx);
         self.commit_upto(meta.last.index);
-        self.announced = self.announced.max(meta.last.index);
+        self.reported_commit = self.reported_commit.max(meta.last.index);
         fx.push(Effect::Installed(meta.clone()));
     }
 
@@ -245,10 +245,10 @@ impl Core {
 
     /// Ends a step: the write goes out, then what waited for nothing, then the commit.
     pub(crate) fn finish(&mut self, now: Time, fx: &mut Effects) {
-        self.outbox.seal(now, fx);
+        self.outbox.finish_step(now, fx);
         let ready = self.commit.min(self.outbox.durable());
-        if self.announced < ready {
-            self.announced = ready;
+        if self.reported_commit < ready {
+            self.reported_commit = ready;
             fx.push(Effect::Commit(ready));
         }
         self.log.evict(self.settings.log_cache_capacity, self.outbox.durable());

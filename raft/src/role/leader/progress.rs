@@ -12,21 +12,21 @@ use alloc::sync::Arc;
 /// 1. `matched` never falls, and every entry up to it is on the follower's disk, or the follower
 ///    has left the term.
 /// 2. `matched < next`.
-/// 3. `unanswered` is in the order of the calls.
+/// 3. `inflight` is in the order of the calls.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Progress {
     pub(crate) matched: Index,
     pub(crate) flow: Flow,
-    pub(crate) unanswered: VecDeque<Unanswered>,
+    pub(crate) inflight: VecDeque<InflightCall>,
     /// How many of the unanswered calls carry entries.
     pub(crate) window: u64,
     /// When the newest call that was answered had been sent.
-    pub(crate) heard: Time,
+    pub(crate) last_contact: Time,
     /// The newest call that was answered.
     pub(crate) answered: RpcId,
     /// The highest commit index it was told.
-    pub(crate) told: Index,
+    pub(crate) told_commit: Index,
     /// Entries were asked of the store for it.
     pub(crate) fetching: Option<RpcId>,
     /// It has been silent for so long that this was reported.
@@ -70,7 +70,7 @@ pub struct SnapshotProgress {
 /// A call that waits for its answer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub(crate) struct Unanswered {
+pub(crate) struct InflightCall {
     pub(crate) rpc: RpcId,
     pub(crate) sent: Time,
     /// The entry before the first one carried.
@@ -79,7 +79,7 @@ pub(crate) struct Unanswered {
     pub(crate) upto: Index,
 }
 
-impl Unanswered {
+impl InflightCall {
     pub(crate) fn has_entries(&self) -> bool {
         self.prev < self.upto
     }
@@ -90,11 +90,11 @@ impl Progress {
         Self {
             matched: Index::ZERO,
             flow: Flow::Probe { next, waiting: false },
-            unanswered: VecDeque::new(),
+            inflight: VecDeque::new(),
             window: 0,
-            heard: now,
+            last_contact: now,
             answered: RpcId(0),
-            told: Index::ZERO,
+            told_commit: Index::ZERO,
             fetching: None,
             silent: false,
         }
@@ -123,27 +123,27 @@ impl Progress {
 
     /// A call left. At most `most` of them are remembered; a server that is down must not make
     /// the leader's memory grow.
-    pub(crate) fn asked(&mut self, call: Unanswered, most: usize) {
+    pub(crate) fn record_call(&mut self, call: InflightCall, most: usize) {
         self.window += u64::from(call.has_entries());
-        self.unanswered.push_back(call);
-        if most < self.unanswered.len() {
-            let oldest = self.unanswered.pop_front().expect("there are more than the most");
+        self.inflight.push_back(call);
+        if most < self.inflight.len() {
+            let oldest = self.inflight.pop_front().expect("there are more than the most");
             self.window -= u64::from(oldest.has_entries());
         }
     }
 
     /// The call that an answer belongs to, no longer unanswered.
-    pub(crate) fn take(&mut self, rpc: RpcId) -> Option<Unanswered> {
-        let at = self.unanswered.iter().position(|call| call.rpc == rpc)?;
-        let call = if at == 0 { self.unanswered.pop_front() } else { self.unanswered.remove(at) }?;
+    pub(crate) fn take(&mut self, rpc: RpcId) -> Option<InflightCall> {
+        let at = self.inflight.iter().position(|call| call.rpc == rpc)?;
+        let call = if at == 0 { self.inflight.pop_front() } else { self.inflight.remove(at) }?;
         self.window -= u64::from(call.has_entries());
-        self.heard = self.heard.max(call.sent);
+        self.last_contact = self.last_contact.max(call.sent);
         self.answered = self.answered.max(rpc);
-        if self.unanswered.is_empty() {
+        if self.inflight.is_empty() {
             return Some(call);
         }
         // What an older heartbeat would prove is proved.
-        self.unanswered.retain(|other| other.has_entries() || rpc < other.rpc);
+        self.inflight.retain(|other| other.has_entries() || rpc < other.rpc);
         Some(call)
     }
 
@@ -151,13 +151,13 @@ impl Progress {
     pub(crate) fn matches(&mut self, upto: Index) {
         self.matched = self.matched.max(upto);
         let matched = self.matched;
-        self.unanswered.retain(|call| !call.has_entries() || matched < call.upto);
-        self.window = self.unanswered.iter().filter(|call| call.has_entries()).count() as u64;
+        self.inflight.retain(|call| !call.has_entries() || matched < call.upto);
+        self.window = self.inflight.iter().filter(|call| call.has_entries()).count() as u64;
         let after = matched.next();
         match &mut self.flow {
             Flow::Probe { .. } => {
                 // A probe with entries may still be on its way: they count as sent.
-                let sent = self.unanswered.iter().filter(|call| call.has_entries());
+                let sent = self.inflight.iter().filter(|call| call.has_entries());
                 let next = sent.map(|call| call.upto.next()).fold(after, Index::max);
                 self.flow = Flow::Replicate { next };
             }
@@ -170,14 +170,14 @@ impl Progress {
     /// longer waited for; answers to heartbeats are.
     pub(crate) fn probe_from(&mut self, next: Index) {
         assert!(self.matched < next, "probing from {next}, but {} matched", self.matched);
-        self.unanswered.retain(|call| !call.has_entries());
+        self.inflight.retain(|call| !call.has_entries());
         self.window = 0;
         self.fetching = None;
         self.flow = Flow::Probe { next, waiting: false };
     }
 
     /// Whether another call with entries may leave.
-    pub(crate) fn has_room(&self, max_inflight: u64) -> bool {
+    pub(crate) fn has_free_slot(&self, max_inflight: u64) -> bool {
         self.window < max_inflight
     }
 }
