@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_announced_must_come() {
+    fn a_snapshot_must_match_its_announced_size_and_checksum() {
         let configuration = Configuration::new(vec![Member::voter("n1", "a1")]).expect("one voter");
         let last = LogId::new(Term(2), Index(5));
         let meta = |size, checksum| {
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn many_bytes_at_a_time_are_as_good_as_one_by_one() {
+    fn wide_and_bytewise_updates_agree() {
         let bytes: Vec<u8> = (0..100_u8).map(|n| n.wrapping_mul(37)).collect();
         for length in 0..bytes.len() {
             let mut slow = Checksum::default();

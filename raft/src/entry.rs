@@ -79,7 +79,7 @@ mod tests {
     use alloc::vec;
 
     #[test]
-    fn an_entry_weighs_what_it_carries_and_a_little_more() {
+    fn an_entry_weighs_its_payload_and_an_overhead() {
         let data: Data = vec![0; 7].into();
         let both = Extended { data: data.clone(), extensions: vec![0; 3].into() };
         let members = vec![Member::voter("n1", "a1"), Member::nonvoter("n2", "a2")];

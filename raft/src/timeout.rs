@@ -32,7 +32,7 @@ mod tests {
 
     /// By another program, from the published splitmix64; its first number from seed 0 is known.
     #[test]
-    fn what_is_drawn_is_the_same_on_every_machine() {
+    fn timeouts_are_the_same_on_every_machine() {
         assert_eq!(mix(0), 0xe220_a839_7b1d_cdaf);
         let drawn = |(entropy, base, term, ordinal)| {
             Entropy(entropy).timeout(Span(base), NodeId::of("n1"), Term(term), ordinal).0

@@ -149,7 +149,7 @@ impl LogModel {
 
 proptest! {
     #[test]
-    fn a_log_is_a_list_whose_beginning_is_forgotten(
+    fn the_log_matches_a_list(
         base in (0_u64..3, 0_u64..3),
         steps in prop::collection::vec(steps(), 1..40),
         max_append_entries in 1_u64..5,
@@ -173,7 +173,7 @@ proptest! {
 }
 
 #[test]
-fn an_image_knows_its_configurations() {
+fn an_image_collects_its_configurations() {
     let members = Arc::new(Configuration::new(vec![Member::voter("n1", "a1")]).expect("one voter"));
     let mut image = LogImage::new(LogId::new(Term(1), Index(4)), 1);
     image.push(Entry::new(Term(1), Index(5), Payload::Noop));
@@ -213,7 +213,7 @@ fn in_a_log_terms_never_fall() {
 
 #[test]
 #[should_panic(expected = "cannot cut the log back")]
-fn what_is_compacted_cannot_be_cut() {
+fn a_compacted_entry_cannot_be_truncated() {
     let mut log = both().1;
     log.push(Entry::new(Term(2), Index(6), Payload::Noop));
     log.truncate(Index(5));
@@ -221,6 +221,6 @@ fn what_is_compacted_cannot_be_cut() {
 
 #[test]
 #[should_panic(expected = "nothing to cut")]
-fn what_is_not_there_cannot_be_cut() {
+fn truncation_beyond_the_end_panics() {
     both().1.truncate(Index(6));
 }

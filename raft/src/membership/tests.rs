@@ -102,7 +102,7 @@ impl MembershipModel {
 
 proptest! {
     #[test]
-    fn a_membership_is_what_the_log_says(steps in prop::collection::vec(steps(), 1..30)) {
+    fn the_membership_matches_the_log(steps in prop::collection::vec(steps(), 1..30)) {
         let mut model = MembershipModel { all: Vec::new(), last: Index::ZERO, commit: Index::ZERO };
         let mut membership = Membership::new(Vec::new());
         for step in steps {

@@ -39,7 +39,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn voters_agree_as_counting_by_hand_says(
+    fn quorums_match_a_count_by_hand(
         incoming in names(),
         outgoing in prop_oneof![Just(Vec::new()), names()],
         said in prop::collection::vec(any::<Option<bool>>(), 12),

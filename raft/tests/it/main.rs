@@ -9,7 +9,7 @@ mod dialogue;
 mod executors;
 mod membership;
 mod node;
-mod silence;
+mod promise_to_leader;
 #[path = "../../../tests/fuzz_targets/step.rs"]
 #[expect(unreachable_pub, reason = "it is a library's for the fuzz targets")]
 mod step;

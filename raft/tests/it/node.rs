@@ -18,7 +18,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn a_node_keeps_its_promises_whatever_it_is_told(bytes in prop::collection::vec(any::<u8>(), 0..1500)) {
+    fn a_node_keeps_its_promises_under_any_input(bytes in prop::collection::vec(any::<u8>(), 0..1500)) {
         step::run(&bytes);
     }
 }

@@ -42,13 +42,13 @@ impl Start<'_> {
 
     /// The same, at its start of that number.
     pub(crate) fn boot_as(self, incarnation: u32) -> Harness {
-        let (settings, boot) = self.found();
+        let (settings, boot) = self.recovered();
         let node = Node::boot(settings, Boot { incarnation, ..boot }, Time(0));
         Harness { node, now: Time(0), calls: Vec::new(), ticket: RpcId(0) }
     }
 
     /// What a server finds.
-    pub(crate) fn found(self) -> (Settings, Boot) {
+    pub(crate) fn recovered(self) -> (Settings, Boot) {
         let configuration = Configuration::new(self.members).expect("names and addresses differ");
         let snapshot = self.snapshot.map(|last| SnapshotMeta {
             last: id(last),
@@ -137,7 +137,7 @@ pub(crate) fn pre_vote(term: u64, last: (u64, u64)) -> Request {
 
 /// What an answer says, whatever it answers.
 #[derive(Clone, Copy)]
-pub(crate) struct Say {
+pub(crate) struct ScriptedAnswer {
     pub(crate) yes: bool,
     /// The term of whom answers.
     pub(crate) term: u64,
@@ -163,7 +163,7 @@ impl Harness {
         self
     }
 
-    pub(crate) fn ask(&mut self, request: ClientRequest) -> String {
+    pub(crate) fn request(&mut self, request: ClientRequest) -> String {
         self.step(Input::Client(request))
     }
 
@@ -182,8 +182,8 @@ impl Harness {
                 _ => {}
             }
         }
-        let words: Vec<_> = effects.iter().map(words).collect();
-        words.join("; ")
+        let text: Vec<_> = effects.iter().map(describe).collect();
+        text.join("; ")
     }
 
     pub(crate) fn timer(&mut self) -> String {
@@ -209,39 +209,39 @@ impl Harness {
     }
 
     /// The next heartbeat is due.
-    pub(crate) fn beat(&mut self) -> String {
+    pub(crate) fn next_heartbeat(&mut self) -> String {
         self.until(DeadlineReason::Heartbeat);
         self.wait()
     }
 
     /// Everything that it has written becomes durable.
-    pub(crate) fn written(&mut self) -> String {
+    pub(crate) fn persisted(&mut self) -> String {
         self.step(Input::Persisted(self.node.issued()))
     }
 
-    pub(crate) fn hear(&mut self, from: &str, request: Request) -> String {
+    pub(crate) fn receive(&mut self, from: &str, request: Request) -> String {
         self.step(Input::Request { from: NodeId::of(from), rpc: RpcId(1), request })
     }
 
     /// The oldest call to this peer is answered.
-    pub(crate) fn answer(&mut self, from: &str, say: Say) -> String {
+    pub(crate) fn answer(&mut self, from: &str, scripted: ScriptedAnswer) -> String {
         let from = NodeId::of(from);
         let at = self.calls.iter().position(|(to, ..)| *to == from).expect("it was called");
         let (_, rpc, request) = self.calls.remove(at);
-        self.step(Input::Response { from, rpc, response: response(&request, say) })
+        self.step(Input::Response { from, rpc, response: response(&request, scripted) })
     }
 
     /// Yes or no, in the node's own term.
-    pub(crate) fn say(&self, yes: bool) -> Say {
-        Say { yes, term: self.node.term().0, number: 0, hint: None }
+    pub(crate) fn scripted(&self, yes: bool) -> ScriptedAnswer {
+        ScriptedAnswer { yes, term: self.node.term().0, number: 0, hint: None }
     }
 
     pub(crate) fn yes(&mut self, from: &str) -> String {
-        self.answer(from, self.say(true))
+        self.answer(from, self.scripted(true))
     }
 
     pub(crate) fn no(&mut self, from: &str) -> String {
-        self.answer(from, self.say(false))
+        self.answer(from, self.scripted(false))
     }
 
     /// The calls to this peer are lost.
@@ -254,14 +254,14 @@ impl Harness {
     pub(crate) fn elect(&mut self) {
         self.wait();
         for _ in ["tried", "real"] {
-            self.written();
+            self.persisted();
             for (from, rpc, request) in std::mem::take(&mut self.calls) {
-                let response = response(&request, self.say(true));
+                let response = response(&request, self.scripted(true));
                 self.step(Input::Response { from, rpc, response });
             }
         }
         assert!(self.node.role() == RoleName::Leader, "{:?}", self.node);
-        self.written();
+        self.persisted();
     }
 
     /// Everybody says yes to all that it asks.
@@ -271,12 +271,12 @@ impl Harness {
 
     /// These say yes to all that it asks them.
     pub(crate) fn yes_to_all_of(&mut self, names: &[&str]) -> Vec<String> {
-        let mut words = Vec::new();
+        let mut text = Vec::new();
         for _ in 0..100 {
             let is_one =
                 |(to, ..): &&(NodeId, RpcId, Request)| names.iter().any(|name| NodeId::of(name) == *to);
-            let Some((to, ..)) = self.calls.iter().find(is_one) else { return words };
-            words.push(self.yes(&to.to_string()));
+            let Some((to, ..)) = self.calls.iter().find(is_one) else { return text };
+            text.push(self.yes(&to.to_string()));
         }
         panic!("it keeps on asking: {:?}", self.calls);
     }
@@ -284,12 +284,15 @@ impl Harness {
     /// The same, and its disk is done.
     pub(crate) fn agree(&mut self) {
         self.all_yes();
-        self.written();
+        self.persisted();
         self.all_yes();
     }
 }
 
-pub(crate) fn response(request: &Request, Say { yes, term, number, hint }: Say) -> Response {
+pub(crate) fn response(
+    request: &Request,
+    ScriptedAnswer { yes, term, number, hint }: ScriptedAnswer,
+) -> Response {
     let term = Term(term);
     match request {
         Request::AppendEntries(_) => Response::AppendEntries(AppendEntriesResponse {
@@ -312,11 +315,11 @@ pub(crate) fn response(request: &Request, Say { yes, term, number, hint }: Say) 
 }
 
 /// An effect in words.
-fn words(effect: &Effect) -> String {
+fn describe(effect: &Effect) -> String {
     match effect {
         Effect::Send { to, request, .. } => format!("{to}: {}", call(request)),
         Effect::Reply { to, response, .. } => format!("{to}! {}", reply(response)),
-        Effect::Store(StoreJob::Persist(write)) => written(write),
+        Effect::Store(StoreJob::Persist(write)) => persisted(write),
         Effect::Store(StoreJob::Fetch { first, last, .. }) => format!("fetch {first}..{last}"),
         Effect::Commit(index) => format!("commit {index}"),
         Effect::Appended { first, count } => format!("appended {first} +{count}"),
@@ -379,10 +382,10 @@ pub(crate) fn reply(response: &Response) -> String {
     }
 }
 
-pub(crate) fn written(write: &Write) -> String {
-    let mut words = format!("write {}", write.token);
+pub(crate) fn persisted(write: &Write) -> String {
+    let mut text = format!("write {}", write.token);
     if let Some(HardState { term, vote }) = write.hard_state {
-        write!(words, " {term} {}", vote.map_or_else(|| "-".into(), |vote| vote.to_string())).expect("text");
+        write!(text, " {term} {}", vote.map_or_else(|| "-".into(), |vote| vote.to_string())).expect("text");
     }
     let run = |entries: &Entries| format!("{}+{}", entries[0].id, entries.len());
     let log = match &write.log {
@@ -392,8 +395,8 @@ pub(crate) fn written(write: &Write) -> String {
         LogOp::Compact(upto) => format!(" compact {upto}"),
         LogOp::Discard => " discard".into(),
     };
-    words + &log
+    text + &log
 }
 
 /// For how long the default settings let a leader be silent.
-pub(crate) const SILENCE: Span = Span::ms(1_000);
+pub(crate) const HEARTBEAT_TIMEOUT: Span = Span::ms(1_000);

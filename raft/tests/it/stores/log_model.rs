@@ -7,7 +7,7 @@ use wavetank_raft::{Entry, Index, Payload, Term};
 
 /// Something done to a store.
 #[derive(Clone, Debug)]
-pub(crate) enum Deed {
+pub(crate) enum StoreStep {
     /// So many entries after the last one, or after a gap.
     Store {
         count: u64,
@@ -24,11 +24,11 @@ pub(crate) enum Deed {
     },
 }
 
-pub(crate) fn deeds() -> impl Strategy<Value = Deed> {
+pub(crate) fn steps() -> impl Strategy<Value = StoreStep> {
     prop_oneof![
-        4 => (0_u64..6, prop::bool::weighted(0.1)).prop_map(|(count, gap)| Deed::Store { count, gap }),
-        2 => (0_u64..12, 0_u64..12).prop_map(|(from, count)| Deed::Delete { from, count }),
-        1 => (0_u8..3, prop::collection::vec(any::<u8>(), 0..5)).prop_map(|(key, value)| Deed::Set { key, value }),
+        4 => (0_u64..6, prop::bool::weighted(0.1)).prop_map(|(count, gap)| StoreStep::Store { count, gap }),
+        2 => (0_u64..12, 0_u64..12).prop_map(|(from, count)| StoreStep::Delete { from, count }),
+        1 => (0_u8..3, prop::collection::vec(any::<u8>(), 0..5)).prop_map(|(key, value)| StoreStep::Set { key, value }),
     ]
 }
 
@@ -38,7 +38,7 @@ pub(crate) trait Store: LogStore + StableStore {}
 impl<T: LogStore + StableStore> Store for T {}
 
 /// A map, and what is to be made of a log with a hole.
-pub(crate) struct Model {
+pub(crate) struct StoreModel {
     /// Whether a deletion that would leave one is refused.
     refuses_holes: bool,
     log: BTreeMap<u64, Entry>,
@@ -46,17 +46,17 @@ pub(crate) struct Model {
     made: u64,
 }
 
-impl Model {
+impl StoreModel {
     pub(crate) const fn new(refuses_holes: bool) -> Self {
         Self { refuses_holes, log: BTreeMap::new(), records: BTreeMap::new(), made: 0 }
     }
 
     /// Does it to both.
-    pub(crate) fn follow(&mut self, store: &mut impl Store, deed: Deed) {
-        match deed {
-            Deed::Store { count, gap } => self.store(store, count, gap),
-            Deed::Delete { from, count } => self.delete(store, from, count),
-            Deed::Set { key, value } => {
+    pub(crate) fn apply(&mut self, store: &mut impl Store, step: StoreStep) {
+        match step {
+            StoreStep::Store { count, gap } => self.store(store, count, gap),
+            StoreStep::Delete { from, count } => self.delete(store, from, count),
+            StoreStep::Set { key, value } => {
                 store.set(&[key], &value).expect("a record is always taken");
                 self.records.insert(key, value);
             }

@@ -22,18 +22,18 @@ pub(crate) fn snapshots() -> impl Strategy<Value = Taken> {
 }
 
 /// What there is, newest first.
-pub(crate) struct Model {
+pub(crate) struct SnapshotModel {
     retain: usize,
     kept: Vec<(LogId, Vec<u8>)>,
 }
 
-impl Model {
+impl SnapshotModel {
     pub(crate) const fn new(retain: usize) -> Self {
         Self { retain, kept: Vec::new() }
     }
 
     /// Does it to both; of one place in the log there is one snapshot.
-    pub(crate) fn follow(&mut self, store: &mut impl SnapshotStore, taken: &Taken) {
+    pub(crate) fn apply(&mut self, store: &mut impl SnapshotStore, taken: &Taken) {
         let last = LogId::new(Term(taken.last.0), Index(taken.last.1));
         if self.kept.iter().any(|(kept, _)| *kept == last) {
             return;

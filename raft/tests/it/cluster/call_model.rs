@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use wavetank_raft::{Answer, Call, Data, Error, Index, Outcome, ReadPath, RequestId, Term};
 
 /// A call that is not answered yet.
-struct Open {
+struct OpenCall {
     at: usize,
     call: Call,
     /// The newest index that any client knew to be applied when it was made.
@@ -13,9 +13,9 @@ struct Open {
 
 /// The ledger of a run.
 #[derive(Default)]
-pub(super) struct Book {
+pub(super) struct CallModel {
     calls: u64,
-    open: BTreeMap<RequestId, Open>,
+    open: BTreeMap<RequestId, OpenCall>,
     /// What stands where, as whichever state machine came there first had it.
     applied: BTreeMap<Index, Data>,
     /// Commands of which a client was told that they were not done.
@@ -24,7 +24,7 @@ pub(super) struct Book {
     leaders: BTreeMap<Term, usize>,
 }
 
-impl Book {
+impl CallModel {
     /// A command like no other.
     pub(super) fn new_command(&self) -> Data {
         self.calls.to_be_bytes()[..].into()
@@ -43,7 +43,7 @@ impl Book {
     pub(super) fn begin(&mut self, at: usize, call: &Call) -> RequestId {
         let request = RequestId(self.calls);
         self.calls += 1;
-        self.open.insert(request, Open { at, call: call.clone(), known: self.known });
+        self.open.insert(request, OpenCall { at, call: call.clone(), known: self.known });
         request
     }
 

@@ -8,16 +8,16 @@ use wavetank_raft::{
 };
 
 #[test]
-fn a_vote_is_free_once_the_leader_is_silent() {
-    let (mut voter, heard) = one_that_has_heard("n1");
+fn a_vote_is_granted_once_the_leader_is_silent() {
+    let (mut voter, heard) = voter_with_leader("n1");
     let silence = voter.settings().heartbeat_timeout;
     assert!(!votes(&mut voter, heard, "n3", Term(3)));
     assert!(votes(&mut voter, heard + silence, "n3", Term(3)));
 }
 
 #[test]
-fn a_newer_term_in_an_answer_ends_no_promise() {
-    let (mut voter, heard) = one_that_has_heard("n1");
+fn a_newer_term_in_an_answer_does_not_end_the_promise() {
+    let (mut voter, heard) = voter_with_leader("n1");
     let refusal = AppendEntriesResponse {
         term: Term(7),
         success: false,
@@ -38,7 +38,7 @@ fn named(name: &str) -> NodeId {
 }
 
 /// The second of three, just after it has heard a leader of term 2; and when it did.
-fn one_that_has_heard(leader: &str) -> (Node, Time) {
+fn voter_with_leader(leader: &str) -> (Node, Time) {
     let members = ["n1", "n2", "n3"].map(|name| Member::voter(name, name)).to_vec();
     let configuration = Configuration::new(members).expect("three names");
     let mut log = LogImage::new(LogId::ZERO, 1);
