@@ -1,12 +1,12 @@
 //! Raft as a pure function of state, time and input, and the sans-IO server around it.
 //!
-//! Two doors, one inside the other:
+//! Two entry points, one inside the other:
 //!
-//! - [`Node::step`] is the protocol: elections, replication, membership, reads, transfers. It
-//!   takes an [`Input`], changes a plain value, and says what it wants done as [`Effect`]s.
-//! - [`Server::step`] is a server as its users know it: client calls with exactly one outcome,
-//!   the state machine, snapshots, statistics. It takes an [`Event`] and says [`Action`]s, which
-//!   the two executors of [`execute`] carry out on the four traits of [`store`].
+//! - [`Node::step`] is the protocol: elections, replication, membership, reads, transfers. It takes
+//!   an [`Input`], changes a plain value, and returns [`Effect`]s for its driver.
+//! - [`Server::step`] is a complete server: client calls with exactly one outcome each, the state
+//!   machine, snapshots, statistics. It takes an [`Event`] and returns [`Action`]s. The two
+//!   executors of [`execute`] carry them out on the four traits of [`store`].
 //!
 //! Nothing here reads a clock, draws a random number, spawns, sends, opens or prints. Every
 //! effect and action may be carried out the moment it is seen.

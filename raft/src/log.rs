@@ -1,7 +1,7 @@
-//! The log as the core knows it: the term of every entry, and the entries of its end.
+//! The log as the protocol knows it: the term of every entry, and the last entries in full.
 //!
-//! The whole log is on disk, in the hands of a driver; here are only the runs of equal terms and
-//! a bounded cache. Nothing in this room knows about commits, leaders or durability.
+//! The driver keeps the whole log on disk. This module keeps only the runs of equal terms and a
+//! bounded cache. It knows nothing of commits, leaders or durability.
 
 use crate::config::Settings;
 use crate::configuration::Configuration;
@@ -12,10 +12,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-/// What a store still has of a log, gathered entry by entry when a server starts.
+/// The log that a store has when a server starts, read entry by entry.
 ///
 /// 1. The entries pushed follow `base` and each other without a gap.
-/// 2. `tail` holds the last of them, as many as the cache may.
+/// 2. `tail` holds the last of them, up to the capacity of the cache.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct LogImage {
     base: LogId,
@@ -41,7 +41,7 @@ impl LogImage {
         Self { base, last: base, cache, ..Self::default() }
     }
 
-    /// Takes the next entry.
+    /// Appends the next entry.
     ///
     /// # Panics
     /// When it does not follow the one before.
@@ -227,7 +227,7 @@ impl Log {
         self.base = base;
     }
 
-    /// Forgets everything: a snapshot that ends at `base` stands in its place.
+    /// Drops all entries: a snapshot that ends at `base` replaces them.
     pub(crate) fn reset(&mut self, base: LogId) {
         self.runs.clear();
         self.cache.clear();
@@ -235,7 +235,7 @@ impl Log {
         self.last = base;
     }
 
-    /// Lets go of cached entries beyond the capacity, but only of those that can be read back.
+    /// Evicts cached entries beyond the capacity, but only those that can be read back from disk.
     pub(crate) fn evict(&mut self, capacity: u64, durable: Index) {
         while capacity < self.cache.len() as u64 && self.cached_from() <= durable {
             self.cache.pop_front();

@@ -1,4 +1,4 @@
-//! The protocol as a function: the term rule, the dispatch, and the one door between roles.
+//! The protocol as a function: the term rule, the dispatch, and the changes of role.
 
 pub(crate) mod boot;
 pub(crate) mod io;
@@ -29,17 +29,18 @@ use crate::types::{NodeId, RpcId, Term, Time};
 pub struct Node {
     state: NodeState,
     role: Role,
-    /// Until when it helps nobody to be elected: it has heard a leader, whose lease counts on it
-    /// whatever newer terms are heard of meanwhile; or it has just started, and may have promised
-    /// as much to a leader before it died (thesis §6.4.1).
+    /// Until this time it grants no vote. Either it has heard a leader, and that leader's lease
+    /// counts on it even if newer terms appear meanwhile; or it has just started, and may have made
+    /// this promise to a leader before it crashed (thesis §6.4.1).
     quiet_until: Time,
 }
 
 impl Node {
-    /// A node from what its stores still had.
+    /// A node that starts from the content of its stores.
     ///
     /// # Panics
-    /// When log and snapshot do not join; the storage executor's recovery sees to it that they do.
+    /// When log and snapshot do not join. The storage executor's recovery guarantees that
+    /// they do.
     #[must_use]
     pub fn boot(settings: Settings, boot: Boot, now: Time) -> Self {
         let is_new = boot.hard_state.term <= Term(1);
@@ -49,12 +50,12 @@ impl Node {
         Self { state, role, quiet_until }
     }
 
-    /// Takes one input: changes the state and says what it wants done.
+    /// Takes one input, changes the state and adds the effects.
     ///
-    /// Total: whatever a peer or a client sends, the answer is an effect.
+    /// Total: every input of a peer or a client is answered by effects, never by an error.
     ///
     /// # Panics
-    /// When a promise of this crate's own does not hold.
+    /// When an invariant of this crate does not hold.
     pub fn step(&mut self, now: Time, input: Input, fx: &mut Effects) {
         match input {
             Input::Timer => self.on_timer(now, fx),
@@ -112,8 +113,8 @@ impl Node {
         self.transition(transition, now, fx);
     }
 
-    /// A peer calls. The term rule (thesis §3.3) is here and nowhere else: after it, a call that
-    /// binds is of this server's term.
+    /// A peer sends a request. The term rule (thesis §3.3) is only here: after it, the request is
+    /// of this server's term.
     fn on_request(&mut self, from: NodeId, rpc: RpcId, request: Request, now: Time, fx: &mut Effects) {
         if from == self.state.id {
             return NodeState::ignore(Ignored::FromSelf, fx);
@@ -172,7 +173,7 @@ impl Node {
         }
     }
 
-    /// Follows the leader of this term. False if it cannot be one.
+    /// Follows the leader of this term. False if the sender cannot be the leader.
     fn follow(&mut self, from: NodeId, now: Time, fx: &mut Effects) -> bool {
         let accepted = match &mut self.role {
             Role::Follower(follower) => follower.on_leader_contact(from, now, fx),
@@ -190,8 +191,8 @@ impl Node {
         accepted
     }
 
-    /// Whether it has promised another than `from` to keep quiet: it leads, it has just heard its
-    /// leader, or it has just started and may have (thesis §4.2.3, §6.4.1).
+    /// Whether a promise to another server than `from` forbids a vote: this server leads, has just
+    /// heard its leader, or has just started and may have promised (thesis §4.2.3, §6.4.1).
     fn is_bound_to_leader(&self, from: NodeId, now: Time) -> bool {
         let quiet = now < self.quiet_until;
         match &self.role {
@@ -223,7 +224,7 @@ impl Node {
         self.state.reply(from, rpc, response);
     }
 
-    /// A call of an older term changes nothing; its sender learns the newer one.
+    /// A request of an older term changes nothing; its sender learns the newer term.
     fn reply_stale(&mut self, from: NodeId, rpc: RpcId, request: &Request) {
         let term = self.state.term;
         let response = match request {
@@ -237,8 +238,8 @@ impl Node {
         self.state.reply(from, rpc, response);
     }
 
-    /// The leader asks this server to take over (thesis §3.10). Anyone else's call, or one of
-    /// another term, is ignored: HashiCorp obeys all of them.
+    /// The leader asks this server to take over (thesis §3.10). A request from another server or of
+    /// another term is ignored; HashiCorp obeys all of them.
     fn on_timeout_now(&mut self, from: NodeId, rpc: RpcId, m: &TimeoutNow, now: Time, fx: &mut Effects) {
         let fresh = m.term.is_none_or(|term| term == self.state.term);
         let follows = matches!(&self.role, Role::Follower(follower) if follower.leader == Some(from));
@@ -271,8 +272,8 @@ impl Node {
                 ballot.on_vote(from, rpc, m.granted, fx);
                 pre_elected(ballot.vote_result(&self.state))
             }
-            // An answer to what an earlier role or term asked. A transfer is over when another
-            // leads, not when its call is answered.
+            // A response to a request of an earlier role or term. A transfer ends when another
+            // server leads, not when TimeoutNow is answered.
             (Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_), _) => {
                 NodeState::ignore(Ignored::UnknownRpc, fx);
                 Transition::Stay
@@ -281,15 +282,15 @@ impl Node {
         self.transition(transition, now, fx);
     }
 
-    /// The term rule for answers (thesis §3.3). A granted pre-vote repeats the term asked about,
-    /// which nobody has entered yet.
+    /// The term rule for responses (thesis §3.3). A granted pre-vote repeats the term of its
+    /// request, which nobody has entered yet.
     fn newer_term(&self, response: &Response) -> Option<Term> {
         let repeats_question = matches!(response, Response::RequestPreVote(m) if m.granted);
         response.term().filter(|&term| !repeats_question && self.state.term < term)
     }
 
-    /// Changes the role, and again if the new one at once wants another: a single voter goes
-    /// from follower to leader in one step.
+    /// Changes the role, and changes it again if the new role asks for another one: a single voter
+    /// goes from pre-candidate to candidate in one step.
     fn transition(&mut self, first: Transition, now: Time, fx: &mut Effects) {
         let mut transition = first;
         loop {
@@ -319,7 +320,7 @@ impl Node {
         }
     }
 
-    /// The one door between roles.
+    /// The only function that changes the role. It asserts that the change is legal.
     fn become_role(&mut self, next: Role, fx: &mut Effects) -> Transition {
         let known = self.leader();
         if let Role::Leader(leader) = &mut self.role {
@@ -381,7 +382,7 @@ fn append_refused(state: &NodeState) -> Response {
     })
 }
 
-/// A real election: won, it leads; lost or open, it waits for its time to run out.
+/// After a vote in an election: a winner leads; any other candidate waits for its timeout.
 const fn elected(vote_result: VoteResult) -> Transition {
     match vote_result {
         VoteResult::Won => Transition::Lead,
@@ -389,7 +390,7 @@ const fn elected(vote_result: VoteResult) -> Transition {
     }
 }
 
-/// A tried election: won, the real one begins.
+/// After a pre-vote: a winner starts the election.
 const fn pre_elected(vote_result: VoteResult) -> Transition {
     match vote_result {
         VoteResult::Won => Transition::Campaign(CampaignCause::ElectionTimeout),

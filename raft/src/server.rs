@@ -1,8 +1,8 @@
 //! The server: client calls, state machine, snapshots and statistics around the protocol.
 //!
-//! [`Server::step`] takes one [`Event`]; what the protocol wants done is translated in `effects`,
-//! and the three things that only a server has are a room each: `calls` (who waits for what),
-//! `apply` (what the state machine was handed) and `snapshots`.
+//! [`Server::step`] takes one [`Event`]. `effects` translates the protocol's effects into actions.
+//! Three modules hold what only a server has: `calls` (waiting client calls), `apply` (the feed of
+//! the state machine) and `snapshots`.
 
 mod apply;
 mod calls;
@@ -36,14 +36,14 @@ pub struct Server {
     applying: Applying,
     snapshotting: Snapshotting,
     leads: bool,
-    /// It led, and its removal is committed: it halts once that is applied.
+    /// Set when a leader's removal is committed: the server halts once this index is applied.
     retires_at: Option<Index>,
     is_halted: bool,
 }
 
 impl Server {
-    /// A server with what its stores still had. The state machine is expected to have been
-    /// restored from `boot.snapshot`, if there is one.
+    /// A server that starts from the content of its stores. The state machine is expected to have
+    /// been restored from `boot.snapshot`, if there is one.
     #[must_use]
     pub fn boot(settings: Settings, boot: Boot, now: Time) -> Self {
         let applying = Applying::new(boot.snapshot.as_deref());
@@ -59,7 +59,7 @@ impl Server {
         }
     }
 
-    /// Takes one event, and adds what is to be done about it to `actions`.
+    /// Takes one event, and adds its actions to `actions`.
     pub fn step(&mut self, now: Time, event: Event, actions: &mut Vec<Action>) {
         self.step_with(now, event, &mut Effects::new(), actions);
     }
@@ -103,7 +103,7 @@ impl Server {
         self.dispatch(&mut ctx);
     }
 
-    /// A halted server answers calls, and that is all.
+    /// A halted server only refuses calls.
     fn step_halted(&mut self, event: Event, actions: &mut Vec<Action>) {
         let refuse = |request| Action::Answer { request, outcome: Err(Error::Shutdown) };
         match event {
@@ -137,7 +137,7 @@ impl Server {
         if node.at <= snapshot.at { node } else { snapshot }
     }
 
-    /// The protocol inside, to look at.
+    /// The protocol state inside, read-only.
     #[must_use]
     pub const fn node(&self) -> &Node {
         &self.node
@@ -155,7 +155,7 @@ impl Server {
         self.is_halted
     }
 
-    /// What HashiCorp's `Stats` reports.
+    /// The values that HashiCorp's `Stats` reports.
     #[must_use]
     pub fn stats(&self, now: Time) -> Stats {
         let node = &self.node;
@@ -186,7 +186,7 @@ impl Server {
         self.halt(Halt::Store(error), outcome, ctx);
     }
 
-    /// Stops for good: whoever waits is told.
+    /// Stops for good: all waiting calls are answered.
     fn halt(&mut self, why: Halt, error: Error, ctx: &mut Ctx<'_>) {
         self.is_halted = true;
         self.calls.fail_all(&error, ctx.actions);
@@ -194,7 +194,7 @@ impl Server {
     }
 }
 
-/// Where a step's results go.
+/// The time of a step and the buffers for its results.
 struct Ctx<'a> {
     now: Time,
     fx: &'a mut Effects,

@@ -1,8 +1,8 @@
-//! Each rule at its edge: what it just lets pass, and what it does not.
+//! Each rule at its limit: the last value that it accepts, and the first that it refuses.
 
 use super::*;
 
-/// Nothing can be less.
+/// The smallest value of every field.
 fn least() -> Config {
     let shortest = Span::ms(5);
     Config {

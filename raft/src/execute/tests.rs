@@ -1,4 +1,4 @@
-//! What a start makes of damage.
+//! Recovery from damaged stores.
 
 use super::*;
 use crate::configuration::{Configuration, Member};

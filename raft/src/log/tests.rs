@@ -6,7 +6,7 @@ use crate::configuration::Member;
 use alloc::vec;
 use proptest::prelude::*;
 
-/// Something done to the log; numbers are taken modulo what there is.
+/// A step on the log; numbers are taken modulo the number of entries.
 #[derive(Clone, Copy, Debug)]
 enum LogStep {
     /// An entry whose term is so much higher.
@@ -56,7 +56,7 @@ impl LogModel {
         (0 < count).then(|| self.base.index.plus(1 + number % count))
     }
 
-    /// Does it to both.
+    /// Applies the step to the log and to the model.
     fn apply(&mut self, log: &mut Log, step: LogStep) {
         match step {
             LogStep::Push(terms) => {
@@ -98,7 +98,7 @@ impl LogModel {
         }
     }
 
-    /// What a start makes of the same entries.
+    /// The image that a start would read.
     fn image(&self, cache: usize) -> LogImage {
         let mut image = LogImage::new(self.base, cache as u64);
         self.entries.iter().for_each(|entry| image.push(entry.clone()));
@@ -130,7 +130,7 @@ impl LogModel {
         Ok(())
     }
 
-    /// As many as one message takes: the first, and then what the limits leave room for.
+    /// The entries of one message: the first, and then as many as the limits allow.
     fn slice(&self, first: Index, limits: &Settings) -> Option<Vec<Entry>> {
         let at = self.in_memory().iter().position(|entry| entry.id.index == first)?;
         let mut taken: Vec<Entry> = Vec::new();

@@ -1,11 +1,11 @@
-//! The memberships of a log against a list of all there ever were in it.
+//! The membership against a list of all configurations in the log.
 
 use super::*;
 use crate::configuration::Member;
 use alloc::format;
 use proptest::prelude::*;
 
-/// Something that happens to the log.
+/// A step on the log.
 #[derive(Clone, Copy, Debug)]
 enum MembershipStep {
     /// So many entries later, these of five servers are the voters.
@@ -35,7 +35,7 @@ fn configuration(voters: u8) -> Arc<Configuration> {
     Arc::new(Configuration::new(members).expect("names differ"))
 }
 
-/// All that were in the log, and how far it is committed.
+/// All configurations in the log, and the commit index.
 struct MembershipModel {
     all: Vec<(Index, Arc<Configuration>)>,
     last: Index,

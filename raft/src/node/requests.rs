@@ -49,8 +49,8 @@ impl Node {
         }
     }
 
-    /// Begins a cluster: the configuration is the first entry, in term 1, on every server that is
-    /// told the same.
+    /// Begins a cluster: the configuration is the first entry, in term 1, on every server that gets
+    /// the same request.
     fn bootstrap(&mut self, configuration: Configuration, now: Time, fx: &mut Effects) {
         // A crash in the middle of an earlier attempt may have left the term without the entry.
         let is_new =

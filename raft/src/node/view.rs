@@ -1,4 +1,4 @@
-//! What others may see of a node. Read-only, and all that checks and statistics are made of.
+//! The public, read-only view of a node. Checks and statistics use nothing else.
 
 use super::Node;
 use crate::configuration::Configuration;
@@ -30,13 +30,13 @@ impl Node {
         self.state.term
     }
 
-    /// Whom it gave its vote in this term, durable or not.
+    /// The candidate that got its vote in this term, durable or not.
     #[must_use]
     pub fn vote(&self) -> Option<NodeId> {
         self.state.vote
     }
 
-    /// The leader it knows of in this term.
+    /// The leader that it knows in this term.
     #[must_use]
     pub fn leader(&self) -> Option<NodeId> {
         match &self.role {
@@ -46,7 +46,8 @@ impl Node {
         }
     }
 
-    /// How long ago the leader was heard: zero on the leader itself, `None` without one.
+    /// The time since the last contact with the leader: zero on the leader itself, `None` without a
+    /// leader.
     #[must_use]
     pub fn last_contact(&self, now: Time) -> Option<Span> {
         match &self.role {
@@ -56,7 +57,7 @@ impl Node {
         }
     }
 
-    /// The knobs.
+    /// The settings.
     #[must_use]
     pub fn settings(&self) -> &Arc<Settings> {
         &self.state.settings
@@ -80,13 +81,13 @@ impl Node {
         self.state.commit
     }
 
-    /// How far its own log is durable.
+    /// The last durable index of its own log.
     #[must_use]
     pub fn durable(&self) -> Index {
         self.state.outbox.durable()
     }
 
-    /// The last write it has asked for.
+    /// The token of the last write that it issued.
     #[must_use]
     pub fn issued(&self) -> Token {
         self.state.outbox.issued()
@@ -98,7 +99,7 @@ impl Node {
         self.state.snapshot
     }
 
-    /// The latest configuration, committed or not, and where it stands.
+    /// The latest configuration, committed or not, and its index.
     #[must_use]
     pub fn configuration(&self) -> Option<(Index, &Arc<Configuration>)> {
         self.state.membership.latest()
@@ -110,7 +111,7 @@ impl Node {
         self.state.membership.voters()
     }
 
-    /// What a leader believes of each follower. Nothing unless leading.
+    /// The leader's progress record of each follower. Empty unless it leads.
     pub fn followers(&self) -> impl Iterator<Item = (NodeId, &Progress)> + '_ {
         let peers = match &self.role {
             Role::Leader(leader) => leader.peers.as_slice(),

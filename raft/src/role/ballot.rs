@@ -1,5 +1,5 @@
-//! An election, real or tried: who said what. The same struct serves both; the role's variant
-//! says which election it is.
+//! The votes of one election or pre-vote. The same struct serves both; the variant of the role
+//! tells them apart.
 
 use crate::message::{Request, RequestPreVote, RequestVote};
 use crate::node::io::{Effects, Ignored};
@@ -11,8 +11,9 @@ use alloc::vec::Vec;
 
 /// The votes of one election.
 ///
-/// 1. `requested` are the calls of this election alone: an answer to any other is not counted.
-/// 2. The candidate's own vote counts once it is durable, like everybody's.
+/// 1. `requested` holds the requests of this election alone: a response to any other request is not
+///    counted.
+/// 2. The candidate's own vote counts once it is persisted, like every other vote.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Ballot {
@@ -23,7 +24,7 @@ pub(crate) struct Ballot {
 }
 
 impl Ballot {
-    /// Begins to ask who would vote (thesis §9.6). Binds nobody and writes nothing.
+    /// Asks for pre-votes (thesis §9.6). A pre-vote binds nobody and writes nothing.
     pub(crate) fn start_pre_vote(state: &mut NodeState, now: Time) -> Self {
         let request =
             Request::RequestPreVote(RequestPreVote { term: state.term.next(), last_log: state.log.last() });
@@ -34,7 +35,7 @@ impl Ballot {
         ballot
     }
 
-    /// Begins to ask for votes: first its own, then, once that is durable, the others'.
+    /// Votes for itself and asks for votes. The requests leave once its own vote is persisted.
     pub(crate) fn start_vote(state: &mut NodeState, cause: CampaignCause, now: Time) -> Self {
         state.give_vote(state.id);
         let request = Request::RequestVote(RequestVote {
@@ -63,7 +64,7 @@ impl Ballot {
         self.deadline
     }
 
-    /// A vote came in. Each counts once, however often it arrives.
+    /// A response to a request for a vote. Each counts once, even if the network duplicates it.
     pub(crate) fn on_vote(&mut self, from: NodeId, rpc: RpcId, granted: bool, fx: &mut Effects) {
         let Some(at) = self.requested.iter().position(|requested| *requested == (from, rpc)) else {
             return NodeState::ignore(Ignored::UnknownRpc, fx);
@@ -72,7 +73,7 @@ impl Ballot {
         self.votes.push((from, granted));
     }
 
-    /// The candidate's own vote counts from when it is on disk.
+    /// Counts the candidate's own vote once it is persisted.
     pub(crate) fn on_persisted(&mut self, state: &NodeState) {
         if self.own_vote.is_some_and(|token| token <= state.outbox.persisted()) {
             self.own_vote = None;
@@ -85,8 +86,8 @@ impl Ballot {
         state.membership.voters().vote_result(votes)
     }
 
-    /// The election takes too long: it begins anew, unless the disk hangs or the server has
-    /// meanwhile lost the right to stand.
+    /// The election timed out. It begins anew unless the disk is stalled or the server may no
+    /// longer campaign.
     pub(crate) fn on_timer(&self, state: &NodeState, now: Time) -> Transition {
         if now < self.deadline {
             return Transition::Stay;

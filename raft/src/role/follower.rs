@@ -1,4 +1,4 @@
-//! Following: taking entries, snapshots and votes' requests, and noticing silence.
+//! The follower: takes entries and snapshots, and notices the election timeout.
 
 use crate::entry::Data;
 use crate::message::{
@@ -14,26 +14,27 @@ use alloc::sync::Arc;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Follower {
-    /// Whom it follows.
+    /// The leader that it follows, if it knows one.
     pub(crate) leader: Option<NodeId>,
-    /// When a leader was last heard, or a vote given, or the server started.
+    /// The time at which the election timer started: at the last contact with the leader, the last
+    /// granted vote, or the start of the server.
     timer_start: Time,
-    /// How long it waits from then on.
+    /// The length of the election timer.
     timeout: Span,
     install: Option<SnapshotInstall>,
 }
 
-/// A snapshot on its way in.
+/// A snapshot that the leader is sending.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 struct SnapshotInstall {
     meta: Arc<SnapshotMeta>,
-    /// How much of it is kept.
+    /// The number of bytes received and stored.
     received: u64,
     writing: Option<PieceWrite>,
 }
 
-/// A piece that is being written, and who waits for it.
+/// A piece that is being written, and the request to answer afterwards.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 struct PieceWrite {
@@ -50,8 +51,8 @@ impl Follower {
         Self { leader, timer_start: now, timeout, install: None }
     }
 
-    /// A newer term alone is no reason to wait longer: whoever raises it again and again without
-    /// winning must not keep this server from campaigning.
+    /// A newer term alone does not restart the timer: a candidate that raises the term again and
+    /// again without winning must not keep this server from campaigning.
     pub(crate) const fn keep_timer(&mut self, before: &Self) {
         self.timer_start = before.timer_start;
         self.timeout = before.timeout;
@@ -61,12 +62,12 @@ impl Follower {
         self.timer_start + self.timeout
     }
 
-    /// When the leader was last heard.
+    /// The time of the last contact with the leader.
     pub(crate) fn last_contact(&self) -> Option<Time> {
         self.leader.map(|_| self.timer_start)
     }
 
-    /// Nothing was heard for too long: campaigns if it may.
+    /// The election timeout passed: campaigns if it may.
     pub(crate) fn on_timer(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) -> Transition {
         if now < self.deadline() {
             return Transition::Stay;
@@ -84,13 +85,13 @@ impl Follower {
         }
     }
 
-    /// Knobs changed: a shorter timeout counts at once (HashiCorp: `ReloadConfig`).
+    /// The settings changed: a shorter timeout applies at once (HashiCorp: `ReloadConfig`).
     pub(crate) fn on_reload(&mut self, state: &mut NodeState) {
         self.timeout = state.draw_timeout(state.settings.heartbeat_timeout);
     }
 
-    /// A leader of this term speaks. False if another one did before: two leaders in one term
-    /// cannot be, so the second is a stranger.
+    /// The leader of this term sent a message. False if another server leads in this term: two
+    /// leaders in one term cannot be, so the second one is ignored.
     pub(crate) fn on_leader_contact(&mut self, from: NodeId, now: Time, fx: &mut Effects) -> bool {
         match self.leader {
             Some(leader) if leader != from => return false,
@@ -104,7 +105,7 @@ impl Follower {
         true
     }
 
-    /// A vote was given: its receiver gets time to win.
+    /// A vote was granted: the candidate gets time to win.
     pub(crate) fn restart_timer(&mut self, now: Time) {
         self.timer_start = now;
     }
@@ -120,8 +121,7 @@ impl Follower {
     ) {
         let before = state.log.last();
         let upto = Index(m.prev.index.0 + m.entries.len() as u64);
-        // What is compacted is committed, and the same everywhere: a `prev` down there matches
-        // unseen.
+        // Compacted entries are committed and the same everywhere: a `prev` below the base matches.
         let matches = m.prev.index < state.log.base().index || state.log.contains(m.prev);
         let success = matches && state.merge(&m.entries, now, fx);
         if matches && !success {
@@ -136,7 +136,8 @@ impl Follower {
             hint,
         });
         if success {
-            // Never beyond what this message verified: what follows may be in conflict.
+            // Never beyond the entries that this message verified: the entries after them may be in
+            // conflict.
             state.commit_upto(m.leader_commit.min(upto).max(state.commit));
             state.reply_with_log(from, rpc, response, upto);
         } else {
@@ -153,7 +154,7 @@ impl Follower {
         fx: &mut Effects,
     ) {
         if m.meta.last.index <= state.commit {
-            // Old news: everything it stands for is here already.
+            // Everything in this snapshot is committed here already.
             let response = installed(state, true, m.meta.size);
             state.reply_with_log(from, rpc, response, m.meta.last.index);
             return;

@@ -1,7 +1,7 @@
-//! Leading: what a leader holds, when it acts, and what it refuses.
+//! The leader: its data, its deadlines, and its refusals.
 //!
-//! How entries flow is in `replicate`, what is committed in `commit`, and the side jobs have a
-//! room each: `change` (membership and staging), `reads`, `snapshot`, `transfer`.
+//! Replication is in `replicate` and commits are in `commit`. The other duties have a module each:
+//! `change` (membership and staging), `reads`, `snapshot`, `transfer`.
 
 pub(crate) mod progress;
 
@@ -37,8 +37,8 @@ pub(crate) struct Leader {
     commit_flush_at: Option<Time>,
     reads: Reads,
     transfer: Option<Transfer>,
-    /// A call to campaign has left in this term: whoever obeys it, whenever it arrives, may be
-    /// elected inside this leader's lease, so there is no lease any more.
+    /// TimeoutNow was sent in this term. Its receiver may be elected inside this leader's lease,
+    /// however late the message arrives, so the lease no longer holds.
     lease_given_up: bool,
     staging: Option<Staging>,
 }
@@ -49,11 +49,11 @@ pub(crate) struct Leader {
 pub(crate) struct Peer {
     pub(crate) id: NodeId,
     pub(crate) progress: Progress,
-    /// It is no longer a member since this index, and is told so for a few heartbeats more.
+    /// Set once the follower is no longer a member. It still gets a few heartbeats.
     removed: Option<RemovedPeer>,
 }
 
-/// A member that has left.
+/// A follower that was removed from the configuration at index `since`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 struct RemovedPeer {
@@ -62,8 +62,8 @@ struct RemovedPeer {
 }
 
 impl Leader {
-    /// Wins the election: all followers are unknown, and an entry of the new term begins it
-    /// (thesis §6.4).
+    /// The winner of an election: nothing is known of the followers, and the term begins with an
+    /// entry of its own (thesis §6.4).
     pub(crate) fn new(state: &mut NodeState, now: Time, fx: &mut Effects) -> Self {
         let mut leader = Self {
             peers: Vec::new(),
@@ -81,14 +81,14 @@ impl Leader {
         leader
     }
 
-    /// The soonest of what it waits for.
+    /// The earliest deadline.
     pub(crate) fn deadline(&self, state: &NodeState) -> Deadline {
         let mut soonest = Deadline { at: self.heartbeat_at, reason: DeadlineReason::Heartbeat };
         soonest.bring_forward(self.commit_flush_at, DeadlineReason::CommitFlush);
         soonest.bring_forward(self.transfer.as_ref().map(Transfer::deadline), DeadlineReason::Transfer);
         soonest.bring_forward(state.stalls_at(), DeadlineReason::DiskStall);
-        // Asked after every step: nearly always everybody was heard lately, or a quorum, which is
-        // cheaper to see than when it will be too long ago.
+        // This runs after every step. Nearly always all followers or a quorum answered lately, and
+        // this is cheaper to check than computing the exact deadline.
         let (voters, lease) = (state.membership.voters(), state.settings.leader_lease_timeout);
         let lasts = |last_contact: Time| soonest.at < last_contact + lease;
         let all = !voters.is_empty() && self.peers.iter().all(|peer| lasts(peer.progress.last_contact));
@@ -99,14 +99,14 @@ impl Leader {
         soonest
     }
 
-    /// When the last quorum that was heard is too long ago (thesis §6.2). Counted from when the
-    /// answered calls were sent: an answer that took long to arrive proves nothing newer.
+    /// The time at which the last contact with a quorum is too old (thesis §6.2). Contact counts
+    /// from the sending of the answered requests: a response that was slow proves nothing newer.
     fn deposed_at(&self, state: &NodeState) -> Time {
         let quorum = state.membership.voters().agreed(|node| self.last_contact(node)).unwrap_or(Time(0));
         quorum + state.settings.leader_lease_timeout
     }
 
-    /// When it was last heard; itself it hears always.
+    /// The time of the last contact with a server. The leader is always in contact with itself.
     fn last_contact(&self, node: NodeId) -> Time {
         self.peer(node).map_or(Time::NEVER, |peer| peer.progress.last_contact)
     }
@@ -128,7 +128,7 @@ impl Leader {
         Transition::Stay
     }
 
-    /// Clients want these in the log.
+    /// Appends the proposals of clients.
     pub(crate) fn on_propose(
         &mut self,
         state: &mut NodeState,
@@ -148,17 +148,17 @@ impl Leader {
         self.replicate_to_all(state, now, fx);
     }
 
-    /// A write is on disk: this server's own copy counts (thesis §10.2.1).
+    /// A write is persisted: the leader's own copy counts (thesis §10.2.1).
     pub(crate) fn on_persisted(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) -> Transition {
         self.advance_commit(state, now, fx)
     }
 
-    /// Knobs changed: a shorter heartbeat interval counts at once.
+    /// The settings changed: a shorter heartbeat interval applies at once.
     pub(crate) fn on_reload(&mut self, state: &NodeState, now: Time) {
         self.heartbeat_at = self.heartbeat_at.min(now + state.settings.heartbeat_interval());
     }
 
-    /// Leadership is over: whoever waits for it hears so.
+    /// Leadership is over: all waiting requests are answered.
     pub(crate) fn resign(&mut self, fx: &mut Effects) {
         self.fail_reads(fx);
         self.end_transfer(None, fx);

@@ -1,4 +1,4 @@
-//! What the state machine was handed, and what it reported back.
+//! The feed of the state machine: which entries it got, and which it reported as applied.
 
 use super::io::{Action, Batch};
 use super::{Ctx, Server};
@@ -11,13 +11,13 @@ use crate::types::{Index, LogId, RpcId};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// How many batches the state machine may have in its queue.
+/// The number of batches that the state machine may have in its queue.
 const QUEUED_BATCHES_MAX: u64 = 4;
 
-/// Tickets of the server's own reads are told from the protocol's by this bit.
+/// This bit marks the tickets of the server's own fetches; the protocol's tickets do not have it.
 const SERVER_TICKET: u64 = 1 << 63;
 
-/// The way of the log into the state machine.
+/// The progress of entries from the log to the state machine.
 ///
 /// 1. `applied ≤ dispatched ≤ allowed`.
 /// 2. `configuration` is the one in force at `dispatched`.
@@ -31,7 +31,7 @@ pub(super) struct Applying {
     fetches: u64,
     /// Snapshots that the state machine was told to load and has not reported back.
     restoring: u32,
-    /// The members as observers last heard of them.
+    /// The members that were last reported to observers.
     pub(super) members: Vec<Member>,
 }
 
@@ -55,12 +55,12 @@ impl Applying {
         self.applied
     }
 
-    /// The last entry handed over, and the configuration in force there.
+    /// The last entry given to the state machine, and the configuration in force there.
     pub(super) fn dispatched(&self) -> (LogId, Option<&(Index, Arc<Configuration>)>) {
         (self.dispatched, self.configuration.as_ref())
     }
 
-    /// Entries handed over and not reported back.
+    /// The number of entries given to the state machine and not reported as applied.
     pub(super) const fn pending(&self) -> u64 {
         self.dispatched.index.since(self.applied)
     }
@@ -79,7 +79,7 @@ impl Applying {
         self.applied = self.applied.max(upto);
     }
 
-    /// A snapshot is in force: entries up to its last are not handed over any more.
+    /// A snapshot is in force: the state machine does not get the entries that it includes.
     pub(super) fn restore(&mut self, meta: &SnapshotMeta) -> bool {
         if meta.last.index <= self.dispatched.index {
             return false;
@@ -97,8 +97,8 @@ impl Applying {
         self.restoring = self.restoring.saturating_sub(1);
         match result {
             Ok(last) => self.on_applied(last.index),
-            // A newer one came meanwhile, for which the store may have dropped this one, and will
-            // replace whatever state is left.
+            // A newer snapshot came meanwhile. The store may have dropped this one, and the newer
+            // one replaces any state that is left.
             Err(_) if 0 < self.restoring => {}
             Err(error) => return Err(error),
         }
@@ -122,7 +122,8 @@ impl Applying {
 }
 
 impl Server {
-    /// Hands the state machine what it may apply, batch by batch, as far as its queue goes.
+    /// Gives the state machine the entries that it may apply, batch by batch, until its queue is
+    /// full.
     pub(super) fn dispatch(&mut self, ctx: &mut Ctx<'_>) {
         let most = self.node.settings().max_append_entries;
         while self.applying.dispatched.index < self.applying.allowed

@@ -1,4 +1,4 @@
-//! Who waits for what. Every call that comes in here leaves with exactly one answer.
+//! The client calls that wait for an answer. Each of them gets exactly one.
 
 use super::io::{Action, Answer, Call, Dialect, Error, Halt, Outcome, Reloadable};
 use super::{Ctx, Server};
@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 /// The open calls.
 ///
 /// 1. `entries` are sorted by index; each was appended by this server as a leader, and is either
-///    committed or belongs to the leadership it still has.
+///    committed or belongs to its present term of leadership.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Calls {
     entries: VecDeque<PendingCall>,
@@ -25,7 +25,7 @@ pub(super) struct Calls {
     staging: Vec<RequestId>,
     bootstrap: Option<(RequestId, Token)>,
     snapshots: Vec<RequestId>,
-    /// Peers that only speak HashiCorp's protocol.
+    /// Peers that understand only HashiCorp's protocol.
     hashicorp_peers: BTreeSet<NodeId>,
 }
 
@@ -37,12 +37,12 @@ struct PendingCall {
     on_applied: OnApplied,
 }
 
-/// What follows when the entry is applied.
+/// The next step of a call once its entry is applied.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum OnApplied {
     /// The call is answered.
     Answer,
-    /// This server, now a member, is watched until it has caught up.
+    /// The new member is watched until it has caught up.
     Stage(NodeId),
     /// The call is answered; a response is the state machine's refusal.
     Restore,
@@ -53,12 +53,12 @@ pub(super) enum OnApplied {
 struct ReadCall {
     request: RequestId,
     path: ReadPath,
-    /// Leadership was shown; the state machine has to get here.
+    /// Leadership is confirmed; the state machine has to apply up to this index.
     index: Option<Index>,
 }
 
 impl Calls {
-    /// The entries of these calls stand in the log from `first` on.
+    /// The entries of these calls are in the log, from `first` on.
     pub(super) fn appended(
         &mut self,
         first: LogId,
@@ -72,7 +72,7 @@ impl Calls {
         }
     }
 
-    /// Leadership is gone: what is not committed may be overwritten, or not.
+    /// Leadership is lost: entries that are not committed may be overwritten, or not.
     pub(super) fn leadership_lost(&mut self, commit: Index, actions: &mut Vec<Action>) {
         while self.entries.back().is_some_and(|pending| commit < pending.id.index) {
             let PendingCall { request, .. } = self.entries.pop_back().expect("it was just seen");
@@ -80,7 +80,7 @@ impl Calls {
         }
     }
 
-    /// A snapshot took the place of these entries: whether they are in it is not known here.
+    /// A snapshot replaced these entries. It is not known here whether it includes them.
     pub(super) fn abort_replaced(&mut self, upto: Index, actions: &mut Vec<Action>) {
         while self.entries.front().is_some_and(|pending| pending.id.index <= upto) {
             let PendingCall { request, .. } = self.entries.pop_front().expect("it was just seen");
@@ -88,7 +88,7 @@ impl Calls {
         }
     }
 
-    /// These entries were applied; returns the servers to be watched from now on, and for whom.
+    /// These entries were applied. Returns the servers to stage from now on, each with its call.
     fn applied(
         &mut self,
         upto: Index,
@@ -114,7 +114,7 @@ impl Calls {
         stage
     }
 
-    /// The state machine got to `applied`: these reads may go ahead.
+    /// The state machine has applied up to `applied`: answers the reads up to there.
     pub(super) fn readable(&mut self, applied: Index, actions: &mut Vec<Action>) {
         self.reads.retain(|read| match read.index {
             Some(index) if index <= applied => {
@@ -158,7 +158,8 @@ impl Calls {
         };
     }
 
-    /// The server stops: nobody is left waiting (HashiCorp's futures may: #145, #498).
+    /// The server stops: all waiting calls are answered (HashiCorp's futures may wait for ever:
+    /// #145, #498).
     pub(super) fn fail_all(&mut self, error: &Error, actions: &mut Vec<Action>) {
         let open = core::mem::take(self);
         let entries = open.entries.into_iter().map(|pending| pending.request);
@@ -174,7 +175,7 @@ pub(super) const fn answer(request: RequestId, outcome: Outcome) -> Action {
     Action::Answer { request, outcome }
 }
 
-/// What became of a restore: the state machine's words, if it did not take it.
+/// The outcome of a restore: an error with the state machine's message if it refused the state.
 fn restored(given: Answer) -> Outcome {
     match given {
         Answer::Applied { response, .. } if !response.is_empty() => {
@@ -210,7 +211,7 @@ impl Server {
             Call::Read(path) => self.read(request, path, ctx),
             Call::Bootstrap(configuration) => {
                 let result = self.append(ClientRequest::Bootstrap(configuration), ctx);
-                // The entry's write is the last one that was asked for.
+                // The entry's write is the last one that was issued.
                 let token = self.node.issued();
                 match result {
                     Ok(_) => self.calls.bootstrap = Some((request, token)),
@@ -218,7 +219,7 @@ impl Server {
                 }
             }
             Call::Change { change: Change::LeaveJoint, .. } => {
-                // The leader's own duty: there is nothing to ask for.
+                // Only the leader itself leaves a joint configuration.
                 self.refuse(request, Refusal::ChangeInProgress, ctx);
             }
             Call::Change { change, prev_index } => {
@@ -248,7 +249,7 @@ impl Server {
         }
     }
 
-    /// Whether no member is known to speak HashiCorp's protocol alone.
+    /// Whether no member is known to understand only HashiCorp's protocol.
     fn all_support_extensions(&self) -> bool {
         let members = self.node.configuration().into_iter().flat_map(|(_, latest)| latest.members());
         members.into_iter().all(|member| !self.calls.hashicorp_peers.contains(&member.id.node()))
@@ -345,7 +346,7 @@ impl Server {
         }
     }
 
-    /// A write is durable: a bootstrap may be done with it.
+    /// A write is persisted: a bootstrap may be done with it.
     pub(super) fn on_persisted(&mut self, token: Token, ctx: &mut Ctx<'_>) {
         if let Some((request, _)) = self.calls.bootstrap.take_if(|(_, wanted)| *wanted <= token) {
             ctx.actions.push(answer(request, Ok(Answer::Done)));
@@ -362,8 +363,8 @@ impl Server {
         self.after_progress(ctx);
     }
 
-    /// The state machine is further than before: reads may go ahead, and a leader whose removal
-    /// is applied may go.
+    /// The state machine has applied more: answers reads, and halts a leader whose removal is
+    /// applied.
     pub(super) fn after_progress(&mut self, ctx: &mut Ctx<'_>) {
         self.calls.readable(self.applied(), ctx.actions);
         if self.retires_at.is_some_and(|index| index <= self.applied()) {

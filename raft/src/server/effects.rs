@@ -7,7 +7,7 @@ use crate::node::io::{ClientRequest, Effect, Input, Refusal, RoleName};
 use crate::types::{LogId, NodeId, RequestId, ServerAddress, ServerId};
 
 impl Server {
-    /// Gives the protocol an input and carries its effects on.
+    /// Steps the protocol with an input and turns its effects into actions.
     pub(super) fn step_node(&mut self, input: Input, ctx: &mut Ctx<'_>) {
         let before = self.node.log().last();
         self.node.step(ctx.now, input, ctx.fx);
@@ -18,7 +18,7 @@ impl Server {
         }
     }
 
-    /// Gives the protocol something to append: where it stands, or why it does not.
+    /// Asks the protocol to append: returns the position of the entry, or the refusal.
     pub(super) fn append(&mut self, request: ClientRequest, ctx: &mut Ctx<'_>) -> Result<LogId, Refusal> {
         self.node.step(ctx.now, Input::Client(request), ctx.fx);
         let mut result = None;
@@ -60,7 +60,7 @@ impl Server {
             Effect::Configured { configuration, .. } => return self.on_configured(&configuration, ctx),
             Effect::ReadReady { request, index } => {
                 self.calls.read_ready(request, index);
-                // Where nothing is left to apply, nothing else would let the read go.
+                // If nothing is left to apply, no later event would answer the read.
                 return self.calls.readable(self.applied(), ctx.actions);
             }
             Effect::ReadFailed { request, refusal } => {

@@ -1,4 +1,4 @@
-//! When to take a snapshot, and what becomes of one.
+//! Snapshots: when to take one, and the handling of taken and installed ones.
 
 use super::calls::answer;
 use super::io::{Action, Answer, Error};
@@ -44,7 +44,7 @@ impl Snapshotting {
 }
 
 impl Server {
-    /// Takes a snapshot if it is time and enough has happened since the last one.
+    /// Takes a snapshot if its time has come and the log has grown enough since the last one.
     pub(super) fn check_snapshot_due(&mut self, ctx: &mut Ctx<'_>) {
         if ctx.now < self.snapshotting.next_check {
             return;
@@ -53,12 +53,12 @@ impl Server {
         self.snapshotting.schedule(settings, ctx.now);
         let since = self.node.log().last().index.since(self.node.snapshot().index);
         if settings.snapshot_threshold <= since {
-            // Not due yet for want of anything applied is no failure: the next check comes.
+            // Nothing applied since the last snapshot is no failure: the next check comes.
             let _ = self.begin_snapshot(ctx);
         }
     }
 
-    /// An operator wants a snapshot.
+    /// Takes a snapshot because an operator asked for it.
     pub(super) fn on_snapshot_call(&mut self, request: RequestId, ctx: &mut Ctx<'_>) {
         match self.begin_snapshot(ctx) {
             Ok(()) => self.calls.wait_for_snapshot(request),
@@ -66,7 +66,7 @@ impl Server {
         }
     }
 
-    /// Has the state machine captured where it will be once it has done what it was handed.
+    /// Captures the state machine at the last entry that it got.
     fn begin_snapshot(&mut self, ctx: &mut Ctx<'_>) -> Result<(), Error> {
         if self.snapshotting.in_progress {
             return Err(Error::SnapshotInProgress);
@@ -104,7 +104,7 @@ impl Server {
         }
     }
 
-    /// A snapshot of the leader's is in force.
+    /// A snapshot from the leader is in force.
     pub(super) fn on_installed(&mut self, meta: Arc<SnapshotMeta>, ctx: &mut Ctx<'_>) {
         if self.applying.restore(&meta) {
             self.calls.abort_replaced(meta.last.index, ctx.actions);
@@ -112,8 +112,8 @@ impl Server {
         }
     }
 
-    /// The state machine was loaded from it. One that cannot be leaves the server without a
-    /// state: it stops, and tries an older snapshot when it starts again.
+    /// The state machine was loaded from a snapshot. If this failed, the server has no state: it
+    /// stops, and tries an older snapshot at its next start.
     pub(super) fn on_restored(&mut self, result: Result<LogId, StoreError>, ctx: &mut Ctx<'_>) {
         match self.applying.restored(result) {
             Ok(()) => self.after_progress(ctx),

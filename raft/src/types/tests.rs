@@ -1,4 +1,4 @@
-//! The arithmetic of words, at its edges, and how names become numbers.
+//! The arithmetic of the basic types at its limits, and the numbers of names.
 
 use super::*;
 

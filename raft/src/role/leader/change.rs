@@ -10,11 +10,11 @@ use crate::role::leader::progress::Progress;
 use crate::types::{Index, LogId, NodeId, RequestId, Time};
 use alloc::sync::Arc;
 
-/// How many heartbeats a server that was removed still gets, so that it hears of it.
+/// The number of heartbeats that a removed server still gets, so that it learns of its removal.
 const HEARTBEATS_AFTER_REMOVAL: u8 = 10;
 
-/// A server on its way to a vote: each round ends when it has what the log had when the round
-/// began (thesis §4.2.1).
+/// A non-voter that catches up before its promotion. A round ends when the server has all entries
+/// that the log had at the start of the round (thesis §4.2.1).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(super) struct Staging {
@@ -27,7 +27,7 @@ pub(super) struct Staging {
 }
 
 impl Leader {
-    /// An operator wants another membership.
+    /// Changes the membership.
     pub(crate) fn on_change(
         &mut self,
         state: &mut NodeState,
@@ -83,7 +83,7 @@ impl Leader {
         first
     }
 
-    /// A committed joint configuration is left at once, by whoever leads (thesis §4.3).
+    /// The current leader leaves a committed joint configuration at once (thesis §4.3).
     pub(super) fn leave_joint(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         let Some((index, latest)) = state.membership.latest() else { return };
         if latest.is_joint() && index <= state.commit {
@@ -92,7 +92,7 @@ impl Leader {
         }
     }
 
-    /// Begins to follow up on new members, and to take leave of old ones.
+    /// Adds a record for each new member, and marks the members that were removed.
     pub(super) fn update_peers(&mut self, state: &NodeState, now: Time) {
         let Some((index, latest)) = state.membership.latest() else { return };
         let next = state.log.last().index.next();
@@ -100,7 +100,8 @@ impl Leader {
             let is_member = latest.server(peer.id).is_some();
             peer.removed = match (is_member, peer.removed) {
                 (true, None) => None,
-                // Whoever comes back may have lost its disk meanwhile: nothing is known of it.
+                // A server that is added again may have lost its disk meanwhile: nothing is known
+                // of it.
                 (true, Some(_)) => {
                     peer.progress = Progress::new(next, now);
                     None
@@ -120,7 +121,7 @@ impl Leader {
         self.peers.sort_unstable_by_key(|peer| peer.id);
     }
 
-    /// Lets go of those that left, once that is committed and they had time to hear of it.
+    /// Drops removed servers once their removal is committed and they got their last heartbeats.
     pub(super) fn drop_removed_peers(&mut self, state: &NodeState) {
         for removed in self.peers.iter_mut().filter_map(|peer| peer.removed.as_mut()) {
             if removed.since <= state.commit {
@@ -130,7 +131,7 @@ impl Leader {
         self.peers.retain(|peer| peer.removed.is_none_or(|removed| 0 < removed.heartbeats_left));
     }
 
-    /// An operator wants this non-voter promoted once it has caught up.
+    /// Watches this non-voter, and promotes it once it has caught up.
     pub(crate) fn on_stage(
         &mut self,
         state: &NodeState,
@@ -145,12 +146,13 @@ impl Leader {
             return fx.push(Effect::Staged { request, result: Err(refusal) });
         };
         let target = state.log.last().index;
-        // Where it has everything already, and nobody speaks, there will be no progress to see.
+        // If the server has all entries already and no client proposes, no progress will be
+        // reported.
         let caught_up = target <= peer.progress.matched;
         self.staging = Some(Staging { request, node, round: 1, target, began: now, caught_up });
     }
 
-    /// A follower has more than before: rounds end with it, and transfers get ready.
+    /// A follower has more entries than before: a round may end, and a transfer may proceed.
     pub(super) fn on_progress(&mut self, state: &mut NodeState, from: NodeId, now: Time, fx: &mut Effects) {
         self.try_transfer(state, from, fx);
         let Some(peer) = self.peers.iter().find(|peer| peer.id == from) else { return };
@@ -165,7 +167,7 @@ impl Leader {
             staging.round += 1;
             staging.began = now;
             staging.target = state.log.last().index;
-            // As when it began: nothing new was taken in meanwhile, so the round is over at once.
+            // Nothing was appended meanwhile, so the new round is over at once.
             staging.caught_up = staging.target <= peer.progress.matched;
             if staging.caught_up {
                 self.try_promote(state, now, fx);
@@ -180,7 +182,8 @@ impl Leader {
         let Some(staging) = &self.staging else { return };
         let longest = state.settings.election_timeout.times(state.settings.max_catch_up_rounds);
         if !staging.caught_up {
-            // It may never finish a round: a server that is down must not block the next one.
+            // A server that is down never finishes a round. It must not block the next staged
+            // server.
             if staging.began + longest < now {
                 self.end_staging(Err(Refusal::TooSlow), fx);
             }

@@ -1,4 +1,4 @@
-//! What is committed, and what follows from it.
+//! The commit index of the leader, and the consequences of a commit.
 
 use super::Leader;
 use crate::node::io::Effects;
@@ -7,8 +7,8 @@ use crate::role::Transition;
 use crate::types::{Index, Time};
 
 impl Leader {
-    /// Commits what a quorum has on disk, if it is of this leader's own term (thesis §3.6.2): an
-    /// older entry is committed only along with a newer one of its own.
+    /// Commits the entries that a quorum has persisted, up to one of this leader's own term (thesis
+    /// §3.6.2): an older entry is committed only along with a newer one of its own term.
     pub(super) fn advance_commit(
         &mut self,
         state: &mut NodeState,
@@ -34,8 +34,8 @@ impl Leader {
         self.step_down_if_removed(state, now, fx)
     }
 
-    /// Whether an entry of its own term is committed, and with it everything older: only then
-    /// does the leader know what is committed at all.
+    /// Whether an entry of its own term is committed, and with it all older entries. Only then the
+    /// leader knows the commit index.
     pub(super) fn has_commit_in_term(&self, state: &NodeState) -> bool {
         self.first_of_term <= state.commit
     }

@@ -1,5 +1,5 @@
-//! Reads that everybody can believe (thesis §6.4): the commit index at the time of the call, and
-//! proof that nobody else led then.
+//! Linearizable reads (thesis §6.4): they need the commit index at the time of the request, and
+//! proof that no other server led then.
 
 use super::Leader;
 use crate::node::io::{Effect, Effects, ReadPath, Refusal};
@@ -7,24 +7,24 @@ use crate::node::state::NodeState;
 use crate::types::{Index, RequestId, RpcId, Time};
 use alloc::vec::Vec;
 
-/// Reads that wait for proof.
+/// Reads that wait for a confirmation of leadership.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(super) struct Reads {
     pending: Vec<PendingRead>,
-    /// A round of heartbeats is on its way, from this call on.
+    /// The first request number of the current round of heartbeats.
     round: Option<RpcId>,
 }
 
-/// A read that waits.
+/// A read that waits for confirmation.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 struct PendingRead {
     request: RequestId,
-    /// Only answers to calls after this one prove anything: an answer to an older call may be
-    /// older than the read (etcd raft#397).
+    /// Only responses to later requests confirm it: a response to an earlier request may be older
+    /// than the read (etcd raft#397).
     after: RpcId,
-    /// What it has to see; unknown until an entry of the leader's own term is committed.
+    /// The read index; unknown until an entry of the leader's own term is committed.
     index: Option<Index>,
 }
 
@@ -65,12 +65,12 @@ impl Leader {
         self.confirm_reads(state, now, fx);
     }
 
-    /// Whether a quorum is known to keep quiet until some time after `now`, by any clock within
-    /// the declared bound (thesis §6.4.1).
+    /// Whether a quorum has promised to grant no vote until some time after `now`, by any clock
+    /// within the declared bound (thesis §6.4.1).
     fn has_lease(&self, state: &NodeState, now: Time) -> bool {
         let promised = |node| match self.peer(node) {
             None => now,
-            // One that never answered has promised nothing yet.
+            // A follower that never answered has promised nothing yet.
             Some(peer) if peer.progress.answered == RpcId(0) => Time(0),
             Some(peer) => peer.progress.last_contact,
         };
@@ -78,8 +78,8 @@ impl Leader {
         !self.lease_given_up && now < since + state.settings.lease()
     }
 
-    /// Lets those go that a quorum of *voters* has confirmed since; begins the next round if
-    /// others came meanwhile.
+    /// Answers the reads that a quorum of *voters* has confirmed; begins the next round if other
+    /// reads came meanwhile.
     pub(super) fn confirm_reads(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         if self.reads.pending.is_empty() {
             return;
@@ -107,7 +107,7 @@ impl Leader {
         }
     }
 
-    /// The first commit of the term tells those that waited for it what they have to see.
+    /// The first commit of the term gives the waiting reads their read index.
     pub(super) fn set_read_indexes(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         if self.has_commit_in_term(state) {
             for read in self.reads.pending.iter_mut().filter(|read| read.index.is_none()) {

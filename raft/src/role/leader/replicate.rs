@@ -1,4 +1,4 @@
-//! How entries flow: probing, pipelining within a window, heartbeats, and what answers teach.
+//! Replication: probing, pipelining within a window, heartbeats, and the handling of responses.
 
 use super::{Leader, Peer};
 use crate::entry::Entries;
@@ -9,7 +9,7 @@ use crate::role::Transition;
 use crate::role::leader::progress::{Flow, InflightCall, Progress};
 use crate::types::{Index, LogId, NodeId, RpcId, Time};
 
-/// The last run of entries cut from the log: followers that are equally far share it.
+/// The last slice of entries taken from the log: followers with the same next index share it.
 #[derive(Default)]
 struct SliceCache(Option<(Index, Entries)>);
 
@@ -27,7 +27,7 @@ impl SliceCache {
 }
 
 impl Leader {
-    /// Sends everybody what the windows allow.
+    /// Sends every follower the entries that its window allows.
     pub(super) fn replicate_to_all(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         let mut slices = SliceCache::default();
         for peer in &mut self.peers {
@@ -41,7 +41,7 @@ impl Leader {
         }
     }
 
-    /// Tells everybody that the leader lives, asks again what was lost, and notes who is silent.
+    /// Sends a heartbeat to every follower, probes for lost entries, and reports silent followers.
     pub(super) fn heartbeat(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         self.heartbeat_at = now + state.settings.heartbeat_interval();
         self.commit_flush_at = None;
@@ -54,7 +54,7 @@ impl Leader {
         self.try_promote(state, now, fx);
     }
 
-    /// Tells those that do not know it yet how far the log is committed.
+    /// Sends the commit index to the followers that do not know it yet.
     pub(super) fn send_commit(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         self.commit_flush_at = None;
         for peer in &mut self.peers {
@@ -98,7 +98,7 @@ impl Leader {
         self.advance_commit(state, now, fx)
     }
 
-    /// Entries that were asked of the store, for whichever follower asked.
+    /// Entries from the store, for the follower whose ticket this is.
     pub(crate) fn on_fetched(
         &mut self,
         state: &mut NodeState,
@@ -119,19 +119,20 @@ impl Leader {
                 peer.send(state, entries.clone(), now, fx);
                 peer.replicate(state, &mut SliceCache::default(), now, fx);
             }
-            // Gone, or not wanted any more: the next heartbeat asks again, or sends a snapshot.
+            // Compacted, or not needed any more: the next heartbeat fetches again, or sends a
+            // snapshot.
             Some(_) | None => {}
         }
     }
 }
 
-/// Whether the entries are those that the log knows.
+/// Whether all these entries are in the log.
 fn is_of(state: &NodeState, entries: &Entries) -> bool {
     entries.iter().all(|entry| state.log.contains(entry.id))
 }
 
 impl Peer {
-    /// Sends what the window allows, from memory if it is there.
+    /// Sends the entries that the window allows, from memory if they are cached.
     fn replicate(&mut self, state: &mut NodeState, slices: &mut SliceCache, now: Time, fx: &mut Effects) {
         while self.wants_entries(state) {
             let next = self.progress.next();
@@ -174,7 +175,7 @@ impl Peer {
         fx.push(Effect::Store(StoreJob::Fetch { ticket, first, last }));
     }
 
-    /// Sends entries from `next` on. The leader's own write of them may still be on its way.
+    /// Sends entries from `next` on. The leader's own write of them may still be pending.
     fn send(&mut self, state: &mut NodeState, entries: Entries, now: Time, fx: &mut Effects) {
         let next = self.progress.next();
         let after = next.plus(entries.len() as u64);
@@ -199,13 +200,13 @@ impl Peer {
         fx.push(Effect::Send { to: self.id, rpc, request });
     }
 
-    /// A heartbeat. While everything is answered in time it vouches only for what matched, which
-    /// nothing on its way can make false; if entries have gone unanswered for a whole interval it
-    /// asks for what should have arrived, and a refusal shows what was lost.
+    /// A heartbeat. While responses come in time, its `prev` is the last matched entry, which no
+    /// unanswered request can make false. If entries were unanswered for a whole interval, its
+    /// `prev` is the last sent entry, and a refusal shows that entries were lost.
     fn send_heartbeat(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         let late = self.is_late(state, now);
         if late && self.progress.next().back() < state.log.base().index {
-            // What was lost has been compacted meanwhile: it cannot be asked for any more.
+            // The lost entries were compacted meanwhile: they cannot be probed for any more.
             self.progress.probe_from(self.progress.matched.next());
         }
         let prev = match &mut self.progress.flow {
@@ -219,7 +220,8 @@ impl Peer {
         };
         match state.log.id_at(prev) {
             Some(prev) => self.call(state, prev, Entries::default(), now, fx),
-            // The log no longer knows what precedes: prove life, and let a snapshot follow.
+            // The log no longer has the previous entry: send a plain heartbeat, and a snapshot
+            // follows.
             None => self.call(state, LogId::ZERO, Entries::default(), now, fx),
         }
         if let Flow::Probe { next, waiting } = &mut self.progress.flow {
@@ -229,8 +231,8 @@ impl Peer {
         self.replicate(state, &mut SliceCache::default(), now, fx);
     }
 
-    /// Whether entries have gone unanswered for more than a heartbeat interval. Those whose call
-    /// is no longer remembered have, too.
+    /// Whether entries were unanswered for more than a heartbeat interval. Entries whose request
+    /// was forgotten count, too.
     fn is_late(&self, state: &NodeState, now: Time) -> bool {
         let all_matched = self.progress.next() <= self.progress.matched.next();
         let mut calls = self.progress.inflight.iter();
@@ -238,8 +240,8 @@ impl Peer {
         !all_matched && oldest.is_none_or(|call| call.sent + state.settings.heartbeat_interval() < now)
     }
 
-    /// The follower does not have what precedes: goes back, a whole term at a time where the
-    /// follower says which one it has (thesis §3.5; one round trip per term in conflict).
+    /// The follower does not have the previous entry: goes back, by a whole term if the follower
+    /// sends a hint (thesis §3.5; one round trip per conflicting term).
     fn on_refusal(&mut self, state: &NodeState, call: InflightCall, response: &AppendEntriesResponse) {
         let current = match &self.progress.flow {
             Flow::Probe { next, .. } => call.prev == next.back(),

@@ -1,5 +1,5 @@
-//! Sending a snapshot, piece by piece: the next one is read when the last one was taken, so that
-//! never more than one is in memory for a follower.
+//! Sends a snapshot piece by piece. The next piece is read once the follower has the last one, so
+//! at most one piece per follower is in memory.
 
 use super::{Leader, Peer};
 use crate::message::{InstallSnapshot, InstallSnapshotResponse, Request};
@@ -31,7 +31,7 @@ impl Peer {
         }
     }
 
-    /// At a heartbeat: a piece that was lost, or could not be read, is tried again.
+    /// At a heartbeat: reads a piece again that was lost or could not be read.
     pub(super) fn retry_snapshot(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         if let Flow::Snapshot(sending) = &self.progress.flow {
             let lost = sending.calling.is_some_and(|(_, sent)| sent + state.settings.heartbeat_timeout < now);
@@ -45,7 +45,7 @@ impl Peer {
         let Flow::Snapshot(sending) = &mut self.progress.flow else { return };
         sending.reading = None;
         let Some(piece) = piece else {
-            // Gone, perhaps replaced by a newer one: begin again with that.
+            // The snapshot is gone, perhaps replaced by a newer one: begin again with the newest.
             sending.meta = None;
             sending.offset = 0;
             return;
@@ -67,7 +67,7 @@ impl Peer {
 }
 
 impl Leader {
-    /// A piece that was asked of the store.
+    /// A piece of a snapshot from the store.
     pub(crate) fn on_snapshot_read(
         &mut self,
         state: &mut NodeState,
@@ -122,7 +122,8 @@ impl Leader {
             self.confirm_reads(state, now, fx);
             return self.advance_commit(state, now, fx);
         }
-        // A follower that refuses the same piece is busy with it: the next heartbeat asks again.
+        // A follower that refuses the same piece is still writing it: the next heartbeat sends it
+        // again.
         if !stuck {
             peer.read_piece(state, fx);
         }

@@ -1,4 +1,4 @@
-//! Handing leadership over (thesis §3.10): catch up first, then tell the target to campaign.
+//! Leadership transfer (thesis §3.10): the target catches up, then it is told to campaign.
 
 use super::Leader;
 use crate::message::{Request, TimeoutNow};
@@ -6,7 +6,7 @@ use crate::node::io::{Effect, Effects, Refusal};
 use crate::node::state::NodeState;
 use crate::types::{NodeId, RequestId, Time};
 
-/// A transfer under way. It belongs to one leadership and ends with it (#696).
+/// A pending transfer. It belongs to one term of leadership and ends with it (#696).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(super) struct Transfer {
@@ -92,7 +92,7 @@ impl Leader {
         }
     }
 
-    /// The transfer is over; without a refusal, leadership is gone, as wanted.
+    /// The transfer is over. Without a refusal, it succeeded: this server no longer leads.
     pub(super) fn end_transfer(&mut self, refusal: Option<Refusal>, fx: &mut Effects) {
         if let Some(Transfer { request, .. }) = self.transfer.take() {
             fx.push(Effect::TransferEnded { request, refusal });

@@ -24,8 +24,8 @@ impl Fsm for RecordingFsm {
             let plus = if command.extensions.is_empty() { "" } else { "+" };
             format!("{} {}{plus}{}", command.index, text(command.data), text(command.extensions))
         };
-        let describe: Vec<_> = commands.iter().map(describe).collect();
-        self.calls.push(format!("apply {}", describe.join(", ")));
+        let described: Vec<_> = commands.iter().map(describe).collect();
+        self.calls.push(format!("apply {}", described.join(", ")));
         commands.iter().map(|command| text(command.data).to_uppercase().as_bytes().into()).collect()
     }
 
