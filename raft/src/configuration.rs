@@ -97,7 +97,7 @@ pub enum ConfigurationError {
     DuplicateId(ServerId),
     /// This address occurs twice.
     DuplicateAddress(ServerAddress),
-    /// These two ids cannot be told apart by their numbers; rename one.
+    /// These two ids have the same number; rename one.
     IdsCollide(ServerId, ServerId),
     /// There would be no voter.
     NoVoter,
@@ -159,7 +159,7 @@ impl Configuration {
         &self.servers
     }
 
-    /// The old members while joint, else nobody.
+    /// The old members while joint, else empty.
     #[must_use]
     pub fn outgoing(&self) -> &[Member] {
         &self.outgoing

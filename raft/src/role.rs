@@ -1,7 +1,7 @@
 //! The roles. Each variant owns what only that role needs; leaving the role drops it.
 //!
-//! A handler says with a [`Transition`] that the role must change; only
-//! [`Node`](crate::Node) changes it.
+//! A handler returns a [`Transition`] when the role must change; only [`Node`](crate::Node) changes
+//! it.
 
 pub(crate) mod ballot;
 pub(crate) mod follower;

@@ -79,7 +79,7 @@ pub enum ClientRequest {
     Change {
         /// The step.
         change: Change,
-        /// If not zero: only if the latest configuration stands at this index.
+        /// If not zero: only if the latest configuration is at this index.
         prev_index: Index,
     },
     /// Watch a non-voter catch up, in rounds, and promote it (thesis §4.2.1). Answered later, by
@@ -206,8 +206,8 @@ pub enum Effect {
         /// `None` if the transfer succeeded.
         refusal: Option<Refusal>,
     },
-    /// The snapshot whose last piece was just reported is in force: load it into the state
-    /// machine, instead of the entries that it stands for.
+    /// The snapshot whose last piece was just reported is in force: load it into the state machine,
+    /// instead of the entries that it includes.
     Installed(Arc<SnapshotMeta>),
     /// A voter that an operator staged has caught up and its promotion was appended, or it is
     /// too slow.
@@ -259,8 +259,8 @@ pub enum StoreJob {
         /// The maximum length of the piece.
         limit: u64,
     },
-    /// Keep a piece of a snapshot from the leader and report [`Input::SnapshotWritten`]. A piece
-    /// at offset zero begins anew, whatever was there before.
+    /// Keep a piece of a snapshot from the leader and report [`Input::SnapshotWritten`]. A piece at
+    /// offset zero begins anew, and replaces earlier pieces.
     WriteSnapshot {
         /// The number that the report carries back.
         ticket: RpcId,

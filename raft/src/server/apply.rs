@@ -29,7 +29,7 @@ pub(super) struct Applying {
     configuration: Option<(Index, Arc<Configuration>)>,
     fetching: Option<RpcId>,
     fetches: u64,
-    /// Snapshots that the state machine was told to load and has not reported back.
+    /// The number of snapshots that the state machine is loading.
     restoring: u32,
     /// The members that were last reported to observers.
     pub(super) members: Vec<Member>,

@@ -131,7 +131,7 @@ pub enum Call {
     Change {
         /// The step.
         change: Change,
-        /// If not zero: only if the latest configuration stands at this index.
+        /// If not zero: only if the latest configuration is at this index.
         prev_index: Index,
     },
     /// Add a server without a vote, let it catch up in rounds, then give it one (thesis §4.2.1).
@@ -140,7 +140,7 @@ pub enum Call {
         id: ServerId,
         /// Its network address.
         address: ServerAddress,
-        /// If not zero: only if the latest configuration stands at this index.
+        /// If not zero: only if the latest configuration is at this index.
         prev_index: Index,
     },
     /// Hand leadership over. HashiCorp: `LeadershipTransfer(ToServer)`.

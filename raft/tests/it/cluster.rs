@@ -1,5 +1,5 @@
-//! A few servers, clients that call them, and bytes that say what happens next: a plain model of
-//! what clients were told, against what state machines did.
+//! A few servers and their clients; random bytes choose the next event. The answers of clients are
+//! compared with the commands that the state machines applied.
 
 mod call_model;
 mod command_log;
@@ -15,16 +15,16 @@ use wavetank_raft::{
     Time,
 };
 
-/// Three found the cluster, and one more may come to it.
+/// Three servers found the cluster, and a fourth may be added.
 const NAMES: [&str; 4] = ["n1", "n2", "n3", "n4"];
 
-/// No talk is longer that comes to an end.
+/// The maximum number of messages until the servers are quiet.
 const MESSAGES_MAX: u32 = 20_000;
 
-/// No server waits so often in the time that follows.
+/// The maximum number of deadlines in the recovery time.
 const WAITS_MAX: u32 = 50_000;
 
-/// After so much time in which nothing goes wrong all must be well.
+/// The maximum time that the cluster needs to recover once there are no more faults.
 const RECOVERY_MAX: Span = Span::s(20);
 
 proptest! {
@@ -50,7 +50,7 @@ fn run(bytes: &[u8]) {
     cluster.settle();
 }
 
-/// A message under way.
+/// A message in flight.
 #[derive(Clone)]
 struct Envelope {
     to: usize,
@@ -92,7 +92,8 @@ impl Cluster {
         let founders = Configuration::new(founders).expect("names differ");
         for at in 0..3 {
             cluster.call(at, Call::Bootstrap(founders.clone()));
-            // Who dies before that is durable has to be told again, by nobody here.
+            // A server that crashes before its bootstrap is persisted would need another one, which
+            // this test never sends.
             while !cluster.hosts[at].writes.is_empty() {
                 cluster.write(at);
             }
@@ -119,7 +120,7 @@ impl Cluster {
         }
     }
 
-    /// One that is under way, mostly of the oldest.
+    /// Takes a message in flight, mostly one of the oldest.
     fn take(&mut self, d: &mut Decisions<'_>) -> Option<Envelope> {
         let among = if d.pick(4) == 0 { self.envelopes.len() } else { self.envelopes.len().min(4) } as u64;
         if among == 0 {
@@ -154,7 +155,7 @@ impl Cluster {
         }
     }
 
-    /// Until the next server is due.
+    /// Waits for the earliest deadline of all servers.
     fn wait(&mut self) {
         let due = |at: &usize| self.hosts[*at].server.deadline().at;
         let at = (0..4).min_by_key(due).expect("four servers");
@@ -175,13 +176,13 @@ impl Cluster {
         self.step(at, Event::Call { request, call });
     }
 
-    /// The process dies: a part of its queue reaches the disk, and its clients are left alone.
+    /// The process crashes: a part of its queue is persisted, and its clients get no answer.
     fn crash(&mut self, at: usize, d: &mut Decisions<'_>) {
         self.call_model.forget(at);
         self.hosts[at].crash(d.pick(4), self.now);
     }
 
-    /// One event for a server, and those that come of what it wants done.
+    /// Gives a server one event, and the events that its actions cause.
     fn step(&mut self, at: usize, event: Event) {
         let mut events = VecDeque::from([event]);
         let mut turns = 0;
@@ -210,7 +211,7 @@ impl Cluster {
         (0..4).filter(leads).max_by_key(|&at| self.hosts[at].server.node().term())
     }
 
-    /// Nothing goes wrong any more: whoever waits is told, a leader serves, and all agree.
+    /// There are no more faults: all calls end, a leader serves, and all servers agree.
     fn settle(&mut self) {
         let until = self.now + RECOVERY_MAX;
         let mut has_asked = false;
@@ -232,7 +233,7 @@ impl Cluster {
         panic!("{} wait for nothing", self.describe_servers());
     }
 
-    /// Everything that is under way arrives, and everything that is written becomes durable.
+    /// Delivers all messages in flight and persists all writes.
     fn deliver_all(&mut self) {
         for _ in 0..MESSAGES_MAX {
             (0..4).for_each(|at| self.write(at));
@@ -248,7 +249,7 @@ impl Cluster {
         );
     }
 
-    /// Whether all members have what this leader has.
+    /// Whether all members have applied the leader's whole log.
     fn agrees(&self, leader: usize) -> bool {
         let server = &self.hosts[leader].server;
         let last = server.node().log().last().index;

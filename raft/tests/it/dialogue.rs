@@ -1,4 +1,4 @@
-//! One node, talked to by the book: what is said to it, and everything that it does about it.
+//! One scripted node or server: each case gives inputs and expects the exact effects.
 
 mod changes;
 mod elections;

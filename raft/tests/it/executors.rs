@@ -1,5 +1,5 @@
-//! The executors on stores in memory: what a write leaves, what a start finds, how snapshots pass
-//! through, what a state machine is told, and a cluster that is given another membership offline.
+//! The executors on stores in memory: writes, recovery at start, snapshots in pieces, calls of the
+//! state machine, and offline recovery of a cluster.
 
 mod gapped_store;
 mod recording_fsm;
@@ -74,16 +74,16 @@ fn what_is_persisted_is_recovered() {
 fn a_log_is_recovered_where_it_joins_its_snapshot() {
     let none = LogId::ZERO;
     for (log, snapshot, expected, left) in [
-        // None, or no snapshot, or it begins where that ends.
+        // No log, or no snapshot, or a log that begins where the snapshot ends.
         (1..1, none, Ok((none, none)), 0),
         (1..1, id(1, 4), Ok((id(1, 4), id(1, 4))), 0),
         (1..4, none, Ok((none, id(1, 3))), 3),
         (5..9, id(1, 4), Ok((id(1, 4), id(1, 8))), 4),
-        // The snapshot covers its beginning: its first entry is as far back as is known.
+        // The snapshot covers the beginning of the log: the first entry is the base.
         (1..9, id(1, 4), Ok((id(1, 1), id(1, 8))), 8),
         (4..9, id(1, 4), Ok((id(1, 4), id(1, 8))), 5),
         (3..5, id(1, 4), Ok((id(1, 3), id(1, 4))), 2),
-        // It does not reach the snapshot, or contradicts it.
+        // The log does not reach the snapshot, or contradicts it.
         (1..4, id(1, 4), Ok((id(1, 4), id(1, 4))), 0),
         (1..9, id(2, 4), Ok((id(2, 4), id(2, 4))), 0),
         // There is a gap.
@@ -287,7 +287,7 @@ fn a_cluster_is_given_another_membership() {
     assert_eq!(kind(recovered(1..1, &[])), Err(StoreErrorKind::NotFound));
 }
 
-/// Stores that are lent serve as well as those that are given away.
+/// A borrowed store works like an owned one.
 #[test]
 fn a_borrowed_store_forwards_all_calls() {
     let (mut log, mut kept) = (InmemStore::new(), InmemSnapshotStore::new(1));

@@ -1,4 +1,4 @@
-//! Changes of the membership against a map of who is in it.
+//! Changes of the membership against a map of the members.
 
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,7 +6,7 @@ use wavetank_raft::{
     Change, Configuration, ConfigurationError, Member, NodeId, Suffrage, UncheckedConfiguration,
 };
 
-/// Who is a member: with a vote or without, and where.
+/// The members, each with its suffrage and address.
 type MemberMap = BTreeMap<u8, (bool, u8)>;
 
 /// One change, with names and addresses by number; 0 is an empty one.
@@ -44,7 +44,7 @@ fn member(id: u8, (votes, at): (bool, u8)) -> Member {
     if votes { Member::voter(name(id), address(at)) } else { Member::nonvoter(name(id), address(at)) }
 }
 
-/// Those whose bits are set, at home, the last of them without a vote.
+/// The members whose bits are set, at their first address, the last of them a non-voter.
 fn members(bits: u8) -> MemberMap {
     let mut model: MemberMap = (1..6).filter(|id| bits >> id & 1 == 1).map(|id| (id, (true, id))).collect();
     if bits & 1 == 1
@@ -55,7 +55,7 @@ fn members(bits: u8) -> MemberMap {
     model
 }
 
-/// Whether these can be the members.
+/// Whether these members form a valid configuration.
 fn can_be(model: &MemberMap) -> bool {
     let addresses: BTreeSet<u8> = model.values().map(|(_, at)| *at).collect();
     let has_voter = model.values().any(|(votes, _)| *votes);
@@ -177,7 +177,7 @@ fn an_invalid_list_names_its_error() {
         (Member::nonvoter("n2", "a1"), DuplicateAddress("a1".into())),
     ] {
         assert_eq!(Configuration::new(vec![good(), member.clone()]), Err(error.clone()));
-        // Both lists of a joint configuration are looked at, if there are two.
+        // Both lists of a joint configuration are checked.
         let joint = UncheckedConfiguration { servers: vec![good()], outgoing: vec![good(), member] };
         assert_eq!(Configuration::try_from(joint), Err(error));
     }

@@ -1,4 +1,4 @@
-//! One node, arbitrary input: the inputs that fuzzing has kept, and some that nobody has seen.
+//! One node under arbitrary input: the fuzzing corpus, and random bytes.
 
 use crate::step;
 use proptest::prelude::*;

@@ -1,5 +1,5 @@
-//! Who has heard a leader helps nobody else to be elected for a heartbeat timeout: the leader's
-//! lease counts on it (thesis §4.2.3, §6.4.1).
+//! After contact with a leader, a server grants no vote for a heartbeat timeout: the leader's lease
+//! counts on this promise (thesis §4.2.3, §6.4.1).
 
 use wavetank_raft::{
     AppendEntries, AppendEntriesResponse, Boot, Config, Configuration, Effect, Effects, Entries, Entropy,
@@ -37,7 +37,8 @@ fn named(name: &str) -> NodeId {
     ServerId::from(name).node()
 }
 
-/// The second of three, just after it has heard a leader of term 2; and when it did.
+/// The second of three voters just after contact with a leader of term 2, and the time of the
+/// contact.
 fn voter_with_leader(leader: &str) -> (Node, Time) {
     let members = ["n1", "n2", "n3"].map(|name| Member::voter(name, name)).to_vec();
     let configuration = Configuration::new(members).expect("three names");

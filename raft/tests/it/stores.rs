@@ -10,7 +10,7 @@ proptest! {
     #[test]
     fn a_store_in_memory_is_a_map_without_holes(steps in prop::collection::vec(log_model::steps(), 1..40)) {
         let (mut model, mut store) = (log_model::StoreModel::new(true), InmemStore::new());
-        // By turns as it is, and lent.
+        // Alternately by value and by reference.
         for (step, is_lent) in steps.into_iter().zip([false, true].into_iter().cycle()) {
             if is_lent { model.apply(&mut &mut store, step) } else { model.apply(&mut store, step) }
         }

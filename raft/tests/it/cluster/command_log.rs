@@ -1,11 +1,11 @@
-//! A state machine that keeps every command, and answers with how many there are.
+//! A state machine that keeps every command and responds with the number of commands.
 
 use wavetank_raft::store::{
     Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
 };
 use wavetank_raft::{Data, Index};
 
-/// The commands, with their places.
+/// The commands, with their indexes.
 #[derive(Clone, Default)]
 pub(super) struct CommandLog(pub(super) Vec<(Index, Data)>);
 

@@ -1,4 +1,4 @@
-//! One server with its disk and its state machine, carried out by the executors.
+//! One server with its disk and its state machine, run by the executors.
 
 use super::call_model::CallModel;
 use super::command_log::CommandLog;
@@ -13,7 +13,7 @@ use wavetank_raft::{
 
 pub(super) struct Host {
     pub(super) server: Server,
-    /// Not on the disk yet.
+    /// Writes that are not persisted yet.
     pub(super) writes: VecDeque<Write>,
     settings: Settings,
     storage: Storage<InmemStore, InmemStore>,
@@ -31,14 +31,14 @@ impl Host {
         Self { server, writes: VecDeque::new(), settings, storage, snapshots, machine, boots: 0 }
     }
 
-    /// The first write of the queue reaches the disk.
+    /// Persists the first write of the queue.
     pub(super) fn write(&mut self) -> Option<Event> {
         let write = self.writes.pop_front()?;
         self.storage.persist(&write).expect("memory does not fail");
         Some(Event::Persisted(write.token))
     }
 
-    /// Dies after so many more writes, and starts again from its disk.
+    /// Persists this many writes, crashes, and starts again from its disk.
     pub(super) fn crash(&mut self, writes: u64, now: Time) {
         (0..writes).for_each(|_| drop(self.write()));
         self.writes.clear();
@@ -51,7 +51,7 @@ impl Host {
         self.server = boot(&self.settings, &mut self.storage, &self.snapshots, self.boots, now);
     }
 
-    /// Does what the server wants done, all but writes at once. What comes of it comes back.
+    /// Carries out an action, except writes, and returns the event that reports it.
     pub(super) fn execute_action(
         &mut self,
         action: Action,

@@ -1,4 +1,4 @@
-//! Changes of membership by a leader (thesis §4.1 to §4.3), and the first one of all.
+//! Changes of membership by a leader (thesis §4.1 to §4.3), and the bootstrap.
 
 use super::harness::{Harness, Start, append, id, voters};
 use wavetank_raft::{
@@ -6,12 +6,12 @@ use wavetank_raft::{
     RoleName, Term,
 };
 
-/// Leads three up to t3.i4, and nobody has answered.
+/// A leader of three with a log up to t3.i4, without any answer yet.
 fn elected() -> Harness {
     Start::of(&[1, 1, 2]).elected()
 }
 
-/// The same, and everybody has everything. The membership stands at i1.
+/// The same, and all followers have all entries. The configuration is at i1.
 fn leader() -> Harness {
     Start::of(&[1, 1, 2]).leader()
 }
@@ -64,7 +64,7 @@ fn changes_come_one_at_a_time() {
     assert_eq!(change(&mut harness, add_nonvoter("n4")), "refused TransferInProgress");
 }
 
-/// Both sets have to agree, and the old one goes as soon as they have (thesis §4.3).
+/// Both sets must agree; then the leader leaves the joint configuration (thesis §4.3).
 #[test]
 fn several_members_change_through_a_joint_configuration() {
     let mut harness = leader();
@@ -125,7 +125,8 @@ fn of_whoever_comes_back_nothing_is_known() {
     assert_eq!(matched(&harness), Some(6), "whoever stays is known");
 }
 
-/// It does not count itself, leads until that is committed, and tells the others (thesis §4.2.2).
+/// The leader does not count itself, leads until its removal is committed, and sends the commit
+/// index (thesis §4.2.2).
 #[test]
 fn a_removed_leader_steps_down_once_that_is_committed() {
     for change in [remove("n1"), Change::DemoteVoter("n1".into())] {
@@ -142,7 +143,7 @@ fn a_removed_leader_steps_down_once_that_is_committed() {
     }
 }
 
-/// Whom an uncommitted change excludes may be the only one that can commit it.
+/// A server that an uncommitted change removes may be the only one that can commit it.
 #[test]
 fn a_server_campaigns_until_its_removal_is_committed() {
     for (commit, role) in [(3, RoleName::PreCandidate), (4, RoleName::Follower)] {

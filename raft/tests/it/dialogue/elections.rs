@@ -1,4 +1,4 @@
-//! Who gets a vote, and how an election goes (thesis §3.4, §3.6.1, §4.2.3, §9.6).
+//! Votes and elections (thesis §3.4, §3.6.1, §4.2.3, §9.6).
 
 use super::harness::{
     HEARTBEAT_TIMEOUT, Harness, ScriptedAnswer, Start, append, pre_vote, transfer_vote, vote, voters,
@@ -16,7 +16,7 @@ fn follower() -> Harness {
     harness
 }
 
-/// The same, with `n2` heard at 1000 ms.
+/// The same, with `n2` as its leader since 1000 ms.
 fn led() -> Harness {
     let mut harness = follower();
     assert_eq!(harness.receive("n2", append(2, (2, 3), &[], 0)), "leader n2; n2! append yes t2 last i3");
@@ -82,7 +82,7 @@ fn a_follower_with_a_leader_refuses_other_candidates() {
         (until - Span(1), "n2", pre_vote(3, (2, 3)), "n2! prevote yes t3"),
         (until, "n3", vote(3, (2, 3)), "Follower t3; no leader; write w1 t3 n3"),
         (until, "n3", pre_vote(3, (2, 3)), "n3! prevote yes t3"),
-        // Nobody else can win the term that has a leader, late or not.
+        // No other server can win a term that has a leader, at any time.
         (until, "n3", vote(2, (2, 3)), "n3! vote no t2"),
         (until, "n3", transfer_vote(2, (2, 3)), "n3! vote no t2"),
     ] {
@@ -102,7 +102,7 @@ fn a_server_that_has_just_started_grants_no_vote() {
         harness.now = now;
         assert_eq!(harness.receive("n3", vote(3, (2, 3))), expected, "at {now}");
     }
-    // In a new cluster nobody can have promised anything.
+    // In a new cluster no server can have made a promise.
     let mut harness = Start::of(&[1]).boot();
     assert_eq!(harness.receive("n3", vote(2, (1, 1))), "Follower t2; write w1 t2 n3");
 }
@@ -122,7 +122,7 @@ fn an_election_timeout_starts_a_pre_vote_and_then_an_election() {
     );
 }
 
-/// One of five that asks for votes in term 3, its own on its way to the disk.
+/// One of five that asks for votes in term 3. Its own vote is not persisted yet.
 fn candidate() -> Harness {
     let config = Config { pre_vote_disabled: true, local_id: "n1".into(), ..Config::default() };
     let mut harness = Start { config, members: voters(&FIVE), ..Start::of(&[1, 1, 2]) }.boot();
@@ -164,7 +164,7 @@ fn a_vote_counts_once_and_only_in_its_term() {
 
 #[test]
 fn the_candidates_own_vote_counts_once_it_is_persisted() {
-    // Two of three would be enough, and one of them is not on disk.
+    // Two of three would be enough, and one of them is not persisted.
     let mut harness = Start::of(&[1, 1, 2]).boot();
     harness.wait();
     harness.yes("n2");
@@ -174,7 +174,7 @@ fn the_candidates_own_vote_counts_once_it_is_persisted() {
     harness.calls.retain(|(_, _, request)| matches!(request, Request::RequestVote(_)));
     assert!(harness.yes("n3").starts_with("Leader t3"));
 
-    // Alone, it is the last vote that is missing.
+    // Here its own vote is the last one that is missing.
     let mut harness = Start { members: voters(&["n1"]), ..Start::of(&[1]) }.boot();
     assert_eq!(harness.wait(), "PreCandidate t1; Candidate t2; write w1 t2 n1");
     assert_eq!(harness.persisted(), "Leader t2; leader n1; write w2 append t2.i2+1");

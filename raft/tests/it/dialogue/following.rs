@@ -1,4 +1,4 @@
-//! What a follower takes, what it refuses, and when it says so (thesis §3.5, §3.6).
+//! AppendEntries at a follower: accepted, refused, and when it answers (thesis §3.5, §3.6).
 
 use super::harness::{Harness, Start, append, id, reload, vote, voters};
 use wavetank_raft::{
@@ -6,14 +6,14 @@ use wavetank_raft::{
     Token,
 };
 
-/// In term 3, with a log that ends at t2.i3; nothing was heard yet.
+/// A follower in term 3 with a log up to t2.i3, without contact with a leader yet.
 fn follower() -> Harness {
     let mut harness = Start { term: 3, ..Start::of(&[1, 1, 2]) }.boot();
     harness.at(1_000);
     harness
 }
 
-/// The same, to which the leader has said that two entries are committed.
+/// The same, after the leader has sent commit index 2.
 fn led() -> Harness {
     let mut harness = follower();
     assert_eq!(
@@ -26,24 +26,24 @@ fn led() -> Harness {
 #[test]
 fn entries_are_appended_where_the_previous_one_matches() {
     for (request, expected) in [
-        // They follow the end, or some of them do.
+        // All entries, or some of them, are new.
         (append(3, (2, 3), &[3, 3], 0), "write w1 append t3.i4+2"),
         (append(3, (1, 2), &[2, 3], 0), "write w1 append t3.i4+1"),
-        // All are here.
+        // All entries are known.
         (append(3, (1, 1), &[1, 2], 0), "n2! append yes t3 last i3"),
         (append(3, (1, 1), &[1], 0), "n2! append yes t3 last i3"),
         (append(3, (2, 3), &[], 0), "n2! append yes t3 last i3"),
         // The end is in conflict.
         (append(3, (1, 2), &[3], 0), "write w1 replace t3.i3+1"),
         (append(3, (1, 2), &[3, 3, 3], 0), "write w1 replace t3.i3+3"),
-        // What precedes is not here, or another.
+        // The previous entry is missing or differs.
         (append(3, (2, 5), &[], 0), "n2! append no t3 last i3 hint t2.i3 retry"),
         (append(3, (2, 4), &[3], 0), "n2! append no t3 last i3 hint t2.i3 retry"),
         (append(3, (1, 5), &[], 0), "n2! append no t3 last i3 hint t1.i2 retry"),
         (append(3, (3, 3), &[], 0), "n2! append no t3 last i3 hint t1.i2 retry"),
-        // What is committed cannot be undone.
+        // Committed entries cannot be replaced.
         (append(3, (1, 1), &[3], 0), "ignored BelowCommit; n2! append no t3 last i3"),
-        // Another term.
+        // A message of another term.
         (append(2, (2, 3), &[2], 0), "n2! append no t3 last i3"),
         (append(4, (2, 3), &[4], 0), "Follower t4; no leader; leader n2; write w1 t4 - append t4.i4+1"),
     ] {
@@ -76,7 +76,7 @@ fn malformed_entries_are_refused() {
         );
     }
     assert_eq!(led().receive("n2", append(3, (4, 3), &[], 0)), "ignored Malformed; n2! append no t3 last i3");
-    // An unknown sender of nonsense is not a leader.
+    // A malformed message does not make its sender the leader.
     let mut harness = follower();
     harness.receive("n2", append(3, (4, 3), &[], 0));
     assert_eq!(harness.node.leader(), None);
@@ -96,7 +96,7 @@ fn a_follower_commits_no_further_than_the_message_verified() {
         harness.receive("n2", request.clone());
         assert_eq!(harness.node.commit(), Index(commit), "{request:?}");
     }
-    // What is applied is on disk, too.
+    // Only persisted entries are applied.
     let mut harness = led();
     assert_eq!(harness.receive("n2", append(3, (2, 3), &[3], 4)), "write w1 append t3.i4+1; commit i3");
     assert_eq!(harness.node.commit(), Index(4));
@@ -126,7 +126,7 @@ fn an_answer_waits_until_its_entries_are_persisted() {
     assert_eq!(harness.node.durable(), Index(5));
 }
 
-/// A write of entries that were overwritten since vouches for nothing (A-B-A).
+/// The report of a write whose entries were overwritten makes nothing durable (A-B-A).
 #[test]
 fn a_late_persist_report_does_not_cover_replacement_entries() {
     let mut harness = led();
@@ -138,7 +138,7 @@ fn a_late_persist_report_does_not_cover_replacement_entries() {
     assert_eq!(harness.step(Input::Persisted(Token(1))), "n2! append yes t3 last i3");
     assert_eq!((harness.node.durable(), harness.node.commit()), (Index(3), Index(4)));
     assert_eq!(harness.step(Input::Persisted(Token(2))), "n3! append yes t4 last i5; commit i4");
-    // What was on disk and was cut is not there either.
+    // Persisted entries that were truncated are not durable any more.
     let mut harness = led();
     assert_eq!(harness.receive("n2", append(3, (1, 2), &[3, 3], 4)), "write w1 replace t3.i3+2");
     assert_eq!(harness.node.durable(), Index(2));
@@ -213,7 +213,7 @@ fn a_reloaded_timeout_applies_at_once() {
     assert!(timeout <= patience && patience < timeout.times(2));
 }
 
-/// A server whose disk hangs would lead nobody anywhere (#503, #614).
+/// A server with a stalled disk could commit nothing (#503, #614).
 #[test]
 fn a_server_with_a_stalled_disk_does_not_campaign() {
     let stall = Span::ms(5_000);

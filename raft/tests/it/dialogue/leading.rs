@@ -1,5 +1,5 @@
-//! How entries flow from a leader to its followers, and what it makes of their answers
-//! (thesis §3.5, §3.6.2, §6.2, §10.2).
+//! Replication from a leader to its followers, and its handling of their responses (thesis §3.5,
+//! §3.6.2, §6.2, §10.2).
 
 use super::harness::{Harness, ScriptedAnswer, Start, entries, id, reload, voters};
 use wavetank_raft::{
@@ -7,12 +7,12 @@ use wavetank_raft::{
     RpcId, Span, Time, TimeoutNowResponse,
 };
 
-/// Leads three in term 3 with a log that ends at its first entry, t3.i4. Nobody has answered.
+/// A leader of three in term 3. Its log ends at its first entry, t3.i4, without any answer yet.
 fn elected(config: Config) -> Harness {
     Start { config, ..Start::of(&[1, 1, 2]) }.elected()
 }
 
-/// The same, and everybody has everything.
+/// The same, and all followers have all entries.
 fn leader(config: Config) -> Harness {
     Start { config, ..Start::of(&[1, 1, 2]) }.leader()
 }
@@ -95,7 +95,7 @@ fn entries_flow_within_the_window() {
     );
     assert_eq!(harness.yes("n2"), "n2: append t3 t3.i8+2 commit i4");
     assert_eq!(harness.yes("n2"), "n2: append t3 t3.i10+1 commit i4");
-    // The newer of two answers comes first: it vouches for both.
+    // The newer of two responses comes first: it covers both requests.
     assert_eq!(harness.persisted(), "commit i8");
     let first = harness.calls.remove(0);
     assert_eq!(harness.yes("n3"), "n3: append t3 t3.i8+2 commit i8; n3: append t3 t3.i10+1 commit i8");
@@ -103,7 +103,7 @@ fn entries_flow_within_the_window() {
     assert_eq!(harness.yes("n3"), "ignored UnknownRpc");
 }
 
-/// However it comes about that a call is no longer waited for, there is room for the next one.
+/// Each way in which a request is settled frees its place in the window.
 #[test]
 fn the_window_opens_when_its_calls_are_settled() {
     let sent = "n2: append t3 t3.i5+1 commit i4";
@@ -113,9 +113,9 @@ fn the_window_opens_when_its_calls_are_settled() {
         assert!(!propose(&mut harness, 1).contains("n2: "));
         harness
     };
-    // It was refused, though what precedes had matched.
+    // It was refused, although the previous entry had matched.
     assert_eq!(full().no("n2"), sent);
-    // A later call was answered, which vouches for it.
+    // The response to a later request covers it.
     let mut harness = full();
     harness.lose("n2");
     while !harness.next_heartbeat().starts_with("n2: append t3 t3.i5+0") {
@@ -124,7 +124,7 @@ fn the_window_opens_when_its_calls_are_settled() {
         assert!(harness.node.role() == RoleName::Leader);
     }
     assert_eq!(harness.yes("n2"), sent);
-    // It is so old that it was forgotten.
+    // It was so old that the leader dropped it.
     let mut harness = full();
     let first = harness.calls[0].clone();
     for _ in 0..32 {
@@ -177,7 +177,7 @@ fn a_refusal_moves_the_probe_back_to_the_last_match() {
 
 #[test]
 fn an_old_refusal_is_ignored() {
-    // What matched cannot come apart, whatever an answer says.
+    // A match never goes back, whatever a response contains.
     let mut harness = leader(defaults());
     harness.wait();
     let heartbeat = harness.calls[0].clone();
@@ -186,7 +186,7 @@ fn an_old_refusal_is_ignored() {
     let scripted = ScriptedAnswer { hint: Some((1, 1)), ..harness.scripted(false) };
     assert_eq!(harness.answer("n2", scripted), "");
     assert_eq!(next(&harness, "n2"), (4, 6));
-    // A probe that went further back meanwhile is not moved by an answer to the one before.
+    // A response to an earlier probe does not move a probe that went further back meanwhile.
     let mut harness = elected(defaults());
     harness.wait();
     let first = ScriptedAnswer { hint: Some((1, 2)), ..harness.scripted(false) };
@@ -235,7 +235,7 @@ fn answers_to_unknown_calls_change_nothing() {
     );
 }
 
-/// Counted from when the answered calls were sent (thesis §6.2).
+/// The time counts from the sending of the answered requests (thesis §6.2).
 #[test]
 fn a_leader_without_a_quorum_of_answers_steps_down() {
     let mut harness = elected(Config { leader_lease_timeout: Span::ms(550), ..defaults() });
@@ -265,7 +265,7 @@ fn a_silent_follower_is_reported_once() {
         let silent = text.split("; ").find(|word| word.contains("silent"));
         describe_answer.extend(silent.map(|word| (harness.now.since(begin), word.to_owned())));
     }
-    // Not at 1000 ms yet, when it had been silent for no longer than it may.
+    // Not yet at 1000 ms: it was not silent for longer than the timeout.
     assert_eq!(describe_answer, [(Span::ms(1_100), format!("n3 silent since {begin}"))]);
     assert_eq!(harness.yes("n3"), "n3 is back");
     assert!(!harness.wait().contains("silent") && !harness.yes("n3").contains("back"));
@@ -308,12 +308,12 @@ fn uncached_entries_are_fetched() {
     }
     let elsewhere = Input::Fetched { ticket, entries: entries(Index(2), &[2]) };
     assert_eq!(harness.step(elsewhere), "");
-    // The next heartbeat asks again.
+    // The next heartbeat fetches again.
     assert!(harness.wait().starts_with("n2: append t3 t1.i1+0 commit i0; n3"));
     assert_eq!(harness.node.followers().count(), 2);
 }
 
-/// What was fetched may have been compacted meanwhile.
+/// The fetched entries may have been compacted meanwhile.
 #[test]
 fn fetched_entries_are_not_sent_when_the_previous_one_is_compacted() {
     let config = Config { log_cache_capacity: 1, max_append_entries: 2, trailing_logs: 0, ..defaults() };
@@ -327,7 +327,7 @@ fn fetched_entries_are_not_sent_when_the_previous_one_is_compacted() {
     assert!(harness.next_heartbeat().starts_with("n2: append t3 t0.i0+0 commit i0; read newest at 0; n3"));
 }
 
-/// A probe whose answer is still awaited may carry what is compacted by now.
+/// An unanswered probe may carry entries that are compacted by now.
 #[test]
 fn a_probe_below_the_log_starts_a_snapshot() {
     let mut harness = elected(Config { trailing_logs: 0, ..defaults() });

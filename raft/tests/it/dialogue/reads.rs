@@ -1,14 +1,14 @@
-//! Reads that everybody can believe (thesis §6.4): by a round of heartbeats, or under the lease.
+//! Linearizable reads (thesis §6.4): by a round of heartbeats, or under the lease.
 
 use super::harness::{Harness, ScriptedAnswer, Start, voters};
 use wavetank_raft::{Change, ClientRequest, Index, Member, ReadPath, RequestId, Span};
 
-/// Leads three up to t3.i4, and nobody has answered.
+/// A leader of three with a log up to t3.i4, without any answer yet.
 fn elected() -> Harness {
     Start::of(&[1, 1, 2]).elected()
 }
 
-/// The same, and everybody has everything. The membership stands at i1.
+/// The same, and all followers have all entries. The configuration is at i1.
 fn leader() -> Harness {
     Start::of(&[1, 1, 2]).leader()
 }
@@ -67,7 +67,7 @@ fn a_heartbeat_that_was_due_anyway_serves_as_the_next_round() {
     assert_eq!(harness.yes("n2"), "r1 reads i4; r2 reads i4");
 }
 
-/// What was committed when it came is not known before the first commit of the term.
+/// The commit index is not known before the first commit of the term.
 #[test]
 fn a_read_by_index_waits_for_the_first_commit_of_the_term() {
     for (path, early) in [(ReadPath::Index, ""), (ReadPath::Verify, "r1 reads i0")] {
@@ -112,7 +112,7 @@ fn reads_end_with_leadership() {
     );
 }
 
-/// Half a second from when a quorum's newest answered call was sent, less 500 in a million.
+/// Half a second from the sending of a quorum's newest answered requests, less 500 ppm.
 #[test]
 fn a_lease_starts_when_the_answered_call_was_sent() {
     let heard = leader().now;
@@ -121,7 +121,8 @@ fn a_lease_starts_when_the_answered_call_was_sent() {
         harness.now = heard + Span::us(after);
         assert_eq!(read(&mut harness, 1, ReadPath::Lease), expected, "{after} us later");
     }
-    // Of three, one that answers is enough; and it counts from the call, not from the answer.
+    // With three voters one response is enough, and the lease starts at the request, not at the
+    // response.
     let mut harness = leader();
     harness.wait();
     let sent = harness.now;
@@ -140,7 +141,7 @@ fn there_is_no_lease_before_the_first_commit_or_first_answer() {
     harness.calls.drain(..2);
     harness.yes("n2");
     assert_eq!(read(&mut harness, 1, ReadPath::Lease), "r1 NoLease");
-    // Alone a server has its lease, until another one counts that it has not heard of.
+    // A single voter has its lease until another voter is added that has not answered.
     let mut harness = Start { members: voters(&["n1"]), ..Start::of(&[1]) }.elected();
     assert_eq!(read(&mut harness, 1, ReadPath::Lease), "r1 reads i2");
     let change = Change::AddVoter("n2".into(), "n2".into());

@@ -1,5 +1,5 @@
-//! A server, and a hand that plays its peers, its disk and its state machine. What clients are told
-//! and what its executors are asked for comes back in words; observations are put aside.
+//! One server whose peers, disk and state machine are scripted. A step returns the answers to
+//! clients and the jobs for executors as text; observations are kept apart.
 
 use super::harness::{ScriptedAnswer, Start, response, transfer_vote};
 use wavetank_raft::store::{StoreError, StoreErrorKind};
@@ -11,17 +11,17 @@ use wavetank_raft::{
 pub(crate) struct ServerHarness {
     pub(crate) server: Server,
     pub(crate) now: Time,
-    /// Its calls that were not answered, the oldest first.
+    /// Its unanswered requests, the oldest first.
     pub(crate) calls: Vec<(NodeId, RpcId, Request)>,
     pub(crate) ticket: RpcId,
-    /// What observers were told, and have not asked for yet.
+    /// Observations that the test has not read yet.
     observed: Vec<String>,
-    /// What the state machine has not done yet.
+    /// Batches that are not applied yet.
     batches: Vec<Batch>,
 }
 
 impl Start<'_> {
-    /// A server, begun at time zero.
+    /// A server that starts at time zero.
     pub(crate) fn serve(self) -> ServerHarness {
         let (settings, boot) = self.recovered();
         let server = Server::boot(settings, boot, Time(0));
@@ -29,7 +29,7 @@ impl Start<'_> {
         ServerHarness { server, now: Time(0), calls: Vec::new(), ticket: RpcId(0), observed, batches }
     }
 
-    /// The same, leading; everybody has everything, and the state machine as well.
+    /// The same as a leader; all followers have all entries, and all entries are applied.
     pub(crate) fn serve_as_leader(self) -> ServerHarness {
         let mut harness = self.serve();
         harness.until(DeadlineReason::Election);
@@ -52,7 +52,7 @@ impl ServerHarness {
         text.join("; ")
     }
 
-    /// Keeps what is played by the hand; the rest in words.
+    /// Keeps the actions that the test script handles; returns the others as text.
     fn note(&mut self, action: Action) -> Option<String> {
         match action {
             Action::Send { to, rpc, request } => {
@@ -98,18 +98,18 @@ impl ServerHarness {
         self.step(Event::Call { request: RequestId(request), call })
     }
 
-    /// A command, which is its number.
+    /// Applies a command that consists of its number.
     pub(crate) fn apply(&mut self, request: u64) -> String {
         self.call(request, Call::Apply(command(request)))
     }
 
-    /// Waits for what it waits for.
+    /// Waits for the deadline.
     pub(crate) fn wait(&mut self) -> String {
         self.now = self.now.max(self.server.deadline().at);
         self.step(Event::Timer)
     }
 
-    /// Waits, whatever it does meanwhile, until it waits for this; says when that will be.
+    /// Lets deadlines pass until the next deadline has this reason; returns its time.
     pub(crate) fn until(&mut self, reason: DeadlineReason) -> Time {
         for _ in 0..100 {
             let deadline = self.server.deadline();
@@ -125,19 +125,19 @@ impl ServerHarness {
         self.step(Event::Request { from: NodeId::of(from), rpc: RpcId(1), request })
     }
 
-    /// Everything that it has written becomes durable.
+    /// All its writes are persisted.
     pub(crate) fn persisted(&mut self) -> String {
         self.step(Event::Persisted(self.server.node().issued()))
     }
 
-    /// The oldest call is answered with yes.
+    /// The oldest request is answered with success.
     fn yes(&mut self) -> String {
         let (from, rpc, request) = self.calls.remove(0);
         let scripted = ScriptedAnswer { yes: true, term: self.server.node().term().0, number: 0, hint: None };
         self.step(Event::Response { from, rpc, response: response(&request, scripted) })
     }
 
-    /// Peers and disk do everything that they are asked for.
+    /// Peers answer all requests with success, and all writes are persisted.
     pub(crate) fn agree(&mut self) -> String {
         let mut text = Vec::new();
         for _ in 0..100 {
@@ -155,15 +155,15 @@ impl ServerHarness {
         panic!("it keeps on asking: {:?}", self.calls);
     }
 
-    /// A newer term is heard of.
+    /// A message of a newer term arrives.
     pub(crate) fn depose(&mut self) -> String {
         let term = self.server.node().term().0 + 1;
         let last = (term - 1, self.server.node().log().last().index.0);
         self.receive("n2", transfer_vote(term, last))
     }
 
-    /// The state machine does the next batch. It responds to a command with twice the command, and to
-    /// another's state with `complaint`.
+    /// The state machine applies the next batch. It responds to a command with the command twice,
+    /// and to a restore with `complaint`.
     pub(crate) fn applied_with(&mut self, complaint: &str) -> String {
         let batch = self.batches.remove(0);
         let respond = |payload: &Payload| match payload {
@@ -193,7 +193,7 @@ impl ServerHarness {
         text.join("; ")
     }
 
-    /// What observers were told since they asked last.
+    /// The observations since the last call.
     pub(crate) fn observed(&mut self) -> String {
         std::mem::take(&mut self.observed).join("; ")
     }

@@ -1,4 +1,4 @@
-//! What clients and operators are told by a server, each of them once.
+//! The answers of a server to clients and operators: exactly one for each call.
 
 use super::harness::{Start, append, voters};
 use super::server_harness::{ServerHarness, command, failure};
@@ -7,7 +7,7 @@ use wavetank_raft::{
     RequestId, RoleName, Span, Time, Token,
 };
 
-/// Leads three up to t3.i4, of which everything is applied.
+/// A leader of three that has applied its log up to t3.i4.
 fn leader() -> ServerHarness {
     Start::of(&[1, 1, 2]).serve_as_leader()
 }
@@ -70,7 +70,7 @@ fn only_a_leader_accepts_requests() {
     assert_eq!(harness.apply(1), "r1 NotLeader(None)");
 }
 
-/// What is not committed may be overwritten, or not; what is will be applied and answered.
+/// Uncommitted entries may be overwritten, or not. Committed entries will be applied and answered.
 #[test]
 fn lost_leadership_answers_waiting_calls() {
     let mut harness = leader();
@@ -177,7 +177,7 @@ fn a_staged_voter_is_answered_once_promoted() {
     assert_eq!(harness.agree(), "apply t3.i6+1");
     assert_eq!(harness.applied(), "r1 committed i6");
     assert!(harness.server.node().voters().contains(NodeId::of("n4")));
-    // Or it is not, since leadership goes first.
+    // Or it is not promoted, because leadership is lost first.
     let mut harness = leader();
     let (id, address) = ("n4".into(), "n4".into());
     harness.call(1, Call::AddVoterStaged { id, address, prev_index: Index::ZERO });
@@ -270,7 +270,8 @@ fn a_stopping_server_answers_all_waiting_calls() {
     assert_eq!(harness.call(2, Call::Shutdown), "r2 done; r1 Shutdown; halt Shutdown");
 }
 
-/// Once the removal is applied; a follower that was removed may be added again, and stays.
+/// It stops once its removal is applied. A removed follower keeps running, because it may be added
+/// again.
 #[test]
 fn a_leader_that_is_removed_stops() {
     for shutdown_on_remove in [true, false] {

@@ -1,4 +1,4 @@
-//! A snapshot in place of a log: what a follower takes of it, and how a leader sends it (thesis §5).
+//! Snapshots: how a follower installs one, and how a leader sends one (thesis §5).
 
 use super::harness::{Harness, ScriptedAnswer, Start, append, id, voters};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use wavetank_raft::{
     ReadPath, Request, RequestId, RpcId, SnapshotMeta, SnapshotPiece, Span, Term, Time,
 };
 
-/// Ten bytes that end here, with four members since i2.
+/// The description of a snapshot of ten bytes, with four members since i2.
 fn meta(last: (u64, u64)) -> Arc<SnapshotMeta> {
     let configuration = Configuration::new(voters(&["n1", "n2", "n3", "n4"])).expect("names differ");
     SnapshotMeta { last: id(last), configuration, configuration_index: Index(2), size: 10, checksum: 0 }
@@ -21,14 +21,14 @@ fn piece(term: u64, last: (u64, u64), begin: u64, end: u64) -> Request {
     Request::InstallSnapshot(InstallSnapshot { term, meta, offset, data, done })
 }
 
-/// In term 3, with a log that ends at t2.i3 and begins at i1.
+/// A follower in term 3, with a log from i1 to t2.i3.
 fn follower() -> Harness {
     let mut harness = Start { term: 3, ..Start::of(&[1, 1, 2]) }.boot();
     harness.at(1_000).receive("n2", append(3, (1, 1), &[], 1));
     harness
 }
 
-/// A report about the ticket that was given out last.
+/// The report for the last ticket.
 fn kept(harness: &mut Harness, ticket: u64, ok: bool) -> String {
     harness.step(Input::SnapshotWritten { ticket: RpcId(ticket), ok })
 }
@@ -53,7 +53,7 @@ fn a_snapshot_takes_the_place_of_a_log_that_does_not_reach_it() {
     assert_eq!(kept(&mut harness, 2, true), "ignored UnknownTicket");
 }
 
-/// What follows the snapshot stays if the log has its last entry, and goes if not (#697).
+/// The suffix stays if the log has the snapshot's last entry, and goes otherwise (#697).
 #[test]
 fn a_suffix_after_a_snapshot_stays_only_if_it_matches() {
     let config = |trailing_logs| Config { trailing_logs, ..Start::of(&[]).config };
@@ -114,7 +114,7 @@ fn a_snapshot_below_the_commit_index_is_not_installed() {
     assert_eq!(harness.receive("n2", piece(3, (2, 3), 0, 4)), "n2! install yes t3 next 10");
     assert_eq!(harness.receive("n2", piece(3, (3, 4), 0, 4)), "", "that is not durable here yet");
     assert_eq!(harness.persisted(), "n2! append yes t3 last i3; n2! install yes t3 next 10; commit i4");
-    // It may have become so on the way.
+    // It may have been committed while the snapshot was in flight.
     assert_eq!(harness.receive("n2", piece(3, (3, 5), 0, 10)), "keep t3.i5 0+10 done");
     harness.receive("n2", append(3, (3, 4), &[3], 5));
     assert_eq!(kept(&mut harness, 1, true), "n2! install yes t3 next 10");
@@ -134,8 +134,8 @@ fn only_the_leader_may_send_a_snapshot() {
     assert_eq!(kept(&mut harness, 1, true), "ignored UnknownTicket", "it has begun to campaign");
 }
 
-/// The log may still have what a snapshot stands for. An operator who gave the cluster another
-/// membership offline has put it into the snapshot alone.
+/// The log may still have entries that a snapshot includes. After an offline recovery only the
+/// snapshot has the new membership.
 #[test]
 fn the_membership_of_a_snapshot_counts_and_not_that_of_the_entry_it_ends_with() {
     let (settings, mut boot) = Start::of(&[1, 1, 2]).recovered();
@@ -160,14 +160,14 @@ fn a_local_snapshot_compacts_the_log() {
         let kept = if last == (2, 3) { (1, 1) } else { last };
         assert_eq!(harness.node.snapshot(), id(kept), "one that is not committed, or older, is none");
     }
-    // What is not on disk cannot be cut from there.
+    // Entries that are not persisted cannot be deleted from the disk.
     let mut harness = Start { term: 3, config: config(0), ..Start::of(&[1, 1, 2]) }.boot();
     harness.at(1_000).receive("n2", append(3, (2, 3), &[3, 3], 5));
     assert_eq!(harness.step(Input::SnapshotTaken(id((3, 4)))), "write w2 compact i3");
 }
 
-/// Leads three in term 4, from a snapshot at t2.i5 on to t4.i8, which is committed. `n2` has next to
-/// nothing; the snapshot is about to be read for it.
+/// A leader of three in term 4, with a snapshot at t2.i5 and a log up to t4.i8, which is committed.
+/// `n2` has almost no entries; the leader is about to read the snapshot for it.
 fn leader() -> Harness {
     let mut harness = Start { snapshot: Some((2, 5)), ..Start::of(&[2, 3]) }.elected();
     assert_eq!(harness.node.log().last(), id((4, 8)));
@@ -178,14 +178,14 @@ fn leader() -> Harness {
     harness
 }
 
-/// The bytes that were asked for.
+/// The piece that was fetched.
 fn read(harness: &mut Harness, begin: u64, end: u64) -> String {
     let data = vec![0; usize::try_from(end - begin).expect("a few")].into();
     let piece = Some(SnapshotPiece { meta: meta((2, 5)), offset: begin, data });
     harness.step(Input::SnapshotRead { ticket: harness.ticket, piece })
 }
 
-/// `n2` has taken everything before this, or asks for what follows it.
+/// `n2` has everything before this offset, or asks for the piece at this offset.
 fn taken(harness: &mut Harness, yes: bool, number: u64) -> String {
     harness.answer("n2", ScriptedAnswer { number, ..harness.scripted(yes) })
 }
@@ -245,7 +245,7 @@ fn a_lost_piece_of_a_snapshot_is_sent_again() {
         assert!(text.contains("n2: append t4 t0.i0+0 commit i0; "), "it lives: {text}");
         asked.extend(install(&text).then(|| harness.now.since(sent)));
     }
-    // Once more than a heartbeat timeout has gone by; what is read then is not read again.
+    // After more than a heartbeat timeout; a pending read is not repeated.
     assert_eq!(asked, [Span::ms(1_100)]);
 }
 
@@ -268,7 +268,7 @@ fn a_snapshot_answer_counts_as_contact() {
     assert_eq!(taken(&mut harness, true, 4), "read t2.i5 at 4; r1 reads i8");
 }
 
-/// What a follower lacks may be compacted while it is on its way.
+/// Entries that a follower needs may be compacted while they are in flight.
 #[test]
 fn a_follower_behind_the_log_gets_a_snapshot() {
     let config = Config { trailing_logs: 0, max_append_entries: 1, max_inflight: 1, ..Start::of(&[]).config };
@@ -279,7 +279,7 @@ fn a_follower_behind_the_log_gets_a_snapshot() {
         harness.agree();
         harness
     };
-    // It was sent the last one, and says that it does not have it.
+    // The last entry was sent to it, and it answers that it does not have it.
     let mut harness = leader(1);
     assert_eq!(harness.step(Input::SnapshotTaken(id((3, 5)))), "write w4 compact i5");
     assert!(
@@ -290,14 +290,14 @@ fn a_follower_behind_the_log_gets_a_snapshot() {
     assert!(harness.next_heartbeat().starts_with("n2: append t3 t3.i5+0 commit i5; "));
     let back = ScriptedAnswer { hint: Some((3, 4)), ..harness.scripted(false) };
     assert_eq!(harness.answer("n2", back), "read newest at 0");
-    // It was not even sent what is compacted now.
+    // The compacted entries were never sent to it.
     let mut harness = leader(3);
     assert_eq!(harness.step(Input::SnapshotTaken(id((3, 7)))), "write w4 compact i7");
     assert!(!harness.next_heartbeat().contains("read"), "it may have them yet");
     assert!(harness.next_heartbeat().starts_with("n2: append t3 t0.i0+0 commit i0; read newest at 0; "));
 }
 
-/// Answers to what it was sent before are waited for no more; those to heartbeats are.
+/// Requests with entries are forgotten; heartbeats are kept.
 #[test]
 fn a_starting_snapshot_forgets_entry_calls_and_keeps_heartbeats() {
     let config = Config { trailing_logs: 0, max_append_entries: 1, max_inflight: 2, ..Start::of(&[]).config };

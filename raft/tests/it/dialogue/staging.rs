@@ -1,15 +1,15 @@
-//! A new server that catches up in rounds, and gets its vote when it has (thesis §4.2.1).
+//! A new server catches up in rounds and is then promoted to voter (thesis §4.2.1).
 
 use super::harness::{Harness, ScriptedAnswer, Start};
 use wavetank_raft::{Change, ClientRequest, Config, DeadlineReason, Index, NodeId, Payload, RequestId, Span};
 
-/// Leads three, with `n4` as a member without a vote that has not answered yet. Two rounds are all
-/// that anybody gets.
+/// A leader of three voters and the non-voter `n4`, which has not answered yet. A server gets at
+/// most two rounds.
 fn leader() -> Harness {
     leader_that_sends(64)
 }
 
-/// The same, with so many entries a call.
+/// The same, with at most this many entries in a message.
 fn leader_that_sends(max_append_entries: u64) -> Harness {
     let config = Config { max_catch_up_rounds: 2, max_append_entries, ..Start::of(&[]).config };
     let mut harness = Start { config, ..Start::of(&[1, 1, 2]) }.elected();
@@ -34,7 +34,7 @@ fn propose(harness: &mut Harness) {
     harness.request(ClientRequest::Propose(vec![Payload::Noop]));
 }
 
-/// So much later the old voters have answered everything.
+/// The old voters answer all requests after this time.
 fn pass(harness: &mut Harness, span: Span) -> Vec<String> {
     let until = harness.now + span;
     let mut text = Vec::new();
@@ -102,7 +102,7 @@ fn a_round_that_took_too_long_is_followed_by_another() {
         pass(&mut harness, after);
         assert_eq!(harness.yes("n4").contains("r1 staged"), expected, "after {after}, more: {more}");
     }
-    // The second round is for what came meanwhile, and has its own time.
+    // The second round is for entries that came meanwhile, and has its own time.
     let mut harness = leader();
     stage(&mut harness, 1, "n4");
     pass(&mut harness, Span::ms(600));
@@ -126,7 +126,7 @@ fn a_server_that_is_too_slow_stays_a_nonvoter() {
     assert_eq!(pass(&mut harness, Span::ms(1_100)), [""; 0]);
     harness.calls.sort_by_key(|(_, _, request)| !format!("{request:?}").contains("Noop"));
     assert_eq!(harness.yes("n4"), "n4 is back; r1 TooSlow");
-    // Or it never comes to an end; then the first heartbeat says so.
+    // Or the round never ends: then the first heartbeat after its time ends the staging.
     let mut harness = leader();
     stage(&mut harness, 1, "n4");
     assert_eq!(pass(&mut harness, Span::ms(2_000)), [""; 0]);

@@ -1,16 +1,16 @@
-//! Handing leadership over (thesis §3.10).
+//! Leadership transfer (thesis §3.10).
 
 use super::harness::{Harness, ScriptedAnswer, Start, voters};
 use wavetank_raft::{
     Change, ClientRequest, DeadlineReason, Index, Member, NodeId, Payload, ReadPath, RequestId, Span,
 };
 
-/// Leads three up to t3.i4, and nobody has answered.
+/// A leader of three with a log up to t3.i4, without any answer yet.
 fn elected() -> Harness {
     Start::of(&[1, 1, 2]).elected()
 }
 
-/// The same, and everybody has everything. The membership stands at i1.
+/// The same, and all followers have all entries. The configuration is at i1.
 fn leader() -> Harness {
     Start::of(&[1, 1, 2]).leader()
 }
@@ -50,7 +50,7 @@ fn the_default_target_is_the_most_advanced_voter() {
         harness.yes(name);
         assert_eq!(transfer(&mut harness, 1, None), format!("{name}: campaign Some(t3)"));
     }
-    // Whoever has no vote cannot take over, however far it is.
+    // A non-voter cannot take over, even with the whole log.
     let members = vec![Member::voter("n1", "n1"), Member::voter("n2", "n2"), Member::nonvoter("n3", "n3")];
     let mut harness = Start { members, ..Start::of(&[1, 1, 2]) }.elected();
     harness.yes("n3");
@@ -90,7 +90,7 @@ fn a_target_that_does_not_take_over_in_time_is_given_up() {
     assert!(harness.request(ClientRequest::Propose(vec![Payload::Noop])).starts_with("appended"));
 }
 
-/// Whoever obeys a call to campaign, whenever it comes, may lead inside the lease.
+/// A server that obeys TimeoutNow, even a late one, may lead inside the lease.
 #[test]
 fn after_a_call_to_campaign_there_is_no_lease_any_more() {
     let read = |harness: &mut Harness| {
@@ -117,7 +117,7 @@ fn no_membership_changes_while_leadership_is_handed_over() {
     assert!(!harness.next_heartbeat().contains("r7"), "nor is anybody promoted");
 }
 
-/// But for a joint configuration, which is left as soon as it can be.
+/// Only a joint configuration is left at once.
 #[test]
 fn a_target_that_loses_its_vote_is_given_up() {
     for (target, is_given_up) in [("n3", true), ("n2", false)] {

@@ -1,5 +1,4 @@
-//! What a server does by itself: it hands entries over, takes snapshots and loads them, and says how
-//! it is.
+//! The background work of a server: applying entries, taking and loading snapshots, statistics.
 
 use super::harness::{Start, append, entries, id, voters};
 use super::server_harness::{ServerHarness, command, failure};
@@ -52,7 +51,7 @@ fn uncached_entries_are_fetched_for_the_state_machine() {
     assert_eq!(harness.receive("n2", append(2, (1, 1), &[], 1)), "fetch i1..i1");
     assert_eq!(harness.receive("n2", append(2, (2, 3), &[], 3)), "", "one at a time");
     assert_eq!(fetched(&mut harness, 0, &[1]), "apply t1.i1+1; fetch i2..i3");
-    // The store may have more than may be applied.
+    // The store may have more entries than are committed.
     assert_eq!(fetched(&mut harness, 1, &[1, 2, 2]), "apply t1.i2+2");
     assert_eq!(fetched(&mut harness, 1, &[1, 2]), "", "nobody waits for that any more");
     harness.ticket = RpcId(7);
@@ -60,7 +59,7 @@ fn uncached_entries_are_fetched_for_the_state_machine() {
     assert!(harness.observed().ends_with("ignored UnknownTicket"), "nor does the protocol");
 }
 
-/// A snapshot came between the two.
+/// A snapshot was installed between the two fetches.
 #[test]
 fn entries_of_an_abandoned_fetch_are_ignored() {
     let mut harness = forgetful();
@@ -88,7 +87,7 @@ fn meta(last: (u64, u64)) -> Arc<SnapshotMeta> {
     SnapshotMeta { last: id(last), configuration, configuration_index: Index(1), size: 1, checksum: 0 }.into()
 }
 
-/// A snapshot of the leader's, `n2` in its term, comes and is kept.
+/// A snapshot from the leader `n2` is received and stored.
 fn install(harness: &mut ServerHarness, term: u64, last: (u64, u64)) -> String {
     let (term, meta, data) = (Term(term), meta(last), vec![0].into());
     let piece = InstallSnapshot { term, meta, offset: 0, data, done: true };
@@ -125,7 +124,7 @@ fn a_snapshot_that_cannot_be_loaded_stops_a_server_unless_a_newer_one_follows() 
     assert_eq!(harness.server.applied(), Index(12));
 }
 
-/// Whether they are in it is not known here.
+/// It is not known whether the snapshot includes their entries.
 #[test]
 fn calls_replaced_by_a_snapshot_are_answered() {
     let mut harness = leader(defaults());
@@ -148,7 +147,7 @@ fn a_snapshot_covers_what_was_dispatched() {
     assert_eq!(taken(&mut harness, (3, 5)), "r1 snapshot t3.i5");
     assert_eq!(harness.server.node().snapshot(), id((3, 5)));
     assert_eq!(harness.call(3, Call::Snapshot), "r3 NothingNewToSnapshot");
-    // Along with the membership in force there, and not with what is only appended.
+    // It has the configuration in force at that index, not one that is only appended.
     let add = |name: &str| Call::Change {
         change: Change::AddNonvoter(name.into(), name.into()),
         prev_index: Index::ZERO,
@@ -197,7 +196,7 @@ fn a_server_starts_from_its_snapshot() {
     harness.now = Time(1_000_000);
     assert_eq!(harness.receive("n2", append(3, (3, 7), &[], 7)), "apply t2.i6+2");
     assert_eq!(harness.call(1, Call::Snapshot), "capture t3.i7 with i1 n1 n2 n3");
-    // Each start draws other times.
+    // Each start draws other timeouts.
     let deadline = |incarnation| {
         let (settings, mut boot) = Start::of(&[1, 1, 2]).recovered();
         boot.incarnation = incarnation;

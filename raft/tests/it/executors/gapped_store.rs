@@ -1,10 +1,11 @@
-//! A store that has lost an entry in the middle, and leaves the traits as they are where it can.
+//! A store that has lost an entry in the middle. It uses the default methods of the traits where
+//! possible.
 
 use wavetank_raft::store::inmem::InmemStore;
 use wavetank_raft::store::{LogStore, StableStore, StoreError};
 use wavetank_raft::{Entry, Index};
 
-/// A store, and the entry that it has lost.
+/// A store, and the index of the lost entry.
 pub(super) struct GappedStore(pub(super) InmemStore, pub(super) Index);
 
 impl LogStore for GappedStore {

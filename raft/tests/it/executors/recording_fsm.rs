@@ -1,17 +1,17 @@
-//! A state machine that writes down what it is told.
+//! A state machine that records its calls.
 
 use wavetank_raft::store::{
     Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
 };
 use wavetank_raft::{Configuration, Data, Index};
 
-/// One page for each time it was told something.
+/// The state machine, with one text for each call.
 #[derive(Default)]
 pub(super) struct RecordingFsm {
     pub(super) calls: Vec<String>,
 }
 
-/// All pages as one text.
+/// The recorded calls as one text.
 pub(super) struct FsmCopy(String);
 
 impl Fsm for RecordingFsm {
@@ -37,7 +37,7 @@ impl Fsm for RecordingFsm {
         Ok(FsmCopy(self.calls.concat()))
     }
 
-    /// Refuses what is bad.
+    /// Refuses the state "bad".
     fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
         let bytes = source.read_at(0, source.size())?;
         let text = String::from_utf8_lossy(&bytes).into_owned();

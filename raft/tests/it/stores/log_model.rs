@@ -1,19 +1,19 @@
-//! A log and a few records as maps, and what may be done to a store that keeps them.
+//! Maps as the model of a store of a log and a few records.
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use wavetank_raft::store::{LogStore, StableStore};
 use wavetank_raft::{Entry, Index, Payload, Term};
 
-/// Something done to a store.
+/// A step on a store.
 #[derive(Clone, Debug)]
 pub(crate) enum StoreStep {
-    /// So many entries after the last one, or after a gap.
+    /// Store this many entries after the last one, or after a gap.
     Store {
         count: u64,
         gap: bool,
     },
-    /// From one index to another, counted from the first one that is there.
+    /// Delete a range, counted from the first index.
     Delete {
         from: u64,
         count: u64,
@@ -32,14 +32,14 @@ pub(crate) fn steps() -> impl Strategy<Value = StoreStep> {
     ]
 }
 
-/// What a store of both kinds is.
+/// A store of both kinds.
 pub(crate) trait Store: LogStore + StableStore {}
 
 impl<T: LogStore + StableStore> Store for T {}
 
-/// A map, and what is to be made of a log with a hole.
+/// The model.
 pub(crate) struct StoreModel {
-    /// Whether a deletion that would leave one is refused.
+    /// Whether the store refuses a deletion that would leave a hole.
     refuses_holes: bool,
     log: BTreeMap<u64, Entry>,
     records: BTreeMap<u8, Vec<u8>>,
@@ -51,7 +51,7 @@ impl StoreModel {
         Self { refuses_holes, log: BTreeMap::new(), records: BTreeMap::new(), made: 0 }
     }
 
-    /// Does it to both.
+    /// Applies the step to the model and to the store.
     pub(crate) fn apply(&mut self, store: &mut impl Store, step: StoreStep) {
         match step {
             StoreStep::Store { count, gap } => self.store(store, count, gap),
