@@ -1,4 +1,4 @@
-//! Bytes become whatever may happen to one node: see `tests/fuzz_targets/step.rs`.
+//! Bytes become the inputs of one node: see `tests/fuzz_targets/step.rs`.
 
 #![no_main]
 

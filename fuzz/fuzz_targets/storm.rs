@@ -1,4 +1,4 @@
-//! Bytes become what goes wrong in a storm: see `tests/fuzz_targets/storm.rs`.
+//! Bytes become the faults of a storm: see `tests/fuzz_targets/storm.rs`.
 
 #![no_main]
 

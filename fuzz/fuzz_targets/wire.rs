@@ -1,5 +1,5 @@
-//! Bytes become messages and stored entries: see `tests/fuzz_targets/wire.rs`. Whatever a message says of
-//! its lengths, little more is allocated than it has bytes.
+//! Bytes become messages and stored entries: see `tests/fuzz_targets/wire.rs`. A decoder allocates
+//! little more than the size of the message, even if the message announces larger lengths.
 
 #![no_main]
 
@@ -9,7 +9,7 @@ use std::alloc::System;
 #[global_allocator]
 static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
-/// A list of 1,024 entries, the longest there is, takes less.
+/// The longest list, of 1,024 entries, takes less.
 const MOST: usize = 1 << 20;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -1,7 +1,8 @@
-//! The bare core: three nodes in one thread, messages passed by value, writes durable at once.
+//! The bare protocol: three nodes in one thread, messages passed by value, writes persisted at
+//! once.
 //!
-//! Prints commits per second of one core, as the median of several runs. Times are this machine's
-//! own; compare them only with what else was measured in the same minute.
+//! Prints commits per second of one core, as the median of several runs. Times depend on the
+//! machine; compare only measurements of the same minute.
 
 #![expect(
     clippy::print_stdout,
@@ -22,7 +23,7 @@ use wavetank_raft::{
 
 const RUNS: usize = 5;
 
-/// Three nodes and what is on its way between them.
+/// Three nodes and the messages in flight between them.
 struct Trio {
     nodes: Vec<Node>,
     ids: [NodeId; 3],
@@ -67,7 +68,7 @@ impl Trio {
         (0..3).find(|&at| self.nodes[at].role() == RoleName::Leader)
     }
 
-    /// One input for one node, and what it wants done.
+    /// Gives one node an input and carries out its effects.
     fn give(&mut self, at: usize, input: Input) {
         self.nodes[at].step(self.now, input, &mut self.fx);
         let from = self.ids[at];
@@ -103,7 +104,7 @@ impl Trio {
     }
 }
 
-/// Commits per second, and messages per commit, with so many proposals in flight.
+/// Commits per second, and messages per commit, with this many proposals in flight.
 fn measure(in_flight: u64, bytes: usize, commits: u64) -> (f64, f64) {
     let mut trio = Trio::new();
     let leader = trio.leader().expect("elected");

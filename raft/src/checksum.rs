@@ -1,5 +1,5 @@
-//! CRC-64/XZ, the checksum of HashiCorp's file snapshots, and the check of a snapshot against
-//! what was announced.
+//! CRC-64/XZ, the checksum of HashiCorp's file snapshots, and the check of a snapshot against its
+//! announced size and checksum.
 
 use crate::message::SnapshotMeta;
 use crate::store::{StoreError, StoreErrorKind};
@@ -38,7 +38,7 @@ const fn tables() -> [[u64; 256]; WIDTH] {
     tables
 }
 
-/// A checksum in the making, for bytes that come in pieces.
+/// An unfinished checksum, for bytes that come in pieces.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Checksum(u64);
 
@@ -49,7 +49,7 @@ impl Default for Checksum {
 }
 
 impl Checksum {
-    /// Takes the next bytes.
+    /// Adds the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         let (wide, rest) = bytes.as_chunks::<WIDTH>();
         for chunk in wide {
@@ -64,7 +64,7 @@ impl Checksum {
         }
     }
 
-    /// The checksum of what was taken.
+    /// The checksum of the bytes so far.
     #[must_use]
     pub const fn finish(self) -> u64 {
         !self.0
@@ -83,7 +83,7 @@ pub fn of(bytes: &[u8]) -> u64 {
     checksum.finish()
 }
 
-/// The description of a snapshot that turned out to have this size and checksum.
+/// Completes the description of a snapshot with its actual size and checksum.
 ///
 /// # Errors
 /// When another size or checksum was announced.
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_announced_must_come() {
+    fn a_snapshot_must_match_its_announced_size_and_checksum() {
         let configuration = Configuration::new(vec![Member::voter("n1", "a1")]).expect("one voter");
         let last = LogId::new(Term(2), Index(5));
         let meta = |size, checksum| {
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn many_bytes_at_a_time_are_as_good_as_one_by_one() {
+    fn wide_and_bytewise_updates_agree() {
         let bytes: Vec<u8> = (0..100_u8).map(|n| n.wrapping_mul(37)).collect();
         for length in 0..bytes.len() {
             let mut slow = Checksum::default();

@@ -1,4 +1,5 @@
-//! The knobs, under HashiCorp's names and with its defaults, refused if they cannot work.
+//! The configuration, under HashiCorp's names and with its defaults. Values that cannot work are
+//! refused.
 
 use crate::types::{ServerId, Span};
 use core::fmt;
@@ -10,8 +11,8 @@ use core::fmt;
 pub struct Config {
     /// The protocol version spoken, 2 or 3. 1 is HashiCorp's pre-2017 protocol and is not spoken.
     pub protocol_version: u8,
-    /// How long a follower hears nothing before it campaigns: one to two times this (≥ 5 ms).
-    /// A leader sends heartbeats every tenth of it.
+    /// How long a follower waits for the leader before it campaigns: one to two times this (≥ 5
+    /// ms). A leader sends heartbeats every tenth of it.
     pub heartbeat_timeout: Span,
     /// How long a candidate waits before it tries again: one to two times this (≥ 5 ms and not
     /// below `heartbeat_timeout`). Also the budget of a leadership transfer.
@@ -86,7 +87,7 @@ impl Default for Config {
     }
 }
 
-/// A configuration that can work: every rule in the fields' docs holds.
+/// A checked configuration: every rule in the docs of the fields holds.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Config", into = "Config"))]
@@ -186,10 +187,10 @@ impl Settings {
         self.0.heartbeat_timeout.part(10).max(Span::us(1))
     }
 
-    /// How long after it sent a heartbeat that a quorum answered the leader may still read without
-    /// asking (thesis §6.4.1). Followers keep quiet for their own `heartbeat_timeout`, which can be
-    /// reloaded but never below `leader_lease_timeout`, which cannot: so the latter it is, less
-    /// what the clocks may differ.
+    /// The length of the lease: how long the leader may read without asking, from the sending of a
+    /// heartbeat that a quorum answered (thesis §6.4.1). Followers grant no vote for their own
+    /// `heartbeat_timeout`. A reload can change that, but never below `leader_lease_timeout`, which
+    /// cannot be reloaded. So the lease is the latter, less the allowed drift of the clocks.
     #[must_use]
     pub fn lease(&self) -> Span {
         let timeout = self.0.leader_lease_timeout.0;

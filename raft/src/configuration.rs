@@ -27,7 +27,7 @@ pub struct Member {
     pub suffrage: Suffrage,
     /// Its name, unique for all time.
     pub id: ServerId,
-    /// Where it is reached.
+    /// Its network address.
     pub address: ServerAddress,
 }
 
@@ -50,19 +50,19 @@ impl Member {
 /// 3. `outgoing` is empty unless the membership is joint; then it holds the old list.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(try_from = "Lists", into = "Lists"))]
+#[cfg_attr(feature = "serde", serde(try_from = "UncheckedConfiguration", into = "UncheckedConfiguration"))]
 pub struct Configuration {
     servers: Vec<Member>,
     outgoing: Vec<Member>,
 }
 
-/// What a configuration looks like before its promises are checked.
+/// The lists of a configuration before its invariants are checked.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Lists {
+pub struct UncheckedConfiguration {
     /// The members.
     pub servers: Vec<Member>,
-    /// The old members while joint, else nobody.
+    /// The old members while joint, else empty.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
     pub outgoing: Vec<Member>,
 }
@@ -75,9 +75,9 @@ pub enum Change {
     AddVoter(ServerId, ServerAddress),
     /// Adds the server without a vote; a present one is only moved, never demoted.
     AddNonvoter(ServerId, ServerAddress),
-    /// Takes the server's vote; it stays a member.
+    /// Makes the server a non-voter; it stays a member.
     DemoteVoter(ServerId),
-    /// Takes the server out.
+    /// Removes the server.
     RemoveServer(ServerId),
     /// Goes to this list of servers through a joint configuration.
     Members(Vec<Member>),
@@ -85,7 +85,7 @@ pub enum Change {
     LeaveJoint,
 }
 
-/// Why a configuration cannot be.
+/// The rule that a configuration breaks.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ConfigurationError {
@@ -97,9 +97,9 @@ pub enum ConfigurationError {
     DuplicateId(ServerId),
     /// This address occurs twice.
     DuplicateAddress(ServerAddress),
-    /// These two ids cannot be told apart by their numbers; rename one.
+    /// These two ids have the same number; rename one.
     IdsCollide(ServerId, ServerId),
-    /// Nobody would be left to vote.
+    /// There would be no voter.
     NoVoter,
     /// A joint configuration has to be left before the next change.
     Joint,
@@ -126,10 +126,10 @@ impl fmt::Display for ConfigurationError {
 
 impl core::error::Error for ConfigurationError {}
 
-impl TryFrom<Lists> for Configuration {
+impl TryFrom<UncheckedConfiguration> for Configuration {
     type Error = ConfigurationError;
 
-    fn try_from(lists: Lists) -> Result<Self, ConfigurationError> {
+    fn try_from(lists: UncheckedConfiguration) -> Result<Self, ConfigurationError> {
         check(&lists.servers)?;
         if !lists.outgoing.is_empty() {
             check(&lists.outgoing)?;
@@ -138,7 +138,7 @@ impl TryFrom<Lists> for Configuration {
     }
 }
 
-impl From<Configuration> for Lists {
+impl From<Configuration> for UncheckedConfiguration {
     fn from(configuration: Configuration) -> Self {
         Self { servers: configuration.servers, outgoing: configuration.outgoing }
     }
@@ -148,9 +148,9 @@ impl Configuration {
     /// A configuration of these servers.
     ///
     /// # Errors
-    /// When one of the promises above does not hold.
+    /// When one of the invariants above does not hold.
     pub fn new(servers: Vec<Member>) -> Result<Self, ConfigurationError> {
-        Lists { servers, outgoing: Vec::new() }.try_into()
+        UncheckedConfiguration { servers, outgoing: Vec::new() }.try_into()
     }
 
     /// The members; while joint, the new ones.
@@ -159,7 +159,7 @@ impl Configuration {
         &self.servers
     }
 
-    /// The old members while joint, else nobody.
+    /// The old members while joint, else empty.
     #[must_use]
     pub fn outgoing(&self) -> &[Member] {
         &self.outgoing
@@ -171,13 +171,13 @@ impl Configuration {
         !self.outgoing.is_empty()
     }
 
-    /// Who counts.
+    /// The voters.
     #[must_use]
     pub fn voters(&self) -> Voters {
         Voters::new(voters_of(&self.servers), voters_of(&self.outgoing))
     }
 
-    /// Everybody who receives the log, each once.
+    /// All members, old and new, each once.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
         let only_outgoing =
             self.outgoing.iter().filter(|old| self.servers.iter().all(|new| new.id != old.id));
@@ -203,8 +203,8 @@ impl Configuration {
     /// ```
     ///
     /// # Errors
-    /// When the result would break a promise, or while a joint configuration is in force (except
-    /// for leaving it).
+    /// When the result would break an invariant, or while a joint configuration is in
+    /// force (except for leaving it).
     pub fn next(&self, change: &Change) -> Result<Self, ConfigurationError> {
         if let Change::LeaveJoint = change {
             return if self.is_joint() {
@@ -227,7 +227,7 @@ impl Configuration {
             }
             Change::RemoveServer(id) => servers.retain(|server| server.id != *id),
             Change::Members(new) => {
-                return Lists { servers: new.clone(), outgoing: servers }.try_into();
+                return UncheckedConfiguration { servers: new.clone(), outgoing: servers }.try_into();
             }
             Change::LeaveJoint => unreachable!("answered above"),
         }

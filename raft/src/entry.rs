@@ -1,4 +1,4 @@
-//! What the log is made of.
+//! The entries of the log.
 
 use crate::configuration::Configuration;
 use crate::types::{Index, LogId, Term};
@@ -14,13 +14,13 @@ pub type Entries = Arc<[Entry]>;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Entry {
-    /// The term in which a leader created it, and its place.
+    /// The term in which a leader created it, and its index.
     pub id: LogId,
-    /// What it says.
+    /// The content.
     pub payload: Payload,
 }
 
-/// What an entry says. The kinds are HashiCorp's log types.
+/// The content of an entry. The kinds are HashiCorp's log types.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Payload {
@@ -33,9 +33,9 @@ pub enum Payload {
     Extended(Arc<Extended>),
     /// Answered once everything before it has been applied.
     Barrier,
-    /// The state machine's whole state, from outside: what came before counts no more. HashiCorp
-    /// restores on the leader alone and lets the followers find out; here a quorum stands behind
-    /// it like behind any entry.
+    /// A whole state from outside that replaces the state machine's state. HashiCorp restores on
+    /// the leader alone, and the followers get a snapshot later; here a quorum commits it like any
+    /// entry.
     Restore(Data),
     /// The cluster's membership from this entry on, committed or not (thesis §4.1).
     Configuration(Arc<Configuration>),
@@ -47,7 +47,7 @@ pub enum Payload {
 pub struct Extended {
     /// The command.
     pub data: Data,
-    /// What middleware keeps beside it.
+    /// The opaque part that middleware keeps beside it.
     pub extensions: Data,
 }
 
@@ -58,7 +58,7 @@ impl Entry {
         Self { id: LogId::new(term, index), payload }
     }
 
-    /// What the entry counts for against the byte limits: its payload and a fixed overhead.
+    /// The size of the entry for the byte limits: its payload and a fixed overhead.
     #[must_use]
     pub fn weight(&self) -> u64 {
         const OVERHEAD: u64 = 32;
@@ -79,7 +79,7 @@ mod tests {
     use alloc::vec;
 
     #[test]
-    fn an_entry_weighs_what_it_carries_and_a_little_more() {
+    fn an_entry_weighs_its_payload_and_an_overhead() {
         let data: Data = vec![0; 7].into();
         let both = Extended { data: data.clone(), extensions: vec![0; 3].into() };
         let members = vec![Member::voter("n1", "a1"), Member::nonvoter("n2", "a2")];

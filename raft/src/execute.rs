@@ -1,8 +1,8 @@
-//! The executors: plain code that carries out a server's actions on the four traits.
+//! The executors: they carry out a server's actions on the four store traits.
 //!
-//! One works the log and the vote record, one works the state machine, and both reach the
-//! snapshots. In the tank they run inline at virtual times; on a real machine each has a thread.
-//! They decide nothing.
+//! One runs the log and the vote record, one runs the state machine, and both use the snapshots. In
+//! the tank they run inline at virtual times; on a real machine each has a thread. They decide
+//! nothing.
 
 use crate::config::Settings;
 use crate::entry::{Data, Entries, Entry, Payload};
@@ -21,10 +21,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// The key under which the vote record is kept: term and vote in one record, never two. HashiCorp
-/// writes three, and a crash between them can give a vote away unseen (#661).
+/// writes three, and a crash between them can lose a vote (#661).
 pub const HARD_STATE: &[u8] = b"HardState";
 
-/// Works the log store and the stable store.
+/// Runs the log store and the stable store.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Storage<L, S> {
     /// The log.
@@ -33,7 +33,7 @@ pub struct Storage<L, S> {
     pub stable: S,
 }
 
-/// What a server finds on its disk when it starts.
+/// The state that a server finds on its disk when it starts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Recovered {
     /// The vote record.
@@ -45,13 +45,12 @@ pub struct Recovered {
 }
 
 impl Recovered {
-    /// That the snapshot which was recovered from, or the log, reaches the end of the newest one
-    /// there is: an older one may serve for one that is damaged only as long as the log goes on from
-    /// it. Who had promised more would come back as somebody who never had it, and could help to
-    /// decide it anew.
+    /// Checks that the recovered snapshot and log reach the end of the newest snapshot. An older
+    /// snapshot may replace a damaged one only if the log continues it. Otherwise the server would
+    /// have forgotten entries that it acknowledged, and could vote to replace them.
     ///
     /// # Errors
-    /// When what the newest snapshot stood for is gone with it.
+    /// When entries that the newest snapshot included are lost.
     pub fn reaches(&self, newest: LogId) -> Result<(), StoreError> {
         if newest.index <= self.log.last().index {
             return Ok(());
@@ -61,9 +60,9 @@ impl Recovered {
     }
 }
 
-/// Reads everything that a server starts from. What is damaged is an error, never a gap: a server
-/// that does not know what it had must not start, let alone vote. Only what no write was reported
-/// for may be missing, and stores cut that off by themselves.
+/// Reads the state that a server starts from. Damage is an error, never a gap: a server that does
+/// not know its own state must not start, let alone vote. Only writes that were never reported as
+/// persisted may be missing, and stores truncate those by themselves.
 ///
 /// # Errors
 /// When a store fails, or what it holds is damaged or does not fit together.
@@ -78,8 +77,8 @@ pub fn recover<L: LogStore, S: StableStore, N: SnapshotStore>(
 }
 
 impl<L: LogStore, S: StableStore> Storage<L, S> {
-    /// Reads the vote record and the whole log once. A log that `snapshot` contradicts, or does
-    /// not reach, is deleted: what it holds beyond the snapshot was never committed.
+    /// Reads the vote record and the whole log once. A log that `snapshot` contradicts, or does not
+    /// reach, is deleted: its entries beyond the snapshot were never committed.
     ///
     /// # Errors
     /// When a store fails, the log has a hole or begins after the snapshot's end, or terms go back.
@@ -161,7 +160,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         }
     }
 
-    /// Keeps the vote record.
+    /// Persists the vote record.
     ///
     /// # Errors
     /// When the store fails.
@@ -213,25 +212,26 @@ fn decode_hard_state(record: &[u8]) -> Result<HardState, StoreError> {
     }
 }
 
-/// Works the snapshot store on the log's side: pieces out to followers, pieces in from the leader.
+/// Runs the snapshot store for replication: reads pieces for followers and writes pieces from the
+/// leader.
 #[derive(Debug)]
 pub struct Snapshots<N: SnapshotStore> {
     /// The store.
     pub store: N,
-    incoming: Option<Incoming<N::Sink>>,
+    incoming: Option<PartialSnapshot<N::Sink>>,
     outgoing: Option<(Arc<SnapshotMeta>, N::Source)>,
 }
 
-/// A snapshot on its way in.
+/// A snapshot of which the first pieces were written.
 #[derive(Debug)]
-struct Incoming<S> {
+struct PartialSnapshot<S> {
     last: LogId,
-    kept: u64,
+    received: u64,
     sink: S,
 }
 
 impl<N: SnapshotStore> Snapshots<N> {
-    /// With nothing coming in or going out.
+    /// An executor on this store, without a snapshot in progress.
     pub const fn new(store: N) -> Self {
         Self { store, incoming: None, outgoing: None }
     }
@@ -255,8 +255,9 @@ impl<N: SnapshotStore> Snapshots<N> {
     /// not any more.
     ///
     /// # Errors
-    /// When the store fails or the snapshot is damaged. A leader must not go on with one that it
-    /// cannot send: whoever needs it would wait for ever, and another server has a whole one.
+    /// When the store fails or the snapshot is damaged. A leader must not go on with a
+    /// snapshot that it cannot send: a follower that needs it would wait for ever, and another
+    /// server has an intact one.
     pub fn read(
         &mut self,
         last: Option<LogId>,
@@ -287,15 +288,16 @@ impl<N: SnapshotStore> Snapshots<N> {
     pub fn write(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &[u8], done: bool) -> bool {
         if offset == 0 {
             let sink = self.store.create(meta).ok();
-            self.incoming = sink.map(|sink| Incoming { last: meta.last, kept: 0, sink });
+            self.incoming = sink.map(|sink| PartialSnapshot { last: meta.last, received: 0, sink });
         }
-        let Some(mut incoming) = self.incoming.take_if(|i| i.last == meta.last && i.kept == offset) else {
+        let Some(mut incoming) = self.incoming.take_if(|i| i.last == meta.last && i.received == offset)
+        else {
             return false;
         };
         if incoming.sink.write(data).is_err() {
             return false;
         }
-        incoming.kept += data.len() as u64;
+        incoming.received += data.len() as u64;
         if done {
             return self.store.close(incoming.sink).is_ok();
         }
@@ -304,8 +306,8 @@ impl<N: SnapshotStore> Snapshots<N> {
     }
 }
 
-/// Keeps a captured state as a snapshot: what [`Machine::take_snapshot`] does after capturing, for
-/// drivers that let the state machine go on meanwhile.
+/// Persists a captured state as a snapshot: the second half of [`Machine::take_snapshot`], for
+/// drivers that let the state machine continue meanwhile.
 ///
 /// # Errors
 /// When the state cannot be read or the store fails; there is no new snapshot then.
@@ -319,7 +321,7 @@ pub fn keep_snapshot<S: FsmSnapshot + ?Sized, N: SnapshotStore>(
     store.close(sink)
 }
 
-/// Hands a snapshot to whoever loads it, and says which it was.
+/// Opens a snapshot, passes it to `load`, and returns its last entry.
 ///
 /// # Errors
 /// When the snapshot cannot be read or `load` refuses it.
@@ -333,7 +335,7 @@ pub fn load_snapshot<N: SnapshotStore>(
     Ok(meta.last)
 }
 
-/// Works the state machine.
+/// Runs the state machine.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Machine<F> {
     /// The state machine.
@@ -341,7 +343,7 @@ pub struct Machine<F> {
 }
 
 impl<F: Fsm> Machine<F> {
-    /// With nothing applied yet.
+    /// An executor on this state machine.
     pub const fn new(fsm: F) -> Self {
         Self { fsm }
     }
@@ -379,8 +381,8 @@ impl<F: Fsm> Machine<F> {
         }
     }
 
-    /// Puts a user's state in place of the present one; what the state machine has against it is
-    /// the response.
+    /// Replaces the state by a user's state. If the state machine refuses it, the response is the
+    /// reason.
     fn replace(&mut self, state: &Data) -> Data {
         match self.fsm.restore(&mut InmemSource::new(state.clone())) {
             Ok(()) => Data::default(),

@@ -1,12 +1,12 @@
 //! Raft as a pure function of state, time and input, and the sans-IO server around it.
 //!
-//! Two doors, one inside the other:
+//! Two entry points, one inside the other:
 //!
-//! - [`Node::step`] is the protocol: elections, replication, membership, reads, transfers. It
-//!   takes an [`Input`], changes a plain value, and says what it wants done as [`Effect`]s.
-//! - [`Server::step`] is a server as its users know it: client calls with exactly one outcome,
-//!   the state machine, snapshots, statistics. It takes an [`Event`] and says [`Action`]s, which
-//!   the two executors of [`execute`] carry out on the four traits of [`store`].
+//! - [`Node::step`] is the protocol: elections, replication, membership, reads, transfers. It takes
+//!   an [`Input`], changes a plain value, and returns [`Effect`]s for its driver.
+//! - [`Server::step`] is a complete server: client calls with exactly one outcome each, the state
+//!   machine, snapshots, statistics. It takes an [`Event`] and returns [`Action`]s. The two
+//!   executors of [`execute`] carry them out on the four traits of [`store`].
 //!
 //! Nothing here reads a clock, draws a random number, spawns, sends, opens or prints. Every
 //! effect and action may be carried out the moment it is seen.
@@ -39,7 +39,9 @@ mod timeout;
 mod types;
 
 pub use config::{Config, ConfigError, Settings};
-pub use configuration::{Change, Configuration, ConfigurationError, Lists, Member, Suffrage};
+pub use configuration::{
+    Change, Configuration, ConfigurationError, Member, Suffrage, UncheckedConfiguration,
+};
 pub use entry::{Data, Entries, Entry, Extended, Payload};
 pub use log::{Log, LogImage};
 pub use message::{
@@ -50,11 +52,11 @@ pub use message::{
 pub use node::Node;
 pub use node::boot::Boot;
 pub use node::io::{
-    ClientRequest, Deadline, Effect, Effects, HardState, Ignored, Input, LogOp, ReadPath, Refusal, RoleName,
-    SnapshotPiece, StoreJob, Why, Write,
+    ClientRequest, Deadline, DeadlineReason, Effect, Effects, HardState, Ignored, Input, LogOp, ReadPath,
+    Refusal, RoleName, SnapshotPiece, StoreJob, Write,
 };
-pub use quorum::{Tally, Voters};
-pub use role::leader::progress::{Flow, Progress, Sending};
+pub use quorum::{VoteResult, Voters};
+pub use role::leader::progress::{Flow, Progress, SnapshotProgress};
 pub use server::Server;
 pub use server::io::{
     Action, Answer, Batch, Call, Dialect, Error, Event, Halt, Observed, Outcome, Reloadable,

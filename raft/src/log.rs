@@ -1,7 +1,7 @@
-//! The log as the core knows it: the term of every entry, and the entries of its end.
+//! The log as the protocol knows it: the term of every entry, and the last entries in full.
 //!
-//! The whole log is on disk, in the hands of a driver; here are only the runs of equal terms and
-//! a bounded cache. Nothing in this room knows about commits, leaders or durability.
+//! The driver keeps the whole log on disk. This module keeps only the runs of equal terms and a
+//! bounded cache. It knows nothing of commits, leaders or durability.
 
 use crate::config::Settings;
 use crate::configuration::Configuration;
@@ -12,14 +12,14 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-/// What a store still has of a log, gathered entry by entry when a server starts.
+/// The log that a store has when a server starts, read entry by entry.
 ///
 /// 1. The entries pushed follow `base` and each other without a gap.
-/// 2. `tail` holds the last of them, as many as the cache may.
+/// 2. `tail` holds the last of them, up to the capacity of the cache.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct LogImage {
     base: LogId,
-    runs: Vec<Run>,
+    runs: Vec<TermRun>,
     last: LogId,
     configurations: Vec<(Index, Arc<Configuration>)>,
     tail: VecDeque<Entry>,
@@ -29,7 +29,7 @@ pub struct LogImage {
 /// Consecutive entries of one term.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-struct Run {
+struct TermRun {
     first: Index,
     term: Term,
 }
@@ -41,7 +41,7 @@ impl LogImage {
         Self { base, last: base, cache, ..Self::default() }
     }
 
-    /// Takes the next entry.
+    /// Appends the next entry.
     ///
     /// # Panics
     /// When it does not follow the one before.
@@ -51,7 +51,7 @@ impl LogImage {
             self.configurations.push((entry.id.index, configuration.clone()));
         }
         if self.runs.last().is_none_or(|run| run.term < entry.id.term) {
-            self.runs.push(Run { first: entry.id.index, term: entry.id.term });
+            self.runs.push(TermRun { first: entry.id.index, term: entry.id.term });
         }
         self.last = entry.id;
         self.tail.push_back(entry);
@@ -87,7 +87,7 @@ impl LogImage {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Log {
     base: LogId,
-    runs: VecDeque<Run>,
+    runs: VecDeque<TermRun>,
     last: LogId,
     cache: VecDeque<Entry>,
 }
@@ -190,7 +190,7 @@ impl Log {
     pub(crate) fn push(&mut self, entry: Entry) {
         assert!(entry.id.may_follow(self.last), "{} cannot follow {}", entry.id, self.last);
         if self.last.term < entry.id.term || self.runs.is_empty() {
-            self.runs.push_back(Run { first: entry.id.index, term: entry.id.term });
+            self.runs.push_back(TermRun { first: entry.id.index, term: entry.id.term });
         }
         self.last = entry.id;
         self.cache.push_back(entry);
@@ -227,7 +227,7 @@ impl Log {
         self.base = base;
     }
 
-    /// Forgets everything: a snapshot that ends at `base` stands in its place.
+    /// Drops all entries: a snapshot that ends at `base` replaces them.
     pub(crate) fn reset(&mut self, base: LogId) {
         self.runs.clear();
         self.cache.clear();
@@ -235,7 +235,7 @@ impl Log {
         self.last = base;
     }
 
-    /// Lets go of cached entries beyond the capacity, but only of those that can be read back.
+    /// Evicts cached entries beyond the capacity, but only those that can be read back from disk.
     pub(crate) fn evict(&mut self, capacity: u64, durable: Index) {
         while capacity < self.cache.len() as u64 && self.cached_from() <= durable {
             self.cache.pop_front();

@@ -1,5 +1,5 @@
-//! Which configuration is in force: the last one in the log, committed or not (thesis §4.1), with
-//! those before it that a truncation could bring back.
+//! The configuration in force: the last one in the log, committed or not (thesis §4.1), with the
+//! earlier ones that a truncation could restore.
 
 use crate::configuration::Configuration;
 use crate::quorum::Voters;
@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 /// The configurations of the log from the newest committed one on.
 ///
 /// 1. Indexes strictly rise.
-/// 2. `voters` is who counts in the last of them.
+/// 2. `voters` holds the voters of the last of them.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Membership {
@@ -30,12 +30,12 @@ impl Membership {
         self.stack.last().map(|(index, configuration)| (*index, configuration))
     }
 
-    /// Where the latest one stands; zero if there is none.
+    /// The index of the latest configuration; zero if there is none.
     pub(crate) fn index(&self) -> Index {
         self.stack.last().map_or(Index::ZERO, |(index, _)| *index)
     }
 
-    /// Who counts now.
+    /// The voters of the latest configuration.
     pub(crate) const fn voters(&self) -> &Voters {
         &self.voters
     }
@@ -52,14 +52,14 @@ impl Membership {
         before.any(|(_, configuration)| configuration.voters().contains(node))
     }
 
-    /// A configuration came to the log's end.
+    /// A configuration was appended to the log.
     pub(crate) fn push(&mut self, index: Index, configuration: Arc<Configuration>) {
         assert!(self.index() < index, "configuration {index} cannot follow {}", self.index());
         self.stack.push((index, configuration));
         self.count();
     }
 
-    /// The log was cut from `from` on. True if a configuration went with it.
+    /// The log was truncated from `from` on. True if this removed a configuration.
     pub(crate) fn truncate(&mut self, from: Index) -> bool {
         let before = self.stack.len();
         self.stack.retain(|(index, _)| *index < from);
@@ -70,7 +70,7 @@ impl Membership {
         changed
     }
 
-    /// Forgets those that can no longer come back.
+    /// Forgets the configurations that a truncation can no longer restore.
     pub(crate) fn committed(&mut self, commit: Index) {
         if 1 < self.stack.len() && self.stack[1].0 <= commit {
             let newest = self.stack.iter().rposition(|(index, _)| *index <= commit);
@@ -78,7 +78,7 @@ impl Membership {
         }
     }
 
-    /// A snapshot up to `last` with this configuration took the place of the log's beginning.
+    /// A snapshot up to `last` with this configuration replaced the beginning of the log.
     pub(crate) fn install(&mut self, last: Index, at: Index, configuration: Arc<Configuration>) {
         self.stack.retain(|(index, _)| last < *index);
         self.stack.insert(0, (at, configuration));

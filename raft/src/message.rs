@@ -1,8 +1,8 @@
-//! What servers say to each other: HashiCorp's five calls, one struct each, and their answers.
+//! The messages between servers: HashiCorp's five requests, one struct each, and their responses.
 //!
 //! Fields marked *beyond HashiCorp* travel in extra fields that its decoder skips. They may save
-//! round trips; nothing may depend on them. Who sent a message and to whom, and the [`RpcId`] that
-//! ties an answer to its call, are carried by the transport.
+//! round trips; nothing may depend on them. The transport carries the sender, the receiver and the
+//! [`RpcId`] that ties a response to its request.
 //!
 //! [`RpcId`]: crate::RpcId
 
@@ -11,15 +11,15 @@ use crate::entry::{Data, Entries};
 use crate::types::{Index, LogId, Term};
 use alloc::sync::Arc;
 
-/// A call from one server to another.
+/// A request from one server to another.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Request {
-    /// Entries, or proof that the leader lives (thesis §3.5).
+    /// Entries, or a heartbeat (thesis §3.5).
     AppendEntries(AppendEntries),
-    /// A vote is asked for (§3.4).
+    /// A request for a vote (§3.4).
     RequestVote(RequestVote),
-    /// Would this vote be given? (§9.6)
+    /// A request for a pre-vote (§9.6).
     RequestPreVote(RequestPreVote),
     /// A piece of a snapshot (§5).
     InstallSnapshot(InstallSnapshot),
@@ -27,7 +27,7 @@ pub enum Request {
     TimeoutNow(TimeoutNow),
 }
 
-/// The answer to a [`Request`] of the same name.
+/// The response to a [`Request`] of the same name.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Response {
@@ -57,7 +57,7 @@ pub struct AppendEntries {
     pub leader_commit: Index,
 }
 
-/// Whether the entries are now in the follower's log, durably.
+/// The response to [`AppendEntries`]: whether the entries are in the follower's log, durably.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AppendEntriesResponse {
@@ -75,7 +75,7 @@ pub struct AppendEntriesResponse {
     pub hint: Option<LogId>,
 }
 
-/// A vote is asked for.
+/// A candidate's request for a vote.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestVote {
@@ -87,17 +87,17 @@ pub struct RequestVote {
     pub leadership_transfer: bool,
 }
 
-/// Whether the vote is given.
+/// The response to [`RequestVote`].
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestVoteResponse {
     /// The voter's term.
     pub term: Term,
-    /// Given, and durable.
+    /// The vote is granted and durable.
     pub granted: bool,
 }
 
-/// A vote is asked for that binds nobody.
+/// A request for a pre-vote, which binds nobody.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestPreVote {
@@ -107,13 +107,13 @@ pub struct RequestPreVote {
     pub last_log: LogId,
 }
 
-/// Whether the vote would be given.
+/// The response to [`RequestPreVote`].
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestPreVoteResponse {
     /// The term asked for, or the voter's own if that is newer.
     pub term: Term,
-    /// It would be given.
+    /// The voter would grant its vote.
     pub granted: bool,
 }
 
@@ -123,38 +123,39 @@ pub struct RequestPreVoteResponse {
 pub struct InstallSnapshot {
     /// The leader's term.
     pub term: Term,
-    /// What the whole snapshot is.
+    /// The description of the whole snapshot.
     pub meta: Arc<SnapshotMeta>,
     /// Where in the snapshot's bytes this piece begins.
     pub offset: u64,
-    /// The piece.
+    /// The bytes of the piece.
     pub data: Data,
-    /// It is the last one.
+    /// This is the last piece.
     pub done: bool,
 }
 
-/// Whether the piece was taken.
+/// The response to [`InstallSnapshot`].
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct InstallSnapshotResponse {
     /// The follower's term.
     pub term: Term,
-    /// The piece was taken; for the last piece: the snapshot is durable and in force.
+    /// The piece is stored; for the last piece: the snapshot is durable and in force.
     pub success: bool,
     /// *Beyond HashiCorp*: where the next piece should begin.
     pub next_offset: u64,
 }
 
 /// Campaign at once.
+
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TimeoutNow {
     /// *Beyond HashiCorp*: the sender's term, so that a stale call can be told from a fresh one.
-    /// `None` comes from a peer that does not say.
+    /// `None` comes from a peer that does not send it.
     pub term: Option<Term>,
 }
 
-/// Heard.
+/// The response to [`TimeoutNow`].
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TimeoutNowResponse {
@@ -162,15 +163,15 @@ pub struct TimeoutNowResponse {
     pub accepted: bool,
 }
 
-/// What a snapshot is, apart from its bytes.
+/// The description of a snapshot: everything but its bytes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SnapshotMeta {
-    /// The last entry it stands for.
+    /// The last entry that the snapshot includes.
     pub last: LogId,
     /// The membership in force at `last`.
     pub configuration: Configuration,
-    /// Where that membership stands in the log.
+    /// The index of that configuration's entry.
     pub configuration_index: Index,
     /// The length of its bytes.
     pub size: u64,
@@ -180,7 +181,7 @@ pub struct SnapshotMeta {
 }
 
 impl Request {
-    /// The sender's term; `None` for a [`TimeoutNow`] that does not say.
+    /// The sender's term; `None` for a [`TimeoutNow`] without a term.
     #[must_use]
     pub const fn term(&self) -> Option<Term> {
         match self {

@@ -1,4 +1,4 @@
-//! The protocol as a function: the term rule, the dispatch, and the one door between roles.
+//! The protocol as a function: the term rule, the dispatch, and the changes of role.
 
 pub(crate) mod boot;
 pub(crate) mod io;
@@ -14,88 +14,89 @@ use crate::message::{
     RequestVote, RequestVoteResponse, Response, TimeoutNow, TimeoutNowResponse,
 };
 use crate::node::boot::Boot;
-use crate::node::io::{Deadline, Effect, Effects, Ignored, Input, RoleName, Why};
-use crate::node::state::Core;
-use crate::quorum::Tally;
+use crate::node::io::{Deadline, DeadlineReason, Effect, Effects, Ignored, Input, RoleName};
+use crate::node::state::NodeState;
+use crate::quorum::VoteResult;
 use crate::role::ballot::Ballot;
 use crate::role::follower::Follower;
 use crate::role::leader::Leader;
-use crate::role::{Cause, Role, Transition};
+use crate::role::{CampaignCause, Role, Transition};
 use crate::types::{NodeId, RpcId, Term, Time};
 
 /// A Raft node: plain data and a step.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Node {
-    core: Core,
+    state: NodeState,
     role: Role,
-    /// Until when it helps nobody to be elected: it has heard a leader, whose lease counts on it
-    /// whatever newer terms are heard of meanwhile; or it has just started, and may have promised
-    /// as much to a leader before it died (thesis §6.4.1).
+    /// Until this time it grants no vote. Either it has heard a leader, and that leader's lease
+    /// counts on it even if newer terms appear meanwhile; or it has just started, and may have made
+    /// this promise to a leader before it crashed (thesis §6.4.1).
     quiet_until: Time,
 }
 
 impl Node {
-    /// A node from what its stores still had.
+    /// A node that starts from the content of its stores.
     ///
     /// # Panics
-    /// When log and snapshot do not join; the storage executor's recovery sees to it that they do.
+    /// When log and snapshot do not join. The storage executor's recovery guarantees that
+    /// they do.
     #[must_use]
     pub fn boot(settings: Settings, boot: Boot, now: Time) -> Self {
         let is_new = boot.hard_state.term <= Term(1);
-        let mut core = Core::boot(settings, boot);
-        let quiet_until = if is_new { now } else { now + core.settings.heartbeat_timeout };
-        let role = Role::Follower(Follower::new(&mut core, None, now));
-        Self { core, role, quiet_until }
+        let mut state = NodeState::boot(settings, boot);
+        let quiet_until = if is_new { now } else { now + state.settings.heartbeat_timeout };
+        let role = Role::Follower(Follower::new(&mut state, None, now));
+        Self { state, role, quiet_until }
     }
 
-    /// Takes one input: changes the state and says what it wants done.
+    /// Takes one input, changes the state and adds the effects.
     ///
-    /// Total: whatever a peer or a client sends, the answer is an effect.
+    /// Total: every input of a peer or a client is answered by effects, never by an error.
     ///
     /// # Panics
-    /// When a promise of this crate's own does not hold.
+    /// When an invariant of this crate does not hold.
     pub fn step(&mut self, now: Time, input: Input, fx: &mut Effects) {
         match input {
             Input::Timer => self.on_timer(now, fx),
             Input::Request { from, rpc, request } => self.on_request(from, rpc, request, now, fx),
             Input::Response { from, rpc, response } => self.on_response(from, rpc, response, now, fx),
             Input::Persisted(token) => {
-                if self.core.outbox.persisted_upto(token, fx) {
+                if self.state.outbox.persisted_upto(token, fx) {
                     self.on_persisted(now, fx);
                 } else {
-                    Core::ignore(Ignored::UnknownToken, fx);
+                    NodeState::ignore(Ignored::UnknownToken, fx);
                 }
             }
             Input::Fetched { ticket, entries } => match &mut self.role {
-                Role::Leader(leader) => leader.on_fetched(&mut self.core, ticket, &entries, now, fx),
+                Role::Leader(leader) => leader.on_fetched(&mut self.state, ticket, &entries, now, fx),
                 Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
-                    Core::ignore(Ignored::UnknownTicket, fx);
+                    NodeState::ignore(Ignored::UnknownTicket, fx);
                 }
             },
             Input::SnapshotRead { ticket, piece } => match &mut self.role {
-                Role::Leader(leader) => leader.on_snapshot_read(&mut self.core, ticket, piece, now, fx),
+                Role::Leader(leader) => leader.on_snapshot_read(&mut self.state, ticket, piece, now, fx),
                 Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
-                    Core::ignore(Ignored::UnknownTicket, fx);
+                    NodeState::ignore(Ignored::UnknownTicket, fx);
                 }
             },
             Input::SnapshotWritten { ticket, ok } => match &mut self.role {
-                Role::Follower(f) => f.on_snapshot_written(&mut self.core, ticket, ok, now, fx),
+                Role::Follower(f) => f.on_snapshot_written(&mut self.state, ticket, ok, now, fx),
                 Role::Leader(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
-                    Core::ignore(Ignored::UnknownTicket, fx);
+                    NodeState::ignore(Ignored::UnknownTicket, fx);
                 }
             },
-            Input::SnapshotTaken(last) => self.core.snapshot_taken(last, now, fx),
+            Input::SnapshotTaken(last) => self.state.snapshot_taken(last, now, fx),
             Input::Client(request) => self.on_client_request(request, now, fx),
         }
-        self.core.finish(now, fx);
+        self.state.finish(now, fx);
     }
 
     fn on_timer(&mut self, now: Time, fx: &mut Effects) {
         let transition = match &mut self.role {
-            Role::Follower(follower) => follower.on_timer(&mut self.core, now, fx),
-            Role::PreCandidate(ballot) | Role::Candidate(ballot) => ballot.on_timer(&self.core, now),
-            Role::Leader(leader) => leader.on_timer(&mut self.core, now, fx),
+            Role::Follower(follower) => follower.on_timer(&mut self.state, now, fx),
+            Role::PreCandidate(ballot) | Role::Candidate(ballot) => ballot.on_timer(&self.state, now),
+            Role::Leader(leader) => leader.on_timer(&mut self.state, now, fx),
         };
         self.transition(transition, now, fx);
     }
@@ -103,20 +104,20 @@ impl Node {
     fn on_persisted(&mut self, now: Time, fx: &mut Effects) {
         let transition = match &mut self.role {
             Role::Candidate(ballot) => {
-                ballot.on_persisted(&self.core);
-                elected(ballot.tally(&self.core))
+                ballot.on_persisted(&self.state);
+                elected(ballot.vote_result(&self.state))
             }
-            Role::Leader(leader) => leader.on_persisted(&mut self.core, now, fx),
+            Role::Leader(leader) => leader.on_persisted(&mut self.state, now, fx),
             Role::Follower(_) | Role::PreCandidate(_) => Transition::Stay,
         };
         self.transition(transition, now, fx);
     }
 
-    /// A peer calls. The term rule (thesis §3.3) is here and nowhere else: after it, a call that
-    /// binds is of this server's term.
+    /// A peer sends a request. The term rule (thesis §3.3) is only here: after it, the request is
+    /// of this server's term.
     fn on_request(&mut self, from: NodeId, rpc: RpcId, request: Request, now: Time, fx: &mut Effects) {
-        if from == self.core.id {
-            return Core::ignore(Ignored::FromSelf, fx);
+        if from == self.state.id {
+            return NodeState::ignore(Ignored::FromSelf, fx);
         }
         let term = match &request {
             Request::AppendEntries(m) => m.term,
@@ -129,30 +130,30 @@ impl Node {
             }
             Request::RequestPreVote(m) => {
                 let granted = !self.is_bound_to_leader(from, now)
-                    && self.core.term < m.term
-                    && self.core.log.last() <= m.last_log;
-                let term = if granted { m.term } else { self.core.term };
+                    && self.state.term < m.term
+                    && self.state.log.last() <= m.last_log;
+                let term = if granted { m.term } else { self.state.term };
                 let response = Response::RequestPreVote(RequestPreVoteResponse { term, granted });
-                return self.core.reply(from, rpc, response);
+                return self.state.reply(from, rpc, response);
             }
             Request::TimeoutNow(m) => {
                 let m = m.clone();
                 return self.on_timeout_now(from, rpc, &m, now, fx);
             }
         };
-        if self.core.term < term {
+        if self.state.term < term {
             self.transition(Transition::Follow(term, None), now, fx);
-        } else if term < self.core.term {
+        } else if term < self.state.term {
             return self.reply_stale(from, rpc, &request);
         }
-        assert!(term == self.core.term, "the term rule left {term} and {}", self.core.term);
+        assert!(term == self.state.term, "the term rule left {term} and {}", self.state.term);
         match request {
             Request::AppendEntries(m) => self.on_append(from, rpc, m, now, fx),
             Request::InstallSnapshot(m) => {
                 if self.follow(from, now, fx)
                     && let Role::Follower(follower) = &mut self.role
                 {
-                    follower.on_install(&mut self.core, from, rpc, m, fx);
+                    follower.on_install(&mut self.state, from, rpc, m, fx);
                 }
             }
             Request::RequestVote(m) => self.on_vote(from, rpc, &m, now),
@@ -162,36 +163,36 @@ impl Node {
 
     fn on_append(&mut self, from: NodeId, rpc: RpcId, m: AppendEntries, now: Time, fx: &mut Effects) {
         if !is_well_formed(&m) {
-            Core::ignore(Ignored::Malformed, fx);
-            return self.core.reply(from, rpc, append_refused(&self.core));
+            NodeState::ignore(Ignored::Malformed, fx);
+            return self.state.reply(from, rpc, append_refused(&self.state));
         }
         if self.follow(from, now, fx)
             && let Role::Follower(follower) = &mut self.role
         {
-            follower.on_append(&mut self.core, from, rpc, m, now, fx);
+            follower.on_append(&mut self.state, from, rpc, m, now, fx);
         }
     }
 
-    /// Follows the leader of this term. False if it cannot be one.
+    /// Follows the leader of this term. False if the sender cannot be the leader.
     fn follow(&mut self, from: NodeId, now: Time, fx: &mut Effects) -> bool {
-        let heard = match &mut self.role {
-            Role::Follower(follower) => follower.hear(from, now, fx),
+        let accepted = match &mut self.role {
+            Role::Follower(follower) => follower.on_leader_contact(from, now, fx),
             Role::PreCandidate(_) | Role::Candidate(_) => {
-                self.transition(Transition::Follow(self.core.term, Some(from)), now, fx);
+                self.transition(Transition::Follow(self.state.term, Some(from)), now, fx);
                 true
             }
             Role::Leader(_) => false,
         };
-        if heard {
-            self.quiet_until = now + self.core.settings.heartbeat_timeout;
+        if accepted {
+            self.quiet_until = now + self.state.settings.heartbeat_timeout;
         } else {
-            Core::ignore(Ignored::SecondLeader, fx);
+            NodeState::ignore(Ignored::SecondLeader, fx);
         }
-        heard
+        accepted
     }
 
-    /// Whether it has promised another than `from` to keep quiet: it leads, it has just heard its
-    /// leader, or it has just started and may have (thesis §4.2.3, §6.4.1).
+    /// Whether a promise to another server than `from` forbids a vote: this server leads, has just
+    /// heard its leader, or has just started and may have promised (thesis §4.2.3, §6.4.1).
     fn is_bound_to_leader(&self, from: NodeId, now: Time) -> bool {
         let quiet = now < self.quiet_until;
         match &self.role {
@@ -205,12 +206,12 @@ impl Node {
     fn on_vote(&mut self, from: NodeId, rpc: RpcId, m: &RequestVote, now: Time) {
         let granted = match &mut self.role {
             Role::Follower(follower)
-                if self.core.vote.is_none_or(|vote| vote == from)
+                if self.state.vote.is_none_or(|vote| vote == from)
                     && follower.leader.is_none_or(|leader| leader == from)
-                    && self.core.log.last() <= m.last_log =>
+                    && self.state.log.last() <= m.last_log =>
             {
-                self.core.give_vote(from);
-                follower.voted(now);
+                self.state.give_vote(from);
+                follower.restart_timer(now);
                 true
             }
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_) => false,
@@ -219,36 +220,36 @@ impl Node {
     }
 
     fn reply_vote(&mut self, from: NodeId, rpc: RpcId, granted: bool) {
-        let response = Response::RequestVote(RequestVoteResponse { term: self.core.term, granted });
-        self.core.reply(from, rpc, response);
+        let response = Response::RequestVote(RequestVoteResponse { term: self.state.term, granted });
+        self.state.reply(from, rpc, response);
     }
 
-    /// A call of an older term changes nothing; its sender learns the newer one.
+    /// A request of an older term changes nothing; its sender learns the newer term.
     fn reply_stale(&mut self, from: NodeId, rpc: RpcId, request: &Request) {
-        let term = self.core.term;
+        let term = self.state.term;
         let response = match request {
-            Request::AppendEntries(_) => append_refused(&self.core),
+            Request::AppendEntries(_) => append_refused(&self.state),
             Request::RequestVote(_) => return self.reply_vote(from, rpc, false),
             Request::InstallSnapshot(_) => {
                 Response::InstallSnapshot(InstallSnapshotResponse { term, success: false, next_offset: 0 })
             }
             Request::RequestPreVote(_) | Request::TimeoutNow(_) => unreachable!("these do not bind"),
         };
-        self.core.reply(from, rpc, response);
+        self.state.reply(from, rpc, response);
     }
 
-    /// The leader asks this server to take over (thesis §3.10). Anyone else's call, or one of
-    /// another term, is ignored: HashiCorp obeys all of them.
+    /// The leader asks this server to take over (thesis §3.10). A request from another server or of
+    /// another term is ignored; HashiCorp obeys all of them.
     fn on_timeout_now(&mut self, from: NodeId, rpc: RpcId, m: &TimeoutNow, now: Time, fx: &mut Effects) {
-        let fresh = m.term.is_none_or(|term| term == self.core.term);
+        let fresh = m.term.is_none_or(|term| term == self.state.term);
         let follows = matches!(&self.role, Role::Follower(follower) if follower.leader == Some(from));
-        let accepted = fresh && follows && self.core.is_voter() && !self.core.is_disk_stalled(now);
+        let accepted = fresh && follows && self.state.is_voter() && !self.state.is_disk_stalled(now);
         let response = Response::TimeoutNow(TimeoutNowResponse { accepted });
-        self.core.reply(from, rpc, response);
+        self.state.reply(from, rpc, response);
         if accepted {
-            self.transition(Transition::Campaign(Cause::Transfer), now, fx);
+            self.transition(Transition::Campaign(CampaignCause::Transfer), now, fx);
         } else {
-            Core::ignore(Ignored::StaleTimeoutNow, fx);
+            NodeState::ignore(Ignored::StaleTimeoutNow, fx);
         }
     }
 
@@ -257,69 +258,69 @@ impl Node {
             return self.transition(Transition::Follow(term, None), now, fx);
         }
         let transition = match (&mut self.role, &response) {
-            (Role::Leader(leader), Response::AppendEntries(m)) if m.term == self.core.term => {
-                leader.on_append_response(&mut self.core, from, rpc, m, now, fx)
+            (Role::Leader(leader), Response::AppendEntries(m)) if m.term == self.state.term => {
+                leader.on_append_response(&mut self.state, from, rpc, m, now, fx)
             }
-            (Role::Leader(leader), Response::InstallSnapshot(m)) if m.term == self.core.term => {
-                leader.on_install_response(&mut self.core, from, rpc, m, now, fx)
+            (Role::Leader(leader), Response::InstallSnapshot(m)) if m.term == self.state.term => {
+                leader.on_install_response(&mut self.state, from, rpc, m, now, fx)
             }
-            (Role::Candidate(ballot), Response::RequestVote(m)) if m.term == self.core.term => {
+            (Role::Candidate(ballot), Response::RequestVote(m)) if m.term == self.state.term => {
                 ballot.on_vote(from, rpc, m.granted, fx);
-                elected(ballot.tally(&self.core))
+                elected(ballot.vote_result(&self.state))
             }
             (Role::PreCandidate(ballot), Response::RequestPreVote(m)) => {
                 ballot.on_vote(from, rpc, m.granted, fx);
-                nominated(ballot.tally(&self.core))
+                pre_elected(ballot.vote_result(&self.state))
             }
-            // An answer to what an earlier role or term asked. A transfer is over when another
-            // leads, not when its call is answered.
+            // A response to a request of an earlier role or term. A transfer ends when another
+            // server leads, not when TimeoutNow is answered.
             (Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_), _) => {
-                Core::ignore(Ignored::UnknownRpc, fx);
+                NodeState::ignore(Ignored::UnknownRpc, fx);
                 Transition::Stay
             }
         };
         self.transition(transition, now, fx);
     }
 
-    /// The term rule for answers (thesis §3.3). A granted pre-vote repeats the term asked about,
-    /// which nobody has entered yet.
+    /// The term rule for responses (thesis §3.3). A granted pre-vote repeats the term of its
+    /// request, which nobody has entered yet.
     fn newer_term(&self, response: &Response) -> Option<Term> {
         let repeats_question = matches!(response, Response::RequestPreVote(m) if m.granted);
-        response.term().filter(|&term| !repeats_question && self.core.term < term)
+        response.term().filter(|&term| !repeats_question && self.state.term < term)
     }
 
-    /// Changes the role, and again if the new one at once wants another: a single voter goes
-    /// from follower to leader in one step.
+    /// Changes the role, and changes it again if the new role asks for another one: a single voter
+    /// goes from pre-candidate to candidate in one step.
     fn transition(&mut self, first: Transition, now: Time, fx: &mut Effects) {
         let mut transition = first;
         loop {
             let next = match transition {
                 Transition::Stay => return,
                 Transition::Follow(term, leader) => {
-                    if self.core.term < term {
-                        self.core.enter(term);
+                    if self.state.term < term {
+                        self.state.enter(term);
                     }
-                    let mut follower = Follower::new(&mut self.core, leader, now);
+                    let mut follower = Follower::new(&mut self.state, leader, now);
                     if let (Role::Follower(before), None) = (&self.role, leader) {
-                        follower.keep_waiting(before);
+                        follower.keep_timer(before);
                     }
                     Role::Follower(follower)
                 }
-                Transition::PreCampaign => Role::PreCandidate(Ballot::pre(&mut self.core, now)),
+                Transition::PreCampaign => Role::PreCandidate(Ballot::start_pre_vote(&mut self.state, now)),
                 Transition::Campaign(cause) => {
-                    self.core.enter(self.core.term.next());
-                    Role::Candidate(Ballot::real(&mut self.core, cause, now))
+                    self.state.enter(self.state.term.next());
+                    Role::Candidate(Ballot::start_vote(&mut self.state, cause, now))
                 }
                 Transition::Lead => {
-                    self.announce(RoleName::Leader, Some(self.core.id), fx);
-                    Role::Leader(Leader::new(&mut self.core, now, fx))
+                    self.report_role(RoleName::Leader, Some(self.state.id), fx);
+                    Role::Leader(Leader::new(&mut self.state, now, fx))
                 }
             };
             transition = self.become_role(next, fx);
         }
     }
 
-    /// The one door between roles.
+    /// The only function that changes the role. It asserts that the change is legal.
     fn become_role(&mut self, next: Role, fx: &mut Effects) -> Transition {
         let known = self.leader();
         if let Role::Leader(leader) = &mut self.role {
@@ -328,29 +329,29 @@ impl Node {
         let was = core::mem::replace(&mut self.role, next);
         match (&was, &self.role) {
             (Role::Candidate(_), Role::Leader(_)) => {}
-            (_, Role::Leader(_)) => panic!("{}: {} cannot become leader", self.core.id, was.name()),
+            (_, Role::Leader(_)) => panic!("{}: {} cannot become leader", self.state.id, was.name()),
             (Role::Leader(_), Role::PreCandidate(_) | Role::Candidate(_)) => {
-                panic!("{}: a leader does not campaign", self.core.id)
+                panic!("{}: a leader does not campaign", self.state.id)
             }
             (_, Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_)) => {}
         }
         match &self.role {
             Role::Leader(_) => return Transition::Stay,
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
-                self.announce(self.role.name(), self.leader(), fx);
+                self.report_role(self.role.name(), self.leader(), fx);
                 if known != self.leader() {
                     fx.push(Effect::LeaderIs(self.leader()));
                 }
             }
         }
         match &self.role {
-            Role::PreCandidate(ballot) => nominated(ballot.tally(&self.core)),
+            Role::PreCandidate(ballot) => pre_elected(ballot.vote_result(&self.state)),
             Role::Follower(_) | Role::Candidate(_) | Role::Leader(_) => Transition::Stay,
         }
     }
 
-    fn announce(&self, role: RoleName, leader: Option<NodeId>, fx: &mut Effects) {
-        fx.push(Effect::Became { role, term: self.core.term });
+    fn report_role(&self, role: RoleName, leader: Option<NodeId>, fx: &mut Effects) {
+        fx.push(Effect::Became { role, term: self.state.term });
         if role == RoleName::Leader {
             fx.push(Effect::LeaderIs(leader));
         }
@@ -360,38 +361,40 @@ impl Node {
     #[must_use]
     pub fn deadline(&self) -> Deadline {
         match &self.role {
-            Role::Follower(follower) => Deadline { at: follower.deadline(), why: Why::Election },
-            Role::PreCandidate(ballot) | Role::Candidate(ballot) => {
-                Deadline { at: ballot.deadline(), why: Why::Ballot }
+            Role::Follower(follower) => {
+                Deadline { at: follower.deadline(), reason: DeadlineReason::Election }
             }
-            Role::Leader(leader) => leader.deadline(&self.core),
+            Role::PreCandidate(ballot) | Role::Candidate(ballot) => {
+                Deadline { at: ballot.deadline(), reason: DeadlineReason::Ballot }
+            }
+            Role::Leader(leader) => leader.deadline(&self.state),
         }
     }
 }
 
-fn append_refused(core: &Core) -> Response {
+fn append_refused(state: &NodeState) -> Response {
     Response::AppendEntries(AppendEntriesResponse {
-        term: core.term,
+        term: state.term,
         success: false,
-        last_log: core.log.last().index,
+        last_log: state.log.last().index,
         no_retry_backoff: false,
         hint: None,
     })
 }
 
-/// A real election: won, it leads; lost or open, it waits for its time to run out.
-const fn elected(tally: Tally) -> Transition {
-    match tally {
-        Tally::Won => Transition::Lead,
-        Tally::Lost | Tally::Pending => Transition::Stay,
+/// After a vote in an election: a winner leads; any other candidate waits for its timeout.
+const fn elected(vote_result: VoteResult) -> Transition {
+    match vote_result {
+        VoteResult::Won => Transition::Lead,
+        VoteResult::Lost | VoteResult::Pending => Transition::Stay,
     }
 }
 
-/// A tried election: won, the real one begins.
-const fn nominated(tally: Tally) -> Transition {
-    match tally {
-        Tally::Won => Transition::Campaign(Cause::Silence),
-        Tally::Lost | Tally::Pending => Transition::Stay,
+/// After a pre-vote: a winner starts the election.
+const fn pre_elected(vote_result: VoteResult) -> Transition {
+    match vote_result {
+        VoteResult::Won => Transition::Campaign(CampaignCause::ElectionTimeout),
+        VoteResult::Lost | VoteResult::Pending => Transition::Stay,
     }
 }
 

@@ -1,11 +1,11 @@
-//! Who counts, and what they agree on. Arithmetic without state (thesis §4.3 for joint sets).
+//! Quorums of voters. Arithmetic without state (thesis §4.3 for joint sets).
 
 use crate::types::NodeId;
 use alloc::vec::Vec;
 
 /// The voters of a configuration: one set, or two while the membership is joint.
 ///
-/// 1. Both sets are sorted and hold no one twice.
+/// 1. Both sets are sorted and without duplicates.
 /// 2. `outgoing` is empty unless the configuration is joint.
 /// 3. Both are empty only before the first configuration is known; then nothing is ever agreed.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -14,14 +14,14 @@ pub struct Voters {
     outgoing: Vec<NodeId>,
 }
 
-/// How a vote stands.
+/// The result of a vote.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Tally {
-    /// A quorum of every set said yes.
+pub enum VoteResult {
+    /// A quorum of every set granted its vote.
     Won,
-    /// In some set a quorum of yeses can no longer come together.
+    /// In some set a quorum can no longer be reached.
     Lost,
-    /// Neither yet.
+    /// The vote is neither won nor lost yet.
     Pending,
 }
 
@@ -40,7 +40,7 @@ impl Voters {
         self.incoming.contains(&node) || self.outgoing.contains(&node)
     }
 
-    /// Whether nobody has a vote.
+    /// Whether there are no voters.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.incoming.is_empty()
@@ -52,25 +52,25 @@ impl Voters {
         !self.outgoing.is_empty()
     }
 
-    /// Everybody with a vote, each once, in order.
+    /// All voters, each once, in order.
     pub fn iter(&self) -> impl Iterator<Item = NodeId> + '_ {
         let only_outgoing = self.outgoing.iter().filter(|node| !self.incoming.contains(node));
         self.incoming.iter().chain(only_outgoing).copied()
     }
 
-    /// The voters of the set that stays.
+    /// The voters of the new set.
     #[must_use]
     pub fn incoming(&self) -> &[NodeId] {
         &self.incoming
     }
 
-    /// The voters of the set that goes, empty unless joint.
+    /// The voters of the old set, empty unless joint.
     #[must_use]
     pub fn outgoing(&self) -> &[NodeId] {
         &self.outgoing
     }
 
-    /// How a vote stands, given what each voter said, if anything.
+    /// The result of a vote, given the answer of each voter, if it answered.
     ///
     /// ```
     /// use wavetank_raft::{NodeId, Tally, Voters};
@@ -81,24 +81,25 @@ impl Voters {
     /// assert_eq!(voters.tally(|node| Some(node == a)), Tally::Lost);
     /// ```
     #[must_use]
-    pub fn tally(&self, said: impl Fn(NodeId) -> Option<bool>) -> Tally {
+    pub fn vote_result(&self, said: impl Fn(NodeId) -> Option<bool>) -> VoteResult {
         if self.is_empty() {
-            return Tally::Pending;
+            return VoteResult::Pending;
         }
-        let incoming = tally_of(&self.incoming, &said);
-        let outgoing = if self.is_joint() { tally_of(&self.outgoing, &said) } else { Tally::Won };
+        let incoming = vote_result_in(&self.incoming, &said);
+        let outgoing = if self.is_joint() { vote_result_in(&self.outgoing, &said) } else { VoteResult::Won };
         match (incoming, outgoing) {
-            (Tally::Won, Tally::Won) => Tally::Won,
-            (Tally::Lost, Tally::Won | Tally::Lost | Tally::Pending)
-            | (Tally::Won | Tally::Pending, Tally::Lost) => Tally::Lost,
-            (Tally::Pending, Tally::Won | Tally::Pending) | (Tally::Won, Tally::Pending) => Tally::Pending,
+            (VoteResult::Won, VoteResult::Won) => VoteResult::Won,
+            (VoteResult::Lost, VoteResult::Won | VoteResult::Lost | VoteResult::Pending)
+            | (VoteResult::Won | VoteResult::Pending, VoteResult::Lost) => VoteResult::Lost,
+            (VoteResult::Pending, VoteResult::Won | VoteResult::Pending)
+            | (VoteResult::Won, VoteResult::Pending) => VoteResult::Pending,
         }
     }
 
-    /// Whether those for whom `is_in` holds are a quorum.
+    /// Whether the voters for which `is_in` holds are a quorum.
     #[must_use]
     pub fn is_quorum(&self, is_in: impl Fn(NodeId) -> bool) -> bool {
-        self.tally(|node| is_in(node).then_some(true)) == Tally::Won
+        self.vote_result(|node| is_in(node).then_some(true)) == VoteResult::Won
     }
 
     /// The greatest value that a quorum has reached, given what each voter has reached; `None`
@@ -135,7 +136,7 @@ const fn majority(of: usize) -> usize {
     of / 2 + 1
 }
 
-fn tally_of(set: &[NodeId], said: &impl Fn(NodeId) -> Option<bool>) -> Tally {
+fn vote_result_in(set: &[NodeId], said: &impl Fn(NodeId) -> Option<bool>) -> VoteResult {
     let (mut yes, mut no) = (0, 0);
     for &node in set {
         match said(node) {
@@ -145,11 +146,11 @@ fn tally_of(set: &[NodeId], said: &impl Fn(NodeId) -> Option<bool>) -> Tally {
         }
     }
     if majority(set.len()) <= yes {
-        Tally::Won
+        VoteResult::Won
     } else if set.len() - no < majority(set.len()) {
-        Tally::Lost
+        VoteResult::Lost
     } else {
-        Tally::Pending
+        VoteResult::Pending
     }
 }
 

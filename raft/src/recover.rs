@@ -1,8 +1,8 @@
 //! Disaster recovery, offline: a new membership for a cluster that has lost its quorum.
 //!
-//! HashiCorp: `HasExistingState`, `RecoverCluster`. Run on every server that is left, each with
-//! the same new configuration, before any of them is started again. What was in a log counts as
-//! committed from then on, whether it was or not.
+//! HashiCorp: `HasExistingState`, `RecoverCluster`. Run it on every remaining server, each with the
+//! same new configuration, before any of them starts again. All entries of a log count as committed
+//! from then on, whether they were or not.
 
 use crate::configuration::Configuration;
 use crate::entry::Entry;
@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 /// Entries applied at a time.
 const BATCH: u64 = 1024;
 
-/// Whether there is anything: a term, an entry or a snapshot.
+/// Whether the stores hold any state: a term, an entry or a snapshot.
 ///
 /// # Errors
 /// When a store fails.
@@ -30,7 +30,7 @@ pub fn has_existing_state<L: LogStore, S: StableStore, N: SnapshotStore>(
     Ok(found.hard_state.term != Term(0) || found.log.last().index != Index::ZERO)
 }
 
-/// Gives a server's stores another membership: everything it has becomes one snapshot with that
+/// Gives a server's stores another membership: all its state becomes one snapshot with that
 /// configuration, and its log is emptied. Its vote record stays. `machine` is used to build the
 /// snapshot and should be thrown away.
 ///

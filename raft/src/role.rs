@@ -1,7 +1,7 @@
 //! The roles. Each variant owns what only that role needs; leaving the role drops it.
 //!
-//! A handler says with a [`Transition`] that the role must change; only
-//! [`Node`](crate::Node) changes it.
+//! A handler returns a [`Transition`] when the role must change; only [`Node`](crate::Node) changes
+//! it.
 
 pub(crate) mod ballot;
 pub(crate) mod follower;
@@ -13,40 +13,40 @@ use ballot::Ballot;
 use follower::Follower;
 use leader::Leader;
 
-/// What a server is.
+/// The role of a server, with its data.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) enum Role {
     /// Follows a leader, or waits for one.
     Follower(Follower),
-    /// Asks whether it would be elected (thesis §9.6).
+    /// Asks for pre-votes (thesis §9.6).
     PreCandidate(Ballot),
-    /// Asks to be elected (§3.4).
+    /// Asks for votes (§3.4).
     Candidate(Ballot),
     /// Leads.
     Leader(Leader),
 }
 
-/// What a handler wants of the one who owns the role.
+/// The change of role that a handler asks [`Node`](crate::Node) for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Transition {
-    /// Nothing.
+    /// Keep the role.
     Stay,
     /// Follow in this term, this leader if one is known.
     Follow(Term, Option<NodeId>),
-    /// Ask whether it would be elected.
+    /// Ask for pre-votes.
     PreCampaign,
     /// Campaign in the next term.
-    Campaign(Cause),
+    Campaign(CampaignCause),
     /// Lead in this term.
     Lead,
 }
 
 /// Why a campaign begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Cause {
-    /// Nobody led.
-    Silence,
+pub(crate) enum CampaignCause {
+    /// No leader was heard for the election timeout.
+    ElectionTimeout,
     /// The leader asked for it.
     Transfer,
 }

@@ -1,8 +1,8 @@
 //! The server: client calls, state machine, snapshots and statistics around the protocol.
 //!
-//! [`Server::step`] takes one [`Event`]; what the protocol wants done is translated in `effects`,
-//! and the three things that only a server has are a room each: `calls` (who waits for what),
-//! `apply` (what the state machine was handed) and `snapshots`.
+//! [`Server::step`] takes one [`Event`]. `effects` translates the protocol's effects into actions.
+//! Three modules hold what only a server has: `calls` (waiting client calls), `apply` (the feed of
+//! the state machine) and `snapshots`.
 
 mod apply;
 mod calls;
@@ -15,7 +15,7 @@ use crate::config::Settings;
 use crate::configuration::Suffrage;
 use crate::node::Node;
 use crate::node::boot::Boot;
-use crate::node::io::{Deadline, Effects, Input, Why};
+use crate::node::io::{Deadline, DeadlineReason, Effects, Input};
 use crate::store::StoreError;
 use crate::types::{Index, Time};
 use alloc::vec::Vec;
@@ -36,14 +36,14 @@ pub struct Server {
     applying: Applying,
     snapshotting: Snapshotting,
     leads: bool,
-    /// It led, and its removal is committed: it halts once that is applied.
+    /// Set when a leader's removal is committed: the server halts once this index is applied.
     retires_at: Option<Index>,
     is_halted: bool,
 }
 
 impl Server {
-    /// A server with what its stores still had. The state machine is expected to have been
-    /// restored from `boot.snapshot`, if there is one.
+    /// A server that starts from the content of its stores. The state machine is expected to have
+    /// been restored from `boot.snapshot`, if there is one.
     #[must_use]
     pub fn boot(settings: Settings, boot: Boot, now: Time) -> Self {
         let applying = Applying::new(boot.snapshot.as_deref());
@@ -59,7 +59,7 @@ impl Server {
         }
     }
 
-    /// Takes one event, and adds what is to be done about it to `actions`.
+    /// Takes one event, and adds its actions to `actions`.
     pub fn step(&mut self, now: Time, event: Event, actions: &mut Vec<Action>) {
         self.step_with(now, event, &mut Effects::new(), actions);
     }
@@ -69,41 +69,41 @@ impl Server {
         if self.is_halted {
             return self.step_halted(event, actions);
         }
-        let mut out = Out { now, fx, actions };
+        let mut ctx = Ctx { now, fx, actions };
         match event {
             Event::Timer => {
-                self.drive(Input::Timer, &mut out);
-                self.look_for_snapshot(&mut out);
+                self.step_node(Input::Timer, &mut ctx);
+                self.check_snapshot_due(&mut ctx);
             }
             Event::Request { from, rpc, request } => {
-                self.drive(Input::Request { from, rpc, request }, &mut out);
+                self.step_node(Input::Request { from, rpc, request }, &mut ctx);
             }
             Event::Response { from, rpc, response } => {
-                self.drive(Input::Response { from, rpc, response }, &mut out);
+                self.step_node(Input::Response { from, rpc, response }, &mut ctx);
             }
-            Event::Call { request, call } => self.on_call(request, call, &mut out),
-            Event::ApplyBatch(batch) => self.on_apply_batch(batch, &mut out),
+            Event::Call { request, call } => self.on_call(request, call, &mut ctx),
+            Event::ApplyBatch(batch) => self.on_apply_batch(batch, &mut ctx),
             Event::Persisted(token) => {
-                self.drive(Input::Persisted(token), &mut out);
-                self.on_persisted(token, &mut out);
+                self.step_node(Input::Persisted(token), &mut ctx);
+                self.on_persisted(token, &mut ctx);
             }
-            Event::Fetched { ticket, entries } => self.on_fetched(ticket, entries, &mut out),
+            Event::Fetched { ticket, entries } => self.on_fetched(ticket, entries, &mut ctx),
             Event::SnapshotRead { ticket, piece } => {
-                self.drive(Input::SnapshotRead { ticket, piece }, &mut out);
+                self.step_node(Input::SnapshotRead { ticket, piece }, &mut ctx);
             }
             Event::SnapshotWritten { ticket, ok } => {
-                self.drive(Input::SnapshotWritten { ticket, ok }, &mut out);
+                self.step_node(Input::SnapshotWritten { ticket, ok }, &mut ctx);
             }
-            Event::Applied { upto, responses } => self.on_applied(upto, responses, &mut out),
-            Event::SnapshotTaken(result) => self.on_snapshot_taken(result, &mut out),
-            Event::Restored(result) => self.on_restored(result, &mut out),
-            Event::PeerSpeaks { peer, dialect } => self.calls.speaks(peer, dialect),
-            Event::StoreFailed(error) => self.halt_on(error, &mut out),
+            Event::Applied { upto, responses } => self.on_applied(upto, responses, &mut ctx),
+            Event::SnapshotTaken(result) => self.on_snapshot_taken(result, &mut ctx),
+            Event::Restored(result) => self.on_restored(result, &mut ctx),
+            Event::PeerSpeaks { peer, dialect } => self.calls.set_dialect(peer, dialect),
+            Event::StoreFailed(error) => self.halt_on(error, &mut ctx),
         }
-        self.hand_over(&mut out);
+        self.dispatch(&mut ctx);
     }
 
-    /// A halted server answers calls, and that is all.
+    /// A halted server only refuses calls.
     fn step_halted(&mut self, event: Event, actions: &mut Vec<Action>) {
         let refuse = |request| Action::Answer { request, outcome: Err(Error::Shutdown) };
         match event {
@@ -130,14 +130,14 @@ impl Server {
     #[must_use]
     pub fn deadline(&self) -> Deadline {
         if self.is_halted {
-            return Deadline { at: Time::NEVER, why: Why::Idle };
+            return Deadline { at: Time::NEVER, reason: DeadlineReason::Idle };
         }
-        let snapshot = Deadline { at: self.snapshotting.deadline(), why: Why::Snapshot };
+        let snapshot = Deadline { at: self.snapshotting.deadline(), reason: DeadlineReason::Snapshot };
         let node = self.node.deadline();
         if node.at <= snapshot.at { node } else { snapshot }
     }
 
-    /// The protocol inside, to look at.
+    /// The protocol state inside, read-only.
     #[must_use]
     pub const fn node(&self) -> &Node {
         &self.node
@@ -155,7 +155,7 @@ impl Server {
         self.is_halted
     }
 
-    /// What HashiCorp's `Stats` reports.
+    /// The values that HashiCorp's `Stats` reports.
     #[must_use]
     pub fn stats(&self, now: Time) -> Stats {
         let node = &self.node;
@@ -181,21 +181,21 @@ impl Server {
         }
     }
 
-    fn halt_on(&mut self, error: StoreError, out: &mut Out<'_>) {
+    fn halt_on(&mut self, error: StoreError, ctx: &mut Ctx<'_>) {
         let outcome = Error::Store(error.clone());
-        self.halt(Halt::Store(error), outcome, out);
+        self.halt(Halt::Store(error), outcome, ctx);
     }
 
-    /// Stops for good: whoever waits is told.
-    fn halt(&mut self, why: Halt, told: Error, out: &mut Out<'_>) {
+    /// Stops for good: all waiting calls are answered.
+    fn halt(&mut self, why: Halt, error: Error, ctx: &mut Ctx<'_>) {
         self.is_halted = true;
-        self.calls.fail_all(&told, out.actions);
-        out.actions.push(Action::Halt(why));
+        self.calls.fail_all(&error, ctx.actions);
+        ctx.actions.push(Action::Halt(why));
     }
 }
 
-/// Where a step's results go.
-struct Out<'a> {
+/// The time of a step and the buffers for its results.
+struct Ctx<'a> {
     now: Time,
     fx: &'a mut Effects,
     actions: &'a mut Vec<Action>,

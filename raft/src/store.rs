@@ -1,4 +1,4 @@
-//! The four traits a user brings: a state machine, a log, a stable record, and snapshots.
+//! The four traits that a user implements: a state machine, a log, a stable store, and snapshots.
 //!
 //! Stores block and are durable on return; the executors ([`execute`](crate::execute)) call them,
 //! never the protocol.
@@ -23,7 +23,7 @@ pub trait Fsm {
     /// Applies commands in order and responds to each: exactly one response per command.
     fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data>;
 
-    /// Hears that a configuration was committed. HashiCorp: `ConfigurationStore`.
+    /// Called when a configuration was committed. HashiCorp: `ConfigurationStore`.
     fn configured(&mut self, index: Index, configuration: &Configuration) {
         let _ = (index, configuration);
     }
@@ -34,24 +34,24 @@ pub trait Fsm {
     /// When the state cannot be captured; the snapshot is then not taken.
     fn snapshot(&mut self) -> Result<Self::Snapshot, StoreError>;
 
-    /// Replaces the state by what was captured.
+    /// Replaces the state by a captured one.
     ///
     /// # Errors
-    /// When the snapshot makes no sense. The state must then be what it was: a user's restore that
-    /// is refused is refused on every server alike, and life goes on.
+    /// When the snapshot is invalid. The state must then be unchanged: a user's restore
+    /// that is refused is refused on every server alike, and the cluster continues.
     fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError>;
 }
 
 /// A committed command.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Command<'a> {
-    /// Where it stands in the log.
+    /// Its index in the log.
     pub index: Index,
     /// The term it was created in.
     pub term: Term,
     /// The command.
     pub data: &'a Data,
-    /// What middleware keeps beside it.
+    /// The opaque part that middleware keeps beside it.
     pub extensions: &'a [u8],
 }
 
@@ -64,15 +64,15 @@ pub trait FsmSnapshot {
     fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError>;
 }
 
-/// Where the log is kept.
+/// The store of the log.
 pub trait LogStore {
-    /// The first index kept, zero if none.
+    /// The first index in the store, zero if it is empty.
     ///
     /// # Errors
     /// When the store fails.
     fn first_index(&self) -> Result<Index, StoreError>;
 
-    /// The last index kept, zero if none.
+    /// The last index in the store, zero if it is empty.
     ///
     /// # Errors
     /// When the store fails.
@@ -84,7 +84,7 @@ pub trait LogStore {
     /// When the store fails or what it holds is damaged.
     fn get_log(&self, index: Index) -> Result<Option<Entry>, StoreError>;
 
-    /// Keeps consecutive entries. Durable on return.
+    /// Persists consecutive entries. They are durable on return.
     ///
     /// # Errors
     /// When the store fails; it is then not known what it holds.
@@ -102,9 +102,10 @@ pub trait LogStore {
     }
 }
 
-/// Where a few small records are kept.
+/// The store of a few small records.
 pub trait StableStore {
-    /// Keeps a record. Durable on return, and atomic: a crash leaves the old or the new one.
+    /// Persists a record. It is durable on return, and atomic: a crash leaves the old or the new
+    /// one.
     ///
     /// # Errors
     /// When the store fails; it is then not known which of the two it holds.
@@ -122,11 +123,11 @@ pub trait StableStore {
     }
 }
 
-/// Where snapshots are kept.
+/// The store of snapshots.
 pub trait SnapshotStore {
-    /// Takes a snapshot's bytes.
+    /// The writer of a snapshot.
     type Sink: SnapshotSink;
-    /// Gives them back.
+    /// The reader of a snapshot.
     type Source: SnapshotSource;
 
     /// Begins a snapshot. Size and checksum of `meta` are what is expected, or zero if unknown.
@@ -135,9 +136,9 @@ pub trait SnapshotStore {
     /// When the store fails.
     fn create(&mut self, meta: &SnapshotMeta) -> Result<Self::Sink, StoreError>;
 
-    /// Makes a snapshot durable and visible, and drops those beyond what is to be kept: never this
-    /// one, though it may be the oldest of all. A snapshot of a leader that is not followed any more
-    /// may have come whole before it, and what is loaded next is the one that was closed.
+    /// Makes a snapshot durable and visible, and drops snapshots beyond the number to retain: never
+    /// this one, even if it is the oldest. A complete snapshot of an earlier leader may be newer,
+    /// and the server loads the one that was closed.
     ///
     /// # Errors
     /// When the store fails, or size or checksum are not what was expected; nothing is visible
@@ -150,8 +151,8 @@ pub trait SnapshotStore {
     /// When the store fails.
     fn list(&self) -> Result<Vec<Arc<SnapshotMeta>>, StoreError>;
 
-    /// Where the newest snapshot ends that is kept, whether or not it can still be read or even be
-    /// listed: so much was promised, and a server must not start on less.
+    /// The end of the newest snapshot in the store, even if it can no longer be read or listed: the
+    /// server has acknowledged that much, and must not start with less.
     ///
     /// # Errors
     /// When the store fails.
@@ -166,7 +167,8 @@ pub trait SnapshotStore {
     fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, Self::Source), StoreError>;
 }
 
-/// Takes a snapshot's bytes, in order. Dropped without being closed, it leaves nothing behind.
+/// The writer of a snapshot: takes its bytes in order. If it is dropped without being closed,
+/// nothing is stored.
 pub trait SnapshotSink {
     /// Takes the next bytes.
     ///
@@ -175,9 +177,9 @@ pub trait SnapshotSink {
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
 }
 
-/// Gives a snapshot's bytes back.
+/// The reader of a snapshot.
 pub trait SnapshotSource {
-    /// How many bytes there are.
+    /// The number of bytes.
     fn size(&self) -> u64;
 
     /// At most `limit` bytes from `offset` on; fewer only at the end.
@@ -256,23 +258,23 @@ impl<T: SnapshotStore> SnapshotStore for &mut T {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct StoreError {
-    /// What kind it is.
+    /// The kind of failure.
     pub kind: StoreErrorKind,
-    /// What happened to what, for a person to read.
+    /// A description for people.
     pub what: String,
 }
 
-/// The kinds of failure that are told apart.
+/// The kinds of failure.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum StoreErrorKind {
-    /// The device failed. What was written last is not known.
+    /// The device failed. The state of the last writes is not known.
     Io,
-    /// There is no room. Nothing of this write was kept.
+    /// The device is full. Nothing of this write was stored.
     Full,
-    /// What is there is damaged.
+    /// The stored data is damaged.
     Corrupt,
-    /// It is not there.
+    /// The record or snapshot does not exist.
     NotFound,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::types::{NodeId, Span, Term};
 
-/// What a server's timeouts are drawn from, given when it is created.
+/// The seed of a server's timeouts, set when it is created.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Entropy(pub u64);
@@ -30,9 +30,9 @@ const fn mix(value: u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// By another program, from the published splitmix64; its first number from seed 0 is known.
+    /// The expected values are from another program, after the published splitmix64.
     #[test]
-    fn what_is_drawn_is_the_same_on_every_machine() {
+    fn timeouts_are_the_same_on_every_machine() {
         assert_eq!(mix(0), 0xe220_a839_7b1d_cdaf);
         let drawn = |(entropy, base, term, ordinal)| {
             Entropy(entropy).timeout(Span(base), NodeId::of("n1"), Term(term), ordinal).0

@@ -41,7 +41,7 @@ number!(
     Index, "i"
 );
 number!(
-    /// A client request, numbered by whoever makes the call. One number, one outcome.
+    /// A client request, numbered by the caller. Each number gets exactly one outcome.
     RequestId, "r"
 );
 number!(
@@ -50,9 +50,9 @@ number!(
     RpcId, "q"
 );
 number!(
-    /// Names one write. Tokens are handed out in order and over votes and log writes alike, so
-    /// "everything up to here is durable" is one comparison. Never used twice by one incarnation,
-    /// so that a late report about an overwritten suffix cannot be taken for a newer one.
+    /// Identifies one write. Tokens rise over votes and log writes alike, so "everything up to here
+    /// is durable" is one comparison. One incarnation never uses a token twice, so a late report
+    /// about an overwritten suffix cannot be mistaken for a newer one.
     Token, "w"
 );
 
@@ -101,7 +101,7 @@ impl Token {
     }
 }
 
-/// A log position with the term of the entry that stands there.
+/// A log position with the term of its entry.
 ///
 /// The derived order is the one of thesis §3.6.1: first the term, then the index; "at least as up
 /// to date as mine" is `mine <= theirs`.
@@ -117,7 +117,7 @@ impl Token {
 pub struct LogId {
     /// The term in which the entry was created.
     pub term: Term,
-    /// Where it stands.
+    /// Its index.
     pub index: Index,
 }
 
@@ -363,12 +363,12 @@ name!(
     ServerId
 );
 name!(
-    /// Where a server is reached. Opaque to the protocol; the transport reads it.
+    /// The network address of a server. Opaque to the protocol; the transport reads it.
     ServerAddress
 );
 
 impl ServerId {
-    /// The number the core knows this server by.
+    /// The number that the protocol uses for this server.
     #[must_use]
     pub fn node(&self) -> NodeId {
         NodeId::of(&self.0)

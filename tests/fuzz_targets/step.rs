@@ -1,5 +1,5 @@
-//! Bytes become the inputs of one node: messages of lying peers, slow writes, crashes. After every step
-//! the node's promises are checked against a model of its disk.
+//! Bytes become the inputs of one node: messages of faulty peers, slow writes, crashes. After every
+//! step the node's promises are checked against a model of its disk.
 
 use crate::decisions::Decisions;
 use std::collections::VecDeque;

@@ -39,7 +39,7 @@ fn read_request(bytes: &[u8]) {
     expect_whole(Scan::request(LIMIT), bytes);
     let again = written(&header, &request);
     let read = wire::decode_request(&again).expect("what was written can be read");
-    // Fields of ours in a message that does not say that it is ours are not passed on.
+    // Wavetank's extra fields are dropped from a message that is not marked as Wavetank's.
     let same = read == (header.clone(), request.clone()) || !header.is_ours();
     assert!(same, "{header:?} {request:?} came back as {read:?}");
     assert_eq!(written(&read.0, &read.1), again);

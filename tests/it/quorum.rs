@@ -1,6 +1,6 @@
 //! The quorum arithmetic against a plainer twin, for every membership of up to four servers.
 
-use wavetank_raft::{NodeId, Tally, Voters};
+use wavetank_raft::{NodeId, VoteResult, Voters};
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -19,7 +19,7 @@ fn tally_is_what_counting_says() {
     for voters in every_membership() {
         for said in every_assignment(3) {
             let of = |node| [None, Some(true), Some(false)][said[place(node)]];
-            assert_eq!(voters.tally(of), slow_tally(&voters, &said), "{voters:?} {said:?}");
+            assert_eq!(voters.vote_result(of), slow_vote_result(&voters, &said), "{voters:?} {said:?}");
         }
     }
 }
@@ -27,7 +27,7 @@ fn tally_is_what_counting_says() {
 #[test]
 fn nobody_agrees_on_anything_without_voters() {
     assert_eq!(Voters::default().agreed(|_| 1), None);
-    assert_eq!(Voters::default().tally(|_| Some(true)), Tally::Pending);
+    assert_eq!(Voters::default().vote_result(|_| Some(true)), VoteResult::Pending);
 }
 
 /// Tries every value from the top: the first that a majority of each set has reached.
@@ -35,13 +35,13 @@ fn slow_agreed(voters: &Voters, reached: &[usize]) -> Option<usize> {
     (0..4).rev().find(|value| holds_in_each(voters, |at| *value <= reached[at]))
 }
 
-fn slow_tally(voters: &Voters, said: &[usize]) -> Tally {
+fn slow_vote_result(voters: &Voters, said: &[usize]) -> VoteResult {
     if holds_in_each(voters, |at| said[at] == 1) {
-        Tally::Won
+        VoteResult::Won
     } else if !holds_in_each(voters, |at| said[at] != 2) {
-        Tally::Lost
+        VoteResult::Lost
     } else {
-        Tally::Pending
+        VoteResult::Pending
     }
 }
 

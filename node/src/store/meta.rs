@@ -3,7 +3,9 @@
 use crate::wire;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use wavetank_raft::{Configuration, Index, Lists, LogId, Member, SnapshotMeta, Suffrage, Term};
+use wavetank_raft::{
+    Configuration, Index, LogId, Member, SnapshotMeta, Suffrage, Term, UncheckedConfiguration,
+};
 
 /// The version that is written: with a configuration. The one before had peers only.
 const VERSION: u64 = 1;
@@ -100,7 +102,9 @@ impl ConfigurationFile {
         let members = |list: Option<Vec<ServerFile>>| {
             list.unwrap_or_default().into_iter().map(ServerFile::parse).collect::<Option<Vec<_>>>()
         };
-        Lists { servers: members(self.servers)?, outgoing: members(self.outgoing)? }.try_into().ok()
+        UncheckedConfiguration { servers: members(self.servers)?, outgoing: members(self.outgoing)? }
+            .try_into()
+            .ok()
     }
 }
 

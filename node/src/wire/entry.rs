@@ -9,7 +9,8 @@ use super::unpack::Reader;
 use std::borrow::Cow;
 use std::sync::Arc;
 use wavetank_raft::{
-    Configuration, Entry, Extended, Index, Lists, Member, Payload, ServerAddress, ServerId, Suffrage, Term,
+    Configuration, Entry, Extended, Index, Member, Payload, ServerAddress, ServerId, Suffrage, Term,
+    UncheckedConfiguration,
 };
 
 /// Members that a configuration may have. Checking one takes time that grows with the square.
@@ -190,7 +191,7 @@ pub fn decode_configuration(bytes: &[u8]) -> Result<Configuration, WireError> {
     let mut input = Reader::new(bytes);
     let servers = Servers::get(&mut input)?;
     input.end()?;
-    let lists = Lists {
+    let lists = UncheckedConfiguration {
         servers: members_of(&servers.servers)?,
         outgoing: members_of(&servers.outgoing.unwrap_or_default())?,
     };

@@ -13,14 +13,14 @@ proptest! {
 
     #[test]
     fn a_store_on_disk_is_a_map(
-        lives in prop::collection::vec(prop::collection::vec(log_model::deeds(), 1..10), 1..4),
+        lives in prop::collection::vec(prop::collection::vec(log_model::steps(), 1..10), 1..4),
     ) {
         let directory = tempfile::tempdir().unwrap();
-        let mut model = log_model::Model::new(false);
-        for deeds in lives {
+        let mut model = log_model::StoreModel::new(false);
+        for steps in lives {
             let mut store = RedbStore::open(directory.path().join("raft.redb")).unwrap();
             model.check(&store);
-            deeds.into_iter().for_each(|deed| model.follow(&mut store, deed));
+            steps.into_iter().for_each(|step| model.apply(&mut store, step));
         }
     }
 
@@ -30,11 +30,11 @@ proptest! {
         retain in 1_usize..4,
     ) {
         let directory = tempfile::tempdir().unwrap();
-        let mut model = snapshot_model::Model::new(retain);
+        let mut model = snapshot_model::SnapshotModel::new(retain);
         for taken in lives {
             let mut store = FileSnapshotStore::new(directory.path(), retain).unwrap();
             model.check(&store);
-            taken.iter().for_each(|taken| model.follow(&mut store, taken));
+            taken.iter().for_each(|taken| model.apply(&mut store, taken));
         }
     }
 }

@@ -1,10 +1,10 @@
-//! What a benchmark counts time by.
+//! The clock of the benchmarks.
 
 use std::sync::LazyLock;
 use std::time::Instant;
 
-/// How long this process has had a core for, in seconds, where the system tells: others want it too.
-/// Elsewhere the time of the wall.
+/// The CPU time of this process in seconds, where the system reports it, because other processes
+/// share the cores. Elsewhere the wall-clock time.
 pub(crate) fn on_core() -> f64 {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     let wall = START.elapsed().as_secs_f64();

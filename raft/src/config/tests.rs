@@ -1,8 +1,8 @@
-//! Each rule at its edge: what it just lets pass, and what it does not.
+//! Each rule at its limit: the last value that it accepts, and the first that it refuses.
 
 use super::*;
 
-/// Nothing can be less.
+/// The smallest value of every field.
 fn least() -> Config {
     let shortest = Span::ms(5);
     Config {
@@ -32,13 +32,13 @@ fn most() -> Config {
 }
 
 #[test]
-fn what_is_just_within_the_rules_is_taken() {
+fn limits_themselves_are_accepted() {
     assert!(Settings::new(least()).is_ok());
     assert!(Settings::new(most()).is_ok());
 }
 
 #[test]
-fn what_is_just_outside_a_rule_is_refused() {
+fn values_just_beyond_a_limit_are_refused() {
     let short = Span::us(4_999);
     let outside = [
         ("protocol_version", Config { protocol_version: 1, ..least() }),
@@ -68,7 +68,7 @@ fn what_is_just_outside_a_rule_is_refused() {
 }
 
 #[test]
-fn what_is_derived_from_the_knobs() {
+fn settings_derive_interval_and_lease() {
     let config = Config { local_id: "n1".into(), lease_clock_drift_ppm: 2_000, ..Config::default() };
     let settings = Settings::new(config.clone()).expect("within the rules");
     // A tenth of the heartbeat timeout of a second; half a second's lease, less 2 in 1000.

@@ -1,4 +1,4 @@
-//! What a start makes of damage.
+//! Recovery from damaged stores.
 
 use super::*;
 use crate::configuration::{Configuration, Member};
@@ -54,14 +54,14 @@ fn stores(log: core::ops::Range<u64>) -> (Storage<InmemStore, InmemStore>, Snaps
 }
 
 #[test]
-fn an_older_snapshot_serves_as_long_as_the_log_goes_on_from_it() {
+fn an_older_snapshot_is_used_if_the_log_continues_it() {
     let (mut storage, snapshots) = stores(3..10);
     let found = recover(&mut storage, &snapshots, 1).expect("the log has what the damaged one had");
     assert_eq!((found.snapshot.map(|meta| meta.last), found.log.last()), (Some(id(4)), id(9)));
 }
 
 #[test]
-fn who_had_more_than_the_older_one_does_not_come_back_with_less() {
+fn recovery_refuses_to_lose_what_a_damaged_snapshot_covered() {
     for log in [1..1, 3..8, 9..13] {
         let (mut storage, snapshots) = stores(log.clone());
         let kind = recover(&mut storage, &snapshots, 1).map_err(|error| error.kind);
@@ -70,7 +70,7 @@ fn who_had_more_than_the_older_one_does_not_come_back_with_less() {
 }
 
 #[test]
-fn a_snapshot_that_is_damaged_is_not_one_that_is_not_there() {
+fn a_damaged_snapshot_is_not_a_missing_one() {
     let (_, mut snapshots) = stores(1..1);
     let kind = |piece: Result<_, StoreError>| piece.map(|_: Option<SnapshotPiece>| ()).map_err(|it| it.kind);
     assert_eq!(kind(snapshots.read(Some(id(8)), 0, 9)), Err(StoreErrorKind::Corrupt));

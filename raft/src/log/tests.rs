@@ -6,9 +6,9 @@ use crate::configuration::Member;
 use alloc::vec;
 use proptest::prelude::*;
 
-/// Something done to the log; numbers are taken modulo what there is.
+/// A step on the log; numbers are taken modulo the number of entries.
 #[derive(Clone, Copy, Debug)]
-enum Deed {
+enum LogStep {
     /// An entry whose term is so much higher.
     Push(u64),
     Truncate(u64),
@@ -18,25 +18,25 @@ enum Deed {
     Evict(u64, u64),
 }
 
-fn deeds() -> impl Strategy<Value = Deed> {
+fn steps() -> impl Strategy<Value = LogStep> {
     let any = 0_u64..64;
     prop_oneof![
-        9 => prop_oneof![3 => Just(0), 1 => 1_u64..3].prop_map(Deed::Push),
-        2 => any.clone().prop_map(Deed::Truncate),
-        2 => any.clone().prop_map(Deed::Compact),
-        1 => (0_u64..3, 0_u64..3).prop_map(|(term, index)| Deed::Reset(term, index)),
-        3 => (0_u64..5, any).prop_map(|(capacity, durable)| Deed::Evict(capacity, durable)),
+        9 => prop_oneof![3 => Just(0), 1 => 1_u64..3].prop_map(LogStep::Push),
+        2 => any.clone().prop_map(LogStep::Truncate),
+        2 => any.clone().prop_map(LogStep::Compact),
+        1 => (0_u64..3, 0_u64..3).prop_map(|(term, index)| LogStep::Reset(term, index)),
+        3 => (0_u64..5, any).prop_map(|(capacity, durable)| LogStep::Evict(capacity, durable)),
     ]
 }
 
 /// Everything that is in the log, and how much of its end is in memory.
-struct Model {
+struct LogModel {
     base: LogId,
     entries: Vec<Entry>,
     cached: usize,
 }
 
-impl Model {
+impl LogModel {
     fn last(&self) -> LogId {
         self.entries.last().map_or(self.base, |entry| entry.id)
     }
@@ -56,10 +56,10 @@ impl Model {
         (0 < count).then(|| self.base.index.plus(1 + number % count))
     }
 
-    /// Does it to both.
-    fn follow(&mut self, log: &mut Log, deed: Deed) {
-        match deed {
-            Deed::Push(terms) => {
+    /// Applies the step to the log and to the model.
+    fn apply(&mut self, log: &mut Log, step: LogStep) {
+        match step {
+            LogStep::Push(terms) => {
                 let last = self.last();
                 let payload = Payload::Command(vec![0; usize::try_from(terms).expect("a few")].into());
                 let entry = Entry::new(Term(last.term.0 + terms), last.index.next(), payload);
@@ -67,28 +67,28 @@ impl Model {
                 self.entries.push(entry);
                 self.cached += 1;
             }
-            Deed::Truncate(number) => {
+            LogStep::Truncate(number) => {
                 let Some(from) = self.pick(number) else { return };
                 log.truncate(from);
                 let before = self.entries.len();
                 self.entries.retain(|entry| entry.id.index < from);
                 self.cached = self.cached.saturating_sub(before - self.entries.len());
             }
-            Deed::Compact(number) => {
+            LogStep::Compact(number) => {
                 let Some(upto) = self.pick(number) else { return };
                 log.compact(upto);
                 self.base = self.id_at(upto).expect("it was picked from there");
                 self.entries.retain(|entry| upto < entry.id.index);
                 self.cached = self.cached.min(self.entries.len());
             }
-            Deed::Reset(term, index) => {
+            LogStep::Reset(term, index) => {
                 let last = self.last();
                 self.base = LogId::new(Term(last.term.0 + term), last.index.plus(index));
                 self.entries.clear();
                 self.cached = 0;
                 log.reset(self.base);
             }
-            Deed::Evict(capacity, durable) => {
+            LogStep::Evict(capacity, durable) => {
                 let durable = Index(self.last().index.0.saturating_sub(durable % 8));
                 log.evict(capacity, durable);
                 while capacity < self.cached as u64 && self.in_memory()[0].id.index <= durable {
@@ -98,7 +98,7 @@ impl Model {
         }
     }
 
-    /// What a start makes of the same entries.
+    /// The image that a start would read.
     fn image(&self, cache: usize) -> LogImage {
         let mut image = LogImage::new(self.base, cache as u64);
         self.entries.iter().for_each(|entry| image.push(entry.clone()));
@@ -130,7 +130,7 @@ impl Model {
         Ok(())
     }
 
-    /// As many as one message takes: the first, and then what the limits leave room for.
+    /// The entries of one message: the first, and then as many as the limits allow.
     fn slice(&self, first: Index, limits: &Settings) -> Option<Vec<Entry>> {
         let at = self.in_memory().iter().position(|entry| entry.id.index == first)?;
         let mut taken: Vec<Entry> = Vec::new();
@@ -149,9 +149,9 @@ impl Model {
 
 proptest! {
     #[test]
-    fn a_log_is_a_list_whose_beginning_is_forgotten(
+    fn the_log_matches_a_list(
         base in (0_u64..3, 0_u64..3),
-        deeds in prop::collection::vec(deeds(), 1..40),
+        steps in prop::collection::vec(steps(), 1..40),
         max_append_entries in 1_u64..5,
         max_append_bytes in 30_u64..140,
         cache in 0_usize..6,
@@ -159,10 +159,10 @@ proptest! {
         let config = Config { max_append_entries, max_append_bytes, local_id: "n1".into(), ..Config::default() };
         let limits = Settings::new(config).expect("within the rules");
         let base = LogId::new(Term(base.0), Index(base.1));
-        let mut model = Model { base, entries: Vec::new(), cached: 0 };
+        let mut model = LogModel { base, entries: Vec::new(), cached: 0 };
         let mut log = Log::restore(model.image(cache));
-        for deed in deeds {
-            model.follow(&mut log, deed);
+        for step in steps {
+            model.apply(&mut log, step);
             model.check(&log, &limits)?;
         }
         let image = model.image(cache);
@@ -173,7 +173,7 @@ proptest! {
 }
 
 #[test]
-fn an_image_knows_its_configurations() {
+fn an_image_collects_its_configurations() {
     let members = Arc::new(Configuration::new(vec![Member::voter("n1", "a1")]).expect("one voter"));
     let mut image = LogImage::new(LogId::new(Term(1), Index(4)), 1);
     image.push(Entry::new(Term(1), Index(5), Payload::Noop));
@@ -213,7 +213,7 @@ fn in_a_log_terms_never_fall() {
 
 #[test]
 #[should_panic(expected = "cannot cut the log back")]
-fn what_is_compacted_cannot_be_cut() {
+fn a_compacted_entry_cannot_be_truncated() {
     let mut log = both().1;
     log.push(Entry::new(Term(2), Index(6), Payload::Noop));
     log.truncate(Index(5));
@@ -221,6 +221,6 @@ fn what_is_compacted_cannot_be_cut() {
 
 #[test]
 #[should_panic(expected = "nothing to cut")]
-fn what_is_not_there_cannot_be_cut() {
+fn truncation_beyond_the_end_panics() {
     both().1.truncate(Index(6));
 }

@@ -1,13 +1,13 @@
-//! The memberships of a log against a list of all there ever were in it.
+//! The membership against a list of all configurations in the log.
 
 use super::*;
 use crate::configuration::Member;
 use alloc::format;
 use proptest::prelude::*;
 
-/// Something that happens to the log.
+/// A step on the log.
 #[derive(Clone, Copy, Debug)]
-enum Deed {
+enum MembershipStep {
     /// So many entries later, these of five servers are the voters.
     Push(u64, u8),
     /// Everything is cut that follows so many entries after what is committed.
@@ -19,13 +19,13 @@ enum Deed {
     Install(u64, Option<u8>),
 }
 
-fn deeds() -> impl Strategy<Value = Deed> {
+fn steps() -> impl Strategy<Value = MembershipStep> {
     let voters = 1_u8..32;
     prop_oneof![
-        3 => (1_u64..4, voters.clone()).prop_map(|(later, voters)| Deed::Push(later, voters)),
-        1 => (0_u64..6).prop_map(Deed::Truncate),
-        2 => (0_u64..6).prop_map(Deed::Commit),
-        1 => (1_u64..6, prop::option::of(voters)).prop_map(|(more, other)| Deed::Install(more, other)),
+        3 => (1_u64..4, voters.clone()).prop_map(|(later, voters)| MembershipStep::Push(later, voters)),
+        1 => (0_u64..6).prop_map(MembershipStep::Truncate),
+        2 => (0_u64..6).prop_map(MembershipStep::Commit),
+        1 => (1_u64..6, prop::option::of(voters)).prop_map(|(more, other)| MembershipStep::Install(more, other)),
     ]
 }
 
@@ -35,33 +35,33 @@ fn configuration(voters: u8) -> Arc<Configuration> {
     Arc::new(Configuration::new(members).expect("names differ"))
 }
 
-/// All that were in the log, and how far it is committed.
-struct Model {
+/// All configurations in the log, and the commit index.
+struct MembershipModel {
     all: Vec<(Index, Arc<Configuration>)>,
     last: Index,
     commit: Index,
 }
 
-impl Model {
-    fn follow(&mut self, membership: &mut Membership, deed: Deed) {
-        match deed {
-            Deed::Push(later, voters) => {
+impl MembershipModel {
+    fn apply(&mut self, membership: &mut Membership, step: MembershipStep) {
+        match step {
+            MembershipStep::Push(later, voters) => {
                 self.last = self.last.plus(later);
                 self.all.push((self.last, configuration(voters)));
                 membership.push(self.last, configuration(voters));
             }
-            Deed::Truncate(after) => {
+            MembershipStep::Truncate(after) => {
                 let from = self.commit.plus(after).next();
                 let before = self.all.len();
                 self.all.retain(|(index, _)| *index < from);
                 assert_eq!(membership.truncate(from), self.all.len() < before);
                 self.last = self.last.min(from.back());
             }
-            Deed::Commit(more) => {
+            MembershipStep::Commit(more) => {
                 self.commit = self.last.min(self.commit.plus(more));
                 membership.committed(self.commit);
             }
-            Deed::Install(more, other) => {
+            MembershipStep::Install(more, other) => {
                 self.commit = self.commit.plus(more);
                 let known = self.all.iter().rfind(|(index, _)| *index <= self.commit).cloned();
                 let (at, configuration) = match (known, other) {
@@ -102,11 +102,11 @@ impl Model {
 
 proptest! {
     #[test]
-    fn a_membership_is_what_the_log_says(deeds in prop::collection::vec(deeds(), 1..30)) {
-        let mut model = Model { all: Vec::new(), last: Index::ZERO, commit: Index::ZERO };
+    fn the_membership_matches_the_log(steps in prop::collection::vec(steps(), 1..30)) {
+        let mut model = MembershipModel { all: Vec::new(), last: Index::ZERO, commit: Index::ZERO };
         let mut membership = Membership::new(Vec::new());
-        for deed in deeds {
-            model.follow(&mut membership, deed);
+        for step in steps {
+            model.apply(&mut membership, step);
             model.check(&membership)?;
         }
         prop_assert_eq!(&Membership::new(membership.stack.clone()), &membership);

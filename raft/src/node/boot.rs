@@ -1,4 +1,4 @@
-//! What a server starts from.
+//! The input of a server's start.
 
 use crate::log::LogImage;
 use crate::message::SnapshotMeta;
@@ -6,12 +6,14 @@ use crate::node::io::HardState;
 use crate::timeout::Entropy;
 use alloc::sync::Arc;
 
-/// What a server starts from: what its stores still have, and what tells this start apart.
+/// The input of a server's start: the content of its stores, and numbers that distinguish this
+/// start from earlier ones.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Boot {
-    /// What timeouts are drawn from.
+    /// The seed of the timeouts.
     pub entropy: Entropy,
-    /// Larger at every start of this server; keeps its calls apart from those of earlier starts.
+    /// Larger at every start of this server, so that its requests differ from those of earlier
+    /// starts.
     pub incarnation: u32,
     /// The vote record.
     pub hard_state: HardState,

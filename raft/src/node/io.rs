@@ -1,8 +1,8 @@
-//! Everything that crosses the protocol's boundary: [`Input`] goes in, [`Effect`] comes out.
+//! The interface of the protocol: [`Input`] goes in, [`Effect`] comes out.
 //!
-//! **Every effect may be carried out the moment it is seen**, in the order in which they come.
-//! What depends on a write is kept inside until [`Input::Persisted`] reports it, so a driver is
-//! never handed a message that it must not yet send.
+//! **Every effect may be carried out at once**, in the order of the effects. An effect that depends on
+//! a write is held back until [`Input::Persisted`] reports the write, so a driver never gets a message
+//! that it must not send yet.
 
 use crate::config::Settings;
 use crate::configuration::{Change, Configuration, ConfigurationError};
@@ -12,38 +12,38 @@ use crate::types::{Index, LogId, NodeId, RequestId, RpcId, Term, Time, Token};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// What may happen to a server.
+/// An input of [`Node::step`](crate::Node::step).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Input {
     /// The [`Deadline`] has passed. Early or needless calls do nothing.
     Timer,
-    /// A peer calls.
+    /// A request from a peer.
     Request {
-        /// Who.
+        /// The sender.
         from: NodeId,
-        /// Goes back with the answer.
+        /// The number that the response carries back.
         rpc: RpcId,
-        /// What.
+        /// The request.
         request: Request,
     },
-    /// A peer answers.
+    /// A response from a peer.
     Response {
-        /// Who.
+        /// The sender.
         from: NodeId,
-        /// The call that is answered.
+        /// The number of the request that this answers.
         rpc: RpcId,
-        /// How.
+        /// The response.
         response: Response,
     },
-    /// Every write up to this token is durable.
+    /// Every write up to this token is persisted.
     Persisted(Token),
     /// Entries that [`StoreJob::Fetch`] asked for: a run from its first index on, as long as the
     /// limits allow; empty if the store no longer has them.
     Fetched {
         /// The ticket of the job.
         ticket: RpcId,
-        /// The run.
+        /// The entries, consecutive.
         entries: Entries,
     },
     /// A client or an operator asks for something.
@@ -79,13 +79,13 @@ pub enum ClientRequest {
     Change {
         /// The step.
         change: Change,
-        /// If not zero: only if the latest configuration stands at this index.
+        /// If not zero: only if the latest configuration is at this index.
         prev_index: Index,
     },
     /// Watch a non-voter catch up, in rounds, and promote it (thesis §4.2.1). Answered later, by
     /// [`Effect::Staged`].
     Stage {
-        /// The number that goes back.
+        /// The number of the request; its answer carries it.
         request: RequestId,
         /// The server.
         node: NodeId,
@@ -94,29 +94,29 @@ pub enum ClientRequest {
     Bootstrap(Configuration),
     /// Read. Answered later, by [`Effect::ReadReady`] or [`Effect::ReadFailed`].
     Read {
-        /// The number that goes back.
+        /// The number of the request; its answer carries it.
         request: RequestId,
-        /// How leadership is to be shown.
+        /// How leadership is confirmed.
         path: ReadPath,
     },
     /// Hand leadership over. Answered later, by [`Effect::TransferEnded`].
     Transfer {
-        /// The number that goes back.
+        /// The number of the request; its answer carries it.
         request: RequestId,
-        /// Who; `None` for the most advanced voter.
+        /// The target; `None` for the most advanced voter.
         target: Option<NodeId>,
     },
     /// Use these settings from now on. No answer.
     Reload(Arc<Settings>),
 }
 
-/// How a leader shows that it still leads before a read (thesis §6.4).
+/// How a leader confirms its leadership before a read (thesis §6.4).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ReadPath {
     /// A round of heartbeats, and the commit index at the time of the call: ReadIndex.
     Index,
-    /// The lease, if it can be shown by this server's clock; refused otherwise.
+    /// The lease, if it holds by this server's clock; refused otherwise.
     Lease,
     /// A round of heartbeats and no index: HashiCorp's `VerifyLeader`.
     Verify,
@@ -134,26 +134,26 @@ pub struct SnapshotPiece {
     pub data: Data,
 }
 
-/// What a server wants done.
+/// An effect of [`Node::step`](crate::Node::step), for its driver to carry out.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Effect {
-    /// Call a peer.
+    /// Send a request to a peer.
     Send {
-        /// Whom.
+        /// The receiver.
         to: NodeId,
-        /// Comes back with the answer.
+        /// The number that the response will carry.
         rpc: RpcId,
-        /// What.
+        /// The request.
         request: Request,
     },
-    /// Answer a peer.
+    /// Send a response to a peer.
     Reply {
-        /// Whom.
+        /// The receiver.
         to: NodeId,
-        /// The call that is answered.
+        /// The number of the request that this answers.
         rpc: RpcId,
-        /// How.
+        /// The response.
         response: Response,
     },
     /// Work for the stores.
@@ -162,9 +162,9 @@ pub enum Effect {
     Commit(Index),
     /// The proposals of this step are in the log, from here on.
     Appended {
-        /// Where the first of them stands.
+        /// The position of the first of them.
         first: LogId,
-        /// How many they are.
+        /// The number of entries.
         count: u64,
     },
     /// The proposals of this step are not in the log.
@@ -180,57 +180,57 @@ pub enum Effect {
     LeaderIs(Option<NodeId>),
     /// Another configuration is in force: appended, truncated away, or out of a snapshot.
     Configured {
-        /// Where it stands.
+        /// Its index in the log.
         index: Index,
-        /// What it is.
+        /// The configuration.
         configuration: Arc<Configuration>,
     },
     /// Read once everything up to `index` is applied.
     ReadReady {
         /// The number of [`ClientRequest::Read`].
         request: RequestId,
-        /// The index.
+        /// The read index.
         index: Index,
     },
-    /// Do not read.
+    /// The read is refused.
     ReadFailed {
         /// The number of [`ClientRequest::Read`].
         request: RequestId,
-        /// Why.
+        /// The reason.
         refusal: Refusal,
     },
     /// The transfer is over.
     TransferEnded {
         /// The number of [`ClientRequest::Transfer`].
         request: RequestId,
-        /// `None`: leadership is gone, as wanted.
+        /// `None` if the transfer succeeded.
         refusal: Option<Refusal>,
     },
-    /// The snapshot whose last piece was just reported is in force: load it into the state
-    /// machine, instead of the entries that it stands for.
+    /// The snapshot whose last piece was just reported is in force: load it into the state machine,
+    /// instead of the entries that it includes.
     Installed(Arc<SnapshotMeta>),
     /// A voter that an operator staged has caught up and its promotion was appended, or it is
     /// too slow.
     Staged {
         /// The number of [`ClientRequest::Stage`].
         request: RequestId,
-        /// Where its promotion stands, or why there is none.
+        /// The position of its promotion in the log, or the reason why there is none.
         result: Result<LogId, Refusal>,
     },
-    /// A follower that had gone silent answers again, or the other way round.
+    /// A follower stopped answering, or answers again.
     Contact {
         /// The follower.
         peer: NodeId,
-        /// When it was last heard.
+        /// The time of the last contact.
         last: Time,
-        /// Whether it is heard now.
+        /// Whether it answers now.
         alive: bool,
     },
-    /// A peer's input that made no sense here.
+    /// An input was ignored.
     Ignored(Ignored),
 }
 
-/// The effects of a step, in order. Lent by the caller, so that it can be used again.
+/// The effects of a step, in order. The caller lends the buffer and can use it again.
 pub type Effects = Vec<Effect>;
 
 /// Work for the log, the vote record and the snapshots. Each job is reported when it is done.
@@ -241,7 +241,7 @@ pub enum StoreJob {
     Persist(Write),
     /// Read entries from the store and report [`Input::Fetched`].
     Fetch {
-        /// Goes back with the entries.
+        /// The number that the report carries back.
         ticket: RpcId,
         /// The first index wanted.
         first: Index,
@@ -250,19 +250,19 @@ pub enum StoreJob {
     },
     /// Read a piece of a snapshot and report [`Input::SnapshotRead`].
     ReadSnapshot {
-        /// Goes back with the piece.
+        /// The number that the report carries back.
         ticket: RpcId,
         /// The snapshot; `None` for the newest.
         last: Option<LogId>,
         /// Where the piece begins.
         offset: u64,
-        /// How long it may be.
+        /// The maximum length of the piece.
         limit: u64,
     },
-    /// Keep a piece of a snapshot from the leader and report [`Input::SnapshotWritten`]. A piece
-    /// at offset zero begins anew, whatever was there before.
+    /// Keep a piece of a snapshot from the leader and report [`Input::SnapshotWritten`]. A piece at
+    /// offset zero begins anew, and replaces earlier pieces.
     WriteSnapshot {
-        /// Goes back with the report.
+        /// The number that the report carries back.
         ticket: RpcId,
         /// The snapshot that it is part of.
         meta: Arc<SnapshotMeta>,
@@ -270,7 +270,7 @@ pub enum StoreJob {
         offset: u64,
         /// Its bytes.
         data: Data,
-        /// It is the last one: the report waits until the whole is durable.
+        /// This is the last piece: the report waits until the whole snapshot is durable.
         done: bool,
     },
 }
@@ -280,37 +280,37 @@ pub enum StoreJob {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Write {
-    /// Its name and place in the order.
+    /// The number of the write, and its place in the order.
     pub token: Token,
     /// The new vote record, if it changed.
     pub hard_state: Option<HardState>,
-    /// What becomes of the log.
+    /// The change of the log.
     pub log: LogOp,
 }
 
-/// What a server must never forget: one record, never two.
+/// The state that a server must never forget. It is one record, never two.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct HardState {
     /// The newest term it has seen.
     pub term: Term,
-    /// Whom it gave its vote in that term.
+    /// The candidate that got its vote in that term.
     pub vote: Option<NodeId>,
 }
 
-/// What becomes of the log on disk.
+/// A change of the log on disk.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum LogOp {
-    /// Nothing.
+    /// The log stays as it is.
     Keep,
-    /// These follow the last entry.
+    /// Append these entries after the last one.
     Append(Entries),
-    /// Everything from the first of these on is in conflict and goes; then these follow.
+    /// Delete everything from the first of these entries on, which is in conflict; then append them.
     Replace(Entries),
-    /// Everything up to and with this index goes: a snapshot stands for it.
+    /// Delete everything up to and including this index: a snapshot includes it.
     Compact(Index),
-    /// The whole log goes: a snapshot stands in its place and what followed was in conflict.
+    /// Delete the whole log: a snapshot replaces it, and the entries after it were in conflict.
     Discard,
 }
 
@@ -320,30 +320,30 @@ pub struct Deadline {
     /// The moment.
     pub at: Time,
     /// The reason.
-    pub why: Why,
+    pub reason: DeadlineReason,
 }
 
 impl Deadline {
-    /// This comes first if it is sooner.
-    pub(crate) fn bring_forward(&mut self, at: impl Into<Option<Time>>, why: Why) {
+    /// Replaces the deadline by an earlier one.
+    pub(crate) fn bring_forward(&mut self, at: impl Into<Option<Time>>, reason: DeadlineReason) {
         if let Some(at) = at.into()
             && at < self.at
         {
-            *self = Self { at, why };
+            *self = Self { at, reason };
         }
     }
 }
 
 /// Why a deadline exists.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Why {
-    /// Nothing has been heard from a leader (thesis §3.4).
+pub enum DeadlineReason {
+    /// The election timeout (thesis §3.4).
     Election,
-    /// The vote has not been won.
+    /// The timeout of a ballot that was not won.
     Ballot,
-    /// Followers want to hear that the leader lives.
+    /// The next heartbeat.
     Heartbeat,
-    /// A commit should be told.
+    /// The commit index must be sent to the followers.
     CommitFlush,
     /// A quorum must have answered by then (thesis §6.2).
     Lease,
@@ -353,7 +353,7 @@ pub enum Why {
     DiskStall,
     /// A snapshot may be due.
     Snapshot,
-    /// Nothing is awaited.
+    /// There is no deadline.
     Idle,
 }
 
@@ -361,11 +361,11 @@ pub enum Why {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum RoleName {
-    /// Follows, or waits.
+    /// Follows a leader, or waits for one.
     Follower,
-    /// Asks whether it would be elected.
+    /// Asks for pre-votes.
     PreCandidate,
-    /// Asks to be elected.
+    /// Asks for votes.
     Candidate,
     /// Leads.
     Leader,
@@ -385,20 +385,20 @@ pub enum Refusal {
     ChangeInProgress,
     /// The leader has not committed an entry of its own term yet (thesis §4.1, Ongaro 2015).
     NoCommitInTerm,
-    /// The latest configuration stands elsewhere.
+    /// The latest configuration has another index.
     ConfigurationChanged {
-        /// Where it was thought to stand.
+        /// The index that the request named.
         since: Index,
-        /// Where it stands.
+        /// The index of the latest configuration.
         latest: Index,
     },
-    /// The configuration that it would lead to cannot be.
+    /// The resulting configuration would be invalid.
     Configuration(ConfigurationError),
     /// There is state already; only a new cluster can be bootstrapped.
     CantBootstrap,
     /// This server is not among the voters.
     NotVoter,
-    /// There is no lease to read under.
+    /// The lease does not hold.
     NoLease,
     /// There is no other voter to hand over to.
     NoTarget,
@@ -418,9 +418,9 @@ pub enum Refusal {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Ignored {
-    /// An answer to nothing that is being waited for.
+    /// A response to an unknown request.
     UnknownRpc,
-    /// A report about nothing that is being waited for.
+    /// A report with an unknown ticket.
     UnknownTicket,
     /// The message contradicts itself.
     Malformed,
@@ -428,10 +428,10 @@ pub enum Ignored {
     SecondLeader,
     /// The message would undo what is committed.
     BelowCommit,
-    /// A call to campaign from someone who is not the leader, or was.
+    /// TimeoutNow from a server that does not lead, or no longer leads.
     StaleTimeoutNow,
-    /// A report about a write that was never asked for.
+    /// A report about a write that was never issued.
     UnknownToken,
-    /// The server speaks to itself.
+    /// The sender is the server itself.
     FromSelf,
 }

@@ -1,6 +1,6 @@
-//! The durability gate: issues writes, and holds each message until what it asserts is on disk.
+//! The outbox: issues writes, and holds each message until the state that it asserts is persisted.
 //!
-//! This is the only room that hands out tokens and the only one that knows what is durable.
+//! Only this module issues tokens, and only this module knows which writes are persisted.
 
 use crate::entry::Entries;
 use crate::node::io::{Effect, Effects, HardState, LogOp, StoreJob, Write};
@@ -8,7 +8,7 @@ use crate::types::{Index, Time, Token};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// Writes on their way, and messages that wait for them.
+/// Pending writes, and the messages that wait for them.
 ///
 /// 1. Tokens rise by one from write to write.
 /// 2. `pending` is in the order of tokens; `last` never falls along it.
@@ -19,19 +19,19 @@ use alloc::vec::Vec;
 pub(crate) struct Outbox {
     issued: Token,
     persisted: Token,
-    pending: VecDeque<Pending>,
+    pending: VecDeque<PendingWrite>,
     durable: Index,
     hard_state: Option<HardState>,
-    hard_token: Token,
+    hard_state_token: Token,
     log: LogOp,
     log_last: Index,
-    staged: Vec<(Index, Effect)>,
+    step_messages: Vec<(Index, Effect)>,
     held: Vec<(Token, Effect)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-struct Pending {
+struct PendingWrite {
     token: Token,
     since: Time,
     last: Index,
@@ -45,15 +45,15 @@ impl Outbox {
             pending: VecDeque::new(),
             durable,
             hard_state: None,
-            hard_token: Token(0),
+            hard_state_token: Token(0),
             log: LogOp::Keep,
             log_last: durable,
-            staged: Vec::new(),
+            step_messages: Vec::new(),
             held: Vec::new(),
         }
     }
 
-    /// How far the present log is known to be on disk.
+    /// The last index of the present log that is known to be persisted.
     pub(crate) const fn durable(&self) -> Index {
         self.durable
     }
@@ -63,45 +63,45 @@ impl Outbox {
         self.issued
     }
 
-    /// Every write up to this one is on disk.
+    /// Every write up to this one is persisted.
     pub(crate) const fn persisted(&self) -> Token {
         self.persisted
     }
 
-    /// Since when the oldest write has been on its way.
+    /// The time at which the oldest pending write was issued.
     pub(crate) fn waiting_since(&self) -> Option<Time> {
         self.pending.front().map(|pending| pending.since)
     }
 
-    /// The vote record has changed. Part of the write that this step ends with.
-    pub(crate) const fn record(&mut self, hard_state: HardState) {
+    /// Sets the vote record for the write at the end of this step.
+    pub(crate) const fn set_hard_state(&mut self, hard_state: HardState) {
         self.hard_state = Some(hard_state);
     }
 
-    /// These follow the log's end.
+    /// Appends entries to the end of the log.
     pub(crate) fn append(&mut self, entries: Entries, now: Time, fx: &mut Effects) {
         let last = entries.last().expect("a write of entries has entries").id.index;
         self.log_op(LogOp::Append(entries), last, now, fx);
     }
 
-    /// These replace the log's end from the first of them on.
+    /// Replaces the end of the log, from the first of these entries on.
     pub(crate) fn replace(&mut self, entries: Entries, now: Time, fx: &mut Effects) {
         let first = entries.first().expect("a write of entries has entries").id.index;
         let last = entries.last().expect("a write of entries has entries").id.index;
-        self.seal_log(now, fx);
-        self.cut_back(first.back());
+        self.issue_log_op(now, fx);
+        self.lower_durable(first.back());
         self.log_op(LogOp::Replace(entries), last, now, fx);
     }
 
-    /// The log's beginning goes.
+    /// Deletes the beginning of the log.
     pub(crate) fn compact(&mut self, upto: Index, now: Time, fx: &mut Effects) {
         self.log_op(LogOp::Compact(upto), self.log_last, now, fx);
     }
 
-    /// The whole log goes; a durable snapshot that ends at `base` stands in its place.
+    /// Deletes the whole log; a durable snapshot that ends at `base` replaces it.
     pub(crate) fn discard(&mut self, base: Index, now: Time, fx: &mut Effects) {
-        self.seal_log(now, fx);
-        self.cut_back(Index::ZERO);
+        self.issue_log_op(now, fx);
+        self.lower_durable(Index::ZERO);
         self.durable = base;
         for pending in &mut self.pending {
             pending.last = base;
@@ -110,64 +110,65 @@ impl Outbox {
     }
 
     fn log_op(&mut self, op: LogOp, last: Index, now: Time, fx: &mut Effects) {
-        self.seal_log(now, fx);
+        self.issue_log_op(now, fx);
         self.log = op;
         self.log_last = last;
     }
 
-    /// A write holds one change of the log: a second one in the same step begins a new write.
-    fn seal_log(&mut self, now: Time, fx: &mut Effects) {
+    /// A write holds one change of the log. A second change in the same step begins a new write.
+    fn issue_log_op(&mut self, now: Time, fx: &mut Effects) {
         if self.log != LogOp::Keep {
             self.issue(now, fx);
         }
     }
 
-    /// What stood after `keep` was cut: no write that is on its way can vouch for it any more.
-    fn cut_back(&mut self, keep: Index) {
+    /// The log after `keep` was truncated: no pending write can make that part durable any more.
+    fn lower_durable(&mut self, keep: Index) {
         self.durable = self.durable.min(keep);
         for pending in &mut self.pending {
             pending.last = pending.last.min(keep);
         }
     }
 
-    /// Sends once the vote record and the log up to `upto` are on disk.
+    /// Sends a message once the vote record and the log up to `upto` are persisted.
     pub(crate) fn send_when_durable(&mut self, upto: Index, effect: Effect) {
-        self.staged.push((upto, effect));
+        self.step_messages.push((upto, effect));
     }
 
-    /// Ends a step: issues its write, if there is one, and lets out what waits for nothing.
-    pub(crate) fn seal(&mut self, now: Time, fx: &mut Effects) {
+    /// Ends a step: issues its write, if there is one, and sends the messages that need no pending
+    /// write.
+    pub(crate) fn finish_step(&mut self, now: Time, fx: &mut Effects) {
         if self.hard_state.is_some() || self.log != LogOp::Keep {
             self.issue(now, fx);
         }
-        if self.staged.is_empty() {
+        if self.step_messages.is_empty() {
             return;
         }
-        let mut staged = core::mem::take(&mut self.staged);
-        for (upto, effect) in staged.drain(..) {
-            match self.needed_for(upto) {
+        let mut step_messages = core::mem::take(&mut self.step_messages);
+        for (upto, effect) in step_messages.drain(..) {
+            match self.required_write(upto) {
                 Some(token) => self.held.push((token, effect)),
                 None => fx.push(effect),
             }
         }
-        self.staged = staged;
+        self.step_messages = step_messages;
     }
 
     fn issue(&mut self, now: Time, fx: &mut Effects) {
         self.issued = self.issued.next();
         let hard_state = self.hard_state.take();
         if hard_state.is_some() {
-            self.hard_token = self.issued;
+            self.hard_state_token = self.issued;
         }
         let log = core::mem::replace(&mut self.log, LogOp::Keep);
-        self.pending.push_back(Pending { token: self.issued, since: now, last: self.log_last });
+        self.pending.push_back(PendingWrite { token: self.issued, since: now, last: self.log_last });
         fx.push(Effect::Store(StoreJob::Persist(Write { token: self.issued, hard_state, log })));
     }
 
-    /// The write that has to be on disk before a message that asserts the vote record and the log
-    /// up to `upto` may leave; `None` if it may leave.
-    fn needed_for(&self, upto: Index) -> Option<Token> {
-        let vote = (self.persisted < self.hard_token).then_some(self.hard_token);
+    /// The write that must be persisted before a message may leave that asserts the vote record and
+    /// the log up to `upto`; `None` if the message may leave now.
+    fn required_write(&self, upto: Index) -> Option<Token> {
+        let vote = (self.persisted < self.hard_state_token).then_some(self.hard_state_token);
         let log = (self.durable < upto).then(|| {
             let covering = self.pending.iter().find(|pending| upto <= pending.last);
             covering.expect("what a message asserts is in the log or on its way there").token
@@ -175,8 +176,8 @@ impl Outbox {
         vote.max(log)
     }
 
-    /// Everything up to `token` is on disk: lets out what waited for it. False if no such write
-    /// was ever issued.
+    /// Every write up to `token` is persisted: sends the messages that waited for it. False if no
+    /// such write was ever issued.
     pub(crate) fn persisted_upto(&mut self, token: Token, fx: &mut Effects) -> bool {
         if self.issued < token {
             return false;
@@ -213,7 +214,7 @@ mod tests {
         outbox.replace(entries(2), now, &mut fx);
         outbox.compact(Index(1), now, &mut fx);
         outbox.discard(Index(9), now, &mut fx);
-        outbox.seal(now, &mut fx);
+        outbox.finish_step(now, &mut fx);
         let written = [
             LogOp::Append(entries(1)),
             LogOp::Append(entries(2)),

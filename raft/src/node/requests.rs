@@ -5,7 +5,7 @@ use crate::config::Settings;
 use crate::configuration::Configuration;
 use crate::entry::Payload;
 use crate::node::io::{ClientRequest, Effect, Effects, Refusal};
-use crate::node::state::Core;
+use crate::node::state::NodeState;
 use crate::role::leader::Leader;
 use crate::role::{Role, Transition};
 use crate::types::{LogId, Term, Time};
@@ -18,46 +18,46 @@ impl Node {
             ClientRequest::Bootstrap(configuration) => self.bootstrap(configuration, now, fx),
             ClientRequest::Reload(settings) => self.reload(settings, now),
             ClientRequest::Propose(payloads) => match self.leading() {
-                Ok((leader, core)) => leader.on_propose(core, payloads, now, fx),
+                Ok((leader, state)) => leader.on_propose(state, payloads, now, fx),
                 Err(refusal) => fx.push(Effect::Refused(refusal)),
             },
             ClientRequest::Change { change, prev_index } => match self.leading() {
-                Ok((leader, core)) => leader.on_change(core, &change, prev_index, now, fx),
+                Ok((leader, state)) => leader.on_change(state, &change, prev_index, now, fx),
                 Err(refusal) => fx.push(Effect::Refused(refusal)),
             },
             ClientRequest::Stage { request, node } => match self.leading() {
-                Ok((leader, core)) => leader.on_stage(core, request, node, now, fx),
+                Ok((leader, state)) => leader.on_stage(state, request, node, now, fx),
                 Err(refusal) => fx.push(Effect::Staged { request, result: Err(refusal) }),
             },
             ClientRequest::Read { request, path } => match self.leading() {
-                Ok((leader, core)) => leader.on_read(core, request, path, now, fx),
+                Ok((leader, state)) => leader.on_read(state, request, path, now, fx),
                 Err(refusal) => fx.push(Effect::ReadFailed { request, refusal }),
             },
             ClientRequest::Transfer { request, target } => match self.leading() {
-                Ok((leader, core)) => leader.on_transfer(core, request, target, now, fx),
+                Ok((leader, state)) => leader.on_transfer(state, request, target, now, fx),
                 Err(refusal) => fx.push(Effect::TransferEnded { request, refusal: Some(refusal) }),
             },
         }
     }
 
     /// The leader's data, or the refusal of a server that does not lead.
-    fn leading(&mut self) -> Result<(&mut Leader, &mut Core), Refusal> {
+    fn leading(&mut self) -> Result<(&mut Leader, &mut NodeState), Refusal> {
         let refusal = Refusal::NotLeader(self.leader());
         match &mut self.role {
-            Role::Leader(leader) => Ok((leader, &mut self.core)),
+            Role::Leader(leader) => Ok((leader, &mut self.state)),
             Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => Err(refusal),
         }
     }
 
-    /// Begins a cluster: the configuration is the first entry, in term 1, on every server that is
-    /// told the same.
+    /// Begins a cluster: the configuration is the first entry, in term 1, on every server that gets
+    /// the same request.
     fn bootstrap(&mut self, configuration: Configuration, now: Time, fx: &mut Effects) {
         // A crash in the middle of an earlier attempt may have left the term without the entry.
         let is_new =
-            self.core.term <= Term(1) && self.core.vote.is_none() && self.core.log.last() == LogId::ZERO;
+            self.state.term <= Term(1) && self.state.vote.is_none() && self.state.log.last() == LogId::ZERO;
         let refusal = if !is_new {
             Some(Refusal::CantBootstrap)
-        } else if !configuration.voters().contains(self.core.id) {
+        } else if !configuration.voters().contains(self.state.id) {
             Some(Refusal::NotVoter)
         } else {
             None
@@ -65,18 +65,18 @@ impl Node {
         if let Some(refusal) = refusal {
             return fx.push(Effect::Refused(refusal));
         }
-        if self.core.term < Term(1) {
+        if self.state.term < Term(1) {
             self.transition(Transition::Follow(Term(1), None), now, fx);
         }
-        let first = self.core.append([Payload::Configuration(Arc::new(configuration))], now, fx);
+        let first = self.state.append([Payload::Configuration(Arc::new(configuration))], now, fx);
         fx.push(Effect::Appended { first, count: 1 });
     }
 
     fn reload(&mut self, settings: Arc<Settings>, now: Time) {
-        self.core.settings = settings;
+        self.state.settings = settings;
         match &mut self.role {
-            Role::Follower(follower) => follower.on_reload(&mut self.core),
-            Role::Leader(leader) => leader.on_reload(&self.core, now),
+            Role::Follower(follower) => follower.on_reload(&mut self.state),
+            Role::Leader(leader) => leader.on_reload(&self.state, now),
             Role::PreCandidate(_) | Role::Candidate(_) => {}
         }
     }

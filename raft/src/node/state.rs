@@ -1,6 +1,6 @@
 //! The state that a server keeps in every role: term, vote, log, commit, membership, and the outbox.
 //!
-//! The roles borrow it; it knows nothing of them.
+//! The roles borrow it and it does not depend on them.
 
 use crate::config::Settings;
 use crate::configuration::Configuration;
@@ -14,32 +14,32 @@ use crate::timeout::Entropy;
 use crate::types::{Index, LogId, NodeId, RpcId, Span, Term, Time};
 use alloc::sync::Arc;
 
-/// What survives a change of role.
+/// The state that outlives a change of role.
 ///
 /// 1. `log.base ≤ snapshot ≤ commit ≤ log.last`, by index.
-/// 2. `announced ≤ min(commit, durable)`.
+/// 2. `reported_commit ≤ min(commit, durable)`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub(crate) struct Core {
+pub(crate) struct NodeState {
     pub(crate) id: NodeId,
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) settings: Arc<Settings>,
     entropy: Entropy,
-    /// How many timeouts were drawn.
+    /// The number of timeouts drawn so far.
     drawn: u64,
-    /// The last call or ticket number given out.
+    /// The last number given to a request or a ticket.
     last_rpc: RpcId,
     pub(crate) term: Term,
     pub(crate) vote: Option<NodeId>,
     pub(crate) log: Log,
     pub(crate) snapshot: LogId,
     pub(crate) commit: Index,
-    announced: Index,
+    reported_commit: Index,
     pub(crate) membership: Membership,
     pub(crate) outbox: Outbox,
 }
 
-impl Core {
+impl NodeState {
     pub(crate) fn boot(settings: Settings, boot: crate::node::boot::Boot) -> Self {
         let snapshot = boot.snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
         let membership = Membership::new(configurations(&boot));
@@ -60,7 +60,7 @@ impl Core {
             vote: boot.hard_state.vote,
             snapshot,
             commit: snapshot.index,
-            announced: snapshot.index,
+            reported_commit: snapshot.index,
             membership,
             outbox: Outbox::new(log.last().index),
             log,
@@ -68,7 +68,7 @@ impl Core {
     }
 
     /// A timeout of one to two times `base` (thesis §3.4).
-    pub(crate) fn draw(&mut self, base: Span) -> Span {
+    pub(crate) fn draw_timeout(&mut self, base: Span) -> Span {
         self.drawn += 1;
         self.entropy.timeout(base, self.id, self.term, self.drawn)
     }
@@ -84,7 +84,7 @@ impl Core {
         assert!(self.term < term, "cannot go from {} to {term}", self.term);
         self.term = term;
         self.vote = None;
-        self.record();
+        self.persist_hard_state();
     }
 
     /// Gives the vote of this term, once.
@@ -98,26 +98,26 @@ impl Core {
         );
         if self.vote.is_none() {
             self.vote = Some(to);
-            self.record();
+            self.persist_hard_state();
         }
     }
 
-    fn record(&mut self) {
-        self.outbox.record(HardState { term: self.term, vote: self.vote });
+    fn persist_hard_state(&mut self) {
+        self.outbox.set_hard_state(HardState { term: self.term, vote: self.vote });
     }
 
-    /// Whether this server counts in the latest configuration.
+    /// Whether this server is a voter of the latest configuration.
     pub(crate) fn is_voter(&self) -> bool {
         self.membership.voters().contains(self.id)
     }
 
-    /// Whether a write has been on its way for too long (#503, #614: a server whose disk hangs
-    /// must neither lead nor stand for election).
+    /// Whether a write has been pending for too long (#503, #614: a server with a stalled disk must
+    /// neither lead nor campaign).
     pub(crate) fn is_disk_stalled(&self, now: Time) -> bool {
         self.stalls_at() <= now
     }
 
-    /// When the oldest write on its way will have taken too long.
+    /// The time at which the oldest pending write has taken too long.
     pub(crate) fn stalls_at(&self) -> Time {
         self.outbox.waiting_since().map_or(Time::NEVER, |since| since + self.settings.disk_stall_timeout)
     }
@@ -139,15 +139,15 @@ impl Core {
                 entry
             })
             .collect();
-        self.take_in(&entries, fx);
+        self.push_entries(&entries, fx);
         self.outbox.append(entries, now, fx);
         first
     }
 
-    /// Takes entries of the current leader into the log, after `prev`, which is known to match:
-    /// keeps what is there already, cuts at the first conflict and never without one (an older
-    /// message may carry less than what is there and acknowledged). False, and nothing done, if
-    /// that would undo what is committed, or cannot follow it.
+    /// Appends entries of the current leader after `prev`, which is known to match. It keeps
+    /// entries that are already there, and truncates only at the first conflict: an older message
+    /// may carry fewer entries than the log has acknowledged. Returns false and changes nothing if
+    /// the entries would replace committed ones or do not follow the log.
     pub(crate) fn merge(&mut self, entries: &Entries, now: Time, fx: &mut Effects) -> bool {
         let known = entries.iter().take_while(|entry| self.holds(entry.id)).count();
         let news: Entries = match entries.get(known..) {
@@ -164,37 +164,38 @@ impl Core {
             let rolled_back = self.membership.truncate(first);
             self.outbox.replace(news.clone(), now, fx);
             if rolled_back {
-                self.tell_configuration(fx);
+                self.report_configuration(fx);
             }
         } else {
             self.outbox.append(news.clone(), now, fx);
         }
-        self.take_in(&news, fx);
+        self.push_entries(&news, fx);
         true
     }
 
-    /// In the log, or so far back that it is committed and nobody can contradict it.
+    /// Whether the entry is in the log, or is compacted: then it is committed and the same
+    /// everywhere.
     fn holds(&self, id: LogId) -> bool {
         id.index <= self.log.base().index || self.log.contains(id)
     }
 
-    fn take_in(&mut self, entries: &Entries, fx: &mut Effects) {
+    fn push_entries(&mut self, entries: &Entries, fx: &mut Effects) {
         for entry in entries.iter() {
             if let Payload::Configuration(configuration) = &entry.payload {
                 self.membership.push(entry.id.index, configuration.clone());
-                self.tell_configuration(fx);
+                self.report_configuration(fx);
             }
             self.log.push(entry.clone());
         }
     }
 
-    fn tell_configuration(&self, fx: &mut Effects) {
+    fn report_configuration(&self, fx: &mut Effects) {
         if let Some((index, configuration)) = self.membership.latest() {
             fx.push(Effect::Configured { index, configuration: configuration.clone() });
         }
     }
 
-    /// Moves the commit index forward; backward moves are someone else's older news.
+    /// Moves the commit index forward. A smaller index comes from an older message and is ignored.
     pub(crate) fn commit_upto(&mut self, index: Index) {
         assert!(index <= self.log.last().index, "{}: commit {index} beyond {}", self.id, self.log.last());
         if self.commit < index {
@@ -203,10 +204,10 @@ impl Core {
         }
     }
 
-    /// A durable snapshot of the leader's takes the place of the log's beginning, or of all of it.
+    /// A durable snapshot from the leader replaces the beginning of the log, or the whole log.
     ///
-    /// What follows `meta.last` stays only if `meta.last` itself is in the log: only then does it
-    /// belong to the same history (#697: a divergent suffix must go, a matching one must stay).
+    /// The suffix after `meta.last` stays only if `meta.last` itself is in the log, because only
+    /// then the suffix matches (#697: a divergent suffix must go, a matching one must stay).
     pub(crate) fn install(&mut self, meta: &Arc<SnapshotMeta>, now: Time, fx: &mut Effects) {
         assert!(self.commit < meta.last.index, "{}: snapshot {} is old news", self.id, meta.last);
         self.snapshot = meta.last;
@@ -219,9 +220,9 @@ impl Core {
         }
         let configuration = Arc::new(meta.configuration.clone());
         self.membership.install(meta.last.index, meta.configuration_index, configuration);
-        self.tell_configuration(fx);
+        self.report_configuration(fx);
         self.commit_upto(meta.last.index);
-        self.announced = self.announced.max(meta.last.index);
+        self.reported_commit = self.reported_commit.max(meta.last.index);
         fx.push(Effect::Installed(meta.clone()));
     }
 
@@ -233,7 +234,7 @@ impl Core {
         self.compact(now, fx);
     }
 
-    /// Drops the entries that the snapshot stands for, but for the trailing ones.
+    /// Drops the entries that the snapshot includes, except the trailing ones.
     fn compact(&mut self, now: Time, fx: &mut Effects) {
         let trailing = Index(self.log.last().index.0.saturating_sub(self.settings.trailing_logs));
         let upto = self.snapshot.index.min(trailing).min(self.outbox.durable());
@@ -243,12 +244,12 @@ impl Core {
         }
     }
 
-    /// Ends a step: the write goes out, then what waited for nothing, then the commit.
+    /// Ends a step: issues the write, then the messages that need no write, then the commit.
     pub(crate) fn finish(&mut self, now: Time, fx: &mut Effects) {
-        self.outbox.seal(now, fx);
+        self.outbox.finish_step(now, fx);
         let ready = self.commit.min(self.outbox.durable());
-        if self.announced < ready {
-            self.announced = ready;
+        if self.reported_commit < ready {
+            self.reported_commit = ready;
             fx.push(Effect::Commit(ready));
         }
         self.log.evict(self.settings.log_cache_capacity, self.outbox.durable());
@@ -271,14 +272,14 @@ impl Core {
         rpc
     }
 
-    /// Says why a peer's input was ignored.
+    /// Reports why an input was ignored.
     pub(crate) fn ignore(why: Ignored, fx: &mut Effects) {
         fx.push(Effect::Ignored(why));
     }
 }
 
-/// The configurations a server starts with: the snapshot's, then those of the log after it. The
-/// snapshot's alone counts as committed.
+/// The configurations that a server starts with: the snapshot's, then those of the log after it.
+/// Only the snapshot's is known to be committed.
 fn configurations(boot: &crate::node::boot::Boot) -> alloc::vec::Vec<(Index, Arc<Configuration>)> {
     let mut stack = alloc::vec::Vec::new();
     let mut after = Index::ZERO;

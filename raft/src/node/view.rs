@@ -1,4 +1,4 @@
-//! What others may see of a node. Read-only, and all that checks and statistics are made of.
+//! The public, read-only view of a node. Checks and statistics use nothing else.
 
 use super::Node;
 use crate::configuration::Configuration;
@@ -15,7 +15,7 @@ impl Node {
     /// Its name.
     #[must_use]
     pub fn id(&self) -> NodeId {
-        self.core.id
+        self.state.id
     }
 
     /// The role.
@@ -27,90 +27,91 @@ impl Node {
     /// The newest term it has seen, durable or not.
     #[must_use]
     pub fn term(&self) -> Term {
-        self.core.term
+        self.state.term
     }
 
-    /// Whom it gave its vote in this term, durable or not.
+    /// The candidate that got its vote in this term, durable or not.
     #[must_use]
     pub fn vote(&self) -> Option<NodeId> {
-        self.core.vote
+        self.state.vote
     }
 
-    /// The leader it knows of in this term.
+    /// The leader that it knows in this term.
     #[must_use]
     pub fn leader(&self) -> Option<NodeId> {
         match &self.role {
             Role::Follower(follower) => follower.leader,
             Role::PreCandidate(_) | Role::Candidate(_) => None,
-            Role::Leader(_) => Some(self.core.id),
+            Role::Leader(_) => Some(self.state.id),
         }
     }
 
-    /// How long ago the leader was heard: zero on the leader itself, `None` without one.
+    /// The time since the last contact with the leader: zero on the leader itself, `None` without a
+    /// leader.
     #[must_use]
     pub fn last_contact(&self, now: Time) -> Option<Span> {
         match &self.role {
-            Role::Follower(follower) => follower.contact().map(|contact| now.since(contact)),
+            Role::Follower(follower) => follower.last_contact().map(|contact| now.since(contact)),
             Role::PreCandidate(_) | Role::Candidate(_) => None,
             Role::Leader(_) => Some(Span::ZERO),
         }
     }
 
-    /// The knobs.
+    /// The settings.
     #[must_use]
     pub fn settings(&self) -> &Arc<Settings> {
-        &self.core.settings
+        &self.state.settings
     }
 
     /// The log.
     #[must_use]
     pub fn log(&self) -> &Log {
-        &self.core.log
+        &self.state.log
     }
 
     /// An entry, if it is in memory.
     #[must_use]
     pub fn entry(&self, index: Index) -> Option<&Entry> {
-        self.core.log.cached(index)
+        self.state.log.cached(index)
     }
 
     /// The commit index, as far as it knows.
     #[must_use]
     pub fn commit(&self) -> Index {
-        self.core.commit
+        self.state.commit
     }
 
-    /// How far its own log is durable.
+    /// The last durable index of its own log.
     #[must_use]
     pub fn durable(&self) -> Index {
-        self.core.outbox.durable()
+        self.state.outbox.durable()
     }
 
-    /// The last write it has asked for.
+    /// The token of the last write that it issued.
     #[must_use]
     pub fn issued(&self) -> Token {
-        self.core.outbox.issued()
+        self.state.outbox.issued()
     }
 
     /// The last entry of its newest snapshot.
     #[must_use]
     pub fn snapshot(&self) -> LogId {
-        self.core.snapshot
+        self.state.snapshot
     }
 
-    /// The latest configuration, committed or not, and where it stands.
+    /// The latest configuration, committed or not, and its index.
     #[must_use]
     pub fn configuration(&self) -> Option<(Index, &Arc<Configuration>)> {
-        self.core.membership.latest()
+        self.state.membership.latest()
     }
 
     /// The voters of the latest configuration.
     #[must_use]
     pub fn voters(&self) -> &Voters {
-        self.core.membership.voters()
+        self.state.membership.voters()
     }
 
-    /// What a leader believes of each follower. Nothing unless leading.
+    /// The leader's progress record of each follower. Empty unless it leads.
     pub fn followers(&self) -> impl Iterator<Item = (NodeId, &Progress)> + '_ {
         let peers = match &self.role {
             Role::Leader(leader) => leader.peers.as_slice(),

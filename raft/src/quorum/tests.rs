@@ -19,13 +19,13 @@ fn count(set: &BTreeSet<u64>, holds: impl Fn(usize) -> bool) -> usize {
 }
 
 /// One set's vote: won with more than half, lost when more than half can no longer be.
-fn tally_by_hand(set: &BTreeSet<u64>, said: &[Option<bool>]) -> Tally {
+fn vote_result_by_hand(set: &BTreeSet<u64>, said: &[Option<bool>]) -> VoteResult {
     let yes = count(set, |name| said[name] == Some(true));
     let no = count(set, |name| said[name] == Some(false));
     match (set.len() < 2 * yes, 2 * (set.len() - no) <= set.len()) {
-        (true, _) => Tally::Won,
-        (false, true) => Tally::Lost,
-        (false, false) => Tally::Pending,
+        (true, _) => VoteResult::Won,
+        (false, true) => VoteResult::Lost,
+        (false, false) => VoteResult::Pending,
     }
 }
 
@@ -39,7 +39,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn voters_agree_as_counting_by_hand_says(
+    fn quorums_match_a_count_by_hand(
         incoming in names(),
         outgoing in prop_oneof![Just(Vec::new()), names()],
         said in prop::collection::vec(any::<Option<bool>>(), 12),
@@ -61,16 +61,16 @@ proptest! {
         }
 
         let sets: Vec<_> = [&new, &old].into_iter().filter(|set| !set.is_empty()).collect();
-        let tallies: Vec<_> = sets.iter().map(|set| tally_by_hand(set, &said)).collect();
-        let expected = if tallies.contains(&Tally::Lost) {
-            Tally::Lost
-        } else if tallies.is_empty() || tallies.contains(&Tally::Pending) {
-            Tally::Pending
+        let results: Vec<_> = sets.iter().map(|set| vote_result_by_hand(set, &said)).collect();
+        let expected = if results.contains(&VoteResult::Lost) {
+            VoteResult::Lost
+        } else if results.is_empty() || results.contains(&VoteResult::Pending) {
+            VoteResult::Pending
         } else {
-            Tally::Won
+            VoteResult::Won
         };
         let at = |node: NodeId| usize::try_from(node.0).expect("a dozen");
-        prop_assert_eq!(voters.tally(|node| said[at(node)]), expected);
+        prop_assert_eq!(voters.vote_result(|node| said[at(node)]), expected);
         let is_quorum = !sets.is_empty()
             && sets.iter().all(|set| set.len() < 2 * count(set, |name| said[name] == Some(true)));
         prop_assert_eq!(voters.is_quorum(|node| said[at(node)] == Some(true)), is_quorum);

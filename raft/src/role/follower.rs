@@ -1,12 +1,12 @@
-//! Following: taking entries, snapshots and votes' requests, and noticing silence.
+//! The follower: takes entries and snapshots, and notices the election timeout.
 
 use crate::entry::Data;
 use crate::message::{
     AppendEntries, AppendEntriesResponse, InstallSnapshot, InstallSnapshotResponse, Response, SnapshotMeta,
 };
 use crate::node::io::{Effect, Effects, Ignored, StoreJob};
-use crate::node::state::Core;
-use crate::role::{Cause, Transition};
+use crate::node::state::NodeState;
+use crate::role::{CampaignCause, Transition};
 use crate::types::{Index, LogId, NodeId, RpcId, Span, Time};
 use alloc::sync::Arc;
 
@@ -14,29 +14,30 @@ use alloc::sync::Arc;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Follower {
-    /// Whom it follows.
+    /// The leader that it follows, if it knows one.
     pub(crate) leader: Option<NodeId>,
-    /// When a leader was last heard, or a vote given, or the server started.
-    since: Time,
-    /// How long it waits from then on.
-    patience: Span,
-    incoming: Option<Incoming>,
+    /// The time at which the election timer started: at the last contact with the leader, the last
+    /// granted vote, or the start of the server.
+    timer_start: Time,
+    /// The length of the election timer.
+    timeout: Span,
+    install: Option<SnapshotInstall>,
 }
 
-/// A snapshot on its way in.
+/// A snapshot that the leader is sending.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-struct Incoming {
+struct SnapshotInstall {
     meta: Arc<SnapshotMeta>,
-    /// How much of it is kept.
-    kept: u64,
-    writing: Option<Writing>,
+    /// The number of bytes received and stored.
+    received: u64,
+    writing: Option<PieceWrite>,
 }
 
-/// A piece that is being written, and who waits for it.
+/// A piece that is being written, and the request to answer afterwards.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-struct Writing {
+struct PieceWrite {
     ticket: RpcId,
     from: NodeId,
     rpc: RpcId,
@@ -45,53 +46,53 @@ struct Writing {
 }
 
 impl Follower {
-    pub(crate) fn new(core: &mut Core, leader: Option<NodeId>, now: Time) -> Self {
-        let patience = core.draw(core.settings.heartbeat_timeout);
-        Self { leader, since: now, patience, incoming: None }
+    pub(crate) fn new(state: &mut NodeState, leader: Option<NodeId>, now: Time) -> Self {
+        let timeout = state.draw_timeout(state.settings.heartbeat_timeout);
+        Self { leader, timer_start: now, timeout, install: None }
     }
 
-    /// A newer term alone is no reason to wait longer: whoever raises it again and again without
-    /// winning must not keep this server from campaigning.
-    pub(crate) const fn keep_waiting(&mut self, before: &Self) {
-        self.since = before.since;
-        self.patience = before.patience;
+    /// A newer term alone does not restart the timer: a candidate that raises the term again and
+    /// again without winning must not keep this server from campaigning.
+    pub(crate) const fn keep_timer(&mut self, before: &Self) {
+        self.timer_start = before.timer_start;
+        self.timeout = before.timeout;
     }
 
     pub(crate) fn deadline(&self) -> Time {
-        self.since + self.patience
+        self.timer_start + self.timeout
     }
 
-    /// When the leader was last heard.
-    pub(crate) fn contact(&self) -> Option<Time> {
-        self.leader.map(|_| self.since)
+    /// The time of the last contact with the leader.
+    pub(crate) fn last_contact(&self) -> Option<Time> {
+        self.leader.map(|_| self.timer_start)
     }
 
-    /// Nothing was heard for too long: campaigns if it may.
-    pub(crate) fn on_timer(&mut self, core: &mut Core, now: Time, fx: &mut Effects) -> Transition {
+    /// The election timeout passed: campaigns if it may.
+    pub(crate) fn on_timer(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) -> Transition {
         if now < self.deadline() {
             return Transition::Stay;
         }
         if self.leader.take().is_some() {
             fx.push(Effect::LeaderIs(None));
         }
-        self.since = now;
-        self.patience = core.draw(core.settings.heartbeat_timeout);
-        let may = core.membership.may_campaign(core.id, core.commit) && !core.is_disk_stalled(now);
-        match (may, core.settings.pre_vote_disabled) {
+        self.timer_start = now;
+        self.timeout = state.draw_timeout(state.settings.heartbeat_timeout);
+        let may = state.membership.may_campaign(state.id, state.commit) && !state.is_disk_stalled(now);
+        match (may, state.settings.pre_vote_disabled) {
             (false, true | false) => Transition::Stay,
             (true, false) => Transition::PreCampaign,
-            (true, true) => Transition::Campaign(Cause::Silence),
+            (true, true) => Transition::Campaign(CampaignCause::ElectionTimeout),
         }
     }
 
-    /// Knobs changed: a shorter timeout counts at once (HashiCorp: `ReloadConfig`).
-    pub(crate) fn on_reload(&mut self, core: &mut Core) {
-        self.patience = core.draw(core.settings.heartbeat_timeout);
+    /// The settings changed: a shorter timeout applies at once (HashiCorp: `ReloadConfig`).
+    pub(crate) fn on_reload(&mut self, state: &mut NodeState) {
+        self.timeout = state.draw_timeout(state.settings.heartbeat_timeout);
     }
 
-    /// A leader of this term speaks. False if another one did before: two leaders in one term
-    /// cannot be, so the second is a stranger.
-    pub(crate) fn hear(&mut self, from: NodeId, now: Time, fx: &mut Effects) -> bool {
+    /// The leader of this term sent a message. False if another server leads in this term: two
+    /// leaders in one term cannot be, so the second one is ignored.
+    pub(crate) fn on_leader_contact(&mut self, from: NodeId, now: Time, fx: &mut Effects) -> bool {
         match self.leader {
             Some(leader) if leader != from => return false,
             Some(_) => {}
@@ -100,120 +101,119 @@ impl Follower {
                 fx.push(Effect::LeaderIs(Some(from)));
             }
         }
-        self.since = now;
+        self.timer_start = now;
         true
     }
 
-    /// A vote was given: its receiver gets time to win.
-    pub(crate) fn voted(&mut self, now: Time) {
-        self.since = now;
+    /// A vote was granted: the candidate gets time to win.
+    pub(crate) fn restart_timer(&mut self, now: Time) {
+        self.timer_start = now;
     }
 
     pub(crate) fn on_append(
         &mut self,
-        core: &mut Core,
+        state: &mut NodeState,
         from: NodeId,
         rpc: RpcId,
         m: AppendEntries,
         now: Time,
         fx: &mut Effects,
     ) {
-        let before = core.log.last();
+        let before = state.log.last();
         let upto = Index(m.prev.index.0 + m.entries.len() as u64);
-        // What is compacted is committed, and the same everywhere: a `prev` down there matches
-        // unseen.
-        let matches = m.prev.index < core.log.base().index || core.log.contains(m.prev);
-        let success = matches && core.merge(&m.entries, now, fx);
+        // Compacted entries are committed and the same everywhere: a `prev` below the base matches.
+        let matches = m.prev.index < state.log.base().index || state.log.contains(m.prev);
+        let success = matches && state.merge(&m.entries, now, fx);
         if matches && !success {
-            Core::ignore(Ignored::BelowCommit, fx);
+            NodeState::ignore(Ignored::BelowCommit, fx);
         }
-        let hint = (!matches).then(|| core.log.last_not_above(back(m.prev)));
+        let hint = (!matches).then(|| state.log.last_not_above(back(m.prev)));
         let response = Response::AppendEntries(AppendEntriesResponse {
-            term: core.term,
+            term: state.term,
             success,
             last_log: before.index,
             no_retry_backoff: !matches,
             hint,
         });
         if success {
-            // Never beyond what this message verified: what follows may be in conflict.
-            core.commit_upto(m.leader_commit.min(upto).max(core.commit));
-            core.reply_with_log(from, rpc, response, upto);
+            // Never beyond the entries that this message verified: the entries after them may be in
+            // conflict.
+            state.commit_upto(m.leader_commit.min(upto).max(state.commit));
+            state.reply_with_log(from, rpc, response, upto);
         } else {
-            core.reply(from, rpc, response);
+            state.reply(from, rpc, response);
         }
     }
 
     pub(crate) fn on_install(
         &mut self,
-        core: &mut Core,
+        state: &mut NodeState,
         from: NodeId,
         rpc: RpcId,
         m: InstallSnapshot,
         fx: &mut Effects,
     ) {
-        if m.meta.last.index <= core.commit {
-            // Old news: everything it stands for is here already.
-            let response = installed(core, true, m.meta.size);
-            core.reply_with_log(from, rpc, response, m.meta.last.index);
+        if m.meta.last.index <= state.commit {
+            // Everything in this snapshot is committed here already.
+            let response = installed(state, true, m.meta.size);
+            state.reply_with_log(from, rpc, response, m.meta.last.index);
             return;
         }
-        let same = self.incoming.as_ref().is_some_and(|incoming| *incoming.meta == *m.meta);
+        let same = self.install.as_ref().is_some_and(|install| *install.meta == *m.meta);
         if m.offset == 0 && !(same && self.is_writing()) {
-            self.incoming = Some(Incoming { meta: m.meta, kept: 0, writing: None });
+            self.install = Some(SnapshotInstall { meta: m.meta, received: 0, writing: None });
         }
-        match &mut self.incoming {
-            Some(incoming)
-                if incoming.kept == m.offset && incoming.writing.is_none() && (same || m.offset == 0) =>
+        match &mut self.install {
+            Some(install)
+                if install.received == m.offset && install.writing.is_none() && (same || m.offset == 0) =>
             {
-                let ticket = core.next_rpc();
+                let ticket = state.next_rpc();
                 let end = m.offset + m.data.len() as u64;
-                incoming.writing = Some(Writing { ticket, from, rpc, end, done: m.done });
-                fx.push(piece(ticket, incoming, m.offset, m.data, m.done));
+                install.writing = Some(PieceWrite { ticket, from, rpc, end, done: m.done });
+                fx.push(piece(ticket, install, m.offset, m.data, m.done));
             }
-            Some(incoming) => {
-                let next = if same { incoming.kept } else { 0 };
-                let response = installed(core, false, next);
-                core.reply(from, rpc, response);
+            Some(install) => {
+                let next = if same { install.received } else { 0 };
+                let response = installed(state, false, next);
+                state.reply(from, rpc, response);
             }
             None => {
-                let response = installed(core, false, 0);
-                core.reply(from, rpc, response);
+                let response = installed(state, false, 0);
+                state.reply(from, rpc, response);
             }
         }
     }
 
     fn is_writing(&self) -> bool {
-        self.incoming.as_ref().is_some_and(|incoming| incoming.writing.is_some())
+        self.install.as_ref().is_some_and(|install| install.writing.is_some())
     }
 
     pub(crate) fn on_snapshot_written(
         &mut self,
-        core: &mut Core,
+        state: &mut NodeState,
         ticket: RpcId,
         ok: bool,
         now: Time,
         fx: &mut Effects,
     ) {
-        let awaited = |writing: &Writing| writing.ticket == ticket;
-        let Some(mut incoming) =
-            self.incoming.take_if(|incoming| incoming.writing.as_ref().is_some_and(awaited))
+        let awaited = |writing: &PieceWrite| writing.ticket == ticket;
+        let Some(mut install) = self.install.take_if(|install| install.writing.as_ref().is_some_and(awaited))
         else {
-            return Core::ignore(Ignored::UnknownTicket, fx);
+            return NodeState::ignore(Ignored::UnknownTicket, fx);
         };
-        let writing = incoming.writing.take().expect("it is the one that was awaited");
+        let writing = install.writing.take().expect("it is the one that was awaited");
         if !ok {
-            let response = installed(core, false, 0);
-            return core.reply(writing.from, writing.rpc, response);
+            let response = installed(state, false, 0);
+            return state.reply(writing.from, writing.rpc, response);
         }
-        incoming.kept = writing.end;
-        let response = installed(core, true, writing.end);
+        install.received = writing.end;
+        let response = installed(state, true, writing.end);
         if !writing.done {
-            self.incoming = Some(incoming);
-        } else if core.commit < incoming.meta.last.index {
-            core.install(&incoming.meta, now, fx);
+            self.install = Some(install);
+        } else if state.commit < install.meta.last.index {
+            state.install(&install.meta, now, fx);
         }
-        core.reply_with_log(writing.from, writing.rpc, response, Index::ZERO);
+        state.reply_with_log(writing.from, writing.rpc, response, Index::ZERO);
     }
 }
 
@@ -222,10 +222,10 @@ const fn back(id: LogId) -> LogId {
     LogId { term: id.term, index: id.index.back() }
 }
 
-fn installed(core: &Core, success: bool, next_offset: u64) -> Response {
-    Response::InstallSnapshot(InstallSnapshotResponse { term: core.term, success, next_offset })
+fn installed(state: &NodeState, success: bool, next_offset: u64) -> Response {
+    Response::InstallSnapshot(InstallSnapshotResponse { term: state.term, success, next_offset })
 }
 
-fn piece(ticket: RpcId, incoming: &Incoming, offset: u64, data: Data, done: bool) -> Effect {
-    Effect::Store(StoreJob::WriteSnapshot { ticket, meta: incoming.meta.clone(), offset, data, done })
+fn piece(ticket: RpcId, install: &SnapshotInstall, offset: u64, data: Data, done: bool) -> Effect {
+    Effect::Store(StoreJob::WriteSnapshot { ticket, meta: install.meta.clone(), offset, data, done })
 }

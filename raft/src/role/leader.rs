@@ -1,7 +1,7 @@
-//! Leading: what a leader holds, when it acts, and what it refuses.
+//! The leader: its data, its deadlines, and its refusals.
 //!
-//! How entries flow is in `replicate`, what is committed in `commit`, and the side jobs have a
-//! room each: `change` (membership and staging), `reads`, `snapshot`, `transfer`.
+//! Replication is in `replicate` and commits are in `commit`. The other duties have a module each:
+//! `change` (membership and staging), `reads`, `snapshot`, `transfer`.
 
 pub(crate) mod progress;
 
@@ -13,8 +13,8 @@ mod snapshot;
 mod transfer;
 
 use crate::entry::Payload;
-use crate::node::io::{Deadline, Effect, Effects, Refusal, Why};
-use crate::node::state::Core;
+use crate::node::io::{Deadline, DeadlineReason, Effect, Effects, Refusal};
+use crate::node::state::NodeState;
 use crate::role::Transition;
 use crate::role::leader::progress::Progress;
 use crate::types::{Index, NodeId, Time};
@@ -27,18 +27,18 @@ use transfer::Transfer;
 ///
 /// 1. `peers` holds every other member of the latest configuration, sorted, and for a while those
 ///    that just left it.
-/// 2. `start` is the index of the first entry of its term: nothing below it commits by counting.
+/// 2. `first_of_term` is the index of the first entry of its term: nothing below it commits by counting.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Leader {
     pub(crate) peers: Vec<Peer>,
-    start: Index,
-    beat: Time,
-    flush: Option<Time>,
+    first_of_term: Index,
+    heartbeat_at: Time,
+    commit_flush_at: Option<Time>,
     reads: Reads,
     transfer: Option<Transfer>,
-    /// A call to campaign has left in this term: whoever obeys it, whenever it arrives, may be
-    /// elected inside this leader's lease, so there is no lease any more.
+    /// TimeoutNow was sent in this term. Its receiver may be elected inside this leader's lease,
+    /// however late the message arrives, so the lease no longer holds.
     lease_given_up: bool,
     staging: Option<Staging>,
 }
@@ -49,89 +49,89 @@ pub(crate) struct Leader {
 pub(crate) struct Peer {
     pub(crate) id: NodeId,
     pub(crate) progress: Progress,
-    /// It is no longer a member since this index, and is told so for a few heartbeats more.
-    leaving: Option<Leaving>,
+    /// Set once the follower is no longer a member. It still gets a few heartbeats.
+    removed: Option<RemovedPeer>,
 }
 
-/// A member that has left.
+/// A follower that was removed from the configuration at index `since`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-struct Leaving {
+struct RemovedPeer {
     since: Index,
-    beats: u8,
+    heartbeats_left: u8,
 }
 
 impl Leader {
-    /// Wins the election: all followers are unknown, and an entry of the new term begins it
-    /// (thesis §6.4).
-    pub(crate) fn new(core: &mut Core, now: Time, fx: &mut Effects) -> Self {
+    /// The winner of an election: nothing is known of the followers, and the term begins with an
+    /// entry of its own (thesis §6.4).
+    pub(crate) fn new(state: &mut NodeState, now: Time, fx: &mut Effects) -> Self {
         let mut leader = Self {
             peers: Vec::new(),
-            start: core.log.last().index.next(),
-            beat: now + core.settings.heartbeat_interval(),
-            flush: None,
+            first_of_term: state.log.last().index.next(),
+            heartbeat_at: now + state.settings.heartbeat_interval(),
+            commit_flush_at: None,
             reads: Reads::default(),
             transfer: None,
             lease_given_up: false,
             staging: None,
         };
-        leader.sync_peers(core, now);
-        core.append([Payload::Noop], now, fx);
-        leader.feed_all(core, now, fx);
+        leader.update_peers(state, now);
+        state.append([Payload::Noop], now, fx);
+        leader.replicate_to_all(state, now, fx);
         leader
     }
 
-    /// The soonest of what it waits for.
-    pub(crate) fn deadline(&self, core: &Core) -> Deadline {
-        let mut soonest = Deadline { at: self.beat, why: Why::Heartbeat };
-        soonest.bring_forward(self.flush, Why::CommitFlush);
-        soonest.bring_forward(self.transfer.as_ref().map(Transfer::deadline), Why::Transfer);
-        soonest.bring_forward(core.stalls_at(), Why::DiskStall);
-        // Asked after every step: nearly always everybody was heard lately, or a quorum, which is
-        // cheaper to see than when it will be too long ago.
-        let (voters, lease) = (core.membership.voters(), core.settings.leader_lease_timeout);
-        let lasts = |heard: Time| soonest.at < heard + lease;
-        let all = !voters.is_empty() && self.peers.iter().all(|peer| lasts(peer.progress.heard));
-        if all || voters.is_quorum(|node| lasts(self.heard(node))) {
+    /// The earliest deadline.
+    pub(crate) fn deadline(&self, state: &NodeState) -> Deadline {
+        let mut soonest = Deadline { at: self.heartbeat_at, reason: DeadlineReason::Heartbeat };
+        soonest.bring_forward(self.commit_flush_at, DeadlineReason::CommitFlush);
+        soonest.bring_forward(self.transfer.as_ref().map(Transfer::deadline), DeadlineReason::Transfer);
+        soonest.bring_forward(state.stalls_at(), DeadlineReason::DiskStall);
+        // This runs after every step. Nearly always all followers or a quorum answered lately, and
+        // this is cheaper to check than computing the exact deadline.
+        let (voters, lease) = (state.membership.voters(), state.settings.leader_lease_timeout);
+        let lasts = |last_contact: Time| soonest.at < last_contact + lease;
+        let all = !voters.is_empty() && self.peers.iter().all(|peer| lasts(peer.progress.last_contact));
+        if all || voters.is_quorum(|node| lasts(self.last_contact(node))) {
             return soonest;
         }
-        soonest.bring_forward(self.deposed_at(core), Why::Lease);
+        soonest.bring_forward(self.deposed_at(state), DeadlineReason::Lease);
         soonest
     }
 
-    /// When the last quorum that was heard is too long ago (thesis §6.2). Counted from when the
-    /// answered calls were sent: an answer that took long to arrive proves nothing newer.
-    fn deposed_at(&self, core: &Core) -> Time {
-        let quorum = core.membership.voters().agreed(|node| self.heard(node)).unwrap_or(Time(0));
-        quorum + core.settings.leader_lease_timeout
+    /// The time at which the last contact with a quorum is too old (thesis §6.2). Contact counts
+    /// from the sending of the answered requests: a response that was slow proves nothing newer.
+    fn deposed_at(&self, state: &NodeState) -> Time {
+        let quorum = state.membership.voters().agreed(|node| self.last_contact(node)).unwrap_or(Time(0));
+        quorum + state.settings.leader_lease_timeout
     }
 
-    /// When it was last heard; itself it hears always.
-    fn heard(&self, node: NodeId) -> Time {
-        self.peer(node).map_or(Time::NEVER, |peer| peer.progress.heard)
+    /// The time of the last contact with a server. The leader is always in contact with itself.
+    fn last_contact(&self, node: NodeId) -> Time {
+        self.peer(node).map_or(Time::NEVER, |peer| peer.progress.last_contact)
     }
 
     fn peer(&self, node: NodeId) -> Option<&Peer> {
         self.peers.iter().find(|peer| peer.id == node)
     }
 
-    pub(crate) fn on_timer(&mut self, core: &mut Core, now: Time, fx: &mut Effects) -> Transition {
-        if self.deposed_at(core) <= now || core.is_disk_stalled(now) {
-            return Transition::Follow(core.term, None);
+    pub(crate) fn on_timer(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) -> Transition {
+        if self.deposed_at(state) <= now || state.is_disk_stalled(now) {
+            return Transition::Follow(state.term, None);
         }
         self.expire_transfer(now, fx);
-        if self.beat <= now {
-            self.heartbeat(core, now, fx);
-        } else if self.flush.is_some_and(|flush| flush <= now) {
-            self.tell_commit(core, now, fx);
+        if self.heartbeat_at <= now {
+            self.heartbeat(state, now, fx);
+        } else if self.commit_flush_at.is_some_and(|commit_flush_at| commit_flush_at <= now) {
+            self.send_commit(state, now, fx);
         }
         Transition::Stay
     }
 
-    /// Clients want these in the log.
+    /// Appends the proposals of clients.
     pub(crate) fn on_propose(
         &mut self,
-        core: &mut Core,
+        state: &mut NodeState,
         payloads: Vec<Payload>,
         now: Time,
         fx: &mut Effects,
@@ -143,22 +143,22 @@ impl Leader {
         if count == 0 {
             return;
         }
-        let first = core.append(payloads, now, fx);
+        let first = state.append(payloads, now, fx);
         fx.push(Effect::Appended { first, count });
-        self.feed_all(core, now, fx);
+        self.replicate_to_all(state, now, fx);
     }
 
-    /// A write is on disk: this server's own copy counts (thesis §10.2.1).
-    pub(crate) fn on_persisted(&mut self, core: &mut Core, now: Time, fx: &mut Effects) -> Transition {
-        self.advance_commit(core, now, fx)
+    /// A write is persisted: the leader's own copy counts (thesis §10.2.1).
+    pub(crate) fn on_persisted(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) -> Transition {
+        self.advance_commit(state, now, fx)
     }
 
-    /// Knobs changed: a shorter heartbeat interval counts at once.
-    pub(crate) fn on_reload(&mut self, core: &Core, now: Time) {
-        self.beat = self.beat.min(now + core.settings.heartbeat_interval());
+    /// The settings changed: a shorter heartbeat interval applies at once.
+    pub(crate) fn on_reload(&mut self, state: &NodeState, now: Time) {
+        self.heartbeat_at = self.heartbeat_at.min(now + state.settings.heartbeat_interval());
     }
 
-    /// Leadership is over: whoever waits for it hears so.
+    /// Leadership is over: all waiting requests are answered.
     pub(crate) fn resign(&mut self, fx: &mut Effects) {
         self.fail_reads(fx);
         self.end_transfer(None, fx);

@@ -1,7 +1,7 @@
-//! What the state machine was handed, and what it reported back.
+//! The feed of the state machine: which entries it got, and which it reported as applied.
 
 use super::io::{Action, Batch};
-use super::{Out, Server};
+use super::{Ctx, Server};
 use crate::configuration::{Configuration, Member};
 use crate::entry::{Entries, Payload};
 use crate::message::SnapshotMeta;
@@ -11,27 +11,27 @@ use crate::types::{Index, LogId, RpcId};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// How many batches the state machine may have in its queue.
-const QUEUE: u64 = 4;
+/// The number of batches that the state machine may have in its queue.
+const QUEUED_BATCHES_MAX: u64 = 4;
 
-/// Tickets of the server's own reads are told from the protocol's by this bit.
-const OWN: u64 = 1 << 63;
+/// This bit marks the tickets of the server's own fetches; the protocol's tickets do not have it.
+const SERVER_TICKET: u64 = 1 << 63;
 
-/// The way of the log into the state machine.
+/// The progress of entries from the log to the state machine.
 ///
-/// 1. `applied ≤ handed ≤ allowed`.
-/// 2. `configuration` is the one in force at `handed`.
+/// 1. `applied ≤ dispatched ≤ allowed`.
+/// 2. `configuration` is the one in force at `dispatched`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Applying {
     allowed: Index,
-    handed: LogId,
+    dispatched: LogId,
     applied: Index,
     configuration: Option<(Index, Arc<Configuration>)>,
     fetching: Option<RpcId>,
     fetches: u64,
-    /// Snapshots that the state machine was told to load and has not reported back.
+    /// The number of snapshots that the state machine is loading.
     restoring: u32,
-    /// The members as observers last heard of them.
+    /// The members that were last reported to observers.
     pub(super) members: Vec<Member>,
 }
 
@@ -40,7 +40,7 @@ impl Applying {
         let last = snapshot.map_or(LogId::ZERO, |meta| meta.last);
         Self {
             allowed: last.index,
-            handed: last,
+            dispatched: last,
             applied: last.index,
             configuration: snapshot
                 .map(|meta| (meta.configuration_index, Arc::new(meta.configuration.clone()))),
@@ -55,14 +55,14 @@ impl Applying {
         self.applied
     }
 
-    /// The last entry handed over, and the configuration in force there.
-    pub(super) fn handed(&self) -> (LogId, Option<&(Index, Arc<Configuration>)>) {
-        (self.handed, self.configuration.as_ref())
+    /// The last entry given to the state machine, and the configuration in force there.
+    pub(super) fn dispatched(&self) -> (LogId, Option<&(Index, Arc<Configuration>)>) {
+        (self.dispatched, self.configuration.as_ref())
     }
 
-    /// Entries handed over and not reported back.
+    /// The number of entries given to the state machine and not reported as applied.
     pub(super) const fn pending(&self) -> u64 {
-        self.handed.index.since(self.applied)
+        self.dispatched.index.since(self.applied)
     }
 
     /// Committed and on the local disk up to here.
@@ -71,16 +71,20 @@ impl Applying {
     }
 
     pub(super) fn on_applied(&mut self, upto: Index) {
-        assert!(upto <= self.handed.index, "applied {upto}, but only {} was handed over", self.handed);
+        assert!(
+            upto <= self.dispatched.index,
+            "applied {upto}, but only {} was handed over",
+            self.dispatched
+        );
         self.applied = self.applied.max(upto);
     }
 
-    /// A snapshot is in force: entries up to its last are not handed over any more.
+    /// A snapshot is in force: the state machine does not get the entries that it includes.
     pub(super) fn restore(&mut self, meta: &SnapshotMeta) -> bool {
-        if meta.last.index <= self.handed.index {
+        if meta.last.index <= self.dispatched.index {
             return false;
         }
-        self.handed = meta.last;
+        self.dispatched = meta.last;
         self.allowed = self.allowed.max(meta.last.index);
         self.configuration = Some((meta.configuration_index, Arc::new(meta.configuration.clone())));
         self.fetching = None;
@@ -93,23 +97,23 @@ impl Applying {
         self.restoring = self.restoring.saturating_sub(1);
         match result {
             Ok(last) => self.on_applied(last.index),
-            // A newer one came meanwhile, for which the store may have dropped this one, and will
-            // replace whatever state is left.
+            // A newer snapshot came meanwhile. The store may have dropped this one, and the newer
+            // one replaces any state that is left.
             Err(_) if 0 < self.restoring => {}
             Err(error) => return Err(error),
         }
         Ok(())
     }
 
-    fn hand(&mut self, batch: &Batch) {
+    fn mark_dispatched(&mut self, batch: &Batch) {
         for entry in &batch.entries {
             assert!(
-                entry.id.index == self.handed.index.next(),
+                entry.id.index == self.dispatched.index.next(),
                 "{} cannot be applied after {}",
                 entry.id,
-                self.handed
+                self.dispatched
             );
-            self.handed = entry.id;
+            self.dispatched = entry.id;
             if let Payload::Configuration(configuration) = &entry.payload {
                 self.configuration = Some((entry.id.index, configuration.clone()));
             }
@@ -118,54 +122,55 @@ impl Applying {
 }
 
 impl Server {
-    /// Hands the state machine what it may apply, batch by batch, as far as its queue goes.
-    pub(super) fn hand_over(&mut self, out: &mut Out<'_>) {
+    /// Gives the state machine the entries that it may apply, batch by batch, until its queue is
+    /// full.
+    pub(super) fn dispatch(&mut self, ctx: &mut Ctx<'_>) {
         let most = self.node.settings().max_append_entries;
-        while self.applying.handed.index < self.applying.allowed
-            && self.applying.pending() < QUEUE * most
+        while self.applying.dispatched.index < self.applying.allowed
+            && self.applying.pending() < QUEUED_BATCHES_MAX * most
             && self.applying.fetching.is_none()
             && self.applying.restoring == 0
             && !self.is_halted
         {
-            let first = self.applying.handed.index.next();
+            let first = self.applying.dispatched.index.next();
             let last = self.applying.allowed.min(first.plus(most - 1));
             let entries: Vec<_> =
                 (first.0..=last.0).map_while(|index| self.node.entry(Index(index)).cloned()).collect();
             if entries.is_empty() {
-                return self.fetch_to_apply(first, last, out);
+                return self.fetch_to_apply(first, last, ctx);
             }
-            self.hand_batch(Batch { entries }, out);
+            self.dispatch_batch(Batch { entries }, ctx);
         }
     }
 
-    fn fetch_to_apply(&mut self, first: Index, last: Index, out: &mut Out<'_>) {
+    fn fetch_to_apply(&mut self, first: Index, last: Index, ctx: &mut Ctx<'_>) {
         self.applying.fetches += 1;
-        let ticket = RpcId(OWN | self.applying.fetches);
+        let ticket = RpcId(SERVER_TICKET | self.applying.fetches);
         self.applying.fetching = Some(ticket);
-        out.actions.push(Action::Store(StoreJob::Fetch { ticket, first, last }));
+        ctx.actions.push(Action::Store(StoreJob::Fetch { ticket, first, last }));
     }
 
-    fn hand_batch(&mut self, batch: Batch, out: &mut Out<'_>) {
-        self.applying.hand(&batch);
-        out.actions.push(Action::Apply(batch));
+    fn dispatch_batch(&mut self, batch: Batch, ctx: &mut Ctx<'_>) {
+        self.applying.mark_dispatched(&batch);
+        ctx.actions.push(Action::Apply(batch));
     }
 
     /// Entries that were read from the store, for a follower or for the state machine.
-    pub(super) fn on_fetched(&mut self, ticket: RpcId, entries: Entries, out: &mut Out<'_>) {
-        if ticket.0 & OWN == 0 {
-            return self.drive(crate::node::io::Input::Fetched { ticket, entries }, out);
+    pub(super) fn on_fetched(&mut self, ticket: RpcId, entries: Entries, ctx: &mut Ctx<'_>) {
+        if ticket.0 & SERVER_TICKET == 0 {
+            return self.step_node(crate::node::io::Input::Fetched { ticket, entries }, ctx);
         }
         if self.applying.fetching != Some(ticket) {
             return;
         }
         self.applying.fetching = None;
-        let next = self.applying.handed.index.next();
+        let next = self.applying.dispatched.index.next();
         let allowed = self.applying.allowed;
         let entries: Vec<_> = entries.iter().filter(|entry| entry.id.index <= allowed).cloned().collect();
         assert!(
             entries.first().is_some_and(|entry| entry.id.index == next),
             "the store no longer has {next}, which is committed, durable and not in any snapshot"
         );
-        self.hand_batch(Batch { entries }, out);
+        self.dispatch_batch(Batch { entries }, ctx);
     }
 }

@@ -1,7 +1,7 @@
-//! Who waits for what. Every call that comes in here leaves with exactly one answer.
+//! The client calls that wait for an answer. Each of them gets exactly one.
 
 use super::io::{Action, Answer, Call, Dialect, Error, Halt, Outcome, Reloadable};
-use super::{Out, Server};
+use super::{Ctx, Server};
 use crate::config::Settings;
 use crate::configuration::Change;
 use crate::entry::{Data, Extended, Payload};
@@ -16,33 +16,33 @@ use alloc::vec::Vec;
 /// The open calls.
 ///
 /// 1. `entries` are sorted by index; each was appended by this server as a leader, and is either
-///    committed or belongs to the leadership it still has.
+///    committed or belongs to its present term of leadership.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Calls {
-    entries: VecDeque<Pending>,
-    reads: Vec<Reading>,
+    entries: VecDeque<PendingCall>,
+    reads: Vec<ReadCall>,
     transfers: Vec<RequestId>,
     staging: Vec<RequestId>,
     bootstrap: Option<(RequestId, Token)>,
     snapshots: Vec<RequestId>,
-    /// Peers that only speak HashiCorp's protocol.
-    limited: BTreeSet<NodeId>,
+    /// Peers that understand only HashiCorp's protocol.
+    hashicorp_peers: BTreeSet<NodeId>,
 }
 
 /// A call whose entry is in the log.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Pending {
+struct PendingCall {
     id: LogId,
     request: RequestId,
-    then: Then,
+    on_applied: OnApplied,
 }
 
-/// What follows when the entry is applied.
+/// The next step of a call once its entry is applied.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) enum Then {
+pub(super) enum OnApplied {
     /// The call is answered.
     Answer,
-    /// This server, now a member, is watched until it has caught up.
+    /// The new member is watched until it has caught up.
     Stage(NodeId),
     /// The call is answered; a response is the state machine's refusal.
     Restore,
@@ -50,40 +50,45 @@ pub(super) enum Then {
 
 /// A read.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Reading {
+struct ReadCall {
     request: RequestId,
     path: ReadPath,
-    /// Leadership was shown; the state machine has to get here.
+    /// Leadership is confirmed; the state machine has to apply up to this index.
     index: Option<Index>,
 }
 
 impl Calls {
-    /// The entries of these calls stand in the log from `first` on.
-    pub(super) fn appended(&mut self, first: LogId, requests: impl Iterator<Item = RequestId>, then: Then) {
+    /// The entries of these calls are in the log, from `first` on.
+    pub(super) fn appended(
+        &mut self,
+        first: LogId,
+        requests: impl Iterator<Item = RequestId>,
+        on_applied: OnApplied,
+    ) {
         let mut id = first;
         for request in requests {
-            self.entries.push_back(Pending { id, request, then });
+            self.entries.push_back(PendingCall { id, request, on_applied });
             id.index = id.index.next();
         }
     }
 
-    /// Leadership is gone: what is not committed may be overwritten, or not.
+    /// Leadership is lost: entries that are not committed may be overwritten, or not.
     pub(super) fn leadership_lost(&mut self, commit: Index, actions: &mut Vec<Action>) {
         while self.entries.back().is_some_and(|pending| commit < pending.id.index) {
-            let Pending { request, .. } = self.entries.pop_back().expect("it was just seen");
+            let PendingCall { request, .. } = self.entries.pop_back().expect("it was just seen");
             actions.push(answer(request, Err(Error::LeadershipLost)));
         }
     }
 
-    /// A snapshot took the place of these entries: whether they are in it is not known here.
-    pub(super) fn skipped(&mut self, upto: Index, actions: &mut Vec<Action>) {
+    /// A snapshot replaced these entries. It is not known here whether it includes them.
+    pub(super) fn abort_replaced(&mut self, upto: Index, actions: &mut Vec<Action>) {
         while self.entries.front().is_some_and(|pending| pending.id.index <= upto) {
-            let Pending { request, .. } = self.entries.pop_front().expect("it was just seen");
+            let PendingCall { request, .. } = self.entries.pop_front().expect("it was just seen");
             actions.push(answer(request, Err(Error::AbortedByRestore)));
         }
     }
 
-    /// These entries were applied; returns the servers to be watched from now on, and for whom.
+    /// These entries were applied. Returns the servers to stage from now on, each with its call.
     fn applied(
         &mut self,
         upto: Index,
@@ -93,23 +98,23 @@ impl Calls {
         let mut responses = responses.into_iter().peekable();
         let mut stage = Vec::new();
         while self.entries.front().is_some_and(|pending| pending.id.index <= upto) {
-            let Pending { id, request, then } = self.entries.pop_front().expect("it was just seen");
+            let PendingCall { id, request, on_applied } = self.entries.pop_front().expect("it was just seen");
             let index = id.index;
             while responses.next_if(|(at, _)| *at < index).is_some() {}
             let given = match responses.next_if(|(at, _)| *at == index) {
                 Some((_, response)) => Answer::Applied { index, response },
                 None => Answer::Committed { index },
             };
-            match then {
-                Then::Answer => actions.push(answer(request, Ok(given))),
-                Then::Stage(node) => stage.push((request, node)),
-                Then::Restore => actions.push(answer(request, restored(given))),
+            match on_applied {
+                OnApplied::Answer => actions.push(answer(request, Ok(given))),
+                OnApplied::Stage(node) => stage.push((request, node)),
+                OnApplied::Restore => actions.push(answer(request, restored(given))),
             }
         }
         stage
     }
 
-    /// The state machine got to `applied`: these reads may go ahead.
+    /// The state machine has applied up to `applied`: answers the reads up to there.
     pub(super) fn readable(&mut self, applied: Index, actions: &mut Vec<Action>) {
         self.reads.retain(|read| match read.index {
             Some(index) if index <= applied => {
@@ -146,22 +151,23 @@ impl Calls {
         core::mem::take(&mut self.snapshots)
     }
 
-    pub(super) fn speaks(&mut self, peer: NodeId, dialect: Dialect) {
+    pub(super) fn set_dialect(&mut self, peer: NodeId, dialect: Dialect) {
         match dialect {
-            Dialect::HashiCorp => self.limited.insert(peer),
-            Dialect::Wavetank => self.limited.remove(&peer),
+            Dialect::HashiCorp => self.hashicorp_peers.insert(peer),
+            Dialect::Wavetank => self.hashicorp_peers.remove(&peer),
         };
     }
 
-    /// The server stops: nobody is left waiting (HashiCorp's futures may: #145, #498).
-    pub(super) fn fail_all(&mut self, told: &Error, actions: &mut Vec<Action>) {
+    /// The server stops: all waiting calls are answered (HashiCorp's futures may wait for ever:
+    /// #145, #498).
+    pub(super) fn fail_all(&mut self, error: &Error, actions: &mut Vec<Action>) {
         let open = core::mem::take(self);
         let entries = open.entries.into_iter().map(|pending| pending.request);
         let reads = open.reads.into_iter().map(|read| read.request);
         let bootstrap = open.bootstrap.into_iter().map(|(request, _)| request);
         let rest = open.transfers.into_iter().chain(open.staging).chain(open.snapshots);
         let all = entries.chain(reads).chain(bootstrap).chain(rest);
-        actions.extend(all.map(|request| answer(request, Err(told.clone()))));
+        actions.extend(all.map(|request| answer(request, Err(error.clone()))));
     }
 }
 
@@ -169,7 +175,7 @@ pub(super) const fn answer(request: RequestId, outcome: Outcome) -> Action {
     Action::Answer { request, outcome }
 }
 
-/// What became of a restore: the state machine's words, if it did not take it.
+/// The outcome of a restore: an error with the state machine's message if it refused the state.
 fn restored(given: Answer) -> Outcome {
     match given {
         Answer::Applied { response, .. } if !response.is_empty() => {
@@ -189,95 +195,95 @@ const fn read_answer(path: ReadPath, index: Index) -> Answer {
 }
 
 impl Server {
-    pub(super) fn on_call(&mut self, request: RequestId, call: Call, out: &mut Out<'_>) {
+    pub(super) fn on_call(&mut self, request: RequestId, call: Call, ctx: &mut Ctx<'_>) {
         match call {
-            Call::Apply(data) => self.propose(request, Payload::Command(data), Then::Answer, out),
+            Call::Apply(data) => self.propose(request, Payload::Command(data), OnApplied::Answer, ctx),
             Call::ApplyLog { data, extensions } => {
                 let both = Payload::Extended(Arc::new(Extended { data, extensions }));
-                self.propose(request, both, Then::Answer, out);
+                self.propose(request, both, OnApplied::Answer, ctx);
             }
-            Call::Barrier => self.propose(request, Payload::Barrier, Then::Answer, out),
-            Call::Restore(state) if self.all_speak_wavetank() => {
-                self.propose(request, Payload::Restore(state), Then::Restore, out);
+            Call::Barrier => self.propose(request, Payload::Barrier, OnApplied::Answer, ctx),
+            Call::Restore(state) if self.all_support_extensions() => {
+                self.propose(request, Payload::Restore(state), OnApplied::Restore, ctx);
             }
-            Call::Restore(_) => out.actions.push(answer(request, Err(Error::UnsupportedProtocol))),
-            Call::VerifyLeader => self.read(request, ReadPath::Verify, out),
-            Call::Read(path) => self.read(request, path, out),
+            Call::Restore(_) => ctx.actions.push(answer(request, Err(Error::UnsupportedProtocol))),
+            Call::VerifyLeader => self.read(request, ReadPath::Verify, ctx),
+            Call::Read(path) => self.read(request, path, ctx),
             Call::Bootstrap(configuration) => {
-                let result = self.append(ClientRequest::Bootstrap(configuration), out);
-                // The entry's write is the last one that was asked for.
+                let result = self.append(ClientRequest::Bootstrap(configuration), ctx);
+                // The entry's write is the last one that was issued.
                 let token = self.node.issued();
                 match result {
                     Ok(_) => self.calls.bootstrap = Some((request, token)),
-                    Err(refusal) => self.refuse(request, refusal, out),
+                    Err(refusal) => self.refuse(request, refusal, ctx),
                 }
             }
             Call::Change { change: Change::LeaveJoint, .. } => {
-                // The leader's own duty: there is nothing to ask for.
-                self.refuse(request, Refusal::ChangeInProgress, out);
+                // Only the leader itself leaves a joint configuration.
+                self.refuse(request, Refusal::ChangeInProgress, ctx);
             }
             Call::Change { change, prev_index } => {
-                if !self.speaks(&change) {
-                    return out.actions.push(answer(request, Err(Error::UnsupportedProtocol)));
+                if !self.supports(&change) {
+                    return ctx.actions.push(answer(request, Err(Error::UnsupportedProtocol)));
                 }
-                self.change(request, change, prev_index, Then::Answer, out);
+                self.change(request, change, prev_index, OnApplied::Answer, ctx);
             }
             Call::AddVoterStaged { id, address, prev_index } => {
-                let then = Then::Stage(id.node());
-                self.change(request, Change::AddNonvoter(id, address), prev_index, then, out);
+                let on_applied = OnApplied::Stage(id.node());
+                self.change(request, Change::AddNonvoter(id, address), prev_index, on_applied, ctx);
             }
             Call::Transfer { target } => {
                 let target = target.map(|target| target.node());
                 self.calls.transfers.push(request);
-                self.drive(Input::Client(ClientRequest::Transfer { request, target }), out);
+                self.step_node(Input::Client(ClientRequest::Transfer { request, target }), ctx);
             }
-            Call::Snapshot => self.on_snapshot_call(request, out),
+            Call::Snapshot => self.on_snapshot_call(request, ctx),
             Call::Reload(reloadable) => {
-                let outcome = self.reload(&reloadable, out);
-                out.actions.push(answer(request, outcome));
+                let outcome = self.reload(&reloadable, ctx);
+                ctx.actions.push(answer(request, outcome));
             }
             Call::Shutdown => {
-                out.actions.push(answer(request, Ok(Answer::Done)));
-                self.halt(Halt::Shutdown, Error::Shutdown, out);
+                ctx.actions.push(answer(request, Ok(Answer::Done)));
+                self.halt(Halt::Shutdown, Error::Shutdown, ctx);
             }
         }
     }
 
-    /// Whether no member is known to speak HashiCorp's protocol alone.
-    fn all_speak_wavetank(&self) -> bool {
+    /// Whether no member is known to understand only HashiCorp's protocol.
+    fn all_support_extensions(&self) -> bool {
         let members = self.node.configuration().into_iter().flat_map(|(_, latest)| latest.members());
-        members.into_iter().all(|member| !self.calls.limited.contains(&member.id.node()))
+        members.into_iter().all(|member| !self.calls.hashicorp_peers.contains(&member.id.node()))
     }
 
     /// Whether the protocol version spoken has this change (HashiCorp: 3 for non-voters), and
     /// every member understands it.
-    fn speaks(&self, change: &Change) -> bool {
+    fn supports(&self, change: &Change) -> bool {
         let is_three = 3 <= self.node.settings().protocol_version;
         match change {
             Change::AddNonvoter(..) | Change::DemoteVoter(_) => is_three,
-            Change::Members(_) => is_three && self.all_speak_wavetank(),
+            Change::Members(_) => is_three && self.all_support_extensions(),
             Change::AddVoter(..) | Change::RemoveServer(_) | Change::LeaveJoint => true,
         }
     }
 
-    fn propose(&mut self, request: RequestId, payload: Payload, then: Then, out: &mut Out<'_>) {
-        match self.append(ClientRequest::Propose(alloc::vec![payload]), out) {
-            Ok(first) => self.calls.appended(first, core::iter::once(request), then),
-            Err(refusal) => self.refuse(request, refusal, out),
+    fn propose(&mut self, request: RequestId, payload: Payload, on_applied: OnApplied, ctx: &mut Ctx<'_>) {
+        match self.append(ClientRequest::Propose(alloc::vec![payload]), ctx) {
+            Ok(first) => self.calls.appended(first, core::iter::once(request), on_applied),
+            Err(refusal) => self.refuse(request, refusal, ctx),
         }
     }
 
-    pub(super) fn on_apply_batch(&mut self, batch: Vec<(RequestId, Data)>, out: &mut Out<'_>) {
+    pub(super) fn on_apply_batch(&mut self, batch: Vec<(RequestId, Data)>, ctx: &mut Ctx<'_>) {
         if batch.is_empty() {
             return;
         }
         let (requests, payloads): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|(request, data)| (request, Payload::Command(data))).unzip();
-        match self.append(ClientRequest::Propose(payloads), out) {
-            Ok(first) => self.calls.appended(first, requests.into_iter(), Then::Answer),
+        match self.append(ClientRequest::Propose(payloads), ctx) {
+            Ok(first) => self.calls.appended(first, requests.into_iter(), OnApplied::Answer),
             Err(refusal) => {
                 for request in requests {
-                    self.refuse(request, refusal.clone(), out);
+                    self.refuse(request, refusal.clone(), ctx);
                 }
             }
         }
@@ -288,21 +294,21 @@ impl Server {
         request: RequestId,
         change: Change,
         prev_index: Index,
-        then: Then,
-        out: &mut Out<'_>,
+        on_applied: OnApplied,
+        ctx: &mut Ctx<'_>,
     ) {
-        match self.append(ClientRequest::Change { change, prev_index }, out) {
-            Ok(first) => self.calls.appended(first, core::iter::once(request), then),
-            Err(refusal) => self.refuse(request, refusal, out),
+        match self.append(ClientRequest::Change { change, prev_index }, ctx) {
+            Ok(first) => self.calls.appended(first, core::iter::once(request), on_applied),
+            Err(refusal) => self.refuse(request, refusal, ctx),
         }
     }
 
-    fn read(&mut self, request: RequestId, path: ReadPath, out: &mut Out<'_>) {
-        self.calls.reads.push(Reading { request, path, index: None });
-        self.drive(Input::Client(ClientRequest::Read { request, path }), out);
+    fn read(&mut self, request: RequestId, path: ReadPath, ctx: &mut Ctx<'_>) {
+        self.calls.reads.push(ReadCall { request, path, index: None });
+        self.step_node(Input::Client(ClientRequest::Read { request, path }), ctx);
     }
 
-    fn reload(&mut self, reloadable: &Reloadable, out: &mut Out<'_>) -> Outcome {
+    fn reload(&mut self, reloadable: &Reloadable, ctx: &mut Ctx<'_>) -> Outcome {
         let mut config = crate::Config::clone(self.node.settings());
         config.trailing_logs = reloadable.trailing_logs;
         config.snapshot_interval = reloadable.snapshot_interval;
@@ -310,12 +316,12 @@ impl Server {
         config.heartbeat_timeout = reloadable.heartbeat_timeout;
         config.election_timeout = reloadable.election_timeout;
         let settings = Settings::new(config).map_err(|error| Error::Config(error.to_string()))?;
-        self.drive(Input::Client(ClientRequest::Reload(Arc::new(settings))), out);
+        self.step_node(Input::Client(ClientRequest::Reload(Arc::new(settings))), ctx);
         Ok(Answer::Done)
     }
 
-    pub(super) fn refuse(&self, request: RequestId, refusal: Refusal, out: &mut Out<'_>) {
-        out.actions.push(answer(request, Err(self.error(refusal))));
+    pub(super) fn refuse(&self, request: RequestId, refusal: Refusal, ctx: &mut Ctx<'_>) {
+        ctx.actions.push(answer(request, Err(self.error(refusal))));
     }
 
     /// A refusal under its HashiCorp name.
@@ -340,29 +346,29 @@ impl Server {
         }
     }
 
-    /// A write is durable: a bootstrap may be done with it.
-    pub(super) fn on_persisted(&mut self, token: Token, out: &mut Out<'_>) {
+    /// A write is persisted: a bootstrap may be done with it.
+    pub(super) fn on_persisted(&mut self, token: Token, ctx: &mut Ctx<'_>) {
         if let Some((request, _)) = self.calls.bootstrap.take_if(|(_, wanted)| *wanted <= token) {
-            out.actions.push(answer(request, Ok(Answer::Done)));
+            ctx.actions.push(answer(request, Ok(Answer::Done)));
         }
     }
 
     /// The state machine has applied a batch.
-    pub(super) fn on_applied(&mut self, upto: Index, responses: Vec<(Index, Data)>, out: &mut Out<'_>) {
+    pub(super) fn on_applied(&mut self, upto: Index, responses: Vec<(Index, Data)>, ctx: &mut Ctx<'_>) {
         self.applying.on_applied(upto);
-        for (request, node) in self.calls.applied(upto, responses, out.actions) {
+        for (request, node) in self.calls.applied(upto, responses, ctx.actions) {
             self.calls.staging.push(request);
-            self.drive(Input::Client(ClientRequest::Stage { request, node }), out);
+            self.step_node(Input::Client(ClientRequest::Stage { request, node }), ctx);
         }
-        self.after_progress(out);
+        self.after_progress(ctx);
     }
 
-    /// The state machine is further than before: reads may go ahead, and a leader whose removal
-    /// is applied may go.
-    pub(super) fn after_progress(&mut self, out: &mut Out<'_>) {
-        self.calls.readable(self.applied(), out.actions);
+    /// The state machine has applied more: answers reads, and halts a leader whose removal is
+    /// applied.
+    pub(super) fn after_progress(&mut self, ctx: &mut Ctx<'_>) {
+        self.calls.readable(self.applied(), ctx.actions);
         if self.retires_at.is_some_and(|index| index <= self.applied()) {
-            self.halt(Halt::Removed, Error::Shutdown, out);
+            self.halt(Halt::Removed, Error::Shutdown, ctx);
         }
     }
 }

@@ -1,47 +1,47 @@
 //! From the protocol's effects to the server's actions.
 
 use super::io::{Action, Answer, Observed};
-use super::{Out, Server};
+use super::{Ctx, Server};
 use crate::configuration::Configuration;
 use crate::node::io::{ClientRequest, Effect, Input, Refusal, RoleName};
 use crate::types::{LogId, NodeId, RequestId, ServerAddress, ServerId};
 
 impl Server {
-    /// Gives the protocol an input and carries its effects on.
-    pub(super) fn drive(&mut self, input: Input, out: &mut Out<'_>) {
+    /// Steps the protocol with an input and turns its effects into actions.
+    pub(super) fn step_node(&mut self, input: Input, ctx: &mut Ctx<'_>) {
         let before = self.node.log().last();
-        self.node.step(out.now, input, out.fx);
-        self.carry_on(out, &mut None);
+        self.node.step(ctx.now, input, ctx.fx);
+        self.handle_effects(ctx, &mut None);
         let after = self.node.log().last();
         if after.index < before.index {
-            out.actions.push(Action::Observe(Observed::Truncated { after: after.index }));
+            ctx.actions.push(Action::Observe(Observed::Truncated { after: after.index }));
         }
     }
 
-    /// Gives the protocol something to append: where it stands, or why it does not.
-    pub(super) fn append(&mut self, request: ClientRequest, out: &mut Out<'_>) -> Result<LogId, Refusal> {
-        self.node.step(out.now, Input::Client(request), out.fx);
+    /// Asks the protocol to append: returns the position of the entry, or the refusal.
+    pub(super) fn append(&mut self, request: ClientRequest, ctx: &mut Ctx<'_>) -> Result<LogId, Refusal> {
+        self.node.step(ctx.now, Input::Client(request), ctx.fx);
         let mut result = None;
-        self.carry_on(out, &mut result);
+        self.handle_effects(ctx, &mut result);
         result.expect("a proposal is appended or refused in the step that takes it")
     }
 
-    fn carry_on(&mut self, out: &mut Out<'_>, appended: &mut Option<Result<LogId, Refusal>>) {
-        if out.fx.is_empty() {
+    fn handle_effects(&mut self, ctx: &mut Ctx<'_>, appended: &mut Option<Result<LogId, Refusal>>) {
+        if ctx.fx.is_empty() {
             return;
         }
-        let mut effects = core::mem::take(out.fx);
+        let mut effects = core::mem::take(ctx.fx);
         for effect in effects.drain(..) {
-            self.on_effect(effect, appended, out);
+            self.on_effect(effect, appended, ctx);
         }
-        *out.fx = effects;
+        *ctx.fx = effects;
     }
 
     fn on_effect(
         &mut self,
         effect: Effect,
         appended: &mut Option<Result<LogId, Refusal>>,
-        out: &mut Out<'_>,
+        ctx: &mut Ctx<'_>,
     ) {
         let action = match effect {
             Effect::Send { to, rpc, request } => Action::Send { to, rpc, request },
@@ -51,43 +51,43 @@ impl Server {
             Effect::Appended { first, .. } => return *appended = Some(Ok(first)),
             Effect::Refused(refusal) => return *appended = Some(Err(refusal)),
             Effect::Became { role, term } => {
-                self.on_became(role, out);
+                self.on_became(role, ctx);
                 Action::Observe(Observed::State { role, term })
             }
             Effect::LeaderIs(leader) => {
                 Action::Observe(Observed::Leader(leader.and_then(|node| self.address_of(node))))
             }
-            Effect::Configured { configuration, .. } => return self.on_configured(&configuration, out),
+            Effect::Configured { configuration, .. } => return self.on_configured(&configuration, ctx),
             Effect::ReadReady { request, index } => {
                 self.calls.read_ready(request, index);
-                // Where nothing is left to apply, nothing else would let the read go.
-                return self.calls.readable(self.applied(), out.actions);
+                // If nothing is left to apply, no later event would answer the read.
+                return self.calls.readable(self.applied(), ctx.actions);
             }
             Effect::ReadFailed { request, refusal } => {
                 self.calls.read_failed(request);
-                return self.refuse(request, refusal, out);
+                return self.refuse(request, refusal, ctx);
             }
             Effect::TransferEnded { request, refusal } => {
-                return self.on_transfer_ended(request, refusal, out);
+                return self.on_transfer_ended(request, refusal, ctx);
             }
-            Effect::Installed(meta) => return self.on_installed(meta, out),
-            Effect::Staged { request, result } => return self.on_staged(request, result, out),
+            Effect::Installed(meta) => return self.on_installed(meta, ctx),
+            Effect::Staged { request, result } => return self.on_staged(request, result, ctx),
             Effect::Contact { peer, last, alive } => Action::Observe(if alive {
                 Observed::ResumedHeartbeat { peer }
             } else {
-                Observed::FailedHeartbeat { peer, silent: out.now.since(last) }
+                Observed::FailedHeartbeat { peer, silent: ctx.now.since(last) }
             }),
             Effect::Ignored(why) => Action::Observe(Observed::Ignored(why)),
         };
-        out.actions.push(action);
+        ctx.actions.push(action);
     }
 
-    fn on_became(&mut self, role: RoleName, out: &mut Out<'_>) {
+    fn on_became(&mut self, role: RoleName, ctx: &mut Ctx<'_>) {
         let led = core::mem::replace(&mut self.leads, role == RoleName::Leader);
         if !led {
             return;
         }
-        self.calls.leadership_lost(self.node.commit(), out.actions);
+        self.calls.leadership_lost(self.node.commit(), ctx.actions);
         let committed = self.node.configuration().filter(|(index, _)| *index <= self.node.commit());
         if let Some((index, _)) = committed
             && self.node.settings().shutdown_on_remove
@@ -97,33 +97,33 @@ impl Server {
         }
     }
 
-    fn on_transfer_ended(&mut self, request: RequestId, refusal: Option<Refusal>, out: &mut Out<'_>) {
+    fn on_transfer_ended(&mut self, request: RequestId, refusal: Option<Refusal>, ctx: &mut Ctx<'_>) {
         self.calls.transfer_ended(request);
         match refusal {
-            Some(refusal) => self.refuse(request, refusal, out),
-            None => out.actions.push(super::calls::answer(request, Ok(Answer::Done))),
+            Some(refusal) => self.refuse(request, refusal, ctx),
+            None => ctx.actions.push(super::calls::answer(request, Ok(Answer::Done))),
         }
     }
 
-    fn on_staged(&mut self, request: RequestId, result: Result<LogId, Refusal>, out: &mut Out<'_>) {
+    fn on_staged(&mut self, request: RequestId, result: Result<LogId, Refusal>, ctx: &mut Ctx<'_>) {
         self.calls.staged(request);
         match result {
             Ok(first) => {
-                self.calls.appended(first, core::iter::once(request), super::calls::Then::Answer);
+                self.calls.appended(first, core::iter::once(request), super::calls::OnApplied::Answer);
             }
-            Err(refusal) => self.refuse(request, refusal, out),
+            Err(refusal) => self.refuse(request, refusal, ctx),
         }
     }
 
     /// Members came, went or changed.
-    fn on_configured(&mut self, configuration: &Configuration, out: &mut Out<'_>) {
+    fn on_configured(&mut self, configuration: &Configuration, ctx: &mut Ctx<'_>) {
         let known = core::mem::take(&mut self.applying.members);
         let members: alloc::vec::Vec<_> = configuration.members().cloned().collect();
         for gone in known.iter().filter(|old| members.iter().all(|new| new.id != old.id)) {
-            out.actions.push(Action::Observe(Observed::Peer { removed: true, peer: gone.clone() }));
+            ctx.actions.push(Action::Observe(Observed::Peer { removed: true, peer: gone.clone() }));
         }
         for new in members.iter().filter(|new| !known.contains(new)) {
-            out.actions.push(Action::Observe(Observed::Peer { removed: false, peer: new.clone() }));
+            ctx.actions.push(Action::Observe(Observed::Peer { removed: false, peer: new.clone() }));
         }
         self.applying.members = members;
     }

@@ -1,6 +1,6 @@
-//! Everything that crosses the server's boundary: [`Event`] goes in, [`Action`] comes out.
+//! The interface of the server: [`Event`] goes in, [`Action`] comes out.
 //!
-//! Like the protocol's effects, every action may be carried out the moment it is seen. Writes are
+//! Like the protocol's effects, every action may be carried out at once. Writes are
 //! carried out in order by one executor, the state machine's work in order by another; the two
 //! are independent of each other.
 
@@ -15,47 +15,47 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// What may happen to a server.
+/// An input of [`Server::step`](crate::Server::step).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Event {
     /// The deadline has passed. Early or needless calls do nothing.
     Timer,
-    /// A peer calls.
+    /// A request from a peer.
     Request {
-        /// Who.
+        /// The sender.
         from: NodeId,
-        /// Goes back with the answer.
+        /// The number that the response carries back.
         rpc: RpcId,
-        /// What.
+        /// The request.
         request: Request,
     },
-    /// A peer answers.
+    /// A response from a peer.
     Response {
-        /// Who.
+        /// The sender.
         from: NodeId,
-        /// The call that is answered.
+        /// The number of the request that this answers.
         rpc: RpcId,
-        /// How.
+        /// The response.
         response: Response,
     },
     /// A client or an operator calls. Exactly one [`Action::Answer`] with the same number follows.
     Call {
         /// The call's number, never used twice.
         request: RequestId,
-        /// What is wanted.
+        /// The call.
         call: Call,
     },
     /// Several commands at once, answered one by one. Same as as many calls of [`Call::Apply`],
     /// and cheaper.
     ApplyBatch(Vec<(RequestId, Data)>),
-    /// Every write up to this token is durable.
+    /// Every write up to this token is persisted.
     Persisted(Token),
     /// The storage executor has read entries.
     Fetched {
         /// The ticket of the job.
         ticket: RpcId,
-        /// Those it found.
+        /// The entries that it found.
         entries: Entries,
     },
     /// The storage executor has read a piece of a snapshot.
@@ -69,7 +69,7 @@ pub enum Event {
     SnapshotWritten {
         /// The ticket of the job.
         ticket: RpcId,
-        /// Whether it is kept.
+        /// Whether the piece is stored.
         ok: bool,
     },
     /// The state machine has applied everything up to this index.
@@ -83,29 +83,29 @@ pub enum Event {
     SnapshotTaken(Result<Arc<SnapshotMeta>, StoreError>),
     /// The state machine was loaded from the snapshot that was installed.
     Restored(Result<LogId, StoreError>),
-    /// The transport has learnt what a peer speaks. Until then every peer is taken to speak
+    /// The transport has learnt the protocol of a peer. Until then every peer is assumed to understand
     /// everything.
     PeerSpeaks {
         /// The peer.
         peer: NodeId,
-        /// What.
+        /// Its protocol.
         dialect: Dialect,
     },
-    /// A store failed. Nothing that depends on it can be promised any more.
+    /// A store failed. The server halts.
     StoreFailed(StoreError),
 }
 
-/// What a peer's messages can carry.
+/// The protocol that a peer understands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Dialect {
-    /// HashiCorp's protocol and what is beyond it.
+    /// HashiCorp's protocol and Wavetank's extensions.
     Wavetank,
     /// HashiCorp's protocol alone: no joint configurations, no restores in the log.
     HashiCorp,
 }
 
-/// What a client or an operator may want.
+/// A call of a client or an operator.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Call {
@@ -120,7 +120,7 @@ pub enum Call {
     },
     /// Answer when everything before has been applied. HashiCorp: `Barrier`.
     Barrier,
-    /// Answer when it is certain that this server led after the call. HashiCorp: `VerifyLeader`.
+    /// Answer once it is confirmed that this server led after the call. HashiCorp: `VerifyLeader`.
     VerifyLeader,
     /// Answer when a read of the local state machine would be linearizable (thesis §6.4).
     Read(ReadPath),
@@ -131,35 +131,35 @@ pub enum Call {
     Change {
         /// The step.
         change: Change,
-        /// If not zero: only if the latest configuration stands at this index.
+        /// If not zero: only if the latest configuration is at this index.
         prev_index: Index,
     },
     /// Add a server without a vote, let it catch up in rounds, then give it one (thesis §4.2.1).
     AddVoterStaged {
         /// Its name.
         id: ServerId,
-        /// Where it is reached.
+        /// Its network address.
         address: ServerAddress,
-        /// If not zero: only if the latest configuration stands at this index.
+        /// If not zero: only if the latest configuration is at this index.
         prev_index: Index,
     },
     /// Hand leadership over. HashiCorp: `LeadershipTransfer(ToServer)`.
     Transfer {
-        /// To whom; `None` for the most advanced voter.
+        /// The target; `None` for the most advanced voter.
         target: Option<ServerId>,
     },
     /// Take a snapshot at once. HashiCorp: `Snapshot`.
     Snapshot,
-    /// Put this in place of the state machine's state, on every server, at one place in the log.
+    /// Replace the state machine's state on every server, at one index of the log.
     /// HashiCorp: `Restore`. The bytes travel as one entry.
     Restore(Data),
-    /// Change some of the knobs. HashiCorp: `ReloadConfig`.
+    /// Change some of the settings. HashiCorp: `ReloadConfig`.
     Reload(Reloadable),
     /// Stop. HashiCorp: `Shutdown`.
     Shutdown,
 }
 
-/// The knobs that may be changed while the server runs, as in HashiCorp's `ReloadableConfig`.
+/// The settings that may change while the server runs, as in HashiCorp's `ReloadableConfig`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Reloadable {
@@ -175,26 +175,26 @@ pub struct Reloadable {
     pub election_timeout: Span,
 }
 
-/// What a server wants done.
+/// An action of [`Server::step`](crate::Server::step), for its driver to carry out.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Action {
     /// Transport: call a peer.
     Send {
-        /// Whom.
+        /// The receiver.
         to: NodeId,
-        /// Comes back with the answer.
+        /// The number that the response will carry.
         rpc: RpcId,
-        /// What.
+        /// The request.
         request: Request,
     },
     /// Transport: answer a peer.
     Reply {
-        /// Whom.
+        /// The receiver.
         to: NodeId,
-        /// The call that is answered.
+        /// The number of the request that this answers.
         rpc: RpcId,
-        /// How.
+        /// The response.
         response: Response,
     },
     /// Storage: carry out this job and report it: [`Event::Persisted`], [`Event::Fetched`],
@@ -212,10 +212,10 @@ pub enum Action {
     Answer {
         /// The call's number.
         request: RequestId,
-        /// How it ended.
+        /// The outcome.
         outcome: Outcome,
     },
-    /// Something an observer may want to know.
+    /// An observation.
     Observe(Observed),
     /// The server has stopped for good: it will do nothing more.
     Halt(Halt),
@@ -229,23 +229,23 @@ pub struct Batch {
     pub entries: Vec<Entry>,
 }
 
-/// How a call ended.
+/// The outcome of a call.
 pub type Outcome = Result<Answer, Error>;
 
-/// What a call was answered with.
+/// The answer to a call that succeeded.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Answer {
     /// The command was applied.
     Applied {
-        /// Where it stands in the log.
+        /// Its index in the log.
         index: Index,
-        /// What the state machine said.
+        /// The state machine's response.
         response: Data,
     },
     /// The entry (a barrier or a configuration) was committed and applied.
     Committed {
-        /// Where it stands in the log.
+        /// Its index in the log.
         index: Index,
     },
     /// The local state machine may be read now: it has applied everything up to `index`.
@@ -255,21 +255,21 @@ pub enum Answer {
     },
     /// A snapshot was taken.
     Snapshotted(Arc<SnapshotMeta>),
-    /// It was done.
+    /// The call is done.
     Done,
 }
 
-/// Why a call was not answered as wanted. HashiCorp's identities, with their data.
+/// The reason why a call failed. HashiCorp's errors, with their data.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Error {
-    /// `ErrNotLeader`: nothing was done; this one leads, as far as is known.
+    /// `ErrNotLeader`: nothing was done. The server named here leads, as far as is known.
     NotLeader(Option<(ServerId, ServerAddress)>),
     /// `ErrNotVoter`: the server is not among the voters it was told to bootstrap.
     NotVoter,
     /// `ErrLeadershipLost`: the entry was appended, and may or may not come to be committed.
     LeadershipLost,
-    /// `ErrAbortedByRestore`: a snapshot took the entry's place; its fate is not known here.
+    /// `ErrAbortedByRestore`: a snapshot replaced the entry; it is not known whether it was applied.
     AbortedByRestore,
     /// `ErrRaftShutdown`: the server has stopped. An entry that was appended may or may not come
     /// to be committed.
@@ -288,7 +288,7 @@ pub enum Error {
     SnapshotInProgress,
     /// The call does not fit the server's state; nothing was done.
     Refused(Refusal),
-    /// The configuration knob cannot have this value.
+    /// A field of the configuration cannot have this value.
     Config(String),
     /// A store failed.
     Store(StoreError),
@@ -322,7 +322,7 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// Something an observer may want to know. HashiCorp's observations.
+/// An observation. HashiCorp's observations.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Observed {
@@ -339,14 +339,14 @@ pub enum Observed {
     Peer {
         /// It is no longer a member.
         removed: bool,
-        /// As it is, or was.
+        /// The member as it is, or was.
         peer: Member,
     },
     /// HashiCorp: `FailedHeartbeatObservation`.
     FailedHeartbeat {
         /// The follower.
         peer: NodeId,
-        /// For how long it has not answered.
+        /// The time since its last answer.
         silent: Span,
     },
     /// HashiCorp: `ResumedHeartbeatObservation`.
@@ -354,7 +354,7 @@ pub enum Observed {
         /// The follower.
         peer: NodeId,
     },
-    /// The log was cut back: what stood after this index was never committed.
+    /// The log was truncated: the entries after this index were never committed.
     Truncated {
         /// The last index that stayed.
         after: Index,
@@ -367,10 +367,10 @@ pub enum Observed {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Halt {
-    /// It was told to.
+    /// It was told to stop.
     Shutdown,
     /// It led, and a configuration without its vote was committed.
     Removed,
-    /// A store failed: what it holds is not known any more.
+    /// A store failed: its content is not known any more.
     Store(StoreError),
 }

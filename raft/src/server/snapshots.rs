@@ -1,8 +1,8 @@
-//! When to take a snapshot, and what becomes of one.
+//! Snapshots: when to take one, and the handling of taken and installed ones.
 
 use super::calls::answer;
 use super::io::{Action, Answer, Error};
-use super::{Out, Server};
+use super::{Ctx, Server};
 use crate::config::Settings;
 use crate::message::SnapshotMeta;
 use crate::node::boot::Boot;
@@ -44,34 +44,34 @@ impl Snapshotting {
 }
 
 impl Server {
-    /// Takes a snapshot if it is time and enough has happened since the last one.
-    pub(super) fn look_for_snapshot(&mut self, out: &mut Out<'_>) {
-        if out.now < self.snapshotting.next_check {
+    /// Takes a snapshot if its time has come and the log has grown enough since the last one.
+    pub(super) fn check_snapshot_due(&mut self, ctx: &mut Ctx<'_>) {
+        if ctx.now < self.snapshotting.next_check {
             return;
         }
         let settings = self.node.settings();
-        self.snapshotting.schedule(settings, out.now);
+        self.snapshotting.schedule(settings, ctx.now);
         let since = self.node.log().last().index.since(self.node.snapshot().index);
         if settings.snapshot_threshold <= since {
-            // Not due yet for want of anything applied is no failure: the next check comes.
-            let _ = self.begin_snapshot(out);
+            // Nothing applied since the last snapshot is no failure: the next check comes.
+            let _ = self.begin_snapshot(ctx);
         }
     }
 
-    /// An operator wants a snapshot.
-    pub(super) fn on_snapshot_call(&mut self, request: RequestId, out: &mut Out<'_>) {
-        match self.begin_snapshot(out) {
+    /// Takes a snapshot because an operator asked for it.
+    pub(super) fn on_snapshot_call(&mut self, request: RequestId, ctx: &mut Ctx<'_>) {
+        match self.begin_snapshot(ctx) {
             Ok(()) => self.calls.wait_for_snapshot(request),
-            Err(error) => out.actions.push(answer(request, Err(error))),
+            Err(error) => ctx.actions.push(answer(request, Err(error))),
         }
     }
 
-    /// Has the state machine captured where it will be once it has done what it was handed.
-    fn begin_snapshot(&mut self, out: &mut Out<'_>) -> Result<(), Error> {
+    /// Captures the state machine at the last entry that it got.
+    fn begin_snapshot(&mut self, ctx: &mut Ctx<'_>) -> Result<(), Error> {
         if self.snapshotting.in_progress {
             return Err(Error::SnapshotInProgress);
         }
-        let (last, configuration) = self.applying.handed();
+        let (last, configuration) = self.applying.dispatched();
         let Some((configuration_index, configuration)) = configuration else {
             return Err(Error::NothingNewToSnapshot);
         };
@@ -79,7 +79,7 @@ impl Server {
             return Err(Error::NothingNewToSnapshot);
         }
         self.snapshotting.in_progress = true;
-        out.actions.push(Action::TakeSnapshot(SnapshotMeta {
+        ctx.actions.push(Action::TakeSnapshot(SnapshotMeta {
             last,
             configuration: (**configuration).clone(),
             configuration_index: *configuration_index,
@@ -92,32 +92,32 @@ impl Server {
     pub(super) fn on_snapshot_taken(
         &mut self,
         result: Result<Arc<SnapshotMeta>, StoreError>,
-        out: &mut Out<'_>,
+        ctx: &mut Ctx<'_>,
     ) {
         self.snapshotting.in_progress = false;
         if let Ok(meta) = &result {
-            self.drive(Input::SnapshotTaken(meta.last), out);
+            self.step_node(Input::SnapshotTaken(meta.last), ctx);
         }
         let outcome = result.map(Answer::Snapshotted).map_err(Error::Store);
         for request in self.calls.take_snapshots() {
-            out.actions.push(answer(request, outcome.clone()));
+            ctx.actions.push(answer(request, outcome.clone()));
         }
     }
 
-    /// A snapshot of the leader's is in force.
-    pub(super) fn on_installed(&mut self, meta: Arc<SnapshotMeta>, out: &mut Out<'_>) {
+    /// A snapshot from the leader is in force.
+    pub(super) fn on_installed(&mut self, meta: Arc<SnapshotMeta>, ctx: &mut Ctx<'_>) {
         if self.applying.restore(&meta) {
-            self.calls.skipped(meta.last.index, out.actions);
-            out.actions.push(Action::Restore(meta));
+            self.calls.abort_replaced(meta.last.index, ctx.actions);
+            ctx.actions.push(Action::Restore(meta));
         }
     }
 
-    /// The state machine was loaded from it. One that cannot be leaves the server without a
-    /// state: it stops, and tries an older snapshot when it starts again.
-    pub(super) fn on_restored(&mut self, result: Result<LogId, StoreError>, out: &mut Out<'_>) {
+    /// The state machine was loaded from a snapshot. If this failed, the server has no state: it
+    /// stops, and tries an older snapshot at its next start.
+    pub(super) fn on_restored(&mut self, result: Result<LogId, StoreError>, ctx: &mut Ctx<'_>) {
         match self.applying.restored(result) {
-            Ok(()) => self.after_progress(out),
-            Err(error) => self.halt_on(error, out),
+            Ok(()) => self.after_progress(ctx),
+            Err(error) => self.halt_on(error, ctx),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a server says of itself, under HashiCorp's keys.
+//! The statistics of a server, under HashiCorp's keys.
 
 use crate::configuration::Configuration;
 use crate::node::io::RoleName;
@@ -20,17 +20,17 @@ pub struct Stats {
     pub commit_index: Index,
     /// The last index that the state machine reported as applied.
     pub applied_index: Index,
-    /// Entries handed to the state machine and not reported back yet.
+    /// Entries given to the state machine and not reported as applied yet.
     pub fsm_pending: u64,
     /// The last entry of the newest snapshot.
     pub last_snapshot: LogId,
     /// The protocol version spoken.
     pub protocol_version: u8,
-    /// The latest configuration and where it stands.
+    /// The latest configuration and its index.
     pub latest_configuration: Option<(Index, Arc<Configuration>)>,
     /// Voters other than this server; zero if it is not one.
     pub num_peers: u64,
-    /// How long ago a leader was heard; `None` if never. Zero on the leader.
+    /// The time since the last contact with a leader; `None` if there was none. Zero on the leader.
     pub last_contact: Option<Span>,
 }
 

@@ -218,7 +218,7 @@ mod tests {
     use alloc::vec;
 
     #[test]
-    fn the_one_closed_last_can_be_opened_though_a_newer_one_is_there() {
+    fn the_snapshot_closed_last_can_be_opened_beside_a_newer_one() {
         let mut store = InmemSnapshotStore::new(1);
         let members = Configuration::new(vec![Member::voter("n1", "a1")]).expect("one name");
         let mut close = |index| {

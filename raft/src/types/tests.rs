@@ -1,4 +1,4 @@
-//! The arithmetic of words, at its edges, and how names become numbers.
+//! The arithmetic of the basic types at its limits, and the numbers of names.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn positions_count_forward_and_never_below_zero() {
 }
 
 #[test]
-fn time_passes_in_microseconds_and_has_an_end() {
+fn time_is_in_microseconds_and_saturates() {
     assert_eq!((Span::us(3), Span::ms(3), Span::s(3)), (Span(3), Span(3_000), Span(3_000_000)));
     assert_eq!((Span(9).times(4), Span(9).part(4), Span(9) + Span(4)), (Span(36), Span(2), Span(13)));
     assert_eq!((Time(9) + Span(4), Time(9) - Span(4), Time(4) - Span(9)), (Time(13), Time(5), Time(0)));

@@ -1,12 +1,12 @@
-//! A few servers, clients that call them, and bytes that say what happens next: a plain model of
-//! what clients were told, against what state machines did.
+//! A few servers and their clients; random bytes choose the next event. The answers of clients are
+//! compared with the commands that the state machines applied.
 
-mod book;
+mod call_model;
+mod command_log;
 mod host;
-mod words;
 
 use crate::decisions::Decisions;
-use book::Book;
+use call_model::CallModel;
 use host::Host;
 use proptest::prelude::*;
 use std::collections::VecDeque;
@@ -15,29 +15,29 @@ use wavetank_raft::{
     Time,
 };
 
-/// Three found the cluster, and one more may come to it.
+/// Three servers found the cluster, and a fourth may be added.
 const NAMES: [&str; 4] = ["n1", "n2", "n3", "n4"];
 
-/// No talk is longer that comes to an end.
-const MOST_LETTERS: u32 = 20_000;
+/// The maximum number of messages until the servers are quiet.
+const MESSAGES_MAX: u32 = 20_000;
 
-/// No server waits so often in the time that follows.
-const MOST_WAITS: u32 = 50_000;
+/// The maximum number of deadlines in the recovery time.
+const WAITS_MAX: u32 = 50_000;
 
-/// After so much time in which nothing goes wrong all must be well.
-const PATIENCE: Span = Span::s(20);
+/// The maximum time that the cluster needs to recover once there are no more faults.
+const RECOVERY_MAX: Span = Span::s(20);
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn every_call_gets_one_outcome_and_it_is_true(bytes in prop::collection::vec(any::<u8>(), 300..3_000)) {
+    fn every_call_gets_one_true_outcome(bytes in prop::collection::vec(any::<u8>(), 300..3_000)) {
         run(&bytes);
     }
 }
 
 #[test]
-fn a_quiet_cluster_serves() {
+fn a_cluster_without_faults_answers_calls() {
     run(&[]);
 }
 
@@ -50,17 +50,17 @@ fn run(bytes: &[u8]) {
     cluster.settle();
 }
 
-/// A message under way.
+/// A message in flight.
 #[derive(Clone)]
-struct Letter {
+struct Envelope {
     to: usize,
     event: Event,
 }
 
 struct Cluster {
     hosts: Vec<Host>,
-    letters: Vec<Letter>,
-    book: Book,
+    envelopes: Vec<Envelope>,
+    call_model: CallModel,
     now: Time,
 }
 
@@ -86,12 +86,14 @@ impl Cluster {
         let settings = |name: &str| Settings::new(Config { local_id: name.into(), ..config.clone() });
         let host = |name| Host::new(settings(name).expect("within the rules"));
         let hosts = NAMES.map(host).into();
-        let mut cluster = Self { hosts, letters: Vec::new(), book: Book::default(), now: Time(0) };
+        let mut cluster =
+            Self { hosts, envelopes: Vec::new(), call_model: CallModel::default(), now: Time(0) };
         let founders = NAMES[..3].iter().map(|&name| Member::voter(name, name)).collect();
         let founders = Configuration::new(founders).expect("names differ");
         for at in 0..3 {
             cluster.call(at, Call::Bootstrap(founders.clone()));
-            // Who dies before that is durable has to be told again, by nobody here.
+            // A server that crashes before its bootstrap is persisted would need another one, which
+            // this test never sends.
             while !cluster.hosts[at].writes.is_empty() {
                 cluster.write(at);
             }
@@ -118,32 +120,32 @@ impl Cluster {
         }
     }
 
-    /// One that is under way, mostly of the oldest.
-    fn take(&mut self, d: &mut Decisions<'_>) -> Option<Letter> {
-        let among = if d.pick(4) == 0 { self.letters.len() } else { self.letters.len().min(4) } as u64;
+    /// Takes a message in flight, mostly one of the oldest.
+    fn take(&mut self, d: &mut Decisions<'_>) -> Option<Envelope> {
+        let among = if d.pick(4) == 0 { self.envelopes.len() } else { self.envelopes.len().min(4) } as u64;
         if among == 0 {
             return None;
         }
-        Some(self.letters.remove(usize::try_from(d.wide() % among).expect("one of them")))
+        Some(self.envelopes.remove(usize::try_from(d.wide() % among).expect("one of them")))
     }
 
     fn deliver(&mut self, d: &mut Decisions<'_>) {
-        if let Some(letter) = self.take(d) {
-            self.step(letter.to, letter.event);
+        if let Some(envelope) = self.take(d) {
+            self.step(envelope.to, envelope.event);
         }
     }
 
     fn deliver_first(&mut self) {
-        if !self.letters.is_empty() {
-            let letter = self.letters.remove(0);
-            self.step(letter.to, letter.event);
+        if !self.envelopes.is_empty() {
+            let envelope = self.envelopes.remove(0);
+            self.step(envelope.to, envelope.event);
         }
     }
 
     fn repeat(&mut self, d: &mut Decisions<'_>) {
-        if let Some(letter) = self.take(d) {
-            self.letters.push(letter.clone());
-            self.step(letter.to, letter.event);
+        if let Some(envelope) = self.take(d) {
+            self.envelopes.push(envelope.clone());
+            self.step(envelope.to, envelope.event);
         }
     }
 
@@ -153,7 +155,7 @@ impl Cluster {
         }
     }
 
-    /// Until the next server is due.
+    /// Waits for the earliest deadline of all servers.
     fn wait(&mut self) {
         let due = |at: &usize| self.hosts[*at].server.deadline().at;
         let at = (0..4).min_by_key(due).expect("four servers");
@@ -165,37 +167,42 @@ impl Cluster {
     }
 
     fn call_apply(&mut self, at: usize) {
-        let command = self.book.new_command();
+        let command = self.call_model.new_command();
         self.call(at, Call::Apply(command));
     }
 
     fn call(&mut self, at: usize, call: Call) {
-        let request = self.book.begin(at, &call);
+        let request = self.call_model.begin(at, &call);
         self.step(at, Event::Call { request, call });
     }
 
-    /// The process dies: a part of its queue reaches the disk, and its clients are left alone.
+    /// The process crashes: a part of its queue is persisted, and its clients get no answer.
     fn crash(&mut self, at: usize, d: &mut Decisions<'_>) {
-        self.book.forget(at);
+        self.call_model.forget(at);
         self.hosts[at].crash(d.pick(4), self.now);
     }
 
-    /// One event for a server, and those that come of what it wants done.
+    /// Gives a server one event, and the events that its actions cause.
     fn step(&mut self, at: usize, event: Event) {
         let mut events = VecDeque::from([event]);
         let mut turns = 0;
         while let Some(event) = events.pop_front() {
             turns += 1;
-            assert!(turns < 1_000, "{} keeps itself busy with {event:?}", self.standing());
+            assert!(turns < 1_000, "{} keeps itself busy with {event:?}", self.describe_servers());
             let mut actions = Vec::new();
             self.hosts[at].server.step(self.now, event, &mut actions);
             for action in actions {
-                events.extend(self.hosts[at].carry_out(action, at, &mut self.book, &mut self.letters));
+                events.extend(self.hosts[at].execute_action(
+                    action,
+                    at,
+                    &mut self.call_model,
+                    &mut self.envelopes,
+                ));
             }
         }
         let node = self.hosts[at].server.node();
         if node.role() == RoleName::Leader {
-            self.book.leads(at, node.term());
+            self.call_model.leads(at, node.term());
         }
     }
 
@@ -204,14 +211,14 @@ impl Cluster {
         (0..4).filter(leads).max_by_key(|&at| self.hosts[at].server.node().term())
     }
 
-    /// Nothing goes wrong any more: whoever waits is told, a leader serves, and all agree.
+    /// There are no more faults: all calls end, a leader serves, and all servers agree.
     fn settle(&mut self) {
-        let until = self.now + PATIENCE;
+        let until = self.now + RECOVERY_MAX;
         let mut has_asked = false;
-        for _ in 0..MOST_WAITS {
-            self.come_to_rest();
+        for _ in 0..WAITS_MAX {
+            self.deliver_all();
             if let Some(leader) = self.leader().filter(|&leader| self.agrees(leader)) {
-                if has_asked && self.book.is_closed() {
+                if has_asked && self.call_model.is_closed() {
                     return;
                 }
                 if !has_asked {
@@ -220,25 +227,29 @@ impl Cluster {
                     continue;
                 }
             }
-            assert!(self.now < until, "{}, and {:?}", self.standing(), self.book.waiting());
+            assert!(self.now < until, "{}, and {:?}", self.describe_servers(), self.call_model.waiting());
             self.wait();
         }
-        panic!("{} wait for nothing", self.standing());
+        panic!("{} wait for nothing", self.describe_servers());
     }
 
-    /// Everything that is under way arrives, and everything that is written becomes durable.
-    fn come_to_rest(&mut self) {
-        for _ in 0..MOST_LETTERS {
+    /// Delivers all messages in flight and persists all writes.
+    fn deliver_all(&mut self) {
+        for _ in 0..MESSAGES_MAX {
             (0..4).for_each(|at| self.write(at));
-            if self.letters.is_empty() && self.hosts.iter().all(|host| host.writes.is_empty()) {
+            if self.envelopes.is_empty() && self.hosts.iter().all(|host| host.writes.is_empty()) {
                 return;
             }
             self.deliver_first();
         }
-        panic!("{} keep on talking: {:?}", self.standing(), self.letters.first().map(|letter| &letter.event));
+        panic!(
+            "{} keep on talking: {:?}",
+            self.describe_servers(),
+            self.envelopes.first().map(|envelope| &envelope.event)
+        );
     }
 
-    /// Whether all members have what this leader has.
+    /// Whether all members have applied the leader's whole log.
     fn agrees(&self, leader: usize) -> bool {
         let server = &self.hosts[leader].server;
         let last = server.node().log().last().index;
@@ -248,12 +259,12 @@ impl Cluster {
         !members.is_joint() && (0..4).filter(is_member).all(|at| applied(&at))
     }
 
-    fn standing(&self) -> String {
-        let word = |server: &Server| {
+    fn describe_servers(&self) -> String {
+        let describe = |server: &Server| {
             let node = server.node();
             format!("{:?} {} {} {}", node.role(), node.term(), node.commit(), server.applied())
         };
-        self.hosts.iter().map(|host| word(&host.server)).collect::<Vec<_>>().join(", ")
+        self.hosts.iter().map(|host| describe(&host.server)).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -1,12 +1,12 @@
-//! One node, talked to by the book: what is said to it, and everything that it does about it.
+//! One scripted node or server: each case gives inputs and expects the exact effects.
 
 mod changes;
-mod counter;
 mod elections;
 mod following;
 mod harness;
 mod leading;
 mod reads;
+mod server_harness;
 mod serving;
 mod snapshots;
 mod staging;

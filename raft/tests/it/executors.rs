@@ -1,10 +1,11 @@
-//! The executors on stores in memory: what a write leaves, what a start finds, how snapshots pass
-//! through, what a state machine is told, and a cluster that is given another membership offline.
+//! The executors on stores in memory: writes, recovery at start, snapshots in pieces, calls of the
+//! state machine, and offline recovery of a cluster.
 
-mod diary;
-mod worn;
+mod gapped_store;
+mod recording_fsm;
 
-use diary::Diary;
+use gapped_store::GappedStore;
+use recording_fsm::RecordingFsm;
 use std::sync::Arc;
 use wavetank_raft::execute::{HARD_STATE, Machine, Snapshots, Storage, recover};
 use wavetank_raft::recover::{has_existing_state, recover_cluster};
@@ -14,7 +15,6 @@ use wavetank_raft::{
     Batch, Config, Configuration, Entries, Entry, Extended, HardState, Index, LogId, LogOp, Member, NodeId,
     Payload, Settings, SnapshotMeta, SnapshotPiece, Term, Token, Write,
 };
-use worn::Worn;
 
 type Disk = Storage<InmemStore, InmemStore>;
 
@@ -49,7 +49,7 @@ fn held(disk: &Disk) -> Vec<(u64, u64)> {
 }
 
 #[test]
-fn what_is_written_is_found_again() {
+fn what_is_persisted_is_recovered() {
     let mut disk = Disk::default();
     let mut write = |vote: Option<&str>, log| {
         let hard_state = vote.map(|vote| HardState { term: Term(3), vote: Some(NodeId::of(vote)) });
@@ -71,19 +71,19 @@ fn what_is_written_is_found_again() {
 }
 
 #[test]
-fn a_log_is_found_where_it_joins_its_snapshot() {
+fn a_log_is_recovered_where_it_joins_its_snapshot() {
     let none = LogId::ZERO;
     for (log, snapshot, expected, left) in [
-        // None, or no snapshot, or it begins where that ends.
+        // No log, or no snapshot, or a log that begins where the snapshot ends.
         (1..1, none, Ok((none, none)), 0),
         (1..1, id(1, 4), Ok((id(1, 4), id(1, 4))), 0),
         (1..4, none, Ok((none, id(1, 3))), 3),
         (5..9, id(1, 4), Ok((id(1, 4), id(1, 8))), 4),
-        // The snapshot covers its beginning: its first entry is as far back as is known.
+        // The snapshot covers the beginning of the log: the first entry is the base.
         (1..9, id(1, 4), Ok((id(1, 1), id(1, 8))), 8),
         (4..9, id(1, 4), Ok((id(1, 4), id(1, 8))), 5),
         (3..5, id(1, 4), Ok((id(1, 3), id(1, 4))), 2),
-        // It does not reach the snapshot, or contradicts it.
+        // The log does not reach the snapshot, or contradicts it.
         (1..4, id(1, 4), Ok((id(1, 4), id(1, 4))), 0),
         (1..9, id(2, 4), Ok((id(2, 4), id(2, 4))), 0),
         // There is a gap.
@@ -100,15 +100,15 @@ fn a_log_is_found_where_it_joins_its_snapshot() {
 }
 
 #[test]
-fn an_entry_that_is_lost_is_damage_and_no_shorter_log() {
-    let worn = || Worn(disk(1..6).log, Index(3));
-    let mut disk = Storage { log: worn(), stable: worn() };
+fn a_missing_entry_is_an_error_and_no_shorter_log() {
+    let gapped_store = || GappedStore(disk(1..6).log, Index(3));
+    let mut disk = Storage { log: gapped_store(), stable: gapped_store() };
     let found = kind(disk.recover(None, 9)).map(|found| found.log.last());
     assert_eq!(found, Err(StoreErrorKind::Corrupt));
 }
 
 #[test]
-fn a_vote_record_of_another_length_is_damage() {
+fn a_vote_record_of_another_length_is_an_error() {
     for length in 0..20 {
         let mut disk = Disk::default();
         disk.stable.set(HARD_STATE, &vec![1; length]).expect("memory does not fail");
@@ -126,7 +126,7 @@ fn a_vote_record_of_another_length_is_damage() {
 
 /// An entry here weighs 42 bytes.
 #[test]
-fn as_much_is_fetched_as_fits_and_never_less_than_one() {
+fn a_fetch_is_limited_in_bytes_and_returns_at_least_one() {
     let disk = disk(3..9);
     for (first, last, bytes, expected) in [
         (3, 8, 1_000, 6),
@@ -157,7 +157,7 @@ fn snapshots(lasts: &[(LogId, &[u8])]) -> Snapshots<InmemSnapshotStore> {
     snapshots
 }
 
-fn words(piece: Result<Option<SnapshotPiece>, StoreError>) -> String {
+fn describe(piece: Result<Option<SnapshotPiece>, StoreError>) -> String {
     let piece = piece.expect("memory does not fail");
     piece.map_or_else(
         || "nothing".into(),
@@ -168,13 +168,13 @@ fn words(piece: Result<Option<SnapshotPiece>, StoreError>) -> String {
 #[test]
 fn a_snapshot_goes_out_in_pieces() {
     let mut snapshots = snapshots(&[(id(1, 4), b"older"), (id(1, 8), b"the newest")]);
-    assert_eq!(words(snapshots.read(None, 0, 3)), "t1.i8 0 the");
-    assert_eq!(words(snapshots.read(Some(id(1, 8)), 3, 4)), "t1.i8 3  new");
-    assert_eq!(words(snapshots.read(Some(id(1, 8)), 7, 9)), "t1.i8 7 est");
-    assert_eq!(words(snapshots.read(Some(id(1, 8)), 99, 9)), "t1.i8 99 ");
-    assert_eq!(words(snapshots.read(Some(id(1, 4)), 1, 2)), "t1.i4 1 ld");
-    assert_eq!(words(snapshots.read(Some(id(1, 5)), 0, 9)), "nothing");
-    assert_eq!(words(Snapshots::new(InmemSnapshotStore::default()).read(None, 0, 9)), "nothing");
+    assert_eq!(describe(snapshots.read(None, 0, 3)), "t1.i8 0 the");
+    assert_eq!(describe(snapshots.read(Some(id(1, 8)), 3, 4)), "t1.i8 3  new");
+    assert_eq!(describe(snapshots.read(Some(id(1, 8)), 7, 9)), "t1.i8 7 est");
+    assert_eq!(describe(snapshots.read(Some(id(1, 8)), 99, 9)), "t1.i8 99 ");
+    assert_eq!(describe(snapshots.read(Some(id(1, 4)), 1, 2)), "t1.i4 1 ld");
+    assert_eq!(describe(snapshots.read(Some(id(1, 5)), 0, 9)), "nothing");
+    assert_eq!(describe(Snapshots::new(InmemSnapshotStore::default()).read(None, 0, 9)), "nothing");
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn a_snapshot_comes_in_pieces() {
     assert!(snapshots.write(&all, 3, b"456", false), "which cost nothing");
     assert!(!snapshots.write(&other, 6, b"789", true), "that is another one");
     assert!(snapshots.write(&all, 6, b"789", true));
-    assert_eq!(words(snapshots.read(None, 0, 99)), "t2.i9 0 123456789");
+    assert_eq!(describe(snapshots.read(None, 0, 99)), "t2.i9 0 123456789");
     assert!(!snapshots.write(&all, 9, b"", true), "it is whole");
 
     for wrong in [announced(8, 0), announced(9, 1)] {
@@ -199,31 +199,31 @@ fn a_snapshot_comes_in_pieces() {
         assert!(snapshots.write(&wrong, 0, b"123", false));
         assert!(snapshots.write(&wrong, 0, b"1234", false), "it begins anew");
         assert!(!snapshots.write(&wrong, 4, b"56789", true), "that is not what was announced");
-        assert_eq!(words(snapshots.read(None, 0, 99)), "nothing");
+        assert_eq!(describe(snapshots.read(None, 0, 99)), "nothing");
     }
 }
 
 #[test]
-fn a_state_machine_is_told_in_order() {
+fn a_state_machine_is_called_in_log_order() {
     let members = Configuration::new(vec![Member::voter("n1", "a1")]).expect("one voter");
-    let word = |word: &str| word.as_bytes().into();
-    let both = Extended { data: word("c"), extensions: word("x") };
+    let data = |data: &str| data.as_bytes().into();
+    let both = Extended { data: data("c"), extensions: data("x") };
     let payloads = [
         Payload::Noop,
-        Payload::Command(word("a")),
+        Payload::Command(data("a")),
         Payload::Configuration(members.into()),
-        Payload::Command(word("b")),
-        Payload::Restore(word("state")),
-        Payload::Restore(word("bad")),
+        Payload::Command(data("b")),
+        Payload::Restore(data("state")),
+        Payload::Restore(data("bad")),
         Payload::Extended(both.into()),
         Payload::Barrier,
     ];
     let entries =
         payloads.into_iter().zip(1..).map(|(payload, index)| Entry::new(Term(1), Index(index), payload));
-    let mut machine = Machine::new(Diary::default());
+    let mut machine = Machine::new(RecordingFsm::default());
     let responses = machine.apply(&Batch { entries: entries.collect() });
     assert_eq!(
-        machine.fsm.pages,
+        machine.fsm.calls,
         ["apply i2 a, i4 b", "members i3", "load state", "load bad", "apply i7 c+x"]
     );
     let responses: Vec<_> =
@@ -234,18 +234,18 @@ fn a_state_machine_is_told_in_order() {
 #[test]
 fn a_state_is_kept_and_loaded_again() {
     let mut store = InmemSnapshotStore::new(2);
-    let mut machine = Machine::new(Diary::default());
-    machine.fsm.pages.push("once".into());
+    let mut machine = Machine::new(RecordingFsm::default());
+    machine.fsm.calls.push("once".into());
     let kept = machine.take_snapshot(&meta(id(1, 4)), &mut store).expect("memory does not fail");
     assert_eq!((kept.last, kept.size), (id(1, 4), 4));
-    let mut other = Machine::new(Diary::default());
+    let mut other = Machine::new(RecordingFsm::default());
     assert_eq!(other.restore(id(1, 4), &store), Ok(id(1, 4)));
-    assert_eq!(other.fsm.pages, ["load once"]);
+    assert_eq!(other.fsm.calls, ["load once"]);
     assert_eq!(kind(other.restore(id(1, 5), &store)), Err(StoreErrorKind::NotFound));
 }
 
 #[test]
-fn there_is_state_where_there_is_a_term_an_entry_or_a_snapshot() {
+fn a_term_an_entry_or_a_snapshot_is_existing_state() {
     let exists = |mut disk: Disk, lasts: &[(LogId, &[u8])]| has_existing_state(&mut disk, &snapshots(lasts));
     assert_eq!(exists(Disk::default(), &[]), Ok(false));
     assert_eq!(exists(disk(1..2), &[]), Ok(true));
@@ -262,7 +262,7 @@ fn a_cluster_is_given_another_membership() {
     let recovered = |log, lasts: &[(LogId, &[u8])]| {
         let (mut disk, mut snapshots) = (disk(log), snapshots(lasts));
         disk.persist_hard_state(HardState { term: Term(7), vote: None }).expect("memory does not fail");
-        let mut machine = Machine::new(Diary::default());
+        let mut machine = Machine::new(RecordingFsm::default());
         let meta = recover_cluster(&mut disk, &mut snapshots, &mut machine, three.clone())?;
         assert_eq!(meta.configuration, three);
         let found = recover(&mut disk, &snapshots, 1).expect("it starts again");
@@ -270,8 +270,8 @@ fn a_cluster_is_given_another_membership() {
             (found.hard_state.term, found.log.base(), found.log.last()),
             (Term(7), meta.last, meta.last)
         );
-        let counts: Vec<_> = machine.fsm.pages.iter().map(|page| page.split(", ").count()).collect();
-        Ok((meta.last, held(&disk).len(), counts, machine.fsm.pages[0].clone()))
+        let counts: Vec<_> = machine.fsm.calls.iter().map(|call| call.split(", ").count()).collect();
+        Ok((meta.last, held(&disk).len(), counts, machine.fsm.calls[0].clone()))
     };
     let zeros = "\0".repeat(10);
     assert_eq!(
@@ -287,21 +287,21 @@ fn a_cluster_is_given_another_membership() {
     assert_eq!(kind(recovered(1..1, &[])), Err(StoreErrorKind::NotFound));
 }
 
-/// Stores that are lent serve as well as those that are given away.
+/// A borrowed store works like an owned one.
 #[test]
-fn a_store_that_is_lent_is_the_same_store() {
+fn a_borrowed_store_forwards_all_calls() {
     let (mut log, mut kept) = (InmemStore::new(), InmemSnapshotStore::new(1));
     let mut lent = Storage { log: &mut log, stable: &mut InmemStore::new() };
     lent.log.store_logs(&entries(1, 1..4)).expect("memory does not fail");
     lent.persist_hard_state(HardState { term: Term(2), vote: None }).expect("memory does not fail");
     assert!(LogStore::is_in_memory(&lent.log) && StableStore::is_in_memory(&lent.stable));
     let (mut log_on_disk, mut stable_on_disk) =
-        (Worn(InmemStore::new(), Index(0)), Worn(InmemStore::new(), Index(0)));
+        (GappedStore(InmemStore::new(), Index(0)), GappedStore(InmemStore::new(), Index(0)));
     assert!(!LogStore::is_in_memory(&&mut log_on_disk) && !StableStore::is_in_memory(&&mut stable_on_disk));
     let mut snapshots = Snapshots::new(&mut kept);
     assert!(snapshots.write(&meta(id(1, 2)), 0, b"state", true));
     assert_eq!(SnapshotStore::reached(&snapshots.store), Ok(id(1, 2)));
-    assert_eq!(words(snapshots.read(None, 0, 9)), "t1.i2 0 state");
+    assert_eq!(describe(snapshots.read(None, 0, 9)), "t1.i2 0 state");
     let found = recover(&mut lent, &snapshots, 9).expect("memory does not fail");
     assert_eq!((found.hard_state.term, found.log.base(), found.log.last()), (Term(2), id(1, 1), id(1, 3)));
     lent.log.delete_range(Index(1), Index(1)).expect("memory does not fail");

@@ -1,6 +1,6 @@
-//! The core from outside: one node that is told anything, a few servers among which anything is
-//! lost, and stores, each against something plainer. What is here needs nothing but this crate, so
-//! that a change in it is judged within seconds; storms are in `sim/`.
+//! Tests of the public API: one node under any input, a few servers with message loss and crashes,
+//! and stores, each against a simpler model. The tests need no other crate, so they judge a change
+//! within seconds. Storms are in `sim/`.
 
 mod cluster;
 #[path = "../../../tests/fuzz_targets/decisions.rs"]
@@ -9,7 +9,7 @@ mod dialogue;
 mod executors;
 mod membership;
 mod node;
-mod silence;
+mod promise_to_leader;
 #[path = "../../../tests/fuzz_targets/step.rs"]
 #[expect(unreachable_pub, reason = "it is a library's for the fuzz targets")]
 mod step;

@@ -1,11 +1,13 @@
-//! Changes of the membership against a map of who is in it.
+//! Changes of the membership against a map of the members.
 
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use wavetank_raft::{Change, Configuration, ConfigurationError, Lists, Member, NodeId, Suffrage};
+use wavetank_raft::{
+    Change, Configuration, ConfigurationError, Member, NodeId, Suffrage, UncheckedConfiguration,
+};
 
-/// Who is a member: with a vote or without, and where.
-type Model = BTreeMap<u8, (bool, u8)>;
+/// The members, each with its suffrage and address.
+type MemberMap = BTreeMap<u8, (bool, u8)>;
 
 /// One change, with names and addresses by number; 0 is an empty one.
 #[derive(Clone, Copy, Debug)]
@@ -42,9 +44,9 @@ fn member(id: u8, (votes, at): (bool, u8)) -> Member {
     if votes { Member::voter(name(id), address(at)) } else { Member::nonvoter(name(id), address(at)) }
 }
 
-/// Those whose bits are set, at home, the last of them without a vote.
-fn members(bits: u8) -> Model {
-    let mut model: Model = (1..6).filter(|id| bits >> id & 1 == 1).map(|id| (id, (true, id))).collect();
+/// The members whose bits are set, at their first address, the last of them a non-voter.
+fn members(bits: u8) -> MemberMap {
+    let mut model: MemberMap = (1..6).filter(|id| bits >> id & 1 == 1).map(|id| (id, (true, id))).collect();
     if bits & 1 == 1
         && let Some(mut last) = model.last_entry()
     {
@@ -53,8 +55,8 @@ fn members(bits: u8) -> Model {
     model
 }
 
-/// Whether these can be the members.
-fn can_be(model: &Model) -> bool {
+/// Whether these members form a valid configuration.
+fn can_be(model: &MemberMap) -> bool {
     let addresses: BTreeSet<u8> = model.values().map(|(_, at)| *at).collect();
     let has_voter = model.values().any(|(votes, _)| *votes);
     !model.contains_key(&0) && !addresses.contains(&0) && addresses.len() == model.len() && has_voter
@@ -74,7 +76,7 @@ fn change_of(step: Step) -> Change {
 }
 
 /// The members after a single step.
-fn after(model: &Model, step: Step) -> Model {
+fn after(model: &MemberMap, step: Step) -> MemberMap {
     let mut model = model.clone();
     match step {
         Step::AddVoter(id, at) => drop(model.insert(id, (true, at))),
@@ -94,14 +96,14 @@ fn after(model: &Model, step: Step) -> Model {
     model
 }
 
-fn is_like(servers: &[Member], model: &Model) -> bool {
+fn is_like(servers: &[Member], model: &MemberMap) -> bool {
     let ids: BTreeSet<_> = servers.iter().map(|server| server.id.as_str().to_owned()).collect();
     ids.len() == servers.len()
         && servers.len() == model.len()
         && model.iter().all(|(&id, &as_is)| servers.contains(&member(id, as_is)))
 }
 
-fn voters(model: &Model) -> Vec<NodeId> {
+fn voters(model: &MemberMap) -> Vec<NodeId> {
     let mut voters: Vec<_> =
         model.iter().filter(|(_, (votes, _))| *votes).map(|(&id, _)| NodeId::of(&name(id))).collect();
     voters.sort();
@@ -110,20 +112,20 @@ fn voters(model: &Model) -> Vec<NodeId> {
 
 proptest! {
     #[test]
-    fn changes_do_what_they_do_to_a_map(steps in prop::collection::vec(steps(), 1..40)) {
-        let (mut model, mut old) = (members(0b0010), Model::new());
+    fn changes_match_a_map_of_members(steps in prop::collection::vec(steps(), 1..40)) {
+        let (mut model, mut old) = (members(0b0010), MemberMap::new());
         let mut configuration = Configuration::new(vec![Member::voter("n1", "a1")]).unwrap();
         for step in steps {
             let next = configuration.next(&change_of(step));
             let to = after(&model, step);
             let expected = match step {
                 Step::LeaveJoint if old.is_empty() => Err(Some(ConfigurationError::NotJoint)),
-                Step::LeaveJoint => Ok((model.clone(), Model::new())),
+                Step::LeaveJoint => Ok((model.clone(), MemberMap::new())),
                 Step::AddVoter(..) | Step::AddNonvoter(..) | Step::Demote(_) | Step::Remove(_) | Step::Members(_)
                     if !old.is_empty() => Err(Some(ConfigurationError::Joint)),
                 Step::Members(_) => Ok((to, model.clone())),
                 Step::AddVoter(..) | Step::AddNonvoter(..) | Step::Demote(_) | Step::Remove(_) => {
-                    Ok((to, Model::new()))
+                    Ok((to, MemberMap::new()))
                 }
             };
             let expected = expected.and_then(|lists| if can_be(&lists.0) { Ok(lists) } else { Err(None) });
@@ -141,7 +143,7 @@ proptest! {
     }
 }
 
-fn check(configuration: &Configuration, model: &Model, old: &Model) -> Result<(), TestCaseError> {
+fn check(configuration: &Configuration, model: &MemberMap, old: &MemberMap) -> Result<(), TestCaseError> {
     prop_assert!(is_like(configuration.servers(), model));
     prop_assert!(is_like(configuration.outgoing(), old));
     prop_assert_eq!(configuration.is_joint(), !old.is_empty());
@@ -165,7 +167,7 @@ fn check(configuration: &Configuration, model: &Model, old: &Model) -> Result<()
 }
 
 #[test]
-fn what_is_wrong_with_a_list_is_said() {
+fn an_invalid_list_names_its_error() {
     use ConfigurationError::{DuplicateAddress, DuplicateId, EmptyAddress, EmptyId, NoVoter};
     let good = || Member::voter("n1", "a1");
     for (member, error) in [
@@ -175,8 +177,8 @@ fn what_is_wrong_with_a_list_is_said() {
         (Member::nonvoter("n2", "a1"), DuplicateAddress("a1".into())),
     ] {
         assert_eq!(Configuration::new(vec![good(), member.clone()]), Err(error.clone()));
-        // Both lists of a joint configuration are looked at, if there are two.
-        let joint = Lists { servers: vec![good()], outgoing: vec![good(), member] };
+        // Both lists of a joint configuration are checked.
+        let joint = UncheckedConfiguration { servers: vec![good()], outgoing: vec![good(), member] };
         assert_eq!(Configuration::try_from(joint), Err(error));
     }
     assert_eq!(Configuration::new(vec![Member::nonvoter("n1", "a1")]), Err(NoVoter));
@@ -184,12 +186,12 @@ fn what_is_wrong_with_a_list_is_said() {
 }
 
 #[test]
-fn a_configuration_comes_back_from_its_lists() {
+fn a_configuration_round_trips_through_its_lists() {
     let single = Configuration::new(vec![Member::voter("n1", "a1")]).expect("one voter");
     let members = vec![Member::voter("n2", "a2"), Member::nonvoter("n1", "a1")];
     let joint = single.next(&Change::Members(members.clone())).expect("two names, two addresses");
-    let lists = Lists::from(joint.clone());
+    let lists = UncheckedConfiguration::from(joint.clone());
     assert_eq!((&lists.servers[..], lists.outgoing.len()), (&members[..], 1));
     assert_eq!(Configuration::try_from(lists), Ok(joint));
-    assert_eq!(Configuration::try_from(Lists::from(single.clone())), Ok(single));
+    assert_eq!(Configuration::try_from(UncheckedConfiguration::from(single.clone())), Ok(single));
 }

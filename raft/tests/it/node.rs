@@ -1,4 +1,4 @@
-//! One node, arbitrary input: the inputs that fuzzing has kept, and some that nobody has seen.
+//! One node under arbitrary input: the fuzzing corpus, and random bytes.
 
 use crate::step;
 use proptest::prelude::*;
@@ -18,7 +18,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn a_node_keeps_its_promises_whatever_it_is_told(bytes in prop::collection::vec(any::<u8>(), 0..1500)) {
+    fn a_node_keeps_its_promises_under_any_input(bytes in prop::collection::vec(any::<u8>(), 0..1500)) {
         step::run(&bytes);
     }
 }

@@ -8,11 +8,11 @@ use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 
 proptest! {
     #[test]
-    fn a_store_in_memory_is_a_map_without_holes(deeds in prop::collection::vec(log_model::deeds(), 1..40)) {
-        let (mut model, mut store) = (log_model::Model::new(true), InmemStore::new());
-        // By turns as it is, and lent.
-        for (deed, is_lent) in deeds.into_iter().zip([false, true].into_iter().cycle()) {
-            if is_lent { model.follow(&mut &mut store, deed) } else { model.follow(&mut store, deed) }
+    fn a_store_in_memory_is_a_map_without_holes(steps in prop::collection::vec(log_model::steps(), 1..40)) {
+        let (mut model, mut store) = (log_model::StoreModel::new(true), InmemStore::new());
+        // Alternately by value and by reference.
+        for (step, is_lent) in steps.into_iter().zip([false, true].into_iter().cycle()) {
+            if is_lent { model.apply(&mut &mut store, step) } else { model.apply(&mut store, step) }
         }
     }
 
@@ -21,9 +21,9 @@ proptest! {
         taken in prop::collection::vec(snapshot_model::snapshots(), 1..12),
         retain in 1_usize..4,
     ) {
-        let (mut model, mut store) = (snapshot_model::Model::new(retain), InmemSnapshotStore::new(retain));
+        let (mut model, mut store) = (snapshot_model::SnapshotModel::new(retain), InmemSnapshotStore::new(retain));
         for (taken, is_lent) in taken.iter().zip([false, true].into_iter().cycle()) {
-            if is_lent { model.follow(&mut &mut store, taken) } else { model.follow(&mut store, taken) }
+            if is_lent { model.apply(&mut &mut store, taken) } else { model.apply(&mut store, taken) }
         }
     }
 }

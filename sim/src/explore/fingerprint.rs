@@ -116,7 +116,7 @@ enum Role {
 const VOID: [&str; 4] = ["drawn", "last_rpc", "answered", "entropy"];
 
 /// Lists that are kept in the order of names, or of arrival.
-const SETS: [&str; 6] = ["asked", "said", "peers", "servers", "outgoing", "held"];
+const SETS: [&str; 6] = ["requested", "votes", "peers", "servers", "outgoing", "held"];
 
 impl<'a> Walk<'a> {
     /// The number that a value comes to.

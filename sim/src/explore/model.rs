@@ -14,7 +14,7 @@ use crate::explore::history_vars::HistoryVars;
 use crate::explore::server_state::{Around, Outcome, ServerState};
 use crate::plan::server_set::ServerIdx;
 use crate::runner::catch_panic::catch_panic;
-use wavetank_raft::{LogId, Response, RoleName, RpcId, Term, Why};
+use wavetank_raft::{DeadlineReason, LogId, Response, RoleName, RpcId, Term};
 
 /// What happens to a server, in a word.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -378,7 +378,11 @@ const fn step_key(local: u32, code: Code) -> u64 {
 fn traits(local: &ServerState, bounds: &Bounds) -> Traits {
     let node = &local.node;
     let part = match node.role() {
-        RoleName::Leader if matches!(node.deadline().why, Why::Heartbeat | Why::CommitFlush) => Part::Speaks,
+        RoleName::Leader
+            if matches!(node.deadline().reason, DeadlineReason::Heartbeat | DeadlineReason::CommitFlush) =>
+        {
+            Part::Speaks
+        }
         RoleName::Leader => Part::Leads,
         _ if node.term() < bounds.last_term() => Part::Waits,
         _ => Part::Rests,

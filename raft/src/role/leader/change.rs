@@ -1,20 +1,20 @@
 //! Changes of membership (thesis chapter 4): one at a time, in force when appended, none before
 //! an entry of the leader's own term is committed; and staged voters, promoted once caught up.
 
-use super::{Leader, Leaving, Peer};
+use super::{Leader, Peer, RemovedPeer};
 use crate::configuration::{Change, Configuration};
 use crate::entry::Payload;
 use crate::node::io::{Effect, Effects, Refusal};
-use crate::node::state::Core;
+use crate::node::state::NodeState;
 use crate::role::leader::progress::Progress;
 use crate::types::{Index, LogId, NodeId, RequestId, Time};
 use alloc::sync::Arc;
 
-/// How many heartbeats a server that was removed still gets, so that it hears of it.
-const FAREWELLS: u8 = 10;
+/// The number of heartbeats that a removed server still gets, so that it learns of its removal.
+const HEARTBEATS_AFTER_REMOVAL: u8 = 10;
 
-/// A server on its way to a vote: each round ends when it has what the log had when the round
-/// began (thesis §4.2.1).
+/// A non-voter that catches up before its promotion. A round ends when the server has all entries
+/// that the log had at the start of the round (thesis §4.2.1).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(super) struct Staging {
@@ -27,18 +27,18 @@ pub(super) struct Staging {
 }
 
 impl Leader {
-    /// An operator wants another membership.
+    /// Changes the membership.
     pub(crate) fn on_change(
         &mut self,
-        core: &mut Core,
+        state: &mut NodeState,
         change: &Change,
         prev_index: Index,
         now: Time,
         fx: &mut Effects,
     ) {
-        match self.next_configuration(core, change, prev_index) {
+        match self.next_configuration(state, change, prev_index) {
             Ok(next) => {
-                let first = self.append_configuration(core, next, now, fx);
+                let first = self.append_configuration(state, next, now, fx);
                 fx.push(Effect::Appended { first, count: 1 });
             }
             Err(refusal) => fx.push(Effect::Refused(refusal)),
@@ -47,11 +47,11 @@ impl Leader {
 
     fn next_configuration(
         &self,
-        core: &Core,
+        state: &NodeState,
         change: &Change,
         prev_index: Index,
     ) -> Result<Configuration, Refusal> {
-        let Some((latest, configuration)) = core.membership.latest() else {
+        let Some((latest, configuration)) = state.membership.latest() else {
             return Err(Refusal::NotLeader(None));
         };
         if self.transfer.is_some() {
@@ -60,10 +60,10 @@ impl Leader {
         if prev_index != Index::ZERO && prev_index != latest {
             return Err(Refusal::ConfigurationChanged { since: prev_index, latest });
         }
-        if !self.has_commit_in_term(core) {
+        if !self.has_commit_in_term(state) {
             return Err(Refusal::NoCommitInTerm);
         }
-        if core.commit < latest || configuration.is_joint() {
+        if state.commit < latest || configuration.is_joint() {
             return Err(Refusal::ChangeInProgress);
         }
         configuration.next(change).map_err(Refusal::Configuration)
@@ -71,102 +71,106 @@ impl Leader {
 
     fn append_configuration(
         &mut self,
-        core: &mut Core,
+        state: &mut NodeState,
         configuration: Configuration,
         now: Time,
         fx: &mut Effects,
     ) -> LogId {
-        let first = core.append([Payload::Configuration(Arc::new(configuration))], now, fx);
-        self.sync_peers(core, now);
-        self.drop_lost_target(core, fx);
-        self.feed_all(core, now, fx);
+        let first = state.append([Payload::Configuration(Arc::new(configuration))], now, fx);
+        self.update_peers(state, now);
+        self.drop_lost_target(state, fx);
+        self.replicate_to_all(state, now, fx);
         first
     }
 
-    /// A committed joint configuration is left at once, by whoever leads (thesis §4.3).
-    pub(super) fn leave_joint(&mut self, core: &mut Core, now: Time, fx: &mut Effects) {
-        let Some((index, latest)) = core.membership.latest() else { return };
-        if latest.is_joint() && index <= core.commit {
+    /// The current leader leaves a committed joint configuration at once (thesis §4.3).
+    pub(super) fn leave_joint(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
+        let Some((index, latest)) = state.membership.latest() else { return };
+        if latest.is_joint() && index <= state.commit {
             let next = latest.next(&Change::LeaveJoint).expect("a joint configuration can be left");
-            self.append_configuration(core, next, now, fx);
+            self.append_configuration(state, next, now, fx);
         }
     }
 
-    /// Begins to follow up on new members, and to take leave of old ones.
-    pub(super) fn sync_peers(&mut self, core: &Core, now: Time) {
-        let Some((index, latest)) = core.membership.latest() else { return };
-        let next = core.log.last().index.next();
+    /// Adds a record for each new member, and marks the members that were removed.
+    pub(super) fn update_peers(&mut self, state: &NodeState, now: Time) {
+        let Some((index, latest)) = state.membership.latest() else { return };
+        let next = state.log.last().index.next();
         for peer in &mut self.peers {
             let is_member = latest.server(peer.id).is_some();
-            peer.leaving = match (is_member, peer.leaving) {
+            peer.removed = match (is_member, peer.removed) {
                 (true, None) => None,
-                // Whoever comes back may have lost its disk meanwhile: nothing is known of it.
+                // A server that is added again may have lost its disk meanwhile: nothing is known
+                // of it.
                 (true, Some(_)) => {
                     peer.progress = Progress::new(next, now);
                     None
                 }
-                (false, None) => Some(Leaving { since: index, beats: FAREWELLS }),
-                (false, leaving) => leaving,
+                (false, None) => {
+                    Some(RemovedPeer { since: index, heartbeats_left: HEARTBEATS_AFTER_REMOVAL })
+                }
+                (false, removed) => removed,
             };
         }
         for member in latest.members().map(|member| member.id.node()) {
-            if member != core.id && self.peer(member).is_none() {
+            if member != state.id && self.peer(member).is_none() {
                 let progress = Progress::new(next, now);
-                self.peers.push(Peer { id: member, progress, leaving: None });
+                self.peers.push(Peer { id: member, progress, removed: None });
             }
         }
         self.peers.sort_unstable_by_key(|peer| peer.id);
     }
 
-    /// Lets go of those that left, once that is committed and they had time to hear of it.
-    pub(super) fn dismiss(&mut self, core: &Core) {
-        for leaving in self.peers.iter_mut().filter_map(|peer| peer.leaving.as_mut()) {
-            if leaving.since <= core.commit {
-                leaving.beats = leaving.beats.saturating_sub(1);
+    /// Drops removed servers once their removal is committed and they got their last heartbeats.
+    pub(super) fn drop_removed_peers(&mut self, state: &NodeState) {
+        for removed in self.peers.iter_mut().filter_map(|peer| peer.removed.as_mut()) {
+            if removed.since <= state.commit {
+                removed.heartbeats_left = removed.heartbeats_left.saturating_sub(1);
             }
         }
-        self.peers.retain(|peer| peer.leaving.is_none_or(|leaving| 0 < leaving.beats));
+        self.peers.retain(|peer| peer.removed.is_none_or(|removed| 0 < removed.heartbeats_left));
     }
 
-    /// An operator wants this non-voter promoted once it has caught up.
+    /// Watches this non-voter, and promotes it once it has caught up.
     pub(crate) fn on_stage(
         &mut self,
-        core: &Core,
+        state: &NodeState,
         request: RequestId,
         node: NodeId,
         now: Time,
         fx: &mut Effects,
     ) {
-        let peer = self.peer(node).filter(|peer| peer.leaving.is_none());
+        let peer = self.peer(node).filter(|peer| peer.removed.is_none());
         let Some(peer) = peer.filter(|_| self.staging.is_none()) else {
             let refusal = peer.map_or(Refusal::UnknownTarget(node), |_| Refusal::ChangeInProgress);
             return fx.push(Effect::Staged { request, result: Err(refusal) });
         };
-        let target = core.log.last().index;
-        // Where it has everything already, and nobody speaks, there will be no progress to see.
+        let target = state.log.last().index;
+        // If the server has all entries already and no client proposes, no progress will be
+        // reported.
         let caught_up = target <= peer.progress.matched;
         self.staging = Some(Staging { request, node, round: 1, target, began: now, caught_up });
     }
 
-    /// A follower has more than before: rounds end with it, and transfers get ready.
-    pub(super) fn on_progress(&mut self, core: &mut Core, from: NodeId, now: Time, fx: &mut Effects) {
-        self.try_transfer(core, from, fx);
+    /// A follower has more entries than before: a round may end, and a transfer may proceed.
+    pub(super) fn on_progress(&mut self, state: &mut NodeState, from: NodeId, now: Time, fx: &mut Effects) {
+        self.try_transfer(state, from, fx);
         let Some(peer) = self.peers.iter().find(|peer| peer.id == from) else { return };
         let Some(staging) = self.staging.as_mut().filter(|staging| staging.node == from) else { return };
         if peer.progress.matched < staging.target || staging.caught_up {
             return;
         }
-        if now.since(staging.began) < core.settings.election_timeout {
+        if now.since(staging.began) < state.settings.election_timeout {
             staging.caught_up = true;
-            self.try_promote(core, now, fx);
-        } else if staging.round < core.settings.max_catch_up_rounds {
+            self.try_promote(state, now, fx);
+        } else if staging.round < state.settings.max_catch_up_rounds {
             staging.round += 1;
             staging.began = now;
-            staging.target = core.log.last().index;
-            // As when it began: nothing new was taken in meanwhile, so the round is over at once.
+            staging.target = state.log.last().index;
+            // Nothing was appended meanwhile, so the new round is over at once.
             staging.caught_up = staging.target <= peer.progress.matched;
             if staging.caught_up {
-                self.try_promote(core, now, fx);
+                self.try_promote(state, now, fx);
             }
         } else {
             self.end_staging(Err(Refusal::TooSlow), fx);
@@ -174,24 +178,25 @@ impl Leader {
     }
 
     /// Promotes the staged server if it has caught up, as soon as no other change is under way.
-    pub(super) fn try_promote(&mut self, core: &mut Core, now: Time, fx: &mut Effects) {
+    pub(super) fn try_promote(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         let Some(staging) = &self.staging else { return };
-        let longest = core.settings.election_timeout.times(core.settings.max_catch_up_rounds);
+        let longest = state.settings.election_timeout.times(state.settings.max_catch_up_rounds);
         if !staging.caught_up {
-            // It may never finish a round: a server that is down must not block the next one.
+            // A server that is down never finishes a round. It must not block the next staged
+            // server.
             if staging.began + longest < now {
                 self.end_staging(Err(Refusal::TooSlow), fx);
             }
             return;
         }
-        let Some(member) = core.membership.latest().and_then(|(_, latest)| latest.server(staging.node))
+        let Some(member) = state.membership.latest().and_then(|(_, latest)| latest.server(staging.node))
         else {
             return self.end_staging(Err(Refusal::StagingAborted), fx);
         };
         let change = Change::AddVoter(member.id.clone(), member.address.clone());
-        match self.next_configuration(core, &change, Index::ZERO) {
+        match self.next_configuration(state, &change, Index::ZERO) {
             Ok(next) => {
-                let at = self.append_configuration(core, next, now, fx);
+                let at = self.append_configuration(state, next, now, fx);
                 self.end_staging(Ok(at), fx);
             }
             Err(Refusal::ChangeInProgress | Refusal::NoCommitInTerm | Refusal::TransferInProgress) => {}

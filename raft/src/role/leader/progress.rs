@@ -1,35 +1,35 @@
-//! What a leader believes of one follower, and what it has asked it and not heard back.
+//! The leader's record of one follower, and of the requests that the follower has not answered.
 //!
-//! Only beliefs are here; what to send next is decided in `role/leader/replicate.rs`.
+//! This module only keeps the record; `role/leader/replicate.rs` decides what to send next.
 
 use crate::message::SnapshotMeta;
 use crate::types::{Index, RpcId, Time};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
-/// A leader's belief about one follower.
+/// The leader's record of one follower.
 ///
 /// 1. `matched` never falls, and every entry up to it is on the follower's disk, or the follower
 ///    has left the term.
 /// 2. `matched < next`.
-/// 3. `unanswered` is in the order of the calls.
+/// 3. `inflight` is in the order of the calls.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Progress {
     pub(crate) matched: Index,
     pub(crate) flow: Flow,
-    pub(crate) unanswered: VecDeque<Unanswered>,
-    /// How many of the unanswered calls carry entries.
+    pub(crate) inflight: VecDeque<InflightCall>,
+    /// The number of unanswered requests that carry entries.
     pub(crate) window: u64,
-    /// When the newest call that was answered had been sent.
-    pub(crate) heard: Time,
-    /// The newest call that was answered.
+    /// The time at which the newest answered request was sent.
+    pub(crate) last_contact: Time,
+    /// The newest request that was answered.
     pub(crate) answered: RpcId,
-    /// The highest commit index it was told.
-    pub(crate) told: Index,
-    /// Entries were asked of the store for it.
+    /// The highest commit index that was sent to it.
+    pub(crate) told_commit: Index,
+    /// The ticket of the fetch of entries for it, if one is pending.
     pub(crate) fetching: Option<RpcId>,
-    /// It has been silent for so long that this was reported.
+    /// It has not answered for so long that this was reported.
     pub(crate) silent: bool,
 }
 
@@ -37,11 +37,11 @@ pub struct Progress {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Flow {
-    /// Finding where the logs part: one call at a time, from `next` on.
+    /// Looks for the last matching entry: one request at a time, from `next` on.
     Probe {
         /// The next index to send.
         next: Index,
-        /// A call is on its way; the next heartbeat asks again.
+        /// A request is unanswered; the next heartbeat probes again.
         waiting: bool,
     },
     /// Sending as fast as the window allows, from `next` on.
@@ -50,27 +50,27 @@ pub enum Flow {
         next: Index,
     },
     /// The log no longer reaches back to what the follower needs.
-    Snapshot(Sending),
+    Snapshot(SnapshotProgress),
 }
 
-/// A snapshot on its way to a follower.
+/// The progress of a snapshot that is sent to a follower.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct Sending {
-    /// Which one; `None` until its first piece was read.
+pub struct SnapshotProgress {
+    /// The description of the snapshot; `None` until its first piece was read.
     pub meta: Option<Arc<SnapshotMeta>>,
     /// Where the next piece begins.
     pub offset: u64,
     /// A piece is being read from the store.
     pub(crate) reading: Option<RpcId>,
-    /// A piece is on its way.
+    /// A request with a piece is unanswered, and was sent at this time.
     pub(crate) calling: Option<(RpcId, Time)>,
 }
 
-/// A call that waits for its answer.
+/// A request that is not answered yet.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub(crate) struct Unanswered {
+pub(crate) struct InflightCall {
     pub(crate) rpc: RpcId,
     pub(crate) sent: Time,
     /// The entry before the first one carried.
@@ -79,7 +79,7 @@ pub(crate) struct Unanswered {
     pub(crate) upto: Index,
 }
 
-impl Unanswered {
+impl InflightCall {
     pub(crate) fn has_entries(&self) -> bool {
         self.prev < self.upto
     }
@@ -90,17 +90,17 @@ impl Progress {
         Self {
             matched: Index::ZERO,
             flow: Flow::Probe { next, waiting: false },
-            unanswered: VecDeque::new(),
+            inflight: VecDeque::new(),
             window: 0,
-            heard: now,
+            last_contact: now,
             answered: RpcId(0),
-            told: Index::ZERO,
+            told_commit: Index::ZERO,
             fetching: None,
             silent: false,
         }
     }
 
-    /// The next index it will be sent.
+    /// The next index to send to it.
     #[must_use]
     pub fn next(&self) -> Index {
         match &self.flow {
@@ -109,7 +109,7 @@ impl Progress {
         }
     }
 
-    /// How far its log is known to match.
+    /// The last index at which its log is known to match.
     #[must_use]
     pub const fn matched(&self) -> Index {
         self.matched
@@ -121,43 +121,43 @@ impl Progress {
         &self.flow
     }
 
-    /// A call left. At most `most` of them are remembered; a server that is down must not make
-    /// the leader's memory grow.
-    pub(crate) fn asked(&mut self, call: Unanswered, most: usize) {
+    /// Records a request that was sent. At most `most` requests are kept: a server that is down
+    /// must not make the leader's memory grow.
+    pub(crate) fn record_call(&mut self, call: InflightCall, most: usize) {
         self.window += u64::from(call.has_entries());
-        self.unanswered.push_back(call);
-        if most < self.unanswered.len() {
-            let oldest = self.unanswered.pop_front().expect("there are more than the most");
+        self.inflight.push_back(call);
+        if most < self.inflight.len() {
+            let oldest = self.inflight.pop_front().expect("there are more than the most");
             self.window -= u64::from(oldest.has_entries());
         }
     }
 
-    /// The call that an answer belongs to, no longer unanswered.
-    pub(crate) fn take(&mut self, rpc: RpcId) -> Option<Unanswered> {
-        let at = self.unanswered.iter().position(|call| call.rpc == rpc)?;
-        let call = if at == 0 { self.unanswered.pop_front() } else { self.unanswered.remove(at) }?;
+    /// Removes the request that a response answers, and returns it.
+    pub(crate) fn take(&mut self, rpc: RpcId) -> Option<InflightCall> {
+        let at = self.inflight.iter().position(|call| call.rpc == rpc)?;
+        let call = if at == 0 { self.inflight.pop_front() } else { self.inflight.remove(at) }?;
         self.window -= u64::from(call.has_entries());
-        self.heard = self.heard.max(call.sent);
+        self.last_contact = self.last_contact.max(call.sent);
         self.answered = self.answered.max(rpc);
-        if self.unanswered.is_empty() {
+        if self.inflight.is_empty() {
             return Some(call);
         }
-        // What an older heartbeat would prove is proved.
-        self.unanswered.retain(|other| other.has_entries() || rpc < other.rpc);
+        // A response to an older heartbeat would prove nothing more.
+        self.inflight.retain(|other| other.has_entries() || rpc < other.rpc);
         Some(call)
     }
 
-    /// The follower has everything up to `upto`: what was asked up to there needs no answer.
+    /// The follower has all entries up to `upto`: requests up to there need no response any more.
     pub(crate) fn matches(&mut self, upto: Index) {
         self.matched = self.matched.max(upto);
         let matched = self.matched;
-        self.unanswered.retain(|call| !call.has_entries() || matched < call.upto);
-        self.window = self.unanswered.iter().filter(|call| call.has_entries()).count() as u64;
+        self.inflight.retain(|call| !call.has_entries() || matched < call.upto);
+        self.window = self.inflight.iter().filter(|call| call.has_entries()).count() as u64;
         let after = matched.next();
         match &mut self.flow {
             Flow::Probe { .. } => {
-                // A probe with entries may still be on its way: they count as sent.
-                let sent = self.unanswered.iter().filter(|call| call.has_entries());
+                // A probe with entries may be unanswered: its entries count as sent.
+                let sent = self.inflight.iter().filter(|call| call.has_entries());
                 let next = sent.map(|call| call.upto.next()).fold(after, Index::max);
                 self.flow = Flow::Replicate { next };
             }
@@ -166,18 +166,17 @@ impl Progress {
         }
     }
 
-    /// Goes back to finding where the logs part. Answers to entries that are on their way are no
-    /// longer waited for; answers to heartbeats are.
+    /// Goes back to probing. Requests with entries are forgotten; heartbeats are kept.
     pub(crate) fn probe_from(&mut self, next: Index) {
         assert!(self.matched < next, "probing from {next}, but {} matched", self.matched);
-        self.unanswered.retain(|call| !call.has_entries());
+        self.inflight.retain(|call| !call.has_entries());
         self.window = 0;
         self.fetching = None;
         self.flow = Flow::Probe { next, waiting: false };
     }
 
-    /// Whether another call with entries may leave.
-    pub(crate) fn has_room(&self, max_inflight: u64) -> bool {
+    /// Whether the window allows another request with entries.
+    pub(crate) fn has_free_slot(&self, max_inflight: u64) -> bool {
         self.window < max_inflight
     }
 }

@@ -1,38 +1,38 @@
-//! Reads that everybody can believe (thesis §6.4): the commit index at the time of the call, and
-//! proof that nobody else led then.
+//! Linearizable reads (thesis §6.4): they need the commit index at the time of the request, and
+//! proof that no other server led then.
 
 use super::Leader;
 use crate::node::io::{Effect, Effects, ReadPath, Refusal};
-use crate::node::state::Core;
+use crate::node::state::NodeState;
 use crate::types::{Index, RequestId, RpcId, Time};
 use alloc::vec::Vec;
 
-/// Reads that wait for proof.
+/// Reads that wait for a confirmation of leadership.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(super) struct Reads {
-    waiting: Vec<Waiting>,
-    /// A round of heartbeats is on its way, from this call on.
+    pending: Vec<PendingRead>,
+    /// The first request number of the current round of heartbeats.
     round: Option<RpcId>,
 }
 
-/// A read that waits.
+/// A read that waits for confirmation.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-struct Waiting {
+struct PendingRead {
     request: RequestId,
-    /// Only answers to calls after this one prove anything: an answer to an older call may be
-    /// older than the read (etcd raft#397).
+    /// Only responses to later requests confirm it: a response to an earlier request may be older
+    /// than the read (etcd raft#397).
     after: RpcId,
-    /// What it has to see; unknown until an entry of the leader's own term is committed.
+    /// The read index; unknown until an entry of the leader's own term is committed.
     index: Option<Index>,
 }
 
 impl Reads {
     /// A round of heartbeats is about to leave.
-    pub(super) fn round_sent(&mut self, core: &mut Core) {
-        if !self.waiting.is_empty() {
-            self.round = Some(core.next_rpc());
+    pub(super) fn round_sent(&mut self, state: &mut NodeState) {
+        if !self.pending.is_empty() {
+            self.round = Some(state.next_rpc());
         }
     }
 }
@@ -40,15 +40,15 @@ impl Reads {
 impl Leader {
     pub(crate) fn on_read(
         &mut self,
-        core: &mut Core,
+        state: &mut NodeState,
         request: RequestId,
         path: ReadPath,
         now: Time,
         fx: &mut Effects,
     ) {
-        let index = self.has_commit_in_term(core).then_some(core.commit);
+        let index = self.has_commit_in_term(state).then_some(state.commit);
         match (path, index) {
-            (ReadPath::Lease, Some(index)) if self.has_lease(core, now) => {
+            (ReadPath::Lease, Some(index)) if self.has_lease(state, now) => {
                 return fx.push(Effect::ReadReady { request, index });
             }
             (ReadPath::Lease, _) => {
@@ -57,42 +57,42 @@ impl Leader {
             (ReadPath::Index | ReadPath::Verify, _) => {}
         }
         let index = if path == ReadPath::Verify { Some(Index::ZERO) } else { index };
-        let after = core.next_rpc();
-        self.reads.waiting.push(Waiting { request, after, index });
+        let after = state.next_rpc();
+        self.reads.pending.push(PendingRead { request, after, index });
         if self.reads.round.is_none() {
-            self.heartbeat(core, now, fx);
+            self.heartbeat(state, now, fx);
         }
-        self.confirm_reads(core, now, fx);
+        self.confirm_reads(state, now, fx);
     }
 
-    /// Whether a quorum is known to keep quiet until some time after `now`, by any clock within
-    /// the declared bound (thesis §6.4.1).
-    fn has_lease(&self, core: &Core, now: Time) -> bool {
+    /// Whether a quorum has promised to grant no vote until some time after `now`, by any clock
+    /// within the declared bound (thesis §6.4.1).
+    fn has_lease(&self, state: &NodeState, now: Time) -> bool {
         let promised = |node| match self.peer(node) {
             None => now,
-            // One that never answered has promised nothing yet.
+            // A follower that never answered has promised nothing yet.
             Some(peer) if peer.progress.answered == RpcId(0) => Time(0),
-            Some(peer) => peer.progress.heard,
+            Some(peer) => peer.progress.last_contact,
         };
-        let since = core.membership.voters().agreed(promised).unwrap_or(Time(0));
-        !self.lease_given_up && now < since + core.settings.lease()
+        let since = state.membership.voters().agreed(promised).unwrap_or(Time(0));
+        !self.lease_given_up && now < since + state.settings.lease()
     }
 
-    /// Lets those go that a quorum of *voters* has confirmed since; begins the next round if
-    /// others came meanwhile.
-    pub(super) fn confirm_reads(&mut self, core: &mut Core, now: Time, fx: &mut Effects) {
-        if self.reads.waiting.is_empty() {
+    /// Answers the reads that a quorum of *voters* has confirmed; begins the next round if other
+    /// reads came meanwhile.
+    pub(super) fn confirm_reads(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
+        if self.reads.pending.is_empty() {
             return;
         }
         let answered = |node| {
-            if node == core.id {
+            if node == state.id {
                 RpcId(u64::MAX)
             } else {
                 self.peer(node).map_or(RpcId(0), |peer| peer.progress.answered)
             }
         };
-        let Some(agreed) = core.membership.voters().agreed(answered) else { return };
-        self.reads.waiting.retain(|read| match read.index {
+        let Some(agreed) = state.membership.voters().agreed(answered) else { return };
+        self.reads.pending.retain(|read| match read.index {
             Some(index) if read.after < agreed => {
                 fx.push(Effect::ReadReady { request: read.request, index });
                 false
@@ -101,24 +101,24 @@ impl Leader {
         });
         if self.reads.round.is_some_and(|round| round < agreed) {
             self.reads.round = None;
-            if self.reads.waiting.iter().any(|read| agreed <= read.after) {
-                self.heartbeat(core, now, fx);
+            if self.reads.pending.iter().any(|read| agreed <= read.after) {
+                self.heartbeat(state, now, fx);
             }
         }
     }
 
-    /// The first commit of the term tells those that waited for it what they have to see.
-    pub(super) fn wake_reads(&mut self, core: &mut Core, now: Time, fx: &mut Effects) {
-        if self.has_commit_in_term(core) {
-            for read in self.reads.waiting.iter_mut().filter(|read| read.index.is_none()) {
-                read.index = Some(core.commit);
+    /// The first commit of the term gives the waiting reads their read index.
+    pub(super) fn set_read_indexes(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
+        if self.has_commit_in_term(state) {
+            for read in self.reads.pending.iter_mut().filter(|read| read.index.is_none()) {
+                read.index = Some(state.commit);
             }
-            self.confirm_reads(core, now, fx);
+            self.confirm_reads(state, now, fx);
         }
     }
 
     pub(super) fn fail_reads(&mut self, fx: &mut Effects) {
-        for Waiting { request, .. } in self.reads.waiting.drain(..) {
+        for PendingRead { request, .. } in self.reads.pending.drain(..) {
             fx.push(Effect::ReadFailed { request, refusal: Refusal::LeadershipLost });
         }
     }

@@ -1,72 +1,72 @@
-//! How entries flow: probing, pipelining within a window, heartbeats, and what answers teach.
+//! Replication: probing, pipelining within a window, heartbeats, and the handling of responses.
 
 use super::{Leader, Peer};
 use crate::entry::Entries;
 use crate::message::{AppendEntries, AppendEntriesResponse, Request};
 use crate::node::io::{Effect, Effects, Ignored, StoreJob};
-use crate::node::state::Core;
+use crate::node::state::NodeState;
 use crate::role::Transition;
-use crate::role::leader::progress::{Flow, Progress, Unanswered};
+use crate::role::leader::progress::{Flow, InflightCall, Progress};
 use crate::types::{Index, LogId, NodeId, RpcId, Time};
 
-/// The last run of entries cut from the log: followers that are equally far share it.
+/// The last slice of entries taken from the log: followers with the same next index share it.
 #[derive(Default)]
-struct Cut(Option<(Index, Entries)>);
+struct SliceCache(Option<(Index, Entries)>);
 
-impl Cut {
-    fn from(&mut self, core: &Core, first: Index) -> Option<Entries> {
+impl SliceCache {
+    fn from(&mut self, state: &NodeState, first: Index) -> Option<Entries> {
         if let Some((at, entries)) = &self.0
             && *at == first
         {
             return Some(entries.clone());
         }
-        let entries = core.log.slice(first, &core.settings)?;
+        let entries = state.log.slice(first, &state.settings)?;
         self.0 = Some((first, entries.clone()));
         Some(entries)
     }
 }
 
 impl Leader {
-    /// Sends everybody what the windows allow.
-    pub(super) fn feed_all(&mut self, core: &mut Core, now: Time, fx: &mut Effects) {
-        let mut cut = Cut::default();
+    /// Sends every follower the entries that its window allows.
+    pub(super) fn replicate_to_all(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
+        let mut slices = SliceCache::default();
         for peer in &mut self.peers {
-            peer.feed(core, &mut cut, now, fx);
+            peer.replicate(state, &mut slices, now, fx);
         }
     }
 
-    pub(super) fn feed_one(&mut self, core: &mut Core, node: NodeId, now: Time, fx: &mut Effects) {
+    pub(super) fn replicate_to(&mut self, state: &mut NodeState, node: NodeId, now: Time, fx: &mut Effects) {
         if let Some(peer) = self.peers.iter_mut().find(|peer| peer.id == node) {
-            peer.feed(core, &mut Cut::default(), now, fx);
+            peer.replicate(state, &mut SliceCache::default(), now, fx);
         }
     }
 
-    /// Tells everybody that the leader lives, asks again what was lost, and notes who is silent.
-    pub(super) fn heartbeat(&mut self, core: &mut Core, now: Time, fx: &mut Effects) {
-        self.beat = now + core.settings.heartbeat_interval();
-        self.flush = None;
-        self.reads.round_sent(core);
+    /// Sends a heartbeat to every follower, probes for lost entries, and reports silent followers.
+    pub(super) fn heartbeat(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
+        self.heartbeat_at = now + state.settings.heartbeat_interval();
+        self.commit_flush_at = None;
+        self.reads.round_sent(state);
         for peer in &mut self.peers {
-            peer.note_silence(core, now, fx);
-            peer.beat(core, now, fx);
+            peer.report_silence(state, now, fx);
+            peer.send_heartbeat(state, now, fx);
         }
-        self.dismiss(core);
-        self.try_promote(core, now, fx);
+        self.drop_removed_peers(state);
+        self.try_promote(state, now, fx);
     }
 
-    /// Tells those that do not know it yet how far the log is committed.
-    pub(super) fn tell_commit(&mut self, core: &mut Core, now: Time, fx: &mut Effects) {
-        self.flush = None;
+    /// Sends the commit index to the followers that do not know it yet.
+    pub(super) fn send_commit(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
+        self.commit_flush_at = None;
         for peer in &mut self.peers {
-            if peer.progress.told < core.commit.min(peer.progress.matched) {
-                peer.beat(core, now, fx);
+            if peer.progress.told_commit < state.commit.min(peer.progress.matched) {
+                peer.send_heartbeat(state, now, fx);
             }
         }
     }
 
     pub(crate) fn on_append_response(
         &mut self,
-        core: &mut Core,
+        state: &mut NodeState,
         from: NodeId,
         rpc: RpcId,
         response: &AppendEntriesResponse,
@@ -74,79 +74,82 @@ impl Leader {
         fx: &mut Effects,
     ) -> Transition {
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.id == from) else {
-            Core::ignore(Ignored::UnknownRpc, fx);
+            NodeState::ignore(Ignored::UnknownRpc, fx);
             return Transition::Stay;
         };
         let Some(call) = peer.progress.take(rpc) else {
-            Core::ignore(Ignored::UnknownRpc, fx);
+            NodeState::ignore(Ignored::UnknownRpc, fx);
             return Transition::Stay;
         };
-        peer.note_contact(now, fx);
+        peer.report_contact(now, fx);
         let before = peer.progress.matched;
         if response.success {
             peer.progress.matches(call.upto);
         } else {
-            peer.on_refusal(core, call, response);
+            peer.on_refusal(state, call, response);
         }
-        peer.feed(core, &mut Cut::default(), now, fx);
+        peer.replicate(state, &mut SliceCache::default(), now, fx);
         let moved = before < peer.progress.matched;
-        self.confirm_reads(core, now, fx);
+        self.confirm_reads(state, now, fx);
         if !moved {
             return Transition::Stay;
         }
-        self.on_progress(core, from, now, fx);
-        self.advance_commit(core, now, fx)
+        self.on_progress(state, from, now, fx);
+        self.advance_commit(state, now, fx)
     }
 
-    /// Entries that were asked of the store, for whichever follower asked.
+    /// Entries from the store, for the follower whose ticket this is.
     pub(crate) fn on_fetched(
         &mut self,
-        core: &mut Core,
+        state: &mut NodeState,
         ticket: RpcId,
         entries: &Entries,
         now: Time,
         fx: &mut Effects,
     ) {
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.progress.fetching == Some(ticket)) else {
-            return Core::ignore(Ignored::UnknownTicket, fx);
+            return NodeState::ignore(Ignored::UnknownTicket, fx);
         };
         peer.progress.fetching = None;
         let next = peer.progress.next();
         match entries.first() {
-            Some(first) if first.id.index == next && core.log.base().index < next && is_of(core, entries) => {
-                peer.send(core, entries.clone(), now, fx);
-                peer.feed(core, &mut Cut::default(), now, fx);
+            Some(first)
+                if first.id.index == next && state.log.base().index < next && is_of(state, entries) =>
+            {
+                peer.send(state, entries.clone(), now, fx);
+                peer.replicate(state, &mut SliceCache::default(), now, fx);
             }
-            // Gone, or not wanted any more: the next heartbeat asks again, or sends a snapshot.
+            // Compacted, or not needed any more: the next heartbeat fetches again, or sends a
+            // snapshot.
             Some(_) | None => {}
         }
     }
 }
 
-/// Whether the entries are those that the log knows.
-fn is_of(core: &Core, entries: &Entries) -> bool {
-    entries.iter().all(|entry| core.log.contains(entry.id))
+/// Whether all these entries are in the log.
+fn is_of(state: &NodeState, entries: &Entries) -> bool {
+    entries.iter().all(|entry| state.log.contains(entry.id))
 }
 
 impl Peer {
-    /// Sends what the window allows, from memory if it is there.
-    fn feed(&mut self, core: &mut Core, cut: &mut Cut, now: Time, fx: &mut Effects) {
-        while self.wants_entries(core) {
+    /// Sends the entries that the window allows, from memory if they are cached.
+    fn replicate(&mut self, state: &mut NodeState, slices: &mut SliceCache, now: Time, fx: &mut Effects) {
+        while self.wants_entries(state) {
             let next = self.progress.next();
-            if next <= core.log.base().index {
-                return self.begin_snapshot(core, fx);
+            if next <= state.log.base().index {
+                return self.begin_snapshot(state, fx);
             }
-            if core.log.last().index < next {
-                return self.probe_empty(core, now, fx);
+            if state.log.last().index < next {
+                return self.probe_empty(state, now, fx);
             }
-            match cut.from(core, next) {
-                Some(entries) => self.send(core, entries, now, fx),
-                None => return self.fetch(core, next, fx),
+            match slices.from(state, next) {
+                Some(entries) => self.send(state, entries, now, fx),
+                None => return self.fetch(state, next, fx),
             }
         }
     }
 
-    fn wants_entries(&self, core: &Core) -> bool {
+    fn wants_entries(&self, state: &NodeState) -> bool {
         let progress = &self.progress;
         if progress.fetching.is_some() {
             return false;
@@ -154,26 +157,26 @@ impl Peer {
         match &progress.flow {
             Flow::Probe { waiting, .. } => !waiting,
             Flow::Replicate { next } => {
-                *next <= core.log.last().index && progress.has_room(core.settings.max_inflight)
+                *next <= state.log.last().index && progress.has_free_slot(state.settings.max_inflight)
             }
             Flow::Snapshot(_) => false,
         }
     }
 
     /// A probe at the end of the log carries nothing but `prev`.
-    fn probe_empty(&mut self, core: &mut Core, now: Time, fx: &mut Effects) {
-        self.send(core, Entries::default(), now, fx);
+    fn probe_empty(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
+        self.send(state, Entries::default(), now, fx);
     }
 
-    fn fetch(&mut self, core: &mut Core, first: Index, fx: &mut Effects) {
-        let ticket = core.next_rpc();
+    fn fetch(&mut self, state: &mut NodeState, first: Index, fx: &mut Effects) {
+        let ticket = state.next_rpc();
         self.progress.fetching = Some(ticket);
-        let last = core.log.last().index.min(first.plus(core.settings.max_append_entries - 1));
+        let last = state.log.last().index.min(first.plus(state.settings.max_append_entries - 1));
         fx.push(Effect::Store(StoreJob::Fetch { ticket, first, last }));
     }
 
-    /// Sends entries from `next` on. The leader's own write of them may still be on its way.
-    fn send(&mut self, core: &mut Core, entries: Entries, now: Time, fx: &mut Effects) {
+    /// Sends entries from `next` on. The leader's own write of them may still be pending.
+    fn send(&mut self, state: &mut NodeState, entries: Entries, now: Time, fx: &mut Effects) {
         let next = self.progress.next();
         let after = next.plus(entries.len() as u64);
         match &mut self.progress.flow {
@@ -181,28 +184,29 @@ impl Peer {
             Flow::Replicate { next } => *next = after,
             Flow::Snapshot(_) => return,
         }
-        let prev = core.log.id_at(next.back()).expect("what precedes an entry to be sent is known");
-        self.call(core, prev, entries, now, fx);
+        let prev = state.log.id_at(next.back()).expect("what precedes an entry to be sent is known");
+        self.call(state, prev, entries, now, fx);
     }
 
-    fn call(&mut self, core: &mut Core, prev: LogId, entries: Entries, now: Time, fx: &mut Effects) {
-        let rpc = core.next_rpc();
+    fn call(&mut self, state: &mut NodeState, prev: LogId, entries: Entries, now: Time, fx: &mut Effects) {
+        let rpc = state.next_rpc();
         let upto = prev.index.plus(entries.len() as u64);
-        let leader_commit = core.commit.min(upto);
-        self.progress.told = self.progress.told.max(leader_commit);
-        let most = usize::try_from(core.settings.max_inflight).unwrap_or(usize::MAX).saturating_add(32);
-        self.progress.asked(Unanswered { rpc, sent: now, prev: prev.index, upto }, most);
-        let request = Request::AppendEntries(AppendEntries { term: core.term, prev, entries, leader_commit });
+        let leader_commit = state.commit.min(upto);
+        self.progress.told_commit = self.progress.told_commit.max(leader_commit);
+        let most = usize::try_from(state.settings.max_inflight).unwrap_or(usize::MAX).saturating_add(32);
+        self.progress.record_call(InflightCall { rpc, sent: now, prev: prev.index, upto }, most);
+        let request =
+            Request::AppendEntries(AppendEntries { term: state.term, prev, entries, leader_commit });
         fx.push(Effect::Send { to: self.id, rpc, request });
     }
 
-    /// A heartbeat. While everything is answered in time it vouches only for what matched, which
-    /// nothing on its way can make false; if entries have gone unanswered for a whole interval it
-    /// asks for what should have arrived, and a refusal shows what was lost.
-    fn beat(&mut self, core: &mut Core, now: Time, fx: &mut Effects) {
-        let late = self.is_late(core, now);
-        if late && self.progress.next().back() < core.log.base().index {
-            // What was lost has been compacted meanwhile: it cannot be asked for any more.
+    /// A heartbeat. While responses come in time, its `prev` is the last matched entry, which no
+    /// unanswered request can make false. If entries were unanswered for a whole interval, its
+    /// `prev` is the last sent entry, and a refusal shows that entries were lost.
+    fn send_heartbeat(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
+        let late = self.is_late(state, now);
+        if late && self.progress.next().back() < state.log.base().index {
+            // The lost entries were compacted meanwhile: they cannot be probed for any more.
             self.progress.probe_from(self.progress.matched.next());
         }
         let prev = match &mut self.progress.flow {
@@ -210,34 +214,35 @@ impl Peer {
             Flow::Replicate { next } if late => next.back(),
             Flow::Replicate { .. } => self.progress.matched,
             Flow::Snapshot(_) => {
-                self.retry_snapshot(core, now, fx);
+                self.retry_snapshot(state, now, fx);
                 Index::ZERO
             }
         };
-        match core.log.id_at(prev) {
-            Some(prev) => self.call(core, prev, Entries::default(), now, fx),
-            // The log no longer knows what precedes: prove life, and let a snapshot follow.
-            None => self.call(core, LogId::ZERO, Entries::default(), now, fx),
+        match state.log.id_at(prev) {
+            Some(prev) => self.call(state, prev, Entries::default(), now, fx),
+            // The log no longer has the previous entry: send a plain heartbeat, and a snapshot
+            // follows.
+            None => self.call(state, LogId::ZERO, Entries::default(), now, fx),
         }
         if let Flow::Probe { next, waiting } = &mut self.progress.flow {
-            *waiting = core.log.base().index < *next;
+            *waiting = state.log.base().index < *next;
         }
         self.progress.fetching = self.progress.fetching.filter(|_| !late);
-        self.feed(core, &mut Cut::default(), now, fx);
+        self.replicate(state, &mut SliceCache::default(), now, fx);
     }
 
-    /// Whether entries have gone unanswered for more than a heartbeat interval. Those whose call
-    /// is no longer remembered have, too.
-    fn is_late(&self, core: &Core, now: Time) -> bool {
+    /// Whether entries were unanswered for more than a heartbeat interval. Entries whose request
+    /// was forgotten count, too.
+    fn is_late(&self, state: &NodeState, now: Time) -> bool {
         let all_matched = self.progress.next() <= self.progress.matched.next();
-        let mut calls = self.progress.unanswered.iter();
+        let mut calls = self.progress.inflight.iter();
         let oldest = calls.find(|call| call.has_entries());
-        !all_matched && oldest.is_none_or(|call| call.sent + core.settings.heartbeat_interval() < now)
+        !all_matched && oldest.is_none_or(|call| call.sent + state.settings.heartbeat_interval() < now)
     }
 
-    /// The follower does not have what precedes: goes back, a whole term at a time where the
-    /// follower says which one it has (thesis §3.5; one round trip per term in conflict).
-    fn on_refusal(&mut self, core: &Core, call: Unanswered, response: &AppendEntriesResponse) {
+    /// The follower does not have the previous entry: goes back, by a whole term if the follower
+    /// sends a hint (thesis §3.5; one round trip per conflicting term).
+    fn on_refusal(&mut self, state: &NodeState, call: InflightCall, response: &AppendEntriesResponse) {
         let current = match &self.progress.flow {
             Flow::Probe { next, .. } => call.prev == next.back(),
             Flow::Replicate { .. } => true,
@@ -247,22 +252,22 @@ impl Peer {
             return;
         }
         let agreed = match response.hint {
-            Some(hint) => core.log.last_not_above(hint).index,
+            Some(hint) => state.log.last_not_above(hint).index,
             None => response.last_log,
         };
         let next = agreed.next().min(call.prev).max(self.progress.matched.next());
         self.progress.probe_from(next);
     }
 
-    fn note_silence(&mut self, core: &Core, now: Time, fx: &mut Effects) {
-        let Progress { heard, silent, .. } = &mut self.progress;
-        if !*silent && *heard + core.settings.heartbeat_timeout < now {
+    fn report_silence(&mut self, state: &NodeState, now: Time, fx: &mut Effects) {
+        let Progress { last_contact, silent, .. } = &mut self.progress;
+        if !*silent && *last_contact + state.settings.heartbeat_timeout < now {
             *silent = true;
-            fx.push(Effect::Contact { peer: self.id, last: *heard, alive: false });
+            fx.push(Effect::Contact { peer: self.id, last: *last_contact, alive: false });
         }
     }
 
-    pub(super) fn note_contact(&mut self, now: Time, fx: &mut Effects) {
+    pub(super) fn report_contact(&mut self, now: Time, fx: &mut Effects) {
         if self.progress.silent {
             self.progress.silent = false;
             fx.push(Effect::Contact { peer: self.id, last: now, alive: true });

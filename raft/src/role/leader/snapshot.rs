@@ -1,62 +1,62 @@
-//! Sending a snapshot, piece by piece: the next one is read when the last one was taken, so that
-//! never more than one is in memory for a follower.
+//! Sends a snapshot piece by piece. The next piece is read once the follower has the last one, so
+//! at most one piece per follower is in memory.
 
 use super::{Leader, Peer};
 use crate::message::{InstallSnapshot, InstallSnapshotResponse, Request};
 use crate::node::io::{Effect, Effects, Ignored, SnapshotPiece, StoreJob};
-use crate::node::state::Core;
+use crate::node::state::NodeState;
 use crate::role::Transition;
-use crate::role::leader::progress::{Flow, Sending};
+use crate::role::leader::progress::{Flow, SnapshotProgress};
 use crate::types::{NodeId, RpcId, Time};
 
 impl Peer {
     /// The log no longer reaches back to what the follower needs.
-    pub(super) fn begin_snapshot(&mut self, core: &mut Core, fx: &mut Effects) {
-        self.progress.unanswered.retain(|call| !call.has_entries());
+    pub(super) fn begin_snapshot(&mut self, state: &mut NodeState, fx: &mut Effects) {
+        self.progress.inflight.retain(|call| !call.has_entries());
         self.progress.window = 0;
         self.progress.fetching = None;
-        let sending = Sending { meta: None, offset: 0, reading: None, calling: None };
+        let sending = SnapshotProgress { meta: None, offset: 0, reading: None, calling: None };
         self.progress.flow = Flow::Snapshot(sending);
-        self.read_piece(core, fx);
+        self.read_piece(state, fx);
     }
 
-    fn read_piece(&mut self, core: &mut Core, fx: &mut Effects) {
+    fn read_piece(&mut self, state: &mut NodeState, fx: &mut Effects) {
         if let Flow::Snapshot(sending) = &mut self.progress.flow {
-            let ticket = core.next_rpc();
+            let ticket = state.next_rpc();
             sending.reading = Some(ticket);
             sending.calling = None;
             let last = sending.meta.as_ref().map(|meta| meta.last);
-            let (offset, limit) = (sending.offset, core.settings.snapshot_chunk_bytes);
+            let (offset, limit) = (sending.offset, state.settings.snapshot_chunk_bytes);
             fx.push(Effect::Store(StoreJob::ReadSnapshot { ticket, last, offset, limit }));
         }
     }
 
-    /// At a heartbeat: a piece that was lost, or could not be read, is tried again.
-    pub(super) fn retry_snapshot(&mut self, core: &mut Core, now: Time, fx: &mut Effects) {
+    /// At a heartbeat: reads a piece again that was lost or could not be read.
+    pub(super) fn retry_snapshot(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         if let Flow::Snapshot(sending) = &self.progress.flow {
-            let lost = sending.calling.is_some_and(|(_, sent)| sent + core.settings.heartbeat_timeout < now);
+            let lost = sending.calling.is_some_and(|(_, sent)| sent + state.settings.heartbeat_timeout < now);
             if lost || (sending.calling.is_none() && sending.reading.is_none()) {
-                self.read_piece(core, fx);
+                self.read_piece(state, fx);
             }
         }
     }
 
-    fn on_piece(&mut self, core: &mut Core, piece: Option<SnapshotPiece>, now: Time, fx: &mut Effects) {
+    fn on_piece(&mut self, state: &mut NodeState, piece: Option<SnapshotPiece>, now: Time, fx: &mut Effects) {
         let Flow::Snapshot(sending) = &mut self.progress.flow else { return };
         sending.reading = None;
         let Some(piece) = piece else {
-            // Gone, perhaps replaced by a newer one: begin again with that.
+            // The snapshot is gone, perhaps replaced by a newer one: begin again with the newest.
             sending.meta = None;
             sending.offset = 0;
             return;
         };
-        let rpc = core.next_rpc();
+        let rpc = state.next_rpc();
         sending.meta = Some(piece.meta.clone());
         sending.offset = piece.offset;
         sending.calling = Some((rpc, now));
         let done = piece.meta.size <= piece.offset + piece.data.len() as u64;
         let request = Request::InstallSnapshot(InstallSnapshot {
-            term: core.term,
+            term: state.term,
             meta: piece.meta,
             offset: piece.offset,
             data: piece.data,
@@ -67,10 +67,10 @@ impl Peer {
 }
 
 impl Leader {
-    /// A piece that was asked of the store.
+    /// A piece of a snapshot from the store.
     pub(crate) fn on_snapshot_read(
         &mut self,
-        core: &mut Core,
+        state: &mut NodeState,
         ticket: RpcId,
         piece: Option<SnapshotPiece>,
         now: Time,
@@ -81,14 +81,14 @@ impl Leader {
             Flow::Probe { .. } | Flow::Replicate { .. } => false,
         };
         match self.peers.iter_mut().find(reads) {
-            Some(peer) => peer.on_piece(core, piece, now, fx),
-            None => Core::ignore(Ignored::UnknownTicket, fx),
+            Some(peer) => peer.on_piece(state, piece, now, fx),
+            None => NodeState::ignore(Ignored::UnknownTicket, fx),
         }
     }
 
     pub(crate) fn on_install_response(
         &mut self,
-        core: &mut Core,
+        state: &mut NodeState,
         from: NodeId,
         rpc: RpcId,
         response: &InstallSnapshotResponse,
@@ -96,37 +96,38 @@ impl Leader {
         fx: &mut Effects,
     ) -> Transition {
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.id == from) else {
-            Core::ignore(Ignored::UnknownRpc, fx);
+            NodeState::ignore(Ignored::UnknownRpc, fx);
             return Transition::Stay;
         };
         let Flow::Snapshot(sending) = &mut peer.progress.flow else {
-            Core::ignore(Ignored::UnknownRpc, fx);
+            NodeState::ignore(Ignored::UnknownRpc, fx);
             return Transition::Stay;
         };
         let Some((_, sent)) = sending.calling.take_if(|(calling, _)| *calling == rpc) else {
-            Core::ignore(Ignored::UnknownRpc, fx);
+            NodeState::ignore(Ignored::UnknownRpc, fx);
             return Transition::Stay;
         };
-        peer.progress.heard = peer.progress.heard.max(sent);
+        peer.progress.last_contact = peer.progress.last_contact.max(sent);
         peer.progress.answered = peer.progress.answered.max(rpc);
         let meta = sending.meta.clone().expect("a piece that was sent has a snapshot");
         let finished = response.success && meta.size <= response.next_offset;
         let stuck = !response.success && response.next_offset == sending.offset;
         sending.offset = response.next_offset.min(meta.size);
-        peer.note_contact(now, fx);
+        peer.report_contact(now, fx);
         if finished {
             peer.progress.flow = Flow::Probe { next: meta.last.index.next(), waiting: false };
             peer.progress.matches(meta.last.index);
-            self.feed_one(core, from, now, fx);
-            self.on_progress(core, from, now, fx);
-            self.confirm_reads(core, now, fx);
-            return self.advance_commit(core, now, fx);
+            self.replicate_to(state, from, now, fx);
+            self.on_progress(state, from, now, fx);
+            self.confirm_reads(state, now, fx);
+            return self.advance_commit(state, now, fx);
         }
-        // A follower that refuses the same piece is busy with it: the next heartbeat asks again.
+        // A follower that refuses the same piece is still writing it: the next heartbeat sends it
+        // again.
         if !stuck {
-            peer.read_piece(core, fx);
+            peer.read_piece(state, fx);
         }
-        self.confirm_reads(core, now, fx);
+        self.confirm_reads(state, now, fx);
         Transition::Stay
     }
 }

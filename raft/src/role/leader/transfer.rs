@@ -1,19 +1,19 @@
-//! Handing leadership over (thesis §3.10): catch up first, then tell the target to campaign.
+//! Leadership transfer (thesis §3.10): the target catches up, then it is told to campaign.
 
 use super::Leader;
 use crate::message::{Request, TimeoutNow};
 use crate::node::io::{Effect, Effects, Refusal};
-use crate::node::state::Core;
+use crate::node::state::NodeState;
 use crate::types::{NodeId, RequestId, Time};
 
-/// A transfer under way. It belongs to one leadership and ends with it (#696).
+/// A pending transfer. It belongs to one term of leadership and ends with it (#696).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(super) struct Transfer {
     request: RequestId,
     target: NodeId,
     deadline: Time,
-    told: bool,
+    timeout_now_sent: bool,
 }
 
 impl Transfer {
@@ -25,31 +25,31 @@ impl Transfer {
 impl Leader {
     pub(crate) fn on_transfer(
         &mut self,
-        core: &mut Core,
+        state: &mut NodeState,
         request: RequestId,
         target: Option<NodeId>,
         now: Time,
         fx: &mut Effects,
     ) {
-        match self.pick_target(core, target) {
+        match self.pick_target(state, target) {
             Ok(target) => {
-                let deadline = now + core.settings.election_timeout;
-                self.transfer = Some(Transfer { request, target, deadline, told: false });
-                self.feed_one(core, target, now, fx);
-                self.try_transfer(core, target, fx);
+                let deadline = now + state.settings.election_timeout;
+                self.transfer = Some(Transfer { request, target, deadline, timeout_now_sent: false });
+                self.replicate_to(state, target, now, fx);
+                self.try_transfer(state, target, fx);
             }
             Err(refusal) => fx.push(Effect::TransferEnded { request, refusal: Some(refusal) }),
         }
     }
 
     /// The target that was named, or the most advanced of the other voters.
-    fn pick_target(&self, core: &Core, target: Option<NodeId>) -> Result<NodeId, Refusal> {
+    fn pick_target(&self, state: &NodeState, target: Option<NodeId>) -> Result<NodeId, Refusal> {
         if self.transfer.is_some() {
             return Err(Refusal::TransferInProgress);
         }
-        let voters = core.membership.voters();
+        let voters = state.membership.voters();
         match target {
-            Some(target) if target == core.id => Err(Refusal::TransferToSelf),
+            Some(target) if target == state.id => Err(Refusal::TransferToSelf),
             Some(target) if voters.contains(target) => Ok(target),
             Some(target) => Err(Refusal::UnknownTarget(target)),
             None => {
@@ -61,18 +61,18 @@ impl Leader {
     }
 
     /// Tells the target to campaign once it has the whole log.
-    pub(super) fn try_transfer(&mut self, core: &mut Core, from: NodeId, fx: &mut Effects) {
+    pub(super) fn try_transfer(&mut self, state: &mut NodeState, from: NodeId, fx: &mut Effects) {
         let Some(transfer) = self.transfer.as_mut().filter(|transfer| transfer.target == from) else {
             return;
         };
         let Some(peer) = self.peers.iter().find(|peer| peer.id == from) else { return };
-        if transfer.told || peer.progress.matched < core.log.last().index {
+        if transfer.timeout_now_sent || peer.progress.matched < state.log.last().index {
             return;
         }
-        transfer.told = true;
+        transfer.timeout_now_sent = true;
         self.lease_given_up = true;
-        let rpc = core.next_rpc();
-        let request = Request::TimeoutNow(TimeoutNow { term: Some(core.term) });
+        let rpc = state.next_rpc();
+        let request = Request::TimeoutNow(TimeoutNow { term: Some(state.term) });
         fx.push(Effect::Send { to: from, rpc, request });
     }
 
@@ -83,8 +83,8 @@ impl Leader {
     }
 
     /// The target is no longer a voter: a transfer to it cannot succeed.
-    pub(super) fn drop_lost_target(&mut self, core: &Core, fx: &mut Effects) {
-        let voters = core.membership.voters();
+    pub(super) fn drop_lost_target(&mut self, state: &NodeState, fx: &mut Effects) {
+        let voters = state.membership.voters();
         if let Some(lost) =
             self.transfer.as_ref().map(|t| t.target).filter(|&target| !voters.contains(target))
         {
@@ -92,7 +92,7 @@ impl Leader {
         }
     }
 
-    /// The transfer is over; without a refusal, leadership is gone, as wanted.
+    /// The transfer is over. Without a refusal, it succeeded: this server no longer leads.
     pub(super) fn end_transfer(&mut self, refusal: Option<Refusal>, fx: &mut Effects) {
         if let Some(Transfer { request, .. }) = self.transfer.take() {
             fx.push(Effect::TransferEnded { request, refusal });

@@ -1,8 +1,8 @@
-//! One server with its disk and its state machine, carried out by the executors.
+//! One server with its disk and its state machine, run by the executors.
 
-use super::book::Book;
-use super::words::Words;
-use super::{Letter, NAMES};
+use super::call_model::CallModel;
+use super::command_log::CommandLog;
+use super::{Envelope, NAMES};
 use std::collections::VecDeque;
 use wavetank_raft::execute::{Machine, Snapshots, Storage};
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
@@ -13,12 +13,12 @@ use wavetank_raft::{
 
 pub(super) struct Host {
     pub(super) server: Server,
-    /// Not on the disk yet.
+    /// Writes that are not persisted yet.
     pub(super) writes: VecDeque<Write>,
     settings: Settings,
     storage: Storage<InmemStore, InmemStore>,
     snapshots: Snapshots<InmemSnapshotStore>,
-    machine: Machine<Words>,
+    machine: Machine<CommandLog>,
     boots: u32,
 }
 
@@ -27,55 +27,57 @@ impl Host {
         let mut storage = Storage::default();
         let snapshots = Snapshots::new(InmemSnapshotStore::new(2));
         let server = boot(&settings, &mut storage, &snapshots, 0, Time(0));
-        let machine = Machine::new(Words::default());
+        let machine = Machine::new(CommandLog::default());
         Self { server, writes: VecDeque::new(), settings, storage, snapshots, machine, boots: 0 }
     }
 
-    /// The first write of the queue reaches the disk.
+    /// Persists the first write of the queue.
     pub(super) fn write(&mut self) -> Option<Event> {
         let write = self.writes.pop_front()?;
         self.storage.persist(&write).expect("memory does not fail");
         Some(Event::Persisted(write.token))
     }
 
-    /// Dies after so many more writes, and starts again from its disk.
+    /// Persists this many writes, crashes, and starts again from its disk.
     pub(super) fn crash(&mut self, writes: u64, now: Time) {
         (0..writes).for_each(|_| drop(self.write()));
         self.writes.clear();
         self.boots += 1;
         self.snapshots = Snapshots::new(self.snapshots.store.clone());
-        self.machine = Machine::new(Words::default());
+        self.machine = Machine::new(CommandLog::default());
         if let Some(meta) = self.snapshots.newest().expect("memory does not fail") {
             self.machine.restore(meta.last, &self.snapshots.store).expect("it was kept whole");
         }
         self.server = boot(&self.settings, &mut self.storage, &self.snapshots, self.boots, now);
     }
 
-    /// Does what the server wants done, all but writes at once. What comes of it comes back.
-    pub(super) fn carry_out(
+    /// Carries out an action, except writes, and returns the event that reports it.
+    pub(super) fn execute_action(
         &mut self,
         action: Action,
         at: usize,
-        book: &mut Book,
-        letters: &mut Vec<Letter>,
+        call_model: &mut CallModel,
+        envelopes: &mut Vec<Envelope>,
     ) -> Option<Event> {
         let from = NodeId::of(NAMES[at]);
         match action {
             Action::Send { to, rpc, request } => {
-                letters.push(Letter { to: place(to), event: Event::Request { from, rpc, request } });
+                envelopes
+                    .push(Envelope { to: server_index(to), event: Event::Request { from, rpc, request } });
                 None
             }
             Action::Reply { to, rpc, response } => {
-                letters.push(Letter { to: place(to), event: Event::Response { from, rpc, response } });
+                envelopes
+                    .push(Envelope { to: server_index(to), event: Event::Response { from, rpc, response } });
                 None
             }
             Action::Answer { request, outcome } => {
-                book.end(at, request, &outcome);
+                call_model.end(at, request, &outcome);
                 None
             }
-            Action::Store(job) => self.work_the_disk(job),
-            Action::Apply(batch) => Some(self.apply(&batch, book)),
-            Action::Restore(meta) => Some(self.restore(&meta, book)),
+            Action::Store(job) => self.run_store_job(job),
+            Action::Apply(batch) => Some(self.apply(&batch, call_model)),
+            Action::Restore(meta) => Some(self.restore(&meta, call_model)),
             Action::Halt(halt) => {
                 assert!(halt == Halt::Removed, "{halt:?}");
                 None
@@ -88,7 +90,7 @@ impl Host {
     }
 
     /// Writes wait until the test says that they are durable.
-    fn work_the_disk(&mut self, job: StoreJob) -> Option<Event> {
+    fn run_store_job(&mut self, job: StoreJob) -> Option<Event> {
         Some(match job {
             StoreJob::Persist(write) => {
                 self.writes.push_back(write);
@@ -108,26 +110,26 @@ impl Host {
         })
     }
 
-    fn apply(&mut self, batch: &Batch, book: &mut Book) -> Event {
+    fn apply(&mut self, batch: &Batch, call_model: &mut CallModel) -> Event {
         let before = self.machine.fsm.0.len();
         let responses = self.machine.apply(batch);
         for (index, command) in &self.machine.fsm.0[before..] {
-            book.apply(*index, command);
+            call_model.apply(*index, command);
         }
         let upto = batch.entries.last().expect("at least one").id.index;
-        book.holds(upto, self.machine.fsm.0.len());
+        call_model.holds(upto, self.machine.fsm.0.len());
         Event::Applied { upto, responses }
     }
 
-    fn restore(&mut self, meta: &SnapshotMeta, book: &Book) -> Event {
+    fn restore(&mut self, meta: &SnapshotMeta, call_model: &CallModel) -> Event {
         let restored = self.machine.restore(meta.last, &self.snapshots.store);
-        book.holds(meta.last.index, self.machine.fsm.0.len());
+        call_model.holds(meta.last.index, self.machine.fsm.0.len());
         assert!(self.machine.fsm.0.last().map_or(Index::ZERO, |(index, _)| *index) <= meta.last.index);
         Event::Restored(restored)
     }
 }
 
-fn place(id: NodeId) -> usize {
+fn server_index(id: NodeId) -> usize {
     NAMES.iter().position(|name| NodeId::of(name) == id).expect("one of the four")
 }
 

@@ -1,4 +1,4 @@
-//! Changes of membership by a leader (thesis §4.1 to §4.3), and the first one of all.
+//! Changes of membership by a leader (thesis §4.1 to §4.3), and the bootstrap.
 
 use super::harness::{Harness, Start, append, id, voters};
 use wavetank_raft::{
@@ -6,18 +6,18 @@ use wavetank_raft::{
     RoleName, Term,
 };
 
-/// Leads three up to t3.i4, and nobody has answered.
+/// A leader of three with a log up to t3.i4, without any answer yet.
 fn elected() -> Harness {
     Start::of(&[1, 1, 2]).elected()
 }
 
-/// The same, and everybody has everything. The membership stands at i1.
+/// The same, and all followers have all entries. The configuration is at i1.
 fn leader() -> Harness {
     Start::of(&[1, 1, 2]).leader()
 }
 
 fn change(harness: &mut Harness, change: Change) -> String {
-    harness.ask(ClientRequest::Change { change, prev_index: Index::ZERO })
+    harness.request(ClientRequest::Change { change, prev_index: Index::ZERO })
 }
 
 fn add_nonvoter(name: &str) -> Change {
@@ -36,7 +36,7 @@ fn a_membership_is_in_force_at_once() {
         "members i5 n1 n2 n3 n0; n0: append t3 t3.i5+0 commit i4; n2: append t3 t3.i4+1 commit i4; \
          n3: append t3 t3.i4+1 commit i4; appended t3.i5 +1; write w3 append t3.i5+1"
     );
-    harness.written();
+    harness.persisted();
     assert_eq!(harness.yes("n2"), "", "four need three");
     assert_eq!(harness.yes("n3"), "commit i5");
 }
@@ -48,10 +48,10 @@ fn changes_come_one_at_a_time() {
     let mut harness = leader();
     for (prev_index, refused) in [(0, false), (1, false), (2, true), (9, true)] {
         let mut harness = leader();
-        let words =
-            harness.ask(ClientRequest::Change { change: add_nonvoter("n4"), prev_index: Index(prev_index) });
+        let text = harness
+            .request(ClientRequest::Change { change: add_nonvoter("n4"), prev_index: Index(prev_index) });
         let refusal = format!("refused ConfigurationChanged {{ since: i{prev_index}, latest: i1 }}");
-        assert_eq!(words == refusal, refused, "{words}");
+        assert_eq!(text == refusal, refused, "{text}");
     }
     assert_eq!(change(&mut harness, Change::LeaveJoint), "refused Configuration(NotJoint)");
     change(&mut harness, add_nonvoter("n4"));
@@ -60,25 +60,25 @@ fn changes_come_one_at_a_time() {
     assert!(change(&mut harness, add_nonvoter("n5")).starts_with("members i6 n1 n2 n3 (n4) (n5); "));
 
     let mut harness = leader();
-    harness.ask(ClientRequest::Transfer { request: RequestId(1), target: None });
+    harness.request(ClientRequest::Transfer { request: RequestId(1), target: None });
     assert_eq!(change(&mut harness, add_nonvoter("n4")), "refused TransferInProgress");
 }
 
-/// Both sets have to agree, and the old one goes as soon as they have (thesis §4.3).
+/// Both sets must agree; then the leader leaves the joint configuration (thesis §4.3).
 #[test]
 fn several_members_change_through_a_joint_configuration() {
     let mut harness = leader();
     let members = Change::Members(voters(&["n1", "n4", "n5"]));
     assert!(change(&mut harness, members).starts_with("members i5 n1 n4 n5 & n1 n2 n3; n2: "));
     assert_eq!(change(&mut harness, add_nonvoter("n6")), "refused ChangeInProgress");
-    assert_eq!(harness.written(), "");
+    assert_eq!(harness.persisted(), "");
     assert_eq!([harness.yes("n2"), harness.yes("n3")], ["", ""], "the old set alone");
     assert_eq!(
         harness.yes("n4"),
         "members i6 n1 n4 n5; n2: append t3 t3.i5+1 commit i5; n3: append t3 t3.i5+1 commit i5; \
          n4: append t3 t3.i5+1 commit i5; write w4 append t3.i6+1; commit i5"
     );
-    assert_eq!(harness.written(), "");
+    assert_eq!(harness.persisted(), "");
     assert_eq!([harness.yes("n2"), harness.yes("n3")], ["", ""], "these no longer count");
     assert_eq!(harness.yes("n5"), "n5: append t3 t3.i5+1 commit i5");
     assert_eq!(harness.yes("n4"), "commit i6");
@@ -99,9 +99,9 @@ fn whoever_leaves_hears_of_it_for_a_while() {
     harness.agree();
     assert_eq!(harness.node.commit(), Index(5));
     let beats = (0..15).filter(|_| {
-        let words = harness.beat();
+        let text = harness.next_heartbeat();
         harness.agree();
-        words.contains("n3: append")
+        text.contains("n3: append")
     });
     assert_eq!(beats.count(), 10);
     assert_eq!(harness.node.followers().map(|(id, _)| id.to_string()).collect::<Vec<_>>(), ["n2"]);
@@ -125,13 +125,14 @@ fn of_whoever_comes_back_nothing_is_known() {
     assert_eq!(matched(&harness), Some(6), "whoever stays is known");
 }
 
-/// It does not count itself, leads until that is committed, and tells the others (thesis §4.2.2).
+/// The leader does not count itself, leads until its removal is committed, and sends the commit
+/// index (thesis §4.2.2).
 #[test]
-fn a_leader_that_is_out_steps_down_once_that_is_committed() {
+fn a_removed_leader_steps_down_once_that_is_committed() {
     for change in [remove("n1"), Change::DemoteVoter("n1".into())] {
         let mut harness = leader();
         self::change(&mut harness, change);
-        assert_eq!([harness.written(), harness.yes("n2")], ["", ""], "one of two");
+        assert_eq!([harness.persisted(), harness.yes("n2")], ["", ""], "one of two");
         assert_eq!(harness.node.role(), RoleName::Leader);
         assert_eq!(
             harness.yes("n3"),
@@ -142,14 +143,14 @@ fn a_leader_that_is_out_steps_down_once_that_is_committed() {
     }
 }
 
-/// Whom an uncommitted change excludes may be the only one that can commit it.
+/// A server that an uncommitted change removes may be the only one that can commit it.
 #[test]
 fn a_server_campaigns_until_its_removal_is_committed() {
     for (commit, role) in [(3, RoleName::PreCandidate), (4, RoleName::Follower)] {
         let mut harness = Start { term: 3, ..Start::of(&[1, 1, 2]) }.boot();
         let two = Configuration::new(voters(&["n2", "n3"])).expect("names differ");
         let entry = Entry::new(Term(3), Index(4), Payload::Configuration(two.into()));
-        harness.hear(
+        harness.receive(
             "n2",
             Request::AppendEntries(AppendEntries {
                 term: Term(3),
@@ -158,7 +159,7 @@ fn a_server_campaigns_until_its_removal_is_committed() {
                 leader_commit: Index(commit),
             }),
         );
-        harness.written();
+        harness.persisted();
         harness.wait();
         assert_eq!(harness.node.role(), role, "committed up to {commit}");
         if role == RoleName::PreCandidate {
@@ -171,16 +172,16 @@ fn a_server_campaigns_until_its_removal_is_committed() {
 #[test]
 fn only_a_leader_changes_anything() {
     let mut harness = Start::of(&[1, 1, 2]).boot();
-    harness.at(1_000).hear("n2", append(2, (2, 3), &[], 0));
+    harness.at(1_000).receive("n2", append(2, (2, 3), &[], 0));
     let refused = "NotLeader(Some(n2))";
     assert_eq!(change(&mut harness, remove("n3")), format!("refused {refused}"));
-    assert_eq!(harness.ask(ClientRequest::Propose(vec![Payload::Noop])), format!("refused {refused}"));
+    assert_eq!(harness.request(ClientRequest::Propose(vec![Payload::Noop])), format!("refused {refused}"));
     let request = RequestId(1);
     assert_eq!(
-        harness.ask(ClientRequest::Stage { request, node: NodeId::of("n3") }),
+        harness.request(ClientRequest::Stage { request, node: NodeId::of("n3") }),
         format!("r1 {refused}")
     );
-    assert_eq!(harness.ask(ClientRequest::Transfer { request, target: None }), format!("r1 {refused}"));
+    assert_eq!(harness.request(ClientRequest::Transfer { request, target: None }), format!("r1 {refused}"));
 }
 
 #[test]
@@ -190,20 +191,23 @@ fn only_a_new_server_can_be_bootstrapped_and_only_as_a_voter() {
     let blank = || Start::of(&[]);
     let mut harness = blank().boot();
     assert_eq!(harness.wait(), "", "nobody is asked, for nobody is known");
-    assert_eq!(harness.ask(bootstrap(&["n2", "n3"])), "refused NotVoter");
+    assert_eq!(harness.request(bootstrap(&["n2", "n3"])), "refused NotVoter");
     assert_eq!(
-        harness.ask(bootstrap(&["n1", "n2"])),
+        harness.request(bootstrap(&["n1", "n2"])),
         "Follower t1; members i1 n1 n2; appended t1.i1 +1; write w1 t1 - append t1.i1+1"
     );
-    assert_eq!(harness.ask(bootstrap(&["n1", "n2"])), "refused CantBootstrap");
+    assert_eq!(harness.request(bootstrap(&["n1", "n2"])), "refused CantBootstrap");
     let mut begun = Start { term: 1, ..blank() }.boot();
-    assert_eq!(begun.ask(bootstrap(&["n1"])), "members i1 n1; appended t1.i1 +1; write w1 append t1.i1+1");
+    assert_eq!(
+        begun.request(bootstrap(&["n1"])),
+        "members i1 n1; appended t1.i1 +1; write w1 append t1.i1+1"
+    );
     for start in [
         Start { term: 2, ..blank() },
         Start { term: 1, vote: Some("n2"), ..blank() },
         Start { snapshot: Some((1, 1)), ..blank() },
         Start::of(&[1]),
     ] {
-        assert_eq!(start.boot().ask(bootstrap(&["n1"])), "refused CantBootstrap");
+        assert_eq!(start.boot().request(bootstrap(&["n1"])), "refused CantBootstrap");
     }
 }

@@ -1,8 +1,10 @@
-//! Who gets a vote, and how an election goes (thesis §3.4, §3.6.1, §4.2.3, §9.6).
+//! Votes and elections (thesis §3.4, §3.6.1, §4.2.3, §9.6).
 
-use super::harness::{Harness, SILENCE, Say, Start, append, pre_vote, transfer_vote, vote, voters};
+use super::harness::{
+    HEARTBEAT_TIMEOUT, Harness, ScriptedAnswer, Start, append, pre_vote, transfer_vote, vote, voters,
+};
 use wavetank_raft::{
-    Config, Input, Member, NodeId, Request, RoleName, Span, Term, Time, TimeoutNow, Token, Why,
+    Config, DeadlineReason, Input, Member, NodeId, Request, RoleName, Span, Term, Time, TimeoutNow, Token,
 };
 
 const FIVE: [&str; 5] = ["n1", "n2", "n3", "n4", "n5"];
@@ -14,15 +16,15 @@ fn follower() -> Harness {
     harness
 }
 
-/// The same, with `n2` heard at 1000 ms.
+/// The same, with `n2` as its leader since 1000 ms.
 fn led() -> Harness {
     let mut harness = follower();
-    assert_eq!(harness.hear("n2", append(2, (2, 3), &[], 0)), "leader n2; n2! append yes t2 last i3");
+    assert_eq!(harness.receive("n2", append(2, (2, 3), &[], 0)), "leader n2; n2! append yes t2 last i3");
     harness
 }
 
 #[test]
-fn a_vote_goes_to_who_has_as_much() {
+fn a_vote_goes_to_a_log_at_least_as_up_to_date() {
     for (request, expected) in [
         (vote(3, (2, 3)), "Follower t3; write w1 t3 n3"),
         (vote(3, (2, 4)), "Follower t3; write w1 t3 n3"),
@@ -38,40 +40,40 @@ fn a_vote_goes_to_who_has_as_much() {
         (pre_vote(3, (1, 9)), "n3! prevote no t2"),
         (pre_vote(2, (2, 3)), "n3! prevote no t2"),
     ] {
-        assert_eq!(follower().hear("n3", request.clone()), expected, "{request:?}");
+        assert_eq!(follower().receive("n3", request.clone()), expected, "{request:?}");
     }
 }
 
 #[test]
-fn a_vote_is_given_once_and_told_when_it_is_durable() {
+fn a_vote_is_granted_once_and_answered_when_it_is_persisted() {
     let mut harness = follower();
-    assert_eq!(harness.hear("n3", vote(2, (2, 3))), "write w1 t2 n3");
-    assert_eq!(harness.hear("n3", vote(2, (2, 3))), "", "it was given, but is not on disk yet");
-    assert_eq!(harness.hear("n2", vote(2, (2, 9))), "", "so is what the refusal rests on");
-    assert_eq!(harness.written(), "n3! vote yes t2; n3! vote yes t2; n2! vote no t2");
+    assert_eq!(harness.receive("n3", vote(2, (2, 3))), "write w1 t2 n3");
+    assert_eq!(harness.receive("n3", vote(2, (2, 3))), "", "it was given, but is not on disk yet");
+    assert_eq!(harness.receive("n2", vote(2, (2, 9))), "", "so is what the refusal rests on");
+    assert_eq!(harness.persisted(), "n3! vote yes t2; n3! vote yes t2; n2! vote no t2");
     assert_eq!(harness.node.vote(), Some(NodeId::of("n3")));
-    assert_eq!(harness.hear("n2", vote(2, (2, 9))), "n2! vote no t2");
-    assert_eq!(harness.hear("n3", vote(2, (2, 3))), "n3! vote yes t2");
+    assert_eq!(harness.receive("n2", vote(2, (2, 9))), "n2! vote no t2");
+    assert_eq!(harness.receive("n3", vote(2, (2, 3))), "n3! vote yes t2");
 }
 
 #[test]
-fn whoever_gives_a_vote_waits_for_what_comes_of_it() {
+fn a_granted_vote_restarts_the_election_timer() {
     let mut harness = follower();
     let due = harness.node.deadline();
-    assert_eq!(due.why, Why::Election);
+    assert_eq!(due.reason, DeadlineReason::Election);
     harness.now = due.at - Span(1);
     assert_eq!(harness.timer(), "");
-    harness.hear("n3", vote(2, (2, 3)));
+    harness.receive("n3", vote(2, (2, 3)));
     assert_eq!(harness.node.deadline().at.since(harness.now), due.at.since(Time(0)));
 
     let mut harness = follower();
-    harness.hear("n3", vote(3, (1, 9)));
+    harness.receive("n3", vote(3, (1, 9)));
     assert_eq!(harness.node.deadline(), due, "a newer term alone is no reason to wait");
 }
 
 #[test]
-fn who_hears_a_leader_helps_nobody_else() {
-    let until = Time(1_000_000) + SILENCE;
+fn a_follower_with_a_leader_refuses_other_candidates() {
+    let until = Time(1_000_000) + HEARTBEAT_TIMEOUT;
     for (now, from, request, expected) in [
         (until - Span(1), "n3", vote(3, (2, 3)), "n3! vote no t2"),
         (until - Span(1), "n3", pre_vote(3, (2, 3)), "n3! prevote no t2"),
@@ -80,37 +82,38 @@ fn who_hears_a_leader_helps_nobody_else() {
         (until - Span(1), "n2", pre_vote(3, (2, 3)), "n2! prevote yes t3"),
         (until, "n3", vote(3, (2, 3)), "Follower t3; no leader; write w1 t3 n3"),
         (until, "n3", pre_vote(3, (2, 3)), "n3! prevote yes t3"),
-        // Nobody else can win the term that has a leader, late or not.
+        // No other server can win a term that has a leader, at any time.
         (until, "n3", vote(2, (2, 3)), "n3! vote no t2"),
         (until, "n3", transfer_vote(2, (2, 3)), "n3! vote no t2"),
     ] {
         let mut harness = led();
         harness.now = now;
-        assert_eq!(harness.hear(from, request.clone()), expected, "{from} at {now}: {request:?}");
+        assert_eq!(harness.receive(from, request.clone()), expected, "{from} at {now}: {request:?}");
     }
 }
 
 #[test]
-fn who_has_just_started_keeps_quiet() {
-    for (now, expected) in
-        [(Time(0) + SILENCE - Span(1), "n3! vote no t2"), (Time(0) + SILENCE, "Follower t3; write w1 t3 n3")]
-    {
+fn a_server_that_has_just_started_grants_no_vote() {
+    for (now, expected) in [
+        (Time(0) + HEARTBEAT_TIMEOUT - Span(1), "n3! vote no t2"),
+        (Time(0) + HEARTBEAT_TIMEOUT, "Follower t3; write w1 t3 n3"),
+    ] {
         let mut harness = Start::of(&[1, 1, 2]).boot();
         harness.now = now;
-        assert_eq!(harness.hear("n3", vote(3, (2, 3))), expected, "at {now}");
+        assert_eq!(harness.receive("n3", vote(3, (2, 3))), expected, "at {now}");
     }
-    // In a new cluster nobody can have promised anything.
+    // In a new cluster no server can have made a promise.
     let mut harness = Start::of(&[1]).boot();
-    assert_eq!(harness.hear("n3", vote(2, (1, 1))), "Follower t2; write w1 t2 n3");
+    assert_eq!(harness.receive("n3", vote(2, (1, 1))), "Follower t2; write w1 t2 n3");
 }
 
 #[test]
-fn silence_leads_to_a_tried_election_and_then_to_a_real_one() {
+fn an_election_timeout_starts_a_pre_vote_and_then_an_election() {
     let mut harness = led();
     assert_eq!(harness.wait(), "no leader; PreCandidate t2; n2: prevote t3 t2.i3; n3: prevote t3 t2.i3");
-    assert_eq!(harness.node.deadline().why, Why::Ballot);
+    assert_eq!(harness.node.deadline().reason, DeadlineReason::Ballot);
     assert_eq!(harness.yes("n3"), "Candidate t3; write w1 t3 n1");
-    assert_eq!(harness.written(), "n2: vote t3 t2.i3; n3: vote t3 t2.i3");
+    assert_eq!(harness.persisted(), "n2: vote t3 t2.i3; n3: vote t3 t2.i3");
     assert_eq!(harness.yes("n2"), "ignored UnknownRpc", "an answer to what was tried before");
     assert_eq!(
         harness.yes("n2"),
@@ -119,7 +122,7 @@ fn silence_leads_to_a_tried_election_and_then_to_a_real_one() {
     );
 }
 
-/// One of five that asks for votes in term 3, its own on its way to the disk.
+/// One of five that asks for votes in term 3. Its own vote is not persisted yet.
 fn candidate() -> Harness {
     let config = Config { pre_vote_disabled: true, local_id: "n1".into(), ..Config::default() };
     let mut harness = Start { config, members: voters(&FIVE), ..Start::of(&[1, 1, 2]) }.boot();
@@ -130,60 +133,60 @@ fn candidate() -> Harness {
 #[test]
 fn a_candidate_needs_more_than_half() {
     let mut harness = candidate();
-    harness.written();
+    harness.persisted();
     assert_eq!(harness.yes("n2"), "");
     assert_eq!(harness.node.role(), RoleName::Candidate);
     assert_eq!(harness.no("n3"), "");
     assert!(harness.yes("n4").starts_with("Leader t3; leader n1; "));
 
     let mut harness = candidate();
-    harness.written();
+    harness.persisted();
     assert_eq!([harness.no("n2"), harness.no("n3"), harness.no("n4")], ["", "", ""]);
     assert_eq!(harness.yes("n5"), "", "it was lost already");
     assert_eq!(harness.wait(), "Candidate t4; write w2 t4 n1", "and begins anew");
 }
 
 #[test]
-fn a_vote_counts_once_and_only_for_the_term_it_was_given_in() {
+fn a_vote_counts_once_and_only_in_its_term() {
     let mut harness = candidate();
-    harness.written();
+    harness.persisted();
     let calls = harness.calls.clone();
     assert_eq!(harness.yes("n2"), "");
     harness.calls.clone_from(&calls);
     assert_eq!(harness.yes("n2"), "ignored UnknownRpc", "it comes twice");
-    let older = Say { yes: true, term: 2, number: 0, hint: None };
+    let older = ScriptedAnswer { yes: true, term: 2, number: 0, hint: None };
     assert_eq!(harness.answer("n3", older), "ignored UnknownRpc", "it says another term");
     harness.wait();
-    harness.written();
+    harness.persisted();
     harness.calls = calls;
     assert_eq!(harness.yes("n4"), "ignored UnknownRpc", "the election before this");
 }
 
 #[test]
-fn its_own_vote_counts_once_it_is_durable() {
-    // Two of three would be enough, and one of them is not on disk.
+fn the_candidates_own_vote_counts_once_it_is_persisted() {
+    // Two of three would be enough, and one of them is not persisted.
     let mut harness = Start::of(&[1, 1, 2]).boot();
     harness.wait();
     harness.yes("n2");
     assert_eq!(harness.node.role(), RoleName::Candidate);
     assert_eq!(harness.step(Input::Persisted(Token(0))), "");
-    harness.written();
+    harness.persisted();
     harness.calls.retain(|(_, _, request)| matches!(request, Request::RequestVote(_)));
     assert!(harness.yes("n3").starts_with("Leader t3"));
 
-    // Alone, it is the last vote that is missing.
+    // Here its own vote is the last one that is missing.
     let mut harness = Start { members: voters(&["n1"]), ..Start::of(&[1]) }.boot();
     assert_eq!(harness.wait(), "PreCandidate t1; Candidate t2; write w1 t2 n1");
-    assert_eq!(harness.written(), "Leader t2; leader n1; write w2 append t2.i2+1");
-    assert_eq!(harness.written(), "commit i2");
+    assert_eq!(harness.persisted(), "Leader t2; leader n1; write w2 append t2.i2+1");
+    assert_eq!(harness.persisted(), "commit i2");
 }
 
 #[test]
-fn an_election_that_takes_too_long_begins_anew() {
+fn an_election_that_times_out_starts_again() {
     let mut harness = follower();
     harness.wait();
     let (start, due) = (harness.now, harness.node.deadline().at);
-    assert!(SILENCE <= due.since(start) && due.since(start) < SILENCE.times(2));
+    assert!(HEARTBEAT_TIMEOUT <= due.since(start) && due.since(start) < HEARTBEAT_TIMEOUT.times(2));
     harness.now = due - Span(1);
     assert_eq!(harness.timer(), "");
     harness.now = due;
@@ -193,15 +196,15 @@ fn an_election_that_takes_too_long_begins_anew() {
 }
 
 #[test]
-fn whoever_is_told_of_a_newer_term_follows() {
-    let newer = Say { yes: false, term: 7, number: 0, hint: None };
+fn a_newer_term_makes_a_follower() {
+    let newer = ScriptedAnswer { yes: false, term: 7, number: 0, hint: None };
     let mut harness = candidate();
-    harness.written();
+    harness.persisted();
     assert_eq!(harness.answer("n2", newer), "Follower t7; write w2 t7 -");
 
     let mut harness = follower();
     harness.wait();
-    let granted = Say { yes: true, ..newer };
+    let granted = ScriptedAnswer { yes: true, ..newer };
     assert_eq!(harness.answer("n2", granted), "Candidate t3; write w1 t3 n1", "that is the term asked for");
     let mut harness = follower();
     harness.wait();
@@ -209,26 +212,26 @@ fn whoever_is_told_of_a_newer_term_follows() {
 }
 
 #[test]
-fn a_candidate_gives_way_to_a_leader_and_to_nobody_else() {
+fn a_candidate_follows_only_a_leader_of_its_term() {
     let mut harness = candidate();
-    assert_eq!(harness.hear("n2", vote(3, (2, 3))), "", "it waits for the disk to say no");
+    assert_eq!(harness.receive("n2", vote(3, (2, 3))), "", "it waits for the disk to say no");
     assert_eq!(
-        harness.written(),
+        harness.persisted(),
         "n2: vote t3 t2.i3; n3: vote t3 t2.i3; n4: vote t3 t2.i3; \
         n5: vote t3 t2.i3; n2! vote no t3"
     );
-    assert_eq!(harness.hear("n2", pre_vote(4, (2, 3))), "n2! prevote yes t4");
-    assert_eq!(harness.hear("n2", append(2, (2, 3), &[], 0)), "n2! append no t3 last i3");
+    assert_eq!(harness.receive("n2", pre_vote(4, (2, 3))), "n2! prevote yes t4");
+    assert_eq!(harness.receive("n2", append(2, (2, 3), &[], 0)), "n2! append no t3 last i3");
     assert_eq!(
-        harness.hear("n2", append(3, (2, 3), &[], 0)),
+        harness.receive("n2", append(3, (2, 3), &[], 0)),
         "Follower t3; leader n2; n2! append yes t3 last i3",
     );
-    assert_eq!(harness.hear("n3", append(3, (2, 3), &[], 0)), "ignored SecondLeader");
-    assert_eq!(harness.hear("n1", append(3, (2, 3), &[], 0)), "ignored FromSelf");
+    assert_eq!(harness.receive("n3", append(3, (2, 3), &[], 0)), "ignored SecondLeader");
+    assert_eq!(harness.receive("n1", append(3, (2, 3), &[], 0)), "ignored FromSelf");
 }
 
 #[test]
-fn a_leader_helps_nobody_unless_it_has_asked_for_it() {
+fn a_leader_grants_votes_only_in_a_transfer() {
     let mut harness = follower();
     harness.elect();
     for (request, expected) in [
@@ -239,51 +242,51 @@ fn a_leader_helps_nobody_unless_it_has_asked_for_it() {
         (append(3, (3, 9), &[], 0), "ignored SecondLeader"),
         (transfer_vote(4, (3, 9)), "Follower t4; no leader; write w3 t4 n3"),
     ] {
-        assert_eq!(harness.hear("n3", request.clone()), expected, "{request:?}");
+        assert_eq!(harness.receive("n3", request.clone()), expected, "{request:?}");
     }
 }
 
 #[test]
-fn only_its_leader_may_send_a_server_to_campaign() {
+fn timeout_now_is_obeyed_only_from_the_leader() {
     let campaign = |term: Option<u64>| Request::TimeoutNow(TimeoutNow { term: term.map(Term) });
     let refused = |from| format!("ignored StaleTimeoutNow; {from}! campaign no");
     for (from, term) in [("n3", Some(2)), ("n3", None), ("n2", Some(1)), ("n2", Some(3))] {
-        assert_eq!(led().hear(from, campaign(term)), refused(from), "{from} in {term:?}");
+        assert_eq!(led().receive(from, campaign(term)), refused(from), "{from} in {term:?}");
     }
-    assert_eq!(follower().hear("n2", campaign(Some(2))), refused("n2"), "no leader is known");
+    assert_eq!(follower().receive("n2", campaign(Some(2))), refused("n2"), "no leader is known");
     for term in [Some(2), None] {
         let mut harness = led();
-        assert_eq!(harness.hear("n2", campaign(term)), "Candidate t3; no leader; write w1 t3 n1");
+        assert_eq!(harness.receive("n2", campaign(term)), "Candidate t3; no leader; write w1 t3 n1");
         assert_eq!(
-            harness.written(),
+            harness.persisted(),
             "n2! campaign yes; n2: vote t3 t2.i3 transfer; n3: vote t3 t2.i3 transfer",
         );
     }
 }
 
 #[test]
-fn whoever_has_no_vote_does_not_campaign() {
+fn a_nonvoter_does_not_campaign() {
     let members = vec![Member::nonvoter("n1", "n1"), Member::voter("n2", "n2")];
     let mut harness = Start { members, ..Start::of(&[1, 1, 2]) }.boot();
     harness.at(1_000);
-    harness.hear("n2", append(2, (2, 3), &[], 3));
+    harness.receive("n2", append(2, (2, 3), &[], 3));
     let campaign = Request::TimeoutNow(TimeoutNow { term: Some(Term(2)) });
-    assert_eq!(harness.hear("n2", campaign), "ignored StaleTimeoutNow; n2! campaign no");
+    assert_eq!(harness.receive("n2", campaign), "ignored StaleTimeoutNow; n2! campaign no");
     assert_eq!(harness.wait(), "no leader");
     assert_eq!(harness.wait(), "");
     assert_eq!(harness.node.role(), RoleName::Follower);
 }
 
 #[test]
-fn who_starts_in_a_term_keeps_its_vote() {
+fn a_restarted_server_keeps_its_vote() {
     let mut harness = Start { vote: Some("n3"), ..Start::of(&[1, 1, 2]) }.boot();
     harness.at(1_000);
-    assert_eq!(harness.hear("n2", vote(2, (2, 3))), "n2! vote no t2");
-    assert_eq!(harness.hear("n3", vote(2, (2, 3))), "n3! vote yes t2");
+    assert_eq!(harness.receive("n2", vote(2, (2, 3))), "n2! vote no t2");
+    assert_eq!(harness.receive("n3", vote(2, (2, 3))), "n3! vote yes t2");
 }
 
 #[test]
-fn no_number_of_a_call_is_used_again_after_a_start() {
+fn rpc_ids_are_not_reused_after_a_restart() {
     let calls = |incarnation| {
         let mut harness = Start::of(&[1, 1, 2]).boot_as(incarnation);
         harness.wait();

@@ -1,4 +1,4 @@
-//! What a follower takes, what it refuses, and when it says so (thesis §3.5, §3.6).
+//! AppendEntries at a follower: accepted, refused, and when it answers (thesis §3.5, §3.6).
 
 use super::harness::{Harness, Start, append, id, reload, vote, voters};
 use wavetank_raft::{
@@ -6,53 +6,53 @@ use wavetank_raft::{
     Token,
 };
 
-/// In term 3, with a log that ends at t2.i3; nothing was heard yet.
+/// A follower in term 3 with a log up to t2.i3, without contact with a leader yet.
 fn follower() -> Harness {
     let mut harness = Start { term: 3, ..Start::of(&[1, 1, 2]) }.boot();
     harness.at(1_000);
     harness
 }
 
-/// The same, to which the leader has said that two entries are committed.
+/// The same, after the leader has sent commit index 2.
 fn led() -> Harness {
     let mut harness = follower();
     assert_eq!(
-        harness.hear("n2", append(3, (1, 2), &[], 2)),
+        harness.receive("n2", append(3, (1, 2), &[], 2)),
         "leader n2; n2! append yes t3 last i3; commit i2"
     );
     harness
 }
 
 #[test]
-fn entries_are_taken_where_they_join() {
+fn entries_are_appended_where_the_previous_one_matches() {
     for (request, expected) in [
-        // They follow the end, or some of them do.
+        // All entries, or some of them, are new.
         (append(3, (2, 3), &[3, 3], 0), "write w1 append t3.i4+2"),
         (append(3, (1, 2), &[2, 3], 0), "write w1 append t3.i4+1"),
-        // All are here.
+        // All entries are known.
         (append(3, (1, 1), &[1, 2], 0), "n2! append yes t3 last i3"),
         (append(3, (1, 1), &[1], 0), "n2! append yes t3 last i3"),
         (append(3, (2, 3), &[], 0), "n2! append yes t3 last i3"),
         // The end is in conflict.
         (append(3, (1, 2), &[3], 0), "write w1 replace t3.i3+1"),
         (append(3, (1, 2), &[3, 3, 3], 0), "write w1 replace t3.i3+3"),
-        // What precedes is not here, or another.
+        // The previous entry is missing or differs.
         (append(3, (2, 5), &[], 0), "n2! append no t3 last i3 hint t2.i3 retry"),
         (append(3, (2, 4), &[3], 0), "n2! append no t3 last i3 hint t2.i3 retry"),
         (append(3, (1, 5), &[], 0), "n2! append no t3 last i3 hint t1.i2 retry"),
         (append(3, (3, 3), &[], 0), "n2! append no t3 last i3 hint t1.i2 retry"),
-        // What is committed cannot be undone.
+        // Committed entries cannot be replaced.
         (append(3, (1, 1), &[3], 0), "ignored BelowCommit; n2! append no t3 last i3"),
-        // Another term.
+        // A message of another term.
         (append(2, (2, 3), &[2], 0), "n2! append no t3 last i3"),
         (append(4, (2, 3), &[4], 0), "Follower t4; no leader; leader n2; write w1 t4 - append t4.i4+1"),
     ] {
-        assert_eq!(led().hear("n2", request.clone()), expected, "{request:?}");
+        assert_eq!(led().receive("n2", request.clone()), expected, "{request:?}");
     }
 }
 
 #[test]
-fn nonsense_is_not_taken() {
+fn malformed_entries_are_refused() {
     let entry = |term, index| Entry::new(Term(term), Index(index), Payload::Noop);
     for entries in [
         vec![entry(3, 5)],
@@ -70,20 +70,20 @@ fn nonsense_is_not_taken() {
         };
         let request = Request::AppendEntries(m);
         assert_eq!(
-            led().hear("n2", request.clone()),
+            led().receive("n2", request.clone()),
             "ignored Malformed; n2! append no t3 last i3",
             "{request:?}"
         );
     }
-    assert_eq!(led().hear("n2", append(3, (4, 3), &[], 0)), "ignored Malformed; n2! append no t3 last i3");
-    // An unknown sender of nonsense is not a leader.
+    assert_eq!(led().receive("n2", append(3, (4, 3), &[], 0)), "ignored Malformed; n2! append no t3 last i3");
+    // A malformed message does not make its sender the leader.
     let mut harness = follower();
-    harness.hear("n2", append(3, (4, 3), &[], 0));
+    harness.receive("n2", append(3, (4, 3), &[], 0));
     assert_eq!(harness.node.leader(), None);
 }
 
 #[test]
-fn a_commit_reaches_as_far_as_the_message_has_verified() {
+fn a_follower_commits_no_further_than_the_message_verified() {
     for (request, commit) in [
         (append(3, (2, 3), &[], 3), 3),
         (append(3, (2, 3), &[], 9), 3),
@@ -93,24 +93,24 @@ fn a_commit_reaches_as_far_as_the_message_has_verified() {
         (append(3, (2, 4), &[], 4), 2),
     ] {
         let mut harness = led();
-        harness.hear("n2", request.clone());
+        harness.receive("n2", request.clone());
         assert_eq!(harness.node.commit(), Index(commit), "{request:?}");
     }
-    // What is applied is on disk, too.
+    // Only persisted entries are applied.
     let mut harness = led();
-    assert_eq!(harness.hear("n2", append(3, (2, 3), &[3], 4)), "write w1 append t3.i4+1; commit i3");
+    assert_eq!(harness.receive("n2", append(3, (2, 3), &[3], 4)), "write w1 append t3.i4+1; commit i3");
     assert_eq!(harness.node.commit(), Index(4));
-    assert_eq!(harness.written(), "n2! append yes t3 last i3; commit i4");
+    assert_eq!(harness.persisted(), "n2! append yes t3 last i3; commit i4");
 }
 
 #[test]
-fn an_answer_waits_for_what_it_asserts() {
+fn an_answer_waits_until_its_entries_are_persisted() {
     let mut harness = led();
-    harness.hear("n2", append(3, (2, 3), &[3], 0));
-    harness.hear("n2", append(3, (3, 4), &[3], 0));
-    assert_eq!(harness.hear("n2", append(3, (3, 4), &[], 0)), "", "it needs the first of them");
+    harness.receive("n2", append(3, (2, 3), &[3], 0));
+    harness.receive("n2", append(3, (3, 4), &[3], 0));
+    assert_eq!(harness.receive("n2", append(3, (3, 4), &[], 0)), "", "it needs the first of them");
     assert_eq!(
-        harness.hear("n2", append(3, (2, 3), &[], 0)),
+        harness.receive("n2", append(3, (2, 3), &[], 0)),
         "n2! append yes t3 last i5",
         "it needs neither"
     );
@@ -126,26 +126,26 @@ fn an_answer_waits_for_what_it_asserts() {
     assert_eq!(harness.node.durable(), Index(5));
 }
 
-/// A write of entries that were overwritten since vouches for nothing (A-B-A).
+/// The report of a write whose entries were overwritten makes nothing durable (A-B-A).
 #[test]
-fn a_late_report_does_not_vouch_for_what_replaced_it() {
+fn a_late_persist_report_does_not_cover_replacement_entries() {
     let mut harness = led();
-    harness.hear("n2", append(3, (2, 3), &[3, 3], 0));
+    harness.receive("n2", append(3, (2, 3), &[3, 3], 0));
     assert_eq!(
-        harness.hear("n3", append(4, (2, 3), &[4], 4)),
+        harness.receive("n3", append(4, (2, 3), &[4], 4)),
         "Follower t4; no leader; leader n3; write w2 t4 - replace t4.i4+1; commit i3"
     );
     assert_eq!(harness.step(Input::Persisted(Token(1))), "n2! append yes t3 last i3");
     assert_eq!((harness.node.durable(), harness.node.commit()), (Index(3), Index(4)));
     assert_eq!(harness.step(Input::Persisted(Token(2))), "n3! append yes t4 last i5; commit i4");
-    // What was on disk and was cut is not there either.
+    // Persisted entries that were truncated are not durable any more.
     let mut harness = led();
-    assert_eq!(harness.hear("n2", append(3, (1, 2), &[3, 3], 4)), "write w1 replace t3.i3+2");
+    assert_eq!(harness.receive("n2", append(3, (1, 2), &[3, 3], 4)), "write w1 replace t3.i3+2");
     assert_eq!(harness.node.durable(), Index(2));
 }
 
 #[test]
-fn a_membership_counts_from_when_it_is_taken_until_it_is_cut() {
+fn a_configuration_is_in_force_from_append_to_truncation() {
     let two = Configuration::new(voters(&["n1", "n2"])).expect("names differ");
     let entry = Entry::new(Term(3), Index(4), Payload::Configuration(two.into()));
     let m = |entries: Vec<Entry>| AppendEntries {
@@ -156,24 +156,24 @@ fn a_membership_counts_from_when_it_is_taken_until_it_is_cut() {
     };
     let mut harness = led();
     assert_eq!(
-        harness.hear("n2", Request::AppendEntries(m(vec![entry]))),
+        harness.receive("n2", Request::AppendEntries(m(vec![entry]))),
         "members i4 n1 n2; write w1 append t3.i4+1"
     );
     assert_eq!(harness.node.voters().iter().count(), 2);
     assert_eq!(
-        harness.hear("n3", append(4, (2, 3), &[4], 0)),
+        harness.receive("n3", append(4, (2, 3), &[4], 0)),
         "Follower t4; no leader; leader n3; members i1 n1 n2 n3; write w2 t4 - replace t4.i4+1"
     );
     assert_eq!(harness.node.voters().iter().count(), 3);
     assert_eq!(
-        harness.hear("n2", append(5, (2, 3), &[5], 0)),
+        harness.receive("n2", append(5, (2, 3), &[5], 0)),
         "Follower t5; no leader; leader n2; write w3 t5 - replace t5.i4+1",
         "nothing to tell"
     );
 }
 
 #[test]
-fn what_is_compacted_matches_unseen() {
+fn a_compacted_previous_entry_matches() {
     let mut harness = Start { snapshot: Some((2, 5)), term: 3, ..Start::of(&[2, 3]) }.boot();
     harness.at(1_000);
     assert_eq!(harness.node.commit(), Index(5));
@@ -186,40 +186,40 @@ fn what_is_compacted_matches_unseen() {
         (append(3, (1, 5), &[], 0), "n2! append no t3 last i7 hint t2.i5 retry"),
         (append(3, (1, 3), &[1, 2, 3], 0), "write w1 replace t3.i6+1"),
     ] {
-        assert_eq!(harness.hear("n2", request.clone()), expected, "{request:?}");
+        assert_eq!(harness.receive("n2", request.clone()), expected, "{request:?}");
     }
 }
 
 #[test]
-fn who_hears_a_leader_waits() {
+fn an_append_restarts_the_election_timer() {
     let mut harness = led();
     let due = harness.node.deadline().at;
-    harness.at(1_500).hear("n2", append(3, (2, 3), &[], 0));
+    harness.at(1_500).receive("n2", append(3, (2, 3), &[], 0));
     assert_eq!(harness.node.deadline().at, due + Span::ms(500));
     assert_eq!(harness.node.last_contact(Time(1_700_000)), Some(Span::ms(200)));
     assert_eq!(harness.node.leader(), Some(NodeId::of("n2")));
-    harness.hear("n3", append(2, (2, 3), &[], 0));
+    harness.receive("n3", append(2, (2, 3), &[], 0));
     assert_eq!(harness.node.deadline().at, due + Span::ms(500), "one of the past is no leader");
     assert_eq!(harness.wait(), "no leader; PreCandidate t3; n2: prevote t4 t2.i3; n3: prevote t4 t2.i3");
     assert_eq!((harness.node.leader(), harness.node.last_contact(harness.now)), (None, None));
 }
 
 #[test]
-fn a_shorter_timeout_counts_at_once() {
+fn a_reloaded_timeout_applies_at_once() {
     let mut harness = led();
     let timeout = Span::ms(500);
-    assert_eq!(harness.ask(reload(timeout)), "");
+    assert_eq!(harness.request(reload(timeout)), "");
     let patience = harness.node.deadline().at.since(harness.now);
     assert!(timeout <= patience && patience < timeout.times(2));
 }
 
-/// A server whose disk hangs would lead nobody anywhere (#503, #614).
+/// A server with a stalled disk could commit nothing (#503, #614).
 #[test]
-fn whoever_has_a_disk_that_hangs_does_not_campaign() {
+fn a_server_with_a_stalled_disk_does_not_campaign() {
     let stall = Span::ms(5_000);
     for (after, role) in [(Span::us(4_999_999), RoleName::PreCandidate), (stall, RoleName::Follower)] {
         let mut harness = follower();
-        assert_eq!(harness.hear("n3", vote(3, (2, 3))), "write w1 t3 n3");
+        assert_eq!(harness.receive("n3", vote(3, (2, 3))), "write w1 t3 n3");
         harness.now = harness.now + after;
         harness.timer();
         assert_eq!(harness.node.role(), role, "{after} after the write");
@@ -231,7 +231,7 @@ fn whoever_has_a_disk_that_hangs_does_not_campaign() {
     assert_eq!(harness.timer(), "Follower t4");
     harness.wait();
     assert_eq!(harness.node.role(), RoleName::Follower);
-    harness.written();
+    harness.persisted();
     harness.wait();
     assert_eq!(harness.node.role(), RoleName::PreCandidate);
 }

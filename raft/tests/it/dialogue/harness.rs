@@ -1,54 +1,54 @@
-//! One node, and a hand that plays everybody else. What a step wants done is told in words, so that
-//! a case is a line.
+//! One node whose peers, clients and stores are scripted. The effects of a step are described as
+//! text, so that a case is one line.
 
 use std::fmt::Write as _;
 use wavetank_raft::{
-    AppendEntries, AppendEntriesResponse, Boot, ClientRequest, Config, Configuration, Effect, Effects,
-    Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshotResponse, LogId, LogImage, LogOp,
-    Member, Node, NodeId, Payload, Request, RequestPreVote, RequestPreVoteResponse, RequestVote,
+    AppendEntries, AppendEntriesResponse, Boot, ClientRequest, Config, Configuration, DeadlineReason, Effect,
+    Effects, Entries, Entropy, Entry, HardState, Index, Input, InstallSnapshotResponse, LogId, LogImage,
+    LogOp, Member, Node, NodeId, Payload, Request, RequestPreVote, RequestPreVoteResponse, RequestVote,
     RequestVoteResponse, Response, RoleName, RpcId, Settings, SnapshotMeta, Span, StoreJob, Term, Time,
-    TimeoutNowResponse, Why, Write,
+    TimeoutNowResponse, Write,
 };
 
-/// What a node is started with.
+/// The start state of a node.
 pub(crate) struct Start<'a> {
     pub(crate) config: Config,
     pub(crate) members: Vec<Member>,
     pub(crate) term: u64,
     pub(crate) vote: Option<&'a str>,
-    /// The terms of the entries that are on its disk. The first is the membership.
+    /// The terms of the entries on its disk. The first entry is the configuration.
     pub(crate) log: &'a [u64],
-    /// The log begins after this, which is a snapshot's last.
+    /// The last entry of its snapshot. The log begins after it.
     pub(crate) snapshot: Option<(u64, u64)>,
 }
 
-/// Voters of these names.
+/// Voters with these names.
 pub(crate) fn voters(names: &[&str]) -> Vec<Member> {
     names.iter().map(|&name| Member::voter(name, name)).collect()
 }
 
 impl Start<'_> {
-    /// One of three, in the term of its log's end.
+    /// One of three voters, in the term of its last entry.
     pub(crate) fn of<'a>(log: &'a [u64]) -> Start<'a> {
         let config = Config { local_id: "n1".into(), ..Config::default() };
         let term = log.last().copied().unwrap_or(0);
         Start { config, members: voters(&["n1", "n2", "n3"]), term, vote: None, log, snapshot: None }
     }
 
-    /// A node, begun at time zero.
+    /// A node that starts at time zero.
     pub(crate) fn boot(self) -> Harness {
         self.boot_as(0)
     }
 
-    /// The same, at its start of that number.
+    /// The same, with this number of earlier starts.
     pub(crate) fn boot_as(self, incarnation: u32) -> Harness {
-        let (settings, boot) = self.found();
+        let (settings, boot) = self.recovered();
         let node = Node::boot(settings, Boot { incarnation, ..boot }, Time(0));
         Harness { node, now: Time(0), calls: Vec::new(), ticket: RpcId(0) }
     }
 
-    /// What a server finds.
-    pub(crate) fn found(self) -> (Settings, Boot) {
+    /// The settings and the content of the stores.
+    pub(crate) fn recovered(self) -> (Settings, Boot) {
         let configuration = Configuration::new(self.members).expect("names and addresses differ");
         let snapshot = self.snapshot.map(|last| SnapshotMeta {
             last: id(last),
@@ -76,14 +76,15 @@ impl Start<'_> {
 }
 
 impl Start<'_> {
-    /// Leads in the next term, with its first entry on its disk. Nobody has answered that yet.
+    /// A leader in the next term. Its first entry is persisted, and no follower has answered it
+    /// yet.
     pub(crate) fn elected(self) -> Harness {
         let mut harness = self.boot();
         harness.elect();
         harness
     }
 
-    /// The same, and everybody has everything, knows that it is committed, and owes no answer.
+    /// The same; all followers have all entries and the commit index, and no request is unanswered.
     pub(crate) fn leader(self) -> Harness {
         let mut harness = self.elected();
         harness.agree();
@@ -93,7 +94,7 @@ impl Start<'_> {
     }
 }
 
-/// Another heartbeat timeout, and the others in proportion.
+/// A reload with this length for all timeouts.
 pub(crate) fn reload(timeout: Span) -> ClientRequest {
     let (heartbeat_timeout, election_timeout, disk_stall_timeout) = (timeout, timeout, timeout);
     let config = Config { heartbeat_timeout, election_timeout, disk_stall_timeout, ..Start::of(&[]).config };
@@ -126,7 +127,7 @@ pub(crate) fn vote(term: u64, last: (u64, u64)) -> Request {
     Request::RequestVote(RequestVote { term: Term(term), last_log: id(last), leadership_transfer: false })
 }
 
-/// A vote for whom the leader has asked to campaign.
+/// A request for a vote in a leadership transfer.
 pub(crate) fn transfer_vote(term: u64, last: (u64, u64)) -> Request {
     Request::RequestVote(RequestVote { term: Term(term), last_log: id(last), leadership_transfer: true })
 }
@@ -135,13 +136,13 @@ pub(crate) fn pre_vote(term: u64, last: (u64, u64)) -> Request {
     Request::RequestPreVote(RequestPreVote { term: Term(term), last_log: id(last) })
 }
 
-/// What an answer says, whatever it answers.
+/// The content of a response, for any request.
 #[derive(Clone, Copy)]
-pub(crate) struct Say {
+pub(crate) struct ScriptedAnswer {
     pub(crate) yes: bool,
-    /// The term of whom answers.
+    /// The term of the responder.
     pub(crate) term: u64,
-    /// The follower's end, or where the next piece begins.
+    /// The follower's last index, or the next offset of a snapshot.
     pub(crate) number: u64,
     pub(crate) hint: Option<(u64, u64)>,
 }
@@ -150,20 +151,20 @@ pub(crate) struct Say {
 pub(crate) struct Harness {
     pub(crate) node: Node,
     pub(crate) now: Time,
-    /// Its calls that were not answered, the oldest first.
+    /// Its unanswered requests, the oldest first.
     pub(crate) calls: Vec<(NodeId, RpcId, Request)>,
-    /// What it has asked its stores for last.
+    /// The last ticket that it gave to its stores.
     pub(crate) ticket: RpcId,
 }
 
 impl Harness {
-    /// It is so late, in milliseconds.
+    /// Sets the time, in milliseconds.
     pub(crate) const fn at(&mut self, ms: u64) -> &mut Self {
         self.now = Time(ms * 1_000);
         self
     }
 
-    pub(crate) fn ask(&mut self, request: ClientRequest) -> String {
+    pub(crate) fn request(&mut self, request: ClientRequest) -> String {
         self.step(Input::Client(request))
     }
 
@@ -182,114 +183,117 @@ impl Harness {
                 _ => {}
             }
         }
-        let words: Vec<_> = effects.iter().map(words).collect();
-        words.join("; ")
+        let text: Vec<_> = effects.iter().map(describe).collect();
+        text.join("; ")
     }
 
     pub(crate) fn timer(&mut self) -> String {
         self.step(Input::Timer)
     }
 
-    /// Waits for what it waits for.
+    /// Waits for the deadline.
     pub(crate) fn wait(&mut self) -> String {
         self.now = self.now.max(self.node.deadline().at);
         self.timer()
     }
 
-    /// Waits, whatever it does meanwhile, until it waits for this; says when that will be.
-    pub(crate) fn until(&mut self, why: Why) -> Time {
+    /// Lets deadlines pass until the next deadline has this reason; returns its time.
+    pub(crate) fn until(&mut self, reason: DeadlineReason) -> Time {
         for _ in 0..100 {
             let deadline = self.node.deadline();
-            if deadline.why == why {
+            if deadline.reason == reason {
                 return deadline.at;
             }
             self.wait();
         }
-        panic!("it never waits for {why:?}");
+        panic!("it never waits for {reason:?}");
     }
 
-    /// The next heartbeat is due.
-    pub(crate) fn beat(&mut self) -> String {
-        self.until(Why::Heartbeat);
+    /// Waits for the next heartbeat.
+    pub(crate) fn next_heartbeat(&mut self) -> String {
+        self.until(DeadlineReason::Heartbeat);
         self.wait()
     }
 
-    /// Everything that it has written becomes durable.
-    pub(crate) fn written(&mut self) -> String {
+    /// All its writes are persisted.
+    pub(crate) fn persisted(&mut self) -> String {
         self.step(Input::Persisted(self.node.issued()))
     }
 
-    pub(crate) fn hear(&mut self, from: &str, request: Request) -> String {
+    pub(crate) fn receive(&mut self, from: &str, request: Request) -> String {
         self.step(Input::Request { from: NodeId::of(from), rpc: RpcId(1), request })
     }
 
-    /// The oldest call to this peer is answered.
-    pub(crate) fn answer(&mut self, from: &str, say: Say) -> String {
+    /// This peer answers the oldest request to it.
+    pub(crate) fn answer(&mut self, from: &str, scripted: ScriptedAnswer) -> String {
         let from = NodeId::of(from);
         let at = self.calls.iter().position(|(to, ..)| *to == from).expect("it was called");
         let (_, rpc, request) = self.calls.remove(at);
-        self.step(Input::Response { from, rpc, response: response(&request, say) })
+        self.step(Input::Response { from, rpc, response: response(&request, scripted) })
     }
 
-    /// Yes or no, in the node's own term.
-    pub(crate) fn say(&self, yes: bool) -> Say {
-        Say { yes, term: self.node.term().0, number: 0, hint: None }
+    /// A response in the node's own term.
+    pub(crate) fn scripted(&self, yes: bool) -> ScriptedAnswer {
+        ScriptedAnswer { yes, term: self.node.term().0, number: 0, hint: None }
     }
 
     pub(crate) fn yes(&mut self, from: &str) -> String {
-        self.answer(from, self.say(true))
+        self.answer(from, self.scripted(true))
     }
 
     pub(crate) fn no(&mut self, from: &str) -> String {
-        self.answer(from, self.say(false))
+        self.answer(from, self.scripted(false))
     }
 
-    /// The calls to this peer are lost.
+    /// The requests to this peer are lost.
     pub(crate) fn lose(&mut self, from: &str) {
         self.calls.retain(|(to, ..)| *to != NodeId::of(from));
     }
 
-    /// It is elected by everybody, and what it has written is durable. Its first calls as a leader
-    /// are not answered.
+    /// All peers elect it, and its writes are persisted. Its first requests as a leader are not
+    /// answered.
     pub(crate) fn elect(&mut self) {
         self.wait();
         for _ in ["tried", "real"] {
-            self.written();
+            self.persisted();
             for (from, rpc, request) in std::mem::take(&mut self.calls) {
-                let response = response(&request, self.say(true));
+                let response = response(&request, self.scripted(true));
                 self.step(Input::Response { from, rpc, response });
             }
         }
         assert!(self.node.role() == RoleName::Leader, "{:?}", self.node);
-        self.written();
+        self.persisted();
     }
 
-    /// Everybody says yes to all that it asks.
+    /// All peers answer all requests with success.
     pub(crate) fn all_yes(&mut self) {
         self.yes_to_all_of(&["n0", "n1", "n2", "n3", "n4", "n5"]);
     }
 
-    /// These say yes to all that it asks them.
+    /// These peers answer all requests to them with success.
     pub(crate) fn yes_to_all_of(&mut self, names: &[&str]) -> Vec<String> {
-        let mut words = Vec::new();
+        let mut text = Vec::new();
         for _ in 0..100 {
             let is_one =
                 |(to, ..): &&(NodeId, RpcId, Request)| names.iter().any(|name| NodeId::of(name) == *to);
-            let Some((to, ..)) = self.calls.iter().find(is_one) else { return words };
-            words.push(self.yes(&to.to_string()));
+            let Some((to, ..)) = self.calls.iter().find(is_one) else { return text };
+            text.push(self.yes(&to.to_string()));
         }
         panic!("it keeps on asking: {:?}", self.calls);
     }
 
-    /// The same, and its disk is done.
+    /// The same, and its writes are persisted.
     pub(crate) fn agree(&mut self) {
         self.all_yes();
-        self.written();
+        self.persisted();
         self.all_yes();
     }
 }
 
-pub(crate) fn response(request: &Request, Say { yes, term, number, hint }: Say) -> Response {
+pub(crate) fn response(
+    request: &Request,
+    ScriptedAnswer { yes, term, number, hint }: ScriptedAnswer,
+) -> Response {
     let term = Term(term);
     match request {
         Request::AppendEntries(_) => Response::AppendEntries(AppendEntriesResponse {
@@ -311,12 +315,12 @@ pub(crate) fn response(request: &Request, Say { yes, term, number, hint }: Say) 
     }
 }
 
-/// An effect in words.
-fn words(effect: &Effect) -> String {
+/// The text of an effect.
+fn describe(effect: &Effect) -> String {
     match effect {
         Effect::Send { to, request, .. } => format!("{to}: {}", call(request)),
         Effect::Reply { to, response, .. } => format!("{to}! {}", reply(response)),
-        Effect::Store(StoreJob::Persist(write)) => written(write),
+        Effect::Store(StoreJob::Persist(write)) => persisted(write),
         Effect::Store(StoreJob::Fetch { first, last, .. }) => format!("fetch {first}..{last}"),
         Effect::Commit(index) => format!("commit {index}"),
         Effect::Appended { first, count } => format!("appended {first} +{count}"),
@@ -379,10 +383,10 @@ pub(crate) fn reply(response: &Response) -> String {
     }
 }
 
-pub(crate) fn written(write: &Write) -> String {
-    let mut words = format!("write {}", write.token);
+pub(crate) fn persisted(write: &Write) -> String {
+    let mut text = format!("write {}", write.token);
     if let Some(HardState { term, vote }) = write.hard_state {
-        write!(words, " {term} {}", vote.map_or_else(|| "-".into(), |vote| vote.to_string())).expect("text");
+        write!(text, " {term} {}", vote.map_or_else(|| "-".into(), |vote| vote.to_string())).expect("text");
     }
     let run = |entries: &Entries| format!("{}+{}", entries[0].id, entries.len());
     let log = match &write.log {
@@ -392,8 +396,8 @@ pub(crate) fn written(write: &Write) -> String {
         LogOp::Compact(upto) => format!(" compact {upto}"),
         LogOp::Discard => " discard".into(),
     };
-    words + &log
+    text + &log
 }
 
-/// For how long the default settings let a leader be silent.
-pub(crate) const SILENCE: Span = Span::ms(1_000);
+/// The heartbeat timeout of the default settings.
+pub(crate) const HEARTBEAT_TIMEOUT: Span = Span::ms(1_000);

@@ -1,18 +1,18 @@
-//! How entries flow from a leader to its followers, and what it makes of their answers
-//! (thesis §3.5, §3.6.2, §6.2, §10.2).
+//! Replication from a leader to its followers, and its handling of their responses (thesis §3.5,
+//! §3.6.2, §6.2, §10.2).
 
-use super::harness::{Harness, Say, Start, entries, id, reload, voters};
+use super::harness::{Harness, ScriptedAnswer, Start, entries, id, reload, voters};
 use wavetank_raft::{
-    ClientRequest, Config, Entries, Flow, Index, Input, NodeId, Payload, Response, RoleName, RpcId, Span,
-    Time, TimeoutNowResponse, Why,
+    ClientRequest, Config, DeadlineReason, Entries, Flow, Index, Input, NodeId, Payload, Response, RoleName,
+    RpcId, Span, Time, TimeoutNowResponse,
 };
 
-/// Leads three in term 3 with a log that ends at its first entry, t3.i4. Nobody has answered.
+/// A leader of three in term 3. Its log ends at its first entry, t3.i4, without any answer yet.
 fn elected(config: Config) -> Harness {
     Start { config, ..Start::of(&[1, 1, 2]) }.elected()
 }
 
-/// The same, and everybody has everything.
+/// The same, and all followers have all entries.
 fn leader(config: Config) -> Harness {
     Start { config, ..Start::of(&[1, 1, 2]) }.leader()
 }
@@ -22,7 +22,7 @@ fn defaults() -> Config {
 }
 
 fn propose(harness: &mut Harness, count: u64) -> String {
-    harness.ask(ClientRequest::Propose((0..count).map(|_| Payload::Command(vec![0; 8].into())).collect()))
+    harness.request(ClientRequest::Propose((0..count).map(|_| Payload::Command(vec![0; 8].into())).collect()))
 }
 
 fn next(harness: &Harness, name: &str) -> (u64, u64) {
@@ -32,15 +32,15 @@ fn next(harness: &Harness, name: &str) -> (u64, u64) {
 }
 
 #[test]
-fn what_a_quorum_has_is_committed_and_told() {
+fn a_quorums_entries_are_committed_and_announced() {
     let mut harness = elected(defaults());
     assert_eq!(next(&harness, "n2"), (0, 4));
     assert_eq!(harness.yes("n2"), "commit i4");
     assert_eq!(next(&harness, "n2"), (4, 5));
     let now = harness.now;
     assert_eq!(
-        (harness.node.deadline().why, harness.node.deadline().at),
-        (Why::CommitFlush, now + Span::ms(50))
+        (harness.node.deadline().reason, harness.node.deadline().at),
+        (DeadlineReason::CommitFlush, now + Span::ms(50))
     );
     harness.now = now + Span::ms(49);
     assert_eq!(harness.timer(), "");
@@ -54,7 +54,7 @@ fn what_a_quorum_has_is_committed_and_told() {
     let mut harness = elected(defaults());
     harness.yes("n2");
     assert_eq!(harness.wait(), "n2: append t3 t3.i4+0 commit i4", "n3 has nothing of it");
-    assert_eq!(harness.node.deadline().why, Why::Heartbeat);
+    assert_eq!(harness.node.deadline().reason, DeadlineReason::Heartbeat);
 }
 
 #[test]
@@ -64,11 +64,11 @@ fn followers_alone_are_a_quorum_and_the_leaders_own_disk_is_one_of_three() {
     assert_eq!(harness.yes("n2"), "", "one of three");
     assert_eq!(harness.yes("n3"), "", "two of three; but here it is not on disk");
     assert_eq!((harness.node.commit(), harness.node.durable()), (Index(5), Index(4)));
-    assert_eq!(harness.written(), "commit i5");
+    assert_eq!(harness.persisted(), "commit i5");
 
     let mut harness = leader(defaults());
     propose(&mut harness, 1);
-    assert_eq!([harness.written(), harness.yes("n3")], ["", "commit i5"]);
+    assert_eq!([harness.persisted(), harness.yes("n3")], ["", "commit i5"]);
     assert_eq!(propose(&mut harness, 0), "");
 }
 
@@ -77,7 +77,7 @@ fn followers_alone_are_a_quorum_and_the_leaders_own_disk_is_one_of_three() {
 fn an_older_entry_is_not_committed_by_counting() {
     let mut harness = elected(Config { max_append_entries: 1, ..defaults() });
     for name in ["n2", "n3"] {
-        let back = Say { hint: Some((1, 2)), ..harness.say(false) };
+        let back = ScriptedAnswer { hint: Some((1, 2)), ..harness.scripted(false) };
         assert_eq!(harness.answer(name, back), format!("{name}: append t3 t1.i2+1 commit i0"));
         assert_eq!(harness.yes(name), format!("{name}: append t3 t2.i3+1 commit i0"));
         assert_eq!((next(&harness, name), harness.node.commit()), ((3, 5), Index(0)));
@@ -95,17 +95,17 @@ fn entries_flow_within_the_window() {
     );
     assert_eq!(harness.yes("n2"), "n2: append t3 t3.i8+2 commit i4");
     assert_eq!(harness.yes("n2"), "n2: append t3 t3.i10+1 commit i4");
-    // The newer of two answers comes first: it vouches for both.
-    assert_eq!(harness.written(), "commit i8");
+    // The newer of two responses comes first: it covers both requests.
+    assert_eq!(harness.persisted(), "commit i8");
     let first = harness.calls.remove(0);
     assert_eq!(harness.yes("n3"), "n3: append t3 t3.i8+2 commit i8; n3: append t3 t3.i10+1 commit i8");
     harness.calls.insert(0, first);
     assert_eq!(harness.yes("n3"), "ignored UnknownRpc");
 }
 
-/// However it comes about that a call is no longer waited for, there is room for the next one.
+/// Each way in which a request is settled frees its place in the window.
 #[test]
-fn the_window_opens_when_nobody_waits_for_what_filled_it() {
+fn the_window_opens_when_its_calls_are_settled() {
     let sent = "n2: append t3 t3.i5+1 commit i4";
     let full = || {
         let mut harness = leader(Config { max_inflight: 1, ..defaults() });
@@ -113,26 +113,26 @@ fn the_window_opens_when_nobody_waits_for_what_filled_it() {
         assert!(!propose(&mut harness, 1).contains("n2: "));
         harness
     };
-    // It was refused, though what precedes had matched.
+    // It was refused, although the previous entry had matched.
     assert_eq!(full().no("n2"), sent);
-    // A later call was answered, which vouches for it.
+    // The response to a later request covers it.
     let mut harness = full();
     harness.lose("n2");
-    while !harness.beat().starts_with("n2: append t3 t3.i5+0") {
+    while !harness.next_heartbeat().starts_with("n2: append t3 t3.i5+0") {
         harness.lose("n2");
         harness.yes_to_all_of(&["n3"]);
         assert!(harness.node.role() == RoleName::Leader);
     }
     assert_eq!(harness.yes("n2"), sent);
-    // It is so old that it was forgotten.
+    // It was so old that the leader dropped it.
     let mut harness = full();
     let first = harness.calls[0].clone();
     for _ in 0..32 {
         harness.lose("n2");
-        assert!(!harness.beat().contains(sent));
+        assert!(!harness.next_heartbeat().contains(sent));
         harness.yes_to_all_of(&["n3"]);
     }
-    assert!(harness.beat().contains(sent));
+    assert!(harness.next_heartbeat().contains(sent));
     harness.calls.insert(0, first);
     assert_eq!(harness.yes("n2"), "ignored UnknownRpc");
 }
@@ -141,12 +141,12 @@ fn the_window_opens_when_nobody_waits_for_what_filled_it() {
 fn a_probe_is_alone_until_it_is_answered() {
     let mut harness = elected(defaults());
     assert_eq!(propose(&mut harness, 1), "appended t3.i5 +1; write w3 append t3.i5+1");
-    let beat = harness.node.deadline();
-    assert_eq!(beat.why, Why::Heartbeat);
-    harness.now = beat.at - Span(1);
+    let next_heartbeat = harness.node.deadline();
+    assert_eq!(next_heartbeat.reason, DeadlineReason::Heartbeat);
+    harness.now = next_heartbeat.at - Span(1);
     assert_eq!(harness.timer(), "");
     assert_eq!(harness.wait(), "n2: append t3 t2.i3+0 commit i0; n3: append t3 t2.i3+0 commit i0");
-    assert_eq!(harness.node.deadline().at, beat.at + Span::ms(100));
+    assert_eq!(harness.node.deadline().at, next_heartbeat.at + Span::ms(100));
     // The heartbeat matches, and with it the flow begins where the probe has ended.
     harness.calls.remove(0);
     harness.calls.remove(0);
@@ -155,7 +155,7 @@ fn a_probe_is_alone_until_it_is_answered() {
 }
 
 #[test]
-fn a_refusal_is_followed_back_to_where_the_logs_part() {
+fn a_refusal_moves_the_probe_back_to_the_last_match() {
     // The log of the leader is t1 t1 t2 t2 t3, and it asks from the end on.
     for (hint, last_log, next) in [
         (Some((2, 4)), 4, 4),
@@ -168,36 +168,36 @@ fn a_refusal_is_followed_back_to_where_the_logs_part() {
         (None, 9, 4),
     ] {
         let mut harness = Start::of(&[1, 1, 2, 2]).elected();
-        let say = Say { hint, number: last_log, ..harness.say(false) };
-        harness.answer("n2", say);
+        let scripted = ScriptedAnswer { hint, number: last_log, ..harness.scripted(false) };
+        harness.answer("n2", scripted);
         let (_, progress) = harness.node.followers().next().expect("n2");
         assert_eq!(*progress.flow(), Flow::Probe { next: Index(next), waiting: true }, "{hint:?} {last_log}");
     }
 }
 
 #[test]
-fn an_old_refusal_is_not_believed() {
-    // What matched cannot come apart, whatever an answer says.
+fn an_old_refusal_is_ignored() {
+    // A match never goes back, whatever a response contains.
     let mut harness = leader(defaults());
     harness.wait();
     let heartbeat = harness.calls[0].clone();
     propose(&mut harness, 1);
     harness.calls = vec![heartbeat];
-    let say = Say { hint: Some((1, 1)), ..harness.say(false) };
-    assert_eq!(harness.answer("n2", say), "");
+    let scripted = ScriptedAnswer { hint: Some((1, 1)), ..harness.scripted(false) };
+    assert_eq!(harness.answer("n2", scripted), "");
     assert_eq!(next(&harness, "n2"), (4, 6));
-    // A probe that went further back meanwhile is not moved by an answer to the one before.
+    // A response to an earlier probe does not move a probe that went further back meanwhile.
     let mut harness = elected(defaults());
     harness.wait();
-    let first = Say { hint: Some((1, 2)), ..harness.say(false) };
+    let first = ScriptedAnswer { hint: Some((1, 2)), ..harness.scripted(false) };
     assert_eq!(harness.answer("n2", first), "n2: append t3 t1.i2+2 commit i0");
-    let second = Say { hint: Some((1, 1)), ..harness.say(false) };
+    let second = ScriptedAnswer { hint: Some((1, 1)), ..harness.scripted(false) };
     assert_eq!(harness.answer("n2", second), "", "that was the heartbeat before");
     assert_eq!(next(&harness, "n2"), (0, 3));
 }
 
 #[test]
-fn what_goes_unanswered_for_an_interval_is_asked_for() {
+fn unanswered_entries_are_probed_after_an_interval() {
     let mut harness = leader(defaults());
     harness.now = harness.node.deadline().at;
     assert!(propose(&mut harness, 2).contains("n2: append t3 t3.i4+2 commit i4; n3"));
@@ -207,20 +207,20 @@ fn what_goes_unanswered_for_an_interval_is_asked_for() {
     }
     harness.lose("n2");
     assert!(harness.wait().starts_with("n2: append t3 t3.i6+0 commit i4; n3: append t3 t3.i6+0"));
-    let say = Say { hint: Some((3, 4)), ..harness.say(false) };
-    assert_eq!(harness.answer("n2", say), "n2: append t3 t3.i4+2 commit i4");
+    let scripted = ScriptedAnswer { hint: Some((3, 4)), ..harness.scripted(false) };
+    assert_eq!(harness.answer("n2", scripted), "n2: append t3 t3.i4+2 commit i4");
 }
 
 #[test]
-fn answers_that_nobody_waits_for_change_nothing() {
+fn answers_to_unknown_calls_change_nothing() {
     let mut harness = leader(defaults());
     harness.wait();
     let call = harness.calls[0].clone();
     for term in [2, 4] {
         let mut harness = elected(defaults());
-        let say = Say { term, ..harness.say(true) };
+        let scripted = ScriptedAnswer { term, ..harness.scripted(true) };
         let expected = if term == 2 { "ignored UnknownRpc" } else { "Follower t4; no leader; write w3 t4 -" };
-        assert_eq!(harness.answer("n2", say), expected);
+        assert_eq!(harness.answer("n2", scripted), expected);
     }
     harness.calls.insert(0, (NodeId::of("n9"), call.1, call.2.clone()));
     assert_eq!(harness.yes("n9"), "ignored UnknownRpc");
@@ -235,16 +235,16 @@ fn answers_that_nobody_waits_for_change_nothing() {
     );
 }
 
-/// Counted from when the answered calls were sent (thesis §6.2).
+/// The time counts from the sending of the answered requests (thesis §6.2).
 #[test]
-fn a_leader_that_no_quorum_answers_steps_down() {
+fn a_leader_without_a_quorum_of_answers_steps_down() {
     let mut harness = elected(Config { leader_lease_timeout: Span::ms(550), ..defaults() });
     let begin = harness.now;
     harness.calls.clear();
     harness.wait();
     harness.now = begin + Span::ms(150);
     assert_eq!(harness.yes("n3"), "", "the call of 100 ms");
-    let due = harness.until(Why::Lease);
+    let due = harness.until(DeadlineReason::Lease);
     assert_eq!(due, begin + Span::ms(650));
     harness.now = due - Span(1);
     harness.timer();
@@ -254,36 +254,36 @@ fn a_leader_that_no_quorum_answers_steps_down() {
 }
 
 #[test]
-fn a_follower_that_is_silent_is_told_of_once() {
+fn a_silent_follower_is_reported_once() {
     let mut harness = elected(defaults());
     let begin = harness.now;
-    let mut told = Vec::new();
+    let mut describe_answer = Vec::new();
     for _ in 0..25 {
         harness.lose("n3");
         harness.agree();
-        let words = harness.wait();
-        let silent = words.split("; ").find(|word| word.contains("silent"));
-        told.extend(silent.map(|word| (harness.now.since(begin), word.to_owned())));
+        let text = harness.wait();
+        let silent = text.split("; ").find(|word| word.contains("silent"));
+        describe_answer.extend(silent.map(|word| (harness.now.since(begin), word.to_owned())));
     }
-    // Not at 1000 ms yet, when it had been silent for no longer than it may.
-    assert_eq!(told, [(Span::ms(1_100), format!("n3 silent since {begin}"))]);
+    // Not yet at 1000 ms: it was not silent for longer than the timeout.
+    assert_eq!(describe_answer, [(Span::ms(1_100), format!("n3 silent since {begin}"))]);
     assert_eq!(harness.yes("n3"), "n3 is back");
     assert!(!harness.wait().contains("silent") && !harness.yes("n3").contains("back"));
 }
 
 #[test]
-fn a_leader_whose_disk_hangs_steps_down() {
+fn a_leader_with_a_stalled_disk_steps_down() {
     let mut harness = leader(Config { disk_stall_timeout: Span::ms(1_030), ..defaults() });
     propose(&mut harness, 1);
     let begin = harness.now;
     for _ in 0..20 {
-        if harness.node.deadline().why != Why::DiskStall {
+        if harness.node.deadline().reason != DeadlineReason::DiskStall {
             harness.wait();
             harness.all_yes();
         }
     }
     let due = harness.node.deadline();
-    assert_eq!((due.why, due.at), (Why::DiskStall, begin + Span::ms(1_030)));
+    assert_eq!((due.reason, due.at), (DeadlineReason::DiskStall, begin + Span::ms(1_030)));
     harness.now = begin + Span::us(1_029_999);
     harness.timer();
     assert_eq!(harness.node.role(), RoleName::Leader);
@@ -292,10 +292,10 @@ fn a_leader_whose_disk_hangs_steps_down() {
 }
 
 #[test]
-fn what_is_not_in_memory_is_fetched() {
+fn uncached_entries_are_fetched() {
     let config = || Config { log_cache_capacity: 1, max_append_entries: 2, ..defaults() };
     let mut harness = elected(config());
-    let back = Say { hint: Some((1, 1)), ..harness.say(false) };
+    let back = ScriptedAnswer { hint: Some((1, 1)), ..harness.scripted(false) };
     assert_eq!(harness.answer("n2", back), "fetch i2..i3");
     let ticket = harness.ticket;
     for (what, terms) in [("nothing", &[][..]), ("another log", &[2, 2]), ("what was asked for", &[1, 2])] {
@@ -308,47 +308,47 @@ fn what_is_not_in_memory_is_fetched() {
     }
     let elsewhere = Input::Fetched { ticket, entries: entries(Index(2), &[2]) };
     assert_eq!(harness.step(elsewhere), "");
-    // The next heartbeat asks again.
+    // The next heartbeat fetches again.
     assert!(harness.wait().starts_with("n2: append t3 t1.i1+0 commit i0; n3"));
     assert_eq!(harness.node.followers().count(), 2);
 }
 
-/// What was fetched may have been compacted meanwhile.
+/// The fetched entries may have been compacted meanwhile.
 #[test]
-fn what_was_fetched_is_not_sent_without_what_precedes_it() {
+fn fetched_entries_are_not_sent_when_the_previous_one_is_compacted() {
     let config = Config { log_cache_capacity: 1, max_append_entries: 2, trailing_logs: 0, ..defaults() };
     let mut harness = elected(config);
-    let back = Say { hint: Some((1, 1)), ..harness.say(false) };
+    let back = ScriptedAnswer { hint: Some((1, 1)), ..harness.scripted(false) };
     assert_eq!(harness.answer("n2", back), "fetch i2..i3");
     assert_eq!(harness.yes("n3"), "commit i4");
     assert_eq!(harness.step(Input::SnapshotTaken(id((1, 2)))), "write w3 compact i2");
     let fetched = Input::Fetched { ticket: harness.ticket, entries: entries(Index(1), &[1, 2]) };
     assert_eq!(harness.step(fetched), "");
-    assert!(harness.beat().starts_with("n2: append t3 t0.i0+0 commit i0; read newest at 0; n3"));
+    assert!(harness.next_heartbeat().starts_with("n2: append t3 t0.i0+0 commit i0; read newest at 0; n3"));
 }
 
-/// A probe whose answer is still awaited may carry what is compacted by now.
+/// An unanswered probe may carry entries that are compacted by now.
 #[test]
-fn a_probe_into_what_is_compacted_is_followed_by_a_snapshot() {
+fn a_probe_below_the_log_starts_a_snapshot() {
     let mut harness = elected(Config { trailing_logs: 0, ..defaults() });
-    let back = Say { hint: Some((1, 1)), ..harness.say(false) };
+    let back = ScriptedAnswer { hint: Some((1, 1)), ..harness.scripted(false) };
     assert_eq!(harness.answer("n2", back), "n2: append t3 t1.i1+3 commit i0");
     assert_eq!(harness.yes("n3"), "commit i4");
     assert_eq!(harness.step(Input::SnapshotTaken(id((1, 2)))), "write w3 compact i2");
-    assert!(harness.beat().starts_with("n2: append t3 t0.i0+0 commit i0; read newest at 0; n3"));
+    assert!(harness.next_heartbeat().starts_with("n2: append t3 t0.i0+0 commit i0; read newest at 0; n3"));
 }
 
 #[test]
-fn what_is_being_fetched_is_asked_for_again_when_its_time_is_over() {
+fn a_fetch_without_report_is_repeated() {
     for (beats, again) in [(1, false), (3, true)] {
         let config = Config { log_cache_capacity: 1, max_append_entries: 1, max_inflight: 2, ..defaults() };
         let mut harness = leader(config);
         propose(&mut harness, 4);
-        harness.written();
+        harness.persisted();
         assert_eq!(harness.yes("n2"), "fetch i7..i7; commit i5", "and i6 is on its way");
         let ticket = harness.ticket;
-        let words: String = (0..beats).map(|_| harness.beat()).collect();
-        assert_eq!(words.contains("fetch i7..i7"), again, "{words}");
+        let text: String = (0..beats).map(|_| harness.next_heartbeat()).collect();
+        assert_eq!(text.contains("fetch i7..i7"), again, "{text}");
         let fetched = Input::Fetched { ticket, entries: entries(Index(6), &[3]) };
         let expected = if again { "ignored UnknownTicket" } else { "n2: append t3 t3.i6+1 commit i5" };
         assert_eq!(harness.step(fetched), expected);
@@ -356,22 +356,22 @@ fn what_is_being_fetched_is_asked_for_again_when_its_time_is_over() {
 }
 
 #[test]
-fn a_shorter_interval_counts_at_once() {
+fn a_reloaded_heartbeat_interval_applies_at_once() {
     let mut harness = elected(defaults());
     let due = harness.node.deadline().at;
-    assert_eq!(harness.ask(reload(Span::ms(2_000))), "");
+    assert_eq!(harness.request(reload(Span::ms(2_000))), "");
     assert_eq!(harness.node.deadline().at, due);
-    harness.ask(reload(Span::ms(500)));
+    harness.request(reload(Span::ms(500)));
     assert_eq!(harness.node.deadline().at, harness.now + Span::ms(50));
     assert_eq!(harness.node.last_contact(harness.now), Some(Span::ZERO));
 }
 
 #[test]
-fn a_leader_of_one_commits_what_is_on_its_disk() {
+fn a_single_voter_commits_what_it_has_persisted() {
     let mut harness = Start { members: voters(&["n1"]), ..Start::of(&[1]) }.elected();
     assert_eq!(propose(&mut harness, 2), "appended t2.i3 +2; write w3 append t2.i3+2");
-    assert_eq!(harness.written(), "commit i4");
-    assert_eq!(harness.node.deadline().why, Why::CommitFlush);
+    assert_eq!(harness.persisted(), "commit i4");
+    assert_eq!(harness.node.deadline().reason, DeadlineReason::CommitFlush);
     harness.at(9_000_000);
     assert_eq!(harness.timer(), "", "and hears itself always");
     assert_eq!((harness.node.role(), harness.now), (RoleName::Leader, Time(9_000_000_000)));

@@ -1,24 +1,24 @@
-//! Reads that everybody can believe (thesis §6.4): by a round of heartbeats, or under the lease.
+//! Linearizable reads (thesis §6.4): by a round of heartbeats, or under the lease.
 
-use super::harness::{Harness, Say, Start, voters};
+use super::harness::{Harness, ScriptedAnswer, Start, voters};
 use wavetank_raft::{Change, ClientRequest, Index, Member, ReadPath, RequestId, Span};
 
-/// Leads three up to t3.i4, and nobody has answered.
+/// A leader of three with a log up to t3.i4, without any answer yet.
 fn elected() -> Harness {
     Start::of(&[1, 1, 2]).elected()
 }
 
-/// The same, and everybody has everything. The membership stands at i1.
+/// The same, and all followers have all entries. The configuration is at i1.
 fn leader() -> Harness {
     Start::of(&[1, 1, 2]).leader()
 }
 
 fn read(harness: &mut Harness, request: u64, path: ReadPath) -> String {
-    harness.ask(ClientRequest::Read { request: RequestId(request), path })
+    harness.request(ClientRequest::Read { request: RequestId(request), path })
 }
 
 #[test]
-fn only_a_leader_lets_anybody_read() {
+fn only_a_leader_serves_reads() {
     let mut harness = Start::of(&[1, 1, 2]).boot();
     for path in [ReadPath::Index, ReadPath::Lease, ReadPath::Verify] {
         assert_eq!(read(&mut harness, 1, path), "r1 NotLeader(None)");
@@ -67,7 +67,7 @@ fn a_heartbeat_that_was_due_anyway_serves_as_the_next_round() {
     assert_eq!(harness.yes("n2"), "r1 reads i4; r2 reads i4");
 }
 
-/// What was committed when it came is not known before the first commit of the term.
+/// The commit index is not known before the first commit of the term.
 #[test]
 fn a_read_by_index_waits_for_the_first_commit_of_the_term() {
     for (path, early) in [(ReadPath::Index, ""), (ReadPath::Verify, "r1 reads i0")] {
@@ -83,7 +83,7 @@ fn a_read_by_index_waits_for_the_first_commit_of_the_term() {
 }
 
 #[test]
-fn an_answer_to_an_older_call_proves_nothing_for_a_read() {
+fn an_answer_to_an_older_call_does_not_confirm_a_read() {
     let mut harness = elected();
     read(&mut harness, 1, ReadPath::Index);
     assert_eq!(harness.yes("n2"), "commit i4", "that call had left before");
@@ -91,7 +91,7 @@ fn an_answer_to_an_older_call_proves_nothing_for_a_read() {
 }
 
 #[test]
-fn only_voters_prove_leadership() {
+fn only_voters_confirm_leadership() {
     let members = vec![Member::voter("n1", "n1"), Member::voter("n2", "n2"), Member::nonvoter("n3", "n3")];
     let mut harness = Start { members, ..Start::of(&[1, 1, 2]) }.elected();
     harness.agree();
@@ -105,23 +105,24 @@ fn reads_end_with_leadership() {
     let mut harness = leader();
     read(&mut harness, 1, ReadPath::Index);
     read(&mut harness, 2, ReadPath::Verify);
-    let newer = Say { term: 4, ..harness.say(false) };
+    let newer = ScriptedAnswer { term: 4, ..harness.scripted(false) };
     assert_eq!(
         harness.answer("n2", newer),
         "r1 LeadershipLost; r2 LeadershipLost; Follower t4; no leader; write w3 t4 -"
     );
 }
 
-/// Half a second from when a quorum's newest answered call was sent, less 500 in a million.
+/// Half a second from the sending of a quorum's newest answered requests, less 500 ppm.
 #[test]
-fn a_lease_lasts_from_when_what_was_answered_was_sent() {
+fn a_lease_starts_when_the_answered_call_was_sent() {
     let heard = leader().now;
     for (after, expected) in [(499_749, "r1 reads i4"), (499_750, "r1 NoLease")] {
         let mut harness = leader();
         harness.now = heard + Span::us(after);
         assert_eq!(read(&mut harness, 1, ReadPath::Lease), expected, "{after} us later");
     }
-    // Of three, one that answers is enough; and it counts from the call, not from the answer.
+    // With three voters one response is enough, and the lease starts at the request, not at the
+    // response.
     let mut harness = leader();
     harness.wait();
     let sent = harness.now;
@@ -134,17 +135,17 @@ fn a_lease_lasts_from_when_what_was_answered_was_sent() {
 }
 
 #[test]
-fn there_is_no_lease_before_the_first_commit_or_from_who_never_answered() {
+fn there_is_no_lease_before_the_first_commit_or_first_answer() {
     let mut harness = elected();
     harness.wait();
     harness.calls.drain(..2);
     harness.yes("n2");
     assert_eq!(read(&mut harness, 1, ReadPath::Lease), "r1 NoLease");
-    // Alone a server has its lease, until another one counts that it has not heard of.
+    // A single voter has its lease until another voter is added that has not answered.
     let mut harness = Start { members: voters(&["n1"]), ..Start::of(&[1]) }.elected();
     assert_eq!(read(&mut harness, 1, ReadPath::Lease), "r1 reads i2");
     let change = Change::AddVoter("n2".into(), "n2".into());
-    harness.ask(ClientRequest::Change { change, prev_index: Index::ZERO });
+    harness.request(ClientRequest::Change { change, prev_index: Index::ZERO });
     assert_eq!(read(&mut harness, 2, ReadPath::Lease), "r2 NoLease");
     harness.yes("n2");
     assert_eq!(read(&mut harness, 3, ReadPath::Lease), "r3 reads i2");

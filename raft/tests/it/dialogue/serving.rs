@@ -1,14 +1,14 @@
-//! What clients and operators are told by a server, each of them once.
+//! The answers of a server to clients and operators: exactly one for each call.
 
-use super::counter::{Counter, command, failure};
 use super::harness::{Start, append, voters};
+use super::server_harness::{ServerHarness, command, failure};
 use wavetank_raft::{
-    Call, Change, Config, Configuration, Dialect, Event, Index, NodeId, ReadPath, Reloadable, RequestId,
-    RoleName, Span, Time, Token, Why,
+    Call, Change, Config, Configuration, DeadlineReason, Dialect, Event, Index, NodeId, ReadPath, Reloadable,
+    RequestId, RoleName, Span, Time, Token,
 };
 
-/// Leads three up to t3.i4, of which everything is applied.
-fn leader() -> Counter {
+/// A leader of three that has applied its log up to t3.i4.
+fn leader() -> ServerHarness {
     Start::of(&[1, 1, 2]).serve_as_leader()
 }
 
@@ -26,29 +26,29 @@ fn add(name: &str) -> Call {
 
 #[test]
 fn a_call_is_answered_when_it_is_applied() {
-    let mut counter = leader();
-    assert_eq!(counter.apply(1), "");
-    assert_eq!(counter.call(2, Call::Barrier), "");
-    assert_eq!(counter.call(3, Call::ApplyLog { data: command(3), extensions: command(4) }), "");
-    assert_eq!(counter.call(4, add("n4")), "");
+    let mut harness = leader();
+    assert_eq!(harness.apply(1), "");
+    assert_eq!(harness.call(2, Call::Barrier), "");
+    assert_eq!(harness.call(3, Call::ApplyLog { data: command(3), extensions: command(4) }), "");
+    assert_eq!(harness.call(4, add("n4")), "");
     let batch = [5, 6].map(|number| (RequestId(number), command(number)));
-    assert_eq!(counter.step(Event::ApplyBatch(batch.to_vec())), "");
-    assert_eq!(counter.step(Event::ApplyBatch(Vec::new())), "");
-    assert_eq!(counter.agree(), "apply t3.i5+6");
+    assert_eq!(harness.step(Event::ApplyBatch(batch.to_vec())), "");
+    assert_eq!(harness.step(Event::ApplyBatch(Vec::new())), "");
+    assert_eq!(harness.agree(), "apply t3.i5+6");
     assert_eq!(
-        counter.applied(),
+        harness.applied(),
         "r1 applied i5 11; r2 committed i6; r3 applied i7 34; r4 committed i8; r5 applied i9 55; \
          r6 applied i10 66"
     );
 }
 
 #[test]
-fn only_a_leader_grants_anything() {
+fn only_a_leader_accepts_requests() {
     let follower = || {
-        let mut counter = Start::of(&[1, 1, 2]).serve();
-        counter.now = Time(1_000_000);
-        counter.hear("n2", append(2, (2, 3), &[], 0));
-        counter
+        let mut harness = Start::of(&[1, 1, 2]).serve();
+        harness.now = Time(1_000_000);
+        harness.receive("n2", append(2, (2, 3), &[], 0));
+        harness
     };
     let to = "NotLeader(Some((\"n2\", \"n2\")))";
     for call in [
@@ -65,72 +65,72 @@ fn only_a_leader_grants_anything() {
     }
     let batch = [5, 6].map(|number| (RequestId(number), command(number)));
     assert_eq!(follower().step(Event::ApplyBatch(batch.to_vec())), format!("r5 {to}; r6 {to}"));
-    let mut counter = follower();
-    counter.wait();
-    assert_eq!(counter.apply(1), "r1 NotLeader(None)");
+    let mut harness = follower();
+    harness.wait();
+    assert_eq!(harness.apply(1), "r1 NotLeader(None)");
 }
 
-/// What is not committed may be overwritten, or not; what is will be applied and answered.
+/// Uncommitted entries may be overwritten, or not. Committed entries will be applied and answered.
 #[test]
-fn whoever_waits_when_leadership_is_lost_is_told_so() {
-    let mut counter = leader();
-    counter.apply(1);
-    assert_eq!(counter.agree(), "apply t3.i5+1");
-    counter.apply(2);
-    counter.apply(3);
-    counter.call(4, Call::VerifyLeader);
-    assert_eq!(counter.depose(), "r4 LeadershipLost; r3 LeadershipLost; r2 LeadershipLost");
-    assert_eq!(counter.applied(), "r1 applied i5 11");
-    assert_eq!(counter.call(5, Call::Shutdown), "r5 done; halt Shutdown", "nobody waits any more");
+fn lost_leadership_answers_waiting_calls() {
+    let mut harness = leader();
+    harness.apply(1);
+    assert_eq!(harness.agree(), "apply t3.i5+1");
+    harness.apply(2);
+    harness.apply(3);
+    harness.call(4, Call::VerifyLeader);
+    assert_eq!(harness.depose(), "r4 LeadershipLost; r3 LeadershipLost; r2 LeadershipLost");
+    assert_eq!(harness.applied(), "r1 applied i5 11");
+    assert_eq!(harness.call(5, Call::Shutdown), "r5 done; halt Shutdown", "nobody waits any more");
 }
 
 #[test]
 fn a_read_that_fails_fails_alone() {
-    let mut counter = leader();
-    counter.call(1, Call::Transfer { target: Some("n3".into()) });
-    assert_eq!(counter.call(2, Call::Read(ReadPath::Index)), "");
-    assert_eq!(counter.call(3, Call::Read(ReadPath::Lease)), "r3 Refused(NoLease)");
-    assert_eq!(counter.agree(), "r2 reads i4");
+    let mut harness = leader();
+    harness.call(1, Call::Transfer { target: Some("n3".into()) });
+    assert_eq!(harness.call(2, Call::Read(ReadPath::Index)), "");
+    assert_eq!(harness.call(3, Call::Read(ReadPath::Lease)), "r3 Refused(NoLease)");
+    assert_eq!(harness.agree(), "r2 reads i4");
 }
 
 #[test]
 fn a_read_goes_ahead_once_the_state_machine_is_there() {
-    let mut counter = leader();
-    assert_eq!(counter.call(1, Call::Read(ReadPath::Lease)), "r1 reads i4", "it is there");
-    counter.apply(2);
-    assert_eq!(counter.agree(), "apply t3.i5+1");
+    let mut harness = leader();
+    assert_eq!(harness.call(1, Call::Read(ReadPath::Lease)), "r1 reads i4", "it is there");
+    harness.apply(2);
+    assert_eq!(harness.agree(), "apply t3.i5+1");
     for (request, call) in
         [(3, Call::Read(ReadPath::Lease)), (4, Call::Read(ReadPath::Index)), (5, Call::VerifyLeader)]
     {
-        counter.call(request, call);
+        harness.call(request, call);
     }
-    assert_eq!(counter.agree(), "r5 done", "that is about leadership alone");
-    assert_eq!(counter.applied(), "r2 applied i5 22; r3 reads i5; r4 reads i5");
-    assert_eq!(counter.agree(), "");
+    assert_eq!(harness.agree(), "r5 done", "that is about leadership alone");
+    assert_eq!(harness.applied(), "r2 applied i5 22; r3 reads i5; r4 reads i5");
+    assert_eq!(harness.agree(), "");
 }
 
 #[test]
-fn a_bootstrap_is_done_when_it_is_durable() {
+fn a_bootstrap_is_done_when_it_is_persisted() {
     let three = || Call::Bootstrap(Configuration::new(voters(&["n1", "n2", "n3"])).expect("names differ"));
-    let mut counter = Start::of(&[]).serve();
-    assert_eq!(counter.call(1, three()), "");
-    assert_eq!(counter.call(2, three()), "r2 CantBootstrap");
-    assert_eq!(counter.step(Event::Persisted(Token(0))), "");
-    assert_eq!(counter.written(), "r1 done");
-    assert_eq!(counter.written(), "");
+    let mut harness = Start::of(&[]).serve();
+    assert_eq!(harness.call(1, three()), "");
+    assert_eq!(harness.call(2, three()), "r2 CantBootstrap");
+    assert_eq!(harness.step(Event::Persisted(Token(0))), "");
+    assert_eq!(harness.persisted(), "r1 done");
+    assert_eq!(harness.persisted(), "");
     let others = Configuration::new(voters(&["n2", "n3"])).expect("names differ");
     assert_eq!(Start::of(&[]).serve().call(1, Call::Bootstrap(others)), "r1 NotVoter");
 }
 
 #[test]
-fn a_change_is_refused_where_not_everybody_knows_it() {
+fn a_change_is_refused_where_a_member_cannot_decode_it() {
     let members = || change(Change::Members(voters(&["n1", "n2"])));
     let others =
         [change(Change::AddVoter("n4".into(), "n4".into())), change(Change::RemoveServer("n3".into()))];
-    let is_refused = |counter: &mut Counter, call| match counter.call(1, call).as_str() {
+    let is_refused = |harness: &mut ServerHarness, call| match harness.call(1, call).as_str() {
         "" => false,
-        words => {
-            assert_eq!(words, "r1 UnsupportedProtocol");
+        text => {
+            assert_eq!(text, "r1 UnsupportedProtocol");
             true
         }
     };
@@ -149,69 +149,69 @@ fn a_change_is_refused_where_not_everybody_knows_it() {
     for (call, expected) in
         [(members(), true), (Call::Restore(command(1)), true), (add("n4"), false), (demote(), false)]
     {
-        let mut counter = leader();
-        counter.step(speaks("n9", Dialect::HashiCorp));
-        assert!(!is_refused(&mut counter, call.clone()), "that is no member");
-        let mut counter = leader();
-        counter.step(speaks("n3", Dialect::HashiCorp));
-        assert_eq!(is_refused(&mut counter, call.clone()), expected, "{call:?}");
-        counter.agree();
-        counter.step(speaks("n3", Dialect::Wavetank));
-        assert!(!is_refused(&mut counter, Call::Restore(command(2))), "now it does");
+        let mut harness = leader();
+        harness.step(speaks("n9", Dialect::HashiCorp));
+        assert!(!is_refused(&mut harness, call.clone()), "that is no member");
+        let mut harness = leader();
+        harness.step(speaks("n3", Dialect::HashiCorp));
+        assert_eq!(is_refused(&mut harness, call.clone()), expected, "{call:?}");
+        harness.agree();
+        harness.step(speaks("n3", Dialect::Wavetank));
+        assert!(!is_refused(&mut harness, Call::Restore(command(2))), "now it does");
     }
     assert_eq!(leader().call(1, change(Change::LeaveJoint)), "r1 Refused(ChangeInProgress)");
-    let words =
+    let text =
         leader().call(1, Call::Change { change: Change::DemoteVoter("n3".into()), prev_index: Index(3) });
-    assert_eq!(words, "r1 Refused(ConfigurationChanged { since: i3, latest: i1 })");
+    assert_eq!(text, "r1 Refused(ConfigurationChanged { since: i3, latest: i1 })");
 }
 
 #[test]
-fn a_staged_voter_is_answered_for_once_it_counts() {
-    let mut counter = leader();
+fn a_staged_voter_is_answered_once_promoted() {
+    let mut harness = leader();
     let (id, address) = ("n4".into(), "n4".into());
-    counter.call(1, Call::AddVoterStaged { id, address, prev_index: Index::ZERO });
-    assert_eq!(counter.agree(), "apply t3.i5+1");
-    assert_eq!(counter.applied(), "", "it is a member, without a vote");
-    counter.until(Why::Heartbeat);
-    counter.wait();
-    assert_eq!(counter.agree(), "apply t3.i6+1");
-    assert_eq!(counter.applied(), "r1 committed i6");
-    assert!(counter.server.node().voters().contains(NodeId::of("n4")));
-    // Or it is not, since leadership goes first.
-    let mut counter = leader();
+    harness.call(1, Call::AddVoterStaged { id, address, prev_index: Index::ZERO });
+    assert_eq!(harness.agree(), "apply t3.i5+1");
+    assert_eq!(harness.applied(), "", "it is a member, without a vote");
+    harness.until(DeadlineReason::Heartbeat);
+    harness.wait();
+    assert_eq!(harness.agree(), "apply t3.i6+1");
+    assert_eq!(harness.applied(), "r1 committed i6");
+    assert!(harness.server.node().voters().contains(NodeId::of("n4")));
+    // Or it is not promoted, because leadership is lost first.
+    let mut harness = leader();
     let (id, address) = ("n4".into(), "n4".into());
-    counter.call(1, Call::AddVoterStaged { id, address, prev_index: Index::ZERO });
-    counter.agree();
-    counter.applied();
-    assert_eq!(counter.depose(), "r1 Refused(StagingAborted)");
-    assert_eq!(counter.call(2, Call::Shutdown), "r2 done; halt Shutdown", "nobody waits any more");
+    harness.call(1, Call::AddVoterStaged { id, address, prev_index: Index::ZERO });
+    harness.agree();
+    harness.applied();
+    assert_eq!(harness.depose(), "r1 Refused(StagingAborted)");
+    assert_eq!(harness.call(2, Call::Shutdown), "r2 done; halt Shutdown", "nobody waits any more");
 }
 
 #[test]
 fn a_transfer_is_done_when_leadership_is_gone() {
-    let mut counter = leader();
-    assert_eq!(counter.call(1, Call::Transfer { target: Some("n3".into()) }), "");
-    assert_eq!(counter.apply(2), "r2 LeadershipTransferInProgress");
-    assert_eq!(counter.depose(), "r1 done");
-    let mut counter = leader();
-    assert_eq!(counter.call(1, Call::Transfer { target: Some("n1".into()) }), "r1 Refused(TransferToSelf)");
-    assert_eq!(counter.call(2, Call::Shutdown), "r2 done; halt Shutdown", "nobody waits any more");
+    let mut harness = leader();
+    assert_eq!(harness.call(1, Call::Transfer { target: Some("n3".into()) }), "");
+    assert_eq!(harness.apply(2), "r2 LeadershipTransferInProgress");
+    assert_eq!(harness.depose(), "r1 done");
+    let mut harness = leader();
+    assert_eq!(harness.call(1, Call::Transfer { target: Some("n1".into()) }), "r1 Refused(TransferToSelf)");
+    assert_eq!(harness.call(2, Call::Shutdown), "r2 done; halt Shutdown", "nobody waits any more");
 }
 
 #[test]
-fn a_restore_is_an_entry_that_the_state_machine_may_not_like() {
-    let mut counter = leader();
-    counter.call(1, Call::Restore(command(1)));
-    counter.call(2, Call::Restore(command(2)));
-    assert_eq!(counter.agree(), "apply t3.i5+2");
-    assert_eq!(counter.applied(), "r1 committed i5; r2 committed i6");
-    counter.call(3, Call::Restore(command(3)));
-    counter.agree();
-    assert_eq!(counter.applied_with("no"), "r3 Store(StoreError { kind: Corrupt, what: \"no\" })");
+fn a_restore_is_an_entry_that_the_state_machine_may_refuse() {
+    let mut harness = leader();
+    harness.call(1, Call::Restore(command(1)));
+    harness.call(2, Call::Restore(command(2)));
+    assert_eq!(harness.agree(), "apply t3.i5+2");
+    assert_eq!(harness.applied(), "r1 committed i5; r2 committed i6");
+    harness.call(3, Call::Restore(command(3)));
+    harness.agree();
+    assert_eq!(harness.applied_with("no"), "r3 Store(StoreError { kind: Corrupt, what: \"no\" })");
 }
 
 #[test]
-fn knobs_are_changed_or_refused() {
+fn settings_are_reloaded_or_refused() {
     let reloadable = |heartbeat, election| Reloadable {
         trailing_logs: 7,
         snapshot_interval: Span::s(8),
@@ -219,14 +219,14 @@ fn knobs_are_changed_or_refused() {
         heartbeat_timeout: Span::ms(heartbeat),
         election_timeout: Span::ms(election),
     };
-    let mut counter = leader();
+    let mut harness = leader();
     assert!(matches!(
-        counter.call(1, Call::Reload(reloadable(2_000, 1_000))).as_str(),
+        harness.call(1, Call::Reload(reloadable(2_000, 1_000))).as_str(),
         "r1 Config(\"election_timeout must not be below heartbeat_timeout\")"
     ));
-    assert_eq!(counter.server.node().settings().trailing_logs, defaults().trailing_logs);
-    assert_eq!(counter.call(2, Call::Reload(reloadable(2_000, 3_000))), "r2 done");
-    let settings = counter.server.node().settings();
+    assert_eq!(harness.server.node().settings().trailing_logs, defaults().trailing_logs);
+    assert_eq!(harness.call(2, Call::Reload(reloadable(2_000, 3_000))), "r2 done");
+    let settings = harness.server.node().settings();
     let Config { trailing_logs, snapshot_interval, snapshot_threshold, .. } = Config::clone(settings);
     assert_eq!((trailing_logs, snapshot_interval, snapshot_threshold), (7, Span::s(8), 9));
     assert_eq!((settings.heartbeat_timeout, settings.election_timeout), (Span::ms(2_000), Span::ms(3_000)));
@@ -234,7 +234,7 @@ fn knobs_are_changed_or_refused() {
 
 /// HashiCorp's futures may wait for ever (#145, #498).
 #[test]
-fn when_a_server_stops_everybody_who_waits_is_told() {
+fn a_stopping_server_answers_all_waiting_calls() {
     let stop: [(Event, &str, &str); 2] = [
         (Event::Call { request: RequestId(9), call: Call::Shutdown }, "Shutdown", "halt Shutdown"),
         (
@@ -243,81 +243,85 @@ fn when_a_server_stops_everybody_who_waits_is_told() {
             "halt Store(StoreError { kind: Io, what: \"disk\" })",
         ),
     ];
-    for (event, told, halt) in stop {
-        let mut counter = leader();
-        counter.call(1, Call::VerifyLeader);
-        counter.call(2, Call::Snapshot);
-        counter.apply(3);
-        counter.call(4, Call::Transfer { target: Some("n3".into()) });
-        assert!(!counter.server.is_halted());
-        let words = counter.step(event);
-        let expected = [3, 1, 4, 2].map(|request| format!("r{request} {told}")).join("; ");
-        assert_eq!(words.trim_start_matches("r9 done; "), format!("{expected}; {halt}"));
-        assert!(counter.server.is_halted());
-        assert_eq!((counter.server.deadline().at, counter.server.deadline().why), (Time::NEVER, Why::Idle));
-        assert_eq!(counter.apply(5), "r5 Shutdown");
+    for (event, describe_answer, halt) in stop {
+        let mut harness = leader();
+        harness.call(1, Call::VerifyLeader);
+        harness.call(2, Call::Snapshot);
+        harness.apply(3);
+        harness.call(4, Call::Transfer { target: Some("n3".into()) });
+        assert!(!harness.server.is_halted());
+        let text = harness.step(event);
+        let expected = [3, 1, 4, 2].map(|request| format!("r{request} {describe_answer}")).join("; ");
+        assert_eq!(text.trim_start_matches("r9 done; "), format!("{expected}; {halt}"));
+        assert!(harness.server.is_halted());
+        assert_eq!(
+            (harness.server.deadline().at, harness.server.deadline().reason),
+            (Time::NEVER, DeadlineReason::Idle)
+        );
+        assert_eq!(harness.apply(5), "r5 Shutdown");
         let batch = [6, 7].map(|number| (RequestId(number), command(number)));
-        assert_eq!(counter.step(Event::ApplyBatch(batch.to_vec())), "r6 Shutdown; r7 Shutdown");
-        counter.calls.clear();
-        assert_eq!((counter.written(), counter.step(Event::Timer)), (String::new(), String::new()));
-        assert!(counter.calls.is_empty());
+        assert_eq!(harness.step(Event::ApplyBatch(batch.to_vec())), "r6 Shutdown; r7 Shutdown");
+        harness.calls.clear();
+        assert_eq!((harness.persisted(), harness.step(Event::Timer)), (String::new(), String::new()));
+        assert!(harness.calls.is_empty());
     }
-    let mut counter = Start::of(&[]).serve();
-    counter.call(1, Call::Bootstrap(Configuration::new(voters(&["n1"])).expect("one name")));
-    assert_eq!(counter.call(2, Call::Shutdown), "r2 done; r1 Shutdown; halt Shutdown");
+    let mut harness = Start::of(&[]).serve();
+    harness.call(1, Call::Bootstrap(Configuration::new(voters(&["n1"])).expect("one name")));
+    assert_eq!(harness.call(2, Call::Shutdown), "r2 done; r1 Shutdown; halt Shutdown");
 }
 
-/// Once the removal is applied; a follower that was removed may be added again, and stays.
+/// It stops once its removal is applied. A removed follower keeps running, because it may be added
+/// again.
 #[test]
 fn a_leader_that_is_removed_stops() {
     for shutdown_on_remove in [true, false] {
         let config = Config { shutdown_on_remove, ..defaults() };
-        let mut counter = Start { config, ..Start::of(&[1, 1, 2]) }.serve_as_leader();
-        counter.call(1, change(Change::RemoveServer("n1".into())));
-        assert_eq!(counter.agree(), "apply t3.i5+1");
-        assert_eq!(counter.server.node().role(), RoleName::Follower);
+        let mut harness = Start { config, ..Start::of(&[1, 1, 2]) }.serve_as_leader();
+        harness.call(1, change(Change::RemoveServer("n1".into())));
+        assert_eq!(harness.agree(), "apply t3.i5+1");
+        assert_eq!(harness.server.node().role(), RoleName::Follower);
         let expected = if shutdown_on_remove { "r1 committed i5; halt Removed" } else { "r1 committed i5" };
-        assert_eq!(counter.applied(), expected);
+        assert_eq!(harness.applied(), expected);
     }
-    let mut counter = leader();
-    counter.call(1, change(Change::RemoveServer("n3".into())));
-    counter.agree();
-    counter.depose();
-    assert_eq!(counter.applied(), "r1 committed i5", "another one was removed");
+    let mut harness = leader();
+    harness.call(1, change(Change::RemoveServer("n3".into())));
+    harness.agree();
+    harness.depose();
+    assert_eq!(harness.applied(), "r1 committed i5", "another one was removed");
 }
 
 #[test]
-fn observers_hear_of_members_leaders_and_silence() {
-    let mut counter = Start::of(&[1, 1, 2]).serve();
-    counter.now = Time(1_000_000);
-    counter.hear("n2", append(2, (2, 3), &[2], 0));
-    assert_eq!(counter.observed(), "leader n2 at n2");
-    counter.hear("n2", append(3, (1, 2), &[3], 0));
-    assert_eq!(counter.observed(), "Follower t3; no leader; leader n2 at n2; cut after i3");
-    counter.hear("n3", append(3, (1, 2), &[3], 0));
-    assert_eq!(counter.observed(), "ignored SecondLeader");
+fn observers_see_members_leaders_and_failed_heartbeats() {
+    let mut harness = Start::of(&[1, 1, 2]).serve();
+    harness.now = Time(1_000_000);
+    harness.receive("n2", append(2, (2, 3), &[2], 0));
+    assert_eq!(harness.observed(), "leader n2 at n2");
+    harness.receive("n2", append(3, (1, 2), &[3], 0));
+    assert_eq!(harness.observed(), "Follower t3; no leader; leader n2 at n2; cut after i3");
+    harness.receive("n3", append(3, (1, 2), &[3], 0));
+    assert_eq!(harness.observed(), "ignored SecondLeader");
 
-    let mut counter = leader();
-    counter.call(1, change(Change::AddVoter("n3".into(), "a3".into())));
-    let moved = counter.observed();
+    let mut harness = leader();
+    harness.call(1, change(Change::AddVoter("n3".into(), "a3".into())));
+    let moved = harness.observed();
     assert!(moved.ends_with("+n3 Voter at a3") && !moved.contains('-'), "{moved}");
-    counter.agree();
-    counter.call(2, change(Change::RemoveServer("n3".into())));
-    assert_eq!(counter.observed(), "-n3 Voter at a3");
-    counter.agree();
-    counter.call(3, add("n4"));
-    assert_eq!(counter.observed(), "+n4 Nonvoter at n4");
+    harness.agree();
+    harness.call(2, change(Change::RemoveServer("n3".into())));
+    assert_eq!(harness.observed(), "-n3 Voter at a3");
+    harness.agree();
+    harness.call(3, add("n4"));
+    assert_eq!(harness.observed(), "+n4 Nonvoter at n4");
 
-    let mut counter = leader();
+    let mut harness = leader();
     for _ in 0..13 {
-        counter.until(Why::Heartbeat);
-        counter.wait();
-        counter.calls.retain(|(to, ..)| *to == NodeId::of("n2"));
-        counter.agree();
+        harness.until(DeadlineReason::Heartbeat);
+        harness.wait();
+        harness.calls.retain(|(to, ..)| *to == NodeId::of("n2"));
+        harness.agree();
     }
-    assert_eq!(counter.observed(), "n3 silent for 1050.000ms");
-    counter.until(Why::Heartbeat);
-    counter.wait();
-    counter.agree();
-    assert_eq!(counter.observed(), "n3 is back");
+    assert_eq!(harness.observed(), "n3 silent for 1050.000ms");
+    harness.until(DeadlineReason::Heartbeat);
+    harness.wait();
+    harness.agree();
+    assert_eq!(harness.observed(), "n3 is back");
 }

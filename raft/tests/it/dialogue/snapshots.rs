@@ -1,13 +1,13 @@
-//! A snapshot in place of a log: what a follower takes of it, and how a leader sends it (thesis §5).
+//! Snapshots: how a follower installs one, and how a leader sends one (thesis §5).
 
-use super::harness::{Harness, Say, Start, append, id, voters};
+use super::harness::{Harness, ScriptedAnswer, Start, append, id, voters};
 use std::sync::Arc;
 use wavetank_raft::{
-    ClientRequest, Config, Configuration, Index, Input, InstallSnapshot, Node, Payload, ReadPath, Request,
-    RequestId, RpcId, SnapshotMeta, SnapshotPiece, Span, Term, Time, Why,
+    ClientRequest, Config, Configuration, DeadlineReason, Index, Input, InstallSnapshot, Node, Payload,
+    ReadPath, Request, RequestId, RpcId, SnapshotMeta, SnapshotPiece, Span, Term, Time,
 };
 
-/// Ten bytes that end here, with four members since i2.
+/// The description of a snapshot of ten bytes, with four members since i2.
 fn meta(last: (u64, u64)) -> Arc<SnapshotMeta> {
     let configuration = Configuration::new(voters(&["n1", "n2", "n3", "n4"])).expect("names differ");
     SnapshotMeta { last: id(last), configuration, configuration_index: Index(2), size: 10, checksum: 0 }
@@ -21,14 +21,14 @@ fn piece(term: u64, last: (u64, u64), begin: u64, end: u64) -> Request {
     Request::InstallSnapshot(InstallSnapshot { term, meta, offset, data, done })
 }
 
-/// In term 3, with a log that ends at t2.i3 and begins at i1.
+/// A follower in term 3, with a log from i1 to t2.i3.
 fn follower() -> Harness {
     let mut harness = Start { term: 3, ..Start::of(&[1, 1, 2]) }.boot();
-    harness.at(1_000).hear("n2", append(3, (1, 1), &[], 1));
+    harness.at(1_000).receive("n2", append(3, (1, 1), &[], 1));
     harness
 }
 
-/// A report about the ticket that was given out last.
+/// The report for the last ticket.
 fn kept(harness: &mut Harness, ticket: u64, ok: bool) -> String {
     harness.step(Input::SnapshotWritten { ticket: RpcId(ticket), ok })
 }
@@ -38,9 +38,9 @@ const MEMBERS: &str = "members i2 n1 n2 n3 n4; ";
 #[test]
 fn a_snapshot_takes_the_place_of_a_log_that_does_not_reach_it() {
     let mut harness = follower();
-    assert_eq!(harness.hear("n2", piece(3, (3, 9), 0, 4)), "keep t3.i9 0+4");
+    assert_eq!(harness.receive("n2", piece(3, (3, 9), 0, 4)), "keep t3.i9 0+4");
     assert_eq!(kept(&mut harness, 1, true), "n2! install yes t3 next 4");
-    assert_eq!(harness.hear("n2", piece(3, (3, 9), 4, 10)), "keep t3.i9 4+6 done");
+    assert_eq!(harness.receive("n2", piece(3, (3, 9), 4, 10)), "keep t3.i9 4+6 done");
     assert_eq!(
         kept(&mut harness, 2, true),
         format!("{MEMBERS}installed t3.i9; write w1 discard; n2! install yes t3 next 10")
@@ -49,13 +49,13 @@ fn a_snapshot_takes_the_place_of_a_log_that_does_not_reach_it() {
     assert_eq!((node.log().base(), node.log().last()), (id((3, 9)), id((3, 9))));
     assert_eq!((node.commit(), node.durable(), node.snapshot()), (Index(9), Index(9), id((3, 9))));
     assert_eq!(node.voters().iter().count(), 4);
-    assert_eq!(harness.written(), "", "the snapshot alone was durable before");
+    assert_eq!(harness.persisted(), "", "the snapshot alone was durable before");
     assert_eq!(kept(&mut harness, 2, true), "ignored UnknownTicket");
 }
 
-/// What follows the snapshot stays if the log has its last entry, and goes if not (#697).
+/// The suffix stays if the log has the snapshot's last entry, and goes otherwise (#697).
 #[test]
-fn what_follows_a_snapshot_stays_where_it_belongs_to_the_same_history() {
+fn a_suffix_after_a_snapshot_stays_only_if_it_matches() {
     let config = |trailing_logs| Config { trailing_logs, ..Start::of(&[]).config };
     for (trailing, last, effect, end, base) in [
         (0, (1, 2), "write w1 compact i2; ", 3, 2),
@@ -66,7 +66,7 @@ fn what_follows_a_snapshot_stays_where_it_belongs_to_the_same_history() {
         (0, (2, 3), "write w1 compact i3; ", 3, 3),
     ] {
         let mut harness = Start { term: 3, config: config(trailing), ..Start::of(&[1, 1, 2]) }.boot();
-        harness.hear("n2", piece(3, last, 0, 10));
+        harness.receive("n2", piece(3, last, 0, 10));
         let id = id(last);
         assert_eq!(
             kept(&mut harness, 1, true),
@@ -82,62 +82,70 @@ fn what_follows_a_snapshot_stays_where_it_belongs_to_the_same_history() {
 #[test]
 fn pieces_come_in_order_and_one_at_a_time() {
     let mut harness = follower();
-    assert_eq!(harness.hear("n2", piece(3, (3, 9), 4, 10)), "n2! install no t3 next 0", "it begins at zero");
-    assert_eq!(harness.hear("n2", piece(3, (3, 9), 0, 4)), "keep t3.i9 0+4");
-    assert_eq!(harness.hear("n2", piece(3, (3, 9), 0, 4)), "n2! install no t3 next 0", "it is being written");
-    assert_eq!(harness.hear("n2", piece(3, (3, 9), 4, 10)), "n2! install no t3 next 0");
+    assert_eq!(
+        harness.receive("n2", piece(3, (3, 9), 4, 10)),
+        "n2! install no t3 next 0",
+        "it begins at zero"
+    );
+    assert_eq!(harness.receive("n2", piece(3, (3, 9), 0, 4)), "keep t3.i9 0+4");
+    assert_eq!(
+        harness.receive("n2", piece(3, (3, 9), 0, 4)),
+        "n2! install no t3 next 0",
+        "it is being written"
+    );
+    assert_eq!(harness.receive("n2", piece(3, (3, 9), 4, 10)), "n2! install no t3 next 0");
     assert_eq!(kept(&mut harness, 9, true), "ignored UnknownTicket");
     assert_eq!(kept(&mut harness, 1, true), "n2! install yes t3 next 4");
-    assert_eq!(harness.hear("n2", piece(3, (3, 9), 6, 10)), "n2! install no t3 next 4", "there is a gap");
-    assert_eq!(harness.hear("n2", piece(3, (3, 8), 4, 10)), "n2! install no t3 next 0", "another one");
-    assert_eq!(harness.hear("n2", piece(3, (3, 9), 4, 6)), "keep t3.i9 4+2");
+    assert_eq!(harness.receive("n2", piece(3, (3, 9), 6, 10)), "n2! install no t3 next 4", "there is a gap");
+    assert_eq!(harness.receive("n2", piece(3, (3, 8), 4, 10)), "n2! install no t3 next 0", "another one");
+    assert_eq!(harness.receive("n2", piece(3, (3, 9), 4, 6)), "keep t3.i9 4+2");
     assert_eq!(kept(&mut harness, 2, true), "n2! install yes t3 next 6");
-    assert_eq!(harness.hear("n2", piece(3, (3, 9), 0, 4)), "keep t3.i9 0+4", "it begins anew");
-    assert_eq!(harness.hear("n2", piece(3, (3, 8), 0, 10)), "keep t3.i8 0+10 done", "and so does another");
+    assert_eq!(harness.receive("n2", piece(3, (3, 9), 0, 4)), "keep t3.i9 0+4", "it begins anew");
+    assert_eq!(harness.receive("n2", piece(3, (3, 8), 0, 10)), "keep t3.i8 0+10 done", "and so does another");
     assert_eq!(kept(&mut harness, 3, true), "ignored UnknownTicket", "nobody waits for that one any more");
     assert_eq!(kept(&mut harness, 4, false), "n2! install no t3 next 0");
-    assert_eq!(harness.hear("n2", piece(3, (3, 8), 4, 10)), "n2! install no t3 next 0");
+    assert_eq!(harness.receive("n2", piece(3, (3, 8), 4, 10)), "n2! install no t3 next 0");
 }
 
 #[test]
-fn a_snapshot_of_what_is_committed_is_old_news() {
+fn a_snapshot_below_the_commit_index_is_not_installed() {
     let mut harness = follower();
-    harness.hear("n2", append(3, (2, 3), &[3], 4));
-    assert_eq!(harness.hear("n2", piece(3, (2, 3), 0, 4)), "n2! install yes t3 next 10");
-    assert_eq!(harness.hear("n2", piece(3, (3, 4), 0, 4)), "", "that is not durable here yet");
-    assert_eq!(harness.written(), "n2! append yes t3 last i3; n2! install yes t3 next 10; commit i4");
-    // It may have become so on the way.
-    assert_eq!(harness.hear("n2", piece(3, (3, 5), 0, 10)), "keep t3.i5 0+10 done");
-    harness.hear("n2", append(3, (3, 4), &[3], 5));
+    harness.receive("n2", append(3, (2, 3), &[3], 4));
+    assert_eq!(harness.receive("n2", piece(3, (2, 3), 0, 4)), "n2! install yes t3 next 10");
+    assert_eq!(harness.receive("n2", piece(3, (3, 4), 0, 4)), "", "that is not durable here yet");
+    assert_eq!(harness.persisted(), "n2! append yes t3 last i3; n2! install yes t3 next 10; commit i4");
+    // It may have been committed while the snapshot was in flight.
+    assert_eq!(harness.receive("n2", piece(3, (3, 5), 0, 10)), "keep t3.i5 0+10 done");
+    harness.receive("n2", append(3, (3, 4), &[3], 5));
     assert_eq!(kept(&mut harness, 1, true), "n2! install yes t3 next 10");
     assert_eq!(harness.node.snapshot(), id((0, 0)));
 }
 
 #[test]
-fn only_the_leader_may_send_one() {
+fn only_the_leader_may_send_a_snapshot() {
     let mut harness = follower();
-    assert_eq!(harness.hear("n3", piece(3, (3, 9), 0, 4)), "ignored SecondLeader");
-    assert_eq!(harness.hear("n2", piece(2, (2, 9), 0, 4)), "n2! install no t3 next 0");
+    assert_eq!(harness.receive("n3", piece(3, (3, 9), 0, 4)), "ignored SecondLeader");
+    assert_eq!(harness.receive("n2", piece(2, (2, 9), 0, 4)), "n2! install no t3 next 0");
     assert_eq!(
-        harness.hear("n3", piece(4, (3, 9), 0, 4)),
+        harness.receive("n3", piece(4, (3, 9), 0, 4)),
         "Follower t4; no leader; leader n3; keep t3.i9 0+4; write w1 t4 -"
     );
     harness.wait();
     assert_eq!(kept(&mut harness, 1, true), "ignored UnknownTicket", "it has begun to campaign");
 }
 
-/// The log may still have what a snapshot stands for. An operator who gave the cluster another
-/// membership offline has put it into the snapshot alone.
+/// The log may still have entries that a snapshot includes. After an offline recovery only the
+/// snapshot has the new membership.
 #[test]
 fn the_membership_of_a_snapshot_counts_and_not_that_of_the_entry_it_ends_with() {
-    let (settings, mut boot) = Start::of(&[1, 1, 2]).found();
+    let (settings, mut boot) = Start::of(&[1, 1, 2]).recovered();
     boot.snapshot = Some(meta((1, 1)));
     let node = Node::boot(settings, boot, Time(0));
     assert_eq!(node.voters().iter().count(), 4);
 }
 
 #[test]
-fn a_local_snapshot_lets_the_log_go() {
+fn a_local_snapshot_compacts_the_log() {
     let config = |trailing_logs| Config { trailing_logs, ..Start::of(&[]).config };
     for (trailing, last, expected) in [
         (0, (1, 2), "write w1 compact i2"),
@@ -146,40 +154,40 @@ fn a_local_snapshot_lets_the_log_go() {
         (0, (2, 3), ""),
     ] {
         let mut harness = Start { term: 3, config: config(trailing), ..Start::of(&[1, 1, 2]) }.boot();
-        harness.at(1_000).hear("n2", append(3, (1, 2), &[], 2));
+        harness.at(1_000).receive("n2", append(3, (1, 2), &[], 2));
         assert_eq!(harness.step(Input::SnapshotTaken(id(last))), expected, "{last:?}, {trailing} trailing");
         harness.step(Input::SnapshotTaken(id((1, 1))));
         let kept = if last == (2, 3) { (1, 1) } else { last };
         assert_eq!(harness.node.snapshot(), id(kept), "one that is not committed, or older, is none");
     }
-    // What is not on disk cannot be cut from there.
+    // Entries that are not persisted cannot be deleted from the disk.
     let mut harness = Start { term: 3, config: config(0), ..Start::of(&[1, 1, 2]) }.boot();
-    harness.at(1_000).hear("n2", append(3, (2, 3), &[3, 3], 5));
+    harness.at(1_000).receive("n2", append(3, (2, 3), &[3, 3], 5));
     assert_eq!(harness.step(Input::SnapshotTaken(id((3, 4)))), "write w2 compact i3");
 }
 
-/// Leads three in term 4, from a snapshot at t2.i5 on to t4.i8, which is committed. `n2` has next to
-/// nothing; the snapshot is about to be read for it.
+/// A leader of three in term 4, with a snapshot at t2.i5 and a log up to t4.i8, which is committed.
+/// `n2` has almost no entries; the leader is about to read the snapshot for it.
 fn leader() -> Harness {
     let mut harness = Start { snapshot: Some((2, 5)), ..Start::of(&[2, 3]) }.elected();
     assert_eq!(harness.node.log().last(), id((4, 8)));
-    let back = Say { hint: Some((1, 3)), ..harness.say(false) };
+    let back = ScriptedAnswer { hint: Some((1, 3)), ..harness.scripted(false) };
     assert_eq!(harness.answer("n2", back), "n2: append t4 t2.i5+3 commit i5");
     assert_eq!(harness.answer("n2", back), "read newest at 0");
     harness.agree();
     harness
 }
 
-/// The bytes that were asked for.
+/// The piece that was fetched.
 fn read(harness: &mut Harness, begin: u64, end: u64) -> String {
     let data = vec![0; usize::try_from(end - begin).expect("a few")].into();
     let piece = Some(SnapshotPiece { meta: meta((2, 5)), offset: begin, data });
     harness.step(Input::SnapshotRead { ticket: harness.ticket, piece })
 }
 
-/// `n2` has taken everything before this, or asks for what follows it.
+/// `n2` has everything before this offset, or asks for the piece at this offset.
 fn taken(harness: &mut Harness, yes: bool, number: u64) -> String {
-    harness.answer("n2", Say { number, ..harness.say(yes) })
+    harness.answer("n2", ScriptedAnswer { number, ..harness.scripted(yes) })
 }
 
 #[test]
@@ -188,7 +196,7 @@ fn a_snapshot_goes_out_piece_by_piece() {
     assert_eq!(read(&mut harness, 0, 4), "n2: install t4 t2.i5 0+4");
     assert_eq!(read(&mut harness, 0, 4), "ignored UnknownTicket");
     let call = harness.calls[0].clone();
-    let older = Say { term: 3, number: 4, ..harness.say(true) };
+    let older = ScriptedAnswer { term: 3, number: 4, ..harness.scripted(true) };
     assert_eq!(harness.answer("n2", older), "ignored UnknownRpc", "it says another term");
     harness.calls.push(call.clone());
     assert_eq!(taken(&mut harness, true, 4), "read t2.i5 at 4");
@@ -206,11 +214,11 @@ fn a_snapshot_goes_out_piece_by_piece() {
 }
 
 #[test]
-fn a_follower_says_where_it_goes_on() {
+fn a_follower_names_the_next_offset() {
     let mut harness = leader();
     read(&mut harness, 0, 4);
     assert_eq!(taken(&mut harness, false, 0), "", "busy with that very piece");
-    assert!(harness.beat().starts_with("read t2.i5 at 0; "), "the next heartbeat asks again");
+    assert!(harness.next_heartbeat().starts_with("read t2.i5 at 0; "), "the next heartbeat asks again");
     read(&mut harness, 0, 8);
     harness.lose("n3");
     harness.calls.drain(..harness.calls.len() - 1);
@@ -222,83 +230,83 @@ fn a_follower_says_where_it_goes_on() {
 }
 
 #[test]
-fn what_is_lost_of_a_snapshot_is_sent_again() {
-    let install = |words: &str| words.contains("read t2.i5 at 0");
+fn a_lost_piece_of_a_snapshot_is_sent_again() {
+    let install = |text: &str| text.contains("read t2.i5 at 0");
     let mut harness = leader();
-    assert!(!harness.beat().contains("read"), "it is being read");
-    harness.until(Why::Heartbeat);
+    assert!(!harness.next_heartbeat().contains("read"), "it is being read");
+    harness.until(DeadlineReason::Heartbeat);
     read(&mut harness, 0, 4);
     let sent = harness.now;
     let mut asked = Vec::new();
     for _ in 0..15 {
         harness.lose("n2");
         harness.agree();
-        let words = harness.beat();
-        assert!(words.contains("n2: append t4 t0.i0+0 commit i0; "), "it lives: {words}");
-        asked.extend(install(&words).then(|| harness.now.since(sent)));
+        let text = harness.next_heartbeat();
+        assert!(text.contains("n2: append t4 t0.i0+0 commit i0; "), "it lives: {text}");
+        asked.extend(install(&text).then(|| harness.now.since(sent)));
     }
-    // Once more than a heartbeat timeout has gone by; what is read then is not read again.
+    // After more than a heartbeat timeout; a pending read is not repeated.
     assert_eq!(asked, [Span::ms(1_100)]);
 }
 
 #[test]
-fn a_snapshot_that_is_gone_is_followed_by_the_newest() {
+fn a_missing_snapshot_is_replaced_by_the_newest() {
     let mut harness = leader();
     read(&mut harness, 0, 4);
     taken(&mut harness, true, 4);
     assert_eq!(harness.step(Input::SnapshotRead { ticket: harness.ticket, piece: None }), "");
-    let words = harness.beat();
-    assert!(words.starts_with("read newest at 0; "), "{words}");
+    let text = harness.next_heartbeat();
+    assert!(text.starts_with("read newest at 0; "), "{text}");
 }
 
 #[test]
-fn whoever_takes_a_snapshot_is_heard() {
+fn a_snapshot_answer_counts_as_contact() {
     let mut harness = leader();
-    harness.ask(ClientRequest::Read { request: RequestId(1), path: ReadPath::Index });
+    harness.request(ClientRequest::Read { request: RequestId(1), path: ReadPath::Index });
     harness.calls.clear();
     read(&mut harness, 0, 4);
     assert_eq!(taken(&mut harness, true, 4), "read t2.i5 at 4; r1 reads i8");
 }
 
-/// What a follower lacks may be compacted while it is on its way.
+/// Entries that a follower needs may be compacted while they are in flight.
 #[test]
-fn whoever_falls_behind_the_log_gets_a_snapshot() {
+fn a_follower_behind_the_log_gets_a_snapshot() {
     let config = Config { trailing_logs: 0, max_append_entries: 1, max_inflight: 1, ..Start::of(&[]).config };
     let leader = |count| {
         let mut harness = Start { config: config.clone(), ..Start::of(&[1, 1, 2]) }.leader();
-        harness.ask(ClientRequest::Propose(vec![Payload::Noop; count]));
+        harness.request(ClientRequest::Propose(vec![Payload::Noop; count]));
         harness.lose("n2");
         harness.agree();
         harness
     };
-    // It was sent the last one, and says that it does not have it.
+    // The last entry was sent to it, and it answers that it does not have it.
     let mut harness = leader(1);
     assert_eq!(harness.step(Input::SnapshotTaken(id((3, 5)))), "write w4 compact i5");
     assert!(
-        harness.beat().starts_with("n2: append t3 t0.i0+0 commit i0; "),
+        harness.next_heartbeat().starts_with("n2: append t3 t0.i0+0 commit i0; "),
         "what matched is not known any more"
     );
     harness.lose("n2");
-    assert!(harness.beat().starts_with("n2: append t3 t3.i5+0 commit i5; "));
-    let back = Say { hint: Some((3, 4)), ..harness.say(false) };
+    assert!(harness.next_heartbeat().starts_with("n2: append t3 t3.i5+0 commit i5; "));
+    let back = ScriptedAnswer { hint: Some((3, 4)), ..harness.scripted(false) };
     assert_eq!(harness.answer("n2", back), "read newest at 0");
-    // It was not even sent what is compacted now.
+    // The compacted entries were never sent to it.
     let mut harness = leader(3);
     assert_eq!(harness.step(Input::SnapshotTaken(id((3, 7)))), "write w4 compact i7");
-    assert!(!harness.beat().contains("read"), "it may have them yet");
-    assert!(harness.beat().starts_with("n2: append t3 t0.i0+0 commit i0; read newest at 0; "));
+    assert!(!harness.next_heartbeat().contains("read"), "it may have them yet");
+    assert!(harness.next_heartbeat().starts_with("n2: append t3 t0.i0+0 commit i0; read newest at 0; "));
 }
 
-/// Answers to what it was sent before are waited for no more; those to heartbeats are.
+/// Requests with entries are forgotten; heartbeats are kept.
 #[test]
-fn a_snapshot_that_begins_ends_the_flow_of_entries_and_not_of_heartbeats() {
+fn a_starting_snapshot_forgets_entry_calls_and_keeps_heartbeats() {
     let config = Config { trailing_logs: 0, max_append_entries: 1, max_inflight: 2, ..Start::of(&[]).config };
     let mut harness = Start { config, ..Start::of(&[1, 1, 2]) }.leader();
-    harness.ask(ClientRequest::Propose(vec![Payload::Noop; 3]));
-    harness.written();
+    harness.request(ClientRequest::Propose(vec![Payload::Noop; 3]));
+    harness.persisted();
     harness.yes_to_all_of(&["n3"]);
     assert_eq!(harness.step(Input::SnapshotTaken(id((3, 7)))), "write w4 compact i7");
-    harness.ask(ClientRequest::Read { request: RequestId(1), path: ReadPath::Index });
+    harness.request(ClientRequest::Read { request: RequestId(1), path: ReadPath::Index });
     assert_eq!(harness.yes("n2"), "read newest at 0", "it has i5, and i7 is gone");
     assert_eq!([harness.yes("n2"), harness.yes("n2")], ["ignored UnknownRpc", "r1 reads i7"]);
 }

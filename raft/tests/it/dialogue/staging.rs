@@ -1,21 +1,21 @@
-//! A new server that catches up in rounds, and gets its vote when it has (thesis §4.2.1).
+//! A new server catches up in rounds and is then promoted to voter (thesis §4.2.1).
 
-use super::harness::{Harness, Say, Start};
-use wavetank_raft::{Change, ClientRequest, Config, Index, NodeId, Payload, RequestId, Span, Why};
+use super::harness::{Harness, ScriptedAnswer, Start};
+use wavetank_raft::{Change, ClientRequest, Config, DeadlineReason, Index, NodeId, Payload, RequestId, Span};
 
-/// Leads three, with `n4` as a member without a vote that has not answered yet. Two rounds are all
-/// that anybody gets.
+/// A leader of three voters and the non-voter `n4`, which has not answered yet. A server gets at
+/// most two rounds.
 fn leader() -> Harness {
     leader_that_sends(64)
 }
 
-/// The same, with so many entries a call.
+/// The same, with at most this many entries in a message.
 fn leader_that_sends(max_append_entries: u64) -> Harness {
     let config = Config { max_catch_up_rounds: 2, max_append_entries, ..Start::of(&[]).config };
     let mut harness = Start { config, ..Start::of(&[1, 1, 2]) }.elected();
     harness.agree();
     change(&mut harness, Change::AddNonvoter("n4".into(), "n4".into()));
-    harness.written();
+    harness.persisted();
     harness.yes("n2");
     harness.yes("n3");
     assert_eq!(harness.node.commit(), Index(5));
@@ -23,39 +23,39 @@ fn leader_that_sends(max_append_entries: u64) -> Harness {
 }
 
 fn change(harness: &mut Harness, change: Change) -> String {
-    harness.ask(ClientRequest::Change { change, prev_index: Index::ZERO })
+    harness.request(ClientRequest::Change { change, prev_index: Index::ZERO })
 }
 
 fn stage(harness: &mut Harness, request: u64, name: &str) -> String {
-    harness.ask(ClientRequest::Stage { request: RequestId(request), node: NodeId::of(name) })
+    harness.request(ClientRequest::Stage { request: RequestId(request), node: NodeId::of(name) })
 }
 
 fn propose(harness: &mut Harness) {
-    harness.ask(ClientRequest::Propose(vec![Payload::Noop]));
+    harness.request(ClientRequest::Propose(vec![Payload::Noop]));
 }
 
-/// So much later the old voters have answered everything.
+/// The old voters answer all requests after this time.
 fn pass(harness: &mut Harness, span: Span) -> Vec<String> {
     let until = harness.now + span;
-    let mut words = Vec::new();
+    let mut text = Vec::new();
     for _ in 0..200 {
         if until < harness.node.deadline().at {
             break;
         }
-        words.push(harness.wait());
-        words.extend(harness.yes_to_all_of(&["n2", "n3"]));
-        harness.written();
+        text.push(harness.wait());
+        text.extend(harness.yes_to_all_of(&["n2", "n3"]));
+        harness.persisted();
     }
     harness.now = until;
-    words.retain(|words| words.contains("r1") || words.contains("r2"));
-    words
+    text.retain(|text| text.contains("r1") || text.contains("r2"));
+    text
 }
 
 const PROMOTED: &str = "members i6 n1 n2 n3 n4; n2: append t3 t3.i5+1 commit i5; \
     n3: append t3 t3.i5+1 commit i5; n4: append t3 t3.i5+1 commit i5; r1 staged t3.i6; write w4 append t3.i6+1";
 
 #[test]
-fn whoever_catches_up_in_time_is_promoted() {
+fn a_server_that_catches_up_in_time_is_promoted() {
     let mut harness = leader();
     assert_eq!(stage(&mut harness, 1, "n4"), "");
     assert_eq!(stage(&mut harness, 2, "n4"), "r2 ChangeInProgress", "one at a time");
@@ -66,10 +66,10 @@ fn whoever_catches_up_in_time_is_promoted() {
 }
 
 #[test]
-fn whoever_has_a_part_has_not_caught_up() {
+fn a_partial_log_has_not_caught_up() {
     let mut harness = leader_that_sends(1);
     stage(&mut harness, 1, "n4");
-    let nothing = Say { hint: Some((0, 0)), ..harness.say(false) };
+    let nothing = ScriptedAnswer { hint: Some((0, 0)), ..harness.scripted(false) };
     assert_eq!(harness.answer("n4", nothing), "n4: append t3 t0.i0+1 commit i1");
     for index in 1..5 {
         assert!(!harness.yes("n4").contains("r1"), "it has i{index} of i5");
@@ -78,12 +78,12 @@ fn whoever_has_a_part_has_not_caught_up() {
 }
 
 #[test]
-fn whoever_has_caught_up_already_is_promoted_at_the_next_heartbeat() {
+fn a_caught_up_server_is_promoted_at_the_next_heartbeat() {
     let mut harness = leader();
     harness.yes("n4");
     assert_eq!(stage(&mut harness, 1, "n4"), "");
-    let words = harness.beat();
-    assert!(words.contains("r1 staged t3.i6"), "{words}");
+    let text = harness.next_heartbeat();
+    assert!(text.contains("r1 staged t3.i6"), "{text}");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_round_that_took_too_long_is_followed_by_another() {
         pass(&mut harness, after);
         assert_eq!(harness.yes("n4").contains("r1 staged"), expected, "after {after}, more: {more}");
     }
-    // The second round is for what came meanwhile, and has its own time.
+    // The second round is for entries that came meanwhile, and has its own time.
     let mut harness = leader();
     stage(&mut harness, 1, "n4");
     pass(&mut harness, Span::ms(600));
@@ -111,12 +111,12 @@ fn a_round_that_took_too_long_is_followed_by_another() {
     assert_eq!(harness.yes("n4"), "n4 is back; n4: append t3 t3.i5+1 commit i6");
     propose(&mut harness);
     harness.calls.sort_by_key(|(_, _, request)| !format!("{request:?}").contains("Noop"));
-    let words = harness.yes("n4");
-    assert!(words.contains("r1 staged t3.i8"), "{words}");
+    let text = harness.yes("n4");
+    assert!(text.contains("r1 staged t3.i8"), "{text}");
 }
 
 #[test]
-fn whoever_is_too_slow_stays_without_a_vote() {
+fn a_server_that_is_too_slow_stays_a_nonvoter() {
     // The last round takes too long.
     let mut harness = leader();
     stage(&mut harness, 1, "n4");
@@ -126,12 +126,12 @@ fn whoever_is_too_slow_stays_without_a_vote() {
     assert_eq!(pass(&mut harness, Span::ms(1_100)), [""; 0]);
     harness.calls.sort_by_key(|(_, _, request)| !format!("{request:?}").contains("Noop"));
     assert_eq!(harness.yes("n4"), "n4 is back; r1 TooSlow");
-    // Or it never comes to an end; then the first heartbeat says so.
+    // Or the round never ends: then the first heartbeat after its time ends the staging.
     let mut harness = leader();
     stage(&mut harness, 1, "n4");
     assert_eq!(pass(&mut harness, Span::ms(2_000)), [""; 0]);
-    let words = pass(&mut harness, Span::ms(100));
-    assert!(words.len() == 1 && words[0].ends_with("r1 TooSlow"), "{words:?}");
+    let text = pass(&mut harness, Span::ms(100));
+    assert!(text.len() == 1 && text[0].ends_with("r1 TooSlow"), "{text:?}");
     assert_eq!(stage(&mut harness, 2, "n4"), "", "the next one may come");
 }
 
@@ -142,22 +142,22 @@ fn a_promotion_waits_for_the_change_before_it() {
     change(&mut harness, Change::AddNonvoter("n5".into(), "n5".into()));
     assert!(!harness.yes("n4").contains("r1"));
     harness.agree();
-    let words = harness.beat();
-    assert!(words.contains("r1 staged t3.i7"), "{words}");
+    let text = harness.next_heartbeat();
+    assert!(text.contains("r1 staged t3.i7"), "{text}");
 }
 
 #[test]
-fn whoever_leaves_is_not_promoted() {
+fn a_removed_server_is_not_promoted() {
     let mut harness = leader();
     stage(&mut harness, 1, "n4");
     change(&mut harness, Change::RemoveServer("n4".into()));
-    let words = harness.yes("n4");
-    assert!(words.ends_with("r1 StagingAborted"), "{words}");
+    let text = harness.yes("n4");
+    assert!(text.ends_with("r1 StagingAborted"), "{text}");
     assert_eq!(stage(&mut harness, 2, "n4"), "r2 UnknownTarget(n4)");
 
     let mut harness = leader();
     stage(&mut harness, 1, "n4");
-    let newer = Say { term: 4, ..harness.say(false) };
+    let newer = ScriptedAnswer { term: 4, ..harness.scripted(false) };
     assert_eq!(harness.answer("n4", newer), "r1 StagingAborted; Follower t4; no leader; write w4 t4 -");
-    assert_eq!(harness.node.deadline().why, Why::Election);
+    assert_eq!(harness.node.deadline().reason, DeadlineReason::Election);
 }

@@ -1,86 +1,85 @@
-//! What a server does by itself: it hands entries over, takes snapshots and loads them, and says how
-//! it is.
+//! The background work of a server: applying entries, taking and loading snapshots, statistics.
 
-use super::counter::{Counter, command, failure};
 use super::harness::{Start, append, entries, id, voters};
+use super::server_harness::{ServerHarness, command, failure};
 use std::sync::Arc;
 use wavetank_raft::{
-    Call, Change, Config, Configuration, Event, Index, InstallSnapshot, LogId, Member, NodeId, Request,
-    RequestId, RoleName, RpcId, Server, SnapshotMeta, Span, Stats, Term, Time, Why,
+    Call, Change, Config, Configuration, DeadlineReason, Event, Index, InstallSnapshot, LogId, Member,
+    NodeId, Request, RequestId, RoleName, RpcId, Server, SnapshotMeta, Span, Stats, Term, Time,
 };
 
 fn defaults() -> Config {
     Start::of(&[]).config
 }
 
-fn leader(config: Config) -> Counter {
+fn leader(config: Config) -> ServerHarness {
     Start { config, ..Start::of(&[1, 1, 2]) }.serve_as_leader()
 }
 
-fn apply_many(counter: &mut Counter, count: u64) -> String {
+fn apply_many(harness: &mut ServerHarness, count: u64) -> String {
     let batch = (1..=count).map(|number| (RequestId(number), command(number))).collect();
-    counter.step(Event::ApplyBatch(batch));
-    counter.agree()
+    harness.step(Event::ApplyBatch(batch));
+    harness.agree()
 }
 
 #[test]
 fn the_state_machine_gets_no_more_than_four_batches_at_a_time() {
-    let mut counter = leader(Config { max_append_entries: 2, ..defaults() });
-    assert_eq!(apply_many(&mut counter, 11), "apply t3.i5+2; apply t3.i7+2; apply t3.i9+2; apply t3.i11+2");
-    assert_eq!(counter.applied(), "r1 applied i5 11; r2 applied i6 22; apply t3.i13+2");
-    assert_eq!(counter.applied(), "r3 applied i7 33; r4 applied i8 44; apply t3.i15+1");
-    assert_eq!(counter.server.applied(), Index(8));
-    assert_eq!(counter.server.stats(counter.now).fsm_pending, 7);
+    let mut harness = leader(Config { max_append_entries: 2, ..defaults() });
+    assert_eq!(apply_many(&mut harness, 11), "apply t3.i5+2; apply t3.i7+2; apply t3.i9+2; apply t3.i11+2");
+    assert_eq!(harness.applied(), "r1 applied i5 11; r2 applied i6 22; apply t3.i13+2");
+    assert_eq!(harness.applied(), "r3 applied i7 33; r4 applied i8 44; apply t3.i15+1");
+    assert_eq!(harness.server.applied(), Index(8));
+    assert_eq!(harness.server.stats(harness.now).fsm_pending, 7);
 }
 
 /// A follower with a log up to t2.i3 of which only the last entry is in memory.
-fn forgetful() -> Counter {
+fn forgetful() -> ServerHarness {
     let config = Config { log_cache_capacity: 1, max_append_entries: 2, ..defaults() };
-    let mut counter = Start { config, ..Start::of(&[1, 1, 2]) }.serve();
-    counter.now = Time(1_000_000);
-    counter
+    let mut harness = Start { config, ..Start::of(&[1, 1, 2]) }.serve();
+    harness.now = Time(1_000_000);
+    harness
 }
 
-fn fetched(counter: &mut Counter, after: u64, terms: &[u64]) -> String {
-    let ticket = counter.ticket;
-    counter.step(Event::Fetched { ticket, entries: entries(Index(after), terms) })
+fn fetched(harness: &mut ServerHarness, after: u64, terms: &[u64]) -> String {
+    let ticket = harness.ticket;
+    harness.step(Event::Fetched { ticket, entries: entries(Index(after), terms) })
 }
 
 #[test]
-fn what_is_not_in_memory_is_fetched_for_the_state_machine() {
-    let mut counter = forgetful();
-    assert_eq!(counter.hear("n2", append(2, (1, 1), &[], 1)), "fetch i1..i1");
-    assert_eq!(counter.hear("n2", append(2, (2, 3), &[], 3)), "", "one at a time");
-    assert_eq!(fetched(&mut counter, 0, &[1]), "apply t1.i1+1; fetch i2..i3");
-    // The store may have more than may be applied.
-    assert_eq!(fetched(&mut counter, 1, &[1, 2, 2]), "apply t1.i2+2");
-    assert_eq!(fetched(&mut counter, 1, &[1, 2]), "", "nobody waits for that any more");
-    counter.ticket = RpcId(7);
-    assert_eq!(fetched(&mut counter, 1, &[1]), "");
-    assert!(counter.observed().ends_with("ignored UnknownTicket"), "nor does the protocol");
+fn uncached_entries_are_fetched_for_the_state_machine() {
+    let mut harness = forgetful();
+    assert_eq!(harness.receive("n2", append(2, (1, 1), &[], 1)), "fetch i1..i1");
+    assert_eq!(harness.receive("n2", append(2, (2, 3), &[], 3)), "", "one at a time");
+    assert_eq!(fetched(&mut harness, 0, &[1]), "apply t1.i1+1; fetch i2..i3");
+    // The store may have more entries than are committed.
+    assert_eq!(fetched(&mut harness, 1, &[1, 2, 2]), "apply t1.i2+2");
+    assert_eq!(fetched(&mut harness, 1, &[1, 2]), "", "nobody waits for that any more");
+    harness.ticket = RpcId(7);
+    assert_eq!(fetched(&mut harness, 1, &[1]), "");
+    assert!(harness.observed().ends_with("ignored UnknownTicket"), "nor does the protocol");
 }
 
-/// A snapshot came between the two.
+/// A snapshot was installed between the two fetches.
 #[test]
-fn what_was_asked_for_before_is_not_taken_for_what_is_asked_for_now() {
-    let mut counter = forgetful();
-    assert_eq!(counter.hear("n2", append(2, (1, 1), &[], 1)), "fetch i1..i1");
-    let before = counter.ticket;
-    install(&mut counter, 2, (2, 9));
-    counter.step(Event::Restored(Ok(id((2, 9)))));
-    counter.hear("n2", append(2, (2, 9), &[2, 2, 2], 12));
-    assert_eq!(counter.written(), "fetch i10..i11");
+fn entries_of_an_abandoned_fetch_are_ignored() {
+    let mut harness = forgetful();
+    assert_eq!(harness.receive("n2", append(2, (1, 1), &[], 1)), "fetch i1..i1");
+    let before = harness.ticket;
+    install(&mut harness, 2, (2, 9));
+    harness.step(Event::Restored(Ok(id((2, 9)))));
+    harness.receive("n2", append(2, (2, 9), &[2, 2, 2], 12));
+    assert_eq!(harness.persisted(), "fetch i10..i11");
     let late = Event::Fetched { ticket: before, entries: entries(Index(0), &[1]) };
-    assert_eq!(counter.step(late), "");
-    assert_eq!(fetched(&mut counter, 9, &[2, 2]), "apply t2.i10+2; apply t2.i12+1");
+    assert_eq!(harness.step(late), "");
+    assert_eq!(fetched(&mut harness, 9, &[2, 2]), "apply t2.i10+2; apply t2.i12+1");
 }
 
 #[test]
 #[should_panic(expected = "the store no longer has i1")]
-fn a_store_that_has_lost_what_is_committed_is_no_store() {
-    let mut counter = forgetful();
-    counter.hear("n2", append(2, (1, 1), &[], 1));
-    fetched(&mut counter, 1, &[1]);
+fn a_store_without_a_committed_entry_panics() {
+    let mut harness = forgetful();
+    harness.receive("n2", append(2, (1, 1), &[], 1));
+    fetched(&mut harness, 1, &[1]);
 }
 
 fn meta(last: (u64, u64)) -> Arc<SnapshotMeta> {
@@ -88,118 +87,118 @@ fn meta(last: (u64, u64)) -> Arc<SnapshotMeta> {
     SnapshotMeta { last: id(last), configuration, configuration_index: Index(1), size: 1, checksum: 0 }.into()
 }
 
-/// A snapshot of the leader's, `n2` in its term, comes and is kept.
-fn install(counter: &mut Counter, term: u64, last: (u64, u64)) -> String {
+/// A snapshot from the leader `n2` is received and stored.
+fn install(harness: &mut ServerHarness, term: u64, last: (u64, u64)) -> String {
     let (term, meta, data) = (Term(term), meta(last), vec![0].into());
     let piece = InstallSnapshot { term, meta, offset: 0, data, done: true };
-    assert_eq!(counter.hear("n2", Request::InstallSnapshot(piece)), format!("keep {} 0+1", id(last)));
-    counter.step(Event::SnapshotWritten { ticket: counter.ticket, ok: true })
+    assert_eq!(harness.receive("n2", Request::InstallSnapshot(piece)), format!("keep {} 0+1", id(last)));
+    harness.step(Event::SnapshotWritten { ticket: harness.ticket, ok: true })
 }
 
 #[test]
 fn a_snapshot_is_loaded_before_what_follows_it_is_applied() {
-    let mut counter = forgetful();
-    assert_eq!(install(&mut counter, 2, (2, 9)), "load t2.i9");
-    assert_eq!(counter.call(1, Call::Snapshot), "r1 NothingNewToSnapshot");
-    counter.hear("n2", append(2, (2, 9), &[2], 10));
-    assert_eq!(counter.written(), "");
-    assert_eq!(counter.server.applied(), Index(0));
-    assert_eq!(counter.step(Event::Restored(Ok(id((2, 9))))), "apply t2.i10+1");
-    assert_eq!(counter.server.applied(), Index(9));
+    let mut harness = forgetful();
+    assert_eq!(install(&mut harness, 2, (2, 9)), "load t2.i9");
+    assert_eq!(harness.call(1, Call::Snapshot), "r1 NothingNewToSnapshot");
+    harness.receive("n2", append(2, (2, 9), &[2], 10));
+    assert_eq!(harness.persisted(), "");
+    assert_eq!(harness.server.applied(), Index(0));
+    assert_eq!(harness.step(Event::Restored(Ok(id((2, 9))))), "apply t2.i10+1");
+    assert_eq!(harness.server.applied(), Index(9));
 }
 
 #[test]
 fn a_snapshot_that_cannot_be_loaded_stops_a_server_unless_a_newer_one_follows() {
-    let mut counter = forgetful();
-    install(&mut counter, 2, (2, 9));
+    let mut harness = forgetful();
+    install(&mut harness, 2, (2, 9));
     assert_eq!(
-        counter.step(Event::Restored(Err(failure()))),
+        harness.step(Event::Restored(Err(failure()))),
         "halt Store(StoreError { kind: Io, what: \"disk\" })"
     );
-    let mut counter = forgetful();
-    install(&mut counter, 2, (2, 9));
-    assert_eq!(install(&mut counter, 2, (2, 12)), "load t2.i12");
-    assert_eq!(counter.step(Event::Restored(Err(failure()))), "");
-    assert_eq!(counter.server.applied(), Index(0));
-    assert_eq!(counter.step(Event::Restored(Ok(id((2, 12))))), "");
-    assert_eq!(counter.server.applied(), Index(12));
+    let mut harness = forgetful();
+    install(&mut harness, 2, (2, 9));
+    assert_eq!(install(&mut harness, 2, (2, 12)), "load t2.i12");
+    assert_eq!(harness.step(Event::Restored(Err(failure()))), "");
+    assert_eq!(harness.server.applied(), Index(0));
+    assert_eq!(harness.step(Event::Restored(Ok(id((2, 12))))), "");
+    assert_eq!(harness.server.applied(), Index(12));
 }
 
-/// Whether they are in it is not known here.
+/// It is not known whether the snapshot includes their entries.
 #[test]
-fn whoever_waits_for_what_a_snapshot_replaces_is_told_so() {
-    let mut counter = leader(defaults());
-    apply_many(&mut counter, 2);
-    counter.depose();
-    assert_eq!(install(&mut counter, 4, (4, 9)), "r1 AbortedByRestore; r2 AbortedByRestore; load t4.i9");
-    assert_eq!(counter.applied(), "", "it was under way");
+fn calls_replaced_by_a_snapshot_are_answered() {
+    let mut harness = leader(defaults());
+    apply_many(&mut harness, 2);
+    harness.depose();
+    assert_eq!(install(&mut harness, 4, (4, 9)), "r1 AbortedByRestore; r2 AbortedByRestore; load t4.i9");
+    assert_eq!(harness.applied(), "", "it was under way");
 }
 
-fn taken(counter: &mut Counter, last: (u64, u64)) -> String {
-    counter.step(Event::SnapshotTaken(Ok(meta(last))))
+fn taken(harness: &mut ServerHarness, last: (u64, u64)) -> String {
+    harness.step(Event::SnapshotTaken(Ok(meta(last))))
 }
 
 #[test]
-fn a_snapshot_is_taken_of_what_was_handed_over() {
-    let mut counter = leader(defaults());
-    apply_many(&mut counter, 1);
-    assert_eq!(counter.call(1, Call::Snapshot), "capture t3.i5 with i1 n1 n2 n3");
-    assert_eq!(counter.call(2, Call::Snapshot), "r2 SnapshotInProgress");
-    assert_eq!(taken(&mut counter, (3, 5)), "r1 snapshot t3.i5");
-    assert_eq!(counter.server.node().snapshot(), id((3, 5)));
-    assert_eq!(counter.call(3, Call::Snapshot), "r3 NothingNewToSnapshot");
-    // Along with the membership in force there, and not with what is only appended.
+fn a_snapshot_covers_what_was_dispatched() {
+    let mut harness = leader(defaults());
+    apply_many(&mut harness, 1);
+    assert_eq!(harness.call(1, Call::Snapshot), "capture t3.i5 with i1 n1 n2 n3");
+    assert_eq!(harness.call(2, Call::Snapshot), "r2 SnapshotInProgress");
+    assert_eq!(taken(&mut harness, (3, 5)), "r1 snapshot t3.i5");
+    assert_eq!(harness.server.node().snapshot(), id((3, 5)));
+    assert_eq!(harness.call(3, Call::Snapshot), "r3 NothingNewToSnapshot");
+    // It has the configuration in force at that index, not one that is only appended.
     let add = |name: &str| Call::Change {
         change: Change::AddNonvoter(name.into(), name.into()),
         prev_index: Index::ZERO,
     };
-    counter.call(4, add("n4"));
-    counter.agree();
-    counter.call(5, add("n5"));
-    assert_eq!(counter.call(6, Call::Snapshot), "capture t3.i6 with i6 n1 n2 n3 (n4)");
+    harness.call(4, add("n4"));
+    harness.agree();
+    harness.call(5, add("n5"));
+    assert_eq!(harness.call(6, Call::Snapshot), "capture t3.i6 with i6 n1 n2 n3 (n4)");
     assert_eq!(
-        counter.step(Event::SnapshotTaken(Err(failure()))),
+        harness.step(Event::SnapshotTaken(Err(failure()))),
         "r6 Store(StoreError { kind: Io, what: \"disk\" })"
     );
-    assert_eq!(counter.server.node().snapshot(), id((3, 5)));
-    assert!(counter.call(7, Call::Snapshot).starts_with("capture t3.i6"));
+    assert_eq!(harness.server.node().snapshot(), id((3, 5)));
+    assert!(harness.call(7, Call::Snapshot).starts_with("capture t3.i6"));
     assert_eq!(Start::of(&[]).serve().call(1, Call::Snapshot), "r1 NothingNewToSnapshot");
 }
 
 #[test]
-fn a_snapshot_is_taken_when_enough_has_happened() {
+fn a_snapshot_is_taken_after_enough_entries() {
     let interval = Span::ms(650);
     for (threshold, expected) in [(6, "capture t3.i6 with i1 n1"), (7, "")] {
         let config = Config { snapshot_interval: interval, snapshot_threshold: threshold, ..defaults() };
-        let mut counter =
+        let mut harness =
             Start { config, members: voters(&["n1"]), ..Start::of(&[1, 1, 2]) }.serve_as_leader();
-        apply_many(&mut counter, 2);
-        let due = counter.until(Why::Snapshot);
-        counter.now = due - Span(1);
-        assert_eq!(counter.step(Event::Timer), "");
-        assert_eq!(counter.server.deadline().at, due);
-        counter.now = due;
-        assert_eq!(counter.step(Event::Timer), expected, "{threshold}");
-        let next = counter.until(Why::Snapshot);
+        apply_many(&mut harness, 2);
+        let due = harness.until(DeadlineReason::Snapshot);
+        harness.now = due - Span(1);
+        assert_eq!(harness.step(Event::Timer), "");
+        assert_eq!(harness.server.deadline().at, due);
+        harness.now = due;
+        assert_eq!(harness.step(Event::Timer), expected, "{threshold}");
+        let next = harness.until(DeadlineReason::Snapshot);
         assert!(interval <= next.since(due) && next.since(due) < interval.times(2));
-        assert_eq!(counter.wait(), "", "one at a time");
-        taken(&mut counter, (3, 6));
-        let third = counter.until(Why::Snapshot);
+        assert_eq!(harness.wait(), "", "one at a time");
+        taken(&mut harness, (3, 6));
+        let third = harness.until(DeadlineReason::Snapshot);
         assert_ne!(third.since(next), next.since(due), "each time is drawn anew");
-        assert_eq!(counter.wait(), "", "nothing has happened since");
+        assert_eq!(harness.wait(), "", "nothing has happened since");
     }
 }
 
 #[test]
 fn a_server_starts_from_its_snapshot() {
-    let mut counter = Start { snapshot: Some((2, 5)), ..Start::of(&[2, 3]) }.serve();
-    assert_eq!(counter.server.applied(), Index(5));
-    counter.now = Time(1_000_000);
-    assert_eq!(counter.hear("n2", append(3, (3, 7), &[], 7)), "apply t2.i6+2");
-    assert_eq!(counter.call(1, Call::Snapshot), "capture t3.i7 with i1 n1 n2 n3");
-    // Each start draws other times.
+    let mut harness = Start { snapshot: Some((2, 5)), ..Start::of(&[2, 3]) }.serve();
+    assert_eq!(harness.server.applied(), Index(5));
+    harness.now = Time(1_000_000);
+    assert_eq!(harness.receive("n2", append(3, (3, 7), &[], 7)), "apply t2.i6+2");
+    assert_eq!(harness.call(1, Call::Snapshot), "capture t3.i7 with i1 n1 n2 n3");
+    // Each start draws other timeouts.
     let deadline = |incarnation| {
-        let (settings, mut boot) = Start::of(&[1, 1, 2]).found();
+        let (settings, mut boot) = Start::of(&[1, 1, 2]).recovered();
         boot.incarnation = incarnation;
         Server::boot(settings, boot, Time(0)).deadline().at
     };
@@ -207,14 +206,14 @@ fn a_server_starts_from_its_snapshot() {
 }
 
 #[test]
-fn a_server_says_how_it_is() {
+fn stats_describe_the_server() {
     let mut members = voters(&["n1", "n2", "n4"]);
     members.push(Member::nonvoter("n3", "n3"));
-    let mut counter = Start { members, snapshot: Some((2, 5)), ..Start::of(&[2, 3]) }.serve_as_leader();
-    apply_many(&mut counter, 2);
-    counter.apply(9);
-    let stats = counter.server.stats(counter.now);
-    let (latest, configuration) = counter.server.node().configuration().expect("it has one");
+    let mut harness = Start { members, snapshot: Some((2, 5)), ..Start::of(&[2, 3]) }.serve_as_leader();
+    apply_many(&mut harness, 2);
+    harness.apply(9);
+    let stats = harness.server.stats(harness.now);
+    let (latest, configuration) = harness.server.node().configuration().expect("it has one");
     let expected = Stats {
         state: RoleName::Leader,
         term: Term(4),
@@ -241,9 +240,9 @@ fn a_server_says_how_it_is() {
     let nothing = Start::of(&[]).serve().server.stats(Time(0));
     assert_eq!((nothing.num_peers, nothing.last_contact, nothing.last_log), (0, None, LogId::ZERO));
     let members = vec![Member::nonvoter("n1", "n1"), Member::voter("n2", "n2"), Member::voter("n3", "n3")];
-    let mut counter = Start { members, ..Start::of(&[1, 1, 2]) }.serve();
-    counter.hear("n2", append(2, (2, 3), &[], 0));
-    let without_vote = counter.server.stats(Time(70));
+    let mut harness = Start { members, ..Start::of(&[1, 1, 2]) }.serve();
+    harness.receive("n2", append(2, (2, 3), &[], 0));
+    let without_vote = harness.server.stats(Time(70));
     assert_eq!((without_vote.num_peers, without_vote.last_contact), (0, Some(Span(70))));
-    assert_eq!(counter.server.node().leader(), Some(NodeId::of("n2")));
+    assert_eq!(harness.server.node().leader(), Some(NodeId::of("n2")));
 }

@@ -1,19 +1,19 @@
-//! A log and a few records as maps, and what may be done to a store that keeps them.
+//! Maps as the model of a store of a log and a few records.
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use wavetank_raft::store::{LogStore, StableStore};
 use wavetank_raft::{Entry, Index, Payload, Term};
 
-/// Something done to a store.
+/// A step on a store.
 #[derive(Clone, Debug)]
-pub(crate) enum Deed {
-    /// So many entries after the last one, or after a gap.
+pub(crate) enum StoreStep {
+    /// Store this many entries after the last one, or after a gap.
     Store {
         count: u64,
         gap: bool,
     },
-    /// From one index to another, counted from the first one that is there.
+    /// Delete a range, counted from the first index.
     Delete {
         from: u64,
         count: u64,
@@ -24,39 +24,39 @@ pub(crate) enum Deed {
     },
 }
 
-pub(crate) fn deeds() -> impl Strategy<Value = Deed> {
+pub(crate) fn steps() -> impl Strategy<Value = StoreStep> {
     prop_oneof![
-        4 => (0_u64..6, prop::bool::weighted(0.1)).prop_map(|(count, gap)| Deed::Store { count, gap }),
-        2 => (0_u64..12, 0_u64..12).prop_map(|(from, count)| Deed::Delete { from, count }),
-        1 => (0_u8..3, prop::collection::vec(any::<u8>(), 0..5)).prop_map(|(key, value)| Deed::Set { key, value }),
+        4 => (0_u64..6, prop::bool::weighted(0.1)).prop_map(|(count, gap)| StoreStep::Store { count, gap }),
+        2 => (0_u64..12, 0_u64..12).prop_map(|(from, count)| StoreStep::Delete { from, count }),
+        1 => (0_u8..3, prop::collection::vec(any::<u8>(), 0..5)).prop_map(|(key, value)| StoreStep::Set { key, value }),
     ]
 }
 
-/// What a store of both kinds is.
+/// A store of both kinds.
 pub(crate) trait Store: LogStore + StableStore {}
 
 impl<T: LogStore + StableStore> Store for T {}
 
-/// A map, and what is to be made of a log with a hole.
-pub(crate) struct Model {
-    /// Whether a deletion that would leave one is refused.
+/// The model.
+pub(crate) struct StoreModel {
+    /// Whether the store refuses a deletion that would leave a hole.
     refuses_holes: bool,
     log: BTreeMap<u64, Entry>,
     records: BTreeMap<u8, Vec<u8>>,
     made: u64,
 }
 
-impl Model {
+impl StoreModel {
     pub(crate) const fn new(refuses_holes: bool) -> Self {
         Self { refuses_holes, log: BTreeMap::new(), records: BTreeMap::new(), made: 0 }
     }
 
-    /// Does it to both.
-    pub(crate) fn follow(&mut self, store: &mut impl Store, deed: Deed) {
-        match deed {
-            Deed::Store { count, gap } => self.store(store, count, gap),
-            Deed::Delete { from, count } => self.delete(store, from, count),
-            Deed::Set { key, value } => {
+    /// Applies the step to the model and to the store.
+    pub(crate) fn apply(&mut self, store: &mut impl Store, step: StoreStep) {
+        match step {
+            StoreStep::Store { count, gap } => self.store(store, count, gap),
+            StoreStep::Delete { from, count } => self.delete(store, from, count),
+            StoreStep::Set { key, value } => {
                 store.set(&[key], &value).expect("a record is always taken");
                 self.records.insert(key, value);
             }

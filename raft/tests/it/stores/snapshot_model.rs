@@ -1,10 +1,10 @@
-//! Snapshots as a list, and what may be done to a store that keeps the newest of them.
+//! A list of snapshots as the model of a snapshot store that retains the newest ones.
 
 use proptest::prelude::*;
 use wavetank_raft::store::{SnapshotSink, SnapshotSource, SnapshotStore};
 use wavetank_raft::{Configuration, Index, LogId, Member, SnapshotMeta, Term};
 
-/// A snapshot that is taken, or begun and given up.
+/// A snapshot that is closed, or begun and dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct Taken {
     last: (u64, u64),
@@ -21,19 +21,20 @@ pub(crate) fn snapshots() -> impl Strategy<Value = Taken> {
     })
 }
 
-/// What there is, newest first.
-pub(crate) struct Model {
+/// The snapshots, newest first.
+pub(crate) struct SnapshotModel {
     retain: usize,
     kept: Vec<(LogId, Vec<u8>)>,
 }
 
-impl Model {
+impl SnapshotModel {
     pub(crate) const fn new(retain: usize) -> Self {
         Self { retain, kept: Vec::new() }
     }
 
-    /// Does it to both; of one place in the log there is one snapshot.
-    pub(crate) fn follow(&mut self, store: &mut impl SnapshotStore, taken: &Taken) {
+    /// Applies the step to the model and to the store. There is one snapshot for each position of
+    /// the log.
+    pub(crate) fn apply(&mut self, store: &mut impl SnapshotStore, taken: &Taken) {
         let last = LogId::new(Term(taken.last.0), Index(taken.last.1));
         if self.kept.iter().any(|(kept, _)| *kept == last) {
             return;

@@ -1,13 +1,13 @@
 //! Servers and letters that were met, each once, and steps of servers that were made.
 
 use std::collections::HashMap;
-use wavetank_raft::{LogId, Response, RoleName, RpcId, Term, Why};
-use wavetank_sim::runner::catch_panic::catch_panic;
+use wavetank_raft::{DeadlineReason, LogId, Response, RoleName, RpcId, Term};
 use wavetank_sim::explore::fingerprint::Permutation;
 use wavetank_sim::explore::server_state::{Around, ServerState};
 use wavetank_sim::explore::stimulus::{Envelope, Stimulus};
 use wavetank_sim::explore::{Bounds, Reductions};
 use wavetank_sim::plan::server_set::ServerIdx;
+use wavetank_sim::runner::catch_panic::catch_panic;
 
 /// Something said of every server, which holds or not.
 pub type Claim = fn(&ServerState) -> bool;
@@ -115,7 +115,12 @@ impl Met {
     pub(crate) fn may(&self, number: u32) -> &'static [Deed] {
         let node = &self.server(number).local.node;
         match node.role() {
-            RoleName::Leader if matches!(node.deadline().why, Why::Heartbeat | Why::CommitFlush) => {
+            RoleName::Leader
+                if matches!(
+                    node.deadline().reason,
+                    DeadlineReason::Heartbeat | DeadlineReason::CommitFlush
+                ) =>
+            {
                 &[Deed::Resign, Deed::Propose, Deed::Beat]
             }
             RoleName::Leader => &[Deed::Resign, Deed::Propose],

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
     use crate::check::fixture::{Fixture, N1, N2, N4, voters};
     use std::sync::Arc;
-    use wavetank_raft::{Configuration, Event, Lists, Payload, Term, Token};
+    use wavetank_raft::{Configuration, Event, Payload, Term, Token, UncheckedConfiguration};
 
     #[test]
     fn two_disks_of_three() {
@@ -90,7 +90,8 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         let (old, new) = (voters(&[N1, N2, ServerIdx(2)]), voters(&[N1, N4]));
-        let lists = Lists { servers: new.servers().to_vec(), outgoing: old.servers().to_vec() };
+        let lists =
+            UncheckedConfiguration { servers: new.servers().to_vec(), outgoing: old.servers().to_vec() };
         let joint = Arc::new(Configuration::try_from(lists).expect("a sound joint configuration"));
         fixture.append(N1, vec![Payload::Configuration(joint)]);
         fixture.replicate(N1, N2, 2);

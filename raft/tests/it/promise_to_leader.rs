@@ -1,5 +1,5 @@
-//! Who has heard a leader helps nobody else to be elected for a heartbeat timeout: the leader's
-//! lease counts on it (thesis §4.2.3, §6.4.1).
+//! After contact with a leader, a server grants no vote for a heartbeat timeout: the leader's lease
+//! counts on this promise (thesis §4.2.3, §6.4.1).
 
 use wavetank_raft::{
     AppendEntries, AppendEntriesResponse, Boot, Config, Configuration, Effect, Effects, Entries, Entropy,
@@ -8,16 +8,16 @@ use wavetank_raft::{
 };
 
 #[test]
-fn a_vote_is_free_once_the_leader_is_silent() {
-    let (mut voter, heard) = one_that_has_heard("n1");
+fn a_vote_is_granted_once_the_leader_is_silent() {
+    let (mut voter, heard) = voter_with_leader("n1");
     let silence = voter.settings().heartbeat_timeout;
     assert!(!votes(&mut voter, heard, "n3", Term(3)));
     assert!(votes(&mut voter, heard + silence, "n3", Term(3)));
 }
 
 #[test]
-fn a_newer_term_in_an_answer_ends_no_promise() {
-    let (mut voter, heard) = one_that_has_heard("n1");
+fn a_newer_term_in_an_answer_does_not_end_the_promise() {
+    let (mut voter, heard) = voter_with_leader("n1");
     let refusal = AppendEntriesResponse {
         term: Term(7),
         success: false,
@@ -37,8 +37,9 @@ fn named(name: &str) -> NodeId {
     ServerId::from(name).node()
 }
 
-/// The second of three, just after it has heard a leader of term 2; and when it did.
-fn one_that_has_heard(leader: &str) -> (Node, Time) {
+/// The second of three voters just after contact with a leader of term 2, and the time of the
+/// contact.
+fn voter_with_leader(leader: &str) -> (Node, Time) {
     let members = ["n1", "n2", "n3"].map(|name| Member::voter(name, name)).to_vec();
     let configuration = Configuration::new(members).expect("three names");
     let mut log = LogImage::new(LogId::ZERO, 1);

@@ -1,58 +1,58 @@
-//! A server, and a hand that plays its peers, its disk and its state machine. What clients are told
-//! and what its executors are asked for comes back in words; observations are put aside.
+//! One server whose peers, disk and state machine are scripted. A step returns the answers to
+//! clients and the jobs for executors as text; observations are kept apart.
 
-use super::harness::{Say, Start, response, transfer_vote};
+use super::harness::{ScriptedAnswer, Start, response, transfer_vote};
 use wavetank_raft::store::{StoreError, StoreErrorKind};
 use wavetank_raft::{
-    Action, Answer, Batch, Call, Data, Event, NodeId, Observed, Payload, Request, RequestId, RoleName, RpcId,
-    Server, StoreJob, Time, Why,
+    Action, Answer, Batch, Call, Data, DeadlineReason, Event, NodeId, Observed, Payload, Request, RequestId,
+    RoleName, RpcId, Server, StoreJob, Time,
 };
 
-pub(crate) struct Counter {
+pub(crate) struct ServerHarness {
     pub(crate) server: Server,
     pub(crate) now: Time,
-    /// Its calls that were not answered, the oldest first.
+    /// Its unanswered requests, the oldest first.
     pub(crate) calls: Vec<(NodeId, RpcId, Request)>,
     pub(crate) ticket: RpcId,
-    /// What observers were told, and have not asked for yet.
+    /// Observations that the test has not read yet.
     observed: Vec<String>,
-    /// What the state machine has not done yet.
+    /// Batches that are not applied yet.
     batches: Vec<Batch>,
 }
 
 impl Start<'_> {
-    /// A server, begun at time zero.
-    pub(crate) fn serve(self) -> Counter {
-        let (settings, boot) = self.found();
+    /// A server that starts at time zero.
+    pub(crate) fn serve(self) -> ServerHarness {
+        let (settings, boot) = self.recovered();
         let server = Server::boot(settings, boot, Time(0));
         let (observed, batches) = (Vec::new(), Vec::new());
-        Counter { server, now: Time(0), calls: Vec::new(), ticket: RpcId(0), observed, batches }
+        ServerHarness { server, now: Time(0), calls: Vec::new(), ticket: RpcId(0), observed, batches }
     }
 
-    /// The same, leading; everybody has everything, and the state machine as well.
-    pub(crate) fn serve_as_leader(self) -> Counter {
-        let mut counter = self.serve();
-        counter.until(Why::Election);
-        counter.wait();
-        counter.agree();
-        assert_eq!(counter.server.node().role(), RoleName::Leader);
-        counter.apply_all();
-        counter.until(Why::Heartbeat);
-        counter.agree();
-        counter.observed();
-        counter
+    /// The same as a leader; all followers have all entries, and all entries are applied.
+    pub(crate) fn serve_as_leader(self) -> ServerHarness {
+        let mut harness = self.serve();
+        harness.until(DeadlineReason::Election);
+        harness.wait();
+        harness.agree();
+        assert_eq!(harness.server.node().role(), RoleName::Leader);
+        harness.apply_all();
+        harness.until(DeadlineReason::Heartbeat);
+        harness.agree();
+        harness.observed();
+        harness
     }
 }
 
-impl Counter {
+impl ServerHarness {
     pub(crate) fn step(&mut self, event: Event) -> String {
         let mut actions = Vec::new();
         self.server.step(self.now, event, &mut actions);
-        let words: Vec<_> = actions.into_iter().filter_map(|action| self.note(action)).collect();
-        words.join("; ")
+        let text: Vec<_> = actions.into_iter().filter_map(|action| self.note(action)).collect();
+        text.join("; ")
     }
 
-    /// Keeps what is played by the hand; the rest in words.
+    /// Keeps the actions that the test script handles; returns the others as text.
     fn note(&mut self, action: Action) -> Option<String> {
         match action {
             Action::Send { to, rpc, request } => {
@@ -73,9 +73,9 @@ impl Counter {
                 Some(format!("keep {} {offset}+{}", meta.last, data.len()))
             }
             Action::Apply(batch) => {
-                let words = format!("apply {}+{}", batch.entries[0].id, batch.entries.len());
+                let text = format!("apply {}+{}", batch.entries[0].id, batch.entries.len());
                 self.batches.push(batch);
-                Some(words)
+                Some(text)
             }
             Action::TakeSnapshot(meta) => Some(format!(
                 "capture {} with {} {}",
@@ -83,12 +83,12 @@ impl Counter {
             )),
             Action::Restore(meta) => Some(format!("load {}", meta.last)),
             Action::Answer { request, outcome } => Some(match outcome {
-                Ok(answer) => format!("{request} {}", told(&answer)),
+                Ok(answer) => format!("{request} {}", describe_answer(&answer)),
                 Err(error) => format!("{request} {error:?}"),
             }),
             Action::Halt(halt) => Some(format!("halt {halt:?}")),
             Action::Observe(observed) => {
-                self.observed.push(seen(&observed));
+                self.observed.push(describe_observed(&observed));
                 None
             }
         }
@@ -98,72 +98,72 @@ impl Counter {
         self.step(Event::Call { request: RequestId(request), call })
     }
 
-    /// A command, which is its number.
+    /// Applies a command that consists of its number.
     pub(crate) fn apply(&mut self, request: u64) -> String {
         self.call(request, Call::Apply(command(request)))
     }
 
-    /// Waits for what it waits for.
+    /// Waits for the deadline.
     pub(crate) fn wait(&mut self) -> String {
         self.now = self.now.max(self.server.deadline().at);
         self.step(Event::Timer)
     }
 
-    /// Waits, whatever it does meanwhile, until it waits for this; says when that will be.
-    pub(crate) fn until(&mut self, why: Why) -> Time {
+    /// Lets deadlines pass until the next deadline has this reason; returns its time.
+    pub(crate) fn until(&mut self, reason: DeadlineReason) -> Time {
         for _ in 0..100 {
             let deadline = self.server.deadline();
-            if deadline.why == why {
+            if deadline.reason == reason {
                 return deadline.at;
             }
             self.wait();
         }
-        panic!("it never waits for {why:?}");
+        panic!("it never waits for {reason:?}");
     }
 
-    pub(crate) fn hear(&mut self, from: &str, request: Request) -> String {
+    pub(crate) fn receive(&mut self, from: &str, request: Request) -> String {
         self.step(Event::Request { from: NodeId::of(from), rpc: RpcId(1), request })
     }
 
-    /// Everything that it has written becomes durable.
-    pub(crate) fn written(&mut self) -> String {
+    /// All its writes are persisted.
+    pub(crate) fn persisted(&mut self) -> String {
         self.step(Event::Persisted(self.server.node().issued()))
     }
 
-    /// The oldest call is answered with yes.
+    /// The oldest request is answered with success.
     fn yes(&mut self) -> String {
         let (from, rpc, request) = self.calls.remove(0);
-        let say = Say { yes: true, term: self.server.node().term().0, number: 0, hint: None };
-        self.step(Event::Response { from, rpc, response: response(&request, say) })
+        let scripted = ScriptedAnswer { yes: true, term: self.server.node().term().0, number: 0, hint: None };
+        self.step(Event::Response { from, rpc, response: response(&request, scripted) })
     }
 
-    /// Peers and disk do everything that they are asked for.
+    /// Peers answer all requests with success, and all writes are persisted.
     pub(crate) fn agree(&mut self) -> String {
-        let mut words = Vec::new();
+        let mut text = Vec::new();
         for _ in 0..100 {
             if self.calls.is_empty() {
                 let issued = self.server.node().issued();
-                words.push(self.written());
+                text.push(self.persisted());
                 if self.calls.is_empty() && self.server.node().issued() == issued {
-                    words.retain(|words| !words.is_empty());
-                    return words.join("; ");
+                    text.retain(|text| !text.is_empty());
+                    return text.join("; ");
                 }
             } else {
-                words.push(self.yes());
+                text.push(self.yes());
             }
         }
         panic!("it keeps on asking: {:?}", self.calls);
     }
 
-    /// A newer term is heard of.
+    /// A message of a newer term arrives.
     pub(crate) fn depose(&mut self) -> String {
         let term = self.server.node().term().0 + 1;
         let last = (term - 1, self.server.node().log().last().index.0);
-        self.hear("n2", transfer_vote(term, last))
+        self.receive("n2", transfer_vote(term, last))
     }
 
-    /// The state machine does the next batch. It responds to a command with twice the command, and to
-    /// another's state with `complaint`.
+    /// The state machine applies the next batch. It responds to a command with the command twice,
+    /// and to a restore with `complaint`.
     pub(crate) fn applied_with(&mut self, complaint: &str) -> String {
         let batch = self.batches.remove(0);
         let respond = |payload: &Payload| match payload {
@@ -186,14 +186,14 @@ impl Counter {
     }
 
     pub(crate) fn apply_all(&mut self) -> String {
-        let mut words = Vec::new();
+        let mut text = Vec::new();
         while !self.batches.is_empty() {
-            words.push(self.applied());
+            text.push(self.applied());
         }
-        words.join("; ")
+        text.join("; ")
     }
 
-    /// What observers were told since they asked last.
+    /// The observations since the last call.
     pub(crate) fn observed(&mut self) -> String {
         std::mem::take(&mut self.observed).join("; ")
     }
@@ -203,7 +203,7 @@ pub(crate) fn command(number: u64) -> Data {
     number.to_string().as_bytes().into()
 }
 
-fn told(answer: &Answer) -> String {
+fn describe_answer(answer: &Answer) -> String {
     match answer {
         Answer::Applied { index, response } => {
             format!("applied {index} {}", String::from_utf8_lossy(response))
@@ -215,7 +215,7 @@ fn told(answer: &Answer) -> String {
     }
 }
 
-fn seen(observed: &Observed) -> String {
+fn describe_observed(observed: &Observed) -> String {
     match observed {
         Observed::State { role, term } => format!("{role:?} {term}"),
         Observed::Leader(None) => "no leader".into(),

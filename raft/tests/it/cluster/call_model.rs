@@ -1,41 +1,41 @@
-//! What clients did and were told, and what state machines did: the plain model.
+//! The model: calls and answers of clients, and commands that state machines applied.
 
 use std::collections::BTreeMap;
 use wavetank_raft::{Answer, Call, Data, Error, Index, Outcome, ReadPath, RequestId, Term};
 
 /// A call that is not answered yet.
-struct Open {
+struct OpenCall {
     at: usize,
     call: Call,
-    /// The newest index that any client knew to be applied when it was made.
+    /// The newest index that any client knew to be applied when the call was made.
     known: Index,
 }
 
-/// The ledger of a run.
+/// The calls and the applied commands of a run.
 #[derive(Default)]
-pub(super) struct Book {
+pub(super) struct CallModel {
     calls: u64,
-    open: BTreeMap<RequestId, Open>,
-    /// What stands where, as whichever state machine came there first had it.
+    open: BTreeMap<RequestId, OpenCall>,
+    /// The command at each index, as the first state machine applied it.
     applied: BTreeMap<Index, Data>,
-    /// Commands of which a client was told that they were not done.
+    /// Commands that were refused: they must never be applied.
     refused: Vec<Data>,
     known: Index,
     leaders: BTreeMap<Term, usize>,
 }
 
-impl Book {
-    /// A command like no other.
+impl CallModel {
+    /// A unique command.
     pub(super) fn new_command(&self) -> Data {
         self.calls.to_be_bytes()[..].into()
     }
 
-    /// Who still waits: where, and for what.
+    /// The open calls, each with its server.
     pub(super) fn waiting(&self) -> Vec<(usize, &Call)> {
         self.open.values().map(|open| (open.at, &open.call)).collect()
     }
 
-    /// Whether everybody was told.
+    /// Whether all calls are answered.
     pub(super) fn is_closed(&self) -> bool {
         self.open.is_empty()
     }
@@ -43,16 +43,16 @@ impl Book {
     pub(super) fn begin(&mut self, at: usize, call: &Call) -> RequestId {
         let request = RequestId(self.calls);
         self.calls += 1;
-        self.open.insert(request, Open { at, call: call.clone(), known: self.known });
+        self.open.insert(request, OpenCall { at, call: call.clone(), known: self.known });
         request
     }
 
-    /// A server is dead: nobody hears from it what came of their calls.
+    /// A server crashed: its calls get no answer.
     pub(super) fn forget(&mut self, at: usize) {
         self.open.retain(|_, open| open.at != at);
     }
 
-    /// A call ends, once.
+    /// Records the answer to a call: exactly one.
     pub(super) fn end(&mut self, at: usize, request: RequestId, outcome: &Outcome) {
         let open = self.open.remove(&request).unwrap_or_else(|| panic!("{request:?} had its answer"));
         assert!(open.at == at, "{request:?} was not asked of {at}");
@@ -90,14 +90,14 @@ impl Book {
         }
     }
 
-    /// A state machine takes a command in.
+    /// A state machine applies a command.
     pub(super) fn apply(&mut self, index: Index, command: &Data) {
         assert!(!self.refused.contains(command), "{index} was refused");
         let first = self.applied.entry(index).or_insert_with(|| command.clone());
         assert!(first == command, "{index} is two commands");
     }
 
-    /// A state machine has taken in everything up to here, and holds so many commands.
+    /// A state machine has applied everything up to `upto`, and holds this many commands.
     pub(super) fn holds(&self, upto: Index, commands: usize) {
         assert!(self.applied.range(..=upto).count() == commands, "{commands} commands up to {upto}");
     }

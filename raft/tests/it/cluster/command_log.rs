@@ -1,15 +1,15 @@
-//! A state machine that keeps every command, and answers with how many there are.
+//! A state machine that keeps every command and responds with the number of commands.
 
 use wavetank_raft::store::{
     Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
 };
 use wavetank_raft::{Data, Index};
 
-/// The commands, with their places.
+/// The commands, with their indexes.
 #[derive(Clone, Default)]
-pub(super) struct Words(pub(super) Vec<(Index, Data)>);
+pub(super) struct CommandLog(pub(super) Vec<(Index, Data)>);
 
-impl Fsm for Words {
+impl Fsm for CommandLog {
     type Snapshot = Self;
 
     fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
@@ -26,20 +26,20 @@ impl Fsm for Words {
 
     fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
         let bytes = source.read_at(0, source.size())?;
-        let word = |word: &[u8]| {
-            let (index, command) = word.split_first_chunk().expect("eight bytes and eight more");
+        let decode = |record: &[u8]| {
+            let (index, command) = record.split_first_chunk().expect("eight bytes and eight more");
             (Index(u64::from_be_bytes(*index)), command.into())
         };
-        let words = bytes.chunks(16);
+        let records = bytes.chunks(16);
         if bytes.len() % 16 != 0 {
-            return Err(StoreError::new(StoreErrorKind::Corrupt, "half a word"));
+            return Err(StoreError::new(StoreErrorKind::Corrupt, "half a record"));
         }
-        self.0 = words.map(word).collect();
+        self.0 = records.map(decode).collect();
         Ok(())
     }
 }
 
-impl FsmSnapshot for Words {
+impl FsmSnapshot for CommandLog {
     fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
         self.0.iter().try_for_each(|(index, command)| {
             sink.write(&index.0.to_be_bytes())?;

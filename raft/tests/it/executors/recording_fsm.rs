@@ -1,52 +1,52 @@
-//! A state machine that writes down what it is told.
+//! A state machine that records its calls.
 
 use wavetank_raft::store::{
     Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
 };
 use wavetank_raft::{Configuration, Data, Index};
 
-/// One page for each time it was told something.
+/// The state machine, with one text for each call.
 #[derive(Default)]
-pub(super) struct Diary {
-    pub(super) pages: Vec<String>,
+pub(super) struct RecordingFsm {
+    pub(super) calls: Vec<String>,
 }
 
-/// All pages as one text.
-pub(super) struct Copy(String);
+/// The recorded calls as one text.
+pub(super) struct FsmCopy(String);
 
-impl Fsm for Diary {
-    type Snapshot = Copy;
+impl Fsm for RecordingFsm {
+    type Snapshot = FsmCopy;
 
     /// Responds with the command in capitals.
     fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let word = |command: &Command<'_>| {
+        let describe = |command: &Command<'_>| {
             let plus = if command.extensions.is_empty() { "" } else { "+" };
             format!("{} {}{plus}{}", command.index, text(command.data), text(command.extensions))
         };
-        let words: Vec<_> = commands.iter().map(word).collect();
-        self.pages.push(format!("apply {}", words.join(", ")));
+        let described: Vec<_> = commands.iter().map(describe).collect();
+        self.calls.push(format!("apply {}", described.join(", ")));
         commands.iter().map(|command| text(command.data).to_uppercase().as_bytes().into()).collect()
     }
 
     fn configured(&mut self, index: Index, _: &Configuration) {
-        self.pages.push(format!("members {index}"));
+        self.calls.push(format!("members {index}"));
     }
 
-    fn snapshot(&mut self) -> Result<Copy, StoreError> {
-        Ok(Copy(self.pages.concat()))
+    fn snapshot(&mut self) -> Result<FsmCopy, StoreError> {
+        Ok(FsmCopy(self.calls.concat()))
     }
 
-    /// Refuses what is bad.
+    /// Refuses the state "bad".
     fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
         let bytes = source.read_at(0, source.size())?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        self.pages.push(format!("load {text}"));
+        self.calls.push(format!("load {text}"));
         if text == "bad" { Err(StoreError::new(StoreErrorKind::Corrupt, "torn page")) } else { Ok(()) }
     }
 }
 
-impl FsmSnapshot for Copy {
+impl FsmSnapshot for FsmCopy {
     fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
         sink.write(self.0.as_bytes())
     }

@@ -1,13 +1,14 @@
-//! A store that has lost an entry in the middle, and leaves the traits as they are where it can.
+//! A store that has lost an entry in the middle. It uses the default methods of the traits where
+//! possible.
 
 use wavetank_raft::store::inmem::InmemStore;
 use wavetank_raft::store::{LogStore, StableStore, StoreError};
 use wavetank_raft::{Entry, Index};
 
-/// A store, and the entry that it has lost.
-pub(super) struct Worn(pub(super) InmemStore, pub(super) Index);
+/// A store, and the index of the lost entry.
+pub(super) struct GappedStore(pub(super) InmemStore, pub(super) Index);
 
-impl LogStore for Worn {
+impl LogStore for GappedStore {
     fn first_index(&self) -> Result<Index, StoreError> {
         self.0.first_index()
     }
@@ -29,7 +30,7 @@ impl LogStore for Worn {
     }
 }
 
-impl StableStore for Worn {
+impl StableStore for GappedStore {
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         self.0.set(key, value)
     }
