@@ -81,7 +81,7 @@ static CHECKS: [Check; 46] = [
 
 /// What a check does when one of the facts that it watches is there: it counts what it judges, and
 /// says what is wrong.
-type Judge = fn(&Ghost, Facts, witnessed: &mut u64) -> Option<String>;
+type JudgeFn = fn(&Ghost, Facts, witnessed: &mut u64) -> Option<String>;
 
 /// A property that is looked at after every observation that could break it.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +96,7 @@ pub(crate) struct Check {
     watches: Facts,
     /// It judges only runs in which clocks keep the bound that leases assume.
     bounded_clocks: bool,
-    judge: Judge,
+    judge: JudgeFn,
 }
 
 impl Check {
@@ -105,7 +105,7 @@ impl Check {
         section: &'static str,
         column: JudgeLevel,
         watches: Facts,
-        judge: Judge,
+        judge: JudgeFn,
     ) -> Self {
         Self { name, section, column, watches, bounded_clocks: false, judge }
     }
@@ -117,7 +117,7 @@ impl Check {
 
     /// Whether it looks in a run of this kind.
     fn is_wanted(&self, options: &Options) -> bool {
-        let clocks = !self.bounded_clocks || options.clocks == Clocks::Bounded;
+        let clocks = !self.bounded_clocks || options.clocks == ClockBound::Bounded;
         clocks && self.column <= options.column
     }
 }
@@ -131,7 +131,7 @@ fn say(words: fmt::Arguments<'_>) -> Option<String> {
 
 /// Whether clocks keep the bound that leases assume.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
-pub enum Clocks {
+pub enum ClockBound {
     /// They drift no more than the configuration says, and nobody sets them.
     #[default]
     Bounded,
@@ -145,7 +145,7 @@ pub struct Options {
     /// How much is judged.
     pub column: JudgeLevel,
     /// Whether leases may be judged.
-    pub clocks: Clocks,
+    pub clocks: ClockBound,
     /// What progress is demanded once the world is healed.
     pub patience: progress::Patience,
 }
@@ -159,7 +159,7 @@ impl Options {
         let bounded = !jumps && apart <= plan.config.lease_clock_drift_ppm;
         Self {
             column: plan.judges,
-            clocks: if bounded { Clocks::Bounded } else { Clocks::Unbounded },
+            clocks: if bounded { ClockBound::Bounded } else { ClockBound::Unbounded },
             patience: progress::Patience {
                 election_timeout: plan.election_timeout(),
                 timeouts: Plan::LIVENESS_TIMEOUTS,

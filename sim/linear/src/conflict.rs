@@ -4,10 +4,8 @@
 //! leave out an operation that no other operation could have noticed. Every part is searched again before
 //! it counts as a conflict.
 
-use super::{Effect, History, NEVER, Operation, SLICE};
+use super::{Effect, History, HistoryOp, NEVER, SLICE};
 use std::ops::Range;
-
-type Part = Vec<Operation>;
 
 pub(super) fn smallest(history: &History, keep_going: &mut dyn FnMut() -> bool) -> Vec<usize> {
     let mut part = shortest_illegal_prefix(history, keep_going);
@@ -24,7 +22,7 @@ pub(super) fn smallest(history: &History, keep_going: &mut dyn FnMut() -> bool) 
 }
 
 /// The history up to the first completion that no order explains.
-fn shortest_illegal_prefix(history: &History, keep_going: &mut dyn FnMut() -> bool) -> Part {
+fn shortest_illegal_prefix(history: &History, keep_going: &mut dyn FnMut() -> bool) -> Vec<HistoryOp> {
     let mut ends =
         history.operations.iter().map(|it| it.returned).filter(|&end| end != NEVER).collect::<Vec<_>>();
     ends.sort_unstable();
@@ -43,14 +41,19 @@ fn shortest_illegal_prefix(history: &History, keep_going: &mut dyn FnMut() -> bo
 }
 
 /// The history up to this moment: operations that complete later are pending then.
-fn prefix(history: &History, end: u32) -> Part {
-    let cut = |it: &Operation| if it.returned <= end { *it } else { Operation { returned: NEVER, ..*it } };
+fn prefix(history: &History, end: u32) -> Vec<HistoryOp> {
+    let cut = |it: &HistoryOp| if it.returned <= end { *it } else { HistoryOp { returned: NEVER, ..*it } };
     let invoked = history.operations.iter().filter(|it| it.invoked < end);
-    invoked.map(cut).filter(Operation::matters).collect()
+    invoked.map(cut).filter(HistoryOp::matters).collect()
 }
 
 /// Leaves out as many runs of this size as can be.
-fn leave_out(history: &History, part: &mut Part, size: usize, keep_going: &mut dyn FnMut() -> bool) {
+fn leave_out(
+    history: &History,
+    part: &mut Vec<HistoryOp>,
+    size: usize,
+    keep_going: &mut dyn FnMut() -> bool,
+) {
     let mut at = 0;
     while at < part.len() {
         let upto = part.len().min(at + size);
@@ -63,7 +66,7 @@ fn leave_out(history: &History, part: &mut Part, size: usize, keep_going: &mut d
     }
 }
 
-fn is_illegal(history: &History, part: &Part, keep_going: &mut dyn FnMut() -> bool) -> bool {
+fn is_illegal(history: &History, part: &Vec<HistoryOp>, keep_going: &mut dyn FnMut() -> bool) -> bool {
     let mut search = history.search(part.iter().copied());
     while keep_going() {
         if let Some(linearizable) = search.run(SLICE) {
@@ -74,12 +77,12 @@ fn is_illegal(history: &History, part: &Part, keep_going: &mut dyn FnMut() -> bo
 }
 
 /// The part without those operations of a run that no operation outside it could have noticed.
-fn without(history: &History, part: &Part, run: Range<usize>) -> Part {
-    let stays = |at: usize, it: &Operation| !(run.contains(&at) && it.effect.is_read_only());
+fn without(history: &History, part: &Vec<HistoryOp>, run: Range<usize>) -> Vec<HistoryOp> {
+    let stays = |at: usize, it: &HistoryOp| !(run.contains(&at) && it.effect.is_read_only());
     let staying = part.iter().enumerate().filter(|(at, it)| stays(*at, it));
     let noticed = Noticed::by(history, staying.map(|(_, it)| it.effect));
     let is_kept =
-        |at: usize, it: &Operation| stays(at, it) && !(run.contains(&at) && noticed.may_miss(it.effect));
+        |at: usize, it: &HistoryOp| stays(at, it) && !(run.contains(&at) && noticed.may_miss(it.effect));
     part.iter().enumerate().filter(|(at, it)| is_kept(*at, it)).map(|(_, &it)| it).collect()
 }
 

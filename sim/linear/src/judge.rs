@@ -1,12 +1,12 @@
 //! The verdict on a history in lines of JSON.
 
 use super::History;
-use super::jsonl::{self, BadLine, Model, OperationText, Partition};
-use super::search::Search;
+use super::jsonl::{self, BadLine, KeyModel, OperationText, Partition};
+use super::search::OrderSearch;
 
 /// What was found out about a history.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Judged {
+pub struct Judgement {
     /// The number of operations.
     pub operations: usize,
     /// The number of keys.
@@ -47,25 +47,29 @@ pub struct Conflict {
 /// done. Lines of the process `nemesis` are skipped, and so are empty ones.
 ///
 /// ```
-/// use wavetank_linear::{Finding, Model, judge};
+/// use wavetank_linear::{Finding, KeyModel, judge};
 /// let text = r#"
 ///     {"process": 0, "type": "invoke", "f": "write", "key": "x", "value": 1, "time": 10}
 ///     {"process": 0, "type": "ok",     "f": "write", "key": "x", "value": 1, "time": 20}
 ///     {"process": 1, "type": "invoke", "f": "read",  "key": "x", "value": null, "time": 30}
 ///     {"process": 1, "type": "ok",     "f": "read",  "key": "x", "value": null, "time": 40}
 /// "#;
-/// let judged = judge(text, Model::Register, &mut || true).unwrap();
+/// let judged = judge(text, KeyModel::Register, &mut || true).unwrap();
 /// assert!(matches!(judged.finding, Finding::Violation(conflict) if conflict.operations.len() == 2));
 /// ```
 ///
 /// # Errors
 /// Names the first line that makes no sense.
-pub fn judge(text: &str, model: Model, keep_going: &mut dyn FnMut() -> bool) -> Result<Judged, BadLine> {
+pub fn judge(
+    text: &str,
+    model: KeyModel,
+    keep_going: &mut dyn FnMut() -> bool,
+) -> Result<Judgement, BadLine> {
     let keys = jsonl::read(text, model)?;
     let operations = keys.values().map(|partition| partition.history.len()).sum();
     let count = keys.len();
     let finding = find(keys.into_iter().collect(), keep_going);
-    Ok(Judged { operations, keys: count, finding })
+    Ok(Judgement { operations, keys: count, finding })
 }
 
 /// How many steps each key gets before the next one's turn; more from round to round, so that a
@@ -97,7 +101,7 @@ fn find(keys: Vec<(String, Partition)>, keep_going: &mut dyn FnMut() -> bool) ->
 struct Case {
     name: String,
     partition: Partition,
-    search: Search,
+    search: OrderSearch,
 }
 
 impl Case {

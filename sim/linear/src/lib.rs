@@ -28,11 +28,11 @@ mod brute_force;
 #[cfg(test)]
 mod tests;
 
-pub use jsonl::{BadLine, Model, OperationText, Place};
-pub use judge::{Conflict, Finding, Judged, judge};
+pub use jsonl::{BadLine, KeyModel, LinePosition, OperationText};
+pub use judge::{Conflict, Finding, Judgement, judge};
 
 use problem::Problem;
-use search::Search;
+use search::OrderSearch;
 use std::collections::BTreeMap;
 
 /// The operations on one key, in the order of their invocations and completions.
@@ -43,7 +43,7 @@ use std::collections::BTreeMap;
 pub struct History {
     values: Vec<Box<[u8]>>,
     ids: BTreeMap<Box<[u8]>, u32>,
-    operations: Vec<Operation>,
+    operations: Vec<HistoryOp>,
     /// How many invocations and completions there were.
     moment: u32,
 }
@@ -92,7 +92,7 @@ pub enum CheckResult {
 
 /// An operation; its values are numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Operation {
+struct HistoryOp {
     /// Its number in the history, or in the part of it that is searched.
     id: u32,
     invoked: u32,
@@ -139,7 +139,7 @@ impl History {
         };
         let (invoked, number) = (self.next_moment(), self.operations.len());
         let id = u32::try_from(number).expect("fewer operations than 2³²");
-        self.operations.push(Operation { id, invoked, returned: NEVER, effect });
+        self.operations.push(HistoryOp { id, invoked, returned: NEVER, effect });
         number
     }
 
@@ -149,7 +149,7 @@ impl History {
     /// When the operation completed before, or cannot have such an output.
     pub fn complete(&mut self, operation: usize, output: Output<'_>) {
         let now = self.next_moment();
-        let Operation { effect, returned, .. } = self.operations[operation];
+        let HistoryOp { effect, returned, .. } = self.operations[operation];
         assert!(returned == NEVER, "operation {operation} completed before");
         let effect = match (output, effect) {
             (Output::Done, Effect::Write(_) | Effect::Append(_) | Effect::Cas(..)) => effect,
@@ -193,8 +193,8 @@ impl History {
         conflict::smallest(self, keep_going)
     }
 
-    fn search(&self, operations: impl Iterator<Item = Operation>) -> Search {
-        Search::new(Problem::new(&self.values, operations))
+    fn search(&self, operations: impl Iterator<Item = HistoryOp>) -> OrderSearch {
+        OrderSearch::new(Problem::new(&self.values, operations))
     }
 
     fn number(&mut self, value: &[u8]) -> u32 {
@@ -223,7 +223,7 @@ impl Effect {
     }
 }
 
-impl Operation {
+impl HistoryOp {
     const fn is_pending(&self) -> bool {
         self.returned == NEVER
     }

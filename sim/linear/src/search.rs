@@ -12,7 +12,7 @@ use super::{Effect, NEVER};
 
 /// A search that can be interrupted and resumed.
 #[derive(Debug)]
-pub(super) struct Search {
+pub(super) struct OrderSearch {
     problem: Problem,
     by_invocation: Lists,
     by_completion: Lists,
@@ -42,7 +42,7 @@ struct Frame {
     next: u32,
 }
 
-impl Search {
+impl OrderSearch {
     pub(super) fn new(mut problem: Problem) -> Self {
         let (all, completed) = (problem.operations.len(), problem.completed);
         let ended = |at: &u32| problem.operations[*at as usize].returned;

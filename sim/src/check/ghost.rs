@@ -2,7 +2,7 @@
 //! server has promised to anybody, who voted, who led, what was committed.
 //!
 //! The checks look at it; nothing here judges. What a server believes of itself is kept apart
-//! ([`ServerView`]) from what is so ([`Disk`], [`History`], [`Terms`]).
+//! ([`ServerView`]) from what is so ([`DurableState`], [`CommitHistory`], [`Terms`]).
 
 pub(crate) mod ghost_server;
 pub(crate) mod server_view;
@@ -20,13 +20,13 @@ mod stopping;
 pub(crate) mod terms;
 mod writing;
 
-pub(crate) use chain::{Chain, Link};
+pub(crate) use chain::{Chain, ChainLink};
 pub(crate) use conf::{Conf, Placed};
 pub(crate) use facts::Facts;
-pub(crate) use ghost_server::{Asked, Disk, GhostServer, Life, PendingReply};
-pub(crate) use history::{Committed, History};
+pub(crate) use ghost_server::{Asked, DurableState, GhostServer, Life, PendingReply};
+pub(crate) use history::{CommitHistory, CommitRecord};
 pub(crate) use server_view::{Follower, Inspect, ServerView};
-pub(crate) use step::{Allowed, Consumed, Discarded, Found, Gone, Promise, Step, Stop};
+pub(crate) use step::{Allowed, Consumed, Discarded, Found, GhostStep, Gone, Promise, Stop};
 pub(crate) use terms::Terms;
 
 use crate::observe::{Observation, Seen};
@@ -41,9 +41,9 @@ pub(crate) struct Ghost {
     /// The number of the observation.
     pub(crate) number: u64,
     /// What happened in it.
-    pub(crate) step: Step,
+    pub(crate) step: GhostStep,
     /// What is true of each log position.
-    pub(crate) history: History,
+    pub(crate) history: CommitHistory,
     /// Who voted for whom and who led.
     pub(crate) terms: Terms,
     /// From whom progress is demanded, and since when.
@@ -58,8 +58,8 @@ impl Default for Ghost {
         Self {
             at: Time(0),
             number: 0,
-            step: Step::blank(),
-            history: History::default(),
+            step: GhostStep::blank(),
+            history: CommitHistory::default(),
             terms: Terms::default(),
             healed: None,
             ghost_servers: vec![GhostServer::default(); ServerIdx::MOST],

@@ -42,12 +42,12 @@ pub struct MembershipStats {
     wish: Option<(RequestId, Kind)>,
     /// Calls whose server is catching up.
     staged: BTreeSet<RequestId>,
-    open: Vec<Open>,
+    open: Vec<OpenChange>,
 }
 
 /// A configuration that a leader has appended, and that is neither committed nor gone.
 #[derive(Clone, Copy, Debug)]
-struct Open {
+struct OpenChange {
     index: Index,
     term: Term,
     kind: Kind,
@@ -79,7 +79,7 @@ impl MembershipStats {
         for (before, placed) in &step.changed {
             let Some(kind) = self.kind(*before) else { continue };
             self.counts[kind].begun += 1;
-            self.open.push(Open { index: placed.index, term: step.now.term, kind });
+            self.open.push(OpenChange { index: placed.index, term: step.now.term, kind });
         }
     }
 

@@ -6,14 +6,14 @@
 
 mod operation;
 
-pub use operation::{End, Operation, Told, Wanted};
+pub use operation::{Completion, Operation, OperationAnswer, Wanted};
 
 use crate::engine::workload::{self, Ask, Reply, Want, Wants, Workload};
 use crate::observe::{Ending, What};
 use crate::plan::Plan;
 use crate::plan::rng::{Domain, Ratio, Spans, Stream};
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use operation::LeaderContact;
+use operation::ReplyMeaning;
 use std::fmt::Debug;
 use wavetank_raft::{RequestId, Span, Time};
 
@@ -37,7 +37,7 @@ pub trait Script: Debug {
 #[derive(Debug)]
 pub struct Callers<S: Script> {
     script: S,
-    callers: Vec<Caller>,
+    callers: Vec<ClientMachine>,
     servers: ServerSet,
     habits: Habits,
     operations: Vec<Operation<S::Wanted>>,
@@ -64,7 +64,7 @@ pub(crate) struct Habits {
 
 /// One client.
 #[derive(Debug)]
-pub(crate) struct Caller {
+pub(crate) struct ClientMachine {
     number: u16,
     /// The one server that is asked; `None` for a client that looks for the leader.
     pinned: Option<ServerIdx>,
@@ -75,11 +75,11 @@ pub(crate) struct Caller {
     /// Draws what is wanted, apart from `moves`: trouble on the way does not change what is wanted.
     wishes: Stream,
     moves: Stream,
-    state: State,
+    state: ClientState,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum State {
+enum ClientState {
     Resting(Time),
     Waiting(Effort, RequestId, Time),
     BackingOff(Effort, Time),
@@ -95,7 +95,7 @@ struct Effort {
     doubtful: bool,
 }
 
-impl Caller {
+impl ClientMachine {
     /// A client that looks for the leader among these servers.
     pub(crate) fn seeking(number: u16, servers: ServerSet, think: Spans, seed: u64) -> Self {
         let mut caller = Self::new(number, think, seed);
@@ -111,24 +111,26 @@ impl Caller {
     fn new(number: u16, think: Spans, seed: u64) -> Self {
         let stream = |topic| Stream::new(seed, Domain::Workload, u64::from(number), topic);
         let (wishes, moves) = (stream(0), stream(1));
-        Self { number, pinned: None, leader: ServerIdx(0), think, wishes, moves, state: State::Gone }
+        Self { number, pinned: None, leader: ServerIdx(0), think, wishes, moves, state: ClientState::Gone }
     }
 
     const fn due(&self) -> Time {
         match self.state {
-            State::Resting(until) | State::Waiting(_, _, until) | State::BackingOff(_, until) => until,
-            State::Gone => Time::NEVER,
+            ClientState::Resting(until)
+            | ClientState::Waiting(_, _, until)
+            | ClientState::BackingOff(_, until) => until,
+            ClientState::Gone => Time::NEVER,
         }
     }
 
     const fn is_idle(&self) -> bool {
-        matches!(self.state, State::Resting(_) | State::Gone)
+        matches!(self.state, ClientState::Resting(_) | ClientState::Gone)
     }
 
     /// Rests until the next operation, if there is to be one.
     fn rest(&mut self, now: Time, stopped: bool) {
         let until = now + self.moves.within(self.think);
-        self.state = if stopped { State::Gone } else { State::Resting(until) };
+        self.state = if stopped { ClientState::Gone } else { ClientState::Resting(until) };
     }
 
     fn look_elsewhere(&mut self, servers: ServerSet) {
@@ -149,14 +151,19 @@ impl<S: Script> Callers<S> {
     pub fn trying_once(plan: &Plan, script: S) -> Self {
         let clients = &plan.clients;
         let servers = ServerSet::first(usize::from(plan.servers));
-        let callers =
-            (0..clients.count).map(|number| Caller::seeking(number, servers, clients.think, plan.seed));
+        let callers = (0..clients.count)
+            .map(|number| ClientMachine::seeking(number, servers, clients.think, plan.seed));
         let (patience, backoff, resign) = (clients.patience, Spans::ZERO, Ratio::NEVER);
         Self::with(script, callers.collect(), servers, Habits { patience, backoff, tries: 1, resign })
     }
 
     /// These clients, who know these servers.
-    pub(crate) fn with(script: S, mut callers: Vec<Caller>, servers: ServerSet, habits: Habits) -> Self {
+    pub(crate) fn with(
+        script: S,
+        mut callers: Vec<ClientMachine>,
+        servers: ServerSet,
+        habits: Habits,
+    ) -> Self {
         assert!(!servers.is_empty(), "clients need a server");
         assert!(1 <= habits.tries, "clients try at least once");
         callers.iter_mut().for_each(|caller| caller.rest(Time(0), false));
@@ -182,7 +189,7 @@ impl<S: Script> Callers<S> {
     }
 
     fn look_ahead(&mut self) {
-        self.due = self.callers.iter().map(Caller::due).min().unwrap_or(Time::NEVER);
+        self.due = self.callers.iter().map(ClientMachine::due).min().unwrap_or(Time::NEVER);
     }
 
     fn next_order(&mut self) -> u64 {
@@ -208,7 +215,7 @@ impl<S: Script> Callers<S> {
         let to = caller.pinned.unwrap_or(caller.leader);
         wants.asks.push(Ask { request, client: caller.number, to, want });
         let effort = Effort { tries: effort.tries + 1, ..effort };
-        caller.state = State::Waiting(effort, request, now + self.habits.patience);
+        caller.state = ClientState::Waiting(effort, request, now + self.habits.patience);
     }
 
     /// No answer came in time. Nobody knows what became of the request.
@@ -222,11 +229,13 @@ impl<S: Script> Callers<S> {
         }
     }
 
-    fn hear(&mut self, at: usize, heard: LeaderContact, effort: Effort, now: Time, wants: &mut Wants) {
+    fn hear(&mut self, at: usize, heard: ReplyMeaning, effort: Effort, now: Time, wants: &mut Wants) {
         let caller = &mut self.callers[at];
         match heard {
-            LeaderContact::Told(told) => self.end(at, effort.operation, Ending::Ok, Some(told), now, wants),
-            LeaderContact::Refused(leader) => {
+            ReplyMeaning::Answered(answer) => {
+                self.end(at, effort.operation, Ending::Ok, Some(answer), now, wants)
+            }
+            ReplyMeaning::Refused(leader) => {
                 match leader {
                     Some(leader) => caller.leader = leader,
                     None => caller.look_elsewhere(self.servers),
@@ -237,7 +246,7 @@ impl<S: Script> Callers<S> {
                     self.try_again(at, effort, now, wants);
                 }
             }
-            LeaderContact::Doubt => {
+            ReplyMeaning::Doubt => {
                 caller.look_elsewhere(self.servers);
                 self.try_again(at, Effort { doubtful: true, ..effort }, now, wants);
             }
@@ -250,7 +259,7 @@ impl<S: Script> Callers<S> {
         } else {
             let caller = &mut self.callers[at];
             let until = now + caller.moves.within(self.habits.backoff);
-            caller.state = State::BackingOff(effort, until);
+            caller.state = ClientState::BackingOff(effort, until);
         }
     }
 
@@ -271,13 +280,13 @@ impl<S: Script> Callers<S> {
         at: usize,
         number: u64,
         ending: Ending,
-        answer: Option<Told>,
+        answer: Option<OperationAnswer>,
         now: Time,
         wants: &mut Wants,
     ) {
         let order = self.next_order();
         let operation = &mut self.operations[place(number)];
-        operation.end = Some(End { at: now, order, ending, answer });
+        operation.end = Some(Completion { at: now, order, ending, answer });
         let caller = &mut self.callers[at];
         self.script.told(operation, &mut caller.moves);
         wants.told.push(workload::Told::Returned { client: caller.number, operation: number, ending });
@@ -308,10 +317,10 @@ impl<S: Script> Workload for Callers<S> {
                 continue;
             }
             match self.callers[at].state {
-                State::Resting(_) => self.begin(at, now, wants),
-                State::BackingOff(effort, _) => self.ask(at, effort, now, wants),
-                State::Waiting(effort, _, _) => self.on_silence(at, effort, now, wants),
-                State::Gone => {}
+                ClientState::Resting(_) => self.begin(at, now, wants),
+                ClientState::BackingOff(effort, _) => self.ask(at, effort, now, wants),
+                ClientState::Waiting(effort, _, _) => self.on_silence(at, effort, now, wants),
+                ClientState::Gone => {}
             }
         }
         self.look_ahead();
@@ -319,7 +328,8 @@ impl<S: Script> Workload for Callers<S> {
 
     fn reply(&mut self, now: Time, request: RequestId, reply: Reply, wants: &mut Wants) {
         let Some(at) = asker(request) else { return };
-        if let Some(State::Waiting(effort, awaited, _)) = self.callers.get(at).map(|caller| caller.state)
+        if let Some(ClientState::Waiting(effort, awaited, _)) =
+            self.callers.get(at).map(|caller| caller.state)
             && awaited == request
         {
             self.hear(at, reply.into(), effort, now, wants);
@@ -330,12 +340,12 @@ impl<S: Script> Workload for Callers<S> {
     fn stop(&mut self) {
         self.stopped = true;
         let idle = self.callers.iter_mut().filter(|caller| caller.is_idle());
-        idle.for_each(|caller| caller.state = State::Gone);
+        idle.for_each(|caller| caller.state = ClientState::Gone);
         self.look_ahead();
     }
 
     fn is_idle(&self) -> bool {
-        self.callers.iter().all(Caller::is_idle)
+        self.callers.iter().all(ClientMachine::is_idle)
     }
 
     fn operation(&self, number: u64) -> &dyn What {

@@ -16,7 +16,7 @@ mod state;
 mod tests;
 
 use crate::engine::workload::TankFsm;
-use state::State;
+use state::KvState;
 use std::sync::Arc;
 use wavetank_raft::Data;
 use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};
@@ -30,12 +30,12 @@ use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSour
 #[derive(Clone, Debug, Default)]
 pub struct Kv {
     // Shared with the snapshots of it; copied only if one is still being written.
-    state: Arc<State>,
+    state: Arc<KvState>,
 }
 
 /// A [`Kv`] as it was at one moment.
 #[derive(Clone, Debug)]
-pub struct KvSnapshot(Arc<State>);
+pub struct KvSnapshot(Arc<KvState>);
 
 impl Fsm for Kv {
     type Snapshot = KvSnapshot;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Effect, NEVER, Operation, brute_force};
+use crate::{Effect, HistoryOp, NEVER, brute_force};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -201,12 +201,12 @@ fn a_conflict_is_one_and_nothing_in_it_is_needless() {
 }
 
 /// The operations as they are known when the last of a conflict has ended.
-fn before(history: &History, conflict: &[usize]) -> Vec<Operation> {
+fn before(history: &History, conflict: &[usize]) -> Vec<HistoryOp> {
     let read_only = |at: &&usize| history.operations[**at].effect.is_read_only();
     let ends = conflict.iter().filter(read_only).map(|&at| history.operations[at].returned);
     let last = ends.filter(|&end| end != NEVER).max().unwrap_or(NEVER);
     let cut = |end: u32| if end <= last { end } else { NEVER };
-    let cut = |it: &Operation| Operation { returned: cut(it.returned), ..*it };
+    let cut = |it: &HistoryOp| HistoryOp { returned: cut(it.returned), ..*it };
     history.operations.iter().map(cut).collect()
 }
 

@@ -1,6 +1,6 @@
 //! What a leader commits by counting is on the disks of a quorum.
 
-use crate::check::ghost::{Conf, Facts, Ghost, Link, Placed, Step};
+use crate::check::ghost::{ChainLink, Conf, Facts, Ghost, GhostStep, Placed};
 use crate::check::{Check, say};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::{ServerIdx, ServerSet};
@@ -14,12 +14,12 @@ pub(crate) const CHECK: Check =
 
 /// Whether a server committed by counting in this step, and not because its leader said so.
 #[must_use]
-pub(crate) fn counted(step: &Step) -> bool {
+pub(crate) fn counted(step: &GhostStep) -> bool {
     let led = step.was.leads() && step.was.term == step.now.term;
     step.was.commit < step.now.commit && (led || step.now.leads())
 }
 
-fn disks(ghost: &Ghost, among: ServerSet, commit: Index, link: Link) -> ServerSet {
+fn disks(ghost: &Ghost, among: ServerSet, commit: Index, link: ChainLink) -> ServerSet {
     let holds = |idx: &ServerIdx| {
         let ghost_server = ghost.ghost_server(*idx);
         // A disk that was lost whole had it when it was acknowledged.

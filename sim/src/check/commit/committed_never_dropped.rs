@@ -3,7 +3,7 @@
 //! What counts is what it has told, not the term it is in: a server that never reached that term
 //! was not needed for the commit and may lose its copy to a leader of an older term.
 
-use crate::check::ghost::{Committed, Facts, Ghost, Link};
+use crate::check::ghost::{ChainLink, CommitRecord, Facts, Ghost};
 use crate::check::{Check, say};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::{LogId, Term};
@@ -13,7 +13,7 @@ pub(crate) const CHECK: Check =
     Check::new("committed_never_dropped", "thesis §3.6.3", JudgeLevel::History, Facts::CUT, judge);
 
 /// Whether this entry may not go.
-fn is_bound(gone: Link, committed: Committed, exposed: Term) -> bool {
+fn is_bound(gone: ChainLink, committed: CommitRecord, exposed: Term) -> bool {
     gone == committed.link && committed.term <= exposed
 }
 
@@ -25,7 +25,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         let committed = ghost.history.at(gone.index)?;
         is_bound(gone.link, committed, exposed).then_some((gone.index, committed))
     })?;
-    let Committed { link, term, by } = committed;
+    let CommitRecord { link, term, by } = committed;
     let id = LogId::new(link.term, index);
     say(format_args!(
         "{idx}, which has told others of {exposed}, dropped {id}, which {by} declared committed in {term}"

@@ -4,7 +4,7 @@
 //! What is declared committed in the leader's own term or later is exempt: a leader that comes
 //! late, with the votes of an older term, may well lack it.
 
-use crate::check::ghost::{Committed, Facts, Ghost};
+use crate::check::ghost::{CommitRecord, Facts, Ghost};
 use crate::check::{Check, say};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::LogId;
@@ -17,7 +17,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     let (leader, term, last) = (step.idx, step.now.term, step.was.last);
     let index = ghost.history.committed_before(term);
-    let Committed { link, term: declared, by } = ghost.history.at(index)?;
+    let CommitRecord { link, term: declared, by } = ghost.history.at(index)?;
     *witnessed += 1;
     if ghost.subject().holds(index, link) {
         return None;

@@ -1,6 +1,6 @@
 //! State Machine Safety: what one server commits at an index, every server commits there.
 
-use crate::check::ghost::{Committed, Facts, Ghost};
+use crate::check::ghost::{CommitRecord, Facts, Ghost};
 use crate::check::{Check, say};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::LogId;
@@ -16,7 +16,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     let (index, before) = ghost.history.first_difference(log, step.now.commit)?;
-    let Committed { link, term, by } = before;
+    let CommitRecord { link, term, by } = before;
     let (idx, was) = (step.idx, LogId::new(link.term, index));
     let Some(link) = log.link(index) else {
         return say(format_args!(

@@ -1,7 +1,9 @@
 //! A start: what the disk gave back, beside what was known to be on it.
 
 use super::stepping::learn_configuration;
-use super::{Chain, Consumed, Disk, Facts, Found, Ghost, History, Inspect, Life, ServerView, hash, newer};
+use super::{
+    Chain, CommitHistory, Consumed, DurableState, Facts, Found, Ghost, Inspect, Life, ServerView, hash, newer,
+};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Boot, Entry, LogId};
 
@@ -36,7 +38,8 @@ impl Ghost {
             leader_contact.until = leader_contact.until.min(leader_contact.at + sight.silence());
         }
         let hard = boot.hard_state;
-        let disk = Disk { hard, log: chain.clone(), snapshot: newer(ghost_server.disk.snapshot, snapshot) };
+        let disk =
+            DurableState { hard, log: chain.clone(), snapshot: newer(ghost_server.disk.snapshot, snapshot) };
         let kept = std::mem::replace(&mut ghost_server.disk, disk);
         self.step.found = Found { hard, snapshot, last: boot.log.last(), returning, kept, hole };
         ghost_server.log = chain;
@@ -53,7 +56,7 @@ impl Ghost {
 }
 
 /// The chain below the first entry that was found.
-fn beginning(disk: &Disk, history: &History, base: LogId) -> Chain {
+fn beginning(disk: &DurableState, history: &CommitHistory, base: LogId) -> Chain {
     let from_disk = disk.log.link(base.index).filter(|link| link.term == base.term);
     match from_disk {
         Some(link) => Chain::above(base, link.prefix, disk.log.conf_before(base.index.next())),

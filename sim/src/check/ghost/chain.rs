@@ -7,7 +7,7 @@ use wavetank_raft::{Entry, Index, LogId, Payload, Term};
 
 /// One entry of a chain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Link {
+pub(crate) struct ChainLink {
     /// The entry's term.
     pub(crate) term: Term,
     /// The digest of the log up to and with it.
@@ -23,7 +23,7 @@ pub(crate) struct Chain {
     base: LogId,
     base_prefix: u64,
     base_conf: Option<Placed>,
-    links: VecDeque<Link>,
+    links: VecDeque<ChainLink>,
     confs: Vec<Placed>,
 }
 
@@ -57,9 +57,9 @@ impl Chain {
 
     /// The link at an index; the base has one too, if anything is known of it.
     #[must_use]
-    pub(crate) fn link(&self, index: Index) -> Option<Link> {
+    pub(crate) fn link(&self, index: Index) -> Option<ChainLink> {
         if index == self.base.index {
-            return Some(Link { term: self.base.term, prefix: self.base_prefix });
+            return Some(ChainLink { term: self.base.term, prefix: self.base_prefix });
         }
         let above = index.0.checked_sub(self.base.index.0 + 1)?;
         self.links.get(usize::try_from(above).ok()?).copied()
@@ -87,13 +87,13 @@ impl Chain {
     /// Adds an entry at the end, and says what the chain is now up to.
     ///
     /// An entry that does not follow the last one leaves no trace: `None`.
-    pub(crate) fn push(&mut self, entry: &Entry) -> Option<Link> {
+    pub(crate) fn push(&mut self, entry: &Entry) -> Option<ChainLink> {
         let last = self.last().index;
         if entry.id.index != last.next() {
             return None;
         }
         let before = self.links.back().map_or(self.base_prefix, |link| link.prefix);
-        let link = Link { term: entry.id.term, prefix: hash::prefix(before, entry) };
+        let link = ChainLink { term: entry.id.term, prefix: hash::prefix(before, entry) };
         self.links.push_back(link);
         if let Payload::Configuration(configuration) = &entry.payload {
             self.confs.push(Placed { index: entry.id.index, conf: Conf::of(configuration) });
@@ -103,7 +103,7 @@ impl Chain {
 
     /// Adds an entry whose digest is known from a chain that has the same prefix. Saves hashing
     /// what was hashed when the write was asked for.
-    pub(crate) fn push_as_in(&mut self, entry: &Entry, other: &Self) -> Option<Link> {
+    pub(crate) fn push_as_in(&mut self, entry: &Entry, other: &Self) -> Option<ChainLink> {
         let same = match (other.link(entry.id.index), other.link(entry.id.index.back())) {
             (Some(link), Some(before)) if link.term == entry.id.term => {
                 let mine = self.links.back().map_or(self.base_prefix, |link| link.prefix);
@@ -122,7 +122,7 @@ impl Chain {
     }
 
     /// Takes everything from an index on away, the last first.
-    pub(crate) fn cut(&mut self, first: Index, mut gone: impl FnMut(Index, Link)) {
+    pub(crate) fn cut(&mut self, first: Index, mut gone: impl FnMut(Index, ChainLink)) {
         while first <= self.last().index {
             let index = self.last().index;
             match self.links.pop_back() {

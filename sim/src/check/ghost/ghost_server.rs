@@ -1,7 +1,7 @@
 //! What the harness knows of one server: its log by its writes, its disk by what reached it, and
 //! everything it has already told to somebody.
 
-use super::{Chain, Conf, Follower, Link, Placed, ServerView, Stop};
+use super::{Chain, ChainLink, Conf, Follower, Placed, ServerView, Stop};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::{
@@ -10,7 +10,7 @@ use wavetank_raft::{
 
 /// What a crash at this instant would leave.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Disk {
+pub(crate) struct DurableState {
     /// The vote record.
     pub(crate) hard: HardState,
     pub(crate) log: Chain,
@@ -18,7 +18,7 @@ pub(crate) struct Disk {
     pub(crate) snapshot: LogId,
 }
 
-impl Disk {
+impl DurableState {
     /// Up to where it has the log, as entries or in a snapshot.
     pub(super) fn end(&self) -> Index {
         self.log.last().index.max(self.snapshot.index)
@@ -100,7 +100,7 @@ pub(crate) struct GhostServer {
     /// The log in memory, by the writes that were asked for.
     pub(crate) log: Chain,
     /// What is durable.
-    pub(crate) disk: Disk,
+    pub(crate) disk: DurableState,
     /// The configuration that it says is in force.
     pub(crate) conf: Option<Placed>,
     /// The same, as the server holds it.
@@ -172,7 +172,7 @@ impl GhostServer {
     /// counts first: beside a newer one an old log in conflict may still be there, which a start
     /// would throw away.
     #[must_use]
-    pub(crate) fn disk_holds(&self, index: Index, link: Link) -> bool {
+    pub(crate) fn disk_holds(&self, index: Index, link: ChainLink) -> bool {
         self.disk_covers(index) || self.disk.log.link(index) == Some(link)
     }
 
@@ -207,7 +207,7 @@ impl GhostServer {
 
     /// Whether it holds the log up to an entry in memory: as entries, or below its base.
     #[must_use]
-    pub(crate) fn holds(&self, index: Index, link: Link) -> bool {
+    pub(crate) fn holds(&self, index: Index, link: ChainLink) -> bool {
         match self.log.link(index) {
             Some(mine) => mine == link,
             None => index < self.log.base().index,

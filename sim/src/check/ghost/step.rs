@@ -1,6 +1,6 @@
 //! One step of one server, as the checks look at it.
 
-use super::{Asked, Conf, Disk, Follower, Link, Placed, ServerView};
+use super::{Asked, ChainLink, Conf, DurableState, Follower, Placed, ServerView};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{
     AppendEntries, Call, Event, HardState, Index, LogId, NodeId, ReadPath, Request, RequestId, Term, Time,
@@ -63,7 +63,7 @@ pub(crate) enum Promise {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Gone {
     pub(crate) index: Index,
-    pub(crate) link: Link,
+    pub(crate) link: ChainLink,
 }
 
 /// A whole log that went, for a snapshot in its place.
@@ -98,7 +98,7 @@ pub(crate) struct Found {
     /// It ran before, and its disk was not lost in between.
     pub(crate) returning: bool,
     /// What the disk had, by what reached it.
-    pub(crate) kept: Disk,
+    pub(crate) kept: DurableState,
     /// The first entry that does not follow the one before it.
     pub(crate) hole: Option<Index>,
 }
@@ -112,7 +112,7 @@ impl Found {
 
 /// The observation being judged. Buffers are used again and again.
 #[derive(Clone, Debug)]
-pub(crate) struct Step {
+pub(crate) struct GhostStep {
     /// The server that the observation is about.
     pub(crate) idx: ServerIdx,
     /// The event that it took.
@@ -174,7 +174,7 @@ pub(crate) struct Step {
     pub(crate) stopped: Option<Stop>,
 }
 
-impl Step {
+impl GhostStep {
     /// Nothing observed yet.
     pub(crate) fn blank() -> Self {
         Self {

@@ -4,7 +4,7 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::Term;
 
 #[derive(Clone, Debug)]
-struct Row {
+struct TermRow {
     term: Term,
     votes: [Option<ServerIdx>; ServerIdx::MOST],
     leader: Option<ServerIdx>,
@@ -14,19 +14,19 @@ struct Row {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Terms {
     /// In the order of terms. Almost everything happens at the end.
-    rows: Vec<Row>,
+    rows: Vec<TermRow>,
 }
 
 impl Terms {
-    fn row(&self, term: Term) -> Option<&Row> {
+    fn row(&self, term: Term) -> Option<&TermRow> {
         self.rows.iter().rev().take_while(|row| term <= row.term).find(|row| row.term == term)
     }
 
-    fn row_mut(&mut self, term: Term) -> &mut Row {
+    fn row_mut(&mut self, term: Term) -> &mut TermRow {
         let newer = self.rows.iter().rev().take_while(|row| term < row.term).count();
         let at = self.rows.len() - newer;
         if at == 0 || self.rows[at - 1].term != term {
-            self.rows.insert(at, Row { term, votes: [None; ServerIdx::MOST], leader: None });
+            self.rows.insert(at, TermRow { term, votes: [None; ServerIdx::MOST], leader: None });
             return &mut self.rows[at];
         }
         &mut self.rows[at - 1]

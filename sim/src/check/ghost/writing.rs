@@ -1,7 +1,7 @@
 //! Writes, twice: into the shadow of a log when a server asks for them, and into the shadow of its
 //! disk when they are durable.
 
-use super::{Chain, Discarded, Disk, Facts, Ghost, Gone, History};
+use super::{Chain, CommitHistory, Discarded, DurableState, Facts, Ghost, Gone};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Entry, Index, LogId, LogOp, Payload, Token, Write};
 
@@ -112,14 +112,14 @@ impl Ghost {
     }
 }
 
-fn extend(disk: &mut Disk, memory: &Chain, entries: &[Entry]) {
+fn extend(disk: &mut DurableState, memory: &Chain, entries: &[Entry]) {
     for entry in entries {
         disk.log.push_as_in(entry, memory);
     }
 }
 
 /// Takes the beginning of a log away, or all of it if a snapshot goes beyond its end.
-fn compact(log: &mut Chain, index: Index, snapshot: LogId, history: &History) {
+fn compact(log: &mut Chain, index: Index, snapshot: LogId, history: &CommitHistory) {
     if log.last().index < index {
         *log = history.chain_at(snapshot);
     } else {

@@ -15,27 +15,27 @@ use wavetank_raft::{Action, Answer, Call, Event, ReadPath, RequestId, Span, Time
 pub(crate) struct EveryCallEnds {
     /// How long a transfer may take, by any clock.
     longest: Span,
-    open: Vec<Vec<Open>>,
+    open: Vec<Vec<OpenCall>>,
     judged: u64,
 }
 
 /// A call that is not answered yet.
 #[derive(Clone, Copy, Debug)]
-struct Open {
+struct OpenCall {
     request: RequestId,
-    wants: Wants,
+    wants: AnswerKind,
     since: Time,
 }
 
 /// What answers a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Wants {
+enum AnswerKind {
     Applied,
     Committed,
     Readable,
     Snapshotted,
     Done,
-    /// As [`Wants::Done`], and in time.
+    /// As [`AnswerKind::Done`], and in time.
     Transfer,
 }
 
@@ -77,9 +77,11 @@ impl EveryCallEnds {
     fn asked(&mut self, idx: ServerIdx, event: &Event, since: Time) {
         let open = &mut self.open[idx.at()];
         match event {
-            Event::Call { request, call } => open.push(Open { request: *request, wants: wants(call), since }),
+            Event::Call { request, call } => {
+                open.push(OpenCall { request: *request, wants: wants(call), since })
+            }
             Event::ApplyBatch(commands) => {
-                let applied = |&(request, _): &_| Open { request, wants: Wants::Applied, since };
+                let applied = |&(request, _): &_| OpenCall { request, wants: AnswerKind::Applied, since };
                 open.extend(commands.iter().map(applied));
             }
             _ => {}
@@ -93,7 +95,7 @@ impl EveryCallEnds {
             let Some(place) = open.iter().position(|open| open.request == *request) else {
                 return safety(say(format_args!("{idx} answers {request}, and nobody waits for it")));
             };
-            let Open { wants, .. } = open.swap_remove(place);
+            let OpenCall { wants, .. } = open.swap_remove(place);
             self.judged += 1;
             if let Ok(answer) = outcome
                 && !wants.fits(answer)
@@ -103,8 +105,9 @@ impl EveryCallEnds {
                 )));
             }
         }
-        let late = |open: &&Open| open.wants == Wants::Transfer && self.longest < at.since(open.since);
-        let Open { request, since, .. } = open.iter().find(late)?;
+        let late =
+            |open: &&OpenCall| open.wants == AnswerKind::Transfer && self.longest < at.since(open.since);
+        let OpenCall { request, since, .. } = open.iter().find(late)?;
         let what = say(format_args!("{idx} has not ended the transfer {request} of {since} ms"))?;
         Some((Class::Liveness, what))
     }
@@ -114,24 +117,24 @@ fn safety(what: Option<String>) -> Option<(Class, String)> {
     Some((Class::Safety, what?))
 }
 
-const fn wants(call: &Call) -> Wants {
+const fn wants(call: &Call) -> AnswerKind {
     match call {
-        Call::Apply(_) | Call::ApplyLog { .. } => Wants::Applied,
+        Call::Apply(_) | Call::ApplyLog { .. } => AnswerKind::Applied,
         Call::Barrier | Call::Change { .. } | Call::AddVoterStaged { .. } | Call::Restore(_) => {
-            Wants::Committed
+            AnswerKind::Committed
         }
-        Call::Read(ReadPath::Index | ReadPath::Lease) => Wants::Readable,
-        Call::Snapshot => Wants::Snapshotted,
-        Call::Transfer { .. } => Wants::Transfer,
+        Call::Read(ReadPath::Index | ReadPath::Lease) => AnswerKind::Readable,
+        Call::Snapshot => AnswerKind::Snapshotted,
+        Call::Transfer { .. } => AnswerKind::Transfer,
         Call::VerifyLeader
         | Call::Read(ReadPath::Verify)
         | Call::Bootstrap(_)
         | Call::Reload(_)
-        | Call::Shutdown => Wants::Done,
+        | Call::Shutdown => AnswerKind::Done,
     }
 }
 
-impl Wants {
+impl AnswerKind {
     const fn fits(self, answer: &Answer) -> bool {
         match answer {
             Answer::Applied { .. } => matches!(self, Self::Applied),

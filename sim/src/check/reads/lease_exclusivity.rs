@@ -37,7 +37,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
 mod tests {
     use super::*;
     use crate::check::fixture::{Fixture, N1, N2};
-    use crate::check::{Clocks, Options};
+    use crate::check::{ClockBound, Options};
     use wavetank_raft::{Answer, Index, ReadPath};
 
     #[test]
@@ -64,6 +64,6 @@ mod tests {
     fn clocks_without_a_bound_show_nothing() {
         let bounded = Options::default();
         assert!(CHECK.is_wanted(&bounded));
-        assert!(!CHECK.is_wanted(&Options { clocks: Clocks::Unbounded, ..bounded }));
+        assert!(!CHECK.is_wanted(&Options { clocks: ClockBound::Unbounded, ..bounded }));
     }
 }

@@ -43,7 +43,7 @@ fn missing(idx: ServerIdx, found: &Found) -> Option<String> {
 mod tests {
     use super::*;
     use crate::check::fixture::{Fixture, N1, N2};
-    use crate::check::ghost::{Chain, Disk};
+    use crate::check::ghost::{Chain, DurableState};
     use wavetank_raft::{Entry, HardState, LogId, Payload, Term};
 
     #[test]
@@ -62,7 +62,7 @@ mod tests {
         for index in 1..=9 {
             log.push(&Entry::new(Term(2), Index(index), Payload::Noop));
         }
-        let kept = Disk { log, ..Disk::default() };
+        let kept = DurableState { log, ..DurableState::default() };
         let says = |last, snapshot| {
             let last = LogId::new(Term(2), Index(last));
             missing(N1, &Found { last, snapshot, kept: kept.clone(), ..Found::default() })
@@ -79,7 +79,7 @@ mod tests {
         let record =
             |term, vote: Option<ServerIdx>| HardState { term: Term(term), vote: vote.map(ServerIdx::node) };
         let says = |kept, hard| {
-            let kept = Disk { hard: kept, ..Disk::default() };
+            let kept = DurableState { hard: kept, ..DurableState::default() };
             missing(N1, &Found { hard, kept, ..Found::default() })
         };
         assert_eq!(says(record(2, None), record(2, Some(N2))), None);

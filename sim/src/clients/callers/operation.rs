@@ -22,7 +22,7 @@ pub struct Operation<W> {
     /// The place of its beginning among the beginnings and ends of all operations.
     pub order: u64,
     /// How it ended, if it has.
-    pub end: Option<End>,
+    pub end: Option<Completion>,
 }
 
 /// What an operation asks for. It is displayed as in `put k1 = "a"`.
@@ -34,12 +34,12 @@ pub trait Wanted: Clone + fmt::Debug + fmt::Display + 'static {
     ///
     /// # Errors
     /// Those of the formatter.
-    fn fmt_told(told: &Told, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+    fn fmt_told(told: &OperationAnswer, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
 /// How an operation ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct End {
+pub struct Completion {
     /// When it ended.
     pub at: Time,
     /// The place of its end among the beginnings and ends of all operations.
@@ -47,12 +47,12 @@ pub struct End {
     /// What its client knows of it.
     pub ending: Ending,
     /// What it was told, if it was done.
-    pub answer: Option<Told>,
+    pub answer: Option<OperationAnswer>,
 }
 
 /// What an operation was told.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Told {
+pub enum OperationAnswer {
     /// A command: the entry at this index applied it, with this response.
     Applied(Index, Data),
     /// A read: what the query returned.
@@ -62,7 +62,7 @@ pub enum Told {
 impl<W> Operation<W> {
     /// What it was told, if it was told anything.
     #[must_use]
-    pub fn told(&self) -> Option<&Told> {
+    pub fn told(&self) -> Option<&OperationAnswer> {
         self.end.as_ref()?.answer.as_ref()
     }
 
@@ -87,10 +87,10 @@ impl<W: Wanted> fmt::Display for Operation<W> {
             write!(f, " at {idx}")?;
         }
         match &self.end {
-            Some(End { answer: Some(told), .. }) => W::fmt_told(told, f),
-            Some(End { ending: Ending::Ok, .. }) => write!(f, ": done"),
-            Some(End { ending: Ending::Failed, .. }) => write!(f, ": refused"),
-            Some(End { ending: Ending::Unknown, .. }) => write!(f, ": unknown"),
+            Some(Completion { answer: Some(told), .. }) => W::fmt_told(told, f),
+            Some(Completion { ending: Ending::Ok, .. }) => write!(f, ": done"),
+            Some(Completion { ending: Ending::Failed, .. }) => write!(f, ": refused"),
+            Some(Completion { ending: Ending::Unknown, .. }) => write!(f, ": unknown"),
             None => Ok(()),
         }
     }
@@ -101,33 +101,35 @@ impl Wanted for Want {
         self.clone()
     }
 
-    fn fmt_told(told: &Told, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt_told(told: &OperationAnswer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match told {
-            Told::Applied(index, response) => write!(f, ": \"{}\", said {index}", response.escape_ascii()),
-            Told::Got(answer) => write!(f, ": \"{}\"", answer.escape_ascii()),
+            OperationAnswer::Applied(index, response) => {
+                write!(f, ": \"{}\", said {index}", response.escape_ascii())
+            }
+            OperationAnswer::Got(answer) => write!(f, ": \"{}\"", answer.escape_ascii()),
         }
     }
 }
 
 /// What a reply means to a client.
-pub(super) enum LeaderContact {
+pub(super) enum ReplyMeaning {
     /// It was done.
-    Told(Told),
+    Answered(OperationAnswer),
     /// It was not done, for certain; this server may lead.
     Refused(Option<ServerIdx>),
     /// It may have been done.
     Doubt,
 }
 
-impl From<Reply> for LeaderContact {
+impl From<Reply> for ReplyMeaning {
     fn from(reply: Reply) -> Self {
         match reply {
             Reply::Answered(Ok(Answer::Applied { index, response })) => {
-                Self::Told(Told::Applied(index, response))
+                Self::Answered(OperationAnswer::Applied(index, response))
             }
             // Another answer is none to a command: a judge has said so already.
             Reply::Answered(Ok(_)) | Reply::Broken => Self::Doubt,
-            Reply::Value(Ok(value)) => Self::Told(Told::Got(value)),
+            Reply::Value(Ok(value)) => Self::Answered(OperationAnswer::Got(value)),
             Reply::Answered(Err(
                 Error::LeadershipLost | Error::AbortedByRestore | Error::Shutdown | Error::Store(_),
             )) => Self::Doubt,

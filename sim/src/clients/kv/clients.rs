@@ -11,7 +11,7 @@ pub use plan::{ClientPlan, Reads, Verbs};
 pub use script::KvScript;
 pub use want::KvWant;
 
-use crate::clients::callers::{self, Caller, Callers, Habits};
+use crate::clients::callers::{self, Callers, ClientMachine, Habits};
 use crate::plan::server_set::ServerSet;
 
 /// All clients of a run.
@@ -20,7 +20,7 @@ use crate::plan::server_set::ServerSet;
 pub type Clients = Callers<KvScript>;
 
 /// One operation of one of them.
-pub type Operation = callers::Operation<KvWant>;
+pub type KvOperation = callers::Operation<KvWant>;
 
 impl Clients {
     /// The clients of a plan, who know these servers.
@@ -33,9 +33,10 @@ impl Clients {
         let all = servers.iter().collect::<Vec<_>>();
         let pinned = |at: u16| {
             let idx = all[usize::from(at) % all.len()];
-            Caller::pinned(plan.followers + at, idx, plan.pinned_think, seed)
+            ClientMachine::pinned(plan.followers + at, idx, plan.pinned_think, seed)
         };
-        let followers = (0..plan.followers).map(|number| Caller::seeking(number, servers, plan.think, seed));
+        let followers =
+            (0..plan.followers).map(|number| ClientMachine::seeking(number, servers, plan.think, seed));
         let callers = followers.chain((0..plan.pinned).map(pinned)).collect();
         let ClientPlan { patience, backoff, tries, resign, .. } = plan;
         Self::with(KvScript::new(plan), callers, servers, Habits { patience, backoff, tries, resign })

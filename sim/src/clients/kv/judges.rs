@@ -17,7 +17,7 @@ mod witness;
 #[cfg(test)]
 mod fixture;
 
-use super::clients::Operation;
+use super::clients::KvOperation;
 use super::wire::Command;
 use crate::engine::workload::Want;
 use crate::observe::observer::Observer;
@@ -50,9 +50,9 @@ pub struct Promises {
 #[derive(Debug)]
 enum Moment<'a> {
     /// A client began an operation.
-    Invoked(&'a Operation),
+    Invoked(&'a KvOperation),
     /// A client knows how its operation ended.
-    Returned(&'a Operation),
+    Returned(&'a KvOperation),
     /// A state machine applied what stands at this index, as the first one: a command to the store, if
     /// it was one.
     First(Index, Option<Command<'a>>),
@@ -64,7 +64,7 @@ enum Moment<'a> {
 
 impl<'a> Moment<'a> {
     /// The operation that was done, if one was.
-    fn done(&self) -> Option<&'a Operation> {
+    fn done(&self) -> Option<&'a KvOperation> {
         match self {
             Self::Returned(operation) => Some(*operation).filter(|operation| operation.ended(Ending::Ok)),
             _ => None,
@@ -74,23 +74,23 @@ impl<'a> Moment<'a> {
 
 /// What a check says of a moment: `None` if there is nothing that it judges, or that the property
 /// held, or the sentence that says how it did not.
-type Judged = Option<Result<(), String>>;
+type ClientVerdict = Option<Result<(), String>>;
 
-fn holds(is_so: bool, what: impl FnOnce() -> String) -> Judged {
+fn holds(is_so: bool, what: impl FnOnce() -> String) -> ClientVerdict {
     if is_so { Some(Ok(())) } else { broken(what) }
 }
 
 // A sentence is written for the one time that something is wrong; it must not be in the way before.
 #[cold]
-fn broken(what: impl FnOnce() -> String) -> Judged {
+fn broken(what: impl FnOnce() -> String) -> ClientVerdict {
     Some(Err(what()))
 }
 
 /// A property of what clients see.
-trait Check: fmt::Debug {
+trait ClientCheck: fmt::Debug {
     /// Looks at a moment; the record is as it is after it, but for a return: open operations are
     /// still open then.
-    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Judged;
+    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> ClientVerdict;
 
     /// The run is over. Returns how the property did not hold, if it did not.
     fn end(&mut self, _: &Record) -> Option<String> {
@@ -100,16 +100,16 @@ trait Check: fmt::Debug {
 
 /// A check with its name, which is that of its file, and where its property is stated.
 #[derive(Debug)]
-struct Judge {
+struct ClientJudge {
     name: &'static str,
     section: &'static str,
-    check: Box<dyn Check>,
+    check: Box<dyn ClientCheck>,
     /// How often the check saw what it judges.
     witnessed: u64,
 }
 
-impl Judge {
-    fn new(name: &'static str, section: &'static str, check: impl Check + 'static) -> Self {
+impl ClientJudge {
+    fn new(name: &'static str, section: &'static str, check: impl ClientCheck + 'static) -> Self {
         Self { name, section, check: Box::new(check), witnessed: 0 }
     }
 
@@ -122,28 +122,28 @@ impl Judge {
 
 /// The judges of one run's clients.
 #[derive(Debug)]
-pub struct Judges {
+pub struct ClientJudges {
     record: Record,
     /// In the order in which they look.
-    judges: Vec<Judge>,
+    judges: Vec<ClientJudge>,
     step: u64,
     /// The state was replaced from outside: what clients were told binds nobody any more.
     is_void: bool,
     verdict: Option<Violation>,
 }
 
-impl Judges {
+impl ClientJudges {
     /// The judges of clients who were promised this.
     #[must_use]
     pub fn new(promises: Promises) -> Self {
         let judges = vec![
-            Judge::new("acked_writes", "thesis §6.3", AckedWrites::default()),
-            Judge::new("exactly_once", "thesis §6.3", ExactlyOnce),
-            Judge::new("honest_failures", "thesis §6.2", HonestFailures::default()),
-            Judge::new("no_phantom", "thesis §6.4", NoPhantom),
-            Judge::new("fresh_reads", "thesis §6.4", FreshReads(promises)),
-            Judge::new("session_order", "thesis §6.4", SessionOrder::default()),
-            Judge::new("linearizable", "thesis §6", Linearizable::new(promises)),
+            ClientJudge::new("acked_writes", "thesis §6.3", AckedWrites::default()),
+            ClientJudge::new("exactly_once", "thesis §6.3", ExactlyOnce),
+            ClientJudge::new("honest_failures", "thesis §6.2", HonestFailures::default()),
+            ClientJudge::new("no_phantom", "thesis §6.4", NoPhantom),
+            ClientJudge::new("fresh_reads", "thesis §6.4", FreshReads(promises)),
+            ClientJudge::new("session_order", "thesis §6.4", SessionOrder::default()),
+            ClientJudge::new("linearizable", "thesis §6", Linearizable::new(promises)),
         ];
         Self { record: Record::default(), judges, step: 0, is_void: false, verdict: None }
     }
@@ -172,7 +172,7 @@ impl Judges {
     }
 
     /// Asks one judge after the other, until one says what did not hold.
-    fn ask(&mut self, at: Time, question: impl Fn(&mut Judge, &Record) -> Option<String>) {
+    fn ask(&mut self, at: Time, question: impl Fn(&mut ClientJudge, &Record) -> Option<String>) {
         if self.verdict.is_some() {
             return;
         }
@@ -206,7 +206,7 @@ impl Judges {
     }
 }
 
-impl Observer for Judges {
+impl Observer for ClientJudges {
     // Most of what happens is not the clients' business.
     #[inline]
     fn on_observation(&mut self, observation: &Observation<'_>) {
@@ -223,7 +223,7 @@ impl Observer for Judges {
     }
 }
 
-impl Judges {
+impl ClientJudges {
     fn look(&mut self, observation: &Observation<'_>) {
         let at = observation.at;
         match observation.seen {
@@ -231,13 +231,13 @@ impl Judges {
                 batch.entries.iter().for_each(|entry| self.take(at, idx, entry));
             }
             Seen::Invoked { what, .. } => {
-                if let Some(operation) = (what as &dyn Any).downcast_ref::<Operation>() {
+                if let Some(operation) = (what as &dyn Any).downcast_ref::<KvOperation>() {
                     self.record.open(operation.number);
                     self.judge(at, &Moment::Invoked(operation));
                 }
             }
             Seen::Returned { what, .. } => {
-                if let Some(operation) = (what as &dyn Any).downcast_ref::<Operation>() {
+                if let Some(operation) = (what as &dyn Any).downcast_ref::<KvOperation>() {
                     self.judge(at, &Moment::Returned(operation));
                     self.record.close(operation.number);
                 }
@@ -250,7 +250,7 @@ impl Judges {
     }
 }
 
-impl CustomChecks for Judges {
+impl CustomChecks for ClientJudges {
     fn end(&mut self, at: Time) {
         Self::end(self, at);
     }

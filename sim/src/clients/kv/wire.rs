@@ -40,14 +40,14 @@ pub enum Verb<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Response {
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: CommandOutcome,
     /// The index of the entry that took effect: for a command that came twice, that of the first.
     pub effective: Index,
 }
 
 /// What came of a command.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Outcome {
+pub enum CommandOutcome {
     /// It was done.
     Done,
     /// The key had another value than expected; nothing changed.
@@ -128,13 +128,13 @@ impl Response {
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (&tag, mut rest) = bytes.split_first()?;
-        let outcome = Outcome::of(tag)?;
+        let outcome = CommandOutcome::of(tag)?;
         let effective = Index(take_number(&mut rest)?);
         rest.is_empty().then_some(Self { outcome, effective })
     }
 }
 
-impl Outcome {
+impl CommandOutcome {
     pub(super) const fn tag(self) -> u8 {
         match self {
             Self::Done => 0,

@@ -1,8 +1,8 @@
 //! What a client of the store wants next: drawn from its own stream.
 
 use super::plan::{ClientPlan, Reads};
-use super::{KvWant, Operation};
-use crate::clients::callers::{Script, Told};
+use super::{KvOperation, KvWant};
+use crate::clients::callers::{OperationAnswer, Script};
 use crate::clients::kv::wire::{Command, Got, Verb};
 use crate::observe::Ending;
 use crate::plan::rng::{Draw, Stream};
@@ -12,14 +12,14 @@ use crate::plan::rng::{Draw, Stream};
 pub struct KvScript {
     plan: ClientPlan,
     /// The sessions of the clients that write.
-    sessions: Vec<Session>,
+    sessions: Vec<ClientSession>,
     /// The session that began last.
     last: u32,
 }
 
 /// In which session a client writes, and what it knows.
 #[derive(Debug)]
-struct Session {
+struct ClientSession {
     number: u32,
     /// The sequence number of its last command.
     sequence: u32,
@@ -27,7 +27,7 @@ struct Session {
     known: Option<(u32, Vec<u8>)>,
 }
 
-impl Session {
+impl ClientSession {
     const fn new(number: u32) -> Self {
         Self { number, sequence: 0, known: None }
     }
@@ -36,7 +36,7 @@ impl Session {
 impl KvScript {
     pub(super) fn new(plan: ClientPlan) -> Self {
         let last = u32::from(plan.followers);
-        Self { plan, sessions: (1..=last).map(Session::new).collect(), last }
+        Self { plan, sessions: (1..=last).map(ClientSession::new).collect(), last }
     }
 }
 
@@ -50,7 +50,7 @@ impl Script for KvScript {
         }
     }
 
-    fn told(&mut self, operation: &Operation, rng: &mut Stream) {
+    fn told(&mut self, operation: &KvOperation, rng: &mut Stream) {
         let Some(session) = self.sessions.get_mut(usize::from(operation.client)) else { return };
         if let Some(value) = learned(operation) {
             session.known = Some((operation.wanted.key, value));
@@ -63,10 +63,10 @@ impl Script for KvScript {
 }
 
 /// The value that a client saw or wrote.
-fn learned(operation: &Operation) -> Option<Vec<u8>> {
+fn learned(operation: &KvOperation) -> Option<Vec<u8>> {
     match operation.told()? {
-        Told::Got(bytes) => Some(Got::decode(bytes)?.value.to_vec()),
-        Told::Applied(..) => match operation.command()?.verb {
+        OperationAnswer::Got(bytes) => Some(Got::decode(bytes)?.value.to_vec()),
+        OperationAnswer::Applied(..) => match operation.command()?.verb {
             Verb::Put(value) | Verb::Cas { new: value, .. } => Some(value.to_vec()),
             Verb::Append(_) | Verb::Delete => None,
         },
@@ -74,7 +74,7 @@ fn learned(operation: &Operation) -> Option<Vec<u8>> {
 }
 
 /// Draws the operation of this number.
-fn draw(plan: &ClientPlan, session: &mut Session, operation: u64, rng: &mut Stream) -> KvWant {
+fn draw(plan: &ClientPlan, session: &mut ClientSession, operation: u64, rng: &mut Stream) -> KvWant {
     // Always four words, so that what is wanted next does not depend on what is wanted now.
     let (kind, verb, way, place) = (rng.draw(), rng.draw(), rng.draw(), rng.draw());
     let key = place.below(u64::from(plan.keys)) as u32;

@@ -2,17 +2,17 @@
 //! (R1, R2).
 
 use super::record::Record;
-use super::{Check, Judged, Moment, Promises, holds};
-use crate::clients::callers::Told;
+use super::{ClientCheck, ClientVerdict, Moment, Promises, holds};
+use crate::clients::callers::OperationAnswer;
 use crate::clients::kv::wire::Got;
 
 #[derive(Debug)]
 pub(super) struct FreshReads(pub(super) Promises);
 
-impl Check for FreshReads {
-    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Judged {
+impl ClientCheck for FreshReads {
+    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> ClientVerdict {
         let operation = moment.done()?;
-        let Some(Told::Got(bytes)) = operation.told() else { return None };
+        let Some(OperationAnswer::Got(bytes)) = operation.told() else { return None };
         if !self.0.is_current(&operation.wanted.want) {
             return None;
         }
@@ -23,18 +23,18 @@ impl Check for FreshReads {
 
 #[cfg(test)]
 mod tests {
-    use crate::clients::kv::judges::fixture::{Fixture, N1, N2};
+    use crate::clients::kv::judges::fixture::{ClientFixture, N1, N2};
 
     #[test]
     fn a_read_may_miss_what_was_applied_after_it_began() {
-        let mut fixture = Fixture::new();
+        let mut fixture = ClientFixture::new();
         fixture.write(1, "a").read(2, N2).applied(N1, 1, 1).sees(2, 0, 0, "").is_quiet();
         assert_eq!(fixture.witnessed("fresh_reads"), 1);
     }
 
     #[test]
     fn a_read_misses_nothing_that_was_applied_before() {
-        let mut fixture = Fixture::new();
+        let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).read(2, N2).sees(2, 0, 0, "");
         let words = "c1 #2 read k1 at n2: \"\" of i0, state i0: i1 was applied when it began";
         fixture.speaks("fresh_reads", words);
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn a_read_of_the_local_state_claims_nothing() {
-        let mut fixture = Fixture::new();
+        let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).stale_read(2, N2).sees(2, 0, 0, "").is_quiet();
         assert_eq!(fixture.witnessed("fresh_reads"), 0);
     }

@@ -4,10 +4,10 @@
 //! explain what clients saw, some other order may.
 
 use super::record::Record;
-use super::{Check, Judged, Moment, Promises, witness};
-use crate::clients::callers::Told;
-use crate::clients::kv::clients::Operation;
-use crate::clients::kv::wire::{Got, Outcome, Response, Verb};
+use super::{ClientCheck, ClientVerdict, Moment, Promises, witness};
+use crate::clients::callers::OperationAnswer;
+use crate::clients::kv::clients::KvOperation;
+use crate::clients::kv::wire::{CommandOutcome, Got, Response, Verb};
 use crate::observe::Ending;
 use std::collections::BTreeMap;
 use wavetank_linear::{CheckResult, History, Input, Output};
@@ -17,7 +17,7 @@ use wavetank_linear::{CheckResult, History, Input, Output};
 pub(super) struct Linearizable {
     promises: Promises,
     /// The operations on each key that claim to be up to date, in the order of their beginnings.
-    keys: BTreeMap<u32, Vec<Operation>>,
+    keys: BTreeMap<u32, Vec<KvOperation>>,
     /// Where each open operation stands among those of its key.
     open: BTreeMap<u64, usize>,
 }
@@ -31,7 +31,7 @@ impl Linearizable {
         Self { promises, keys: BTreeMap::new(), open: BTreeMap::new() }
     }
 
-    fn begin(&mut self, operation: &Operation) {
+    fn begin(&mut self, operation: &KvOperation) {
         if !self.promises.is_current(&operation.wanted.want) {
             return;
         }
@@ -40,7 +40,7 @@ impl Linearizable {
         operations.push(operation.clone());
     }
 
-    fn finish(&mut self, operation: &Operation) -> Judged {
+    fn finish(&mut self, operation: &KvOperation) -> ClientVerdict {
         let at = self.open.remove(&operation.number)?;
         let operations = self.keys.get_mut(&operation.wanted.key).expect("an open operation has a key");
         operations[at] = operation.clone();
@@ -50,7 +50,7 @@ impl Linearizable {
 }
 
 /// What the operations of one key say, without what the log says of them.
-fn history(operations: &[Operation]) -> History {
+fn history(operations: &[KvOperation]) -> History {
     let mut moments = Vec::with_capacity(2 * operations.len());
     for (at, operation) in operations.iter().enumerate() {
         moments.push((operation.order, at, None));
@@ -70,7 +70,7 @@ fn history(operations: &[Operation]) -> History {
     history
 }
 
-fn input(operation: &Operation) -> Input<'_> {
+fn input(operation: &KvOperation) -> Input<'_> {
     match operation.command().map(|command| command.verb) {
         Some(Verb::Put(value)) => Input::Write(value),
         Some(Verb::Append(value)) => Input::Append(value),
@@ -81,15 +81,15 @@ fn input(operation: &Operation) -> Input<'_> {
 }
 
 /// The output of an operation, if it is known.
-fn output(operation: &Operation) -> Option<Output<'_>> {
+fn output(operation: &KvOperation) -> Option<Output<'_>> {
     if operation.ended(Ending::Failed) {
         return Some(Output::Failed);
     }
     match operation.told()? {
-        Told::Got(bytes) => Got::decode(bytes).map(|got| Output::Read(got.value)),
-        Told::Applied(_, bytes) => match Response::decode(bytes)?.outcome {
-            Outcome::Done => Some(Output::Done),
-            Outcome::Mismatch => Some(Output::Mismatch),
+        OperationAnswer::Got(bytes) => Got::decode(bytes).map(|got| Output::Read(got.value)),
+        OperationAnswer::Applied(_, bytes) => match Response::decode(bytes)?.outcome {
+            CommandOutcome::Done => Some(Output::Done),
+            CommandOutcome::Mismatch => Some(Output::Mismatch),
             _ => None,
         },
     }
@@ -103,8 +103,8 @@ fn patience(mut slices: u32) -> impl FnMut() -> bool {
     }
 }
 
-impl Check for Linearizable {
-    fn judge(&mut self, _: &Record, moment: &Moment<'_>) -> Judged {
+impl ClientCheck for Linearizable {
+    fn judge(&mut self, _: &Record, moment: &Moment<'_>) -> ClientVerdict {
         match moment {
             Moment::Invoked(operation) => self.begin(operation),
             Moment::Returned(operation) => return self.finish(operation),
@@ -129,11 +129,11 @@ impl Check for Linearizable {
 
 #[cfg(test)]
 mod tests {
-    use crate::clients::kv::judges::fixture::{Fixture, N1};
+    use crate::clients::kv::judges::fixture::{ClientFixture, N1};
 
     /// Reads of these values, one after the other, of a key that was never written.
-    fn reads(values: &[&str]) -> Fixture {
-        let mut fixture = Fixture::only("linearizable");
+    fn reads(values: &[&str]) -> ClientFixture {
+        let mut fixture = ClientFixture::only("linearizable");
         for (number, value) in (1..).zip(values) {
             fixture.read(number, N1).sees(number, 9, 9, value);
         }

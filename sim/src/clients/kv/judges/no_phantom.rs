@@ -1,17 +1,17 @@
 //! What a read returns is what the key held, in the state that the read says it is of (K5, R3).
 
 use super::record::Record;
-use super::{Check, Judged, Moment, broken, holds};
-use crate::clients::callers::Told;
+use super::{ClientCheck, ClientVerdict, Moment, broken, holds};
+use crate::clients::callers::OperationAnswer;
 use crate::clients::kv::wire::Got;
 
 #[derive(Debug)]
 pub(super) struct NoPhantom;
 
-impl Check for NoPhantom {
-    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Judged {
+impl ClientCheck for NoPhantom {
+    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> ClientVerdict {
         let operation = moment.done()?;
-        let Some(Told::Got(bytes)) = operation.told() else { return None };
+        let Some(OperationAnswer::Got(bytes)) = operation.told() else { return None };
         let Some(got) = Got::decode(bytes) else {
             return broken(|| format!("the answer to #{} is not one", operation.number));
         };
@@ -27,11 +27,11 @@ impl Check for NoPhantom {
 
 #[cfg(test)]
 mod tests {
-    use crate::clients::kv::judges::fixture::{Fixture, N1, N2};
+    use crate::clients::kv::judges::fixture::{ClientFixture, N1, N2};
 
     #[test]
     fn any_past_state_may_be_read() {
-        let mut fixture = Fixture::new();
+        let mut fixture = ClientFixture::new();
         fixture.stale_read(1, N2).sees(1, 0, 0, "");
         fixture.write(2, "a").applied(N1, 2, 2).write(3, "b").applied(N1, 3, 3);
         fixture.stale_read(4, N2).sees(4, 2, 2, "a");
@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn a_future_one_may_not() {
-        let mut fixture = Fixture::new();
+        let mut fixture = ClientFixture::new();
         fixture.write(1, "a").stale_read(2, N2).sees(2, 1, 1, "a");
         let words = "c1 #2 stale-read k1 at n2: \"a\" of i1, state i1: nobody applied more than i0";
         fixture.speaks("no_phantom", words);
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn nor_a_value_that_the_key_never_had() {
-        let mut fixture = Fixture::new();
+        let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).stale_read(2, N2).sees(2, 1, 1, "aa");
         let words = "c1 #2 stale-read k1 at n2: \"aa\" of i1, state i1: it held what i1 wrote";
         fixture.speaks("no_phantom", words);
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn nor_one_that_it_had_no_more() {
-        let mut fixture = Fixture::new();
+        let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
         fixture.stale_read(3, N2).sees(3, 2, 1, "a");
         let words = "c1 #3 stale-read k1 at n2: \"a\" of i1, state i2: it held what i2 wrote";

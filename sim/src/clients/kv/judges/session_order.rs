@@ -1,9 +1,9 @@
 //! To one client a server never goes back, as long as it lives, however it is read (R5).
 
 use super::record::Record;
-use super::{Check, Judged, Moment, holds};
-use crate::clients::callers::Told;
-use crate::clients::kv::clients::Operation;
+use super::{ClientCheck, ClientVerdict, Moment, holds};
+use crate::clients::callers::OperationAnswer;
+use crate::clients::kv::clients::KvOperation;
 use crate::clients::kv::wire::Got;
 use crate::observe::Ending;
 use crate::plan::server_set::ServerIdx;
@@ -20,8 +20,8 @@ pub(super) struct SessionOrder {
     saw: BTreeMap<u16, (u64, Index)>,
 }
 
-impl Check for SessionOrder {
-    fn judge(&mut self, _: &Record, moment: &Moment<'_>) -> Judged {
+impl ClientCheck for SessionOrder {
+    fn judge(&mut self, _: &Record, moment: &Moment<'_>) -> ClientVerdict {
         match moment {
             Moment::Invoked(operation) => {
                 self.open.insert(operation.number, self.lives[operation.pinned?.at()]);
@@ -41,8 +41,8 @@ impl Check for SessionOrder {
 }
 
 impl SessionOrder {
-    fn read(&mut self, operation: &Operation, life: u64) -> Judged {
-        let Some(Told::Got(bytes)) = operation.told() else { return None };
+    fn read(&mut self, operation: &KvOperation, life: u64) -> ClientVerdict {
+        let Some(OperationAnswer::Got(bytes)) = operation.told() else { return None };
         let now = Got::decode(bytes)?.applied;
         let before = self.saw.insert(operation.client, (life, now));
         let (_, before) = before.filter(|(then, _)| *then == life)?;
@@ -52,10 +52,10 @@ impl SessionOrder {
 
 #[cfg(test)]
 mod tests {
-    use crate::clients::kv::judges::fixture::{Fixture, N1, N2};
+    use crate::clients::kv::judges::fixture::{ClientFixture, N1, N2};
 
-    fn two_writes() -> Fixture {
-        let mut fixture = Fixture::new();
+    fn two_writes() -> ClientFixture {
+        let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
         fixture
     }

@@ -3,9 +3,9 @@
 //! the history is linearizable and there is nothing to search for. If not, that proves nothing.
 
 use super::record::Record;
-use crate::clients::callers::Told;
-use crate::clients::kv::clients::Operation;
-use crate::clients::kv::wire::{Got, Outcome, Response, Verb};
+use crate::clients::callers::OperationAnswer;
+use crate::clients::kv::clients::KvOperation;
+use crate::clients::kv::wire::{CommandOutcome, Got, Response, Verb};
 use crate::observe::Ending;
 use wavetank_raft::Index;
 
@@ -13,11 +13,11 @@ use wavetank_raft::Index;
 struct Point<'a> {
     at: Index,
     is_read: bool,
-    operation: &'a Operation,
+    operation: &'a KvOperation,
 }
 
 /// Whether the log's own order explains the operations of one key.
-pub(super) fn explains(operations: &[Operation], record: &Record) -> bool {
+pub(super) fn explains(operations: &[KvOperation], record: &Record) -> bool {
     let Some(mut points) = points(operations, record) else { return false };
     points.sort_unstable_by_key(|point| (point.at, point.is_read, point.operation.order));
     let mut value = Vec::new();
@@ -35,12 +35,12 @@ pub(super) fn explains(operations: &[Operation], record: &Record) -> bool {
 
 /// Every operation that took effect, or says that it did; `None` if one claims what the log does
 /// not show.
-fn points<'a>(operations: &'a [Operation], record: &Record) -> Option<Vec<Point<'a>>> {
+fn points<'a>(operations: &'a [KvOperation], record: &Record) -> Option<Vec<Point<'a>>> {
     let mut points = Vec::with_capacity(operations.len());
     for operation in operations {
         let place = match (operation.command(), operation.told()) {
             (Some(command), _) => record.effect(&command).map(|effect| effect.index),
-            (None, Some(Told::Got(bytes))) => Some(Got::decode(bytes)?.applied),
+            (None, Some(OperationAnswer::Got(bytes))) => Some(Got::decode(bytes)?.applied),
             (None, _) => None,
         };
         let (done, failed) = (operation.ended(Ending::Ok), operation.ended(Ending::Failed));
@@ -55,9 +55,9 @@ fn points<'a>(operations: &'a [Operation], record: &Record) -> Option<Vec<Point<
 }
 
 /// Carries the operation out on the key's value: whether it saw what it should have.
-fn takes_place(operation: &Operation, value: &mut Vec<u8>) -> bool {
+fn takes_place(operation: &KvOperation, value: &mut Vec<u8>) -> bool {
     let Some(command) = operation.command() else {
-        let Some(Told::Got(bytes)) = operation.told() else { return true };
+        let Some(OperationAnswer::Got(bytes)) = operation.told() else { return true };
         return Got::decode(bytes).is_some_and(|got| got.value == value.as_slice());
     };
     let is_match = match command.verb {
@@ -71,11 +71,11 @@ fn takes_place(operation: &Operation, value: &mut Vec<u8>) -> bool {
             Verb::Delete => value.clear(),
         }
     }
-    let Some(Told::Applied(_, bytes)) = operation.told() else { return true };
+    let Some(OperationAnswer::Applied(_, bytes)) = operation.told() else { return true };
     let Some(response) = Response::decode(bytes) else { return false };
     match response.outcome {
-        Outcome::Done => is_match,
-        Outcome::Mismatch => !is_match,
+        CommandOutcome::Done => is_match,
+        CommandOutcome::Mismatch => !is_match,
         _ => false,
     }
 }

@@ -1,8 +1,8 @@
 //! Stores and servers that are wrong, each in one way, and the judge that must notice.
 
 use crate::clients::kv::clients::{ClientPlan, Clients, Lines};
-use crate::clients::kv::judges::{Judges, Promises};
-use crate::clients::kv::state::State;
+use crate::clients::kv::judges::{ClientJudges, Promises};
+use crate::clients::kv::state::KvState;
 use crate::clients::kv::wire::Command;
 use crate::clients::kv::{Kv, KvSnapshot};
 use crate::engine::workload::{Reply, TankFsm, Want, Wants, Workload};
@@ -12,7 +12,7 @@ use crate::plan::Plan;
 use crate::plan::server_set::ServerSet;
 use crate::runner::storm_run;
 use std::sync::Arc;
-use wavetank_linear::{Finding, Model, judge};
+use wavetank_linear::{Finding, KeyModel, judge};
 use wavetank_raft::store::{self, Fsm, SnapshotSource, StoreError};
 use wavetank_raft::{Data, RequestId, Time};
 
@@ -44,13 +44,13 @@ fn reads_of_the_local_state_are_not_up_to_date() {
 }
 
 /// Who noticed in one storm that something is wrong.
-struct Trigger {
+struct Detection {
     check: Option<String>,
     /// The history alone shows it.
     in_history: bool,
 }
 
-impl Trigger {
+impl Detection {
     fn by(&self, check: &str) -> bool {
         self.check.as_deref() == Some(check)
     }
@@ -59,10 +59,10 @@ impl Trigger {
 fn storms<F: TankFsm + 'static>(
     make: fn() -> F,
     wrap: fn(Clients) -> Box<dyn Workload>,
-) -> impl Iterator<Item = Trigger> {
+) -> impl Iterator<Item = Detection> {
     (0..400).map(move |seed| {
         let plan = Plan::storm(seed);
-        let judges = Judges::new(Promises::from(&plan));
+        let judges = ClientJudges::new(Promises::from(&plan));
         let wants = ClientPlan { keys: 2, ..ClientPlan::from(&plan.clients) };
         let clients = wrap(Clients::new(wants, ServerSet::first(usize::from(plan.servers)), plan.seed));
         let mut world = World::new(plan, move |_| make(), clients, (judges, Lines::default()));
@@ -73,9 +73,9 @@ fn storms<F: TankFsm + 'static>(
             slices -= 1;
             0 < slices
         };
-        let judged = judge(&lines.text(), Model::Kv, &mut patience).unwrap();
+        let judged = judge(&lines.text(), KeyModel::Kv, &mut patience).unwrap();
         let in_history = matches!(judged.finding, Finding::Violation(_));
-        Trigger { check: judges.verdict().map(|violation| violation.check.clone()), in_history }
+        Detection { check: judges.verdict().map(|violation| violation.check.clone()), in_history }
     })
 }
 
@@ -127,7 +127,7 @@ impl Fsm for Bent {
     fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
         self.kv.restore(source)?;
         if self.how == How::Saves {
-            let mut bare = State::at(self.kv.state.applied());
+            let mut bare = KvState::at(self.kv.state.applied());
             for (key, cell) in self.kv.state.cells() {
                 bare.put_cell(key, cell.version, cell.value.clone());
             }

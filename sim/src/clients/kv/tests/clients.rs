@@ -1,7 +1,7 @@
 //! The clients against servers that answer as the test says.
 
 use crate::clients::kv::clients::{ClientPlan, Clients, KvWant, Reads};
-use crate::clients::kv::wire::{Got, Outcome, Response};
+use crate::clients::kv::wire::{CommandOutcome, Got, Response};
 use crate::engine::workload::{Ask, Reply, Told, Want, Wants, Workload};
 use crate::observe::Ending;
 use crate::plan::rng::{Ratio, Spans};
@@ -53,7 +53,7 @@ impl Stage {
     }
 
     fn acknowledge(&mut self, request: RequestId) {
-        let response = Response { outcome: Outcome::Done, effective: Index(9) }.encode();
+        let response = Response { outcome: CommandOutcome::Done, effective: Index(9) }.encode();
         self.reply(request, Reply::Answered(Ok(Answer::Applied { index: Index(9), response })));
     }
 

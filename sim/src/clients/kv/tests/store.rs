@@ -1,7 +1,7 @@
 //! What the state machine does with commands, and what a snapshot of it holds.
 
 use crate::clients::kv::Kv;
-use crate::clients::kv::wire::{self, Command, Got, Outcome, Response, Verb};
+use crate::clients::kv::wire::{self, Command, CommandOutcome, Got, Response, Verb};
 use crate::engine::workload::TankFsm;
 use crate::plan::rng::{Domain, Stream};
 use wavetank_raft::store::{
@@ -20,7 +20,7 @@ fn send(kv: &mut Kv, index: u64, session: u32, sequence: u32, verb: Verb<'_>) ->
 }
 
 fn done(effective: u64) -> Response {
-    Response { outcome: Outcome::Done, effective: Index(effective) }
+    Response { outcome: CommandOutcome::Done, effective: Index(effective) }
 }
 
 fn get(kv: &Kv) -> (u64, u64, String) {
@@ -38,7 +38,10 @@ fn every_verb_does_what_it_says() {
     assert_eq!(get(&kv), (3, 3, "ab".into()));
     let cas = Verb::Cas { expected: b"ab", new: b"c" };
     assert_eq!(send(&mut kv, 4, 1, 3, cas), done(4));
-    assert_eq!(send(&mut kv, 5, 1, 4, cas), Response { outcome: Outcome::Mismatch, effective: Index(5) });
+    assert_eq!(
+        send(&mut kv, 5, 1, 4, cas),
+        Response { outcome: CommandOutcome::Mismatch, effective: Index(5) }
+    );
     assert_eq!(get(&kv), (5, 4, "c".into()));
     assert_eq!(send(&mut kv, 6, 1, 5, Verb::Delete), done(6));
     assert_eq!(get(&kv), (6, 6, String::new()));
@@ -63,7 +66,7 @@ fn a_command_that_comes_twice_takes_effect_once_and_is_answered_twice() {
 fn a_command_that_its_session_has_gone_past_does_nothing() {
     let mut kv = Kv::default();
     assert_eq!(send(&mut kv, 1, 1, 2, Verb::Put(b"new")), done(1));
-    let outdated = Response { outcome: Outcome::Outdated, effective: Index(2) };
+    let outdated = Response { outcome: CommandOutcome::Outdated, effective: Index(2) };
     assert_eq!(send(&mut kv, 2, 1, 1, Verb::Put(b"old")), outdated);
     assert_eq!(get(&kv), (2, 1, "new".into()));
 }
@@ -72,7 +75,7 @@ fn a_command_that_its_session_has_gone_past_does_nothing() {
 fn what_is_no_command_changes_no_value() {
     let mut kv = Kv::default();
     let nonsense = Data::from(&b"\x09hello"[..]);
-    let malformed = Response { outcome: Outcome::Malformed, effective: Index(1) };
+    let malformed = Response { outcome: CommandOutcome::Malformed, effective: Index(1) };
     assert_eq!(apply(&mut kv, 1, &nonsense), malformed);
     assert_eq!(get(&kv), (1, 0, String::new()));
 }
