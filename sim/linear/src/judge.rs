@@ -77,7 +77,8 @@ pub fn judge(
 const FIRST_ROUND: u64 = 4_096;
 
 fn find(keys: Vec<(String, Partition)>, keep_going: &mut dyn FnMut() -> bool) -> Finding {
-    let mut open = keys.into_iter().map(|(name, partition)| Case::new(name, partition)).collect::<Vec<_>>();
+    let mut open =
+        keys.into_iter().map(|(name, partition)| KeySearch::new(name, partition)).collect::<Vec<_>>();
     open.sort_by_key(|case| case.partition.history.len());
     let mut steps = FIRST_ROUND;
     while !open.is_empty() {
@@ -98,13 +99,13 @@ fn find(keys: Vec<(String, Partition)>, keep_going: &mut dyn FnMut() -> bool) ->
     Finding::Linearizable
 }
 
-struct Case {
+struct KeySearch {
     name: String,
     partition: Partition,
     search: OrderSearch,
 }
 
-impl Case {
+impl KeySearch {
     fn new(name: String, partition: Partition) -> Self {
         let search = partition.history.search(partition.history.operations.iter().copied());
         Self { name, partition, search }

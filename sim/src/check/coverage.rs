@@ -1,6 +1,6 @@
 //! What should sometimes happen, and how many different situations came up.
 //!
-//! A sweep in which a leader never changed has tested little, however green it is.
+//! A sweep in which the leader never changed has tested little, even if it passes.
 
 use crate::check::commit::committed_is_durable_on_quorum::counted;
 use crate::check::ghost::{Consumed, Facts, Ghost};
@@ -12,21 +12,21 @@ use wavetank_raft::{Index, RoleName, Term};
 named! {
     /// Something that should sometimes happen.
     Point {
-        /// Somebody came to lead.
+        /// A server became leader.
         Elected = "leader elected",
-        /// Somebody else than before.
+        /// Another server became leader.
         LeaderChanged = "leader changed",
-        /// A leader gave up.
+        /// A leader stepped down.
         Deposed = "leader deposed",
-        /// A term in which several had votes and nobody led.
+        /// Several candidates had votes in a term that had no leader.
         SplitVote = "split vote",
         /// A vote was asked for with an older log.
         StaleLogRefused = "vote refused for a stale log",
         /// A pre-candidate became a follower again.
         PreVoteLost = "pre-vote lost",
-        /// Two or more entries went from the end of a log.
+        /// Two or more entries were removed from the end of a log.
         TruncatedTwo = "two entries truncated",
-        /// An uncommitted configuration went with them.
+        /// An uncommitted configuration was removed with them.
         ConfigurationRolledBack = "configuration rolled back",
         /// A leader changed the membership.
         ConfigurationChanged = "configuration changed",
@@ -126,7 +126,7 @@ impl Sometimes {
         self.counts[point]
     }
 
-    /// The situations that were told apart, as digests: who has which role, whose term and log are ahead of
+    /// The situations that were told apart, as digests: the roles, which terms and logs are ahead of
     /// whose, and what phase the membership is in; servers are interchangeable.
     pub fn situations(&self) -> impl Iterator<Item = u64> + '_ {
         self.situations.iter().copied()
@@ -171,7 +171,7 @@ impl Sometimes {
     fn logs(&mut self, ghost: &Ghost, facts: Facts) {
         let step = &ghost.step;
         if facts.touches(Facts::CUT) {
-            self.note_if(2 <= step.gone.len(), Point::TruncatedTwo);
+            self.note_if(2 <= step.removed.len(), Point::TruncatedTwo);
             let index = |placed: Option<crate::check::ghost::Placed>| {
                 placed.map_or(Index::ZERO, |placed| placed.index)
             };
@@ -205,7 +205,7 @@ impl Sometimes {
         let step = &ghost.step;
         self.note_if(facts.touches(Facts::CRASHED) && step.unsynced, Point::CrashWhileWriting);
         self.note_if(facts.touches(Facts::TORN), Point::TornWrite);
-        self.note_if(facts.touches(Facts::BOOTED) && step.found.returning, Point::Restarted);
+        self.note_if(facts.touches(Facts::BOOTED) && step.recovered.returning, Point::Restarted);
         self.note_if(facts.touches(Facts::FAILED), Point::StoreFailed);
         self.note_if(facts.touches(Facts::STALE), Point::StaleMessage);
         self.note_if(facts.touches(Facts::HEALED), Point::Healed);
@@ -220,7 +220,7 @@ impl Sometimes {
 /// does not matter, nor how many look alike.
 fn situation(ghost: &Ghost) -> u64 {
     let up = ghost.up();
-    let mut looks = [0_u64; ServerIdx::MOST];
+    let mut profiles = [0_u64; ServerIdx::MOST];
     let mut count = 0;
     for idx in up.iter() {
         let (ghost_server, mut ahead) = (ghost.ghost_server(idx), (0, 0));
@@ -236,12 +236,12 @@ fn situation(ghost: &Ghost) -> u64 {
             1 + voter + 2 * pending + 4 * u64::from(placed.conf.is_joint())
         });
         let tail = mine.last.index.since(mine.commit).min(2);
-        looks[count] = mine.role as u64 | ahead.0 << 4 | ahead.1 << 8 | conf << 12 | tail << 16;
+        profiles[count] = mine.role as u64 | ahead.0 << 4 | ahead.1 << 8 | conf << 12 | tail << 16;
         count += 1;
     }
-    let looks = &mut looks[..count];
-    looks.sort_unstable();
-    looks.chunk_by(u64::eq).fold(0, |hash, alike| crate::check::ghost::hash::mixed(hash, alike[0]))
+    let profiles = &mut profiles[..count];
+    profiles.sort_unstable();
+    profiles.chunk_by(u64::eq).fold(0, |hash, alike| crate::check::ghost::hash::mixed(hash, alike[0]))
 }
 
 #[cfg(test)]
@@ -252,15 +252,15 @@ mod tests {
 
     #[test]
     fn situations_do_not_depend_on_names() {
-        let told = |leader| {
+        let situation_led_by = |leader| {
             let mut fixture = Fixture::three(&CHECK);
             fixture.elect(leader, 2);
             situation(&fixture.ghost)
         };
-        assert_eq!(told(N1), told(N3));
+        assert_eq!(situation_led_by(N1), situation_led_by(N3));
         let mut other = Fixture::three(&CHECK);
         other.campaign(N2, 2);
-        assert_ne!(told(N1), situation(&other.ghost));
+        assert_ne!(situation_led_by(N1), situation(&other.ghost));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub trait Script: Debug {
     fn next(&mut self, client: u16, operation: u64, rng: &mut Stream) -> Self::Wanted;
 
     /// An operation has ended. What is drawn here does not change what [`Script::next`] draws.
-    fn told(&mut self, _: &Operation<Self::Wanted>, _: &mut Stream) {}
+    fn on_end(&mut self, _: &Operation<Self::Wanted>, _: &mut Stream) {}
 }
 
 /// The clients of a run.
@@ -39,7 +39,7 @@ pub struct Callers<S: Script> {
     script: S,
     callers: Vec<ClientMachine>,
     servers: ServerSet,
-    habits: Habits,
+    retry: RetryPolicy,
     operations: Vec<Operation<S::Wanted>>,
     /// How many requests were sent.
     requests: u64,
@@ -51,7 +51,7 @@ pub struct Callers<S: Script> {
 
 /// What all clients of a run do alike when they are refused or not answered.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Habits {
+pub(crate) struct RetryPolicy {
     /// How long a client waits for an answer.
     pub(crate) patience: Span,
     /// How long it waits after a refusal before it asks again.
@@ -72,27 +72,27 @@ pub(crate) struct ClientMachine {
     leader: ServerIdx,
     /// How long the client rests between operations.
     think: Spans,
-    /// Draws what is wanted, apart from `moves`: trouble on the way does not change what is wanted.
-    wishes: Stream,
-    moves: Stream,
+    /// Draws what is wanted, apart from `timing_rng`: timeouts and refusals do not change what is wanted.
+    wanted_rng: Stream,
+    timing_rng: Stream,
     state: ClientState,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum ClientState {
     Resting(Time),
-    Waiting(Effort, RequestId, Time),
-    BackingOff(Effort, Time),
-    Gone,
+    Waiting(Attempts, RequestId, Time),
+    BackingOff(Attempts, Time),
+    Stopped,
 }
 
 /// What was done for an operation so far.
 #[derive(Clone, Copy, Debug)]
-struct Effort {
+struct Attempts {
     operation: u64,
     tries: u32,
     /// A server that was asked may have done it, or may yet do it.
-    doubtful: bool,
+    may_have_taken_effect: bool,
 }
 
 impl ClientMachine {
@@ -110,8 +110,16 @@ impl ClientMachine {
 
     fn new(number: u16, think: Spans, seed: u64) -> Self {
         let stream = |topic| Stream::new(seed, Domain::Workload, u64::from(number), topic);
-        let (wishes, moves) = (stream(0), stream(1));
-        Self { number, pinned: None, leader: ServerIdx(0), think, wishes, moves, state: ClientState::Gone }
+        let (wanted_rng, timing_rng) = (stream(0), stream(1));
+        Self {
+            number,
+            pinned: None,
+            leader: ServerIdx(0),
+            think,
+            wanted_rng,
+            timing_rng,
+            state: ClientState::Stopped,
+        }
     }
 
     const fn due(&self) -> Time {
@@ -119,27 +127,27 @@ impl ClientMachine {
             ClientState::Resting(until)
             | ClientState::Waiting(_, _, until)
             | ClientState::BackingOff(_, until) => until,
-            ClientState::Gone => Time::NEVER,
+            ClientState::Stopped => Time::NEVER,
         }
     }
 
     const fn is_idle(&self) -> bool {
-        matches!(self.state, ClientState::Resting(_) | ClientState::Gone)
+        matches!(self.state, ClientState::Resting(_) | ClientState::Stopped)
     }
 
     /// Rests until the next operation, if there is to be one.
     fn rest(&mut self, now: Time, stopped: bool) {
-        let until = now + self.moves.within(self.think);
-        self.state = if stopped { ClientState::Gone } else { ClientState::Resting(until) };
+        let until = now + self.timing_rng.within(self.think);
+        self.state = if stopped { ClientState::Stopped } else { ClientState::Resting(until) };
     }
 
-    fn look_elsewhere(&mut self, servers: ServerSet) {
+    fn try_another_server(&mut self, servers: ServerSet) {
         let others = servers.without(self.leader);
         self.leader = self.one_of(if others.is_empty() { servers } else { others });
     }
 
     fn one_of(&mut self, servers: ServerSet) -> ServerIdx {
-        let at = self.moves.below(servers.len() as u64);
+        let at = self.timing_rng.below(servers.len() as u64);
         servers.iter().nth(at as usize).expect("drawn below their number")
     }
 }
@@ -154,7 +162,7 @@ impl<S: Script> Callers<S> {
         let callers = (0..clients.count)
             .map(|number| ClientMachine::seeking(number, servers, clients.think, plan.seed));
         let (patience, backoff, resign) = (clients.patience, Spans::ZERO, Ratio::NEVER);
-        Self::with(script, callers.collect(), servers, Habits { patience, backoff, tries: 1, resign })
+        Self::with(script, callers.collect(), servers, RetryPolicy { patience, backoff, tries: 1, resign })
     }
 
     /// These clients, who know these servers.
@@ -162,23 +170,23 @@ impl<S: Script> Callers<S> {
         script: S,
         mut callers: Vec<ClientMachine>,
         servers: ServerSet,
-        habits: Habits,
+        retry: RetryPolicy,
     ) -> Self {
         assert!(!servers.is_empty(), "clients need a server");
-        assert!(1 <= habits.tries, "clients try at least once");
+        assert!(1 <= retry.tries, "clients try at least once");
         callers.iter_mut().for_each(|caller| caller.rest(Time(0), false));
         let mut all = Self {
             script,
             callers,
             servers,
-            habits,
+            retry,
             operations: Vec::new(),
             requests: 0,
             order: 0,
             due: Time(0),
             stopped: false,
         };
-        all.look_ahead();
+        all.update_deadline();
         all
     }
 
@@ -188,7 +196,7 @@ impl<S: Script> Callers<S> {
         &self.operations
     }
 
-    fn look_ahead(&mut self) {
+    fn update_deadline(&mut self) {
         self.due = self.callers.iter().map(ClientMachine::due).min().unwrap_or(Time::NEVER);
     }
 
@@ -201,78 +209,85 @@ impl<S: Script> Callers<S> {
         let (number, order) = (self.operations.len() as u64 + 1, self.next_order());
         let caller = &mut self.callers[at];
         let (client, pinned) = (caller.number, caller.pinned);
-        let wanted = self.script.next(client, number, &mut caller.wishes);
+        let wanted = self.script.next(client, number, &mut caller.wanted_rng);
         self.operations.push(Operation { number, client, pinned, wanted, invoked: now, order, end: None });
         wants.told.push(workload::Told::Invoked { client, operation: number });
-        self.ask(at, Effort { operation: number, tries: 0, doubtful: false }, now, wants);
+        self.ask(at, Attempts { operation: number, tries: 0, may_have_taken_effect: false }, now, wants);
     }
 
-    fn ask(&mut self, at: usize, effort: Effort, now: Time, wants: &mut Wants) {
+    fn ask(&mut self, at: usize, attempts: Attempts, now: Time, wants: &mut Wants) {
         self.requests += 1;
-        let want = self.operations[place(effort.operation)].wanted.want();
+        let want = self.operations[index_of(attempts.operation)].wanted.want();
         let caller = &mut self.callers[at];
         let request = RequestId((u64::from(caller.number) + 1) << CLIENT_SHIFT | self.requests);
         let to = caller.pinned.unwrap_or(caller.leader);
         wants.asks.push(Ask { request, client: caller.number, to, want });
-        let effort = Effort { tries: effort.tries + 1, ..effort };
-        caller.state = ClientState::Waiting(effort, request, now + self.habits.patience);
+        let attempts = Attempts { tries: attempts.tries + 1, ..attempts };
+        caller.state = ClientState::Waiting(attempts, request, now + self.retry.patience);
     }
 
     /// No answer came in time. Nobody knows what became of the request.
-    fn on_silence(&mut self, at: usize, effort: Effort, now: Time, wants: &mut Wants) {
-        let effort = Effort { doubtful: true, ..effort };
-        self.callers[at].look_elsewhere(self.servers);
-        if self.is_spent(at, effort) {
-            self.give_up(at, effort, now, wants);
+    fn on_timeout(&mut self, at: usize, attempts: Attempts, now: Time, wants: &mut Wants) {
+        let attempts = Attempts { may_have_taken_effect: true, ..attempts };
+        self.callers[at].try_another_server(self.servers);
+        if self.is_last_attempt(at, attempts) {
+            self.give_up(at, attempts, now, wants);
         } else {
-            self.ask(at, effort, now, wants);
+            self.ask(at, attempts, now, wants);
         }
     }
 
-    fn hear(&mut self, at: usize, heard: ReplyMeaning, effort: Effort, now: Time, wants: &mut Wants) {
+    fn on_reply(
+        &mut self,
+        at: usize,
+        meaning: ReplyMeaning,
+        attempts: Attempts,
+        now: Time,
+        wants: &mut Wants,
+    ) {
         let caller = &mut self.callers[at];
-        match heard {
+        match meaning {
             ReplyMeaning::Answered(answer) => {
-                self.end(at, effort.operation, Ending::Ok, Some(answer), now, wants)
+                self.end(at, attempts.operation, Ending::Ok, Some(answer), now, wants)
             }
             ReplyMeaning::Refused(leader) => {
                 match leader {
                     Some(leader) => caller.leader = leader,
-                    None => caller.look_elsewhere(self.servers),
+                    None => caller.try_another_server(self.servers),
                 }
-                if caller.moves.hits(self.habits.resign) && !effort.doubtful {
-                    self.give_up(at, effort, now, wants);
+                if caller.timing_rng.hits(self.retry.resign) && !attempts.may_have_taken_effect {
+                    self.give_up(at, attempts, now, wants);
                 } else {
-                    self.try_again(at, effort, now, wants);
+                    self.try_again(at, attempts, now, wants);
                 }
             }
-            ReplyMeaning::Doubt => {
-                caller.look_elsewhere(self.servers);
-                self.try_again(at, Effort { doubtful: true, ..effort }, now, wants);
+            ReplyMeaning::Unknown => {
+                caller.try_another_server(self.servers);
+                self.try_again(at, Attempts { may_have_taken_effect: true, ..attempts }, now, wants);
             }
         }
     }
 
-    fn try_again(&mut self, at: usize, effort: Effort, now: Time, wants: &mut Wants) {
-        if self.is_spent(at, effort) {
-            self.give_up(at, effort, now, wants);
+    fn try_again(&mut self, at: usize, attempts: Attempts, now: Time, wants: &mut Wants) {
+        if self.is_last_attempt(at, attempts) {
+            self.give_up(at, attempts, now, wants);
         } else {
             let caller = &mut self.callers[at];
-            let until = now + caller.moves.within(self.habits.backoff);
-            caller.state = ClientState::BackingOff(effort, until);
+            let until = now + caller.timing_rng.within(self.retry.backoff);
+            caller.state = ClientState::BackingOff(attempts, until);
         }
     }
 
-    fn is_spent(&self, at: usize, effort: Effort) -> bool {
-        self.callers[at].pinned.is_some() || self.habits.tries <= effort.tries
+    fn is_last_attempt(&self, at: usize, attempts: Attempts) -> bool {
+        self.callers[at].pinned.is_some() || self.retry.tries <= attempts.tries
     }
 
     /// A read that was not answered has failed; a write only if it was refused each time.
-    fn give_up(&mut self, at: usize, effort: Effort, now: Time, wants: &mut Wants) {
-        let want = self.operations[place(effort.operation)].wanted.want();
-        let is_unknown = matches!(want, Want::Apply(_)) && effort.doubtful;
+    fn give_up(&mut self, at: usize, attempts: Attempts, now: Time, wants: &mut Wants) {
+        let want = self.operations[index_of(attempts.operation)].wanted.want();
+        let is_unknown = matches!(want, Want::Apply(_)) && attempts.may_have_taken_effect;
         let ending = if is_unknown { Ending::Unknown } else { Ending::Failed };
-        self.end(at, effort.operation, ending, None, now, wants);
+        self.end(at, attempts.operation, ending, None, now, wants);
     }
 
     fn end(
@@ -285,10 +300,10 @@ impl<S: Script> Callers<S> {
         wants: &mut Wants,
     ) {
         let order = self.next_order();
-        let operation = &mut self.operations[place(number)];
+        let operation = &mut self.operations[index_of(number)];
         operation.end = Some(Completion { at: now, order, ending, answer });
         let caller = &mut self.callers[at];
-        self.script.told(operation, &mut caller.moves);
+        self.script.on_end(operation, &mut caller.timing_rng);
         wants.told.push(workload::Told::Returned { client: caller.number, operation: number, ending });
         caller.rest(now, self.stopped);
     }
@@ -298,11 +313,11 @@ impl<S: Script> Callers<S> {
 const CLIENT_SHIFT: u32 = 40;
 
 /// The client that sent a request; `None` if no client did.
-fn asker(request: RequestId) -> Option<usize> {
+fn client_of(request: RequestId) -> Option<usize> {
     usize::try_from(request.0 >> CLIENT_SHIFT).ok()?.checked_sub(1)
 }
 
-fn place(number: u64) -> usize {
+fn index_of(number: u64) -> usize {
     usize::try_from(number - 1).expect("as many operations as fit in memory")
 }
 
@@ -318,30 +333,30 @@ impl<S: Script> Workload for Callers<S> {
             }
             match self.callers[at].state {
                 ClientState::Resting(_) => self.begin(at, now, wants),
-                ClientState::BackingOff(effort, _) => self.ask(at, effort, now, wants),
-                ClientState::Waiting(effort, _, _) => self.on_silence(at, effort, now, wants),
-                ClientState::Gone => {}
+                ClientState::BackingOff(attempts, _) => self.ask(at, attempts, now, wants),
+                ClientState::Waiting(attempts, _, _) => self.on_timeout(at, attempts, now, wants),
+                ClientState::Stopped => {}
             }
         }
-        self.look_ahead();
+        self.update_deadline();
     }
 
     fn reply(&mut self, now: Time, request: RequestId, reply: Reply, wants: &mut Wants) {
-        let Some(at) = asker(request) else { return };
-        if let Some(ClientState::Waiting(effort, awaited, _)) =
+        let Some(at) = client_of(request) else { return };
+        if let Some(ClientState::Waiting(attempts, awaited, _)) =
             self.callers.get(at).map(|caller| caller.state)
             && awaited == request
         {
-            self.hear(at, reply.into(), effort, now, wants);
-            self.look_ahead();
+            self.on_reply(at, reply.into(), attempts, now, wants);
+            self.update_deadline();
         }
     }
 
     fn stop(&mut self) {
         self.stopped = true;
         let idle = self.callers.iter_mut().filter(|caller| caller.is_idle());
-        idle.for_each(|caller| caller.state = ClientState::Gone);
-        self.look_ahead();
+        idle.for_each(|caller| caller.state = ClientState::Stopped);
+        self.update_deadline();
     }
 
     fn is_idle(&self) -> bool {
@@ -349,6 +364,6 @@ impl<S: Script> Workload for Callers<S> {
     }
 
     fn operation(&self, number: u64) -> &dyn What {
-        &self.operations[place(number)]
+        &self.operations[index_of(number)]
     }
 }

@@ -40,7 +40,7 @@ pub fn play<T: Observer + Default>(schedule: &Schedule, trace: T) -> Run<T> {
         let mut rehearsal = Player::new(schedule, Vec::new(), ());
         let _ = catch_panic(|| rehearsal.all(|()| true));
         let judged = schedule.bounds.judged;
-        let options = Options { column: judged, clocks: ClockBound::Unbounded, ..Options::default() };
+        let options = Options { level: judged, clocks: ClockBound::Unbounded, ..Options::default() };
         Player::new(schedule, rehearsal.fates(), Observers::new(options, (), trace))
     })
 }

@@ -1,15 +1,15 @@
 use super::*;
 use crate::brute_force;
 
-fn assert_holds(moments: &[(&str, Moment<'_>)]) {
-    let history = history(moments);
+fn assert_holds(events: &[(&str, HistoryEvent<'_>)]) {
+    let history = history(events);
     assert_eq!(verdict(&history), CheckResult::Linearizable);
     assert!(brute_force::is_linearizable(&history));
 }
 
 /// The history is not linearizable, and these operations alone show it.
-fn assert_fails(moments: &[(&str, Moment<'_>)], conflict: &[usize]) {
-    let history = history(moments);
+fn assert_fails(events: &[(&str, HistoryEvent<'_>)], conflict: &[usize]) {
+    let history = history(events);
     assert_eq!(verdict(&history), CheckResult::Illegal);
     assert!(!brute_force::is_linearizable(&history));
     assert_eq!(history.conflict(&mut || true), conflict);
@@ -206,13 +206,13 @@ fn an_append_takes_effect_twice() {
 
 #[test]
 fn whoever_is_told_to_stop_does_not_know() {
-    let moments = [
+    let events = [
         ("w", Invokes(Write(b"1"))),
         ("w", Completes(Done)),
         ("r", Invokes(Read)),
         ("r", Completes(Output::Read(b""))),
     ];
-    assert_eq!(history(&moments).check(&mut || false), CheckResult::Unknown);
+    assert_eq!(history(&events).check(&mut || false), CheckResult::Unknown);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! files never knows more than the log beside it.
 
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 /// What is applied is durable.
@@ -19,7 +19,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     let disk = ghost_server.disk.log.last();
-    say(format_args!("{idx} applies up to {index}, but on its disk the log ends at {disk}"))
+    violated(format_args!("{idx} applies up to {index}, but on its disk the log ends at {disk}"))
 }
 
 #[cfg(test)]
@@ -36,8 +36,8 @@ mod tests {
         let entries = fixture.scripted(N2).entries.clone();
         let apply = |entries| vec![Action::Apply(Batch { entries })];
         fixture.step(N2, &Event::Timer, |_| {}, apply(entries[..1].to_vec()));
-        fixture.is_quiet();
+        fixture.expect_holds();
         fixture.step(N2, &Event::Timer, |_| {}, apply(entries[1..].to_vec()));
-        fixture.speaks("n2 applies up to i2, but on its disk the log ends at t1.i1");
+        fixture.expect_violation("n2 applies up to i2, but on its disk the log ends at t1.i1");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::check::commit::committed_is_durable_on_quorum::counted;
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::LogId;
 
@@ -21,7 +21,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if entry.term == term {
         return None;
     }
-    say(format_args!("{leader}, leader of {term}, committed {entry} by counting"))
+    violated(format_args!("{leader}, leader of {term}, committed {entry} by counting"))
 }
 
 #[cfg(test)]
@@ -39,7 +39,7 @@ mod tests {
         fixture.replicate(N2, N1, 4);
         fixture.commit(N2, 5);
         fixture.commit(N1, 5);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
@@ -49,6 +49,6 @@ mod tests {
         fixture.replicate(N1, N2, 0);
         fixture.elect(N2, 3);
         fixture.commit(N2, 2);
-        fixture.speaks("n2, leader of t3, committed t2.i2 by counting");
+        fixture.expect_violation("n2, leader of t3, committed t2.i2 by counting");
     }
 }

@@ -1,7 +1,7 @@
 //! What a leader commits by counting is on the disks of a quorum.
 
 use crate::check::ghost::{ChainLink, Conf, Facts, Ghost, GhostStep, Placed};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::Index;
@@ -44,7 +44,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     let (leader, term) = (step.idx, step.now.term);
-    say(format_args!(
+    violated(format_args!(
         "{leader}, leader of {term}, committed {commit}, which is on the disks of {disks:?}, not a quorum of {was}"
     ))
 }
@@ -62,7 +62,7 @@ mod tests {
         fixture.elect(N1, 2);
         fixture.replicate(N1, N2, 0);
         fixture.commit(N1, 2);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
@@ -71,7 +71,7 @@ mod tests {
         fixture.elect(N1, 2);
         fixture.deliver(N1, N2, 0);
         fixture.commit(N1, 2);
-        fixture.speaks(
+        fixture.expect_violation(
             "n1, leader of t2, committed i2, which is on the disks of {n1}, not a quorum of n1 n2 n3",
         );
     }
@@ -82,7 +82,7 @@ mod tests {
         fixture.elect(N1, 2);
         fixture.replicate(N1, N4, 0);
         fixture.commit(N1, 2);
-        fixture.speaks("n1, leader of t2, committed i2, which is on the disks of {n1}");
+        fixture.expect_violation("n1, leader of t2, committed i2, which is on the disks of {n1}");
     }
 
     #[test]
@@ -95,7 +95,7 @@ mod tests {
         fixture.append(N1, vec![Payload::Configuration(joint)]);
         fixture.replicate(N1, N2, 2);
         fixture.commit(N1, 3);
-        fixture.speaks("n1, leader of t2, committed i3, which is on the disks of {n1 n2}, not a quorum of n1 n4 & n1 n2 n3");
+        fixture.expect_violation("n1, leader of t2, committed i3, which is on the disks of {n1 n2}, not a quorum of n1 n4 & n1 n2 n3");
     }
 
     #[test]
@@ -108,6 +108,6 @@ mod tests {
         let write = fixture.write(None, wavetank_raft::LogOp::Append([entry].into()));
         let commit = |scripted: &mut crate::check::fixture::ScriptedServer| scripted.view.commit = Index(3);
         fixture.step(N1, &Event::Persisted(Token(0)), commit, vec![write]);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 }

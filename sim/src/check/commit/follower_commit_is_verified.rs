@@ -2,7 +2,7 @@
 
 use crate::check::commit::committed_is_durable_on_quorum::counted;
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 /// A follower's commit is verified (C6).
@@ -20,7 +20,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if commit <= verified {
         return None;
     }
-    say(format_args!("{idx} committed {commit} at {term}, and had verified its log up to {verified}"))
+    violated(format_args!("{idx} committed {commit} at {term}, and had verified its log up to {verified}"))
 }
 
 #[cfg(test)]
@@ -33,7 +33,7 @@ mod tests {
     fn what_the_leader_showed() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
@@ -59,7 +59,7 @@ mod tests {
             scripted.view.commit = Index(2);
         };
         fixture.step(N1, &event, follow, Vec::new());
-        fixture.speaks("n1 committed i2 at t3, and had verified its log up to i1");
+        fixture.expect_violation("n1 committed i2 at t3, and had verified its log up to i1");
     }
 
     #[test]
@@ -70,6 +70,6 @@ mod tests {
         fixture.replicate(N1, N3, 2);
         fixture.grant(N3, 3, N2);
         fixture.commit(N3, 3);
-        fixture.speaks("n3 committed i3 at t3, and had verified its log up to i0");
+        fixture.expect_violation("n3 committed i3 at t3, and had verified its log up to i0");
     }
 }

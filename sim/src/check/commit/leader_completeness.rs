@@ -5,7 +5,7 @@
 //! late, with the votes of an older term, may well lack it.
 
 use crate::check::ghost::{CommitRecord, Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::LogId;
 
@@ -23,7 +23,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     let id = LogId::new(link.term, index);
-    say(format_args!(
+    violated(format_args!(
         "{leader} leads {term} with a log that ends at {last}, without {id}, which {by} declared committed in {declared}"
     ))
 }
@@ -38,7 +38,7 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.settle(N2, 3);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
@@ -47,8 +47,8 @@ mod tests {
         fixture.elect(N1, 2);
         fixture.replicate(N1, N2, 0);
         fixture.commit(N1, 2);
-        fixture.usurp(N3, 3);
-        fixture.speaks(
+        fixture.become_leader(N3, 3);
+        fixture.expect_violation(
             "n3 leads t3 with a log that ends at t1.i1, without t2.i2, which n1 declared committed in t2",
         );
     }
@@ -60,7 +60,7 @@ mod tests {
         fixture.elect(N1, 4);
         fixture.replicate(N1, N2, 1);
         fixture.commit(N1, 3);
-        fixture.usurp(N3, 3);
-        fixture.is_quiet();
+        fixture.become_leader(N3, 3);
+        fixture.expect_holds();
     }
 }

@@ -1,7 +1,7 @@
 //! State Machine Safety: what one server commits at an index, every server commits there.
 
 use crate::check::ghost::{CommitRecord, Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::LogId;
 
@@ -19,12 +19,12 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let CommitRecord { link, term, by } = before;
     let (idx, was) = (step.idx, LogId::new(link.term, index));
     let Some(link) = log.link(index) else {
-        return say(format_args!(
+        return violated(format_args!(
             "{idx} committed something else at {index}, where {by} had committed another {was} in {term}"
         ));
     };
     let entry = LogId::new(link.term, index);
-    say(format_args!("{idx} committed {entry}, where {by} had committed another {was} in {term}"))
+    violated(format_args!("{idx} committed {entry}, where {by} had committed another {was} in {term}"))
 }
 
 #[cfg(test)]
@@ -37,7 +37,7 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.settle(N3, 3);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
@@ -47,6 +47,6 @@ mod tests {
         fixture.commit(N1, 2);
         fixture.elect(N2, 3);
         fixture.commit(N2, 2);
-        fixture.speaks("n2 committed t3.i2, where n1 had committed another t2.i2 in t2");
+        fixture.expect_violation("n2 committed t3.i2, where n1 had committed another t2.i2 in t2");
     }
 }

@@ -5,7 +5,7 @@
 //! A crash ends no such promise, and neither does a newer term that came by another way.
 
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 const SECTION: &str = "thesis §4.2.3, §6.4.1";
@@ -30,7 +30,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
     let did = if step.was.vote != step.now.vote && step.now.vote == Some(candidate) {
         "votes for"
-    } else if step.exposures.contains(&Promise::PreGrant { to: candidate }) {
+    } else if step.promises.contains(&Promise::PreGrant { to: candidate }) {
         "would vote for"
     } else if step.was.term != step.now.term {
         "enters the term of"
@@ -39,7 +39,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     };
     let (idx, leader) = (step.idx, leader_contact.leader);
     let (ago, silence) = (step.clock.since(leader_contact.at), leader_contact.until.since(leader_contact.at));
-    say(format_args!(
+    violated(format_args!(
         "{idx}, which heard {leader} {ago} ago and is to be silent for {silence}, {did} {candidate}"
     ))
 }
@@ -47,7 +47,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{Fixture, N1, N2, N3, SILENCE, ScriptedServer};
+    use crate::check::fixture::{Fixture, HEARTBEAT_TIMEOUT, N1, N2, N3, ScriptedServer};
     use wavetank_raft::{
         Action, Event, LogId, Request, RequestPreVote, RequestPreVoteResponse, RequestVote, Response, RpcId,
         Span, Term,
@@ -70,23 +70,25 @@ mod tests {
 
     #[test]
     fn once_the_leader_is_silent_votes_are_free() {
-        let mut fixture = after(SILENCE);
+        let mut fixture = after(HEARTBEAT_TIMEOUT);
         fixture.elect(N2, 3);
-        fixture.is_unspoken();
+        fixture.expect_no_violation();
     }
 
     #[test]
     fn a_voter_that_keeps_silent_does_nothing() {
         let mut fixture = after(AT_ONCE);
         fixture.step(N3, &asks(false), |_| {}, Vec::new());
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
     fn no_vote_is_given_beside_a_leader() {
         let mut fixture = after(AT_ONCE);
         fixture.grant(N3, 3, N2);
-        fixture.speaks("n3, which heard n1 99.000ms ago and is to be silent for 100.000ms, votes for n2");
+        fixture.expect_violation(
+            "n3, which heard n1 99.000ms ago and is to be silent for 100.000ms, votes for n2",
+        );
     }
 
     #[test]
@@ -97,8 +99,9 @@ mod tests {
         let response = Response::RequestPreVote(RequestPreVoteResponse { term: Term(3), granted: true });
         let yes = Action::Reply { to: N2.node(), rpc: RpcId(9), response };
         fixture.step(N3, &event, |_| {}, vec![yes]);
-        fixture
-            .speaks("n3, which heard n1 99.000ms ago and is to be silent for 100.000ms, would vote for n2");
+        fixture.expect_violation(
+            "n3, which heard n1 99.000ms ago and is to be silent for 100.000ms, would vote for n2",
+        );
     }
 
     #[test]
@@ -107,7 +110,7 @@ mod tests {
             |scripted: &mut ScriptedServer| (scripted.view.term, scripted.view.leader) = (Term(3), None);
         let mut fixture = after(AT_ONCE);
         fixture.step(N3, &asks(false), enter, Vec::new());
-        fixture.speaks(
+        fixture.expect_violation(
             "n3, which heard n1 99.000ms ago and is to be silent for 100.000ms, enters the term of n2",
         );
     }
@@ -118,12 +121,12 @@ mod tests {
         crashed.crash(N3);
         crashed.boot(N3);
         crashed.grant(N3, 3, N2);
-        crashed.speaks("n3, which heard n1 99.000ms ago");
+        crashed.expect_violation("n3, which heard n1 99.000ms ago");
 
         let mut led_on = after(AT_ONCE);
-        led_on.pose(N3, |scripted| (scripted.view.term, scripted.view.leader) = (Term(3), None));
+        led_on.set_view(N3, |scripted| (scripted.view.term, scripted.view.leader) = (Term(3), None));
         led_on.grant(N3, 3, N2);
-        led_on.speaks("n3, which heard n1 99.000ms ago");
+        led_on.expect_violation("n3, which heard n1 99.000ms ago");
     }
 
     #[test]
@@ -134,6 +137,6 @@ mod tests {
         };
         fixture.step(N3, &asks(true), enter, Vec::new());
         fixture.grant(N3, 4, N1);
-        fixture.is_unspoken();
+        fixture.expect_no_violation();
     }
 }

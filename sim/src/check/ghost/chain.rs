@@ -14,7 +14,7 @@ pub(crate) struct ChainLink {
     pub(crate) prefix: u64,
 }
 
-/// The shadow of a log.
+/// The ghost copy of a log.
 ///
 /// 1. `base` is the entry before the first link; the links are consecutive from there.
 /// 2. `confs` stand above the base, in order.
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_is_not_papered_over() {
+    fn an_entry_after_a_hole_is_rejected() {
         let mut chain = sample();
         assert_eq!(chain.push(&command(2, 6)), None);
         assert_eq!(chain.push(&command(2, 4)), None);

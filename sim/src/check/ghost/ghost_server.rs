@@ -1,5 +1,5 @@
-//! What the harness knows of one server: its log by its writes, its disk by what reached it, and
-//! everything it has already told to somebody.
+//! What the harness knows of one server: its log in memory, its durable state, and everything that
+//! it has already told others.
 
 use super::{Chain, ChainLink, Conf, Follower, Placed, ServerView, Stop};
 use std::collections::VecDeque;
@@ -25,7 +25,7 @@ impl DurableState {
     }
 }
 
-/// An answer that is owed to a leader, and what a yes would promise.
+/// A reply that a server has not sent yet, and what its success would promise.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct PendingReply {
     pub(crate) to: NodeId,
@@ -38,20 +38,20 @@ pub(crate) struct PendingReply {
     pub(crate) size: u64,
 }
 
-/// A leader that was heard, and so was promised that nobody is elected for a while.
+/// The last contact with a leader: for a while the server helps no other candidate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct LeaderContact {
     pub(crate) leader: NodeId,
     pub(crate) term: Term,
     /// What the follower's clock showed.
     pub(crate) at: Time,
-    /// Until when, by the same clock, it helps nobody else to be elected.
+    /// Until when, by the same clock, it helps no other candidate.
     pub(crate) until: Time,
 }
 
-/// A read that was asked for, and what was true then.
+/// A read that was requested, and what was true at that moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct PendingRead {
     pub(crate) request: RequestId,
     /// The greatest committed index anywhere.
     pub(crate) committed: Index,
@@ -61,14 +61,14 @@ pub(crate) struct Asked {
     pub(crate) term: Term,
     /// Whether the answer carries an index to read at.
     pub(crate) indexed: bool,
-    /// Whether the lease is to show that it may.
+    /// Whether the read relies on the lease.
     pub(crate) leased: bool,
 }
 
 /// Whether a server runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum Life {
-    /// It has never started since its disk was blank.
+    /// It has never started on this disk.
     #[default]
     Blank,
     Up,
@@ -83,17 +83,17 @@ pub(crate) enum Life {
 pub(crate) struct GhostServer {
     /// Whether it runs.
     pub(crate) life: Life,
-    /// Up to here it had its log on a disk that was lost whole.
+    /// The end of its log on a disk that was lost as a whole.
     pub(crate) lost: Index,
-    /// It has reported that a store failed and has not started anew.
-    pub(crate) poisoned: bool,
+    /// Its store failed, and it has not restarted since.
+    pub(crate) store_failed: bool,
     /// A fault has struck its disk.
     pub(crate) damaged: bool,
-    /// It was told to stop.
-    pub(crate) dismissed: bool,
-    /// Where the configuration stands by which it lost its vote last, as far as it knew.
-    pub(crate) voteless: Option<Index>,
-    /// It means to stop.
+    /// It received a shutdown call.
+    pub(crate) shutdown_requested: bool,
+    /// The index of the configuration that last took its vote, as far as it knows.
+    pub(crate) lost_vote_at: Option<Index>,
+    /// The reason for the halt that it has announced.
     pub(crate) halting: Option<Stop>,
     /// As it was last seen.
     pub(crate) view: ServerView,
@@ -107,17 +107,17 @@ pub(crate) struct GhostServer {
     pub(crate) configuration: Option<Arc<Configuration>>,
     /// The configuration with which it last began to campaign.
     pub(crate) campaign: Option<Conf>,
-    /// The newest term that it has told to anybody.
-    pub(crate) exposed: Term,
+    /// The newest term that it has sent in a message.
+    pub(crate) announced_term: Term,
     /// Up to where its log agrees with what the leader of its term sent.
     pub(crate) verified: Index,
     /// The leader it has heard last, unless it has campaigned since.
     pub(crate) leader_contact: Option<LeaderContact>,
     /// What a leader believes of its followers, when it was last looked at.
     pub(crate) followers: Vec<Follower>,
-    /// Answers to appends that are owed.
+    /// Replies to AppendEntries that it has not sent yet.
     pub(crate) pending_replies: VecDeque<PendingReply>,
-    /// Answers to pieces of snapshots that are owed.
+    /// Replies to InstallSnapshot that it has not sent yet.
     pub(crate) pending_snapshot_replies: VecDeque<PendingReply>,
     /// Snapshots whose last piece is being written.
     pub(crate) incoming: Vec<(RpcId, LogId)>,
@@ -126,9 +126,9 @@ pub(crate) struct GhostServer {
     /// Entries have been handed to the state machine up to here.
     pub(crate) handed: Index,
     /// The state machine has reported entries up to here.
-    pub(crate) machine: Index,
+    pub(crate) fsm_index: Index,
     /// Reads that wait for an answer.
-    pub(crate) asked: Vec<Asked>,
+    pub(crate) pending_reads: Vec<PendingRead>,
     /// Transfers of leadership that wait for an answer.
     pub(crate) transfers: Vec<RequestId>,
 }
@@ -140,16 +140,16 @@ impl GhostServer {
         self.life == Life::Up
     }
 
-    /// Forgets what lived in memory.
+    /// Clears the volatile state.
     pub(crate) fn forget(&mut self) {
         if self.life != Life::Blank {
             self.life = Life::Down;
         }
-        (self.poisoned, self.dismissed) = (false, false);
-        (self.voteless, self.halting) = (None, None);
+        (self.store_failed, self.shutdown_requested) = (false, false);
+        (self.lost_vote_at, self.halting) = (None, None);
         self.campaign = None;
         self.verified = Index::ZERO;
-        // A promise is no less one for a crash; but no leader was answered whose term is not on disk.
+        // A crash does not end a promise. But the server answered no leader whose term is not on its disk.
         self.leader_contact =
             self.leader_contact.filter(|leader_contact| leader_contact.term <= self.disk.hard.term);
         self.followers.clear();
@@ -157,20 +157,20 @@ impl GhostServer {
         self.pending_snapshot_replies.clear();
         self.incoming.clear();
         self.discards.clear();
-        self.asked.clear();
+        self.pending_reads.clear();
         self.transfers.clear();
     }
 
-    /// Notes a leader that was heard, if it is obeyed.
-    pub(super) fn hear(&mut self, leader: NodeId, term: Term, at: Time, silence: Span) {
+    /// Records a leader's message, if the server follows that leader.
+    pub(super) fn note_leader_contact(&mut self, leader: NodeId, term: Term, at: Time, silence: Span) {
         if term == self.view.term && self.view.leader == Some(leader) {
             self.leader_contact = Some(LeaderContact { leader, term, at, until: at + silence });
         }
     }
 
     /// Whether its disk holds the log up to an entry: as entries, or in a snapshot. The snapshot
-    /// counts first: beside a newer one an old log in conflict may still be there, which a start
-    /// would throw away.
+    /// counts first: a conflicting old log may still lie beside a newer snapshot, and a start
+    /// discards it.
     #[must_use]
     pub(crate) fn disk_holds(&self, index: Index, link: ChainLink) -> bool {
         self.disk_covers(index) || self.disk.log.link(index) == Some(link)
@@ -214,24 +214,22 @@ impl GhostServer {
         }
     }
 
-    /// Takes out what is owed for a call.
-    pub(crate) fn settle(
+    /// Removes the pending reply to a call.
+    pub(crate) fn take_pending(
         pending_replies: &mut VecDeque<PendingReply>,
         to: NodeId,
         rpc: RpcId,
     ) -> Option<PendingReply> {
-        let at = pending_replies
-            .iter()
-            .rposition(|pending_replies| pending_replies.to == to && pending_replies.rpc == rpc)?;
+        let at = pending_replies.iter().rposition(|reply| reply.to == to && reply.rpc == rpc)?;
         pending_replies.swap_remove_back(at)
     }
 
-    /// Notes what is owed; the oldest debt is forgotten when they are too many.
-    pub(crate) fn owe(pending_replies: &mut VecDeque<PendingReply>, debt: PendingReply) {
+    /// Adds a pending reply; the oldest one is dropped when there are too many.
+    pub(crate) fn push_pending(pending_replies: &mut VecDeque<PendingReply>, reply: PendingReply) {
         const MOST: usize = 256;
         if MOST <= pending_replies.len() {
             pending_replies.pop_front();
         }
-        pending_replies.push_back(debt);
+        pending_replies.push_back(reply);
     }
 }

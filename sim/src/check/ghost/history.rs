@@ -1,12 +1,12 @@
-//! What is true of each log position, whoever says so first: H, C and Σ of the catalogue of
-//! invariants. The core's opinion of itself never enters.
+//! What is true of each log position, by the first server that showed it: H, C and Σ of the catalogue
+//! of invariants.
 
 use super::{Chain, ChainLink, Placed, hash};
 use crate::plan::server_set::ServerIdx;
 use std::collections::{BTreeMap, VecDeque};
 use wavetank_raft::{Index, LogId, Term};
 
-/// The first who had a certain entry.
+/// An entry, and the first server that had it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct FirstHolder {
     pub(crate) link: ChainLink,
@@ -41,14 +41,14 @@ struct HistoryRow {
 }
 
 impl HistoryRow {
-    fn head(&self, term: Term) -> Option<FirstHolder> {
-        self.first.iter().chain(&self.more).find(|head| head.link.term == term).copied()
+    fn first_holder(&self, term: Term) -> Option<FirstHolder> {
+        self.first.iter().chain(&self.more).find(|first_holder| first_holder.link.term == term).copied()
     }
 }
 
-/// A position that a snapshot stands on, kept when the rows around it are gone.
+/// The position of a snapshot's last entry, kept after the rows around it are removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Pillar {
+pub(crate) struct PinnedPosition {
     pub(crate) link: ChainLink,
     /// The first state that was reported there.
     pub(crate) state: Option<ReportedState>,
@@ -66,7 +66,7 @@ pub(crate) struct CommitHistory {
     declared: Vec<(Term, Index)>,
     /// The committed configurations.
     confs: Vec<Placed>,
-    pillars: BTreeMap<Index, Pillar>,
+    pinned: BTreeMap<Index, PinnedPosition>,
 }
 
 impl CommitHistory {
@@ -84,20 +84,20 @@ impl CommitHistory {
         self.rows.get_mut(at)
     }
 
-    /// Notes that a server has an entry. For each name of an entry, the first log up to it stands.
+    /// Notes that a server has an entry. For each index and term, the first log is kept.
     pub(crate) fn hold(&mut self, by: ServerIdx, index: Index, link: ChainLink) {
         let Some(row) = self.row_mut(index) else { return };
         if row.first.is_none() {
             row.first = Some(FirstHolder { link, by });
-        } else if row.head(link.term).is_none() {
+        } else if row.first_holder(link.term).is_none() {
             row.more.push(FirstHolder { link, by });
         }
     }
 
     /// The first log that had an entry of this index and term.
     #[must_use]
-    pub(crate) fn head(&self, index: Index, term: Term) -> Option<FirstHolder> {
-        self.row(index)?.head(term)
+    pub(crate) fn first_holder(&self, index: Index, term: Term) -> Option<FirstHolder> {
+        self.row(index)?.first_holder(term)
     }
 
     /// The greatest index that any server declared committed.
@@ -112,14 +112,14 @@ impl CommitHistory {
         self.row(index)?.committed
     }
 
-    /// What stood at a committed index, rows gone or not.
+    /// The committed entry at an index, from its row or from a snapshot's position.
     #[must_use]
     pub(crate) fn link(&self, index: Index) -> Option<ChainLink> {
-        let pillar = || self.pillars.get(&index).map(|pillar| pillar.link);
-        self.at(index).map(|committed| committed.link).or_else(pillar)
+        let pin = || self.pinned.get(&index).map(|pin| pin.link);
+        self.at(index).map(|committed| committed.link).or_else(pin)
     }
 
-    /// The chain that a snapshot stands for: nothing above its last entry.
+    /// The chain that a snapshot replaces: it has no entry above the snapshot's last one.
     #[must_use]
     pub(crate) fn chain_at(&self, last: LogId) -> Chain {
         let known = self.link(last.index).filter(|link| link.term == last.term);
@@ -207,15 +207,15 @@ impl CommitHistory {
     /// The first state that was reported after an entry.
     #[must_use]
     pub(crate) fn state_at(&self, index: Index) -> Option<ReportedState> {
-        let pillar = || self.pillars.get(&index).and_then(|pillar| pillar.state);
-        self.row(index).and_then(|row| row.state).or_else(pillar)
+        let pin = || self.pinned.get(&index).and_then(|pin| pin.state);
+        self.row(index).and_then(|row| row.state).or_else(pin)
     }
 
-    /// Keeps a position for as long as the run lasts: a snapshot stands on it.
-    pub(crate) fn pillar(&mut self, index: Index) {
+    /// Keeps a position until the end of the run, since a snapshot ends there.
+    pub(crate) fn pin(&mut self, index: Index) {
         if let Some(link) = self.link(index) {
             let state = self.state_at(index);
-            self.pillars.insert(index, Pillar { link, state });
+            self.pinned.insert(index, PinnedPosition { link, state });
         }
     }
 
@@ -225,7 +225,7 @@ impl CommitHistory {
         self.rows.len()
     }
 
-    /// Forgets everything below an index.
+    /// Removes all rows below an index.
     pub(crate) fn prune(&mut self, below: Index) {
         let count = below.since(self.first).min(self.rows.len() as u64);
         self.rows.drain(..usize::try_from(count).expect("a log fits into memory"));

@@ -10,7 +10,7 @@ struct TermRow {
     leader: Option<ServerIdx>,
 }
 
-/// Everything that was ever promised about votes, crashes or not.
+/// All votes and leaders of a run. Crashes remove none of them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Terms {
     /// In the order of terms. Almost everything happens at the end.
@@ -32,12 +32,12 @@ impl Terms {
         &mut self.rows[at - 1]
     }
 
-    /// Notes a vote that was given away. The first one of a term stands.
+    /// Records a vote. The first one of a term is kept.
     pub(crate) fn vote(&mut self, voter: ServerIdx, term: Term, candidate: ServerIdx) {
         self.row_mut(term).votes[voter.at()].get_or_insert(candidate);
     }
 
-    /// Notes a leader. The first one of a term stands.
+    /// Records a leader. The first one of a term is kept.
     pub(crate) fn lead(&mut self, term: Term, leader: ServerIdx) {
         self.row_mut(term).leader.get_or_insert(leader);
     }
@@ -48,7 +48,7 @@ impl Terms {
         self.row(term)?.votes[voter.at()]
     }
 
-    /// Who voted for a candidate.
+    /// The servers that voted for a candidate.
     #[must_use]
     pub(crate) fn votes_for(&self, candidate: ServerIdx, term: Term) -> ServerSet {
         let Some(row) = self.row(term) else { return ServerSet::NONE };
@@ -63,7 +63,7 @@ impl Terms {
         row.votes.iter().flatten().copied().collect::<ServerSet>().len()
     }
 
-    /// Who led a term.
+    /// The leader of a term.
     #[must_use]
     pub(crate) fn leader(&self, term: Term) -> Option<ServerIdx> {
         self.row(term)?.leader

@@ -4,13 +4,13 @@
 //! Whether calls are answered at all is asked when everything else has settled: see
 //! [`Unsettled`](crate::engine::world::Unsettled).
 
-use crate::check::say;
+use crate::check::violated;
 use crate::observe::report::Class;
 use crate::observe::{Observation, Seen};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Action, Answer, Call, Event, ReadPath, RequestId, Span, Time};
 
-/// The judge of calls.
+/// The judge that watches open calls.
 #[derive(Clone, Debug)]
 pub(crate) struct EveryCallEnds {
     /// How long a transfer may take, by any clock.
@@ -27,7 +27,7 @@ struct OpenCall {
     since: Time,
 }
 
-/// What answers a call.
+/// The kind of answer that a call expects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum AnswerKind {
     Applied,
@@ -42,7 +42,7 @@ enum AnswerKind {
 impl EveryCallEnds {
     /// The name of its file.
     pub(crate) const NAME: &'static str = "every_call_ends";
-    /// Where it is stated.
+    /// The section that states it.
     pub(crate) const SECTION: &'static str = "thesis §3.10, §6.3";
 
     /// The judge of a run in which a server that hears nothing campaigns within this time.
@@ -67,7 +67,7 @@ impl EveryCallEnds {
             Seen::Crashed { idx, .. } | Seen::Halted(idx) | Seen::Booted { idx, .. } => {
                 self.open[idx.at()].clear();
             }
-            // It could not keep the time.
+            // A stalled server cannot answer in time.
             Seen::Resumed(idx) => self.open[idx.at()].iter_mut().for_each(|open| open.since = at),
             _ => {}
         }
@@ -93,14 +93,14 @@ impl EveryCallEnds {
         for action in actions {
             let Action::Answer { request, outcome } = action else { continue };
             let Some(place) = open.iter().position(|open| open.request == *request) else {
-                return safety(say(format_args!("{idx} answers {request}, and nobody waits for it")));
+                return safety(violated(format_args!("{idx} answers {request}, and nobody waits for it")));
             };
             let OpenCall { wants, .. } = open.swap_remove(place);
             self.judged += 1;
             if let Ok(answer) = outcome
                 && !wants.fits(answer)
             {
-                return safety(say(format_args!(
+                return safety(violated(format_args!(
                     "{idx} answers {request} with {answer:?}, which is not what it asks for"
                 )));
             }
@@ -108,7 +108,7 @@ impl EveryCallEnds {
         let late =
             |open: &&OpenCall| open.wants == AnswerKind::Transfer && self.longest < at.since(open.since);
         let OpenCall { request, since, .. } = open.iter().find(late)?;
-        let what = say(format_args!("{idx} has not ended the transfer {request} of {since} ms"))?;
+        let what = violated(format_args!("{idx} has not ended the transfer {request} of {since} ms"))?;
         Some((Class::Liveness, what))
     }
 }

@@ -1,7 +1,7 @@
 //! What a leader believes to match on a follower is on that follower's disk.
 
 use crate::check::ghost::{Facts, Follower, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::Index;
 
@@ -30,12 +30,12 @@ fn one(ghost: &Ghost, belief: &Follower, witnessed: &mut u64) -> Option<String> 
     let (leader, term) = (ghost.step.idx, ghost.step.now.term);
     // A server that has said that it is in a newer term may have dropped what it had; and a disk
     // that was lost whole no longer holds what it held.
-    let excused = term < ghost_server.exposed || matched <= ghost_server.lost;
+    let excused = term < ghost_server.announced_term || matched <= ghost_server.lost;
     if ghost_server.disk_holds(matched, link) || excused {
         return None;
     }
     let disk = ghost_server.disk.log.last();
-    say(format_args!(
+    violated(format_args!(
         "{leader}, leader of {term}, believes that {follower} has its log up to {matched}; \
          on its disk the log ends at {disk} or is another one"
     ))
@@ -50,7 +50,7 @@ mod tests {
     fn a_durable_match_is_true() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
@@ -58,8 +58,8 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.deliver(N1, N2, 0);
-        fixture.hear_match(N1, N2, Index(2));
-        fixture.speaks(
+        fixture.set_matched(N1, N2, Index(2));
+        fixture.expect_violation(
             "n1, leader of t2, believes that n2 has its log up to i2; on its disk the log ends at t1.i1",
         );
     }
@@ -69,8 +69,8 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N2, 2);
         fixture.elect(N1, 3);
-        fixture.hear_match(N1, N2, Index(2));
-        fixture.speaks("n1, leader of t3, believes that n2 has its log up to i2");
+        fixture.set_matched(N1, N2, Index(2));
+        fixture.expect_violation("n1, leader of t3, believes that n2 has its log up to i2");
     }
 
     #[test]
@@ -79,11 +79,11 @@ mod tests {
         fixture.elect(N1, 2);
         let rpc = fixture.deliver(N1, N2, 0);
         fixture.sync(N2);
-        let yes = fixture.yes(N1, N2, rpc);
+        let yes = fixture.acknowledgement(N1, N2, rpc);
         fixture.step(N2, &wavetank_raft::Event::Timer, |_| {}, vec![yes]);
         fixture.elect(N3, 3);
         fixture.replicate(N3, N2, 1);
-        fixture.hear_match(N1, N2, Index(2));
-        fixture.is_quiet();
+        fixture.set_matched(N1, N2, Index(2));
+        fixture.expect_holds();
     }
 }

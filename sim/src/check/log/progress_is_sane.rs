@@ -1,7 +1,7 @@
 //! What a leader knows of a follower only grows while it leads, and makes sense.
 
 use crate::check::ghost::{Facts, Follower, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::Index;
@@ -27,17 +27,17 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
 fn insane(leader: ServerIdx, last: Index, was: Index, now: &Follower) -> Option<String> {
     let Follower { node, matched, next } = now;
     if *matched < was {
-        return say(format_args!(
+        return violated(format_args!(
             "{leader} knew that {node} matches up to {was}, and now believes {matched}"
         ));
     }
     if next <= matched {
-        return say(format_args!(
+        return violated(format_args!(
             "{leader} knows that {node} matches up to {matched}, and would send {next} next"
         ));
     }
     if last < *matched {
-        return say(format_args!(
+        return violated(format_args!(
             "{leader} believes that {node} matches up to {matched}; its own log ends at {last}"
         ));
     }
@@ -54,15 +54,15 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.settle(N2, 3);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
     fn it_does_not_shrink() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
-        fixture.hear_match(N1, N3, Index(1));
-        fixture.speaks("n1 knew that n3 matches up to i2, and now believes i1");
+        fixture.set_matched(N1, N3, Index(1));
+        fixture.expect_violation("n1 knew that n3 matches up to i2, and now believes i1");
     }
 
     #[test]
@@ -70,7 +70,7 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.elect(N1, 3);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]

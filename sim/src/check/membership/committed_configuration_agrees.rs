@@ -1,7 +1,7 @@
 //! A server that has committed a configuration goes by the same one as every other server that has.
 
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::COMMIT.or(Facts::CONFIGURED);
@@ -25,7 +25,9 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     let there = committed.map_or_else(|| "nothing".to_owned(), |it| it.to_string());
-    say(format_args!("{idx} has committed up to {commit} and goes by {in_force}; committed there is {there}"))
+    violated(format_args!(
+        "{idx} has committed up to {commit} and goes by {in_force}; committed there is {there}"
+    ))
 }
 
 #[cfg(test)]
@@ -42,16 +44,17 @@ mod tests {
         fixture.replicate(N1, N2, 2);
         fixture.commit(N1, 3);
         fixture.commit(N2, 3);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
     fn not_an_own_one() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
-        fixture.pose(N3, |scripted| scripted.configuration = Some((Index(1), voters(&[N2, N3]))));
-        fixture
-            .speaks("n3 has committed up to i2 and goes by n2 n3 at i1; committed there is n1 n2 n3 at i1");
+        fixture.set_view(N3, |scripted| scripted.configuration = Some((Index(1), voters(&[N2, N3]))));
+        fixture.expect_violation(
+            "n3 has committed up to i2 and goes by n2 n3 at i1; committed there is n1 n2 n3 at i1",
+        );
     }
 
     #[test]
@@ -62,8 +65,9 @@ mod tests {
         fixture.replicate(N1, N2, 2);
         fixture.commit(N1, 3);
         fixture.commit(N2, 3);
-        fixture.pose(N2, |scripted| scripted.configuration = Some((Index(1), voters(&[N1, N2, N3]))));
-        fixture
-            .speaks("n2 has committed up to i3 and goes by n1 n2 n3 at i1; committed there is n1 n2 at i3");
+        fixture.set_view(N2, |scripted| scripted.configuration = Some((Index(1), voters(&[N1, N2, N3]))));
+        fixture.expect_violation(
+            "n2 has committed up to i3 and goes by n1 n2 n3 at i1; committed there is n1 n2 at i3",
+        );
     }
 }

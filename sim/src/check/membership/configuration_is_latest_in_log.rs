@@ -2,7 +2,7 @@
 //! the snapshot's.
 
 use crate::check::ghost::{Facts, Ghost, Placed};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::CONFIGURED
@@ -24,7 +24,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     }
     let words = |placed: Option<Placed>| placed.map_or_else(|| "nothing".to_owned(), |it| it.to_string());
     let (idx, in_force, latest) = (ghost.step.idx, words(in_force), words(latest));
-    say(format_args!("{idx} goes by {in_force}; the latest in its log is {latest}"))
+    violated(format_args!("{idx} goes by {in_force}; the latest in its log is {latest}"))
 }
 
 #[cfg(test)]
@@ -40,7 +40,7 @@ mod tests {
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
         fixture.elect(N2, 3);
         fixture.replicate(N2, N1, 2);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
@@ -56,7 +56,7 @@ mod tests {
             scripted.configuration = Some((Index(3), voters(&[N1, N2])));
         };
         fixture.step(N1, &wavetank_raft::Event::Persisted(wavetank_raft::Token(rpc.0)), stuck, vec![write]);
-        fixture.speaks("n1 goes by n1 n2 at i3; the latest in its log is n1 n2 n3 at i1");
+        fixture.expect_violation("n1 goes by n1 n2 at i3; the latest in its log is n1 n2 n3 at i1");
     }
 
     #[test]
@@ -73,6 +73,6 @@ mod tests {
             scripted.configuration = Some((Index(1), voters(&[N1, N2, N3])));
         };
         fixture.step(N1, &wavetank_raft::Event::Timer, late, vec![write]);
-        fixture.speaks("n1 goes by n1 n2 n3 at i1; the latest in its log is n1 n2 at i3");
+        fixture.expect_violation("n1 goes by n1 n2 n3 at i1; the latest in its log is n1 n2 at i3");
     }
 }

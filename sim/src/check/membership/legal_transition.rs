@@ -2,7 +2,7 @@
 //! which is left for what it led to, and only once it is committed.
 
 use crate::check::ghost::{Conf, Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 /// Legal transitions (M5).
@@ -36,7 +36,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         let from = (*from)?;
         *witnessed += 1;
         let why = wrong(from.conf, to.conf, from.index <= commit)?;
-        say(format_args!("{leader} went from {from} to {to}: {why}"))
+        violated(format_args!("{leader} went from {from} to {to}: {why}"))
     })
 }
 
@@ -78,8 +78,8 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
-        fixture.is_quiet();
+        fixture.expect_holds();
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N3]))]);
-        fixture.speaks("n1 went from n1 n2 at i3 to n1 n3 at i4: more than one voter came or went");
+        fixture.expect_violation("n1 went from n1 n2 at i3 to n1 n3 at i4: more than one voter came or went");
     }
 }

@@ -1,7 +1,7 @@
 //! A read sees at least everything that was committed anywhere when it was asked for.
 
-use crate::check::ghost::{Asked, Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::ghost::{Facts, Ghost, PendingRead};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 /// The bound of a read index (R1).
@@ -11,7 +11,7 @@ pub(crate) const CHECK: Check =
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let idx = ghost.step.idx;
     ghost.step.allowed.iter().find_map(|allowed| {
-        let Asked { request, committed, indexed, leased, .. } = allowed.asked;
+        let PendingRead { request, committed, indexed, leased, .. } = allowed.asked;
         let index = allowed.index?;
         // What a lease shows is judged with the lease.
         if !indexed || leased {
@@ -21,7 +21,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         if committed <= index {
             return None;
         }
-        say(format_args!(
+        violated(format_args!(
             "{idx} lets {request} read at {index}; when it was asked, {committed} was committed"
         ))
     })
@@ -39,7 +39,7 @@ mod tests {
         fixture.settle(N1, 2);
         fixture.read(N1, 50, ReadPath::Index);
         fixture.allow(N1, 50, Answer::Readable { index: Index(2) });
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
@@ -48,6 +48,6 @@ mod tests {
         fixture.settle(N1, 2);
         fixture.read(N1, 50, ReadPath::Index);
         fixture.allow(N1, 50, Answer::Readable { index: Index(1) });
-        fixture.speaks("n1 lets r50 read at i1; when it was asked, i2 was committed");
+        fixture.expect_violation("n1 lets r50 read at i1; when it was asked, i2 was committed");
     }
 }

@@ -1,8 +1,8 @@
 //! If a server says that it led after it was asked, that is true: no newer leader had been elected
 //! when it was asked.
 
-use crate::check::ghost::{Asked, Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::ghost::{Facts, Ghost, PendingRead};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 /// Leadership is verified.
@@ -10,7 +10,7 @@ pub(crate) const CHECK: Check =
     Check::new("verified_leader", "thesis §6.4", JudgeLevel::History, Facts::READABLE, judge);
 
 /// Whether a newer term had a leader when this was asked.
-pub(crate) fn is_outdated(asked: &Asked) -> bool {
+pub(crate) fn is_outdated(asked: &PendingRead) -> bool {
     asked.term < asked.led
 }
 
@@ -22,8 +22,8 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         if !is_outdated(asked) {
             return None;
         }
-        let Asked { request, term, led, .. } = asked;
-        say(format_args!(
+        let PendingRead { request, term, led, .. } = asked;
+        violated(format_args!(
             "{idx} answers {request} as leader of {term}; when it was asked, {led} had a leader"
         ))
     })
@@ -41,9 +41,9 @@ mod tests {
         fixture.settle(N1, 2);
         fixture.read(N1, 50, ReadPath::Verify);
         fixture.campaign(N2, 3);
-        fixture.usurp(N2, 3);
+        fixture.become_leader(N2, 3);
         fixture.allow(N1, 50, Answer::Done);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
@@ -51,9 +51,9 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.campaign(N2, 3);
-        fixture.usurp(N2, 3);
+        fixture.become_leader(N2, 3);
         fixture.read(N1, 50, ReadPath::Verify);
         fixture.allow(N1, 50, Answer::Done);
-        fixture.speaks("n1 answers r50 as leader of t2; when it was asked, t3 had a leader");
+        fixture.expect_violation("n1 answers r50 as leader of t2; when it was asked, t3 had a leader");
     }
 }

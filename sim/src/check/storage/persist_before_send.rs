@@ -2,7 +2,7 @@
 //! acknowledged snapshots are on the disk before anybody hears of them.
 
 use crate::check::ghost::{Facts, Ghost, GhostServer, Promise};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{HardState, NodeId, Term};
@@ -18,7 +18,7 @@ pub(crate) const CHECK: Check =
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, ghost_server) = (ghost.step.idx, ghost.subject());
     *witnessed += 1;
-    let promise = ghost.step.exposures.iter().find(|promise| !is_borne_out(idx, promise, ghost_server))?;
+    let promise = ghost.step.promises.iter().find(|promise| !is_borne_out(idx, promise, ghost_server))?;
     early(idx, promise, ghost_server)
 }
 
@@ -54,7 +54,9 @@ fn early(idx: ServerIdx, promise: &Promise, ghost_server: &GhostServer) -> Optio
     let HardState { term, vote } = ghost_server.disk.hard;
     let vote = vote.map_or_else(String::new, |vote| format!(" with a vote for {vote}"));
     let (last, snapshot) = (ghost_server.disk.log.last(), ghost_server.disk.snapshot);
-    say(format_args!("{idx} {what}; its disk has {term}{vote}, a log up to {last}, a snapshot of {snapshot}"))
+    violated(format_args!(
+        "{idx} {what}; its disk has {term}{vote}, a log up to {last}, a snapshot of {snapshot}"
+    ))
 }
 
 #[cfg(test)]
@@ -68,7 +70,7 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.settle(N3, 3);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
@@ -78,7 +80,7 @@ mod tests {
         let write = fixture.write(Some(hard), LogOp::Keep);
         let grant = fixture.granting(N1, RpcId(1), 2);
         fixture.step(N2, &Event::Timer, |_| {}, vec![write, grant]);
-        fixture.speaks("n2 gave n1 its vote of t2; its disk has t1, a log up to t1.i1");
+        fixture.expect_violation("n2 gave n1 its vote of t2; its disk has t1, a log up to t1.i1");
     }
 
     #[test]
@@ -89,7 +91,7 @@ mod tests {
             Request::RequestVote(RequestVote { term: Term(2), last_log, leadership_transfer: false });
         let send = wavetank_raft::Action::Send { to: N2.node(), rpc: RpcId(1), request };
         fixture.step(N1, &Event::Timer, |scripted| scripted.view.term = Term(2), vec![send]);
-        fixture.speaks("n1 asked for votes in t2; its disk has t1");
+        fixture.expect_violation("n1 asked for votes in t2; its disk has t1");
     }
 
     #[test]
@@ -97,9 +99,11 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         let rpc = fixture.deliver(N1, N2, 0);
-        let yes = fixture.yes(N1, N2, rpc);
+        let yes = fixture.acknowledgement(N1, N2, rpc);
         fixture.step(N2, &Event::Persisted(Token(0)), |_| {}, vec![yes]);
-        fixture.speaks("n2 acknowledged t2.i2 in t2; its disk has t2 with a vote for n1, a log up to t1.i1");
+        fixture.expect_violation(
+            "n2 acknowledged t2.i2 in t2; its disk has t2 with a vote for n1, a log up to t1.i1",
+        );
     }
 
     #[test]
@@ -108,11 +112,11 @@ mod tests {
         fixture.elect(N1, 2);
         fixture.crash(N2);
         fixture.boot_with_vote(N2, 1, None);
-        fixture.pose(N2, |scripted| scripted.view.term = Term(2));
+        fixture.set_view(N2, |scripted| scripted.view.term = Term(2));
         let rpc = fixture.deliver(N1, N2, 2);
-        let yes = fixture.yes(N1, N2, rpc);
+        let yes = fixture.acknowledgement(N1, N2, rpc);
         fixture.step(N2, &Event::Persisted(Token(0)), |_| {}, vec![yes]);
-        fixture.speaks("n2 acknowledged t2.i2 in t2; its disk has t1");
+        fixture.expect_violation("n2 acknowledged t2.i2 in t2; its disk has t1");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::storage::persist_before_send::PROMISES;
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 /// Fail-stop on a storage error (P4).
@@ -12,11 +12,11 @@ pub(crate) const CHECK: Check =
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
-    if !ghost.subject().poisoned {
+    if !ghost.subject().store_failed {
         return None;
     }
-    let (idx, promise) = (ghost.step.idx, ghost.step.exposures.first()?);
-    say(format_args!("a store of {idx} failed, and then it promised {promise:?}"))
+    let (idx, promise) = (ghost.step.idx, ghost.step.promises.first()?);
+    violated(format_args!("a store of {idx} failed, and then it promised {promise:?}"))
 }
 
 #[cfg(test)]
@@ -39,7 +39,7 @@ mod tests {
         fixture.crash(N2);
         fixture.boot(N2);
         fixture.replicate(N1, N2, 0);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
@@ -48,6 +48,6 @@ mod tests {
         fixture.elect(N1, 2);
         fail(&mut fixture);
         fixture.replicate(N1, N2, 0);
-        fixture.speaks("a store of n2 failed, and then it promised Ack");
+        fixture.expect_violation("a store of n2 failed, and then it promised Ack");
     }
 }

@@ -1,8 +1,8 @@
 //! What reached the disk is there after a crash: only what was never reported durable may be
 //! missing. A server that finds less has to stop, not to go on with less.
 
-use crate::check::ghost::{Facts, Found, Ghost};
-use crate::check::{Check, say};
+use crate::check::ghost::{Facts, Ghost, RecoveredState};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::Index;
@@ -12,7 +12,7 @@ pub(crate) const CHECK: Check =
     Check::new("synced_data_is_kept", "thesis §3.8", JudgeLevel::Steps, Facts::BOOTED, judge);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
-    let found = &ghost.step.found;
+    let found = &ghost.step.recovered;
     if !found.returning {
         return None;
     }
@@ -21,12 +21,12 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
 }
 
 /// What is missing of what was kept.
-fn missing(idx: ServerIdx, found: &Found) -> Option<String> {
+fn missing(idx: ServerIdx, found: &RecoveredState) -> Option<String> {
     let (hard, kept) = (found.hard, found.kept.hard);
     let older = hard.term < kept.term;
     let unvoted = hard.term == kept.term && hard.vote != kept.vote;
     if older || unvoted && kept.vote.is_some() {
-        return say(format_args!("{idx} goes on with {hard:?}; on its disk was {kept:?}"));
+        return violated(format_args!("{idx} goes on with {hard:?}; on its disk was {kept:?}"));
     }
     let (log, snapshot, last) = (&found.kept.log, found.snapshot, found.last);
     // A log that the snapshot contradicts goes with good reason.
@@ -36,7 +36,7 @@ fn missing(idx: ServerIdx, found: &Found) -> Option<String> {
     if contradicts || kept.index <= found.end() {
         return None;
     }
-    say(format_args!("{idx} goes on with a log up to {last}; on its disk it went up to {kept}"))
+    violated(format_args!("{idx} goes on with a log up to {last}; on its disk it went up to {kept}"))
 }
 
 #[cfg(test)]
@@ -53,7 +53,7 @@ mod tests {
         fixture.deliver(N1, N2, 0);
         fixture.crash(N2);
         fixture.boot(N2);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
@@ -65,7 +65,7 @@ mod tests {
         let kept = DurableState { log, ..DurableState::default() };
         let says = |last, snapshot| {
             let last = LogId::new(Term(2), Index(last));
-            missing(N1, &Found { last, snapshot, kept: kept.clone(), ..Found::default() })
+            missing(N1, &RecoveredState { last, snapshot, kept: kept.clone(), ..RecoveredState::default() })
         };
         assert_eq!(says(9, LogId::ZERO), None);
         let less = "n1 goes on with a log up to t2.i8; on its disk it went up to t2.i9";
@@ -80,7 +80,7 @@ mod tests {
             |term, vote: Option<ServerIdx>| HardState { term: Term(term), vote: vote.map(ServerIdx::node) };
         let says = |kept, hard| {
             let kept = DurableState { hard: kept, ..DurableState::default() };
-            missing(N1, &Found { hard, kept, ..Found::default() })
+            missing(N1, &RecoveredState { hard, kept, ..RecoveredState::default() })
         };
         assert_eq!(says(record(2, None), record(2, Some(N2))), None);
         assert_eq!(says(record(2, Some(N2)), record(3, None)), None);

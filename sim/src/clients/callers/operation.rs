@@ -30,11 +30,11 @@ pub trait Wanted: Clone + fmt::Debug + fmt::Display + 'static {
     /// What is asked of a server.
     fn want(&self) -> Want;
 
-    /// Displays what an operation was told, as in `: done`.
+    /// Displays the answer to an operation, as in `: done`.
     ///
     /// # Errors
     /// Those of the formatter.
-    fn fmt_told(told: &OperationAnswer, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+    fn fmt_answer(answer: &OperationAnswer, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
 /// How an operation ended.
@@ -46,11 +46,11 @@ pub struct Completion {
     pub order: u64,
     /// What its client knows of it.
     pub ending: Ending,
-    /// What it was told, if it was done.
+    /// The answer, if it was done.
     pub answer: Option<OperationAnswer>,
 }
 
-/// What an operation was told.
+/// The answer to an operation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum OperationAnswer {
     /// A command: the entry at this index applied it, with this response.
@@ -60,9 +60,9 @@ pub enum OperationAnswer {
 }
 
 impl<W> Operation<W> {
-    /// What it was told, if it was told anything.
+    /// The answer, if there was one.
     #[must_use]
-    pub fn told(&self) -> Option<&OperationAnswer> {
+    pub fn answer(&self) -> Option<&OperationAnswer> {
         self.end.as_ref()?.answer.as_ref()
     }
 
@@ -87,7 +87,7 @@ impl<W: Wanted> fmt::Display for Operation<W> {
             write!(f, " at {idx}")?;
         }
         match &self.end {
-            Some(Completion { answer: Some(told), .. }) => W::fmt_told(told, f),
+            Some(Completion { answer: Some(answer), .. }) => W::fmt_answer(answer, f),
             Some(Completion { ending: Ending::Ok, .. }) => write!(f, ": done"),
             Some(Completion { ending: Ending::Failed, .. }) => write!(f, ": refused"),
             Some(Completion { ending: Ending::Unknown, .. }) => write!(f, ": unknown"),
@@ -101,8 +101,8 @@ impl Wanted for Want {
         self.clone()
     }
 
-    fn fmt_told(told: &OperationAnswer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match told {
+    fn fmt_answer(answer: &OperationAnswer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match answer {
             OperationAnswer::Applied(index, response) => {
                 write!(f, ": \"{}\", said {index}", response.escape_ascii())
             }
@@ -118,7 +118,7 @@ pub(super) enum ReplyMeaning {
     /// It was not done, for certain; this server may lead.
     Refused(Option<ServerIdx>),
     /// It may have been done.
-    Doubt,
+    Unknown,
 }
 
 impl From<Reply> for ReplyMeaning {
@@ -128,11 +128,11 @@ impl From<Reply> for ReplyMeaning {
                 Self::Answered(OperationAnswer::Applied(index, response))
             }
             // Another answer is none to a command: a judge has said so already.
-            Reply::Answered(Ok(_)) | Reply::Broken => Self::Doubt,
+            Reply::Answered(Ok(_)) | Reply::Broken => Self::Unknown,
             Reply::Value(Ok(value)) => Self::Answered(OperationAnswer::Got(value)),
             Reply::Answered(Err(
                 Error::LeadershipLost | Error::AbortedByRestore | Error::Shutdown | Error::Store(_),
-            )) => Self::Doubt,
+            )) => Self::Unknown,
             // A read changes nothing, so that any error of a read is a refusal.
             Reply::Answered(Err(error)) | Reply::Value(Err(error)) => Self::Refused(leader(&error)),
         }

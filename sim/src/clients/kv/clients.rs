@@ -11,7 +11,7 @@ pub use plan::{ClientPlan, Reads, Verbs};
 pub use script::KvScript;
 pub use want::KvWant;
 
-use crate::clients::callers::{self, Callers, ClientMachine, Habits};
+use crate::clients::callers::{self, Callers, ClientMachine, RetryPolicy};
 use crate::plan::server_set::ServerSet;
 
 /// All clients of a run.
@@ -39,6 +39,6 @@ impl Clients {
             (0..plan.followers).map(|number| ClientMachine::seeking(number, servers, plan.think, seed));
         let callers = followers.chain((0..plan.pinned).map(pinned)).collect();
         let ClientPlan { patience, backoff, tries, resign, .. } = plan;
-        Self::with(KvScript::new(plan), callers, servers, Habits { patience, backoff, tries, resign })
+        Self::with(KvScript::new(plan), callers, servers, RetryPolicy { patience, backoff, tries, resign })
     }
 }

@@ -48,7 +48,7 @@ pub struct Promises {
 
 /// Something that clients can tell of.
 #[derive(Debug)]
-enum Moment<'a> {
+enum ClientEvent<'a> {
     /// A client began an operation.
     Invoked(&'a KvOperation),
     /// A client knows how its operation ended.
@@ -62,7 +62,7 @@ enum Moment<'a> {
     Broke(ServerIdx),
 }
 
-impl<'a> Moment<'a> {
+impl<'a> ClientEvent<'a> {
     /// The operation that was done, if one was.
     fn done(&self) -> Option<&'a KvOperation> {
         match self {
@@ -72,25 +72,25 @@ impl<'a> Moment<'a> {
     }
 }
 
-/// What a check says of a moment: `None` if there is nothing that it judges, or that the property
+/// The result of a check for an event: `None` if there is nothing that it judges, or that the property
 /// held, or the sentence that says how it did not.
 type ClientVerdict = Option<Result<(), String>>;
 
 fn holds(is_so: bool, what: impl FnOnce() -> String) -> ClientVerdict {
-    if is_so { Some(Ok(())) } else { broken(what) }
+    if is_so { Some(Ok(())) } else { violated(what) }
 }
 
 // A sentence is written for the one time that something is wrong; it must not be in the way before.
 #[cold]
-fn broken(what: impl FnOnce() -> String) -> ClientVerdict {
+fn violated(what: impl FnOnce() -> String) -> ClientVerdict {
     Some(Err(what()))
 }
 
 /// A property of what clients see.
 trait ClientCheck: fmt::Debug {
-    /// Looks at a moment; the record is as it is after it, but for a return: open operations are
+    /// Looks at an event; the record is as it is after it, but for a return: open operations are
     /// still open then.
-    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> ClientVerdict;
+    fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> ClientVerdict;
 
     /// The run is over. Returns how the property did not hold, if it did not.
     fn end(&mut self, _: &Record) -> Option<String> {
@@ -104,7 +104,7 @@ struct ClientJudge {
     name: &'static str,
     section: &'static str,
     check: Box<dyn ClientCheck>,
-    /// How often the check saw what it judges.
+    /// How often the check had a case to judge.
     witnessed: u64,
 }
 
@@ -113,8 +113,8 @@ impl ClientJudge {
         Self { name, section, check: Box::new(check), witnessed: 0 }
     }
 
-    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Option<String> {
-        let judged = self.check.judge(record, moment)?;
+    fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> Option<String> {
+        let judged = self.check.judge(record, event)?;
         self.witnessed += 1;
         judged.err()
     }
@@ -161,14 +161,14 @@ impl ClientJudges {
         self.verdict.as_ref()
     }
 
-    /// How often each check saw what it judges.
+    /// How often each check had a case to judge.
     #[must_use]
     pub fn witnessed(&self) -> BTreeMap<String, u64> {
         self.judges.iter().map(|judge| (judge.name.to_owned(), judge.witnessed)).collect()
     }
 
-    fn judge(&mut self, at: Time, moment: &Moment<'_>) {
-        self.ask(at, |judge, record| judge.judge(record, moment));
+    fn judge(&mut self, at: Time, event: &ClientEvent<'_>) {
+        self.ask(at, |judge, record| judge.judge(record, event));
     }
 
     /// Asks one judge after the other, until one says what did not hold.
@@ -196,13 +196,13 @@ impl ClientJudges {
         };
         if self.record.is_known(index) {
             if !self.record.agrees(index, bytes) {
-                self.judge(at, &Moment::Other(idx, index));
+                self.judge(at, &ClientEvent::Other(idx, index));
             }
             return;
         }
         let command = bytes.and_then(|bytes| Command::decode(bytes));
         self.record.take(index, bytes, command.as_ref());
-        self.judge(at, &Moment::First(index, command));
+        self.judge(at, &ClientEvent::First(index, command));
     }
 }
 
@@ -233,17 +233,17 @@ impl ClientJudges {
             Seen::Invoked { what, .. } => {
                 if let Some(operation) = (what as &dyn Any).downcast_ref::<KvOperation>() {
                     self.record.open(operation.number);
-                    self.judge(at, &Moment::Invoked(operation));
+                    self.judge(at, &ClientEvent::Invoked(operation));
                 }
             }
             Seen::Returned { what, .. } => {
                 if let Some(operation) = (what as &dyn Any).downcast_ref::<KvOperation>() {
-                    self.judge(at, &Moment::Returned(operation));
+                    self.judge(at, &ClientEvent::Returned(operation));
                     self.record.close(operation.number);
                 }
             }
             Seen::Crashed { idx, .. } | Seen::Halted(idx) | Seen::Booted { idx, .. } => {
-                self.judge(at, &Moment::Broke(idx));
+                self.judge(at, &ClientEvent::Broke(idx));
             }
             _ => {}
         }

@@ -2,10 +2,10 @@ use super::*;
 use crate::check::election::election_safety::CHECK;
 use crate::check::fixture::{Fixture, N1, N2, N3};
 
-const PATIENCE: Patience =
-    Patience { election_timeout: Span::ms(100), timeouts: 10, slack: 2, changes_most: Some(1) };
+const PATIENCE: LivenessBounds =
+    LivenessBounds { election_timeout: Span::ms(100), timeouts: 10, slack: 2, changes_most: Some(1) };
 
-/// Tells everything that the ledger sees to the judge as well.
+/// A judge that looks at the ghost state of this fixture, healed now.
 fn healed(fixture: &mut Fixture, core: ServerSet) -> Progress {
     let mut progress = Progress::new(PATIENCE);
     fixture.ghost.healed = Some((fixture.ghost.at, core));
@@ -20,7 +20,7 @@ fn look(fixture: &mut Fixture, progress: &mut Progress, at: Time) {
 
 fn apply_all(fixture: &mut Fixture) {
     for idx in [N1, N2, N3] {
-        fixture.pose(idx, |scripted| scripted.view.applied = scripted.view.commit);
+        fixture.set_view(idx, |scripted| scripted.view.applied = scripted.view.commit);
     }
 }
 
@@ -63,7 +63,7 @@ fn what_they_do_without_a_leader_is_said() {
 }
 
 #[test]
-fn not_before_patience_is_over() {
+fn not_before_the_time_is_over() {
     let mut fixture = Fixture::three(&CHECK);
     let mut progress = healed(&mut fixture, ServerSet::first(3));
     assert_eq!(progress.end(&fixture.ghost, Time(999_999)), None);

@@ -50,9 +50,9 @@ impl Script for KvScript {
         }
     }
 
-    fn told(&mut self, operation: &KvOperation, rng: &mut Stream) {
+    fn on_end(&mut self, operation: &KvOperation, rng: &mut Stream) {
         let Some(session) = self.sessions.get_mut(usize::from(operation.client)) else { return };
-        if let Some(value) = learned(operation) {
+        if let Some(value) = learned_value(operation) {
             session.known = Some((operation.wanted.key, value));
         }
         if operation.ended(Ending::Unknown) && rng.hits(self.plan.rename) {
@@ -63,8 +63,8 @@ impl Script for KvScript {
 }
 
 /// The value that a client saw or wrote.
-fn learned(operation: &KvOperation) -> Option<Vec<u8>> {
-    match operation.told()? {
+fn learned_value(operation: &KvOperation) -> Option<Vec<u8>> {
+    match operation.answer()? {
         OperationAnswer::Got(bytes) => Some(Got::decode(bytes)?.value.to_vec()),
         OperationAnswer::Applied(..) => match operation.command()?.verb {
             Verb::Put(value) | Verb::Cas { new: value, .. } => Some(value.to_vec()),
@@ -82,13 +82,13 @@ fn draw(plan: &ClientPlan, session: &mut ClientSession, operation: u64, rng: &mu
         return KvWant::read(key, Reads::WAYS[share(plan.reads.shares(), way)]);
     }
     session.sequence += 1;
-    let mark = mark(operation, plan.value_bytes);
+    let unique_value = unique_value(operation, plan.value_bytes);
     let (key, verb) = match share(plan.verbs.shares(), verb) {
-        0 => (key, Verb::Put(&mark)),
-        1 => (key, Verb::Append(&mark)),
+        0 => (key, Verb::Put(&unique_value)),
+        1 => (key, Verb::Append(&unique_value)),
         2 => match &session.known {
-            Some((known, value)) => (*known, Verb::Cas { expected: value, new: &mark }),
-            None => (key, Verb::Cas { expected: &[], new: &mark }),
+            Some((known, value)) => (*known, Verb::Cas { expected: value, new: &unique_value }),
+            None => (key, Verb::Cas { expected: &[], new: &unique_value }),
         },
         _ => (key, Verb::Delete),
     };
@@ -116,8 +116,8 @@ fn share(shares: [u32; 4], drawn: Draw) -> usize {
 
 /// A value that only this operation writes: a `v`, its number, and as many dashes as are wanted.
 /// Only marks have a `v`, so a reader of what was appended sees which operation appended it.
-fn mark(operation: u64, length: u32) -> Vec<u8> {
-    let mut mark = format!("v{operation}").into_bytes();
-    mark.resize(mark.len().max(length as usize), b'-');
-    mark
+fn unique_value(operation: u64, length: u32) -> Vec<u8> {
+    let mut unique_value = format!("v{operation}").into_bytes();
+    unique_value.resize(unique_value.len().max(length as usize), b'-');
+    unique_value
 }

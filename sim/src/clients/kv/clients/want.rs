@@ -61,7 +61,7 @@ impl Wanted for KvWant {
         self.want.clone()
     }
 
-    fn fmt_told(told: &OperationAnswer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt_answer(told: &OperationAnswer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match told {
             OperationAnswer::Applied(index, bytes) => match Response::decode(bytes) {
                 Some(Response { outcome: CommandOutcome::Done, effective }) => {

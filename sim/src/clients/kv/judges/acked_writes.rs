@@ -1,7 +1,7 @@
 //! A write that was acknowledged is there, stays there, and did what was said (K1, K2).
 
 use super::record::Record;
-use super::{ClientCheck, ClientVerdict, Moment, broken, holds};
+use super::{ClientCheck, ClientEvent, ClientVerdict, holds, violated};
 use crate::clients::callers::OperationAnswer;
 use crate::clients::kv::clients::KvOperation;
 use crate::clients::kv::wire::{CommandOutcome, Response};
@@ -13,23 +13,23 @@ use wavetank_raft::Index;
 pub(super) struct AckedWrites(BTreeMap<Index, u64>);
 
 impl ClientCheck for AckedWrites {
-    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> ClientVerdict {
-        if let Moment::Other(idx, index) = moment {
+    fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> ClientVerdict {
+        if let ClientEvent::Other(idx, index) = event {
             let operation = self.0.get(index)?;
-            return broken(|| {
+            return violated(|| {
                 format!("#{operation} was acknowledged at {index}, and {idx} applied something else there")
             });
         }
-        self.acked(record, moment.done()?)
+        self.acked(record, event.done()?)
     }
 }
 
 impl AckedWrites {
     fn acked(&mut self, record: &Record, operation: &KvOperation) -> ClientVerdict {
         let (bytes, command) = (operation.bytes()?, operation.command()?);
-        let Some(OperationAnswer::Applied(said, response)) = operation.told() else { return None };
+        let Some(OperationAnswer::Applied(said, response)) = operation.answer() else { return None };
         if record.command(*said) != Some(bytes) {
-            return broken(|| format!("{operation}: nobody applied it at {said}"));
+            return violated(|| format!("{operation}: nobody applied it at {said}"));
         }
         self.0.insert(*said, operation.number);
         let told = Response::decode(response).map(|response| response.outcome);
@@ -51,7 +51,7 @@ mod tests {
     fn what_was_applied_may_be_acknowledged() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 3, 1).acks(1, 3, CommandOutcome::Done, 3);
-        fixture.applied(N2, 3, 1).is_quiet();
+        fixture.applied(N2, 3, 1).expect_holds();
         assert_eq!(fixture.witnessed("acked_writes"), 1);
     }
 
@@ -59,7 +59,7 @@ mod tests {
     fn what_nobody_applied_may_not() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").acks(1, 3, CommandOutcome::Done, 3);
-        fixture.speaks(
+        fixture.expect_violation(
             "acked_writes",
             "c0 #1 put k1 = \"a\" (s1.1): done by i3, said i3: nobody applied it at i3",
         );
@@ -70,7 +70,7 @@ mod tests {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").write(2, "b").applied(N1, 1, 1).applied(N1, 2, 2);
         fixture.acks(1, 2, CommandOutcome::Done, 2);
-        fixture.speaks(
+        fixture.expect_violation(
             "acked_writes",
             "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: nobody applied it at i2",
         );
@@ -81,7 +81,7 @@ mod tests {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).acks(1, 1, CommandOutcome::Mismatch, 1);
         let words = "c0 #1 put k1 = \"a\" (s1.1): mismatch, said i1: what came of it is Done";
-        fixture.speaks("acked_writes", words);
+        fixture.expect_violation("acked_writes", words);
     }
 
     #[test]
@@ -90,6 +90,6 @@ mod tests {
         fixture.write(1, "a").write(2, "b").applied(N1, 1, 1).acks(1, 1, CommandOutcome::Done, 1);
         fixture.applied(N2, 1, 2);
         let words = "#1 was acknowledged at i1, and n2 applied something else there";
-        fixture.speaks("acked_writes", words);
+        fixture.expect_violation("acked_writes", words);
     }
 }

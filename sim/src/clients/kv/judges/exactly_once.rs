@@ -1,7 +1,7 @@
 //! A command takes effect once, however often it is sent, and after it was first sent (K3).
 
 use super::record::Record;
-use super::{ClientCheck, ClientVerdict, Moment, broken, holds};
+use super::{ClientCheck, ClientEvent, ClientVerdict, holds, violated};
 use crate::clients::callers::OperationAnswer;
 use crate::clients::kv::wire::Response;
 
@@ -9,14 +9,14 @@ use crate::clients::kv::wire::Response;
 pub(super) struct ExactlyOnce;
 
 impl ClientCheck for ExactlyOnce {
-    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> ClientVerdict {
-        let operation = moment.done()?;
+    fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> ClientVerdict {
+        let operation = event.done()?;
         let command = operation.command()?;
-        let Some(OperationAnswer::Applied(_, response)) = operation.told() else { return None };
+        let Some(OperationAnswer::Applied(_, response)) = operation.answer() else { return None };
         let told = Response::decode(response)?.effective;
         let floor = record.floor(operation.number);
         if told <= floor {
-            return broken(|| format!("{operation}: {floor} was applied when it was first sent"));
+            return violated(|| format!("{operation}: {floor} was applied when it was first sent"));
         }
         let first = record.effect(&command).map_or(told, |effect| effect.index);
         holds(first == told, || format!("{operation}: it had taken effect at {first}"))
@@ -32,7 +32,7 @@ mod tests {
     fn a_command_that_came_twice_is_answered_with_its_first_effect() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).applied(N1, 2, 1).acks(1, 2, CommandOutcome::Done, 1);
-        fixture.is_quiet();
+        fixture.expect_holds();
         assert_eq!(fixture.witnessed("exactly_once"), 1);
     }
 
@@ -41,7 +41,7 @@ mod tests {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).applied(N1, 2, 1).acks(1, 2, CommandOutcome::Done, 2);
         let words = "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: it had taken effect at i1";
-        fixture.speaks("exactly_once", words);
+        fixture.expect_violation("exactly_once", words);
     }
 
     #[test]
@@ -50,6 +50,6 @@ mod tests {
         fixture.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
         fixture.acks(2, 2, CommandOutcome::Done, 1);
         let words = "c0 #2 put k1 = \"b\" (s1.2): done by i1, said i2: i1 was applied when it was first sent";
-        fixture.speaks("exactly_once", words);
+        fixture.expect_violation("exactly_once", words);
     }
 }

@@ -109,13 +109,13 @@ impl ClientFixture {
         self.judges.witnessed()[check]
     }
 
-    pub(super) fn is_quiet(&mut self) {
+    pub(super) fn expect_holds(&mut self) {
         self.judges.end(Time(self.step));
         assert_eq!(self.judges.verdict(), None);
     }
 
     /// The tale ends with this check saying this.
-    pub(super) fn speaks(&mut self, check: &str, what: &str) {
+    pub(super) fn expect_violation(&mut self, check: &str, what: &str) {
         self.judges.end(Time(self.step));
         let violation = self.judges.verdict().expect("somebody should have spoken");
         assert_eq!((violation.check.as_str(), violation.what.as_str()), (check, what));

@@ -2,7 +2,7 @@
 //! (R1, R2).
 
 use super::record::Record;
-use super::{ClientCheck, ClientVerdict, Moment, Promises, holds};
+use super::{ClientCheck, ClientEvent, ClientVerdict, Promises, holds};
 use crate::clients::callers::OperationAnswer;
 use crate::clients::kv::wire::Got;
 
@@ -10,9 +10,9 @@ use crate::clients::kv::wire::Got;
 pub(super) struct FreshReads(pub(super) Promises);
 
 impl ClientCheck for FreshReads {
-    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> ClientVerdict {
-        let operation = moment.done()?;
-        let Some(OperationAnswer::Got(bytes)) = operation.told() else { return None };
+    fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> ClientVerdict {
+        let operation = event.done()?;
+        let Some(OperationAnswer::Got(bytes)) = operation.answer() else { return None };
         if !self.0.is_current(&operation.wanted.want) {
             return None;
         }
@@ -28,7 +28,7 @@ mod tests {
     #[test]
     fn a_read_may_miss_what_was_applied_after_it_began() {
         let mut fixture = ClientFixture::new();
-        fixture.write(1, "a").read(2, N2).applied(N1, 1, 1).sees(2, 0, 0, "").is_quiet();
+        fixture.write(1, "a").read(2, N2).applied(N1, 1, 1).sees(2, 0, 0, "").expect_holds();
         assert_eq!(fixture.witnessed("fresh_reads"), 1);
     }
 
@@ -37,13 +37,13 @@ mod tests {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).read(2, N2).sees(2, 0, 0, "");
         let words = "c1 #2 read k1 at n2: \"\" of i0, state i0: i1 was applied when it began";
-        fixture.speaks("fresh_reads", words);
+        fixture.expect_violation("fresh_reads", words);
     }
 
     #[test]
     fn a_read_of_the_local_state_claims_nothing() {
         let mut fixture = ClientFixture::new();
-        fixture.write(1, "a").applied(N1, 1, 1).stale_read(2, N2).sees(2, 0, 0, "").is_quiet();
+        fixture.write(1, "a").applied(N1, 1, 1).stale_read(2, N2).sees(2, 0, 0, "").expect_holds();
         assert_eq!(fixture.witnessed("fresh_reads"), 0);
     }
 }

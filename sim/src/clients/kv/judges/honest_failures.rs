@@ -1,7 +1,7 @@
 //! A write of which it was said that it was not done is never done (K4).
 
 use super::record::Record;
-use super::{ClientCheck, ClientVerdict, Moment, broken};
+use super::{ClientCheck, ClientEvent, ClientVerdict, violated};
 use crate::observe::Ending;
 use std::collections::BTreeMap;
 
@@ -10,21 +10,21 @@ use std::collections::BTreeMap;
 pub(super) struct HonestFailures(BTreeMap<(u32, u32), u64>);
 
 impl ClientCheck for HonestFailures {
-    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> ClientVerdict {
+    fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> ClientVerdict {
         let words =
             |operation, index| format!("#{operation} was refused for certain, and was applied at {index}");
-        match moment {
-            Moment::Returned(operation) if operation.ended(Ending::Failed) => {
+        match event {
+            ClientEvent::Returned(operation) if operation.ended(Ending::Failed) => {
                 let (command, number) = (operation.command()?, operation.number);
                 self.0.insert((command.session, command.sequence), number);
                 match record.effect(&command) {
-                    Some(effect) => broken(|| words(number, effect.index)),
+                    Some(effect) => violated(|| words(number, effect.index)),
                     None => Some(Ok(())),
                 }
             }
-            Moment::First(index, Some(command)) => {
+            ClientEvent::First(index, Some(command)) => {
                 let &operation = self.0.get(&(command.session, command.sequence))?;
-                broken(|| words(operation, *index))
+                violated(|| words(operation, *index))
             }
             _ => None,
         }
@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn what_was_refused_stays_undone() {
         let mut fixture = ClientFixture::new();
-        fixture.write(1, "a").fails(1).write(2, "b").applied(N1, 1, 2).is_quiet();
+        fixture.write(1, "a").fails(1).write(2, "b").applied(N1, 1, 2).expect_holds();
         assert_eq!(fixture.witnessed("honest_failures"), 1);
     }
 
@@ -46,19 +46,19 @@ mod tests {
     fn it_is_not_done_later() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").fails(1).applied(N1, 4, 1);
-        fixture.speaks("honest_failures", "#1 was refused for certain, and was applied at i4");
+        fixture.expect_violation("honest_failures", "#1 was refused for certain, and was applied at i4");
     }
 
     #[test]
     fn nor_was_it_done_before() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 4, 1).fails(1);
-        fixture.speaks("honest_failures", "#1 was refused for certain, and was applied at i4");
+        fixture.expect_violation("honest_failures", "#1 was refused for certain, and was applied at i4");
     }
 
     #[test]
     fn what_came_to_an_unknown_end_may_be_done() {
         let mut fixture = ClientFixture::new();
-        fixture.write(1, "a").unknown(1).applied(N1, 4, 1).is_quiet();
+        fixture.write(1, "a").unknown(1).applied(N1, 4, 1).expect_holds();
     }
 }

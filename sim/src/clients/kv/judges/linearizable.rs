@@ -4,7 +4,7 @@
 //! explain what clients saw, some other order may.
 
 use super::record::Record;
-use super::{ClientCheck, ClientVerdict, Moment, Promises, witness};
+use super::{ClientCheck, ClientEvent, ClientVerdict, Promises, witness};
 use crate::clients::callers::OperationAnswer;
 use crate::clients::kv::clients::KvOperation;
 use crate::clients::kv::wire::{CommandOutcome, Got, Response, Verb};
@@ -85,7 +85,7 @@ fn output(operation: &KvOperation) -> Option<Output<'_>> {
     if operation.ended(Ending::Failed) {
         return Some(Output::Failed);
     }
-    match operation.told()? {
+    match operation.answer()? {
         OperationAnswer::Got(bytes) => Got::decode(bytes).map(|got| Output::Read(got.value)),
         OperationAnswer::Applied(_, bytes) => match Response::decode(bytes)?.outcome {
             CommandOutcome::Done => Some(Output::Done),
@@ -104,10 +104,10 @@ fn patience(mut slices: u32) -> impl FnMut() -> bool {
 }
 
 impl ClientCheck for Linearizable {
-    fn judge(&mut self, _: &Record, moment: &Moment<'_>) -> ClientVerdict {
-        match moment {
-            Moment::Invoked(operation) => self.begin(operation),
-            Moment::Returned(operation) => return self.finish(operation),
+    fn judge(&mut self, _: &Record, event: &ClientEvent<'_>) -> ClientVerdict {
+        match event {
+            ClientEvent::Invoked(operation) => self.begin(operation),
+            ClientEvent::Returned(operation) => return self.finish(operation),
             _ => {}
         }
         None
@@ -143,12 +143,12 @@ mod tests {
 
     #[test]
     fn an_order_that_explains_everything_is_enough() {
-        reads(&["", ""]).is_quiet();
+        reads(&["", ""]).expect_holds();
     }
 
     #[test]
     fn what_no_order_explains_is_cut_down_to_what_shows_it() {
         let words = "no order explains what was seen of k1: c1 #2 read k1 at n1: \"a\" of i9, state i9";
-        reads(&["", "a", ""]).speaks("linearizable", words);
+        reads(&["", "a", ""]).expect_violation("linearizable", words);
     }
 }

@@ -10,7 +10,7 @@ use wavetank_raft::{Data, Index};
 #[derive(Debug, Default)]
 pub(super) struct Record {
     /// What stands at each index from 1 on.
-    log: Vec<LogSlot>,
+    log: Vec<LogContent>,
     /// The last index at which a command stands.
     last_command: Index,
     /// What came of each command of each session, the first time that it came.
@@ -24,7 +24,7 @@ pub(super) struct Record {
 
 /// What stands at an index.
 #[derive(Debug)]
-enum LogSlot {
+enum LogContent {
     /// No state machine was seen to apply it.
     Unseen,
     /// An entry that is no command to the store.
@@ -69,10 +69,10 @@ impl Record {
     /// Whether what stands at a known index is this.
     pub(super) fn agrees(&self, index: Index, bytes: Option<&Data>) -> bool {
         match (self.place(index), bytes) {
-            (LogSlot::Unseen, _) | (LogSlot::Other, None) => true,
+            (LogContent::Unseen, _) | (LogContent::Other, None) => true,
             // Most often it is the very same memory, shared on its way.
-            (LogSlot::Command(known), Some(bytes)) => Arc::ptr_eq(known, bytes) || known == bytes,
-            (LogSlot::Other, Some(_)) | (LogSlot::Command(_), None) => false,
+            (LogContent::Command(known), Some(bytes)) => Arc::ptr_eq(known, bytes) || known == bytes,
+            (LogContent::Other, Some(_)) | (LogContent::Command(_), None) => false,
         }
     }
 
@@ -82,12 +82,12 @@ impl Record {
             return None;
         }
         match self.place(index) {
-            LogSlot::Command(bytes) => Some(bytes),
-            LogSlot::Unseen | LogSlot::Other => None,
+            LogContent::Command(bytes) => Some(bytes),
+            LogContent::Unseen | LogContent::Other => None,
         }
     }
 
-    fn place(&self, index: Index) -> &LogSlot {
+    fn place(&self, index: Index) -> &LogContent {
         let at = usize::try_from(index.0 - 1).expect("an index into a log in memory");
         &self.log[at]
     }
@@ -95,9 +95,9 @@ impl Record {
     /// Takes in what stands at the next index, or at a later one.
     pub(super) fn take(&mut self, index: Index, bytes: Option<&Data>, command: Option<&Command<'_>>) {
         while (self.log.len() as u64) + 1 < index.0 {
-            self.log.push(LogSlot::Unseen);
+            self.log.push(LogContent::Unseen);
         }
-        self.log.push(bytes.map_or(LogSlot::Other, |bytes| LogSlot::Command(Data::clone(bytes))));
+        self.log.push(bytes.map_or(LogContent::Other, |bytes| LogContent::Command(Data::clone(bytes))));
         if bytes.is_some() {
             self.last_command = index;
         }

@@ -1,7 +1,7 @@
 //! To one client a server never goes back, as long as it lives, however it is read (R5).
 
 use super::record::Record;
-use super::{ClientCheck, ClientVerdict, Moment, holds};
+use super::{ClientCheck, ClientEvent, ClientVerdict, holds};
 use crate::clients::callers::OperationAnswer;
 use crate::clients::kv::clients::KvOperation;
 use crate::clients::kv::wire::Got;
@@ -21,19 +21,19 @@ pub(super) struct SessionOrder {
 }
 
 impl ClientCheck for SessionOrder {
-    fn judge(&mut self, _: &Record, moment: &Moment<'_>) -> ClientVerdict {
-        match moment {
-            Moment::Invoked(operation) => {
+    fn judge(&mut self, _: &Record, event: &ClientEvent<'_>) -> ClientVerdict {
+        match event {
+            ClientEvent::Invoked(operation) => {
                 self.open.insert(operation.number, self.lives[operation.pinned?.at()]);
             }
-            Moment::Returned(operation) => {
+            ClientEvent::Returned(operation) => {
                 let life = self.open.remove(&operation.number)?;
                 // An answer out of a life that is over says nothing about the next one.
                 if self.lives[operation.pinned?.at()] == life && operation.ended(Ending::Ok) {
                     return self.read(operation, life);
                 }
             }
-            Moment::Broke(idx) => self.lives[idx.at()] += 1,
+            ClientEvent::Broke(idx) => self.lives[idx.at()] += 1,
             _ => {}
         }
         None
@@ -42,7 +42,7 @@ impl ClientCheck for SessionOrder {
 
 impl SessionOrder {
     fn read(&mut self, operation: &KvOperation, life: u64) -> ClientVerdict {
-        let Some(OperationAnswer::Got(bytes)) = operation.told() else { return None };
+        let Some(OperationAnswer::Got(bytes)) = operation.answer() else { return None };
         let now = Got::decode(bytes)?.applied;
         let before = self.saw.insert(operation.client, (life, now));
         let (_, before) = before.filter(|(then, _)| *then == life)?;
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn a_server_that_lives_goes_forward() {
         let mut fixture = two_writes();
-        fixture.stale_read(3, N2).sees(3, 1, 1, "a").stale_read(4, N2).sees(4, 2, 2, "b").is_quiet();
+        fixture.stale_read(3, N2).sees(3, 1, 1, "a").stale_read(4, N2).sees(4, 2, 2, "b").expect_holds();
         assert_eq!(fixture.witnessed("session_order"), 1);
     }
 
@@ -72,20 +72,20 @@ mod tests {
         let mut fixture = two_writes();
         fixture.stale_read(3, N2).sees(3, 2, 2, "b").stale_read(4, N2).sees(4, 1, 1, "a");
         let words = "c1 #4 stale-read k1 at n2: \"a\" of i1, state i1: it had shown this client i2 before";
-        fixture.speaks("session_order", words);
+        fixture.expect_violation("session_order", words);
     }
 
     #[test]
     fn after_a_crash_it_may() {
         let mut fixture = two_writes();
         fixture.stale_read(3, N2).sees(3, 2, 2, "b").crashed(N2);
-        fixture.stale_read(4, N2).sees(4, 1, 1, "a").is_quiet();
+        fixture.stale_read(4, N2).sees(4, 1, 1, "a").expect_holds();
     }
 
     #[test]
     fn an_answer_that_was_under_way_during_the_crash_binds_nobody() {
         let mut fixture = two_writes();
         fixture.stale_read(3, N2).crashed(N2).sees(3, 2, 2, "b");
-        fixture.stale_read(4, N2).sees(4, 1, 1, "a").is_quiet();
+        fixture.stale_read(4, N2).sees(4, 1, 1, "a").expect_holds();
     }
 }

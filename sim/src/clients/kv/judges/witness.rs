@@ -10,7 +10,7 @@ use crate::observe::Ending;
 use wavetank_raft::Index;
 
 /// An operation at its place.
-struct Point<'a> {
+struct LinearizationPoint<'a> {
     at: Index,
     is_read: bool,
     operation: &'a KvOperation,
@@ -29,16 +29,16 @@ pub(super) fn explains(operations: &[KvOperation], record: &Record) -> bool {
             _ => true,
         };
         last_begun = last_begun.max(point.operation.order);
-        in_time && takes_place(point.operation, &mut value)
+        in_time && apply(point.operation, &mut value)
     })
 }
 
 /// Every operation that took effect, or says that it did; `None` if one claims what the log does
 /// not show.
-fn points<'a>(operations: &'a [KvOperation], record: &Record) -> Option<Vec<Point<'a>>> {
+fn points<'a>(operations: &'a [KvOperation], record: &Record) -> Option<Vec<LinearizationPoint<'a>>> {
     let mut points = Vec::with_capacity(operations.len());
     for operation in operations {
-        let place = match (operation.command(), operation.told()) {
+        let place = match (operation.command(), operation.answer()) {
             (Some(command), _) => record.effect(&command).map(|effect| effect.index),
             (None, Some(OperationAnswer::Got(bytes))) => Some(Got::decode(bytes)?.applied),
             (None, _) => None,
@@ -46,7 +46,9 @@ fn points<'a>(operations: &'a [KvOperation], record: &Record) -> Option<Vec<Poin
         let (done, failed) = (operation.ended(Ending::Ok), operation.ended(Ending::Failed));
         match place {
             Some(_) if failed => return None,
-            Some(at) => points.push(Point { at, is_read: operation.command().is_none(), operation }),
+            Some(at) => {
+                points.push(LinearizationPoint { at, is_read: operation.command().is_none(), operation })
+            }
             None if done => return None,
             None => {}
         }
@@ -55,9 +57,9 @@ fn points<'a>(operations: &'a [KvOperation], record: &Record) -> Option<Vec<Poin
 }
 
 /// Carries the operation out on the key's value: whether it saw what it should have.
-fn takes_place(operation: &KvOperation, value: &mut Vec<u8>) -> bool {
+fn apply(operation: &KvOperation, value: &mut Vec<u8>) -> bool {
     let Some(command) = operation.command() else {
-        let Some(OperationAnswer::Got(bytes)) = operation.told() else { return true };
+        let Some(OperationAnswer::Got(bytes)) = operation.answer() else { return true };
         return Got::decode(bytes).is_some_and(|got| got.value == value.as_slice());
     };
     let is_match = match command.verb {
@@ -71,7 +73,7 @@ fn takes_place(operation: &KvOperation, value: &mut Vec<u8>) -> bool {
             Verb::Delete => value.clear(),
         }
     }
-    let Some(OperationAnswer::Applied(_, bytes)) = operation.told() else { return true };
+    let Some(OperationAnswer::Applied(_, bytes)) = operation.answer() else { return true };
     let Some(response) = Response::decode(bytes) else { return false };
     match response.outcome {
         CommandOutcome::Done => is_match,

@@ -101,17 +101,17 @@ fn commands_survive_being_written_down() {
 
 /// A few random commands, with retries.
 fn commands(seed: u64) -> Vec<Data> {
-    let mut luck = Stream::new(seed, Domain::Workload, 0, 0);
+    let mut rng = Stream::new(seed, Domain::Workload, 0, 0);
     let value = vec![b'x'; 5_000];
     let mut draw = || {
-        let piece = &value[..luck.below(5_000) as usize];
-        let verb = match luck.below(5) {
+        let piece = &value[..rng.below(5_000) as usize];
+        let verb = match rng.below(5) {
             0 | 1 => Verb::Put(piece),
             2 => Verb::Append(piece),
             3 => Verb::Cas { expected: b"", new: piece },
             _ => Verb::Delete,
         };
-        let [session, sequence, key] = [4, 20, 6].map(|most| luck.below(most) as u32);
+        let [session, sequence, key] = [4, 20, 6].map(|most| rng.below(most) as u32);
         Command { session, sequence, key, verb }.encode()
     };
     (0..100).map(|_| draw()).collect()
