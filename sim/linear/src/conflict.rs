@@ -1,8 +1,8 @@
-//! The smallest part of a history that is not linearizable: what a person has to read.
+//! The smallest part of a history that is not linearizable, for a person to read.
 //!
-//! Two changes keep a history honest: to end it earlier, so that what is open then stays pending; and to
-//! leave out an operation that no other operation could have noticed. Every part is searched again before
-//! it counts as a conflict.
+//! Two changes keep a history valid: to end it earlier, so that open operations stay pending; and to
+//! leave out an operation that no other operation could have observed. Every part is searched again
+//! before it counts as a conflict.
 
 use super::{Effect, History, HistoryOp, NEVER, SLICE};
 use std::ops::Range;
@@ -76,7 +76,7 @@ fn is_illegal(history: &History, part: &Vec<HistoryOp>, keep_going: &mut dyn FnM
     false
 }
 
-/// The part without those operations of a run that no operation outside it could have noticed.
+/// The part without those operations of a run that no operation outside the run could have observed.
 fn without(history: &History, part: &Vec<HistoryOp>, run: Range<usize>) -> Vec<HistoryOp> {
     let stays = |at: usize, it: &HistoryOp| !(run.contains(&at) && it.effect.is_read_only());
     let staying = part.iter().enumerate().filter(|(at, it)| stays(*at, it));
@@ -86,11 +86,11 @@ fn without(history: &History, part: &Vec<HistoryOp>, run: Range<usize>) -> Vec<H
     part.iter().enumerate().filter(|(at, it)| is_kept(*at, it)).map(|(_, &it)| it).collect()
 }
 
-/// What operations notice of each other.
+/// What operations observe of each other.
 struct Noticed<'a> {
     history: &'a History,
     seen: Vec<u32>,
-    /// A cas notices any value but the one that it expects.
+    /// A failed cas observes any value but the one that it expects.
     mismatches: bool,
     appends: bool,
 }
@@ -109,7 +109,7 @@ impl<'a> Noticed<'a> {
         noticed
     }
 
-    /// Whether no operation would notice if this had not been done.
+    /// Whether no operation observes this effect.
     fn may_miss(&self, effect: Effect) -> bool {
         match effect {
             Effect::Nothing | Effect::Read(_) | Effect::Mismatch(_) => true,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-/// What a key is, and so what may be done to it.
+/// The type of a key, and the operations that it allows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeyModel {
     /// Holds any JSON value, `null` at first: `read`, `write`.
@@ -20,7 +20,7 @@ pub enum KeyModel {
     Kv,
 }
 
-/// The first line that makes no sense.
+/// The first invalid line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BadLine {
     /// Its number, from 1 on.
@@ -195,7 +195,7 @@ impl HistoryReader {
 }
 
 impl Pending {
-    /// An end speaks of the same operation as its beginning, as far as it says.
+    /// Checks that a completion matches its invocation.
     fn expect_same(&self, line: &HistoryLine, model: KeyModel) -> Result<(), String> {
         let verb = self.verb.to_string();
         if let Some(f) = line.f.as_deref().filter(|f| *f != verb) {
@@ -237,7 +237,7 @@ impl KeyModel {
         if has { Ok(verb) } else { Err(format!("the {self} model has no {verb}")) }
     }
 
-    /// What an invocation says beside its verb.
+    /// The arguments of an invocation.
     fn args(self, verb: OpKind, value: &Value) -> Result<Vec<Vec<u8>>, String> {
         match verb {
             OpKind::Read => Ok(Vec::new()),

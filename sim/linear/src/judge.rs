@@ -4,14 +4,14 @@ use super::History;
 use super::jsonl::{self, BadLine, KeyModel, OperationText, Partition};
 use super::search::OrderSearch;
 
-/// What was found out about a history.
+/// The result of judging a history.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Judgement {
     /// The number of operations.
     pub operations: usize,
     /// The number of keys.
     pub keys: usize,
-    /// The verdict.
+    /// Whether the history is linearizable.
     pub finding: Finding,
 }
 
@@ -35,7 +35,7 @@ pub enum Finding {
 pub struct Conflict {
     /// The key, as it stands in the lines; `null` if they name none.
     pub key: String,
-    /// The operations, in the order of their beginnings.
+    /// The operations, in the order of their invocations.
     pub operations: Vec<OperationText>,
 }
 
@@ -59,7 +59,7 @@ pub struct Conflict {
 /// ```
 ///
 /// # Errors
-/// Names the first line that makes no sense.
+/// Names the first invalid line.
 pub fn judge(
     text: &str,
     model: KeyModel,
@@ -72,8 +72,8 @@ pub fn judge(
     Ok(Judgement { operations, keys: count, finding })
 }
 
-/// How many steps each key gets before the next one's turn; more from round to round, so that a
-/// hard key does not hide what an easy one would show.
+/// How many steps each key gets in the first round. Later rounds have more, so that a hard key does not
+/// delay an easy one.
 const FIRST_ROUND: u64 = 4_096;
 
 fn find(keys: Vec<(String, Partition)>, keep_going: &mut dyn FnMut() -> bool) -> Finding {

@@ -1,9 +1,9 @@
-//! Whether what clients saw is linearizable (Herlihy and Wing 1990).
+//! A linearizability checker (Herlihy and Wing 1990).
 //!
 //! Here: the history of one key ([`History`]), the search for an order of its operations that explains
 //! every output, the smallest part of the history that has no such order ([`History::conflict`]), and a
-//! reader of histories in lines of JSON ([`judge`]). Not here: where histories come from, clocks (the
-//! caller says when a search stops), and anything with more than one key: a history is linearizable if
+//! reader of histories in lines of JSON ([`judge`]). Not here: the origin of histories, clocks (the
+//! caller stops a search), and histories of several keys: a history is linearizable if
 //! and only if the history of each key is.
 //!
 //! The search is Wing and Gong's with Lowe's memo. It prunes by three rules besides. A read that fits the
@@ -213,7 +213,7 @@ impl History {
     }
 }
 
-/// How many steps a search takes between two questions whether to go on.
+/// How many steps a search takes before it asks whether to continue.
 const SLICE: u64 = 4_096;
 
 impl Effect {

@@ -1,4 +1,4 @@
-//! A history prepared for the search: what can be known before the search begins.
+//! A history prepared for the search: everything that is known before the search begins.
 
 use super::states::AppendStates;
 use super::unreachable::Unreachable;

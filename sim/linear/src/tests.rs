@@ -1,4 +1,4 @@
-//! Verdicts that are known, and random histories against brute force.
+//! Known verdicts, and random histories against brute force.
 
 mod known;
 mod random;

@@ -11,7 +11,7 @@ use std::ops::Range;
 #[derive(Debug)]
 pub(super) struct Writers<'a> {
     values: &'a [Box<[u8]>],
-    /// Values and the operations without which they cannot be, by id.
+    /// Values and the operations that they need, by id.
     pairs: Vec<(u32, u32)>,
     /// Values that no operation can have produced.
     impossible: Vec<u32>,
@@ -93,7 +93,7 @@ impl<'a> Writers<'a> {
         }
     }
 
-    /// Whether what is appended is part of a value that was read.
+    /// Whether an appended element is part of a value that was read.
     pub(super) fn is_seen(&self, element: u32, states: Option<&AppendStates>) -> bool {
         let element = &self.values[element as usize];
         match (&self.elements, states) {
@@ -128,7 +128,7 @@ impl<'a> Writers<'a> {
         Some(Unreachable::new(demand, slack, supplies, operations.len()))
     }
 
-    /// Pairs of an operation and a value that must be read and cannot be without it.
+    /// Pairs of an operation and a value that must be read and needs this operation.
     fn made(&self, operations: &[HistoryOp], demand: &[u32]) -> Vec<(u32, u32)> {
         let mut places = vec![None; operations.iter().map(|it| it.id + 1).max().unwrap_or(0) as usize];
         for (place, it) in (0..).zip(operations) {

@@ -1,4 +1,4 @@
-//! What should sometimes happen, and how many different situations came up.
+//! Events that should sometimes happen, and how many different situations occurred.
 //!
 //! A sweep in which the leader never changed has tested little, even if it passes.
 
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Index, RoleName, Term};
 
 named! {
-    /// Something that should sometimes happen.
+    /// An event that should sometimes happen.
     Point {
         /// A server became leader.
         Elected = "leader elected",
@@ -20,7 +20,7 @@ named! {
         Deposed = "leader deposed",
         /// Several candidates had votes in a term that had no leader.
         SplitVote = "split vote",
-        /// A vote was asked for with an older log.
+        /// A candidate with an older log asked for a vote.
         StaleLogRefused = "vote refused for a stale log",
         /// A pre-candidate became a follower again.
         PreVoteLost = "pre-vote lost",
@@ -40,7 +40,7 @@ named! {
         CrashWhileWriting = "crash with unsynced writes",
         /// Only part of a write survived.
         TornWrite = "torn write",
-        /// A server came back.
+        /// A server restarted.
         Restarted = "restart",
         /// A store failed.
         StoreFailed = "store failed",
@@ -50,7 +50,7 @@ named! {
         SnapshotTaken = "snapshot taken",
         /// A follower got a snapshot in place of entries.
         CaughtUpBySnapshot = "caught up by snapshot",
-        /// It took the place of a log in conflict.
+        /// An installed snapshot replaced a conflicting log.
         SnapshotOverConflict = "snapshot over a conflicting log",
         /// A message of an older term arrived.
         StaleMessage = "stale message",
@@ -114,13 +114,13 @@ impl Sometimes {
         }
     }
 
-    /// How often each thing happened. Those that did not are there with zero.
+    /// How often each event happened; zero for those that did not.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, u64> {
         self.counts.named().map(|(name, count)| (name.to_owned(), count)).collect()
     }
 
-    /// How often one thing happened.
+    /// How often one event happened.
     #[must_use]
     pub fn count(&self, point: Point) -> u64 {
         self.counts[point]
@@ -215,9 +215,9 @@ impl Sometimes {
     }
 }
 
-/// A digest of the situation: for each server its role, whether a term or a log is ahead of its
-/// own, how it stands to what is committed, and the phase of its configuration. Which server it is
-/// does not matter, nor how many look alike.
+/// A digest of the situation: for each server its role, whether another term or log is ahead, its
+/// uncommitted entries, and the phase of its configuration. The servers' names and the number of equal
+/// servers do not matter.
 fn situation(ghost: &Ghost) -> u64 {
     let up = ghost.up();
     let mut profiles = [0_u64; ServerIdx::MOST];

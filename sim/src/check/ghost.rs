@@ -46,7 +46,7 @@ pub(crate) struct Ghost {
     pub(crate) step: GhostStep,
     /// What is true of each log position.
     pub(crate) history: CommitHistory,
-    /// Who voted for whom and who led.
+    /// The votes and leaders of each term.
     pub(crate) terms: Terms,
     /// The servers that must make progress, and since when.
     pub(crate) healed: Option<(Time, ServerSet)>,

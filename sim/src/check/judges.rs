@@ -164,7 +164,7 @@ impl Judges {
         wanted.map(|check| check.name).chain([EveryCallEnds::NAME, Progress::NAME]).collect()
     }
 
-    /// How often each thing that should sometimes happen happened.
+    /// How often each event of the coverage list happened.
     #[must_use]
     pub const fn sometimes(&self) -> &Sometimes {
         &self.sometimes

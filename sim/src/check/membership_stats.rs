@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_a_minority_had_is_rolled_back() {
+    fn a_change_on_a_minority_is_rolled_back() {
         let (mut tank, old) = tank();
         tank.isolate(old);
         ask(&mut tank, old, add(ServerIdx(3)));

@@ -1,8 +1,8 @@
-//! The clients of a run. Each has one operation open at a time: it asks the server that it thinks
-//! leads, waits, asks again, and knows how the operation ended or says that it does not know.
+//! The clients of a run. Each has one open operation at a time. It asks the server that it believes to
+//! be the leader, waits, and retries. At the end it knows the outcome, or reports it as unknown.
 //!
 //! What the clients ask for is a [`Script`]: that of the key-value store ([`crate::clients::kv::clients`]), or
-//! one of your own. Not here: how a question travels, and whether an answer is right.
+//! one of your own. Not here: how requests travel, and whether an answer is right.
 
 mod operation;
 
@@ -17,23 +17,23 @@ use operation::ReplyMeaning;
 use std::fmt::Debug;
 use wavetank_raft::{RequestId, Span, Time};
 
-/// What the clients of a run ask for, one operation after the other.
+/// The operations that the clients of a run perform.
 pub trait Script: Debug {
-    /// What one operation asks for: [`Want`], unless traces and judges are to know more of it.
+    /// One operation's request: [`Want`], or a type that tells traces and judges more.
     type Wanted: Wanted;
 
     /// Draws from a client's stream what the client asks for in the operation of this number.
     fn next(&mut self, client: u16, operation: u64, rng: &mut Stream) -> Self::Wanted;
 
-    /// An operation has ended. What is drawn here does not change what [`Script::next`] draws.
+    /// An operation has ended. Draws made here do not change the draws of [`Script::next`].
     fn on_end(&mut self, _: &Operation<Self::Wanted>, _: &mut Stream) {}
 }
 
 /// The clients of a run.
 ///
 /// 1. A client has at most one operation open.
-/// 2. A write that was told [`Ending::Failed`] was refused by every server that it was sent to.
-/// 3. Requests have numbers from 2⁴⁰ on; smaller numbers are left to others.
+/// 2. A write that ends with [`Ending::Failed`] was refused by every server that it was sent to.
+/// 3. Requests have numbers from 2⁴⁰ on; smaller numbers are free for other callers.
 #[derive(Debug)]
 pub struct Callers<S: Script> {
     script: S,
@@ -49,16 +49,16 @@ pub struct Callers<S: Script> {
     stopped: bool,
 }
 
-/// What all clients of a run do alike when they are refused or not answered.
+/// How the clients of a run react to refusals and timeouts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RetryPolicy {
     /// How long a client waits for an answer.
     pub(crate) patience: Span,
     /// How long it waits after a refusal before it asks again.
     pub(crate) backoff: Spans,
-    /// How often it asks before it gives an operation up (≥ 1).
+    /// How many requests it sends before it gives up an operation (≥ 1).
     pub(crate) tries: u32,
-    /// How often it gives an operation up at the first refusal.
+    /// How often it gives up an operation at the first refusal.
     pub(crate) resign: Ratio,
 }
 
@@ -66,13 +66,13 @@ pub(crate) struct RetryPolicy {
 #[derive(Debug)]
 pub(crate) struct ClientMachine {
     number: u16,
-    /// The one server that is asked; `None` for a client that looks for the leader.
+    /// The one server that it asks; `None` for a client that looks for the leader.
     pinned: Option<ServerIdx>,
-    /// The server that is thought to lead.
+    /// The server that it believes to be the leader.
     leader: ServerIdx,
     /// How long the client rests between operations.
     think: Spans,
-    /// Draws what is wanted, apart from `timing_rng`: timeouts and refusals do not change what is wanted.
+    /// Draws the operations. Apart from `timing_rng`, so that timeouts and refusals change no operation.
     wanted_rng: Stream,
     timing_rng: Stream,
     state: ClientState,
@@ -86,12 +86,12 @@ enum ClientState {
     Stopped,
 }
 
-/// What was done for an operation so far.
+/// The requests for an operation so far.
 #[derive(Clone, Copy, Debug)]
 struct Attempts {
     operation: u64,
     tries: u32,
-    /// A server that was asked may have done it, or may yet do it.
+    /// A server may have done it, or may still do it.
     may_have_taken_effect: bool,
 }
 
@@ -135,7 +135,7 @@ impl ClientMachine {
         matches!(self.state, ClientState::Resting(_) | ClientState::Stopped)
     }
 
-    /// Rests until the next operation, if there is to be one.
+    /// Rests until the next operation, unless the clients are stopped.
     fn rest(&mut self, now: Time, stopped: bool) {
         let until = now + self.timing_rng.within(self.think);
         self.state = if stopped { ClientState::Stopped } else { ClientState::Resting(until) };
@@ -153,8 +153,8 @@ impl ClientMachine {
 }
 
 impl<S: Script> Callers<S> {
-    /// As many and as busy clients as a plan has, who try each operation once: an answer that does
-    /// not come in time leaves it unknown whether a command was done.
+    /// The clients of a plan, which try each operation once: after a timeout the outcome of a command is
+    /// unknown.
     #[must_use]
     pub fn trying_once(plan: &Plan, script: S) -> Self {
         let clients = &plan.clients;
@@ -165,7 +165,7 @@ impl<S: Script> Callers<S> {
         Self::with(script, callers.collect(), servers, RetryPolicy { patience, backoff, tries: 1, resign })
     }
 
-    /// These clients, who know these servers.
+    /// These clients, which know these servers.
     pub(crate) fn with(
         script: S,
         mut callers: Vec<ClientMachine>,
@@ -226,7 +226,7 @@ impl<S: Script> Callers<S> {
         caller.state = ClientState::Waiting(attempts, request, now + self.retry.patience);
     }
 
-    /// No answer came in time. Nobody knows what became of the request.
+    /// No answer came in time. The outcome of the request is unknown.
     fn on_timeout(&mut self, at: usize, attempts: Attempts, now: Time, wants: &mut Wants) {
         let attempts = Attempts { may_have_taken_effect: true, ..attempts };
         self.callers[at].try_another_server(self.servers);
@@ -309,7 +309,7 @@ impl<S: Script> Callers<S> {
     }
 }
 
-/// Where in a request's number the client stands.
+/// The position of the client's number in a request's number.
 const CLIENT_SHIFT: u32 = 40;
 
 /// The client that sent a request; `None` if no client did.

@@ -34,8 +34,7 @@ struct ValueSet {
     seen: [&'static [u8]; 6],
 }
 
-/// Some that can be told apart in what they were appended to, by their first byte or their last,
-/// and some that cannot.
+/// Some elements can be split again after appends, by their first or last byte, and some cannot.
 const VALUE_SETS: [ValueSet; 3] = [
     ValueSet { elements: [b"", b"1", b"2", b"12"], seen: [b"", b"1", b"2", b"12", b"112", b"21"] },
     ValueSet { elements: [b"a1", b"a2", b"a3", b""], seen: [b"", b"a1", b"a2", b"a1a2", b"a2a1a3", b"a3a1"] },
@@ -65,7 +64,7 @@ fn output(rng: &mut TestRng, values: &ValueSet, input: Input<'static>) -> Option
     }
 }
 
-/// Anything at all.
+/// A random history, with answers that may be wrong.
 fn arbitrary_history(rng: &mut TestRng) -> History {
     let mut history = History::new(b"");
     let (mut open, mut left) = (Vec::new(), rng.between(1, 7));
@@ -85,8 +84,8 @@ fn arbitrary_history(rng: &mut TestRng) -> History {
     history
 }
 
-/// What a real key would have answered: every operation takes effect somewhere between its
-/// beginning and its end, some without an end, some without an effect.
+/// A history of a real key: every operation takes effect between its invocation and its completion.
+/// Some do not complete, and some have no effect.
 fn linearizable_history(rng: &mut TestRng, operations: u64, values: u64) -> History {
     let mut history = History::new(b"");
     let (mut state, mut open, mut left) = (Vec::new(), Vec::new(), operations);
@@ -150,7 +149,7 @@ fn the_search_agrees_with_brute_force() {
 }
 
 #[test]
-fn what_a_real_key_answers_is_linearizable() {
+fn histories_of_a_real_key_are_linearizable() {
     let mut rng = TestRng::new(2);
     for turn in 0..2_000 {
         let (operations, values) = (rng.between(1, 100), rng.between(1, 200));
@@ -160,7 +159,7 @@ fn what_a_real_key_answers_is_linearizable() {
 }
 
 #[test]
-fn the_search_agrees_with_brute_force_on_answers_that_are_nearly_right() {
+fn the_search_agrees_with_brute_force_on_slightly_wrong_answers() {
     let mut rng = TestRng::new(4);
     let mut verdicts = [0, 0];
     for turn in 0..20_000 {
@@ -181,7 +180,7 @@ fn the_search_agrees_with_brute_force_on_answers_that_are_nearly_right() {
 }
 
 #[test]
-fn a_conflict_is_one_and_nothing_in_it_is_needless() {
+fn a_conflict_is_illegal_and_minimal() {
     let mut rng = TestRng::new(3);
     let mut conflicts = 0;
     while conflicts < 500 {
@@ -203,7 +202,7 @@ fn a_conflict_is_one_and_nothing_in_it_is_needless() {
     }
 }
 
-/// The operations as they are known when the last of a conflict has ended.
+/// The operations as known at the last completion of a conflict.
 fn before(history: &History, conflict: &[usize]) -> Vec<HistoryOp> {
     let read_only = |at: &&usize| history.operations[**at].effect.is_read_only();
     let ends = conflict.iter().filter(read_only).map(|&at| history.operations[at].returned);

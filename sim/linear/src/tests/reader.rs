@@ -8,7 +8,7 @@ fn finding(text: &str, model: KeyModel) -> Finding {
     judged(text, model).finding
 }
 
-/// The one error that a text gets, on whatever line it is.
+/// The error that a text gets.
 fn error(text: &str, model: KeyModel) -> String {
     judge(text, model, &mut || true).unwrap_err().to_string()
 }
@@ -21,7 +21,7 @@ fn an_empty_history_is_linearizable() {
 }
 
 #[test]
-fn keys_are_apart() {
+fn keys_are_independent() {
     let text = r#"
         {"process":0,"type":"invoke","f":"write","key":"x","value":1,"time":1}
         {"process":0,"type":"ok","f":"write","key":"x","value":1,"time":2}
@@ -65,7 +65,7 @@ fn a_failed_cas_found_another_value_and_any_other_failure_did_nothing() {
 }
 
 #[test]
-fn what_ends_with_info_or_not_at_all_may_have_happened() {
+fn an_operation_with_info_or_without_completion_may_have_happened() {
     for end in [r#"{"process":0,"type":"info","f":"write","value":1,"time":2}"#, ""] {
         for seen in ["1", "null"] {
             let text = format!(
@@ -106,7 +106,7 @@ fn a_stopped_search_says_how_much_is_open() {
 const INVOKE: &str = r#"{"process":0,"type":"invoke","f":"write","key":"x","value":1,"time":5}"#;
 
 #[test]
-fn each_kind_of_nonsense_has_its_words() {
+fn each_kind_of_bad_line_has_its_message() {
     let after = |line: &str| error(&format!("{INVOKE}\n{line}\n"), KeyModel::CasRegister);
     let cases = [
         ("{\"process\":0,", "line 2: not JSON: EOF while parsing a value at column 13"),

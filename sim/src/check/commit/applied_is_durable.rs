@@ -1,7 +1,7 @@
-//! Only what is on a server's own disk is handed to its state machine.
+//! A server applies only entries that are on its own disk.
 //!
-//! Raft itself would allow more; this core promises it, so that a state machine that keeps its own
-//! files never knows more than the log beside it.
+//! Raft allows more. This core promises it, so that a state machine with its own files is never ahead
+//! of the log.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -29,7 +29,7 @@ mod tests {
     use wavetank_raft::{Action, Batch, Event};
 
     #[test]
-    fn after_the_disk() {
+    fn durable_entries_may_be_applied() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.deliver(N1, N2, 0);

@@ -17,7 +17,7 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     let idx = step.idx;
     if facts.touches(Facts::APPLIED) {
-        // The state machine works on its own: what it was handed was committed then.
+        // The state machine runs on its own: its entries were committed when it got them.
         let (first, _, before) = step.fsm_batch?;
         return jump(idx, first, before);
     }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn in_order_and_committed() {
+    fn committed_entries_in_order_are_legal() {
         let mut fixture = fixture();
         hand(&mut fixture, 1, 2);
         fixture.set_view(N1, |scripted| scripted.view.applied = Index(2));
@@ -71,14 +71,14 @@ mod tests {
     }
 
     #[test]
-    fn not_before_the_commit() {
+    fn uncommitted_entries_are_not_applied() {
         let mut fixture = fixture();
         hand(&mut fixture, 1, 3);
         fixture.expect_violation("n1 applies up to i3, but has committed only i2");
     }
 
     #[test]
-    fn not_twice_and_not_with_a_gap() {
+    fn entries_are_applied_once_and_without_a_gap() {
         let mut twice = fixture();
         hand(&mut twice, 1, 2);
         hand(&mut twice, 2, 2);
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_applied_index_stays_within() {
+    fn the_applied_index_is_within_the_commit_index() {
         let mut fixture = fixture();
         fixture.set_view(N1, |scripted| scripted.view.applied = Index(3));
         fixture.expect_violation("n1 applies up to i3, but has committed only i2");

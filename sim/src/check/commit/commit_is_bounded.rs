@@ -36,7 +36,7 @@ mod tests {
     use crate::check::fixture::{Fixture, N1, N2};
 
     #[test]
-    fn it_rises_and_a_crash_forgets_it() {
+    fn a_commit_index_rises_and_restarts_after_a_crash() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.crash(N2);
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn it_does_not_fall() {
+    fn a_commit_index_does_not_fall() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.commit(N1, 1);
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_within_the_log() {
+    fn a_commit_index_is_within_the_log() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.commit(N2, 3);

@@ -1,4 +1,4 @@
-//! A leader commits by counting only entries of its own term; older ones come along.
+//! A leader commits only entries of its own term by counting; older ones are committed with them.
 
 use crate::check::commit::committed_is_durable_on_quorum::counted;
 use crate::check::ghost::{Facts, Ghost};
@@ -30,7 +30,7 @@ mod tests {
     use crate::check::fixture::{Fixture, N1, N2};
 
     #[test]
-    fn an_own_entry_takes_the_old_ones_along() {
+    fn an_own_entry_commits_older_ones() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.propose(N1, 2);

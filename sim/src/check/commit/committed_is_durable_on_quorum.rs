@@ -1,4 +1,4 @@
-//! What a leader commits by counting is on the disks of a quorum.
+//! An entry that a leader commits by counting is on the disks of a quorum.
 
 use crate::check::ghost::{ChainLink, Conf, Facts, Ghost, GhostStep, Placed};
 use crate::check::{Check, violated};
@@ -12,7 +12,7 @@ const SECTION: &str = "thesis §3.6.2, §3.8, §4.3";
 pub(crate) const CHECK: Check =
     Check::new("committed_is_durable_on_quorum", SECTION, JudgeLevel::History, Facts::COMMIT, judge);
 
-/// Whether a server committed by counting in this step, and not because its leader said so.
+/// Whether a server committed in this step by counting, not by its leader's commit index.
 #[must_use]
 pub(crate) fn counted(step: &GhostStep) -> bool {
     let led = step.was.leads() && step.was.term == step.now.term;
@@ -22,7 +22,7 @@ pub(crate) fn counted(step: &GhostStep) -> bool {
 fn disks(ghost: &Ghost, among: ServerSet, commit: Index, link: ChainLink) -> ServerSet {
     let holds = |idx: &ServerIdx| {
         let ghost_server = ghost.ghost_server(*idx);
-        // A disk that was lost whole had it when it was acknowledged.
+        // A disk that was lost as a whole held the entry when it was acknowledged.
         ghost_server.disk_holds(commit, link) || commit <= ghost_server.lost
     };
     among.iter().filter(holds).collect()
@@ -57,7 +57,7 @@ mod tests {
     use wavetank_raft::{Configuration, Event, Lists, Payload, Term, Token};
 
     #[test]
-    fn two_disks_of_three() {
+    fn two_disks_of_three_are_enough() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.replicate(N1, N2, 0);
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_no_disk() {
+    fn an_entry_in_memory_does_not_count() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.deliver(N1, N2, 0);

@@ -1,7 +1,7 @@
-//! A server that has told others of the term in which an entry was committed never drops that entry.
+//! A server that has sent the term in which an entry was committed never drops that entry.
 //!
-//! What counts is what it has told, not the term it is in: a server that never reached that term
-//! was not needed for the commit and may lose its copy to a leader of an older term.
+//! The sent term counts, not the current one: a server that never sent that term was not needed for
+//! the commit, and a leader of an older term may overwrite its copy.
 
 use crate::check::ghost::{ChainLink, CommitRecord, Facts, Ghost};
 use crate::check::{Check, violated};
@@ -12,7 +12,7 @@ use wavetank_raft::{LogId, Term};
 pub(crate) const CHECK: Check =
     Check::new("committed_never_dropped", "thesis §3.6.3", JudgeLevel::History, Facts::CUT, judge);
 
-/// Whether this entry may not go.
+/// Whether the server must keep this entry.
 fn is_bound(gone: ChainLink, committed: CommitRecord, announced_term: Term) -> bool {
     gone == committed.link && committed.term <= announced_term
 }
@@ -39,7 +39,7 @@ mod tests {
     use wavetank_raft::Index;
 
     #[test]
-    fn what_was_never_committed_may_go() {
+    fn an_uncommitted_entry_may_be_dropped() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.elect(N2, 3);
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_quorum_was_needed_for_may_not() {
+    fn a_committed_entry_may_not_be_dropped() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.replicate(N1, N2, 0);
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn who_never_heard_of_the_commit_term_may_lose_its_copy() {
+    fn a_server_below_the_commit_term_may_lose_its_copy() {
         // n3 holds an entry of t2 that a leader of t5 commits without it; a late append of t3's
         // leader, which never had that entry, may still overwrite it.
         let mut fixture = Fixture::three(&CHECK);

@@ -24,7 +24,7 @@ mod tests {
     use crate::check::fixture::{Fixture, N1, N2, N3};
 
     #[test]
-    fn above_the_commit_index_it_may() {
+    fn a_log_may_be_cut_above_the_commit_index() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.propose(N1, 2);
@@ -34,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn at_the_commit_index_it_may_not() {
+    fn a_log_is_not_cut_at_the_commit_index() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.elect(N2, 3);

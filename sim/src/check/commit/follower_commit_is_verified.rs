@@ -30,14 +30,14 @@ mod tests {
     use wavetank_raft::{Index, Term};
 
     #[test]
-    fn what_the_leader_showed() {
+    fn entries_that_the_leader_sent_are_verified() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.expect_holds();
     }
 
     #[test]
-    fn a_tail_of_its_own_is_not_verified() {
+    fn an_unmatched_suffix_is_not_verified() {
         // n1 keeps entries of t2 that the leader of t3 never had; the leader's empty append shows
         // only what comes before them.
         let mut fixture = Fixture::three(&CHECK);
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn another_leader_begins_anew() {
+    fn a_new_leader_resets_the_verified_index() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.propose(N1, 1);

@@ -1,8 +1,8 @@
-//! Leader Completeness: what was committed in a term is in the logs of the leaders of all later
-//! terms.
+//! Leader Completeness: an entry that was committed in a term is in the log of every leader of a later
+//! term.
 //!
-//! What is declared committed in the leader's own term or later is exempt: a leader that comes
-//! late, with the votes of an older term, may well lack it.
+//! Entries that were committed in the leader's own term or later are exempt: a late leader, elected
+//! with the votes of an older term, may lack them.
 
 use crate::check::ghost::{CommitRecord, Facts, Ghost};
 use crate::check::{Check, violated};
@@ -34,7 +34,7 @@ mod tests {
     use crate::check::fixture::{Fixture, N1, N2, N3};
 
     #[test]
-    fn a_leader_with_everything() {
+    fn a_leader_with_all_committed_entries_is_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.settle(N2, 3);
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leader_without_a_committed_entry() {
+    fn a_leader_without_a_committed_entry_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.replicate(N1, N2, 0);

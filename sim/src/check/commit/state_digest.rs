@@ -1,5 +1,4 @@
-//! All state machines that have applied the same entries are in the same state, however they came
-//! there.
+//! All state machines that have applied the same entries are in the same state, by log or by snapshot.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -28,7 +27,7 @@ mod tests {
     use wavetank_raft::{Index, LogId, Term};
 
     #[test]
-    fn the_same_state_by_any_way() {
+    fn equal_states_are_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.applied(N1, 1, 3, 33);
         fixture.applied(N2, 1, 3, 33);
@@ -38,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn another_state() {
+    fn a_different_state_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.applied(N1, 1, 3, 33);
         fixture.restored(N3, LogId::new(Term(1), Index(3)), 34);

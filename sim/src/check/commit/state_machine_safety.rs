@@ -1,4 +1,4 @@
-//! State Machine Safety: what one server commits at an index, every server commits there.
+//! State Machine Safety: all servers commit the same entry at an index.
 
 use crate::check::ghost::{CommitRecord, Facts, Ghost};
 use crate::check::{Check, violated};
@@ -33,7 +33,7 @@ mod tests {
     use crate::check::fixture::{Fixture, N1, N2, N3};
 
     #[test]
-    fn one_truth() {
+    fn equal_commits_are_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.settle(N3, 3);
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn two_truths() {
+    fn different_commits_are_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.commit(N1, 2);

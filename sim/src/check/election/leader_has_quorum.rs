@@ -1,4 +1,4 @@
-//! A leader has the votes of a quorum, as the harness itself saw them given.
+//! A leader has the votes of a quorum, as the harness recorded them.
 
 use crate::check::ghost::{Conf, Facts, Ghost};
 use crate::check::{Check, violated};
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_does_not_count() {
+    fn a_vote_of_a_non_member_does_not_count() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.campaign(N1, 2);
         fixture.grant(N4, 2, N1);

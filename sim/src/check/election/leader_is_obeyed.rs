@@ -1,4 +1,4 @@
-//! A server that hears from the leader of its term follows it.
+//! A server that receives a message from the leader of its term follows that leader.
 
 use crate::check::ghost::{Consumed, Facts, Ghost};
 use crate::check::{Check, violated};

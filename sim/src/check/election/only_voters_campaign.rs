@@ -1,4 +1,4 @@
-//! Only a voter campaigns; a server that an uncommitted change leaves out may, and sometimes must.
+//! Only a voter campaigns. A server that an uncommitted change removes may also campaign.
 
 use crate::check::ghost::{Chain, Facts, Ghost, Placed};
 use crate::check::{Check, violated};
@@ -10,8 +10,8 @@ use wavetank_raft::Index;
 pub(crate) const CHECK: Check =
     Check::new("only_voters_campaign", "thesis §4.2.2", JudgeLevel::History, Facts::CAMPAIGNED, judge);
 
-/// Whether a server may campaign under a configuration of its log, or under one before it that may
-/// still come back: as far as it knows what is committed.
+/// Whether a server may campaign under a configuration of its log, or under a previous one to which
+/// the log may still roll back, given the server's commit index.
 fn is_eligible(idx: ServerIdx, log: &Chain, conf: Placed, commit: Index) -> bool {
     let mut placed = conf;
     while !placed.conf.voters().contains(idx) {
@@ -49,14 +49,14 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_knows_nobody_does_not() {
+    fn a_server_without_a_configuration_does_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.campaign(N4, 2);
         fixture.expect_violation("n4 campaigns at t2 without knowing any configuration");
     }
 
     #[test]
-    fn a_server_left_out_may_until_that_is_committed() {
+    fn a_removed_server_may_until_the_removal_is_committed() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);

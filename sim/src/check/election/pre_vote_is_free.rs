@@ -1,4 +1,4 @@
-//! A pre-vote binds nobody: asking for one and answering one leave term and vote as they are.
+//! A pre-vote has no side effects: request and response leave term and vote unchanged.
 
 use crate::check::ghost::{Facts, Ghost, ServerView};
 use crate::check::{Check, violated};
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn asking_and_answering_leave_no_trace() {
+    fn requests_and_responses_change_nothing() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.set_view(N1, |scripted| scripted.view.role = RoleName::PreCandidate);
         fixture.step(N2, &asks(), |_| {}, Vec::new());
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn asking_raises_no_term() {
+    fn a_request_raises_no_term() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.set_view(N1, |scripted| {
             (scripted.view.role, scripted.view.term) = (RoleName::PreCandidate, Term(2))
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn answering_sets_no_vote() {
+    fn a_response_sets_no_vote() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.step(N2, &asks(), |scripted| scripted.view.vote = Some(N1.node()), Vec::new());
         fixture

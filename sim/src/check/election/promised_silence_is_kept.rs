@@ -1,8 +1,8 @@
-//! A server that has just heard a leader takes no part in the election of another: it gives no vote,
-//! promises none, and does not enter the candidate's term. Leases count on it, and a server that was
-//! cut off disturbs nobody by it.
+//! A server with recent leader contact helps no other candidate: it gives no vote and no pre-vote, and
+//! does not enter the candidate's term. Leases rely on this, and a server that was cut off cannot
+//! disrupt the cluster.
 //!
-//! A crash ends no such promise, and neither does a newer term that came by another way.
+//! A crash does not end this promise, and neither does a newer term from another source.
 
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
 use crate::check::{Check, violated};
@@ -55,7 +55,7 @@ mod tests {
 
     const AT_ONCE: Span = Span::ms(99);
 
-    /// Everybody hears N1, and then so much time passes.
+    /// All servers hear from N1, and then this much time passes.
     fn after(span: Span) -> Fixture {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
@@ -69,21 +69,21 @@ mod tests {
     }
 
     #[test]
-    fn once_the_leader_is_silent_votes_are_free() {
+    fn after_the_timeout_votes_are_free() {
         let mut fixture = after(HEARTBEAT_TIMEOUT);
         fixture.elect(N2, 3);
         fixture.expect_no_violation();
     }
 
     #[test]
-    fn a_voter_that_keeps_silent_does_nothing() {
+    fn a_voter_that_refuses_is_legal() {
         let mut fixture = after(AT_ONCE);
         fixture.step(N3, &asks(false), |_| {}, Vec::new());
         fixture.expect_holds();
     }
 
     #[test]
-    fn no_vote_is_given_beside_a_leader() {
+    fn no_vote_is_given_after_leader_contact() {
         let mut fixture = after(AT_ONCE);
         fixture.grant(N3, 3, N2);
         fixture.expect_violation(
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn nor_promised() {
+    fn no_pre_vote_is_granted() {
         let mut fixture = after(AT_ONCE);
         let request = Request::RequestPreVote(RequestPreVote { term: Term(3), last_log: LogId::ZERO });
         let event = Event::Request { from: N2.node(), rpc: RpcId(9), request };
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn nor_a_term_taken() {
+    fn the_term_of_the_candidate_is_not_entered() {
         let enter =
             |scripted: &mut ScriptedServer| (scripted.view.term, scripted.view.leader) = (Term(3), None);
         let mut fixture = after(AT_ONCE);
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_or_a_newer_term_is_no_way_out() {
+    fn a_crash_or_a_newer_term_does_not_end_the_promise() {
         let mut crashed = after(AT_ONCE);
         crashed.crash(N3);
         crashed.boot(N3);
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leader_may_hand_over_and_may_come_back() {
+    fn a_leader_may_transfer_and_may_be_elected_again() {
         let mut fixture = after(AT_ONCE);
         let enter = |scripted: &mut ScriptedServer| {
             (scripted.view.term, scripted.view.vote) = (Term(3), Some(N2.node()));

@@ -31,10 +31,10 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     not_inert(ghost, format_args!("{did}"))
 }
 
-/// Whether a leader changed its belief about a peer.
+/// Reports a leader that changed its progress record of a peer.
 fn moved(ghost: &Ghost) -> Option<String> {
     let step = &ghost.step;
-    // Peers may have come and gone since the leader was last looked at.
+    // Membership may have changed since the leader was last inspected.
     let moved = ghost.subject().followers.iter().find(|now| {
         let before = step.followers_before.iter().find(|before| before.node == now.node);
         before.is_some_and(|before| before.matched != now.matched)
@@ -68,14 +68,14 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_all_it_gets() {
+    fn a_stale_message_gets_a_refusal() {
         let mut fixture = fixture();
         fixture.step(N3, &stale_append(), |_| {}, Vec::new());
         fixture.expect_holds();
     }
 
     #[test]
-    fn it_moves_no_commit_index() {
+    fn a_stale_message_moves_no_commit_index() {
         let mut fixture = fixture();
         fixture.propose(N2, 1);
         fixture.replicate(N2, N3, 3);
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_not_acknowledged() {
+    fn a_stale_append_is_not_acknowledged() {
         let mut fixture = fixture();
         let yes = fixture.acknowledgement(N1, N3, RpcId(77));
         fixture.step(N3, &stale_append(), |_| {}, vec![yes]);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn it_gets_no_vote() {
+    fn a_stale_request_gets_no_vote() {
         let mut fixture = fixture();
         let last_log = LogId::new(Term(9), Index(9));
         let request = RequestVote { term: Term(2), last_log, leadership_transfer: false };
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_answer_moves_no_belief() {
+    fn a_stale_response_changes_no_progress() {
         let mut fixture = fixture();
         let response = wavetank_raft::AppendEntriesResponse {
             term: Term(2),

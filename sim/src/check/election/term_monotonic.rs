@@ -1,4 +1,4 @@
-//! Terms never fall: not while a server runs, and not below what it told anybody before a crash.
+//! Terms never fall: not while a server runs, and after a crash not below the newest sent term.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -37,7 +37,7 @@ mod tests {
     use wavetank_raft::Term;
 
     #[test]
-    fn a_term_that_nobody_heard_may_be_lost() {
+    fn an_unsent_term_may_be_lost() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.set_view(N1, |scripted| scripted.view.term = Term(5));
         fixture.crash(N1);
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_term_that_somebody_heard_may_not() {
+    fn a_sent_term_may_not_be_lost() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.crash(N2);
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_term_does_not_fall_in_between() {
+    fn a_term_does_not_fall_while_a_server_runs() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 4);
         fixture.set_view(N3, |scripted| scripted.view.term = Term(3));
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_does_not_run_ahead() {
+    fn a_message_carries_no_newer_term_than_its_sender() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.campaign(N1, 2);
         fixture.set_view(N1, |scripted| scripted.view.term = Term(3));

@@ -1,5 +1,5 @@
-//! A transfer of leadership: only to a voter that has everything, only in its term, nothing is
-//! proposed meanwhile, and it ends with the leadership at the latest.
+//! A transfer of leadership goes only to a voter with the whole log, and only in the leader's term.
+//! The leader proposes nothing during a transfer. The transfer ends with the leadership at the latest.
 
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
 use crate::check::{Check, violated};
@@ -29,7 +29,7 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     called.or_else(|| pending(ghost, witnessed))
 }
 
-/// Why a leader should not have handed over to this server.
+/// Why the leader must not transfer to this server.
 fn unfit(ghost: &Ghost, target: NodeId) -> Option<String> {
     let (step, leader) = (&ghost.step, ghost.step.idx);
     let confs = [step.was_conf, step.now_conf];
@@ -40,8 +40,8 @@ fn unfit(ghost: &Ghost, target: NodeId) -> Option<String> {
     if !step.now.leads() {
         return None;
     }
-    // What the leader appends in the same step, to leave a joint configuration, comes after the
-    // call.
+    // Entries that the leader appends in the same step, to leave a joint configuration, come after
+    // the request.
     let last = step.was.last.index;
     match ghost.subject().follower(target).map(|follower| follower.matched) {
         None => violated(format_args!("{leader} hands over to {target}, which does not follow it")),
@@ -52,7 +52,7 @@ fn unfit(ghost: &Ghost, target: NodeId) -> Option<String> {
     }
 }
 
-/// What is wrong with a server that has not answered a request to hand over.
+/// What is wrong with a server that has a pending transfer.
 fn pending(ghost: &Ghost, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     if ghost.subject().transfers.is_empty() {
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_transfer() {
+    fn a_complete_transfer_is_legal() {
         let mut fixture = fixture();
         asked(&mut fixture);
         fixture.step(N1, &Event::Timer, |_| {}, vec![call(N2)]);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_target_votes_and_has_everything() {
+    fn the_target_is_a_voter_with_the_whole_log() {
         let mut stranger = fixture();
         stranger.step(N1, &Event::Timer, |_| {}, vec![call(N4)]);
         stranger.expect_violation("n1 hands over to n4, which has no vote");
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_proposed_meanwhile() {
+    fn nothing_is_proposed_during_a_transfer() {
         let mut fixture = fixture();
         asked(&mut fixture);
         fixture.propose(N1, 1);
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_refusal_all_is_as_before() {
+    fn after_a_refusal_the_leader_may_propose() {
         let mut fixture = fixture();
         asked(&mut fixture);
         let refusal = Action::Answer { request: RequestId(70), outcome: Err(Error::EnqueueTimeout) };
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn it_does_not_outlive_the_leadership() {
+    fn a_transfer_ends_with_the_leadership() {
         let mut fixture = fixture();
         asked(&mut fixture);
         fixture.set_view(N1, |scripted| scripted.view.role = RoleName::Follower);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_of_an_older_term_is_not_obeyed() {
+    fn a_timeout_now_of_an_older_term_is_ignored() {
         let mut fixture = fixture();
         let request = Request::TimeoutNow(TimeoutNow { term: Some(Term(1)) });
         let event = Event::Request { from: N1.node(), rpc: RpcId(5), request };

@@ -14,7 +14,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     let (voter, term, has) = (step.idx, step.now.term, step.now.last);
     for promise in &step.promises {
-        // A call that waited for the disk may leave when it is of no use any more.
+        // A request that waited for the disk may be sent after its term is over.
         if let Promise::Candidacy { last: said, term: asked } = *promise
             && asked == term
             && has < said
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_candidate_does_not_boast() {
+    fn a_candidate_does_not_overstate_its_log() {
         let mut fixture = Fixture::three(&CHECK);
         let last_log = LogId::new(Term(7), Index(7));
         let request =

@@ -1,4 +1,4 @@
-//! A server gives its vote away once in a term, for ever: crashes give no second one.
+//! A server votes at most once in a term, also after a crash.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vote_that_nobody_was_told_of_is_lost_in_a_crash() {
+    fn an_unsent_vote_may_be_lost_in_a_crash() {
         let mut fixture = Fixture::three(&CHECK);
         fixture
             .set_view(N3, |scripted| (scripted.view.term, scripted.view.vote) = (Term(2), Some(N1.node())));

@@ -102,7 +102,7 @@ impl Chain {
     }
 
     /// Adds an entry whose digest is known from a chain that has the same prefix. Saves hashing
-    /// what was hashed when the write was asked for.
+    /// what was hashed when the server requested the write.
     pub(crate) fn push_as_in(&mut self, entry: &Entry, other: &Self) -> Option<ChainLink> {
         let same = match (other.link(entry.id.index), other.link(entry.id.index.back())) {
             (Some(link), Some(before)) if link.term == entry.id.term => {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_borrowed_digest_is_the_computed_one() {
+    fn a_copied_digest_equals_the_computed_one() {
         let whole = sample();
         let mut borrowed = Chain::default();
         for entry in [configuration(1, 1, &["n1"]), command(1, 2), configuration(2, 3, &["n1", "n2"])] {

@@ -51,7 +51,7 @@ facts! {
     COMMIT = 16,
     /// The applied index moved.
     APPLY = 17,
-    /// Another snapshot stands for the beginning of the log.
+    /// The server's snapshot changed.
     SNAPSHOT = 18,
     /// Another configuration is in force on the server.
     CONFIGURED = 19,
@@ -83,7 +83,7 @@ facts! {
     READABLE = 32,
     /// A leader added a configuration.
     CHANGED = 33,
-    /// The server is asked for a snapshot of its state machine.
+    /// The server requests a snapshot of its state machine.
     CAPTURING = 34,
     /// The log in memory does not end where the writes say.
     UNWRITTEN = 35,

@@ -19,7 +19,7 @@ pub(crate) struct DurableState {
 }
 
 impl DurableState {
-    /// Up to where it has the log, as entries or in a snapshot.
+    /// The last index that it has, as an entry or in a snapshot.
     pub(super) fn end(&self) -> Index {
         self.log.last().index.max(self.snapshot.index)
     }
@@ -95,15 +95,15 @@ pub(crate) struct GhostServer {
     pub(crate) lost_vote_at: Option<Index>,
     /// The reason for the halt that it has announced.
     pub(crate) halting: Option<Stop>,
-    /// As it was last seen.
+    /// Its view after its last step.
     pub(crate) view: ServerView,
-    /// The log in memory, by the writes that were asked for.
+    /// The log in memory, by the writes that the server requested.
     pub(crate) log: Chain,
     /// What is durable.
     pub(crate) disk: DurableState,
     /// The configuration that it says is in force.
     pub(crate) conf: Option<Placed>,
-    /// The same, as the server holds it.
+    /// The same configuration, as the server holds it.
     pub(crate) configuration: Option<Arc<Configuration>>,
     /// The configuration with which it last began to campaign.
     pub(crate) campaign: Option<Conf>,
@@ -111,9 +111,9 @@ pub(crate) struct GhostServer {
     pub(crate) announced_term: Term,
     /// Up to where its log agrees with what the leader of its term sent.
     pub(crate) verified: Index,
-    /// The leader it has heard last, unless it has campaigned since.
+    /// The last contact with a leader, unless the server has campaigned since.
     pub(crate) leader_contact: Option<LeaderContact>,
-    /// What a leader believes of its followers, when it was last looked at.
+    /// A leader's last known progress records of its followers.
     pub(crate) followers: Vec<Follower>,
     /// Replies to AppendEntries that it has not sent yet.
     pub(crate) pending_replies: VecDeque<PendingReply>,
@@ -121,7 +121,7 @@ pub(crate) struct GhostServer {
     pub(crate) pending_snapshot_replies: VecDeque<PendingReply>,
     /// Snapshots whose last piece is being written.
     pub(crate) incoming: Vec<(RpcId, LogId)>,
-    /// Writes on their way that put a snapshot in the place of the log, and the snapshot.
+    /// Pending writes that replace the log by a snapshot, each with the snapshot.
     pub(crate) discards: VecDeque<(Token, LogId)>,
     /// Entries have been handed to the state machine up to here.
     pub(crate) handed: Index,
@@ -182,7 +182,7 @@ impl GhostServer {
         self.disk_covers(id.index) || self.disk.log.has(id)
     }
 
-    /// Whether a durable snapshot, or the compacted beginning of the log, stands for an index.
+    /// Whether a durable snapshot, or the compacted prefix of the log, covers an index.
     #[must_use]
     pub(crate) fn disk_covers(&self, index: Index) -> bool {
         index <= self.disk.snapshot.index || index < self.disk.log.base().index
@@ -199,7 +199,7 @@ impl GhostServer {
         }
     }
 
-    /// What a leader last was seen to believe of a follower.
+    /// A leader's last known progress record of a follower.
     #[must_use]
     pub(crate) fn follower(&self, node: NodeId) -> Option<Follower> {
         self.followers.iter().find(|follower| follower.node == node).copied()

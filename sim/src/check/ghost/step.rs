@@ -15,7 +15,7 @@ pub(crate) enum Consumed {
     Snapshot { from: NodeId, term: Term },
     /// A candidate with this last entry asks for a vote; `transfer` if its leader has handed over to it.
     VoteRequest { from: NodeId, term: Term, last: LogId, transfer: bool },
-    /// A pre-vote is asked for.
+    /// A candidate asks for a pre-vote.
     PreVoteRequest { from: NodeId, term: Term },
     /// A call to campaign at once, with the sender's term, if it says.
     TimeoutNow { term: Option<Term> },
@@ -80,7 +80,7 @@ pub(crate) struct DiscardedLog {
 /// A read that is allowed now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct AllowedRead {
-    /// What was true when it was asked for.
+    /// What was true when it was requested.
     pub(crate) asked: PendingRead,
     /// Where it may read.
     pub(crate) index: Option<Index>,
@@ -104,7 +104,7 @@ pub(crate) struct RecoveredState {
 }
 
 impl RecoveredState {
-    /// Up to where it has the log, as entries or in the snapshot.
+    /// The last index that it has, as an entry or in the snapshot.
     pub(crate) fn end(&self) -> Index {
         self.last.index.max(self.snapshot.index)
     }
@@ -289,7 +289,7 @@ fn consumed_request(from: NodeId, request: &Request) -> Consumed {
     }
 }
 
-/// A read in short: its request id, whether its answer carries an index, whether it goes by the lease.
+/// A read in short: its request id, whether its answer carries an index, whether it relies on the lease.
 #[must_use]
 pub(crate) const fn read_of(request: RequestId, call: &Call) -> Option<(RequestId, bool, bool)> {
     match call {

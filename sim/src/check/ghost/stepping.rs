@@ -90,7 +90,7 @@ impl Ghost {
         facts
     }
 
-    /// Which configuration is in force, and which voters are counted with.
+    /// Records the configuration in force, and the voters that the server counts with.
     fn note_configuration(&mut self, idx: ServerIdx, server: &impl Inspect, facts: &mut Facts) {
         let ghost_server = &mut self.ghost_servers[idx.at()];
         self.step.was_conf = ghost_server.conf;
@@ -101,7 +101,7 @@ impl Ghost {
         self.step.now_conf = ghost_server.conf;
     }
 
-    /// What the event itself says: a message's term, and what it shows of the leader's log.
+    /// Records the event: a message's term, and the part of the leader's log that it shows.
     fn note_event(&mut self, idx: ServerIdx, server: &impl Inspect, facts: &mut Facts) {
         let (was, now) = (self.step.was, self.step.now);
         let ghost_server = &mut self.ghost_servers[idx.at()];

@@ -1,4 +1,4 @@
-//! Who voted for whom and who led, term by term: V and Ldr of the catalogue of invariants.
+//! The votes and the leader of each term: V and Ldr of the catalogue of invariants.
 
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::Term;

@@ -1,7 +1,7 @@
-//! Every call is answered at most once, with what it asked for or an error, and a transfer of
-//! leadership is over within two election timeouts, one way or the other (V8, V9).
+//! Every call is answered at most once, with the right kind of answer or an error, and a transfer of
+//! leadership ends within two election timeouts (V8, V9).
 //!
-//! Whether calls are answered at all is asked when everything else has settled: see
+//! Calls without any answer are judged at the end of the run: see
 //! [`Unsettled`](crate::engine::world::Unsettled).
 
 use crate::check::violated;
@@ -45,7 +45,7 @@ impl EveryCallEnds {
     /// The section that states it.
     pub(crate) const SECTION: &'static str = "thesis §3.10, §6.3";
 
-    /// The judge of a run in which a server that hears nothing campaigns within this time.
+    /// The judge of a run with this election timeout.
     #[must_use]
     pub(crate) fn new(election_timeout: Span) -> Self {
         let open = vec![Vec::new(); ServerIdx::MOST];
@@ -185,25 +185,25 @@ mod tests {
     const READ: (u64, Outcome) = (3, Ok(Answer::Readable { index: Index(1) }));
 
     #[test]
-    fn each_is_answered_with_what_it_asked_for() {
+    fn a_call_with_the_right_kind_of_answer_is_legal() {
         let applied = Answer::Applied { index: Index(2), response: Data::from(&b""[..]) };
         assert_eq!(said(&[(1, Ok(Answer::Done)), (2, Ok(applied)), READ], Time(300_000)), None);
     }
 
     #[test]
-    fn not_with_anything_else() {
+    fn a_call_with_another_kind_of_answer_is_not() {
         let words = said(&[(2, Ok(Answer::Done))], Time(1)).expect("nothing was done");
         assert!(words.starts_with("n1 answers") && words.contains("Done"), "{words}");
     }
 
     #[test]
-    fn not_twice() {
+    fn a_call_is_answered_once() {
         let words = said(&[READ, READ], Time(1)).expect("it was answered");
         assert!(words.ends_with("nobody waits for it"), "{words}");
     }
 
     #[test]
-    fn a_transfer_is_over_in_time() {
+    fn a_transfer_ends_in_time() {
         assert_eq!(said(&[], Time(200_000)), None);
         assert!(said(&[], Time(200_001)).expect("it is late").contains("transfer"));
     }

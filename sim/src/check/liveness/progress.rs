@@ -15,11 +15,11 @@ use wavetank_raft::{Index, Span, Term, Time};
 /// How much time the cluster gets, and what it must reach.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct LivenessBounds {
-    /// The longest time in which a follower that hears nothing begins to campaign.
+    /// The longest time after which a follower without leader contact campaigns.
     pub election_timeout: Span,
-    /// In how many of them the core must have settled.
+    /// The number of election timeouts in which the core must settle.
     pub timeouts: u64,
-    /// How many of them the last commits may be on their way.
+    /// The number of election timeouts that the last commits may take.
     pub slack: u64,
     /// How often leadership may still change after the core has settled. `None` where servers that
     /// were removed may disrupt: without pre-vote (thesis §4.2.3).
@@ -35,9 +35,9 @@ impl Default for LivenessBounds {
 /// What servers without a leader did since the healing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct ElectionCycle {
-    /// How often one of them began to campaign.
+    /// How many campaigns began.
     campaigns: u64,
-    /// How often one of them won.
+    /// How many campaigns won.
     victories: u64,
     /// By how much the newest term rose.
     terms: u64,
@@ -71,7 +71,7 @@ pub struct Progress {
     healed: Option<(Time, ServerSet)>,
     /// When the last fault on the core ended.
     since: Time,
-    /// What was committed then.
+    /// The commit index at that time.
     goal: Index,
     settled: Option<Time>,
     changes: u64,

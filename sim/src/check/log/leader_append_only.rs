@@ -36,7 +36,7 @@ mod tests {
     use wavetank_raft::{Entry, Event, Index, LogOp, Payload, Term};
 
     #[test]
-    fn a_leader_appends_and_a_follower_gives_way() {
+    fn a_leader_appends_and_a_follower_truncates() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.propose(N1, 2);
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leader_does_not_append_for_others() {
+    fn a_leader_appends_only_its_own_term() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N3, 2);
         let old = Entry::new(Term(1), Index(3), Payload::Noop);

@@ -1,5 +1,5 @@
-//! A server's log in memory is what it has asked its disk to keep: no entry is known that no write
-//! carries, and no write changes a log that the server does not know.
+//! A server's log in memory equals the log by its writes: every entry has a write, and every write
+//! changes the log in memory.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -34,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn one_in_memory_only() {
+    fn an_entry_without_a_write_is_reported() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.set_view(N1, |scripted| scripted.view.last = LogId::new(Term(2), Index(3)));

@@ -33,7 +33,7 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     violated(format_args!("{idx} appended {entry} after an entry of {before}"))
 }
 
-/// The first entry between two indexes that somebody else has too, above another log.
+/// The first entry between two indexes that another server also has, after a different log.
 fn first_twin(ghost: &Ghost, from: Index, upto: Index) -> Option<String> {
     let (second, log) = (ghost.step.idx, &ghost.subject().log);
     (from.0..=upto.0).map(Index).find_map(|index| {
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn one_name_is_one_log() {
+    fn one_index_and_term_is_one_log() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         append(&mut fixture, 2, 2);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_entry_after_another_is_another_log() {
+    fn an_equal_entry_after_a_different_one_is_another_log() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.append(N1, vec![Payload::Barrier]);

@@ -1,4 +1,4 @@
-//! What a leader believes to match on a follower is on that follower's disk.
+//! Entries up to a follower's match index are on that follower's disk.
 
 use crate::check::ghost::{Facts, Follower, Ghost};
 use crate::check::{Check, violated};
@@ -14,7 +14,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     news(&ghost.step.followers_before, followers).find_map(|belief| one(ghost, belief, witnessed))
 }
 
-/// The beliefs that are new.
+/// The progress records whose match index grew.
 fn news<'a>(before: &'a [Follower], now: &'a [Follower]) -> impl Iterator<Item = &'a Follower> {
     now.iter().filter(move |follower| {
         let known = before.iter().find(|known| known.node == follower.node);
@@ -28,8 +28,8 @@ fn one(ghost: &Ghost, belief: &Follower, witnessed: &mut u64) -> Option<String> 
     let ghost_server = ghost.ghost_server_of(follower)?;
     *witnessed += 1;
     let (leader, term) = (ghost.step.idx, ghost.step.now.term);
-    // A server that has said that it is in a newer term may have dropped what it had; and a disk
-    // that was lost whole no longer holds what it held.
+    // A server that has sent a newer term may have dropped its entries, and a disk that was lost as a
+    // whole holds none.
     let excused = term < ghost_server.announced_term || matched <= ghost_server.lost;
     if ghost_server.disk_holds(matched, link) || excused {
         return None;
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_in_memory_does_not_match() {
+    fn entries_in_memory_do_not_match() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.deliver(N1, N2, 0);
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_gone_on_to_a_newer_term_is_excused() {
+    fn a_follower_in_a_newer_term_is_excused() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         let rpc = fixture.deliver(N1, N2, 0);

@@ -33,7 +33,7 @@ mod tests {
     use wavetank_raft::Payload;
 
     #[test]
-    fn after_its_first_entry_is_committed() {
+    fn a_change_after_an_own_commit_is_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn not_before() {
+    fn a_change_before_an_own_commit_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.elect(N2, 3);

@@ -1,4 +1,4 @@
-//! A server that has committed a configuration goes by the same one as every other server that has.
+//! All servers that have committed the same index use the same configuration.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -37,7 +37,7 @@ mod tests {
     use wavetank_raft::{Index, Payload};
 
     #[test]
-    fn one_for_all() {
+    fn equal_committed_configurations_are_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn not_an_own_one() {
+    fn a_different_committed_configuration_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.set_view(N3, |scripted| scripted.configuration = Some((Index(1), voters(&[N2, N3]))));
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn not_one_that_is_passed() {
+    fn an_outdated_configuration_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);

@@ -1,4 +1,4 @@
-//! The configuration in force is the last one in the log, committed or not; with none in the log,
+//! The configuration in force is the last one in the log, committed or not. Without one in the log it is
 //! the snapshot's.
 
 use crate::check::ghost::{Facts, Ghost, Placed};
@@ -34,7 +34,7 @@ mod tests {
     use wavetank_raft::{Index, Payload};
 
     #[test]
-    fn from_the_append_on_and_back_with_the_cut() {
+    fn a_configuration_is_in_force_from_its_append_until_it_is_cut() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn not_rolled_back() {
+    fn a_cut_configuration_must_be_rolled_back() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn not_only_once_committed() {
+    fn an_uncommitted_configuration_is_in_force() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         let entry = wavetank_raft::Entry::new(

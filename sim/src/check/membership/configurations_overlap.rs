@@ -28,7 +28,7 @@ mod tests {
     use wavetank_raft::Payload;
 
     #[test]
-    fn one_more_overlaps() {
+    fn adding_one_voter_overlaps() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2, N3, N4]))]);
@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn one_for_two_does_not() {
+    fn replacing_two_voters_by_one_does_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N4]))]);

@@ -1,4 +1,4 @@
-//! A leader changes the membership only when the change before is committed, its own or inherited.
+//! A leader changes the membership only when the previous change is committed, its own or inherited.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -34,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn one_after_the_other() {
+    fn a_change_after_a_committed_one_is_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         change(&mut fixture, N1, &[N1, N2]);
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn not_two_at_once() {
+    fn two_pending_changes_are_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         change(&mut fixture, N1, &[N1, N2]);

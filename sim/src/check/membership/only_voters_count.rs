@@ -1,5 +1,4 @@
-//! The sets that are counted with are the voters of the configuration in force, nobody more and
-//! nobody less.
+//! A server counts quorums with exactly the voters of the configuration in force.
 
 use crate::check::ghost::{Conf, Facts, Ghost};
 use crate::check::{Check, violated};
@@ -30,7 +29,7 @@ mod tests {
     use wavetank_raft::{Index, Payload};
 
     #[test]
-    fn the_voters() {
+    fn the_voters_count() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
@@ -38,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn and_nobody_else() {
+    fn other_servers_do_not_count() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.set_view(N1, |scripted| {

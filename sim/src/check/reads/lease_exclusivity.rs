@@ -1,7 +1,7 @@
-//! As long as a server may read under its lease, nobody leads a newer term, and nothing is
-//! committed that it does not know of.
+//! While a server may read under its lease, no newer term has a leader, and the server knows all
+//! committed entries.
 //!
-//! Void where clocks do not keep the bound that leases assume.
+//! Not judged where clocks do not keep the bound that leases assume.
 
 use crate::check::ghost::{Facts, Ghost, PendingRead};
 use crate::check::reads::verified_leader::is_outdated;
@@ -41,7 +41,7 @@ mod tests {
     use wavetank_raft::{Answer, Index, ReadPath};
 
     #[test]
-    fn one_leader_under_its_lease() {
+    fn a_read_of_the_only_leader_is_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.read(N1, 50, ReadPath::Lease);
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_leader_ends_it() {
+    fn a_newer_leader_ends_the_lease() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.campaign(N2, 3);
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn clocks_without_a_bound_show_nothing() {
+    fn the_check_is_off_if_clocks_are_unbounded() {
         let bounded = Options::default();
         assert!(CHECK.is_enabled(&bounded));
         assert!(!CHECK.is_enabled(&Options { clocks: ClockBound::Unbounded, ..bounded }));

@@ -1,4 +1,4 @@
-//! A read sees at least everything that was committed anywhere when it was asked for.
+//! A read sees at least all entries that were committed anywhere when it was requested.
 
 use crate::check::ghost::{Facts, Ghost, PendingRead};
 use crate::check::{Check, violated};
@@ -13,7 +13,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     ghost.step.allowed.iter().find_map(|allowed| {
         let PendingRead { request, committed, indexed, leased, .. } = allowed.asked;
         let index = allowed.index?;
-        // What a lease shows is judged with the lease.
+        // `lease_exclusivity` judges reads under a lease.
         if !indexed || leased {
             return None;
         }
@@ -34,7 +34,7 @@ mod tests {
     use wavetank_raft::{Answer, Index, ReadPath};
 
     #[test]
-    fn what_was_committed_is_seen() {
+    fn a_read_of_all_committed_entries_is_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.read(N1, 50, ReadPath::Index);
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn the_past_is_not() {
+    fn a_read_below_the_commit_index_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.read(N1, 50, ReadPath::Index);

@@ -1,4 +1,4 @@
-//! The beginning of a log goes only when a durable snapshot stands for it.
+//! A log prefix is compacted only if a durable snapshot covers it.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -30,7 +30,7 @@ mod tests {
     }
 
     #[test]
-    fn after_the_snapshot() {
+    fn compaction_after_the_snapshot_is_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.captured(N1, LogId::new(Term(2), Index(2)), 7);
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn not_before_it() {
+    fn compaction_before_the_snapshot_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         compact(&mut fixture, 2);

@@ -1,4 +1,4 @@
-//! A snapshot from the leader takes the place of what it stands for, and of nothing else.
+//! An installed snapshot replaces the log prefix that it covers, and no other entry.
 
 use crate::check::ghost::{DiscardedLog, Facts, Ghost};
 use crate::check::{Check, violated};
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_snapshot_stays() {
+    fn entries_after_the_snapshot_stay() {
         let snapshot = LogId::new(Term(2), Index(3));
         let mut fixture = fixture();
         fixture.install(N3, snapshot, LogOp::Compact(Index(3)), |scripted| at(scripted, snapshot));
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_snapshot_does_not_go() {
+    fn entries_after_the_snapshot_are_not_removed() {
         let snapshot = LogId::new(Term(2), Index(3));
         let mut fixture = fixture();
         fixture.install(N3, snapshot, LogOp::Discard, |scripted| at(scripted, snapshot));
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_conflict_goes() {
+    fn a_conflicting_log_is_discarded() {
         let snapshot = LogId::new(Term(3), Index(3));
         let mut right = fixture();
         right.install(N3, snapshot, LogOp::Discard, |scripted| {
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn vote_and_position_stay() {
+    fn an_install_keeps_vote_and_applied_index() {
         let snapshot = LogId::new(Term(2), Index(3));
         let mut vote = fixture();
         vote.install(N3, snapshot, LogOp::Compact(Index(3)), |scripted| {

@@ -1,4 +1,4 @@
-//! A snapshot stands for a prefix that was committed, with the configuration in force there.
+//! A snapshot holds a committed prefix of the log, with the configuration in force at its end.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -76,28 +76,28 @@ mod tests {
     }
 
     #[test]
-    fn of_what_is_committed() {
+    fn a_snapshot_of_committed_entries_is_legal() {
         let mut fixture = fixture();
         capture(&mut fixture, LogId::new(Term(2), Index(2)), &[N1, N2, N3], 1);
         fixture.expect_holds();
     }
 
     #[test]
-    fn not_of_what_is_not() {
+    fn a_snapshot_of_uncommitted_entries_is_not() {
         let mut fixture = fixture();
         capture(&mut fixture, LogId::new(Term(2), Index(3)), &[N1, N2], 3);
         fixture.expect_violation("n1 has a snapshot of t2.i3, but only i2 is committed");
     }
 
     #[test]
-    fn not_of_another_term() {
+    fn a_snapshot_names_the_term_that_was_committed() {
         let mut fixture = fixture();
         capture(&mut fixture, LogId::new(Term(1), Index(2)), &[N1, N2, N3], 1);
         fixture.expect_violation("n1 has a snapshot of t1.i2, where n1 committed t2.i2");
     }
 
     #[test]
-    fn not_with_a_configuration_that_may_still_go() {
+    fn a_snapshot_holds_no_uncommitted_configuration() {
         let mut fixture = fixture();
         capture(&mut fixture, LogId::new(Term(2), Index(2)), &[N1, N2], 3);
         fixture.expect_violation(

@@ -1,5 +1,5 @@
-//! Nothing is promised that a crash at this instant would undo: votes, acknowledged entries and
-//! acknowledged snapshots are on the disk before anybody hears of them.
+//! A server promises nothing that a crash at this instant would undo: votes, acknowledged entries and
+//! acknowledged snapshots are on the disk before the message is sent.
 
 use crate::check::ghost::{Facts, Ghost, GhostServer, Promise};
 use crate::check::{Check, violated};
@@ -7,7 +7,7 @@ use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{HardState, NodeId, Term};
 
-/// A message left that binds its sender.
+/// A message was sent that binds its sender.
 pub(crate) const PROMISES: Facts =
     Facts::SENT_GRANT.or(Facts::SENT_CANDIDACY).or(Facts::SENT_ACK).or(Facts::SENT_SNAPSHOT_ACK);
 
@@ -26,7 +26,7 @@ fn votes(hard: HardState, term: Term, candidate: NodeId) -> bool {
     term < hard.term || hard == HardState { term, vote: Some(candidate) }
 }
 
-/// Whether a disk bears a promise out.
+/// Whether the disk holds what a promise claims.
 fn is_borne_out(idx: ServerIdx, promise: &Promise, ghost_server: &GhostServer) -> bool {
     let hard = ghost_server.disk.hard;
     match *promise {
@@ -36,7 +36,7 @@ fn is_borne_out(idx: ServerIdx, promise: &Promise, ghost_server: &GhostServer) -
         Promise::SnapshotAck { term, upto } => {
             term <= hard.term && (ghost_server.disk_covers(upto.index) || ghost_server.disk_has(upto))
         }
-        // Binds nobody.
+        // These do not bind their sender.
         Promise::PreGrant { .. } | Promise::TimeoutNow { .. } => true,
     }
 }
@@ -66,7 +66,7 @@ mod tests {
     use wavetank_raft::{Event, LogId, LogOp, Request, RequestVote, RpcId, Token};
 
     #[test]
-    fn after_the_disk_everything_may_leave() {
+    fn after_the_write_everything_may_be_sent() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.settle(N3, 3);
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn so_does_asking_for_votes() {
+    fn a_vote_request_waits_for_the_disk() {
         let mut fixture = Fixture::three(&CHECK);
         let last_log = fixture.scripted(N1).view.last;
         let request =
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn so_do_entries() {
+    fn an_acknowledgement_waits_for_the_disk() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         let rpc = fixture.deliver(N1, N2, 0);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_term_must_be_on_the_disk_for_an_acknowledgement() {
+    fn an_acknowledgement_needs_its_term_on_the_disk() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.crash(N2);
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_on_a_newer_term_promises_nothing_about_the_old_one() {
+    fn an_acknowledgement_of_an_older_term_binds_no_disk() {
         let mut ghost_server = GhostServer::default();
         ghost_server.disk.hard = HardState { term: Term(5), vote: None };
         let upto = LogId::new(Term(3), wavetank_raft::Index(8));

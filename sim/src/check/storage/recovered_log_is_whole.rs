@@ -1,5 +1,5 @@
-//! What a server starts from makes a whole: no hole, nothing damaged taken for sound, no gap
-//! between the snapshot and the log.
+//! The log that a server recovers is whole: no hole, no damaged entry, no gap between the snapshot and
+//! the log.
 
 use crate::check::ghost::{Chain, Facts, Ghost};
 use crate::check::{Check, violated};
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn as_it_was_written() {
+    fn an_unchanged_log_is_legal() {
         let (mut fixture, entries) = fixture();
         restart(&mut fixture, N2, LogId::ZERO, &entries);
         restart(&mut fixture, N1, LogId::ZERO, &entries[..3]);
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn with_a_hole() {
+    fn a_log_with_a_hole_is_not() {
         let (mut fixture, mut entries) = fixture();
         entries.remove(2);
         restart(&mut fixture, N2, LogId::ZERO, &entries);
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn with_another_entry() {
+    fn a_log_with_another_entry_is_not() {
         let (mut fixture, mut entries) = fixture();
         entries[2].payload = Payload::Barrier;
         restart(&mut fixture, N2, LogId::ZERO, &entries);
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn with_a_gap() {
+    fn a_gap_after_the_snapshot_is_not() {
         let (mut fixture, entries) = fixture();
         restart(&mut fixture, N2, entries[1].id, &entries[2..]);
         fixture.expect_violation("n2 starts with a snapshot of t0.i0 and a log that begins after t2.i2");

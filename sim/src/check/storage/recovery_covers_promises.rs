@@ -1,5 +1,5 @@
-//! A server that comes back stands by what it said before: its term, its vote, its part in every
-//! commit.
+//! A restarted server still has everything that it promised: its term, its vote, and the committed
+//! entries that it acknowledged.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -34,12 +34,12 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     ))
 }
 
-/// How much of what was committed, in terms that the server has told others of, its disk had.
+/// The last committed index, of the terms that the server has sent, that its disk held.
 fn committed_and_kept(ghost: &Ghost) -> Index {
     let kept = &ghost.step.recovered.kept.log;
     let committed = ghost.history.committed_before(ghost.subject().announced_term.next());
     let index = committed.min(kept.last().index);
-    // A log that ends in another history has no part in it.
+    // A log that differs from the committed one holds none of it.
     let has = ghost.history.link(index).is_some_and(|link| kept.link(index) == Some(link));
     if has { index } else { Index::ZERO }
 }
@@ -52,7 +52,7 @@ mod tests {
     use wavetank_raft::{Boot, Entropy, HardState, LogId, LogImage, SnapshotMeta, Term};
 
     #[test]
-    fn all_is_there() {
+    fn a_server_that_recovers_everything_is_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.crash(N2);
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn the_vote_is_there() {
+    fn a_server_recovers_its_vote() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.crash(N3);
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn the_term_is_there() {
+    fn a_server_recovers_its_term() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.crash(N3);
@@ -98,13 +98,13 @@ mod tests {
     }
 
     #[test]
-    fn its_part_in_a_commit_is_there() {
+    fn a_server_recovers_the_committed_entries_it_acknowledged() {
         fixture(3, None).expect_holds();
         // What was not committed may be missing.
         fixture(2, None).expect_holds();
         fixture(1, None)
             .expect_violation("n2 comes back with a log up to t1.i1; committed, and on its disk, was i2");
-        // A snapshot stands for it.
+        // A snapshot covers it.
         fixture(0, Some(Arc::new(meta(LogId::new(Term(2), Index(2)))))).expect_holds();
     }
 }

@@ -1,5 +1,5 @@
-//! A server that knows that a store failed promises nothing more until it has started anew: what the
-//! disk holds is not known.
+//! A server whose store failed promises nothing until it restarts, since the content of its disk is
+//! unknown.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::storage::persist_before_send::PROMISES;
@@ -32,7 +32,7 @@ mod tests {
     }
 
     #[test]
-    fn silence() {
+    fn a_server_that_promises_nothing_is_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fail(&mut fixture);
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn a_promise() {
+    fn a_promise_after_the_failure_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fail(&mut fixture);

@@ -1,5 +1,5 @@
-//! A server stops for good only where it must: it was told to, its removal is committed, or a fault
-//! struck its disk. It refuses to start only for the last of these reasons.
+//! A server halts only after a shutdown call, a committed removal, or a disk fault. It refuses to start
+//! only after a disk fault.
 
 use crate::check::ghost::{Facts, Ghost, Stop};
 use crate::check::{Check, violated};
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn it_was_told_to() {
+    fn a_stop_after_shutdown_is_legal() {
         let mut fixture = Fixture::three(&CHECK);
         let call = Event::Call { request: RequestId(70), call: Call::Shutdown };
         halt(&mut fixture, &call, Halt::Shutdown);
@@ -56,14 +56,14 @@ mod tests {
     }
 
     #[test]
-    fn nobody_told_it() {
+    fn a_stop_without_shutdown_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         halt(&mut fixture, &Event::Timer, Halt::Shutdown);
         fixture.expect_violation("n1 stopped as if it had been told to");
     }
 
     #[test]
-    fn its_disk_failed() {
+    fn a_stop_after_a_disk_fault_is_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.ghost.damaged(N1);
         halt(&mut fixture, &Event::Restored(Err(failure())), Halt::Store(failure()));
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn its_disk_is_sound() {
+    fn a_stop_with_a_sound_disk_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         halt(&mut fixture, &Event::Restored(Err(failure())), Halt::Store(failure()));
         fixture.expect_violation("n1 stopped for a store that failed, and its disk is sound");
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn its_removal_is_committed_or_is_not() {
+    fn a_stop_needs_a_committed_removal() {
         let removed = |committed| {
             let mut fixture = Fixture::three(&CHECK);
             fixture.settle(N1, 2);
@@ -91,7 +91,7 @@ mod tests {
             if committed {
                 fixture.replicate(N1, N2, 2);
                 fixture.commit(N1, 3);
-                // What another leader makes of the membership meanwhile gives it no vote back.
+                // Another leader's membership changes meanwhile do not give the vote back.
                 fixture.append(N1, vec![Payload::Configuration(voters(&[N2, N3]))]);
             }
             halt(&mut fixture, &Event::Timer, Halt::Removed);

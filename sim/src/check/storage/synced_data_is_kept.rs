@@ -1,5 +1,5 @@
-//! What reached the disk is there after a crash: only what was never reported durable may be
-//! missing. A server that finds less has to stop, not to go on with less.
+//! Durable data survives a crash: only data that was never reported durable may be missing. A server
+//! that finds less must stop.
 
 use crate::check::ghost::{Facts, Ghost, RecoveredState};
 use crate::check::{Check, violated};
@@ -20,7 +20,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     missing(ghost.step.idx, found)
 }
 
-/// What is missing of what was kept.
+/// The durable data that is missing after a start.
 fn missing(idx: ServerIdx, found: &RecoveredState) -> Option<String> {
     let (hard, kept) = (found.hard, found.kept.hard);
     let older = hard.term < kept.term;
@@ -29,7 +29,7 @@ fn missing(idx: ServerIdx, found: &RecoveredState) -> Option<String> {
         return violated(format_args!("{idx} goes on with {hard:?}; on its disk was {kept:?}"));
     }
     let (log, snapshot, last) = (&found.kept.log, found.snapshot, found.last);
-    // A log that the snapshot contradicts goes with good reason.
+    // A log that conflicts with the snapshot is discarded on purpose.
     let contradicts =
         snapshot.index != Index::ZERO && log.link(snapshot.index).is_some() && !log.has(snapshot);
     let kept = log.last();
@@ -47,7 +47,7 @@ mod tests {
     use wavetank_raft::{Entry, HardState, LogId, Payload, Term};
 
     #[test]
-    fn what_was_not_synced_may_go() {
+    fn unsynced_data_may_be_lost() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.deliver(N1, N2, 0);
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_synced_may_not() {
+    fn synced_entries_may_not_be_lost() {
         let mut log = Chain::default();
         for index in 1..=9 {
             log.push(&Entry::new(Term(2), Index(index), Payload::Noop));
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn nor_may_the_vote_record() {
+    fn the_vote_record_may_not_be_lost() {
         let record =
             |term, vote: Option<ServerIdx>| HardState { term: Term(term), vote: vote.map(ServerIdx::node) };
         let says = |kept, hard| {

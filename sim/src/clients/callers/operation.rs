@@ -1,4 +1,4 @@
-//! One operation of one client, from the invocation to the end, as judges and traces get it.
+//! One operation of one client, from invocation to end, as judges and traces see it.
 
 use crate::engine::workload::{Reply, Want};
 use crate::observe::Ending;
@@ -6,7 +6,7 @@ use crate::plan::server_set::ServerIdx;
 use std::fmt;
 use wavetank_raft::{Answer, Data, Error, Index, Time};
 
-/// An operation.
+/// An operation of a client, with its outcome once it has one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Operation<W> {
     /// Its number, unique in the run, from 1 on.
@@ -19,7 +19,7 @@ pub struct Operation<W> {
     pub wanted: W,
     /// When it began.
     pub invoked: Time,
-    /// The place of its beginning among the beginnings and ends of all operations.
+    /// The position of its invocation in the order of all invocations and ends.
     pub order: u64,
     /// How it ended, if it has.
     pub end: Option<Completion>,
@@ -42,9 +42,9 @@ pub trait Wanted: Clone + fmt::Debug + fmt::Display + 'static {
 pub struct Completion {
     /// When it ended.
     pub at: Time,
-    /// The place of its end among the beginnings and ends of all operations.
+    /// The position of its end in the order of all invocations and ends.
     pub order: u64,
-    /// What its client knows of it.
+    /// The outcome that its client knows.
     pub ending: Ending,
     /// The answer, if it was done.
     pub answer: Option<OperationAnswer>,
@@ -66,14 +66,14 @@ impl<W> Operation<W> {
         self.end.as_ref()?.answer.as_ref()
     }
 
-    /// Whether it has come to this end.
+    /// Whether it ended this way.
     #[must_use]
     pub fn ended(&self, ending: Ending) -> bool {
         self.end.as_ref().is_some_and(|end| end.ending == ending)
     }
 }
 
-/// As traces tell it.
+/// The form in traces.
 impl<W: Wanted> fmt::Debug for Operation<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -127,19 +127,19 @@ impl From<Reply> for ReplyMeaning {
             Reply::Answered(Ok(Answer::Applied { index, response })) => {
                 Self::Answered(OperationAnswer::Applied(index, response))
             }
-            // Another answer is none to a command: a judge has said so already.
+            // Another kind of answer is wrong for a command, and a judge has already reported it.
             Reply::Answered(Ok(_)) | Reply::Broken => Self::Unknown,
             Reply::Value(Ok(value)) => Self::Answered(OperationAnswer::Got(value)),
             Reply::Answered(Err(
                 Error::LeadershipLost | Error::AbortedByRestore | Error::Shutdown | Error::Store(_),
             )) => Self::Unknown,
-            // A read changes nothing, so that any error of a read is a refusal.
+            // A read changes nothing, so any error of a read is a refusal.
             Reply::Answered(Err(error)) | Reply::Value(Err(error)) => Self::Refused(leader(&error)),
         }
     }
 }
 
-/// The server that an error points to.
+/// The leader that an error names.
 fn leader(error: &Error) -> Option<ServerIdx> {
     if let Error::NotLeader(Some((id, _))) = error { ServerIdx::of(id.node()) } else { None }
 }

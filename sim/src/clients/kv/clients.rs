@@ -1,4 +1,4 @@
-//! The clients of the key-value store: what they want, as a [`Script`] for [`Callers`], and their
+//! The clients of the key-value store: their operations, as a [`Script`] for [`Callers`], and their
 //! history as lines of JSON.
 
 mod lines;
@@ -23,10 +23,10 @@ pub type Clients = Callers<KvScript>;
 pub type KvOperation = callers::Operation<KvWant>;
 
 impl Clients {
-    /// The clients of a plan, who know these servers.
+    /// The clients of a plan, which know these servers.
     ///
     /// # Panics
-    /// When there is no server to know, or nothing to contend for.
+    /// If there is no server or no key.
     #[must_use]
     pub fn new(plan: ClientPlan, servers: ServerSet, seed: u64) -> Self {
         assert!(1 <= plan.keys, "clients need a key");

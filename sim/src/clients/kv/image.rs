@@ -1,6 +1,6 @@
 //! The store's state as the bytes of a snapshot, written and read in pieces.
 //!
-//! The last index, the keys with version and value, the sessions with what they were last told,
+//! The last index, the keys with version and value, the sessions with their last answers,
 //! and eight bytes of digest. Keys and sessions ascend, so equal states are equal bytes.
 
 use super::state::{KvSession, KvState};

@@ -1,8 +1,8 @@
-//! What is demanded of the answers that clients get: one property a file.
+//! The judges of client answers: one property a file.
 //!
-//! The checks look at operations and at what state machines apply, and know nothing of terms,
-//! votes and logs: they would judge any replicated store alike. What took effect is taken from
-//! `Record`, a plain store of the judges' own, never from the store that is judged.
+//! The checks see operations and applied commands, and know nothing of terms, votes and logs: they
+//! could judge any replicated store. The expected effects come from `Record`, the judges' own reference
+//! store, never from the store under test.
 
 mod acked_writes;
 mod exactly_once;
@@ -46,19 +46,18 @@ pub struct Promises {
     pub leases_hold: bool,
 }
 
-/// Something that clients can tell of.
+/// An event that the client judges look at.
 #[derive(Debug)]
 enum ClientEvent<'a> {
     /// A client began an operation.
     Invoked(&'a KvOperation),
-    /// A client knows how its operation ended.
+    /// A client's operation ended.
     Returned(&'a KvOperation),
-    /// A state machine applied what stands at this index, as the first one: a command to the store, if
-    /// it was one.
+    /// The first state machine applied this index: with the command, if it was one.
     First(Index, Option<Command<'a>>),
-    /// A state machine applied something else than the first one at this index.
+    /// A state machine applied different content than the first one at this index.
     Other(ServerIdx, Index),
-    /// A server died, or started.
+    /// A server crashed, halted or started.
     Broke(ServerIdx),
 }
 
@@ -72,15 +71,15 @@ impl<'a> ClientEvent<'a> {
     }
 }
 
-/// The result of a check for an event: `None` if there is nothing that it judges, or that the property
-/// held, or the sentence that says how it did not.
+/// The result of a check for an event: `None` if it judges no such event, `Ok` if the property held, or
+/// the sentence that describes the violation.
 type ClientVerdict = Option<Result<(), String>>;
 
 fn holds(is_so: bool, what: impl FnOnce() -> String) -> ClientVerdict {
     if is_so { Some(Ok(())) } else { violated(what) }
 }
 
-// A sentence is written for the one time that something is wrong; it must not be in the way before.
+// Only a failing run formats the sentence, so keep the code out of the hot path.
 #[cold]
 fn violated(what: impl FnOnce() -> String) -> ClientVerdict {
     Some(Err(what()))
@@ -88,17 +87,17 @@ fn violated(what: impl FnOnce() -> String) -> ClientVerdict {
 
 /// A property of what clients see.
 trait ClientCheck: fmt::Debug {
-    /// Looks at an event; the record is as it is after it, but for a return: open operations are
-    /// still open then.
+    /// Judges an event. The record already includes the event; only a returned operation is still open
+    /// in it.
     fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> ClientVerdict;
 
-    /// The run is over. Returns how the property did not hold, if it did not.
+    /// Judges the end of the run. Returns a sentence if the property did not hold.
     fn end(&mut self, _: &Record) -> Option<String> {
         None
     }
 }
 
-/// A check with its name, which is that of its file, and where its property is stated.
+/// A check with its name (that of its file) and the section that states the property.
 #[derive(Debug)]
 struct ClientJudge {
     name: &'static str,
@@ -124,16 +123,16 @@ impl ClientJudge {
 #[derive(Debug)]
 pub struct ClientJudges {
     record: Record,
-    /// In the order in which they look.
+    /// In the order in which they run.
     judges: Vec<ClientJudge>,
     step: u64,
-    /// The state was replaced from outside: what clients were told binds nobody any more.
+    /// A restore replaced the state, so earlier answers prove nothing any more.
     is_void: bool,
     verdict: Option<Violation>,
 }
 
 impl ClientJudges {
-    /// The judges of clients who were promised this.
+    /// The judges of clients with these promises.
     #[must_use]
     pub fn new(promises: Promises) -> Self {
         let judges = vec![
@@ -148,7 +147,7 @@ impl ClientJudges {
         Self { record: Record::default(), judges, step: 0, is_void: false, verdict: None }
     }
 
-    /// The run is over: what can only be told of the whole is told now.
+    /// Runs the checks that judge the whole run.
     pub fn end(&mut self, at: Time) {
         if !self.is_void {
             self.ask(at, |judge, record| judge.check.end(record));
@@ -171,7 +170,7 @@ impl ClientJudges {
         self.ask(at, |judge, record| judge.judge(record, event));
     }
 
-    /// Asks one judge after the other, until one says what did not hold.
+    /// Runs one check after the other until one reports a violation.
     fn ask(&mut self, at: Time, question: impl Fn(&mut ClientJudge, &Record) -> Option<String>) {
         if self.verdict.is_some() {
             return;
@@ -207,7 +206,7 @@ impl ClientJudges {
 }
 
 impl Observer for ClientJudges {
-    // Most of what happens is not the clients' business.
+    // Most observations do not concern clients.
     #[inline]
     fn on_observation(&mut self, observation: &Observation<'_>) {
         if self.verdict.is_some() || self.is_void {
@@ -265,7 +264,7 @@ impl CustomChecks for ClientJudges {
 }
 
 impl From<&Plan> for Promises {
-    /// What a plan's clocks allow to promise.
+    /// The promises that a plan's clocks allow.
     fn from(plan: &Plan) -> Self {
         let jumps = plan.nemesis.scheduled.keys().any(|kind| kind.breaks_leases());
         let apart = 2 * u64::from(plan.clocks.drift_ppm);
@@ -274,12 +273,12 @@ impl From<&Plan> for Promises {
 }
 
 impl Promises {
-    /// Whether this must be answered from the state as it is.
+    /// Whether the answer must reflect the current state.
     const fn is_current(self, want: &Want) -> bool {
         match want {
             Want::Apply(_) | Want::Read(ReadPath::Index, _) => true,
             Want::Read(ReadPath::Lease, _) => self.leases_hold,
-            // The leader was asked whether it leads, not how far its state machine is.
+            // The leader confirmed its leadership, not how far its state machine is.
             Want::Read(ReadPath::Verify, _) | Want::Stale(_) => false,
         }
     }

@@ -1,4 +1,4 @@
-//! The store's state: what every key holds, and what every session was last told.
+//! The store's state: the value of every key, and the last answer of every session.
 
 use super::wire::{Command, CommandOutcome, Got, Response, Verb, queried};
 use std::collections::BTreeMap;
@@ -10,12 +10,12 @@ pub(super) struct KvState {
     applied: Index,
     cells: BTreeMap<u32, KeyValue>,
     sessions: BTreeMap<u32, KvSession>,
-    // The wrapping sum of the digests of all cells and sessions: each can be taken out and put
-    // back alone, so a command costs what it touches.
+    // The wrapping sum of the digests of all cells and sessions: each can be
+    // updated alone, so a command costs no more than what it changes.
     sum: u64,
 }
 
-/// A key's value. A deleted key keeps its cell, so that "nothing" has a version too.
+/// A key's value. A deleted key keeps its cell, so that a missing value has a version too.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct KeyValue {
     pub(super) version: Index,
@@ -23,7 +23,7 @@ pub(super) struct KeyValue {
     hash: Hash,
 }
 
-/// What a session was last told.
+/// A session's last command and its answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct KvSession {
     pub(super) sequence: u32,
@@ -78,7 +78,7 @@ impl KvSession {
 }
 
 impl KvState {
-    /// Takes in the command at this index.
+    /// Applies the command at this index.
     pub(super) fn apply(&mut self, index: Index, bytes: &[u8]) -> Data {
         self.applied = index;
         let response = match Command::decode(bytes) {
@@ -153,7 +153,7 @@ impl KvState {
         self.sessions.iter().map(|(&number, &session)| (number, session))
     }
 
-    /// An empty state that has taken in everything up to here.
+    /// An empty state after this index.
     pub(super) fn at(applied: Index) -> Self {
         Self { applied, ..Self::default() }
     }

@@ -11,7 +11,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use wavetank_raft::{ReadPath, Time};
 
-/// Looks on and writes the history down.
+/// Records the history of all client operations.
 #[derive(Debug, Default)]
 pub struct Lines {
     operations: BTreeMap<u64, KvOperation>,
@@ -74,7 +74,7 @@ fn wanted(operation: &KvOperation) -> Value {
     }
 }
 
-/// A cas that was refused has not found another value, which is what "fail" says of a cas.
+/// The completion type. A `fail` of a cas means a mismatch, so a refused cas gets `info`.
 fn kind(operation: &KvOperation, end: &Completion) -> &'static str {
     let is_cas = matches!(operation.command().map(|command| command.verb), Some(Verb::Cas { .. }));
     match (end.ending, outcome(end)) {

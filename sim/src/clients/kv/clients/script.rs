@@ -1,4 +1,4 @@
-//! What a client of the store wants next: drawn from its own stream.
+//! Draws the operations of the store's clients, each from its own stream.
 
 use super::plan::{ClientPlan, Reads};
 use super::{KvOperation, KvWant};
@@ -7,7 +7,7 @@ use crate::clients::kv::wire::{Command, Got, Verb};
 use crate::observe::Ending;
 use crate::plan::rng::{Draw, Stream};
 
-/// What the clients of a plan want.
+/// Draws the operations of a plan's clients.
 #[derive(Debug)]
 pub struct KvScript {
     plan: ClientPlan,
@@ -17,7 +17,7 @@ pub struct KvScript {
     last: u32,
 }
 
-/// In which session a client writes, and what it knows.
+/// A client's session, and the value that it knows.
 #[derive(Debug)]
 struct ClientSession {
     number: u32,
@@ -75,7 +75,7 @@ fn learned_value(operation: &KvOperation) -> Option<Vec<u8>> {
 
 /// Draws the operation of this number.
 fn draw(plan: &ClientPlan, session: &mut ClientSession, operation: u64, rng: &mut Stream) -> KvWant {
-    // Always four words, so that what is wanted next does not depend on what is wanted now.
+    // Always draw four numbers, so that the next operation does not depend on this one.
     let (kind, verb, way, place) = (rng.draw(), rng.draw(), rng.draw(), rng.draw());
     let key = place.below(u64::from(plan.keys)) as u32;
     if !kind.hits(plan.writes) {
@@ -115,7 +115,7 @@ fn share(shares: [u32; 4], drawn: Draw) -> usize {
 }
 
 /// A value that only this operation writes: a `v`, its number, and as many dashes as are wanted.
-/// Only marks have a `v`, so a reader of what was appended sees which operation appended it.
+/// Only these values have a `v`, so an appended value shows which operations appended to it.
 fn unique_value(operation: u64, length: u32) -> Vec<u8> {
     let mut unique_value = format!("v{operation}").into_bytes();
     unique_value.resize(unique_value.len().max(length as usize), b'-');

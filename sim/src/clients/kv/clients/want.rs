@@ -1,4 +1,4 @@
-//! What an operation on the store asks for, and its words in traces.
+//! The request of an operation on the store, and its form in traces.
 
 use super::KvOperation;
 use crate::clients::callers::{OperationAnswer, Wanted};
@@ -10,7 +10,7 @@ use wavetank_raft::{Data, ReadPath};
 /// A command to one key, or a read of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KvWant {
-    /// The key.
+    /// The key that the operation reads or writes.
     pub key: u32,
     /// The encoded [`Command`], or the encoded query.
     pub want: Want,

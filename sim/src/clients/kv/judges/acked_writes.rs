@@ -1,4 +1,4 @@
-//! A write that was acknowledged is there, stays there, and did what was said (K1, K2).
+//! An acknowledged write was applied, stays applied, and had the reported outcome (K1, K2).
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, holds, violated};
@@ -8,7 +8,7 @@ use crate::clients::kv::wire::{CommandOutcome, Response};
 use std::collections::BTreeMap;
 use wavetank_raft::Index;
 
-/// Remembers the acknowledged writes by the index at which they were said to be applied.
+/// The acknowledged writes by the index in their answer.
 #[derive(Debug, Default)]
 pub(super) struct AckedWrites(BTreeMap<Index, u64>);
 
@@ -48,7 +48,7 @@ mod tests {
     use crate::clients::kv::wire::CommandOutcome;
 
     #[test]
-    fn what_was_applied_may_be_acknowledged() {
+    fn an_applied_write_may_be_acknowledged() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 3, 1).acks(1, 3, CommandOutcome::Done, 3);
         fixture.applied(N2, 3, 1).expect_holds();
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_applied_may_not() {
+    fn an_unapplied_write_may_not_be_acknowledged() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").acks(1, 3, CommandOutcome::Done, 3);
         fixture.expect_violation(
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn nor_what_stands_elsewhere() {
+    fn a_write_may_not_be_acknowledged_at_another_index() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").write(2, "b").applied(N1, 1, 1).applied(N1, 2, 2);
         fixture.acks(1, 2, CommandOutcome::Done, 2);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn nor_with_an_outcome_that_is_not_so() {
+    fn a_write_may_not_be_acknowledged_with_a_wrong_outcome() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).acks(1, 1, CommandOutcome::Mismatch, 1);
         let words = "c0 #1 put k1 = \"a\" (s1.1): mismatch, said i1: what came of it is Done";

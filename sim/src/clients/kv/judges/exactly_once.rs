@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_effect_is_one_too_many() {
+    fn a_second_effect_is_reported() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).applied(N1, 2, 1).acks(1, 2, CommandOutcome::Done, 2);
         let words = "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: it had taken effect at i1";

@@ -1,4 +1,4 @@
-//! Tales to tell the judges: what clients did and what state machines applied, line by line.
+//! Scripted observations for tests of the judges: client operations and applied commands.
 
 use super::{ClientJudges, Promises};
 use crate::clients::callers::{Completion, OperationAnswer};
@@ -13,7 +13,7 @@ use wavetank_raft::{Batch, Data, Entry, Index, Payload, ReadPath, Term, Time};
 pub(super) const N1: ServerIdx = ServerIdx(0);
 pub(super) const N2: ServerIdx = ServerIdx(1);
 
-/// A tale in which all writes are of one session and all reads of one client, on one key.
+/// A scripted run on one key: all writes have one session, and all reads have one client.
 pub(super) struct ClientFixture {
     judges: ClientJudges,
     operations: BTreeMap<u64, KvOperation>,
@@ -27,7 +27,7 @@ impl ClientFixture {
         Self { judges, operations: BTreeMap::new(), writes: 0, step: 0 }
     }
 
-    /// A tale that this check alone judges.
+    /// A scripted run that only this check judges.
     pub(super) fn only(check: &str) -> Self {
         let mut fixture = Self::new();
         fixture.judges.judges.retain(|judge| judge.name == check);
@@ -114,10 +114,10 @@ impl ClientFixture {
         assert_eq!(self.judges.verdict(), None);
     }
 
-    /// The tale ends with this check saying this.
+    /// At the end of the run this check has reported this sentence.
     pub(super) fn expect_violation(&mut self, check: &str, what: &str) {
         self.judges.end(Time(self.step));
-        let violation = self.judges.verdict().expect("somebody should have spoken");
+        let violation = self.judges.verdict().expect("a check reports a violation");
         assert_eq!((violation.check.as_str(), violation.what.as_str()), (check, what));
     }
 }

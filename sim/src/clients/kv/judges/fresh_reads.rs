@@ -1,4 +1,4 @@
-//! A read that claims to be up to date knows everything that was applied anywhere when it began
+//! A read that claims to be current sees all commands that were applied anywhere when it began
 //! (R1, R2).
 
 use super::record::Record;
@@ -33,7 +33,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_misses_nothing_that_was_applied_before() {
+    fn a_read_sees_everything_that_was_applied_before() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).read(2, N2).sees(2, 0, 0, "");
         let words = "c1 #2 read k1 at n2: \"\" of i0, state i0: i1 was applied when it began";

@@ -1,7 +1,7 @@
-//! The history of every key is linearizable: asked of the whole, once the run is over.
+//! The history of every key is linearizable, judged at the end of the run.
 //!
-//! The other checks know the order of the log. This one only tries it first: if it does not
-//! explain what clients saw, some other order may.
+//! The other checks use the order of the log. This one only tries it first: another order may explain
+//! the answers.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, Promises, witness};
@@ -12,18 +12,18 @@ use crate::observe::Ending;
 use std::collections::BTreeMap;
 use wavetank_linear::{CheckResult, History, Input, Output};
 
-/// Clients cannot tell the cluster from one server.
+/// Judges whether the cluster behaves like one server.
 #[derive(Debug)]
 pub(super) struct Linearizable {
     promises: Promises,
-    /// The operations on each key that claim to be up to date, in the order of their beginnings.
+    /// The operations on each key that claim to be up to date, in the order of their invocations.
     keys: BTreeMap<u32, Vec<KvOperation>>,
-    /// Where each open operation stands among those of its key.
+    /// The position of each open operation among those of its key.
     open: BTreeMap<u64, usize>,
 }
 
-/// How many slices of a search each key gets. With values of their own nearly every history needs
-/// less than one.
+/// How many slices of a search each key gets. Values are unique, so nearly every history needs less
+/// than one.
 const MOST_SLICES: u32 = 256;
 
 impl Linearizable {
@@ -44,12 +44,12 @@ impl Linearizable {
         let at = self.open.remove(&operation.number)?;
         let operations = self.keys.get_mut(&operation.wanted.key).expect("an open operation has a key");
         operations[at] = operation.clone();
-        // Whether it fits is asked at the end.
+        // Linearizability is judged at the end.
         Some(Ok(()))
     }
 }
 
-/// What the operations of one key say, without what the log says of them.
+/// The history of one key's operations, without the order of the log.
 fn history(operations: &[KvOperation]) -> History {
     let mut moments = Vec::with_capacity(2 * operations.len());
     for (at, operation) in operations.iter().enumerate() {
@@ -95,7 +95,7 @@ fn output(operation: &KvOperation) -> Option<Output<'_>> {
     }
 }
 
-/// Goes on that many times.
+/// Allows this many slices.
 fn patience(mut slices: u32) -> impl FnMut() -> bool {
     move || {
         slices = slices.saturating_sub(1);
@@ -142,12 +142,12 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_explains_everything_is_enough() {
+    fn a_history_with_a_legal_order_is_legal() {
         reads(&["", ""]).expect_holds();
     }
 
     #[test]
-    fn what_no_order_explains_is_cut_down_to_what_shows_it() {
+    fn a_violation_shows_only_the_operations_that_conflict() {
         let words = "no order explains what was seen of k1: c1 #2 read k1 at n1: \"a\" of i9, state i9";
         reads(&["", "a", ""]).expect_violation("linearizable", words);
     }

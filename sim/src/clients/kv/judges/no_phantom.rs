@@ -1,4 +1,4 @@
-//! What a read returns is what the key held, in the state that the read says it is of (K5, R3).
+//! A read returns the value that the key had in the state that the answer names (K5, R3).
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, holds, violated};
@@ -30,7 +30,7 @@ mod tests {
     use crate::clients::kv::judges::fixture::{ClientFixture, N1, N2};
 
     #[test]
-    fn any_past_state_may_be_read() {
+    fn a_past_state_may_be_read() {
         let mut fixture = ClientFixture::new();
         fixture.stale_read(1, N2).sees(1, 0, 0, "");
         fixture.write(2, "a").applied(N1, 2, 2).write(3, "b").applied(N1, 3, 3);
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn a_future_one_may_not() {
+    fn a_future_state_may_not_be_read() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").stale_read(2, N2).sees(2, 1, 1, "a");
         let words = "c1 #2 stale-read k1 at n2: \"a\" of i1, state i1: nobody applied more than i0";
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn nor_a_value_that_the_key_never_had() {
+    fn a_value_that_the_key_never_had_may_not_be_read() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).stale_read(2, N2).sees(2, 1, 1, "aa");
         let words = "c1 #2 stale-read k1 at n2: \"aa\" of i1, state i1: it held what i1 wrote";
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn nor_one_that_it_had_no_more() {
+    fn an_overwritten_value_may_not_be_read() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
         fixture.stale_read(3, N2).sees(3, 2, 1, "a");

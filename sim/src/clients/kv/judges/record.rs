@@ -1,4 +1,4 @@
-//! What took effect, as the judges have it: a store of their own, with all its past.
+//! The judges' own reference store, with the whole history of each key.
 
 use crate::clients::kv::state::Hash;
 use crate::clients::kv::wire::{Command, CommandOutcome, Verb};
@@ -6,33 +6,33 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use wavetank_raft::{Data, Index};
 
-/// Everything that was applied anywhere, in the order of the log.
+/// All commands that were applied anywhere, in the order of the log.
 #[derive(Debug, Default)]
 pub(super) struct Record {
-    /// What stands at each index from 1 on.
+    /// The content of each index from 1 on.
     log: Vec<LogContent>,
-    /// The last index at which a command stands.
+    /// The index of the last command.
     last_command: Index,
-    /// What came of each command of each session, the first time that it came.
+    /// The effect of each command of each session, at its first occurrence.
     effects: BTreeMap<(u32, u32), CommandEffect>,
     /// The last sequence number that took effect in each session.
     sessions: BTreeMap<u32, u32>,
     keys: BTreeMap<u32, KeyHistory>,
-    /// The last command that was applied anywhere when each open operation began.
+    /// The index of the last applied command when each open operation began.
     open: BTreeMap<u64, Index>,
 }
 
-/// What stands at an index.
+/// The content of an index.
 #[derive(Debug)]
 enum LogContent {
-    /// No state machine was seen to apply it.
+    /// No state machine has reported it.
     Unseen,
-    /// An entry that is no command to the store.
+    /// An entry that is no command.
     Other,
     Command(Data),
 }
 
-/// What came of a command.
+/// The effect of a command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct CommandEffect {
     pub(super) index: Index,
@@ -61,16 +61,16 @@ impl KeyVersion {
 }
 
 impl Record {
-    /// Whether it was seen what stands at an index, or it was passed over.
+    /// Whether the content of an index is recorded, or the index was skipped.
     pub(super) fn is_known(&self, index: Index) -> bool {
         index.0 <= self.log.len() as u64
     }
 
-    /// Whether what stands at a known index is this.
+    /// Whether a recorded index has this content.
     pub(super) fn agrees(&self, index: Index, bytes: Option<&Data>) -> bool {
         match (self.place(index), bytes) {
             (LogContent::Unseen, _) | (LogContent::Other, None) => true,
-            // Most often it is the very same memory, shared on its way.
+            // The bytes are usually shared, so compare the pointers first.
             (LogContent::Command(known), Some(bytes)) => Arc::ptr_eq(known, bytes) || known == bytes,
             (LogContent::Other, Some(_)) | (LogContent::Command(_), None) => false,
         }
@@ -92,7 +92,7 @@ impl Record {
         &self.log[at]
     }
 
-    /// Takes in what stands at the next index, or at a later one.
+    /// Records the content of the next index, or of a later one.
     pub(super) fn take(&mut self, index: Index, bytes: Option<&Data>, command: Option<&Command<'_>>) {
         while (self.log.len() as u64) + 1 < index.0 {
             self.log.push(LogContent::Unseen);
@@ -121,17 +121,17 @@ impl Record {
         self.effects.insert(name, CommandEffect { index, outcome });
     }
 
-    /// What came of a command, if it came at all.
+    /// The effect of a command, if it was applied.
     pub(super) fn effect(&self, command: &Command<'_>) -> Option<CommandEffect> {
         self.effects.get(&(command.session, command.sequence)).copied()
     }
 
-    /// The last index at which a command stands that was applied anywhere.
+    /// The index of the last command that was applied anywhere.
     pub(super) const fn last_command(&self) -> Index {
         self.last_command
     }
 
-    /// What a key held in the state after this index.
+    /// The value of a key after this index.
     pub(super) fn version(&self, key: u32, at: Index) -> KeyVersion {
         let Some(key) = self.keys.get(&key) else { return KeyVersion::default() };
         let after = key.versions.partition_point(|version| version.index <= at);
@@ -148,7 +148,7 @@ impl Record {
         self.open.remove(&operation);
     }
 
-    /// The last command that was applied anywhere when an open operation began.
+    /// The index of the last applied command when an open operation began.
     pub(super) fn floor(&self, operation: u64) -> Index {
         self.open.get(&operation).copied().unwrap_or(Index::ZERO)
     }

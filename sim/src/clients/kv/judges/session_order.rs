@@ -1,4 +1,4 @@
-//! To one client a server never goes back, as long as it lives, however it is read (R5).
+//! While a server runs, one client's reads of it never go back, whatever the read path (R5).
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, holds};
@@ -12,11 +12,11 @@ use wavetank_raft::Index;
 
 #[derive(Debug, Default)]
 pub(super) struct SessionOrder {
-    /// How often each server died or started.
+    /// How often each server crashed, halted or started.
     lives: [u64; ServerIdx::MOST],
-    /// The life of the server in which each open read began.
+    /// The server's incarnation in which each open read began.
     open: BTreeMap<u64, u64>,
-    /// In which life of the server a client saw which state.
+    /// The incarnation of the server and the state that each client saw last.
     saw: BTreeMap<u16, (u64, Index)>,
 }
 
@@ -28,7 +28,7 @@ impl ClientCheck for SessionOrder {
             }
             ClientEvent::Returned(operation) => {
                 let life = self.open.remove(&operation.number)?;
-                // An answer out of a life that is over says nothing about the next one.
+                // An answer of an earlier incarnation says nothing about the current one.
                 if self.lives[operation.pinned?.at()] == life && operation.ended(Ending::Ok) {
                     return self.read(operation, life);
                 }
@@ -61,14 +61,14 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_lives_goes_forward() {
+    fn reads_of_a_running_server_go_forward() {
         let mut fixture = two_writes();
         fixture.stale_read(3, N2).sees(3, 1, 1, "a").stale_read(4, N2).sees(4, 2, 2, "b").expect_holds();
         assert_eq!(fixture.witnessed("session_order"), 1);
     }
 
     #[test]
-    fn it_does_not_go_back() {
+    fn reads_of_a_running_server_do_not_go_back() {
         let mut fixture = two_writes();
         fixture.stale_read(3, N2).sees(3, 2, 2, "b").stale_read(4, N2).sees(4, 1, 1, "a");
         let words = "c1 #4 stale-read k1 at n2: \"a\" of i1, state i1: it had shown this client i2 before";
@@ -76,14 +76,14 @@ mod tests {
     }
 
     #[test]
-    fn after_a_crash_it_may() {
+    fn after_a_crash_reads_may_go_back() {
         let mut fixture = two_writes();
         fixture.stale_read(3, N2).sees(3, 2, 2, "b").crashed(N2);
         fixture.stale_read(4, N2).sees(4, 1, 1, "a").expect_holds();
     }
 
     #[test]
-    fn an_answer_that_was_under_way_during_the_crash_binds_nobody() {
+    fn an_answer_sent_before_a_crash_is_ignored() {
         let mut fixture = two_writes();
         fixture.stale_read(3, N2).crashed(N2).sees(3, 2, 2, "b");
         fixture.stale_read(4, N2).sees(4, 1, 1, "a").expect_holds();

@@ -1,6 +1,6 @@
-//! The order that the log itself suggests, tried before any search: commands where they took
-//! effect, reads after the entry whose state they saw. If it respects what clients saw and when,
-//! the history is linearizable and there is nothing to search for. If not, that proves nothing.
+//! The order of the log, tried before any search: commands at their index, reads after the entry whose
+//! state they saw. If this order explains the answers and respects real time, the history is
+//! linearizable and needs no search. Otherwise the order proves nothing.
 
 use super::record::Record;
 use crate::clients::callers::OperationAnswer;
@@ -9,14 +9,14 @@ use crate::clients::kv::wire::{CommandOutcome, Got, Response, Verb};
 use crate::observe::Ending;
 use wavetank_raft::Index;
 
-/// An operation at its place.
+/// An operation at its index.
 struct LinearizationPoint<'a> {
     at: Index,
     is_read: bool,
     operation: &'a KvOperation,
 }
 
-/// Whether the log's own order explains the operations of one key.
+/// Whether the order of the log explains the operations of one key.
 pub(super) fn explains(operations: &[KvOperation], record: &Record) -> bool {
     let Some(mut points) = points(operations, record) else { return false };
     points.sort_unstable_by_key(|point| (point.at, point.is_read, point.operation.order));
@@ -25,7 +25,7 @@ pub(super) fn explains(operations: &[KvOperation], record: &Record) -> bool {
     points.iter().all(|point| {
         let in_time = match &point.operation.end {
             Some(end) if end.ending == Ending::Ok => last_begun <= end.order,
-            // A client that gave up does not know when it took effect.
+            // An operation without a known end may take effect at any time.
             _ => true,
         };
         last_begun = last_begun.max(point.operation.order);
@@ -33,8 +33,7 @@ pub(super) fn explains(operations: &[KvOperation], record: &Record) -> bool {
     })
 }
 
-/// Every operation that took effect, or says that it did; `None` if one claims what the log does
-/// not show.
+/// Every operation that took effect; `None` if an answer contradicts the log.
 fn points<'a>(operations: &'a [KvOperation], record: &Record) -> Option<Vec<LinearizationPoint<'a>>> {
     let mut points = Vec::with_capacity(operations.len());
     for operation in operations {
@@ -56,7 +55,7 @@ fn points<'a>(operations: &'a [KvOperation], record: &Record) -> Option<Vec<Line
     Some(points)
 }
 
-/// Carries the operation out on the key's value: whether it saw what it should have.
+/// Applies the operation to the key's value. Returns whether its answer fits.
 fn apply(operation: &KvOperation, value: &mut Vec<u8>) -> bool {
     let Some(command) = operation.command() else {
         let Some(OperationAnswer::Got(bytes)) = operation.answer() else { return true };

@@ -1,4 +1,4 @@
-//! Stores and servers that are wrong, each in one way, and the judge that must notice.
+//! Stores and clients with one planted bug each, and the judge that must detect it.
 
 use crate::clients::kv::clients::{ClientPlan, Clients, Lines};
 use crate::clients::kv::judges::{ClientJudges, Promises};
@@ -23,7 +23,7 @@ fn a_store_without_sessions_does_things_twice() {
 }
 
 #[test]
-fn so_does_one_whose_snapshots_have_none() {
+fn a_store_whose_snapshots_lack_sessions_does_things_twice() {
     let store = || StoreBug::Saves.store();
     let told = ["no_phantom", "exactly_once", "acked_writes"];
     let mut storms = storms(store, |clients| Box::new(clients));
@@ -31,22 +31,22 @@ fn so_does_one_whose_snapshots_have_none() {
 }
 
 #[test]
-fn a_store_that_loses_what_it_wrote_is_seen_through() {
+fn a_store_that_loses_writes_is_detected() {
     let store = || StoreBug::Loses.store();
     let mut storms = storms(store, |clients| Box::new(clients));
     assert!(storms.any(|trigger| trigger.by("no_phantom") && trigger.in_history));
 }
 
 #[test]
-fn reads_of_the_local_state_are_not_up_to_date() {
+fn stale_reads_are_detected() {
     let mut storms = storms(Kv::default, |clients| Box::new(StaleReader(clients)));
     assert!(storms.any(|trigger| trigger.by("fresh_reads") && trigger.in_history));
 }
 
-/// Who noticed in one storm that something is wrong.
+/// How one storm detected the bug.
 struct Detection {
     check: Option<String>,
-    /// The history alone shows it.
+    /// The linearizability checker found it in the history alone.
     in_history: bool,
 }
 

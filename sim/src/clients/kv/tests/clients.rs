@@ -36,11 +36,11 @@ impl ClientHarness {
         Self { clients: Clients::new(plan, ServerSet::first(3), 1), wants: Wants::default() }
     }
 
-    /// Lets time go on to the deadline; the exchange that begins then.
+    /// Advances time to the deadline, and returns the request that is sent then.
     fn next_ask(&mut self) -> Ask {
         let now = self.clients.deadline();
         self.clients.wake(now, &mut self.wants);
-        self.wants.asks.pop().expect("somebody asks")
+        self.wants.asks.pop().expect("a client asks")
     }
 
     fn reply(&mut self, request: RequestId, reply: Reply) {
@@ -88,7 +88,7 @@ fn a_write_that_is_acknowledged_is_done() {
 }
 
 #[test]
-fn a_refused_write_is_sent_to_whoever_is_said_to_lead_as_the_same_command() {
+fn a_refused_write_is_resent_unchanged_to_the_leader_in_the_answer() {
     let mut harness = ClientHarness::new(one_writer());
     let first = harness.next_ask();
     harness.refuse(first.request, not_leader(Some(N2)));
@@ -100,7 +100,7 @@ fn a_refused_write_is_sent_to_whoever_is_said_to_lead_as_the_same_command() {
 }
 
 #[test]
-fn a_write_that_everybody_refused_has_failed() {
+fn a_write_that_every_server_refused_has_failed() {
     let mut harness = ClientHarness::new(one_writer());
     for _ in 0..3 {
         let ask = harness.next_ask();
@@ -124,7 +124,7 @@ fn a_write_that_one_server_may_have_done_is_not_known_to_have_failed() {
 }
 
 #[test]
-fn silence_leads_to_another_server_and_late_answers_are_not_heard() {
+fn a_timeout_leads_to_another_server_and_late_answers_are_ignored() {
     let mut harness = ClientHarness::new(one_writer());
     let first = harness.next_ask();
     let second = harness.next_ask();
@@ -139,7 +139,7 @@ fn silence_leads_to_another_server_and_late_answers_are_not_heard() {
 }
 
 #[test]
-fn after_an_unknown_end_a_client_may_go_on_as_someone_new() {
+fn after_an_unknown_end_a_client_may_start_a_new_session() {
     for (rename, next) in [(Ratio::NEVER, (1, 2)), (Ratio::new(1, 1), (2, 1))] {
         let mut harness = ClientHarness::new(ClientPlan { tries: 1, rename, ..one_writer() });
         let ask = harness.next_ask();
@@ -151,7 +151,7 @@ fn after_an_unknown_end_a_client_may_go_on_as_someone_new() {
 }
 
 #[test]
-fn a_pinned_reader_asks_its_server_and_takes_no_for_an_answer() {
+fn a_pinned_reader_asks_only_its_server_and_does_not_retry() {
     let reads = Reads { index: 1, lease: 0, verify: 0, stale: 0 };
     let mut harness =
         ClientHarness::new(ClientPlan { followers: 0, pinned: 2, pinned_reads: reads, ..one_writer() });
@@ -169,7 +169,7 @@ fn a_pinned_reader_asks_its_server_and_takes_no_for_an_answer() {
 }
 
 #[test]
-fn once_they_are_stopped_clients_only_finish() {
+fn stopped_clients_only_finish_open_operations() {
     let mut harness = ClientHarness::new(one_writer());
     let ask = harness.next_ask();
     harness.clients.stop();
@@ -180,7 +180,7 @@ fn once_they_are_stopped_clients_only_finish() {
 }
 
 #[test]
-fn what_clients_want_does_not_depend_on_how_it_goes() {
+fn the_drawn_operations_do_not_depend_on_the_answers() {
     let wanted = |refused: bool| {
         let mut harness = ClientHarness::new(ClientPlan {
             verbs: crate::clients::kv::clients::Verbs { cas: 0, ..one_writer().verbs },
@@ -214,7 +214,7 @@ fn every_value_is_written_once() {
 }
 
 #[test]
-fn operations_have_words() {
+fn operations_are_displayed() {
     let reads = Reads { index: 0, lease: 1, verify: 0, stale: 0 };
     let plan = ClientPlan { followers: 0, pinned: 1, keys: 1, pinned_reads: reads, ..one_writer() };
     let mut harness = ClientHarness::new(plan);

@@ -63,7 +63,7 @@ fn a_command_that_comes_twice_takes_effect_once_and_is_answered_twice() {
 }
 
 #[test]
-fn a_command_that_its_session_has_gone_past_does_nothing() {
+fn an_outdated_command_of_a_session_does_nothing() {
     let mut kv = Kv::default();
     assert_eq!(send(&mut kv, 1, 1, 2, Verb::Put(b"new")), done(1));
     let outdated = Response { outcome: CommandOutcome::Outdated, effective: Index(2) };
@@ -72,7 +72,7 @@ fn a_command_that_its_session_has_gone_past_does_nothing() {
 }
 
 #[test]
-fn what_is_no_command_changes_no_value() {
+fn malformed_bytes_change_no_value() {
     let mut kv = Kv::default();
     let nonsense = Data::from(&b"\x09hello"[..]);
     let malformed = Response { outcome: CommandOutcome::Malformed, effective: Index(1) };
@@ -81,7 +81,7 @@ fn what_is_no_command_changes_no_value() {
 }
 
 #[test]
-fn commands_survive_being_written_down() {
+fn commands_round_trip_through_their_encoding() {
     let verbs = [
         Verb::Put(b""),
         Verb::Append(b"value"),
@@ -126,7 +126,7 @@ fn digests(kv: &mut Kv, from: u64, commands: &[Data]) -> Vec<u64> {
 }
 
 #[test]
-fn equal_commands_lead_to_equal_digests_and_others_to_others() {
+fn equal_commands_give_equal_digests_and_different_ones_differ() {
     let commands = commands(1);
     let expected = digests(&mut Kv::default(), 1, &commands);
     assert_eq!(digests(&mut Kv::default(), 1, &commands), expected);
@@ -139,7 +139,7 @@ fn equal_commands_lead_to_equal_digests_and_others_to_others() {
 }
 
 #[test]
-fn a_snapshot_stands_for_the_commands_before_it() {
+fn a_snapshot_replaces_the_commands_before_it() {
     let commands = commands(2);
     let mut straight = Kv::default();
     let expected = digests(&mut straight, 1, &commands);
@@ -147,7 +147,7 @@ fn a_snapshot_stands_for_the_commands_before_it() {
         let mut kv = Kv::default();
         digests(&mut kv, 1, &commands[..at]);
         let mut snapshot = kv.snapshot().unwrap();
-        // What is applied while the snapshot is written is not in it.
+        // Commands that are applied while the snapshot is written are not in it.
         digests(&mut kv, at as u64 + 1, &commands[at..]);
         let mut bytes = Pieces::default();
         snapshot.persist(&mut bytes).unwrap();
