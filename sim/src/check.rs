@@ -124,8 +124,8 @@ impl Check {
 /// The sentence of a check whose property does not hold.
 // Only a failing run formats the sentence, so keep the code out of the hot path.
 #[cold]
-fn violated(words: fmt::Arguments<'_>) -> Option<String> {
-    Some(words.to_string())
+fn violated(sentence: fmt::Arguments<'_>) -> Option<String> {
+    Some(sentence.to_string())
 }
 
 /// Whether clocks keep the bound that leases assume.
@@ -146,7 +146,7 @@ pub struct Options {
     /// Whether leases may be judged.
     pub clocks: ClockBound,
     /// The progress that is required once the world is healed.
-    pub patience: progress::LivenessBounds,
+    pub liveness: progress::LivenessBounds,
 }
 
 impl Options {
@@ -159,7 +159,7 @@ impl Options {
         Self {
             level: plan.judges,
             clocks: if bounded { ClockBound::Bounded } else { ClockBound::Unbounded },
-            patience: progress::LivenessBounds {
+            liveness: progress::LivenessBounds {
                 election_timeout: plan.election_timeout(),
                 timeouts: Plan::LIVENESS_TIMEOUTS,
                 slack: Plan::LIVENESS_TIMEOUTS / 4,

@@ -80,45 +80,46 @@ fn is_illegal(history: &History, part: &Vec<HistoryOp>, keep_going: &mut dyn FnM
 fn without(history: &History, part: &Vec<HistoryOp>, run: Range<usize>) -> Vec<HistoryOp> {
     let stays = |at: usize, it: &HistoryOp| !(run.contains(&at) && it.effect.is_read_only());
     let staying = part.iter().enumerate().filter(|(at, it)| stays(*at, it));
-    let noticed = Noticed::by(history, staying.map(|(_, it)| it.effect));
-    let is_kept =
-        |at: usize, it: &HistoryOp| stays(at, it) && !(run.contains(&at) && noticed.may_miss(it.effect));
+    let observed = ObservedValues::by(history, staying.map(|(_, it)| it.effect));
+    let is_kept = |at: usize, it: &HistoryOp| {
+        stays(at, it) && !(run.contains(&at) && observed.is_unobserved(it.effect))
+    };
     part.iter().enumerate().filter(|(at, it)| is_kept(*at, it)).map(|(_, &it)| it).collect()
 }
 
 /// What operations observe of each other.
-struct Noticed<'a> {
+struct ObservedValues<'a> {
     history: &'a History,
-    seen: Vec<u32>,
+    values: Vec<u32>,
     /// A failed cas observes any value but the one that it expects.
     mismatches: bool,
     appends: bool,
 }
 
-impl<'a> Noticed<'a> {
+impl<'a> ObservedValues<'a> {
     fn by(history: &'a History, effects: impl Iterator<Item = Effect>) -> Self {
-        let mut noticed = Self { history, seen: Vec::new(), mismatches: false, appends: false };
+        let mut observed = Self { history, values: Vec::new(), mismatches: false, appends: false };
         for effect in effects {
             match effect {
-                Effect::Read(value) | Effect::Cas(value, _) => noticed.seen.push(value),
-                Effect::Mismatch(_) => noticed.mismatches = true,
-                Effect::Append(_) => noticed.appends = true,
+                Effect::Read(value) | Effect::Cas(value, _) => observed.values.push(value),
+                Effect::Mismatch(_) => observed.mismatches = true,
+                Effect::Append(_) => observed.appends = true,
                 _ => {}
             }
         }
-        noticed
+        observed
     }
 
     /// Whether no operation observes this effect.
-    fn may_miss(&self, effect: Effect) -> bool {
+    fn is_unobserved(&self, effect: Effect) -> bool {
         match effect {
             Effect::Nothing | Effect::Read(_) | Effect::Mismatch(_) => true,
             Effect::Write(_) | Effect::Append(_) | Effect::Cas(..) if self.mismatches => false,
-            Effect::Write(value) | Effect::Cas(_, value) if !self.appends => !self.seen.contains(&value),
+            Effect::Write(value) | Effect::Cas(_, value) if !self.appends => !self.values.contains(&value),
             Effect::Write(value) | Effect::Append(value) | Effect::Cas(_, value) => {
                 let element = &*self.history.values[value as usize];
                 let has = |value: &u32| has(&self.history.values[*value as usize], element);
-                !self.seen.iter().any(has)
+                !self.values.iter().any(has)
             }
         }
     }

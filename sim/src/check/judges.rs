@@ -60,8 +60,8 @@ impl Judges {
             ghost: Ghost::default(),
             wanted: CHECKS.iter().enumerate().map(bit).sum(),
             witnessed: [0; CHECKS.len()],
-            calls: EveryCallEnds::new(options.patience.election_timeout),
-            progress: Progress::new(options.patience),
+            calls: EveryCallEnds::new(options.liveness.election_timeout),
+            progress: Progress::new(options.liveness),
             sometimes: Sometimes::default(),
             verdict: None,
         }

@@ -1,8 +1,9 @@
 //! The clients of a run. Each has one open operation at a time. It asks the server that it believes to
 //! be the leader, waits, and retries. At the end it knows the outcome, or reports it as unknown.
 //!
-//! What the clients ask for is a [`Script`]: that of the key-value store ([`crate::clients::kv::clients`]), or
-//! one of your own. Not here: how requests travel, and whether an answer is right.
+//! A [`Script`] says what the clients ask for: that of the key-value store
+//! ([`crate::clients::kv::clients`]), or one of your own. Not here: how requests travel, and whether an
+//! answer is right.
 
 mod operation;
 

@@ -2,7 +2,8 @@
 //!
 //! Here: the state machine ([`Kv`]) with its sessions, its wire format ([`wire`]), its clients
 //! ([`clients`]), and the judges of their answers ([`judges`]). Not here: servers, networks, time, and
-//! retries ([`Callers`](crate::clients::callers::Callers)). [`wavetank_linear`] says whether a history is linearizable.
+//! retries ([`Callers`](crate::clients::callers::Callers)). [`wavetank_linear`] decides whether a history
+//! is linearizable.
 
 pub mod clients;
 pub mod judges;

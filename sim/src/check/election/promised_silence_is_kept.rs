@@ -22,8 +22,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     else {
         return None;
     };
-    let leader_contact =
-        ghost.subject().leader_contact.filter(|leader_contact| leader_contact.leader != candidate)?;
+    let leader_contact = ghost.subject().leader_contact.filter(|contact| contact.leader != candidate)?;
     if leader_contact.until <= step.clock {
         return None;
     }

@@ -15,11 +15,11 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     let (idx, was, now, said) = (step.idx, step.was.term, step.now.term, step.sent_term);
     if facts.touches(Facts::BOOTED) {
-        let exposed = ghost.subject().announced_term;
-        if exposed <= now {
+        let announced = ghost.subject().announced_term;
+        if announced <= now {
             return None;
         }
-        return violated(format_args!("{idx} starts at {now}, but others have heard {exposed} from it"));
+        return violated(format_args!("{idx} starts at {now}, but others have heard {announced} from it"));
     }
     if now < said {
         return violated(format_args!("{idx} is at {now} and says {said}"));

@@ -95,8 +95,8 @@ impl Ghost {
         self.step.messages += 1;
         self.step.sent_term = self.step.sent_term.max(term);
         facts.add_if(self.step.now.term < term, Facts::TERM_AHEAD);
-        let exposed = &mut self.ghost_servers[idx.at()].announced_term;
-        *exposed = (*exposed).max(term);
+        let announced = &mut self.ghost_servers[idx.at()].announced_term;
+        *announced = (*announced).max(term);
     }
 
     fn promise(&mut self, promise: Promise) {

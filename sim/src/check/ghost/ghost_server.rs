@@ -150,8 +150,7 @@ impl GhostServer {
         self.campaign = None;
         self.verified = Index::ZERO;
         // A crash does not end a promise. But the server answered no leader whose term is not on its disk.
-        self.leader_contact =
-            self.leader_contact.filter(|leader_contact| leader_contact.term <= self.disk.hard.term);
+        self.leader_contact = self.leader_contact.filter(|contact| contact.term <= self.disk.hard.term);
         self.followers.clear();
         self.pending_replies.clear();
         self.pending_snapshot_replies.clear();

@@ -49,7 +49,8 @@ pub(crate) enum Promise {
     Grant { term: Term, to: NodeId },
     /// A server would vote for a candidate.
     PreGrant { to: NodeId },
-    /// A vote was requested, so the candidate has voted for itself. `last` is the candidate's last entry, as it says.
+    /// A vote was requested, so the candidate has voted for itself.
+    /// `last` is the candidate's last entry, as it says.
     Candidacy { term: Term, last: LogId },
     /// Entries up to this one are durable on a follower in this term.
     Ack { term: Term, upto: LogId },

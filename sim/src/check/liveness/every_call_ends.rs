@@ -192,14 +192,14 @@ mod tests {
 
     #[test]
     fn a_call_with_another_kind_of_answer_is_not() {
-        let words = said(&[(2, Ok(Answer::Done))], Time(1)).expect("nothing was done");
-        assert!(words.starts_with("n1 answers") && words.contains("Done"), "{words}");
+        let sentence = said(&[(2, Ok(Answer::Done))], Time(1)).expect("nothing was done");
+        assert!(sentence.starts_with("n1 answers") && sentence.contains("Done"), "{sentence}");
     }
 
     #[test]
     fn a_call_is_answered_once() {
-        let words = said(&[READ, READ], Time(1)).expect("it was answered");
-        assert!(words.ends_with("nobody waits for it"), "{words}");
+        let sentence = said(&[READ, READ], Time(1)).expect("it was answered");
+        assert!(sentence.ends_with("nobody waits for it"), "{sentence}");
     }
 
     #[test]

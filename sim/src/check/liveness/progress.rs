@@ -67,7 +67,7 @@ struct Checkpoint {
 /// The liveness judge.
 #[derive(Clone, Debug)]
 pub struct Progress {
-    patience: LivenessBounds,
+    bounds: LivenessBounds,
     healed: Option<(Time, ServerSet)>,
     /// When the last fault on the core ended.
     since: Time,
@@ -101,9 +101,9 @@ impl Progress {
 
     /// The judge with these bounds.
     #[must_use]
-    pub(crate) const fn new(patience: LivenessBounds) -> Self {
+    pub(crate) const fn new(bounds: LivenessBounds) -> Self {
         Self {
-            patience,
+            bounds,
             healed: None,
             since: Time(0),
             goal: Index::ZERO,
@@ -163,7 +163,7 @@ impl Progress {
         let due = self
             .checkpoints
             .back()
-            .is_none_or(|mark| self.patience.election_timeout <= ghost.at.since(mark.at));
+            .is_none_or(|mark| self.bounds.election_timeout <= ghost.at.since(mark.at));
         if !due {
             return;
         }
@@ -178,16 +178,16 @@ impl Progress {
     /// Judges the end of the run: returns the progress that is missing.
     pub(crate) fn end(&mut self, ghost: &Ghost, at: Time) -> Option<String> {
         let (_, core) = self.healed?;
-        let patience = self.patience.election_timeout.times(self.patience.timeouts);
+        let bounds = self.bounds.election_timeout.times(self.bounds.timeouts);
         self.judged += u64::from(self.settled.is_some());
-        if at.since(self.since) < patience || !can_decide(ghost, core) {
+        if at.since(self.since) < bounds || !can_decide(ghost, core) {
             return None;
         }
         self.judged += u64::from(self.settled.is_none());
         if let Some(what) = self.demand(ghost, core, self.goal, |text| text.to_string()) {
             return Some(what);
         }
-        let slack = self.patience.election_timeout.times(self.patience.slack);
+        let slack = self.bounds.election_timeout.times(self.bounds.slack);
         let old = self.checkpoints.iter().rev().find(|mark| slack <= at.since(mark.at));
         if let Some(mark) = old
             && let goal = mark.committed.max(mark.last)
@@ -198,7 +198,7 @@ impl Progress {
         let passed = old.map_or(self.goal, |mark| mark.committed);
         configured(ghost, core, passed).or_else(|| {
             let changes = self.changes;
-            if changes <= self.patience.changes_most? {
+            if changes <= self.bounds.changes_most? {
                 return None;
             }
             violated(format_args!("the leader changed {changes} times after all was settled"))

@@ -22,8 +22,8 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if in_force == latest {
         return None;
     }
-    let words = |placed: Option<Placed>| placed.map_or_else(|| "nothing".to_owned(), |it| it.to_string());
-    let (idx, in_force, latest) = (ghost.step.idx, words(in_force), words(latest));
+    let sentence = |placed: Option<Placed>| placed.map_or_else(|| "nothing".to_owned(), |it| it.to_string());
+    let (idx, in_force, latest) = (ghost.step.idx, sentence(in_force), sentence(latest));
     violated(format_args!("{idx} goes by {in_force}; the latest in its log is {latest}"))
 }
 

@@ -54,11 +54,11 @@ enum ClientEvent<'a> {
     /// A client's operation ended.
     Returned(&'a KvOperation),
     /// The first state machine applied this index: with the command, if it was one.
-    First(Index, Option<Command<'a>>),
+    FirstApplied(Index, Option<Command<'a>>),
     /// A state machine applied different content than the first one at this index.
-    Other(ServerIdx, Index),
+    DifferentApplied(ServerIdx, Index),
     /// A server crashed, halted or started.
-    Broke(ServerIdx),
+    ServerReset(ServerIdx),
 }
 
 impl<'a> ClientEvent<'a> {
@@ -127,7 +127,7 @@ pub struct ClientJudges {
     judges: Vec<ClientJudge>,
     step: u64,
     /// A restore replaced the state, so earlier answers prove nothing any more.
-    is_void: bool,
+    is_replaced: bool,
     verdict: Option<Violation>,
 }
 
@@ -144,13 +144,13 @@ impl ClientJudges {
             ClientJudge::new("session_order", "thesis §6.4", SessionOrder::default()),
             ClientJudge::new("linearizable", "thesis §6", Linearizable::new(promises)),
         ];
-        Self { record: Record::default(), judges, step: 0, is_void: false, verdict: None }
+        Self { record: Record::default(), judges, step: 0, is_replaced: false, verdict: None }
     }
 
     /// Runs the checks that judge the whole run.
     pub fn end(&mut self, at: Time) {
-        if !self.is_void {
-            self.ask(at, |judge, record| judge.check.end(record));
+        if !self.is_replaced {
+            self.run_checks(at, |judge, record| judge.check.end(record));
         }
     }
 
@@ -167,41 +167,41 @@ impl ClientJudges {
     }
 
     fn judge(&mut self, at: Time, event: &ClientEvent<'_>) {
-        self.ask(at, |judge, record| judge.judge(record, event));
+        self.run_checks(at, |judge, record| judge.judge(record, event));
     }
 
     /// Runs one check after the other until one reports a violation.
-    fn ask(&mut self, at: Time, question: impl Fn(&mut ClientJudge, &Record) -> Option<String>) {
+    fn run_checks(&mut self, at: Time, run: impl Fn(&mut ClientJudge, &Record) -> Option<String>) {
         if self.verdict.is_some() {
             return;
         }
         self.verdict = self.judges.iter_mut().find_map(|judge| {
-            let what = question(judge, &self.record)?;
+            let what = run(judge, &self.record)?;
             let (check, section) = (judge.name.to_owned(), judge.section.to_owned());
             Some(Violation { check, class: Class::Safety, section, what, at, step: self.step })
         });
     }
 
-    fn take(&mut self, at: Time, idx: ServerIdx, entry: &Entry) {
+    fn on_applied(&mut self, at: Time, idx: ServerIdx, entry: &Entry) {
         let index = entry.id.index;
         let bytes = match &entry.payload {
             Payload::Command(bytes) => Some(bytes),
             Payload::Extended(both) => Some(&both.data),
             Payload::Restore(_) => {
-                self.is_void = true;
+                self.is_replaced = true;
                 return;
             }
             _ => None,
         };
         if self.record.is_known(index) {
             if !self.record.agrees(index, bytes) {
-                self.judge(at, &ClientEvent::Other(idx, index));
+                self.judge(at, &ClientEvent::DifferentApplied(idx, index));
             }
             return;
         }
         let command = bytes.and_then(|bytes| Command::decode(bytes));
-        self.record.take(index, bytes, command.as_ref());
-        self.judge(at, &ClientEvent::First(index, command));
+        self.record.record(index, bytes, command.as_ref());
+        self.judge(at, &ClientEvent::FirstApplied(index, command));
     }
 }
 
@@ -209,7 +209,7 @@ impl Observer for ClientJudges {
     // Most observations do not concern clients.
     #[inline]
     fn on_observation(&mut self, observation: &Observation<'_>) {
-        if self.verdict.is_some() || self.is_void {
+        if self.verdict.is_some() || self.is_replaced {
             return;
         }
         self.step = observation.step;
@@ -217,17 +217,17 @@ impl Observer for ClientJudges {
             observation.seen,
             Seen::Stepping { .. } | Seen::Stepped { .. } | Seen::Sent { .. } | Seen::Durable { .. }
         ) {
-            self.look(observation);
+            self.on_client_observation(observation);
         }
     }
 }
 
 impl ClientJudges {
-    fn look(&mut self, observation: &Observation<'_>) {
+    fn on_client_observation(&mut self, observation: &Observation<'_>) {
         let at = observation.at;
         match observation.seen {
             Seen::Applied { idx, batch, .. } => {
-                batch.entries.iter().for_each(|entry| self.take(at, idx, entry));
+                batch.entries.iter().for_each(|entry| self.on_applied(at, idx, entry));
             }
             Seen::Invoked { what, .. } => {
                 if let Some(operation) = (what as &dyn Any).downcast_ref::<KvOperation>() {
@@ -242,7 +242,7 @@ impl ClientJudges {
                 }
             }
             Seen::Crashed { idx, .. } | Seen::Halted(idx) | Seen::Booted { idx, .. } => {
-                self.judge(at, &ClientEvent::Broke(idx));
+                self.judge(at, &ClientEvent::ServerReset(idx));
             }
             _ => {}
         }

@@ -2,12 +2,12 @@ use super::*;
 use crate::check::election::election_safety::CHECK;
 use crate::check::fixture::{Fixture, N1, N2, N3};
 
-const PATIENCE: LivenessBounds =
+const BOUNDS: LivenessBounds =
     LivenessBounds { election_timeout: Span::ms(100), timeouts: 10, slack: 2, changes_most: Some(1) };
 
 /// A judge that looks at the ghost state of this fixture, healed now.
 fn healed(fixture: &mut Fixture, core: ServerSet) -> Progress {
-    let mut progress = Progress::new(PATIENCE);
+    let mut progress = Progress::new(BOUNDS);
     fixture.ghost.healed = Some((fixture.ghost.at, core));
     progress.on_observation(&fixture.ghost, Facts::HEALED);
     progress

@@ -14,7 +14,7 @@ pub(super) struct AckedWrites(BTreeMap<Index, u64>);
 
 impl ClientCheck for AckedWrites {
     fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> ClientVerdict {
-        if let ClientEvent::Other(idx, index) = event {
+        if let ClientEvent::DifferentApplied(idx, index) = event {
             let operation = self.0.get(index)?;
             return violated(|| {
                 format!("#{operation} was acknowledged at {index}, and {idx} applied something else there")
@@ -32,10 +32,11 @@ impl AckedWrites {
             return violated(|| format!("{operation}: nobody applied it at {said}"));
         }
         self.0.insert(*said, operation.number);
-        let told = Response::decode(response).map(|response| response.outcome);
-        let came = record.effect(&command).map(|effect| effect.outcome);
-        let is_so = told == came && matches!(told, Some(CommandOutcome::Done | CommandOutcome::Mismatch));
-        holds(is_so, || match came {
+        let answered = Response::decode(response).map(|response| response.outcome);
+        let applied_outcome = record.effect(&command).map(|effect| effect.outcome);
+        let is_so = answered == applied_outcome
+            && matches!(answered, Some(CommandOutcome::Done | CommandOutcome::Mismatch));
+        holds(is_so, || match applied_outcome {
             Some(outcome) => format!("{operation}: what came of it is {outcome:?}"),
             None => format!("{operation}: nothing came of it"),
         })
@@ -80,8 +81,8 @@ mod tests {
     fn a_write_may_not_be_acknowledged_with_a_wrong_outcome() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).acks(1, 1, CommandOutcome::Mismatch, 1);
-        let words = "c0 #1 put k1 = \"a\" (s1.1): mismatch, said i1: what came of it is Done";
-        fixture.expect_violation("acked_writes", words);
+        let sentence = "c0 #1 put k1 = \"a\" (s1.1): mismatch, said i1: what came of it is Done";
+        fixture.expect_violation("acked_writes", sentence);
     }
 
     #[test]
@@ -89,7 +90,7 @@ mod tests {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").write(2, "b").applied(N1, 1, 1).acks(1, 1, CommandOutcome::Done, 1);
         fixture.applied(N2, 1, 2);
-        let words = "#1 was acknowledged at i1, and n2 applied something else there";
-        fixture.expect_violation("acked_writes", words);
+        let sentence = "#1 was acknowledged at i1, and n2 applied something else there";
+        fixture.expect_violation("acked_writes", sentence);
     }
 }

@@ -13,13 +13,13 @@ impl ClientCheck for ExactlyOnce {
         let operation = event.done()?;
         let command = operation.command()?;
         let Some(OperationAnswer::Applied(_, response)) = operation.answer() else { return None };
-        let told = Response::decode(response)?.effective;
-        let floor = record.floor(operation.number);
-        if told <= floor {
+        let answered = Response::decode(response)?.effective;
+        let floor = record.applied_at_start(operation.number);
+        if answered <= floor {
             return violated(|| format!("{operation}: {floor} was applied when it was first sent"));
         }
-        let first = record.effect(&command).map_or(told, |effect| effect.index);
-        holds(first == told, || format!("{operation}: it had taken effect at {first}"))
+        let first = record.effect(&command).map_or(answered, |effect| effect.index);
+        holds(first == answered, || format!("{operation}: it had taken effect at {first}"))
     }
 }
 
@@ -40,8 +40,8 @@ mod tests {
     fn a_second_effect_is_reported() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).applied(N1, 2, 1).acks(1, 2, CommandOutcome::Done, 2);
-        let words = "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: it had taken effect at i1";
-        fixture.expect_violation("exactly_once", words);
+        let sentence = "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: it had taken effect at i1";
+        fixture.expect_violation("exactly_once", sentence);
     }
 
     #[test]
@@ -49,7 +49,8 @@ mod tests {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
         fixture.acks(2, 2, CommandOutcome::Done, 1);
-        let words = "c0 #2 put k1 = \"b\" (s1.2): done by i1, said i2: i1 was applied when it was first sent";
-        fixture.expect_violation("exactly_once", words);
+        let sentence =
+            "c0 #2 put k1 = \"b\" (s1.2): done by i1, said i2: i1 was applied when it was first sent";
+        fixture.expect_violation("exactly_once", sentence);
     }
 }

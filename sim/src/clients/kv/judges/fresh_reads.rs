@@ -16,7 +16,7 @@ impl ClientCheck for FreshReads {
         if !self.0.is_current(&operation.wanted.want) {
             return None;
         }
-        let (got, floor) = (Got::decode(bytes)?, record.floor(operation.number));
+        let (got, floor) = (Got::decode(bytes)?, record.applied_at_start(operation.number));
         holds(floor <= got.applied, || format!("{operation}: {floor} was applied when it began"))
     }
 }
@@ -36,8 +36,8 @@ mod tests {
     fn a_read_sees_everything_that_was_applied_before() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).read(2, N2).sees(2, 0, 0, "");
-        let words = "c1 #2 read k1 at n2: \"\" of i0, state i0: i1 was applied when it began";
-        fixture.expect_violation("fresh_reads", words);
+        let sentence = "c1 #2 read k1 at n2: \"\" of i0, state i0: i1 was applied when it began";
+        fixture.expect_violation("fresh_reads", sentence);
     }
 
     #[test]

@@ -11,20 +11,20 @@ pub(super) struct HonestFailures(BTreeMap<(u32, u32), u64>);
 
 impl ClientCheck for HonestFailures {
     fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> ClientVerdict {
-        let words =
+        let sentence =
             |operation, index| format!("#{operation} was refused for certain, and was applied at {index}");
         match event {
             ClientEvent::Returned(operation) if operation.ended(Ending::Failed) => {
                 let (command, number) = (operation.command()?, operation.number);
                 self.0.insert((command.session, command.sequence), number);
                 match record.effect(&command) {
-                    Some(effect) => violated(|| words(number, effect.index)),
+                    Some(effect) => violated(|| sentence(number, effect.index)),
                     None => Some(Ok(())),
                 }
             }
-            ClientEvent::First(index, Some(command)) => {
+            ClientEvent::FirstApplied(index, Some(command)) => {
                 let &operation = self.0.get(&(command.session, command.sequence))?;
-                violated(|| words(operation, *index))
+                violated(|| sentence(operation, *index))
             }
             _ => None,
         }

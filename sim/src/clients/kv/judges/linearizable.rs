@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_violation_shows_only_the_operations_that_conflict() {
-        let words = "no order explains what was seen of k1: c1 #2 read k1 at n1: \"a\" of i9, state i9";
-        reads(&["", "a", ""]).expect_violation("linearizable", words);
+        let sentence = "no order explains what was seen of k1: c1 #2 read k1 at n1: \"a\" of i9, state i9";
+        reads(&["", "a", ""]).expect_violation("linearizable", sentence);
     }
 }

@@ -43,16 +43,16 @@ mod tests {
     fn a_future_state_may_not_be_read() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").stale_read(2, N2).sees(2, 1, 1, "a");
-        let words = "c1 #2 stale-read k1 at n2: \"a\" of i1, state i1: nobody applied more than i0";
-        fixture.expect_violation("no_phantom", words);
+        let sentence = "c1 #2 stale-read k1 at n2: \"a\" of i1, state i1: nobody applied more than i0";
+        fixture.expect_violation("no_phantom", sentence);
     }
 
     #[test]
     fn a_value_that_the_key_never_had_may_not_be_read() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).stale_read(2, N2).sees(2, 1, 1, "aa");
-        let words = "c1 #2 stale-read k1 at n2: \"aa\" of i1, state i1: it held what i1 wrote";
-        fixture.expect_violation("no_phantom", words);
+        let sentence = "c1 #2 stale-read k1 at n2: \"aa\" of i1, state i1: it held what i1 wrote";
+        fixture.expect_violation("no_phantom", sentence);
     }
 
     #[test]
@@ -60,7 +60,7 @@ mod tests {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
         fixture.stale_read(3, N2).sees(3, 2, 1, "a");
-        let words = "c1 #3 stale-read k1 at n2: \"a\" of i1, state i2: it held what i2 wrote";
-        fixture.expect_violation("no_phantom", words);
+        let sentence = "c1 #3 stale-read k1 at n2: \"a\" of i1, state i2: it held what i2 wrote";
+        fixture.expect_violation("no_phantom", sentence);
     }
 }

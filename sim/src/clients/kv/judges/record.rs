@@ -93,7 +93,7 @@ impl Record {
     }
 
     /// Records the content of the next index, or of a later one.
-    pub(super) fn take(&mut self, index: Index, bytes: Option<&Data>, command: Option<&Command<'_>>) {
+    pub(super) fn record(&mut self, index: Index, bytes: Option<&Data>, command: Option<&Command<'_>>) {
         while (self.log.len() as u64) + 1 < index.0 {
             self.log.push(LogContent::Unseen);
         }
@@ -149,7 +149,7 @@ impl Record {
     }
 
     /// The index of the last applied command when an open operation began.
-    pub(super) fn floor(&self, operation: u64) -> Index {
+    pub(super) fn applied_at_start(&self, operation: u64) -> Index {
         self.open.get(&operation).copied().unwrap_or(Index::ZERO)
     }
 }

@@ -13,27 +13,27 @@ use wavetank_raft::Index;
 #[derive(Debug, Default)]
 pub(super) struct SessionOrder {
     /// How often each server crashed, halted or started.
-    lives: [u64; ServerIdx::MOST],
+    incarnations: [u64; ServerIdx::MOST],
     /// The server's incarnation in which each open read began.
     open: BTreeMap<u64, u64>,
     /// The incarnation of the server and the state that each client saw last.
-    saw: BTreeMap<u16, (u64, Index)>,
+    last_seen: BTreeMap<u16, (u64, Index)>,
 }
 
 impl ClientCheck for SessionOrder {
     fn judge(&mut self, _: &Record, event: &ClientEvent<'_>) -> ClientVerdict {
         match event {
             ClientEvent::Invoked(operation) => {
-                self.open.insert(operation.number, self.lives[operation.pinned?.at()]);
+                self.open.insert(operation.number, self.incarnations[operation.pinned?.at()]);
             }
             ClientEvent::Returned(operation) => {
-                let life = self.open.remove(&operation.number)?;
+                let incarnation = self.open.remove(&operation.number)?;
                 // An answer of an earlier incarnation says nothing about the current one.
-                if self.lives[operation.pinned?.at()] == life && operation.ended(Ending::Ok) {
-                    return self.read(operation, life);
+                if self.incarnations[operation.pinned?.at()] == incarnation && operation.ended(Ending::Ok) {
+                    return self.read(operation, incarnation);
                 }
             }
-            ClientEvent::Broke(idx) => self.lives[idx.at()] += 1,
+            ClientEvent::ServerReset(idx) => self.incarnations[idx.at()] += 1,
             _ => {}
         }
         None
@@ -41,11 +41,11 @@ impl ClientCheck for SessionOrder {
 }
 
 impl SessionOrder {
-    fn read(&mut self, operation: &KvOperation, life: u64) -> ClientVerdict {
+    fn read(&mut self, operation: &KvOperation, incarnation: u64) -> ClientVerdict {
         let Some(OperationAnswer::Got(bytes)) = operation.answer() else { return None };
         let now = Got::decode(bytes)?.applied;
-        let before = self.saw.insert(operation.client, (life, now));
-        let (_, before) = before.filter(|(then, _)| *then == life)?;
+        let before = self.last_seen.insert(operation.client, (incarnation, now));
+        let (_, before) = before.filter(|(then, _)| *then == incarnation)?;
         holds(before <= now, || format!("{operation}: it had shown this client {before} before"))
     }
 }
@@ -71,8 +71,8 @@ mod tests {
     fn reads_of_a_running_server_do_not_go_back() {
         let mut fixture = two_writes();
         fixture.stale_read(3, N2).sees(3, 2, 2, "b").stale_read(4, N2).sees(4, 1, 1, "a");
-        let words = "c1 #4 stale-read k1 at n2: \"a\" of i1, state i1: it had shown this client i2 before";
-        fixture.expect_violation("session_order", words);
+        let sentence = "c1 #4 stale-read k1 at n2: \"a\" of i1, state i1: it had shown this client i2 before";
+        fixture.expect_violation("session_order", sentence);
     }
 
     #[test]
