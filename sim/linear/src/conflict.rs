@@ -66,7 +66,7 @@ fn leave_out(
     }
 }
 
-fn is_illegal(history: &History, part: &Vec<HistoryOp>, keep_going: &mut dyn FnMut() -> bool) -> bool {
+fn is_illegal(history: &History, part: &[HistoryOp], keep_going: &mut dyn FnMut() -> bool) -> bool {
     let mut search = history.search(part.iter().copied());
     while keep_going() {
         if let Some(linearizable) = search.run(SLICE) {
@@ -77,7 +77,7 @@ fn is_illegal(history: &History, part: &Vec<HistoryOp>, keep_going: &mut dyn FnM
 }
 
 /// The part without those operations of a run that no operation outside the run could have observed.
-fn without(history: &History, part: &Vec<HistoryOp>, run: Range<usize>) -> Vec<HistoryOp> {
+fn without(history: &History, part: &[HistoryOp], run: Range<usize>) -> Vec<HistoryOp> {
     let stays = |at: usize, it: &HistoryOp| !(run.contains(&at) && it.effect.is_read_only());
     let staying = part.iter().enumerate().filter(|(at, it)| stays(*at, it));
     let observed = ObservedValues::by(history, staying.map(|(_, it)| it.effect));

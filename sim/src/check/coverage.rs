@@ -172,7 +172,7 @@ impl Sometimes {
         let step = &ghost.step;
         if facts.touches(Facts::CUT) {
             self.note_if(2 <= step.removed.len(), Point::TruncatedTwo);
-            let index = |placed: Option<crate::check::ghost::Placed>| {
+            let index = |placed: Option<crate::check::ghost::IndexedConf>| {
                 placed.map_or(Index::ZERO, |placed| placed.index)
             };
             let back = index(step.now_conf) < index(step.was_conf);

@@ -21,9 +21,9 @@ pub(crate) mod terms;
 mod writing;
 
 pub(crate) use chain::{Chain, ChainLink};
-pub(crate) use conf::{Conf, Placed};
+pub(crate) use conf::{Conf, IndexedConf};
 pub(crate) use facts::Facts;
-pub(crate) use ghost_server::{DurableState, GhostServer, Life, PendingRead, PendingReply};
+pub(crate) use ghost_server::{DurableState, GhostServer, PendingRead, PendingReply, ServerStatus};
 pub(crate) use history::{CommitHistory, CommitRecord};
 pub(crate) use server_view::{Follower, Inspect, ServerView};
 pub(crate) use step::{
@@ -201,6 +201,6 @@ fn newer(one: LogId, other: LogId) -> LogId {
 }
 
 /// The configuration of a snapshot, in its place.
-fn placed(meta: &SnapshotMeta) -> Placed {
-    Placed { index: meta.configuration_index, conf: Conf::of(&meta.configuration) }
+fn placed(meta: &SnapshotMeta) -> IndexedConf {
+    IndexedConf { index: meta.configuration_index, conf: Conf::of(&meta.configuration) }
 }

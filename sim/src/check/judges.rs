@@ -35,7 +35,7 @@ const WATCHERS: [u64; Facts::MOST] = {
 pub struct Judges {
     ghost: Ghost,
     /// The checks that run, as bits in the order in which they run.
-    wanted: u64,
+    enabled: u64,
     /// How often each check had a case to judge.
     witnessed: [u64; CHECKS.len()],
     calls: EveryCallEnds,
@@ -58,7 +58,7 @@ impl Judges {
         let bit = |(at, check): (usize, &Check)| u64::from(check.is_enabled(&options)) << at;
         Self {
             ghost: Ghost::default(),
-            wanted: CHECKS.iter().enumerate().map(bit).sum(),
+            enabled: CHECKS.iter().enumerate().map(bit).sum(),
             witnessed: [0; CHECKS.len()],
             calls: EveryCallEnds::new(options.liveness.election_timeout),
             progress: Progress::new(options.liveness),
@@ -110,7 +110,7 @@ impl Judges {
 
     /// Runs the enabled checks that watch any of the facts.
     fn run_checks(&mut self, facts: Facts) -> Option<(&'static Check, String)> {
-        let mut due = facts.iter().fold(0, |due, fact| due | WATCHERS[fact]) & self.wanted;
+        let mut due = facts.iter().fold(0, |due, fact| due | WATCHERS[fact]) & self.enabled;
         while due != 0 {
             let next = due.trailing_zeros() as usize;
             due &= due - 1;
@@ -149,9 +149,9 @@ impl Judges {
     #[must_use]
     pub fn witnessed(&self) -> BTreeMap<String, u64> {
         let all = CHECKS.iter().zip(self.witnessed).enumerate();
-        let wanted = all.filter(|(at, _)| self.wanted >> at & 1 == 1);
+        let enabled = all.filter(|(at, _)| self.enabled >> at & 1 == 1);
         let mut counts: BTreeMap<_, _> =
-            wanted.map(|(_, (check, count))| (check.name.to_owned(), count)).collect();
+            enabled.map(|(_, (check, count))| (check.name.to_owned(), count)).collect();
         counts.insert(EveryCallEnds::NAME.to_owned(), self.calls.witnessed());
         counts.insert(Progress::NAME.to_owned(), self.progress.witnessed());
         counts
@@ -160,8 +160,8 @@ impl Judges {
     /// The checks that run with these options.
     #[must_use]
     pub fn names(options: &Options) -> Vec<&'static str> {
-        let wanted = CHECKS.iter().filter(|check| check.is_enabled(options));
-        wanted.map(|check| check.name).chain([EveryCallEnds::NAME, Progress::NAME]).collect()
+        let enabled = CHECKS.iter().filter(|check| check.is_enabled(options));
+        enabled.map(|check| check.name).chain([EveryCallEnds::NAME, Progress::NAME]).collect()
     }
 
     /// How often each event of the coverage list happened.

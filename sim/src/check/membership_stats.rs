@@ -4,7 +4,7 @@
 //! rolled back when another entry is committed in its place. Some are still open when a run ends.
 //! Leaving a joint configuration ends a change that was counted when it was entered.
 
-use crate::check::ghost::{Ghost, Placed};
+use crate::check::ghost::{Ghost, IndexedConf};
 use crate::observe::report::ChangeCounts;
 use crate::observe::{Observation, Seen};
 use crate::plan::named::{Counters, named};
@@ -84,7 +84,7 @@ impl MembershipStats {
 
     /// The kind of change that was requested. Without a request a leader leaves a joint configuration,
     /// or gives a vote to a server that has caught up.
-    fn kind(&self, before: Option<Placed>) -> Option<ChangeKind> {
+    fn kind(&self, before: Option<IndexedConf>) -> Option<ChangeKind> {
         let leaves = before.is_some_and(|before| before.conf.is_joint());
         match self.requested {
             Some((_, kind)) => Some(kind),
@@ -154,8 +154,8 @@ fn change_requested(idx: ServerIdx, event: &Event, ghost: &Ghost) -> Option<(Req
 }
 
 /// Whether a server is a member without a vote in the configuration that the asked server knows.
-fn is_nonvoter(id: &ServerId, known: Option<Placed>) -> bool {
-    let (Some(idx), Some(Placed { conf, .. })) = (ServerIdx::of(id.node()), known) else { return false };
+fn is_nonvoter(id: &ServerId, known: Option<IndexedConf>) -> bool {
+    let (Some(idx), Some(IndexedConf { conf, .. })) = (ServerIdx::of(id.node()), known) else { return false };
     conf.members.contains(idx) && !conf.voters().contains(idx)
 }
 

@@ -249,7 +249,7 @@ impl<S: Script> Callers<S> {
         let caller = &mut self.callers[at];
         match meaning {
             ReplyMeaning::Answered(answer) => {
-                self.end(at, attempts.operation, Ending::Ok, Some(answer), now, wants)
+                self.end(at, attempts.operation, Ending::Ok, Some(answer), now, wants);
             }
             ReplyMeaning::Refused(leader) => {
                 match leader {

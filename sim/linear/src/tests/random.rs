@@ -111,8 +111,8 @@ fn linearizable_history(rng: &mut TestRng, operations: u64, values: u64) -> Hist
                 open[at].4 = Some(perform(&open[at].2, &open[at].3, open[at].1, &mut state));
                 continue;
             }
-            let (at, kind, _, _, told) = open.swap_remove(at);
-            match told.expect("it took effect") {
+            let (at, kind, _, _, answer) = open.swap_remove(at);
+            match answer.expect("it took effect") {
                 _ if rng.chance(1, 20) => {}
                 Some(seen) if kind < 2 => history.complete(at, Output::Read(&seen)),
                 Some(_) => history.complete(at, Done),

@@ -159,8 +159,8 @@ fn each_kind_of_bad_line_has_its_message() {
             "line 2: completes with 2, and was invoked with 1",
         ),
     ];
-    for (line, words) in cases {
-        assert_eq!(after(line), words);
+    for (line, message) in cases {
+        assert_eq!(after(line), message);
     }
     assert_eq!(error(INVOKE, KeyModel::Kv), "line 1: value 1: the kv model has strings");
 }

@@ -1,6 +1,6 @@
 //! An entry that a leader commits by counting is on the disks of a quorum.
 
-use crate::check::ghost::{ChainLink, Conf, Facts, Ghost, GhostStep, Placed};
+use crate::check::ghost::{ChainLink, Conf, Facts, Ghost, GhostStep, IndexedConf};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::{ServerIdx, ServerSet};
@@ -36,7 +36,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let commit = step.now.commit;
     let link = ghost.subject().log.link(commit)?;
     *witnessed += 1;
-    let conf_of = |placed: Option<Placed>| placed.map_or_else(Conf::default, |placed| placed.conf);
+    let conf_of = |placed: Option<IndexedConf>| placed.map_or_else(Conf::default, |placed| placed.conf);
     // A step may commit and change the configuration, in either order.
     let (was, now) = (conf_of(step.was_conf), conf_of(step.now_conf));
     let disks = disks(ghost, was.voters().or(now.voters()), commit, link);

@@ -1,6 +1,6 @@
 //! Only a voter campaigns. A server that an uncommitted change removes may also campaign.
 
-use crate::check::ghost::{Chain, Facts, Ghost, Placed};
+use crate::check::ghost::{Chain, Facts, Ghost, IndexedConf};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
@@ -12,7 +12,7 @@ pub(crate) const CHECK: Check =
 
 /// Whether a server may campaign under a configuration of its log, or under a previous one to which
 /// the log may still roll back, given the server's commit index.
-fn is_eligible(idx: ServerIdx, log: &Chain, conf: Placed, commit: Index) -> bool {
+fn is_eligible(idx: ServerIdx, log: &Chain, conf: IndexedConf, commit: Index) -> bool {
     let mut placed = conf;
     while !placed.conf.voters().contains(idx) {
         let before = log.conf_before(placed.index).filter(|_| commit < placed.index);

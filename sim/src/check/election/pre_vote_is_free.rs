@@ -55,7 +55,7 @@ mod tests {
     fn a_request_raises_no_term() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.set_view(N1, |scripted| {
-            (scripted.view.role, scripted.view.term) = (RoleName::PreCandidate, Term(2))
+            (scripted.view.role, scripted.view.term) = (RoleName::PreCandidate, Term(2));
         });
         fixture.expect_violation("asking for a pre-vote took n1 from t1 without a vote to t2 without a vote");
     }

@@ -107,9 +107,9 @@ mod tests {
 
     #[test]
     fn the_target_is_a_voter_with_the_whole_log() {
-        let mut stranger = fixture();
-        stranger.step(N1, &Event::Timer, |_| {}, vec![call(N4)]);
-        stranger.expect_violation("n1 hands over to n4, which has no vote");
+        let mut non_voter = fixture();
+        non_voter.step(N1, &Event::Timer, |_| {}, vec![call(N4)]);
+        non_voter.expect_violation("n1 hands over to n4, which has no vote");
 
         let mut behind = fixture();
         behind.propose(N1, 1);

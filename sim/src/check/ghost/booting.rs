@@ -2,8 +2,8 @@
 
 use super::stepping::learn_configuration;
 use super::{
-    Chain, CommitHistory, Consumed, DurableState, Facts, Ghost, Inspect, Life, RecoveredState, ServerView,
-    hash, newer,
+    Chain, CommitHistory, Consumed, DurableState, Facts, Ghost, Inspect, RecoveredState, ServerStatus,
+    ServerView, hash, newer,
 };
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Boot, Entry, LogId};
@@ -22,7 +22,7 @@ impl Ghost {
         let mut facts = Facts::BOOTED;
         let snapshot = boot.snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
         let ghost_server = &mut self.ghost_servers[idx.at()];
-        let (base, returning) = (boot.log.base(), ghost_server.life != Life::Blank);
+        let (base, returning) = (boot.log.base(), ghost_server.status != ServerStatus::Blank);
         let mut chain = beginning(&ghost_server.disk, &self.history, base);
         let mut hole = None;
         for entry in log.iter().filter(|entry| base.index < entry.id.index) {
@@ -33,7 +33,7 @@ impl Ghost {
             self.history.hold(idx, entry.id.index, link);
         }
         ghost_server.forget();
-        ghost_server.life = Life::Up;
+        ghost_server.status = ServerStatus::Up;
         if let Some(leader_contact) = &mut ghost_server.leader_contact {
             // A timeout that was made longer while it ran is not remembered.
             leader_contact.until = leader_contact.until.min(leader_contact.at + server.heartbeat_timeout());

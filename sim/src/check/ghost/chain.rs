@@ -1,6 +1,6 @@
 //! A log as a chain of digests: every prefix in eight bytes, every configuration in place.
 
-use crate::check::ghost::conf::{Conf, Placed};
+use crate::check::ghost::conf::{Conf, IndexedConf};
 use crate::check::ghost::hash;
 use std::collections::VecDeque;
 use wavetank_raft::{Entry, Index, LogId, Payload, Term};
@@ -22,15 +22,15 @@ pub(crate) struct ChainLink {
 pub(crate) struct Chain {
     base: LogId,
     base_prefix: u64,
-    base_conf: Option<Placed>,
+    base_conf: Option<IndexedConf>,
     links: VecDeque<ChainLink>,
-    confs: Vec<Placed>,
+    confs: Vec<IndexedConf>,
 }
 
 impl Chain {
     /// A chain without links above a base.
     #[must_use]
-    pub(crate) const fn above(base: LogId, prefix: u64, conf: Option<Placed>) -> Self {
+    pub(crate) const fn above(base: LogId, prefix: u64, conf: Option<IndexedConf>) -> Self {
         Self { base, base_prefix: prefix, base_conf: conf, links: VecDeque::new(), confs: Vec::new() }
     }
 
@@ -73,13 +73,13 @@ impl Chain {
 
     /// The latest configuration.
     #[must_use]
-    pub(crate) fn conf(&self) -> Option<Placed> {
+    pub(crate) fn conf(&self) -> Option<IndexedConf> {
         self.confs.last().copied().or(self.base_conf)
     }
 
     /// The configuration in force just below an index.
     #[must_use]
-    pub(crate) fn conf_before(&self, index: Index) -> Option<Placed> {
+    pub(crate) fn conf_before(&self, index: Index) -> Option<IndexedConf> {
         let above = self.confs.iter().rev().find(|placed| placed.index < index);
         above.copied().or_else(|| self.base_conf.filter(|placed| placed.index < index))
     }
@@ -96,7 +96,7 @@ impl Chain {
         let link = ChainLink { term: entry.id.term, prefix: hash::prefix(before, entry) };
         self.links.push_back(link);
         if let Payload::Configuration(configuration) = &entry.payload {
-            self.confs.push(Placed { index: entry.id.index, conf: Conf::of(configuration) });
+            self.confs.push(IndexedConf { index: entry.id.index, conf: Conf::of(configuration) });
         }
         Some(link)
     }

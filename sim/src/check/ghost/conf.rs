@@ -20,7 +20,7 @@ pub(crate) struct Conf {
 
 /// A configuration and where it stands in the log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Placed {
+pub(crate) struct IndexedConf {
     pub(crate) index: Index,
     pub(crate) conf: Conf,
 }
@@ -105,7 +105,7 @@ impl fmt::Display for Conf {
     }
 }
 
-impl fmt::Display for Placed {
+impl fmt::Display for IndexedConf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at {}", self.conf, self.index)
     }

@@ -1,7 +1,7 @@
 //! What the harness knows of one server: its log in memory, its durable state, and everything that
 //! it has already told others.
 
-use super::{Chain, ChainLink, Conf, Follower, Placed, ServerView, Stop};
+use super::{Chain, ChainLink, Conf, Follower, IndexedConf, ServerView, Stop};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::{
@@ -67,7 +67,7 @@ pub(crate) struct PendingRead {
 
 /// Whether a server runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) enum Life {
+pub(crate) enum ServerStatus {
     /// It has never started on this disk.
     #[default]
     Blank,
@@ -82,7 +82,7 @@ pub(crate) enum Life {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct GhostServer {
     /// Whether it runs.
-    pub(crate) life: Life,
+    pub(crate) status: ServerStatus,
     /// The end of its log on a disk that was lost as a whole.
     pub(crate) lost: Index,
     /// Its store failed, and it has not restarted since.
@@ -102,7 +102,7 @@ pub(crate) struct GhostServer {
     /// What is durable.
     pub(crate) disk: DurableState,
     /// The configuration that it says is in force.
-    pub(crate) conf: Option<Placed>,
+    pub(crate) conf: Option<IndexedConf>,
     /// The same configuration, as the server holds it.
     pub(crate) configuration: Option<Arc<Configuration>>,
     /// The configuration with which it last began to campaign.
@@ -137,13 +137,13 @@ impl GhostServer {
     /// Whether it runs.
     #[must_use]
     pub(crate) fn is_up(&self) -> bool {
-        self.life == Life::Up
+        self.status == ServerStatus::Up
     }
 
     /// Clears the volatile state.
     pub(crate) fn forget(&mut self) {
-        if self.life != Life::Blank {
-            self.life = Life::Down;
+        if self.status != ServerStatus::Blank {
+            self.status = ServerStatus::Down;
         }
         (self.store_failed, self.shutdown_requested) = (false, false);
         (self.lost_vote_at, self.halting) = (None, None);

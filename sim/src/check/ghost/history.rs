@@ -1,7 +1,7 @@
 //! What is true of each log position, by the first server that showed it: H, C and Σ of the catalogue
 //! of invariants.
 
-use super::{Chain, ChainLink, Placed, hash};
+use super::{Chain, ChainLink, IndexedConf, hash};
 use crate::plan::server_set::ServerIdx;
 use std::collections::{BTreeMap, VecDeque};
 use wavetank_raft::{Index, LogId, Term};
@@ -65,7 +65,7 @@ pub(crate) struct CommitHistory {
     /// For each term in which something was declared committed, the last such index.
     declared: Vec<(Term, Index)>,
     /// The committed configurations.
-    confs: Vec<Placed>,
+    confs: Vec<IndexedConf>,
     pinned: BTreeMap<Index, PinnedPosition>,
 }
 
@@ -129,7 +129,7 @@ impl CommitHistory {
 
     /// The committed configuration in force at an index.
     #[must_use]
-    pub(crate) fn conf_at(&self, index: Index) -> Option<Placed> {
+    pub(crate) fn conf_at(&self, index: Index) -> Option<IndexedConf> {
         self.confs.iter().rev().find(|placed| placed.index <= index).copied()
     }
 

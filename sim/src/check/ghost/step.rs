@@ -1,6 +1,6 @@
 //! One step of one server, as the checks look at it.
 
-use super::{ChainLink, Conf, DurableState, Follower, PendingRead, Placed, ServerView};
+use super::{ChainLink, Conf, DurableState, Follower, IndexedConf, PendingRead, ServerView};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{
     AppendEntries, Call, Event, HardState, Index, LogId, NodeId, ReadPath, Request, RequestId, Term, Time,
@@ -125,9 +125,9 @@ pub(crate) struct GhostStep {
     /// The server after.
     pub(crate) now: ServerView,
     /// The configuration before.
-    pub(crate) was_conf: Option<Placed>,
+    pub(crate) was_conf: Option<IndexedConf>,
     /// The configuration after.
-    pub(crate) now_conf: Option<Placed>,
+    pub(crate) now_conf: Option<IndexedConf>,
     /// The voters that it counts with, if the configuration is another one than before.
     pub(crate) counted: Option<Conf>,
     /// Promises in the messages that were sent.
@@ -153,7 +153,7 @@ pub(crate) struct GhostStep {
     /// An entry that does not follow the last one.
     pub(crate) hole: Option<LogId>,
     /// Configurations that a leader appended, each with the one before it.
-    pub(crate) changed: Vec<(Option<Placed>, Placed)>,
+    pub(crate) changed: Vec<(Option<IndexedConf>, IndexedConf)>,
     /// The digest that a state machine reported, and the entry after which.
     pub(crate) state: Option<(Index, u64)>,
     /// Entries that are handed to the state machine: the first, the last, and up to where they had
@@ -162,7 +162,7 @@ pub(crate) struct GhostStep {
     /// A reported batch: the first, the last, and up to where they had been reported before.
     pub(crate) fsm_batch: Option<(Index, Index, Index)>,
     /// A snapshot that was, or is to be, taken.
-    pub(crate) captured: Option<(LogId, Placed)>,
+    pub(crate) captured: Option<(LogId, IndexedConf)>,
     /// Reads that are allowed.
     pub(crate) allowed: Vec<AllowedRead>,
     /// The leader's progress records before the step.

@@ -2,7 +2,7 @@
 
 use super::step::{consumed, end_of, read_of};
 use super::{
-    Conf, Consumed, Facts, Follower, Ghost, GhostServer, Inspect, PendingRead, PendingReply, Placed,
+    Conf, Consumed, Facts, Follower, Ghost, GhostServer, IndexedConf, Inspect, PendingRead, PendingReply,
     ServerView, newer,
 };
 use crate::plan::server_set::ServerIdx;
@@ -198,8 +198,8 @@ pub(super) fn learn_configuration(
                 return false;
             }
             ghost_server.configuration = Some(Arc::clone(configuration));
-            let placed = Placed { index, conf: Conf::of(configuration) };
-            let has_no_vote = |placed: &Placed| !placed.conf.voters().contains(idx);
+            let placed = IndexedConf { index, conf: Conf::of(configuration) };
+            let has_no_vote = |placed: &IndexedConf| !placed.conf.voters().contains(idx);
             if has_no_vote(&placed) {
                 let since = ghost_server
                     .lost_vote_at

@@ -1,6 +1,6 @@
 //! Disk faults, and servers that stop or refuse to start by their own decision.
 
-use super::{Facts, Ghost, Life, Stop};
+use super::{Facts, Ghost, ServerStatus, Stop};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::Halt;
 
@@ -23,7 +23,7 @@ impl Ghost {
     pub(crate) fn halted(&mut self, idx: ServerIdx) -> Facts {
         self.step.clear(idx);
         let ghost_server = &mut self.ghost_servers[idx.at()];
-        ghost_server.life = Life::Halted;
+        ghost_server.status = ServerStatus::Halted;
         self.step.stopped = ghost_server.halting.take();
         Facts::HALTED
     }

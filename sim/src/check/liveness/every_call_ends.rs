@@ -78,7 +78,7 @@ impl EveryCallEnds {
         let open = &mut self.open[idx.at()];
         match event {
             Event::Call { request, call } => {
-                open.push(OpenCall { request: *request, wants: wants(call), since })
+                open.push(OpenCall { request: *request, wants: wants(call), since });
             }
             Event::ApplyBatch(commands) => {
                 let applied = |&(request, _): &_| OpenCall { request, wants: AnswerKind::Applied, since };

@@ -5,7 +5,7 @@
 //! in flight. Not judged if the core is no quorum of a configuration that one of its members uses,
 //! or if the run ends too early.
 
-use crate::check::ghost::{Facts, Ghost, GhostServer, Placed, ServerView};
+use crate::check::ghost::{Facts, Ghost, GhostServer, IndexedConf, ServerView};
 use crate::check::violated;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::collections::VecDeque;
@@ -268,7 +268,7 @@ fn leader(ghost: &Ghost, core: ServerSet) -> Option<(ServerIdx, &GhostServer)> {
 /// one that may still return.
 fn can_decide(ghost: &Ghost, core: ServerSet) -> bool {
     let running = core.and(ghost.up());
-    let enough = |placed: Placed| placed.conf.is_quorum(running);
+    let enough = |placed: IndexedConf| placed.conf.is_quorum(running);
     // Servers that know no configuration may wait for a server that is lost for good.
     let is_told = running.iter().any(|idx| ghost.ghost_server(idx).log.conf().is_some());
     is_told

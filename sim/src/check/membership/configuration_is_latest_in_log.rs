@@ -1,7 +1,7 @@
 //! The configuration in force is the last one in the log, committed or not. Without one in the log it is
 //! the snapshot's.
 
-use crate::check::ghost::{Facts, Ghost, Placed};
+use crate::check::ghost::{Facts, Ghost, IndexedConf};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
@@ -22,7 +22,8 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if in_force == latest {
         return None;
     }
-    let sentence = |placed: Option<Placed>| placed.map_or_else(|| "nothing".to_owned(), |it| it.to_string());
+    let sentence =
+        |placed: Option<IndexedConf>| placed.map_or_else(|| "nothing".to_owned(), |it| it.to_string());
     let (idx, in_force, latest) = (ghost.step.idx, sentence(in_force), sentence(latest));
     violated(format_args!("{idx} goes by {in_force}; the latest in its log is {latest}"))
 }

@@ -6,7 +6,7 @@ mod plan;
 mod script;
 mod want;
 
-pub use lines::Lines;
+pub use lines::HistoryRecorder;
 pub use plan::{ClientPlan, Reads, Verbs};
 pub use script::KvScript;
 pub use want::KvWant;

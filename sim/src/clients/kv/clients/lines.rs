@@ -13,11 +13,11 @@ use wavetank_raft::{ReadPath, Time};
 
 /// Records the history of all client operations.
 #[derive(Debug, Default)]
-pub struct Lines {
+pub struct HistoryRecorder {
     operations: BTreeMap<u64, KvOperation>,
 }
 
-impl Observer for Lines {
+impl Observer for HistoryRecorder {
     fn on_observation(&mut self, observation: &Observation<'_>) {
         if let Seen::Invoked { what, .. } | Seen::Returned { what, .. } = observation.seen
             && let Some(operation) = (what as &dyn Any).downcast_ref::<KvOperation>()
@@ -27,7 +27,7 @@ impl Observer for Lines {
     }
 }
 
-impl Lines {
+impl HistoryRecorder {
     /// The history so far, as [`wavetank_linear::judge`] reads it: all but the reads that do not
     /// claim to be up to date.
     #[must_use]

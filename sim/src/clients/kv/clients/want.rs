@@ -61,8 +61,8 @@ impl Wanted for KvWant {
         self.want.clone()
     }
 
-    fn fmt_answer(told: &OperationAnswer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match told {
+    fn fmt_answer(answer: &OperationAnswer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match answer {
             OperationAnswer::Applied(index, bytes) => match Response::decode(bytes) {
                 Some(Response { outcome: CommandOutcome::Done, effective }) => {
                     write!(f, ": done by {effective}, said {index}")

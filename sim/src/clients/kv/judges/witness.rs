@@ -46,7 +46,7 @@ fn points<'a>(operations: &'a [KvOperation], record: &Record) -> Option<Vec<Line
         match place {
             Some(_) if failed => return None,
             Some(at) => {
-                points.push(LinearizationPoint { at, is_read: operation.command().is_none(), operation })
+                points.push(LinearizationPoint { at, is_read: operation.command().is_none(), operation });
             }
             None if done => return None,
             None => {}

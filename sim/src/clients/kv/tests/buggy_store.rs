@@ -1,6 +1,6 @@
 //! Stores and clients with one planted bug each, and the judge that must detect it.
 
-use crate::clients::kv::clients::{ClientPlan, Clients, Lines};
+use crate::clients::kv::clients::{ClientPlan, Clients, HistoryRecorder};
 use crate::clients::kv::judges::{ClientJudges, Promises};
 use crate::clients::kv::state::KvState;
 use crate::clients::kv::wire::Command;
@@ -19,28 +19,28 @@ use wavetank_raft::{Data, RequestId, Time};
 #[test]
 fn a_store_without_sessions_does_things_twice() {
     let store = || StoreBug::Forgets.store();
-    assert!(storms(store, |clients| Box::new(clients)).any(|trigger| trigger.by("exactly_once")));
+    assert!(storms(store, |clients| Box::new(clients)).any(|detection| detection.by("exactly_once")));
 }
 
 #[test]
 fn a_store_whose_snapshots_lack_sessions_does_things_twice() {
     let store = || StoreBug::Saves.store();
-    let told = ["no_phantom", "exactly_once", "acked_writes"];
+    let checks = ["no_phantom", "exactly_once", "acked_writes"];
     let mut storms = storms(store, |clients| Box::new(clients));
-    assert!(storms.any(|trigger| told.iter().any(|check| trigger.by(check))));
+    assert!(storms.any(|detection| checks.iter().any(|check| detection.by(check))));
 }
 
 #[test]
 fn a_store_that_loses_writes_is_detected() {
     let store = || StoreBug::Loses.store();
     let mut storms = storms(store, |clients| Box::new(clients));
-    assert!(storms.any(|trigger| trigger.by("no_phantom") && trigger.in_history));
+    assert!(storms.any(|detection| detection.by("no_phantom") && detection.in_history));
 }
 
 #[test]
 fn stale_reads_are_detected() {
     let mut storms = storms(Kv::default, |clients| Box::new(StaleReader(clients)));
-    assert!(storms.any(|trigger| trigger.by("fresh_reads") && trigger.in_history));
+    assert!(storms.any(|detection| detection.by("fresh_reads") && detection.in_history));
 }
 
 /// How one storm detected the bug.
@@ -65,7 +65,7 @@ fn storms<F: TankFsm + 'static>(
         let judges = ClientJudges::new(Promises::from(&plan));
         let wants = ClientPlan { keys: 2, ..ClientPlan::from(&plan.clients) };
         let clients = wrap(Clients::new(wants, ServerSet::first(usize::from(plan.servers)), plan.seed));
-        let mut world = World::new(plan, move |_| make(), clients, (judges, Lines::default()));
+        let mut world = World::new(plan, move |_| make(), clients, (judges, HistoryRecorder::default()));
         storm_run::run(&mut world, |_| true);
         let (judges, lines) = world.into_observer();
         let mut slices = 4_000;
