@@ -59,7 +59,7 @@ pub struct LinePosition {
 }
 
 #[derive(Deserialize)]
-#[serde(rename = "Line")]
+#[serde(expecting = "struct Line")]
 struct HistoryLine {
     process: Value,
     r#type: String,
