@@ -31,7 +31,7 @@ use wavetank_sim::check::coverage::Point;
 use wavetank_sim::check::{self, Options};
 use wavetank_sim::clients::kv::Kv;
 use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
-use wavetank_sim::clients::kv::judges::{Judges, Promises};
+use wavetank_sim::clients::kv::judges::{ClientJudges, Promises};
 use wavetank_sim::disk::fault::{Damage, DiskFault};
 use wavetank_sim::disk::{Capture, Load, Part, Remains, Stores};
 use wavetank_sim::engine::workload::{Nobody, TankFsm};
@@ -107,7 +107,7 @@ fn membership_storms() {
         let kinds = [Scheduled::Joint, Scheduled::Exchange, Scheduled::Add, Scheduled::Promote];
         let all = kinds.into_iter().chain([Scheduled::Demote, Scheduled::Remove, Scheduled::Change]);
         plan.nemesis.scheduled.extend(all.map(|kind| (kind, rhythm)));
-        let observer = (check::Judges::new(Options::of(&plan)), Judges::new(Promises::from(&plan)));
+        let observer = (check::Judges::new(Options::of(&plan)), ClientJudges::new(Promises::from(&plan)));
         let servers = ServerSet::first(usize::from(plan.servers));
         let clients = Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed);
         let mut world = World::new(plan, |_| Kv::default(), Box::new(clients), observer);

@@ -21,7 +21,7 @@ use wavetank_raft::Span;
 use wavetank_sim::check::{self, Options};
 use wavetank_sim::clients::kv::Kv;
 use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
-use wavetank_sim::clients::kv::judges::{Judges, Promises};
+use wavetank_sim::clients::kv::judges::{ClientJudges, Promises};
 use wavetank_sim::plan::rng::{Ratio, Spans};
 use wavetank_sim::runner::storm_run;
 use wavetank_sim::{Observer, Plan, ServerSet, World};
@@ -85,7 +85,7 @@ fn storms(round: u64) -> Consumed {
     let (mut virtual_seconds, mut events) = (0.0, 0);
     for seed in round * STORMS..(round + 1) * STORMS {
         let plan = Plan::storm(seed);
-        let observer = (check::Judges::new(Options::of(&plan)), Judges::new(Promises::from(&plan)));
+        let observer = (check::Judges::new(Options::of(&plan)), ClientJudges::new(Promises::from(&plan)));
         let clients = Box::new(clients(&plan));
         let mut world = World::new(plan, |_| Kv::default(), clients, observer);
         storm_run::run(&mut world, |_| true);

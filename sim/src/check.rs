@@ -1,9 +1,8 @@
 //! The judges: one property a file, called only when something it watches has changed.
 //!
-//! A check looks at the [`Ghost`] and answers with a sentence if its property does not hold. Nothing
-//! here moves the world, and nothing is kept but counts. A new check is a
-//! file with a `CHECK` in the folder of its theme, and a line in the list below; the compiler complains
-//! about a check that is not in the list.
+//! A check looks at the [`Ghost`] and returns a sentence if its property does not hold. A check changes
+//! nothing in the world and keeps only a count. A new check is a file with a `CHECK` in the folder of
+//! its theme, and a line in the list below; the compiler reports a check that is not in the list.
 
 pub(crate) mod commit;
 pub mod coverage;
@@ -28,8 +27,8 @@ use std::fmt;
 
 pub use judges::Judges;
 
-/// All checks, in the order in which they look. The more a property says about what went wrong, the
-/// earlier it looks: the first one to speak is the one that is reported.
+/// All checks, in the order in which they run. A check that says more about the cause runs earlier:
+/// only the first violation is reported.
 static CHECKS: [Check; 46] = [
     storage::recovered_log_is_whole::CHECK,
     storage::synced_data_is_kept::CHECK,
@@ -79,35 +78,35 @@ static CHECKS: [Check; 46] = [
     reads::lease_exclusivity::CHECK,
 ];
 
-/// What a check does when one of the facts that it watches is there: it counts what it judges, and
-/// says what is wrong.
-type Judge = fn(&Ghost, Facts, witnessed: &mut u64) -> Option<String>;
+/// A check's function, called when a fact that it watches is present. It counts the cases that it
+/// judges, and returns a sentence if the property does not hold.
+type JudgeFn = fn(&Ghost, Facts, witnessed: &mut u64) -> Option<String>;
 
-/// A property that is looked at after every observation that could break it.
+/// A property that is checked after every observation that could break it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Check {
     /// The name of its file.
     pub(crate) name: &'static str,
-    /// Where the property is stated.
+    /// The section that states the property.
     pub(crate) section: &'static str,
-    /// The least selection that it is part of.
-    pub(crate) column: JudgeLevel,
-    /// The facts without which it need not look.
+    /// The lowest level of judges that includes it.
+    pub(crate) level: JudgeLevel,
+    /// The facts that make it run.
     watches: Facts,
     /// It judges only runs in which clocks keep the bound that leases assume.
     bounded_clocks: bool,
-    judge: Judge,
+    judge: JudgeFn,
 }
 
 impl Check {
     const fn new(
         name: &'static str,
         section: &'static str,
-        column: JudgeLevel,
+        level: JudgeLevel,
         watches: Facts,
-        judge: Judge,
+        judge: JudgeFn,
     ) -> Self {
-        Self { name, section, column, watches, bounded_clocks: false, judge }
+        Self { name, section, level, watches, bounded_clocks: false, judge }
     }
 
     const fn with_bounded_clocks(mut self) -> Self {
@@ -115,52 +114,52 @@ impl Check {
         self
     }
 
-    /// Whether it looks in a run of this kind.
-    fn is_wanted(&self, options: &Options) -> bool {
-        let clocks = !self.bounded_clocks || options.clocks == Clocks::Bounded;
-        clocks && self.column <= options.column
+    /// Whether it runs with these options.
+    fn is_enabled(&self, options: &Options) -> bool {
+        let clocks = !self.bounded_clocks || options.clocks == ClockBound::Bounded;
+        clocks && self.level <= options.level
     }
 }
 
 /// The sentence of a check whose property does not hold.
-// Formatting is for the one time that something is wrong; it must not be in the way before.
+// Only a failing run formats the sentence, so keep the code out of the hot path.
 #[cold]
-fn say(words: fmt::Arguments<'_>) -> Option<String> {
-    Some(words.to_string())
+fn violated(sentence: fmt::Arguments<'_>) -> Option<String> {
+    Some(sentence.to_string())
 }
 
 /// Whether clocks keep the bound that leases assume.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
-pub enum Clocks {
-    /// They drift no more than the configuration says, and nobody sets them.
+pub enum ClockBound {
+    /// They drift no more than the configuration says, and no clock is set.
     #[default]
     Bounded,
-    /// They may do anything: leases show nothing.
+    /// They may do anything, so leases guarantee nothing.
     Unbounded,
 }
 
-/// What the judges of a run have to know of it.
+/// What the judges need to know about a run.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Options {
     /// How much is judged.
-    pub column: JudgeLevel,
+    pub level: JudgeLevel,
     /// Whether leases may be judged.
-    pub clocks: Clocks,
-    /// What progress is demanded once the world is healed.
-    pub patience: progress::Patience,
+    pub clocks: ClockBound,
+    /// The progress that is required once the world is healed.
+    pub liveness: progress::LivenessBounds,
 }
 
 impl Options {
-    /// What may be judged of a run by this plan, as far as its servers keep to it.
+    /// The options for a run of this plan.
     #[must_use]
     pub fn of(plan: &Plan) -> Self {
         let jumps = plan.nemesis.scheduled.keys().any(|kind| kind.breaks_leases());
         let apart = 2 * u64::from(plan.clocks.drift_ppm);
         let bounded = !jumps && apart <= plan.config.lease_clock_drift_ppm;
         Self {
-            column: plan.judges,
-            clocks: if bounded { Clocks::Bounded } else { Clocks::Unbounded },
-            patience: progress::Patience {
+            level: plan.judges,
+            clocks: if bounded { ClockBound::Bounded } else { ClockBound::Unbounded },
+            liveness: progress::LivenessBounds {
                 election_timeout: plan.election_timeout(),
                 timeouts: Plan::LIVENESS_TIMEOUTS,
                 slack: Plan::LIVENESS_TIMEOUTS / 4,

@@ -1,4 +1,4 @@
-//! Clients: the machine that sends calls and waits for answers, and the key-value store with its
+//! Clients: the client machines that send calls and wait for answers, and the key-value store with its
 //! clients and its judges.
 
 pub mod callers;

@@ -18,7 +18,7 @@ pub mod plan;
 pub mod runner;
 pub mod shrink;
 
-pub use check::{Clocks, Judges, Options};
+pub use check::{ClockBound, Judges, Options};
 pub use engine::world::World;
 pub use harness::{Storm, run_storms};
 pub use observe::observer::Observer;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use wavetank_sim::linear::{Finding, Model, judge};
+use wavetank_sim::linear::{Finding, KeyModel, judge};
 
 const SERVERS: u32 = 5;
 const CLIENTS: u64 = 6;
@@ -98,7 +98,7 @@ fn report(seed: u64, history: &History, clients: &[Client]) {
     let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("e2e-{seed}.jsonl"));
     std::fs::write(&file, &text).unwrap();
     let begun = Instant::now();
-    let judged = judge(&text, Model::Kv, &mut || begun.elapsed() < BUDGET).unwrap();
+    let judged = judge(&text, KeyModel::Kv, &mut || begun.elapsed() < BUDGET).unwrap();
     println!("{} operations on {} keys in {}", judged.operations, judged.keys, file.display());
     match judged.finding {
         Finding::Linearizable => println!("linearizable, judged in {} ms", begun.elapsed().as_millis()),

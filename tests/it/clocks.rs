@@ -2,7 +2,7 @@
 //! does, and the judge of leases, if it is asked, says so.
 
 use wavetank_raft::{ReadPath, Span};
-use wavetank_sim::check::Clocks;
+use wavetank_sim::check::ClockBound;
 use wavetank_sim::clients::kv::Kv;
 use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
 use wavetank_sim::plan::fault_kind::Scheduled;
@@ -26,7 +26,7 @@ fn beyond(seed: u64) -> Plan {
 }
 
 /// What the judges say of a run, if they take the clocks to be like this.
-fn judged(plan: &Plan, clocks: Clocks) -> Option<Violation> {
+fn judged(plan: &Plan, clocks: ClockBound) -> Option<Violation> {
     let servers = ServerSet::first(usize::from(plan.servers));
     let clients = Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed);
     let judges = Judges::new(Options { clocks, ..Options::of(plan) });
@@ -37,7 +37,7 @@ fn judged(plan: &Plan, clocks: Clocks) -> Option<Violation> {
 
 #[test]
 fn beyond_the_bound_the_judge_of_leases_speaks() {
-    let spoken = (0..40).find_map(|seed| judged(&beyond(seed), Clocks::Bounded));
+    let spoken = (0..40).find_map(|seed| judged(&beyond(seed), ClockBound::Bounded));
     assert_eq!(spoken.map(|violation| violation.check).as_deref(), Some("lease_exclusivity"));
 }
 
@@ -45,8 +45,8 @@ fn beyond_the_bound_the_judge_of_leases_speaks() {
 fn beyond_the_bound_leases_are_not_judged_and_all_else_holds() {
     for seed in 0..10 {
         let plan = beyond(seed);
-        assert_eq!(Options::of(&plan).clocks, Clocks::Unbounded);
-        assert_eq!(judged(&plan, Clocks::Unbounded), None, "seed {seed}");
+        assert_eq!(Options::of(&plan).clocks, ClockBound::Unbounded);
+        assert_eq!(judged(&plan, ClockBound::Unbounded), None, "seed {seed}");
     }
 }
 
@@ -55,7 +55,7 @@ fn within_the_bound_the_judge_of_leases_is_quiet() {
     for seed in 0..10 {
         let mut plan = beyond(seed);
         plan.nemesis.scheduled.retain(|kind, _| !kind.breaks_leases());
-        assert_eq!(Options::of(&plan).clocks, Clocks::Bounded);
-        assert_eq!(judged(&plan, Clocks::Bounded), None, "seed {seed}");
+        assert_eq!(Options::of(&plan).clocks, ClockBound::Bounded);
+        assert_eq!(judged(&plan, ClockBound::Bounded), None, "seed {seed}");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use wavetank_scenarios::registry::ALL;
-use wavetank_sim::clients::kv::judges::{Judges as OfClients, Promises};
+use wavetank_sim::clients::kv::judges::{ClientJudges, Promises};
 use wavetank_sim::{Judges, Options};
 
 #[test]
@@ -47,7 +47,7 @@ fn names_in(text: &str) -> impl Iterator<Item = &str> {
 fn known() -> BTreeSet<String> {
     let mut known: BTreeSet<String> = ALL.iter().map(|scenario| scenario.name.to_owned()).collect();
     known.extend(Judges::names(&Options::default()).into_iter().map(str::to_owned));
-    let of_clients = OfClients::new(Promises { leases_hold: true });
+    let of_clients = ClientJudges::new(Promises { leases_hold: true });
     known.extend(of_clients.witnessed().into_keys());
     for package in ["raft", "sim", "scenarios", "node", "tests"] {
         tests_in(&root().join(package), &mut known);

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use stores::Durable;
 use wavetank_sim::clients::kv::Kv;
 use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
-use wavetank_sim::clients::kv::judges::{Judges, Promises};
+use wavetank_sim::clients::kv::judges::{ClientJudges, Promises};
 use wavetank_sim::plan::Rhythm;
 use wavetank_sim::plan::fault_kind::Scheduled;
 use wavetank_sim::plan::rng::{Ratio, Spans};
@@ -61,7 +61,7 @@ fn storm(seed: u64, syncs: Syncs) -> Report {
         name: "durable".to_owned(),
         make: Box::new(|_| Kv::default()),
         workload: Box::new(Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed)),
-        custom: Judges::new(Promises::from(&plan)),
+        custom: ClientJudges::new(Promises::from(&plan)),
         trace: (),
         plan,
     };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use wavetank_exam::{Bug, Within};
 use wavetank_scenarios::registry;
-use wavetank_sim::clients::kv::judges::{Judges as ClientJudges, Promises};
+use wavetank_sim::clients::kv::judges::{ClientJudges, Promises};
 use wavetank_sim::{Judges, Options};
 
 /// Names that a verdict can have, besides checks.

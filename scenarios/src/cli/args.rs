@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
 use wavetank_sim::JudgeLevel;
-use wavetank_sim::linear::Model;
+use wavetank_sim::linear::KeyModel;
 
 /// Raft in a wave tank: every sea before the first launch.
 #[derive(Parser, Debug)]
@@ -184,8 +184,8 @@ pub(crate) struct JudgeArguments {
     #[arg(value_name = "FILE.jsonl")]
     pub(crate) file: PathBuf,
     /// What a key is: register, cas-register or kv
-    #[arg(long, value_name = "MODEL", default_value_t = Model::CasRegister)]
-    pub(crate) model: Model,
+    #[arg(long, value_name = "MODEL", default_value_t = KeyModel::CasRegister)]
+    pub(crate) model: KeyModel,
     /// Give up after so many seconds
     #[arg(long, value_name = "SECS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) budget: u64,

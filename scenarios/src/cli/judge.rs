@@ -6,7 +6,7 @@ use super::{Streams, Trouble, tell, words::many};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use wavetank_sim::linear::{self, Finding, Judged};
+use wavetank_sim::linear::{self, Finding, Judgement};
 
 /// Reads the history, judges it, and says what it found.
 pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
@@ -30,7 +30,7 @@ pub(crate) fn read(place: &Path) -> Result<String, Trouble> {
     String::from_utf8(bytes).map_err(|_| Trouble::new(format!("`{}` is no text", place.display())))
 }
 
-fn say(judged: &Judged, arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
+fn say(judged: &Judgement, arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
     let operations = many(judged.operations as u64, "operation");
     let size = format!("{operations} on {}", many(judged.keys as u64, "key"));
     let status = match &judged.finding {

@@ -1,4 +1,4 @@
-//! Every order of a few operations, tried one after the other: what the search is compared with.
+//! Tries every order of a few operations. Tests compare the search with it.
 
 use super::{Effect, History};
 

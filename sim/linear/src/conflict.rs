@@ -1,13 +1,11 @@
-//! The smallest part of a history that is not linearizable: what a person has to read.
+//! The smallest part of a history that is not linearizable, for a person to read.
 //!
-//! Two changes keep a history honest: to end it earlier, so that what is open then stays pending; and to
-//! leave out an operation that no other operation could have noticed. Every part is searched again before
-//! it counts as a conflict.
+//! Two changes keep a history valid: to end it earlier, so that open operations stay pending; and to
+//! leave out an operation that no other operation could have observed. Every part is searched again
+//! before it counts as a conflict.
 
-use super::{Effect, History, NEVER, Operation, SLICE};
+use super::{Effect, History, HistoryOp, NEVER, SLICE};
 use std::ops::Range;
-
-type Part = Vec<Operation>;
 
 pub(super) fn smallest(history: &History, keep_going: &mut dyn FnMut() -> bool) -> Vec<usize> {
     let mut part = shortest_illegal_prefix(history, keep_going);
@@ -24,7 +22,7 @@ pub(super) fn smallest(history: &History, keep_going: &mut dyn FnMut() -> bool) 
 }
 
 /// The history up to the first completion that no order explains.
-fn shortest_illegal_prefix(history: &History, keep_going: &mut dyn FnMut() -> bool) -> Part {
+fn shortest_illegal_prefix(history: &History, keep_going: &mut dyn FnMut() -> bool) -> Vec<HistoryOp> {
     let mut ends =
         history.operations.iter().map(|it| it.returned).filter(|&end| end != NEVER).collect::<Vec<_>>();
     ends.sort_unstable();
@@ -43,14 +41,19 @@ fn shortest_illegal_prefix(history: &History, keep_going: &mut dyn FnMut() -> bo
 }
 
 /// The history up to this moment: operations that complete later are pending then.
-fn prefix(history: &History, end: u32) -> Part {
-    let cut = |it: &Operation| if it.returned <= end { *it } else { Operation { returned: NEVER, ..*it } };
+fn prefix(history: &History, end: u32) -> Vec<HistoryOp> {
+    let cut = |it: &HistoryOp| if it.returned <= end { *it } else { HistoryOp { returned: NEVER, ..*it } };
     let invoked = history.operations.iter().filter(|it| it.invoked < end);
-    invoked.map(cut).filter(Operation::matters).collect()
+    invoked.map(cut).filter(HistoryOp::matters).collect()
 }
 
 /// Leaves out as many runs of this size as can be.
-fn leave_out(history: &History, part: &mut Part, size: usize, keep_going: &mut dyn FnMut() -> bool) {
+fn leave_out(
+    history: &History,
+    part: &mut Vec<HistoryOp>,
+    size: usize,
+    keep_going: &mut dyn FnMut() -> bool,
+) {
     let mut at = 0;
     while at < part.len() {
         let upto = part.len().min(at + size);
@@ -63,7 +66,7 @@ fn leave_out(history: &History, part: &mut Part, size: usize, keep_going: &mut d
     }
 }
 
-fn is_illegal(history: &History, part: &Part, keep_going: &mut dyn FnMut() -> bool) -> bool {
+fn is_illegal(history: &History, part: &[HistoryOp], keep_going: &mut dyn FnMut() -> bool) -> bool {
     let mut search = history.search(part.iter().copied());
     while keep_going() {
         if let Some(linearizable) = search.run(SLICE) {
@@ -73,49 +76,50 @@ fn is_illegal(history: &History, part: &Part, keep_going: &mut dyn FnMut() -> bo
     false
 }
 
-/// The part without those operations of a run that no operation outside it could have noticed.
-fn without(history: &History, part: &Part, run: Range<usize>) -> Part {
-    let stays = |at: usize, it: &Operation| !(run.contains(&at) && it.effect.is_read_only());
+/// The part without those operations of a run that no operation outside the run could have observed.
+fn without(history: &History, part: &[HistoryOp], run: Range<usize>) -> Vec<HistoryOp> {
+    let stays = |at: usize, it: &HistoryOp| !(run.contains(&at) && it.effect.is_read_only());
     let staying = part.iter().enumerate().filter(|(at, it)| stays(*at, it));
-    let noticed = Noticed::by(history, staying.map(|(_, it)| it.effect));
-    let is_kept =
-        |at: usize, it: &Operation| stays(at, it) && !(run.contains(&at) && noticed.may_miss(it.effect));
+    let observed = ObservedValues::by(history, staying.map(|(_, it)| it.effect));
+    let is_kept = |at: usize, it: &HistoryOp| {
+        stays(at, it) && !(run.contains(&at) && observed.is_unobserved(it.effect))
+    };
     part.iter().enumerate().filter(|(at, it)| is_kept(*at, it)).map(|(_, &it)| it).collect()
 }
 
-/// What operations notice of each other.
-struct Noticed<'a> {
+/// What operations observe of each other.
+struct ObservedValues<'a> {
     history: &'a History,
-    seen: Vec<u32>,
-    /// A cas notices any value but the one that it expects.
+    values: Vec<u32>,
+    /// A failed cas observes any value but the one that it expects.
     mismatches: bool,
     appends: bool,
 }
 
-impl<'a> Noticed<'a> {
+impl<'a> ObservedValues<'a> {
     fn by(history: &'a History, effects: impl Iterator<Item = Effect>) -> Self {
-        let mut noticed = Self { history, seen: Vec::new(), mismatches: false, appends: false };
+        let mut observed = Self { history, values: Vec::new(), mismatches: false, appends: false };
         for effect in effects {
             match effect {
-                Effect::Read(value) | Effect::Cas(value, _) => noticed.seen.push(value),
-                Effect::Mismatch(_) => noticed.mismatches = true,
-                Effect::Append(_) => noticed.appends = true,
+                Effect::Read(value) | Effect::Cas(value, _) => observed.values.push(value),
+                Effect::Mismatch(_) => observed.mismatches = true,
+                Effect::Append(_) => observed.appends = true,
                 _ => {}
             }
         }
-        noticed
+        observed
     }
 
-    /// Whether no operation would notice if this had not been done.
-    fn may_miss(&self, effect: Effect) -> bool {
+    /// Whether no operation observes this effect.
+    fn is_unobserved(&self, effect: Effect) -> bool {
         match effect {
             Effect::Nothing | Effect::Read(_) | Effect::Mismatch(_) => true,
             Effect::Write(_) | Effect::Append(_) | Effect::Cas(..) if self.mismatches => false,
-            Effect::Write(value) | Effect::Cas(_, value) if !self.appends => !self.seen.contains(&value),
+            Effect::Write(value) | Effect::Cas(_, value) if !self.appends => !self.values.contains(&value),
             Effect::Write(value) | Effect::Append(value) | Effect::Cas(_, value) => {
                 let element = &*self.history.values[value as usize];
                 let has = |value: &u32| has(&self.history.values[*value as usize], element);
-                !self.seen.iter().any(has)
+                !self.values.iter().any(has)
             }
         }
     }

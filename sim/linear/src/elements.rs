@@ -4,13 +4,13 @@
 //! has before), then a value shows which operations made it, and in which order.
 
 use super::problem::INITIAL;
-use super::{Effect, Operation};
+use super::{Effect, HistoryOp};
 use std::collections::BTreeMap;
 
 /// The elements of a history, and which operation wrote each.
 #[derive(Debug)]
-pub(super) struct Elements<'a> {
-    edge: Edge,
+pub(super) struct AppendedElements<'a> {
+    edge: DelimiterEnd,
     is_edge: [bool; 256],
     elements: BTreeMap<&'a [u8], Element>,
 }
@@ -26,14 +26,14 @@ pub(super) struct Element {
 
 /// The end at which every element has a byte of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Edge {
+enum DelimiterEnd {
     Front,
     Back,
 }
 
-impl<'a> Elements<'a> {
+impl<'a> AppendedElements<'a> {
     /// `None` if values cannot be split.
-    pub(super) fn new(values: &'a [Box<[u8]>], operations: &[Operation]) -> Option<Self> {
+    pub(super) fn new(values: &'a [Box<[u8]>], operations: &[HistoryOp]) -> Option<Self> {
         if !values[INITIAL as usize].is_empty() {
             return None;
         }
@@ -51,7 +51,7 @@ impl<'a> Elements<'a> {
                 .or_insert(first);
         }
         elements.remove(&[][..]);
-        let found = [Edge::Front, Edge::Back].into_iter().find_map(|edge| {
+        let found = [DelimiterEnd::Front, DelimiterEnd::Back].into_iter().find_map(|edge| {
             let bytes = edge.bytes(elements.keys().copied());
             elements.keys().all(|element| edge.is_alone(element, &bytes)).then_some((edge, bytes))
         });
@@ -64,8 +64,8 @@ impl<'a> Elements<'a> {
         while !value.is_empty() {
             let is_edge = |byte: &u8| self.is_edge[usize::from(*byte)];
             let end = match self.edge {
-                Edge::Front => value[1..].iter().position(is_edge),
-                Edge::Back => value.iter().position(is_edge),
+                DelimiterEnd::Front => value[1..].iter().position(is_edge),
+                DelimiterEnd::Back => value.iter().position(is_edge),
             };
             let (element, rest) = value.split_at(end.map_or(value.len(), |at| at + 1));
             let known = self.elements.get_mut(element);
@@ -83,7 +83,7 @@ impl<'a> Elements<'a> {
     }
 }
 
-impl Edge {
+impl DelimiterEnd {
     fn bytes<'a>(self, elements: impl Iterator<Item = &'a [u8]>) -> [bool; 256] {
         let mut bytes = [false; 256];
         let edge = |element: &'a [u8]| match self {

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-/// What a key is, and so what may be done to it.
+/// The type of a key, and the operations that it allows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Model {
+pub enum KeyModel {
     /// Holds any JSON value, `null` at first: `read`, `write`.
     Register,
     /// The same, and `cas`, whose value is `[expected, new]`.
@@ -20,7 +20,7 @@ pub enum Model {
     Kv,
 }
 
-/// The first line that makes no sense.
+/// The first invalid line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BadLine {
     /// Its number, from 1 on.
@@ -44,14 +44,14 @@ pub struct OperationText {
     /// What it did: `write 3`.
     pub what: String,
     /// The line of its invocation.
-    pub invoked: Place,
+    pub invoked: LinePosition,
     /// The line of its completion, and how it completed: `ok`, `fail`, `info`.
-    pub completed: Option<(Place, String)>,
+    pub completed: Option<(LinePosition, String)>,
 }
 
 /// A line and its time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Place {
+pub struct LinePosition {
     /// Its number, from 1 on.
     pub line: usize,
     /// The time in nanoseconds.
@@ -59,7 +59,8 @@ pub struct Place {
 }
 
 #[derive(Deserialize)]
-struct Line {
+#[serde(expecting = "struct Line")]
+struct HistoryLine {
     process: Value,
     r#type: String,
     f: Option<String>,
@@ -71,7 +72,7 @@ struct Line {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Verb {
+enum OpKind {
     Read,
     Write,
     Cas,
@@ -82,14 +83,14 @@ enum Verb {
 struct Pending {
     key: String,
     at: usize,
-    verb: Verb,
+    verb: OpKind,
     value: Value,
     args: Vec<Vec<u8>>,
 }
 
 /// Reads all lines.
-pub(super) fn read(text: &str, model: Model) -> Result<BTreeMap<String, Partition>, BadLine> {
-    let mut reader = Reader { model, keys: BTreeMap::new(), pending: BTreeMap::new(), time: 0 };
+pub(super) fn read(text: &str, model: KeyModel) -> Result<BTreeMap<String, Partition>, BadLine> {
+    let mut reader = HistoryReader { model, keys: BTreeMap::new(), pending: BTreeMap::new(), time: 0 };
     for (number, line) in (1..).zip(text.lines()) {
         if !line.trim().is_empty() {
             reader.take(number, line.trim()).map_err(|what| BadLine { line: number, what })?;
@@ -98,16 +99,16 @@ pub(super) fn read(text: &str, model: Model) -> Result<BTreeMap<String, Partitio
     Ok(reader.keys)
 }
 
-struct Reader {
-    model: Model,
+struct HistoryReader {
+    model: KeyModel,
     keys: BTreeMap<String, Partition>,
     pending: BTreeMap<String, Pending>,
     time: u64,
 }
 
-impl Reader {
+impl HistoryReader {
     fn take(&mut self, number: usize, text: &str) -> Result<(), String> {
-        let line: Line = serde_json::from_str(text).map_err(|error| not_a_line(&error))?;
+        let line: HistoryLine = serde_json::from_str(text).map_err(|error| not_a_line(&error))?;
         let process = match &line.process {
             Value::Number(number) => number.to_string(),
             Value::String(name) if name == "nemesis" => return Ok(()),
@@ -116,7 +117,7 @@ impl Reader {
                 return Err(format!("process is {other}: expected a number or a name"));
             }
         };
-        let place = Place { line: number, time: self.take_time(line.time.as_ref())? };
+        let place = LinePosition { line: number, time: self.take_time(line.time.as_ref())? };
         match line.r#type.as_str() {
             "invoke" => self.begin(process, line, place),
             "ok" | "fail" | "info" => self.end(process, line, place),
@@ -136,17 +137,17 @@ impl Reader {
         Ok(self.time)
     }
 
-    fn begin(&mut self, process: String, line: Line, place: Place) -> Result<(), String> {
+    fn begin(&mut self, process: String, line: HistoryLine, place: LinePosition) -> Result<(), String> {
         if self.pending.contains_key(&process) {
             return Err(format!("process {process} invokes, and its last operation has not completed"));
         }
         let verb = self.model.verb(line.f.as_deref().ok_or("an invocation without f")?)?;
         let args = self.model.args(verb, &line.value)?;
         let input = match (verb, args.as_slice()) {
-            (Verb::Write, [value]) => Input::Write(value),
-            (Verb::Append, [value]) => Input::Append(value),
-            (Verb::Cas, [expected, new]) => Input::Cas { expected, new },
-            (Verb::Read | Verb::Write | Verb::Append | Verb::Cas, _) => Input::Read,
+            (OpKind::Write, [value]) => Input::Write(value),
+            (OpKind::Append, [value]) => Input::Append(value),
+            (OpKind::Cas, [expected, new]) => Input::Cas { expected, new },
+            (OpKind::Read | OpKind::Write | OpKind::Append | OpKind::Cas, _) => Input::Read,
         };
         let key = line.key.to_string();
         let initial = self.model.initial();
@@ -154,8 +155,8 @@ impl Reader {
         let partition = self.keys.entry(key.clone()).or_insert_with(start);
         let at = partition.history.invoke(input);
         let what = match verb {
-            Verb::Read => verb.to_string(),
-            Verb::Write | Verb::Cas | Verb::Append => format!("{verb} {}", line.value),
+            OpKind::Read => verb.to_string(),
+            OpKind::Write | OpKind::Cas | OpKind::Append => format!("{verb} {}", line.value),
         };
         partition.texts.push(OperationText {
             process: process.clone(),
@@ -167,23 +168,23 @@ impl Reader {
         Ok(())
     }
 
-    fn end(&mut self, process: String, line: Line, place: Place) -> Result<(), String> {
+    fn end(&mut self, process: String, line: HistoryLine, place: LinePosition) -> Result<(), String> {
         let open = self.pending.remove(&process);
         let open = open.ok_or_else(|| format!("process {process} completes what it has not invoked"))?;
         open.expect_same(&line, self.model)?;
         let partition = self.keys.get_mut(&open.key).expect("an operation is open on a key that was seen");
         let text = &mut partition.texts[open.at];
         match (line.r#type.as_str(), open.verb) {
-            ("ok", Verb::Read) => {
+            ("ok", OpKind::Read) => {
                 let value = self.model.value(&line.value)?;
                 text.what = format!("{} {}", open.verb, line.value);
                 partition.history.complete(open.at, Output::Read(&value));
             }
-            ("ok", Verb::Write | Verb::Append | Verb::Cas) => {
+            ("ok", OpKind::Write | OpKind::Append | OpKind::Cas) => {
                 partition.history.complete(open.at, Output::Done);
             }
-            ("fail", Verb::Cas) => partition.history.complete(open.at, Output::Mismatch),
-            ("fail", Verb::Read | Verb::Write | Verb::Append) => {
+            ("fail", OpKind::Cas) => partition.history.complete(open.at, Output::Mismatch),
+            ("fail", OpKind::Read | OpKind::Write | OpKind::Append) => {
                 partition.history.complete(open.at, Output::Failed);
             }
             _ => {}
@@ -194,8 +195,8 @@ impl Reader {
 }
 
 impl Pending {
-    /// An end speaks of the same operation as its beginning, as far as it says.
-    fn expect_same(&self, line: &Line, model: Model) -> Result<(), String> {
+    /// Checks that a completion matches its invocation.
+    fn expect_same(&self, line: &HistoryLine, model: KeyModel) -> Result<(), String> {
         let verb = self.verb.to_string();
         if let Some(f) = line.f.as_deref().filter(|f| *f != verb) {
             return Err(format!("completes a {f}, and a {verb} was invoked"));
@@ -205,14 +206,14 @@ impl Pending {
             return Err(format!("completes on key {key}, and was invoked on {}", self.key));
         }
         let is_same = || Ok::<_, String>(model.args(self.verb, &line.value)? == self.args);
-        if self.verb != Verb::Read && !line.value.is_null() && !is_same()? {
+        if self.verb != OpKind::Read && !line.value.is_null() && !is_same()? {
             return Err(format!("completes with {}, and was invoked with {}", line.value, self.value));
         }
         Ok(())
     }
 }
 
-impl Model {
+impl KeyModel {
     const fn initial(self) -> &'static [u8] {
         match self {
             Self::Register | Self::CasRegister => b"null",
@@ -220,28 +221,28 @@ impl Model {
         }
     }
 
-    fn verb(self, f: &str) -> Result<Verb, String> {
+    fn verb(self, f: &str) -> Result<OpKind, String> {
         let verb = match f {
-            "read" => Verb::Read,
-            "write" => Verb::Write,
-            "cas" => Verb::Cas,
-            "append" => Verb::Append,
+            "read" => OpKind::Read,
+            "write" => OpKind::Write,
+            "cas" => OpKind::Cas,
+            "append" => OpKind::Append,
             other => return Err(format!("unknown f {other:?}: expected read, write, cas or append")),
         };
         let has = match self {
-            Self::Register => matches!(verb, Verb::Read | Verb::Write),
-            Self::CasRegister => verb != Verb::Append,
+            Self::Register => matches!(verb, OpKind::Read | OpKind::Write),
+            Self::CasRegister => verb != OpKind::Append,
             Self::Kv => true,
         };
         if has { Ok(verb) } else { Err(format!("the {self} model has no {verb}")) }
     }
 
-    /// What an invocation says beside its verb.
-    fn args(self, verb: Verb, value: &Value) -> Result<Vec<Vec<u8>>, String> {
+    /// The arguments of an invocation.
+    fn args(self, verb: OpKind, value: &Value) -> Result<Vec<Vec<u8>>, String> {
         match verb {
-            Verb::Read => Ok(Vec::new()),
-            Verb::Write | Verb::Append => Ok(vec![self.value(value)?]),
-            Verb::Cas => match value.as_array().map(Vec::as_slice) {
+            OpKind::Read => Ok(Vec::new()),
+            OpKind::Write | OpKind::Append => Ok(vec![self.value(value)?]),
+            OpKind::Cas => match value.as_array().map(Vec::as_slice) {
                 Some([expected, new]) => Ok(vec![self.value(expected)?, self.value(new)?]),
                 Some(_) | None => Err(format!("a cas with value {value}: expected [expected, new]")),
             },
@@ -253,7 +254,7 @@ impl Model {
             (Self::Register | Self::CasRegister, _) => Ok(value.to_string().into_bytes()),
             (Self::Kv, Value::Null) => Ok(Vec::new()),
             (Self::Kv, Value::String(text)) => Ok(text.clone().into_bytes()),
-            (Self::Kv, _) => Err(format!("value {value}: the kv model has states")),
+            (Self::Kv, _) => Err(format!("value {value}: the kv model has strings")),
         }
     }
 }
@@ -270,7 +271,7 @@ fn not_a_line(error: &serde_json::Error) -> String {
     }
 }
 
-impl fmt::Display for Verb {
+impl fmt::Display for OpKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Read => "read",
@@ -281,7 +282,7 @@ impl fmt::Display for Verb {
     }
 }
 
-impl fmt::Display for Model {
+impl fmt::Display for KeyModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Register => "register",
@@ -291,7 +292,7 @@ impl fmt::Display for Model {
     }
 }
 
-impl FromStr for Model {
+impl FromStr for KeyModel {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {

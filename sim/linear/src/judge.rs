@@ -1,17 +1,17 @@
 //! The verdict on a history in lines of JSON.
 
 use super::History;
-use super::jsonl::{self, BadLine, Model, OperationText, Partition};
-use super::search::Search;
+use super::jsonl::{self, BadLine, KeyModel, OperationText, Partition};
+use super::search::OrderSearch;
 
-/// What was found out about a history.
+/// The result of judging a history.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Judged {
+pub struct Judgement {
     /// The number of operations.
     pub operations: usize,
     /// The number of keys.
     pub keys: usize,
-    /// The verdict.
+    /// Whether the history is linearizable.
     pub finding: Finding,
 }
 
@@ -35,7 +35,7 @@ pub enum Finding {
 pub struct Conflict {
     /// The key, as it stands in the lines; `null` if they name none.
     pub key: String,
-    /// The operations, in the order of their beginnings.
+    /// The operations, in the order of their invocations.
     pub operations: Vec<OperationText>,
 }
 
@@ -47,33 +47,38 @@ pub struct Conflict {
 /// done. Lines of the process `nemesis` are skipped, and so are empty ones.
 ///
 /// ```
-/// use wavetank_linear::{Finding, Model, judge};
+/// use wavetank_linear::{Finding, KeyModel, judge};
 /// let text = r#"
 ///     {"process": 0, "type": "invoke", "f": "write", "key": "x", "value": 1, "time": 10}
 ///     {"process": 0, "type": "ok",     "f": "write", "key": "x", "value": 1, "time": 20}
 ///     {"process": 1, "type": "invoke", "f": "read",  "key": "x", "value": null, "time": 30}
 ///     {"process": 1, "type": "ok",     "f": "read",  "key": "x", "value": null, "time": 40}
 /// "#;
-/// let judged = judge(text, Model::Register, &mut || true).unwrap();
+/// let judged = judge(text, KeyModel::Register, &mut || true).unwrap();
 /// assert!(matches!(judged.finding, Finding::Violation(conflict) if conflict.operations.len() == 2));
 /// ```
 ///
 /// # Errors
-/// Names the first line that makes no sense.
-pub fn judge(text: &str, model: Model, keep_going: &mut dyn FnMut() -> bool) -> Result<Judged, BadLine> {
+/// Names the first invalid line.
+pub fn judge(
+    text: &str,
+    model: KeyModel,
+    keep_going: &mut dyn FnMut() -> bool,
+) -> Result<Judgement, BadLine> {
     let keys = jsonl::read(text, model)?;
     let operations = keys.values().map(|partition| partition.history.len()).sum();
     let count = keys.len();
     let finding = find(keys.into_iter().collect(), keep_going);
-    Ok(Judged { operations, keys: count, finding })
+    Ok(Judgement { operations, keys: count, finding })
 }
 
-/// How many steps each key gets before the next one's turn; more from round to round, so that a
-/// hard key does not hide what an easy one would show.
+/// How many steps each key gets in the first round. Later rounds have more, so that a hard key does not
+/// delay an easy one.
 const FIRST_ROUND: u64 = 4_096;
 
 fn find(keys: Vec<(String, Partition)>, keep_going: &mut dyn FnMut() -> bool) -> Finding {
-    let mut open = keys.into_iter().map(|(name, partition)| Case::new(name, partition)).collect::<Vec<_>>();
+    let mut open =
+        keys.into_iter().map(|(name, partition)| KeySearch::new(name, partition)).collect::<Vec<_>>();
     open.sort_by_key(|case| case.partition.history.len());
     let mut steps = FIRST_ROUND;
     while !open.is_empty() {
@@ -94,13 +99,13 @@ fn find(keys: Vec<(String, Partition)>, keep_going: &mut dyn FnMut() -> bool) ->
     Finding::Linearizable
 }
 
-struct Case {
+struct KeySearch {
     name: String,
     partition: Partition,
-    search: Search,
+    search: OrderSearch,
 }
 
-impl Case {
+impl KeySearch {
     fn new(name: String, partition: Partition) -> Self {
         let search = partition.history.search(partition.history.operations.iter().copied());
         Self { name, partition, search }

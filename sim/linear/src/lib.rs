@@ -1,9 +1,9 @@
-//! Whether what clients saw is linearizable (Herlihy and Wing 1990).
+//! A linearizability checker (Herlihy and Wing 1990).
 //!
 //! Here: the history of one key ([`History`]), the search for an order of its operations that explains
 //! every output, the smallest part of the history that has no such order ([`History::conflict`]), and a
-//! reader of histories in lines of JSON ([`judge`]). Not here: where histories come from, clocks (the
-//! caller says when a search stops), and anything with more than one key: a history is linearizable if
+//! reader of histories in lines of JSON ([`judge`]). Not here: the origin of histories, clocks (the
+//! caller stops a search), and histories of several keys: a history is linearizable if
 //! and only if the history of each key is.
 //!
 //! The search is Wing and Gong's with Lowe's memo. It prunes by three rules besides. A read that fits the
@@ -28,11 +28,11 @@ mod brute_force;
 #[cfg(test)]
 mod tests;
 
-pub use jsonl::{BadLine, Model, OperationText, Place};
-pub use judge::{Conflict, Finding, Judged, judge};
+pub use jsonl::{BadLine, KeyModel, LinePosition, OperationText};
+pub use judge::{Conflict, Finding, Judgement, judge};
 
 use problem::Problem;
-use search::Search;
+use search::OrderSearch;
 use std::collections::BTreeMap;
 
 /// The operations on one key, in the order of their invocations and completions.
@@ -43,7 +43,7 @@ use std::collections::BTreeMap;
 pub struct History {
     values: Vec<Box<[u8]>>,
     ids: BTreeMap<Box<[u8]>, u32>,
-    operations: Vec<Operation>,
+    operations: Vec<HistoryOp>,
     /// How many invocations and completions there were.
     moment: u32,
 }
@@ -92,7 +92,7 @@ pub enum CheckResult {
 
 /// An operation; its values are numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Operation {
+struct HistoryOp {
     /// Its number in the history, or in the part of it that is searched.
     id: u32,
     invoked: u32,
@@ -139,7 +139,7 @@ impl History {
         };
         let (invoked, number) = (self.next_moment(), self.operations.len());
         let id = u32::try_from(number).expect("fewer operations than 2³²");
-        self.operations.push(Operation { id, invoked, returned: NEVER, effect });
+        self.operations.push(HistoryOp { id, invoked, returned: NEVER, effect });
         number
     }
 
@@ -149,7 +149,7 @@ impl History {
     /// When the operation completed before, or cannot have such an output.
     pub fn complete(&mut self, operation: usize, output: Output<'_>) {
         let now = self.next_moment();
-        let Operation { effect, returned, .. } = self.operations[operation];
+        let HistoryOp { effect, returned, .. } = self.operations[operation];
         assert!(returned == NEVER, "operation {operation} completed before");
         let effect = match (output, effect) {
             (Output::Done, Effect::Write(_) | Effect::Append(_) | Effect::Cas(..)) => effect,
@@ -193,8 +193,8 @@ impl History {
         conflict::smallest(self, keep_going)
     }
 
-    fn search(&self, operations: impl Iterator<Item = Operation>) -> Search {
-        Search::new(Problem::new(&self.values, operations))
+    fn search(&self, operations: impl Iterator<Item = HistoryOp>) -> OrderSearch {
+        OrderSearch::new(Problem::new(&self.values, operations))
     }
 
     fn number(&mut self, value: &[u8]) -> u32 {
@@ -213,7 +213,7 @@ impl History {
     }
 }
 
-/// How many steps a search takes between two questions whether to go on.
+/// How many steps a search takes before it asks whether to continue.
 const SLICE: u64 = 4_096;
 
 impl Effect {
@@ -223,7 +223,7 @@ impl Effect {
     }
 }
 
-impl Operation {
+impl HistoryOp {
     const fn is_pending(&self) -> bool {
         self.returned == NEVER
     }

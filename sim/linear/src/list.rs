@@ -1,7 +1,7 @@
-//! Linked lists from which members can be lifted, and put back in reverse order.
+//! Linked lists whose members can be lifted out, and put back in reverse order.
 
-/// Doubly linked lists of numbers; a number is in one list at most. Behind the numbers stand the heads of
-/// the lists.
+/// Doubly linked lists of numbers; a number is in one list at most. The heads of the lists follow the
+/// numbers.
 #[derive(Debug)]
 pub(super) struct Lists {
     pub(super) next: Vec<u32>,

@@ -1,11 +1,12 @@
-//! Lowe's memo: the configurations in which a search has been before.
+//! Lowe's memo: the configurations that a search has already visited.
 
 /// A set of keys of a few words each. Keys are compared word by word: equal hashes prove nothing.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
     /// For every key its length, then its words.
     words: Vec<u64>,
-    /// Where in `words` a key begins, plus one; zero is a free slot. Their number is a power of two.
+    /// The position in `words` where a key begins, plus one; zero is a free slot. The number of slots is a
+    /// power of two.
     slots: Vec<Slot>,
     used: usize,
 }
@@ -16,7 +17,7 @@ struct Slot {
     at: u32,
 }
 
-/// Beyond this many words nothing more is remembered: the search goes on, and is slower.
+/// The most words that the memo holds. A longer search continues without remembering more.
 const MOST_WORDS: usize = 1 << 24;
 
 impl Memo {

@@ -1,9 +1,9 @@
-//! A history prepared for the search: what can be known before the search begins.
+//! A history prepared for the search: everything that is known before the search begins.
 
-use super::states::States;
+use super::states::AppendStates;
 use super::unreachable::Unreachable;
 use super::writers::Writers;
-use super::{Effect, Operation};
+use super::{Effect, HistoryOp};
 
 /// The state of a key whose value no operation reads, nor anything that is appended to it.
 pub(super) const UNREAD: u32 = u32::MAX;
@@ -15,30 +15,30 @@ pub(super) const INITIAL: u32 = 0;
 /// may have happened or not.
 #[derive(Debug)]
 pub(super) struct Problem {
-    pub(super) operations: Vec<Operation>,
+    pub(super) operations: Vec<HistoryOp>,
     /// How many of the operations completed.
     pub(super) completed: usize,
     pub(super) initial: u32,
     /// `None` if a value must be read that no operation produced.
     pub(super) unreachable: Option<Unreachable>,
     /// `None` if nothing is appended.
-    pub(super) states: Option<States>,
+    pub(super) states: Option<AppendStates>,
 }
 
 impl Problem {
-    pub(super) fn new(values: &[Box<[u8]>], operations: impl Iterator<Item = Operation>) -> Self {
-        let numbered = (0..).zip(operations.filter(Operation::matters));
-        let mut operations = numbered.map(|(id, it)| Operation { id, ..it }).collect::<Vec<_>>();
+    pub(super) fn new(values: &[Box<[u8]>], operations: impl Iterator<Item = HistoryOp>) -> Self {
+        let numbered = (0..).zip(operations.filter(HistoryOp::matters));
+        let mut operations = numbered.map(|(id, it)| HistoryOp { id, ..it }).collect::<Vec<_>>();
         let appends = operations.iter().any(|it| matches!(it.effect, Effect::Append(_)));
         let seen = seen(&operations, values.len());
         let writers = Writers::new(values, &operations, appends, &seen);
         writers.tighten(&mut operations);
-        operations.sort_by_key(Operation::is_pending);
+        operations.sort_by_key(HistoryOp::is_pending);
         let mut problem = Self {
             completed: operations.partition_point(|it| !it.is_pending()),
             initial: INITIAL,
             unreachable: None,
-            states: appends.then(|| States::new(values, &seen)),
+            states: appends.then(|| AppendStates::new(values, &seen)),
             operations,
         };
         problem.unify_unread(values, &seen, &writers);
@@ -76,7 +76,7 @@ impl Problem {
 }
 
 /// Which values are compared with the state by some operation.
-fn seen(operations: &[Operation], values: usize) -> Vec<bool> {
+fn seen(operations: &[HistoryOp], values: usize) -> Vec<bool> {
     let mut seen = vec![false; values];
     for it in operations {
         if let Effect::Read(value) | Effect::Mismatch(value) | Effect::Cas(value, _) = it.effect {

@@ -1,8 +1,8 @@
 //! The search for an order that explains every output (Wing and Gong 1993, Lowe 2017).
 //!
-//! It goes forward by linearizing one operation that may come next, and back when none may. An operation
-//! may come next if it was invoked before the first completion of those that are left. All state is in
-//! flat lists, so that going back puts everything where it was.
+//! A step linearizes one operation that may come next, or backtracks if there is none. An operation may
+//! come next if it was invoked before the first completion of the remaining ones. All state is in flat
+//! lists, so that backtracking restores it exactly.
 
 use super::list::Lists;
 use super::memo::Memo;
@@ -12,7 +12,7 @@ use super::{Effect, NEVER};
 
 /// A search that can be interrupted and resumed.
 #[derive(Debug)]
-pub(super) struct Search {
+pub(super) struct OrderSearch {
     problem: Problem,
     by_invocation: Lists,
     by_completion: Lists,
@@ -32,7 +32,7 @@ pub(super) struct Search {
     verdict: Option<bool>,
 }
 
-/// A place to come back to.
+/// A point to backtrack to.
 #[derive(Clone, Copy, Debug)]
 struct Frame {
     /// The length of the order and the state before the operation that led here.
@@ -42,7 +42,7 @@ struct Frame {
     next: u32,
 }
 
-impl Search {
+impl OrderSearch {
     pub(super) fn new(mut problem: Problem) -> Self {
         let (all, completed) = (problem.operations.len(), problem.completed);
         let ended = |at: &u32| problem.operations[*at as usize].returned;
@@ -169,7 +169,7 @@ impl Search {
         }
     }
 
-    /// Linearizes every read that fits the current state. It changes nothing, so that nothing is lost.
+    /// Linearizes every read that fits the current state. A read changes nothing, so no order is lost.
     fn linearize_reads(&mut self) {
         let mut at = self.by_invocation.first(self.all());
         while at < self.all() && self.problem.operations[at as usize].invoked < self.first_end() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// The values that matter as states: those that were read, and their prefixes.
 #[derive(Debug)]
-pub(super) struct States {
+pub(super) struct AppendStates {
     values: Vec<Box<[u8]>>,
     ids: BTreeMap<Box<[u8]>, u32>,
     /// The values that were read, sorted.
@@ -13,7 +13,7 @@ pub(super) struct States {
     grown: BTreeMap<(u32, u32), u32>,
 }
 
-impl States {
+impl AppendStates {
     pub(super) fn new(values: &[Box<[u8]>], seen: &[bool]) -> Self {
         let ids = values.iter().cloned().zip(0..).collect();
         let seen = values.iter().zip(seen).filter(|(_, seen)| **seen);

@@ -1,4 +1,4 @@
-//! Verdicts that are known, and random histories against brute force.
+//! Known verdicts, and random histories against brute force.
 
 mod known;
 mod random;
@@ -6,22 +6,22 @@ mod reader;
 
 use super::{CheckResult, History, Input, Output};
 
-/// One moment of a history that is written down: `(operation, what happened)`.
-enum Moment<'a> {
+/// One event of a history that is written down: `(operation, what happened)`.
+enum HistoryEvent<'a> {
     Invokes(Input<'a>),
     Completes(Output<'a>),
 }
 
+use HistoryEvent::{Completes, Invokes};
 use Input::{Append, Cas, Read, Write};
-use Moment::{Completes, Invokes};
 use Output::{Done, Failed, Mismatch};
 
-/// Writes a history down, moment by moment; operations go by the names they are given.
-fn history(moments: &[(&str, Moment<'_>)]) -> History {
+/// Writes a history down, event by event; operations go by the names they are given.
+fn history(events: &[(&str, HistoryEvent<'_>)]) -> History {
     let mut history = History::new(b"");
     let mut names = std::collections::BTreeMap::new();
-    for (name, moment) in moments {
-        match moment {
+    for (name, event) in events {
+        match event {
             Invokes(input) => {
                 names.insert(*name, history.invoke(*input));
             }

@@ -1,22 +1,22 @@
 //! Which operations produced the values that were read.
 
-use super::elements::Elements;
+use super::elements::AppendedElements;
 use super::problem::{INITIAL, UNREAD};
-use super::states::States;
+use super::states::AppendStates;
 use super::unreachable::Unreachable;
-use super::{NEVER, Operation};
+use super::{HistoryOp, NEVER};
 use std::ops::Range;
 
 /// The only possible writers of the values that were read.
 #[derive(Debug)]
 pub(super) struct Writers<'a> {
     values: &'a [Box<[u8]>],
-    /// Values and the operations without which they cannot be, by id.
+    /// Values and the operations that they need, by id.
     pairs: Vec<(u32, u32)>,
     /// Values that no operation can have produced.
     impossible: Vec<u32>,
     /// The elements of the values, if something is appended and values can be split into elements.
-    elements: Option<Elements<'a>>,
+    elements: Option<AppendedElements<'a>>,
 }
 
 /// Values that more operations can lead to are not counted: that would cost more than it saves.
@@ -25,11 +25,11 @@ const MOST_SUPPLIES: i32 = 64;
 impl<'a> Writers<'a> {
     pub(super) fn new(
         values: &'a [Box<[u8]>],
-        operations: &[Operation],
+        operations: &[HistoryOp],
         appends: bool,
         seen: &[bool],
     ) -> Self {
-        let elements = if appends { Elements::new(values, operations) } else { None };
+        let elements = if appends { AppendedElements::new(values, operations) } else { None };
         let mut writers = Self { values, pairs: Vec::new(), impossible: Vec::new(), elements };
         let seen = (0..).zip(seen).filter(|&(value, &seen)| seen && value != INITIAL).map(|(value, _)| value);
         match &mut writers.elements {
@@ -52,7 +52,7 @@ impl<'a> Writers<'a> {
     }
 
     /// Nothing is appended: a value is produced by an operation that writes it.
-    fn find_writers(&mut self, operations: &[Operation], seen: impl Iterator<Item = u32>) {
+    fn find_writers(&mut self, operations: &[HistoryOp], seen: impl Iterator<Item = u32>) {
         const NOBODY: u32 = u32::MAX;
         const SEVERAL: u32 = u32::MAX - 1;
         let mut writers = vec![NOBODY; self.values.len()];
@@ -73,7 +73,7 @@ impl<'a> Writers<'a> {
 
     /// The only possible writer of a value took effect before the first read of the value completed,
     /// even if the write itself never completed.
-    pub(super) fn tighten(&self, operations: &mut [Operation]) {
+    pub(super) fn tighten(&self, operations: &mut [HistoryOp]) {
         let mut ends = vec![NEVER; self.values.len()];
         loop {
             for it in &*operations {
@@ -93,8 +93,8 @@ impl<'a> Writers<'a> {
         }
     }
 
-    /// Whether what is appended is part of a value that was read.
-    pub(super) fn is_seen(&self, element: u32, states: Option<&States>) -> bool {
+    /// Whether an appended element is part of a value that was read.
+    pub(super) fn is_seen(&self, element: u32, states: Option<&AppendStates>) -> bool {
         let element = &self.values[element as usize];
         match (&self.elements, states) {
             (Some(elements), _) => elements.is_seen(element),
@@ -105,9 +105,9 @@ impl<'a> Writers<'a> {
 
     /// Counts what must be read and what can lead there; `None` if a value must be read that no
     /// operation produced. `operations` are in their final order.
-    pub(super) fn count(&self, operations: &[Operation], appends: bool) -> Option<Unreachable> {
+    pub(super) fn count(&self, operations: &[HistoryOp], appends: bool) -> Option<Unreachable> {
         let mut demand = vec![0; self.values.len()];
-        for value in operations.iter().filter_map(Operation::reads) {
+        for value in operations.iter().filter_map(HistoryOp::reads) {
             demand[value as usize] += 1;
         }
         if self.impossible.iter().any(|&value| demand[value as usize] != 0) {
@@ -128,8 +128,8 @@ impl<'a> Writers<'a> {
         Some(Unreachable::new(demand, slack, supplies, operations.len()))
     }
 
-    /// Pairs of an operation and a value that must be read and cannot be without it.
-    fn made(&self, operations: &[Operation], demand: &[u32]) -> Vec<(u32, u32)> {
+    /// Pairs of an operation and a value that must be read and needs this operation.
+    fn made(&self, operations: &[HistoryOp], demand: &[u32]) -> Vec<(u32, u32)> {
         let mut places = vec![None; operations.iter().map(|it| it.id + 1).max().unwrap_or(0) as usize];
         for (place, it) in (0..).zip(operations) {
             places[it.id as usize] = Some(place);
@@ -141,7 +141,7 @@ impl<'a> Writers<'a> {
 
     /// Pairs of an operation and a value of the list that can come of what it writes. Values that too
     /// many operations can lead to are removed from the list.
-    fn led(&self, operations: &[Operation], later: &mut Vec<u32>, appends: bool) -> Vec<(u32, u32)> {
+    fn led(&self, operations: &[HistoryOp], later: &mut Vec<u32>, appends: bool) -> Vec<(u32, u32)> {
         later.sort_unstable_by_key(|&value| &self.values[value as usize]);
         let mut leads = vec![0_i32; later.len() + 1];
         for it in operations {
@@ -163,7 +163,7 @@ impl<'a> Writers<'a> {
     }
 
     /// Which of the sorted values can come of what an operation writes.
-    fn range(&self, it: &Operation, later: &[u32], appends: bool) -> Range<usize> {
+    fn range(&self, it: &HistoryOp, later: &[u32], appends: bool) -> Range<usize> {
         let Some(value) = it.writes().filter(|&value| value != UNREAD) else { return 0..0 };
         let (base, of) = (&*self.values[value as usize], |later: &u32| &*self.values[*later as usize]);
         let start = later.partition_point(|later| of(later) < base);

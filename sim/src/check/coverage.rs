@@ -1,6 +1,6 @@
-//! What should sometimes happen, and how many different situations came up.
+//! Events that should sometimes happen, and how many different situations occurred.
 //!
-//! A sweep in which a leader never changed has tested little, however green it is.
+//! A sweep in which the leader never changed has tested little, even if it passes.
 
 use crate::check::commit::committed_is_durable_on_quorum::counted;
 use crate::check::ghost::{Consumed, Facts, Ghost};
@@ -10,23 +10,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Index, RoleName, Term};
 
 named! {
-    /// Something that should sometimes happen.
+    /// An event that should sometimes happen.
     Point {
-        /// Somebody came to lead.
+        /// A server became leader.
         Elected = "leader elected",
-        /// Somebody else than before.
+        /// Another server became leader.
         LeaderChanged = "leader changed",
-        /// A leader gave up.
+        /// A leader stepped down.
         Deposed = "leader deposed",
-        /// A term in which several had votes and nobody led.
+        /// Several candidates had votes in a term that had no leader.
         SplitVote = "split vote",
-        /// A vote was asked for with an older log.
+        /// A candidate with an older log asked for a vote.
         StaleLogRefused = "vote refused for a stale log",
         /// A pre-candidate became a follower again.
         PreVoteLost = "pre-vote lost",
-        /// Two or more entries went from the end of a log.
+        /// Two or more entries were removed from the end of a log.
         TruncatedTwo = "two entries truncated",
-        /// An uncommitted configuration went with them.
+        /// An uncommitted configuration was removed with them.
         ConfigurationRolledBack = "configuration rolled back",
         /// A leader changed the membership.
         ConfigurationChanged = "configuration changed",
@@ -40,7 +40,7 @@ named! {
         CrashWhileWriting = "crash with unsynced writes",
         /// Only part of a write survived.
         TornWrite = "torn write",
-        /// A server came back.
+        /// A server restarted.
         Restarted = "restart",
         /// A store failed.
         StoreFailed = "store failed",
@@ -50,7 +50,7 @@ named! {
         SnapshotTaken = "snapshot taken",
         /// A follower got a snapshot in place of entries.
         CaughtUpBySnapshot = "caught up by snapshot",
-        /// It took the place of a log in conflict.
+        /// An installed snapshot replaced a conflicting log.
         SnapshotOverConflict = "snapshot over a conflicting log",
         /// A message of an older term arrived.
         StaleMessage = "stale message",
@@ -114,19 +114,19 @@ impl Sometimes {
         }
     }
 
-    /// How often each thing happened. Those that did not are there with zero.
+    /// How often each event happened; zero for those that did not.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, u64> {
         self.counts.named().map(|(name, count)| (name.to_owned(), count)).collect()
     }
 
-    /// How often one thing happened.
+    /// How often one event happened.
     #[must_use]
     pub fn count(&self, point: Point) -> u64 {
         self.counts[point]
     }
 
-    /// The situations that were told apart, as digests: who has which role, whose term and log are ahead of
+    /// The situations that were told apart, as digests: the roles, which terms and logs are ahead of
     /// whose, and what phase the membership is in; servers are interchangeable.
     pub fn situations(&self) -> impl Iterator<Item = u64> + '_ {
         self.situations.iter().copied()
@@ -171,8 +171,8 @@ impl Sometimes {
     fn logs(&mut self, ghost: &Ghost, facts: Facts) {
         let step = &ghost.step;
         if facts.touches(Facts::CUT) {
-            self.note_if(2 <= step.gone.len(), Point::TruncatedTwo);
-            let index = |placed: Option<crate::check::ghost::Placed>| {
+            self.note_if(2 <= step.removed.len(), Point::TruncatedTwo);
+            let index = |placed: Option<crate::check::ghost::IndexedConf>| {
                 placed.map_or(Index::ZERO, |placed| placed.index)
             };
             let back = index(step.now_conf) < index(step.was_conf);
@@ -205,7 +205,7 @@ impl Sometimes {
         let step = &ghost.step;
         self.note_if(facts.touches(Facts::CRASHED) && step.unsynced, Point::CrashWhileWriting);
         self.note_if(facts.touches(Facts::TORN), Point::TornWrite);
-        self.note_if(facts.touches(Facts::BOOTED) && step.found.returning, Point::Restarted);
+        self.note_if(facts.touches(Facts::BOOTED) && step.recovered.returning, Point::Restarted);
         self.note_if(facts.touches(Facts::FAILED), Point::StoreFailed);
         self.note_if(facts.touches(Facts::STALE), Point::StaleMessage);
         self.note_if(facts.touches(Facts::HEALED), Point::Healed);
@@ -215,12 +215,12 @@ impl Sometimes {
     }
 }
 
-/// A digest of the situation: for each server its role, whether a term or a log is ahead of its
-/// own, how it stands to what is committed, and the phase of its configuration. Which server it is
-/// does not matter, nor how many look alike.
+/// A digest of the situation: for each server its role, whether another term or log is ahead, its
+/// uncommitted entries, and the phase of its configuration. The servers' names and the number of equal
+/// servers do not matter.
 fn situation(ghost: &Ghost) -> u64 {
     let up = ghost.up();
-    let mut looks = [0_u64; ServerIdx::MOST];
+    let mut profiles = [0_u64; ServerIdx::MOST];
     let mut count = 0;
     for idx in up.iter() {
         let (ghost_server, mut ahead) = (ghost.ghost_server(idx), (0, 0));
@@ -236,12 +236,12 @@ fn situation(ghost: &Ghost) -> u64 {
             1 + voter + 2 * pending + 4 * u64::from(placed.conf.is_joint())
         });
         let tail = mine.last.index.since(mine.commit).min(2);
-        looks[count] = mine.role as u64 | ahead.0 << 4 | ahead.1 << 8 | conf << 12 | tail << 16;
+        profiles[count] = mine.role as u64 | ahead.0 << 4 | ahead.1 << 8 | conf << 12 | tail << 16;
         count += 1;
     }
-    let looks = &mut looks[..count];
-    looks.sort_unstable();
-    looks.chunk_by(u64::eq).fold(0, |hash, alike| crate::check::ghost::hash::mixed(hash, alike[0]))
+    let profiles = &mut profiles[..count];
+    profiles.sort_unstable();
+    profiles.chunk_by(u64::eq).fold(0, |hash, alike| crate::check::ghost::hash::mixed(hash, alike[0]))
 }
 
 #[cfg(test)]
@@ -252,15 +252,15 @@ mod tests {
 
     #[test]
     fn situations_do_not_depend_on_names() {
-        let told = |leader| {
+        let situation_led_by = |leader| {
             let mut fixture = Fixture::three(&CHECK);
             fixture.elect(leader, 2);
             situation(&fixture.ghost)
         };
-        assert_eq!(told(N1), told(N3));
+        assert_eq!(situation_led_by(N1), situation_led_by(N3));
         let mut other = Fixture::three(&CHECK);
         other.campaign(N2, 2);
-        assert_ne!(told(N1), situation(&other.ghost));
+        assert_ne!(situation_led_by(N1), situation(&other.ghost));
     }
 
     #[test]

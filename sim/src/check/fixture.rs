@@ -1,5 +1,5 @@
-//! A cluster that is acted, not run: for tests of the checks. Every helper tells a legal story; a
-//! test then breaks one rule by hand.
+//! A scripted cluster for tests of the checks. Every helper makes a legal sequence of steps; a test
+//! then breaks one rule by hand.
 
 mod scripted_server;
 
@@ -17,8 +17,8 @@ pub(crate) const N2: ServerIdx = ServerIdx(1);
 pub(crate) const N3: ServerIdx = ServerIdx(2);
 pub(crate) const N4: ServerIdx = ServerIdx(3);
 
-/// For how long who has heard a leader gives no vote. Clocks stand still, unless a test sets them.
-pub(crate) const SILENCE: Span = Span::ms(100);
+/// How long a server that has heard a leader gives no vote. Clocks stand still, unless a test sets them.
+pub(crate) const HEARTBEAT_TIMEOUT: Span = Span::ms(100);
 
 /// Voters by name.
 pub(crate) fn voters(servers: &[ServerIdx]) -> Arc<Configuration> {
@@ -35,8 +35,8 @@ fn image(base: LogId, entries: &[Entry]) -> LogImage {
     image
 }
 
-/// Who votes for a server or follows it: the other two of the three.
-fn others(idx: ServerIdx) -> impl Iterator<Item = ServerIdx> {
+/// The other two of the three voters.
+fn other_servers(idx: ServerIdx) -> impl Iterator<Item = ServerIdx> {
     [N1, N2, N3].into_iter().filter(move |other| *other != idx)
 }
 
@@ -52,21 +52,21 @@ pub(crate) fn meta(last: LogId) -> SnapshotMeta {
     SnapshotMeta { last, configuration, configuration_index: Index(1), size: 0, checksum: 0 }
 }
 
-/// The story, and the one check that listens.
+/// The ghost state of a scripted run, and the one check under test.
 #[derive(Debug)]
 pub(crate) struct Fixture {
     pub(crate) ghost: Ghost,
     check: &'static Check,
     witnessed: u64,
     scripted_servers: Vec<ScriptedServer>,
-    spoke: Option<String>,
+    violation: Option<String>,
     serial: u64,
     /// What every server's clock shows.
     pub(crate) clock: Time,
 }
 
 impl Fixture {
-    /// Three voters and a fourth server that nobody knows, all at t1 with the first configuration.
+    /// Three voters and a fourth server that is no member, all at t1 with the first configuration.
     pub(crate) fn three(check: &'static Check) -> Self {
         let blank = ScriptedServer {
             view: ServerView::BLANK,
@@ -82,7 +82,7 @@ impl Fixture {
             check,
             witnessed: 0,
             scripted_servers: vec![blank; 4],
-            spoke: None,
+            violation: None,
             serial: 0,
             clock: Time(0),
         };
@@ -101,29 +101,29 @@ impl Fixture {
         fixture
     }
 
-    pub(crate) fn hear(&mut self, facts: Facts) {
+    pub(crate) fn run_check(&mut self, facts: Facts) {
         if facts.touches(self.check.watches)
             && let Some(what) = (self.check.judge)(&self.ghost, facts, &mut self.witnessed)
         {
-            self.spoke.get_or_insert(what);
+            self.violation.get_or_insert(what);
         }
     }
 
-    /// The check has said nothing, though it had something to look at.
-    pub(crate) fn is_quiet(&self) {
-        self.is_unspoken();
+    /// The check had a case to judge and found no violation.
+    pub(crate) fn expect_holds(&self) {
+        self.expect_no_violation();
         assert!(0 < self.witnessed, "{} saw nothing", self.check.name);
     }
 
-    /// The check has said nothing, and need not have had anything to look at.
-    pub(crate) fn is_unspoken(&self) {
-        assert_eq!(self.spoke, None, "{} must not speak", self.check.name);
+    /// The check found no violation, with or without a case to judge.
+    pub(crate) fn expect_no_violation(&self) {
+        assert_eq!(self.violation, None, "{} must report nothing", self.check.name);
     }
 
-    /// The check has said this, or something that begins like it.
-    pub(crate) fn speaks(&self, what: &str) {
-        let spoke = self.spoke.as_deref().unwrap_or("nothing");
-        assert!(spoke.starts_with(what), "{} says {spoke:?}, not {what:?}", self.check.name);
+    /// The check reported this sentence, or one that begins with it.
+    pub(crate) fn expect_violation(&self, what: &str) {
+        let violation = self.violation.as_deref().unwrap_or("nothing");
+        assert!(violation.starts_with(what), "{} says {violation:?}, not {what:?}", self.check.name);
     }
 
     pub(crate) fn write(&mut self, hard_state: Option<HardState>, log: LogOp) -> Action {
@@ -140,7 +140,7 @@ impl Fixture {
         &self.scripted_servers[idx.at()]
     }
 
-    /// A server takes an event. What it writes shows at once in its looks; `change` does the rest.
+    /// A server takes an event. Its writes change its view at once; `change` does the rest.
     pub(crate) fn step(
         &mut self,
         idx: ServerIdx,
@@ -158,27 +158,27 @@ impl Fixture {
         }
         change(scripted);
         let facts = self.ghost.stepped(idx, &self.scripted_servers[idx.at()], &actions);
-        self.hear(facts);
+        self.run_check(facts);
     }
 
-    /// A server changes its looks, by a timer.
-    pub(crate) fn pose(&mut self, idx: ServerIdx, change: impl FnOnce(&mut ScriptedServer)) {
+    /// A server changes its view in a timer event.
+    pub(crate) fn set_view(&mut self, idx: ServerIdx, change: impl FnOnce(&mut ScriptedServer)) {
         self.step(idx, &Event::Timer, change, Vec::new());
     }
 
-    /// Everything that a server wants written becomes durable.
+    /// All pending writes of a server become durable.
     pub(crate) fn sync(&mut self, idx: ServerIdx) {
         while let Some(write) = self.scripted_servers[idx.at()].writes.pop_front() {
             let scripted = &mut self.scripted_servers[idx.at()];
             scripted.disk = (write.hard_state.unwrap_or(scripted.disk.0), scripted.entries.len());
             let facts = self.ghost.durable(idx, &write, None);
-            self.hear(facts);
+            self.run_check(facts);
         }
     }
 
     pub(crate) fn crash(&mut self, idx: ServerIdx) {
         let facts = self.ghost.crashed(idx, false);
-        self.hear(facts);
+        self.run_check(facts);
         let scripted = &mut self.scripted_servers[idx.at()];
         scripted.writes.clear();
         scripted.entries.truncate(scripted.disk.1);
@@ -216,26 +216,26 @@ impl Fixture {
         scripted.disk = (boot.hard_state, entries.len());
         scripted.reconfigure();
         let facts = self.ghost.booted(idx, &self.scripted_servers[idx.at()], boot, entries);
-        self.hear(facts);
+        self.run_check(facts);
     }
 
     /// A state machine reports a batch.
     pub(crate) fn applied(&mut self, idx: ServerIdx, first: u64, last: u64, digest: u64) {
         let entries = (first..=last).map(|index| Entry::new(Term(1), Index(index), Payload::Noop)).collect();
         let facts = self.ghost.applied(idx, &Batch { entries }, digest);
-        self.hear(facts);
+        self.run_check(facts);
     }
 
     /// A state machine was loaded.
     pub(crate) fn restored(&mut self, idx: ServerIdx, last: LogId, digest: u64) {
         let facts = self.ghost.restored(idx, last, digest);
-        self.hear(facts);
+        self.run_check(facts);
     }
 
     /// A state machine was captured, with the first configuration.
     pub(crate) fn captured(&mut self, idx: ServerIdx, last: LogId, digest: u64) {
         let facts = self.ghost.captured(idx, &meta(last), digest);
-        self.hear(facts);
+        self.run_check(facts);
     }
 
     /// The last piece of a snapshot comes, is kept, and is in force.
@@ -287,7 +287,7 @@ impl Fixture {
         let request = RequestVote { term: Term(term), last_log, leadership_transfer: false };
         let (rpc, request) = (self.rpc(), Request::RequestVote(request));
         let send = |peer: ServerIdx| Action::Send { to: peer.node(), rpc, request: request.clone() };
-        let sends = others(idx).map(send).collect();
+        let sends = other_servers(idx).map(send).collect();
         self.step(idx, &Event::Persisted(Token(self.serial)), |_| {}, sends);
     }
 
@@ -315,13 +315,13 @@ impl Fixture {
         Action::Reply { to: candidate.node(), rpc, response }
     }
 
-    /// A candidate hears that it has won: it leads, and appends its first entry.
-    pub(crate) fn usurp(&mut self, idx: ServerIdx, term: u64) {
+    /// A candidate wins: it becomes leader and appends its first entry.
+    pub(crate) fn become_leader(&mut self, idx: ServerIdx, term: u64) {
         let last = self.scripted(idx).view.last.index;
         let noop = Entry::new(Term(term), last.next(), Payload::Noop);
         let write = self.write(None, LogOp::Append([noop].into()));
         let blank = |peer: ServerIdx| Follower { node: peer.node(), matched: Index::ZERO, next: last.next() };
-        let followers = others(idx).map(blank).collect();
+        let followers = other_servers(idx).map(blank).collect();
         let lead = |scripted: &mut ScriptedServer| {
             scripted.view = ServerView {
                 role: RoleName::Leader,
@@ -337,16 +337,16 @@ impl Fixture {
         self.sync(idx);
     }
 
-    /// A whole election, with the votes of both others.
+    /// A whole election, with the votes of both other servers.
     pub(crate) fn elect(&mut self, idx: ServerIdx, term: u64) {
         self.campaign(idx, term);
-        for voter in others(idx) {
+        for voter in other_servers(idx) {
             self.grant(voter, term, idx);
         }
-        self.usurp(idx, term);
+        self.become_leader(idx, term);
     }
 
-    /// A leader appends what it is told to, and makes it durable.
+    /// A leader appends these payloads and makes them durable.
     pub(crate) fn append(&mut self, leader: ServerIdx, payloads: Vec<Payload>) {
         let view = self.scripted(leader).view;
         let indexes = view.last.index.0 + 1..;
@@ -399,21 +399,21 @@ impl Fixture {
         rpc
     }
 
-    /// A follower says yes, and the leader hears it.
+    /// A follower acknowledges its log, and the leader receives the acknowledgement.
     pub(crate) fn acknowledge(&mut self, leader: ServerIdx, follower: ServerIdx, rpc: RpcId) {
-        let yes = self.yes(leader, follower, rpc);
-        self.step(follower, &Event::Persisted(Token(self.serial)), |_| {}, vec![yes]);
+        let acknowledgement = self.acknowledgement(leader, follower, rpc);
+        self.step(follower, &Event::Persisted(Token(self.serial)), |_| {}, vec![acknowledgement]);
         let matched = self.scripted(follower).view.last.index;
-        self.hear_match(leader, follower, matched);
+        self.set_matched(leader, follower, matched);
     }
 
-    pub(crate) fn yes(&self, leader: ServerIdx, follower: ServerIdx, rpc: RpcId) -> Action {
+    pub(crate) fn acknowledgement(&self, leader: ServerIdx, follower: ServerIdx, rpc: RpcId) -> Action {
         let ServerView { term, last, .. } = self.scripted(follower).view;
         Action::Reply { to: leader.node(), rpc, response: success(term, last.index) }
     }
 
     /// A leader comes to believe that a follower's log matches its own up to an index.
-    pub(crate) fn hear_match(&mut self, leader: ServerIdx, follower: ServerIdx, matched: Index) {
+    pub(crate) fn set_matched(&mut self, leader: ServerIdx, follower: ServerIdx, matched: Index) {
         let term = self.scripted(leader).view.term;
         let response = success(term, matched);
         let event = Event::Response { from: follower.node(), rpc: RpcId(0), response };
@@ -435,11 +435,11 @@ impl Fixture {
     pub(crate) fn settle(&mut self, leader: ServerIdx, term: u64) {
         self.elect(leader, term);
         let last = self.scripted(leader).view.last.index.0;
-        for follower in others(leader) {
+        for follower in other_servers(leader) {
             self.replicate(leader, follower, 0);
         }
         self.commit(leader, last);
-        for follower in others(leader) {
+        for follower in other_servers(leader) {
             self.commit(follower, last);
         }
     }

@@ -1,8 +1,8 @@
-//! The harness's own memory of a run, fed by observations alone: what each disk holds, what each
-//! server has promised to anybody, who voted, who led, what was committed.
+//! The harness's own memory of a run, built from observations alone: the content of each disk, each
+//! server's promises to others, votes, leaders, and committed entries.
 //!
-//! The checks look at it; nothing here judges. What a server believes of itself is kept apart
-//! ([`ServerView`]) from what is so ([`Disk`], [`History`], [`Terms`]).
+//! The checks read it; nothing here judges. A server's own view ([`ServerView`]) is kept apart from
+//! the facts ([`DurableState`], [`CommitHistory`], [`Terms`]).
 
 pub(crate) mod ghost_server;
 pub(crate) mod server_view;
@@ -20,36 +20,38 @@ mod stopping;
 pub(crate) mod terms;
 mod writing;
 
-pub(crate) use chain::{Chain, Link};
-pub(crate) use conf::{Conf, Placed};
+pub(crate) use chain::{Chain, ChainLink};
+pub(crate) use conf::{Conf, IndexedConf};
 pub(crate) use facts::Facts;
-pub(crate) use ghost_server::{Asked, Disk, GhostServer, Life, PendingReply};
-pub(crate) use history::{Committed, History};
+pub(crate) use ghost_server::{DurableState, GhostServer, PendingRead, PendingReply, ServerStatus};
+pub(crate) use history::{CommitHistory, CommitRecord};
 pub(crate) use server_view::{Follower, Inspect, ServerView};
-pub(crate) use step::{Allowed, Consumed, Discarded, Found, Gone, Promise, Step, Stop};
+pub(crate) use step::{
+    AllowedRead, Consumed, DiscardedLog, GhostStep, Promise, RecoveredState, RemovedEntry, Stop,
+};
 pub(crate) use terms::Terms;
 
 use crate::observe::{Observation, Seen};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::{Batch, Index, LogId, NodeId, SnapshotMeta, Time};
 
-/// Everything the harness knows.
+/// The ghost state of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Ghost {
     /// The moment of the observation.
     pub(crate) at: Time,
     /// The number of the observation.
     pub(crate) number: u64,
-    /// What happened in it.
-    pub(crate) step: Step,
+    /// The observation itself.
+    pub(crate) step: GhostStep,
     /// What is true of each log position.
-    pub(crate) history: History,
-    /// Who voted for whom and who led.
+    pub(crate) history: CommitHistory,
+    /// The votes and leaders of each term.
     pub(crate) terms: Terms,
-    /// From whom progress is demanded, and since when.
+    /// The servers that must make progress, and since when.
     pub(crate) healed: Option<(Time, ServerSet)>,
     ghost_servers: Vec<GhostServer>,
-    /// When the history has grown to this many positions, the old ones go.
+    /// When the history holds this many positions, old ones are removed.
     prune_at: usize,
 }
 
@@ -58,8 +60,8 @@ impl Default for Ghost {
         Self {
             at: Time(0),
             number: 0,
-            step: Step::blank(),
-            history: History::default(),
+            step: GhostStep::blank(),
+            history: CommitHistory::default(),
             terms: Terms::default(),
             healed: None,
             ghost_servers: vec![GhostServer::default(); ServerIdx::MOST],
@@ -69,8 +71,8 @@ impl Default for Ghost {
 }
 
 impl Ghost {
-    /// Positions that are kept though no server needs them any more, so that a late message can
-    /// still be judged.
+    /// How many positions are kept after no server needs them, so that a late message can still be
+    /// judged.
     const SLACK: usize = 2_048;
 
     /// What is known of a server.
@@ -85,13 +87,13 @@ impl Ghost {
         &self.ghost_servers[self.step.idx.at()]
     }
 
-    /// What is known of a server, by the number the core knows it by.
+    /// What is known of a server, by its node id.
     #[must_use]
     pub(crate) fn ghost_server_of(&self, node: NodeId) -> Option<&GhostServer> {
         ServerIdx::of(node).map(|idx| self.ghost_server(idx))
     }
 
-    /// The servers that run.
+    /// The servers that are up.
     #[must_use]
     pub(crate) fn up(&self) -> ServerSet {
         let up =
@@ -99,7 +101,7 @@ impl Ghost {
         up.map(|(idx, _)| idx).collect()
     }
 
-    /// Takes an observation, and says what it changed.
+    /// Records an observation and returns the facts that it changed.
     pub(crate) fn on_observation(&mut self, observation: &Observation<'_>) -> Facts {
         let facts = self.take(observation);
         if facts != Facts::NONE {
@@ -153,8 +155,8 @@ impl Ghost {
             return Facts::NONE;
         };
         let ghost_server = &mut self.ghost_servers[idx.at()];
-        self.step.machine = Some((first.id.index, last.id.index, ghost_server.machine));
-        ghost_server.machine = last.id.index;
+        self.step.fsm_batch = Some((first.id.index, last.id.index, ghost_server.fsm_index));
+        ghost_server.fsm_index = last.id.index;
         self.report(idx, last.id.index, digest);
         Facts::APPLIED
     }
@@ -163,7 +165,7 @@ impl Ghost {
         self.step.clear(idx);
         self.step.captured = Some((meta.last, placed(meta)));
         self.report(idx, meta.last.index, digest);
-        self.history.pillar(meta.last.index);
+        self.history.pin(meta.last.index);
         let ghost_server = &mut self.ghost_servers[idx.at()];
         ghost_server.disk.snapshot = newer(ghost_server.disk.snapshot, meta.last);
         Facts::CAPTURED
@@ -172,7 +174,7 @@ impl Ghost {
     pub(crate) fn restored(&mut self, idx: ServerIdx, last: LogId, digest: u64) -> Facts {
         self.step.clear(idx);
         let ghost_server = &mut self.ghost_servers[idx.at()];
-        (ghost_server.machine, ghost_server.handed) = (last.index, ghost_server.handed.max(last.index));
+        (ghost_server.fsm_index, ghost_server.handed) = (last.index, ghost_server.handed.max(last.index));
         self.report(idx, last.index, digest);
         Facts::RESTORED
     }
@@ -183,7 +185,7 @@ impl Ghost {
         self.history.note_state(idx, index, digest);
     }
 
-    /// Forgets positions that no server has as an entry any more.
+    /// Removes positions that no server has as an entry any more.
     fn prune(&mut self) {
         let kept = self.ghost_servers.iter().filter_map(GhostServer::first_kept).min();
         let slack = Index(Self::SLACK as u64 / 2);
@@ -199,6 +201,6 @@ fn newer(one: LogId, other: LogId) -> LogId {
 }
 
 /// The configuration of a snapshot, in its place.
-fn placed(meta: &SnapshotMeta) -> Placed {
-    Placed { index: meta.configuration_index, conf: Conf::of(&meta.configuration) }
+fn placed(meta: &SnapshotMeta) -> IndexedConf {
+    IndexedConf { index: meta.configuration_index, conf: Conf::of(&meta.configuration) }
 }

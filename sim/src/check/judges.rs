@@ -1,4 +1,4 @@
-//! All checks together. Which of them look is found by what happened, not by asking each: of some
+//! All checks together. The facts of an observation select the checks that run: of some
 //! forty a step concerns three or four, and most observations concern none.
 
 use super::{CHECKS, Check, Options};
@@ -12,7 +12,7 @@ use crate::observe::{Observation, Seen};
 use std::collections::BTreeMap;
 use wavetank_raft::Time;
 
-/// For each fact, the checks that watch it, as bits in the order in which they look.
+/// For each fact, the checks that watch it, as bits in the order in which they run.
 const WATCHERS: [u64; Facts::MOST] = {
     assert!(CHECKS.len() <= 64, "one bit a check");
     let mut watchers = [0; Facts::MOST];
@@ -34,9 +34,9 @@ const WATCHERS: [u64; Facts::MOST] = {
 #[derive(Debug)]
 pub struct Judges {
     ghost: Ghost,
-    /// The checks that look in this run, as bits in the order in which they look.
-    wanted: u64,
-    /// How often each check saw what it judges.
+    /// The checks that run, as bits in the order in which they run.
+    enabled: u64,
+    /// How often each check had a case to judge.
     witnessed: [u64; CHECKS.len()],
     calls: EveryCallEnds,
     progress: Progress,
@@ -55,62 +55,62 @@ impl Judges {
     /// The judges of a run of this kind.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let bit = |(at, check): (usize, &Check)| u64::from(check.is_wanted(&options)) << at;
+        let bit = |(at, check): (usize, &Check)| u64::from(check.is_enabled(&options)) << at;
         Self {
             ghost: Ghost::default(),
-            wanted: CHECKS.iter().enumerate().map(bit).sum(),
+            enabled: CHECKS.iter().enumerate().map(bit).sum(),
             witnessed: [0; CHECKS.len()],
-            calls: EveryCallEnds::new(options.patience.election_timeout),
-            progress: Progress::new(options.patience),
+            calls: EveryCallEnds::new(options.liveness.election_timeout),
+            progress: Progress::new(options.liveness),
             sometimes: Sometimes::default(),
             verdict: None,
         }
     }
 
-    /// Looks at an observation. After the first violation nothing is looked at any more.
+    /// Judges an observation. After the first violation it ignores all further observations.
     #[inline]
     pub fn on_observation(&mut self, observation: &Observation<'_>) {
         if self.verdict.is_some() {
             return;
         }
         match &observation.seen {
-            // What a message says its sender's actions and its receiver's event tell; and what an
-            // event does is judged when it is done.
+            // The sender's actions and the receiver's event carry the same message. The effect of an
+            // event is judged after the step.
             Seen::Sent { .. } | Seen::Invoked { .. } | Seen::Returned { .. } => {}
             Seen::Stepping { idx, event, clock, .. } => {
                 self.ghost.stepping(*idx, event, *clock);
-                self.calls(observation);
+                self.judge_calls(observation);
             }
             _ => {
-                self.calls(observation);
-                self.look(observation);
+                self.judge_calls(observation);
+                self.judge(observation);
             }
         }
     }
 
-    fn calls(&mut self, observation: &Observation<'_>) {
+    fn judge_calls(&mut self, observation: &Observation<'_>) {
         if let Some((class, what)) = self.calls.on_observation(observation) {
             let (at, step) = (observation.at, observation.step);
-            self.speak(EveryCallEnds::NAME, EveryCallEnds::SECTION, class, what, at, step);
+            self.report(EveryCallEnds::NAME, EveryCallEnds::SECTION, class, what, at, step);
         }
     }
 
-    fn look(&mut self, observation: &Observation<'_>) {
+    fn judge(&mut self, observation: &Observation<'_>) {
         let facts = self.ghost.on_observation(observation);
         if facts == Facts::NONE {
             return;
         }
-        if let Some((check, what)) = self.ask(facts) {
+        if let Some((check, what)) = self.run_checks(facts) {
             let (at, step) = (observation.at, observation.step);
-            self.speak(check.name, check.section, Class::Safety, what, at, step);
+            self.report(check.name, check.section, Class::Safety, what, at, step);
         }
         self.sometimes.on_observation(&self.ghost, facts);
         self.progress.on_observation(&self.ghost, facts);
     }
 
-    /// Asks the checks that are wanted and watch any of the facts.
-    fn ask(&mut self, facts: Facts) -> Option<(&'static Check, String)> {
-        let mut due = facts.iter().fold(0, |due, fact| due | WATCHERS[fact]) & self.wanted;
+    /// Runs the enabled checks that watch any of the facts.
+    fn run_checks(&mut self, facts: Facts) -> Option<(&'static Check, String)> {
+        let mut due = facts.iter().fold(0, |due, fact| due | WATCHERS[fact]) & self.enabled;
         while due != 0 {
             let next = due.trailing_zeros() as usize;
             due &= due - 1;
@@ -123,19 +123,19 @@ impl Judges {
     }
 
     #[cold]
-    fn speak(&mut self, check: &str, section: &str, class: Class, what: String, at: Time, step: u64) {
+    fn report(&mut self, check: &str, section: &str, class: Class, what: String, at: Time, step: u64) {
         let (check, section) = (check.to_owned(), section.to_owned());
         self.verdict = Some(Violation { check, class, section, what, at, step });
     }
 
-    /// The run is over: what should have happened by now must have.
+    /// Judges liveness at the end of the run.
     pub fn end(&mut self, at: Time) {
         if self.verdict.is_some() {
             return;
         }
         if let Some(what) = self.progress.end(&self.ghost, at) {
             let (name, section, step) = (Progress::NAME, Progress::SECTION, self.ghost.number);
-            self.speak(name, section, Class::Liveness, what, at, step);
+            self.report(name, section, Class::Liveness, what, at, step);
         }
     }
 
@@ -145,26 +145,26 @@ impl Judges {
         self.verdict.as_ref()
     }
 
-    /// How often each check saw what it judges.
+    /// How often each check had a case to judge.
     #[must_use]
     pub fn witnessed(&self) -> BTreeMap<String, u64> {
         let all = CHECKS.iter().zip(self.witnessed).enumerate();
-        let wanted = all.filter(|(at, _)| self.wanted >> at & 1 == 1);
+        let enabled = all.filter(|(at, _)| self.enabled >> at & 1 == 1);
         let mut counts: BTreeMap<_, _> =
-            wanted.map(|(_, (check, count))| (check.name.to_owned(), count)).collect();
+            enabled.map(|(_, (check, count))| (check.name.to_owned(), count)).collect();
         counts.insert(EveryCallEnds::NAME.to_owned(), self.calls.witnessed());
         counts.insert(Progress::NAME.to_owned(), self.progress.witnessed());
         counts
     }
 
-    /// The checks that look in a run of this kind.
+    /// The checks that run with these options.
     #[must_use]
     pub fn names(options: &Options) -> Vec<&'static str> {
-        let wanted = CHECKS.iter().filter(|check| check.is_wanted(options));
-        wanted.map(|check| check.name).chain([EveryCallEnds::NAME, Progress::NAME]).collect()
+        let enabled = CHECKS.iter().filter(|check| check.is_enabled(options));
+        enabled.map(|check| check.name).chain([EveryCallEnds::NAME, Progress::NAME]).collect()
     }
 
-    /// How often each thing that should sometimes happen happened.
+    /// How often each event of the coverage list happened.
     #[must_use]
     pub const fn sometimes(&self) -> &Sometimes {
         &self.sometimes
@@ -176,7 +176,7 @@ impl Judges {
         &self.progress
     }
 
-    /// What the judges know. For other judges, which may look at the same step.
+    /// The ghost state, for other judges that look at the same step.
     #[must_use]
     pub(crate) const fn ghost(&self) -> &Ghost {
         &self.ghost

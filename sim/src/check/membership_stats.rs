@@ -1,11 +1,10 @@
-//! What became of the changes of membership that were wished for: counted from what was seen, by
-//! what the ledger knows to be committed.
+//! Counts how membership changes ended, from observations and from the commits in the ghost state.
 //!
 //! A change is begun when a leader appends its configuration, committed when that entry is, and
 //! rolled back when another entry is committed in its place. Some are still open when a run ends.
-//! Whoever leaves a joint configuration ends a change that was counted when it was entered.
+//! Leaving a joint configuration ends a change that was counted when it was entered.
 
-use crate::check::ghost::{Ghost, Placed};
+use crate::check::ghost::{Ghost, IndexedConf};
 use crate::observe::report::ChangeCounts;
 use crate::observe::{Observation, Seen};
 use crate::plan::named::{Counters, named};
@@ -15,19 +14,19 @@ use wavetank_raft::{Action, Call, Change, Error, Event, Index, Outcome, RequestI
 
 named! {
     /// A family of changes.
-    Kind {
-        /// A stranger gets a vote at once, or a voter another address.
+    ChangeKind {
+        /// A new server gets a vote at once, or a voter gets another address.
         AddVoter = "add_voter",
-        /// A stranger comes to listen.
+        /// A new server becomes a non-voter.
         AddNonvoter = "add_nonvoter",
-        /// A server comes to listen, and is to have a vote once it has caught up.
+        /// A new server becomes a non-voter and gets a vote once it has caught up.
         Stage = "stage",
-        /// One that listens gets a vote: told by an operator, or because it has caught up. Refused also
-        /// when it is too slow, or its leader goes.
+        /// A non-voter gets a vote: an operator asked for it, or it has caught up. It is also refused
+        /// when it is too slow, or when its leader steps down.
         Promote = "promote",
         /// A voter loses its vote.
         Demote = "demote",
-        /// A server is left out.
+        /// A server is removed.
         Remove = "remove",
         /// A joint configuration is entered.
         Joint = "joint",
@@ -37,30 +36,30 @@ named! {
 /// Counts, and the changes that are open.
 #[derive(Clone, Debug, Default)]
 pub struct MembershipStats {
-    counts: Counters<Kind, ChangeCounts>,
-    /// What the server is asked for in the step that it takes now.
-    wish: Option<(RequestId, Kind)>,
+    counts: Counters<ChangeKind, ChangeCounts>,
+    /// The change that the current step requests.
+    requested: Option<(RequestId, ChangeKind)>,
     /// Calls whose server is catching up.
     staged: BTreeSet<RequestId>,
-    open: Vec<Open>,
+    open: Vec<OpenChange>,
 }
 
 /// A configuration that a leader has appended, and that is neither committed nor gone.
 #[derive(Clone, Copy, Debug)]
-struct Open {
+struct OpenChange {
     index: Index,
     term: Term,
-    kind: Kind,
+    kind: ChangeKind,
 }
 
 impl MembershipStats {
-    /// Looks at an observation that the ledger has just taken.
+    /// Looks at an observation that the ghost state has just recorded.
     pub(crate) fn on_observation(&mut self, observation: &Observation<'_>, ghost: &Ghost) {
         match observation.seen {
-            Seen::Stepping { idx, event, .. } => self.wish = wish(idx, event, ghost),
+            Seen::Stepping { idx, event, .. } => self.requested = change_requested(idx, event, ghost),
             Seen::Stepped { actions, .. } => {
                 self.begin(ghost);
-                self.hear(actions);
+                self.on_answers(actions);
                 self.settle(ghost);
             }
             _ => {}
@@ -79,46 +78,46 @@ impl MembershipStats {
         for (before, placed) in &step.changed {
             let Some(kind) = self.kind(*before) else { continue };
             self.counts[kind].begun += 1;
-            self.open.push(Open { index: placed.index, term: step.now.term, kind });
+            self.open.push(OpenChange { index: placed.index, term: step.now.term, kind });
         }
     }
 
-    /// What was asked for; unasked a leader leaves a joint configuration, or gives the server a
-    /// vote that has caught up.
-    fn kind(&self, before: Option<Placed>) -> Option<Kind> {
+    /// The kind of change that was requested. Without a request a leader leaves a joint configuration,
+    /// or gives a vote to a server that has caught up.
+    fn kind(&self, before: Option<IndexedConf>) -> Option<ChangeKind> {
         let leaves = before.is_some_and(|before| before.conf.is_joint());
-        match self.wish {
+        match self.requested {
             Some((_, kind)) => Some(kind),
             None if leaves => None,
-            None => Some(Kind::Promote),
+            None => Some(ChangeKind::Promote),
         }
     }
 
-    fn hear(&mut self, actions: &[Action]) {
-        let Some((wish, kind)) = self.wish else { return self.hear_of_staged(actions) };
-        let outcome = actions.iter().find_map(|action| outcome_of(wish, action));
+    fn on_answers(&mut self, actions: &[Action]) {
+        let Some((request, kind)) = self.requested else { return self.on_staged_answers(actions) };
+        let outcome = actions.iter().find_map(|action| outcome_of(request, action));
         match outcome {
             Some(Err(_)) => self.counts[kind].refused += 1,
-            None if kind == Kind::Stage => {
-                self.staged.insert(wish);
+            None if kind == ChangeKind::Stage => {
+                self.staged.insert(request);
             }
             Some(Ok(_)) | None => {}
         }
     }
 
-    /// Whether a server that was let in to catch up is turned down after all.
-    fn hear_of_staged(&mut self, actions: &[Action]) {
+    /// Counts a staged server that is refused its vote in the end.
+    fn on_staged_answers(&mut self, actions: &[Action]) {
         if self.staged.is_empty() {
             return;
         }
         for (request, outcome) in actions.iter().filter_map(answer) {
             if self.staged.remove(&request) && matches!(outcome, Err(Error::Refused(_))) {
-                self.counts[Kind::Promote].refused += 1;
+                self.counts[ChangeKind::Promote].refused += 1;
             }
         }
     }
 
-    /// Takes leave of the changes whose places in the log are decided.
+    /// Removes the changes whose index in the log is committed.
     fn settle(&mut self, ghost: &Ghost) {
         let Self { counts, open, .. } = self;
         open.retain(|change| {
@@ -134,27 +133,29 @@ impl MembershipStats {
     }
 }
 
-/// What an event asks of a server, if it asks for another membership.
-fn wish(idx: ServerIdx, event: &Event, ghost: &Ghost) -> Option<(RequestId, Kind)> {
+/// The membership change that an event requests, if any.
+fn change_requested(idx: ServerIdx, event: &Event, ghost: &Ghost) -> Option<(RequestId, ChangeKind)> {
     let Event::Call { request, call } = event else { return None };
     let kind = match call {
-        Call::AddVoterStaged { .. } => Kind::Stage,
-        Call::Change { change: Change::AddVoter(id, _), .. } if listens(id, ghost.ghost_server(idx).conf) => {
-            Kind::Promote
+        Call::AddVoterStaged { .. } => ChangeKind::Stage,
+        Call::Change { change: Change::AddVoter(id, _), .. }
+            if is_nonvoter(id, ghost.ghost_server(idx).conf) =>
+        {
+            ChangeKind::Promote
         }
-        Call::Change { change: Change::AddVoter(..), .. } => Kind::AddVoter,
-        Call::Change { change: Change::AddNonvoter(..), .. } => Kind::AddNonvoter,
-        Call::Change { change: Change::DemoteVoter(_), .. } => Kind::Demote,
-        Call::Change { change: Change::RemoveServer(_), .. } => Kind::Remove,
-        Call::Change { change: Change::Members(_), .. } => Kind::Joint,
+        Call::Change { change: Change::AddVoter(..), .. } => ChangeKind::AddVoter,
+        Call::Change { change: Change::AddNonvoter(..), .. } => ChangeKind::AddNonvoter,
+        Call::Change { change: Change::DemoteVoter(_), .. } => ChangeKind::Demote,
+        Call::Change { change: Change::RemoveServer(_), .. } => ChangeKind::Remove,
+        Call::Change { change: Change::Members(_), .. } => ChangeKind::Joint,
         _ => return None,
     };
     Some((*request, kind))
 }
 
-/// Whether a server is a member without a vote, as far as whoever is asked knows.
-fn listens(id: &ServerId, known: Option<Placed>) -> bool {
-    let (Some(idx), Some(Placed { conf, .. })) = (ServerIdx::of(id.node()), known) else { return false };
+/// Whether a server is a member without a vote in the configuration that the asked server knows.
+fn is_nonvoter(id: &ServerId, known: Option<IndexedConf>) -> bool {
+    let (Some(idx), Some(IndexedConf { conf, .. })) = (ServerIdx::of(id.node()), known) else { return false };
     conf.members.contains(idx) && !conf.voters().contains(idx)
 }
 
@@ -184,11 +185,11 @@ mod tests {
     fn tank() -> (Tank, ServerIdx) {
         let mut plan = Plan { spares: 2, ..Plan::calm(7, 3) };
         plan.clients.count = 0;
-        let nobody = Clients::new(ClientPlan::from(&plan.clients), ServerSet::first(1), plan.seed);
+        let no_clients = Clients::new(ClientPlan::from(&plan.clients), ServerSet::first(1), plan.seed);
         let observers = Observers::new(Options::of(&plan), (), ());
-        let mut tank = World::new(plan, |_| Kv::default(), Box::new(nobody), observers);
+        let mut tank = World::new(plan, |_| Kv::default(), Box::new(no_clients), observers);
         tank.run_for(Span::s(2));
-        let leader = tank.leader().expect("a calm sea");
+        let leader = tank.leader().expect("a calm cluster has a leader");
         (tank, leader)
     }
 
@@ -196,7 +197,7 @@ mod tests {
         tank.call(to, Call::Change { change, prev_index: Index::ZERO });
     }
 
-    fn counts(tank: &Tank, kind: Kind) -> [u64; 4] {
+    fn counts(tank: &Tank, kind: ChangeKind) -> [u64; 4] {
         tank.observer().changes.counts()[kind.name()].named().map(|(_, count)| count)
     }
 
@@ -213,28 +214,28 @@ mod tests {
         tank.run_for(Span::s(1));
         ask(&mut tank, leader, add(newcomer));
         tank.run_for(Span::s(1));
-        assert_eq!(counts(&tank, Kind::AddNonvoter), [1, 1, 0, 0]);
-        assert_eq!(counts(&tank, Kind::Remove), [0, 0, 0, 1], "one change at a time");
-        assert_eq!(counts(&tank, Kind::Promote), [1, 1, 0, 0]);
+        assert_eq!(counts(&tank, ChangeKind::AddNonvoter), [1, 1, 0, 0]);
+        assert_eq!(counts(&tank, ChangeKind::Remove), [0, 0, 0, 1], "one change at a time");
+        assert_eq!(counts(&tank, ChangeKind::Promote), [1, 1, 0, 0]);
     }
 
     #[test]
-    fn what_only_a_minority_had_is_rolled_back() {
+    fn a_change_on_a_minority_is_rolled_back() {
         let (mut tank, old) = tank();
         tank.isolate(old);
         ask(&mut tank, old, add(ServerIdx(3)));
         tank.run_for(Span::ms(20));
-        assert_eq!(counts(&tank, Kind::AddVoter), [1, 0, 0, 0], "nothing stands in its place yet");
+        assert_eq!(counts(&tank, ChangeKind::AddVoter), [1, 0, 0, 0], "nothing stands in its place yet");
         tank.run_for(Span::s(2));
         let new = tank.leader().expect("two of three");
         ask(&mut tank, new, Change::DemoteVoter(old.id()));
         tank.run_for(Span::s(1));
-        assert_eq!(counts(&tank, Kind::AddVoter), [1, 0, 1, 0]);
-        assert_eq!(counts(&tank, Kind::Demote), [1, 1, 0, 0]);
+        assert_eq!(counts(&tank, ChangeKind::AddVoter), [1, 0, 1, 0]);
+        assert_eq!(counts(&tank, ChangeKind::Demote), [1, 1, 0, 0]);
     }
 
     #[test]
-    fn who_catches_up_is_promoted_and_who_does_not_is_turned_down() {
+    fn a_server_that_catches_up_is_promoted_and_a_slow_one_is_refused() {
         let (mut tank, leader) = tank();
         let (good, lost) = (ServerIdx(3), ServerIdx(4));
         tank.isolate(lost);
@@ -243,8 +244,8 @@ mod tests {
             tank.call(leader, Call::AddVoterStaged { id, address, prev_index: Index::ZERO });
             tank.run_for(Span::s(6));
         }
-        assert_eq!(counts(&tank, Kind::Stage), [2, 2, 0, 0]);
-        assert_eq!(counts(&tank, Kind::Promote), [1, 1, 0, 1]);
+        assert_eq!(counts(&tank, ChangeKind::Stage), [2, 2, 0, 0]);
+        assert_eq!(counts(&tank, ChangeKind::Promote), [1, 1, 0, 1]);
     }
 
     #[test]
@@ -254,7 +255,7 @@ mod tests {
             [0, 1, 3, 4].map(ServerIdx).map(|idx| wavetank_raft::Member::voter(idx.id(), idx.address()));
         ask(&mut tank, leader, Change::Members(members.into()));
         tank.run_for(Span::s(1));
-        assert_eq!(counts(&tank, Kind::Joint), [1, 1, 0, 0]);
-        assert_eq!(counts(&tank, Kind::Promote), [0, 0, 0, 0], "leaving it is nobody's wish");
+        assert_eq!(counts(&tank, ChangeKind::Joint), [1, 1, 0, 0]);
+        assert_eq!(counts(&tank, ChangeKind::Promote), [0, 0, 0, 0], "nobody asked to leave it");
     }
 }

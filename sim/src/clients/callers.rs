@@ -1,45 +1,46 @@
-//! The clients of a run. Each has one operation open at a time: it asks the server that it thinks
-//! leads, waits, asks again, and knows how the operation ended or says that it does not know.
+//! The clients of a run. Each has one open operation at a time. It asks the server that it believes to
+//! be the leader, waits, and retries. At the end it knows the outcome, or reports it as unknown.
 //!
-//! What the clients ask for is a [`Script`]: that of the key-value store ([`crate::clients::kv::clients`]), or
-//! one of your own. Not here: how a question travels, and whether an answer is right.
+//! A [`Script`] says what the clients ask for: that of the key-value store
+//! ([`crate::clients::kv::clients`]), or one of your own. Not here: how requests travel, and whether an
+//! answer is right.
 
 mod operation;
 
-pub use operation::{End, Operation, Told, Wanted};
+pub use operation::{Completion, Operation, OperationAnswer, Wanted};
 
 use crate::engine::workload::{self, Ask, Reply, Want, Wants, Workload};
 use crate::observe::{Ending, What};
 use crate::plan::Plan;
 use crate::plan::rng::{Domain, Ratio, Spans, Stream};
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use operation::LeaderContact;
+use operation::ReplyMeaning;
 use std::fmt::Debug;
 use wavetank_raft::{RequestId, Span, Time};
 
-/// What the clients of a run ask for, one operation after the other.
+/// The operations that the clients of a run perform.
 pub trait Script: Debug {
-    /// What one operation asks for: [`Want`], unless traces and judges are to know more of it.
+    /// One operation's request: [`Want`], or a type that tells traces and judges more.
     type Wanted: Wanted;
 
     /// Draws from a client's stream what the client asks for in the operation of this number.
     fn next(&mut self, client: u16, operation: u64, rng: &mut Stream) -> Self::Wanted;
 
-    /// An operation has ended. What is drawn here does not change what [`Script::next`] draws.
-    fn told(&mut self, _: &Operation<Self::Wanted>, _: &mut Stream) {}
+    /// An operation has ended. Draws made here do not change the draws of [`Script::next`].
+    fn on_end(&mut self, _: &Operation<Self::Wanted>, _: &mut Stream) {}
 }
 
 /// The clients of a run.
 ///
 /// 1. A client has at most one operation open.
-/// 2. A write that was told [`Ending::Failed`] was refused by every server that it was sent to.
-/// 3. Requests have numbers from 2⁴⁰ on; smaller numbers are left to others.
+/// 2. A write that ends with [`Ending::Failed`] was refused by every server that it was sent to.
+/// 3. Requests have numbers from 2⁴⁰ on; smaller numbers are free for other callers.
 #[derive(Debug)]
 pub struct Callers<S: Script> {
     script: S,
-    callers: Vec<Caller>,
+    callers: Vec<ClientMachine>,
     servers: ServerSet,
-    habits: Habits,
+    retry: RetryPolicy,
     operations: Vec<Operation<S::Wanted>>,
     /// How many requests were sent.
     requests: u64,
@@ -49,53 +50,53 @@ pub struct Callers<S: Script> {
     stopped: bool,
 }
 
-/// What all clients of a run do alike when they are refused or not answered.
+/// How the clients of a run react to refusals and timeouts.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Habits {
+pub(crate) struct RetryPolicy {
     /// How long a client waits for an answer.
     pub(crate) patience: Span,
     /// How long it waits after a refusal before it asks again.
     pub(crate) backoff: Spans,
-    /// How often it asks before it gives an operation up (≥ 1).
+    /// How many requests it sends before it gives up an operation (≥ 1).
     pub(crate) tries: u32,
-    /// How often it gives an operation up at the first refusal.
+    /// How often it gives up an operation at the first refusal.
     pub(crate) resign: Ratio,
 }
 
 /// One client.
 #[derive(Debug)]
-pub(crate) struct Caller {
+pub(crate) struct ClientMachine {
     number: u16,
-    /// The one server that is asked; `None` for a client that looks for the leader.
+    /// The one server that it asks; `None` for a client that looks for the leader.
     pinned: Option<ServerIdx>,
-    /// The server that is thought to lead.
+    /// The server that it believes to be the leader.
     leader: ServerIdx,
     /// How long the client rests between operations.
     think: Spans,
-    /// Draws what is wanted, apart from `moves`: trouble on the way does not change what is wanted.
-    wishes: Stream,
-    moves: Stream,
-    state: State,
+    /// Draws the operations. Apart from `timing_rng`, so that timeouts and refusals change no operation.
+    wanted_rng: Stream,
+    timing_rng: Stream,
+    state: ClientState,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum State {
+enum ClientState {
     Resting(Time),
-    Waiting(Effort, RequestId, Time),
-    BackingOff(Effort, Time),
-    Gone,
+    Waiting(Attempts, RequestId, Time),
+    BackingOff(Attempts, Time),
+    Stopped,
 }
 
-/// What was done for an operation so far.
+/// The requests for an operation so far.
 #[derive(Clone, Copy, Debug)]
-struct Effort {
+struct Attempts {
     operation: u64,
     tries: u32,
-    /// A server that was asked may have done it, or may yet do it.
-    doubtful: bool,
+    /// A server may have done it, or may still do it.
+    may_have_taken_effect: bool,
 }
 
-impl Caller {
+impl ClientMachine {
     /// A client that looks for the leader among these servers.
     pub(crate) fn seeking(number: u16, servers: ServerSet, think: Spans, seed: u64) -> Self {
         let mut caller = Self::new(number, think, seed);
@@ -110,68 +111,83 @@ impl Caller {
 
     fn new(number: u16, think: Spans, seed: u64) -> Self {
         let stream = |topic| Stream::new(seed, Domain::Workload, u64::from(number), topic);
-        let (wishes, moves) = (stream(0), stream(1));
-        Self { number, pinned: None, leader: ServerIdx(0), think, wishes, moves, state: State::Gone }
+        let (wanted_rng, timing_rng) = (stream(0), stream(1));
+        Self {
+            number,
+            pinned: None,
+            leader: ServerIdx(0),
+            think,
+            wanted_rng,
+            timing_rng,
+            state: ClientState::Stopped,
+        }
     }
 
     const fn due(&self) -> Time {
         match self.state {
-            State::Resting(until) | State::Waiting(_, _, until) | State::BackingOff(_, until) => until,
-            State::Gone => Time::NEVER,
+            ClientState::Resting(until)
+            | ClientState::Waiting(_, _, until)
+            | ClientState::BackingOff(_, until) => until,
+            ClientState::Stopped => Time::NEVER,
         }
     }
 
     const fn is_idle(&self) -> bool {
-        matches!(self.state, State::Resting(_) | State::Gone)
+        matches!(self.state, ClientState::Resting(_) | ClientState::Stopped)
     }
 
-    /// Rests until the next operation, if there is to be one.
+    /// Rests until the next operation, unless the clients are stopped.
     fn rest(&mut self, now: Time, stopped: bool) {
-        let until = now + self.moves.within(self.think);
-        self.state = if stopped { State::Gone } else { State::Resting(until) };
+        let until = now + self.timing_rng.within(self.think);
+        self.state = if stopped { ClientState::Stopped } else { ClientState::Resting(until) };
     }
 
-    fn look_elsewhere(&mut self, servers: ServerSet) {
+    fn try_another_server(&mut self, servers: ServerSet) {
         let others = servers.without(self.leader);
         self.leader = self.one_of(if others.is_empty() { servers } else { others });
     }
 
     fn one_of(&mut self, servers: ServerSet) -> ServerIdx {
-        let at = self.moves.below(servers.len() as u64);
+        let at = self.timing_rng.below(servers.len() as u64);
         servers.iter().nth(at as usize).expect("drawn below their number")
     }
 }
 
 impl<S: Script> Callers<S> {
-    /// As many and as busy clients as a plan has, who try each operation once: an answer that does
-    /// not come in time leaves it unknown whether a command was done.
+    /// The clients of a plan, which try each operation once: after a timeout the outcome of a command is
+    /// unknown.
     #[must_use]
     pub fn trying_once(plan: &Plan, script: S) -> Self {
         let clients = &plan.clients;
         let servers = ServerSet::first(usize::from(plan.servers));
-        let callers =
-            (0..clients.count).map(|number| Caller::seeking(number, servers, clients.think, plan.seed));
+        let callers = (0..clients.count)
+            .map(|number| ClientMachine::seeking(number, servers, clients.think, plan.seed));
         let (patience, backoff, resign) = (clients.patience, Spans::ZERO, Ratio::NEVER);
-        Self::with(script, callers.collect(), servers, Habits { patience, backoff, tries: 1, resign })
+        Self::with(script, callers.collect(), servers, RetryPolicy { patience, backoff, tries: 1, resign })
     }
 
-    /// These clients, who know these servers.
-    pub(crate) fn with(script: S, mut callers: Vec<Caller>, servers: ServerSet, habits: Habits) -> Self {
+    /// These clients, which know these servers.
+    pub(crate) fn with(
+        script: S,
+        mut callers: Vec<ClientMachine>,
+        servers: ServerSet,
+        retry: RetryPolicy,
+    ) -> Self {
         assert!(!servers.is_empty(), "clients need a server");
-        assert!(1 <= habits.tries, "clients try at least once");
+        assert!(1 <= retry.tries, "clients try at least once");
         callers.iter_mut().for_each(|caller| caller.rest(Time(0), false));
         let mut all = Self {
             script,
             callers,
             servers,
-            habits,
+            retry,
             operations: Vec::new(),
             requests: 0,
             order: 0,
             due: Time(0),
             stopped: false,
         };
-        all.look_ahead();
+        all.update_deadline();
         all
     }
 
@@ -181,8 +197,8 @@ impl<S: Script> Callers<S> {
         &self.operations
     }
 
-    fn look_ahead(&mut self) {
-        self.due = self.callers.iter().map(Caller::due).min().unwrap_or(Time::NEVER);
+    fn update_deadline(&mut self) {
+        self.due = self.callers.iter().map(ClientMachine::due).min().unwrap_or(Time::NEVER);
     }
 
     fn next_order(&mut self) -> u64 {
@@ -194,76 +210,85 @@ impl<S: Script> Callers<S> {
         let (number, order) = (self.operations.len() as u64 + 1, self.next_order());
         let caller = &mut self.callers[at];
         let (client, pinned) = (caller.number, caller.pinned);
-        let wanted = self.script.next(client, number, &mut caller.wishes);
+        let wanted = self.script.next(client, number, &mut caller.wanted_rng);
         self.operations.push(Operation { number, client, pinned, wanted, invoked: now, order, end: None });
         wants.told.push(workload::Told::Invoked { client, operation: number });
-        self.ask(at, Effort { operation: number, tries: 0, doubtful: false }, now, wants);
+        self.ask(at, Attempts { operation: number, tries: 0, may_have_taken_effect: false }, now, wants);
     }
 
-    fn ask(&mut self, at: usize, effort: Effort, now: Time, wants: &mut Wants) {
+    fn ask(&mut self, at: usize, attempts: Attempts, now: Time, wants: &mut Wants) {
         self.requests += 1;
-        let want = self.operations[place(effort.operation)].wanted.want();
+        let want = self.operations[index_of(attempts.operation)].wanted.want();
         let caller = &mut self.callers[at];
         let request = RequestId((u64::from(caller.number) + 1) << CLIENT_SHIFT | self.requests);
         let to = caller.pinned.unwrap_or(caller.leader);
         wants.asks.push(Ask { request, client: caller.number, to, want });
-        let effort = Effort { tries: effort.tries + 1, ..effort };
-        caller.state = State::Waiting(effort, request, now + self.habits.patience);
+        let attempts = Attempts { tries: attempts.tries + 1, ..attempts };
+        caller.state = ClientState::Waiting(attempts, request, now + self.retry.patience);
     }
 
-    /// No answer came in time. Nobody knows what became of the request.
-    fn on_silence(&mut self, at: usize, effort: Effort, now: Time, wants: &mut Wants) {
-        let effort = Effort { doubtful: true, ..effort };
-        self.callers[at].look_elsewhere(self.servers);
-        if self.is_spent(at, effort) {
-            self.give_up(at, effort, now, wants);
+    /// No answer came in time. The outcome of the request is unknown.
+    fn on_timeout(&mut self, at: usize, attempts: Attempts, now: Time, wants: &mut Wants) {
+        let attempts = Attempts { may_have_taken_effect: true, ..attempts };
+        self.callers[at].try_another_server(self.servers);
+        if self.is_last_attempt(at, attempts) {
+            self.give_up(at, attempts, now, wants);
         } else {
-            self.ask(at, effort, now, wants);
+            self.ask(at, attempts, now, wants);
         }
     }
 
-    fn hear(&mut self, at: usize, heard: LeaderContact, effort: Effort, now: Time, wants: &mut Wants) {
+    fn on_reply(
+        &mut self,
+        at: usize,
+        meaning: ReplyMeaning,
+        attempts: Attempts,
+        now: Time,
+        wants: &mut Wants,
+    ) {
         let caller = &mut self.callers[at];
-        match heard {
-            LeaderContact::Told(told) => self.end(at, effort.operation, Ending::Ok, Some(told), now, wants),
-            LeaderContact::Refused(leader) => {
+        match meaning {
+            ReplyMeaning::Answered(answer) => {
+                self.end(at, attempts.operation, Ending::Ok, Some(answer), now, wants);
+            }
+            ReplyMeaning::Refused(leader) => {
                 match leader {
                     Some(leader) => caller.leader = leader,
-                    None => caller.look_elsewhere(self.servers),
+                    None => caller.try_another_server(self.servers),
                 }
-                if caller.moves.hits(self.habits.resign) && !effort.doubtful {
-                    self.give_up(at, effort, now, wants);
+                if caller.timing_rng.hits(self.retry.resign) && !attempts.may_have_taken_effect {
+                    self.give_up(at, attempts, now, wants);
                 } else {
-                    self.try_again(at, effort, now, wants);
+                    self.try_again(at, attempts, now, wants);
                 }
             }
-            LeaderContact::Doubt => {
-                caller.look_elsewhere(self.servers);
-                self.try_again(at, Effort { doubtful: true, ..effort }, now, wants);
+            ReplyMeaning::Unknown => {
+                caller.try_another_server(self.servers);
+                self.try_again(at, Attempts { may_have_taken_effect: true, ..attempts }, now, wants);
             }
         }
     }
 
-    fn try_again(&mut self, at: usize, effort: Effort, now: Time, wants: &mut Wants) {
-        if self.is_spent(at, effort) {
-            self.give_up(at, effort, now, wants);
+    fn try_again(&mut self, at: usize, attempts: Attempts, now: Time, wants: &mut Wants) {
+        if self.is_last_attempt(at, attempts) {
+            self.give_up(at, attempts, now, wants);
         } else {
             let caller = &mut self.callers[at];
-            let until = now + caller.moves.within(self.habits.backoff);
-            caller.state = State::BackingOff(effort, until);
+            let until = now + caller.timing_rng.within(self.retry.backoff);
+            caller.state = ClientState::BackingOff(attempts, until);
         }
     }
 
-    fn is_spent(&self, at: usize, effort: Effort) -> bool {
-        self.callers[at].pinned.is_some() || self.habits.tries <= effort.tries
+    fn is_last_attempt(&self, at: usize, attempts: Attempts) -> bool {
+        self.callers[at].pinned.is_some() || self.retry.tries <= attempts.tries
     }
 
     /// A read that was not answered has failed; a write only if it was refused each time.
-    fn give_up(&mut self, at: usize, effort: Effort, now: Time, wants: &mut Wants) {
-        let want = self.operations[place(effort.operation)].wanted.want();
-        let is_unknown = matches!(want, Want::Apply(_)) && effort.doubtful;
+    fn give_up(&mut self, at: usize, attempts: Attempts, now: Time, wants: &mut Wants) {
+        let want = self.operations[index_of(attempts.operation)].wanted.want();
+        let is_unknown = matches!(want, Want::Apply(_)) && attempts.may_have_taken_effect;
         let ending = if is_unknown { Ending::Unknown } else { Ending::Failed };
-        self.end(at, effort.operation, ending, None, now, wants);
+        self.end(at, attempts.operation, ending, None, now, wants);
     }
 
     fn end(
@@ -271,29 +296,29 @@ impl<S: Script> Callers<S> {
         at: usize,
         number: u64,
         ending: Ending,
-        answer: Option<Told>,
+        answer: Option<OperationAnswer>,
         now: Time,
         wants: &mut Wants,
     ) {
         let order = self.next_order();
-        let operation = &mut self.operations[place(number)];
-        operation.end = Some(End { at: now, order, ending, answer });
+        let operation = &mut self.operations[index_of(number)];
+        operation.end = Some(Completion { at: now, order, ending, answer });
         let caller = &mut self.callers[at];
-        self.script.told(operation, &mut caller.moves);
+        self.script.on_end(operation, &mut caller.timing_rng);
         wants.told.push(workload::Told::Returned { client: caller.number, operation: number, ending });
         caller.rest(now, self.stopped);
     }
 }
 
-/// Where in a request's number the client stands.
+/// The position of the client's number in a request's number.
 const CLIENT_SHIFT: u32 = 40;
 
 /// The client that sent a request; `None` if no client did.
-fn asker(request: RequestId) -> Option<usize> {
+fn client_of(request: RequestId) -> Option<usize> {
     usize::try_from(request.0 >> CLIENT_SHIFT).ok()?.checked_sub(1)
 }
 
-fn place(number: u64) -> usize {
+fn index_of(number: u64) -> usize {
     usize::try_from(number - 1).expect("as many operations as fit in memory")
 }
 
@@ -308,37 +333,38 @@ impl<S: Script> Workload for Callers<S> {
                 continue;
             }
             match self.callers[at].state {
-                State::Resting(_) => self.begin(at, now, wants),
-                State::BackingOff(effort, _) => self.ask(at, effort, now, wants),
-                State::Waiting(effort, _, _) => self.on_silence(at, effort, now, wants),
-                State::Gone => {}
+                ClientState::Resting(_) => self.begin(at, now, wants),
+                ClientState::BackingOff(attempts, _) => self.ask(at, attempts, now, wants),
+                ClientState::Waiting(attempts, _, _) => self.on_timeout(at, attempts, now, wants),
+                ClientState::Stopped => {}
             }
         }
-        self.look_ahead();
+        self.update_deadline();
     }
 
     fn reply(&mut self, now: Time, request: RequestId, reply: Reply, wants: &mut Wants) {
-        let Some(at) = asker(request) else { return };
-        if let Some(State::Waiting(effort, awaited, _)) = self.callers.get(at).map(|caller| caller.state)
+        let Some(at) = client_of(request) else { return };
+        if let Some(ClientState::Waiting(attempts, awaited, _)) =
+            self.callers.get(at).map(|caller| caller.state)
             && awaited == request
         {
-            self.hear(at, reply.into(), effort, now, wants);
-            self.look_ahead();
+            self.on_reply(at, reply.into(), attempts, now, wants);
+            self.update_deadline();
         }
     }
 
     fn stop(&mut self) {
         self.stopped = true;
         let idle = self.callers.iter_mut().filter(|caller| caller.is_idle());
-        idle.for_each(|caller| caller.state = State::Gone);
-        self.look_ahead();
+        idle.for_each(|caller| caller.state = ClientState::Stopped);
+        self.update_deadline();
     }
 
     fn is_idle(&self) -> bool {
-        self.callers.iter().all(Caller::is_idle)
+        self.callers.iter().all(ClientMachine::is_idle)
     }
 
     fn operation(&self, number: u64) -> &dyn What {
-        &self.operations[place(number)]
+        &self.operations[index_of(number)]
     }
 }

@@ -1,9 +1,9 @@
 //! A key-value store to put above a cluster, the clients that use it, and their judges.
 //!
-//! Here: the state machine ([`Kv`]) with its sessions, what crosses between it and its clients
-//! ([`wire`]), what the clients want ([`clients`]) and what is demanded of the answers that they get
-//! ([`judges`]). Not here: servers, networks, time, and how clients go about it
-//! ([`Callers`](crate::clients::callers::Callers)). [`wavetank_linear`] says whether a history is linearizable.
+//! Here: the state machine ([`Kv`]) with its sessions, its wire format ([`wire`]), its clients
+//! ([`clients`]), and the judges of their answers ([`judges`]). Not here: servers, networks, time, and
+//! retries ([`Callers`](crate::clients::callers::Callers)). [`wavetank_linear`] decides whether a history
+//! is linearizable.
 
 pub mod clients;
 pub mod judges;
@@ -16,12 +16,12 @@ mod state;
 mod tests;
 
 use crate::engine::workload::TankFsm;
-use state::State;
+use state::KvState;
 use std::sync::Arc;
 use wavetank_raft::Data;
 use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};
 
-/// A key-value store whose clients have sessions: a command that comes twice takes effect once and
+/// A key-value store whose clients have sessions: a command that arrives twice takes effect once and
 /// is answered twice (thesis §6.3).
 ///
 /// 1. A key that was never written reads as the empty value; so does a deleted one.
@@ -29,13 +29,13 @@ use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSour
 /// 3. Equal commands at equal indexes lead to equal digests, with or without a snapshot between.
 #[derive(Clone, Debug, Default)]
 pub struct Kv {
-    // Shared with the snapshots of it; copied only if one is still being written.
-    state: Arc<State>,
+    // Shared with its snapshots; copied only while a snapshot is being written.
+    state: Arc<KvState>,
 }
 
 /// A [`Kv`] as it was at one moment.
 #[derive(Clone, Debug)]
-pub struct KvSnapshot(Arc<State>);
+pub struct KvSnapshot(Arc<KvState>);
 
 impl Fsm for Kv {
     type Snapshot = KvSnapshot;

@@ -8,7 +8,7 @@ use super::clock;
 use super::disk::Disk;
 use super::schedule::{Post, Schedule, Step};
 use super::stimulus::{Envelope, Stimulus};
-use crate::check::{Clocks, Options};
+use crate::check::{ClockBound, Options};
 use crate::explore::call_id::CallId;
 use crate::explore::call_table::CallTable;
 use crate::explore::server_state;
@@ -40,7 +40,7 @@ pub fn play<T: Observer + Default>(schedule: &Schedule, trace: T) -> Run<T> {
         let mut rehearsal = Player::new(schedule, Vec::new(), ());
         let _ = catch_panic(|| rehearsal.all(|()| true));
         let judged = schedule.bounds.judged;
-        let options = Options { column: judged, clocks: Clocks::Unbounded, ..Options::default() };
+        let options = Options { level: judged, clocks: ClockBound::Unbounded, ..Options::default() };
         Player::new(schedule, rehearsal.fates(), Observers::new(options, (), trace))
     })
 }

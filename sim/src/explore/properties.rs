@@ -48,7 +48,7 @@ pub(super) fn breach(
     judged: JudgeLevel,
     seen: impl FnOnce() -> Option<String>,
 ) -> Option<Breach> {
-    if judged < check.column {
+    if judged < check.level {
         return None;
     }
     Some(Breach { property: check.name, section: check.section, what: seen()? })

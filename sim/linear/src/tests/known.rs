@@ -1,22 +1,22 @@
 use super::*;
 use crate::brute_force;
 
-fn assert_holds(moments: &[(&str, Moment<'_>)]) {
-    let history = history(moments);
+fn assert_holds(events: &[(&str, HistoryEvent<'_>)]) {
+    let history = history(events);
     assert_eq!(verdict(&history), CheckResult::Linearizable);
     assert!(brute_force::is_linearizable(&history));
 }
 
 /// The history is not linearizable, and these operations alone show it.
-fn assert_fails(moments: &[(&str, Moment<'_>)], conflict: &[usize]) {
-    let history = history(moments);
+fn assert_fails(events: &[(&str, HistoryEvent<'_>)], conflict: &[usize]) {
+    let history = history(events);
     assert_eq!(verdict(&history), CheckResult::Illegal);
     assert!(!brute_force::is_linearizable(&history));
     assert_eq!(history.conflict(&mut || true), conflict);
 }
 
 #[test]
-fn nothing_happened() {
+fn an_empty_history_is_linearizable() {
     assert_holds(&[]);
 }
 
@@ -103,13 +103,13 @@ fn of_two_cas_that_expect_the_same_only_one_succeeds() {
 }
 
 #[test]
-fn a_cas_does_not_miss_the_value_that_is_there() {
+fn a_cas_does_not_mismatch_on_the_current_value() {
     let miss = [("a", Invokes(Cas { expected: b"", new: b"1" })), ("a", Completes(Mismatch))];
     assert_fails(&miss, &[0]);
 }
 
 #[test]
-fn a_cas_may_miss_because_of_a_value_that_nobody_else_saw() {
+fn a_cas_may_mismatch_on_a_value_that_no_read_returned() {
     assert_holds(&[
         ("w", Invokes(Write(b"1"))),
         ("a", Invokes(Cas { expected: b"", new: b"2" })),
@@ -205,14 +205,14 @@ fn an_append_takes_effect_twice() {
 }
 
 #[test]
-fn whoever_is_told_to_stop_does_not_know() {
-    let moments = [
+fn a_stopped_search_returns_unknown() {
+    let events = [
         ("w", Invokes(Write(b"1"))),
         ("w", Completes(Done)),
         ("r", Invokes(Read)),
         ("r", Completes(Output::Read(b""))),
     ];
-    assert_eq!(history(&moments).check(&mut || false), CheckResult::Unknown);
+    assert_eq!(history(&events).check(&mut || false), CheckResult::Unknown);
 }
 
 #[test]

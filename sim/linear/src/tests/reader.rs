@@ -1,34 +1,34 @@
-use crate::{Finding, Judged, Model, judge};
+use crate::{Finding, Judgement, KeyModel, judge};
 
-fn judged(text: &str, model: Model) -> Judged {
+fn judged(text: &str, model: KeyModel) -> Judgement {
     judge(text, model, &mut || true).unwrap()
 }
 
-fn finding(text: &str, model: Model) -> Finding {
+fn finding(text: &str, model: KeyModel) -> Finding {
     judged(text, model).finding
 }
 
-/// The one error that a text gets, on whatever line it is.
-fn error(text: &str, model: Model) -> String {
+/// The error that a text gets.
+fn error(text: &str, model: KeyModel) -> String {
     judge(text, model, &mut || true).unwrap_err().to_string()
 }
 
 #[test]
 fn an_empty_history_is_linearizable() {
-    let expected = Judged { operations: 0, keys: 0, finding: Finding::Linearizable };
-    assert_eq!(judged("", Model::Kv), expected);
-    assert_eq!(judged("\n  \r\n", Model::Kv), expected);
+    let expected = Judgement { operations: 0, keys: 0, finding: Finding::Linearizable };
+    assert_eq!(judged("", KeyModel::Kv), expected);
+    assert_eq!(judged("\n  \r\n", KeyModel::Kv), expected);
 }
 
 #[test]
-fn keys_are_apart() {
+fn keys_are_independent() {
     let text = r#"
         {"process":0,"type":"invoke","f":"write","key":"x","value":1,"time":1}
         {"process":0,"type":"ok","f":"write","key":"x","value":1,"time":2}
         {"process":0,"type":"invoke","f":"read","key":"y","value":null,"time":3}
         {"process":0,"type":"ok","f":"read","key":"y","value":null,"time":4}
     "#;
-    let judged = judged(text, Model::Register);
+    let judged = judged(text, KeyModel::Register);
     assert_eq!((judged.keys, judged.operations, judged.finding), (2, 2, Finding::Linearizable));
 }
 
@@ -42,7 +42,7 @@ fn a_violation_says_which_lines() {
         {"process":1,"type":"invoke","f":"read","key":"x","value":null,"time":3}
         {"process":1,"type":"ok","f":"read","key":"x","value":"","time":4}
     "#;
-    let Finding::Violation(conflict) = finding(text, Model::Kv) else { panic!("it is stale") };
+    let Finding::Violation(conflict) = finding(text, KeyModel::Kv) else { panic!("it is stale") };
     let expected = "key \"x\":\n  process 0: write \"a\", line 2 to 5: ok (1 to 2 ns)\
                     \n  process 1: read \"\", line 6 to 7: ok (3 to 4 ns)";
     assert_eq!(conflict.to_string(), expected);
@@ -54,18 +54,18 @@ fn a_failed_cas_found_another_value_and_any_other_failure_did_nothing() {
         {"process":0,"type":"invoke","f":"cas","value":[null,1],"time":1}
         {"process":0,"type":"fail","f":"cas","value":[null,1],"time":2}
     "#;
-    assert!(matches!(finding(cas, Model::CasRegister), Finding::Violation(_)));
+    assert!(matches!(finding(cas, KeyModel::CasRegister), Finding::Violation(_)));
     let write = r#"
         {"process":0,"type":"invoke","f":"write","value":1,"time":1}
         {"process":0,"type":"fail","f":"write","value":1,"time":2}
         {"process":0,"type":"invoke","f":"read","time":3}
         {"process":0,"type":"ok","f":"read","value":1,"time":4}
     "#;
-    assert!(matches!(finding(write, Model::Register), Finding::Violation(_)));
+    assert!(matches!(finding(write, KeyModel::Register), Finding::Violation(_)));
 }
 
 #[test]
-fn what_ends_with_info_or_not_at_all_may_have_happened() {
+fn an_operation_with_info_or_without_completion_may_have_happened() {
     for end in [r#"{"process":0,"type":"info","f":"write","value":1,"time":2}"#, ""] {
         for seen in ["1", "null"] {
             let text = format!(
@@ -73,7 +73,7 @@ fn what_ends_with_info_or_not_at_all_may_have_happened() {
                  {{\"process\":1,\"type\":\"invoke\",\"f\":\"read\",\"time\":3}}\n\
                  {{\"process\":1,\"type\":\"ok\",\"f\":\"read\",\"value\":{seen},\"time\":4}}\n"
             );
-            assert_eq!(finding(&text, Model::Register), Finding::Linearizable);
+            assert_eq!(finding(&text, KeyModel::Register), Finding::Linearizable);
         }
     }
 }
@@ -90,7 +90,7 @@ fn null_is_the_empty_string_to_the_kv_model() {
         {"process":"a","type":"invoke","f":"read","time":7}
         {"process":"a","type":"ok","f":"read","value":"y","time":8}
     "#;
-    assert_eq!(finding(text, Model::Kv), Finding::Linearizable);
+    assert_eq!(finding(text, KeyModel::Kv), Finding::Linearizable);
 }
 
 #[test]
@@ -99,15 +99,15 @@ fn a_stopped_search_says_how_much_is_open() {
         {"process":0,"type":"invoke","f":"write","value":1,"time":1}
         {"process":0,"type":"ok","f":"write","value":1,"time":2}
     "#;
-    let judged = judge(text, Model::Register, &mut || false).unwrap();
+    let judged = judge(text, KeyModel::Register, &mut || false).unwrap();
     assert_eq!(judged.finding, Finding::Unknown { undecided: 1 });
 }
 
 const INVOKE: &str = r#"{"process":0,"type":"invoke","f":"write","key":"x","value":1,"time":5}"#;
 
 #[test]
-fn each_kind_of_nonsense_has_its_words() {
-    let after = |line: &str| error(&format!("{INVOKE}\n{line}\n"), Model::CasRegister);
+fn each_kind_of_bad_line_has_its_message() {
+    let after = |line: &str| error(&format!("{INVOKE}\n{line}\n"), KeyModel::CasRegister);
     let cases = [
         ("{\"process\":0,", "line 2: not JSON: EOF while parsing a value at column 13"),
         ("5", "line 2: invalid type: integer `5`, expected struct Line"),
@@ -159,17 +159,17 @@ fn each_kind_of_nonsense_has_its_words() {
             "line 2: completes with 2, and was invoked with 1",
         ),
     ];
-    for (line, words) in cases {
-        assert_eq!(after(line), words);
+    for (line, message) in cases {
+        assert_eq!(after(line), message);
     }
-    assert_eq!(error(INVOKE, Model::Kv), "line 1: value 1: the kv model has states");
+    assert_eq!(error(INVOKE, KeyModel::Kv), "line 1: value 1: the kv model has strings");
 }
 
 #[test]
 fn models_have_names() {
-    for model in [Model::Register, Model::CasRegister, Model::Kv] {
+    for model in [KeyModel::Register, KeyModel::CasRegister, KeyModel::Kv] {
         assert_eq!(model.to_string().parse(), Ok(model));
     }
-    let error = "etcd".parse::<Model>().unwrap_err();
+    let error = "etcd".parse::<KeyModel>().unwrap_err();
     assert_eq!(error, "unknown model \"etcd\": expected register, cas-register or kv");
 }

@@ -1,10 +1,10 @@
-//! Only what is on a server's own disk is handed to its state machine.
+//! A server applies only entries that are on its own disk.
 //!
-//! Raft itself would allow more; this core promises it, so that a state machine that keeps its own
-//! files never knows more than the log beside it.
+//! Raft allows more. This core promises it, so that a state machine with its own files is never ahead
+//! of the log.
 
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 /// What is applied is durable.
@@ -19,7 +19,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     let disk = ghost_server.disk.log.last();
-    say(format_args!("{idx} applies up to {index}, but on its disk the log ends at {disk}"))
+    violated(format_args!("{idx} applies up to {index}, but on its disk the log ends at {disk}"))
 }
 
 #[cfg(test)]
@@ -29,15 +29,15 @@ mod tests {
     use wavetank_raft::{Action, Batch, Event};
 
     #[test]
-    fn after_the_disk() {
+    fn durable_entries_may_be_applied() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.deliver(N1, N2, 0);
         let entries = fixture.scripted(N2).entries.clone();
         let apply = |entries| vec![Action::Apply(Batch { entries })];
         fixture.step(N2, &Event::Timer, |_| {}, apply(entries[..1].to_vec()));
-        fixture.is_quiet();
+        fixture.expect_holds();
         fixture.step(N2, &Event::Timer, |_| {}, apply(entries[1..].to_vec()));
-        fixture.speaks("n2 applies up to i2, but on its disk the log ends at t1.i1");
+        fixture.expect_violation("n2 applies up to i2, but on its disk the log ends at t1.i1");
     }
 }

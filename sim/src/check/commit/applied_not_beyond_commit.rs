@@ -1,7 +1,7 @@
 //! Only committed entries are applied, each once, in order, without a gap.
 
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::Index;
@@ -17,13 +17,13 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     let idx = step.idx;
     if facts.touches(Facts::APPLIED) {
-        // The state machine works on its own: what it was handed was committed then.
-        let (first, _, before) = step.machine?;
+        // The state machine runs on its own: its entries were committed when it got them.
+        let (first, _, before) = step.fsm_batch?;
         return jump(idx, first, before);
     }
     let (was, now, commit) = (step.was.applied, step.now.applied, step.now.commit);
     if now < was {
-        return say(format_args!("{idx} took its applied index back from {was} to {now}"));
+        return violated(format_args!("{idx} took its applied index back from {was} to {now}"));
     }
     if commit < now {
         return beyond(idx, now, commit);
@@ -33,7 +33,7 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
 }
 
 fn beyond(idx: ServerIdx, index: Index, commit: Index) -> Option<String> {
-    say(format_args!("{idx} applies up to {index}, but has committed only {commit}"))
+    violated(format_args!("{idx} applies up to {index}, but has committed only {commit}"))
 }
 
 /// Whether the first of some entries does not follow those before.
@@ -41,7 +41,7 @@ fn jump(idx: ServerIdx, first: Index, before: Index) -> Option<String> {
     if first == before.next() {
         return None;
     }
-    say(format_args!("{idx} applies {first} after {before}"))
+    violated(format_args!("{idx} applies {first} after {before}"))
 }
 
 #[cfg(test)]
@@ -63,36 +63,36 @@ mod tests {
     }
 
     #[test]
-    fn in_order_and_committed() {
+    fn committed_entries_in_order_are_legal() {
         let mut fixture = fixture();
         hand(&mut fixture, 1, 2);
-        fixture.pose(N1, |scripted| scripted.view.applied = Index(2));
-        fixture.is_quiet();
+        fixture.set_view(N1, |scripted| scripted.view.applied = Index(2));
+        fixture.expect_holds();
     }
 
     #[test]
-    fn not_before_the_commit() {
+    fn uncommitted_entries_are_not_applied() {
         let mut fixture = fixture();
         hand(&mut fixture, 1, 3);
-        fixture.speaks("n1 applies up to i3, but has committed only i2");
+        fixture.expect_violation("n1 applies up to i3, but has committed only i2");
     }
 
     #[test]
-    fn not_twice_and_not_with_a_gap() {
+    fn entries_are_applied_once_and_without_a_gap() {
         let mut twice = fixture();
         hand(&mut twice, 1, 2);
         hand(&mut twice, 2, 2);
-        twice.speaks("n1 applies i2 after i2");
+        twice.expect_violation("n1 applies i2 after i2");
 
         let mut gap = fixture();
         hand(&mut gap, 2, 2);
-        gap.speaks("n1 applies i2 after i0");
+        gap.expect_violation("n1 applies i2 after i0");
     }
 
     #[test]
-    fn the_applied_index_stays_within() {
+    fn the_applied_index_is_within_the_commit_index() {
         let mut fixture = fixture();
-        fixture.pose(N1, |scripted| scripted.view.applied = Index(3));
-        fixture.speaks("n1 applies up to i3, but has committed only i2");
+        fixture.set_view(N1, |scripted| scripted.view.applied = Index(3));
+        fixture.expect_violation("n1 applies up to i3, but has committed only i2");
     }
 }

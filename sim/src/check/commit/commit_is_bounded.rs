@@ -2,7 +2,7 @@
 //! its snapshot.
 
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::COMMIT.or(Facts::COMMIT_ODD).or(Facts::BOOTED);
@@ -17,13 +17,15 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, was, commit) = (step.idx, step.was.commit, step.now.commit);
     let (last, snapshot) = (step.now.last.index, step.now.snapshot.index);
     if facts.touches(Facts::BOOTED) && commit < snapshot {
-        return say(format_args!("{idx} starts with commit index {commit} and a snapshot of {snapshot}"));
+        return violated(format_args!(
+            "{idx} starts with commit index {commit} and a snapshot of {snapshot}"
+        ));
     }
     if last < commit {
-        return say(format_args!("{idx} has committed {commit}, but its log ends at {last}"));
+        return violated(format_args!("{idx} has committed {commit}, but its log ends at {last}"));
     }
     if commit < was {
-        return say(format_args!("{idx} took its commit index back from {was} to {commit}"));
+        return violated(format_args!("{idx} took its commit index back from {was} to {commit}"));
     }
     None
 }
@@ -34,28 +36,28 @@ mod tests {
     use crate::check::fixture::{Fixture, N1, N2};
 
     #[test]
-    fn it_rises_and_a_crash_forgets_it() {
+    fn a_commit_index_rises_and_restarts_after_a_crash() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.crash(N2);
         fixture.boot(N2);
         fixture.commit(N2, 1);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn it_does_not_fall() {
+    fn a_commit_index_does_not_fall() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.commit(N1, 1);
-        fixture.speaks("n1 took its commit index back from i2 to i1");
+        fixture.expect_violation("n1 took its commit index back from i2 to i1");
     }
 
     #[test]
-    fn it_is_within_the_log() {
+    fn a_commit_index_is_within_the_log() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.commit(N2, 3);
-        fixture.speaks("n2 has committed i3, but its log ends at i2");
+        fixture.expect_violation("n2 has committed i3, but its log ends at i2");
     }
 }

@@ -1,7 +1,7 @@
-//! What a leader commits by counting is on the disks of a quorum.
+//! An entry that a leader commits by counting is on the disks of a quorum.
 
-use crate::check::ghost::{Conf, Facts, Ghost, Link, Placed, Step};
-use crate::check::{Check, say};
+use crate::check::ghost::{ChainLink, Conf, Facts, Ghost, GhostStep, IndexedConf};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::Index;
@@ -12,17 +12,17 @@ const SECTION: &str = "thesis §3.6.2, §3.8, §4.3";
 pub(crate) const CHECK: Check =
     Check::new("committed_is_durable_on_quorum", SECTION, JudgeLevel::History, Facts::COMMIT, judge);
 
-/// Whether a server committed by counting in this step, and not because its leader said so.
+/// Whether a server committed in this step by counting, not by its leader's commit index.
 #[must_use]
-pub(crate) fn counted(step: &Step) -> bool {
+pub(crate) fn counted(step: &GhostStep) -> bool {
     let led = step.was.leads() && step.was.term == step.now.term;
     step.was.commit < step.now.commit && (led || step.now.leads())
 }
 
-fn disks(ghost: &Ghost, among: ServerSet, commit: Index, link: Link) -> ServerSet {
+fn disks(ghost: &Ghost, among: ServerSet, commit: Index, link: ChainLink) -> ServerSet {
     let holds = |idx: &ServerIdx| {
         let ghost_server = ghost.ghost_server(*idx);
-        // A disk that was lost whole had it when it was acknowledged.
+        // A disk that was lost as a whole held the entry when it was acknowledged.
         ghost_server.disk_holds(commit, link) || commit <= ghost_server.lost
     };
     among.iter().filter(holds).collect()
@@ -36,7 +36,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let commit = step.now.commit;
     let link = ghost.subject().log.link(commit)?;
     *witnessed += 1;
-    let conf_of = |placed: Option<Placed>| placed.map_or_else(Conf::default, |placed| placed.conf);
+    let conf_of = |placed: Option<IndexedConf>| placed.map_or_else(Conf::default, |placed| placed.conf);
     // A step may commit and change the configuration, in either order.
     let (was, now) = (conf_of(step.was_conf), conf_of(step.now_conf));
     let disks = disks(ghost, was.voters().or(now.voters()), commit, link);
@@ -44,7 +44,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     let (leader, term) = (step.idx, step.now.term);
-    say(format_args!(
+    violated(format_args!(
         "{leader}, leader of {term}, committed {commit}, which is on the disks of {disks:?}, not a quorum of {was}"
     ))
 }
@@ -57,21 +57,21 @@ mod tests {
     use wavetank_raft::{Configuration, Event, Payload, Term, Token, UncheckedConfiguration};
 
     #[test]
-    fn two_disks_of_three() {
+    fn two_disks_of_three_are_enough() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.replicate(N1, N2, 0);
         fixture.commit(N1, 2);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn memory_is_no_disk() {
+    fn an_entry_in_memory_does_not_count() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.deliver(N1, N2, 0);
         fixture.commit(N1, 2);
-        fixture.speaks(
+        fixture.expect_violation(
             "n1, leader of t2, committed i2, which is on the disks of {n1}, not a quorum of n1 n2 n3",
         );
     }
@@ -82,7 +82,7 @@ mod tests {
         fixture.elect(N1, 2);
         fixture.replicate(N1, N4, 0);
         fixture.commit(N1, 2);
-        fixture.speaks("n1, leader of t2, committed i2, which is on the disks of {n1}");
+        fixture.expect_violation("n1, leader of t2, committed i2, which is on the disks of {n1}");
     }
 
     #[test]
@@ -96,7 +96,7 @@ mod tests {
         fixture.append(N1, vec![Payload::Configuration(joint)]);
         fixture.replicate(N1, N2, 2);
         fixture.commit(N1, 3);
-        fixture.speaks("n1, leader of t2, committed i3, which is on the disks of {n1 n2}, not a quorum of n1 n4 & n1 n2 n3");
+        fixture.expect_violation("n1, leader of t2, committed i3, which is on the disks of {n1 n2}, not a quorum of n1 n4 & n1 n2 n3");
     }
 
     #[test]
@@ -109,6 +109,6 @@ mod tests {
         let write = fixture.write(None, wavetank_raft::LogOp::Append([entry].into()));
         let commit = |scripted: &mut crate::check::fixture::ScriptedServer| scripted.view.commit = Index(3);
         fixture.step(N1, &Event::Persisted(Token(0)), commit, vec![write]);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 }

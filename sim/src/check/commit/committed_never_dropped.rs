@@ -1,10 +1,10 @@
-//! A server that has told others of the term in which an entry was committed never drops that entry.
+//! A server that has sent the term in which an entry was committed never drops that entry.
 //!
-//! What counts is what it has told, not the term it is in: a server that never reached that term
-//! was not needed for the commit and may lose its copy to a leader of an older term.
+//! The sent term counts, not the current one: a server that never sent that term was not needed for
+//! the commit, and a leader of an older term may overwrite its copy.
 
-use crate::check::ghost::{Committed, Facts, Ghost, Link};
-use crate::check::{Check, say};
+use crate::check::ghost::{ChainLink, CommitRecord, Facts, Ghost};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::{LogId, Term};
 
@@ -12,23 +12,23 @@ use wavetank_raft::{LogId, Term};
 pub(crate) const CHECK: Check =
     Check::new("committed_never_dropped", "thesis §3.6.3", JudgeLevel::History, Facts::CUT, judge);
 
-/// Whether this entry may not go.
-fn is_bound(gone: Link, committed: Committed, exposed: Term) -> bool {
-    gone == committed.link && committed.term <= exposed
+/// Whether the server must keep this entry.
+fn is_bound(gone: ChainLink, committed: CommitRecord, announced_term: Term) -> bool {
+    gone == committed.link && committed.term <= announced_term
 }
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
     let step = &ghost.step;
-    let (idx, exposed) = (step.idx, step.exposed_before);
-    let (index, committed) = step.gone.iter().rev().find_map(|gone| {
+    let (idx, announced_term) = (step.idx, step.announced_term_before);
+    let (index, committed) = step.removed.iter().rev().find_map(|gone| {
         let committed = ghost.history.at(gone.index)?;
-        is_bound(gone.link, committed, exposed).then_some((gone.index, committed))
+        is_bound(gone.link, committed, announced_term).then_some((gone.index, committed))
     })?;
-    let Committed { link, term, by } = committed;
+    let CommitRecord { link, term, by } = committed;
     let id = LogId::new(link.term, index);
-    say(format_args!(
-        "{idx}, which has told others of {exposed}, dropped {id}, which {by} declared committed in {term}"
+    violated(format_args!(
+        "{idx}, which has told others of {announced_term}, dropped {id}, which {by} declared committed in {term}"
     ))
 }
 
@@ -39,34 +39,36 @@ mod tests {
     use wavetank_raft::Index;
 
     #[test]
-    fn what_was_never_committed_may_go() {
+    fn an_uncommitted_entry_may_be_dropped() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.elect(N2, 3);
         fixture.replicate(N2, N1, 1);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn what_a_quorum_was_needed_for_may_not() {
+    fn a_committed_entry_may_not_be_dropped() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.replicate(N1, N2, 0);
         fixture.commit(N1, 2);
-        fixture.usurp(N3, 3);
+        fixture.become_leader(N3, 3);
         fixture.replicate(N3, N2, 1);
-        fixture.speaks("n2, which has told others of t2, dropped t2.i2, which n1 declared committed in t2");
+        fixture.expect_violation(
+            "n2, which has told others of t2, dropped t2.i2, which n1 declared committed in t2",
+        );
     }
 
     #[test]
-    fn who_never_heard_of_the_commit_term_may_lose_its_copy() {
+    fn a_server_below_the_commit_term_may_lose_its_copy() {
         // n3 holds an entry of t2 that a leader of t5 commits without it; a late append of t3's
         // leader, which never had that entry, may still overwrite it.
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.deliver(N1, N3, 0);
         fixture.replicate(N1, N2, 0);
-        fixture.usurp(N1, 5);
+        fixture.become_leader(N1, 5);
         fixture.replicate(N1, N2, 2);
         fixture.commit(N1, 3);
         fixture.crash(N3);

@@ -1,7 +1,7 @@
 //! A server never cuts its log at or below its own commit index.
 
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 /// The committed prefix is immutable (C3).
@@ -11,11 +11,11 @@ pub(crate) const CHECK: Check =
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
     let (idx, commit) = (ghost.step.idx, ghost.step.was.commit);
-    let from = ghost.step.gone.last()?.index;
+    let from = ghost.step.removed.last()?.index;
     if commit < from {
         return None;
     }
-    say(format_args!("{idx} cut its log from {from} on, and had committed {commit}"))
+    violated(format_args!("{idx} cut its log from {from} on, and had committed {commit}"))
 }
 
 #[cfg(test)]
@@ -24,21 +24,21 @@ mod tests {
     use crate::check::fixture::{Fixture, N1, N2, N3};
 
     #[test]
-    fn above_the_commit_index_it_may() {
+    fn a_log_may_be_cut_above_the_commit_index() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.propose(N1, 2);
         fixture.elect(N2, 3);
         fixture.replicate(N2, N1, 2);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn at_the_commit_index_it_may_not() {
+    fn a_log_is_not_cut_at_the_commit_index() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.elect(N2, 3);
         fixture.replicate(N2, N3, 1);
-        fixture.speaks("n3 cut its log from i2 on, and had committed i2");
+        fixture.expect_violation("n3 cut its log from i2 on, and had committed i2");
     }
 }

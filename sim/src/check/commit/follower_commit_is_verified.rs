@@ -2,7 +2,7 @@
 
 use crate::check::commit::committed_is_durable_on_quorum::counted;
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 /// A follower's commit is verified (C6).
@@ -20,7 +20,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if commit <= verified {
         return None;
     }
-    say(format_args!("{idx} committed {commit} at {term}, and had verified its log up to {verified}"))
+    violated(format_args!("{idx} committed {commit} at {term}, and had verified its log up to {verified}"))
 }
 
 #[cfg(test)]
@@ -30,14 +30,14 @@ mod tests {
     use wavetank_raft::{Index, Term};
 
     #[test]
-    fn what_the_leader_showed() {
+    fn entries_that_the_leader_sent_are_verified() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn a_tail_of_its_own_is_not_verified() {
+    fn an_unmatched_suffix_is_not_verified() {
         // n1 keeps entries of t2 that the leader of t3 never had; the leader's empty append shows
         // only what comes before them.
         let mut fixture = Fixture::three(&CHECK);
@@ -59,17 +59,17 @@ mod tests {
             scripted.view.commit = Index(2);
         };
         fixture.step(N1, &event, follow, Vec::new());
-        fixture.speaks("n1 committed i2 at t3, and had verified its log up to i1");
+        fixture.expect_violation("n1 committed i2 at t3, and had verified its log up to i1");
     }
 
     #[test]
-    fn another_leader_begins_anew() {
+    fn a_new_leader_resets_the_verified_index() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.propose(N1, 1);
         fixture.replicate(N1, N3, 2);
         fixture.grant(N3, 3, N2);
         fixture.commit(N3, 3);
-        fixture.speaks("n3 committed i3 at t3, and had verified its log up to i0");
+        fixture.expect_violation("n3 committed i3 at t3, and had verified its log up to i0");
     }
 }

@@ -1,11 +1,11 @@
-//! Leader Completeness: what was committed in a term is in the logs of the leaders of all later
-//! terms.
+//! Leader Completeness: an entry that was committed in a term is in the log of every leader of a later
+//! term.
 //!
-//! What is declared committed in the leader's own term or later is exempt: a leader that comes
-//! late, with the votes of an older term, may well lack it.
+//! Entries that were committed in the leader's own term or later are exempt: a late leader, elected
+//! with the votes of an older term, may lack them.
 
-use crate::check::ghost::{Committed, Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::ghost::{CommitRecord, Facts, Ghost};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::LogId;
 
@@ -17,13 +17,13 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     let (leader, term, last) = (step.idx, step.now.term, step.was.last);
     let index = ghost.history.committed_before(term);
-    let Committed { link, term: declared, by } = ghost.history.at(index)?;
+    let CommitRecord { link, term: declared, by } = ghost.history.at(index)?;
     *witnessed += 1;
     if ghost.subject().holds(index, link) {
         return None;
     }
     let id = LogId::new(link.term, index);
-    say(format_args!(
+    violated(format_args!(
         "{leader} leads {term} with a log that ends at {last}, without {id}, which {by} declared committed in {declared}"
     ))
 }
@@ -34,21 +34,21 @@ mod tests {
     use crate::check::fixture::{Fixture, N1, N2, N3};
 
     #[test]
-    fn a_leader_with_everything() {
+    fn a_leader_with_all_committed_entries_is_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.settle(N2, 3);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn a_leader_without_a_committed_entry() {
+    fn a_leader_without_a_committed_entry_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.replicate(N1, N2, 0);
         fixture.commit(N1, 2);
-        fixture.usurp(N3, 3);
-        fixture.speaks(
+        fixture.become_leader(N3, 3);
+        fixture.expect_violation(
             "n3 leads t3 with a log that ends at t1.i1, without t2.i2, which n1 declared committed in t2",
         );
     }
@@ -60,7 +60,7 @@ mod tests {
         fixture.elect(N1, 4);
         fixture.replicate(N1, N2, 1);
         fixture.commit(N1, 3);
-        fixture.usurp(N3, 3);
-        fixture.is_quiet();
+        fixture.become_leader(N3, 3);
+        fixture.expect_holds();
     }
 }

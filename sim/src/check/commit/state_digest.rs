@@ -1,8 +1,7 @@
-//! All state machines that have applied the same entries are in the same state, however they came
-//! there.
+//! All state machines that have applied the same entries are in the same state, by log or by snapshot.
 
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::APPLIED.or(Facts::CAPTURED).or(Facts::RESTORED);
@@ -18,7 +17,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if before.digest == digest {
         return None;
     }
-    say(format_args!("after {index} the state of {idx} is not the one that {} had", before.by))
+    violated(format_args!("after {index} the state of {idx} is not the one that {} had", before.by))
 }
 
 #[cfg(test)]
@@ -28,20 +27,20 @@ mod tests {
     use wavetank_raft::{Index, LogId, Term};
 
     #[test]
-    fn the_same_state_by_any_way() {
+    fn equal_states_are_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.applied(N1, 1, 3, 33);
         fixture.applied(N2, 1, 3, 33);
         fixture.restored(N3, LogId::new(Term(1), Index(3)), 33);
         fixture.applied(N2, 4, 4, 44);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn another_state() {
+    fn a_different_state_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.applied(N1, 1, 3, 33);
         fixture.restored(N3, LogId::new(Term(1), Index(3)), 34);
-        fixture.speaks("after i3 the state of n3 is not the one that n1 had");
+        fixture.expect_violation("after i3 the state of n3 is not the one that n1 had");
     }
 }

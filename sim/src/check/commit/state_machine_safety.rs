@@ -1,7 +1,7 @@
-//! State Machine Safety: what one server commits at an index, every server commits there.
+//! State Machine Safety: all servers commit the same entry at an index.
 
-use crate::check::ghost::{Committed, Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::ghost::{CommitRecord, Facts, Ghost};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::LogId;
 
@@ -16,15 +16,15 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     let (index, before) = ghost.history.first_difference(log, step.now.commit)?;
-    let Committed { link, term, by } = before;
+    let CommitRecord { link, term, by } = before;
     let (idx, was) = (step.idx, LogId::new(link.term, index));
     let Some(link) = log.link(index) else {
-        return say(format_args!(
+        return violated(format_args!(
             "{idx} committed something else at {index}, where {by} had committed another {was} in {term}"
         ));
     };
     let entry = LogId::new(link.term, index);
-    say(format_args!("{idx} committed {entry}, where {by} had committed another {was} in {term}"))
+    violated(format_args!("{idx} committed {entry}, where {by} had committed another {was} in {term}"))
 }
 
 #[cfg(test)]
@@ -33,20 +33,20 @@ mod tests {
     use crate::check::fixture::{Fixture, N1, N2, N3};
 
     #[test]
-    fn one_truth() {
+    fn equal_commits_are_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.settle(N3, 3);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn two_truths() {
+    fn different_commits_are_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.commit(N1, 2);
         fixture.elect(N2, 3);
         fixture.commit(N2, 2);
-        fixture.speaks("n2 committed t3.i2, where n1 had committed another t2.i2 in t2");
+        fixture.expect_violation("n2 committed t3.i2, where n1 had committed another t2.i2 in t2");
     }
 }

@@ -1,7 +1,7 @@
 //! Election Safety: a term has at most one leader.
 
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::Term;
@@ -19,7 +19,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
 /// What is wrong if this server leads a term that had this leader first.
 pub(crate) fn two_leaders(first: Option<ServerIdx>, leader: ServerIdx, term: Term) -> Option<String> {
     let first = first.filter(|first| *first != leader)?;
-    say(format_args!("{first} and {leader} both lead {term}"))
+    violated(format_args!("{first} and {leader} both lead {term}"))
 }
 
 #[cfg(test)]
@@ -32,7 +32,7 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.elect(N2, 3);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
@@ -44,7 +44,7 @@ mod tests {
     fn two_leaders_of_a_term_are_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
-        fixture.usurp(N3, 2);
-        fixture.speaks("n1 and n3 both lead t2");
+        fixture.become_leader(N3, 2);
+        fixture.expect_violation("n1 and n3 both lead t2");
     }
 }

@@ -1,7 +1,7 @@
-//! A leader has the votes of a quorum, as the harness itself saw them given.
+//! A leader has the votes of a quorum, as the harness recorded them.
 
 use crate::check::ghost::{Conf, Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 /// A leader owns a quorum of real votes (T6).
@@ -18,7 +18,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if now.is_quorum(votes) || then.is_quorum(votes) {
         return None;
     }
-    say(format_args!("{leader} leads {term} with the votes of {votes:?}, not a quorum of {now}"))
+    violated(format_args!("{leader} leads {term} with the votes of {votes:?}, not a quorum of {now}"))
 }
 
 #[cfg(test)]
@@ -31,16 +31,16 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.campaign(N1, 2);
         fixture.grant(N2, 2, N1);
-        fixture.usurp(N1, 2);
-        fixture.is_quiet();
+        fixture.become_leader(N1, 2);
+        fixture.expect_holds();
     }
 
     #[test]
     fn one_of_three_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.campaign(N1, 2);
-        fixture.usurp(N1, 2);
-        fixture.speaks("n1 leads t2 with the votes of {n1}, not a quorum of n1 n2 n3");
+        fixture.become_leader(N1, 2);
+        fixture.expect_violation("n1 leads t2 with the votes of {n1}, not a quorum of n1 n2 n3");
     }
 
     #[test]
@@ -49,16 +49,16 @@ mod tests {
         fixture.campaign(N1, 2);
         fixture.grant(N3, 2, N1);
         fixture.campaign(N1, 3);
-        fixture.usurp(N1, 3);
-        fixture.speaks("n1 leads t3 with the votes of {n1}");
+        fixture.become_leader(N1, 3);
+        fixture.expect_violation("n1 leads t3 with the votes of {n1}");
     }
 
     #[test]
-    fn a_stranger_does_not_count() {
+    fn a_vote_of_a_non_member_does_not_count() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.campaign(N1, 2);
         fixture.grant(N4, 2, N1);
-        fixture.usurp(N1, 2);
-        fixture.speaks("n1 leads t2 with the votes of {n1 n4}");
+        fixture.become_leader(N1, 2);
+        fixture.expect_violation("n1 leads t2 with the votes of {n1 n4}");
     }
 }

@@ -1,7 +1,7 @@
-//! A server that hears from the leader of its term follows it.
+//! A server that receives a message from the leader of its term follows that leader.
 
 use crate::check::ghost::{Consumed, Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::RoleName;
 
@@ -25,7 +25,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     let follows = follows.map_or_else(|| "nobody".to_owned(), |leader| leader.to_string());
-    say(format_args!("{idx} heard from {leader}, the leader of {term}, and is a {role:?} of {follows}"))
+    violated(format_args!("{idx} heard from {leader}, the leader of {term}, and is a {role:?} of {follows}"))
 }
 
 #[cfg(test)]
@@ -49,16 +49,16 @@ mod tests {
     fn a_follower_follows() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
     fn a_candidate_gives_way_to_the_winner() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
-        fixture.pose(N2, |scripted| scripted.view.role = RoleName::Candidate);
+        fixture.set_view(N2, |scripted| scripted.view.role = RoleName::Candidate);
         fixture.step(N2, &heartbeat(N1, 2), |_| {}, Vec::new());
-        fixture.speaks("n2 heard from n1, the leader of t2, and is a Candidate of nobody");
+        fixture.expect_violation("n2 heard from n1, the leader of t2, and is a Candidate of nobody");
     }
 
     #[test]
@@ -67,6 +67,6 @@ mod tests {
         fixture.settle(N1, 2);
         fixture.settle(N2, 3);
         fixture.step(N3, &heartbeat(N1, 2), |_| {}, Vec::new());
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 }

@@ -1,7 +1,7 @@
-//! Only a voter campaigns; a server that an uncommitted change leaves out may, and sometimes must.
+//! Only a voter campaigns. A server that an uncommitted change removes may also campaign.
 
-use crate::check::ghost::{Chain, Facts, Ghost, Placed};
-use crate::check::{Check, say};
+use crate::check::ghost::{Chain, Facts, Ghost, IndexedConf};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::Index;
@@ -10,9 +10,9 @@ use wavetank_raft::Index;
 pub(crate) const CHECK: Check =
     Check::new("only_voters_campaign", "thesis §4.2.2", JudgeLevel::History, Facts::CAMPAIGNED, judge);
 
-/// Whether a server may campaign under a configuration of its log, or under one before it that may
-/// still come back: as far as it knows what is committed.
-fn is_eligible(idx: ServerIdx, log: &Chain, conf: Placed, commit: Index) -> bool {
+/// Whether a server may campaign under a configuration of its log, or under a previous one to which
+/// the log may still roll back, given the server's commit index.
+fn is_eligible(idx: ServerIdx, log: &Chain, conf: IndexedConf, commit: Index) -> bool {
     let mut placed = conf;
     while !placed.conf.voters().contains(idx) {
         let before = log.conf_before(placed.index).filter(|_| commit < placed.index);
@@ -27,12 +27,12 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     let (idx, term) = (step.idx, step.now.term);
     let Some(conf) = step.was_conf else {
-        return say(format_args!("{idx} campaigns at {term} without knowing any configuration"));
+        return violated(format_args!("{idx} campaigns at {term} without knowing any configuration"));
     };
     if is_eligible(idx, &ghost.subject().log, conf, step.was.commit) {
         return None;
     }
-    say(format_args!("{idx} campaigns at {term}, but has no vote in {conf}"))
+    violated(format_args!("{idx} campaigns at {term}, but has no vote in {conf}"))
 }
 
 #[cfg(test)]
@@ -45,27 +45,27 @@ mod tests {
     fn a_voter_campaigns() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn a_server_that_knows_nobody_does_not() {
+    fn a_server_without_a_configuration_does_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.campaign(N4, 2);
-        fixture.speaks("n4 campaigns at t2 without knowing any configuration");
+        fixture.expect_violation("n4 campaigns at t2 without knowing any configuration");
     }
 
     #[test]
-    fn a_server_left_out_may_until_that_is_committed() {
+    fn a_removed_server_may_until_the_removal_is_committed() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
         fixture.replicate(N1, N3, 2);
         fixture.campaign(N3, 3);
-        fixture.is_quiet();
+        fixture.expect_holds();
 
         fixture.commit(N3, 3);
         fixture.campaign(N3, 4);
-        fixture.speaks("n3 campaigns at t4, but has no vote in n1 n2 at i3");
+        fixture.expect_violation("n3 campaigns at t4, but has no vote in n1 n2 at i3");
     }
 }

@@ -1,7 +1,7 @@
-//! A pre-vote binds nobody: asking for one and answering one leave term and vote as they are.
+//! A pre-vote has no side effects: request and response leave term and vote unchanged.
 
 use crate::check::ghost::{Facts, Ghost, ServerView};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::RoleName;
 
@@ -23,7 +23,7 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     let did = if asked { "asking for" } else { "answering" };
-    say(format_args!("{did} a pre-vote took {idx} from {} to {}", record(was), record(now)))
+    violated(format_args!("{did} a pre-vote took {idx} from {} to {}", record(was), record(now)))
 }
 
 fn record(view: &ServerView) -> String {
@@ -44,26 +44,27 @@ mod tests {
     }
 
     #[test]
-    fn asking_and_answering_leave_no_trace() {
+    fn requests_and_responses_change_nothing() {
         let mut fixture = Fixture::three(&CHECK);
-        fixture.pose(N1, |scripted| scripted.view.role = RoleName::PreCandidate);
+        fixture.set_view(N1, |scripted| scripted.view.role = RoleName::PreCandidate);
         fixture.step(N2, &asks(), |_| {}, Vec::new());
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn asking_raises_no_term() {
+    fn a_request_raises_no_term() {
         let mut fixture = Fixture::three(&CHECK);
-        fixture.pose(N1, |scripted| {
-            (scripted.view.role, scripted.view.term) = (RoleName::PreCandidate, Term(2))
+        fixture.set_view(N1, |scripted| {
+            (scripted.view.role, scripted.view.term) = (RoleName::PreCandidate, Term(2));
         });
-        fixture.speaks("asking for a pre-vote took n1 from t1 without a vote to t2 without a vote");
+        fixture.expect_violation("asking for a pre-vote took n1 from t1 without a vote to t2 without a vote");
     }
 
     #[test]
-    fn answering_sets_no_vote() {
+    fn a_response_sets_no_vote() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.step(N2, &asks(), |scripted| scripted.view.vote = Some(N1.node()), Vec::new());
-        fixture.speaks("answering a pre-vote took n2 from t1 without a vote to t1 with a vote for n1");
+        fixture
+            .expect_violation("answering a pre-vote took n2 from t1 without a vote to t1 with a vote for n1");
     }
 }

@@ -1,11 +1,11 @@
-//! A server that has just heard a leader takes no part in the election of another: it gives no vote,
-//! promises none, and does not enter the candidate's term. Leases count on it, and a server that was
-//! cut off disturbs nobody by it.
+//! A server with recent leader contact helps no other candidate: it gives no vote and no pre-vote, and
+//! does not enter the candidate's term. Leases rely on this, and a server that was cut off cannot
+//! disrupt the cluster.
 //!
-//! A crash ends no such promise, and neither does a newer term that came by another way.
+//! A crash does not end this promise, and neither does a newer term from another source.
 
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 const SECTION: &str = "thesis §4.2.3, §6.4.1";
@@ -22,15 +22,14 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     else {
         return None;
     };
-    let leader_contact =
-        ghost.subject().leader_contact.filter(|leader_contact| leader_contact.leader != candidate)?;
+    let leader_contact = ghost.subject().leader_contact.filter(|contact| contact.leader != candidate)?;
     if leader_contact.until <= step.clock {
         return None;
     }
     *witnessed += 1;
     let did = if step.was.vote != step.now.vote && step.now.vote == Some(candidate) {
         "votes for"
-    } else if step.exposures.contains(&Promise::PreGrant { to: candidate }) {
+    } else if step.promises.contains(&Promise::PreGrant { to: candidate }) {
         "would vote for"
     } else if step.was.term != step.now.term {
         "enters the term of"
@@ -39,7 +38,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     };
     let (idx, leader) = (step.idx, leader_contact.leader);
     let (ago, silence) = (step.clock.since(leader_contact.at), leader_contact.until.since(leader_contact.at));
-    say(format_args!(
+    violated(format_args!(
         "{idx}, which heard {leader} {ago} ago and is to be silent for {silence}, {did} {candidate}"
     ))
 }
@@ -47,7 +46,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::fixture::{Fixture, N1, N2, N3, SILENCE, ScriptedServer};
+    use crate::check::fixture::{Fixture, HEARTBEAT_TIMEOUT, N1, N2, N3, ScriptedServer};
     use wavetank_raft::{
         Action, Event, LogId, Request, RequestPreVote, RequestPreVoteResponse, RequestVote, Response, RpcId,
         Span, Term,
@@ -55,7 +54,7 @@ mod tests {
 
     const AT_ONCE: Span = Span::ms(99);
 
-    /// Everybody hears N1, and then so much time passes.
+    /// All servers hear from N1, and then this much time passes.
     fn after(span: Span) -> Fixture {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
@@ -69,71 +68,74 @@ mod tests {
     }
 
     #[test]
-    fn once_the_leader_is_silent_votes_are_free() {
-        let mut fixture = after(SILENCE);
+    fn after_the_timeout_votes_are_free() {
+        let mut fixture = after(HEARTBEAT_TIMEOUT);
         fixture.elect(N2, 3);
-        fixture.is_unspoken();
+        fixture.expect_no_violation();
     }
 
     #[test]
-    fn a_voter_that_keeps_silent_does_nothing() {
+    fn a_voter_that_refuses_is_legal() {
         let mut fixture = after(AT_ONCE);
         fixture.step(N3, &asks(false), |_| {}, Vec::new());
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn no_vote_is_given_beside_a_leader() {
+    fn no_vote_is_given_after_leader_contact() {
         let mut fixture = after(AT_ONCE);
         fixture.grant(N3, 3, N2);
-        fixture.speaks("n3, which heard n1 99.000ms ago and is to be silent for 100.000ms, votes for n2");
+        fixture.expect_violation(
+            "n3, which heard n1 99.000ms ago and is to be silent for 100.000ms, votes for n2",
+        );
     }
 
     #[test]
-    fn nor_promised() {
+    fn no_pre_vote_is_granted() {
         let mut fixture = after(AT_ONCE);
         let request = Request::RequestPreVote(RequestPreVote { term: Term(3), last_log: LogId::ZERO });
         let event = Event::Request { from: N2.node(), rpc: RpcId(9), request };
         let response = Response::RequestPreVote(RequestPreVoteResponse { term: Term(3), granted: true });
         let yes = Action::Reply { to: N2.node(), rpc: RpcId(9), response };
         fixture.step(N3, &event, |_| {}, vec![yes]);
-        fixture
-            .speaks("n3, which heard n1 99.000ms ago and is to be silent for 100.000ms, would vote for n2");
+        fixture.expect_violation(
+            "n3, which heard n1 99.000ms ago and is to be silent for 100.000ms, would vote for n2",
+        );
     }
 
     #[test]
-    fn nor_a_term_taken() {
+    fn the_term_of_the_candidate_is_not_entered() {
         let enter =
             |scripted: &mut ScriptedServer| (scripted.view.term, scripted.view.leader) = (Term(3), None);
         let mut fixture = after(AT_ONCE);
         fixture.step(N3, &asks(false), enter, Vec::new());
-        fixture.speaks(
+        fixture.expect_violation(
             "n3, which heard n1 99.000ms ago and is to be silent for 100.000ms, enters the term of n2",
         );
     }
 
     #[test]
-    fn a_crash_or_a_newer_term_is_no_way_out() {
+    fn a_crash_or_a_newer_term_does_not_end_the_promise() {
         let mut crashed = after(AT_ONCE);
         crashed.crash(N3);
         crashed.boot(N3);
         crashed.grant(N3, 3, N2);
-        crashed.speaks("n3, which heard n1 99.000ms ago");
+        crashed.expect_violation("n3, which heard n1 99.000ms ago");
 
         let mut led_on = after(AT_ONCE);
-        led_on.pose(N3, |scripted| (scripted.view.term, scripted.view.leader) = (Term(3), None));
+        led_on.set_view(N3, |scripted| (scripted.view.term, scripted.view.leader) = (Term(3), None));
         led_on.grant(N3, 3, N2);
-        led_on.speaks("n3, which heard n1 99.000ms ago");
+        led_on.expect_violation("n3, which heard n1 99.000ms ago");
     }
 
     #[test]
-    fn a_leader_may_hand_over_and_may_come_back() {
+    fn a_leader_may_transfer_and_may_be_elected_again() {
         let mut fixture = after(AT_ONCE);
         let enter = |scripted: &mut ScriptedServer| {
             (scripted.view.term, scripted.view.vote) = (Term(3), Some(N2.node()));
         };
         fixture.step(N3, &asks(true), enter, Vec::new());
         fixture.grant(N3, 4, N1);
-        fixture.is_unspoken();
+        fixture.expect_no_violation();
     }
 }

@@ -1,7 +1,7 @@
 //! A message of an older term changes nothing: at most it is answered with the newer term.
 
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use std::fmt;
 
@@ -15,11 +15,11 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     let (was, now) = (&step.was, &step.now);
     let did = if (was.term, was.vote, was.role) != (now.term, now.vote, now.role) {
         "changed its term, vote or role"
-    } else if was.last != now.last || step.appended.is_some() || !step.gone.is_empty() {
+    } else if was.last != now.last || step.appended.is_some() || !step.removed.is_empty() {
         "changed its log"
     } else if was.commit != now.commit {
         "moved its commit index"
-    } else if !step.exposures.is_empty() {
+    } else if !step.promises.is_empty() {
         "was granted or acknowledged"
     } else if 1 < step.messages {
         "caused more than one message"
@@ -31,10 +31,10 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     not_inert(ghost, format_args!("{did}"))
 }
 
-/// Whether a leader changed its belief about a peer.
+/// Reports a leader that changed its progress record of a peer.
 fn moved(ghost: &Ghost) -> Option<String> {
     let step = &ghost.step;
-    // Peers may have come and gone since the leader was last looked at.
+    // Membership may have changed since the leader was last inspected.
     let moved = ghost.subject().followers.iter().find(|now| {
         let before = step.followers_before.iter().find(|before| before.node == now.node);
         before.is_some_and(|before| before.matched != now.matched)
@@ -45,7 +45,7 @@ fn moved(ghost: &Ghost) -> Option<String> {
 
 fn not_inert(ghost: &Ghost, did: fmt::Arguments<'_>) -> Option<String> {
     let (idx, term, message) = (ghost.step.idx, ghost.step.was.term, ghost.step.message_term()?);
-    say(format_args!("a message of {message} reached {idx} at {term} and {did}"))
+    violated(format_args!("a message of {message} reached {idx} at {term} and {did}"))
 }
 
 #[cfg(test)]
@@ -68,31 +68,31 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_all_it_gets() {
+    fn a_stale_message_gets_a_refusal() {
         let mut fixture = fixture();
         fixture.step(N3, &stale_append(), |_| {}, Vec::new());
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn it_moves_no_commit_index() {
+    fn a_stale_message_moves_no_commit_index() {
         let mut fixture = fixture();
         fixture.propose(N2, 1);
         fixture.replicate(N2, N3, 3);
         fixture.step(N3, &stale_append(), |scripted| scripted.view.commit = Index(4), Vec::new());
-        fixture.speaks("a message of t2 reached n3 at t3 and moved its commit index");
+        fixture.expect_violation("a message of t2 reached n3 at t3 and moved its commit index");
     }
 
     #[test]
-    fn it_is_not_acknowledged() {
+    fn a_stale_append_is_not_acknowledged() {
         let mut fixture = fixture();
-        let yes = fixture.yes(N1, N3, RpcId(77));
+        let yes = fixture.acknowledgement(N1, N3, RpcId(77));
         fixture.step(N3, &stale_append(), |_| {}, vec![yes]);
-        fixture.speaks("a message of t2 reached n3 at t3 and was granted or acknowledged");
+        fixture.expect_violation("a message of t2 reached n3 at t3 and was granted or acknowledged");
     }
 
     #[test]
-    fn it_gets_no_vote() {
+    fn a_stale_request_gets_no_vote() {
         let mut fixture = fixture();
         let last_log = LogId::new(Term(9), Index(9));
         let request = RequestVote { term: Term(2), last_log, leadership_transfer: false };
@@ -100,11 +100,11 @@ mod tests {
             Event::Request { from: N1.node(), rpc: RpcId(77), request: Request::RequestVote(request) };
         let grant = fixture.granting(N1, RpcId(77), 2);
         fixture.step(N3, &event, |_| {}, vec![grant]);
-        fixture.speaks("a message of t2 reached n3 at t3 and was granted or acknowledged");
+        fixture.expect_violation("a message of t2 reached n3 at t3 and was granted or acknowledged");
     }
 
     #[test]
-    fn a_stale_answer_moves_no_belief() {
+    fn a_stale_response_changes_no_progress() {
         let mut fixture = fixture();
         let response = wavetank_raft::AppendEntriesResponse {
             term: Term(2),
@@ -116,6 +116,6 @@ mod tests {
         let response = wavetank_raft::Response::AppendEntries(response);
         let event = Event::Response { from: N3.node(), rpc: RpcId(5), response };
         fixture.step(N2, &event, |scripted| scripted.followers[1].matched = Index(9), Vec::new());
-        fixture.speaks("a message of t2 reached n2 at t3 and moved its belief about n3");
+        fixture.expect_violation("a message of t2 reached n2 at t3 and moved its belief about n3");
     }
 }

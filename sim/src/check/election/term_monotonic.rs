@@ -1,7 +1,7 @@
-//! Terms never fall: not while a server runs, and not below what it told anybody before a crash.
+//! Terms never fall: not while a server runs, and after a crash not below the newest sent term.
 
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::TERM.or(Facts::BOOTED).or(Facts::TERM_AHEAD);
@@ -13,19 +13,19 @@ pub(crate) const CHECK: Check =
 fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
     let step = &ghost.step;
-    let (idx, was, now, said) = (step.idx, step.was.term, step.now.term, step.told);
+    let (idx, was, now, said) = (step.idx, step.was.term, step.now.term, step.sent_term);
     if facts.touches(Facts::BOOTED) {
-        let exposed = ghost.subject().exposed;
-        if exposed <= now {
+        let announced = ghost.subject().announced_term;
+        if announced <= now {
             return None;
         }
-        return say(format_args!("{idx} starts at {now}, but others have heard {exposed} from it"));
+        return violated(format_args!("{idx} starts at {now}, but others have heard {announced} from it"));
     }
     if now < said {
-        return say(format_args!("{idx} is at {now} and says {said}"));
+        return violated(format_args!("{idx} is at {now} and says {said}"));
     }
     if now < was {
-        return say(format_args!("{idx} went back from {was} to {now}"));
+        return violated(format_args!("{idx} went back from {was} to {now}"));
     }
     None
 }
@@ -37,39 +37,39 @@ mod tests {
     use wavetank_raft::Term;
 
     #[test]
-    fn a_term_that_nobody_heard_may_be_lost() {
+    fn an_unsent_term_may_be_lost() {
         let mut fixture = Fixture::three(&CHECK);
-        fixture.pose(N1, |scripted| scripted.view.term = Term(5));
+        fixture.set_view(N1, |scripted| scripted.view.term = Term(5));
         fixture.crash(N1);
         fixture.boot(N1);
         fixture.elect(N1, 2);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn a_term_that_somebody_heard_may_not() {
+    fn a_sent_term_may_not_be_lost() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.crash(N2);
         fixture.boot_with_vote(N2, 1, None);
-        fixture.speaks("n2 starts at t1, but others have heard t2");
+        fixture.expect_violation("n2 starts at t1, but others have heard t2");
     }
 
     #[test]
-    fn a_term_does_not_fall_in_between() {
+    fn a_term_does_not_fall_while_a_server_runs() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 4);
-        fixture.pose(N3, |scripted| scripted.view.term = Term(3));
-        fixture.speaks("n3 went back from t4 to t3");
+        fixture.set_view(N3, |scripted| scripted.view.term = Term(3));
+        fixture.expect_violation("n3 went back from t4 to t3");
     }
 
     #[test]
-    fn a_message_does_not_run_ahead() {
+    fn a_message_carries_no_newer_term_than_its_sender() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.campaign(N1, 2);
-        fixture.pose(N1, |scripted| scripted.view.term = Term(3));
+        fixture.set_view(N1, |scripted| scripted.view.term = Term(3));
         let reply = fixture.granting(N2, wavetank_raft::RpcId(1), 4);
         fixture.step(N1, &wavetank_raft::Event::Timer, |_| {}, vec![reply]);
-        fixture.speaks("n1 is at t3 and says t4");
+        fixture.expect_violation("n1 is at t3 and says t4");
     }
 }

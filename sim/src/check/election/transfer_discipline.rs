@@ -1,8 +1,8 @@
-//! A transfer of leadership: only to a voter that has everything, only in its term, nothing is
-//! proposed meanwhile, and it ends with the leadership at the latest.
+//! A transfer of leadership goes only to a voter with the whole log, and only in the leader's term.
+//! The leader proposes nothing during a transfer. The transfer ends with the leadership at the latest.
 
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::NodeId;
@@ -19,9 +19,9 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
         && facts.touches(Facts::CAMPAIGNED)
         && said < was
     {
-        return say(format_args!("{idx} at {was} obeyed a call of {said} to campaign"));
+        return violated(format_args!("{idx} at {was} obeyed a call of {said} to campaign"));
     }
-    let called = ghost.step.exposures.iter().find_map(|promise| {
+    let called = ghost.step.promises.iter().find_map(|promise| {
         let Promise::TimeoutNow { to: target } = *promise else { return None };
         *witnessed += 1;
         unfit(ghost, target)
@@ -29,30 +29,30 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     called.or_else(|| pending(ghost, witnessed))
 }
 
-/// Why a leader should not have handed over to this server.
+/// Why the leader must not transfer to this server.
 fn unfit(ghost: &Ghost, target: NodeId) -> Option<String> {
     let (step, leader) = (&ghost.step, ghost.step.idx);
     let confs = [step.was_conf, step.now_conf];
     let votes = |idx| confs.iter().flatten().any(|placed| placed.conf.voters().contains(idx));
     if !ServerIdx::of(target).is_some_and(votes) {
-        return say(format_args!("{leader} hands over to {target}, which has no vote"));
+        return violated(format_args!("{leader} hands over to {target}, which has no vote"));
     }
     if !step.now.leads() {
         return None;
     }
-    // What the leader appends in the same step, to leave a joint configuration, comes after the
-    // call.
+    // Entries that the leader appends in the same step, to leave a joint configuration, come after
+    // the request.
     let last = step.was.last.index;
     match ghost.subject().follower(target).map(|follower| follower.matched) {
-        None => say(format_args!("{leader} hands over to {target}, which does not follow it")),
+        None => violated(format_args!("{leader} hands over to {target}, which does not follow it")),
         Some(matched) if matched < last => {
-            say(format_args!("{leader} hands over to {target}, which has {matched} of {last}"))
+            violated(format_args!("{leader} hands over to {target}, which has {matched} of {last}"))
         }
         Some(_) => None,
     }
 }
 
-/// What is wrong with a server that has not answered a request to hand over.
+/// What is wrong with a server that has a pending transfer.
 fn pending(ghost: &Ghost, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     if ghost.subject().transfers.is_empty() {
@@ -61,10 +61,10 @@ fn pending(ghost: &Ghost, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
     let (idx, role) = (step.idx, step.now.role);
     if !step.now.leads() {
-        return say(format_args!("{idx} is a {role:?} and has not answered who asked it to hand over"));
+        return violated(format_args!("{idx} is a {role:?} and has not answered who asked it to hand over"));
     }
     let (_, index) = step.appended.filter(|_| step.proposals)?;
-    say(format_args!("{idx} appended a proposal at {index} while handing over"))
+    violated(format_args!("{idx} appended a proposal at {index} while handing over"))
 }
 
 #[cfg(test)]
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_transfer() {
+    fn a_complete_transfer_is_legal() {
         let mut fixture = fixture();
         asked(&mut fixture);
         fixture.step(N1, &Event::Timer, |_| {}, vec![call(N2)]);
@@ -102,57 +102,57 @@ mod tests {
         let depose =
             |scripted: &mut crate::check::fixture::ScriptedServer| scripted.view.role = RoleName::Follower;
         fixture.step(N1, &Event::Timer, depose, vec![done]);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn the_target_votes_and_has_everything() {
-        let mut stranger = fixture();
-        stranger.step(N1, &Event::Timer, |_| {}, vec![call(N4)]);
-        stranger.speaks("n1 hands over to n4, which has no vote");
+    fn the_target_is_a_voter_with_the_whole_log() {
+        let mut non_voter = fixture();
+        non_voter.step(N1, &Event::Timer, |_| {}, vec![call(N4)]);
+        non_voter.expect_violation("n1 hands over to n4, which has no vote");
 
         let mut behind = fixture();
         behind.propose(N1, 1);
         behind.step(N1, &Event::Timer, |_| {}, vec![call(N3)]);
-        behind.speaks("n1 hands over to n3, which has i2 of i3");
+        behind.expect_violation("n1 hands over to n3, which has i2 of i3");
     }
 
     #[test]
-    fn nothing_is_proposed_meanwhile() {
+    fn nothing_is_proposed_during_a_transfer() {
         let mut fixture = fixture();
         asked(&mut fixture);
         fixture.propose(N1, 1);
-        fixture.speaks("n1 appended a proposal at i3 while handing over");
+        fixture.expect_violation("n1 appended a proposal at i3 while handing over");
     }
 
     #[test]
-    fn after_a_refusal_all_is_as_before() {
+    fn after_a_refusal_the_leader_may_propose() {
         let mut fixture = fixture();
         asked(&mut fixture);
         let refusal = Action::Answer { request: RequestId(70), outcome: Err(Error::EnqueueTimeout) };
         fixture.step(N1, &Event::Timer, |_| {}, vec![refusal]);
         fixture.propose(N1, 1);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn it_does_not_outlive_the_leadership() {
+    fn a_transfer_ends_with_the_leadership() {
         let mut fixture = fixture();
         asked(&mut fixture);
-        fixture.pose(N1, |scripted| scripted.view.role = RoleName::Follower);
-        fixture.speaks("n1 is a Follower and has not answered");
+        fixture.set_view(N1, |scripted| scripted.view.role = RoleName::Follower);
+        fixture.expect_violation("n1 is a Follower and has not answered");
     }
 
     #[test]
-    fn a_call_of_an_older_term_is_not_obeyed() {
+    fn a_timeout_now_of_an_older_term_is_ignored() {
         let mut fixture = fixture();
         let request = Request::TimeoutNow(TimeoutNow { term: Some(Term(1)) });
         let event = Event::Request { from: N1.node(), rpc: RpcId(5), request };
         let response = Response::TimeoutNow(TimeoutNowResponse { accepted: false });
         let refuse = Action::Reply { to: N1.node(), rpc: RpcId(5), response };
         fixture.step(N3, &event, |_| {}, vec![refuse]);
-        fixture.is_unspoken();
+        fixture.expect_no_violation();
         fixture.step(N3, &event, |scripted| scripted.view.role = RoleName::Candidate, Vec::new());
-        fixture.speaks("n3 at t2 obeyed a call of t1");
+        fixture.expect_violation("n3 at t2 obeyed a call of t1");
     }
 }

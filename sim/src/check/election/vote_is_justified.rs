@@ -1,7 +1,7 @@
 //! At the instant at which a vote is given, the candidate's log is at least as new as the voter's.
 
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::VOTED.or(Facts::SENT_CANDIDACY);
@@ -13,13 +13,13 @@ pub(crate) const CHECK: Check =
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     let (voter, term, has) = (step.idx, step.now.term, step.now.last);
-    for promise in &step.exposures {
-        // A call that waited for the disk may leave when it is of no use any more.
+    for promise in &step.promises {
+        // A request that waited for the disk may be sent after its term is over.
         if let Promise::Candidacy { last: said, term: asked } = *promise
             && asked == term
             && has < said
         {
-            return say(format_args!("{voter} asks for votes with {said}, but its log ends at {has}"));
+            return violated(format_args!("{voter} asks for votes with {said}, but its log ends at {has}"));
         }
     }
     let candidate = step.now.vote.filter(|candidate| *candidate != voter.node())?;
@@ -35,11 +35,11 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
             if mine <= theirs {
                 return None;
             }
-            say(format_args!(
+            violated(format_args!(
                 "{voter}, whose log ends at {mine}, votes for {candidate}, whose log ends at {theirs}"
             ))
         }
-        _ => say(format_args!("{voter} votes for {candidate}, which did not ask just now")),
+        _ => violated(format_args!("{voter} votes for {candidate}, which did not ask just now")),
     }
 }
 
@@ -53,7 +53,7 @@ mod tests {
     fn an_equal_log_is_new_enough() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
@@ -63,9 +63,9 @@ mod tests {
         fixture.propose(N1, 3);
         fixture.campaign(N2, 3);
         fixture.grant(N3, 3, N2);
-        fixture.usurp(N2, 3);
+        fixture.become_leader(N2, 3);
         fixture.grant(N1, 4, N2);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
@@ -73,24 +73,24 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.grant(N1, 3, N2);
-        fixture.speaks("n1, whose log ends at t2.i2, votes for n2, whose log ends at t1.i1");
+        fixture.expect_violation("n1, whose log ends at t2.i2, votes for n2, whose log ends at t1.i1");
     }
 
     #[test]
     fn a_vote_is_given_in_the_step_that_compares() {
         let mut fixture = Fixture::three(&CHECK);
-        fixture.pose(N3, |scripted| scripted.view.vote = Some(N2.node()));
-        fixture.speaks("n3 votes for n2, which did not ask");
+        fixture.set_view(N3, |scripted| scripted.view.vote = Some(N2.node()));
+        fixture.expect_violation("n3 votes for n2, which did not ask");
     }
 
     #[test]
-    fn a_candidate_does_not_boast() {
+    fn a_candidate_does_not_overstate_its_log() {
         let mut fixture = Fixture::three(&CHECK);
         let last_log = LogId::new(Term(7), Index(7));
         let request =
             Request::RequestVote(RequestVote { term: Term(1), last_log, leadership_transfer: false });
         let send = Action::Send { to: N2.node(), rpc: RpcId(1), request };
         fixture.step(N1, &Event::Timer, |_| {}, vec![send]);
-        fixture.speaks("n1 asks for votes with t7.i7, but its log ends at t1.i1");
+        fixture.expect_violation("n1 asks for votes with t7.i7, but its log ends at t1.i1");
     }
 }

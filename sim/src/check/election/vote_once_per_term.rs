@@ -1,7 +1,7 @@
-//! A server gives its vote away once in a term, for ever: crashes give no second one.
+//! A server votes at most once in a term, also after a crash.
 
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::SENT_GRANT.or(Facts::SENT_CANDIDACY).or(Facts::LEADS).or(Facts::VOTED);
@@ -16,15 +16,15 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let voter = step.idx;
     for &(term, now) in step.votes.iter().rev() {
         if let Some(before) = ghost.terms.vote_of(voter, term).filter(|before| *before != now) {
-            return say(format_args!("{voter} gave its vote of {term} to {before} and then to {now}"));
+            return violated(format_args!("{voter} gave its vote of {term} to {before} and then to {now}"));
         }
     }
     let term = step.now.term;
     let before = step.was.vote.filter(|_| step.was.term == term)?;
     match step.now.vote {
         Some(now) if now == before => None,
-        Some(now) => say(format_args!("{voter} changed its vote of {term} from {before} to {now}")),
-        None => say(format_args!("{voter} forgot that its vote of {term} went to {before}")),
+        Some(now) => violated(format_args!("{voter} changed its vote of {term} from {before} to {now}")),
+        None => violated(format_args!("{voter} forgot that its vote of {term} went to {before}")),
     }
 }
 
@@ -39,7 +39,7 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.elect(N2, 3);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
@@ -49,7 +49,7 @@ mod tests {
         fixture.crash(N3);
         fixture.boot_with_vote(N3, 1, None);
         fixture.grant(N3, 2, N2);
-        fixture.speaks("n3 gave its vote of t2 to n1 and then to n2");
+        fixture.expect_violation("n3 gave its vote of t2 to n1 and then to n2");
     }
 
     #[test]
@@ -57,24 +57,25 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.campaign(N1, 2);
         fixture.grant(N1, 2, N2);
-        fixture.speaks("n1 changed its vote of t2 from n1 to n2");
+        fixture.expect_violation("n1 changed its vote of t2 from n1 to n2");
     }
 
     #[test]
     fn a_vote_is_not_taken_back_in_memory() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.grant(N3, 2, N1);
-        fixture.pose(N3, |scripted| scripted.view.vote = None);
-        fixture.speaks("n3 forgot that its vote of t2 went to n1");
+        fixture.set_view(N3, |scripted| scripted.view.vote = None);
+        fixture.expect_violation("n3 forgot that its vote of t2 went to n1");
     }
 
     #[test]
-    fn a_vote_that_nobody_was_told_of_is_lost_in_a_crash() {
+    fn an_unsent_vote_may_be_lost_in_a_crash() {
         let mut fixture = Fixture::three(&CHECK);
-        fixture.pose(N3, |scripted| (scripted.view.term, scripted.view.vote) = (Term(2), Some(N1.node())));
+        fixture
+            .set_view(N3, |scripted| (scripted.view.term, scripted.view.vote) = (Term(2), Some(N1.node())));
         fixture.crash(N3);
         fixture.boot_with_vote(N3, 1, None);
         fixture.grant(N3, 2, N2);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 }

@@ -1,18 +1,18 @@
-//! What a server wants done, taken down action by action before any of it is done.
+//! Records a server's actions before the world executes them.
 
-use super::{Allowed, Facts, Ghost, GhostServer, PendingReply, Promise, placed};
+use super::{AllowedRead, Facts, Ghost, GhostServer, PendingReply, Promise, placed};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{
     Action, Answer, Batch, NodeId, Outcome, Request, RequestId, Response, RpcId, StoreJob, Term,
 };
 
 impl Ghost {
-    pub(super) fn act(&mut self, idx: ServerIdx, actions: &[Action], facts: &mut Facts) {
+    pub(super) fn record_actions(&mut self, idx: ServerIdx, actions: &[Action], facts: &mut Facts) {
         for action in actions {
             match action {
                 Action::Send { to, request, .. } => self.sent(idx, *to, request, facts),
                 Action::Reply { to, rpc, response } => self.replied(idx, *to, *rpc, response, facts),
-                Action::Store(StoreJob::Persist(write)) => self.remember(idx, write, facts),
+                Action::Store(StoreJob::Persist(write)) => self.note_write(idx, write, facts),
                 Action::Store(StoreJob::WriteSnapshot { ticket, meta, done: true, .. }) => {
                     self.ghost_servers[idx.at()].incoming.push((*ticket, meta.last));
                 }
@@ -22,7 +22,7 @@ impl Ghost {
                     facts.add(Facts::CAPTURING);
                 }
                 Action::Answer { request, outcome } => self.answered(idx, *request, outcome, facts),
-                Action::Halt(why) => self.halts(idx, why),
+                Action::Halt(why) => self.note_halt(idx, why),
                 _ => {}
             }
         }
@@ -30,19 +30,19 @@ impl Ghost {
 
     fn sent(&mut self, idx: ServerIdx, to: NodeId, request: &Request, facts: &mut Facts) {
         match request {
-            Request::AppendEntries(append) => self.told(idx, append.term, facts),
-            Request::InstallSnapshot(piece) => self.told(idx, piece.term, facts),
+            Request::AppendEntries(append) => self.note_sent_term(idx, append.term, facts),
+            Request::InstallSnapshot(piece) => self.note_sent_term(idx, piece.term, facts),
             Request::RequestVote(vote) => {
-                self.told(idx, vote.term, facts);
+                self.note_sent_term(idx, vote.term, facts);
                 self.note_vote(idx, vote.term, idx);
-                self.expose(Promise::Candidacy { term: vote.term, last: vote.last_log });
+                self.promise(Promise::Candidacy { term: vote.term, last: vote.last_log });
                 facts.add(Facts::SENT_CANDIDACY);
             }
-            // Its term is one that the sender is not in.
+            // It carries a term that the sender has not entered.
             Request::RequestPreVote(_) => self.step.messages += 1,
             Request::TimeoutNow(call) => {
-                self.told(idx, call.term.unwrap_or(Term(0)), facts);
-                self.expose(Promise::TimeoutNow { to });
+                self.note_sent_term(idx, call.term.unwrap_or(Term(0)), facts);
+                self.promise(Promise::TimeoutNow { to });
                 facts.add(Facts::SENT_TIMEOUT_NOW);
             }
         }
@@ -52,29 +52,23 @@ impl Ghost {
         match response {
             // Its term may be the one that was asked about.
             Response::RequestPreVote(_) => self.step.messages += 1,
-            _ => self.told(idx, response.term().unwrap_or(Term(0)), facts),
+            _ => self.note_sent_term(idx, response.term().unwrap_or(Term(0)), facts),
         }
         let ghost_server = &mut self.ghost_servers[idx.at()];
         match response {
             Response::AppendEntries(response) => {
-                let pending_replies = GhostServer::settle(&mut ghost_server.pending_replies, to, rpc);
-                if let Some(pending_replies) = pending_replies.filter(|_| response.success) {
-                    self.expose(Promise::Ack { term: pending_replies.term, upto: pending_replies.upto });
+                let pending = GhostServer::take_pending(&mut ghost_server.pending_replies, to, rpc);
+                if let Some(pending) = pending.filter(|_| response.success) {
+                    self.promise(Promise::Ack { term: pending.term, upto: pending.upto });
                     facts.add(Facts::SENT_ACK);
                 }
             }
             Response::InstallSnapshot(response) => {
-                let pending_replies =
-                    GhostServer::settle(&mut ghost_server.pending_snapshot_replies, to, rpc);
+                let pending = GhostServer::take_pending(&mut ghost_server.pending_snapshot_replies, to, rpc);
                 // A leader takes the snapshot for installed once the next piece would begin at its end.
-                let whole = |pending_replies: &PendingReply| {
-                    response.success && pending_replies.size <= response.next_offset
-                };
-                if let Some(pending_replies) = pending_replies.filter(whole) {
-                    self.expose(Promise::SnapshotAck {
-                        term: pending_replies.term,
-                        upto: pending_replies.upto,
-                    });
+                let whole = |pending: &PendingReply| response.success && pending.size <= response.next_offset;
+                if let Some(pending) = pending.filter(whole) {
+                    self.promise(Promise::SnapshotAck { term: pending.term, upto: pending.upto });
                     facts.add(Facts::SENT_SNAPSHOT_ACK);
                 }
             }
@@ -83,33 +77,33 @@ impl Ghost {
                     if let Some(candidate) = ServerIdx::of(to) {
                         self.note_vote(idx, response.term, candidate);
                     }
-                    self.expose(Promise::Grant { term: response.term, to });
+                    self.promise(Promise::Grant { term: response.term, to });
                     facts.add(Facts::SENT_GRANT);
                 }
             }
             Response::RequestPreVote(response) => {
                 if response.granted {
-                    self.expose(Promise::PreGrant { to });
+                    self.promise(Promise::PreGrant { to });
                 }
             }
             Response::TimeoutNow(_) => {}
         }
     }
 
-    /// A message left that says which term its sender is in.
-    fn told(&mut self, idx: ServerIdx, term: Term, facts: &mut Facts) {
+    /// A message that carries its sender's term was sent.
+    fn note_sent_term(&mut self, idx: ServerIdx, term: Term, facts: &mut Facts) {
         self.step.messages += 1;
-        self.step.told = self.step.told.max(term);
+        self.step.sent_term = self.step.sent_term.max(term);
         facts.add_if(self.step.now.term < term, Facts::TERM_AHEAD);
-        let exposed = &mut self.ghost_servers[idx.at()].exposed;
-        *exposed = (*exposed).max(term);
+        let announced = &mut self.ghost_servers[idx.at()].announced_term;
+        *announced = (*announced).max(term);
     }
 
-    fn expose(&mut self, promise: Promise) {
-        self.step.exposures.push(promise);
+    fn promise(&mut self, promise: Promise) {
+        self.step.promises.push(promise);
     }
 
-    /// A vote is given away, once and for all.
+    /// A vote was given. A server cannot take it back.
     pub(super) fn note_vote(&mut self, voter: ServerIdx, term: Term, candidate: ServerIdx) {
         self.step.votes.push((term, candidate));
         self.terms.vote(voter, term, candidate);
@@ -131,14 +125,16 @@ impl Ghost {
     fn answered(&mut self, idx: ServerIdx, request: RequestId, outcome: &Outcome, facts: &mut Facts) {
         let ghost_server = &mut self.ghost_servers[idx.at()];
         ghost_server.transfers.retain(|pending| *pending != request);
-        let Some(at) = ghost_server.asked.iter().position(|asked| asked.request == request) else { return };
-        let asked = ghost_server.asked.swap_remove(at);
+        let Some(at) = ghost_server.pending_reads.iter().position(|asked| asked.request == request) else {
+            return;
+        };
+        let asked = ghost_server.pending_reads.swap_remove(at);
         let index = match outcome {
             Ok(Answer::Readable { index }) => Some(*index),
             Ok(Answer::Done) => None,
             _ => return,
         };
-        self.step.allowed.push(Allowed { asked, index });
+        self.step.allowed.push(AllowedRead { asked, index });
         facts.add(Facts::READABLE);
     }
 }

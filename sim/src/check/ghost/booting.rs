@@ -1,7 +1,10 @@
-//! A start: what the disk gave back, beside what was known to be on it.
+//! A start: what was read from the disk, compared with what was known to be on it.
 
 use super::stepping::learn_configuration;
-use super::{Chain, Consumed, Disk, Facts, Found, Ghost, History, Inspect, Life, ServerView, hash, newer};
+use super::{
+    Chain, CommitHistory, Consumed, DurableState, Facts, Ghost, Inspect, RecoveredState, ServerStatus,
+    ServerView, hash, newer,
+};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Boot, Entry, LogId};
 
@@ -10,7 +13,7 @@ impl Ghost {
     pub(crate) fn booted(
         &mut self,
         idx: ServerIdx,
-        sight: &impl Inspect,
+        server: &impl Inspect,
         boot: &Boot,
         log: &[Entry],
     ) -> Facts {
@@ -19,7 +22,7 @@ impl Ghost {
         let mut facts = Facts::BOOTED;
         let snapshot = boot.snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
         let ghost_server = &mut self.ghost_servers[idx.at()];
-        let (base, returning) = (boot.log.base(), ghost_server.life != Life::Blank);
+        let (base, returning) = (boot.log.base(), ghost_server.status != ServerStatus::Blank);
         let mut chain = beginning(&ghost_server.disk, &self.history, base);
         let mut hole = None;
         for entry in log.iter().filter(|entry| base.index < entry.id.index) {
@@ -30,22 +33,23 @@ impl Ghost {
             self.history.hold(idx, entry.id.index, link);
         }
         ghost_server.forget();
-        ghost_server.life = Life::Up;
+        ghost_server.status = ServerStatus::Up;
         if let Some(leader_contact) = &mut ghost_server.leader_contact {
             // A timeout that was made longer while it ran is not remembered.
-            leader_contact.until = leader_contact.until.min(leader_contact.at + sight.silence());
+            leader_contact.until = leader_contact.until.min(leader_contact.at + server.heartbeat_timeout());
         }
         let hard = boot.hard_state;
-        let disk = Disk { hard, log: chain.clone(), snapshot: newer(ghost_server.disk.snapshot, snapshot) };
+        let disk =
+            DurableState { hard, log: chain.clone(), snapshot: newer(ghost_server.disk.snapshot, snapshot) };
         let kept = std::mem::replace(&mut ghost_server.disk, disk);
-        self.step.found = Found { hard, snapshot, last: boot.log.last(), returning, kept, hole };
+        self.step.recovered = RecoveredState { hard, snapshot, last: boot.log.last(), returning, kept, hole };
         ghost_server.log = chain;
-        (ghost_server.handed, ghost_server.machine) = (snapshot.index, snapshot.index);
-        ghost_server.view = sight.view();
+        (ghost_server.handed, ghost_server.fsm_index) = (snapshot.index, snapshot.index);
+        ghost_server.view = server.view();
         (self.step.was, self.step.now) = (ServerView::BLANK, ghost_server.view);
         self.step.was_conf = None;
         ghost_server.conf = None;
-        facts.add_if(learn_configuration(idx, ghost_server, sight), Facts::CONFIGURED);
+        facts.add_if(learn_configuration(idx, ghost_server, server), Facts::CONFIGURED);
         self.step.now_conf = ghost_server.conf;
         facts.add_if(ghost_server.log.last() != ghost_server.view.last, Facts::UNWRITTEN);
         facts
@@ -53,7 +57,7 @@ impl Ghost {
 }
 
 /// The chain below the first entry that was found.
-fn beginning(disk: &Disk, history: &History, base: LogId) -> Chain {
+fn beginning(disk: &DurableState, history: &CommitHistory, base: LogId) -> Chain {
     let from_disk = disk.log.link(base.index).filter(|link| link.term == base.term);
     match from_disk {
         Some(link) => Chain::above(base, link.prefix, disk.log.conf_before(base.index.next())),

@@ -1,20 +1,20 @@
 //! A log as a chain of digests: every prefix in eight bytes, every configuration in place.
 
-use crate::check::ghost::conf::{Conf, Placed};
+use crate::check::ghost::conf::{Conf, IndexedConf};
 use crate::check::ghost::hash;
 use std::collections::VecDeque;
 use wavetank_raft::{Entry, Index, LogId, Payload, Term};
 
 /// One entry of a chain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Link {
+pub(crate) struct ChainLink {
     /// The entry's term.
     pub(crate) term: Term,
     /// The digest of the log up to and with it.
     pub(crate) prefix: u64,
 }
 
-/// The shadow of a log.
+/// The ghost copy of a log.
 ///
 /// 1. `base` is the entry before the first link; the links are consecutive from there.
 /// 2. `confs` stand above the base, in order.
@@ -22,15 +22,15 @@ pub(crate) struct Link {
 pub(crate) struct Chain {
     base: LogId,
     base_prefix: u64,
-    base_conf: Option<Placed>,
-    links: VecDeque<Link>,
-    confs: Vec<Placed>,
+    base_conf: Option<IndexedConf>,
+    links: VecDeque<ChainLink>,
+    confs: Vec<IndexedConf>,
 }
 
 impl Chain {
     /// A chain without links above a base.
     #[must_use]
-    pub(crate) const fn above(base: LogId, prefix: u64, conf: Option<Placed>) -> Self {
+    pub(crate) const fn above(base: LogId, prefix: u64, conf: Option<IndexedConf>) -> Self {
         Self { base, base_prefix: prefix, base_conf: conf, links: VecDeque::new(), confs: Vec::new() }
     }
 
@@ -57,9 +57,9 @@ impl Chain {
 
     /// The link at an index; the base has one too, if anything is known of it.
     #[must_use]
-    pub(crate) fn link(&self, index: Index) -> Option<Link> {
+    pub(crate) fn link(&self, index: Index) -> Option<ChainLink> {
         if index == self.base.index {
-            return Some(Link { term: self.base.term, prefix: self.base_prefix });
+            return Some(ChainLink { term: self.base.term, prefix: self.base_prefix });
         }
         let above = index.0.checked_sub(self.base.index.0 + 1)?;
         self.links.get(usize::try_from(above).ok()?).copied()
@@ -73,13 +73,13 @@ impl Chain {
 
     /// The latest configuration.
     #[must_use]
-    pub(crate) fn conf(&self) -> Option<Placed> {
+    pub(crate) fn conf(&self) -> Option<IndexedConf> {
         self.confs.last().copied().or(self.base_conf)
     }
 
     /// The configuration in force just below an index.
     #[must_use]
-    pub(crate) fn conf_before(&self, index: Index) -> Option<Placed> {
+    pub(crate) fn conf_before(&self, index: Index) -> Option<IndexedConf> {
         let above = self.confs.iter().rev().find(|placed| placed.index < index);
         above.copied().or_else(|| self.base_conf.filter(|placed| placed.index < index))
     }
@@ -87,23 +87,23 @@ impl Chain {
     /// Adds an entry at the end, and says what the chain is now up to.
     ///
     /// An entry that does not follow the last one leaves no trace: `None`.
-    pub(crate) fn push(&mut self, entry: &Entry) -> Option<Link> {
+    pub(crate) fn push(&mut self, entry: &Entry) -> Option<ChainLink> {
         let last = self.last().index;
         if entry.id.index != last.next() {
             return None;
         }
         let before = self.links.back().map_or(self.base_prefix, |link| link.prefix);
-        let link = Link { term: entry.id.term, prefix: hash::prefix(before, entry) };
+        let link = ChainLink { term: entry.id.term, prefix: hash::prefix(before, entry) };
         self.links.push_back(link);
         if let Payload::Configuration(configuration) = &entry.payload {
-            self.confs.push(Placed { index: entry.id.index, conf: Conf::of(configuration) });
+            self.confs.push(IndexedConf { index: entry.id.index, conf: Conf::of(configuration) });
         }
         Some(link)
     }
 
     /// Adds an entry whose digest is known from a chain that has the same prefix. Saves hashing
-    /// what was hashed when the write was asked for.
-    pub(crate) fn push_as_in(&mut self, entry: &Entry, other: &Self) -> Option<Link> {
+    /// what was hashed when the server requested the write.
+    pub(crate) fn push_as_in(&mut self, entry: &Entry, other: &Self) -> Option<ChainLink> {
         let same = match (other.link(entry.id.index), other.link(entry.id.index.back())) {
             (Some(link), Some(before)) if link.term == entry.id.term => {
                 let mine = self.links.back().map_or(self.base_prefix, |link| link.prefix);
@@ -122,7 +122,7 @@ impl Chain {
     }
 
     /// Takes everything from an index on away, the last first.
-    pub(crate) fn cut(&mut self, first: Index, mut gone: impl FnMut(Index, Link)) {
+    pub(crate) fn cut(&mut self, first: Index, mut gone: impl FnMut(Index, ChainLink)) {
         while first <= self.last().index {
             let index = self.last().index;
             match self.links.pop_back() {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_borrowed_digest_is_the_computed_one() {
+    fn a_copied_digest_equals_the_computed_one() {
         let whole = sample();
         let mut borrowed = Chain::default();
         for entry in [configuration(1, 1, &["n1"]), command(1, 2), configuration(2, 3, &["n1", "n2"])] {
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_is_not_papered_over() {
+    fn an_entry_after_a_hole_is_rejected() {
         let mut chain = sample();
         assert_eq!(chain.push(&command(2, 6)), None);
         assert_eq!(chain.push(&command(2, 4)), None);

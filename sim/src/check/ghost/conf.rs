@@ -1,4 +1,4 @@
-//! A configuration as bit sets: who counts, and whether two configurations can disagree.
+//! A configuration as bit sets: voters, quorums, and whether two configurations can disagree.
 
 use crate::check::ghost::hash;
 use crate::plan::server_set::{ServerIdx, ServerSet};
@@ -10,9 +10,9 @@ use wavetank_raft::{Configuration, Index, Member, Suffrage};
 pub(crate) struct Conf {
     /// The voters; while joint, the new ones.
     pub(crate) incoming: ServerSet,
-    /// The old voters while joint, else nobody.
+    /// The old voters while joint, otherwise empty.
     pub(crate) outgoing: ServerSet,
-    /// Everybody who receives the log.
+    /// All servers that receive the log.
     pub(crate) members: ServerSet,
     /// Tells configurations apart, addresses and all.
     pub(crate) digest: u64,
@@ -20,7 +20,7 @@ pub(crate) struct Conf {
 
 /// A configuration and where it stands in the log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Placed {
+pub(crate) struct IndexedConf {
     pub(crate) index: Index,
     pub(crate) conf: Conf,
 }
@@ -47,7 +47,7 @@ impl Conf {
         !self.outgoing.is_empty()
     }
 
-    /// Everybody with a vote in either set.
+    /// All servers with a vote in either set.
     #[must_use]
     pub(crate) const fn voters(self) -> ServerSet {
         self.incoming.or(self.outgoing)
@@ -59,7 +59,7 @@ impl Conf {
         majority(self.incoming, of) && (self.outgoing.is_empty() || majority(self.outgoing, of))
     }
 
-    /// Two quorums, one of each configuration, that have nobody in common; `None` if there are
+    /// Two quorums, one of each configuration, that share no server; `None` if there are
     /// none. Costs two to the number of voters; more than [`Conf::MOST_SEARCHED`] are not searched.
     ///
     /// It suffices to look at each set of voters with its complement.
@@ -105,7 +105,7 @@ impl fmt::Display for Conf {
     }
 }
 
-impl fmt::Display for Placed {
+impl fmt::Display for IndexedConf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at {}", self.conf, self.index)
     }
@@ -126,7 +126,7 @@ mod tests {
         assert!(joint.is_quorum(ServerSet(0b01101)));
         assert!(!joint.is_quorum(ServerSet(0b00011)), "only a majority of the new set");
         assert!(!joint.is_quorum(ServerSet(0b11000)), "only a majority of the old set");
-        assert!(!conf(0, 0).is_quorum(ServerSet(0b1)), "nobody agrees for nobody");
+        assert!(!conf(0, 0).is_quorum(ServerSet(0b1)), "the empty set is no majority");
     }
 
     #[test]

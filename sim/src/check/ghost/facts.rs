@@ -1,4 +1,4 @@
-//! What one observation changed, as bits: the reason for which a check is called at all.
+//! What one observation changed, as bits: they select the checks that run.
 
 use std::ops::BitOr;
 
@@ -43,15 +43,15 @@ facts! {
     VOTED = 12,
     /// Entries were added to the log in memory.
     APPENDED = 13,
-    /// Entries went from the end of the log in memory.
+    /// Entries were removed from the end of the log in memory.
     CUT = 14,
-    /// Entries went from the beginning of the log in memory.
+    /// Entries were removed from the beginning of the log in memory.
     COMPACTED = 15,
     /// The commit index moved.
     COMMIT = 16,
     /// The applied index moved.
     APPLY = 17,
-    /// Another snapshot stands for the beginning of the log.
+    /// The server's snapshot changed.
     SNAPSHOT = 18,
     /// Another configuration is in force on the server.
     CONFIGURED = 19,
@@ -63,19 +63,19 @@ facts! {
     CONTACT = 22,
     /// The server took a request for a pre-vote.
     PRE_VOTE = 23,
-    /// The server took a call to campaign at once.
+    /// The server took a TimeoutNow request.
     TIMEOUT_NOW = 24,
-    /// A message left that gives a vote.
+    /// The server sent a granted vote.
     SENT_GRANT = 25,
-    /// A message left that asks for a vote.
+    /// The server sent a vote request.
     SENT_CANDIDACY = 26,
-    /// A message left that says entries are durable.
+    /// The server sent an acknowledgement of entries.
     SENT_ACK = 27,
-    /// A message left that says a snapshot is durable.
+    /// The server sent an acknowledgement of a whole snapshot.
     SENT_SNAPSHOT_ACK = 28,
-    /// A message left that calls a peer to campaign.
+    /// The server sent a TimeoutNow request.
     SENT_TIMEOUT_NOW = 29,
-    /// A message left that carries a term its sender is not in yet.
+    /// The server sent a message with a term that it has not entered.
     TERM_AHEAD = 30,
     /// Entries were handed to the state machine.
     HANDED = 31,
@@ -83,7 +83,7 @@ facts! {
     READABLE = 32,
     /// A leader added a configuration.
     CHANGED = 33,
-    /// The server is asked for a snapshot of its state machine.
+    /// The server requests a snapshot of its state machine.
     CAPTURING = 34,
     /// The log in memory does not end where the writes say.
     UNWRITTEN = 35,
@@ -101,7 +101,7 @@ facts! {
     FAILED = 41,
     /// The server took a request for a vote.
     VOTE_ASKED = 42,
-    /// Who reaches whom has changed.
+    /// The network's topology changed.
     NETWORK = 43,
     /// A server was to start, and refused.
     REFUSED = 44,

@@ -1,7 +1,7 @@
-//! What the harness knows of one server: its log by its writes, its disk by what reached it, and
-//! everything it has already told to somebody.
+//! What the harness knows of one server: its log in memory, its durable state, and everything that
+//! it has already told others.
 
-use super::{Chain, Conf, Follower, Link, Placed, ServerView, Stop};
+use super::{Chain, ChainLink, Conf, Follower, IndexedConf, ServerView, Stop};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::{
@@ -10,7 +10,7 @@ use wavetank_raft::{
 
 /// What a crash at this instant would leave.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Disk {
+pub(crate) struct DurableState {
     /// The vote record.
     pub(crate) hard: HardState,
     pub(crate) log: Chain,
@@ -18,14 +18,14 @@ pub(crate) struct Disk {
     pub(crate) snapshot: LogId,
 }
 
-impl Disk {
-    /// Up to where it has the log, as entries or in a snapshot.
+impl DurableState {
+    /// The last index that it has, as an entry or in a snapshot.
     pub(super) fn end(&self) -> Index {
         self.log.last().index.max(self.snapshot.index)
     }
 }
 
-/// An answer that is owed to a leader, and what a yes would promise.
+/// A reply that a server has not sent yet, and what its success would promise.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct PendingReply {
     pub(crate) to: NodeId,
@@ -38,20 +38,20 @@ pub(crate) struct PendingReply {
     pub(crate) size: u64,
 }
 
-/// A leader that was heard, and so was promised that nobody is elected for a while.
+/// The last contact with a leader: for a while the server helps no other candidate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct LeaderContact {
     pub(crate) leader: NodeId,
     pub(crate) term: Term,
     /// What the follower's clock showed.
     pub(crate) at: Time,
-    /// Until when, by the same clock, it helps nobody else to be elected.
+    /// Until when, by the same clock, it helps no other candidate.
     pub(crate) until: Time,
 }
 
-/// A read that was asked for, and what was true then.
+/// A read that was requested, and what was true at that moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct PendingRead {
     pub(crate) request: RequestId,
     /// The greatest committed index anywhere.
     pub(crate) committed: Index,
@@ -61,14 +61,14 @@ pub(crate) struct Asked {
     pub(crate) term: Term,
     /// Whether the answer carries an index to read at.
     pub(crate) indexed: bool,
-    /// Whether the lease is to show that it may.
+    /// Whether the read relies on the lease.
     pub(crate) leased: bool,
 }
 
 /// Whether a server runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) enum Life {
-    /// It has never started since its disk was blank.
+pub(crate) enum ServerStatus {
+    /// It has never started on this disk.
     #[default]
     Blank,
     Up,
@@ -82,53 +82,53 @@ pub(crate) enum Life {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct GhostServer {
     /// Whether it runs.
-    pub(crate) life: Life,
-    /// Up to here it had its log on a disk that was lost whole.
+    pub(crate) status: ServerStatus,
+    /// The end of its log on a disk that was lost as a whole.
     pub(crate) lost: Index,
-    /// It has reported that a store failed and has not started anew.
-    pub(crate) poisoned: bool,
+    /// Its store failed, and it has not restarted since.
+    pub(crate) store_failed: bool,
     /// A fault has struck its disk.
     pub(crate) damaged: bool,
-    /// It was told to stop.
-    pub(crate) dismissed: bool,
-    /// Where the configuration stands by which it lost its vote last, as far as it knew.
-    pub(crate) voteless: Option<Index>,
-    /// It means to stop.
+    /// It received a shutdown call.
+    pub(crate) shutdown_requested: bool,
+    /// The index of the configuration that last took its vote, as far as it knows.
+    pub(crate) lost_vote_at: Option<Index>,
+    /// The reason for the halt that it has announced.
     pub(crate) halting: Option<Stop>,
-    /// As it was last seen.
+    /// Its view after its last step.
     pub(crate) view: ServerView,
-    /// The log in memory, by the writes that were asked for.
+    /// The log in memory, by the writes that the server requested.
     pub(crate) log: Chain,
     /// What is durable.
-    pub(crate) disk: Disk,
+    pub(crate) disk: DurableState,
     /// The configuration that it says is in force.
-    pub(crate) conf: Option<Placed>,
-    /// The same, as the server holds it.
+    pub(crate) conf: Option<IndexedConf>,
+    /// The same configuration, as the server holds it.
     pub(crate) configuration: Option<Arc<Configuration>>,
     /// The configuration with which it last began to campaign.
     pub(crate) campaign: Option<Conf>,
-    /// The newest term that it has told to anybody.
-    pub(crate) exposed: Term,
+    /// The newest term that it has sent in a message.
+    pub(crate) announced_term: Term,
     /// Up to where its log agrees with what the leader of its term sent.
     pub(crate) verified: Index,
-    /// The leader it has heard last, unless it has campaigned since.
+    /// The last contact with a leader, unless the server has campaigned since.
     pub(crate) leader_contact: Option<LeaderContact>,
-    /// What a leader believes of its followers, when it was last looked at.
+    /// A leader's last known progress records of its followers.
     pub(crate) followers: Vec<Follower>,
-    /// Answers to appends that are owed.
+    /// Replies to AppendEntries that it has not sent yet.
     pub(crate) pending_replies: VecDeque<PendingReply>,
-    /// Answers to pieces of snapshots that are owed.
+    /// Replies to InstallSnapshot that it has not sent yet.
     pub(crate) pending_snapshot_replies: VecDeque<PendingReply>,
     /// Snapshots whose last piece is being written.
     pub(crate) incoming: Vec<(RpcId, LogId)>,
-    /// Writes on their way that put a snapshot in the place of the log, and the snapshot.
+    /// Pending writes that replace the log by a snapshot, each with the snapshot.
     pub(crate) discards: VecDeque<(Token, LogId)>,
     /// Entries have been handed to the state machine up to here.
     pub(crate) handed: Index,
     /// The state machine has reported entries up to here.
-    pub(crate) machine: Index,
+    pub(crate) fsm_index: Index,
     /// Reads that wait for an answer.
-    pub(crate) asked: Vec<Asked>,
+    pub(crate) pending_reads: Vec<PendingRead>,
     /// Transfers of leadership that wait for an answer.
     pub(crate) transfers: Vec<RequestId>,
 }
@@ -137,42 +137,41 @@ impl GhostServer {
     /// Whether it runs.
     #[must_use]
     pub(crate) fn is_up(&self) -> bool {
-        self.life == Life::Up
+        self.status == ServerStatus::Up
     }
 
-    /// Forgets what lived in memory.
+    /// Clears the volatile state.
     pub(crate) fn forget(&mut self) {
-        if self.life != Life::Blank {
-            self.life = Life::Down;
+        if self.status != ServerStatus::Blank {
+            self.status = ServerStatus::Down;
         }
-        (self.poisoned, self.dismissed) = (false, false);
-        (self.voteless, self.halting) = (None, None);
+        (self.store_failed, self.shutdown_requested) = (false, false);
+        (self.lost_vote_at, self.halting) = (None, None);
         self.campaign = None;
         self.verified = Index::ZERO;
-        // A promise is no less one for a crash; but no leader was answered whose term is not on disk.
-        self.leader_contact =
-            self.leader_contact.filter(|leader_contact| leader_contact.term <= self.disk.hard.term);
+        // A crash does not end a promise. But the server answered no leader whose term is not on its disk.
+        self.leader_contact = self.leader_contact.filter(|contact| contact.term <= self.disk.hard.term);
         self.followers.clear();
         self.pending_replies.clear();
         self.pending_snapshot_replies.clear();
         self.incoming.clear();
         self.discards.clear();
-        self.asked.clear();
+        self.pending_reads.clear();
         self.transfers.clear();
     }
 
-    /// Notes a leader that was heard, if it is obeyed.
-    pub(super) fn hear(&mut self, leader: NodeId, term: Term, at: Time, silence: Span) {
+    /// Records a leader's message, if the server follows that leader.
+    pub(super) fn note_leader_contact(&mut self, leader: NodeId, term: Term, at: Time, silence: Span) {
         if term == self.view.term && self.view.leader == Some(leader) {
             self.leader_contact = Some(LeaderContact { leader, term, at, until: at + silence });
         }
     }
 
     /// Whether its disk holds the log up to an entry: as entries, or in a snapshot. The snapshot
-    /// counts first: beside a newer one an old log in conflict may still be there, which a start
-    /// would throw away.
+    /// counts first: a conflicting old log may still lie beside a newer snapshot, and a start
+    /// discards it.
     #[must_use]
-    pub(crate) fn disk_holds(&self, index: Index, link: Link) -> bool {
+    pub(crate) fn disk_holds(&self, index: Index, link: ChainLink) -> bool {
         self.disk_covers(index) || self.disk.log.link(index) == Some(link)
     }
 
@@ -182,7 +181,7 @@ impl GhostServer {
         self.disk_covers(id.index) || self.disk.log.has(id)
     }
 
-    /// Whether a durable snapshot, or the compacted beginning of the log, stands for an index.
+    /// Whether a durable snapshot, or the compacted prefix of the log, covers an index.
     #[must_use]
     pub(crate) fn disk_covers(&self, index: Index) -> bool {
         index <= self.disk.snapshot.index || index < self.disk.log.base().index
@@ -199,7 +198,7 @@ impl GhostServer {
         }
     }
 
-    /// What a leader last was seen to believe of a follower.
+    /// A leader's last known progress record of a follower.
     #[must_use]
     pub(crate) fn follower(&self, node: NodeId) -> Option<Follower> {
         self.followers.iter().find(|follower| follower.node == node).copied()
@@ -207,31 +206,29 @@ impl GhostServer {
 
     /// Whether it holds the log up to an entry in memory: as entries, or below its base.
     #[must_use]
-    pub(crate) fn holds(&self, index: Index, link: Link) -> bool {
+    pub(crate) fn holds(&self, index: Index, link: ChainLink) -> bool {
         match self.log.link(index) {
             Some(mine) => mine == link,
             None => index < self.log.base().index,
         }
     }
 
-    /// Takes out what is owed for a call.
-    pub(crate) fn settle(
+    /// Removes the pending reply to a call.
+    pub(crate) fn take_pending(
         pending_replies: &mut VecDeque<PendingReply>,
         to: NodeId,
         rpc: RpcId,
     ) -> Option<PendingReply> {
-        let at = pending_replies
-            .iter()
-            .rposition(|pending_replies| pending_replies.to == to && pending_replies.rpc == rpc)?;
+        let at = pending_replies.iter().rposition(|reply| reply.to == to && reply.rpc == rpc)?;
         pending_replies.swap_remove_back(at)
     }
 
-    /// Notes what is owed; the oldest debt is forgotten when they are too many.
-    pub(crate) fn owe(pending_replies: &mut VecDeque<PendingReply>, debt: PendingReply) {
+    /// Adds a pending reply; the oldest one is dropped when there are too many.
+    pub(crate) fn push_pending(pending_replies: &mut VecDeque<PendingReply>, reply: PendingReply) {
         const MOST: usize = 256;
         if MOST <= pending_replies.len() {
             pending_replies.pop_front();
         }
-        pending_replies.push_back(debt);
+        pending_replies.push_back(reply);
     }
 }

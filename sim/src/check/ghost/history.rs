@@ -1,22 +1,22 @@
-//! What is true of each log position, whoever says so first: H, C and Σ of the catalogue of
-//! invariants. The core's opinion of itself never enters.
+//! What is true of each log position, by the first server that showed it: H, C and Σ of the catalogue
+//! of invariants.
 
-use super::{Chain, Link, Placed, hash};
+use super::{Chain, ChainLink, IndexedConf, hash};
 use crate::plan::server_set::ServerIdx;
 use std::collections::{BTreeMap, VecDeque};
 use wavetank_raft::{Index, LogId, Term};
 
-/// The first who had a certain entry.
+/// An entry, and the first server that had it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Head {
-    pub(crate) link: Link,
+pub(crate) struct FirstHolder {
+    pub(crate) link: ChainLink,
     pub(crate) by: ServerIdx,
 }
 
 /// A committed entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Committed {
-    pub(crate) link: Link,
+pub(crate) struct CommitRecord {
+    pub(crate) link: ChainLink,
     /// The term of the server that declared it first.
     pub(crate) term: Term,
     /// The server that declared it first.
@@ -25,7 +25,7 @@ pub(crate) struct Committed {
 
 /// A state machine's digest after an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct State {
+pub(crate) struct ReportedState {
     pub(crate) digest: u64,
     /// The server that reported it first.
     pub(crate) by: ServerIdx,
@@ -33,71 +33,71 @@ pub(crate) struct State {
 
 /// What is known of one position.
 #[derive(Clone, Debug, Default)]
-struct Row {
-    first: Option<Head>,
-    more: Vec<Head>,
-    committed: Option<Committed>,
-    state: Option<State>,
+struct HistoryRow {
+    first: Option<FirstHolder>,
+    more: Vec<FirstHolder>,
+    committed: Option<CommitRecord>,
+    state: Option<ReportedState>,
 }
 
-impl Row {
-    fn head(&self, term: Term) -> Option<Head> {
-        self.first.iter().chain(&self.more).find(|head| head.link.term == term).copied()
+impl HistoryRow {
+    fn first_holder(&self, term: Term) -> Option<FirstHolder> {
+        self.first.iter().chain(&self.more).find(|first_holder| first_holder.link.term == term).copied()
     }
 }
 
-/// A position that a snapshot stands on, kept when the rows around it are gone.
+/// The position of a snapshot's last entry, kept after the rows around it are removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Pillar {
-    pub(crate) link: Link,
+pub(crate) struct PinnedPosition {
+    pub(crate) link: ChainLink,
     /// The first state that was reported there.
-    pub(crate) state: Option<State>,
+    pub(crate) state: Option<ReportedState>,
 }
 
 /// The history of the log.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct History {
+pub(crate) struct CommitHistory {
     /// The index of the first row.
     first: Index,
-    rows: VecDeque<Row>,
+    rows: VecDeque<HistoryRow>,
     /// Up to where entries are known to be committed.
     committed: Index,
     /// For each term in which something was declared committed, the last such index.
     declared: Vec<(Term, Index)>,
     /// The committed configurations.
-    confs: Vec<Placed>,
-    pillars: BTreeMap<Index, Pillar>,
+    confs: Vec<IndexedConf>,
+    pinned: BTreeMap<Index, PinnedPosition>,
 }
 
-impl History {
-    fn row(&self, index: Index) -> Option<&Row> {
+impl CommitHistory {
+    fn row(&self, index: Index) -> Option<&HistoryRow> {
         let at = index.0.checked_sub(self.first.0)?;
         self.rows.get(usize::try_from(at).ok()?)
     }
 
     /// The row of an index, made if it is above those that are there; `None` if it was pruned.
-    fn row_mut(&mut self, index: Index) -> Option<&mut Row> {
+    fn row_mut(&mut self, index: Index) -> Option<&mut HistoryRow> {
         let at = usize::try_from(index.0.checked_sub(self.first.0)?).ok()?;
         while self.rows.len() <= at {
-            self.rows.push_back(Row::default());
+            self.rows.push_back(HistoryRow::default());
         }
         self.rows.get_mut(at)
     }
 
-    /// Notes that a server has an entry. For each name of an entry, the first log up to it stands.
-    pub(crate) fn hold(&mut self, by: ServerIdx, index: Index, link: Link) {
+    /// Notes that a server has an entry. For each index and term, the first log is kept.
+    pub(crate) fn hold(&mut self, by: ServerIdx, index: Index, link: ChainLink) {
         let Some(row) = self.row_mut(index) else { return };
         if row.first.is_none() {
-            row.first = Some(Head { link, by });
-        } else if row.head(link.term).is_none() {
-            row.more.push(Head { link, by });
+            row.first = Some(FirstHolder { link, by });
+        } else if row.first_holder(link.term).is_none() {
+            row.more.push(FirstHolder { link, by });
         }
     }
 
     /// The first log that had an entry of this index and term.
     #[must_use]
-    pub(crate) fn head(&self, index: Index, term: Term) -> Option<Head> {
-        self.row(index)?.head(term)
+    pub(crate) fn first_holder(&self, index: Index, term: Term) -> Option<FirstHolder> {
+        self.row(index)?.first_holder(term)
     }
 
     /// The greatest index that any server declared committed.
@@ -108,18 +108,18 @@ impl History {
 
     /// The committed entry at an index, if its row is still there.
     #[must_use]
-    pub(crate) fn at(&self, index: Index) -> Option<Committed> {
+    pub(crate) fn at(&self, index: Index) -> Option<CommitRecord> {
         self.row(index)?.committed
     }
 
-    /// What stood at a committed index, rows gone or not.
+    /// The committed entry at an index, from its row or from a snapshot's position.
     #[must_use]
-    pub(crate) fn link(&self, index: Index) -> Option<Link> {
-        let pillar = || self.pillars.get(&index).map(|pillar| pillar.link);
-        self.at(index).map(|committed| committed.link).or_else(pillar)
+    pub(crate) fn link(&self, index: Index) -> Option<ChainLink> {
+        let pin = || self.pinned.get(&index).map(|pin| pin.link);
+        self.at(index).map(|committed| committed.link).or_else(pin)
     }
 
-    /// The chain that a snapshot stands for: nothing above its last entry.
+    /// The chain that a snapshot replaces: it has no entry above the snapshot's last one.
     #[must_use]
     pub(crate) fn chain_at(&self, last: LogId) -> Chain {
         let known = self.link(last.index).filter(|link| link.term == last.term);
@@ -129,7 +129,7 @@ impl History {
 
     /// The committed configuration in force at an index.
     #[must_use]
-    pub(crate) fn conf_at(&self, index: Index) -> Option<Placed> {
+    pub(crate) fn conf_at(&self, index: Index) -> Option<IndexedConf> {
         self.confs.iter().rev().find(|placed| placed.index <= index).copied()
     }
 
@@ -154,7 +154,7 @@ impl History {
             if let Some(link) = log.link(index)
                 && let Some(row) = self.row_mut(index)
             {
-                row.committed = Some(Committed { link, term, by });
+                row.committed = Some(CommitRecord { link, term, by });
             }
             index = index.next();
         }
@@ -186,7 +186,7 @@ impl History {
     /// last entry that was declared and differs.
     // Links hold digests of the whole log up to them: where two are equal, all before are.
     #[must_use]
-    pub(crate) fn first_difference(&self, log: &Chain, upto: Index) -> Option<(Index, Committed)> {
+    pub(crate) fn first_difference(&self, log: &Chain, upto: Index) -> Option<(Index, CommitRecord)> {
         let mut index = self.committed.min(upto);
         let differs =
             |index| self.at(index).filter(|there| log.link(index).is_some_and(|link| link != there.link));
@@ -200,22 +200,22 @@ impl History {
     /// Notes the digest of a state machine after an entry. The first one stands.
     pub(crate) fn note_state(&mut self, by: ServerIdx, index: Index, digest: u64) {
         if let Some(row) = self.row_mut(index) {
-            row.state.get_or_insert(State { digest, by });
+            row.state.get_or_insert(ReportedState { digest, by });
         }
     }
 
     /// The first state that was reported after an entry.
     #[must_use]
-    pub(crate) fn state_at(&self, index: Index) -> Option<State> {
-        let pillar = || self.pillars.get(&index).and_then(|pillar| pillar.state);
-        self.row(index).and_then(|row| row.state).or_else(pillar)
+    pub(crate) fn state_at(&self, index: Index) -> Option<ReportedState> {
+        let pin = || self.pinned.get(&index).and_then(|pin| pin.state);
+        self.row(index).and_then(|row| row.state).or_else(pin)
     }
 
-    /// Keeps a position for as long as the run lasts: a snapshot stands on it.
-    pub(crate) fn pillar(&mut self, index: Index) {
+    /// Keeps a position until the end of the run, since a snapshot ends there.
+    pub(crate) fn pin(&mut self, index: Index) {
         if let Some(link) = self.link(index) {
             let state = self.state_at(index);
-            self.pillars.insert(index, Pillar { link, state });
+            self.pinned.insert(index, PinnedPosition { link, state });
         }
     }
 
@@ -225,7 +225,7 @@ impl History {
         self.rows.len()
     }
 
-    /// Forgets everything below an index.
+    /// Removes all rows below an index.
     pub(crate) fn prune(&mut self, below: Index) {
         let count = below.since(self.first).min(self.rows.len() as u64);
         self.rows.drain(..usize::try_from(count).expect("a log fits into memory"));

@@ -1,11 +1,11 @@
-//! What a server shows of itself: a few numbers, copied before and after each step.
+//! A server's own view of its state: a few numbers, copied before and after each step.
 
 use crate::check::ghost::conf::Conf;
 use crate::plan::server_set::ServerSet;
 use std::sync::Arc;
 use wavetank_raft::{Configuration, Index, LogId, NodeId, RoleName, Server, Span, Term, Voters};
 
-/// A server at a glance.
+/// A server's own view of its state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ServerView {
     pub(crate) role: RoleName,
@@ -23,7 +23,7 @@ pub(crate) struct ServerView {
     pub(crate) snapshot: LogId,
 }
 
-/// What a leader believes of a follower.
+/// A leader's progress record of a follower.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Follower {
     pub(crate) node: NodeId,
@@ -33,17 +33,17 @@ pub(crate) struct Follower {
     pub(crate) next: Index,
 }
 
-/// Something that can be looked at like a server.
+/// A server that the ghost can inspect: the real one, or a scripted one in tests.
 pub(crate) trait Inspect {
     fn view(&self) -> ServerView;
     /// The configuration in force, and where it stands.
     fn configuration(&self) -> Option<(Index, &Arc<Configuration>)>;
-    /// The voters that are counted with.
+    /// The voters with which the server counts quorums.
     fn counted(&self) -> Conf;
     /// The followers of a leader, added to the list.
     fn followers(&self, into: &mut Vec<Follower>);
-    /// For how long it gives no vote once it has heard a leader.
-    fn silence(&self) -> Span;
+    /// How long the server denies votes after it has heard from a leader.
+    fn heartbeat_timeout(&self) -> Span;
 }
 
 impl Default for ServerView {
@@ -109,7 +109,7 @@ impl Inspect for Server {
         }));
     }
 
-    fn silence(&self) -> Span {
+    fn heartbeat_timeout(&self) -> Span {
         self.node().settings().heartbeat_timeout
     }
 }

@@ -1,12 +1,12 @@
 //! One step of one server, as the checks look at it.
 
-use super::{Asked, Conf, Disk, Follower, Link, Placed, ServerView};
+use super::{ChainLink, Conf, DurableState, Follower, IndexedConf, PendingRead, ServerView};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{
     AppendEntries, Call, Event, HardState, Index, LogId, NodeId, ReadPath, Request, RequestId, Term, Time,
 };
 
-/// What the server took, in small: from which server, with the term of the message.
+/// The event that the server took, in short: the sender and the term of the message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Consumed {
     /// Entries, or a heartbeat. `upto` is the last entry, or the one before the first.
@@ -15,7 +15,7 @@ pub(crate) enum Consumed {
     Snapshot { from: NodeId, term: Term },
     /// A candidate with this last entry asks for a vote; `transfer` if its leader has handed over to it.
     VoteRequest { from: NodeId, term: Term, last: LogId, transfer: bool },
-    /// A pre-vote is asked for.
+    /// A candidate asks for a pre-vote.
     PreVoteRequest { from: NodeId, term: Term },
     /// A call to campaign at once, with the sender's term, if it says.
     TimeoutNow { term: Option<Term> },
@@ -29,46 +29,47 @@ pub(crate) enum Consumed {
     Other,
 }
 
-/// Why a server stopped, as it says itself.
+/// The reason that a server gives for stopping.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Stop {
-    /// It was told to.
-    Told,
+    /// A shutdown call.
+    Shutdown,
     /// It led, and its removal is committed.
     Removed,
     /// A store failed while it ran.
     Store,
-    /// It found something on its disk, as it was to start.
+    /// It found a fault on its disk when it started.
     Refused,
 }
 
-/// A promise in a message that left.
+/// A promise in a message that was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Promise {
     /// A vote was given to a candidate.
     Grant { term: Term, to: NodeId },
     /// A server would vote for a candidate.
     PreGrant { to: NodeId },
-    /// A vote was asked for, so one's own is given away. `last` is the candidate's last entry, as it says.
+    /// A vote was requested, so the candidate has voted for itself.
+    /// `last` is the candidate's last entry, as it says.
     Candidacy { term: Term, last: LogId },
     /// Entries up to this one are durable on a follower in this term.
     Ack { term: Term, upto: LogId },
     /// A snapshot up to this entry is durable on a follower in this term.
     SnapshotAck { term: Term, upto: LogId },
-    /// A peer is to campaign.
+    /// A peer was told to campaign.
     TimeoutNow { to: NodeId },
 }
 
-/// An entry that went from the end of a log.
+/// An entry that was removed from the end of a log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Gone {
+pub(crate) struct RemovedEntry {
     pub(crate) index: Index,
-    pub(crate) link: Link,
+    pub(crate) link: ChainLink,
 }
 
-/// A whole log that went, for a snapshot in its place.
+/// A whole log that was discarded because a snapshot replaced it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Discarded {
+pub(crate) struct DiscardedLog {
     /// The snapshot's last entry.
     pub(crate) snapshot: LogId,
     /// Where the log ended.
@@ -79,16 +80,16 @@ pub(crate) struct Discarded {
 
 /// A read that is allowed now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Allowed {
-    /// What was true when it was asked for.
-    pub(crate) asked: Asked,
+pub(crate) struct AllowedRead {
+    /// What was true when it was requested.
+    pub(crate) asked: PendingRead,
     /// Where it may read.
     pub(crate) index: Option<Index>,
 }
 
 /// What a server found when it started, beside what reached its disk before.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct RecoveredState {
     /// The vote record.
     pub(crate) hard: HardState,
     /// The last entry of the snapshot.
@@ -98,21 +99,21 @@ pub(crate) struct Found {
     /// It ran before, and its disk was not lost in between.
     pub(crate) returning: bool,
     /// What the disk had, by what reached it.
-    pub(crate) kept: Disk,
+    pub(crate) kept: DurableState,
     /// The first entry that does not follow the one before it.
     pub(crate) hole: Option<Index>,
 }
 
-impl Found {
-    /// Up to where it has the log, as entries or in the snapshot.
+impl RecoveredState {
+    /// The last index that it has, as an entry or in the snapshot.
     pub(crate) fn end(&self) -> Index {
         self.last.index.max(self.snapshot.index)
     }
 }
 
-/// The observation being judged. Buffers are used again and again.
+/// The observation that is being judged. Its buffers are reused.
 #[derive(Clone, Debug)]
-pub(crate) struct Step {
+pub(crate) struct GhostStep {
     /// The server that the observation is about.
     pub(crate) idx: ServerIdx,
     /// The event that it took.
@@ -124,57 +125,57 @@ pub(crate) struct Step {
     /// The server after.
     pub(crate) now: ServerView,
     /// The configuration before.
-    pub(crate) was_conf: Option<Placed>,
+    pub(crate) was_conf: Option<IndexedConf>,
     /// The configuration after.
-    pub(crate) now_conf: Option<Placed>,
+    pub(crate) now_conf: Option<IndexedConf>,
     /// The voters that it counts with, if the configuration is another one than before.
     pub(crate) counted: Option<Conf>,
-    /// Promises that left.
-    pub(crate) exposures: Vec<Promise>,
-    /// Votes that were given away, each with its term.
+    /// Promises in the messages that were sent.
+    pub(crate) promises: Vec<Promise>,
+    /// Votes that were given, each with its term.
     pub(crate) votes: Vec<(Term, ServerIdx)>,
-    /// How many messages left.
+    /// How many messages were sent.
     pub(crate) messages: u32,
     /// The newest term in a message that says which term its sender is in.
-    pub(crate) told: Term,
-    /// The newest term that had left before anything of this step did.
-    pub(crate) exposed_before: Term,
-    /// Entries that went from the end of the log, the last first.
-    pub(crate) gone: Vec<Gone>,
-    /// The log went whole.
-    pub(crate) discarded: Option<Discarded>,
-    /// Up to where the log went from its beginning.
+    pub(crate) sent_term: Term,
+    /// The newest term that the server had sent before this step.
+    pub(crate) announced_term_before: Term,
+    /// Entries that were removed from the end of the log, the last first.
+    pub(crate) removed: Vec<RemovedEntry>,
+    /// The log was discarded as a whole.
+    pub(crate) discarded: Option<DiscardedLog>,
+    /// The last index that was compacted away.
     pub(crate) compacted: Option<Index>,
     /// The first and the last index of what was appended.
     pub(crate) appended: Option<(Index, Index)>,
-    /// What is appended is commands or barriers, at least in part.
+    /// The appended entries include commands or barriers.
     pub(crate) proposals: bool,
     /// An entry that does not follow the last one.
     pub(crate) hole: Option<LogId>,
     /// Configurations that a leader appended, each with the one before it.
-    pub(crate) changed: Vec<(Option<Placed>, Placed)>,
+    pub(crate) changed: Vec<(Option<IndexedConf>, IndexedConf)>,
     /// The digest that a state machine reported, and the entry after which.
     pub(crate) state: Option<(Index, u64)>,
     /// Entries that are handed to the state machine: the first, the last, and up to where they had
     /// been handed before.
     pub(crate) handed: Option<(Index, Index, Index)>,
     /// A reported batch: the first, the last, and up to where they had been reported before.
-    pub(crate) machine: Option<(Index, Index, Index)>,
+    pub(crate) fsm_batch: Option<(Index, Index, Index)>,
     /// A snapshot that was, or is to be, taken.
-    pub(crate) captured: Option<(LogId, Placed)>,
+    pub(crate) captured: Option<(LogId, IndexedConf)>,
     /// Reads that are allowed.
-    pub(crate) allowed: Vec<Allowed>,
-    /// A leader's belief of its followers before.
+    pub(crate) allowed: Vec<AllowedRead>,
+    /// The leader's progress records before the step.
     pub(crate) followers_before: Vec<Follower>,
     /// A server died with writes that had not reached its disk.
     pub(crate) unsynced: bool,
     /// What a server found when it started.
-    pub(crate) found: Found,
+    pub(crate) recovered: RecoveredState,
     /// Why a server stopped, or did not start.
     pub(crate) stopped: Option<Stop>,
 }
 
-impl Step {
+impl GhostStep {
     /// Nothing observed yet.
     pub(crate) fn blank() -> Self {
         Self {
@@ -186,12 +187,12 @@ impl Step {
             was_conf: None,
             now_conf: None,
             counted: None,
-            exposures: Vec::new(),
+            promises: Vec::new(),
             votes: Vec::new(),
             messages: 0,
-            told: Term(0),
-            exposed_before: Term(0),
-            gone: Vec::new(),
+            sent_term: Term(0),
+            announced_term_before: Term(0),
+            removed: Vec::new(),
             discarded: None,
             compacted: None,
             appended: None,
@@ -200,25 +201,25 @@ impl Step {
             changed: Vec::new(),
             state: None,
             handed: None,
-            machine: None,
+            fsm_batch: None,
             captured: None,
             allowed: Vec::new(),
             followers_before: Vec::new(),
             unsynced: false,
-            found: Found::default(),
+            recovered: RecoveredState::default(),
             stopped: None,
         }
     }
 
-    /// Makes ready for the next one.
+    /// Resets it for the next observation.
     pub(crate) fn clear(&mut self, idx: ServerIdx) {
         self.idx = idx;
         self.counted = None;
-        self.exposures.clear();
+        self.promises.clear();
         self.votes.clear();
         self.messages = 0;
-        self.told = Term(0);
-        self.gone.clear();
+        self.sent_term = Term(0);
+        self.removed.clear();
         self.discarded = None;
         self.compacted = None;
         self.appended = None;
@@ -227,7 +228,7 @@ impl Step {
         self.changed.clear();
         self.state = None;
         self.handed = None;
-        self.machine = None;
+        self.fsm_batch = None;
         self.captured = None;
         self.allowed.clear();
         self.stopped = None;
@@ -260,7 +261,7 @@ pub(crate) fn end_of(append: &AppendEntries) -> LogId {
     append.entries.last().map_or(append.prev, |entry| entry.id)
 }
 
-/// An event in small. Inlined, so that it is written where it stays.
+/// An event in short. Inlined, so that it is written in place.
 #[must_use]
 #[inline]
 pub(crate) fn consumed(event: &Event) -> Consumed {
@@ -289,7 +290,7 @@ fn consumed_request(from: NodeId, request: &Request) -> Consumed {
     }
 }
 
-/// A read in small: its number, whether its answer carries an index, whether it goes by the lease.
+/// A read in short: its request id, whether its answer carries an index, whether it relies on the lease.
 #[must_use]
 pub(crate) const fn read_of(request: RequestId, call: &Call) -> Option<(RequestId, bool, bool)> {
     match call {

@@ -1,9 +1,9 @@
-//! A step of a server: what it takes, what it is before and after.
+//! A step of a server: the event, and the server before and after it.
 
 use super::step::{consumed, end_of, read_of};
 use super::{
-    Asked, Conf, Consumed, Facts, Follower, Ghost, GhostServer, Inspect, PendingReply, Placed, ServerView,
-    newer,
+    Conf, Consumed, Facts, Follower, Ghost, GhostServer, IndexedConf, Inspect, PendingRead, PendingReply,
+    ServerView, newer,
 };
 use crate::plan::server_set::ServerIdx;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ impl Ghost {
         match event {
             Event::Request { from, rpc, request: Request::AppendEntries(append) } => {
                 let (term, upto) = (append.term, end_of(append));
-                GhostServer::owe(
+                GhostServer::push_pending(
                     &mut ghost_server.pending_replies,
                     PendingReply { to: *from, rpc: *rpc, term, upto, size: 0 },
                 );
             }
             Event::Request { from, rpc, request: Request::InstallSnapshot(piece) } => {
                 let (term, upto, size) = (piece.term, piece.meta.last, piece.meta.size);
-                GhostServer::owe(
+                GhostServer::push_pending(
                     &mut ghost_server.pending_snapshot_replies,
                     PendingReply { to: *from, rpc: *rpc, term, upto, size },
                 );
@@ -38,7 +38,7 @@ impl Ghost {
                     }
                 }
             }
-            Event::StoreFailed(_) => ghost_server.poisoned = true,
+            Event::StoreFailed(_) => ghost_server.store_failed = true,
             Event::Call { request, call } => self.called(idx, *request, call),
             _ => {}
         }
@@ -50,30 +50,30 @@ impl Ghost {
             let committed = self.history.committed();
             let led = self.terms.newest_led().map_or(Term(0), |(term, _)| term);
             let term = ghost_server.view.term;
-            ghost_server.asked.push(Asked { request, committed, led, term, indexed, leased });
+            ghost_server.pending_reads.push(PendingRead { request, committed, led, term, indexed, leased });
         }
         if let Call::Transfer { .. } = call {
             ghost_server.transfers.push(request);
         } else if let Call::Shutdown = call {
-            ghost_server.dismissed = true;
+            ghost_server.shutdown_requested = true;
         }
     }
 
     const WRITES: Facts = Facts::APPENDED.or(Facts::CUT).or(Facts::COMPACTED);
 
-    /// A server took it.
-    pub(crate) fn stepped(&mut self, idx: ServerIdx, sight: &impl Inspect, actions: &[Action]) -> Facts {
+    /// A server has taken the event.
+    pub(crate) fn stepped(&mut self, idx: ServerIdx, server: &impl Inspect, actions: &[Action]) -> Facts {
         let ghost_server = &mut self.ghost_servers[idx.at()];
         self.step.was = ghost_server.view;
-        self.step.now = sight.view();
+        self.step.now = server.view();
         ghost_server.view = self.step.now;
-        self.step.exposed_before = ghost_server.exposed;
-        let mut facts = compared(&self.step.was, &self.step.now);
+        self.step.announced_term_before = ghost_server.announced_term;
+        let mut facts = diff_views(&self.step.was, &self.step.now);
         facts.add_if(!ghost_server.transfers.is_empty(), Facts::TRANSFER);
 
-        self.act(idx, actions, &mut facts);
-        self.reconfigured(idx, sight, &mut facts);
-        self.taken(idx, sight, &mut facts);
+        self.record_actions(idx, actions, &mut facts);
+        self.note_configuration(idx, server, &mut facts);
+        self.note_event(idx, server, &mut facts);
         if facts.touches(Facts::TERM | Facts::ROLE) {
             self.role_changed(idx, &mut facts);
         }
@@ -82,7 +82,7 @@ impl Ghost {
             let log = &self.ghost_servers[idx.at()].log;
             self.history.commit(idx, now.term, log, now.commit);
         }
-        self.look_at_followers(idx, sight, &mut facts);
+        self.note_followers(idx, server, &mut facts);
         let last = self.step.now.last;
         if self.step.was.last != last || facts.touches(Self::WRITES) {
             facts.add_if(self.ghost_servers[idx.at()].log.last() != last, Facts::UNWRITTEN);
@@ -90,19 +90,19 @@ impl Ghost {
         facts
     }
 
-    /// Which configuration is in force, and which voters are counted with.
-    fn reconfigured(&mut self, idx: ServerIdx, sight: &impl Inspect, facts: &mut Facts) {
+    /// Records the configuration in force, and the voters that the server counts with.
+    fn note_configuration(&mut self, idx: ServerIdx, server: &impl Inspect, facts: &mut Facts) {
         let ghost_server = &mut self.ghost_servers[idx.at()];
         self.step.was_conf = ghost_server.conf;
-        if learn_configuration(idx, ghost_server, sight) {
+        if learn_configuration(idx, ghost_server, server) {
             facts.add(Facts::CONFIGURED);
-            self.step.counted = Some(sight.counted());
+            self.step.counted = Some(server.counted());
         }
         self.step.now_conf = ghost_server.conf;
     }
 
-    /// What the event itself says: a message's term, and what it shows of the leader's log.
-    fn taken(&mut self, idx: ServerIdx, sight: &impl Inspect, facts: &mut Facts) {
+    /// Records the event: a message's term, and the part of the leader's log that it shows.
+    fn note_event(&mut self, idx: ServerIdx, server: &impl Inspect, facts: &mut Facts) {
         let (was, now) = (self.step.was, self.step.now);
         let ghost_server = &mut self.ghost_servers[idx.at()];
         if was.term != now.term {
@@ -112,7 +112,7 @@ impl Ghost {
         match self.step.consumed {
             Consumed::Append { from, term, upto, .. } => {
                 facts.add_if(term == now.term, Facts::CONTACT);
-                ghost_server.hear(from, term, self.step.clock, sight.silence());
+                ghost_server.note_leader_contact(from, term, self.step.clock, server.heartbeat_timeout());
                 let news = ghost_server.verified < upto.index && term == now.term && now.leader == Some(from);
                 if news && (upto.index <= ghost_server.log.base().index || ghost_server.log.has(upto)) {
                     ghost_server.verified = upto.index;
@@ -120,7 +120,7 @@ impl Ghost {
             }
             Consumed::Snapshot { from, term, .. } => {
                 facts.add_if(term == now.term, Facts::CONTACT);
-                ghost_server.hear(from, term, self.step.clock, sight.silence());
+                ghost_server.note_leader_contact(from, term, self.step.clock, server.heartbeat_timeout());
             }
             Consumed::PreVoteRequest { .. } => facts.add(Facts::PRE_VOTE),
             Consumed::TimeoutNow { .. } => facts.add(Facts::TIMEOUT_NOW),
@@ -149,7 +149,7 @@ impl Ghost {
             RoleName::Leader => {
                 facts.add(Facts::LEADS);
                 if !was.campaigns() {
-                    // A sole voter needs nobody's answer: campaign and victory are one step.
+                    // A sole voter needs no answer: it campaigns and wins in one step.
                     facts.add(Facts::CAMPAIGNED);
                     ghost_server.campaign = before;
                 }
@@ -164,7 +164,7 @@ impl Ghost {
         }
     }
 
-    fn look_at_followers(&mut self, idx: ServerIdx, sight: &impl Inspect, facts: &mut Facts) {
+    fn note_followers(&mut self, idx: ServerIdx, server: &impl Inspect, facts: &mut Facts) {
         if !self.step.now.leads() {
             return;
         }
@@ -174,7 +174,7 @@ impl Ghost {
             let current = &mut self.ghost_servers[idx.at()].followers;
             std::mem::swap(before, current);
             current.clear();
-            sight.followers(current);
+            server.followers(current);
             facts.add_if(before != current, Facts::PROGRESS);
         }
     }
@@ -184,9 +184,9 @@ impl Ghost {
 pub(super) fn learn_configuration(
     idx: ServerIdx,
     ghost_server: &mut GhostServer,
-    sight: &impl Inspect,
+    server: &impl Inspect,
 ) -> bool {
-    match sight.configuration() {
+    match server.configuration() {
         None => {
             ghost_server.configuration = None;
             ghost_server.conf.take().is_some()
@@ -198,21 +198,21 @@ pub(super) fn learn_configuration(
                 return false;
             }
             ghost_server.configuration = Some(Arc::clone(configuration));
-            let placed = Placed { index, conf: Conf::of(configuration) };
-            let has_no_vote = |placed: &Placed| !placed.conf.voters().contains(idx);
+            let placed = IndexedConf { index, conf: Conf::of(configuration) };
+            let has_no_vote = |placed: &IndexedConf| !placed.conf.voters().contains(idx);
             if has_no_vote(&placed) {
                 let since = ghost_server
-                    .voteless
+                    .lost_vote_at
                     .filter(|&since| since < index && ghost_server.conf.is_some_and(|it| has_no_vote(&it)));
-                ghost_server.voteless = Some(since.unwrap_or(index));
+                ghost_server.lost_vote_at = Some(since.unwrap_or(index));
             }
             ghost_server.conf.replace(placed) != Some(placed)
         }
     }
 }
 
-/// The facts that two glances show.
-fn compared(was: &ServerView, now: &ServerView) -> Facts {
+/// The facts that differ between two views.
+fn diff_views(was: &ServerView, now: &ServerView) -> Facts {
     let mut facts = Facts::NONE;
     facts.add_if(was.term != now.term, Facts::TERM);
     facts.add_if(was.role != now.role, Facts::ROLE);

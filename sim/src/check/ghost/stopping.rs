@@ -1,6 +1,6 @@
-//! Ends: what struck a disk, and servers that stop, or do not start, by their own decision.
+//! Disk faults, and servers that stop or refuse to start by their own decision.
 
-use super::{Facts, Ghost, Life, Stop};
+use super::{Facts, Ghost, ServerStatus, Stop};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::Halt;
 
@@ -11,10 +11,10 @@ impl Ghost {
         Facts::NONE
     }
 
-    /// A server means to stop.
-    pub(super) fn halts(&mut self, idx: ServerIdx, why: &Halt) {
+    /// A server announces that it stops.
+    pub(super) fn note_halt(&mut self, idx: ServerIdx, why: &Halt) {
         self.ghost_servers[idx.at()].halting = Some(match why {
-            Halt::Shutdown => Stop::Told,
+            Halt::Shutdown => Stop::Shutdown,
             Halt::Removed => Stop::Removed,
             Halt::Store(_) => Stop::Store,
         });
@@ -23,12 +23,12 @@ impl Ghost {
     pub(crate) fn halted(&mut self, idx: ServerIdx) -> Facts {
         self.step.clear(idx);
         let ghost_server = &mut self.ghost_servers[idx.at()];
-        ghost_server.life = Life::Halted;
+        ghost_server.status = ServerStatus::Halted;
         self.step.stopped = ghost_server.halting.take();
         Facts::HALTED
     }
 
-    /// A server was to start, and did not.
+    /// A server refused to start.
     pub(crate) fn refused(&mut self, idx: ServerIdx) -> Facts {
         self.step.clear(idx);
         self.step.stopped = Some(Stop::Refused);

@@ -1,43 +1,43 @@
-//! Who voted for whom and who led, term by term: V and Ldr of the catalogue of invariants.
+//! The votes and the leader of each term: V and Ldr of the catalogue of invariants.
 
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::Term;
 
 #[derive(Clone, Debug)]
-struct Row {
+struct TermRow {
     term: Term,
     votes: [Option<ServerIdx>; ServerIdx::MOST],
     leader: Option<ServerIdx>,
 }
 
-/// Everything that was ever promised about votes, crashes or not.
+/// All votes and leaders of a run. Crashes remove none of them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Terms {
     /// In the order of terms. Almost everything happens at the end.
-    rows: Vec<Row>,
+    rows: Vec<TermRow>,
 }
 
 impl Terms {
-    fn row(&self, term: Term) -> Option<&Row> {
+    fn row(&self, term: Term) -> Option<&TermRow> {
         self.rows.iter().rev().take_while(|row| term <= row.term).find(|row| row.term == term)
     }
 
-    fn row_mut(&mut self, term: Term) -> &mut Row {
+    fn row_mut(&mut self, term: Term) -> &mut TermRow {
         let newer = self.rows.iter().rev().take_while(|row| term < row.term).count();
         let at = self.rows.len() - newer;
         if at == 0 || self.rows[at - 1].term != term {
-            self.rows.insert(at, Row { term, votes: [None; ServerIdx::MOST], leader: None });
+            self.rows.insert(at, TermRow { term, votes: [None; ServerIdx::MOST], leader: None });
             return &mut self.rows[at];
         }
         &mut self.rows[at - 1]
     }
 
-    /// Notes a vote that was given away. The first one of a term stands.
+    /// Records a vote. The first one of a term is kept.
     pub(crate) fn vote(&mut self, voter: ServerIdx, term: Term, candidate: ServerIdx) {
         self.row_mut(term).votes[voter.at()].get_or_insert(candidate);
     }
 
-    /// Notes a leader. The first one of a term stands.
+    /// Records a leader. The first one of a term is kept.
     pub(crate) fn lead(&mut self, term: Term, leader: ServerIdx) {
         self.row_mut(term).leader.get_or_insert(leader);
     }
@@ -48,7 +48,7 @@ impl Terms {
         self.row(term)?.votes[voter.at()]
     }
 
-    /// Who voted for a candidate.
+    /// The servers that voted for a candidate.
     #[must_use]
     pub(crate) fn votes_for(&self, candidate: ServerIdx, term: Term) -> ServerSet {
         let Some(row) = self.row(term) else { return ServerSet::NONE };
@@ -63,7 +63,7 @@ impl Terms {
         row.votes.iter().flatten().copied().collect::<ServerSet>().len()
     }
 
-    /// Who led a term.
+    /// The leader of a term.
     #[must_use]
     pub(crate) fn leader(&self, term: Term) -> Option<ServerIdx> {
         self.row(term)?.leader

@@ -1,13 +1,13 @@
-//! Writes, twice: into the shadow of a log when a server asks for them, and into the shadow of its
-//! disk when they are durable.
+//! Writes are recorded twice: in the ghost copy of the log when a server asks for them, and in the
+//! ghost copy of the disk when they are durable.
 
-use super::{Chain, Discarded, Disk, Facts, Ghost, Gone, History};
+use super::{Chain, CommitHistory, DiscardedLog, DurableState, Facts, Ghost, RemovedEntry};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Entry, Index, LogId, LogOp, Payload, Token, Write};
 
 impl Ghost {
     /// A server changes its log in memory, and asks for the same on its disk.
-    pub(super) fn remember(&mut self, idx: ServerIdx, write: &Write, facts: &mut Facts) {
+    pub(super) fn note_write(&mut self, idx: ServerIdx, write: &Write, facts: &mut Facts) {
         match &write.log {
             LogOp::Keep => {}
             LogOp::Append(entries) => self.append(idx, entries, facts),
@@ -61,10 +61,10 @@ impl Ghost {
     }
 
     fn cut(&mut self, idx: ServerIdx, first: Index, facts: &mut Facts) {
-        let before = self.step.gone.len();
-        let gone = &mut self.step.gone;
-        self.ghost_servers[idx.at()].log.cut(first, |index, link| gone.push(Gone { index, link }));
-        facts.add_if(before < self.step.gone.len(), Facts::CUT);
+        let before = self.step.removed.len();
+        let gone = &mut self.step.removed;
+        self.ghost_servers[idx.at()].log.cut(first, |index, link| gone.push(RemovedEntry { index, link }));
+        facts.add_if(before < self.step.removed.len(), Facts::CUT);
     }
 
     /// The snapshot that was just installed takes the log's place: not always the newest on the
@@ -75,7 +75,7 @@ impl Ghost {
         ghost_server.discards.push_back((token, snapshot));
         let last = ghost_server.log.last();
         let held = ghost_server.log.has(snapshot);
-        self.step.discarded = Some(Discarded { snapshot, last, held });
+        self.step.discarded = Some(DiscardedLog { snapshot, last, held });
         self.cut(idx, snapshot.index.next(), facts);
         facts.add(Facts::COMPACTED);
         self.ghost_servers[idx.at()].log = self.history.chain_at(snapshot);
@@ -112,14 +112,14 @@ impl Ghost {
     }
 }
 
-fn extend(disk: &mut Disk, memory: &Chain, entries: &[Entry]) {
+fn extend(disk: &mut DurableState, memory: &Chain, entries: &[Entry]) {
     for entry in entries {
         disk.log.push_as_in(entry, memory);
     }
 }
 
 /// Takes the beginning of a log away, or all of it if a snapshot goes beyond its end.
-fn compact(log: &mut Chain, index: Index, snapshot: LogId, history: &History) {
+fn compact(log: &mut Chain, index: Index, snapshot: LogId, history: &CommitHistory) {
     if log.last().index < index {
         *log = history.chain_at(snapshot);
     } else {

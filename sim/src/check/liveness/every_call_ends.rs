@@ -1,51 +1,51 @@
-//! Every call is answered at most once, with what it asked for or an error, and a transfer of
-//! leadership is over within two election timeouts, one way or the other (V8, V9).
+//! Every call is answered at most once, with the right kind of answer or an error, and a transfer of
+//! leadership ends within two election timeouts (V8, V9).
 //!
-//! Whether calls are answered at all is asked when everything else has settled: see
+//! Calls without any answer are judged at the end of the run: see
 //! [`Unsettled`](crate::engine::world::Unsettled).
 
-use crate::check::say;
+use crate::check::violated;
 use crate::observe::report::Class;
 use crate::observe::{Observation, Seen};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Action, Answer, Call, Event, ReadPath, RequestId, Span, Time};
 
-/// The judge of calls.
+/// The judge that watches open calls.
 #[derive(Clone, Debug)]
 pub(crate) struct EveryCallEnds {
     /// How long a transfer may take, by any clock.
     longest: Span,
-    open: Vec<Vec<Open>>,
+    open: Vec<Vec<OpenCall>>,
     judged: u64,
 }
 
 /// A call that is not answered yet.
 #[derive(Clone, Copy, Debug)]
-struct Open {
+struct OpenCall {
     request: RequestId,
-    wants: Wants,
+    wants: AnswerKind,
     since: Time,
 }
 
-/// What answers a call.
+/// The kind of answer that a call expects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Wants {
+enum AnswerKind {
     Applied,
     Committed,
     Readable,
     Snapshotted,
     Done,
-    /// As [`Wants::Done`], and in time.
+    /// As [`AnswerKind::Done`], and in time.
     Transfer,
 }
 
 impl EveryCallEnds {
     /// The name of its file.
     pub(crate) const NAME: &'static str = "every_call_ends";
-    /// Where it is stated.
+    /// The section that states it.
     pub(crate) const SECTION: &'static str = "thesis §3.10, §6.3";
 
-    /// The judge of a run in which a server that hears nothing campaigns within this time.
+    /// The judge of a run with this election timeout.
     #[must_use]
     pub(crate) fn new(election_timeout: Span) -> Self {
         let open = vec![Vec::new(); ServerIdx::MOST];
@@ -67,7 +67,7 @@ impl EveryCallEnds {
             Seen::Crashed { idx, .. } | Seen::Halted(idx) | Seen::Booted { idx, .. } => {
                 self.open[idx.at()].clear();
             }
-            // It could not keep the time.
+            // A stalled server cannot answer in time.
             Seen::Resumed(idx) => self.open[idx.at()].iter_mut().for_each(|open| open.since = at),
             _ => {}
         }
@@ -77,9 +77,11 @@ impl EveryCallEnds {
     fn asked(&mut self, idx: ServerIdx, event: &Event, since: Time) {
         let open = &mut self.open[idx.at()];
         match event {
-            Event::Call { request, call } => open.push(Open { request: *request, wants: wants(call), since }),
+            Event::Call { request, call } => {
+                open.push(OpenCall { request: *request, wants: wants(call), since });
+            }
             Event::ApplyBatch(commands) => {
-                let applied = |&(request, _): &_| Open { request, wants: Wants::Applied, since };
+                let applied = |&(request, _): &_| OpenCall { request, wants: AnswerKind::Applied, since };
                 open.extend(commands.iter().map(applied));
             }
             _ => {}
@@ -91,21 +93,22 @@ impl EveryCallEnds {
         for action in actions {
             let Action::Answer { request, outcome } = action else { continue };
             let Some(place) = open.iter().position(|open| open.request == *request) else {
-                return safety(say(format_args!("{idx} answers {request}, and nobody waits for it")));
+                return safety(violated(format_args!("{idx} answers {request}, and nobody waits for it")));
             };
-            let Open { wants, .. } = open.swap_remove(place);
+            let OpenCall { wants, .. } = open.swap_remove(place);
             self.judged += 1;
             if let Ok(answer) = outcome
                 && !wants.fits(answer)
             {
-                return safety(say(format_args!(
+                return safety(violated(format_args!(
                     "{idx} answers {request} with {answer:?}, which is not what it asks for"
                 )));
             }
         }
-        let late = |open: &&Open| open.wants == Wants::Transfer && self.longest < at.since(open.since);
-        let Open { request, since, .. } = open.iter().find(late)?;
-        let what = say(format_args!("{idx} has not ended the transfer {request} of {since} ms"))?;
+        let late =
+            |open: &&OpenCall| open.wants == AnswerKind::Transfer && self.longest < at.since(open.since);
+        let OpenCall { request, since, .. } = open.iter().find(late)?;
+        let what = violated(format_args!("{idx} has not ended the transfer {request} of {since} ms"))?;
         Some((Class::Liveness, what))
     }
 }
@@ -114,24 +117,24 @@ fn safety(what: Option<String>) -> Option<(Class, String)> {
     Some((Class::Safety, what?))
 }
 
-const fn wants(call: &Call) -> Wants {
+const fn wants(call: &Call) -> AnswerKind {
     match call {
-        Call::Apply(_) | Call::ApplyLog { .. } => Wants::Applied,
+        Call::Apply(_) | Call::ApplyLog { .. } => AnswerKind::Applied,
         Call::Barrier | Call::Change { .. } | Call::AddVoterStaged { .. } | Call::Restore(_) => {
-            Wants::Committed
+            AnswerKind::Committed
         }
-        Call::Read(ReadPath::Index | ReadPath::Lease) => Wants::Readable,
-        Call::Snapshot => Wants::Snapshotted,
-        Call::Transfer { .. } => Wants::Transfer,
+        Call::Read(ReadPath::Index | ReadPath::Lease) => AnswerKind::Readable,
+        Call::Snapshot => AnswerKind::Snapshotted,
+        Call::Transfer { .. } => AnswerKind::Transfer,
         Call::VerifyLeader
         | Call::Read(ReadPath::Verify)
         | Call::Bootstrap(_)
         | Call::Reload(_)
-        | Call::Shutdown => Wants::Done,
+        | Call::Shutdown => AnswerKind::Done,
     }
 }
 
-impl Wants {
+impl AnswerKind {
     const fn fits(self, answer: &Answer) -> bool {
         match answer {
             Answer::Applied { .. } => matches!(self, Self::Applied),
@@ -182,25 +185,25 @@ mod tests {
     const READ: (u64, Outcome) = (3, Ok(Answer::Readable { index: Index(1) }));
 
     #[test]
-    fn each_is_answered_with_what_it_asked_for() {
+    fn a_call_with_the_right_kind_of_answer_is_legal() {
         let applied = Answer::Applied { index: Index(2), response: Data::from(&b""[..]) };
         assert_eq!(said(&[(1, Ok(Answer::Done)), (2, Ok(applied)), READ], Time(300_000)), None);
     }
 
     #[test]
-    fn not_with_anything_else() {
-        let words = said(&[(2, Ok(Answer::Done))], Time(1)).expect("nothing was done");
-        assert!(words.starts_with("n1 answers") && words.contains("Done"), "{words}");
+    fn a_call_with_another_kind_of_answer_is_not() {
+        let sentence = said(&[(2, Ok(Answer::Done))], Time(1)).expect("nothing was done");
+        assert!(sentence.starts_with("n1 answers") && sentence.contains("Done"), "{sentence}");
     }
 
     #[test]
-    fn not_twice() {
-        let words = said(&[READ, READ], Time(1)).expect("it was answered");
-        assert!(words.ends_with("nobody waits for it"), "{words}");
+    fn a_call_is_answered_once() {
+        let sentence = said(&[READ, READ], Time(1)).expect("it was answered");
+        assert!(sentence.ends_with("nobody waits for it"), "{sentence}");
     }
 
     #[test]
-    fn a_transfer_is_over_in_time() {
+    fn a_transfer_ends_in_time() {
         assert_eq!(said(&[], Time(200_000)), None);
         assert!(said(&[], Time(200_001)).expect("it is late").contains("transfer"));
     }

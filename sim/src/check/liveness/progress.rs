@@ -1,49 +1,49 @@
 //! Liveness: once the world is healed, the servers that are whole and connected agree on a leader,
 //! commit, converge, and stay so.
 //!
-//! Judged at the end of the run, with slack: what was written within the last few election
-//! timeouts may still be on its way. Not judged at all if the core is no quorum of a configuration
-//! that one of its members goes by, or if the run ends before patience does.
+//! Judged at the end of the run, with slack: writes of the last few election timeouts may still be
+//! in flight. Not judged if the core is no quorum of a configuration that one of its members uses,
+//! or if the run ends too early.
 
-use crate::check::ghost::{Facts, Ghost, GhostServer, Placed, ServerView};
-use crate::check::say;
+use crate::check::ghost::{Facts, Ghost, GhostServer, IndexedConf, ServerView};
+use crate::check::violated;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::collections::VecDeque;
 use std::fmt;
 use wavetank_raft::{Index, Span, Term, Time};
 
-/// How long to wait, and for what.
+/// How much time the cluster gets, and what it must reach.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Patience {
-    /// The longest time in which a follower that hears nothing begins to campaign.
+pub struct LivenessBounds {
+    /// The longest time after which a follower without leader contact campaigns.
     pub election_timeout: Span,
-    /// In how many of them the core must have settled.
+    /// The number of election timeouts in which the core must settle.
     pub timeouts: u64,
-    /// How many of them the last commits may be on their way.
+    /// The number of election timeouts that the last commits may take.
     pub slack: u64,
     /// How often leadership may still change after the core has settled. `None` where servers that
     /// were removed may disrupt: without pre-vote (thesis §4.2.3).
     pub changes_most: Option<u64>,
 }
 
-impl Default for Patience {
+impl Default for LivenessBounds {
     fn default() -> Self {
         Self { election_timeout: Span::ms(2_000), timeouts: 20, slack: 4, changes_most: Some(1) }
     }
 }
 
-/// What servers without a leader do, over and over.
+/// What servers without a leader did since the healing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-struct Cycle {
-    /// How often one of them began to campaign.
+struct ElectionCycle {
+    /// How many campaigns began.
     campaigns: u64,
-    /// How often one of them won.
+    /// How many campaigns won.
     victories: u64,
     /// By how much the newest term rose.
     terms: u64,
 }
 
-impl fmt::Display for Cycle {
+impl fmt::Display for ElectionCycle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { campaigns, victories, terms } = self;
         match (campaigns, victories, terms) {
@@ -55,38 +55,38 @@ impl fmt::Display for Cycle {
     }
 }
 
-/// What was so at one moment.
+/// The progress at one moment.
 #[derive(Clone, Copy, Debug)]
-struct Mark {
+struct Checkpoint {
     at: Time,
     committed: Index,
-    /// The end of the log of whoever led.
+    /// The end of the leader's log.
     last: Index,
 }
 
 /// The liveness judge.
 #[derive(Clone, Debug)]
 pub struct Progress {
-    patience: Patience,
+    bounds: LivenessBounds,
     healed: Option<(Time, ServerSet)>,
-    /// Since when nothing was done to the core any more.
+    /// When the last fault on the core ended.
     since: Time,
-    /// What was committed then.
+    /// The commit index at that time.
     goal: Index,
     settled: Option<Time>,
     changes: u64,
     leader: Option<ServerIdx>,
-    cycle: Cycle,
+    cycle: ElectionCycle,
     /// The newest term at the beginning of the cycle.
     term: Term,
-    marks: VecDeque<Mark>,
+    checkpoints: VecDeque<Checkpoint>,
     judged: u64,
 }
 
 impl Progress {
-    /// As its file is named.
+    /// The name of its file.
     pub const NAME: &'static str = "progress";
-    /// Where it is stated.
+    /// The section that states it.
     pub const SECTION: &'static str = "thesis §3.4, §3.9";
 
     const MOVES: Facts = Facts::ROLE
@@ -99,25 +99,25 @@ impl Progress {
         .or(Facts::HEALED)
         .or(Facts::NETWORK);
 
-    /// With this much patience.
+    /// The judge with these bounds.
     #[must_use]
-    pub(crate) const fn new(patience: Patience) -> Self {
+    pub(crate) const fn new(bounds: LivenessBounds) -> Self {
         Self {
-            patience,
+            bounds,
             healed: None,
             since: Time(0),
             goal: Index::ZERO,
             settled: None,
             changes: 0,
             leader: None,
-            cycle: Cycle { campaigns: 0, victories: 0, terms: 0 },
+            cycle: ElectionCycle { campaigns: 0, victories: 0, terms: 0 },
             term: Term(0),
-            marks: VecDeque::new(),
+            checkpoints: VecDeque::new(),
             judged: 0,
         }
     }
 
-    /// How long it took until all was well again; `None` if it never was, or there was no healing.
+    /// How long the core took to settle; `None` if it never settled, or there was no healing.
     #[must_use]
     pub fn wait(&self) -> Option<Span> {
         Some(self.settled?.since(self.healed?.0))
@@ -136,10 +136,10 @@ impl Progress {
         }
         let Some((_, core)) = self.healed else { return };
         if facts.touches(Facts::HEALED | Facts::NETWORK) {
-            // A story may cut somebody off once more and heal that again: patience begins anew.
+            // A story may cut a server off once more and heal that again: the time starts again.
             (self.since, self.goal, self.changes) = (ghost.at, ghost.history.committed(), 0);
-            self.marks.clear();
-            (self.cycle, self.term) = (Cycle::default(), newest_term(ghost, core));
+            self.checkpoints.clear();
+            (self.cycle, self.term) = (ElectionCycle::default(), newest_term(ghost, core));
         }
         if !facts.touches(Self::MOVES) {
             return;
@@ -160,66 +160,68 @@ impl Progress {
 
     /// Once per election timeout, what the core should have behind it a few of them later.
     fn mark(&mut self, ghost: &Ghost, core: ServerSet) {
-        let due =
-            self.marks.back().is_none_or(|mark| self.patience.election_timeout <= ghost.at.since(mark.at));
+        let due = self
+            .checkpoints
+            .back()
+            .is_none_or(|mark| self.bounds.election_timeout <= ghost.at.since(mark.at));
         if !due {
             return;
         }
         let last = leader(ghost, core).map_or(Index::ZERO, |(_, ghost_server)| ghost_server.view.last.index);
-        let mark = Mark { at: ghost.at, committed: ghost.history.committed(), last };
-        if self.marks.len() == 64 {
-            self.marks.pop_front();
+        let mark = Checkpoint { at: ghost.at, committed: ghost.history.committed(), last };
+        if self.checkpoints.len() == 64 {
+            self.checkpoints.pop_front();
         }
-        self.marks.push_back(mark);
+        self.checkpoints.push_back(mark);
     }
 
-    /// The run is over: says what has not happened.
+    /// Judges the end of the run: returns the progress that is missing.
     pub(crate) fn end(&mut self, ghost: &Ghost, at: Time) -> Option<String> {
         let (_, core) = self.healed?;
-        let patience = self.patience.election_timeout.times(self.patience.timeouts);
+        let bounds = self.bounds.election_timeout.times(self.bounds.timeouts);
         self.judged += u64::from(self.settled.is_some());
-        if at.since(self.since) < patience || !can_decide(ghost, core) {
+        if at.since(self.since) < bounds || !can_decide(ghost, core) {
             return None;
         }
         self.judged += u64::from(self.settled.is_none());
-        if let Some(what) = self.demand(ghost, core, self.goal, |words| words.to_string()) {
+        if let Some(what) = self.demand(ghost, core, self.goal, |text| text.to_string()) {
             return Some(what);
         }
-        let slack = self.patience.election_timeout.times(self.patience.slack);
-        let old = self.marks.iter().rev().find(|mark| slack <= at.since(mark.at));
+        let slack = self.bounds.election_timeout.times(self.bounds.slack);
+        let old = self.checkpoints.iter().rev().find(|mark| slack <= at.since(mark.at));
         if let Some(mark) = old
             && let goal = mark.committed.max(mark.last)
-            && let Some(what) = self.demand(ghost, core, goal, |words| words.to_string())
+            && let Some(what) = self.demand(ghost, core, goal, |text| text.to_string())
         {
             return Some(what);
         }
         let passed = old.map_or(self.goal, |mark| mark.committed);
         configured(ghost, core, passed).or_else(|| {
             let changes = self.changes;
-            if changes <= self.patience.changes_most? {
+            if changes <= self.bounds.changes_most? {
                 return None;
             }
-            say(format_args!("the leader changed {changes} times after all was settled"))
+            violated(format_args!("the leader changed {changes} times after all was settled"))
         })
     }
 
-    /// What the core still owes, if everything up to `goal` is demanded of it, in the words that `say`
-    /// makes of it.
+    /// The progress that the core lacks if everything up to `goal` is required, as a sentence that `say`
+    /// makes.
     fn demand<T>(
         &self,
         ghost: &Ghost,
         core: ServerSet,
         goal: Index,
-        say: fn(fmt::Arguments<'_>) -> T,
+        sentence: fn(fmt::Arguments<'_>) -> T,
     ) -> Option<T> {
         let Some((leader, lead)) = leader(ghost, core) else {
             let terms = newest_term(ghost, core).0.saturating_sub(self.term.0);
-            let (since, cycle) = (self.since, Cycle { terms, ..self.cycle });
-            return Some(say(format_args!("nobody leads {core}, healed since {since} ms: {cycle}")));
+            let (since, cycle) = (self.since, ElectionCycle { terms, ..self.cycle });
+            return Some(sentence(format_args!("nobody leads {core}, healed since {since} ms: {cycle}")));
         };
         let ServerView { term: led, commit, .. } = lead.view;
         if lead.log.link(commit).is_none_or(|link| link.term != led) {
-            return Some(say(format_args!(
+            return Some(sentence(format_args!(
                 "{leader}, leader of {led}, has committed no entry of its own, only {commit}"
             )));
         }
@@ -230,7 +232,7 @@ impl Progress {
             if follows && goal <= commit && goal <= applied {
                 return None;
             }
-            Some(say(format_args!(
+            Some(sentence(format_args!(
                 "{idx} is a {role:?} at {term} with commit {commit} and applied {applied}; \
                  {leader} leads, and {goal} was committed long ago"
             )))
@@ -243,31 +245,31 @@ fn configured(ghost: &Ghost, core: ServerSet, passed: Index) -> Option<String> {
     let (idx, lead) = leader(ghost, core)?;
     let conf = lead.conf.filter(|placed| placed.index <= passed)?;
     if conf.conf.is_joint() {
-        return say(format_args!("{idx} leads and has not left {conf}"));
+        return violated(format_args!("{idx} leads and has not left {conf}"));
     }
     if conf.conf.voters().contains(idx) {
         return None;
     }
-    say(format_args!("{idx} leads without a vote in {conf}, which is committed"))
+    violated(format_args!("{idx} leads without a vote in {conf}, which is committed"))
 }
 
 fn newest_term(ghost: &Ghost, core: ServerSet) -> Term {
     core.iter().map(|idx| ghost.ghost_server(idx).view.term).max().unwrap_or(Term(0))
 }
 
-/// Who leads the core: the leader of the newest term among those that run.
+/// The leader of the core: of the running leaders, the one with the newest term.
 fn leader(ghost: &Ghost, core: ServerSet) -> Option<(ServerIdx, &GhostServer)> {
     let running = core.and(ghost.up()).iter().map(|idx| (idx, ghost.ghost_server(idx)));
     let leaders = running.filter(|(_, ghost_server)| ghost_server.view.leads());
     leaders.max_by_key(|(_, ghost_server)| ghost_server.view.term)
 }
 
-/// Whether the core is a quorum of every configuration that its members go by, and of the one
-/// before each, which may still come back.
+/// Whether the core is a quorum of every configuration that its members use, and of each previous
+/// one that may still return.
 fn can_decide(ghost: &Ghost, core: ServerSet) -> bool {
     let running = core.and(ghost.up());
-    let enough = |placed: Placed| placed.conf.is_quorum(running);
-    // Those who were never told of any membership wait for somebody who may be lost for good.
+    let enough = |placed: IndexedConf| placed.conf.is_quorum(running);
+    // Servers that know no configuration may wait for a server that is lost for good.
     let is_told = running.iter().any(|idx| ghost.ghost_server(idx).log.conf().is_some());
     is_told
         && running.iter().all(|idx| {

@@ -2,7 +2,7 @@
 //! entries of its own term.
 
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::CUT.or(Facts::APPENDED);
@@ -18,15 +18,15 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     }
     *witnessed += 1;
     let (leader, term) = (step.idx, step.now.term);
-    if let Some(gone) = step.gone.last() {
+    if let Some(gone) = step.removed.last() {
         let from = gone.index;
-        return say(format_args!("{leader} leads {term} and removed its own entries from {from} on"));
+        return violated(format_args!("{leader} leads {term} and removed its own entries from {from} on"));
     }
     let entry = ghost.subject().log.last();
     if step.appended.is_none() || entry.term == term {
         return None;
     }
-    say(format_args!("{leader} leads {term} and appended {entry}"))
+    violated(format_args!("{leader} leads {term} and appended {entry}"))
 }
 
 #[cfg(test)]
@@ -36,13 +36,13 @@ mod tests {
     use wavetank_raft::{Entry, Event, Index, LogOp, Payload, Term};
 
     #[test]
-    fn a_leader_appends_and_a_follower_gives_way() {
+    fn a_leader_appends_and_a_follower_truncates() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.propose(N1, 2);
         fixture.elect(N2, 3);
         fixture.replicate(N2, N1, 1);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
@@ -53,16 +53,16 @@ mod tests {
         let again = Entry::new(Term(2), Index(3), Payload::Noop);
         let write = fixture.write(None, LogOp::Replace([again].into()));
         fixture.step(N3, &Event::Timer, |_| {}, vec![write]);
-        fixture.speaks("n3 leads t2 and removed its own entries from i3 on");
+        fixture.expect_violation("n3 leads t2 and removed its own entries from i3 on");
     }
 
     #[test]
-    fn a_leader_does_not_append_for_others() {
+    fn a_leader_appends_only_its_own_term() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N3, 2);
         let old = Entry::new(Term(1), Index(3), Payload::Noop);
         let write = fixture.write(None, LogOp::Append([old].into()));
         fixture.step(N3, &Event::Timer, |_| {}, vec![write]);
-        fixture.speaks("n3 leads t2 and appended t1.i3");
+        fixture.expect_violation("n3 leads t2 and appended t1.i3");
     }
 }

@@ -1,8 +1,8 @@
-//! A server's log in memory is what it has asked its disk to keep: no entry is known that no write
-//! carries, and no write changes a log that the server does not know.
+//! A server's log in memory equals the log by its writes: every entry has a write, and every write
+//! changes the log in memory.
 
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::UNWRITTEN.or(Facts::APPENDED);
@@ -17,7 +17,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if memory == writes {
         return None;
     }
-    say(format_args!("the log of {idx} ends at {memory}; by its writes it ends at {writes}"))
+    violated(format_args!("the log of {idx} ends at {memory}; by its writes it ends at {writes}"))
 }
 
 #[cfg(test)]
@@ -30,14 +30,14 @@ mod tests {
     fn every_entry_has_its_write() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn one_in_memory_only() {
+    fn an_entry_without_a_write_is_reported() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
-        fixture.pose(N1, |scripted| scripted.view.last = LogId::new(Term(2), Index(3)));
-        fixture.speaks("the log of n1 ends at t2.i3; by its writes it ends at t2.i2");
+        fixture.set_view(N1, |scripted| scripted.view.last = LogId::new(Term(2), Index(3)));
+        fixture.expect_violation("the log of n1 ends at t2.i3; by its writes it ends at t2.i2");
     }
 }

@@ -1,7 +1,7 @@
 //! Log Matching: if two logs hold an entry of the same index and term, they are the same up to it.
 
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::{Index, LogId};
 
@@ -17,7 +17,7 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, log) = (step.idx, &ghost.subject().log);
     if let Some(entry) = step.hole {
         let last = log.last();
-        return say(format_args!("{idx} appended {entry} after {last}"));
+        return violated(format_args!("{idx} appended {entry} after {last}"));
     }
     let whole = (log.base().index.next(), log.last().index);
     let (from, upto) = if facts.touches(Facts::BOOTED) { whole } else { step.appended? };
@@ -30,20 +30,20 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     let (entry, before) = (LogId::new(entry.term, first), before.term);
-    say(format_args!("{idx} appended {entry} after an entry of {before}"))
+    violated(format_args!("{idx} appended {entry} after an entry of {before}"))
 }
 
-/// The first entry between two indexes that somebody else has too, above another log.
+/// The first entry between two indexes that another server also has, after a different log.
 fn first_twin(ghost: &Ghost, from: Index, upto: Index) -> Option<String> {
     let (second, log) = (ghost.step.idx, &ghost.subject().log);
     (from.0..=upto.0).map(Index).find_map(|index| {
         let link = log.link(index)?;
-        let head = ghost.history.head(index, link.term)?;
-        if head.link == link {
+        let holder = ghost.history.first_holder(index, link.term)?;
+        if holder.link == link {
             return None;
         }
-        let (id, first) = (LogId::new(link.term, index), head.by);
-        say(format_args!("{first} and {second} both have {id}, but not the same log up to it"))
+        let (id, first) = (LogId::new(link.term, index), holder.by);
+        violated(format_args!("{first} and {second} both have {id}, but not the same log up to it"))
     })
 }
 
@@ -67,36 +67,36 @@ mod tests {
         fixture.elect(N2, 3);
         fixture.propose(N2, 3);
         fixture.replicate(N2, N1, 1);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn one_name_is_one_log() {
+    fn one_index_and_term_is_one_log() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         append(&mut fixture, 2, 2);
-        fixture.speaks("n1 and n3 both have t2.i2, but not the same log");
+        fixture.expect_violation("n1 and n3 both have t2.i2, but not the same log");
     }
 
     #[test]
-    fn the_same_entry_after_another_is_another_log() {
+    fn an_equal_entry_after_a_different_one_is_another_log() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.append(N1, vec![Payload::Barrier]);
         append(&mut fixture, 1, 2);
         append(&mut fixture, 2, 3);
-        fixture.speaks("n1 and n3 both have t2.i3, but not the same log");
+        fixture.expect_violation("n1 and n3 both have t2.i3, but not the same log");
     }
 
     #[test]
     fn a_log_has_no_holes_and_terms_do_not_fall() {
         let mut holes = Fixture::three(&CHECK);
         append(&mut holes, 1, 3);
-        holes.speaks("n3 appended t1.i3 after t1.i1");
+        holes.expect_violation("n3 appended t1.i3 after t1.i1");
 
         let mut falls = Fixture::three(&CHECK);
         append(&mut falls, 4, 2);
         append(&mut falls, 3, 3);
-        falls.speaks("n3 appended t3.i3 after an entry of t4");
+        falls.expect_violation("n3 appended t3.i3 after an entry of t4");
     }
 }

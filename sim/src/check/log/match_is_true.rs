@@ -1,7 +1,7 @@
-//! What a leader believes to match on a follower is on that follower's disk.
+//! Entries up to a follower's match index are on that follower's disk.
 
 use crate::check::ghost::{Facts, Follower, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::Index;
 
@@ -14,7 +14,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     news(&ghost.step.followers_before, followers).find_map(|belief| one(ghost, belief, witnessed))
 }
 
-/// The beliefs that are new.
+/// The progress records whose match index grew.
 fn news<'a>(before: &'a [Follower], now: &'a [Follower]) -> impl Iterator<Item = &'a Follower> {
     now.iter().filter(move |follower| {
         let known = before.iter().find(|known| known.node == follower.node);
@@ -28,14 +28,14 @@ fn one(ghost: &Ghost, belief: &Follower, witnessed: &mut u64) -> Option<String> 
     let ghost_server = ghost.ghost_server_of(follower)?;
     *witnessed += 1;
     let (leader, term) = (ghost.step.idx, ghost.step.now.term);
-    // A server that has said that it is in a newer term may have dropped what it had; and a disk
-    // that was lost whole no longer holds what it held.
-    let excused = term < ghost_server.exposed || matched <= ghost_server.lost;
+    // A server that has sent a newer term may have dropped its entries, and a disk that was lost as a
+    // whole holds none.
+    let excused = term < ghost_server.announced_term || matched <= ghost_server.lost;
     if ghost_server.disk_holds(matched, link) || excused {
         return None;
     }
     let disk = ghost_server.disk.log.last();
-    say(format_args!(
+    violated(format_args!(
         "{leader}, leader of {term}, believes that {follower} has its log up to {matched}; \
          on its disk the log ends at {disk} or is another one"
     ))
@@ -50,16 +50,16 @@ mod tests {
     fn a_durable_match_is_true() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn what_is_only_in_memory_does_not_match() {
+    fn entries_in_memory_do_not_match() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.deliver(N1, N2, 0);
-        fixture.hear_match(N1, N2, Index(2));
-        fixture.speaks(
+        fixture.set_matched(N1, N2, Index(2));
+        fixture.expect_violation(
             "n1, leader of t2, believes that n2 has its log up to i2; on its disk the log ends at t1.i1",
         );
     }
@@ -69,21 +69,21 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N2, 2);
         fixture.elect(N1, 3);
-        fixture.hear_match(N1, N2, Index(2));
-        fixture.speaks("n1, leader of t3, believes that n2 has its log up to i2");
+        fixture.set_matched(N1, N2, Index(2));
+        fixture.expect_violation("n1, leader of t3, believes that n2 has its log up to i2");
     }
 
     #[test]
-    fn who_has_gone_on_to_a_newer_term_is_excused() {
+    fn a_follower_in_a_newer_term_is_excused() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         let rpc = fixture.deliver(N1, N2, 0);
         fixture.sync(N2);
-        let yes = fixture.yes(N1, N2, rpc);
+        let yes = fixture.acknowledgement(N1, N2, rpc);
         fixture.step(N2, &wavetank_raft::Event::Timer, |_| {}, vec![yes]);
         fixture.elect(N3, 3);
         fixture.replicate(N3, N2, 1);
-        fixture.hear_match(N1, N2, Index(2));
-        fixture.is_quiet();
+        fixture.set_matched(N1, N2, Index(2));
+        fixture.expect_holds();
     }
 }

@@ -1,7 +1,7 @@
-//! What a leader knows of a follower only grows while it leads, and makes sense.
+//! A leader's progress record of a follower is consistent, and its match index only grows.
 
 use crate::check::ghost::{Facts, Follower, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::Index;
@@ -22,22 +22,22 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     })
 }
 
-/// What does not make sense about a belief of a leader with a log up to `last`, if `was` matched
-/// before.
+/// What is wrong with a progress record of a leader whose log ends at `last`, if `was` was the match
+/// index before.
 fn insane(leader: ServerIdx, last: Index, was: Index, now: &Follower) -> Option<String> {
     let Follower { node, matched, next } = now;
     if *matched < was {
-        return say(format_args!(
+        return violated(format_args!(
             "{leader} knew that {node} matches up to {was}, and now believes {matched}"
         ));
     }
     if next <= matched {
-        return say(format_args!(
+        return violated(format_args!(
             "{leader} knows that {node} matches up to {matched}, and would send {next} next"
         ));
     }
     if last < *matched {
-        return say(format_args!(
+        return violated(format_args!(
             "{leader} believes that {node} matches up to {matched}; its own log ends at {last}"
         ));
     }
@@ -50,31 +50,31 @@ mod tests {
     use crate::check::fixture::{Fixture, N1, N2, N3};
 
     #[test]
-    fn it_grows() {
+    fn matched_grows() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.settle(N2, 3);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn it_does_not_shrink() {
+    fn matched_does_not_shrink() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
-        fixture.hear_match(N1, N3, Index(1));
-        fixture.speaks("n1 knew that n3 matches up to i2, and now believes i1");
+        fixture.set_matched(N1, N3, Index(1));
+        fixture.expect_violation("n1 knew that n3 matches up to i2, and now believes i1");
     }
 
     #[test]
-    fn a_new_reign_begins_anew() {
+    fn a_new_term_of_leadership_resets_progress() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.elect(N1, 3);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn it_is_within_the_log_and_below_what_comes_next() {
+    fn matched_is_within_the_log_and_below_next() {
         let belief = |matched, next| Follower { node: N2.node(), matched: Index(matched), next: Index(next) };
         let says = |matched, next| insane(N1, Index(9), Index::ZERO, &belief(matched, next));
         assert_eq!(says(9, 10), None);

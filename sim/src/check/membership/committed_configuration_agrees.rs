@@ -1,7 +1,7 @@
-//! A server that has committed a configuration goes by the same one as every other server that has.
+//! All servers that have committed the same index use the same configuration.
 
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::COMMIT.or(Facts::CONFIGURED);
@@ -25,7 +25,9 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     let there = committed.map_or_else(|| "nothing".to_owned(), |it| it.to_string());
-    say(format_args!("{idx} has committed up to {commit} and goes by {in_force}; committed there is {there}"))
+    violated(format_args!(
+        "{idx} has committed up to {commit} and goes by {in_force}; committed there is {there}"
+    ))
 }
 
 #[cfg(test)]
@@ -35,35 +37,37 @@ mod tests {
     use wavetank_raft::{Index, Payload};
 
     #[test]
-    fn one_for_all() {
+    fn equal_committed_configurations_are_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
         fixture.replicate(N1, N2, 2);
         fixture.commit(N1, 3);
         fixture.commit(N2, 3);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn not_an_own_one() {
+    fn a_different_committed_configuration_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
-        fixture.pose(N3, |scripted| scripted.configuration = Some((Index(1), voters(&[N2, N3]))));
-        fixture
-            .speaks("n3 has committed up to i2 and goes by n2 n3 at i1; committed there is n1 n2 n3 at i1");
+        fixture.set_view(N3, |scripted| scripted.configuration = Some((Index(1), voters(&[N2, N3]))));
+        fixture.expect_violation(
+            "n3 has committed up to i2 and goes by n2 n3 at i1; committed there is n1 n2 n3 at i1",
+        );
     }
 
     #[test]
-    fn not_one_that_is_passed() {
+    fn an_outdated_configuration_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
         fixture.replicate(N1, N2, 2);
         fixture.commit(N1, 3);
         fixture.commit(N2, 3);
-        fixture.pose(N2, |scripted| scripted.configuration = Some((Index(1), voters(&[N1, N2, N3]))));
-        fixture
-            .speaks("n2 has committed up to i3 and goes by n1 n2 n3 at i1; committed there is n1 n2 at i3");
+        fixture.set_view(N2, |scripted| scripted.configuration = Some((Index(1), voters(&[N1, N2, N3]))));
+        fixture.expect_violation(
+            "n2 has committed up to i3 and goes by n1 n2 n3 at i1; committed there is n1 n2 at i3",
+        );
     }
 }

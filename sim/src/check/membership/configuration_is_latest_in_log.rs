@@ -1,8 +1,8 @@
-//! The configuration in force is the last one in the log, committed or not; with none in the log,
+//! The configuration in force is the last one in the log, committed or not. Without one in the log it is
 //! the snapshot's.
 
-use crate::check::ghost::{Facts, Ghost, Placed};
-use crate::check::{Check, say};
+use crate::check::ghost::{Facts, Ghost, IndexedConf};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::CONFIGURED
@@ -22,9 +22,10 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if in_force == latest {
         return None;
     }
-    let words = |placed: Option<Placed>| placed.map_or_else(|| "nothing".to_owned(), |it| it.to_string());
-    let (idx, in_force, latest) = (ghost.step.idx, words(in_force), words(latest));
-    say(format_args!("{idx} goes by {in_force}; the latest in its log is {latest}"))
+    let sentence =
+        |placed: Option<IndexedConf>| placed.map_or_else(|| "nothing".to_owned(), |it| it.to_string());
+    let (idx, in_force, latest) = (ghost.step.idx, sentence(in_force), sentence(latest));
+    violated(format_args!("{idx} goes by {in_force}; the latest in its log is {latest}"))
 }
 
 #[cfg(test)]
@@ -34,17 +35,17 @@ mod tests {
     use wavetank_raft::{Index, Payload};
 
     #[test]
-    fn from_the_append_on_and_back_with_the_cut() {
+    fn a_configuration_is_in_force_from_its_append_until_it_is_cut() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
         fixture.elect(N2, 3);
         fixture.replicate(N2, N1, 2);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn not_rolled_back() {
+    fn a_cut_configuration_must_be_rolled_back() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
@@ -56,11 +57,11 @@ mod tests {
             scripted.configuration = Some((Index(3), voters(&[N1, N2])));
         };
         fixture.step(N1, &wavetank_raft::Event::Persisted(wavetank_raft::Token(rpc.0)), stuck, vec![write]);
-        fixture.speaks("n1 goes by n1 n2 at i3; the latest in its log is n1 n2 n3 at i1");
+        fixture.expect_violation("n1 goes by n1 n2 at i3; the latest in its log is n1 n2 n3 at i1");
     }
 
     #[test]
-    fn not_only_once_committed() {
+    fn an_uncommitted_configuration_is_in_force() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         let entry = wavetank_raft::Entry::new(
@@ -73,6 +74,6 @@ mod tests {
             scripted.configuration = Some((Index(1), voters(&[N1, N2, N3])));
         };
         fixture.step(N1, &wavetank_raft::Event::Timer, late, vec![write]);
-        fixture.speaks("n1 goes by n1 n2 n3 at i1; the latest in its log is n1 n2 at i3");
+        fixture.expect_violation("n1 goes by n1 n2 n3 at i1; the latest in its log is n1 n2 at i3");
     }
 }

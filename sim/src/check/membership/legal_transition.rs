@@ -1,8 +1,8 @@
-//! From one configuration only certain others may follow: one voter more or less, or a joint one,
-//! which is left for what it led to, and only once it is committed.
+//! A configuration changes by one voter, or to a joint configuration. A joint configuration changes only
+//! to its new voters, and only once it is committed.
 
 use crate::check::ghost::{Conf, Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 /// Legal transitions (M5).
@@ -36,7 +36,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         let from = (*from)?;
         *witnessed += 1;
         let why = wrong(from.conf, to.conf, from.index <= commit)?;
-        say(format_args!("{leader} went from {from} to {to}: {why}"))
+        violated(format_args!("{leader} went from {from} to {to}: {why}"))
     })
 }
 
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn simple_steps() {
+    fn simple_changes() {
         let three = conf(0b0111, 0);
         assert_eq!(wrong(three, conf(0b1111, 0), true), None);
         assert_eq!(wrong(three, conf(0b0011, 0), true), None);
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn joint_steps() {
+    fn joint_changes() {
         let (old, joint, new) = (conf(0b00111, 0), conf(0b11001, 0b00111), conf(0b11001, 0));
         assert_eq!(wrong(old, joint, true), None);
         assert_eq!(wrong(joint, new, true), None);
@@ -74,12 +74,12 @@ mod tests {
     }
 
     #[test]
-    fn in_a_story() {
+    fn a_change_by_a_leader() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
-        fixture.is_quiet();
+        fixture.expect_holds();
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N3]))]);
-        fixture.speaks("n1 went from n1 n2 at i3 to n1 n3 at i4: more than one voter came or went");
+        fixture.expect_violation("n1 went from n1 n2 at i3 to n1 n3 at i4: more than one voter came or went");
     }
 }

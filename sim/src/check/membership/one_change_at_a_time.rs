@@ -1,7 +1,7 @@
-//! A leader changes the membership only when the change before is committed, its own or inherited.
+//! A leader changes the membership only when the previous change is committed, its own or inherited.
 
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 /// One change at a time (M3).
@@ -16,7 +16,9 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         if pending.index <= commit {
             return None;
         }
-        say(format_args!("{leader} appended {next} while {pending} was not committed (only {commit} was)"))
+        violated(format_args!(
+            "{leader} appended {next} while {pending} was not committed (only {commit} was)"
+        ))
     })
 }
 
@@ -32,23 +34,23 @@ mod tests {
     }
 
     #[test]
-    fn one_after_the_other() {
+    fn a_change_after_a_committed_one_is_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         change(&mut fixture, N1, &[N1, N2]);
         fixture.replicate(N1, N2, 2);
         fixture.commit(N1, 3);
         change(&mut fixture, N1, &[N1]);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn not_two_at_once() {
+    fn two_pending_changes_are_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         change(&mut fixture, N1, &[N1, N2]);
         change(&mut fixture, N1, &[N1]);
-        fixture.speaks("n1 appended n1 at i4 while n1 n2 at i3 was not committed (only i2 was)");
+        fixture.expect_violation("n1 appended n1 at i4 while n1 n2 at i3 was not committed (only i2 was)");
     }
 
     #[test]
@@ -59,6 +61,6 @@ mod tests {
         fixture.replicate(N1, N3, 2);
         fixture.elect(N3, 3);
         change(&mut fixture, N3, &[N3]);
-        fixture.speaks("n3 appended n3 at i5 while n1 n2 at i3 was not committed");
+        fixture.expect_violation("n3 appended n3 at i5 while n1 n2 at i3 was not committed");
     }
 }

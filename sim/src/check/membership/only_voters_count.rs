@@ -1,8 +1,7 @@
-//! The sets that are counted with are the voters of the configuration in force, nobody more and
-//! nobody less.
+//! A server counts quorums with exactly the voters of the configuration in force.
 
 use crate::check::ghost::{Conf, Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 /// Only voters count (M7).
@@ -17,8 +16,8 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     match in_force {
-        Some(in_force) => say(format_args!("{idx} counts with others than the voters of {in_force}")),
-        None => say(format_args!("{idx} counts with somebody, and knows no configuration")),
+        Some(in_force) => violated(format_args!("{idx} counts with others than the voters of {in_force}")),
+        None => violated(format_args!("{idx} counts with somebody, and knows no configuration")),
     }
 }
 
@@ -30,21 +29,21 @@ mod tests {
     use wavetank_raft::{Index, Payload};
 
     #[test]
-    fn the_voters() {
+    fn the_voters_count() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn and_nobody_else() {
+    fn other_servers_do_not_count() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
-        fixture.pose(N1, |scripted| {
+        fixture.set_view(N1, |scripted| {
             scripted.configuration = Some((Index(3), voters(&[N1, N2])));
             scripted.counted = Some(Conf::of(&voters(&[N1, N2, N3])));
         });
-        fixture.speaks("n1 counts with others than the voters of n1 n2 at i3");
+        fixture.expect_violation("n1 counts with others than the voters of n1 n2 at i3");
     }
 }

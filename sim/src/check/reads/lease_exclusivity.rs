@@ -1,11 +1,11 @@
-//! As long as a server may read under its lease, nobody leads a newer term, and nothing is
-//! committed that it does not know of.
+//! While a server may read under its lease, no newer term has a leader, and the server knows all
+//! committed entries.
 //!
-//! Void where clocks do not keep the bound that leases assume.
+//! Not judged where clocks do not keep the bound that leases assume.
 
-use crate::check::ghost::{Asked, Facts, Ghost};
+use crate::check::ghost::{Facts, Ghost, PendingRead};
 use crate::check::reads::verified_leader::is_outdated;
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 /// Leases are exclusive (R4).
@@ -17,9 +17,9 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let idx = ghost.step.idx;
     ghost.step.allowed.iter().filter(|allowed| allowed.asked.leased).find_map(|allowed| {
         *witnessed += 1;
-        let Asked { request, term, led, committed, .. } = allowed.asked;
+        let PendingRead { request, term, led, committed, .. } = allowed.asked;
         if is_outdated(&allowed.asked) {
-            return say(format_args!(
+            return violated(format_args!(
                 "{idx} answers {request} under a lease of {term}; {led} had a leader by then"
             ));
         }
@@ -27,7 +27,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         if committed <= index {
             return None;
         }
-        say(format_args!(
+        violated(format_args!(
             "{idx} lets {request} read at {index} under a lease; {committed} was committed by then"
         ))
     })
@@ -37,33 +37,33 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
 mod tests {
     use super::*;
     use crate::check::fixture::{Fixture, N1, N2};
-    use crate::check::{Clocks, Options};
+    use crate::check::{ClockBound, Options};
     use wavetank_raft::{Answer, Index, ReadPath};
 
     #[test]
-    fn one_leader_under_its_lease() {
+    fn a_read_of_the_only_leader_is_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.read(N1, 50, ReadPath::Lease);
         fixture.allow(N1, 50, Answer::Readable { index: Index(2) });
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn a_newer_leader_ends_it() {
+    fn a_newer_leader_ends_the_lease() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.campaign(N2, 3);
-        fixture.usurp(N2, 3);
+        fixture.become_leader(N2, 3);
         fixture.read(N1, 50, ReadPath::Lease);
         fixture.allow(N1, 50, Answer::Readable { index: Index(2) });
-        fixture.speaks("n1 answers r50 under a lease of t2; t3 had a leader by then");
+        fixture.expect_violation("n1 answers r50 under a lease of t2; t3 had a leader by then");
     }
 
     #[test]
-    fn clocks_without_a_bound_show_nothing() {
+    fn the_check_is_off_if_clocks_are_unbounded() {
         let bounded = Options::default();
-        assert!(CHECK.is_wanted(&bounded));
-        assert!(!CHECK.is_wanted(&Options { clocks: Clocks::Unbounded, ..bounded }));
+        assert!(CHECK.is_enabled(&bounded));
+        assert!(!CHECK.is_enabled(&Options { clocks: ClockBound::Unbounded, ..bounded }));
     }
 }

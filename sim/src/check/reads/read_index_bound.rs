@@ -1,7 +1,7 @@
-//! A read sees at least everything that was committed anywhere when it was asked for.
+//! A read sees at least all entries that were committed anywhere when it was requested.
 
-use crate::check::ghost::{Asked, Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::ghost::{Facts, Ghost, PendingRead};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 /// The bound of a read index (R1).
@@ -11,9 +11,9 @@ pub(crate) const CHECK: Check =
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let idx = ghost.step.idx;
     ghost.step.allowed.iter().find_map(|allowed| {
-        let Asked { request, committed, indexed, leased, .. } = allowed.asked;
+        let PendingRead { request, committed, indexed, leased, .. } = allowed.asked;
         let index = allowed.index?;
-        // What a lease shows is judged with the lease.
+        // `lease_exclusivity` judges reads under a lease.
         if !indexed || leased {
             return None;
         }
@@ -21,7 +21,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         if committed <= index {
             return None;
         }
-        say(format_args!(
+        violated(format_args!(
             "{idx} lets {request} read at {index}; when it was asked, {committed} was committed"
         ))
     })
@@ -34,20 +34,20 @@ mod tests {
     use wavetank_raft::{Answer, Index, ReadPath};
 
     #[test]
-    fn what_was_committed_is_seen() {
+    fn a_read_of_all_committed_entries_is_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.read(N1, 50, ReadPath::Index);
         fixture.allow(N1, 50, Answer::Readable { index: Index(2) });
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn the_past_is_not() {
+    fn a_read_below_the_commit_index_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.read(N1, 50, ReadPath::Index);
         fixture.allow(N1, 50, Answer::Readable { index: Index(1) });
-        fixture.speaks("n1 lets r50 read at i1; when it was asked, i2 was committed");
+        fixture.expect_violation("n1 lets r50 read at i1; when it was asked, i2 was committed");
     }
 }

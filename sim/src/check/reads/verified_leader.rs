@@ -1,29 +1,29 @@
-//! If a server says that it led after it was asked, that is true: no newer leader had been elected
-//! when it was asked.
+//! A server confirms its leadership only if no newer leader had been elected when the confirmation was
+//! requested.
 
-use crate::check::ghost::{Asked, Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::ghost::{Facts, Ghost, PendingRead};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 /// Leadership is verified.
 pub(crate) const CHECK: Check =
     Check::new("verified_leader", "thesis §6.4", JudgeLevel::History, Facts::READABLE, judge);
 
-/// Whether a newer term had a leader when this was asked.
-pub(crate) fn is_outdated(asked: &Asked) -> bool {
+/// Whether a newer term had a leader when this read was requested.
+pub(crate) fn is_outdated(asked: &PendingRead) -> bool {
     asked.term < asked.led
 }
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let idx = ghost.step.idx;
-    // What a lease shows is judged with the lease.
+    // `lease_exclusivity` judges reads under a lease.
     ghost.step.allowed.iter().map(|allowed| &allowed.asked).filter(|asked| !asked.leased).find_map(|asked| {
         *witnessed += 1;
         if !is_outdated(asked) {
             return None;
         }
-        let Asked { request, term, led, .. } = asked;
-        say(format_args!(
+        let PendingRead { request, term, led, .. } = asked;
+        violated(format_args!(
             "{idx} answers {request} as leader of {term}; when it was asked, {led} had a leader"
         ))
     })
@@ -36,24 +36,24 @@ mod tests {
     use wavetank_raft::{Answer, ReadPath};
 
     #[test]
-    fn an_election_after_the_question_does_not_matter() {
+    fn an_election_after_the_request_does_not_matter() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.read(N1, 50, ReadPath::Verify);
         fixture.campaign(N2, 3);
-        fixture.usurp(N2, 3);
+        fixture.become_leader(N2, 3);
         fixture.allow(N1, 50, Answer::Done);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn one_before_the_question_does() {
+    fn an_election_before_the_request_matters() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.campaign(N2, 3);
-        fixture.usurp(N2, 3);
+        fixture.become_leader(N2, 3);
         fixture.read(N1, 50, ReadPath::Verify);
         fixture.allow(N1, 50, Answer::Done);
-        fixture.speaks("n1 answers r50 as leader of t2; when it was asked, t3 had a leader");
+        fixture.expect_violation("n1 answers r50 as leader of t2; when it was asked, t3 had a leader");
     }
 }

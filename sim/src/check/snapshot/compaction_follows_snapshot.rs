@@ -1,7 +1,7 @@
-//! The beginning of a log goes only when a durable snapshot stands for it.
+//! A log prefix is compacted only if a durable snapshot covers it.
 
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 /// Compaction follows the snapshot.
@@ -15,7 +15,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if index <= snapshot.index {
         return None;
     }
-    say(format_args!("{idx} drops its log up to {index}; its newest durable snapshot is of {snapshot}"))
+    violated(format_args!("{idx} drops its log up to {index}; its newest durable snapshot is of {snapshot}"))
 }
 
 #[cfg(test)]
@@ -30,19 +30,19 @@ mod tests {
     }
 
     #[test]
-    fn after_the_snapshot() {
+    fn compaction_after_the_snapshot_is_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.captured(N1, LogId::new(Term(2), Index(2)), 7);
         compact(&mut fixture, 2);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn not_before_it() {
+    fn compaction_before_the_snapshot_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         compact(&mut fixture, 2);
-        fixture.speaks("n1 drops its log up to i2; its newest durable snapshot is of t0.i0");
+        fixture.expect_violation("n1 drops its log up to i2; its newest durable snapshot is of t0.i0");
     }
 }

@@ -1,7 +1,7 @@
-//! A snapshot from the leader takes the place of what it stands for, and of nothing else.
+//! An installed snapshot replaces the log prefix that it covers, and no other entry.
 
-use crate::check::ghost::{Discarded, Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::ghost::{DiscardedLog, Facts, Ghost};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::SNAPSHOT.or(Facts::COMPACTED);
@@ -13,16 +13,16 @@ pub(crate) const CHECK: Check =
 fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     let idx = step.idx;
-    if let Some(Discarded { snapshot, last, held: true }) = step.discarded
+    if let Some(DiscardedLog { snapshot, last, held: true }) = step.discarded
         && snapshot.index < last.index
     {
-        return say(format_args!(
+        return violated(format_args!(
             "{idx} had {snapshot} and installed a snapshot of it; the log up to {last} went"
         ));
     }
     let (was, now) = (step.was.snapshot, step.now.snapshot);
     if now.index < was.index {
-        return say(format_args!("{idx} had a snapshot of {was} and now has one of {now}"));
+        return violated(format_args!("{idx} had a snapshot of {was} and now has one of {now}"));
     }
     if !facts.touches(Facts::INSTALLED) {
         return None;
@@ -36,18 +36,20 @@ fn installed(ghost: &Ghost) -> Option<String> {
     let (idx, snapshot) = (step.idx, step.now.snapshot);
     let (was, now) = (step.was.vote, step.now.vote);
     if step.was.term == step.now.term && was != now {
-        return say(format_args!("a snapshot changed the vote of {idx} from {was:?} to {now:?}"));
+        return violated(format_args!("a snapshot changed the vote of {idx} from {was:?} to {now:?}"));
     }
     let (base, last) = (log.base(), log.last());
     let follows = base.index <= snapshot.index && snapshot.index <= last.index;
     if !follows || !log.has(snapshot) {
-        return say(format_args!("{idx} installed a snapshot of {snapshot}; its log is ({base}, {last}]"));
+        return violated(format_args!(
+            "{idx} installed a snapshot of {snapshot}; its log is ({base}, {last}]"
+        ));
     }
     let (was, now) = (step.was.applied, step.now.applied);
     if was <= now {
         return None;
     }
-    say(format_args!("a snapshot took the applied index of {idx} back from {was} to {now}"))
+    violated(format_args!("a snapshot took the applied index of {idx} back from {was} to {now}"))
 }
 
 #[cfg(test)]
@@ -74,49 +76,49 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_snapshot_stays() {
+    fn entries_after_the_snapshot_stay() {
         let snapshot = LogId::new(Term(2), Index(3));
         let mut fixture = fixture();
         fixture.install(N3, snapshot, LogOp::Compact(Index(3)), |scripted| at(scripted, snapshot));
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn what_follows_the_snapshot_does_not_go() {
+    fn entries_after_the_snapshot_are_not_removed() {
         let snapshot = LogId::new(Term(2), Index(3));
         let mut fixture = fixture();
         fixture.install(N3, snapshot, LogOp::Discard, |scripted| at(scripted, snapshot));
-        fixture.speaks("n3 had t2.i3 and installed a snapshot of it; the log up to t2.i4 went");
+        fixture.expect_violation("n3 had t2.i3 and installed a snapshot of it; the log up to t2.i4 went");
     }
 
     #[test]
-    fn what_is_in_conflict_goes() {
+    fn a_conflicting_log_is_discarded() {
         let snapshot = LogId::new(Term(3), Index(3));
         let mut right = fixture();
         right.install(N3, snapshot, LogOp::Discard, |scripted| {
             at(scripted, snapshot);
             scripted.view.last = snapshot;
         });
-        right.is_quiet();
+        right.expect_holds();
 
         let mut wrong = fixture();
         wrong.install(N3, snapshot, LogOp::Compact(Index(3)), |scripted| at(scripted, snapshot));
-        wrong.speaks("n3 installed a snapshot of t3.i3; its log is (t2.i3, t2.i4]");
+        wrong.expect_violation("n3 installed a snapshot of t3.i3; its log is (t2.i3, t2.i4]");
     }
 
     #[test]
-    fn vote_and_position_stay() {
+    fn an_install_keeps_vote_and_applied_index() {
         let snapshot = LogId::new(Term(2), Index(3));
         let mut vote = fixture();
         vote.install(N3, snapshot, LogOp::Compact(Index(3)), |scripted| {
             at(scripted, snapshot);
             scripted.view.vote = None;
         });
-        vote.speaks("a snapshot changed the vote of n3 from Some(n1) to None");
+        vote.expect_violation("a snapshot changed the vote of n3 from Some(n1) to None");
 
         let mut older = fixture();
-        older.pose(N3, |scripted| at(scripted, snapshot));
-        older.pose(N3, |scripted| at(scripted, LogId::new(Term(2), Index(2))));
-        older.speaks("n3 had a snapshot of t2.i3 and now has one of t2.i2");
+        older.set_view(N3, |scripted| at(scripted, snapshot));
+        older.set_view(N3, |scripted| at(scripted, LogId::new(Term(2), Index(2))));
+        older.expect_violation("n3 had a snapshot of t2.i3 and now has one of t2.i2");
     }
 }

@@ -1,7 +1,7 @@
-//! A snapshot stands for a prefix that was committed, with the configuration in force there.
+//! A snapshot holds a committed prefix of the log, with the configuration in force at its end.
 
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::LogId;
 
@@ -24,8 +24,12 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     }
     match ghost.history.conf_at(last.index) {
         Some(was) if was == says => None,
-        Some(was) => say(format_args!("{idx} has a snapshot of {last} that says {says}; in force was {was}")),
-        None => say(format_args!("{idx} has a snapshot of {last} that says {says}; nothing was in force")),
+        Some(was) => {
+            violated(format_args!("{idx} has a snapshot of {last} that says {says}; in force was {was}"))
+        }
+        None => {
+            violated(format_args!("{idx} has a snapshot of {last} that says {says}; nothing was in force"))
+        }
     }
 }
 
@@ -33,7 +37,7 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
 fn entry(ghost: &Ghost, last: LogId, witnessed: &mut u64) -> Option<String> {
     let (idx, committed) = (ghost.step.idx, ghost.history.committed());
     if committed < last.index {
-        return say(format_args!(
+        return violated(format_args!(
             "{idx} has a snapshot of {last}, but only {committed} is committed anywhere"
         ));
     }
@@ -43,7 +47,7 @@ fn entry(ghost: &Ghost, last: LogId, witnessed: &mut u64) -> Option<String> {
     if other == last {
         return None;
     }
-    say(format_args!("{idx} has a snapshot of {last}, where {by} committed {other}"))
+    violated(format_args!("{idx} has a snapshot of {last}, where {by} committed {other}"))
 }
 
 #[cfg(test)]
@@ -72,30 +76,32 @@ mod tests {
     }
 
     #[test]
-    fn of_what_is_committed() {
+    fn a_snapshot_of_committed_entries_is_legal() {
         let mut fixture = fixture();
         capture(&mut fixture, LogId::new(Term(2), Index(2)), &[N1, N2, N3], 1);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn not_of_what_is_not() {
+    fn a_snapshot_of_uncommitted_entries_is_not() {
         let mut fixture = fixture();
         capture(&mut fixture, LogId::new(Term(2), Index(3)), &[N1, N2], 3);
-        fixture.speaks("n1 has a snapshot of t2.i3, but only i2 is committed");
+        fixture.expect_violation("n1 has a snapshot of t2.i3, but only i2 is committed");
     }
 
     #[test]
-    fn not_of_another_term() {
+    fn a_snapshot_names_the_term_that_was_committed() {
         let mut fixture = fixture();
         capture(&mut fixture, LogId::new(Term(1), Index(2)), &[N1, N2, N3], 1);
-        fixture.speaks("n1 has a snapshot of t1.i2, where n1 committed t2.i2");
+        fixture.expect_violation("n1 has a snapshot of t1.i2, where n1 committed t2.i2");
     }
 
     #[test]
-    fn not_with_a_configuration_that_may_still_go() {
+    fn a_snapshot_holds_no_uncommitted_configuration() {
         let mut fixture = fixture();
         capture(&mut fixture, LogId::new(Term(2), Index(2)), &[N1, N2], 3);
-        fixture.speaks("n1 has a snapshot of t2.i2 that says n1 n2 at i3; in force was n1 n2 n3 at i1");
+        fixture.expect_violation(
+            "n1 has a snapshot of t2.i2 that says n1 n2 at i3; in force was n1 n2 n3 at i1",
+        );
     }
 }

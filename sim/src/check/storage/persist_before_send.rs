@@ -1,13 +1,13 @@
-//! Nothing is promised that a crash at this instant would undo: votes, acknowledged entries and
-//! acknowledged snapshots are on the disk before anybody hears of them.
+//! A server promises nothing that a crash at this instant would undo: votes, acknowledged entries and
+//! acknowledged snapshots are on the disk before the message is sent.
 
 use crate::check::ghost::{Facts, Ghost, GhostServer, Promise};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{HardState, NodeId, Term};
 
-/// A message left that binds its sender.
+/// A message was sent that binds its sender.
 pub(crate) const PROMISES: Facts =
     Facts::SENT_GRANT.or(Facts::SENT_CANDIDACY).or(Facts::SENT_ACK).or(Facts::SENT_SNAPSHOT_ACK);
 
@@ -18,7 +18,7 @@ pub(crate) const CHECK: Check =
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, ghost_server) = (ghost.step.idx, ghost.subject());
     *witnessed += 1;
-    let promise = ghost.step.exposures.iter().find(|promise| !is_borne_out(idx, promise, ghost_server))?;
+    let promise = ghost.step.promises.iter().find(|promise| !is_borne_out(idx, promise, ghost_server))?;
     early(idx, promise, ghost_server)
 }
 
@@ -26,7 +26,7 @@ fn votes(hard: HardState, term: Term, candidate: NodeId) -> bool {
     term < hard.term || hard == HardState { term, vote: Some(candidate) }
 }
 
-/// Whether a disk bears a promise out.
+/// Whether the disk holds what a promise claims.
 fn is_borne_out(idx: ServerIdx, promise: &Promise, ghost_server: &GhostServer) -> bool {
     let hard = ghost_server.disk.hard;
     match *promise {
@@ -36,7 +36,7 @@ fn is_borne_out(idx: ServerIdx, promise: &Promise, ghost_server: &GhostServer) -
         Promise::SnapshotAck { term, upto } => {
             term <= hard.term && (ghost_server.disk_covers(upto.index) || ghost_server.disk_has(upto))
         }
-        // Binds nobody.
+        // These do not bind their sender.
         Promise::PreGrant { .. } | Promise::TimeoutNow { .. } => true,
     }
 }
@@ -54,7 +54,9 @@ fn early(idx: ServerIdx, promise: &Promise, ghost_server: &GhostServer) -> Optio
     let HardState { term, vote } = ghost_server.disk.hard;
     let vote = vote.map_or_else(String::new, |vote| format!(" with a vote for {vote}"));
     let (last, snapshot) = (ghost_server.disk.log.last(), ghost_server.disk.snapshot);
-    say(format_args!("{idx} {what}; its disk has {term}{vote}, a log up to {last}, a snapshot of {snapshot}"))
+    violated(format_args!(
+        "{idx} {what}; its disk has {term}{vote}, a log up to {last}, a snapshot of {snapshot}"
+    ))
 }
 
 #[cfg(test)]
@@ -64,11 +66,11 @@ mod tests {
     use wavetank_raft::{Event, LogId, LogOp, Request, RequestVote, RpcId, Token};
 
     #[test]
-    fn after_the_disk_everything_may_leave() {
+    fn after_the_write_everything_may_be_sent() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.settle(N3, 3);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
@@ -78,45 +80,47 @@ mod tests {
         let write = fixture.write(Some(hard), LogOp::Keep);
         let grant = fixture.granting(N1, RpcId(1), 2);
         fixture.step(N2, &Event::Timer, |_| {}, vec![write, grant]);
-        fixture.speaks("n2 gave n1 its vote of t2; its disk has t1, a log up to t1.i1");
+        fixture.expect_violation("n2 gave n1 its vote of t2; its disk has t1, a log up to t1.i1");
     }
 
     #[test]
-    fn so_does_asking_for_votes() {
+    fn a_vote_request_waits_for_the_disk() {
         let mut fixture = Fixture::three(&CHECK);
         let last_log = fixture.scripted(N1).view.last;
         let request =
             Request::RequestVote(RequestVote { term: Term(2), last_log, leadership_transfer: false });
         let send = wavetank_raft::Action::Send { to: N2.node(), rpc: RpcId(1), request };
         fixture.step(N1, &Event::Timer, |scripted| scripted.view.term = Term(2), vec![send]);
-        fixture.speaks("n1 asked for votes in t2; its disk has t1");
+        fixture.expect_violation("n1 asked for votes in t2; its disk has t1");
     }
 
     #[test]
-    fn so_do_entries() {
+    fn an_acknowledgement_waits_for_the_disk() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         let rpc = fixture.deliver(N1, N2, 0);
-        let yes = fixture.yes(N1, N2, rpc);
+        let yes = fixture.acknowledgement(N1, N2, rpc);
         fixture.step(N2, &Event::Persisted(Token(0)), |_| {}, vec![yes]);
-        fixture.speaks("n2 acknowledged t2.i2 in t2; its disk has t2 with a vote for n1, a log up to t1.i1");
+        fixture.expect_violation(
+            "n2 acknowledged t2.i2 in t2; its disk has t2 with a vote for n1, a log up to t1.i1",
+        );
     }
 
     #[test]
-    fn a_term_must_be_on_the_disk_for_an_acknowledgement() {
+    fn an_acknowledgement_needs_its_term_on_the_disk() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.crash(N2);
         fixture.boot_with_vote(N2, 1, None);
-        fixture.pose(N2, |scripted| scripted.view.term = Term(2));
+        fixture.set_view(N2, |scripted| scripted.view.term = Term(2));
         let rpc = fixture.deliver(N1, N2, 2);
-        let yes = fixture.yes(N1, N2, rpc);
+        let yes = fixture.acknowledgement(N1, N2, rpc);
         fixture.step(N2, &Event::Persisted(Token(0)), |_| {}, vec![yes]);
-        fixture.speaks("n2 acknowledged t2.i2 in t2; its disk has t1");
+        fixture.expect_violation("n2 acknowledged t2.i2 in t2; its disk has t1");
     }
 
     #[test]
-    fn who_is_on_a_newer_term_promises_nothing_about_the_old_one() {
+    fn an_acknowledgement_of_an_older_term_binds_no_disk() {
         let mut ghost_server = GhostServer::default();
         ghost_server.disk.hard = HardState { term: Term(5), vote: None };
         let upto = LogId::new(Term(3), wavetank_raft::Index(8));

@@ -1,8 +1,8 @@
-//! What a server starts from makes a whole: no hole, nothing damaged taken for sound, no gap
-//! between the snapshot and the log.
+//! The log that a server recovers is whole: no hole, no damaged entry, no gap between the snapshot and
+//! the log.
 
 use crate::check::ghost::{Chain, Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::Index;
 
@@ -12,12 +12,12 @@ pub(crate) const CHECK: Check =
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
-    let (idx, found, log) = (ghost.step.idx, &ghost.step.found, &ghost.subject().log);
+    let (idx, found, log) = (ghost.step.idx, &ghost.step.recovered, &ghost.subject().log);
     if let Some(index) = found.hole {
-        return say(format_args!("{idx} starts with a log that has a hole before {index}"));
+        return violated(format_args!("{idx} starts with a log that has a hole before {index}"));
     }
     if let Some(index) = first_damaged(log, &found.kept.log) {
-        return say(format_args!(
+        return violated(format_args!(
             "{idx} starts with an entry at {index} that is not the one that was written"
         ));
     }
@@ -25,7 +25,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if base.index <= snapshot.index {
         return None;
     }
-    say(format_args!("{idx} starts with a snapshot of {snapshot} and a log that begins after {base}"))
+    violated(format_args!("{idx} starts with a snapshot of {snapshot} and a log that begins after {base}"))
 }
 
 /// The first index at which a log is not what reached the disk, and is not missing there.
@@ -59,33 +59,33 @@ mod tests {
     }
 
     #[test]
-    fn as_it_was_written() {
+    fn an_unchanged_log_is_legal() {
         let (mut fixture, entries) = fixture();
         restart(&mut fixture, N2, LogId::ZERO, &entries);
         restart(&mut fixture, N1, LogId::ZERO, &entries[..3]);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn with_a_hole() {
+    fn a_log_with_a_hole_is_not() {
         let (mut fixture, mut entries) = fixture();
         entries.remove(2);
         restart(&mut fixture, N2, LogId::ZERO, &entries);
-        fixture.speaks("n2 starts with a log that has a hole before i4");
+        fixture.expect_violation("n2 starts with a log that has a hole before i4");
     }
 
     #[test]
-    fn with_another_entry() {
+    fn a_log_with_another_entry_is_not() {
         let (mut fixture, mut entries) = fixture();
         entries[2].payload = Payload::Barrier;
         restart(&mut fixture, N2, LogId::ZERO, &entries);
-        fixture.speaks("n2 starts with an entry at i3 that is not the one that was written");
+        fixture.expect_violation("n2 starts with an entry at i3 that is not the one that was written");
     }
 
     #[test]
-    fn with_a_gap() {
+    fn a_gap_after_the_snapshot_is_not() {
         let (mut fixture, entries) = fixture();
         restart(&mut fixture, N2, entries[1].id, &entries[2..]);
-        fixture.speaks("n2 starts with a snapshot of t0.i0 and a log that begins after t2.i2");
+        fixture.expect_violation("n2 starts with a snapshot of t0.i0 and a log that begins after t2.i2");
     }
 }

@@ -1,8 +1,8 @@
-//! A server that comes back stands by what it said before: its term, its vote, its part in every
-//! commit.
+//! A restarted server still has everything that it promised: its term, its vote, and the committed
+//! entries that it acknowledged.
 
 use crate::check::ghost::{Facts, Ghost};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::Index;
 
@@ -11,33 +11,35 @@ pub(crate) const CHECK: Check =
     Check::new("recovery_covers_promises", "thesis §3.8", JudgeLevel::Steps, Facts::BOOTED, judge);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
-    let (idx, found) = (ghost.step.idx, &ghost.step.found);
+    let (idx, found) = (ghost.step.idx, &ghost.step.recovered);
     if !found.returning {
         return None;
     }
     *witnessed += 1;
-    let (term, exposed) = (found.hard.term, ghost.subject().exposed);
-    if term < exposed {
-        return say(format_args!("{idx} comes back at {term}, and had told others of {exposed}"));
+    let (term, announced_term) = (found.hard.term, ghost.subject().announced_term);
+    if term < announced_term {
+        return violated(format_args!("{idx} comes back at {term}, and had told others of {announced_term}"));
     }
     if let Some(voted) = ghost.terms.vote_of(idx, term)
         && found.hard.vote != Some(voted.node())
     {
-        return say(format_args!("{idx} comes back at {term} and has forgotten its vote for {voted}"));
+        return violated(format_args!("{idx} comes back at {term} and has forgotten its vote for {voted}"));
     }
     let (committed, last) = (committed_and_kept(ghost), found.last);
     if committed <= found.end() {
         return None;
     }
-    say(format_args!("{idx} comes back with a log up to {last}; committed, and on its disk, was {committed}"))
+    violated(format_args!(
+        "{idx} comes back with a log up to {last}; committed, and on its disk, was {committed}"
+    ))
 }
 
-/// How much of what was committed, in terms that the server has told others of, its disk had.
+/// The last committed index, of the terms that the server has sent, that its disk held.
 fn committed_and_kept(ghost: &Ghost) -> Index {
-    let kept = &ghost.step.found.kept.log;
-    let committed = ghost.history.committed_before(ghost.subject().exposed.next());
+    let kept = &ghost.step.recovered.kept.log;
+    let committed = ghost.history.committed_before(ghost.subject().announced_term.next());
     let index = committed.min(kept.last().index);
-    // A log that ends in another history has no part in it.
+    // A log that differs from the committed one holds none of it.
     let has = ghost.history.link(index).is_some_and(|link| kept.link(index) == Some(link));
     if has { index } else { Index::ZERO }
 }
@@ -50,30 +52,30 @@ mod tests {
     use wavetank_raft::{Boot, Entropy, HardState, LogId, LogImage, SnapshotMeta, Term};
 
     #[test]
-    fn all_is_there() {
+    fn a_server_that_recovers_everything_is_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.crash(N2);
         fixture.boot(N2);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn the_vote_is_there() {
+    fn a_server_recovers_its_vote() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.crash(N3);
         fixture.boot_with_vote(N3, 2, None);
-        fixture.speaks("n3 comes back at t2 and has forgotten its vote for n1");
+        fixture.expect_violation("n3 comes back at t2 and has forgotten its vote for n1");
     }
 
     #[test]
-    fn the_term_is_there() {
+    fn a_server_recovers_its_term() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.crash(N3);
         fixture.boot_with_vote(N3, 1, None);
-        fixture.speaks("n3 comes back at t1, and had told others of t2");
+        fixture.expect_violation("n3 comes back at t1, and had told others of t2");
     }
 
     /// n2 has t2.i2, which is committed, and t2.i3, which is not, and comes back with less.
@@ -96,12 +98,13 @@ mod tests {
     }
 
     #[test]
-    fn its_part_in_a_commit_is_there() {
-        fixture(3, None).is_quiet();
+    fn a_server_recovers_the_committed_entries_it_acknowledged() {
+        fixture(3, None).expect_holds();
         // What was not committed may be missing.
-        fixture(2, None).is_quiet();
-        fixture(1, None).speaks("n2 comes back with a log up to t1.i1; committed, and on its disk, was i2");
-        // A snapshot stands for it.
-        fixture(0, Some(Arc::new(meta(LogId::new(Term(2), Index(2)))))).is_quiet();
+        fixture(2, None).expect_holds();
+        fixture(1, None)
+            .expect_violation("n2 comes back with a log up to t1.i1; committed, and on its disk, was i2");
+        // A snapshot covers it.
+        fixture(0, Some(Arc::new(meta(LogId::new(Term(2), Index(2)))))).expect_holds();
     }
 }

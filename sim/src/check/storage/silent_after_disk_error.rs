@@ -1,9 +1,9 @@
-//! A server that knows that a store failed promises nothing more until it has started anew: what the
-//! disk holds is not known.
+//! A server whose store failed promises nothing until it restarts, since the content of its disk is
+//! unknown.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::storage::persist_before_send::PROMISES;
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 /// Fail-stop on a storage error (P4).
@@ -12,11 +12,11 @@ pub(crate) const CHECK: Check =
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
-    if !ghost.subject().poisoned {
+    if !ghost.subject().store_failed {
         return None;
     }
-    let (idx, promise) = (ghost.step.idx, ghost.step.exposures.first()?);
-    say(format_args!("a store of {idx} failed, and then it promised {promise:?}"))
+    let (idx, promise) = (ghost.step.idx, ghost.step.promises.first()?);
+    violated(format_args!("a store of {idx} failed, and then it promised {promise:?}"))
 }
 
 #[cfg(test)]
@@ -32,22 +32,22 @@ mod tests {
     }
 
     #[test]
-    fn silence() {
+    fn a_server_that_promises_nothing_is_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fail(&mut fixture);
         fixture.crash(N2);
         fixture.boot(N2);
         fixture.replicate(N1, N2, 0);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn a_promise() {
+    fn a_promise_after_the_failure_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fail(&mut fixture);
         fixture.replicate(N1, N2, 0);
-        fixture.speaks("a store of n2 failed, and then it promised Ack");
+        fixture.expect_violation("a store of n2 failed, and then it promised Ack");
     }
 }

@@ -1,8 +1,8 @@
-//! A server stops for good only where it must: it was told to, its removal is committed, or a fault
-//! struck its disk. It refuses to start only for the last of these reasons.
+//! A server halts only after a shutdown call, a committed removal, or a disk fault. It refuses to start
+//! only after a disk fault.
 
 use crate::check::ghost::{Facts, Ghost, Stop};
-use crate::check::{Check, say};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::HALTED.or(Facts::REFUSED);
@@ -16,9 +16,9 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
     let committed = ghost.history.committed();
     let (needed, what) = match stop {
-        Stop::Told => (ghost_server.dismissed, "stopped as if it had been told to"),
+        Stop::Shutdown => (ghost_server.shutdown_requested, "stopped as if it had been told to"),
         Stop::Removed => (
-            ghost_server.voteless.is_some_and(|index| index <= committed),
+            ghost_server.lost_vote_at.is_some_and(|index| index <= committed),
             "stopped as if its removal were committed",
         ),
         Stop::Store => (ghost_server.damaged, "stopped for a store that failed, and its disk is sound"),
@@ -27,7 +27,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if needed {
         return None;
     }
-    say(format_args!("{idx} {what}"))
+    violated(format_args!("{idx} {what}"))
 }
 
 #[cfg(test)]
@@ -40,7 +40,7 @@ mod tests {
     fn halt(fixture: &mut Fixture, event: &Event, why: Halt) {
         fixture.step(N1, event, |_| {}, vec![Action::Halt(why)]);
         let facts = fixture.ghost.halted(N1);
-        fixture.hear(facts);
+        fixture.run_check(facts);
     }
 
     fn failure() -> StoreError {
@@ -48,42 +48,42 @@ mod tests {
     }
 
     #[test]
-    fn it_was_told_to() {
+    fn a_stop_after_shutdown_is_legal() {
         let mut fixture = Fixture::three(&CHECK);
         let call = Event::Call { request: RequestId(70), call: Call::Shutdown };
         halt(&mut fixture, &call, Halt::Shutdown);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn nobody_told_it() {
+    fn a_stop_without_shutdown_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         halt(&mut fixture, &Event::Timer, Halt::Shutdown);
-        fixture.speaks("n1 stopped as if it had been told to");
+        fixture.expect_violation("n1 stopped as if it had been told to");
     }
 
     #[test]
-    fn its_disk_failed() {
+    fn a_stop_after_a_disk_fault_is_legal() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.ghost.damaged(N1);
         halt(&mut fixture, &Event::Restored(Err(failure())), Halt::Store(failure()));
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn its_disk_is_sound() {
+    fn a_stop_with_a_sound_disk_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         halt(&mut fixture, &Event::Restored(Err(failure())), Halt::Store(failure()));
-        fixture.speaks("n1 stopped for a store that failed, and its disk is sound");
+        fixture.expect_violation("n1 stopped for a store that failed, and its disk is sound");
         let mut fixture = Fixture::three(&CHECK);
         fixture.crash(N2);
         let facts = fixture.ghost.refused(N2);
-        fixture.hear(facts);
-        fixture.speaks("n2 refused to start");
+        fixture.run_check(facts);
+        fixture.expect_violation("n2 refused to start");
     }
 
     #[test]
-    fn its_removal_is_committed_or_is_not() {
+    fn a_stop_needs_a_committed_removal() {
         let removed = |committed| {
             let mut fixture = Fixture::three(&CHECK);
             fixture.settle(N1, 2);
@@ -91,13 +91,13 @@ mod tests {
             if committed {
                 fixture.replicate(N1, N2, 2);
                 fixture.commit(N1, 3);
-                // What another leader makes of the membership meanwhile gives it no vote back.
+                // Another leader's membership changes meanwhile do not give the vote back.
                 fixture.append(N1, vec![Payload::Configuration(voters(&[N2, N3]))]);
             }
             halt(&mut fixture, &Event::Timer, Halt::Removed);
             fixture
         };
-        removed(true).is_quiet();
-        removed(false).speaks("n1 stopped as if its removal were committed");
+        removed(true).expect_holds();
+        removed(false).expect_violation("n1 stopped as if its removal were committed");
     }
 }

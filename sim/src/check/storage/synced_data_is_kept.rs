@@ -1,8 +1,8 @@
-//! What reached the disk is there after a crash: only what was never reported durable may be
-//! missing. A server that finds less has to stop, not to go on with less.
+//! Durable data survives a crash: only data that was never reported durable may be missing. A server
+//! that finds less must stop.
 
-use crate::check::ghost::{Facts, Found, Ghost};
-use crate::check::{Check, say};
+use crate::check::ghost::{Facts, Ghost, RecoveredState};
+use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::Index;
@@ -12,7 +12,7 @@ pub(crate) const CHECK: Check =
     Check::new("synced_data_is_kept", "thesis §3.8", JudgeLevel::Steps, Facts::BOOTED, judge);
 
 fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
-    let found = &ghost.step.found;
+    let found = &ghost.step.recovered;
     if !found.returning {
         return None;
     }
@@ -20,52 +20,52 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     missing(ghost.step.idx, found)
 }
 
-/// What is missing of what was kept.
-fn missing(idx: ServerIdx, found: &Found) -> Option<String> {
+/// The durable data that is missing after a start.
+fn missing(idx: ServerIdx, found: &RecoveredState) -> Option<String> {
     let (hard, kept) = (found.hard, found.kept.hard);
     let older = hard.term < kept.term;
     let unvoted = hard.term == kept.term && hard.vote != kept.vote;
     if older || unvoted && kept.vote.is_some() {
-        return say(format_args!("{idx} goes on with {hard:?}; on its disk was {kept:?}"));
+        return violated(format_args!("{idx} goes on with {hard:?}; on its disk was {kept:?}"));
     }
     let (log, snapshot, last) = (&found.kept.log, found.snapshot, found.last);
-    // A log that the snapshot contradicts goes with good reason.
+    // A log that conflicts with the snapshot is discarded on purpose.
     let contradicts =
         snapshot.index != Index::ZERO && log.link(snapshot.index).is_some() && !log.has(snapshot);
     let kept = log.last();
     if contradicts || kept.index <= found.end() {
         return None;
     }
-    say(format_args!("{idx} goes on with a log up to {last}; on its disk it went up to {kept}"))
+    violated(format_args!("{idx} goes on with a log up to {last}; on its disk it went up to {kept}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::fixture::{Fixture, N1, N2};
-    use crate::check::ghost::{Chain, Disk};
+    use crate::check::ghost::{Chain, DurableState};
     use wavetank_raft::{Entry, HardState, LogId, Payload, Term};
 
     #[test]
-    fn what_was_not_synced_may_go() {
+    fn unsynced_data_may_be_lost() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.deliver(N1, N2, 0);
         fixture.crash(N2);
         fixture.boot(N2);
-        fixture.is_quiet();
+        fixture.expect_holds();
     }
 
     #[test]
-    fn what_was_synced_may_not() {
+    fn synced_entries_may_not_be_lost() {
         let mut log = Chain::default();
         for index in 1..=9 {
             log.push(&Entry::new(Term(2), Index(index), Payload::Noop));
         }
-        let kept = Disk { log, ..Disk::default() };
+        let kept = DurableState { log, ..DurableState::default() };
         let says = |last, snapshot| {
             let last = LogId::new(Term(2), Index(last));
-            missing(N1, &Found { last, snapshot, kept: kept.clone(), ..Found::default() })
+            missing(N1, &RecoveredState { last, snapshot, kept: kept.clone(), ..RecoveredState::default() })
         };
         assert_eq!(says(9, LogId::ZERO), None);
         let less = "n1 goes on with a log up to t2.i8; on its disk it went up to t2.i9";
@@ -75,12 +75,12 @@ mod tests {
     }
 
     #[test]
-    fn nor_may_the_vote_record() {
+    fn the_vote_record_may_not_be_lost() {
         let record =
             |term, vote: Option<ServerIdx>| HardState { term: Term(term), vote: vote.map(ServerIdx::node) };
         let says = |kept, hard| {
-            let kept = Disk { hard: kept, ..Disk::default() };
-            missing(N1, &Found { hard, kept, ..Found::default() })
+            let kept = DurableState { hard: kept, ..DurableState::default() };
+            missing(N1, &RecoveredState { hard, kept, ..RecoveredState::default() })
         };
         assert_eq!(says(record(2, None), record(2, Some(N2))), None);
         assert_eq!(says(record(2, Some(N2)), record(3, None)), None);

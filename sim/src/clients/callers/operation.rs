@@ -1,4 +1,4 @@
-//! One operation of one client, from the invocation to the end, as judges and traces get it.
+//! One operation of one client, from invocation to end, as judges and traces see it.
 
 use crate::engine::workload::{Reply, Want};
 use crate::observe::Ending;
@@ -6,7 +6,7 @@ use crate::plan::server_set::ServerIdx;
 use std::fmt;
 use wavetank_raft::{Answer, Data, Error, Index, Time};
 
-/// An operation.
+/// An operation of a client, with its outcome once it has one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Operation<W> {
     /// Its number, unique in the run, from 1 on.
@@ -19,10 +19,10 @@ pub struct Operation<W> {
     pub wanted: W,
     /// When it began.
     pub invoked: Time,
-    /// The place of its beginning among the beginnings and ends of all operations.
+    /// The position of its invocation in the order of all invocations and ends.
     pub order: u64,
     /// How it ended, if it has.
-    pub end: Option<End>,
+    pub end: Option<Completion>,
 }
 
 /// What an operation asks for. It is displayed as in `put k1 = "a"`.
@@ -30,29 +30,29 @@ pub trait Wanted: Clone + fmt::Debug + fmt::Display + 'static {
     /// What is asked of a server.
     fn want(&self) -> Want;
 
-    /// Displays what an operation was told, as in `: done`.
+    /// Displays the answer to an operation, as in `: done`.
     ///
     /// # Errors
     /// Those of the formatter.
-    fn fmt_told(told: &Told, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+    fn fmt_answer(answer: &OperationAnswer, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
 /// How an operation ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct End {
+pub struct Completion {
     /// When it ended.
     pub at: Time,
-    /// The place of its end among the beginnings and ends of all operations.
+    /// The position of its end in the order of all invocations and ends.
     pub order: u64,
-    /// What its client knows of it.
+    /// The outcome that its client knows.
     pub ending: Ending,
-    /// What it was told, if it was done.
-    pub answer: Option<Told>,
+    /// The answer, if it was done.
+    pub answer: Option<OperationAnswer>,
 }
 
-/// What an operation was told.
+/// The answer to an operation.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Told {
+pub enum OperationAnswer {
     /// A command: the entry at this index applied it, with this response.
     Applied(Index, Data),
     /// A read: what the query returned.
@@ -60,20 +60,20 @@ pub enum Told {
 }
 
 impl<W> Operation<W> {
-    /// What it was told, if it was told anything.
+    /// The answer, if there was one.
     #[must_use]
-    pub fn told(&self) -> Option<&Told> {
+    pub fn answer(&self) -> Option<&OperationAnswer> {
         self.end.as_ref()?.answer.as_ref()
     }
 
-    /// Whether it has come to this end.
+    /// Whether it ended this way.
     #[must_use]
     pub fn ended(&self, ending: Ending) -> bool {
         self.end.as_ref().is_some_and(|end| end.ending == ending)
     }
 }
 
-/// As traces tell it.
+/// The form in traces.
 impl<W: Wanted> fmt::Debug for Operation<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -87,10 +87,10 @@ impl<W: Wanted> fmt::Display for Operation<W> {
             write!(f, " at {idx}")?;
         }
         match &self.end {
-            Some(End { answer: Some(told), .. }) => W::fmt_told(told, f),
-            Some(End { ending: Ending::Ok, .. }) => write!(f, ": done"),
-            Some(End { ending: Ending::Failed, .. }) => write!(f, ": refused"),
-            Some(End { ending: Ending::Unknown, .. }) => write!(f, ": unknown"),
+            Some(Completion { answer: Some(answer), .. }) => W::fmt_answer(answer, f),
+            Some(Completion { ending: Ending::Ok, .. }) => write!(f, ": done"),
+            Some(Completion { ending: Ending::Failed, .. }) => write!(f, ": refused"),
+            Some(Completion { ending: Ending::Unknown, .. }) => write!(f, ": unknown"),
             None => Ok(()),
         }
     }
@@ -101,43 +101,45 @@ impl Wanted for Want {
         self.clone()
     }
 
-    fn fmt_told(told: &Told, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match told {
-            Told::Applied(index, response) => write!(f, ": \"{}\", said {index}", response.escape_ascii()),
-            Told::Got(answer) => write!(f, ": \"{}\"", answer.escape_ascii()),
+    fn fmt_answer(answer: &OperationAnswer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match answer {
+            OperationAnswer::Applied(index, response) => {
+                write!(f, ": \"{}\", said {index}", response.escape_ascii())
+            }
+            OperationAnswer::Got(answer) => write!(f, ": \"{}\"", answer.escape_ascii()),
         }
     }
 }
 
 /// What a reply means to a client.
-pub(super) enum LeaderContact {
+pub(super) enum ReplyMeaning {
     /// It was done.
-    Told(Told),
+    Answered(OperationAnswer),
     /// It was not done, for certain; this server may lead.
     Refused(Option<ServerIdx>),
     /// It may have been done.
-    Doubt,
+    Unknown,
 }
 
-impl From<Reply> for LeaderContact {
+impl From<Reply> for ReplyMeaning {
     fn from(reply: Reply) -> Self {
         match reply {
             Reply::Answered(Ok(Answer::Applied { index, response })) => {
-                Self::Told(Told::Applied(index, response))
+                Self::Answered(OperationAnswer::Applied(index, response))
             }
-            // Another answer is none to a command: a judge has said so already.
-            Reply::Answered(Ok(_)) | Reply::Broken => Self::Doubt,
-            Reply::Value(Ok(value)) => Self::Told(Told::Got(value)),
+            // Another kind of answer is wrong for a command, and a judge has already reported it.
+            Reply::Answered(Ok(_)) | Reply::Broken => Self::Unknown,
+            Reply::Value(Ok(value)) => Self::Answered(OperationAnswer::Got(value)),
             Reply::Answered(Err(
                 Error::LeadershipLost | Error::AbortedByRestore | Error::Shutdown | Error::Store(_),
-            )) => Self::Doubt,
-            // A read changes nothing, so that any error of a read is a refusal.
+            )) => Self::Unknown,
+            // A read changes nothing, so any error of a read is a refusal.
             Reply::Answered(Err(error)) | Reply::Value(Err(error)) => Self::Refused(leader(&error)),
         }
     }
 }
 
-/// The server that an error points to.
+/// The leader that an error names.
 fn leader(error: &Error) -> Option<ServerIdx> {
     if let Error::NotLeader(Some((id, _))) = error { ServerIdx::of(id.node()) } else { None }
 }

@@ -1,10 +1,10 @@
 //! The store's state as the bytes of a snapshot, written and read in pieces.
 //!
-//! The last index, the keys with version and value, the sessions with what they were last told,
+//! The last index, the keys with version and value, the sessions with their last answers,
 //! and eight bytes of digest. Keys and sessions ascend, so equal states are equal bytes.
 
-use super::state::{Session, State};
-use super::wire::{Outcome, Response, put_number, take_number};
+use super::state::{KvSession, KvState};
+use super::wire::{CommandOutcome, Response, put_number, take_number};
 use wavetank_raft::Index;
 use wavetank_raft::store::{SnapshotSink, SnapshotSource, StoreError, StoreErrorKind};
 
@@ -14,8 +14,8 @@ const PIECE: usize = 16 << 10;
 /// The longest number.
 const NUMBER: u64 = 10;
 
-pub(super) fn write(state: &State, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
-    let mut out = Writer { sink, bytes: Vec::with_capacity(1 << 10) };
+pub(super) fn write(state: &KvState, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
+    let mut out = SnapshotWriter { sink, bytes: Vec::with_capacity(1 << 10) };
     out.number(state.applied().0);
     out.number(state.cells().len() as u64);
     for (key, cell) in state.cells() {
@@ -37,9 +37,9 @@ pub(super) fn write(state: &State, sink: &mut dyn SnapshotSink) -> Result<(), St
     out.flush(1)
 }
 
-pub(super) fn read(source: &mut dyn SnapshotSource) -> Result<State, StoreError> {
-    let mut from = Reader { offset: 0, source, bytes: Vec::new(), at: 0 };
-    let mut state = State::at(Index(from.number()?));
+pub(super) fn read(source: &mut dyn SnapshotSource) -> Result<KvState, StoreError> {
+    let mut from = SnapshotReader { offset: 0, source, bytes: Vec::new(), at: 0 };
+    let mut state = KvState::at(Index(from.number()?));
     for _ in 0..from.number()? {
         let key = from.small()?;
         let version = Index(from.number()?);
@@ -50,9 +50,9 @@ pub(super) fn read(source: &mut dyn SnapshotSource) -> Result<State, StoreError>
         let number = from.small()?;
         let sequence = from.small()?;
         let tag = u8::try_from(from.number()?).map_err(|_| damaged("no such outcome"))?;
-        let outcome = Outcome::of(tag).ok_or_else(|| damaged("no such outcome"))?;
+        let outcome = CommandOutcome::of(tag).ok_or_else(|| damaged("no such outcome"))?;
         let response = Response { outcome, effective: Index(from.number()?) };
-        state.put_session(number, Session { sequence, response });
+        state.put_session(number, KvSession { sequence, response });
     }
     let digest = from.take(8)?;
     if digest != state.digest().to_le_bytes() {
@@ -68,12 +68,12 @@ fn damaged(why: &str) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, format!("key-value snapshot: {why}"))
 }
 
-struct Writer<'a> {
+struct SnapshotWriter<'a> {
     sink: &'a mut dyn SnapshotSink,
     bytes: Vec<u8>,
 }
 
-impl Writer<'_> {
+impl SnapshotWriter<'_> {
     fn number(&mut self, number: u64) {
         put_number(&mut self.bytes, number);
     }
@@ -89,7 +89,7 @@ impl Writer<'_> {
 }
 
 /// Reads ahead by a piece. Never asks for memory that the snapshot's length does not justify.
-struct Reader<'a> {
+struct SnapshotReader<'a> {
     source: &'a mut dyn SnapshotSource,
     /// Where in the source the bytes end.
     offset: u64,
@@ -97,7 +97,7 @@ struct Reader<'a> {
     at: usize,
 }
 
-impl Reader<'_> {
+impl SnapshotReader<'_> {
     /// How many bytes have not been read.
     fn left(&self) -> u64 {
         self.source.size() - self.offset + (self.bytes.len() - self.at) as u64

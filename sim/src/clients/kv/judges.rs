@@ -1,8 +1,8 @@
-//! What is demanded of the answers that clients get: one property a file.
+//! The judges of client answers: one property a file.
 //!
-//! The checks look at operations and at what state machines apply, and know nothing of terms,
-//! votes and logs: they would judge any replicated store alike. What took effect is taken from
-//! `Record`, a plain store of the judges' own, never from the store that is judged.
+//! The checks see operations and applied commands, and know nothing of terms, votes and logs: they
+//! could judge any replicated store. The expected effects come from `Record`, the judges' own reference
+//! store, never from the store under test.
 
 mod acked_writes;
 mod exactly_once;
@@ -17,7 +17,7 @@ mod witness;
 #[cfg(test)]
 mod fixture;
 
-use super::clients::Operation;
+use super::clients::KvOperation;
 use super::wire::Command;
 use crate::engine::workload::Want;
 use crate::observe::observer::Observer;
@@ -46,25 +46,24 @@ pub struct Promises {
     pub leases_hold: bool,
 }
 
-/// Something that clients can tell of.
+/// An event that the client judges look at.
 #[derive(Debug)]
-enum Moment<'a> {
+enum ClientEvent<'a> {
     /// A client began an operation.
-    Invoked(&'a Operation),
-    /// A client knows how its operation ended.
-    Returned(&'a Operation),
-    /// A state machine applied what stands at this index, as the first one: a command to the store, if
-    /// it was one.
-    First(Index, Option<Command<'a>>),
-    /// A state machine applied something else than the first one at this index.
-    Other(ServerIdx, Index),
-    /// A server died, or started.
-    Broke(ServerIdx),
+    Invoked(&'a KvOperation),
+    /// A client's operation ended.
+    Returned(&'a KvOperation),
+    /// The first state machine applied this index: with the command, if it was one.
+    FirstApplied(Index, Option<Command<'a>>),
+    /// A state machine applied different content than the first one at this index.
+    DifferentApplied(ServerIdx, Index),
+    /// A server crashed, halted or started.
+    ServerReset(ServerIdx),
 }
 
-impl<'a> Moment<'a> {
+impl<'a> ClientEvent<'a> {
     /// The operation that was done, if one was.
-    fn done(&self) -> Option<&'a Operation> {
+    fn done(&self) -> Option<&'a KvOperation> {
         match self {
             Self::Returned(operation) => Some(*operation).filter(|operation| operation.ended(Ending::Ok)),
             _ => None,
@@ -72,49 +71,49 @@ impl<'a> Moment<'a> {
     }
 }
 
-/// What a check says of a moment: `None` if there is nothing that it judges, or that the property
-/// held, or the sentence that says how it did not.
-type Judged = Option<Result<(), String>>;
+/// The result of a check for an event: `None` if it judges no such event, `Ok` if the property held, or
+/// the sentence that describes the violation.
+type ClientVerdict = Option<Result<(), String>>;
 
-fn holds(is_so: bool, what: impl FnOnce() -> String) -> Judged {
-    if is_so { Some(Ok(())) } else { broken(what) }
+fn holds(is_so: bool, what: impl FnOnce() -> String) -> ClientVerdict {
+    if is_so { Some(Ok(())) } else { violated(what) }
 }
 
-// A sentence is written for the one time that something is wrong; it must not be in the way before.
+// Only a failing run formats the sentence, so keep the code out of the hot path.
 #[cold]
-fn broken(what: impl FnOnce() -> String) -> Judged {
+fn violated(what: impl FnOnce() -> String) -> ClientVerdict {
     Some(Err(what()))
 }
 
 /// A property of what clients see.
-trait Check: fmt::Debug {
-    /// Looks at a moment; the record is as it is after it, but for a return: open operations are
-    /// still open then.
-    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Judged;
+trait ClientCheck: fmt::Debug {
+    /// Judges an event. The record already includes the event; only a returned operation is still open
+    /// in it.
+    fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> ClientVerdict;
 
-    /// The run is over. Returns how the property did not hold, if it did not.
+    /// Judges the end of the run. Returns a sentence if the property did not hold.
     fn end(&mut self, _: &Record) -> Option<String> {
         None
     }
 }
 
-/// A check with its name, which is that of its file, and where its property is stated.
+/// A check with its name (that of its file) and the section that states the property.
 #[derive(Debug)]
-struct Judge {
+struct ClientJudge {
     name: &'static str,
     section: &'static str,
-    check: Box<dyn Check>,
-    /// How often the check saw what it judges.
+    check: Box<dyn ClientCheck>,
+    /// How often the check had a case to judge.
     witnessed: u64,
 }
 
-impl Judge {
-    fn new(name: &'static str, section: &'static str, check: impl Check + 'static) -> Self {
+impl ClientJudge {
+    fn new(name: &'static str, section: &'static str, check: impl ClientCheck + 'static) -> Self {
         Self { name, section, check: Box::new(check), witnessed: 0 }
     }
 
-    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Option<String> {
-        let judged = self.check.judge(record, moment)?;
+    fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> Option<String> {
+        let judged = self.check.judge(record, event)?;
         self.witnessed += 1;
         judged.err()
     }
@@ -122,36 +121,36 @@ impl Judge {
 
 /// The judges of one run's clients.
 #[derive(Debug)]
-pub struct Judges {
+pub struct ClientJudges {
     record: Record,
-    /// In the order in which they look.
-    judges: Vec<Judge>,
+    /// In the order in which they run.
+    judges: Vec<ClientJudge>,
     step: u64,
-    /// The state was replaced from outside: what clients were told binds nobody any more.
-    is_void: bool,
+    /// A restore replaced the state, so earlier answers prove nothing any more.
+    is_replaced: bool,
     verdict: Option<Violation>,
 }
 
-impl Judges {
-    /// The judges of clients who were promised this.
+impl ClientJudges {
+    /// The judges of clients with these promises.
     #[must_use]
     pub fn new(promises: Promises) -> Self {
         let judges = vec![
-            Judge::new("acked_writes", "thesis §6.3", AckedWrites::default()),
-            Judge::new("exactly_once", "thesis §6.3", ExactlyOnce),
-            Judge::new("honest_failures", "thesis §6.2", HonestFailures::default()),
-            Judge::new("no_phantom", "thesis §6.4", NoPhantom),
-            Judge::new("fresh_reads", "thesis §6.4", FreshReads(promises)),
-            Judge::new("session_order", "thesis §6.4", SessionOrder::default()),
-            Judge::new("linearizable", "thesis §6", Linearizable::new(promises)),
+            ClientJudge::new("acked_writes", "thesis §6.3", AckedWrites::default()),
+            ClientJudge::new("exactly_once", "thesis §6.3", ExactlyOnce),
+            ClientJudge::new("honest_failures", "thesis §6.2", HonestFailures::default()),
+            ClientJudge::new("no_phantom", "thesis §6.4", NoPhantom),
+            ClientJudge::new("fresh_reads", "thesis §6.4", FreshReads(promises)),
+            ClientJudge::new("session_order", "thesis §6.4", SessionOrder::default()),
+            ClientJudge::new("linearizable", "thesis §6", Linearizable::new(promises)),
         ];
-        Self { record: Record::default(), judges, step: 0, is_void: false, verdict: None }
+        Self { record: Record::default(), judges, step: 0, is_replaced: false, verdict: None }
     }
 
-    /// The run is over: what can only be told of the whole is told now.
+    /// Runs the checks that judge the whole run.
     pub fn end(&mut self, at: Time) {
-        if !self.is_void {
-            self.ask(at, |judge, record| judge.check.end(record));
+        if !self.is_replaced {
+            self.run_checks(at, |judge, record| judge.check.end(record));
         }
     }
 
@@ -161,56 +160,56 @@ impl Judges {
         self.verdict.as_ref()
     }
 
-    /// How often each check saw what it judges.
+    /// How often each check had a case to judge.
     #[must_use]
     pub fn witnessed(&self) -> BTreeMap<String, u64> {
         self.judges.iter().map(|judge| (judge.name.to_owned(), judge.witnessed)).collect()
     }
 
-    fn judge(&mut self, at: Time, moment: &Moment<'_>) {
-        self.ask(at, |judge, record| judge.judge(record, moment));
+    fn judge(&mut self, at: Time, event: &ClientEvent<'_>) {
+        self.run_checks(at, |judge, record| judge.judge(record, event));
     }
 
-    /// Asks one judge after the other, until one says what did not hold.
-    fn ask(&mut self, at: Time, question: impl Fn(&mut Judge, &Record) -> Option<String>) {
+    /// Runs one check after the other until one reports a violation.
+    fn run_checks(&mut self, at: Time, run: impl Fn(&mut ClientJudge, &Record) -> Option<String>) {
         if self.verdict.is_some() {
             return;
         }
         self.verdict = self.judges.iter_mut().find_map(|judge| {
-            let what = question(judge, &self.record)?;
+            let what = run(judge, &self.record)?;
             let (check, section) = (judge.name.to_owned(), judge.section.to_owned());
             Some(Violation { check, class: Class::Safety, section, what, at, step: self.step })
         });
     }
 
-    fn take(&mut self, at: Time, idx: ServerIdx, entry: &Entry) {
+    fn on_applied(&mut self, at: Time, idx: ServerIdx, entry: &Entry) {
         let index = entry.id.index;
         let bytes = match &entry.payload {
             Payload::Command(bytes) => Some(bytes),
             Payload::Extended(both) => Some(&both.data),
             Payload::Restore(_) => {
-                self.is_void = true;
+                self.is_replaced = true;
                 return;
             }
             _ => None,
         };
         if self.record.is_known(index) {
             if !self.record.agrees(index, bytes) {
-                self.judge(at, &Moment::Other(idx, index));
+                self.judge(at, &ClientEvent::DifferentApplied(idx, index));
             }
             return;
         }
         let command = bytes.and_then(|bytes| Command::decode(bytes));
-        self.record.take(index, bytes, command.as_ref());
-        self.judge(at, &Moment::First(index, command));
+        self.record.record(index, bytes, command.as_ref());
+        self.judge(at, &ClientEvent::FirstApplied(index, command));
     }
 }
 
-impl Observer for Judges {
-    // Most of what happens is not the clients' business.
+impl Observer for ClientJudges {
+    // Most observations do not concern clients.
     #[inline]
     fn on_observation(&mut self, observation: &Observation<'_>) {
-        if self.verdict.is_some() || self.is_void {
+        if self.verdict.is_some() || self.is_replaced {
             return;
         }
         self.step = observation.step;
@@ -218,39 +217,39 @@ impl Observer for Judges {
             observation.seen,
             Seen::Stepping { .. } | Seen::Stepped { .. } | Seen::Sent { .. } | Seen::Durable { .. }
         ) {
-            self.look(observation);
+            self.on_client_observation(observation);
         }
     }
 }
 
-impl Judges {
-    fn look(&mut self, observation: &Observation<'_>) {
+impl ClientJudges {
+    fn on_client_observation(&mut self, observation: &Observation<'_>) {
         let at = observation.at;
         match observation.seen {
             Seen::Applied { idx, batch, .. } => {
-                batch.entries.iter().for_each(|entry| self.take(at, idx, entry));
+                batch.entries.iter().for_each(|entry| self.on_applied(at, idx, entry));
             }
             Seen::Invoked { what, .. } => {
-                if let Some(operation) = (what as &dyn Any).downcast_ref::<Operation>() {
+                if let Some(operation) = (what as &dyn Any).downcast_ref::<KvOperation>() {
                     self.record.open(operation.number);
-                    self.judge(at, &Moment::Invoked(operation));
+                    self.judge(at, &ClientEvent::Invoked(operation));
                 }
             }
             Seen::Returned { what, .. } => {
-                if let Some(operation) = (what as &dyn Any).downcast_ref::<Operation>() {
-                    self.judge(at, &Moment::Returned(operation));
+                if let Some(operation) = (what as &dyn Any).downcast_ref::<KvOperation>() {
+                    self.judge(at, &ClientEvent::Returned(operation));
                     self.record.close(operation.number);
                 }
             }
             Seen::Crashed { idx, .. } | Seen::Halted(idx) | Seen::Booted { idx, .. } => {
-                self.judge(at, &Moment::Broke(idx));
+                self.judge(at, &ClientEvent::ServerReset(idx));
             }
             _ => {}
         }
     }
 }
 
-impl CustomChecks for Judges {
+impl CustomChecks for ClientJudges {
     fn end(&mut self, at: Time) {
         Self::end(self, at);
     }
@@ -265,7 +264,7 @@ impl CustomChecks for Judges {
 }
 
 impl From<&Plan> for Promises {
-    /// What a plan's clocks allow to promise.
+    /// The promises that a plan's clocks allow.
     fn from(plan: &Plan) -> Self {
         let jumps = plan.nemesis.scheduled.keys().any(|kind| kind.breaks_leases());
         let apart = 2 * u64::from(plan.clocks.drift_ppm);
@@ -274,12 +273,12 @@ impl From<&Plan> for Promises {
 }
 
 impl Promises {
-    /// Whether this must be answered from the state as it is.
+    /// Whether the answer must reflect the current state.
     const fn is_current(self, want: &Want) -> bool {
         match want {
             Want::Apply(_) | Want::Read(ReadPath::Index, _) => true,
             Want::Read(ReadPath::Lease, _) => self.leases_hold,
-            // The leader was asked whether it leads, not how far its state machine is.
+            // The leader confirmed its leadership, not how far its state machine is.
             Want::Read(ReadPath::Verify, _) | Want::Stale(_) => false,
         }
     }

@@ -1,31 +1,31 @@
-//! The store's state: what every key holds, and what every session was last told.
+//! The store's state: the value of every key, and the last answer of every session.
 
-use super::wire::{Command, Got, Outcome, Response, Verb, queried};
+use super::wire::{Command, CommandOutcome, Got, Response, Verb, queried};
 use std::collections::BTreeMap;
 use wavetank_raft::{Data, Index};
 
 /// Keys, sessions, and a digest over both.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct State {
+pub(super) struct KvState {
     applied: Index,
-    cells: BTreeMap<u32, Cell>,
-    sessions: BTreeMap<u32, Session>,
-    // The wrapping sum of the digests of all cells and sessions: each can be taken out and put
-    // back alone, so a command costs what it touches.
+    cells: BTreeMap<u32, KeyValue>,
+    sessions: BTreeMap<u32, KvSession>,
+    // The wrapping sum of the digests of all cells and sessions: each can be
+    // updated alone, so a command costs no more than what it changes.
     sum: u64,
 }
 
-/// A key's value. A deleted key keeps its cell, so that "nothing" has a version too.
+/// A key's value. A deleted key keeps its cell, so that a missing value has a version too.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Cell {
+pub(super) struct KeyValue {
     pub(super) version: Index,
     pub(super) value: Vec<u8>,
     hash: Hash,
 }
 
-/// What a session was last told.
+/// A session's last command and its answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Session {
+pub(super) struct KvSession {
     pub(super) sequence: u32,
     pub(super) response: Response,
 }
@@ -63,13 +63,13 @@ fn mix(numbers: [u64; 3]) -> u64 {
     })
 }
 
-impl Cell {
+impl KeyValue {
     fn digest(&self, key: u32) -> u64 {
         mix([u64::from(key), self.version.0, self.hash.0])
     }
 }
 
-impl Session {
+impl KvSession {
     fn digest(&self, session: u32) -> u64 {
         let place = u64::from(self.sequence) << 8 | u64::from(self.response.outcome.tag());
         // The bit keeps sessions apart from keys of the same number.
@@ -77,13 +77,13 @@ impl Session {
     }
 }
 
-impl State {
-    /// Takes in the command at this index.
+impl KvState {
+    /// Applies the command at this index.
     pub(super) fn apply(&mut self, index: Index, bytes: &[u8]) -> Data {
         self.applied = index;
         let response = match Command::decode(bytes) {
             Some(command) => self.once(index, &command),
-            None => Response { outcome: Outcome::Malformed, effective: index },
+            None => Response { outcome: CommandOutcome::Malformed, effective: index },
         };
         response.encode()
     }
@@ -95,21 +95,21 @@ impl State {
             return if command.sequence == last.sequence {
                 last.response
             } else {
-                Response { outcome: Outcome::Outdated, effective: index }
+                Response { outcome: CommandOutcome::Outdated, effective: index }
             };
         }
         let outcome = self.perform(index, command);
         let response = Response { outcome, effective: index };
-        let session = Session { sequence: command.sequence, response };
+        let session = KvSession { sequence: command.sequence, response };
         self.put_session(command.session, session);
         response
     }
 
-    fn perform(&mut self, index: Index, command: &Command<'_>) -> Outcome {
+    fn perform(&mut self, index: Index, command: &Command<'_>) -> CommandOutcome {
         if let Verb::Cas { expected, .. } = command.verb
             && self.value(command.key) != expected
         {
-            return Outcome::Mismatch;
+            return CommandOutcome::Mismatch;
         }
         let cell = self.cells.entry(command.key).or_default();
         if cell.version != Index::ZERO {
@@ -122,7 +122,7 @@ impl State {
         }
         cell.version = index;
         self.sum = self.sum.wrapping_add(cell.digest(command.key));
-        Outcome::Done
+        CommandOutcome::Done
     }
 
     fn value(&self, key: u32) -> &[u8] {
@@ -145,28 +145,28 @@ impl State {
         self.applied
     }
 
-    pub(super) fn cells(&self) -> impl ExactSizeIterator<Item = (u32, &Cell)> {
+    pub(super) fn cells(&self) -> impl ExactSizeIterator<Item = (u32, &KeyValue)> {
         self.cells.iter().map(|(&key, cell)| (key, cell))
     }
 
-    pub(super) fn sessions(&self) -> impl ExactSizeIterator<Item = (u32, Session)> {
+    pub(super) fn sessions(&self) -> impl ExactSizeIterator<Item = (u32, KvSession)> {
         self.sessions.iter().map(|(&number, &session)| (number, session))
     }
 
-    /// An empty state that has taken in everything up to here.
+    /// An empty state after this index.
     pub(super) fn at(applied: Index) -> Self {
         Self { applied, ..Self::default() }
     }
 
     pub(super) fn put_cell(&mut self, key: u32, version: Index, value: Vec<u8>) {
-        let cell = Cell { version, hash: Hash::of(&value), value };
+        let cell = KeyValue { version, hash: Hash::of(&value), value };
         self.sum = self.sum.wrapping_add(cell.digest(key));
         if let Some(old) = self.cells.insert(key, cell) {
             self.sum = self.sum.wrapping_sub(old.digest(key));
         }
     }
 
-    pub(super) fn put_session(&mut self, number: u32, session: Session) {
+    pub(super) fn put_session(&mut self, number: u32, session: KvSession) {
         self.sum = self.sum.wrapping_add(session.digest(number));
         if let Some(old) = self.sessions.insert(number, session) {
             self.sum = self.sum.wrapping_sub(old.digest(number));
@@ -174,7 +174,7 @@ impl State {
     }
 }
 
-impl Cell {
+impl KeyValue {
     // The buffer is kept: in the long run a put allocates nothing.
     fn set(&mut self, value: &[u8]) {
         self.value.clear();

@@ -1,6 +1,6 @@
 //! The store, its clients, and both together in a tank.
 
-mod bent;
+mod buggy_store;
 mod clients;
 mod store;
 mod storms;

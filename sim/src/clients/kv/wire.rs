@@ -1,11 +1,11 @@
-//! What clients and the store say to each other, as bytes.
+//! The wire format between clients and the store.
 //!
 //! Numbers are written seven bits to the byte, low bits first, the top bit saying that more
 //! follow. The last field takes the rest of the bytes and has no length.
 
 use wavetank_raft::{Data, Index};
 
-/// A command, reading from the bytes it came in.
+/// A command, borrowed from its bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Command<'a> {
     /// The session it belongs to.
@@ -36,41 +36,41 @@ pub enum Verb<'a> {
     Delete,
 }
 
-/// What a command was answered with.
+/// The answer to a command.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Response {
-    /// What came of it.
-    pub outcome: Outcome,
+    /// The outcome of the command.
+    pub outcome: CommandOutcome,
     /// The index of the entry that took effect: for a command that came twice, that of the first.
     pub effective: Index,
 }
 
-/// What came of a command.
+/// The outcome of a command.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Outcome {
+pub enum CommandOutcome {
     /// It was done.
     Done,
     /// The key had another value than expected; nothing changed.
     Mismatch,
-    /// The session has gone past this sequence number; what came of it is forgotten.
+    /// The session has a newer sequence number; the outcome is no longer known.
     Outdated,
     /// The bytes are not a command.
     Malformed,
 }
 
-/// What a read was answered with, reading from the bytes it came in.
+/// The answer to a read, borrowed from its bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Got<'a> {
-    /// The last command that the state had taken in.
+    /// The index of the last applied command.
     pub applied: Index,
-    /// The command that gave the key its value; zero if none did.
+    /// The index of the command that wrote the value; zero if there is none.
     pub version: Index,
-    /// The value.
+    /// The key's value.
     pub value: &'a [u8],
 }
 
 impl<'a> Command<'a> {
-    /// Encodes it.
+    /// Encodes it as bytes.
     #[must_use]
     pub fn encode(&self) -> Data {
         let (tag, first, last): (u8, &[u8], &[u8]) = match self.verb {
@@ -92,7 +92,7 @@ impl<'a> Command<'a> {
         bytes.into()
     }
 
-    /// From bytes; `None` if they are not a command.
+    /// Decodes bytes; `None` if they are not a command.
     #[must_use]
     pub fn decode(bytes: &'a [u8]) -> Option<Self> {
         let (&tag, mut rest) = bytes.split_first()?;
@@ -115,7 +115,7 @@ impl<'a> Command<'a> {
 }
 
 impl Response {
-    /// Encodes it.
+    /// Encodes it as bytes.
     #[must_use]
     pub fn encode(self) -> Data {
         let mut bytes = Vec::with_capacity(8);
@@ -124,17 +124,17 @@ impl Response {
         bytes.into()
     }
 
-    /// From bytes; `None` if they are not a response.
+    /// Decodes bytes; `None` if they are not a response.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (&tag, mut rest) = bytes.split_first()?;
-        let outcome = Outcome::of(tag)?;
+        let outcome = CommandOutcome::of(tag)?;
         let effective = Index(take_number(&mut rest)?);
         rest.is_empty().then_some(Self { outcome, effective })
     }
 }
 
-impl Outcome {
+impl CommandOutcome {
     pub(super) const fn tag(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -156,7 +156,7 @@ impl Outcome {
 }
 
 impl<'a> Got<'a> {
-    /// Encodes it.
+    /// Encodes it as bytes.
     #[must_use]
     pub fn encode(&self) -> Data {
         let mut bytes = Vec::with_capacity(12 + self.value.len());
@@ -166,7 +166,7 @@ impl<'a> Got<'a> {
         bytes.into()
     }
 
-    /// From bytes; `None` if they are not an answer to a read.
+    /// Decodes bytes; `None` if they are not an answer to a read.
     #[must_use]
     pub fn decode(mut bytes: &'a [u8]) -> Option<Self> {
         let applied = Index(take_number(&mut bytes)?);

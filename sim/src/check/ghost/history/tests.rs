@@ -14,7 +14,7 @@ fn chain(terms: &[u64]) -> Chain {
 
 #[test]
 fn the_first_commit_at_a_place_stands() {
-    let mut history = History::default();
+    let mut history = CommitHistory::default();
     let (old, new) = (chain(&[1, 1, 2]), chain(&[1, 3, 3, 3]));
     history.commit(N1, Term(2), &old, Index(3));
     assert_eq!(history.first_difference(&old, Index(2)), None, "less of the same");
@@ -27,7 +27,7 @@ fn the_first_commit_at_a_place_stands() {
 
 #[test]
 fn a_late_leader_of_an_older_term_is_told_apart_by_the_commit_term() {
-    let mut history = History::default();
+    let mut history = CommitHistory::default();
     let log = chain(&[1, 1, 2, 4]);
     history.commit(N1, Term(2), &log, Index(3));
     history.commit(N2, Term(4), &log, Index(4));
@@ -39,33 +39,37 @@ fn a_late_leader_of_an_older_term_is_told_apart_by_the_commit_term() {
 }
 
 #[test]
-fn one_name_holds_one_prefix() {
-    let mut history = History::default();
+fn one_index_and_term_holds_one_prefix() {
+    let mut history = CommitHistory::default();
     let (one, other) = (chain(&[1, 2, 2]), chain(&[2, 2, 2]));
     let at = |chain: &Chain| chain.link(Index(3)).expect("three entries");
     history.hold(N1, Index(3), at(&one));
     history.hold(N2, Index(3), at(&chain(&[1, 2, 3])));
     history.hold(N2, Index(3), at(&other));
-    assert_eq!(history.head(Index(3), Term(2)), Some(Head { link: at(&one), by: N1 }));
-    assert_eq!(history.head(Index(3), Term(3)).map(|head| head.by), Some(N2), "another term, another entry");
+    assert_eq!(history.first_holder(Index(3), Term(2)), Some(FirstHolder { link: at(&one), by: N1 }));
+    assert_eq!(
+        history.first_holder(Index(3), Term(3)).map(|first_holder| first_holder.by),
+        Some(N2),
+        "another term, another entry"
+    );
 }
 
 #[test]
-fn what_a_snapshot_stands_on_outlives_the_rows() {
-    let mut history = History::default();
+fn the_position_of_a_snapshot_is_kept_after_pruning() {
+    let mut history = CommitHistory::default();
     let log = chain(&[1, 1, 2, 2]);
     for index in 1..=4 {
         history.hold(N1, Index(index), log.link(Index(index)).expect("it is there"));
     }
     history.commit(N1, Term(2), &log, Index(4));
     history.note_state(N1, Index(3), 33);
-    history.pillar(Index(3));
+    history.pin(Index(3));
     history.prune(Index(4));
 
     assert_eq!(history.link(Index(2)), None);
     assert_eq!(history.link(Index(3)), log.link(Index(3)));
     history.note_state(N2, Index(3), 34);
-    assert_eq!(history.state_at(Index(3)), Some(State { digest: 33, by: N1 }));
+    assert_eq!(history.state_at(Index(3)), Some(ReportedState { digest: 33, by: N1 }));
     let mut above = history.chain_at(LogId::new(Term(2), Index(3)));
     assert_eq!(above.push(&Entry::new(Term(2), Index(4), Payload::Noop)), log.link(Index(4)));
 }

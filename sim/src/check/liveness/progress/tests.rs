@@ -2,12 +2,12 @@ use super::*;
 use crate::check::election::election_safety::CHECK;
 use crate::check::fixture::{Fixture, N1, N2, N3};
 
-const PATIENCE: Patience =
-    Patience { election_timeout: Span::ms(100), timeouts: 10, slack: 2, changes_most: Some(1) };
+const BOUNDS: LivenessBounds =
+    LivenessBounds { election_timeout: Span::ms(100), timeouts: 10, slack: 2, changes_most: Some(1) };
 
-/// Tells everything that the ledger sees to the judge as well.
+/// A judge that looks at the ghost state of this fixture, healed now.
 fn healed(fixture: &mut Fixture, core: ServerSet) -> Progress {
-    let mut progress = Progress::new(PATIENCE);
+    let mut progress = Progress::new(BOUNDS);
     fixture.ghost.healed = Some((fixture.ghost.at, core));
     progress.on_observation(&fixture.ghost, Facts::HEALED);
     progress
@@ -20,14 +20,14 @@ fn look(fixture: &mut Fixture, progress: &mut Progress, at: Time) {
 
 fn apply_all(fixture: &mut Fixture) {
     for idx in [N1, N2, N3] {
-        fixture.pose(idx, |scripted| scripted.view.applied = scripted.view.commit);
+        fixture.set_view(idx, |scripted| scripted.view.applied = scripted.view.commit);
     }
 }
 
 const LATE: Time = Time(1_000_000);
 
 #[test]
-fn a_core_that_converges_is_well() {
+fn a_core_that_converges_is_legal() {
     let mut fixture = Fixture::three(&CHECK);
     let mut progress = healed(&mut fixture, ServerSet::first(3));
     fixture.settle(N1, 2);
@@ -40,7 +40,7 @@ fn a_core_that_converges_is_well() {
 }
 
 #[test]
-fn without_a_leader() {
+fn a_core_without_a_leader_is_reported() {
     let mut fixture = Fixture::three(&CHECK);
     let mut progress = healed(&mut fixture, ServerSet::first(3));
     let stuck = progress.end(&fixture.ghost, LATE).expect("nobody leads");
@@ -48,7 +48,7 @@ fn without_a_leader() {
 }
 
 #[test]
-fn what_they_do_without_a_leader_is_said() {
+fn a_failure_says_what_servers_without_a_leader_do() {
     let mut fixture = Fixture::three(&CHECK);
     let mut progress = healed(&mut fixture, ServerSet::first(3));
     let said = |progress: &mut Progress, fixture: &Fixture| {
@@ -63,7 +63,7 @@ fn what_they_do_without_a_leader_is_said() {
 }
 
 #[test]
-fn not_before_patience_is_over() {
+fn nothing_is_judged_before_the_time_is_over() {
     let mut fixture = Fixture::three(&CHECK);
     let mut progress = healed(&mut fixture, ServerSet::first(3));
     assert_eq!(progress.end(&fixture.ghost, Time(999_999)), None);
@@ -71,14 +71,14 @@ fn not_before_patience_is_over() {
 }
 
 #[test]
-fn not_of_a_core_without_a_quorum() {
+fn a_core_without_a_quorum_is_not_judged() {
     let mut fixture = Fixture::three(&CHECK);
     let mut progress = healed(&mut fixture, ServerSet::only(N2));
     assert_eq!(progress.end(&fixture.ghost, LATE), None);
 }
 
 #[test]
-fn a_leader_that_commits_nothing() {
+fn a_leader_that_commits_nothing_is_reported() {
     let mut fixture = Fixture::three(&CHECK);
     let mut progress = healed(&mut fixture, ServerSet::first(3));
     fixture.elect(N1, 2);
@@ -87,7 +87,7 @@ fn a_leader_that_commits_nothing() {
 }
 
 #[test]
-fn a_member_that_does_not_come_along() {
+fn a_member_that_stays_behind_is_reported() {
     let mut fixture = Fixture::three(&CHECK);
     fixture.settle(N1, 2);
     apply_all(&mut fixture);
@@ -108,7 +108,7 @@ fn a_member_that_does_not_come_along() {
 }
 
 #[test]
-fn leadership_that_does_not_settle() {
+fn leadership_that_keeps_changing_is_reported() {
     let mut fixture = Fixture::three(&CHECK);
     fixture.settle(N1, 2);
     apply_all(&mut fixture);

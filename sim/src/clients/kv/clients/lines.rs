@@ -1,8 +1,8 @@
 //! A history of the clients as lines of JSON, one for each beginning and each end.
 
-use super::Operation;
-use crate::clients::callers::{End, Told};
-use crate::clients::kv::wire::{Got, Outcome, Response, Verb};
+use super::KvOperation;
+use crate::clients::callers::{Completion, OperationAnswer};
+use crate::clients::kv::wire::{CommandOutcome, Got, Response, Verb};
 use crate::engine::workload::Want;
 use crate::observe::observer::Observer;
 use crate::observe::{Ending, Observation, Seen};
@@ -11,23 +11,23 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use wavetank_raft::{ReadPath, Time};
 
-/// Looks on and writes the history down.
+/// Records the history of all client operations.
 #[derive(Debug, Default)]
-pub struct Lines {
-    operations: BTreeMap<u64, Operation>,
+pub struct HistoryRecorder {
+    operations: BTreeMap<u64, KvOperation>,
 }
 
-impl Observer for Lines {
+impl Observer for HistoryRecorder {
     fn on_observation(&mut self, observation: &Observation<'_>) {
         if let Seen::Invoked { what, .. } | Seen::Returned { what, .. } = observation.seen
-            && let Some(operation) = (what as &dyn Any).downcast_ref::<Operation>()
+            && let Some(operation) = (what as &dyn Any).downcast_ref::<KvOperation>()
         {
             self.operations.insert(operation.number, operation.clone());
         }
     }
 }
 
-impl Lines {
+impl HistoryRecorder {
     /// The history so far, as [`wavetank_linear::judge`] reads it: all but the reads that do not
     /// claim to be up to date.
     #[must_use]
@@ -48,14 +48,14 @@ impl Lines {
     }
 }
 
-fn claims_to_be_current(operation: &Operation) -> bool {
+fn claims_to_be_current(operation: &KvOperation) -> bool {
     match operation.wanted.want {
         Want::Apply(_) | Want::Read(ReadPath::Index | ReadPath::Lease, _) => true,
         Want::Read(ReadPath::Verify, _) | Want::Stale(_) => false,
     }
 }
 
-fn line(operation: &Operation, kind: &str, value: &Value, at: Time) -> String {
+fn line(operation: &KvOperation, kind: &str, value: &Value, at: Time) -> String {
     let f = match operation.command().map(|command| command.verb) {
         Some(Verb::Put(_) | Verb::Delete) => "write",
         Some(Verb::Append(_)) => "append",
@@ -66,7 +66,7 @@ fn line(operation: &Operation, kind: &str, value: &Value, at: Time) -> String {
     json!({ "process": process, "type": kind, "f": f, "key": key, "value": value, "time": time }).to_string()
 }
 
-fn wanted(operation: &Operation) -> Value {
+fn wanted(operation: &KvOperation) -> Value {
     match operation.command().map(|command| command.verb) {
         Some(Verb::Put(value) | Verb::Append(value)) => text(value),
         Some(Verb::Cas { expected, new }) => json!([text(expected), text(new)]),
@@ -74,30 +74,30 @@ fn wanted(operation: &Operation) -> Value {
     }
 }
 
-/// A cas that was refused has not found another value, which is what "fail" says of a cas.
-fn kind(operation: &Operation, end: &End) -> &'static str {
+/// The completion type. A `fail` of a cas means a mismatch, so a refused cas gets `info`.
+fn kind(operation: &KvOperation, end: &Completion) -> &'static str {
     let is_cas = matches!(operation.command().map(|command| command.verb), Some(Verb::Cas { .. }));
     match (end.ending, outcome(end)) {
-        (Ending::Ok, None | Some(Outcome::Done)) => "ok",
-        (Ending::Ok, Some(Outcome::Mismatch)) => "fail",
+        (Ending::Ok, None | Some(CommandOutcome::Done)) => "ok",
+        (Ending::Ok, Some(CommandOutcome::Mismatch)) => "fail",
         (Ending::Failed, _) if !is_cas => "fail",
         (Ending::Ok | Ending::Failed | Ending::Unknown, _) => "info",
     }
 }
 
-fn outcome(end: &End) -> Option<Outcome> {
+fn outcome(end: &Completion) -> Option<CommandOutcome> {
     match &end.answer {
-        Some(Told::Applied(_, bytes)) => {
-            Some(Response::decode(bytes).map_or(Outcome::Malformed, |response| response.outcome))
+        Some(OperationAnswer::Applied(_, bytes)) => {
+            Some(Response::decode(bytes).map_or(CommandOutcome::Malformed, |response| response.outcome))
         }
-        Some(Told::Got(_)) | None => None,
+        Some(OperationAnswer::Got(_)) | None => None,
     }
 }
 
-fn returned(operation: &Operation, end: &End) -> Value {
+fn returned(operation: &KvOperation, end: &Completion) -> Value {
     match &end.answer {
-        Some(Told::Got(bytes)) => Got::decode(bytes).map_or(Value::Null, |got| text(got.value)),
-        Some(Told::Applied(..)) | None => wanted(operation),
+        Some(OperationAnswer::Got(bytes)) => Got::decode(bytes).map_or(Value::Null, |got| text(got.value)),
+        Some(OperationAnswer::Applied(..)) | None => wanted(operation),
     }
 }
 

@@ -9,12 +9,12 @@ use wavetank_raft::{ReadPath, Span};
 pub struct ClientPlan {
     /// How many clients write and read, and look for the leader to do so.
     pub followers: u16,
-    /// How many clients only read, each from one server and never from another, at once and
-    /// without a second try: the ones that see what an old leader still says.
+    /// How many clients only read, each from one fixed server and without retries. They see the
+    /// answers of an old leader.
     pub pinned: u16,
     /// How many keys they contend for (≥ 1).
     pub keys: u32,
-    /// How long a value is, at least: it begins with a mark of its own, and no two are alike.
+    /// The least length of a value. Each value begins with a unique text, so no two are equal.
     pub value_bytes: u32,
     /// How long a client rests between operations.
     pub think: Spans,
@@ -28,17 +28,17 @@ pub struct ClientPlan {
     pub tries: u32,
     /// How many of its operations are writes.
     pub writes: Ratio,
-    /// What the writes are.
+    /// The shares of the kinds of writes.
     pub verbs: Verbs,
-    /// What the reads are.
+    /// The shares of the read paths.
     pub reads: Reads,
-    /// What the reads of the pinned ones are.
+    /// The shares of the read paths of the pinned clients.
     pub pinned_reads: Reads,
-    /// How often a client gives a refused operation up at once, so that "it was not done" is
-    /// said to someone who believes it.
+    /// How often a client gives up at once after a refusal, so that the judges can check that a refused
+    /// write is never applied.
     pub resign: Ratio,
-    /// How often a client whose operation came to an unknown end goes on as someone new, so that
-    /// its last command may take effect at any time to come.
+    /// How often a client starts a new session after an unknown end, so that its last command may still
+    /// take effect at any later time.
     pub rename: Ratio,
 }
 
@@ -47,11 +47,11 @@ pub struct ClientPlan {
 pub struct Verbs {
     /// A new value.
     pub put: u32,
-    /// More at the end of the value.
+    /// Append to the value.
     pub append: u32,
-    /// A new value in place of a certain one.
+    /// Compare and set.
     pub cas: u32,
-    /// No value.
+    /// Delete the value.
     pub delete: u32,
 }
 
@@ -93,9 +93,9 @@ impl ClientPlan {
 }
 
 impl From<&Clients> for ClientPlan {
-    /// What a plan says of its clients, with every kind of write, and a pinned reader for every two
-    /// of them. Where all read under leases there is one for every server, and a fast one: what a
-    /// lease promises too much is over in a fraction of a timeout.
+    /// The clients of a plan, with every kind of write, and one pinned reader for two clients. If all
+    /// reads use leases, each server gets a fast pinned reader, since a lease that is held too long
+    /// ends within a fraction of a timeout.
     fn from(clients: &Clients) -> Self {
         let of = |path| u32::from(clients.reads.contains(&path));
         let [index, lease, verify] = [ReadPath::Index, ReadPath::Lease, ReadPath::Verify].map(of);

@@ -1,25 +1,25 @@
-//! What a client of the store wants next: drawn from its own stream.
+//! Draws the operations of the store's clients, each from its own stream.
 
 use super::plan::{ClientPlan, Reads};
-use super::{KvWant, Operation};
-use crate::clients::callers::{Script, Told};
+use super::{KvOperation, KvWant};
+use crate::clients::callers::{OperationAnswer, Script};
 use crate::clients::kv::wire::{Command, Got, Verb};
 use crate::observe::Ending;
 use crate::plan::rng::{Draw, Stream};
 
-/// What the clients of a plan want.
+/// Draws the operations of a plan's clients.
 #[derive(Debug)]
 pub struct KvScript {
     plan: ClientPlan,
     /// The sessions of the clients that write.
-    sessions: Vec<Session>,
+    sessions: Vec<ClientSession>,
     /// The session that began last.
     last: u32,
 }
 
-/// In which session a client writes, and what it knows.
+/// A client's session, and the value that it knows.
 #[derive(Debug)]
-struct Session {
+struct ClientSession {
     number: u32,
     /// The sequence number of its last command.
     sequence: u32,
@@ -27,7 +27,7 @@ struct Session {
     known: Option<(u32, Vec<u8>)>,
 }
 
-impl Session {
+impl ClientSession {
     const fn new(number: u32) -> Self {
         Self { number, sequence: 0, known: None }
     }
@@ -36,7 +36,7 @@ impl Session {
 impl KvScript {
     pub(super) fn new(plan: ClientPlan) -> Self {
         let last = u32::from(plan.followers);
-        Self { plan, sessions: (1..=last).map(Session::new).collect(), last }
+        Self { plan, sessions: (1..=last).map(ClientSession::new).collect(), last }
     }
 }
 
@@ -50,9 +50,9 @@ impl Script for KvScript {
         }
     }
 
-    fn told(&mut self, operation: &Operation, rng: &mut Stream) {
+    fn on_end(&mut self, operation: &KvOperation, rng: &mut Stream) {
         let Some(session) = self.sessions.get_mut(usize::from(operation.client)) else { return };
-        if let Some(value) = learned(operation) {
+        if let Some(value) = learned_value(operation) {
             session.known = Some((operation.wanted.key, value));
         }
         if operation.ended(Ending::Unknown) && rng.hits(self.plan.rename) {
@@ -63,10 +63,10 @@ impl Script for KvScript {
 }
 
 /// The value that a client saw or wrote.
-fn learned(operation: &Operation) -> Option<Vec<u8>> {
-    match operation.told()? {
-        Told::Got(bytes) => Some(Got::decode(bytes)?.value.to_vec()),
-        Told::Applied(..) => match operation.command()?.verb {
+fn learned_value(operation: &KvOperation) -> Option<Vec<u8>> {
+    match operation.answer()? {
+        OperationAnswer::Got(bytes) => Some(Got::decode(bytes)?.value.to_vec()),
+        OperationAnswer::Applied(..) => match operation.command()?.verb {
             Verb::Put(value) | Verb::Cas { new: value, .. } => Some(value.to_vec()),
             Verb::Append(_) | Verb::Delete => None,
         },
@@ -74,21 +74,21 @@ fn learned(operation: &Operation) -> Option<Vec<u8>> {
 }
 
 /// Draws the operation of this number.
-fn draw(plan: &ClientPlan, session: &mut Session, operation: u64, rng: &mut Stream) -> KvWant {
-    // Always four words, so that what is wanted next does not depend on what is wanted now.
+fn draw(plan: &ClientPlan, session: &mut ClientSession, operation: u64, rng: &mut Stream) -> KvWant {
+    // Always draw four numbers, so that the next operation does not depend on this one.
     let (kind, verb, way, place) = (rng.draw(), rng.draw(), rng.draw(), rng.draw());
     let key = place.below(u64::from(plan.keys)) as u32;
     if !kind.hits(plan.writes) {
         return KvWant::read(key, Reads::WAYS[share(plan.reads.shares(), way)]);
     }
     session.sequence += 1;
-    let mark = mark(operation, plan.value_bytes);
+    let unique_value = unique_value(operation, plan.value_bytes);
     let (key, verb) = match share(plan.verbs.shares(), verb) {
-        0 => (key, Verb::Put(&mark)),
-        1 => (key, Verb::Append(&mark)),
+        0 => (key, Verb::Put(&unique_value)),
+        1 => (key, Verb::Append(&unique_value)),
         2 => match &session.known {
-            Some((known, value)) => (*known, Verb::Cas { expected: value, new: &mark }),
-            None => (key, Verb::Cas { expected: &[], new: &mark }),
+            Some((known, value)) => (*known, Verb::Cas { expected: value, new: &unique_value }),
+            None => (key, Verb::Cas { expected: &[], new: &unique_value }),
         },
         _ => (key, Verb::Delete),
     };
@@ -115,9 +115,9 @@ fn share(shares: [u32; 4], drawn: Draw) -> usize {
 }
 
 /// A value that only this operation writes: a `v`, its number, and as many dashes as are wanted.
-/// Only marks have a `v`, so a reader of what was appended sees which operation appended it.
-fn mark(operation: u64, length: u32) -> Vec<u8> {
-    let mut mark = format!("v{operation}").into_bytes();
-    mark.resize(mark.len().max(length as usize), b'-');
-    mark
+/// Only these values have a `v`, so an appended value shows which operations appended to it.
+fn unique_value(operation: u64, length: u32) -> Vec<u8> {
+    let mut unique_value = format!("v{operation}").into_bytes();
+    unique_value.resize(unique_value.len().max(length as usize), b'-');
+    unique_value
 }

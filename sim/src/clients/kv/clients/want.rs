@@ -1,8 +1,8 @@
-//! What an operation on the store asks for, and its words in traces.
+//! The request of an operation on the store, and its form in traces.
 
-use super::Operation;
-use crate::clients::callers::{Told, Wanted};
-use crate::clients::kv::wire::{self, Command, Got, Outcome, Response, Verb};
+use super::KvOperation;
+use crate::clients::callers::{OperationAnswer, Wanted};
+use crate::clients::kv::wire::{self, Command, CommandOutcome, Got, Response, Verb};
 use crate::engine::workload::Want;
 use std::fmt;
 use wavetank_raft::{Data, ReadPath};
@@ -10,7 +10,7 @@ use wavetank_raft::{Data, ReadPath};
 /// A command to one key, or a read of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KvWant {
-    /// The key.
+    /// The key that the operation reads or writes.
     pub key: u32,
     /// The encoded [`Command`], or the encoded query.
     pub want: Want,
@@ -35,7 +35,7 @@ impl KvWant {
     }
 }
 
-impl Operation {
+impl KvOperation {
     /// The command, if it is a write.
     #[must_use]
     pub fn command(&self) -> Option<Command<'_>> {
@@ -61,19 +61,23 @@ impl Wanted for KvWant {
         self.want.clone()
     }
 
-    fn fmt_told(told: &Told, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match told {
-            Told::Applied(index, bytes) => match Response::decode(bytes) {
-                Some(Response { outcome: Outcome::Done, effective }) => {
+    fn fmt_answer(answer: &OperationAnswer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match answer {
+            OperationAnswer::Applied(index, bytes) => match Response::decode(bytes) {
+                Some(Response { outcome: CommandOutcome::Done, effective }) => {
                     write!(f, ": done by {effective}, said {index}")
                 }
-                Some(Response { outcome: Outcome::Mismatch, .. }) => write!(f, ": mismatch, said {index}"),
-                Some(Response { outcome: Outcome::Outdated, .. }) => write!(f, ": outdated, said {index}"),
-                Some(Response { outcome: Outcome::Malformed, .. }) | None => {
+                Some(Response { outcome: CommandOutcome::Mismatch, .. }) => {
+                    write!(f, ": mismatch, said {index}")
+                }
+                Some(Response { outcome: CommandOutcome::Outdated, .. }) => {
+                    write!(f, ": outdated, said {index}")
+                }
+                Some(Response { outcome: CommandOutcome::Malformed, .. }) | None => {
                     write!(f, ": not understood, said {index}")
                 }
             },
-            Told::Got(bytes) => match Got::decode(bytes) {
+            OperationAnswer::Got(bytes) => match Got::decode(bytes) {
                 Some(got) => {
                     write!(f, ": {} of {}, state {}", quoted(got.value), got.version, got.applied)
                 }

@@ -1,41 +1,42 @@
-//! A write that was acknowledged is there, stays there, and did what was said (K1, K2).
+//! An acknowledged write was applied, stays applied, and had the reported outcome (K1, K2).
 
 use super::record::Record;
-use super::{Check, Judged, Moment, broken, holds};
-use crate::clients::callers::Told;
-use crate::clients::kv::clients::Operation;
-use crate::clients::kv::wire::{Outcome, Response};
+use super::{ClientCheck, ClientEvent, ClientVerdict, holds, violated};
+use crate::clients::callers::OperationAnswer;
+use crate::clients::kv::clients::KvOperation;
+use crate::clients::kv::wire::{CommandOutcome, Response};
 use std::collections::BTreeMap;
 use wavetank_raft::Index;
 
-/// Remembers the acknowledged writes by the index at which they were said to be applied.
+/// The acknowledged writes by the index in their answer.
 #[derive(Debug, Default)]
 pub(super) struct AckedWrites(BTreeMap<Index, u64>);
 
-impl Check for AckedWrites {
-    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Judged {
-        if let Moment::Other(idx, index) = moment {
+impl ClientCheck for AckedWrites {
+    fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> ClientVerdict {
+        if let ClientEvent::DifferentApplied(idx, index) = event {
             let operation = self.0.get(index)?;
-            return broken(|| {
+            return violated(|| {
                 format!("#{operation} was acknowledged at {index}, and {idx} applied something else there")
             });
         }
-        self.acked(record, moment.done()?)
+        self.acked(record, event.done()?)
     }
 }
 
 impl AckedWrites {
-    fn acked(&mut self, record: &Record, operation: &Operation) -> Judged {
+    fn acked(&mut self, record: &Record, operation: &KvOperation) -> ClientVerdict {
         let (bytes, command) = (operation.bytes()?, operation.command()?);
-        let Some(Told::Applied(said, response)) = operation.told() else { return None };
+        let Some(OperationAnswer::Applied(said, response)) = operation.answer() else { return None };
         if record.command(*said) != Some(bytes) {
-            return broken(|| format!("{operation}: nobody applied it at {said}"));
+            return violated(|| format!("{operation}: nobody applied it at {said}"));
         }
         self.0.insert(*said, operation.number);
-        let told = Response::decode(response).map(|response| response.outcome);
-        let came = record.effect(&command).map(|effect| effect.outcome);
-        let is_so = told == came && matches!(told, Some(Outcome::Done | Outcome::Mismatch));
-        holds(is_so, || match came {
+        let answered = Response::decode(response).map(|response| response.outcome);
+        let applied_outcome = record.effect(&command).map(|effect| effect.outcome);
+        let is_so = answered == applied_outcome
+            && matches!(answered, Some(CommandOutcome::Done | CommandOutcome::Mismatch));
+        holds(is_so, || match applied_outcome {
             Some(outcome) => format!("{operation}: what came of it is {outcome:?}"),
             None => format!("{operation}: nothing came of it"),
         })
@@ -44,52 +45,52 @@ impl AckedWrites {
 
 #[cfg(test)]
 mod tests {
-    use crate::clients::kv::judges::fixture::{Fixture, N1, N2};
-    use crate::clients::kv::wire::Outcome;
+    use crate::clients::kv::judges::fixture::{ClientFixture, N1, N2};
+    use crate::clients::kv::wire::CommandOutcome;
 
     #[test]
-    fn what_was_applied_may_be_acknowledged() {
-        let mut fixture = Fixture::new();
-        fixture.write(1, "a").applied(N1, 3, 1).acks(1, 3, Outcome::Done, 3);
-        fixture.applied(N2, 3, 1).is_quiet();
+    fn an_applied_write_may_be_acknowledged() {
+        let mut fixture = ClientFixture::new();
+        fixture.write(1, "a").applied(N1, 3, 1).acks(1, 3, CommandOutcome::Done, 3);
+        fixture.applied(N2, 3, 1).expect_holds();
         assert_eq!(fixture.witnessed("acked_writes"), 1);
     }
 
     #[test]
-    fn what_nobody_applied_may_not() {
-        let mut fixture = Fixture::new();
-        fixture.write(1, "a").acks(1, 3, Outcome::Done, 3);
-        fixture.speaks(
+    fn an_unapplied_write_may_not_be_acknowledged() {
+        let mut fixture = ClientFixture::new();
+        fixture.write(1, "a").acks(1, 3, CommandOutcome::Done, 3);
+        fixture.expect_violation(
             "acked_writes",
             "c0 #1 put k1 = \"a\" (s1.1): done by i3, said i3: nobody applied it at i3",
         );
     }
 
     #[test]
-    fn nor_what_stands_elsewhere() {
-        let mut fixture = Fixture::new();
+    fn a_write_may_not_be_acknowledged_at_another_index() {
+        let mut fixture = ClientFixture::new();
         fixture.write(1, "a").write(2, "b").applied(N1, 1, 1).applied(N1, 2, 2);
-        fixture.acks(1, 2, Outcome::Done, 2);
-        fixture.speaks(
+        fixture.acks(1, 2, CommandOutcome::Done, 2);
+        fixture.expect_violation(
             "acked_writes",
             "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: nobody applied it at i2",
         );
     }
 
     #[test]
-    fn nor_with_an_outcome_that_is_not_so() {
-        let mut fixture = Fixture::new();
-        fixture.write(1, "a").applied(N1, 1, 1).acks(1, 1, Outcome::Mismatch, 1);
-        let words = "c0 #1 put k1 = \"a\" (s1.1): mismatch, said i1: what came of it is Done";
-        fixture.speaks("acked_writes", words);
+    fn a_write_may_not_be_acknowledged_with_a_wrong_outcome() {
+        let mut fixture = ClientFixture::new();
+        fixture.write(1, "a").applied(N1, 1, 1).acks(1, 1, CommandOutcome::Mismatch, 1);
+        let sentence = "c0 #1 put k1 = \"a\" (s1.1): mismatch, said i1: what came of it is Done";
+        fixture.expect_violation("acked_writes", sentence);
     }
 
     #[test]
     fn an_acknowledged_write_is_never_replaced() {
-        let mut fixture = Fixture::new();
-        fixture.write(1, "a").write(2, "b").applied(N1, 1, 1).acks(1, 1, Outcome::Done, 1);
+        let mut fixture = ClientFixture::new();
+        fixture.write(1, "a").write(2, "b").applied(N1, 1, 1).acks(1, 1, CommandOutcome::Done, 1);
         fixture.applied(N2, 1, 2);
-        let words = "#1 was acknowledged at i1, and n2 applied something else there";
-        fixture.speaks("acked_writes", words);
+        let sentence = "#1 was acknowledged at i1, and n2 applied something else there";
+        fixture.expect_violation("acked_writes", sentence);
     }
 }

@@ -1,55 +1,56 @@
 //! A command takes effect once, however often it is sent, and after it was first sent (K3).
 
 use super::record::Record;
-use super::{Check, Judged, Moment, broken, holds};
-use crate::clients::callers::Told;
+use super::{ClientCheck, ClientEvent, ClientVerdict, holds, violated};
+use crate::clients::callers::OperationAnswer;
 use crate::clients::kv::wire::Response;
 
 #[derive(Debug)]
 pub(super) struct ExactlyOnce;
 
-impl Check for ExactlyOnce {
-    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Judged {
-        let operation = moment.done()?;
+impl ClientCheck for ExactlyOnce {
+    fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> ClientVerdict {
+        let operation = event.done()?;
         let command = operation.command()?;
-        let Some(Told::Applied(_, response)) = operation.told() else { return None };
-        let told = Response::decode(response)?.effective;
-        let floor = record.floor(operation.number);
-        if told <= floor {
-            return broken(|| format!("{operation}: {floor} was applied when it was first sent"));
+        let Some(OperationAnswer::Applied(_, response)) = operation.answer() else { return None };
+        let answered = Response::decode(response)?.effective;
+        let floor = record.applied_at_start(operation.number);
+        if answered <= floor {
+            return violated(|| format!("{operation}: {floor} was applied when it was first sent"));
         }
-        let first = record.effect(&command).map_or(told, |effect| effect.index);
-        holds(first == told, || format!("{operation}: it had taken effect at {first}"))
+        let first = record.effect(&command).map_or(answered, |effect| effect.index);
+        holds(first == answered, || format!("{operation}: it had taken effect at {first}"))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::clients::kv::judges::fixture::{Fixture, N1};
-    use crate::clients::kv::wire::Outcome;
+    use crate::clients::kv::judges::fixture::{ClientFixture, N1};
+    use crate::clients::kv::wire::CommandOutcome;
 
     #[test]
     fn a_command_that_came_twice_is_answered_with_its_first_effect() {
-        let mut fixture = Fixture::new();
-        fixture.write(1, "a").applied(N1, 1, 1).applied(N1, 2, 1).acks(1, 2, Outcome::Done, 1);
-        fixture.is_quiet();
+        let mut fixture = ClientFixture::new();
+        fixture.write(1, "a").applied(N1, 1, 1).applied(N1, 2, 1).acks(1, 2, CommandOutcome::Done, 1);
+        fixture.expect_holds();
         assert_eq!(fixture.witnessed("exactly_once"), 1);
     }
 
     #[test]
-    fn a_second_effect_is_one_too_many() {
-        let mut fixture = Fixture::new();
-        fixture.write(1, "a").applied(N1, 1, 1).applied(N1, 2, 1).acks(1, 2, Outcome::Done, 2);
-        let words = "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: it had taken effect at i1";
-        fixture.speaks("exactly_once", words);
+    fn a_second_effect_is_reported() {
+        let mut fixture = ClientFixture::new();
+        fixture.write(1, "a").applied(N1, 1, 1).applied(N1, 2, 1).acks(1, 2, CommandOutcome::Done, 2);
+        let sentence = "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: it had taken effect at i1";
+        fixture.expect_violation("exactly_once", sentence);
     }
 
     #[test]
     fn a_command_is_not_answered_with_what_was_done_before_it() {
-        let mut fixture = Fixture::new();
+        let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
-        fixture.acks(2, 2, Outcome::Done, 1);
-        let words = "c0 #2 put k1 = \"b\" (s1.2): done by i1, said i2: i1 was applied when it was first sent";
-        fixture.speaks("exactly_once", words);
+        fixture.acks(2, 2, CommandOutcome::Done, 1);
+        let sentence =
+            "c0 #2 put k1 = \"b\" (s1.2): done by i1, said i2: i1 was applied when it was first sent";
+        fixture.expect_violation("exactly_once", sentence);
     }
 }

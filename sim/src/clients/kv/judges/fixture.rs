@@ -1,9 +1,9 @@
-//! Tales to tell the judges: what clients did and what state machines applied, line by line.
+//! Scripted observations for tests of the judges: client operations and applied commands.
 
-use super::{Judges, Promises};
-use crate::clients::callers::{End, Told};
-use crate::clients::kv::clients::{KvWant, Operation};
-use crate::clients::kv::wire::{Command, Got, Outcome, Response, Verb};
+use super::{ClientJudges, Promises};
+use crate::clients::callers::{Completion, OperationAnswer};
+use crate::clients::kv::clients::{KvOperation, KvWant};
+use crate::clients::kv::wire::{Command, CommandOutcome, Got, Response, Verb};
 use crate::observe::observer::Observer;
 use crate::observe::{Ending, Observation, Seen};
 use crate::plan::server_set::ServerIdx;
@@ -13,21 +13,21 @@ use wavetank_raft::{Batch, Data, Entry, Index, Payload, ReadPath, Term, Time};
 pub(super) const N1: ServerIdx = ServerIdx(0);
 pub(super) const N2: ServerIdx = ServerIdx(1);
 
-/// A tale in which all writes are of one session and all reads of one client, on one key.
-pub(super) struct Fixture {
-    judges: Judges,
-    operations: BTreeMap<u64, Operation>,
+/// A scripted run on one key: all writes have one session, and all reads have one client.
+pub(super) struct ClientFixture {
+    judges: ClientJudges,
+    operations: BTreeMap<u64, KvOperation>,
     writes: u32,
     step: u64,
 }
 
-impl Fixture {
+impl ClientFixture {
     pub(super) fn new() -> Self {
-        let judges = Judges::new(Promises { leases_hold: true });
+        let judges = ClientJudges::new(Promises { leases_hold: true });
         Self { judges, operations: BTreeMap::new(), writes: 0, step: 0 }
     }
 
-    /// A tale that this check alone judges.
+    /// A scripted run that only this check judges.
     pub(super) fn only(check: &str) -> Self {
         let mut fixture = Self::new();
         fixture.judges.judges.retain(|judge| judge.name == check);
@@ -57,7 +57,7 @@ impl Fixture {
 
     fn invoke(&mut self, number: u64, client: u16, pinned: Option<ServerIdx>, wanted: KvWant) -> &mut Self {
         let (invoked, order) = (Time(self.step), self.step);
-        let operation = Operation { number, client, pinned, wanted, invoked, order, end: None };
+        let operation = KvOperation { number, client, pinned, wanted, invoked, order, end: None };
         self.operations.insert(number, operation.clone());
         self.on_observation(Seen::Invoked { client, operation: number, what: &operation })
     }
@@ -73,14 +73,20 @@ impl Fixture {
         self.on_observation(Seen::Crashed { idx, wiped: false })
     }
 
-    pub(super) fn acks(&mut self, write: u64, said: u64, outcome: Outcome, effective: u64) -> &mut Self {
+    pub(super) fn acks(
+        &mut self,
+        write: u64,
+        said: u64,
+        outcome: CommandOutcome,
+        effective: u64,
+    ) -> &mut Self {
         let response = Response { outcome, effective: Index(effective) };
-        self.ends(write, Ending::Ok, Some(Told::Applied(Index(said), response.encode())))
+        self.ends(write, Ending::Ok, Some(OperationAnswer::Applied(Index(said), response.encode())))
     }
 
     pub(super) fn sees(&mut self, read: u64, applied: u64, version: u64, value: &str) -> &mut Self {
         let got = Got { applied: Index(applied), version: Index(version), value: value.as_bytes() };
-        self.ends(read, Ending::Ok, Some(Told::Got(got.encode())))
+        self.ends(read, Ending::Ok, Some(OperationAnswer::Got(got.encode())))
     }
 
     pub(super) fn fails(&mut self, operation: u64) -> &mut Self {
@@ -91,10 +97,10 @@ impl Fixture {
         self.ends(operation, Ending::Unknown, None)
     }
 
-    fn ends(&mut self, number: u64, ending: Ending, answer: Option<Told>) -> &mut Self {
+    fn ends(&mut self, number: u64, ending: Ending, answer: Option<OperationAnswer>) -> &mut Self {
         let (at, order) = (Time(self.step), self.step);
         let mut operation = self.operations[&number].clone();
-        operation.end = Some(End { at, order, ending, answer });
+        operation.end = Some(Completion { at, order, ending, answer });
         let client = operation.client;
         self.on_observation(Seen::Returned { client, operation: number, ending, what: &operation })
     }
@@ -103,15 +109,15 @@ impl Fixture {
         self.judges.witnessed()[check]
     }
 
-    pub(super) fn is_quiet(&mut self) {
+    pub(super) fn expect_holds(&mut self) {
         self.judges.end(Time(self.step));
         assert_eq!(self.judges.verdict(), None);
     }
 
-    /// The tale ends with this check saying this.
-    pub(super) fn speaks(&mut self, check: &str, what: &str) {
+    /// At the end of the run this check has reported this sentence.
+    pub(super) fn expect_violation(&mut self, check: &str, what: &str) {
         self.judges.end(Time(self.step));
-        let violation = self.judges.verdict().expect("somebody should have spoken");
+        let violation = self.judges.verdict().expect("a check reports a violation");
         assert_eq!((violation.check.as_str(), violation.what.as_str()), (check, what));
     }
 }

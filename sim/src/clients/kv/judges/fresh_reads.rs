@@ -1,49 +1,49 @@
-//! A read that claims to be up to date knows everything that was applied anywhere when it began
+//! A read that claims to be current sees all commands that were applied anywhere when it began
 //! (R1, R2).
 
 use super::record::Record;
-use super::{Check, Judged, Moment, Promises, holds};
-use crate::clients::callers::Told;
+use super::{ClientCheck, ClientEvent, ClientVerdict, Promises, holds};
+use crate::clients::callers::OperationAnswer;
 use crate::clients::kv::wire::Got;
 
 #[derive(Debug)]
 pub(super) struct FreshReads(pub(super) Promises);
 
-impl Check for FreshReads {
-    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Judged {
-        let operation = moment.done()?;
-        let Some(Told::Got(bytes)) = operation.told() else { return None };
+impl ClientCheck for FreshReads {
+    fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> ClientVerdict {
+        let operation = event.done()?;
+        let Some(OperationAnswer::Got(bytes)) = operation.answer() else { return None };
         if !self.0.is_current(&operation.wanted.want) {
             return None;
         }
-        let (got, floor) = (Got::decode(bytes)?, record.floor(operation.number));
+        let (got, floor) = (Got::decode(bytes)?, record.applied_at_start(operation.number));
         holds(floor <= got.applied, || format!("{operation}: {floor} was applied when it began"))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::clients::kv::judges::fixture::{Fixture, N1, N2};
+    use crate::clients::kv::judges::fixture::{ClientFixture, N1, N2};
 
     #[test]
     fn a_read_may_miss_what_was_applied_after_it_began() {
-        let mut fixture = Fixture::new();
-        fixture.write(1, "a").read(2, N2).applied(N1, 1, 1).sees(2, 0, 0, "").is_quiet();
+        let mut fixture = ClientFixture::new();
+        fixture.write(1, "a").read(2, N2).applied(N1, 1, 1).sees(2, 0, 0, "").expect_holds();
         assert_eq!(fixture.witnessed("fresh_reads"), 1);
     }
 
     #[test]
-    fn a_read_misses_nothing_that_was_applied_before() {
-        let mut fixture = Fixture::new();
+    fn a_read_sees_everything_that_was_applied_before() {
+        let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).read(2, N2).sees(2, 0, 0, "");
-        let words = "c1 #2 read k1 at n2: \"\" of i0, state i0: i1 was applied when it began";
-        fixture.speaks("fresh_reads", words);
+        let sentence = "c1 #2 read k1 at n2: \"\" of i0, state i0: i1 was applied when it began";
+        fixture.expect_violation("fresh_reads", sentence);
     }
 
     #[test]
     fn a_read_of_the_local_state_claims_nothing() {
-        let mut fixture = Fixture::new();
-        fixture.write(1, "a").applied(N1, 1, 1).stale_read(2, N2).sees(2, 0, 0, "").is_quiet();
+        let mut fixture = ClientFixture::new();
+        fixture.write(1, "a").applied(N1, 1, 1).stale_read(2, N2).sees(2, 0, 0, "").expect_holds();
         assert_eq!(fixture.witnessed("fresh_reads"), 0);
     }
 }

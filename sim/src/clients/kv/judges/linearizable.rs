@@ -1,29 +1,29 @@
-//! The history of every key is linearizable: asked of the whole, once the run is over.
+//! The history of every key is linearizable, judged at the end of the run.
 //!
-//! The other checks know the order of the log. This one only tries it first: if it does not
-//! explain what clients saw, some other order may.
+//! The other checks use the order of the log. This one only tries it first: another order may explain
+//! the answers.
 
 use super::record::Record;
-use super::{Check, Judged, Moment, Promises, witness};
-use crate::clients::callers::Told;
-use crate::clients::kv::clients::Operation;
-use crate::clients::kv::wire::{Got, Outcome, Response, Verb};
+use super::{ClientCheck, ClientEvent, ClientVerdict, Promises, witness};
+use crate::clients::callers::OperationAnswer;
+use crate::clients::kv::clients::KvOperation;
+use crate::clients::kv::wire::{CommandOutcome, Got, Response, Verb};
 use crate::observe::Ending;
 use std::collections::BTreeMap;
 use wavetank_linear::{CheckResult, History, Input, Output};
 
-/// Clients cannot tell the cluster from one server.
+/// Judges whether the cluster behaves like one server.
 #[derive(Debug)]
 pub(super) struct Linearizable {
     promises: Promises,
-    /// The operations on each key that claim to be up to date, in the order of their beginnings.
-    keys: BTreeMap<u32, Vec<Operation>>,
-    /// Where each open operation stands among those of its key.
+    /// The operations on each key that claim to be up to date, in the order of their invocations.
+    keys: BTreeMap<u32, Vec<KvOperation>>,
+    /// The position of each open operation among those of its key.
     open: BTreeMap<u64, usize>,
 }
 
-/// How many slices of a search each key gets. With values of their own nearly every history needs
-/// less than one.
+/// How many slices of a search each key gets. Values are unique, so nearly every history needs less
+/// than one.
 const MOST_SLICES: u32 = 256;
 
 impl Linearizable {
@@ -31,7 +31,7 @@ impl Linearizable {
         Self { promises, keys: BTreeMap::new(), open: BTreeMap::new() }
     }
 
-    fn begin(&mut self, operation: &Operation) {
+    fn begin(&mut self, operation: &KvOperation) {
         if !self.promises.is_current(&operation.wanted.want) {
             return;
         }
@@ -40,17 +40,17 @@ impl Linearizable {
         operations.push(operation.clone());
     }
 
-    fn finish(&mut self, operation: &Operation) -> Judged {
+    fn finish(&mut self, operation: &KvOperation) -> ClientVerdict {
         let at = self.open.remove(&operation.number)?;
         let operations = self.keys.get_mut(&operation.wanted.key).expect("an open operation has a key");
         operations[at] = operation.clone();
-        // Whether it fits is asked at the end.
+        // Linearizability is judged at the end.
         Some(Ok(()))
     }
 }
 
-/// What the operations of one key say, without what the log says of them.
-fn history(operations: &[Operation]) -> History {
+/// The history of one key's operations, without the order of the log.
+fn history(operations: &[KvOperation]) -> History {
     let mut moments = Vec::with_capacity(2 * operations.len());
     for (at, operation) in operations.iter().enumerate() {
         moments.push((operation.order, at, None));
@@ -70,7 +70,7 @@ fn history(operations: &[Operation]) -> History {
     history
 }
 
-fn input(operation: &Operation) -> Input<'_> {
+fn input(operation: &KvOperation) -> Input<'_> {
     match operation.command().map(|command| command.verb) {
         Some(Verb::Put(value)) => Input::Write(value),
         Some(Verb::Append(value)) => Input::Append(value),
@@ -81,21 +81,21 @@ fn input(operation: &Operation) -> Input<'_> {
 }
 
 /// The output of an operation, if it is known.
-fn output(operation: &Operation) -> Option<Output<'_>> {
+fn output(operation: &KvOperation) -> Option<Output<'_>> {
     if operation.ended(Ending::Failed) {
         return Some(Output::Failed);
     }
-    match operation.told()? {
-        Told::Got(bytes) => Got::decode(bytes).map(|got| Output::Read(got.value)),
-        Told::Applied(_, bytes) => match Response::decode(bytes)?.outcome {
-            Outcome::Done => Some(Output::Done),
-            Outcome::Mismatch => Some(Output::Mismatch),
+    match operation.answer()? {
+        OperationAnswer::Got(bytes) => Got::decode(bytes).map(|got| Output::Read(got.value)),
+        OperationAnswer::Applied(_, bytes) => match Response::decode(bytes)?.outcome {
+            CommandOutcome::Done => Some(Output::Done),
+            CommandOutcome::Mismatch => Some(Output::Mismatch),
             _ => None,
         },
     }
 }
 
-/// Goes on that many times.
+/// Allows this many slices.
 fn patience(mut slices: u32) -> impl FnMut() -> bool {
     move || {
         slices = slices.saturating_sub(1);
@@ -103,11 +103,11 @@ fn patience(mut slices: u32) -> impl FnMut() -> bool {
     }
 }
 
-impl Check for Linearizable {
-    fn judge(&mut self, _: &Record, moment: &Moment<'_>) -> Judged {
-        match moment {
-            Moment::Invoked(operation) => self.begin(operation),
-            Moment::Returned(operation) => return self.finish(operation),
+impl ClientCheck for Linearizable {
+    fn judge(&mut self, _: &Record, event: &ClientEvent<'_>) -> ClientVerdict {
+        match event {
+            ClientEvent::Invoked(operation) => self.begin(operation),
+            ClientEvent::Returned(operation) => return self.finish(operation),
             _ => {}
         }
         None
@@ -129,11 +129,11 @@ impl Check for Linearizable {
 
 #[cfg(test)]
 mod tests {
-    use crate::clients::kv::judges::fixture::{Fixture, N1};
+    use crate::clients::kv::judges::fixture::{ClientFixture, N1};
 
     /// Reads of these values, one after the other, of a key that was never written.
-    fn reads(values: &[&str]) -> Fixture {
-        let mut fixture = Fixture::only("linearizable");
+    fn reads(values: &[&str]) -> ClientFixture {
+        let mut fixture = ClientFixture::only("linearizable");
         for (number, value) in (1..).zip(values) {
             fixture.read(number, N1).sees(number, 9, 9, value);
         }
@@ -142,13 +142,13 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_explains_everything_is_enough() {
-        reads(&["", ""]).is_quiet();
+    fn a_history_with_a_legal_order_is_legal() {
+        reads(&["", ""]).expect_holds();
     }
 
     #[test]
-    fn what_no_order_explains_is_cut_down_to_what_shows_it() {
-        let words = "no order explains what was seen of k1: c1 #2 read k1 at n1: \"a\" of i9, state i9";
-        reads(&["", "a", ""]).speaks("linearizable", words);
+    fn a_violation_shows_only_the_operations_that_conflict() {
+        let sentence = "no order explains what was seen of k1: c1 #2 read k1 at n1: \"a\" of i9, state i9";
+        reads(&["", "a", ""]).expect_violation("linearizable", sentence);
     }
 }

@@ -1,23 +1,23 @@
-//! What a read returns is what the key held, in the state that the read says it is of (K5, R3).
+//! A read returns the value that the key had in the state that the answer names (K5, R3).
 
 use super::record::Record;
-use super::{Check, Judged, Moment, broken, holds};
-use crate::clients::callers::Told;
+use super::{ClientCheck, ClientEvent, ClientVerdict, holds, violated};
+use crate::clients::callers::OperationAnswer;
 use crate::clients::kv::wire::Got;
 
 #[derive(Debug)]
 pub(super) struct NoPhantom;
 
-impl Check for NoPhantom {
-    fn judge(&mut self, record: &Record, moment: &Moment<'_>) -> Judged {
-        let operation = moment.done()?;
-        let Some(Told::Got(bytes)) = operation.told() else { return None };
+impl ClientCheck for NoPhantom {
+    fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> ClientVerdict {
+        let operation = event.done()?;
+        let Some(OperationAnswer::Got(bytes)) = operation.answer() else { return None };
         let Some(got) = Got::decode(bytes) else {
-            return broken(|| format!("the answer to #{} is not one", operation.number));
+            return violated(|| format!("the answer to #{} is not one", operation.number));
         };
         let last = record.last_command();
         if last < got.applied {
-            return broken(|| format!("{operation}: nobody applied more than {last}"));
+            return violated(|| format!("{operation}: nobody applied more than {last}"));
         }
         let held = record.version(operation.wanted.key, got.applied);
         let is_so = held.index == got.version && held.is(got.value);
@@ -27,40 +27,40 @@ impl Check for NoPhantom {
 
 #[cfg(test)]
 mod tests {
-    use crate::clients::kv::judges::fixture::{Fixture, N1, N2};
+    use crate::clients::kv::judges::fixture::{ClientFixture, N1, N2};
 
     #[test]
-    fn any_past_state_may_be_read() {
-        let mut fixture = Fixture::new();
+    fn a_past_state_may_be_read() {
+        let mut fixture = ClientFixture::new();
         fixture.stale_read(1, N2).sees(1, 0, 0, "");
         fixture.write(2, "a").applied(N1, 2, 2).write(3, "b").applied(N1, 3, 3);
         fixture.stale_read(4, N2).sees(4, 2, 2, "a");
-        fixture.stale_read(5, N1).sees(5, 3, 3, "b").is_quiet();
+        fixture.stale_read(5, N1).sees(5, 3, 3, "b").expect_holds();
         assert_eq!(fixture.witnessed("no_phantom"), 3);
     }
 
     #[test]
-    fn a_future_one_may_not() {
-        let mut fixture = Fixture::new();
+    fn a_future_state_may_not_be_read() {
+        let mut fixture = ClientFixture::new();
         fixture.write(1, "a").stale_read(2, N2).sees(2, 1, 1, "a");
-        let words = "c1 #2 stale-read k1 at n2: \"a\" of i1, state i1: nobody applied more than i0";
-        fixture.speaks("no_phantom", words);
+        let sentence = "c1 #2 stale-read k1 at n2: \"a\" of i1, state i1: nobody applied more than i0";
+        fixture.expect_violation("no_phantom", sentence);
     }
 
     #[test]
-    fn nor_a_value_that_the_key_never_had() {
-        let mut fixture = Fixture::new();
+    fn a_value_that_the_key_never_had_may_not_be_read() {
+        let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).stale_read(2, N2).sees(2, 1, 1, "aa");
-        let words = "c1 #2 stale-read k1 at n2: \"aa\" of i1, state i1: it held what i1 wrote";
-        fixture.speaks("no_phantom", words);
+        let sentence = "c1 #2 stale-read k1 at n2: \"aa\" of i1, state i1: it held what i1 wrote";
+        fixture.expect_violation("no_phantom", sentence);
     }
 
     #[test]
-    fn nor_one_that_it_had_no_more() {
-        let mut fixture = Fixture::new();
+    fn an_overwritten_value_may_not_be_read() {
+        let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
         fixture.stale_read(3, N2).sees(3, 2, 1, "a");
-        let words = "c1 #3 stale-read k1 at n2: \"a\" of i1, state i2: it held what i2 wrote";
-        fixture.speaks("no_phantom", words);
+        let sentence = "c1 #3 stale-read k1 at n2: \"a\" of i1, state i2: it held what i2 wrote";
+        fixture.expect_violation("no_phantom", sentence);
     }
 }

@@ -1,23 +1,23 @@
-//! The order that the log itself suggests, tried before any search: commands where they took
-//! effect, reads after the entry whose state they saw. If it respects what clients saw and when,
-//! the history is linearizable and there is nothing to search for. If not, that proves nothing.
+//! The order of the log, tried before any search: commands at their index, reads after the entry whose
+//! state they saw. If this order explains the answers and respects real time, the history is
+//! linearizable and needs no search. Otherwise the order proves nothing.
 
 use super::record::Record;
-use crate::clients::callers::Told;
-use crate::clients::kv::clients::Operation;
-use crate::clients::kv::wire::{Got, Outcome, Response, Verb};
+use crate::clients::callers::OperationAnswer;
+use crate::clients::kv::clients::KvOperation;
+use crate::clients::kv::wire::{CommandOutcome, Got, Response, Verb};
 use crate::observe::Ending;
 use wavetank_raft::Index;
 
-/// An operation at its place.
-struct Point<'a> {
+/// An operation at its index.
+struct LinearizationPoint<'a> {
     at: Index,
     is_read: bool,
-    operation: &'a Operation,
+    operation: &'a KvOperation,
 }
 
-/// Whether the log's own order explains the operations of one key.
-pub(super) fn explains(operations: &[Operation], record: &Record) -> bool {
+/// Whether the order of the log explains the operations of one key.
+pub(super) fn explains(operations: &[KvOperation], record: &Record) -> bool {
     let Some(mut points) = points(operations, record) else { return false };
     points.sort_unstable_by_key(|point| (point.at, point.is_read, point.operation.order));
     let mut value = Vec::new();
@@ -25,28 +25,29 @@ pub(super) fn explains(operations: &[Operation], record: &Record) -> bool {
     points.iter().all(|point| {
         let in_time = match &point.operation.end {
             Some(end) if end.ending == Ending::Ok => last_begun <= end.order,
-            // A client that gave up does not know when it took effect.
+            // An operation without a known end may take effect at any time.
             _ => true,
         };
         last_begun = last_begun.max(point.operation.order);
-        in_time && takes_place(point.operation, &mut value)
+        in_time && apply(point.operation, &mut value)
     })
 }
 
-/// Every operation that took effect, or says that it did; `None` if one claims what the log does
-/// not show.
-fn points<'a>(operations: &'a [Operation], record: &Record) -> Option<Vec<Point<'a>>> {
+/// Every operation that took effect; `None` if an answer contradicts the log.
+fn points<'a>(operations: &'a [KvOperation], record: &Record) -> Option<Vec<LinearizationPoint<'a>>> {
     let mut points = Vec::with_capacity(operations.len());
     for operation in operations {
-        let place = match (operation.command(), operation.told()) {
+        let place = match (operation.command(), operation.answer()) {
             (Some(command), _) => record.effect(&command).map(|effect| effect.index),
-            (None, Some(Told::Got(bytes))) => Some(Got::decode(bytes)?.applied),
+            (None, Some(OperationAnswer::Got(bytes))) => Some(Got::decode(bytes)?.applied),
             (None, _) => None,
         };
         let (done, failed) = (operation.ended(Ending::Ok), operation.ended(Ending::Failed));
         match place {
             Some(_) if failed => return None,
-            Some(at) => points.push(Point { at, is_read: operation.command().is_none(), operation }),
+            Some(at) => {
+                points.push(LinearizationPoint { at, is_read: operation.command().is_none(), operation });
+            }
             None if done => return None,
             None => {}
         }
@@ -54,10 +55,10 @@ fn points<'a>(operations: &'a [Operation], record: &Record) -> Option<Vec<Point<
     Some(points)
 }
 
-/// Carries the operation out on the key's value: whether it saw what it should have.
-fn takes_place(operation: &Operation, value: &mut Vec<u8>) -> bool {
+/// Applies the operation to the key's value. Returns whether its answer fits.
+fn apply(operation: &KvOperation, value: &mut Vec<u8>) -> bool {
     let Some(command) = operation.command() else {
-        let Some(Told::Got(bytes)) = operation.told() else { return true };
+        let Some(OperationAnswer::Got(bytes)) = operation.answer() else { return true };
         return Got::decode(bytes).is_some_and(|got| got.value == value.as_slice());
     };
     let is_match = match command.verb {
@@ -71,11 +72,11 @@ fn takes_place(operation: &Operation, value: &mut Vec<u8>) -> bool {
             Verb::Delete => value.clear(),
         }
     }
-    let Some(Told::Applied(_, bytes)) = operation.told() else { return true };
+    let Some(OperationAnswer::Applied(_, bytes)) = operation.answer() else { return true };
     let Some(response) = Response::decode(bytes) else { return false };
     match response.outcome {
-        Outcome::Done => is_match,
-        Outcome::Mismatch => !is_match,
+        CommandOutcome::Done => is_match,
+        CommandOutcome::Mismatch => !is_match,
         _ => false,
     }
 }

@@ -1,7 +1,7 @@
 //! The clients against servers that answer as the test says.
 
 use crate::clients::kv::clients::{ClientPlan, Clients, KvWant, Reads};
-use crate::clients::kv::wire::{Got, Outcome, Response};
+use crate::clients::kv::wire::{CommandOutcome, Got, Response};
 use crate::engine::workload::{Ask, Reply, Told, Want, Wants, Workload};
 use crate::observe::Ending;
 use crate::plan::rng::{Ratio, Spans};
@@ -26,21 +26,21 @@ fn one_writer() -> ClientPlan {
     }
 }
 
-struct Stage {
+struct ClientHarness {
     clients: Clients,
     wants: Wants,
 }
 
-impl Stage {
+impl ClientHarness {
     fn new(plan: ClientPlan) -> Self {
         Self { clients: Clients::new(plan, ServerSet::first(3), 1), wants: Wants::default() }
     }
 
-    /// Lets time go on to the deadline; the exchange that begins then.
+    /// Advances time to the deadline, and returns the request that is sent then.
     fn next_ask(&mut self) -> Ask {
         let now = self.clients.deadline();
         self.clients.wake(now, &mut self.wants);
-        self.wants.asks.pop().expect("somebody asks")
+        self.wants.asks.pop().expect("a client asks")
     }
 
     fn reply(&mut self, request: RequestId, reply: Reply) {
@@ -53,7 +53,7 @@ impl Stage {
     }
 
     fn acknowledge(&mut self, request: RequestId) {
-        let response = Response { outcome: Outcome::Done, effective: Index(9) }.encode();
+        let response = Response { outcome: CommandOutcome::Done, effective: Index(9) }.encode();
         self.reply(request, Reply::Answered(Ok(Answer::Applied { index: Index(9), response })));
     }
 
@@ -66,7 +66,7 @@ impl Stage {
     }
 
     /// Session and sequence number of the last operation.
-    fn name(&self) -> (u32, u32) {
+    fn last_command(&self) -> (u32, u32) {
         let command = self.clients.operations().last().unwrap().command().unwrap();
         (command.session, command.sequence)
     }
@@ -78,151 +78,152 @@ fn not_leader(leader: Option<ServerIdx>) -> Error {
 
 #[test]
 fn a_write_that_is_acknowledged_is_done() {
-    let mut stage = Stage::new(one_writer());
-    let ask = stage.next_ask();
-    stage.acknowledge(ask.request);
-    assert_eq!(stage.endings(), [Ending::Ok]);
-    assert!(stage.clients.is_idle());
-    stage.next_ask();
-    assert_eq!(stage.name(), (1, 2));
+    let mut harness = ClientHarness::new(one_writer());
+    let ask = harness.next_ask();
+    harness.acknowledge(ask.request);
+    assert_eq!(harness.endings(), [Ending::Ok]);
+    assert!(harness.clients.is_idle());
+    harness.next_ask();
+    assert_eq!(harness.last_command(), (1, 2));
 }
 
 #[test]
-fn a_refused_write_is_sent_to_whoever_is_said_to_lead_as_the_same_command() {
-    let mut stage = Stage::new(one_writer());
-    let first = stage.next_ask();
-    stage.refuse(first.request, not_leader(Some(N2)));
-    let second = stage.next_ask();
+fn a_refused_write_is_resent_unchanged_to_the_leader_in_the_answer() {
+    let mut harness = ClientHarness::new(one_writer());
+    let first = harness.next_ask();
+    harness.refuse(first.request, not_leader(Some(N2)));
+    let second = harness.next_ask();
     assert_eq!((second.to, &second.want), (N2, &first.want));
     assert_ne!(second.request, first.request);
-    stage.acknowledge(second.request);
-    assert_eq!(stage.endings(), [Ending::Ok]);
+    harness.acknowledge(second.request);
+    assert_eq!(harness.endings(), [Ending::Ok]);
 }
 
 #[test]
-fn a_write_that_everybody_refused_has_failed() {
-    let mut stage = Stage::new(one_writer());
+fn a_write_that_every_server_refused_has_failed() {
+    let mut harness = ClientHarness::new(one_writer());
     for _ in 0..3 {
-        let ask = stage.next_ask();
-        stage.refuse(ask.request, not_leader(None));
+        let ask = harness.next_ask();
+        harness.refuse(ask.request, not_leader(None));
     }
-    assert_eq!(stage.endings(), [Ending::Failed]);
+    assert_eq!(harness.endings(), [Ending::Failed]);
 }
 
 #[test]
 fn a_write_that_one_server_may_have_done_is_not_known_to_have_failed() {
     for doubt in [Error::LeadershipLost, Error::AbortedByRestore, Error::Shutdown] {
-        let mut stage = Stage::new(one_writer());
-        let ask = stage.next_ask();
-        stage.refuse(ask.request, doubt);
+        let mut harness = ClientHarness::new(one_writer());
+        let ask = harness.next_ask();
+        harness.refuse(ask.request, doubt);
         for _ in 0..2 {
-            let ask = stage.next_ask();
-            stage.refuse(ask.request, not_leader(None));
+            let ask = harness.next_ask();
+            harness.refuse(ask.request, not_leader(None));
         }
-        assert_eq!(stage.endings(), [Ending::Unknown]);
+        assert_eq!(harness.endings(), [Ending::Unknown]);
     }
 }
 
 #[test]
-fn silence_leads_to_another_server_and_late_answers_are_not_heard() {
-    let mut stage = Stage::new(one_writer());
-    let first = stage.next_ask();
-    let second = stage.next_ask();
+fn a_timeout_leads_to_another_server_and_late_answers_are_ignored() {
+    let mut harness = ClientHarness::new(one_writer());
+    let first = harness.next_ask();
+    let second = harness.next_ask();
     assert_ne!(second.to, first.to);
     assert_eq!(second.want, first.want);
-    stage.acknowledge(first.request);
-    assert_eq!(stage.endings(), []);
-    stage.reply(second.request, Reply::Broken);
-    let third = stage.next_ask();
-    stage.refuse(third.request, not_leader(None));
-    assert_eq!(stage.endings(), [Ending::Unknown]);
+    harness.acknowledge(first.request);
+    assert_eq!(harness.endings(), []);
+    harness.reply(second.request, Reply::Broken);
+    let third = harness.next_ask();
+    harness.refuse(third.request, not_leader(None));
+    assert_eq!(harness.endings(), [Ending::Unknown]);
 }
 
 #[test]
-fn after_an_unknown_end_a_client_may_go_on_as_someone_new() {
+fn after_an_unknown_end_a_client_may_start_a_new_session() {
     for (rename, next) in [(Ratio::NEVER, (1, 2)), (Ratio::new(1, 1), (2, 1))] {
-        let mut stage = Stage::new(ClientPlan { tries: 1, rename, ..one_writer() });
-        let ask = stage.next_ask();
-        stage.reply(ask.request, Reply::Broken);
-        assert_eq!(stage.endings(), [Ending::Unknown]);
-        stage.next_ask();
-        assert_eq!(stage.name(), next);
+        let mut harness = ClientHarness::new(ClientPlan { tries: 1, rename, ..one_writer() });
+        let ask = harness.next_ask();
+        harness.reply(ask.request, Reply::Broken);
+        assert_eq!(harness.endings(), [Ending::Unknown]);
+        harness.next_ask();
+        assert_eq!(harness.last_command(), next);
     }
 }
 
 #[test]
-fn a_pinned_reader_asks_its_server_and_takes_no_for_an_answer() {
+fn a_pinned_reader_asks_only_its_server_and_does_not_retry() {
     let reads = Reads { index: 1, lease: 0, verify: 0, stale: 0 };
-    let mut stage = Stage::new(ClientPlan { followers: 0, pinned: 2, pinned_reads: reads, ..one_writer() });
+    let mut harness =
+        ClientHarness::new(ClientPlan { followers: 0, pinned: 2, pinned_reads: reads, ..one_writer() });
     let mut servers = Vec::new();
     for _ in 0..20 {
-        let ask = stage.next_ask();
+        let ask = harness.next_ask();
         let Want::Read(..) = ask.want else { panic!("it only reads") };
         servers.push((ask.client, ask.to));
-        stage.reply(ask.request, Reply::Value(Err(not_leader(Some(ServerIdx(2))))));
+        harness.reply(ask.request, Reply::Value(Err(not_leader(Some(ServerIdx(2))))));
     }
-    assert_eq!(stage.endings(), [Ending::Failed; 20]);
+    assert_eq!(harness.endings(), [Ending::Failed; 20]);
     servers.sort_unstable();
     servers.dedup();
     assert_eq!(servers, [(0, ServerIdx(0)), (1, ServerIdx(1))]);
 }
 
 #[test]
-fn once_they_are_stopped_clients_only_finish() {
-    let mut stage = Stage::new(one_writer());
-    let ask = stage.next_ask();
-    stage.clients.stop();
-    assert!(!stage.clients.is_idle());
-    stage.acknowledge(ask.request);
-    assert!(stage.clients.is_idle());
-    assert_eq!(stage.clients.deadline(), Time::NEVER);
+fn stopped_clients_only_finish_open_operations() {
+    let mut harness = ClientHarness::new(one_writer());
+    let ask = harness.next_ask();
+    harness.clients.stop();
+    assert!(!harness.clients.is_idle());
+    harness.acknowledge(ask.request);
+    assert!(harness.clients.is_idle());
+    assert_eq!(harness.clients.deadline(), Time::NEVER);
 }
 
 #[test]
-fn what_clients_want_does_not_depend_on_how_it_goes() {
-    let wishes = |refused: bool| {
-        let mut stage = Stage::new(ClientPlan {
+fn the_drawn_operations_do_not_depend_on_the_answers() {
+    let wanted = |refused: bool| {
+        let mut harness = ClientHarness::new(ClientPlan {
             verbs: crate::clients::kv::clients::Verbs { cas: 0, ..one_writer().verbs },
             ..one_writer()
         });
-        while stage.endings().len() < 50 {
-            let ask = stage.next_ask();
+        while harness.endings().len() < 50 {
+            let ask = harness.next_ask();
             if refused && ask.request.0.is_multiple_of(3) {
-                stage.refuse(ask.request, not_leader(None));
+                harness.refuse(ask.request, not_leader(None));
             } else {
-                stage.acknowledge(ask.request);
+                harness.acknowledge(ask.request);
             }
         }
-        let wanted = stage.clients.operations().iter().map(|it| it.wanted.clone());
-        wanted.collect::<Vec<KvWant>>()
+        let operations = harness.clients.operations().iter().map(|it| it.wanted.clone());
+        operations.collect::<Vec<KvWant>>()
     };
-    assert_eq!(wishes(false), wishes(true));
+    assert_eq!(wanted(false), wanted(true));
 }
 
 #[test]
 fn every_value_is_written_once() {
-    let mut stage = Stage::new(one_writer());
+    let mut harness = ClientHarness::new(one_writer());
     for _ in 0..100 {
-        let ask = stage.next_ask();
-        stage.acknowledge(ask.request);
+        let ask = harness.next_ask();
+        harness.acknowledge(ask.request);
     }
-    let mut commands = stage.clients.operations().iter().filter_map(|it| it.bytes()).collect::<Vec<_>>();
+    let mut commands = harness.clients.operations().iter().filter_map(|it| it.bytes()).collect::<Vec<_>>();
     commands.sort_unstable();
     commands.dedup();
     assert_eq!(commands.len(), 100);
 }
 
 #[test]
-fn operations_have_words() {
+fn operations_are_displayed() {
     let reads = Reads { index: 0, lease: 1, verify: 0, stale: 0 };
     let plan = ClientPlan { followers: 0, pinned: 1, keys: 1, pinned_reads: reads, ..one_writer() };
-    let mut stage = Stage::new(plan);
-    let ask = stage.next_ask();
-    assert_eq!(stage.clients.operations()[0].to_string(), "c0 #1 lease-read k0 at n1");
+    let mut harness = ClientHarness::new(plan);
+    let ask = harness.next_ask();
+    assert_eq!(harness.clients.operations()[0].to_string(), "c0 #1 lease-read k0 at n1");
     let got = Got { applied: Index(4), version: Index(3), value: b"1." };
-    stage.reply(ask.request, Reply::Value(Ok(got.encode())));
+    harness.reply(ask.request, Reply::Value(Ok(got.encode())));
     assert_eq!(
-        stage.clients.operations()[0].to_string(),
+        harness.clients.operations()[0].to_string(),
         "c0 #1 lease-read k0 at n1: \"1.\" of i3, state i4"
     );
 }

@@ -1,7 +1,7 @@
 //! What the state machine does with commands, and what a snapshot of it holds.
 
 use crate::clients::kv::Kv;
-use crate::clients::kv::wire::{self, Command, Got, Outcome, Response, Verb};
+use crate::clients::kv::wire::{self, Command, CommandOutcome, Got, Response, Verb};
 use crate::engine::workload::TankFsm;
 use crate::plan::rng::{Domain, Stream};
 use wavetank_raft::store::{
@@ -20,7 +20,7 @@ fn send(kv: &mut Kv, index: u64, session: u32, sequence: u32, verb: Verb<'_>) ->
 }
 
 fn done(effective: u64) -> Response {
-    Response { outcome: Outcome::Done, effective: Index(effective) }
+    Response { outcome: CommandOutcome::Done, effective: Index(effective) }
 }
 
 fn get(kv: &Kv) -> (u64, u64, String) {
@@ -38,7 +38,10 @@ fn every_verb_does_what_it_says() {
     assert_eq!(get(&kv), (3, 3, "ab".into()));
     let cas = Verb::Cas { expected: b"ab", new: b"c" };
     assert_eq!(send(&mut kv, 4, 1, 3, cas), done(4));
-    assert_eq!(send(&mut kv, 5, 1, 4, cas), Response { outcome: Outcome::Mismatch, effective: Index(5) });
+    assert_eq!(
+        send(&mut kv, 5, 1, 4, cas),
+        Response { outcome: CommandOutcome::Mismatch, effective: Index(5) }
+    );
     assert_eq!(get(&kv), (5, 4, "c".into()));
     assert_eq!(send(&mut kv, 6, 1, 5, Verb::Delete), done(6));
     assert_eq!(get(&kv), (6, 6, String::new()));
@@ -60,25 +63,25 @@ fn a_command_that_comes_twice_takes_effect_once_and_is_answered_twice() {
 }
 
 #[test]
-fn a_command_that_its_session_has_gone_past_does_nothing() {
+fn an_outdated_command_of_a_session_does_nothing() {
     let mut kv = Kv::default();
     assert_eq!(send(&mut kv, 1, 1, 2, Verb::Put(b"new")), done(1));
-    let outdated = Response { outcome: Outcome::Outdated, effective: Index(2) };
+    let outdated = Response { outcome: CommandOutcome::Outdated, effective: Index(2) };
     assert_eq!(send(&mut kv, 2, 1, 1, Verb::Put(b"old")), outdated);
     assert_eq!(get(&kv), (2, 1, "new".into()));
 }
 
 #[test]
-fn what_is_no_command_changes_no_value() {
+fn malformed_bytes_change_no_value() {
     let mut kv = Kv::default();
     let nonsense = Data::from(&b"\x09hello"[..]);
-    let malformed = Response { outcome: Outcome::Malformed, effective: Index(1) };
+    let malformed = Response { outcome: CommandOutcome::Malformed, effective: Index(1) };
     assert_eq!(apply(&mut kv, 1, &nonsense), malformed);
     assert_eq!(get(&kv), (1, 0, String::new()));
 }
 
 #[test]
-fn commands_survive_being_written_down() {
+fn commands_round_trip_through_their_encoding() {
     let verbs = [
         Verb::Put(b""),
         Verb::Append(b"value"),
@@ -98,17 +101,17 @@ fn commands_survive_being_written_down() {
 
 /// A few random commands, with retries.
 fn commands(seed: u64) -> Vec<Data> {
-    let mut luck = Stream::new(seed, Domain::Workload, 0, 0);
+    let mut rng = Stream::new(seed, Domain::Workload, 0, 0);
     let value = vec![b'x'; 5_000];
     let mut draw = || {
-        let piece = &value[..luck.below(5_000) as usize];
-        let verb = match luck.below(5) {
+        let piece = &value[..rng.below(5_000) as usize];
+        let verb = match rng.below(5) {
             0 | 1 => Verb::Put(piece),
             2 => Verb::Append(piece),
             3 => Verb::Cas { expected: b"", new: piece },
             _ => Verb::Delete,
         };
-        let [session, sequence, key] = [4, 20, 6].map(|most| luck.below(most) as u32);
+        let [session, sequence, key] = [4, 20, 6].map(|most| rng.below(most) as u32);
         Command { session, sequence, key, verb }.encode()
     };
     (0..100).map(|_| draw()).collect()
@@ -123,7 +126,7 @@ fn digests(kv: &mut Kv, from: u64, commands: &[Data]) -> Vec<u64> {
 }
 
 #[test]
-fn equal_commands_lead_to_equal_digests_and_others_to_others() {
+fn equal_commands_give_equal_digests_and_different_ones_differ() {
     let commands = commands(1);
     let expected = digests(&mut Kv::default(), 1, &commands);
     assert_eq!(digests(&mut Kv::default(), 1, &commands), expected);
@@ -136,7 +139,7 @@ fn equal_commands_lead_to_equal_digests_and_others_to_others() {
 }
 
 #[test]
-fn a_snapshot_stands_for_the_commands_before_it() {
+fn a_snapshot_replaces_the_commands_before_it() {
     let commands = commands(2);
     let mut straight = Kv::default();
     let expected = digests(&mut straight, 1, &commands);
@@ -144,7 +147,7 @@ fn a_snapshot_stands_for_the_commands_before_it() {
         let mut kv = Kv::default();
         digests(&mut kv, 1, &commands[..at]);
         let mut snapshot = kv.snapshot().unwrap();
-        // What is applied while the snapshot is written is not in it.
+        // Commands that are applied while the snapshot is written are not in it.
         digests(&mut kv, at as u64 + 1, &commands[at..]);
         let mut bytes = Pieces::default();
         snapshot.persist(&mut bytes).unwrap();

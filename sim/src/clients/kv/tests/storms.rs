@@ -1,23 +1,23 @@
 //! The store, its clients and their judges in storms.
 
 use crate::clients::kv::Kv;
-use crate::clients::kv::clients::{ClientPlan, Clients, Lines};
-use crate::clients::kv::judges::{Judges, Promises};
+use crate::clients::kv::clients::{ClientPlan, Clients, HistoryRecorder};
+use crate::clients::kv::judges::{ClientJudges, Promises};
 use crate::engine::world::World;
 use crate::plan::Plan;
 use crate::plan::rng::Spans;
 use crate::plan::server_set::ServerSet;
 use crate::runner::storm_run;
 use std::collections::BTreeMap;
-use wavetank_linear::{Finding, Model, judge};
+use wavetank_linear::{Finding, KeyModel, judge};
 use wavetank_raft::Span;
 
 /// A storm on the store, with its judges and its history.
-fn stormy(plan: Plan) -> World<Kv, (Judges, Lines)> {
-    let judges = Judges::new(Promises::from(&plan));
+fn stormy(plan: Plan) -> World<Kv, (ClientJudges, HistoryRecorder)> {
+    let judges = ClientJudges::new(Promises::from(&plan));
     let wants = ClientPlan::from(&plan.clients);
     let clients = Clients::new(wants, ServerSet::first(usize::from(plan.servers)), plan.seed);
-    World::new(plan, |_| Kv::default(), Box::new(clients), (judges, Lines::default()))
+    World::new(plan, |_| Kv::default(), Box::new(clients), (judges, HistoryRecorder::default()))
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn clients_see_one_store_in_every_storm() {
             slices -= 1;
             0 < slices
         };
-        let judged = judge(&lines.text(), Model::Kv, &mut patience).unwrap();
+        let judged = judge(&lines.text(), KeyModel::Kv, &mut patience).unwrap();
         assert!(!matches!(judged.finding, Finding::Violation(_)), "seed {seed}");
     }
     assert!(witnessed.values().all(|&count| 100 < count), "{witnessed:?}");

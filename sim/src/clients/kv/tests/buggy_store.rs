@@ -1,8 +1,8 @@
-//! Stores and servers that are wrong, each in one way, and the judge that must notice.
+//! Stores and clients with one planted bug each, and the judge that must detect it.
 
-use crate::clients::kv::clients::{ClientPlan, Clients, Lines};
-use crate::clients::kv::judges::{Judges, Promises};
-use crate::clients::kv::state::State;
+use crate::clients::kv::clients::{ClientPlan, Clients, HistoryRecorder};
+use crate::clients::kv::judges::{ClientJudges, Promises};
+use crate::clients::kv::state::KvState;
 use crate::clients::kv::wire::Command;
 use crate::clients::kv::{Kv, KvSnapshot};
 use crate::engine::workload::{Reply, TankFsm, Want, Wants, Workload};
@@ -12,45 +12,45 @@ use crate::plan::Plan;
 use crate::plan::server_set::ServerSet;
 use crate::runner::storm_run;
 use std::sync::Arc;
-use wavetank_linear::{Finding, Model, judge};
+use wavetank_linear::{Finding, KeyModel, judge};
 use wavetank_raft::store::{self, Fsm, SnapshotSource, StoreError};
 use wavetank_raft::{Data, RequestId, Time};
 
 #[test]
 fn a_store_without_sessions_does_things_twice() {
-    let store = || How::Forgets.store();
-    assert!(storms(store, |clients| Box::new(clients)).any(|trigger| trigger.by("exactly_once")));
+    let store = || StoreBug::Forgets.store();
+    assert!(storms(store, |clients| Box::new(clients)).any(|detection| detection.by("exactly_once")));
 }
 
 #[test]
-fn so_does_one_whose_snapshots_have_none() {
-    let store = || How::Saves.store();
-    let told = ["no_phantom", "exactly_once", "acked_writes"];
+fn a_store_whose_snapshots_lack_sessions_does_things_twice() {
+    let store = || StoreBug::Saves.store();
+    let checks = ["no_phantom", "exactly_once", "acked_writes"];
     let mut storms = storms(store, |clients| Box::new(clients));
-    assert!(storms.any(|trigger| told.iter().any(|check| trigger.by(check))));
+    assert!(storms.any(|detection| checks.iter().any(|check| detection.by(check))));
 }
 
 #[test]
-fn a_store_that_loses_what_it_wrote_is_seen_through() {
-    let store = || How::Loses.store();
+fn a_store_that_loses_writes_is_detected() {
+    let store = || StoreBug::Loses.store();
     let mut storms = storms(store, |clients| Box::new(clients));
-    assert!(storms.any(|trigger| trigger.by("no_phantom") && trigger.in_history));
+    assert!(storms.any(|detection| detection.by("no_phantom") && detection.in_history));
 }
 
 #[test]
-fn reads_of_the_local_state_are_not_up_to_date() {
-    let mut storms = storms(Kv::default, |clients| Box::new(Hasty(clients)));
-    assert!(storms.any(|trigger| trigger.by("fresh_reads") && trigger.in_history));
+fn stale_reads_are_detected() {
+    let mut storms = storms(Kv::default, |clients| Box::new(StaleReader(clients)));
+    assert!(storms.any(|detection| detection.by("fresh_reads") && detection.in_history));
 }
 
-/// Who noticed in one storm that something is wrong.
-struct Trigger {
+/// How one storm detected the bug.
+struct Detection {
     check: Option<String>,
-    /// The history alone shows it.
+    /// The linearizability checker found it in the history alone.
     in_history: bool,
 }
 
-impl Trigger {
+impl Detection {
     fn by(&self, check: &str) -> bool {
         self.check.as_deref() == Some(check)
     }
@@ -59,13 +59,13 @@ impl Trigger {
 fn storms<F: TankFsm + 'static>(
     make: fn() -> F,
     wrap: fn(Clients) -> Box<dyn Workload>,
-) -> impl Iterator<Item = Trigger> {
+) -> impl Iterator<Item = Detection> {
     (0..400).map(move |seed| {
         let plan = Plan::storm(seed);
-        let judges = Judges::new(Promises::from(&plan));
+        let judges = ClientJudges::new(Promises::from(&plan));
         let wants = ClientPlan { keys: 2, ..ClientPlan::from(&plan.clients) };
         let clients = wrap(Clients::new(wants, ServerSet::first(usize::from(plan.servers)), plan.seed));
-        let mut world = World::new(plan, move |_| make(), clients, (judges, Lines::default()));
+        let mut world = World::new(plan, move |_| make(), clients, (judges, HistoryRecorder::default()));
         storm_run::run(&mut world, |_| true);
         let (judges, lines) = world.into_observer();
         let mut slices = 4_000;
@@ -73,15 +73,15 @@ fn storms<F: TankFsm + 'static>(
             slices -= 1;
             0 < slices
         };
-        let judged = judge(&lines.text(), Model::Kv, &mut patience).unwrap();
+        let judged = judge(&lines.text(), KeyModel::Kv, &mut patience).unwrap();
         let in_history = matches!(judged.finding, Finding::Violation(_));
-        Trigger { check: judges.verdict().map(|violation| violation.check.clone()), in_history }
+        Detection { check: judges.verdict().map(|violation| violation.check.clone()), in_history }
     })
 }
 
-/// How a store is wrong.
+/// A bug of a store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum How {
+enum StoreBug {
     /// Every command is the first of its session.
     Forgets,
     /// A snapshot has no sessions.
@@ -90,33 +90,33 @@ enum How {
     Loses,
 }
 
-impl How {
-    fn store(self) -> Bent {
-        Bent { kv: Kv::default(), how: self }
+impl StoreBug {
+    fn store(self) -> BuggyKv {
+        BuggyKv { kv: Kv::default(), bug: self }
     }
 }
 
 #[derive(Clone, Debug)]
-struct Bent {
+struct BuggyKv {
     kv: Kv,
-    how: How,
+    bug: StoreBug,
 }
 
-impl Fsm for Bent {
+impl Fsm for BuggyKv {
     type Snapshot = KvSnapshot;
 
     fn apply(&mut self, commands: &[store::Command<'_>]) -> Vec<Data> {
-        let bend = |it: &store::Command<'_>| {
+        let alter = |it: &store::Command<'_>| {
             let command = Command::decode(it.data).unwrap();
             let index = u32::try_from(it.index.0).unwrap();
-            match self.how {
-                How::Forgets => Command { session: index, ..command }.encode(),
-                How::Loses if index.is_multiple_of(13) => Command { key: 1_000, ..command }.encode(),
-                How::Loses | How::Saves => Data::clone(it.data),
+            match self.bug {
+                StoreBug::Forgets => Command { session: index, ..command }.encode(),
+                StoreBug::Loses if index.is_multiple_of(13) => Command { key: 1_000, ..command }.encode(),
+                StoreBug::Loses | StoreBug::Saves => Data::clone(it.data),
             }
         };
-        let bent = commands.iter().map(bend).collect::<Vec<_>>();
-        let commands = commands.iter().zip(&bent).map(|(it, data)| store::Command { data, ..*it });
+        let altered = commands.iter().map(alter).collect::<Vec<_>>();
+        let commands = commands.iter().zip(&altered).map(|(it, data)| store::Command { data, ..*it });
         self.kv.apply(&commands.collect::<Vec<_>>())
     }
 
@@ -126,18 +126,18 @@ impl Fsm for Bent {
 
     fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
         self.kv.restore(source)?;
-        if self.how == How::Saves {
-            let mut bare = State::at(self.kv.state.applied());
+        if self.bug == StoreBug::Saves {
+            let mut without_sessions = KvState::at(self.kv.state.applied());
             for (key, cell) in self.kv.state.cells() {
-                bare.put_cell(key, cell.version, cell.value.clone());
+                without_sessions.put_cell(key, cell.version, cell.value.clone());
             }
-            self.kv.state = Arc::new(bare);
+            self.kv.state = Arc::new(without_sessions);
         }
         Ok(())
     }
 }
 
-impl TankFsm for Bent {
+impl TankFsm for BuggyKv {
     fn query(&self, query: &[u8]) -> Data {
         self.kv.query(query)
     }
@@ -149,10 +149,10 @@ impl TankFsm for Bent {
 
 /// Clients whose servers answer every read from the local state.
 #[derive(Debug)]
-struct Hasty(Clients);
+struct StaleReader(Clients);
 
-impl Hasty {
-    fn hurry(wants: &mut Wants) {
+impl StaleReader {
+    fn make_reads_stale(wants: &mut Wants) {
         for ask in &mut wants.asks {
             if let Want::Read(_, query) = &ask.want {
                 ask.want = Want::Stale(Data::clone(query));
@@ -161,19 +161,19 @@ impl Hasty {
     }
 }
 
-impl Workload for Hasty {
+impl Workload for StaleReader {
     fn deadline(&self) -> Time {
         self.0.deadline()
     }
 
     fn wake(&mut self, now: Time, wants: &mut Wants) {
         self.0.wake(now, wants);
-        Self::hurry(wants);
+        Self::make_reads_stale(wants);
     }
 
     fn reply(&mut self, now: Time, request: RequestId, reply: Reply, wants: &mut Wants) {
         self.0.reply(now, request, reply, wants);
-        Self::hurry(wants);
+        Self::make_reads_stale(wants);
     }
 
     fn stop(&mut self) {
