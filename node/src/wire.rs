@@ -30,8 +30,8 @@ pub use scan::Scan;
 
 use fields::Field;
 use message as go;
-use pack::Writer;
-use unpack::Reader;
+use pack::Packer;
+use unpack::Unpacker;
 use wavetank_raft::{Dialect, Request, Response, ServerAddress, ServerId};
 
 /// Who speaks, as every message says.
@@ -120,7 +120,7 @@ impl Kind {
 /// Appends a call. Of InstallSnapshot only the head; the snapshot's bytes follow as they are.
 pub fn encode_request(header: &Header, request: &Request, out: &mut Vec<u8>) {
     out.push(Kind::of(request) as u8);
-    convert::put_request(header, request, &mut Writer::new(out));
+    convert::put_request(header, request, &mut Packer::new(out));
 }
 
 /// Reads a call, whole and alone. Of InstallSnapshot only the head: a piece without bytes, at
@@ -130,7 +130,7 @@ pub fn encode_request(header: &Header, request: &Request, out: &mut Vec<u8>) {
 /// When the bytes are none.
 pub fn decode_request(bytes: &[u8]) -> Result<(Header, Request), WireError> {
     let (number, rest) = bytes.split_first().ok_or(WireError::Truncated)?;
-    let mut input = Reader::new(rest);
+    let mut input = Unpacker::new(rest);
     let read = match Kind::from_byte(*number)? {
         Kind::AppendEntries => convert::append_entries_of(&Field::get(&mut input)?),
         Kind::RequestVote => convert::request_vote_of(&Field::get(&mut input)?),
@@ -144,14 +144,14 @@ pub fn decode_request(bytes: &[u8]) -> Result<(Header, Request), WireError> {
 
 /// Appends an answer.
 pub fn encode_response(header: &Header, response: &Response, out: &mut Vec<u8>) {
-    let mut out = Writer::new(out);
+    let mut out = Packer::new(out);
     out.raw(b"");
     convert::put_response(header, response, &mut out);
 }
 
 /// Appends a refusal in words.
 pub fn encode_refusal(words: &str, out: &mut Vec<u8>) {
-    let mut out = Writer::new(out);
+    let mut out = Packer::new(out);
     out.raw(words.as_bytes());
     out.nil();
 }
@@ -162,7 +162,7 @@ pub fn encode_refusal(words: &str, out: &mut Vec<u8>) {
 /// When the bytes are none.
 pub fn decode_reply(kind: Kind, bytes: &[u8]) -> Result<Reply, WireError> {
     const WORDS_MAX: usize = 4096;
-    let mut input = Reader::new(bytes);
+    let mut input = Unpacker::new(bytes);
     let words = input.raw()?.unwrap_or_default();
     if !words.is_empty() {
         input.skip()?;

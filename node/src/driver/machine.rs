@@ -12,7 +12,7 @@ use wavetank_raft::store::{Fsm, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Batch, Event, SnapshotMeta};
 
 /// Entries that are applied before anybody hears of it.
-const TOGETHER: usize = 1024;
+const APPLY_MAX: usize = 1024;
 
 /// A job for the state machine.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ where
         let since = Instant::now();
         let mut responses = self.machine.apply(first);
         let mut upto = first.entries.last()?.id.index;
-        while responses.len() < TOGETHER {
+        while responses.len() < APPLY_MAX {
             match jobs.pop_front() {
                 Some(MachineJob::Apply(batch)) => {
                     upto = batch.entries.last().map_or(upto, |entry| entry.id.index);
@@ -87,7 +87,7 @@ where
         let span = tracing::debug_span!("snapshot", last = %meta.last);
         let keeping = thread::Builder::new().name("raft-snapshot".to_owned()).spawn(move || {
             let _span = span.entered();
-            let report = Reporting(senders);
+            let report = SnapshotReporter(senders);
             let since = Instant::now();
             let kept = keep_snapshot(&mut captured, &meta, &mut snapshots);
             metrics.kept(began, since);
@@ -102,16 +102,16 @@ where
 }
 
 /// Reports what became of a snapshot, if only that its thread panicked.
-struct Reporting(WorkerSenders);
+struct SnapshotReporter(WorkerSenders);
 
-impl Reporting {
+impl SnapshotReporter {
     fn send(&self, kept: Result<Arc<SnapshotMeta>, StoreError>) {
         // The server may have stopped meanwhile.
         let _ = self.0.reports.send(Event::SnapshotTaken(kept));
     }
 }
 
-impl Drop for Reporting {
+impl Drop for SnapshotReporter {
     fn drop(&mut self) {
         if thread::panicking() {
             let what = "the state machine panicked while a snapshot of it was kept";

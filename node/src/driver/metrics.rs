@@ -27,7 +27,7 @@ pub(crate) struct Metrics {
     peers: Gauge,
     states: BTreeMap<&'static str, Counter>,
     rpcs: BTreeMap<&'static str, Histogram>,
-    sent: BTreeMap<NodeId, Peer>,
+    sent: BTreeMap<NodeId, PeerMetrics>,
     /// What was proposed here and is not committed yet: up to where, and when it came.
     dispatched: VecDeque<(Index, Time)>,
     commit_index: Index,
@@ -36,7 +36,7 @@ pub(crate) struct Metrics {
 }
 
 /// What is measured of the calls to one peer.
-struct Peer {
+struct PeerMetrics {
     append: Histogram,
     entries: Counter,
     heartbeat: Histogram,
@@ -118,7 +118,7 @@ impl Metrics {
             Request::InstallSnapshot(_) => Sent::Snapshot,
             Request::RequestVote(_) | Request::RequestPreVote(_) | Request::TimeoutNow(_) => Sent::Other,
         };
-        let peer = self.sent.entry(to.node()).or_insert_with(|| Peer::new(to));
+        let peer = self.sent.entry(to.node()).or_insert_with(|| PeerMetrics::new(to));
         if let Request::AppendEntries(append) = request {
             peer.entries.increment(append.entries.len() as u64);
         }
@@ -196,7 +196,7 @@ pub(crate) const fn rpc_name(request: &Request) -> &'static str {
     }
 }
 
-impl Peer {
+impl PeerMetrics {
     fn new(id: &ServerId) -> Self {
         let labels = || vec![Label::new("peer_id", id.to_string())];
         Self {

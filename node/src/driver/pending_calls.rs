@@ -9,35 +9,35 @@ use wavetank_raft::{Call, Outcome, RequestId, RpcId};
 const REMEMBERED: usize = 4096;
 
 /// Where the outcome of a call goes.
-pub(crate) type Reply = oneshot::Sender<Outcome>;
+pub(crate) type OutcomeSender = oneshot::Sender<Outcome>;
 
 /// The open calls. Numbers are places in a table with a serial number above, so that a number is
 /// never used twice.
 #[derive(Debug, Default)]
 pub(crate) struct PendingCalls {
-    places: Vec<Option<Open>>,
+    places: Vec<Option<PendingCall>>,
     free: Vec<u32>,
     serial: u32,
     bytes: u64,
 }
 
 #[derive(Debug)]
-struct Open {
+struct PendingCall {
     request: RequestId,
-    reply: Reply,
+    reply: OutcomeSender,
     bytes: u64,
 }
 
 impl PendingCalls {
     /// A number for a call that carries so many bytes.
-    pub(crate) fn open(&mut self, reply: Reply, bytes: u64) -> RequestId {
+    pub(crate) fn open(&mut self, reply: OutcomeSender, bytes: u64) -> RequestId {
         let place = self.free.pop().unwrap_or_else(|| {
             self.places.push(None);
             u32::try_from(self.places.len() - 1).expect("open calls are bounded far below")
         });
         self.serial = self.serial.wrapping_add(1);
         let request = RequestId(u64::from(self.serial) << 32 | u64::from(place));
-        self.places[place as usize] = Some(Open { request, reply, bytes });
+        self.places[place as usize] = Some(PendingCall { request, reply, bytes });
         self.bytes += bytes;
         request
     }

@@ -132,7 +132,7 @@ impl Numbers {
 
 /// The driver's end.
 #[derive(Debug)]
-pub(crate) struct Board {
+pub(crate) struct StatusPublisher {
     pub(crate) numbers: Arc<Numbers>,
     leadership: watch::Sender<Leadership>,
     configuration: watch::Sender<Latest>,
@@ -142,20 +142,20 @@ pub(crate) struct Board {
 
 /// The handle's end.
 #[derive(Clone, Debug)]
-pub(crate) struct View {
+pub(crate) struct StatusView {
     pub(crate) numbers: Arc<Numbers>,
     pub(crate) leadership: watch::Receiver<Leadership>,
     pub(crate) configuration: watch::Receiver<Latest>,
     pub(crate) end: watch::Receiver<Option<End>>,
 }
 
-impl Board {
-    pub(crate) fn new(start: Instant) -> (Self, View) {
+impl StatusPublisher {
+    pub(crate) fn new(start: Instant) -> (Self, StatusView) {
         let numbers = Arc::new(Numbers::new(start));
         let (leadership, leadership_seen) = watch::channel(Leadership::default());
         let (configuration, configuration_seen) = watch::channel(None);
         let (end, end_seen) = watch::channel(None);
-        let view = View {
+        let view = StatusView {
             numbers: numbers.clone(),
             leadership: leadership_seen,
             configuration: configuration_seen,
@@ -214,7 +214,7 @@ impl Board {
 }
 
 /// A driver that is dropped, with its runtime or by a panic, has stopped like any other.
-impl Drop for Board {
+impl Drop for StatusPublisher {
     fn drop(&mut self) {
         self.stop();
     }

@@ -2,7 +2,7 @@
 //! `meta.json` and `state.bin`, under a name with `.tmp` until it is whole and durable.
 
 use super::files::{Disk, Files};
-use super::io_error;
+use super::io_error::io_error;
 use super::meta::MetaFile;
 use super::open_error::OpenError;
 use std::path::{Path, PathBuf};

@@ -1,11 +1,12 @@
 //! HashiCorp's NetworkTransport over TCP.
 //!
-//! Calls to a peer travel on lanes, each with a connection of its own: what must not wait behind
+//! Calls to a peer travel on connections, each with a connection of its own: what must not wait behind
 //! a disk (heartbeats, votes) on one, entries on another, snapshots on a third. `link` is the
 //! calling side, `serve` the called one, `frames` what both read with.
 
 mod frames;
 mod link;
+mod peer;
 mod serve;
 mod snapshot;
 mod stream;
@@ -19,7 +20,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use std::{fmt, io};
-use stream::{Reader, Security, Writer};
+use stream::{ReadHalf, Security, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use wavetank_raft::{ServerAddress, ServerId};
@@ -232,7 +233,7 @@ impl Shared {
         inbox.send(arrival).await.map_err(|_| Gone)
     }
 
-    async fn connect(&self, id: &ServerId, address: &ServerAddress) -> io::Result<(Reader, Writer)> {
+    async fn connect(&self, id: &ServerId, address: &ServerAddress) -> io::Result<(ReadHalf, WriteHalf)> {
         let connecting = async {
             let stream = TcpStream::connect(address.as_str()).await?;
             stream.set_nodelay(true)?;

@@ -3,7 +3,7 @@
 
 use super::Kind;
 use super::error::WireError;
-use super::unpack::{Head, Reader};
+use super::unpack::{Head, Unpacker};
 
 /// Fields that a message may have. HashiCorp's longest has twelve.
 const FIELDS_MAX: u64 = 64;
@@ -42,7 +42,7 @@ impl Scan {
         }
         while 0 < self.pending {
             let Some(rest) = bytes.get(self.at..) else { return Ok(None) };
-            let mut reader = Reader::new(rest);
+            let mut reader = Unpacker::new(rest);
             match reader.head() {
                 Ok(head) => self.pass(&head, rest.len() - reader.left())?,
                 Err(WireError::Truncated) => {

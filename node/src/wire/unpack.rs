@@ -8,7 +8,7 @@ pub(super) const LIST_MAX: u64 = 1024;
 
 /// Reads values off a slice.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'i> {
+pub(super) struct Unpacker<'i> {
     input: &'i [u8],
 }
 
@@ -54,7 +54,7 @@ impl Head<'_> {
     }
 }
 
-impl<'i> Reader<'i> {
+impl<'i> Unpacker<'i> {
     pub(super) const fn new(input: &'i [u8]) -> Self {
         Self { input }
     }

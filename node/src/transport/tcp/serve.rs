@@ -66,7 +66,7 @@ impl From<Gone> for Broken {
 pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     const SHORTEST: Duration = Duration::from_millis(5);
     const LONGEST: Duration = Duration::from_secs(1);
-    let room = Arc::new(Semaphore::new(shared.limits.connections));
+    let connections = Arc::new(Semaphore::new(shared.limits.connections));
     let mut pause = SHORTEST;
     loop {
         let accepted = tokio::select! {
@@ -76,7 +76,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         match accepted {
             Ok((stream, peer)) => {
                 pause = SHORTEST;
-                match room.clone().try_acquire_owned() {
+                match connections.clone().try_acquire_owned() {
                     Ok(permit) => {
                         let shared = shared.clone();
                         tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! The lane for snapshots: the protocol's pieces become the one long call that HashiCorp's is.
+//! The connection for snapshots: the protocol's pieces become the one long call that HashiCorp's is.
 //!
 //! A piece is answered here as soon as the socket has taken it, so that no more than one is in
 //! memory; the last one is answered by the peer. A call that was broken off begins anew.
@@ -6,8 +6,8 @@
 use super::super::{Arrival, Outgoing};
 use super::Gone;
 use super::frames::Frames;
-use super::link::{IDLE, Over, Pause, Peer};
-use super::stream::{Reader, Writer};
+use super::peer::{Backoff, ConnectionEnd, IDLE, Peer};
+use super::stream::{ReadHalf, WriteHalf};
 use crate::wire::{self, Kind};
 use std::io;
 use std::sync::Arc;
@@ -19,25 +19,25 @@ use wavetank_raft::{Dialect, InstallSnapshot, InstallSnapshotResponse, Request, 
 
 /// A call that is being written.
 struct Call {
-    frames: Frames<Reader>,
-    writer: Writer,
+    frames: Frames<ReadHalf>,
+    writer: WriteHalf,
     meta: Arc<SnapshotMeta>,
     position: u64,
 }
 
 /// How a piece went.
-enum Went {
+enum PieceOutcome {
     /// The next one may follow.
-    On,
+    Next,
     /// It was the last, and the snapshot is in force.
-    Through,
+    Installed,
     /// It was the last, and the peer did not want the snapshot.
-    Back,
+    Refused,
 }
 
-pub(super) async fn lane(mut queue: mpsc::Receiver<Outgoing>, peer: Arc<Peer>) {
+pub(super) async fn run_connection(mut queue: mpsc::Receiver<Outgoing>, peer: Arc<Peer>) {
     let mut call: Option<Call> = None;
-    let mut pause = Pause::default();
+    let mut backoff = Backoff::default();
     loop {
         let patience = if call.is_some() { peer.shared.timeout } else { IDLE };
         let next = match timeout(patience, queue.recv()).await {
@@ -48,20 +48,20 @@ pub(super) async fn lane(mut queue: mpsc::Receiver<Outgoing>, peer: Arc<Peer>) {
             Err(_) => return,
         };
         match piece(&mut call, next, &mut queue, &peer).await {
-            Ok(Went::On) => {}
-            Ok(Went::Through) => pause.connected(&peer.address),
+            Ok(PieceOutcome::Next) => {}
+            Ok(PieceOutcome::Installed) => backoff.connected(&peer.address),
             // It will be sent again, whole; not at once.
-            Ok(Went::Back) => pause.wait().await,
-            Err(Over::Done) => return,
-            Err(Over::Lost(error)) => {
+            Ok(PieceOutcome::Refused) => backoff.wait().await,
+            Err(ConnectionEnd::Done) => return,
+            Err(ConnectionEnd::Lost(error)) => {
                 call = None;
-                pause.lost(&peer.address, &error);
-                pause.wait().await;
+                backoff.lost(&peer.address, &error);
+                backoff.wait().await;
             }
-            Err(Over::Foreign(error)) => {
+            Err(ConnectionEnd::Foreign(error)) => {
                 call = None;
                 tracing::warn!(address = %peer.address, %error, "the peer does not speak the protocol");
-                pause.wait().await;
+                backoff.wait().await;
             }
         }
     }
@@ -72,14 +72,14 @@ async fn piece(
     next: Outgoing,
     queue: &mut mpsc::Receiver<Outgoing>,
     peer: &Peer,
-) -> Result<Went, Over> {
-    let Request::InstallSnapshot(install) = &next.request else { return Ok(Went::On) };
+) -> Result<PieceOutcome, ConnectionEnd> {
+    let Request::InstallSnapshot(install) = &next.request else { return Ok(PieceOutcome::Next) };
     if call.as_ref().is_some_and(|call| call.meta != install.meta) {
         *call = None;
     }
     if install.meta.configuration.is_joint() && !peer.is_ours() {
         // It would lose half of the membership. Lost until heartbeats have shown who it is.
-        return Ok(Went::On);
+        return Ok(PieceOutcome::Next);
     }
     if call.is_none() && install.offset == 0 {
         *call = Some(Call::begin(install, peer).await?);
@@ -97,12 +97,12 @@ async fn piece(
     if !install.done {
         return answer(&next, true, current.position, peer).await;
     }
-    let Some(finished) = call.take() else { return Ok(Went::On) };
+    let Some(finished) = call.take() else { return Ok(PieceOutcome::Next) };
     finished.finish(next, queue, peer).await
 }
 
 impl Call {
-    async fn begin(install: &InstallSnapshot, peer: &Peer) -> Result<Self, Over> {
+    async fn begin(install: &InstallSnapshot, peer: &Peer) -> Result<Self, ConnectionEnd> {
         let (reader, mut writer) = peer.shared.connect(&peer.id, &peer.address).await?;
         let mut bytes = Vec::new();
         let header = peer.header(Dialect::Wavetank);
@@ -112,7 +112,7 @@ impl Call {
         Ok(Self { frames, writer, meta: install.meta.clone(), position: 0 })
     }
 
-    async fn write(&mut self, install: &InstallSnapshot, peer: &Peer) -> Result<(), Over> {
+    async fn write(&mut self, install: &InstallSnapshot, peer: &Peer) -> Result<(), ConnectionEnd> {
         let end = install.offset + install.data.len() as u64;
         let is_whole = end == self.meta.size;
         // More or fewer bytes than announced would be read as the next call.
@@ -132,13 +132,13 @@ impl Call {
         last: Outgoing,
         queue: &mut mpsc::Receiver<Outgoing>,
         peer: &Peer,
-    ) -> Result<Went, Over> {
+    ) -> Result<PieceOutcome, ConnectionEnd> {
         let until = Instant::now() + patience(peer.shared.timeout, self.meta.size);
         let bytes = self.frames.reply(until).await?;
         let bytes = bytes.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
         let answered = match wire::decode_reply(Kind::InstallSnapshot, bytes)? {
             Ok((_, Response::InstallSnapshot(answered))) => answered,
-            Ok((_, _)) => return Ok(Went::Back),
+            Ok((_, _)) => return Ok(PieceOutcome::Refused),
             Err(words) => return Err(io::Error::other(words).into()),
         };
         let next_offset = if answered.success { self.meta.size } else { 0 };
@@ -147,7 +147,7 @@ impl Call {
         while let Ok(again) = queue.try_recv() {
             deliver(&again, response.clone(), peer).await?;
         }
-        Ok(if answered.success { Went::Through } else { Went::Back })
+        Ok(if answered.success { PieceOutcome::Installed } else { PieceOutcome::Refused })
     }
 }
 
@@ -157,12 +157,17 @@ fn patience(timeout: Duration, size: u64) -> Duration {
     timeout.saturating_mul(u32::try_from(size / SCALE).unwrap_or(u32::MAX).max(1))
 }
 
-async fn answer(call: &Outgoing, success: bool, next_offset: u64, peer: &Peer) -> Result<Went, Over> {
+async fn answer(
+    call: &Outgoing,
+    success: bool,
+    next_offset: u64,
+    peer: &Peer,
+) -> Result<PieceOutcome, ConnectionEnd> {
     if let Some(term) = call.request.term() {
         let response = Response::InstallSnapshot(InstallSnapshotResponse { term, success, next_offset });
         deliver(call, response, peer).await?;
     }
-    Ok(Went::On)
+    Ok(PieceOutcome::Next)
 }
 
 async fn deliver(call: &Outgoing, response: Response, peer: &Peer) -> Result<(), Gone> {

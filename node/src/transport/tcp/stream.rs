@@ -10,9 +10,9 @@ use tokio::net::TcpStream;
 use wavetank_raft::ServerId;
 
 /// What comes.
-pub(super) type Reader = Box<dyn AsyncRead + Send + Unpin>;
+pub(super) type ReadHalf = Box<dyn AsyncRead + Send + Unpin>;
 /// What goes.
-pub(super) type Writer = Box<dyn AsyncWrite + Send + Unpin>;
+pub(super) type WriteHalf = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// How connections are kept from others, if they are.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ pub(super) enum Caller {
 impl Security {
     /// A connection to `id`, and to nobody else if that can be seen.
     #[cfg_attr(not(feature = "tls"), expect(clippy::unused_async, reason = "there is nothing to agree on"))]
-    pub(super) async fn call(&self, stream: TcpStream, id: &ServerId) -> io::Result<(Reader, Writer)> {
+    pub(super) async fn call(&self, stream: TcpStream, id: &ServerId) -> io::Result<(ReadHalf, WriteHalf)> {
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls.get() {
             let (reader, writer) = tokio::io::split(tls.call(stream, id).await?);
@@ -47,7 +47,7 @@ impl Security {
 
     /// A connection from somebody.
     #[cfg_attr(not(feature = "tls"), expect(clippy::unused_async, reason = "there is nothing to agree on"))]
-    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<((Reader, Writer), Caller)> {
+    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<((ReadHalf, WriteHalf), Caller)> {
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls.get() {
             let (stream, identity) = tls.accept(stream).await?;
@@ -58,7 +58,7 @@ impl Security {
     }
 }
 
-fn in_the_clear(stream: TcpStream) -> (Reader, Writer) {
+fn in_the_clear(stream: TcpStream) -> (ReadHalf, WriteHalf) {
     let (reader, writer) = stream.into_split();
     (Box::new(reader), Box::new(writer))
 }

@@ -11,9 +11,9 @@ use wavetank_raft::*;
 #[track_caller]
 fn both<'i, T: Field<'i> + PartialEq + core::fmt::Debug>(message: &T, golden: &'i [u8]) {
     let mut out = Vec::new();
-    message.put(&mut Writer::new(&mut out));
+    message.put(&mut Packer::new(&mut out));
     assert_eq!(hex(&out), hex(golden));
-    let mut input = Reader::new(golden);
+    let mut input = Unpacker::new(golden);
     assert_eq!(&T::get(&mut input).unwrap(), message);
     input.end().unwrap();
 }
@@ -250,7 +250,7 @@ fn peers_of_the_first_protocol_become_a_membership() {
         let peers = unhex("92a26131a26132");
         let log = Log { index: 1, term: 1, kind, data: Data(Some(peers.into())), ..Log::default() };
         let mut out = Vec::new();
-        log.put(&mut Writer::new(&mut out));
+        log.put(&mut Packer::new(&mut out));
         let Payload::Configuration(configuration) = decode_entry(&out).unwrap().payload else { panic!() };
         assert_eq!(configuration.servers(), [Member::voter("a1", "a1"), Member::voter("a2", "a2")]);
     }
@@ -271,7 +271,7 @@ fn signed_sizes_take_signed_forms() {
         both(&value, &unhex(golden));
     }
     // Before its version 2, HashiCorp's codec wrote unsigned forms into the same fields.
-    assert_eq!(i64::get(&mut Reader::new(&unhex("ce00011170"))), Ok(70_000));
+    assert_eq!(i64::get(&mut Unpacker::new(&unhex("ce00011170"))), Ok(70_000));
 }
 
 #[test]
