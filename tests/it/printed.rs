@@ -33,7 +33,7 @@ fn what_is_printed_can_be_pasted() {
     assert_eq!(pasted, include_str!("printed_plan.in"));
     assert_eq!(read(&shrink::source(&plan)), plan);
     let text = shrink::source(&plan);
-    for part in ["late_read", "machines.stall", "heal.lone", "Scheduled", "Occasion", "OnWay", "reads"] {
+    for part in ["late_read", "machines.stall", "heal.lone", "Scheduled", "Reactive", "OnWay", "reads"] {
         assert!(text.contains(part), "{part}");
     }
 }
@@ -102,7 +102,7 @@ fn called(name: &str, mut parts: Vec<Value>) -> Value {
         "Spans::us" => json!({ "min": times(1)[0], "max": times(1)[1] }),
         "Spans::ms" => json!({ "min": times(1_000)[0], "max": times(1_000)[1] }),
         "Ratio::new" => json!({ "n": parts[0], "d": parts[1] }),
-        "Some" | "Slot" => parts.remove(0),
+        "Some" | "ServerIdx" => parts.remove(0),
         variant => json!({ last(variant): parts }),
     }
 }
