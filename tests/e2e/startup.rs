@@ -95,7 +95,7 @@ fn unusable_addresses() {
 
 #[test]
 fn an_invalid_setting() {
-    let dir = TempDir::new("knobs");
+    let dir = TempDir::new("settings");
     let directory = dir.path("n1");
     let said = startup_error(&[&alone(&directory)[..], &["--heartbeat-ms", "0"]].concat());
     assert!(said.starts_with("kv: configuration: heartbeat_timeout must be at least "), "{said}");

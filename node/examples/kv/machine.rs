@@ -10,7 +10,7 @@ use wavetank_raft::store::{
 
 /// A command.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) enum Wish {
+pub(crate) enum KvCommand {
     /// Write this under the key; if there is an expectation, only if it holds.
     Put { key: String, value: String, expected: Option<String> },
     /// Forget the key.
@@ -24,7 +24,7 @@ pub(crate) const DONE: &[u8] = b"done";
 /// The expectation does not hold.
 pub(crate) const MISMATCH: &[u8] = b"mismatch";
 
-impl Wish {
+impl KvCommand {
     pub(crate) fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("texts can be written as JSON")
     }
@@ -50,17 +50,17 @@ impl State {
         self.values.len()
     }
 
-    fn apply(&mut self, wish: Wish) -> &'static [u8] {
-        match wish {
-            Wish::Put { key, value, expected } => {
+    fn apply(&mut self, kv_command: KvCommand) -> &'static [u8] {
+        match kv_command {
+            KvCommand::Put { key, value, expected } => {
                 let now = self.values.get(&key).map_or("", String::as_str);
                 if expected.is_some_and(|expected| expected != now) {
                     return MISMATCH;
                 }
                 self.values.insert(key, value);
             }
-            Wish::Delete { key } => drop(self.values.remove(&key)),
-            Wish::Serve { id, http } => drop(self.servers.insert(id, http)),
+            KvCommand::Delete { key } => drop(self.values.remove(&key)),
+            KvCommand::Serve { id, http } => drop(self.servers.insert(id, http)),
         }
         DONE
     }
@@ -106,7 +106,7 @@ impl Fsm for Kv {
             for command in commands {
                 // All servers find the same words unreadable.
                 let response = match serde_json::from_slice(command.data) {
-                    Ok(wish) => state.apply(wish),
+                    Ok(kv_command) => state.apply(kv_command),
                     Err(_) => b"unknown command",
                 };
                 responses.push(response.into());

@@ -19,7 +19,7 @@ mod options;
 mod web;
 
 use client::Client;
-use machine::{Kv, Shared, Wish};
+use machine::{Kv, KvCommand, Shared};
 use options::{Options, TlsFiles};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -166,8 +166,8 @@ async fn introduce(raft: Raft, http: String, shared: Shared) {
             }
             continue;
         }
-        let wish = Wish::Serve { id, http: http.clone() };
-        if let Err(error) = raft.apply(wish.encode(), TIMEOUT).await {
+        let kv_command = KvCommand::Serve { id, http: http.clone() };
+        if let Err(error) = raft.apply(kv_command.encode(), TIMEOUT).await {
             tracing::info!(%error, "cannot say where this server is, yet");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

@@ -14,7 +14,7 @@
 
 #![expect(clippy::result_large_err, reason = "an answer is an answer, whichever way it went")]
 
-use crate::machine::{MISMATCH, Shared, Wish};
+use crate::machine::{KvCommand, MISMATCH, Shared};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State, rejection::QueryRejection};
@@ -101,11 +101,11 @@ async fn write(
 ) -> Answered {
     let Query(Question { expected, .. }) = asked.map_err(IntoResponse::into_response)?;
     let value = String::from_utf8(body.to_vec()).map_err(|_| bad("the value is not a text"))?;
-    app.apply(&Wish::Put { key, value, expected }, &uri).await
+    app.apply(&KvCommand::Put { key, value, expected }, &uri).await
 }
 
 async fn forget(State(app): State<App>, Path(key): Path<String>, uri: Uri) -> Answered {
-    app.apply(&Wish::Delete { key }, &uri).await
+    app.apply(&KvCommand::Delete { key }, &uri).await
 }
 
 async fn join(State(app): State<App>, uri: Uri, asked: Asked) -> Answered {
@@ -193,8 +193,8 @@ impl App {
         }
     }
 
-    async fn apply(&self, wish: &Wish, uri: &Uri) -> Answered {
-        let applied = self.raft.apply(wish.encode(), self.timeout).await;
+    async fn apply(&self, kv_command: &KvCommand, uri: &Uri) -> Answered {
+        let applied = self.raft.apply(kv_command.encode(), self.timeout).await;
         let applied = applied.map_err(|error| self.refuse(&error, uri))?;
         Ok(if *applied.response == *MISMATCH {
             (StatusCode::PRECONDITION_FAILED, "another value is there\n").into_response()
