@@ -1,7 +1,7 @@
-//! The driver: one task that gives the server what happens and carries out what it wants.
+//! The driver: one task that hands events to the server and carries out its actions.
 //!
 //! No rule of the protocol is here. The task never blocks: disk and state machine are queues, and
-//! the network takes what it is given.
+//! the network queues messages.
 
 pub(crate) mod address_book;
 pub(crate) mod disk;
@@ -37,11 +37,11 @@ use wavetank_raft::{
     Server, StoreJob, Time, Token,
 };
 
-/// What is taken from one queue before the others have their turn.
+/// The most items taken from one queue before the other queues are served.
 const TURN: usize = 512;
-/// The call to stop that nobody makes and nobody hears of: no open call has this number.
+/// The number of the driver's own call to stop. No pending call has it.
 const LAST: RequestId = RequestId(u64::MAX);
-/// Writes on their way to the disk beyond which nothing new is taken in.
+/// The most unfinished writes; while there are as many, no proposal is taken.
 const WRITES: u64 = 1024;
 
 /// A call that ends up in the log.
@@ -51,7 +51,7 @@ pub(crate) struct Proposal {
     pub(crate) reply: OutcomeSender,
 }
 
-/// Everything else that is asked of a server.
+/// All other requests of the handle.
 #[derive(Debug)]
 pub(crate) enum Control {
     Call(Call, OutcomeSender),
@@ -59,7 +59,7 @@ pub(crate) enum Control {
     Observe(Sink, oneshot::Sender<()>),
 }
 
-/// What comes in.
+/// The queues from which the driver reads.
 #[derive(Debug)]
 pub(crate) struct Inboxes {
     pub(crate) reports: UnboundedReceiver<Event>,
@@ -68,7 +68,7 @@ pub(crate) struct Inboxes {
     pub(crate) proposals: Receiver<Proposal>,
 }
 
-/// The blocking work.
+/// The queues of the workers that may block.
 #[derive(Debug)]
 pub(crate) struct WorkerQueues {
     pub(crate) disk: WorkerQueue<StoreJob>,
@@ -76,7 +76,7 @@ pub(crate) struct WorkerQueues {
     pub(crate) snapshots: WorkerQueue<StoreJob>,
 }
 
-/// What came in and has not been taken yet, and space that is used again.
+/// What one turn took from the inboxes. The space is used again.
 #[derive(Default)]
 struct Received {
     reports: Vec<Event>,
@@ -85,7 +85,7 @@ struct Received {
     proposals: Vec<Proposal>,
 }
 
-/// The task's state.
+/// The state of the task.
 pub(crate) struct Driver {
     pub(crate) server: Server,
     pub(crate) options: Options,
@@ -99,9 +99,9 @@ pub(crate) struct Driver {
     metrics: Metrics,
     fx: Effects,
     actions: Vec<Action>,
-    /// Outcomes of this turn. Told once the numbers show what they say.
+    /// Outcomes of this turn. They are sent after the published numbers include them.
     answers: Vec<(RequestId, Outcome)>,
-    /// How many were told at once, the last time.
+    /// How many outcomes the last turn sent.
     answered: usize,
     /// The last write that was reported durable.
     persisted: Token,
@@ -161,7 +161,7 @@ impl Driver {
         self.stop(inboxes, &mut ended).await;
     }
 
-    /// Waits for something to happen. True if nobody is left who could ask for anything.
+    /// Waits for an event. True if all handles are gone.
     async fn await_anything(
         &mut self,
         inboxes: &mut Inboxes,
@@ -179,8 +179,8 @@ impl Driver {
         }
     }
 
-    /// Whether others are about to come that would otherwise wait for the write of the first: whoever
-    /// was answered calls again, and whoever calls with entries often has more of them.
+    /// True if more calls are likely at once, which would otherwise wait for the write of the first:
+    /// callers that were just answered call again, and a peer that sends entries often sends more.
     fn expects_more(&self, received: &Received) -> bool {
         let are_missing = !received.proposals.is_empty() && received.proposals.len() < self.answered;
         self.queues.disk.is_elsewhere() && (are_missing || !received.arrivals.is_empty())
@@ -195,7 +195,7 @@ impl Driver {
         self.options.open_calls.saturating_sub(self.calls.len()).min(TURN)
     }
 
-    /// Gives the server everything that came in, and does what it wants on the spot.
+    /// Hands the server everything that was received, and carries out its actions.
     fn turn(&mut self, received: &mut Received) {
         let now = self.status.numbers.now();
         for report in received.reports.drain(..) {
@@ -265,7 +265,7 @@ impl Driver {
         self.step(Event::Request { from, rpc, request }, now);
         self.metrics.served(name, since, self.status.numbers.now());
         if self.has_ignored {
-            // There will be no answer: whoever waits behind it should not wait for that.
+            // There will be no answer: the calls behind it must not wait for one.
             drop(self.repliers.take(rpc));
         }
     }
@@ -276,7 +276,7 @@ impl Driver {
             Control::Stats(reply) => drop(reply.send(self.stats(now))),
             Control::Observe(sink, done) => {
                 self.observers.push(sink);
-                // Whoever asked may have lost interest.
+                // The caller may have dropped its future.
                 let _ = done.send(());
             }
         }
@@ -378,7 +378,7 @@ impl Driver {
         self.observers.retain(|sink| sink.tell(observed));
     }
 
-    /// The server has stopped: everything is closed before anybody hears of it.
+    /// Closes everything, and then reports that the server has stopped.
     async fn stop(mut self, inboxes: Inboxes, ended: &mut Receiver<()>) {
         let Some(why) = self.halt.take() else { return };
         match &why {
@@ -392,14 +392,14 @@ impl Driver {
         self.transport.close();
         let Self { queues, status, observers, .. } = self;
         drop((inboxes, queues, observers));
-        // Nobody sends: this returns when all threads have dropped their ends.
+        // Nothing is sent on it: this returns when all threads have dropped their ends.
         while ended.recv().await.is_some() {}
         status.end(End { why, stats });
     }
 }
 
 impl Inboxes {
-    /// Takes what is there without waiting for more.
+    /// Takes what has arrived, without waiting.
     fn drain_ready(&mut self, received: &mut Received, capacity: usize) {
         take(&mut received.reports, TURN, || self.reports.try_recv().ok());
         take(&mut received.arrivals, TURN, || self.arrivals.try_recv().ok());
@@ -415,7 +415,7 @@ fn take<T>(into: &mut Vec<T>, most: usize, mut next: impl FnMut() -> Option<T>) 
     }
 }
 
-/// The one timer. It is only ever set to an earlier moment; one that rings early is set anew.
+/// The one timer. It is only ever set to an earlier time; after an early alarm it is set again.
 struct Alarm {
     sleep: Pin<Box<Sleep>>,
     at: Time,

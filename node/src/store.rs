@@ -1,7 +1,6 @@
 //! Stores on real disks: one file for log and vote record, a directory of snapshots.
 //!
-//! The traits that they implement are in [`wavetank_raft::store`], and so are the stores in
-//! memory. Both reach their disk through a seam ([`StorageBackend`](::redb::StorageBackend), [`Files`]), so that the
+//! Their traits, and the stores in memory, are in [`wavetank_raft::store`]. Both reach their disk through a seam ([`StorageBackend`](::redb::StorageBackend), [`Files`]), so that the
 //! tank can put a simulated one under them.
 
 pub mod codec;

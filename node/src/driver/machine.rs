@@ -11,7 +11,7 @@ use wavetank_raft::execute::{Machine, keep_snapshot};
 use wavetank_raft::store::{Fsm, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Batch, Event, SnapshotMeta};
 
-/// Entries that are applied before anybody hears of it.
+/// The most entries that are applied before the server gets a report.
 const APPLY_MAX: usize = 1024;
 
 /// A job for the state machine.
@@ -25,7 +25,7 @@ pub(crate) enum MachineJob {
     Restore(Arc<SnapshotMeta>),
 }
 
-/// Works the state machine.
+/// The worker of the state machine.
 pub(crate) struct MachineWorker<F: Fsm, N: SnapshotStore> {
     machine: Machine<F>,
     snapshots: SharedSnapshots<N>,
@@ -42,7 +42,7 @@ where
         Self { machine, snapshots, senders, metrics: FsmMetrics::new() }
     }
 
-    /// Applies the batches that stand together at the head of the queue.
+    /// Applies the consecutive batches at the head of the queue.
     fn apply(&mut self, first: &Batch, jobs: &mut VecDeque<MachineJob>) -> Option<Event> {
         let _span = tracing::trace_span!("apply").entered();
         let since = Instant::now();
@@ -73,7 +73,7 @@ where
         Event::Restored(restored)
     }
 
-    /// Captures the state; a thread keeps it while the next commands are applied. `None` if that
+    /// Captures the state. A thread persists it while the next commands are applied. `None` if that
     /// thread will report.
     fn take_snapshot(&mut self, meta: SnapshotMeta) -> Option<Event> {
         let began = Instant::now();
@@ -101,7 +101,7 @@ where
     }
 }
 
-/// Reports what became of a snapshot, if only that its thread panicked.
+/// Reports the result of a snapshot, also if its thread panics.
 struct SnapshotReporter(WorkerSenders);
 
 impl SnapshotReporter {

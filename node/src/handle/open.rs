@@ -1,4 +1,4 @@
-//! Starting: what the stores have, the state machine loaded from it, the queues, the task.
+//! Starting a server: reading the stores, restoring the state machine, and starting workers and driver.
 
 use super::{Options, Parts, StartError};
 use crate::driver::disk::{DiskWorker, LogDisk};
@@ -20,12 +20,12 @@ use wavetank_raft::execute::Machine;
 use wavetank_raft::store::{Fsm, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Boot, Config, Entropy, Server, Settings, SnapshotMeta};
 
-/// Arrivals that wait for their turn; a transport holds back what does not fit.
+/// The length of the queue of arrivals. When it is full, a transport waits.
 const ARRIVALS: usize = 1024;
-/// Requests that are not proposals and wait for their turn.
+/// The length of the queue of requests other than proposals.
 const CONTROLS: usize = 1024;
 
-/// How a handle reaches its server.
+/// The handle's ends of the channels to its server.
 #[derive(Debug)]
 pub(super) struct Senders {
     pub(super) proposals: mpsc::Sender<Proposal>,
@@ -33,7 +33,7 @@ pub(super) struct Senders {
     pub(super) view: StatusView,
 }
 
-/// What is found on the disk, and who works it from now on.
+/// The stores and the state machine, and the state that was read from them.
 struct LoadedStores<F: Fsm, D, N: SnapshotStore> {
     boot: Boot,
     disk: D,
@@ -59,7 +59,7 @@ where
     let found = found.map_err(|error| {
         StoreError::new(StoreErrorKind::Io, format!("while the stores were read: {error}"))
     })??;
-    // Everything that this server does is told under its name: several may live in a process.
+    // The span names the server in every log line, since several may run in one process.
     let span = tracing::info_span!("raft", id = %settings.local_id);
     span.in_scope(|| launch(settings, options, found, Box::new(transport)))
         .map_err(|error| StartError::Thread(error.to_string()))
@@ -86,8 +86,8 @@ fn read<F: Fsm, D: LogDisk, N: SnapshotStore>(
     Ok(LoadedStores { boot, disk, machine, snapshots })
 }
 
-/// Loads the newest snapshot that can be read and that the state machine takes. An older one does
-/// if the log still reaches back to it, which recovery checks.
+/// Loads the newest snapshot that can be read and that the state machine accepts. An older one
+/// suffices if the log still reaches back to it, which recovery checks.
 fn load_newest<F: Fsm, N: SnapshotStore>(
     machine: &mut Machine<F>,
     snapshots: &SharedSnapshots<N>,

@@ -1,4 +1,4 @@
-//! Which kind of store error an I/O error is.
+//! The conversion of an I/O error into a store error.
 
 use std::io;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Between HashiCorp's messages and ours.
+//! Conversion between HashiCorp's messages and ours.
 
 use super::entry::{
     decode_configuration, decode_peers, encode_configuration, encode_peers, entry_of, log_of, text,
@@ -204,8 +204,8 @@ pub(super) fn put_response(header: &Header, response: &Response, out: &mut Packe
 
 type Read<T> = Result<(Header, T), WireError>;
 
-/// No cluster counts so far. Beyond it is no room to go on from: whoever takes over such a term
-/// could not ask for the next one.
+/// The largest number that is read. No cluster counts so far; a server that took over a larger term
+/// could not campaign in the next one.
 const COUNTED_MAX: u64 = 1 << 62;
 
 fn term(number: u64) -> Result<Term, WireError> {
@@ -248,7 +248,7 @@ pub(super) fn request_pre_vote_of(message: &go::RequestPreVoteRequest<'_>) -> Re
     Ok((common!(message).header(None)?, Request::RequestPreVote(vote)))
 }
 
-/// The call without the bytes that follow it.
+/// The call without the bytes of its snapshot.
 pub(super) fn install_snapshot_of(message: &go::InstallSnapshotRequest<'_>) -> Read<Request> {
     let (configuration, configuration_index) = match message.snapshot_version {
         SNAPSHOT => (
@@ -305,7 +305,7 @@ pub(super) fn request_pre_vote_answer(message: &go::RequestPreVoteResponse<'_>) 
     Ok((common!(message).header(None)?, Response::RequestPreVote(answer)))
 }
 
-/// A peer that does not say how far it is has all or nothing; the transport knows which.
+/// A peer that does not report its offset has all bytes or none; the transport knows which.
 pub(super) fn install_snapshot_answer(message: &go::InstallSnapshotResponse<'_>) -> Read<Response> {
     let answer = InstallSnapshotResponse {
         term: term(message.term)?,
@@ -315,7 +315,7 @@ pub(super) fn install_snapshot_answer(message: &go::InstallSnapshotResponse<'_>)
     Ok((common!(message).header(None)?, Response::InstallSnapshot(answer)))
 }
 
-/// A peer that does not say whether it campaigns always does.
+/// A peer that does not say whether it obeys the call always obeys it.
 pub(super) fn timeout_now_answer(message: &go::TimeoutNowResponse<'_>) -> Read<Response> {
     let answer = TimeoutNowResponse { accepted: message.accepted.unwrap_or(true) };
     Ok((common!(message).header(None)?, Response::TimeoutNow(answer)))

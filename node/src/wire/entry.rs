@@ -11,7 +11,7 @@ use wavetank_raft::{
     Configuration, Entry, Extended, Index, Lists, Member, Payload, ServerAddress, ServerId, Suffrage, Term,
 };
 
-/// Members that a configuration may have. Checking one takes time that grows with the square.
+/// The most members of a configuration. The time to check one grows with the square.
 const MEMBERS_MAX: u64 = 256;
 
 const COMMAND: u8 = 0;
@@ -20,7 +20,7 @@ const ADD_PEER: u8 = 2;
 const REMOVE_PEER: u8 = 3;
 const BARRIER: u8 = 4;
 const CONFIGURATION: u8 = 5;
-/// Beyond HashiCorp, and far from the numbers that it may yet give away.
+/// The type of an entry that HashiCorp does not have, far from the numbers that it may use later.
 const RESTORE: u8 = 0x80;
 const STAGING: i64 = 2;
 
@@ -163,7 +163,7 @@ pub fn encode_entry(entry: &Entry, out: &mut Vec<u8>) {
 /// Reads an entry that [`encode_entry`], or HashiCorp's library, wrote.
 ///
 /// # Errors
-/// When it is none.
+/// When the bytes are no entry.
 pub fn decode_entry(bytes: &[u8]) -> Result<Entry, WireError> {
     let mut input = Unpacker::new(bytes);
     let log = Log::get(&mut input)?;
@@ -184,7 +184,7 @@ pub fn encode_configuration(configuration: &Configuration) -> Vec<u8> {
 /// Reads a membership that [`encode_configuration`], or HashiCorp's library, wrote.
 ///
 /// # Errors
-/// When it is none, or one that cannot be.
+/// When the bytes are no configuration, or an invalid one.
 pub fn decode_configuration(bytes: &[u8]) -> Result<Configuration, WireError> {
     let mut input = Unpacker::new(bytes);
     let servers = Servers::get(&mut input)?;
@@ -212,7 +212,7 @@ pub fn encode_peers(configuration: &Configuration) -> Vec<u8> {
 /// Reads a membership in the oldest protocol's form.
 ///
 /// # Errors
-/// When it is none, or one that cannot be.
+/// When the bytes are no configuration, or an invalid one.
 pub fn decode_peers(bytes: &[u8]) -> Result<Configuration, WireError> {
     let mut input = Unpacker::new(bytes);
     let length = input.list("list of peers")?.unwrap_or(0);

@@ -155,7 +155,7 @@ macro_rules! go_struct {
 }
 pub(super) use go_struct;
 
-/// How a struct arrives.
+/// The encoding of a struct that is read.
 pub(super) enum StructEncoding {
     Nothing,
     Map(u64),

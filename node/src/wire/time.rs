@@ -1,5 +1,5 @@
 //! Go's `time.Time` as HashiCorp's codec writes it. Entries here carry no time, so the zero time
-//! is written and whatever is read is checked and forgotten.
+//! is written, and a time that is read is checked and dropped.
 
 use super::error::WireError;
 use super::fields::Field;

@@ -15,26 +15,26 @@ use wavetank_raft::{
     ServerId, Term,
 };
 
-/// Calls that wait for their connection. More than that are lost: they are asked again.
+/// The most calls that wait for a connection. Further ones are lost; the protocol sends them again.
 const QUEUE: usize = 256;
-/// Calls that wait for their answers on one connection.
+/// The most calls that wait for an answer on one connection.
 const UNANSWERED: usize = 256;
-/// Bytes that are gathered before they are written.
+/// The most bytes of calls in one write.
 const GATHERED: usize = 256 << 10;
 /// The connections to a peer.
 #[derive(Debug)]
 pub(super) struct Link {
-    /// What must not wait: heartbeats and votes.
+    /// Calls that must not wait: heartbeats and votes.
     prompt: mpsc::Sender<Outgoing>,
-    /// Entries.
+    /// Calls with entries.
     entries: mpsc::Sender<Outgoing>,
-    /// Snapshots.
+    /// Pieces of snapshots.
     snapshots: mpsc::Sender<Outgoing>,
 }
 
-/// Whether the call carries what only our servers understand: a HashiCorp server would take half
-/// a membership for the whole, or stop at an entry that it does not know. It is lost until the
-/// peer has shown what it is, and asked again like any lost call.
+/// True if only our servers understand the call: a HashiCorp server would take half of a joint
+/// configuration for the whole, or stop at an entry of an unknown type. Such a call is lost until the
+/// peer has answered in our dialect, and sent again like any lost call.
 fn needs_ours(request: &Request) -> bool {
     let is_beyond = |entry: &Entry| match &entry.payload {
         Payload::Restore(_) => true,
@@ -56,7 +56,7 @@ struct Unanswered {
     rpc: RpcId,
     kind: Kind,
     dialect: Dialect,
-    /// The term of a pre-vote.
+    /// The term of the pre-vote, if the call is one.
     pre_vote: Option<Term>,
     until: Instant,
 }
@@ -72,7 +72,7 @@ impl Link {
         Self { prompt, entries, snapshots }
     }
 
-    /// Whether its connections have ended, for want of anything to send.
+    /// True if its connections have ended, because there was nothing to send.
     pub(super) fn is_gone(&self) -> bool {
         self.prompt.is_closed() || self.entries.is_closed() || self.snapshots.is_closed()
     }
@@ -105,7 +105,7 @@ async fn until_closed(shared: Arc<Shared>, connection: impl Future<Output = ()>)
     }
 }
 
-/// Connects when there is something to send, talks until the connection ends, and begins again.
+/// Connects when there is a call to send, uses the connection until it ends, and starts again.
 async fn run_connection(mut queue: mpsc::Receiver<Outgoing>, peer: Arc<Peer>) {
     let Peer { id, address, shared, .. } = &*peer;
     let mut backoff = Backoff::default();
@@ -126,7 +126,7 @@ async fn run_connection(mut queue: mpsc::Receiver<Outgoing>, peer: Arc<Peer>) {
             }
         }
         backoff.wait().await;
-        // What waited meanwhile is old; the protocol asks again for what still matters.
+        // Calls that waited meanwhile are old; the protocol sends again what still matters.
         while queue.try_recv().is_ok() {}
     }
 }
@@ -157,8 +157,8 @@ async fn write_calls<W: AsyncWrite + Unpin>(
     let shared = &peer.shared;
     let mut bytes = Vec::new();
     let mut next = Some(first);
-    // The first call says who we are; whoever answers in kind is one of us. HashiCorp's servers
-    // skip the field, and that it is there at all is the only difference that they are shown.
+    // The first call is in our dialect; a peer that answers in it is one of our servers. HashiCorp's
+    // servers skip the additional field, which is the only difference that they see.
     let mut introduced = false;
     while let Some(call) = next {
         let until = Instant::now() + shared.timeout;
@@ -198,7 +198,7 @@ async fn read_answers<R: AsyncRead + Unpin>(
         let call = tokio::select! {
             biased;
             call = unanswered.recv() => call,
-            // A peer that hangs up between two calls, or speaks unasked.
+            // A peer hangs up between two calls, or sends bytes that were not asked for.
             idle = frames.idle() => match idle {
                 Ok(0) => return ConnectionEnd::Lost(io::ErrorKind::UnexpectedEof.into()),
                 Ok(_) => unanswered.recv().await,
@@ -209,7 +209,7 @@ async fn read_answers<R: AsyncRead + Unpin>(
         if let Err(end) = read_answer(&mut frames, call, peer).await {
             return end;
         }
-        // Who takes a connection may still hang up at once: only an answer shows that it works.
+        // A peer may accept a connection and hang up at once: only an answer shows that it works.
         backoff.connected(&peer.address);
     }
 }
@@ -224,7 +224,7 @@ async fn read_answer<R: AsyncRead + Unpin>(
     let response = match wire::decode_reply(call.kind, bytes)? {
         Ok((header, response)) => {
             peer.has_answered();
-            // Only who was addressed in our dialect says something by the one it answers in.
+            // The dialect of the answer says something only if the call was in our dialect.
             if call.dialect == Dialect::Wavetank {
                 peer.has_spoken(call.from, header.dialect).await?;
             }

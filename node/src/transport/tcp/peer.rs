@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 use wavetank_raft::{Dialect, NodeId, ServerAddress, ServerId};
 
-/// A peer that nothing was sent to for so long is forgotten.
+/// After this time without a call to a peer, its connections are closed.
 pub(super) const IDLE: Duration = Duration::from_secs(120);
 
 /// The server at the other end of the connections.
@@ -19,9 +19,9 @@ pub(super) struct Peer {
     pub(super) id: ServerId,
     pub(super) address: ServerAddress,
     pub(super) shared: Arc<Shared>,
-    /// What it speaks, once it has answered in one dialect or the other.
+    /// The dialect that it speaks, once it has answered.
     speaks: AtomicU8,
-    /// It does not want to hear from this server, which has been told.
+    /// The peer refuses calls, and that was logged.
     is_refusing: AtomicBool,
 }
 
@@ -73,17 +73,17 @@ impl Peer {
         Self { id, address, shared, speaks: AtomicU8::new(UNKNOWN), is_refusing: AtomicBool::new(false) }
     }
 
-    /// Whether it has answered in our dialect.
+    /// True if it has answered in our dialect.
     pub(super) fn is_ours(&self) -> bool {
         self.speaks.load(Ordering::Relaxed) == OURS
     }
 
-    /// How this server introduces itself to it.
+    /// The header of calls to it.
     pub(super) fn header(&self, dialect: Dialect) -> Header {
         Header { to: Some(self.id.clone()), ..self.shared.local().header(dialect) }
     }
 
-    /// What it may be told.
+    /// The dialect for calls to it.
     pub(super) fn dialect(&self) -> Dialect {
         if self.is_ours() { Dialect::Wavetank } else { Dialect::HashiCorp }
     }
@@ -93,7 +93,8 @@ impl Peer {
         self.is_refusing.store(false, Ordering::Relaxed);
     }
 
-    /// It has refused a call in words. Told once, if it was not a single call that it ignored.
+    /// Logs that it refused a call with a text: as a warning the first time, unless it only left one
+    /// call without an answer.
     pub(super) fn has_refused(&self, words: &str) {
         if words == NO_ANSWER || self.is_refusing.swap(true, Ordering::Relaxed) {
             tracing::debug!(id = %self.id, address = %self.address, words, "a call was refused");
@@ -102,7 +103,7 @@ impl Peer {
         }
     }
 
-    /// It has answered in that dialect. Told if it is news.
+    /// Notes that it answered in this dialect, and tells the server if that is new.
     pub(super) async fn has_spoken(&self, peer: NodeId, dialect: Dialect) -> Result<(), Gone> {
         let speaks = match dialect {
             Dialect::Wavetank => OURS,
@@ -115,7 +116,7 @@ impl Peer {
     }
 }
 
-/// How long to wait before trying again: longer each time, until it works. A loss is told once.
+/// The pause before the next attempt: longer each time, until one works. A loss is logged once.
 pub(super) struct Backoff {
     next: Duration,
     pub(super) is_known: bool,

@@ -1,7 +1,7 @@
-//! The connection for snapshots: the protocol's pieces become the one long call that HashiCorp's is.
+//! The connection for snapshots: the pieces of our protocol become the one long call of HashiCorp's.
 //!
 //! A piece is answered here as soon as the socket has taken it, so that no more than one is in
-//! memory; the last one is answered by the peer. A call that was broken off begins anew.
+//! memory; the last one is answered by the peer. An interrupted call starts again.
 
 use super::super::{Arrival, Outgoing};
 use super::Gone;
@@ -25,13 +25,13 @@ struct Call {
     position: u64,
 }
 
-/// How a piece went.
+/// The result of sending a piece.
 enum PieceOutcome {
-    /// The next one may follow.
+    /// The next piece may follow.
     Next,
-    /// It was the last, and the snapshot is in force.
+    /// It was the last piece, and the peer has installed the snapshot.
     Installed,
-    /// It was the last, and the peer did not want the snapshot.
+    /// It was the last piece, and the peer refused the snapshot.
     Refused,
 }
 
@@ -43,14 +43,14 @@ pub(super) async fn run_connection(mut queue: mpsc::Receiver<Outgoing>, peer: Ar
         let next = match timeout(patience, queue.recv()).await {
             Ok(Some(next)) => next,
             Ok(None) => return,
-            // Broken off, if one was being written: nobody goes on with it.
+            // An unfinished call is dropped, since no further piece comes.
             Err(_) if call.take().is_some() => continue,
             Err(_) => return,
         };
         match piece(&mut call, next, &mut queue, &peer).await {
             Ok(PieceOutcome::Next) => {}
             Ok(PieceOutcome::Installed) => backoff.connected(&peer.address),
-            // It will be sent again, whole; not at once.
+            // The whole snapshot will be sent again, but not at once.
             Ok(PieceOutcome::Refused) => backoff.wait().await,
             Err(ConnectionEnd::Done) => return,
             Err(ConnectionEnd::Lost(error)) => {
@@ -78,19 +78,20 @@ async fn piece(
         *call = None;
     }
     if install.meta.configuration.is_joint() && !peer.is_ours() {
-        // It would lose half of the membership. Lost until heartbeats have shown who it is.
+        // A HashiCorp server would drop half of the configuration. The piece is lost until heartbeats
+        // have shown the peer's dialect.
         return Ok(PieceOutcome::Next);
     }
     if call.is_none() && install.offset == 0 {
         *call = Some(Call::begin(install, peer).await?);
     }
     let Some(current) = call.as_mut().filter(|call| install.offset <= call.position) else {
-        // There is no call, or a hole in it: from the beginning.
+        // There is no call, or a piece is missing: start from the beginning.
         *call = None;
         return answer(&next, false, 0, peer).await;
     };
     if install.offset < current.position {
-        // Asked again while its answer was on the way.
+        // The piece was sent again while its answer was on the way.
         return answer(&next, true, current.position, peer).await;
     }
     current.write(install, peer).await?;
@@ -126,7 +127,7 @@ impl Call {
         Ok(())
     }
 
-    /// Waits for the peer's word, and gives it to all who have asked meanwhile.
+    /// Waits for the peer's answer, and answers all calls that came meanwhile with it.
     async fn finish(
         mut self,
         last: Outgoing,
@@ -151,7 +152,7 @@ impl Call {
     }
 }
 
-/// HashiCorp's: the timeout once for every 256 KiB, and at least once.
+/// HashiCorp's rule: the timeout once for every 256 KiB, and at least once.
 fn patience(timeout: Duration, size: u64) -> Duration {
     const SCALE: u64 = 256 << 10;
     timeout.saturating_mul(u32::try_from(size / SCALE).unwrap_or(u32::MAX).max(1))
