@@ -375,7 +375,7 @@ impl Driver {
                 tracing::debug!(?observed);
             }
         }
-        self.observers.retain(|sink| sink.tell(observed));
+        self.observers.retain(|sink| sink.send(observed));
     }
 
     /// Closes everything, and then reports that the server has stopped.

@@ -308,7 +308,7 @@ fn a_history_is_judged() {
 
 #[test]
 fn a_history_that_is_too_hard_is_unknown() {
-    // Many writes at once that may or may not have happened, and a read of what nobody wrote last.
+    // Many concurrent writes of unknown outcome, and a read of a value that no order of them leaves.
     let mut text = String::new();
     for process in 0..400 {
         let value = process % 50;

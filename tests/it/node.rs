@@ -1,4 +1,4 @@
-//! One node, arbitrary input: whatever peers say, it keeps what it promised.
+//! One node with arbitrary input: it keeps its promises, whatever its peers send.
 
 use proptest::prelude::*;
 use wavetank_tests::step;

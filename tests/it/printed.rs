@@ -1,4 +1,4 @@
-//! What is printed of a plan is Rust, and says the whole plan.
+//! The printed source of a plan is Rust, and gives the same plan.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -38,7 +38,7 @@ fn what_is_printed_can_be_pasted() {
     }
 }
 
-/// The plan that the statements make.
+/// The plan that the statements produce.
 fn read(text: &str) -> Plan {
     let mut text = text;
     expect(&mut text, "let mut plan = Plan::calm(");
@@ -91,7 +91,7 @@ fn value(text: &mut &str) -> Value {
     }
 }
 
-/// What a call, or a variant with something in it, comes to.
+/// The value of a call, or of a variant with fields.
 fn called(name: &str, mut parts: Vec<Value>) -> Value {
     let times =
         |unit: u64| parts.iter().map(|part| part.as_u64().expect("a number") * unit).collect::<Vec<_>>();

@@ -51,7 +51,7 @@ impl Sink {
     }
 
     /// Sends an observation that passes the filter. False if the receiver is gone.
-    pub(crate) fn tell(&self, observed: &Observed) -> bool {
+    pub(crate) fn send(&self, observed: &Observed) -> bool {
         if (self.filter)(observed)
             && let Err(mpsc::error::TrySendError::Full(_)) = self.queue.try_send(observed.clone())
         {

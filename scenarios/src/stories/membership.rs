@@ -352,10 +352,10 @@ stories![
 
         cluster.until_failed("to the one that left");
         cluster.expect_not_led_by(old, election_timeouts(20));
-        cluster.propose(new, "to the heir").until_converged();
+        cluster.propose(new, "to the new leader").until_converged();
         cluster.expect_leads(new);
         cluster.expect_voters(new, &[a, b]);
-        cluster.expect_committed(&["to the heir"]);
+        cluster.expect_committed(&["to the new leader"]);
     }
 
     /// When two operators saw the same configuration and both remove a server, the second one is told

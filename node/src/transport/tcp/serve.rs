@@ -282,7 +282,8 @@ async fn write_answer(waiting: Waiting, shared: &Shared, bytes: &mut Vec<u8>) {
     }
 }
 
-/// HashiCorp's servers introduce themselves in these answers and not in those.
+/// The header of an answer. HashiCorp's servers leave it empty in answers to InstallSnapshot and
+/// TimeoutNow.
 fn header_of(kind: Kind, dialect: Dialect, shared: &Shared) -> Header {
     match kind {
         Kind::AppendEntries | Kind::RequestVote | Kind::RequestPreVote => shared.local().header(dialect),
