@@ -44,7 +44,7 @@ fn a_storm_on_a_device_repeats_itself() {
 }
 
 #[test]
-fn a_store_that_skips_its_syncs_is_found_out() {
+fn a_store_that_skips_its_syncs_is_detected() {
     let verdicts: Vec<Verdict> = (0..3).map(|seed| storm(seed, Syncs::Skipped).verdict).collect();
     assert!(verdicts.iter().any(|verdict| matches!(verdict, Verdict::Panicked(_))), "{verdicts:?}");
 }

@@ -12,7 +12,7 @@ use wavetank_sim::{JudgeLevel, Plan, ServerIdx, shrink};
 
 proptest! {
     #[test]
-    fn what_is_printed_says_the_whole_plan(
+    fn the_printed_source_gives_the_same_plan(
         seed in any::<u64>(),
         is_beyond in any::<bool>(),
         drawn in strategies::storms(),
@@ -27,7 +27,7 @@ proptest! {
 
 /// The compiler reads the same text as the test. Every kind of value is in it.
 #[test]
-fn what_is_printed_can_be_pasted() {
+fn the_printed_source_compiles() {
     let plan: Plan = include!("printed_plan.in");
     let pasted = format!("{{\n{}plan\n}}\n", shrink::source(&plan));
     assert_eq!(pasted, include_str!("printed_plan.in"));

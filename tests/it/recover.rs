@@ -102,7 +102,7 @@ fn a_server_has_state_from_its_first_write_on() {
 }
 
 #[test]
-fn what_is_left_becomes_one_snapshot_of_the_new_members() {
+fn the_remaining_log_becomes_one_snapshot_of_the_new_members() {
     for (count, captured) in [(0, None), (3, None), (9, Some(4)), (9, Some(10))] {
         let mut server = Server::with_commands(count);
         if let Some(upto) = captured {

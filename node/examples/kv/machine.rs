@@ -1,4 +1,4 @@
-//! The state machine: texts under keys, and where each server serves its clients.
+//! The state machine: a map of keys to texts, and the HTTP address of each server.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -8,20 +8,20 @@ use wavetank_raft::store::{
     Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
 };
 
-/// A command.
+/// A command of the key-value store.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum KvCommand {
-    /// Write this under the key; if there is an expectation, only if it holds.
+    /// Writes the value under the key; if `expected` is given, only over that value.
     Put { key: String, value: String, expected: Option<String> },
-    /// Forget the key.
+    /// Deletes the key.
     Delete { key: String },
-    /// This server serves its clients there.
+    /// Records the HTTP address of a server.
     Serve { id: String, http: String },
 }
 
-/// What the state machine says to a command.
+/// The state machine's response to a command.
 pub(crate) const DONE: &[u8] = b"done";
-/// The expectation does not hold.
+/// The value is not the expected one.
 pub(crate) const MISMATCH: &[u8] = b"mismatch";
 
 impl KvCommand {
@@ -30,7 +30,7 @@ impl KvCommand {
     }
 }
 
-/// What is kept.
+/// The replicated state.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct State {
     values: BTreeMap<String, String>,
@@ -66,7 +66,7 @@ impl State {
     }
 }
 
-/// The state, to be read by whoever answers clients.
+/// The state, shared with the HTTP handlers that read it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shared(Arc<RwLock<Arc<State>>>);
 
@@ -104,7 +104,7 @@ impl Fsm for Kv {
         let mut responses = Vec::with_capacity(commands.len());
         self.shared.change(|state| {
             for command in commands {
-                // All servers find the same words unreadable.
+                // Every server fails to read the same bytes.
                 let response = match serde_json::from_slice(command.data) {
                     Ok(kv_command) => state.apply(kv_command),
                     Err(_) => b"unknown command",

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn peers_that_nobody_answers_are_forgotten() {
+    fn unanswered_calls_of_peers_are_forgotten() {
         let mut repliers = Repliers::default();
         let heard = Arc::new(AtomicU64::new(0));
         let replier = || {

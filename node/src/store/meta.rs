@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_gos() {
+    fn base64_is_the_same_as_in_go() {
         for (bytes, text) in
             [(&b""[..], ""), (b"f", "Zg=="), (b"fo", "Zm8="), (b"foo", "Zm9v"), (b"foob", "Zm9vYg==")]
         {

@@ -7,7 +7,7 @@ use super::{hex, unhex};
 use std::sync::Arc;
 use wavetank_raft::*;
 
-/// Both ways: what the bytes say, and the bytes that say it.
+/// Decodes the bytes to the message, and encodes the message to the bytes.
 #[track_caller]
 fn both<'i, T: Field<'i> + PartialEq + core::fmt::Debug>(message: &T, golden: &'i [u8]) {
     let mut out = Vec::new();
@@ -151,7 +151,7 @@ fn a_snapshot_of_the_old_kind() {
         "8ca441646472a46b796c65ad436f6e66696775726174696f6ec0b2436f6e66696775726174696f6e496e64657800a24944c0ac4c6173744c6f67496e64657864ab4c6173744c6f675465726d09a64c6561646572c0a55065657273a9626c616820626c6168af50726f746f636f6c56657273696f6e00a453697a650aaf536e617073686f7456657273696f6e00a45465726d0a",
     );
     both(&install, &golden);
-    // Its peers are none, which is refused and no panic.
+    // Its list of peers is empty, which is refused without a panic.
     let mut call = vec![2];
     call.extend_from_slice(&golden);
     assert!(decode_request(&call).is_err());
@@ -186,7 +186,7 @@ fn pre_votes() {
 }
 
 #[test]
-fn a_call_to_campaign() {
+fn a_timeout_now_call() {
     request(
         &n1(),
         &Request::TimeoutNow(TimeoutNow { term: None }),
@@ -288,7 +288,7 @@ fn numbers_take_the_shortest_form() {
 }
 
 #[test]
-fn a_refusal_in_words() {
+fn a_refusal_with_a_text() {
     let mut out = Vec::new();
     encode_refusal("node is not the leader", &mut out);
     assert_eq!(hex(&out), format!("b6{}c0", hex(b"node is not the leader")));
