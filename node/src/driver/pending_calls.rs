@@ -1,18 +1,18 @@
-//! Calls that wait for an answer: those of this server's users, and those of its peers.
+//! Calls without an answer yet: those of this server's users, and those of its peers.
 
 use crate::transport::Replier;
 use std::collections::VecDeque;
 use tokio::sync::oneshot;
 use wavetank_raft::{Call, Outcome, RequestId, RpcId};
 
-/// Peers' calls that are remembered. One that is older has been given up by its caller.
+/// The most calls of peers that are kept. The caller of an older one has given up.
 const REMEMBERED: usize = 4096;
 
-/// Where the outcome of a call goes.
+/// The channel for the outcome of a call.
 pub(crate) type OutcomeSender = oneshot::Sender<Outcome>;
 
-/// The open calls. Numbers are places in a table with a serial number above, so that a number is
-/// never used twice.
+/// The calls of users without an outcome yet. A number is a place in a table with a serial number in
+/// the upper half, so that no number is used twice.
 #[derive(Debug, Default)]
 pub(crate) struct PendingCalls {
     places: Vec<Option<PendingCall>>,
@@ -29,7 +29,7 @@ struct PendingCall {
 }
 
 impl PendingCalls {
-    /// A number for a call that carries so many bytes.
+    /// Adds a call with this many bytes, and returns its number.
     pub(crate) fn open(&mut self, reply: OutcomeSender, bytes: u64) -> RequestId {
         let place = self.free.pop().unwrap_or_else(|| {
             self.places.push(None);
@@ -42,7 +42,7 @@ impl PendingCalls {
         request
     }
 
-    /// Gives the caller the outcome. One that no longer listens misses only that.
+    /// Sends the outcome to the caller, if it still waits.
     pub(crate) fn answer(&mut self, request: RequestId, outcome: Outcome) {
         let place = request.0 as u32;
         let Some(slot) = self.places.get_mut(place as usize) else { return };
@@ -53,18 +53,18 @@ impl PendingCalls {
         }
     }
 
-    /// How many are open.
+    /// The number of pending calls.
     pub(crate) const fn len(&self) -> usize {
         self.places.len() - self.free.len()
     }
 
-    /// How many bytes they carry.
+    /// The bytes of all pending calls.
     pub(crate) const fn bytes(&self) -> u64 {
         self.bytes
     }
 }
 
-/// The bytes that a call makes the log hold.
+/// The bytes that a call adds to the log.
 pub(crate) fn weight(call: &Call) -> u64 {
     match call {
         Call::Apply(data) | Call::Restore(data) => data.len() as u64,
@@ -81,7 +81,7 @@ pub(crate) struct Repliers {
 }
 
 impl Repliers {
-    /// A number for a peer's call.
+    /// Adds a peer's call, and returns its number.
     pub(crate) fn open(&mut self, replier: Replier) -> RpcId {
         if REMEMBERED <= self.waiting.len() {
             self.waiting.pop_front();
@@ -91,7 +91,7 @@ impl Repliers {
         RpcId(self.first + self.waiting.len() as u64 - 1)
     }
 
-    /// Takes who waits under that number, if somebody does.
+    /// Removes the call with this number, if it is pending.
     pub(crate) fn take(&mut self, rpc: RpcId) -> Option<Replier> {
         let at = usize::try_from(rpc.0.checked_sub(self.first)?).ok()?;
         let replier = self.waiting.get_mut(at)?.take();

@@ -67,17 +67,17 @@ impl InmemNetwork {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nobody panics with the network in hand")
+        self.state.lock().expect("no code panics while it holds the network")
     }
 }
 
 impl InmemTransport {
     fn local(&self) -> Option<Local> {
-        self.local.lock().expect("nobody panics with the name in hand").clone()
+        self.local.lock().expect("no code panics while it holds the name").clone()
     }
 
     fn set_local(&self, local: Option<Local>) {
-        *self.local.lock().expect("nobody panics with the name in hand") = local;
+        *self.local.lock().expect("no code panics while it holds the name") = local;
     }
 }
 

@@ -185,7 +185,8 @@ impl Transport for TcpTransport {
     }
 
     fn start(&self, local: Local, inbox: Inbox) {
-        let listener = self.shared.listener.lock().expect("nobody panics with the listener in hand").take();
+        let listener =
+            self.shared.listener.lock().expect("no code panics while it holds the listener").take();
         if let (Some(listener), Ok(())) = (listener, self.shared.started.set((local, inbox))) {
             tokio::spawn(serve::accept(listener, self.shared.clone()));
         }
@@ -195,7 +196,7 @@ impl Transport for TcpTransport {
         if self.shared.is_closing() || self.shared.started.get().is_none() {
             return;
         }
-        let mut links = self.shared.links.lock().expect("nobody panics with the links in hand");
+        let mut links = self.shared.links.lock().expect("no code panics while it holds the links");
         let peer = (call.to.clone(), call.address.clone());
         if links.get(&peer).is_none_or(Link::is_gone) {
             links.retain(|_, link| !link.is_gone());
@@ -208,8 +209,8 @@ impl Transport for TcpTransport {
 
     fn close(&self) {
         self.shared.closing.send_replace(true);
-        self.shared.links.lock().expect("nobody panics with the links in hand").clear();
-        self.shared.listener.lock().expect("nobody panics with the listener in hand").take();
+        self.shared.links.lock().expect("no code panics while it holds the links").clear();
+        self.shared.listener.lock().expect("no code panics while it holds the listener").take();
     }
 }
 

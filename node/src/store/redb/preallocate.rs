@@ -33,7 +33,7 @@ impl<B: StorageBackend> Preallocated<B> {
     }
 
     fn reserved(&self) -> MutexGuard<'_, u64> {
-        self.reserved.lock().expect("nobody panics with the mark in hand")
+        self.reserved.lock().expect("no code panics while it holds the mark")
     }
 
     /// Writes zeros ahead of a write from `begin` to `end`. A full device is no failure yet: the write
