@@ -1,7 +1,7 @@
 //! A cluster of three under callers: applied commands a second, and how long one takes.
 //!
 //! In memory, and on loopback TCP with every write synced; then snapshots and a restart. Prints
-//! what this machine gave; compare it only with what else was measured in the same minute.
+//! the results of this machine; compare them only with results of the same minute.
 //!
 //! ```text
 //! cargo bench -p wavetank-node [-- memory | disk | snapshot | restart]
@@ -95,7 +95,7 @@ fn main() {
     }
 }
 
-/// One thread does everything where nothing blocks; two where the disks do.
+/// One thread if nothing blocks; two if disks do.
 fn runtime(workers: usize) -> tokio::runtime::Runtime {
     let mut builder = match workers {
         1 => tokio::runtime::Builder::new_current_thread(),

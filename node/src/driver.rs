@@ -1,7 +1,7 @@
-//! The driver: one task that gives the server what happens and carries out what it wants.
+//! The driver: one task that hands events to the server and carries out its actions.
 //!
 //! No rule of the protocol is here. The task never blocks: disk and state machine are queues, and
-//! the network takes what it is given.
+//! the network queues messages.
 
 pub(crate) mod address_book;
 pub(crate) mod disk;
@@ -19,9 +19,9 @@ use crate::driver::address_book::AddressBook;
 use crate::driver::machine::MachineJob;
 use crate::driver::observer::Sink;
 use crate::driver::options::Options;
-use crate::driver::pending_calls::{PendingCalls, Repliers, Reply, weight};
+use crate::driver::pending_calls::{OutcomeSender, PendingCalls, Repliers, weight};
 use crate::driver::state::RaftState;
-use crate::driver::status::{Board, End, Stats};
+use crate::driver::status::{End, Stats, StatusPublisher};
 use crate::driver::worker_queue::WorkerQueue;
 use crate::transport::{Arrival, Outgoing, Replier, Transport};
 use crate::wire::Header;
@@ -37,29 +37,29 @@ use wavetank_raft::{
     Server, StoreJob, Time, Token,
 };
 
-/// What is taken from one queue before the others have their turn.
+/// The most items taken from one queue before the other queues are served.
 const TURN: usize = 512;
-/// The call to stop that nobody makes and nobody hears of: no open call has this number.
+/// The number of the driver's own call to stop. No pending call has it.
 const LAST: RequestId = RequestId(u64::MAX);
-/// Writes on their way to the disk beyond which nothing new is taken in.
+/// The most unfinished writes; while there are as many, no proposal is taken.
 const WRITES: u64 = 1024;
 
 /// A call that ends up in the log.
 #[derive(Debug)]
 pub(crate) struct Proposal {
     pub(crate) call: Call,
-    pub(crate) reply: Reply,
+    pub(crate) reply: OutcomeSender,
 }
 
-/// Everything else that is asked of a server.
+/// All other requests of the handle.
 #[derive(Debug)]
 pub(crate) enum Control {
-    Call(Call, Reply),
+    Call(Call, OutcomeSender),
     Stats(oneshot::Sender<Stats>),
     Observe(Sink, oneshot::Sender<()>),
 }
 
-/// What comes in.
+/// The queues from which the driver reads.
 #[derive(Debug)]
 pub(crate) struct Inboxes {
     pub(crate) reports: UnboundedReceiver<Event>,
@@ -68,7 +68,7 @@ pub(crate) struct Inboxes {
     pub(crate) proposals: Receiver<Proposal>,
 }
 
-/// The blocking work.
+/// The queues of the workers that may block.
 #[derive(Debug)]
 pub(crate) struct WorkerQueues {
     pub(crate) disk: WorkerQueue<StoreJob>,
@@ -76,22 +76,22 @@ pub(crate) struct WorkerQueues {
     pub(crate) snapshots: WorkerQueue<StoreJob>,
 }
 
-/// What came in and has not been taken yet, and space that is used again.
+/// What one turn took from the inboxes. The space is used again.
 #[derive(Default)]
-struct Round {
+struct Received {
     reports: Vec<Event>,
     arrivals: Vec<Arrival>,
     controls: Vec<Control>,
     proposals: Vec<Proposal>,
 }
 
-/// The task's state.
+/// The state of the task.
 pub(crate) struct Driver {
     pub(crate) server: Server,
     pub(crate) options: Options,
     pub(crate) queues: WorkerQueues,
     pub(crate) transport: Box<dyn Transport>,
-    pub(crate) board: Board,
+    pub(crate) status: StatusPublisher,
     pub(crate) addresses: AddressBook,
     calls: PendingCalls,
     repliers: Repliers,
@@ -99,9 +99,9 @@ pub(crate) struct Driver {
     metrics: Metrics,
     fx: Effects,
     actions: Vec<Action>,
-    /// Outcomes of this round. Told once the numbers show what they say.
+    /// Outcomes of this turn. They are sent after the published numbers include them.
     answers: Vec<(RequestId, Outcome)>,
-    /// How many were told at once, the last time.
+    /// How many outcomes the last turn sent.
     answered: usize,
     /// The last write that was reported durable.
     persisted: Token,
@@ -116,17 +116,17 @@ impl Driver {
         options: Options,
         queues: WorkerQueues,
         transport: Box<dyn Transport>,
-        mut board: Board,
+        mut status: StatusPublisher,
     ) -> Self {
-        let now = board.numbers.now();
-        board.publish(&server, now);
+        let now = status.numbers.now();
+        status.publish(&server, now);
         let addresses = AddressBook::of(server.node().configuration().map(|(_, latest)| &**latest));
         Self {
             server,
             options,
             queues,
             transport,
-            board,
+            status,
             addresses,
             calls: PendingCalls::default(),
             repliers: Repliers::default(),
@@ -144,45 +144,50 @@ impl Driver {
 
     /// Runs until the server has stopped for good.
     pub(crate) async fn run(mut self, mut inboxes: Inboxes, mut ended: Receiver<()>) {
-        let mut round = Round::default();
+        let mut received = Received::default();
         let mut alarm = Alarm::new();
         while self.halt.is_none() {
-            alarm.set(self.server.deadline().at, &self.board);
-            let is_over = self.await_anything(&mut inboxes, &mut round, &mut alarm).await;
-            if self.expects_more(&round) {
+            alarm.set(self.server.deadline().at, &self.status);
+            let is_over = self.await_anything(&mut inboxes, &mut received, &mut alarm).await;
+            if self.expects_more(&received) {
                 yield_now().await;
             }
-            inboxes.take_what_is_there(&mut round, self.room());
-            self.turn(&mut round);
+            inboxes.drain_ready(&mut received, self.capacity());
+            self.turn(&mut received);
             if is_over && self.halt.is_none() {
-                self.step(Event::Call { request: LAST, call: Call::Shutdown }, self.board.numbers.now());
+                self.step(Event::Call { request: LAST, call: Call::Shutdown }, self.status.numbers.now());
             }
         }
         self.stop(inboxes, &mut ended).await;
     }
 
-    /// Waits for something to happen. True if nobody is left who could ask for anything.
-    async fn await_anything(&mut self, inboxes: &mut Inboxes, round: &mut Round, alarm: &mut Alarm) -> bool {
-        let room = self.room();
+    /// Waits for an event. True if all handles are gone.
+    async fn await_anything(
+        &mut self,
+        inboxes: &mut Inboxes,
+        received: &mut Received,
+        alarm: &mut Alarm,
+    ) -> bool {
+        let capacity = self.capacity();
         tokio::select! {
             biased;
-            _ = inboxes.reports.recv_many(&mut round.reports, TURN) => false,
-            arrived = inboxes.arrivals.recv_many(&mut round.arrivals, TURN) => arrived == 0,
-            asked = inboxes.controls.recv_many(&mut round.controls, TURN) => asked == 0,
-            _ = inboxes.proposals.recv_many(&mut round.proposals, room), if 0 < room => false,
+            _ = inboxes.reports.recv_many(&mut received.reports, TURN) => false,
+            arrived = inboxes.arrivals.recv_many(&mut received.arrivals, TURN) => arrived == 0,
+            asked = inboxes.controls.recv_many(&mut received.controls, TURN) => asked == 0,
+            _ = inboxes.proposals.recv_many(&mut received.proposals, capacity), if 0 < capacity => false,
             () = alarm.rings() => false,
         }
     }
 
-    /// Whether others are about to come that would otherwise wait for the write of the first: whoever
-    /// was answered calls again, and whoever calls with entries often has more of them.
-    fn expects_more(&self, round: &Round) -> bool {
-        let are_missing = !round.proposals.is_empty() && round.proposals.len() < self.answered;
-        self.queues.disk.is_elsewhere() && (are_missing || !round.arrivals.is_empty())
+    /// True if more calls are likely at once, which would otherwise wait for the write of the first:
+    /// callers that were just answered call again, and a peer that sends entries often sends more.
+    fn expects_more(&self, received: &Received) -> bool {
+        let are_missing = !received.proposals.is_empty() && received.proposals.len() < self.answered;
+        self.queues.disk.is_elsewhere() && (are_missing || !received.arrivals.is_empty())
     }
 
     /// How many proposals may be taken in.
-    fn room(&self) -> usize {
+    fn capacity(&self) -> usize {
         let writes = self.server.node().issued().0 - self.persisted.0;
         if self.options.open_bytes <= self.calls.bytes() || WRITES <= writes {
             return 0;
@@ -190,25 +195,25 @@ impl Driver {
         self.options.open_calls.saturating_sub(self.calls.len()).min(TURN)
     }
 
-    /// Gives the server everything that came in, and does what it wants on the spot.
-    fn turn(&mut self, round: &mut Round) {
-        let now = self.board.numbers.now();
-        for report in round.reports.drain(..) {
+    /// Hands the server everything that was received, and carries out its actions.
+    fn turn(&mut self, received: &mut Received) {
+        let now = self.status.numbers.now();
+        for report in received.reports.drain(..) {
             self.report(report, now);
         }
-        for arrival in round.arrivals.drain(..) {
+        for arrival in received.arrivals.drain(..) {
             self.arrival(arrival, now);
         }
-        for control in round.controls.drain(..) {
+        for control in received.controls.drain(..) {
             self.control(control, now);
         }
-        self.propose(&mut round.proposals, now);
+        self.propose(&mut received.proposals, now);
         if self.server.deadline().at <= now {
             self.step(Event::Timer, now);
         }
-        self.work_inline(&mut round.reports);
+        self.work_inline(&mut received.reports);
         self.metrics.look(&self.server, now);
-        self.board.publish(&self.server, now);
+        self.status.publish(&self.server, now);
         if !self.answers.is_empty() {
             self.answered = self.answers.len();
         }
@@ -225,7 +230,7 @@ impl Driver {
             if reports.is_empty() {
                 return;
             }
-            let now = self.board.numbers.now();
+            let now = self.status.numbers.now();
             for report in reports.drain(..) {
                 self.report(report, now);
             }
@@ -255,12 +260,12 @@ impl Driver {
     fn peer_calls(&mut self, header: &Header, request: Request, replier: Replier, now: Time) {
         let Some(from) = self.addresses.caller(header) else { return };
         let rpc = self.repliers.open(replier);
-        let (name, since) = (metrics::rpc_name(&request), self.board.numbers.now());
+        let (name, since) = (metrics::rpc_name(&request), self.status.numbers.now());
         self.has_ignored = false;
         self.step(Event::Request { from, rpc, request }, now);
-        self.metrics.served(name, since, self.board.numbers.now());
+        self.metrics.served(name, since, self.status.numbers.now());
         if self.has_ignored {
-            // There will be no answer: whoever waits behind it should not wait for that.
+            // There will be no answer: the calls behind it must not wait for one.
             drop(self.repliers.take(rpc));
         }
     }
@@ -271,7 +276,7 @@ impl Driver {
             Control::Stats(reply) => drop(reply.send(self.stats(now))),
             Control::Observe(sink, done) => {
                 self.observers.push(sink);
-                // Whoever asked may have lost interest.
+                // The caller may have dropped its future.
                 let _ = done.send(());
             }
         }
@@ -283,7 +288,7 @@ impl Driver {
         Stats { state, server }
     }
 
-    fn call(&mut self, call: Call, reply: Reply, now: Time) {
+    fn call(&mut self, call: Call, reply: OutcomeSender, now: Time) {
         self.metrics.called(&call);
         let request = self.calls.open(reply, weight(&call));
         self.step(Event::Call { request, call }, now);
@@ -341,7 +346,7 @@ impl Driver {
 
     fn send(&mut self, to: NodeId, rpc: RpcId, request: Request) {
         let Some((id, address)) = self.addresses.find(to) else { return };
-        self.metrics.sending(id, rpc, &request, self.board.numbers.now());
+        self.metrics.sending(id, rpc, &request, self.status.numbers.now());
         self.transport.send(Outgoing { to: id.clone(), address: address.clone(), rpc, request });
     }
 
@@ -370,10 +375,10 @@ impl Driver {
                 tracing::debug!(?observed);
             }
         }
-        self.observers.retain(|sink| sink.tell(observed));
+        self.observers.retain(|sink| sink.send(observed));
     }
 
-    /// The server has stopped: everything is closed before anybody hears of it.
+    /// Closes everything, and then reports that the server has stopped.
     async fn stop(mut self, inboxes: Inboxes, ended: &mut Receiver<()>) {
         let Some(why) = self.halt.take() else { return };
         match &why {
@@ -381,25 +386,25 @@ impl Driver {
             Halt::Removed => tracing::info!("stopped: removed from the cluster"),
             Halt::Shutdown => tracing::info!("stopped"),
         }
-        self.board.stop();
-        let mut stats = self.stats(self.board.numbers.now());
+        self.status.stop();
+        let mut stats = self.stats(self.status.numbers.now());
         stats.state = RaftState::Shutdown;
         self.transport.close();
-        let Self { queues, board, observers, .. } = self;
+        let Self { queues, status, observers, .. } = self;
         drop((inboxes, queues, observers));
-        // Nobody sends: this returns when all threads have dropped their ends.
+        // Nothing is sent on it: this returns when all threads have dropped their ends.
         while ended.recv().await.is_some() {}
-        board.end(End { why, stats });
+        status.end(End { why, stats });
     }
 }
 
 impl Inboxes {
-    /// Takes what is there without waiting for more.
-    fn take_what_is_there(&mut self, round: &mut Round, room: usize) {
-        take(&mut round.reports, TURN, || self.reports.try_recv().ok());
-        take(&mut round.arrivals, TURN, || self.arrivals.try_recv().ok());
-        take(&mut round.controls, TURN, || self.controls.try_recv().ok());
-        take(&mut round.proposals, room, || self.proposals.try_recv().ok());
+    /// Takes what has arrived, without waiting.
+    fn drain_ready(&mut self, received: &mut Received, capacity: usize) {
+        take(&mut received.reports, TURN, || self.reports.try_recv().ok());
+        take(&mut received.arrivals, TURN, || self.arrivals.try_recv().ok());
+        take(&mut received.controls, TURN, || self.controls.try_recv().ok());
+        take(&mut received.proposals, capacity, || self.proposals.try_recv().ok());
     }
 }
 
@@ -410,7 +415,7 @@ fn take<T>(into: &mut Vec<T>, most: usize, mut next: impl FnMut() -> Option<T>) 
     }
 }
 
-/// The one timer. It is only ever set to an earlier moment; one that rings early is set anew.
+/// The one timer. It is only ever set to an earlier time; after an early alarm it is set again.
 struct Alarm {
     sleep: Pin<Box<Sleep>>,
     at: Time,
@@ -421,12 +426,12 @@ impl Alarm {
         Self { sleep: Box::pin(sleep(Duration::ZERO)), at: Time::NEVER }
     }
 
-    fn set(&mut self, at: Time, board: &Board) {
+    fn set(&mut self, at: Time, status: &StatusPublisher) {
         const LONGEST: Duration = Duration::from_secs(3600);
         if at < self.at {
             self.at = at;
             let longest = tokio::time::Instant::now() + LONGEST;
-            let moment = board.numbers.moment(at).map_or(longest, |moment| moment.min(longest));
+            let moment = status.numbers.moment(at).map_or(longest, |moment| moment.min(longest));
             self.sleep.as_mut().reset(moment);
         }
     }

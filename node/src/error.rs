@@ -4,20 +4,20 @@ use std::fmt;
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{ConfigError, Refusal};
 
-/// Why a call was not answered as wanted.
+/// The failure of a call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Error {
-    /// The server said so.
+    /// The server refused or aborted the call.
     Raft(wavetank_raft::Error),
-    /// The call got in, but was not answered within its timeout: whether it takes effect is not
-    /// known.
+    /// The server took the call, but did not answer within the timeout. The call may still take
+    /// effect.
     Timeout,
-    /// There is no room for the call, and it was not to wait; nothing was done.
+    /// The queue is full, and the call was made without waiting. Nothing was done.
     Overloaded,
 }
 
 impl Error {
-    /// Whether the call may have taken effect, or may still.
+    /// True if the call may have taken effect, or may still do so.
     #[must_use]
     pub const fn is_unknown(&self) -> bool {
         match self {
@@ -33,7 +33,7 @@ impl Error {
         }
     }
 
-    /// Whether another server should be asked, or this one later: it does not lead, or no longer.
+    /// True if the caller should ask another server, or this one later, since it does not lead.
     #[must_use]
     pub const fn is_not_leader(&self) -> bool {
         matches!(self, Self::Raft(wavetank_raft::Error::NotLeader(_)))
@@ -71,15 +71,15 @@ impl std::error::Error for Error {
     }
 }
 
-/// Why a server cannot be started.
+/// The reason why a server cannot be started.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum StartError {
-    /// A knob has a value that cannot work.
+    /// A setting has a value that cannot work.
     Config(ConfigError),
-    /// A store failed, or what it holds does not fit together, or the state machine refused every
+    /// A store failed, its contents contradict each other, or the state machine refused every
     /// snapshot.
     Store(StoreError),
-    /// The system gave no thread.
+    /// The operating system could not start a thread.
     Thread(String),
 }
 

@@ -16,7 +16,7 @@
 //! # Coming from HashiCorp Raft
 //!
 //! Names are the same in Rust's spelling, and every call is a future where HashiCorp's returns
-//! one. What is called otherwise, or is no more:
+//! one. These names differ, or are gone:
 //!
 //! | there | here |
 //! |---|---|
@@ -26,9 +26,9 @@
 //! | `RemovePeer(address)` | [`Raft::remove_server`] with the name |
 //! | `SetPeers`, peers.json | [`Raft::change_membership`] while there is a quorum, [`recover_cluster`] when there is none |
 //! | `VerifyLeader` and a local read | the same after a [`Raft::barrier`] once in a term; [`Raft::read_index`] needs none |
-//! | `LeaderCh` | [`Raft::leader_changes`], for any number of listeners |
+//! | `LeaderCh` | [`Raft::leader_changes`], for any number of receivers |
 //! | `Apply` when its queue is full | waits as there; [`Raft::try_apply`] says [`Error::Overloaded`] at once |
-//! | `ErrLeadershipLost` and what else leaves an outcome open | [`Error::is_unknown`] |
+//! | `ErrLeadershipLost` and other errors after which the outcome is unknown | [`Error::is_unknown`] |
 //! | `Snapshot().Open` | [`SnapshotStore::open`] with [`SnapshotMeta::last`] |
 //! | `Shutdown().Error` | [`Raft::shutdown`], or [`Raft::stopped`], which says why |
 
@@ -60,8 +60,8 @@ use wavetank_raft::{
     SnapshotMeta, Term,
 };
 
-/// A running server. Clones are the same server; it stops when it is told to, when the last of
-/// them is dropped, or when its runtime goes.
+/// A running server. Clones are the same server. It stops at [`Raft::shutdown`], when the last
+/// clone is dropped, or when its runtime ends.
 #[derive(Clone)]
 pub struct Raft {
     senders: Arc<Senders>,
@@ -69,25 +69,25 @@ pub struct Raft {
     address: ServerAddress,
 }
 
-/// What a server is made of, besides its configuration.
+/// The parts of a server, besides its configuration.
 #[derive(Debug)]
 pub struct Parts<F, D, N, T> {
     /// The state machine, which has applied nothing yet.
     pub fsm: F,
-    /// Where log and vote record are kept.
+    /// The store of log and vote record.
     pub log: D,
-    /// Where snapshots are kept.
+    /// The store of snapshots.
     pub snapshots: N,
-    /// How others are reached.
+    /// The network to the other servers.
     pub transport: T,
 }
 
-/// What became of a command.
+/// The result of a command.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Applied {
-    /// Where it stands in the log.
+    /// Its index in the log.
     pub index: Index,
-    /// What the state machine said.
+    /// The response of the state machine.
     pub response: Data,
 }
 
@@ -95,7 +95,8 @@ impl Raft {
     /// Starts a server on two stores. HashiCorp: `NewRaft`. Must be called on a tokio runtime.
     ///
     /// # Errors
-    /// When a knob cannot have its value, or the stores cannot be read or do not fit together.
+    /// When a setting cannot have its value, a store cannot be read, or the stores contradict each
+    /// other.
     pub async fn new<F, L, S, N, T>(
         config: Config,
         fsm: F,
@@ -116,8 +117,8 @@ impl Raft {
         Self::start(config, Options::default(), parts).await
     }
 
-    /// Starts a server on a store that is both log and stable store, and writes what belongs
-    /// together in one go: [`RedbStore`](crate::store::RedbStore).
+    /// Starts a server on a store that is both log and stable store, and writes vote and entries
+    /// in one transaction: [`RedbStore`](crate::store::RedbStore).
     ///
     /// # Errors
     /// As for [`Raft::new`].
@@ -138,7 +139,7 @@ impl Raft {
         Self::start(config, Options::default(), parts).await
     }
 
-    /// Starts a server with other than the usual options.
+    /// Starts a server with the given options.
     ///
     /// # Errors
     /// As for [`Raft::new`].
@@ -158,8 +159,8 @@ impl Raft {
         Ok(Self { senders: Arc::new(senders), id, address })
     }
 
-    /// Begins a new cluster with this membership. HashiCorp: `BootstrapCluster`. Done on one of
-    /// its servers, or with the same membership on all of them.
+    /// Bootstraps a new cluster with this configuration. HashiCorp: `BootstrapCluster`. Call it on one
+    /// server, or with the same configuration on all of them.
     ///
     /// # Errors
     /// `CantBootstrap` when there is state already, `NotVoter` when this server is not among the
@@ -171,14 +172,14 @@ impl Raft {
     /// Has a command applied on every server. HashiCorp: `Apply`.
     ///
     /// # Errors
-    /// `NotLeader` with who leads; `LeadershipLost`, `AbortedByRestore`, `Shutdown` and
+    /// `NotLeader` with the leader, if known; `LeadershipLost`, `AbortedByRestore`, `Shutdown` and
     /// [`Error::Timeout`] when the outcome is not known.
     pub async fn apply(&self, command: impl Into<Data>, timeout: Duration) -> Result<Applied, Error> {
         let until = Until::after(timeout);
         self.propose(Call::Apply(command.into()), until).await.map(calls::applied)
     }
 
-    /// Like [`Raft::apply`], but does not wait for room.
+    /// Like [`Raft::apply`], but fails at once if the queue is full.
     ///
     /// # Errors
     /// Also [`Error::Overloaded`].
@@ -212,7 +213,7 @@ impl Raft {
     /// Returns when it is certain that this server led after the call. HashiCorp: `VerifyLeader`.
     ///
     /// # Errors
-    /// When it does not lead, or no longer.
+    /// When this server does not lead, or no longer.
     pub async fn verify_leader(&self) -> Result<(), Error> {
         self.ask(Call::VerifyLeader, Until::FOREVER).await.map(|_| ())
     }
@@ -238,81 +239,81 @@ impl Raft {
     /// Takes a snapshot at once. HashiCorp: `Snapshot`.
     ///
     /// # Errors
-    /// `NothingNewToSnapshot`, `SnapshotInProgress`, or what the state machine or the store said.
+    /// `NothingNewToSnapshot`, `SnapshotInProgress`, or an error of the state machine or the store.
     pub async fn snapshot(&self) -> Result<Arc<SnapshotMeta>, Error> {
         self.ask(Call::Snapshot, Until::FOREVER).await.map(calls::snapshotted)
     }
 
-    /// Puts this in place of the state, on every server, at one place in the log. HashiCorp:
+    /// Replaces the state by this one, on every server, at one index of the log. HashiCorp:
     /// `Restore`. The state travels as one entry.
     ///
     /// # Errors
-    /// As for [`Raft::apply`], or what the state machine has against it.
+    /// As for [`Raft::apply`], or the error with which the state machine refuses the state.
     pub async fn restore(&self, state: impl Into<Data>, timeout: Duration) -> Result<Index, Error> {
         self.propose(Call::Restore(state.into()), Until::after(timeout)).await.map(calls::index)
     }
 
-    /// Changes some of the knobs. HashiCorp: `ReloadConfig`.
+    /// Changes the settings that may change while the server runs. HashiCorp: `ReloadConfig`.
     ///
     /// # Errors
-    /// When one cannot have its value; nothing is changed then.
+    /// When a setting cannot have its value; nothing is changed then.
     pub async fn reload_config(&self, reloadable: Reloadable) -> Result<(), Error> {
         self.ask(Call::Reload(reloadable), Until::FOREVER).await.map(|_| ())
     }
 
-    /// Stops the server and returns when it has closed everything. HashiCorp: `Shutdown`. Those
-    /// who wait for something are told. Again does no harm.
+    /// Stops the server and returns when it has closed everything. HashiCorp: `Shutdown`. Calls
+    /// that wait for an outcome fail. A second call has no effect.
     pub async fn shutdown(&self) {
         // One that has stopped already does not answer, which is as good.
         let _ = self.ask(Call::Shutdown, Until::FOREVER).await;
         self.stopped().await;
     }
 
-    /// Returns when the server has stopped, and says why: it was told to, was removed, or a store
-    /// failed. `None` if it went with its runtime, or by a panic.
+    /// Returns when the server has stopped, with the reason: shutdown, removal, or a failed store.
+    /// `None` if its runtime ended, or it panicked.
     pub async fn stopped(&self) -> Option<Halt> {
         let mut end = self.senders.view.end.clone();
         let end = end.wait_for(Option::is_some).await.ok()?;
         end.as_ref().map(|end| end.why.clone())
     }
 
-    /// This server's name.
+    /// The name of this server.
     #[must_use]
     pub const fn local_id(&self) -> &ServerId {
         &self.id
     }
 
-    /// Where others reach this server.
+    /// The address at which other servers reach this one.
     #[must_use]
     pub const fn local_addr(&self) -> &ServerAddress {
         &self.address
     }
 
-    /// The state. HashiCorp: `State`.
+    /// The state of this server. HashiCorp: `State`.
     #[must_use]
     pub fn state(&self) -> RaftState {
         self.senders.view.numbers.state()
     }
 
-    /// The term. HashiCorp: `CurrentTerm`.
+    /// The term of this server. HashiCorp: `CurrentTerm`.
     #[must_use]
     pub fn current_term(&self) -> Term {
         self.senders.view.numbers.term()
     }
 
-    /// Where the leader is, if one is known. HashiCorp: `Leader`.
+    /// The address of the leader, if one is known. HashiCorp: `Leader`.
     #[must_use]
     pub fn leader(&self) -> Option<ServerAddress> {
         self.leader_with_id().map(|(_, address)| address)
     }
 
-    /// Who the leader is and where, if one is known. HashiCorp: `LeaderWithID`.
+    /// The name and address of the leader, if one is known. HashiCorp: `LeaderWithID`.
     #[must_use]
     pub fn leader_with_id(&self) -> Option<(ServerId, ServerAddress)> {
         self.senders.view.leadership.borrow().leader.clone()
     }
 
-    /// Who leads, now and from now on. HashiCorp: `LeaderCh`, but for any number of listeners.
+    /// The current leader and all later ones. HashiCorp: `LeaderCh`, but for any number of receivers.
     #[must_use]
     pub fn leader_changes(&self) -> watch::Receiver<Leadership> {
         self.senders.view.leadership.clone()
@@ -324,19 +325,19 @@ impl Raft {
         self.senders.view.numbers.last_index()
     }
 
-    /// What is committed, as far as this server knows. HashiCorp: `CommitIndex`.
+    /// The commit index, as far as this server knows. HashiCorp: `CommitIndex`.
     #[must_use]
     pub fn commit_index(&self) -> Index {
         self.senders.view.numbers.commit_index()
     }
 
-    /// What the state machine has applied. HashiCorp: `AppliedIndex`.
+    /// The last index that the state machine has applied. HashiCorp: `AppliedIndex`.
     #[must_use]
     pub fn applied_index(&self) -> Index {
         self.senders.view.numbers.applied_index()
     }
 
-    /// When a leader was last heard, or led here; `None` if never. HashiCorp: `LastContact`.
+    /// The time of the last contact with a leader, or of leading; `None` if never. HashiCorp: `LastContact`.
     #[must_use]
     pub fn last_contact(&self) -> Option<Instant> {
         match self.state() {
@@ -347,10 +348,10 @@ impl Raft {
         }
     }
 
-    /// What HashiCorp's `Stats` reports. A server that has stopped reports its last.
+    /// The statistics of HashiCorp's `Stats`. A stopped server reports its last ones.
     ///
     /// # Errors
-    /// When the server is gone without having left any.
+    /// When the server has ended without leaving statistics.
     pub async fn stats(&self) -> Result<Stats, Error> {
         match self.control(Control::Stats).await {
             Ok(stats) => Ok(stats),
@@ -362,8 +363,8 @@ impl Raft {
         }
     }
 
-    /// Tells from now on what happens, if `filter` says so; what is not heard in time is lost
-    /// beyond `capacity`. HashiCorp: `RegisterObserver`.
+    /// Sends later observations that pass `filter`. If `capacity` of them wait, further ones are
+    /// lost and counted. HashiCorp: `RegisterObserver`.
     ///
     /// # Errors
     /// When the server has stopped.
@@ -384,7 +385,7 @@ impl fmt::Debug for Raft {
     }
 }
 
-/// HashiCorp's words.
+/// HashiCorp's text for it.
 impl fmt::Display for Raft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Node at {} [{}]", self.address, self.state())

@@ -1,8 +1,8 @@
-//! The real water: [`wavetank_raft::Server`] on real clocks, disks and sockets.
+//! A Raft node: [`wavetank_raft::Server`] on real clocks, disks and sockets.
 //!
-//! [`Raft`] is a server as its users hold it, under HashiCorp Raft's names. What is here is what
+//! [`Raft`] is the handle of a server, with HashiCorp Raft's names. This crate has the parts that
 //! the tank does not run: sockets, threads, files and the clock. Every decision of the protocol is
-//! taken in `wavetank-raft`, by the code that has lived in the tank.
+//! taken in `wavetank-raft`, by the code that runs in the tank.
 
 mod driver;
 mod error;

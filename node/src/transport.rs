@@ -18,82 +18,82 @@ use std::fmt;
 use tokio::sync::mpsc;
 use wavetank_raft::{Dialect, NodeId, Request, Response, RpcId, ServerAddress, ServerId};
 
-/// What a driver needs of a network.
+/// A network, as the driver uses it.
 pub trait Transport: Send + Sync + 'static {
-    /// Where others reach this server.
+    /// The address at which other servers reach this one.
     fn local_addr(&self) -> ServerAddress;
 
-    /// Who this server is, and where what arrives for it goes. Called once, before anything is
+    /// Says which server this is, and to which inbox arrivals go. Called once, before anything is
     /// sent.
     fn start(&self, local: Local, inbox: Inbox);
 
-    /// Sends a call. An answer comes in through the inbox, with the same number. Never waits: a
-    /// call that finds no room is lost.
+    /// Sends a call. An answer comes in through the inbox, with the same number. Never waits: if
+    /// the queue is full, the call is lost.
     fn send(&self, call: Outgoing);
 
     /// Stops. Nothing arrives any more.
     fn close(&self);
 }
 
-/// Where arrivals go.
+/// The queue of arrivals.
 pub type Inbox = mpsc::Sender<Arrival>;
 
-/// Who a server is to its peers.
+/// How a server introduces itself to its peers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Local {
-    /// Its name.
+    /// The name of the server.
     pub id: ServerId,
-    /// Where it is reached.
+    /// The address at which peers reach it.
     pub address: ServerAddress,
-    /// The protocol version spoken.
+    /// The protocol version that it speaks.
     pub protocol_version: u8,
 }
 
 /// A call on its way out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outgoing {
-    /// Whom it goes to.
+    /// The name of the receiver.
     pub to: ServerId,
-    /// Where that is.
+    /// The address of the receiver.
     pub address: ServerAddress,
-    /// Comes back with the answer.
+    /// The number of the call, which comes back with the answer.
     pub rpc: RpcId,
-    /// What.
+    /// The request.
     pub request: Request,
 }
 
 /// Something from another server.
 #[derive(Debug)]
 pub enum Arrival {
-    /// A call.
+    /// A call of a peer.
     Request {
-        /// Who calls.
+        /// The caller.
         header: Header,
-        /// What.
+        /// The request.
         request: Request,
-        /// Where the answer goes.
+        /// Takes the answer.
         replier: Replier,
     },
-    /// An answer.
+    /// An answer of a peer.
     Response {
-        /// Who answers.
+        /// The peer that answers.
         from: NodeId,
         /// The call that is answered.
         rpc: RpcId,
-        /// How.
+        /// The answer.
         response: Response,
     },
-    /// What a peer speaks; until this comes, it is taken to speak everything.
+    /// The dialect that a peer speaks. Until this comes, a peer is taken to speak everything.
     Speaks {
-        /// Who.
+        /// The peer.
         peer: NodeId,
-        /// What.
+        /// The request.
         dialect: Dialect,
     },
 }
 
-/// Takes the answer to one call. Dropped without one, the caller hears nothing, or that there
-/// will be none.
+/// Takes the answer to one call. If it is dropped without one, the caller hears nothing, or that
+/// there will be no answer.
 pub struct Replier(Box<dyn FnOnce(Response) + Send>);
 
 impl Replier {
@@ -102,7 +102,7 @@ impl Replier {
         Self(Box::new(to))
     }
 
-    /// Answers.
+    /// Sends the answer.
     pub fn reply(self, response: Response) {
         (self.0)(response);
     }

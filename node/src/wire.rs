@@ -30,41 +30,41 @@ pub use scan::Scan;
 
 use fields::Field;
 use message as go;
-use pack::Writer;
-use unpack::Reader;
+use pack::Packer;
+use unpack::Unpacker;
 use wavetank_raft::{Dialect, Request, Response, ServerAddress, ServerId};
 
-/// Who speaks, as every message says.
+/// The header of every message: its sender.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Header {
-    /// The protocol version spoken.
+    /// The protocol version of the sender.
     pub protocol_version: i64,
     /// The sender's name; peers before 1.3.7 do not say.
     pub id: Option<ServerId>,
-    /// Where the sender is reached.
+    /// The address of the sender.
     pub address: Option<ServerAddress>,
-    /// Whom the call is meant for, if it says so. Only ours do; an answer never does.
+    /// The intended receiver, if the call names one. Only our servers do so, and never in an answer.
     pub to: Option<ServerId>,
-    /// Which fields are written, or were found.
+    /// The dialect, which decides which fields are written.
     pub dialect: Dialect,
 }
 
-/// Which call it is, by HashiCorp's numbers.
+/// The kind of a call, with HashiCorp's numbers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Kind {
-    /// 0
+    /// Number 0.
     AppendEntries = 0,
-    /// 1
+    /// Number 1.
     RequestVote = 1,
-    /// 2
+    /// Number 2.
     InstallSnapshot = 2,
-    /// 3
+    /// Number 3.
     TimeoutNow = 3,
-    /// 4
+    /// Number 4.
     RequestPreVote = 4,
 }
 
-/// An answer, or what a peer said instead.
+/// An answer, or the error text that a peer sent instead.
 pub type Reply = Result<(Header, Response), String>;
 
 impl Header {
@@ -72,13 +72,13 @@ impl Header {
     pub const EMPTY: Self =
         Self { protocol_version: 0, id: None, address: None, to: None, dialect: Dialect::HashiCorp };
 
-    /// Whether our fields may be used.
+    /// True if our additional fields may be used.
     #[must_use]
     pub const fn is_ours(&self) -> bool {
         matches!(self.dialect, Dialect::Wavetank)
     }
 
-    /// Whether a server that speaks `own` listens to this one: HashiCorp's rule.
+    /// HashiCorp's rule: true if a server of version `own` accepts calls of this sender.
     #[must_use]
     pub const fn is_spoken(&self, own: u8) -> bool {
         const NEWEST: i64 = 3;
@@ -89,7 +89,7 @@ impl Header {
 }
 
 impl Kind {
-    /// Which call a request is.
+    /// The kind of a request.
     #[must_use]
     pub const fn of(request: &Request) -> Self {
         match request {
@@ -101,10 +101,10 @@ impl Kind {
         }
     }
 
-    /// The call of this number.
+    /// The kind with this number.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is no such kind.
     pub const fn from_byte(number: u8) -> Result<Self, WireError> {
         match number {
             0 => Ok(Self::AppendEntries),
@@ -120,17 +120,17 @@ impl Kind {
 /// Appends a call. Of InstallSnapshot only the head; the snapshot's bytes follow as they are.
 pub fn encode_request(header: &Header, request: &Request, out: &mut Vec<u8>) {
     out.push(Kind::of(request) as u8);
-    convert::put_request(header, request, &mut Writer::new(out));
+    convert::put_request(header, request, &mut Packer::new(out));
 }
 
 /// Reads a call, whole and alone. Of InstallSnapshot only the head: a piece without bytes, at
 /// offset zero.
 ///
 /// # Errors
-/// When the bytes are none.
+/// When the bytes are no such message.
 pub fn decode_request(bytes: &[u8]) -> Result<(Header, Request), WireError> {
     let (number, rest) = bytes.split_first().ok_or(WireError::Truncated)?;
-    let mut input = Reader::new(rest);
+    let mut input = Unpacker::new(rest);
     let read = match Kind::from_byte(*number)? {
         Kind::AppendEntries => convert::append_entries_of(&Field::get(&mut input)?),
         Kind::RequestVote => convert::request_vote_of(&Field::get(&mut input)?),
@@ -144,14 +144,14 @@ pub fn decode_request(bytes: &[u8]) -> Result<(Header, Request), WireError> {
 
 /// Appends an answer.
 pub fn encode_response(header: &Header, response: &Response, out: &mut Vec<u8>) {
-    let mut out = Writer::new(out);
+    let mut out = Packer::new(out);
     out.raw(b"");
     convert::put_response(header, response, &mut out);
 }
 
-/// Appends a refusal in words.
+/// Appends a refusal with its text.
 pub fn encode_refusal(words: &str, out: &mut Vec<u8>) {
-    let mut out = Writer::new(out);
+    let mut out = Packer::new(out);
     out.raw(words.as_bytes());
     out.nil();
 }
@@ -159,10 +159,10 @@ pub fn encode_refusal(words: &str, out: &mut Vec<u8>) {
 /// Reads the answer to a call of that kind, whole and alone.
 ///
 /// # Errors
-/// When the bytes are none.
+/// When the bytes are no such message.
 pub fn decode_reply(kind: Kind, bytes: &[u8]) -> Result<Reply, WireError> {
     const WORDS_MAX: usize = 4096;
-    let mut input = Reader::new(bytes);
+    let mut input = Unpacker::new(bytes);
     let words = input.raw()?.unwrap_or_default();
     if !words.is_empty() {
         input.skip()?;

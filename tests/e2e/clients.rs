@@ -28,7 +28,7 @@ pub(crate) struct Run {
     pub(crate) is_over: AtomicBool,
 }
 
-/// A client.
+/// A client that records its operations in the history.
 #[derive(Debug)]
 pub(crate) struct Client {
     run: Arc<Run>,

@@ -19,7 +19,7 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 /// The HTTP addresses of all servers that should serve clients.
 pub(crate) type Addresses = Arc<RwLock<Vec<String>>>;
 
-/// The cluster.
+/// A cluster of processes behind proxies.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     pub(crate) links: Links,
@@ -42,9 +42,9 @@ struct Server {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Entry {
     /// It bootstraps the cluster.
-    Founder,
+    Bootstrap,
     /// It asks to be added.
-    Newcomer,
+    Join,
     /// It is a member already.
     Old,
 }
@@ -64,16 +64,16 @@ impl Cluster {
             named: 0,
             http: Http::default(),
         };
-        cluster.add_server(Entry::Founder);
+        cluster.add_server(Entry::Bootstrap);
         for _ in 1..size {
-            cluster.add_server(Entry::Newcomer);
+            cluster.add_server(Entry::Join);
         }
         cluster
     }
 
     /// Adds a new server, and returns its name.
     pub(crate) fn add_new(&mut self) -> String {
-        self.add_server(Entry::Newcomer)
+        self.add_server(Entry::Join)
     }
 
     fn add_server(&mut self, entry: Entry) -> String {
@@ -99,8 +99,8 @@ impl Cluster {
         arguments.extend(["--http", "127.0.0.1:0", "--raft", "127.0.0.1:0", "--heartbeat-ms", "300"]);
         arguments.extend(["--snapshot-threshold", "400"]);
         match entry {
-            Entry::Founder => arguments.push("--bootstrap"),
-            Entry::Newcomer => arguments.extend(["--join", &others]),
+            Entry::Bootstrap => arguments.push("--bootstrap"),
+            Entry::Join => arguments.extend(["--join", &others]),
             Entry::Old => {}
         }
         let log = log_of(&self.directory, name);

@@ -57,7 +57,7 @@ impl History {
         lines.push(line.to_string());
     }
 
-    /// All lines.
+    /// All lines of the history.
     pub(crate) fn text(&self) -> String {
         self.lines.lock().unwrap().join("\n")
     }

@@ -111,8 +111,8 @@ impl Attacker {
         connections
     }
 
-    /// A call that is well formed and says nothing true. In term zero, which is over everywhere:
-    /// who makes up calls of later terms is not hostile bytes but a hostile peer.
+    /// A well-formed call with random contents. Its term is zero, which has passed everywhere. Calls
+    /// of later terms would need a hostile peer, against which Raft does not protect.
     fn call(&mut self, out: &mut Vec<u8>) {
         let mut request = self.request();
         if let Request::InstallSnapshot(install) = &mut request {

@@ -16,7 +16,7 @@ pub(crate) struct Http {
     kept: BTreeMap<String, BufReader<TcpStream>>,
 }
 
-/// A request.
+/// A request to the HTTP interface of a server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HttpRequest<'a> {
     pub(crate) method: &'a str,
@@ -27,7 +27,7 @@ pub(crate) struct HttpRequest<'a> {
 /// The result of a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Reply {
-    /// A response.
+    /// A server responded.
     Response(Response),
     /// The request reached no server, so it had no effect.
     Unsent,
@@ -35,7 +35,7 @@ pub(crate) enum Reply {
     Silence,
 }
 
-/// A response.
+/// The response of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,

@@ -15,7 +15,7 @@ pub(crate) enum Act {
     Stop,
     /// Pauses processes for a while.
     Pause(Target),
-    /// Cuts links.
+    /// Cuts links between servers for a while.
     Cut(Cut),
     /// Removes one server for good, and adds a new one.
     Replace,
@@ -30,26 +30,26 @@ pub(crate) enum Act {
 /// The servers that an act strikes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Target {
-    /// Anyone.
+    /// One server, drawn at random.
     One,
-    /// The leader.
+    /// The current leader.
     Leader,
     /// All of them at once.
     All,
 }
 
-/// Which links.
+/// The links that a cut takes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Cut {
-    /// One, in one direction.
+    /// One link, in one direction.
     OneWay,
-    /// Nobody hears the leader.
+    /// All links from the leader.
     MuteLeader,
-    /// The leader hears nobody.
+    /// All links to the leader.
     DeafLeader,
-    /// One is cut off.
+    /// All links of one server.
     One,
-    /// Two are.
+    /// All links of two servers to the others.
     Two,
 }
 

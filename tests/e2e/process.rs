@@ -11,9 +11,9 @@ use std::sync::OnceLock;
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
-    /// Where peers are heard.
+    /// The address for peers.
     pub(crate) raft: String,
-    /// Where clients are served.
+    /// The address for clients.
     pub(crate) http: String,
 }
 
@@ -82,7 +82,7 @@ impl Process {
         most.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// Whether it still runs.
+    /// True if the process still runs.
     pub(crate) fn is_alive(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }

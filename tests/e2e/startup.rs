@@ -95,7 +95,7 @@ fn unusable_addresses() {
 
 #[test]
 fn an_invalid_setting() {
-    let dir = TempDir::new("knobs");
+    let dir = TempDir::new("settings");
     let directory = dir.path("n1");
     let said = startup_error(&[&alone(&directory)[..], &["--heartbeat-ms", "0"]].concat());
     assert!(said.starts_with("kv: configuration: heartbeat_timeout must be at least "), "{said}");
@@ -174,7 +174,7 @@ fn a_disk_that_is_full_from_the_beginning() {
 }
 
 /// A server whose disk fills up stops, says why, and has everything that it acknowledged when it
-/// is started with more room.
+/// is started with more space.
 #[test]
 fn a_disk_that_fills_up() {
     let dir = TempDir::new("filling");
@@ -205,7 +205,7 @@ fn a_disk_that_fills_up() {
     }
 }
 
-/// Whether a value was written.
+/// True if the value was written.
 fn put(http: &mut Http, place: &str, key: u64, body: &str) -> bool {
     let path = format!("/kv/{key}");
     match ask(http, place, HttpRequest { method: "PUT", path: &path, body }) {

@@ -147,7 +147,7 @@ fn one_of_all<T: Copy>(d: &mut Decisions<'_>, all: &[T]) -> T {
     all.get(at).copied().unwrap_or(all[at % 8 % all.len()])
 }
 
-/// One fault.
+/// The id of one fault.
 fn fault_id(d: &mut Decisions<'_>, servers: usize) -> FaultId {
     let servers = servers as u64;
     let number = |d: &mut Decisions<'_>, below| u32::try_from(d.pick(below)).expect("a byte");

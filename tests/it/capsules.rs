@@ -37,7 +37,7 @@ fn a_run_that_is_kept_has_the_steps_that_were_recorded() {
 }
 
 #[test]
-fn a_replay_that_parts_from_its_capsule_says_where_and_in_what() {
+fn a_replay_reports_its_first_difference_to_the_capsule() {
     let file = kept("parts.json", "storm --seed 4");
     let text = fs::read_to_string(&file).expect("it was just written");
     let capsule = Capsule::parse(&text).expect("it is a capsule");
@@ -85,7 +85,7 @@ fn bad_capsules_get_one_line_and_status_1() {
         (edit("\"seed\": 5", "\"seed\": 6"), "its seed is 6"),
         (edit(servers, "    \"servers\": 0,"), "1 to 16 servers"),
         (edit(servers, "    \"servers\": -3,"), "integer `-3`"),
-        (edit(servers, "    \"servers\": 3, \"sea\": 1,"), "unknown field `sea`"),
+        (edit(servers, "    \"servers\": 3, \"weather\": 1,"), "unknown field `weather`"),
         (edit("\"digest\": \"", "\"digest\": \"x"), "no digest"),
         (edit("\"a1+", "\"?1+"), "is no step"),
     ] {
@@ -100,7 +100,7 @@ fn bad_capsules_get_one_line_and_status_1() {
 }
 
 #[test]
-fn what_did_not_fail_neither_shrinks_nor_has_a_reason() {
+fn a_run_that_held_neither_shrinks_nor_has_a_reason() {
     let file = scratch("small.json");
     let said = wavetank(&["shrink", "storm:1", "-o", &name(&file)]);
     assert_eq!((said.code, said.err.as_str()), (1, "error: nothing goes wrong in storm:1\n"));
@@ -112,7 +112,7 @@ fn what_did_not_fail_neither_shrinks_nor_has_a_reason() {
 }
 
 #[test]
-fn two_runs_part_at_their_first_difference_and_a_run_is_like_itself() {
+fn a_diff_shows_the_first_difference_and_none_for_equal_runs() {
     let said = wavetank(&["diff", "storm:1", "storm:2"]);
     assert!(said.code == 0 && said.out.contains("part     after "), "{}", said.out);
     let said = wavetank(&["diff", "storm:1", "storm:1"]);
@@ -120,7 +120,7 @@ fn two_runs_part_at_their_first_difference_and_a_run_is_like_itself() {
 }
 
 #[test]
-fn a_past_has_only_what_led_there() {
+fn why_prints_only_the_causes() {
     let said = wavetank(&["why", "storm:1", "--step", "900"]);
     assert!(said.out.contains(" steps before it; "), "{}", said.out);
     let told = said.out.lines().filter(|line| line.contains(" n1 ") || line.contains(" n2 ")).count();

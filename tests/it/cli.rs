@@ -16,7 +16,7 @@ use wavetank_sim::{
 };
 
 #[test]
-fn what_holds_is_status_0_and_each_failure_has_its_own() {
+fn success_is_status_0_and_each_kind_of_failure_has_its_own() {
     for (words, code) in [
         ("run calm", 0),
         ("run lies", 2),
@@ -44,7 +44,7 @@ fn what_holds_is_status_0_and_each_failure_has_its_own() {
 }
 
 #[test]
-fn what_is_explored_is_the_same_with_one_thread_and_with_many() {
+fn an_exploration_is_the_same_with_one_thread_and_with_many() {
     let explore = |jobs| wavetank(&format!("explore --terms 1 --entries 1 --jobs {jobs}")).out;
     let one = explore(1);
     assert_eq!(one, explore(2));
@@ -155,7 +155,7 @@ fn a_json_trace_ends_with_the_report() {
 }
 
 #[test]
-fn twice_finds_what_is_not_a_function_of_the_seed() {
+fn twice_finds_a_run_that_is_not_a_function_of_the_seed() {
     let same = wavetank("run calm --twice");
     assert_eq!(same.code, 0);
     assert!(same.err.contains("the same"), "{}", same.err);
@@ -308,7 +308,7 @@ fn a_history_is_judged() {
 
 #[test]
 fn a_history_that_is_too_hard_is_unknown() {
-    // Many writes at once that may or may not have happened, and a read of what nobody wrote last.
+    // Many concurrent writes of unknown outcome, and a read of a value that no order of them leaves.
     let mut text = String::new();
     for process in 0..400 {
         let value = process % 50;

@@ -1,5 +1,5 @@
-//! Leases rest on clocks. Within their bound nobody reads what is old under a lease; beyond it somebody
-//! does, and the judge of leases, if it is asked, says so.
+//! Leases depend on clocks. While clocks drift within the bound, no lease read is stale. Beyond the bound
+//! one is, and the judge of leases, if it is enabled, reports it.
 
 use wavetank_raft::{ReadPath, Span};
 use wavetank_sim::check::ClockBound;
@@ -25,7 +25,7 @@ fn beyond(seed: u64) -> Plan {
     plan
 }
 
-/// What the judges say of a run, if they take the clocks to be like this.
+/// The verdict of the judges on a run, if they assume clocks like these.
 fn judged(plan: &Plan, clocks: ClockBound) -> Option<Violation> {
     let servers = ServerSet::first(usize::from(plan.servers));
     let clients = Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed);

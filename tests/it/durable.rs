@@ -1,6 +1,6 @@
-//! The stores of a real server live through storms: the power fails in the middle of their writes,
-//! pages are torn, there is no room, syncs fail. `WAVETANK_SEEDS=2000` makes it as many storms as
-//! that, `WAVETANK_SEED=N` that one alone.
+//! The stores of a real server under storms: the power fails in the middle of their writes,
+//! pages are torn, the device is full, syncs fail. `WAVETANK_SEEDS=2000` runs that many storms,
+//! `WAVETANK_SEED=N` runs one.
 
 mod seams;
 mod stores;
@@ -44,7 +44,7 @@ fn a_storm_on_a_device_repeats_itself() {
 }
 
 #[test]
-fn a_store_that_skips_its_syncs_is_found_out() {
+fn a_store_that_skips_its_syncs_is_detected() {
     let verdicts: Vec<Verdict> = (0..3).map(|seed| storm(seed, Syncs::Skipped).verdict).collect();
     assert!(verdicts.iter().any(|verdict| matches!(verdict, Verdict::Panicked(_))), "{verdicts:?}");
 }

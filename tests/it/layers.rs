@@ -45,7 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("node", &["wire", "store", "transport", "error", "driver", "handle"]),
 ];
 
-/// Which of our crates a crate may name.
+/// The crates of the workspace that a crate may name.
 const CRATES: &[(&str, &[&str])] = &[
     ("raft/src", &[]),
     ("sim/linear/src", &[]),
@@ -154,7 +154,7 @@ fn paths(text: &str) -> Vec<String> {
     members.flat_map(paths).map(|path| format!("{head}{path}")).collect()
 }
 
-/// The code of a file without its comments, its tests, and what its text is.
+/// The code of a file without its comments and its tests.
 fn code(file: &Path) -> String {
     let text = fs::read_to_string(file).expect("sources are text");
     let end = text.find("\n#[cfg(test)]\nmod ").or_else(|| text.find("\n#[cfg(test)]\npub(crate) mod "));

@@ -16,7 +16,7 @@ fn the_ledger_survives_storms() {
 }
 
 #[test]
-fn a_ledger_that_forgets_is_found_out() {
+fn a_ledger_that_forgets_is_detected() {
     let words = catch_panic(|| example::storms(true)).expect_err("money is lost");
     assert!(words.starts_with("money_is_kept (invariant) at "), "{words}");
     assert!(words.contains("shrunk to") && words.contains("let mut plan = Plan::calm("), "{words}");

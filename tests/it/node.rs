@@ -1,4 +1,4 @@
-//! One node, arbitrary input: whatever peers say, it keeps what it promised.
+//! One node with arbitrary input: it keeps its promises, whatever its peers send.
 
 use proptest::prelude::*;
 use wavetank_tests::step;
@@ -7,7 +7,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_node_keeps_its_promises_whatever_it_is_told(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
+    fn a_node_keeps_its_promises_for_any_input(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
         step::run(&bytes);
     }
 }

@@ -1,4 +1,4 @@
-//! What is printed of a plan is Rust, and says the whole plan.
+//! The printed source of a plan is Rust, and gives the same plan.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -12,7 +12,7 @@ use wavetank_sim::{JudgeLevel, Plan, ServerIdx, shrink};
 
 proptest! {
     #[test]
-    fn what_is_printed_says_the_whole_plan(
+    fn the_printed_source_gives_the_same_plan(
         seed in any::<u64>(),
         is_beyond in any::<bool>(),
         drawn in strategies::storms(),
@@ -27,18 +27,18 @@ proptest! {
 
 /// The compiler reads the same text as the test. Every kind of value is in it.
 #[test]
-fn what_is_printed_can_be_pasted() {
+fn the_printed_source_compiles() {
     let plan: Plan = include!("printed_plan.in");
     let pasted = format!("{{\n{}plan\n}}\n", shrink::source(&plan));
     assert_eq!(pasted, include_str!("printed_plan.in"));
     assert_eq!(read(&shrink::source(&plan)), plan);
     let text = shrink::source(&plan);
-    for part in ["late_read", "machines.stall", "heal.lone", "Scheduled", "Occasion", "OnWay", "reads"] {
+    for part in ["late_read", "machines.stall", "heal.lone", "Scheduled", "Reactive", "OnWay", "reads"] {
         assert!(text.contains(part), "{part}");
     }
 }
 
-/// The plan that the statements make.
+/// The plan that the statements produce.
 fn read(text: &str) -> Plan {
     let mut text = text;
     expect(&mut text, "let mut plan = Plan::calm(");
@@ -91,7 +91,7 @@ fn value(text: &mut &str) -> Value {
     }
 }
 
-/// What a call, or a variant with something in it, comes to.
+/// The value of a call, or of a variant with fields.
 fn called(name: &str, mut parts: Vec<Value>) -> Value {
     let times =
         |unit: u64| parts.iter().map(|part| part.as_u64().expect("a number") * unit).collect::<Vec<_>>();
@@ -102,7 +102,7 @@ fn called(name: &str, mut parts: Vec<Value>) -> Value {
         "Spans::us" => json!({ "min": times(1)[0], "max": times(1)[1] }),
         "Spans::ms" => json!({ "min": times(1_000)[0], "max": times(1_000)[1] }),
         "Ratio::new" => json!({ "n": parts[0], "d": parts[1] }),
-        "Some" | "Slot" => parts.remove(0),
+        "Some" | "ServerIdx" => parts.remove(0),
         variant => json!({ last(variant): parts }),
     }
 }

@@ -25,7 +25,7 @@ fn tally_is_what_counting_says() {
 }
 
 #[test]
-fn nobody_agrees_on_anything_without_voters() {
+fn without_voters_there_is_no_agreement() {
     assert_eq!(Voters::default().agreed(|_| 1), None);
     assert_eq!(Voters::default().vote_result(|_| Some(true)), VoteResult::Pending);
 }

@@ -23,12 +23,12 @@ impl Server {
         Self { storage, snapshots: Snapshots::new(InmemSnapshotStore::new(2)) }
     }
 
-    /// With a first configuration of three, and so many words behind it.
-    fn with_words(count: u64) -> Self {
+    /// A server with a first configuration of three, followed by `count` commands.
+    fn with_commands(count: u64) -> Self {
         let mut server = Self::blank();
         let first = Payload::Configuration(Arc::new(members(&["n1", "n2", "n3"])));
-        let words = (2..=count + 1).map(|index| Entry::new(Term(2), Index(index), word(index)));
-        let entries = std::iter::once(Entry::new(Term(1), Index(1), first)).chain(words);
+        let commands = (2..=count + 1).map(|index| Entry::new(Term(2), Index(index), command(index)));
+        let entries = std::iter::once(Entry::new(Term(1), Index(1), first)).chain(commands);
         server.write(LogOp::Append(entries.collect::<Vec<_>>().into()));
         server
     }
@@ -38,10 +38,10 @@ impl Server {
         self.storage.persist(&Write { token: Token(1), hard_state, log }).expect("it is in memory");
     }
 
-    /// Takes a snapshot of the words up to an index.
+    /// Takes a snapshot of the commands up to an index.
     fn capture(&mut self, upto: u64) {
         let mut machine = Machine::new(CommandLog::default());
-        let entries = (2..=upto).map(|index| Entry::new(Term(2), Index(index), word(index))).collect();
+        let entries = (2..=upto).map(|index| Entry::new(Term(2), Index(index), command(index))).collect();
         machine.apply(&wavetank_raft::Batch { entries });
         let last = LogId { term: Term(2), index: Index(upto) };
         let configuration = members(&["n1", "n2", "n3"]);
@@ -60,8 +60,9 @@ impl Server {
         if let Some(meta) = &found.snapshot {
             machine.restore(meta.last, &self.snapshots.store)?;
         }
-        let words = machine.fsm.words().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
-        Ok((found, words))
+        let commands =
+            machine.fsm.words().map(|command| String::from_utf8_lossy(command).into_owned()).collect();
+        Ok((found, commands))
     }
 }
 
@@ -71,10 +72,10 @@ fn members(names: &[&str]) -> Configuration {
 }
 
 fn said(index: u64) -> String {
-    format!("word {index}")
+    format!("command {index}")
 }
 
-fn word(index: u64) -> Payload {
+fn command(index: u64) -> Payload {
     Payload::Command(said(index).into_bytes().into())
 }
 
@@ -93,17 +94,17 @@ fn a_server_has_state_from_its_first_write_on() {
     assert!(!has(&mut server));
     server.write(LogOp::Keep);
     assert!(has(&mut server), "a term is a promise");
-    assert!(has(&mut Server::with_words(0)));
-    let mut compacted = Server::with_words(4);
+    assert!(has(&mut Server::with_commands(0)));
+    let mut compacted = Server::with_commands(4);
     compacted.capture(5);
     compacted.write(LogOp::Discard);
     assert!(has(&mut compacted));
 }
 
 #[test]
-fn what_is_left_becomes_one_snapshot_of_the_new_members() {
+fn the_remaining_log_becomes_one_snapshot_of_the_new_members() {
     for (count, captured) in [(0, None), (3, None), (9, Some(4)), (9, Some(10))] {
-        let mut server = Server::with_words(count);
+        let mut server = Server::with_commands(count);
         if let Some(upto) = captured {
             server.capture(upto);
         }
@@ -111,28 +112,28 @@ fn what_is_left_becomes_one_snapshot_of_the_new_members() {
 
         let meta = server.recover_with(survivors.clone()).unwrap();
 
-        let (found, words) = server.start().unwrap();
+        let (found, commands) = server.start().unwrap();
         assert_eq!(meta.last.index, Index(count + 1), "everything it had counts");
         assert_eq!((found.snapshot.unwrap().configuration.clone(), found.log.last()), (survivors, meta.last));
-        assert_eq!(words, (2..=count + 1).map(said).collect::<Vec<_>>());
+        assert_eq!(commands, (2..=count + 1).map(said).collect::<Vec<_>>());
         assert_eq!(found.hard_state.term, Term(2), "its vote record stays");
     }
 }
 
 #[test]
 fn a_recovery_can_be_repeated() {
-    let mut server = Server::with_words(3);
+    let mut server = Server::with_commands(3);
     let first = server.recover_with(members(&["n1", "n2"])).unwrap();
     let second = server.recover_with(members(&["n1"])).unwrap();
     assert_eq!(first.last, second.last);
-    let (found, words) = server.start().unwrap();
+    let (found, commands) = server.start().unwrap();
     assert_eq!(found.snapshot.unwrap().configuration, members(&["n1"]));
-    assert_eq!(words.len(), 3);
+    assert_eq!(commands.len(), 3);
 }
 
 #[test]
 fn a_damaged_snapshot_gives_way_to_an_older_one() {
-    let mut server = Server::with_words(9);
+    let mut server = Server::with_commands(9);
     server.capture(5);
     server.capture(8);
     let snapshots = Snapshots::new(Damaged(server.snapshots.store.clone()));

@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as is needed to ask another server of this kind.
+//! A minimal HTTP/1.1 client for requests to other servers of this example.
 
 use std::io;
 use std::time::Duration;
@@ -6,13 +6,13 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Asks, and follows those who send it elsewhere.
+/// A client that follows redirects.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Client {
     timeout: Duration,
 }
 
-/// An answer.
+/// The response of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -20,7 +20,7 @@ pub(crate) struct Answer {
     location: Option<String>,
 }
 
-/// A question.
+/// A request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Question<'a> {
     pub(crate) method: &'a str,
@@ -32,7 +32,7 @@ const REDIRECTS: u8 = 4;
 const LONGEST: u64 = 1 << 20;
 
 impl Client {
-    /// One that waits so long for an answer.
+    /// A client with this timeout.
     pub(crate) const fn new(timeout: Duration) -> Self {
         Self { timeout }
     }
@@ -42,7 +42,7 @@ impl Client {
         self.ask(address, Question { method: "POST", path, body: "" }).await
     }
 
-    /// Asks whoever is there, and then whoever it says, for as long as the patience lasts.
+    /// Sends the request, and follows redirects until the timeout.
     pub(crate) async fn ask(self, address: &str, question: Question<'_>) -> io::Result<Answer> {
         timeout(self.timeout, follow(address, question)).await?
     }

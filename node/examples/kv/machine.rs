@@ -1,4 +1,4 @@
-//! The state machine: texts under keys, and where each server serves its clients.
+//! The state machine: a map of keys to texts, and the HTTP address of each server.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -8,29 +8,29 @@ use wavetank_raft::store::{
     Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
 };
 
-/// A command.
+/// A command of the key-value store.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) enum Wish {
-    /// Write this under the key; if there is an expectation, only if it holds.
+pub(crate) enum KvCommand {
+    /// Writes the value under the key; if `expected` is given, only over that value.
     Put { key: String, value: String, expected: Option<String> },
-    /// Forget the key.
+    /// Deletes the key.
     Delete { key: String },
-    /// This server serves its clients there.
+    /// Records the HTTP address of a server.
     Serve { id: String, http: String },
 }
 
-/// What the state machine says to a command.
+/// The state machine's response to a command.
 pub(crate) const DONE: &[u8] = b"done";
-/// The expectation does not hold.
+/// The value is not the expected one.
 pub(crate) const MISMATCH: &[u8] = b"mismatch";
 
-impl Wish {
+impl KvCommand {
     pub(crate) fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("texts can be written as JSON")
     }
 }
 
-/// What is kept.
+/// The replicated state.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct State {
     values: BTreeMap<String, String>,
@@ -50,23 +50,23 @@ impl State {
         self.values.len()
     }
 
-    fn apply(&mut self, wish: Wish) -> &'static [u8] {
-        match wish {
-            Wish::Put { key, value, expected } => {
+    fn apply(&mut self, kv_command: KvCommand) -> &'static [u8] {
+        match kv_command {
+            KvCommand::Put { key, value, expected } => {
                 let now = self.values.get(&key).map_or("", String::as_str);
                 if expected.is_some_and(|expected| expected != now) {
                     return MISMATCH;
                 }
                 self.values.insert(key, value);
             }
-            Wish::Delete { key } => drop(self.values.remove(&key)),
-            Wish::Serve { id, http } => drop(self.servers.insert(id, http)),
+            KvCommand::Delete { key } => drop(self.values.remove(&key)),
+            KvCommand::Serve { id, http } => drop(self.servers.insert(id, http)),
         }
         DONE
     }
 }
 
-/// The state, to be read by whoever answers clients.
+/// The state, shared with the HTTP handlers that read it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shared(Arc<RwLock<Arc<State>>>);
 
@@ -104,9 +104,9 @@ impl Fsm for Kv {
         let mut responses = Vec::with_capacity(commands.len());
         self.shared.change(|state| {
             for command in commands {
-                // All servers find the same words unreadable.
+                // Every server fails to read the same bytes.
                 let response = match serde_json::from_slice(command.data) {
-                    Ok(wish) => state.apply(wish),
+                    Ok(kv_command) => state.apply(kv_command),
                     Err(_) => b"unknown command",
                 };
                 responses.push(response.into());

@@ -9,7 +9,7 @@
 //! curl -L '127.0.0.1:8001/kv/colour?read=lease'
 //! ```
 //!
-//! Here is how it starts and stops; the state machine is in `machine`, what it answers in `web`.
+//! This file starts and stops the server; the state machine is in `machine`, the HTTP interface in `web`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to its terminal")]
 
@@ -19,7 +19,7 @@ mod options;
 mod web;
 
 use client::Client;
-use machine::{Kv, Shared, Wish};
+use machine::{Kv, KvCommand, Shared};
 use options::{Options, TlsFiles};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -34,7 +34,7 @@ use wavetank_raft::{Config, Configuration, Error as Said, Halt, Member, Span};
 use web::App;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a newcomer looks for somebody who takes it in.
+/// How long a new server asks the others to add it.
 const JOINING: Duration = Duration::from_secs(60);
 
 #[tokio::main]
@@ -72,7 +72,7 @@ async fn run(options: &Options) -> Result<(), String> {
         raft.shutdown().await;
         return Err(error);
     }
-    // Whoever reads that it serves may ask it to stop at once.
+    // A process that reads the line below may send a signal at once.
     let asked = Asked::listen()?;
     println!("{} serves http://{http}", options.id);
     let introducing = tokio::spawn(introduce(raft.clone(), http, shared.clone()));
@@ -89,7 +89,7 @@ async fn run(options: &Options) -> Result<(), String> {
     }
 }
 
-/// Opens everything, and says where peers are heard; whatever is wrong is said in one line.
+/// Opens the stores and the transport, and prints the address for peers. An error is one line.
 async fn open(options: &Options, kv: Kv) -> Result<(Raft, SocketAddr), String> {
     let directory = Path::new(&options.directory);
     let words = |error: &dyn std::fmt::Display| error.to_string();
@@ -122,7 +122,7 @@ fn tls(id: &str, files: &TlsFiles) -> Result<Tls, String> {
     Tls::from_pem(&id.into(), &authority, &read(&files.certificate)?, &key).map_err(|error| error.to_string())
 }
 
-/// Begins a cluster or joins one, unless it belongs to one already.
+/// Bootstraps a cluster or joins one, unless this server belongs to one already.
 async fn enter(options: &Options, raft: &Raft) -> Result<(), String> {
     if raft.get_configuration().is_some() {
         return Ok(());
@@ -155,7 +155,7 @@ async fn enter(options: &Options, raft: &Raft) -> Result<(), String> {
     joined.map_err(|_| format!("nobody at {} took this server in", others.join(", ")))
 }
 
-/// Whoever leads writes down where it serves, so that the others can send clients there.
+/// While this server leads, writes its HTTP address to the log, so that others can redirect clients.
 async fn introduce(raft: Raft, http: String, shared: Shared) {
     let mut changes = raft.leader_changes();
     while changes.wait_for(|seen| seen.is_self).await.is_ok() {
@@ -166,8 +166,8 @@ async fn introduce(raft: Raft, http: String, shared: Shared) {
             }
             continue;
         }
-        let wish = Wish::Serve { id, http: http.clone() };
-        if let Err(error) = raft.apply(wish.encode(), TIMEOUT).await {
+        let kv_command = KvCommand::Serve { id, http: http.clone() };
+        if let Err(error) = raft.apply(kv_command.encode(), TIMEOUT).await {
             tracing::info!(%error, "cannot say where this server is, yet");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -181,13 +181,13 @@ struct Asked {
 }
 
 impl Asked {
-    /// From here on the signals end nothing by themselves.
+    /// Registers handlers, so that the signals no longer end the process by themselves.
     fn listen() -> Result<Self, String> {
         let listen = |kind| signal(kind).map_err(|error| format!("cannot listen to signals: {error}"));
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
-    /// Returns when one of them has come, or the server has stopped.
+    /// Returns when a signal has come, or the server has stopped.
     async fn or_stopped(mut self, raft: Raft) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
@@ -197,7 +197,7 @@ impl Asked {
     }
 }
 
-/// A leader hands over before it goes, so that nobody has to notice its absence.
+/// A leader transfers its leadership before it stops, so that no election timeout has to pass.
 async fn leave_in_peace(raft: &Raft) {
     if raft.state() == wavetank_node::RaftState::Leader
         && let Ok(Err(error)) = tokio::time::timeout(TIMEOUT, raft.leadership_transfer()).await

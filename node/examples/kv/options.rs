@@ -19,7 +19,7 @@ usage: kv --id NAME --http HOST:PORT --raft HOST:PORT --dir DIR [--bootstrap | -
   --snapshot-threshold N  entries after which a snapshot is taken (8192)
   --log LEVEL             error, warn, info, debug or trace (info)";
 
-/// What was asked for.
+/// The options of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Options {
     pub(crate) id: String,
@@ -35,7 +35,7 @@ pub(crate) struct Options {
     pub(crate) log: Level,
 }
 
-/// Where a server's certificate is.
+/// The files of a server's certificate.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct TlsFiles {
     pub(crate) authority: String,
@@ -43,7 +43,7 @@ pub(crate) struct TlsFiles {
     pub(crate) key: String,
 }
 
-/// What was given, before it is known to be enough.
+/// The options that were given, before required ones are checked.
 #[derive(Default)]
 struct Given {
     id: Option<String>,

@@ -1,20 +1,20 @@
-//! What clients and operators may ask, over HTTP.
+//! The HTTP interface for clients and operators.
 //!
 //! | request | does |
 //! |---|---|
 //! | `GET /kv/KEY?read=PATH` | the value; `PATH` is `index` (the default), `lease`, `verify` or `local` |
 //! | `PUT /kv/KEY?expected=OLD` | writes the body; with `expected`, only over that value (else 412) |
-//! | `DELETE /kv/KEY` | forgets it |
-//! | `POST /join?id=NAME&address=HOST:PORT&vote=false` | takes a server in |
-//! | `POST /leave?id=NAME` | lets one go |
-//! | `POST /transfer?id=NAME`, `POST /snapshot` | hand leadership over, take a snapshot |
-//! | `GET /status`, `GET /metrics` | look |
+//! | `DELETE /kv/KEY` | deletes it |
+//! | `POST /join?id=NAME&address=HOST:PORT&vote=false` | adds a server |
+//! | `POST /leave?id=NAME` | removes one |
+//! | `POST /transfer?id=NAME`, `POST /snapshot` | transfer leadership, take a snapshot |
+//! | `GET /status`, `GET /metrics` | show status and metrics |
 //!
-//! Whoever does not lead sends the client to the leader (307); `curl -L` follows.
+//! A server that does not lead redirects the client to the leader (307); `curl -L` follows.
 
 #![expect(clippy::result_large_err, reason = "an answer is an answer, whichever way it went")]
 
-use crate::machine::{MISMATCH, Shared, Wish};
+use crate::machine::{KvCommand, MISMATCH, Shared};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State, rejection::QueryRejection};
@@ -28,13 +28,13 @@ use std::time::Duration;
 use wavetank_node::{Error, Raft};
 use wavetank_raft::{Error as Said, Index};
 
-/// What the answers are made of.
+/// The state of the HTTP handlers.
 #[derive(Clone, Debug)]
 pub(crate) struct App {
     raft: Raft,
     shared: Shared,
     timeout: Duration,
-    /// The last term in which a barrier was seen here.
+    /// The last term in which a barrier was applied here.
     settled: Arc<AtomicU64>,
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn routes(app: App) -> Router {
         .with_state(app)
 }
 
-/// Everything that may stand behind the question mark.
+/// All query parameters.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Question {
@@ -61,7 +61,7 @@ struct Question {
     vote: Option<bool>,
 }
 
-/// How a read makes sure that it is not stale.
+/// The way in which a read ensures that it is not stale.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum ReadPath {
@@ -72,7 +72,7 @@ enum ReadPath {
     Lease,
     /// HashiCorp's way: a barrier once in a term, and a round of heartbeats for each read.
     Verify,
-    /// What this server has, however old.
+    /// The local state, which may be stale.
     Local,
 }
 
@@ -101,11 +101,11 @@ async fn write(
 ) -> Answered {
     let Query(Question { expected, .. }) = asked.map_err(IntoResponse::into_response)?;
     let value = String::from_utf8(body.to_vec()).map_err(|_| bad("the value is not a text"))?;
-    app.apply(&Wish::Put { key, value, expected }, &uri).await
+    app.apply(&KvCommand::Put { key, value, expected }, &uri).await
 }
 
 async fn forget(State(app): State<App>, Path(key): Path<String>, uri: Uri) -> Answered {
-    app.apply(&Wish::Delete { key }, &uri).await
+    app.apply(&KvCommand::Delete { key }, &uri).await
 }
 
 async fn join(State(app): State<App>, uri: Uri, asked: Asked) -> Answered {
@@ -193,8 +193,8 @@ impl App {
         }
     }
 
-    async fn apply(&self, wish: &Wish, uri: &Uri) -> Answered {
-        let applied = self.raft.apply(wish.encode(), self.timeout).await;
+    async fn apply(&self, kv_command: &KvCommand, uri: &Uri) -> Answered {
+        let applied = self.raft.apply(kv_command.encode(), self.timeout).await;
         let applied = applied.map_err(|error| self.refuse(&error, uri))?;
         Ok(if *applied.response == *MISMATCH {
             (StatusCode::PRECONDITION_FAILED, "another value is there\n").into_response()
@@ -207,8 +207,8 @@ impl App {
         result.map(|_| "done\n".into_response()).map_err(|error| self.refuse(&error, uri))
     }
 
-    /// Sends the client to the leader, or says what is wrong: 503 nothing was done, 504 nobody
-    /// knows, 409 it cannot be done.
+    /// Redirects the client to the leader, or returns an error: 503 nothing was done, 504 the outcome is
+    /// unknown, 409 the call was refused.
     fn refuse(&self, error: &Error, uri: &Uri) -> Response {
         let leader = self.raft.leader_with_id().filter(|(id, _)| id != self.raft.local_id());
         let there = leader.and_then(|(id, _)| self.shared.read().server(id.as_str()).cloned());

@@ -3,7 +3,7 @@
 use crate::wire::Header;
 use wavetank_raft::{Configuration, Member, NodeId, ServerAddress, ServerId};
 
-/// Names and addresses of all members, present and past: a member that has left is told so.
+/// Names and addresses of all members, present and past. A removed member must still be told.
 #[derive(Debug, Default)]
 pub(crate) struct AddressBook(Vec<PeerAddress>);
 
@@ -23,7 +23,7 @@ impl AddressBook {
         addresses
     }
 
-    /// Writes down where a member is.
+    /// Records the address of a member.
     pub(crate) fn note(&mut self, member: &Member) {
         let node = member.id.node();
         match self.0.iter_mut().find(|peer| peer.node == node) {
@@ -37,7 +37,7 @@ impl AddressBook {
         self.0.iter().find(|peer| peer.node == node).map(|peer| (&peer.id, &peer.address))
     }
 
-    /// Who calls. Servers that speak an old version give an address and no name.
+    /// The member that a call comes from. Servers of an old version give an address and no name.
     pub(crate) fn caller(&self, header: &Header) -> Option<NodeId> {
         if let Some(id) = &header.id {
             return Some(id.node());

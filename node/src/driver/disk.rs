@@ -10,9 +10,9 @@ use wavetank_raft::execute::{Recovered, Storage};
 use wavetank_raft::store::{LogStore, StableStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Entries, Entry, Event, Index, LogOp, RpcId, Settings, SnapshotMeta, StoreJob, Write};
 
-/// Where it is kept how often the server was started.
+/// The key under which the number of starts is kept.
 const INCARNATION: &[u8] = b"Incarnation";
-/// Entries of a group, at most: who waits for the first should not wait for too many others.
+/// The most entries of a group. The first must not wait for too many others.
 const GROUP: usize = 4096;
 
 /// A log and a vote record as the storage executor works them.
@@ -23,7 +23,7 @@ pub trait LogDisk: Send + 'static {
     /// Reads the vote record and the log. See [`Storage::recover`].
     ///
     /// # Errors
-    /// When a store fails or what it holds does not fit together.
+    /// When a store fails, or its contents contradict each other.
     fn recover(&mut self, snapshot: Option<Arc<SnapshotMeta>>, cache: u64) -> Result<Recovered, StoreError>;
 
     /// Counts this start of the server: larger every time.
@@ -36,7 +36,7 @@ pub trait LogDisk: Send + 'static {
     /// few of them may have been carried out.
     ///
     /// # Errors
-    /// When a store fails; what it holds is then not known.
+    /// When a store fails; its contents are unknown then.
     fn persist_group(&mut self, writes: &[Write]) -> Result<(), StoreError>;
 
     /// Entries from `first` on, up to `last` and the limits; empty if `first` is not there.
@@ -45,7 +45,8 @@ pub trait LogDisk: Send + 'static {
     /// When a store fails.
     fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError>;
 
-    /// Whether nothing is waited for in it: then it needs no thread.
+    /// True if calls never block (a store in memory). The driver then calls it directly instead of on a
+    /// worker thread.
     fn is_in_memory(&self) -> bool {
         false
     }
@@ -64,7 +65,7 @@ where
         count_start(&mut self.stable)
     }
 
-    /// Entries that follow each other are stored in one go, with one sync.
+    /// Consecutive entries are stored together, with one sync.
     fn persist_group(&mut self, writes: &[Write]) -> Result<(), StoreError> {
         if let [write] = writes {
             return self.persist(write);
@@ -144,13 +145,13 @@ fn count_start(stable: &mut impl StableStore) -> Result<u32, StoreError> {
     Ok(now)
 }
 
-/// Works the log and the vote record.
+/// The worker of the log and the vote record.
 pub(crate) struct DiskWorker<D> {
     disk: D,
     settings: Settings,
     metrics: LogMetrics,
     group: Vec<Write>,
-    /// What the disk holds is not known: nothing more is written.
+    /// A write failed, so the contents of the disk are unknown: nothing more is written.
     has_failed: bool,
 }
 

@@ -11,8 +11,8 @@ use wavetank_raft::execute::{Machine, keep_snapshot};
 use wavetank_raft::store::{Fsm, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Batch, Event, SnapshotMeta};
 
-/// Entries that are applied before anybody hears of it.
-const TOGETHER: usize = 1024;
+/// The most entries that are applied before the server gets a report.
+const APPLY_MAX: usize = 1024;
 
 /// A job for the state machine.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(crate) enum MachineJob {
     Restore(Arc<SnapshotMeta>),
 }
 
-/// Works the state machine.
+/// The worker of the state machine.
 pub(crate) struct MachineWorker<F: Fsm, N: SnapshotStore> {
     machine: Machine<F>,
     snapshots: SharedSnapshots<N>,
@@ -42,13 +42,13 @@ where
         Self { machine, snapshots, senders, metrics: FsmMetrics::new() }
     }
 
-    /// Applies the batches that stand together at the head of the queue.
+    /// Applies the consecutive batches at the head of the queue.
     fn apply(&mut self, first: &Batch, jobs: &mut VecDeque<MachineJob>) -> Option<Event> {
         let _span = tracing::trace_span!("apply").entered();
         let since = Instant::now();
         let mut responses = self.machine.apply(first);
         let mut upto = first.entries.last()?.id.index;
-        while responses.len() < TOGETHER {
+        while responses.len() < APPLY_MAX {
             match jobs.pop_front() {
                 Some(MachineJob::Apply(batch)) => {
                     upto = batch.entries.last().map_or(upto, |entry| entry.id.index);
@@ -73,7 +73,7 @@ where
         Event::Restored(restored)
     }
 
-    /// Captures the state; a thread keeps it while the next commands are applied. `None` if that
+    /// Captures the state. A thread persists it while the next commands are applied. `None` if that
     /// thread will report.
     fn take_snapshot(&mut self, meta: SnapshotMeta) -> Option<Event> {
         let began = Instant::now();
@@ -87,7 +87,7 @@ where
         let span = tracing::debug_span!("snapshot", last = %meta.last);
         let keeping = thread::Builder::new().name("raft-snapshot".to_owned()).spawn(move || {
             let _span = span.entered();
-            let report = Reporting(senders);
+            let report = SnapshotReporter(senders);
             let since = Instant::now();
             let kept = keep_snapshot(&mut captured, &meta, &mut snapshots);
             metrics.kept(began, since);
@@ -101,17 +101,17 @@ where
     }
 }
 
-/// Reports what became of a snapshot, if only that its thread panicked.
-struct Reporting(WorkerSenders);
+/// Reports the result of a snapshot, also if its thread panics.
+struct SnapshotReporter(WorkerSenders);
 
-impl Reporting {
+impl SnapshotReporter {
     fn send(&self, kept: Result<Arc<SnapshotMeta>, StoreError>) {
         // The server may have stopped meanwhile.
         let _ = self.0.reports.send(Event::SnapshotTaken(kept));
     }
 }
 
-impl Drop for Reporting {
+impl Drop for SnapshotReporter {
     fn drop(&mut self) {
         if thread::panicking() {
             let what = "the state machine panicked while a snapshot of it was kept";

@@ -1,7 +1,7 @@
-//! What is measured, under HashiCorp's names, through the `metrics` facade.
+//! Metrics under HashiCorp's names, through the `metrics` facade.
 //!
-//! Times are in milliseconds, as there. What belongs to a peer carries its name under `peer_id`. A
-//! recorder must be installed before the server is started; without one nothing is kept.
+//! Times are in milliseconds, as there. Metrics of a peer have its name as the label `peer_id`.
+//! Install a recorder before the server is started; without one nothing is recorded.
 
 #![expect(clippy::float_arithmetic, reason = "the facade counts in floats")]
 
@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::time::Instant;
 use wavetank_raft::{Call, Index, NodeId, Request, RoleName, RpcId, Server, ServerId, Time};
 
-/// Calls to a peer whose answers are waited for. One that is older was lost.
+/// The most calls to a peer that may wait for an answer. An older one counts as lost.
 const REMEMBERED: usize = 1024;
 
-/// What the driver measures.
+/// The metrics of the driver.
 pub(crate) struct Metrics {
     apply: Counter,
     barrier: Counter,
@@ -27,16 +27,16 @@ pub(crate) struct Metrics {
     peers: Gauge,
     states: BTreeMap<&'static str, Counter>,
     rpcs: BTreeMap<&'static str, Histogram>,
-    sent: BTreeMap<NodeId, Peer>,
-    /// What was proposed here and is not committed yet: up to where, and when it came.
+    sent: BTreeMap<NodeId, PeerMetrics>,
+    /// Uncommitted proposals of this server: the last index of a batch, and when it came.
     dispatched: VecDeque<(Index, Time)>,
     commit_index: Index,
     members: usize,
     role: RoleName,
 }
 
-/// What is measured of the calls to one peer.
-struct Peer {
+/// The metrics of the calls to one peer.
+struct PeerMetrics {
     append: Histogram,
     entries: Counter,
     heartbeat: Histogram,
@@ -118,7 +118,7 @@ impl Metrics {
             Request::InstallSnapshot(_) => Sent::Snapshot,
             Request::RequestVote(_) | Request::RequestPreVote(_) | Request::TimeoutNow(_) => Sent::Other,
         };
-        let peer = self.sent.entry(to.node()).or_insert_with(|| Peer::new(to));
+        let peer = self.sent.entry(to.node()).or_insert_with(|| PeerMetrics::new(to));
         if let Request::AppendEntries(append) = request {
             peer.entries.increment(append.entries.len() as u64);
         }
@@ -147,7 +147,7 @@ impl Metrics {
         self.rpcs[name].record(ms(since, now));
     }
 
-    /// What was proposed in this round stands at the end of the log now.
+    /// Notes that the proposals of this turn are at the end of the log now.
     pub(crate) fn dispatched(&mut self, server: &Server, now: Time) {
         let node = server.node();
         if node.role() == RoleName::Leader {
@@ -155,7 +155,7 @@ impl Metrics {
         }
     }
 
-    /// What a round has changed.
+    /// Records the changes of a turn.
     pub(crate) fn look(&mut self, server: &Server, now: Time) {
         let node = server.node();
         if self.commit_index < node.commit() {
@@ -185,7 +185,7 @@ const RPCS: [&str; 5] = [
     "raft.rpc.timeoutNow",
 ];
 
-/// Under which name it is measured how long a peer's call took.
+/// The name of the metric for the duration of a peer's call.
 pub(crate) const fn rpc_name(request: &Request) -> &'static str {
     match request {
         Request::AppendEntries(_) => RPCS[0],
@@ -196,7 +196,7 @@ pub(crate) const fn rpc_name(request: &Request) -> &'static str {
     }
 }
 
-impl Peer {
+impl PeerMetrics {
     fn new(id: &ServerId) -> Self {
         let labels = || vec![Label::new("peer_id", id.to_string())];
         Self {
@@ -210,7 +210,7 @@ impl Peer {
     }
 }
 
-/// What the log's thread measures.
+/// The metrics of the log's worker.
 pub(crate) struct LogMetrics {
     numbers: Arc<Numbers>,
     dispatch: Histogram,
@@ -238,7 +238,7 @@ impl LogMetrics {
     }
 }
 
-/// What the state machine's thread measures.
+/// The metrics of the state machine's worker.
 #[derive(Clone)]
 pub(crate) struct FsmMetrics {
     apply: Histogram,

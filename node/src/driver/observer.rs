@@ -1,4 +1,4 @@
-//! Observers: whoever wants to hear what happens to a server. HashiCorp: `Observer`.
+//! Observers of a server's events. HashiCorp: `Observer`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 use wavetank_raft::Observed;
 
-/// The receiving end. Dropped, it is no longer served. One that is full misses what comes next,
-/// and counts it; a server never waits for its observers.
+/// The receiving end. A full observer misses the next observations and counts them; a server never
+/// waits for its observers.
 #[derive(Debug)]
 pub struct Observer {
     queue: mpsc::Receiver<Observed>,
@@ -15,24 +15,24 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// The next observation; `None` once the server has stopped and all were heard.
+    /// The next observation; `None` once the server has stopped and all were received.
     pub async fn recv(&mut self) -> Option<Observed> {
         self.queue.recv().await
     }
 
-    /// The next observation, if one is there.
+    /// The next observation, if one has arrived.
     pub fn try_recv(&mut self) -> Option<Observed> {
         self.queue.try_recv().ok()
     }
 
-    /// How many were missed.
+    /// The number of observations that were missed.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 }
 
-/// The server's end.
+/// The sending end, in the driver.
 pub(crate) struct Sink {
     queue: mpsc::Sender<Observed>,
     dropped: Arc<AtomicU64>,
@@ -50,8 +50,8 @@ impl Sink {
         (sink, Observer { queue, dropped })
     }
 
-    /// Tells it. False if nobody listens any more.
-    pub(crate) fn tell(&self, observed: &Observed) -> bool {
+    /// Sends an observation that passes the filter. False if the receiver is gone.
+    pub(crate) fn send(&self, observed: &Observed) -> bool {
         if (self.filter)(observed)
             && let Err(mpsc::error::TrySendError::Full(_)) = self.queue.try_send(observed.clone())
         {

@@ -2,20 +2,20 @@
 
 use crate::driver::worker_queue::Place;
 
-/// How a server is driven. Nothing of it is visible to other servers.
+/// Options of the driver. They are invisible to other servers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {
-    /// Proposals that wait to be taken in. Who comes later waits for room, or is refused as
+    /// The length of the queue of proposals. When it is full, callers wait, or get
     /// [`Error::Overloaded`](crate::Error::Overloaded).
     pub queue: usize,
-    /// Calls that are in and not answered; beyond this, proposals stay in the queue.
+    /// The most calls without an answer; beyond this, proposals stay in the queue.
     pub open_calls: usize,
-    /// Bytes of calls that are in and not answered; beyond this, proposals stay in the queue.
+    /// The most bytes of calls without an answer; beyond this, proposals stay in the queue.
     pub open_bytes: u64,
-    /// Where the log is written and snapshots are read. One in memory is written on the spot: waking
-    /// a thread takes longer.
+    /// The place where the log is written and snapshots are read. A log in memory is always written
+    /// inline, since waking a thread takes longer.
     pub log: Place,
-    /// Where the state machine works.
+    /// The place where the state machine runs.
     pub fsm: Place,
 }
 

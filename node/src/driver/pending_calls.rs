@@ -1,48 +1,48 @@
-//! Calls that wait for an answer: those of this server's users, and those of its peers.
+//! Calls without an answer yet: those of this server's users, and those of its peers.
 
 use crate::transport::Replier;
 use std::collections::VecDeque;
 use tokio::sync::oneshot;
 use wavetank_raft::{Call, Outcome, RequestId, RpcId};
 
-/// Peers' calls that are remembered. One that is older has been given up by its caller.
+/// The most calls of peers that are kept. The caller of an older one has given up.
 const REMEMBERED: usize = 4096;
 
-/// Where the outcome of a call goes.
-pub(crate) type Reply = oneshot::Sender<Outcome>;
+/// The channel for the outcome of a call.
+pub(crate) type OutcomeSender = oneshot::Sender<Outcome>;
 
-/// The open calls. Numbers are places in a table with a serial number above, so that a number is
-/// never used twice.
+/// The calls of users without an outcome yet. A number is a place in a table with a serial number in
+/// the upper half, so that no number is used twice.
 #[derive(Debug, Default)]
 pub(crate) struct PendingCalls {
-    places: Vec<Option<Open>>,
+    places: Vec<Option<PendingCall>>,
     free: Vec<u32>,
     serial: u32,
     bytes: u64,
 }
 
 #[derive(Debug)]
-struct Open {
+struct PendingCall {
     request: RequestId,
-    reply: Reply,
+    reply: OutcomeSender,
     bytes: u64,
 }
 
 impl PendingCalls {
-    /// A number for a call that carries so many bytes.
-    pub(crate) fn open(&mut self, reply: Reply, bytes: u64) -> RequestId {
+    /// Adds a call with this many bytes, and returns its number.
+    pub(crate) fn open(&mut self, reply: OutcomeSender, bytes: u64) -> RequestId {
         let place = self.free.pop().unwrap_or_else(|| {
             self.places.push(None);
             u32::try_from(self.places.len() - 1).expect("open calls are bounded far below")
         });
         self.serial = self.serial.wrapping_add(1);
         let request = RequestId(u64::from(self.serial) << 32 | u64::from(place));
-        self.places[place as usize] = Some(Open { request, reply, bytes });
+        self.places[place as usize] = Some(PendingCall { request, reply, bytes });
         self.bytes += bytes;
         request
     }
 
-    /// Gives the caller the outcome. One that no longer listens misses only that.
+    /// Sends the outcome to the caller, if it still waits.
     pub(crate) fn answer(&mut self, request: RequestId, outcome: Outcome) {
         let place = request.0 as u32;
         let Some(slot) = self.places.get_mut(place as usize) else { return };
@@ -53,18 +53,18 @@ impl PendingCalls {
         }
     }
 
-    /// How many are open.
+    /// The number of pending calls.
     pub(crate) const fn len(&self) -> usize {
         self.places.len() - self.free.len()
     }
 
-    /// How many bytes they carry.
+    /// The bytes of all pending calls.
     pub(crate) const fn bytes(&self) -> u64 {
         self.bytes
     }
 }
 
-/// The bytes that a call makes the log hold.
+/// The bytes that a call adds to the log.
 pub(crate) fn weight(call: &Call) -> u64 {
     match call {
         Call::Apply(data) | Call::Restore(data) => data.len() as u64,
@@ -81,7 +81,7 @@ pub(crate) struct Repliers {
 }
 
 impl Repliers {
-    /// A number for a peer's call.
+    /// Adds a peer's call, and returns its number.
     pub(crate) fn open(&mut self, replier: Replier) -> RpcId {
         if REMEMBERED <= self.waiting.len() {
             self.waiting.pop_front();
@@ -91,7 +91,7 @@ impl Repliers {
         RpcId(self.first + self.waiting.len() as u64 - 1)
     }
 
-    /// Takes who waits under that number, if somebody does.
+    /// Removes the call with this number, if it is pending.
     pub(crate) fn take(&mut self, rpc: RpcId) -> Option<Replier> {
         let at = usize::try_from(rpc.0.checked_sub(self.first)?).ok()?;
         let replier = self.waiting.get_mut(at)?.take();
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn peers_that_nobody_answers_are_forgotten() {
+    fn unanswered_calls_of_peers_are_forgotten() {
         let mut repliers = Repliers::default();
         let heard = Arc::new(AtomicU64::new(0));
         let replier = || {

@@ -8,7 +8,7 @@ use wavetank_raft::execute::Snapshots;
 use wavetank_raft::store::{SnapshotStore, StoreError};
 use wavetank_raft::{Event, LogId, SnapshotMeta, StoreJob};
 
-/// A snapshot store that several threads use. What a snapshot's bytes go through is not locked.
+/// A snapshot store that several threads use. Reading and writing a snapshot's bytes takes no lock.
 #[derive(Debug)]
 pub(crate) struct SharedSnapshots<N>(Arc<Mutex<N>>);
 
@@ -23,7 +23,7 @@ impl<N> SharedSnapshots<N> {
         Self(Arc::new(Mutex::new(store)))
     }
 
-    /// A store that panicked is no worse than one that failed: what it has is checked when read.
+    /// A store that panicked is treated like one that failed: its snapshots are checked when read.
     fn lock(&self) -> MutexGuard<'_, N> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -54,7 +54,7 @@ impl<N: SnapshotStore> SnapshotStore for SharedSnapshots<N> {
     }
 }
 
-/// Reads pieces for followers and keeps pieces from the leader.
+/// Reads pieces for followers and writes pieces from the leader.
 pub(crate) struct SnapshotWorker<N: SnapshotStore>(Snapshots<SharedSnapshots<N>>);
 
 impl<N: SnapshotStore> SnapshotWorker<N> {

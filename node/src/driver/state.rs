@@ -7,19 +7,19 @@ use wavetank_raft::RoleName;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 #[repr(u32)]
 pub enum RaftState {
-    /// Follows, or waits.
+    /// It follows a leader, or waits for one.
     #[default]
     Follower = 0,
-    /// Wants to lead, and asks whether it may.
+    /// It campaigns.
     Candidate = 1,
-    /// Leads.
+    /// It leads the cluster.
     Leader = 2,
-    /// Has stopped for good.
+    /// It has stopped for good.
     Shutdown = 3,
 }
 
 impl RaftState {
-    /// The state of that number.
+    /// The state with this number.
     pub(crate) const fn of(number: u32) -> Self {
         match number {
             0 => Self::Follower,

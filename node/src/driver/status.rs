@@ -1,5 +1,4 @@
-//! What a server shows of itself without being asked: numbers that are read without a lock, and
-//! values that are watched.
+//! The published status of a server: numbers that are read without a lock, and watch channels.
 
 use crate::driver::state::RaftState;
 use std::sync::Arc;
@@ -11,23 +10,23 @@ use wavetank_raft::{Configuration, Halt, Index, NodeId, Server, ServerAddress, S
 /// Stands for "never".
 const NEVER: u64 = u64::MAX;
 
-/// Who leads, as far as a server knows.
+/// The leader, as far as a server knows.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Leadership {
-    /// The term.
+    /// The current term.
     pub term: Term,
     /// The leader of that term, if one is known.
     pub leader: Option<(ServerId, ServerAddress)>,
-    /// It is this server.
+    /// True if this server leads.
     pub is_self: bool,
 }
 
-/// A server's statistics: what the protocol says, and the state, which may be Shutdown.
+/// The statistics of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stats {
-    /// The state.
+    /// The state of the server, which may be Shutdown.
     pub state: RaftState,
-    /// The rest.
+    /// The statistics of the protocol.
     pub server: wavetank_raft::Stats,
 }
 
@@ -50,10 +49,10 @@ pub(crate) struct End {
     pub(crate) stats: Stats,
 }
 
-/// The latest configuration and where it stands.
+/// The latest configuration and its index.
 pub(crate) type Latest = Option<(Index, Arc<Configuration>)>;
 
-/// The numbers.
+/// Numbers that the driver stores and handles read without a lock.
 #[derive(Debug)]
 pub(crate) struct Numbers {
     start: Instant,
@@ -78,12 +77,12 @@ impl Numbers {
         }
     }
 
-    /// The time now, as the server counts it.
+    /// The current time of the server's clock.
     pub(crate) fn now(&self) -> Time {
         Time(u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 
-    /// The moment of that time.
+    /// The instant of a time of the server's clock.
     pub(crate) fn moment(&self, time: Time) -> Option<Instant> {
         self.start.checked_add(std::time::Duration::from_micros(time.0))
     }
@@ -130,9 +129,9 @@ impl Numbers {
     }
 }
 
-/// The driver's end.
+/// The driver's end, which publishes.
 #[derive(Debug)]
-pub(crate) struct Board {
+pub(crate) struct StatusPublisher {
     pub(crate) numbers: Arc<Numbers>,
     leadership: watch::Sender<Leadership>,
     configuration: watch::Sender<Latest>,
@@ -140,22 +139,22 @@ pub(crate) struct Board {
     shown: Option<(Term, Option<NodeId>)>,
 }
 
-/// The handle's end.
+/// The handle's end, which reads.
 #[derive(Clone, Debug)]
-pub(crate) struct View {
+pub(crate) struct StatusView {
     pub(crate) numbers: Arc<Numbers>,
     pub(crate) leadership: watch::Receiver<Leadership>,
     pub(crate) configuration: watch::Receiver<Latest>,
     pub(crate) end: watch::Receiver<Option<End>>,
 }
 
-impl Board {
-    pub(crate) fn new(start: Instant) -> (Self, View) {
+impl StatusPublisher {
+    pub(crate) fn new(start: Instant) -> (Self, StatusView) {
         let numbers = Arc::new(Numbers::new(start));
         let (leadership, leadership_seen) = watch::channel(Leadership::default());
         let (configuration, configuration_seen) = watch::channel(None);
         let (end, end_seen) = watch::channel(None);
-        let view = View {
+        let view = StatusView {
             numbers: numbers.clone(),
             leadership: leadership_seen,
             configuration: configuration_seen,
@@ -164,7 +163,7 @@ impl Board {
         (Self { numbers, leadership, configuration, end, shown: None }, view)
     }
 
-    /// Shows what has changed.
+    /// Publishes what has changed.
     pub(crate) fn publish(&mut self, server: &Server, now: Time) {
         self.numbers.publish(server, now);
         let node = server.node();
@@ -198,7 +197,7 @@ impl Board {
         })
     }
 
-    /// Nobody leads here any more, and nothing will change.
+    /// Publishes that this server has stopped and knows no leader.
     pub(crate) fn stop(&self) {
         self.numbers.stop();
         self.leadership.send_if_modified(|old| {
@@ -214,7 +213,7 @@ impl Board {
 }
 
 /// A driver that is dropped, with its runtime or by a panic, has stopped like any other.
-impl Drop for Board {
+impl Drop for StatusPublisher {
     fn drop(&mut self) {
         self.stop();
     }

@@ -1,7 +1,6 @@
-//! Where a server's blocking work is done: on a thread of its own, or on the spot.
+//! Queues of blocking work, which is done on a thread of its own or inline.
 //!
-//! A worker does the jobs of its queue in order and reports what the server wants to hear. What a job means is
-//! its worker's business.
+//! A worker does the jobs of its queue in order and reports events to the server.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,32 +10,32 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 use wavetank_raft::Event;
 use wavetank_raft::store::{StoreError, StoreErrorKind};
 
-/// Jobs that a worker sees at a time.
+/// The most jobs that a worker sees at a time.
 const SIGHT: usize = 1024;
 
-/// Where blocking work is done.
+/// The place where blocking work is done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Place {
-    /// On a thread of its own, so that the server goes on meanwhile.
+    /// On a thread of its own, while the server continues.
     #[default]
     Thread,
-    /// Between two steps of the server, which stands still meanwhile. For what takes less time
-    /// than waking a thread: stores in memory, state machines that only change a map.
+    /// In the driver, between two steps of the server. For work that takes less time than waking a
+    /// thread: stores in memory, state machines that only change a map.
     Inline,
 }
 
-/// Does jobs.
+/// Carries out the jobs of one queue.
 pub(crate) trait Worker<J>: Send {
-    /// Does the first job, and those behind it that go well together with it.
+    /// Does the first job, together with the following ones that can be combined with it.
     fn work(&mut self, jobs: &mut VecDeque<J>, reports: &mut Vec<Event>);
 }
 
-/// A queue of jobs and who does them. The queue is as long as what the server leaves unreported,
+/// A queue of jobs and its worker. The queue is as long as what the server leaves unreported,
 /// which the driver bounds.
 pub(crate) enum WorkerQueue<J> {
     /// On a thread.
     Thread(Sender<J>),
-    /// On the spot. The jobs wait until the step is over.
+    /// Inline. The jobs wait until the step is over.
     Inline {
         /// Does the jobs.
         worker: Box<dyn Worker<J>>,
@@ -45,7 +44,7 @@ pub(crate) enum WorkerQueue<J> {
     },
 }
 
-/// Where threads report, and how it is known that they have ended.
+/// The senders of a worker thread: its reports, and one whose drop shows that it has ended.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerSenders {
     pub(crate) reports: UnboundedSender<Event>,
@@ -82,7 +81,7 @@ impl<J: Send + 'static> WorkerQueue<J> {
         }
     }
 
-    /// Whether jobs are done while the server goes on.
+    /// True if jobs are done on another thread.
     pub(crate) const fn is_elsewhere(&self) -> bool {
         match self {
             Self::Thread(_) => true,
@@ -90,7 +89,7 @@ impl<J: Send + 'static> WorkerQueue<J> {
         }
     }
 
-    /// Does what waits, if it is to be done here.
+    /// Does the waiting jobs of an inline queue.
     pub(crate) fn work(&mut self, reports: &mut Vec<Event>) {
         match self {
             Self::Thread(_) => {}
@@ -109,10 +108,10 @@ fn on_thread<J>(name: &str, mut worker: Box<dyn Worker<J>>, queue: &Receiver<J>,
         let words = panic.downcast_ref::<&str>().copied();
         let words = words.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         let what = format!("{name} panicked: {}", words.unwrap_or("no message"));
-        // Without a server there is nobody to stop.
+        // The server may have stopped already.
         let _ = senders.reports.send(Event::StoreFailed(StoreError::new(StoreErrorKind::Io, what)));
     }
-    // What the worker holds open is closed before anybody hears that the thread has ended.
+    // The worker closes its files before the end of the thread can be seen.
     drop(worker);
 }
 

@@ -1,4 +1,4 @@
-//! What a handle asks of its server, and how long it waits.
+//! Calls from a handle to its server, and their timeouts.
 
 use super::{Applied, Error, Raft};
 use crate::driver::{Control, Proposal};
@@ -11,15 +11,15 @@ use wavetank_raft::{Answer, Call, Index, Outcome, SnapshotMeta};
 
 type Result<T> = std::result::Result<T, Error>;
 
-/// When a call has taken too long; `None` if it may take as long as it wants.
+/// The deadline of a call; `None` without a limit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Until(Option<Instant>);
 
 impl Until {
-    /// As long as it takes.
+    /// Without a limit.
     pub(super) const FOREVER: Self = Self(None);
 
-    /// HashiCorp's rule: no time means any time.
+    /// HashiCorp's rule: a timeout of zero means no limit.
     pub(super) fn after(timeout: Duration) -> Self {
         if timeout.is_zero() { Self::FOREVER } else { Self(Instant::now().checked_add(timeout)) }
     }
@@ -34,7 +34,7 @@ impl Until {
 
 const SHUTDOWN: Error = Error::Raft(wavetank_raft::Error::Shutdown);
 
-/// Puts something into a queue, or waits for room as long as there is time.
+/// Sends into a queue. If the queue is full, waits until the deadline.
 async fn enqueue<T>(queue: &mpsc::Sender<T>, what: T, until: Until) -> Result<()> {
     let what = match queue.try_send(what) {
         Ok(()) => return Ok(()),
@@ -51,7 +51,7 @@ async fn enqueue<T>(queue: &mpsc::Sender<T>, what: T, until: Until) -> Result<()
     }
 }
 
-/// Waits for the outcome. A server that is gone without a word has shut down.
+/// Waits for the outcome. A server that is gone without an answer has shut down.
 async fn outcome(answer: oneshot::Receiver<Outcome>, until: Until) -> Result<Answer> {
     match until.wait(answer).await {
         Some(Ok(outcome)) => outcome.map_err(Error::Raft),
@@ -67,7 +67,7 @@ impl Raft {
         outcome(answer, until).await
     }
 
-    /// Like [`Raft::propose`], but never waits for room.
+    /// Like [`Raft::propose`], but fails at once if the queue is full.
     pub(super) async fn try_propose(&self, call: Call, until: Until) -> Result<Answer> {
         let (reply, answer) = oneshot::channel();
         match self.senders.proposals.try_send(Proposal { call, reply }) {
@@ -83,7 +83,7 @@ impl Raft {
         outcome(answer, until).await
     }
 
-    /// Asks for something that the driver itself answers.
+    /// Makes a request that the driver itself answers.
     pub(super) async fn control<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Control) -> Result<T> {
         let (reply, answer) = oneshot::channel();
         enqueue(&self.senders.controls, ask(reply), Until::FOREVER).await?;

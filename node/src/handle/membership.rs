@@ -1,4 +1,4 @@
-//! Who belongs to the cluster, and who leads it: the operator's calls.
+//! The operator's calls: changes of membership and transfers of leadership.
 
 use super::calls::{self, Until};
 use super::{Error, Raft};
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use wavetank_raft::{Call, Change, Configuration, Index, Member, ServerAddress, ServerId};
 
 impl Raft {
-    /// The latest configuration, committed or not, and where it stands; `None` if there is none
+    /// The latest configuration, committed or not, and its index; `None` if there is none
     /// yet. HashiCorp: `GetConfiguration`, whose index is always zero. This one serves as the
     /// `prev_index` of a change.
     #[must_use]
@@ -16,7 +16,7 @@ impl Raft {
         self.senders.view.configuration.borrow().clone()
     }
 
-    /// The latest configuration, now and from now on.
+    /// The latest configuration and all later ones.
     #[must_use]
     pub fn configuration_changes(&self) -> watch::Receiver<Option<(Index, Arc<Configuration>)>> {
         self.senders.view.configuration.clone()
@@ -25,11 +25,11 @@ impl Raft {
     /// Gives a server a vote: adds it, promotes it, or moves it to another address. HashiCorp:
     /// `AddVoter`. It counts at once; [`Raft::add_voter_staged`] lets it catch up first.
     ///
-    /// If `prev_index` is not zero, only if the latest configuration stands there.
+    /// If `prev_index` is not zero, the change is refused unless the latest configuration has this index.
     ///
     /// # Errors
     /// `NotLeader`; a `Refusal` when the last change is not committed yet, the configuration has
-    /// changed since, or the new one cannot be.
+    /// changed since, or the new one is invalid.
     pub async fn add_voter(
         &self,
         id: impl Into<ServerId>,
@@ -44,7 +44,7 @@ impl Raft {
     /// §4.2.1).
     ///
     /// # Errors
-    /// As for [`Raft::add_voter`]; `TooSlow` when it does not catch up, and stays without a vote.
+    /// As for [`Raft::add_voter`]; `TooSlow` when the server does not catch up and stays a non-voter.
     pub async fn add_voter_staged(
         &self,
         id: impl Into<ServerId>,
@@ -83,7 +83,7 @@ impl Raft {
         self.change(Change::DemoteVoter(id.into()), prev_index, timeout).await
     }
 
-    /// Takes a server out. HashiCorp: `RemoveServer`. A leader may take itself out, and stops
+    /// Removes a server. HashiCorp: `RemoveServer`. A leader may remove itself, and stops
     /// once that is committed.
     ///
     /// # Errors
@@ -116,15 +116,15 @@ impl Raft {
         self.ask(call, Until::after(timeout)).await.map(calls::index)
     }
 
-    /// Hands leadership over to the most advanced voter. HashiCorp: `LeadershipTransfer`.
+    /// Transfers leadership to the most up-to-date voter. HashiCorp: `LeadershipTransfer`.
     ///
     /// # Errors
-    /// When this server does not lead, nobody can take over, or nobody did in time.
+    /// When this server does not lead, there is no voter to transfer to, or the transfer took too long.
     pub async fn leadership_transfer(&self) -> Result<(), Error> {
         self.ask(Call::Transfer { target: None }, Until::FOREVER).await.map(|_| ())
     }
 
-    /// Hands leadership over to this voter. HashiCorp: `LeadershipTransferToServer`.
+    /// Transfers leadership to this voter. HashiCorp: `LeadershipTransferToServer`.
     ///
     /// # Errors
     /// As for [`Raft::leadership_transfer`].

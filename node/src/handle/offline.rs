@@ -1,15 +1,15 @@
-//! What is done to the stores of a server that does not run.
+//! Operations on the stores of a server that does not run.
 
 use std::sync::Arc;
 use wavetank_raft::execute::{Machine, Snapshots, Storage};
 use wavetank_raft::store::{Fsm, LogStore, SnapshotStore, StableStore, StoreError};
 use wavetank_raft::{Configuration, SnapshotMeta, recover};
 
-/// Whether there is anything in these stores: a term, an entry or a snapshot. HashiCorp:
+/// True if these stores hold a term, an entry or a snapshot. HashiCorp:
 /// `HasExistingState`.
 ///
 /// # Errors
-/// When a store fails, or what it holds does not fit together.
+/// When a store fails, or its contents contradict each other.
 pub fn has_existing_state<L: LogStore, S: StableStore, N: SnapshotStore>(
     log: &mut L,
     stable: &mut S,
@@ -18,10 +18,10 @@ pub fn has_existing_state<L: LogStore, S: StableStore, N: SnapshotStore>(
     recover::has_existing_state(&mut Storage { log, stable }, &Snapshots::new(snapshots))
 }
 
-/// Gives these stores another membership, when a cluster has lost its quorum for good. HashiCorp:
-/// `RecoverCluster`. To be done on every server that is left, with the same configuration, before
-/// any of them is started again. What is in a log counts as committed from then on, whether it
-/// was or not. `fsm` is used up.
+/// Writes another configuration into these stores, when a cluster has lost its quorum for good.
+/// HashiCorp: `RecoverCluster`. Do this on every remaining server, with the same configuration, before
+/// any of them is started again. All entries of the log count as committed from then on, whether they
+/// were or not. `fsm` is consumed.
 ///
 /// # Errors
 /// When there is no state to recover, the state machine refuses its snapshot, or a store fails.

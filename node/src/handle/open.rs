@@ -1,11 +1,11 @@
-//! Starting: what the stores have, the state machine loaded from it, the queues, the task.
+//! Starting a server: reading the stores, restoring the state machine, and starting workers and driver.
 
 use super::{Options, Parts, StartError};
 use crate::driver::disk::{DiskWorker, LogDisk};
 use crate::driver::machine::MachineWorker;
 use crate::driver::metrics::LogMetrics;
 use crate::driver::shared_snapshots::{SharedSnapshots, SnapshotWorker};
-use crate::driver::status::{Board, View};
+use crate::driver::status::{StatusPublisher, StatusView};
 use crate::driver::worker_queue::{Place, WorkerQueue, WorkerSenders};
 use crate::driver::{Control, Driver, Inboxes, Proposal, WorkerQueues};
 use crate::transport::{Local, Transport};
@@ -20,21 +20,21 @@ use wavetank_raft::execute::Machine;
 use wavetank_raft::store::{Fsm, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Boot, Config, Entropy, Server, Settings, SnapshotMeta};
 
-/// Arrivals that wait for their turn; a transport holds back what does not fit.
+/// The length of the queue of arrivals. When it is full, a transport waits.
 const ARRIVALS: usize = 1024;
-/// Requests that are not proposals and wait for their turn.
+/// The length of the queue of requests other than proposals.
 const CONTROLS: usize = 1024;
 
-/// How a handle reaches its server.
+/// The handle's ends of the channels to its server.
 #[derive(Debug)]
 pub(super) struct Senders {
     pub(super) proposals: mpsc::Sender<Proposal>,
     pub(super) controls: mpsc::Sender<Control>,
-    pub(super) view: View,
+    pub(super) view: StatusView,
 }
 
-/// What is found on the disk, and who works it from now on.
-struct Found<F: Fsm, D, N: SnapshotStore> {
+/// The stores and the state machine, and the state that was read from them.
+struct LoadedStores<F: Fsm, D, N: SnapshotStore> {
     boot: Boot,
     disk: D,
     machine: Machine<F>,
@@ -59,7 +59,7 @@ where
     let found = found.map_err(|error| {
         StoreError::new(StoreErrorKind::Io, format!("while the stores were read: {error}"))
     })??;
-    // Everything that this server does is told under its name: several may live in a process.
+    // The span names the server in every log line, since several may run in one process.
     let span = tracing::info_span!("raft", id = %settings.local_id);
     span.in_scope(|| launch(settings, options, found, Box::new(transport)))
         .map_err(|error| StartError::Thread(error.to_string()))
@@ -70,7 +70,7 @@ fn read<F: Fsm, D: LogDisk, N: SnapshotStore>(
     mut disk: D,
     snapshots: N,
     settings: &Settings,
-) -> Result<Found<F, D, N>, StoreError> {
+) -> Result<LoadedStores<F, D, N>, StoreError> {
     let snapshots = SharedSnapshots::new(snapshots);
     let mut machine = Machine::new(fsm);
     let snapshot = load_newest(&mut machine, &snapshots, settings)?;
@@ -83,11 +83,11 @@ fn read<F: Fsm, D: LogDisk, N: SnapshotStore>(
         log: recovered.log,
         snapshot: recovered.snapshot,
     };
-    Ok(Found { boot, disk, machine, snapshots })
+    Ok(LoadedStores { boot, disk, machine, snapshots })
 }
 
-/// Loads the newest snapshot that can be read and that the state machine takes. An older one does
-/// if the log still reaches back to it, which recovery checks.
+/// Loads the newest snapshot that can be read and that the state machine accepts. An older one
+/// suffices if the log still reaches back to it, which recovery checks.
 fn load_newest<F: Fsm, N: SnapshotStore>(
     machine: &mut Machine<F>,
     snapshots: &SharedSnapshots<N>,
@@ -114,7 +114,7 @@ fn load_newest<F: Fsm, N: SnapshotStore>(
 fn launch<F, D, N>(
     settings: Settings,
     options: Options,
-    found: Found<F, D, N>,
+    found: LoadedStores<F, D, N>,
     transport: Box<dyn Transport>,
 ) -> std::io::Result<Senders>
 where
@@ -122,13 +122,13 @@ where
     D: LogDisk,
     N: SnapshotStore<Sink: Send, Source: Send> + Send + 'static,
 {
-    let Found { boot, disk, machine, snapshots } = found;
+    let LoadedStores { boot, disk, machine, snapshots } = found;
     let (reporting, reports) = mpsc::unbounded_channel();
     let (running, ended) = mpsc::channel(1);
     let senders = WorkerSenders { reports: reporting, running };
-    let (board, view) = Board::new(Instant::now());
+    let (status, view) = StatusPublisher::new(Instant::now());
     let log = if disk.is_in_memory() { Place::Inline } else { options.log };
-    let disk = DiskWorker::new(disk, settings.clone(), LogMetrics::new(board.numbers.clone()));
+    let disk = DiskWorker::new(disk, settings.clone(), LogMetrics::new(status.numbers.clone()));
     let loader = MachineWorker::new(machine, snapshots.clone(), senders.clone());
     let queues = WorkerQueues {
         disk: WorkerQueue::open(log, "raft-log", disk, &senders)?,
@@ -146,12 +146,12 @@ where
         address: transport.local_addr(),
         protocol_version: settings.protocol_version,
     };
-    let server = Server::boot(settings, boot, board.numbers.now());
+    let server = Server::boot(settings, boot, status.numbers.now());
     let (inbox, arrivals) = mpsc::channel(ARRIVALS);
     let (controls, controls_out) = mpsc::channel(CONTROLS);
     let (proposals, proposals_out) = mpsc::channel(options.queue.max(1));
     transport.start(local, inbox);
-    let driver = Driver::new(server, options, queues, transport, board);
+    let driver = Driver::new(server, options, queues, transport, status);
     let inboxes = Inboxes { reports, arrivals, controls: controls_out, proposals: proposals_out };
     tokio::spawn(driver.run(inboxes, ended).in_current_span());
     Ok(Senders { proposals, controls, view })

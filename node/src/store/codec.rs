@@ -17,10 +17,10 @@ const CONFIGURATION: u8 = 5;
 const EXTENDED: u8 = 6;
 const RESTORE: u8 = 7;
 
-/// Where the checksum ends.
+/// The length of the checksum.
 const HEAD: usize = 4;
 
-/// Puts the entry into `out`, in place of what was there.
+/// Encodes the entry into `out`, replacing its contents.
 pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
     out.clear();
     out.extend_from_slice(&[0; HEAD]);
@@ -42,10 +42,10 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) {
     out[..HEAD].copy_from_slice(&checksum.to_le_bytes());
 }
 
-/// Reads what was put at `index`.
+/// Decodes the entry that was encoded for `index`.
 ///
 /// # Errors
-/// When it was not, or is not what it was.
+/// When the bytes are damaged, or belong to another index.
 pub fn decode(index: Index, bytes: &[u8]) -> Result<Entry, StoreError> {
     let damaged = || StoreError::new(StoreErrorKind::Corrupt, format!("log entry {index}"));
     let (head, body) = bytes.split_first_chunk::<HEAD>().ok_or_else(damaged)?;

@@ -1,20 +1,20 @@
-//! Snapshots that are thrown away, for servers that need none.
+//! A store that discards snapshots, for servers that need none.
 
 use std::sync::Arc;
 use wavetank_raft::store::{SnapshotSink, SnapshotSource, SnapshotStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Data, LogId, SnapshotMeta};
 
-/// Keeps nothing. HashiCorp: `DiscardSnapshotStore`.
+/// A store that keeps nothing. HashiCorp: `DiscardSnapshotStore`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct DiscardSnapshotStore;
 
-/// Takes bytes and forgets them.
+/// A sink that discards its bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DiscardSink {
     meta: SnapshotMeta,
 }
 
-/// Never made: there is nothing to read.
+/// The source of a discarded snapshot. It is never made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DiscardSource {}
 

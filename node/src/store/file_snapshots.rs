@@ -2,7 +2,7 @@
 //! `meta.json` and `state.bin`, under a name with `.tmp` until it is whole and durable.
 
 use super::files::{Disk, Files};
-use super::io_error;
+use super::io_error::io_error;
 use super::meta::MetaFile;
 use super::open_error::OpenError;
 use std::path::{Path, PathBuf};
@@ -15,9 +15,9 @@ use wavetank_raft::{Data, Index, LogId, SnapshotMeta, Term};
 const TEMPORARY: &str = ".tmp";
 const META: &str = "meta.json";
 const STATE: &str = "state.bin";
-/// How much is gathered before it is written, and read at a time.
+/// The size of the buffers for reading and writing.
 const PIECE: usize = 256 << 10;
-/// Nobody describes a snapshot at greater length.
+/// The largest `meta.json` that is read.
 const META_MAX: u64 = 1 << 20;
 
 /// Keeps the newest snapshots in a directory. HashiCorp: `FileSnapshotStore`.
@@ -31,7 +31,7 @@ pub struct FileSnapshotStore<F: Files = Disk> {
 /// A snapshot that is being written.
 pub struct FileSink<F: Files = Disk> {
     files: F,
-    /// With `.tmp`, until that is taken off.
+    /// The directory with `.tmp`, until it is renamed.
     directory: PathBuf,
     name: String,
     state: F::File,
@@ -52,7 +52,7 @@ pub struct FileSource<F: Files = Disk> {
 }
 
 impl FileSnapshotStore {
-    /// Keeps the `retain` newest snapshots under `directory`, which is made if it is not there.
+    /// Keeps the `retain` newest snapshots under `directory`, which is created if needed.
     ///
     /// # Errors
     /// When the directory cannot be made or written.
@@ -80,8 +80,8 @@ impl<F: Files> FileSnapshotStore<F> {
         Ok(this)
     }
 
-    /// Makes the directory, sees whether it can be written, and clears away what an earlier run
-    /// left half done.
+    /// Makes the directory, checks that it can be written, and removes unfinished snapshots of an
+    /// earlier run.
     fn prepare(&self) -> io::Result<()> {
         self.files.make_dir(&self.directory)?;
         let probe = self.directory.join(format!("probe{TEMPORARY}"));
@@ -94,7 +94,7 @@ impl<F: Files> FileSnapshotStore<F> {
         self.files.sync_dir(&self.directory)
     }
 
-    /// Whole snapshots with their directories, newest first.
+    /// Complete snapshots with their directories, newest first.
     fn found(&self) -> Result<Vec<(String, Arc<SnapshotMeta>)>, StoreError> {
         let names = self.files.dirs(&self.directory).map_err(|error| io_error(&self.directory, &error))?;
         let mut found: Vec<_> = names
@@ -121,7 +121,7 @@ impl<F: Files> FileSnapshotStore<F> {
         MetaFile::read(&bytes[..read]).map(|(_, meta)| meta)
     }
 
-    /// A name that is not taken: the clock's, or the next one.
+    /// A free name: that of the current time, or the next one.
     fn name(&self, last: LogId) -> Result<String, StoreError> {
         let names = self.files.dirs(&self.directory).map_err(|error| io_error(&self.directory, &error))?;
         let mut ms = self.files.unix_ms();
@@ -134,8 +134,8 @@ impl<F: Files> FileSnapshotStore<F> {
         }
     }
 
-    /// Drops what is beyond those to be kept, but for the one closed last, which is about to be
-    /// read. What cannot be dropped is tried again next time.
+    /// Removes snapshots beyond the number to keep, but not the one closed last, which is about to be
+    /// read. If that fails, it is tried again next time.
     fn reap(&self, closed: &str) -> Result<(), StoreError> {
         for (name, _) in self.found()?.into_iter().skip(self.retain).filter(|(name, _)| name != closed) {
             if let Err(error) = self.files.remove_dir(&self.directory.join(&name)) {
@@ -151,21 +151,21 @@ impl<F: Files> FileSnapshotStore<F> {
         self.files.sync(&mut meta)
     }
 
-    /// Everything durable under its temporary name, then the name.
+    /// Makes everything durable under its temporary name, and then the final name.
     fn finish(&self, sink: &mut FileSink<F>, meta: &SnapshotMeta) -> io::Result<()> {
         self.files.sync(&mut sink.state)?;
         self.write_meta(&sink.directory, &MetaFile::of(&sink.name, meta, true))?;
         self.files.sync_dir(&sink.directory)?;
         let whole = self.directory.join(&sink.name);
         self.files.rename(&sink.directory, &whole)?;
-        // From here on it has its name, and is taken away under it if that cannot be made durable.
+        // From here on it has its final name, and is removed under it if that cannot be made durable.
         sink.directory = whole;
         self.files.sync_dir(&self.directory)?;
         sink.is_kept = true;
         Ok(())
     }
 
-    /// Whether the bytes are those that were written.
+    /// True if the bytes are those that were written.
     fn check(&self, source: &mut FileSource<F>, meta: &SnapshotMeta) -> Result<(), StoreError> {
         let damaged = |what: &str| {
             StoreError::new(StoreErrorKind::Corrupt, format!("{}: {what}", source.path.display()))
@@ -227,7 +227,7 @@ impl<F: Files> SnapshotStore for FileSnapshotStore<F> {
         Ok(self.found()?.into_iter().take(self.retain).map(|(_, meta)| meta).collect())
     }
 
-    /// By the names, which say it even where a description cannot be read.
+    /// Read from the names, since a `meta.json` may be unreadable.
     fn reached(&self) -> Result<LogId, StoreError> {
         let names = self.files.dirs(&self.directory).map_err(|error| io_error(&self.directory, &error))?;
         Ok(names.iter().filter_map(|name| ends_at(name)).max().unwrap_or(LogId::ZERO))
@@ -249,7 +249,7 @@ impl<F: Files> SnapshotStore for FileSnapshotStore<F> {
     }
 }
 
-/// Where the snapshot of this name ends; `None` if it is not whole, or no snapshot.
+/// The last entry of the snapshot with this name; `None` if it is incomplete, or no snapshot.
 fn ends_at(name: &str) -> Option<LogId> {
     let mut parts = name.split('-').map(|part| part.parse::<u64>().ok());
     let (term, index, _) = (parts.next()??, parts.next()??, parts.next()??);
@@ -263,7 +263,7 @@ impl<F: Files> FileSink<F> {
         appended.map_err(|error| io_error(&self.directory, &error))
     }
 
-    /// Whether the bytes are those that were announced, if any were.
+    /// True if the number of bytes is as announced, if one was announced.
     fn expect(&self, found: &SnapshotMeta) -> Result<(), StoreError> {
         let expected = &self.expected;
         let is_size = expected.size == 0 || expected.size == found.size;
@@ -291,7 +291,7 @@ impl<F: Files> SnapshotSink for FileSink<F> {
 impl<F: Files> Drop for FileSink<F> {
     fn drop(&mut self) {
         if !self.is_kept {
-            // What stays is cleared away at the next start.
+            // The rest is removed at the next start.
             let _ = self.files.remove_dir(&self.directory);
         }
     }

@@ -1,4 +1,4 @@
-//! The seam between snapshots and the file system: as much of it as they need.
+//! The seam between snapshots and the file system: the operations that snapshots need.
 
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
@@ -6,82 +6,82 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A file system, and the clock that names what is put on it.
+/// A file system, and the clock for the names of snapshots.
 pub trait Files: Clone + Debug + Send + 'static {
     /// An open file.
     type File: Debug + Send;
 
-    /// Makes the directory and those above it; none of it need be new.
+    /// Makes the directory and its parents, as far as they do not exist.
     ///
     /// # Errors
-    /// When the device says so.
+    /// When the device fails.
     fn make_dir(&self, path: &Path) -> io::Result<()>;
 
     /// The names of the directories in this one.
     ///
     /// # Errors
-    /// When the device says so.
+    /// When the device fails.
     fn dirs(&self, path: &Path) -> io::Result<Vec<String>>;
 
-    /// A new, empty file to write, in place of what was there.
+    /// Creates an empty file to write. An existing one is replaced.
     ///
     /// # Errors
-    /// When the device says so.
+    /// When the device fails.
     fn create(&self, path: &Path) -> io::Result<Self::File>;
 
-    /// A file to read.
+    /// Opens a file to read.
     ///
     /// # Errors
-    /// When it is not there, or the device says so.
+    /// When there is no such file, or the device fails.
     fn open(&self, path: &Path) -> io::Result<Self::File>;
 
     /// Appends to a file that was created.
     ///
     /// # Errors
-    /// When the device says so, or there is no room.
+    /// When the device fails, or has no space left.
     fn append(&self, file: &mut Self::File, bytes: &[u8]) -> io::Result<()>;
 
-    /// Reads from `offset` on until `into` is full or the file ends, and says how much.
+    /// Reads from `offset` on until `into` is full or the file ends, and returns the number of bytes.
     ///
     /// # Errors
-    /// When the device says so.
+    /// When the device fails.
     fn read_at(&self, file: &mut Self::File, offset: u64, into: &mut [u8]) -> io::Result<usize>;
 
     /// The length of a file.
     ///
     /// # Errors
-    /// When the device says so.
+    /// When the device fails.
     fn length(&self, file: &Self::File) -> io::Result<u64>;
 
     /// Makes a file's bytes durable.
     ///
     /// # Errors
-    /// When the device says so; what is durable is then not known.
+    /// When the device fails; what is durable is unknown then.
     fn sync(&self, file: &mut Self::File) -> io::Result<()>;
 
-    /// Makes durable which names a directory has.
+    /// Makes the names in a directory durable.
     ///
     /// # Errors
-    /// When the device says so; what is durable is then not known.
+    /// When the device fails; what is durable is unknown then.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 
-    /// Gives a directory another name.
+    /// Renames a directory.
     ///
     /// # Errors
-    /// When the device says so.
+    /// When the device fails.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Removes a directory with all that is in it.
+    /// Removes a directory with its contents.
     ///
     /// # Errors
-    /// When the device says so.
+    /// When the device fails.
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
 
     /// Milliseconds since 1970, for the names of snapshots.
     fn unix_ms(&self) -> u64;
 }
 
-/// The real one.
+/// The file system of the operating system.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Disk;
 
@@ -138,7 +138,7 @@ impl Files for Disk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        // Windows has no such thing.
+        // Windows cannot sync a directory.
         if cfg!(windows) { Ok(()) } else { File::open(path)?.sync_all() }
     }
 

@@ -1,4 +1,4 @@
-//! `meta.json`: what HashiCorp's file snapshots say of themselves.
+//! `meta.json`: the description of a snapshot, as HashiCorp's file snapshots have it.
 
 use crate::wire;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ pub(super) struct MetaFile {
     pub(super) id: String,
     index: u64,
     term: u64,
-    /// In base64.
+    /// Peers of the oldest protocol, in base64.
     peers: Option<String>,
     configuration: ConfigurationFile,
     configuration_index: u64,
@@ -49,7 +49,7 @@ struct ServerFile {
 }
 
 impl MetaFile {
-    /// What is said of a snapshot that is still being written if `done` is false.
+    /// The description of a snapshot; of one that is still being written if `done` is false.
     pub(super) fn of(id: &str, meta: &SnapshotMeta, done: bool) -> Self {
         let configuration = &meta.configuration;
         Self {
@@ -70,7 +70,7 @@ impl MetaFile {
         }
     }
 
-    /// What the file says, if it makes sense.
+    /// The snapshot's meta data, if the fields are valid.
     pub(super) fn read(bytes: &[u8]) -> Option<(String, Arc<SnapshotMeta>)> {
         let file: Self = serde_json::from_slice(bytes).ok()?;
         let (configuration, configuration_index) = match file.version {
@@ -89,7 +89,7 @@ impl MetaFile {
         Some((file.id, Arc::new(meta)))
     }
 
-    /// One line of JSON.
+    /// The description as one line of JSON.
     pub(super) fn line(&self) -> Vec<u8> {
         let mut line = serde_json::to_vec(self).expect("strings and numbers are always JSON");
         line.push(b'\n');
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_gos() {
+    fn base64_is_the_same_as_in_go() {
         for (bytes, text) in
             [(&b""[..], ""), (b"f", "Zg=="), (b"fo", "Zm8="), (b"foo", "Zm9v"), (b"foob", "Zm9vYg==")]
         {

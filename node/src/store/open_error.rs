@@ -1,5 +1,6 @@
 //! Why a store cannot be opened, in one line that says what to do.
 
+use super::io_error::is_full;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 use wavetank_raft::store::{StoreError, StoreErrorKind};
@@ -7,9 +8,9 @@ use wavetank_raft::store::{StoreError, StoreErrorKind};
 /// A store that cannot be opened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OpenError {
-    /// Which one.
+    /// The file or directory of the store.
     pub path: PathBuf,
-    /// Why.
+    /// Why it cannot be opened.
     pub failure: OpenFailure,
 }
 
@@ -20,7 +21,7 @@ pub enum OpenFailure {
     Locked,
     /// It may not be written.
     ReadOnly,
-    /// There is no room to begin with.
+    /// There is no space on the device.
     Full,
     /// A newer release wrote it.
     Newer {
@@ -57,7 +58,7 @@ impl OpenFailure {
         let kind = error.kind();
         if matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) {
             Self::ReadOnly
-        } else if super::is_full(kind) {
+        } else if is_full(kind) {
             Self::Full
         } else if matches!(kind, io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) {
             Self::Damaged(error.to_string())
@@ -109,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_reason_has_its_own_words() {
+    fn each_kind_of_error_has_its_failure() {
         let error = |kind: io::ErrorKind| OpenError::io(Path::new("d/raft.redb"), &kind.into()).failure;
         assert_eq!(error(io::ErrorKind::PermissionDenied), OpenFailure::ReadOnly);
         assert_eq!(error(io::ErrorKind::ReadOnlyFilesystem), OpenFailure::ReadOnly);

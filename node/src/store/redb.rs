@@ -1,13 +1,13 @@
 //! Log and vote record in one file, on [redb](::redb).
 //!
 //! A group of writes is one transaction with one sync, so that the vote, the term and the entries
-//! that came together survive together. What is cut off is given back to the file and used again;
-//! a file that is mostly free is made small when it is opened.
+//! that came together survive together. Space of removed entries is used again;
+//! a file that is mostly free is compacted when it is opened.
 
 mod preallocate;
 
-use super::codec;
 use super::open_error::{OpenError, OpenFailure};
+use super::{codec, io_error};
 use preallocate::Preallocated;
 use redb::backends::FileBackend;
 use redb::{
@@ -25,11 +25,11 @@ const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
 const FORMATS: TableDefinition<'_, &str, u64> = TableDefinition::new("format");
 
-/// What entries look like in the file. Raised with every change of [`codec`] or of the tables: a
-/// file of another format is refused by its number, where it would read as damaged. Format 1 had no
+/// The format of the file. It is raised with every change of [`codec`] or of the tables, so that a
+/// file of another format is refused by its number instead of as damaged. Format 1 had no
 /// index in the checksum.
 const FORMAT: u64 = 2;
-/// What is read back is near the end of the log; the rest is the page cache's business.
+/// The size of redb's cache. Reads are near the end of the log; the page cache has the rest.
 const CACHE_BYTES: usize = 32 << 20;
 
 /// A durable log and stable store in one file. Clones share it, so one can be given as each.
@@ -45,7 +45,7 @@ impl RedbStore {
     /// Opens the file, or creates it and the directories above it.
     ///
     /// # Errors
-    /// When it is in use, may not be written, has a newer format, is damaged, or there is no room.
+    /// When the file is in use, read-only, of another format or damaged, or the device is full.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let parent =
@@ -60,7 +60,7 @@ impl RedbStore {
         Self::with_database(database, path)
     }
 
-    /// The same on something else than a file.
+    /// The same on another backend than a file.
     ///
     /// # Errors
     /// As for [`RedbStore::open`].
@@ -96,8 +96,8 @@ impl RedbStore {
         Ok(FORMAT)
     }
 
-    /// Carries out a group of writes, in order: all of them or none, with one sync. Durable on
-    /// return.
+    /// Carries out a group of writes, in order: all of them or none, with one sync. They are durable
+    /// on return.
     ///
     /// # Errors
     /// When the store fails, or entries do not follow those that are there.
@@ -108,8 +108,8 @@ impl RedbStore {
         self.write(record, writes.iter().map(|write| &write.log))
     }
 
-    /// Keeps a record, if there is one, and carries out what becomes of the log, in order: all of
-    /// it or nothing, with one sync.
+    /// Writes a record, if there is one, and the changes of the log, in order: all of
+    /// them or none, with one sync.
     fn write<'w>(
         &self,
         record: Option<(&[u8], &[u8])>,
@@ -165,7 +165,7 @@ impl RedbStore {
         log.retain_in(range, |_, _| false).map_err(|error| self.failed(error))
     }
 
-    /// The entries from `min` to `max` that are there, as long as `take` says so.
+    /// The stored entries from `min` to `max`, until `take` returns false.
     ///
     /// # Errors
     /// When the store fails or an entry is damaged.
@@ -197,7 +197,7 @@ impl RedbStore {
         let error = error.into();
         let what = format!("{}: {error}", self.name);
         let kind = if let redb::Error::Io(error) = &error {
-            super::kind_of(error.kind())
+            io_error::kind_of(error.kind())
         } else if matches!(error, redb::Error::Corrupted(_) | redb::Error::TableTypeMismatch { .. }) {
             StoreErrorKind::Corrupt
         } else {
@@ -254,7 +254,7 @@ impl StableStore for RedbStore {
 
 fn builder() -> Builder {
     let mut builder = Builder::new();
-    // A file that something else has changed is refused, where redb alone may panic.
+    // A file that another program has changed is refused here, since redb may panic on it.
     builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
     builder
 }
@@ -267,7 +267,7 @@ fn create(path: &Path) -> Result<Database, OpenError> {
     builder().create_with_backend(file).map_err(|error| open_error(path, error))
 }
 
-/// Gives back what is free, if that is most of the file. Takes as long as writing the rest anew.
+/// Compacts the file if most of it is free. Takes as long as writing the rest again.
 fn shrink(database: &mut Database, length: u64) -> Result<(), redb::Error> {
     const NOT_WORTH_IT: u64 = 4 << 20;
     let writing = database.begin_write()?;

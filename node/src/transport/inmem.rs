@@ -1,11 +1,11 @@
-//! Several servers in one process. Messages are handed over, not encoded; links can be cut.
+//! A network of servers in one process. Messages are not encoded; links can be cut.
 
 use super::{Arrival, Inbox, Local, Outgoing, Replier, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use wavetank_raft::{Dialect, ServerAddress, ServerId};
 
-/// What in-memory transports are connected by. Clones are the same network.
+/// The network that connects in-memory transports. Clones are the same network.
 #[derive(Clone, Debug, Default)]
 pub struct InmemNetwork {
     state: Arc<Mutex<State>>,
@@ -32,13 +32,13 @@ impl InmemNetwork {
         Self::default()
     }
 
-    /// The end of a server at that address.
+    /// The transport of a server at this address.
     #[must_use]
     pub fn transport(&self, address: impl Into<ServerAddress>) -> InmemTransport {
         InmemTransport { network: self.clone(), address: address.into(), local: Arc::default() }
     }
 
-    /// Loses everything between the two from now on, both ways.
+    /// Loses all messages between the two servers from now on, in both directions.
     pub fn cut(&self, one: impl Into<ServerAddress>, other: impl Into<ServerAddress>) {
         let (one, other) = (one.into(), other.into());
         let mut state = self.lock();
@@ -46,7 +46,7 @@ impl InmemNetwork {
         state.cut.insert((other, one));
     }
 
-    /// Loses everything to and from this server from now on.
+    /// Loses all messages to and from this server from now on.
     pub fn isolate(&self, address: impl Into<ServerAddress>) {
         let address = address.into();
         let others: Vec<_> = self.lock().servers.keys().filter(|other| **other != address).cloned().collect();
@@ -55,7 +55,7 @@ impl InmemNetwork {
         }
     }
 
-    /// Mends every link.
+    /// Restores every link.
     pub fn heal(&self) {
         self.lock().cut.clear();
     }
@@ -67,17 +67,17 @@ impl InmemNetwork {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nobody panics with the network in hand")
+        self.state.lock().expect("no code panics while it holds the network")
     }
 }
 
 impl InmemTransport {
     fn local(&self) -> Option<Local> {
-        self.local.lock().expect("nobody panics with the name in hand").clone()
+        self.local.lock().expect("no code panics while it holds the name").clone()
     }
 
     fn set_local(&self, local: Option<Local>) {
-        *self.local.lock().expect("nobody panics with the name in hand") = local;
+        *self.local.lock().expect("no code panics while it holds the name") = local;
     }
 }
 
@@ -100,7 +100,7 @@ impl Transport for InmemTransport {
         let (network, caller) = (self.network.clone(), self.address.clone());
         let replier = Replier::new(move |response| {
             if let Some((_, inbox)) = network.inbox(&call.address, &caller) {
-                // A full inbox loses it, as any network may.
+                // A full inbox loses the message, as any network may.
                 let _ = inbox.try_send(Arrival::Response { from: call.to.node(), rpc: call.rpc, response });
             }
         });

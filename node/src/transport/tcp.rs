@@ -1,11 +1,12 @@
 //! HashiCorp's NetworkTransport over TCP.
 //!
-//! Calls to a peer travel on lanes, each with a connection of its own: what must not wait behind
-//! a disk (heartbeats, votes) on one, entries on another, snapshots on a third. `link` is the
-//! calling side, `serve` the called one, `frames` what both read with.
+//! Calls to a peer use three connections: one for calls that must not wait behind a disk (heartbeats,
+//! votes), one for entries, one for snapshots. `link` is the calling side, `serve` the called one;
+//! both read with `frames`.
 
 mod frames;
 mod link;
+mod peer;
 mod serve;
 mod snapshot;
 mod stream;
@@ -19,12 +20,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use std::{fmt, io};
-use stream::{Reader, Security, Writer};
+use stream::{ReadHalf, Security, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use wavetank_raft::{ServerAddress, ServerId};
 
-/// How much is taken from anybody who can reach the port.
+/// Limits on what a peer may send, since anyone who can reach the port may connect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// Bytes of one message. HashiCorp sends up to `MaxAppendEntries` entries of any size in one.
@@ -47,7 +48,7 @@ pub struct TcpTransport {
     shared: Arc<Shared>,
 }
 
-/// What all connections of a transport have in common.
+/// The state that all connections of a transport share.
 #[derive(Debug)]
 struct Shared {
     bound: SocketAddr,
@@ -63,19 +64,19 @@ struct Shared {
     closing: watch::Sender<bool>,
 }
 
-/// Why a transport cannot be had.
+/// The reason why a transport cannot be opened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TransportError {
-    /// The address to listen on is none, or not one of this machine.
+    /// The address to listen on is invalid, or not one of this machine.
     BadAddress {
-        /// It.
+        /// The address.
         address: String,
         /// What is wrong with it.
         why: String,
     },
-    /// Something else listens there.
+    /// Another program listens at this address.
     InUse(String),
-    /// Nobody could reach this server there: HashiCorp's `local bind address is not advertisable`.
+    /// Other servers could not reach this server at this address: HashiCorp's `local bind address is not advertisable`.
     NotAdvertisable(String),
 }
 
@@ -95,12 +96,12 @@ impl fmt::Display for TransportError {
 impl std::error::Error for TransportError {}
 
 impl TcpTransport {
-    /// Listens on `bind`. Others are told to come to `advertise`, or to `bind` if that is not
+    /// Listens on `bind`. Other servers use the address `advertise`, or `bind` if it is not
     /// given. At most `max_pool` connections are kept open to a peer (snapshots have their own);
     /// a call that is not answered within `timeout` is lost, and its connection with it.
     ///
     /// # Errors
-    /// When one cannot listen there, or others could not come there.
+    /// When this server cannot listen at `bind`, or other servers could not reach the advertised address.
     pub async fn bind(
         bind: &str,
         advertise: Option<&str>,
@@ -143,24 +144,25 @@ impl TcpTransport {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Speaks through TLS alone, both as caller and as called. To be said before a server is
-    /// started with it; the first word counts.
+    /// Uses TLS for all connections, outgoing and incoming. Call it before a server is started with
+    /// the transport; only the first call counts.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn with_tls(self, tls: super::Tls) -> Self {
-        // Said already: that is what counts.
+        // It was set before: the first call counts.
         let _ = self.shared.security.tls.set(tls);
         self
     }
 
-    /// Where this server listens, with the port that it was given if it asked for any.
+    /// The address on which this server listens. If port 0 was asked for, it has the port that was
+    /// assigned.
     #[must_use]
     pub fn bound_addr(&self) -> SocketAddr {
         self.shared.bound
     }
 }
 
-/// Where others are told to come.
+/// The address that other servers use.
 fn advertised(advertise: Option<&str>, bound: SocketAddr) -> Result<ServerAddress, TransportError> {
     let Some(advertise) = advertise else {
         return if bound.ip().is_unspecified() {
@@ -183,7 +185,8 @@ impl Transport for TcpTransport {
     }
 
     fn start(&self, local: Local, inbox: Inbox) {
-        let listener = self.shared.listener.lock().expect("nobody panics with the listener in hand").take();
+        let listener =
+            self.shared.listener.lock().expect("no code panics while it holds the listener").take();
         if let (Some(listener), Ok(())) = (listener, self.shared.started.set((local, inbox))) {
             tokio::spawn(serve::accept(listener, self.shared.clone()));
         }
@@ -193,7 +196,7 @@ impl Transport for TcpTransport {
         if self.shared.is_closing() || self.shared.started.get().is_none() {
             return;
         }
-        let mut links = self.shared.links.lock().expect("nobody panics with the links in hand");
+        let mut links = self.shared.links.lock().expect("no code panics while it holds the links");
         let peer = (call.to.clone(), call.address.clone());
         if links.get(&peer).is_none_or(Link::is_gone) {
             links.retain(|_, link| !link.is_gone());
@@ -206,8 +209,8 @@ impl Transport for TcpTransport {
 
     fn close(&self) {
         self.shared.closing.send_replace(true);
-        self.shared.links.lock().expect("nobody panics with the links in hand").clear();
-        self.shared.listener.lock().expect("nobody panics with the listener in hand").take();
+        self.shared.links.lock().expect("no code panics while it holds the links").clear();
+        self.shared.listener.lock().expect("no code panics while it holds the listener").take();
     }
 }
 
@@ -219,7 +222,7 @@ impl Shared {
     /// Returns when the transport is closed.
     async fn closed(&self) {
         let mut closing = self.closing.subscribe();
-        // An error means that the transport is gone, which is no less closed.
+        // An error means that the transport was dropped, so it is closed as well.
         let _ = closing.wait_for(|closing| *closing).await;
     }
 
@@ -232,7 +235,7 @@ impl Shared {
         inbox.send(arrival).await.map_err(|_| Gone)
     }
 
-    async fn connect(&self, id: &ServerId, address: &ServerAddress) -> io::Result<(Reader, Writer)> {
+    async fn connect(&self, id: &ServerId, address: &ServerAddress) -> io::Result<(ReadHalf, WriteHalf)> {
         let connecting = async {
             let stream = TcpStream::connect(address.as_str()).await?;
             stream.set_nodelay(true)?;
@@ -242,7 +245,7 @@ impl Shared {
     }
 }
 
-/// What is said of a call that the server leaves without an answer.
+/// The error text for a call that the server leaves without an answer.
 const NO_ANSWER: &str = "the call was ignored";
 
 /// The server behind the inbox has stopped.

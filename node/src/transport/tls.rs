@@ -1,8 +1,8 @@
-//! Mutual TLS: who a server is, and how it finds out who others are.
+//! Mutual TLS: how servers prove their names to each other.
 //!
 //! Each server has a certificate with its id as a DNS name, from an authority that is the
-//! cluster's own. Whoever calls n2 talks to nobody else; whoever says that it is n3 has n3's
-//! certificate. Two clusters with an authority each cannot be taken for one.
+//! cluster's own. A call to n2 reaches only a server with n2's certificate, and a caller can
+//! use the name n3 only with n3's certificate. Give each cluster an authority of its own.
 
 use std::sync::Arc;
 use std::{fmt, io};
@@ -17,23 +17,23 @@ use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use wavetank_raft::ServerId;
 
-/// What a server shows to others, and whom it believes. Clones are the same.
+/// The certificate of a server, and the authority that it trusts. Clones share them.
 #[derive(Clone)]
 pub struct Tls {
     acceptor: TlsAcceptor,
     connector: TlsConnector,
 }
 
-/// Why there can be no TLS with these files.
+/// The reason why TLS cannot be set up with these files.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TlsError {
     /// The authority's certificate cannot be used.
     Authority(String),
     /// The server's certificate, or its key, cannot be used.
     Certificate(String),
-    /// The server's certificate is another's.
+    /// The server's certificate has another name.
     WrongName {
-        /// The server.
+        /// The name of the server.
         id: ServerId,
         /// What is wrong with it.
         why: String,
@@ -52,7 +52,7 @@ impl fmt::Display for TlsError {
 
 impl std::error::Error for TlsError {}
 
-/// The files, in PEM.
+/// The three PEM files.
 #[derive(Clone, Copy)]
 struct Pem<'a> {
     authority: &'a [u8],
@@ -65,8 +65,8 @@ impl Tls {
     /// the server's own with those between it and the authority, and its private key.
     ///
     /// # Errors
-    /// When one of them is none, the key is not the certificate's, or the certificate is not for
-    /// `id`.
+    /// When one of them is not valid PEM, the key does not belong to the certificate, or the certificate
+    /// is not for `id`.
     pub fn from_pem(
         id: &ServerId,
         authority: &[u8],
@@ -80,14 +80,14 @@ impl Tls {
         Ok(Self { acceptor: pem.acceptor(roots.clone(), &chain)?, connector: pem.connector(roots, &chain)? })
     }
 
-    /// Makes sure that the server at the other end is `id`, and shows who this one is.
+    /// Verifies that the server at the other end is `id`, and sends this server's certificate.
     pub(super) async fn call(&self, stream: TcpStream, id: &ServerId) -> io::Result<TlsStream<TcpStream>> {
         let name = name_of(id).map_err(io::Error::other)?;
         let stream = self.connector.connect(name, stream).await.map_err(explained)?;
         Ok(stream.into())
     }
 
-    /// Takes a connection from somebody whom the authority knows.
+    /// Accepts a connection from a server with a certificate of the authority.
     pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, Identity)> {
         let stream = self.acceptor.accept(stream).await.map_err(explained)?;
         let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
@@ -160,12 +160,12 @@ fn unusable(error: impl fmt::Display) -> TlsError {
     TlsError::Certificate(error.to_string())
 }
 
-/// What somebody has shown to be.
+/// The certificate with which a peer has identified itself.
 #[derive(Clone, Debug)]
 pub(super) struct Identity(CertificateDer<'static>);
 
 impl Identity {
-    /// Whether it is this server.
+    /// True if the certificate is for this server.
     pub(super) fn is(&self, id: &ServerId) -> bool {
         is_named(&self.0, id).is_ok()
     }
@@ -182,7 +182,7 @@ fn name_of(id: &ServerId) -> Result<ServerName<'static>, String> {
     name.map_err(|_| format!("{id} cannot be a name in a certificate"))
 }
 
-/// Why a handshake failed, in words for those who have not read the standard.
+/// The reason of a failed handshake, in plain words.
 fn explained(error: io::Error) -> io::Error {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
     let words = if let Some(rustls::Error::InvalidMessage(_)) = cause {

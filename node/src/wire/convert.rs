@@ -1,11 +1,11 @@
-//! Between HashiCorp's messages and ours.
+//! Conversion between HashiCorp's messages and ours.
 
 use super::entry::{
     decode_configuration, decode_peers, encode_configuration, encode_peers, entry_of, log_of, text,
 };
 use super::error::WireError;
-use super::fields::Field;
-use super::pack::Writer;
+use super::fields::{Field, Raw};
+use super::pack::Packer;
 use super::{Header, message as go};
 use std::sync::Arc;
 use wavetank_raft::{
@@ -23,11 +23,11 @@ const SNAPSHOT_WITH_PEERS: i64 = 0;
 
 /// The fields that every message has.
 struct Common<'i> {
-    addr: go::Raw<'i>,
-    id: go::Raw<'i>,
+    addr: Raw<'i>,
+    id: Raw<'i>,
     protocol_version: i64,
     dialect: Option<u64>,
-    to: Option<go::Raw<'i>>,
+    to: Option<Raw<'i>>,
 }
 
 macro_rules! common {
@@ -54,7 +54,7 @@ impl Common<'_> {
     }
 
     /// The header; `legacy` is where peers of older versions put their address.
-    fn header(&self, legacy: go::Raw<'_>) -> Result<Header, WireError> {
+    fn header(&self, legacy: Raw<'_>) -> Result<Header, WireError> {
         let legacy = legacy.filter(|legacy| !legacy.is_empty());
         let addr = self.addr.filter(|addr| !addr.is_empty()).or(legacy);
         Ok(Header {
@@ -68,7 +68,7 @@ impl Common<'_> {
 }
 
 /// A name, if there is one.
-fn named<'i>(raw: go::Raw<'i>, what: &'static str) -> Result<Option<&'i str>, WireError> {
+fn named<'i>(raw: Raw<'i>, what: &'static str) -> Result<Option<&'i str>, WireError> {
     text(raw, what).map(|text| Some(text).filter(|text| !text.is_empty()))
 }
 
@@ -85,7 +85,7 @@ macro_rules! with_common {
     };
 }
 
-pub(super) fn put_request(header: &Header, request: &Request, out: &mut Writer<'_>) {
+pub(super) fn put_request(header: &Header, request: &Request, out: &mut Packer<'_>) {
     let common = Common::of(header);
     match request {
         Request::AppendEntries(append) => append_entries(&common, append).put(out),
@@ -138,7 +138,7 @@ fn request_vote<'i>(common: &Common<'i>, vote: &RequestVote) -> go::RequestVoteR
     )
 }
 
-fn put_install_snapshot(header: &Header, install: &InstallSnapshot, out: &mut Writer<'_>) {
+fn put_install_snapshot(header: &Header, install: &InstallSnapshot, out: &mut Packer<'_>) {
     let common = Common::of(header);
     let meta = &install.meta;
     let configuration = encode_configuration(&meta.configuration);
@@ -162,7 +162,7 @@ fn put_install_snapshot(header: &Header, install: &InstallSnapshot, out: &mut Wr
     .put(out);
 }
 
-pub(super) fn put_response(header: &Header, response: &Response, out: &mut Writer<'_>) {
+pub(super) fn put_response(header: &Header, response: &Response, out: &mut Packer<'_>) {
     let common = Common::of(header);
     let ours = header.is_ours();
     match response {
@@ -204,8 +204,8 @@ pub(super) fn put_response(header: &Header, response: &Response, out: &mut Write
 
 type Read<T> = Result<(Header, T), WireError>;
 
-/// No cluster counts so far. Beyond it is no room to go on from: whoever takes over such a term
-/// could not ask for the next one.
+/// The largest number that is read. No cluster counts so far; a server that took over a larger term
+/// could not campaign in the next one.
 const COUNTED_MAX: u64 = 1 << 62;
 
 fn term(number: u64) -> Result<Term, WireError> {
@@ -248,7 +248,7 @@ pub(super) fn request_pre_vote_of(message: &go::RequestPreVoteRequest<'_>) -> Re
     Ok((common!(message).header(None)?, Request::RequestPreVote(vote)))
 }
 
-/// The call without the bytes that follow it.
+/// The call without the bytes of its snapshot.
 pub(super) fn install_snapshot_of(message: &go::InstallSnapshotRequest<'_>) -> Read<Request> {
     let (configuration, configuration_index) = match message.snapshot_version {
         SNAPSHOT => (
@@ -305,7 +305,7 @@ pub(super) fn request_pre_vote_answer(message: &go::RequestPreVoteResponse<'_>) 
     Ok((common!(message).header(None)?, Response::RequestPreVote(answer)))
 }
 
-/// A peer that does not say how far it is has all or nothing; the transport knows which.
+/// A peer that does not report its offset has all bytes or none; the transport knows which.
 pub(super) fn install_snapshot_answer(message: &go::InstallSnapshotResponse<'_>) -> Read<Response> {
     let answer = InstallSnapshotResponse {
         term: term(message.term)?,
@@ -315,7 +315,7 @@ pub(super) fn install_snapshot_answer(message: &go::InstallSnapshotResponse<'_>)
     Ok((common!(message).header(None)?, Response::InstallSnapshot(answer)))
 }
 
-/// A peer that does not say whether it campaigns always does.
+/// A peer that does not say whether it obeys the call always obeys it.
 pub(super) fn timeout_now_answer(message: &go::TimeoutNowResponse<'_>) -> Read<Response> {
     let answer = TimeoutNowResponse { accepted: message.accepted.unwrap_or(true) };
     Ok((common!(message).header(None)?, Response::TimeoutNow(answer)))

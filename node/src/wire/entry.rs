@@ -1,11 +1,10 @@
 //! Log entries and memberships, on the wire and in HashiCorp's stores.
 
 use super::error::WireError;
-use super::fields::{Field, Shape, go_struct};
-use super::message::Raw;
-use super::pack::Writer;
+use super::fields::{Field, Raw, StructEncoding, go_struct};
+use super::pack::Packer;
 use super::time::GoTime;
-use super::unpack::Reader;
+use super::unpack::Unpacker;
 use std::borrow::Cow;
 use std::sync::Arc;
 use wavetank_raft::{
@@ -13,7 +12,7 @@ use wavetank_raft::{
     UncheckedConfiguration,
 };
 
-/// Members that a configuration may have. Checking one takes time that grows with the square.
+/// The most members of a configuration. The time to check one grows with the square.
 const MEMBERS_MAX: u64 = 256;
 
 const COMMAND: u8 = 0;
@@ -22,7 +21,7 @@ const ADD_PEER: u8 = 2;
 const REMOVE_PEER: u8 = 3;
 const BARRIER: u8 = 4;
 const CONFIGURATION: u8 = 5;
-/// Beyond HashiCorp, and far from the numbers that it may yet give away.
+/// The type of an entry that HashiCorp does not have, far from the numbers that it may use later.
 const RESTORE: u8 = 0x80;
 const STAGING: i64 = 2;
 
@@ -65,17 +64,17 @@ go_struct! {
 pub(super) struct Data<'i>(pub(super) Option<Cow<'i, [u8]>>);
 
 impl<'i> Field<'i> for Data<'i> {
-    fn put(&self, out: &mut Writer<'_>) {
+    fn put(&self, out: &mut Packer<'_>) {
         self.0.as_deref().put(out);
     }
 
-    fn get(input: &mut Reader<'i>) -> Result<Self, WireError> {
+    fn get(input: &mut Unpacker<'i>) -> Result<Self, WireError> {
         Ok(Self(input.raw()?.map(Cow::Borrowed)))
     }
 }
 
 impl<'i> Field<'i> for Option<Vec<Log<'i>>> {
-    fn put(&self, out: &mut Writer<'_>) {
+    fn put(&self, out: &mut Packer<'_>) {
         let Some(logs) = self else { return out.nil() };
         out.array(logs.len());
         for log in logs {
@@ -83,7 +82,7 @@ impl<'i> Field<'i> for Option<Vec<Log<'i>>> {
         }
     }
 
-    fn get(input: &mut Reader<'i>) -> Result<Self, WireError> {
+    fn get(input: &mut Unpacker<'i>) -> Result<Self, WireError> {
         let Some(length) = input.list("list of entries")? else { return Ok(None) };
         (0..length).map(|_| Log::get(input)).collect::<Result<_, _>>().map(Some)
     }
@@ -94,14 +93,14 @@ impl<'i> Field<'i> for Option<Vec<Log<'i>>> {
 pub(super) struct Members<'i>(pub(super) Vec<Server<'i>>);
 
 impl<'i> Field<'i> for Members<'i> {
-    fn put(&self, out: &mut Writer<'_>) {
+    fn put(&self, out: &mut Packer<'_>) {
         out.array(self.0.len());
         for server in &self.0 {
             server.put(out);
         }
     }
 
-    fn get(input: &mut Reader<'i>) -> Result<Self, WireError> {
+    fn get(input: &mut Unpacker<'i>) -> Result<Self, WireError> {
         let length = input.list("list of servers")?.unwrap_or(0);
         members_limit(length)?;
         (0..length).map(|_| Server::get(input)).collect::<Result<_, _>>().map(Self)
@@ -159,15 +158,15 @@ pub(super) fn entry_of(log: &Log<'_>) -> Result<Entry, WireError> {
 
 /// Appends an entry in the form of HashiCorp's stores and messages.
 pub fn encode_entry(entry: &Entry, out: &mut Vec<u8>) {
-    log_of(entry).put(&mut Writer::new(out));
+    log_of(entry).put(&mut Packer::new(out));
 }
 
 /// Reads an entry that [`encode_entry`], or HashiCorp's library, wrote.
 ///
 /// # Errors
-/// When it is none.
+/// When the bytes are no entry.
 pub fn decode_entry(bytes: &[u8]) -> Result<Entry, WireError> {
-    let mut input = Reader::new(bytes);
+    let mut input = Unpacker::new(bytes);
     let log = Log::get(&mut input)?;
     input.end()?;
     entry_of(&log)
@@ -179,16 +178,16 @@ pub fn encode_configuration(configuration: &Configuration) -> Vec<u8> {
     let outgoing = configuration.is_joint().then(|| servers_of(configuration.outgoing()));
     let servers = Servers { servers: servers_of(configuration.servers()), outgoing };
     let mut out = Vec::with_capacity(64 * configuration.servers().len());
-    servers.put(&mut Writer::new(&mut out));
+    servers.put(&mut Packer::new(&mut out));
     out
 }
 
 /// Reads a membership that [`encode_configuration`], or HashiCorp's library, wrote.
 ///
 /// # Errors
-/// When it is none, or one that cannot be.
+/// When the bytes are no configuration, or an invalid one.
 pub fn decode_configuration(bytes: &[u8]) -> Result<Configuration, WireError> {
-    let mut input = Reader::new(bytes);
+    let mut input = Unpacker::new(bytes);
     let servers = Servers::get(&mut input)?;
     input.end()?;
     let lists = UncheckedConfiguration {
@@ -203,7 +202,7 @@ pub fn decode_configuration(bytes: &[u8]) -> Result<Configuration, WireError> {
 pub fn encode_peers(configuration: &Configuration) -> Vec<u8> {
     let voters = || configuration.servers().iter().filter(|member| member.suffrage == Suffrage::Voter);
     let mut bytes = Vec::new();
-    let mut out = Writer::new(&mut bytes);
+    let mut out = Packer::new(&mut bytes);
     out.array(voters().count());
     for voter in voters() {
         out.raw(voter.address.as_str().as_bytes());
@@ -214,9 +213,9 @@ pub fn encode_peers(configuration: &Configuration) -> Vec<u8> {
 /// Reads a membership in the oldest protocol's form.
 ///
 /// # Errors
-/// When it is none, or one that cannot be.
+/// When the bytes are no configuration, or an invalid one.
 pub fn decode_peers(bytes: &[u8]) -> Result<Configuration, WireError> {
-    let mut input = Reader::new(bytes);
+    let mut input = Unpacker::new(bytes);
     let length = input.list("list of peers")?.unwrap_or(0);
     members_limit(length)?;
     let mut members = Vec::new();

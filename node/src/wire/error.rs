@@ -1,9 +1,9 @@
-//! What can be wrong with bytes from a peer.
+//! Errors in bytes from a peer.
 
 use core::fmt;
 use wavetank_raft::ConfigurationError;
 
-/// Why bytes from a peer are not a message.
+/// The reason why bytes from a peer are not a message.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum WireError {
     /// They end before the message does.
@@ -12,20 +12,20 @@ pub enum WireError {
     Trailing(usize),
     /// There is no call of this number.
     UnknownCall(u8),
-    /// Something else was expected there.
+    /// A value is of another kind than expected.
     Unexpected {
-        /// What was expected.
+        /// The expected kind of value.
         expected: &'static str,
-        /// What stood there.
+        /// The value that was found.
         found: &'static str,
     },
-    /// A length is above what is taken.
+    /// A length is above its limit.
     TooLong {
-        /// Of what.
+        /// The thing with this length.
         what: &'static str,
-        /// How long it would be.
+        /// Its length.
         length: u64,
-        /// How long it may be.
+        /// The limit.
         limit: u64,
     },
     /// A number is not in the range of its field.
@@ -40,7 +40,7 @@ pub enum WireError {
     UnknownSuffrage(i64),
     /// There is no snapshot of this version.
     UnknownSnapshotVersion(i64),
-    /// The membership cannot be.
+    /// The configuration is invalid.
     Configuration(ConfigurationError),
 }
 

@@ -2,21 +2,24 @@
 //! order or a list in the order of Go's declaration.
 
 use super::error::WireError;
-use super::pack::Writer;
-use super::unpack::{Head, Reader};
+use super::pack::Packer;
+use super::unpack::{Head, Unpacker};
+
+/// Bytes or a string, or nil.
+pub(super) type Raw<'i> = Option<&'i [u8]>;
 
 /// A value that a field may have. Nil reads as the default.
 pub(super) trait Field<'i>: Default {
-    fn put(&self, out: &mut Writer<'_>);
-    fn get(input: &mut Reader<'i>) -> Result<Self, WireError>;
+    fn put(&self, out: &mut Packer<'_>);
+    fn get(input: &mut Unpacker<'i>) -> Result<Self, WireError>;
 }
 
 impl<'i> Field<'i> for bool {
-    fn put(&self, out: &mut Writer<'_>) {
+    fn put(&self, out: &mut Packer<'_>) {
         out.bool(*self);
     }
 
-    fn get(input: &mut Reader<'i>) -> Result<Self, WireError> {
+    fn get(input: &mut Unpacker<'i>) -> Result<Self, WireError> {
         match input.head()? {
             Head::Nil => Ok(false),
             Head::Bool(value) => Ok(value),
@@ -31,11 +34,11 @@ impl<'i> Field<'i> for bool {
 }
 
 impl<'i> Field<'i> for u64 {
-    fn put(&self, out: &mut Writer<'_>) {
+    fn put(&self, out: &mut Packer<'_>) {
         out.uint(*self);
     }
 
-    fn get(input: &mut Reader<'i>) -> Result<Self, WireError> {
+    fn get(input: &mut Unpacker<'i>) -> Result<Self, WireError> {
         match input.head()? {
             Head::Nil => Ok(0),
             Head::Uint(value) => Ok(value),
@@ -48,21 +51,21 @@ impl<'i> Field<'i> for u64 {
 }
 
 impl<'i> Field<'i> for u8 {
-    fn put(&self, out: &mut Writer<'_>) {
+    fn put(&self, out: &mut Packer<'_>) {
         out.uint(u64::from(*self));
     }
 
-    fn get(input: &mut Reader<'i>) -> Result<Self, WireError> {
+    fn get(input: &mut Unpacker<'i>) -> Result<Self, WireError> {
         Self::try_from(u64::get(input)?).map_err(|_| WireError::OutOfRange("a byte"))
     }
 }
 
 impl<'i> Field<'i> for i64 {
-    fn put(&self, out: &mut Writer<'_>) {
+    fn put(&self, out: &mut Packer<'_>) {
         out.int(*self);
     }
 
-    fn get(input: &mut Reader<'i>) -> Result<Self, WireError> {
+    fn get(input: &mut Unpacker<'i>) -> Result<Self, WireError> {
         match input.head()? {
             Head::Nil => Ok(0),
             Head::Uint(value) => Self::try_from(value).map_err(|_| WireError::OutOfRange("a signed number")),
@@ -75,14 +78,14 @@ impl<'i> Field<'i> for i64 {
 }
 
 impl<'i> Field<'i> for Option<&'i [u8]> {
-    fn put(&self, out: &mut Writer<'_>) {
+    fn put(&self, out: &mut Packer<'_>) {
         match self {
             Some(bytes) => out.raw(bytes),
             None => out.nil(),
         }
     }
 
-    fn get(input: &mut Reader<'i>) -> Result<Self, WireError> {
+    fn get(input: &mut Unpacker<'i>) -> Result<Self, WireError> {
         input.raw()
     }
 }
@@ -107,7 +110,7 @@ macro_rules! go_struct {
         }
 
         impl<$lifetime> Field<$lifetime> for $name<$lifetime> {
-            fn put(&self, out: &mut Writer<'_>) {
+            fn put(&self, out: &mut Packer<'_>) {
                 const FIELDS: usize = [$($key),*].len();
                 out.map(FIELDS $(+ usize::from(self.$extra.is_some()))*);
                 $(
@@ -122,11 +125,11 @@ macro_rules! go_struct {
                 )*
             }
 
-            fn get(input: &mut Reader<$lifetime>) -> Result<Self, WireError> {
+            fn get(input: &mut Unpacker<$lifetime>) -> Result<Self, WireError> {
                 let mut this = Self::default();
-                match Shape::of(input)? {
-                    Shape::Nothing => {}
-                    Shape::Map(length) => {
+                match StructEncoding::of(input)? {
+                    StructEncoding::Nothing => {}
+                    StructEncoding::Map(length) => {
                         for _ in 0..length {
                             let key = input.raw()?.unwrap_or_default();
                             match core::str::from_utf8(key) {
@@ -136,7 +139,7 @@ macro_rules! go_struct {
                             }
                         }
                     }
-                    Shape::List(length) => {
+                    StructEncoding::List(length) => {
                         for place in 0..length {
                             match place {
                                 $($place => this.$field = Field::get(input)?,)*
@@ -152,15 +155,15 @@ macro_rules! go_struct {
 }
 pub(super) use go_struct;
 
-/// How a struct arrives.
-pub(super) enum Shape {
+/// The encoding of a struct that is read.
+pub(super) enum StructEncoding {
     Nothing,
     Map(u64),
     List(u64),
 }
 
-impl Shape {
-    pub(super) fn of(input: &mut Reader<'_>) -> Result<Self, WireError> {
+impl StructEncoding {
+    pub(super) fn of(input: &mut Unpacker<'_>) -> Result<Self, WireError> {
         match input.head()? {
             Head::Nil => Ok(Self::Nothing),
             Head::Map(length) => Ok(Self::Map(length)),

@@ -2,12 +2,9 @@
 
 use super::entry::Log;
 use super::error::WireError;
-use super::fields::{Field, Shape, go_struct};
-use super::pack::Writer;
-use super::unpack::Reader;
-
-/// Bytes or a string, or nil.
-pub(super) type Raw<'i> = Option<&'i [u8]>;
+use super::fields::{Field, Raw, StructEncoding, go_struct};
+use super::pack::Packer;
+use super::unpack::Unpacker;
 
 go_struct! {
     /// Go's `AppendEntriesRequest`.

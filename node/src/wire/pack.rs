@@ -8,11 +8,11 @@ use rmp::{Marker, encode};
 const ROOM: &str = "a vector takes every byte";
 
 /// Appends values to a buffer.
-pub(super) struct Writer<'o> {
+pub(super) struct Packer<'o> {
     out: &'o mut Vec<u8>,
 }
 
-impl<'o> Writer<'o> {
+impl<'o> Packer<'o> {
     pub(super) fn new(out: &'o mut Vec<u8>) -> Self {
         Self { out }
     }

@@ -1,9 +1,9 @@
-//! Where a message ends. HashiCorp's protocol has no length prefixes, so the end is found by
-//! walking the values, and the walk goes on where it stopped when more bytes have come.
+//! The search for the end of a message. HashiCorp's protocol has no length prefixes, so the end is
+//! found by walking the values, and the walk continues where it stopped when more bytes have come.
 
 use super::Kind;
 use super::error::WireError;
-use super::unpack::{Head, Reader};
+use super::unpack::{Head, Unpacker};
 
 /// Fields that a message may have. HashiCorp's longest has twelve.
 const FIELDS_MAX: u64 = 64;
@@ -30,19 +30,18 @@ impl Scan {
         Self { at: 0, pending: 2, limit, begun: true }
     }
 
-    /// Goes on over `bytes`, which begin where the message begins and hold more than last time.
-    /// The length of the message, once it has all come.
+    /// Continues over `bytes`, which begin at the message and are more than last time. Returns the
+    /// length of the message, once it is complete.
     ///
     /// # Errors
-    /// When the bytes are no MessagePack, or the message is, or is bound to become, longer than
-    /// the limit.
+    /// When the bytes are no MessagePack, or the message is longer than the limit, or must become so.
     pub fn advance(&mut self, bytes: &[u8]) -> Result<Option<usize>, WireError> {
         if let Some(kind) = bytes.first().filter(|_| !self.begun) {
             Kind::from_byte(*kind)?;
         }
         while 0 < self.pending {
             let Some(rest) = bytes.get(self.at..) else { return Ok(None) };
-            let mut reader = Reader::new(rest);
+            let mut reader = Unpacker::new(rest);
             match reader.head() {
                 Ok(head) => self.pass(&head, rest.len() - reader.left())?,
                 Err(WireError::Truncated) => {

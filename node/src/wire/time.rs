@@ -1,10 +1,10 @@
 //! Go's `time.Time` as HashiCorp's codec writes it. Entries here carry no time, so the zero time
-//! is written and whatever is read is checked and forgotten.
+//! is written, and a time that is read is checked and dropped.
 
 use super::error::WireError;
 use super::fields::Field;
-use super::pack::Writer;
-use super::unpack::{Head, Reader};
+use super::pack::Packer;
+use super::unpack::{Head, Unpacker};
 
 /// Seconds from 0001-01-01 to 1970-01-01.
 const UNIX: i64 = 62_135_596_800;
@@ -30,7 +30,7 @@ impl Default for GoTime {
 
 impl<'i> Field<'i> for GoTime {
     /// `MarshalBinary`, which every version of HashiCorp's library reads.
-    fn put(&self, out: &mut Writer<'_>) {
+    fn put(&self, out: &mut Packer<'_>) {
         let mut bytes = [0; 15];
         bytes[0] = 1;
         bytes[1..9].copy_from_slice(&self.seconds.to_be_bytes());
@@ -39,7 +39,7 @@ impl<'i> Field<'i> for GoTime {
         out.raw(&bytes);
     }
 
-    fn get(input: &mut Reader<'i>) -> Result<Self, WireError> {
+    fn get(input: &mut Unpacker<'i>) -> Result<Self, WireError> {
         match input.head()? {
             // The timestamp extension, should a peer write one: nothing here depends on it.
             Head::Nil | Head::Foreign => Ok(Self::default()),
@@ -91,7 +91,7 @@ mod tests {
 
     fn read(hex: &str) -> GoTime {
         let bytes = crate::wire::tests::unhex(hex);
-        GoTime::get(&mut Reader::new(&bytes)).unwrap()
+        GoTime::get(&mut Unpacker::new(&bytes)).unwrap()
     }
 
     #[test]
@@ -99,7 +99,7 @@ mod tests {
         let seconds = 1_136_214_245 + UNIX;
         let time = GoTime { seconds, nanos: 0, zone_minutes: UTC };
         let mut out = Vec::new();
-        time.put(&mut Writer::new(&mut out));
+        time.put(&mut Packer::new(&mut out));
         assert_eq!(out, crate::wire::tests::unhex("af010000000ebb4b37e500000000ffff"));
         assert_eq!(read("af010000000ebb4b37e500000000ffff"), time);
         assert_eq!(read("af010000000ebb4b37e50000000001a4").zone_minutes, 420);
@@ -120,7 +120,7 @@ mod tests {
     fn other_lengths_and_a_second_of_two_billion_nanoseconds_are_refused() {
         for hex in ["a0", "a101", "af030000000ebb4b37e500000000ffff", "af010000000ebb4b37e5ffffffffffff"] {
             let bytes = crate::wire::tests::unhex(hex);
-            assert_eq!(GoTime::get(&mut Reader::new(&bytes)), Err(WireError::Time), "{hex}");
+            assert_eq!(GoTime::get(&mut Unpacker::new(&bytes)), Err(WireError::Time), "{hex}");
         }
     }
 }

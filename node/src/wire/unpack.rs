@@ -6,9 +6,9 @@ use rmp::Marker;
 /// The longest list of anything but bytes: HashiCorp bounds the entries of a call by 1024.
 pub(super) const LIST_MAX: u64 = 1024;
 
-/// Reads values off a slice.
+/// Reads values from a slice.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'i> {
+pub(super) struct Unpacker<'i> {
     input: &'i [u8],
 }
 
@@ -18,7 +18,7 @@ pub(super) enum Head<'i> {
     Nil,
     Bool(bool),
     Uint(u64),
-    /// Below zero.
+    /// A negative integer.
     Int(i64),
     Raw(&'i [u8]),
     Array(u64),
@@ -44,7 +44,7 @@ impl Head<'_> {
         WireError::Unexpected { expected, found: self.name() }
     }
 
-    /// How many values follow that belong to this one.
+    /// The number of following values that belong to this one.
     pub(super) const fn inside(&self) -> u64 {
         match self {
             Self::Array(length) => *length,
@@ -54,7 +54,7 @@ impl Head<'_> {
     }
 }
 
-impl<'i> Reader<'i> {
+impl<'i> Unpacker<'i> {
     pub(super) const fn new(input: &'i [u8]) -> Self {
         Self { input }
     }
@@ -63,7 +63,7 @@ impl<'i> Reader<'i> {
         self.input.len()
     }
 
-    /// Nothing may follow.
+    /// Fails if bytes are left.
     pub(super) const fn end(&self) -> Result<(), WireError> {
         if self.input.is_empty() { Ok(()) } else { Err(WireError::Trailing(self.input.len())) }
     }
@@ -108,7 +108,7 @@ impl<'i> Reader<'i> {
         })
     }
 
-    /// Passes over one value with all that is inside it, however deep, without recursion.
+    /// Skips one value with everything inside it, at any depth, without recursion.
     pub(super) fn skip(&mut self) -> Result<(), WireError> {
         let mut pending = 1_u64;
         while 0 < pending {

@@ -1,4 +1,4 @@
-//! Servers for tests: a state machine that can be watched, and ways to wait without sleeping.
+//! Servers for tests: a state machine whose state can be watched, and waits without sleeps.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,24 +10,24 @@ use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};
 use wavetank_raft::{Config, Configuration, Data, Index, Member, Span};
 
-/// Longer than anything here takes, however busy the machine is.
+/// A timeout that is longer than anything here takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// For calls whose time does not matter.
+/// The timeout of calls whose duration does not matter.
 pub(crate) const ANY: Duration = Duration::ZERO;
 
-/// Keeps what it was told, in order, and shows it to whoever watches. Responds with how many
-/// commands it has.
+/// A state machine that keeps its commands in order and publishes them. It responds with the number
+/// of commands.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     lines: watch::Sender<Lines>,
 }
 
-/// What a ledger holds.
+/// The state of a ledger.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Lines {
-    /// The commands.
+    /// The commands, in order.
     pub(crate) lines: Vec<String>,
-    /// How often it was loaded from a snapshot.
+    /// The number of restores from a snapshot.
     pub(crate) restored: u32,
     /// Members, when a configuration was last committed.
     pub(crate) members: usize,
@@ -83,7 +83,7 @@ impl FsmSnapshot for Captured {
     }
 }
 
-/// A server and what its state machine holds.
+/// A server and the state of its state machine.
 #[derive(Clone)]
 pub(crate) struct Node {
     pub(crate) raft: Raft,
@@ -176,13 +176,13 @@ impl Node {
         within(changes.wait_for(what)).await.unwrap().clone()
     }
 
-    /// Waits until its state machine is like that.
+    /// Waits until the state satisfies the condition.
     pub(crate) async fn holds(&self, what: impl FnMut(&Lines) -> bool) -> Lines {
         let mut lines = self.lines.clone();
         within(lines.wait_for(what)).await.unwrap().clone()
     }
 
-    /// Applies and returns what the state machine says.
+    /// Applies a command and returns the response.
     pub(crate) async fn apply(&self, line: &str) -> String {
         let applied = within(self.raft.apply(line.as_bytes(), PATIENCE)).await.unwrap();
         String::from_utf8(applied.response.to_vec()).unwrap()

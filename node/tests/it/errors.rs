@@ -1,4 +1,4 @@
-//! Every call where it cannot be granted, and futures when their server goes away.
+//! Every call in a state in which it fails, and futures whose server ends.
 
 use crate::cluster::*;
 use std::time::Duration;
@@ -44,7 +44,7 @@ async fn bootstrapping_is_for_new_clusters_and_their_voters() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_lead_grants_nothing() {
+async fn a_server_that_does_not_lead_refuses_all_calls() {
     let network = InmemNetwork::new();
     let node = inmem(&network, config("n1")).await;
     let raft = &node.raft;
@@ -68,7 +68,7 @@ async fn a_server_that_does_not_lead_grants_nothing() {
 }
 
 #[tokio::test]
-async fn a_leader_refuses_what_cannot_be() {
+async fn a_leader_refuses_invalid_changes() {
     let network = InmemNetwork::new();
     let [one] = inmem_cluster(&network).await;
     one.apply("a").await;
@@ -113,7 +113,7 @@ async fn a_dropped_future_loses_nothing_but_the_answer() {
     assert_eq!(one.apply("b").await, "2");
 }
 
-/// A server alone, with its state machine and log on the spot or not.
+/// A single server, with state machine and log inline or on threads.
 async fn alone<L: LogStore + Send + 'static>(network: &InmemNetwork, log: L, options: Options) -> Node {
     let (fsm, lines) = Ledger::new();
     let parts = Parts {
@@ -132,7 +132,7 @@ async fn alone<L: LogStore + Send + 'static>(network: &InmemNetwork, log: L, opt
 #[tokio::test]
 async fn a_full_server_makes_callers_wait_or_refuses_them() {
     let network = InmemNetwork::new();
-    // The log stands still until it is let go.
+    // The log blocks until it is released.
     let (gate, waits) = std::sync::mpsc::channel();
     let log = Gated { log: InmemStore::new(), waits, free: 2 };
     let node = alone(&network, log, Options { queue: 2, open_calls: 2, ..Options::default() }).await;
@@ -144,7 +144,7 @@ async fn a_full_server_makes_callers_wait_or_refuses_them() {
     for line in ["a", "b", "c", "d"] {
         waiting.push(tokio::spawn(apply(line, ANY)));
     }
-    // Two are in and two are in the queue: once that is so, there is no more room.
+    // Once two calls are open and two are in the queue, no more are taken.
     within(async {
         while !matches!(node.raft.try_apply(bytes("x"), SHORT).await, Err(Error::Overloaded)) {}
     })
@@ -157,7 +157,7 @@ async fn a_full_server_makes_callers_wait_or_refuses_them() {
     assert!(!node.lines.borrow().lines.contains(&"e".to_owned()));
 }
 
-/// A log that takes a few writes and then waits for a word, or until nobody can give it.
+/// A log that takes a few writes and then blocks until it is released.
 struct Gated {
     log: InmemStore,
     waits: std::sync::mpsc::Receiver<()>,
@@ -223,7 +223,7 @@ fn failure() -> StoreError {
 }
 
 #[tokio::test]
-async fn a_failing_disk_stops_the_server_and_everybody_hears_why() {
+async fn a_failing_disk_stops_the_server_and_all_calls_get_the_reason() {
     for log in [Place::Thread, Place::Inline] {
         let network = InmemNetwork::new();
         let node = alone(&network, Failing(InmemStore::new()), Options { log, ..Options::default() }).await;

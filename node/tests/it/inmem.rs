@@ -1,4 +1,4 @@
-//! The life of servers in one process.
+//! Servers in one process.
 
 use crate::cluster::*;
 use wavetank_node::transport::InmemNetwork;
@@ -105,7 +105,7 @@ fn left_joint((_, latest): &(Index, std::sync::Arc<wavetank_raft::Configuration>
 }
 
 #[tokio::test]
-async fn leadership_is_handed_over_and_taken_over() {
+async fn leadership_is_transferred_and_taken_after_a_crash() {
     let network = InmemNetwork::new();
     let [one, two, three] = inmem_cluster(&network).await;
     one.apply("a").await;
@@ -125,7 +125,7 @@ async fn leadership_is_handed_over_and_taken_over() {
 }
 
 #[tokio::test]
-async fn a_leader_without_a_quorum_steps_down_and_what_it_took_is_unknown() {
+async fn a_leader_without_a_quorum_steps_down_and_its_open_calls_are_unknown() {
     let network = InmemNetwork::new();
     let [old, two, three] = inmem_cluster(&network).await;
     let mut seen =
@@ -148,7 +148,7 @@ async fn a_leader_without_a_quorum_steps_down_and_what_it_took_is_unknown() {
 }
 
 #[tokio::test]
-async fn a_newcomer_is_sent_a_snapshot() {
+async fn a_new_server_is_sent_a_snapshot() {
     let network = InmemNetwork::new();
     let few = |id| Config { trailing_logs: 2, snapshot_chunk_bytes: 64, ..config(id) };
     let one = inmem(&network, few("n1")).await;
@@ -197,7 +197,7 @@ async fn snapshots_are_taken_when_they_are_due() {
 }
 
 #[tokio::test]
-async fn a_leader_that_takes_itself_out_stops() {
+async fn a_leader_that_removes_itself_stops() {
     let network = InmemNetwork::new();
     let [leader, two, three] = inmem_cluster(&network).await;
     let id = leader.raft.local_id().clone();
@@ -209,7 +209,7 @@ async fn a_leader_that_takes_itself_out_stops() {
 }
 
 #[tokio::test]
-async fn knobs_are_turned_while_it_runs() {
+async fn settings_change_while_the_server_runs() {
     let network = InmemNetwork::new();
     let [one] = inmem_cluster(&network).await;
     let reloadable = Reloadable {

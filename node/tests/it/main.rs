@@ -1,4 +1,4 @@
-//! Servers as their users meet them: in one process, over TCP with disks, and where calls fail.
+//! Tests of the API: in one process, over TCP with disks, and for calls that fail.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

@@ -1,4 +1,4 @@
-//! What a server measures is found under HashiCorp's names.
+//! The metrics of a server have HashiCorp's names.
 
 #![expect(clippy::float_arithmetic, reason = "the facade counts in floats")]
 

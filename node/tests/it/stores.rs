@@ -1,4 +1,4 @@
-//! The stores on disk against maps and lists, opened again now and then.
+//! The stores on disk compared with maps and lists, with random reopening.
 
 #[path = "../../../raft/tests/it/stores/log_model.rs"]
 mod log_model;

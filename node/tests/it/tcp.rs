@@ -1,4 +1,4 @@
-//! The life of servers with sockets and disks: they are stopped, started again, and remember.
+//! Servers with sockets and disks that are stopped and started again.
 
 use crate::cluster::*;
 use std::path::Path;
@@ -113,7 +113,7 @@ async fn a_server_starts_from_its_snapshot_and_another_from_the_leaders() {
     let meta = within(nodes[0].raft.snapshot()).await.unwrap();
     let leader = nodes[0].raft.local_id().as_str().to_owned();
     nodes[0].apply("80").await;
-    // The log no longer reaches back to where it was: it is sent the snapshot.
+    // The log no longer has the entries that this server lacks, so it is sent the snapshot.
     drop(nodes[2].clone());
     let at = |id: &str| hosts.iter().position(|host| host.id == id).unwrap();
     let (behind, leader) = (at(&behind), at(&leader));
@@ -181,7 +181,7 @@ async fn servers_join_and_leave_over_tcp() {
     nodes[0].raft.shutdown().await;
     one.apply("x").await;
     assert_eq!(nodes[2].holds(|held| held.lines.len() == 4).await.lines, ["n2", "n3", "n4", "x"]);
-    // Kept apart by name, not by address.
+    // Servers are distinguished by name, not by address.
     let held = nodes[1].holds(|held| held.members == 3).await;
     assert_eq!(held.members, 3);
 }

@@ -11,15 +11,15 @@ use wavetank_sim::{Plan, Report, Verdict, Violation};
 impl Story {
     /// Tells the story by a plan.
     pub(crate) fn run(&self, plan: Plan, trace: Trace) -> Run<Trace> {
-        let (seed, tell) = (plan.seed, self.tell);
-        runner::run(self.name, seed, || StoryRun { cluster: Cluster::new(plan, trace), tell })
+        let (seed, script) = (plan.seed, self.script);
+        runner::run(self.name, seed, || StoryRun { cluster: Cluster::new(plan, trace), script })
     }
 }
 
 /// A story that is being told.
 struct StoryRun {
     cluster: Cluster,
-    tell: fn(&mut Cluster),
+    script: fn(&mut Cluster),
 }
 
 impl Simulation for StoryRun {
@@ -28,7 +28,7 @@ impl Simulation for StoryRun {
     type Ending = ();
 
     fn drive(&mut self) {
-        (self.tell)(&mut self.cluster);
+        (self.script)(&mut self.cluster);
     }
 
     fn now(&self) -> Time {

@@ -3,25 +3,25 @@
 use super::Cluster;
 use wavetank_sim::Plan;
 
-/// A story that is told by hand.
+/// A scripted story.
 #[derive(Clone, Copy, Debug)]
 pub struct Story {
     pub(crate) name: &'static str,
     /// What it shows, in one line.
     pub(crate) summary: &'static str,
     servers: u8,
-    /// How many blank servers stand by.
+    /// The number of blank servers outside the first configuration.
     spares: u8,
     /// Changes the plan, which is a calm one.
     plan_tweak: fn(&mut Plan),
-    /// What happens.
-    pub(super) tell: fn(&mut Cluster),
+    /// The script.
+    pub(super) script: fn(&mut Cluster),
 }
 
 impl Story {
     /// A story with three servers on a calm plan.
-    pub(crate) const fn new(name: &'static str, summary: &'static str, tell: fn(&mut Cluster)) -> Self {
-        Self { name, summary, servers: 3, spares: 0, plan_tweak: |_| {}, tell }
+    pub(crate) const fn new(name: &'static str, summary: &'static str, script: fn(&mut Cluster)) -> Self {
+        Self { name, summary, servers: 3, spares: 0, plan_tweak: |_| {}, script }
     }
 
     pub(crate) const fn servers(self, servers: u8) -> Self {

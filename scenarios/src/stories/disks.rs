@@ -11,7 +11,7 @@ stories![
     fn a_server_with_a_damaged_entry_does_not_start(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [damaged, sound] = cluster.followers_of(leader);
-        let [newcomer] = cluster.spares();
+        let [new_server] = cluster.spares();
         cluster.propose_many(leader, &["one", "two", "three"]).until_converged();
 
         cluster.rot(damaged, Place::Entry(Index(3)));
@@ -22,10 +22,10 @@ stories![
 
         let leaving = cluster.remove(leader, damaged);
         cluster.until_granted(leaving);
-        let joining = cluster.add_voter_staged(leader, newcomer);
+        let joining = cluster.add_voter_staged(leader, new_server);
         cluster.until_granted(joining);
         cluster.until_committed("without it");
-        cluster.expect_voters(leader, &[leader, sound, newcomer]);
+        cluster.expect_voters(leader, &[leader, sound, new_server]);
     }
 
     /// A server that cannot read its own vote does not start, and so cannot vote twice.
@@ -121,20 +121,20 @@ stories![
     #[cluster(spares = 1, plan_tweak = snapshots_soon)]
     fn a_leader_with_a_damaged_snapshot_is_replaced(cluster: &mut Cluster) {
         let old = cluster.until_leader();
-        let [newcomer] = cluster.spares();
+        let [new_server] = cluster.spares();
         cluster.propose_many(old, &["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]).until_committed("10");
-        cluster.until_compacted_beyond(old, newcomer);
+        cluster.until_compacted_beyond(old, new_server);
         cluster.until_passed(election_timeouts(2));
 
         cluster.rot_snapshot(old);
-        let joining = cluster.add_voter_staged(old, newcomer);
+        let joining = cluster.add_voter_staged(old, new_server);
         cluster.until_refused(joining);
         cluster.until_halted(old);
 
         let new = cluster.until_leader_other_than(old);
-        let joining = cluster.add_voter_staged(new, newcomer);
+        let joining = cluster.add_voter_staged(new, new_server);
         cluster.until_granted(joining);
-        cluster.propose(new, "kept by all").until_stored(newcomer, "kept by all");
+        cluster.propose(new, "kept by all").until_stored(new_server, "kept by all");
     }
 
     /// A server that is lost with its disk is removed, and a server with another name takes its place.
@@ -142,15 +142,15 @@ stories![
     fn a_lost_server_is_replaced(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [lost, stays] = cluster.followers_of(leader);
-        let [newcomer] = cluster.spares();
+        let [new_server] = cluster.spares();
         cluster.propose(leader, "kept").until_converged();
 
         cluster.lose(lost);
         let leaving = cluster.remove(leader, lost);
         cluster.until_granted(leaving);
-        let joining = cluster.add_voter_staged(leader, newcomer);
+        let joining = cluster.add_voter_staged(leader, new_server);
         cluster.until_granted(joining);
-        cluster.expect_voters(leader, &[leader, stays, newcomer]);
+        cluster.expect_voters(leader, &[leader, stays, new_server]);
 
         cluster.crash(stays);
         cluster.propose(leader, "kept by the new one").until_committed("kept by the new one");

@@ -10,10 +10,10 @@ stories![
     #[cluster(spares = 1)]
     fn a_new_server_catches_up_before_it_votes(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
-        let [newcomer] = cluster.spares();
+        let [new_server] = cluster.spares();
         cluster.propose_many(leader, &["one", "two", "three"]).until_committed("three");
 
-        let joining = cluster.add_voter_staged(leader, newcomer);
+        let joining = cluster.add_voter_staged(leader, new_server);
         cluster.until_granted(joining);
         cluster.until_converged();
         cluster.expect_committed(&["one", "two", "three"]);
@@ -21,7 +21,7 @@ stories![
         let [a, b] = cluster.followers_of(leader);
         cluster.crash(a);
         cluster.propose(leader, "with the newcomer").until_committed("with the newcomer");
-        cluster.expect_voters(leader, &[leader, a, b, newcomer]);
+        cluster.expect_voters(leader, &[leader, a, b, new_server]);
     }
 
     /// A removed follower that is never told of its removal does not disturb the cluster.
@@ -64,9 +64,9 @@ stories![
     fn a_change_in_a_minority_is_undone(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         let [a, b] = cluster.followers_of(old);
-        let [newcomer] = cluster.spares();
-        cluster.partition(&[old, newcomer], &[a, b]);
-        let joining = cluster.add_voter(old, newcomer);
+        let [new_server] = cluster.spares();
+        cluster.partition(&[old, new_server], &[a, b]);
+        let joining = cluster.add_voter(old, new_server);
 
         let new = cluster.until_leader_other_than(old);
         cluster.propose(new, "kept").until_committed("kept");
@@ -122,14 +122,14 @@ stories![
     #[cluster(spares = 3)]
     fn all_members_are_replaced_at_once(cluster: &mut Cluster) {
         let old = cluster.until_leader();
-        let newcomers: [_; 3] = cluster.spares();
+        let new_servers: [_; 3] = cluster.spares();
         cluster.propose(old, "before").until_committed("before");
 
-        let exchange = cluster.change_members(old, &newcomers);
+        let exchange = cluster.change_members(old, &new_servers);
         cluster.until_granted(exchange);
 
-        let new = cluster.until_leader_among(&newcomers);
-        cluster.expect_voters(new, &newcomers);
+        let new = cluster.until_leader_among(&new_servers);
+        cluster.expect_voters(new, &new_servers);
         cluster.propose(new, "after").until_committed("after");
         cluster.until_converged();
         cluster.expect_committed(&["before", "after"]);
@@ -140,10 +140,10 @@ stories![
     fn a_joint_configuration_needs_both_majorities(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         let [a, b] = cluster.followers_of(old);
-        let newcomers: [_; 3] = cluster.spares();
-        cluster.partition(&newcomers, &[old, a, b]);
+        let new_servers: [_; 3] = cluster.spares();
+        cluster.partition(&new_servers, &[old, a, b]);
 
-        let exchange = cluster.change_members(old, &newcomers);
+        let exchange = cluster.change_members(old, &new_servers);
         cluster.propose(old, "needs both").until_stored(a, "needs both");
         cluster.until_steps_down(old);
         cluster.expect_not_committed("needs both");
@@ -161,9 +161,9 @@ stories![
     fn a_server_with_an_old_configuration_cannot_lead(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
         let [forgotten, other] = cluster.followers_of(leader);
-        let [newcomer] = cluster.spares();
+        let [new_server] = cluster.spares();
         cluster.isolate(forgotten);
-        let joining = cluster.add_voter(leader, newcomer);
+        let joining = cluster.add_voter(leader, new_server);
         cluster.until_granted(joining);
         let leaving = cluster.remove(leader, forgotten);
         cluster.until_granted(leaving);
@@ -172,7 +172,7 @@ stories![
         cluster.heal();
 
         let new = cluster.until_leader_other_than(leader);
-        cluster.expect([other, newcomer].contains(&new), "a member leads");
+        cluster.expect([other, new_server].contains(&new), "a member leads");
         cluster.restart(leader);
         cluster.until_converged();
     }
@@ -181,23 +181,23 @@ stories![
     #[cluster(servers = 1, spares = 4)]
     fn a_cluster_grows_to_five_and_shrinks_back(cluster: &mut Cluster) {
         let first = cluster.until_leader();
-        let newcomers: [_; 4] = cluster.spares();
-        for (newcomer, command) in newcomers.into_iter().zip(["two", "three", "four", "five"]) {
-            let joining = cluster.add_voter_staged(first, newcomer);
+        let new_servers: [_; 4] = cluster.spares();
+        for (new_server, command) in new_servers.into_iter().zip(["two", "three", "four", "five"]) {
+            let joining = cluster.add_voter_staged(first, new_server);
             cluster.until_granted(joining);
             cluster.propose(first, command).until_committed(command);
         }
         cluster.until_converged();
 
-        for (newcomer, command) in
-            newcomers.into_iter().zip(["four again", "three again", "two again", "one"])
+        for (new_server, command) in
+            new_servers.into_iter().zip(["four again", "three again", "two again", "one"])
         {
-            let leaving = cluster.remove(first, newcomer);
+            let leaving = cluster.remove(first, new_server);
             cluster.until_granted(leaving);
             cluster.propose(first, command).until_committed(command);
         }
 
-        newcomers.into_iter().for_each(|newcomer| cluster.crash(newcomer));
+        new_servers.into_iter().for_each(|new_server| cluster.crash(new_server));
         cluster.propose(first, "alone").until_acknowledged("alone");
         cluster.expect_voters(first, &[first]);
     }
@@ -352,10 +352,10 @@ stories![
 
         cluster.until_failed("to the one that left");
         cluster.expect_not_led_by(old, election_timeouts(20));
-        cluster.propose(new, "to the heir").until_converged();
+        cluster.propose(new, "to the new leader").until_converged();
         cluster.expect_leads(new);
         cluster.expect_voters(new, &[a, b]);
-        cluster.expect_committed(&["to the heir"]);
+        cluster.expect_committed(&["to the new leader"]);
     }
 
     /// When two operators saw the same configuration and both remove a server, the second one is told

@@ -34,15 +34,15 @@ stories![
     #[cluster(spares = 1)]
     fn a_change_before_the_first_commit_is_refused(cluster: &mut Cluster) {
         let old = cluster.until_leader();
-        let [newcomer] = cluster.spares();
+        let [new_server] = cluster.spares();
         cluster.crash(old);
 
         let new = cluster.until_elected();
-        let early = cluster.add_voter(new, newcomer);
+        let early = cluster.add_voter(new, new_server);
         cluster.until_refused_because(early, &Error::Refused(Refusal::NoCommitInTerm));
 
         cluster.until_leads(new);
-        let joining = cluster.add_voter(new, newcomer);
+        let joining = cluster.add_voter(new, new_server);
         cluster.until_granted(joining);
         cluster.restart(old);
         cluster.until_converged();
@@ -86,11 +86,11 @@ stories![
     fn a_new_leader_commits_an_inherited_change(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         let [a, b] = cluster.followers_of(old);
-        let [newcomer] = cluster.spares();
+        let [new_server] = cluster.spares();
         cluster.deafen(old);
-        let joining = cluster.add_voter(old, newcomer);
+        let joining = cluster.add_voter(old, new_server);
         for other in [a, b] {
-            cluster.until_voters(other, &[old, a, b, newcomer]);
+            cluster.until_voters(other, &[old, a, b, new_server]);
         }
         cluster.crash(old);
         cluster.until_refused(joining);
@@ -101,7 +101,7 @@ stories![
 
         cluster.restart(old);
         cluster.until_converged();
-        cluster.expect_voters(new, &[old, a, b, newcomer]);
+        cluster.expect_voters(new, &[old, a, b, new_server]);
         cluster.expect_committed(&["three of four"]);
     }
 
@@ -246,18 +246,18 @@ stories![
     #[cluster(spares = 1)]
     fn a_promotion_ends_with_its_leader(cluster: &mut Cluster) {
         let old = cluster.until_leader();
-        let [newcomer] = cluster.spares();
-        cluster.isolate(newcomer);
-        let joining = cluster.add_voter_staged(old, newcomer);
+        let [new_server] = cluster.spares();
+        cluster.isolate(new_server);
+        let joining = cluster.add_voter_staged(old, new_server);
         cluster.propose(old, "with a listener").until_acknowledged("with a listener");
         cluster.expect_pending(joining);
         cluster.crash(old);
         cluster.until_refused(joining);
 
         let new = cluster.until_leader();
-        cluster.expect_nonvoters(new, &[newcomer]);
+        cluster.expect_nonvoters(new, &[new_server]);
         cluster.heal();
-        let again = cluster.add_voter_staged(new, newcomer);
+        let again = cluster.add_voter_staged(new, new_server);
         cluster.until_granted(again);
 
         cluster.restart(old);
@@ -321,10 +321,10 @@ stories![
     fn a_joint_configuration_in_a_minority_is_undone(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         let [a, b] = cluster.followers_of(old);
-        let newcomers: [_; 2] = cluster.spares();
-        cluster.partition(&[old, newcomers[0], newcomers[1]], &[a, b]);
-        let exchange = cluster.change_members(old, &[old, newcomers[0], newcomers[1]]);
-        cluster.until_joint(newcomers[0]);
+        let new_servers: [_; 2] = cluster.spares();
+        cluster.partition(&[old, new_servers[0], new_servers[1]], &[a, b]);
+        let exchange = cluster.change_members(old, &[old, new_servers[0], new_servers[1]]);
+        cluster.until_joint(new_servers[0]);
 
         let new = cluster.until_leader_other_than(old);
         cluster.propose(new, "kept").until_committed("kept");

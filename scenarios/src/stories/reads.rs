@@ -117,17 +117,17 @@ stories![
     fn a_read_while_joint_needs_both_majorities(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         let [a, b] = cluster.followers_of(old);
-        let newcomers: [_; 2] = cluster.spares();
+        let new_servers: [_; 2] = cluster.spares();
         cluster.propose(old, "kept").until_converged();
-        cluster.partition(&newcomers, &[old, a, b]);
-        cluster.change_members(old, &[old, newcomers[0], newcomers[1]]);
+        cluster.partition(&new_servers, &[old, a, b]);
+        cluster.change_members(old, &[old, new_servers[0], new_servers[1]]);
 
         let read = cluster.read(old, ReadPath::Index);
         cluster.until_joint(a).until_joint(b);
         cluster.until_refused(read);
 
         cluster.heal();
-        let leader = cluster.until_leader_among(&[old, newcomers[0], newcomers[1]]);
+        let leader = cluster.until_leader_among(&[old, new_servers[0], new_servers[1]]);
         cluster.until_converged();
         let read = cluster.read(leader, ReadPath::Index);
         cluster.until_granted(read);

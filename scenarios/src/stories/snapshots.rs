@@ -259,13 +259,13 @@ stories![
     fn a_snapshot_excludes_an_uncommitted_change(cluster: &mut Cluster) {
         let old = cluster.until_leader();
         let [a, b] = cluster.followers_of(old);
-        let [newcomer] = cluster.spares();
+        let [new_server] = cluster.spares();
         cluster.propose(old, "in the snapshot").until_acknowledged("in the snapshot");
         cluster.isolate(old);
-        cluster.add_voter(old, newcomer);
+        cluster.add_voter(old, new_server);
         let taken = cluster.snapshot(old);
         cluster.until_granted(taken);
-        cluster.until_voters(old, &[old, a, b, newcomer]);
+        cluster.until_voters(old, &[old, a, b, new_server]);
         cluster.crash(old);
 
         cluster.restart(old);
@@ -283,17 +283,17 @@ stories![
     #[cluster(spares = 1, plan_tweak = snapshots_soon)]
     fn an_idle_leader_adds_a_new_server(cluster: &mut Cluster) {
         let leader = cluster.until_leader();
-        let [newcomer] = cluster.spares();
+        let [new_server] = cluster.spares();
         let mut proposed = Vec::new();
         propose_twenty(cluster, leader, &mut proposed);
         cluster.until_snapshotted(leader);
         cluster.until_passed(election_timeouts(5));
 
-        let joining = cluster.add_voter_staged(leader, newcomer);
+        let joining = cluster.add_voter_staged(leader, new_server);
         cluster.until_granted(joining);
 
         cluster.until_converged();
-        cluster.expect_installed(newcomer);
+        cluster.expect_installed(new_server);
         cluster.expect_leads(leader);
         expect_all(cluster, &proposed);
     }

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn a_missing_line_of_the_head_is_named() {
         let without = parse(&format!("{HEAD}\ndiff --git a/x b/x\n"));
         assert_eq!(without, Err("its head has no `Within:`".to_owned()));
         let vague = parse(&format!("{HEAD}Within: soon\n\ndiff --git a/x b/x\n")).unwrap_err();

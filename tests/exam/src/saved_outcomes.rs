@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_exam_resume_where_it_stopped() {
+    fn an_exam_resumes_where_it_stopped() {
         let folder = std::env::temp_dir().join(format!("wavetank-exam-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let patch = folder.join("b.patch");

@@ -13,7 +13,7 @@ pub(super) struct Backend {
     pub(super) syncs: Syncs,
 }
 
-/// What becomes of a database's syncs.
+/// The treatment of a database's syncs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Syncs {
     /// They are carried out.

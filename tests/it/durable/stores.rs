@@ -23,9 +23,9 @@ use wavetank_sim::plan::rng::{Domain, Draw, Ratio, Stream};
 const LOG: &str = "raft.redb";
 const RETAIN: usize = 2;
 
-/// How often a snapshot that is kept meets with trouble.
+/// The chance that writing a snapshot meets a fault of the device.
 const SNAPSHOT_TROUBLE: Ratio = Ratio::new(1, 30);
-/// How often the power fails once more while a server starts.
+/// The chance that the power fails again while a server starts.
 const FAILS_AGAIN: Ratio = Ratio::new(1, 4);
 
 /// The stores of one server.
@@ -35,10 +35,10 @@ pub(super) struct Durable {
     syncs: Syncs,
     open: Option<Open>,
     reported: Storage<InmemStore, InmemStore>,
-    /// Writes of which it is not known whether they are there.
+    /// Writes that may or may not be on the device.
     doubtful: Vec<Write>,
     chance: Stream,
-    /// What the last group of writes took.
+    /// The number of device operations of the last group of writes.
     operations: u64,
     is_calm: bool,
 }
@@ -123,7 +123,7 @@ impl Durable {
         written
     }
 
-    /// What was under way goes on until the device stops.
+    /// Continues the jobs that were under way until the device stops.
     fn go_on(
         &mut self,
         jobs: Vec<StoreJob>,
@@ -180,7 +180,7 @@ impl Durable {
         }
     }
 
-    /// Which of the doubtful writes are there: all or none.
+    /// Returns the doubtful writes if they are on the device, which must have all of them or none.
     fn settle_doubts(&mut self) -> Vec<Write> {
         let doubtful = std::mem::take(&mut self.doubtful);
         let open = self.open.as_ref().expect(OPEN);
@@ -232,7 +232,7 @@ impl Stores for Durable {
         let known = self.open().newest();
         if self.doubtful.is_empty() {
             self.arm(&[Trouble::Stop]);
-            // That it ended is told by what is there afterwards.
+            // The contents of the store show afterwards whether it ended.
             let _ = self.go_on(jobs, capture, &mut durable);
         }
         self.restart();
@@ -269,7 +269,7 @@ impl Stores for Durable {
         load_snapshot(&open.snapshots.store, last, load)
     }
 
-    /// What goes wrong with this device goes wrong by itself.
+    /// No fault strikes from outside: this device draws its own.
     fn strike(&mut self, _: DiskFault, _: Draw) -> Option<Damage> {
         None
     }

@@ -1,4 +1,4 @@
-//! HashiCorp's layout, and what a bad disk does to it.
+//! HashiCorp's layout, and damaged or missing files.
 
 use super::*;
 use std::fs;
@@ -52,7 +52,7 @@ fn a_snapshot_is_seen_once_it_is_closed_and_reads_back() {
 }
 
 #[test]
-fn the_directory_is_hashicorps() {
+fn the_directory_has_the_layout_of_hashicorp() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = FileSnapshotStore::new(directory.path(), 1).unwrap();
     take(&mut store, 3, 10, b"state");
@@ -79,7 +79,7 @@ fn a_sink_that_is_dropped_leaves_nothing_and_a_crash_only_until_the_next_start()
 }
 
 #[test]
-fn the_newest_are_kept_and_a_term_goes_before_an_index() {
+fn the_newest_snapshots_are_kept_by_term_and_then_index() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = FileSnapshotStore::new(directory.path(), 2).unwrap();
     for (term, index) in [(5, 100), (36, 7), (1, 900), (5, 101)] {
@@ -91,7 +91,7 @@ fn the_newest_are_kept_and_a_term_goes_before_an_index() {
 }
 
 #[test]
-fn two_of_the_same_entry_get_two_names() {
+fn two_snapshots_of_one_entry_get_two_names() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = FileSnapshotStore::new(directory.path(), 9).unwrap();
     for _ in 0..5 {
@@ -117,7 +117,7 @@ fn a_changed_byte_a_missing_end_and_a_missing_file_are_noticed() {
 }
 
 #[test]
-fn nobody_starts_with_less_than_a_snapshot_whose_description_is_damaged() {
+fn a_damaged_description_of_the_newest_snapshot_stops_a_start() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = FileSnapshotStore::new(directory.path(), 2).unwrap();
     take(&mut store, 1, 4, b"state");
@@ -152,7 +152,7 @@ fn a_path_that_is_no_directory_is_refused() {
 }
 
 #[test]
-fn the_one_closed_last_can_be_opened_though_newer_ones_are_there() {
+fn the_snapshot_closed_last_can_be_opened_although_newer_ones_exist() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = FileSnapshotStore::new(directory.path(), 1).unwrap();
     take(&mut store, 1, 10, b"state");

@@ -1,23 +1,23 @@
-//! A file whose new room is written before it is used.
+//! A file that is filled with zeros ahead of its use.
 //!
-//! A file that grows has no blocks yet where it is new. The first write there makes the file system
-//! give it some and note that in its journal, and the sync waits for the journal, in which everybody
-//! else's files stand too. A sync of what was written before is the bytes alone.
+//! The new part of a growing file has no blocks yet. The first write there makes the file system
+//! allocate blocks and note them in its journal, and the sync then waits for the journal, which other
+//! files share. A sync of a part that was written before waits for its bytes alone.
 
 use redb::{BackendError, StorageBackend};
 use std::io;
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
 
-/// How much is written ahead. One group in hundreds waits some milliseconds for it; the others do
-/// not wait for the journal, which may be much longer where others write to the same disk.
+/// How many bytes are written ahead. One group in hundreds waits some milliseconds for it; the others
+/// do not wait for the journal, which may take much longer if other programs use the same disk.
 const STRETCH: u64 = 4 << 20;
-/// How much of that at a time.
+/// The size of one write of zeros.
 const PIECE: usize = 64 << 10;
 
-/// Writes zeros ahead of whoever writes.
+/// A backend that writes zeros ahead of the writes of redb.
 ///
-/// Nothing was written at or beyond `reserved` since the room there came to be: zeros hide nothing.
+/// Nothing was written at or beyond `reserved` since the file has that length: zeros overwrite no data.
 #[derive(Debug)]
 pub(super) struct Preallocated<B> {
     ground: B,
@@ -26,18 +26,18 @@ pub(super) struct Preallocated<B> {
 }
 
 impl<B: StorageBackend> Preallocated<B> {
-    /// What is there already stays as it is.
+    /// The existing part of the file stays as it is.
     pub(super) fn new(ground: B) -> io::Result<Self> {
         let reserved = Mutex::new(ground.len()?);
         Ok(Self { ground, reserved, zeros: vec![0; PIECE].into() })
     }
 
     fn reserved(&self) -> MutexGuard<'_, u64> {
-        self.reserved.lock().expect("nobody panics with the mark in hand")
+        self.reserved.lock().expect("no code panics while it holds the mark")
     }
 
-    /// Fills the room ahead of a write from `begin` to `end`. That there is none left is no failure
-    /// yet: the write may need less.
+    /// Writes zeros ahead of a write from `begin` to `end`. A full device is no failure yet: the write
+    /// may need less.
     fn preallocate(&self, reserved: &mut u64, begin: u64, end: u64) -> io::Result<()> {
         let from = if begin <= *reserved + STRETCH { *reserved } else { begin };
         let upto = (end + STRETCH).min(self.ground.len()?);

@@ -1,4 +1,4 @@
-//! The store as its users meet it, and as it meets bad disks.
+//! The store in normal use and on bad disks.
 
 use super::*;
 use redb::backends::InMemoryBackend;
@@ -20,7 +20,7 @@ fn bounds(store: &RedbStore) -> (u64, u64) {
 }
 
 #[test]
-fn what_was_written_is_there_after_opening_again() {
+fn written_data_is_there_after_reopening() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("deep/er/raft.redb");
     let mut store = RedbStore::open(&path).unwrap();
@@ -91,7 +91,7 @@ fn ranges_are_dropped_from_either_end() {
 }
 
 #[test]
-fn what_is_cut_off_is_given_back() {
+fn space_of_removed_entries_is_used_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("raft.redb");
     let mut store = RedbStore::open(&path).unwrap();
@@ -218,7 +218,7 @@ impl StorageBackend for Failing {
 }
 
 #[test]
-fn a_full_and_a_broken_disk_are_told_apart() {
+fn a_full_and_a_broken_disk_give_different_errors() {
     for (kind, expected) in
         [(io::ErrorKind::StorageFull, StoreErrorKind::Full), (io::ErrorKind::Other, StoreErrorKind::Io)]
     {

@@ -1,5 +1,5 @@
-//! Whole messages off a stream, with bounds on their length, on how long one may take to come,
-//! and on how many large ones come at a time.
+//! Reads whole messages from a stream, with limits on their length, on the time that one may take,
+//! and on the number of large ones at a time.
 
 use super::Shared;
 use crate::wire::{Scan, WireError};
@@ -10,16 +10,16 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-/// What a connection may gather without asking.
+/// The size up to which a message needs no permit for large messages.
 const SMALL: usize = 1 << 20;
 const STEP: usize = 16 << 10;
 
-/// Reads messages off `io`.
+/// Reads messages from `io`.
 #[derive(Debug)]
 pub(super) struct Frames<R> {
     io: R,
     buffer: Vec<u8>,
-    /// Where the next message begins.
+    /// The offset of the next message.
     at: usize,
     limit: u64,
     timeout: Duration,
@@ -27,10 +27,10 @@ pub(super) struct Frames<R> {
     permit: Option<OwnedSemaphorePermit>,
 }
 
-/// Why there is no next message.
+/// The reason why there is no next message.
 #[derive(Debug)]
 pub(super) enum FrameError {
-    /// What came is no message.
+    /// The bytes are no message.
     Wire(WireError),
     /// The connection failed.
     Io(io::Error),
@@ -74,7 +74,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
     }
 
     /// The next call; `None` if the peer has hung up after the last one. The first must come
-    /// within `first`, if that is given; later ones whenever they like.
+    /// within `first`, if that is given; later ones at any time.
     pub(super) async fn request(&mut self, first: Option<Duration>) -> Result<Option<&[u8]>, FrameError> {
         let until = first.map(|first| Instant::now() + first);
         self.message(Scan::request(self.limit), until).await
@@ -104,7 +104,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
     }
 
-    /// Exactly `length` bytes that belong to no message.
+    /// Reads exactly `length` bytes that belong to no message.
     pub(super) async fn raw(&mut self, length: usize) -> Result<Vec<u8>, FrameError> {
         let there = length.min(self.buffer.len() - self.at);
         let mut bytes = Vec::with_capacity(length);
@@ -117,7 +117,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         Ok(bytes)
     }
 
-    /// Returns when something comes, or the peer hangs up (zero), while nothing is expected.
+    /// Returns when bytes arrive although none are expected, or the peer hangs up (zero).
     pub(super) async fn idle(&mut self) -> Result<usize, FrameError> {
         if self.at < self.buffer.len() { Ok(self.buffer.len() - self.at) } else { self.fill(None).await }
     }
@@ -137,7 +137,7 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
     }
 
-    /// Forgets what was read, and gives back the room of a large message.
+    /// Drops the bytes that were read, and the permit of a large message.
     fn settle(&mut self) {
         self.buffer.drain(..self.at);
         self.at = 0;

@@ -1,4 +1,4 @@
-//! The called side: calls off a connection, answers back in the order of the calls.
+//! The called side: it reads calls from a connection and sends answers in the order of the calls.
 
 use super::super::{Arrival, Local, Replier};
 use super::frames::{FrameError, Frames};
@@ -14,13 +14,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use wavetank_raft::{Dialect, InstallSnapshot, InstallSnapshotResponse, Request, Response, ServerId};
 
-/// Calls of one connection that wait for their answers.
+/// The most calls of one connection that may wait for an answer.
 const UNANSWERED: usize = 64;
-/// Bytes of a snapshot that are handed over at a time.
+/// The size of the pieces of a snapshot that the server gets.
 const PIECE: u64 = 256 << 10;
-/// Bytes of answers that are gathered before they are written.
+/// The most bytes of answers in one write.
 const GATHERED: usize = 64 << 10;
-/// What HashiCorp's servers say to a version that they do not speak.
+/// The text with which HashiCorp's servers refuse a version that they do not speak.
 const UNSUPPORTED: &str = "operation not supported with current protocol version";
 
 /// An answer that a call waits for.
@@ -35,7 +35,7 @@ enum Awaited {
     Refusal(String),
 }
 
-/// Why a connection ends before its peer hangs up.
+/// The reason why this side ends a connection.
 enum Broken {
     Frame(FrameError),
     Gone,
@@ -62,11 +62,11 @@ impl From<Gone> for Broken {
     }
 }
 
-/// Takes connections until the transport is closed.
+/// Accepts connections until the transport is closed.
 pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     const SHORTEST: Duration = Duration::from_millis(5);
     const LONGEST: Duration = Duration::from_secs(1);
-    let room = Arc::new(Semaphore::new(shared.limits.connections));
+    let connections = Arc::new(Semaphore::new(shared.limits.connections));
     let mut pause = SHORTEST;
     loop {
         let accepted = tokio::select! {
@@ -76,7 +76,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         match accepted {
             Ok((stream, peer)) => {
                 pause = SHORTEST;
-                match room.clone().try_acquire_owned() {
+                match connections.clone().try_acquire_owned() {
                     Ok(permit) => {
                         let shared = shared.clone();
                         tokio::spawn(async move {
@@ -100,7 +100,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, shared: &Shared) {
-    // Without it answers are late, and that is all.
+    // A failure only delays answers.
     let _ = stream.set_nodelay(true);
     let accepting = tokio::time::timeout(shared.timeout, shared.security.accept(stream)).await;
     let ((reader, writer), caller) = match accepting.map_err(std::io::Error::from).flatten() {
@@ -155,8 +155,8 @@ async fn read_calls<R: AsyncRead + Unpin>(
     Ok(())
 }
 
-/// Why calls with that header are not listened to, if they are not. Somebody who takes this server
-/// for another has an old address, or belongs to another cluster.
+/// The reason to refuse calls with this header, if there is one. A caller that means another server
+/// has an old address, or belongs to another cluster.
 fn refusal(header: &Header, caller: &Caller, local: &Local) -> Option<String> {
     if !header.is_spoken(local.protocol_version) {
         return Some(UNSUPPORTED.to_owned());
@@ -172,7 +172,7 @@ fn refusal(header: &Header, caller: &Caller, local: &Local) -> Option<String> {
     Some(format!("this is {}, not {other}", local.id))
 }
 
-/// Gives the server a call and says where its answer will come.
+/// Hands the server a call, and returns the receiver of its answer.
 async fn hand_over(
     header: Header,
     request: Request,
@@ -187,9 +187,9 @@ async fn hand_over(
     Ok(awaited)
 }
 
-/// One call with all the bytes of a snapshot becomes many calls with a piece each, the next when
-/// the last is answered. After a refusal the rest is read and forgotten, as HashiCorp's senders
-/// listen only at the end.
+/// One call with all the bytes of a snapshot becomes many calls with a piece each. The next one
+/// follows when the last one is answered. After a refusal the rest is read and discarded, since
+/// HashiCorp's senders read the answer only at the end.
 async fn install_snapshot<R: AsyncRead + Unpin>(
     frames: &mut Frames<R>,
     header: Header,
@@ -218,14 +218,14 @@ async fn install_snapshot<R: AsyncRead + Unpin>(
     }
     let (answer, awaited) = oneshot::channel();
     if let Some(Some(response)) = last {
-        // Its receiver is in hand.
+        // Its receiver still exists here.
         let _ = answer.send(response);
     }
     Ok(awaited)
 }
 
-/// Answers in the order of the calls. A call that the server leaves without one is refused in
-/// words, so that those behind it are not held up.
+/// Sends answers in the order of the calls. A call that the server leaves without an answer is refused
+/// with a text, so that the calls behind it need not wait.
 async fn write_answers<W: AsyncWrite + Unpin>(
     mut writer: W,
     mut waiting: mpsc::Receiver<Waiting>,
@@ -235,7 +235,7 @@ async fn write_answers<W: AsyncWrite + Unpin>(
     while let Some(next) = waiting.recv().await {
         write_answer(next, shared, &mut bytes).await;
         while let Ok(mut next) = waiting.try_recv() {
-            // What is there is not held back by what is not.
+            // Finished answers are written before this one is waited for.
             let is_held_up = !next.is_there() || GATHERED <= bytes.len();
             if is_held_up && flush(&mut writer, &mut bytes, shared).await.is_err() {
                 return;
@@ -259,7 +259,7 @@ async fn flush<W: AsyncWrite + Unpin>(
 }
 
 impl Waiting {
-    /// Whether the answer is there already.
+    /// True if the answer has arrived.
     fn is_there(&mut self) -> bool {
         match &mut self.answer {
             Awaited::Response(receiver) => !receiver.is_empty() || receiver.is_terminated(),
@@ -282,7 +282,8 @@ async fn write_answer(waiting: Waiting, shared: &Shared, bytes: &mut Vec<u8>) {
     }
 }
 
-/// HashiCorp's servers introduce themselves in these answers and not in those.
+/// The header of an answer. HashiCorp's servers leave it empty in answers to InstallSnapshot and
+/// TimeoutNow.
 fn header_of(kind: Kind, dialect: Dialect, shared: &Shared) -> Header {
     match kind {
         Kind::AppendEntries | Kind::RequestVote | Kind::RequestPreVote => shared.local().header(dialect),

@@ -1,13 +1,13 @@
-//! The lane for snapshots: the protocol's pieces become the one long call that HashiCorp's is.
+//! The connection for snapshots: the pieces of our protocol become the one long call of HashiCorp's.
 //!
 //! A piece is answered here as soon as the socket has taken it, so that no more than one is in
-//! memory; the last one is answered by the peer. A call that was broken off begins anew.
+//! memory; the last one is answered by the peer. An interrupted call starts again.
 
 use super::super::{Arrival, Outgoing};
 use super::Gone;
 use super::frames::Frames;
-use super::link::{IDLE, Over, Pause, Peer};
-use super::stream::{Reader, Writer};
+use super::peer::{Backoff, ConnectionEnd, IDLE, Peer};
+use super::stream::{ReadHalf, WriteHalf};
 use crate::wire::{self, Kind};
 use std::io;
 use std::sync::Arc;
@@ -19,49 +19,49 @@ use wavetank_raft::{Dialect, InstallSnapshot, InstallSnapshotResponse, Request, 
 
 /// A call that is being written.
 struct Call {
-    frames: Frames<Reader>,
-    writer: Writer,
+    frames: Frames<ReadHalf>,
+    writer: WriteHalf,
     meta: Arc<SnapshotMeta>,
     position: u64,
 }
 
-/// How a piece went.
-enum Went {
-    /// The next one may follow.
-    On,
-    /// It was the last, and the snapshot is in force.
-    Through,
-    /// It was the last, and the peer did not want the snapshot.
-    Back,
+/// The result of sending a piece.
+enum PieceOutcome {
+    /// The next piece may follow.
+    Next,
+    /// It was the last piece, and the peer has installed the snapshot.
+    Installed,
+    /// It was the last piece, and the peer refused the snapshot.
+    Refused,
 }
 
-pub(super) async fn lane(mut queue: mpsc::Receiver<Outgoing>, peer: Arc<Peer>) {
+pub(super) async fn run_connection(mut queue: mpsc::Receiver<Outgoing>, peer: Arc<Peer>) {
     let mut call: Option<Call> = None;
-    let mut pause = Pause::default();
+    let mut backoff = Backoff::default();
     loop {
         let patience = if call.is_some() { peer.shared.timeout } else { IDLE };
         let next = match timeout(patience, queue.recv()).await {
             Ok(Some(next)) => next,
             Ok(None) => return,
-            // Broken off, if one was being written: nobody goes on with it.
+            // An unfinished call is dropped, since no further piece comes.
             Err(_) if call.take().is_some() => continue,
             Err(_) => return,
         };
         match piece(&mut call, next, &mut queue, &peer).await {
-            Ok(Went::On) => {}
-            Ok(Went::Through) => pause.connected(&peer.address),
-            // It will be sent again, whole; not at once.
-            Ok(Went::Back) => pause.wait().await,
-            Err(Over::Done) => return,
-            Err(Over::Lost(error)) => {
+            Ok(PieceOutcome::Next) => {}
+            Ok(PieceOutcome::Installed) => backoff.connected(&peer.address),
+            // The whole snapshot will be sent again, but not at once.
+            Ok(PieceOutcome::Refused) => backoff.wait().await,
+            Err(ConnectionEnd::Done) => return,
+            Err(ConnectionEnd::Lost(error)) => {
                 call = None;
-                pause.lost(&peer.address, &error);
-                pause.wait().await;
+                backoff.lost(&peer.address, &error);
+                backoff.wait().await;
             }
-            Err(Over::Foreign(error)) => {
+            Err(ConnectionEnd::Foreign(error)) => {
                 call = None;
                 tracing::warn!(address = %peer.address, %error, "the peer does not speak the protocol");
-                pause.wait().await;
+                backoff.wait().await;
             }
         }
     }
@@ -72,37 +72,38 @@ async fn piece(
     next: Outgoing,
     queue: &mut mpsc::Receiver<Outgoing>,
     peer: &Peer,
-) -> Result<Went, Over> {
-    let Request::InstallSnapshot(install) = &next.request else { return Ok(Went::On) };
+) -> Result<PieceOutcome, ConnectionEnd> {
+    let Request::InstallSnapshot(install) = &next.request else { return Ok(PieceOutcome::Next) };
     if call.as_ref().is_some_and(|call| call.meta != install.meta) {
         *call = None;
     }
     if install.meta.configuration.is_joint() && !peer.is_ours() {
-        // It would lose half of the membership. Lost until heartbeats have shown who it is.
-        return Ok(Went::On);
+        // A HashiCorp server would drop half of the configuration. The piece is lost until heartbeats
+        // have shown the peer's dialect.
+        return Ok(PieceOutcome::Next);
     }
     if call.is_none() && install.offset == 0 {
         *call = Some(Call::begin(install, peer).await?);
     }
     let Some(current) = call.as_mut().filter(|call| install.offset <= call.position) else {
-        // There is no call, or a hole in it: from the beginning.
+        // There is no call, or a piece is missing: start from the beginning.
         *call = None;
         return answer(&next, false, 0, peer).await;
     };
     if install.offset < current.position {
-        // Asked again while its answer was on the way.
+        // The piece was sent again while its answer was on the way.
         return answer(&next, true, current.position, peer).await;
     }
     current.write(install, peer).await?;
     if !install.done {
         return answer(&next, true, current.position, peer).await;
     }
-    let Some(finished) = call.take() else { return Ok(Went::On) };
+    let Some(finished) = call.take() else { return Ok(PieceOutcome::Next) };
     finished.finish(next, queue, peer).await
 }
 
 impl Call {
-    async fn begin(install: &InstallSnapshot, peer: &Peer) -> Result<Self, Over> {
+    async fn begin(install: &InstallSnapshot, peer: &Peer) -> Result<Self, ConnectionEnd> {
         let (reader, mut writer) = peer.shared.connect(&peer.id, &peer.address).await?;
         let mut bytes = Vec::new();
         let header = peer.header(Dialect::Wavetank);
@@ -112,7 +113,7 @@ impl Call {
         Ok(Self { frames, writer, meta: install.meta.clone(), position: 0 })
     }
 
-    async fn write(&mut self, install: &InstallSnapshot, peer: &Peer) -> Result<(), Over> {
+    async fn write(&mut self, install: &InstallSnapshot, peer: &Peer) -> Result<(), ConnectionEnd> {
         let end = install.offset + install.data.len() as u64;
         let is_whole = end == self.meta.size;
         // More or fewer bytes than announced would be read as the next call.
@@ -126,19 +127,19 @@ impl Call {
         Ok(())
     }
 
-    /// Waits for the peer's word, and gives it to all who have asked meanwhile.
+    /// Waits for the peer's answer, and answers all calls that came meanwhile with it.
     async fn finish(
         mut self,
         last: Outgoing,
         queue: &mut mpsc::Receiver<Outgoing>,
         peer: &Peer,
-    ) -> Result<Went, Over> {
+    ) -> Result<PieceOutcome, ConnectionEnd> {
         let until = Instant::now() + patience(peer.shared.timeout, self.meta.size);
         let bytes = self.frames.reply(until).await?;
         let bytes = bytes.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
         let answered = match wire::decode_reply(Kind::InstallSnapshot, bytes)? {
             Ok((_, Response::InstallSnapshot(answered))) => answered,
-            Ok((_, _)) => return Ok(Went::Back),
+            Ok((_, _)) => return Ok(PieceOutcome::Refused),
             Err(words) => return Err(io::Error::other(words).into()),
         };
         let next_offset = if answered.success { self.meta.size } else { 0 };
@@ -147,22 +148,27 @@ impl Call {
         while let Ok(again) = queue.try_recv() {
             deliver(&again, response.clone(), peer).await?;
         }
-        Ok(if answered.success { Went::Through } else { Went::Back })
+        Ok(if answered.success { PieceOutcome::Installed } else { PieceOutcome::Refused })
     }
 }
 
-/// HashiCorp's: the timeout once for every 256 KiB, and at least once.
+/// HashiCorp's rule: the timeout once for every 256 KiB, and at least once.
 fn patience(timeout: Duration, size: u64) -> Duration {
     const SCALE: u64 = 256 << 10;
     timeout.saturating_mul(u32::try_from(size / SCALE).unwrap_or(u32::MAX).max(1))
 }
 
-async fn answer(call: &Outgoing, success: bool, next_offset: u64, peer: &Peer) -> Result<Went, Over> {
+async fn answer(
+    call: &Outgoing,
+    success: bool,
+    next_offset: u64,
+    peer: &Peer,
+) -> Result<PieceOutcome, ConnectionEnd> {
     if let Some(term) = call.request.term() {
         let response = Response::InstallSnapshot(InstallSnapshotResponse { term, success, next_offset });
         deliver(call, response, peer).await?;
     }
-    Ok(Went::On)
+    Ok(PieceOutcome::Next)
 }
 
 async fn deliver(call: &Outgoing, response: Response, peer: &Peer) -> Result<(), Gone> {

@@ -1,4 +1,4 @@
-//! A connection, in the clear or through TLS.
+//! A connection, over plain TCP or TLS.
 
 #[cfg(feature = "tls")]
 use super::super::tls::{Identity, Tls};
@@ -9,32 +9,32 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use wavetank_raft::ServerId;
 
-/// What comes.
-pub(super) type Reader = Box<dyn AsyncRead + Send + Unpin>;
-/// What goes.
-pub(super) type Writer = Box<dyn AsyncWrite + Send + Unpin>;
+/// The half of a connection that is read.
+pub(super) type ReadHalf = Box<dyn AsyncRead + Send + Unpin>;
+/// The half of a connection that is written.
+pub(super) type WriteHalf = Box<dyn AsyncWrite + Send + Unpin>;
 
-/// How connections are kept from others, if they are.
+/// The protection of connections.
 #[derive(Debug, Default)]
 pub(super) struct Security {
     #[cfg(feature = "tls")]
     pub(super) tls: OnceLock<Tls>,
 }
 
-/// Who is at the other end of a connection that was taken.
+/// What is known of the peer of an accepted connection.
 #[derive(Debug)]
 pub(super) enum Caller {
-    /// Whoever it says.
+    /// Without TLS: it may be any server.
     Anybody,
-    /// Whom its certificate names.
+    /// The server that its certificate names.
     #[cfg(feature = "tls")]
     Known(Identity),
 }
 
 impl Security {
-    /// A connection to `id`, and to nobody else if that can be seen.
+    /// Opens a connection to `id`. With TLS, any other server is refused.
     #[cfg_attr(not(feature = "tls"), expect(clippy::unused_async, reason = "there is nothing to agree on"))]
-    pub(super) async fn call(&self, stream: TcpStream, id: &ServerId) -> io::Result<(Reader, Writer)> {
+    pub(super) async fn call(&self, stream: TcpStream, id: &ServerId) -> io::Result<(ReadHalf, WriteHalf)> {
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls.get() {
             let (reader, writer) = tokio::io::split(tls.call(stream, id).await?);
@@ -45,9 +45,9 @@ impl Security {
         Ok(in_the_clear(stream))
     }
 
-    /// A connection from somebody.
+    /// Accepts a connection.
     #[cfg_attr(not(feature = "tls"), expect(clippy::unused_async, reason = "there is nothing to agree on"))]
-    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<((Reader, Writer), Caller)> {
+    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<((ReadHalf, WriteHalf), Caller)> {
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls.get() {
             let (stream, identity) = tls.accept(stream).await?;
@@ -58,13 +58,13 @@ impl Security {
     }
 }
 
-fn in_the_clear(stream: TcpStream) -> (Reader, Writer) {
+fn in_the_clear(stream: TcpStream) -> (ReadHalf, WriteHalf) {
     let (reader, writer) = stream.into_split();
     (Box::new(reader), Box::new(writer))
 }
 
 impl Caller {
-    /// Whether it may call itself that.
+    /// True if the peer may use this name.
     pub(super) fn may_be(&self, id: Option<&ServerId>) -> bool {
         #[cfg(not(feature = "tls"))]
         let _ = id;

@@ -121,7 +121,7 @@ async fn calls_are_pipelined_and_answered_in_order() {
         assert_eq!(request, append(rpc + 1..rpc + 3));
         repliers.push((rpc, replier));
     }
-    // Answered backwards, they come forwards.
+    // The answers are given in reverse order, and arrive in the order of the calls.
     for (rpc, replier) in repliers.into_iter().rev() {
         replier.reply(appended(rpc));
     }
@@ -131,7 +131,7 @@ async fn calls_are_pipelined_and_answered_in_order() {
         let Response::AppendEntries(response) = response else { panic!() };
         assert_eq!(response.last_log, Index(rpc));
     }
-    // By now each knows the other as one of ours.
+    // Each has received the other's dialect by now.
     one.call(&two, 11, append(20..21));
     let (header, _, replier) = two.request().await;
     assert!(header.is_ours());
@@ -140,7 +140,7 @@ async fn calls_are_pipelined_and_answered_in_order() {
 }
 
 #[tokio::test]
-async fn what_hashicorps_servers_do_not_understand_waits_until_the_peer_is_known_to() {
+async fn calls_that_only_our_servers_understand_wait_until_the_peer_is_known() {
     let (mut one, mut two) = (Server::start("n1").await, Server::start("n2").await);
     let entry = Entry::new(Term(2), Index(2), Payload::Restore(vec![7; 100].into()));
     let restore = Request::AppendEntries(AppendEntries {
@@ -173,7 +173,7 @@ async fn heartbeats_do_not_wait_behind_entries() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_ignored_holds_nobody_up() {
+async fn an_ignored_call_does_not_delay_later_calls() {
     let (mut one, mut two) = (Server::start("n1").await, Server::start("n2").await);
     one.call(&two, 1, vote(5));
     drop(two.request().await);
@@ -186,7 +186,7 @@ async fn a_call_that_is_ignored_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn a_peer_that_comes_back_is_found_again() {
+async fn a_restarted_peer_is_connected_again() {
     let (mut one, two) = (Server::start("n1").await, Server::start("n2").await);
     one.call(&two, 1, vote(5));
     let address = two.transport.local_addr();
@@ -246,7 +246,7 @@ async fn a_snapshot_travels_as_one_call_and_arrives_in_pieces() {
 }
 
 #[tokio::test]
-async fn a_snapshot_that_is_not_wanted_is_refused_and_one_in_the_middle_begins_anew() {
+async fn an_unwanted_snapshot_is_refused_and_an_interrupted_one_starts_again() {
     let (mut one, mut two) = (Server::start("n1").await, Server::start("n2").await);
     one.call(&two, 1, snapshot(600_000, 300_000, 300_000));
     assert_eq!(one.response().await, (1, installed(false, 0)));
@@ -260,12 +260,12 @@ async fn a_snapshot_that_is_not_wanted_is_refused_and_one_in_the_middle_begins_a
     assert_eq!(one.response().await, (3, installed(true, 0)));
 }
 
-/// A connection that speaks for itself.
+/// A raw connection to a server.
 async fn raw(server: &Server) -> TcpStream {
     TcpStream::connect(server.transport.local_addr().as_str()).await.unwrap()
 }
 
-/// Whether the server hangs up without a word.
+/// True if the server closes the connection without an answer.
 async fn is_closed(mut stream: TcpStream) -> bool {
     let mut bytes = Vec::new();
     let reading = tokio::time::timeout(TIMEOUT * 3, stream.read_to_end(&mut bytes)).await;
@@ -299,7 +299,7 @@ async fn a_go_server_sees_hashicorps_bytes_and_no_others() {
 }
 
 #[tokio::test]
-async fn a_version_that_is_not_spoken_is_refused_in_hashicorps_words() {
+async fn an_unsupported_version_is_refused_with_the_text_of_hashicorp() {
     let one = Server::start("n1").await;
     let mut stream = raw(&one).await;
     for version in [1, 4] {
@@ -315,7 +315,7 @@ async fn a_version_that_is_not_spoken_is_refused_in_hashicorps_words() {
 }
 
 #[tokio::test]
-async fn who_takes_this_server_for_another_is_told_and_so_is_who_has_its_name() {
+async fn calls_meant_for_another_server_are_refused() {
     let mut one = Server::start("n1").await;
     let named = |id: &str, to: &str| {
         let header = Header { id: Some(id.into()), to: Some(to.into()), ..header(3) };
@@ -343,7 +343,7 @@ async fn who_takes_this_server_for_another_is_told_and_so_is_who_has_its_name() 
     }
     assert!(one.is_quiet().await, "nothing of it reaches the server");
 
-    // Whoever calls by an old address hears nothing either.
+    // A call to an old address gets no answer either.
     let two = Server::start("n2").await;
     let address = one.transport.local_addr();
     two.transport.send(Outgoing { to: "n7".into(), address, rpc: RpcId(1), request: vote(5) });
@@ -353,7 +353,7 @@ async fn who_takes_this_server_for_another_is_told_and_so_is_who_has_its_name() 
 }
 
 #[tokio::test]
-async fn a_peer_without_pre_votes_counts_as_giving_its_own() {
+async fn a_peer_without_pre_votes_counts_as_granting_one() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address: ServerAddress = listener.local_addr().unwrap().to_string().into();
     let mut one = Server::start("n1").await;
@@ -370,14 +370,14 @@ async fn a_peer_without_pre_votes_counts_as_giving_its_own() {
 }
 
 #[tokio::test]
-async fn hostile_bytes_close_their_connection_and_disturb_nobody() {
+async fn hostile_bytes_close_only_their_own_connection() {
     let limits = Limits { message_bytes: 1 << 16, ..Limits::default() };
     let mut one = Server::with("n1", "127.0.0.1:0", limits).await;
     let two = Server::start("n2").await;
     let endless = [&[0, 0x81, 0xdb, 0xff, 0xff, 0xff, 0xff][..], &vec![b'a'; 1 << 17]].concat();
     for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[9; 100], &[0, 0xdf, 0xff, 0xff, 0xff, 0xff], &endless] {
         let mut stream = raw(&one).await;
-        // The server may hang up before it has all of it.
+        // The server may close the connection before it has read everything.
         let _ = stream.write_all(bytes).await;
         let mut rest = Vec::new();
         let reading = stream.read_to_end(&mut rest);
@@ -393,7 +393,7 @@ async fn hostile_bytes_close_their_connection_and_disturb_nobody() {
 }
 
 #[tokio::test]
-async fn connections_are_counted() {
+async fn the_number_of_connections_is_limited() {
     let limits = Limits { connections: 2, ..Limits::default() };
     let one = Server::with("n1", "127.0.0.1:0", limits).await;
     let _held = [raw(&one).await, raw(&one).await];
@@ -405,7 +405,7 @@ async fn connections_are_counted() {
 }
 
 #[tokio::test]
-async fn a_thousand_random_frames_leave_it_standing() {
+async fn a_transport_survives_a_thousand_random_frames() {
     let mut one = Server::start("n1").await;
     let mut state = 1_u64;
     let mut random = move || {

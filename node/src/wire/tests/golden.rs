@@ -7,13 +7,13 @@ use super::{hex, unhex};
 use std::sync::Arc;
 use wavetank_raft::*;
 
-/// Both ways: what the bytes say, and the bytes that say it.
+/// Decodes the bytes to the message, and encodes the message to the bytes.
 #[track_caller]
 fn both<'i, T: Field<'i> + PartialEq + core::fmt::Debug>(message: &T, golden: &'i [u8]) {
     let mut out = Vec::new();
-    message.put(&mut Writer::new(&mut out));
+    message.put(&mut Packer::new(&mut out));
     assert_eq!(hex(&out), hex(golden));
-    let mut input = Reader::new(golden);
+    let mut input = Unpacker::new(golden);
     assert_eq!(&T::get(&mut input).unwrap(), message);
     input.end().unwrap();
 }
@@ -151,7 +151,7 @@ fn a_snapshot_of_the_old_kind() {
         "8ca441646472a46b796c65ad436f6e66696775726174696f6ec0b2436f6e66696775726174696f6e496e64657800a24944c0ac4c6173744c6f67496e64657864ab4c6173744c6f675465726d09a64c6561646572c0a55065657273a9626c616820626c6168af50726f746f636f6c56657273696f6e00a453697a650aaf536e617073686f7456657273696f6e00a45465726d0a",
     );
     both(&install, &golden);
-    // Its peers are none, which is refused and no panic.
+    // Its list of peers is empty, which is refused without a panic.
     let mut call = vec![2];
     call.extend_from_slice(&golden);
     assert!(decode_request(&call).is_err());
@@ -186,7 +186,7 @@ fn pre_votes() {
 }
 
 #[test]
-fn a_call_to_campaign() {
+fn a_timeout_now_call() {
     request(
         &n1(),
         &Request::TimeoutNow(TimeoutNow { term: None }),
@@ -250,7 +250,7 @@ fn peers_of_the_first_protocol_become_a_membership() {
         let peers = unhex("92a26131a26132");
         let log = Log { index: 1, term: 1, kind, data: Data(Some(peers.into())), ..Log::default() };
         let mut out = Vec::new();
-        log.put(&mut Writer::new(&mut out));
+        log.put(&mut Packer::new(&mut out));
         let Payload::Configuration(configuration) = decode_entry(&out).unwrap().payload else { panic!() };
         assert_eq!(configuration.servers(), [Member::voter("a1", "a1"), Member::voter("a2", "a2")]);
     }
@@ -271,7 +271,7 @@ fn signed_sizes_take_signed_forms() {
         both(&value, &unhex(golden));
     }
     // Before its version 2, HashiCorp's codec wrote unsigned forms into the same fields.
-    assert_eq!(i64::get(&mut Reader::new(&unhex("ce00011170"))), Ok(70_000));
+    assert_eq!(i64::get(&mut Unpacker::new(&unhex("ce00011170"))), Ok(70_000));
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn numbers_take_the_shortest_form() {
 }
 
 #[test]
-fn a_refusal_in_words() {
+fn a_refusal_with_a_text() {
     let mut out = Vec::new();
     encode_refusal("node is not the leader", &mut out);
     assert_eq!(hex(&out), format!("b6{}c0", hex(b"node is not the leader")));

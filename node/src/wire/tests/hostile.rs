@@ -1,4 +1,4 @@
-//! Bytes from anybody.
+//! Hostile bytes.
 
 use super::super::*;
 use super::unhex;
@@ -8,7 +8,7 @@ use wavetank_raft::{AppendEntries, Entry, Index, LogId, Payload, Term};
 
 const LIMIT: u64 = 1 << 20;
 
-/// A call to begin from.
+/// A valid call, to be changed.
 fn call() -> Vec<u8> {
     let header = Header {
         protocol_version: 3,
@@ -93,7 +93,7 @@ fn a_string_that_never_ends_is_refused_at_the_limit() {
 }
 
 #[test]
-fn nesting_however_deep_is_passed_over() {
+fn nesting_of_any_depth_is_skipped() {
     let mut deep = unhex("0081a3457973");
     deep.extend(core::iter::repeat_n(0x91, 500_000));
     deep.push(0xc0);
@@ -109,7 +109,7 @@ fn names_that_are_no_text_or_too_long_are_refused() {
 }
 
 #[test]
-fn numbers_that_leave_no_room_to_count_on_are_refused() {
+fn numbers_near_the_maximum_are_refused() {
     // {"Term": ..} of each kind, at the limit and above it.
     for kind in ["00", "01", "03", "04"] {
         let at = |number: &str| decode_request(&unhex(&format!("{kind}81a45465726dcf{number}")));

@@ -1,4 +1,4 @@
-//! What is said between servers that know each other to be ours.
+//! Messages in our dialect.
 
 use super::super::*;
 use super::hex;

@@ -1,4 +1,4 @@
-//! Servers with certificates, and those who have none, or another's.
+//! Servers with certificates, without one, and with one of another server.
 
 use super::super::super::{Tls, TlsError};
 use super::*;
@@ -7,7 +7,7 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Who gives certificates to the servers of a cluster.
+/// The authority that issues certificates to the servers of a cluster.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -47,7 +47,7 @@ impl Log {
         tracing::subscriber::set_default(subscriber)
     }
 
-    /// Waits until each of these was said.
+    /// Waits until each of these was logged.
     async fn says(&self, words: &[&str]) {
         let all = async {
             loop {
@@ -114,7 +114,7 @@ async fn a_server_of_another_authority_is_refused_on_both_sides() {
 }
 
 #[tokio::test]
-async fn whoever_is_somebody_else_is_hung_up_on() {
+async fn a_peer_with_another_name_is_disconnected() {
     let log = Log::default();
     let _listening = log.listen();
     let authority = Authority::new();
@@ -143,7 +143,7 @@ async fn plain_text_is_refused_on_both_sides() {
 }
 
 #[tokio::test]
-async fn who_says_nothing_in_a_handshake_does_not_keep_a_connection() {
+async fn a_silent_handshake_does_not_keep_a_connection() {
     let one = secured("n1", Authority::new().tls("n1")).await;
     assert!(is_closed(raw(&one).await).await);
 }

@@ -1,0 +1,155 @@
+//! The peer at the other end of the connections, and how a connection to it ends and begins again.
+
+use super::super::Arrival;
+use super::frames::FrameError;
+use super::{Gone, NO_ANSWER, Shared};
+use crate::wire::{Header, WireError};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Duration;
+use wavetank_raft::{Dialect, NodeId, ServerAddress, ServerId};
+
+/// After this time without a call to a peer, its connections are closed.
+pub(super) const IDLE: Duration = Duration::from_secs(120);
+
+/// The server at the other end of the connections.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) id: ServerId,
+    pub(super) address: ServerAddress,
+    pub(super) shared: Arc<Shared>,
+    /// The dialect that it speaks, once it has answered.
+    speaks: AtomicU8,
+    /// The peer refuses calls, and that was logged.
+    is_refusing: AtomicBool,
+}
+
+const UNKNOWN: u8 = 0;
+const HASHICORPS: u8 = 1;
+const OURS: u8 = 2;
+
+/// Why a connection ended.
+pub(super) enum ConnectionEnd {
+    /// The peer hung up, or the connection failed.
+    Lost(io::Error),
+    /// The peer does not speak the protocol.
+    Foreign(FrameError),
+    /// Nothing more is to be sent.
+    Done,
+}
+
+impl From<FrameError> for ConnectionEnd {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::Io(error) => Self::Lost(error),
+            FrameError::Slow => Self::Lost(io::ErrorKind::TimedOut.into()),
+            FrameError::Wire(WireError::Truncated) => Self::Lost(io::ErrorKind::UnexpectedEof.into()),
+            error @ FrameError::Wire(_) => Self::Foreign(error),
+        }
+    }
+}
+
+impl From<WireError> for ConnectionEnd {
+    fn from(error: WireError) -> Self {
+        Self::Foreign(FrameError::Wire(error))
+    }
+}
+
+impl From<io::Error> for ConnectionEnd {
+    fn from(error: io::Error) -> Self {
+        Self::Lost(error)
+    }
+}
+
+impl From<Gone> for ConnectionEnd {
+    fn from(_: Gone) -> Self {
+        Self::Done
+    }
+}
+
+impl Peer {
+    pub(super) const fn new(id: ServerId, address: ServerAddress, shared: Arc<Shared>) -> Self {
+        Self { id, address, shared, speaks: AtomicU8::new(UNKNOWN), is_refusing: AtomicBool::new(false) }
+    }
+
+    /// True if it has answered in our dialect.
+    pub(super) fn is_ours(&self) -> bool {
+        self.speaks.load(Ordering::Relaxed) == OURS
+    }
+
+    /// The header of calls to it.
+    pub(super) fn header(&self, dialect: Dialect) -> Header {
+        Header { to: Some(self.id.clone()), ..self.shared.local().header(dialect) }
+    }
+
+    /// The dialect for calls to it.
+    pub(super) fn dialect(&self) -> Dialect {
+        if self.is_ours() { Dialect::Wavetank } else { Dialect::HashiCorp }
+    }
+
+    /// Notes that it answered a call, so that its next refusal is logged again.
+    pub(super) fn has_answered(&self) {
+        self.is_refusing.store(false, Ordering::Relaxed);
+    }
+
+    /// Logs that it refused a call with a text: as a warning the first time, unless it only left one
+    /// call without an answer.
+    pub(super) fn has_refused(&self, words: &str) {
+        if words == NO_ANSWER || self.is_refusing.swap(true, Ordering::Relaxed) {
+            tracing::debug!(id = %self.id, address = %self.address, words, "a call was refused");
+        } else {
+            tracing::warn!(id = %self.id, address = %self.address, words, "the peer refuses calls");
+        }
+    }
+
+    /// Notes that it answered in this dialect, and tells the server if that is new.
+    pub(super) async fn has_spoken(&self, peer: NodeId, dialect: Dialect) -> Result<(), Gone> {
+        let speaks = match dialect {
+            Dialect::Wavetank => OURS,
+            Dialect::HashiCorp => HASHICORPS,
+        };
+        if self.speaks.swap(speaks, Ordering::Relaxed) == speaks {
+            return Ok(());
+        }
+        self.shared.deliver(Arrival::Speaks { peer, dialect }).await
+    }
+}
+
+/// The pause before the next attempt: longer each time, until one works. A loss is logged once.
+pub(super) struct Backoff {
+    next: Duration,
+    pub(super) is_known: bool,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { next: Self::SHORTEST, is_known: false }
+    }
+}
+
+impl Backoff {
+    const SHORTEST: Duration = Duration::from_millis(10);
+    const LONGEST: Duration = Duration::from_secs(1);
+
+    pub(super) fn connected(&mut self, address: &ServerAddress) {
+        if self.is_known {
+            tracing::info!(%address, "connected");
+        }
+        *self = Self::default();
+    }
+
+    pub(super) fn lost(&mut self, address: &ServerAddress, error: &io::Error) {
+        if !self.is_known && error.kind() == io::ErrorKind::InvalidData {
+            tracing::warn!(%address, %error, "no connection");
+        } else if !self.is_known {
+            tracing::info!(%address, %error, "no connection");
+        }
+        self.is_known = true;
+    }
+
+    pub(super) async fn wait(&mut self) {
+        tokio::time::sleep(self.next).await;
+        self.next = (self.next * 2).min(Self::LONGEST);
+    }
+}
