@@ -424,7 +424,7 @@ impl Harness {
             | Effect::ReadFailed { request, .. }
             | Effect::TransferEnded { request, .. } => {
                 let at = self.open.iter().position(|open| *open == request);
-                self.open.remove(at.expect("one wish, one outcome"));
+                self.open.remove(at.expect("one request, one outcome"));
             }
             Effect::Store(
                 StoreJob::Fetch { .. } | StoreJob::ReadSnapshot { .. } | StoreJob::WriteSnapshot { .. },
