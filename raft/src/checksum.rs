@@ -87,7 +87,7 @@ pub fn of(bytes: &[u8]) -> u64 {
 ///
 /// # Errors
 /// When another size or checksum was announced.
-pub fn seal(announced: SnapshotMeta, size: u64, checksum: u64) -> Result<SnapshotMeta, StoreError> {
+pub fn verify(announced: SnapshotMeta, size: u64, checksum: u64) -> Result<SnapshotMeta, StoreError> {
     let damaged = |what| Err(StoreError::new(StoreErrorKind::Corrupt, what));
     if announced.size != 0 && announced.size != size {
         return damaged(format!("snapshot {}: {size} bytes of {}", announced.last, announced.size));
@@ -125,10 +125,10 @@ mod tests {
         };
         let came = Ok(meta(7, 9));
         for announced in [(0, 0), (7, 0), (0, 9), (7, 9)] {
-            assert_eq!(seal(meta(announced.0, announced.1), 7, 9), came, "{announced:?}");
+            assert_eq!(verify(meta(announced.0, announced.1), 7, 9), came, "{announced:?}");
         }
         for announced in [(6, 0), (8, 9), (0, 8), (7, 10)] {
-            let kind = seal(meta(announced.0, announced.1), 7, 9).map_err(|error| error.kind);
+            let kind = verify(meta(announced.0, announced.1), 7, 9).map_err(|error| error.kind);
             assert_eq!(kind, Err(StoreErrorKind::Corrupt), "{announced:?}");
         }
     }

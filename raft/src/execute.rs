@@ -51,7 +51,7 @@ impl Recovered {
     ///
     /// # Errors
     /// When entries that the newest snapshot included are lost.
-    pub fn reaches(&self, newest: LogId) -> Result<(), StoreError> {
+    pub fn check_covers(&self, newest: LogId) -> Result<(), StoreError> {
         if newest.index <= self.log.last().index {
             return Ok(());
         }
@@ -72,7 +72,7 @@ pub fn recover<L: LogStore, S: StableStore, N: SnapshotStore>(
     cache: u64,
 ) -> Result<Recovered, StoreError> {
     let found = storage.recover(snapshots.newest()?, cache)?;
-    found.reaches(snapshots.store.reached()?)?;
+    found.check_covers(snapshots.store.newest_end()?)?;
     Ok(found)
 }
 

@@ -156,7 +156,7 @@ pub trait SnapshotStore {
     ///
     /// # Errors
     /// When the store fails.
-    fn reached(&self) -> Result<LogId, StoreError> {
+    fn newest_end(&self) -> Result<LogId, StoreError> {
         Ok(self.list()?.first().map_or(LogId::ZERO, |meta| meta.last))
     }
 
@@ -245,8 +245,8 @@ impl<T: SnapshotStore> SnapshotStore for &mut T {
         (**self).list()
     }
 
-    fn reached(&self) -> Result<LogId, StoreError> {
-        (**self).reached()
+    fn newest_end(&self) -> Result<LogId, StoreError> {
+        (**self).newest_end()
     }
 
     fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, Self::Source), StoreError> {

@@ -17,7 +17,7 @@ mod memory;
 use memory::most_memory;
 use std::sync::Arc;
 use std::time::Instant;
-use wavetank_raft::checksum::{Checksum, seal};
+use wavetank_raft::checksum::{Checksum, verify};
 use wavetank_raft::execute::{Recovered, Snapshots, Storage, keep_snapshot, load_snapshot, recover};
 use wavetank_raft::store::inmem::InmemStore;
 use wavetank_raft::store::{
@@ -229,7 +229,7 @@ impl SnapshotStore for Ruled {
     }
 
     fn close(&mut self, sink: RuledSink) -> Result<Arc<SnapshotMeta>, StoreError> {
-        let meta = Arc::new(seal(sink.meta, sink.size, sink.checksum.finish())?);
+        let meta = Arc::new(verify(sink.meta, sink.size, sink.checksum.finish())?);
         self.0 = Some(meta.clone());
         Ok(meta)
     }

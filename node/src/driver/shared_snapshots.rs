@@ -45,8 +45,8 @@ impl<N: SnapshotStore> SnapshotStore for SharedSnapshots<N> {
         self.lock().list()
     }
 
-    fn reached(&self) -> Result<LogId, StoreError> {
-        self.lock().reached()
+    fn newest_end(&self) -> Result<LogId, StoreError> {
+        self.lock().newest_end()
     }
 
     fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, N::Source), StoreError> {

@@ -75,7 +75,7 @@ fn read<F: Fsm, D: LogDisk, N: SnapshotStore>(
     let mut machine = Machine::new(fsm);
     let snapshot = load_newest(&mut machine, &snapshots, settings)?;
     let recovered = disk.recover(snapshot, settings.log_cache_capacity)?;
-    recovered.reaches(snapshots.reached()?)?;
+    recovered.check_covers(snapshots.newest_end()?)?;
     let boot = Boot {
         entropy: Entropy(RandomState::new().build_hasher().finish()),
         incarnation: disk.next_incarnation()?,

@@ -228,7 +228,7 @@ impl<F: Files> SnapshotStore for FileSnapshotStore<F> {
     }
 
     /// Read from the names, since a `meta.json` may be unreadable.
-    fn reached(&self) -> Result<LogId, StoreError> {
+    fn newest_end(&self) -> Result<LogId, StoreError> {
         let names = self.files.dirs(&self.directory).map_err(|error| io_error(&self.directory, &error))?;
         Ok(names.iter().filter_map(|name| ends_at(name)).max().unwrap_or(LogId::ZERO))
     }

@@ -32,7 +32,7 @@ fn vote_result_by_hand(set: &BTreeSet<u64>, said: &[Option<bool>]) -> VoteResult
 /// The greatest value that more than half have reached.
 fn agreed_by_hand(set: &BTreeSet<u64>, reached: &[u64]) -> u64 {
     let is_reached = |value: &u64| set.len() < 2 * count(set, |name| *value <= reached[name]);
-    (0..=9).rev().find(is_reached).expect("everybody has reached zero")
+    (0..=9).rev().find(is_reached).expect("every voter has reached zero")
 }
 
 proptest! {

@@ -164,7 +164,7 @@ impl SnapshotStore for InmemSnapshotStore {
     }
 
     fn close(&mut self, sink: InmemSink) -> Result<Arc<SnapshotMeta>, StoreError> {
-        let meta = checksum::seal(sink.meta, sink.bytes.len() as u64, checksum::of(&sink.bytes))?;
+        let meta = checksum::verify(sink.meta, sink.bytes.len() as u64, checksum::of(&sink.bytes))?;
         let meta = Arc::new(meta);
         self.snapshots.retain(|(kept, _)| kept.last != meta.last);
         self.snapshots.push((meta.clone(), sink.bytes.into()));

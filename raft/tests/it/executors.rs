@@ -300,7 +300,7 @@ fn a_borrowed_store_forwards_all_calls() {
     assert!(!LogStore::is_in_memory(&&mut log_on_disk) && !StableStore::is_in_memory(&&mut stable_on_disk));
     let mut snapshots = Snapshots::new(&mut kept);
     assert!(snapshots.write(&meta(id(1, 2)), 0, b"state", true));
-    assert_eq!(SnapshotStore::reached(&snapshots.store), Ok(id(1, 2)));
+    assert_eq!(SnapshotStore::newest_end(&snapshots.store), Ok(id(1, 2)));
     assert_eq!(describe(snapshots.read(None, 0, 9)), "t1.i2 0 state");
     let found = recover(&mut lent, &snapshots, 9).expect("memory does not fail");
     assert_eq!((found.hard_state.term, found.log.base(), found.log.last()), (Term(2), id(1, 1), id(1, 3)));

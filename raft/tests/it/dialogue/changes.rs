@@ -87,7 +87,7 @@ fn several_members_change_through_a_joint_configuration() {
 }
 
 #[test]
-fn whoever_leaves_hears_of_it_for_a_while() {
+fn a_removed_server_still_gets_heartbeats_for_a_while() {
     let mut harness = leader();
     harness.wait();
     change(&mut harness, remove("n3"));
@@ -108,7 +108,7 @@ fn whoever_leaves_hears_of_it_for_a_while() {
 }
 
 #[test]
-fn of_whoever_comes_back_nothing_is_known() {
+fn nothing_is_known_of_a_server_that_is_added_again() {
     let mut harness = leader();
     change(&mut harness, remove("n3"));
     harness.agree();
@@ -122,7 +122,7 @@ fn of_whoever_comes_back_nothing_is_known() {
     harness.agree();
     assert_eq!(matched(&harness), Some(6));
     change(&mut harness, add_nonvoter("n4"));
-    assert_eq!(matched(&harness), Some(6), "whoever stays is known");
+    assert_eq!(matched(&harness), Some(6), "a remaining member keeps its match");
 }
 
 /// The leader does not count itself, leads until its removal is committed, and sends the commit
