@@ -20,7 +20,7 @@ use stopwatch::on_core;
 use wavetank_raft::Span;
 use wavetank_sim::check::{self, Options};
 use wavetank_sim::clients::kv::Kv;
-use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
+use wavetank_sim::clients::kv::clients::{Clients, KvPlan};
 use wavetank_sim::clients::kv::judges::{Judges, Promises};
 use wavetank_sim::plan::rng::{Ratio, Spans};
 use wavetank_sim::runner::storm_run;
@@ -99,7 +99,7 @@ fn storms(round: u64) -> Consumed {
 
 fn clients(plan: &Plan) -> Clients {
     let servers = ServerSet::first(usize::from(plan.servers));
-    Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed)
+    Clients::new(KvPlan::from(&plan.clients), servers, plan.seed)
 }
 
 fn median(run: &dyn Fn(u64) -> Consumed) -> Consumed {

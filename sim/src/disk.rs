@@ -17,9 +17,9 @@ mod stores;
 
 pub use device::{Device, DeviceCounts, Mount, OpenFile, Trouble};
 pub(crate) use memory::Memory;
-pub use stores::{Capture, Load, Part, Remains, StoreFactory, Stores};
+pub use stores::{Capture, Load, PartialWrite, Remains, StoreFactory, Stores};
 
-use crate::plan::Disks;
+use crate::plan::DiskPlan;
 use crate::plan::fault_id::Fault;
 use crate::plan::named::Counters;
 use crate::plan::rng::{Domain, Draw, Stream};
@@ -42,7 +42,7 @@ pub struct Disk {
     /// Writes that are being synced together, and those that were.
     group: Vec<Write>,
     synced: VecDeque<Write>,
-    plan: Disks,
+    plan: DiskPlan,
     streams: Streams,
     counts: Counters<Fault>,
     harms: Vec<Damage>,
@@ -54,7 +54,7 @@ pub enum Done {
     /// It is durable. Reported to the server once all that was synced with it is.
     Durable(Write),
     /// It failed, and a part of it is on the disk all the same. Nothing more will be done.
-    Failed(Option<Part>, StoreError),
+    Failed(Option<PartialWrite>, StoreError),
     /// The server is to hear this, that much later.
     Deliver(Event, Span),
 }
@@ -81,7 +81,7 @@ struct Streams {
 impl Disk {
     /// A disk with these stores on it.
     #[must_use]
-    pub fn new(seed: u64, idx: ServerIdx, plan: &Disks, stores: Box<dyn Stores>) -> Self {
+    pub fn new(seed: u64, idx: ServerIdx, plan: &DiskPlan, stores: Box<dyn Stores>) -> Self {
         let stream = |domain| Stream::new(seed, domain, u64::from(idx.0), 0);
         Self {
             stores,
@@ -219,7 +219,7 @@ impl Disk {
     }
 
     /// Changes how the disk behaves from here on; what waits already takes its time as planned.
-    pub fn become_like(&mut self, seed: u64, idx: ServerIdx, plan: Disks) {
+    pub fn become_like(&mut self, seed: u64, idx: ServerIdx, plan: DiskPlan) {
         let stream = |domain| Stream::new(seed, domain, u64::from(idx.0), 0);
         if plan.stall.is_some() {
             self.streams.stall.get_or_insert_with(|| stream(Domain::Stall));
@@ -348,7 +348,7 @@ impl Disk {
     }
 
     /// A write has failed, and nothing behind it is done.
-    fn give_up(&mut self, part: Option<Part>, error: StoreError) -> Done {
+    fn give_up(&mut self, part: Option<PartialWrite>, error: StoreError) -> Done {
         self.running = 0;
         self.group.clear();
         self.queue.clear();

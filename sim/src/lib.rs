@@ -23,7 +23,7 @@ pub use engine::world::World;
 pub use harness::{Storm, run_storms};
 pub use observe::observer::Observer;
 pub use observe::report::{Class, Report, Verdict, Violation};
-pub use observe::{Fate, Observation, Seen};
+pub use observe::{Fate, Observation, ObservationKind};
 pub use plan::Plan;
 pub use plan::judge_level::JudgeLevel;
 pub use plan::server_set::{ServerIdx, ServerSet};

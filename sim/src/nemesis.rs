@@ -29,7 +29,7 @@ pub use reactive::Trigger;
 pub struct Nemesis {
     most_down: usize,
     between: Option<(Ratio, Vec<(Stream, u32)>)>,
-    scheduled: BTreeMap<Scheduled, (plan::Rhythm, Stream, u32)>,
+    scheduled: BTreeMap<Scheduled, (plan::Recurrence, Stream, u32)>,
     reactive: Vec<Watched>,
     interest: Trigger,
     config: Config,
@@ -120,7 +120,7 @@ impl Nemesis {
             met: 0,
             not_before: Time(0),
         };
-        let rhythm = |(&kind, &rhythm): (&Scheduled, &plan::Rhythm)| {
+        let rhythm = |(&kind, &rhythm): (&Scheduled, &plan::Recurrence)| {
             (kind, (rhythm, Stream::new(seed, Domain::Act, kind as u64, 0), 0))
         };
         let reactive: Vec<_> = plan.nemesis.reactive.iter().map(watched).collect();

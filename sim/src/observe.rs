@@ -27,13 +27,13 @@ pub struct Observation<'a> {
     /// Its number in the run, from 1 on.
     pub step: u64,
     /// What.
-    pub seen: Seen<'a>,
+    pub kind: ObservationKind<'a>,
 }
 
 /// What happened.
 #[derive(Clone, Copy, Debug)]
-pub enum Seen<'a> {
-    /// A server is about to take an event. The next observation is its [`Seen::Stepped`].
+pub enum ObservationKind<'a> {
+    /// A server is about to take an event. The next observation is its [`ObservationKind::Stepped`].
     Stepping {
         /// Which.
         idx: ServerIdx,
@@ -65,7 +65,7 @@ pub enum Seen<'a> {
         log: &'a [wavetank_raft::Entry],
     },
     /// A server died. What it had written and not synced is gone, but for what
-    /// [`Seen::Durable`] reported before this.
+    /// [`ObservationKind::Durable`] reported before this.
     Crashed {
         /// Which.
         idx: ServerIdx,
@@ -157,7 +157,7 @@ pub enum Seen<'a> {
         /// The operation's number.
         operation: u64,
         /// How it ended.
-        ending: Ending,
+        ending: OperationEnd,
         /// What it asked for and what it was told, as the workload keeps it.
         what: &'a dyn What,
     },
@@ -198,7 +198,7 @@ pub enum Fate {
 
 /// How an operation ended, for its client.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Ending {
+pub enum OperationEnd {
     /// It was done.
     Ok,
     /// It was not done, for certain.

@@ -34,30 +34,30 @@ pub struct Plan {
     /// How many blank servers stand by, to be added by an operator.
     pub spares: u8,
     /// How the cluster comes to be.
-    pub birth: Birth,
+    pub birth: InitialState,
     /// How every server behaves; its name is filled in.
     pub config: Config,
     /// The links among servers.
-    pub links: Links,
+    pub links: LinkPlan,
     /// The disks.
-    pub disks: Disks,
+    pub disks: DiskPlan,
     /// The state machines.
-    pub machines: Machines,
+    pub machines: MachinePlan,
     /// A server that has stopped by its own decision is started again that much later.
     pub supervised: Option<Span>,
     /// The clocks.
-    pub clocks: Clocks,
+    pub clocks: ClockPlan,
     /// The clients.
-    pub clients: Clients,
+    pub clients: ClientPlan,
     /// What goes wrong, and when.
-    pub nemesis: Nemesis,
+    pub nemesis: NemesisPlan,
     /// Of all that would go wrong among servers and their links, only this; `None` for all of it.
     #[serde(default)]
     pub fault_ids: Option<BTreeSet<FaultId>>,
     /// How long it goes wrong.
     pub chaos: Span,
     /// What comes after.
-    pub heal: Heal,
+    pub heal: HealPlan,
     /// How much is judged. The run is the same, up to the first verdict.
     #[serde(default)]
     pub judges: JudgeLevel,
@@ -65,7 +65,7 @@ pub struct Plan {
 
 /// How a cluster comes to be.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-pub enum Birth {
+pub enum InitialState {
     /// Every founder starts with the same first configuration on its disk.
     Bootstrapped,
     /// Every server starts blank, and an operator bootstraps the first one.
@@ -75,7 +75,7 @@ pub enum Birth {
 /// An event that happens with a chance, and by how much.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Late {
+pub struct RandomDelay {
     /// How often.
     pub chance: Ratio,
     /// By how much.
@@ -85,22 +85,22 @@ pub struct Late {
 /// The links among servers, each direction on its own.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Links {
+pub struct LinkPlan {
     /// How long a message is under way.
     pub delay: Spans,
     /// Some links are longer than others, always by the same.
-    pub far: Option<Late>,
+    pub far: Option<RandomDelay>,
     /// A message is overtaken by those behind it.
-    pub reorder: Option<Late>,
+    pub reorder: Option<RandomDelay>,
     /// A message is very late: up to several election timeouts.
-    pub late: Option<Late>,
+    pub late: Option<RandomDelay>,
     /// A message is lost.
     pub loss: Option<Ratio>,
     /// A message comes again, that much later.
-    pub duplicate: Option<Late>,
+    pub duplicate: Option<RandomDelay>,
     /// A message is kept and comes out that much later, or earlier if the nemesis finds that it
     /// hurts more. One half of them also comes at once.
-    pub hold: Option<Late>,
+    pub hold: Option<RandomDelay>,
     /// When a server crashes or a link is cut, what is under way there is lost too, but for what
     /// is held.
     pub on_way: Option<Ratio>,
@@ -112,37 +112,37 @@ pub struct Links {
 /// The disks.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Disks {
+pub struct DiskPlan {
     /// How long a sync takes.
     pub sync: Spans,
     /// How long a read, or the write of a piece of a snapshot, takes.
     pub read: Spans,
     /// A sync takes that much longer: up to several election timeouts.
-    pub stall: Option<Late>,
+    pub stall: Option<RandomDelay>,
     /// A write fails; what is on the disk then is not known.
     pub fail: Option<Ratio>,
     /// What was read is handed over that much later, and other work goes on meanwhile.
     #[serde(default)]
-    pub late_read: Option<Late>,
+    pub late_read: Option<RandomDelay>,
 }
 
 /// The state machines.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Machines {
+pub struct MachinePlan {
     /// How long a batch takes.
     pub apply: Spans,
     /// How long a snapshot takes, either way.
     pub snapshot: Spans,
     /// Either takes that much longer.
     #[serde(default)]
-    pub stall: Option<Late>,
+    pub stall: Option<RandomDelay>,
 }
 
 /// The clocks.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Clocks {
+pub struct ClockPlan {
     /// What a clock shows at the start.
     pub start: Spans,
     /// How much faster or slower than the world a clock may run, in parts per million.
@@ -153,7 +153,7 @@ pub struct Clocks {
 /// their words travel is said here.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Clients {
+pub struct ClientPlan {
     /// How many.
     pub count: u16,
     /// How long a client rests between operations.
@@ -178,13 +178,13 @@ pub struct Clients {
 /// What goes wrong.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Nemesis {
+pub struct NemesisPlan {
     /// At most this many servers are down or standing still at once.
     pub most_down: u8,
     /// A crash falls between any two actions of a step.
     pub crash_between: Option<Ratio>,
     /// What happens by the clock.
-    pub scheduled: BTreeMap<Scheduled, Rhythm>,
+    pub scheduled: BTreeMap<Scheduled, Recurrence>,
     /// What happens because of what has just happened, and how often it does.
     pub reactive: BTreeMap<Reactive, Ratio>,
     /// How many servers may be harmed for good.
@@ -206,7 +206,7 @@ pub enum Budget {
 /// How often something happens, and how long it lasts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rhythm {
+pub struct Recurrence {
     /// The time from one to the next.
     pub every: Spans,
     /// How long each lasts.
@@ -217,7 +217,7 @@ pub struct Rhythm {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a part of the ending, on or off")]
 #[serde(deny_unknown_fields)]
-pub struct Heal {
+pub struct HealPlan {
     /// How long the clients go on.
     pub settle: Span,
     /// As many servers as a quorum can spare stay broken for ever.
@@ -246,7 +246,7 @@ impl Plan {
             seed,
             servers,
             spares: 0,
-            birth: Birth::Bootstrapped,
+            birth: InitialState::Bootstrapped,
             config: Config {
                 heartbeat_timeout: Span::ms(150),
                 election_timeout: Span::ms(150),
@@ -258,22 +258,28 @@ impl Plan {
                 trailing_logs: 100,
                 ..Config::default()
             },
-            links: Links::calm(),
-            disks: Disks {
+            links: LinkPlan::calm(),
+            disks: DiskPlan {
                 sync: Spans::us(100, 1_000),
                 read: Spans::us(50, 200),
                 stall: None,
                 fail: None,
                 late_read: None,
             },
-            machines: Machines { apply: Spans::ZERO, snapshot: Spans::ms(1, 5), stall: None },
+            machines: MachinePlan { apply: Spans::ZERO, snapshot: Spans::ms(1, 5), stall: None },
             supervised: None,
-            clocks: Clocks { start: Spans::ZERO, drift_ppm: 0 },
-            clients: Clients::calm(),
-            nemesis: Nemesis::none(),
+            clocks: ClockPlan { start: Spans::ZERO, drift_ppm: 0 },
+            clients: ClientPlan::calm(),
+            nemesis: NemesisPlan::none(),
             fault_ids: None,
             chaos: Span::s(10),
-            heal: Heal { settle: Span::s(1), leave_broken: false, compact: false, hub: false, lone: false },
+            heal: HealPlan {
+                settle: Span::s(1),
+                leave_broken: false,
+                compact: false,
+                hub: false,
+                lone: false,
+            },
             judges: JudgeLevel::default(),
         }
     }
@@ -297,7 +303,7 @@ impl Plan {
     }
 }
 
-impl Links {
+impl LinkPlan {
     /// 1 to 5 ms, and nothing goes wrong.
     #[must_use]
     pub const fn calm() -> Self {
@@ -315,7 +321,7 @@ impl Links {
     }
 }
 
-impl Clients {
+impl ClientPlan {
     /// Three, each with an operation every 10 to 50 ms.
     #[must_use]
     pub fn calm() -> Self {
@@ -333,7 +339,7 @@ impl Clients {
     }
 }
 
-impl Clients {
+impl ClientPlan {
     /// Whether they count on leases, and on nothing else.
     #[must_use]
     pub fn read_under_leases_alone(&self) -> bool {
@@ -341,7 +347,7 @@ impl Clients {
     }
 }
 
-impl Nemesis {
+impl NemesisPlan {
     /// Nothing goes wrong.
     #[must_use]
     pub const fn none() -> Self {

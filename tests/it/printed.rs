@@ -6,7 +6,7 @@ use wavetank_raft::{ReadPath, Span};
 use wavetank_sim::plan::fault_id::{FaultId, MessageFault};
 use wavetank_sim::plan::fault_kind::{Reactive, Scheduled};
 use wavetank_sim::plan::rng::{Ratio, Spans};
-use wavetank_sim::plan::{Birth, Budget, Late, Rhythm};
+use wavetank_sim::plan::{Budget, InitialState, RandomDelay, Recurrence};
 use wavetank_sim::shrink::strategies;
 use wavetank_sim::{JudgeLevel, Plan, ServerIdx, shrink};
 
@@ -33,7 +33,7 @@ fn what_is_printed_can_be_pasted() {
     assert_eq!(pasted, include_str!("printed_plan.in"));
     assert_eq!(read(&shrink::source(&plan)), plan);
     let text = shrink::source(&plan);
-    for part in ["late_read", "machines.stall", "heal.lone", "Scheduled", "Occasion", "OnWay", "reads"] {
+    for part in ["late_read", "machines.stall", "heal.lone", "Scheduled", "Reactive", "OnWay", "reads"] {
         assert!(text.contains(part), "{part}");
     }
 }

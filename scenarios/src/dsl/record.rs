@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use wavetank_raft::{Action, Entry, Index, LogId, LogOp, Payload, Request, RpcId, StoreJob, Term, Write};
 use wavetank_sim::observe::Carried;
-use wavetank_sim::{Observation, Observer, Seen, ServerIdx, ServerSet, Violation};
+use wavetank_sim::{Observation, ObservationKind, Observer, ServerIdx, ServerSet, Violation};
 
 /// The facts of a run, by server.
 #[derive(Debug, Default)]
@@ -44,24 +44,24 @@ struct ServerRecord {
 
 impl Observer for Record {
     fn on_observation(&mut self, observation: &Observation<'_>) {
-        match observation.seen {
-            Seen::Stepped { idx, actions, .. } => self.server(idx).wants(actions),
-            Seen::Durable { idx, write, torn } => self.server(idx).keep(write, torn),
-            Seen::Booted { idx, log, .. } => self.server(idx).boot(log),
-            Seen::Crashed { idx, wiped } => {
+        match observation.kind {
+            ObservationKind::Stepped { idx, actions, .. } => self.server(idx).wants(actions),
+            ObservationKind::Durable { idx, write, torn } => self.server(idx).keep(write, torn),
+            ObservationKind::Booted { idx, log, .. } => self.server(idx).boot(log),
+            ObservationKind::Crashed { idx, wiped } => {
                 let server = self.server(idx);
                 server.writing.clear();
                 if wiped {
                     *server = ServerRecord::default();
                 }
             }
-            Seen::Halted(idx) => self.server(idx).has_halted = true,
-            Seen::Refused { idx, error } => self.server(idx).refusal = Some(error.to_string()),
-            Seen::Restored { idx, .. } => {
+            ObservationKind::Halted(idx) => self.server(idx).has_halted = true,
+            ObservationKind::Refused { idx, error } => self.server(idx).refusal = Some(error.to_string()),
+            ObservationKind::Restored { idx, .. } => {
                 let server = self.server(idx);
                 server.has_installed |= server.is_installing;
             }
-            Seen::Sent { from, to, rpc, carried: Carried::Request(request), .. } => {
+            ObservationKind::Sent { from, to, rpc, carried: Carried::Request(request), .. } => {
                 self.server(to).is_sent(from, rpc, request);
             }
             _ => {}

@@ -8,7 +8,7 @@ use crate::check::liveness::every_call_ends::EveryCallEnds;
 use crate::check::liveness::progress::Progress;
 use crate::observe::observer::Observer;
 use crate::observe::report::{Class, Violation};
-use crate::observe::{Observation, Seen};
+use crate::observe::{Observation, ObservationKind};
 use std::collections::BTreeMap;
 use wavetank_raft::Time;
 
@@ -73,11 +73,13 @@ impl Judges {
         if self.verdict.is_some() {
             return;
         }
-        match &observation.seen {
+        match &observation.kind {
             // What a message says its sender's actions and its receiver's event tell; and what an
             // event does is judged when it is done.
-            Seen::Sent { .. } | Seen::Invoked { .. } | Seen::Returned { .. } => {}
-            Seen::Stepping { idx, event, clock, .. } => {
+            ObservationKind::Sent { .. }
+            | ObservationKind::Invoked { .. }
+            | ObservationKind::Returned { .. } => {}
+            ObservationKind::Stepping { idx, event, clock, .. } => {
                 self.ghost.stepping(*idx, event, *clock);
                 self.calls(observation);
             }

@@ -7,7 +7,7 @@
 
 use crate::check::ghost::{Ghost, Placed};
 use crate::observe::report::ChangeCounts;
-use crate::observe::{Observation, Seen};
+use crate::observe::{Observation, ObservationKind};
 use crate::plan::named::{Counters, named};
 use crate::plan::server_set::ServerIdx;
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,9 +56,9 @@ struct Open {
 impl MembershipStats {
     /// Looks at an observation that the ledger has just taken.
     pub(crate) fn on_observation(&mut self, observation: &Observation<'_>, ghost: &Ghost) {
-        match observation.seen {
-            Seen::Stepping { idx, event, .. } => self.wish = wish(idx, event, ghost),
-            Seen::Stepped { actions, .. } => {
+        match observation.kind {
+            ObservationKind::Stepping { idx, event, .. } => self.wish = wish(idx, event, ghost),
+            ObservationKind::Stepped { actions, .. } => {
                 self.begin(ghost);
                 self.hear(actions);
                 self.settle(ghost);
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
     use crate::check::Options;
     use crate::clients::kv::Kv;
-    use crate::clients::kv::clients::{ClientPlan, Clients};
+    use crate::clients::kv::clients::{Clients, KvPlan};
     use crate::engine::world::World;
     use crate::plan::Plan;
     use crate::plan::server_set::ServerSet;
@@ -184,7 +184,7 @@ mod tests {
     fn tank() -> (Tank, ServerIdx) {
         let mut plan = Plan { spares: 2, ..Plan::calm(7, 3) };
         plan.clients.count = 0;
-        let nobody = Clients::new(ClientPlan::from(&plan.clients), ServerSet::first(1), plan.seed);
+        let nobody = Clients::new(KvPlan::from(&plan.clients), ServerSet::first(1), plan.seed);
         let observers = Observers::new(Options::of(&plan), (), ());
         let mut tank = World::new(plan, |_| Kv::default(), Box::new(nobody), observers);
         tank.run_for(Span::s(2));

@@ -9,7 +9,7 @@ mod operation;
 pub use operation::{End, Operation, Told, Wanted};
 
 use crate::engine::workload::{self, Ask, Reply, Want, Wants, Workload};
-use crate::observe::{Ending, What};
+use crate::observe::{OperationEnd, What};
 use crate::plan::Plan;
 use crate::plan::rng::{Domain, Ratio, Spans, Stream};
 use crate::plan::server_set::{ServerIdx, ServerSet};
@@ -32,7 +32,7 @@ pub trait Script: Debug {
 /// The clients of a run.
 ///
 /// 1. A client has at most one operation open.
-/// 2. A write that was told [`Ending::Failed`] was refused by every server that it was sent to.
+/// 2. A write that was told [`OperationEnd::Failed`] was refused by every server that it was sent to.
 /// 3. Requests have numbers from 2⁴⁰ on; smaller numbers are left to others.
 #[derive(Debug)]
 pub struct Callers<S: Script> {
@@ -225,7 +225,9 @@ impl<S: Script> Callers<S> {
     fn hear(&mut self, at: usize, heard: LeaderContact, effort: Effort, now: Time, wants: &mut Wants) {
         let caller = &mut self.callers[at];
         match heard {
-            LeaderContact::Told(told) => self.end(at, effort.operation, Ending::Ok, Some(told), now, wants),
+            LeaderContact::Told(told) => {
+                self.end(at, effort.operation, OperationEnd::Ok, Some(told), now, wants)
+            }
             LeaderContact::Refused(leader) => {
                 match leader {
                     Some(leader) => caller.leader = leader,
@@ -262,7 +264,7 @@ impl<S: Script> Callers<S> {
     fn give_up(&mut self, at: usize, effort: Effort, now: Time, wants: &mut Wants) {
         let want = self.operations[place(effort.operation)].wanted.want();
         let is_unknown = matches!(want, Want::Apply(_)) && effort.doubtful;
-        let ending = if is_unknown { Ending::Unknown } else { Ending::Failed };
+        let ending = if is_unknown { OperationEnd::Unknown } else { OperationEnd::Failed };
         self.end(at, effort.operation, ending, None, now, wants);
     }
 
@@ -270,7 +272,7 @@ impl<S: Script> Callers<S> {
         &mut self,
         at: usize,
         number: u64,
-        ending: Ending,
+        ending: OperationEnd,
         answer: Option<Told>,
         now: Time,
         wants: &mut Wants,

@@ -19,12 +19,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A device.
 #[derive(Debug)]
-pub struct Device(Arc<Mutex<State>>);
+pub struct Device(Arc<Mutex<DeviceState>>);
 
 /// A process's way to a device, as long as the process lives.
 #[derive(Clone, Debug)]
 pub struct Mount {
-    device: Arc<Mutex<State>>,
+    device: Arc<Mutex<DeviceState>>,
     life: u64,
 }
 
@@ -68,7 +68,7 @@ pub struct DeviceCounts {
 }
 
 #[derive(Debug)]
-struct State {
+struct DeviceState {
     names: Names,
     files: BTreeMap<Node, Pages>,
     life: u64,
@@ -87,7 +87,7 @@ struct Armed {
 
 /// What an operation does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
+enum OperationKind {
     Write,
     Sync,
 }
@@ -96,7 +96,7 @@ impl Device {
     /// A blank device for a server.
     #[must_use]
     pub fn new(seed: u64, idx: ServerIdx) -> Self {
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(DeviceState {
             names: Names::default(),
             files: BTreeMap::new(),
             life: 0,
@@ -162,13 +162,13 @@ impl Device {
         self.lock().counts
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, DeviceState> {
         lock(&self.0)
     }
 }
 
 /// The code under test may have panicked in the middle: that has been told by then.
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn lock(state: &Mutex<DeviceState>) -> MutexGuard<'_, DeviceState> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -178,7 +178,7 @@ impl Mount {
     /// # Errors
     /// When something goes wrong, here and below, or the process is gone.
     pub fn make_dir(&self, path: &Path) -> io::Result<()> {
-        self.act(Kind::Write, |state| {
+        self.act(OperationKind::Write, |state| {
             state.names.make_directory(path);
             Ok(())
         })
@@ -193,7 +193,7 @@ impl Mount {
         if !empty {
             return self.look(|state| state.names.find(path).map(open));
         }
-        self.act(Kind::Write, |state| {
+        self.act(OperationKind::Write, |state| {
             let node = state.names.make_file(path)?;
             state.files.insert(node, Pages::default());
             Ok(open(node))
@@ -213,7 +213,7 @@ impl Mount {
     /// # Errors
     /// When it is not there.
     pub fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.act(Kind::Sync, |state| state.names.sync(path))
+        self.act(OperationKind::Sync, |state| state.names.sync(path))
     }
 
     /// Gives a directory another name.
@@ -221,7 +221,7 @@ impl Mount {
     /// # Errors
     /// When it is not there.
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.act(Kind::Write, |state| state.names.rename(from, to))
+        self.act(OperationKind::Write, |state| state.names.rename(from, to))
     }
 
     /// Removes a directory with all that is in it.
@@ -229,7 +229,7 @@ impl Mount {
     /// # Errors
     /// When it is not there.
     pub fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        self.act(Kind::Write, |state| {
+        self.act(OperationKind::Write, |state| {
             state.names.remove(path)?;
             state.forget_nameless();
             Ok(())
@@ -242,17 +242,21 @@ impl Mount {
         lock(&self.device).operations
     }
 
-    fn act<T>(&self, kind: Kind, deed: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
+    fn act<T>(
+        &self,
+        kind: OperationKind,
+        operation: impl FnOnce(&mut DeviceState) -> io::Result<T>,
+    ) -> io::Result<T> {
         let mut state = lock(&self.device);
         state.expect_life(self.life)?;
         state.operate(kind)?;
-        deed(&mut state)
+        operation(&mut state)
     }
 
-    fn look<T>(&self, deed: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
+    fn look<T>(&self, operation: impl FnOnce(&mut DeviceState) -> io::Result<T>) -> io::Result<T> {
         let mut state = lock(&self.device);
         state.expect_life(self.life)?;
-        deed(&mut state)
+        operation(&mut state)
     }
 }
 
@@ -278,8 +282,9 @@ impl OpenFile {
     /// # Errors
     /// As for [`OpenFile::len`].
     pub fn set_len(&self, length: u64) -> io::Result<()> {
-        self.mount
-            .act(Kind::Write, |state| state.written(self.node, |pages, chance| pages.set_len(length, chance)))
+        self.mount.act(OperationKind::Write, |state| {
+            state.written(self.node, |pages, chance| pages.set_len(length, chance))
+        })
     }
 
     /// Reads until `into` is full or the file ends, and says how much.
@@ -295,7 +300,7 @@ impl OpenFile {
     /// # Errors
     /// As for [`OpenFile::len`].
     pub fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.mount.act(Kind::Write, |state| {
+        self.mount.act(OperationKind::Write, |state| {
             state.written(self.node, |pages, chance| pages.write(offset, bytes, chance))
         })
     }
@@ -307,7 +312,7 @@ impl OpenFile {
     pub fn sync(&self) -> io::Result<()> {
         let mut state = lock(&self.mount.device);
         state.expect_life(self.mount.life)?;
-        match state.operate(Kind::Sync) {
+        match state.operate(OperationKind::Sync) {
             Ok(()) => state.written(self.node, |pages, _| pages.sync()),
             Err(error) if state.is_stopped => Err(error),
             Err(error) => state.written(self.node, Pages::drop_unsynced).and(Err(error)),
@@ -315,7 +320,7 @@ impl OpenFile {
     }
 }
 
-impl State {
+impl DeviceState {
     fn expect_life(&self, life: u64) -> io::Result<()> {
         if life == self.life && !self.is_stopped {
             return Ok(());
@@ -323,7 +328,7 @@ impl State {
         Err(io::Error::new(io::ErrorKind::BrokenPipe, "the process is gone"))
     }
 
-    fn operate(&mut self, kind: Kind) -> io::Result<()> {
+    fn operate(&mut self, kind: OperationKind) -> io::Result<()> {
         self.operations += 1;
         let Some(armed) = &mut self.armed else { return Ok(()) };
         if 0 < armed.after {
@@ -331,20 +336,20 @@ impl State {
             return Ok(());
         }
         match (armed.trouble, kind) {
-            (Trouble::Stop, Kind::Write | Kind::Sync) => {
+            (Trouble::Stop, OperationKind::Write | OperationKind::Sync) => {
                 self.is_stopped = true;
                 self.expect_life(self.life)
             }
-            (Trouble::Full, Kind::Write) => {
+            (Trouble::Full, OperationKind::Write) => {
                 self.counts.full += 1;
                 Err(io::ErrorKind::StorageFull.into())
             }
-            (Trouble::WriteFails, Kind::Write) => {
+            (Trouble::WriteFails, OperationKind::Write) => {
                 self.armed = None;
                 self.counts.failed_writes += 1;
                 Err(io::Error::other("input/output error"))
             }
-            (Trouble::SyncFails, Kind::Sync) => {
+            (Trouble::SyncFails, OperationKind::Sync) => {
                 self.armed = None;
                 self.counts.failed_syncs += 1;
                 Err(io::Error::other("input/output error"))
@@ -380,9 +385,9 @@ impl State {
         self.files.get_mut(&node).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    fn written(&mut self, node: Node, deed: impl FnOnce(&mut Pages, &mut Stream)) -> io::Result<()> {
+    fn written(&mut self, node: Node, operation: impl FnOnce(&mut Pages, &mut Stream)) -> io::Result<()> {
         let pages = self.files.get_mut(&node).ok_or(io::ErrorKind::NotFound)?;
-        deed(pages, &mut self.chance);
+        operation(pages, &mut self.chance);
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use wavetank_raft::{Index, LogId};
 
 /// Where something is stored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Place {
+pub enum Location {
     /// The vote record.
     Record,
     /// An entry of the log.
@@ -24,7 +24,7 @@ pub enum Damage {
     /// There is no room for another write.
     Full,
     /// Bits have flipped in a place.
-    Rot(Place),
+    Rot(Location),
     /// The next write of entries will land elsewhere.
     Misdirected,
     /// The next read will fail.
@@ -37,7 +37,7 @@ pub enum DiskFault {
     /// Bits flip in the vote record, an entry or the newest snapshot.
     Rot,
     /// Bits flip in what is stored there.
-    RotIn(Place),
+    RotIn(Location),
     /// The next write of entries lands elsewhere.
     Misdirect,
     /// The next write fails, and nothing of it is there, though the one after it succeeds.
@@ -59,7 +59,7 @@ pub(super) enum WriteFault {
     Misdirected(u64),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Record => write!(f, "vote record"),
@@ -75,7 +75,7 @@ impl fmt::Display for Damage {
             Self::WriteFailed => write!(f, "a write fails"),
             Self::Dropped => write!(f, "a sync will fail and drop its pages"),
             Self::Full => write!(f, "the disk is full"),
-            Self::Rot(place) => write!(f, "bits flip in {place}"),
+            Self::Rot(location) => write!(f, "bits flip in {location}"),
             Self::Misdirected => write!(f, "a write will land elsewhere"),
             Self::Unreadable => write!(f, "a read will fail"),
         }

@@ -5,7 +5,7 @@
 //! wounds these stores are the ones inside, at the price of a glance.
 
 use crate::disk::checksummed::{self, Checksummed};
-use crate::disk::fault::{Place, WriteFault};
+use crate::disk::fault::{Location, WriteFault};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use wavetank_raft::{Data, Entry, Index, LogId, SnapshotMeta, checksum};
 #[derive(Clone, Debug, Default)]
 pub(super) struct FaultyStore<S> {
     store: S,
-    wounds: BTreeMap<Place, Checksummed>,
+    wounds: BTreeMap<Location, Checksummed>,
     /// What befalls the next write.
     pub(super) ailing: Option<WriteFault>,
 }
@@ -35,18 +35,20 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
     }
 
     /// Bits flip in a place. `false` if nothing is there, or it is wounded already.
-    pub(super) fn rot(&mut self, place: Place, word: u64) -> bool {
-        let checksummed = match place {
-            Place::Record => self.store.get(HARD_STATE).ok().flatten().map(|record| Checksummed::of(&record)),
-            Place::Entry(index) => {
+    pub(super) fn rot(&mut self, location: Location, word: u64) -> bool {
+        let checksummed = match location {
+            Location::Record => {
+                self.store.get(HARD_STATE).ok().flatten().map(|record| Checksummed::of(&record))
+            }
+            Location::Entry(index) => {
                 self.store.get_log(index).ok().flatten().map(|entry| Checksummed::of(&entry))
             }
-            Place::Snapshot(_) => None,
+            Location::Snapshot(_) => None,
         };
-        let Some(checksummed) = checksummed.filter(|_| !self.wounds.contains_key(&place)) else {
+        let Some(checksummed) = checksummed.filter(|_| !self.wounds.contains_key(&location)) else {
             return false;
         };
-        self.wounds.insert(place, checksummed.flipped(word));
+        self.wounds.insert(location, checksummed.flipped(word));
         true
     }
 
@@ -58,16 +60,16 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
         let onto = first + word % (last - first).max(1);
         let checksummed = Checksummed::of(entry);
         if onto != entry.id.index.0 {
-            self.wounds.insert(Place::Entry(Index(onto)), checksummed.clone());
+            self.wounds.insert(Location::Entry(Index(onto)), checksummed.clone());
         }
         // Nobody knows what lies where nothing was written.
-        self.wounds.insert(Place::Entry(entry.id.index), checksummed.flipped(word));
+        self.wounds.insert(Location::Entry(entry.id.index), checksummed.flipped(word));
     }
 
     fn heal(&mut self, from: Index, to: Index) {
         if !self.wounds.is_empty() {
-            self.wounds.retain(|place, _| {
-                let Place::Entry(index) = place else { return true };
+            self.wounds.retain(|location, _| {
+                let Location::Entry(index) = location else { return true };
                 *index < from || to < *index
             });
         }
@@ -87,8 +89,8 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
     }
 }
 
-fn damaged(place: Place, why: impl std::fmt::Display) -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt, format!("{place}: {why}"))
+fn damaged(location: Location, why: impl std::fmt::Display) -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, format!("{location}: {why}"))
 }
 
 impl<S: LogStore + StableStore> LogStore for FaultyStore<S> {
@@ -104,13 +106,13 @@ impl<S: LogStore + StableStore> LogStore for FaultyStore<S> {
         if self.wounds.is_empty() {
             return self.store.get_log(index);
         }
-        let place = Place::Entry(index);
-        let Some(wound) = self.wounds.get(&place) else { return self.store.get_log(index) };
-        let entry: Entry = wound.open().map_err(|broken| damaged(place, broken))?;
+        let location = Location::Entry(index);
+        let Some(wound) = self.wounds.get(&location) else { return self.store.get_log(index) };
+        let entry: Entry = wound.open().map_err(|broken| damaged(location, broken))?;
         if entry.id.index == index {
             Ok(Some(entry))
         } else {
-            Err(damaged(place, format_args!("{} is there", entry.id)))
+            Err(damaged(location, format_args!("{} is there", entry.id)))
         }
     }
 
@@ -139,14 +141,14 @@ impl<S: LogStore + StableStore> StableStore for FaultyStore<S> {
         self.refuse()?;
         self.store.set(key, value)?;
         if !self.wounds.is_empty() {
-            self.wounds.remove(&Place::Record);
+            self.wounds.remove(&Location::Record);
         }
         Ok(())
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.wounds.get(&Place::Record) {
-            Some(wound) => wound.open().map(Some).map_err(|broken| damaged(Place::Record, broken)),
+        match self.wounds.get(&Location::Record) {
+            Some(wound) => wound.open().map(Some).map_err(|broken| damaged(Location::Record, broken)),
             None => self.store.get(key),
         }
     }
@@ -207,7 +209,7 @@ impl<N: SnapshotStore<Source = InmemSource>> SnapshotStore for FaultySnapshots<N
         let (meta, source) = self.store.open(last)?;
         let Some(wound) = self.wounds.get(&last) else { return Ok((meta, source)) };
         if checksum::of(wound) != meta.checksum {
-            return Err(damaged(Place::Snapshot(last), "checksum mismatch"));
+            return Err(damaged(Location::Snapshot(last), "checksum mismatch"));
         }
         Ok((meta, InmemSource::new(wound.clone())))
     }

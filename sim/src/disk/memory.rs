@@ -1,8 +1,8 @@
 //! Stores that hold in memory what is durable. A crash leaves a first part of what was under way,
 //! and perhaps a part of the next write.
 
-use super::stores::{Capture, Load, Part, Remains, Stores};
-use crate::disk::fault::{Damage, DiskFault, Place, WriteFault};
+use super::stores::{Capture, Load, PartialWrite, Remains, Stores};
+use crate::disk::fault::{Damage, DiskFault, Location, WriteFault};
 use crate::disk::faulty::{FaultySnapshots, FaultyStore};
 use crate::plan::rng::{Draw, Ratio};
 use std::cell::Cell;
@@ -54,7 +54,7 @@ impl Stores for Memory {
         writes.iter().try_for_each(|write| self.storage.persist(write))
     }
 
-    fn fail(&mut self, write: &Write, draw: Draw) -> Option<(Option<Part>, StoreError)> {
+    fn fail(&mut self, write: &Write, draw: Draw) -> Option<(Option<PartialWrite>, StoreError)> {
         Some((self.tear(write, draw.below(PARTS)), StoreError::new(StoreErrorKind::Io, "the disk")))
     }
 
@@ -115,8 +115,8 @@ impl Stores for Memory {
     fn strike(&mut self, fault: DiskFault, draw: Draw) -> Option<Damage> {
         let word = draw.below(1 << 32);
         match fault {
-            DiskFault::Rot => self.rot_in(self.place(draw.below(4), word)?, word),
-            DiskFault::RotIn(place) => self.rot_in(place, word),
+            DiskFault::Rot => self.rot_in(self.location(draw.below(4), word)?, word),
+            DiskFault::RotIn(location) => self.rot_in(location, word),
             DiskFault::Misdirect => {
                 self.ailing = Some(WriteFault::Misdirected(word));
                 Some(Damage::Misdirected)
@@ -206,31 +206,31 @@ impl Memory {
     }
 
     /// Where bits may flip: in the vote record, in the newest snapshot, or in an entry.
-    fn place(&self, choice: u64, word: u64) -> Option<Place> {
+    fn location(&self, choice: u64, word: u64) -> Option<Location> {
         let newest = self.snapshots.store.list().ok()?.first().map(|meta| meta.last);
         match (choice, newest, self.storage.log.range()) {
-            (0, _, _) => Some(Place::Record),
-            (1, Some(last), _) | (_, Some(last), None) => Some(Place::Snapshot(last)),
+            (0, _, _) => Some(Location::Record),
+            (1, Some(last), _) | (_, Some(last), None) => Some(Location::Snapshot(last)),
             (_, _, Some(range)) => {
                 let many = 1 + range.end() - range.start();
-                Some(Place::Entry(Index(range.start() + (word >> 3) % many)))
+                Some(Location::Entry(Index(range.start() + (word >> 3) % many)))
             }
             (_, None, None) => None,
         }
     }
 
-    fn rot_in(&mut self, place: Place, word: u64) -> Option<Damage> {
-        let has_rotted = match place {
-            Place::Record => self.storage.stable.rot(place, word),
-            Place::Entry(_) => self.storage.log.rot(place, word),
-            Place::Snapshot(last) => self.snapshots.store.rot(last, word),
+    fn rot_in(&mut self, location: Location, word: u64) -> Option<Damage> {
+        let has_rotted = match location {
+            Location::Record => self.storage.stable.rot(location, word),
+            Location::Entry(_) => self.storage.log.rot(location, word),
+            Location::Snapshot(last) => self.snapshots.store.rot(last, word),
         };
-        has_rotted.then_some(Damage::Rot(place))
+        has_rotted.then_some(Damage::Rot(location))
     }
 
     /// Keeps the first few parts of a write: the vote record, then what it takes away from the
     /// log, then its entries, one by one; never all of them.
-    fn tear(&mut self, write: &Write, drawn: u64) -> Option<Part> {
+    fn tear(&mut self, write: &Write, drawn: u64) -> Option<PartialWrite> {
         let (record, cut) = (write.hard_state.is_some(), matches!(write.log, LogOp::Replace(_)));
         let parts = usize::from(record) + parts_of(&write.log);
         let keep = usize::try_from(drawn * parts as u64 / PARTS).expect("fewer parts than entries");
@@ -241,7 +241,7 @@ impl Memory {
         let log = if keep == usize::from(record) { LogOp::Keep } else { write.log.clone() };
         let write = Write { log, ..write.clone() };
         self.keep_part(&write, kept);
-        Some(Part { write, entries: kept })
+        Some(PartialWrite { write, entries: kept })
     }
 
     fn keep_part(&mut self, write: &Write, kept: usize) {

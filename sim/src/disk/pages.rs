@@ -9,7 +9,7 @@ const SECTOR: usize = 512;
 /// How often the cache has written a page back by the time that it is written again.
 const WRITTEN_BACK: Ratio = Ratio::new(1, 8);
 
-type Data = Box<[u8; PAGE]>;
+type PageBytes = Box<[u8; PAGE]>;
 
 /// A file.
 ///
@@ -17,17 +17,17 @@ type Data = Box<[u8; PAGE]>;
 /// 2. Of a page that is not dirty the device has what the cache has.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pages {
-    pages: BTreeMap<u64, Page>,
+    pages: BTreeMap<u64, CachedPage>,
     dirty: BTreeSet<u64>,
     length: u64,
     synced_length: u64,
 }
 
 #[derive(Clone, Debug)]
-struct Page {
-    now: Data,
+struct CachedPage {
+    now: PageBytes,
     /// What the device has of it, while it is dirty.
-    before: Data,
+    before: PageBytes,
 }
 
 /// What a power cut does to what is not synced.
@@ -153,9 +153,9 @@ impl Pages {
     }
 
     /// A page to be written.
-    fn touch(&mut self, number: u64, chance: &mut Stream) -> &mut Page {
+    fn touch(&mut self, number: u64, chance: &mut Stream) -> &mut CachedPage {
         let blank = || Box::new([0; PAGE]);
-        let page = self.pages.entry(number).or_insert_with(|| Page { now: blank(), before: blank() });
+        let page = self.pages.entry(number).or_insert_with(|| CachedPage { now: blank(), before: blank() });
         if !self.dirty.insert(number) && chance.hits(WRITTEN_BACK) {
             page.before.clone_from(&page.now);
         }

@@ -35,7 +35,7 @@ pub trait Stores: fmt::Debug {
     fn write(&mut self, writes: &[Write]) -> Result<(), StoreError>;
 
     /// A write fails. `None` if it is durable all the same.
-    fn fail(&mut self, write: &Write, draw: Draw) -> Option<(Option<Part>, StoreError)>;
+    fn fail(&mut self, write: &Write, draw: Draw) -> Option<(Option<PartialWrite>, StoreError)>;
 
     /// The server is gone in the middle of what it was doing: the disk's jobs, in their order, and
     /// perhaps a snapshot of its own that was being kept.
@@ -116,14 +116,14 @@ pub struct Remains {
     /// Writes that are whole after all, in their order.
     pub durable: Vec<Write>,
     /// The next one, in part.
-    pub torn: Option<Part>,
+    pub torn: Option<PartialWrite>,
     /// A snapshot that is whole, though the server never heard of it.
     pub snapshot: Option<Arc<SnapshotMeta>>,
 }
 
 /// What is left of a write that did not end.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Part {
+pub struct PartialWrite {
     /// The write, as far as anything of it is there.
     pub write: Write,
     /// How many of its entries are there.

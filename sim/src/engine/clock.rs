@@ -1,6 +1,6 @@
 //! A server's clock: a monotone map from the world's time to what the server reads.
 
-use crate::plan::Clocks;
+use crate::plan::ClockPlan;
 use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Span, Time};
@@ -30,7 +30,7 @@ impl Clock {
 
     /// A server's clock as the plan has it.
     #[must_use]
-    pub fn of(seed: u64, idx: ServerIdx, plan: &Clocks) -> Self {
+    pub fn of(seed: u64, idx: ServerIdx, plan: &ClockPlan) -> Self {
         let mut stream = Stream::new(seed, Domain::Clock, u64::from(idx.0), 0);
         let showed = Time(stream.within(plan.start).0);
         let drift = u64::from(plan.drift_ppm);
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn it_never_goes_back() {
-        let plan = Clocks { start: crate::plan::rng::Spans::ms(0, 50), drift_ppm: 1_000 };
+        let plan = ClockPlan { start: crate::plan::rng::Spans::ms(0, 50), drift_ppm: 1_000 };
         let mut clock = Clock::of(3, ServerIdx(2), &plan);
         let mut last = clock.reads(Time(0));
         for at in (0..50_000).step_by(37).map(Time) {

@@ -19,16 +19,16 @@ use wavetank_raft::Time;
 /// 3. `soon` has everything before `horizon`, the next event last.
 #[derive(Clone, Debug)]
 pub struct EventQueue<T> {
-    soon: Vec<Key>,
+    soon: Vec<EventKey>,
     horizon: u64,
-    later: BinaryHeap<Reverse<Key>>,
+    later: BinaryHeap<Reverse<EventKey>>,
     places: Vec<Option<T>>,
     free: Vec<u32>,
     serial: u64,
 }
 
 /// Time, serial number and place in one word, from the top bit down: one number to compare.
-type Key = u128;
+type EventKey = u128;
 
 const SERIAL_BITS: u32 = 40;
 const PLACE_BITS: u32 = 24;
@@ -57,7 +57,7 @@ impl<T> EventQueue<T> {
     pub fn put(&mut self, at: Time, event: T) -> u64 {
         self.serial += 1;
         let rest = self.serial << PLACE_BITS | self.keep(event);
-        let key = Key::from(at.0) << 64 | Key::from(rest);
+        let key = EventKey::from(at.0) << 64 | EventKey::from(rest);
         if at.0 < self.horizon {
             let behind = self.soon.partition_point(|&other| key < other);
             self.soon.insert(behind, key);
@@ -129,7 +129,7 @@ impl<T> EventQueue<T> {
     }
 }
 
-const fn time(key: Key) -> Time {
+const fn time(key: EventKey) -> Time {
     Time((key >> 64) as u64)
 }
 

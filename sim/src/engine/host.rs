@@ -8,7 +8,7 @@ use crate::engine::clock::Clock;
 use crate::engine::workload::TankFsm;
 use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::ServerIdx;
-use crate::plan::{Machines, Plan};
+use crate::plan::{MachinePlan, Plan};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::execute::Machine;
@@ -111,7 +111,7 @@ impl Timer {
 /// How long a state machine takes for its work.
 #[derive(Clone, Debug)]
 pub(crate) struct MachineTimes {
-    plan: Machines,
+    plan: MachinePlan,
     stream: Stream,
     stall: Option<Stream>,
     stalls: u64,

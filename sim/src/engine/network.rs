@@ -8,7 +8,7 @@ use crate::plan::fault_id::{Fault, FaultFilter, FaultId, MessageFault};
 use crate::plan::named::Counters;
 use crate::plan::rng::{Domain, Draw, Ratio, Spans, Stream};
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use crate::plan::{Late, Links};
+use crate::plan::{LinkPlan, RandomDelay};
 use wavetank_raft::{Span, Time};
 
 /// The network among the servers of a tank.
@@ -16,8 +16,8 @@ use wavetank_raft::{Span, Time};
 pub struct Network {
     seed: u64,
     servers: usize,
-    plan: Links,
-    links: Vec<Option<Box<Link>>>,
+    plan: LinkPlan,
+    links: Vec<Option<Box<DirectedLink>>>,
     /// By link: everything up to this message is lost if it is still under way.
     lost_upto: Vec<u64>,
     on_way: Vec<(Stream, u32)>,
@@ -39,28 +39,28 @@ pub struct Passage {
 
 /// One direction between two servers.
 #[derive(Clone, Debug)]
-struct Link {
+struct DirectedLink {
     ends: (ServerIdx, ServerIdx),
     passed: u32,
     distance: Span,
     delay: Stream,
-    /// Of the families that the plan has, in the order of [`Family`].
-    families: [Option<Stream>; FAMILIES],
+    /// Of the families that the plan has, in the order of [`LinkFault`].
+    families: [Option<Stream>; LINK_FAULTS],
     /// What the streams say of the next messages, this one's side by side: read message by message
     /// from six streams they would all be fetched from memory each time.
-    ahead: [Said; AHEAD],
+    ahead: [LinkDraws; AHEAD],
 }
 
 /// What the streams of a link say of one message.
 #[derive(Clone, Copy, Debug)]
-struct Said {
+struct LinkDraws {
     delay: Draw,
-    families: [Draw; FAMILIES],
+    families: [Draw; LINK_FAULTS],
 }
 
 /// What goes wrong on a link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Family {
+enum LinkFault {
     Reorder,
     Late,
     Loss,
@@ -69,7 +69,7 @@ enum Family {
     Corrupt,
 }
 
-const FAMILIES: usize = 6;
+const LINK_FAULTS: usize = 6;
 
 /// For how many messages the streams are read at once.
 const AHEAD: usize = 32;
@@ -77,7 +77,7 @@ const AHEAD: usize = 32;
 impl Network {
     /// The network of a plan.
     #[must_use]
-    pub fn new(seed: u64, servers: usize, plan: Links) -> Self {
+    pub fn new(seed: u64, servers: usize, plan: LinkPlan) -> Self {
         let on_way = |of: usize| (Stream::new(seed, Domain::OnWay, of as u64, 0), 0);
         Self {
             seed,
@@ -114,7 +114,7 @@ impl Network {
         self.messages += 1;
         let at = from.at() * self.servers + to.at();
         let (seed, plan) = (self.seed, &self.plan);
-        let link = self.links[at].get_or_insert_with(|| Box::new(Link::new(seed, plan, from, to)));
+        let link = self.links[at].get_or_insert_with(|| Box::new(DirectedLink::new(seed, plan, from, to)));
         link.pass(now, plan, is_cut, &mut self.counts, &mut self.fault_ids)
     }
 
@@ -173,19 +173,19 @@ impl Network {
 
     /// From here on messages only take their time.
     pub fn calm(&mut self) {
-        let Links { delay, far, .. } = self.plan;
-        self.plan = Links { delay, far, ..Links::calm() };
+        let LinkPlan { delay, far, .. } = self.plan;
+        self.plan = LinkPlan { delay, far, ..LinkPlan::calm() };
     }
 
     /// Changes what goes wrong, for stories told by hand.
-    pub fn become_like(&mut self, plan: Links) {
+    pub fn become_like(&mut self, plan: LinkPlan) {
         self.plan = plan;
         self.links.fill(None);
     }
 }
 
-impl Link {
-    fn new(seed: u64, plan: &Links, from: ServerIdx, to: ServerIdx) -> Self {
+impl DirectedLink {
+    fn new(seed: u64, plan: &LinkPlan, from: ServerIdx, to: ServerIdx) -> Self {
         let stream = |domain| Stream::new(seed, domain, u64::from(from.0), u64::from(to.0));
         let mut delay = stream(Domain::Delay);
         let distance = delay.draw();
@@ -205,12 +205,12 @@ impl Link {
                 plan.hold.map(|_| stream(Domain::Hold)),
                 plan.corrupt.map(|_| stream(Domain::Corrupt)),
             ],
-            ahead: [Said { delay: Draw::ZERO, families: [Draw::ZERO; FAMILIES] }; AHEAD],
+            ahead: [LinkDraws { delay: Draw::ZERO, families: [Draw::ZERO; LINK_FAULTS] }; AHEAD],
         }
     }
 
     /// Every stream is read before anything is decided, so that each stays one word per message.
-    fn next(&mut self) -> Said {
+    fn next(&mut self) -> LinkDraws {
         let at = self.passed as usize % AHEAD;
         if at == 0 {
             self.read_ahead();
@@ -220,13 +220,13 @@ impl Link {
     }
 
     fn read_ahead(&mut self) {
-        for said in &mut self.ahead {
-            said.delay = self.delay.draw();
+        for draws in &mut self.ahead {
+            draws.delay = self.delay.draw();
         }
         for (family, stream) in self.families.iter_mut().enumerate() {
             let Some(stream) = stream else { continue };
-            for said in &mut self.ahead {
-                said.families[family] = stream.draw();
+            for draws in &mut self.ahead {
+                draws.families[family] = stream.draw();
             }
         }
     }
@@ -234,54 +234,55 @@ impl Link {
     fn pass(
         &mut self,
         now: Time,
-        plan: &Links,
+        plan: &LinkPlan,
         is_cut: bool,
         counts: &mut Counters<Fault>,
         fault_ids: &mut FaultFilter,
     ) -> Passage {
         let (from, to) = self.ends;
         let place = self.passed;
-        let said = self.next();
+        let draws = self.next();
         let mut may = |message_fault| fault_ids.allow(FaultId::Message(message_fault, from, to, place));
-        let delay = said.delay.within(plan.delay) + self.distance;
-        let lost = plan.loss.is_some_and(|chance| said.of(Family::Loss).hits(chance));
+        let delay = draws.delay.within(plan.delay) + self.distance;
+        let lost = plan.loss.is_some_and(|chance| draws.of(LinkFault::Loss).hits(chance));
         if is_cut || (lost && may(MessageFault::Loss)) {
             counts[if is_cut { Fault::Cut } else { Fault::Loss }] += 1;
             return Passage { fate: Fate::Lost, held: false, flips: None };
         }
-        let flips = said.flips(plan.corrupt).filter(|_| may(MessageFault::Corrupt));
-        let reordered = said.struck(Family::Reorder, plan.reorder).filter(|_| may(MessageFault::Reorder));
-        let late = said.struck(Family::Late, plan.late).filter(|_| may(MessageFault::Late));
+        let flips = draws.flips(plan.corrupt).filter(|_| may(MessageFault::Corrupt));
+        let reordered = draws.struck(LinkFault::Reorder, plan.reorder).filter(|_| may(MessageFault::Reorder));
+        let late = draws.struck(LinkFault::Late, plan.late).filter(|_| may(MessageFault::Late));
         counts[Fault::Reorder] += u64::from(reordered.is_some());
         counts[Fault::Late] += u64::from(late.is_some());
         let first = now + delay + reordered.unwrap_or(Span::ZERO) + late.unwrap_or(Span::ZERO);
-        if let Some(by) = said.struck(Family::Hold, plan.hold).filter(|_| may(MessageFault::Hold)) {
+        if let Some(by) = draws.struck(LinkFault::Hold, plan.hold).filter(|_| may(MessageFault::Hold)) {
             counts[Fault::Hold] += 1;
             // An odd delay holds a copy, an even one the message itself.
             let fate =
                 if by.0 % 2 == 1 { Fate::ArrivesTwice(first, first + by) } else { Fate::Arrives(first + by) };
             return Passage { fate, held: true, flips };
         }
-        let again = said.struck(Family::Duplicate, plan.duplicate).filter(|_| may(MessageFault::Duplicate));
+        let again =
+            draws.struck(LinkFault::Duplicate, plan.duplicate).filter(|_| may(MessageFault::Duplicate));
         counts[Fault::Duplicate] += u64::from(again.is_some());
         let fate = again.map_or(Fate::Arrives(first), |by| Fate::ArrivesTwice(first, first + by));
         Passage { fate, held: false, flips }
     }
 }
 
-impl Said {
-    const fn of(&self, family: Family) -> Draw {
+impl LinkDraws {
+    const fn of(&self, family: LinkFault) -> Draw {
         self.families[family as usize]
     }
 
-    fn struck(&self, family: Family, late: Option<Late>) -> Option<Span> {
+    fn struck(&self, family: LinkFault, late: Option<RandomDelay>) -> Option<Span> {
         let (draw, late) = (self.of(family), late?);
         draw.hits(late.chance).then(|| draw.within(late.by))
     }
 
     /// Which bits flip, if any do.
     fn flips(&self, chance: Option<Ratio>) -> Option<u64> {
-        let (draw, chance) = (self.of(Family::Corrupt), chance?);
+        let (draw, chance) = (self.of(LinkFault::Corrupt), chance?);
         draw.hits(chance).then(|| draw.below(1 << 32))
     }
 }
@@ -323,16 +324,16 @@ mod tests {
     const A: ServerIdx = ServerIdx(0);
     const B: ServerIdx = ServerIdx(1);
 
-    fn fates(plan: Links, count: usize) -> Vec<Fate> {
+    fn fates(plan: LinkPlan, count: usize) -> Vec<Fate> {
         let mut network = Network::new(5, 2, plan);
         (0..count).map(|_| network.pass(Time(0), A, B, false).fate).collect()
     }
 
     #[test]
     fn a_family_more_changes_no_message_that_it_does_not_strike() {
-        let some = Links { loss: Some(Ratio::new(1, 10)), ..Links::calm() };
-        let twice = Late { chance: Ratio::new(1, 10), by: Spans::ms(1, 9) };
-        let more = Links { duplicate: Some(twice), ..some.clone() };
+        let some = LinkPlan { loss: Some(Ratio::new(1, 10)), ..LinkPlan::calm() };
+        let twice = RandomDelay { chance: Ratio::new(1, 10), by: Spans::ms(1, 9) };
+        let more = LinkPlan { duplicate: Some(twice), ..some.clone() };
         let changed: Vec<_> = fates(some, 500).into_iter().zip(fates(more, 500)).collect();
         let struck = |(a, b): &(Fate, Fate)| match (a, b) {
             (Fate::Arrives(alone), Fate::ArrivesTwice(first, second)) => alone == first && first < second,
@@ -344,7 +345,7 @@ mod tests {
 
     #[test]
     fn links_do_not_share_their_luck() {
-        let mut both = Network::new(5, 2, Links::calm());
+        let mut both = Network::new(5, 2, LinkPlan::calm());
         let mut one = both.clone();
         let with: Vec<_> = (0..50)
             .map(|_| {
@@ -358,9 +359,9 @@ mod tests {
 
     #[test]
     fn nothing_passes_a_cut_link_and_its_streams_move_on() {
-        let mut network = Network::new(5, 2, Links::calm());
+        let mut network = Network::new(5, 2, LinkPlan::calm());
         assert_eq!(network.pass(Time(0), A, B, true).fate, Fate::Lost);
-        assert_eq!(network.pass(Time(0), A, B, false).fate, fates(Links::calm(), 2)[1]);
+        assert_eq!(network.pass(Time(0), A, B, false).fate, fates(LinkPlan::calm(), 2)[1]);
         assert_eq!((network.messages(), network.counts()[Fault::Cut]), (2, 1));
     }
 }

@@ -3,7 +3,7 @@
 //! Both are plain values. The world carries a client's [`Ask`] to a server and a [`Reply`] back,
 //! late or never; it knows nothing of what they say.
 
-use crate::observe::{Ending, What};
+use crate::observe::{OperationEnd, What};
 use crate::plan::server_set::ServerIdx;
 use std::fmt::{self, Debug};
 use wavetank_raft::store::Fsm;
@@ -83,7 +83,7 @@ pub enum Told {
         /// The operation.
         operation: u64,
         /// How it ended.
-        ending: Ending,
+        ending: OperationEnd,
     },
 }
 
@@ -121,11 +121,11 @@ pub trait Workload: Debug {
     /// Whether no operation is open.
     fn is_idle(&self) -> bool;
 
-    /// An operation that was told of, as far as it is known: what [`Seen::Invoked`] and
-    /// [`Seen::Returned`] carry to the judges of this workload.
+    /// An operation that was told of, as far as it is known: what [`ObservationKind::Invoked`] and
+    /// [`ObservationKind::Returned`] carry to the judges of this workload.
     ///
-    /// [`Seen::Invoked`]: crate::Seen::Invoked
-    /// [`Seen::Returned`]: crate::Seen::Returned
+    /// [`ObservationKind::Invoked`]: crate::ObservationKind::Invoked
+    /// [`ObservationKind::Returned`]: crate::ObservationKind::Returned
     fn operation(&self, operation: u64) -> &dyn What;
 }
 

@@ -34,7 +34,7 @@ use crate::observe::observer::{Observer, Recorder};
 use crate::observe::topology::Topology;
 use crate::plan::fault_id::{Fault, FaultFilter, FaultId};
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use crate::plan::{Birth, Plan};
+use crate::plan::{InitialState, Plan};
 use sim_event::{Envelope, SimEvent};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -144,8 +144,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     fn begin(&mut self, all: ServerSet) {
         match self.plan.birth {
-            Birth::Bootstrapped => self.found(),
-            Birth::Blank => {
+            InitialState::Bootstrapped => self.found(),
+            InitialState::Blank => {
                 self.event_queue.put(Time(0), SimEvent::Bootstrap);
             }
         }

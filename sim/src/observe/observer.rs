@@ -1,6 +1,6 @@
 //! Whoever looks on: judges, traces, tallies.
 
-use crate::observe::{Observation, Seen};
+use crate::observe::{Observation, ObservationKind};
 use wavetank_raft::Time;
 
 /// Looks at what happens, and can change nothing of it.
@@ -56,8 +56,8 @@ impl<V: Observer> Recorder<V> {
 
     // Inlined, so that who looks on is not asked about what is known not to concern it.
     #[inline(always)]
-    pub(crate) fn on_observation(&mut self, seen: Seen<'_>) {
+    pub(crate) fn on_observation(&mut self, kind: ObservationKind<'_>) {
         self.step += 1;
-        self.observer.on_observation(&Observation { at: self.now, step: self.step, seen });
+        self.observer.on_observation(&Observation { at: self.now, step: self.step, kind: kind });
     }
 }

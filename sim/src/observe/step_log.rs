@@ -5,7 +5,7 @@
 //! [`trace`](crate::observe::trace).
 
 use crate::observe::observer::Observer;
-use crate::observe::{Observation, Seen, digest};
+use crate::observe::{Observation, ObservationKind, digest};
 use crate::plan::server_set::ServerIdx;
 use std::fmt::{self, Write as _};
 use wavetank_raft::{Index, LogId, Node, RoleName, Term, Time};
@@ -24,12 +24,12 @@ pub struct StepRecord {
     /// How many things it wanted done.
     pub actions: u64,
     /// What it came to be.
-    pub standing: Standing,
+    pub state: NodeState,
 }
 
 /// What a server is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Standing {
+pub struct NodeState {
     /// Its role.
     pub role: RoleName,
     /// Its term.
@@ -40,7 +40,7 @@ pub struct Standing {
     pub last: LogId,
 }
 
-impl Standing {
+impl NodeState {
     const BLANK: Self =
         Self { role: RoleName::Follower, term: Term(0), commit: Index::ZERO, last: LogId::ZERO };
 
@@ -68,17 +68,17 @@ pub struct Divergence {
 }
 
 impl Observer for StepLog {
-    fn on_observation(&mut self, seen: &Observation<'_>) {
-        if let Seen::Stepping { event, .. } = seen.seen {
+    fn on_observation(&mut self, observation: &Observation<'_>) {
+        if let ObservationKind::Stepping { event, .. } = observation.kind {
             self.kind = digest::kind(event);
-        } else if let Seen::Stepped { idx, server, actions } = seen.seen {
+        } else if let ObservationKind::Stepped { idx, server, actions } = observation.kind {
             self.records.push(StepRecord {
-                step: seen.step,
-                at: seen.at,
+                step: observation.step,
+                at: observation.at,
                 idx,
                 kind: std::mem::take(&mut self.kind),
                 actions: actions.len() as u64,
-                standing: Standing::of(server.node()),
+                state: NodeState::of(server.node()),
             });
         }
     }
@@ -103,12 +103,12 @@ impl StepLog {
 
     /// What every server was after a step, or before it if the step was another's.
     #[must_use]
-    pub fn standings_at(&self, step: u64) -> Vec<(ServerIdx, Standing)> {
-        let mut standings = std::collections::BTreeMap::new();
+    pub fn states_at(&self, step: u64) -> Vec<(ServerIdx, NodeState)> {
+        let mut states = std::collections::BTreeMap::new();
         for record in self.records.iter().take_while(|record| record.step <= step) {
-            standings.insert(record.idx, record.standing);
+            states.insert(record.idx, record.state);
         }
-        standings.into_iter().collect()
+        states.into_iter().collect()
     }
 
     /// The first step at which two runs are not the same; `None` if they are.
@@ -123,7 +123,7 @@ impl StepLog {
     /// The step log as lines of text.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let mut writer = Line::default();
+        let mut writer = LineCodec::default();
         self.records.chunks(LINE).map(|records| writer.line(records)).collect()
     }
 
@@ -132,7 +132,7 @@ impl StepLog {
     /// # Errors
     /// Says which word makes no sense.
     pub fn parse(lines: &[String]) -> Result<Self, String> {
-        let mut line = Line::default();
+        let mut line = LineCodec::default();
         let words = lines.iter().flat_map(|line| line.split(' ')).filter(|word| !word.is_empty());
         let record = |word: &str| line.parse(word).ok_or_else(|| format!("`{word}` is no step"));
         let records = words.map(record).collect::<Result<_, _>>()?;
@@ -141,19 +141,19 @@ impl StepLog {
 }
 
 /// What was last written, of which only changes are written.
-struct Line {
+struct LineCodec {
     step: u64,
     at: Time,
-    standings: [Standing; ServerIdx::MOST],
+    states: [NodeState; ServerIdx::MOST],
 }
 
-impl Default for Line {
+impl Default for LineCodec {
     fn default() -> Self {
-        Self { step: 0, at: Time(0), standings: [Standing::BLANK; ServerIdx::MOST] }
+        Self { step: 0, at: Time(0), states: [NodeState::BLANK; ServerIdx::MOST] }
     }
 }
 
-impl Line {
+impl LineCodec {
     fn line(&mut self, records: &[StepRecord]) -> String {
         records.iter().map(|record| self.word(record)).collect::<Vec<_>>().join(" ")
     }
@@ -161,16 +161,16 @@ impl Line {
     /// `a3+12~850*2L4,17,18.4`: the first server, an event of the third kind, twelve observations
     /// and 850 us later, two actions; leads in t4, has committed i17, ends in i18 t4.
     fn word(&mut self, record: &StepRecord) -> String {
-        let StepRecord { step, at, idx, kind, actions, standing } = *record;
+        let StepRecord { step, at, idx, kind, actions, state } = *record;
         let letter = char::from(b'a' + idx.0);
         let mut word = format!("{letter}{kind}+{}~{}", step - self.step, at.0 - self.at.0);
         if actions != 0 {
             let _ = write!(word, "*{actions}");
         }
-        let before = std::mem::replace(&mut self.standings[idx.at()], standing);
-        if before != standing {
-            let role = ROLES.iter().find(|(_, role)| *role == standing.role).expect("all roles are there").0;
-            let Standing { term, commit, last, .. } = standing;
+        let before = std::mem::replace(&mut self.states[idx.at()], state);
+        if before != state {
+            let role = ROLES.iter().find(|(_, role)| *role == state.role).expect("all roles are there").0;
+            let NodeState { term, commit, last, .. } = state;
             let _ = write!(word, "{role}{},{},{}.{}", term.0, commit.0, last.index.0, last.term.0);
         }
         (self.step, self.at) = (step, at);
@@ -182,9 +182,9 @@ impl Line {
         let idx = ServerIdx(letter.checked_sub(b'a').filter(|&idx| usize::from(idx) < ServerIdx::MOST)?);
         let rest = word.get(1..)?;
         let role = rest.char_indices().find(|(_, letter)| letter.is_ascii_uppercase());
-        let (event, standing) = rest.split_at(role.map_or(rest.len(), |(at, _)| at));
+        let (event, state) = rest.split_at(role.map_or(rest.len(), |(at, _)| at));
         if let Some((_, role)) = role {
-            self.standings[idx.at()] = parse_standing(role, standing.get(1..)?)?;
+            self.states[idx.at()] = parse_state(role, state.get(1..)?)?;
         }
         let (kind, event) = event.split_once('+')?;
         let (step, event) = event.split_once('~')?;
@@ -197,21 +197,21 @@ impl Line {
             idx,
             kind: kind.parse().ok()?,
             actions: actions.parse().ok()?,
-            standing: self.standings[idx.at()],
+            state: self.states[idx.at()],
         })
     }
 }
 
-fn parse_standing(role: char, text: &str) -> Option<Standing> {
+fn parse_state(role: char, text: &str) -> Option<NodeState> {
     let role = ROLES.iter().find(|(letter, _)| *letter == role)?.1;
     let mut numbers = text.split([',', '.']).map(|number| number.parse().ok());
     let mut next = || numbers.next().flatten();
     let (term, commit) = (Term(next()?), Index(next()?));
     let last = LogId { index: Index(next()?), term: Term(next()?) };
-    Some(Standing { role, term, commit, last })
+    Some(NodeState { role, term, commit, last })
 }
 
-impl fmt::Display for Standing {
+impl fmt::Display for NodeState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -233,7 +233,7 @@ impl Divergence {
     pub fn fields(&self) -> Vec<(&'static str, String, String)> {
         let (Some(one), Some(other)) = (self.one, self.other) else { return Vec::new() };
         let all = |record: StepRecord| {
-            let Standing { role, term, commit, last } = record.standing;
+            let NodeState { role, term, commit, last } = record.state;
             [
                 ("server", record.idx.to_string()),
                 ("time", format!("{} us", record.at.0)),
@@ -286,7 +286,7 @@ mod tests {
     fn where_two_runs_part_is_said_with_the_field() {
         let one = step_log(Plan::storm(3));
         let mut other = one.clone();
-        other.records[500].standing.term = Term(99);
+        other.records[500].state.term = Term(99);
         let divergence = one.divergence(&other).unwrap();
         assert_eq!(divergence.step(), one.records[500].step);
         assert_eq!(divergence.fields().len(), 1);
@@ -296,7 +296,7 @@ mod tests {
     }
 
     fn step_log(plan: Plan) -> StepLog {
-        let clients = crate::engine::world::tests::tiny::Clients::new(&plan);
+        let clients = crate::engine::world::tests::tiny::SumClients::new(&plan);
         let make = |_| crate::engine::world::tests::tiny::Sum::default();
         let mut world = crate::World::new(plan, make, Box::new(clients), StepLog::default());
         storm_run::run(&mut world, |_| true);

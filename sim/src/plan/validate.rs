@@ -71,7 +71,7 @@ fn fields_are_sound(path: &str, value: &Value) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Rhythm;
+    use crate::plan::Recurrence;
     use crate::plan::fault_kind::Scheduled;
     use crate::plan::rng::{Ratio, Spans};
 
@@ -97,8 +97,8 @@ mod tests {
         assert!(broken(|plan| plan.disks.sync.max = Span::ZERO).contains("disks.sync"));
         assert!(broken(|plan| plan.clients.keys = 0).contains("key"));
         assert!(broken(|plan| plan.supervised = Some(Span::s(3_601))).contains("supervised"));
-        const NEVER: Rhythm =
-            Rhythm { every: Spans::us(1, 2), lasts: Spans { min: Span::us(2), max: Span::us(1) } };
+        const NEVER: Recurrence =
+            Recurrence { every: Spans::us(1, 2), lasts: Spans { min: Span::us(2), max: Span::us(1) } };
         let broken = broken(|plan| {
             plan.nemesis.scheduled.insert(Scheduled::Crash, NEVER);
         });

@@ -3,11 +3,11 @@
 //!
 //! ```
 //! use proptest::prelude::*;
-//! use wavetank_sim::clients::kv::{Kv, clients::{ClientPlan, Clients}};
+//! use wavetank_sim::clients::kv::{Kv, clients::{KvPlan, Clients}};
 //! use wavetank_sim::{Plan, Slots, Storm, strategies};
 //!
 //! fn callers(plan: &Plan) -> Clients {
-//!     Clients::new(ClientPlan::from(&plan.clients), Slots::first(usize::from(plan.servers)), plan.seed)
+//!     Clients::new(KvPlan::from(&plan.clients), Slots::first(usize::from(plan.servers)), plan.seed)
 //! }
 //!
 //! proptest! {

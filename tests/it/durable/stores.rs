@@ -17,7 +17,7 @@ use wavetank_raft::{
 };
 use wavetank_sim::ServerIdx;
 use wavetank_sim::disk::fault::{Damage, DiskFault};
-use wavetank_sim::disk::{Capture, Device, Load, Part, Remains, Stores, Trouble};
+use wavetank_sim::disk::{Capture, Device, Load, PartialWrite, Remains, Stores, Trouble};
 use wavetank_sim::plan::rng::{Domain, Draw, Ratio, Stream};
 
 const LOG: &str = "raft.redb";
@@ -220,7 +220,7 @@ impl Stores for Durable {
         self.persist_group(writes)
     }
 
-    fn fail(&mut self, write: &Write, _: Draw) -> Option<(Option<Part>, StoreError)> {
+    fn fail(&mut self, write: &Write, _: Draw) -> Option<(Option<PartialWrite>, StoreError)> {
         self.arm(&[Trouble::Full, Trouble::WriteFails, Trouble::SyncFails]);
         let written = self.persist_group(std::slice::from_ref(write));
         self.device.disarm();

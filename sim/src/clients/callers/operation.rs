@@ -1,7 +1,7 @@
 //! One operation of one client, from the invocation to the end, as judges and traces get it.
 
 use crate::engine::workload::{Reply, Want};
-use crate::observe::Ending;
+use crate::observe::OperationEnd;
 use crate::plan::server_set::ServerIdx;
 use std::fmt;
 use wavetank_raft::{Answer, Data, Error, Index, Time};
@@ -45,7 +45,7 @@ pub struct End {
     /// The place of its end among the beginnings and ends of all operations.
     pub order: u64,
     /// What its client knows of it.
-    pub ending: Ending,
+    pub ending: OperationEnd,
     /// What it was told, if it was done.
     pub answer: Option<Told>,
 }
@@ -68,7 +68,7 @@ impl<W> Operation<W> {
 
     /// Whether it has come to this end.
     #[must_use]
-    pub fn ended(&self, ending: Ending) -> bool {
+    pub fn ended(&self, ending: OperationEnd) -> bool {
         self.end.as_ref().is_some_and(|end| end.ending == ending)
     }
 }
@@ -88,9 +88,9 @@ impl<W: Wanted> fmt::Display for Operation<W> {
         }
         match &self.end {
             Some(End { answer: Some(told), .. }) => W::fmt_told(told, f),
-            Some(End { ending: Ending::Ok, .. }) => write!(f, ": done"),
-            Some(End { ending: Ending::Failed, .. }) => write!(f, ": refused"),
-            Some(End { ending: Ending::Unknown, .. }) => write!(f, ": unknown"),
+            Some(End { ending: OperationEnd::Ok, .. }) => write!(f, ": done"),
+            Some(End { ending: OperationEnd::Failed, .. }) => write!(f, ": refused"),
+            Some(End { ending: OperationEnd::Unknown, .. }) => write!(f, ": unknown"),
             None => Ok(()),
         }
     }

@@ -5,7 +5,7 @@ use crate::engine::host::{Caller, PendingCall, Timer};
 use crate::engine::network::ClientLine;
 use crate::engine::workload::{Ask, Reply, TankFsm, Told, Want};
 use crate::engine::world::sim_event::SimEvent;
-use crate::observe::Seen;
+use crate::observe::ObservationKind;
 use crate::observe::observer::Observer;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Call, Data, Error, Event, Outcome, RequestId, Span};
@@ -46,11 +46,11 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         for told in wants.told.drain(..) {
             let seen = match told {
                 Told::Invoked { client, operation } => {
-                    Seen::Invoked { client, operation, what: self.workload.operation(operation) }
+                    ObservationKind::Invoked { client, operation, what: self.workload.operation(operation) }
                 }
                 Told::Returned { client, operation, ending } => {
                     let what = self.workload.operation(operation);
-                    Seen::Returned { client, operation, ending, what }
+                    ObservationKind::Returned { client, operation, ending, what }
                 }
             };
             self.recorder.on_observation(seen);

@@ -3,7 +3,7 @@
 use super::World;
 use crate::engine::workload::TankFsm;
 use crate::engine::world::sim_event::SimEvent;
-use crate::observe::Seen;
+use crate::observe::ObservationKind;
 use crate::observe::observer::Observer;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt;
@@ -108,7 +108,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             self.resume(idx);
             self.restart(idx);
         }
-        self.recorder.on_observation(Seen::Healed { core });
+        self.recorder.on_observation(ObservationKind::Healed { core });
         core
     }
 

@@ -6,7 +6,7 @@ use crate::engine::host::Work;
 use crate::engine::workload::TankFsm;
 use crate::engine::world::sim_event::{Envelope, Message, SimEvent};
 use crate::observe::observer::Observer;
-use crate::observe::{Fate, Seen};
+use crate::observe::{Fate, ObservationKind};
 use crate::plan::fault_id::Fault;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Action, Event, NodeId, RpcId, Span, StoreJob, Time, Token};
@@ -38,7 +38,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 whole
             }),
         };
-        self.recorder.on_observation(Seen::Sent {
+        self.recorder.on_observation(ObservationKind::Sent {
             from,
             to,
             rpc,
@@ -87,14 +87,14 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             match done {
                 Done::Durable(write) => {
                     written = Some(write.token);
-                    self.recorder.on_observation(Seen::Durable { idx, write: &write, torn: None });
+                    self.recorder.on_observation(ObservationKind::Durable { idx, write: &write, torn: None });
                 }
                 Done::Failed(part, error) => {
                     for damage in host.disk.take_harms() {
-                        self.recorder.on_observation(Seen::Damaged { idx, damage });
+                        self.recorder.on_observation(ObservationKind::Damaged { idx, damage });
                     }
                     if let Some(part) = part {
-                        self.recorder.on_observation(Seen::Durable {
+                        self.recorder.on_observation(ObservationKind::Durable {
                             idx,
                             write: &part.write,
                             torn: Some(part.entries),
@@ -156,7 +156,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             Work::Apply(batch) => {
                 let responses = machine.apply(&batch);
                 let digest = machine.fsm.digest();
-                self.recorder.on_observation(Seen::Applied { idx, batch: &batch, digest });
+                self.recorder.on_observation(ObservationKind::Applied { idx, batch: &batch, digest });
                 let upto = batch.entries.last().expect("a batch is not empty").id.index;
                 Event::Applied { upto, responses }
             }
@@ -167,14 +167,18 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                     host.disk.keep_snapshot(Capture { state: &mut state, meta: &meta })
                 });
                 if let Ok(meta) = &taken {
-                    self.recorder.on_observation(Seen::SnapshotTaken { idx, meta, digest });
+                    self.recorder.on_observation(ObservationKind::SnapshotTaken { idx, meta, digest });
                 }
                 Event::SnapshotTaken(taken)
             }
             Work::Restore(meta) => {
                 let restored = host.disk.load_snapshot(meta.last, &mut |source| machine.fsm.restore(source));
                 if let Ok(last) = restored {
-                    self.recorder.on_observation(Seen::Restored { idx, last, digest: machine.fsm.digest() });
+                    self.recorder.on_observation(ObservationKind::Restored {
+                        idx,
+                        last,
+                        digest: machine.fsm.digest(),
+                    });
                 }
                 Event::Restored(restored)
             }

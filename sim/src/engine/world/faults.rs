@@ -8,10 +8,10 @@ use crate::engine::host::{Caller, Host, Process, Timer, Work};
 use crate::engine::workload::TankFsm;
 use crate::engine::world::sim_event::SimEvent;
 use crate::observe::observer::Observer;
-use crate::observe::{NetworkChange, Seen};
+use crate::observe::{NetworkChange, ObservationKind};
 use crate::plan::rng::Draw;
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use crate::plan::{Disks, Links};
+use crate::plan::{DiskPlan, LinkPlan};
 use tracing::{Level, debug, enabled};
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{Call, Event, Outcome, RequestId, RoleName, Server, Span};
@@ -49,7 +49,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     pub fn crash(&mut self, idx: ServerIdx) {
         if let Some(mut process) = self.stop(idx) {
             self.crash_disk(idx, &mut process);
-            self.recorder.on_observation(Seen::Crashed { idx, wiped: false });
+            self.recorder.on_observation(ObservationKind::Crashed { idx, wiped: false });
             self.trace("crash", idx);
             self.break_calls(process.calls);
         }
@@ -59,7 +59,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     pub fn crash_wiped(&mut self, idx: ServerIdx) {
         let process = self.stop(idx);
         self.hosts[idx.at()].disk.wipe();
-        self.recorder.on_observation(Seen::Crashed { idx, wiped: true });
+        self.recorder.on_observation(ObservationKind::Crashed { idx, wiped: true });
         self.trace("wipe", idx);
         self.break_calls(process.map(|process| process.calls).unwrap_or_default());
     }
@@ -77,11 +77,15 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.awake = self.awake.with(idx);
         self.refused = self.refused.without(idx);
         let Process { server, machine, .. } = host.process.as_mut().expect("it was just started");
-        self.recorder.on_observation(Seen::Booted { idx, server, boot: &boot, log: &log });
+        self.recorder.on_observation(ObservationKind::Booted { idx, server, boot: &boot, log: &log });
         if let Some(meta) = &boot.snapshot {
             let last = host.disk.load_snapshot(meta.last, &mut |source| machine.fsm.restore(source));
             let last = last.expect("a snapshot that can be listed can be loaded");
-            self.recorder.on_observation(Seen::Restored { idx, last, digest: machine.fsm.digest() });
+            self.recorder.on_observation(ObservationKind::Restored {
+                idx,
+                last,
+                digest: machine.fsm.digest(),
+            });
         }
         self.trace("start", idx);
         self.expect_timer(idx);
@@ -89,7 +93,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// A server does not start with what its disk has. Whoever supervises it tries again.
     fn refuse_to_start(&mut self, idx: ServerIdx, error: &StoreError) {
-        self.recorder.on_observation(Seen::Refused { idx, error });
+        self.recorder.on_observation(ObservationKind::Refused { idx, error });
         self.trace("refuse", idx);
         self.refused = self.refused.with(idx);
         if let Some(after) = self.plan.supervised.filter(|_| !self.broken.contains(idx)) {
@@ -106,7 +110,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Something befalls a server's disk, as far as it can.
     pub fn damage(&mut self, idx: ServerIdx, fault: DiskFault, draw: Draw) {
         if let Some(damage) = self.hosts[idx.at()].disk.strike(fault, draw) {
-            self.recorder.on_observation(Seen::Damaged { idx, damage });
+            self.recorder.on_observation(ObservationKind::Damaged { idx, damage });
         }
     }
 
@@ -134,7 +138,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         {
             process.waiting = Some(Vec::new());
             self.awake = self.awake.without(idx);
-            self.recorder.on_observation(Seen::Paused(idx));
+            self.recorder.on_observation(ObservationKind::Paused(idx));
             self.trace("pause", idx);
         }
     }
@@ -153,7 +157,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 process.timer = Timer { at: self.recorder.now, serial };
             }
         }
-        self.recorder.on_observation(Seen::Resumed(idx));
+        self.recorder.on_observation(ObservationKind::Resumed(idx));
         self.trace("resume", idx);
     }
 
@@ -163,7 +167,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         if !matches!(change, NetworkChange::Mend(..) | NetworkChange::HealAll) {
             self.network.cut(|from, to| self.topology.is_cut(from, to));
         }
-        self.recorder.on_observation(Seen::Network(change));
+        self.recorder.on_observation(ObservationKind::Network(change));
         if enabled!(target: "wavetank", Level::DEBUG) {
             debug!(target: "wavetank", at = %self.recorder.now, ?change, "network");
         }
@@ -200,12 +204,12 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     /// Changes how the links behave from here on.
-    pub fn change_links(&mut self, links: Links) {
+    pub fn change_links(&mut self, links: LinkPlan) {
         self.network.become_like(links);
     }
 
     /// Changes how a server's disk behaves from here on.
-    pub fn change_disk(&mut self, idx: ServerIdx, disks: Disks) {
+    pub fn change_disk(&mut self, idx: ServerIdx, disks: DiskPlan) {
         self.hosts[idx.at()].disk.become_like(self.plan.seed, idx, disks);
     }
 
@@ -293,7 +297,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         if let Some(mut process) = self.stop(idx) {
             self.hosts[idx.at()].halted = true;
             self.crash_disk(idx, &mut process);
-            self.recorder.on_observation(Seen::Halted(idx));
+            self.recorder.on_observation(ObservationKind::Halted(idx));
             self.trace("halt", idx);
             if let Some(after) = self.plan.supervised {
                 self.event_queue.put(self.recorder.now + after, SimEvent::Restart(idx));
@@ -314,13 +318,17 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let capture = captured.as_mut().map(|(state, meta)| Capture { state, meta });
         let Remains { durable, torn, snapshot } = host.disk.crash(capture);
         for write in &durable {
-            self.recorder.on_observation(Seen::Durable { idx, write, torn: None });
+            self.recorder.on_observation(ObservationKind::Durable { idx, write, torn: None });
         }
         if let Some(part) = torn {
-            self.recorder.on_observation(Seen::Durable { idx, write: &part.write, torn: Some(part.entries) });
+            self.recorder.on_observation(ObservationKind::Durable {
+                idx,
+                write: &part.write,
+                torn: Some(part.entries),
+            });
         }
         if let Some(meta) = &snapshot {
-            self.recorder.on_observation(Seen::SnapshotTaken { idx, meta, digest: fsm.digest() });
+            self.recorder.on_observation(ObservationKind::SnapshotTaken { idx, meta, digest: fsm.digest() });
         }
     }
 

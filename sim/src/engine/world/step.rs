@@ -6,20 +6,20 @@ use crate::engine::workload::TankFsm;
 use crate::engine::world::sim_event::{Envelope, SimEvent};
 use crate::nemesis::Trigger;
 use crate::observe::observer::Observer;
-use crate::observe::{Seen, digest};
+use crate::observe::{ObservationKind, digest};
 use crate::plan::server_set::ServerIdx;
 use tracing::{Level, debug, enabled};
 use wavetank_raft::{Event, Index, RoleName, Server, Term};
 
 /// What of a server may be different after a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Standing {
+struct StepState {
     role: RoleName,
     term: Term,
     commit: Index,
 }
 
-impl Standing {
+impl StepState {
     fn of(server: &Server) -> Self {
         let node = server.node();
         Self { role: node.role(), term: node.term(), commit: node.commit() }
@@ -48,20 +48,20 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
         let server = &mut process.server;
-        let before = Standing::of(server);
+        let before = StepState::of(server);
         let kind = digest::kind(&event);
         let mut actions = std::mem::take(&mut self.actions);
 
         let clock = host.clock.reads(self.recorder.now);
-        self.recorder.on_observation(Seen::Stepping { idx, event: &event, server, clock });
+        self.recorder.on_observation(ObservationKind::Stepping { idx, event: &event, server, clock });
         server.step_with(clock, event, &mut self.effects, &mut actions);
-        self.recorder.on_observation(Seen::Stepped { idx, server, actions: &actions });
+        self.recorder.on_observation(ObservationKind::Stepped { idx, server, actions: &actions });
 
         self.digest.take_step((self.recorder.now, idx, kind), server, actions.len());
         if self.is_deep {
             self.digest.take_state(server);
         }
-        let after = Standing::of(server);
+        let after = StepState::of(server);
         let mut trigger = before.became(after);
         if trigger.meets(Trigger::ELECTED.or(Trigger::COMMITTED)) {
             let was_fresh = std::mem::replace(&mut process.is_fresh, trigger.meets(Trigger::ELECTED));
@@ -70,7 +70,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             }
         }
         if !before.is_as(after) {
-            self.trace_standing(idx, after);
+            self.trace_state(idx, after);
         }
 
         let away = self.all().minus(self.awake);
@@ -141,7 +141,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    fn trace_standing(&self, idx: ServerIdx, now: Standing) {
+    fn trace_state(&self, idx: ServerIdx, now: StepState) {
         if enabled!(target: "wavetank", Level::DEBUG) {
             debug!(target: "wavetank", at = %self.recorder.now, %idx, role = %now.role, term = %now.term, "became");
         }

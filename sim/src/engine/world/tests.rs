@@ -5,7 +5,7 @@ pub(crate) mod tiny;
 use super::*;
 use crate::Plan;
 use crate::runner::storm_run;
-use tiny::{Clients, Sum, Tally};
+use tiny::{EventCounts, Sum, SumClients};
 use wavetank_raft::{Error, Refusal, RoleName};
 
 #[test]
@@ -28,7 +28,7 @@ fn where_nobody_leads_it_is_said_who_could() {
     let mut world = calm(Plan::calm(1, 5));
     let minority = ServerSet::first(2);
     world.partition(minority, world.all().minus(minority));
-    let why = |world: &World<Sum, Tally>| world.converged(world.all()).unwrap_err();
+    let why = |world: &World<Sum, EventCounts>| world.converged(world.all()).unwrap_err();
     assert_eq!(why(&world), "nobody leads, and a quorum is reached by n3 n4 n5");
     world.crash(ServerIdx(4));
     assert_eq!(why(&world), "nobody leads, and nobody reaches a quorum");
@@ -77,7 +77,7 @@ fn an_isolated_leader_steps_down_and_a_paused_one_is_replaced() {
 
 #[test]
 fn a_blank_cluster_is_bootstrapped_and_a_spare_is_added() {
-    let plan = Plan { birth: Birth::Blank, spares: 1, ..Plan::calm(4, 3) };
+    let plan = Plan { birth: InitialState::Blank, spares: 1, ..Plan::calm(4, 3) };
     let mut world = calm(plan);
     world.run_for(Span::s(2));
     let (leader, spare) = (world.leader().unwrap(), ServerIdx(3));
@@ -97,7 +97,7 @@ fn a_blank_cluster_is_bootstrapped_and_a_spare_is_added() {
 
 #[test]
 fn nothing_is_demanded_of_a_cluster_whose_founder_is_lost_untold() {
-    let plan = Plan { birth: Birth::Blank, chaos: Span::ms(1), ..Plan::calm(4, 3) };
+    let plan = Plan { birth: InitialState::Blank, chaos: Span::ms(1), ..Plan::calm(4, 3) };
     let founded = |lost: Option<ServerIdx>| {
         let mut world = calm(plan.clone());
         world.isolate(ServerIdx(0));
@@ -181,11 +181,11 @@ fn storms_end_in_agreement() {
     }
 }
 
-fn calm(plan: Plan) -> World<Sum, Tally> {
-    let clients = Clients::new(&plan);
-    World::new(plan, |_| Sum::default(), Box::new(clients), Tally::default())
+fn calm(plan: Plan) -> World<Sum, EventCounts> {
+    let clients = SumClients::new(&plan);
+    World::new(plan, |_| Sum::default(), Box::new(clients), EventCounts::default())
 }
 
-fn stormy(seed: u64) -> World<Sum, Tally> {
+fn stormy(seed: u64) -> World<Sum, EventCounts> {
     calm(Plan::storm(seed))
 }

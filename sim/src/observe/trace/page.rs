@@ -5,7 +5,7 @@
 use super::{TextTrace, words};
 use crate::observe::observer::Observer;
 use crate::observe::topology::Topology;
-use crate::observe::{Fate, Observation, Seen};
+use crate::observe::{Fate, Observation, ObservationKind};
 use crate::plan::server_set::ServerIdx;
 use serde_json::{Value, json};
 use wavetank_raft::{Action, Event, RoleName, Server, StoreJob, Time};
@@ -60,7 +60,7 @@ impl Page {
             RoleName::Candidate => "C",
             RoleName::Leader => "L",
         };
-        self.becomes(at, idx, (state, node.term().0, node.commit().0), words::standing(node));
+        self.becomes(at, idx, (state, node.term().0, node.commit().0), words::node_state(node));
     }
 
     fn becomes(&mut self, at: Time, idx: ServerIdx, standing: (&'static str, u64, u64), what: String) {
@@ -90,14 +90,14 @@ impl TextTrace for Page {
 
 impl Observer for Page {
     #[expect(clippy::too_many_lines, reason = "an arm an observation, and nothing else")]
-    fn on_observation(&mut self, seen: &Observation<'_>) {
-        let at = seen.at;
-        match seen.seen {
-            Seen::Stepping { event: Event::Call { call, .. }, idx, .. } => {
+    fn on_observation(&mut self, observation: &Observation<'_>) {
+        let at = observation.at;
+        match observation.kind {
+            ObservationKind::Stepping { event: Event::Call { call, .. }, idx, .. } => {
                 self.event = format!("{idx} call {}", words::call(call));
             }
-            Seen::Stepping { .. } => self.event.clear(),
-            Seen::Stepped { idx, server, actions } => {
+            ObservationKind::Stepping { .. } => self.event.clear(),
+            ObservationKind::Stepped { idx, server, actions } => {
                 self.stands(at, idx, server);
                 for action in actions {
                     if let Action::Store(StoreJob::Persist(write)) = action {
@@ -109,22 +109,24 @@ impl Observer for Page {
                     self.note(at, Some(idx), event);
                 }
             }
-            Seen::Booted { idx, server, .. } => {
+            ObservationKind::Booted { idx, server, .. } => {
                 self.stands(at, idx, server);
                 self.note(at, Some(idx), format!("{idx} starts"));
             }
-            Seen::Crashed { idx, wiped } => {
+            ObservationKind::Crashed { idx, wiped } => {
                 let what = if wiped { "down, its disk lost" } else { "down" };
                 self.becomes(at, idx, ("-", 0, 0), what.to_owned());
             }
-            Seen::Halted(idx) => self.becomes(at, idx, ("-", 0, 0), "down, by its own decision".to_owned()),
-            Seen::Refused { idx, error } => {
+            ObservationKind::Halted(idx) => {
+                self.becomes(at, idx, ("-", 0, 0), "down, by its own decision".to_owned())
+            }
+            ObservationKind::Refused { idx, error } => {
                 self.becomes(at, idx, ("-", 0, 0), format!("down, will not start: {error}"));
             }
-            Seen::Damaged { idx, damage } => self.note(at, Some(idx), damage.to_string()),
-            Seen::Paused(idx) => self.becomes(at, idx, ("z", 0, 0), "stands still".to_owned()),
-            Seen::Resumed(idx) => self.becomes(at, idx, ("F", 0, 0), "goes on".to_owned()),
-            Seen::Sent { from, to, rpc, carried, fate } => {
+            ObservationKind::Damaged { idx, damage } => self.note(at, Some(idx), damage.to_string()),
+            ObservationKind::Paused(idx) => self.becomes(at, idx, ("z", 0, 0), "stands still".to_owned()),
+            ObservationKind::Resumed(idx) => self.becomes(at, idx, ("F", 0, 0), "goes on".to_owned()),
+            ObservationKind::Sent { from, to, rpc, carried, fate } => {
                 let what = format!("{from}>{to} q{:x} {}", rpc.0, words::carried(carried));
                 let mut message = |arrives: Option<Time>| {
                     let arrives = arrives.map(|time| time.0);
@@ -139,20 +141,20 @@ impl Observer for Page {
                     Fate::Lost => message(None),
                 }
             }
-            Seen::Applied { idx, batch, .. } => {
+            ObservationKind::Applied { idx, batch, .. } => {
                 let last = batch.entries.last().map(|entry| entry.id.index).unwrap_or_default();
                 self.note(at, Some(idx), format!("{idx} has applied {last}"));
             }
-            Seen::Returned { client, ending, what, .. } => {
+            ObservationKind::Returned { client, ending, what, .. } => {
                 self.note(at, None, format!("c{client} {ending:?} {what:?}"));
             }
-            Seen::Network(change) => {
+            ObservationKind::Network(change) => {
                 let (verb, detail) = words::network(change);
                 self.topology.change(change);
                 let cores: Vec<String> = self.topology.cores().iter().map(ToString::to_string).collect();
                 self.note(at, None, format!("{verb} {detail}; connected: {}", cores.join(" | ")));
             }
-            Seen::Healed { core } => self.note(at, None, format!("healed {}", words::set(core))),
+            ObservationKind::Healed { core } => self.note(at, None, format!("healed {}", words::set(core))),
             _ => {}
         }
     }
@@ -168,7 +170,7 @@ mod tests {
     fn a_note_says_which_servers_still_reach_each_other() {
         let mut page = Page::new(3);
         let cut = NetworkChange::CutOneWay(ServerSet::only(ServerIdx(0)), ServerSet::first(3));
-        page.on_observation(&Observation { at: Time(5), step: 1, seen: Seen::Network(&cut) });
+        page.on_observation(&Observation { at: Time(5), step: 1, kind: ObservationKind::Network(&cut) });
         assert!(page.take().contains("connected: n2 n3 | n1"));
     }
 }

@@ -5,8 +5,8 @@
 
 use super::{TextTrace, words};
 use crate::observe::observer::Observer;
-use crate::observe::step_log::Standing;
-use crate::observe::{Carried, Observation, Seen};
+use crate::observe::step_log::NodeState;
+use crate::observe::{Carried, Observation, ObservationKind};
 use crate::plan::server_set::ServerIdx;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::{Dfs, Reversed};
@@ -18,21 +18,21 @@ use wavetank_raft::{Action, Event, NodeId, RpcId, Server, StoreJob, Time};
 #[derive(Clone, Debug, Default)]
 pub struct Causes {
     of: u64,
-    steps: DiGraph<Step, ()>,
+    steps: DiGraph<CausalStep, ()>,
     /// The last step of each server that changed it, and its last step.
     latest: [Option<(NodeIndex, NodeIndex)>; ServerIdx::MOST],
     /// Which step sent a message: call or answer, from, to.
     sent: BTreeMap<(bool, ServerIdx, ServerIdx, RpcId), NodeIndex>,
     answered: Option<NodeIndex>,
     /// What the server was before the event that it handles, and whom it had voted for.
-    before: Option<(Standing, Option<NodeId>)>,
+    before: Option<(NodeState, Option<NodeId>)>,
     taken: (String, Option<NodeIndex>),
     /// What was done to the network, which nobody's step caused.
     network: Vec<(u64, Time, String)>,
 }
 
 #[derive(Clone, Debug)]
-struct Step {
+struct CausalStep {
     step: u64,
     at: Time,
     idx: Option<ServerIdx>,
@@ -53,7 +53,7 @@ impl Causes {
     }
 
     /// The steps, and between them what was done to the network.
-    fn tell(&self, told: &[&Step], text: &mut String) {
+    fn tell(&self, told: &[&CausalStep], text: &mut String) {
         let first = told.first().map_or(0, |step| step.step);
         let mut network = self.network.iter().filter(|change| first <= change.0).peekable();
         for step in told {
@@ -61,16 +61,28 @@ impl Causes {
                 let _ = writeln!(text, "{:>12} {number:>7}      {:<23} {what}", time(*at), "");
             }
             let name = step.idx.map_or_else(String::new, |idx| idx.to_string());
-            let Step { step: number, at, stands, what, .. } = step;
+            let CausalStep { step: number, at, stands, what, .. } = step;
             let line = format!("{:>12} {number:>7} {name:<4} {stands:<23} {what}", time(*at));
             let _ = writeln!(text, "{}", line.trim_end());
         }
     }
 
     /// A step of a server, after its last one that changed it.
-    fn add(&mut self, seen: &Observation<'_>, idx: ServerIdx, what: String, changes: bool) -> NodeIndex {
-        let step =
-            Step { step: seen.step, at: seen.at, idx: Some(idx), stands: String::new(), what, changes };
+    fn add(
+        &mut self,
+        observation: &Observation<'_>,
+        idx: ServerIdx,
+        what: String,
+        changes: bool,
+    ) -> NodeIndex {
+        let step = CausalStep {
+            step: observation.step,
+            at: observation.at,
+            idx: Some(idx),
+            stands: String::new(),
+            what,
+            changes,
+        };
         let node = self.steps.add_node(step);
         let latest = &mut self.latest[idx.at()];
         if let Some((changed, _)) = latest {
@@ -92,16 +104,22 @@ impl Causes {
             _ => None,
         };
         self.taken = (format!("{verb:<8} {detail}"), cause);
-        self.before = Some((Standing::of(server.node()), server.node().vote()));
+        self.before = Some((NodeState::of(server.node()), server.node().vote()));
     }
 
-    fn on_step(&mut self, seen: &Observation<'_>, idx: ServerIdx, server: &Server, actions: &[Action]) {
+    fn on_step(
+        &mut self,
+        observation: &Observation<'_>,
+        idx: ServerIdx,
+        server: &Server,
+        actions: &[Action],
+    ) {
         let wrote = actions.iter().any(|action| matches!(action, Action::Store(StoreJob::Persist(_))));
-        let now = (Standing::of(server.node()), server.node().vote());
+        let now = (NodeState::of(server.node()), server.node().vote());
         let changes = wrote || self.before != Some(now);
         let (what, cause) = std::mem::take(&mut self.taken);
-        let node = self.add(seen, idx, what, changes);
-        self.steps[node].stands = words::standing(server.node());
+        let node = self.add(observation, idx, what, changes);
+        self.steps[node].stands = words::node_state(server.node());
         if let Some(cause) = cause {
             self.steps.add_edge(cause, node, ());
         }
@@ -111,14 +129,20 @@ impl Causes {
     }
 
     /// Something happened to a server, and changed it.
-    fn befalls(&mut self, seen: &Observation<'_>, idx: ServerIdx, what: &str) {
-        self.add(seen, idx, what.to_owned(), true);
+    fn befalls(&mut self, observation: &Observation<'_>, idx: ServerIdx, what: &str) {
+        self.add(observation, idx, what.to_owned(), true);
     }
 
     /// What a client hears follows from the last answer that any server gave.
-    fn returns(&mut self, seen: &Observation<'_>, what: String) {
-        let step =
-            Step { step: seen.step, at: seen.at, idx: None, stands: String::new(), what, changes: false };
+    fn returns(&mut self, observation: &Observation<'_>, what: String) {
+        let step = CausalStep {
+            step: observation.step,
+            at: observation.at,
+            idx: None,
+            stands: String::new(),
+            what,
+            changes: false,
+        };
         let node = self.steps.add_node(step);
         if let Some(answered) = self.answered {
             self.steps.add_edge(answered, node, ());
@@ -136,7 +160,7 @@ impl TextTrace for Causes {
         }
         past.sort_unstable();
         let told = past.iter().map(|&node| &self.steps[node]);
-        let told: Vec<&Step> =
+        let told: Vec<&CausalStep> =
             told.filter(|step| step.changes || step.step == self.steps[last].step).collect();
         let mut text = format!(
             "step {} follows from {} of the {} steps before it; {} of them changed a server\n\n",
@@ -155,47 +179,61 @@ impl TextTrace for Causes {
 }
 
 impl Observer for Causes {
-    fn on_observation(&mut self, seen: &Observation<'_>) {
-        if self.of < seen.step {
+    fn on_observation(&mut self, observation: &Observation<'_>) {
+        if self.of < observation.step {
             return;
         }
-        match seen.seen {
-            Seen::Stepping { idx, event, server, .. } => self.on_event(idx, event, server),
-            Seen::Stepped { idx, server, actions } => self.on_step(seen, idx, server, actions),
-            Seen::Sent { from, to, rpc, carried, .. } => {
+        match observation.kind {
+            ObservationKind::Stepping { idx, event, server, .. } => self.on_event(idx, event, server),
+            ObservationKind::Stepped { idx, server, actions } => {
+                self.on_step(observation, idx, server, actions)
+            }
+            ObservationKind::Sent { from, to, rpc, carried, .. } => {
                 let is_answer = matches!(carried, Carried::Response(_));
                 if let Some((_, node)) = self.latest[from.at()] {
                     self.sent.insert((is_answer, from, to, rpc), node);
                 }
             }
-            Seen::Booted { idx, .. } => self.befalls(seen, idx, "start"),
-            Seen::Crashed { idx, wiped: false } => self.befalls(seen, idx, "crash"),
-            Seen::Crashed { idx, wiped: true } => self.befalls(seen, idx, "crash    and its disk is lost"),
-            Seen::Halted(idx) => self.befalls(seen, idx, "halt"),
-            Seen::Refused { idx, error } => self.befalls(seen, idx, &format!("refused  {error}")),
-            Seen::Damaged { idx, damage } => self.befalls(seen, idx, &format!("harmed   {damage}")),
-            Seen::Paused(idx) => self.befalls(seen, idx, "pause"),
-            Seen::Resumed(idx) => self.befalls(seen, idx, "resume"),
-            Seen::Restored { idx, last, .. } => self.befalls(seen, idx, &format!("load     {last}")),
-            Seen::Durable { idx, write, torn: Some(kept) } => {
-                self.befalls(seen, idx, &format!("torn     {} after {kept}", words::write(write)));
+            ObservationKind::Booted { idx, .. } => self.befalls(observation, idx, "start"),
+            ObservationKind::Crashed { idx, wiped: false } => self.befalls(observation, idx, "crash"),
+            ObservationKind::Crashed { idx, wiped: true } => {
+                self.befalls(observation, idx, "crash    and its disk is lost")
             }
-            Seen::Applied { idx, batch, .. } => {
+            ObservationKind::Halted(idx) => self.befalls(observation, idx, "halt"),
+            ObservationKind::Refused { idx, error } => {
+                self.befalls(observation, idx, &format!("refused  {error}"))
+            }
+            ObservationKind::Damaged { idx, damage } => {
+                self.befalls(observation, idx, &format!("harmed   {damage}"))
+            }
+            ObservationKind::Paused(idx) => self.befalls(observation, idx, "pause"),
+            ObservationKind::Resumed(idx) => self.befalls(observation, idx, "resume"),
+            ObservationKind::Restored { idx, last, .. } => {
+                self.befalls(observation, idx, &format!("load     {last}"))
+            }
+            ObservationKind::Durable { idx, write, torn: Some(kept) } => {
+                self.befalls(observation, idx, &format!("torn     {} after {kept}", words::write(write)));
+            }
+            ObservationKind::Applied { idx, batch, .. } => {
                 let last = batch.entries.last().map(|entry| entry.id.index).unwrap_or_default();
-                self.add(seen, idx, format!("state    {last}"), false);
+                self.add(observation, idx, format!("state    {last}"), false);
             }
-            Seen::SnapshotTaken { idx, meta, .. } => {
-                self.add(seen, idx, format!("state    snapshot {}", meta.last), false);
+            ObservationKind::SnapshotTaken { idx, meta, .. } => {
+                self.add(observation, idx, format!("state    snapshot {}", meta.last), false);
             }
-            Seen::Returned { client, operation, ending, what } => {
-                self.returns(seen, format!("told     c{client} o{operation} {ending:?} {what:?}"));
+            ObservationKind::Returned { client, operation, ending, what } => {
+                self.returns(observation, format!("told     c{client} o{operation} {ending:?} {what:?}"));
             }
-            Seen::Network(change) => {
+            ObservationKind::Network(change) => {
                 let (verb, detail) = words::network(change);
-                self.network.push((seen.step, seen.at, format!("{verb:<8} {detail}")));
+                self.network.push((observation.step, observation.at, format!("{verb:<8} {detail}")));
             }
-            Seen::Healed { core } => {
-                self.network.push((seen.step, seen.at, format!("{:<8} {}", "healed", words::set(core))));
+            ObservationKind::Healed { core } => {
+                self.network.push((
+                    observation.step,
+                    observation.at,
+                    format!("{:<8} {}", "healed", words::set(core)),
+                ));
             }
             _ => {}
         }

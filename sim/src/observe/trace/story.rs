@@ -2,7 +2,7 @@
 
 use super::{TextTrace, words};
 use crate::observe::observer::Observer;
-use crate::observe::{Observation, Seen, is_operators};
+use crate::observe::{Observation, ObservationKind, is_operators};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt::Write as _;
 use wavetank_raft::{Action, Event, Index, Payload, RoleName, Server, Term};
@@ -12,7 +12,7 @@ use wavetank_raft::{Action, Event, Index, Payload, RoleName, Server, Term};
 #[derive(Clone, Debug)]
 pub struct Story {
     text: String,
-    cells: Vec<Cell>,
+    cells: Vec<ColumnState>,
     committed: Index,
 }
 
@@ -26,7 +26,7 @@ pub fn last_lines(story: &str) -> (usize, Vec<&str>) {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Cell {
+enum ColumnState {
     Down,
     Paused,
     Up(RoleName, Term),
@@ -36,18 +36,18 @@ impl Story {
     /// The story of a tank of so many servers.
     #[must_use]
     pub fn new(servers: usize) -> Self {
-        let mut text = format!("{:WORDS$}", "");
+        let mut text = format!("{:TEXT_WIDTH$}", "");
         for idx in ServerSet::first(servers).iter() {
             let _ = write!(text, " {:<6}", idx.to_string());
         }
         let text = format!("{}\n", text.trim_end());
-        Self { text, cells: vec![Cell::Down; servers], committed: Index::ZERO }
+        Self { text, cells: vec![ColumnState::Down; servers], committed: Index::ZERO }
     }
 
     /// `changed` is shown even if it is a follower.
     fn line(&mut self, verb: &str, detail: &str, changed: Option<ServerIdx>) {
         let mut line = format!("{verb:<8}{detail}");
-        line = format!("{line:<WORDS$}");
+        line = format!("{line:<TEXT_WIDTH$}");
         for (at, cell) in self.cells.iter().enumerate() {
             let is_new = changed.is_some_and(|idx| idx.at() == at);
             let _ = write!(line, " {:<6}", cell.text(is_new));
@@ -58,10 +58,12 @@ impl Story {
     /// One line for a change of role, or of the leader's term.
     fn on_server(&mut self, idx: ServerIdx, server: &Server) {
         let (role, term) = (server.node().role(), server.node().term());
-        let before = std::mem::replace(&mut self.cells[idx.at()], Cell::Up(role, term));
+        let before = std::mem::replace(&mut self.cells[idx.at()], ColumnState::Up(role, term));
         let became = match before {
-            Cell::Up(was, _) if was == role => role == RoleName::Leader && before != Cell::Up(role, term),
-            Cell::Up(..) | Cell::Down | Cell::Paused => true,
+            ColumnState::Up(was, _) if was == role => {
+                role == RoleName::Leader && before != ColumnState::Up(role, term)
+            }
+            ColumnState::Up(..) | ColumnState::Down | ColumnState::Paused => true,
         };
         if became {
             self.line("became", "", Some(idx));
@@ -89,9 +91,9 @@ impl Story {
 }
 
 /// The width of everything that stands before the columns.
-const WORDS: usize = 44;
+const TEXT_WIDTH: usize = 44;
 
-impl Cell {
+impl ColumnState {
     fn text(self, is_new: bool) -> String {
         match self {
             Self::Down => "-".to_owned(),
@@ -109,55 +111,61 @@ impl TextTrace for Story {
 }
 
 impl Observer for Story {
-    fn on_observation(&mut self, seen: &Observation<'_>) {
-        match seen.seen {
-            Seen::Stepping { idx, event: Event::Call { request, call }, .. } if is_operators(*request) => {
+    fn on_observation(&mut self, observation: &Observation<'_>) {
+        match observation.kind {
+            ObservationKind::Stepping { idx, event: Event::Call { request, call }, .. }
+                if is_operators(*request) =>
+            {
                 self.line("ask", &format!("{idx} {}", words::call(call)), None);
             }
-            Seen::Stepped { idx, server, actions } => {
+            ObservationKind::Stepped { idx, server, actions } => {
                 self.on_server(idx, server);
                 actions.iter().for_each(|action| self.on_action(idx, action));
             }
-            Seen::Booted { idx, server, .. } => {
-                self.cells[idx.at()] = Cell::Up(server.node().role(), server.node().term());
+            ObservationKind::Booted { idx, server, .. } => {
+                self.cells[idx.at()] = ColumnState::Up(server.node().role(), server.node().term());
                 self.line("start", &idx.to_string(), Some(idx));
             }
-            Seen::Crashed { idx, wiped } => {
-                self.cells[idx.at()] = Cell::Down;
+            ObservationKind::Crashed { idx, wiped } => {
+                self.cells[idx.at()] = ColumnState::Down;
                 self.line(if wiped { "wipe" } else { "crash" }, &idx.to_string(), None);
             }
-            Seen::Halted(idx) => {
-                self.cells[idx.at()] = Cell::Down;
+            ObservationKind::Halted(idx) => {
+                self.cells[idx.at()] = ColumnState::Down;
                 self.line("halt", &idx.to_string(), None);
             }
-            Seen::Refused { idx, error } => self.line("refuse", &format!("{idx} to start: {error}"), None),
-            Seen::Damaged { idx, damage } => self.line("harm", &format!("{idx} {damage}"), None),
-            Seen::Paused(idx) => {
-                self.cells[idx.at()] = Cell::Paused;
+            ObservationKind::Refused { idx, error } => {
+                self.line("refuse", &format!("{idx} to start: {error}"), None)
+            }
+            ObservationKind::Damaged { idx, damage } => self.line("harm", &format!("{idx} {damage}"), None),
+            ObservationKind::Paused(idx) => {
+                self.cells[idx.at()] = ColumnState::Paused;
                 self.line("pause", &idx.to_string(), None);
             }
-            Seen::Resumed(idx) => self.line("resume", &idx.to_string(), None),
-            Seen::Applied { batch, .. } => {
+            ObservationKind::Resumed(idx) => self.line("resume", &idx.to_string(), None),
+            ObservationKind::Applied { batch, .. } => {
                 let known = self.committed;
                 for entry in batch.entries.iter().filter(|entry| known < entry.id.index) {
                     self.on_entry(entry.id.index, &entry.payload);
                 }
             }
-            Seen::SnapshotTaken { idx, meta, .. } => {
+            ObservationKind::SnapshotTaken { idx, meta, .. } => {
                 self.line("snap", &format!("{idx} {}", meta.last.index), None);
             }
-            Seen::Restored { idx, last, .. } => {
+            ObservationKind::Restored { idx, last, .. } => {
                 self.line("load", &format!("{idx} {}", last.index), None);
             }
-            Seen::Invoked { client, what, .. } => self.line("ask", &format!("c{client} {what:?}"), None),
-            Seen::Returned { client, ending, what, .. } => {
+            ObservationKind::Invoked { client, what, .. } => {
+                self.line("ask", &format!("c{client} {what:?}"), None)
+            }
+            ObservationKind::Returned { client, ending, what, .. } => {
                 self.line("told", &format!("c{client} {ending:?} {what:?}"), None);
             }
-            Seen::Network(change) => {
+            ObservationKind::Network(change) => {
                 let (verb, detail) = words::network(change);
                 self.line(verb, &detail, None);
             }
-            Seen::Healed { core } => self.line("calm", &words::set(core), None),
+            ObservationKind::Healed { core } => self.line("calm", &words::set(core), None),
             _ => {}
         }
     }

@@ -19,7 +19,7 @@ pub(super) const fn role(role: RoleName) -> &'static str {
 }
 
 /// A server's place in the protocol, in columns.
-pub(super) fn standing(node: &Node) -> String {
+pub(super) fn node_state(node: &Node) -> String {
     let last = node.log().last().index;
     format!("{} {:<4} {:>6}/{:<6}", role(node.role()), node.term().to_string(), node.commit(), last)
 }

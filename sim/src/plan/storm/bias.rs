@@ -4,7 +4,7 @@
 use super::Topic;
 use crate::plan::fault_kind::{Reactive, Scheduled};
 use crate::plan::rng::{Ratio, Spans, Stream};
-use crate::plan::{Late, Plan};
+use crate::plan::{Plan, RandomDelay};
 use wavetank_raft::Span;
 
 impl Plan {
@@ -49,7 +49,7 @@ impl Plan {
     /// of them. On long links, in batches, a follower may have got more than the snapshot by then.
     fn bias_to_installs(&mut self, stream: &mut Stream) {
         let timeout = self.config.heartbeat_timeout;
-        let late = |each, min, max| Late { chance: Ratio::new(1, each), by: Spans::new(min, max) };
+        let late = |each, min, max| RandomDelay { chance: Ratio::new(1, each), by: Spans::new(min, max) };
         let (config, links) = (&mut self.config, &mut self.links);
         let batch = config.max_append_entries.min(3);
         (config.trailing_logs, config.snapshot_threshold) = (0, 2);
@@ -80,7 +80,7 @@ impl Plan {
         if stream.chance(1, 2) {
             config.log_cache_capacity = 1;
             let by = Spans::new(timeout, timeout.times(8));
-            self.disks.late_read = Some(Late { chance: Ratio::new(1, 6), by });
+            self.disks.late_read = Some(RandomDelay { chance: Ratio::new(1, 6), by });
         }
         self.usually(&[Reactive::SnapshotNewcomer, Reactive::MendCompacter, Reactive::CrashDiscarder]);
         self.often(&[Reactive::IsolateSender, Reactive::IsolateCommitter, Reactive::StallCommitter]);
@@ -93,7 +93,7 @@ impl Plan {
         (config.log_cache_capacity, config.trailing_logs, config.snapshot_threshold) = (1, 10_240, 8_192);
         (config.max_append_entries, config.max_append_bytes) = (64, 1 << 20);
         let by = Spans::new(timeout.part(10), timeout.times(3));
-        self.disks.late_read = Some(Late { chance: Ratio::new(1, 1), by });
+        self.disks.late_read = Some(RandomDelay { chance: Ratio::new(1, 1), by });
         self.often(&[Reactive::IsolateSender, Reactive::StrandSender, Reactive::TransferCommitter]);
     }
 }

@@ -1,12 +1,12 @@
 //! How many clients there are and what they want, as numbers to print, edit and shrink.
 
-use crate::plan::Clients;
+use crate::plan::ClientPlan;
 use crate::plan::rng::{Ratio, Spans};
 use wavetank_raft::{ReadPath, Span};
 
 /// The clients of a run.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct ClientPlan {
+pub struct KvPlan {
     /// How many clients write and read, and look for the leader to do so.
     pub followers: u16,
     /// How many clients only read, each from one server and never from another, at once and
@@ -68,7 +68,7 @@ pub struct Reads {
     pub stale: u32,
 }
 
-impl ClientPlan {
+impl KvPlan {
     /// A few clients of every kind with an operation every few dozen milliseconds, on few keys.
     #[must_use]
     pub fn calm() -> Self {
@@ -92,11 +92,11 @@ impl ClientPlan {
     }
 }
 
-impl From<&Clients> for ClientPlan {
+impl From<&ClientPlan> for KvPlan {
     /// What a plan says of its clients, with every kind of write, and a pinned reader for every two
     /// of them. Where all read under leases there is one for every server, and a fast one: what a
     /// lease promises too much is over in a fraction of a timeout.
-    fn from(clients: &Clients) -> Self {
+    fn from(clients: &ClientPlan) -> Self {
         let of = |path| u32::from(clients.reads.contains(&path));
         let [index, lease, verify] = [ReadPath::Index, ReadPath::Lease, ReadPath::Verify].map(of);
         let is_fast = clients.read_under_leases_alone();

@@ -1,16 +1,16 @@
 //! What a client of the store wants next: drawn from its own stream.
 
-use super::plan::{ClientPlan, Reads};
+use super::plan::{KvPlan, Reads};
 use super::{KvWant, Operation};
 use crate::clients::callers::{Script, Told};
 use crate::clients::kv::wire::{Command, Got, Verb};
-use crate::observe::Ending;
+use crate::observe::OperationEnd;
 use crate::plan::rng::{Draw, Stream};
 
 /// What the clients of a plan want.
 #[derive(Debug)]
 pub struct KvScript {
-    plan: ClientPlan,
+    plan: KvPlan,
     /// The sessions of the clients that write.
     sessions: Vec<Session>,
     /// The session that began last.
@@ -34,7 +34,7 @@ impl Session {
 }
 
 impl KvScript {
-    pub(super) fn new(plan: ClientPlan) -> Self {
+    pub(super) fn new(plan: KvPlan) -> Self {
         let last = u32::from(plan.followers);
         Self { plan, sessions: (1..=last).map(Session::new).collect(), last }
     }
@@ -55,7 +55,7 @@ impl Script for KvScript {
         if let Some(value) = learned(operation) {
             session.known = Some((operation.wanted.key, value));
         }
-        if operation.ended(Ending::Unknown) && rng.hits(self.plan.rename) {
+        if operation.ended(OperationEnd::Unknown) && rng.hits(self.plan.rename) {
             self.last += 1;
             (session.number, session.sequence) = (self.last, 0);
         }
@@ -74,7 +74,7 @@ fn learned(operation: &Operation) -> Option<Vec<u8>> {
 }
 
 /// Draws the operation of this number.
-fn draw(plan: &ClientPlan, session: &mut Session, operation: u64, rng: &mut Stream) -> KvWant {
+fn draw(plan: &KvPlan, session: &mut Session, operation: u64, rng: &mut Stream) -> KvWant {
     // Always four words, so that what is wanted next does not depend on what is wanted now.
     let (kind, verb, way, place) = (rng.draw(), rng.draw(), rng.draw(), rng.draw());
     let key = place.below(u64::from(plan.keys)) as u32;
@@ -96,7 +96,7 @@ fn draw(plan: &ClientPlan, session: &mut Session, operation: u64, rng: &mut Stre
 }
 
 /// Draws a read of a client that asks one server only.
-fn draw_read(plan: &ClientPlan, rng: &mut Stream) -> KvWant {
+fn draw_read(plan: &KvPlan, rng: &mut Stream) -> KvWant {
     let (way, place) = (rng.draw(), rng.draw());
     let path = Reads::WAYS[share(plan.pinned_reads.shares(), way)];
     KvWant::read(place.below(u64::from(plan.keys)) as u32, path)

@@ -2,7 +2,7 @@
 
 use super::record::Record;
 use super::{Check, Judged, Moment, broken};
-use crate::observe::Ending;
+use crate::observe::OperationEnd;
 use std::collections::BTreeMap;
 
 /// Remembers session and sequence number of each write that was refused for certain.
@@ -14,7 +14,7 @@ impl Check for HonestFailures {
         let words =
             |operation, index| format!("#{operation} was refused for certain, and was applied at {index}");
         match moment {
-            Moment::Returned(operation) if operation.ended(Ending::Failed) => {
+            Moment::Returned(operation) if operation.ended(OperationEnd::Failed) => {
                 let (command, number) = (operation.command()?, operation.number);
                 self.0.insert((command.session, command.sequence), number);
                 match record.effect(&command) {

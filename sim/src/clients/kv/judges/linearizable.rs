@@ -8,7 +8,7 @@ use super::{Check, Judged, Moment, Promises, witness};
 use crate::clients::callers::Told;
 use crate::clients::kv::clients::Operation;
 use crate::clients::kv::wire::{Got, Outcome, Response, Verb};
-use crate::observe::Ending;
+use crate::observe::OperationEnd;
 use std::collections::BTreeMap;
 use wavetank_linear::{CheckResult, History, Input, Output};
 
@@ -82,7 +82,7 @@ fn input(operation: &Operation) -> Input<'_> {
 
 /// The output of an operation, if it is known.
 fn output(operation: &Operation) -> Option<Output<'_>> {
-    if operation.ended(Ending::Failed) {
+    if operation.ended(OperationEnd::Failed) {
         return Some(Output::Failed);
     }
     match operation.told()? {

@@ -5,7 +5,7 @@ use super::{Check, Judged, Moment, holds};
 use crate::clients::callers::Told;
 use crate::clients::kv::clients::Operation;
 use crate::clients::kv::wire::Got;
-use crate::observe::Ending;
+use crate::observe::OperationEnd;
 use crate::plan::server_set::ServerIdx;
 use std::collections::BTreeMap;
 use wavetank_raft::Index;
@@ -29,7 +29,7 @@ impl Check for SessionOrder {
             Moment::Returned(operation) => {
                 let life = self.open.remove(&operation.number)?;
                 // An answer out of a life that is over says nothing about the next one.
-                if self.lives[operation.pinned?.at()] == life && operation.ended(Ending::Ok) {
+                if self.lives[operation.pinned?.at()] == life && operation.ended(OperationEnd::Ok) {
                     return self.read(operation, life);
                 }
             }

@@ -6,7 +6,7 @@ use super::record::Record;
 use crate::clients::callers::Told;
 use crate::clients::kv::clients::Operation;
 use crate::clients::kv::wire::{Got, Outcome, Response, Verb};
-use crate::observe::Ending;
+use crate::observe::OperationEnd;
 use wavetank_raft::Index;
 
 /// An operation at its place.
@@ -24,7 +24,7 @@ pub(super) fn explains(operations: &[Operation], record: &Record) -> bool {
     let mut last_begun = 0;
     points.iter().all(|point| {
         let in_time = match &point.operation.end {
-            Some(end) if end.ending == Ending::Ok => last_begun <= end.order,
+            Some(end) if end.ending == OperationEnd::Ok => last_begun <= end.order,
             // A client that gave up does not know when it took effect.
             _ => true,
         };
@@ -43,7 +43,7 @@ fn points<'a>(operations: &'a [Operation], record: &Record) -> Option<Vec<Point<
             (None, Some(Told::Got(bytes))) => Some(Got::decode(bytes)?.applied),
             (None, _) => None,
         };
-        let (done, failed) = (operation.ended(Ending::Ok), operation.ended(Ending::Failed));
+        let (done, failed) = (operation.ended(OperationEnd::Ok), operation.ended(OperationEnd::Failed));
         match place {
             Some(_) if failed => return None,
             Some(at) => points.push(Point { at, is_read: operation.command().is_none(), operation }),

@@ -1,6 +1,6 @@
 //! Stores and servers that are wrong, each in one way, and the judge that must notice.
 
-use crate::clients::kv::clients::{ClientPlan, Clients, Lines};
+use crate::clients::kv::clients::{Clients, KvPlan, Lines};
 use crate::clients::kv::judges::{Judges, Promises};
 use crate::clients::kv::state::State;
 use crate::clients::kv::wire::Command;
@@ -63,7 +63,7 @@ fn storms<F: TankFsm + 'static>(
     (0..400).map(move |seed| {
         let plan = Plan::storm(seed);
         let judges = Judges::new(Promises::from(&plan));
-        let wants = ClientPlan { keys: 2, ..ClientPlan::from(&plan.clients) };
+        let wants = KvPlan { keys: 2, ..KvPlan::from(&plan.clients) };
         let clients = wrap(Clients::new(wants, ServerSet::first(usize::from(plan.servers)), plan.seed));
         let mut world = World::new(plan, move |_| make(), clients, (judges, Lines::default()));
         storm_run::run(&mut world, |_| true);

@@ -1,9 +1,9 @@
 //! The clients against servers that answer as the test says.
 
-use crate::clients::kv::clients::{ClientPlan, Clients, KvWant, Reads};
+use crate::clients::kv::clients::{Clients, KvPlan, KvWant, Reads};
 use crate::clients::kv::wire::{Got, Outcome, Response};
 use crate::engine::workload::{Ask, Reply, Told, Want, Wants, Workload};
-use crate::observe::Ending;
+use crate::observe::OperationEnd;
 use crate::plan::rng::{Ratio, Spans};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::{Answer, Error, Index, RequestId, Span, Time};
@@ -11,8 +11,8 @@ use wavetank_raft::{Answer, Error, Index, RequestId, Span, Time};
 const N2: ServerIdx = ServerIdx(1);
 
 /// One client that only writes, never gives a refused operation up at once, and keeps its session.
-fn one_writer() -> ClientPlan {
-    ClientPlan {
+fn one_writer() -> KvPlan {
+    KvPlan {
         followers: 1,
         pinned: 0,
         writes: Ratio::new(1, 1),
@@ -22,7 +22,7 @@ fn one_writer() -> ClientPlan {
         patience: Span::ms(100),
         resign: Ratio::NEVER,
         rename: Ratio::NEVER,
-        ..ClientPlan::calm()
+        ..KvPlan::calm()
     }
 }
 
@@ -32,7 +32,7 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(plan: ClientPlan) -> Self {
+    fn new(plan: KvPlan) -> Self {
         Self { clients: Clients::new(plan, ServerSet::first(3), 1), wants: Wants::default() }
     }
 
@@ -57,7 +57,7 @@ impl Stage {
         self.reply(request, Reply::Answered(Ok(Answer::Applied { index: Index(9), response })));
     }
 
-    fn endings(&self) -> Vec<Ending> {
+    fn endings(&self) -> Vec<OperationEnd> {
         let ending = |told: &Told| match told {
             Told::Returned { ending, .. } => Some(*ending),
             Told::Invoked { .. } => None,
@@ -81,7 +81,7 @@ fn a_write_that_is_acknowledged_is_done() {
     let mut stage = Stage::new(one_writer());
     let ask = stage.next_ask();
     stage.acknowledge(ask.request);
-    assert_eq!(stage.endings(), [Ending::Ok]);
+    assert_eq!(stage.endings(), [OperationEnd::Ok]);
     assert!(stage.clients.is_idle());
     stage.next_ask();
     assert_eq!(stage.name(), (1, 2));
@@ -96,7 +96,7 @@ fn a_refused_write_is_sent_to_whoever_is_said_to_lead_as_the_same_command() {
     assert_eq!((second.to, &second.want), (N2, &first.want));
     assert_ne!(second.request, first.request);
     stage.acknowledge(second.request);
-    assert_eq!(stage.endings(), [Ending::Ok]);
+    assert_eq!(stage.endings(), [OperationEnd::Ok]);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_write_that_everybody_refused_has_failed() {
         let ask = stage.next_ask();
         stage.refuse(ask.request, not_leader(None));
     }
-    assert_eq!(stage.endings(), [Ending::Failed]);
+    assert_eq!(stage.endings(), [OperationEnd::Failed]);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_write_that_one_server_may_have_done_is_not_known_to_have_failed() {
             let ask = stage.next_ask();
             stage.refuse(ask.request, not_leader(None));
         }
-        assert_eq!(stage.endings(), [Ending::Unknown]);
+        assert_eq!(stage.endings(), [OperationEnd::Unknown]);
     }
 }
 
@@ -135,16 +135,16 @@ fn silence_leads_to_another_server_and_late_answers_are_not_heard() {
     stage.reply(second.request, Reply::Broken);
     let third = stage.next_ask();
     stage.refuse(third.request, not_leader(None));
-    assert_eq!(stage.endings(), [Ending::Unknown]);
+    assert_eq!(stage.endings(), [OperationEnd::Unknown]);
 }
 
 #[test]
 fn after_an_unknown_end_a_client_may_go_on_as_someone_new() {
     for (rename, next) in [(Ratio::NEVER, (1, 2)), (Ratio::new(1, 1), (2, 1))] {
-        let mut stage = Stage::new(ClientPlan { tries: 1, rename, ..one_writer() });
+        let mut stage = Stage::new(KvPlan { tries: 1, rename, ..one_writer() });
         let ask = stage.next_ask();
         stage.reply(ask.request, Reply::Broken);
-        assert_eq!(stage.endings(), [Ending::Unknown]);
+        assert_eq!(stage.endings(), [OperationEnd::Unknown]);
         stage.next_ask();
         assert_eq!(stage.name(), next);
     }
@@ -153,7 +153,7 @@ fn after_an_unknown_end_a_client_may_go_on_as_someone_new() {
 #[test]
 fn a_pinned_reader_asks_its_server_and_takes_no_for_an_answer() {
     let reads = Reads { index: 1, lease: 0, verify: 0, stale: 0 };
-    let mut stage = Stage::new(ClientPlan { followers: 0, pinned: 2, pinned_reads: reads, ..one_writer() });
+    let mut stage = Stage::new(KvPlan { followers: 0, pinned: 2, pinned_reads: reads, ..one_writer() });
     let mut servers = Vec::new();
     for _ in 0..20 {
         let ask = stage.next_ask();
@@ -161,7 +161,7 @@ fn a_pinned_reader_asks_its_server_and_takes_no_for_an_answer() {
         servers.push((ask.client, ask.to));
         stage.reply(ask.request, Reply::Value(Err(not_leader(Some(ServerIdx(2))))));
     }
-    assert_eq!(stage.endings(), [Ending::Failed; 20]);
+    assert_eq!(stage.endings(), [OperationEnd::Failed; 20]);
     servers.sort_unstable();
     servers.dedup();
     assert_eq!(servers, [(0, ServerIdx(0)), (1, ServerIdx(1))]);
@@ -181,7 +181,7 @@ fn once_they_are_stopped_clients_only_finish() {
 #[test]
 fn what_clients_want_does_not_depend_on_how_it_goes() {
     let wishes = |refused: bool| {
-        let mut stage = Stage::new(ClientPlan {
+        let mut stage = Stage::new(KvPlan {
             verbs: crate::clients::kv::clients::Verbs { cas: 0, ..one_writer().verbs },
             ..one_writer()
         });
@@ -215,7 +215,7 @@ fn every_value_is_written_once() {
 #[test]
 fn operations_have_words() {
     let reads = Reads { index: 0, lease: 1, verify: 0, stale: 0 };
-    let plan = ClientPlan { followers: 0, pinned: 1, keys: 1, pinned_reads: reads, ..one_writer() };
+    let plan = KvPlan { followers: 0, pinned: 1, keys: 1, pinned_reads: reads, ..one_writer() };
     let mut stage = Stage::new(plan);
     let ask = stage.next_ask();
     assert_eq!(stage.clients.operations()[0].to_string(), "c0 #1 lease-read k0 at n1");
