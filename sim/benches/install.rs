@@ -34,7 +34,7 @@ use wavetank_sim::clients::kv::clients::{Clients, KvPlan};
 use wavetank_sim::clients::kv::judges::{Judges, Promises};
 use wavetank_sim::disk::fault::{Damage, DiskFault};
 use wavetank_sim::disk::{Capture, Load, PartialWrite, Remains, Stores};
-use wavetank_sim::engine::workload::{Nobody, TankFsm};
+use wavetank_sim::engine::workload::{NoClients, TankFsm};
 use wavetank_sim::plan::Recurrence;
 use wavetank_sim::plan::fault_kind::Scheduled;
 use wavetank_sim::plan::rng::{Draw, Spans};
@@ -74,7 +74,7 @@ fn install() -> (u64, u64, u64) {
     let mut plan = Plan { spares: 1, ..Plan::calm(1, 3) };
     plan.config.trailing_logs = 0;
     plan.config.snapshot_chunk_bytes = PIECE;
-    let mut world = World::with_stores(plan, |_| Vast::default(), Box::new(Nobody), (), &mut |_| {
+    let mut world = World::with_stores(plan, |_| Vast::default(), Box::new(NoClients), (), &mut |_| {
         Box::new(ChunkStores::default())
     });
     world.run_for(Span::s(2));
@@ -304,7 +304,7 @@ impl Stores for ChunkStores {
         load_snapshot(&self.snapshots.store, last, load)
     }
 
-    fn strike(&mut self, _: DiskFault, _: Draw) -> Option<Damage> {
+    fn inject_fault(&mut self, _: DiskFault, _: Draw) -> Option<Damage> {
         None
     }
 
@@ -316,7 +316,7 @@ impl Stores for ChunkStores {
         Vec::new()
     }
 
-    fn make_room(&mut self) {}
+    fn free_space(&mut self) {}
 
     fn wipe(&mut self) {
         *self = Self::default();

@@ -58,7 +58,7 @@ fn heartbeats(seed: u64) -> Consumed {
     let mut plan = Plan::calm(seed, 5);
     plan.links.delay = Spans::ms(1, 10);
     plan.clients.count = 0;
-    let clients = Box::new(wavetank_sim::engine::workload::Nobody);
+    let clients = Box::new(wavetank_sim::engine::workload::NoClients);
     run(World::new(plan, |_| Kv::default(), clients, ()), Span::s(200))
 }
 

@@ -137,7 +137,7 @@ pub enum ObservationKind<'a> {
         /// Ties call and answer.
         rpc: RpcId,
         /// What.
-        carried: Carried<'a>,
+        carried: MessageRef<'a>,
         /// What becomes of it.
         fate: Fate,
     },
@@ -148,7 +148,7 @@ pub enum ObservationKind<'a> {
         /// The operation's number, unique in the run.
         operation: u64,
         /// What it asks for, as the workload keeps it.
-        what: &'a dyn What,
+        what: &'a dyn OperationValue,
     },
     /// A client has its answer.
     Returned {
@@ -159,7 +159,7 @@ pub enum ObservationKind<'a> {
         /// How it ended.
         ending: OperationEnd,
         /// What it asked for and what it was told, as the workload keeps it.
-        what: &'a dyn What,
+        what: &'a dyn OperationValue,
     },
     /// The nemesis did something to the network.
     Network(&'a NetworkChange),
@@ -172,13 +172,13 @@ pub enum ObservationKind<'a> {
 
 /// An operation as its workload keeps it. Whoever knows the workload gets it back by
 /// `(what as &dyn Any).downcast_ref()`; to everybody else it is something to print.
-pub trait What: Any + Debug {}
+pub trait OperationValue: Any + Debug {}
 
-impl<T: Any + Debug> What for T {}
+impl<T: Any + Debug> OperationValue for T {}
 
 /// A message on the wire.
 #[derive(Clone, Copy, Debug)]
-pub enum Carried<'a> {
+pub enum MessageRef<'a> {
     /// A call.
     Request(&'a Request),
     /// An answer.
@@ -226,11 +226,11 @@ pub enum NetworkChange {
 const OPERATOR: u64 = 1 << 63;
 
 /// The number of an operator's call: the so-many-th.
-pub(crate) const fn operators(number: u64) -> RequestId {
+pub(crate) const fn operator_request(number: u64) -> RequestId {
     RequestId(OPERATOR | number)
 }
 
 /// Whether a call is an operator's, a story's or the nemesis's, and no client's.
-pub(crate) const fn is_operators(request: RequestId) -> bool {
+pub(crate) const fn is_operator_request(request: RequestId) -> bool {
     request.0 & OPERATOR != 0
 }

@@ -216,7 +216,7 @@ impl Cluster {
 
     /// Frees space on a server's disk.
     pub fn free_disk_space(&mut self, idx: ServerIdx) {
-        self.tank.make_room(idx);
+        self.tank.free_space(idx);
     }
 
     /// Loses a server and its disk for good.

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use wavetank_raft::{Action, Entry, Index, LogId, LogOp, Payload, Request, RpcId, StoreJob, Term, Write};
-use wavetank_sim::observe::Carried;
+use wavetank_sim::observe::MessageRef;
 use wavetank_sim::{Observation, ObservationKind, Observer, ServerIdx, ServerSet, Violation};
 
 /// The facts of a run, by server.
 #[derive(Debug, Default)]
 pub(super) struct Record {
-    servers: [ServerRecord; ServerIdx::MOST],
+    servers: [ServerRecord; ServerIdx::MAX_SERVERS],
     /// How often the story waited.
     pub(super) waited: u64,
     /// How often the story asserted something.
@@ -61,7 +61,7 @@ impl Observer for Record {
                 let server = self.server(idx);
                 server.has_installed |= server.is_installing;
             }
-            ObservationKind::Sent { from, to, rpc, carried: Carried::Request(request), .. } => {
+            ObservationKind::Sent { from, to, rpc, carried: MessageRef::Request(request), .. } => {
                 self.server(to).is_sent(from, rpc, request);
             }
             _ => {}
@@ -73,7 +73,7 @@ impl Record {
     /// The votes that are on disks: voter, candidate and term.
     pub(super) fn votes(&self) -> impl Iterator<Item = (ServerIdx, ServerIdx, Term)> + '_ {
         let vote = |(server, idx): (&ServerRecord, ServerIdx)| server.vote.map(|(to, term)| (idx, to, term));
-        self.servers.iter().zip(ServerSet::first(ServerIdx::MOST).iter()).filter_map(vote)
+        self.servers.iter().zip(ServerSet::first(ServerIdx::MAX_SERVERS).iter()).filter_map(vote)
     }
 
     /// The voters whose vote for this candidate is on disk, in its last term.

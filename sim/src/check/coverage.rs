@@ -220,7 +220,7 @@ impl Sometimes {
 /// does not matter, nor how many look alike.
 fn situation(ghost: &Ghost) -> u64 {
     let up = ghost.up();
-    let mut looks = [0_u64; ServerIdx::MOST];
+    let mut looks = [0_u64; ServerIdx::MAX_SERVERS];
     let mut count = 0;
     for idx in up.iter() {
         let (ghost_server, mut ahead) = (ghost.ghost_server(idx), (0, 0));

@@ -62,7 +62,7 @@ impl Default for Ghost {
             history: History::default(),
             terms: Terms::default(),
             healed: None,
-            ghost_servers: vec![GhostServer::default(); ServerIdx::MOST],
+            ghost_servers: vec![GhostServer::default(); ServerIdx::MAX_SERVERS],
             prune_at: Self::SLACK,
         }
     }

@@ -9,7 +9,7 @@ mod operation;
 pub use operation::{End, Operation, Told, Wanted};
 
 use crate::engine::workload::{self, Ask, Reply, Want, Wants, Workload};
-use crate::observe::{OperationEnd, What};
+use crate::observe::{OperationEnd, OperationValue};
 use crate::plan::Plan;
 use crate::plan::rng::{Domain, Ratio, Spans, Stream};
 use crate::plan::server_set::{ServerIdx, ServerSet};
@@ -340,7 +340,7 @@ impl<S: Script> Workload for Callers<S> {
         self.callers.iter().all(Caller::is_idle)
     }
 
-    fn operation(&self, number: u64) -> &dyn What {
+    fn operation(&self, number: u64) -> &dyn OperationValue {
         &self.operations[place(number)]
     }
 }

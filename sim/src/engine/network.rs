@@ -28,7 +28,7 @@ pub struct Network {
 
 /// What happens to a message, and whether the network keeps it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Passage {
+pub struct SendOutcome {
     /// When it arrives, if it does.
     pub fate: Fate,
     /// The last of its arrivals is held back, and may be let go earlier.
@@ -41,14 +41,14 @@ pub struct Passage {
 #[derive(Clone, Debug)]
 struct DirectedLink {
     ends: (ServerIdx, ServerIdx),
-    passed: u32,
+    sent: u32,
     distance: Span,
     delay: Stream,
     /// Of the families that the plan has, in the order of [`LinkFault`].
     families: [Option<Stream>; LINK_FAULTS],
     /// What the streams say of the next messages, this one's side by side: read message by message
     /// from six streams they would all be fetched from memory each time.
-    ahead: [LinkDraws; AHEAD],
+    prefetched: [LinkDraws; PREFETCH],
 }
 
 /// What the streams of a link say of one message.
@@ -72,7 +72,7 @@ enum LinkFault {
 const LINK_FAULTS: usize = 6;
 
 /// For how many messages the streams are read at once.
-const AHEAD: usize = 32;
+const PREFETCH: usize = 32;
 
 impl Network {
     /// The network of a plan.
@@ -110,17 +110,17 @@ impl Network {
     }
 
     /// A message is handed over now.
-    pub fn pass(&mut self, now: Time, from: ServerIdx, to: ServerIdx, is_cut: bool) -> Passage {
+    pub fn send(&mut self, now: Time, from: ServerIdx, to: ServerIdx, is_cut: bool) -> SendOutcome {
         self.messages += 1;
         let at = from.at() * self.servers + to.at();
         let (seed, plan) = (self.seed, &self.plan);
         let link = self.links[at].get_or_insert_with(|| Box::new(DirectedLink::new(seed, plan, from, to)));
-        link.pass(now, plan, is_cut, &mut self.counts, &mut self.fault_ids)
+        link.send(now, plan, is_cut, &mut self.counts, &mut self.fault_ids)
     }
 
     /// A server has crashed. Perhaps what it sent last is lost with it.
     pub fn crash(&mut self, from: ServerIdx) {
-        if self.takes_along(from.at()) {
+        if self.loses_in_flight(from.at()) {
             for to in 0..self.servers {
                 self.lost_upto[from.at() * self.servers + to] = self.messages;
             }
@@ -129,7 +129,7 @@ impl Network {
 
     /// Links were cut. Perhaps what was under way on those that are cut now is lost.
     pub fn cut(&mut self, is_cut: impl Fn(ServerIdx, ServerIdx) -> bool) {
-        if self.takes_along(self.servers) {
+        if self.loses_in_flight(self.servers) {
             let all = ServerSet::first(self.servers);
             for from in all.iter() {
                 for to in all.iter().filter(|&to| is_cut(from, to)) {
@@ -141,7 +141,7 @@ impl Network {
 
     /// Whether a message that arrives, and was the so-many-th to be sent, was lost on its way.
     #[must_use]
-    pub fn lost_on_way(&self, from: ServerIdx, to: ServerIdx, number: u64) -> bool {
+    pub fn is_lost_in_flight(&self, from: ServerIdx, to: ServerIdx, number: u64) -> bool {
         number <= self.lost_upto[from.at() * self.servers + to.at()]
     }
 
@@ -150,7 +150,7 @@ impl Network {
         self.counts[Fault::Corrupt] += 1;
     }
 
-    fn takes_along(&mut self, of: usize) -> bool {
+    fn loses_in_flight(&mut self, of: usize) -> bool {
         let Some(chance) = self.plan.on_way else { return false };
         let (stream, asked) = &mut self.on_way[of];
         let fault_id = FaultId::OnWay(u8::try_from(of).expect("a server, or all links"), *asked);
@@ -178,7 +178,7 @@ impl Network {
     }
 
     /// Changes what goes wrong, for stories told by hand.
-    pub fn become_like(&mut self, plan: LinkPlan) {
+    pub fn set_plan(&mut self, plan: LinkPlan) {
         self.plan = plan;
         self.links.fill(None);
     }
@@ -191,7 +191,7 @@ impl DirectedLink {
         let distance = delay.draw();
         Self {
             ends: (from, to),
-            passed: 0,
+            sent: 0,
             distance: match plan.far {
                 Some(far) if distance.hits(far.chance) => distance.within(far.by),
                 Some(_) | None => Span::ZERO,
@@ -205,68 +205,69 @@ impl DirectedLink {
                 plan.hold.map(|_| stream(Domain::Hold)),
                 plan.corrupt.map(|_| stream(Domain::Corrupt)),
             ],
-            ahead: [LinkDraws { delay: Draw::ZERO, families: [Draw::ZERO; LINK_FAULTS] }; AHEAD],
+            prefetched: [LinkDraws { delay: Draw::ZERO, families: [Draw::ZERO; LINK_FAULTS] }; PREFETCH],
         }
     }
 
     /// Every stream is read before anything is decided, so that each stays one word per message.
     fn next(&mut self) -> LinkDraws {
-        let at = self.passed as usize % AHEAD;
+        let at = self.sent as usize % PREFETCH;
         if at == 0 {
-            self.read_ahead();
+            self.prefetch();
         }
-        self.passed += 1;
-        self.ahead[at]
+        self.sent += 1;
+        self.prefetched[at]
     }
 
-    fn read_ahead(&mut self) {
-        for draws in &mut self.ahead {
+    fn prefetch(&mut self) {
+        for draws in &mut self.prefetched {
             draws.delay = self.delay.draw();
         }
         for (family, stream) in self.families.iter_mut().enumerate() {
             let Some(stream) = stream else { continue };
-            for draws in &mut self.ahead {
+            for draws in &mut self.prefetched {
                 draws.families[family] = stream.draw();
             }
         }
     }
 
-    fn pass(
+    fn send(
         &mut self,
         now: Time,
         plan: &LinkPlan,
         is_cut: bool,
         counts: &mut Counters<Fault>,
         fault_ids: &mut FaultFilter,
-    ) -> Passage {
+    ) -> SendOutcome {
         let (from, to) = self.ends;
-        let place = self.passed;
+        let number = self.sent;
         let draws = self.next();
-        let mut may = |message_fault| fault_ids.allow(FaultId::Message(message_fault, from, to, place));
+        let mut may = |message_fault| fault_ids.allow(FaultId::Message(message_fault, from, to, number));
         let delay = draws.delay.within(plan.delay) + self.distance;
         let lost = plan.loss.is_some_and(|chance| draws.of(LinkFault::Loss).hits(chance));
         if is_cut || (lost && may(MessageFault::Loss)) {
             counts[if is_cut { Fault::Cut } else { Fault::Loss }] += 1;
-            return Passage { fate: Fate::Lost, held: false, flips: None };
+            return SendOutcome { fate: Fate::Lost, held: false, flips: None };
         }
         let flips = draws.flips(plan.corrupt).filter(|_| may(MessageFault::Corrupt));
-        let reordered = draws.struck(LinkFault::Reorder, plan.reorder).filter(|_| may(MessageFault::Reorder));
-        let late = draws.struck(LinkFault::Late, plan.late).filter(|_| may(MessageFault::Late));
+        let reordered =
+            draws.delay_of(LinkFault::Reorder, plan.reorder).filter(|_| may(MessageFault::Reorder));
+        let late = draws.delay_of(LinkFault::Late, plan.late).filter(|_| may(MessageFault::Late));
         counts[Fault::Reorder] += u64::from(reordered.is_some());
         counts[Fault::Late] += u64::from(late.is_some());
         let first = now + delay + reordered.unwrap_or(Span::ZERO) + late.unwrap_or(Span::ZERO);
-        if let Some(by) = draws.struck(LinkFault::Hold, plan.hold).filter(|_| may(MessageFault::Hold)) {
+        if let Some(by) = draws.delay_of(LinkFault::Hold, plan.hold).filter(|_| may(MessageFault::Hold)) {
             counts[Fault::Hold] += 1;
             // An odd delay holds a copy, an even one the message itself.
             let fate =
                 if by.0 % 2 == 1 { Fate::ArrivesTwice(first, first + by) } else { Fate::Arrives(first + by) };
-            return Passage { fate, held: true, flips };
+            return SendOutcome { fate, held: true, flips };
         }
         let again =
-            draws.struck(LinkFault::Duplicate, plan.duplicate).filter(|_| may(MessageFault::Duplicate));
+            draws.delay_of(LinkFault::Duplicate, plan.duplicate).filter(|_| may(MessageFault::Duplicate));
         counts[Fault::Duplicate] += u64::from(again.is_some());
         let fate = again.map_or(Fate::Arrives(first), |by| Fate::ArrivesTwice(first, first + by));
-        Passage { fate, held: false, flips }
+        SendOutcome { fate, held: false, flips }
     }
 }
 
@@ -275,7 +276,7 @@ impl LinkDraws {
         self.families[family as usize]
     }
 
-    fn struck(&self, family: LinkFault, late: Option<RandomDelay>) -> Option<Span> {
+    fn delay_of(&self, family: LinkFault, late: Option<RandomDelay>) -> Option<Span> {
         let (draw, late) = (self.of(family), late?);
         draw.hits(late.chance).then(|| draw.within(late.by))
     }
@@ -289,13 +290,13 @@ impl LinkDraws {
 
 /// The delays of messages between clients and servers.
 #[derive(Clone, Debug)]
-pub struct ClientLine {
+pub struct ClientLink {
     delay: Stream,
     loss: Stream,
     plan: (Spans, Option<Ratio>),
 }
 
-impl ClientLine {
+impl ClientLink {
     /// The line of a client.
     #[must_use]
     pub fn new(seed: u64, client: u16, delay: Spans, loss: Option<Ratio>) -> Self {
@@ -326,7 +327,7 @@ mod tests {
 
     fn fates(plan: LinkPlan, count: usize) -> Vec<Fate> {
         let mut network = Network::new(5, 2, plan);
-        (0..count).map(|_| network.pass(Time(0), A, B, false).fate).collect()
+        (0..count).map(|_| network.send(Time(0), A, B, false).fate).collect()
     }
 
     #[test]
@@ -335,11 +336,11 @@ mod tests {
         let twice = RandomDelay { chance: Ratio::new(1, 10), by: Spans::ms(1, 9) };
         let more = LinkPlan { duplicate: Some(twice), ..some.clone() };
         let changed: Vec<_> = fates(some, 500).into_iter().zip(fates(more, 500)).collect();
-        let struck = |(a, b): &(Fate, Fate)| match (a, b) {
+        let delay_of = |(a, b): &(Fate, Fate)| match (a, b) {
             (Fate::Arrives(alone), Fate::ArrivesTwice(first, second)) => alone == first && first < second,
             (a, b) => a == b,
         };
-        assert!(changed.iter().all(struck));
+        assert!(changed.iter().all(delay_of));
         assert!(changed.iter().any(|(a, b)| a != b) && changed.contains(&(Fate::Lost, Fate::Lost)));
     }
 
@@ -349,19 +350,19 @@ mod tests {
         let mut one = both.clone();
         let with: Vec<_> = (0..50)
             .map(|_| {
-                both.pass(Time(0), B, A, false);
-                both.pass(Time(0), A, B, false)
+                both.send(Time(0), B, A, false);
+                both.send(Time(0), A, B, false)
             })
             .collect();
-        let without: Vec<_> = (0..50).map(|_| one.pass(Time(0), A, B, false)).collect();
+        let without: Vec<_> = (0..50).map(|_| one.send(Time(0), A, B, false)).collect();
         assert_eq!(with, without);
     }
 
     #[test]
     fn nothing_passes_a_cut_link_and_its_streams_move_on() {
         let mut network = Network::new(5, 2, LinkPlan::calm());
-        assert_eq!(network.pass(Time(0), A, B, true).fate, Fate::Lost);
-        assert_eq!(network.pass(Time(0), A, B, false).fate, fates(LinkPlan::calm(), 2)[1]);
+        assert_eq!(network.send(Time(0), A, B, true).fate, Fate::Lost);
+        assert_eq!(network.send(Time(0), A, B, false).fate, fates(LinkPlan::calm(), 2)[1]);
         assert_eq!((network.messages(), network.counts()[Fault::Cut]), (2, 1));
     }
 }

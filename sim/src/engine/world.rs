@@ -26,7 +26,7 @@ pub use end::Unsettled;
 use crate::disk::{Memory, StoreFactory};
 use crate::engine::event_queue::EventQueue;
 use crate::engine::host::{Host, Timer};
-use crate::engine::network::{ClientLine, Network};
+use crate::engine::network::{ClientLink, Network};
 use crate::engine::workload::{TankFsm, Wants, Workload};
 use crate::nemesis::Nemesis;
 use crate::observe::digest::Digest;
@@ -66,7 +66,7 @@ pub struct World<F: TankFsm, V: Observer> {
     workload: Box<dyn Workload>,
     wants: Wants,
     clients_due: Timer,
-    lines: Vec<ClientLine>,
+    client_links: Vec<ClientLink>,
     calls: u64,
     outcomes: BTreeMap<RequestId, Outcome>,
     nemesis: Option<Nemesis>,
@@ -104,9 +104,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     ) -> Self {
         let count = plan.server_count();
         assert!(
-            0 < plan.servers && count <= ServerIdx::MOST,
+            0 < plan.servers && count <= ServerIdx::MAX_SERVERS,
             "a tank holds 1 to {} servers",
-            ServerIdx::MOST
+            ServerIdx::MAX_SERVERS
         );
         let all = ServerSet::first(count);
         let mut world = Self {
@@ -128,7 +128,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             workload,
             wants: Wants::default(),
             clients_due: Timer::NONE,
-            lines: Vec::new(),
+            client_links: Vec::new(),
             calls: 0,
             outcomes: BTreeMap::new(),
             nemesis: None,
@@ -144,7 +144,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     fn begin(&mut self, all: ServerSet) {
         match self.plan.birth {
-            InitialState::Bootstrapped => self.found(),
+            InitialState::Bootstrapped => self.write_founders(),
             InitialState::Blank => {
                 self.event_queue.put(Time(0), SimEvent::Bootstrap);
             }
@@ -157,11 +157,11 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             self.event_queue.put(Time(0) + after, SimEvent::Act(kind));
         }
         self.nemesis = Some(nemesis);
-        self.expect_clients();
+        self.schedule_clients();
     }
 
     /// Puts the same first configuration on every founder's disk, as `BootstrapCluster` does.
-    fn found(&mut self) {
+    fn write_founders(&mut self) {
         let first = Payload::Configuration(Arc::new(self.founders()));
         let write = Write {
             token: Token(0),
@@ -169,7 +169,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             log: LogOp::Append(Arc::from([Entry::new(Term(1), Index(1), first)])),
         };
         for host in self.hosts.iter_mut().take(usize::from(self.plan.servers)) {
-            host.disk.found(&write);
+            host.disk.write_initial(&write);
         }
     }
 
@@ -328,13 +328,13 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         if let Some(idx) = sim_event.to()
             && !self.awake.contains(idx)
         {
-            self.find_asleep(idx, sim_event);
+            self.on_event_while_stopped(idx, sim_event);
             return;
         }
         match sim_event {
             SimEvent::Timer(idx) => self.on_timer(idx, serial),
             SimEvent::Arrive(envelope) => self.on_envelope(envelope),
-            SimEvent::LetGo(number) => self.on_let_go(number),
+            SimEvent::ReleaseHeld(number) => self.on_release_held(number),
             SimEvent::Disk(idx, incarnation) => self.on_disk(idx, incarnation),
             SimEvent::Deliver(idx, incarnation, event) => self.on_deliver(idx, incarnation, event),
             SimEvent::Machine(idx, incarnation) => self.on_machine(idx, incarnation),
@@ -347,13 +347,13 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             SimEvent::Change(change) => self.on_change(&change),
             SimEvent::Restart(idx) => self.on_restart(idx),
             SimEvent::Resume(idx) => self.resume(idx),
-            SimEvent::Room(idx) => self.make_room(idx),
+            SimEvent::FreeSpace(idx) => self.free_space(idx),
         }
     }
 
     /// What happens to a server that stands still waits; what happens to one that is down does
     /// not happen, but that a client finds nobody there.
-    fn find_asleep(&mut self, idx: ServerIdx, sim_event: SimEvent) {
+    fn on_event_while_stopped(&mut self, idx: ServerIdx, sim_event: SimEvent) {
         if let Some(process) = &mut self.hosts[idx.at()].process {
             let waiting = process.waiting.as_mut().expect("who runs and is not awake stands still");
             waiting.push(sim_event);

@@ -15,7 +15,7 @@ use crate::explore::server_state;
 use crate::observe::digest::{self, Digest};
 use crate::observe::observer::{Observer, Recorder};
 use crate::observe::report::{Report, Verdict};
-use crate::observe::{Carried, Fate, ObservationKind, operators};
+use crate::observe::{Fate, MessageRef, ObservationKind, operator_request};
 use crate::plan::server_set::ServerIdx;
 use crate::runner::catch_panic::catch_panic;
 use crate::runner::observers::Observers;
@@ -160,7 +160,7 @@ impl<'a, W: Observer> Player<'a, W> {
 
     fn ask(&mut self, idx: ServerIdx, call: Call) {
         self.asked += 1;
-        let request = operators(self.asked);
+        let request = operator_request(self.asked);
         self.turn(idx, clock::QUIET_AT, Event::Call { request, call });
     }
 
@@ -287,8 +287,8 @@ impl<'a, W: Observer> Player<'a, W> {
         let number = self.arrived.len();
         let fate = self.known.get(number).copied().unwrap_or(Fate::Lost);
         let carried = match &envelope {
-            Envelope::Call { request, .. } => Carried::Request(request),
-            Envelope::Answer { response, .. } => Carried::Response(response),
+            Envelope::Call { request, .. } => MessageRef::Request(request),
+            Envelope::Answer { response, .. } => MessageRef::Response(response),
         };
         self.recorder.on_observation(ObservationKind::Sent { from, to, rpc, carried, fate });
         self.arrived.push(Vec::new());

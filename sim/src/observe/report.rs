@@ -56,7 +56,7 @@ impl fmt::Display for Verdict {
         match self {
             Self::Held => f.write_str("held"),
             Self::Violated(violation) => violation.fmt(f),
-            Self::Panicked(words) => write!(f, "panicked: {words}"),
+            Self::Panicked(message) => write!(f, "panicked: {message}"),
             Self::Vacuous(checks) => write!(f, "vacuous: nothing was seen by {}", checks.join(", ")),
         }
     }

@@ -144,12 +144,12 @@ impl StepLog {
 struct LineCodec {
     step: u64,
     at: Time,
-    states: [NodeState; ServerIdx::MOST],
+    states: [NodeState; ServerIdx::MAX_SERVERS],
 }
 
 impl Default for LineCodec {
     fn default() -> Self {
-        Self { step: 0, at: Time(0), states: [NodeState::BLANK; ServerIdx::MOST] }
+        Self { step: 0, at: Time(0), states: [NodeState::BLANK; ServerIdx::MAX_SERVERS] }
     }
 }
 
@@ -179,7 +179,8 @@ impl LineCodec {
 
     fn parse(&mut self, word: &str) -> Option<StepRecord> {
         let letter = word.bytes().next()?;
-        let idx = ServerIdx(letter.checked_sub(b'a').filter(|&idx| usize::from(idx) < ServerIdx::MOST)?);
+        let idx =
+            ServerIdx(letter.checked_sub(b'a').filter(|&idx| usize::from(idx) < ServerIdx::MAX_SERVERS)?);
         let rest = word.get(1..)?;
         let role = rest.char_indices().find(|(_, letter)| letter.is_ascii_uppercase());
         let (event, state) = rest.split_at(role.map_or(rest.len(), |(at, _)| at));

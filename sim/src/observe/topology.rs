@@ -17,7 +17,7 @@ use wavetank_raft::{NodeId, Voters};
 #[derive(Clone, Debug)]
 pub struct Topology {
     working: Graph<ServerIdx, ()>,
-    cut: [ServerSet; ServerIdx::MOST],
+    cut: [ServerSet; ServerIdx::MAX_SERVERS],
     all: ServerSet,
 }
 
@@ -30,7 +30,7 @@ impl Topology {
         for idx in all.iter() {
             working.add_node(idx);
         }
-        let mut topology = Self { working, cut: [ServerSet::NONE; ServerIdx::MOST], all };
+        let mut topology = Self { working, cut: [ServerSet::NONE; ServerIdx::MAX_SERVERS], all };
         topology.connect_all();
         topology
     }
@@ -84,7 +84,7 @@ impl Topology {
     }
 
     fn connect_all(&mut self) {
-        self.cut = [ServerSet::NONE; ServerIdx::MOST];
+        self.cut = [ServerSet::NONE; ServerIdx::MAX_SERVERS];
         self.working.clear_edges();
         for from in self.all.iter() {
             for to in self.all.without(from).iter() {

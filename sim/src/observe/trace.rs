@@ -5,19 +5,19 @@
 //! for tools that look at runs.
 //! A [`Page`] is for a browser, and a [`Causes`] tells what led to one step.
 
+mod display;
 mod full;
 mod json;
 mod page;
 mod past;
 mod story;
-mod words;
 
+pub(crate) use display::message;
 pub use full::Full;
 pub use json::Json;
 pub use page::Page;
 pub use past::Causes;
 pub use story::{Story, last_lines};
-pub(crate) use words::carried;
 
 use crate::observe::observer::Observer;
 use std::fmt;

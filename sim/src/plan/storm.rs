@@ -1,9 +1,8 @@
-//! Storms: whole plans drawn from a seed, and how a run of one goes.
+//! Storms: whole plans drawn from a seed.
 //!
 //! Swarm testing: each seed switches every fault family off with a good chance and draws how hard
-//! the others are, because a sea in which everything goes wrong at once drowns the schedules that
-//! need a few things to go wrong in the right order. What a server may be configured to is drawn
-//! too.
+//! the others are. If every fault happened at once, the schedules that need a few faults in the right
+//! order would never occur. The configuration of the servers is drawn too.
 
 mod bias;
 
@@ -18,10 +17,10 @@ use wavetank_raft::{Config, ReadPath, Span};
 
 mod edges;
 
-use edges::Edge;
+use edges::EdgeConfig;
 
-/// What a storm is drawn from, a stream each, so that one drawn more in one of them changes
-/// nothing in the others.
+/// The random streams of a storm, so that one draw more in one of them changes nothing in the
+/// others.
 #[derive(Clone, Copy)]
 enum Topic {
     Shape = 1,
@@ -34,7 +33,7 @@ enum Topic {
     Reactive = 8,
     Damage = 9,
     Leases = 10,
-    Few = 11,
+    SmallCluster = 11,
     Hub = 12,
     Installs = 13,
     Edges = 14,
@@ -45,7 +44,7 @@ enum Topic {
     Calls = 19,
 }
 
-/// How many storms harm more servers for good than a cluster can do without.
+/// The share of storms that may lose or damage more servers than the cluster can tolerate.
 const BEYOND: Ratio = Ratio::new(1, 20);
 
 impl Plan {
@@ -56,9 +55,9 @@ impl Plan {
         let mut shape = on(Topic::Shape);
         let servers = shape.one_of(&[3, 3, 3, 3, 5, 5, 5, 5, 4, 7]);
         let spares = shape.one_of(&[0, 0, 1, 2]);
-        let (servers, spares) = few(&mut on(Topic::Few)).unwrap_or((servers, spares));
+        let (servers, spares) = small_cluster(&mut on(Topic::SmallCluster)).unwrap_or((servers, spares));
         let mut config = config(&mut on(Topic::Config));
-        let edge = Edge::draw(&mut on(Topic::Edges));
+        let edge = EdgeConfig::draw(&mut on(Topic::Edges));
         edge.configure(&mut config);
         let timeout = config.heartbeat_timeout;
         let clients = clients(&mut on(Topic::Clients), timeout);
@@ -98,11 +97,11 @@ impl Plan {
         };
         plan.bias(&on);
         plan.clocks = clocks(&mut on(Topic::Clocks), &plan.config, &plan.clients);
-        edge.suit(&mut plan);
+        edge.adapt(&mut plan);
         plan
     }
 
-    /// The storm of a seed, with every kind of harm, and no budget for it.
+    /// The storm of a seed, with every kind of disk fault, and no budget for them.
     #[must_use]
     pub fn storm_beyond_budget(seed: u64) -> Self {
         let mut plan = Self::storm(seed);
@@ -119,13 +118,12 @@ impl Plan {
     }
 }
 
-/// Now and then a cluster is so small that one or two are its majority, with others to be added.
-fn few(stream: &mut Stream) -> Option<(u8, u8)> {
+/// Some clusters start with one or two voters, and have spares to add.
+fn small_cluster(stream: &mut Stream) -> Option<(u8, u8)> {
     stream.chance(1, 16).then(|| (stream.one_of(&[1, 2]), stream.one_of(&[1, 2, 3])))
 }
 
-/// Every policy that a server may legally have is drawn: a bug may be out of reach under the one
-/// that ships.
+/// Every setting that is legal is drawn: a bug may not show under the default configuration.
 fn config(stream: &mut Stream) -> Config {
     let heartbeat_timeout = Span::ms(stream.one_of(&[150, 200, 250, 300, 300, 400, 500]));
     let slower = stream.one_of(&[2, 2, 3, 4]);
@@ -187,8 +185,8 @@ fn disks(stream: &mut Stream, timeout: Span) -> DiskPlan {
     }
 }
 
-/// A family that strikes now and then, for up to that long: reads that come late by whole reigns, state
-/// machines that stand still while the log goes on.
+/// A rare delay of up to that long: reads that are late by several terms of leadership, state
+/// machines that stall while the log grows.
 fn late(stream: &mut Stream, chances: &[u32], longest: Span) -> Option<RandomDelay> {
     let (is_on, each) = (stream.chance(1, 4), stream.one_of(chances));
     is_on.then_some(RandomDelay { chance: Ratio::new(1, each), by: Spans::new(Span::ms(1), longest) })
@@ -199,7 +197,7 @@ fn machines(stream: &mut Stream) -> MachinePlan {
     MachinePlan { apply, snapshot: stream.one_of(&[Spans::ms(1, 5), Spans::ms(5, 300)]), stall: None }
 }
 
-/// Two clocks drift apart by at most what the leases are told that they may.
+/// Two clocks drift apart by at most the drift that the leases are configured for.
 fn clocks(stream: &mut Stream, config: &Config, clients: &ClientPlan) -> ClockPlan {
     let most = u32::try_from(config.lease_clock_drift_ppm / 2).expect("below a million");
     let drifts = stream.chance(1, 2) || clients.read_under_leases_alone();
@@ -224,11 +222,11 @@ fn clients(stream: &mut Stream, timeout: Span) -> ClientPlan {
     }
 }
 
-/// Each kind on its own stream: a new kind changes no storm but by itself.
+/// Each kind has its own stream, so a new kind changes nothing else in a storm.
 fn scheduled(seed: u64, timeout: Span, clients: &ClientPlan) -> BTreeMap<Scheduled, Recurrence> {
     let leases = clients.reads.contains(&ReadPath::Lease);
-    // Whoever is harmed for good is out of all that follows: most seas are without.
-    let is_harmful = Stream::new(seed, Domain::Storm, Topic::Damage as u64, 1).chance(1, 4);
+    // A server that is lost or damaged permanently takes no further part: most storms go without.
+    let has_disk_faults = Stream::new(seed, Domain::Storm, Topic::Damage as u64, 1).chance(1, 4);
     let draw = |&kind: &Scheduled| {
         let mut stream = Stream::new(seed, Domain::Storm, Topic::Scheduled as u64, 1 + kind as u64);
         let (is_on, often) = (stream.chance(1, 3), stream.from_to(8, 60));
@@ -236,17 +234,17 @@ fn scheduled(seed: u64, timeout: Span, clients: &ClientPlan) -> BTreeMap<Schedul
         let short = Spans::new(Span::ms(5), timeout.times(2));
         let lasts = if is_short { short } else { Spans::new(timeout, timeout.times(12)) };
         let rhythm = Recurrence { every: Spans::new(timeout.times(2), timeout.times(often)), lasts };
-        let may_be = (is_harmful || !kind.is_disk_fault()) && !(leases && kind.breaks_leases());
+        let may_be = (has_disk_faults || !kind.is_disk_fault()) && !(leases && kind.breaks_leases());
         (is_on && may_be).then_some((kind, rhythm))
     };
     Scheduled::ALL.iter().filter_map(draw).collect()
 }
 
 fn reactive(stream: &mut Stream) -> BTreeMap<Reactive, Ratio> {
-    let is_guided = stream.chance(2, 3);
+    let has_reactive_faults = stream.chance(2, 3);
     let mut draw = |&reactive: &Reactive| {
         let is_on = stream.chance(1, 4);
-        (is_guided && is_on).then_some((reactive, reactive.usual_chance()))
+        (has_reactive_faults && is_on).then_some((reactive, reactive.default_chance()))
     };
     Reactive::ALL.iter().filter_map(&mut draw).collect()
 }
@@ -257,8 +255,8 @@ mod tests {
     use crate::plan::fields::Value;
     use std::collections::BTreeSet;
 
-    /// Fields that a storm leaves as they are.
-    const SAME: [&str; 7] = [
+    /// Fields that a storm does not draw.
+    const NOT_DRAWN: [&str; 7] = [
         "plan.seed",
         "plan.servers",
         "plan.config.protocol_version",
@@ -270,7 +268,7 @@ mod tests {
 
     #[test]
     fn every_field_of_a_plan_is_drawn_but_for_a_few() {
-        let mut drawn = BTreeSet::from(SAME.map(str::to_owned));
+        let mut drawn = BTreeSet::from(NOT_DRAWN.map(str::to_owned));
         for seed in 0..300 {
             let plan = Plan::storm(seed);
             let (new, calm) = (Value::of(&plan), Value::of(&Plan::calm(seed, plan.servers)));

@@ -1,22 +1,22 @@
-//! Whether a plan that somebody has edited can be run at all, and within a lifetime.
+//! Validates a plan that was edited by hand: it can be run, and ends in reasonable time.
 
 use super::Plan;
 use super::fields::Value;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Config, Settings, Span};
 
-/// Nothing in a plan lasts longer.
-const LONGEST: Span = Span::s(3_600);
+/// The longest span that a plan may contain.
+const SPAN_MAX: Span = Span::s(3_600);
 
 impl Plan {
-    /// Whether a world can be made of it.
+    /// Validates the plan, so that a world can be built from it.
     ///
     /// # Errors
     /// Says what is wrong.
     pub fn sound(&self) -> Result<(), String> {
         let count = self.server_count();
-        if self.servers == 0 || ServerIdx::MOST < count {
-            return Err(format!("a tank holds 1 to {} servers, not {count}", ServerIdx::MOST));
+        if self.servers == 0 || ServerIdx::MAX_SERVERS < count {
+            return Err(format!("a tank holds 1 to {} servers, not {count}", ServerIdx::MAX_SERVERS));
         }
         let config = Config { local_id: ServerIdx(0).id(), ..self.config.clone() };
         Settings::new(config).map_err(|error| format!("config.{error}"))?;
@@ -33,8 +33,8 @@ impl Plan {
         if clients.think.max < shortest || clients.patience < shortest {
             return Err("clients think and wait for at least a millisecond".to_owned());
         }
-        let hasty = self.nemesis.scheduled.iter().find(|(_, rhythm)| rhythm.every.max < shortest);
-        match hasty {
+        let too_frequent = self.nemesis.scheduled.iter().find(|(_, rhythm)| rhythm.every.max < shortest);
+        match too_frequent {
             Some((kind, _)) => Err(format!("{} comes more than once in a millisecond", kind.name())),
             None if 1_000_000 <= self.clocks.drift_ppm => Err("clocks.drift_ppm is below 1000000".to_owned()),
             None => Ok(()),
@@ -42,22 +42,22 @@ impl Plan {
     }
 }
 
-/// Whether all spans, ranges and chances in it are, wherever they stand.
+/// Validates all spans, ranges and chances in a tree of values.
 fn fields_are_sound(path: &str, value: &Value) -> Result<(), String> {
     let within = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     match value {
         Value::Number(_) | Value::Plain(_) => Ok(()),
-        Value::Span(span) if LONGEST < *span => {
-            Err(format!("{path} is {span}, and nothing lasts longer than {LONGEST}"))
+        Value::Span(span) if SPAN_MAX < *span => {
+            Err(format!("{path} is {span}, and nothing lasts longer than {SPAN_MAX}"))
         }
         Value::Span(_) => Ok(()),
         Value::Named(_, parts) | Value::List(parts) => match &parts[..] {
-            // What stands under a name in a map.
+            // A pair of a map: the key is a name.
             [Value::Named(name, parts), value] if parts.is_empty() => fields_are_sound(&within(name), value),
             parts => parts.iter().try_for_each(|part| fields_are_sound(path, part)),
         },
         Value::Struct(name, fields) => match (*name, &fields[..]) {
-            ("Spans", [(_, Value::Span(min)), (_, Value::Span(max))]) if max < min || LONGEST < *max => {
+            ("Spans", [(_, Value::Span(min)), (_, Value::Span(max))]) if max < min || SPAN_MAX < *max => {
                 Err(format!("{path} goes from {min} to {max}"))
             }
             ("Ratio", [(_, Value::Number(n)), (_, Value::Number(d))]) if *d == 0 || d < n => {

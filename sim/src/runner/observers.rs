@@ -96,7 +96,7 @@ impl<E: Observer, T: Observer> Observer for Observers<E, T> {
 /// What a report counts: elections, commits, and how long nobody led.
 #[derive(Debug, Default)]
 pub struct Tally {
-    standings: [Option<(RoleName, Term)>; ServerIdx::MOST],
+    standings: [Option<(RoleName, Term)>; ServerIdx::MAX_SERVERS],
     leaders: ServerSet,
     leaderless_since: Option<Time>,
     /// How many observations there were.

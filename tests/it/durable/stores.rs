@@ -17,7 +17,7 @@ use wavetank_raft::{
 };
 use wavetank_sim::ServerIdx;
 use wavetank_sim::disk::fault::{Damage, DiskFault};
-use wavetank_sim::disk::{Capture, Device, Load, PartialWrite, Remains, Stores, Trouble};
+use wavetank_sim::disk::{Capture, Device, DeviceFault, Load, PartialWrite, Remains, Stores};
 use wavetank_sim::plan::rng::{Domain, Draw, Ratio, Stream};
 
 const LOG: &str = "raft.redb";
@@ -104,7 +104,7 @@ impl Durable {
     }
 
     /// Some trouble, in the middle of so many operations as the last group of writes took.
-    fn arm(&mut self, kinds: &[Trouble]) {
+    fn arm(&mut self, kinds: &[DeviceFault]) {
         let trouble = self.chance.one_of(kinds);
         let after = self.chance.below(self.operations + 2);
         self.device.arm(trouble, after);
@@ -168,7 +168,7 @@ impl Durable {
             self.open = None;
             let fails_again = self.chance.hits(FAILS_AGAIN);
             if fails_again {
-                self.arm(&[Trouble::Stop]);
+                self.arm(&[DeviceFault::Stop]);
             }
             let opened = Open::on(&self.device, self.syncs, false);
             self.device.disarm();
@@ -221,7 +221,7 @@ impl Stores for Durable {
     }
 
     fn fail(&mut self, write: &Write, _: Draw) -> Option<(Option<PartialWrite>, StoreError)> {
-        self.arm(&[Trouble::Full, Trouble::WriteFails, Trouble::SyncFails]);
+        self.arm(&[DeviceFault::Full, DeviceFault::WriteFails, DeviceFault::SyncFails]);
         let written = self.persist_group(std::slice::from_ref(write));
         self.device.disarm();
         written.err().map(|error| (None, error))
@@ -231,7 +231,7 @@ impl Stores for Durable {
         let mut durable = Vec::new();
         let known = self.open().newest();
         if self.doubtful.is_empty() {
-            self.arm(&[Trouble::Stop]);
+            self.arm(&[DeviceFault::Stop]);
             // That it ended is told by what is there afterwards.
             let _ = self.go_on(jobs, capture, &mut durable);
         }
@@ -270,7 +270,7 @@ impl Stores for Durable {
     }
 
     /// What goes wrong with this device goes wrong by itself.
-    fn strike(&mut self, _: DiskFault, _: Draw) -> Option<Damage> {
+    fn inject_fault(&mut self, _: DiskFault, _: Draw) -> Option<Damage> {
         None
     }
 
@@ -287,7 +287,7 @@ impl Stores for Durable {
         known
     }
 
-    fn make_room(&mut self) {}
+    fn free_space(&mut self) {}
 
     fn wipe(&mut self) {
         self.open = None;
@@ -329,7 +329,7 @@ fn membership(entry: &Entry) -> Option<(Index, Arc<Configuration>)> {
 impl Durable {
     fn with_trouble<T>(&mut self, work: impl FnOnce(&mut Open) -> T) -> T {
         if !self.is_calm && self.chance.hits(SNAPSHOT_TROUBLE) {
-            self.arm(&[Trouble::Full, Trouble::WriteFails, Trouble::SyncFails]);
+            self.arm(&[DeviceFault::Full, DeviceFault::WriteFails, DeviceFault::SyncFails]);
         }
         let done = work(self.open());
         self.device.disarm();

@@ -48,7 +48,7 @@ impl EveryCallEnds {
     /// The judge of a run in which a server that hears nothing campaigns within this time.
     #[must_use]
     pub(crate) fn new(election_timeout: Span) -> Self {
-        let open = vec![Vec::new(); ServerIdx::MOST];
+        let open = vec![Vec::new(); ServerIdx::MAX_SERVERS];
         Self { longest: election_timeout.times(2), open, judged: 0 }
     }
 

@@ -2,7 +2,7 @@
 
 use super::World;
 use crate::engine::host::{Caller, PendingCall, Timer};
-use crate::engine::network::ClientLine;
+use crate::engine::network::ClientLink;
 use crate::engine::workload::{Ask, Reply, TankFsm, Told, Want};
 use crate::engine::world::sim_event::SimEvent;
 use crate::observe::ObservationKind;
@@ -18,19 +18,19 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.clients_due = Timer::NONE;
         if self.workload.deadline() <= self.recorder.now {
             self.workload.wake(self.recorder.now, &mut self.wants);
-            self.grant_wants();
+            self.process_wants();
         }
-        self.expect_clients();
+        self.schedule_clients();
     }
 
     pub(super) fn on_reply(&mut self, request: RequestId, reply: Reply) {
         self.workload.reply(self.recorder.now, request, reply, &mut self.wants);
-        self.grant_wants();
-        self.expect_clients();
+        self.process_wants();
+        self.schedule_clients();
     }
 
     /// Puts the clients' deadline on the agenda if it comes before the timer that is there.
-    pub(super) fn expect_clients(&mut self) {
+    pub(super) fn schedule_clients(&mut self) {
         let at = self.workload.deadline().max(self.recorder.now);
         if at < self.clients_due.at {
             let serial = self.event_queue.put(at, SimEvent::Clients);
@@ -38,7 +38,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    pub(super) fn grant_wants(&mut self) {
+    pub(super) fn process_wants(&mut self) {
         if self.wants.is_empty() {
             return;
         }
@@ -56,7 +56,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             self.recorder.on_observation(seen);
         }
         for ask in wants.asks.drain(..) {
-            if let Some(after) = self.line(ask.client).pass() {
+            if let Some(after) = self.client_link(ask.client).pass() {
                 self.event_queue.put(self.recorder.now + after, SimEvent::Ask(ask));
             }
         }
@@ -96,14 +96,14 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         if host.incarnation == incarnation {
             let process = host.process.as_mut().expect("who is awake runs");
             let batched = std::mem::take(&mut process.batched);
-            self.give(idx, Event::ApplyBatch(batched));
+            self.deliver(idx, Event::ApplyBatch(batched));
         }
     }
 
     pub(super) fn make_call(&mut self, to: ServerIdx, request: RequestId, caller: Caller, call: Call) {
         if let Some(process) = &mut self.hosts[to.at()].process {
             process.calls.push(PendingCall { request, caller });
-            self.give(to, Event::Call { request, call });
+            self.deliver(to, Event::Call { request, call });
         }
     }
 
@@ -143,17 +143,17 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     pub(super) fn send_reply(&mut self, client: u16, request: RequestId, reply: Reply) {
-        if let Some(after) = self.line(client).pass() {
+        if let Some(after) = self.client_link(client).pass() {
             self.event_queue.put(self.recorder.now + after, SimEvent::Reply(request, reply));
         }
     }
 
-    fn line(&mut self, client: u16) -> &mut ClientLine {
+    fn client_link(&mut self, client: u16) -> &mut ClientLink {
         let clients = &self.plan.clients;
-        while self.lines.len() <= usize::from(client) {
-            let next = u16::try_from(self.lines.len()).expect("clients are numbered in 16 bits");
-            self.lines.push(ClientLine::new(self.plan.seed, next, clients.delay, clients.loss));
+        while self.client_links.len() <= usize::from(client) {
+            let next = u16::try_from(self.client_links.len()).expect("clients are numbered in 16 bits");
+            self.client_links.push(ClientLink::new(self.plan.seed, next, clients.delay, clients.loss));
         }
-        &mut self.lines[usize::from(client)]
+        &mut self.client_links[usize::from(client)]
     }
 }

@@ -100,7 +100,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
         self.heal_all();
         self.network.calm();
-        self.lines.iter_mut().for_each(crate::engine::network::ClientLine::calm);
+        self.client_links.iter_mut().for_each(crate::engine::network::ClientLink::calm);
         self.plan.clients.loss = None;
         for idx in core.iter() {
             self.hosts[idx.at()].disk.calm();

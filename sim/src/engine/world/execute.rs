@@ -12,7 +12,7 @@ use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Action, Event, NodeId, RpcId, Span, StoreJob, Time, Token};
 
 impl<F: TankFsm, V: Observer> World<F, V> {
-    pub(super) fn carry_out(&mut self, idx: ServerIdx, action: Action) {
+    pub(super) fn execute_action(&mut self, idx: ServerIdx, action: Action) {
         match action {
             Action::Send { to, rpc, request } => self.send(idx, to, rpc, Message::Request(request)),
             Action::Reply { to, rpc, response } => self.send(idx, to, rpc, Message::Response(response)),
@@ -29,12 +29,12 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     fn send(&mut self, from: ServerIdx, to: NodeId, rpc: RpcId, message: Message) {
         let Some(to) = ServerIdx::of(to).filter(|to| to.at() < self.hosts.len()) else { return };
         let is_cut = self.topology.is_cut(from, to);
-        let mut passage = self.network.pass(self.recorder.now, from, to, is_cut);
-        let message = match passage.flips {
+        let mut outcome = self.network.send(self.recorder.now, from, to, is_cut);
+        let message = match outcome.flips {
             None => message,
             Some(word) => message.flipped(word).unwrap_or_else(|whole| {
                 self.network.rejected();
-                (passage.fate, passage.held) = (Fate::Lost, false);
+                (outcome.fate, outcome.held) = (Fate::Lost, false);
                 whole
             }),
         };
@@ -42,26 +42,26 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             from,
             to,
             rpc,
-            carried: message.carried(),
-            fate: passage.fate,
+            carried: message.to_ref(),
+            fate: outcome.fate,
         });
         let envelope = Envelope { from, to, rpc, number: self.network.messages(), message };
-        match passage.fate {
-            Fate::Arrives(at) => self.post(at, envelope, passage.held),
+        match outcome.fate {
+            Fate::Arrives(at) => self.schedule_message(at, envelope, outcome.held),
             Fate::ArrivesTwice(first, second) => {
-                self.post(first, envelope.clone(), false);
-                self.post(second, envelope, passage.held);
+                self.schedule_message(first, envelope.clone(), false);
+                self.schedule_message(second, envelope, outcome.held);
             }
             Fate::Lost => {}
         }
     }
 
-    fn post(&mut self, at: Time, mut envelope: Envelope, is_held: bool) {
+    fn schedule_message(&mut self, at: Time, mut envelope: Envelope, is_held: bool) {
         if is_held {
             envelope.number = u64::MAX;
             let number = self.network.counts()[Fault::Hold];
             self.held.push_back((number, envelope));
-            self.event_queue.put(at, SimEvent::LetGo(number));
+            self.event_queue.put(at, SimEvent::ReleaseHeld(number));
         } else {
             self.event_queue.put(at, SimEvent::Arrive(envelope));
         }
@@ -90,7 +90,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                     self.recorder.on_observation(ObservationKind::Durable { idx, write: &write, torn: None });
                 }
                 Done::Failed(part, error) => {
-                    for damage in host.disk.take_harms() {
+                    for damage in host.disk.take_damage() {
                         self.recorder.on_observation(ObservationKind::Damaged { idx, damage });
                     }
                     if let Some(part) = part {
@@ -113,17 +113,17 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             self.event_queue.put(self.recorder.now + takes, SimEvent::Disk(idx, incarnation));
         }
         if let Some(token) = written {
-            self.give(idx, Event::Persisted(token));
+            self.deliver(idx, Event::Persisted(token));
         }
         if let Some(event) = heard {
-            self.give(idx, event);
+            self.deliver(idx, event);
         }
     }
 
     /// What was read reaches the server late, if it is still the one that asked.
     pub(super) fn on_deliver(&mut self, idx: ServerIdx, incarnation: u32, event: Event) {
         if self.hosts[idx.at()].incarnation == incarnation {
-            self.give(idx, event);
+            self.deliver(idx, event);
         }
     }
 
@@ -184,6 +184,6 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             }
         };
         self.begin_work(idx);
-        self.give(idx, event);
+        self.deliver(idx, event);
     }
 }

@@ -88,7 +88,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             });
         }
         self.trace("start", idx);
-        self.expect_timer(idx);
+        self.schedule_timer(idx);
     }
 
     /// A server does not start with what its disk has. Whoever supervises it tries again.
@@ -109,7 +109,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// Something befalls a server's disk, as far as it can.
     pub fn damage(&mut self, idx: ServerIdx, fault: DiskFault, draw: Draw) {
-        if let Some(damage) = self.hosts[idx.at()].disk.strike(fault, draw) {
+        if let Some(damage) = self.hosts[idx.at()].disk.inject_fault(fault, draw) {
             self.recorder.on_observation(ObservationKind::Damaged { idx, damage });
         }
     }
@@ -120,13 +120,13 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     /// There is room again on a server's disk.
-    pub fn make_room(&mut self, idx: ServerIdx) {
-        self.hosts[idx.at()].disk.make_room();
+    pub fn free_space(&mut self, idx: ServerIdx) {
+        self.hosts[idx.at()].disk.free_space();
     }
 
     /// Servers whose disk is lost, or is not what was written to it. They may not come back.
     #[must_use]
-    pub fn hurt(&self) -> ServerSet {
+    pub fn lost_or_damaged(&self) -> ServerSet {
         let damaged = self.all().iter().filter(|idx| self.hosts[idx.at()].disk.is_damaged());
         damaged.fold(self.lost, ServerSet::with)
     }
@@ -205,12 +205,12 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// Changes how the links behave from here on.
     pub fn change_links(&mut self, links: LinkPlan) {
-        self.network.become_like(links);
+        self.network.set_plan(links);
     }
 
     /// Changes how a server's disk behaves from here on.
     pub fn change_disk(&mut self, idx: ServerIdx, disks: DiskPlan) {
-        self.hosts[idx.at()].disk.become_like(self.plan.seed, idx, disks);
+        self.hosts[idx.at()].disk.set_plan(self.plan.seed, idx, disks);
     }
 
     /// For that long a server's state machine begins nothing new.
@@ -219,7 +219,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     /// Delivers the oldest message that the network holds; whether there was one.
-    pub fn let_go(&mut self) -> bool {
+    pub fn release_held(&mut self) -> bool {
         let oldest = self.held.pop_front();
         let there_was = oldest.is_some();
         if let Some((_, envelope)) = oldest {
@@ -243,14 +243,14 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Hands an event to a server that is awake, as if it came from outside.
     pub fn force(&mut self, idx: ServerIdx, event: Event) {
         if self.awake.contains(idx) {
-            self.give(idx, event);
+            self.deliver(idx, event);
         }
     }
 
     /// Sets a server's clock forward.
     pub fn jump_clock(&mut self, idx: ServerIdx, by: Span) {
         self.hosts[idx.at()].clock.jump(by);
-        self.expect_timer(idx);
+        self.schedule_timer(idx);
     }
 
     /// A server's clock stands still for that long.
@@ -261,12 +261,12 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     /// Makes a server's clock go at another rate, so many parts per million faster or slower.
     pub fn drift_clock(&mut self, idx: ServerIdx, ppm: i32) {
         self.hosts[idx.at()].clock.drift(self.recorder.now, ppm);
-        self.expect_timer(idx);
+        self.schedule_timer(idx);
     }
 
     pub(super) fn call_as(&mut self, caller: Caller, idx: ServerIdx, call: Call) -> RequestId {
         self.calls += 1;
-        let request = crate::observe::operators(self.calls);
+        let request = crate::observe::operator_request(self.calls);
         if self.awake.contains(idx) {
             self.make_call(idx, request, caller, call);
         } else {

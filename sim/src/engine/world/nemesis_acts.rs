@@ -15,7 +15,7 @@ use wavetank_raft::Span;
 impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn on_act(&mut self, kind: Scheduled) {
         let Some(mut nemesis) = self.nemesis.take() else { return };
-        let expendable = if kind.is_for_good() { self.expendable() } else { ServerSet::NONE };
+        let expendable = if kind.is_permanent() { self.expendable() } else { ServerSet::NONE };
         if let Some((act, again)) = nemesis.act(kind, &NemesisView { expendable, ..self.view() }) {
             self.event_queue.put(self.recorder.now + again, SimEvent::Act(kind));
             self.nemesis = Some(nemesis);
@@ -64,24 +64,24 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 self.call_as(Caller::Nemesis, idx, call);
             }
             Act::Jump(idx, by) => self.jump_clock(idx, by),
-            Act::Forget(servers, change, lasts, back) => {
+            Act::RestartUnderChange(servers, change, lasts, back) => {
                 self.change_for(&change, lasts, back);
                 servers.iter().for_each(|idx| self.crash_for(idx, Span::ZERO));
             }
-            Act::LetGo => {
-                self.let_go();
+            Act::ReleaseHeld => {
+                self.release_held();
             }
-            Act::LetGoAll => while self.let_go() {},
+            Act::ReleaseAllHeld => while self.release_held() {},
             Act::Damage(idx, fault, draw) => self.damage(idx, fault, draw),
             Act::Fill(idx, lasts) => {
                 self.fill_disk(idx);
-                self.event_queue.put(now + lasts, SimEvent::Room(idx));
+                self.event_queue.put(now + lasts, SimEvent::FreeSpace(idx));
             }
             Act::Lose(idx) => self.lose(idx),
             Act::Freeze(idx, lasts) => self.freeze_clock(idx, lasts),
             Act::Stall(idx, lasts) => self.stall_machine(idx, lasts),
-            Act::Outpace(idx, change, lasts, back) => {
-                self.outpace(idx);
+            Act::SkewClocks(idx, change, lasts, back) => {
+                self.skew_clocks(idx);
                 self.change_for(&change, lasts, back);
             }
         }
@@ -89,7 +89,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// Those that the budget of the plan can do without, each for itself.
     fn expendable(&self) -> ServerSet {
-        let whole = self.all().minus(self.hurt());
+        let whole = self.all().minus(self.lost_or_damaged());
         match self.plan.nemesis.budget {
             Budget::Beyond => whole,
             Budget::Within => whole.iter().filter(|&idx| self.is_viable(whole.without(idx))).collect(),
@@ -97,7 +97,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     /// A clock goes as slowly as the plan lets it, and all others as fast.
-    fn outpace(&mut self, slow: ServerIdx) {
+    fn skew_clocks(&mut self, slow: ServerIdx) {
         let most = i32::try_from(self.plan.clocks.drift_ppm).expect("below a million");
         for idx in self.all().iter() {
             self.drift_clock(idx, if idx == slow { -most } else { most });

@@ -2,7 +2,7 @@
 
 use crate::disk::checksummed::Checksummed;
 use crate::engine::workload::{Ask, Reply};
-use crate::observe::{Carried, NetworkChange};
+use crate::observe::{MessageRef, NetworkChange};
 use crate::plan::fault_kind::Scheduled;
 use crate::plan::server_set::ServerIdx;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ pub(crate) enum SimEvent {
     /// A message arrives.
     Arrive(Envelope),
     /// The network has held this message long enough.
-    LetGo(u64),
+    ReleaseHeld(u64),
     /// What a disk is doing is done; nothing if the server has crashed since.
     Disk(ServerIdx, u32),
     /// What was read from a disk comes late; nothing if the server has crashed since.
@@ -42,7 +42,7 @@ pub(crate) enum SimEvent {
     /// A server goes on, if it stands still.
     Resume(ServerIdx),
     /// There is room again on a server's disk.
-    Room(ServerIdx),
+    FreeSpace(ServerIdx),
 }
 
 /// A message under way.
@@ -64,10 +64,10 @@ pub(crate) enum Message {
 }
 
 impl Message {
-    pub(crate) const fn carried(&self) -> Carried<'_> {
+    pub(crate) const fn to_ref(&self) -> MessageRef<'_> {
         match self {
-            Self::Request(request) => Carried::Request(request),
-            Self::Response(response) => Carried::Response(response),
+            Self::Request(request) => MessageRef::Request(request),
+            Self::Response(response) => MessageRef::Response(response),
         }
     }
 

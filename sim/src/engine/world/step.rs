@@ -44,7 +44,7 @@ impl StepState {
 
 impl<F: TankFsm, V: Observer> World<F, V> {
     /// Hands an event to a server, if it runs, and carries out what it wants.
-    pub(super) fn give(&mut self, idx: ServerIdx, event: Event) {
+    pub(super) fn deliver(&mut self, idx: ServerIdx, event: Event) {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
         let server = &mut process.server;
@@ -63,9 +63,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
         let after = StepState::of(server);
         let mut trigger = before.became(after);
-        if trigger.meets(Trigger::ELECTED.or(Trigger::COMMITTED)) {
-            let was_fresh = std::mem::replace(&mut process.is_fresh, trigger.meets(Trigger::ELECTED));
-            if was_fresh && trigger.meets(Trigger::COMMITTED) {
+        if trigger.intersects(Trigger::ELECTED.or(Trigger::COMMITTED)) {
+            let was_fresh = std::mem::replace(&mut process.is_fresh, trigger.intersects(Trigger::ELECTED));
+            if was_fresh && trigger.intersects(Trigger::COMMITTED) {
                 trigger = trigger.or(Trigger::FIRST_COMMIT);
             }
         }
@@ -80,11 +80,11 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
         for action in actions.drain(..) {
             trigger = trigger.or(Trigger::of(&action));
-            self.carry_out(idx, action);
+            self.execute_action(idx, action);
         }
         self.actions = actions;
-        if self.hosts[idx.at()].disk.is_piled() {
-            trigger = trigger.or(Trigger::PILED);
+        if self.hosts[idx.at()].disk.has_backlog() {
+            trigger = trigger.or(Trigger::WRITE_BACKLOG);
         }
         match crash {
             Some((_, away)) => self.crash_for(idx, away),
@@ -93,7 +93,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     fn after_step(&mut self, idx: ServerIdx, trigger: Trigger) {
-        self.expect_timer(idx);
+        self.schedule_timer(idx);
         if self.nemesis.as_ref().is_some_and(|nemesis| nemesis.is_interested(trigger)) {
             self.on_trigger(idx, trigger);
         }
@@ -101,7 +101,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     /// Puts the server's deadline on the agenda if it comes before the timer that is there. A
     /// deadline that has moved away finds its timer early, and moves it then.
-    pub(super) fn expect_timer(&mut self, idx: ServerIdx) {
+    pub(super) fn schedule_timer(&mut self, idx: ServerIdx) {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
         let at = host.clock.when(process.server.deadline().at).max(self.recorder.now);
@@ -119,22 +119,22 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
         process.timer = Timer::NONE;
         if process.server.deadline().at <= host.clock.reads(self.recorder.now) {
-            self.give(idx, Event::Timer);
+            self.deliver(idx, Event::Timer);
         } else {
-            self.expect_timer(idx);
+            self.schedule_timer(idx);
         }
     }
 
     pub(super) fn on_envelope(&mut self, envelope: Envelope) {
-        if self.network.lost_on_way(envelope.from, envelope.to, envelope.number) {
+        if self.network.is_lost_in_flight(envelope.from, envelope.to, envelope.number) {
             return;
         }
         let from = self.hosts[envelope.from.at()].node;
-        self.give(envelope.to, envelope.message.into_event(from, envelope.rpc));
+        self.deliver(envelope.to, envelope.message.into_event(from, envelope.rpc));
     }
 
     /// A message that was held arrives, unless the nemesis has let it go before.
-    pub(super) fn on_let_go(&mut self, number: u64) {
+    pub(super) fn on_release_held(&mut self, number: u64) {
         if let Some(place) = self.held.iter().position(|&(held, _)| held == number) {
             let (_, envelope) = self.held.remove(place).expect("it was just found there");
             self.event_queue.put(self.recorder.now, SimEvent::Arrive(envelope));

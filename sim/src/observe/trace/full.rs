@@ -1,6 +1,6 @@
 //! Every event and action, a line each, in fixed columns.
 
-use super::{TextTrace, words};
+use super::{TextTrace, display};
 use crate::observe::observer::Observer;
 use crate::observe::{Fate, Observation, ObservationKind};
 use crate::plan::server_set::ServerIdx;
@@ -12,7 +12,7 @@ use wavetank_raft::Time;
 #[derive(Clone, Debug)]
 pub struct Full {
     text: String,
-    states: [String; ServerIdx::MOST],
+    states: [String; ServerIdx::MAX_SERVERS],
 }
 
 impl Default for Full {
@@ -48,18 +48,18 @@ impl Observer for Full {
     fn on_observation(&mut self, observation: &Observation<'_>) {
         match observation.kind {
             ObservationKind::Stepping { idx, event, server, .. } => {
-                self.states[idx.at()] = words::node_state(server.node());
-                let (verb, detail) = words::event(event);
+                self.states[idx.at()] = display::node_state(server.node());
+                let (verb, detail) = display::event(event);
                 self.line(observation, Some(idx), verb, &detail);
             }
             ObservationKind::Stepped { idx, server, actions } => {
-                self.states[idx.at()] = words::node_state(server.node());
-                for (verb, detail) in actions.iter().filter_map(words::action) {
+                self.states[idx.at()] = display::node_state(server.node());
+                for (verb, detail) in actions.iter().filter_map(display::action) {
                     self.line(observation, Some(idx), verb, &detail);
                 }
             }
             ObservationKind::Booted { idx, server, .. } => {
-                self.states[idx.at()] = words::node_state(server.node());
+                self.states[idx.at()] = display::node_state(server.node());
                 self.line(observation, Some(idx), "start", &format!("applied={}", server.applied()));
             }
             ObservationKind::Crashed { idx, wiped } => {
@@ -76,7 +76,7 @@ impl Observer for Full {
             }
             ObservationKind::Durable { idx, write, torn } => {
                 let torn = torn.map_or_else(String::new, |kept| format!(" torn after {kept}"));
-                self.line(observation, Some(idx), "synced", &format!("{}{torn}", words::write(write)));
+                self.line(observation, Some(idx), "synced", &format!("{}{torn}", display::write(write)));
             }
             ObservationKind::Applied { idx, batch, digest } => {
                 let last = batch.entries.last().map(|entry| entry.id.index).unwrap_or_default();
@@ -90,7 +90,8 @@ impl Observer for Full {
             }
             ObservationKind::Sent { from, to, rpc, carried, fate } => {
                 let verb = if fate == Fate::Lost { "lose" } else { "send" };
-                let detail = format!("{from}>{to} q{:x} {}{}", rpc.0, words::carried(carried), arrival(fate));
+                let detail =
+                    format!("{from}>{to} q{:x} {}{}", rpc.0, display::message(carried), arrival(fate));
                 self.line(observation, Some(from), verb, &detail);
             }
             ObservationKind::Invoked { client, operation, what } => {
@@ -100,10 +101,10 @@ impl Observer for Full {
                 self.line(observation, None, "told", &format!("c{client} o{operation} {ending:?} {what:?}"));
             }
             ObservationKind::Network(change) => {
-                let (verb, detail) = words::network(change);
+                let (verb, detail) = display::network(change);
                 self.line(observation, None, verb, &detail);
             }
-            ObservationKind::Healed { core } => self.line(observation, None, "healed", &words::set(core)),
+            ObservationKind::Healed { core } => self.line(observation, None, "healed", &display::set(core)),
         }
     }
 }

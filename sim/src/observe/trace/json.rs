@@ -1,8 +1,8 @@
 //! Every observation as a JSON value, one a line.
 
-use super::{TextTrace, words};
+use super::{TextTrace, display};
 use crate::observe::observer::Observer;
-use crate::observe::{Carried, Fate, Observation, ObservationKind};
+use crate::observe::{Fate, MessageRef, Observation, ObservationKind};
 use serde_json::{Map, Value, json};
 use wavetank_raft::Server;
 
@@ -20,7 +20,7 @@ impl TextTrace for Json {
 
 impl Observer for Json {
     fn on_observation(&mut self, observation: &Observation<'_>) {
-        let (name, detail) = words_of(&observation.kind);
+        let (name, detail) = fields_of(&observation.kind);
         let mut line = Map::new();
         line.insert("at".to_owned(), observation.at.0.into());
         line.insert("step".to_owned(), observation.step.into());
@@ -33,7 +33,7 @@ impl Observer for Json {
     }
 }
 
-fn words_of(kind: &ObservationKind<'_>) -> (&'static str, Value) {
+fn fields_of(kind: &ObservationKind<'_>) -> (&'static str, Value) {
     match *kind {
         ObservationKind::Stepping { idx, event, .. } => {
             ("stepping", json!({"slot": idx.to_string(), "event": event}))
@@ -75,8 +75,8 @@ fn words_of(kind: &ObservationKind<'_>) -> (&'static str, Value) {
         }
         ObservationKind::Sent { from, to, rpc, carried, fate } => {
             let (kind, message) = match carried {
-                Carried::Request(request) => ("request", json!(request)),
-                Carried::Response(response) => ("response", json!(response)),
+                MessageRef::Request(request) => ("request", json!(request)),
+                MessageRef::Response(response) => ("response", json!(response)),
             };
             let value = json!({
                 "from": from.to_string(), "to": to.to_string(), "rpc": rpc, kind: message,
@@ -92,7 +92,7 @@ fn words_of(kind: &ObservationKind<'_>) -> (&'static str, Value) {
             ("returned", json!({"client": client, "operation": operation, "ending": ending, "what": what}))
         }
         ObservationKind::Network(change) => ("network", json!({"change": change})),
-        ObservationKind::Healed { core } => ("healed", json!({"core": words::set(core)})),
+        ObservationKind::Healed { core } => ("healed", json!({"core": display::set(core)})),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The page is whole: what it shows and how it is drawn are in it, and nothing else is asked for.
 
-use super::{TextTrace, words};
+use super::{TextTrace, display};
 use crate::observe::observer::Observer;
 use crate::observe::topology::Topology;
 use crate::observe::{Fate, Observation, ObservationKind};
@@ -15,7 +15,7 @@ use wavetank_raft::{Action, Event, RoleName, Server, StoreJob, Time};
 pub struct Page {
     servers: usize,
     topology: Topology,
-    standings: [Option<(&'static str, u64, u64)>; ServerIdx::MOST],
+    shown: [Option<(&'static str, u64, u64)>; ServerIdx::MAX_SERVERS],
     /// From when on a server is what: time, server, state, term, commit, words.
     states: Vec<Value>,
     /// Messages: sent, arrives (or null), from, to, words.
@@ -32,7 +32,7 @@ impl Page {
         Self {
             servers,
             topology: Topology::new(servers),
-            standings: [None; ServerIdx::MOST],
+            shown: [None; ServerIdx::MAX_SERVERS],
             states: Vec::new(),
             messages: Vec::new(),
             notes: Vec::new(),
@@ -52,7 +52,7 @@ impl Page {
             .replace("{{shows}}", &shows.replace('<', "\\u003c"))
     }
 
-    fn stands(&mut self, at: Time, idx: ServerIdx, server: &Server) {
+    fn on_server_state(&mut self, at: Time, idx: ServerIdx, server: &Server) {
         let node = server.node();
         let state = match node.role() {
             RoleName::Follower => "F",
@@ -60,12 +60,12 @@ impl Page {
             RoleName::Candidate => "C",
             RoleName::Leader => "L",
         };
-        self.becomes(at, idx, (state, node.term().0, node.commit().0), words::node_state(node));
+        self.set_state(at, idx, (state, node.term().0, node.commit().0), display::node_state(node));
     }
 
-    fn becomes(&mut self, at: Time, idx: ServerIdx, standing: (&'static str, u64, u64), what: String) {
-        if self.standings[idx.at()].replace(standing) != Some(standing) {
-            let (state, term, commit) = standing;
+    fn set_state(&mut self, at: Time, idx: ServerIdx, state: (&'static str, u64, u64), what: String) {
+        if self.shown[idx.at()].replace(state) != Some(state) {
+            let (state, term, commit) = state;
             self.states.push(json!([at.0, idx.0, state, term, commit, what]));
         }
     }
@@ -94,14 +94,14 @@ impl Observer for Page {
         let at = observation.at;
         match observation.kind {
             ObservationKind::Stepping { event: Event::Call { call, .. }, idx, .. } => {
-                self.event = format!("{idx} call {}", words::call(call));
+                self.event = format!("{idx} call {}", display::call(call));
             }
             ObservationKind::Stepping { .. } => self.event.clear(),
             ObservationKind::Stepped { idx, server, actions } => {
-                self.stands(at, idx, server);
+                self.on_server_state(at, idx, server);
                 for action in actions {
                     if let Action::Store(StoreJob::Persist(write)) = action {
-                        self.note(at, Some(idx), format!("write {}", words::write(write)));
+                        self.note(at, Some(idx), format!("write {}", display::write(write)));
                     }
                 }
                 if !self.event.is_empty() {
@@ -110,24 +110,24 @@ impl Observer for Page {
                 }
             }
             ObservationKind::Booted { idx, server, .. } => {
-                self.stands(at, idx, server);
+                self.on_server_state(at, idx, server);
                 self.note(at, Some(idx), format!("{idx} starts"));
             }
             ObservationKind::Crashed { idx, wiped } => {
                 let what = if wiped { "down, its disk lost" } else { "down" };
-                self.becomes(at, idx, ("-", 0, 0), what.to_owned());
+                self.set_state(at, idx, ("-", 0, 0), what.to_owned());
             }
             ObservationKind::Halted(idx) => {
-                self.becomes(at, idx, ("-", 0, 0), "down, by its own decision".to_owned())
+                self.set_state(at, idx, ("-", 0, 0), "down, by its own decision".to_owned())
             }
             ObservationKind::Refused { idx, error } => {
-                self.becomes(at, idx, ("-", 0, 0), format!("down, will not start: {error}"));
+                self.set_state(at, idx, ("-", 0, 0), format!("down, will not start: {error}"));
             }
             ObservationKind::Damaged { idx, damage } => self.note(at, Some(idx), damage.to_string()),
-            ObservationKind::Paused(idx) => self.becomes(at, idx, ("z", 0, 0), "stands still".to_owned()),
-            ObservationKind::Resumed(idx) => self.becomes(at, idx, ("F", 0, 0), "goes on".to_owned()),
+            ObservationKind::Paused(idx) => self.set_state(at, idx, ("z", 0, 0), "stands still".to_owned()),
+            ObservationKind::Resumed(idx) => self.set_state(at, idx, ("F", 0, 0), "goes on".to_owned()),
             ObservationKind::Sent { from, to, rpc, carried, fate } => {
-                let what = format!("{from}>{to} q{:x} {}", rpc.0, words::carried(carried));
+                let what = format!("{from}>{to} q{:x} {}", rpc.0, display::message(carried));
                 let mut message = |arrives: Option<Time>| {
                     let arrives = arrives.map(|time| time.0);
                     self.messages.push(json!([at.0, arrives, from.0, to.0, what]));
@@ -149,12 +149,12 @@ impl Observer for Page {
                 self.note(at, None, format!("c{client} {ending:?} {what:?}"));
             }
             ObservationKind::Network(change) => {
-                let (verb, detail) = words::network(change);
+                let (verb, detail) = display::network(change);
                 self.topology.change(change);
                 let cores: Vec<String> = self.topology.cores().iter().map(ToString::to_string).collect();
                 self.note(at, None, format!("{verb} {detail}; connected: {}", cores.join(" | ")));
             }
-            ObservationKind::Healed { core } => self.note(at, None, format!("healed {}", words::set(core))),
+            ObservationKind::Healed { core } => self.note(at, None, format!("healed {}", display::set(core))),
             _ => {}
         }
     }

@@ -3,10 +3,10 @@
 //! A server's step follows from the last step that changed that server, and from the step that sent
 //! the message it took. What changed nothing and sent nothing that mattered is no part of the story.
 
-use super::{TextTrace, words};
+use super::{TextTrace, display};
 use crate::observe::observer::Observer;
 use crate::observe::step_log::NodeState;
-use crate::observe::{Carried, Observation, ObservationKind};
+use crate::observe::{MessageRef, Observation, ObservationKind};
 use crate::plan::server_set::ServerIdx;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::{Dfs, Reversed};
@@ -20,13 +20,13 @@ pub struct Causes {
     of: u64,
     steps: DiGraph<CausalStep, ()>,
     /// The last step of each server that changed it, and its last step.
-    latest: [Option<(NodeIndex, NodeIndex)>; ServerIdx::MOST],
+    latest: [Option<(NodeIndex, NodeIndex)>; ServerIdx::MAX_SERVERS],
     /// Which step sent a message: call or answer, from, to.
     sent: BTreeMap<(bool, ServerIdx, ServerIdx, RpcId), NodeIndex>,
     answered: Option<NodeIndex>,
     /// What the server was before the event that it handles, and whom it had voted for.
     before: Option<(NodeState, Option<NodeId>)>,
-    taken: (String, Option<NodeIndex>),
+    event: (String, Option<NodeIndex>),
     /// What was done to the network, which nobody's step caused.
     network: Vec<(u64, Time, String)>,
 }
@@ -37,7 +37,7 @@ struct CausalStep {
     at: Time,
     idx: Option<ServerIdx>,
     /// What the server was afterwards.
-    stands: String,
+    state: String,
     what: String,
     changes: bool,
 }
@@ -53,16 +53,16 @@ impl Causes {
     }
 
     /// The steps, and between them what was done to the network.
-    fn tell(&self, told: &[&CausalStep], text: &mut String) {
-        let first = told.first().map_or(0, |step| step.step);
+    fn write_steps(&self, shown: &[&CausalStep], text: &mut String) {
+        let first = shown.first().map_or(0, |step| step.step);
         let mut network = self.network.iter().filter(|change| first <= change.0).peekable();
-        for step in told {
+        for step in shown {
             while let Some((number, at, what)) = network.next_if(|change| change.0 < step.step) {
                 let _ = writeln!(text, "{:>12} {number:>7}      {:<23} {what}", time(*at), "");
             }
             let name = step.idx.map_or_else(String::new, |idx| idx.to_string());
-            let CausalStep { step: number, at, stands, what, .. } = step;
-            let line = format!("{:>12} {number:>7} {name:<4} {stands:<23} {what}", time(*at));
+            let CausalStep { step: number, at, state, what, .. } = step;
+            let line = format!("{:>12} {number:>7} {name:<4} {state:<23} {what}", time(*at));
             let _ = writeln!(text, "{}", line.trim_end());
         }
     }
@@ -79,7 +79,7 @@ impl Causes {
             step: observation.step,
             at: observation.at,
             idx: Some(idx),
-            stands: String::new(),
+            state: String::new(),
             what,
             changes,
         };
@@ -93,7 +93,7 @@ impl Causes {
     }
 
     fn on_event(&mut self, idx: ServerIdx, event: &Event, server: &Server) {
-        let (verb, detail) = words::event(event);
+        let (verb, detail) = display::event(event);
         let sender = |is_answer, from, rpc| {
             let from = ServerIdx::of(from)?;
             self.sent.get(&(is_answer, from, idx, rpc)).copied()
@@ -103,7 +103,7 @@ impl Causes {
             Event::Response { from, rpc, .. } => sender(true, *from, *rpc),
             _ => None,
         };
-        self.taken = (format!("{verb:<8} {detail}"), cause);
+        self.event = (format!("{verb:<8} {detail}"), cause);
         self.before = Some((NodeState::of(server.node()), server.node().vote()));
     }
 
@@ -117,9 +117,9 @@ impl Causes {
         let wrote = actions.iter().any(|action| matches!(action, Action::Store(StoreJob::Persist(_))));
         let now = (NodeState::of(server.node()), server.node().vote());
         let changes = wrote || self.before != Some(now);
-        let (what, cause) = std::mem::take(&mut self.taken);
+        let (what, cause) = std::mem::take(&mut self.event);
         let node = self.add(observation, idx, what, changes);
-        self.steps[node].stands = words::node_state(server.node());
+        self.steps[node].state = display::node_state(server.node());
         if let Some(cause) = cause {
             self.steps.add_edge(cause, node, ());
         }
@@ -129,17 +129,17 @@ impl Causes {
     }
 
     /// Something happened to a server, and changed it.
-    fn befalls(&mut self, observation: &Observation<'_>, idx: ServerIdx, what: &str) {
+    fn add_change(&mut self, observation: &Observation<'_>, idx: ServerIdx, what: &str) {
         self.add(observation, idx, what.to_owned(), true);
     }
 
     /// What a client hears follows from the last answer that any server gave.
-    fn returns(&mut self, observation: &Observation<'_>, what: String) {
+    fn add_return(&mut self, observation: &Observation<'_>, what: String) {
         let step = CausalStep {
             step: observation.step,
             at: observation.at,
             idx: None,
-            stands: String::new(),
+            state: String::new(),
             what,
             changes: false,
         };
@@ -159,21 +159,21 @@ impl TextTrace for Causes {
             past.push(node);
         }
         past.sort_unstable();
-        let told = past.iter().map(|&node| &self.steps[node]);
-        let told: Vec<&CausalStep> =
-            told.filter(|step| step.changes || step.step == self.steps[last].step).collect();
+        let shown = past.iter().map(|&node| &self.steps[node]);
+        let shown: Vec<&CausalStep> =
+            shown.filter(|step| step.changes || step.step == self.steps[last].step).collect();
         let mut text = format!(
             "step {} follows from {} of the {} steps before it; {} of them changed a server\n\n",
             self.steps[last].step,
             past.len() - 1,
             self.steps.node_count() - 1,
-            told.len().saturating_sub(1),
+            shown.len().saturating_sub(1),
         );
-        let left_out = told.len().saturating_sub(LINES);
+        let left_out = shown.len().saturating_sub(LINES);
         if 0 < left_out {
             let _ = writeln!(text, "... {left_out} before");
         }
-        self.tell(&told[left_out..], &mut text);
+        self.write_steps(&shown[left_out..], &mut text);
         text
     }
 }
@@ -189,30 +189,34 @@ impl Observer for Causes {
                 self.on_step(observation, idx, server, actions)
             }
             ObservationKind::Sent { from, to, rpc, carried, .. } => {
-                let is_answer = matches!(carried, Carried::Response(_));
+                let is_answer = matches!(carried, MessageRef::Response(_));
                 if let Some((_, node)) = self.latest[from.at()] {
                     self.sent.insert((is_answer, from, to, rpc), node);
                 }
             }
-            ObservationKind::Booted { idx, .. } => self.befalls(observation, idx, "start"),
-            ObservationKind::Crashed { idx, wiped: false } => self.befalls(observation, idx, "crash"),
+            ObservationKind::Booted { idx, .. } => self.add_change(observation, idx, "start"),
+            ObservationKind::Crashed { idx, wiped: false } => self.add_change(observation, idx, "crash"),
             ObservationKind::Crashed { idx, wiped: true } => {
-                self.befalls(observation, idx, "crash    and its disk is lost")
+                self.add_change(observation, idx, "crash    and its disk is lost")
             }
-            ObservationKind::Halted(idx) => self.befalls(observation, idx, "halt"),
+            ObservationKind::Halted(idx) => self.add_change(observation, idx, "halt"),
             ObservationKind::Refused { idx, error } => {
-                self.befalls(observation, idx, &format!("refused  {error}"))
+                self.add_change(observation, idx, &format!("refused  {error}"))
             }
             ObservationKind::Damaged { idx, damage } => {
-                self.befalls(observation, idx, &format!("harmed   {damage}"))
+                self.add_change(observation, idx, &format!("harmed   {damage}"))
             }
-            ObservationKind::Paused(idx) => self.befalls(observation, idx, "pause"),
-            ObservationKind::Resumed(idx) => self.befalls(observation, idx, "resume"),
+            ObservationKind::Paused(idx) => self.add_change(observation, idx, "pause"),
+            ObservationKind::Resumed(idx) => self.add_change(observation, idx, "resume"),
             ObservationKind::Restored { idx, last, .. } => {
-                self.befalls(observation, idx, &format!("load     {last}"))
+                self.add_change(observation, idx, &format!("load     {last}"))
             }
             ObservationKind::Durable { idx, write, torn: Some(kept) } => {
-                self.befalls(observation, idx, &format!("torn     {} after {kept}", words::write(write)));
+                self.add_change(
+                    observation,
+                    idx,
+                    &format!("torn     {} after {kept}", display::write(write)),
+                );
             }
             ObservationKind::Applied { idx, batch, .. } => {
                 let last = batch.entries.last().map(|entry| entry.id.index).unwrap_or_default();
@@ -222,17 +226,17 @@ impl Observer for Causes {
                 self.add(observation, idx, format!("state    snapshot {}", meta.last), false);
             }
             ObservationKind::Returned { client, operation, ending, what } => {
-                self.returns(observation, format!("told     c{client} o{operation} {ending:?} {what:?}"));
+                self.add_return(observation, format!("told     c{client} o{operation} {ending:?} {what:?}"));
             }
             ObservationKind::Network(change) => {
-                let (verb, detail) = words::network(change);
+                let (verb, detail) = display::network(change);
                 self.network.push((observation.step, observation.at, format!("{verb:<8} {detail}")));
             }
             ObservationKind::Healed { core } => {
                 self.network.push((
                     observation.step,
                     observation.at,
-                    format!("{:<8} {}", "healed", words::set(core)),
+                    format!("{:<8} {}", "healed", display::set(core)),
                 ));
             }
             _ => {}

@@ -1,8 +1,8 @@
 //! What happened, without when: a change of delays leaves it as it is unless somebody else leads.
 
-use super::{TextTrace, words};
+use super::{TextTrace, display};
 use crate::observe::observer::Observer;
-use crate::observe::{Observation, ObservationKind, is_operators};
+use crate::observe::{Observation, ObservationKind, is_operator_request};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt::Write as _;
 use wavetank_raft::{Action, Event, Index, Payload, RoleName, Server, Term};
@@ -73,7 +73,7 @@ impl Story {
     /// That something was refused is news; that it was done is seen.
     fn on_action(&mut self, idx: ServerIdx, action: &Action) {
         if let Action::Answer { request, outcome: Err(error) } = action
-            && is_operators(*request)
+            && is_operator_request(*request)
         {
             self.line("refuse", &format!("{idx} {error}"), None);
         }
@@ -84,7 +84,7 @@ impl Story {
         match payload {
             Payload::Noop | Payload::Barrier => {}
             Payload::Command(_) | Payload::Extended(_) | Payload::Restore(_) | Payload::Configuration(_) => {
-                self.line("commit", &format!("{index} {}", words::payload(payload)), None);
+                self.line("commit", &format!("{index} {}", display::payload(payload)), None);
             }
         }
     }
@@ -99,7 +99,7 @@ impl ColumnState {
             Self::Down => "-".to_owned(),
             Self::Paused => "zzz".to_owned(),
             Self::Up(RoleName::Follower, _) if !is_new => ".".to_owned(),
-            Self::Up(role, term) => format!("{}{}", words::role(role), term.0),
+            Self::Up(role, term) => format!("{}{}", display::role(role), term.0),
         }
     }
 }
@@ -114,9 +114,9 @@ impl Observer for Story {
     fn on_observation(&mut self, observation: &Observation<'_>) {
         match observation.kind {
             ObservationKind::Stepping { idx, event: Event::Call { request, call }, .. }
-                if is_operators(*request) =>
+                if is_operator_request(*request) =>
             {
-                self.line("ask", &format!("{idx} {}", words::call(call)), None);
+                self.line("ask", &format!("{idx} {}", display::call(call)), None);
             }
             ObservationKind::Stepped { idx, server, actions } => {
                 self.on_server(idx, server);
@@ -162,10 +162,10 @@ impl Observer for Story {
                 self.line("told", &format!("c{client} {ending:?} {what:?}"), None);
             }
             ObservationKind::Network(change) => {
-                let (verb, detail) = words::network(change);
+                let (verb, detail) = display::network(change);
                 self.line(verb, &detail, None);
             }
-            ObservationKind::Healed { core } => self.line("calm", &words::set(core), None),
+            ObservationKind::Healed { core } => self.line("calm", &display::set(core), None),
             _ => {}
         }
     }

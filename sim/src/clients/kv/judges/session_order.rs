@@ -13,7 +13,7 @@ use wavetank_raft::Index;
 #[derive(Debug, Default)]
 pub(super) struct SessionOrder {
     /// How often each server died or started.
-    lives: [u64; ServerIdx::MOST],
+    lives: [u64; ServerIdx::MAX_SERVERS],
     /// The life of the server in which each open read began.
     open: BTreeMap<u64, u64>,
     /// In which life of the server a client saw which state.

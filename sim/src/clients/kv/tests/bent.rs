@@ -7,7 +7,7 @@ use crate::clients::kv::wire::Command;
 use crate::clients::kv::{Kv, KvSnapshot};
 use crate::engine::workload::{Reply, TankFsm, Want, Wants, Workload};
 use crate::engine::world::World;
-use crate::observe::What;
+use crate::observe::OperationValue;
 use crate::plan::Plan;
 use crate::plan::server_set::ServerSet;
 use crate::runner::storm_run;
@@ -184,7 +184,7 @@ impl Workload for Hasty {
         self.0.is_idle()
     }
 
-    fn operation(&self, operation: u64) -> &dyn What {
+    fn operation(&self, operation: u64) -> &dyn OperationValue {
         self.0.operation(operation)
     }
 }

@@ -1,7 +1,7 @@
 //! The smallest state machine and clients that can be, and somebody who counts.
 
 use crate::engine::workload::{Ask, Reply, TankFsm, Told, Want, Wants, Workload};
-use crate::observe::{Observation, ObservationKind, OperationEnd, What};
+use crate::observe::{Observation, ObservationKind, OperationEnd, OperationValue};
 use crate::plan::rng::{Domain, Spans, Stream};
 use crate::{Observer, Plan, ServerIdx};
 use std::collections::BTreeMap;
@@ -155,7 +155,7 @@ impl Workload for SumClients {
         self.clients.iter().all(|client| client.open.is_none())
     }
 
-    fn operation(&self, _: u64) -> &dyn What {
+    fn operation(&self, _: u64) -> &dyn OperationValue {
         &()
     }
 }
