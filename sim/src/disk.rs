@@ -139,7 +139,7 @@ impl Disk {
         self.stores.free_space();
     }
 
-    /// The log as it is on the disk.
+    /// The durable log.
     #[must_use]
     pub fn log(&self) -> Vec<Entry> {
         self.stores.log().expect(NO_FAULT)

@@ -96,7 +96,7 @@ pub struct LinkPlan {
     pub late: Option<RandomDelay>,
     /// A message is lost.
     pub loss: Option<Ratio>,
-    /// A message comes again, that much later.
+    /// A message is delivered a second time, that much later.
     pub duplicate: Option<RandomDelay>,
     /// The network holds a message back and delivers it that much later, or earlier if the nemesis
     /// releases it. For one half of these messages a copy also arrives at once.

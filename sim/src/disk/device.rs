@@ -429,7 +429,7 @@ mod tests {
         file.write(0, b"a").unwrap();
         file.write(0, b"b").unwrap();
         assert!(file.write(0, b"c").is_err());
-        assert!(file.len().is_err(), "nothing goes on after that");
+        assert!(file.len().is_err(), "no operation works after that");
         device.kill();
         let file = device.mount().open(Path::new(FILE), false).unwrap();
         device.arm(DeviceFault::Full, 0);

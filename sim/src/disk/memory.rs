@@ -61,7 +61,7 @@ impl Stores for Memory {
     fn crash(&mut self, jobs: Vec<StoreJob>, _: Option<Capture<'_>>, [many, tear]: [Draw; 2]) -> Remains {
         self.disarm_faults();
         let mut jobs = jobs.into_iter();
-        // Half of the crashes leave nothing of the queue.
+        // After half of the crashes no queued job survives.
         let survive = if many.hits(Ratio::new(1, 2)) { 0 } else { many.below(jobs.len() as u64 + 1) };
         let mut durable = Vec::new();
         for job in jobs.by_ref().take(usize::try_from(survive).expect("no longer than the queue")) {
@@ -205,7 +205,7 @@ impl Memory {
         (self.storage.log.next_fault, self.storage.stable.next_fault) = (None, None);
     }
 
-    /// Where bits may flip: in the vote record, in the newest snapshot, or in an entry.
+    /// The location where bits flip: the vote record, the newest snapshot, or an entry.
     fn location(&self, choice: u64, word: u64) -> Option<Location> {
         let newest = self.snapshots.store.list().ok()?.first().map(|meta| meta.last);
         match (choice, newest, self.storage.log.range()) {

@@ -138,7 +138,7 @@ impl Names {
         self.last += 1;
         if is_directory {
             self.now.insert(self.last, BTreeMap::new());
-            // It can be found only once its name is synced.
+            // The directory can be found after a power cut only if its own entry was synced.
             self.synced.insert(self.last, BTreeMap::new());
         }
         self.carry_out(NameChange::Link(entry, self.last));

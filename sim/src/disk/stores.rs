@@ -22,7 +22,7 @@ pub trait Stores: fmt::Debug {
     /// When a store fails, or its content is inconsistent.
     fn recover(&mut self, cache: u64) -> Result<Recovered, StoreError>;
 
-    /// The log as it is on the disk.
+    /// The durable log.
     ///
     /// # Errors
     /// When a store fails.

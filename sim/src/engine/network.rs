@@ -1,7 +1,7 @@
-//! What becomes of a message between two servers: when it arrives, whether, and how often.
+//! Decides for each message between two servers whether, when and how often it arrives.
 //!
-//! Each fault family of each directed link has its own stream, read one word per message. Which
-//! links are cut is the [`topology`](crate::observe::topology)'s; the messages themselves the world keeps.
+//! Each kind of fault of each directed link has its own stream, read one word per message. The
+//! [`topology`](crate::observe::topology) knows which links are cut; the world keeps the messages.
 
 use crate::observe::Fate;
 use crate::plan::fault_id::{Fault, FaultFilter, FaultId, MessageFault};
@@ -18,7 +18,7 @@ pub struct Network {
     servers: usize,
     plan: LinkPlan,
     links: Vec<Option<Box<DirectedLink>>>,
-    /// By link: everything up to this message is lost if it is still under way.
+    /// By link: messages up to this number are lost if they are still in flight.
     lost_upto: Vec<u64>,
     on_way: Vec<(Stream, u32)>,
     messages: u64,
@@ -26,14 +26,14 @@ pub struct Network {
     fault_ids: FaultFilter,
 }
 
-/// What happens to a message, and whether the network keeps it.
+/// What happens to a message that was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SendOutcome {
-    /// When it arrives, if it does.
+    /// Whether and when it arrives.
     pub fate: Fate,
-    /// The last of its arrivals is held back, and may be let go earlier.
+    /// Its last arrival is held back, and may be released earlier.
     pub held: bool,
-    /// Bits of it flip: those that this word says.
+    /// If set, bits of it flip, chosen by this word.
     pub flips: Option<u64>,
 }
 
@@ -44,21 +44,21 @@ struct DirectedLink {
     sent: u32,
     distance: Span,
     delay: Stream,
-    /// Of the families that the plan has, in the order of [`LinkFault`].
+    /// The streams of the faults that the plan enables, in the order of [`LinkFault`].
     families: [Option<Stream>; LINK_FAULTS],
-    /// What the streams say of the next messages, this one's side by side: read message by message
-    /// from six streams they would all be fetched from memory each time.
+    /// The draws for the next messages, those of one message side by side. Reading six streams for
+    /// every message would miss the cache each time.
     prefetched: [LinkDraws; PREFETCH],
 }
 
-/// What the streams of a link say of one message.
+/// The draws of one message from the streams of its link.
 #[derive(Clone, Copy, Debug)]
 struct LinkDraws {
     delay: Draw,
     families: [Draw; LINK_FAULTS],
 }
 
-/// What goes wrong on a link.
+/// The kinds of faults of a link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum LinkFault {
     Reorder,
@@ -71,7 +71,7 @@ enum LinkFault {
 
 const LINK_FAULTS: usize = 6;
 
-/// For how many messages the streams are read at once.
+/// For how many messages the streams are read in advance.
 const PREFETCH: usize = 32;
 
 impl Network {
@@ -92,24 +92,24 @@ impl Network {
         }
     }
 
-    /// Only these mishaps are let happen, or all.
+    /// Limits the faults to those that the filter allows.
     #[must_use]
     pub fn with_fault_filter(self, fault_ids: FaultFilter) -> Self {
         Self { fault_ids, ..self }
     }
 
-    /// What has gone astray, if it is written down.
+    /// The recorded faults of messages.
     #[must_use]
     pub const fn fault_ids(&self) -> &FaultFilter {
         &self.fault_ids
     }
 
-    /// Writes down what goes astray.
+    /// Records the faults of messages from here on.
     pub fn record(&mut self) {
         self.fault_ids.record();
     }
 
-    /// A message is handed over now.
+    /// A message is sent now.
     pub fn send(&mut self, now: Time, from: ServerIdx, to: ServerIdx, is_cut: bool) -> SendOutcome {
         self.messages += 1;
         let at = from.at() * self.servers + to.at();
@@ -118,7 +118,7 @@ impl Network {
         link.send(now, plan, is_cut, &mut self.counts, &mut self.fault_ids)
     }
 
-    /// A server has crashed. Perhaps what it sent last is lost with it.
+    /// A server has crashed. Its messages in flight may be lost.
     pub fn crash(&mut self, from: ServerIdx) {
         if self.loses_in_flight(from.at()) {
             for to in 0..self.servers {
@@ -127,7 +127,7 @@ impl Network {
         }
     }
 
-    /// Links were cut. Perhaps what was under way on those that are cut now is lost.
+    /// Links were cut. The messages in flight on cut links may be lost.
     pub fn cut(&mut self, is_cut: impl Fn(ServerIdx, ServerIdx) -> bool) {
         if self.loses_in_flight(self.servers) {
             let all = ServerSet::first(self.servers);
@@ -139,13 +139,13 @@ impl Network {
         }
     }
 
-    /// Whether a message that arrives, and was the so-many-th to be sent, was lost on its way.
+    /// Whether the `number`-th message sent was lost in flight.
     #[must_use]
     pub fn is_lost_in_flight(&self, from: ServerIdx, to: ServerIdx, number: u64) -> bool {
         number <= self.lost_upto[from.at() * self.servers + to.at()]
     }
 
-    /// A message was rejected for what had become of it under way.
+    /// A message was rejected because bits of it had flipped.
     pub fn rejected(&mut self) {
         self.counts[Fault::Corrupt] += 1;
     }
@@ -160,24 +160,24 @@ impl Network {
         takes
     }
 
-    /// How many messages were handed over.
+    /// How many messages were sent.
     #[must_use]
     pub const fn messages(&self) -> u64 {
         self.messages
     }
 
-    /// How often each family struck so far.
+    /// How often each kind of fault has happened so far.
     pub(crate) const fn counts(&self) -> &Counters<Fault> {
         &self.counts
     }
 
-    /// From here on messages only take their time.
+    /// Disables all faults from here on; delays remain.
     pub fn calm(&mut self) {
         let LinkPlan { delay, far, .. } = self.plan;
         self.plan = LinkPlan { delay, far, ..LinkPlan::calm() };
     }
 
-    /// Changes what goes wrong, for stories told by hand.
+    /// Replaces the plan of the links, for stories.
     pub fn set_plan(&mut self, plan: LinkPlan) {
         self.plan = plan;
         self.links.fill(None);
@@ -209,7 +209,7 @@ impl DirectedLink {
         }
     }
 
-    /// Every stream is read before anything is decided, so that each stays one word per message.
+    /// All streams are read before anything is decided, so that each is read one word per message.
     fn next(&mut self) -> LinkDraws {
         let at = self.sent as usize % PREFETCH;
         if at == 0 {
@@ -297,7 +297,7 @@ pub struct ClientLink {
 }
 
 impl ClientLink {
-    /// The line of a client.
+    /// The link of a client.
     #[must_use]
     pub fn new(seed: u64, client: u16, delay: Spans, loss: Option<Ratio>) -> Self {
         let stream = |domain| Stream::new(seed, domain, u64::from(client), 0);
@@ -312,7 +312,7 @@ impl ClientLink {
         (!is_lost).then_some(delay)
     }
 
-    /// From here on nothing is lost.
+    /// Disables losses from here on.
     pub const fn calm(&mut self) {
         self.plan.1 = None;
     }
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_family_more_changes_no_message_that_it_does_not_strike() {
+    fn another_kind_of_fault_changes_no_message_that_it_does_not_hit() {
         let some = LinkPlan { loss: Some(Ratio::new(1, 10)), ..LinkPlan::calm() };
         let twice = RandomDelay { chance: Ratio::new(1, 10), by: Spans::ms(1, 9) };
         let more = LinkPlan { duplicate: Some(twice), ..some.clone() };
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn links_do_not_share_their_luck() {
+    fn links_have_independent_streams() {
         let mut both = Network::new(5, 2, LinkPlan::calm());
         let mut one = both.clone();
         let with: Vec<_> = (0..50)

@@ -1,7 +1,8 @@
-//! What every server came to be, step by step: enough to say where two runs part, and in what.
+//! The state of every server after each of its steps: enough to find where two runs diverge, and in
+//! which field.
 //!
-//! Written down in words of a few letters, each only what is new: a run of ten thousand steps is a
-//! hundred kilobytes. Nothing here knows why a server did what it did; see
+//! Each step is encoded as a short word that holds only what has changed: a run of ten thousand
+//! steps takes a hundred kilobytes. The log does not record causes; see
 //! [`trace`](crate::observe::trace).
 
 use crate::observe::observer::Observer;
@@ -15,26 +16,26 @@ use wavetank_raft::{Index, LogId, Node, RoleName, Term, Time};
 pub struct StepRecord {
     /// The observation's number.
     pub step: u64,
-    /// When.
+    /// The virtual time.
     pub at: Time,
-    /// Which.
+    /// The server.
     pub idx: ServerIdx,
     /// The number of the event's kind.
     pub kind: u64,
-    /// How many things it wanted done.
+    /// The number of its actions.
     pub actions: u64,
-    /// What it came to be.
+    /// The server's state after the step.
     pub state: NodeState,
 }
 
-/// What a server is.
+/// The state of a server, as far as the log records it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NodeState {
     /// Its role.
     pub role: RoleName,
     /// Its term.
     pub term: Term,
-    /// What it knows to be committed.
+    /// Its commit index.
     pub commit: Index,
     /// Its last entry.
     pub last: LogId,
@@ -50,7 +51,7 @@ impl NodeState {
     }
 }
 
-/// A run, step by step. It records the run that it looks at.
+/// The steps of a run. As an observer, it records them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct StepLog {
     records: Vec<StepRecord>,
@@ -58,12 +59,12 @@ pub struct StepLog {
     kind: u64,
 }
 
-/// Where two runs part.
+/// The first step at which two runs differ.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Divergence {
-    /// The first run's step; `None` if it is over.
+    /// The first run's step; `None` if that run has ended.
     pub one: Option<StepRecord>,
-    /// The second run's.
+    /// The second run's step; `None` if that run has ended.
     pub other: Option<StepRecord>,
 }
 
@@ -84,7 +85,7 @@ impl Observer for StepLog {
     }
 }
 
-/// How many steps stand on a line.
+/// The number of steps on a line.
 const LINE: usize = 32;
 
 const ROLES: [(char, RoleName); 4] = [
@@ -101,7 +102,7 @@ impl StepLog {
         &self.records
     }
 
-    /// What every server was after a step, or before it if the step was another's.
+    /// The latest state of every server up to and including a step.
     #[must_use]
     pub fn states_at(&self, step: u64) -> Vec<(ServerIdx, NodeState)> {
         let mut states = std::collections::BTreeMap::new();
@@ -111,7 +112,7 @@ impl StepLog {
         states.into_iter().collect()
     }
 
-    /// The first step at which two runs are not the same; `None` if they are.
+    /// The first step at which two runs differ; `None` if they are equal.
     #[must_use]
     pub fn divergence(&self, other: &Self) -> Option<Divergence> {
         let same = self.records.iter().zip(&other.records).take_while(|(one, other)| one == other).count();
@@ -127,10 +128,10 @@ impl StepLog {
         self.records.chunks(LINE).map(|records| writer.line(records)).collect()
     }
 
-    /// The step log of such lines.
+    /// Parses a step log from such lines.
     ///
     /// # Errors
-    /// Says which word makes no sense.
+    /// Names the first word that cannot be parsed.
     pub fn parse(lines: &[String]) -> Result<Self, String> {
         let mut line = LineCodec::default();
         let words = lines.iter().flat_map(|line| line.split(' ')).filter(|word| !word.is_empty());
@@ -140,7 +141,7 @@ impl StepLog {
     }
 }
 
-/// What was last written, of which only changes are written.
+/// The previous record, since each record is encoded as the difference to it.
 struct LineCodec {
     step: u64,
     at: Time,
@@ -223,7 +224,7 @@ impl fmt::Display for NodeState {
 }
 
 impl Divergence {
-    /// The step at which they part.
+    /// The number of the first differing step.
     #[must_use]
     pub fn step(&self) -> u64 {
         [self.one, self.other].into_iter().flatten().map(|record| record.step).min().unwrap_or(0)
@@ -272,7 +273,7 @@ mod tests {
     use crate::runner::storm_run;
 
     #[test]
-    fn a_step_log_survives_being_written_down() {
+    fn a_step_log_is_parsed_as_it_was_written() {
         let step_log = step_log(Plan::storm(3));
         assert!(1_000 < step_log.records().len());
         let lines = step_log.lines();
@@ -284,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn where_two_runs_part_is_said_with_the_field() {
+    fn a_divergence_names_the_field() {
         let one = step_log(Plan::storm(3));
         let mut other = one.clone();
         other.records[500].state.term = Term(99);

@@ -31,17 +31,17 @@ pub enum FaultId {
 /// The kinds of faults of one message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum MessageFault {
-    /// Later messages overtake it.
+    /// Later messages overtake the message.
     Reorder,
-    /// It is very late.
+    /// The message is very late.
     Late,
-    /// It is lost.
+    /// The message is lost.
     Loss,
-    /// It is delivered twice.
+    /// The message is delivered twice.
     Duplicate,
-    /// It is held back.
+    /// The message is held back.
     Hold,
-    /// Bits of it flip.
+    /// Bits of the message flip.
     Corrupt,
 }
 

@@ -14,13 +14,13 @@ named! {
         Blink = "blink",
         /// The leader crashes.
         CrashLeader = "crash_leader",
-        /// A server stands still.
+        /// A server is paused.
         Pause = "pause",
         /// Two groups cannot reach each other.
         Partition = "partition",
-        /// One server reaches nobody.
+        /// One server is isolated from all others.
         Isolate = "isolate",
-        /// The leader reaches nobody.
+        /// The leader is isolated from all others.
         IsolateLeader = "isolate_leader",
         /// A group is not heard by the others, but hears them.
         OneWay = "one_way",
@@ -57,7 +57,7 @@ named! {
         /// A server and its disk are lost permanently, or an operator takes the next step to replace such
         /// a server: removes it, or adds a new one.
         Replace = "replace",
-        /// A clock stands still for a while, and its server continues. Breaks what leases assume.
+        /// A clock is frozen for a while, and its server continues. Breaks what leases assume.
         Freeze = "freeze",
         /// A voter is replaced by a non-member, by joint consensus.
         Exchange = "exchange",
@@ -110,15 +110,15 @@ named! {
         CrashElected = "crash_elected",
         /// A server was elected: only a minority hears it.
         StrandElected = "strand_elected",
-        /// A leader has sent entries: it reaches nobody.
+        /// A leader has sent entries: it is isolated.
         IsolateSender = "isolate_sender",
-        /// A leader has sent entries: it stands still.
+        /// A leader has sent entries: it is paused.
         PauseSender = "pause_sender",
         /// A leader has sent entries: only a minority hears it from here on.
         StrandSender = "strand_sender",
         /// A leader has answered a client: it crashes.
         CrashAnswerer = "crash_answerer",
-        /// A leader has answered a client: it reaches nobody.
+        /// A leader has answered a client: it is isolated.
         IsolateAnswerer = "isolate_answerer",
         /// A leader has appended another membership: it crashes.
         CrashReconfigurer = "crash_reconfigurer",
@@ -138,7 +138,7 @@ named! {
         CrashPiled = "crash_piled",
         /// A leader has committed something: it crashes.
         CrashCommitter = "crash_committer",
-        /// A leader has committed something: it reaches nobody.
+        /// A leader has committed something: it is isolated.
         IsolateCommitter = "isolate_committer",
         /// A leader has committed something: only a minority hears it.
         StrandCommitter = "strand_committer",
@@ -146,9 +146,9 @@ named! {
         CrashAtFirstCommit = "crash_at_first_commit",
         /// A leader has committed for the first time: only a minority hears it.
         StrandAtFirstCommit = "strand_at_first_commit",
-        /// A leader has let a client read: only a minority hears it.
+        /// A leader has allowed a client to read: only a minority hears it.
         StrandReader = "strand_reader",
-        /// A leader has let a client read: it stands still.
+        /// A leader has allowed a client to read: it is paused.
         PauseReader = "pause_reader",
         /// A server asks for votes: the leader is isolated, and as many of the other servers as allowed
         /// restart at once, so that they might forget their promise to the leader.
@@ -161,12 +161,12 @@ named! {
         SnapshotNewcomer = "snapshot_newcomer",
         /// A leader has compacted its log: all links work again.
         MendCompacter = "mend_compacter",
-        /// A leader has sent `TimeoutNow`: it reaches nobody.
+        /// A leader has sent `TimeoutNow`: it is isolated.
         IsolateCaller = "isolate_caller",
-        /// A leader has let a client read: only a minority hears it, its clock runs as slowly as the
+        /// A leader has allowed a client to read: only a minority hears it, its clock runs as slowly as the
         /// plan allows and all others as fast.
         OutpaceReader = "outpace_reader",
-        /// A leader has committed something: its state machine stands still.
+        /// A leader has committed something: its state machine stalls.
         StallCommitter = "stall_committer",
         /// A leader has committed something: it is asked to transfer leadership.
         TransferCommitter = "transfer_committer",

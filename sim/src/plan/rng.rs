@@ -34,13 +34,13 @@ pub enum Domain {
     Sync = 7,
     /// Whether the disk stalls (by server).
     Stall = 8,
-    /// What of the write queue a crash leaves (by server).
+    /// Which of the queued writes survive a crash (by server).
     Remains = 9,
     /// How long a read or a snapshot piece takes (by server).
     DiskRead = 10,
     /// How long the state machine takes (by server).
     Machine = 11,
-    /// What a server's timeouts are drawn from (by server).
+    /// The seed of a server's timeouts (by server).
     Entropy = 12,
     /// A server's clock: where it starts and how fast it runs (by server).
     Clock = 13,
@@ -48,9 +48,9 @@ pub enum Domain {
     Client = 14,
     /// Whether a client's message is lost (by client).
     ClientLoss = 15,
-    /// Where in a step's actions a crash falls (by server).
+    /// After which action of a step a server crashes (by server).
     Between = 16,
-    /// What a storm is made of (by topic).
+    /// The plan of a storm (by topic).
     Storm = 17,
     /// When the nemesis acts, and on which server (by kind).
     Act = 18,
@@ -70,7 +70,7 @@ pub enum Domain {
     LateRead = 25,
     /// Whether a state machine stalls (by server).
     MachineStall = 26,
-    /// What a power cut leaves on a device with a cache (by server).
+    /// Which data survives a power cut on a device with a cache (by server).
     Device = 40,
     /// When and how such a device fails (by server).
     Trouble = 41,
@@ -93,7 +93,7 @@ impl Ratio {
     /// `n` in `d`.
     #[must_use]
     pub const fn new(n: u32, d: u32) -> Self {
-        assert!(d != 0, "a chance out of nothing");
+        assert!(d != 0, "the denominator of a chance is zero");
         Self { n, d }
     }
 }
@@ -138,8 +138,8 @@ impl Spans {
     }
 }
 
-/// One word of a stream, enough for one decision: the lower half says whether, the upper half how
-/// much.
+/// One word of a stream, enough for one decision: the lower half decides whether, the upper half
+/// how much.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Draw(u64);
 
@@ -173,7 +173,7 @@ const fn scaled(half: u32, end: u64) -> u64 {
 
 /// A stream of random words.
 ///
-/// They are generated some at a time, and handed out from memory.
+/// Words are generated in blocks and buffered.
 #[derive(Clone)]
 pub struct Stream {
     core: ChaCha8Core,
@@ -253,7 +253,7 @@ impl Stream {
     /// One of several. One word.
     ///
     /// # Panics
-    /// When there is nothing to choose from.
+    /// When `from` is empty.
     pub fn one_of<T: Copy>(&mut self, from: &[T]) -> T {
         assert!(!from.is_empty(), "nothing to choose from");
         let at = self.below(from.len() as u64);

@@ -23,7 +23,7 @@ impl ServerIdx {
         ServerId::from(self.to_string())
     }
 
-    /// Where the tank's network reaches it.
+    /// The server's address in the tank's network.
     #[must_use]
     pub fn address(self) -> ServerAddress {
         ServerAddress::from(format!("tank:{}", self.0 + 1))

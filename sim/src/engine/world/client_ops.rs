@@ -1,4 +1,4 @@
-//! Between clients and servers: wishes that travel there, answers that travel back.
+//! Requests of clients to servers, and the replies.
 
 use super::World;
 use crate::engine::host::{Caller, PendingCall, Timer};
@@ -29,7 +29,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.schedule_clients();
     }
 
-    /// Puts the clients' deadline on the agenda if it comes before the timer that is there.
+    /// Schedules the clients' deadline if it is before the pending timer event.
     pub(super) fn schedule_clients(&mut self) {
         let at = self.workload.deadline().max(self.recorder.now);
         if at < self.clients_due.at {
@@ -44,7 +44,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
         let mut wants = std::mem::take(&mut self.wants);
         for told in wants.told.drain(..) {
-            let seen = match told {
+            let kind = match told {
                 Told::Invoked { client, operation } => {
                     ObservationKind::Invoked { client, operation, what: self.workload.operation(operation) }
                 }
@@ -53,7 +53,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                     ObservationKind::Returned { client, operation, ending, what }
                 }
             };
-            self.recorder.on_observation(seen);
+            self.recorder.on_observation(kind);
         }
         for ask in wants.asks.drain(..) {
             if let Some(after) = self.client_link(ask.client).pass() {
@@ -74,7 +74,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 self.make_call(to, request, Caller::Reader(client, query), Call::Read(path));
             }
             Want::Stale(query) => {
-                let process = self.hosts[to.at()].process.as_ref().expect("who is awake runs");
+                let process = self.hosts[to.at()].process.as_ref().expect("a server that is awake runs");
                 let value = process.machine.fsm.query(&query);
                 self.send_reply(client, request, Reply::Value(Ok(value)));
             }
@@ -83,7 +83,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     fn gather(&mut self, to: ServerIdx, request: RequestId, client: u16, command: Data, span: Span) {
         let host = &mut self.hosts[to.at()];
-        let process = host.process.as_mut().expect("who is awake runs");
+        let process = host.process.as_mut().expect("a server that is awake runs");
         process.calls.push(PendingCall { request, caller: Caller::Writer(client) });
         process.batched.push((request, command));
         if process.batched.len() == 1 {
@@ -94,7 +94,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn on_batch(&mut self, idx: ServerIdx, incarnation: u32) {
         let host = &mut self.hosts[idx.at()];
         if host.incarnation == incarnation {
-            let process = host.process.as_mut().expect("who is awake runs");
+            let process = host.process.as_mut().expect("a server that is awake runs");
             let batched = std::mem::take(&mut process.batched);
             self.deliver(idx, Event::ApplyBatch(batched));
         }
@@ -107,15 +107,15 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// An answer; a second one to the same call, or to no call, goes to nobody.
+    /// Routes an answer to its caller. A second answer to the same call, or to no call, is dropped.
     pub(super) fn on_answer(&mut self, idx: ServerIdx, request: RequestId, outcome: Outcome) {
         let Some(process) = &mut self.hosts[idx.at()].process else { return };
         let Some(place) = process.calls.iter().position(|call| call.request == request) else { return };
         match process.calls.swap_remove(place).caller {
             Caller::Writer(client) => self.send_reply(client, request, Reply::Answered(outcome)),
             Caller::Reader(client, query) => {
-                // Asked of the state as it is at this moment: whether it may be read is what the
-                // server has just said, and judges know better.
+                // The query reads the current state: the server has just said that it may be read, and
+                // the judges verify that.
                 let machine = &process.machine;
                 let value = outcome.map(|_| machine.fsm.query(&query));
                 self.send_reply(client, request, Reply::Value(value));
@@ -127,7 +127,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// The server is gone: whoever waits for an answer hears that the connection broke.
+    /// The server is down: the callers of open calls are told that the connection broke.
     pub(super) fn break_calls(&mut self, calls: Vec<PendingCall>) {
         for PendingCall { request, caller } in calls {
             match caller {

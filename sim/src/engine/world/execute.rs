@@ -1,4 +1,4 @@
-//! What a server wants is carried out: on the network, its disk, its state machine.
+//! Executes a server's actions: on the network, its disk and its state machine.
 
 use super::World;
 use crate::disk::{Capture, Done};
@@ -74,8 +74,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// What was running is done, and what waits begins. The server hears of all that was synced
-    /// together at once, when all of it is durable.
+    /// The running jobs are done, and the next ones begin. The server is told of a group of writes
+    /// once, when the whole group is durable.
     pub(super) fn on_disk(&mut self, idx: ServerIdx, incarnation: u32) {
         let host = &mut self.hosts[idx.at()];
         if host.incarnation != incarnation {
@@ -120,7 +120,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// What was read reaches the server late, if it is still the one that asked.
+    /// The late result of a read reaches the server, unless the server was restarted meanwhile.
     pub(super) fn on_deliver(&mut self, idx: ServerIdx, incarnation: u32, event: Event) {
         if self.hosts[idx.at()].incarnation == incarnation {
             self.deliver(idx, event);
@@ -143,15 +143,15 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.event_queue.put(self.recorder.now + takes, SimEvent::Machine(idx, host.incarnation));
     }
 
-    /// The state machine has had its time: what it had to do is done now.
+    /// The duration of the current work is over: the work is executed now.
     pub(super) fn on_machine(&mut self, idx: ServerIdx, incarnation: u32) {
         let host = &mut self.hosts[idx.at()];
         if host.incarnation != incarnation {
             return;
         }
-        let process = host.process.as_mut().expect("who is awake runs");
+        let process = host.process.as_mut().expect("a server that is awake runs");
         let machine = &mut process.machine;
-        let work = process.work.pop_front().expect("the work that is done was begun");
+        let work = process.work.pop_front().expect("work that ends was begun");
         let event = match work {
             Work::Apply(batch) => {
                 let responses = machine.apply(&batch);

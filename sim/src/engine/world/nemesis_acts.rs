@@ -1,4 +1,4 @@
-//! The nemesis is asked, and what it wants is done.
+//! Asks the nemesis for acts, and carries them out.
 
 use super::World;
 use crate::engine::host::Caller;
@@ -30,7 +30,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.do_act(act);
     }
 
-    /// How the nemesis wanted the network to go on is nothing any more once it is gone.
+    /// Changes that the nemesis scheduled earlier are ignored once it is gone.
     pub(super) fn on_change(&mut self, change: &NetworkChange) {
         if self.nemesis.is_some() {
             self.change_network(change);
@@ -87,7 +87,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Those that the budget of the plan can do without, each for itself.
+    /// The servers of which the plan's budget allows any one to be lost or damaged.
     fn expendable(&self) -> ServerSet {
         let whole = self.all().minus(self.lost_or_damaged());
         match self.plan.nemesis.budget {
@@ -96,7 +96,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// A clock goes as slowly as the plan lets it, and all others as fast.
+    /// Runs one clock as slowly as the plan allows, and all others as fast.
     fn skew_clocks(&mut self, slow: ServerIdx) {
         let most = i32::try_from(self.plan.clocks.drift_ppm).expect("below a million");
         for idx in self.all().iter() {

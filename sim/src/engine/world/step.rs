@@ -11,7 +11,7 @@ use crate::plan::server_set::ServerIdx;
 use tracing::{Level, debug, enabled};
 use wavetank_raft::{Event, Index, RoleName, Server, Term};
 
-/// What of a server may be different after a step.
+/// The state of a server that is compared before and after a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct StepState {
     role: RoleName,
@@ -25,7 +25,7 @@ impl StepState {
         Self { role: node.role(), term: node.term(), commit: node.commit() }
     }
 
-    /// What a step that led from this to that shows.
+    /// The facts that follow from the states before and after a step.
     fn became(self, after: Self) -> Trigger {
         let leads = after.role == RoleName::Leader;
         let elected = leads && !self.is_as(after);
@@ -43,7 +43,7 @@ impl StepState {
 }
 
 impl<F: TankFsm, V: Observer> World<F, V> {
-    /// Hands an event to a server, if it runs, and carries out what it wants.
+    /// Delivers an event to a server, if it runs, and executes its actions.
     pub(super) fn deliver(&mut self, idx: ServerIdx, event: Event) {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
@@ -99,8 +99,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Puts the server's deadline on the agenda if it comes before the timer that is there. A
-    /// deadline that has moved away finds its timer early, and moves it then.
+    /// Schedules the server's deadline if it is before the pending timer event. If the deadline has
+    /// moved to a later time, the timer event comes early and is scheduled again then.
     pub(super) fn schedule_timer(&mut self, idx: ServerIdx) {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
@@ -113,7 +113,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     pub(super) fn on_timer(&mut self, idx: ServerIdx, serial: u64) {
         let host = &mut self.hosts[idx.at()];
-        let process = host.process.as_mut().expect("who is awake runs");
+        let process = host.process.as_mut().expect("a server that is awake runs");
         if process.timer.serial != serial {
             return;
         }
@@ -133,7 +133,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.deliver(envelope.to, envelope.message.into_event(from, envelope.rpc));
     }
 
-    /// A message that was held arrives, unless the nemesis has let it go before.
+    /// A held message is due. It arrives now, unless the nemesis has released it before.
     pub(super) fn on_release_held(&mut self, number: u64) {
         if let Some(place) = self.held.iter().position(|&(held, _)| held == number) {
             let (_, envelope) = self.held.remove(place).expect("it was just found there");

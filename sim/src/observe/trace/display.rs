@@ -1,4 +1,4 @@
-//! Short words for what crosses a server's boundary. Fixed: no addresses, no map order, no floats.
+//! Short text for events, actions and messages. Stable: no addresses, no map order, no floats.
 
 use crate::observe::{MessageRef, NetworkChange};
 use crate::plan::server_set::{ServerIdx, ServerSet};
@@ -18,7 +18,7 @@ pub(super) const fn role(role: RoleName) -> &'static str {
     }
 }
 
-/// A server's place in the protocol, in columns.
+/// A server's role, term, commit index and last index, in columns.
 pub(super) fn node_state(node: &Node) -> String {
     let last = node.log().last().index;
     format!("{} {:<4} {:>6}/{:<6}", role(node.role()), node.term().to_string(), node.commit(), last)
@@ -51,7 +51,7 @@ pub(super) fn event(event: &Event) -> (&'static str, String) {
     }
 }
 
-/// What an action wants; `None` for messages, which are told of when they are sent.
+/// An action; `None` for messages, which are shown when they are sent.
 pub(super) fn action(action: &Action) -> Option<(&'static str, String)> {
     Some(match action {
         Action::Send { .. } | Action::Reply { .. } => return None,
@@ -111,7 +111,7 @@ pub(super) fn set(servers: ServerSet) -> String {
     if servers.is_empty() { "nobody".to_owned() } else { servers.to_string() }
 }
 
-/// What an entry says: commands as text if they are text.
+/// The payload of an entry; commands as text if they are text.
 pub(super) fn payload(payload: &Payload) -> String {
     match payload {
         Payload::Noop => "noop".to_owned(),

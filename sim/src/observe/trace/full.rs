@@ -7,8 +7,8 @@ use crate::plan::server_set::ServerIdx;
 use std::fmt::Write as _;
 use wavetank_raft::Time;
 
-/// A full trace. An event's line shows the server as it was before, its actions' lines as it is
-/// after.
+/// A full trace. The line of an event shows the server's state before it; the lines of its actions
+/// show the state after it.
 #[derive(Clone, Debug)]
 pub struct Full {
     text: String,
@@ -22,7 +22,7 @@ impl Default for Full {
 }
 
 impl Full {
-    /// Only the heads of the columns.
+    /// A trace with only the column headers.
     #[must_use]
     pub fn new() -> Self {
         let head = "   time (ms)    step node role term commit/last   event    detail\n";
@@ -72,7 +72,7 @@ impl Observer for Full {
                 self.line(observation, Some(idx), "refused", &error.to_string())
             }
             ObservationKind::Damaged { idx, damage } => {
-                self.line(observation, Some(idx), "harmed", &damage.to_string())
+                self.line(observation, Some(idx), "damaged", &damage.to_string())
             }
             ObservationKind::Durable { idx, write, torn } => {
                 let torn = torn.map_or_else(String::new, |kept| format!(" torn after {kept}"));

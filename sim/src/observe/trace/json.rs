@@ -1,4 +1,4 @@
-//! Every observation as a JSON value, one a line.
+//! Every observation as a JSON value, one per line.
 
 use super::{TextTrace, display};
 use crate::observe::observer::Observer;
@@ -6,7 +6,7 @@ use crate::observe::{Fate, MessageRef, Observation, ObservationKind};
 use serde_json::{Map, Value, json};
 use wavetank_raft::Server;
 
-/// A trace in JSON lines: `at` in microseconds, `step`, `seen`, and what belongs to it.
+/// A trace in JSON lines: `at` in microseconds, `step`, `kind`, and the fields of that kind.
 #[derive(Clone, Debug, Default)]
 pub struct Json {
     text: String,
@@ -24,7 +24,7 @@ impl Observer for Json {
         let mut line = Map::new();
         line.insert("at".to_owned(), observation.at.0.into());
         line.insert("step".to_owned(), observation.step.into());
-        line.insert("seen".to_owned(), name.into());
+        line.insert("kind".to_owned(), name.into());
         if let Value::Object(detail) = detail {
             line.extend(detail);
         }
@@ -36,42 +36,42 @@ impl Observer for Json {
 fn fields_of(kind: &ObservationKind<'_>) -> (&'static str, Value) {
     match *kind {
         ObservationKind::Stepping { idx, event, .. } => {
-            ("stepping", json!({"slot": idx.to_string(), "event": event}))
+            ("stepping", json!({"node": idx.to_string(), "event": event}))
         }
         ObservationKind::Stepped { idx, server, actions } => {
-            ("stepped", json!({"slot": idx.to_string(), "server": view(server), "actions": actions}))
+            ("stepped", json!({"node": idx.to_string(), "server": view(server), "actions": actions}))
         }
         ObservationKind::Booted { idx, server, boot, log } => {
             let value = json!({
-                "slot": idx.to_string(), "server": view(server), "incarnation": boot.incarnation,
+                "node": idx.to_string(), "server": view(server), "incarnation": boot.incarnation,
                 "hard_state": boot.hard_state, "snapshot": boot.snapshot, "log": log,
             });
             ("booted", value)
         }
         ObservationKind::Crashed { idx, wiped } => {
-            ("crashed", json!({"slot": idx.to_string(), "wiped": wiped}))
+            ("crashed", json!({"node": idx.to_string(), "wiped": wiped}))
         }
-        ObservationKind::Paused(idx) => ("paused", json!({"slot": idx.to_string()})),
-        ObservationKind::Resumed(idx) => ("resumed", json!({"slot": idx.to_string()})),
-        ObservationKind::Halted(idx) => ("halted", json!({"slot": idx.to_string()})),
+        ObservationKind::Paused(idx) => ("paused", json!({"node": idx.to_string()})),
+        ObservationKind::Resumed(idx) => ("resumed", json!({"node": idx.to_string()})),
+        ObservationKind::Halted(idx) => ("halted", json!({"node": idx.to_string()})),
         ObservationKind::Refused { idx, error } => {
-            ("refused", json!({"slot": idx.to_string(), "error": error}))
+            ("refused", json!({"node": idx.to_string(), "error": error}))
         }
         ObservationKind::Damaged { idx, damage } => {
-            ("harmed", json!({"slot": idx.to_string(), "harm": damage.to_string()}))
+            ("damaged", json!({"node": idx.to_string(), "damage": damage.to_string()}))
         }
         ObservationKind::Durable { idx, write, torn } => {
-            ("durable", json!({"slot": idx.to_string(), "write": write, "torn": torn}))
+            ("durable", json!({"node": idx.to_string(), "write": write, "torn": torn}))
         }
         ObservationKind::Applied { idx, batch, digest } => {
             let indexes: Vec<u64> = batch.entries.iter().map(|entry| entry.id.index.0).collect();
-            ("applied", json!({"slot": idx.to_string(), "indexes": indexes, "digest": hex(digest)}))
+            ("applied", json!({"node": idx.to_string(), "indexes": indexes, "digest": hex(digest)}))
         }
         ObservationKind::SnapshotTaken { idx, meta, digest } => {
-            ("snapshot_taken", json!({"slot": idx.to_string(), "meta": meta, "digest": hex(digest)}))
+            ("snapshot_taken", json!({"node": idx.to_string(), "meta": meta, "digest": hex(digest)}))
         }
         ObservationKind::Restored { idx, last, digest } => {
-            ("restored", json!({"slot": idx.to_string(), "last": last, "digest": hex(digest)}))
+            ("restored", json!({"node": idx.to_string(), "last": last, "digest": hex(digest)}))
         }
         ObservationKind::Sent { from, to, rpc, carried, fate } => {
             let (kind, message) = match carried {

@@ -1,6 +1,6 @@
-//! A run as one page for a browser: a lane per server, messages between them, words on hovering.
+//! A run as one page for a browser: a lane per server, messages between them, details on hovering.
 //!
-//! The page is whole: what it shows and how it is drawn are in it, and nothing else is asked for.
+//! The page is self-contained: it loads nothing else.
 
 use super::{TextTrace, display};
 use crate::observe::observer::Observer;
@@ -10,23 +10,23 @@ use crate::plan::server_set::ServerIdx;
 use serde_json::{Value, json};
 use wavetank_raft::{Action, Event, RoleName, Server, StoreJob, Time};
 
-/// Writes a page down while a run goes.
+/// Builds the page during a run.
 #[derive(Clone, Debug)]
 pub struct Page {
     servers: usize,
     topology: Topology,
     shown: [Option<(&'static str, u64, u64)>; ServerIdx::MAX_SERVERS],
-    /// From when on a server is what: time, server, state, term, commit, words.
+    /// Changes of a server's state: time, server, state, term, commit, text.
     states: Vec<Value>,
-    /// Messages: sent, arrives (or null), from, to, words.
+    /// Messages: sent, arrives (or null), from, to, text.
     messages: Vec<Value>,
-    /// What else happened: time, server (or null), words.
+    /// Other observations: time, server (or null), text.
     notes: Vec<Value>,
     event: String,
 }
 
 impl Page {
-    /// A page with so many lanes.
+    /// A page with a lane for each of `servers` servers.
     #[must_use]
     pub fn new(servers: usize) -> Self {
         Self {
@@ -40,11 +40,11 @@ impl Page {
         }
     }
 
-    /// The page that shows what [`TextTrace::take`] gave, under a title, with a mark at a moment.
+    /// The page that shows the result of [`TextTrace::take`], with a title and a mark at a time.
     #[must_use]
     pub fn html(shows: &str, title: &str, verdict: &str, mark: Option<Time>) -> String {
         let text = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
-        // Text within a script ends at the first `</`, whatever it stands in.
+        // A script element ends at the first `</`, even inside a string.
         include_str!("page.html")
             .replace("{{title}}", &text(title))
             .replace("{{verdict}}", &text(verdict))
@@ -89,7 +89,7 @@ impl TextTrace for Page {
 }
 
 impl Observer for Page {
-    #[expect(clippy::too_many_lines, reason = "an arm an observation, and nothing else")]
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of observation")]
     fn on_observation(&mut self, observation: &Observation<'_>) {
         let at = observation.at;
         match observation.kind {

@@ -1,7 +1,7 @@
-//! What led to a step: its past in the order of cause and effect (Lamport 1978), and nothing else.
+//! The causal past of a step (happened-before, Lamport 1978).
 //!
 //! A server's step follows from the last step that changed that server, and from the step that sent
-//! the message it took. What changed nothing and sent nothing that mattered is no part of the story.
+//! the message it took. Steps that changed nothing and sent nothing relevant are left out.
 
 use super::{TextTrace, display};
 use crate::observe::observer::Observer;
@@ -14,20 +14,20 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use wavetank_raft::{Action, Event, NodeId, RpcId, Server, StoreJob, Time};
 
-/// The past of one step.
+/// The causal past of one step.
 #[derive(Clone, Debug, Default)]
 pub struct Causes {
     of: u64,
     steps: DiGraph<CausalStep, ()>,
     /// The last step of each server that changed it, and its last step.
     latest: [Option<(NodeIndex, NodeIndex)>; ServerIdx::MAX_SERVERS],
-    /// Which step sent a message: call or answer, from, to.
+    /// The step that sent a message: whether it is a response, sender, receiver, rpc.
     sent: BTreeMap<(bool, ServerIdx, ServerIdx, RpcId), NodeIndex>,
     answered: Option<NodeIndex>,
-    /// What the server was before the event that it handles, and whom it had voted for.
+    /// The server's state and vote before the event that it handles.
     before: Option<(NodeState, Option<NodeId>)>,
     event: (String, Option<NodeIndex>),
-    /// What was done to the network, which nobody's step caused.
+    /// Changes of the network, which no step caused.
     network: Vec<(u64, Time, String)>,
 }
 
@@ -36,23 +36,23 @@ struct CausalStep {
     step: u64,
     at: Time,
     idx: Option<ServerIdx>,
-    /// What the server was afterwards.
+    /// The server's state after the step.
     state: String,
     what: String,
     changes: bool,
 }
 
-/// How many lines of a past are told.
+/// The number of lines that are shown.
 const LINES: usize = 120;
 
 impl Causes {
-    /// The past of the step with this number.
+    /// The causal past of the step with this number.
     #[must_use]
     pub fn of(step: u64) -> Self {
         Self { of: step, ..Self::default() }
     }
 
-    /// The steps, and between them what was done to the network.
+    /// Writes the steps, and the changes of the network between them.
     fn write_steps(&self, shown: &[&CausalStep], text: &mut String) {
         let first = shown.first().map_or(0, |step| step.step);
         let mut network = self.network.iter().filter(|change| first <= change.0).peekable();
@@ -67,7 +67,7 @@ impl Causes {
         }
     }
 
-    /// A step of a server, after its last one that changed it.
+    /// Adds a step of a server, caused by the last step that changed it.
     fn add(
         &mut self,
         observation: &Observation<'_>,
@@ -128,12 +128,12 @@ impl Causes {
         }
     }
 
-    /// Something happened to a server, and changed it.
+    /// Adds a step that changed a server.
     fn add_change(&mut self, observation: &Observation<'_>, idx: ServerIdx, what: &str) {
         self.add(observation, idx, what.to_owned(), true);
     }
 
-    /// What a client hears follows from the last answer that any server gave.
+    /// Adds a client's result, caused by the last answer that any server gave.
     fn add_return(&mut self, observation: &Observation<'_>, what: String) {
         let step = CausalStep {
             step: observation.step,
@@ -204,7 +204,7 @@ impl Observer for Causes {
                 self.add_change(observation, idx, &format!("refused  {error}"))
             }
             ObservationKind::Damaged { idx, damage } => {
-                self.add_change(observation, idx, &format!("harmed   {damage}"))
+                self.add_change(observation, idx, &format!("damaged  {damage}"))
             }
             ObservationKind::Paused(idx) => self.add_change(observation, idx, "pause"),
             ObservationKind::Resumed(idx) => self.add_change(observation, idx, "resume"),

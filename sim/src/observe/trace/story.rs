@@ -1,4 +1,4 @@
-//! What happened, without when: a change of delays leaves it as it is unless somebody else leads.
+//! Events without times: a change of delays leaves a story as it is, unless another server leads.
 
 use super::{TextTrace, display};
 use crate::observe::observer::Observer;
@@ -7,8 +7,8 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt::Write as _;
 use wavetank_raft::{Action, Event, Index, Payload, RoleName, Server, Term};
 
-/// A story: who came to be what, what was committed, what went wrong, and what clients saw; with a
-/// column per server, in which followers are dots.
+/// A story: changes of roles, committed entries, faults, and results of clients, with a column per
+/// server, in which followers are dots.
 #[derive(Clone, Debug)]
 pub struct Story {
     text: String,
@@ -16,7 +16,7 @@ pub struct Story {
     committed: Index,
 }
 
-/// The last lines of a story that may be too long to be read, and how many are left out before them.
+/// The last lines of a long story, and how many lines before them are left out.
 #[must_use]
 pub fn last_lines(story: &str) -> (usize, Vec<&str>) {
     const MOST: usize = 60;
@@ -33,7 +33,7 @@ enum ColumnState {
 }
 
 impl Story {
-    /// The story of a tank of so many servers.
+    /// The story of a tank with `servers` servers.
     #[must_use]
     pub fn new(servers: usize) -> Self {
         let mut text = format!("{:TEXT_WIDTH$}", "");
@@ -44,7 +44,7 @@ impl Story {
         Self { text, cells: vec![ColumnState::Down; servers], committed: Index::ZERO }
     }
 
-    /// `changed` is shown even if it is a follower.
+    /// The role of `changed` is shown even if it is a follower.
     fn line(&mut self, verb: &str, detail: &str, changed: Option<ServerIdx>) {
         let mut line = format!("{verb:<8}{detail}");
         line = format!("{line:<TEXT_WIDTH$}");
@@ -55,7 +55,7 @@ impl Story {
         let _ = writeln!(self.text, "{}", line.trim_end());
     }
 
-    /// One line for a change of role, or of the leader's term.
+    /// Writes one line for a change of role, or of the leader's term.
     fn on_server(&mut self, idx: ServerIdx, server: &Server) {
         let (role, term) = (server.node().role(), server.node().term());
         let before = std::mem::replace(&mut self.cells[idx.at()], ColumnState::Up(role, term));
@@ -70,7 +70,7 @@ impl Story {
         }
     }
 
-    /// That something was refused is news; that it was done is seen.
+    /// Only refusals are shown; the effects of accepted calls are visible anyway.
     fn on_action(&mut self, idx: ServerIdx, action: &Action) {
         if let Action::Answer { request, outcome: Err(error) } = action
             && is_operator_request(*request)
@@ -90,7 +90,7 @@ impl Story {
     }
 }
 
-/// The width of everything that stands before the columns.
+/// The width of the text before the columns.
 const TEXT_WIDTH: usize = 44;
 
 impl ColumnState {
@@ -137,7 +137,7 @@ impl Observer for Story {
             ObservationKind::Refused { idx, error } => {
                 self.line("refuse", &format!("{idx} to start: {error}"), None)
             }
-            ObservationKind::Damaged { idx, damage } => self.line("harm", &format!("{idx} {damage}"), None),
+            ObservationKind::Damaged { idx, damage } => self.line("damage", &format!("{idx} {damage}"), None),
             ObservationKind::Paused(idx) => {
                 self.cells[idx.at()] = ColumnState::Paused;
                 self.line("pause", &idx.to_string(), None);

@@ -1,4 +1,4 @@
-//! The smallest state machine and clients that can be, and somebody who counts.
+//! A minimal state machine, minimal clients, and an observer that counts.
 
 use crate::engine::workload::{Ask, Reply, TankFsm, Told, Want, Wants, Workload};
 use crate::observe::{Observation, ObservationKind, OperationEnd, OperationValue};
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};
 use wavetank_raft::{Data, Error, ReadPath, RequestId, RoleName, Server, Span, Term, Time};
 
-/// Adds up what it is told.
+/// Combines the numbers that it is given.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sum(u64);
 
@@ -52,7 +52,7 @@ impl TankFsm for Sum {
     }
 }
 
-/// Clients that add numbers, one after the other, and ask whoever they think leads.
+/// Clients that add numbers, one after the other, and send them to the server that they believe leads.
 #[derive(Debug)]
 pub(crate) struct SumClients {
     clients: Vec<Client>,
@@ -160,7 +160,7 @@ impl Workload for SumClients {
     }
 }
 
-/// Counts.
+/// Counts observations.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct EventCounts {
     pub(crate) elections: u64,
