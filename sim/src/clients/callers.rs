@@ -226,7 +226,7 @@ impl<S: Script> Callers<S> {
         let caller = &mut self.callers[at];
         match heard {
             LeaderContact::Told(told) => {
-                self.end(at, effort.operation, OperationEnd::Ok, Some(told), now, wants)
+                self.end(at, effort.operation, OperationEnd::Ok, Some(told), now, wants);
             }
             LeaderContact::Refused(leader) => {
                 match leader {

@@ -84,11 +84,11 @@ impl Clock {
         self.reading = self.reading + by;
     }
 
-    fn to_local(&self, span: Span) -> Span {
+    fn to_local(self, span: Span) -> Span {
         if self.rate == EXACT_RATE { span } else { scaled(span, self.rate, EXACT_RATE, 0) }
     }
 
-    fn to_world(&self, span: Span) -> Span {
+    fn to_world(self, span: Span) -> Span {
         if self.rate == EXACT_RATE { span } else { scaled(span, EXACT_RATE, self.rate, self.rate - 1) }
     }
 }

@@ -58,6 +58,6 @@ impl<V: Observer> Recorder<V> {
     #[inline(always)]
     pub(crate) fn on_observation(&mut self, kind: ObservationKind<'_>) {
         self.step += 1;
-        self.observer.on_observation(&Observation { at: self.now, step: self.step, kind: kind });
+        self.observer.on_observation(&Observation { at: self.now, step: self.step, kind });
     }
 }

@@ -55,7 +55,7 @@ mod tests {
     fn asking_raises_no_term() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.pose(N1, |scripted| {
-            (scripted.view.role, scripted.view.term) = (RoleName::PreCandidate, Term(2))
+            (scripted.view.role, scripted.view.term) = (RoleName::PreCandidate, Term(2));
         });
         fixture.speaks("asking for a pre-vote took n1 from t1 without a vote to t2 without a vote");
     }

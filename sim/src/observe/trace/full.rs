@@ -69,10 +69,10 @@ impl Observer for Full {
             ObservationKind::Resumed(idx) => self.line(observation, Some(idx), "resume", ""),
             ObservationKind::Halted(idx) => self.line(observation, Some(idx), "halted", ""),
             ObservationKind::Refused { idx, error } => {
-                self.line(observation, Some(idx), "refused", &error.to_string())
+                self.line(observation, Some(idx), "refused", &error.to_string());
             }
             ObservationKind::Damaged { idx, damage } => {
-                self.line(observation, Some(idx), "damaged", &damage.to_string())
+                self.line(observation, Some(idx), "damaged", &damage.to_string());
             }
             ObservationKind::Durable { idx, write, torn } => {
                 let torn = torn.map_or_else(String::new, |kept| format!(" torn after {kept}"));

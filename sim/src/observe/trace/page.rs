@@ -118,7 +118,7 @@ impl Observer for Page {
                 self.set_state(at, idx, ("-", 0, 0), what.to_owned());
             }
             ObservationKind::Halted(idx) => {
-                self.set_state(at, idx, ("-", 0, 0), "down, by its own decision".to_owned())
+                self.set_state(at, idx, ("-", 0, 0), "down, by its own decision".to_owned());
             }
             ObservationKind::Refused { idx, error } => {
                 self.set_state(at, idx, ("-", 0, 0), format!("down, will not start: {error}"));

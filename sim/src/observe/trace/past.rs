@@ -94,9 +94,9 @@ impl Causes {
 
     fn on_event(&mut self, idx: ServerIdx, event: &Event, server: &Server) {
         let (verb, detail) = display::event(event);
-        let sender = |is_answer, from, rpc| {
+        let sender = |is_response, from, rpc| {
             let from = ServerIdx::of(from)?;
-            self.sent.get(&(is_answer, from, idx, rpc)).copied()
+            self.sent.get(&(is_response, from, idx, rpc)).copied()
         };
         let cause = match event {
             Event::Request { from, rpc, .. } => sender(false, *from, *rpc),
@@ -131,6 +131,11 @@ impl Causes {
     /// Adds a step that changed a server.
     fn add_change(&mut self, observation: &Observation<'_>, idx: ServerIdx, what: &str) {
         self.add(observation, idx, what.to_owned(), true);
+    }
+
+    /// Adds a change of the network.
+    fn add_network(&mut self, observation: &Observation<'_>, what: String) {
+        self.network.push((observation.step, observation.at, what));
     }
 
     /// Adds a client's result, caused by the last answer that any server gave.
@@ -186,30 +191,30 @@ impl Observer for Causes {
         match observation.kind {
             ObservationKind::Stepping { idx, event, server, .. } => self.on_event(idx, event, server),
             ObservationKind::Stepped { idx, server, actions } => {
-                self.on_step(observation, idx, server, actions)
+                self.on_step(observation, idx, server, actions);
             }
             ObservationKind::Sent { from, to, rpc, carried, .. } => {
-                let is_answer = matches!(carried, MessageRef::Response(_));
+                let is_response = matches!(carried, MessageRef::Response(_));
                 if let Some((_, node)) = self.latest[from.at()] {
-                    self.sent.insert((is_answer, from, to, rpc), node);
+                    self.sent.insert((is_response, from, to, rpc), node);
                 }
             }
             ObservationKind::Booted { idx, .. } => self.add_change(observation, idx, "start"),
             ObservationKind::Crashed { idx, wiped: false } => self.add_change(observation, idx, "crash"),
             ObservationKind::Crashed { idx, wiped: true } => {
-                self.add_change(observation, idx, "crash    and its disk is lost")
+                self.add_change(observation, idx, "crash    and its disk is lost");
             }
             ObservationKind::Halted(idx) => self.add_change(observation, idx, "halt"),
             ObservationKind::Refused { idx, error } => {
-                self.add_change(observation, idx, &format!("refused  {error}"))
+                self.add_change(observation, idx, &format!("refused  {error}"));
             }
             ObservationKind::Damaged { idx, damage } => {
-                self.add_change(observation, idx, &format!("damaged  {damage}"))
+                self.add_change(observation, idx, &format!("damaged  {damage}"));
             }
             ObservationKind::Paused(idx) => self.add_change(observation, idx, "pause"),
             ObservationKind::Resumed(idx) => self.add_change(observation, idx, "resume"),
             ObservationKind::Restored { idx, last, .. } => {
-                self.add_change(observation, idx, &format!("load     {last}"))
+                self.add_change(observation, idx, &format!("load     {last}"));
             }
             ObservationKind::Durable { idx, write, torn: Some(kept) } => {
                 self.add_change(
@@ -230,14 +235,10 @@ impl Observer for Causes {
             }
             ObservationKind::Network(change) => {
                 let (verb, detail) = display::network(change);
-                self.network.push((observation.step, observation.at, format!("{verb:<8} {detail}")));
+                self.add_network(observation, format!("{verb:<8} {detail}"));
             }
             ObservationKind::Healed { core } => {
-                self.network.push((
-                    observation.step,
-                    observation.at,
-                    format!("{:<8} {}", "healed", display::set(core)),
-                ));
+                self.add_network(observation, format!("{:<8} {}", "healed", display::set(core)));
             }
             _ => {}
         }

@@ -135,7 +135,7 @@ impl Observer for Story {
                 self.line("halt", &idx.to_string(), None);
             }
             ObservationKind::Refused { idx, error } => {
-                self.line("refuse", &format!("{idx} to start: {error}"), None)
+                self.line("refuse", &format!("{idx} to start: {error}"), None);
             }
             ObservationKind::Damaged { idx, damage } => self.line("damage", &format!("{idx} {damage}"), None),
             ObservationKind::Paused(idx) => {
@@ -156,7 +156,7 @@ impl Observer for Story {
                 self.line("load", &format!("{idx} {}", last.index), None);
             }
             ObservationKind::Invoked { client, what, .. } => {
-                self.line("ask", &format!("c{client} {what:?}"), None)
+                self.line("ask", &format!("c{client} {what:?}"), None);
             }
             ObservationKind::Returned { client, ending, what, .. } => {
                 self.line("told", &format!("c{client} {ending:?} {what:?}"), None);
