@@ -260,7 +260,7 @@ impl Disk {
 
     fn queued(&mut self, job: StoreJob) -> Queued {
         if !matches!(job, StoreJob::Persist(_)) {
-            let (takes, late) = (self.streams.read.within(self.plan.read), self.lateness(&job));
+            let (takes, late) = (self.streams.read.within(self.plan.read), self.read_delay(&job));
             return Queued { job, takes, fails: false, late };
         }
         let mut takes = self.streams.sync.within(self.plan.sync);
@@ -279,7 +279,7 @@ impl Disk {
     }
 
     /// The extra delay of a read's result.
-    fn lateness(&mut self, job: &StoreJob) -> Span {
+    fn read_delay(&mut self, job: &StoreJob) -> Span {
         let is_read = matches!(job, StoreJob::Fetch { .. } | StoreJob::ReadSnapshot { .. });
         let (Some(stream), Some(late), true) = (&mut self.streams.late_read, self.plan.late_read, is_read)
         else {

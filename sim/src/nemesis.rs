@@ -31,7 +31,7 @@ pub struct Nemesis {
     between: Option<(Ratio, Vec<(Stream, u32)>)>,
     scheduled: BTreeMap<Scheduled, (plan::Recurrence, Stream, u32)>,
     reactive: Vec<ArmedReactive>,
-    interest: Trigger,
+    triggers: Trigger,
     config: Config,
     counts: BTreeMap<&'static str, u64>,
     fault_ids: FaultFilter,
@@ -130,7 +130,7 @@ impl Nemesis {
                 .crash_between
                 .map(|chance| (chance, (0..plan.server_count()).map(between).collect())),
             scheduled: plan.nemesis.scheduled.iter().map(rhythm).collect(),
-            interest: reactive.iter().fold(Trigger::NOTHING, |all, one| all.or(one.reactive.trigger())),
+            triggers: reactive.iter().fold(Trigger::NOTHING, |all, one| all.or(one.reactive.trigger())),
             reactive,
             config: plan.config.clone(),
             counts: BTreeMap::new(),
@@ -171,8 +171,8 @@ impl Nemesis {
 
     /// Whether any reactive fault waits for one of these triggers.
     #[must_use]
-    pub const fn is_interested(&self, trigger: Trigger) -> bool {
-        self.interest.intersects(trigger)
+    pub const fn waits_for(&self, trigger: Trigger) -> bool {
+        self.triggers.intersects(trigger)
     }
 
     /// Returns the act that answers a server's step with these triggers.

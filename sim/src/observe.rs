@@ -221,7 +221,7 @@ pub enum NetworkChange {
     HealAll,
 }
 
-/// Calls of clients count up from zero; those of operators are told apart by the top bit.
+/// Set in the request ids of operators' calls. Clients number their calls from zero.
 const OPERATOR: u64 = 1 << 63;
 
 /// The request id of an operator's `number`-th call.

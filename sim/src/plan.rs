@@ -366,11 +366,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plan_survives_being_written_down() {
+    fn a_plan_is_read_as_it_was_written() {
         let plan = Plan::storm(11);
         let text = serde_json::to_string_pretty(&plan).unwrap();
         assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
-        let foreign = text.replacen("\"seed\"", "\"sead\"", 1);
-        assert!(serde_json::from_str::<Plan>(&foreign).is_err());
+        let unknown_field = text.replacen("\"seed\"", "\"sead\"", 1);
+        assert!(serde_json::from_str::<Plan>(&unknown_field).is_err());
     }
 }

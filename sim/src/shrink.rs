@@ -208,7 +208,7 @@ impl Shrinker<'_, '_> {
     }
 
     fn attempt_if(&mut self, plan: Plan, wants: impl FnOnce(Size, Size) -> bool) -> bool {
-        if self.is_over || plan.sound().is_err() {
+        if self.is_over || plan.validate().is_err() {
             return false;
         }
         let tried = (self.run)(plan.clone());

@@ -21,7 +21,7 @@ use wavetank_sim::{JudgeLevel, Plan, ServerIdx, Verdict, shrink};
 /// When a judge finds a violation; the message has the plan as source.
 pub fn run(bytes: &[u8]) {
     let plan = plan(bytes);
-    assert_eq!(plan.sound(), Ok(()));
+    assert_eq!(plan.validate(), Ok(()));
     let run = storms::storm(plan.clone(), Trace::default());
     match &run.report.verdict {
         Verdict::Held | Verdict::Vacuous(_) => {}

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn it_stands_still_and_goes_on() {
+    fn it_freezes_and_continues() {
         let mut clock = Clock::exact();
         clock.freeze(Time(1_000), Span::us(500));
         assert_eq!(

@@ -209,10 +209,15 @@ impl Reactive {
             | Self::StrandReconfigurer
             | Self::StrandCommitter
             | Self::StrandAtFirstCommit
-            | Self::StrandReader => Act::Network(strand(idx, view, draws), a_while, NetworkChange::HealAll),
-            Self::OutpaceReader => {
-                Act::SkewClocks(idx, strand(idx, view, draws), a_while, NetworkChange::HealAll)
+            | Self::StrandReader => {
+                Act::Network(partition_with_minority(idx, view, draws), a_while, NetworkChange::HealAll)
             }
+            Self::OutpaceReader => Act::SkewClocks(
+                idx,
+                partition_with_minority(idx, view, draws),
+                a_while,
+                NetworkChange::HealAll,
+            ),
             Self::TransferCommitter => Act::Call(idx, Call::Transfer { target: None }),
             Self::StallCommitter => Act::Stall(idx, a_while.times(2)),
             Self::SnapshotNewcomer => Act::Call(idx, Call::Snapshot),
@@ -220,7 +225,7 @@ impl Reactive {
                 Act::Network(NetworkChange::HealAll, Span::ZERO, NetworkChange::HealAll)
             }
             Self::MendCompacter => Act::Nothing,
-            Self::Usurp => usurp(idx, view, a_while),
+            Self::Usurp => isolate_leader_and_restart_others(idx, view, a_while),
             Self::LetGoOfOld | Self::LetGoAmong => Act::ReleaseHeld,
             Self::LetGoBeforeLastPiece => Act::ReleaseAllHeld,
         }
@@ -228,7 +233,7 @@ impl Reactive {
 }
 
 /// Partitions the server with at most one other, so that only a minority hears it.
-fn strand(idx: ServerIdx, view: &NemesisView<'_>, draws: Draws) -> NetworkChange {
+fn partition_with_minority(idx: ServerIdx, view: &NemesisView<'_>, draws: Draws) -> NetworkChange {
     let others = view.all.without(idx);
     let few = usize::from(draws[3].hits(Ratio::new(3, 4))).min(others.len().saturating_sub(1));
     let with = choose_some(others, few, draws[3]).with(idx);
@@ -236,7 +241,7 @@ fn strand(idx: ServerIdx, view: &NemesisView<'_>, draws: Draws) -> NetworkChange
 }
 
 /// Isolates the leader, and restarts the other servers so that they forget it.
-fn usurp(candidate: ServerIdx, view: &NemesisView<'_>, lasts: Span) -> Act {
+fn isolate_leader_and_restart_others(candidate: ServerIdx, view: &NemesisView<'_>, lasts: Span) -> Act {
     let Some(leader) = view.leader.filter(|leader| *leader != candidate) else { return Act::Nothing };
     let Act::Network(cut, lasts, back) = isolate(leader, view.all, lasts) else { return Act::Nothing };
     Act::RestartUnderChange(view.awake.without(candidate).without(leader), cut, lasts, back)

@@ -282,7 +282,7 @@ mod tests {
     use rand_chacha::rand_core::Rng;
 
     #[test]
-    fn a_stream_is_its_name_and_its_keys() {
+    fn a_stream_depends_on_its_domain_and_keys() {
         let words = |seed, domain, a, b| {
             let mut stream = Stream::new(seed, domain, a, b);
             [stream.word(), stream.word()]

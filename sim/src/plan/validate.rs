@@ -13,18 +13,18 @@ impl Plan {
     ///
     /// # Errors
     /// Says what is wrong.
-    pub fn sound(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), String> {
         let count = self.server_count();
         if self.servers == 0 || ServerIdx::MAX_SERVERS < count {
             return Err(format!("a tank holds 1 to {} servers, not {count}", ServerIdx::MAX_SERVERS));
         }
         let config = Config { local_id: ServerIdx(0).id(), ..self.config.clone() };
         Settings::new(config).map_err(|error| format!("config.{error}"))?;
-        fields_are_sound("", &Value::of(self))?;
-        self.clients_are_sound()
+        validate_fields("", &Value::of(self))?;
+        self.validate_clients()
     }
 
-    fn clients_are_sound(&self) -> Result<(), String> {
+    fn validate_clients(&self) -> Result<(), String> {
         let shortest = Span::ms(1);
         let clients = &self.clients;
         if clients.keys == 0 || clients.reads.is_empty() {
@@ -43,7 +43,7 @@ impl Plan {
 }
 
 /// Validates all spans, ranges and chances in a tree of values.
-fn fields_are_sound(path: &str, value: &Value) -> Result<(), String> {
+fn validate_fields(path: &str, value: &Value) -> Result<(), String> {
     let within = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     match value {
         Value::Number(_) | Value::Plain(_) => Ok(()),
@@ -53,8 +53,8 @@ fn fields_are_sound(path: &str, value: &Value) -> Result<(), String> {
         Value::Span(_) => Ok(()),
         Value::Named(_, parts) | Value::List(parts) => match &parts[..] {
             // A pair of a map: the key is a name.
-            [Value::Named(name, parts), value] if parts.is_empty() => fields_are_sound(&within(name), value),
-            parts => parts.iter().try_for_each(|part| fields_are_sound(path, part)),
+            [Value::Named(name, parts), value] if parts.is_empty() => validate_fields(&within(name), value),
+            parts => parts.iter().try_for_each(|part| validate_fields(path, part)),
         },
         Value::Struct(name, fields) => match (*name, &fields[..]) {
             ("Spans", [(_, Value::Span(min)), (_, Value::Span(max))]) if max < min || SPAN_MAX < *max => {
@@ -63,7 +63,7 @@ fn fields_are_sound(path: &str, value: &Value) -> Result<(), String> {
             ("Ratio", [(_, Value::Number(n)), (_, Value::Number(d))]) if *d == 0 || d < n => {
                 Err(format!("{path} has a chance of {n}/{d}"))
             }
-            _ => fields.iter().try_for_each(|(name, value)| fields_are_sound(&within(name), value)),
+            _ => fields.iter().try_for_each(|(name, value)| validate_fields(&within(name), value)),
         },
     }
 }
@@ -76,18 +76,18 @@ mod tests {
     use crate::plan::rng::{Ratio, Spans};
 
     #[test]
-    fn every_storm_is_sound() {
+    fn every_storm_is_valid() {
         for seed in 0..500 {
-            assert_eq!(Plan::storm(seed).sound(), Ok(()), "seed {seed}");
+            assert_eq!(Plan::storm(seed).validate(), Ok(()), "seed {seed}");
         }
     }
 
     #[test]
-    fn nonsense_is_named() {
+    fn an_invalid_field_is_named() {
         let broken = |edit: fn(&mut Plan)| {
             let mut plan = Plan::storm(1);
             edit(&mut plan);
-            plan.sound().unwrap_err()
+            plan.validate().unwrap_err()
         };
         assert!(broken(|plan| plan.servers = 0).contains("1 to 16"));
         assert!(broken(|plan| plan.spares = 200).contains("1 to 16"));

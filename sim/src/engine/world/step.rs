@@ -26,9 +26,9 @@ impl StepState {
     }
 
     /// The facts that follow from the states before and after a step.
-    fn became(self, after: Self) -> Trigger {
+    fn triggers_until(self, after: Self) -> Trigger {
         let leads = after.role == RoleName::Leader;
-        let elected = leads && !self.is_as(after);
+        let elected = leads && !self.has_role_and_term_of(after);
         let facts = [
             (elected, Trigger::ELECTED),
             (self.term < after.term, Trigger::NEW_TERM),
@@ -37,7 +37,7 @@ impl StepState {
         facts.into_iter().filter(|(holds, _)| *holds).fold(Trigger::NOTHING, |all, (_, fact)| all.or(fact))
     }
 
-    fn is_as(self, other: Self) -> bool {
+    fn has_role_and_term_of(self, other: Self) -> bool {
         self.role == other.role && self.term == other.term
     }
 }
@@ -62,14 +62,14 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             self.digest.take_state(server);
         }
         let after = StepState::of(server);
-        let mut trigger = before.became(after);
+        let mut trigger = before.triggers_until(after);
         if trigger.intersects(Trigger::ELECTED.or(Trigger::COMMITTED)) {
             let was_fresh = std::mem::replace(&mut process.is_fresh, trigger.intersects(Trigger::ELECTED));
             if was_fresh && trigger.intersects(Trigger::COMMITTED) {
                 trigger = trigger.or(Trigger::FIRST_COMMIT);
             }
         }
-        if !before.is_as(after) {
+        if !before.has_role_and_term_of(after) {
             self.trace_state(idx, after);
         }
 
@@ -94,7 +94,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     fn after_step(&mut self, idx: ServerIdx, trigger: Trigger) {
         self.schedule_timer(idx);
-        if self.nemesis.as_ref().is_some_and(|nemesis| nemesis.is_interested(trigger)) {
+        if self.nemesis.as_ref().is_some_and(|nemesis| nemesis.waits_for(trigger)) {
             self.on_trigger(idx, trigger);
         }
     }

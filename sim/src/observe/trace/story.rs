@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_long_story_the_last_lines_are_left() {
+    fn a_long_story_is_cut_to_its_last_lines() {
         let story = |lines: usize| (0..lines).map(|line| format!("{line}\n")).collect::<String>();
         let (short, long) = (story(60), story(63));
         assert_eq!(last_lines(&short), (0, short.lines().collect()));
