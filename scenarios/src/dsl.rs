@@ -24,7 +24,7 @@ use record::Record;
 use std::collections::BTreeMap;
 use std::panic;
 use wavetank_raft::{RequestId, Span};
-use wavetank_sim::engine::workload::Nobody;
+use wavetank_sim::engine::workload::NoClients;
 use wavetank_sim::runner::observers::Observers;
 use wavetank_sim::{Class, Options, Plan, Violation, World};
 
@@ -72,7 +72,7 @@ impl Cluster {
     /// The servers of a plan, started, without clients: only the story calls them.
     fn new(plan: Plan, trace: Trace) -> Self {
         let observers = Observers::new(Options::of(&plan), Record::default(), trace);
-        let tank = World::new(plan, |_| CommandLog::default(), Box::new(Nobody), observers);
+        let tank = World::new(plan, |_| CommandLog::default(), Box::new(NoClients), observers);
         Self { tank, proposed: BTreeMap::new(), wait_limit: WAIT_LIMIT }
     }
 

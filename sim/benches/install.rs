@@ -30,12 +30,12 @@ use wavetank_raft::{
 use wavetank_sim::check::coverage::Point;
 use wavetank_sim::check::{self, Options};
 use wavetank_sim::clients::kv::Kv;
-use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
+use wavetank_sim::clients::kv::clients::{Clients, KvPlan};
 use wavetank_sim::clients::kv::judges::{ClientJudges, Promises};
 use wavetank_sim::disk::fault::{Damage, DiskFault};
-use wavetank_sim::disk::{Capture, Load, Part, Remains, Stores};
-use wavetank_sim::engine::workload::{Nobody, TankFsm};
-use wavetank_sim::plan::Rhythm;
+use wavetank_sim::disk::{Capture, Load, PartialWrite, Remains, Stores};
+use wavetank_sim::engine::workload::{NoClients, TankFsm};
+use wavetank_sim::plan::Recurrence;
 use wavetank_sim::plan::fault_kind::Scheduled;
 use wavetank_sim::plan::rng::{Draw, Spans};
 use wavetank_sim::runner::storm_run;
@@ -74,7 +74,7 @@ fn install() -> (u64, u64, u64) {
     let mut plan = Plan { spares: 1, ..Plan::calm(1, 3) };
     plan.config.trailing_logs = 0;
     plan.config.snapshot_chunk_bytes = PIECE;
-    let mut world = World::with_stores(plan, |_| Vast::default(), Box::new(Nobody), (), &mut |_| {
+    let mut world = World::with_stores(plan, |_| Vast::default(), Box::new(NoClients), (), &mut |_| {
         Box::new(ChunkStores::default())
     });
     world.run_for(Span::s(2));
@@ -103,13 +103,13 @@ fn membership_storms() {
     for seed in 0..STORMS {
         let mut plan = Plan { spares: 2, ..Plan::storm(seed) };
         let timeout = plan.config.heartbeat_timeout;
-        let rhythm = Rhythm { every: Spans::new(timeout, timeout.times(8)), lasts: Spans::ZERO };
+        let rhythm = Recurrence { every: Spans::new(timeout, timeout.times(8)), lasts: Spans::ZERO };
         let kinds = [Scheduled::Joint, Scheduled::Exchange, Scheduled::Add, Scheduled::Promote];
         let all = kinds.into_iter().chain([Scheduled::Demote, Scheduled::Remove, Scheduled::Change]);
         plan.nemesis.scheduled.extend(all.map(|kind| (kind, rhythm)));
         let observer = (check::Judges::new(Options::of(&plan)), ClientJudges::new(Promises::from(&plan)));
         let servers = ServerSet::first(usize::from(plan.servers));
-        let clients = Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed);
+        let clients = Clients::new(KvPlan::from(&plan.clients), servers, plan.seed);
         let mut world = World::new(plan, |_| Kv::default(), Box::new(clients), observer);
         storm_run::run(&mut world, |_| true);
         events += world.events();
@@ -271,7 +271,7 @@ impl Stores for ChunkStores {
         writes.iter().try_for_each(|write| self.storage.persist(write))
     }
 
-    fn fail(&mut self, _: &Write, _: Draw) -> Option<(Option<Part>, StoreError)> {
+    fn fail(&mut self, _: &Write, _: Draw) -> Option<(Option<PartialWrite>, StoreError)> {
         unreachable!("no write fails on a calm sea")
     }
 
@@ -304,7 +304,7 @@ impl Stores for ChunkStores {
         load_snapshot(&self.snapshots.store, last, load)
     }
 
-    fn strike(&mut self, _: DiskFault, _: Draw) -> Option<Damage> {
+    fn inject_fault(&mut self, _: DiskFault, _: Draw) -> Option<Damage> {
         None
     }
 
@@ -316,7 +316,7 @@ impl Stores for ChunkStores {
         Vec::new()
     }
 
-    fn make_room(&mut self) {}
+    fn free_space(&mut self) {}
 
     fn wipe(&mut self) {
         *self = Self::default();

@@ -20,7 +20,7 @@ use stopwatch::on_core;
 use wavetank_raft::Span;
 use wavetank_sim::check::{self, Options};
 use wavetank_sim::clients::kv::Kv;
-use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
+use wavetank_sim::clients::kv::clients::{Clients, KvPlan};
 use wavetank_sim::clients::kv::judges::{ClientJudges, Promises};
 use wavetank_sim::plan::rng::{Ratio, Spans};
 use wavetank_sim::runner::storm_run;
@@ -58,7 +58,7 @@ fn heartbeats(seed: u64) -> Consumed {
     let mut plan = Plan::calm(seed, 5);
     plan.links.delay = Spans::ms(1, 10);
     plan.clients.count = 0;
-    let clients = Box::new(wavetank_sim::engine::workload::Nobody);
+    let clients = Box::new(wavetank_sim::engine::workload::NoClients);
     run(World::new(plan, |_| Kv::default(), clients, ()), Span::s(200))
 }
 
@@ -99,7 +99,7 @@ fn storms(round: u64) -> Consumed {
 
 fn clients(plan: &Plan) -> Clients {
     let servers = ServerSet::first(usize::from(plan.servers));
-    Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed)
+    Clients::new(KvPlan::from(&plan.clients), servers, plan.seed)
 }
 
 fn median(run: &dyn Fn(u64) -> Consumed) -> Consumed {

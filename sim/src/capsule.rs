@@ -183,7 +183,7 @@ impl Written {
                 if seed != plan.seed {
                     return Err(format!("its seed is {seed}, and its plan's is {}", plan.seed));
                 }
-                plan.sound().map_err(|what| format!("its plan cannot be: {what}"))?;
+                plan.validate().map_err(|what| format!("its plan cannot be: {what}"))?;
                 Ok(Content::Plan { scenario, plan })
             }
             ((None, None, None), (Some(bounds), Some(calm), Some(lines))) => {

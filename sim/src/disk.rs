@@ -1,9 +1,9 @@
-//! A server's disk: what is durable, what is waiting, and what a crash leaves of it.
+//! A server's disk: durable state, queued jobs, and what a crash leaves of both.
 //!
-//! The stores hold only what is durable. Jobs wait in a queue, as behind the one thread that works
-//! a real disk, and are carried out in order once their time has passed; writes that queue up while
-//! another job runs are synced together. The disk does not know what time it is, and it tells
-//! nobody what it does: the world does.
+//! The stores hold only durable state. Jobs wait in a queue, as behind the single I/O thread of a
+//! real disk, and are executed in order once their time has passed; writes that queue up while
+//! another job runs are synced together. The disk knows no time and reports nothing itself: the
+//! world does both.
 
 pub mod checksummed;
 pub mod fault;
@@ -15,11 +15,11 @@ mod names;
 mod pages;
 mod stores;
 
-pub use device::{Device, DeviceCounts, Mount, OpenFile, Trouble};
+pub use device::{Device, DeviceCounts, DeviceFault, Mount, OpenFile};
 pub(crate) use memory::Memory;
-pub use stores::{Capture, Load, Part, Remains, StoreFactory, Stores};
+pub use stores::{Capture, Load, PartialWrite, Remains, StoreFactory, Stores};
 
-use crate::plan::Disks;
+use crate::plan::DiskPlan;
 use crate::plan::fault_id::Fault;
 use crate::plan::named::Counters;
 use crate::plan::rng::{Domain, Draw, Stream};
@@ -33,29 +33,29 @@ use wavetank_raft::{
     Configuration, Entry, Event, Index, LogId, Settings, SnapshotMeta, Span, StoreJob, Write,
 };
 
-/// A disk.
+/// A server's disk.
 #[derive(Debug)]
 pub struct Disk {
     stores: Box<dyn Stores>,
     queue: VecDeque<Queued>,
     running: usize,
-    /// Writes that are being synced together, and those that were.
+    /// Writes that are being synced together; below, those that have been.
     group: Vec<Write>,
     synced: VecDeque<Write>,
-    plan: Disks,
+    plan: DiskPlan,
     streams: Streams,
     counts: Counters<Fault>,
-    harms: Vec<Damage>,
+    unreported_damage: Vec<Damage>,
 }
 
-/// What came of a job.
+/// The result of a job.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Done {
-    /// It is durable. Reported to the server once all that was synced with it is.
+    /// The write is durable. The server is told once the whole group is durable.
     Durable(Write),
-    /// It failed, and a part of it is on the disk all the same. Nothing more will be done.
-    Failed(Option<Part>, StoreError),
-    /// The server is to hear this, that much later.
+    /// The job failed; a part of the write may be on the disk. The queue is dropped.
+    Failed(Option<PartialWrite>, StoreError),
+    /// The server is to receive this event after this delay.
     Deliver(Event, Span),
 }
 
@@ -64,7 +64,7 @@ struct Queued {
     job: StoreJob,
     takes: Span,
     fails: bool,
-    /// How much later than it is done the server hears of it.
+    /// The delay between the end of the job and the event for the server.
     late: Span,
 }
 
@@ -81,7 +81,7 @@ struct Streams {
 impl Disk {
     /// A disk with these stores on it.
     #[must_use]
-    pub fn new(seed: u64, idx: ServerIdx, plan: &Disks, stores: Box<dyn Stores>) -> Self {
+    pub fn new(seed: u64, idx: ServerIdx, plan: &DiskPlan, stores: Box<dyn Stores>) -> Self {
         let stream = |domain| Stream::new(seed, domain, u64::from(idx.0), 0);
         Self {
             stores,
@@ -99,16 +99,16 @@ impl Disk {
                 remains: stream(Domain::Remains),
             },
             counts: Counters::default(),
-            harms: Vec::new(),
+            unreported_damage: Vec::new(),
         }
     }
 
     /// Puts a write on the disk at once, before the server starts for the first time.
-    pub fn found(&mut self, write: &Write) {
-        self.stores.write(std::slice::from_ref(write)).expect(CALM);
+    pub fn write_initial(&mut self, write: &Write) {
+        self.stores.write(std::slice::from_ref(write)).expect(NO_FAULT);
     }
 
-    /// What a server finds when it starts.
+    /// Recovers the state that a server starts with.
     ///
     /// # Errors
     /// When a store fails, or what it holds is damaged.
@@ -116,33 +116,33 @@ impl Disk {
         self.stores.recover(cache)
     }
 
-    /// Something befalls the disk: what does, if anything can.
-    pub fn strike(&mut self, fault: DiskFault, draw: Draw) -> Option<Damage> {
-        self.stores.strike(fault, draw)
+    /// Injects a fault. Returns the damage, or `None` if the fault is not applicable.
+    pub fn inject_fault(&mut self, fault: DiskFault, draw: Draw) -> Option<Damage> {
+        self.stores.inject_fault(fault, draw)
     }
 
-    /// Whether anything on it is not any more what was written and synced.
+    /// Whether any synced data differs from what was written.
     #[must_use]
     pub fn is_damaged(&self) -> bool {
         self.stores.is_damaged()
     }
 
-    /// The memberships it knows, and where they stand in the log, the latest first. What cannot be
-    /// read is not known.
+    /// The configurations on the disk with their log indexes, the latest first. Unreadable ones are
+    /// left out.
     #[must_use]
     pub fn memberships(&self) -> Vec<(Index, Arc<Configuration>)> {
         self.stores.memberships()
     }
 
-    /// There is room again.
-    pub fn make_room(&mut self) {
-        self.stores.make_room();
+    /// Ends a disk-full fault.
+    pub fn free_space(&mut self) {
+        self.stores.free_space();
     }
 
-    /// The log as it is on the disk.
+    /// The durable log.
     #[must_use]
     pub fn log(&self) -> Vec<Entry> {
-        self.stores.log().expect(CALM)
+        self.stores.log().expect(NO_FAULT)
     }
 
     /// Keeps a captured state as a snapshot.
@@ -153,30 +153,30 @@ impl Disk {
         self.stores.keep_snapshot(capture)
     }
 
-    /// Hands a snapshot to whoever loads it.
+    /// Passes a snapshot to `load`.
     ///
     /// # Errors
-    /// When the snapshot cannot be read, or `load` says so.
+    /// When the snapshot cannot be read, or `load` fails.
     pub fn load_snapshot(&self, last: LogId, load: &mut Load<'_>) -> Result<LogId, StoreError> {
         self.stores.load_snapshot(last, load)
     }
 
-    /// Takes a job. If the disk was idle: how long until [`Disk::next_done`] is due.
+    /// Queues a job. If the disk was idle, returns how long until [`Disk::next_done`] is due.
     pub fn put(&mut self, job: StoreJob) -> Option<Span> {
         let queued = self.queued(job);
         self.queue.push_back(queued);
         if self.running == 0 { self.start() } else { None }
     }
 
-    /// Whether several writes wait while others are under way.
+    /// Whether several jobs wait while others run.
     #[must_use]
-    pub fn is_piled(&self) -> bool {
+    pub fn has_backlog(&self) -> bool {
         const SEVERAL: usize = 3;
         self.running + SEVERAL <= self.queue.len()
     }
 
-    /// The outcome of the next job of those that ran; `None` once there are no more, and the next
-    /// ones are to be begun with [`Disk::start`].
+    /// The result of the next job that ran; `None` once there are no more. The next jobs are then
+    /// begun with [`Disk::start`].
     pub fn next_done(&mut self, settings: &Settings) -> Option<Done> {
         if let Some(write) = self.synced.pop_front() {
             return Some(Done::Durable(write));
@@ -188,7 +188,7 @@ impl Disk {
         if self.group.is_empty() { self.carry_out(settings) } else { self.sync_group() }
     }
 
-    /// Begins the next job, or all the writes that are next; how long they take.
+    /// Begins the next job, or all the writes at the head of the queue. Returns how long they take.
     pub fn start(&mut self) -> Option<Span> {
         assert!(self.running == 0, "{} jobs are running", self.running);
         let takes = self.queue.front()?.takes;
@@ -198,7 +198,7 @@ impl Disk {
         Some(takes)
     }
 
-    /// A crash in the middle of all that waits, and of a snapshot that was being kept.
+    /// Crashes with the queued jobs, and with a snapshot that was being written.
     pub fn crash(&mut self, capture: Option<Capture<'_>>) -> Remains {
         let draws = [self.streams.remains.draw(), self.streams.remains.draw()];
         let jobs: Vec<StoreJob> = self.queue.drain(..).map(|queued| queued.job).collect();
@@ -211,15 +211,15 @@ impl Disk {
         remains
     }
 
-    /// Loses everything.
+    /// Loses all content.
     pub fn wipe(&mut self) {
         self.stores.wipe();
         self.queue.clear();
         self.running = 0;
     }
 
-    /// Changes how the disk behaves from here on; what waits already takes its time as planned.
-    pub fn become_like(&mut self, seed: u64, idx: ServerIdx, plan: Disks) {
+    /// Replaces the disk's plan. Queued jobs keep the durations drawn before.
+    pub fn set_plan(&mut self, seed: u64, idx: ServerIdx, plan: DiskPlan) {
         let stream = |domain| Stream::new(seed, domain, u64::from(idx.0), 0);
         if plan.stall.is_some() {
             self.streams.stall.get_or_insert_with(|| stream(Domain::Stall));
@@ -233,7 +233,7 @@ impl Disk {
         self.plan = plan;
     }
 
-    /// From here on the disk neither stalls nor fails.
+    /// Disables stalls and failures from here on.
     pub fn calm(&mut self) {
         (self.plan.stall, self.plan.fail, self.plan.late_read) = (None, None, None);
         self.stores.calm();
@@ -242,25 +242,25 @@ impl Disk {
         }
     }
 
-    /// How often each family struck so far.
+    /// How often each kind of fault has happened so far.
     pub(crate) const fn counts(&self) -> &Counters<Fault> {
         &self.counts
     }
 
-    /// How often which fault of its stores' own has struck so far.
+    /// How often each fault of the stores themselves has happened so far.
     #[must_use]
     pub fn faults_of_stores(&self) -> Vec<(&'static str, u64)> {
         self.stores.faults()
     }
 
-    /// What has befallen it and was not asked for yet.
-    pub fn take_harms(&mut self) -> Vec<Damage> {
-        std::mem::take(&mut self.harms)
+    /// Takes out the damage that was not reported yet.
+    pub fn take_damage(&mut self) -> Vec<Damage> {
+        std::mem::take(&mut self.unreported_damage)
     }
 
     fn queued(&mut self, job: StoreJob) -> Queued {
         if !matches!(job, StoreJob::Persist(_)) {
-            let (takes, late) = (self.streams.read.within(self.plan.read), self.lateness(&job));
+            let (takes, late) = (self.streams.read.within(self.plan.read), self.read_delay(&job));
             return Queued { job, takes, fails: false, late };
         }
         let mut takes = self.streams.sync.within(self.plan.sync);
@@ -278,8 +278,8 @@ impl Disk {
         Queued { job, takes, fails, late: Span::ZERO }
     }
 
-    /// How late the answer to a read comes.
-    fn lateness(&mut self, job: &StoreJob) -> Span {
+    /// The extra delay of a read's result.
+    fn read_delay(&mut self, job: &StoreJob) -> Span {
         let is_read = matches!(job, StoreJob::Fetch { .. } | StoreJob::ReadSnapshot { .. });
         let (Some(stream), Some(late), true) = (&mut self.streams.late_read, self.plan.late_read, is_read)
         else {
@@ -293,7 +293,7 @@ impl Disk {
         draw.within(late.by)
     }
 
-    /// Takes the writes that run and do not fail.
+    /// Moves the running writes that do not fail into the group.
     fn take_group(&mut self) {
         while 0 < self.running {
             match self.queue.pop_front().expect("what runs is in the queue") {
@@ -310,7 +310,7 @@ impl Disk {
                 self.synced.extend(self.group.drain(..));
                 self.synced.pop_front().map(Done::Durable)
             }
-            Err(error) => Some(self.give_up(None, error)),
+            Err(error) => Some(self.abort(None, error)),
         }
     }
 
@@ -321,11 +321,11 @@ impl Disk {
             StoreJob::Persist(write) => {
                 assert!(fails, "{:?} was to be synced with its group", write.token);
                 self.counts[Fault::WriteFailure] += 1;
-                self.harms.push(Damage::WriteFailed);
+                self.unreported_damage.push(Damage::WriteFailed);
                 match self.stores.fail(&write, self.streams.remains.draw()) {
                     Some((part, error)) => {
                         self.counts[Fault::TornWrite] += u64::from(part.is_some());
-                        self.give_up(part, error)
+                        self.abort(part, error)
                     }
                     None => Done::Durable(write),
                 }
@@ -347,8 +347,8 @@ impl Disk {
         })
     }
 
-    /// A write has failed, and nothing behind it is done.
-    fn give_up(&mut self, part: Option<Part>, error: StoreError) -> Done {
+    /// A job has failed: drops all queued jobs.
+    fn abort(&mut self, part: Option<PartialWrite>, error: StoreError) -> Done {
         self.running = 0;
         self.group.clear();
         self.queue.clear();
@@ -356,4 +356,4 @@ impl Disk {
     }
 }
 
-const CALM: &str = "stores do not fail while a server starts, and have no holes";
+const NO_FAULT: &str = "stores do not fail while a server starts, and have no holes";

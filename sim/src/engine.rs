@@ -1,4 +1,4 @@
-//! What moves: the world with its clock and its queue of events, its servers, network and clients.
+//! The simulation engine: the world with its event queue, servers, clocks, network and clients.
 
 pub mod clock;
 pub mod event_queue;

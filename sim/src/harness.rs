@@ -1,13 +1,13 @@
 //! Storms for a state machine of one's own, under `cargo test`.
 //!
 //! ```
-//! use wavetank_sim::clients::kv::{Kv, clients::{ClientPlan, Clients}};
+//! use wavetank_sim::clients::kv::{Kv, clients::{KvPlan, Clients}};
 //! use wavetank_sim::{Slots, Storm, check};
 //!
 //! run_storms(0..4, |seed| {
 //!     Storm::from_seed(seed).nodes(3).fsm(Kv::default).workload(|plan| {
 //!         let servers = Slots::first(usize::from(plan.servers));
-//!         Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed)
+//!         Clients::new(KvPlan::from(&plan.clients), servers, plan.seed)
 //!     })
 //! });
 //! ```

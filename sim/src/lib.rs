@@ -2,8 +2,8 @@
 //!
 //! The world moves; faults decide; checks look; traces print. They meet only in [`Observation`].
 //!
-//! Where to read first: [`plan`](plan::Plan) (what a run is), then [`world`](world::World) (how
-//! it goes), then [`storm`](storm::run).
+//! Where to read first: [`Plan`] (everything that determines a run), then [`World`] (how a run
+//! proceeds), then [`run_storms`].
 
 pub mod capsule;
 pub mod check;
@@ -23,7 +23,7 @@ pub use engine::world::World;
 pub use harness::{Storm, run_storms};
 pub use observe::observer::Observer;
 pub use observe::report::{Class, Report, Verdict, Violation};
-pub use observe::{Fate, Observation, Seen};
+pub use observe::{Fate, Observation, ObservationKind};
 pub use plan::Plan;
 pub use plan::judge_level::JudgeLevel;
 pub use plan::server_set::{ServerIdx, ServerSet};

@@ -1,11 +1,11 @@
-//! What goes wrong among servers: decided here, done by the world.
+//! Faults of servers and of the network as a whole: decided here, injected by the world.
 //!
-//! Two kinds of acts. [`Scheduled`] ones come by the clock, whatever happens. An [`Reactive`] is
-//! taken because of what a server has just done, since the hardest bugs need a fault within
-//! microseconds of one certain step, and chance alone seldom finds it. Each kind of act has its
-//! own stream, read a fixed number of words per decision.
+//! There are two kinds. [`Scheduled`] faults recur at drawn times. [`Reactive`] faults answer a step
+//! of a server, since the hardest bugs need a fault within microseconds of one certain step, and
+//! random times seldom hit it. Each kind of fault has its own stream, read a fixed number of words
+//! per decision.
 //!
-//! Losses and delays of single messages are not in this room: see [`network`](crate::engine::network).
+//! Losses and delays of single messages are decided elsewhere: see [`network`](crate::engine::network).
 
 mod reactive;
 
@@ -24,87 +24,86 @@ use wavetank_raft::{Call, Config, Configuration, Span, Time};
 
 pub use reactive::Trigger;
 
-/// Decides what goes wrong.
+/// Decides which faults are injected.
 #[derive(Clone, Debug)]
 pub struct Nemesis {
     most_down: usize,
     between: Option<(Ratio, Vec<(Stream, u32)>)>,
-    scheduled: BTreeMap<Scheduled, (plan::Rhythm, Stream, u32)>,
-    reactive: Vec<Watched>,
-    interest: Trigger,
+    scheduled: BTreeMap<Scheduled, (plan::Recurrence, Stream, u32)>,
+    reactive: Vec<ArmedReactive>,
+    triggers: Trigger,
     config: Config,
     counts: BTreeMap<&'static str, u64>,
     fault_ids: FaultFilter,
 }
 
 #[derive(Clone, Debug)]
-struct Watched {
+struct ArmedReactive {
     reactive: Reactive,
     chance: Ratio,
     stream: Stream,
-    met: u32,
+    count: u32,
     not_before: Time,
 }
 
-/// What the nemesis sees of the world.
+/// The nemesis's view of the world.
 #[derive(Clone, Copy, Debug)]
 pub struct NemesisView<'a> {
-    /// The moment.
+    /// The current virtual time.
     pub now: Time,
     /// Every server.
     pub all: ServerSet,
-    /// Those that run and do not stand still.
+    /// The servers that run and are not paused.
     pub awake: ServerSet,
-    /// Whoever leads in the newest term.
+    /// The leader of the newest term, if there is one.
     pub leader: Option<ServerIdx>,
-    /// Those that are lost for good, or refuse to start with what their disks have.
+    /// The servers that are lost permanently, or refuse to start from their disks.
     pub lost: ServerSet,
-    /// Those that may be taken away for good, each for itself. Only known when such an act is due.
+    /// The servers of which any one may be lost permanently. Only set when such a fault is due.
     pub expendable: ServerSet,
-    /// The membership as the leader knows it, and where it stands in the log.
+    /// The leader's configuration and its log index.
     pub membership: Option<(wavetank_raft::Index, &'a Configuration)>,
 }
 
-/// Something that the world is to do.
+/// An act that the world is to carry out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Act {
-    /// Nothing: there is nobody to do it to.
+    /// Nothing: no server qualifies.
     Nothing,
     /// Crash a server, and start it again that much later.
     Crash(ServerIdx, Span),
-    /// Make a server stand still for that long.
+    /// Pause a server for that long.
     Pause(ServerIdx, Span),
     /// Change the network, and that much later change it back.
     Network(NetworkChange, Span, NetworkChange),
-    /// Cut a link and mend it, over and over, each for that long.
+    /// Cut a link and restore it repeatedly, for that long each time.
     Flap(ServerIdx, ServerIdx, Span),
     /// Call a server, as an operator would.
     Call(ServerIdx, Call),
     /// Set a server's clock forward.
     Jump(ServerIdx, Span),
-    /// Change the network, and that much later change it back; and let these servers crash and
-    /// start again at once.
-    Forget(ServerSet, NetworkChange, Span, NetworkChange),
-    /// Let the oldest message go that the network holds.
-    LetGo,
-    /// Strike a server's disk.
+    /// Change the network, and that much later change it back; restart these servers at once.
+    RestartUnderChange(ServerSet, NetworkChange, Span, NetworkChange),
+    /// Deliver the oldest message that the network holds.
+    ReleaseHeld,
+    /// Inject a fault into a server's disk.
     Damage(ServerIdx, DiskFault, Draw),
-    /// Let a server's disk be full for that long.
+    /// Fill a server's disk for that long.
     Fill(ServerIdx, Span),
-    /// Lose a server and its disk for good.
+    /// Lose a server and its disk permanently.
     Lose(ServerIdx),
-    /// Let a server's clock stand still for that long.
+    /// Freeze a server's clock for that long.
     Freeze(ServerIdx, Span),
-    /// Let every message go that the network holds.
-    LetGoAll,
-    /// Let a server's state machine do nothing for that long.
+    /// Deliver all messages that the network holds.
+    ReleaseAllHeld,
+    /// Stall a server's state machine for that long.
     Stall(ServerIdx, Span),
-    /// Let a server's clock go as slowly as clocks may and all others' as fast from here on; and
+    /// From here on run a server's clock as slowly as the plan allows and all others as fast; also
     /// change the network, and that much later change it back.
-    Outpace(ServerIdx, NetworkChange, Span, NetworkChange),
+    SkewClocks(ServerIdx, NetworkChange, Span, NetworkChange),
 }
 
-/// Four words: as many as any act needs.
+/// Four random words, enough for any act.
 type Draws = [Draw; 4];
 
 impl Nemesis {
@@ -113,17 +112,17 @@ impl Nemesis {
     pub fn new(plan: &plan::Plan) -> Self {
         let seed = plan.seed;
         let between = |idx| (Stream::new(seed, Domain::Between, idx as u64, 0), 0);
-        let watched = |(&reactive, &chance): (&Reactive, &Ratio)| Watched {
+        let armed = |(&reactive, &chance): (&Reactive, &Ratio)| ArmedReactive {
             reactive,
             chance,
             stream: Stream::new(seed, Domain::Reactive, reactive as u64, 0),
-            met: 0,
+            count: 0,
             not_before: Time(0),
         };
-        let rhythm = |(&kind, &rhythm): (&Scheduled, &plan::Rhythm)| {
+        let rhythm = |(&kind, &rhythm): (&Scheduled, &plan::Recurrence)| {
             (kind, (rhythm, Stream::new(seed, Domain::Act, kind as u64, 0), 0))
         };
-        let reactive: Vec<_> = plan.nemesis.reactive.iter().map(watched).collect();
+        let reactive: Vec<_> = plan.nemesis.reactive.iter().map(armed).collect();
         Self {
             most_down: usize::from(plan.nemesis.most_down),
             between: plan
@@ -131,7 +130,7 @@ impl Nemesis {
                 .crash_between
                 .map(|chance| (chance, (0..plan.server_count()).map(between).collect())),
             scheduled: plan.nemesis.scheduled.iter().map(rhythm).collect(),
-            interest: reactive.iter().fold(Trigger::NOTHING, |all, one| all.or(one.reactive.trigger())),
+            triggers: reactive.iter().fold(Trigger::NOTHING, |all, one| all.or(one.reactive.trigger())),
             reactive,
             config: plan.config.clone(),
             counts: BTreeMap::new(),
@@ -139,18 +138,18 @@ impl Nemesis {
         }
     }
 
-    /// What was done, if it is written down.
+    /// The recorded faults.
     #[must_use]
     pub const fn fault_ids(&self) -> &FaultFilter {
         &self.fault_ids
     }
 
-    /// Writes down what is done.
+    /// Records faults from here on.
     pub fn record(&mut self) {
         self.fault_ids.record();
     }
 
-    /// Each scheduled kind, and when it comes first.
+    /// Each scheduled kind, and the time until it is first due.
     pub fn first(&mut self) -> Vec<(Scheduled, Span)> {
         self.scheduled
             .iter_mut()
@@ -158,7 +157,7 @@ impl Nemesis {
             .collect()
     }
 
-    /// The time of a scheduled act has come: what is done, and when this kind comes again.
+    /// A scheduled kind is due. Returns the act, and the time until this kind is due again.
     pub fn act(&mut self, kind: Scheduled, view: &NemesisView<'_>) -> Option<(Act, Span)> {
         let (rhythm, stream, due) = self.scheduled.get_mut(&kind)?;
         let fault_id = FaultId::Scheduled(kind, *due);
@@ -170,37 +169,37 @@ impl Nemesis {
         Some((self.allowed(act, view, fault_id), again + Span::us(1)))
     }
 
-    /// Whether any of this is an occasion for something.
+    /// Whether any reactive fault waits for one of these triggers.
     #[must_use]
-    pub const fn is_interested(&self, trigger: Trigger) -> bool {
-        self.interest.meets(trigger)
+    pub const fn waits_for(&self, trigger: Trigger) -> bool {
+        self.triggers.intersects(trigger)
     }
 
-    /// A server has just done something: what is done about it.
+    /// Returns the act that answers a server's step with these triggers.
     pub fn reactive(&mut self, idx: ServerIdx, trigger: Trigger, view: &NemesisView<'_>) -> Act {
         let timeout = self.config.heartbeat_timeout;
         let mut taken = (Act::Nothing, None);
-        for watched in &mut self.reactive {
-            if !watched.reactive.trigger().meets(trigger) {
+        for armed in &mut self.reactive {
+            if !armed.reactive.trigger().intersects(trigger) {
                 continue;
             }
-            // Read whether it is used or not: one more occasion in the plan moves no other.
-            let stream = &mut watched.stream;
-            let fault_id = FaultId::Reactive(watched.reactive, watched.met);
-            watched.met += 1;
+            // Drawn whether used or not: one more reactive fault in the plan changes no other.
+            let stream = &mut armed.stream;
+            let fault_id = FaultId::Reactive(armed.reactive, armed.count);
+            armed.count += 1;
             let draws = [stream.draw(), stream.draw(), stream.draw(), stream.draw()];
-            let is_ripe = watched.not_before <= view.now && taken.0 == Act::Nothing;
-            if is_ripe && draws[0].hits(watched.chance) {
-                watched.not_before = view.now + draws[1].within(Spans::new(timeout, timeout.times(8)));
-                taken = (watched.reactive.act(idx, view, draws, timeout), Some(fault_id));
+            let is_ready = armed.not_before <= view.now && taken.0 == Act::Nothing;
+            if is_ready && draws[0].hits(armed.chance) {
+                armed.not_before = view.now + draws[1].within(Spans::new(timeout, timeout.times(8)));
+                taken = (armed.reactive.act(idx, view, draws, timeout), Some(fault_id));
             }
         }
         let (act, Some(fault_id)) = taken else { return Act::Nothing };
         self.allowed(act, view, fault_id)
     }
 
-    /// Whether this step's actions are cut short by a crash: after how many of them, and how long
-    /// the server is then away.
+    /// Whether the server crashes within this step's actions. Returns after how many of them, and how
+    /// long the server is then down.
     pub fn crash_between(
         &mut self,
         idx: ServerIdx,
@@ -215,8 +214,8 @@ impl Nemesis {
         if actions == 0 || !draw.hits(*chance) || self.most_down <= away.len() {
             return None;
         }
-        // Read whether it is used or not, so that the next one stays where it is.
-        let lasts = outage(stream.draw(), self.config.heartbeat_timeout);
+        // Drawn whether used or not, so that later draws stay the same.
+        let lasts = draw_downtime(stream.draw(), self.config.heartbeat_timeout);
         if !self.fault_ids.allow(fault_id) {
             return None;
         }
@@ -224,22 +223,22 @@ impl Nemesis {
         Some((usize::try_from(draw.below(actions as u64)).expect("one of the actions"), lasts))
     }
 
-    /// How often each kind of act was done.
+    /// How often each kind of fault was injected.
     #[must_use]
     pub const fn counts(&self) -> &BTreeMap<&'static str, u64> {
         &self.counts
     }
 
-    /// Drops an act that would take too many servers away at once, or that the plan leaves out;
-    /// counts the others.
+    /// Drops an act that would leave too few servers awake, or that the plan does not allow; counts
+    /// the others.
     fn allowed(&mut self, mut act: Act, view: &NemesisView<'_>, fault_id: FaultId) -> Act {
         let away = view.away().len();
-        if let Act::Forget(servers, ..) = &mut act {
+        if let Act::RestartUnderChange(servers, ..) = &mut act {
             *servers = servers.iter().take(self.most_down.saturating_sub(away)).collect();
         }
         let is_too_much = match &act {
             Act::Crash(idx, _) | Act::Pause(idx, _) => self.most_down <= away || !view.awake.contains(*idx),
-            Act::Forget(servers, ..) => servers.is_empty(),
+            Act::RestartUnderChange(servers, ..) => servers.is_empty(),
             _ => false,
         };
         if is_too_much || act == Act::Nothing || !self.fault_ids.allow(fault_id) {
@@ -250,8 +249,8 @@ impl Nemesis {
     }
 }
 
-/// How long a crashed server is away: not at all, for a blink, or for many timeouts.
-fn outage(draw: Draw, timeout: Span) -> Span {
+/// How long a crashed server is down: no time, up to one timeout, or up to many timeouts.
+fn draw_downtime(draw: Draw, timeout: Span) -> Span {
     match draw.below(3) {
         0 => Span::ZERO,
         1 => draw.within(Spans::new(Span::ms(1), timeout)),
@@ -259,21 +258,21 @@ fn outage(draw: Draw, timeout: Span) -> Span {
     }
 }
 
-/// One of a set; `None` if nobody is in it.
-fn one_of(servers: ServerSet, draw: Draw) -> Option<ServerIdx> {
+/// One server of a set; `None` if the set is empty.
+fn choose_one(servers: ServerSet, draw: Draw) -> Option<ServerIdx> {
     let at = draw.below(servers.len().max(1) as u64);
-    servers.iter().nth(usize::try_from(at).expect("a slot"))
+    servers.iter().nth(usize::try_from(at).expect("a server index"))
 }
 
-/// As many of a set as asked, or all of it.
-fn some_of(servers: ServerSet, count: usize, draw: Draw) -> ServerSet {
+/// `count` servers of a set, or the whole set if it is smaller.
+fn choose_some(servers: ServerSet, count: usize, draw: Draw) -> ServerSet {
     let mut left = servers;
     let mut chosen = ServerSet::NONE;
     let mut word = draw.below(1 << 32);
     while chosen.len() < count && !left.is_empty() {
         let at = word % left.len() as u64;
         word = word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 7;
-        let idx = left.iter().nth(usize::try_from(at).expect("a slot")).expect("not all are chosen");
+        let idx = left.iter().nth(usize::try_from(at).expect("a server index")).expect("not all are chosen");
         (chosen, left) = (chosen.with(idx), left.without(idx));
     }
     chosen

@@ -1,7 +1,6 @@
-//! What leaves the world: one stream of observations, for checks, traces and digests alike.
+//! The output of a world: one stream of observations, for checks, traces and digests alike.
 //!
-//! Observations borrow; whoever wants to keep something copies it. Nothing here can change the
-//! world.
+//! Observations borrow; an observer copies what it keeps. An observer cannot change the world.
 
 pub mod digest;
 pub mod observer;
@@ -19,91 +18,91 @@ use wavetank_raft::{
     Action, Batch, Boot, Event, LogId, Request, RequestId, Response, RpcId, Server, SnapshotMeta, Time, Write,
 };
 
-/// One thing that happened.
+/// One observation of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Observation<'a> {
-    /// When, in virtual time.
+    /// The virtual time.
     pub at: Time,
     /// Its number in the run, from 1 on.
     pub step: u64,
-    /// What.
-    pub seen: Seen<'a>,
+    /// What happened.
+    pub kind: ObservationKind<'a>,
 }
 
 /// What happened.
 #[derive(Clone, Copy, Debug)]
-pub enum Seen<'a> {
-    /// A server is about to take an event. The next observation is its [`Seen::Stepped`].
+pub enum ObservationKind<'a> {
+    /// A server is about to take an event. The next observation is its [`ObservationKind::Stepped`].
     Stepping {
-        /// Which.
+        /// The server.
         idx: ServerIdx,
-        /// What it takes.
+        /// The event.
         event: &'a Event,
         /// The server before.
         server: &'a Server,
-        /// What its clock shows.
+        /// The reading of its clock.
         clock: Time,
     },
     /// A server took an event.
     Stepped {
-        /// Which.
+        /// The server.
         idx: ServerIdx,
         /// The server after.
         server: &'a Server,
-        /// What it wants done; none of it has been done yet.
+        /// Its actions; none of them is executed yet.
         actions: &'a [Action],
     },
     /// A server started.
     Booted {
-        /// Which.
+        /// The server.
         idx: ServerIdx,
         /// The server.
         server: &'a Server,
-        /// What its disk still had.
+        /// The state that its disk had.
         boot: &'a Boot,
-        /// Its log, as the disk has it.
+        /// Its log on the disk.
         log: &'a [wavetank_raft::Entry],
     },
-    /// A server died. What it had written and not synced is gone, but for what
-    /// [`Seen::Durable`] reported before this.
+    /// A server crashed. Its unsynced writes are lost, except those that
+    /// [`ObservationKind::Durable`] reported before this.
     Crashed {
-        /// Which.
+        /// The server.
         idx: ServerIdx,
-        /// Its disk is lost with it: what comes back under this name comes back blank.
+        /// Whether its disk is erased: it restarts blank.
         wiped: bool,
     },
-    /// A server stands still; the clock runs on.
+    /// A server is paused; its clock runs on.
     Paused(ServerIdx),
-    /// It goes on.
+    /// A paused server resumed.
     Resumed(ServerIdx),
-    /// A server stopped for good, by its own decision.
+    /// A server stopped itself.
     Halted(ServerIdx),
-    /// A server was to start, and did not want to with what its disk has.
+    /// A server refused to start from its disk.
     Refused {
-        /// Which.
+        /// The server.
         idx: ServerIdx,
-        /// Why.
+        /// The reason.
         error: &'a StoreError,
     },
-    /// Something befell a server's disk. It may notice later, or never.
+    /// A server's disk was damaged. The server may notice it later, or never.
     Damaged {
-        /// Whose.
+        /// The server.
         idx: ServerIdx,
-        /// What.
+        /// The damage.
         damage: Damage,
     },
-    /// A write is on the disk. Comes in the order of tokens, before the server hears of it.
+    /// A write is durable. Reported in the order of tokens, before the server is told.
     Durable {
-        /// Whose.
+        /// The server.
         idx: ServerIdx,
-        /// What.
+        /// The write.
         write: &'a Write,
-        /// Only the first few of its entries made it, because of a crash; `None` if all is there.
+        /// How many of its entries are durable after a crash; `None` if the write is complete.
         torn: Option<usize>,
     },
     /// A state machine applied a batch.
     Applied {
-        /// Whose.
+        /// The server.
         idx: ServerIdx,
         /// The entries' indexes (and those of its entries that were in memory).
         batch: &'a Batch,
@@ -112,7 +111,7 @@ pub enum Seen<'a> {
     },
     /// A state machine was captured and the snapshot is durable.
     SnapshotTaken {
-        /// Whose.
+        /// The server.
         idx: ServerIdx,
         /// The snapshot.
         meta: &'a SnapshotMeta,
@@ -121,116 +120,116 @@ pub enum Seen<'a> {
     },
     /// A state machine was loaded from a snapshot: at start, or from the leader.
     Restored {
-        /// Whose.
+        /// The server.
         idx: ServerIdx,
         /// The snapshot's last entry.
         last: LogId,
         /// A digest of the state after it.
         digest: u64,
     },
-    /// A message was handed to the network.
+    /// A message was sent.
     Sent {
-        /// From whom.
+        /// The sender.
         from: ServerIdx,
-        /// To whom.
+        /// The receiver.
         to: ServerIdx,
-        /// Ties call and answer.
+        /// Identifies the request and its response.
         rpc: RpcId,
-        /// What.
-        carried: Carried<'a>,
-        /// What becomes of it.
+        /// The message.
+        carried: MessageRef<'a>,
+        /// Whether and when it arrives.
         fate: Fate,
     },
-    /// A client asks for something.
+    /// A client begins an operation.
     Invoked {
         /// The client.
         client: u16,
         /// The operation's number, unique in the run.
         operation: u64,
-        /// What it asks for, as the workload keeps it.
-        what: &'a dyn What,
+        /// The operation, as the workload keeps it.
+        what: &'a dyn OperationValue,
     },
-    /// A client has its answer.
+    /// A client's operation ended.
     Returned {
         /// The client.
         client: u16,
         /// The operation's number.
         operation: u64,
         /// How it ended.
-        ending: Ending,
-        /// What it asked for and what it was told, as the workload keeps it.
-        what: &'a dyn What,
+        ending: OperationEnd,
+        /// The operation with its result, as the workload keeps it.
+        what: &'a dyn OperationValue,
     },
-    /// The nemesis did something to the network.
+    /// The working links changed.
     Network(&'a NetworkChange),
-    /// From here on no more faults are begun; what is broken now is `broken`, and stays so.
+    /// From here on no more faults begin. Servers outside the core stay down.
     Healed {
-        /// The servers that are whole and connected, and from which progress is demanded.
+        /// The servers that are intact and connected, and must make progress.
         core: ServerSet,
     },
 }
 
-/// An operation as its workload keeps it. Whoever knows the workload gets it back by
-/// `(what as &dyn Any).downcast_ref()`; to everybody else it is something to print.
-pub trait What: Any + Debug {}
+/// An operation as its workload keeps it. Code that knows the workload gets it back by
+/// `(what as &dyn Any).downcast_ref()`; all other code can only print it.
+pub trait OperationValue: Any + Debug {}
 
-impl<T: Any + Debug> What for T {}
+impl<T: Any + Debug> OperationValue for T {}
 
-/// A message on the wire.
+/// A message between servers, borrowed.
 #[derive(Clone, Copy, Debug)]
-pub enum Carried<'a> {
-    /// A call.
+pub enum MessageRef<'a> {
+    /// A request.
     Request(&'a Request),
-    /// An answer.
+    /// A response.
     Response(&'a Response),
 }
 
-/// What becomes of a message.
+/// Whether and when a message arrives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fate {
-    /// It arrives then.
+    /// It arrives at this time.
     Arrives(Time),
-    /// It arrives then, and once more.
+    /// It arrives at both times.
     ArrivesTwice(Time, Time),
-    /// It is lost: by chance, because the link is cut, or because the receiver is down.
+    /// It is lost: by a random fault, because the link is cut, or because the receiver is down.
     Lost,
 }
 
 /// How an operation ended, for its client.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Ending {
-    /// It was done.
+pub enum OperationEnd {
+    /// It was executed.
     Ok,
-    /// It was not done, for certain.
+    /// It was certainly not executed.
     Failed,
-    /// It may have been done, and may yet be.
+    /// It may have been executed, or may still be executed.
     Unknown,
 }
 
-/// What the nemesis does to the network.
+/// A change of the network.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub enum NetworkChange {
-    /// Nothing passes between the two sets, either way.
+    /// All links between the two sets are cut, in both directions.
     Partition(ServerSet, ServerSet),
-    /// Nothing passes from the first to the second.
+    /// All links from the first set to the second are cut.
     CutOneWay(ServerSet, ServerSet),
-    /// This link fails in this direction.
+    /// This link is cut in this direction.
     Cut(ServerIdx, ServerIdx),
-    /// It works again.
+    /// This link is restored in this direction.
     Mend(ServerIdx, ServerIdx),
-    /// All links work.
+    /// All links are restored.
     HealAll,
 }
 
-/// Calls of clients count up from zero; those of operators are told apart by the top bit.
+/// Set in the request ids of operators' calls. Clients number their calls from zero.
 const OPERATOR: u64 = 1 << 63;
 
-/// The number of an operator's call: the so-many-th.
-pub(crate) const fn operators(number: u64) -> RequestId {
+/// The request id of an operator's `number`-th call.
+pub(crate) const fn operator_request(number: u64) -> RequestId {
     RequestId(OPERATOR | number)
 }
 
-/// Whether a call is an operator's, a story's or the nemesis's, and no client's.
-pub(crate) const fn is_operators(request: RequestId) -> bool {
+/// Whether a call comes from an operator, a story or the nemesis, and not from a client.
+pub(crate) const fn is_operator_request(request: RequestId) -> bool {
     request.0 & OPERATOR != 0
 }

@@ -1,8 +1,8 @@
-//! Everything of a run, in numbers: a plan can be printed, edited, sent, shrunk and run again.
+//! Everything that determines a run, in numbers: a plan can be printed, edited, sent, shrunk and run again.
 //!
-//! A plan decides nothing by itself. The rooms that do (network, disk, nemesis) take their part of
-//! it; [`storm`](crate::plan::storm) draws whole plans from a seed. A part that is `None`, or an act that
-//! is not in the list, is off.
+//! A plan decides nothing by itself. The modules that decide (network, disk, nemesis) take their part
+//! of it; [`storm`](crate::plan::storm) draws whole plans from a seed. A fault that is `None`, or is
+//! not in the list, is off.
 
 pub mod fault_id;
 pub mod fault_kind;
@@ -23,222 +23,222 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Config, ReadPath, Span};
 
-/// A run.
+/// Everything that determines one run.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// What every random decision is drawn from.
+    /// The seed of every random stream.
     pub seed: u64,
     /// How many servers found the cluster, all of them voters.
     pub servers: u8,
     /// How many blank servers stand by, to be added by an operator.
     pub spares: u8,
-    /// How the cluster comes to be.
-    pub birth: Birth,
-    /// How every server behaves; its name is filled in.
+    /// Whether the founders start bootstrapped or blank.
+    pub birth: InitialState,
+    /// The configuration of every server. `local_id` is filled in for each.
     pub config: Config,
-    /// The links among servers.
-    pub links: Links,
-    /// The disks.
-    pub disks: Disks,
-    /// The state machines.
-    pub machines: Machines,
-    /// A server that has stopped by its own decision is started again that much later.
+    /// Delays and faults of the links among servers.
+    pub links: LinkPlan,
+    /// Durations and faults of the disks.
+    pub disks: DiskPlan,
+    /// Durations and faults of the state machines.
+    pub machines: MachinePlan,
+    /// The delay after which a supervisor restarts a server that stopped itself; `None` for never.
     pub supervised: Option<Span>,
-    /// The clocks.
-    pub clocks: Clocks,
-    /// The clients.
-    pub clients: Clients,
-    /// What goes wrong, and when.
-    pub nemesis: Nemesis,
-    /// Of all that would go wrong among servers and their links, only this; `None` for all of it.
+    /// Start and drift of the clocks.
+    pub clocks: ClockPlan,
+    /// Number and pace of the clients.
+    pub clients: ClientPlan,
+    /// Faults of servers and of the network as a whole.
+    pub nemesis: NemesisPlan,
+    /// If set, only these faults of servers and links happen; `None` allows all that are drawn.
     #[serde(default)]
     pub fault_ids: Option<BTreeSet<FaultId>>,
-    /// How long it goes wrong.
+    /// For how long faults are injected.
     pub chaos: Span,
-    /// What comes after.
-    pub heal: Heal,
-    /// How much is judged. The run is the same, up to the first verdict.
+    /// What happens after the faults have ended.
+    pub heal: HealPlan,
+    /// Which judges run. They change nothing of the run, up to the first verdict.
     #[serde(default)]
     pub judges: JudgeLevel,
 }
 
-/// How a cluster comes to be.
+/// What the servers have on their disks at the start.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-pub enum Birth {
+pub enum InitialState {
     /// Every founder starts with the same first configuration on its disk.
     Bootstrapped,
     /// Every server starts blank, and an operator bootstraps the first one.
     Blank,
 }
 
-/// An event that happens with a chance, and by how much.
+/// A delay that is added with a chance.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Late {
-    /// How often.
+pub struct RandomDelay {
+    /// The chance that the delay is added.
     pub chance: Ratio,
-    /// By how much.
+    /// The range that the delay is drawn from.
     pub by: Spans,
 }
 
-/// The links among servers, each direction on its own.
+/// Delays and faults of the links among servers. Each direction of a link has its own streams.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Links {
-    /// How long a message is under way.
+pub struct LinkPlan {
+    /// How long a message takes.
     pub delay: Spans,
-    /// Some links are longer than others, always by the same.
-    pub far: Option<Late>,
+    /// Some links are slower than others, by the same delay for every message.
+    pub far: Option<RandomDelay>,
     /// A message is overtaken by those behind it.
-    pub reorder: Option<Late>,
+    pub reorder: Option<RandomDelay>,
     /// A message is very late: up to several election timeouts.
-    pub late: Option<Late>,
+    pub late: Option<RandomDelay>,
     /// A message is lost.
     pub loss: Option<Ratio>,
-    /// A message comes again, that much later.
-    pub duplicate: Option<Late>,
-    /// A message is kept and comes out that much later, or earlier if the nemesis finds that it
-    /// hurts more. One half of them also comes at once.
-    pub hold: Option<Late>,
-    /// When a server crashes or a link is cut, what is under way there is lost too, but for what
-    /// is held.
+    /// A message is delivered a second time, that much later.
+    pub duplicate: Option<RandomDelay>,
+    /// The network holds a message back and delivers it that much later, or earlier if the nemesis
+    /// releases it. For one half of these messages a copy also arrives at once.
+    pub hold: Option<RandomDelay>,
+    /// When a server crashes or a link is cut, the messages in flight there are lost too. Held
+    /// messages are not.
     pub on_way: Option<Ratio>,
-    /// Bits of a message flip under way. Whoever receives it notices by its checksum, and drops it.
+    /// Bits of a message flip in flight. The receiver notices it by the checksum and drops the message.
     #[serde(default)]
     pub corrupt: Option<Ratio>,
 }
 
-/// The disks.
+/// Durations and faults of the disks.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Disks {
+pub struct DiskPlan {
     /// How long a sync takes.
     pub sync: Spans,
     /// How long a read, or the write of a piece of a snapshot, takes.
     pub read: Spans,
-    /// A sync takes that much longer: up to several election timeouts.
-    pub stall: Option<Late>,
-    /// A write fails; what is on the disk then is not known.
+    /// A sync takes that much longer, up to several election timeouts.
+    pub stall: Option<RandomDelay>,
+    /// A write fails; an unknown part of it is on the disk.
     pub fail: Option<Ratio>,
-    /// What was read is handed over that much later, and other work goes on meanwhile.
+    /// The result of a read is delivered that much later; the disk does other work meanwhile.
     #[serde(default)]
-    pub late_read: Option<Late>,
+    pub late_read: Option<RandomDelay>,
 }
 
-/// The state machines.
+/// Durations and faults of the state machines.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Machines {
-    /// How long a batch takes.
+pub struct MachinePlan {
+    /// How long applying a batch takes.
     pub apply: Spans,
-    /// How long a snapshot takes, either way.
+    /// How long taking or restoring a snapshot takes.
     pub snapshot: Spans,
-    /// Either takes that much longer.
+    /// Either of these takes that much longer.
     #[serde(default)]
-    pub stall: Option<Late>,
+    pub stall: Option<RandomDelay>,
 }
 
-/// The clocks.
+/// Start and drift of the clocks.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Clocks {
-    /// What a clock shows at the start.
+pub struct ClockPlan {
+    /// The range of a clock's first reading.
     pub start: Spans,
-    /// How much faster or slower than the world a clock may run, in parts per million.
+    /// How much faster or slower than virtual time a clock may run, in parts per million.
     pub drift_ppm: u32,
 }
 
-/// The clients. What they say is the workload's; how many they are, how often they speak and how
-/// their words travel is said here.
+/// Number, pace and links of the clients. The workload decides which operations they send.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Clients {
-    /// How many.
+pub struct ClientPlan {
+    /// How many clients there are.
     pub count: u16,
-    /// How long a client rests between operations.
+    /// How long a client pauses between operations.
     pub think: Spans,
     /// How long it waits for an answer.
     pub patience: Span,
-    /// How many things they contend for.
+    /// How many keys they contend for.
     pub keys: u16,
-    /// How many of their operations are writes.
+    /// Which share of their operations are writes.
     pub writes: Ratio,
-    /// How the others read.
+    /// The read paths, of which each read draws one.
     pub reads: Vec<ReadPath>,
-    /// How long a message between a client and a server is under way.
+    /// How long a message between a client and a server takes.
     pub delay: Spans,
-    /// It is lost.
+    /// A message between a client and a server is lost.
     pub loss: Option<Ratio>,
-    /// How long a server gathers commands before it takes them in, all at once; `None` if it
-    /// takes each as it comes.
+    /// For how long a server collects commands into one batch; `None` if it takes each command as
+    /// it arrives.
     pub gather: Option<Span>,
 }
 
-/// What goes wrong.
+/// Faults of servers, clocks, disks and the network as a whole.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Nemesis {
-    /// At most this many servers are down or standing still at once.
+pub struct NemesisPlan {
+    /// At most this many servers are down or paused at once.
     pub most_down: u8,
-    /// A crash falls between any two actions of a step.
+    /// A server crashes between two actions of a step.
     pub crash_between: Option<Ratio>,
-    /// What happens by the clock.
-    pub scheduled: BTreeMap<Scheduled, Rhythm>,
-    /// What happens because of what has just happened, and how often it does.
+    /// Faults that recur at drawn times.
+    pub scheduled: BTreeMap<Scheduled, Recurrence>,
+    /// Faults that answer a step of a server, and the chance of each when its trigger is met.
     pub reactive: BTreeMap<Reactive, Ratio>,
-    /// How many servers may be harmed for good.
+    /// How many servers may be lost or damaged permanently.
     #[serde(default)]
     pub budget: Budget,
 }
 
-/// How many servers may be lost, or have something on their disks that is not what was written.
+/// How many servers may be lost, or have disks whose content differs from what was written.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub enum Budget {
-    /// So few that the others are a quorum of every membership that may be in force: the cluster must
-    /// survive, with all that it has acknowledged.
+    /// So few that the others are a quorum of every configuration that may be in force: the cluster
+    /// must survive, with everything that it has acknowledged.
     #[default]
     Within,
-    /// Any: then nothing is demanded but that whoever still answers does not lie.
+    /// Any number. The remaining servers may stop answering; they must never answer wrongly.
     Beyond,
 }
 
-/// How often something happens, and how long it lasts.
+/// How often a fault recurs, and how long it lasts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rhythm {
-    /// The time from one to the next.
+pub struct Recurrence {
+    /// The time from one fault to the next.
     pub every: Spans,
-    /// How long each lasts.
+    /// How long each fault lasts.
     pub lasts: Spans,
 }
 
-/// What comes after the chaos.
+/// What happens after the faults have ended.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a part of the ending, on or off")]
+#[expect(clippy::struct_excessive_bools, reason = "each switches one phase of the end on or off")]
 #[serde(deny_unknown_fields)]
-pub struct Heal {
-    /// How long the clients go on.
+pub struct HealPlan {
+    /// How long the clients continue.
     pub settle: Span,
-    /// As many servers as a quorum can spare stay broken for ever.
+    /// As many servers as a quorum can spare stay down for ever.
     pub leave_broken: bool,
-    /// Once all agree, one server is cut off, all compact their logs as far as they can, and it
-    /// comes back.
+    /// Once all agree, one server is isolated, the others compact their logs as far as they can, and
+    /// the server is reconnected.
     pub compact: bool,
-    /// Once all agree, they reach each other over a single server for a while, and must go on.
+    /// Once all agree, they reach each other only through a single server for a while, and must make
+    /// progress.
     #[serde(default)]
     pub hub: bool,
-    /// Once all agree, one of them is cut off until it has campaigned alone, and comes back.
+    /// Once all agree, one of them is isolated until it has campaigned alone, and is then reconnected.
     #[serde(default)]
     pub lone: bool,
 }
 
 impl Plan {
     /// How many times the longest election timeout a healed cluster has to agree: elections may
-    /// fail a few times, and the one that leads may have much to send.
+    /// fail a few times, and the leader may have much to send.
     pub const LIVENESS_TIMEOUTS: u64 = 40;
 
-    /// A run in which nothing goes wrong: links of 1 to 5 ms, disks that sync in 0.1 to 1 ms,
+    /// A run without faults: links of 1 to 5 ms, disks that sync in 0.1 to 1 ms,
     /// true clocks, and three clients.
     #[must_use]
     pub fn calm(seed: u64, servers: u8) -> Self {
@@ -246,7 +246,7 @@ impl Plan {
             seed,
             servers,
             spares: 0,
-            birth: Birth::Bootstrapped,
+            birth: InitialState::Bootstrapped,
             config: Config {
                 heartbeat_timeout: Span::ms(150),
                 election_timeout: Span::ms(150),
@@ -258,22 +258,28 @@ impl Plan {
                 trailing_logs: 100,
                 ..Config::default()
             },
-            links: Links::calm(),
-            disks: Disks {
+            links: LinkPlan::calm(),
+            disks: DiskPlan {
                 sync: Spans::us(100, 1_000),
                 read: Spans::us(50, 200),
                 stall: None,
                 fail: None,
                 late_read: None,
             },
-            machines: Machines { apply: Spans::ZERO, snapshot: Spans::ms(1, 5), stall: None },
+            machines: MachinePlan { apply: Spans::ZERO, snapshot: Spans::ms(1, 5), stall: None },
             supervised: None,
-            clocks: Clocks { start: Spans::ZERO, drift_ppm: 0 },
-            clients: Clients::calm(),
-            nemesis: Nemesis::none(),
+            clocks: ClockPlan { start: Spans::ZERO, drift_ppm: 0 },
+            clients: ClientPlan::calm(),
+            nemesis: NemesisPlan::none(),
             fault_ids: None,
             chaos: Span::s(10),
-            heal: Heal { settle: Span::s(1), leave_broken: false, compact: false, hub: false, lone: false },
+            heal: HealPlan {
+                settle: Span::s(1),
+                leave_broken: false,
+                compact: false,
+                hub: false,
+                lone: false,
+            },
             judges: JudgeLevel::default(),
         }
     }
@@ -290,15 +296,15 @@ impl Plan {
         self.config.heartbeat_timeout.max(self.config.election_timeout).times(2)
     }
 
-    /// How long a healed cluster has to agree, clients at rest.
+    /// How long a healed cluster has to agree once the clients have stopped.
     #[must_use]
     pub fn liveness_limit(&self) -> Span {
         self.election_timeout().times(Self::LIVENESS_TIMEOUTS)
     }
 }
 
-impl Links {
-    /// 1 to 5 ms, and nothing goes wrong.
+impl LinkPlan {
+    /// Delays of 1 to 5 ms, and no faults.
     #[must_use]
     pub const fn calm() -> Self {
         Self {
@@ -315,8 +321,8 @@ impl Links {
     }
 }
 
-impl Clients {
-    /// Three, each with an operation every 10 to 50 ms.
+impl ClientPlan {
+    /// Three clients, each with an operation every 10 to 50 ms.
     #[must_use]
     pub fn calm() -> Self {
         Self {
@@ -333,16 +339,16 @@ impl Clients {
     }
 }
 
-impl Clients {
-    /// Whether they count on leases, and on nothing else.
+impl ClientPlan {
+    /// Whether all reads use the lease path.
     #[must_use]
     pub fn read_under_leases_alone(&self) -> bool {
         self.reads == [ReadPath::Lease]
     }
 }
 
-impl Nemesis {
-    /// Nothing goes wrong.
+impl NemesisPlan {
+    /// No faults.
     #[must_use]
     pub const fn none() -> Self {
         Self {
@@ -360,11 +366,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plan_survives_being_written_down() {
+    fn a_plan_is_read_as_it_was_written() {
         let plan = Plan::storm(11);
         let text = serde_json::to_string_pretty(&plan).unwrap();
         assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
-        let foreign = text.replacen("\"seed\"", "\"sead\"", 1);
-        assert!(serde_json::from_str::<Plan>(&foreign).is_err());
+        let unknown_field = text.replacen("\"seed\"", "\"sead\"", 1);
+        assert!(serde_json::from_str::<Plan>(&unknown_field).is_err());
     }
 }

@@ -208,7 +208,7 @@ impl Shrinker<'_, '_> {
     }
 
     fn attempt_if(&mut self, plan: Plan, wants: impl FnOnce(Size, Size) -> bool) -> bool {
-        if self.is_over || plan.sound().is_err() {
+        if self.is_over || plan.validate().is_err() {
             return false;
         }
         let tried = (self.run)(plan.clone());
@@ -286,10 +286,10 @@ fn shortened(mut plan: Plan, report: &Report) -> Plan {
 mod tests {
     use super::*;
     use crate::clients::kv::Kv;
-    use crate::clients::kv::clients::{ClientPlan, Clients};
+    use crate::clients::kv::clients::{Clients, KvPlan};
     use crate::observe::observer::Observer;
     use crate::observe::report::Violation;
-    use crate::observe::{Observation, Seen};
+    use crate::observe::{Observation, ObservationKind};
     use crate::plan::server_set::ServerSet;
     use crate::runner::Runner;
     use crate::runner::observers::CustomChecks;
@@ -324,7 +324,7 @@ mod tests {
 
     fn run(plan: Plan) -> Run<()> {
         let servers = ServerSet::first(usize::from(plan.servers));
-        let clients = Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed);
+        let clients = Clients::new(KvPlan::from(&plan.clients), servers, plan.seed);
         Runner {
             name: "terms".to_owned(),
             plan,
@@ -339,8 +339,8 @@ mod tests {
     struct LowTerms(Option<Violation>);
 
     impl Observer for LowTerms {
-        fn on_observation(&mut self, seen: &Observation<'_>) {
-            if let Seen::Stepped { idx, server, .. } = seen.seen
+        fn on_observation(&mut self, observation: &Observation<'_>) {
+            if let ObservationKind::Stepped { idx, server, .. } = observation.kind
                 && Term(5) < server.node().term()
                 && self.0.is_none()
             {
@@ -349,8 +349,8 @@ mod tests {
                     class: Class::Safety,
                     section: "-".to_owned(),
                     what: format!("{idx} is in {}", server.node().term()),
-                    at: seen.at,
-                    step: seen.step,
+                    at: observation.at,
+                    step: observation.step,
                 });
             }
         }

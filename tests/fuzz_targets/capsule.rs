@@ -54,7 +54,7 @@ fn read(text: &str) {
             assert_eq!(Capsule::parse(&capsule.text()).as_ref(), Ok(&capsule));
             match capsule.content {
                 Content::Plan { plan, .. } => {
-                    assert_eq!(plan.sound(), Ok(()));
+                    assert_eq!(plan.validate(), Ok(()));
                     set_out(plan);
                 }
                 Content::Schedule(schedule) => assert_eq!(schedule.bounds.sound(), Ok(())),

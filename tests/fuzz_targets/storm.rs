@@ -9,7 +9,10 @@ use wavetank_scenarios::stories::storms;
 use wavetank_sim::plan::fault_id::{FaultId, MessageFault};
 use wavetank_sim::plan::fault_kind::{Reactive, Scheduled};
 use wavetank_sim::plan::rng::{Ratio, Spans};
-use wavetank_sim::plan::{Birth, Clients, Clocks, Disks, Heal, Late, Links, Machines, Nemesis, Rhythm};
+use wavetank_sim::plan::{
+    ClientPlan, ClockPlan, DiskPlan, HealPlan, InitialState, LinkPlan, MachinePlan, NemesisPlan, RandomDelay,
+    Recurrence,
+};
 use wavetank_sim::{JudgeLevel, Plan, ServerIdx, Verdict, shrink};
 
 /// Runs the storm of these bytes under every judge.
@@ -18,7 +21,7 @@ use wavetank_sim::{JudgeLevel, Plan, ServerIdx, Verdict, shrink};
 /// When a judge finds a violation; the message has the plan as source.
 pub fn run(bytes: &[u8]) {
     let plan = plan(bytes);
-    assert_eq!(plan.sound(), Ok(()));
+    assert_eq!(plan.validate(), Ok(()));
     let run = storms::storm(plan.clone(), Trace::default());
     match &run.report.verdict {
         Verdict::Held | Verdict::Vacuous(_) => {}
@@ -55,22 +58,22 @@ fn calm_plan(d: &mut Decisions<'_>) -> Plan {
         seed: d.pick(256),
         servers,
         spares: u8::try_from(d.pick(3)).expect("a few"),
-        birth: d.one_of(&[Birth::Bootstrapped, Birth::Blank]),
-        links: Links { delay: Spans::new(Span::ms(1), Span::ms(1 + d.pick(12))), ..Links::calm() },
+        birth: d.one_of(&[InitialState::Bootstrapped, InitialState::Blank]),
+        links: LinkPlan { delay: Spans::new(Span::ms(1), Span::ms(1 + d.pick(12))), ..LinkPlan::calm() },
         disks: disks(d),
-        machines: Machines {
+        machines: MachinePlan {
             apply: d.one_of(&[Spans::ZERO, Spans::us(10, 500), Spans::ms(1, 40)]),
             snapshot: Spans::ms(1, 5),
             stall: None,
         },
         supervised: Some(timeout.times(2)),
-        clocks: Clocks { start: Spans::ms(0, 1_000), drift_ppm: d.one_of(&[0, 250]) },
+        clocks: ClockPlan { start: Spans::ms(0, 1_000), drift_ppm: d.one_of(&[0, 250]) },
         clients: clients(d),
-        nemesis: Nemesis { most_down: d.one_of(&[servers / 2, servers]), ..Nemesis::none() },
+        nemesis: NemesisPlan { most_down: d.one_of(&[servers / 2, servers]), ..NemesisPlan::none() },
         fault_ids: None,
         judges: JudgeLevel::default(),
         chaos: Span::ms(200 + 8 * d.pick(256)),
-        heal: Heal {
+        heal: HealPlan {
             settle: timeout.times(3),
             leave_broken: d.coin(),
             compact: d.coin(),
@@ -103,22 +106,22 @@ fn config(d: &mut Decisions<'_>) -> Config {
     }
 }
 
-fn disks(d: &mut Decisions<'_>) -> Disks {
+fn disks(d: &mut Decisions<'_>) -> DiskPlan {
     let mut one_in = || d.one_of(&[0, 300, 100, 20]);
     let (stalls, fails) = (one_in(), one_in());
-    Disks {
+    DiskPlan {
         sync: Spans::new(Span::us(100), Span::ms(1 + d.pick(15))),
         read: Spans::us(50, 500),
-        stall: (stalls != 0).then(|| Late { chance: Ratio::new(1, stalls), by: Spans::ms(5, 300) }),
+        stall: (stalls != 0).then(|| RandomDelay { chance: Ratio::new(1, stalls), by: Spans::ms(5, 300) }),
         fail: (fails != 0).then(|| Ratio::new(1, 4 * fails)),
         late_read: None,
     }
 }
 
-fn clients(d: &mut Decisions<'_>) -> Clients {
+fn clients(d: &mut Decisions<'_>) -> ClientPlan {
     const LEASE: [ReadPath; 1] = [ReadPath::Lease];
     const OTHERS: [ReadPath; 2] = [ReadPath::Index, ReadPath::Verify];
-    Clients {
+    ClientPlan {
         count: u16::try_from(1 + d.pick(4)).expect("a few"),
         think: Spans::new(Span::ms(1), Span::ms(10 + d.pick(100))),
         patience: Span::ms(100 + 4 * d.pick(256)),
@@ -169,12 +172,12 @@ fn fault_id(d: &mut Decisions<'_>, servers: usize) -> FaultId {
 fn allow(plan: &mut Plan, fault_id: FaultId) {
     const ALWAYS: Ratio = Ratio::new(1, 1);
     let timeout = plan.config.heartbeat_timeout;
-    let late = |from: Span, upto: Span| Some(Late { chance: ALWAYS, by: Spans::new(from, upto) });
+    let late = |from: Span, upto: Span| Some(RandomDelay { chance: ALWAYS, by: Spans::new(from, upto) });
     match fault_id {
         FaultId::Scheduled(kind, _) => {
             let every = Spans::new(timeout, timeout.times(5));
             let lasts = Spans::new(Span::ms(5), timeout.times(4));
-            plan.nemesis.scheduled.insert(kind, Rhythm { every, lasts });
+            plan.nemesis.scheduled.insert(kind, Recurrence { every, lasts });
         }
         FaultId::Reactive(reactive, _) => {
             plan.nemesis.reactive.insert(reactive, ALWAYS);

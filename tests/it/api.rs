@@ -5,7 +5,7 @@ use wavetank_raft::{
     ReadPath, Refusal, Reloadable, RequestId, Span,
 };
 use wavetank_sim::clients::kv::Kv;
-use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
+use wavetank_sim::clients::kv::clients::{Clients, KvPlan};
 use wavetank_sim::{Plan, ServerIdx, ServerSet, World};
 
 /// A calm cluster with a leader and without clients: only the test calls it.
@@ -22,7 +22,7 @@ impl Cluster {
 
     pub(super) fn by(mut plan: Plan) -> Self {
         plan.clients.count = 0;
-        let nobody = Clients::new(ClientPlan::from(&plan.clients), ServerSet::first(1), plan.seed);
+        let nobody = Clients::new(KvPlan::from(&plan.clients), ServerSet::first(1), plan.seed);
         let mut world = World::new(plan, |_| Kv::default(), Box::new(nobody), ());
         world.run_for(Span::s(2));
         let leader = world.leader().expect("nothing fails in a calm plan");

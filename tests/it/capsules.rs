@@ -41,7 +41,7 @@ fn a_replay_reports_its_first_difference_to_the_capsule() {
     let file = kept("parts.json", "storm --seed 4");
     let text = fs::read_to_string(&file).expect("it was just written");
     let capsule = Capsule::parse(&text).expect("it is a capsule");
-    let record = capsule.step_log.records().iter().find(|record| record.standing.term.0 == 3);
+    let record = capsule.step_log.records().iter().find(|record| record.state.term.0 == 3);
     let record = record.expect("a storm has a third term");
     // As an older build would have it in which that server came to another term.
     let step_log = text.lines().skip_while(|line| !line.trim().starts_with("\"a1+"));
@@ -60,7 +60,7 @@ fn a_replay_reports_its_first_difference_to_the_capsule() {
     assert!(diff.out.contains("part ") && diff.out.contains("term is t9"), "{}", diff.out);
     let step = record.step.to_string();
     let until = wavetank(&["replay", "storm:4", "--until", &step, "--trace", "full"]);
-    assert!(until.out.contains(&format!(", {}, commit", record.standing.term)) || until.out.contains("t3"));
+    assert!(until.out.contains(&format!(", {}, commit", record.state.term)) || until.out.contains("t3"));
     assert!(until.out.contains(&format!("up to step {step}\n")), "{}", until.out);
 }
 

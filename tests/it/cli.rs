@@ -12,7 +12,7 @@ use wavetank_sim::observe::report::ChangeCounts;
 use wavetank_sim::runner::observers::Observers;
 use wavetank_sim::runner::{self, Run, Simulation};
 use wavetank_sim::{
-    Class, Observation, Observer, Options, Plan, Report, Seen, ServerIdx, Verdict, Violation,
+    Class, Observation, ObservationKind, Observer, Options, Plan, Report, ServerIdx, Verdict, Violation,
 };
 
 #[test]
@@ -474,7 +474,7 @@ impl Simulation for Fake {
 }
 
 fn write(trace: &mut Trace, at: Time) {
-    trace.on_observation(&Observation { at, step: 1, seen: Seen::Paused(ServerIdx(0)) });
+    trace.on_observation(&Observation { at, step: 1, kind: ObservationKind::Paused(ServerIdx(0)) });
 }
 
 fn violation(class: Class) -> Violation {

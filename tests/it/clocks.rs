@@ -4,10 +4,10 @@
 use wavetank_raft::{ReadPath, Span};
 use wavetank_sim::check::ClockBound;
 use wavetank_sim::clients::kv::Kv;
-use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
+use wavetank_sim::clients::kv::clients::{Clients, KvPlan};
 use wavetank_sim::plan::fault_kind::Scheduled;
 use wavetank_sim::plan::rng::Spans;
-use wavetank_sim::plan::{Plan, Rhythm};
+use wavetank_sim::plan::{Plan, Recurrence};
 use wavetank_sim::runner::storm_run;
 use wavetank_sim::{Judges, Options, ServerSet, Violation, World};
 
@@ -19,7 +19,7 @@ fn beyond(seed: u64) -> Plan {
     let every = Spans::new(timeout, timeout.times(4));
     let lasts = Spans::new(timeout.times(2), timeout.times(8));
     for kind in [Scheduled::Freeze, Scheduled::Jump, Scheduled::IsolateLeader] {
-        plan.nemesis.scheduled.insert(kind, Rhythm { every, lasts });
+        plan.nemesis.scheduled.insert(kind, Recurrence { every, lasts });
     }
     plan.chaos = Span::s(10);
     plan
@@ -28,7 +28,7 @@ fn beyond(seed: u64) -> Plan {
 /// The verdict of the judges on a run, if they assume clocks like these.
 fn judged(plan: &Plan, clocks: ClockBound) -> Option<Violation> {
     let servers = ServerSet::first(usize::from(plan.servers));
-    let clients = Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed);
+    let clients = Clients::new(KvPlan::from(&plan.clients), servers, plan.seed);
     let judges = Judges::new(Options { clocks, ..Options::of(plan) });
     let mut world = World::new(plan.clone(), |_| Kv::default(), Box::new(clients), judges);
     storm_run::run(&mut world, |judges| judges.verdict().is_none());

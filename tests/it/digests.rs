@@ -7,7 +7,7 @@ use wavetank_scenarios::{Chapter, Trace, TraceForm};
 use wavetank_sim::Plan;
 use wavetank_sim::plan::fault_kind::Scheduled;
 use wavetank_sim::plan::rng::{Ratio, Spans};
-use wavetank_sim::plan::{Late, Rhythm};
+use wavetank_sim::plan::{RandomDelay, Recurrence};
 
 #[test]
 fn old_seeds_keep_their_digests() {
@@ -31,8 +31,8 @@ fn old_seeds_keep_their_digests() {
 fn enabling_one_kind_of_fault_moves_no_other() {
     let storm = ALL.iter().find(|scenario| scenario.name == "storm").expect("there is a storm");
     let digest = |plan| registry::run_plan(storm, plan, Trace::default()).report.digest;
-    let never = Late { chance: Ratio::NEVER, by: Spans::ms(1, 2) };
-    let late = Rhythm { every: Spans::ms(3_000_000, 3_000_000), lasts: Spans::ms(1, 1) };
+    let never = RandomDelay { chance: Ratio::NEVER, by: Spans::ms(1, 2) };
+    let late = Recurrence { every: Spans::ms(3_000_000, 3_000_000), lasts: Spans::ms(1, 1) };
     for seed in 0..10 {
         let plan = Plan::storm(seed);
         let before = digest(plan.clone());

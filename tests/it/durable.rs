@@ -9,9 +9,9 @@ use seams::Syncs;
 use std::collections::BTreeMap;
 use stores::Durable;
 use wavetank_sim::clients::kv::Kv;
-use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
+use wavetank_sim::clients::kv::clients::{Clients, KvPlan};
 use wavetank_sim::clients::kv::judges::{ClientJudges, Promises};
-use wavetank_sim::plan::Rhythm;
+use wavetank_sim::plan::Recurrence;
 use wavetank_sim::plan::fault_kind::Scheduled;
 use wavetank_sim::plan::rng::{Ratio, Spans};
 use wavetank_sim::runner::Runner;
@@ -60,7 +60,7 @@ fn storm(seed: u64, syncs: Syncs) -> Report {
     let runner = Runner {
         name: "durable".to_owned(),
         make: Box::new(|_| Kv::default()),
-        workload: Box::new(Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed)),
+        workload: Box::new(Clients::new(KvPlan::from(&plan.clients), servers, plan.seed)),
         custom: ClientJudges::new(Promises::from(&plan)),
         trace: (),
         plan,
@@ -73,7 +73,7 @@ fn stormy(seed: u64) -> Plan {
     let mut plan = Plan::storm(seed);
     let timeout = plan.config.heartbeat_timeout;
     plan.disks.fail = Some(Ratio::new(1, 300));
-    let crashes = Rhythm {
+    let crashes = Recurrence {
         every: Spans::new(timeout.times(2), timeout.times(8)),
         lasts: Spans::new(timeout, timeout.times(4)),
     };

@@ -6,7 +6,7 @@ use wavetank_raft::{ReadPath, Span};
 use wavetank_sim::plan::fault_id::{FaultId, MessageFault};
 use wavetank_sim::plan::fault_kind::{Reactive, Scheduled};
 use wavetank_sim::plan::rng::{Ratio, Spans};
-use wavetank_sim::plan::{Birth, Budget, Late, Rhythm};
+use wavetank_sim::plan::{Budget, InitialState, RandomDelay, Recurrence};
 use wavetank_sim::shrink::strategies;
 use wavetank_sim::{JudgeLevel, Plan, ServerIdx, shrink};
 

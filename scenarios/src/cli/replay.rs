@@ -49,7 +49,7 @@ fn show_until(
     streams.out.write_all(text.as_bytes())?;
     if form != TraceForm::Json {
         writeln!(streams.out, "\nrun      {}, up to step {step}", subject.named)?;
-        for (idx, standing) in step_log.standings_at(step) {
+        for (idx, standing) in step_log.states_at(step) {
             writeln!(streams.out, "{:<8} {standing}", idx.to_string())?;
         }
         writeln!(streams.out, "verdict  {}", report.verdict)?;

@@ -2,9 +2,9 @@
 
 use super::{Cluster, ElectionTimeouts, PendingCall};
 use wavetank_raft::{Call, Change, Data, Index, Member, ReadPath, Span};
-use wavetank_sim::disk::fault::{DiskFault, Place};
+use wavetank_sim::disk::fault::{DiskFault, Location};
 use wavetank_sim::plan::rng::{Draw, Ratio, Spans};
-use wavetank_sim::plan::{Disks, Late, Plan};
+use wavetank_sim::plan::{DiskPlan, Plan, RandomDelay};
 use wavetank_sim::{ServerIdx, ServerSet};
 
 impl Cluster {
@@ -184,14 +184,14 @@ impl Cluster {
     }
 
     /// Flips bits in what a server has synced.
-    pub fn rot(&mut self, idx: ServerIdx, place: Place) {
-        self.tank.damage(idx, DiskFault::RotIn(place), Draw::ZERO);
+    pub fn rot(&mut self, idx: ServerIdx, location: Location) {
+        self.tank.damage(idx, DiskFault::RotIn(location), Draw::ZERO);
     }
 
     /// Flips bits in a server's newest snapshot.
     pub fn rot_snapshot(&mut self, idx: ServerIdx) {
         let last = self.tank.server(idx).expect("it runs").node().snapshot();
-        self.rot(idx, Place::Snapshot(last));
+        self.rot(idx, Location::Snapshot(last));
     }
 
     /// The next entries that a server writes are written in the wrong place.
@@ -216,7 +216,7 @@ impl Cluster {
 
     /// Frees space on a server's disk.
     pub fn free_disk_space(&mut self, idx: ServerIdx) {
-        self.tank.make_room(idx);
+        self.tank.free_space(idx);
     }
 
     /// Loses a server and its disk for good.
@@ -228,7 +228,7 @@ impl Cluster {
     /// From here on each read of a server's disk is answered that much later.
     pub fn delay_reads(&mut self, idx: ServerIdx, late: ElectionTimeouts) {
         let by = self.span(late);
-        let late = Late { chance: Ratio::new(1, 1), by: Spans::new(by, by) };
+        let late = RandomDelay { chance: Ratio::new(1, 1), by: Spans::new(by, by) };
         self.change_disk(idx, |disks| disks.late_read = Some(late));
     }
 
@@ -242,7 +242,7 @@ impl Cluster {
         self.tank.stall_machine(idx, self.span(lasts));
     }
 
-    fn change_disk(&mut self, idx: ServerIdx, change: impl FnOnce(&mut Disks)) {
+    fn change_disk(&mut self, idx: ServerIdx, change: impl FnOnce(&mut DiskPlan)) {
         let mut disks = self.tank.plan().disks.clone();
         change(&mut disks);
         self.tank.change_disk(idx, disks);

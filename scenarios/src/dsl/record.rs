@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use wavetank_raft::{Action, Entry, Index, LogId, LogOp, Payload, Request, RpcId, StoreJob, Term, Write};
-use wavetank_sim::observe::Carried;
-use wavetank_sim::{Observation, Observer, Seen, ServerIdx, ServerSet, Violation};
+use wavetank_sim::observe::MessageRef;
+use wavetank_sim::{Observation, ObservationKind, Observer, ServerIdx, ServerSet, Violation};
 
 /// The facts of a run, by server.
 #[derive(Debug, Default)]
 pub(super) struct Record {
-    servers: [ServerRecord; ServerIdx::MOST],
+    servers: [ServerRecord; ServerIdx::MAX_SERVERS],
     /// How often the story waited.
     pub(super) waited: u64,
     /// How often the story asserted something.
@@ -44,24 +44,24 @@ struct ServerRecord {
 
 impl Observer for Record {
     fn on_observation(&mut self, observation: &Observation<'_>) {
-        match observation.seen {
-            Seen::Stepped { idx, actions, .. } => self.server(idx).wants(actions),
-            Seen::Durable { idx, write, torn } => self.server(idx).keep(write, torn),
-            Seen::Booted { idx, log, .. } => self.server(idx).boot(log),
-            Seen::Crashed { idx, wiped } => {
+        match observation.kind {
+            ObservationKind::Stepped { idx, actions, .. } => self.server(idx).wants(actions),
+            ObservationKind::Durable { idx, write, torn } => self.server(idx).keep(write, torn),
+            ObservationKind::Booted { idx, log, .. } => self.server(idx).boot(log),
+            ObservationKind::Crashed { idx, wiped } => {
                 let server = self.server(idx);
                 server.writing.clear();
                 if wiped {
                     *server = ServerRecord::default();
                 }
             }
-            Seen::Halted(idx) => self.server(idx).has_halted = true,
-            Seen::Refused { idx, error } => self.server(idx).refusal = Some(error.to_string()),
-            Seen::Restored { idx, .. } => {
+            ObservationKind::Halted(idx) => self.server(idx).has_halted = true,
+            ObservationKind::Refused { idx, error } => self.server(idx).refusal = Some(error.to_string()),
+            ObservationKind::Restored { idx, .. } => {
                 let server = self.server(idx);
                 server.has_installed |= server.is_installing;
             }
-            Seen::Sent { from, to, rpc, carried: Carried::Request(request), .. } => {
+            ObservationKind::Sent { from, to, rpc, carried: MessageRef::Request(request), .. } => {
                 self.server(to).is_sent(from, rpc, request);
             }
             _ => {}
@@ -73,7 +73,7 @@ impl Record {
     /// The votes that are on disks: voter, candidate and term.
     pub(super) fn votes(&self) -> impl Iterator<Item = (ServerIdx, ServerIdx, Term)> + '_ {
         let vote = |(server, idx): (&ServerRecord, ServerIdx)| server.vote.map(|(to, term)| (idx, to, term));
-        self.servers.iter().zip(ServerSet::first(ServerIdx::MOST).iter()).filter_map(vote)
+        self.servers.iter().zip(ServerSet::first(ServerIdx::MAX_SERVERS).iter()).filter_map(vote)
     }
 
     /// The voters whose vote for this candidate is on disk, in its last term.

@@ -3,7 +3,7 @@
 use super::plan_tweaks::{corrupting, snapshots_soon};
 use crate::dsl::{Cluster, election_timeouts};
 use wavetank_raft::Index;
-use wavetank_sim::disk::fault::Place;
+use wavetank_sim::disk::fault::Location;
 
 stories![
     /// A server that finds a synced entry changed does not start, and another server takes its place.
@@ -14,7 +14,7 @@ stories![
         let [new_server] = cluster.spares();
         cluster.propose_many(leader, &["one", "two", "three"]).until_converged();
 
-        cluster.rot(damaged, Place::Entry(Index(3)));
+        cluster.rot(damaged, Location::Entry(Index(3)));
         cluster.crash(damaged);
         cluster.restart(damaged);
         cluster.until_refused_to_start(damaged, "entry i3: checksum mismatch: damaged");
@@ -34,7 +34,7 @@ stories![
         let [damaged, other] = cluster.followers_of(old);
         cluster.propose(old, "kept").until_converged();
 
-        cluster.rot(damaged, Place::Record);
+        cluster.rot(damaged, Location::Record);
         cluster.crash(damaged);
         cluster.crash(old);
         cluster.restart(damaged);

@@ -2,7 +2,7 @@
 
 use wavetank_raft::Span;
 use wavetank_sim::Plan;
-use wavetank_sim::plan::Late;
+use wavetank_sim::plan::RandomDelay;
 use wavetank_sim::plan::rng::{Ratio, Spans};
 
 pub(super) fn without_pre_vote(plan: &mut Plan) {
@@ -61,7 +61,7 @@ pub(super) fn slow_state_machines(plan: &mut Plan) {
 }
 
 pub(super) fn reordering(plan: &mut Plan) {
-    plan.links.reorder = Some(Late { chance: Ratio::new(1, 3), by: Spans::ms(1, 20) });
+    plan.links.reorder = Some(RandomDelay { chance: Ratio::new(1, 3), by: Spans::ms(1, 20) });
 }
 
 pub(super) fn corrupting(plan: &mut Plan) {
@@ -69,5 +69,5 @@ pub(super) fn corrupting(plan: &mut Plan) {
 }
 
 pub(super) fn duplicating(plan: &mut Plan) {
-    plan.links.duplicate = Some(Late { chance: Ratio::new(1, 1), by: Spans::ms(0, 50) });
+    plan.links.duplicate = Some(RandomDelay { chance: Ratio::new(1, 1), by: Spans::ms(0, 50) });
 }

@@ -3,7 +3,7 @@
 
 use crate::watchers::Trace;
 use wavetank_sim::clients::kv::Kv;
-use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
+use wavetank_sim::clients::kv::clients::{Clients, KvPlan};
 use wavetank_sim::clients::kv::judges::{ClientJudges, Promises};
 use wavetank_sim::runner::{Run, Runner};
 use wavetank_sim::{Plan, ServerSet};
@@ -24,7 +24,7 @@ fn run(name: &str, plan: Plan, trace: Trace) -> Run<Trace> {
     let runner = Runner {
         name: name.to_owned(),
         make: Box::new(|_| Kv::default()),
-        workload: Box::new(Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed)),
+        workload: Box::new(Clients::new(KvPlan::from(&plan.clients), servers, plan.seed)),
         custom: ClientJudges::new(Promises::from(&plan)),
         trace,
         plan,

@@ -220,7 +220,7 @@ impl Sometimes {
 /// servers do not matter.
 fn situation(ghost: &Ghost) -> u64 {
     let up = ghost.up();
-    let mut profiles = [0_u64; ServerIdx::MOST];
+    let mut profiles = [0_u64; ServerIdx::MAX_SERVERS];
     let mut count = 0;
     for idx in up.iter() {
         let (ghost_server, mut ahead) = (ghost.ghost_server(idx), (0, 0));

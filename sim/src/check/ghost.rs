@@ -31,7 +31,7 @@ pub(crate) use step::{
 };
 pub(crate) use terms::Terms;
 
-use crate::observe::{Observation, Seen};
+use crate::observe::{Observation, ObservationKind};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::{Batch, Index, LogId, NodeId, SnapshotMeta, Time};
 
@@ -64,7 +64,7 @@ impl Default for Ghost {
             history: CommitHistory::default(),
             terms: Terms::default(),
             healed: None,
-            ghost_servers: vec![GhostServer::default(); ServerIdx::MOST],
+            ghost_servers: vec![GhostServer::default(); ServerIdx::MAX_SERVERS],
             prune_at: Self::SLACK,
         }
     }
@@ -111,26 +111,26 @@ impl Ghost {
     }
 
     fn take(&mut self, observation: &Observation<'_>) -> Facts {
-        match &observation.seen {
-            Seen::Stepping { idx, event, clock, .. } => {
+        match &observation.kind {
+            ObservationKind::Stepping { idx, event, clock, .. } => {
                 self.stepping(*idx, event, *clock);
                 Facts::NONE
             }
-            Seen::Stepped { idx, server, actions } => self.stepped(*idx, *server, actions),
-            Seen::Booted { idx, server, boot, log } => self.booted(*idx, *server, boot, log),
-            Seen::Durable { idx, write, torn } => self.durable(*idx, write, *torn),
-            Seen::Crashed { idx, wiped } => self.crashed(*idx, *wiped),
-            Seen::Halted(idx) => self.halted(*idx),
-            Seen::Damaged { idx, .. } => self.damaged(*idx),
-            Seen::Refused { idx, .. } => self.refused(*idx),
-            Seen::Applied { idx, batch, digest } => self.applied(*idx, batch, *digest),
-            Seen::SnapshotTaken { idx, meta, digest } => self.captured(*idx, meta, *digest),
-            Seen::Restored { idx, last, digest } => self.restored(*idx, *last, *digest),
-            Seen::Healed { core } => {
+            ObservationKind::Stepped { idx, server, actions } => self.stepped(*idx, *server, actions),
+            ObservationKind::Booted { idx, server, boot, log } => self.booted(*idx, *server, boot, log),
+            ObservationKind::Durable { idx, write, torn } => self.durable(*idx, write, *torn),
+            ObservationKind::Crashed { idx, wiped } => self.crashed(*idx, *wiped),
+            ObservationKind::Halted(idx) => self.halted(*idx),
+            ObservationKind::Damaged { idx, .. } => self.damaged(*idx),
+            ObservationKind::Refused { idx, .. } => self.refused(*idx),
+            ObservationKind::Applied { idx, batch, digest } => self.applied(*idx, batch, *digest),
+            ObservationKind::SnapshotTaken { idx, meta, digest } => self.captured(*idx, meta, *digest),
+            ObservationKind::Restored { idx, last, digest } => self.restored(*idx, *last, *digest),
+            ObservationKind::Healed { core } => {
                 self.healed = Some((observation.at, *core));
                 Facts::HEALED
             }
-            Seen::Network(_) => Facts::NETWORK,
+            ObservationKind::Network(_) => Facts::NETWORK,
             _ => Facts::NONE,
         }
     }

@@ -8,7 +8,7 @@ use crate::check::liveness::every_call_ends::EveryCallEnds;
 use crate::check::liveness::progress::Progress;
 use crate::observe::observer::Observer;
 use crate::observe::report::{Class, Violation};
-use crate::observe::{Observation, Seen};
+use crate::observe::{Observation, ObservationKind};
 use std::collections::BTreeMap;
 use wavetank_raft::Time;
 
@@ -73,11 +73,13 @@ impl Judges {
         if self.verdict.is_some() {
             return;
         }
-        match &observation.seen {
+        match &observation.kind {
             // The sender's actions and the receiver's event carry the same message. The effect of an
             // event is judged after the step.
-            Seen::Sent { .. } | Seen::Invoked { .. } | Seen::Returned { .. } => {}
-            Seen::Stepping { idx, event, clock, .. } => {
+            ObservationKind::Sent { .. }
+            | ObservationKind::Invoked { .. }
+            | ObservationKind::Returned { .. } => {}
+            ObservationKind::Stepping { idx, event, clock, .. } => {
                 self.ghost.stepping(*idx, event, *clock);
                 self.judge_calls(observation);
             }

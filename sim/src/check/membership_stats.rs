@@ -6,7 +6,7 @@
 
 use crate::check::ghost::{Ghost, IndexedConf};
 use crate::observe::report::ChangeCounts;
-use crate::observe::{Observation, Seen};
+use crate::observe::{Observation, ObservationKind};
 use crate::plan::named::{Counters, named};
 use crate::plan::server_set::ServerIdx;
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,9 +55,11 @@ struct OpenChange {
 impl MembershipStats {
     /// Looks at an observation that the ghost state has just recorded.
     pub(crate) fn on_observation(&mut self, observation: &Observation<'_>, ghost: &Ghost) {
-        match observation.seen {
-            Seen::Stepping { idx, event, .. } => self.requested = change_requested(idx, event, ghost),
-            Seen::Stepped { actions, .. } => {
+        match observation.kind {
+            ObservationKind::Stepping { idx, event, .. } => {
+                self.requested = change_requested(idx, event, ghost)
+            }
+            ObservationKind::Stepped { actions, .. } => {
                 self.begin(ghost);
                 self.on_answers(actions);
                 self.settle(ghost);
@@ -173,7 +175,7 @@ mod tests {
     use super::*;
     use crate::check::Options;
     use crate::clients::kv::Kv;
-    use crate::clients::kv::clients::{ClientPlan, Clients};
+    use crate::clients::kv::clients::{Clients, KvPlan};
     use crate::engine::world::World;
     use crate::plan::Plan;
     use crate::plan::server_set::ServerSet;
@@ -185,7 +187,7 @@ mod tests {
     fn tank() -> (Tank, ServerIdx) {
         let mut plan = Plan { spares: 2, ..Plan::calm(7, 3) };
         plan.clients.count = 0;
-        let no_clients = Clients::new(ClientPlan::from(&plan.clients), ServerSet::first(1), plan.seed);
+        let no_clients = Clients::new(KvPlan::from(&plan.clients), ServerSet::first(1), plan.seed);
         let observers = Observers::new(Options::of(&plan), (), ());
         let mut tank = World::new(plan, |_| Kv::default(), Box::new(no_clients), observers);
         tank.run_for(Span::s(2));

@@ -10,7 +10,7 @@ mod operation;
 pub use operation::{Completion, Operation, OperationAnswer, Wanted};
 
 use crate::engine::workload::{self, Ask, Reply, Want, Wants, Workload};
-use crate::observe::{Ending, What};
+use crate::observe::{OperationEnd, OperationValue};
 use crate::plan::Plan;
 use crate::plan::rng::{Domain, Ratio, Spans, Stream};
 use crate::plan::server_set::{ServerIdx, ServerSet};
@@ -33,7 +33,7 @@ pub trait Script: Debug {
 /// The clients of a run.
 ///
 /// 1. A client has at most one operation open.
-/// 2. A write that ends with [`Ending::Failed`] was refused by every server that it was sent to.
+/// 2. A write that ends with [`OperationEnd::Failed`] was refused by every server that it was sent to.
 /// 3. Requests have numbers from 2⁴⁰ on; smaller numbers are free for other callers.
 #[derive(Debug)]
 pub struct Callers<S: Script> {
@@ -249,7 +249,7 @@ impl<S: Script> Callers<S> {
         let caller = &mut self.callers[at];
         match meaning {
             ReplyMeaning::Answered(answer) => {
-                self.end(at, attempts.operation, Ending::Ok, Some(answer), now, wants);
+                self.end(at, attempts.operation, OperationEnd::Ok, Some(answer), now, wants);
             }
             ReplyMeaning::Refused(leader) => {
                 match leader {
@@ -287,7 +287,7 @@ impl<S: Script> Callers<S> {
     fn give_up(&mut self, at: usize, attempts: Attempts, now: Time, wants: &mut Wants) {
         let want = self.operations[index_of(attempts.operation)].wanted.want();
         let is_unknown = matches!(want, Want::Apply(_)) && attempts.may_have_taken_effect;
-        let ending = if is_unknown { Ending::Unknown } else { Ending::Failed };
+        let ending = if is_unknown { OperationEnd::Unknown } else { OperationEnd::Failed };
         self.end(at, attempts.operation, ending, None, now, wants);
     }
 
@@ -295,7 +295,7 @@ impl<S: Script> Callers<S> {
         &mut self,
         at: usize,
         number: u64,
-        ending: Ending,
+        ending: OperationEnd,
         answer: Option<OperationAnswer>,
         now: Time,
         wants: &mut Wants,
@@ -364,7 +364,7 @@ impl<S: Script> Workload for Callers<S> {
         self.callers.iter().all(ClientMachine::is_idle)
     }
 
-    fn operation(&self, number: u64) -> &dyn What {
+    fn operation(&self, number: u64) -> &dyn OperationValue {
         &self.operations[index_of(number)]
     }
 }

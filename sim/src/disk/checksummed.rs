@@ -1,80 +1,81 @@
-//! Bytes under a seal: what lies on a disk or travels on a link, with its checksum in front.
+//! Bytes with a checksum in front, as on a disk or in a message.
 //!
-//! Nothing in the tank is written as bytes as long as nothing befalls it. Where bits are to flip,
-//! the value is sealed, the bits flip in its bytes, and who reads it breaks the seal as a real store
-//! or transport does: whether the change is noticed is found out, not assumed.
+//! The tank keeps values in memory and does not encode them. Only where bits are to flip, the value
+//! is encoded with a checksum, the bits flip in its bytes, and the reader decodes it as a real store
+//! or transport does. So the simulation finds out whether the change is noticed; it does not assume
+//! it.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use wavetank_raft::checksum;
 
-/// A value as sealed bytes.
+/// A value, encoded with its checksum in front.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Checksummed(Vec<u8>);
 
-/// Why sealed bytes cannot be read.
+/// Why the bytes cannot be decoded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Broken {
-    /// There are not even enough for a checksum.
+pub enum DecodeError {
+    /// There are too few bytes for a checksum.
     Short,
-    /// They are not what was sealed.
+    /// The checksum does not match.
     Checksum,
-    /// They are what was sealed, and make no sense.
-    Nonsense,
+    /// The checksum matches, and the content cannot be decoded.
+    Malformed,
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Short => "cut short",
             Self::Checksum => "checksum mismatch",
-            Self::Nonsense => "not readable",
+            Self::Malformed => "not readable",
         })
     }
 }
 
-const SUM: usize = size_of::<u64>();
+const CHECKSUM_LEN: usize = size_of::<u64>();
 
 impl Checksummed {
-    /// Seals a value.
+    /// Encodes a value.
     ///
     /// # Panics
-    /// When the value cannot be written as JSON, which all that is stored or sent can.
+    /// When the value cannot be encoded as JSON. Everything that is stored or sent can be.
     #[must_use]
     pub fn of(value: &impl Serialize) -> Self {
-        let content = serde_json::to_vec(value).expect("whatever is stored or sent can be written");
+        let content = serde_json::to_vec(value).expect("every stored or sent value can be encoded");
         let mut bytes = checksum::of(&content).to_le_bytes().to_vec();
         bytes.extend(content);
         Self(bytes)
     }
 
-    /// Flips one to three bits, as the word says.
+    /// Flips one to three bits, chosen by `word`.
     #[must_use]
     pub fn flipped(mut self, word: u64) -> Self {
         flip(&mut self.0, word);
         self
     }
 
-    /// Breaks the seal.
+    /// Verifies the checksum and decodes the value.
     ///
     /// # Errors
-    /// When the bytes are not what was sealed.
-    pub fn open<T: DeserializeOwned>(&self) -> Result<T, Broken> {
-        let (sum, content) = self.0.split_first_chunk::<SUM>().ok_or(Broken::Short)?;
+    /// When the bytes were changed or cannot be decoded.
+    pub fn open<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        let (sum, content) = self.0.split_first_chunk::<CHECKSUM_LEN>().ok_or(DecodeError::Short)?;
         if checksum::of(content) != u64::from_le_bytes(*sum) {
-            return Err(Broken::Checksum);
+            return Err(DecodeError::Checksum);
         }
-        serde_json::from_slice(content).map_err(|_| Broken::Nonsense)
+        serde_json::from_slice(content).map_err(|_| DecodeError::Malformed)
     }
 }
 
-/// Flips one to three different bits of some bytes, as the word says. Nothing if there are none.
+/// Flips one to three different bits, chosen by `word`. Does nothing if there are no bytes.
 pub fn flip(bytes: &mut [u8], word: u64) {
     let bits = bytes.len() as u64 * 8;
     let many = (1 + word % 3).min(bits);
     for nth in 0..many {
-        // Three places that are never the same: each in a third of its own.
+        // Each bit in a part of its own, so that no two are the same.
         let (from, to) = (bits * nth / many, bits * (nth + 1) / many);
         let bit = from + (word >> 8) % (to - from);
         let at = usize::try_from(bit / 8).expect("a place in memory");
@@ -87,21 +88,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_sealed_is_read_and_what_was_changed_is_not() {
+    fn unchanged_bytes_decode_and_changed_bytes_do_not() {
         let value = vec!["some".to_owned(), "words".to_owned()];
         let checksummed = Checksummed::of(&value);
         assert_eq!(checksummed.open::<Vec<String>>(), Ok(value));
         for word in (0..10_000_u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15)) {
             let flipped = checksummed.clone().flipped(word);
             assert_ne!(flipped, checksummed);
-            assert_eq!(flipped.open::<Vec<String>>(), Err(Broken::Checksum), "{word}");
+            assert_eq!(flipped.open::<Vec<String>>(), Err(DecodeError::Checksum), "{word}");
         }
     }
 
     #[test]
-    fn what_makes_no_sense_is_no_value() {
-        assert_eq!(Checksummed::of(&7).open::<String>(), Err(Broken::Nonsense));
-        assert_eq!(Checksummed(vec![1, 2]).open::<u8>(), Err(Broken::Short));
+    fn malformed_bytes_are_an_error() {
+        assert_eq!(Checksummed::of(&7).open::<String>(), Err(DecodeError::Malformed));
+        assert_eq!(Checksummed(vec![1, 2]).open::<u8>(), Err(DecodeError::Short));
         flip(&mut [], 5);
     }
 }

@@ -1,14 +1,14 @@
-//! A device with a file system on it, as a real store sees it: what is written is in a cache until
-//! it is synced, and a power cut keeps some of what was not.
+//! A device with a file system on it, as a real store sees it: writes stay in a cache until they are
+//! synced, and a power cut keeps some of the unsynced data.
 //!
-//! A server's process reaches it through a [`Mount`]. When the process is killed or the power is
-//! cut, its mount is dead, whoever still holds it; the next process has a mount of its own. What is
-//! to go wrong is armed beforehand and strikes after so many operations, in the middle of whatever
-//! the store is doing then.
+//! A server's process uses it through a [`Mount`]. When the process is killed or the power is cut,
+//! its mount stops working, even if something still holds it; the next process has a mount of its
+//! own. A fault is armed beforehand and occurs after a number of operations, in the middle of
+//! whatever the store does then.
 
 #![expect(clippy::disallowed_types, reason = "stores are made for several threads, though none is here")]
 
-use super::names::{Names, Node};
+use super::names::{Inode, Names};
 use super::pages::{Loss, Pages};
 use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::ServerIdx;
@@ -17,49 +17,49 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A device.
+/// A simulated block device with a file system.
 #[derive(Debug)]
-pub struct Device(Arc<Mutex<State>>);
+pub struct Device(Arc<Mutex<DeviceState>>);
 
-/// A process's way to a device, as long as the process lives.
+/// The access of one process to a device, valid as long as the process runs.
 #[derive(Clone, Debug)]
 pub struct Mount {
-    device: Arc<Mutex<State>>,
-    life: u64,
+    device: Arc<Mutex<DeviceState>>,
+    generation: u64,
 }
 
 /// An open file.
 #[derive(Clone, Debug)]
 pub struct OpenFile {
     mount: Mount,
-    node: Node,
+    node: Inode,
 }
 
-/// What can go wrong.
+/// Faults of a device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Trouble {
+pub enum DeviceFault {
     /// The process is stopped.
     Stop,
-    /// There is no room, until [`Device::disarm`].
+    /// The device is full, until [`Device::disarm`].
     Full,
     /// A write fails.
     WriteFails,
-    /// A sync fails, and what it did not write is thrown away.
+    /// A sync fails, and the pages that it did not write are dropped.
     SyncFails,
 }
 
-/// What has happened to a device.
+/// Counts of the faults of a device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct DeviceCounts {
     /// Power cuts.
     pub cuts: u64,
-    /// Those that found something that was not synced.
+    /// Power cuts that found unsynced data.
     pub cuts_in_writing: u64,
-    /// Pages of which a cut kept some sectors.
+    /// Pages of which a power cut kept only some sectors.
     pub torn_pages: u64,
-    /// Processes that were killed in the middle of something.
+    /// Processes that were killed in the middle of an operation.
     pub killed_in_writing: u64,
-    /// Operations for which there was no room.
+    /// Operations that failed because the device was full.
     pub full: u64,
     /// Writes that failed.
     pub failed_writes: u64,
@@ -68,26 +68,26 @@ pub struct DeviceCounts {
 }
 
 #[derive(Debug)]
-struct State {
+struct DeviceState {
     names: Names,
-    files: BTreeMap<Node, Pages>,
-    life: u64,
+    files: BTreeMap<Inode, Pages>,
+    generation: u64,
     is_stopped: bool,
     armed: Option<Armed>,
     operations: u64,
-    chance: Stream,
+    rng: Stream,
     counts: DeviceCounts,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Armed {
-    trouble: Trouble,
+    fault: DeviceFault,
     after: u64,
 }
 
-/// What an operation does.
+/// The kinds of operations that faults apply to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
+enum OperationKind {
     Write,
     Sync,
 }
@@ -96,104 +96,104 @@ impl Device {
     /// A blank device for a server.
     #[must_use]
     pub fn new(seed: u64, idx: ServerIdx) -> Self {
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(DeviceState {
             names: Names::default(),
             files: BTreeMap::new(),
-            life: 0,
+            generation: 0,
             is_stopped: false,
             armed: None,
             operations: 0,
-            chance: Stream::new(seed, Domain::Device, u64::from(idx.0), 0),
+            rng: Stream::new(seed, Domain::Device, u64::from(idx.0), 0),
             counts: DeviceCounts::default(),
         })))
     }
 
-    /// For a new process.
+    /// Gives a new process access to the device.
     #[must_use]
     pub fn mount(&self) -> Mount {
-        Mount { device: Arc::clone(&self.0), life: self.lock().life }
+        Mount { device: Arc::clone(&self.0), generation: self.lock().generation }
     }
 
-    /// Something is to go wrong, after so many writes and syncs that go well.
-    pub fn arm(&self, trouble: Trouble, after: u64) {
-        self.lock().armed = Some(Armed { trouble, after });
+    /// Arms a fault: it occurs after `after` more writes and syncs.
+    pub fn arm(&self, fault: DeviceFault, after: u64) {
+        self.lock().armed = Some(Armed { fault, after });
     }
 
-    /// What has not gone wrong so far does not.
+    /// Removes an armed fault.
     pub fn disarm(&self) {
         self.lock().armed = None;
     }
 
-    /// The process is gone; what it wrote is in the cache.
+    /// Kills the process; its writes stay in the cache.
     pub fn kill(&self) {
         let mut state = self.lock();
         state.counts.killed_in_writing += u64::from(state.is_stopped);
-        state.end_life();
+        state.end_process();
     }
 
-    /// The process is gone, and so is some of what it did not sync.
+    /// Cuts the power: the process ends, and some of the unsynced data is lost.
     pub fn cut_power(&self) {
         self.lock().cut_power();
     }
 
-    /// Everything is gone.
+    /// Ends the process and erases everything.
     pub fn wipe(&self) {
         let mut state = self.lock();
-        state.end_life();
+        state.end_process();
         state.names = Names::default();
         state.files.clear();
     }
 
-    /// Whether [`Trouble::Stop`] has struck, and the process not been ended yet.
+    /// Whether [`DeviceFault::Stop`] has occurred, and the process has not been ended yet.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.lock().is_stopped
     }
 
-    /// How many writes and syncs there were.
+    /// The number of writes and syncs so far.
     #[must_use]
     pub fn operations(&self) -> u64 {
         self.lock().operations
     }
 
-    /// What has happened.
+    /// The counts of faults so far.
     #[must_use]
     pub fn counts(&self) -> DeviceCounts {
         self.lock().counts
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, DeviceState> {
         lock(&self.0)
     }
 }
 
-/// The code under test may have panicked in the middle: that has been told by then.
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+/// The code under test may have panicked while it held the lock: that has been reported by then.
+fn lock(state: &Mutex<DeviceState>) -> MutexGuard<'_, DeviceState> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Mount {
-    /// Makes a directory and those above it; none of it need be new.
+    /// Creates a directory and its parents, as far as they do not exist.
     ///
     /// # Errors
-    /// When something goes wrong, here and below, or the process is gone.
+    /// When a fault occurs, or the process has ended. The same holds for the methods below.
     pub fn make_dir(&self, path: &Path) -> io::Result<()> {
-        self.act(Kind::Write, |state| {
+        self.write_state(OperationKind::Write, |state| {
             state.names.make_directory(path);
             Ok(())
         })
     }
 
-    /// A file to read and write; an empty one, or a new one, if `empty`.
+    /// Opens a file to read and write. If `empty`, the file is created or truncated.
     ///
     /// # Errors
-    /// When it is not there, or has no directory to be in.
+    /// When the file or its directory does not exist.
     pub fn open(&self, path: &Path, empty: bool) -> io::Result<OpenFile> {
         let open = |node| OpenFile { mount: self.clone(), node };
         if !empty {
-            return self.look(|state| state.names.find(path).map(open));
+            return self.read_state(|state| state.names.find(path).map(open));
         }
-        self.act(Kind::Write, |state| {
+        self.write_state(OperationKind::Write, |state| {
             let node = state.names.make_file(path)?;
             state.files.insert(node, Pages::default());
             Ok(open(node))
@@ -203,69 +203,73 @@ impl Mount {
     /// The names of the directories in this one.
     ///
     /// # Errors
-    /// When it is not there.
+    /// When it does not exist.
     pub fn dirs(&self, path: &Path) -> io::Result<Vec<String>> {
-        self.look(|state| state.names.directories(path))
+        self.read_state(|state| state.names.directories(path))
     }
 
-    /// Makes durable which names a directory has.
+    /// Makes the entries of a directory durable.
     ///
     /// # Errors
-    /// When it is not there.
+    /// When it does not exist.
     pub fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.act(Kind::Sync, |state| state.names.sync(path))
+        self.write_state(OperationKind::Sync, |state| state.names.sync(path))
     }
 
-    /// Gives a directory another name.
+    /// Renames a directory.
     ///
     /// # Errors
-    /// When it is not there.
+    /// When it does not exist.
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.act(Kind::Write, |state| state.names.rename(from, to))
+        self.write_state(OperationKind::Write, |state| state.names.rename(from, to))
     }
 
-    /// Removes a directory with all that is in it.
+    /// Removes a directory and its content.
     ///
     /// # Errors
-    /// When it is not there.
+    /// When it does not exist.
     pub fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        self.act(Kind::Write, |state| {
+        self.write_state(OperationKind::Write, |state| {
             state.names.remove(path)?;
-            state.forget_nameless();
+            state.remove_unlinked();
             Ok(())
         })
     }
 
-    /// A number that grows with everything that is written, for a clock.
+    /// A number that grows with each write, for use as a clock.
     #[must_use]
     pub fn tick(&self) -> u64 {
         lock(&self.device).operations
     }
 
-    fn act<T>(&self, kind: Kind, deed: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
+    fn write_state<T>(
+        &self,
+        kind: OperationKind,
+        operation: impl FnOnce(&mut DeviceState) -> io::Result<T>,
+    ) -> io::Result<T> {
         let mut state = lock(&self.device);
-        state.expect_life(self.life)?;
+        state.expect_current(self.generation)?;
         state.operate(kind)?;
-        deed(&mut state)
+        operation(&mut state)
     }
 
-    fn look<T>(&self, deed: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
+    fn read_state<T>(&self, operation: impl FnOnce(&mut DeviceState) -> io::Result<T>) -> io::Result<T> {
         let mut state = lock(&self.device);
-        state.expect_life(self.life)?;
-        deed(&mut state)
+        state.expect_current(self.generation)?;
+        operation(&mut state)
     }
 }
 
 impl OpenFile {
-    /// How long it is.
+    /// The length of the file.
     ///
     /// # Errors
-    /// When something goes wrong, here and below, or the process is gone.
+    /// When a fault occurs, or the process has ended. The same holds for the methods below.
     pub fn len(&self) -> io::Result<u64> {
-        self.mount.look(|state| Ok(state.pages(self.node)?.len()))
+        self.mount.read_state(|state| Ok(state.pages(self.node)?.len()))
     }
 
-    /// Whether it is empty.
+    /// Whether the file is empty.
     ///
     /// # Errors
     /// As for [`OpenFile::len`].
@@ -273,41 +277,42 @@ impl OpenFile {
         Ok(self.len()? == 0)
     }
 
-    /// Makes it so long, with zeros at the end if need be.
+    /// Truncates the file, or extends it with zeros.
     ///
     /// # Errors
     /// As for [`OpenFile::len`].
     pub fn set_len(&self, length: u64) -> io::Result<()> {
-        self.mount
-            .act(Kind::Write, |state| state.written(self.node, |pages, chance| pages.set_len(length, chance)))
+        self.mount.write_state(OperationKind::Write, |state| {
+            state.written(self.node, |pages, rng| pages.set_len(length, rng))
+        })
     }
 
-    /// Reads until `into` is full or the file ends, and says how much.
+    /// Reads until `into` is full or the file ends. Returns how many bytes were read.
     ///
     /// # Errors
     /// As for [`OpenFile::len`].
     pub fn read(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-        self.mount.look(|state| Ok(state.pages(self.node)?.read(offset, into)))
+        self.mount.read_state(|state| Ok(state.pages(self.node)?.read(offset, into)))
     }
 
-    /// Writes, beyond the end if need be.
+    /// Writes at an offset, and extends the file if needed.
     ///
     /// # Errors
     /// As for [`OpenFile::len`].
     pub fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.mount.act(Kind::Write, |state| {
-            state.written(self.node, |pages, chance| pages.write(offset, bytes, chance))
+        self.mount.write_state(OperationKind::Write, |state| {
+            state.written(self.node, |pages, rng| pages.write(offset, bytes, rng))
         })
     }
 
-    /// Makes it durable.
+    /// Makes the content durable.
     ///
     /// # Errors
     /// As for [`OpenFile::len`].
     pub fn sync(&self) -> io::Result<()> {
         let mut state = lock(&self.mount.device);
-        state.expect_life(self.mount.life)?;
-        match state.operate(Kind::Sync) {
+        state.expect_current(self.mount.generation)?;
+        match state.operate(OperationKind::Sync) {
             Ok(()) => state.written(self.node, |pages, _| pages.sync()),
             Err(error) if state.is_stopped => Err(error),
             Err(error) => state.written(self.node, Pages::drop_unsynced).and(Err(error)),
@@ -315,36 +320,36 @@ impl OpenFile {
     }
 }
 
-impl State {
-    fn expect_life(&self, life: u64) -> io::Result<()> {
-        if life == self.life && !self.is_stopped {
+impl DeviceState {
+    fn expect_current(&self, generation: u64) -> io::Result<()> {
+        if generation == self.generation && !self.is_stopped {
             return Ok(());
         }
         Err(io::Error::new(io::ErrorKind::BrokenPipe, "the process is gone"))
     }
 
-    fn operate(&mut self, kind: Kind) -> io::Result<()> {
+    fn operate(&mut self, kind: OperationKind) -> io::Result<()> {
         self.operations += 1;
         let Some(armed) = &mut self.armed else { return Ok(()) };
         if 0 < armed.after {
             armed.after -= 1;
             return Ok(());
         }
-        match (armed.trouble, kind) {
-            (Trouble::Stop, Kind::Write | Kind::Sync) => {
+        match (armed.fault, kind) {
+            (DeviceFault::Stop, OperationKind::Write | OperationKind::Sync) => {
                 self.is_stopped = true;
-                self.expect_life(self.life)
+                self.expect_current(self.generation)
             }
-            (Trouble::Full, Kind::Write) => {
+            (DeviceFault::Full, OperationKind::Write) => {
                 self.counts.full += 1;
                 Err(io::ErrorKind::StorageFull.into())
             }
-            (Trouble::WriteFails, Kind::Write) => {
+            (DeviceFault::WriteFails, OperationKind::Write) => {
                 self.armed = None;
                 self.counts.failed_writes += 1;
                 Err(io::Error::other("input/output error"))
             }
-            (Trouble::SyncFails, Kind::Sync) => {
+            (DeviceFault::SyncFails, OperationKind::Sync) => {
                 self.armed = None;
                 self.counts.failed_syncs += 1;
                 Err(io::Error::other("input/output error"))
@@ -357,32 +362,32 @@ impl State {
         let is_writing = self.names.is_dirty() || self.files.values().any(Pages::is_dirty);
         self.counts.cuts += 1;
         self.counts.cuts_in_writing += u64::from(is_writing);
-        let loss = self.chance.one_of(&Loss::KINDS);
-        self.names.lose(&mut self.chance);
+        let loss = self.rng.one_of(&Loss::KINDS);
+        self.names.cut_power(&mut self.rng);
         for pages in self.files.values_mut() {
-            self.counts.torn_pages += pages.lose(loss, &mut self.chance);
+            self.counts.torn_pages += pages.cut_power(loss, &mut self.rng);
         }
-        self.end_life();
-        self.forget_nameless();
+        self.end_process();
+        self.remove_unlinked();
     }
 
-    fn end_life(&mut self) {
-        self.life += 1;
+    fn end_process(&mut self) {
+        self.generation += 1;
         (self.is_stopped, self.armed) = (false, None);
     }
 
-    fn forget_nameless(&mut self) {
+    fn remove_unlinked(&mut self) {
         let named = self.names.all();
         self.files.retain(|node, _| named.contains(node));
     }
 
-    fn pages(&mut self, node: Node) -> io::Result<&mut Pages> {
+    fn pages(&mut self, node: Inode) -> io::Result<&mut Pages> {
         self.files.get_mut(&node).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    fn written(&mut self, node: Node, deed: impl FnOnce(&mut Pages, &mut Stream)) -> io::Result<()> {
+    fn written(&mut self, node: Inode, operation: impl FnOnce(&mut Pages, &mut Stream)) -> io::Result<()> {
         let pages = self.files.get_mut(&node).ok_or(io::ErrorKind::NotFound)?;
-        deed(pages, &mut self.chance);
+        operation(pages, &mut self.rng);
         Ok(())
     }
 }
@@ -401,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_synced_outlives_the_power_and_a_kill_loses_nothing() {
+    fn synced_data_survives_a_power_cut_and_a_kill_loses_nothing() {
         let (device, file) = device();
         file.write(0, b"kept").unwrap();
         file.sync().unwrap();
@@ -418,20 +423,20 @@ mod tests {
     }
 
     #[test]
-    fn trouble_strikes_after_so_many_operations() {
+    fn a_fault_occurs_after_the_armed_number_of_operations() {
         let (device, file) = device();
-        device.arm(Trouble::Stop, 2);
+        device.arm(DeviceFault::Stop, 2);
         file.write(0, b"a").unwrap();
         file.write(0, b"b").unwrap();
         assert!(file.write(0, b"c").is_err());
-        assert!(file.len().is_err(), "nothing goes on after that");
+        assert!(file.len().is_err(), "no operation works after that");
         device.kill();
         let file = device.mount().open(Path::new(FILE), false).unwrap();
-        device.arm(Trouble::Full, 0);
+        device.arm(DeviceFault::Full, 0);
         assert_eq!(file.write(0, b"d").unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert_eq!(file.write(0, b"d").unwrap_err().kind(), io::ErrorKind::StorageFull);
         device.disarm();
-        device.arm(Trouble::SyncFails, 0);
+        device.arm(DeviceFault::SyncFails, 0);
         file.write(0, b"e").unwrap();
         assert!(file.sync().is_err());
         file.sync().unwrap();

@@ -1,11 +1,11 @@
-//! What can befall a disk beyond being slow.
+//! Faults of a disk other than delays.
 
 use std::fmt;
 use wavetank_raft::{Index, LogId};
 
-/// Where something is stored.
+/// Where a record is stored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Place {
+pub enum Location {
     /// The vote record.
     Record,
     /// An entry of the log.
@@ -14,52 +14,52 @@ pub enum Place {
     Snapshot(LogId),
 }
 
-/// What has befallen a disk. The server does not know of it yet.
+/// Damage to a disk. The server does not know of it yet.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Damage {
     /// A write failed, and a part of it may be there.
     WriteFailed,
-    /// The next write will fail, and the one after it will say that all is well.
+    /// The next write will fail, and the one after it will report success.
     Dropped,
-    /// There is no room for another write.
+    /// The disk is full.
     Full,
-    /// Bits have flipped in a place.
-    Rot(Place),
-    /// The next write of entries will land elsewhere.
+    /// Bits have flipped in a stored record.
+    Rot(Location),
+    /// The next write of entries will land at another location.
     Misdirected,
     /// The next read will fail.
     Unreadable,
 }
 
-/// What can be done to a disk.
+/// Faults that can be injected into a disk.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum DiskFault {
     /// Bits flip in the vote record, an entry or the newest snapshot.
     Rot,
-    /// Bits flip in what is stored there.
-    RotIn(Place),
-    /// The next write of entries lands elsewhere.
+    /// Bits flip in the record at this location.
+    RotIn(Location),
+    /// The next write of entries lands at another location.
     Misdirect,
-    /// The next write fails, and nothing of it is there, though the one after it succeeds.
+    /// The next write fails and is lost, though the one after it succeeds.
     DropPages,
     /// The next read fails, and no other.
     FailRead,
-    /// Nothing can be written any more.
+    /// The disk is full.
     Fill,
 }
 
-/// What befalls the next write.
+/// A fault of the next write.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum WriteFault {
-    /// Nothing of it comes to be there; what follows is written as if nothing had been.
+    /// The write fails and is lost; later writes succeed.
     Dropped,
-    /// There is no room, for it or any other.
+    /// The disk is full: this write and all others fail.
     Full,
-    /// Its last entry lands somewhere else: where, the word says.
+    /// Its last entry lands at another location, chosen by the word.
     Misdirected(u64),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Record => write!(f, "vote record"),
@@ -75,7 +75,7 @@ impl fmt::Display for Damage {
             Self::WriteFailed => write!(f, "a write fails"),
             Self::Dropped => write!(f, "a sync will fail and drop its pages"),
             Self::Full => write!(f, "the disk is full"),
-            Self::Rot(place) => write!(f, "bits flip in {place}"),
+            Self::Rot(location) => write!(f, "bits flip in {location}"),
             Self::Misdirected => write!(f, "a write will land elsewhere"),
             Self::Unreadable => write!(f, "a read will fail"),
         }

@@ -1,11 +1,11 @@
-//! Stores that age: records that are not what was written, and writes that do not arrive.
+//! Stores with faults: corrupted records, and writes that are lost.
 //!
-//! A wound is what a place holds instead of its record, as sealed bytes. Whoever reads the place
-//! breaks the seal, and sees that the record is the one that belongs there. As long as there are no
-//! wounds these stores are the ones inside, at the price of a glance.
+//! A corrupted record is kept beside the store as checksummed bytes, under the location that it
+//! belongs to. A read of that location decodes the bytes and verifies that the record belongs there.
+//! As long as nothing is corrupted, these stores only forward to the inner store.
 
 use crate::disk::checksummed::{self, Checksummed};
-use crate::disk::fault::{Place, WriteFault};
+use crate::disk::fault::{Location, WriteFault};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -14,72 +14,74 @@ use wavetank_raft::store::inmem::InmemSource;
 use wavetank_raft::store::{LogStore, SnapshotStore, StableStore, StoreError, StoreErrorKind};
 use wavetank_raft::{Data, Entry, Index, LogId, SnapshotMeta, checksum};
 
-/// A log and a vote record on an ageing medium.
+/// A log and a vote record whose records can be corrupted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FaultyStore<S> {
     store: S,
-    wounds: BTreeMap<Place, Checksummed>,
-    /// What befalls the next write.
-    pub(super) ailing: Option<WriteFault>,
+    corrupted: BTreeMap<Location, Checksummed>,
+    /// The fault of the next write.
+    pub(super) next_fault: Option<WriteFault>,
 }
 
 impl<S: LogStore + StableStore> FaultyStore<S> {
-    pub(super) fn is_wounded(&self) -> bool {
-        !self.wounds.is_empty()
+    pub(super) fn is_corrupted(&self) -> bool {
+        !self.corrupted.is_empty()
     }
 
-    /// Where entries are stored.
+    /// The range of indexes that are stored.
     pub(super) fn range(&self) -> Option<RangeInclusive<u64>> {
         let (first, last) = (self.store.first_index().ok()?.0, self.store.last_index().ok()?.0);
         (first != 0).then_some(first..=last)
     }
 
-    /// Bits flip in a place. `false` if nothing is there, or it is wounded already.
-    pub(super) fn rot(&mut self, place: Place, word: u64) -> bool {
-        let checksummed = match place {
-            Place::Record => self.store.get(HARD_STATE).ok().flatten().map(|record| Checksummed::of(&record)),
-            Place::Entry(index) => {
+    /// Flips bits of a record. `false` if nothing is stored there, or it is corrupted already.
+    pub(super) fn rot(&mut self, location: Location, word: u64) -> bool {
+        let checksummed = match location {
+            Location::Record => {
+                self.store.get(HARD_STATE).ok().flatten().map(|record| Checksummed::of(&record))
+            }
+            Location::Entry(index) => {
                 self.store.get_log(index).ok().flatten().map(|entry| Checksummed::of(&entry))
             }
-            Place::Snapshot(_) => None,
+            Location::Snapshot(_) => None,
         };
-        let Some(checksummed) = checksummed.filter(|_| !self.wounds.contains_key(&place)) else {
+        let Some(checksummed) = checksummed.filter(|_| !self.corrupted.contains_key(&location)) else {
             return false;
         };
-        self.wounds.insert(place, checksummed.flipped(word));
+        self.corrupted.insert(location, checksummed.flipped(word));
         true
     }
 
-    /// The last of the entries just written went to another place, if there is one; what was there
-    /// before is lost, and so is the entry.
+    /// The last of the entries just written went to another location, if there is one. Both the entry
+    /// that was there and the written entry are lost.
     fn misdirect(&mut self, written: &[Entry], word: u64) {
         let (Some(entry), Some(range)) = (written.last(), self.range()) else { return };
         let (first, last) = (*range.start(), *range.end());
         let onto = first + word % (last - first).max(1);
         let checksummed = Checksummed::of(entry);
         if onto != entry.id.index.0 {
-            self.wounds.insert(Place::Entry(Index(onto)), checksummed.clone());
+            self.corrupted.insert(Location::Entry(Index(onto)), checksummed.clone());
         }
-        // Nobody knows what lies where nothing was written.
-        self.wounds.insert(Place::Entry(entry.id.index), checksummed.flipped(word));
+        // The content of the location that was not written is undefined.
+        self.corrupted.insert(Location::Entry(entry.id.index), checksummed.flipped(word));
     }
 
-    fn heal(&mut self, from: Index, to: Index) {
-        if !self.wounds.is_empty() {
-            self.wounds.retain(|place, _| {
-                let Place::Entry(index) = place else { return true };
+    fn clear_corruption(&mut self, from: Index, to: Index) {
+        if !self.corrupted.is_empty() {
+            self.corrupted.retain(|location, _| {
+                let Location::Entry(index) = location else { return true };
                 *index < from || to < *index
             });
         }
     }
 
-    /// Nothing of this write comes to be there.
-    fn refuse(&mut self) -> Result<(), StoreError> {
-        match self.ailing {
+    /// Fails this write if a fault says so.
+    fn fail_write(&mut self) -> Result<(), StoreError> {
+        match self.next_fault {
             None | Some(WriteFault::Misdirected(_)) => Ok(()),
             Some(WriteFault::Dropped) => {
-                // The pages are clean again: whoever syncs once more is told that all is well.
-                self.ailing = None;
+                // The pages are clean again, so the next sync reports success.
+                self.next_fault = None;
                 Err(StoreError::new(StoreErrorKind::Io, "the disk"))
             }
             Some(WriteFault::Full) => Err(StoreError::new(StoreErrorKind::Full, "the disk")),
@@ -87,8 +89,8 @@ impl<S: LogStore + StableStore> FaultyStore<S> {
     }
 }
 
-fn damaged(place: Place, why: impl std::fmt::Display) -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt, format!("{place}: {why}"))
+fn damaged(location: Location, why: impl std::fmt::Display) -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, format!("{location}: {why}"))
 }
 
 impl<S: LogStore + StableStore> LogStore for FaultyStore<S> {
@@ -101,72 +103,72 @@ impl<S: LogStore + StableStore> LogStore for FaultyStore<S> {
     }
 
     fn get_log(&self, index: Index) -> Result<Option<Entry>, StoreError> {
-        if self.wounds.is_empty() {
+        if self.corrupted.is_empty() {
             return self.store.get_log(index);
         }
-        let place = Place::Entry(index);
-        let Some(wound) = self.wounds.get(&place) else { return self.store.get_log(index) };
-        let entry: Entry = wound.open().map_err(|broken| damaged(place, broken))?;
+        let location = Location::Entry(index);
+        let Some(record) = self.corrupted.get(&location) else { return self.store.get_log(index) };
+        let entry: Entry = record.open().map_err(|broken| damaged(location, broken))?;
         if entry.id.index == index {
             Ok(Some(entry))
         } else {
-            Err(damaged(place, format_args!("{} is there", entry.id)))
+            Err(damaged(location, format_args!("{} is there", entry.id)))
         }
     }
 
     fn store_logs(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
-        self.refuse()?;
+        self.fail_write()?;
         if let (Some(first), Some(last)) = (entries.first(), entries.last()) {
-            self.heal(first.id.index, last.id.index);
+            self.clear_corruption(first.id.index, last.id.index);
         }
         self.store.store_logs(entries)?;
-        if let Some(WriteFault::Misdirected(word)) = self.ailing.take() {
+        if let Some(WriteFault::Misdirected(word)) = self.next_fault.take() {
             self.misdirect(entries, word);
         }
         Ok(())
     }
 
     fn delete_range(&mut self, min: Index, max: Index) -> Result<(), StoreError> {
-        self.refuse()?;
+        self.fail_write()?;
         self.store.delete_range(min, max)?;
-        self.heal(min, max);
+        self.clear_corruption(min, max);
         Ok(())
     }
 }
 
 impl<S: LogStore + StableStore> StableStore for FaultyStore<S> {
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        self.refuse()?;
+        self.fail_write()?;
         self.store.set(key, value)?;
-        if !self.wounds.is_empty() {
-            self.wounds.remove(&Place::Record);
+        if !self.corrupted.is_empty() {
+            self.corrupted.remove(&Location::Record);
         }
         Ok(())
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.wounds.get(&Place::Record) {
-            Some(wound) => wound.open().map(Some).map_err(|broken| damaged(Place::Record, broken)),
+        match self.corrupted.get(&Location::Record) {
+            Some(record) => record.open().map(Some).map_err(|broken| damaged(Location::Record, broken)),
             None => self.store.get(key),
         }
     }
 }
 
-/// Snapshots on an ageing medium.
+/// Snapshots that can be corrupted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FaultySnapshots<N> {
     store: N,
-    wounds: BTreeMap<LogId, Data>,
-    /// There is no room for another one.
+    corrupted: BTreeMap<LogId, Data>,
+    /// There is no space for another snapshot.
     pub(super) is_full: bool,
 }
 
 impl<N: SnapshotStore<Source = InmemSource>> FaultySnapshots<N> {
-    pub(super) fn is_wounded(&self) -> bool {
-        !self.wounds.is_empty()
+    pub(super) fn is_corrupted(&self) -> bool {
+        !self.corrupted.is_empty()
     }
 
-    /// Bits flip in the newest snapshot. `false` if there is none, or it is wounded already.
+    /// Flips bits of the newest snapshot. `false` if there is none, or it is corrupted already.
     pub(super) fn rot(&mut self, last: LogId, word: u64) -> bool {
         let Ok((meta, mut source)) = self.store.open(last) else { return false };
         let Ok(content) = wavetank_raft::store::SnapshotSource::read_at(&mut source, 0, meta.size) else {
@@ -174,7 +176,7 @@ impl<N: SnapshotStore<Source = InmemSource>> FaultySnapshots<N> {
         };
         let mut bytes = content.to_vec();
         checksummed::flip(&mut bytes, word);
-        !bytes.is_empty() && self.wounds.insert(last, bytes.into()).is_none()
+        !bytes.is_empty() && self.corrupted.insert(last, bytes.into()).is_none()
     }
 }
 
@@ -191,10 +193,10 @@ impl<N: SnapshotStore<Source = InmemSource>> SnapshotStore for FaultySnapshots<N
 
     fn close(&mut self, sink: N::Sink) -> Result<Arc<SnapshotMeta>, StoreError> {
         let meta = self.store.close(sink)?;
-        if !self.wounds.is_empty() {
-            self.wounds.remove(&meta.last);
+        if !self.corrupted.is_empty() {
+            self.corrupted.remove(&meta.last);
             let kept = self.store.list()?;
-            self.wounds.retain(|last, _| kept.iter().any(|meta| meta.last == *last));
+            self.corrupted.retain(|last, _| kept.iter().any(|meta| meta.last == *last));
         }
         Ok(meta)
     }
@@ -205,10 +207,10 @@ impl<N: SnapshotStore<Source = InmemSource>> SnapshotStore for FaultySnapshots<N
 
     fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, InmemSource), StoreError> {
         let (meta, source) = self.store.open(last)?;
-        let Some(wound) = self.wounds.get(&last) else { return Ok((meta, source)) };
-        if checksum::of(wound) != meta.checksum {
-            return Err(damaged(Place::Snapshot(last), "checksum mismatch"));
+        let Some(record) = self.corrupted.get(&last) else { return Ok((meta, source)) };
+        if checksum::of(record) != meta.checksum {
+            return Err(damaged(Location::Snapshot(last), "checksum mismatch"));
         }
-        Ok((meta, InmemSource::new(wound.clone())))
+        Ok((meta, InmemSource::new(record.clone())))
     }
 }

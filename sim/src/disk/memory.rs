@@ -1,8 +1,8 @@
-//! Stores that hold in memory what is durable. A crash leaves a first part of what was under way,
-//! and perhaps a part of the next write.
+//! Stores that hold the durable state in memory. A crash leaves a prefix of the queued jobs, and
+//! perhaps a part of the next write.
 
-use super::stores::{Capture, Load, Part, Remains, Stores};
-use crate::disk::fault::{Damage, DiskFault, Place, WriteFault};
+use super::stores::{Capture, Load, PartialWrite, Remains, Stores};
+use crate::disk::fault::{Damage, DiskFault, Location, WriteFault};
 use crate::disk::faulty::{FaultySnapshots, FaultyStore};
 use crate::plan::rng::{Draw, Ratio};
 use std::cell::Cell;
@@ -20,8 +20,8 @@ use wavetank_raft::{
 pub(crate) struct Memory {
     storage: Storage<FaultyStore<InmemStore>, FaultyStore<InmemStore>>,
     snapshots: Snapshots<FaultySnapshots<InmemSnapshotStore>>,
-    /// What befalls the next write.
-    ailing: Option<WriteFault>,
+    /// The fault of the next write.
+    next_fault: Option<WriteFault>,
     /// The next read fails.
     is_unreadable: Cell<bool>,
 }
@@ -31,7 +31,7 @@ impl Default for Memory {
         Self {
             storage: Storage::default(),
             snapshots: Snapshots::new(FaultySnapshots::default()),
-            ailing: None,
+            next_fault: None,
             is_unreadable: Cell::new(false),
         }
     }
@@ -50,24 +50,24 @@ impl Stores for Memory {
     }
 
     fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
-        self.fall_ill(writes);
+        self.arm_fault(writes);
         writes.iter().try_for_each(|write| self.storage.persist(write))
     }
 
-    fn fail(&mut self, write: &Write, draw: Draw) -> Option<(Option<Part>, StoreError)> {
+    fn fail(&mut self, write: &Write, draw: Draw) -> Option<(Option<PartialWrite>, StoreError)> {
         Some((self.tear(write, draw.below(PARTS)), StoreError::new(StoreErrorKind::Io, "the disk")))
     }
 
     fn crash(&mut self, jobs: Vec<StoreJob>, _: Option<Capture<'_>>, [many, tear]: [Draw; 2]) -> Remains {
-        self.recover_from_illness();
+        self.disarm_faults();
         let mut jobs = jobs.into_iter();
-        // Half of the crashes leave nothing of the queue.
+        // After half of the crashes no queued job survives.
         let survive = if many.hits(Ratio::new(1, 2)) { 0 } else { many.below(jobs.len() as u64 + 1) };
         let mut durable = Vec::new();
         for job in jobs.by_ref().take(usize::try_from(survive).expect("no longer than the queue")) {
             match job {
                 StoreJob::Persist(write) => {
-                    self.storage.persist(&write).expect(SOUND);
+                    self.storage.persist(&write).expect(CANNOT_FAIL);
                     durable.push(write);
                 }
                 StoreJob::WriteSnapshot { meta, offset, data, done, .. } => {
@@ -112,17 +112,17 @@ impl Stores for Memory {
         load_snapshot(&self.snapshots.store, last, load)
     }
 
-    fn strike(&mut self, fault: DiskFault, draw: Draw) -> Option<Damage> {
+    fn inject_fault(&mut self, fault: DiskFault, draw: Draw) -> Option<Damage> {
         let word = draw.below(1 << 32);
         match fault {
-            DiskFault::Rot => self.rot_in(self.place(draw.below(4), word)?, word),
-            DiskFault::RotIn(place) => self.rot_in(place, word),
+            DiskFault::Rot => self.rot_in(self.location(draw.below(4), word)?, word),
+            DiskFault::RotIn(location) => self.rot_in(location, word),
             DiskFault::Misdirect => {
-                self.ailing = Some(WriteFault::Misdirected(word));
+                self.next_fault = Some(WriteFault::Misdirected(word));
                 Some(Damage::Misdirected)
             }
             DiskFault::DropPages => {
-                self.ailing = Some(WriteFault::Dropped);
+                self.next_fault = Some(WriteFault::Dropped);
                 Some(Damage::Dropped)
             }
             DiskFault::FailRead => {
@@ -130,7 +130,7 @@ impl Stores for Memory {
                 Some(Damage::Unreadable)
             }
             DiskFault::Fill => {
-                self.ailing = Some(WriteFault::Full);
+                self.next_fault = Some(WriteFault::Full);
                 self.snapshots.store.is_full = true;
                 Some(Damage::Full)
             }
@@ -139,10 +139,10 @@ impl Stores for Memory {
 
     fn is_damaged(&self) -> bool {
         let Storage { log, stable } = &self.storage;
-        matches!(self.ailing, Some(WriteFault::Misdirected(_)))
-            || log.is_wounded()
-            || stable.is_wounded()
-            || self.snapshots.store.is_wounded()
+        matches!(self.next_fault, Some(WriteFault::Misdirected(_)))
+            || log.is_corrupted()
+            || stable.is_corrupted()
+            || self.snapshots.store.is_corrupted()
     }
 
     fn memberships(&self) -> Vec<(Index, Arc<Configuration>)> {
@@ -155,10 +155,10 @@ impl Stores for Memory {
         known
     }
 
-    fn make_room(&mut self) {
-        self.ailing = self.ailing.filter(|write_fault| *write_fault != WriteFault::Full);
+    fn free_space(&mut self) {
+        self.next_fault = self.next_fault.filter(|write_fault| *write_fault != WriteFault::Full);
         self.snapshots.store.is_full = false;
-        self.recover_from_illness();
+        self.disarm_faults();
     }
 
     fn wipe(&mut self) {
@@ -166,8 +166,8 @@ impl Stores for Memory {
     }
 
     fn calm(&mut self) {
-        self.make_room();
-        self.ailing = None;
+        self.free_space();
+        self.next_fault = None;
         self.is_unreadable.set(false);
     }
 
@@ -184,53 +184,53 @@ impl Memory {
         Ok(())
     }
 
-    /// What befalls the next write befalls the first of those that are synced together, so that
-    /// either all of them are there or none is.
-    fn fall_ill(&mut self, writes: &[Write]) {
-        let (Some(write_fault), Some(first)) = (self.ailing, writes.first()) else { return };
+    /// The fault of the next write applies to the first write of a group, so that either the whole
+    /// group is durable or nothing of it.
+    fn arm_fault(&mut self, writes: &[Write]) {
+        let (Some(write_fault), Some(first)) = (self.next_fault, writes.first()) else { return };
         match write_fault {
             WriteFault::Misdirected(_) if entries_of(&first.log).is_empty() => return,
-            WriteFault::Misdirected(_) => self.storage.log.ailing = Some(write_fault),
+            WriteFault::Misdirected(_) => self.storage.log.next_fault = Some(write_fault),
             WriteFault::Dropped | WriteFault::Full => {
-                (self.storage.log.ailing, self.storage.stable.ailing) =
+                (self.storage.log.next_fault, self.storage.stable.next_fault) =
                     (Some(write_fault), Some(write_fault));
             }
         }
         if write_fault != WriteFault::Full {
-            self.ailing = None;
+            self.next_fault = None;
         }
     }
 
-    fn recover_from_illness(&mut self) {
-        (self.storage.log.ailing, self.storage.stable.ailing) = (None, None);
+    fn disarm_faults(&mut self) {
+        (self.storage.log.next_fault, self.storage.stable.next_fault) = (None, None);
     }
 
-    /// Where bits may flip: in the vote record, in the newest snapshot, or in an entry.
-    fn place(&self, choice: u64, word: u64) -> Option<Place> {
+    /// The location where bits flip: the vote record, the newest snapshot, or an entry.
+    fn location(&self, choice: u64, word: u64) -> Option<Location> {
         let newest = self.snapshots.store.list().ok()?.first().map(|meta| meta.last);
         match (choice, newest, self.storage.log.range()) {
-            (0, _, _) => Some(Place::Record),
-            (1, Some(last), _) | (_, Some(last), None) => Some(Place::Snapshot(last)),
+            (0, _, _) => Some(Location::Record),
+            (1, Some(last), _) | (_, Some(last), None) => Some(Location::Snapshot(last)),
             (_, _, Some(range)) => {
                 let many = 1 + range.end() - range.start();
-                Some(Place::Entry(Index(range.start() + (word >> 3) % many)))
+                Some(Location::Entry(Index(range.start() + (word >> 3) % many)))
             }
             (_, None, None) => None,
         }
     }
 
-    fn rot_in(&mut self, place: Place, word: u64) -> Option<Damage> {
-        let has_rotted = match place {
-            Place::Record => self.storage.stable.rot(place, word),
-            Place::Entry(_) => self.storage.log.rot(place, word),
-            Place::Snapshot(last) => self.snapshots.store.rot(last, word),
+    fn rot_in(&mut self, location: Location, word: u64) -> Option<Damage> {
+        let is_flipped = match location {
+            Location::Record => self.storage.stable.rot(location, word),
+            Location::Entry(_) => self.storage.log.rot(location, word),
+            Location::Snapshot(last) => self.snapshots.store.rot(last, word),
         };
-        has_rotted.then_some(Damage::Rot(place))
+        is_flipped.then_some(Damage::Rot(location))
     }
 
-    /// Keeps the first few parts of a write: the vote record, then what it takes away from the
-    /// log, then its entries, one by one; never all of them.
-    fn tear(&mut self, write: &Write, drawn: u64) -> Option<Part> {
+    /// Persists a prefix of a write's parts: the vote record, then the truncation of the log, then the
+    /// entries, one by one; never all of them.
+    fn tear(&mut self, write: &Write, drawn: u64) -> Option<PartialWrite> {
         let (record, cut) = (write.hard_state.is_some(), matches!(write.log, LogOp::Replace(_)));
         let parts = usize::from(record) + parts_of(&write.log);
         let keep = usize::try_from(drawn * parts as u64 / PARTS).expect("fewer parts than entries");
@@ -241,14 +241,14 @@ impl Memory {
         let log = if keep == usize::from(record) { LogOp::Keep } else { write.log.clone() };
         let write = Write { log, ..write.clone() };
         self.keep_part(&write, kept);
-        Some(Part { write, entries: kept })
+        Some(PartialWrite { write, entries: kept })
     }
 
     fn keep_part(&mut self, write: &Write, kept: usize) {
         let first_few: Entries = entries_of(&write.log)[..kept].into();
         let log = match &write.log {
             LogOp::Replace(entries) if kept == 0 => {
-                self.cut_back(entries[0].id.index);
+                self.truncate_from(entries[0].id.index);
                 LogOp::Keep
             }
             LogOp::Replace(_) => LogOp::Replace(first_few),
@@ -257,20 +257,20 @@ impl Memory {
             _ => LogOp::Keep,
         };
         let write = Write { log, ..write.clone() };
-        self.storage.persist(&write).expect(SOUND);
+        self.storage.persist(&write).expect(CANNOT_FAIL);
     }
 
-    fn cut_back(&mut self, from: Index) {
-        let last = self.storage.log.last_index().expect(SOUND);
+    fn truncate_from(&mut self, from: Index) {
+        let last = self.storage.log.last_index().expect(CANNOT_FAIL);
         if from <= last {
-            self.storage.log.delete_range(from, last).expect(SOUND);
+            self.storage.log.delete_range(from, last).expect(CANNOT_FAIL);
         }
     }
 }
 
-const SOUND: &str = "stores in memory do not fail";
+const CANNOT_FAIL: &str = "stores in memory do not fail";
 
-/// A tear is drawn as a number below this, and scaled to the parts of the write.
+/// The length of a torn write is drawn below this, and scaled to the parts of the write.
 const PARTS: u64 = 1 << 20;
 
 fn membership(entry: Entry) -> Option<(Index, Arc<Configuration>)> {

@@ -1,4 +1,4 @@
-//! A directory tree of which only what was synced is certain to outlive a power cut.
+//! A directory tree, of which only the synced part is certain to survive a power cut.
 
 use crate::plan::rng::Stream;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,65 +6,65 @@ use std::io;
 use std::path::{Component, Path};
 
 /// The number of a file or a directory.
-pub(super) type Node = u64;
+pub(super) type Inode = u64;
 
 /// The directory that is always there.
-const ROOT: Node = 0;
+const ROOT: Inode = 0;
 
-type Directories = BTreeMap<Node, BTreeMap<String, Node>>;
+type Directories = BTreeMap<Inode, BTreeMap<String, Inode>>;
 
 /// Names of files and directories.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
     now: Directories,
     synced: Directories,
-    /// What was done to names and not synced, in order.
-    pending: Vec<Deed>,
-    last: Node,
+    /// Changes that are not synced, in order.
+    pending: Vec<NameChange>,
+    last: Inode,
 }
 
-/// Something that is done to a name, wholly or not at all.
+/// An atomic change of a name.
 #[derive(Clone, Debug)]
-enum Deed {
-    Link(Place, Node),
-    Unlink(Place),
-    Rename(Place, Place, Node),
+enum NameChange {
+    Link(DirEntry, Inode),
+    Unlink(DirEntry),
+    Rename(DirEntry, DirEntry, Inode),
 }
 
 /// A name in a directory.
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct Place {
-    directory: Node,
+struct DirEntry {
+    directory: Inode,
     name: String,
 }
 
 impl Names {
-    /// A directory with those above it; none of it need be new.
+    /// Creates a directory and its parents, as far as they do not exist.
     pub(super) fn make_directory(&mut self, path: &Path) {
         let mut directory = ROOT;
         for name in parts(path) {
-            let place = Place { directory, name };
-            directory = match self.child(&place) {
+            let entry = DirEntry { directory, name };
+            directory = match self.child(&entry) {
                 Some(node) => node,
-                None => self.make(place, true),
+                None => self.make(entry, true),
             };
         }
     }
 
-    /// A file, new if it is not there.
-    pub(super) fn make_file(&mut self, path: &Path) -> io::Result<Node> {
-        let place = self.place(path)?;
-        Ok(match self.child(&place) {
+    /// Finds a file, or creates it.
+    pub(super) fn make_file(&mut self, path: &Path) -> io::Result<Inode> {
+        let entry = self.entry(path)?;
+        Ok(match self.child(&entry) {
             Some(node) => node,
-            None => self.make(place, false),
+            None => self.make(entry, false),
         })
     }
 
-    /// What has this name.
-    pub(super) fn find(&self, path: &Path) -> io::Result<Node> {
+    /// The inode with this name.
+    pub(super) fn find(&self, path: &Path) -> io::Result<Inode> {
         let mut node = ROOT;
         for name in parts(path) {
-            node = self.child(&Place { directory: node, name }).ok_or(io::ErrorKind::NotFound)?;
+            node = self.child(&DirEntry { directory: node, name }).ok_or(io::ErrorKind::NotFound)?;
         }
         Ok(node)
     }
@@ -78,107 +78,107 @@ impl Names {
 
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let node = self.find(from)?;
-        let (from, to) = (self.place(from)?, self.place(to)?);
-        self.carry_out(Deed::Rename(from, to, node));
+        let (from, to) = (self.entry(from)?, self.entry(to)?);
+        self.carry_out(NameChange::Rename(from, to, node));
         Ok(())
     }
 
-    /// Removes a directory with all that is in it.
+    /// Removes a directory and its content.
     pub(super) fn remove(&mut self, path: &Path) -> io::Result<()> {
-        let (node, place) = (self.find(path)?, self.place(path)?);
+        let (node, entry) = (self.find(path)?, self.entry(path)?);
         let children: Vec<String> =
             self.now.get(&node).into_iter().flatten().map(|(name, _)| name.clone()).collect();
         for name in children {
             self.remove(&path.join(name))?;
         }
-        self.carry_out(Deed::Unlink(place));
+        self.carry_out(NameChange::Unlink(entry));
         Ok(())
     }
 
-    /// The device has the names in this directory.
+    /// Makes the entries of this directory durable.
     pub(super) fn sync(&mut self, path: &Path) -> io::Result<()> {
         let node = self.find(path)?;
         let pending = std::mem::take(&mut self.pending);
-        let (done, left) = pending.into_iter().partition(|deed| deed.touches(node));
+        let (done, left) = pending.into_iter().partition(|change| change.touches(node));
         self.pending = left;
-        for deed in done {
-            deed.carry_out(&mut self.synced);
+        for change in done {
+            change.carry_out(&mut self.synced);
         }
         Ok(())
     }
 
-    /// Of what was not synced a first part is there, or any part.
-    pub(super) fn lose(&mut self, chance: &mut Stream) {
-        let is_orderly = chance.chance(1, 2);
-        let prefix = chance.below(self.pending.len() as u64 + 1);
-        for (at, deed) in std::mem::take(&mut self.pending).into_iter().enumerate() {
-            if if is_orderly { (at as u64) < prefix } else { chance.chance(1, 2) } {
-                deed.carry_out(&mut self.synced);
+    /// Cuts the power: a prefix of the unsynced changes survives, or any subset.
+    pub(super) fn cut_power(&mut self, rng: &mut Stream) {
+        let is_orderly = rng.chance(1, 2);
+        let prefix = rng.below(self.pending.len() as u64 + 1);
+        for (at, change) in std::mem::take(&mut self.pending).into_iter().enumerate() {
+            if if is_orderly { (at as u64) < prefix } else { rng.chance(1, 2) } {
+                change.carry_out(&mut self.synced);
             }
         }
         self.now.clone_from(&self.synced);
     }
 
-    /// Whether anything would be lost now.
+    /// Whether there are unsynced changes.
     pub(super) const fn is_dirty(&self) -> bool {
         !self.pending.is_empty()
     }
 
-    /// Everything that has a name, now or once more after a power cut.
-    pub(super) fn all(&self) -> BTreeSet<Node> {
+    /// All inodes that have a name, now or after a power cut.
+    pub(super) fn all(&self) -> BTreeSet<Inode> {
         let named = self.now.values().chain(self.synced.values()).flat_map(BTreeMap::values).copied();
-        let pending = self.pending.iter().filter_map(|deed| match deed {
-            Deed::Link(_, node) | Deed::Rename(_, _, node) => Some(*node),
-            Deed::Unlink(_) => None,
+        let pending = self.pending.iter().filter_map(|change| match change {
+            NameChange::Link(_, node) | NameChange::Rename(_, _, node) => Some(*node),
+            NameChange::Unlink(_) => None,
         });
         named.chain(pending).collect()
     }
 
-    fn make(&mut self, place: Place, is_directory: bool) -> Node {
+    fn make(&mut self, entry: DirEntry, is_directory: bool) -> Inode {
         self.last += 1;
         if is_directory {
             self.now.insert(self.last, BTreeMap::new());
-            // It can be found only once its name is synced.
+            // The directory can be found after a power cut only if its own entry was synced.
             self.synced.insert(self.last, BTreeMap::new());
         }
-        self.carry_out(Deed::Link(place, self.last));
+        self.carry_out(NameChange::Link(entry, self.last));
         self.last
     }
 
-    fn carry_out(&mut self, deed: Deed) {
-        deed.carry_out(&mut self.now);
-        self.pending.push(deed);
+    fn carry_out(&mut self, change: NameChange) {
+        change.carry_out(&mut self.now);
+        self.pending.push(change);
     }
 
-    fn child(&self, place: &Place) -> Option<Node> {
-        self.now.get(&place.directory)?.get(&place.name).copied()
+    fn child(&self, entry: &DirEntry) -> Option<Inode> {
+        self.now.get(&entry.directory)?.get(&entry.name).copied()
     }
 
-    fn place(&self, path: &Path) -> io::Result<Place> {
+    fn entry(&self, path: &Path) -> io::Result<DirEntry> {
         let name = parts(path).last().ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(Place { directory: self.find(path.parent().unwrap_or_else(|| Path::new("")))?, name })
+        Ok(DirEntry { directory: self.find(path.parent().unwrap_or_else(|| Path::new("")))?, name })
     }
 }
 
-impl Deed {
-    fn touches(&self, directory: Node) -> bool {
+impl NameChange {
+    fn touches(&self, directory: Inode) -> bool {
         match self {
-            Self::Link(place, _) | Self::Unlink(place) => place.directory == directory,
+            Self::Link(entry, _) | Self::Unlink(entry) => entry.directory == directory,
             Self::Rename(from, to, _) => from.directory == directory || to.directory == directory,
         }
     }
 
     fn carry_out(&self, directories: &mut Directories) {
-        let mut names = |place: &Place, node: Option<Node>| {
-            let directory = directories.entry(place.directory).or_default();
+        let mut names = |entry: &DirEntry, node: Option<Inode>| {
+            let directory = directories.entry(entry.directory).or_default();
             match node {
-                Some(node) => directory.insert(place.name.clone(), node),
-                None => directory.remove(&place.name),
+                Some(node) => directory.insert(entry.name.clone(), node),
+                None => directory.remove(&entry.name),
             };
         };
         match self {
-            Self::Link(place, node) => names(place, Some(*node)),
-            Self::Unlink(place) => names(place, None),
+            Self::Link(entry, node) => names(entry, Some(*node)),
+            Self::Unlink(entry) => names(entry, None),
             Self::Rename(from, to, node) => {
                 names(from, None);
                 names(to, Some(*node));
@@ -204,7 +204,7 @@ mod tests {
         let (new, old) = (Path::new("d/new"), Path::new("d/old"));
         let mut seen = BTreeSet::new();
         for seed in 0..40 {
-            let mut chance = Stream::new(seed, Domain::Device, 0, 0);
+            let mut rng = Stream::new(seed, Domain::Device, 0, 0);
             let mut names = Names::default();
             names.make_directory(old);
             names.sync(Path::new("")).unwrap();
@@ -216,7 +216,7 @@ mod tests {
                 names.sync(Path::new("d")).unwrap();
             }
             assert_eq!(names.is_dirty(), !is_synced);
-            names.lose(&mut chance);
+            names.cut_power(&mut rng);
             let found = [new, old].map(|path| names.find(path).ok());
             assert!(found == [Some(node), None] || (!is_synced && found == [None, Some(node)]), "{found:?}");
             seen.insert((is_synced, found));
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_removed_is_removed_with_all_that_is_in_it() {
+    fn a_removed_directory_is_removed_with_its_content() {
         let mut names = Names::default();
         names.make_directory(Path::new("a/b"));
         let file = names.make_file(Path::new("a/b/c")).unwrap();

@@ -1,45 +1,45 @@
-//! A file's bytes behind a page cache: what is read, and what of it a power cut leaves.
+//! A file's bytes behind a page cache, and what a power cut leaves of them.
 
 use crate::plan::rng::{Ratio, Stream};
 use std::collections::{BTreeMap, BTreeSet};
 
 const PAGE: usize = 4096;
-/// What a device writes whole.
+/// The unit that a device writes atomically.
 const SECTOR: usize = 512;
-/// How often the cache has written a page back by the time that it is written again.
+/// The chance that the cache has written a dirty page back before it is written again.
 const WRITTEN_BACK: Ratio = Ratio::new(1, 8);
 
-type Data = Box<[u8; PAGE]>;
+type PageBytes = Box<[u8; PAGE]>;
 
 /// A file.
 ///
-/// 1. A page that is not there is full of zeros, and so is what lies behind the end.
-/// 2. Of a page that is not dirty the device has what the cache has.
+/// 1. A missing page is full of zeros, and so are the bytes behind the end.
+/// 2. The device and the cache hold the same content of a page that is not dirty.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pages {
-    pages: BTreeMap<u64, Page>,
+    pages: BTreeMap<u64, CachedPage>,
     dirty: BTreeSet<u64>,
     length: u64,
     synced_length: u64,
 }
 
 #[derive(Clone, Debug)]
-struct Page {
-    now: Data,
-    /// What the device has of it, while it is dirty.
-    before: Data,
+struct CachedPage {
+    now: PageBytes,
+    /// The content on the device while the page is dirty.
+    before: PageBytes,
 }
 
-/// What a power cut does to what is not synced.
+/// What a power cut does to unsynced data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Loss {
-    /// It is all gone.
+    /// All of it is lost.
     All,
-    /// It is all there.
+    /// All of it survives.
     None,
-    /// Some pages are there.
+    /// Some pages survive.
     Pages,
-    /// Some pages are there, and some sectors of others.
+    /// Some pages survive, and some sectors of others.
     Sectors,
 }
 
@@ -52,7 +52,7 @@ impl Pages {
         self.length
     }
 
-    /// Reads until `into` is full or the file ends, and says how much.
+    /// Reads until `into` is full or the file ends. Returns how many bytes were read.
     pub(super) fn read(&self, offset: u64, into: &mut [u8]) -> usize {
         let left = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
         let length = into.len().min(left);
@@ -65,13 +65,13 @@ impl Pages {
         length
     }
 
-    pub(super) fn write(&mut self, offset: u64, bytes: &[u8], chance: &mut Stream) {
+    pub(super) fn write(&mut self, offset: u64, bytes: &[u8], rng: &mut Stream) {
         let mut at = offset;
         let mut left = bytes;
         while !left.is_empty() {
             let within = (at % PAGE as u64) as usize;
             let (piece, rest) = left.split_at(left.len().min(PAGE - within));
-            let page = self.touch(at / PAGE as u64, chance);
+            let page = self.touch(at / PAGE as u64, rng);
             page.now[within..within + piece.len()].copy_from_slice(piece);
             at += piece.len() as u64;
             left = rest;
@@ -79,7 +79,7 @@ impl Pages {
         self.length = self.length.max(at);
     }
 
-    pub(super) fn set_len(&mut self, length: u64, chance: &mut Stream) {
+    pub(super) fn set_len(&mut self, length: u64, rng: &mut Stream) {
         let cut = length..self.length;
         self.length = length;
         let behind: Vec<u64> =
@@ -89,11 +89,11 @@ impl Pages {
         }
         for number in behind {
             let kept = length.saturating_sub(number * PAGE as u64).min(PAGE as u64) as usize;
-            self.touch(number, chance).now[kept..].fill(0);
+            self.touch(number, rng).now[kept..].fill(0);
         }
     }
 
-    /// The device has everything.
+    /// Writes all dirty pages to the device.
     pub(super) fn sync(&mut self) {
         for number in std::mem::take(&mut self.dirty) {
             let page = self.pages.get_mut(&number).expect("a dirty page is there");
@@ -102,22 +102,22 @@ impl Pages {
         self.settle(self.length);
     }
 
-    /// The device could not take everything, and the cache has thrown away what it did not take.
-    pub(super) fn drop_unsynced(&mut self, chance: &mut Stream) {
-        self.lose(Loss::Pages, chance);
+    /// A failed sync: the cache drops the pages that the device did not take.
+    pub(super) fn drop_unsynced(&mut self, rng: &mut Stream) {
+        self.cut_power(Loss::Pages, rng);
     }
 
-    /// The cache is gone. Returns how many pages are there in part.
-    pub(super) fn lose(&mut self, loss: Loss, chance: &mut Stream) -> u64 {
+    /// Cuts the power: the cache is lost. Returns the number of torn pages.
+    pub(super) fn cut_power(&mut self, loss: Loss, rng: &mut Stream) -> u64 {
         let mut torn = 0;
         for number in std::mem::take(&mut self.dirty) {
             let page = self.pages.get_mut(&number).expect("a dirty page is there");
             let sectors = match loss {
                 Loss::All => 0,
                 Loss::None => u8::MAX,
-                Loss::Pages => whole(chance),
-                Loss::Sectors if chance.chance(1, 2) => whole(chance),
-                Loss::Sectors => chance.below(256) as u8,
+                Loss::Pages => whole(rng),
+                Loss::Sectors if rng.chance(1, 2) => whole(rng),
+                Loss::Sectors => rng.below(256) as u8,
             };
             let is_torn = sectors != 0 && sectors != u8::MAX && page.now != page.before;
             torn += u64::from(is_torn);
@@ -131,13 +131,13 @@ impl Pages {
         let is_length_kept = match loss {
             Loss::All => false,
             Loss::None => true,
-            Loss::Pages | Loss::Sectors => chance.chance(1, 2),
+            Loss::Pages | Loss::Sectors => rng.chance(1, 2),
         };
         self.settle(if is_length_kept { self.length } else { self.synced_length });
         torn
     }
 
-    /// Whether anything would be lost now.
+    /// Whether there is unsynced data.
     pub(super) fn is_dirty(&self) -> bool {
         !self.dirty.is_empty() || self.length != self.synced_length
     }
@@ -152,19 +152,19 @@ impl Pages {
         }
     }
 
-    /// A page to be written.
-    fn touch(&mut self, number: u64, chance: &mut Stream) -> &mut Page {
+    /// The page with this number, marked as dirty.
+    fn touch(&mut self, number: u64, rng: &mut Stream) -> &mut CachedPage {
         let blank = || Box::new([0; PAGE]);
-        let page = self.pages.entry(number).or_insert_with(|| Page { now: blank(), before: blank() });
-        if !self.dirty.insert(number) && chance.hits(WRITTEN_BACK) {
+        let page = self.pages.entry(number).or_insert_with(|| CachedPage { now: blank(), before: blank() });
+        if !self.dirty.insert(number) && rng.hits(WRITTEN_BACK) {
             page.before.clone_from(&page.now);
         }
         page
     }
 }
 
-fn whole(chance: &mut Stream) -> u8 {
-    if chance.chance(1, 2) { u8::MAX } else { 0 }
+fn whole(rng: &mut Stream) -> u8 {
+    if rng.chance(1, 2) { u8::MAX } else { 0 }
 }
 
 /// The parts of a range that lie on one page each: the page's number, where on it, and the bytes.
@@ -199,36 +199,36 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_what_was_written_whatever_the_pages() {
-        let (mut pages, mut plain, mut chance) = (Pages::default(), Vec::new(), chance(1));
+    fn a_file_holds_what_was_written() {
+        let (mut pages, mut plain, mut rng) = (Pages::default(), Vec::new(), chance(1));
         for round in 0..500 {
-            let (at, length) = (chance.below(20_000) as usize, chance.below(9_000) as usize);
+            let (at, length) = (rng.below(20_000) as usize, rng.below(9_000) as usize);
             if round % 7 == 0 {
                 plain.resize(at, 0);
-                pages.set_len(at as u64, &mut chance);
+                pages.set_len(at as u64, &mut rng);
             } else {
                 plain.resize(plain.len().max(at + length), 0);
                 plain[at..at + length].fill(round as u8);
-                pages.write(at as u64, &vec![round as u8; length], &mut chance);
+                pages.write(at as u64, &vec![round as u8; length], &mut rng);
             }
             if round % 5 == 0 {
                 pages.sync();
-                pages.lose(Loss::All, &mut chance);
+                pages.cut_power(Loss::All, &mut rng);
             }
             assert_eq!(content(&pages), plain, "round {round}");
         }
     }
 
     #[test]
-    fn a_cut_leaves_what_was_synced_and_some_sectors_of_the_rest() {
+    fn a_power_cut_leaves_synced_data_and_some_sectors_of_the_rest() {
         let mut torn = 0;
         for seed in 0..200 {
-            let mut chance = chance(seed);
+            let mut rng = chance(seed);
             let mut pages = Pages::default();
-            pages.write(0, &[1; 3 * PAGE], &mut chance);
+            pages.write(0, &[1; 3 * PAGE], &mut rng);
             pages.sync();
-            pages.write(PAGE as u64, &[2; PAGE], &mut chance);
-            torn += pages.lose(Loss::Sectors, &mut chance);
+            pages.write(PAGE as u64, &[2; PAGE], &mut rng);
+            torn += pages.cut_power(Loss::Sectors, &mut rng);
             let left = content(&pages);
             assert_eq!(left.len(), 3 * PAGE);
             assert!(left[..PAGE].iter().chain(&left[2 * PAGE..]).all(|byte| *byte == 1));
@@ -239,17 +239,17 @@ mod tests {
     }
 
     #[test]
-    fn what_a_failed_sync_has_dropped_does_not_come_back() {
-        let mut chance = chance(3);
+    fn pages_dropped_by_a_failed_sync_do_not_come_back() {
+        let mut rng = chance(3);
         let mut pages = Pages::default();
-        pages.write(0, &[1; 64 * PAGE], &mut chance);
+        pages.write(0, &[1; 64 * PAGE], &mut rng);
         pages.sync();
-        pages.write(0, &[2; 64 * PAGE], &mut chance);
-        pages.drop_unsynced(&mut chance);
+        pages.write(0, &[2; 64 * PAGE], &mut rng);
+        pages.drop_unsynced(&mut rng);
         let left = content(&pages);
         assert!(left.contains(&1) && left.contains(&2));
         pages.sync();
-        pages.lose(Loss::All, &mut chance);
+        pages.cut_power(Loss::All, &mut rng);
         assert_eq!(content(&pages), left);
     }
 }

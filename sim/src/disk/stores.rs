@@ -1,7 +1,7 @@
-//! What a disk holds: a log, a vote record and snapshots, on whatever it is that outlives a server.
+//! The stores of a disk: a log, a vote record and snapshots, which survive a server's crash.
 //!
-//! The disk decides when something is done and when a crash comes; the stores decide what is left
-//! of what was under way. Those in memory are in `memory.rs`. Others are built on a
+//! The disk decides when a job is done and when a crash occurs; the stores decide what is left of
+//! unfinished jobs. Stores in memory are in `memory.rs`. Others are built on a
 //! [`Device`](super::Device), outside of this crate, from the stores of a real server.
 
 use crate::disk::fault::{Damage, DiskFault};
@@ -16,13 +16,13 @@ use wavetank_raft::{
 
 /// A log, a vote record and snapshots.
 pub trait Stores: fmt::Debug {
-    /// What a server finds when it starts.
+    /// Recovers the state that a server starts with.
     ///
     /// # Errors
-    /// When a store fails, or what it holds does not fit together.
+    /// When a store fails, or its content is inconsistent.
     fn recover(&mut self, cache: u64) -> Result<Recovered, StoreError>;
 
-    /// The log as it is on the disk.
+    /// The durable log.
     ///
     /// # Errors
     /// When a store fails.
@@ -31,14 +31,14 @@ pub trait Stores: fmt::Debug {
     /// Carries out writes that are synced together, in order.
     ///
     /// # Errors
-    /// When a store fails; what it holds is then not known before [`Stores::crash`] says it.
+    /// When a store fails. Its content is then unknown until [`Stores::crash`] returns it.
     fn write(&mut self, writes: &[Write]) -> Result<(), StoreError>;
 
     /// A write fails. `None` if it is durable all the same.
-    fn fail(&mut self, write: &Write, draw: Draw) -> Option<(Option<Part>, StoreError)>;
+    fn fail(&mut self, write: &Write, draw: Draw) -> Option<(Option<PartialWrite>, StoreError)>;
 
-    /// The server is gone in the middle of what it was doing: the disk's jobs, in their order, and
-    /// perhaps a snapshot of its own that was being kept.
+    /// The server crashes with these unfinished jobs, in their order, and perhaps while it was writing
+    /// a snapshot of its own.
     fn crash(&mut self, jobs: Vec<StoreJob>, capture: Option<Capture<'_>>, draws: [Draw; 2]) -> Remains;
 
     /// Entries from `first` on, up to `last` and the limits.
@@ -47,7 +47,7 @@ pub trait Stores: fmt::Debug {
     /// When a store fails.
     fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError>;
 
-    /// A piece of a snapshot, of the newest one if none is named; `None` if it is not there.
+    /// A piece of a snapshot, or of the newest snapshot if `last` is `None`; `None` if there is none.
     ///
     /// # Errors
     /// When a store fails.
@@ -58,7 +58,7 @@ pub trait Stores: fmt::Debug {
         limit: u64,
     ) -> Result<Option<SnapshotPiece>, StoreError>;
 
-    /// Keeps a piece of a snapshot that comes in, and says whether it has.
+    /// Writes a piece of an incoming snapshot. Returns whether it succeeded.
     fn write_snapshot(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &Data, done: bool) -> bool;
 
     /// Keeps a captured state as a snapshot.
@@ -67,66 +67,66 @@ pub trait Stores: fmt::Debug {
     /// When the state cannot be written or a store fails.
     fn keep_snapshot(&mut self, capture: Capture<'_>) -> Result<Arc<SnapshotMeta>, StoreError>;
 
-    /// Hands a snapshot's bytes to whoever loads them, and says which it was.
+    /// Passes a snapshot's bytes to `load`. Returns the snapshot's last entry.
     ///
     /// # Errors
-    /// When the snapshot cannot be read, or `load` says so.
+    /// When the snapshot cannot be read, or `load` fails.
     fn load_snapshot(&self, last: LogId, load: &mut Load<'_>) -> Result<LogId, StoreError>;
 
-    /// Something befalls the stores: what does, if anything can.
-    fn strike(&mut self, fault: DiskFault, draw: Draw) -> Option<Damage>;
+    /// Injects a fault. Returns the damage, or `None` if the fault is not applicable.
+    fn inject_fault(&mut self, fault: DiskFault, draw: Draw) -> Option<Damage>;
 
-    /// Whether anything is not any more what was written and synced, or the next thing will not be.
+    /// Whether any synced data differs from what was written, or the next write will.
     fn is_damaged(&self) -> bool;
 
-    /// The memberships it knows, and where they stand in the log, the latest first. What cannot be
-    /// read is not known.
+    /// The configurations in the stores with their log indexes, the latest first. Unreadable ones are
+    /// left out.
     fn memberships(&self) -> Vec<(Index, Arc<Configuration>)>;
 
-    /// There is room again.
-    fn make_room(&mut self);
+    /// Ends a disk-full fault.
+    fn free_space(&mut self);
 
-    /// Loses everything.
+    /// Erases all content.
     fn wipe(&mut self);
 
-    /// From here on nothing fails any more.
+    /// Disables all faults from here on.
     fn calm(&mut self);
 
-    /// How often which fault of its own has struck.
+    /// How often each fault of these stores has happened.
     fn faults(&self) -> Vec<(&'static str, u64)>;
 }
 
 /// Makes the stores of a server.
 pub type StoreFactory<'a> = dyn FnMut(crate::plan::server_set::ServerIdx) -> Box<dyn Stores> + 'a;
 
-/// Takes a snapshot's bytes.
+/// Consumes a snapshot's bytes.
 pub type Load<'a> = dyn FnMut(&mut dyn SnapshotSource) -> Result<(), StoreError> + 'a;
 
 /// A state machine as it was at one moment, to be kept as a snapshot.
 pub struct Capture<'a> {
     /// The state.
     pub state: &'a mut dyn FsmSnapshot,
-    /// What it is a snapshot of.
+    /// The snapshot's metadata.
     pub meta: &'a SnapshotMeta,
 }
 
-/// What a crash leaves of what was under way.
+/// What a crash leaves of unfinished jobs.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Remains {
-    /// Writes that are whole after all, in their order.
+    /// Writes that are complete, in their order.
     pub durable: Vec<Write>,
-    /// The next one, in part.
-    pub torn: Option<Part>,
-    /// A snapshot that is whole, though the server never heard of it.
+    /// The next write, if a part of it is there.
+    pub torn: Option<PartialWrite>,
+    /// A snapshot that is complete, though the server was never told.
     pub snapshot: Option<Arc<SnapshotMeta>>,
 }
 
-/// What is left of a write that did not end.
+/// The durable part of an unfinished write.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Part {
-    /// The write, as far as anything of it is there.
+pub struct PartialWrite {
+    /// The write, reduced to the parts that are durable.
     pub write: Write,
-    /// How many of its entries are there.
+    /// How many of its entries are durable.
     pub entries: usize,
 }
 

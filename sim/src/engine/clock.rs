@@ -1,95 +1,95 @@
-//! A server's clock: a monotone map from the world's time to what the server reads.
+//! A server's clock: a monotone map from virtual time to the time that the server reads.
 
-use crate::plan::Clocks;
+use crate::plan::ClockPlan;
 use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Span, Time};
 
 /// A clock that runs at its own, steady rate.
 ///
-/// 1. It never goes back, whatever is done to it.
+/// 1. It never goes back.
 /// 2. [`Clock::when`] is the first moment at which [`Clock::reads`] is as late as asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Clock {
     since: Time,
-    /// So long it stands still first.
-    stands: Span,
-    showed: Time,
+    /// For how long after `since` it stands still.
+    frozen: Span,
+    reading: Time,
     rate: u64,
 }
 
 /// The rate of a true clock: microseconds per second.
-const TRUE: u64 = 1_000_000;
+const EXACT_RATE: u64 = 1_000_000;
 
 impl Clock {
-    /// Shows the world's time.
+    /// A clock that shows virtual time.
     #[must_use]
     pub const fn exact() -> Self {
-        Self { since: Time(0), stands: Span::ZERO, showed: Time(0), rate: TRUE }
+        Self { since: Time(0), frozen: Span::ZERO, reading: Time(0), rate: EXACT_RATE }
     }
 
-    /// A server's clock as the plan has it.
+    /// The clock of a server according to the plan.
     #[must_use]
-    pub fn of(seed: u64, idx: ServerIdx, plan: &Clocks) -> Self {
+    pub fn of(seed: u64, idx: ServerIdx, plan: &ClockPlan) -> Self {
         let mut stream = Stream::new(seed, Domain::Clock, u64::from(idx.0), 0);
-        let showed = Time(stream.within(plan.start).0);
+        let reading = Time(stream.within(plan.start).0);
         let drift = u64::from(plan.drift_ppm);
-        assert!(drift < TRUE, "a clock {drift} ppm slower than the world stands still");
+        assert!(drift < EXACT_RATE, "a clock {drift} ppm slower than the world stands still");
         // Bounds that are too wide show only between clocks that are as far apart as they may be.
-        let off = match stream.below(3) {
+        let offset = match stream.below(3) {
             0 => 0,
             1 => 2 * drift,
             _ => stream.below(2 * drift + 1),
         };
-        let rate = TRUE - drift + off;
-        Self { since: Time(0), stands: Span::ZERO, showed, rate }
+        let rate = EXACT_RATE - drift + offset;
+        Self { since: Time(0), frozen: Span::ZERO, reading, rate }
     }
 
-    /// What it shows.
+    /// What the clock shows at `now`.
     #[must_use]
     pub fn reads(&self, now: Time) -> Time {
-        self.showed + self.here(now.since(self.since + self.stands))
+        self.reading + self.to_local(now.since(self.since + self.frozen))
     }
 
-    /// When it will show this, or showed it.
+    /// The virtual time at which the clock shows this.
     #[must_use]
     pub fn when(&self, reads: Time) -> Time {
         if reads == Time::NEVER {
             return Time::NEVER;
         }
-        if reads <= self.showed {
+        if reads <= self.reading {
             return self.since;
         }
-        self.since + self.stands + self.in_the_world(reads.since(self.showed))
+        self.since + self.frozen + self.to_world(reads.since(self.reading))
     }
 
-    /// Goes at another rate from now on, so many parts per million faster or slower.
+    /// Runs from now on `ppm` parts per million faster than virtual time, or slower if negative.
     pub fn drift(&mut self, now: Time, ppm: i32) {
-        let rate = i64::try_from(TRUE).expect("a million") + i64::from(ppm);
+        let rate = i64::try_from(EXACT_RATE).expect("a million") + i64::from(ppm);
         *self = Self {
             since: now,
-            stands: (self.since + self.stands).since(now),
-            showed: self.reads(now),
+            frozen: (self.since + self.frozen).since(now),
+            reading: self.reads(now),
             rate: u64::try_from(rate).expect("a clock goes forward"),
         };
     }
 
-    /// Stands still from now on, and goes on after that long.
+    /// Stands still for that long from now on.
     pub fn freeze(&mut self, now: Time, by: Span) {
-        *self = Self { since: now, stands: by, showed: self.reads(now), rate: self.rate };
+        *self = Self { since: now, frozen: by, reading: self.reads(now), rate: self.rate };
     }
 
     /// Jumps forward.
     pub fn jump(&mut self, by: Span) {
-        self.showed = self.showed + by;
+        self.reading = self.reading + by;
     }
 
-    fn here(&self, span: Span) -> Span {
-        if self.rate == TRUE { span } else { scaled(span, self.rate, TRUE, 0) }
+    fn to_local(self, span: Span) -> Span {
+        if self.rate == EXACT_RATE { span } else { scaled(span, self.rate, EXACT_RATE, 0) }
     }
 
-    fn in_the_world(&self, span: Span) -> Span {
-        if self.rate == TRUE { span } else { scaled(span, TRUE, self.rate, self.rate - 1) }
+    fn to_world(self, span: Span) -> Span {
+        if self.rate == EXACT_RATE { span } else { scaled(span, EXACT_RATE, self.rate, self.rate - 1) }
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn it_stands_still_and_goes_on() {
+    fn it_freezes_and_continues() {
         let mut clock = Clock::exact();
         clock.freeze(Time(1_000), Span::us(500));
         assert_eq!(
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn it_never_goes_back() {
-        let plan = Clocks { start: crate::plan::rng::Spans::ms(0, 50), drift_ppm: 1_000 };
+        let plan = ClockPlan { start: crate::plan::rng::Spans::ms(0, 50), drift_ppm: 1_000 };
         let mut clock = Clock::of(3, ServerIdx(2), &plan);
         let mut last = clock.reads(Time(0));
         for at in (0..50_000).step_by(37).map(Time) {

@@ -1,40 +1,39 @@
-//! What is going to happen, and in which order.
+//! Pending events, ordered by time.
 //!
-//! Events are ordered by time, and by the order in which they were put down when their times are
-//! equal. What an event is, the agenda does not know.
+//! Events with equal times are ordered by insertion. The queue is generic over the event type.
 //!
-//! It is kept in two parts. What comes within the next moments, which is nearly everything that
-//! moves between servers, is a short sorted list: putting something down moves a few words, and
-//! taking it out is free. What comes later waits in a heap. (A heap alone took a fifth of a storm's
+//! It has two parts. Events of the near future, which are nearly all events between servers, are in
+//! a short sorted list: an insertion moves a few words, and a removal is free. Later events wait in
+//! a heap. (A heap alone took a fifth of a storm's
 //! time, a calendar a tenth.)
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use wavetank_raft::Time;
 
-/// Events to come.
+/// A queue of pending events.
 ///
-/// 1. Nothing is taken out before something earlier, or put down earlier for the same time.
-/// 2. Once as many events have been pending as ever will be, nothing is allocated any more.
+/// 1. Events are taken in the order of time, then of insertion.
+/// 2. It allocates only when more events are pending than ever before.
 /// 3. `soon` has everything before `horizon`, the next event last.
 #[derive(Clone, Debug)]
 pub struct EventQueue<T> {
-    soon: Vec<Key>,
+    soon: Vec<EventKey>,
     horizon: u64,
-    later: BinaryHeap<Reverse<Key>>,
-    places: Vec<Option<T>>,
+    later: BinaryHeap<Reverse<EventKey>>,
+    entries: Vec<Option<T>>,
     free: Vec<u32>,
     serial: u64,
 }
 
-/// Time, serial number and place in one word, from the top bit down: one number to compare.
-type Key = u128;
+/// Time, serial number and index into `entries` in one word, from the top bit down: one number to compare.
+type EventKey = u128;
 
 const SERIAL_BITS: u32 = 40;
-const PLACE_BITS: u32 = 24;
+const INDEX_BITS: u32 = 24;
 /// How much of the future is kept sorted, in microseconds: longer than a message takes, shorter
 /// than most timeouts.
-const SOON: u64 = 1 << 16;
+const SOON_US: u64 = 1 << 16;
 
 impl<T> Default for EventQueue<T> {
     fn default() -> Self {
@@ -42,7 +41,7 @@ impl<T> Default for EventQueue<T> {
             soon: Vec::new(),
             horizon: 0,
             later: BinaryHeap::new(),
-            places: Vec::new(),
+            entries: Vec::new(),
             free: Vec::new(),
             serial: 0,
         }
@@ -50,14 +49,14 @@ impl<T> Default for EventQueue<T> {
 }
 
 impl<T> EventQueue<T> {
-    /// Puts an event down. Returns its serial number, which is never used again.
+    /// Inserts an event. Returns its serial number, which is unique.
     ///
     /// # Panics
     /// After 2⁴⁰ events, or with 2²⁴ pending.
     pub fn put(&mut self, at: Time, event: T) -> u64 {
         self.serial += 1;
-        let rest = self.serial << PLACE_BITS | self.keep(event);
-        let key = Key::from(at.0) << 64 | Key::from(rest);
+        let rest = self.serial << INDEX_BITS | self.store(event);
+        let key = EventKey::from(at.0) << 64 | EventKey::from(rest);
         if at.0 < self.horizon {
             let behind = self.soon.partition_point(|&other| key < other);
             self.soon.insert(behind, key);
@@ -67,58 +66,58 @@ impl<T> EventQueue<T> {
         self.serial
     }
 
-    /// Takes the next event out, with its time and serial number.
+    /// Removes the next event. Returns it with its time and serial number.
     pub fn take(&mut self) -> Option<(Time, u64, T)> {
-        self.look_ahead();
+        self.refill();
         let key = self.soon.pop()?;
         let rest = key as u64;
-        let number = (rest & ((1 << PLACE_BITS) - 1)) as u32;
+        let number = (rest & ((1 << INDEX_BITS) - 1)) as u32;
         self.free.push(number);
-        let event = self.places[number as usize].take().expect("an event that is due has its place");
-        Some((time(key), rest >> PLACE_BITS, event))
+        let event = self.entries[number as usize].take().expect("an event that is due is stored");
+        Some((time(key), rest >> INDEX_BITS, event))
     }
 
-    /// When the next event happens.
+    /// The time of the next event.
     pub fn next_at(&mut self) -> Option<Time> {
-        self.look_ahead();
+        self.refill();
         self.soon.last().map(|&key| time(key))
     }
 
-    /// How many events are pending.
+    /// The number of pending events.
     #[must_use]
     pub fn len(&self) -> usize {
         self.soon.len() + self.later.len()
     }
 
-    /// Whether nothing is pending.
+    /// Whether no event is pending.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Where an event lies until it is due.
-    fn keep(&mut self, event: T) -> u64 {
+    /// Stores an event until it is due. Returns its index.
+    fn store(&mut self, event: T) -> u64 {
         let number = match self.free.pop() {
             Some(number) => {
-                self.places[number as usize] = Some(event);
+                self.entries[number as usize] = Some(event);
                 u64::from(number)
             }
             None => {
-                self.places.push(Some(event));
-                self.places.len() as u64 - 1
+                self.entries.push(Some(event));
+                self.entries.len() as u64 - 1
             }
         };
-        assert!(self.serial >> SERIAL_BITS == 0 && number >> PLACE_BITS == 0, "the agenda is full");
+        assert!(self.serial >> SERIAL_BITS == 0 && number >> INDEX_BITS == 0, "the event queue is full");
         number
     }
 
-    /// Moves the horizon on if there is nothing left before it.
-    fn look_ahead(&mut self) {
+    /// Advances the horizon if no event before it is left.
+    fn refill(&mut self) {
         if !self.soon.is_empty() {
             return;
         }
         let Some(&Reverse(first)) = self.later.peek() else { return };
-        self.horizon = time(first).0.saturating_add(SOON);
+        self.horizon = time(first).0.saturating_add(SOON_US);
         while let Some(&Reverse(key)) = self.later.peek()
             && (time(key).0 < self.horizon || key == first)
         {
@@ -129,7 +128,7 @@ impl<T> EventQueue<T> {
     }
 }
 
-const fn time(key: Key) -> Time {
+const fn time(key: EventKey) -> Time {
     Time((key >> 64) as u64)
 }
 
@@ -139,7 +138,7 @@ mod tests {
     use crate::plan::rng::{Domain, Stream};
 
     #[test]
-    fn earlier_first_and_ties_in_the_order_they_were_put_down() {
+    fn earlier_first_and_ties_in_the_order_of_insertion() {
         let mut event_queue = EventQueue::default();
         for (at, name) in [(5, "c"), (3, "a"), (5, "d"), (3, "b")] {
             event_queue.put(Time(at), name);
@@ -156,7 +155,7 @@ mod tests {
         let mut list = std::collections::BTreeMap::new();
         let mut now = 0;
         for _ in 0..30_000 {
-            // As many are taken as are put down, but for long spells of one or the other.
+            // As many are taken as inserted, but with long periods of one or the other.
             if stream.chance(now as u32 % 3 + 1, 4) {
                 let reach = stream.one_of(&[0, 1, 900, 5_000, 100_000, 300_000, 9_000_000]);
                 let at = Time(now + stream.below(reach + 1));
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_used_again() {
+    fn entries_are_reused() {
         let mut event_queue = EventQueue::default();
         for round in 0..1_000 {
             event_queue.put(Time(round), round);
@@ -180,6 +179,6 @@ mod tests {
             event_queue.take();
             event_queue.take();
         }
-        assert!(event_queue.places.len() <= 2 && event_queue.is_empty());
+        assert!(event_queue.entries.len() <= 2 && event_queue.is_empty());
     }
 }

@@ -1,14 +1,14 @@
-//! One server in the tank: its disk and its clock, which outlive it, and the process, which is
-//! there only while the server runs.
+//! One server in the tank: its disk and its clock, which survive crashes, and the process, which
+//! exists only while the server runs.
 //!
-//! A host does nothing by itself; the world hands it what happens and carries out what it wants.
+//! A host does nothing by itself; the world delivers events to it and executes its actions.
 
 use crate::disk::{Disk, Stores};
 use crate::engine::clock::Clock;
 use crate::engine::workload::TankFsm;
 use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::ServerIdx;
-use crate::plan::{Machines, Plan};
+use crate::plan::{MachinePlan, Plan};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use wavetank_raft::execute::Machine;
@@ -17,14 +17,14 @@ use wavetank_raft::{
     Batch, Boot, Config, Data, Entropy, Entry, NodeId, RequestId, Server, Settings, SnapshotMeta, Span, Time,
 };
 
-/// A server's place in the tank.
+/// The host of one server.
 #[derive(Debug)]
 pub(crate) struct Host<F: TankFsm, W> {
-    /// Which.
+    /// Its index in the tank.
     pub(crate) idx: ServerIdx,
-    /// The number the core knows it by.
+    /// Its id in the Raft core.
     pub(crate) node: NodeId,
-    /// How it behaves.
+    /// Its settings.
     pub(crate) settings: Settings,
     /// Its disk.
     pub(crate) disk: Disk,
@@ -32,7 +32,7 @@ pub(crate) struct Host<F: TankFsm, W> {
     pub(crate) clock: Clock,
     /// How often it was started.
     pub(crate) incarnation: u32,
-    /// It has stopped by its own decision since it was last started.
+    /// It has stopped itself since it was last started.
     pub(crate) halted: bool,
     /// The process, while it runs.
     pub(crate) process: Option<Process<F, W>>,
@@ -40,28 +40,28 @@ pub(crate) struct Host<F: TankFsm, W> {
     pub(crate) times: MachineTimes,
 }
 
-/// A running server. `W` is what waits while it stands still.
+/// A running server. `W` is the type of the events that wait while it is paused.
 #[derive(Debug)]
 pub(crate) struct Process<F: TankFsm, W> {
     /// The server.
     pub(crate) server: Server,
     /// Its state machine.
     pub(crate) machine: Machine<F>,
-    /// What the state machine has to do, the first of it being done now.
+    /// The work of the state machine; the first item is in progress.
     pub(crate) work: VecDeque<Work>,
-    /// Commands that are being gathered.
+    /// Commands that are being collected into a batch.
     pub(crate) batched: Vec<(RequestId, Data)>,
     /// Calls that are not answered yet.
     pub(crate) calls: Vec<PendingCall>,
-    /// What has happened since it was paused; `None` while it runs.
+    /// Events since it was paused; `None` while it is not paused.
     pub(crate) waiting: Option<Vec<W>>,
-    /// It leads, and has not committed anything since it does.
+    /// It leads, and has not committed anything in this term.
     pub(crate) is_fresh: bool,
-    /// The one timer event on the agenda that counts.
+    /// Its one valid timer event in the event queue.
     pub(crate) timer: Timer,
 }
 
-/// Something for the state machine to do.
+/// Work for the state machine.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Work {
     /// [`Action::Apply`](wavetank_raft::Action::Apply).
@@ -77,45 +77,45 @@ pub(crate) enum Work {
 pub(crate) struct PendingCall {
     /// Its number.
     pub(crate) request: RequestId,
-    /// Who made it.
+    /// The caller.
     pub(crate) caller: Caller,
 }
 
-/// Who makes calls.
+/// The origin of a call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Caller {
-    /// A client, who wants a command applied.
+    /// A client that sent a command.
     Writer(u16),
-    /// A client, who wants this query answered.
+    /// A client that sent this query.
     Reader(u16, Data),
-    /// Whoever tells the story; the outcome is kept.
+    /// An operator or a story; the outcome is kept.
     Operator,
-    /// The nemesis, who does not listen.
+    /// The nemesis; the outcome is ignored.
     Nemesis,
 }
 
-/// A timer event on the agenda.
+/// A timer event in the event queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Timer {
-    /// When it comes.
+    /// When it is due.
     pub(crate) at: Time,
-    /// Its serial number; another timer event of this host is stale.
+    /// Its serial number; timer events of this host with another number are stale.
     pub(crate) serial: u64,
 }
 
 impl Timer {
-    /// None is on the agenda.
+    /// No timer event is in the queue.
     pub(crate) const NONE: Self = Self { at: Time::NEVER, serial: 0 };
 }
 
 /// How long a state machine takes for its work.
 #[derive(Clone, Debug)]
 pub(crate) struct MachineTimes {
-    plan: Machines,
+    plan: MachinePlan,
     stream: Stream,
     stall: Option<Stream>,
     stalls: u64,
-    /// Nothing is begun before.
+    /// No work begins before this time.
     held_until: Time,
 }
 
@@ -149,13 +149,13 @@ impl<F: TankFsm, W> Host<F, W> {
     }
 
     /// Starts the server with what its disk still has, and a state machine that has applied
-    /// nothing. What the disk had is returned, to be looked at.
+    /// nothing. Returns what the disk had, for observers.
     ///
     /// # Errors
-    /// When what the disk has is not fit to start from.
+    /// When the server cannot start from the disk's content.
     ///
     /// # Panics
-    /// When it runs already.
+    /// When it already runs.
     pub(crate) fn start(&mut self, seed: u64, now: Time, fsm: F) -> Result<(Boot, Vec<Entry>), StoreError> {
         assert!(self.process.is_none(), "{} runs already", self.idx);
         self.incarnation += 1;
@@ -184,7 +184,7 @@ impl<F: TankFsm, W> Host<F, W> {
 }
 
 impl MachineTimes {
-    /// How long it will take for this.
+    /// How long this work takes.
     pub(crate) fn takes(&mut self, now: Time, work: &Work) -> Span {
         let draw = self.stream.draw();
         let takes = draw.within(match work {
@@ -194,7 +194,7 @@ impl MachineTimes {
         takes + self.stall() + self.held_until.since(now)
     }
 
-    /// Begins nothing more until then.
+    /// Begins no work until then.
     pub(crate) fn hold(&mut self, until: Time) {
         self.held_until = self.held_until.max(until);
     }
@@ -214,7 +214,7 @@ impl MachineTimes {
         self.stalls
     }
 
-    /// From here on it does not stall.
+    /// Disables stalls from here on.
     pub(crate) const fn calm(&mut self) {
         (self.plan.stall, self.held_until) = (None, Time(0));
     }

@@ -1,14 +1,14 @@
-//! What becomes of a message between two servers: when it arrives, whether, and how often.
+//! Decides for each message between two servers whether, when and how often it arrives.
 //!
-//! Each fault family of each directed link has its own stream, read one word per message. Which
-//! links are cut is the [`topology`](crate::observe::topology)'s; the messages themselves the world keeps.
+//! Each kind of fault of each directed link has its own stream, read one word per message. The
+//! [`topology`](crate::observe::topology) knows which links are cut; the world keeps the messages.
 
 use crate::observe::Fate;
 use crate::plan::fault_id::{Fault, FaultFilter, FaultId, MessageFault};
 use crate::plan::named::Counters;
 use crate::plan::rng::{Domain, Draw, Ratio, Spans, Stream};
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use crate::plan::{Late, Links};
+use crate::plan::{LinkPlan, RandomDelay};
 use wavetank_raft::{Span, Time};
 
 /// The network among the servers of a tank.
@@ -16,9 +16,9 @@ use wavetank_raft::{Span, Time};
 pub struct Network {
     seed: u64,
     servers: usize,
-    plan: Links,
-    links: Vec<Option<Box<Link>>>,
-    /// By link: everything up to this message is lost if it is still under way.
+    plan: LinkPlan,
+    links: Vec<Option<Box<DirectedLink>>>,
+    /// By link: messages up to this number are lost if they are still in flight.
     lost_upto: Vec<u64>,
     on_way: Vec<(Stream, u32)>,
     messages: u64,
@@ -26,41 +26,41 @@ pub struct Network {
     fault_ids: FaultFilter,
 }
 
-/// What happens to a message, and whether the network keeps it.
+/// What happens to a message that was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Passage {
-    /// When it arrives, if it does.
+pub struct SendOutcome {
+    /// Whether and when it arrives.
     pub fate: Fate,
-    /// The last of its arrivals is held back, and may be let go earlier.
+    /// Its last arrival is held back, and may be released earlier.
     pub held: bool,
-    /// Bits of it flip: those that this word says.
+    /// If set, bits of it flip, chosen by this word.
     pub flips: Option<u64>,
 }
 
 /// One direction between two servers.
 #[derive(Clone, Debug)]
-struct Link {
+struct DirectedLink {
     ends: (ServerIdx, ServerIdx),
-    passed: u32,
+    sent: u32,
     distance: Span,
     delay: Stream,
-    /// Of the families that the plan has, in the order of [`Family`].
-    families: [Option<Stream>; FAMILIES],
-    /// What the streams say of the next messages, this one's side by side: read message by message
-    /// from six streams they would all be fetched from memory each time.
-    ahead: [Said; AHEAD],
+    /// The streams of the faults that the plan enables, in the order of [`LinkFault`].
+    families: [Option<Stream>; LINK_FAULTS],
+    /// The draws for the next messages, those of one message side by side. Reading six streams for
+    /// every message would miss the cache each time.
+    prefetched: [LinkDraws; PREFETCH],
 }
 
-/// What the streams of a link say of one message.
+/// The draws of one message from the streams of its link.
 #[derive(Clone, Copy, Debug)]
-struct Said {
+struct LinkDraws {
     delay: Draw,
-    families: [Draw; FAMILIES],
+    families: [Draw; LINK_FAULTS],
 }
 
-/// What goes wrong on a link.
+/// The kinds of faults of a link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Family {
+enum LinkFault {
     Reorder,
     Late,
     Loss,
@@ -69,15 +69,15 @@ enum Family {
     Corrupt,
 }
 
-const FAMILIES: usize = 6;
+const LINK_FAULTS: usize = 6;
 
-/// For how many messages the streams are read at once.
-const AHEAD: usize = 32;
+/// For how many messages the streams are read in advance.
+const PREFETCH: usize = 32;
 
 impl Network {
     /// The network of a plan.
     #[must_use]
-    pub fn new(seed: u64, servers: usize, plan: Links) -> Self {
+    pub fn new(seed: u64, servers: usize, plan: LinkPlan) -> Self {
         let on_way = |of: usize| (Stream::new(seed, Domain::OnWay, of as u64, 0), 0);
         Self {
             seed,
@@ -92,44 +92,44 @@ impl Network {
         }
     }
 
-    /// Only these mishaps are let happen, or all.
+    /// Limits the faults to those that the filter allows.
     #[must_use]
     pub fn with_fault_filter(self, fault_ids: FaultFilter) -> Self {
         Self { fault_ids, ..self }
     }
 
-    /// What has gone astray, if it is written down.
+    /// The recorded faults of messages.
     #[must_use]
     pub const fn fault_ids(&self) -> &FaultFilter {
         &self.fault_ids
     }
 
-    /// Writes down what goes astray.
+    /// Records the faults of messages from here on.
     pub fn record(&mut self) {
         self.fault_ids.record();
     }
 
-    /// A message is handed over now.
-    pub fn pass(&mut self, now: Time, from: ServerIdx, to: ServerIdx, is_cut: bool) -> Passage {
+    /// A message is sent now.
+    pub fn send(&mut self, now: Time, from: ServerIdx, to: ServerIdx, is_cut: bool) -> SendOutcome {
         self.messages += 1;
         let at = from.at() * self.servers + to.at();
         let (seed, plan) = (self.seed, &self.plan);
-        let link = self.links[at].get_or_insert_with(|| Box::new(Link::new(seed, plan, from, to)));
-        link.pass(now, plan, is_cut, &mut self.counts, &mut self.fault_ids)
+        let link = self.links[at].get_or_insert_with(|| Box::new(DirectedLink::new(seed, plan, from, to)));
+        link.send(now, plan, is_cut, &mut self.counts, &mut self.fault_ids)
     }
 
-    /// A server has crashed. Perhaps what it sent last is lost with it.
+    /// A server has crashed. Its messages in flight may be lost.
     pub fn crash(&mut self, from: ServerIdx) {
-        if self.takes_along(from.at()) {
+        if self.loses_in_flight(from.at()) {
             for to in 0..self.servers {
                 self.lost_upto[from.at() * self.servers + to] = self.messages;
             }
         }
     }
 
-    /// Links were cut. Perhaps what was under way on those that are cut now is lost.
+    /// Links were cut. The messages in flight on cut links may be lost.
     pub fn cut(&mut self, is_cut: impl Fn(ServerIdx, ServerIdx) -> bool) {
-        if self.takes_along(self.servers) {
+        if self.loses_in_flight(self.servers) {
             let all = ServerSet::first(self.servers);
             for from in all.iter() {
                 for to in all.iter().filter(|&to| is_cut(from, to)) {
@@ -139,18 +139,18 @@ impl Network {
         }
     }
 
-    /// Whether a message that arrives, and was the so-many-th to be sent, was lost on its way.
+    /// Whether the `number`-th message sent was lost in flight.
     #[must_use]
-    pub fn lost_on_way(&self, from: ServerIdx, to: ServerIdx, number: u64) -> bool {
+    pub fn is_lost_in_flight(&self, from: ServerIdx, to: ServerIdx, number: u64) -> bool {
         number <= self.lost_upto[from.at() * self.servers + to.at()]
     }
 
-    /// A message was rejected for what had become of it under way.
+    /// A message was rejected because bits of it had flipped.
     pub fn rejected(&mut self) {
         self.counts[Fault::Corrupt] += 1;
     }
 
-    fn takes_along(&mut self, of: usize) -> bool {
+    fn loses_in_flight(&mut self, of: usize) -> bool {
         let Some(chance) = self.plan.on_way else { return false };
         let (stream, asked) = &mut self.on_way[of];
         let fault_id = FaultId::OnWay(u8::try_from(of).expect("a server, or all links"), *asked);
@@ -160,38 +160,38 @@ impl Network {
         takes
     }
 
-    /// How many messages were handed over.
+    /// How many messages were sent.
     #[must_use]
     pub const fn messages(&self) -> u64 {
         self.messages
     }
 
-    /// How often each family struck so far.
+    /// How often each kind of fault has happened so far.
     pub(crate) const fn counts(&self) -> &Counters<Fault> {
         &self.counts
     }
 
-    /// From here on messages only take their time.
+    /// Disables all faults from here on; delays remain.
     pub fn calm(&mut self) {
-        let Links { delay, far, .. } = self.plan;
-        self.plan = Links { delay, far, ..Links::calm() };
+        let LinkPlan { delay, far, .. } = self.plan;
+        self.plan = LinkPlan { delay, far, ..LinkPlan::calm() };
     }
 
-    /// Changes what goes wrong, for stories told by hand.
-    pub fn become_like(&mut self, plan: Links) {
+    /// Replaces the plan of the links, for stories.
+    pub fn set_plan(&mut self, plan: LinkPlan) {
         self.plan = plan;
         self.links.fill(None);
     }
 }
 
-impl Link {
-    fn new(seed: u64, plan: &Links, from: ServerIdx, to: ServerIdx) -> Self {
+impl DirectedLink {
+    fn new(seed: u64, plan: &LinkPlan, from: ServerIdx, to: ServerIdx) -> Self {
         let stream = |domain| Stream::new(seed, domain, u64::from(from.0), u64::from(to.0));
         let mut delay = stream(Domain::Delay);
         let distance = delay.draw();
         Self {
             ends: (from, to),
-            passed: 0,
+            sent: 0,
             distance: match plan.far {
                 Some(far) if distance.hits(far.chance) => distance.within(far.by),
                 Some(_) | None => Span::ZERO,
@@ -205,97 +205,99 @@ impl Link {
                 plan.hold.map(|_| stream(Domain::Hold)),
                 plan.corrupt.map(|_| stream(Domain::Corrupt)),
             ],
-            ahead: [Said { delay: Draw::ZERO, families: [Draw::ZERO; FAMILIES] }; AHEAD],
+            prefetched: [LinkDraws { delay: Draw::ZERO, families: [Draw::ZERO; LINK_FAULTS] }; PREFETCH],
         }
     }
 
-    /// Every stream is read before anything is decided, so that each stays one word per message.
-    fn next(&mut self) -> Said {
-        let at = self.passed as usize % AHEAD;
+    /// All streams are read before anything is decided, so that each is read one word per message.
+    fn next(&mut self) -> LinkDraws {
+        let at = self.sent as usize % PREFETCH;
         if at == 0 {
-            self.read_ahead();
+            self.prefetch();
         }
-        self.passed += 1;
-        self.ahead[at]
+        self.sent += 1;
+        self.prefetched[at]
     }
 
-    fn read_ahead(&mut self) {
-        for said in &mut self.ahead {
-            said.delay = self.delay.draw();
+    fn prefetch(&mut self) {
+        for draws in &mut self.prefetched {
+            draws.delay = self.delay.draw();
         }
         for (family, stream) in self.families.iter_mut().enumerate() {
             let Some(stream) = stream else { continue };
-            for said in &mut self.ahead {
-                said.families[family] = stream.draw();
+            for draws in &mut self.prefetched {
+                draws.families[family] = stream.draw();
             }
         }
     }
 
-    fn pass(
+    fn send(
         &mut self,
         now: Time,
-        plan: &Links,
+        plan: &LinkPlan,
         is_cut: bool,
         counts: &mut Counters<Fault>,
         fault_ids: &mut FaultFilter,
-    ) -> Passage {
+    ) -> SendOutcome {
         let (from, to) = self.ends;
-        let place = self.passed;
-        let said = self.next();
-        let mut may = |message_fault| fault_ids.allow(FaultId::Message(message_fault, from, to, place));
-        let delay = said.delay.within(plan.delay) + self.distance;
-        let lost = plan.loss.is_some_and(|chance| said.of(Family::Loss).hits(chance));
+        let number = self.sent;
+        let draws = self.next();
+        let mut may = |message_fault| fault_ids.allow(FaultId::Message(message_fault, from, to, number));
+        let delay = draws.delay.within(plan.delay) + self.distance;
+        let lost = plan.loss.is_some_and(|chance| draws.of(LinkFault::Loss).hits(chance));
         if is_cut || (lost && may(MessageFault::Loss)) {
             counts[if is_cut { Fault::Cut } else { Fault::Loss }] += 1;
-            return Passage { fate: Fate::Lost, held: false, flips: None };
+            return SendOutcome { fate: Fate::Lost, held: false, flips: None };
         }
-        let flips = said.flips(plan.corrupt).filter(|_| may(MessageFault::Corrupt));
-        let reordered = said.struck(Family::Reorder, plan.reorder).filter(|_| may(MessageFault::Reorder));
-        let late = said.struck(Family::Late, plan.late).filter(|_| may(MessageFault::Late));
+        let flips = draws.flips(plan.corrupt).filter(|_| may(MessageFault::Corrupt));
+        let reordered =
+            draws.delay_of(LinkFault::Reorder, plan.reorder).filter(|_| may(MessageFault::Reorder));
+        let late = draws.delay_of(LinkFault::Late, plan.late).filter(|_| may(MessageFault::Late));
         counts[Fault::Reorder] += u64::from(reordered.is_some());
         counts[Fault::Late] += u64::from(late.is_some());
         let first = now + delay + reordered.unwrap_or(Span::ZERO) + late.unwrap_or(Span::ZERO);
-        if let Some(by) = said.struck(Family::Hold, plan.hold).filter(|_| may(MessageFault::Hold)) {
+        if let Some(by) = draws.delay_of(LinkFault::Hold, plan.hold).filter(|_| may(MessageFault::Hold)) {
             counts[Fault::Hold] += 1;
             // An odd delay holds a copy, an even one the message itself.
             let fate =
                 if by.0 % 2 == 1 { Fate::ArrivesTwice(first, first + by) } else { Fate::Arrives(first + by) };
-            return Passage { fate, held: true, flips };
+            return SendOutcome { fate, held: true, flips };
         }
-        let again = said.struck(Family::Duplicate, plan.duplicate).filter(|_| may(MessageFault::Duplicate));
+        let again =
+            draws.delay_of(LinkFault::Duplicate, plan.duplicate).filter(|_| may(MessageFault::Duplicate));
         counts[Fault::Duplicate] += u64::from(again.is_some());
         let fate = again.map_or(Fate::Arrives(first), |by| Fate::ArrivesTwice(first, first + by));
-        Passage { fate, held: false, flips }
+        SendOutcome { fate, held: false, flips }
     }
 }
 
-impl Said {
-    const fn of(&self, family: Family) -> Draw {
+impl LinkDraws {
+    const fn of(&self, family: LinkFault) -> Draw {
         self.families[family as usize]
     }
 
-    fn struck(&self, family: Family, late: Option<Late>) -> Option<Span> {
+    fn delay_of(&self, family: LinkFault, late: Option<RandomDelay>) -> Option<Span> {
         let (draw, late) = (self.of(family), late?);
         draw.hits(late.chance).then(|| draw.within(late.by))
     }
 
     /// Which bits flip, if any do.
     fn flips(&self, chance: Option<Ratio>) -> Option<u64> {
-        let (draw, chance) = (self.of(Family::Corrupt), chance?);
+        let (draw, chance) = (self.of(LinkFault::Corrupt), chance?);
         draw.hits(chance).then(|| draw.below(1 << 32))
     }
 }
 
 /// The delays of messages between clients and servers.
 #[derive(Clone, Debug)]
-pub struct ClientLine {
+pub struct ClientLink {
     delay: Stream,
     loss: Stream,
     plan: (Spans, Option<Ratio>),
 }
 
-impl ClientLine {
-    /// The line of a client.
+impl ClientLink {
+    /// The link of a client.
     #[must_use]
     pub fn new(seed: u64, client: u16, delay: Spans, loss: Option<Ratio>) -> Self {
         let stream = |domain| Stream::new(seed, domain, u64::from(client), 0);
@@ -310,7 +312,7 @@ impl ClientLine {
         (!is_lost).then_some(delay)
     }
 
-    /// From here on nothing is lost.
+    /// Disables losses from here on.
     pub const fn calm(&mut self) {
         self.plan.1 = None;
     }
@@ -323,44 +325,44 @@ mod tests {
     const A: ServerIdx = ServerIdx(0);
     const B: ServerIdx = ServerIdx(1);
 
-    fn fates(plan: Links, count: usize) -> Vec<Fate> {
+    fn fates(plan: LinkPlan, count: usize) -> Vec<Fate> {
         let mut network = Network::new(5, 2, plan);
-        (0..count).map(|_| network.pass(Time(0), A, B, false).fate).collect()
+        (0..count).map(|_| network.send(Time(0), A, B, false).fate).collect()
     }
 
     #[test]
-    fn a_family_more_changes_no_message_that_it_does_not_strike() {
-        let some = Links { loss: Some(Ratio::new(1, 10)), ..Links::calm() };
-        let twice = Late { chance: Ratio::new(1, 10), by: Spans::ms(1, 9) };
-        let more = Links { duplicate: Some(twice), ..some.clone() };
+    fn another_kind_of_fault_changes_no_message_that_it_does_not_hit() {
+        let some = LinkPlan { loss: Some(Ratio::new(1, 10)), ..LinkPlan::calm() };
+        let twice = RandomDelay { chance: Ratio::new(1, 10), by: Spans::ms(1, 9) };
+        let more = LinkPlan { duplicate: Some(twice), ..some.clone() };
         let changed: Vec<_> = fates(some, 500).into_iter().zip(fates(more, 500)).collect();
-        let struck = |(a, b): &(Fate, Fate)| match (a, b) {
+        let delay_of = |(a, b): &(Fate, Fate)| match (a, b) {
             (Fate::Arrives(alone), Fate::ArrivesTwice(first, second)) => alone == first && first < second,
             (a, b) => a == b,
         };
-        assert!(changed.iter().all(struck));
+        assert!(changed.iter().all(delay_of));
         assert!(changed.iter().any(|(a, b)| a != b) && changed.contains(&(Fate::Lost, Fate::Lost)));
     }
 
     #[test]
-    fn links_do_not_share_their_luck() {
-        let mut both = Network::new(5, 2, Links::calm());
+    fn links_have_independent_streams() {
+        let mut both = Network::new(5, 2, LinkPlan::calm());
         let mut one = both.clone();
         let with: Vec<_> = (0..50)
             .map(|_| {
-                both.pass(Time(0), B, A, false);
-                both.pass(Time(0), A, B, false)
+                both.send(Time(0), B, A, false);
+                both.send(Time(0), A, B, false)
             })
             .collect();
-        let without: Vec<_> = (0..50).map(|_| one.pass(Time(0), A, B, false)).collect();
+        let without: Vec<_> = (0..50).map(|_| one.send(Time(0), A, B, false)).collect();
         assert_eq!(with, without);
     }
 
     #[test]
     fn nothing_passes_a_cut_link_and_its_streams_move_on() {
-        let mut network = Network::new(5, 2, Links::calm());
-        assert_eq!(network.pass(Time(0), A, B, true).fate, Fate::Lost);
-        assert_eq!(network.pass(Time(0), A, B, false).fate, fates(Links::calm(), 2)[1]);
+        let mut network = Network::new(5, 2, LinkPlan::calm());
+        assert_eq!(network.send(Time(0), A, B, true).fate, Fate::Lost);
+        assert_eq!(network.send(Time(0), A, B, false).fate, fates(LinkPlan::calm(), 2)[1]);
         assert_eq!((network.messages(), network.counts()[Fault::Cut]), (2, 1));
     }
 }

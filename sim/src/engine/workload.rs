@@ -1,9 +1,9 @@
-//! What stands above the cluster: a state machine and the clients that use it.
+//! The application of a cluster: a state machine and the clients that use it.
 //!
-//! Both are plain values. The world carries a client's [`Ask`] to a server and a [`Reply`] back,
-//! late or never; it knows nothing of what they say.
+//! Both are plain values. The world delivers a client's [`Ask`] to a server and a [`Reply`] back,
+//! late or never; it does not know their content.
 
-use crate::observe::{Ending, What};
+use crate::observe::{OperationEnd, OperationValue};
 use crate::plan::server_set::ServerIdx;
 use std::fmt::{self, Debug};
 use wavetank_raft::store::Fsm;
@@ -19,27 +19,27 @@ pub trait TankFsm: Fsm {
     fn digest(&self) -> u64;
 }
 
-/// Something a client wants of one server.
+/// A client's request to one server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ask {
     /// A number for the exchange, never used twice in a run.
     pub request: RequestId,
-    /// The client that asks.
+    /// The client.
     pub client: u16,
-    /// The server that is asked.
+    /// The server.
     pub to: ServerIdx,
-    /// What is wanted.
+    /// The operation.
     pub want: Want,
 }
 
-/// What a client wants.
+/// The operation of an [`Ask`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Want {
     /// Apply this command.
     Apply(Data),
     /// Answer this query once a read by this path is allowed.
     Read(ReadPath, Data),
-    /// Answer this query from the local state, however old.
+    /// Answer this query from the local state, which may be old.
     Stale(Data),
 }
 
@@ -55,18 +55,18 @@ impl fmt::Display for Want {
     }
 }
 
-/// What came of an [`Ask`].
+/// The reply to an [`Ask`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
     /// The server's answer to a command.
     Answered(Result<Answer, Error>),
     /// The answer to a query.
     Value(Result<Data, Error>),
-    /// The connection broke: the server is down, or went down. What was asked may have been done.
+    /// The connection broke: the server is down, or crashed. The operation may have been executed.
     Broken,
 }
 
-/// What clients do to the history: told to the world so that it can be observed.
+/// A history event of a client, passed to the world so that it is observed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Told {
     /// A client began an operation.
@@ -76,40 +76,40 @@ pub enum Told {
         /// The operation, unique in the run.
         operation: u64,
     },
-    /// A client knows how its operation ended.
+    /// A client learned how its operation ended.
     Returned {
         /// The client.
         client: u16,
         /// The operation.
         operation: u64,
         /// How it ended.
-        ending: Ending,
+        ending: OperationEnd,
     },
 }
 
-/// What the clients of a run want done.
+/// What the clients of a run ask the world to do.
 #[derive(Debug, Default)]
 pub struct Wants {
     /// Exchanges to begin, in this order.
     pub asks: Vec<Ask>,
-    /// What happened to the history, in this order.
+    /// Events of the history, in this order.
     pub told: Vec<Told>,
 }
 
 impl Wants {
-    /// Whether nothing is wanted.
+    /// Whether there is nothing to do.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.asks.is_empty() && self.told.is_empty()
     }
 }
 
-/// The clients of a run, all of them.
+/// All clients of a run.
 pub trait Workload: Debug {
     /// When [`Workload::wake`] is due; [`Time::NEVER`] if only an answer can move them.
     fn deadline(&self) -> Time;
 
-    /// Their time has come: operations to begin, exchanges that took too long.
+    /// The deadline has passed: clients begin operations, or time out.
     fn wake(&mut self, now: Time, wants: &mut Wants);
 
     /// An exchange is over. Replies to exchanges that a client has given up may still come.
@@ -121,19 +121,19 @@ pub trait Workload: Debug {
     /// Whether no operation is open.
     fn is_idle(&self) -> bool;
 
-    /// An operation that was told of, as far as it is known: what [`Seen::Invoked`] and
-    /// [`Seen::Returned`] carry to the judges of this workload.
+    /// An operation of the history, as far as it is known: the value that [`ObservationKind::Invoked`] and
+    /// [`ObservationKind::Returned`] carry to the judges of this workload.
     ///
-    /// [`Seen::Invoked`]: crate::Seen::Invoked
-    /// [`Seen::Returned`]: crate::Seen::Returned
-    fn operation(&self, operation: u64) -> &dyn What;
+    /// [`ObservationKind::Invoked`]: crate::ObservationKind::Invoked
+    /// [`ObservationKind::Returned`]: crate::ObservationKind::Returned
+    fn operation(&self, operation: u64) -> &dyn OperationValue;
 }
 
-/// No clients at all.
+/// A workload without clients.
 #[derive(Clone, Copy, Debug)]
-pub struct Nobody;
+pub struct NoClients;
 
-impl Workload for Nobody {
+impl Workload for NoClients {
     fn deadline(&self) -> Time {
         Time::NEVER
     }
@@ -148,7 +148,7 @@ impl Workload for Nobody {
         true
     }
 
-    fn operation(&self, _: u64) -> &dyn What {
+    fn operation(&self, _: u64) -> &dyn OperationValue {
         &()
     }
 }

@@ -1,13 +1,13 @@
-//! The world: one clock, one agenda, and everything that moves.
+//! The world: one clock, one event queue, and everything that they drive.
 //!
-//! The world takes what is next on the agenda, hands it to whom it concerns, and carries out what
-//! that one wants. It decides nothing (the network, the disks and the nemesis do) and judges
-//! nothing; whoever wants to know what happens gives it a [`Observer`].
+//! The world takes the next event from the queue, delivers it to its server or client, and executes
+//! the resulting actions. It decides nothing (the network, the disks and the nemesis do) and judges
+//! nothing; an [`Observer`] sees everything that happens.
 //!
-//! In this file: what there is, and how time passes. `step.rs`: a server takes an event.
-//! `carry.rs`: its actions are carried out. `clients.rs`: what goes on between clients and
-//! servers. `verbs.rs`: what can be done to a world from outside. `acts.rs`: what the nemesis does
-//! to it. `end.rs`: how it calms down.
+//! This file: the state, and how time advances. `step.rs`: a server takes an event. `execute.rs`:
+//! its actions are executed. `client_ops.rs`: requests and replies between clients and servers.
+//! `faults.rs`: operations on a world from outside. `nemesis_acts.rs`: the acts of the nemesis.
+//! `end.rs`: healing and convergence.
 
 mod client_ops;
 mod execute;
@@ -26,7 +26,7 @@ pub use end::Unsettled;
 use crate::disk::{Memory, StoreFactory};
 use crate::engine::event_queue::EventQueue;
 use crate::engine::host::{Host, Timer};
-use crate::engine::network::{ClientLine, Network};
+use crate::engine::network::{ClientLink, Network};
 use crate::engine::workload::{TankFsm, Wants, Workload};
 use crate::nemesis::Nemesis;
 use crate::observe::digest::Digest;
@@ -34,7 +34,7 @@ use crate::observe::observer::{Observer, Recorder};
 use crate::observe::topology::Topology;
 use crate::plan::fault_id::{Fault, FaultFilter, FaultId};
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use crate::plan::{Birth, Plan};
+use crate::plan::{InitialState, Plan};
 use sim_event::{Envelope, SimEvent};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -44,7 +44,7 @@ use wavetank_raft::{
     Span, Term, Time, Token, Write,
 };
 
-/// A tank with servers in it, the sea around them and the clients above.
+/// A simulated cluster: servers, network, disks, clocks, clients and the nemesis.
 pub struct World<F: TankFsm, V: Observer> {
     plan: Plan,
     event_queue: EventQueue<SimEvent>,
@@ -55,9 +55,9 @@ pub struct World<F: TankFsm, V: Observer> {
     hosts: Vec<Host<F, SimEvent>>,
     awake: ServerSet,
     broken: ServerSet,
-    /// Lost for good.
+    /// Servers that are lost permanently.
     lost: ServerSet,
-    /// They would not start with what they had on their disks.
+    /// Servers that refused to start from their disks.
     refused: ServerSet,
     topology: Topology,
     network: Network,
@@ -66,7 +66,7 @@ pub struct World<F: TankFsm, V: Observer> {
     workload: Box<dyn Workload>,
     wants: Wants,
     clients_due: Timer,
-    lines: Vec<ClientLine>,
+    client_links: Vec<ClientLink>,
     calls: u64,
     outcomes: BTreeMap<RequestId, Outcome>,
     nemesis: Option<Nemesis>,
@@ -77,11 +77,10 @@ pub struct World<F: TankFsm, V: Observer> {
 }
 
 impl<F: TankFsm, V: Observer> World<F, V> {
-    /// A tank as the plan has it: every server started, the nemesis at work.
+    /// A world according to the plan: every server is started, and the nemesis is active.
     ///
     /// # Panics
-    /// When the plan cannot be: more servers than a tank holds, none at all, or a configuration
-    /// that cannot work.
+    /// When the plan is invalid: too many servers, no servers, or an invalid configuration.
     pub fn new(
         plan: Plan,
         make: impl FnMut(ServerIdx) -> F + 'static,
@@ -91,7 +90,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         Self::with_stores(plan, make, workload, observer, &mut |_| Box::new(Memory::default()))
     }
 
-    /// The same with other stores than those in memory, which the shelf makes for each server.
+    /// The same with stores from `store_factory` instead of stores in memory.
     ///
     /// # Panics
     /// As for [`World::new`].
@@ -104,9 +103,9 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     ) -> Self {
         let count = plan.server_count();
         assert!(
-            0 < plan.servers && count <= ServerIdx::MOST,
+            0 < plan.servers && count <= ServerIdx::MAX_SERVERS,
             "a tank holds 1 to {} servers",
-            ServerIdx::MOST
+            ServerIdx::MAX_SERVERS
         );
         let all = ServerSet::first(count);
         let mut world = Self {
@@ -128,7 +127,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             workload,
             wants: Wants::default(),
             clients_due: Timer::NONE,
-            lines: Vec::new(),
+            client_links: Vec::new(),
             calls: 0,
             outcomes: BTreeMap::new(),
             nemesis: None,
@@ -144,8 +143,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     fn begin(&mut self, all: ServerSet) {
         match self.plan.birth {
-            Birth::Bootstrapped => self.found(),
-            Birth::Blank => {
+            InitialState::Bootstrapped => self.write_founders(),
+            InitialState::Blank => {
                 self.event_queue.put(Time(0), SimEvent::Bootstrap);
             }
         }
@@ -157,11 +156,11 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             self.event_queue.put(Time(0) + after, SimEvent::Act(kind));
         }
         self.nemesis = Some(nemesis);
-        self.expect_clients();
+        self.schedule_clients();
     }
 
-    /// Puts the same first configuration on every founder's disk, as `BootstrapCluster` does.
-    fn found(&mut self) {
+    /// Writes the same first configuration to every founder's disk, as `BootstrapCluster` does.
+    fn write_founders(&mut self) {
         let first = Payload::Configuration(Arc::new(self.founders()));
         let write = Write {
             token: Token(0),
@@ -169,22 +168,22 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             log: LogOp::Append(Arc::from([Entry::new(Term(1), Index(1), first)])),
         };
         for host in self.hosts.iter_mut().take(usize::from(self.plan.servers)) {
-            host.disk.found(&write);
+            host.disk.write_initial(&write);
         }
     }
 
     /// The configuration that the cluster begins with.
     ///
     /// # Panics
-    /// Never: the slots of a tank have different names and addresses.
+    /// Never: the servers of a tank have different names and addresses.
     #[must_use]
     pub fn founders(&self) -> Configuration {
         let founders = ServerSet::first(usize::from(self.plan.servers));
         let voters = founders.iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
-        Configuration::new(voters).expect("the slots of a tank have different names and addresses")
+        Configuration::new(voters).expect("the servers of a tank have different names and addresses")
     }
 
-    /// Handles what is next on the agenda; `false` if nothing is.
+    /// Handles the next event; `false` if there is none.
     pub fn step(&mut self) -> bool {
         let Some((at, serial, sim_event)) = self.event_queue.take() else { return false };
         self.recorder.now = at;
@@ -193,13 +192,13 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         true
     }
 
-    /// Handles everything up to and with this moment, and moves the clock there.
+    /// Handles all events up to and including this time, and advances the clock to it.
     pub fn run_until(&mut self, until: Time) {
         self.run_while(until, |_| true);
     }
 
-    /// Handles what comes up to this moment while the condition holds, which is asked before each
-    /// event. Returns whether it still holds at the end.
+    /// Handles events up to this time while the condition holds. The condition is evaluated before
+    /// each event. Returns whether it still holds at the end.
     pub fn run_while(&mut self, until: Time, mut holds: impl FnMut(&mut Self) -> bool) -> bool {
         while self.event_queue.next_at().is_some_and(|at| at <= until) {
             if !holds(self) {
@@ -211,17 +210,17 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         holds(self)
     }
 
-    /// Lets some time pass.
+    /// Runs for a span of virtual time.
     pub fn run_for(&mut self, span: Span) {
         self.run_until(self.now() + span);
     }
 
-    /// Takes the whole state of a server into the digest at its every step.
+    /// Includes the whole state of a server in the digest at each of its steps.
     pub const fn digest_deeply(&mut self) {
         self.is_deep = true;
     }
 
-    /// Writes down what goes wrong from here on.
+    /// Records faults from here on.
     pub fn record_faults(&mut self) {
         self.network.record();
         if let Some(nemesis) = &mut self.nemesis {
@@ -229,14 +228,14 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// What went wrong since it is written down: acts first, then messages, each in their order.
+    /// The recorded faults: those of the nemesis first, then those of messages, each in their order.
     #[must_use]
     pub fn fault_ids(&self) -> Vec<FaultId> {
         let acts = self.nemesis.as_ref().map_or(&self.fault_ids[..], |nemesis| nemesis.fault_ids().taken());
         acts.iter().chain(self.network.fault_ids().taken()).copied().collect()
     }
 
-    /// The moment.
+    /// The current virtual time.
     #[must_use]
     pub const fn now(&self) -> Time {
         self.recorder.now
@@ -272,13 +271,13 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         ServerSet::first(self.hosts.len())
     }
 
-    /// Those that run and do not stand still.
+    /// The servers that run and are not paused.
     #[must_use]
     pub const fn awake(&self) -> ServerSet {
         self.awake
     }
 
-    /// Who reaches whom.
+    /// The working links.
     #[must_use]
     pub const fn topology(&self) -> &Topology {
         &self.topology
@@ -290,23 +289,23 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         &*self.workload
     }
 
-    /// Whoever looks on.
+    /// The observer.
     #[must_use]
     pub const fn observer(&self) -> &V {
         &self.recorder.observer
     }
 
-    /// Whoever looks on, to be asked for a verdict.
+    /// The observer, mutable, to ask it for a verdict.
     pub const fn observer_mut(&mut self) -> &mut V {
         &mut self.recorder.observer
     }
 
-    /// Ends the run.
+    /// Ends the run and returns the observer.
     pub fn into_observer(self) -> V {
         self.recorder.observer
     }
 
-    /// How often each fault family struck so far; families that never did are left out.
+    /// How often each kind of fault has happened so far; kinds that never happened are left out.
     #[must_use]
     pub fn faults(&self) -> BTreeMap<String, u64> {
         let mut counted = self.network.counts().clone();
@@ -328,13 +327,13 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         if let Some(idx) = sim_event.to()
             && !self.awake.contains(idx)
         {
-            self.find_asleep(idx, sim_event);
+            self.on_event_while_stopped(idx, sim_event);
             return;
         }
         match sim_event {
             SimEvent::Timer(idx) => self.on_timer(idx, serial),
             SimEvent::Arrive(envelope) => self.on_envelope(envelope),
-            SimEvent::LetGo(number) => self.on_let_go(number),
+            SimEvent::ReleaseHeld(number) => self.on_release_held(number),
             SimEvent::Disk(idx, incarnation) => self.on_disk(idx, incarnation),
             SimEvent::Deliver(idx, incarnation, event) => self.on_deliver(idx, incarnation, event),
             SimEvent::Machine(idx, incarnation) => self.on_machine(idx, incarnation),
@@ -347,15 +346,15 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             SimEvent::Change(change) => self.on_change(&change),
             SimEvent::Restart(idx) => self.on_restart(idx),
             SimEvent::Resume(idx) => self.resume(idx),
-            SimEvent::Room(idx) => self.make_room(idx),
+            SimEvent::FreeSpace(idx) => self.free_space(idx),
         }
     }
 
-    /// What happens to a server that stands still waits; what happens to one that is down does
-    /// not happen, but that a client finds nobody there.
-    fn find_asleep(&mut self, idx: ServerIdx, sim_event: SimEvent) {
+    /// Events for a paused server wait. Events for a server that is down are dropped, and a client's
+    /// request is answered with a broken connection.
+    fn on_event_while_stopped(&mut self, idx: ServerIdx, sim_event: SimEvent) {
         if let Some(process) = &mut self.hosts[idx.at()].process {
-            let waiting = process.waiting.as_mut().expect("who runs and is not awake stands still");
+            let waiting = process.waiting.as_mut().expect("a server that runs and is not awake is paused");
             waiting.push(sim_event);
         } else if let SimEvent::Ask(ask) = sim_event {
             self.send_reply(ask.client, ask.request, crate::engine::workload::Reply::Broken);

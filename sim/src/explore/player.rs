@@ -15,7 +15,7 @@ use crate::explore::server_state;
 use crate::observe::digest::{self, Digest};
 use crate::observe::observer::{Observer, Recorder};
 use crate::observe::report::{Report, Verdict};
-use crate::observe::{Carried, Fate, Seen, operators};
+use crate::observe::{Fate, MessageRef, ObservationKind, operator_request};
 use crate::plan::server_set::ServerIdx;
 use crate::runner::catch_panic::catch_panic;
 use crate::runner::observers::Observers;
@@ -160,7 +160,7 @@ impl<'a, W: Observer> Player<'a, W> {
 
     fn ask(&mut self, idx: ServerIdx, call: Call) {
         self.asked += 1;
-        let request = operators(self.asked);
+        let request = operator_request(self.asked);
         self.turn(idx, clock::QUIET_AT, Event::Call { request, call });
     }
 
@@ -206,14 +206,14 @@ impl<'a, W: Observer> Player<'a, W> {
 
     fn persist(&mut self, idx: ServerIdx, now: Time) {
         if let Some(write) = self.seats[idx.at()].disk.persist() {
-            self.recorder.on_observation(Seen::Durable { idx, write: &write, torn: None });
+            self.recorder.on_observation(ObservationKind::Durable { idx, write: &write, torn: None });
             self.give(idx, now, Event::Persisted(write.token));
         }
     }
 
     fn crash(&mut self, idx: ServerIdx) {
         self.crashes += 1;
-        self.recorder.on_observation(Seen::Crashed { idx, wiped: false });
+        self.recorder.on_observation(ObservationKind::Crashed { idx, wiped: false });
         let seat = &mut self.seats[idx.at()];
         let (mut disk, life) = (std::mem::take(&mut seat.disk), seat.call_table.life() + 1);
         disk.waiting.clear();
@@ -223,7 +223,12 @@ impl<'a, W: Observer> Player<'a, W> {
     fn start(&mut self, idx: ServerIdx, disk: Disk, life: u8) -> Seat {
         let boot = server_state::found(&disk, life);
         let server = Server::boot(self.schedule.bounds.settings(idx), boot.clone(), clock::QUIET_AT);
-        self.recorder.on_observation(Seen::Booted { idx, server: &server, boot: &boot, log: &disk.log });
+        self.recorder.on_observation(ObservationKind::Booted {
+            idx,
+            server: &server,
+            boot: &boot,
+            log: &disk.log,
+        });
         let call_table = CallTable::new(idx, life, server.node().term());
         Seat { server, disk, call_table, hangs: false, digest: Digest::default() }
     }
@@ -232,9 +237,18 @@ impl<'a, W: Observer> Player<'a, W> {
         let seat = &mut self.seats[idx.at()];
         let kind = digest::kind(&event);
         let mut actions = Vec::new();
-        self.recorder.on_observation(Seen::Stepping { idx, event: &event, server: &seat.server, clock: now });
+        self.recorder.on_observation(ObservationKind::Stepping {
+            idx,
+            event: &event,
+            server: &seat.server,
+            clock: now,
+        });
         seat.server.step(now, event, &mut actions);
-        self.recorder.on_observation(Seen::Stepped { idx, server: &seat.server, actions: &actions });
+        self.recorder.on_observation(ObservationKind::Stepped {
+            idx,
+            server: &seat.server,
+            actions: &actions,
+        });
         self.digest.take_step((self.recorder.now, idx, kind), &seat.server, actions.len());
         let mut batches = VecDeque::new();
         for action in actions {
@@ -273,10 +287,10 @@ impl<'a, W: Observer> Player<'a, W> {
         let number = self.arrived.len();
         let fate = self.known.get(number).copied().unwrap_or(Fate::Lost);
         let carried = match &envelope {
-            Envelope::Call { request, .. } => Carried::Request(request),
-            Envelope::Answer { response, .. } => Carried::Response(response),
+            Envelope::Call { request, .. } => MessageRef::Request(request),
+            Envelope::Answer { response, .. } => MessageRef::Response(response),
         };
-        self.recorder.on_observation(Seen::Sent { from, to, rpc, carried, fate });
+        self.recorder.on_observation(ObservationKind::Sent { from, to, rpc, carried, fate });
         self.arrived.push(Vec::new());
         self.flying.push(Flying { envelope, rpc, number });
     }
@@ -293,7 +307,7 @@ impl<'a, W: Observer> Player<'a, W> {
             }
         }
         let digest = seat.digest.value();
-        self.recorder.on_observation(Seen::Applied { idx, batch, digest });
+        self.recorder.on_observation(ObservationKind::Applied { idx, batch, digest });
         let upto = batch.entries.last().expect("a batch has entries").id.index;
         self.give(idx, now, Event::Applied { upto, responses });
     }

@@ -6,8 +6,8 @@ use super::model::{Code, Model};
 use super::state::Move;
 use super::stimulus::{Envelope, Stimulus};
 use crate::explore::call_id::CallId;
-use crate::observe::Carried;
-use crate::observe::trace::carried;
+use crate::observe::MessageRef;
+use crate::observe::trace::message;
 use crate::plan::server_set::ServerIdx;
 use std::fmt;
 use std::str::FromStr;
@@ -70,10 +70,10 @@ impl Post {
     pub fn of(envelope: &Envelope) -> Self {
         match envelope {
             Envelope::Call { name, request } => {
-                Self { name: *name, answers: false, words: carried(Carried::Request(request)) }
+                Self { name: *name, answers: false, words: message(MessageRef::Request(request)) }
             }
             Envelope::Answer { name, response } => {
-                Self { name: *name, answers: true, words: carried(Carried::Response(response)) }
+                Self { name: *name, answers: true, words: message(MessageRef::Response(response)) }
             }
         }
     }

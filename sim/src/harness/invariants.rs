@@ -4,7 +4,7 @@
 use crate::engine::workload::TankFsm;
 use crate::observe::observer::Observer;
 use crate::observe::report::{Class, Violation};
-use crate::observe::{Observation, Seen};
+use crate::observe::{Observation, ObservationKind};
 use crate::runner::observers::CustomChecks;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -100,7 +100,10 @@ impl<F> Invariants<F> {
 
 impl<F> Observer for Invariants<F> {
     fn on_observation(&mut self, observation: &Observation<'_>) {
-        let (Seen::Applied { idx, .. } | Seen::Restored { idx, .. }) = observation.seen else { return };
+        let (ObservationKind::Applied { idx, .. } | ObservationKind::Restored { idx, .. }) = observation.kind
+        else {
+            return;
+        };
         if self.verdict.is_none()
             && let Some((name, what)) = self.guard.breach.take()
         {

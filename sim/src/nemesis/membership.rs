@@ -1,15 +1,15 @@
-//! What an operator may want of the membership, given what it is now. Two voters are left, and
-//! now and then one, which is its own majority.
+//! Changes of membership, given the current configuration. They leave at least two voters, and
+//! sometimes one, which is its own majority.
 
-use super::scheduled::addressee;
-use super::{Act, Draw, Draws, NemesisView, ServerIdx, ServerSet, one_of, some_of};
+use super::scheduled::call_target;
+use super::{Act, Draw, Draws, NemesisView, ServerIdx, ServerSet, choose_one, choose_some};
 use crate::plan::rng::Ratio;
 use wavetank_raft::{Call, Change, Configuration, Index, Member, Suffrage};
 
-/// Any step that one server can be taken, given what it is now.
+/// Any change of one server that is possible, given its current suffrage.
 pub(super) fn any(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
-    let idx = one_of(view.all, draws[1]).filter(|&idx| !view.lost.contains(idx))?;
+    let idx = choose_one(view.all, draws[1]).filter(|&idx| !view.lost.contains(idx))?;
     let suffrage = configuration.server(idx.node()).map(|member| member.suffrage);
     let choice = draws[2].below(4);
     match (suffrage, choice) {
@@ -19,91 +19,92 @@ pub(super) fn any(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
             call(view, draws, Change::AddVoter(idx.id(), idx.address()))
         }
         (Some(Suffrage::Nonvoter), _) => call(view, draws, Change::RemoveServer(idx.id())),
-        (Some(Suffrage::Voter), _) if voters(configuration).len() <= least(draws[3]) => None,
+        (Some(Suffrage::Voter), _) if voters(configuration).len() <= min_voters(draws[3]) => None,
         (Some(Suffrage::Voter), 0) => call(view, draws, Change::DemoteVoter(idx.id())),
         (Some(Suffrage::Voter), _) => call(view, draws, Change::RemoveServer(idx.id())),
     }
 }
 
-/// A stranger comes in by one of three doors.
+/// Adds a non-member: staged, as a non-voter, or as a voter.
 pub(super) fn add(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
-    let stranger = one_of(strangers(view, configuration), draws[1])?;
-    let (id, address) = (stranger.id(), stranger.address());
+    let server = choose_one(non_members(view, configuration), draws[1])?;
+    let (id, address) = (server.id(), server.address());
     match draws[2].below(3) {
-        0 => staged(view, draws, stranger),
+        0 => staged(view, draws, server),
         1 => call(view, draws, Change::AddNonvoter(id, address)),
         _ => call(view, draws, Change::AddVoter(id, address)),
     }
 }
 
-/// One that listens gets a vote.
+/// Promotes a non-voter.
 pub(super) fn promote(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
-    let listeners = members(configuration).minus(voters(configuration));
-    let listener = one_of(listeners.minus(view.lost), draws[1])?;
+    let non_voters = members(configuration).minus(voters(configuration));
+    let non_voter = choose_one(non_voters.minus(view.lost), draws[1])?;
     if draws[2].hits(Ratio::new(1, 2)) {
-        return staged(view, draws, listener);
+        return staged(view, draws, non_voter);
     }
-    call(view, draws, Change::AddVoter(listener.id(), listener.address()))
+    call(view, draws, Change::AddVoter(non_voter.id(), non_voter.address()))
 }
 
-/// A voter goes on listening, and no more.
+/// Demotes a voter.
 pub(super) fn demote(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
-    let voter = spare_voter(configuration, draws)?;
+    let voter = removable_voter(configuration, draws)?;
     call(view, draws, Change::DemoteVoter(voter.id()))
 }
 
-/// A voter goes, or one that only listened.
+/// Removes a voter or a non-voter.
 pub(super) fn remove(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
-    let listeners = members(configuration).minus(voters(configuration));
-    let listener = one_of(listeners, draws[1]).filter(|_| draws[2].hits(Ratio::new(1, 3)));
-    let leaves = listener.or_else(|| spare_voter(configuration, draws))?;
+    let non_voters = members(configuration).minus(voters(configuration));
+    let non_voter = choose_one(non_voters, draws[1]).filter(|_| draws[2].hits(Ratio::new(1, 3)));
+    let leaves = non_voter.or_else(|| removable_voter(configuration, draws))?;
     call(view, draws, Change::RemoveServer(leaves.id()))
 }
 
-/// Another list of servers: of any size, and now and then one without a vote.
+/// Another list of members, of any size, sometimes with a non-voter.
 pub(super) fn joint(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let count = 1 + usize::try_from(draws[1].below(view.all.len() as u64)).expect("a few");
     let whole = view.all.minus(view.lost);
-    let servers = some_of(whole, count, draws[2]);
-    let without = if draws[3].hits(Ratio::new(1, 3)) { one_of(whole.minus(servers), draws[3]) } else { None };
+    let servers = choose_some(whole, count, draws[2]);
+    let without =
+        if draws[3].hits(Ratio::new(1, 3)) { choose_one(whole.minus(servers), draws[3]) } else { None };
     let mut members: Vec<_> = servers.iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
     members.extend(without.map(|idx| Member::nonvoter(idx.id(), idx.address())));
     let change = Change::Members(members);
-    Some(Act::Call(addressee(view, draws[0])?, Call::Change { change, prev_index: Index::ZERO }))
+    Some(Act::Call(call_target(view, draws[0])?, Call::Change { change, prev_index: Index::ZERO }))
 }
 
-/// The members as they are, but for one voter, and a stranger in its place.
+/// The current members with one voter replaced by a non-member.
 pub(super) fn exchange(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
-    let leaves = one_of(voters(configuration), draws[1])?;
-    let comes = one_of(strangers(view, configuration), draws[2])?;
+    let leaves = choose_one(voters(configuration), draws[1])?;
+    let comes = choose_one(non_members(view, configuration), draws[2])?;
     let stay = configuration.servers().iter().filter(|member| member.id.node() != leaves.node()).cloned();
     let change = Change::Members(stay.chain([Member::voter(comes.id(), comes.address())]).collect());
     call(view, draws, change)
 }
 
-/// A change, every other time only if the membership is still as it was seen.
+/// A change; every other time on the condition that the configuration is still the current one.
 fn call(view: &NemesisView<'_>, draws: Draws, change: Change) -> Option<Act> {
-    let prev_index = basis(view, draws[3])?;
-    Some(Act::Call(addressee(view, draws[0])?, Call::Change { change, prev_index }))
+    let prev_index = prev_index_for(view, draws[3])?;
+    Some(Act::Call(call_target(view, draws[0])?, Call::Change { change, prev_index }))
 }
 
 fn staged(view: &NemesisView<'_>, draws: Draws, idx: ServerIdx) -> Option<Act> {
-    let (id, address, prev_index) = (idx.id(), idx.address(), basis(view, draws[3])?);
-    Some(Act::Call(addressee(view, draws[0])?, Call::AddVoterStaged { id, address, prev_index }))
+    let (id, address, prev_index) = (idx.id(), idx.address(), prev_index_for(view, draws[3])?);
+    Some(Act::Call(call_target(view, draws[0])?, Call::AddVoterStaged { id, address, prev_index }))
 }
 
-fn basis(view: &NemesisView<'_>, draw: Draw) -> Option<Index> {
+fn prev_index_for(view: &NemesisView<'_>, draw: Draw) -> Option<Index> {
     let (index, _) = view.membership?;
     Some(if draw.hits(Ratio::new(1, 2)) { index } else { Index::ZERO })
 }
 
-/// Those outside that may come in: who is lost for good does not come back under its name.
-fn strangers(view: &NemesisView<'_>, configuration: &Configuration) -> ServerSet {
+/// The servers that may be added. A server that was lost permanently never returns under its name.
+fn non_members(view: &NemesisView<'_>, configuration: &Configuration) -> ServerSet {
     view.all.minus(view.lost).minus(members(configuration))
 }
 
@@ -116,13 +117,13 @@ fn voters(configuration: &Configuration) -> ServerSet {
     voters.filter_map(|member| ServerIdx::of(member.id.node())).collect()
 }
 
-/// One of the voters, if enough others are left.
-fn spare_voter(configuration: &Configuration, draws: Draws) -> Option<ServerIdx> {
+/// One of the voters, if enough voters are left without it.
+fn removable_voter(configuration: &Configuration, draws: Draws) -> Option<ServerIdx> {
     let voters = voters(configuration);
-    one_of(voters, draws[1]).filter(|_| least(draws[3]) < voters.len())
+    choose_one(voters, draws[1]).filter(|_| min_voters(draws[3]) < voters.len())
 }
 
-/// How many voters are to be left.
-fn least(draw: Draw) -> usize {
+/// How many voters a change must leave.
+fn min_voters(draw: Draw) -> usize {
     if draw.hits(Ratio::new(1, 4)) { 1 } else { 2 }
 }

@@ -1,74 +1,73 @@
-//! Acts that answer what a server has just done.
+//! Faults that answer a step of a server, and the triggers that they wait for.
 
 use super::scheduled::isolate;
-use super::{Act, Draws, NemesisView, ServerIdx, ServerSet, Span, outage, some_of};
+use super::{Act, Draws, NemesisView, ServerIdx, ServerSet, Span, choose_some, draw_downtime};
 use crate::observe::NetworkChange;
 use crate::plan::fault_kind::Reactive;
 use crate::plan::rng::{Ratio, Spans};
 use wavetank_raft::{Action, Answer, Call, Entry, LogOp, Payload, Request, Response, StoreJob, Write};
 
-/// What a step was seen to do: a set of facts.
+/// A set of facts about a step, which reactive faults wait for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Trigger(u32);
 
 impl Trigger {
     /// Nothing of interest.
     pub const NOTHING: Self = Self(0);
-    /// It handed entries to its disk.
+    /// It submitted entries to its disk.
     pub const WROTE: Self = Self(1);
-    /// It told a leader that it has what was sent.
+    /// It acknowledged entries or a heartbeat.
     pub const ACKED: Self = Self(1 << 1);
-    /// It gave its vote.
+    /// It granted its vote.
     pub const GRANTED: Self = Self(1 << 2);
-    /// It asked for votes.
+    /// It sent `RequestVote`.
     pub const CAMPAIGNED: Self = Self(1 << 3);
-    /// It leads, and did not before.
+    /// It became the leader.
     pub const ELECTED: Self = Self(1 << 4);
     /// It sent entries.
     pub const SENT: Self = Self(1 << 5);
     /// It answered a client's command.
     pub const ANSWERED: Self = Self(1 << 6);
-    /// It appended another membership.
+    /// It appended another configuration.
     pub const RECONFIGURED: Self = Self(1 << 7);
-    /// It cut its log back.
+    /// It truncated its log.
     pub const TRUNCATED: Self = Self(1 << 8);
-    /// It kept a piece of a snapshot, or put a snapshot in force.
+    /// It stored a piece of a snapshot, or restored a snapshot.
     pub const INSTALLED: Self = Self(1 << 9);
-    /// It has a new snapshot of its own.
+    /// It compacted its log behind a new snapshot.
     pub const COMPACTED: Self = Self(1 << 10);
-    /// It is in a newer term than before.
+    /// It entered a newer term.
     pub const NEW_TERM: Self = Self(1 << 11);
-    /// It wrote while several writes were waiting.
-    pub const PILED: Self = Self(1 << 12);
+    /// Several writes wait for its disk.
+    pub const WRITE_BACKLOG: Self = Self(1 << 12);
     /// It leads, and committed something.
     pub const COMMITTED: Self = Self(1 << 13);
-    /// It leads, and committed for the first time since.
+    /// It committed for the first time as leader of this term.
     pub const FIRST_COMMIT: Self = Self(1 << 14);
-
-    /// It asked for votes, or whether it would get them.
-    pub const CANVASSED: Self = Self(1 << 15);
-    /// It let a client read.
+    /// It sent `RequestVote` or `RequestPreVote`.
+    pub const ASKED_FOR_VOTES: Self = Self(1 << 15);
+    /// It allowed a client to read.
     pub const READ: Self = Self(1 << 16);
     /// It sent the last piece of a snapshot.
     pub const LAST_PIECE: Self = Self(1 << 17);
-    /// It threw its log away for a snapshot.
+    /// It discarded its log for a snapshot.
     pub const DISCARDED: Self = Self(1 << 18);
-    /// It called another server to campaign.
-    pub const CALLED: Self = Self(1 << 19);
+    /// It sent `TimeoutNow`.
+    pub const SENT_TIMEOUT_NOW: Self = Self(1 << 19);
 
-    /// Both.
+    /// The union.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether they have anything in common.
+    /// Whether the two sets intersect.
     #[must_use]
-    pub const fn meets(self, other: Self) -> bool {
+    pub const fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// What an action shows.
+    /// The facts that an action shows.
     #[must_use]
     pub fn of(action: &Action) -> Self {
         match action {
@@ -86,10 +85,10 @@ impl Trigger {
 fn of_request(request: &Request) -> Trigger {
     match request {
         Request::AppendEntries(append) if !append.entries.is_empty() => Trigger::SENT,
-        Request::RequestVote(_) => Trigger::CAMPAIGNED.or(Trigger::CANVASSED),
-        Request::RequestPreVote(_) => Trigger::CANVASSED,
+        Request::RequestVote(_) => Trigger::CAMPAIGNED.or(Trigger::ASKED_FOR_VOTES),
+        Request::RequestPreVote(_) => Trigger::ASKED_FOR_VOTES,
         Request::InstallSnapshot(piece) if piece.done => Trigger::LAST_PIECE,
-        Request::TimeoutNow(_) => Trigger::CALLED,
+        Request::TimeoutNow(_) => Trigger::SENT_TIMEOUT_NOW,
         _ => Trigger::NOTHING,
     }
 }
@@ -118,7 +117,7 @@ fn of_entries(entries: &[Entry]) -> Trigger {
 }
 
 impl Reactive {
-    /// What it waits for.
+    /// The trigger of this fault.
     pub(super) const fn trigger(self) -> Trigger {
         match self {
             Self::CrashWriter => Trigger::WROTE,
@@ -133,7 +132,7 @@ impl Reactive {
             Self::CrashInstaller => Trigger::INSTALLED,
             Self::CrashSnapshotter => Trigger::COMPACTED,
             Self::LetGoOfOld => Trigger::NEW_TERM,
-            Self::CrashPiled => Trigger::PILED,
+            Self::CrashPiled => Trigger::WRITE_BACKLOG,
             Self::CrashCommitter
             | Self::IsolateCommitter
             | Self::StrandCommitter
@@ -141,19 +140,19 @@ impl Reactive {
             | Self::TransferCommitter => Trigger::COMMITTED,
             Self::CrashAtFirstCommit | Self::StrandAtFirstCommit => Trigger::FIRST_COMMIT,
             Self::StrandReader | Self::PauseReader => Trigger::READ,
-            Self::Usurp => Trigger::CANVASSED,
+            Self::Usurp => Trigger::ASKED_FOR_VOTES,
             Self::LetGoBeforeLastPiece => Trigger::LAST_PIECE,
             Self::CrashDiscarder => Trigger::DISCARDED,
             Self::SnapshotNewcomer => Trigger::FIRST_COMMIT,
             Self::MendCompacter => Trigger::COMPACTED,
-            Self::IsolateCaller => Trigger::CALLED,
+            Self::IsolateCaller => Trigger::SENT_TIMEOUT_NOW,
             Self::OutpaceReader => Trigger::READ,
         }
     }
 
-    /// How often it is worth taking: triggers that come all the time less often than rare ones.
+    /// The chance in storms: lower for frequent triggers than for rare ones.
     #[must_use]
-    pub const fn usual_chance(self) -> Ratio {
+    pub const fn default_chance(self) -> Ratio {
         match self {
             Self::BlinkFollower => Ratio::new(1, 300),
             Self::CrashWriter | Self::CrashAcker => Ratio::new(1, 120),
@@ -199,7 +198,7 @@ impl Reactive {
             | Self::CrashPiled
             | Self::CrashCommitter
             | Self::CrashAtFirstCommit
-            | Self::CrashDiscarder => Act::Crash(idx, outage(draws[3], timeout)),
+            | Self::CrashDiscarder => Act::Crash(idx, draw_downtime(draws[3], timeout)),
             Self::BlinkFollower | Self::BlinkVoter | Self::BlinkCandidate => Act::Crash(idx, Span::ZERO),
             Self::IsolateSender | Self::IsolateAnswerer | Self::IsolateCommitter | Self::IsolateCaller => {
                 isolate(idx, view.all, a_while)
@@ -210,10 +209,15 @@ impl Reactive {
             | Self::StrandReconfigurer
             | Self::StrandCommitter
             | Self::StrandAtFirstCommit
-            | Self::StrandReader => Act::Network(strand(idx, view, draws), a_while, NetworkChange::HealAll),
-            Self::OutpaceReader => {
-                Act::Outpace(idx, strand(idx, view, draws), a_while, NetworkChange::HealAll)
+            | Self::StrandReader => {
+                Act::Network(partition_with_minority(idx, view, draws), a_while, NetworkChange::HealAll)
             }
+            Self::OutpaceReader => Act::SkewClocks(
+                idx,
+                partition_with_minority(idx, view, draws),
+                a_while,
+                NetworkChange::HealAll,
+            ),
             Self::TransferCommitter => Act::Call(idx, Call::Transfer { target: None }),
             Self::StallCommitter => Act::Stall(idx, a_while.times(2)),
             Self::SnapshotNewcomer => Act::Call(idx, Call::Snapshot),
@@ -221,30 +225,30 @@ impl Reactive {
                 Act::Network(NetworkChange::HealAll, Span::ZERO, NetworkChange::HealAll)
             }
             Self::MendCompacter => Act::Nothing,
-            Self::Usurp => usurp(idx, view, a_while),
-            Self::LetGoOfOld | Self::LetGoAmong => Act::LetGo,
-            Self::LetGoBeforeLastPiece => Act::LetGoAll,
+            Self::Usurp => isolate_leader_and_restart_others(idx, view, a_while),
+            Self::LetGoOfOld | Self::LetGoAmong => Act::ReleaseHeld,
+            Self::LetGoBeforeLastPiece => Act::ReleaseAllHeld,
         }
     }
 }
 
-/// Only a minority hears it, or nobody.
-fn strand(idx: ServerIdx, view: &NemesisView<'_>, draws: Draws) -> NetworkChange {
+/// Partitions the server with at most one other, so that only a minority hears it.
+fn partition_with_minority(idx: ServerIdx, view: &NemesisView<'_>, draws: Draws) -> NetworkChange {
     let others = view.all.without(idx);
     let few = usize::from(draws[3].hits(Ratio::new(3, 4))).min(others.len().saturating_sub(1));
-    let with = some_of(others, few, draws[3]).with(idx);
+    let with = choose_some(others, few, draws[3]).with(idx);
     NetworkChange::Partition(with, view.all.minus(with))
 }
 
-/// Nobody hears the leader, and the other voters forget it.
-fn usurp(candidate: ServerIdx, view: &NemesisView<'_>, lasts: Span) -> Act {
+/// Isolates the leader, and restarts the other servers so that they forget it.
+fn isolate_leader_and_restart_others(candidate: ServerIdx, view: &NemesisView<'_>, lasts: Span) -> Act {
     let Some(leader) = view.leader.filter(|leader| *leader != candidate) else { return Act::Nothing };
     let Act::Network(cut, lasts, back) = isolate(leader, view.all, lasts) else { return Act::Nothing };
-    Act::Forget(view.awake.without(candidate).without(leader), cut, lasts, back)
+    Act::RestartUnderChange(view.awake.without(candidate).without(leader), cut, lasts, back)
 }
 
 impl NemesisView<'_> {
-    /// Those that are down or stand still.
+    /// The servers that are down or paused.
     #[must_use]
     pub const fn away(&self) -> ServerSet {
         self.all.minus(self.awake)

@@ -1,4 +1,4 @@
-//! A run in 64 bits: two runs of one seed that differ anywhere differ here.
+//! A digest of a run in 64 bits: two runs that differ in any step have different digests.
 //!
 //! The rolling digest takes a few numbers of every step. The deep one also takes the whole state
 //! of the server that moved, at many times the price. Neither depends on the machine, on the
@@ -8,7 +8,7 @@ use crate::plan::server_set::ServerIdx;
 use std::hash::{Hash, Hasher};
 use wavetank_raft::{Event, Server, Time};
 
-/// A digest that rolls over the words it is given.
+/// A rolling digest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Digest(u64);
 
@@ -19,14 +19,14 @@ impl Default for Digest {
 }
 
 impl Digest {
-    /// Takes a word in.
+    /// Adds a word.
     pub const fn take(&mut self, word: u64) {
         let mixed = self.0 ^ word.wrapping_mul(0xc2b2_ae3d_27d4_eb4f).rotate_left(31);
         self.0 = mixed.wrapping_mul(0x9e37_79b1_85eb_ca87).rotate_left(27);
     }
 
-    /// Takes a step in: when, who, on what kind of event, what the server is afterwards, and how
-    /// many actions it wants.
+    /// Adds a step: time, server, kind of event, the server's state afterwards, and the number of its
+    /// actions.
     pub fn take_step(&mut self, (now, idx, kind): (Time, ServerIdx, u64), server: &Server, actions: usize) {
         let node = server.node();
         let last = node.log().last();
@@ -38,12 +38,12 @@ impl Digest {
         self.take(last.index.0);
     }
 
-    /// Takes the whole state of a server in.
+    /// Adds the whole state of a server.
     pub fn take_state(&mut self, server: &Server) {
         server.hash(self);
     }
 
-    /// What it comes to so far.
+    /// The digest of everything added so far.
     #[must_use]
     pub const fn value(self) -> u64 {
         let mixed = (self.0 ^ self.0 >> 29).wrapping_mul(0x1656_67b1_9e37_79f9);
@@ -51,7 +51,7 @@ impl Digest {
     }
 }
 
-/// So that a value's own `Hash` can be taken in, the same on every machine of 64 bits.
+/// Lets any value that implements `Hash` be added, with the same result on all 64-bit machines.
 impl Hasher for Digest {
     fn write(&mut self, bytes: &[u8]) {
         for part in bytes.chunks(8) {

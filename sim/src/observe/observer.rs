@@ -1,15 +1,15 @@
-//! Whoever looks on: judges, traces, tallies.
+//! Observers of a run: judges, traces, counters.
 
-use crate::observe::{Observation, Seen};
+use crate::observe::{Observation, ObservationKind};
 use wavetank_raft::Time;
 
-/// Looks at what happens, and can change nothing of it.
+/// Receives the observations of a run, and cannot change the run.
 pub trait Observer {
-    /// Something happened.
+    /// Handles one observation.
     fn on_observation(&mut self, observation: &Observation<'_>);
 }
 
-/// Nobody looks.
+/// An observer that ignores everything.
 impl Observer for () {
     fn on_observation(&mut self, _: &Observation<'_>) {}
 }
@@ -41,7 +41,7 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 }
 
-/// Numbers what is seen and shows it to whoever looks on.
+/// Numbers observations and passes them to the observer.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder<V> {
     pub(crate) observer: V,
@@ -54,10 +54,10 @@ impl<V: Observer> Recorder<V> {
         Self { observer, now: Time(0), step: 0 }
     }
 
-    // Inlined, so that who looks on is not asked about what is known not to concern it.
+    // Inlined, so that the compiler removes the match of an observer on a kind that is known.
     #[inline(always)]
-    pub(crate) fn on_observation(&mut self, seen: Seen<'_>) {
+    pub(crate) fn on_observation(&mut self, kind: ObservationKind<'_>) {
         self.step += 1;
-        self.observer.on_observation(&Observation { at: self.now, step: self.step, seen });
+        self.observer.on_observation(&Observation { at: self.now, step: self.step, kind });
     }
 }

@@ -1,4 +1,4 @@
-//! What is known of a run once it is over.
+//! The report of a finished run.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,17 +8,17 @@ use wavetank_raft::{Span, Time};
 /// A property that did not hold.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Violation {
-    /// The check that spoke, as its file is named: `election_safety`.
+    /// The check that failed, as its file is named: `election_safety`.
     pub check: String,
     /// Whether something bad happened, or something good did not.
     pub class: Class,
     /// Where the property is stated: `thesis §3.2`.
     pub section: String,
-    /// What was seen, with the servers, terms and indexes in it.
+    /// What the check saw, with servers, terms and indexes.
     pub what: String,
-    /// When.
+    /// The virtual time.
     pub at: Time,
-    /// The observation at which the check spoke.
+    /// The observation at which the check failed.
     pub step: u64,
 }
 
@@ -44,9 +44,9 @@ pub enum Verdict {
     Held,
     /// A property did not hold.
     Violated(Violation),
-    /// The code under test broke a promise of its own and said so.
+    /// The code under test panicked, since one of its own assertions failed.
     Panicked(String),
-    /// Nothing was violated, but these checks never saw what they judge.
+    /// Nothing was violated, but these checks never saw the situation that they judge.
     Vacuous(Vec<String>),
 }
 
@@ -56,27 +56,27 @@ impl fmt::Display for Verdict {
         match self {
             Self::Held => f.write_str("held"),
             Self::Violated(violation) => violation.fmt(f),
-            Self::Panicked(words) => write!(f, "panicked: {words}"),
+            Self::Panicked(message) => write!(f, "panicked: {message}"),
             Self::Vacuous(checks) => write!(f, "vacuous: nothing was seen by {}", checks.join(", ")),
         }
     }
 }
 
-/// What became of the changes of one family.
+/// Counts of the membership changes of one kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct ChangeCounts {
-    /// A leader appended them.
+    /// Changes that a leader appended.
     pub begun: u64,
-    /// They are committed.
+    /// Changes that were committed.
     pub committed: u64,
-    /// Something else was committed in their place.
+    /// Changes in whose place another entry was committed.
     pub rolled_back: u64,
-    /// They were turned down, and nothing was appended.
+    /// Changes that were refused; nothing was appended.
     pub refused: u64,
 }
 
 impl ChangeCounts {
-    /// Each with its name.
+    /// Each count with its name.
     #[must_use]
     pub const fn named(&self) -> [(&'static str, u64); 4] {
         [
@@ -97,7 +97,7 @@ impl AddAssign for ChangeCounts {
     }
 }
 
-/// What is known of a run.
+/// The result and the statistics of a run.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Report {
     /// The scenario.
@@ -116,26 +116,26 @@ pub struct Report {
     pub commits: u64,
     /// How many messages were sent.
     pub messages: u64,
-    /// How many faults of each family happened.
+    /// How many faults of each kind happened.
     pub faults: BTreeMap<String, u64>,
-    /// How often each check saw what it judges.
+    /// How often each check saw the situation that it judges.
     pub witnessed: BTreeMap<String, u64>,
     /// How often each thing that should sometimes happen happened.
     pub sometimes: BTreeMap<String, u64>,
-    /// What became of the changes of membership, by family.
+    /// The counts of membership changes, by kind.
     pub membership: BTreeMap<String, ChangeCounts>,
     /// Which situations came up: see [`Sometimes::situations`](crate::check::coverage::Sometimes::situations).
-    /// Not written down with the rest: they are many.
+    /// Not serialized, since there are many.
     #[serde(skip)]
     pub situations: Vec<u64>,
-    /// How long the cluster was without a leader, each time that it got one again.
+    /// The length of each period without a leader that ended with an election.
     pub leaderless: Vec<Span>,
     /// A digest over every step of the run: the same for the same seed, always.
     pub digest: u64,
 }
 
 impl Report {
-    /// The report of a run of which nothing but its verdict is known.
+    /// A report with nothing but the verdict.
     #[must_use]
     pub fn new(scenario: &str, seed: u64, verdict: Verdict) -> Self {
         Self {

@@ -1,11 +1,12 @@
-//! What every server came to be, step by step: enough to say where two runs part, and in what.
+//! The state of every server after each of its steps: enough to find where two runs diverge, and in
+//! which field.
 //!
-//! Written down in words of a few letters, each only what is new: a run of ten thousand steps is a
-//! hundred kilobytes. Nothing here knows why a server did what it did; see
+//! Each step is encoded as a short word that holds only what has changed: a run of ten thousand
+//! steps takes a hundred kilobytes. The log does not record causes; see
 //! [`trace`](crate::observe::trace).
 
 use crate::observe::observer::Observer;
-use crate::observe::{Observation, Seen, digest};
+use crate::observe::{Observation, ObservationKind, digest};
 use crate::plan::server_set::ServerIdx;
 use std::fmt::{self, Write as _};
 use wavetank_raft::{Index, LogId, Node, RoleName, Term, Time};
@@ -15,32 +16,32 @@ use wavetank_raft::{Index, LogId, Node, RoleName, Term, Time};
 pub struct StepRecord {
     /// The observation's number.
     pub step: u64,
-    /// When.
+    /// The virtual time.
     pub at: Time,
-    /// Which.
+    /// The server.
     pub idx: ServerIdx,
     /// The number of the event's kind.
     pub kind: u64,
-    /// How many things it wanted done.
+    /// The number of its actions.
     pub actions: u64,
-    /// What it came to be.
-    pub standing: Standing,
+    /// The server's state after the step.
+    pub state: NodeState,
 }
 
-/// What a server is.
+/// The state of a server, as far as the log records it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Standing {
+pub struct NodeState {
     /// Its role.
     pub role: RoleName,
     /// Its term.
     pub term: Term,
-    /// What it knows to be committed.
+    /// Its commit index.
     pub commit: Index,
     /// Its last entry.
     pub last: LogId,
 }
 
-impl Standing {
+impl NodeState {
     const BLANK: Self =
         Self { role: RoleName::Follower, term: Term(0), commit: Index::ZERO, last: LogId::ZERO };
 
@@ -50,7 +51,7 @@ impl Standing {
     }
 }
 
-/// A run, step by step. It records the run that it looks at.
+/// The steps of a run. As an observer, it records them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct StepLog {
     records: Vec<StepRecord>,
@@ -58,33 +59,33 @@ pub struct StepLog {
     kind: u64,
 }
 
-/// Where two runs part.
+/// The first step at which two runs differ.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Divergence {
-    /// The first run's step; `None` if it is over.
+    /// The first run's step; `None` if that run has ended.
     pub one: Option<StepRecord>,
-    /// The second run's.
+    /// The second run's step; `None` if that run has ended.
     pub other: Option<StepRecord>,
 }
 
 impl Observer for StepLog {
-    fn on_observation(&mut self, seen: &Observation<'_>) {
-        if let Seen::Stepping { event, .. } = seen.seen {
+    fn on_observation(&mut self, observation: &Observation<'_>) {
+        if let ObservationKind::Stepping { event, .. } = observation.kind {
             self.kind = digest::kind(event);
-        } else if let Seen::Stepped { idx, server, actions } = seen.seen {
+        } else if let ObservationKind::Stepped { idx, server, actions } = observation.kind {
             self.records.push(StepRecord {
-                step: seen.step,
-                at: seen.at,
+                step: observation.step,
+                at: observation.at,
                 idx,
                 kind: std::mem::take(&mut self.kind),
                 actions: actions.len() as u64,
-                standing: Standing::of(server.node()),
+                state: NodeState::of(server.node()),
             });
         }
     }
 }
 
-/// How many steps stand on a line.
+/// The number of steps on a line.
 const LINE: usize = 32;
 
 const ROLES: [(char, RoleName); 4] = [
@@ -101,17 +102,17 @@ impl StepLog {
         &self.records
     }
 
-    /// What every server was after a step, or before it if the step was another's.
+    /// The latest state of every server up to and including a step.
     #[must_use]
-    pub fn standings_at(&self, step: u64) -> Vec<(ServerIdx, Standing)> {
-        let mut standings = std::collections::BTreeMap::new();
+    pub fn states_at(&self, step: u64) -> Vec<(ServerIdx, NodeState)> {
+        let mut states = std::collections::BTreeMap::new();
         for record in self.records.iter().take_while(|record| record.step <= step) {
-            standings.insert(record.idx, record.standing);
+            states.insert(record.idx, record.state);
         }
-        standings.into_iter().collect()
+        states.into_iter().collect()
     }
 
-    /// The first step at which two runs are not the same; `None` if they are.
+    /// The first step at which two runs differ; `None` if they are equal.
     #[must_use]
     pub fn divergence(&self, other: &Self) -> Option<Divergence> {
         let same = self.records.iter().zip(&other.records).take_while(|(one, other)| one == other).count();
@@ -123,16 +124,16 @@ impl StepLog {
     /// The step log as lines of text.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let mut writer = Line::default();
+        let mut writer = LineCodec::default();
         self.records.chunks(LINE).map(|records| writer.line(records)).collect()
     }
 
-    /// The step log of such lines.
+    /// Parses a step log from such lines.
     ///
     /// # Errors
-    /// Says which word makes no sense.
+    /// Names the first word that cannot be parsed.
     pub fn parse(lines: &[String]) -> Result<Self, String> {
-        let mut line = Line::default();
+        let mut line = LineCodec::default();
         let words = lines.iter().flat_map(|line| line.split(' ')).filter(|word| !word.is_empty());
         let record = |word: &str| line.parse(word).ok_or_else(|| format!("`{word}` is no step"));
         let records = words.map(record).collect::<Result<_, _>>()?;
@@ -140,20 +141,20 @@ impl StepLog {
     }
 }
 
-/// What was last written, of which only changes are written.
-struct Line {
+/// The previous record, since each record is encoded as the difference to it.
+struct LineCodec {
     step: u64,
     at: Time,
-    standings: [Standing; ServerIdx::MOST],
+    states: [NodeState; ServerIdx::MAX_SERVERS],
 }
 
-impl Default for Line {
+impl Default for LineCodec {
     fn default() -> Self {
-        Self { step: 0, at: Time(0), standings: [Standing::BLANK; ServerIdx::MOST] }
+        Self { step: 0, at: Time(0), states: [NodeState::BLANK; ServerIdx::MAX_SERVERS] }
     }
 }
 
-impl Line {
+impl LineCodec {
     fn line(&mut self, records: &[StepRecord]) -> String {
         records.iter().map(|record| self.word(record)).collect::<Vec<_>>().join(" ")
     }
@@ -161,16 +162,16 @@ impl Line {
     /// `a3+12~850*2L4,17,18.4`: the first server, an event of the third kind, twelve observations
     /// and 850 us later, two actions; leads in t4, has committed i17, ends in i18 t4.
     fn word(&mut self, record: &StepRecord) -> String {
-        let StepRecord { step, at, idx, kind, actions, standing } = *record;
+        let StepRecord { step, at, idx, kind, actions, state } = *record;
         let letter = char::from(b'a' + idx.0);
         let mut word = format!("{letter}{kind}+{}~{}", step - self.step, at.0 - self.at.0);
         if actions != 0 {
             let _ = write!(word, "*{actions}");
         }
-        let before = std::mem::replace(&mut self.standings[idx.at()], standing);
-        if before != standing {
-            let role = ROLES.iter().find(|(_, role)| *role == standing.role).expect("all roles are there").0;
-            let Standing { term, commit, last, .. } = standing;
+        let before = std::mem::replace(&mut self.states[idx.at()], state);
+        if before != state {
+            let role = ROLES.iter().find(|(_, role)| *role == state.role).expect("all roles are there").0;
+            let NodeState { term, commit, last, .. } = state;
             let _ = write!(word, "{role}{},{},{}.{}", term.0, commit.0, last.index.0, last.term.0);
         }
         (self.step, self.at) = (step, at);
@@ -179,12 +180,13 @@ impl Line {
 
     fn parse(&mut self, word: &str) -> Option<StepRecord> {
         let letter = word.bytes().next()?;
-        let idx = ServerIdx(letter.checked_sub(b'a').filter(|&idx| usize::from(idx) < ServerIdx::MOST)?);
+        let idx =
+            ServerIdx(letter.checked_sub(b'a').filter(|&idx| usize::from(idx) < ServerIdx::MAX_SERVERS)?);
         let rest = word.get(1..)?;
         let role = rest.char_indices().find(|(_, letter)| letter.is_ascii_uppercase());
-        let (event, standing) = rest.split_at(role.map_or(rest.len(), |(at, _)| at));
+        let (event, state) = rest.split_at(role.map_or(rest.len(), |(at, _)| at));
         if let Some((_, role)) = role {
-            self.standings[idx.at()] = parse_standing(role, standing.get(1..)?)?;
+            self.states[idx.at()] = parse_state(role, state.get(1..)?)?;
         }
         let (kind, event) = event.split_once('+')?;
         let (step, event) = event.split_once('~')?;
@@ -197,21 +199,21 @@ impl Line {
             idx,
             kind: kind.parse().ok()?,
             actions: actions.parse().ok()?,
-            standing: self.standings[idx.at()],
+            state: self.states[idx.at()],
         })
     }
 }
 
-fn parse_standing(role: char, text: &str) -> Option<Standing> {
+fn parse_state(role: char, text: &str) -> Option<NodeState> {
     let role = ROLES.iter().find(|(letter, _)| *letter == role)?.1;
     let mut numbers = text.split([',', '.']).map(|number| number.parse().ok());
     let mut next = || numbers.next().flatten();
     let (term, commit) = (Term(next()?), Index(next()?));
     let last = LogId { index: Index(next()?), term: Term(next()?) };
-    Some(Standing { role, term, commit, last })
+    Some(NodeState { role, term, commit, last })
 }
 
-impl fmt::Display for Standing {
+impl fmt::Display for NodeState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -222,7 +224,7 @@ impl fmt::Display for Standing {
 }
 
 impl Divergence {
-    /// The step at which they part.
+    /// The number of the first differing step.
     #[must_use]
     pub fn step(&self) -> u64 {
         [self.one, self.other].into_iter().flatten().map(|record| record.step).min().unwrap_or(0)
@@ -233,7 +235,7 @@ impl Divergence {
     pub fn fields(&self) -> Vec<(&'static str, String, String)> {
         let (Some(one), Some(other)) = (self.one, self.other) else { return Vec::new() };
         let all = |record: StepRecord| {
-            let Standing { role, term, commit, last } = record.standing;
+            let NodeState { role, term, commit, last } = record.state;
             [
                 ("server", record.idx.to_string()),
                 ("time", format!("{} us", record.at.0)),
@@ -271,7 +273,7 @@ mod tests {
     use crate::runner::storm_run;
 
     #[test]
-    fn a_step_log_survives_being_written_down() {
+    fn a_step_log_is_parsed_as_it_was_written() {
         let step_log = step_log(Plan::storm(3));
         assert!(1_000 < step_log.records().len());
         let lines = step_log.lines();
@@ -283,10 +285,10 @@ mod tests {
     }
 
     #[test]
-    fn where_two_runs_part_is_said_with_the_field() {
+    fn a_divergence_names_the_field() {
         let one = step_log(Plan::storm(3));
         let mut other = one.clone();
-        other.records[500].standing.term = Term(99);
+        other.records[500].state.term = Term(99);
         let divergence = one.divergence(&other).unwrap();
         assert_eq!(divergence.step(), one.records[500].step);
         assert_eq!(divergence.fields().len(), 1);
@@ -296,7 +298,7 @@ mod tests {
     }
 
     fn step_log(plan: Plan) -> StepLog {
-        let clients = crate::engine::world::tests::tiny::Clients::new(&plan);
+        let clients = crate::engine::world::tests::tiny::SumClients::new(&plan);
         let make = |_| crate::engine::world::tests::tiny::Sum::default();
         let mut world = crate::World::new(plan, make, Box::new(clients), StepLog::default());
         storm_run::run(&mut world, |_| true);

@@ -1,7 +1,7 @@
-//! Who can reach whom: a directed graph of working links.
+//! The directed graph of working links.
 //!
-//! The graph answers what needs a search (connected cores, paths); bitsets kept beside it answer
-//! what every message asks. Delays and losses are the network's, not the topology's.
+//! The graph answers questions that need a search (connected cores); bitsets beside it answer the
+//! question that every message asks. The network decides on delays and losses.
 
 use crate::observe::NetworkChange;
 use crate::plan::server_set::{ServerIdx, ServerSet};
@@ -17,12 +17,12 @@ use wavetank_raft::{NodeId, Voters};
 #[derive(Clone, Debug)]
 pub struct Topology {
     working: Graph<ServerIdx, ()>,
-    cut: [ServerSet; ServerIdx::MOST],
+    cut: [ServerSet; ServerIdx::MAX_SERVERS],
     all: ServerSet,
 }
 
 impl Topology {
-    /// All links among `servers` servers work.
+    /// A topology of `servers` servers in which all links work.
     #[must_use]
     pub fn new(servers: usize) -> Self {
         let all = ServerSet::first(servers);
@@ -30,12 +30,12 @@ impl Topology {
         for idx in all.iter() {
             working.add_node(idx);
         }
-        let mut topology = Self { working, cut: [ServerSet::NONE; ServerIdx::MOST], all };
+        let mut topology = Self { working, cut: [ServerSet::NONE; ServerIdx::MAX_SERVERS], all };
         topology.connect_all();
         topology
     }
 
-    /// Whether nothing passes from one to the other. O(1).
+    /// Whether the link from one server to the other is cut. O(1).
     #[must_use]
     pub const fn is_cut(&self, from: ServerIdx, to: ServerIdx) -> bool {
         self.cut[from.at()].contains(to)
@@ -55,15 +55,15 @@ impl Topology {
         }
     }
 
-    /// Those that a server reaches directly and that reach it.
+    /// The servers that this server reaches directly and that reach it.
     fn both_ways(&self, idx: ServerIdx) -> ServerSet {
         let reached = self.working.neighbors(place(idx)).map(|at| self.working[at]);
         reached.filter(|&other| !self.is_cut(other, idx)).collect()
     }
 
-    /// Whether a server among `up` could win an election now: with a quorum of `voters` at hand,
-    /// itself among them, both ways and without help from others. (Raft forwards nothing, so a path
-    /// over a third server does not count.)
+    /// Whether a server among `up` could win an election now: with a quorum of `voters`
+    /// that it reaches directly, itself included, in both directions. (Raft forwards nothing, so a
+    /// path over a third server does not count.)
     #[must_use]
     pub fn is_electable(&self, idx: ServerIdx, voters: &Voters, up: ServerSet) -> bool {
         let at_hand = self.both_ways(idx).and(up).with(idx);
@@ -71,8 +71,7 @@ impl Topology {
         up.contains(idx) && voters.contains(idx.node()) && voters.is_quorum(is_in)
     }
 
-    /// The sets of servers within which everybody reaches everybody, if need be over others; the
-    /// largest first.
+    /// The sets of servers that all reach each other, possibly over other servers; the largest first.
     #[must_use]
     pub fn cores(&self) -> Vec<ServerSet> {
         let mut cores: Vec<ServerSet> = tarjan_scc(&self.working)
@@ -84,7 +83,7 @@ impl Topology {
     }
 
     fn connect_all(&mut self) {
-        self.cut = [ServerSet::NONE; ServerIdx::MOST];
+        self.cut = [ServerSet::NONE; ServerIdx::MAX_SERVERS];
         self.working.clear_edges();
         for from in self.all.iter() {
             for to in self.all.without(from).iter() {
@@ -114,7 +113,7 @@ impl Topology {
     }
 }
 
-/// Servers are put into the graph in the order of their slots and never taken out.
+/// Servers are added to the graph in the order of their indexes and never removed.
 fn place(idx: ServerIdx) -> NodeIndex {
     NodeIndex::new(idx.at())
 }
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bits_and_the_graph_agree_whatever_is_done() {
+    fn the_bitsets_and_the_graph_agree_after_every_change() {
         let mut topology = Topology::new(4);
         let mut stream = crate::plan::rng::Stream::new(9, crate::plan::rng::Domain::Storm, 0, 0);
         for _ in 0..500 {

@@ -1,8 +1,9 @@
-//! Single things that go wrong, each by its place in its own stream: what a run did can be written
-//! down, and of a plan's chances only some can be let happen.
+//! Identifiers of single faults: the faults of a run can be recorded, and a plan can be limited to
+//! some of them.
 //!
-//! A place is a number of draws of one stream, not a number of happenings: with one mishap left out
-//! the others still mean the same draws, however differently the run goes on.
+//! A fault is identified by its number in its random stream. The number counts draws, not faults: if
+//! one fault is left out, the identifiers of the others still name the same draws, even if the run
+//! continues differently.
 
 use crate::plan::fault_kind::{Reactive, Scheduled};
 use crate::plan::named::named;
@@ -11,36 +12,36 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// Something that goes wrong once.
+/// Identifies one fault.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum FaultId {
-    /// An act by the clock: so many of its kind were due before.
+    /// A scheduled fault, and how many of its kind were due before it.
     Scheduled(Scheduled, u32),
-    /// An occasion that is taken: so many were there before.
+    /// A reactive fault, and how many times its trigger was met before.
     Reactive(Reactive, u32),
-    /// A crash between the actions of a step of this server: so many steps were before.
+    /// A crash between two actions of a step of this server, and how many steps it took before.
     Between(ServerIdx, u32),
-    /// A message goes astray: so many went from the first server to the second before.
+    /// A fault of a message, and how many messages went from the first server to the second before.
     Message(MessageFault, ServerIdx, ServerIdx, u32),
-    /// A crash of this server (or a cut, for the number behind the last server) takes along what is
-    /// under way: so many were before.
+    /// The loss of messages in flight when this server crashes (or when links are cut, for the number
+    /// after the last server), and how many crashes or cuts there were before.
     OnWay(u8, u32),
 }
 
-/// What goes wrong with a message.
+/// The kinds of faults of one message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum MessageFault {
-    /// It is overtaken.
+    /// Later messages overtake the message.
     Reorder,
-    /// It is very late.
+    /// The message is very late.
     Late,
-    /// It is lost.
+    /// The message is lost.
     Loss,
-    /// It comes twice.
+    /// The message is delivered twice.
     Duplicate,
-    /// It is held back.
+    /// The message is held back.
     Hold,
-    /// Bits of it flip.
+    /// Bits of the message flip.
     Corrupt,
 }
 
@@ -53,21 +54,21 @@ named! {
         Loss = "loss",
         /// A message was delivered twice.
         Duplicate = "duplicate",
-        /// A message was overtaken by others.
+        /// Later messages overtook a message.
         Reorder = "reorder",
         /// A message was very late.
         Late = "late",
         /// A message was held back.
         Hold = "hold",
-        /// A crash or a cut took along what was under way.
+        /// A crash or a cut lost the messages in flight.
         OnWay = "on_way",
         /// A message was rejected because bits of it had flipped.
         Corrupt = "corrupt",
         /// A sync stalled.
         Stall = "stall",
-        /// A crash left a part of a write.
+        /// A crash left part of a write.
         TornWrite = "torn_write",
-        /// A crash left something of a queue and not all of it.
+        /// A crash left some of the queued writes, but not all.
         CutQueue = "cut_queue",
         /// A write failed.
         WriteFailure = "write_failure",
@@ -78,7 +79,7 @@ named! {
     }
 }
 
-/// Which mishaps are let happen, and a list of those that did.
+/// Decides which faults may happen, and records those that did.
 #[derive(Clone, Debug, Default)]
 pub struct FaultFilter {
     only: Option<BTreeSet<FaultId>>,
@@ -86,7 +87,7 @@ pub struct FaultFilter {
 }
 
 impl FaultId {
-    /// The name of its family in reports.
+    /// The name of its kind in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -107,18 +108,18 @@ impl FaultId {
 }
 
 impl FaultFilter {
-    /// Only these, or all; none has happened yet, and nothing is written down.
+    /// Allows only these faults, or all of them. Nothing is recorded yet.
     #[must_use]
     pub const fn new(only: Option<BTreeSet<FaultId>>) -> Self {
         Self { only, taken: None }
     }
 
-    /// Writes down what happens from here on.
+    /// Records the faults that happen from here on.
     pub fn record(&mut self) {
         self.taken.get_or_insert_default();
     }
 
-    /// Whether this may happen. If it may, it does.
+    /// Whether this fault may happen. If so, it is recorded as having happened.
     pub fn allow(&mut self, fault_id: FaultId) -> bool {
         let may = self.only.as_ref().is_none_or(|only| only.contains(&fault_id));
         if may && let Some(taken) = &mut self.taken {
@@ -127,7 +128,7 @@ impl FaultFilter {
         may
     }
 
-    /// What has happened since it is written down.
+    /// The faults that have happened since recording began.
     #[must_use]
     pub fn taken(&self) -> &[FaultId] {
         self.taken.as_deref().unwrap_or_default()
@@ -138,10 +139,10 @@ impl fmt::Display for FaultId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name();
         match self {
-            Self::Scheduled(_, place) | Self::Reactive(_, place) => write!(f, "{name} #{place}"),
-            Self::Between(idx, place) => write!(f, "{name} {idx} #{place}"),
-            Self::OnWay(of, place) => write!(f, "{name} {of} #{place}"),
-            Self::Message(_, from, to, place) => write!(f, "{name} {from}>{to} #{place}"),
+            Self::Scheduled(_, number) | Self::Reactive(_, number) => write!(f, "{name} #{number}"),
+            Self::Between(idx, number) => write!(f, "{name} {idx} #{number}"),
+            Self::OnWay(of, number) => write!(f, "{name} {of} #{number}"),
+            Self::Message(_, from, to, number) => write!(f, "{name} {from}>{to} #{number}"),
         }
     }
 }

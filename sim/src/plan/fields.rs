@@ -1,7 +1,7 @@
 //! A plan as a tree of values with the names of their types.
 //!
 //! The plan's own `Serialize` makes the tree, so no field can be left out of it. What is done to every
-//! field alike is done to the tree: `sound.rs` checks it, and [`shrink`](crate::shrink) prints how it
+//! field alike is done to the tree: `validate.rs` checks it, and [`shrink`](crate::shrink) prints how it
 //! differs from the tree of a calm plan.
 
 use super::Plan;
@@ -26,7 +26,7 @@ pub(crate) enum Value {
 impl Value {
     /// The tree of a plan.
     pub(crate) fn of(plan: &Plan) -> Self {
-        plan.serialize(Tree).expect("a plan is made of structs, lists, maps, numbers and names")
+        plan.serialize(TreeSerializer).expect("a plan is made of structs, lists, maps, numbers and names")
     }
 
     /// Every field with its path, those of structs in place of the structs. Ranges and chances are
@@ -40,24 +40,24 @@ impl Value {
         }
     }
 
-    /// The fields that the other plan has otherwise.
+    /// The fields whose values differ from those of the other plan.
     pub(crate) fn differences<'a>(&'a self, other: &Self) -> impl Iterator<Item = (String, &'a Self)> {
         let pairs = self.fields("plan").into_iter().zip(other.fields("plan"));
         pairs.filter(|((_, ours), (_, theirs))| ours != theirs).map(|(ours, _)| ours)
     }
 
     fn push(&mut self, part: &(impl Serialize + ?Sized)) -> Result<(), Error> {
-        let (Self::Named(_, parts) | Self::List(parts)) = self else { return Err(unheard_of()) };
-        parts.push(part.serialize(Tree)?);
+        let (Self::Named(_, parts) | Self::List(parts)) = self else { return Err(unsupported()) };
+        parts.push(part.serialize(TreeSerializer)?);
         Ok(())
     }
 }
 
-/// Makes a [`Value`] of whatever is serialized.
+/// Serializes a value into a [`Value`].
 #[derive(Clone, Copy)]
-struct Tree;
+struct TreeSerializer;
 
-fn unheard_of() -> Error {
+fn unsupported() -> Error {
     Error::custom("no plan has this kind of value")
 }
 
@@ -69,15 +69,15 @@ macro_rules! numbers {
     };
 }
 
-macro_rules! refused {
+macro_rules! unsupported_kinds {
     ($($method:ident($($kind:ty),*) -> $made:ty;)*) => {
         $(fn $method(self, $(_: $kind),*) -> Result<$made, Error> {
-            Err(unheard_of())
+            Err(unsupported())
         })*
     };
 }
 
-impl ser::Serializer for Tree {
+impl ser::Serializer for TreeSerializer {
     type Ok = Value;
     type Error = Error;
     type SerializeSeq = Value;
@@ -90,7 +90,7 @@ impl ser::Serializer for Tree {
 
     numbers! { serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64 }
 
-    refused! {
+    unsupported_kinds! {
         serialize_i8(i8) -> Value;
         serialize_i16(i16) -> Value;
         serialize_i32(i32) -> Value;
@@ -106,12 +106,12 @@ impl ser::Serializer for Tree {
 
     #[expect(clippy::disallowed_types, reason = "the trait has it; no plan does")]
     fn serialize_f32(self, _: f32) -> Result<Value, Error> {
-        Err(unheard_of())
+        Err(unsupported())
     }
 
     #[expect(clippy::disallowed_types, reason = "the trait has it; no plan does")]
     fn serialize_f64(self, _: f64) -> Result<Value, Error> {
-        Err(unheard_of())
+        Err(unsupported())
     }
 
     fn serialize_bool(self, holds: bool) -> Result<Value, Error> {
@@ -210,14 +210,14 @@ impl ser::SerializeMap for Value {
     type Error = Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
-        let Self::List(pairs) = self else { return Err(unheard_of()) };
-        pairs.push(Self::Named(String::new(), vec![key.serialize(Tree)?]));
+        let Self::List(pairs) = self else { return Err(unsupported()) };
+        pairs.push(Self::Named(String::new(), vec![key.serialize(TreeSerializer)?]));
         Ok(())
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        let Self::List(pairs) = self else { return Err(unheard_of()) };
-        pairs.last_mut().ok_or_else(unheard_of)?.push(value)
+        let Self::List(pairs) = self else { return Err(unsupported()) };
+        pairs.last_mut().ok_or_else(unsupported)?.push(value)
     }
 
     fn end(self) -> Result<Self, Error> {
@@ -230,8 +230,8 @@ impl ser::SerializeStruct for Value {
     type Error = Error;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
-        let Self::Struct(_, fields) = self else { return Err(unheard_of()) };
-        fields.push((name, value.serialize(Tree)?));
+        let Self::Struct(_, fields) = self else { return Err(unsupported()) };
+        fields.push((name, value.serialize(TreeSerializer)?));
         Ok(())
     }
 

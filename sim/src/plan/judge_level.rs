@@ -1,15 +1,15 @@
 //! How much of a run is judged.
 
-/// How much is judged. Each column holds the ones before it.
+/// Which judges run. Each level includes the levels before it.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, serde::Serialize, serde::Deserialize,
 )]
 pub enum JudgeLevel {
-    /// What anybody could see from outside: two leaders, two truths, no progress.
+    /// What a client or an operator could see: two leaders, contradicting results, no progress.
     Outcomes,
-    /// And what the harness's own memory shows.
+    /// Also what the harness remembers of the run (ghost state).
     History,
-    /// And every rule of the protocol, step by step.
+    /// Also every rule of the protocol, step by step.
     #[default]
     Steps,
 }

@@ -1,9 +1,9 @@
-//! Kinds of things that reports have names for, and counts of them.
+//! Enums whose variants have names in reports, and counters for them.
 
 use std::marker::PhantomData;
 use std::ops::{AddAssign, Index, IndexMut};
 
-/// An enum, the names of its kinds, and a list of them all.
+/// Defines an enum, the names of its variants, and a list of all variants.
 macro_rules! named {
     ($(#[$about:meta])* $kind:ident { $($(#[$doc:meta])* $variant:ident = $name:literal),* $(,)? }) => {
         $(#[$about])*
@@ -13,7 +13,7 @@ macro_rules! named {
         }
 
         impl $kind {
-            /// All of them.
+            /// All variants.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
             /// Its name in reports.
@@ -32,7 +32,7 @@ macro_rules! named {
                 self.name()
             }
 
-            fn place(self) -> usize {
+            fn position(self) -> usize {
                 self as usize
             }
         }
@@ -40,19 +40,19 @@ macro_rules! named {
 }
 pub(crate) use named;
 
-/// A kind of things that reports have names for.
+/// An enum whose variants have names in reports.
 pub(crate) trait Named: Copy + 'static {
-    /// All of them, in their order.
+    /// All variants, in their order.
     const ALL: &'static [Self];
 
     /// Its name in reports.
     fn name(self) -> &'static str;
 
-    /// Its place among all of them.
-    fn place(self) -> usize;
+    /// Its position in [`Named::ALL`].
+    fn position(self) -> usize;
 }
 
-/// A count for each of a kind.
+/// A counter for each variant.
 #[derive(Clone, Debug)]
 pub(crate) struct Counters<K, N = u64> {
     counts: Vec<N>,
@@ -60,7 +60,7 @@ pub(crate) struct Counters<K, N = u64> {
 }
 
 impl<K: Named, N: Copy + Default> Counters<K, N> {
-    /// Each count with the name of what it counts.
+    /// Each counter with the name of its variant.
     pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, N)> {
         K::ALL.iter().map(|kind| kind.name()).zip(self.counts.iter().copied())
     }
@@ -76,13 +76,13 @@ impl<K: Named, N> Index<K> for Counters<K, N> {
     type Output = N;
 
     fn index(&self, kind: K) -> &N {
-        &self.counts[kind.place()]
+        &self.counts[kind.position()]
     }
 }
 
 impl<K: Named, N> IndexMut<K> for Counters<K, N> {
     fn index_mut(&mut self, kind: K) -> &mut N {
-        &mut self.counts[kind.place()]
+        &mut self.counts[kind.position()]
     }
 }
 

@@ -1,10 +1,10 @@
-//! Chance: named, keyed streams of random words.
+//! Random numbers: named and keyed streams of random words.
 //!
 //! Every random decision of a run comes from a [`Stream`] that is named after what it decides
-//! ([`Domain`]) and keyed by whom it concerns (a link, a server). A stream is read a fixed number
+//! ([`Domain`]) and keyed by the link or the server that it concerns. A stream is read a fixed number
 //! of words per ordinal, usually one [`Draw`] per message, write or act, whether the answer is
-//! used or not. So a fault family can be switched off, or a new one added, and every other stream
-//! says the same as before.
+//! used or not. So one kind of fault can be disabled, or a new kind added, without a change to the
+//! draws of any other stream.
 //!
 //! No floats: a chance is a [`Ratio`] of integers, and a length is one of a range of integers.
 
@@ -18,59 +18,59 @@ use wavetank_raft::Span;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u64)]
 pub enum Domain {
-    /// How long a message is under way on a link (by sender, receiver).
+    /// How long a message takes on a link (by sender, receiver).
     Delay = 1,
-    /// Whether it is overtaken by a few (by sender, receiver).
+    /// Whether later messages overtake it (by sender, receiver).
     Reorder = 2,
     /// Whether it is very late (by sender, receiver).
     Late = 3,
     /// Whether it is lost (by sender, receiver).
     Loss = 4,
-    /// Whether it comes twice (by sender, receiver).
+    /// Whether it is delivered twice (by sender, receiver).
     Duplicate = 5,
-    /// Whether it is kept for much later (by sender, receiver).
+    /// Whether it is held back (by sender, receiver).
     Hold = 6,
     /// How long a sync takes (by server).
     Sync = 7,
     /// Whether the disk stalls (by server).
     Stall = 8,
-    /// What of the write queue a crash leaves (by server).
+    /// Which of the queued writes survive a crash (by server).
     Remains = 9,
     /// How long a read or a snapshot piece takes (by server).
     DiskRead = 10,
     /// How long the state machine takes (by server).
     Machine = 11,
-    /// What a server's timeouts are drawn from (by server).
+    /// The seed of a server's timeouts (by server).
     Entropy = 12,
     /// A server's clock: where it starts and how fast it runs (by server).
     Clock = 13,
-    /// How long a client's message is under way (by client).
+    /// How long a client's message takes (by client).
     Client = 14,
     /// Whether a client's message is lost (by client).
     ClientLoss = 15,
-    /// Where in a step's actions a crash falls (by server).
+    /// After which action of a step a server crashes (by server).
     Between = 16,
-    /// What a storm is made of (by topic).
+    /// The plan of a storm (by topic).
     Storm = 17,
-    /// When the nemesis acts, and on whom (by family).
+    /// When the nemesis acts, and on which server (by kind).
     Act = 18,
-    /// Whether the nemesis takes an occasion (by family).
+    /// Whether the nemesis injects a reactive fault when its trigger is met (by kind).
     Reactive = 19,
-    /// Who stays broken when the storm is over, and who is cut off once more.
+    /// Which servers stay down when the storm is over, and which server is isolated once more.
     Heal = 20,
     /// Whether a write fails (by server).
     WriteFailure = 21,
     /// Reserved for workloads: the world never draws from it (by client).
     Workload = 22,
-    /// Whether what is under way is lost when its sender crashes (by server) or links are cut.
+    /// Whether messages in flight are lost when their sender crashes (by server) or links are cut.
     OnWay = 23,
     /// Whether bits of a message flip, and which (by sender, receiver).
     Corrupt = 24,
-    /// Whether what was read comes late (by server).
+    /// Whether the result of a read is delivered late (by server).
     LateRead = 25,
     /// Whether a state machine stalls (by server).
     MachineStall = 26,
-    /// What a power cut leaves on a device with a cache (by server).
+    /// Which data survives a power cut on a device with a cache (by server).
     Device = 40,
     /// When and how such a device fails (by server).
     Trouble = 41,
@@ -80,9 +80,9 @@ pub enum Domain {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ratio {
-    /// How often.
+    /// The numerator.
     pub n: u32,
-    /// Out of how many; not zero.
+    /// The denominator; not zero.
     pub d: u32,
 }
 
@@ -93,7 +93,7 @@ impl Ratio {
     /// `n` in `d`.
     #[must_use]
     pub const fn new(n: u32, d: u32) -> Self {
-        assert!(d != 0, "a chance out of nothing");
+        assert!(d != 0, "the denominator of a chance is zero");
         Self { n, d }
     }
 }
@@ -138,13 +138,13 @@ impl Spans {
     }
 }
 
-/// One word of a stream, enough for one decision: the lower half says whether, the upper half how
-/// much.
+/// One word of a stream, enough for one decision: the lower half decides whether, the upper half
+/// how much.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Draw(u64);
 
 impl Draw {
-    /// Where nothing is left to chance.
+    /// A draw for callers that need no randomness.
     pub const ZERO: Self = Self(0);
 
     /// Whether a chance is hit.
@@ -173,7 +173,7 @@ const fn scaled(half: u32, end: u64) -> u64 {
 
 /// A stream of random words.
 ///
-/// They are generated some at a time, and handed out from memory.
+/// Words are generated in blocks and buffered.
 #[derive(Clone)]
 pub struct Stream {
     core: ChaCha8Core,
@@ -253,7 +253,7 @@ impl Stream {
     /// One of several. One word.
     ///
     /// # Panics
-    /// When there is nothing to choose from.
+    /// When `from` is empty.
     pub fn one_of<T: Copy>(&mut self, from: &[T]) -> T {
         assert!(!from.is_empty(), "nothing to choose from");
         let at = self.below(from.len() as u64);
@@ -282,7 +282,7 @@ mod tests {
     use rand_chacha::rand_core::Rng;
 
     #[test]
-    fn a_stream_is_its_name_and_its_keys() {
+    fn a_stream_depends_on_its_domain_and_keys() {
         let words = |seed, domain, a, b| {
             let mut stream = Stream::new(seed, domain, a, b);
             [stream.word(), stream.word()]

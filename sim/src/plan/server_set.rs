@@ -1,17 +1,17 @@
-//! Servers by their place in the tank.
+//! Servers by their index in the tank, and sets of servers.
 
 use std::fmt;
 use wavetank_raft::{NodeId, ServerAddress, ServerId};
 
-/// The place of a server in the tank: 0 for `n1`, 1 for `n2`, and so on.
+/// The index of a server in the tank: 0 for `n1`, 1 for `n2`, and so on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct ServerIdx(pub u8);
 
 impl ServerIdx {
     /// The most servers that a tank holds.
-    pub const MOST: usize = 16;
+    pub const MAX_SERVERS: usize = 16;
 
-    /// The place as an index.
+    /// The index as a `usize`.
     #[must_use]
     pub const fn at(self) -> usize {
         self.0 as usize
@@ -23,19 +23,19 @@ impl ServerIdx {
         ServerId::from(self.to_string())
     }
 
-    /// Where the tank's network reaches it.
+    /// The server's address in the tank's network.
     #[must_use]
     pub fn address(self) -> ServerAddress {
         ServerAddress::from(format!("tank:{}", self.0 + 1))
     }
 
-    /// The number the core knows it by.
+    /// The server's id in the Raft core.
     #[must_use]
     pub const fn node(self) -> NodeId {
         NODES[self.at()]
     }
 
-    /// The place of a number; `None` if no server in any tank has it.
+    /// The index of a node id; `None` if no server in any tank has it.
     #[must_use]
     pub fn of(node: NodeId) -> Option<Self> {
         // "n1" to "n16" packed: 'n', one or two digits, and the length in the last byte.
@@ -46,16 +46,16 @@ impl ServerIdx {
             (b'n', 3) => digit(bytes[1])? * 10 + digit(bytes[2])?,
             (_, _) => return None,
         };
-        (1..=Self::MOST).contains(&usize::from(number)).then(|| Self(number - 1))
+        (1..=Self::MAX_SERVERS).contains(&usize::from(number)).then(|| Self(number - 1))
     }
 }
 
 /// Looked up at every step, so not made from its name each time.
-const NODES: [NodeId; ServerIdx::MOST] = {
+const NODES: [NodeId; ServerIdx::MAX_SERVERS] = {
     let names = [
         "n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9", "n10", "n11", "n12", "n13", "n14", "n15", "n16",
     ];
-    let mut nodes = [NodeId(0); ServerIdx::MOST];
+    let mut nodes = [NodeId(0); ServerIdx::MAX_SERVERS];
     let mut at = 0;
     while at < nodes.len() {
         nodes[at] = NodeId::of(names[at]);
@@ -84,71 +84,75 @@ impl fmt::Debug for ServerIdx {
 pub struct ServerSet(pub u16);
 
 impl ServerSet {
-    /// Nobody.
+    /// The empty set.
     pub const NONE: Self = Self(0);
 
     /// The first `count` servers.
     #[must_use]
     pub fn first(count: usize) -> Self {
-        assert!(count <= ServerIdx::MOST, "a tank holds {} servers, not {count}", ServerIdx::MOST);
+        assert!(
+            count <= ServerIdx::MAX_SERVERS,
+            "a tank holds {} servers, not {count}",
+            ServerIdx::MAX_SERVERS
+        );
         Self(u16::try_from((1_u32 << count) - 1).expect("sixteen bits hold sixteen servers"))
     }
 
-    /// Only this one.
+    /// The set of this server alone.
     #[must_use]
     pub const fn only(idx: ServerIdx) -> Self {
         Self(1 << idx.0)
     }
 
-    /// Whether this one is in it.
+    /// Whether this server is in the set.
     #[must_use]
     pub const fn contains(self, idx: ServerIdx) -> bool {
         self.0 & 1 << idx.0 != 0
     }
 
-    /// With this one.
+    /// The set with this server added.
     #[must_use]
     pub const fn with(self, idx: ServerIdx) -> Self {
         Self(self.0 | 1 << idx.0)
     }
 
-    /// Without this one.
+    /// The set with this server removed.
     #[must_use]
     pub const fn without(self, idx: ServerIdx) -> Self {
         Self(self.0 & !(1 << idx.0))
     }
 
-    /// Those in both.
+    /// The intersection.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// Those in either.
+    /// The union.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Those of this set that are not in the other.
+    /// The servers of this set that are not in the other.
     #[must_use]
     pub const fn minus(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// How many.
+    /// The number of servers in the set.
     #[must_use]
     pub const fn len(self) -> usize {
         self.0.count_ones() as usize
     }
 
-    /// Whether nobody is in it.
+    /// Whether the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Each of them, in order.
+    /// The servers of the set, in order.
     pub fn iter(self) -> impl Iterator<Item = ServerIdx> {
         let mut left = self.0;
         std::iter::from_fn(move || {

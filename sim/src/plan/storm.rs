@@ -1,26 +1,26 @@
-//! Storms: whole plans drawn from a seed, and how a run of one goes.
+//! Storms: whole plans drawn from a seed.
 //!
 //! Swarm testing: each seed switches every fault family off with a good chance and draws how hard
-//! the others are, because a sea in which everything goes wrong at once drowns the schedules that
-//! need a few things to go wrong in the right order. What a server may be configured to is drawn
-//! too.
+//! the others are. If every fault happened at once, the schedules that need a few faults in the right
+//! order would never occur. The configuration of the servers is drawn too.
 
 mod bias;
 
 use crate::plan::fault_kind::{Reactive, Scheduled};
 use crate::plan::rng::{Domain, Ratio, Spans, Stream};
 use crate::plan::{
-    Birth, Budget, Clients, Clocks, Disks, Heal, Late, Links, Machines, Nemesis, Plan, Rhythm,
+    Budget, ClientPlan, ClockPlan, DiskPlan, HealPlan, InitialState, LinkPlan, MachinePlan, NemesisPlan,
+    Plan, RandomDelay, Recurrence,
 };
 use std::collections::BTreeMap;
 use wavetank_raft::{Config, ReadPath, Span};
 
 mod edges;
 
-use edges::Edge;
+use edges::EdgeConfig;
 
-/// What a storm is drawn from, a stream each, so that one drawn more in one of them changes
-/// nothing in the others.
+/// The random streams of a storm, so that one draw more in one of them changes nothing in the
+/// others.
 #[derive(Clone, Copy)]
 enum Topic {
     Shape = 1,
@@ -33,7 +33,7 @@ enum Topic {
     Reactive = 8,
     Damage = 9,
     Leases = 10,
-    Few = 11,
+    SmallCluster = 11,
     Hub = 12,
     Installs = 13,
     Edges = 14,
@@ -44,7 +44,7 @@ enum Topic {
     Calls = 19,
 }
 
-/// How many storms harm more servers for good than a cluster can do without.
+/// The share of storms that may lose or damage more servers than the cluster can tolerate.
 const BEYOND: Ratio = Ratio::new(1, 20);
 
 impl Plan {
@@ -55,9 +55,9 @@ impl Plan {
         let mut shape = on(Topic::Shape);
         let servers = shape.one_of(&[3, 3, 3, 3, 5, 5, 5, 5, 4, 7]);
         let spares = shape.one_of(&[0, 0, 1, 2]);
-        let (servers, spares) = few(&mut on(Topic::Few)).unwrap_or((servers, spares));
+        let (servers, spares) = small_cluster(&mut on(Topic::SmallCluster)).unwrap_or((servers, spares));
         let mut config = config(&mut on(Topic::Config));
-        let edge = Edge::draw(&mut on(Topic::Edges));
+        let edge = EdgeConfig::draw(&mut on(Topic::Edges));
         edge.configure(&mut config);
         let timeout = config.heartbeat_timeout;
         let clients = clients(&mut on(Topic::Clients), timeout);
@@ -65,20 +65,20 @@ impl Plan {
         let lone = config.pre_vote_disabled || on(Topic::Lone).chance(1, 4);
         let mut plan = Self {
             spares: spares.max(u8::from(scheduled.contains_key(&Scheduled::Replace))),
-            birth: if shape.chance(1, 6) { Birth::Blank } else { Birth::Bootstrapped },
+            birth: if shape.chance(1, 6) { InitialState::Blank } else { InitialState::Bootstrapped },
             config,
             links: links(&mut on(Topic::Links), timeout),
-            disks: Disks {
+            disks: DiskPlan {
                 late_read: late(&mut on(Topic::LateReads), &[2, 2, 10, 40], timeout.times(8)),
                 ..disks(&mut on(Topic::Disks), timeout)
             },
-            machines: Machines {
+            machines: MachinePlan {
                 stall: late(&mut on(Topic::Stalls), &[5, 20, 60], timeout.times(6)),
                 ..machines(&mut shape)
             },
             supervised: Some(timeout.times(3)),
             clients,
-            nemesis: Nemesis {
+            nemesis: NemesisPlan {
                 most_down: if shape.chance(1, 4) { servers } else { (servers / 2).max(1) },
                 crash_between: shape.chance(1, 3).then_some(Ratio::new(1, 1_500)),
                 scheduled,
@@ -86,7 +86,7 @@ impl Plan {
                 budget: if on(Topic::Damage).draw().hits(BEYOND) { Budget::Beyond } else { Budget::Within },
             },
             chaos: shape.within(Spans::new(Span::s(20), Span::s(38))),
-            heal: Heal {
+            heal: HealPlan {
                 settle: timeout.times(6),
                 leave_broken: shape.chance(1, 4),
                 compact: shape.chance(1, 2),
@@ -97,11 +97,11 @@ impl Plan {
         };
         plan.bias(&on);
         plan.clocks = clocks(&mut on(Topic::Clocks), &plan.config, &plan.clients);
-        edge.suit(&mut plan);
+        edge.adapt(&mut plan);
         plan
     }
 
-    /// The storm of a seed, with every kind of harm, and no budget for it.
+    /// The storm of a seed, with every kind of disk fault, and no budget for them.
     #[must_use]
     pub fn storm_beyond_budget(seed: u64) -> Self {
         let mut plan = Self::storm(seed);
@@ -112,19 +112,18 @@ impl Plan {
             let mut stream = Stream::new(seed, Domain::Storm, Topic::Damage as u64, 2 + kind as u64);
             let every = Spans::new(timeout.times(4), timeout.times(stream.from_to(20, 120)));
             let lasts = Spans::new(timeout, timeout.times(12));
-            plan.nemesis.scheduled.insert(kind, Rhythm { every, lasts });
+            plan.nemesis.scheduled.insert(kind, Recurrence { every, lasts });
         }
         plan
     }
 }
 
-/// Now and then a cluster is so small that one or two are its majority, with others to be added.
-fn few(stream: &mut Stream) -> Option<(u8, u8)> {
+/// Some clusters start with one or two voters, and have spares to add.
+fn small_cluster(stream: &mut Stream) -> Option<(u8, u8)> {
     stream.chance(1, 16).then(|| (stream.one_of(&[1, 2]), stream.one_of(&[1, 2, 3])))
 }
 
-/// Every policy that a server may legally have is drawn: a bug may be out of reach under the one
-/// that ships.
+/// Every setting that is legal is drawn: a bug may not show under the default configuration.
 fn config(stream: &mut Stream) -> Config {
     let heartbeat_timeout = Span::ms(stream.one_of(&[150, 200, 250, 300, 300, 400, 500]));
     let slower = stream.one_of(&[2, 2, 3, 4]);
@@ -151,13 +150,13 @@ fn config(stream: &mut Stream) -> Config {
     }
 }
 
-fn links(stream: &mut Stream, timeout: Span) -> Links {
+fn links(stream: &mut Stream, timeout: Span) -> LinkPlan {
     let max = Span::ms(stream.one_of(&[2, 5, 5, 10, 15]));
     let mut family = |n: u32, d: u32, chances: &[u32], by: Spans| {
         let (is_on, chance) = (stream.chance(n, d), stream.one_of(chances));
-        is_on.then_some(Late { chance: Ratio::new(1, chance), by })
+        is_on.then_some(RandomDelay { chance: Ratio::new(1, chance), by })
     };
-    Links {
+    LinkPlan {
         far: family(1, 4, &[3, 6], Spans::new(Span::ms(1).min(timeout.part(8)), timeout.part(8))),
         reorder: family(1, 2, &[5, 20, 50], Spans::new(Span::us(100), max.times(4))),
         late: family(1, 2, &[30, 100, 300], Spans::new(timeout.part(2), timeout.times(5))),
@@ -170,45 +169,47 @@ fn links(stream: &mut Stream, timeout: Span) -> Links {
     }
 }
 
-fn disks(stream: &mut Stream, timeout: Span) -> Disks {
+fn disks(stream: &mut Stream, timeout: Span) -> DiskPlan {
     let sync = stream.one_of(&[Spans::us(50, 300), Spans::us(300, 3_000), Spans::ms(2, 15)]);
     let (stalls, chance) = (stream.chance(1, 2), stream.one_of(&[20, 60, 200]));
     let (fails, each) = (stream.chance(1, 5), stream.one_of(&[300, 1_000]));
-    Disks {
+    DiskPlan {
         sync,
         read: Spans::new(Span::us(50), sync.max),
-        stall: stalls
-            .then_some(Late { chance: Ratio::new(1, chance), by: Spans::new(Span::ms(5), timeout.times(4)) }),
+        stall: stalls.then_some(RandomDelay {
+            chance: Ratio::new(1, chance),
+            by: Spans::new(Span::ms(5), timeout.times(4)),
+        }),
         fail: fails.then_some(Ratio::new(1, each)),
         late_read: None,
     }
 }
 
-/// A family that strikes now and then, for up to that long: reads that come late by whole reigns, state
-/// machines that stand still while the log goes on.
-fn late(stream: &mut Stream, chances: &[u32], longest: Span) -> Option<Late> {
+/// A rare delay of up to that long: reads that are late by several terms of leadership, state
+/// machines that stall while the log grows.
+fn late(stream: &mut Stream, chances: &[u32], longest: Span) -> Option<RandomDelay> {
     let (is_on, each) = (stream.chance(1, 4), stream.one_of(chances));
-    is_on.then_some(Late { chance: Ratio::new(1, each), by: Spans::new(Span::ms(1), longest) })
+    is_on.then_some(RandomDelay { chance: Ratio::new(1, each), by: Spans::new(Span::ms(1), longest) })
 }
 
-fn machines(stream: &mut Stream) -> Machines {
+fn machines(stream: &mut Stream) -> MachinePlan {
     let apply = stream.one_of(&[Spans::ZERO, Spans::ZERO, Spans::us(10, 500), Spans::ms(1, 40)]);
-    Machines { apply, snapshot: stream.one_of(&[Spans::ms(1, 5), Spans::ms(5, 300)]), stall: None }
+    MachinePlan { apply, snapshot: stream.one_of(&[Spans::ms(1, 5), Spans::ms(5, 300)]), stall: None }
 }
 
-/// Two clocks drift apart by at most what the leases are told that they may.
-fn clocks(stream: &mut Stream, config: &Config, clients: &Clients) -> Clocks {
+/// Two clocks drift apart by at most the drift that the leases are configured for.
+fn clocks(stream: &mut Stream, config: &Config, clients: &ClientPlan) -> ClockPlan {
     let most = u32::try_from(config.lease_clock_drift_ppm / 2).expect("below a million");
     let drifts = stream.chance(1, 2) || clients.read_under_leases_alone();
     let drift_ppm = if drifts { most } else { 0 };
-    Clocks { start: Spans::ms(0, 10_000), drift_ppm }
+    ClockPlan { start: Spans::ms(0, 10_000), drift_ppm }
 }
 
-fn clients(stream: &mut Stream, timeout: Span) -> Clients {
+fn clients(stream: &mut Stream, timeout: Span) -> ClientPlan {
     let count = stream.one_of(&[2, 3, 4, 6]);
     let reads = [ReadPath::Index, ReadPath::Lease, ReadPath::Verify];
     let paths = stream.one_of(&[0b001, 0b001, 0b010, 0b010, 0b011, 0b111, 0b101]);
-    Clients {
+    ClientPlan {
         count,
         think: stream.one_of(&[Spans::ms(50, 300), Spans::ms(100, 600), Spans::ms(5, 800)]),
         patience: timeout.times(stream.one_of(&[3, 6, 10])),
@@ -221,29 +222,29 @@ fn clients(stream: &mut Stream, timeout: Span) -> Clients {
     }
 }
 
-/// Each kind on its own stream: a new kind changes no storm but by itself.
-fn scheduled(seed: u64, timeout: Span, clients: &Clients) -> BTreeMap<Scheduled, Rhythm> {
+/// Each kind has its own stream, so a new kind changes nothing else in a storm.
+fn scheduled(seed: u64, timeout: Span, clients: &ClientPlan) -> BTreeMap<Scheduled, Recurrence> {
     let leases = clients.reads.contains(&ReadPath::Lease);
-    // Whoever is harmed for good is out of all that follows: most seas are without.
-    let is_harmful = Stream::new(seed, Domain::Storm, Topic::Damage as u64, 1).chance(1, 4);
+    // A server that is lost or damaged permanently takes no further part: most storms go without.
+    let has_disk_faults = Stream::new(seed, Domain::Storm, Topic::Damage as u64, 1).chance(1, 4);
     let draw = |&kind: &Scheduled| {
         let mut stream = Stream::new(seed, Domain::Storm, Topic::Scheduled as u64, 1 + kind as u64);
         let (is_on, often) = (stream.chance(1, 3), stream.from_to(8, 60));
         let is_short = stream.chance(1, 2) || kind == Scheduled::Flap || kind.breaks_leases();
         let short = Spans::new(Span::ms(5), timeout.times(2));
         let lasts = if is_short { short } else { Spans::new(timeout, timeout.times(12)) };
-        let rhythm = Rhythm { every: Spans::new(timeout.times(2), timeout.times(often)), lasts };
-        let may_be = (is_harmful || !kind.is_disk_fault()) && !(leases && kind.breaks_leases());
+        let rhythm = Recurrence { every: Spans::new(timeout.times(2), timeout.times(often)), lasts };
+        let may_be = (has_disk_faults || !kind.is_disk_fault()) && !(leases && kind.breaks_leases());
         (is_on && may_be).then_some((kind, rhythm))
     };
     Scheduled::ALL.iter().filter_map(draw).collect()
 }
 
 fn reactive(stream: &mut Stream) -> BTreeMap<Reactive, Ratio> {
-    let is_guided = stream.chance(2, 3);
+    let has_reactive_faults = stream.chance(2, 3);
     let mut draw = |&reactive: &Reactive| {
         let is_on = stream.chance(1, 4);
-        (is_guided && is_on).then_some((reactive, reactive.usual_chance()))
+        (has_reactive_faults && is_on).then_some((reactive, reactive.default_chance()))
     };
     Reactive::ALL.iter().filter_map(&mut draw).collect()
 }
@@ -254,20 +255,20 @@ mod tests {
     use crate::plan::fields::Value;
     use std::collections::BTreeSet;
 
-    /// Fields that a storm leaves as they are.
-    const SAME: [&str; 7] = [
+    /// Fields that a storm does not draw.
+    const NOT_DRAWN: [&str; 7] = [
         "plan.seed",
         "plan.servers",
         "plan.config.protocol_version",
         "plan.config.local_id",
         "plan.config.no_snapshot_restore_on_start",
-        "plan.mishaps",
+        "plan.fault_ids",
         "plan.judges",
     ];
 
     #[test]
     fn every_field_of_a_plan_is_drawn_but_for_a_few() {
-        let mut drawn = BTreeSet::from(SAME.map(str::to_owned));
+        let mut drawn = BTreeSet::from(NOT_DRAWN.map(str::to_owned));
         for seed in 0..300 {
             let plan = Plan::storm(seed);
             let (new, calm) = (Value::of(&plan), Value::of(&Plan::calm(seed, plan.servers)));

@@ -1,30 +1,30 @@
-//! Whether a plan that somebody has edited can be run at all, and within a lifetime.
+//! Validates a plan that was edited by hand: it can be run, and ends in reasonable time.
 
 use super::Plan;
 use super::fields::Value;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Config, Settings, Span};
 
-/// Nothing in a plan lasts longer.
-const LONGEST: Span = Span::s(3_600);
+/// The longest span that a plan may contain.
+const SPAN_MAX: Span = Span::s(3_600);
 
 impl Plan {
-    /// Whether a world can be made of it.
+    /// Validates the plan, so that a world can be built from it.
     ///
     /// # Errors
     /// Says what is wrong.
-    pub fn sound(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), String> {
         let count = self.server_count();
-        if self.servers == 0 || ServerIdx::MOST < count {
-            return Err(format!("a tank holds 1 to {} servers, not {count}", ServerIdx::MOST));
+        if self.servers == 0 || ServerIdx::MAX_SERVERS < count {
+            return Err(format!("a tank holds 1 to {} servers, not {count}", ServerIdx::MAX_SERVERS));
         }
         let config = Config { local_id: ServerIdx(0).id(), ..self.config.clone() };
         Settings::new(config).map_err(|error| format!("config.{error}"))?;
-        fields_are_sound("", &Value::of(self))?;
-        self.clients_are_sound()
+        validate_fields("", &Value::of(self))?;
+        self.validate_clients()
     }
 
-    fn clients_are_sound(&self) -> Result<(), String> {
+    fn validate_clients(&self) -> Result<(), String> {
         let shortest = Span::ms(1);
         let clients = &self.clients;
         if clients.keys == 0 || clients.reads.is_empty() {
@@ -33,8 +33,8 @@ impl Plan {
         if clients.think.max < shortest || clients.patience < shortest {
             return Err("clients think and wait for at least a millisecond".to_owned());
         }
-        let hasty = self.nemesis.scheduled.iter().find(|(_, rhythm)| rhythm.every.max < shortest);
-        match hasty {
+        let too_frequent = self.nemesis.scheduled.iter().find(|(_, rhythm)| rhythm.every.max < shortest);
+        match too_frequent {
             Some((kind, _)) => Err(format!("{} comes more than once in a millisecond", kind.name())),
             None if 1_000_000 <= self.clocks.drift_ppm => Err("clocks.drift_ppm is below 1000000".to_owned()),
             None => Ok(()),
@@ -42,28 +42,28 @@ impl Plan {
     }
 }
 
-/// Whether all spans, ranges and chances in it are, wherever they stand.
-fn fields_are_sound(path: &str, value: &Value) -> Result<(), String> {
+/// Validates all spans, ranges and chances in a tree of values.
+fn validate_fields(path: &str, value: &Value) -> Result<(), String> {
     let within = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     match value {
         Value::Number(_) | Value::Plain(_) => Ok(()),
-        Value::Span(span) if LONGEST < *span => {
-            Err(format!("{path} is {span}, and nothing lasts longer than {LONGEST}"))
+        Value::Span(span) if SPAN_MAX < *span => {
+            Err(format!("{path} is {span}, and nothing lasts longer than {SPAN_MAX}"))
         }
         Value::Span(_) => Ok(()),
         Value::Named(_, parts) | Value::List(parts) => match &parts[..] {
-            // What stands under a name in a map.
-            [Value::Named(name, parts), value] if parts.is_empty() => fields_are_sound(&within(name), value),
-            parts => parts.iter().try_for_each(|part| fields_are_sound(path, part)),
+            // A pair of a map: the key is a name.
+            [Value::Named(name, parts), value] if parts.is_empty() => validate_fields(&within(name), value),
+            parts => parts.iter().try_for_each(|part| validate_fields(path, part)),
         },
         Value::Struct(name, fields) => match (*name, &fields[..]) {
-            ("Spans", [(_, Value::Span(min)), (_, Value::Span(max))]) if max < min || LONGEST < *max => {
+            ("Spans", [(_, Value::Span(min)), (_, Value::Span(max))]) if max < min || SPAN_MAX < *max => {
                 Err(format!("{path} goes from {min} to {max}"))
             }
             ("Ratio", [(_, Value::Number(n)), (_, Value::Number(d))]) if *d == 0 || d < n => {
                 Err(format!("{path} has a chance of {n}/{d}"))
             }
-            _ => fields.iter().try_for_each(|(name, value)| fields_are_sound(&within(name), value)),
+            _ => fields.iter().try_for_each(|(name, value)| validate_fields(&within(name), value)),
         },
     }
 }
@@ -71,23 +71,23 @@ fn fields_are_sound(path: &str, value: &Value) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Rhythm;
+    use crate::plan::Recurrence;
     use crate::plan::fault_kind::Scheduled;
     use crate::plan::rng::{Ratio, Spans};
 
     #[test]
-    fn every_storm_is_sound() {
+    fn every_storm_is_valid() {
         for seed in 0..500 {
-            assert_eq!(Plan::storm(seed).sound(), Ok(()), "seed {seed}");
+            assert_eq!(Plan::storm(seed).validate(), Ok(()), "seed {seed}");
         }
     }
 
     #[test]
-    fn nonsense_is_named() {
+    fn an_invalid_field_is_named() {
         let broken = |edit: fn(&mut Plan)| {
             let mut plan = Plan::storm(1);
             edit(&mut plan);
-            plan.sound().unwrap_err()
+            plan.validate().unwrap_err()
         };
         assert!(broken(|plan| plan.servers = 0).contains("1 to 16"));
         assert!(broken(|plan| plan.spares = 200).contains("1 to 16"));
@@ -97,8 +97,8 @@ mod tests {
         assert!(broken(|plan| plan.disks.sync.max = Span::ZERO).contains("disks.sync"));
         assert!(broken(|plan| plan.clients.keys = 0).contains("key"));
         assert!(broken(|plan| plan.supervised = Some(Span::s(3_601))).contains("supervised"));
-        const NEVER: Rhythm =
-            Rhythm { every: Spans::us(1, 2), lasts: Spans { min: Span::us(2), max: Span::us(1) } };
+        const NEVER: Recurrence =
+            Recurrence { every: Spans::us(1, 2), lasts: Spans { min: Span::us(2), max: Span::us(1) } };
         let broken = broken(|plan| {
             plan.nemesis.scheduled.insert(Scheduled::Crash, NEVER);
         });

@@ -5,7 +5,7 @@ use crate::check::membership_stats::MembershipStats;
 use crate::check::{Judges, Options};
 use crate::observe::observer::Observer;
 use crate::observe::report::{Report, Violation};
-use crate::observe::{Observation, Seen};
+use crate::observe::{Observation, ObservationKind};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::collections::BTreeMap;
 use wavetank_raft::{RoleName, Server, Span, Term, Time};
@@ -96,7 +96,7 @@ impl<E: Observer, T: Observer> Observer for Observers<E, T> {
 /// What a report counts: elections, commits, and how long nobody led.
 #[derive(Debug, Default)]
 pub struct Tally {
-    standings: [Option<(RoleName, Term)>; ServerIdx::MOST],
+    standings: [Option<(RoleName, Term)>; ServerIdx::MAX_SERVERS],
     leaders: ServerSet,
     leaderless_since: Option<Time>,
     /// How many observations there were.
@@ -113,18 +113,18 @@ impl Observer for Tally {
     #[inline(always)]
     fn on_observation(&mut self, observation: &Observation<'_>) {
         self.steps = observation.step;
-        match observation.seen {
-            Seen::Stepped { idx, server, .. } => {
+        match observation.kind {
+            ObservationKind::Stepped { idx, server, .. } => {
                 self.stands(idx, server, observation.at);
                 self.commits = self.commits.max(server.node().commit().0);
             }
-            Seen::Booted { idx, server, .. } => self.stands(idx, server, observation.at),
-            Seen::Crashed { idx, .. } | Seen::Halted(idx) => {
+            ObservationKind::Booted { idx, server, .. } => self.stands(idx, server, observation.at),
+            ObservationKind::Crashed { idx, .. } | ObservationKind::Halted(idx) => {
                 self.standings[idx.at()] = None;
                 self.is_gone(idx, observation.at);
             }
-            Seen::Paused(idx) => self.is_gone(idx, observation.at),
-            Seen::Resumed(idx) => self.is_back(idx, observation.at),
+            ObservationKind::Paused(idx) => self.is_gone(idx, observation.at),
+            ObservationKind::Resumed(idx) => self.is_back(idx, observation.at),
             _ => {}
         }
     }

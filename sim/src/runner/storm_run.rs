@@ -36,7 +36,7 @@ pub fn run<F: TankFsm, V: Observer>(world: &mut World<F, V>, mut go_on: impl FnM
     if !phases.for_a_while(settle) {
         return stopped(core);
     }
-    if !phases.world.hurt().is_empty() && !phases.world.is_viable(core) {
+    if !phases.world.lost_or_damaged().is_empty() && !phases.world.is_viable(core) {
         // Too many are harmed for good. Whoever is left has answered nothing that is not so.
         return Ending { core, unsettled: None, took: Span::ZERO, stopped: false };
     }
@@ -87,7 +87,7 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
     /// Whoever is lost or damaged, and as many more as every quorum can spare, if the plan wants it.
     fn broken_for_ever(&mut self) -> ServerSet {
         let all = self.world.all();
-        let mut broken = self.world.hurt();
+        let mut broken = self.world.lost_or_damaged();
         if !self.world.plan().heal.leave_broken {
             return broken;
         }

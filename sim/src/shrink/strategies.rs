@@ -3,11 +3,11 @@
 //!
 //! ```
 //! use proptest::prelude::*;
-//! use wavetank_sim::clients::kv::{Kv, clients::{ClientPlan, Clients}};
+//! use wavetank_sim::clients::kv::{Kv, clients::{KvPlan, Clients}};
 //! use wavetank_sim::{Plan, Slots, Storm, strategies};
 //!
 //! fn callers(plan: &Plan) -> Clients {
-//!     Clients::new(ClientPlan::from(&plan.clients), Slots::first(usize::from(plan.servers)), plan.seed)
+//!     Clients::new(KvPlan::from(&plan.clients), Slots::first(usize::from(plan.servers)), plan.seed)
 //! }
 //!
 //! proptest! {
@@ -80,7 +80,7 @@ impl Strategy for Plans {
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
         let mut plan = (self.of_seed)(runner.rng().random());
         (self.bounds)(&mut plan);
-        plan.sound()?;
+        plan.validate()?;
         Ok(PlanTree::new(plan, Arc::clone(&self.bounds)))
     }
 }
@@ -127,7 +127,7 @@ impl PlanTree {
             (self.bounds)(&mut plan);
             let is_other = plan != self.failing;
             plan.seed = turn.seed.unwrap_or(plan.seed);
-            if is_other && plan.sound().is_ok() {
+            if is_other && plan.validate().is_ok() {
                 self.tried = Some(plan);
                 return true;
             }
@@ -202,7 +202,7 @@ mod tests {
         while goes_on {
             tries += 1;
             let plan = tree.current();
-            assert_eq!(plan.sound(), Ok(()));
+            assert_eq!(plan.validate(), Ok(()));
             goes_on = if fails(&plan) { tree.simplify() } else { tree.complicate() };
         }
         (tree.current(), tries)

@@ -17,7 +17,7 @@ use wavetank_raft::{
 };
 use wavetank_sim::ServerIdx;
 use wavetank_sim::disk::fault::{Damage, DiskFault};
-use wavetank_sim::disk::{Capture, Device, Load, Part, Remains, Stores, Trouble};
+use wavetank_sim::disk::{Capture, Device, DeviceFault, Load, PartialWrite, Remains, Stores};
 use wavetank_sim::plan::rng::{Domain, Draw, Ratio, Stream};
 
 const LOG: &str = "raft.redb";
@@ -104,7 +104,7 @@ impl Durable {
     }
 
     /// Some trouble, in the middle of so many operations as the last group of writes took.
-    fn arm(&mut self, kinds: &[Trouble]) {
+    fn arm(&mut self, kinds: &[DeviceFault]) {
         let trouble = self.chance.one_of(kinds);
         let after = self.chance.below(self.operations + 2);
         self.device.arm(trouble, after);
@@ -168,7 +168,7 @@ impl Durable {
             self.open = None;
             let fails_again = self.chance.hits(FAILS_AGAIN);
             if fails_again {
-                self.arm(&[Trouble::Stop]);
+                self.arm(&[DeviceFault::Stop]);
             }
             let opened = Open::on(&self.device, self.syncs, false);
             self.device.disarm();
@@ -220,8 +220,8 @@ impl Stores for Durable {
         self.persist_group(writes)
     }
 
-    fn fail(&mut self, write: &Write, _: Draw) -> Option<(Option<Part>, StoreError)> {
-        self.arm(&[Trouble::Full, Trouble::WriteFails, Trouble::SyncFails]);
+    fn fail(&mut self, write: &Write, _: Draw) -> Option<(Option<PartialWrite>, StoreError)> {
+        self.arm(&[DeviceFault::Full, DeviceFault::WriteFails, DeviceFault::SyncFails]);
         let written = self.persist_group(std::slice::from_ref(write));
         self.device.disarm();
         written.err().map(|error| (None, error))
@@ -287,7 +287,7 @@ impl Stores for Durable {
         known
     }
 
-    fn make_room(&mut self) {}
+    fn free_space(&mut self) {}
 
     fn wipe(&mut self) {
         self.open = None;
@@ -329,7 +329,7 @@ fn membership(entry: &Entry) -> Option<(Index, Arc<Configuration>)> {
 impl Durable {
     fn with_trouble<T>(&mut self, work: impl FnOnce(&mut Open) -> T) -> T {
         if !self.is_calm && self.chance.hits(SNAPSHOT_TROUBLE) {
-            self.arm(&[Trouble::Full, Trouble::WriteFails, Trouble::SyncFails]);
+            self.arm(&[DeviceFault::Full, DeviceFault::WriteFails, DeviceFault::SyncFails]);
         }
         let done = work(self.open());
         self.device.disarm();

@@ -6,7 +6,7 @@ use wavetank_raft::Term;
 #[derive(Clone, Debug)]
 struct TermRow {
     term: Term,
-    votes: [Option<ServerIdx>; ServerIdx::MOST],
+    votes: [Option<ServerIdx>; ServerIdx::MAX_SERVERS],
     leader: Option<ServerIdx>,
 }
 
@@ -26,7 +26,7 @@ impl Terms {
         let newer = self.rows.iter().rev().take_while(|row| term < row.term).count();
         let at = self.rows.len() - newer;
         if at == 0 || self.rows[at - 1].term != term {
-            self.rows.insert(at, TermRow { term, votes: [None; ServerIdx::MOST], leader: None });
+            self.rows.insert(at, TermRow { term, votes: [None; ServerIdx::MAX_SERVERS], leader: None });
             return &mut self.rows[at];
         }
         &mut self.rows[at - 1]

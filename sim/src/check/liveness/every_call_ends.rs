@@ -6,7 +6,7 @@
 
 use crate::check::violated;
 use crate::observe::report::Class;
-use crate::observe::{Observation, Seen};
+use crate::observe::{Observation, ObservationKind};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Action, Answer, Call, Event, ReadPath, RequestId, Span, Time};
 
@@ -48,7 +48,7 @@ impl EveryCallEnds {
     /// The judge of a run with this election timeout.
     #[must_use]
     pub(crate) fn new(election_timeout: Span) -> Self {
-        let open = vec![Vec::new(); ServerIdx::MOST];
+        let open = vec![Vec::new(); ServerIdx::MAX_SERVERS];
         Self { longest: election_timeout.times(2), open, judged: 0 }
     }
 
@@ -61,14 +61,16 @@ impl EveryCallEnds {
     /// Looks at an observation, and says what is wrong.
     pub(crate) fn on_observation(&mut self, observation: &Observation<'_>) -> Option<(Class, String)> {
         let at = observation.at;
-        match &observation.seen {
-            Seen::Stepping { idx, event, .. } => self.asked(*idx, event, at),
-            Seen::Stepped { idx, actions, .. } => return self.answered(*idx, actions, at),
-            Seen::Crashed { idx, .. } | Seen::Halted(idx) | Seen::Booted { idx, .. } => {
+        match &observation.kind {
+            ObservationKind::Stepping { idx, event, .. } => self.asked(*idx, event, at),
+            ObservationKind::Stepped { idx, actions, .. } => return self.answered(*idx, actions, at),
+            ObservationKind::Crashed { idx, .. }
+            | ObservationKind::Halted(idx)
+            | ObservationKind::Booted { idx, .. } => {
                 self.open[idx.at()].clear();
             }
             // A stalled server cannot answer in time.
-            Seen::Resumed(idx) => self.open[idx.at()].iter_mut().for_each(|open| open.since = at),
+            ObservationKind::Resumed(idx) => self.open[idx.at()].iter_mut().for_each(|open| open.since = at),
             _ => {}
         }
         None
@@ -159,7 +161,7 @@ mod tests {
     /// What a judge says of a transfer, a command and a read that are answered so, this late.
     fn said(answers: &[(u64, Outcome)], at: Time) -> Option<String> {
         let plan = Plan::calm(1, 1);
-        let clients = tiny::Clients::new(&plan);
+        let clients = tiny::SumClients::new(&plan);
         let world = World::new(plan, |_| tiny::Sum::default(), Box::new(clients), ());
         let server = world.server(N1).expect("it runs");
         let mut judge = EveryCallEnds::new(Span::ms(100));
@@ -170,16 +172,16 @@ mod tests {
         ];
         for (number, call) in (1..).zip(calls) {
             let event = Event::Call { request: RequestId(number), call };
-            let seen = Seen::Stepping { idx: N1, event: &event, server, clock: Time(0) };
-            assert!(judge.on_observation(&Observation { at: Time(0), step: number, seen }).is_none());
+            let seen = ObservationKind::Stepping { idx: N1, event: &event, server, clock: Time(0) };
+            assert!(judge.on_observation(&Observation { at: Time(0), step: number, kind: seen }).is_none());
         }
         let answer = |(request, outcome): &(u64, Outcome)| Action::Answer {
             request: RequestId(*request),
             outcome: outcome.clone(),
         };
         let actions: Vec<Action> = answers.iter().map(answer).collect();
-        let seen = Seen::Stepped { idx: N1, server, actions: &actions };
-        judge.on_observation(&Observation { at, step: 9, seen }).map(|(_, what)| what)
+        let seen = ObservationKind::Stepped { idx: N1, server, actions: &actions };
+        judge.on_observation(&Observation { at, step: 9, kind: seen }).map(|(_, what)| what)
     }
 
     const READ: (u64, Outcome) = (3, Ok(Answer::Readable { index: Index(1) }));

@@ -1,7 +1,7 @@
 //! One operation of one client, from invocation to end, as judges and traces see it.
 
 use crate::engine::workload::{Reply, Want};
-use crate::observe::Ending;
+use crate::observe::OperationEnd;
 use crate::plan::server_set::ServerIdx;
 use std::fmt;
 use wavetank_raft::{Answer, Data, Error, Index, Time};
@@ -45,7 +45,7 @@ pub struct Completion {
     /// The position of its end in the order of all invocations and ends.
     pub order: u64,
     /// The outcome that its client knows.
-    pub ending: Ending,
+    pub ending: OperationEnd,
     /// The answer, if it was done.
     pub answer: Option<OperationAnswer>,
 }
@@ -68,7 +68,7 @@ impl<W> Operation<W> {
 
     /// Whether it ended this way.
     #[must_use]
-    pub fn ended(&self, ending: Ending) -> bool {
+    pub fn ended(&self, ending: OperationEnd) -> bool {
         self.end.as_ref().is_some_and(|end| end.ending == ending)
     }
 }
@@ -88,9 +88,9 @@ impl<W: Wanted> fmt::Display for Operation<W> {
         }
         match &self.end {
             Some(Completion { answer: Some(answer), .. }) => W::fmt_answer(answer, f),
-            Some(Completion { ending: Ending::Ok, .. }) => write!(f, ": done"),
-            Some(Completion { ending: Ending::Failed, .. }) => write!(f, ": refused"),
-            Some(Completion { ending: Ending::Unknown, .. }) => write!(f, ": unknown"),
+            Some(Completion { ending: OperationEnd::Ok, .. }) => write!(f, ": done"),
+            Some(Completion { ending: OperationEnd::Failed, .. }) => write!(f, ": refused"),
+            Some(Completion { ending: OperationEnd::Unknown, .. }) => write!(f, ": unknown"),
             None => Ok(()),
         }
     }

@@ -7,7 +7,7 @@ mod script;
 mod want;
 
 pub use lines::HistoryRecorder;
-pub use plan::{ClientPlan, Reads, Verbs};
+pub use plan::{KvPlan, Reads, Verbs};
 pub use script::KvScript;
 pub use want::KvWant;
 
@@ -28,7 +28,7 @@ impl Clients {
     /// # Panics
     /// If there is no server or no key.
     #[must_use]
-    pub fn new(plan: ClientPlan, servers: ServerSet, seed: u64) -> Self {
+    pub fn new(plan: KvPlan, servers: ServerSet, seed: u64) -> Self {
         assert!(1 <= plan.keys, "clients need a key");
         let all = servers.iter().collect::<Vec<_>>();
         let pinned = |at: u16| {
@@ -38,7 +38,7 @@ impl Clients {
         let followers =
             (0..plan.followers).map(|number| ClientMachine::seeking(number, servers, plan.think, seed));
         let callers = followers.chain((0..plan.pinned).map(pinned)).collect();
-        let ClientPlan { patience, backoff, tries, resign, .. } = plan;
+        let KvPlan { patience, backoff, tries, resign, .. } = plan;
         Self::with(KvScript::new(plan), callers, servers, RetryPolicy { patience, backoff, tries, resign })
     }
 }

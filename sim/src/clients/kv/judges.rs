@@ -22,7 +22,7 @@ use super::wire::Command;
 use crate::engine::workload::Want;
 use crate::observe::observer::Observer;
 use crate::observe::report::{Class, Violation};
-use crate::observe::{Ending, Observation, Seen};
+use crate::observe::{Observation, ObservationKind, OperationEnd};
 use crate::plan::Plan;
 use crate::plan::server_set::ServerIdx;
 use crate::runner::observers::CustomChecks;
@@ -65,7 +65,9 @@ impl<'a> ClientEvent<'a> {
     /// The operation that was done, if one was.
     fn done(&self) -> Option<&'a KvOperation> {
         match self {
-            Self::Returned(operation) => Some(*operation).filter(|operation| operation.ended(Ending::Ok)),
+            Self::Returned(operation) => {
+                Some(*operation).filter(|operation| operation.ended(OperationEnd::Ok))
+            }
             _ => None,
         }
     }
@@ -214,8 +216,11 @@ impl Observer for ClientJudges {
         }
         self.step = observation.step;
         if !matches!(
-            observation.seen,
-            Seen::Stepping { .. } | Seen::Stepped { .. } | Seen::Sent { .. } | Seen::Durable { .. }
+            observation.kind,
+            ObservationKind::Stepping { .. }
+                | ObservationKind::Stepped { .. }
+                | ObservationKind::Sent { .. }
+                | ObservationKind::Durable { .. }
         ) {
             self.on_client_observation(observation);
         }
@@ -225,23 +230,25 @@ impl Observer for ClientJudges {
 impl ClientJudges {
     fn on_client_observation(&mut self, observation: &Observation<'_>) {
         let at = observation.at;
-        match observation.seen {
-            Seen::Applied { idx, batch, .. } => {
+        match observation.kind {
+            ObservationKind::Applied { idx, batch, .. } => {
                 batch.entries.iter().for_each(|entry| self.on_applied(at, idx, entry));
             }
-            Seen::Invoked { what, .. } => {
+            ObservationKind::Invoked { what, .. } => {
                 if let Some(operation) = (what as &dyn Any).downcast_ref::<KvOperation>() {
                     self.record.open(operation.number);
                     self.judge(at, &ClientEvent::Invoked(operation));
                 }
             }
-            Seen::Returned { what, .. } => {
+            ObservationKind::Returned { what, .. } => {
                 if let Some(operation) = (what as &dyn Any).downcast_ref::<KvOperation>() {
                     self.judge(at, &ClientEvent::Returned(operation));
                     self.record.close(operation.number);
                 }
             }
-            Seen::Crashed { idx, .. } | Seen::Halted(idx) | Seen::Booted { idx, .. } => {
+            ObservationKind::Crashed { idx, .. }
+            | ObservationKind::Halted(idx)
+            | ObservationKind::Booted { idx, .. } => {
                 self.judge(at, &ClientEvent::ServerReset(idx));
             }
             _ => {}

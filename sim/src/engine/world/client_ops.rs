@@ -1,11 +1,11 @@
-//! Between clients and servers: wishes that travel there, answers that travel back.
+//! Requests of clients to servers, and the replies.
 
 use super::World;
 use crate::engine::host::{Caller, PendingCall, Timer};
-use crate::engine::network::ClientLine;
+use crate::engine::network::ClientLink;
 use crate::engine::workload::{Ask, Reply, TankFsm, Told, Want};
 use crate::engine::world::sim_event::SimEvent;
-use crate::observe::Seen;
+use crate::observe::ObservationKind;
 use crate::observe::observer::Observer;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Call, Data, Error, Event, Outcome, RequestId, Span};
@@ -18,19 +18,19 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.clients_due = Timer::NONE;
         if self.workload.deadline() <= self.recorder.now {
             self.workload.wake(self.recorder.now, &mut self.wants);
-            self.grant_wants();
+            self.process_wants();
         }
-        self.expect_clients();
+        self.schedule_clients();
     }
 
     pub(super) fn on_reply(&mut self, request: RequestId, reply: Reply) {
         self.workload.reply(self.recorder.now, request, reply, &mut self.wants);
-        self.grant_wants();
-        self.expect_clients();
+        self.process_wants();
+        self.schedule_clients();
     }
 
-    /// Puts the clients' deadline on the agenda if it comes before the timer that is there.
-    pub(super) fn expect_clients(&mut self) {
+    /// Schedules the clients' deadline if it is before the pending timer event.
+    pub(super) fn schedule_clients(&mut self) {
         let at = self.workload.deadline().max(self.recorder.now);
         if at < self.clients_due.at {
             let serial = self.event_queue.put(at, SimEvent::Clients);
@@ -38,25 +38,25 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    pub(super) fn grant_wants(&mut self) {
+    pub(super) fn process_wants(&mut self) {
         if self.wants.is_empty() {
             return;
         }
         let mut wants = std::mem::take(&mut self.wants);
         for told in wants.told.drain(..) {
-            let seen = match told {
+            let kind = match told {
                 Told::Invoked { client, operation } => {
-                    Seen::Invoked { client, operation, what: self.workload.operation(operation) }
+                    ObservationKind::Invoked { client, operation, what: self.workload.operation(operation) }
                 }
                 Told::Returned { client, operation, ending } => {
                     let what = self.workload.operation(operation);
-                    Seen::Returned { client, operation, ending, what }
+                    ObservationKind::Returned { client, operation, ending, what }
                 }
             };
-            self.recorder.on_observation(seen);
+            self.recorder.on_observation(kind);
         }
         for ask in wants.asks.drain(..) {
-            if let Some(after) = self.line(ask.client).pass() {
+            if let Some(after) = self.client_link(ask.client).pass() {
                 self.event_queue.put(self.recorder.now + after, SimEvent::Ask(ask));
             }
         }
@@ -74,7 +74,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 self.make_call(to, request, Caller::Reader(client, query), Call::Read(path));
             }
             Want::Stale(query) => {
-                let process = self.hosts[to.at()].process.as_ref().expect("who is awake runs");
+                let process = self.hosts[to.at()].process.as_ref().expect("a server that is awake runs");
                 let value = process.machine.fsm.query(&query);
                 self.send_reply(client, request, Reply::Value(Ok(value)));
             }
@@ -83,7 +83,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     fn gather(&mut self, to: ServerIdx, request: RequestId, client: u16, command: Data, span: Span) {
         let host = &mut self.hosts[to.at()];
-        let process = host.process.as_mut().expect("who is awake runs");
+        let process = host.process.as_mut().expect("a server that is awake runs");
         process.calls.push(PendingCall { request, caller: Caller::Writer(client) });
         process.batched.push((request, command));
         if process.batched.len() == 1 {
@@ -94,28 +94,28 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn on_batch(&mut self, idx: ServerIdx, incarnation: u32) {
         let host = &mut self.hosts[idx.at()];
         if host.incarnation == incarnation {
-            let process = host.process.as_mut().expect("who is awake runs");
+            let process = host.process.as_mut().expect("a server that is awake runs");
             let batched = std::mem::take(&mut process.batched);
-            self.give(idx, Event::ApplyBatch(batched));
+            self.deliver(idx, Event::ApplyBatch(batched));
         }
     }
 
     pub(super) fn make_call(&mut self, to: ServerIdx, request: RequestId, caller: Caller, call: Call) {
         if let Some(process) = &mut self.hosts[to.at()].process {
             process.calls.push(PendingCall { request, caller });
-            self.give(to, Event::Call { request, call });
+            self.deliver(to, Event::Call { request, call });
         }
     }
 
-    /// An answer; a second one to the same call, or to no call, goes to nobody.
+    /// Routes an answer to its caller. A second answer to the same call, or to no call, is dropped.
     pub(super) fn on_answer(&mut self, idx: ServerIdx, request: RequestId, outcome: Outcome) {
         let Some(process) = &mut self.hosts[idx.at()].process else { return };
         let Some(place) = process.calls.iter().position(|call| call.request == request) else { return };
         match process.calls.swap_remove(place).caller {
             Caller::Writer(client) => self.send_reply(client, request, Reply::Answered(outcome)),
             Caller::Reader(client, query) => {
-                // Asked of the state as it is at this moment: whether it may be read is what the
-                // server has just said, and judges know better.
+                // The query reads the current state: the server has just said that it may be read, and
+                // the judges verify that.
                 let machine = &process.machine;
                 let value = outcome.map(|_| machine.fsm.query(&query));
                 self.send_reply(client, request, Reply::Value(value));
@@ -127,7 +127,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// The server is gone: whoever waits for an answer hears that the connection broke.
+    /// The server is down: the callers of open calls are told that the connection broke.
     pub(super) fn break_calls(&mut self, calls: Vec<PendingCall>) {
         for PendingCall { request, caller } in calls {
             match caller {
@@ -143,17 +143,17 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     pub(super) fn send_reply(&mut self, client: u16, request: RequestId, reply: Reply) {
-        if let Some(after) = self.line(client).pass() {
+        if let Some(after) = self.client_link(client).pass() {
             self.event_queue.put(self.recorder.now + after, SimEvent::Reply(request, reply));
         }
     }
 
-    fn line(&mut self, client: u16) -> &mut ClientLine {
+    fn client_link(&mut self, client: u16) -> &mut ClientLink {
         let clients = &self.plan.clients;
-        while self.lines.len() <= usize::from(client) {
-            let next = u16::try_from(self.lines.len()).expect("clients are numbered in 16 bits");
-            self.lines.push(ClientLine::new(self.plan.seed, next, clients.delay, clients.loss));
+        while self.client_links.len() <= usize::from(client) {
+            let next = u16::try_from(self.client_links.len()).expect("clients are numbered in 16 bits");
+            self.client_links.push(ClientLink::new(self.plan.seed, next, clients.delay, clients.loss));
         }
-        &mut self.lines[usize::from(client)]
+        &mut self.client_links[usize::from(client)]
     }
 }

@@ -1,51 +1,51 @@
-//! How a world calms down, and whether its servers have come to agree.
+//! Healing a world, and whether its servers have converged.
 
 use super::World;
 use crate::engine::workload::TankFsm;
 use crate::engine::world::sim_event::SimEvent;
-use crate::observe::Seen;
+use crate::observe::ObservationKind;
 use crate::observe::observer::Observer;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt;
 use wavetank_raft::{Configuration, Index, Server};
 
-/// Why a core of servers has not come to agree yet.
+/// Why a core of servers has not converged yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unsettled {
-    /// Nobody leads.
+    /// There is no leader.
     NoLeader {
-        /// Those that could.
+        /// The servers that could win an election.
         electable: ServerSet,
     },
     /// Clients wait for answers.
     ClientsWait,
-    /// A server owes somebody an answer, a client who may have gone or an operator.
+    /// A server has not answered a call of a client or an operator.
     Owes {
         /// The server.
         idx: ServerIdx,
-        /// How many.
+        /// How many answers are missing.
         answers: usize,
     },
-    /// Nothing new is committed.
+    /// The leader commits nothing new.
     NothingNew {
-        /// Who leads.
+        /// The leader.
         leader: ServerIdx,
     },
     /// The leader's last entry is not committed.
     Uncommitted {
         /// The leader.
         leader: ServerIdx,
-        /// What is.
+        /// The leader's commit index.
         commit: Index,
         /// Its last entry.
         last: Index,
     },
-    /// The leader's membership is joint.
+    /// The leader's configuration is joint.
     Joint {
         /// The leader.
         leader: ServerIdx,
     },
-    /// The leader has no vote in its membership, which is committed.
+    /// The leader is no voter of its committed configuration.
     Outside {
         /// The leader.
         leader: ServerIdx,
@@ -54,7 +54,7 @@ pub enum Unsettled {
     Behind {
         /// The member.
         idx: ServerIdx,
-        /// What it has applied; `None` if it does not run.
+        /// The index that it has applied; `None` if it does not run.
         applied: Option<Index>,
         /// The leader's last entry.
         last: Index,
@@ -85,9 +85,9 @@ impl fmt::Display for Unsettled {
 }
 
 impl<F: TankFsm, V: Observer> World<F, V> {
-    /// Ends the chaos: links work and lose nothing, disks and machines neither stall nor fail, and
-    /// every server runs but for those that stay broken for ever. Clocks keep their rates, and what
-    /// is under way stays so. Returns the core from which progress is demanded.
+    /// Ends all faults: links work and lose nothing, disks and state machines neither stall nor fail,
+    /// and every server runs except the `broken` ones, which stay down for ever. Clocks keep their
+    /// rates, and messages in flight stay in flight. Returns the core, which must make progress.
     pub fn heal(&mut self, broken: ServerSet) -> ServerSet {
         let core = self.all().minus(broken);
         if let Some(nemesis) = self.nemesis.take() {
@@ -100,7 +100,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
         self.heal_all();
         self.network.calm();
-        self.lines.iter_mut().for_each(crate::engine::network::ClientLine::calm);
+        self.client_links.iter_mut().for_each(crate::engine::network::ClientLink::calm);
         self.plan.clients.loss = None;
         for idx in core.iter() {
             self.hosts[idx.at()].disk.calm();
@@ -108,26 +108,26 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             self.resume(idx);
             self.restart(idx);
         }
-        self.recorder.on_observation(Seen::Healed { core });
+        self.recorder.on_observation(ObservationKind::Healed { core });
         core
     }
 
-    /// The clients begin nothing more.
+    /// The clients begin no more operations.
     pub fn stop_clients(&mut self) {
         self.workload.stop();
         self.event_queue.put(self.recorder.now, SimEvent::Clients);
     }
 
-    /// Whether the servers of a core agree: one of them leads, no client waits, and every one that
-    /// is a member has applied the leader's last entry.
+    /// Whether the servers of a core agree: one of them leads, no client waits, and every member has
+    /// applied the leader's last entry.
     ///
     /// # Errors
-    /// Says what is missing.
+    /// Says why they do not agree.
     pub fn converged(&self, core: ServerSet) -> Result<(), String> {
         self.unsettled(core).map_or(Ok(()), |why| Err(why.to_string()))
     }
 
-    /// What is missing until [`World::converged`] holds.
+    /// The first reason why [`World::converged`] does not hold; `None` if it does.
     #[must_use]
     pub fn unsettled(&self, core: ServerSet) -> Option<Unsettled> {
         let Some(leader) = self.leader_among(core.and(self.awake)) else {
@@ -158,7 +158,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         })
     }
 
-    /// Nobody of a core leads: who of it could, each by the membership that it knows.
+    /// No server of a core leads. Returns those that could win an election, each judged by the
+    /// configuration that it knows.
     pub(crate) fn without_leader(&self, core: ServerSet) -> Unsettled {
         let up = core.and(self.awake);
         let could = |idx: &ServerIdx| {
@@ -168,22 +169,22 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         Unsettled::NoLeader { electable: up.iter().filter(could).collect() }
     }
 
-    /// Whether anybody of these belongs to a cluster, as far as it knows.
+    /// Whether any of these servers knows a configuration.
     #[must_use]
     pub fn knows_a_configuration(&self, servers: ServerSet) -> bool {
         servers.iter().any(|idx| self.server(idx).is_some_and(|it| it.node().configuration().is_some()))
     }
 
-    /// Whether a server has a vote, as whoever leads has it.
+    /// Whether a server is a voter of the leader's configuration.
     #[must_use]
     pub fn has_a_vote(&self, idx: ServerIdx) -> bool {
         let leader = self.leader().and_then(|leader| self.server(leader)?.node().configuration());
         leader.is_some_and(|(_, members)| members.voters().contains(idx.node()))
     }
 
-    /// Whether `core` can make progress whatever of what any server of it knows comes to be the
-    /// membership: it has a quorum of each, and somebody in it knows one. A cluster that has not come
-    /// to be yet can spare nobody: whoever has yet to hear of it may be the one it begins with.
+    /// Whether `core` can make progress, whichever of the known configurations comes into force: it is
+    /// a quorum of each, and at least one of its servers knows one. Before the first configuration is
+    /// known no server can be spared, since the missing one may be the server that founds the cluster.
     #[must_use]
     pub fn is_viable(&self, core: ServerSet) -> bool {
         let is_in = |node| ServerIdx::of(node).is_some_and(|idx| core.contains(idx));
@@ -196,7 +197,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             && self.disks_are_viable(is_quorum)
     }
 
-    /// The same for what the disks know: of every log the last membership, and as long as that may
+    /// The same for the configurations on the disks: the last one of every log, and, as long as it may
     /// not be committed yet, the one before it.
     fn disks_are_viable(&self, is_quorum: impl Fn(&Configuration) -> bool) -> bool {
         let commit = self.all().iter().filter_map(|idx| Some(self.server(idx)?.node().commit())).max();

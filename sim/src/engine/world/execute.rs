@@ -1,4 +1,4 @@
-//! What a server wants is carried out: on the network, its disk, its state machine.
+//! Executes a server's actions: on the network, its disk and its state machine.
 
 use super::World;
 use crate::disk::{Capture, Done};
@@ -6,13 +6,13 @@ use crate::engine::host::Work;
 use crate::engine::workload::TankFsm;
 use crate::engine::world::sim_event::{Envelope, Message, SimEvent};
 use crate::observe::observer::Observer;
-use crate::observe::{Fate, Seen};
+use crate::observe::{Fate, ObservationKind};
 use crate::plan::fault_id::Fault;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Action, Event, NodeId, RpcId, Span, StoreJob, Time, Token};
 
 impl<F: TankFsm, V: Observer> World<F, V> {
-    pub(super) fn carry_out(&mut self, idx: ServerIdx, action: Action) {
+    pub(super) fn execute_action(&mut self, idx: ServerIdx, action: Action) {
         match action {
             Action::Send { to, rpc, request } => self.send(idx, to, rpc, Message::Request(request)),
             Action::Reply { to, rpc, response } => self.send(idx, to, rpc, Message::Response(response)),
@@ -29,39 +29,39 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     fn send(&mut self, from: ServerIdx, to: NodeId, rpc: RpcId, message: Message) {
         let Some(to) = ServerIdx::of(to).filter(|to| to.at() < self.hosts.len()) else { return };
         let is_cut = self.topology.is_cut(from, to);
-        let mut passage = self.network.pass(self.recorder.now, from, to, is_cut);
-        let message = match passage.flips {
+        let mut outcome = self.network.send(self.recorder.now, from, to, is_cut);
+        let message = match outcome.flips {
             None => message,
             Some(word) => message.flipped(word).unwrap_or_else(|whole| {
                 self.network.rejected();
-                (passage.fate, passage.held) = (Fate::Lost, false);
+                (outcome.fate, outcome.held) = (Fate::Lost, false);
                 whole
             }),
         };
-        self.recorder.on_observation(Seen::Sent {
+        self.recorder.on_observation(ObservationKind::Sent {
             from,
             to,
             rpc,
-            carried: message.carried(),
-            fate: passage.fate,
+            carried: message.to_ref(),
+            fate: outcome.fate,
         });
         let envelope = Envelope { from, to, rpc, number: self.network.messages(), message };
-        match passage.fate {
-            Fate::Arrives(at) => self.post(at, envelope, passage.held),
+        match outcome.fate {
+            Fate::Arrives(at) => self.schedule_message(at, envelope, outcome.held),
             Fate::ArrivesTwice(first, second) => {
-                self.post(first, envelope.clone(), false);
-                self.post(second, envelope, passage.held);
+                self.schedule_message(first, envelope.clone(), false);
+                self.schedule_message(second, envelope, outcome.held);
             }
             Fate::Lost => {}
         }
     }
 
-    fn post(&mut self, at: Time, mut envelope: Envelope, is_held: bool) {
+    fn schedule_message(&mut self, at: Time, mut envelope: Envelope, is_held: bool) {
         if is_held {
             envelope.number = u64::MAX;
             let number = self.network.counts()[Fault::Hold];
             self.held.push_back((number, envelope));
-            self.event_queue.put(at, SimEvent::LetGo(number));
+            self.event_queue.put(at, SimEvent::ReleaseHeld(number));
         } else {
             self.event_queue.put(at, SimEvent::Arrive(envelope));
         }
@@ -74,8 +74,8 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// What was running is done, and what waits begins. The server hears of all that was synced
-    /// together at once, when all of it is durable.
+    /// The running jobs are done, and the next ones begin. The server is told of a group of writes
+    /// once, when the whole group is durable.
     pub(super) fn on_disk(&mut self, idx: ServerIdx, incarnation: u32) {
         let host = &mut self.hosts[idx.at()];
         if host.incarnation != incarnation {
@@ -87,14 +87,14 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             match done {
                 Done::Durable(write) => {
                     written = Some(write.token);
-                    self.recorder.on_observation(Seen::Durable { idx, write: &write, torn: None });
+                    self.recorder.on_observation(ObservationKind::Durable { idx, write: &write, torn: None });
                 }
                 Done::Failed(part, error) => {
-                    for damage in host.disk.take_harms() {
-                        self.recorder.on_observation(Seen::Damaged { idx, damage });
+                    for damage in host.disk.take_damage() {
+                        self.recorder.on_observation(ObservationKind::Damaged { idx, damage });
                     }
                     if let Some(part) = part {
-                        self.recorder.on_observation(Seen::Durable {
+                        self.recorder.on_observation(ObservationKind::Durable {
                             idx,
                             write: &part.write,
                             torn: Some(part.entries),
@@ -113,17 +113,17 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             self.event_queue.put(self.recorder.now + takes, SimEvent::Disk(idx, incarnation));
         }
         if let Some(token) = written {
-            self.give(idx, Event::Persisted(token));
+            self.deliver(idx, Event::Persisted(token));
         }
         if let Some(event) = heard {
-            self.give(idx, event);
+            self.deliver(idx, event);
         }
     }
 
-    /// What was read reaches the server late, if it is still the one that asked.
+    /// The late result of a read reaches the server, unless the server was restarted meanwhile.
     pub(super) fn on_deliver(&mut self, idx: ServerIdx, incarnation: u32, event: Event) {
         if self.hosts[idx.at()].incarnation == incarnation {
-            self.give(idx, event);
+            self.deliver(idx, event);
         }
     }
 
@@ -143,20 +143,20 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.event_queue.put(self.recorder.now + takes, SimEvent::Machine(idx, host.incarnation));
     }
 
-    /// The state machine has had its time: what it had to do is done now.
+    /// The duration of the current work is over: the work is executed now.
     pub(super) fn on_machine(&mut self, idx: ServerIdx, incarnation: u32) {
         let host = &mut self.hosts[idx.at()];
         if host.incarnation != incarnation {
             return;
         }
-        let process = host.process.as_mut().expect("who is awake runs");
+        let process = host.process.as_mut().expect("a server that is awake runs");
         let machine = &mut process.machine;
-        let work = process.work.pop_front().expect("the work that is done was begun");
+        let work = process.work.pop_front().expect("work that ends was begun");
         let event = match work {
             Work::Apply(batch) => {
                 let responses = machine.apply(&batch);
                 let digest = machine.fsm.digest();
-                self.recorder.on_observation(Seen::Applied { idx, batch: &batch, digest });
+                self.recorder.on_observation(ObservationKind::Applied { idx, batch: &batch, digest });
                 let upto = batch.entries.last().expect("a batch is not empty").id.index;
                 Event::Applied { upto, responses }
             }
@@ -167,19 +167,23 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                     host.disk.keep_snapshot(Capture { state: &mut state, meta: &meta })
                 });
                 if let Ok(meta) = &taken {
-                    self.recorder.on_observation(Seen::SnapshotTaken { idx, meta, digest });
+                    self.recorder.on_observation(ObservationKind::SnapshotTaken { idx, meta, digest });
                 }
                 Event::SnapshotTaken(taken)
             }
             Work::Restore(meta) => {
                 let restored = host.disk.load_snapshot(meta.last, &mut |source| machine.fsm.restore(source));
                 if let Ok(last) = restored {
-                    self.recorder.on_observation(Seen::Restored { idx, last, digest: machine.fsm.digest() });
+                    self.recorder.on_observation(ObservationKind::Restored {
+                        idx,
+                        last,
+                        digest: machine.fsm.digest(),
+                    });
                 }
                 Event::Restored(restored)
             }
         };
         self.begin_work(idx);
-        self.give(idx, event);
+        self.deliver(idx, event);
     }
 }

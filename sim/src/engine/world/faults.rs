@@ -1,5 +1,5 @@
-//! What can be done to a world from outside, by the nemesis and by whoever tells a story: to its
-//! servers, its links and its clocks.
+//! Operations on a world from outside, by the nemesis and by stories: on its servers, links, disks
+//! and clocks.
 
 use super::World;
 use crate::disk::fault::DiskFault;
@@ -8,10 +8,10 @@ use crate::engine::host::{Caller, Host, Process, Timer, Work};
 use crate::engine::workload::TankFsm;
 use crate::engine::world::sim_event::SimEvent;
 use crate::observe::observer::Observer;
-use crate::observe::{NetworkChange, Seen};
+use crate::observe::{NetworkChange, ObservationKind};
 use crate::plan::rng::Draw;
 use crate::plan::server_set::{ServerIdx, ServerSet};
-use crate::plan::{Disks, Links};
+use crate::plan::{DiskPlan, LinkPlan};
 use tracing::{Level, debug, enabled};
 use wavetank_raft::store::StoreError;
 use wavetank_raft::{Call, Event, Outcome, RequestId, RoleName, Server, Span};
@@ -29,13 +29,13 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         Some(&self.process(idx)?.machine.fsm)
     }
 
-    /// Whoever leads in the newest term, if anybody does.
+    /// The leader of the newest term, if there is one.
     #[must_use]
     pub fn leader(&self) -> Option<ServerIdx> {
         self.leader_among(self.awake)
     }
 
-    /// Whoever of these leads in the newest term, if anybody does.
+    /// The leader of the newest term among these servers, if there is one.
     #[must_use]
     pub fn leader_among(&self, servers: ServerSet) -> Option<ServerIdx> {
         let node = |idx: ServerIdx| self.server(idx).map(Server::node);
@@ -45,26 +45,26 @@ impl<F: TankFsm, V: Observer> World<F, V> {
             .max_by_key(|&idx| node(idx).map(wavetank_raft::Node::term))
     }
 
-    /// Crashes a server. Of what it was writing a first part may be on the disk after all.
+    /// Crashes a server. A prefix of its unfinished writes may be durable.
     pub fn crash(&mut self, idx: ServerIdx) {
         if let Some(mut process) = self.stop(idx) {
             self.crash_disk(idx, &mut process);
-            self.recorder.on_observation(Seen::Crashed { idx, wiped: false });
+            self.recorder.on_observation(ObservationKind::Crashed { idx, wiped: false });
             self.trace("crash", idx);
             self.break_calls(process.calls);
         }
     }
 
-    /// Crashes a server and loses its disk. What is started in its place begins blank.
+    /// Crashes a server and erases its disk. It restarts blank.
     pub fn crash_wiped(&mut self, idx: ServerIdx) {
         let process = self.stop(idx);
         self.hosts[idx.at()].disk.wipe();
-        self.recorder.on_observation(Seen::Crashed { idx, wiped: true });
+        self.recorder.on_observation(ObservationKind::Crashed { idx, wiped: true });
         self.trace("wipe", idx);
         self.break_calls(process.map(|process| process.calls).unwrap_or_default());
     }
 
-    /// Starts a server with what its disk still has. Nothing if it runs.
+    /// Starts a server from its disk. Does nothing if it runs.
     pub fn restart(&mut self, idx: ServerIdx) {
         let host = &mut self.hosts[idx.at()];
         if host.process.is_some() || self.lost.contains(idx) {
@@ -77,19 +77,23 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.awake = self.awake.with(idx);
         self.refused = self.refused.without(idx);
         let Process { server, machine, .. } = host.process.as_mut().expect("it was just started");
-        self.recorder.on_observation(Seen::Booted { idx, server, boot: &boot, log: &log });
+        self.recorder.on_observation(ObservationKind::Booted { idx, server, boot: &boot, log: &log });
         if let Some(meta) = &boot.snapshot {
             let last = host.disk.load_snapshot(meta.last, &mut |source| machine.fsm.restore(source));
             let last = last.expect("a snapshot that can be listed can be loaded");
-            self.recorder.on_observation(Seen::Restored { idx, last, digest: machine.fsm.digest() });
+            self.recorder.on_observation(ObservationKind::Restored {
+                idx,
+                last,
+                digest: machine.fsm.digest(),
+            });
         }
         self.trace("start", idx);
-        self.expect_timer(idx);
+        self.schedule_timer(idx);
     }
 
-    /// A server does not start with what its disk has. Whoever supervises it tries again.
+    /// A server refused to start from its disk. Its supervisor tries again later.
     fn refuse_to_start(&mut self, idx: ServerIdx, error: &StoreError) {
-        self.recorder.on_observation(Seen::Refused { idx, error });
+        self.recorder.on_observation(ObservationKind::Refused { idx, error });
         self.trace("refuse", idx);
         self.refused = self.refused.with(idx);
         if let Some(after) = self.plan.supervised.filter(|_| !self.broken.contains(idx)) {
@@ -97,49 +101,49 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// A server is lost for good, and all that it had. It never comes back under its name.
+    /// Loses a server and its disk permanently. It never comes back under its name.
     pub fn lose(&mut self, idx: ServerIdx) {
         self.crash_wiped(idx);
         self.lost = self.lost.with(idx);
     }
 
-    /// Something befalls a server's disk, as far as it can.
+    /// Injects a fault into a server's disk, if the fault is applicable.
     pub fn damage(&mut self, idx: ServerIdx, fault: DiskFault, draw: Draw) {
-        if let Some(damage) = self.hosts[idx.at()].disk.strike(fault, draw) {
-            self.recorder.on_observation(Seen::Damaged { idx, damage });
+        if let Some(damage) = self.hosts[idx.at()].disk.inject_fault(fault, draw) {
+            self.recorder.on_observation(ObservationKind::Damaged { idx, damage });
         }
     }
 
-    /// Nothing more can be written on a server's disk.
+    /// Fills a server's disk.
     pub fn fill_disk(&mut self, idx: ServerIdx) {
         self.damage(idx, DiskFault::Fill, Draw::ZERO);
     }
 
-    /// There is room again on a server's disk.
-    pub fn make_room(&mut self, idx: ServerIdx) {
-        self.hosts[idx.at()].disk.make_room();
+    /// Ends a disk-full fault.
+    pub fn free_space(&mut self, idx: ServerIdx) {
+        self.hosts[idx.at()].disk.free_space();
     }
 
-    /// Servers whose disk is lost, or is not what was written to it. They may not come back.
+    /// Servers whose disks are lost or damaged. They may not come back.
     #[must_use]
-    pub fn hurt(&self) -> ServerSet {
+    pub fn lost_or_damaged(&self) -> ServerSet {
         let damaged = self.all().iter().filter(|idx| self.hosts[idx.at()].disk.is_damaged());
         damaged.fold(self.lost, ServerSet::with)
     }
 
-    /// Makes a server stand still: it takes nothing in, while time passes. Nothing if it is down.
+    /// Pauses a server: it handles no events while time passes. Does nothing if it is down.
     pub fn pause(&mut self, idx: ServerIdx) {
         if let Some(process) = &mut self.hosts[idx.at()].process
             && process.waiting.is_none()
         {
             process.waiting = Some(Vec::new());
             self.awake = self.awake.without(idx);
-            self.recorder.on_observation(Seen::Paused(idx));
+            self.recorder.on_observation(ObservationKind::Paused(idx));
             self.trace("pause", idx);
         }
     }
 
-    /// Lets a server that stands still go on. Whatever came meanwhile comes now, in its order.
+    /// Resumes a paused server. Events that arrived meanwhile are delivered now, in their order.
     pub fn resume(&mut self, idx: ServerIdx) {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
@@ -148,74 +152,74 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         for sim_event in waiting {
             let is_timer = matches!(sim_event, SimEvent::Timer(_));
             let serial = self.event_queue.put(self.recorder.now, sim_event);
-            // Of the timers that came meanwhile at most the last one counts, as before.
+            // At most the last of the timers that came meanwhile is valid, as before.
             if is_timer {
                 process.timer = Timer { at: self.recorder.now, serial };
             }
         }
-        self.recorder.on_observation(Seen::Resumed(idx));
+        self.recorder.on_observation(ObservationKind::Resumed(idx));
         self.trace("resume", idx);
     }
 
-    /// Changes who reaches whom.
+    /// Changes which links work.
     pub fn change_network(&mut self, change: &NetworkChange) {
         self.topology.change(change);
         if !matches!(change, NetworkChange::Mend(..) | NetworkChange::HealAll) {
             self.network.cut(|from, to| self.topology.is_cut(from, to));
         }
-        self.recorder.on_observation(Seen::Network(change));
+        self.recorder.on_observation(ObservationKind::Network(change));
         if enabled!(target: "wavetank", Level::DEBUG) {
             debug!(target: "wavetank", at = %self.recorder.now, ?change, "network");
         }
     }
 
-    /// Nothing passes between the two sets, either way.
+    /// Cuts all links between the two sets, in both directions.
     pub fn partition(&mut self, ours: ServerSet, theirs: ServerSet) {
         self.change_network(&NetworkChange::Partition(ours, theirs));
     }
 
-    /// Nothing passes between this server and the others, either way.
+    /// Cuts all links of this server, in both directions.
     pub fn isolate(&mut self, idx: ServerIdx) {
         self.partition(ServerSet::only(idx), self.all().without(idx));
     }
 
-    /// Nothing passes from the first set to the second.
+    /// Cuts all links from the first set to the second.
     pub fn cut_one_way(&mut self, from: ServerSet, to: ServerSet) {
         self.change_network(&NetworkChange::CutOneWay(from, to));
     }
 
-    /// A link fails in this direction.
+    /// Cuts a link in this direction.
     pub fn cut(&mut self, from: ServerIdx, to: ServerIdx) {
         self.change_network(&NetworkChange::Cut(from, to));
     }
 
-    /// It works again.
+    /// Restores a link in this direction.
     pub fn mend(&mut self, from: ServerIdx, to: ServerIdx) {
         self.change_network(&NetworkChange::Mend(from, to));
     }
 
-    /// All links work.
+    /// Restores all links.
     pub fn heal_all(&mut self) {
         self.change_network(&NetworkChange::HealAll);
     }
 
     /// Changes how the links behave from here on.
-    pub fn change_links(&mut self, links: Links) {
-        self.network.become_like(links);
+    pub fn change_links(&mut self, links: LinkPlan) {
+        self.network.set_plan(links);
     }
 
     /// Changes how a server's disk behaves from here on.
-    pub fn change_disk(&mut self, idx: ServerIdx, disks: Disks) {
-        self.hosts[idx.at()].disk.become_like(self.plan.seed, idx, disks);
+    pub fn change_disk(&mut self, idx: ServerIdx, disks: DiskPlan) {
+        self.hosts[idx.at()].disk.set_plan(self.plan.seed, idx, disks);
     }
 
-    /// For that long a server's state machine begins nothing new.
+    /// A server's state machine begins no work for that long.
     pub fn stall_machine(&mut self, idx: ServerIdx, lasts: Span) {
         self.hosts[idx.at()].times.hold(self.recorder.now + lasts);
     }
 
-    /// Delivers the oldest message that the network holds; whether there was one.
-    pub fn let_go(&mut self) -> bool {
+    /// Delivers the oldest message that the network holds. Returns whether there was one.
+    pub fn release_held(&mut self) -> bool {
         let oldest = self.held.pop_front();
         let there_was = oldest.is_some();
         if let Some((_, envelope)) = oldest {
@@ -224,45 +228,45 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         there_was
     }
 
-    /// Calls a server, as an operator does. [`World::outcome`] has what came of it.
+    /// Calls a server, as an operator does. [`World::outcome`] returns the outcome.
     pub fn call(&mut self, idx: ServerIdx, call: Call) -> RequestId {
         self.call_as(Caller::Operator, idx, call)
     }
 
-    /// What came of an operator's call; `None` while nothing has. A server that was down, or went
-    /// down, answers [`Error::Shutdown`](wavetank_raft::Error::Shutdown).
+    /// The outcome of an operator's call; `None` while it is open. A server that was down, or crashed,
+    /// answers [`Error::Shutdown`](wavetank_raft::Error::Shutdown).
     #[must_use]
     pub fn outcome(&self, request: RequestId) -> Option<&Outcome> {
         self.outcomes.get(&request)
     }
 
-    /// Hands an event to a server that is awake, as if it came from outside.
+    /// Delivers an event to a server that is awake, as if it came from outside.
     pub fn force(&mut self, idx: ServerIdx, event: Event) {
         if self.awake.contains(idx) {
-            self.give(idx, event);
+            self.deliver(idx, event);
         }
     }
 
     /// Sets a server's clock forward.
     pub fn jump_clock(&mut self, idx: ServerIdx, by: Span) {
         self.hosts[idx.at()].clock.jump(by);
-        self.expect_timer(idx);
+        self.schedule_timer(idx);
     }
 
-    /// A server's clock stands still for that long.
+    /// Freezes a server's clock for that long.
     pub fn freeze_clock(&mut self, idx: ServerIdx, by: Span) {
         self.hosts[idx.at()].clock.freeze(self.recorder.now, by);
     }
 
-    /// Makes a server's clock go at another rate, so many parts per million faster or slower.
+    /// Changes the rate of a server's clock: `ppm` parts per million faster, or slower if negative.
     pub fn drift_clock(&mut self, idx: ServerIdx, ppm: i32) {
         self.hosts[idx.at()].clock.drift(self.recorder.now, ppm);
-        self.expect_timer(idx);
+        self.schedule_timer(idx);
     }
 
     pub(super) fn call_as(&mut self, caller: Caller, idx: ServerIdx, call: Call) -> RequestId {
         self.calls += 1;
-        let request = crate::observe::operators(self.calls);
+        let request = crate::observe::operator_request(self.calls);
         if self.awake.contains(idx) {
             self.make_call(idx, request, caller, call);
         } else {
@@ -288,12 +292,12 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.event_queue.put(self.recorder.now + away, SimEvent::Restart(idx));
     }
 
-    /// The server has stopped by its own decision.
+    /// The server has stopped itself.
     pub(super) fn halt(&mut self, idx: ServerIdx) {
         if let Some(mut process) = self.stop(idx) {
             self.hosts[idx.at()].halted = true;
             self.crash_disk(idx, &mut process);
-            self.recorder.on_observation(Seen::Halted(idx));
+            self.recorder.on_observation(ObservationKind::Halted(idx));
             self.trace("halt", idx);
             if let Some(after) = self.plan.supervised {
                 self.event_queue.put(self.recorder.now + after, SimEvent::Restart(idx));
@@ -302,8 +306,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// What was waiting for the disk is done in part, or not at all, and so is a snapshot that was
-    /// being kept.
+    /// Queued disk jobs, and a snapshot that is being written, are finished in part or not at all.
     fn crash_disk(&mut self, idx: ServerIdx, process: &mut Process<F, SimEvent>) {
         let host = &mut self.hosts[idx.at()];
         let fsm = &mut process.machine.fsm;
@@ -314,13 +317,17 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let capture = captured.as_mut().map(|(state, meta)| Capture { state, meta });
         let Remains { durable, torn, snapshot } = host.disk.crash(capture);
         for write in &durable {
-            self.recorder.on_observation(Seen::Durable { idx, write, torn: None });
+            self.recorder.on_observation(ObservationKind::Durable { idx, write, torn: None });
         }
         if let Some(part) = torn {
-            self.recorder.on_observation(Seen::Durable { idx, write: &part.write, torn: Some(part.entries) });
+            self.recorder.on_observation(ObservationKind::Durable {
+                idx,
+                write: &part.write,
+                torn: Some(part.entries),
+            });
         }
         if let Some(meta) = &snapshot {
-            self.recorder.on_observation(Seen::SnapshotTaken { idx, meta, digest: fsm.digest() });
+            self.recorder.on_observation(ObservationKind::SnapshotTaken { idx, meta, digest: fsm.digest() });
         }
     }
 

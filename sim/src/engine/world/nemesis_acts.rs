@@ -1,4 +1,4 @@
-//! The nemesis is asked, and what it wants is done.
+//! Asks the nemesis for acts, and carries them out.
 
 use super::World;
 use crate::engine::host::Caller;
@@ -15,7 +15,7 @@ use wavetank_raft::Span;
 impl<F: TankFsm, V: Observer> World<F, V> {
     pub(super) fn on_act(&mut self, kind: Scheduled) {
         let Some(mut nemesis) = self.nemesis.take() else { return };
-        let expendable = if kind.is_for_good() { self.expendable() } else { ServerSet::NONE };
+        let expendable = if kind.is_permanent() { self.expendable() } else { ServerSet::NONE };
         if let Some((act, again)) = nemesis.act(kind, &NemesisView { expendable, ..self.view() }) {
             self.event_queue.put(self.recorder.now + again, SimEvent::Act(kind));
             self.nemesis = Some(nemesis);
@@ -30,7 +30,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.do_act(act);
     }
 
-    /// How the nemesis wanted the network to go on is nothing any more once it is gone.
+    /// Changes that the nemesis scheduled earlier are ignored once it is gone.
     pub(super) fn on_change(&mut self, change: &NetworkChange) {
         if self.nemesis.is_some() {
             self.change_network(change);
@@ -64,40 +64,40 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 self.call_as(Caller::Nemesis, idx, call);
             }
             Act::Jump(idx, by) => self.jump_clock(idx, by),
-            Act::Forget(servers, change, lasts, back) => {
+            Act::RestartUnderChange(servers, change, lasts, back) => {
                 self.change_for(&change, lasts, back);
                 servers.iter().for_each(|idx| self.crash_for(idx, Span::ZERO));
             }
-            Act::LetGo => {
-                self.let_go();
+            Act::ReleaseHeld => {
+                self.release_held();
             }
-            Act::LetGoAll => while self.let_go() {},
+            Act::ReleaseAllHeld => while self.release_held() {},
             Act::Damage(idx, fault, draw) => self.damage(idx, fault, draw),
             Act::Fill(idx, lasts) => {
                 self.fill_disk(idx);
-                self.event_queue.put(now + lasts, SimEvent::Room(idx));
+                self.event_queue.put(now + lasts, SimEvent::FreeSpace(idx));
             }
             Act::Lose(idx) => self.lose(idx),
             Act::Freeze(idx, lasts) => self.freeze_clock(idx, lasts),
             Act::Stall(idx, lasts) => self.stall_machine(idx, lasts),
-            Act::Outpace(idx, change, lasts, back) => {
-                self.outpace(idx);
+            Act::SkewClocks(idx, change, lasts, back) => {
+                self.skew_clocks(idx);
                 self.change_for(&change, lasts, back);
             }
         }
     }
 
-    /// Those that the budget of the plan can do without, each for itself.
+    /// The servers of which the plan's budget allows any one to be lost or damaged.
     fn expendable(&self) -> ServerSet {
-        let whole = self.all().minus(self.hurt());
+        let whole = self.all().minus(self.lost_or_damaged());
         match self.plan.nemesis.budget {
             Budget::Beyond => whole,
             Budget::Within => whole.iter().filter(|&idx| self.is_viable(whole.without(idx))).collect(),
         }
     }
 
-    /// A clock goes as slowly as the plan lets it, and all others as fast.
-    fn outpace(&mut self, slow: ServerIdx) {
+    /// Runs one clock as slowly as the plan allows, and all others as fast.
+    fn skew_clocks(&mut self, slow: ServerIdx) {
         let most = i32::try_from(self.plan.clocks.drift_ppm).expect("below a million");
         for idx in self.all().iter() {
             self.drift_clock(idx, if idx == slow { -most } else { most });

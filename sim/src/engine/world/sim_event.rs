@@ -1,33 +1,33 @@
-//! What the agenda of a world is made of.
+//! The events in a world's event queue.
 
 use crate::disk::checksummed::Checksummed;
 use crate::engine::workload::{Ask, Reply};
-use crate::observe::{Carried, NetworkChange};
+use crate::observe::{MessageRef, NetworkChange};
 use crate::plan::fault_kind::Scheduled;
 use crate::plan::server_set::ServerIdx;
 use serde::{Deserialize, Serialize};
 use wavetank_raft::{Event, NodeId, Request, RequestId, Response, RpcId};
 
-/// Something that is going to happen.
+/// A pending event of a world.
 #[derive(Clone, Debug)]
 pub(crate) enum SimEvent {
     /// A server's deadline may have passed.
     Timer(ServerIdx),
     /// A message arrives.
     Arrive(Envelope),
-    /// The network has held this message long enough.
-    LetGo(u64),
-    /// What a disk is doing is done; nothing if the server has crashed since.
+    /// A held message is due, by its number.
+    ReleaseHeld(u64),
+    /// The running jobs of a disk are done; stale if the server was restarted since.
     Disk(ServerIdx, u32),
-    /// What was read from a disk comes late; nothing if the server has crashed since.
+    /// The late result of a disk read; stale if the server was restarted since.
     Deliver(ServerIdx, u32, Event),
-    /// What a state machine is doing is done; nothing if the server has crashed since.
+    /// A state machine's work is done; stale if the server was restarted since.
     Machine(ServerIdx, u32),
-    /// A server takes in what it has gathered; nothing if it has crashed since.
+    /// A server takes its batch of commands; stale if the server was restarted since.
     Batch(ServerIdx, u32),
-    /// A client's wish reaches a server.
+    /// A client's request reaches a server.
     Ask(Ask),
-    /// An answer reaches its client.
+    /// A reply reaches its client.
     Reply(RequestId, Reply),
     /// The clients' deadline may have passed.
     Clients,
@@ -35,28 +35,28 @@ pub(crate) enum SimEvent {
     Bootstrap,
     /// The nemesis acts.
     Act(Scheduled),
-    /// The network changes, as the nemesis wanted it when it acted.
+    /// The network changes, as the nemesis scheduled it.
     Change(NetworkChange),
     /// A server starts, if it is down.
     Restart(ServerIdx),
-    /// A server goes on, if it stands still.
+    /// A server resumes, if it is paused.
     Resume(ServerIdx),
-    /// There is room again on a server's disk.
-    Room(ServerIdx),
+    /// A server's disk is no longer full.
+    FreeSpace(ServerIdx),
 }
 
-/// A message under way.
+/// A message in flight.
 #[derive(Clone, Debug)]
 pub(crate) struct Envelope {
     pub(crate) from: ServerIdx,
     pub(crate) to: ServerIdx,
     pub(crate) rpc: RpcId,
-    /// The so-many-th to be sent; messages that were held count as the last of all.
+    /// Its number in the order of sending; `u64::MAX` for messages that were held.
     pub(crate) number: u64,
     pub(crate) message: Message,
 }
 
-/// What is in it.
+/// The content of an [`Envelope`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Message {
     Request(Request),
@@ -64,14 +64,14 @@ pub(crate) enum Message {
 }
 
 impl Message {
-    pub(crate) const fn carried(&self) -> Carried<'_> {
+    pub(crate) const fn to_ref(&self) -> MessageRef<'_> {
         match self {
-            Self::Request(request) => Carried::Request(request),
-            Self::Response(response) => Carried::Response(response),
+            Self::Request(request) => MessageRef::Request(request),
+            Self::Response(response) => MessageRef::Response(response),
         }
     }
 
-    /// What is read of it after bits of its frame have flipped; itself if that is rejected.
+    /// The message as decoded after bits of it have flipped; the original if decoding fails.
     pub(crate) fn flipped(self, word: u64) -> Result<Self, Self> {
         Checksummed::of(&self).flipped(word).open().map_err(|_| self)
     }
@@ -85,7 +85,7 @@ impl Message {
 }
 
 impl SimEvent {
-    /// The server that it happens to, if it has to be awake for it.
+    /// The server that the event is for, if that server has to be awake to handle it.
     pub(crate) const fn to(&self) -> Option<ServerIdx> {
         match self {
             Self::Timer(idx)

@@ -6,29 +6,29 @@ use crate::engine::workload::TankFsm;
 use crate::engine::world::sim_event::{Envelope, SimEvent};
 use crate::nemesis::Trigger;
 use crate::observe::observer::Observer;
-use crate::observe::{Seen, digest};
+use crate::observe::{ObservationKind, digest};
 use crate::plan::server_set::ServerIdx;
 use tracing::{Level, debug, enabled};
 use wavetank_raft::{Event, Index, RoleName, Server, Term};
 
-/// What of a server may be different after a step.
+/// The state of a server that is compared before and after a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Standing {
+struct StepState {
     role: RoleName,
     term: Term,
     commit: Index,
 }
 
-impl Standing {
+impl StepState {
     fn of(server: &Server) -> Self {
         let node = server.node();
         Self { role: node.role(), term: node.term(), commit: node.commit() }
     }
 
-    /// What a step that led from this to that shows.
-    fn became(self, after: Self) -> Trigger {
+    /// The facts that follow from the states before and after a step.
+    fn triggers_until(self, after: Self) -> Trigger {
         let leads = after.role == RoleName::Leader;
-        let elected = leads && !self.is_as(after);
+        let elected = leads && !self.has_role_and_term_of(after);
         let facts = [
             (elected, Trigger::ELECTED),
             (self.term < after.term, Trigger::NEW_TERM),
@@ -37,40 +37,40 @@ impl Standing {
         facts.into_iter().filter(|(holds, _)| *holds).fold(Trigger::NOTHING, |all, (_, fact)| all.or(fact))
     }
 
-    fn is_as(self, other: Self) -> bool {
+    fn has_role_and_term_of(self, other: Self) -> bool {
         self.role == other.role && self.term == other.term
     }
 }
 
 impl<F: TankFsm, V: Observer> World<F, V> {
-    /// Hands an event to a server, if it runs, and carries out what it wants.
-    pub(super) fn give(&mut self, idx: ServerIdx, event: Event) {
+    /// Delivers an event to a server, if it runs, and executes its actions.
+    pub(super) fn deliver(&mut self, idx: ServerIdx, event: Event) {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
         let server = &mut process.server;
-        let before = Standing::of(server);
+        let before = StepState::of(server);
         let kind = digest::kind(&event);
         let mut actions = std::mem::take(&mut self.actions);
 
         let clock = host.clock.reads(self.recorder.now);
-        self.recorder.on_observation(Seen::Stepping { idx, event: &event, server, clock });
+        self.recorder.on_observation(ObservationKind::Stepping { idx, event: &event, server, clock });
         server.step_with(clock, event, &mut self.effects, &mut actions);
-        self.recorder.on_observation(Seen::Stepped { idx, server, actions: &actions });
+        self.recorder.on_observation(ObservationKind::Stepped { idx, server, actions: &actions });
 
         self.digest.take_step((self.recorder.now, idx, kind), server, actions.len());
         if self.is_deep {
             self.digest.take_state(server);
         }
-        let after = Standing::of(server);
-        let mut trigger = before.became(after);
-        if trigger.meets(Trigger::ELECTED.or(Trigger::COMMITTED)) {
-            let was_fresh = std::mem::replace(&mut process.is_fresh, trigger.meets(Trigger::ELECTED));
-            if was_fresh && trigger.meets(Trigger::COMMITTED) {
+        let after = StepState::of(server);
+        let mut trigger = before.triggers_until(after);
+        if trigger.intersects(Trigger::ELECTED.or(Trigger::COMMITTED)) {
+            let was_fresh = std::mem::replace(&mut process.is_fresh, trigger.intersects(Trigger::ELECTED));
+            if was_fresh && trigger.intersects(Trigger::COMMITTED) {
                 trigger = trigger.or(Trigger::FIRST_COMMIT);
             }
         }
-        if !before.is_as(after) {
-            self.trace_standing(idx, after);
+        if !before.has_role_and_term_of(after) {
+            self.trace_state(idx, after);
         }
 
         let away = self.all().minus(self.awake);
@@ -80,11 +80,11 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
         for action in actions.drain(..) {
             trigger = trigger.or(Trigger::of(&action));
-            self.carry_out(idx, action);
+            self.execute_action(idx, action);
         }
         self.actions = actions;
-        if self.hosts[idx.at()].disk.is_piled() {
-            trigger = trigger.or(Trigger::PILED);
+        if self.hosts[idx.at()].disk.has_backlog() {
+            trigger = trigger.or(Trigger::WRITE_BACKLOG);
         }
         match crash {
             Some((_, away)) => self.crash_for(idx, away),
@@ -93,15 +93,15 @@ impl<F: TankFsm, V: Observer> World<F, V> {
     }
 
     fn after_step(&mut self, idx: ServerIdx, trigger: Trigger) {
-        self.expect_timer(idx);
-        if self.nemesis.as_ref().is_some_and(|nemesis| nemesis.is_interested(trigger)) {
+        self.schedule_timer(idx);
+        if self.nemesis.as_ref().is_some_and(|nemesis| nemesis.waits_for(trigger)) {
             self.on_trigger(idx, trigger);
         }
     }
 
-    /// Puts the server's deadline on the agenda if it comes before the timer that is there. A
-    /// deadline that has moved away finds its timer early, and moves it then.
-    pub(super) fn expect_timer(&mut self, idx: ServerIdx) {
+    /// Schedules the server's deadline if it is before the pending timer event. If the deadline has
+    /// moved to a later time, the timer event comes early and is scheduled again then.
+    pub(super) fn schedule_timer(&mut self, idx: ServerIdx) {
         let host = &mut self.hosts[idx.at()];
         let Some(process) = &mut host.process else { return };
         let at = host.clock.when(process.server.deadline().at).max(self.recorder.now);
@@ -113,35 +113,35 @@ impl<F: TankFsm, V: Observer> World<F, V> {
 
     pub(super) fn on_timer(&mut self, idx: ServerIdx, serial: u64) {
         let host = &mut self.hosts[idx.at()];
-        let process = host.process.as_mut().expect("who is awake runs");
+        let process = host.process.as_mut().expect("a server that is awake runs");
         if process.timer.serial != serial {
             return;
         }
         process.timer = Timer::NONE;
         if process.server.deadline().at <= host.clock.reads(self.recorder.now) {
-            self.give(idx, Event::Timer);
+            self.deliver(idx, Event::Timer);
         } else {
-            self.expect_timer(idx);
+            self.schedule_timer(idx);
         }
     }
 
     pub(super) fn on_envelope(&mut self, envelope: Envelope) {
-        if self.network.lost_on_way(envelope.from, envelope.to, envelope.number) {
+        if self.network.is_lost_in_flight(envelope.from, envelope.to, envelope.number) {
             return;
         }
         let from = self.hosts[envelope.from.at()].node;
-        self.give(envelope.to, envelope.message.into_event(from, envelope.rpc));
+        self.deliver(envelope.to, envelope.message.into_event(from, envelope.rpc));
     }
 
-    /// A message that was held arrives, unless the nemesis has let it go before.
-    pub(super) fn on_let_go(&mut self, number: u64) {
+    /// A held message is due. It arrives now, unless the nemesis has released it before.
+    pub(super) fn on_release_held(&mut self, number: u64) {
         if let Some(place) = self.held.iter().position(|&(held, _)| held == number) {
             let (_, envelope) = self.held.remove(place).expect("it was just found there");
             self.event_queue.put(self.recorder.now, SimEvent::Arrive(envelope));
         }
     }
 
-    fn trace_standing(&self, idx: ServerIdx, now: Standing) {
+    fn trace_state(&self, idx: ServerIdx, now: StepState) {
         if enabled!(target: "wavetank", Level::DEBUG) {
             debug!(target: "wavetank", at = %self.recorder.now, %idx, role = %now.role, term = %now.term, "became");
         }

@@ -1,11 +1,11 @@
-//! Whole runs, with the smallest state machine and clients that can be.
+//! Whole runs, with a minimal state machine and minimal clients.
 
 pub(crate) mod tiny;
 
 use super::*;
 use crate::Plan;
 use crate::runner::storm_run;
-use tiny::{Clients, Sum, Tally};
+use tiny::{EventCounts, Sum, SumClients};
 use wavetank_raft::{Error, Refusal, RoleName};
 
 #[test]
@@ -15,7 +15,7 @@ fn a_calm_cluster_elects_one_leader_and_serves_its_clients() {
         world.run_for(Span::s(10));
         let tally = world.observer();
         assert_eq!(tally.elections, 1, "{servers} servers");
-        // A client that does not know the leader is told once who it is.
+        // A client that does not know the leader is redirected once.
         assert!(500 < tally.ok && tally.failed <= 10 && tally.unknown == 0, "{tally:?}");
         world.stop_clients();
         world.run_for(Span::s(1));
@@ -24,11 +24,11 @@ fn a_calm_cluster_elects_one_leader_and_serves_its_clients() {
 }
 
 #[test]
-fn where_nobody_leads_it_is_said_who_could() {
+fn without_a_leader_the_electable_servers_are_reported() {
     let mut world = calm(Plan::calm(1, 5));
     let minority = ServerSet::first(2);
     world.partition(minority, world.all().minus(minority));
-    let why = |world: &World<Sum, Tally>| world.converged(world.all()).unwrap_err();
+    let why = |world: &World<Sum, EventCounts>| world.converged(world.all()).unwrap_err();
     assert_eq!(why(&world), "nobody leads, and a quorum is reached by n3 n4 n5");
     world.crash(ServerIdx(4));
     assert_eq!(why(&world), "nobody leads, and nobody reaches a quorum");
@@ -77,7 +77,7 @@ fn an_isolated_leader_steps_down_and_a_paused_one_is_replaced() {
 
 #[test]
 fn a_blank_cluster_is_bootstrapped_and_a_spare_is_added() {
-    let plan = Plan { birth: Birth::Blank, spares: 1, ..Plan::calm(4, 3) };
+    let plan = Plan { birth: InitialState::Blank, spares: 1, ..Plan::calm(4, 3) };
     let mut world = calm(plan);
     world.run_for(Span::s(2));
     let (leader, spare) = (world.leader().unwrap(), ServerIdx(3));
@@ -96,8 +96,8 @@ fn a_blank_cluster_is_bootstrapped_and_a_spare_is_added() {
 }
 
 #[test]
-fn nothing_is_demanded_of_a_cluster_whose_founder_is_lost_untold() {
-    let plan = Plan { birth: Birth::Blank, chaos: Span::ms(1), ..Plan::calm(4, 3) };
+fn no_progress_is_demanded_if_the_founder_is_lost_before_it_told_others() {
+    let plan = Plan { birth: InitialState::Blank, chaos: Span::ms(1), ..Plan::calm(4, 3) };
     let founded = |lost: Option<ServerIdx>| {
         let mut world = calm(plan.clone());
         world.isolate(ServerIdx(0));
@@ -112,7 +112,7 @@ fn nothing_is_demanded_of_a_cluster_whose_founder_is_lost_untold() {
     let (viable, told, ending) = founded(Some(ServerIdx(0)));
     assert_eq!((viable, told, ending.unsettled), (false, false, None));
     assert!(!ending.core.contains(ServerIdx(0)));
-    // While the founder lives it is waited for: once it is heard, all must agree.
+    // While the founder lives, the run waits for it: once it is reachable, all must agree.
     let (_, told, ending) = founded(None);
     assert_eq!((told, ending.unsettled), (false, None));
     assert_eq!(ending.core.len(), 3);
@@ -181,11 +181,11 @@ fn storms_end_in_agreement() {
     }
 }
 
-fn calm(plan: Plan) -> World<Sum, Tally> {
-    let clients = Clients::new(&plan);
-    World::new(plan, |_| Sum::default(), Box::new(clients), Tally::default())
+fn calm(plan: Plan) -> World<Sum, EventCounts> {
+    let clients = SumClients::new(&plan);
+    World::new(plan, |_| Sum::default(), Box::new(clients), EventCounts::default())
 }
 
-fn stormy(seed: u64) -> World<Sum, Tally> {
+fn stormy(seed: u64) -> World<Sum, EventCounts> {
     calm(Plan::storm(seed))
 }

@@ -1,18 +1,18 @@
 //! Every event and action, a line each, in fixed columns.
 
-use super::{TextTrace, words};
+use super::{TextTrace, display};
 use crate::observe::observer::Observer;
-use crate::observe::{Fate, Observation, Seen};
+use crate::observe::{Fate, Observation, ObservationKind};
 use crate::plan::server_set::ServerIdx;
 use std::fmt::Write as _;
 use wavetank_raft::Time;
 
-/// A full trace. An event's line shows the server as it was before, its actions' lines as it is
-/// after.
+/// A full trace. The line of an event shows the server's state before it; the lines of its actions
+/// show the state after it.
 #[derive(Clone, Debug)]
 pub struct Full {
     text: String,
-    standings: [String; ServerIdx::MOST],
+    states: [String; ServerIdx::MAX_SERVERS],
 }
 
 impl Default for Full {
@@ -22,18 +22,18 @@ impl Default for Full {
 }
 
 impl Full {
-    /// Only the heads of the columns.
+    /// A trace with only the column headers.
     #[must_use]
     pub fn new() -> Self {
         let head = "   time (ms)    step node role term commit/last   event    detail\n";
-        Self { text: head.to_owned(), standings: Default::default() }
+        Self { text: head.to_owned(), states: Default::default() }
     }
 
-    fn line(&mut self, seen: &Observation<'_>, idx: Option<ServerIdx>, event: &str, detail: &str) {
-        let standing = idx.map_or("", |idx| self.standings[idx.at()].as_str());
+    fn line(&mut self, observation: &Observation<'_>, idx: Option<ServerIdx>, event: &str, detail: &str) {
+        let state = idx.map_or("", |idx| self.states[idx.at()].as_str());
         let name = idx.map_or_else(String::new, |idx| idx.to_string());
-        let (at, step) = (time(seen.at), seen.step);
-        let line = format!("{at:>12} {step:>7} {name:<4} {standing:<23} {event:<8} {detail}");
+        let (at, step) = (time(observation.at), observation.step);
+        let line = format!("{at:>12} {step:>7} {name:<4} {state:<23} {event:<8} {detail}");
         let _ = writeln!(self.text, "{}", line.trim_end());
     }
 }
@@ -45,61 +45,66 @@ impl TextTrace for Full {
 }
 
 impl Observer for Full {
-    fn on_observation(&mut self, seen: &Observation<'_>) {
-        match seen.seen {
-            Seen::Stepping { idx, event, server, .. } => {
-                self.standings[idx.at()] = words::standing(server.node());
-                let (verb, detail) = words::event(event);
-                self.line(seen, Some(idx), verb, &detail);
+    fn on_observation(&mut self, observation: &Observation<'_>) {
+        match observation.kind {
+            ObservationKind::Stepping { idx, event, server, .. } => {
+                self.states[idx.at()] = display::node_state(server.node());
+                let (verb, detail) = display::event(event);
+                self.line(observation, Some(idx), verb, &detail);
             }
-            Seen::Stepped { idx, server, actions } => {
-                self.standings[idx.at()] = words::standing(server.node());
-                for (verb, detail) in actions.iter().filter_map(words::action) {
-                    self.line(seen, Some(idx), verb, &detail);
+            ObservationKind::Stepped { idx, server, actions } => {
+                self.states[idx.at()] = display::node_state(server.node());
+                for (verb, detail) in actions.iter().filter_map(display::action) {
+                    self.line(observation, Some(idx), verb, &detail);
                 }
             }
-            Seen::Booted { idx, server, .. } => {
-                self.standings[idx.at()] = words::standing(server.node());
-                self.line(seen, Some(idx), "start", &format!("applied={}", server.applied()));
+            ObservationKind::Booted { idx, server, .. } => {
+                self.states[idx.at()] = display::node_state(server.node());
+                self.line(observation, Some(idx), "start", &format!("applied={}", server.applied()));
             }
-            Seen::Crashed { idx, wiped } => {
-                self.line(seen, Some(idx), "crash", if wiped { "and its disk is lost" } else { "" });
+            ObservationKind::Crashed { idx, wiped } => {
+                self.line(observation, Some(idx), "crash", if wiped { "and its disk is lost" } else { "" });
             }
-            Seen::Paused(idx) => self.line(seen, Some(idx), "pause", ""),
-            Seen::Resumed(idx) => self.line(seen, Some(idx), "resume", ""),
-            Seen::Halted(idx) => self.line(seen, Some(idx), "halted", ""),
-            Seen::Refused { idx, error } => self.line(seen, Some(idx), "refused", &error.to_string()),
-            Seen::Damaged { idx, damage } => self.line(seen, Some(idx), "harmed", &damage.to_string()),
-            Seen::Durable { idx, write, torn } => {
+            ObservationKind::Paused(idx) => self.line(observation, Some(idx), "pause", ""),
+            ObservationKind::Resumed(idx) => self.line(observation, Some(idx), "resume", ""),
+            ObservationKind::Halted(idx) => self.line(observation, Some(idx), "halted", ""),
+            ObservationKind::Refused { idx, error } => {
+                self.line(observation, Some(idx), "refused", &error.to_string());
+            }
+            ObservationKind::Damaged { idx, damage } => {
+                self.line(observation, Some(idx), "damaged", &damage.to_string());
+            }
+            ObservationKind::Durable { idx, write, torn } => {
                 let torn = torn.map_or_else(String::new, |kept| format!(" torn after {kept}"));
-                self.line(seen, Some(idx), "synced", &format!("{}{torn}", words::write(write)));
+                self.line(observation, Some(idx), "synced", &format!("{}{torn}", display::write(write)));
             }
-            Seen::Applied { idx, batch, digest } => {
+            ObservationKind::Applied { idx, batch, digest } => {
                 let last = batch.entries.last().map(|entry| entry.id.index).unwrap_or_default();
-                self.line(seen, Some(idx), "state", &format!("{last} {digest:016x}"));
+                self.line(observation, Some(idx), "state", &format!("{last} {digest:016x}"));
             }
-            Seen::SnapshotTaken { idx, meta, digest } => {
-                self.line(seen, Some(idx), "state", &format!("snapshot {} {digest:016x}", meta.last));
+            ObservationKind::SnapshotTaken { idx, meta, digest } => {
+                self.line(observation, Some(idx), "state", &format!("snapshot {} {digest:016x}", meta.last));
             }
-            Seen::Restored { idx, last, digest } => {
-                self.line(seen, Some(idx), "state", &format!("loaded {last} {digest:016x}"));
+            ObservationKind::Restored { idx, last, digest } => {
+                self.line(observation, Some(idx), "state", &format!("loaded {last} {digest:016x}"));
             }
-            Seen::Sent { from, to, rpc, carried, fate } => {
+            ObservationKind::Sent { from, to, rpc, carried, fate } => {
                 let verb = if fate == Fate::Lost { "lose" } else { "send" };
-                let detail = format!("{from}>{to} q{:x} {}{}", rpc.0, words::carried(carried), arrival(fate));
-                self.line(seen, Some(from), verb, &detail);
+                let detail =
+                    format!("{from}>{to} q{:x} {}{}", rpc.0, display::message(carried), arrival(fate));
+                self.line(observation, Some(from), verb, &detail);
             }
-            Seen::Invoked { client, operation, what } => {
-                self.line(seen, None, "ask", &format!("c{client} o{operation} {what:?}"));
+            ObservationKind::Invoked { client, operation, what } => {
+                self.line(observation, None, "ask", &format!("c{client} o{operation} {what:?}"));
             }
-            Seen::Returned { client, operation, ending, what } => {
-                self.line(seen, None, "told", &format!("c{client} o{operation} {ending:?} {what:?}"));
+            ObservationKind::Returned { client, operation, ending, what } => {
+                self.line(observation, None, "told", &format!("c{client} o{operation} {ending:?} {what:?}"));
             }
-            Seen::Network(change) => {
-                let (verb, detail) = words::network(change);
-                self.line(seen, None, verb, &detail);
+            ObservationKind::Network(change) => {
+                let (verb, detail) = display::network(change);
+                self.line(observation, None, verb, &detail);
             }
-            Seen::Healed { core } => self.line(seen, None, "healed", &words::set(core)),
+            ObservationKind::Healed { core } => self.line(observation, None, "healed", &display::set(core)),
         }
     }
 }

@@ -1,12 +1,12 @@
-//! Every observation as a JSON value, one a line.
+//! Every observation as a JSON value, one per line.
 
-use super::{TextTrace, words};
+use super::{TextTrace, display};
 use crate::observe::observer::Observer;
-use crate::observe::{Carried, Fate, Observation, Seen};
+use crate::observe::{Fate, MessageRef, Observation, ObservationKind};
 use serde_json::{Map, Value, json};
 use wavetank_raft::Server;
 
-/// A trace in JSON lines: `at` in microseconds, `step`, `seen`, and what belongs to it.
+/// A trace in JSON lines: `at` in microseconds, `step`, `kind`, and the fields of that kind.
 #[derive(Clone, Debug, Default)]
 pub struct Json {
     text: String,
@@ -19,12 +19,12 @@ impl TextTrace for Json {
 }
 
 impl Observer for Json {
-    fn on_observation(&mut self, seen: &Observation<'_>) {
-        let (name, detail) = words_of(&seen.seen);
+    fn on_observation(&mut self, observation: &Observation<'_>) {
+        let (name, detail) = fields_of(&observation.kind);
         let mut line = Map::new();
-        line.insert("at".to_owned(), seen.at.0.into());
-        line.insert("step".to_owned(), seen.step.into());
-        line.insert("seen".to_owned(), name.into());
+        line.insert("at".to_owned(), observation.at.0.into());
+        line.insert("step".to_owned(), observation.step.into());
+        line.insert("kind".to_owned(), name.into());
         if let Value::Object(detail) = detail {
             line.extend(detail);
         }
@@ -33,44 +33,50 @@ impl Observer for Json {
     }
 }
 
-fn words_of(seen: &Seen<'_>) -> (&'static str, Value) {
-    match *seen {
-        Seen::Stepping { idx, event, .. } => ("stepping", json!({"slot": idx.to_string(), "event": event})),
-        Seen::Stepped { idx, server, actions } => {
-            ("stepped", json!({"slot": idx.to_string(), "server": view(server), "actions": actions}))
+fn fields_of(kind: &ObservationKind<'_>) -> (&'static str, Value) {
+    match *kind {
+        ObservationKind::Stepping { idx, event, .. } => {
+            ("stepping", json!({"node": idx.to_string(), "event": event}))
         }
-        Seen::Booted { idx, server, boot, log } => {
+        ObservationKind::Stepped { idx, server, actions } => {
+            ("stepped", json!({"node": idx.to_string(), "server": view(server), "actions": actions}))
+        }
+        ObservationKind::Booted { idx, server, boot, log } => {
             let value = json!({
-                "slot": idx.to_string(), "server": view(server), "incarnation": boot.incarnation,
+                "node": idx.to_string(), "server": view(server), "incarnation": boot.incarnation,
                 "hard_state": boot.hard_state, "snapshot": boot.snapshot, "log": log,
             });
             ("booted", value)
         }
-        Seen::Crashed { idx, wiped } => ("crashed", json!({"slot": idx.to_string(), "wiped": wiped})),
-        Seen::Paused(idx) => ("paused", json!({"slot": idx.to_string()})),
-        Seen::Resumed(idx) => ("resumed", json!({"slot": idx.to_string()})),
-        Seen::Halted(idx) => ("halted", json!({"slot": idx.to_string()})),
-        Seen::Refused { idx, error } => ("refused", json!({"slot": idx.to_string(), "error": error})),
-        Seen::Damaged { idx, damage } => {
-            ("harmed", json!({"slot": idx.to_string(), "harm": damage.to_string()}))
+        ObservationKind::Crashed { idx, wiped } => {
+            ("crashed", json!({"node": idx.to_string(), "wiped": wiped}))
         }
-        Seen::Durable { idx, write, torn } => {
-            ("durable", json!({"slot": idx.to_string(), "write": write, "torn": torn}))
+        ObservationKind::Paused(idx) => ("paused", json!({"node": idx.to_string()})),
+        ObservationKind::Resumed(idx) => ("resumed", json!({"node": idx.to_string()})),
+        ObservationKind::Halted(idx) => ("halted", json!({"node": idx.to_string()})),
+        ObservationKind::Refused { idx, error } => {
+            ("refused", json!({"node": idx.to_string(), "error": error}))
         }
-        Seen::Applied { idx, batch, digest } => {
+        ObservationKind::Damaged { idx, damage } => {
+            ("damaged", json!({"node": idx.to_string(), "damage": damage.to_string()}))
+        }
+        ObservationKind::Durable { idx, write, torn } => {
+            ("durable", json!({"node": idx.to_string(), "write": write, "torn": torn}))
+        }
+        ObservationKind::Applied { idx, batch, digest } => {
             let indexes: Vec<u64> = batch.entries.iter().map(|entry| entry.id.index.0).collect();
-            ("applied", json!({"slot": idx.to_string(), "indexes": indexes, "digest": hex(digest)}))
+            ("applied", json!({"node": idx.to_string(), "indexes": indexes, "digest": hex(digest)}))
         }
-        Seen::SnapshotTaken { idx, meta, digest } => {
-            ("snapshot_taken", json!({"slot": idx.to_string(), "meta": meta, "digest": hex(digest)}))
+        ObservationKind::SnapshotTaken { idx, meta, digest } => {
+            ("snapshot_taken", json!({"node": idx.to_string(), "meta": meta, "digest": hex(digest)}))
         }
-        Seen::Restored { idx, last, digest } => {
-            ("restored", json!({"slot": idx.to_string(), "last": last, "digest": hex(digest)}))
+        ObservationKind::Restored { idx, last, digest } => {
+            ("restored", json!({"node": idx.to_string(), "last": last, "digest": hex(digest)}))
         }
-        Seen::Sent { from, to, rpc, carried, fate } => {
+        ObservationKind::Sent { from, to, rpc, carried, fate } => {
             let (kind, message) = match carried {
-                Carried::Request(request) => ("request", json!(request)),
-                Carried::Response(response) => ("response", json!(response)),
+                MessageRef::Request(request) => ("request", json!(request)),
+                MessageRef::Response(response) => ("response", json!(response)),
             };
             let value = json!({
                 "from": from.to_string(), "to": to.to_string(), "rpc": rpc, kind: message,
@@ -78,15 +84,15 @@ fn words_of(seen: &Seen<'_>) -> (&'static str, Value) {
             });
             ("sent", value)
         }
-        Seen::Invoked { client, operation, what } => {
+        ObservationKind::Invoked { client, operation, what } => {
             ("invoked", json!({"client": client, "operation": operation, "what": format!("{what:?}")}))
         }
-        Seen::Returned { client, operation, ending, what } => {
+        ObservationKind::Returned { client, operation, ending, what } => {
             let (ending, what) = (format!("{ending:?}"), format!("{what:?}"));
             ("returned", json!({"client": client, "operation": operation, "ending": ending, "what": what}))
         }
-        Seen::Network(change) => ("network", json!({"change": change})),
-        Seen::Healed { core } => ("healed", json!({"core": words::set(core)})),
+        ObservationKind::Network(change) => ("network", json!({"change": change})),
+        ObservationKind::Healed { core } => ("healed", json!({"core": display::set(core)})),
     }
 }
 

@@ -1,38 +1,38 @@
-//! A run as one page for a browser: a lane per server, messages between them, words on hovering.
+//! A run as one page for a browser: a lane per server, messages between them, details on hovering.
 //!
-//! The page is whole: what it shows and how it is drawn are in it, and nothing else is asked for.
+//! The page is self-contained: it loads nothing else.
 
-use super::{TextTrace, words};
+use super::{TextTrace, display};
 use crate::observe::observer::Observer;
 use crate::observe::topology::Topology;
-use crate::observe::{Fate, Observation, Seen};
+use crate::observe::{Fate, Observation, ObservationKind};
 use crate::plan::server_set::ServerIdx;
 use serde_json::{Value, json};
 use wavetank_raft::{Action, Event, RoleName, Server, StoreJob, Time};
 
-/// Writes a page down while a run goes.
+/// Builds the page during a run.
 #[derive(Clone, Debug)]
 pub struct Page {
     servers: usize,
     topology: Topology,
-    standings: [Option<(&'static str, u64, u64)>; ServerIdx::MOST],
-    /// From when on a server is what: time, server, state, term, commit, words.
+    shown: [Option<(&'static str, u64, u64)>; ServerIdx::MAX_SERVERS],
+    /// Changes of a server's state: time, server, state, term, commit, text.
     states: Vec<Value>,
-    /// Messages: sent, arrives (or null), from, to, words.
+    /// Messages: sent, arrives (or null), from, to, text.
     messages: Vec<Value>,
-    /// What else happened: time, server (or null), words.
+    /// Other observations: time, server (or null), text.
     notes: Vec<Value>,
     event: String,
 }
 
 impl Page {
-    /// A page with so many lanes.
+    /// A page with a lane for each of `servers` servers.
     #[must_use]
     pub fn new(servers: usize) -> Self {
         Self {
             servers,
             topology: Topology::new(servers),
-            standings: [None; ServerIdx::MOST],
+            shown: [None; ServerIdx::MAX_SERVERS],
             states: Vec::new(),
             messages: Vec::new(),
             notes: Vec::new(),
@@ -40,11 +40,11 @@ impl Page {
         }
     }
 
-    /// The page that shows what [`TextTrace::take`] gave, under a title, with a mark at a moment.
+    /// The page that shows the result of [`TextTrace::take`], with a title and a mark at a time.
     #[must_use]
     pub fn html(shows: &str, title: &str, verdict: &str, mark: Option<Time>) -> String {
         let text = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
-        // Text within a script ends at the first `</`, whatever it stands in.
+        // A script element ends at the first `</`, even inside a string.
         include_str!("page.html")
             .replace("{{title}}", &text(title))
             .replace("{{verdict}}", &text(verdict))
@@ -52,7 +52,7 @@ impl Page {
             .replace("{{shows}}", &shows.replace('<', "\\u003c"))
     }
 
-    fn stands(&mut self, at: Time, idx: ServerIdx, server: &Server) {
+    fn on_server_state(&mut self, at: Time, idx: ServerIdx, server: &Server) {
         let node = server.node();
         let state = match node.role() {
             RoleName::Follower => "F",
@@ -60,12 +60,12 @@ impl Page {
             RoleName::Candidate => "C",
             RoleName::Leader => "L",
         };
-        self.becomes(at, idx, (state, node.term().0, node.commit().0), words::standing(node));
+        self.set_state(at, idx, (state, node.term().0, node.commit().0), display::node_state(node));
     }
 
-    fn becomes(&mut self, at: Time, idx: ServerIdx, standing: (&'static str, u64, u64), what: String) {
-        if self.standings[idx.at()].replace(standing) != Some(standing) {
-            let (state, term, commit) = standing;
+    fn set_state(&mut self, at: Time, idx: ServerIdx, state: (&'static str, u64, u64), what: String) {
+        if self.shown[idx.at()].replace(state) != Some(state) {
+            let (state, term, commit) = state;
             self.states.push(json!([at.0, idx.0, state, term, commit, what]));
         }
     }
@@ -89,19 +89,19 @@ impl TextTrace for Page {
 }
 
 impl Observer for Page {
-    #[expect(clippy::too_many_lines, reason = "an arm an observation, and nothing else")]
-    fn on_observation(&mut self, seen: &Observation<'_>) {
-        let at = seen.at;
-        match seen.seen {
-            Seen::Stepping { event: Event::Call { call, .. }, idx, .. } => {
-                self.event = format!("{idx} call {}", words::call(call));
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of observation")]
+    fn on_observation(&mut self, observation: &Observation<'_>) {
+        let at = observation.at;
+        match observation.kind {
+            ObservationKind::Stepping { event: Event::Call { call, .. }, idx, .. } => {
+                self.event = format!("{idx} call {}", display::call(call));
             }
-            Seen::Stepping { .. } => self.event.clear(),
-            Seen::Stepped { idx, server, actions } => {
-                self.stands(at, idx, server);
+            ObservationKind::Stepping { .. } => self.event.clear(),
+            ObservationKind::Stepped { idx, server, actions } => {
+                self.on_server_state(at, idx, server);
                 for action in actions {
                     if let Action::Store(StoreJob::Persist(write)) = action {
-                        self.note(at, Some(idx), format!("write {}", words::write(write)));
+                        self.note(at, Some(idx), format!("write {}", display::write(write)));
                     }
                 }
                 if !self.event.is_empty() {
@@ -109,23 +109,25 @@ impl Observer for Page {
                     self.note(at, Some(idx), event);
                 }
             }
-            Seen::Booted { idx, server, .. } => {
-                self.stands(at, idx, server);
+            ObservationKind::Booted { idx, server, .. } => {
+                self.on_server_state(at, idx, server);
                 self.note(at, Some(idx), format!("{idx} starts"));
             }
-            Seen::Crashed { idx, wiped } => {
+            ObservationKind::Crashed { idx, wiped } => {
                 let what = if wiped { "down, its disk lost" } else { "down" };
-                self.becomes(at, idx, ("-", 0, 0), what.to_owned());
+                self.set_state(at, idx, ("-", 0, 0), what.to_owned());
             }
-            Seen::Halted(idx) => self.becomes(at, idx, ("-", 0, 0), "down, by its own decision".to_owned()),
-            Seen::Refused { idx, error } => {
-                self.becomes(at, idx, ("-", 0, 0), format!("down, will not start: {error}"));
+            ObservationKind::Halted(idx) => {
+                self.set_state(at, idx, ("-", 0, 0), "down, by its own decision".to_owned());
             }
-            Seen::Damaged { idx, damage } => self.note(at, Some(idx), damage.to_string()),
-            Seen::Paused(idx) => self.becomes(at, idx, ("z", 0, 0), "stands still".to_owned()),
-            Seen::Resumed(idx) => self.becomes(at, idx, ("F", 0, 0), "goes on".to_owned()),
-            Seen::Sent { from, to, rpc, carried, fate } => {
-                let what = format!("{from}>{to} q{:x} {}", rpc.0, words::carried(carried));
+            ObservationKind::Refused { idx, error } => {
+                self.set_state(at, idx, ("-", 0, 0), format!("down, will not start: {error}"));
+            }
+            ObservationKind::Damaged { idx, damage } => self.note(at, Some(idx), damage.to_string()),
+            ObservationKind::Paused(idx) => self.set_state(at, idx, ("z", 0, 0), "stands still".to_owned()),
+            ObservationKind::Resumed(idx) => self.set_state(at, idx, ("F", 0, 0), "goes on".to_owned()),
+            ObservationKind::Sent { from, to, rpc, carried, fate } => {
+                let what = format!("{from}>{to} q{:x} {}", rpc.0, display::message(carried));
                 let mut message = |arrives: Option<Time>| {
                     let arrives = arrives.map(|time| time.0);
                     self.messages.push(json!([at.0, arrives, from.0, to.0, what]));
@@ -139,20 +141,20 @@ impl Observer for Page {
                     Fate::Lost => message(None),
                 }
             }
-            Seen::Applied { idx, batch, .. } => {
+            ObservationKind::Applied { idx, batch, .. } => {
                 let last = batch.entries.last().map(|entry| entry.id.index).unwrap_or_default();
                 self.note(at, Some(idx), format!("{idx} has applied {last}"));
             }
-            Seen::Returned { client, ending, what, .. } => {
+            ObservationKind::Returned { client, ending, what, .. } => {
                 self.note(at, None, format!("c{client} {ending:?} {what:?}"));
             }
-            Seen::Network(change) => {
-                let (verb, detail) = words::network(change);
+            ObservationKind::Network(change) => {
+                let (verb, detail) = display::network(change);
                 self.topology.change(change);
                 let cores: Vec<String> = self.topology.cores().iter().map(ToString::to_string).collect();
                 self.note(at, None, format!("{verb} {detail}; connected: {}", cores.join(" | ")));
             }
-            Seen::Healed { core } => self.note(at, None, format!("healed {}", words::set(core))),
+            ObservationKind::Healed { core } => self.note(at, None, format!("healed {}", display::set(core))),
             _ => {}
         }
     }
@@ -168,7 +170,7 @@ mod tests {
     fn a_note_says_which_servers_still_reach_each_other() {
         let mut page = Page::new(3);
         let cut = NetworkChange::CutOneWay(ServerSet::only(ServerIdx(0)), ServerSet::first(3));
-        page.on_observation(&Observation { at: Time(5), step: 1, seen: Seen::Network(&cut) });
+        page.on_observation(&Observation { at: Time(5), step: 1, kind: ObservationKind::Network(&cut) });
         assert!(page.take().contains("connected: n2 n3 | n1"));
     }
 }

@@ -1,12 +1,12 @@
-//! What led to a step: its past in the order of cause and effect (Lamport 1978), and nothing else.
+//! The causal past of a step (happened-before, Lamport 1978).
 //!
 //! A server's step follows from the last step that changed that server, and from the step that sent
-//! the message it took. What changed nothing and sent nothing that mattered is no part of the story.
+//! the message it took. Steps that changed nothing and sent nothing relevant are left out.
 
-use super::{TextTrace, words};
+use super::{TextTrace, display};
 use crate::observe::observer::Observer;
-use crate::observe::step_log::Standing;
-use crate::observe::{Carried, Observation, Seen};
+use crate::observe::step_log::NodeState;
+use crate::observe::{MessageRef, Observation, ObservationKind};
 use crate::plan::server_set::ServerIdx;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::{Dfs, Reversed};
@@ -14,63 +14,75 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use wavetank_raft::{Action, Event, NodeId, RpcId, Server, StoreJob, Time};
 
-/// The past of one step.
+/// The causal past of one step.
 #[derive(Clone, Debug, Default)]
 pub struct Causes {
     of: u64,
-    steps: DiGraph<Step, ()>,
+    steps: DiGraph<CausalStep, ()>,
     /// The last step of each server that changed it, and its last step.
-    latest: [Option<(NodeIndex, NodeIndex)>; ServerIdx::MOST],
-    /// Which step sent a message: call or answer, from, to.
+    latest: [Option<(NodeIndex, NodeIndex)>; ServerIdx::MAX_SERVERS],
+    /// The step that sent a message: whether it is a response, sender, receiver, rpc.
     sent: BTreeMap<(bool, ServerIdx, ServerIdx, RpcId), NodeIndex>,
     answered: Option<NodeIndex>,
-    /// What the server was before the event that it handles, and whom it had voted for.
-    before: Option<(Standing, Option<NodeId>)>,
-    taken: (String, Option<NodeIndex>),
-    /// What was done to the network, which nobody's step caused.
+    /// The server's state and vote before the event that it handles.
+    before: Option<(NodeState, Option<NodeId>)>,
+    event: (String, Option<NodeIndex>),
+    /// Changes of the network, which no step caused.
     network: Vec<(u64, Time, String)>,
 }
 
 #[derive(Clone, Debug)]
-struct Step {
+struct CausalStep {
     step: u64,
     at: Time,
     idx: Option<ServerIdx>,
-    /// What the server was afterwards.
-    stands: String,
+    /// The server's state after the step.
+    state: String,
     what: String,
     changes: bool,
 }
 
-/// How many lines of a past are told.
+/// The number of lines that are shown.
 const LINES: usize = 120;
 
 impl Causes {
-    /// The past of the step with this number.
+    /// The causal past of the step with this number.
     #[must_use]
     pub fn of(step: u64) -> Self {
         Self { of: step, ..Self::default() }
     }
 
-    /// The steps, and between them what was done to the network.
-    fn tell(&self, told: &[&Step], text: &mut String) {
-        let first = told.first().map_or(0, |step| step.step);
+    /// Writes the steps, and the changes of the network between them.
+    fn write_steps(&self, shown: &[&CausalStep], text: &mut String) {
+        let first = shown.first().map_or(0, |step| step.step);
         let mut network = self.network.iter().filter(|change| first <= change.0).peekable();
-        for step in told {
+        for step in shown {
             while let Some((number, at, what)) = network.next_if(|change| change.0 < step.step) {
                 let _ = writeln!(text, "{:>12} {number:>7}      {:<23} {what}", time(*at), "");
             }
             let name = step.idx.map_or_else(String::new, |idx| idx.to_string());
-            let Step { step: number, at, stands, what, .. } = step;
-            let line = format!("{:>12} {number:>7} {name:<4} {stands:<23} {what}", time(*at));
+            let CausalStep { step: number, at, state, what, .. } = step;
+            let line = format!("{:>12} {number:>7} {name:<4} {state:<23} {what}", time(*at));
             let _ = writeln!(text, "{}", line.trim_end());
         }
     }
 
-    /// A step of a server, after its last one that changed it.
-    fn add(&mut self, seen: &Observation<'_>, idx: ServerIdx, what: String, changes: bool) -> NodeIndex {
-        let step =
-            Step { step: seen.step, at: seen.at, idx: Some(idx), stands: String::new(), what, changes };
+    /// Adds a step of a server, caused by the last step that changed it.
+    fn add(
+        &mut self,
+        observation: &Observation<'_>,
+        idx: ServerIdx,
+        what: String,
+        changes: bool,
+    ) -> NodeIndex {
+        let step = CausalStep {
+            step: observation.step,
+            at: observation.at,
+            idx: Some(idx),
+            state: String::new(),
+            what,
+            changes,
+        };
         let node = self.steps.add_node(step);
         let latest = &mut self.latest[idx.at()];
         if let Some((changed, _)) = latest {
@@ -81,27 +93,33 @@ impl Causes {
     }
 
     fn on_event(&mut self, idx: ServerIdx, event: &Event, server: &Server) {
-        let (verb, detail) = words::event(event);
-        let sender = |is_answer, from, rpc| {
+        let (verb, detail) = display::event(event);
+        let sender = |is_response, from, rpc| {
             let from = ServerIdx::of(from)?;
-            self.sent.get(&(is_answer, from, idx, rpc)).copied()
+            self.sent.get(&(is_response, from, idx, rpc)).copied()
         };
         let cause = match event {
             Event::Request { from, rpc, .. } => sender(false, *from, *rpc),
             Event::Response { from, rpc, .. } => sender(true, *from, *rpc),
             _ => None,
         };
-        self.taken = (format!("{verb:<8} {detail}"), cause);
-        self.before = Some((Standing::of(server.node()), server.node().vote()));
+        self.event = (format!("{verb:<8} {detail}"), cause);
+        self.before = Some((NodeState::of(server.node()), server.node().vote()));
     }
 
-    fn on_step(&mut self, seen: &Observation<'_>, idx: ServerIdx, server: &Server, actions: &[Action]) {
+    fn on_step(
+        &mut self,
+        observation: &Observation<'_>,
+        idx: ServerIdx,
+        server: &Server,
+        actions: &[Action],
+    ) {
         let wrote = actions.iter().any(|action| matches!(action, Action::Store(StoreJob::Persist(_))));
-        let now = (Standing::of(server.node()), server.node().vote());
+        let now = (NodeState::of(server.node()), server.node().vote());
         let changes = wrote || self.before != Some(now);
-        let (what, cause) = std::mem::take(&mut self.taken);
-        let node = self.add(seen, idx, what, changes);
-        self.steps[node].stands = words::standing(server.node());
+        let (what, cause) = std::mem::take(&mut self.event);
+        let node = self.add(observation, idx, what, changes);
+        self.steps[node].state = display::node_state(server.node());
         if let Some(cause) = cause {
             self.steps.add_edge(cause, node, ());
         }
@@ -110,15 +128,26 @@ impl Causes {
         }
     }
 
-    /// Something happened to a server, and changed it.
-    fn befalls(&mut self, seen: &Observation<'_>, idx: ServerIdx, what: &str) {
-        self.add(seen, idx, what.to_owned(), true);
+    /// Adds a step that changed a server.
+    fn add_change(&mut self, observation: &Observation<'_>, idx: ServerIdx, what: &str) {
+        self.add(observation, idx, what.to_owned(), true);
     }
 
-    /// What a client hears follows from the last answer that any server gave.
-    fn returns(&mut self, seen: &Observation<'_>, what: String) {
-        let step =
-            Step { step: seen.step, at: seen.at, idx: None, stands: String::new(), what, changes: false };
+    /// Adds a change of the network.
+    fn add_network(&mut self, observation: &Observation<'_>, what: String) {
+        self.network.push((observation.step, observation.at, what));
+    }
+
+    /// Adds a client's result, caused by the last answer that any server gave.
+    fn add_return(&mut self, observation: &Observation<'_>, what: String) {
+        let step = CausalStep {
+            step: observation.step,
+            at: observation.at,
+            idx: None,
+            state: String::new(),
+            what,
+            changes: false,
+        };
         let node = self.steps.add_node(step);
         if let Some(answered) = self.answered {
             self.steps.add_edge(answered, node, ());
@@ -135,67 +164,81 @@ impl TextTrace for Causes {
             past.push(node);
         }
         past.sort_unstable();
-        let told = past.iter().map(|&node| &self.steps[node]);
-        let told: Vec<&Step> =
-            told.filter(|step| step.changes || step.step == self.steps[last].step).collect();
+        let shown = past.iter().map(|&node| &self.steps[node]);
+        let shown: Vec<&CausalStep> =
+            shown.filter(|step| step.changes || step.step == self.steps[last].step).collect();
         let mut text = format!(
             "step {} follows from {} of the {} steps before it; {} of them changed a server\n\n",
             self.steps[last].step,
             past.len() - 1,
             self.steps.node_count() - 1,
-            told.len().saturating_sub(1),
+            shown.len().saturating_sub(1),
         );
-        let left_out = told.len().saturating_sub(LINES);
+        let left_out = shown.len().saturating_sub(LINES);
         if 0 < left_out {
             let _ = writeln!(text, "... {left_out} before");
         }
-        self.tell(&told[left_out..], &mut text);
+        self.write_steps(&shown[left_out..], &mut text);
         text
     }
 }
 
 impl Observer for Causes {
-    fn on_observation(&mut self, seen: &Observation<'_>) {
-        if self.of < seen.step {
+    fn on_observation(&mut self, observation: &Observation<'_>) {
+        if self.of < observation.step {
             return;
         }
-        match seen.seen {
-            Seen::Stepping { idx, event, server, .. } => self.on_event(idx, event, server),
-            Seen::Stepped { idx, server, actions } => self.on_step(seen, idx, server, actions),
-            Seen::Sent { from, to, rpc, carried, .. } => {
-                let is_answer = matches!(carried, Carried::Response(_));
+        match observation.kind {
+            ObservationKind::Stepping { idx, event, server, .. } => self.on_event(idx, event, server),
+            ObservationKind::Stepped { idx, server, actions } => {
+                self.on_step(observation, idx, server, actions);
+            }
+            ObservationKind::Sent { from, to, rpc, carried, .. } => {
+                let is_response = matches!(carried, MessageRef::Response(_));
                 if let Some((_, node)) = self.latest[from.at()] {
-                    self.sent.insert((is_answer, from, to, rpc), node);
+                    self.sent.insert((is_response, from, to, rpc), node);
                 }
             }
-            Seen::Booted { idx, .. } => self.befalls(seen, idx, "start"),
-            Seen::Crashed { idx, wiped: false } => self.befalls(seen, idx, "crash"),
-            Seen::Crashed { idx, wiped: true } => self.befalls(seen, idx, "crash    and its disk is lost"),
-            Seen::Halted(idx) => self.befalls(seen, idx, "halt"),
-            Seen::Refused { idx, error } => self.befalls(seen, idx, &format!("refused  {error}")),
-            Seen::Damaged { idx, damage } => self.befalls(seen, idx, &format!("harmed   {damage}")),
-            Seen::Paused(idx) => self.befalls(seen, idx, "pause"),
-            Seen::Resumed(idx) => self.befalls(seen, idx, "resume"),
-            Seen::Restored { idx, last, .. } => self.befalls(seen, idx, &format!("load     {last}")),
-            Seen::Durable { idx, write, torn: Some(kept) } => {
-                self.befalls(seen, idx, &format!("torn     {} after {kept}", words::write(write)));
+            ObservationKind::Booted { idx, .. } => self.add_change(observation, idx, "start"),
+            ObservationKind::Crashed { idx, wiped: false } => self.add_change(observation, idx, "crash"),
+            ObservationKind::Crashed { idx, wiped: true } => {
+                self.add_change(observation, idx, "crash    and its disk is lost");
             }
-            Seen::Applied { idx, batch, .. } => {
+            ObservationKind::Halted(idx) => self.add_change(observation, idx, "halt"),
+            ObservationKind::Refused { idx, error } => {
+                self.add_change(observation, idx, &format!("refused  {error}"));
+            }
+            ObservationKind::Damaged { idx, damage } => {
+                self.add_change(observation, idx, &format!("damaged  {damage}"));
+            }
+            ObservationKind::Paused(idx) => self.add_change(observation, idx, "pause"),
+            ObservationKind::Resumed(idx) => self.add_change(observation, idx, "resume"),
+            ObservationKind::Restored { idx, last, .. } => {
+                self.add_change(observation, idx, &format!("load     {last}"));
+            }
+            ObservationKind::Durable { idx, write, torn: Some(kept) } => {
+                self.add_change(
+                    observation,
+                    idx,
+                    &format!("torn     {} after {kept}", display::write(write)),
+                );
+            }
+            ObservationKind::Applied { idx, batch, .. } => {
                 let last = batch.entries.last().map(|entry| entry.id.index).unwrap_or_default();
-                self.add(seen, idx, format!("state    {last}"), false);
+                self.add(observation, idx, format!("state    {last}"), false);
             }
-            Seen::SnapshotTaken { idx, meta, .. } => {
-                self.add(seen, idx, format!("state    snapshot {}", meta.last), false);
+            ObservationKind::SnapshotTaken { idx, meta, .. } => {
+                self.add(observation, idx, format!("state    snapshot {}", meta.last), false);
             }
-            Seen::Returned { client, operation, ending, what } => {
-                self.returns(seen, format!("told     c{client} o{operation} {ending:?} {what:?}"));
+            ObservationKind::Returned { client, operation, ending, what } => {
+                self.add_return(observation, format!("told     c{client} o{operation} {ending:?} {what:?}"));
             }
-            Seen::Network(change) => {
-                let (verb, detail) = words::network(change);
-                self.network.push((seen.step, seen.at, format!("{verb:<8} {detail}")));
+            ObservationKind::Network(change) => {
+                let (verb, detail) = display::network(change);
+                self.add_network(observation, format!("{verb:<8} {detail}"));
             }
-            Seen::Healed { core } => {
-                self.network.push((seen.step, seen.at, format!("{:<8} {}", "healed", words::set(core))));
+            ObservationKind::Healed { core } => {
+                self.add_network(observation, format!("{:<8} {}", "healed", display::set(core)));
             }
             _ => {}
         }

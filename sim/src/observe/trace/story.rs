@@ -1,22 +1,22 @@
-//! What happened, without when: a change of delays leaves it as it is unless somebody else leads.
+//! Events without times: a change of delays leaves a story as it is, unless another server leads.
 
-use super::{TextTrace, words};
+use super::{TextTrace, display};
 use crate::observe::observer::Observer;
-use crate::observe::{Observation, Seen, is_operators};
+use crate::observe::{Observation, ObservationKind, is_operator_request};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt::Write as _;
 use wavetank_raft::{Action, Event, Index, Payload, RoleName, Server, Term};
 
-/// A story: who came to be what, what was committed, what went wrong, and what clients saw; with a
-/// column per server, in which followers are dots.
+/// A story: changes of roles, committed entries, faults, and results of clients, with a column per
+/// server, in which followers are dots.
 #[derive(Clone, Debug)]
 pub struct Story {
     text: String,
-    cells: Vec<Cell>,
+    cells: Vec<ColumnState>,
     committed: Index,
 }
 
-/// The last lines of a story that may be too long to be read, and how many are left out before them.
+/// The last lines of a long story, and how many lines before them are left out.
 #[must_use]
 pub fn last_lines(story: &str) -> (usize, Vec<&str>) {
     const MOST: usize = 60;
@@ -26,28 +26,28 @@ pub fn last_lines(story: &str) -> (usize, Vec<&str>) {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Cell {
+enum ColumnState {
     Down,
     Paused,
     Up(RoleName, Term),
 }
 
 impl Story {
-    /// The story of a tank of so many servers.
+    /// The story of a tank with `servers` servers.
     #[must_use]
     pub fn new(servers: usize) -> Self {
-        let mut text = format!("{:WORDS$}", "");
+        let mut text = format!("{:TEXT_WIDTH$}", "");
         for idx in ServerSet::first(servers).iter() {
             let _ = write!(text, " {:<6}", idx.to_string());
         }
         let text = format!("{}\n", text.trim_end());
-        Self { text, cells: vec![Cell::Down; servers], committed: Index::ZERO }
+        Self { text, cells: vec![ColumnState::Down; servers], committed: Index::ZERO }
     }
 
-    /// `changed` is shown even if it is a follower.
+    /// The role of `changed` is shown even if it is a follower.
     fn line(&mut self, verb: &str, detail: &str, changed: Option<ServerIdx>) {
         let mut line = format!("{verb:<8}{detail}");
-        line = format!("{line:<WORDS$}");
+        line = format!("{line:<TEXT_WIDTH$}");
         for (at, cell) in self.cells.iter().enumerate() {
             let is_new = changed.is_some_and(|idx| idx.at() == at);
             let _ = write!(line, " {:<6}", cell.text(is_new));
@@ -55,23 +55,25 @@ impl Story {
         let _ = writeln!(self.text, "{}", line.trim_end());
     }
 
-    /// One line for a change of role, or of the leader's term.
+    /// Writes one line for a change of role, or of the leader's term.
     fn on_server(&mut self, idx: ServerIdx, server: &Server) {
         let (role, term) = (server.node().role(), server.node().term());
-        let before = std::mem::replace(&mut self.cells[idx.at()], Cell::Up(role, term));
+        let before = std::mem::replace(&mut self.cells[idx.at()], ColumnState::Up(role, term));
         let became = match before {
-            Cell::Up(was, _) if was == role => role == RoleName::Leader && before != Cell::Up(role, term),
-            Cell::Up(..) | Cell::Down | Cell::Paused => true,
+            ColumnState::Up(was, _) if was == role => {
+                role == RoleName::Leader && before != ColumnState::Up(role, term)
+            }
+            ColumnState::Up(..) | ColumnState::Down | ColumnState::Paused => true,
         };
         if became {
             self.line("became", "", Some(idx));
         }
     }
 
-    /// That something was refused is news; that it was done is seen.
+    /// Only refusals are shown; the effects of accepted calls are visible anyway.
     fn on_action(&mut self, idx: ServerIdx, action: &Action) {
         if let Action::Answer { request, outcome: Err(error) } = action
-            && is_operators(*request)
+            && is_operator_request(*request)
         {
             self.line("refuse", &format!("{idx} {error}"), None);
         }
@@ -82,22 +84,22 @@ impl Story {
         match payload {
             Payload::Noop | Payload::Barrier => {}
             Payload::Command(_) | Payload::Extended(_) | Payload::Restore(_) | Payload::Configuration(_) => {
-                self.line("commit", &format!("{index} {}", words::payload(payload)), None);
+                self.line("commit", &format!("{index} {}", display::payload(payload)), None);
             }
         }
     }
 }
 
-/// The width of everything that stands before the columns.
-const WORDS: usize = 44;
+/// The width of the text before the columns.
+const TEXT_WIDTH: usize = 44;
 
-impl Cell {
+impl ColumnState {
     fn text(self, is_new: bool) -> String {
         match self {
             Self::Down => "-".to_owned(),
             Self::Paused => "zzz".to_owned(),
             Self::Up(RoleName::Follower, _) if !is_new => ".".to_owned(),
-            Self::Up(role, term) => format!("{}{}", words::role(role), term.0),
+            Self::Up(role, term) => format!("{}{}", display::role(role), term.0),
         }
     }
 }
@@ -109,55 +111,61 @@ impl TextTrace for Story {
 }
 
 impl Observer for Story {
-    fn on_observation(&mut self, seen: &Observation<'_>) {
-        match seen.seen {
-            Seen::Stepping { idx, event: Event::Call { request, call }, .. } if is_operators(*request) => {
-                self.line("ask", &format!("{idx} {}", words::call(call)), None);
+    fn on_observation(&mut self, observation: &Observation<'_>) {
+        match observation.kind {
+            ObservationKind::Stepping { idx, event: Event::Call { request, call }, .. }
+                if is_operator_request(*request) =>
+            {
+                self.line("ask", &format!("{idx} {}", display::call(call)), None);
             }
-            Seen::Stepped { idx, server, actions } => {
+            ObservationKind::Stepped { idx, server, actions } => {
                 self.on_server(idx, server);
                 actions.iter().for_each(|action| self.on_action(idx, action));
             }
-            Seen::Booted { idx, server, .. } => {
-                self.cells[idx.at()] = Cell::Up(server.node().role(), server.node().term());
+            ObservationKind::Booted { idx, server, .. } => {
+                self.cells[idx.at()] = ColumnState::Up(server.node().role(), server.node().term());
                 self.line("start", &idx.to_string(), Some(idx));
             }
-            Seen::Crashed { idx, wiped } => {
-                self.cells[idx.at()] = Cell::Down;
+            ObservationKind::Crashed { idx, wiped } => {
+                self.cells[idx.at()] = ColumnState::Down;
                 self.line(if wiped { "wipe" } else { "crash" }, &idx.to_string(), None);
             }
-            Seen::Halted(idx) => {
-                self.cells[idx.at()] = Cell::Down;
+            ObservationKind::Halted(idx) => {
+                self.cells[idx.at()] = ColumnState::Down;
                 self.line("halt", &idx.to_string(), None);
             }
-            Seen::Refused { idx, error } => self.line("refuse", &format!("{idx} to start: {error}"), None),
-            Seen::Damaged { idx, damage } => self.line("harm", &format!("{idx} {damage}"), None),
-            Seen::Paused(idx) => {
-                self.cells[idx.at()] = Cell::Paused;
+            ObservationKind::Refused { idx, error } => {
+                self.line("refuse", &format!("{idx} to start: {error}"), None);
+            }
+            ObservationKind::Damaged { idx, damage } => self.line("damage", &format!("{idx} {damage}"), None),
+            ObservationKind::Paused(idx) => {
+                self.cells[idx.at()] = ColumnState::Paused;
                 self.line("pause", &idx.to_string(), None);
             }
-            Seen::Resumed(idx) => self.line("resume", &idx.to_string(), None),
-            Seen::Applied { batch, .. } => {
+            ObservationKind::Resumed(idx) => self.line("resume", &idx.to_string(), None),
+            ObservationKind::Applied { batch, .. } => {
                 let known = self.committed;
                 for entry in batch.entries.iter().filter(|entry| known < entry.id.index) {
                     self.on_entry(entry.id.index, &entry.payload);
                 }
             }
-            Seen::SnapshotTaken { idx, meta, .. } => {
+            ObservationKind::SnapshotTaken { idx, meta, .. } => {
                 self.line("snap", &format!("{idx} {}", meta.last.index), None);
             }
-            Seen::Restored { idx, last, .. } => {
+            ObservationKind::Restored { idx, last, .. } => {
                 self.line("load", &format!("{idx} {}", last.index), None);
             }
-            Seen::Invoked { client, what, .. } => self.line("ask", &format!("c{client} {what:?}"), None),
-            Seen::Returned { client, ending, what, .. } => {
+            ObservationKind::Invoked { client, what, .. } => {
+                self.line("ask", &format!("c{client} {what:?}"), None);
+            }
+            ObservationKind::Returned { client, ending, what, .. } => {
                 self.line("told", &format!("c{client} {ending:?} {what:?}"), None);
             }
-            Seen::Network(change) => {
-                let (verb, detail) = words::network(change);
+            ObservationKind::Network(change) => {
+                let (verb, detail) = display::network(change);
                 self.line(verb, &detail, None);
             }
-            Seen::Healed { core } => self.line("calm", &words::set(core), None),
+            ObservationKind::Healed { core } => self.line("calm", &display::set(core), None),
             _ => {}
         }
     }
@@ -168,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_long_story_the_last_lines_are_left() {
+    fn a_long_story_is_cut_to_its_last_lines() {
         let story = |lines: usize| (0..lines).map(|line| format!("{line}\n")).collect::<String>();
         let (short, long) = (story(60), story(63));
         assert_eq!(last_lines(&short), (0, short.lines().collect()));

@@ -1,10 +1,10 @@
-//! What tempts a bug that needs several things to go wrong in one order: where one of them is let
-//! happen, the others are made likely.
+//! Some bugs need several rare faults in one order. When a storm draws the first, it raises the
+//! probability of the others; it never forces them.
 
 use super::Topic;
 use crate::plan::fault_kind::{Reactive, Scheduled};
 use crate::plan::rng::{Ratio, Spans, Stream};
-use crate::plan::{Late, Plan};
+use crate::plan::{Plan, RandomDelay};
 use wavetank_raft::Span;
 
 impl Plan {
@@ -23,33 +23,33 @@ impl Plan {
             self.bias_to_late_reads();
         }
         if self.nemesis.scheduled.contains_key(&Scheduled::Transfer) && on(Topic::Calls).chance(1, 2) {
-            self.usually(&[Reactive::IsolateCaller]);
+            self.enable(&[Reactive::IsolateCaller]);
         }
     }
 
-    fn usually(&mut self, reactive: &[Reactive]) {
-        self.nemesis.reactive.extend(reactive.iter().map(|&reactive| (reactive, reactive.usual_chance())));
+    fn enable(&mut self, reactive: &[Reactive]) {
+        self.nemesis.reactive.extend(reactive.iter().map(|&reactive| (reactive, reactive.default_chance())));
     }
 
-    fn often(&mut self, reactive: &[Reactive]) {
+    fn enable_often(&mut self, reactive: &[Reactive]) {
         self.nemesis.reactive.extend(reactive.iter().map(|&reactive| (reactive, Ratio::new(1, 20))));
     }
 
-    /// Leases as long as they can be, over clocks that may go far apart, and leaders that lose their
-    /// followers inside them: whoever counts on more than was promised has time to be wrong.
+    /// Leases as long as possible, clocks that may drift far apart, and leaders that lose their
+    /// followers inside them: a server that relies on more than the lease promises has time to be wrong.
     fn bias_to_leases(&mut self, stream: &mut Stream) {
         self.config.leader_lease_timeout = self.config.heartbeat_timeout;
         self.config.lease_clock_drift_ppm = u64::from(stream.one_of(&[100_000_u32, 300_000, 600_000]));
-        self.usually(&[Reactive::StrandReader, Reactive::Usurp, Reactive::OutpaceReader]);
+        self.enable(&[Reactive::StrandReader, Reactive::Usurp, Reactive::OutpaceReader]);
     }
 
-    /// Snapshots all the time, in many pieces, and no entry kept behind them: entries of one batch
-    /// that overtake those of another look like a gap, and what would close it has just been
-    /// compacted away. What was late then comes among the pieces, and what is held before the last
-    /// of them. On long links, in batches, a follower may have got more than the snapshot by then.
+    /// Frequent snapshots in many pieces, and no trailing entries: if a batch of entries overtakes
+    /// another, the follower sees a gap, and the leader has just compacted the entries that would
+    /// close it. Late messages then arrive among the pieces, and held messages before the last piece.
+    /// On slow links, with batches, a follower may have more entries than the snapshot by then.
     fn bias_to_installs(&mut self, stream: &mut Stream) {
         let timeout = self.config.heartbeat_timeout;
-        let late = |each, min, max| Late { chance: Ratio::new(1, each), by: Spans::new(min, max) };
+        let late = |each, min, max| RandomDelay { chance: Ratio::new(1, each), by: Spans::new(min, max) };
         let (config, links) = (&mut self.config, &mut self.links);
         let batch = config.max_append_entries.min(3);
         (config.trailing_logs, config.snapshot_threshold) = (0, 2);
@@ -60,16 +60,16 @@ impl Plan {
         links.hold.get_or_insert_with(|| late(40, timeout, timeout.times(30)));
         if stream.chance(1, 2) {
             config.max_append_entries = batch;
-            // A round trip is within the patience of a leader.
+            // A round trip takes less than the leader's lease timeout.
             let far = config.leader_lease_timeout.part(4);
             links.far = Some(late(3, far.part(2), far));
         }
-        self.usually(&[Reactive::LetGoBeforeLastPiece]);
+        self.enable(&[Reactive::LetGoBeforeLastPiece]);
     }
 
-    /// Leaders are left alone with what they have just taken in, and not applied; the next one
-    /// begins with a snapshot and keeps nothing else; and as soon as it has, the old one is back, has
-    /// to give up what it took in, and may die of it.
+    /// Leaders are isolated with entries that they have appended but not applied; the next leader
+    /// takes a snapshot and keeps no trailing entries; the old leader is then reconnected, has to
+    /// discard its entries, and may crash meanwhile.
     fn bias_to_outrunning_reads(&mut self, stream: &mut Stream) {
         let timeout = self.config.heartbeat_timeout;
         let (config, clients) = (&mut self.config, &mut self.clients);
@@ -80,20 +80,21 @@ impl Plan {
         if stream.chance(1, 2) {
             config.log_cache_capacity = 1;
             let by = Spans::new(timeout, timeout.times(8));
-            self.disks.late_read = Some(Late { chance: Ratio::new(1, 6), by });
+            self.disks.late_read = Some(RandomDelay { chance: Ratio::new(1, 6), by });
         }
-        self.usually(&[Reactive::SnapshotNewcomer, Reactive::MendCompacter, Reactive::CrashDiscarder]);
-        self.often(&[Reactive::IsolateSender, Reactive::IsolateCommitter, Reactive::StallCommitter]);
+        self.enable(&[Reactive::SnapshotNewcomer, Reactive::MendCompacter, Reactive::CrashDiscarder]);
+        self.enable_often(&[Reactive::IsolateSender, Reactive::IsolateCommitter, Reactive::StallCommitter]);
     }
 
-    /// Reads so late, of so small a cache, that leaders are gone and back before they come.
+    /// Disk reads so late, with a cache so small, that a leader loses and regains leadership before
+    /// their results arrive.
     fn bias_to_late_reads(&mut self) {
         let timeout = self.config.heartbeat_timeout;
         let config = &mut self.config;
         (config.log_cache_capacity, config.trailing_logs, config.snapshot_threshold) = (1, 10_240, 8_192);
         (config.max_append_entries, config.max_append_bytes) = (64, 1 << 20);
         let by = Spans::new(timeout.part(10), timeout.times(3));
-        self.disks.late_read = Some(Late { chance: Ratio::new(1, 1), by });
-        self.often(&[Reactive::IsolateSender, Reactive::StrandSender, Reactive::TransferCommitter]);
+        self.disks.late_read = Some(RandomDelay { chance: Ratio::new(1, 1), by });
+        self.enable_often(&[Reactive::IsolateSender, Reactive::StrandSender, Reactive::TransferCommitter]);
     }
 }

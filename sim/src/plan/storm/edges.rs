@@ -1,47 +1,47 @@
-//! Configurations at the edge of what is legal, each over a sea in which they can work.
+//! Configurations at the edge of what is legal, each with links and disks under which it can work.
 
 use crate::plan::Plan;
 use crate::plan::rng::{Ratio, Spans, Stream};
 use wavetank_raft::{Config, Span};
 
-/// How many storms there are of each kind.
-const SELDOM: Ratio = Ratio::new(1, 32);
+/// The share of storms with each of these configurations.
+const RARE: Ratio = Ratio::new(1, 32);
 
-/// What is at its edge.
+/// Which part of the configuration is at its limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Edge {
-    /// Nothing.
+pub(super) enum EdgeConfig {
+    /// None.
     None,
     /// All timeouts are as short as they may be.
-    Swift,
-    /// Snapshots are taken as often as they may be, sent in scraps, and nothing is kept beside them.
-    Forgetful,
+    ShortTimeouts,
+    /// Snapshots are taken as often as possible, sent in tiny pieces, and no trailing entries are kept.
+    FrequentSnapshots,
 }
 
-impl Edge {
+impl EdgeConfig {
     pub(super) fn draw(stream: &mut Stream) -> Self {
-        let (swift, forgetful) = (stream.draw(), stream.draw());
-        if swift.hits(SELDOM) {
-            Self::Swift
-        } else if forgetful.hits(SELDOM) {
-            Self::Forgetful
+        let (short_timeouts, frequent_snapshots) = (stream.draw(), stream.draw());
+        if short_timeouts.hits(RARE) {
+            Self::ShortTimeouts
+        } else if frequent_snapshots.hits(RARE) {
+            Self::FrequentSnapshots
         } else {
             Self::None
         }
     }
 
-    /// Before everything else is drawn to go with it.
+    /// Changes the configuration. The rest of the plan is drawn afterwards, to match it.
     pub(super) fn configure(self, config: &mut Config) {
         const SHORTEST: Span = Span::ms(5);
         match self {
             Self::None => {}
-            Self::Swift => {
+            Self::ShortTimeouts => {
                 config.heartbeat_timeout = SHORTEST;
                 config.election_timeout = SHORTEST;
                 config.leader_lease_timeout = SHORTEST;
                 config.commit_timeout = Span::ms(1);
             }
-            Self::Forgetful => {
+            Self::FrequentSnapshots => {
                 config.snapshot_interval = SHORTEST.times(4);
                 config.snapshot_threshold = 1;
                 config.snapshot_chunk_bytes = 32;
@@ -51,8 +51,8 @@ impl Edge {
     }
 
     /// Links, disks and clients as fast as the timeouts, and a storm that is over sooner.
-    pub(super) fn suit(self, plan: &mut Plan) {
-        if self != Self::Swift {
+    pub(super) fn adapt(self, plan: &mut Plan) {
+        if self != Self::ShortTimeouts {
             return;
         }
         plan.links.delay = Spans::us(50, 300);
@@ -72,9 +72,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_edge_is_met_and_is_legal() {
+    fn every_edge_config_is_drawn_and_is_valid() {
         let plans: Vec<Plan> = (0..300).map(Plan::storm).collect();
-        assert!(plans.iter().all(|plan| plan.sound().is_ok()));
+        assert!(plans.iter().all(|plan| plan.validate().is_ok()));
         assert!(plans.iter().any(|plan| plan.config.heartbeat_timeout == Span::ms(5)));
         assert!(plans.iter().any(|plan| plan.config.snapshot_threshold == 1));
     }

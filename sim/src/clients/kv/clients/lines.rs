@@ -5,7 +5,7 @@ use crate::clients::callers::{Completion, OperationAnswer};
 use crate::clients::kv::wire::{CommandOutcome, Got, Response, Verb};
 use crate::engine::workload::Want;
 use crate::observe::observer::Observer;
-use crate::observe::{Ending, Observation, Seen};
+use crate::observe::{Observation, ObservationKind, OperationEnd};
 use serde_json::{Value, json};
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -19,7 +19,8 @@ pub struct HistoryRecorder {
 
 impl Observer for HistoryRecorder {
     fn on_observation(&mut self, observation: &Observation<'_>) {
-        if let Seen::Invoked { what, .. } | Seen::Returned { what, .. } = observation.seen
+        if let ObservationKind::Invoked { what, .. } | ObservationKind::Returned { what, .. } =
+            observation.kind
             && let Some(operation) = (what as &dyn Any).downcast_ref::<KvOperation>()
         {
             self.operations.insert(operation.number, operation.clone());
@@ -78,10 +79,10 @@ fn wanted(operation: &KvOperation) -> Value {
 fn kind(operation: &KvOperation, end: &Completion) -> &'static str {
     let is_cas = matches!(operation.command().map(|command| command.verb), Some(Verb::Cas { .. }));
     match (end.ending, outcome(end)) {
-        (Ending::Ok, None | Some(CommandOutcome::Done)) => "ok",
-        (Ending::Ok, Some(CommandOutcome::Mismatch)) => "fail",
-        (Ending::Failed, _) if !is_cas => "fail",
-        (Ending::Ok | Ending::Failed | Ending::Unknown, _) => "info",
+        (OperationEnd::Ok, None | Some(CommandOutcome::Done)) => "ok",
+        (OperationEnd::Ok, Some(CommandOutcome::Mismatch)) => "fail",
+        (OperationEnd::Failed, _) if !is_cas => "fail",
+        (OperationEnd::Ok | OperationEnd::Failed | OperationEnd::Unknown, _) => "info",
     }
 }
 

@@ -1,12 +1,12 @@
 //! How many clients there are and what they want, as numbers to print, edit and shrink.
 
-use crate::plan::Clients;
+use crate::plan::ClientPlan;
 use crate::plan::rng::{Ratio, Spans};
 use wavetank_raft::{ReadPath, Span};
 
 /// The clients of a run.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct ClientPlan {
+pub struct KvPlan {
     /// How many clients write and read, and look for the leader to do so.
     pub followers: u16,
     /// How many clients only read, each from one fixed server and without retries. They see the
@@ -68,7 +68,7 @@ pub struct Reads {
     pub stale: u32,
 }
 
-impl ClientPlan {
+impl KvPlan {
     /// A few clients of every kind with an operation every few dozen milliseconds, on few keys.
     #[must_use]
     pub fn calm() -> Self {
@@ -92,11 +92,11 @@ impl ClientPlan {
     }
 }
 
-impl From<&Clients> for ClientPlan {
+impl From<&ClientPlan> for KvPlan {
     /// The clients of a plan, with every kind of write, and one pinned reader for two clients. If all
     /// reads use leases, each server gets a fast pinned reader, since a lease that is held too long
     /// ends within a fraction of a timeout.
-    fn from(clients: &Clients) -> Self {
+    fn from(clients: &ClientPlan) -> Self {
         let of = |path| u32::from(clients.reads.contains(&path));
         let [index, lease, verify] = [ReadPath::Index, ReadPath::Lease, ReadPath::Verify].map(of);
         let is_fast = clients.read_under_leases_alone();

@@ -1,16 +1,16 @@
 //! Draws the operations of the store's clients, each from its own stream.
 
-use super::plan::{ClientPlan, Reads};
+use super::plan::{KvPlan, Reads};
 use super::{KvOperation, KvWant};
 use crate::clients::callers::{OperationAnswer, Script};
 use crate::clients::kv::wire::{Command, Got, Verb};
-use crate::observe::Ending;
+use crate::observe::OperationEnd;
 use crate::plan::rng::{Draw, Stream};
 
 /// Draws the operations of a plan's clients.
 #[derive(Debug)]
 pub struct KvScript {
-    plan: ClientPlan,
+    plan: KvPlan,
     /// The sessions of the clients that write.
     sessions: Vec<ClientSession>,
     /// The session that began last.
@@ -34,7 +34,7 @@ impl ClientSession {
 }
 
 impl KvScript {
-    pub(super) fn new(plan: ClientPlan) -> Self {
+    pub(super) fn new(plan: KvPlan) -> Self {
         let last = u32::from(plan.followers);
         Self { plan, sessions: (1..=last).map(ClientSession::new).collect(), last }
     }
@@ -55,7 +55,7 @@ impl Script for KvScript {
         if let Some(value) = learned_value(operation) {
             session.known = Some((operation.wanted.key, value));
         }
-        if operation.ended(Ending::Unknown) && rng.hits(self.plan.rename) {
+        if operation.ended(OperationEnd::Unknown) && rng.hits(self.plan.rename) {
             self.last += 1;
             (session.number, session.sequence) = (self.last, 0);
         }
@@ -74,7 +74,7 @@ fn learned_value(operation: &KvOperation) -> Option<Vec<u8>> {
 }
 
 /// Draws the operation of this number.
-fn draw(plan: &ClientPlan, session: &mut ClientSession, operation: u64, rng: &mut Stream) -> KvWant {
+fn draw(plan: &KvPlan, session: &mut ClientSession, operation: u64, rng: &mut Stream) -> KvWant {
     // Always draw four numbers, so that the next operation does not depend on this one.
     let (kind, verb, way, place) = (rng.draw(), rng.draw(), rng.draw(), rng.draw());
     let key = place.below(u64::from(plan.keys)) as u32;
@@ -96,7 +96,7 @@ fn draw(plan: &ClientPlan, session: &mut ClientSession, operation: u64, rng: &mu
 }
 
 /// Draws a read of a client that asks one server only.
-fn draw_read(plan: &ClientPlan, rng: &mut Stream) -> KvWant {
+fn draw_read(plan: &KvPlan, rng: &mut Stream) -> KvWant {
     let (way, place) = (rng.draw(), rng.draw());
     let path = Reads::WAYS[share(plan.pinned_reads.shares(), way)];
     KvWant::read(place.below(u64::from(plan.keys)) as u32, path)

@@ -5,7 +5,7 @@ use crate::clients::callers::{Completion, OperationAnswer};
 use crate::clients::kv::clients::{KvOperation, KvWant};
 use crate::clients::kv::wire::{Command, CommandOutcome, Got, Response, Verb};
 use crate::observe::observer::Observer;
-use crate::observe::{Ending, Observation, Seen};
+use crate::observe::{Observation, ObservationKind, OperationEnd};
 use crate::plan::server_set::ServerIdx;
 use std::collections::BTreeMap;
 use wavetank_raft::{Batch, Data, Entry, Index, Payload, ReadPath, Term, Time};
@@ -34,9 +34,9 @@ impl ClientFixture {
         fixture
     }
 
-    fn on_observation(&mut self, seen: Seen<'_>) -> &mut Self {
+    fn on_observation(&mut self, kind: ObservationKind<'_>) -> &mut Self {
         self.step += 1;
-        self.judges.on_observation(&Observation { at: Time(self.step), step: self.step, seen });
+        self.judges.on_observation(&Observation { at: Time(self.step), step: self.step, kind });
         self
     }
 
@@ -59,18 +59,18 @@ impl ClientFixture {
         let (invoked, order) = (Time(self.step), self.step);
         let operation = KvOperation { number, client, pinned, wanted, invoked, order, end: None };
         self.operations.insert(number, operation.clone());
-        self.on_observation(Seen::Invoked { client, operation: number, what: &operation })
+        self.on_observation(ObservationKind::Invoked { client, operation: number, what: &operation })
     }
 
     pub(super) fn applied(&mut self, idx: ServerIdx, index: u64, write: u64) -> &mut Self {
         let bytes = self.operations[&write].bytes().expect("only writes are applied");
         let payload = Payload::Command(Data::clone(bytes));
         let entries = vec![Entry::new(Term(1), Index(index), payload)];
-        self.on_observation(Seen::Applied { idx, batch: &Batch { entries }, digest: 0 })
+        self.on_observation(ObservationKind::Applied { idx, batch: &Batch { entries }, digest: 0 })
     }
 
     pub(super) fn crashed(&mut self, idx: ServerIdx) -> &mut Self {
-        self.on_observation(Seen::Crashed { idx, wiped: false })
+        self.on_observation(ObservationKind::Crashed { idx, wiped: false })
     }
 
     pub(super) fn acks(
@@ -81,28 +81,28 @@ impl ClientFixture {
         effective: u64,
     ) -> &mut Self {
         let response = Response { outcome, effective: Index(effective) };
-        self.ends(write, Ending::Ok, Some(OperationAnswer::Applied(Index(said), response.encode())))
+        self.ends(write, OperationEnd::Ok, Some(OperationAnswer::Applied(Index(said), response.encode())))
     }
 
     pub(super) fn sees(&mut self, read: u64, applied: u64, version: u64, value: &str) -> &mut Self {
         let got = Got { applied: Index(applied), version: Index(version), value: value.as_bytes() };
-        self.ends(read, Ending::Ok, Some(OperationAnswer::Got(got.encode())))
+        self.ends(read, OperationEnd::Ok, Some(OperationAnswer::Got(got.encode())))
     }
 
     pub(super) fn fails(&mut self, operation: u64) -> &mut Self {
-        self.ends(operation, Ending::Failed, None)
+        self.ends(operation, OperationEnd::Failed, None)
     }
 
     pub(super) fn unknown(&mut self, operation: u64) -> &mut Self {
-        self.ends(operation, Ending::Unknown, None)
+        self.ends(operation, OperationEnd::Unknown, None)
     }
 
-    fn ends(&mut self, number: u64, ending: Ending, answer: Option<OperationAnswer>) -> &mut Self {
+    fn ends(&mut self, number: u64, ending: OperationEnd, answer: Option<OperationAnswer>) -> &mut Self {
         let (at, order) = (Time(self.step), self.step);
         let mut operation = self.operations[&number].clone();
         operation.end = Some(Completion { at, order, ending, answer });
         let client = operation.client;
-        self.on_observation(Seen::Returned { client, operation: number, ending, what: &operation })
+        self.on_observation(ObservationKind::Returned { client, operation: number, ending, what: &operation })
     }
 
     pub(super) fn witnessed(&self, check: &str) -> u64 {

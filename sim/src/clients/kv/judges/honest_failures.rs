@@ -2,7 +2,7 @@
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, violated};
-use crate::observe::Ending;
+use crate::observe::OperationEnd;
 use std::collections::BTreeMap;
 
 /// Each refused write, by session and sequence number.
@@ -14,7 +14,7 @@ impl ClientCheck for HonestFailures {
         let sentence =
             |operation, index| format!("#{operation} was refused for certain, and was applied at {index}");
         match event {
-            ClientEvent::Returned(operation) if operation.ended(Ending::Failed) => {
+            ClientEvent::Returned(operation) if operation.ended(OperationEnd::Failed) => {
                 let (command, number) = (operation.command()?, operation.number);
                 self.0.insert((command.session, command.sequence), number);
                 match record.effect(&command) {

@@ -8,7 +8,7 @@ use super::{ClientCheck, ClientEvent, ClientVerdict, Promises, witness};
 use crate::clients::callers::OperationAnswer;
 use crate::clients::kv::clients::KvOperation;
 use crate::clients::kv::wire::{CommandOutcome, Got, Response, Verb};
-use crate::observe::Ending;
+use crate::observe::OperationEnd;
 use std::collections::BTreeMap;
 use wavetank_linear::{CheckResult, History, Input, Output};
 
@@ -82,7 +82,7 @@ fn input(operation: &KvOperation) -> Input<'_> {
 
 /// The output of an operation, if it is known.
 fn output(operation: &KvOperation) -> Option<Output<'_>> {
-    if operation.ended(Ending::Failed) {
+    if operation.ended(OperationEnd::Failed) {
         return Some(Output::Failed);
     }
     match operation.answer()? {

@@ -5,7 +5,7 @@ use super::{ClientCheck, ClientEvent, ClientVerdict, holds};
 use crate::clients::callers::OperationAnswer;
 use crate::clients::kv::clients::KvOperation;
 use crate::clients::kv::wire::Got;
-use crate::observe::Ending;
+use crate::observe::OperationEnd;
 use crate::plan::server_set::ServerIdx;
 use std::collections::BTreeMap;
 use wavetank_raft::Index;
@@ -13,7 +13,7 @@ use wavetank_raft::Index;
 #[derive(Debug, Default)]
 pub(super) struct SessionOrder {
     /// How often each server crashed, halted or started.
-    incarnations: [u64; ServerIdx::MOST],
+    incarnations: [u64; ServerIdx::MAX_SERVERS],
     /// The server's incarnation in which each open read began.
     open: BTreeMap<u64, u64>,
     /// The incarnation of the server and the state that each client saw last.
@@ -29,7 +29,9 @@ impl ClientCheck for SessionOrder {
             ClientEvent::Returned(operation) => {
                 let incarnation = self.open.remove(&operation.number)?;
                 // An answer of an earlier incarnation says nothing about the current one.
-                if self.incarnations[operation.pinned?.at()] == incarnation && operation.ended(Ending::Ok) {
+                if self.incarnations[operation.pinned?.at()] == incarnation
+                    && operation.ended(OperationEnd::Ok)
+                {
                     return self.read(operation, incarnation);
                 }
             }

@@ -6,7 +6,7 @@ use super::record::Record;
 use crate::clients::callers::OperationAnswer;
 use crate::clients::kv::clients::KvOperation;
 use crate::clients::kv::wire::{CommandOutcome, Got, Response, Verb};
-use crate::observe::Ending;
+use crate::observe::OperationEnd;
 use wavetank_raft::Index;
 
 /// An operation at its index.
@@ -24,7 +24,7 @@ pub(super) fn explains(operations: &[KvOperation], record: &Record) -> bool {
     let mut last_begun = 0;
     points.iter().all(|point| {
         let in_time = match &point.operation.end {
-            Some(end) if end.ending == Ending::Ok => last_begun <= end.order,
+            Some(end) if end.ending == OperationEnd::Ok => last_begun <= end.order,
             // An operation without a known end may take effect at any time.
             _ => true,
         };
@@ -42,7 +42,7 @@ fn points<'a>(operations: &'a [KvOperation], record: &Record) -> Option<Vec<Line
             (None, Some(OperationAnswer::Got(bytes))) => Some(Got::decode(bytes)?.applied),
             (None, _) => None,
         };
-        let (done, failed) = (operation.ended(Ending::Ok), operation.ended(Ending::Failed));
+        let (done, failed) = (operation.ended(OperationEnd::Ok), operation.ended(OperationEnd::Failed));
         match place {
             Some(_) if failed => return None,
             Some(at) => {

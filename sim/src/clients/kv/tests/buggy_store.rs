@@ -1,13 +1,13 @@
 //! Stores and clients with one planted bug each, and the judge that must detect it.
 
-use crate::clients::kv::clients::{ClientPlan, Clients, HistoryRecorder};
+use crate::clients::kv::clients::{Clients, HistoryRecorder, KvPlan};
 use crate::clients::kv::judges::{ClientJudges, Promises};
 use crate::clients::kv::state::KvState;
 use crate::clients::kv::wire::Command;
 use crate::clients::kv::{Kv, KvSnapshot};
 use crate::engine::workload::{Reply, TankFsm, Want, Wants, Workload};
 use crate::engine::world::World;
-use crate::observe::What;
+use crate::observe::OperationValue;
 use crate::plan::Plan;
 use crate::plan::server_set::ServerSet;
 use crate::runner::storm_run;
@@ -63,7 +63,7 @@ fn storms<F: TankFsm + 'static>(
     (0..400).map(move |seed| {
         let plan = Plan::storm(seed);
         let judges = ClientJudges::new(Promises::from(&plan));
-        let wants = ClientPlan { keys: 2, ..ClientPlan::from(&plan.clients) };
+        let wants = KvPlan { keys: 2, ..KvPlan::from(&plan.clients) };
         let clients = wrap(Clients::new(wants, ServerSet::first(usize::from(plan.servers)), plan.seed));
         let mut world = World::new(plan, move |_| make(), clients, (judges, HistoryRecorder::default()));
         storm_run::run(&mut world, |_| true);
@@ -184,7 +184,7 @@ impl Workload for StaleReader {
         self.0.is_idle()
     }
 
-    fn operation(&self, operation: u64) -> &dyn What {
+    fn operation(&self, operation: u64) -> &dyn OperationValue {
         self.0.operation(operation)
     }
 }

@@ -1,9 +1,9 @@
 //! The clients against servers that answer as the test says.
 
-use crate::clients::kv::clients::{ClientPlan, Clients, KvWant, Reads};
+use crate::clients::kv::clients::{Clients, KvPlan, KvWant, Reads};
 use crate::clients::kv::wire::{CommandOutcome, Got, Response};
 use crate::engine::workload::{Ask, Reply, Told, Want, Wants, Workload};
-use crate::observe::Ending;
+use crate::observe::OperationEnd;
 use crate::plan::rng::{Ratio, Spans};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::{Answer, Error, Index, RequestId, Span, Time};
@@ -11,8 +11,8 @@ use wavetank_raft::{Answer, Error, Index, RequestId, Span, Time};
 const N2: ServerIdx = ServerIdx(1);
 
 /// One client that only writes, never gives a refused operation up at once, and keeps its session.
-fn one_writer() -> ClientPlan {
-    ClientPlan {
+fn one_writer() -> KvPlan {
+    KvPlan {
         followers: 1,
         pinned: 0,
         writes: Ratio::new(1, 1),
@@ -22,7 +22,7 @@ fn one_writer() -> ClientPlan {
         patience: Span::ms(100),
         resign: Ratio::NEVER,
         rename: Ratio::NEVER,
-        ..ClientPlan::calm()
+        ..KvPlan::calm()
     }
 }
 
@@ -32,7 +32,7 @@ struct ClientHarness {
 }
 
 impl ClientHarness {
-    fn new(plan: ClientPlan) -> Self {
+    fn new(plan: KvPlan) -> Self {
         Self { clients: Clients::new(plan, ServerSet::first(3), 1), wants: Wants::default() }
     }
 
@@ -57,7 +57,7 @@ impl ClientHarness {
         self.reply(request, Reply::Answered(Ok(Answer::Applied { index: Index(9), response })));
     }
 
-    fn endings(&self) -> Vec<Ending> {
+    fn endings(&self) -> Vec<OperationEnd> {
         let ending = |told: &Told| match told {
             Told::Returned { ending, .. } => Some(*ending),
             Told::Invoked { .. } => None,
@@ -81,7 +81,7 @@ fn a_write_that_is_acknowledged_is_done() {
     let mut harness = ClientHarness::new(one_writer());
     let ask = harness.next_ask();
     harness.acknowledge(ask.request);
-    assert_eq!(harness.endings(), [Ending::Ok]);
+    assert_eq!(harness.endings(), [OperationEnd::Ok]);
     assert!(harness.clients.is_idle());
     harness.next_ask();
     assert_eq!(harness.last_command(), (1, 2));
@@ -96,7 +96,7 @@ fn a_refused_write_is_resent_unchanged_to_the_leader_in_the_answer() {
     assert_eq!((second.to, &second.want), (N2, &first.want));
     assert_ne!(second.request, first.request);
     harness.acknowledge(second.request);
-    assert_eq!(harness.endings(), [Ending::Ok]);
+    assert_eq!(harness.endings(), [OperationEnd::Ok]);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_write_that_every_server_refused_has_failed() {
         let ask = harness.next_ask();
         harness.refuse(ask.request, not_leader(None));
     }
-    assert_eq!(harness.endings(), [Ending::Failed]);
+    assert_eq!(harness.endings(), [OperationEnd::Failed]);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_write_that_one_server_may_have_done_is_not_known_to_have_failed() {
             let ask = harness.next_ask();
             harness.refuse(ask.request, not_leader(None));
         }
-        assert_eq!(harness.endings(), [Ending::Unknown]);
+        assert_eq!(harness.endings(), [OperationEnd::Unknown]);
     }
 }
 
@@ -135,16 +135,16 @@ fn a_timeout_leads_to_another_server_and_late_answers_are_ignored() {
     harness.reply(second.request, Reply::Broken);
     let third = harness.next_ask();
     harness.refuse(third.request, not_leader(None));
-    assert_eq!(harness.endings(), [Ending::Unknown]);
+    assert_eq!(harness.endings(), [OperationEnd::Unknown]);
 }
 
 #[test]
 fn after_an_unknown_end_a_client_may_start_a_new_session() {
     for (rename, next) in [(Ratio::NEVER, (1, 2)), (Ratio::new(1, 1), (2, 1))] {
-        let mut harness = ClientHarness::new(ClientPlan { tries: 1, rename, ..one_writer() });
+        let mut harness = ClientHarness::new(KvPlan { tries: 1, rename, ..one_writer() });
         let ask = harness.next_ask();
         harness.reply(ask.request, Reply::Broken);
-        assert_eq!(harness.endings(), [Ending::Unknown]);
+        assert_eq!(harness.endings(), [OperationEnd::Unknown]);
         harness.next_ask();
         assert_eq!(harness.last_command(), next);
     }
@@ -154,7 +154,7 @@ fn after_an_unknown_end_a_client_may_start_a_new_session() {
 fn a_pinned_reader_asks_only_its_server_and_does_not_retry() {
     let reads = Reads { index: 1, lease: 0, verify: 0, stale: 0 };
     let mut harness =
-        ClientHarness::new(ClientPlan { followers: 0, pinned: 2, pinned_reads: reads, ..one_writer() });
+        ClientHarness::new(KvPlan { followers: 0, pinned: 2, pinned_reads: reads, ..one_writer() });
     let mut servers = Vec::new();
     for _ in 0..20 {
         let ask = harness.next_ask();
@@ -162,7 +162,7 @@ fn a_pinned_reader_asks_only_its_server_and_does_not_retry() {
         servers.push((ask.client, ask.to));
         harness.reply(ask.request, Reply::Value(Err(not_leader(Some(ServerIdx(2))))));
     }
-    assert_eq!(harness.endings(), [Ending::Failed; 20]);
+    assert_eq!(harness.endings(), [OperationEnd::Failed; 20]);
     servers.sort_unstable();
     servers.dedup();
     assert_eq!(servers, [(0, ServerIdx(0)), (1, ServerIdx(1))]);
@@ -182,7 +182,7 @@ fn stopped_clients_only_finish_open_operations() {
 #[test]
 fn the_drawn_operations_do_not_depend_on_the_answers() {
     let wanted = |refused: bool| {
-        let mut harness = ClientHarness::new(ClientPlan {
+        let mut harness = ClientHarness::new(KvPlan {
             verbs: crate::clients::kv::clients::Verbs { cas: 0, ..one_writer().verbs },
             ..one_writer()
         });
@@ -216,7 +216,7 @@ fn every_value_is_written_once() {
 #[test]
 fn operations_are_displayed() {
     let reads = Reads { index: 0, lease: 1, verify: 0, stale: 0 };
-    let plan = ClientPlan { followers: 0, pinned: 1, keys: 1, pinned_reads: reads, ..one_writer() };
+    let plan = KvPlan { followers: 0, pinned: 1, keys: 1, pinned_reads: reads, ..one_writer() };
     let mut harness = ClientHarness::new(plan);
     let ask = harness.next_ask();
     assert_eq!(harness.clients.operations()[0].to_string(), "c0 #1 lease-read k0 at n1");

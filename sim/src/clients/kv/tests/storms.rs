@@ -1,7 +1,7 @@
 //! The store, its clients and their judges in storms.
 
 use crate::clients::kv::Kv;
-use crate::clients::kv::clients::{ClientPlan, Clients, HistoryRecorder};
+use crate::clients::kv::clients::{Clients, HistoryRecorder, KvPlan};
 use crate::clients::kv::judges::{ClientJudges, Promises};
 use crate::engine::world::World;
 use crate::plan::Plan;
@@ -15,7 +15,7 @@ use wavetank_raft::Span;
 /// A storm on the store, with its judges and its history.
 fn stormy(plan: Plan) -> World<Kv, (ClientJudges, HistoryRecorder)> {
     let judges = ClientJudges::new(Promises::from(&plan));
-    let wants = ClientPlan::from(&plan.clients);
+    let wants = KvPlan::from(&plan.clients);
     let clients = Clients::new(wants, ServerSet::first(usize::from(plan.servers)), plan.seed);
     World::new(plan, |_| Kv::default(), Box::new(clients), (judges, HistoryRecorder::default()))
 }

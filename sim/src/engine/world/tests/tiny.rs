@@ -1,14 +1,14 @@
-//! The smallest state machine and clients that can be, and somebody who counts.
+//! A minimal state machine, minimal clients, and an observer that counts.
 
 use crate::engine::workload::{Ask, Reply, TankFsm, Told, Want, Wants, Workload};
-use crate::observe::{Ending, Observation, Seen, What};
+use crate::observe::{Observation, ObservationKind, OperationEnd, OperationValue};
 use crate::plan::rng::{Domain, Spans, Stream};
 use crate::{Observer, Plan, ServerIdx};
 use std::collections::BTreeMap;
 use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};
 use wavetank_raft::{Data, Error, ReadPath, RequestId, RoleName, Server, Span, Term, Time};
 
-/// Adds up what it is told.
+/// Combines the numbers that it is given.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sum(u64);
 
@@ -52,9 +52,9 @@ impl TankFsm for Sum {
     }
 }
 
-/// Clients that add numbers, one after the other, and ask whoever they think leads.
+/// Clients that add numbers, one after the other, and send them to the server that they believe leads.
 #[derive(Debug)]
-pub(crate) struct Clients {
+pub(crate) struct SumClients {
     clients: Vec<Client>,
     think: Spans,
     patience: Span,
@@ -71,7 +71,7 @@ struct Client {
     open: Option<u64>,
 }
 
-impl Clients {
+impl SumClients {
     pub(crate) fn new(plan: &Plan) -> Self {
         let client = |number| Client {
             stream: Stream::new(plan.seed, Domain::Workload, u64::from(number), 0),
@@ -89,18 +89,18 @@ impl Clients {
         }
     }
 
-    fn end(&mut self, at: usize, now: Time, ending: Ending, wants: &mut Wants) {
+    fn end(&mut self, at: usize, now: Time, ending: OperationEnd, wants: &mut Wants) {
         let client = &mut self.clients[at];
         let operation = client.open.take().unwrap();
         client.due = now + client.stream.within(self.think);
-        if ending != Ending::Ok {
+        if ending != OperationEnd::Ok {
             client.to = ServerIdx(u8::try_from(client.stream.below(self.servers)).unwrap());
         }
         wants.told.push(Told::Returned { client: u16::try_from(at).unwrap(), operation, ending });
     }
 }
 
-impl Workload for Clients {
+impl Workload for SumClients {
     fn deadline(&self) -> Time {
         let due =
             |client: &Client| if self.stopped && client.open.is_none() { Time::NEVER } else { client.due };
@@ -113,7 +113,7 @@ impl Workload for Clients {
                 continue;
             }
             if self.clients[at].open.is_some() {
-                self.end(at, now, Ending::Unknown, wants);
+                self.end(at, now, OperationEnd::Unknown, wants);
             } else if !self.stopped {
                 self.operations += 1;
                 let client = &mut self.clients[at];
@@ -135,9 +135,9 @@ impl Workload for Clients {
     fn reply(&mut self, now: Time, request: RequestId, reply: Reply, wants: &mut Wants) {
         let Some(at) = self.clients.iter().position(|client| client.open == Some(request.0)) else { return };
         let ending = match &reply {
-            Reply::Answered(Ok(_)) | Reply::Value(Ok(_)) => Ending::Ok,
-            Reply::Answered(Err(Error::NotLeader(_))) | Reply::Value(Err(_)) => Ending::Failed,
-            Reply::Answered(Err(_)) | Reply::Broken => Ending::Unknown,
+            Reply::Answered(Ok(_)) | Reply::Value(Ok(_)) => OperationEnd::Ok,
+            Reply::Answered(Err(Error::NotLeader(_))) | Reply::Value(Err(_)) => OperationEnd::Failed,
+            Reply::Answered(Err(_)) | Reply::Broken => OperationEnd::Unknown,
         };
         self.end(at, now, ending, wants);
         if let Reply::Answered(Err(Error::NotLeader(Some((id, _)))))
@@ -155,14 +155,14 @@ impl Workload for Clients {
         self.clients.iter().all(|client| client.open.is_none())
     }
 
-    fn operation(&self, _: u64) -> &dyn What {
+    fn operation(&self, _: u64) -> &dyn OperationValue {
         &()
     }
 }
 
-/// Counts.
+/// Counts observations.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct EventCounts {
     pub(crate) elections: u64,
     pub(crate) ok: u64,
     pub(crate) failed: u64,
@@ -173,22 +173,22 @@ pub(crate) struct Tally {
     led: Option<Term>,
 }
 
-impl Observer for Tally {
+impl Observer for EventCounts {
     fn on_observation(&mut self, observation: &Observation<'_>) {
-        match observation.seen {
-            Seen::Stepping { server, .. } => self.led = leads(server),
-            Seen::Stepped { idx, server, .. } => {
+        match observation.kind {
+            ObservationKind::Stepping { server, .. } => self.led = leads(server),
+            ObservationKind::Stepped { idx, server, .. } => {
                 if let Some(term) = leads(server).filter(|term| self.led != Some(*term)) {
                     self.elections += 1;
                     let other = self.leaders.insert(term.0, idx);
                     assert_eq!(other, None, "{idx} leads {term} too");
                 }
             }
-            Seen::Returned { ending: Ending::Ok, .. } => self.ok += 1,
-            Seen::Returned { ending: Ending::Failed, .. } => self.failed += 1,
-            Seen::Returned { ending: Ending::Unknown, .. } => self.unknown += 1,
-            Seen::Restored { .. } => self.restored += 1,
-            Seen::SnapshotTaken { .. } => self.snapshots += 1,
+            ObservationKind::Returned { ending: OperationEnd::Ok, .. } => self.ok += 1,
+            ObservationKind::Returned { ending: OperationEnd::Failed, .. } => self.failed += 1,
+            ObservationKind::Returned { ending: OperationEnd::Unknown, .. } => self.unknown += 1,
+            ObservationKind::Restored { .. } => self.restored += 1,
+            ObservationKind::SnapshotTaken { .. } => self.snapshots += 1,
             _ => {}
         }
     }

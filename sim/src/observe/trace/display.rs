@@ -1,6 +1,6 @@
-//! Short words for what crosses a server's boundary. Fixed: no addresses, no map order, no floats.
+//! Short text for events, actions and messages. Stable: no addresses, no map order, no floats.
 
-use crate::observe::{Carried, NetworkChange};
+use crate::observe::{MessageRef, NetworkChange};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt::Write as _;
 use wavetank_raft::{
@@ -18,8 +18,8 @@ pub(super) const fn role(role: RoleName) -> &'static str {
     }
 }
 
-/// A server's place in the protocol, in columns.
-pub(super) fn standing(node: &Node) -> String {
+/// A server's role, term, commit index and last index, in columns.
+pub(super) fn node_state(node: &Node) -> String {
     let last = node.log().last().index;
     format!("{} {:<4} {:>6}/{:<6}", role(node.role()), node.term().to_string(), node.commit(), last)
 }
@@ -27,9 +27,11 @@ pub(super) fn standing(node: &Node) -> String {
 pub(super) fn event(event: &Event) -> (&'static str, String) {
     match event {
         Event::Timer => ("timer", String::new()),
-        Event::Request { from, rpc, request } => ("recv", arrived(*from, rpc.0, Carried::Request(request))),
+        Event::Request { from, rpc, request } => {
+            ("recv", arrived(*from, rpc.0, MessageRef::Request(request)))
+        }
         Event::Response { from, rpc, response } => {
-            ("recv", arrived(*from, rpc.0, Carried::Response(response)))
+            ("recv", arrived(*from, rpc.0, MessageRef::Response(response)))
         }
         Event::Call { request, call } => ("call", format!("{request} {}", self::call(call))),
         Event::ApplyBatch(batch) => ("call", format!("{} commands", batch.len())),
@@ -49,7 +51,7 @@ pub(super) fn event(event: &Event) -> (&'static str, String) {
     }
 }
 
-/// What an action wants; `None` for messages, which are told of when they are sent.
+/// An action; `None` for messages, which are shown when they are sent.
 pub(super) fn action(action: &Action) -> Option<(&'static str, String)> {
     Some(match action {
         Action::Send { .. } | Action::Reply { .. } => return None,
@@ -72,10 +74,10 @@ pub(super) fn action(action: &Action) -> Option<(&'static str, String)> {
     })
 }
 
-pub(crate) fn carried(carried: Carried<'_>) -> String {
+pub(crate) fn message(carried: MessageRef<'_>) -> String {
     match carried {
-        Carried::Request(request) => self::request(request),
-        Carried::Response(response) => self::response(response),
+        MessageRef::Request(request) => self::request(request),
+        MessageRef::Response(response) => self::response(response),
     }
 }
 
@@ -109,7 +111,7 @@ pub(super) fn set(servers: ServerSet) -> String {
     if servers.is_empty() { "nobody".to_owned() } else { servers.to_string() }
 }
 
-/// What an entry says: commands as text if they are text.
+/// The payload of an entry; commands as text if they are text.
 pub(super) fn payload(payload: &Payload) -> String {
     match payload {
         Payload::Noop => "noop".to_owned(),
@@ -132,9 +134,9 @@ fn data(bytes: &[u8]) -> String {
     }
 }
 
-fn arrived(from: NodeId, rpc: u64, carried: Carried<'_>) -> String {
+fn arrived(from: NodeId, rpc: u64, carried: MessageRef<'_>) -> String {
     let from = ServerIdx::of(from).map_or_else(|| from.to_string(), |idx| idx.to_string());
-    format!("{from} q{rpc:x} {}", self::carried(carried))
+    format!("{from} q{rpc:x} {}", message(carried))
 }
 
 fn request(request: &Request) -> String {
