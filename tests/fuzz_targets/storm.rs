@@ -189,7 +189,7 @@ fn allow(plan: &mut Plan, fault_id: FaultId) {
         FaultId::Message(MessageFault::Hold, ..) => plan.links.hold = late(timeout, timeout.times(10)),
         FaultId::Message(MessageFault::Late, ..) => plan.links.late = late(timeout.part(2), timeout.times(4)),
         FaultId::Message(MessageFault::Duplicate, ..) => {
-            plan.links.duplicate = late(Span::ms(1), timeout.times(2))
+            plan.links.duplicate = late(Span::ms(1), timeout.times(2));
         }
         FaultId::Message(MessageFault::Reorder, ..) => plan.links.reorder = late(Span::ms(1), Span::ms(40)),
     }

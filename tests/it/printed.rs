@@ -67,7 +67,7 @@ fn value(text: &mut &str) -> Value {
         return pairs
             .collect::<Option<Map<_, _>>>()
             .filter(|map| !map.is_empty())
-            .map_or(list.into(), Value::from);
+            .map_or_else(|| list.into(), Value::from);
     }
     if eat(text, "(") {
         return values(text, ')').into();

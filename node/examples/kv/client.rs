@@ -14,7 +14,7 @@ pub(crate) struct Client {
 
 /// The response of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) body: String,
     location: Option<String>,
@@ -22,7 +22,7 @@ pub(crate) struct Answer {
 
 /// A request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Question<'a> {
+pub(crate) struct HttpRequest<'a> {
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
     pub(crate) body: &'a str,
@@ -38,20 +38,20 @@ impl Client {
     }
 
     /// Posts nothing to `path`.
-    pub(crate) async fn post(self, address: &str, path: &str) -> io::Result<Answer> {
-        self.ask(address, Question { method: "POST", path, body: "" }).await
+    pub(crate) async fn post(self, address: &str, path: &str) -> io::Result<HttpResponse> {
+        self.send(address, HttpRequest { method: "POST", path, body: "" }).await
     }
 
     /// Sends the request, and follows redirects until the timeout.
-    pub(crate) async fn ask(self, address: &str, question: Question<'_>) -> io::Result<Answer> {
-        timeout(self.timeout, follow(address, question)).await?
+    pub(crate) async fn send(self, address: &str, request: HttpRequest<'_>) -> io::Result<HttpResponse> {
+        timeout(self.timeout, follow(address, request)).await?
     }
 }
 
-async fn follow(address: &str, question: Question<'_>) -> io::Result<Answer> {
+async fn follow(address: &str, request: HttpRequest<'_>) -> io::Result<HttpResponse> {
     let mut address = address.to_owned();
     for _ in 0..REDIRECTS {
-        let answer = ask_once(&address, question).await?;
+        let answer = send_once(&address, request).await?;
         let there = answer.location.as_deref().filter(|_| answer.status == 307);
         let Some(there) = there.and_then(|location| location.strip_prefix("http://")) else {
             return Ok(answer);
@@ -61,8 +61,8 @@ async fn follow(address: &str, question: Question<'_>) -> io::Result<Answer> {
     Err(io::Error::other("sent from one to the other"))
 }
 
-async fn ask_once(address: &str, question: Question<'_>) -> io::Result<Answer> {
-    let Question { method, path, body } = question;
+async fn send_once(address: &str, request: HttpRequest<'_>) -> io::Result<HttpResponse> {
+    let HttpRequest { method, path, body } = request;
     let mut stream = TcpStream::connect(address).await?;
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
@@ -72,7 +72,7 @@ async fn ask_once(address: &str, question: Question<'_>) -> io::Result<Answer> {
     read_answer(BufReader::new(stream.take(LONGEST))).await
 }
 
-async fn read_answer(mut reader: impl AsyncBufReadExt + Unpin) -> io::Result<Answer> {
+async fn read_answer(mut reader: impl AsyncBufReadExt + Unpin) -> io::Result<HttpResponse> {
     let malformed = || io::Error::new(io::ErrorKind::InvalidData, "not an HTTP answer");
     let mut line = String::new();
     reader.read_line(&mut line).await?;
@@ -92,5 +92,5 @@ async fn read_answer(mut reader: impl AsyncBufReadExt + Unpin) -> io::Result<Ans
     }
     let mut body = String::new();
     reader.take(length.unwrap_or(LONGEST)).read_to_string(&mut body).await?;
-    Ok(Answer { status, body, location })
+    Ok(HttpResponse { status, body, location })
 }

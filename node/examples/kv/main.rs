@@ -73,14 +73,14 @@ async fn run(options: &Options) -> Result<(), String> {
         return Err(error);
     }
     // A process that reads the line below may send a signal at once.
-    let asked = Asked::listen()?;
+    let asked = StopSignals::listen()?;
     println!("{} serves http://{http}", options.id);
     let introducing = tokio::spawn(introduce(raft.clone(), http, shared.clone()));
     let app = App::new(raft.clone(), shared, TIMEOUT);
     let stopping = asked.or_stopped(raft.clone());
     let served = axum::serve(listener, web::routes(app)).with_graceful_shutdown(stopping).await;
     introducing.abort();
-    leave_in_peace(&raft).await;
+    transfer_and_shut_down(&raft).await;
     served.map_err(|error| format!("http: {error}"))?;
     match raft.stopped().await {
         Some(Halt::Shutdown | Halt::Removed) => Ok(()),
@@ -175,12 +175,12 @@ async fn introduce(raft: Raft, http: String, shared: Shared) {
 }
 
 /// The signals that ask the process to stop.
-struct Asked {
+struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
 }
 
-impl Asked {
+impl StopSignals {
     /// Registers handlers, so that the signals no longer end the process by themselves.
     fn listen() -> Result<Self, String> {
         let listen = |kind| signal(kind).map_err(|error| format!("cannot listen to signals: {error}"));
@@ -198,7 +198,7 @@ impl Asked {
 }
 
 /// A leader transfers its leadership before it stops, so that no election timeout has to pass.
-async fn leave_in_peace(raft: &Raft) {
+async fn transfer_and_shut_down(raft: &Raft) {
     if raft.state() == wavetank_node::RaftState::Leader
         && let Ok(Err(error)) = tokio::time::timeout(TIMEOUT, raft.leadership_transfer()).await
     {

@@ -43,9 +43,9 @@ pub(crate) struct TlsFiles {
     pub(crate) key: String,
 }
 
-/// The options that were given, before required ones are checked.
+/// The options that were parsed, before required ones are checked.
 #[derive(Default)]
-struct Given {
+struct ParsedOptions {
     id: Option<String>,
     http: Option<String>,
     raft: Option<String>,
@@ -63,7 +63,7 @@ struct Given {
 impl Options {
     /// `None` if help was asked for.
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
-        let (mut given, mut bootstrap) = (Given::default(), false);
+        let (mut parsed, mut bootstrap) = (ParsedOptions::default(), false);
         while let Some(name) = arguments.next() {
             let place = match name.as_str() {
                 "--help" | "-h" => return Ok(None),
@@ -71,27 +71,27 @@ impl Options {
                     bootstrap = true;
                     continue;
                 }
-                "--id" => &mut given.id,
-                "--http" => &mut given.http,
-                "--raft" => &mut given.raft,
-                "--advertise" => &mut given.advertise,
-                "--dir" => &mut given.directory,
-                "--join" => &mut given.join,
-                "--tls-authority" => &mut given.tls_authority,
-                "--tls-certificate" => &mut given.tls_certificate,
-                "--tls-key" => &mut given.tls_key,
-                "--heartbeat-ms" => &mut given.heartbeat_ms,
-                "--snapshot-threshold" => &mut given.snapshot_threshold,
-                "--log" => &mut given.log,
+                "--id" => &mut parsed.id,
+                "--http" => &mut parsed.http,
+                "--raft" => &mut parsed.raft,
+                "--advertise" => &mut parsed.advertise,
+                "--dir" => &mut parsed.directory,
+                "--join" => &mut parsed.join,
+                "--tls-authority" => &mut parsed.tls_authority,
+                "--tls-certificate" => &mut parsed.tls_certificate,
+                "--tls-key" => &mut parsed.tls_key,
+                "--heartbeat-ms" => &mut parsed.heartbeat_ms,
+                "--snapshot-threshold" => &mut parsed.snapshot_threshold,
+                "--log" => &mut parsed.log,
                 other => return Err(format!("unknown option {other}")),
             };
             *place = Some(arguments.next().ok_or_else(|| format!("{name} needs a value"))?);
         }
-        given.complete(bootstrap).map(Some)
+        parsed.complete(bootstrap).map(Some)
     }
 }
 
-impl Given {
+impl ParsedOptions {
     fn complete(self, bootstrap: bool) -> Result<Options, String> {
         if bootstrap && self.join.is_some() {
             return Err("either --bootstrap or --join".to_owned());
@@ -119,6 +119,6 @@ impl Given {
     }
 }
 
-fn number(given: Option<String>, name: &str, usual: u64) -> Result<u64, String> {
-    given.map_or(Ok(usual), |text| text.parse().map_err(|_| format!("{name} {text}: not a number")))
+fn number(value: Option<String>, name: &str, usual: u64) -> Result<u64, String> {
+    value.map_or(Ok(usual), |text| text.parse().map_err(|_| format!("{name} {text}: not a number")))
 }

@@ -40,7 +40,7 @@ pub(crate) struct App {
 
 pub(crate) fn routes(app: App) -> Router {
     Router::new()
-        .route("/kv/{key}", get(read).put(write).delete(forget))
+        .route("/kv/{key}", get(read).put(write).delete(delete_key))
         .route("/join", post(join))
         .route("/leave", post(leave))
         .route("/transfer", post(transfer))
@@ -53,7 +53,7 @@ pub(crate) fn routes(app: App) -> Router {
 /// All query parameters.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Question {
+struct QueryParameters {
     read: Option<ReadPath>,
     expected: Option<String>,
     id: Option<String>,
@@ -76,10 +76,10 @@ enum ReadPath {
     Local,
 }
 
-type Asked = Result<Query<Question>, QueryRejection>;
-type Answered = Result<Response, Response>;
+type QueryResult = Result<Query<QueryParameters>, QueryRejection>;
+type HttpResult = Result<Response, Response>;
 
-async fn read(State(app): State<App>, Path(key): Path<String>, uri: Uri, asked: Asked) -> Answered {
+async fn read(State(app): State<App>, Path(key): Path<String>, uri: Uri, asked: QueryResult) -> HttpResult {
     let Query(question) = asked.map_err(IntoResponse::into_response)?;
     let allowed = match question.read.unwrap_or_default() {
         ReadPath::Index => app.raft.read_index().await.map(|_| ()),
@@ -96,19 +96,19 @@ async fn write(
     State(app): State<App>,
     Path(key): Path<String>,
     uri: Uri,
-    asked: Asked,
+    asked: QueryResult,
     body: Bytes,
-) -> Answered {
-    let Query(Question { expected, .. }) = asked.map_err(IntoResponse::into_response)?;
+) -> HttpResult {
+    let Query(QueryParameters { expected, .. }) = asked.map_err(IntoResponse::into_response)?;
     let value = String::from_utf8(body.to_vec()).map_err(|_| bad("the value is not a text"))?;
     app.apply(&KvCommand::Put { key, value, expected }, &uri).await
 }
 
-async fn forget(State(app): State<App>, Path(key): Path<String>, uri: Uri) -> Answered {
+async fn delete_key(State(app): State<App>, Path(key): Path<String>, uri: Uri) -> HttpResult {
     app.apply(&KvCommand::Delete { key }, &uri).await
 }
 
-async fn join(State(app): State<App>, uri: Uri, asked: Asked) -> Answered {
+async fn join(State(app): State<App>, uri: Uri, asked: QueryResult) -> HttpResult {
     let Query(question) = asked.map_err(IntoResponse::into_response)?;
     let (Some(id), Some(address)) = (question.id, question.address) else {
         return Err(bad("id and address are missing"));
@@ -122,14 +122,14 @@ async fn join(State(app): State<App>, uri: Uri, asked: Asked) -> Answered {
     app.done(joined, &uri)
 }
 
-async fn leave(State(app): State<App>, uri: Uri, asked: Asked) -> Answered {
+async fn leave(State(app): State<App>, uri: Uri, asked: QueryResult) -> HttpResult {
     let Query(question) = asked.map_err(IntoResponse::into_response)?;
     let id = question.id.ok_or_else(|| bad("id is missing"))?;
     let left = app.raft.remove_server(id, Index(0), app.timeout).await;
     app.done(left, &uri)
 }
 
-async fn transfer(State(app): State<App>, uri: Uri, asked: Asked) -> Answered {
+async fn transfer(State(app): State<App>, uri: Uri, asked: QueryResult) -> HttpResult {
     let Query(question) = asked.map_err(IntoResponse::into_response)?;
     let transferred = match question.id {
         Some(id) => app.raft.leadership_transfer_to_server(id).await,
@@ -138,12 +138,12 @@ async fn transfer(State(app): State<App>, uri: Uri, asked: Asked) -> Answered {
     app.done(transferred, &uri)
 }
 
-async fn snapshot(State(app): State<App>, uri: Uri) -> Answered {
+async fn snapshot(State(app): State<App>, uri: Uri) -> HttpResult {
     let taken = app.raft.snapshot().await.map_err(|error| app.refuse(&error, &uri))?;
     Ok(format!("{} ({} bytes)\n", taken.last, taken.size).into_response())
 }
 
-async fn status(State(app): State<App>, uri: Uri) -> Answered {
+async fn status(State(app): State<App>, uri: Uri) -> HttpResult {
     let stats = app.raft.stats().await.map_err(|error| app.refuse(&error, &uri))?;
     let mut lines = format!("id: {}\naddress: {}\n", app.raft.local_id(), app.raft.local_addr());
     if let Some((id, address)) = app.raft.leader_with_id() {
@@ -157,7 +157,7 @@ async fn status(State(app): State<App>, uri: Uri) -> Answered {
 }
 
 /// The numbers among the statistics, as Prometheus reads them.
-async fn metrics(State(app): State<App>, uri: Uri) -> Answered {
+async fn metrics(State(app): State<App>, uri: Uri) -> HttpResult {
     let stats = app.raft.stats().await.map_err(|error| app.refuse(&error, &uri))?;
     let mut lines = format!("raft_is_leader {}\n", u8::from(stats.state == wavetank_node::RaftState::Leader));
     for (key, value) in stats.pairs() {
@@ -193,7 +193,7 @@ impl App {
         }
     }
 
-    async fn apply(&self, kv_command: &KvCommand, uri: &Uri) -> Answered {
+    async fn apply(&self, kv_command: &KvCommand, uri: &Uri) -> HttpResult {
         let applied = self.raft.apply(kv_command.encode(), self.timeout).await;
         let applied = applied.map_err(|error| self.refuse(&error, uri))?;
         Ok(if *applied.response == *MISMATCH {
@@ -203,7 +203,7 @@ impl App {
         })
     }
 
-    fn done<T>(&self, result: Result<T, Error>, uri: &Uri) -> Answered {
+    fn done<T>(&self, result: Result<T, Error>, uri: &Uri) -> HttpResult {
         result.map(|_| "done\n".into_response()).map_err(|error| self.refuse(&error, uri))
     }
 

@@ -230,9 +230,9 @@ impl Shared {
         &self.started.get().expect("connections are made after the start").0
     }
 
-    async fn deliver(&self, arrival: Arrival) -> Result<(), Gone> {
+    async fn deliver(&self, arrival: Arrival) -> Result<(), ServerStopped> {
         let (_, inbox) = self.started.get().expect("connections are made after the start");
-        inbox.send(arrival).await.map_err(|_| Gone)
+        inbox.send(arrival).await.map_err(|_| ServerStopped)
     }
 
     async fn connect(&self, id: &ServerId, address: &ServerAddress) -> io::Result<(ReadHalf, WriteHalf)> {
@@ -250,4 +250,4 @@ const NO_ANSWER: &str = "the call was ignored";
 
 /// The server behind the inbox has stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Gone;
+struct ServerStopped;

@@ -62,21 +62,21 @@ struct Line {
     last: f64,
 }
 
-struct Pen(Book, String);
+struct MetricWriter(Book, String);
 
 impl Book {
     fn of(&self, name: &str) -> Line {
         self.0.lock().unwrap().get(name).copied().unwrap_or_default()
     }
 
-    fn pen(&self, key: &Key) -> Arc<Pen> {
+    fn writer(&self, key: &Key) -> Arc<MetricWriter> {
         let labels = key.labels().map(|label| format!(" {}={}", label.key(), label.value()));
         let name = key.name().to_owned() + &labels.collect::<String>();
-        Arc::new(Pen(self.clone(), name))
+        Arc::new(MetricWriter(self.clone(), name))
     }
 }
 
-impl Pen {
+impl MetricWriter {
     fn note(&self, value: f64) {
         let mut lines = self.0.0.lock().unwrap();
         let line = lines.entry(self.1.clone()).or_default();
@@ -90,19 +90,19 @@ impl Recorder for Book {
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        Counter::from_arc(self.pen(key))
+        Counter::from_arc(self.writer(key))
     }
 
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::from_arc(self.pen(key))
+        Gauge::from_arc(self.writer(key))
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::from_arc(self.pen(key))
+        Histogram::from_arc(self.writer(key))
     }
 }
 
-impl CounterFn for Pen {
+impl CounterFn for MetricWriter {
     fn increment(&self, by: u64) {
         self.note(by as f64);
     }
@@ -112,7 +112,7 @@ impl CounterFn for Pen {
     }
 }
 
-impl GaugeFn for Pen {
+impl GaugeFn for MetricWriter {
     fn increment(&self, by: f64) {
         self.note(by);
     }
@@ -126,7 +126,7 @@ impl GaugeFn for Pen {
     }
 }
 
-impl HistogramFn for Pen {
+impl HistogramFn for MetricWriter {
     fn record(&self, value: f64) {
         self.note(value);
     }

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard};
 
 /// How many bytes are written ahead. One group in hundreds waits some milliseconds for it; the others
 /// do not wait for the journal, which may take much longer if other programs use the same disk.
-const STRETCH: u64 = 4 << 20;
+const AHEAD: u64 = 4 << 20;
 /// The size of one write of zeros.
 const PIECE: usize = 64 << 10;
 
@@ -20,16 +20,16 @@ const PIECE: usize = 64 << 10;
 /// Nothing was written at or beyond `reserved` since the file has that length: zeros overwrite no data.
 #[derive(Debug)]
 pub(super) struct Preallocated<B> {
-    ground: B,
+    inner: B,
     reserved: Mutex<u64>,
     zeros: Box<[u8]>,
 }
 
 impl<B: StorageBackend> Preallocated<B> {
     /// The existing part of the file stays as it is.
-    pub(super) fn new(ground: B) -> io::Result<Self> {
-        let reserved = Mutex::new(ground.len()?);
-        Ok(Self { ground, reserved, zeros: vec![0; PIECE].into() })
+    pub(super) fn new(inner: B) -> io::Result<Self> {
+        let reserved = Mutex::new(inner.len()?);
+        Ok(Self { inner, reserved, zeros: vec![0; PIECE].into() })
     }
 
     fn reserved(&self) -> MutexGuard<'_, u64> {
@@ -39,12 +39,12 @@ impl<B: StorageBackend> Preallocated<B> {
     /// Writes zeros ahead of a write from `begin` to `end`. A full device is no failure yet: the write
     /// may need less.
     fn preallocate(&self, reserved: &mut u64, begin: u64, end: u64) -> io::Result<()> {
-        let from = if begin <= *reserved + STRETCH { *reserved } else { begin };
-        let upto = (end + STRETCH).min(self.ground.len()?);
+        let from = if begin <= *reserved + AHEAD { *reserved } else { begin };
+        let upto = (end + AHEAD).min(self.inner.len()?);
         let mut at = from;
         while at < upto {
             let length = (upto - at).min(self.zeros.len() as u64);
-            if self.ground.write(at, &self.zeros[..length as usize]).is_err() {
+            if self.inner.write(at, &self.zeros[..length as usize]).is_err() {
                 break;
             }
             at += length;
@@ -56,22 +56,22 @@ impl<B: StorageBackend> Preallocated<B> {
 
 impl<B: StorageBackend> StorageBackend for Preallocated<B> {
     fn len(&self) -> io::Result<u64> {
-        self.ground.len()
+        self.inner.len()
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.ground.read(offset, out)
+        self.inner.read(offset, out)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         let mut reserved = self.reserved();
-        self.ground.set_len(len)?;
+        self.inner.set_len(len)?;
         *reserved = len.min(*reserved);
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.ground.sync_data()
+        self.inner.sync_data()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
@@ -81,35 +81,35 @@ impl<B: StorageBackend> StorageBackend for Preallocated<B> {
             self.preallocate(&mut reserved, offset, end)?;
         }
         drop(reserved);
-        self.ground.write(offset, data)
+        self.inner.write(offset, data)
     }
 
     fn close(&self) -> io::Result<()> {
-        self.ground.close()
+        self.inner.close()
     }
 
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.ground.try_lock_range(start, end)
+        self.inner.try_lock_range(start, end)
     }
 
     fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.ground.try_lock_shared_range(start, end)
+        self.inner.try_lock_shared_range(start, end)
     }
 
     fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.ground.lock_range(start, end)
+        self.inner.lock_range(start, end)
     }
 
     fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.ground.lock_shared_range(start, end)
+        self.inner.lock_shared_range(start, end)
     }
 
     fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.ground.unlock_range(start, end)
+        self.inner.unlock_range(start, end)
     }
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.ground.query_lock_range(start, end)
+        self.inner.query_lock_range(start, end)
     }
 }
 
@@ -126,24 +126,24 @@ mod tests {
 
     #[test]
     fn what_was_written_is_never_overwritten_by_zeros() {
-        let ground = InMemoryBackend::new();
-        ground.set_len(8).unwrap();
-        ground.write(4, b"here").unwrap();
-        let file = Preallocated::new(ground).unwrap();
-        let far = 10 * STRETCH;
+        let inner = InMemoryBackend::new();
+        inner.set_len(8).unwrap();
+        inner.write(4, b"here").unwrap();
+        let file = Preallocated::new(inner).unwrap();
+        let far = 10 * AHEAD;
         file.set_len(far).unwrap();
-        let places = [8, STRETCH, far - 4, 3 * STRETCH, STRETCH + 4, 12];
+        let places = [8, AHEAD, far - 4, 3 * AHEAD, AHEAD + 4, 12];
         for place in places {
             file.write(place, b"word").unwrap();
         }
-        file.set_len(STRETCH + 4).unwrap();
+        file.set_len(AHEAD + 4).unwrap();
         file.set_len(far).unwrap();
-        file.write(STRETCH + 8, b"then").unwrap();
+        file.write(AHEAD + 8, b"then").unwrap();
         assert_eq!(bytes(&file, 4), *b"here");
-        for place in [8, STRETCH, 12] {
+        for place in [8, AHEAD, 12] {
             assert_eq!(bytes(&file, place), *b"word", "at {place}");
         }
-        assert_eq!(bytes(&file, STRETCH + 4), [0; 4]);
-        assert_eq!(bytes(&file, STRETCH + 8), *b"then");
+        assert_eq!(bytes(&file, AHEAD + 4), [0; 4]);
+        assert_eq!(bytes(&file, AHEAD + 8), *b"then");
     }
 }

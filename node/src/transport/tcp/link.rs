@@ -25,7 +25,7 @@ const GATHERED: usize = 256 << 10;
 #[derive(Debug)]
 pub(super) struct Link {
     /// Calls that must not wait: heartbeats and votes.
-    prompt: mpsc::Sender<Outgoing>,
+    urgent: mpsc::Sender<Outgoing>,
     /// Calls with entries.
     entries: mpsc::Sender<Outgoing>,
     /// Pieces of snapshots.
@@ -64,17 +64,17 @@ struct Unanswered {
 impl Link {
     pub(super) fn open(id: ServerId, address: ServerAddress, shared: &Arc<Shared>) -> Self {
         let peer = Arc::new(Peer::new(id, address, shared.clone()));
-        let prompt = spawn_connection(&peer);
+        let urgent = spawn_connection(&peer);
         // With a pool of one, entries and heartbeats share a connection.
-        let entries = if shared.max_pool < 2 { prompt.clone() } else { spawn_connection(&peer) };
+        let entries = if shared.max_pool < 2 { urgent.clone() } else { spawn_connection(&peer) };
         let (snapshots, queue) = mpsc::channel(QUEUE);
         tokio::spawn(until_closed(shared.clone(), snapshot::run_connection(queue, peer)));
-        Self { prompt, entries, snapshots }
+        Self { urgent, entries, snapshots }
     }
 
     /// True if its connections have ended, because there was nothing to send.
     pub(super) fn is_gone(&self) -> bool {
-        self.prompt.is_closed() || self.entries.is_closed() || self.snapshots.is_closed()
+        self.urgent.is_closed() || self.entries.is_closed() || self.snapshots.is_closed()
     }
 
     pub(super) fn send(&self, call: Outgoing) {
@@ -83,7 +83,7 @@ impl Link {
             Request::AppendEntries(_)
             | Request::RequestVote(_)
             | Request::RequestPreVote(_)
-            | Request::TimeoutNow(_) => &self.prompt,
+            | Request::TimeoutNow(_) => &self.urgent,
             Request::InstallSnapshot(_) => &self.snapshots,
         };
         if let Err(error) = connection.try_send(call) {
@@ -223,17 +223,17 @@ async fn read_answer<R: AsyncRead + Unpin>(
     let bytes = bytes.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
     let response = match wire::decode_reply(call.kind, bytes)? {
         Ok((header, response)) => {
-            peer.has_answered();
+            peer.on_answered();
             // The dialect of the answer says something only if the call was in our dialect.
             if call.dialect == Dialect::Wavetank {
-                peer.has_spoken(call.from, header.dialect).await?;
+                peer.on_dialect(call.from, header.dialect).await?;
             }
             response
         }
         Err(words) => match call.on_refusal(&words) {
             Some(response) => response,
             None => {
-                peer.has_refused(&words);
+                peer.on_refused(&words);
                 return Ok(());
             }
         },

@@ -2,7 +2,7 @@
 
 use super::super::Arrival;
 use super::frames::FrameError;
-use super::{Gone, NO_ANSWER, Shared};
+use super::{NO_ANSWER, ServerStopped, Shared};
 use crate::wire::{Header, WireError};
 use std::io;
 use std::sync::Arc;
@@ -62,8 +62,8 @@ impl From<io::Error> for ConnectionEnd {
     }
 }
 
-impl From<Gone> for ConnectionEnd {
-    fn from(_: Gone) -> Self {
+impl From<ServerStopped> for ConnectionEnd {
+    fn from(_: ServerStopped) -> Self {
         Self::Done
     }
 }
@@ -89,13 +89,13 @@ impl Peer {
     }
 
     /// Notes that it answered a call, so that its next refusal is logged again.
-    pub(super) fn has_answered(&self) {
+    pub(super) fn on_answered(&self) {
         self.is_refusing.store(false, Ordering::Relaxed);
     }
 
     /// Logs that it refused a call with a text: as a warning the first time, unless it only left one
     /// call without an answer.
-    pub(super) fn has_refused(&self, words: &str) {
+    pub(super) fn on_refused(&self, words: &str) {
         if words == NO_ANSWER || self.is_refusing.swap(true, Ordering::Relaxed) {
             tracing::debug!(id = %self.id, address = %self.address, words, "a call was refused");
         } else {
@@ -104,7 +104,7 @@ impl Peer {
     }
 
     /// Notes that it answered in this dialect, and tells the server if that is new.
-    pub(super) async fn has_spoken(&self, peer: NodeId, dialect: Dialect) -> Result<(), Gone> {
+    pub(super) async fn on_dialect(&self, peer: NodeId, dialect: Dialect) -> Result<(), ServerStopped> {
         let speaks = match dialect {
             Dialect::Wavetank => OURS,
             Dialect::HashiCorp => HASHICORPS,

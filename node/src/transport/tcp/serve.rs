@@ -3,7 +3,7 @@
 use super::super::{Arrival, Local, Replier};
 use super::frames::{FrameError, Frames};
 use super::stream::Caller;
-use super::{Gone, NO_ANSWER, Shared};
+use super::{NO_ANSWER, ServerStopped, Shared};
 use crate::wire::{self, Header, Kind};
 use std::fmt;
 use std::net::SocketAddr;
@@ -38,14 +38,14 @@ enum Awaited {
 /// The reason why this side ends a connection.
 enum Broken {
     Frame(FrameError),
-    Gone,
+    ServerStopped,
 }
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Frame(error) => write!(f, "{error}"),
-            Self::Gone => write!(f, "the server has stopped"),
+            Self::ServerStopped => write!(f, "the server has stopped"),
         }
     }
 }
@@ -56,9 +56,9 @@ impl<E: Into<FrameError>> From<E> for Broken {
     }
 }
 
-impl From<Gone> for Broken {
-    fn from(_: Gone) -> Self {
-        Self::Gone
+impl From<ServerStopped> for Broken {
+    fn from(_: ServerStopped) -> Self {
+        Self::ServerStopped
     }
 }
 
@@ -114,7 +114,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: &Shared) {
     tokio::select! {
         ended = reading => match ended {
             Ok(()) => writing.await,
-            Err(Broken::Gone) => {}
+            Err(Broken::ServerStopped) => {}
             Err(Broken::Frame(FrameError::Io(error))) => tracing::debug!(%peer, %error, "connection lost"),
             Err(error @ Broken::Frame(_)) => tracing::warn!(%peer, %error, "connection closed"),
         },
@@ -177,7 +177,7 @@ async fn hand_over(
     header: Header,
     request: Request,
     shared: &Shared,
-) -> Result<oneshot::Receiver<Response>, Gone> {
+) -> Result<oneshot::Receiver<Response>, ServerStopped> {
     let (answer, awaited) = oneshot::channel();
     let replier = Replier::new(move |response| {
         // The connection may have ended meanwhile.

@@ -4,7 +4,7 @@
 //! memory; the last one is answered by the peer. An interrupted call starts again.
 
 use super::super::{Arrival, Outgoing};
-use super::Gone;
+use super::ServerStopped;
 use super::frames::Frames;
 use super::peer::{Backoff, ConnectionEnd, IDLE, Peer};
 use super::stream::{ReadHalf, WriteHalf};
@@ -171,6 +171,6 @@ async fn answer(
     Ok(PieceOutcome::Next)
 }
 
-async fn deliver(call: &Outgoing, response: Response, peer: &Peer) -> Result<(), Gone> {
+async fn deliver(call: &Outgoing, response: Response, peer: &Peer) -> Result<(), ServerStopped> {
     peer.shared.deliver(Arrival::Response { from: call.to.node(), rpc: call.rpc, response }).await
 }
