@@ -231,7 +231,7 @@ impl Stores for Durable {
         let mut durable = Vec::new();
         let known = self.open().newest();
         if self.doubtful.is_empty() {
-            self.arm(&[Trouble::Stop]);
+            self.arm(&[DeviceFault::Stop]);
             // The contents of the store show afterwards whether it ended.
             let _ = self.go_on(jobs, capture, &mut durable);
         }
@@ -270,7 +270,7 @@ impl Stores for Durable {
     }
 
     /// No fault strikes from outside: this device draws its own.
-    fn strike(&mut self, _: DiskFault, _: Draw) -> Option<Damage> {
+    fn inject_fault(&mut self, _: DiskFault, _: Draw) -> Option<Damage> {
         None
     }
 
