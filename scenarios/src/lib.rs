@@ -8,7 +8,7 @@ pub mod command_log;
 pub mod dsl;
 pub mod registry;
 pub mod stories;
-mod watchers;
+mod trace;
 
 pub use registry::{Chapter, Play, Scenario};
-pub use watchers::{Trace, TraceForm};
+pub use trace::{Trace, TraceForm};

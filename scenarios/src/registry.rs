@@ -5,7 +5,7 @@ use crate::stories::{
     crashes, disks, elections, membership, membership_faults, partitions, reads, recovery, replication,
     snapshots, storms, transfers,
 };
-use crate::watchers::{Trace, TraceForm};
+use crate::trace::{Trace, TraceForm};
 use std::fmt;
 use std::sync::LazyLock;
 use wavetank_sim::runner::Run;

@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The format of the files that are written, and the only one that is read.
+/// The format of the files that are file, and the only one that is read.
 pub const FORMAT: u64 = 2;
 
 /// What the behaviour of a build is called: its version, and a number that is raised whenever old
@@ -51,7 +51,7 @@ pub enum Content {
 /// A capsule as it stands in the file. Either the fields of a plan are there, or those of a schedule.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct CapsuleFile {
     format: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     scenario: Option<String>,
@@ -73,23 +73,23 @@ struct Written {
 
 /// As much of a file as tells whether it can be read at all.
 #[derive(Deserialize)]
-struct Head {
+struct FormatHeader {
     format: u64,
 }
 
 /// Why a file is no capsule, in one line.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NoCapsule(String);
+pub struct CapsuleError(String);
 
-impl fmt::Display for NoCapsule {
+impl fmt::Display for CapsuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for NoCapsule {}
+impl std::error::Error for CapsuleError {}
 
-impl From<serde_json::Error> for NoCapsule {
+impl From<serde_json::Error> for CapsuleError {
     fn from(error: serde_json::Error) -> Self {
         Self(if error.is_eof() { format!("it is cut short: {error}") } else { error.to_string() })
     }
@@ -109,7 +109,7 @@ impl Capsule {
     /// Never: a capsule is numbers and text.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut written = Written {
+        let mut file = CapsuleFile {
             format: FORMAT,
             scenario: None,
             seed: None,
@@ -124,17 +124,17 @@ impl Capsule {
         };
         match &self.content {
             Content::Plan { scenario, plan } => {
-                written.scenario = Some(scenario.clone());
-                written.seed = Some(plan.seed);
-                written.plan = Some(plan.clone());
+                file.scenario = Some(scenario.clone());
+                file.seed = Some(plan.seed);
+                file.plan = Some(plan.clone());
             }
             Content::Schedule(schedule) => {
-                written.explored = Some(schedule.bounds);
-                written.calm = Some(schedule.calm);
-                written.schedule = Some(schedule.steps.iter().map(ToString::to_string).collect());
+                file.explored = Some(schedule.bounds);
+                file.calm = Some(schedule.disk_reduction);
+                file.schedule = Some(schedule.steps.iter().map(ToString::to_string).collect());
             }
         }
-        let mut text = serde_json::to_string_pretty(&written).expect("a capsule is numbers and text");
+        let mut text = serde_json::to_string_pretty(&file).expect("a capsule is numbers and text");
         text.push('\n');
         text
     }
@@ -143,19 +143,21 @@ impl Capsule {
     ///
     /// # Errors
     /// Says in one line why it is none.
-    pub fn parse(text: &str) -> Result<Self, NoCapsule> {
+    pub fn parse(text: &str) -> Result<Self, CapsuleError> {
         // A file of another format has other fields, so the format is read alone first.
-        let Head { format } = serde_json::from_str(text)?;
+        let FormatHeader { format } = serde_json::from_str(text)?;
         if format != FORMAT {
-            return Err(NoCapsule(format!("it is of format {format}, and this build reads format {FORMAT}")));
+            return Err(CapsuleError(format!(
+                "it is of format {format}, and this build reads format {FORMAT}"
+            )));
         }
-        let mut written: Written = serde_json::from_str(text)?;
-        let content = written.content().map_err(NoCapsule)?;
-        let Written { build, verdict, digest, step_log, .. } = written;
+        let mut file: CapsuleFile = serde_json::from_str(text)?;
+        let content = file.content().map_err(CapsuleError)?;
+        let CapsuleFile { build, verdict, digest, step_log, .. } = file;
         let digest = u64::from_str_radix(&digest, 16)
-            .map_err(|_| NoCapsule(format!("its digest is `{digest}`, which is no digest")))?;
+            .map_err(|_| CapsuleError(format!("its digest is `{digest}`, which is no digest")))?;
         let step_log =
-            StepLog::parse(&step_log).map_err(|error| NoCapsule(format!("in its step log {error}")))?;
+            StepLog::parse(&step_log).map_err(|error| CapsuleError(format!("in its step log {error}")))?;
         Ok(Self { content, build, verdict, digest, step_log })
     }
 
@@ -173,7 +175,7 @@ impl Capsule {
     }
 }
 
-impl Written {
+impl CapsuleFile {
     /// Takes out what was run, if it can be run.
     fn content(&mut self) -> Result<Content, String> {
         let of_a_plan = (self.scenario.take(), self.seed, self.plan.take());
@@ -190,7 +192,7 @@ impl Written {
                 bounds.sound().map_err(|what| format!("its bounds cannot be: {what}"))?;
                 let steps = lines.iter().map(|line| line.parse()).collect::<Result<_, String>>();
                 let steps = steps.map_err(|what| format!("in its schedule {what}"))?;
-                Ok(Content::Schedule(Schedule { bounds, calm, steps }))
+                Ok(Content::Schedule(Schedule { bounds, disk_reduction: calm, steps }))
             }
             _ => Err("it has neither `scenario`, `seed` and `plan` alone, nor `explored`, `calm` and \
                       `schedule` alone"
@@ -203,7 +205,7 @@ impl Written {
 mod tests {
     use super::*;
     use crate::explore::properties::Claim;
-    use crate::explore::{End, OneHand, Reductions, Search, player};
+    use crate::explore::{Reductions, Search, SearchOutcome, SingleThread, player};
     use crate::observe::trace::{Story, TextTrace};
     use wavetank_raft::{RoleName, Term};
 
@@ -261,9 +263,12 @@ mod tests {
         };
         let bounds = Bounds { entries: 0, ..Bounds::default() };
         let claim = Claim { name: "nobody_leads_t3", holds };
-        match Search::new(bounds, Reductions::ALL).claiming(claim).run(None, &mut OneHand, &mut |_| true) {
-            End::Found(_, schedule) => schedule,
-            End::Exhausted | End::Deep | End::Stopped => panic!("there are two terms"),
+        match Search::new(bounds, Reductions::ALL).claiming(claim).run(None, &mut SingleThread, &mut |_| true)
+        {
+            SearchOutcome::Found(_, schedule) => schedule,
+            SearchOutcome::Exhausted | SearchOutcome::DepthReached | SearchOutcome::Stopped => {
+                panic!("there are two terms")
+            }
         }
     }
 }

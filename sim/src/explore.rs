@@ -2,7 +2,7 @@
 //!
 //! Where to read first: [`Bounds`] (what may happen), [`local`] (a server and its steps), [`model`]
 //! (each of them made once), [`search`] (breadth first). What must hold is in [`properties`]; what is
-//! found is a [`Schedule`], which is played again, with whole servers, for whoever wants to see it.
+//! boot_from is a [`Schedule`], which is played again, with whole servers, for whoever wants to see it.
 //!
 //! Not in the room: threads and the wall clock. Whoever has them lends [`Executor`].
 
@@ -16,7 +16,7 @@ pub mod clock;
 pub mod disk;
 pub mod expand;
 pub mod fingerprint;
-pub mod model;
+
 pub mod player;
 pub mod properties;
 pub mod schedule;
@@ -24,8 +24,9 @@ pub mod search;
 pub mod state;
 pub mod stimulus;
 pub mod table;
+pub mod transition_cache;
 
-pub use bounds::{Bounds, Disks};
+pub use bounds::{Bounds, DiskModel};
 pub use expand::Expansion;
 pub use schedule::{Schedule, Step};
-pub use search::{End, Executor, Figures, OneHand, Reductions, Search};
+pub use search::{Executor, Reductions, Search, SearchOutcome, SearchStats, SingleThread};

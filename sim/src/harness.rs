@@ -2,11 +2,11 @@
 //!
 //! ```
 //! use wavetank_sim::clients::kv::{Kv, clients::{ClientPlan, Clients}};
-//! use wavetank_sim::{Slots, Storm, check};
+//! use wavetank_sim::{ServerSet, Storm, check};
 //!
 //! run_storms(0..4, |seed| {
 //!     Storm::from_seed(seed).nodes(3).fsm(Kv::default).workload(|plan| {
-//!         let servers = Slots::first(usize::from(plan.servers));
+//!         let servers = ServerSet::first(usize::from(plan.servers));
 //!         Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed)
 //!     })
 //! });
@@ -25,7 +25,7 @@ use crate::observe::observer::Observer;
 use crate::observe::report::Verdict;
 use crate::plan::Plan;
 use crate::runner::{Run, Runner};
-use invariants::{Invariant, Invariants, Judged};
+use invariants::{CheckedFsm, Invariant, Invariants};
 use std::fmt;
 use std::ops::Range;
 use std::rc::Rc;
@@ -117,7 +117,7 @@ impl<F: TankFsm + 'static> Trial<F> {
             name: failure::name(),
             workload: (self.clients)(&plan),
             plan,
-            make: Box::new(move |_| Judged::new(make(), guard.clone())),
+            make: Box::new(move |_| CheckedFsm::new(make(), guard.clone())),
             custom,
             trace,
         }
@@ -131,7 +131,7 @@ impl<F: TankFsm + 'static> Trial<F> {
     /// Says in the first line what went wrong, and then the plan as source.
     pub fn survives(&self) -> Result<(), String> {
         let Run { report, .. } = self.run(self.plan().clone(), ());
-        if failure::is_one(&report.verdict) {
+        if failure::is_failure(&report.verdict) {
             return Err(report.verdict.to_string() + "\n" + &crate::shrink::source(self.plan()));
         }
         Ok(())
@@ -162,7 +162,7 @@ impl<F> fmt::Debug for Trial<F> {
 /// When a run fails, or nothing was committed under any seed; with everything that is known of it.
 #[track_caller]
 pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) -> Trial<F>) {
-    if let Some(place) = from_outside("WAVETANK_CAPSULE") {
+    if let Some(place) = environment("WAVETANK_CAPSULE") {
         return check_capsule(&place, make);
     }
     let mut has_held = false;
@@ -170,8 +170,8 @@ pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) ->
         let trial = make(seed);
         let run = trial.run(trial.plan().clone(), ());
         has_held |= run.report.verdict == Verdict::Held;
-        if failure::is_one(&run.report.verdict) {
-            failure::tell(&trial, trial.plan().clone());
+        if failure::is_failure(&run.report.verdict) {
+            failure::report_failure(&trial, trial.plan().clone());
         }
     }
     assert!(has_held, "nothing was committed under any seed: there was nothing to judge");
@@ -185,7 +185,7 @@ fn check_capsule<F: TankFsm + 'static>(place: &str, make: impl Fn(u64) -> Trial<
     let Content::Plan { plan, .. } = &capsule.content else {
         panic!("`{place}` is a schedule that was explored, and has no plan")
     };
-    failure::repeat(&make(plan.seed), plan, &capsule);
+    failure::replay_capsule(&make(plan.seed), plan, &capsule);
 }
 
 /// The seeds that are asked for from outside, or these.
@@ -197,11 +197,11 @@ pub fn seeds(usual: Range<u64>) -> Range<u64> {
     let number = |name: &str, text: &str| {
         text.parse().unwrap_or_else(|_| panic!("{name} is `{text}`: expected a number, or A..B"))
     };
-    if let Some(text) = from_outside("WAVETANK_SEED") {
+    if let Some(text) = environment("WAVETANK_SEED") {
         let seed: u64 = number("WAVETANK_SEED", &text);
         return seed..seed.saturating_add(1);
     }
-    let Some(text) = from_outside("WAVETANK_SEEDS") else { return usual };
+    let Some(text) = environment("WAVETANK_SEEDS") else { return usual };
     match text.split_once("..") {
         Some((first, end)) => number("WAVETANK_SEEDS", first)..number("WAVETANK_SEEDS", end),
         None => 0..number("WAVETANK_SEEDS", &text),
@@ -209,6 +209,6 @@ pub fn seeds(usual: Range<u64>) -> Range<u64> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "which runs there are is said from outside; a run is its plan")]
-fn from_outside(name: &str) -> Option<String> {
+fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -19,7 +19,7 @@ use crate::plan::fault_id::FaultId;
 use crate::plan::server_set::ServerIdx;
 use crate::runner::catch_panic::catch_panic;
 use crate::runner::observers::{CustomChecks, Observers};
-use storm_run::Ending;
+use storm_run::StormOutcome;
 use wavetank_raft::Time;
 
 /// Something that can be run and judged: a world, the cluster of a story, a schedule.
@@ -29,10 +29,10 @@ pub trait Simulation {
     /// What is written down of the run.
     type Trace: Default;
     /// How the simulation ends if no judge speaks and nothing panics.
-    type Ending;
+    type DriveOutcome;
 
     /// Runs to the end, or until a judge speaks.
-    fn drive(&mut self) -> Self::Ending;
+    fn drive(&mut self) -> Self::DriveOutcome;
 
     /// The virtual time.
     fn now(&self) -> Time;
@@ -41,7 +41,7 @@ pub trait Simulation {
     fn observers(&mut self) -> &mut Observers<Self::Checks, Self::Trace>;
 
     /// The verdict if no judge has spoken.
-    fn verdict(&mut self, ending: Self::Ending) -> Verdict;
+    fn verdict(&mut self, outcome: Self::DriveOutcome) -> Verdict;
 
     /// Adds to the report what the observers do not count.
     fn describe(&self, report: &mut Report);
@@ -74,13 +74,13 @@ pub fn run<S: Simulation>(name: &str, seed: u64, make: impl FnOnce() -> S) -> Ru
 }
 
 fn conclude<S: Simulation>(mut simulation: S, mut report: Report) -> Run<S::Trace> {
-    let ending = catch_panic(|| simulation.drive());
+    let outcome = catch_panic(|| simulation.drive());
     let now = simulation.now();
     simulation.observers().end(now);
-    report.verdict = match (simulation.observers().violation().cloned(), ending) {
+    report.verdict = match (simulation.observers().violation().cloned(), outcome) {
         (Some(violation), _) => Verdict::Violated(violation),
         (None, Err(words)) => Verdict::Panicked(words),
-        (None, Ok(ending)) => simulation.verdict(ending),
+        (None, Ok(outcome)) => simulation.verdict(outcome),
     };
     simulation.observers().describe(&mut report);
     simulation.describe(&mut report);
@@ -126,9 +126,9 @@ impl<F: TankFsm + 'static, E: CustomChecks, T: Observer + Default> Runner<F, E, 
 impl<F: TankFsm, E: CustomChecks, T: Observer + Default> Simulation for World<F, Observers<E, T>> {
     type Checks = E;
     type Trace = T;
-    type Ending = Ending;
+    type DriveOutcome = StormOutcome;
 
-    fn drive(&mut self) -> Ending {
+    fn drive(&mut self) -> StormOutcome {
         storm_run::run(self, |observers| observers.violation().is_none())
     }
 
@@ -141,14 +141,14 @@ impl<F: TankFsm, E: CustomChecks, T: Observer + Default> Simulation for World<F,
     }
 
     /// Whether the servers agree in the end, and whether there was anything to agree on.
-    fn verdict(&mut self, ending: Ending) -> Verdict {
+    fn verdict(&mut self, outcome: StormOutcome) -> Verdict {
         let observers = self.observer();
-        if let Some(why) = ending.unsettled {
+        if let Some(why) = outcome.unsettled {
             return Verdict::Violated(Violation {
                 check: "agreement".to_owned(),
                 class: Class::Liveness,
                 section: "thesis §3.4".to_owned(),
-                what: format!("{} ms after the clients rested: {why}", ending.took.0 / 1_000),
+                what: format!("{} ms after the clients rested: {why}", outcome.took.0 / 1_000),
                 at: Self::now(self),
                 step: observers.tally.steps,
             });

@@ -46,7 +46,7 @@ pub enum Failure {
 
 /// Where a search is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Progress<'a> {
+pub struct ShrinkProgress<'a> {
     /// How many plans were run.
     pub tries: u64,
     /// The smallest plan so far.
@@ -126,7 +126,7 @@ pub type RunPlan<'a> = dyn FnMut(Plan) -> Run<()> + 'a;
 pub fn shrink(
     plan: Plan,
     run: &mut RunPlan<'_>,
-    go_on: &mut dyn FnMut(&Progress<'_>) -> bool,
+    go_on: &mut dyn FnMut(&ShrinkProgress<'_>) -> bool,
 ) -> Option<Shrunk> {
     let tried = run(plan.clone());
     let failure = Failure::of(&tried.report.verdict)?;
@@ -149,7 +149,7 @@ struct Shrinker<'a, 'b> {
     best: Best,
     tries: u64,
     run: &'a mut RunPlan<'b>,
-    go_on: &'a mut dyn FnMut(&Progress<'_>) -> bool,
+    go_on: &'a mut dyn FnMut(&ShrinkProgress<'_>) -> bool,
     is_over: bool,
     /// From here on nothing may grow much.
     is_small: bool,
@@ -168,7 +168,7 @@ impl Shrinker<'_, '_> {
         while self.simplify(&edits::fewer(), Self::SEEDS) | self.simplify(&edits::off(), Self::SEEDS) {}
         self.find_shortest();
         for _ in 0..Self::ROUNDS {
-            self.keep_only_what_matters();
+            self.minimize_fault_ids();
             self.is_small = true;
             let was = self.best.plan.clone();
             self.simplify(&edits::off(), 0);
@@ -220,7 +220,8 @@ impl Shrinker<'_, '_> {
             let plan = shortened(plan, &tried.report);
             self.best = Best { plan, size, fault_ids: tried.fault_ids };
         }
-        let progress = Progress { tries: self.tries, best: &self.best.plan, size: self.best.size, is_new };
+        let progress =
+            ShrinkProgress { tries: self.tries, best: &self.best.plan, size: self.best.size, is_new };
         self.is_over = !(self.go_on)(&progress);
         is_new
     }
@@ -234,7 +235,7 @@ impl Shrinker<'_, '_> {
     }
 
     /// Writes down what went wrong, and leaves out what is not needed.
-    fn keep_only_what_matters(&mut self) {
+    fn minimize_fault_ids(&mut self) {
         let mut width = self.best.fault_ids.len();
         let only =
             |fault_ids: BTreeSet<FaultId>, plan: &Plan| Plan { fault_ids: Some(fault_ids), ..plan.clone() };

@@ -434,7 +434,7 @@ struct Fake {
 impl Simulation for Fake {
     type Checks = ();
     type Trace = Trace;
-    type Ending = ();
+    type DriveOutcome = ();
 
     fn drive(&mut self) {
         write(&mut self.observers.trace, Time(self.seed));

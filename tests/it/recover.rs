@@ -60,7 +60,7 @@ impl Server {
         if let Some(meta) = &found.snapshot {
             machine.restore(meta.last, &self.snapshots.store)?;
         }
-        let words = machine.fsm.words().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+        let words = machine.fsm.commands().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
         Ok((found, words))
     }
 }

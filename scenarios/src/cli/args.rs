@@ -2,7 +2,7 @@
 //! names of scenarios alone are looked up later.
 
 use super::bounds::ExploreArguments;
-use crate::watchers::TraceForm;
+use crate::trace::TraceForm;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -47,14 +47,14 @@ pub(crate) enum Command {
     Run {
         /// Which (see `list`)
         scenario: String,
-        /// What every chance in it is drawn from
+        /// JudgeLevelArgument every chance in it is drawn from
         #[arg(long, default_value_t = 0)]
         seed: u64,
         /// Also keep the run in a file
         #[arg(long, value_name = "FILE")]
         capsule: Option<PathBuf>,
         #[command(flatten)]
-        showing: Showing,
+        tracing: TraceArguments,
     },
     /// Play scenarios under many seeds: a table, and for each failure the command that repeats it
     #[command(
@@ -66,7 +66,7 @@ the first 32 of them. Vacuous (status 5) is a row in which a check that should h
 something saw nothing under any of its seeds; from 1,000 storms on, that is any check at all,
 and anything that should sometimes happen and never did.
 
-Runs are spread over threads and reported in order: stdout and FILE are the same whatever
+Runs are histogram over threads and reported in order: stdout and FILE are the same whatever
 `--jobs` is. Figures that need the wall clock are in the table only when stdout is a terminal,
 else in one line on stderr. Under `--time` the clock decides how many runs there are."
     )]
@@ -105,7 +105,7 @@ source. FILE is written now and then on the way, so that a search that is cut of
         /// SCENARIO:SEED, or the file of a capsule
         #[arg(value_name = "RUN")]
         run: String,
-        /// What led to this step instead
+        /// JudgeLevelArgument led to this step instead
         #[arg(long, value_name = "STEP")]
         step: Option<u64>,
     },
@@ -144,7 +144,7 @@ budget, 1 if the file makes no sense."
   cargo run --release -- explore
   cargo run --release -- explore --nodes 4 --terms 3 --entries 0 --crashes 0 --changes 2 -o found.json",
         after_help = "Any message may wait for ever, and so be lost, or overtake any other; any server may lose
-patience at any time; whatever is not bounded may happen as often as it can. What must hold is looked
+patience at any time; whatever is not bounded may happen as often as it can. JudgeLevelArgument must hold is looked
 at in every state, and what is found is found by a schedule than which there is no shorter one.
 
 Exit status: 0 nothing is wrong within the bounds, 2 something is (with the schedule, and FILE to
@@ -162,7 +162,7 @@ pub(crate) struct ReplayArguments {
     #[arg(long, value_name = "STEP")]
     pub(crate) until: Option<u64>,
     #[command(flatten)]
-    pub(crate) showing: Showing,
+    pub(crate) tracing: TraceArguments,
 }
 
 #[derive(Args, Debug)]
@@ -183,7 +183,7 @@ pub(crate) struct JudgeArguments {
     /// The history, one JSON object a line
     #[arg(value_name = "FILE.jsonl")]
     pub(crate) file: PathBuf,
-    /// What a key is: register, cas-register or kv
+    /// JudgeLevelArgument a key is: register, cas-register or kv
     #[arg(long, value_name = "MODEL", default_value_t = Model::CasRegister)]
     pub(crate) model: Model,
     /// Give up after so many seconds
@@ -193,8 +193,8 @@ pub(crate) struct JudgeArguments {
 
 /// How one run is shown.
 #[derive(Args, Clone, Copy, Debug)]
-pub(crate) struct Showing {
-    /// What is written down of it
+pub(crate) struct TraceArguments {
+    /// JudgeLevelArgument is written down of it
     #[arg(long, value_name = "FORM", default_value = "story")]
     pub(crate) trace: TraceForm,
     /// Play it twice and compare traces, reports and digests byte for byte
@@ -242,7 +242,7 @@ pub(crate) struct SweepArguments {
 pub(crate) enum Judging {
     /// Every rule of the protocol, step by step
     All,
-    /// What the harness's own memory shows
+    /// JudgeLevelArgument the harness's own memory shows
     History,
     /// Only what anybody could see from outside
     Outcomes,

@@ -5,7 +5,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use wavetank_sim::JudgeLevel;
-use wavetank_sim::explore::{Bounds, Disks};
+use wavetank_sim::explore::{Bounds, DiskModel};
 
 #[derive(Args, Debug)]
 pub(crate) struct ExploreArguments {
@@ -16,11 +16,11 @@ pub(crate) struct ExploreArguments {
     pub(crate) depth: Option<usize>,
     /// Of states that differ only in who is called what, look at one
     #[arg(long, value_name = "on|off", default_value = "on")]
-    pub(crate) symmetry: Switch,
+    pub(crate) symmetry: OnOff,
     /// Throw messages away that can do nothing any more, and have writes on disk at once where
     /// no crash can come
     #[arg(long, value_name = "on|off", default_value = "on")]
-    pub(crate) reduction: Switch,
+    pub(crate) reduction: OnOff,
     /// Threads [default: one for each core]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<Jobs>,
@@ -35,7 +35,7 @@ pub(crate) struct ExploreArguments {
     pub(crate) output: Option<PathBuf>,
 }
 
-/// What may happen, and how often.
+/// JudgeLevelArgument may happen, and how often.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct BoundsArguments {
     /// Voters of the first membership
@@ -73,12 +73,12 @@ pub(crate) struct BoundsArguments {
     /// Unanswered messages with entries per follower
     #[arg(long, value_name = "N", default_value_t = 1)]
     window: u8,
-    /// When writes are on disk
+    /// DiskModelArgument writes are on disk
     #[arg(long, value_name = "WHEN", default_value = "hang")]
-    disks: When,
-    /// What is judged
+    disks: DiskModelArgument,
+    /// JudgeLevelArgument is judged
     #[arg(long, value_name = "WHAT", default_value = "steps")]
-    judge: What,
+    judge: JudgeLevelArgument,
 }
 
 impl BoundsArguments {
@@ -99,14 +99,14 @@ impl BoundsArguments {
             batch,
             window,
             disks: match disks {
-                When::Hang => Disks::Hang,
-                When::Late => Disks::Late,
-                When::Quick => Disks::Quick,
+                DiskModelArgument::Hang => DiskModel::Hang,
+                DiskModelArgument::Late => DiskModel::Late,
+                DiskModelArgument::Quick => DiskModel::Quick,
             },
             judged: match judge {
-                What::Outcomes => JudgeLevel::Outcomes,
-                What::History => JudgeLevel::History,
-                What::Steps => JudgeLevel::Steps,
+                JudgeLevelArgument::Outcomes => JudgeLevel::Outcomes,
+                JudgeLevelArgument::History => JudgeLevel::History,
+                JudgeLevelArgument::Steps => JudgeLevel::Steps,
             },
         }
     }
@@ -114,16 +114,16 @@ impl BoundsArguments {
 
 /// On or off.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Switch {
+pub(crate) enum OnOff {
     /// It is done
     On,
     /// It is not
     Off,
 }
 
-/// When writes are on disk.
+/// DiskModelArgument writes are on disk.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum When {
+pub(crate) enum DiskModelArgument {
     /// In the step that asked for them, or, from some step of a server on, never: then it crashes
     Hang,
     /// Each at a time of its own, or never
@@ -132,10 +132,10 @@ pub(crate) enum When {
     Quick,
 }
 
-/// What is judged.
+/// JudgeLevelArgument is judged.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum What {
-    /// What anybody could see: two leaders, two truths
+pub(crate) enum JudgeLevelArgument {
+    /// JudgeLevelArgument anybody could see: two leaders, two truths
     Outcomes,
     /// And what a memory of the past shows
     History,

@@ -1,6 +1,6 @@
-//! What a sweep has come upon so far, and since when nothing new.
+//! JudgeLevelArgument a sweep has come upon so far, and since when nothing new.
 
-use super::words::{grouped, many};
+use super::format::{grouped, many};
 use std::collections::BTreeSet;
 use wavetank_sim::Report;
 
@@ -53,7 +53,7 @@ impl Coverage {
 mod tests {
     use super::*;
     use crate::registry;
-    use crate::watchers::TraceForm;
+    use crate::trace::TraceForm;
 
     #[test]
     fn the_same_run_shows_nothing_new() {

@@ -1,4 +1,4 @@
-//! What the command tells the shell.
+//! JudgeLevelArgument the command tells the shell.
 
 use wavetank_sim::explore::properties::{self, Breach};
 use wavetank_sim::{Class, Verdict};
@@ -21,7 +21,7 @@ pub(crate) enum Status {
 }
 
 impl Status {
-    /// What one verdict comes to.
+    /// JudgeLevelArgument one verdict comes to.
     pub(crate) fn of(verdict: &Verdict) -> Self {
         match verdict {
             Verdict::Held => Self::Held,
@@ -34,7 +34,7 @@ impl Status {
         }
     }
 
-    /// What a breach comes to that an exploration found.
+    /// JudgeLevelArgument a breach comes to that an exploration found.
     pub(crate) fn of_breach(breach: &Breach) -> Self {
         if breach.property == properties::PANIC { Self::Panic } else { Self::Safety }
     }

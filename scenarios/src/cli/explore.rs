@@ -1,24 +1,26 @@
 //! `wavetank explore`: every schedule within bounds, and the shortest that breaks something.
 
-use super::bar::Bar;
-use super::bounds::{ExploreArguments, Switch};
+use super::bounds::{ExploreArguments, OnOff};
 use super::exit::Status;
-use super::file::Whole;
+use super::file::AtomicFile;
+use super::progress_bar::Progress;
 use super::subject::{Played, Subject};
-use super::{Streams, Trouble, pool, tell, words};
-use crate::watchers::TraceForm;
+use super::{CliError, Streams, format, pool, tell};
+use crate::trace::TraceForm;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use wavetank_sim::explore::properties::Breach;
-use wavetank_sim::explore::{Bounds, End, Executor, Expansion, Figures, Reductions, Schedule, Search};
+use wavetank_sim::explore::{
+    Bounds, Executor, Expansion, Reductions, Schedule, Search, SearchOutcome, SearchStats,
+};
 
 /// Explores, and says how far that came.
-pub(crate) fn explore(arguments: &ExploreArguments, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
+pub(crate) fn explore(arguments: &ExploreArguments, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let bounds = arguments.bounds.bounds();
-    bounds.sound().map_err(Trouble::new)?;
-    let file = arguments.output.as_deref().map(Whole::create).transpose()?;
-    let (symmetry, reduction) = (arguments.symmetry == Switch::On, arguments.reduction == Switch::On);
+    bounds.sound().map_err(CliError::new)?;
+    let file = arguments.output.as_deref().map(AtomicFile::create).transpose()?;
+    let (symmetry, reduction) = (arguments.symmetry == OnOff::On, arguments.reduction == OnOff::On);
     let reductions = Reductions { symmetry, inert: reduction, disks: reduction };
     let jobs = pool::threads(arguments.jobs);
 
@@ -27,10 +29,10 @@ pub(crate) fn explore(arguments: &ExploreArguments, streams: &mut Streams<'_>) -
     let end = run(&mut search, arguments, jobs, begun, streams);
     let took = begun.elapsed();
 
-    let figures = search.figures();
-    write_figures(figures, streams)?;
-    let rate = u128::from(figures.states) * 1_000 / took.as_millis().max(1);
-    let rate = words::grouped(u64::try_from(rate).unwrap_or(u64::MAX));
+    let stats = search.stats();
+    write_figures(stats, streams)?;
+    let rate = u128::from(stats.states) * 1_000 / took.as_millis().max(1);
+    let rate = format::grouped(u64::try_from(rate).unwrap_or(u64::MAX));
     tell(streams, &format!("{}.{:03} s, {rate} states a second", took.as_secs(), took.subsec_millis()));
     conclude(end, &bounds, file, streams)
 }
@@ -41,13 +43,13 @@ fn run(
     jobs: usize,
     begun: Instant,
     streams: &Streams<'_>,
-) -> End {
+) -> SearchOutcome {
     let deadline = arguments.time.and_then(|seconds| begun.checked_add(Duration::from_secs(seconds)));
     let most = arguments.memory.saturating_mul(1 << 20);
-    let bar = Bar::of_states(streams.err_is_terminal);
-    let end = search.run(arguments.depth, &mut Threads(jobs), &mut |figures| {
-        bar.tried(figures.states, &format!("{} moves deep", figures.levels.len() - 1));
-        figures.bytes < most && deadline.is_none_or(|deadline| Instant::now() < deadline)
+    let bar = Progress::of_states(streams.err_is_terminal);
+    let end = search.run(arguments.depth, &mut Threads(jobs), &mut |stats| {
+        bar.tried(stats.states, &format!("{} moves deep", stats.levels.len() - 1));
+        stats.bytes < most && deadline.is_none_or(|deadline| Instant::now() < deadline)
     });
     bar.clear();
     end
@@ -76,37 +78,37 @@ impl Executor for Threads {
     }
 }
 
-fn write_figures(figures: &Figures, streams: &mut Streams<'_>) -> Result<(), Trouble> {
-    let levels: Vec<String> = figures.levels.iter().map(ToString::to_string).collect();
-    let Figures { states, generated, servers, steps, bytes, .. } = figures;
-    let grouped = words::grouped;
+fn write_figures(stats: &SearchStats, streams: &mut Streams<'_>) -> Result<(), CliError> {
+    let levels: Vec<String> = stats.levels.iter().map(ToString::to_string).collect();
+    let SearchStats { states, generated, servers, steps, bytes, .. } = stats;
+    let grouped = format::grouped;
     writeln!(streams.out, "levels   {}", levels.join(" "))?;
     writeln!(streams.out, "states   {}, {} with repetitions", grouped(*states), grouped(*generated))?;
-    writeln!(streams.out, "servers  {}, with {}", grouped(*servers), words::many(*steps, "step"))?;
+    writeln!(streams.out, "servers  {}, with {}", grouped(*servers), format::many(*steps, "step"))?;
     writeln!(streams.out, "memory   {} MiB, {} bytes a state", bytes >> 20, bytes / states)?;
     Ok(())
 }
 
 fn conclude(
-    end: End,
+    end: SearchOutcome,
     bounds: &Bounds,
-    file: Option<Whole>,
+    file: Option<AtomicFile>,
     streams: &mut Streams<'_>,
-) -> Result<Status, Trouble> {
+) -> Result<Status, CliError> {
     let status = match end {
-        End::Exhausted => {
+        SearchOutcome::Exhausted => {
             writeln!(streams.out, "verdict  held: there is nothing else within {bounds}")?;
             Status::Held
         }
-        End::Deep => {
+        SearchOutcome::DepthReached => {
             writeln!(streams.out, "verdict  held up to that depth, within {bounds}")?;
             Status::Held
         }
-        End::Stopped => {
+        SearchOutcome::Stopped => {
             writeln!(streams.out, "verdict  undecided: there is more within {bounds}")?;
             Status::Vacuous
         }
-        End::Found(breach, schedule) => return found(&breach, schedule, file, streams),
+        SearchOutcome::Found(breach, schedule) => return found(&breach, schedule, file, streams),
     };
     Ok(status)
 }
@@ -115,9 +117,9 @@ fn conclude(
 fn found(
     breach: &Breach,
     schedule: Schedule,
-    file: Option<Whole>,
+    file: Option<AtomicFile>,
     streams: &mut Streams<'_>,
-) -> Result<Status, Trouble> {
+) -> Result<Status, CliError> {
     writeln!(streams.out, "\nwithin   {}", schedule.bounds)?;
     for (at, step) in schedule.steps.iter().enumerate() {
         writeln!(streams.out, "{:>3}  {step}", at + 1)?;
@@ -130,7 +132,7 @@ fn found(
     writeln!(streams.out, "judges   {}", report.verdict)?;
     if let Some(file) = file {
         subject.keep_in(file)?;
-        writeln!(streams.out, "replay   {}", words::replay_command(&subject.named))?;
+        writeln!(streams.out, "replay   {}", format::replay_command(&subject.named))?;
     }
     Ok(Status::of_breach(breach))
 }
@@ -142,7 +144,7 @@ mod tests {
     use crate::registry::ALL;
     use std::{env, fs, process};
     use wavetank_raft::{Index, RoleName, Term};
-    use wavetank_sim::explore::OneHand;
+    use wavetank_sim::explore::SingleThread;
     use wavetank_sim::explore::properties::Claim;
 
     #[test]
@@ -154,7 +156,7 @@ mod tests {
         let (file, page) = (place("found.json"), place("found.html"));
         let (breach, schedule) = second_leader();
         let (status, told) = with_streams(|streams| {
-            let file = Whole::create(file.as_ref()).expect("there is room for files");
+            let file = AtomicFile::create(file.as_ref()).expect("there is room for files");
             found(&breach, schedule, Some(file), streams).expect("it can be written")
         });
         assert_eq!(status.code(), 2);
@@ -196,9 +198,12 @@ mod tests {
             },
         };
         let bounds = Bounds { entries: 1, ..Bounds::default() };
-        match Search::new(bounds, Reductions::ALL).claiming(claim).run(None, &mut OneHand, &mut |_| true) {
-            End::Found(breach, schedule) => (breach, schedule),
-            End::Exhausted | End::Deep | End::Stopped => panic!("there are two terms"),
+        match Search::new(bounds, Reductions::ALL).claiming(claim).run(None, &mut SingleThread, &mut |_| true)
+        {
+            SearchOutcome::Found(breach, schedule) => (breach, schedule),
+            SearchOutcome::Exhausted | SearchOutcome::DepthReached | SearchOutcome::Stopped => {
+                panic!("there are two terms")
+            }
         }
     }
 

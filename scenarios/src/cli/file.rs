@@ -1,25 +1,25 @@
 //! A file that is either whole or not there: written beside its place, moved there at the end.
 
-use super::Trouble;
+use super::CliError;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A file that is being written. Dropped before [`Whole::finish`], it leaves nothing behind.
-pub(crate) struct Whole {
+/// A file that is being written. Dropped before [`AtomicFile::finish`], it leaves nothing behind.
+pub(crate) struct AtomicFile {
     place: PathBuf,
     /// Where it is written; `None` if its place is a device or a pipe, which cannot be replaced.
     beside: Option<PathBuf>,
     writer: BufWriter<File>,
 }
 
-impl Whole {
+impl AtomicFile {
     /// Begins the file, so that a place that cannot be written is known before the work begins.
-    pub(crate) fn create(place: &Path) -> Result<Self, Trouble> {
+    pub(crate) fn create(place: &Path) -> Result<Self, CliError> {
         let cannot = |error: &dyn std::fmt::Display| {
-            Trouble::new(format!("cannot write `{}`: {error}", place.display()))
+            CliError::new(format!("cannot write `{}`: {error}", place.display()))
         };
         // A link is followed: what it points to is replaced, not the link.
         let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
@@ -45,12 +45,12 @@ impl Whole {
     }
 
     /// Writes a line.
-    pub(crate) fn line(&mut self, line: &str) -> Result<(), Trouble> {
+    pub(crate) fn line(&mut self, line: &str) -> Result<(), CliError> {
         writeln!(self.writer, "{line}").map_err(|error| self.cannot(&error))
     }
 
     /// Puts the whole file in its place.
-    pub(crate) fn finish(mut self) -> Result<(), Trouble> {
+    pub(crate) fn finish(mut self) -> Result<(), CliError> {
         self.writer.flush().map_err(|error| self.cannot(&error))?;
         if let Some(beside) = &self.beside {
             fs::rename(beside, &self.place).map_err(|error| self.cannot(&error))?;
@@ -59,12 +59,12 @@ impl Whole {
         Ok(())
     }
 
-    fn cannot(&self, error: &io::Error) -> Trouble {
-        Trouble::new(format!("cannot write `{}`: {error}", self.place.display()))
+    fn cannot(&self, error: &io::Error) -> CliError {
+        CliError::new(format!("cannot write `{}`: {error}", self.place.display()))
     }
 }
 
-impl Drop for Whole {
+impl Drop for AtomicFile {
     fn drop(&mut self) {
         if let Some(beside) = &self.beside {
             let _ = fs::remove_file(beside);

@@ -2,21 +2,21 @@
 
 use super::args::JudgeArguments;
 use super::exit::Status;
-use super::{Streams, Trouble, tell, words::many};
+use super::{CliError, Streams, format::many, tell};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use wavetank_sim::linear::{self, Finding, Judged};
 
 /// Reads the history, judges it, and says what it found.
-pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
+pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let place = &arguments.file;
     let text = read(place)?;
     let begun = Instant::now();
     let deadline = begun.checked_add(Duration::from_secs(arguments.budget));
     let mut keep_going = || deadline.is_none_or(|deadline| Instant::now() < deadline);
     let judged = linear::judge(&text, arguments.model, &mut keep_going)
-        .map_err(|error| Trouble::new(format!("`{}` is no history: {error}", place.display())))?;
+        .map_err(|error| CliError::new(format!("`{}` is no history: {error}", place.display())))?;
     let status = say(&judged, arguments, streams)?;
     let elapsed = begun.elapsed();
     tell(streams, &format!("judged in {}.{:03} s", elapsed.as_secs(), elapsed.subsec_millis()));
@@ -24,13 +24,13 @@ pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Re
 }
 
 /// The text of a file, or one line about why there is none.
-pub(crate) fn read(place: &Path) -> Result<String, Trouble> {
+pub(crate) fn read(place: &Path) -> Result<String, CliError> {
     let bytes = fs::read(place)
-        .map_err(|error| Trouble::new(format!("cannot read `{}`: {error}", place.display())))?;
-    String::from_utf8(bytes).map_err(|_| Trouble::new(format!("`{}` is no text", place.display())))
+        .map_err(|error| CliError::new(format!("cannot read `{}`: {error}", place.display())))?;
+    String::from_utf8(bytes).map_err(|_| CliError::new(format!("`{}` is no text", place.display())))
 }
 
-fn say(judged: &Judged, arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
+fn say(judged: &Judged, arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let operations = many(judged.operations as u64, "operation");
     let size = format!("{operations} on {}", many(judged.keys as u64, "key"));
     let status = match &judged.finding {

@@ -1,17 +1,17 @@
 //! Finding a scenario by its name, and the nearest one if there is none of that name.
 
-use super::Trouble;
+use super::CliError;
 use crate::registry::Scenario;
 
 /// The scenario of that name.
-pub(crate) fn find<'a>(scenarios: &'a [Scenario], name: &str) -> Result<&'a Scenario, Trouble> {
+pub(crate) fn find<'a>(scenarios: &'a [Scenario], name: &str) -> Result<&'a Scenario, CliError> {
     scenarios.iter().find(|scenario| scenario.name == name).ok_or_else(|| {
         let nearest = nearest(scenarios.iter().map(|scenario| scenario.name), name);
         let hint = nearest.map_or_else(
             || "see `wavetank list`".to_owned(),
             |nearest| format!("the nearest name is `{nearest}`; see `wavetank list`"),
         );
-        Trouble::new(format!("there is no scenario `{name}`; {hint}"))
+        CliError::new(format!("there is no scenario `{name}`; {hint}"))
     })
 }
 

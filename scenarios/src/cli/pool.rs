@@ -1,10 +1,10 @@
 //! Many runs on many threads, handed back in the order in which they would come on one.
 
-use super::Trouble;
+use super::CliError;
 use super::args::{Jobs, Seeds, Shard};
 use super::subject::Subject;
 use crate::registry::Scenario;
-use crate::watchers::TraceForm;
+use crate::trace::TraceForm;
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::ops::ControlFlow;
@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Instant;
 use wavetank_sim::{JudgeLevel, Report};
 
-/// What is to be played: of each row, these seeds; of all that, this share.
+/// JudgeLevelArgument is to be played: of each row, these seeds; of all that, this share.
 #[derive(Clone, Debug)]
 pub(crate) struct Work<'a> {
     pub(crate) rows: Vec<(&'a Scenario, Seeds)>,
@@ -67,14 +67,14 @@ pub(crate) fn threads(asked: Option<Jobs>) -> usize {
     asked.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), |jobs| jobs.0)
 }
 
-/// Plays the work on so many threads, and begins no run after the deadline. What is done is taken
+/// Plays the work on so many threads, and begins no run after the deadline. JudgeLevelArgument is done is taken
 /// in order; if it cannot be taken, or nobody wants more, the rest is not played.
 pub(crate) fn play(
     work: &Work<'_>,
     jobs: usize,
     deadline: Option<Instant>,
-    mut take: impl FnMut(Done) -> Result<ControlFlow<()>, Trouble>,
-) -> Result<(), Trouble> {
+    mut take: impl FnMut(Done) -> Result<ControlFlow<()>, CliError>,
+) -> Result<(), CliError> {
     const ROOM: usize = 64;
     let items = Mutex::new(work.items().enumerate());
     let next = || {
@@ -115,8 +115,8 @@ fn work_off<'a>(
 /// Takes what is done by its number. Threads that are refused find the receiver gone and end.
 fn in_order(
     receiver: Receiver<(usize, Done)>,
-    take: &mut impl FnMut(Done) -> Result<ControlFlow<()>, Trouble>,
-) -> Result<(), Trouble> {
+    take: &mut impl FnMut(Done) -> Result<ControlFlow<()>, CliError>,
+) -> Result<(), CliError> {
     let mut early = BTreeMap::new();
     let mut wanted = 0;
     for (number, done) in receiver {

@@ -1,31 +1,31 @@
 //! `wavetank run`: one scenario, one seed, its trace and its verdict.
 
-use super::args::Showing;
+use super::args::TraceArguments;
 use super::exit::Status;
 use super::subject::Subject;
-use super::{Streams, Trouble, tell, words};
-use crate::watchers::TraceForm;
+use super::{CliError, Streams, format, tell};
+use crate::trace::TraceForm;
 use std::io::{self, Write};
 use wavetank_sim::Report;
 
 /// Plays it and says how it ended; with `--twice`, also whether it is the same again.
 pub(crate) fn run(
     subject: &Subject<'_>,
-    showing: Showing,
+    tracing: TraceArguments,
     streams: &mut Streams<'_>,
-) -> Result<Status, Trouble> {
-    let play = || subject.run(showing.trace);
+) -> Result<Status, CliError> {
+    let play = || subject.run(tracing.trace);
     let first = play();
-    show(&first.0, &first.1, showing.trace, &words::replay_command(&subject.named), streams.out)?;
+    show(&first.0, &first.1, tracing.trace, &format::replay_command(&subject.named), streams.out)?;
     let status = Status::of(&first.0.verdict);
-    if !showing.twice {
+    if !tracing.twice {
         return Ok(status);
     }
     streams.out.flush()?;
     let second = play();
     match first_difference(&first, &second) {
         None => {
-            let length = words::many(first.1.len() as u64, "byte");
+            let length = format::many(first.1.len() as u64, "byte");
             tell(streams, &format!("twice: the same report and the same {length} of trace"));
             Ok(status)
         }
@@ -54,17 +54,17 @@ fn conclude(report: &Report, replay: &str, out: &mut dyn Write) -> io::Result<()
     writeln!(
         out,
         "length   {}, {}, {}",
-        words::seconds(report.virtual_time),
-        words::many(report.events, "event"),
-        words::many(report.messages, "message"),
+        format::seconds(report.virtual_time),
+        format::many(report.events, "event"),
+        format::many(report.messages, "message"),
     )?;
     writeln!(
         out,
         "outcome  {}, {}",
-        words::many(report.elections, "election"),
-        words::many(report.commits, "commit")
+        format::many(report.elections, "election"),
+        format::many(report.commits, "commit")
     )?;
-    writeln!(out, "faults   {}", words::counts(&report.faults))?;
+    writeln!(out, "faults   {}", format::counts(&report.faults))?;
     writeln!(out, "digest   {:016x}", report.digest)?;
     writeln!(out, "verdict  {}", report.verdict)?;
     if Status::of(&report.verdict).is_failure() {

@@ -18,12 +18,12 @@ pub struct Streams<'a> {
 }
 
 /// A writer whose reader may go away.
-pub(crate) struct LeaderContact<'a> {
+pub(crate) struct PipeWriter<'a> {
     inner: &'a mut dyn Write,
     gone: bool,
 }
 
-impl<'a> LeaderContact<'a> {
+impl<'a> PipeWriter<'a> {
     pub(crate) fn new(inner: &'a mut dyn Write) -> Self {
         Self { inner, gone: false }
     }
@@ -47,7 +47,7 @@ impl<'a> LeaderContact<'a> {
     }
 }
 
-impl Write for LeaderContact<'_> {
+impl Write for PipeWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.unless_gone(bytes.len(), |inner| inner.write(bytes))
     }

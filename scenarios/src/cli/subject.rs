@@ -1,9 +1,9 @@
 //! The run that a command is about: named by its scenario and seed, or kept in a capsule.
 
-use super::file::Whole;
-use super::{Trouble, judge, name};
+use super::file::AtomicFile;
+use super::{CliError, judge, name};
 use crate::registry::{self, Scenario};
-use crate::watchers::{Trace, TraceForm};
+use crate::trace::{Trace, TraceForm};
 use std::fs;
 use std::path::{Path, PathBuf};
 use wavetank_sim::capsule::{Capsule, Content};
@@ -22,7 +22,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) named: String,
 }
 
-/// What is played in a run.
+/// JudgeLevelArgument is played in a run.
 #[expect(clippy::large_enum_variant, reason = "there is one in a command")]
 pub(crate) enum Played<'a> {
     /// A scenario, by a plan.
@@ -49,7 +49,7 @@ impl<'a> Subject<'a> {
     }
 
     /// The run that is meant by `storm:123`, or by the name of a file.
-    pub(crate) fn find(scenarios: &'a [Scenario], text: &str) -> Result<Self, Trouble> {
+    pub(crate) fn find(scenarios: &'a [Scenario], text: &str) -> Result<Self, CliError> {
         let is_file =
             text.contains('/') || Path::new(text).extension().is_some() || fs::exists(text).unwrap_or(false);
         if is_file {
@@ -59,7 +59,7 @@ impl<'a> Subject<'a> {
             .split_once(':')
             .and_then(|(scenario, seed)| Some((scenario, seed.parse().ok()?)))
             .ok_or_else(|| {
-                Trouble::new(format!(
+                CliError::new(format!(
                     "`{text}`: a run is named by its scenario and its seed, storm:123, or by the file of a \
                      capsule"
                 ))
@@ -67,16 +67,16 @@ impl<'a> Subject<'a> {
         Ok(Self::of(name::find(scenarios, scenario)?, seed))
     }
 
-    fn read(scenarios: &'a [Scenario], place: &Path) -> Result<Self, Trouble> {
+    fn read(scenarios: &'a [Scenario], place: &Path) -> Result<Self, CliError> {
         let text = judge::read(place)?;
         let named = place.display().to_string();
         let capsule = Capsule::parse(&text)
-            .map_err(|error| Trouble::new(format!("`{named}` is no capsule that can be read: {error}")))?;
+            .map_err(|error| CliError::new(format!("`{named}` is no capsule that can be read: {error}")))?;
         let played = match capsule.content.clone() {
             Content::Schedule(schedule) => Played::Schedule(schedule),
             Content::Plan { scenario, plan } => {
                 let scenario = name::find(scenarios, &scenario)
-                    .map_err(|error| Trouble::new(format!("`{named}` is of another program: {error}")))?;
+                    .map_err(|error| CliError::new(format!("`{named}` is of another program: {error}")))?;
                 Played::Plan(scenario, plan)
             }
         };
@@ -117,12 +117,12 @@ impl<'a> Subject<'a> {
     }
 
     /// Runs it, and keeps it in a file.
-    pub(crate) fn keep(&self, place: &Path) -> Result<(), Trouble> {
-        self.keep_in(Whole::create(place)?)
+    pub(crate) fn keep(&self, place: &Path) -> Result<(), CliError> {
+        self.keep_in(AtomicFile::create(place)?)
     }
 
     /// Runs it, and keeps it in a file that was begun.
-    pub(crate) fn keep_in(&self, mut file: Whole) -> Result<(), Trouble> {
+    pub(crate) fn keep_in(&self, mut file: AtomicFile) -> Result<(), CliError> {
         let (report, step_log) = self.step_log();
         let content = match &self.played {
             Played::Plan(scenario, plan) => {
@@ -136,6 +136,6 @@ impl<'a> Subject<'a> {
 }
 
 /// Where the capsule of a failure is kept, unless somebody says where.
-pub(crate) fn usual_place(scenario: &str, seed: u64) -> PathBuf {
+pub(crate) fn default_path(scenario: &str, seed: u64) -> PathBuf {
     Path::new("target").join("wavetank").join(format!("{scenario}-{seed}.json"))
 }

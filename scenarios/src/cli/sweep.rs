@@ -1,18 +1,18 @@
 //! `wavetank sweep`: many scenarios, many seeds, one table, and what to do about each failure.
 
 use super::args::{Seeds, SweepArguments};
-use super::bar::Bar;
 use super::coverage::Coverage;
 use super::exit::Status;
-use super::file::Whole;
+use super::file::AtomicFile;
+use super::format::{self, many};
 use super::pool::{self, Done, Work};
+use super::progress_bar::Progress;
 use super::subject::{self, Subject};
 use super::table::{self, WallClock};
 use super::tally::{Failure, Tally};
-use super::words::{self, many};
-use super::{Streams, Trouble, name, tell};
+use super::{CliError, Streams, name, tell};
 use crate::registry::{Chapter, Scenario};
-use crate::watchers::TraceForm;
+use crate::trace::TraceForm;
 use std::fs;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -33,13 +33,13 @@ pub(crate) fn sweep(
     scenarios: &[Scenario],
     arguments: &SweepArguments,
     streams: &mut Streams<'_>,
-) -> Result<Status, Trouble> {
+) -> Result<Status, CliError> {
     let judges = arguments.judges.into();
     let work = Work { rows: rows(scenarios, arguments)?, shard: arguments.shard, judges };
     if work.runs() == 0 {
-        return Err(Trouble::new("there is nothing to play: no run falls into this shard"));
+        return Err(CliError::new("there is nothing to play: no run falls into this shard"));
     }
-    let mut file = arguments.out.as_deref().map(Whole::create).transpose()?;
+    let mut file = arguments.out.as_deref().map(AtomicFile::create).transpose()?;
     let begun = Instant::now();
     let (tallies, coverage) = play(&work, arguments, file.as_mut(), streams)?;
     if let Some(file) = file {
@@ -59,11 +59,11 @@ pub(crate) fn sweep(
     Ok(status)
 }
 
-/// What is swept: what is named, or everything.
+/// JudgeLevelArgument is swept: what is named, or everything.
 fn rows<'a>(
     scenarios: &'a [Scenario],
     arguments: &SweepArguments,
-) -> Result<Vec<(&'a Scenario, Seeds)>, Trouble> {
+) -> Result<Vec<(&'a Scenario, Seeds)>, CliError> {
     let endless = arguments.time.or(arguments.until_covered).map(|_| u64::MAX);
     let seeds = arguments.seeds.unwrap_or_else(|| Seeds::first_of_all(endless.unwrap_or(SEEDS)));
     if arguments.scenarios.is_empty() {
@@ -90,15 +90,15 @@ fn share(scenario: &Scenario, seeds: Seeds) -> Seeds {
 fn play(
     work: &Work<'_>,
     arguments: &SweepArguments,
-    mut file: Option<&mut Whole>,
+    mut file: Option<&mut AtomicFile>,
     streams: &Streams<'_>,
-) -> Result<(Vec<Tally>, Coverage), Trouble> {
+) -> Result<(Vec<Tally>, Coverage), CliError> {
     let mut tallies: Vec<Tally> = work.rows.iter().map(|(scenario, _)| Tally::new(scenario)).collect();
     let deadline = arguments.time.and_then(|secs| Instant::now().checked_add(Duration::from_secs(secs)));
     let jobs = pool::threads(arguments.jobs);
     let is_endless =
         (arguments.time.is_some() || arguments.until_covered.is_some()) && arguments.seeds.is_none();
-    let bar = Bar::of_runs((!is_endless).then(|| work.runs()), streams.err_is_terminal);
+    let bar = Progress::of_runs((!is_endless).then(|| work.runs()), streams.err_is_terminal);
     let mut coverage = Coverage::default();
     let mut failed = 0;
     let result = pool::play(work, jobs, deadline, |Done { row, report, wall_us }| {
@@ -130,7 +130,7 @@ fn show_failures(
         for failure in &tally.failures {
             let named = format!("{}:{}", tally.scenario, failure.seed);
             writeln!(out, "\n{named}  {}", failure.verdict)?;
-            writeln!(out, "  {}", words::replay_command(&named))?;
+            writeln!(out, "  {}", format::replay_command(&named))?;
         }
         let more = tally.failed - tally.failures.len() as u64;
         if 0 < more {
@@ -141,7 +141,7 @@ fn show_failures(
         for failure in tally.shortest_failures() {
             let subject = Subject::judged(scenario, failure.seed, judges);
             show_story(&subject, failure, out)?;
-            let place = subject::usual_place(scenario.name, failure.seed);
+            let place = subject::default_path(scenario.name, failure.seed);
             if keep(&subject, &place) {
                 writeln!(out, "  kept in {}", place.display())?;
             }
@@ -186,7 +186,7 @@ fn speed(tallies: &[Tally], elapsed: Duration) -> String {
         elapsed.as_secs(),
         elapsed.subsec_millis(),
         table::per_second(runs, wall_us),
-        words::grouped(total(|tally| tally.virtual_us) / wall_us.max(1)),
+        format::grouped(total(|tally| tally.virtual_us) / wall_us.max(1)),
         table::per_second(total(|tally| tally.events), wall_us),
     )
 }

@@ -1,7 +1,7 @@
 //! A sweep's outcome, for readers and for programs. The figures are made elsewhere.
 
-use super::tally::{Failure, Sometimes, Spread, Tally, sum, sum_counts};
-use super::words::{self, grouped};
+use super::format::{self, grouped};
+use super::tally::{Failure, Histogram, Sometimes, Tally, sum, sum_counts};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -54,7 +54,7 @@ fn figures_to_the_right(table: &mut Table, columns: Range<usize>) {
 }
 
 fn row(tally: &Tally, wall_clock: WallClock) -> Vec<String> {
-    let mut cells = vec![tally.scenario.clone(), grouped(tally.runs), words::seconds(tally.virtual_time())];
+    let mut cells = vec![tally.scenario.clone(), grouped(tally.runs), format::seconds(tally.virtual_time())];
     if wall_clock == WallClock::Shown {
         cells.push(grouped(tally.virtual_us / tally.wall_us.max(1)));
         cells.push(per_second(tally.events, tally.wall_us));
@@ -95,11 +95,11 @@ pub(crate) fn per_second(count: u64, wall_us: u64) -> String {
     grouped(u64::try_from(u128::from(count) * 1_000_000 / u128::from(wall_us.max(1))).unwrap_or(u64::MAX))
 }
 
-/// What happened over all rows: faults by family, what each check saw, what never happened.
+/// JudgeLevelArgument happened over all rows: faults by family, what each check saw, what never happened.
 fn totals(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
     let (mut faults, mut witnessed) = (BTreeMap::new(), BTreeMap::new());
     let mut sometimes: BTreeMap<String, u64> = BTreeMap::new();
-    let mut leaderless = Spread::default();
+    let mut leaderless = Histogram::default();
     for tally in tallies {
         sum(&mut faults, &tally.faults);
         sum(&mut witnessed, &tally.witnessed);
@@ -108,12 +108,12 @@ fn totals(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
     }
     let never: Vec<&str> =
         sometimes.iter().filter(|&(_, &runs)| runs == 0).map(|(name, _)| name.as_str()).collect();
-    writeln!(out, "\n{}", words::paragraph("faults", &words::counts(&faults)))?;
-    writeln!(out, "{}", words::paragraph("witnessed", &words::counts(&witnessed)))?;
-    let in_runs = format!("{} (in so many runs)", words::counts(&sometimes));
-    writeln!(out, "{}", words::paragraph("sometimes", &in_runs))?;
+    writeln!(out, "\n{}", format::paragraph("faults", &format::counts(&faults)))?;
+    writeln!(out, "{}", format::paragraph("witnessed", &format::counts(&witnessed)))?;
+    let in_runs = format!("{} (in so many runs)", format::counts(&sometimes));
+    writeln!(out, "{}", format::paragraph("sometimes", &in_runs))?;
     if !never.is_empty() {
-        writeln!(out, "{}", words::paragraph("never", &never.join(", ")))?;
+        writeln!(out, "{}", format::paragraph("never", &never.join(", ")))?;
     }
     if let (Some(half), Some(most), Some(longest)) =
         (leaderless.percentile(50), leaderless.percentile(99), leaderless.longest())
@@ -121,13 +121,13 @@ fn totals(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
             "leaderless {}: half up to {half} ms, 99 % up to {most} ms, longest {longest} ms",
-            words::many(leaderless.count(), "time")
+            format::many(leaderless.count(), "time")
         )?;
     }
     Ok(())
 }
 
-/// What became of the changes of membership of all rows, by family.
+/// JudgeLevelArgument became of the changes of membership of all rows, by family.
 fn membership(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
     let mut totals: BTreeMap<String, ChangeCounts> = BTreeMap::new();
     tallies.iter().for_each(|tally| sum_counts(&mut totals, &tally.membership));
@@ -201,7 +201,7 @@ impl<'a> Row<'a> {
             status: failure.status.code(),
             spoke: &failure.spoke,
             verdict: &failure.verdict,
-            replay: words::replay_command(&format!("{}:{}", tally.scenario, failure.seed)),
+            replay: format::replay_command(&format!("{}:{}", tally.scenario, failure.seed)),
         };
         Self {
             scenario: &tally.scenario,

@@ -1,4 +1,4 @@
-//! What many runs of one scenario add up to. Sums only: nothing of a single run is kept, except of
+//! JudgeLevelArgument many runs of one scenario add up to. Sums only: nothing of a single run is kept, except of
 //! those that failed.
 
 use super::exit::Status;
@@ -22,7 +22,7 @@ pub(crate) struct Tally {
     pub(crate) witnessed: BTreeMap<String, u64>,
     pub(crate) sometimes: BTreeMap<String, Sometimes>,
     pub(crate) membership: BTreeMap<String, ChangeCounts>,
-    pub(crate) leaderless: Spread,
+    pub(crate) leaderless: Histogram,
     pub(crate) digest: u64,
     pub(crate) wall_us: u64,
     pub(crate) failed: u64,
@@ -47,7 +47,7 @@ pub(crate) struct Sometimes {
 pub(crate) struct Failure {
     pub(crate) seed: u64,
     pub(crate) status: Status,
-    /// What spoke: a check, or `panic`.
+    /// JudgeLevelArgument spoke: a check, or `panic`.
     pub(crate) spoke: String,
     pub(crate) verdict: String,
     pub(crate) events: u64,
@@ -55,7 +55,7 @@ pub(crate) struct Failure {
 
 /// Lengths of time, counted by the millisecond (rounded up).
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Spread {
+pub(crate) struct Histogram {
     by_ms: BTreeMap<u64, u64>,
     count: u64,
 }
@@ -139,7 +139,7 @@ impl Tally {
         ends.filter(|&(_, _, count)| count == 0).map(|(kind, end, _)| format!("{kind} {end}")).collect()
     }
 
-    /// What the row comes to.
+    /// JudgeLevelArgument the row comes to.
     pub(crate) fn status(&self) -> Status {
         let saw_something = self.witnessed.values().any(|&times| 0 < times);
         let shown = if saw_something && self.blind().is_empty() { Status::Held } else { Status::Vacuous };
@@ -174,7 +174,7 @@ impl Tally {
     }
 }
 
-impl Spread {
+impl Histogram {
     fn add(&mut self, span: Span) {
         *self.by_ms.entry(span.0.div_ceil(1_000)).or_default() += 1;
         self.count += 1;
@@ -200,7 +200,7 @@ impl Spread {
         self.count
     }
 
-    /// Takes in another spread.
+    /// Takes in another histogram.
     pub(crate) fn merge(&mut self, other: &Self) {
         for (&ms, &count) in &other.by_ms {
             *self.by_ms.entry(ms).or_default() += count;
@@ -234,12 +234,12 @@ mod tests {
 
     #[test]
     fn percentiles_are_lengths_that_were_seen() {
-        let mut spread = Spread::default();
-        assert_eq!((spread.percentile(50), spread.longest()), (None, None));
+        let mut histogram = Histogram::default();
+        assert_eq!((histogram.percentile(50), histogram.longest()), (None, None));
         for ms in 1..=100 {
-            spread.add(Span::ms(ms));
+            histogram.add(Span::ms(ms));
         }
-        let seen = (spread.percentile(50), spread.percentile(99), spread.longest());
+        let seen = (histogram.percentile(50), histogram.percentile(99), histogram.longest());
         assert_eq!(seen, (Some(50), Some(99), Some(100)));
     }
 

@@ -1,7 +1,7 @@
 //! Storms: a plan is drawn from the seed, clients of a key-value store work in the middle of it, and
 //! every judge looks on. `wavetank_sim::plan::storm` draws the faults.
 
-use crate::watchers::Trace;
+use crate::trace::Trace;
 use wavetank_sim::clients::kv::Kv;
 use wavetank_sim::clients::kv::clients::{ClientPlan, Clients};
 use wavetank_sim::clients::kv::judges::{Judges, Promises};

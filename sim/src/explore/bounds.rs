@@ -1,6 +1,6 @@
 //! How far an exploration goes: what may happen, and how often.
 
-use super::fingerprint::MOST;
+use super::fingerprint::SERVERS_MAX;
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ pub struct Bounds {
     pub crashes: u8,
     /// Changes of membership.
     pub changes: u8,
-    /// Heartbeats and other words of a leader that nobody asked for, each to all its followers.
+    /// Heartbeats and other words of a leader that nobody calls_made for, each to all its followers.
     pub beats: u8,
     /// Messages that arrive once more.
     pub duplicates: u8,
@@ -35,7 +35,7 @@ pub struct Bounds {
     /// Unanswered messages with entries per follower.
     pub window: u8,
     /// When writes reach the disk.
-    pub disks: Disks,
+    pub disks: DiskModel,
     /// How much is judged.
     pub judged: JudgeLevel,
 }
@@ -43,14 +43,14 @@ pub struct Bounds {
 /// When a write reaches the disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Disks {
-    /// In the step that asked for it, or never: a disk that hangs does so until its server crashes,
+pub enum DiskModel {
+    /// In the step that calls_made for it, or never: a disk that hangs does so until its server crashes,
     /// and that is one of the crashes. What was written late could as well have been said late, but
     /// for what the server itself thinks of it meanwhile.
     Hang,
-    /// At any time after the step that asked for it, or never.
+    /// At any time after the step that calls_made for it, or never.
     Late,
-    /// In the step that asked for it.
+    /// In the step that calls_made for it.
     Quick,
 }
 
@@ -68,7 +68,7 @@ impl Default for Bounds {
             drops: 0,
             batch: 1,
             window: 1,
-            disks: Disks::Hang,
+            disks: DiskModel::Hang,
             judged: JudgeLevel::Steps,
         }
     }
@@ -77,10 +77,10 @@ impl Default for Bounds {
 impl Bounds {
     /// The most heartbeats: with more of them a leader that nobody answers would give up, on which
     /// the exploration decides by itself.
-    pub const MOST_BEATS: u8 = 8;
+    pub const BEATS_MAX: u8 = 8;
 
     /// The most unanswered messages with entries: a server's open calls are the bits of a word.
-    pub const MOST_WINDOW: u8 = 8;
+    pub const WINDOW_MAX: u8 = 8;
 
     /// Whether they can be.
     ///
@@ -88,9 +88,9 @@ impl Bounds {
     /// Says in one line what cannot be.
     pub fn sound(&self) -> Result<(), String> {
         let all = usize::from(self.nodes) + usize::from(self.spares);
-        if self.nodes == 0 || MOST < all {
+        if self.nodes == 0 || SERVERS_MAX < all {
             return Err(format!(
-                "1 to {MOST} servers can be explored, not {all} of which {} vote",
+                "1 to {SERVERS_MAX} servers can be explored, not {all} of which {} vote",
                 self.nodes
             ));
         }
@@ -108,11 +108,11 @@ impl Bounds {
             ("entries", 16, self.entries),
             ("crashes", 16, self.crashes),
             ("changes", 16, self.changes),
-            ("beats", Self::MOST_BEATS, self.beats),
+            ("beats", Self::BEATS_MAX, self.beats),
             ("duplicates", 16, self.duplicates),
             ("drops", 16, self.drops),
             ("entries per message", 16, self.batch),
-            ("unanswered messages", Self::MOST_WINDOW, self.window),
+            ("unanswered messages", Self::WINDOW_MAX, self.window),
         ] {
             if most < of {
                 return Err(format!("{of} {what} are too many: at most {most}"));
@@ -154,9 +154,9 @@ impl Bounds {
     pub fn settings(&self, idx: ServerIdx) -> Settings {
         let config = Config {
             local_id: idx.id(),
-            heartbeat_timeout: super::clock::PATIENCE,
-            election_timeout: super::clock::PATIENCE,
-            leader_lease_timeout: super::clock::PATIENCE,
+            heartbeat_timeout: super::clock::TIMEOUT,
+            election_timeout: super::clock::TIMEOUT,
+            leader_lease_timeout: super::clock::TIMEOUT,
             commit_timeout: Span::ms(1),
             disk_stall_timeout: Span::s(1_000_000_000),
             max_append_entries: u64::from(self.batch),

@@ -6,18 +6,18 @@
 //! times out.
 
 use super::bounds::Bounds;
-use super::stimulus::{Envelope, Stimulus};
+use super::stimulus::{ModelMessage, Stimulus};
 use wavetank_raft::{Node, Request, RoleName, Span, Time};
 
 /// The election timeout, the heartbeat timeout and the lease: a leader's heartbeats come ten times
 /// as often.
-pub const PATIENCE: Span = Span::s(1_000);
+pub const TIMEOUT: Span = Span::s(1_000);
 
 /// When everything happens that is not about time.
 pub const QUIET_AT: Time = Time(Span::s(1_000_000).0);
 
 /// So late that a leader has not heard from anybody for a lease.
-const MIDNIGHT: Time = Time(Span::s(2_000_000).0);
+const LEASE_EXPIRED_AT: Time = Time(Span::s(2_000_000).0);
 
 /// The time at which a server takes this.
 #[must_use]
@@ -26,10 +26,10 @@ pub fn time_of(stimulus: &Stimulus<'_>, node: &Node) -> Time {
         Stimulus::TimeOut => node.deadline().at,
         // A little late: what was sent with the last beat and not answered since is overdue, always.
         Stimulus::Beat => node.deadline().at + Span::us(1),
-        Stimulus::Resign => MIDNIGHT,
+        Stimulus::Resign => LEASE_EXPIRED_AT,
         // A voter that has just heard its leader would refuse, and refusing is the same as silence:
         // the request that matters comes when its patience is over.
-        Stimulus::Take(Envelope::Call { request: Request::RequestVote(_), .. })
+        Stimulus::Take(ModelMessage::Request { request: Request::RequestVote(_), .. })
             if node.role() != RoleName::Leader =>
         {
             node.deadline().at
@@ -39,4 +39,4 @@ pub fn time_of(stimulus: &Stimulus<'_>, node: &Node) -> Time {
 }
 
 // Beats come an interval apart; the lease must outlast all that an exploration may have.
-const _: () = assert!(Bounds::MOST_BEATS as u64 + 2 <= 10);
+const _: () = assert!(Bounds::BEATS_MAX as u64 + 2 <= 10);

@@ -8,7 +8,7 @@ use wavetank_raft::{Entry, HardState, Index, LogId, LogImage, LogOp, Payload, Te
 
 /// What a crash leaves, and what it takes.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
-pub struct Disk {
+pub struct ModelDisk {
     /// The vote record.
     pub record: HardState,
     /// The log, from its first entry on.
@@ -17,7 +17,7 @@ pub struct Disk {
     pub waiting: VecDeque<Write>,
 }
 
-impl Disk {
+impl ModelDisk {
     /// A founder's, or a blank one.
     #[must_use]
     pub fn first(bounds: &Bounds, idx: ServerIdx) -> Self {

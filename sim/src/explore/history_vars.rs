@@ -1,4 +1,4 @@
-//! What must be remembered of the past of a cluster, because no server may remember it: who led which
+//! What must be remembered of the history of a cluster, because no server may remember it: who led which
 //! term, and what was committed.
 
 use super::fingerprint::{self, Permutation};
@@ -7,18 +7,18 @@ use wavetank_raft::{LogId, Term};
 
 /// An entry that a server has called committed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Committed {
+pub struct CommitRecord {
     /// Which.
     pub id: LogId,
     /// In whose term it was first called so.
     pub during: Term,
 }
 
-/// The past.
+/// The history.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct HistoryVars {
     leaders: Vec<(Term, ServerIdx)>,
-    committed: Vec<Committed>,
+    committed: Vec<CommitRecord>,
 }
 
 impl HistoryVars {
@@ -30,7 +30,7 @@ impl HistoryVars {
 
     /// What was committed, in the order of the log.
     #[must_use]
-    pub fn committed(&self) -> &[Committed] {
+    pub fn committed(&self) -> &[CommitRecord] {
         &self.committed
     }
 
@@ -46,16 +46,16 @@ impl HistoryVars {
     pub fn commit(&mut self, ids: &[LogId], during: Term) {
         let known = self.committed.last().map_or(0, |last| last.id.index.0);
         let new = ids.iter().filter(|id| known < id.index.0);
-        self.committed.extend(new.map(|&id| Committed { id, during }));
+        self.committed.extend(new.map(|&id| CommitRecord { id, during }));
     }
 
-    /// The past in 64 bits, when servers have changed places.
+    /// The history in 64 bits, when servers have changed places.
     #[must_use]
     pub fn hash(&self, permutation: &Permutation) -> u64 {
         let leaders =
-            self.leaders.iter().map(|(term, idx)| fingerprint::words(&[term.0, permutation.of(*idx)]));
+            self.leaders.iter().map(|(term, idx)| fingerprint::hash_words(&[term.0, permutation.of(*idx)]));
         let entries =
-            self.committed.iter().flat_map(|Committed { id, during }| [id.term.0, id.index.0, during.0]);
-        fingerprint::words(&leaders.chain(entries).collect::<Vec<_>>())
+            self.committed.iter().flat_map(|CommitRecord { id, during }| [id.term.0, id.index.0, during.0]);
+        fingerprint::hash_words(&leaders.chain(entries).collect::<Vec<_>>())
     }
 }

@@ -3,11 +3,11 @@
 //! Nothing here is shared with the search but the names of calls, the clock and the disk: that a
 //! schedule can be played, and comes out the same, speaks for both.
 
-use super::bounds::Disks;
+use super::bounds::DiskModel;
 use super::clock;
-use super::disk::Disk;
-use super::schedule::{Post, Schedule, Step};
-use super::stimulus::{Envelope, Stimulus};
+use super::disk::ModelDisk;
+use super::schedule::{MessageRef, Schedule, Step};
+use super::stimulus::{ModelMessage, Stimulus};
 use crate::check::{Clocks, Options};
 use crate::explore::call_id::CallId;
 use crate::explore::call_table::CallTable;
@@ -26,7 +26,7 @@ use wavetank_raft::{
     StoreJob, Time,
 };
 
-/// The name of such runs.
+/// The call_id of such runs.
 pub const NAME: &str = "explored";
 
 /// Between two steps of a schedule, for whoever shows times.
@@ -46,17 +46,17 @@ pub fn play<T: Observer + Default>(schedule: &Schedule, trace: T) -> Run<T> {
 }
 
 /// A server and what is around it.
-struct Seat {
+struct PlayedServer {
     server: Server,
-    disk: Disk,
+    disk: ModelDisk,
     call_table: CallTable,
     hangs: bool,
     digest: Digest,
 }
 
 /// A letter on its way.
-struct Flying {
-    envelope: Envelope,
+struct InFlight {
+    message: ModelMessage,
     rpc: RpcId,
     /// Its number among all that were sent.
     number: usize,
@@ -65,8 +65,8 @@ struct Flying {
 /// Plays.
 struct Player<'a, W> {
     schedule: &'a Schedule,
-    seats: Vec<Seat>,
-    flying: Vec<Flying>,
+    played_servers: Vec<PlayedServer>,
+    in_flight: Vec<InFlight>,
     /// All calls there ever were.
     calls: Vec<(RpcId, CallId)>,
     /// When each letter that was sent arrived.
@@ -74,7 +74,7 @@ struct Player<'a, W> {
     /// What is known to become of each letter.
     known: Vec<Fate>,
     crashes: u64,
-    asked: u64,
+    operations: u64,
     digest: Digest,
     recorder: Recorder<W>,
 }
@@ -84,19 +84,19 @@ impl<'a, W: Observer> Player<'a, W> {
         let bounds = schedule.bounds;
         let mut player = Self {
             schedule,
-            seats: Vec::new(),
-            flying: Vec::new(),
+            played_servers: Vec::new(),
+            in_flight: Vec::new(),
             calls: Vec::new(),
             arrived: Vec::new(),
             known,
             crashes: 0,
-            asked: 0,
+            operations: 0,
             digest: Digest::default(),
             recorder: Recorder::new(observer),
         };
         for idx in bounds.servers().iter() {
-            let seat = player.start(idx, Disk::first(&bounds, idx), 1);
-            player.seats.push(seat);
+            let played = player.start(idx, ModelDisk::first(&bounds, idx), 1);
+            player.played_servers.push(played);
         }
         player
     }
@@ -126,31 +126,31 @@ impl<'a, W: Observer> Player<'a, W> {
                 self.persist(*idx, clock::QUIET_AT);
                 self.settle(*idx, clock::QUIET_AT);
             }
-            Step::Hang(idx) => self.seats[idx.at()].hangs = true,
+            Step::Hang(idx) => self.played_servers[idx.at()].hangs = true,
             Step::Crash(idx) => self.crash(*idx),
             Step::Propose(idx) => self.ask(*idx, Call::Apply(super::stimulus::command())),
             Step::Add(idx, other) => self.change(*idx, Change::AddVoter(other.id(), other.address())),
             Step::Remove(idx, other) => self.change(*idx, Change::RemoveServer(other.id())),
-            Step::Deliver(post) => {
-                let at = self.find(post)?;
-                let flying = self.flying.remove(at);
-                self.deliver(&flying);
+            Step::Deliver(message_ref) => {
+                let at = self.find(message_ref)?;
+                let in_flight = self.in_flight.remove(at);
+                self.deliver(&in_flight);
             }
-            Step::Duplicate(post) => {
-                let Flying { envelope, rpc, number } = &self.flying[self.find(post)?];
-                let again = Flying { envelope: envelope.clone(), rpc: *rpc, number: *number };
+            Step::Duplicate(message_ref) => {
+                let InFlight { message, rpc, number } = &self.in_flight[self.find(message_ref)?];
+                let again = InFlight { message: message.clone(), rpc: *rpc, number: *number };
                 self.deliver(&again);
             }
-            Step::Drop(post) => {
-                let at = self.find(post)?;
-                self.flying.remove(at);
+            Step::Drop(message_ref) => {
+                let at = self.find(message_ref)?;
+                self.in_flight.remove(at);
             }
         }
         Some(())
     }
 
     fn timer(&mut self, idx: ServerIdx, stimulus: &Stimulus<'_>) {
-        let now = clock::time_of(stimulus, self.seats[idx.at()].server.node());
+        let now = clock::time_of(stimulus, self.played_servers[idx.at()].server.node());
         self.turn(idx, now, Event::Timer);
     }
 
@@ -159,26 +159,26 @@ impl<'a, W: Observer> Player<'a, W> {
     }
 
     fn ask(&mut self, idx: ServerIdx, call: Call) {
-        self.asked += 1;
-        let request = operators(self.asked);
+        self.operations += 1;
+        let request = operators(self.operations);
         self.turn(idx, clock::QUIET_AT, Event::Call { request, call });
     }
 
-    fn find(&self, post: &Post) -> Option<usize> {
-        self.flying.iter().position(|flying| Post::of(&flying.envelope) == *post)
+    fn find(&self, message_ref: &MessageRef) -> Option<usize> {
+        self.in_flight.iter().position(|in_flight| MessageRef::of(&in_flight.message) == *message_ref)
     }
 
-    fn deliver(&mut self, flying: &Flying) {
-        self.arrived[flying.number].push(self.recorder.now);
-        let idx = flying.envelope.to();
-        let stimulus = Stimulus::Take(&flying.envelope);
-        let now = clock::time_of(&stimulus, self.seats[idx.at()].server.node());
-        let event = match &flying.envelope {
-            Envelope::Call { name, request } => {
-                Event::Request { from: name.from.node(), rpc: flying.rpc, request: request.clone() }
+    fn deliver(&mut self, in_flight: &InFlight) {
+        self.arrived[in_flight.number].push(self.recorder.now);
+        let idx = in_flight.message.to();
+        let stimulus = Stimulus::Take(&in_flight.message);
+        let now = clock::time_of(&stimulus, self.played_servers[idx.at()].server.node());
+        let event = match &in_flight.message {
+            ModelMessage::Request { call_id, request } => {
+                Event::Request { from: call_id.from.node(), rpc: in_flight.rpc, request: request.clone() }
             }
-            Envelope::Answer { name, response } => {
-                Event::Response { from: name.to.node(), rpc: flying.rpc, response: response.clone() }
+            ModelMessage::Response { call_id, response } => {
+                Event::Response { from: call_id.to.node(), rpc: in_flight.rpc, response: response.clone() }
             }
         };
         self.turn(idx, now, event);
@@ -192,20 +192,22 @@ impl<'a, W: Observer> Player<'a, W> {
     /// A step is over: where disks are quick its writes are on disk.
     fn settle(&mut self, idx: ServerIdx, now: Time) {
         let quick = match self.schedule.bounds.disks {
-            Disks::Quick => true,
-            Disks::Hang => !self.seats[idx.at()].hangs,
-            Disks::Late => self.schedule.calm && self.crashes == u64::from(self.schedule.bounds.crashes),
+            DiskModel::Quick => true,
+            DiskModel::Hang => !self.played_servers[idx.at()].hangs,
+            DiskModel::Late => {
+                self.schedule.disk_reduction && self.crashes == u64::from(self.schedule.bounds.crashes)
+            }
         };
-        while quick && !self.seats[idx.at()].disk.waiting.is_empty() {
+        while quick && !self.played_servers[idx.at()].disk.waiting.is_empty() {
             self.persist(idx, now);
         }
-        let seat = &mut self.seats[idx.at()];
-        let (role, term) = (seat.server.node().role(), seat.server.node().term());
-        seat.call_table.settle(role, term, |_| false);
+        let played = &mut self.played_servers[idx.at()];
+        let (role, term) = (played.server.node().role(), played.server.node().term());
+        played.call_table.settle(role, term, |_| false);
     }
 
     fn persist(&mut self, idx: ServerIdx, now: Time) {
-        if let Some(write) = self.seats[idx.at()].disk.persist() {
+        if let Some(write) = self.played_servers[idx.at()].disk.persist() {
             self.recorder.on_observation(Seen::Durable { idx, write: &write, torn: None });
             self.give(idx, now, Event::Persisted(write.token));
         }
@@ -214,35 +216,40 @@ impl<'a, W: Observer> Player<'a, W> {
     fn crash(&mut self, idx: ServerIdx) {
         self.crashes += 1;
         self.recorder.on_observation(Seen::Crashed { idx, wiped: false });
-        let seat = &mut self.seats[idx.at()];
-        let (mut disk, life) = (std::mem::take(&mut seat.disk), seat.call_table.life() + 1);
+        let played = &mut self.played_servers[idx.at()];
+        let (mut disk, life) = (std::mem::take(&mut played.disk), played.call_table.life() + 1);
         disk.waiting.clear();
-        self.seats[idx.at()] = self.start(idx, disk, life);
+        self.played_servers[idx.at()] = self.start(idx, disk, life);
     }
 
-    fn start(&mut self, idx: ServerIdx, disk: Disk, life: u8) -> Seat {
-        let boot = server_state::found(&disk, life);
+    fn start(&mut self, idx: ServerIdx, disk: ModelDisk, life: u8) -> PlayedServer {
+        let boot = server_state::boot_from(&disk, life);
         let server = Server::boot(self.schedule.bounds.settings(idx), boot.clone(), clock::QUIET_AT);
         self.recorder.on_observation(Seen::Booted { idx, server: &server, boot: &boot, log: &disk.log });
         let call_table = CallTable::new(idx, life, server.node().term());
-        Seat { server, disk, call_table, hangs: false, digest: Digest::default() }
+        PlayedServer { server, disk, call_table, hangs: false, digest: Digest::default() }
     }
 
     fn give(&mut self, idx: ServerIdx, now: Time, event: Event) {
-        let seat = &mut self.seats[idx.at()];
+        let played = &mut self.played_servers[idx.at()];
         let kind = digest::kind(&event);
         let mut actions = Vec::new();
-        self.recorder.on_observation(Seen::Stepping { idx, event: &event, server: &seat.server, clock: now });
-        seat.server.step(now, event, &mut actions);
-        self.recorder.on_observation(Seen::Stepped { idx, server: &seat.server, actions: &actions });
-        self.digest.take_step((self.recorder.now, idx, kind), &seat.server, actions.len());
+        self.recorder.on_observation(Seen::Stepping {
+            idx,
+            event: &event,
+            server: &played.server,
+            clock: now,
+        });
+        played.server.step(now, event, &mut actions);
+        self.recorder.on_observation(Seen::Stepped { idx, server: &played.server, actions: &actions });
+        self.digest.take_step((self.recorder.now, idx, kind), &played.server, actions.len());
         let mut batches = VecDeque::new();
         for action in actions {
             match action {
                 Action::Send { to, rpc, request } => self.call(idx, to, rpc, request),
                 Action::Reply { to, rpc, response } => self.answer(idx, to, rpc, response),
                 Action::Store(StoreJob::Persist(write)) => {
-                    self.seats[idx.at()].disk.waiting.push_back(write);
+                    self.played_servers[idx.at()].disk.waiting.push_back(write);
                 }
                 Action::Apply(batch) => batches.push_back(batch),
                 Action::Answer { .. } | Action::Observe(_) => {}
@@ -255,44 +262,46 @@ impl<'a, W: Observer> Player<'a, W> {
     }
 
     fn call(&mut self, from: ServerIdx, to: NodeId, rpc: RpcId, request: Request) {
-        let seat = &mut self.seats[from.at()];
-        let term = seat.server.node().term();
-        if let Some(name) = seat.call_table.call(rpc, to, term) {
-            self.calls.push((rpc, name));
-            self.send(from, name.to, rpc, Envelope::Call { name, request });
+        let played = &mut self.played_servers[from.at()];
+        let term = played.server.node().term();
+        if let Some(call_id) = played.call_table.call(rpc, to, term) {
+            self.calls.push((rpc, call_id));
+            self.send(from, call_id.to, rpc, ModelMessage::Request { call_id, request });
         }
     }
 
     fn answer(&mut self, from: ServerIdx, to: NodeId, rpc: RpcId, response: Response) {
-        let call = |(own, name): &&(RpcId, CallId)| *own == rpc && name.to == from && name.from.node() == to;
-        let (_, name) = *self.calls.iter().find(call).expect("an answer is to a call");
-        self.send(from, name.from, rpc, Envelope::Answer { name, response });
+        let call = |(own, call_id): &&(RpcId, CallId)| {
+            *own == rpc && call_id.to == from && call_id.from.node() == to
+        };
+        let (_, call_id) = *self.calls.iter().find(call).expect("an answer is to a call");
+        self.send(from, call_id.from, rpc, ModelMessage::Response { call_id, response });
     }
 
-    fn send(&mut self, from: ServerIdx, to: ServerIdx, rpc: RpcId, envelope: Envelope) {
+    fn send(&mut self, from: ServerIdx, to: ServerIdx, rpc: RpcId, message: ModelMessage) {
         let number = self.arrived.len();
         let fate = self.known.get(number).copied().unwrap_or(Fate::Lost);
-        let carried = match &envelope {
-            Envelope::Call { request, .. } => Carried::Request(request),
-            Envelope::Answer { response, .. } => Carried::Response(response),
+        let carried = match &message {
+            ModelMessage::Request { request, .. } => Carried::Request(request),
+            ModelMessage::Response { response, .. } => Carried::Response(response),
         };
         self.recorder.on_observation(Seen::Sent { from, to, rpc, carried, fate });
         self.arrived.push(Vec::new());
-        self.flying.push(Flying { envelope, rpc, number });
+        self.in_flight.push(InFlight { message, rpc, number });
     }
 
     /// The state machine remembers what it was told, in 64 bits.
     fn apply(&mut self, idx: ServerIdx, now: Time, batch: &Batch) {
-        let seat = &mut self.seats[idx.at()];
+        let played = &mut self.played_servers[idx.at()];
         let mut responses = Vec::new();
         for entry in &batch.entries {
             if let Payload::Command(_) = &entry.payload {
-                seat.digest.take(entry.id.index.0);
-                seat.digest.take(entry.id.term.0);
+                played.digest.take(entry.id.index.0);
+                played.digest.take(entry.id.term.0);
                 responses.push((entry.id.index, Data::from([].as_slice())));
             }
         }
-        let digest = seat.digest.value();
+        let digest = played.digest.value();
         self.recorder.on_observation(Seen::Applied { idx, batch, digest });
         let upto = batch.entries.last().expect("a batch has entries").id.index;
         self.give(idx, now, Event::Applied { upto, responses });
@@ -313,7 +322,7 @@ impl<T: Observer + Default> Simulation for Player<'_, Observers<(), T>> {
     type Checks = ();
     type Trace = T;
     /// The first step that could not be played.
-    type Ending = Option<usize>;
+    type DriveOutcome = Option<usize>;
 
     fn drive(&mut self) -> Option<usize> {
         self.all(|observers| observers.violation().is_none())

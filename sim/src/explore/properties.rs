@@ -9,7 +9,7 @@
 #[cfg(test)]
 mod scripted_cluster;
 
-use super::stimulus::{Envelope, Stimulus};
+use super::stimulus::{ModelMessage, Stimulus};
 use crate::check::{self, Check};
 use crate::explore::server_state::ServerState;
 use crate::plan::judge_level::JudgeLevel;
@@ -54,7 +54,7 @@ pub(super) fn breach(
     Some(Breach { property: check.name, section: check.section, what: seen()? })
 }
 
-/// What somebody claims to hold of every server. Where it does not, the search says by which shortest
+/// What somebody claims to hold of every server. Where it does not, the search expect_rows by which shortest
 /// schedule: so one can also ask how something comes about.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
@@ -73,7 +73,7 @@ impl Claim {
 
 /// A server's step.
 #[derive(Clone, Copy, Debug)]
-pub struct Turn<'a> {
+pub struct ServerStep<'a> {
     /// The server before.
     pub before: &'a ServerState,
     /// What happened to it.
@@ -82,12 +82,12 @@ pub struct Turn<'a> {
     pub after: &'a ServerState,
 }
 
-/// What a property says of a step.
-type Rule = fn(&Turn<'_>) -> Option<String>;
+/// What a property expect_rows of a step.
+type Rule = fn(&ServerStep<'_>) -> Option<String>;
 
 /// What a step broke.
 #[must_use]
-pub fn of_a_step(turn: &Turn<'_>, judged: JudgeLevel) -> Option<Breach> {
+pub fn step_breach(step: &ServerStep<'_>, judged: JudgeLevel) -> Option<Breach> {
     let all: [(&Check, Rule); 5] = [
         (&check::election::term_monotonic::CHECK, term_monotonic::breach),
         (&check::commit::committed_never_dropped::CHECK, committed_never_dropped::breach),
@@ -95,13 +95,13 @@ pub fn of_a_step(turn: &Turn<'_>, judged: JudgeLevel) -> Option<Breach> {
         (&check::commit::commit_own_term_only::CHECK, commit_own_term_only::breach),
         (&check::membership::change_after_own_commit::CHECK, change_after_own_commit::breach),
     ];
-    all.into_iter().find_map(|(check, rule)| breach(check, judged, || rule(turn)))
+    all.into_iter().find_map(|(check, rule)| breach(check, judged, || rule(step)))
 }
 
 /// What a call broke, as it left.
 #[must_use]
-pub fn of_an_envelope(sender: &ServerState, envelope: &Envelope, judged: JudgeLevel) -> Option<Breach> {
-    let Envelope::Call { request, .. } = envelope else { return None };
+pub fn request_breach(sender: &ServerState, message: &ModelMessage, judged: JudgeLevel) -> Option<Breach> {
+    let ModelMessage::Request { request, .. } = message else { return None };
     breach(&check::storage::persist_before_send::CHECK, judged, || {
         persist_before_send::call(&sender.disk, request)
     })
@@ -109,9 +109,9 @@ pub fn of_an_envelope(sender: &ServerState, envelope: &Envelope, judged: JudgeLe
 
 /// What an answer to a call broke, as it left.
 #[must_use]
-pub fn of_an_answer(
+pub fn response_breach(
     sender: &ServerState,
-    call: &Envelope,
+    call: &ModelMessage,
     response: &Response,
     judged: JudgeLevel,
 ) -> Option<Breach> {

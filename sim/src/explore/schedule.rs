@@ -1,10 +1,10 @@
-//! What was found, in words that outlast the search.
+//! What was boot_from, in words that outlast the search.
 
 use super::bounds::Bounds;
-use super::fingerprint::MOST;
-use super::model::{Code, Model};
+use super::fingerprint::SERVERS_MAX;
 use super::state::Move;
-use super::stimulus::{Envelope, Stimulus};
+use super::stimulus::{ModelMessage, Stimulus};
+use super::transition_cache::{StimulusCode, TransitionCache};
 use crate::explore::call_id::CallId;
 use crate::observe::Carried;
 use crate::observe::trace::carried;
@@ -19,7 +19,7 @@ pub struct Schedule {
     /// Within which bounds.
     pub bounds: Bounds,
     /// Whether writes are on disk at once when no crash can come any more.
-    pub calm: bool,
+    pub disk_reduction: bool,
     /// What.
     pub steps: Vec<Step>,
 }
@@ -39,41 +39,41 @@ pub enum Step {
     Hang(ServerIdx),
     /// A server died and started again.
     Crash(ServerIdx),
-    /// A client asked a server.
+    /// A client calls_made a server.
     Propose(ServerIdx),
-    /// An operator asked the first for the second to be a voter.
+    /// An operator calls_made the first for the second to be a voter.
     Add(ServerIdx, ServerIdx),
-    /// An operator asked the first for the second to go.
+    /// An operator calls_made the first for the second to go.
     Remove(ServerIdx, ServerIdx),
     /// A letter arrived.
-    Deliver(Post),
+    Deliver(MessageRef),
     /// A letter arrived, and was still on its way.
-    Duplicate(Post),
+    Duplicate(MessageRef),
     /// A letter was lost.
-    Drop(Post),
+    Drop(MessageRef),
 }
 
 /// A letter, so that it can be told from all others.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Post {
+pub struct MessageRef {
     /// The call that it is, or answers.
-    pub name: CallId,
+    pub call_id: CallId,
     /// Whether it is the answer.
     pub answers: bool,
     /// What it says.
     pub words: String,
 }
 
-impl Post {
+impl MessageRef {
     /// A letter in words.
     #[must_use]
-    pub fn of(envelope: &Envelope) -> Self {
-        match envelope {
-            Envelope::Call { name, request } => {
-                Self { name: *name, answers: false, words: carried(Carried::Request(request)) }
+    pub fn of(message: &ModelMessage) -> Self {
+        match message {
+            ModelMessage::Request { call_id, request } => {
+                Self { call_id: *call_id, answers: false, words: carried(Carried::Request(request)) }
             }
-            Envelope::Answer { name, response } => {
-                Self { name: *name, answers: true, words: carried(Carried::Response(response)) }
+            ModelMessage::Response { call_id, response } => {
+                Self { call_id: *call_id, answers: true, words: carried(Carried::Response(response)) }
             }
         }
     }
@@ -81,22 +81,22 @@ impl Post {
 
 impl Step {
     /// A move of a search, in one step or two.
-    pub(super) fn of(model: &Model, by: Move) -> Vec<Self> {
-        let post = |envelope: u32| Post::of(model.envelope(envelope));
+    pub(super) fn of(cache: &TransitionCache, by: Move) -> Vec<Self> {
+        let message_ref = |message: u32| MessageRef::of(cache.message(message));
         match by {
-            Move::ServerState(idx, code) => vec![Self::local(model, idx, code)],
-            Move::HangLocal(idx, code) => vec![Self::Hang(idx), Self::local(model, idx, code)],
-            Move::Deliver(envelope) => vec![Self::Deliver(post(envelope))],
-            Move::HangDeliver(envelope) => {
-                vec![Self::Hang(model.envelope(envelope).to()), Self::Deliver(post(envelope))]
+            Move::Local(idx, code) => vec![Self::local(cache, idx, code)],
+            Move::LocalHang(idx, code) => vec![Self::Hang(idx), Self::local(cache, idx, code)],
+            Move::Deliver(message) => vec![Self::Deliver(message_ref(message))],
+            Move::DeliverHang(message) => {
+                vec![Self::Hang(cache.message(message).to()), Self::Deliver(message_ref(message))]
             }
-            Move::Duplicate(envelope) => vec![Self::Duplicate(post(envelope))],
-            Move::Drop(envelope) => vec![Self::Drop(post(envelope))],
+            Move::Duplicate(message) => vec![Self::Duplicate(message_ref(message))],
+            Move::Drop(message) => vec![Self::Drop(message_ref(message))],
         }
     }
 
-    fn local(model: &Model, idx: ServerIdx, code: Code) -> Self {
-        match model.stimulus(code) {
+    fn local(cache: &TransitionCache, idx: ServerIdx, code: StimulusCode) -> Self {
+        match cache.stimulus(code) {
             Stimulus::TimeOut => Self::TimeOut(idx),
             Stimulus::Resign => Self::Resign(idx),
             Stimulus::Beat => Self::Beat(idx),
@@ -122,17 +122,17 @@ impl fmt::Display for Step {
             Self::Propose(idx) => write!(f, "propose {idx}"),
             Self::Add(idx, other) => write!(f, "add     {idx} {other}"),
             Self::Remove(idx, other) => write!(f, "remove  {idx} {other}"),
-            Self::Deliver(post) => write!(f, "deliver {post}"),
-            Self::Duplicate(post) => write!(f, "again   {post}"),
-            Self::Drop(post) => write!(f, "drop    {post}"),
+            Self::Deliver(message_ref) => write!(f, "deliver {message_ref}"),
+            Self::Duplicate(message_ref) => write!(f, "again   {message_ref}"),
+            Self::Drop(message_ref) => write!(f, "drop    {message_ref}"),
         }
     }
 }
 
-impl fmt::Display for Post {
+impl fmt::Display for MessageRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if self.answers { "answer" } else { "call" };
-        write!(f, "{kind} {}: {}", self.name, self.words)
+        write!(f, "{kind} {}: {}", self.call_id, self.words)
     }
 }
 
@@ -146,7 +146,7 @@ impl FromStr for Step {
         let (idx, other) = rest.split_once(' ').map_or((rest, None), |(idx, other)| (idx, Some(other)));
         let one = || if other.is_none() { idx_of(idx) } else { None };
         let two = || idx_of(idx).zip(other.and_then(idx_of));
-        let post = || Post::parse(rest);
+        let message_ref = || MessageRef::parse(rest);
         match verb {
             "timeout" => one().map(Self::TimeOut),
             "resign" => one().map(Self::Resign),
@@ -157,9 +157,9 @@ impl FromStr for Step {
             "propose" => one().map(Self::Propose),
             "add" => two().map(|(idx, other)| Self::Add(idx, other)),
             "remove" => two().map(|(idx, other)| Self::Remove(idx, other)),
-            "deliver" => post().map(Self::Deliver),
-            "again" => post().map(Self::Duplicate),
-            "drop" => post().map(Self::Drop),
+            "deliver" => message_ref().map(Self::Deliver),
+            "again" => message_ref().map(Self::Duplicate),
+            "drop" => message_ref().map(Self::Drop),
             _ => None,
         }
         .ok_or_else(nonsense)
@@ -167,24 +167,24 @@ impl FromStr for Step {
 }
 
 fn idx_of(text: &str) -> Option<ServerIdx> {
-    ServerIdx::of(NodeId::of(text)).filter(|idx| idx.at() < MOST)
+    ServerIdx::of(NodeId::of(text)).filter(|idx| idx.at() < SERVERS_MAX)
 }
 
-impl Post {
+impl MessageRef {
     fn parse(text: &str) -> Option<Self> {
         let (kind, rest) = text.split_once(' ')?;
-        let (name, words) = rest.split_once(": ")?;
+        let (call_id, words) = rest.split_once(": ")?;
         let answers = match kind {
             "answer" => true,
             "call" => false,
             _ => return None,
         };
-        Some(Self { name: name_of(name)?, answers, words: words.to_owned() })
+        Some(Self { call_id: parse_call_id(call_id)?, answers, words: words.to_owned() })
     }
 }
 
 /// `n1>n2 t3 #1`, and from the second life on `life 2`.
-fn name_of(text: &str) -> Option<CallId> {
+fn parse_call_id(text: &str) -> Option<CallId> {
     let mut words = text.split(' ');
     let (from, to) = words.next()?.split_once('>')?;
     let term = Term(words.next()?.strip_prefix('t')?.parse().ok()?);

@@ -7,11 +7,11 @@
 
 use super::bounds::Bounds;
 use super::expand::{Expander, Expansion};
-use super::model::{Code, Model};
 use super::properties::{Breach, Claim};
 use super::schedule::{Schedule, Step};
-use super::state::{Head, Move, States, Sums};
-use super::table::Seen;
+use super::state::{GlobalState, Move, StateHashes, StateList};
+use super::table::FingerprintSet;
+use super::transition_cache::{StimulusCode, TransitionCache};
 use crate::explore::history_vars::HistoryVars;
 
 /// Which states need not be looked at.
@@ -40,9 +40,9 @@ pub trait Executor {
 
 /// One task after the other.
 #[derive(Clone, Copy, Debug)]
-pub struct OneHand;
+pub struct SingleThread;
 
-impl Executor for OneHand {
+impl Executor for SingleThread {
     fn work(&mut self, tasks: usize, task: &(dyn Fn(usize) -> Expansion + Sync)) -> Vec<Expansion> {
         (0..tasks).map(task).collect()
     }
@@ -50,12 +50,12 @@ impl Executor for OneHand {
 
 /// What was done.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Figures {
+pub struct SearchStats {
     /// Different states.
     pub states: u64,
-    /// States that moves led to, different or not.
+    /// StateList that moves led to, different or not.
     pub generated: u64,
-    /// States by their distance from the first, complete up to the last but one.
+    /// StateList by their distance from the first, complete up to the last but one.
     pub levels: Vec<u64>,
     /// Different servers among them.
     pub servers: u64,
@@ -67,11 +67,11 @@ pub struct Figures {
 
 /// How it ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum End {
+pub enum SearchOutcome {
     /// There is nothing more within the bounds.
     Exhausted,
     /// There is nothing wrong up to this distance, which was the last one wanted.
-    Deep,
+    DepthReached,
     /// It was told to stop.
     Stopped,
     /// A property is broken by this schedule, and by no shorter one.
@@ -81,44 +81,44 @@ pub enum End {
 /// A search.
 #[derive(Debug)]
 pub struct Search {
-    model: Model,
+    cache: TransitionCache,
     reductions: Reductions,
-    seen: Seen,
+    seen: FingerprintSet,
     origins: Vec<(u32, u32)>,
-    figures: Figures,
+    stats: SearchStats,
 }
 
-/// States that are expanded before what came of them is looked at.
+/// StateList that are expanded before what came of them is looked at.
 const BLOCK: usize = 1 << 14;
 
-/// States that are expanded in one go.
+/// StateList that are expanded in one go.
 const TASK: usize = 1 << 9;
 
 impl Search {
     /// Nothing seen but the first state.
     #[must_use]
     pub fn new(bounds: Bounds, reductions: Reductions) -> Self {
-        let model = Model::new(bounds, reductions.symmetry);
+        let cache = TransitionCache::new(bounds, reductions.symmetry);
         Self {
-            model,
+            cache,
             reductions,
-            seen: Seen::default(),
+            seen: FingerprintSet::default(),
             origins: vec![(0, 0)],
-            figures: Figures { states: 1, levels: vec![1], ..Figures::default() },
+            stats: SearchStats { states: 1, levels: vec![1], ..SearchStats::default() },
         }
     }
 
     /// Claims something of every server that comes up, beside all that must hold.
     #[must_use]
     pub const fn claiming(mut self, claim: Claim) -> Self {
-        self.model.claim(claim);
+        self.cache.claim(claim);
         self
     }
 
     /// What was done so far.
     #[must_use]
-    pub const fn figures(&self) -> &Figures {
-        &self.figures
+    pub const fn stats(&self) -> &SearchStats {
+        &self.stats
     }
 
     /// Searches up to a distance, as long as `goes_on` says so.
@@ -126,98 +126,98 @@ impl Search {
         &mut self,
         depth: Option<usize>,
         executor: &mut dyn Executor,
-        goes_on: &mut dyn FnMut(&Figures) -> bool,
-    ) -> End {
-        let first = Head::first(self.model.bounds().servers().len());
-        let mut sums = Sums::default();
-        sums.of(&self.model, &first, &[]);
-        self.seen.insert(sums.least(first.spent));
-        let mut level = States::default();
+        goes_on: &mut dyn FnMut(&SearchStats) -> bool,
+    ) -> SearchOutcome {
+        let first = GlobalState::first(self.cache.bounds().servers().len());
+        let mut hashes = StateHashes::default();
+        hashes.of(&self.cache, &first, &[]);
+        self.seen.insert(hashes.least(first.used));
+        let mut level = StateList::default();
         level.push(&first, &[]);
         let mut begins = 0;
         while !level.is_empty() {
-            if depth.is_some_and(|depth| depth < self.figures.levels.len()) {
-                return End::Deep;
+            if depth.is_some_and(|depth| depth < self.stats.levels.len()) {
+                return SearchOutcome::DepthReached;
             }
-            let mut next = States::default();
-            self.figures.levels.push(0);
+            let mut next = StateList::default();
+            self.stats.levels.push(0);
             let all: Vec<u32> = (0..level.len() as u32).collect();
             for block in all.chunks(BLOCK) {
                 let found = self.block(&level, block, begins, &mut next, executor);
                 self.measure(level.bytes() + next.bytes());
                 if let Some((at, by, breach)) = found {
-                    return End::Found(breach, self.way_to(begins + at, by));
+                    return SearchOutcome::Found(breach, self.schedule_to(begins + at, by));
                 }
-                if !goes_on(&self.figures) {
-                    return End::Stopped;
+                if !goes_on(&self.stats) {
+                    return SearchOutcome::Stopped;
                 }
             }
             begins += level.len() as u32;
             level = next;
         }
-        self.figures.levels.pop();
-        End::Exhausted
+        self.stats.levels.pop();
+        SearchOutcome::Exhausted
     }
 
     /// Expands some states of a level, learning on the way what servers do.
     fn block(
         &mut self,
-        level: &States,
+        level: &StateList,
         block: &[u32],
         begins: u32,
-        next: &mut States,
+        next: &mut StateList,
         executor: &mut dyn Executor,
     ) -> Option<(u32, Move, Breach)> {
         let mut todo = block.to_vec();
         while !todo.is_empty() {
-            let (model, seen, reductions) = (&self.model, &self.seen, self.reductions);
+            let (cache, seen, reductions) = (&self.cache, &self.seen, self.reductions);
             let tasks: Vec<&[u32]> = todo.chunks(TASK).collect();
-            let harvests = executor
-                .work(tasks.len(), &|task| Expander::new(model, seen, reductions).over(level, tasks[task]));
-            let mut put_off = Vec::new();
-            for expansion in harvests {
-                self.bring_in(&expansion, begins, next);
+            let expansions = executor
+                .work(tasks.len(), &|task| Expander::new(cache, seen, reductions).over(level, tasks[task]));
+            let mut deferred = Vec::new();
+            for expansion in expansions {
+                self.merge(&expansion, begins, next);
                 if expansion.found.is_some() {
                     return expansion.found;
                 }
-                put_off.extend(expansion.put_off);
-                self.learn(expansion.unknown, expansion.pasts);
+                deferred.extend(expansion.deferred);
+                self.learn(expansion.unknown, expansion.histories);
             }
-            todo = put_off;
+            todo = deferred;
         }
         None
     }
 
-    fn bring_in(&mut self, expansion: &Expansion, begins: u32, next: &mut States) {
-        self.figures.generated += expansion.generated;
+    fn merge(&mut self, expansion: &Expansion, begins: u32, next: &mut StateList) {
+        self.stats.generated += expansion.generated;
         for (at, origin) in expansion.origins.iter().enumerate() {
             if self.seen.insert(origin.print) {
-                let (head, envelopes) = expansion.states.get(at);
-                next.push(head, envelopes);
+                let (state, messages) = expansion.states.get(at);
+                next.push(state, messages);
                 self.origins.push((begins + origin.from, origin.by.pack()));
-                self.figures.states += 1;
-                *self.figures.levels.last_mut().expect("a level is under way") += 1;
+                self.stats.states += 1;
+                *self.stats.levels.last_mut().expect("a level is under way") += 1;
             }
         }
     }
 
-    fn learn(&mut self, unknown: Vec<(u32, Code)>, pasts: Vec<HistoryVars>) {
-        unknown.into_iter().for_each(|(local, code)| self.model.learn(local, code));
-        pasts.into_iter().for_each(|past| {
-            self.model.remember(past);
+    fn learn(&mut self, unknown: Vec<(u32, StimulusCode)>, histories: Vec<HistoryVars>) {
+        unknown.into_iter().for_each(|(local, code)| self.cache.learn(local, code));
+        histories.into_iter().for_each(|history| {
+            self.cache.intern_history(history);
         });
     }
 
     fn measure(&mut self, states: usize) {
-        let (servers, steps) = self.model.met();
-        self.figures.servers = servers as u64;
-        self.figures.steps = steps as u64;
+        let (servers, steps) = self.cache.met();
+        self.stats.servers = servers as u64;
+        self.stats.steps = steps as u64;
         let bytes = states + self.seen.bytes() + 8 * self.origins.capacity();
-        self.figures.bytes = self.figures.bytes.max(bytes as u64);
+        self.stats.bytes = self.stats.bytes.max(bytes as u64);
     }
 
     /// The moves that led to a state, and one more.
-    fn way_to(&self, at: u32, last: Move) -> Schedule {
+    fn schedule_to(&self, at: u32, last: Move) -> Schedule {
         let mut moves = vec![last];
         let mut at = at;
         while at != 0 {
@@ -226,8 +226,8 @@ impl Search {
             at = from;
         }
         moves.reverse();
-        let steps = moves.into_iter().flat_map(|by| Step::of(&self.model, by)).collect();
-        Schedule { bounds: *self.model.bounds(), calm: self.reductions.disks, steps }
+        let steps = moves.into_iter().flat_map(|by| Step::of(&self.cache, by)).collect();
+        Schedule { bounds: *self.cache.bounds(), disk_reduction: self.reductions.disks, steps }
     }
 }
 
@@ -249,22 +249,22 @@ mod tests {
         drops: 0,
         batch: 1,
         window: 1,
-        disks: crate::explore::Disks::Hang,
+        disks: crate::explore::DiskModel::Hang,
         judged: crate::JudgeLevel::Steps,
     };
 
     #[test]
     fn small_bounds_are_exhausted_and_everything_holds() {
         let (end, search) = searched(SMALL, Reductions::ALL);
-        assert_eq!(end, End::Exhausted);
-        assert_eq!(search.figures().states, 14_543);
+        assert_eq!(end, SearchOutcome::Exhausted);
+        assert_eq!(search.stats().states, 14_543);
     }
 
     #[test]
     fn of_mirror_images_one_is_enough() {
         let (end, search) = searched(SMALL, Reductions { symmetry: false, ..Reductions::ALL });
-        assert_eq!(end, End::Exhausted);
-        let (all, one) = (search.figures().states, 14_543);
+        assert_eq!(end, SearchOutcome::Exhausted);
+        let (all, one) = (search.stats().states, 14_543);
         assert!(5 * one < all && all <= 6 * one, "{all} of six mirror images of {one}");
         assert_eq!(standings(&search), standings(&searched(SMALL, Reductions::ALL).1));
     }
@@ -278,8 +278,8 @@ mod tests {
         ] {
             let whole = Reductions { symmetry: true, ..Reductions::NONE };
             let (all, some) = (searched(bounds, whole), searched(bounds, Reductions::ALL));
-            assert_eq!((&all.0, &some.0), (&End::Exhausted, &End::Exhausted), "{bounds}");
-            assert!(some.1.figures().states < all.1.figures().states, "{bounds}");
+            assert_eq!((&all.0, &some.0), (&SearchOutcome::Exhausted, &SearchOutcome::Exhausted), "{bounds}");
+            assert!(some.1.stats().states < all.1.stats().states, "{bounds}");
             assert_eq!(standings(&all.1), standings(&some.1), "{bounds}");
         }
     }
@@ -288,7 +288,7 @@ mod tests {
     fn a_lost_message_leads_to_nothing_that_a_late_one_does_not() {
         let (_, some) = searched(Bounds { entries: 0, ..SMALL }, Reductions::ALL);
         let (_, more) = searched(Bounds { entries: 0, drops: 1, ..SMALL }, Reductions::ALL);
-        assert!(some.figures().states < more.figures().states);
+        assert!(some.stats().states < more.stats().states);
         assert_eq!(standings(&some), standings(&more));
     }
 
@@ -296,11 +296,12 @@ mod tests {
     fn a_claim_that_is_wrong_is_found_out_by_a_shortest_schedule() {
         let claim = Claim { name: "nothing_is_committed", holds: |server| server.node.commit() < Index(2) };
         let mut search = Search::new(SMALL, Reductions::ALL).claiming(claim);
-        let End::Found(breach, schedule) = search.run(None, &mut OneHand, &mut |_| true) else {
+        let SearchOutcome::Found(breach, schedule) = search.run(None, &mut SingleThread, &mut |_| true)
+        else {
             panic!("a leader commits the entry that begins its term");
         };
         assert_eq!(breach.property, "nothing_is_committed");
-        // A campaign, a vote asked for and given, an entry sent and acknowledged.
+        // A campaign, a vote calls_made for and given, an entry sent and acknowledged.
         let steps: Vec<String> = schedule.steps.iter().map(ToString::to_string).collect();
         assert_eq!(steps.len(), 5, "{steps:#?}");
         assert!(steps[0].starts_with("timeout"), "{steps:#?}");
@@ -309,15 +310,18 @@ mod tests {
     #[test]
     fn who_is_told_to_stop_has_decided_nothing() {
         let mut search = Search::new(SMALL, Reductions::ALL);
-        assert_eq!(search.run(None, &mut OneHand, &mut |figures| figures.states < 100), End::Stopped);
+        assert_eq!(
+            search.run(None, &mut SingleThread, &mut |stats| stats.states < 100),
+            SearchOutcome::Stopped
+        );
         let mut search = Search::new(SMALL, Reductions::ALL);
-        assert_eq!(search.run(Some(3), &mut OneHand, &mut |_| true), End::Deep);
-        assert_eq!(search.figures().levels, [1, 3, 7, 19]);
+        assert_eq!(search.run(Some(3), &mut SingleThread, &mut |_| true), SearchOutcome::DepthReached);
+        assert_eq!(search.stats().levels, [1, 3, 7, 19]);
     }
 
-    fn searched(bounds: Bounds, reductions: Reductions) -> (End, Search) {
+    fn searched(bounds: Bounds, reductions: Reductions) -> (SearchOutcome, Search) {
         let mut search = Search::new(bounds, reductions);
-        let end = search.run(None, &mut OneHand, &mut |figures| figures.states < 1_000_000);
+        let end = search.run(None, &mut SingleThread, &mut |stats| stats.states < 1_000_000);
         (end, search)
     }
 
@@ -331,6 +335,6 @@ mod tests {
             let log = local.log().collect();
             (node.role(), node.term(), own_vote, log, node.commit(), local.disk.last())
         };
-        search.model.servers().iter().map(standing).collect()
+        search.cache.servers().iter().map(standing).collect()
     }
 }

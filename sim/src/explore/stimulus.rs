@@ -1,6 +1,6 @@
 //! What may happen to one server, and what servers send each other.
 
-use super::fingerprint::{self, Meaning, Permutation, Walk};
+use super::fingerprint::{self, HashContext, Permutation, StateHasher};
 use crate::explore::call_id::CallId;
 use crate::plan::server_set::ServerIdx;
 use std::cell::Cell;
@@ -8,29 +8,29 @@ use wavetank_raft::{Change, ClientRequest, Data, Input, Payload, Request, Respon
 
 /// A message.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Envelope {
+pub enum ModelMessage {
     /// A call.
-    Call {
-        /// Its name.
-        name: CallId,
+    Request {
+        /// Its call_id.
+        call_id: CallId,
         /// What it wants.
         request: Request,
     },
     /// An answer.
-    Answer {
-        /// The name of the call.
-        name: CallId,
+    Response {
+        /// The call_id of the call.
+        call_id: CallId,
         /// What it says.
         response: Response,
     },
 }
 
-impl Envelope {
+impl ModelMessage {
     /// The call that it is, or answers.
     #[must_use]
-    pub const fn name(&self) -> CallId {
+    pub const fn call_id(&self) -> CallId {
         match self {
-            Self::Call { name, .. } | Self::Answer { name, .. } => *name,
+            Self::Request { call_id, .. } | Self::Response { call_id, .. } => *call_id,
         }
     }
 
@@ -38,8 +38,8 @@ impl Envelope {
     #[must_use]
     pub const fn to(&self) -> ServerIdx {
         match self {
-            Self::Call { name, .. } => name.to,
-            Self::Answer { name, .. } => name.from,
+            Self::Request { call_id, .. } => call_id.to,
+            Self::Response { call_id, .. } => call_id.from,
         }
     }
 
@@ -47,12 +47,12 @@ impl Envelope {
     #[must_use]
     pub fn hash(&self, permutation: &Permutation) -> u64 {
         let (persisted, known) = (Token(0), Cell::new(0));
-        let meaning = Meaning { permutation, persisted, calls: &[], known, others: &|rpc| rpc.0 };
+        let context = HashContext { permutation, persisted, calls: &[], known, others: &|rpc| rpc.0 };
         let (kind, body) = match self {
-            Self::Call { request, .. } => (1, Walk::over(&meaning, request)),
-            Self::Answer { response, .. } => (2, Walk::over(&meaning, response)),
+            Self::Request { request, .. } => (1, StateHasher::hash(&context, request)),
+            Self::Response { response, .. } => (2, StateHasher::hash(&context, response)),
         };
-        fingerprint::words(&[kind, self.name().hash(permutation), body])
+        fingerprint::hash_words(&[kind, self.call_id().hash(permutation), body])
     }
 }
 
@@ -76,7 +76,7 @@ pub enum Stimulus<'a> {
     /// It dies, loses what is not on disk, and starts again.
     Crash,
     /// A message arrives.
-    Take(&'a Envelope),
+    Take(&'a ModelMessage),
 }
 
 impl Stimulus<'_> {
@@ -89,11 +89,11 @@ impl Stimulus<'_> {
             Self::Propose => Input::Client(ClientRequest::Propose(vec![Payload::Command(command())])),
             Self::Add(idx) => operator(Change::AddVoter(idx.id(), idx.address())),
             Self::Remove(idx) => operator(Change::RemoveServer(idx.id())),
-            Self::Take(Envelope::Call { name, request }) => {
-                Input::Request { from: name.from.node(), rpc: number, request: request.clone() }
+            Self::Take(ModelMessage::Request { call_id, request }) => {
+                Input::Request { from: call_id.from.node(), rpc: number, request: request.clone() }
             }
-            Self::Take(Envelope::Answer { name, response }) => {
-                Input::Response { from: name.to.node(), rpc: number, response: response.clone() }
+            Self::Take(ModelMessage::Response { call_id, response }) => {
+                Input::Response { from: call_id.to.node(), rpc: number, response: response.clone() }
             }
             Self::Persist | Self::Crash => return None,
         })

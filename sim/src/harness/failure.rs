@@ -16,7 +16,7 @@ use std::{env, fs, thread};
 /// How many plans are tried to find a smaller one.
 const TRIES: u64 = 2_000;
 
-pub(super) fn is_one(verdict: &Verdict) -> bool {
+pub(super) fn is_failure(verdict: &Verdict) -> bool {
     Failure::of(verdict).is_some()
 }
 
@@ -27,7 +27,7 @@ pub(super) fn name() -> String {
 
 /// Makes the failure small, keeps it, and tells everything.
 #[track_caller]
-pub(super) fn tell<F: TankFsm + 'static>(trial: &Trial<F>, plan: Plan) -> ! {
+pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, plan: Plan) -> ! {
     let seed = plan.seed;
     let mut run = |plan| trial.run(plan, ());
     let shrunk = shrink::shrink(plan, &mut run, &mut |progress| progress.tries < TRIES);
@@ -53,14 +53,14 @@ pub(super) fn tell<F: TankFsm + 'static>(trial: &Trial<F>, plan: Plan) -> ! {
 
 /// Runs what was kept, and tells how it goes now.
 #[track_caller]
-pub(super) fn repeat<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan, capsule: &Capsule) {
+pub(super) fn replay_capsule<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan, capsule: &Capsule) {
     let (report, story, step_log) = rerun(trial, plan);
     let difference = capsule.difference(&report, &step_log);
     let difference = difference.map_or_else(
         || "the run is the one that was kept".to_owned(),
         |what| format!("the run differs from the one that was kept: {what}"),
     );
-    assert!(!is_one(&report.verdict), "{}\n\n{story}\n{difference}", report.verdict);
+    assert!(!is_failure(&report.verdict), "{}\n\n{story}\n{difference}", report.verdict);
 }
 
 fn rerun<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan) -> (Report, String, StepLog) {

@@ -9,8 +9,8 @@ use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::Once;
 
 thread_local! {
-    static LISTENING: Cell<bool> = const { Cell::new(false) };
-    static HEARD: RefCell<Option<String>> = const { RefCell::new(None) };
+    static CAPTURING: Cell<bool> = const { Cell::new(false) };
+    static CAPTURED: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// Does the work. `Err` is the message of the panic that ended it, in one line, with its place.
@@ -18,27 +18,27 @@ thread_local! {
 /// # Errors
 /// The words of the panic.
 pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    listen();
-    let before = LISTENING.replace(true);
+    install_hook();
+    let before = CAPTURING.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(work));
-    LISTENING.set(before);
-    result.map_err(|payload| HEARD.take().unwrap_or_else(|| message(payload.as_ref()).to_owned()))
+    CAPTURING.set(before);
+    result.map_err(|payload| CAPTURED.take().unwrap_or_else(|| message(payload.as_ref()).to_owned()))
 }
 
 /// Puts a hook before the one that is there, once in the life of the process. Threads that do not
-/// listen are left to the old one.
-fn listen() {
+/// install_hook are left to the old one.
+fn install_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let old = panic::take_hook();
-        panic::set_hook(Box::new(move |info| if LISTENING.get() { hear(info) } else { old(info) }));
+        panic::set_hook(Box::new(move |info| if CAPTURING.get() { capture(info) } else { old(info) }));
     });
 }
 
-fn hear(info: &PanicHookInfo<'_>) {
+fn capture(info: &PanicHookInfo<'_>) {
     let words = message(info.payload()).split_whitespace().collect::<Vec<_>>().join(" ");
     let place = info.location().map(|at| format!(" ({}:{})", at.file(), at.line())).unwrap_or_default();
-    HEARD.set(Some(words + &place));
+    CAPTURED.set(Some(words + &place));
 }
 
 fn message(payload: &(dyn Any + Send)) -> &str {

@@ -9,7 +9,7 @@ use wavetank_raft::{Call, Config, Reloadable, Span};
 
 /// How a run ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Ending {
+pub struct StormOutcome {
     /// The servers from which progress was demanded.
     pub core: ServerSet,
     /// What is missing; `None` if they came to agree. Not asked if the run was stopped.
@@ -22,10 +22,13 @@ pub struct Ending {
 
 /// Runs a world as its plan has it: chaos, then healing, then rest, until its servers agree or
 /// have had their time. `go_on` is asked before every event.
-pub fn run<F: TankFsm, V: Observer>(world: &mut World<F, V>, mut go_on: impl FnMut(&V) -> bool) -> Ending {
+pub fn run<F: TankFsm, V: Observer>(
+    world: &mut World<F, V>,
+    mut go_on: impl FnMut(&V) -> bool,
+) -> StormOutcome {
     let mut phases = Phases { world, go_on: &mut go_on };
     let all = phases.world.all();
-    let stopped = |core| Ending { core, unsettled: None, took: Span::ZERO, stopped: true };
+    let stopped = |core| StormOutcome { core, unsettled: None, took: Span::ZERO, stopped: true };
     let chaos = phases.world.plan().chaos;
     if !phases.for_a_while(chaos) {
         return stopped(all);
@@ -38,13 +41,13 @@ pub fn run<F: TankFsm, V: Observer>(world: &mut World<F, V>, mut go_on: impl FnM
     }
     if !phases.world.hurt().is_empty() && !phases.world.is_viable(core) {
         // Too many are harmed for good. Whoever is left has answered nothing that is not so.
-        return Ending { core, unsettled: None, took: Span::ZERO, stopped: false };
+        return StormOutcome { core, unsettled: None, took: Span::ZERO, stopped: false };
     }
     phases.world.stop_clients();
     let rest = phases.world.now();
     if !phases.world.knows_a_configuration(core) {
         // Whoever was told to found the cluster was lost before it had told anybody.
-        return Ending { core, unsettled: None, took: Span::ZERO, stopped: false };
+        return StormOutcome { core, unsettled: None, took: Span::ZERO, stopped: false };
     }
     let mut unsettled = phases.until_settled(core);
     let took = phases.world.now().since(rest);
@@ -63,7 +66,7 @@ pub fn run<F: TankFsm, V: Observer>(world: &mut World<F, V>, mut go_on: impl FnM
         unsettled = phases.until_something_new(core);
     }
     match unsettled {
-        Ok(unsettled) => Ending { core, unsettled, took, stopped: false },
+        Ok(unsettled) => StormOutcome { core, unsettled, took, stopped: false },
         Err(Stopped) => stopped(core),
     }
 }

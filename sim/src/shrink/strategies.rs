@@ -4,10 +4,10 @@
 //! ```
 //! use proptest::prelude::*;
 //! use wavetank_sim::clients::kv::{Kv, clients::{ClientPlan, Clients}};
-//! use wavetank_sim::{Plan, Slots, Storm, strategies};
+//! use wavetank_sim::{Plan, ServerSet, Storm, strategies};
 //!
 //! fn callers(plan: &Plan) -> Clients {
-//!     Clients::new(ClientPlan::from(&plan.clients), Slots::first(usize::from(plan.servers)), plan.seed)
+//!     Clients::new(ClientPlan::from(&plan.clients), ServerSet::first(usize::from(plan.servers)), plan.seed)
 //! }
 //!
 //! proptest! {
@@ -39,31 +39,31 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// What plans are held to.
-type Bounds = Arc<dyn Fn(&mut Plan) + Send + Sync>;
+type Constraint = Arc<dyn Fn(&mut Plan) + Send + Sync>;
 
 /// The plans of seeds.
 #[derive(Clone)]
 pub struct Plans {
     of_seed: fn(u64) -> Plan,
-    bounds: Bounds,
+    constraint: Constraint,
 }
 
 /// [`Plan::storm`] of any seed.
 #[must_use]
 pub fn storms() -> Plans {
-    Plans { of_seed: Plan::storm, bounds: Arc::new(|_| {}) }
+    Plans { of_seed: Plan::storm, constraint: Arc::new(|_| {}) }
 }
 
 impl Plans {
     /// With something changed in each, and in all that it shrinks to.
     #[must_use]
     pub fn with(self, edit: impl Fn(&mut Plan) + Send + Sync + 'static) -> Self {
-        let before = self.bounds;
-        let bounds = move |plan: &mut Plan| {
+        let before = self.constraint;
+        let constraint = move |plan: &mut Plan| {
             before(plan);
             edit(plan);
         };
-        Self { bounds: Arc::new(bounds), ..self }
+        Self { constraint: Arc::new(constraint), ..self }
     }
 }
 
@@ -79,9 +79,9 @@ impl Strategy for Plans {
 
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
         let mut plan = (self.of_seed)(runner.rng().random());
-        (self.bounds)(&mut plan);
+        (self.constraint)(&mut plan);
         plan.sound()?;
-        Ok(PlanTree::new(plan, Arc::clone(&self.bounds)))
+        Ok(PlanTree::new(plan, Arc::clone(&self.constraint)))
     }
 }
 
@@ -89,11 +89,11 @@ impl Strategy for Plans {
 pub struct PlanTree {
     failing: Plan,
     tried: Option<Plan>,
-    bounds: Bounds,
+    constraint: Constraint,
     edits: Vec<Vec<Edit>>,
     /// By kind. Kinds take turns but once: what one of them has set, an earlier one would set back,
     /// and so on for ever.
-    counts: Vec<Vec<Turn>>,
+    counts: Vec<Vec<EditAttempt>>,
     kind: usize,
     next: usize,
     /// How many turns of this kind there are left to go through in vain before all was tried.
@@ -102,7 +102,7 @@ pub struct PlanTree {
 
 /// Some edits of one kind, made together.
 #[derive(Clone, Debug)]
-struct Turn {
+struct EditAttempt {
     some: Range<usize>,
     /// Under this one in place of the plan's own.
     seed: Option<u64>,
@@ -112,21 +112,21 @@ impl PlanTree {
     /// Under how many other seeds an edit is tried.
     const SEEDS: u64 = 3;
 
-    fn new(plan: Plan, bounds: Bounds) -> Self {
+    fn new(plan: Plan, constraint: Constraint) -> Self {
         let edits = vec![edits::off(), edits::fewer(), edits::shorter(), edits::rounder()];
-        let counts: Vec<Vec<Turn>> = edits.iter().map(|edits| counts(edits.len())).collect();
+        let counts: Vec<Vec<EditAttempt>> = edits.iter().map(|edits| counts(edits.len())).collect();
         let left = counts[0].len();
-        Self { failing: plan, tried: None, bounds, edits, counts, kind: 0, next: 0, left }
+        Self { failing: plan, tried: None, constraint, edits, counts, kind: 0, next: 0, left }
     }
 
     /// Goes on to the next plan that is another one and can be run; `false` if there is none.
     fn advance(&mut self) -> bool {
-        while let Some(turn) = self.turn() {
+        while let Some(next_attempt) = self.next_attempt() {
             let mut plan = self.failing.clone();
-            self.edits[self.kind][turn.some].iter().for_each(|edit| edit(&mut plan));
-            (self.bounds)(&mut plan);
+            self.edits[self.kind][next_attempt.some].iter().for_each(|edit| edit(&mut plan));
+            (self.constraint)(&mut plan);
             let is_other = plan != self.failing;
-            plan.seed = turn.seed.unwrap_or(plan.seed);
+            plan.seed = next_attempt.seed.unwrap_or(plan.seed);
             if is_other && plan.sound().is_ok() {
                 self.tried = Some(plan);
                 return true;
@@ -136,27 +136,27 @@ impl PlanTree {
     }
 
     /// What is next; `None` if everything was tried in vain.
-    fn turn(&mut self) -> Option<Turn> {
+    fn next_attempt(&mut self) -> Option<EditAttempt> {
         if self.left == 0 {
             self.left = self.counts.get(self.kind + 1)?.len();
             self.kind += 1;
             self.next = 0;
         }
         let counts = &self.counts[self.kind];
-        let turn = counts[self.next].clone();
+        let next_attempt = counts[self.next].clone();
         self.next = (self.next + 1) % counts.len();
         self.left -= 1;
-        Some(turn)
+        Some(next_attempt)
     }
 }
 
 /// All edits of a kind, then halves of them, down to single ones.
-fn counts(edits: usize) -> Vec<Turn> {
+fn counts(edits: usize) -> Vec<EditAttempt> {
     let widths = std::iter::successors(Some(edits), |width| Some(width / 2).filter(|&width| 0 < width));
     let ranges =
         widths.flat_map(|width| (0..edits).step_by(width).map(move |start| start..edits.min(start + width)));
     let seeds = || std::iter::once(None).chain((0..PlanTree::SEEDS).map(Some));
-    ranges.flat_map(|some| seeds().map(move |seed| Turn { some: some.clone(), seed })).collect()
+    ranges.flat_map(|some| seeds().map(move |seed| EditAttempt { some: some.clone(), seed })).collect()
 }
 
 impl ValueTree for PlanTree {

@@ -4,9 +4,9 @@ use crate::met::{Claim, Deed, Made, Met};
 use stateright::{Model, Property};
 use std::hash::{Hash, Hasher};
 use std::sync::{Mutex, MutexGuard};
-use wavetank_sim::explore::{fingerprint, Bounds, Disks, Reductions};
 use wavetank_sim::explore::history_vars::HistoryVars;
-use wavetank_sim::explore::state::Spent;
+use wavetank_sim::explore::state::UsedBounds;
+use wavetank_sim::explore::{Bounds, DiskModel, Reductions, fingerprint};
 use wavetank_sim::plan::server_set::ServerIdx;
 
 /// The name of the one property.
@@ -25,9 +25,9 @@ pub struct State {
     /// The servers, by their places.
     servers: Vec<u32>,
     /// The letters on their way, in order.
-    envelopes: Vec<u32>,
+    messages: Vec<u32>,
     past: HistoryVars,
-    spent: Spent,
+    used: UsedBounds,
     /// Something that must hold does not: nothing follows.
     broken: bool,
     /// What it and its mirror images count as, if they count as one.
@@ -36,12 +36,12 @@ pub struct State {
 
 impl Hash for State {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        let Self { servers, envelopes, past, spent, broken, mirror } = self;
+        let Self { servers, messages, past, used, broken, mirror } = self;
         match mirror {
             Some(print) => print.hash(hasher),
-            None => (servers, envelopes, past).hash(hasher),
+            None => (servers, messages, past).hash(hasher),
         }
-        (numbers(*spent), broken).hash(hasher);
+        (numbers(*used), broken).hash(hasher);
     }
 }
 
@@ -60,9 +60,9 @@ pub enum How {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Action {
     /// A server's step, after which so much of the bounds is used up.
-    Step(ServerIdx, Deed, How, Spent),
+    Step(ServerIdx, Deed, How, UsedBounds),
     /// A letter is lost.
-    Lose(u32, Spent),
+    Lose(u32, UsedBounds),
 }
 
 impl Cluster {
@@ -77,66 +77,71 @@ impl Cluster {
     }
 
     /// A deed, and where disks may hang the same with a disk that hangs, if it does not already.
-    fn both(&self, (idx, deed): (ServerIdx, Deed), writes: bool, spent: Spent) -> impl Iterator<Item = Action> {
-        let may_hang = self.bounds.disks == Disks::Hang && spent.crashes < self.bounds.crashes && !writes;
-        let hangs = Spent { crashes: spent.crashes + 1, ..spent };
+    fn both(
+        &self,
+        (idx, deed): (ServerIdx, Deed),
+        writes: bool,
+        used: UsedBounds,
+    ) -> impl Iterator<Item = Action> {
+        let may_hang = self.bounds.disks == DiskModel::Hang && used.crashes < self.bounds.crashes && !writes;
+        let hangs = UsedBounds { crashes: used.crashes + 1, ..used };
         let hung = may_hang.then_some(Action::Step(idx, deed, How::Hung, hangs));
-        std::iter::once(Action::Step(idx, deed, How::Plain, spent)).chain(hung)
+        std::iter::once(Action::Step(idx, deed, How::Plain, used)).chain(hung)
     }
 
     fn own(&self, met: &Met, state: &State, idx: ServerIdx, to: &mut Vec<Action>) {
-        let (bounds, spent, number) = (&self.bounds, state.spent, state.servers[idx.at()]);
+        let (bounds, used, number) = (&self.bounds, state.used, state.servers[idx.at()]);
         let writes = met.writes(number);
-        let plain = |deed, spent| Action::Step(idx, deed, How::Plain, spent);
+        let plain = |deed, used| Action::Step(idx, deed, How::Plain, used);
         for &deed in met.may(number) {
             match deed {
-                Deed::TimeOut => to.extend(self.both((idx, deed), writes, spent)),
-                Deed::Resign => to.push(plain(deed, spent)),
-                Deed::Beat if spent.beats < bounds.beats => {
-                    to.push(plain(deed, Spent { beats: spent.beats + 1, ..spent }));
+                Deed::TimeOut => to.extend(self.both((idx, deed), writes, used)),
+                Deed::Resign => to.push(plain(deed, used)),
+                Deed::Beat if used.beats < bounds.beats => {
+                    to.push(plain(deed, UsedBounds { beats: used.beats + 1, ..used }));
                 }
-                Deed::Propose if spent.entries < bounds.entries => {
-                    let spent = Spent { entries: spent.entries + 1, ..spent };
-                    to.extend(self.both((idx, deed), writes, spent));
+                Deed::Propose if used.entries < bounds.entries => {
+                    let used = UsedBounds { entries: used.entries + 1, ..used };
+                    to.extend(self.both((idx, deed), writes, used));
                 }
                 _ => {}
             }
         }
-        if met.may(number).contains(&Deed::Resign) && spent.changes < bounds.changes {
-            let spent = Spent { changes: spent.changes + 1, ..spent };
+        if met.may(number).contains(&Deed::Resign) && used.changes < bounds.changes {
+            let used = UsedBounds { changes: used.changes + 1, ..used };
             let voters = met.server(number).local.node.voters();
             for other in bounds.servers().iter() {
                 let is_in = voters.contains(other.node());
                 let deed = if is_in { Deed::Remove(other) } else { Deed::Add(other) };
-                to.extend(self.both((idx, deed), writes, spent));
+                to.extend(self.both((idx, deed), writes, used));
             }
         }
-        if writes && bounds.disks == Disks::Late {
-            to.push(plain(Deed::Persist, spent));
+        if writes && bounds.disks == DiskModel::Late {
+            to.push(plain(Deed::Persist, used));
         }
         // A disk that hangs has been counted as a crash when it began to.
-        if writes && bounds.disks == Disks::Hang {
-            to.push(plain(Deed::Crash, spent));
-        } else if spent.crashes < bounds.crashes {
-            to.push(plain(Deed::Crash, Spent { crashes: spent.crashes + 1, ..spent }));
+        if writes && bounds.disks == DiskModel::Hang {
+            to.push(plain(Deed::Crash, used));
+        } else if used.crashes < bounds.crashes {
+            to.push(plain(Deed::Crash, UsedBounds { crashes: used.crashes + 1, ..used }));
         }
     }
 
-    fn is_quick(&self, met: &Met, from: u32, how: How, spent: Spent) -> bool {
+    fn is_quick(&self, met: &Met, from: u32, how: How, used: UsedBounds) -> bool {
         match self.bounds.disks {
-            Disks::Quick => true,
-            Disks::Hang => how != How::Hung && !met.writes(from),
-            Disks::Late => self.reductions.disks && spent.crashes == self.bounds.crashes,
+            DiskModel::Quick => true,
+            DiskModel::Hang => how != How::Hung && !met.writes(from),
+            DiskModel::Late => self.reductions.disks && used.crashes == self.bounds.crashes,
         }
     }
 
     /// A state in which letters that can do nothing are thrown away, and the others are in order.
     fn tidied(&self, met: &Met, mut state: State) -> State {
-        let State { servers, envelopes, .. } = &mut state;
+        let State { servers, messages, .. } = &mut state;
         if self.reductions.inert {
-            envelopes.retain(|&envelope| !met.is_inert(envelope, servers));
+            messages.retain(|&message| !met.is_inert(message, servers));
         }
-        envelopes.sort_unstable();
+        messages.sort_unstable();
         self.mirrored(met, state)
     }
 
@@ -145,8 +150,8 @@ impl Cluster {
     fn mirrored(&self, met: &Met, mut state: State) -> State {
         let of = |at: usize| {
             let servers = state.servers.iter().map(|&server| met.server(server).prints[at]);
-            let envelopes = state.envelopes.iter().map(|&envelope| met.post(envelope).prints[at]);
-            let mut parts: Vec<u64> = servers.chain(envelopes).collect();
+            let messages = state.messages.iter().map(|&message| met.message_ref(message).prints[at]);
+            let mut parts: Vec<u64> = servers.chain(messages).collect();
             parts.sort_unstable();
             parts.push(state.past.hash(&met.permutations()[at]));
             fingerprint::words(&parts)
@@ -162,8 +167,8 @@ impl Model for Cluster {
 
     fn init_states(&self) -> Vec<State> {
         let servers = (0..self.bounds.servers().len() as u32).collect();
-        let (past, spent) = (HistoryVars::default(), Spent::default());
-        let first = State { servers, envelopes: Vec::new(), past, spent, broken: false, mirror: None };
+        let (past, used) = (HistoryVars::default(), UsedBounds::default());
+        let first = State { servers, messages: Vec::new(), past, used, broken: false, mirror: None };
         vec![self.mirrored(&self.met(), first)]
     }
 
@@ -171,20 +176,20 @@ impl Model for Cluster {
         if state.broken {
             return;
         }
-        let (met, bounds, spent) = (self.met(), &self.bounds, state.spent);
+        let (met, bounds, used) = (self.met(), &self.bounds, state.used);
         for idx in bounds.servers().iter() {
             self.own(&met, state, idx, to);
         }
-        for same in state.envelopes.chunk_by(|a, b| a == b) {
-            let (envelope, idx) = (same[0], met.post(same[0]).envelope.to());
+        for same in state.messages.chunk_by(|a, b| a == b) {
+            let (message, idx) = (same[0], met.message_ref(same[0]).message.to());
             let writes = met.writes(state.servers[idx.at()]);
-            to.extend(self.both((idx, Deed::Take(envelope)), writes, spent));
-            if spent.duplicates < bounds.duplicates {
-                let spent = Spent { duplicates: spent.duplicates + 1, ..spent };
-                to.push(Action::Step(idx, Deed::Take(envelope), How::Again, spent));
+            to.extend(self.both((idx, Deed::Take(message)), writes, used));
+            if used.duplicates < bounds.duplicates {
+                let used = UsedBounds { duplicates: used.duplicates + 1, ..used };
+                to.push(Action::Step(idx, Deed::Take(message), How::Again, used));
             }
-            if spent.drops < bounds.drops {
-                to.push(Action::Lose(envelope, Spent { drops: spent.drops + 1, ..spent }));
+            if used.drops < bounds.drops {
+                to.push(Action::Lose(message, UsedBounds { drops: used.drops + 1, ..used }));
             }
         }
     }
@@ -193,18 +198,18 @@ impl Model for Cluster {
         let mut met = self.met();
         let mut next = state.clone();
         let (idx, deed, how) = match action {
-            Action::Step(idx, deed, how, spent) => {
-                next.spent = spent;
+            Action::Step(idx, deed, how, used) => {
+                next.used = used;
                 (idx, deed, how)
             }
-            Action::Lose(envelope, spent) => {
-                next.spent = spent;
-                take(&mut next.envelopes, envelope);
+            Action::Lose(message, used) => {
+                next.used = used;
+                take(&mut next.messages, message);
                 return Some(self.tidied(&met, next));
             }
         };
         let from = state.servers[idx.at()];
-        let quick = self.is_quick(&met, from, how, next.spent);
+        let quick = self.is_quick(&met, from, how, next.used);
         let Made { to, sent, broken, led, committed } = met.step(from, deed, quick).clone();
         if broken {
             return Some(State { broken, ..next });
@@ -222,12 +227,12 @@ impl Model for Cluster {
             next.broken |= ids.iter().zip(next.past.committed()).any(|(id, before)| *id != before.id);
             next.past.commit(&ids, term);
         }
-        if let Deed::Take(envelope) = deed
+        if let Deed::Take(message) = deed
             && how != How::Again
         {
-            take(&mut next.envelopes, envelope);
+            take(&mut next.messages, message);
         }
-        next.envelopes.extend(sent);
+        next.messages.extend(sent);
         Some(self.tidied(&met, next))
     }
 
@@ -237,12 +242,12 @@ impl Model for Cluster {
 }
 
 /// One of a letter, which may be there more than once.
-fn take(envelopes: &mut Vec<u32>, envelope: u32) {
-    let at = envelopes.iter().position(|&other| other == envelope).expect("it is on its way");
-    envelopes.remove(at);
+fn take(messages: &mut Vec<u32>, message: u32) {
+    let at = messages.iter().position(|&other| other == message).expect("it is on its way");
+    messages.remove(at);
 }
 
-const fn numbers(spent: Spent) -> [u8; 6] {
-    let Spent { entries, crashes, changes, beats, duplicates, drops } = spent;
+const fn numbers(used: UsedBounds) -> [u8; 6] {
+    let UsedBounds { entries, crashes, changes, beats, duplicates, drops } = used;
     [entries, crashes, changes, beats, duplicates, drops]
 }

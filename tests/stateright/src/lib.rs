@@ -18,7 +18,7 @@ pub use cluster::{Action, Cluster, HOLDS, How, State};
 pub use met::{Claim, Deed};
 
 use stateright::{Checker, Model};
-use wavetank_sim::explore::{properties, Bounds, End, OneHand, Reductions, Search, Step};
+use wavetank_sim::explore::{Bounds, Reductions, Search, SearchOutcome, SingleThread, Step, properties};
 
 /// What a search came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,15 +39,15 @@ pub fn ours(bounds: Bounds, reductions: Reductions, claim: Option<Claim>) -> Cam
     if let Some(holds) = claim {
         search = search.claiming(properties::Claim { name: HOLDS, holds });
     }
-    let broken_in = match search.run(None, &mut OneHand, &mut |_| true) {
-        End::Exhausted => None,
+    let broken_in = match search.run(None, &mut SingleThread, &mut |_| true) {
+        SearchOutcome::Exhausted => None,
         // A disk that hangs does so as a part of the move that follows.
-        End::Found(_, found) => {
+        SearchOutcome::Found(_, found) => {
             Some(found.steps.iter().filter(|step| !matches!(step, Step::Hang(_))).count())
         }
-        end @ (End::Deep | End::Stopped) => panic!("nobody said so: {end:?}"),
+        end @ (SearchOutcome::DepthReached | SearchOutcome::Stopped) => panic!("nobody said so: {end:?}"),
     };
-    Came { states: search.figures().states, broken_in }
+    Came { states: search.stats().states, broken_in }
 }
 
 /// By stateright's search, breadth first, on one thread.

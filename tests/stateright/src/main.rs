@@ -14,7 +14,7 @@
 use std::fs;
 use std::process::Command;
 use std::time::Instant;
-use wavetank_sim::explore::{Bounds, Disks, Reductions};
+use wavetank_sim::explore::{Bounds, DiskModel, Reductions};
 use wavetank_stateright::{ours, theirs};
 
 /// What is searched.
@@ -41,7 +41,7 @@ fn rows() -> [Row; 4] {
         Row { name: "1 term, 1 entry, 1 crash, no reduction", bounds: crash, reductions: Reductions::NONE },
         Row {
             name: "the same with all, and late disks",
-            bounds: Bounds { disks: Disks::Late, ..crash },
+            bounds: Bounds { disks: DiskModel::Late, ..crash },
             reductions: Reductions::ALL,
         },
     ]

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use wavetank_raft::{LogId, Response, RoleName, RpcId, Term, Why};
-use wavetank_sim::runner::catch_panic::catch_panic;
 use wavetank_sim::explore::fingerprint::Permutation;
-use wavetank_sim::explore::server_state::{Around, ServerState};
-use wavetank_sim::explore::stimulus::{Envelope, Stimulus};
+use wavetank_sim::explore::server_state::{ServerState, StepContext};
+use wavetank_sim::explore::stimulus::{ModelMessage, Stimulus};
 use wavetank_sim::explore::{Bounds, Reductions};
 use wavetank_sim::plan::server_set::ServerIdx;
+use wavetank_sim::runner::catch_panic::catch_panic;
 
 /// Something said of every server, which holds or not.
 pub type Claim = fn(&ServerState) -> bool;
@@ -58,7 +58,7 @@ pub(crate) struct Server {
 
 /// A letter, and the same.
 pub(crate) struct Post {
-    pub(crate) envelope: Envelope,
+    pub(crate) message: ModelMessage,
     pub(crate) prints: Vec<u64>,
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct Met {
     permutations: Vec<Permutation>,
     servers: Vec<Server>,
     by_print: HashMap<u64, u32>,
-    envelopes: Vec<Post>,
+    messages: Vec<Post>,
     by_words: HashMap<String, u32>,
     made: HashMap<(u32, Deed, bool), Made>,
 }
@@ -84,7 +84,7 @@ impl Met {
             permutations: Permutation::all(places),
             servers: Vec::new(),
             by_print: HashMap::new(),
-            envelopes: Vec::new(),
+            messages: Vec::new(),
             by_words: HashMap::new(),
             made: HashMap::new(),
         };
@@ -102,8 +102,8 @@ impl Met {
         &self.servers[number as usize]
     }
 
-    pub(crate) fn post(&self, number: u32) -> &Post {
-        &self.envelopes[number as usize]
+    pub(crate) fn message_ref(&self, number: u32) -> &Post {
+        &self.messages[number as usize]
     }
 
     /// Whether writes of a server are on their way to its disk.
@@ -141,11 +141,11 @@ impl Met {
     fn make(&mut self, number: u32, deed: Deed, quick: bool) -> Made {
         let before = &self.server(number).local;
         let taken = match deed {
-            Deed::Take(envelope) => envelope,
+            Deed::Take(message) => message,
             _ => 0,
         };
-        let envelope = |number: u32| &self.post(number).envelope;
-        let around = Around { bounds: &self.bounds, number: taken, envelope: &envelope, quick };
+        let message = |number: u32| &self.message_ref(number).message;
+        let around = StepContext { bounds: &self.bounds, number: taken, message: &message, quick };
         let Ok((after, outcome)) = catch_panic(|| before.step(&self.stimulus(deed), &around)) else {
             return Made { to: number, sent: Vec::new(), broken: true, led: None, committed: None };
         };
@@ -157,7 +157,7 @@ impl Met {
             (ids, now.term())
         });
         let broken = outcome.breach.is_some() || self.claim.is_some_and(|holds| !holds(&after));
-        let sent = outcome.sent.into_iter().map(|envelope| self.envelope_number(envelope)).collect();
+        let sent = outcome.sent.into_iter().map(|message| self.message_number(message)).collect();
         Made { to: self.server_number(after), sent, broken, led, committed }
     }
 
@@ -171,7 +171,7 @@ impl Met {
             Deed::Add(idx) => Stimulus::Add(idx),
             Deed::Remove(idx) => Stimulus::Remove(idx),
             Deed::Crash => Stimulus::Crash,
-            Deed::Take(envelope) => Stimulus::Take(&self.post(envelope).envelope),
+            Deed::Take(message) => Stimulus::Take(&self.message_ref(message).message),
         }
     }
 
@@ -179,8 +179,8 @@ impl Met {
     fn server_number(&mut self, local: ServerState) -> u32 {
         let print = |at: usize| {
             let calls = |rpc: RpcId| {
-                let post = usize::try_from(rpc.0).ok().and_then(|number| self.envelopes.get(number));
-                post.map_or(0, |post| post.prints[at])
+                let message_ref = usize::try_from(rpc.0).ok().and_then(|number| self.messages.get(number));
+                message_ref.map_or(0, |message_ref| message_ref.prints[at])
             };
             local.hash(&self.permutations[at], &calls)
         };
@@ -193,13 +193,13 @@ impl Met {
         number
     }
 
-    /// Letters that say the same under the same name are one.
-    fn envelope_number(&mut self, envelope: Envelope) -> u32 {
-        let next = self.envelopes.len() as u32;
-        let number = *self.by_words.entry(format!("{envelope:?}")).or_insert(next);
+    /// Letters that say the same under the same call_id are one.
+    fn message_number(&mut self, message: ModelMessage) -> u32 {
+        let next = self.messages.len() as u32;
+        let number = *self.by_words.entry(format!("{message:?}")).or_insert(next);
         if number == next {
-            let prints = self.permutations.iter().map(|permutation| envelope.hash(permutation)).collect();
-            self.envelopes.push(Post { envelope, prints });
+            let prints = self.permutations.iter().map(|permutation| message.hash(permutation)).collect();
+            self.messages.push(Post { message, prints });
         }
         number
     }
@@ -207,11 +207,11 @@ impl Met {
     /// Whether a letter can do nothing any more. An answer: its reader's disk knows its term, and
     /// nobody waits for it, or it refuses a vote. A call: its reader's disk is in a newer term, and its
     /// caller's in the last.
-    pub(crate) fn is_inert(&self, envelope: u32, servers: &[u32]) -> bool {
+    pub(crate) fn is_inert(&self, message: u32, servers: &[u32]) -> bool {
         let of = |idx: ServerIdx| &self.server(servers[idx.at()]).local;
         let on_disk = |idx: ServerIdx| of(idx).disk.record.term;
-        match &self.post(envelope).envelope {
-            Envelope::Answer { name, response } => {
+        match &self.message_ref(message).message {
+            ModelMessage::Response { call_id, response } => {
                 let (term, refuses) = match response {
                     Response::RequestVote(vote) => (vote.term, !vote.granted),
                     Response::AppendEntries(append) => (append.term, false),
@@ -219,10 +219,10 @@ impl Met {
                         unreachable!("there is none of these in an exploration")
                     }
                 };
-                term <= on_disk(name.from) && (refuses || !of(name.from).waits_for(*name))
+                term <= on_disk(call_id.from) && (refuses || !of(call_id.from).waits_for(*call_id))
             }
-            Envelope::Call { name, .. } => {
-                name.term < on_disk(name.to) && self.bounds.last_term() <= on_disk(name.from)
+            ModelMessage::Request { call_id, .. } => {
+                call_id.term < on_disk(call_id.to) && self.bounds.last_term() <= on_disk(call_id.from)
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Two searches of the same steps come to the same.
 
 use wavetank_raft::{Index, RoleName, Term};
-use wavetank_sim::explore::{Bounds, Disks, Reductions};
+use wavetank_sim::explore::{Bounds, DiskModel, Reductions};
 use wavetank_stateright::{Came, Claim, ours, theirs};
 
 /// Three servers, one election, one command, one crash.
@@ -20,8 +20,8 @@ fn both_count_the_same_states() {
     for bounds in [
         Bounds { entries: 0, ..small() },
         pair(),
-        Bounds { disks: Disks::Late, ..pair() },
-        Bounds { disks: Disks::Quick, ..pair() },
+        Bounds { disks: DiskModel::Late, ..pair() },
+        Bounds { disks: DiskModel::Quick, ..pair() },
         Bounds { beats: 1, ..brief },
         Bounds { duplicates: 1, drops: 1, ..brief },
         Bounds { entries: 2, window: 2, batch: 2, ..brief },
@@ -54,7 +54,7 @@ fn both_find_the_same_shortest_way_to_break_something() {
         }),
     ];
     for (what, claim) in claims {
-        for bounds in [Bounds { terms: 2, ..small() }, Bounds { disks: Disks::Late, ..pair() }] {
+        for bounds in [Bounds { terms: 2, ..small() }, Bounds { disks: DiskModel::Late, ..pair() }] {
             let broken_in = |came: Came| came.broken_in.unwrap_or_else(|| panic!("{what}, within {bounds}"));
             let ours = broken_in(ours(bounds, Reductions::ALL, Some(claim)));
             let theirs = broken_in(theirs(bounds, Reductions::ALL, Some(claim)));

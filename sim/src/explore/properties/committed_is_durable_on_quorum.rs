@@ -18,7 +18,7 @@ pub(crate) fn breach<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::scripted_cluster::{N1, N2, N3, ScriptedCluster, id, says};
+    use crate::explore::properties::scripted_cluster::{N1, N2, N3, ScriptedCluster, expect_rows, id};
 
     /// What is said when `n1` commits what only these have on disk.
     fn on_disk_of(holders: &[ServerIdx]) -> Option<String> {
@@ -32,7 +32,7 @@ mod tests {
     #[test]
     fn a_quorum_has_what_is_committed() {
         let none = Some("n1 has committed t2.i2, which no quorum has on disk");
-        says(&[
+        expect_rows(&[
             ("all", on_disk_of(&[N1, N2, N3]), None),
             ("two of three", on_disk_of(&[N1, N3]), None),
             ("two without the leader", on_disk_of(&[N2, N3]), None),

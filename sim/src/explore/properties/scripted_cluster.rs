@@ -3,9 +3,9 @@
 
 use crate::explore::Bounds;
 use crate::explore::call_id::CallId;
-use crate::explore::history_vars::Committed;
-use crate::explore::server_state::{Around, ServerState};
-use crate::explore::stimulus::{Envelope, Stimulus};
+use crate::explore::history_vars::CommitRecord;
+use crate::explore::server_state::{ServerState, StepContext};
+use crate::explore::stimulus::{ModelMessage, Stimulus};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Index, LogId, Request, Response, Term};
 
@@ -18,9 +18,9 @@ pub(super) struct ScriptedCluster {
     bounds: Bounds,
     servers: Vec<ServerState>,
     /// All that was ever sent.
-    envelopes: Vec<Envelope>,
+    messages: Vec<ModelMessage>,
     /// Which of it is on its way.
-    flying: Vec<usize>,
+    in_flight: Vec<usize>,
 }
 
 impl ScriptedCluster {
@@ -28,7 +28,7 @@ impl ScriptedCluster {
     pub(super) fn founded() -> Self {
         let bounds = Bounds::default();
         let servers = bounds.servers().iter().map(|idx| ServerState::first(&bounds, idx)).collect();
-        Self { bounds, servers, envelopes: Vec::new(), flying: Vec::new() }
+        Self { bounds, servers, messages: Vec::new(), in_flight: Vec::new() }
     }
 
     /// `n1` leads, and what begins its term is on its own disk only.
@@ -57,11 +57,11 @@ impl ScriptedCluster {
 
     /// A server campaigns in the next term, and is voted for by all. What was on its way is lost.
     pub(super) fn elects(&mut self, idx: ServerIdx) {
-        self.flying.clear();
+        self.in_flight.clear();
         self.does(idx, &Stimulus::TimeOut);
-        self.delivers(|envelope| match envelope {
-            Envelope::Call { request, .. } => matches!(request, Request::RequestVote(_)),
-            Envelope::Answer { response, .. } => matches!(response, Response::RequestVote(_)),
+        self.delivers(|message| match message {
+            ModelMessage::Request { request, .. } => matches!(request, Request::RequestVote(_)),
+            ModelMessage::Response { response, .. } => matches!(response, Response::RequestVote(_)),
         });
     }
 
@@ -76,23 +76,23 @@ impl ScriptedCluster {
     }
 
     /// Everything of this kind arrives, and what comes of it, until there is no more.
-    pub(super) fn delivers(&mut self, wanted: impl Fn(&Envelope) -> bool) {
-        while let Some(at) = self.flying.iter().position(|&number| wanted(&self.envelopes[number])) {
-            let number = self.flying.remove(at);
-            let envelope = self.envelopes[number].clone();
-            self.steps(envelope.to(), &Stimulus::Take(&envelope), number, true);
+    pub(super) fn delivers(&mut self, wanted: impl Fn(&ModelMessage) -> bool) {
+        while let Some(at) = self.in_flight.iter().position(|&number| wanted(&self.messages[number])) {
+            let number = self.in_flight.remove(at);
+            let message = self.messages[number].clone();
+            self.steps(message.to(), &Stimulus::Take(&message), number, true);
         }
     }
 
     fn steps(&mut self, idx: ServerIdx, stimulus: &Stimulus<'_>, number: usize, quick: bool) {
-        let envelope = |number: u32| &self.envelopes[number as usize];
-        let around = Around { bounds: &self.bounds, number: number as u32, envelope: &envelope, quick };
+        let message = |number: u32| &self.messages[number as usize];
+        let around = StepContext { bounds: &self.bounds, number: number as u32, message: &message, quick };
         let (after, outcome) = self.servers[idx.at()].step(stimulus, &around);
         assert_eq!(outcome.breach, None, "what is played here is legal");
         self.servers[idx.at()] = after;
-        for envelope in outcome.sent {
-            self.flying.push(self.envelopes.len());
-            self.envelopes.push(envelope);
+        for message in outcome.sent {
+            self.in_flight.push(self.messages.len());
+            self.messages.push(message);
         }
     }
 }
@@ -103,8 +103,8 @@ pub(super) const fn id(term: u64, index: u64) -> LogId {
 }
 
 /// An entry that was first called committed in this term.
-pub(super) const fn committed(term: u64, index: u64, during: u64) -> Committed {
-    Committed { id: id(term, index), during: Term(during) }
+pub(super) const fn committed(term: u64, index: u64, during: u64) -> CommitRecord {
+    CommitRecord { id: id(term, index), during: Term(during) }
 }
 
 /// A server's first call to another in a term.
@@ -112,8 +112,8 @@ pub(super) const fn call(from: ServerIdx, to: ServerIdx, term: u64) -> CallId {
     CallId { from, to, life: 1, term: Term(term), ordinal: 1 }
 }
 
-/// What a property says, row by row: what it must say, or nothing.
-pub(super) fn says(rows: &[(&str, Option<String>, Option<&str>)]) {
+/// What a property expect_rows, row by row: what it must say, or nothing.
+pub(super) fn expect_rows(rows: &[(&str, Option<String>, Option<&str>)]) {
     for (case, said, wanted) in rows {
         assert_eq!(said.as_deref(), *wanted, "{case}");
     }

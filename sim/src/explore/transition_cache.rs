@@ -1,26 +1,26 @@
-//! All servers, messages and pasts that an exploration has met, each once, and all steps of servers
+//! All servers, messages and histories that an exploration has met, each once, and all steps of servers
 //! that it has made.
 //!
 //! A state of the cluster is a handful of numbers into this. Millions of states share a few thousand
 //! servers, so `Node::step` is called once for each thing that can happen to each of those, and a step
-//! of the cluster is found in a table.
+//! of the cluster is boot_from in a table.
 
 use super::bounds::Bounds;
-use super::fingerprint::{self, MOST, Permutation};
+use super::fingerprint::{self, Permutation, SERVERS_MAX};
 use super::properties::{Breach, Claim, PANIC};
-use super::stimulus::{Envelope, Stimulus};
-use super::table::Table;
+use super::stimulus::{ModelMessage, Stimulus};
+use super::table::FingerprintMap;
 use crate::explore::history_vars::HistoryVars;
-use crate::explore::server_state::{Around, Outcome, ServerState};
+use crate::explore::server_state::{ServerState, StepContext, StepOutcome};
 use crate::plan::server_set::ServerIdx;
 use crate::runner::catch_panic::catch_panic;
 use wavetank_raft::{LogId, Response, RoleName, RpcId, Term, Why};
 
 /// What happens to a server, in a word.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Code(pub u32);
+pub struct StimulusCode(pub u32);
 
-impl Code {
+impl StimulusCode {
     pub(super) const TIME_OUT: Self = Self(0);
     pub(super) const RESIGN: Self = Self(1);
     pub(super) const BEAT: Self = Self(2);
@@ -29,7 +29,7 @@ impl Code {
     pub(super) const CRASH: Self = Self(5);
     const ADD: u32 = 16;
     const REMOVE: u32 = 32;
-    const ENVELOPE: u32 = 1 << 31;
+    const MESSAGE: u32 = 1 << 31;
     const QUICK: u32 = 1 << 30;
 
     pub(super) const fn add(idx: ServerIdx) -> Self {
@@ -40,8 +40,8 @@ impl Code {
         Self(Self::REMOVE + idx.0 as u32)
     }
 
-    pub(super) const fn envelope(number: u32) -> Self {
-        Self(Self::ENVELOPE | number)
+    pub(super) const fn message(number: u32) -> Self {
+        Self(Self::MESSAGE | number)
     }
 
     /// The same, where writes are on disk at once.
@@ -49,18 +49,18 @@ impl Code {
         if quick { Self(self.0 | Self::QUICK) } else { self }
     }
 
-    const fn is_quick(self) -> bool {
+    const fn persists_at_once(self) -> bool {
         self.0 & Self::QUICK != 0
     }
 
-    const fn slow(self) -> Self {
+    const fn without_quick(self) -> Self {
         Self(self.0 & !Self::QUICK)
     }
 }
 
 /// What is known of a server without looking into it.
 #[derive(Clone, Debug)]
-pub struct Traits {
+pub struct ServerSummary {
     /// Which it is.
     pub idx: ServerIdx,
     /// Its term.
@@ -68,22 +68,22 @@ pub struct Traits {
     /// Its log, from the first entry on.
     pub log: Vec<LogId>,
     /// What it may do by itself.
-    pub part: Part,
+    pub actions: LocalActions,
     /// Writes are on their way to its disk.
     pub writes: bool,
 }
 
 /// What a server may do by itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Part {
+pub enum LocalActions {
     /// Nothing: there is no further term.
-    Rests,
+    None,
     /// Campaign.
-    Waits,
+    Campaign,
     /// Give up leading.
-    Leads,
+    Resign,
     /// That, or speak.
-    Speaks,
+    ResignOrBeat,
 }
 
 /// A server's step.
@@ -105,56 +105,56 @@ pub struct Transition {
 
 /// What has been met.
 #[derive(Debug)]
-pub struct Model {
+pub struct TransitionCache {
     bounds: Bounds,
     claim: Option<Claim>,
     permutations: Vec<Permutation>,
     locals: Vec<ServerState>,
-    traits: Vec<Traits>,
+    summaries: Vec<ServerSummary>,
     local_hashes: Vec<u64>,
-    local_index: Table,
-    envelopes: Vec<Envelope>,
-    envelope_hashes: Vec<u64>,
-    envelope_index: Table,
-    pasts: Vec<HistoryVars>,
-    past_hashes: Vec<u64>,
-    past_index: Table,
+    local_index: FingerprintMap,
+    messages: Vec<ModelMessage>,
+    message_hashes: Vec<u64>,
+    message_index: FingerprintMap,
+    histories: Vec<HistoryVars>,
+    history_hashes: Vec<u64>,
+    history_index: FingerprintMap,
     transitions: Vec<Transition>,
-    transition_index: Table,
+    transition_index: FingerprintMap,
     sent: Vec<u32>,
     breaches: Vec<Breach>,
 }
 
-impl Model {
+impl TransitionCache {
     /// Nothing met but the cluster as it was founded; states that are mirror images are one, if
     /// `symmetry` says so.
     #[must_use]
     pub fn new(bounds: Bounds, symmetry: bool) -> Self {
         let count = if symmetry { bounds.servers().len() } else { 1 };
-        let mut model = Self {
+        let mut cache = Self {
             bounds,
             claim: None,
             permutations: Permutation::all(count),
             locals: Vec::new(),
-            traits: Vec::new(),
+            summaries: Vec::new(),
             local_hashes: Vec::new(),
-            local_index: Table::default(),
-            envelopes: Vec::new(),
-            envelope_hashes: Vec::new(),
-            envelope_index: Table::default(),
-            pasts: Vec::new(),
-            past_hashes: Vec::new(),
-            past_index: Table::default(),
+            local_index: FingerprintMap::default(),
+            messages: Vec::new(),
+            message_hashes: Vec::new(),
+            message_index: FingerprintMap::default(),
+            histories: Vec::new(),
+            history_hashes: Vec::new(),
+            history_index: FingerprintMap::default(),
             transitions: Vec::new(),
-            transition_index: Table::default(),
+            transition_index: FingerprintMap::default(),
             sent: Vec::new(),
             breaches: Vec::new(),
         };
         for idx in bounds.servers().iter() {
-            model.meet(ServerState::first(&bounds, idx));
+            cache.intern_server(ServerState::first(&bounds, idx));
         }
-        model.remember(HistoryVars::default());
-        model
+        cache.intern_history(HistoryVars::default());
+        cache
     }
 
     /// Of every server after its steps this is claimed, too.
@@ -190,16 +190,16 @@ impl Model {
         &self.locals[number as usize]
     }
 
-    pub(super) fn traits(&self, number: u32) -> &Traits {
-        &self.traits[number as usize]
+    pub(super) fn summary(&self, number: u32) -> &ServerSummary {
+        &self.summaries[number as usize]
     }
 
-    pub(super) fn envelope(&self, number: u32) -> &Envelope {
-        &self.envelopes[number as usize]
+    pub(super) fn message(&self, number: u32) -> &ModelMessage {
+        &self.messages[number as usize]
     }
 
-    pub(super) fn past(&self, number: u32) -> &HistoryVars {
-        &self.pasts[number as usize]
+    pub(super) fn history(&self, number: u32) -> &HistoryVars {
+        &self.histories[number as usize]
     }
 
     pub(super) fn breach(&self, transition: &Transition) -> Option<&Breach> {
@@ -215,21 +215,21 @@ impl Model {
         of(&self.local_hashes, self.permutations.len(), number)
     }
 
-    pub(super) fn envelope_hashes(&self, number: u32) -> &[u64] {
-        of(&self.envelope_hashes, self.permutations.len(), number)
+    pub(super) fn message_hashes(&self, number: u32) -> &[u64] {
+        of(&self.message_hashes, self.permutations.len(), number)
     }
 
-    pub(super) fn past_hashes(&self, number: u32) -> &[u64] {
-        of(&self.past_hashes, self.permutations.len(), number)
+    pub(super) fn history_hashes(&self, number: u32) -> &[u64] {
+        of(&self.history_hashes, self.permutations.len(), number)
     }
 
-    /// The number of a past, if it was met.
-    pub(super) fn find_past(&self, past: &HistoryVars) -> Option<u32> {
-        self.past_index.get(past.hash(&Permutation::NONE))
+    /// The number of a history, if it was met.
+    pub(super) fn find_history(&self, history: &HistoryVars) -> Option<u32> {
+        self.history_index.get(history.hash(&Permutation::NONE))
     }
 
     /// The step that a server makes, if it was made before.
-    pub(super) fn transition(&self, local: u32, code: Code) -> Option<&Transition> {
+    pub(super) fn transition(&self, local: u32, code: StimulusCode) -> Option<&Transition> {
         let at = self.transition_index.get(step_key(local, code))?;
         Some(&self.transitions[at as usize])
     }
@@ -241,24 +241,24 @@ impl Model {
     /// does not wait for it, or it refuses a vote: only votes that are given are counted. A call is
     /// inert if it is of an older term than its reader has on disk, so that it is only answered, and
     /// its caller is in the last term of all, so that no answer tells it anything.
-    pub(super) fn is_inert(&self, envelope: u32, locals: &[u32]) -> bool {
-        let envelope = self.envelope(envelope);
+    pub(super) fn is_inert(&self, message: u32, locals: &[u32]) -> bool {
+        let message = self.message(message);
         let durable = |idx: ServerIdx| self.local(locals[idx.at()]).disk.record.term;
-        let reader = envelope.to();
-        match envelope {
-            Envelope::Answer { name, response } => {
+        let reader = message.to();
+        match message {
+            ModelMessage::Response { call_id, response } => {
                 let refuses = matches!(response, Response::RequestVote(vote) if !vote.granted);
                 response.term().unwrap_or(Term(0)) <= durable(reader)
-                    && (refuses || !self.local(locals[reader.at()]).waits_for(*name))
+                    && (refuses || !self.local(locals[reader.at()]).waits_for(*call_id))
             }
-            Envelope::Call { name, .. } => {
-                name.term < durable(reader) && self.bounds.last_term() <= durable(name.from)
+            ModelMessage::Request { call_id, .. } => {
+                call_id.term < durable(reader) && self.bounds.last_term() <= durable(call_id.from)
             }
         }
     }
 
     /// Makes a server's step for the first time.
-    pub(super) fn learn(&mut self, local: u32, code: Code) {
+    pub(super) fn learn(&mut self, local: u32, code: StimulusCode) {
         if self.transition(local, code).is_some() {
             return;
         }
@@ -266,35 +266,35 @@ impl Model {
         let stepped = catch_panic(|| self.step(before, code));
         let (after, outcome) = stepped.unwrap_or_else(|words| {
             let breach = Breach { property: PANIC, section: "an assertion", what: words };
-            (before.clone(), Outcome { breach: Some(breach), ..Outcome::default() })
+            (before.clone(), StepOutcome { breach: Some(breach), ..StepOutcome::default() })
         });
         let (was, now) = (&before.node, &after.node);
         let led = now.role() == RoleName::Leader && (was.role(), was.term()) != (now.role(), now.term());
         let committed = was.commit() < now.commit();
         let logged = was.log() != now.log();
         let first = self.sent.len() as u32;
-        for envelope in outcome.sent {
-            let number = self.post(envelope);
+        for message in outcome.sent {
+            let number = self.intern_message(message);
             self.sent.push(number);
         }
         let breach = outcome.breach.map(|breach| {
             self.breaches.push(breach);
             self.breaches.len() as u32 - 1
         });
-        let to = self.meet(after);
+        let to = self.intern_server(after);
         let sent = (first, self.sent.len() as u32);
         let transition = Transition { to, sent, led, committed, logged, breach };
         self.transition_index.put(step_key(local, code), self.transitions.len() as u32);
         self.transitions.push(transition);
     }
 
-    fn step(&self, local: &ServerState, code: Code) -> (ServerState, Outcome) {
-        let number = code.slow().0 & !Code::ENVELOPE;
-        let around = Around {
+    fn step(&self, local: &ServerState, code: StimulusCode) -> (ServerState, StepOutcome) {
+        let number = code.without_quick().0 & !StimulusCode::MESSAGE;
+        let around = StepContext {
             bounds: &self.bounds,
             number,
-            envelope: &|number| self.envelope(number),
-            quick: code.is_quick(),
+            message: &|number| self.message(number),
+            quick: code.persists_at_once(),
         };
         let (after, mut outcome) = local.step(&self.stimulus(code), &around);
         if let Some(claim) = self.claim {
@@ -304,28 +304,30 @@ impl Model {
     }
 
     /// What a code stands for.
-    pub(super) fn stimulus(&self, code: Code) -> Stimulus<'_> {
-        let code = code.slow();
-        if code.0 & Code::ENVELOPE != 0 {
-            return Stimulus::Take(self.envelope(code.0 & !Code::ENVELOPE));
+    pub(super) fn stimulus(&self, code: StimulusCode) -> Stimulus<'_> {
+        let code = code.without_quick();
+        if code.0 & StimulusCode::MESSAGE != 0 {
+            return Stimulus::Take(self.message(code.0 & !StimulusCode::MESSAGE));
         }
         match code {
-            Code::TIME_OUT => Stimulus::TimeOut,
-            Code::RESIGN => Stimulus::Resign,
-            Code::BEAT => Stimulus::Beat,
-            Code::PERSIST => Stimulus::Persist,
-            Code::PROPOSE => Stimulus::Propose,
-            Code::CRASH => Stimulus::Crash,
-            Code(other) if other < Code::REMOVE => Stimulus::Add(ServerIdx((other - Code::ADD) as u8)),
-            Code(other) => Stimulus::Remove(ServerIdx((other - Code::REMOVE) as u8)),
+            StimulusCode::TIME_OUT => Stimulus::TimeOut,
+            StimulusCode::RESIGN => Stimulus::Resign,
+            StimulusCode::BEAT => Stimulus::Beat,
+            StimulusCode::PERSIST => Stimulus::Persist,
+            StimulusCode::PROPOSE => Stimulus::Propose,
+            StimulusCode::CRASH => Stimulus::Crash,
+            StimulusCode(other) if other < StimulusCode::REMOVE => {
+                Stimulus::Add(ServerIdx((other - StimulusCode::ADD) as u8))
+            }
+            StimulusCode(other) => Stimulus::Remove(ServerIdx((other - StimulusCode::REMOVE) as u8)),
         }
     }
 
     /// The number of a server, met before or not.
-    fn meet(&mut self, local: ServerState) -> u32 {
+    fn intern_server(&mut self, local: ServerState) -> u32 {
         let others = |rpc: RpcId, at: usize| {
-            let known = usize::try_from(rpc.0).ok().filter(|number| *number < self.envelopes.len());
-            known.map_or(0, |number| self.envelope_hashes(number as u32)[at])
+            let known = usize::try_from(rpc.0).ok().filter(|number| *number < self.messages.len());
+            known.map_or(0, |number| self.message_hashes(number as u32)[at])
         };
         let hash = |at: usize| local.hash(&self.permutations[at], &|rpc| others(rpc, at));
         let first = hash(0);
@@ -336,33 +338,33 @@ impl Model {
         let number = self.locals.len() as u32;
         self.local_hashes.extend(hashes);
         self.local_index.put(first, number);
-        self.traits.push(traits(&local, &self.bounds));
+        self.summaries.push(summary(&local, &self.bounds));
         self.locals.push(local);
         number
     }
 
-    fn post(&mut self, envelope: Envelope) -> u32 {
-        let hash = |permutation: &Permutation| envelope.hash(permutation);
+    fn intern_message(&mut self, message: ModelMessage) -> u32 {
+        let hash = |permutation: &Permutation| message.hash(permutation);
         let first = hash(&Permutation::NONE);
-        if let Some(number) = self.envelope_index.get(first) {
+        if let Some(number) = self.message_index.get(first) {
             return number;
         }
-        let number = self.envelopes.len() as u32;
-        self.envelope_hashes.extend(self.permutations.iter().map(hash));
-        self.envelope_index.put(first, number);
-        self.envelopes.push(envelope);
+        let number = self.messages.len() as u32;
+        self.message_hashes.extend(self.permutations.iter().map(hash));
+        self.message_index.put(first, number);
+        self.messages.push(message);
         number
     }
 
-    /// The number of a past, met before or not.
-    pub(super) fn remember(&mut self, past: HistoryVars) -> u32 {
-        if let Some(number) = self.find_past(&past) {
+    /// The number of a history, met before or not.
+    pub(super) fn intern_history(&mut self, history: HistoryVars) -> u32 {
+        if let Some(number) = self.find_history(&history) {
             return number;
         }
-        let number = self.pasts.len() as u32;
-        self.past_index.put(past.hash(&Permutation::NONE), number);
-        self.past_hashes.extend(self.permutations.iter().map(|permutation| past.hash(permutation)));
-        self.pasts.push(past);
+        let number = self.histories.len() as u32;
+        self.history_index.put(history.hash(&Permutation::NONE), number);
+        self.history_hashes.extend(self.permutations.iter().map(|permutation| history.hash(permutation)));
+        self.histories.push(history);
         number
     }
 }
@@ -371,26 +373,28 @@ fn of(hashes: &[u64], stride: usize, number: u32) -> &[u64] {
     &hashes[number as usize * stride..][..stride]
 }
 
-const fn step_key(local: u32, code: Code) -> u64 {
+const fn step_key(local: u32, code: StimulusCode) -> u64 {
     fingerprint::mix((local as u64) << 32 | code.0 as u64)
 }
 
-fn traits(local: &ServerState, bounds: &Bounds) -> Traits {
+fn summary(local: &ServerState, bounds: &Bounds) -> ServerSummary {
     let node = &local.node;
-    let part = match node.role() {
-        RoleName::Leader if matches!(node.deadline().why, Why::Heartbeat | Why::CommitFlush) => Part::Speaks,
-        RoleName::Leader => Part::Leads,
-        _ if node.term() < bounds.last_term() => Part::Waits,
-        _ => Part::Rests,
+    let actions = match node.role() {
+        RoleName::Leader if matches!(node.deadline().why, Why::Heartbeat | Why::CommitFlush) => {
+            LocalActions::ResignOrBeat
+        }
+        RoleName::Leader => LocalActions::Resign,
+        _ if node.term() < bounds.last_term() => LocalActions::Campaign,
+        _ => LocalActions::None,
     };
-    Traits {
+    ServerSummary {
         idx: local.idx,
         term: node.term(),
         log: local.log().collect(),
-        part,
+        actions,
         writes: !local.disk.waiting.is_empty(),
     }
 }
 
 // A permutation is walked through by place.
-const _: () = assert!(MOST <= 8);
+const _: () = assert!(SERVERS_MAX <= 8);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use wavetank_raft::Time;
 
-/// What repeats the run of this name.
+/// JudgeLevelArgument repeats the run of this name.
 pub(crate) fn replay_command(named: &str) -> String {
     format!("cargo run --release -- replay {named}")
 }

@@ -3,9 +3,9 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How far a sweep or a search is. Hidden unless somebody looks.
-pub(crate) struct Bar(ProgressBar);
+pub(crate) struct Progress(ProgressBar);
 
-impl Bar {
+impl Progress {
     /// Over so many runs, or without end.
     pub(crate) fn of_runs(runs: Option<u64>, is_terminal: bool) -> Self {
         let template = match runs {
