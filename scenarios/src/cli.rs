@@ -1,7 +1,7 @@
-//! The `wavetank` command. Its rooms: the arguments, one file a subcommand, the table, the bar, the
-//! exit status. JudgeLevelArgument is played is the registry's business, and is handed in.
+//! The `wavetank` command. This module holds the arguments, one file per subcommand, the table, the
+//! progress bar and the exit status. The caller passes the scenarios.
 //!
-//! This is the one place that knows of threads and of the wall clock; neither can reach a run.
+//! Only this module uses threads and the wall clock; neither can affect a run.
 
 mod args;
 mod bounds;
@@ -37,7 +37,7 @@ use std::{fmt, io};
 use streams::PipeWriter;
 use subject::Subject;
 
-/// Why the command could not do what was asked: one line for whoever asked.
+/// Why the command failed, in one line.
 #[derive(Debug)]
 pub(crate) struct CliError(String);
 
@@ -59,8 +59,8 @@ impl From<io::Error> for CliError {
     }
 }
 
-/// Does what the arguments say (the first one is the command's own name) with these scenarios, and
-/// gives the exit status.
+/// Runs the command with these arguments (the first one is the name of the command itself) and
+/// scenarios, and returns the exit status.
 pub fn main_with<A>(
     scenarios: &[Scenario],
     args: impl IntoIterator<Item = A>,
@@ -117,7 +117,7 @@ where
     }
 }
 
-/// Help is an answer; anything else that the parser has to say is error, in one line.
+/// Help and version are answers; any other message of the parser is an error, in one line.
 fn parse_failure(error: &clap::Error, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let text = error.render().to_string();
     let kind = error.kind();
@@ -125,16 +125,16 @@ fn parse_failure(error: &clap::Error, streams: &mut Streams<'_>) -> Result<Statu
         streams.out.write_all(text.as_bytes())?;
         return Ok(Status::Held);
     }
-    let words = text
+    let message = text
         .lines()
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
         .flat_map(str::split_whitespace)
         .collect::<Vec<_>>()
         .join(" ");
-    Err(CliError::new(format!("{}; see --help", words.trim_start_matches("error: "))))
+    Err(CliError::new(format!("{}; see --help", message.trim_start_matches("error: "))))
 }
 
-/// Says a line to whoever may listen. Words are no data: if they cannot be said, nothing is lost.
+/// Writes a line to stderr. A failure to write is ignored: the line is not data.
 fn tell(streams: &mut Streams<'_>, line: &str) {
     let _ = writeln!(streams.err, "{line}");
     let _ = streams.err.flush();

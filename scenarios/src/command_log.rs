@@ -1,4 +1,4 @@
-//! The state machine of the stories: it remembers every command that was committed, in order.
+//! The state machine of the stories: it keeps every committed command, in order.
 
 use wavetank_raft::Data;
 use wavetank_raft::store::{
@@ -6,7 +6,7 @@ use wavetank_raft::store::{
 };
 use wavetank_sim::engine::workload::TankFsm;
 
-/// The commands, in the order in which they were committed.
+/// The commands, in the order of commitment.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct CommandLog {
     commands: Vec<Data>,
@@ -38,7 +38,7 @@ impl CommandLog {
 impl Fsm for CommandLog {
     type Snapshot = Self;
 
-    /// Answers each command with its place.
+    /// Responds to each command with its position.
     fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
         let mut places = Vec::with_capacity(commands.len());
         for command in commands {
@@ -69,7 +69,7 @@ impl Fsm for CommandLog {
 }
 
 impl FsmSnapshot for CommandLog {
-    /// Each command behind its length.
+    /// Writes each command after its length.
     fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
         for command in &self.commands {
             sink.write(&length_of(command))?;
@@ -80,7 +80,7 @@ impl FsmSnapshot for CommandLog {
 }
 
 impl TankFsm for CommandLog {
-    /// Whatever is asked, the answer is the number of commands.
+    /// Responds to any query with the number of commands.
     fn query(&self, _: &[u8]) -> Data {
         Data::from((self.commands.len() as u64).to_be_bytes())
     }
@@ -90,7 +90,7 @@ impl TankFsm for CommandLog {
     }
 }
 
-/// What a snapshot of these commands holds.
+/// The bytes of a snapshot of these commands.
 #[must_use]
 pub fn image_of(commands: &[&str]) -> Data {
     let image =
@@ -102,7 +102,7 @@ fn length_of(command: &[u8]) -> [u8; 4] {
     u32::try_from(command.len()).expect("a command is short").to_be_bytes()
 }
 
-/// The command behind the length that the bytes begin with, and what follows it.
+/// Splits off the first command, which follows its length, from the rest.
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     rest.split_at_checked(u32::from_be_bytes(*length) as usize)

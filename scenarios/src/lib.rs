@@ -1,7 +1,7 @@
 //! Stories and storms, and the `wavetank` command that runs them.
 //!
-//! The stories are in the chapters of [`stories`], written in the language of [`dsl`], and [`registry`]
-//! lists them. Only [`cli`] uses the wall clock and threads; a run knows neither.
+//! The stories are in the chapters of [`stories`]; they use the functions of [`dsl`], and [`registry`]
+//! lists them. Only [`cli`] uses the wall clock and threads; neither can affect a run.
 
 pub mod cli;
 pub mod command_log;

@@ -1,8 +1,9 @@
-//! A run in a file: what was run, what every server did, how it ended, and by which build.
+//! A capsule: a run in a file, with its plan or schedule, the steps of every server, the verdict, and
+//! the build that wrote it.
 //!
-//! What was run is the plan of a scenario, or a schedule that an exploration found. A capsule that an
-//! older build wrote is run again, and what it says of the old run is compared with the new run: a
-//! replay after a change of code repeats the run, or says where the two runs part.
+//! A capsule holds the plan of a scenario, or a schedule that an exploration found. A replay runs it
+//! again and compares the new run with the recorded one. So a replay after a change of code repeats the
+//! run, or says where the two runs diverge.
 
 use crate::explore::{Bounds, Schedule};
 use crate::observe::report::{Report, Verdict};
@@ -11,33 +12,33 @@ use crate::plan::Plan;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The format of the files that are file, and the only one that is read.
+/// The format of the files that this build writes, and the only one that it reads.
 pub const FORMAT: u64 = 2;
 
-/// What the behaviour of a build is called: its version, and a number that is raised whenever old
-/// seeds come to mean other runs.
+/// Identifies the behaviour of a build: its version, and a number that is raised whenever old seeds
+/// produce different runs.
 pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+behaviour.1");
 
-/// A run, to be kept.
+/// A recorded run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Capsule {
-    /// What was run.
+    /// The plan or schedule of the run.
     pub content: Content,
     /// The build that wrote it.
     pub build: String,
-    /// How it ended.
+    /// The verdict.
     pub verdict: Verdict,
     /// The digest over all its steps.
     pub digest: u64,
-    /// What every server did.
+    /// The steps of every server.
     pub step_log: StepLog,
 }
 
-/// What was run.
+/// The input of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one in a capsule")]
 pub enum Content {
-    /// The plan of a scenario, which is everything that the run was drawn from.
+    /// The plan of a scenario, which determines the whole run.
     Plan {
         /// The name of the scenario.
         scenario: String,
@@ -48,7 +49,7 @@ pub enum Content {
     Schedule(Schedule),
 }
 
-/// A capsule as it stands in the file. Either the fields of a plan are there, or those of a schedule.
+/// A capsule as it is serialised. It has either the fields of a plan or those of a schedule.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CapsuleFile {
@@ -71,13 +72,13 @@ struct CapsuleFile {
     step_log: Vec<String>,
 }
 
-/// As much of a file as tells whether it can be read at all.
+/// The field that tells whether this build can read the file.
 #[derive(Deserialize)]
 struct FormatHeader {
     format: u64,
 }
 
-/// Why a file is no capsule, in one line.
+/// Why a file is not a capsule, in one line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CapsuleError(String);
 
@@ -96,7 +97,7 @@ impl From<serde_json::Error> for CapsuleError {
 }
 
 impl Capsule {
-    /// The capsule of a run that is over.
+    /// The capsule of a finished run.
     #[must_use]
     pub fn of(content: Content, report: &Report, step_log: StepLog) -> Self {
         let (build, verdict) = (BUILD.to_owned(), report.verdict.clone());
@@ -139,10 +140,10 @@ impl Capsule {
         text
     }
 
-    /// The capsule of a text.
+    /// Parses the text of a capsule.
     ///
     /// # Errors
-    /// Says in one line why it is none.
+    /// Says in one line why the text is not a capsule.
     pub fn parse(text: &str) -> Result<Self, CapsuleError> {
         // A file of another format has other fields, so the format is read alone first.
         let FormatHeader { format } = serde_json::from_str(text)?;
@@ -161,7 +162,7 @@ impl Capsule {
         Ok(Self { content, build, verdict, digest, step_log })
     }
 
-    /// How a replay differs from the run that was kept; `None` if it does not.
+    /// How a replay differs from the recorded run; `None` if it does not.
     #[must_use]
     pub fn difference(&self, report: &Report, step_log: &StepLog) -> Option<String> {
         if let Some(divergence) = self.step_log.divergence(step_log) {
@@ -176,7 +177,7 @@ impl Capsule {
 }
 
 impl CapsuleFile {
-    /// Takes out what was run, if it can be run.
+    /// Takes the plan or schedule, if it is valid.
     fn content(&mut self) -> Result<Content, String> {
         let of_a_plan = (self.scenario.take(), self.seed, self.plan.take());
         let of_a_schedule = (self.explored, self.calm, self.schedule.take());
@@ -242,7 +243,7 @@ mod tests {
         }
     }
 
-    /// Files that are kept outlive the code that wrote them, so their names and order of fields stay.
+    /// Kept files outlive the code that wrote them, so the names and the order of the fields are fixed.
     #[test]
     fn the_fields_of_a_file_stay() {
         let fields = |content| {

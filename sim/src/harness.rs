@@ -1,8 +1,8 @@
-//! Storms for a state machine of one's own, under `cargo test`.
+//! Runs storms for a user's own state machine under `cargo test`.
 //!
 //! ```
 //! use wavetank_sim::clients::kv::{Kv, clients::{ClientPlan, Clients}};
-//! use wavetank_sim::{ServerSet, Storm, check};
+//! use wavetank_sim::{ServerSet, Storm, run_storms};
 //!
 //! run_storms(0..4, |seed| {
 //!     Storm::from_seed(seed).nodes(3).fsm(Kv::default).workload(|plan| {
@@ -12,9 +12,9 @@
 //! });
 //! ```
 //!
-//! What may be said from outside is said by the environment: `WAVETANK_SEED=N` runs one seed alone,
-//! `WAVETANK_SEEDS=N` or `A..B` others than the test has, `WAVETANK_CAPSULE=FILE` the run that was
-//! kept in a file. It is read here and nowhere else, before any run begins.
+//! Environment variables select the runs: `WAVETANK_SEED=N` runs one seed, `WAVETANK_SEEDS=N` or `A..B`
+//! replaces the test's seeds, and `WAVETANK_CAPSULE=FILE` replays a kept run. They are read in this
+//! module only, before any run begins.
 
 mod failure;
 mod invariants;
@@ -30,13 +30,13 @@ use std::fmt;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// A storm without anything above the cluster yet.
+/// A storm without a state machine yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Storm {
     plan: Plan,
 }
 
-/// A storm over a state machine without clients yet.
+/// A storm with a state machine but without clients yet.
 pub struct StormOver<F> {
     plan: Plan,
     make: Rc<dyn Fn() -> F>,
@@ -46,7 +46,7 @@ pub struct StormOver<F> {
 /// Makes the clients of a plan.
 type MakeClients = dyn Fn(&Plan) -> Box<dyn Workload>;
 
-/// A storm over a state machine and its clients: everything that a run needs.
+/// A storm with a state machine and clients: everything that a run needs.
 pub struct Trial<F> {
     over: StormOver<F>,
     clients: Rc<MakeClients>,
@@ -59,21 +59,21 @@ impl Storm {
         Self { plan: Plan::storm(seed) }
     }
 
-    /// With so many servers.
+    /// Sets the number of servers.
     #[must_use]
     pub fn nodes(mut self, servers: u8) -> Self {
         self.plan.servers = servers;
         self
     }
 
-    /// With anything else changed.
+    /// Changes anything else in the plan.
     #[must_use]
     pub fn plan(mut self, edit: impl FnOnce(&mut Plan)) -> Self {
         edit(&mut self.plan);
         self
     }
 
-    /// Over this state machine, one for each server that starts.
+    /// Sets the state machine; each starting server makes one.
     #[must_use]
     pub fn fsm<F: TankFsm>(self, make: impl Fn() -> F + 'static) -> StormOver<F> {
         StormOver { plan: self.plan, make: Rc::new(make), invariants: Rc::new(Vec::new()) }
@@ -81,8 +81,8 @@ impl Storm {
 }
 
 impl<F: TankFsm> StormOver<F> {
-    /// Demands something of every state machine, after every batch that it applies and every
-    /// snapshot that it loads. The error says what is wrong.
+    /// Adds an invariant of the state machine. It is checked after every applied batch and every
+    /// restored snapshot. The error says what is wrong.
     #[must_use]
     pub fn invariant(
         mut self,
@@ -94,7 +94,7 @@ impl<F: TankFsm> StormOver<F> {
         self
     }
 
-    /// With these clients.
+    /// Sets the clients.
     #[must_use]
     pub fn workload<W: Workload + 'static>(self, make: impl Fn(&Plan) -> W + 'static) -> Trial<F> {
         Trial { over: self, clients: Rc::new(move |plan| Box::new(make(plan))) }
@@ -102,7 +102,7 @@ impl<F: TankFsm> StormOver<F> {
 }
 
 impl<F: TankFsm + 'static> Trial<F> {
-    /// What is run.
+    /// The plan of the storm.
     #[must_use]
     pub const fn plan(&self) -> &Plan {
         &self.over.plan
@@ -124,11 +124,11 @@ impl<F: TankFsm + 'static> Trial<F> {
         .run()
     }
 
-    /// Runs its plan once, and keeps nothing: for tests that bring plans of their own, such as those
-    /// drawn by the `strategies` of the feature `proptest`.
+    /// Runs the plan once and keeps no file, for tests that bring their own plans, such as those drawn
+    /// by the `strategies` of the feature `proptest`.
     ///
     /// # Errors
-    /// Says in the first line what went wrong, and then the plan as source.
+    /// Says in the first line what went wrong, then gives the plan as source.
     pub fn survives(&self) -> Result<(), String> {
         let Run { report, .. } = self.run(self.plan().clone(), ());
         if failure::is_failure(&report.verdict) {
@@ -156,10 +156,11 @@ impl<F> fmt::Debug for Trial<F> {
     }
 }
 
-/// Runs a storm under every seed. The first failure is shrunk, told, and kept in a file.
+/// Runs a storm under every seed. The first failure is shrunk, printed and kept in a file.
 ///
 /// # Panics
-/// When a run fails, or nothing was committed under any seed; with everything that is known of it.
+/// When a run fails, with everything that is known about it; or when nothing was committed under any
+/// seed.
 #[track_caller]
 pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) -> Trial<F>) {
     if let Some(place) = environment("WAVETANK_CAPSULE") {
@@ -188,10 +189,10 @@ fn check_capsule<F: TankFsm + 'static>(place: &str, make: impl Fn(u64) -> Trial<
     failure::replay_capsule(&make(plan.seed), plan, &capsule);
 }
 
-/// The seeds that are asked for from outside, or these.
+/// The seeds that the environment asks for, or else these.
 ///
 /// # Panics
-/// When what is asked for are no seeds.
+/// When the environment variable is not a number or a range.
 #[must_use]
 pub fn seeds(usual: Range<u64>) -> Range<u64> {
     let number = |name: &str, text: &str| {

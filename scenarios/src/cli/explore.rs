@@ -1,4 +1,5 @@
-//! `wavetank explore`: every schedule within bounds, and the shortest that breaks something.
+//! `wavetank explore`: explores every schedule within bounds, and prints a shortest one that breaks a
+//! property.
 
 use super::bounds::{ExploreArguments, OnOff};
 use super::exit::Status;
@@ -15,7 +16,7 @@ use wavetank_sim::explore::{
     Bounds, Executor, Expansion, Reductions, Schedule, Search, SearchOutcome, SearchStats,
 };
 
-/// Explores, and says how far that came.
+/// Explores, and prints the result.
 pub(crate) fn explore(arguments: &ExploreArguments, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let bounds = arguments.bounds.bounds();
     bounds.sound().map_err(CliError::new)?;
@@ -55,7 +56,7 @@ fn run(
     end
 }
 
-/// So many threads, each of which takes the next task when it is done with one.
+/// Runs tasks on this many threads; each thread takes the next task when it has finished one.
 struct Threads(usize);
 
 impl Executor for Threads {
@@ -113,7 +114,7 @@ fn conclude(
     Ok(status)
 }
 
-/// The schedule, the story that it makes, and what the judges of runs have to say.
+/// Prints the schedule, its story, and the verdict of the judges of runs.
 fn found(
     breach: &Breach,
     schedule: Schedule,
@@ -165,7 +166,7 @@ mod tests {
             told.contains("LEAD3") && told.contains("\nbroken   nobody_leads_anew (a claim): "),
             "{told}"
         );
-        // A claim is nobody's rule: the judges of runs have nothing to say.
+        // The claim is not a rule of the protocol, so the judges of runs find nothing.
         assert!(told.contains("\njudges   held\n"), "{told}");
         assert!(told.ends_with(&format!("\nreplay   cargo run --release -- replay {file}\n")), "{told}");
 
@@ -188,7 +189,7 @@ mod tests {
         }
     }
 
-    /// How a leader comes to be followed by another who has what it committed.
+    /// A schedule in which a second leader has what the first one committed.
     fn second_leader() -> (Breach, Schedule) {
         let claim = Claim {
             name: "nobody_leads_anew",

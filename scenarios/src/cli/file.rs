@@ -1,4 +1,4 @@
-//! A file that is either whole or not there: written beside its place, moved there at the end.
+//! Writes files atomically: into a temporary file in the same directory, which is renamed at the end.
 
 use super::CliError;
 use std::ffi::OsString;
@@ -7,21 +7,21 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A file that is being written. Dropped before [`AtomicFile::finish`], it leaves nothing behind.
+/// A file that is being written. If it is dropped before [`AtomicFile::finish`], nothing is left behind.
 pub(crate) struct AtomicFile {
     place: PathBuf,
-    /// Where it is written; `None` if its place is a device or a pipe, which cannot be replaced.
+    /// The temporary file; `None` if the target is a device or a pipe, which cannot be replaced.
     beside: Option<PathBuf>,
     writer: BufWriter<File>,
 }
 
 impl AtomicFile {
-    /// Begins the file, so that a place that cannot be written is known before the work begins.
+    /// Creates the temporary file, so that an unwritable path is reported before the work begins.
     pub(crate) fn create(place: &Path) -> Result<Self, CliError> {
         let cannot = |error: &dyn std::fmt::Display| {
             CliError::new(format!("cannot write `{}`: {error}", place.display()))
         };
-        // A link is followed: what it points to is replaced, not the link.
+        // A symbolic link is followed: its target is replaced, not the link.
         let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
         let is_special = match fs::metadata(&place) {
             Ok(there) if there.is_dir() => return Err(cannot(&"it is a directory")),
@@ -39,7 +39,7 @@ impl AtomicFile {
         Ok(Self { place, beside, writer })
     }
 
-    /// Where it will be.
+    /// The final path.
     pub(crate) fn place(&self) -> &Path {
         &self.place
     }
@@ -49,7 +49,7 @@ impl AtomicFile {
         writeln!(self.writer, "{line}").map_err(|error| self.cannot(&error))
     }
 
-    /// Puts the whole file in its place.
+    /// Renames the temporary file to the final path.
     pub(crate) fn finish(mut self) -> Result<(), CliError> {
         self.writer.flush().map_err(|error| self.cannot(&error))?;
         if let Some(beside) = &self.beside {
@@ -72,7 +72,7 @@ impl Drop for AtomicFile {
     }
 }
 
-/// A name in the same directory that nobody else takes.
+/// A unique name for a temporary file in the same directory.
 fn beside(place: &Path) -> Option<PathBuf> {
     let mut name = OsString::from(".");
     name.push(place.file_name()?);

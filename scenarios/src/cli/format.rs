@@ -1,14 +1,14 @@
-//! How figures are said, everywhere alike.
+//! Formats numbers and names, the same way everywhere.
 
 use std::collections::BTreeMap;
 use wavetank_raft::Time;
 
-/// JudgeLevelArgument repeats the run of this name.
+/// The command that repeats this run.
 pub(crate) fn replay_command(named: &str) -> String {
     format!("cargo run --release -- replay {named}")
 }
 
-/// A number with its thousands parted: `12,345`.
+/// A number with separators between thousands: `12,345`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -26,7 +26,7 @@ pub(crate) fn seconds(time: Time) -> String {
     format!("{}.{:03} s", grouped(time.0 / 1_000_000), time.0 / 1_000 % 1_000)
 }
 
-/// `crash 3, cut 12`; a dash if there is nothing.
+/// `crash 3, cut 12`; a dash if there are no counts.
 pub(crate) fn counts(counts: &BTreeMap<String, u64>) -> String {
     let words: Vec<String> = counts
         .iter()
@@ -36,7 +36,7 @@ pub(crate) fn counts(counts: &BTreeMap<String, u64>) -> String {
     if words.is_empty() { "-".to_owned() } else { words.join(", ") }
 }
 
-/// A text beside its title, broken between its parts where lines grow long.
+/// A text with a title, wrapped after commas where a line grows too long.
 pub(crate) fn paragraph(title: &str, text: &str) -> String {
     const WIDTH: usize = 100;
     const INDENT: usize = 11;

@@ -1,4 +1,4 @@
-//! JudgeLevelArgument one does with a run that went wrong: `diff`, `why`, `view`.
+//! Tools that examine a failed run: `diff`, `why`, `view`.
 
 use super::exit::Status;
 use super::file::AtomicFile;
@@ -11,8 +11,8 @@ use wavetank_sim::Verdict;
 use wavetank_sim::observe::step_log::StepLog;
 use wavetank_sim::observe::trace::{Causes, Page};
 
-/// The first step at which two runs part, and in what. Of a capsule, the run that was kept is
-/// compared, not its replay.
+/// Prints the first step at which two runs differ. Of a capsule, it compares the recorded run and not a
+/// replay.
 pub(crate) fn diff(
     scenarios: &[Scenario],
     one: &str,
@@ -37,7 +37,7 @@ pub(crate) fn diff(
     Ok(Status::Held)
 }
 
-/// JudgeLevelArgument led to the step at which a run failed, or to another.
+/// Prints what led to the failure of a run, or to another step.
 pub(crate) fn why(
     scenarios: &[Scenario],
     name: &str,
@@ -61,7 +61,7 @@ pub(crate) fn why(
     Ok(Status::of(&report.verdict))
 }
 
-/// A run as a page for a browser.
+/// Writes a run as a page for a browser.
 pub(crate) fn view(
     scenarios: &[Scenario],
     name: &str,

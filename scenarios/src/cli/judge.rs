@@ -1,4 +1,5 @@
-//! `wavetank judge`: is a client history, from the tank or from anywhere, linearizable?
+//! `wavetank judge`: checks whether a client history is linearizable, whether it was recorded in the
+//! tank or elsewhere.
 
 use super::args::JudgeArguments;
 use super::exit::Status;
@@ -8,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use wavetank_sim::linear::{self, Finding, Judged};
 
-/// Reads the history, judges it, and says what it found.
+/// Reads the history, judges it, and prints the result.
 pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let place = &arguments.file;
     let text = read(place)?;
@@ -23,7 +24,7 @@ pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Re
     Ok(status)
 }
 
-/// The text of a file, or one line about why there is none.
+/// Reads a file as text.
 pub(crate) fn read(place: &Path) -> Result<String, CliError> {
     let bytes = fs::read(place)
         .map_err(|error| CliError::new(format!("cannot read `{}`: {error}", place.display())))?;

@@ -1,9 +1,9 @@
-//! Finding a scenario by its name, and the nearest one if there is none of that name.
+//! Finds a scenario by its name, and suggests the nearest name if there is none.
 
 use super::CliError;
 use crate::registry::Scenario;
 
-/// The scenario of that name.
+/// The scenario with this name.
 pub(crate) fn find<'a>(scenarios: &'a [Scenario], name: &str) -> Result<&'a Scenario, CliError> {
     scenarios.iter().find(|scenario| scenario.name == name).ok_or_else(|| {
         let nearest = nearest(scenarios.iter().map(|scenario| scenario.name), name);
@@ -15,7 +15,7 @@ pub(crate) fn find<'a>(scenarios: &'a [Scenario], name: &str) -> Result<&'a Scen
     })
 }
 
-/// The name with the fewest edits between; a name of which part was typed counts as near.
+/// The name with the fewest edits; a name that contains the typed text counts as nearest.
 fn nearest<'a>(names: impl Iterator<Item = &'a str>, typed: &str) -> Option<&'a str> {
     let price = |name: &str| match name.contains(typed) && !typed.is_empty() {
         true => 0,
@@ -24,7 +24,7 @@ fn nearest<'a>(names: impl Iterator<Item = &'a str>, typed: &str) -> Option<&'a 
     names.map(|name| (price(name), name)).min().map(|(_, name)| name)
 }
 
-/// How many letters have to be put in, taken out or replaced (Levenshtein).
+/// How many characters must be inserted, deleted or replaced (Levenshtein distance).
 fn edits(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();

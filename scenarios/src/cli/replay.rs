@@ -1,4 +1,4 @@
-//! `wavetank replay`: a run once more, and whether it is still the same.
+//! `wavetank replay`: repeats a run, and compares it with the recorded one.
 
 use super::args::ReplayArguments;
 use super::exit::Status;
@@ -8,7 +8,7 @@ use crate::registry::Scenario;
 use crate::trace::{Trace, TraceForm};
 use wavetank_sim::runner::Run;
 
-/// Plays the run again. Of a capsule it also says how the run differs from the one that was kept.
+/// Repeats the run. For a capsule it also prints how the run differs from the recorded one.
 pub(crate) fn replay(
     scenarios: &[Scenario],
     arguments: &ReplayArguments,
@@ -36,7 +36,7 @@ pub(crate) fn replay(
     Ok(status)
 }
 
-/// The run up to a step, and what every server was then.
+/// Prints the run up to a step, and the state of every server at that step.
 fn show_until(
     subject: &Subject<'_>,
     form: TraceForm,

@@ -8,7 +8,7 @@ use crate::trace::TraceForm;
 use std::io::{self, Write};
 use wavetank_sim::Report;
 
-/// Plays it and says how it ended; with `--twice`, also whether it is the same again.
+/// Runs it and prints the verdict; with `--twice`, also whether the second run is the same.
 pub(crate) fn run(
     subject: &Subject<'_>,
     tracing: TraceArguments,
@@ -48,7 +48,7 @@ fn show(report: &Report, trace: &str, form: TraceForm, replay: &str, out: &mut d
     conclude(report, replay, out)
 }
 
-/// The report for a reader.
+/// Prints the report as text.
 fn conclude(report: &Report, replay: &str, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "run      {}:{}", report.scenario, report.seed)?;
     writeln!(
@@ -73,7 +73,7 @@ fn conclude(report: &Report, replay: &str, out: &mut dyn Write) -> io::Result<()
     Ok(())
 }
 
-/// Where two runs that should be one part.
+/// The first difference between two runs that should be identical.
 fn first_difference(first: &(Report, String), second: &(Report, String)) -> Option<String> {
     if first == second {
         return None;

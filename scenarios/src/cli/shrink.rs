@@ -1,4 +1,4 @@
-//! `wavetank shrink`: the smallest plan found that fails as a run did.
+//! `wavetank shrink`: finds the smallest plan that fails in the same way as a run.
 
 use super::args::ShrinkArguments;
 use super::exit::Status;
@@ -10,8 +10,8 @@ use crate::trace::{Trace, TraceForm};
 use wavetank_sim::runner::Run;
 use wavetank_sim::shrink::{self, Shrunk};
 
-/// Shrinks the run. The capsule is written whenever a smaller plan is found, so that whoever ends
-/// the search early has what it found.
+/// Shrinks the run. It writes the capsule whenever it finds a smaller plan, so that an interrupted
+/// search has a result.
 pub(crate) fn shrink(
     scenarios: &[Scenario],
     arguments: &ShrinkArguments,

@@ -1,4 +1,5 @@
-//! `wavetank sweep`: many scenarios, many seeds, one table, and what to do about each failure.
+//! `wavetank sweep`: runs scenarios under many seeds, and prints one table and a command for each
+//! failure.
 
 use super::args::{Seeds, SweepArguments};
 use super::coverage::Coverage;
@@ -21,14 +22,14 @@ use std::time::{Duration, Instant};
 use wavetank_sim::JudgeLevel;
 use wavetank_sim::observe::trace::last_lines;
 
-/// Seeds, unless others are asked for.
+/// The default number of seeds.
 const SEEDS: u64 = 1_000;
 
-/// Seeds of each story when all scenarios are swept: a story does much the same under every seed,
-/// and the time is better spent on storms.
+/// The number of seeds of each story when all scenarios are swept. A story does much the same under
+/// every seed, so the time is better spent on storms.
 const SEEDS_OF_A_STORY: u64 = 32;
 
-/// Plays the sweep and says what it showed.
+/// Runs the sweep and prints the result.
 pub(crate) fn sweep(
     scenarios: &[Scenario],
     arguments: &SweepArguments,
@@ -59,7 +60,7 @@ pub(crate) fn sweep(
     Ok(status)
 }
 
-/// JudgeLevelArgument is swept: what is named, or everything.
+/// The rows of the sweep: the named scenarios, or all.
 fn rows<'a>(
     scenarios: &'a [Scenario],
     arguments: &SweepArguments,
@@ -86,7 +87,7 @@ fn share(scenario: &Scenario, seeds: Seeds) -> Seeds {
     }
 }
 
-/// Plays everything; rows that a shard or the time has left empty are left out.
+/// Executes the runs, and drops the rows without a run.
 fn play(
     work: &Work<'_>,
     arguments: &SweepArguments,
@@ -119,7 +120,7 @@ fn play(
     Ok((tallies, coverage))
 }
 
-/// One line and one command for each failure; the story of the shortest of each kind.
+/// Prints each failure with the command that repeats it, and the shortest story of each kind of failure.
 fn show_failures(
     scenarios: &[Scenario],
     tallies: &[Tally],
@@ -150,13 +151,14 @@ fn show_failures(
     Ok(())
 }
 
-/// Keeps a failure, where there is room for it: what cannot be kept can still be repeated.
+/// Writes the capsule of a failure if possible. Without the file, the run can still be repeated by its
+/// name.
 fn keep(subject: &Subject<'_>, place: &Path) -> bool {
     let has_folder = place.parent().is_some_and(|folder| fs::create_dir_all(folder).is_ok());
     has_folder && subject.keep(place).is_ok()
 }
 
-/// Plays a failure once more and writes the end of its story.
+/// Repeats a failed run and prints the end of its story.
 fn show_story(subject: &Subject<'_>, failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
     let (_, story) = subject.run(TraceForm::Story);
     if story.is_empty() {
@@ -175,7 +177,7 @@ fn show_story(subject: &Subject<'_>, failure: &Failure, out: &mut dyn Write) -> 
     Ok(())
 }
 
-/// How fast it went. The only figures that are not the same the next time.
+/// The speed of the sweep. Only these figures differ between two identical sweeps.
 fn speed(tallies: &[Tally], elapsed: Duration) -> String {
     let total = |figure: fn(&Tally) -> u64| tallies.iter().map(figure).sum::<u64>();
     let (runs, wall_us) = (total(|tally| tally.runs), total(|tally| tally.wall_us));

@@ -1,4 +1,4 @@
-//! A sweep's outcome, for readers and for programs. The figures are made elsewhere.
+//! Prints the result of a sweep as a table or as JSON.
 
 use super::format::{self, grouped};
 use super::tally::{Failure, Histogram, Sometimes, Tally, sum, sum_counts};
@@ -9,14 +9,14 @@ use std::io::{self, Write};
 use std::ops::Range;
 use wavetank_sim::observe::report::ChangeCounts;
 
-/// Whether the figures that differ from one sweep to the same sweep are wanted.
+/// Whether to show figures that depend on the wall clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WallClock {
     Shown,
     Hidden,
 }
 
-/// Writes the table, and below it what the rows have in common.
+/// Writes the table, and the totals of all rows below it.
 pub(crate) fn write(tallies: &[Tally], wall_clock: WallClock, out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -90,12 +90,12 @@ fn outcome(tally: &Tally) -> String {
     }
 }
 
-/// So many in a second of one thread.
+/// The rate per second on one thread.
 pub(crate) fn per_second(count: u64, wall_us: u64) -> String {
     grouped(u64::try_from(u128::from(count) * 1_000_000 / u128::from(wall_us.max(1))).unwrap_or(u64::MAX))
 }
 
-/// JudgeLevelArgument happened over all rows: faults by family, what each check saw, what never happened.
+/// Writes the totals of all rows: faults by kind, what each check saw, and which events never happened.
 fn totals(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
     let (mut faults, mut witnessed) = (BTreeMap::new(), BTreeMap::new());
     let mut sometimes: BTreeMap<String, u64> = BTreeMap::new();
@@ -127,7 +127,7 @@ fn totals(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// JudgeLevelArgument became of the changes of membership of all rows, by family.
+/// Writes the totals of membership changes of all rows, by kind.
 fn membership(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
     let mut totals: BTreeMap<String, ChangeCounts> = BTreeMap::new();
     tallies.iter().for_each(|tally| sum_counts(&mut totals, &tally.membership));

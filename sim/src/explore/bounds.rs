@@ -1,4 +1,4 @@
-//! How far an exploration goes: what may happen, and how often.
+//! The bounds of an exploration: which events may happen, and how often.
 
 use super::fingerprint::SERVERS_MAX;
 use crate::plan::judge_level::JudgeLevel;
@@ -7,28 +7,28 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use wavetank_raft::{Config, Configuration, Member, Settings, Span, Term};
 
-/// What may happen, and how often. Everything else may happen at any time, in any order.
+/// Which events may happen, and how often. Events without a bound may happen at any time, in any order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bounds {
     /// Voters of the first membership.
     pub nodes: u8,
-    /// Blank servers that may be added to it.
+    /// Blank servers that may be added to the cluster.
     pub spares: u8,
-    /// Terms after the first, in which the cluster is founded: as many elections can begin.
+    /// Terms after the first, in which the cluster is bootstrapped. Each allows elections to begin.
     pub terms: u8,
     /// Commands of clients.
     pub entries: u8,
-    /// Crashes. Whoever crashes is back at once: being down for long is being silent for long.
+    /// Crashes. A crashed server restarts at once: a long outage is the same as a long silence.
     pub crashes: u8,
     /// Changes of membership.
     pub changes: u8,
-    /// Heartbeats and other words of a leader that nobody calls_made for, each to all its followers.
+    /// Heartbeats and other messages that a leader sends by itself, each to all its followers.
     pub beats: u8,
-    /// Messages that arrive once more.
+    /// Messages that are delivered a second time.
     pub duplicates: u8,
-    /// Messages that are lost for good. Any message may wait for ever, so this adds nothing but
-    /// states; it is there to show just that.
+    /// Messages that are lost. Any message may be delayed for ever, so this adds states but no new
+    /// behaviour; it exists to show exactly that.
     pub drops: u8,
     /// Entries per message.
     pub batch: u8,
@@ -36,7 +36,7 @@ pub struct Bounds {
     pub window: u8,
     /// When writes reach the disk.
     pub disks: DiskModel,
-    /// How much is judged.
+    /// Which levels of judges look at the run.
     pub judged: JudgeLevel,
 }
 
@@ -44,13 +44,13 @@ pub struct Bounds {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DiskModel {
-    /// In the step that calls_made for it, or never: a disk that hangs does so until its server crashes,
-    /// and that is one of the crashes. What was written late could as well have been said late, but
-    /// for what the server itself thinks of it meanwhile.
+    /// In the step that requested it, or never. A disk that hangs stays so until its server crashes, and
+    /// the hang counts as one of the crashes. A late write differs from a late message only in what the
+    /// server itself believes meanwhile.
     Hang,
-    /// At any time after the step that calls_made for it, or never.
+    /// At any time after the step that requested it, or never.
     Late,
-    /// In the step that calls_made for it.
+    /// In the step that requested it.
     Quick,
 }
 
@@ -75,17 +75,17 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// The most heartbeats: with more of them a leader that nobody answers would give up, on which
-    /// the exploration decides by itself.
+    /// The largest number of heartbeats. After more of them, an isolated leader would step down by
+    /// itself, and the exploration wants to choose that step.
     pub const BEATS_MAX: u8 = 8;
 
-    /// The most unanswered messages with entries: a server's open calls are the bits of a word.
+    /// The largest window: a server's open calls are the bits of one integer.
     pub const WINDOW_MAX: u8 = 8;
 
-    /// Whether they can be.
+    /// Checks that the bounds can be explored.
     ///
     /// # Errors
-    /// Says in one line what cannot be.
+    /// Says in one line which bound is invalid.
     pub fn sound(&self) -> Result<(), String> {
         let all = usize::from(self.nodes) + usize::from(self.spares);
         if self.nodes == 0 || SERVERS_MAX < all {
@@ -133,10 +133,10 @@ impl Bounds {
         Term(1 + u64::from(self.terms))
     }
 
-    /// The membership that the cluster is founded with.
+    /// The configuration that the cluster is bootstrapped with.
     ///
     /// # Panics
-    /// Never: names and addresses of different servers differ.
+    /// Never: the names and addresses of different servers differ.
     #[must_use]
     pub fn founders(&self) -> Configuration {
         let voters = ServerSet::first(usize::from(self.nodes));
@@ -144,12 +144,12 @@ impl Bounds {
         Configuration::new(members).expect("there are servers, and they differ")
     }
 
-    /// How a server is set up. Timeouts are far apart, so that a step's time decides which of them
-    /// has passed: see [`clock`](super::clock). Without pre-vote, a guard behind which others' errors
-    /// would hide.
+    /// The settings of a server. The timeouts are far apart, so that the time of a step decides which of
+    /// them has expired: see [`clock`](super::clock). Pre-vote is disabled, because it would hide bugs
+    /// in the election rules.
     ///
     /// # Panics
-    /// Never: the values keep to the rules.
+    /// Never: the values satisfy every rule.
     #[must_use]
     pub fn settings(&self, idx: ServerIdx) -> Settings {
         let config = Config {
@@ -170,7 +170,7 @@ impl Bounds {
 }
 
 impl fmt::Display for Bounds {
-    /// What is not bounded by zero.
+    /// Lists the bounds that are not zero.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "nodes {}, terms {}", self.nodes, self.terms)?;
         let others = [

@@ -1,11 +1,11 @@
-//! A server's own calls: their names, and which of them it still waits for.
+//! A server's own calls: their identities, and the calls that are still open.
 
 use super::fingerprint::{self, Permutation, SERVERS_MAX};
 use crate::explore::call_id::CallId;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{NodeId, RoleName, RpcId, Term};
 
-/// The count of calls of a term in which no more are expected. Should there be one, its call_id is new.
+/// The count for a term in which no more calls are expected. If one is made, its identity is still new.
 const COUNT_UNKNOWN: u8 = 128;
 
 /// The calls of a server.
@@ -14,15 +14,15 @@ pub struct CallTable {
     idx: ServerIdx,
     /// How often the server has started.
     life: u8,
-    /// The calls that it may still be waiting for.
+    /// The open calls: the server may still be waiting for their responses.
     open: Vec<(RpcId, CallId)>,
-    /// How often it has called each server in `term`.
+    /// How often the server has called each other server in `term`.
     calls_made: [u8; SERVERS_MAX],
     term: Term,
 }
 
 impl CallTable {
-    /// The desk of a server that has started so often, in this term.
+    /// The table of a server that has started `life` times and is in this term.
     #[must_use]
     pub const fn new(idx: ServerIdx, life: u8, term: Term) -> Self {
         Self { idx, life, open: Vec::new(), calls_made: [0; SERVERS_MAX], term }
@@ -34,13 +34,13 @@ impl CallTable {
         self.life
     }
 
-    /// The calls that it may be waiting for.
+    /// The open calls.
     #[must_use]
     pub fn open(&self) -> &[(RpcId, CallId)] {
         &self.open
     }
 
-    /// A call leaves in this term; `None` if there is no such server.
+    /// Records a call in this term; `None` if there is no such server.
     pub fn call(&mut self, rpc: RpcId, to: NodeId, term: Term) -> Option<CallId> {
         let to = ServerIdx::of(to).filter(|to| to.at() < SERVERS_MAX)?;
         if self.term != term {
@@ -53,14 +53,14 @@ impl CallTable {
         Some(call_id)
     }
 
-    /// The number of an open call.
+    /// The core's number of an open call.
     #[must_use]
     pub fn number_of(&self, call_id: CallId) -> Option<RpcId> {
         self.open.iter().find(|(_, own)| *own == call_id).map(|(rpc, _)| *rpc)
     }
 
-    /// A step is over: of the open calls only some are still waited for, and a follower calls nobody
-    /// any more in this term, so it need not be remembered how often it did.
+    /// Ends a step: drops the open calls that the core no longer waits for. A follower makes no more
+    /// calls in its term, so its counts need not differ between states.
     pub fn settle(&mut self, role: RoleName, term: Term, mut waits: impl FnMut(usize) -> bool) {
         let mut at = 0;
         self.open.retain(|_| {
@@ -75,7 +75,7 @@ impl CallTable {
         }
     }
 
-    /// In 64 bits, but for the open calls, when servers have changed places.
+    /// Everything but the open calls, in 64 bits, with servers renumbered by the permutation.
     #[must_use]
     pub fn hash(&self, permutation: &Permutation) -> u64 {
         let calls_made = (0..SERVERS_MAX as u8).map(ServerIdx).fold(0_u64, |sum, idx| {

@@ -1,4 +1,4 @@
-//! From a state to all that may come after it.
+//! Computes all successors of a state.
 
 use super::bounds::DiskModel;
 use super::properties::{
@@ -14,43 +14,43 @@ use crate::explore::history_vars::HistoryVars;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Index, LogId, RoleName};
 
-/// What came of some states.
+/// The successors of some states.
 #[derive(Debug, Default)]
 pub struct Expansion {
-    /// StateList that may be new.
+    /// States that may be new.
     pub states: StateList,
-    /// Of each of them its number, where it came from, and by which move.
+    /// For each of them its fingerprint, its predecessor and the move.
     pub origins: Vec<Origin>,
-    /// How many there were, new or not.
+    /// The number of successors, new or not.
     pub generated: u64,
-    /// Steps that no server has made yet, and for whose sake states were put off.
+    /// Transitions that are not in the cache yet. The states that need them are deferred.
     pub unknown: Vec<(u32, StimulusCode)>,
-    /// Pasts that were not met yet, for whose sake states were put off.
+    /// Histories that are not in the cache yet. The states that need them are deferred.
     pub histories: Vec<HistoryVars>,
-    /// The states that were put off.
+    /// The states that were deferred.
     pub deferred: Vec<u32>,
-    /// The first breach.
+    /// The first breach of a property.
     pub found: Option<(u32, Move, Breach)>,
 }
 
-/// Where a state came from.
+/// How a state was reached.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin {
-    /// Its fingerprint.
+    /// The fingerprint of the state.
     pub print: u64,
-    /// The state before, by its place.
+    /// The position of the predecessor in its level.
     pub from: u32,
-    /// The move.
+    /// The move that led from the predecessor to the state.
     pub by: Move,
 }
 
 /// Why a state could not be expanded.
 enum Obstacle {
-    /// A step is not known.
+    /// The cache lacks a transition.
     UnknownStep(u32, StimulusCode),
-    /// A history is not known.
+    /// The cache lacks a history.
     UnknownHistory(HistoryVars),
-    /// A property is broken.
+    /// A property does not hold.
     Breach(Move, Breach),
 }
 
@@ -66,7 +66,7 @@ pub struct Expander<'a> {
 }
 
 impl<'a> Expander<'a> {
-    /// With nothing harvested.
+    /// An expander without results.
     #[must_use]
     pub fn new(cache: &'a TransitionCache, seen: &'a FingerprintSet, reductions: Reductions) -> Self {
         Self {
@@ -80,7 +80,7 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// What came of these.
+    /// Expands these states and returns their successors.
     #[must_use]
     pub fn over(mut self, states: &StateList, which: &[u32]) -> Expansion {
         for &at in which {
@@ -127,7 +127,7 @@ impl<'a> Expander<'a> {
         Ok(())
     }
 
-    /// What a server may do by itself.
+    /// The moves of one server that need no message.
     fn server(
         &mut self,
         at: u32,
@@ -157,7 +157,7 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// What a leader may do by itself, or be calls_made for.
+    /// The moves of a leader: its own, and the requests of clients and operators.
     fn leader(
         &mut self,
         at: u32,
@@ -187,7 +187,7 @@ impl<'a> Expander<'a> {
         Ok(())
     }
 
-    /// A step of a server, and where disks may hang the same with what it writes left unwritten.
+    /// A step of a server; where disks may hang, also the same step with its write left pending.
     fn try_both(
         &mut self,
         at: u32,
@@ -209,7 +209,7 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// A step of a server, and with it of the cluster.
+    /// A step of a server, which is a step of the cluster.
     fn step(
         &mut self,
         at: u32,
@@ -264,7 +264,7 @@ impl<'a> Expander<'a> {
         Ok(())
     }
 
-    /// A letter is lost.
+    /// A message is lost.
     fn drop(&mut self, at: u32, state: &GlobalState, messages: &[u32], message: u32, used: UsedBounds) {
         self.hashes.copy(&self.base);
         self.update_messages(state, messages, Some(message), &[]);
@@ -273,8 +273,8 @@ impl<'a> Expander<'a> {
         self.add(at, &next, Move::Drop(message));
     }
 
-    /// The letters that are on their way after a step: one was taken, some were sent, and those that
-    /// can do nothing any more are thrown away.
+    /// The messages in flight after a step: one was delivered, some were sent, and inert ones are
+    /// removed.
     fn update_messages(&mut self, next: &GlobalState, messages: &[u32], taken: Option<u32>, sent: &[u32]) {
         let cache = self.cache;
         self.messages.clear();
@@ -311,7 +311,7 @@ impl<'a> Expander<'a> {
         }
     }
 
-    /// What only the cluster as a whole can break.
+    /// Judges the properties that concern more than one server.
     fn judge(
         &mut self,
         next: &mut GlobalState,
@@ -345,7 +345,7 @@ impl<'a> Expander<'a> {
     }
 }
 
-/// What a server's step breaks, given what the others are and what was before.
+/// The property of the cluster that a server's step breaks, if any.
 fn cluster_breach(
     cache: &TransitionCache,
     next: &GlobalState,

@@ -1,11 +1,11 @@
-//! A server's state in 64 bits, without what cannot matter: clocks, numbers of calls, and who is
-//! called what.
+//! A server's state in 64 bits, without the parts that cannot matter: clocks, call numbers, and the
+//! names of servers.
 //!
-//! The state is walked by its own `Serialize`, in which every kind of number goes by its name. Times
-//! are left out (the [clock](super::clock) sees to it that none can matter), calls go by what they
-//! are the how-manieth of, writes by how many are on their way before them, and servers by the place
-//! that a [`Permutation`] gives them: one hasher per permutation, and the least result over all of them
-//! stands for a state and its mirror images.
+//! A `Serializer` walks the state and recognises each kind of number by the name of its type. Times are
+//! left out (the [clock](super::clock) ensures that they cannot matter). A call is hashed by its
+//! `CallId`, a write by the number of pending writes before it, and a server by its number under a
+//! [`Permutation`]. The state is hashed once per permutation; the least hash represents the state and
+//! its mirror images.
 
 use crate::explore::call_id::CallId;
 use crate::plan::server_set::ServerIdx;
@@ -14,18 +14,18 @@ use serde::ser::{self, Serialize};
 use std::cell::Cell;
 use wavetank_raft::{NodeId, RpcId, Token};
 
-/// The most servers that can be explored.
+/// The largest number of servers that can be explored.
 pub const SERVERS_MAX: usize = 5;
 
-/// Who takes whose place.
+/// A permutation of the servers' numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Permutation([u8; SERVERS_MAX]);
 
 impl Permutation {
-    /// Everybody stays.
+    /// The identity.
     pub const NONE: Self = Self([0, 1, 2, 3, 4]);
 
-    /// All permutations of the first `count` servers, the one that leaves all as they are first.
+    /// All permutations of the first `count` servers; the identity is the first.
     #[must_use]
     pub fn all(count: usize) -> Vec<Self> {
         let mut all = vec![Self::NONE];
@@ -42,14 +42,14 @@ impl Permutation {
         all
     }
 
-    /// The place that this one takes.
+    /// The number of this server under the permutation.
     #[must_use]
     pub const fn of(&self, idx: ServerIdx) -> u64 {
         self.0[idx.at()] as u64
     }
 }
 
-/// The finaliser of splitmix64: neighbours come out far apart.
+/// The finaliser of splitmix64: it maps neighbouring inputs far apart.
 #[must_use]
 pub const fn mix(value: u64) -> u64 {
     let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -58,23 +58,23 @@ pub const fn mix(value: u64) -> u64 {
     value ^ (value >> 31)
 }
 
-/// Words in order, in 64 bits.
+/// Hashes several numbers in order.
 #[must_use]
 pub fn hash_words(words: &[u64]) -> u64 {
     words.iter().fold(words.len() as u64, |hash, word| mix(hash ^ word))
 }
 
-/// What the numbers in a state stand for.
+/// How to interpret the numbers in a state.
 pub struct HashContext<'a> {
-    /// Who takes whose place.
+    /// The permutation of the servers.
     pub permutation: &'a Permutation,
-    /// Every write up to this one is on disk.
+    /// The last durable write.
     pub persisted: Token,
     /// The server's own calls.
     pub calls: &'a [(RpcId, CallId)],
-    /// Which of them the state still knows: a bit for each, set on the way.
+    /// A bit for each of these calls: set if the state refers to the call.
     pub known: Cell<u64>,
-    /// What other servers' calls stand for.
+    /// The hash of a call that another server made.
     pub others: &'a dyn Fn(RpcId) -> u64,
 }
 
@@ -94,32 +94,32 @@ impl HashContext<'_> {
     }
 }
 
-/// Walks a value, and comes to a number.
+/// A serializer that computes the hash of a value.
 pub struct StateHasher<'a> {
     context: &'a HashContext<'a>,
     hash: u64,
     kind: NumberKind,
 }
 
-/// What the next number is.
+/// The kind of the next number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum NumberKind {
     Plain,
     Server,
     Call,
     Write,
-    /// A list whose order says nothing.
+    /// A list whose order does not matter.
     Set,
 }
 
-/// Counters that only tell one draw or call from the next.
+/// Counters that only distinguish one random draw or one call from the next.
 const IGNORED_FIELDS: [&str; 4] = ["drawn", "last_rpc", "answered", "entropy"];
 
-/// Lists that are kept in the order of names, or of arrival.
+/// Lists that are ordered by name or by arrival; they are hashed as sets.
 const SET_FIELDS: [&str; 6] = ["asked", "said", "peers", "servers", "outgoing", "held"];
 
 impl<'a> StateHasher<'a> {
-    /// The number that a value comes to.
+    /// The hash of a value.
     #[must_use]
     pub fn hash(context: &'a HashContext<'a>, value: &impl Serialize) -> u64 {
         Self::start(context).through(value)
@@ -330,10 +330,10 @@ impl<'w, 'a> ser::Serializer for &'w mut StateHasher<'a> {
     }
 }
 
-/// The parts of a value, on the way through them.
+/// Hashes the elements or fields of a compound value.
 pub struct CompoundHasher<'w, 'a> {
     hasher: &'w mut StateHasher<'a>,
-    /// What the elements of a set come to so far.
+    /// The sum over the elements of a set so far.
     sum: Option<u64>,
 }
 

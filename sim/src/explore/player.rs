@@ -1,7 +1,7 @@
-//! A schedule, played with whole servers, for the judges of runs and for whoever wants to see it.
+//! Plays a schedule with whole servers, so that the judges of runs can judge it and traces can show it.
 //!
-//! Nothing here is shared with the search but the names of calls, the clock and the disk: that a
-//! schedule can be played, and comes out the same, speaks for both.
+//! It shares only the call identities, the clock and the disk with the search. When a schedule can be
+//! played with the same result, both implementations agree.
 
 use super::bounds::DiskModel;
 use super::clock;
@@ -26,17 +26,17 @@ use wavetank_raft::{
     StoreJob, Time,
 };
 
-/// The call_id of such runs.
+/// The scenario name of such runs.
 pub const NAME: &str = "explored";
 
-/// Between two steps of a schedule, for whoever shows times.
+/// The virtual time between two steps of a schedule, for traces that show times.
 const PACE: Span = Span::ms(1);
 
-/// Plays a schedule to its end, or until a judge speaks, or the code under test panics, or the code
-/// has changed so much that a letter which the schedule wants delivered was never sent.
+/// Plays a schedule to its end. It stops earlier if a judge speaks, if the code under test panics, or if
+/// a message that the schedule delivers was never sent because the code has changed.
 pub fn play<T: Observer + Default>(schedule: &Schedule, trace: T) -> Run<T> {
     runner::run(NAME, 0, || {
-        // What becomes of a letter is shown when it is sent, and is known only when all is played.
+        // A trace shows a message's fate when it is sent, but the fate is known only after a first pass.
         let mut rehearsal = Player::new(schedule, Vec::new(), ());
         let _ = catch_panic(|| rehearsal.all(|()| true));
         let judged = schedule.bounds.judged;
@@ -45,7 +45,7 @@ pub fn play<T: Observer + Default>(schedule: &Schedule, trace: T) -> Run<T> {
     })
 }
 
-/// A server and what is around it.
+/// A server with its disk and calls.
 struct PlayedServer {
     server: Server,
     disk: ModelDisk,
@@ -54,24 +54,24 @@ struct PlayedServer {
     digest: Digest,
 }
 
-/// A letter on its way.
+/// A message in flight.
 struct InFlight {
     message: ModelMessage,
     rpc: RpcId,
-    /// Its number among all that were sent.
+    /// Its sequence number among all messages sent.
     number: usize,
 }
 
-/// Plays.
+/// The state of a schedule that is being played.
 struct Player<'a, W> {
     schedule: &'a Schedule,
     played_servers: Vec<PlayedServer>,
     in_flight: Vec<InFlight>,
-    /// All calls there ever were.
+    /// All calls made so far.
     calls: Vec<(RpcId, CallId)>,
-    /// When each letter that was sent arrived.
+    /// The times at which each message was delivered.
     arrived: Vec<Vec<Time>>,
-    /// What is known to become of each letter.
+    /// The fate of each message, known from the first pass.
     known: Vec<Fate>,
     crashes: u64,
     operations: u64,
@@ -101,8 +101,7 @@ impl<'a, W: Observer> Player<'a, W> {
         player
     }
 
-    /// Plays the steps while somebody wants to see more. The first step that cannot be played, if
-    /// there is one.
+    /// Plays the steps while `wants` says so. Returns the first step that cannot be played, if any.
     fn all(&mut self, wants: impl Fn(&W) -> bool) -> Option<usize> {
         for (at, step) in self.schedule.steps.iter().enumerate() {
             self.recorder.now = self.recorder.now + PACE;
@@ -116,7 +115,7 @@ impl<'a, W: Observer> Player<'a, W> {
         None
     }
 
-    /// One step; `None` if it cannot be played.
+    /// Plays one step; `None` if it cannot be played.
     fn step(&mut self, step: &Step) -> Option<()> {
         match step {
             Step::TimeOut(idx) => self.timer(*idx, &Stimulus::TimeOut),
@@ -189,7 +188,7 @@ impl<'a, W: Observer> Player<'a, W> {
         self.settle(idx, now);
     }
 
-    /// A step is over: where disks are quick its writes are on disk.
+    /// Ends a step: makes its writes durable unless the disk is slow or hangs.
     fn settle(&mut self, idx: ServerIdx, now: Time) {
         let quick = match self.schedule.bounds.disks {
             DiskModel::Quick => true,
@@ -290,7 +289,7 @@ impl<'a, W: Observer> Player<'a, W> {
         self.in_flight.push(InFlight { message, rpc, number });
     }
 
-    /// The state machine remembers what it was told, in 64 bits.
+    /// Applies a batch; the state machine is a digest of its entries.
     fn apply(&mut self, idx: ServerIdx, now: Time, batch: &Batch) {
         let played = &mut self.played_servers[idx.at()];
         let mut responses = Vec::new();
@@ -307,7 +306,7 @@ impl<'a, W: Observer> Player<'a, W> {
         self.give(idx, now, Event::Applied { upto, responses });
     }
 
-    /// What became of each letter.
+    /// The fate of each message.
     fn fates(&self) -> Vec<Fate> {
         let fate = |arrived: &Vec<Time>| match arrived.as_slice() {
             [] => Fate::Lost,
@@ -321,7 +320,7 @@ impl<'a, W: Observer> Player<'a, W> {
 impl<T: Observer + Default> Simulation for Player<'_, Observers<(), T>> {
     type Checks = ();
     type Trace = T;
-    /// The first step that could not be played.
+    /// The first step that could not be played, if any.
     type DriveOutcome = Option<usize>;
 
     fn drive(&mut self) -> Option<usize> {

@@ -1,4 +1,4 @@
-//! What was boot_from, in words that outlast the search.
+//! A schedule as text, which stays valid after the search that found it.
 
 use super::bounds::Bounds;
 use super::fingerprint::SERVERS_MAX;
@@ -13,59 +13,59 @@ use std::fmt;
 use std::str::FromStr;
 use wavetank_raft::{NodeId, Term};
 
-/// What happened, step by step.
+/// A sequence of steps.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Schedule {
-    /// Within which bounds.
+    /// The bounds of the search.
     pub bounds: Bounds,
-    /// Whether writes are on disk at once when no crash can come any more.
+    /// Whether writes are durable at once after the last crash that the bounds allow.
     pub disk_reduction: bool,
-    /// What.
+    /// The steps.
     pub steps: Vec<Step>,
 }
 
-/// One thing that happened.
+/// One event.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Step {
-    /// A server's patience was over.
+    /// A server's election timeout expired.
     TimeOut(ServerIdx),
-    /// A leader gave up.
+    /// A leader stepped down.
     Resign(ServerIdx),
-    /// A leader spoke unasked.
+    /// A leader sent a heartbeat, or news of a commit.
     Beat(ServerIdx),
-    /// A server's oldest write was on disk.
+    /// A server's oldest pending write became durable.
     Persist(ServerIdx),
-    /// From here on a server's disk writes nothing, until it dies.
+    /// A server's disk stopped writing until the server crashes.
     Hang(ServerIdx),
-    /// A server died and started again.
+    /// A server crashed and restarted.
     Crash(ServerIdx),
-    /// A client calls_made a server.
+    /// A client sent a command to a server.
     Propose(ServerIdx),
-    /// An operator calls_made the first for the second to be a voter.
+    /// An operator asked the first server to add the second as a voter.
     Add(ServerIdx, ServerIdx),
-    /// An operator calls_made the first for the second to go.
+    /// An operator asked the first server to remove the second.
     Remove(ServerIdx, ServerIdx),
-    /// A letter arrived.
+    /// A message was delivered.
     Deliver(MessageRef),
-    /// A letter arrived, and was still on its way.
+    /// A message was delivered, and a copy stayed in flight.
     Duplicate(MessageRef),
-    /// A letter was lost.
+    /// A message was lost.
     Drop(MessageRef),
 }
 
-/// A letter, so that it can be told from all others.
+/// Identifies a message among all others.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MessageRef {
-    /// The call that it is, or answers.
+    /// The call to which the message belongs.
     pub call_id: CallId,
-    /// Whether it is the answer.
+    /// Whether it is the response.
     pub answers: bool,
-    /// What it says.
+    /// The content of the message, as a trace shows it.
     pub words: String,
 }
 
 impl MessageRef {
-    /// A letter in words.
+    /// The reference of a message.
     #[must_use]
     pub fn of(message: &ModelMessage) -> Self {
         match message {
@@ -80,7 +80,7 @@ impl MessageRef {
 }
 
 impl Step {
-    /// A move of a search, in one step or two.
+    /// A move of the search as one step or two.
     pub(super) fn of(cache: &TransitionCache, by: Move) -> Vec<Self> {
         let message_ref = |message: u32| MessageRef::of(cache.message(message));
         match by {
@@ -183,7 +183,7 @@ impl MessageRef {
     }
 }
 
-/// `n1>n2 t3 #1`, and from the second life on `life 2`.
+/// Parses `n1>n2 t3 #1`; from the second life of the caller on, `life 2` follows.
 fn parse_call_id(text: &str) -> Option<CallId> {
     let mut words = text.split(' ');
     let (from, to) = words.next()?.split_once('>')?;

@@ -1,9 +1,8 @@
-//! Breadth first: every state within the bounds, the nearest first, so that what is found is found by
-//! a shortest way.
+//! Breadth-first search of all states within the bounds: it finds a shortest schedule to every breach.
 //!
-//! Of a state that was seen a fingerprint is kept, and by which move it came from which other: the
-//! way to it can be walked again. Whole states are kept of two levels only, the one that is being
-//! expanded and the next.
+//! Of each visited state the search keeps a fingerprint, the predecessor and the move, so that the path
+//! to it can be reconstructed. It keeps whole states of two levels only: the level that is being
+//! expanded and the next one.
 
 use super::bounds::Bounds;
 use super::expand::{Expander, Expansion};
@@ -14,31 +13,31 @@ use super::table::FingerprintSet;
 use super::transition_cache::{StimulusCode, TransitionCache};
 use crate::explore::history_vars::HistoryVars;
 
-/// Which states need not be looked at.
+/// Which states are left out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Reductions {
-    /// Of states that differ only in who is called what, one.
+    /// Of states that differ only in the names of servers, keep one.
     pub symmetry: bool,
-    /// Letters that can do nothing any more are thrown away.
+    /// Remove messages that cannot have an effect any more.
     pub inert: bool,
-    /// Once no crash can come, writes are on disk at once.
+    /// Once no crash is left, make writes durable at once.
     pub disks: bool,
 }
 
 impl Reductions {
-    /// All of them.
+    /// All reductions.
     pub const ALL: Self = Self { symmetry: true, inert: true, disks: true };
-    /// None.
+    /// No reduction.
     pub const NONE: Self = Self { symmetry: false, inert: false, disks: false };
 }
 
-/// Whoever expands states: one after the other, or several at once. The result is the same.
+/// Executes tasks, one after another or several at once. The result must be the same.
 pub trait Executor {
-    /// Does these tasks, and hands back what came of them in their order.
+    /// Executes these tasks, and returns their results in order.
     fn work(&mut self, tasks: usize, task: &(dyn Fn(usize) -> Expansion + Sync)) -> Vec<Expansion>;
 }
 
-/// One task after the other.
+/// Executes one task after another.
 #[derive(Clone, Copy, Debug)]
 pub struct SingleThread;
 
@@ -48,37 +47,37 @@ impl Executor for SingleThread {
     }
 }
 
-/// What was done.
+/// Statistics of a search.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct SearchStats {
-    /// Different states.
+    /// Distinct states.
     pub states: u64,
-    /// StateList that moves led to, different or not.
+    /// Successors computed, distinct or not.
     pub generated: u64,
-    /// StateList by their distance from the first, complete up to the last but one.
+    /// Distinct states by distance from the first state; the last level may be incomplete.
     pub levels: Vec<u64>,
-    /// Different servers among them.
+    /// Distinct states of a single server.
     pub servers: u64,
-    /// Calls of `Node::step`, more or less: steps of those servers.
+    /// Distinct transitions of a single server: about as many calls of `Node::step`.
     pub steps: u64,
-    /// Bytes in use for all that, at the most.
+    /// The most bytes in use at once.
     pub bytes: u64,
 }
 
-/// How it ended.
+/// How a search ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SearchOutcome {
-    /// There is nothing more within the bounds.
+    /// Every state within the bounds was visited.
     Exhausted,
-    /// There is nothing wrong up to this distance, which was the last one wanted.
+    /// Every state up to the requested depth was visited, and nothing is wrong.
     DepthReached,
-    /// It was told to stop.
+    /// The caller stopped it.
     Stopped,
-    /// A property is broken by this schedule, and by no shorter one.
+    /// This schedule breaks a property, and no shorter one does.
     Found(Breach, Schedule),
 }
 
-/// A search.
+/// A breadth-first search.
 #[derive(Debug)]
 pub struct Search {
     cache: TransitionCache,
@@ -88,14 +87,14 @@ pub struct Search {
     stats: SearchStats,
 }
 
-/// StateList that are expanded before what came of them is looked at.
+/// States that are expanded before their successors are merged.
 const BLOCK: usize = 1 << 14;
 
-/// StateList that are expanded in one go.
+/// States that are expanded in one task.
 const TASK: usize = 1 << 9;
 
 impl Search {
-    /// Nothing seen but the first state.
+    /// A search that has visited the first state only.
     #[must_use]
     pub fn new(bounds: Bounds, reductions: Reductions) -> Self {
         let cache = TransitionCache::new(bounds, reductions.symmetry);
@@ -108,20 +107,20 @@ impl Search {
         }
     }
 
-    /// Claims something of every server that comes up, beside all that must hold.
+    /// Tests a claim about every server, in addition to the properties.
     #[must_use]
     pub const fn claiming(mut self, claim: Claim) -> Self {
         self.cache.claim(claim);
         self
     }
 
-    /// What was done so far.
+    /// The statistics so far.
     #[must_use]
     pub const fn stats(&self) -> &SearchStats {
         &self.stats
     }
 
-    /// Searches up to a distance, as long as `goes_on` says so.
+    /// Searches up to a depth, as long as `goes_on` returns true.
     pub fn run(
         &mut self,
         depth: Option<usize>,
@@ -159,7 +158,7 @@ impl Search {
         SearchOutcome::Exhausted
     }
 
-    /// Expands some states of a level, learning on the way what servers do.
+    /// Expands some states of a level, and adds missing transitions to the cache on the way.
     fn block(
         &mut self,
         level: &StateList,
@@ -216,7 +215,7 @@ impl Search {
         self.stats.bytes = self.stats.bytes.max(bytes as u64);
     }
 
-    /// The moves that led to a state, and one more.
+    /// The schedule that leads to a state and ends with one more move.
     fn schedule_to(&self, at: u32, last: Move) -> Schedule {
         let mut moves = vec![last];
         let mut at = at;
@@ -301,7 +300,7 @@ mod tests {
             panic!("a leader commits the entry that begins its term");
         };
         assert_eq!(breach.property, "nothing_is_committed");
-        // A campaign, a vote calls_made for and given, an entry sent and acknowledged.
+        // A campaign, a vote requested and granted, an entry sent and acknowledged.
         let steps: Vec<String> = schedule.steps.iter().map(ToString::to_string).collect();
         assert_eq!(steps.len(), 5, "{steps:#?}");
         assert!(steps[0].starts_with("timeout"), "{steps:#?}");
@@ -327,7 +326,7 @@ mod tests {
 
     type Standing = (RoleName, Term, Option<bool>, Vec<LogId>, Index, LogId);
 
-    /// What servers came to be, whoever they were: who was called what is up to the search.
+    /// The states of single servers that were reached, without the names of the servers.
     fn standings(search: &Search) -> BTreeSet<Standing> {
         let standing = |local: &crate::explore::server_state::ServerState| {
             let node = &local.node;

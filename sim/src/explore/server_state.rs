@@ -1,5 +1,5 @@
-//! One server of an explored cluster: the core, its disk, its open calls, and the little that must
-//! be remembered of its past.
+//! One server of an explored cluster: the core, its disk, its open calls, and the little that must be
+//! remembered of its history.
 
 use super::bounds::Bounds;
 use super::clock;
@@ -15,47 +15,47 @@ use wavetank_raft::{
     Boot, Effect, Effects, Entropy, Index, Input, LogId, Node, RpcId, StoreJob, Term, Time, Token,
 };
 
-/// A server.
+/// The state of one server.
 #[derive(Clone, Debug)]
 pub struct ServerState {
-    /// Which.
+    /// The server's index.
     pub idx: ServerIdx,
     /// The core.
     pub node: Node,
     /// Its disk.
     pub disk: ModelDisk,
-    /// The last vote that others know of. Of older ones nobody asks: a server that has voted in a
-    /// term does not speak for an older one.
+    /// The last vote that other servers know of. Older votes do not matter: a server that has voted in a
+    /// term answers no request of an older term.
     pub granted: Option<(Term, ServerIdx)>,
     /// Its calls.
     call_table: CallTable,
-    /// The last write that is on disk.
+    /// The last durable write.
     persisted: Token,
 }
 
-/// What a server's step came to.
+/// The result of a server's step.
 #[derive(Debug, Default)]
 pub struct StepOutcome {
-    /// What it sent.
+    /// The messages that it sent.
     pub sent: Vec<ModelMessage>,
-    /// The first property that its step broke.
+    /// The first property that the step broke.
     pub breach: Option<Breach>,
 }
 
-/// What a step needs to know of others.
+/// What a step needs to know besides the server.
 pub struct StepContext<'a> {
     /// The bounds.
     pub bounds: &'a Bounds,
-    /// The number that the letter that arrives goes by.
+    /// The number of the message that is delivered.
     pub number: u32,
-    /// The letter that goes by a number.
+    /// Looks up a message by its number.
     pub message: &'a dyn Fn(u32) -> &'a ModelMessage,
-    /// Whether writes are on disk at once.
+    /// Whether writes are durable at once.
     pub quick: bool,
 }
 
 impl ServerState {
-    /// A server before anything has happened: a founder, or blank.
+    /// A server before the first step: a founding member, or blank.
     #[must_use]
     pub fn first(bounds: &Bounds, idx: ServerIdx) -> Self {
         let disk = ModelDisk::first(bounds, idx);
@@ -64,7 +64,7 @@ impl ServerState {
         Self { idx, node, disk, granted: None, call_table, persisted: Token(0) }
     }
 
-    /// The server after this, and what it came to.
+    /// The server after this stimulus, and the result of the step.
     #[must_use]
     pub fn step(&self, stimulus: &Stimulus<'_>, context: &StepContext<'_>) -> (Self, StepOutcome) {
         let mut next = self.clone();
@@ -89,8 +89,8 @@ impl ServerState {
         (next, outcome)
     }
 
-    /// The number by which the core knows the call that a letter is, or answers. A call that it does
-    /// not wait for gets one that it has never given out.
+    /// The core's number of the call to which the message belongs. A call that it does not wait for gets
+    /// a number that the core has never used.
     fn number(&self, stimulus: &Stimulus<'_>, context: &StepContext<'_>) -> RpcId {
         match stimulus {
             Stimulus::Take(ModelMessage::Response { call_id, .. }) => {
@@ -155,7 +155,7 @@ impl ServerState {
         }
     }
 
-    /// Forgets the calls that the core does not wait for any more.
+    /// Drops the calls that the core no longer waits for.
     fn forget(&mut self) {
         let known = Cell::new(0);
         self.walk(&Permutation::NONE, &known, &|_| 0);
@@ -163,7 +163,7 @@ impl ServerState {
         self.call_table.settle(role, term, |at| known.get() & 1 << at != 0);
     }
 
-    /// The state in 64 bits, when servers have changed places.
+    /// The state in 64 bits, with servers renumbered by the permutation.
     #[must_use]
     pub fn hash(&self, permutation: &Permutation, others: &dyn Fn(RpcId) -> u64) -> u64 {
         let core = self.walk(permutation, &Cell::new(0), others);
@@ -185,19 +185,19 @@ impl ServerState {
         hash
     }
 
-    /// Whether it waits for an answer to this call.
+    /// Whether it waits for a response to this call.
     #[must_use]
     pub fn waits_for(&self, call_id: CallId) -> bool {
         self.call_table.number_of(call_id).is_some()
     }
 
-    /// The log, in memory.
+    /// The ids of all log entries in memory.
     pub fn log(&self) -> impl Iterator<Item = LogId> + '_ {
         (1..=self.node.log().last().index.0).filter_map(|index| self.node.log().id_at(Index(index)))
     }
 }
 
-/// What a server finds that starts for the `life`th time.
+/// What a server recovers when it starts for the `life`th time.
 #[must_use]
 pub fn boot_from(disk: &ModelDisk, life: u8) -> Boot {
     Boot {

@@ -1,23 +1,23 @@
-//! StateList of the cluster, as numbers into a [`TransitionCache`], and the moves from one to the next.
+//! States of the cluster, as numbers into a [`TransitionCache`], and the moves between them.
 
 use super::fingerprint::{self, SERVERS_MAX};
 use super::transition_cache::{StimulusCode, TransitionCache};
 use crate::plan::server_set::ServerIdx;
 
-/// One thing that happens to the cluster.
+/// One event in the cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Move {
-    /// To a server, by itself.
+    /// A server acts without a message.
     Local(ServerIdx, StimulusCode),
-    /// A letter arrives.
+    /// A message is delivered.
     Deliver(u32),
-    /// The same, and the disk that is to write what comes of it hangs.
+    /// A server acts without a message, and its disk hangs from this step on.
     LocalHang(ServerIdx, StimulusCode),
-    /// The same.
+    /// A message is delivered, and the disk of the receiver hangs from this step on.
     DeliverHang(u32),
-    /// A letter arrives, and will once more.
+    /// A message is delivered, and a copy stays in flight.
     Duplicate(u32),
-    /// A letter is lost.
+    /// A message is lost.
     Drop(u32),
 }
 
@@ -27,7 +27,7 @@ impl Move {
     const DROP: u32 = 3 << 30;
     const HANGS: u32 = 1 << 29;
 
-    /// In a word.
+    /// Packs the move into 32 bits.
     #[must_use]
     pub const fn pack(self) -> u32 {
         match self {
@@ -40,7 +40,7 @@ impl Move {
         }
     }
 
-    /// Out of a word.
+    /// Unpacks a move.
     #[must_use]
     pub const fn unpack(word: u32) -> Self {
         let message = word & !(Self::DROP | Self::HANGS);
@@ -56,7 +56,7 @@ impl Move {
     }
 }
 
-/// How much of the bounds is used up.
+/// How much of each bound is used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct UsedBounds {
     /// Commands.
@@ -67,9 +67,9 @@ pub struct UsedBounds {
     pub changes: u8,
     /// Heartbeats.
     pub beats: u8,
-    /// Letters that arrived once more.
+    /// Messages delivered twice.
     pub duplicates: u8,
-    /// Letters that were lost.
+    /// Messages lost.
     pub drops: u8,
 }
 
@@ -81,22 +81,22 @@ impl UsedBounds {
     }
 }
 
-/// A state, but for its letters.
+/// A state of the cluster; a [`StateList`] holds its messages.
 #[derive(Clone, Copy, Debug)]
 pub struct GlobalState {
-    /// The servers, by their places.
+    /// The servers, as numbers into the cache.
     pub locals: [u32; SERVERS_MAX],
-    /// What must be remembered.
+    /// The history variables, as a number into the cache.
     pub history: u32,
-    /// How much of the bounds is used up.
+    /// How much of each bound is used.
     pub used: UsedBounds,
-    /// Where its letters are.
+    /// Where its messages begin in the list.
     first: u32,
     count: u16,
 }
 
 impl GlobalState {
-    /// The cluster as it was founded.
+    /// The cluster after bootstrap.
     #[must_use]
     pub fn first(servers: usize) -> Self {
         let mut locals = [0; SERVERS_MAX];
@@ -105,7 +105,7 @@ impl GlobalState {
     }
 }
 
-/// StateList in a row, with the letters that are on their way in each, in order.
+/// A list of states, each with its sorted messages in flight.
 #[derive(Debug, Default)]
 pub struct StateList {
     states: Vec<GlobalState>,
@@ -113,29 +113,29 @@ pub struct StateList {
 }
 
 impl StateList {
-    /// How many.
+    /// The number of states.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.states.len()
     }
 
-    /// Whether there are none.
+    /// Whether the list is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.states.is_empty()
     }
 
-    /// One of them, with its letters.
+    /// A state and its messages.
     #[must_use]
     pub fn get(&self, at: usize) -> (&GlobalState, &[u32]) {
         let state = &self.states[at];
         (state, &self.messages[state.first as usize..][..usize::from(state.count)])
     }
 
-    /// Puts one at the end.
+    /// Appends a state.
     ///
     /// # Panics
-    /// When there are more letters than can be numbered.
+    /// When the list holds more messages than `u32` can number.
     pub fn push(&mut self, state: &GlobalState, messages: &[u32]) {
         let first = u32::try_from(self.messages.len()).expect("fewer than four thousand million letters");
         let count = u16::try_from(messages.len()).expect("few letters are on their way at once");
@@ -143,7 +143,7 @@ impl StateList {
         self.messages.extend_from_slice(messages);
     }
 
-    /// Keeps the first so many.
+    /// Keeps the first `count` states.
     pub fn truncate(&mut self, count: usize) {
         if let Some(state) = self.states.get(count) {
             self.messages.truncate(state.first as usize);
@@ -151,20 +151,20 @@ impl StateList {
         }
     }
 
-    /// How many bytes they take.
+    /// The bytes in use.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.states.capacity() * size_of::<GlobalState>() + self.messages.capacity() * 4
     }
 }
 
-/// What the parts of a state come to, for each permutation: hashes, so that a step changes them by
-/// little.
+/// The hash of a state for each permutation: a sum over its parts, so that a step updates it
+/// incrementally.
 #[derive(Clone, Debug, Default)]
 pub struct StateHashes(Vec<u64>);
 
 impl StateHashes {
-    /// Of a whole state.
+    /// Sets the hashes to those of a whole state.
     pub fn of(&mut self, cache: &TransitionCache, state: &GlobalState, messages: &[u32]) {
         self.0.clear();
         self.0.resize(cache.permutations().len(), 0);
@@ -174,22 +174,22 @@ impl StateHashes {
         self.add(cache.history_hashes(state.history));
     }
 
-    /// Like those.
+    /// Copies other hashes.
     pub fn copy(&mut self, others: &Self) {
         self.0.clone_from(&others.0);
     }
 
-    /// With this part.
+    /// Adds a part.
     pub fn add(&mut self, hashes: &[u64]) {
         self.0.iter_mut().zip(hashes).for_each(|(sum, hash)| *sum = sum.wrapping_add(*hash));
     }
 
-    /// Without that part.
+    /// Removes a part.
     pub fn take(&mut self, hashes: &[u64]) {
         self.0.iter_mut().zip(hashes).for_each(|(sum, hash)| *sum = sum.wrapping_sub(*hash));
     }
 
-    /// The number that stands for the state and its mirror images.
+    /// The fingerprint of the state and its mirror images.
     #[must_use]
     pub fn least(&self, used: UsedBounds) -> u64 {
         let used = used.hash();

@@ -1,4 +1,4 @@
-//! What may happen to one server, and what servers send each other.
+//! The stimuli of one server, and the messages between servers.
 
 use super::fingerprint::{self, HashContext, Permutation, StateHasher};
 use crate::explore::call_id::CallId;
@@ -6,27 +6,27 @@ use crate::plan::server_set::ServerIdx;
 use std::cell::Cell;
 use wavetank_raft::{Change, ClientRequest, Data, Input, Payload, Request, Response, RpcId, Token};
 
-/// A message.
+/// A message of the model.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ModelMessage {
-    /// A call.
+    /// A request.
     Request {
-        /// Its call_id.
+        /// The identity of the call.
         call_id: CallId,
-        /// What it wants.
+        /// The request itself.
         request: Request,
     },
-    /// An answer.
+    /// A response.
     Response {
-        /// The call_id of the call.
+        /// The identity of the call that it answers.
         call_id: CallId,
-        /// What it says.
+        /// The response itself.
         response: Response,
     },
 }
 
 impl ModelMessage {
-    /// The call that it is, or answers.
+    /// The call to which the message belongs.
     #[must_use]
     pub const fn call_id(&self) -> CallId {
         match self {
@@ -34,7 +34,7 @@ impl ModelMessage {
         }
     }
 
-    /// Who is to take it.
+    /// The receiver.
     #[must_use]
     pub const fn to(&self) -> ServerIdx {
         match self {
@@ -43,7 +43,7 @@ impl ModelMessage {
         }
     }
 
-    /// The letter in 64 bits, when servers have changed places.
+    /// The message in 64 bits, with servers renumbered by the permutation.
     #[must_use]
     pub fn hash(&self, permutation: &Permutation) -> u64 {
         let (persisted, known) = (Token(0), Cell::new(0));
@@ -56,32 +56,32 @@ impl ModelMessage {
     }
 }
 
-/// What may happen to one server.
+/// A stimulus of one server.
 #[derive(Clone, Copy, Debug)]
 pub enum Stimulus<'a> {
-    /// Its patience is over: it campaigns.
+    /// Its election timeout expires: it campaigns.
     TimeOut,
-    /// It leads, has heard from no quorum for a lease, and gives up.
+    /// A leader has heard from no quorum for its lease, and steps down.
     Resign,
-    /// It leads, and speaks unasked: a heartbeat, or news of a commit.
+    /// A leader sends a heartbeat, or news of a commit.
     Beat,
-    /// The oldest of its writes is on disk.
+    /// Its oldest pending write becomes durable.
     Persist,
-    /// A client wants a command in the log.
+    /// A client proposes a command.
     Propose,
-    /// An operator wants this server to be a voter.
+    /// An operator adds this server as a voter.
     Add(ServerIdx),
-    /// An operator wants this server out.
+    /// An operator removes this server.
     Remove(ServerIdx),
-    /// It dies, loses what is not on disk, and starts again.
+    /// It crashes, loses its pending writes, and restarts.
     Crash,
     /// A message arrives.
     Take(&'a ModelMessage),
 }
 
 impl Stimulus<'_> {
-    /// What the core is handed, where `number` ties a call to its answer; `None` for what is the
-    /// disk's business, or the end of a life.
+    /// The input for the core; `number` identifies the call. `None` for a stimulus that the core does
+    /// not handle: a write of the disk, or a crash.
     #[must_use]
     pub fn input(&self, number: RpcId) -> Option<Input> {
         Some(match self {
@@ -100,7 +100,7 @@ impl Stimulus<'_> {
     }
 }
 
-/// The only command there is: entries differ by term and index.
+/// The only command: entries differ by term and index.
 #[must_use]
 pub fn command() -> Data {
     Data::from(b"x".as_slice())

@@ -1,6 +1,6 @@
-//! Tables of numbers that are mixed already: open addressing, nothing else in them.
+//! Hash tables with open addressing, whose keys are hashes already.
 
-/// What is boot_from by a number.
+/// A map from fingerprints to numbers.
 #[derive(Clone, Debug)]
 pub struct FingerprintMap {
     entries: Vec<(u64, u32)>,
@@ -16,14 +16,14 @@ impl Default for FingerprintMap {
 }
 
 impl FingerprintMap {
-    /// What stands under this number.
+    /// The value of this key.
     #[must_use]
     pub fn get(&self, key: u64) -> Option<u32> {
-        let (boot_from, value) = self.entries[self.position(key)];
-        (value != EMPTY && boot_from == key).then_some(value)
+        let (key_found, value) = self.entries[self.position(key)];
+        (value != EMPTY && key_found == key).then_some(value)
     }
 
-    /// Puts something under a number under which there is nothing.
+    /// Inserts a value under a key that is not present.
     pub fn put(&mut self, key: u64, value: u32) {
         if self.entries.len() < 2 * (self.len + 1) {
             let larger = vec![(0, EMPTY); 2 * self.entries.len()];
@@ -39,7 +39,7 @@ impl FingerprintMap {
         self.len += 1;
     }
 
-    /// Where the number stands, or would.
+    /// The position of the key, or the free position for it.
     fn position(&self, key: u64) -> usize {
         let mask = self.entries.len() - 1;
         let mut at = key as usize & mask;
@@ -50,7 +50,7 @@ impl FingerprintMap {
     }
 }
 
-/// Which numbers have been seen: eight bytes each, and room to grow.
+/// A set of fingerprints; each takes eight bytes.
 #[derive(Clone, Debug)]
 pub struct FingerprintSet {
     entries: Vec<u64>,
@@ -64,13 +64,13 @@ impl Default for FingerprintSet {
 }
 
 impl FingerprintSet {
-    /// Whether this one has.
+    /// Whether it contains this fingerprint.
     #[must_use]
     pub fn contains(&self, key: u64) -> bool {
         self.entries[self.position(key.max(1))] != 0
     }
 
-    /// Takes one in. False if it was there.
+    /// Inserts a fingerprint; false if it was present.
     pub fn insert(&mut self, key: u64) -> bool {
         let key = key.max(1);
         if self.entries.len() * 3 < (self.len + 1) * 4 {
@@ -91,7 +91,7 @@ impl FingerprintSet {
         is_new
     }
 
-    /// How many bytes they take.
+    /// The bytes in use.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         8 * self.entries.len()

@@ -1,9 +1,9 @@
-//! All servers, messages and histories that an exploration has met, each once, and all steps of servers
-//! that it has made.
+//! Caches the distinct servers, messages and histories that an exploration has met, and all transitions
+//! of single servers.
 //!
-//! A state of the cluster is a handful of numbers into this. Millions of states share a few thousand
-//! servers, so `Node::step` is called once for each thing that can happen to each of those, and a step
-//! of the cluster is boot_from in a table.
+//! A state of the cluster is a handful of numbers into this cache. Millions of states share a few
+//! thousand servers. So `Node::step` runs once for each stimulus of each distinct server, and a step of
+//! the cluster is a look-up.
 
 use super::bounds::Bounds;
 use super::fingerprint::{self, Permutation, SERVERS_MAX};
@@ -16,7 +16,7 @@ use crate::plan::server_set::ServerIdx;
 use crate::runner::catch_panic::catch_panic;
 use wavetank_raft::{LogId, Response, RoleName, RpcId, Term, Why};
 
-/// What happens to a server, in a word.
+/// A stimulus in 32 bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct StimulusCode(pub u32);
 
@@ -44,7 +44,7 @@ impl StimulusCode {
         Self(Self::MESSAGE | number)
     }
 
-    /// The same, where writes are on disk at once.
+    /// The same stimulus, with writes durable at once or not.
     pub(super) const fn quick(self, quick: bool) -> Self {
         if quick { Self(self.0 | Self::QUICK) } else { self }
     }
@@ -58,52 +58,52 @@ impl StimulusCode {
     }
 }
 
-/// What is known of a server without looking into it.
+/// The facts about a server that an expansion needs most often.
 #[derive(Clone, Debug)]
 pub struct ServerSummary {
-    /// Which it is.
+    /// The server's index.
     pub idx: ServerIdx,
     /// Its term.
     pub term: Term,
-    /// Its log, from the first entry on.
+    /// Its log, from the first entry.
     pub log: Vec<LogId>,
-    /// What it may do by itself.
+    /// The actions that it may take without a message.
     pub actions: LocalActions,
-    /// Writes are on their way to its disk.
+    /// Whether writes are pending.
     pub writes: bool,
 }
 
-/// What a server may do by itself.
+/// The actions that a server may take without a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LocalActions {
-    /// Nothing: there is no further term.
+    /// None: no further term is allowed.
     None,
-    /// Campaign.
+    /// It may campaign.
     Campaign,
-    /// Give up leading.
+    /// It may step down.
     Resign,
-    /// That, or speak.
+    /// It may step down, or send a heartbeat.
     ResignOrBeat,
 }
 
-/// A server's step.
+/// A transition of one server.
 #[derive(Clone, Copy, Debug)]
 pub struct Transition {
-    /// What it comes to be.
+    /// The number of the resulting server.
     pub to: u32,
-    /// What it sends: a run of the model's letters.
+    /// The messages that it sends: a range of `TransitionCache::sent`.
     sent: (u32, u32),
-    /// It has come to lead.
+    /// Whether it became leader.
     pub led: bool,
-    /// It knows more to be committed.
+    /// Whether its commit index advanced.
     pub committed: bool,
-    /// Its log is another.
+    /// Whether its log changed.
     pub logged: bool,
-    /// Which of the breaches it is.
+    /// The breach that the step caused, if any.
     breach: Option<u32>,
 }
 
-/// What has been met.
+/// The cache.
 #[derive(Debug)]
 pub struct TransitionCache {
     bounds: Bounds,
@@ -126,8 +126,7 @@ pub struct TransitionCache {
 }
 
 impl TransitionCache {
-    /// Nothing met but the cluster as it was founded; states that are mirror images are one, if
-    /// `symmetry` says so.
+    /// A cache that holds the bootstrapped cluster only. `symmetry` treats mirror images as one state.
     #[must_use]
     pub fn new(bounds: Bounds, symmetry: bool) -> Self {
         let count = if symmetry { bounds.servers().len() } else { 1 };
@@ -157,30 +156,30 @@ impl TransitionCache {
         cache
     }
 
-    /// Of every server after its steps this is claimed, too.
+    /// Tests this claim of every server after its steps.
     pub(super) const fn claim(&mut self, claim: Claim) {
         self.claim = Some(claim);
     }
 
-    /// How far it goes.
+    /// The bounds of the exploration.
     #[must_use]
     pub const fn bounds(&self) -> &Bounds {
         &self.bounds
     }
 
-    /// Who may take whose place.
+    /// The permutations of the servers.
     #[must_use]
     pub fn permutations(&self) -> &[Permutation] {
         &self.permutations
     }
 
-    /// How many servers were met, and how many steps of them made.
+    /// How many distinct servers and transitions there are.
     #[must_use]
     pub const fn met(&self) -> (usize, usize) {
         (self.locals.len(), self.transitions.len())
     }
 
-    /// All servers that were met.
+    /// All distinct servers.
     #[cfg(test)]
     pub(super) fn servers(&self) -> &[ServerState] {
         &self.locals
@@ -210,7 +209,7 @@ impl TransitionCache {
         &self.sent[transition.sent.0 as usize..transition.sent.1 as usize]
     }
 
-    /// A server's hashes, one a permutation.
+    /// A server's hashes, one for each permutation.
     pub(super) fn local_hashes(&self, number: u32) -> &[u64] {
         of(&self.local_hashes, self.permutations.len(), number)
     }
@@ -223,24 +222,24 @@ impl TransitionCache {
         of(&self.history_hashes, self.permutations.len(), number)
     }
 
-    /// The number of a history, if it was met.
+    /// The number of a history, if it is known.
     pub(super) fn find_history(&self, history: &HistoryVars) -> Option<u32> {
         self.history_index.get(history.hash(&Permutation::NONE))
     }
 
-    /// The step that a server makes, if it was made before.
+    /// The transition of a server, if it is known.
     pub(super) fn transition(&self, local: u32, code: StimulusCode) -> Option<&Transition> {
         let at = self.transition_index.get(step_key(local, code))?;
         Some(&self.transitions[at as usize])
     }
 
-    /// Whether a letter can do nothing any more, whatever comes. Terms on disk never fall, and
-    /// numbers of calls are never used twice.
+    /// Whether a message cannot have an effect any more, whatever follows. Durable terms never decrease,
+    /// and a call identity is never reused.
     ///
-    /// An answer is inert if it has no newer term to tell than its reader has on disk, and its reader
-    /// does not wait for it, or it refuses a vote: only votes that are given are counted. A call is
-    /// inert if it is of an older term than its reader has on disk, so that it is only answered, and
-    /// its caller is in the last term of all, so that no answer tells it anything.
+    /// A response is inert if its term is not newer than the durable term of its receiver, and if the
+    /// receiver does not wait for it or it denies a vote: only granted votes are counted. A request is
+    /// inert if it is of an older term than the durable term of its receiver, which then only replies,
+    /// and if its sender is in the last term, so that the reply tells it nothing.
     pub(super) fn is_inert(&self, message: u32, locals: &[u32]) -> bool {
         let message = self.message(message);
         let durable = |idx: ServerIdx| self.local(locals[idx.at()]).disk.record.term;
@@ -257,7 +256,7 @@ impl TransitionCache {
         }
     }
 
-    /// Makes a server's step for the first time.
+    /// Computes a transition for the first time.
     pub(super) fn learn(&mut self, local: u32, code: StimulusCode) {
         if self.transition(local, code).is_some() {
             return;
@@ -303,7 +302,7 @@ impl TransitionCache {
         (after, outcome)
     }
 
-    /// What a code stands for.
+    /// The stimulus of a code.
     pub(super) fn stimulus(&self, code: StimulusCode) -> Stimulus<'_> {
         let code = code.without_quick();
         if code.0 & StimulusCode::MESSAGE != 0 {
@@ -323,7 +322,7 @@ impl TransitionCache {
         }
     }
 
-    /// The number of a server, met before or not.
+    /// The number of a server; adds it if it is new.
     fn intern_server(&mut self, local: ServerState) -> u32 {
         let others = |rpc: RpcId, at: usize| {
             let known = usize::try_from(rpc.0).ok().filter(|number| *number < self.messages.len());
@@ -356,7 +355,7 @@ impl TransitionCache {
         number
     }
 
-    /// The number of a history, met before or not.
+    /// The number of a history; adds it if it is new.
     pub(super) fn intern_history(&mut self, history: HistoryVars) -> u32 {
         if let Some(number) = self.find_history(&history) {
             return number;
@@ -396,5 +395,5 @@ fn summary(local: &ServerState, bounds: &Bounds) -> ServerSummary {
     }
 }
 
-// A permutation is walked through by place.
+// The permutations are indexed by server.
 const _: () = assert!(SERVERS_MAX <= 8);

@@ -1,4 +1,4 @@
-//! What is said and kept of a run that failed under `cargo test`.
+//! Reports and keeps a run that failed under `cargo test`.
 
 use super::Trial;
 use crate::capsule::{Capsule, Content};
@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, thread};
 
-/// How many plans are tried to find a smaller one.
+/// How many plans a shrink may try.
 const TRIES: u64 = 2_000;
 
 pub(super) fn is_failure(verdict: &Verdict) -> bool {
@@ -25,7 +25,7 @@ pub(super) fn name() -> String {
     thread::current().name().unwrap_or("a_test").to_owned()
 }
 
-/// Makes the failure small, keeps it, and tells everything.
+/// Shrinks the failure, keeps it in a file, and panics with everything that is known about it.
 #[track_caller]
 pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, plan: Plan) -> ! {
     let seed = plan.seed;
@@ -51,7 +51,7 @@ pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, plan: Plan)
     panic!("{text}")
 }
 
-/// Runs what was kept, and tells how it goes now.
+/// Replays a kept run, and panics if it still fails.
 #[track_caller]
 pub(super) fn replay_capsule<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan, capsule: &Capsule) {
     let (report, story, step_log) = rerun(trial, plan);
@@ -71,7 +71,7 @@ fn rerun<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan) -> (Report, String
     (report, story, step_log)
 }
 
-/// The first line, which names the columns, and as many of the last as may help.
+/// The header line with the names of the columns, and the last lines of the story.
 fn end_of(story: &str) -> String {
     let (left_out, lines) = last_lines(story);
     let head = story.lines().next().filter(|_| 0 < left_out);
@@ -85,7 +85,7 @@ fn keep(capsule: &Capsule, place: &Path) -> std::io::Result<()> {
     fs::write(place, capsule.text())
 }
 
-/// Under the target directory that the test was built in.
+/// The path of the capsule, under the target directory of the test.
 fn place(seed: u64) -> PathBuf {
     let exe = env::current_exe().unwrap_or_default();
     let target =
@@ -95,10 +95,10 @@ fn place(seed: u64) -> PathBuf {
     target.join("wavetank").join(format!("{name}-{seed}.json"))
 }
 
-/// What runs this test alone.
+/// The command that runs this test alone.
 fn command() -> String {
     match name().as_str() {
-        // Not a test: a program of its own.
+        // Not a test, but a program of its own.
         "main" => env::current_exe().unwrap_or_default().display().to_string(),
         name => format!("cargo test {name}"),
     }

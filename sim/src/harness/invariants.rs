@@ -1,5 +1,5 @@
-//! What is demanded of a user's own state machines: each is checked at where it runs, after it has
-//! changed, and the first breach is the verdict.
+//! Invariants of a user's state machine: each is checked after every change, and the first failure is
+//! the verdict.
 
 use crate::engine::workload::TankFsm;
 use crate::observe::observer::Observer;
@@ -12,16 +12,16 @@ use std::rc::Rc;
 use wavetank_raft::Data;
 use wavetank_raft::store::{Command, Fsm, SnapshotSource, StoreError};
 
-/// What is wrong with a state, if something is.
+/// An invariant: the error says what is wrong with a state.
 pub(super) type Holds<F> = dyn Fn(&F) -> Result<(), String>;
 
-/// Something that must hold of a state.
+/// A named invariant.
 pub(super) struct Invariant<F> {
     pub(super) name: &'static str,
     pub(super) holds: Box<Holds<F>>,
 }
 
-/// Looks at states, and keeps what it found until it is asked.
+/// Checks the invariants, and keeps the first failure until the observer asks for it.
 pub(super) struct Guard<F> {
     invariants: Rc<Vec<Invariant<F>>>,
     breach: RefCell<Option<(&'static str, String)>>,
@@ -39,7 +39,7 @@ impl<F> Guard<F> {
     }
 }
 
-/// A state machine that is checked at whenever it has changed.
+/// A state machine whose invariants are checked after every change.
 pub(super) struct CheckedFsm<F> {
     fsm: F,
     guard: Rc<Guard<F>>,
@@ -81,7 +81,7 @@ impl<F: TankFsm> TankFsm for CheckedFsm<F> {
     }
 }
 
-/// The judge that speaks for them.
+/// The custom check that reports a failed invariant.
 pub(super) struct Invariants<F> {
     guard: Rc<Guard<F>>,
     verdict: Option<Violation>,

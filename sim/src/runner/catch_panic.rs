@@ -1,7 +1,6 @@
-//! How a run ends before its end: by a panic of the code under test, or because a judge spoke.
+//! Catches a panic of the code under test.
 //!
-//! A panic's message and place are kept for the report, not printed. Nothing here knows what a
-//! report is.
+//! The panic's message and place go into the report and are not printed.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -13,10 +12,10 @@ thread_local! {
     static CAPTURED: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Does the work. `Err` is the message of the panic that ended it, in one line, with its place.
+/// Runs the closure. `Err` is the message of the panic that ended it, with its place, in one line.
 ///
 /// # Errors
-/// The words of the panic.
+/// The message of the panic.
 pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     install_hook();
     let before = CAPTURING.replace(true);
@@ -25,8 +24,8 @@ pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     result.map_err(|payload| CAPTURED.take().unwrap_or_else(|| message(payload.as_ref()).to_owned()))
 }
 
-/// Puts a hook before the one that is there, once in the life of the process. Threads that do not
-/// install_hook are left to the old one.
+/// Installs a panic hook, once per process. Panics of threads that do not capture go to the previous
+/// hook.
 fn install_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

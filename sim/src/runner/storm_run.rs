@@ -1,4 +1,4 @@
-//! How a run of a plan goes: chaos, then healing, then what is demanded of those that are whole.
+//! The phases of a run: chaos, healing, and then progress is required of the healed servers.
 
 use crate::engine::workload::TankFsm;
 use crate::engine::world::{Unsettled, World};
@@ -7,21 +7,21 @@ use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::{Call, Config, Reloadable, Span};
 
-/// How a run ended.
+/// The result of a run's phases.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StormOutcome {
-    /// The servers from which progress was demanded.
+    /// The servers that had to make progress.
     pub core: ServerSet,
-    /// What is missing; `None` if they came to agree. Not asked if the run was stopped.
+    /// The missing progress; `None` if the servers agree. Not determined if the run was stopped.
     pub unsettled: Option<Unsettled>,
-    /// How long after the clients rested they came to agree, or did not.
+    /// The time from the end of client load to agreement or to the limit.
     pub took: Span,
-    /// Whether `go_on` ended the run early.
+    /// Whether `go_on` stopped the run.
     pub stopped: bool,
 }
 
-/// Runs a world as its plan has it: chaos, then healing, then rest, until its servers agree or
-/// have had their time. `go_on` is asked before every event.
+/// Runs a world by its plan: chaos, then healing, then rest, until the servers agree or the time limit
+/// is over. `go_on` is called before every event.
 pub fn run<F: TankFsm, V: Observer>(
     world: &mut World<F, V>,
     mut go_on: impl FnMut(&V) -> bool,
@@ -40,13 +40,14 @@ pub fn run<F: TankFsm, V: Observer>(
         return stopped(core);
     }
     if !phases.world.hurt().is_empty() && !phases.world.is_viable(core) {
-        // Too many are harmed for good. Whoever is left has answered nothing that is not so.
+        // Too many servers are damaged for progress. The remaining servers have given no wrong answer.
         return StormOutcome { core, unsettled: None, took: Span::ZERO, stopped: false };
     }
     phases.world.stop_clients();
     let rest = phases.world.now();
     if !phases.world.knows_a_configuration(core) {
-        // Whoever was told to found the cluster was lost before it had told anybody.
+        // The server that was to bootstrap the cluster was lost before it had replicated the
+        // configuration.
         return StormOutcome { core, unsettled: None, took: Span::ZERO, stopped: false };
     }
     let mut unsettled = phases.until_settled(core);
@@ -58,7 +59,8 @@ pub fn run<F: TankFsm, V: Observer>(
     if unsettled == Ok(None) && heal.compact {
         unsettled = phases.compact(core);
     }
-    // Without pre-vote whoever hears only the hub keeps deposing whoever leads over it.
+    // Without pre-vote, a server that hears only the hub deposes every leader that the others reach over
+    // it.
     if unsettled == Ok(None) && heal.hub && !phases.world.plan().config.pre_vote_disabled {
         unsettled = phases.hub(core);
     }
@@ -71,7 +73,7 @@ pub fn run<F: TankFsm, V: Observer>(
     }
 }
 
-/// `go_on` said no.
+/// `go_on` returned false.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Stopped;
 
@@ -87,7 +89,8 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         self.world.run_while(until, |world| go_on(world.observer()))
     }
 
-    /// Whoever is lost or damaged, and as many more as every quorum can spare, if the plan wants it.
+    /// The servers that stay broken: lost and damaged ones, and, if the plan wants it, as many more as
+    /// every quorum can spare.
     fn broken_for_ever(&mut self) -> ServerSet {
         let all = self.world.all();
         let mut broken = self.world.hurt();
@@ -123,8 +126,8 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         }
     }
 
-    /// A voter is cut off until it has campaigned alone, and comes back with the term that it has come
-    /// to: it must be taken in again.
+    /// Isolates a voter until it has campaigned alone. It returns with a higher term, and must be
+    /// accepted again.
     fn lone(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 3, 0);
         let leader = self.world.leader_among(core);
@@ -142,8 +145,8 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         if unsettled.is_some() { Ok(unsettled) } else { self.until_settled(core) }
     }
 
-    /// One member is cut off, everybody throws away what a snapshot can stand for, and the member
-    /// comes back: whoever leads then must find a way to bring it up to date.
+    /// Isolates one member while the others compact their logs. When it returns, the leader must bring
+    /// it up to date with a snapshot.
     fn compact(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 1, 0);
         let config = self.world.plan().config.clone();
@@ -168,8 +171,8 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         self.until_settled(core)
     }
 
-    /// The others hear each other no more, only one of them all: that one, or whoever reaches a
-    /// majority over it, must lead on.
+    /// Cuts all links but those of one server, the hub. The hub, or a server that reaches a majority
+    /// over it, must be able to lead.
     fn hub(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 2, 0);
         let members: Vec<ServerIdx> = core.iter().filter(|&idx| self.world.has_a_vote(idx)).collect();
@@ -185,7 +188,7 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         if unsettled.is_some() { Ok(unsettled) } else { self.until_settled(core) }
     }
 
-    /// Whoever leads takes something new in, and it is committed.
+    /// The leader must be able to commit a new entry.
     fn until_something_new(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let limit = self.world.now() + self.world.plan().liveness_limit();
         let pause = self.world.plan().config.heartbeat_timeout.part(2);

@@ -1,5 +1,5 @@
-//! Plans as proptest strategies, behind the feature `proptest`: one's own `proptest!` tests draw
-//! storms, and a storm that fails shrinks to a smaller plan that can still be run.
+//! Plans as proptest strategies, behind the feature `proptest`. A `proptest!` test draws storms, and a
+//! failing storm shrinks to a smaller plan that can still be run.
 //!
 //! ```
 //! use proptest::prelude::*;
@@ -23,11 +23,10 @@
 //! # the_store_survives();
 //! ```
 //!
-//! Numbers are not shrunk one by one, since most of them stand or fall together. A plan shrinks by
-//! the edits of [`shrink`](crate::shrink): families are switched off, knobs set to what is usual,
-//! servers, clients and faults made fewer, the chaos shorter, numbers rounder. What comes out of an
-//! edit and cannot be run is never shown to the test. Every edit stirs the sea, so each is tried
-//! under a few seeds before it is given up.
+//! Numbers are not shrunk one by one, because most of them depend on each other. A plan shrinks by the
+//! edits of [`shrink`](crate::shrink): they disable faults, set values to their defaults, reduce
+//! servers, clients and faults, shorten the chaos phase, and round numbers. The test never sees a plan
+//! that cannot be run. Every edit changes the whole run, so it is tried under several seeds.
 
 use crate::plan::Plan;
 use crate::shrink::edits::{self, Edit};
@@ -38,24 +37,24 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What plans are held to.
+/// An edit that every plan must keep.
 type Constraint = Arc<dyn Fn(&mut Plan) + Send + Sync>;
 
-/// The plans of seeds.
+/// A strategy for plans, drawn by seed.
 #[derive(Clone)]
 pub struct Plans {
     of_seed: fn(u64) -> Plan,
     constraint: Constraint,
 }
 
-/// [`Plan::storm`] of any seed.
+/// Draws [`Plan::storm`] of any seed.
 #[must_use]
 pub fn storms() -> Plans {
     Plans { of_seed: Plan::storm, constraint: Arc::new(|_| {}) }
 }
 
 impl Plans {
-    /// With something changed in each, and in all that it shrinks to.
+    /// Changes every plan, and every plan that it shrinks to.
     #[must_use]
     pub fn with(self, edit: impl Fn(&mut Plan) + Send + Sync + 'static) -> Self {
         let before = self.constraint;
@@ -85,31 +84,31 @@ impl Strategy for Plans {
     }
 }
 
-/// A plan that fails, the smallest one known, and what is tried next.
+/// A failing plan with the smallest one known and the next attempts.
 pub struct PlanTree {
     failing: Plan,
     tried: Option<Plan>,
     constraint: Constraint,
     edits: Vec<Vec<Edit>>,
-    /// By kind. Kinds take turns but once: what one of them has set, an earlier one would set back,
-    /// and so on for ever.
+    /// The attempts by kind of edit. Each kind is used once: otherwise two kinds could undo each other's
+    /// edits for ever.
     counts: Vec<Vec<EditAttempt>>,
     kind: usize,
     next: usize,
-    /// How many turns of this kind there are left to go through in vain before all was tried.
+    /// How many attempts of this kind must fail in a row before the next kind begins.
     left: usize,
 }
 
-/// Some edits of one kind, made together.
+/// Some edits of one kind, applied together.
 #[derive(Clone, Debug)]
 struct EditAttempt {
     some: Range<usize>,
-    /// Under this one in place of the plan's own.
+    /// The seed to try in place of the plan's own.
     seed: Option<u64>,
 }
 
 impl PlanTree {
-    /// Under how many other seeds an edit is tried.
+    /// How many other seeds are tried for an edit.
     const SEEDS: u64 = 3;
 
     fn new(plan: Plan, constraint: Constraint) -> Self {
@@ -119,7 +118,7 @@ impl PlanTree {
         Self { failing: plan, tried: None, constraint, edits, counts, kind: 0, next: 0, left }
     }
 
-    /// Goes on to the next plan that is another one and can be run; `false` if there is none.
+    /// Advances to the next plan that differs and can be run; `false` if there is none.
     fn advance(&mut self) -> bool {
         while let Some(next_attempt) = self.next_attempt() {
             let mut plan = self.failing.clone();
@@ -135,7 +134,7 @@ impl PlanTree {
         false
     }
 
-    /// What is next; `None` if everything was tried in vain.
+    /// The next attempt; `None` if every attempt failed.
     fn next_attempt(&mut self) -> Option<EditAttempt> {
         if self.left == 0 {
             self.left = self.counts.get(self.kind + 1)?.len();
@@ -150,7 +149,7 @@ impl PlanTree {
     }
 }
 
-/// All edits of a kind, then halves of them, down to single ones.
+/// All edits of a kind, then halves of them, down to single edits.
 fn counts(edits: usize) -> Vec<EditAttempt> {
     let widths = std::iter::successors(Some(edits), |width| Some(width / 2).filter(|&width| 0 < width));
     let ranges =
@@ -195,7 +194,7 @@ mod tests {
     use super::*;
     use wavetank_raft::Span;
 
-    /// Shrinks as proptest does; `fails` stands for the test.
+    /// Shrinks as proptest does; `fails` is the test.
     fn shrunk(tree: &mut PlanTree, fails: impl Fn(&Plan) -> bool) -> (Plan, u32) {
         let mut tries = 0;
         let mut goes_on = tree.simplify();

@@ -1,6 +1,6 @@
-//! The cluster as a model: its states, and what may happen next.
+//! The cluster as a model for stateright: its states and actions.
 
-use crate::met::{Claim, Deed, Made, Met};
+use crate::cache::{Cache, Claim, LocalStimulus, Transition};
 use stateright::{Model, Property};
 use std::hash::{Hash, Hasher};
 use std::sync::{Mutex, MutexGuard};
@@ -9,154 +9,156 @@ use wavetank_sim::explore::state::UsedBounds;
 use wavetank_sim::explore::{Bounds, DiskModel, Reductions, fingerprint};
 use wavetank_sim::plan::server_set::ServerIdx;
 
-/// The name of the one property.
+/// The name of the only property.
 pub const HOLDS: &str = "what must hold";
 
 /// A cluster within bounds.
 pub struct Cluster {
     bounds: Bounds,
     reductions: Reductions,
-    met: Mutex<Met>,
+    cache: Mutex<Cache>,
 }
 
-/// A state.
+/// A state of the cluster.
 #[derive(Clone, PartialEq, Debug)]
 pub struct State {
-    /// The servers, by their places.
+    /// The servers, as numbers into the cache.
     servers: Vec<u32>,
-    /// The letters on their way, in order.
+    /// The messages in flight, sorted.
     messages: Vec<u32>,
-    past: HistoryVars,
+    history: HistoryVars,
     used: UsedBounds,
-    /// Something that must hold does not: nothing follows.
-    broken: bool,
-    /// What it and its mirror images count as, if they count as one.
+    /// A property does not hold, so the state has no successors.
+    breach: bool,
+    /// The fingerprint that the state shares with its mirror images, if symmetry is used.
     mirror: Option<u64>,
 }
 
 impl Hash for State {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        let Self { servers, messages, past, used, broken, mirror } = self;
+        let Self { servers, messages, history, used, breach, mirror } = self;
         match mirror {
-            Some(print) => print.hash(hasher),
-            None => (servers, messages, past).hash(hasher),
+            Some(hash_of) => hash_of.hash(hasher),
+            None => (servers, messages, history).hash(hasher),
         }
-        (numbers(*used), broken).hash(hasher);
+        (numbers(*used), breach).hash(hasher);
     }
 }
 
-/// How a step goes.
+/// StepMode a step is executed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum How {
-    /// As usual.
-    Plain,
-    /// The server's disk writes nothing from here on, until it dies.
-    Hung,
-    /// The letter stays on its way.
-    Again,
+pub enum StepMode {
+    /// Normally.
+    Normal,
+    /// The server's disk hangs until the server crashes.
+    DiskHangs,
+    /// A copy of the message stays in flight.
+    Duplicate,
 }
 
-/// What may happen.
+/// An action.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Action {
-    /// A server's step, after which so much of the bounds is used up.
-    Step(ServerIdx, Deed, How, UsedBounds),
-    /// A letter is lost.
-    Lose(u32, UsedBounds),
+    /// A step of a server, and the use of the bounds after it.
+    Step(ServerIdx, LocalStimulus, StepMode, UsedBounds),
+    /// A message is lost.
+    Drop(u32, UsedBounds),
 }
 
 impl Cluster {
-    /// As it is founded.
+    /// The cluster after bootstrap.
     #[must_use]
     pub fn new(bounds: Bounds, reductions: Reductions, claim: Option<Claim>) -> Self {
-        Self { bounds, reductions, met: Mutex::new(Met::new(bounds, reductions, claim)) }
+        Self { bounds, reductions, cache: Mutex::new(Cache::new(bounds, reductions, claim)) }
     }
 
-    fn met(&self) -> MutexGuard<'_, Met> {
-        self.met.lock().expect("panics of the code under test are caught")
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().expect("panics of the code under test are caught")
     }
 
-    /// A deed, and where disks may hang the same with a disk that hangs, if it does not already.
-    fn both(
+    /// A stimulus, and the same stimulus with a disk that hangs, if disks may hang and this one does not
+    /// yet.
+    fn with_hang(
         &self,
-        (idx, deed): (ServerIdx, Deed),
+        (idx, stimulus): (ServerIdx, LocalStimulus),
         writes: bool,
         used: UsedBounds,
     ) -> impl Iterator<Item = Action> {
         let may_hang = self.bounds.disks == DiskModel::Hang && used.crashes < self.bounds.crashes && !writes;
         let hangs = UsedBounds { crashes: used.crashes + 1, ..used };
-        let hung = may_hang.then_some(Action::Step(idx, deed, How::Hung, hangs));
-        std::iter::once(Action::Step(idx, deed, How::Plain, used)).chain(hung)
+        let hung = may_hang.then_some(Action::Step(idx, stimulus, StepMode::DiskHangs, hangs));
+        std::iter::once(Action::Step(idx, stimulus, StepMode::Normal, used)).chain(hung)
     }
 
-    fn own(&self, met: &Met, state: &State, idx: ServerIdx, to: &mut Vec<Action>) {
+    fn local_actions(&self, cache: &Cache, state: &State, idx: ServerIdx, to: &mut Vec<Action>) {
         let (bounds, used, number) = (&self.bounds, state.used, state.servers[idx.at()]);
-        let writes = met.writes(number);
-        let plain = |deed, used| Action::Step(idx, deed, How::Plain, used);
-        for &deed in met.may(number) {
-            match deed {
-                Deed::TimeOut => to.extend(self.both((idx, deed), writes, used)),
-                Deed::Resign => to.push(plain(deed, used)),
-                Deed::Beat if used.beats < bounds.beats => {
-                    to.push(plain(deed, UsedBounds { beats: used.beats + 1, ..used }));
+        let writes = cache.writes(number);
+        let plain = |stimulus, used| Action::Step(idx, stimulus, StepMode::Normal, used);
+        for &stimulus in cache.local_stimuli(number) {
+            match stimulus {
+                LocalStimulus::TimeOut => to.extend(self.with_hang((idx, stimulus), writes, used)),
+                LocalStimulus::Resign => to.push(plain(stimulus, used)),
+                LocalStimulus::Beat if used.beats < bounds.beats => {
+                    to.push(plain(stimulus, UsedBounds { beats: used.beats + 1, ..used }));
                 }
-                Deed::Propose if used.entries < bounds.entries => {
+                LocalStimulus::Propose if used.entries < bounds.entries => {
                     let used = UsedBounds { entries: used.entries + 1, ..used };
-                    to.extend(self.both((idx, deed), writes, used));
+                    to.extend(self.with_hang((idx, stimulus), writes, used));
                 }
                 _ => {}
             }
         }
-        if met.may(number).contains(&Deed::Resign) && used.changes < bounds.changes {
+        if cache.local_stimuli(number).contains(&LocalStimulus::Resign) && used.changes < bounds.changes {
             let used = UsedBounds { changes: used.changes + 1, ..used };
-            let voters = met.server(number).local.node.voters();
+            let voters = cache.server(number).local.node.voters();
             for other in bounds.servers().iter() {
                 let is_in = voters.contains(other.node());
-                let deed = if is_in { Deed::Remove(other) } else { Deed::Add(other) };
-                to.extend(self.both((idx, deed), writes, used));
+                let stimulus = if is_in { LocalStimulus::Remove(other) } else { LocalStimulus::Add(other) };
+                to.extend(self.with_hang((idx, stimulus), writes, used));
             }
         }
         if writes && bounds.disks == DiskModel::Late {
-            to.push(plain(Deed::Persist, used));
+            to.push(plain(LocalStimulus::Persist, used));
         }
-        // A disk that hangs has been counted as a crash when it began to.
+        // A disk that hangs was counted as a crash when it began to hang.
         if writes && bounds.disks == DiskModel::Hang {
-            to.push(plain(Deed::Crash, used));
+            to.push(plain(LocalStimulus::Crash, used));
         } else if used.crashes < bounds.crashes {
-            to.push(plain(Deed::Crash, UsedBounds { crashes: used.crashes + 1, ..used }));
+            to.push(plain(LocalStimulus::Crash, UsedBounds { crashes: used.crashes + 1, ..used }));
         }
     }
 
-    fn is_quick(&self, met: &Met, from: u32, how: How, used: UsedBounds) -> bool {
+    fn persists_at_once(&self, cache: &Cache, from: u32, mode: StepMode, used: UsedBounds) -> bool {
         match self.bounds.disks {
             DiskModel::Quick => true,
-            DiskModel::Hang => how != How::Hung && !met.writes(from),
+            DiskModel::Hang => mode != StepMode::DiskHangs && !cache.writes(from),
             DiskModel::Late => self.reductions.disks && used.crashes == self.bounds.crashes,
         }
     }
 
-    /// A state in which letters that can do nothing are thrown away, and the others are in order.
-    fn tidied(&self, met: &Met, mut state: State) -> State {
+    /// Removes inert messages from a state and sorts the others.
+    fn tidied(&self, cache: &Cache, mut state: State) -> State {
         let State { servers, messages, .. } = &mut state;
         if self.reductions.inert {
-            messages.retain(|&message| !met.is_inert(message, servers));
+            messages.retain(|&message| !cache.is_inert(message, servers));
         }
         messages.sort_unstable();
-        self.mirrored(met, state)
+        self.mirrored(cache, state)
     }
 
-    /// A state with what it and its mirror images count as: for each way to change places what its
+    /// Sets the fingerprint of a state: for each permutation the hash of its parts, and of these the
+    /// smallest.
     /// parts come to, and of those the least.
-    fn mirrored(&self, met: &Met, mut state: State) -> State {
+    fn mirrored(&self, cache: &Cache, mut state: State) -> State {
         let of = |at: usize| {
-            let servers = state.servers.iter().map(|&server| met.server(server).prints[at]);
-            let messages = state.messages.iter().map(|&message| met.message_ref(message).prints[at]);
+            let servers = state.servers.iter().map(|&server| cache.server(server).hashes[at]);
+            let messages = state.messages.iter().map(|&message| cache.message(message).hashes[at]);
             let mut parts: Vec<u64> = servers.chain(messages).collect();
             parts.sort_unstable();
-            parts.push(state.past.hash(&met.permutations()[at]));
-            fingerprint::words(&parts)
+            parts.push(state.history.hash(&cache.permutations()[at]));
+            fingerprint::hash_words(&parts)
         };
-        state.mirror = (0..met.permutations().len()).map(of).min().filter(|_| self.reductions.symmetry);
+        state.mirror = (0..cache.permutations().len()).map(of).min().filter(|_| self.reductions.symmetry);
         state
     }
 }
@@ -167,81 +169,81 @@ impl Model for Cluster {
 
     fn init_states(&self) -> Vec<State> {
         let servers = (0..self.bounds.servers().len() as u32).collect();
-        let (past, used) = (HistoryVars::default(), UsedBounds::default());
-        let first = State { servers, messages: Vec::new(), past, used, broken: false, mirror: None };
-        vec![self.mirrored(&self.met(), first)]
+        let (history, used) = (HistoryVars::default(), UsedBounds::default());
+        let first = State { servers, messages: Vec::new(), history, used, breach: false, mirror: None };
+        vec![self.mirrored(&self.cache(), first)]
     }
 
     fn actions(&self, state: &State, to: &mut Vec<Action>) {
-        if state.broken {
+        if state.breach {
             return;
         }
-        let (met, bounds, used) = (self.met(), &self.bounds, state.used);
+        let (cache, bounds, used) = (self.cache(), &self.bounds, state.used);
         for idx in bounds.servers().iter() {
-            self.own(&met, state, idx, to);
+            self.local_actions(&cache, state, idx, to);
         }
         for same in state.messages.chunk_by(|a, b| a == b) {
-            let (message, idx) = (same[0], met.message_ref(same[0]).message.to());
-            let writes = met.writes(state.servers[idx.at()]);
-            to.extend(self.both((idx, Deed::Take(message)), writes, used));
+            let (message, idx) = (same[0], cache.message(same[0]).message.to());
+            let writes = cache.writes(state.servers[idx.at()]);
+            to.extend(self.with_hang((idx, LocalStimulus::Take(message)), writes, used));
             if used.duplicates < bounds.duplicates {
                 let used = UsedBounds { duplicates: used.duplicates + 1, ..used };
-                to.push(Action::Step(idx, Deed::Take(message), How::Again, used));
+                to.push(Action::Step(idx, LocalStimulus::Take(message), StepMode::Duplicate, used));
             }
             if used.drops < bounds.drops {
-                to.push(Action::Lose(message, UsedBounds { drops: used.drops + 1, ..used }));
+                to.push(Action::Drop(message, UsedBounds { drops: used.drops + 1, ..used }));
             }
         }
     }
 
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
-        let mut met = self.met();
+        let mut cache = self.cache();
         let mut next = state.clone();
-        let (idx, deed, how) = match action {
-            Action::Step(idx, deed, how, used) => {
+        let (idx, stimulus, mode) = match action {
+            Action::Step(idx, stimulus, mode, used) => {
                 next.used = used;
-                (idx, deed, how)
+                (idx, stimulus, mode)
             }
-            Action::Lose(message, used) => {
+            Action::Drop(message, used) => {
                 next.used = used;
                 take(&mut next.messages, message);
-                return Some(self.tidied(&met, next));
+                return Some(self.tidied(&cache, next));
             }
         };
         let from = state.servers[idx.at()];
-        let quick = self.is_quick(&met, from, how, next.used);
-        let Made { to, sent, broken, led, committed } = met.step(from, deed, quick).clone();
-        if broken {
-            return Some(State { broken, ..next });
+        let quick = self.persists_at_once(&cache, from, mode, next.used);
+        let Transition { to, sent, breach, led, committed } = cache.step(from, stimulus, quick).clone();
+        if breach {
+            return Some(State { breach, ..next });
         }
-        let refused = !matches!(deed, Deed::Take(_)) && how == How::Plain && to == from;
-        if refused || how == How::Hung && !met.writes(to) {
+        let refused = !matches!(stimulus, LocalStimulus::Take(_)) && mode == StepMode::Normal && to == from;
+        if refused || mode == StepMode::DiskHangs && !cache.writes(to) {
             return None;
         }
         next.servers[idx.at()] = to;
         if let Some(term) = led {
-            next.broken |= next.past.leader(term).is_some_and(|other| other != idx);
-            next.past.led(term, idx);
+            next.breach |= next.history.leader(term).is_some_and(|other| other != idx);
+            next.history.led(term, idx);
         }
         if let Some((ids, term)) = committed {
-            next.broken |= ids.iter().zip(next.past.committed()).any(|(id, before)| *id != before.id);
-            next.past.commit(&ids, term);
+            next.breach |= ids.iter().zip(next.history.committed()).any(|(id, before)| *id != before.id);
+            next.history.commit(&ids, term);
         }
-        if let Deed::Take(message) = deed
-            && how != How::Again
+        if let LocalStimulus::Take(message) = stimulus
+            && mode != StepMode::Duplicate
         {
             take(&mut next.messages, message);
         }
         next.messages.extend(sent);
-        Some(self.tidied(&met, next))
+        Some(self.tidied(&cache, next))
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![Property::always(HOLDS, |_, state: &State| !state.broken)]
+        vec![Property::always(HOLDS, |_, state: &State| !state.breach)]
     }
 }
 
-/// One of a letter, which may be there more than once.
+/// Removes one copy of a message.
 fn take(messages: &mut Vec<u32>, message: u32) {
     let at = messages.iter().position(|&other| other == message).expect("it is on its way");
     messages.remove(at);

@@ -1,59 +1,59 @@
-//! The exploration of `sim/src/explore/` once more, with a checker that others wrote.
+//! The exploration of `sim/src/explore/` repeated with stateright, a model checker by other authors.
 //!
-//! [`Cluster`] is a model for stateright: what may happen next is told again, plainly, from the rules
-//! in ARCHITECTURE.md, and stateright keeps the frontier and what was seen. Shared with the other side
-//! are one server's step (`ServerState::step`), the pasts, and by which numbers two servers or letters count
-//! as the same. So if both count as many states, neither frontier forgets any, and the sums by which
-//! ours goes on from one fingerprint to the next are right.
+//! [`Cluster`] is a model for stateright. It implements the possible actions again from the rules in
+//! ARCHITECTURE.md; stateright keeps the frontier and the visited states. Both sides share the step of
+//! one server (`ServerState::step`), the history variables, and the hashes that identify equal servers
+//! and messages. If with_hang count the same number of states, neither frontier loses a state, and the
+//! incremental fingerprints of the tank are correct.
 
 #![expect(
     clippy::disallowed_types,
     reason = "a second opinion may order its tables as it likes: it is only counted"
 )]
 
+mod cache;
 mod cluster;
-mod met;
 
-pub use cluster::{Action, Cluster, HOLDS, How, State};
-pub use met::{Claim, Deed};
+pub use cache::{Claim, LocalStimulus};
+pub use cluster::{Action, Cluster, HOLDS, State, StepMode};
 
 use stateright::{Checker, Model};
 use wavetank_sim::explore::{Bounds, Reductions, Search, SearchOutcome, SingleThread, Step, properties};
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Came {
-    /// How many different states there were.
+pub struct SearchResult {
+    /// The number of distinct states.
     pub states: u64,
-    /// In how many moves something that must hold was broken, if it was.
-    pub broken_in: Option<usize>,
+    /// The number of moves to the first breach, if there is one.
+    pub breach_depth: Option<usize>,
 }
 
-/// By the search of the tank, on one thread.
+/// Searches with the tank, on one thread.
 ///
 /// # Panics
-/// When the search stops although nobody told it to.
+/// When the search stops early.
 #[must_use]
-pub fn ours(bounds: Bounds, reductions: Reductions, claim: Option<Claim>) -> Came {
+pub fn ours(bounds: Bounds, reductions: Reductions, claim: Option<Claim>) -> SearchResult {
     let mut search = Search::new(bounds, reductions);
     if let Some(holds) = claim {
         search = search.claiming(properties::Claim { name: HOLDS, holds });
     }
-    let broken_in = match search.run(None, &mut SingleThread, &mut |_| true) {
+    let breach_depth = match search.run(None, &mut SingleThread, &mut |_| true) {
         SearchOutcome::Exhausted => None,
-        // A disk that hangs does so as a part of the move that follows.
+        // In the tank, a hanging disk is a part of the move that follows.
         SearchOutcome::Found(_, found) => {
             Some(found.steps.iter().filter(|step| !matches!(step, Step::Hang(_))).count())
         }
         end @ (SearchOutcome::DepthReached | SearchOutcome::Stopped) => panic!("nobody said so: {end:?}"),
     };
-    Came { states: search.stats().states, broken_in }
+    SearchResult { states: search.stats().states, breach_depth }
 }
 
-/// By stateright's search, breadth first, on one thread.
+/// Searches with stateright, breadth first, on one thread.
 #[must_use]
-pub fn theirs(bounds: Bounds, reductions: Reductions, claim: Option<Claim>) -> Came {
+pub fn theirs(bounds: Bounds, reductions: Reductions, claim: Option<Claim>) -> SearchResult {
     let checker = Cluster::new(bounds, reductions, claim).checker().threads(1).spawn_bfs().join();
-    let broken_in = checker.discovery(HOLDS).map(|path| path.into_actions().len());
-    Came { states: checker.unique_state_count() as u64, broken_in }
+    let breach_depth = checker.discovery(HOLDS).map(|path| path.into_actions().len());
+    SearchResult { states: checker.unique_state_count() as u64, breach_depth }
 }

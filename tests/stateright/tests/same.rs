@@ -2,7 +2,7 @@
 
 use wavetank_raft::{Index, RoleName, Term};
 use wavetank_sim::explore::{Bounds, DiskModel, Reductions};
-use wavetank_stateright::{Came, Claim, ours, theirs};
+use wavetank_stateright::{Claim, SearchResult, ours, theirs};
 
 /// Three servers, one election, one command, one crash.
 fn small() -> Bounds {
@@ -33,8 +33,8 @@ fn both_count_the_same_states() {
                 let (ours, theirs) = (ours(bounds, reductions, None), theirs(bounds, reductions, None));
                 let within = format!("{bounds}, {:?}, {reductions:?}", bounds.disks);
                 // With a bug planted they stop at it, and after as many moves.
-                assert_eq!(ours.broken_in, theirs.broken_in, "moves to a breach, within {within}");
-                assert_eq!(ours.broken_in, None, "nothing is wrong, within {within}");
+                assert_eq!(ours.breach_depth, theirs.breach_depth, "moves to a breach, within {within}");
+                assert_eq!(ours.breach_depth, None, "nothing is wrong, within {within}");
                 assert_eq!(ours.states, theirs.states, "states, within {within}");
             }
         }
@@ -55,9 +55,11 @@ fn both_find_the_same_shortest_way_to_break_something() {
     ];
     for (what, claim) in claims {
         for bounds in [Bounds { terms: 2, ..small() }, Bounds { disks: DiskModel::Late, ..pair() }] {
-            let broken_in = |came: Came| came.broken_in.unwrap_or_else(|| panic!("{what}, within {bounds}"));
-            let ours = broken_in(ours(bounds, Reductions::ALL, Some(claim)));
-            let theirs = broken_in(theirs(bounds, Reductions::ALL, Some(claim)));
+            let breach_depth = |result: SearchResult| {
+                result.breach_depth.unwrap_or_else(|| panic!("{what}, within {bounds}"))
+            };
+            let ours = breach_depth(ours(bounds, Reductions::ALL, Some(claim)));
+            let theirs = breach_depth(theirs(bounds, Reductions::ALL, Some(claim)));
             assert_eq!(ours, theirs, "{what}, within {bounds}");
         }
     }

@@ -1,6 +1,6 @@
 //! A leader changes the membership only after it has committed an entry of its own term (Ongaro on
-//! raft-dev, 2015): until then a change of an earlier leader may be committed unseen, and two
-//! memberships that do not overlap may both decide.
+//! raft-dev, 2015). Otherwise a change of an earlier leader may be committed unseen, and two
+//! configurations without a common server may both have a quorum.
 
 use super::ServerStep;
 use crate::explore::stimulus::Stimulus;

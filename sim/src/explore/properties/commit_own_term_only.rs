@@ -1,4 +1,4 @@
-//! A leader commits by counting only what is of its own term.
+//! A leader commits by counting replicas only for entries of its own term.
 
 use super::ServerStep;
 use wavetank_raft::RoleName;
@@ -21,7 +21,7 @@ mod tests {
     use crate::explore::server_state::ServerState;
     use crate::explore::stimulus::Stimulus;
 
-    /// `n1` leads again, in the next term, and nothing of that is committed.
+    /// `n1` leads again in the next term, and has committed nothing of that term.
     fn led_again(mut scripted_cluster: ScriptedCluster) -> ScriptedCluster {
         scripted_cluster.does(N1, &Stimulus::Resign);
         scripted_cluster.elects(N1);

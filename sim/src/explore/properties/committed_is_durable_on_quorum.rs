@@ -1,10 +1,10 @@
-//! What a leader commits is on the disks of a quorum of its voters.
+//! Every entry that a leader commits is durable on a quorum of its voters.
 
 use crate::explore::server_state::ServerState;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{LogId, Voters};
 
-/// `servers` are all of them, by their places.
+/// `server` looks up a server by its index.
 pub(crate) fn breach<'a>(
     leader: ServerIdx,
     voters: &Voters,
@@ -20,7 +20,7 @@ mod tests {
     use super::*;
     use crate::explore::properties::scripted_cluster::{N1, N2, N3, ScriptedCluster, expect_rows, id};
 
-    /// What is said when `n1` commits what only these have on disk.
+    /// The breach when `n1` commits an entry that only these servers have on disk.
     fn on_disk_of(holders: &[ServerIdx]) -> Option<String> {
         let mut scripted_cluster = ScriptedCluster::settled();
         for idx in [N1, N2, N3].into_iter().filter(|idx| !holders.contains(idx)) {

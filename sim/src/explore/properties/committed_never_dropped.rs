@@ -1,5 +1,5 @@
-//! What a server knows to be committed stays in its log, and what it knows never shrinks while it
-//! lives.
+//! A committed entry stays in the log of the server that knows of the commit, and the commit index never
+//! decreases between two crashes.
 
 use super::ServerStep;
 use crate::explore::stimulus::Stimulus;
@@ -24,7 +24,7 @@ mod tests {
     use crate::explore::properties::scripted_cluster::{N1, ScriptedCluster, expect_rows};
     use crate::explore::server_state::ServerState;
 
-    /// `n1` gives up what it was, leads the next term, and commits.
+    /// `n1` steps down, leads the next term, and commits.
     fn next_term(mut scripted_cluster: ScriptedCluster) -> ScriptedCluster {
         scripted_cluster.does(N1, &Stimulus::Resign);
         scripted_cluster.elects(N1);

@@ -1,4 +1,4 @@
-//! Whoever comes to lead has everything that was committed in earlier terms.
+//! A new leader has every entry that was committed in earlier terms.
 
 use crate::explore::history_vars::CommitRecord;
 use crate::plan::server_set::ServerIdx;

@@ -1,9 +1,9 @@
-//! If two logs have an entry of the same term and index, they are the same up to there.
+//! If two logs contain an entry with the same index and term, they are identical up to that entry.
 
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::LogId;
 
-/// Each log is its entries, from the first one on.
+/// Each log is the ids of its entries, from the first one.
 pub(crate) fn breach(one: ServerIdx, first: &[LogId], other: ServerIdx, second: &[LogId]) -> Option<String> {
     let common = first.iter().zip(second).rposition(|(a, b)| a == b)?;
     let differs = (0..common).find(|&at| first[at] != second[at])?;

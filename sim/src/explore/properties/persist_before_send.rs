@@ -1,10 +1,10 @@
-//! Nothing is said before what it asserts is on disk: terms, votes, entries.
+//! A server sends nothing that depends on a term, a vote or entries that are not durable yet.
 
 use crate::explore::disk::ModelDisk;
 use crate::explore::stimulus::ModelMessage;
 use wavetank_raft::{AppendEntries, LogId, Request, Response};
 
-/// A candidate's term, and its vote for itself, are on disk before it asks for others'.
+/// A candidate's term and its vote for itself are durable before it requests votes.
 pub(crate) fn call(disk: &ModelDisk, request: &Request) -> Option<String> {
     let (Request::RequestVote(ask), record) = (request, disk.record) else { return None };
     let own = record.vote.is_some() || ask.term < record.term;
@@ -12,7 +12,7 @@ pub(crate) fn call(disk: &ModelDisk, request: &Request) -> Option<String> {
         .then(|| format!("votes are asked for in {}, and on disk is {record:?}", ask.term))
 }
 
-/// An answer's term is on disk; so are the vote that is given and the entries that are acknowledged.
+/// A response's term is durable; so are a granted vote and acknowledged entries.
 pub(crate) fn answer(disk: &ModelDisk, call: &ModelMessage, response: &Response) -> Option<String> {
     let (ModelMessage::Request { call_id, request }, record) = (call, disk.record) else { return None };
     let (term, what) = match (response, request) {
@@ -30,8 +30,8 @@ pub(crate) fn answer(disk: &ModelDisk, call: &ModelMessage, response: &Response)
     early.or(what).map(|what| format!("{} says that {what}, and it is not on disk", call_id.to))
 }
 
-/// What a success expect_rows is there, and is not. Of what was appended and cut off again by a newer leader
-/// nobody speaks: the answer is then of an older term than the disk.
+/// The first acknowledged entry that is not durable. Entries that a newer leader has already truncated
+/// do not count: then the response is of an older term than the disk.
 fn first_missing(disk: &ModelDisk, sent: &AppendEntries) -> Option<LogId> {
     if sent.term < disk.record.term {
         return None;
@@ -49,7 +49,7 @@ mod tests {
         AppendEntriesResponse, Entry, HardState, Index, Payload, RequestVote, RequestVoteResponse, Term,
     };
 
-    /// A disk with a vote record, and entries of terms 1, 2 and so on.
+    /// A disk with this hard state, and entries of terms 1, 2 and so on.
     fn disk(term: u64, vote: Option<ServerIdx>, entries: u64) -> ModelDisk {
         let record = HardState { term: Term(term), vote: vote.map(ServerIdx::node) };
         let log = (1..=entries).map(|at| Entry::new(Term(at), Index(at), Payload::Barrier)).collect();

@@ -1,4 +1,4 @@
-//! No two servers hold different entries of one index to be committed, at whatever times.
+//! No two servers ever commit different entries at the same index.
 
 use crate::explore::history_vars::CommitRecord;
 use crate::plan::server_set::ServerIdx;

@@ -1,4 +1,4 @@
-//! A server's term never falls, except that a crash takes it back to what is on disk.
+//! A server's term never decreases, except that a crash resets it to the durable term.
 
 use super::ServerStep;
 use crate::explore::stimulus::Stimulus;

@@ -1,4 +1,4 @@
-//! A server gives one vote a term, whatever crashes come between.
+//! A server votes once per term, across crashes.
 
 use crate::explore::stimulus::ModelMessage;
 use crate::plan::server_set::ServerIdx;
@@ -26,7 +26,7 @@ mod tests {
     use crate::explore::properties::scripted_cluster::{N1, N2, N3, call, expect_rows};
     use wavetank_raft::{LogId, Request, RequestVote, RequestVoteResponse};
 
-    /// What is said when `n3` answers, having given its vote of term 2 to `n1`.
+    /// The breach when `n3` answers after it voted for `n1` in term 2.
     fn answers(from: ServerIdx, term: u64, granted: bool) -> Option<String> {
         let asked = RequestVote { term: Term(term), last_log: LogId::ZERO, leadership_transfer: false };
         let message =
