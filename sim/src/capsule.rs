@@ -92,7 +92,7 @@ impl std::error::Error for CapsuleError {}
 
 impl From<serde_json::Error> for CapsuleError {
     fn from(error: serde_json::Error) -> Self {
-        Self(if error.is_eof() { format!("it is cut short: {error}") } else { error.to_string() })
+        Self(if error.is_eof() { format!("it is truncated: {error}") } else { error.to_string() })
     }
 }
 
@@ -156,7 +156,7 @@ impl Capsule {
         let content = file.content().map_err(CapsuleError)?;
         let CapsuleFile { build, verdict, digest, step_log, .. } = file;
         let digest = u64::from_str_radix(&digest, 16)
-            .map_err(|_| CapsuleError(format!("its digest is `{digest}`, which is no digest")))?;
+            .map_err(|_| CapsuleError(format!("its digest is `{digest}`, which is not a digest")))?;
         let step_log =
             StepLog::parse(&step_log).map_err(|error| CapsuleError(format!("in its step log {error}")))?;
         Ok(Self { content, build, verdict, digest, step_log })
@@ -169,10 +169,9 @@ impl Capsule {
             return Some(divergence.to_string());
         }
         if self.digest != report.digest {
-            return Some(format!("all steps are the same, and the digest was {:016x}", self.digest));
+            return Some(format!("all steps are the same, but the digest was {:016x}", self.digest));
         }
-        (self.verdict != report.verdict)
-            .then(|| "all steps are the same, and the verdict is another".to_owned())
+        (self.verdict != report.verdict).then(|| "all steps are the same, but the verdict differs".to_owned())
     }
 }
 
@@ -186,11 +185,11 @@ impl CapsuleFile {
                 if seed != plan.seed {
                     return Err(format!("its seed is {seed}, and its plan's is {}", plan.seed));
                 }
-                plan.sound().map_err(|what| format!("its plan cannot be: {what}"))?;
+                plan.sound().map_err(|what| format!("its plan is invalid: {what}"))?;
                 Ok(Content::Plan { scenario, plan })
             }
             ((None, None, None), (Some(bounds), Some(calm), Some(lines))) => {
-                bounds.sound().map_err(|what| format!("its bounds cannot be: {what}"))?;
+                bounds.sound().map_err(|what| format!("its bounds are invalid: {what}"))?;
                 let steps = lines.iter().map(|line| line.parse()).collect::<Result<_, String>>();
                 let steps = steps.map_err(|what| format!("in its schedule {what}"))?;
                 Ok(Content::Schedule(Schedule { bounds, disk_reduction: calm, steps }))
@@ -211,8 +210,8 @@ mod tests {
     use wavetank_raft::{RoleName, Term};
 
     #[test]
-    fn a_schedule_is_played_by_whole_servers_and_outlives_its_file() {
-        let schedule = way_to_a_second_leader();
+    fn a_schedule_is_played_by_whole_servers_and_survives_serialization() {
+        let schedule = schedule_with_second_leader();
         let mut run = player::play(&schedule, Some(Story::new(3)));
         let story = run.trace.as_mut().expect("servers start").take();
         let last = story.lines().last().expect("something happened");
@@ -226,8 +225,8 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_makes_no_sense_says_why() {
-        let schedule = way_to_a_second_leader();
+    fn an_invalid_file_is_refused_with_the_reason() {
+        let schedule = schedule_with_second_leader();
         let run = player::play(&schedule, ());
         let text = Capsule::of(Content::Schedule(schedule), &run.report, StepLog::default()).text();
         for (from, to, why) in [
@@ -245,7 +244,7 @@ mod tests {
 
     /// Kept files outlive the code that wrote them, so the names and the order of the fields are fixed.
     #[test]
-    fn the_fields_of_a_file_stay() {
+    fn the_fields_of_a_file_are_fixed() {
         let fields = |content| {
             let report = Report::new("storm", 3, Verdict::Held);
             let text = Capsule::of(content, &report, StepLog::default()).text();
@@ -254,11 +253,11 @@ mod tests {
         };
         let plan = Content::Plan { scenario: "storm".to_owned(), plan: Plan::storm(3) };
         assert_eq!(fields(plan), "format scenario seed build verdict digest plan step_log");
-        let schedule = Content::Schedule(way_to_a_second_leader());
+        let schedule = Content::Schedule(schedule_with_second_leader());
         assert_eq!(fields(schedule), "format explored calm schedule build verdict digest step_log");
     }
 
-    fn way_to_a_second_leader() -> Schedule {
+    fn schedule_with_second_leader() -> Schedule {
         let holds = |server: &crate::explore::server_state::ServerState| {
             (server.node.role(), server.node.term()) != (RoleName::Leader, Term(3))
         };

@@ -175,16 +175,16 @@ pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) ->
             failure::report_failure(&trial, trial.plan().clone());
         }
     }
-    assert!(has_held, "nothing was committed under any seed: there was nothing to judge");
+    assert!(has_held, "nothing was committed under any seed, so nothing was judged");
 }
 
 #[track_caller]
 fn check_capsule<F: TankFsm + 'static>(place: &str, make: impl Fn(u64) -> Trial<F>) {
     let text =
         std::fs::read_to_string(place).unwrap_or_else(|error| panic!("cannot read `{place}`: {error}"));
-    let capsule = Capsule::parse(&text).unwrap_or_else(|error| panic!("`{place}` is no capsule: {error}"));
+    let capsule = Capsule::parse(&text).unwrap_or_else(|error| panic!("`{place}` is not a capsule: {error}"));
     let Content::Plan { plan, .. } = &capsule.content else {
-        panic!("`{place}` is a schedule that was explored, and has no plan")
+        panic!("`{place}` is a schedule of an exploration, and has no plan")
     };
     failure::replay_capsule(&make(plan.seed), plan, &capsule);
 }

@@ -66,8 +66,8 @@ pub struct Run<T> {
 /// Makes a simulation, drives it to its end and judges it.
 pub fn run<S: Simulation>(name: &str, seed: u64, make: impl FnOnce() -> S) -> Run<S::Trace> {
     let report = |verdict| Report::new(name, seed, verdict);
-    catch_panic(|| conclude(make(), report(Verdict::Held))).unwrap_or_else(|words| Run {
-        report: report(Verdict::Panicked(words)),
+    catch_panic(|| conclude(make(), report(Verdict::Held))).unwrap_or_else(|message| Run {
+        report: report(Verdict::Panicked(message)),
         fault_ids: Vec::new(),
         trace: S::Trace::default(),
     })
@@ -79,7 +79,7 @@ fn conclude<S: Simulation>(mut simulation: S, mut report: Report) -> Run<S::Trac
     simulation.observers().end(now);
     report.verdict = match (simulation.observers().violation().cloned(), outcome) {
         (Some(violation), _) => Verdict::Violated(violation),
-        (None, Err(words)) => Verdict::Panicked(words),
+        (None, Err(message)) => Verdict::Panicked(message),
         (None, Ok(outcome)) => simulation.verdict(outcome),
     };
     simulation.observers().describe(&mut report);
@@ -180,10 +180,10 @@ mod tests {
 
     #[test]
     fn a_panic_while_the_simulation_is_made_is_a_verdict() {
-        let make = || -> World<Kv, Observers<(), Option<()>>> { panic!("there is no disk") };
+        let make = || -> World<Kv, Observers<(), Option<()>>> { panic!("cannot open the disk") };
         let Run { report, fault_ids, trace } = run("made", 7, make);
-        let Verdict::Panicked(words) = &report.verdict else { panic!("{:?}", report.verdict) };
-        assert!(words.starts_with("there is no disk ("), "{words}");
+        let Verdict::Panicked(message) = &report.verdict else { panic!("{:?}", report.verdict) };
+        assert!(message.starts_with("cannot open the disk ("), "{message}");
         assert_eq!((report.scenario.as_str(), report.seed, report.events), ("made", 7, 0));
         assert_eq!((fault_ids, trace), (Vec::new(), None));
     }

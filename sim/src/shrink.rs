@@ -86,8 +86,8 @@ impl Failure {
             Verdict::Held | Verdict::Vacuous(_) => None,
             Verdict::Violated(violation) => Some(Self::Check(violation.check.clone())),
             // The numbers in the message change with the plan; the place does not.
-            Verdict::Panicked(words) => {
-                let place = words.rfind('(').map_or(words.as_str(), |at| &words[at..]);
+            Verdict::Panicked(message) => {
+                let place = message.rfind('(').map_or(message.as_str(), |at| &message[at..]);
                 Some(Self::Panic(place.trim_matches(['(', ')']).to_owned()))
             }
         }
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_that_is_stopped_has_the_best_so_far() {
+    fn a_stopped_search_returns_the_best_so_far() {
         let found = (0..200).find(|&seed| fails(Plan::storm(seed)).is_some()).expect("terms grow somewhere");
         let shrunk = shrink(Plan::storm(found), &mut run, &mut |progress| progress.tries < 30).unwrap();
         assert_eq!(shrunk.tries, 30);

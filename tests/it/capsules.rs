@@ -74,8 +74,8 @@ fn bad_capsules_get_one_line_and_status_1() {
     };
     let servers = text.lines().find(|line| line.contains("\"servers\"")).expect("it is in the plan");
     for (text, hint) in [
-        (text[..text.len() / 2].to_owned(), "cut short"),
-        (String::new(), "cut short"),
+        (text[..text.len() / 2].to_owned(), "truncated"),
+        (String::new(), "truncated"),
         ("no capsule".to_owned(), "expected"),
         ("{}".to_owned(), "format"),
         (edit(&format!("\"format\": {FORMAT}"), "\"format\": 0"), "format 0, and this build reads format 2"),
@@ -103,7 +103,7 @@ fn bad_capsules_get_one_line_and_status_1() {
 fn what_did_not_fail_neither_shrinks_nor_has_a_reason() {
     let file = scratch("small.json");
     let said = wavetank(&["shrink", "storm:1", "-o", &name(&file)]);
-    assert_eq!((said.code, said.err.as_str()), (1, "error: nothing goes wrong in storm:1\n"));
+    assert_eq!((said.code, said.err.as_str()), (1, "error: nothing fails in storm:1\n"));
     assert!(!file.exists());
     let said = wavetank(&["shrink", "figure_8:1", "-o", &name(&file)]);
     assert!(said.code == 1 && said.err.contains("only storms shrink"), "{}", said.err);
@@ -114,9 +114,9 @@ fn what_did_not_fail_neither_shrinks_nor_has_a_reason() {
 #[test]
 fn two_runs_part_at_their_first_difference_and_a_run_is_like_itself() {
     let said = wavetank(&["diff", "storm:1", "storm:2"]);
-    assert!(said.code == 0 && said.out.contains("part     after "), "{}", said.out);
+    assert!(said.code == 0 && said.out.contains("differ   after "), "{}", said.out);
     let said = wavetank(&["diff", "storm:1", "storm:1"]);
-    assert!(said.out.ends_with("the same, step by step\n"), "{}", said.out);
+    assert!(said.out.ends_with("identical, step by step\n"), "{}", said.out);
 }
 
 #[test]

@@ -81,7 +81,8 @@ they are in one line on stderr. With `--time`, the clock decides how many runs t
   cargo run --release -- shrink storm:123 -o small.json
   cargo run --release -- shrink target/wavetank/storm-123.json -o small.json",
         after_help = "Prints the story of the smallest run found, its size before and after, and its plan as Rust
-source. FILE is written whenever a smaller plan is found, so that an interrupted search has a result."
+source. FILE is also written from time to time during the search, so that an interrupted search
+has a result."
     )]
     Shrink(ShrinkArguments),
     /// Show the first step at which two runs differ
@@ -268,7 +269,7 @@ pub(crate) struct Seeds {
 impl Seeds {
     /// The seeds from zero to `count`, which is at least one.
     pub(crate) fn first_of_all(count: u64) -> Self {
-        assert!(1 <= count, "a sweep plays at least one seed");
+        assert!(1 <= count, "a sweep runs at least one seed");
         Self { first: 0, count }
     }
 
@@ -301,8 +302,8 @@ impl FromStr for Seeds {
         };
         match end.checked_sub(first) {
             Some(count @ 1..) => Ok(Self { first, count }),
-            Some(0) => Err("there is no seed in it".to_owned()),
-            None => Err(format!("the range runs backwards; {end}..{first} would have seeds")),
+            Some(0) => Err("the range has no seed".to_owned()),
+            None => Err(format!("the range is empty; {end}..{first} has seeds")),
         }
     }
 }
@@ -318,7 +319,7 @@ impl FromStr for Jobs {
         const MOST: usize = 256;
         match text.parse() {
             Ok(jobs @ 1..=MOST) => Ok(Self(jobs)),
-            _ => Err(format!("a number of threads is from 1 to {MOST}")),
+            _ => Err(format!("the number of threads must be from 1 to {MOST}")),
         }
     }
 }
@@ -369,13 +370,13 @@ mod tests {
     }
 
     #[test]
-    fn the_last_seed_of_all_can_be_reached() {
+    fn the_largest_seed_can_be_reached() {
         let seeds: Seeds = format!("{}..{}", u64::MAX - 1, u64::MAX).parse().unwrap();
         assert_eq!((seeds.nth(0), seeds.nth(1)), (Some(u64::MAX - 1), None));
     }
 
     #[test]
-    fn shards_share_all_runs_among_them() {
+    fn shards_partition_all_runs() {
         for of in 1..5_u64 {
             for runs in 0..20_u64 {
                 let shards: Vec<Shard> = (1..=of).map(|k| format!("{k}/{of}").parse().unwrap()).collect();

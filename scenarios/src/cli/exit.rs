@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lie_is_worse_than_a_panic_is_worse_than_silence() {
+    fn safety_is_worse_than_a_panic_and_a_panic_is_worse_than_liveness() {
         let all = [Status::Held, Status::Liveness, Status::Safety, Status::Panic, Status::Vacuous];
         assert_eq!(all.into_iter().max(), Some(Status::Safety));
         assert_eq!(Status::Panic.max(Status::Liveness), Status::Panic);

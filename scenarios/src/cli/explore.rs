@@ -98,15 +98,15 @@ fn conclude(
 ) -> Result<Status, CliError> {
     let status = match end {
         SearchOutcome::Exhausted => {
-            writeln!(streams.out, "verdict  held: there is nothing else within {bounds}")?;
+            writeln!(streams.out, "verdict  held: every state was explored within {bounds}")?;
             Status::Held
         }
         SearchOutcome::DepthReached => {
-            writeln!(streams.out, "verdict  held up to that depth, within {bounds}")?;
+            writeln!(streams.out, "verdict  held up to this depth, within {bounds}")?;
             Status::Held
         }
         SearchOutcome::Stopped => {
-            writeln!(streams.out, "verdict  undecided: there is more within {bounds}")?;
+            writeln!(streams.out, "verdict  undecided: not every state was explored within {bounds}")?;
             Status::Vacuous
         }
         SearchOutcome::Found(breach, schedule) => return found(&breach, schedule, file, streams),
@@ -129,7 +129,7 @@ fn found(
     let subject = Subject { played: Played::Schedule(schedule), kept: None, named };
     let (report, story) = subject.run(TraceForm::Story);
     writeln!(streams.out, "\n{story}")?;
-    writeln!(streams.out, "broken   {} ({}): {}", breach.property, breach.section, breach.what)?;
+    writeln!(streams.out, "breach   {} ({}): {}", breach.property, breach.section, breach.what)?;
     writeln!(streams.out, "judges   {}", report.verdict)?;
     if let Some(file) = file {
         subject.keep_in(file)?;
@@ -149,26 +149,32 @@ mod tests {
     use wavetank_sim::explore::properties::Claim;
 
     #[test]
-    fn what_is_found_is_told_and_its_file_is_played_and_looked_at() {
+    fn a_breach_is_printed_and_its_file_can_be_replayed_compared_and_viewed() {
         let place = |name: &str| {
             let place = env::temp_dir().join(format!("wavetank-{}-{name}", process::id()));
-            place.to_str().expect("it is a plain name").to_owned()
+            place.to_str().expect("the path is UTF-8").to_owned()
         };
         let (file, page) = (place("found.json"), place("found.html"));
-        let (breach, schedule) = second_leader();
-        let (status, told) = with_streams(|streams| {
-            let file = AtomicFile::create(file.as_ref()).expect("there is room for files");
+        let (breach, schedule) = schedule_with_second_leader();
+        let (status, printed) = with_streams(|streams| {
+            let file = AtomicFile::create(file.as_ref()).expect("the file can be created");
             found(&breach, schedule, Some(file), streams).expect("it can be written")
         });
         assert_eq!(status.code(), 2);
-        assert!(told.contains("\nwithin   nodes 3, terms 2, entries 1, crashes 1\n  1  timeout n"), "{told}");
         assert!(
-            told.contains("LEAD3") && told.contains("\nbroken   nobody_leads_anew (a claim): "),
-            "{told}"
+            printed.contains("\nwithin   nodes 3, terms 2, entries 1, crashes 1\n  1  timeout n"),
+            "{printed}"
+        );
+        assert!(
+            printed.contains("LEAD3") && printed.contains("\nbreach   nobody_leads_anew (a claim): "),
+            "{printed}"
         );
         // The claim is not a rule of the protocol, so the judges of runs find nothing.
-        assert!(told.contains("\njudges   held\n"), "{told}");
-        assert!(told.ends_with(&format!("\nreplay   cargo run --release -- replay {file}\n")), "{told}");
+        assert!(printed.contains("\njudges   held\n"), "{printed}");
+        assert!(
+            printed.ends_with(&format!("\nreplay   cargo run --release -- replay {file}\n")),
+            "{printed}"
+        );
 
         let wavetank = |words: &[&str]| {
             let args = ["wavetank"].iter().chain(words).copied().collect::<Vec<_>>();
@@ -180,7 +186,7 @@ mod tests {
             "{replayed}"
         );
         let (code, same) = wavetank(&["diff", &file, &file]);
-        assert!(code == 0 && same.ends_with("the same, step by step\n"), "{same}");
+        assert!(code == 0 && same.ends_with("identical, step by step\n"), "{same}");
         assert_eq!(wavetank(&["view", &file, "-o", &page]).0, 0);
         let seen = fs::read_to_string(&page).expect("it was just written");
         assert!(seen.starts_with("<!doctype html>") && seen.contains("\"servers\":3"));
@@ -190,7 +196,7 @@ mod tests {
     }
 
     /// A schedule in which a second leader has what the first one committed.
-    fn second_leader() -> (Breach, Schedule) {
+    fn schedule_with_second_leader() -> (Breach, Schedule) {
         let claim = Claim {
             name: "nobody_leads_anew",
             holds: |server| {

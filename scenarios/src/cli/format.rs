@@ -62,14 +62,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_parted() {
+    fn thousands_are_separated() {
         for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345_678, "12,345,678")] {
             assert_eq!(grouped(number), text);
         }
     }
 
     #[test]
-    fn a_paragraph_is_broken_between_its_parts() {
+    fn a_paragraph_is_wrapped_after_commas() {
         let text = ["a word and a number 1"; 9].join(", ");
         let paragraph = paragraph("title", &text);
         assert_eq!(paragraph.lines().count(), 3);

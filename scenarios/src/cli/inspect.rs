@@ -28,11 +28,11 @@ pub(crate) fn diff(
     writeln!(streams.out, "one      {}, {}", one.named, lengths(&first))?;
     writeln!(streams.out, "other    {}, {}", other.named, lengths(&second))?;
     let Some(divergence) = first.divergence(&second) else {
-        writeln!(streams.out, "the same, step by step")?;
+        writeln!(streams.out, "identical, step by step")?;
         return Ok(Status::Held);
     };
     let same = first.records().iter().zip(second.records()).take_while(|(a, b)| a == b).count();
-    writeln!(streams.out, "part     after {} alike", format::many(same as u64, "server step"))?;
+    writeln!(streams.out, "differ   after {} that are equal", format::many(same as u64, "server step"))?;
     writeln!(streams.out, "         {divergence}")?;
     Ok(Status::Held)
 }
@@ -52,7 +52,7 @@ pub(crate) fn why(
         _ => None,
     });
     let Some(step) = step else {
-        return Err(CliError::new(format!("nothing went wrong in {name}; ask about a step with --step")));
+        return Err(CliError::new(format!("nothing failed in {name}; choose a step with --step")));
     };
     let (_, past) = subject.run_with(Some(Box::new(Causes::of(step))));
     streams.out.write_all(past.as_bytes())?;
@@ -78,6 +78,6 @@ pub(crate) fn view(
     };
     file.line(&Page::html(&shows, &subject.named, &report.verdict.to_string(), mark))?;
     file.finish()?;
-    tell(streams, &format!("{} is at {}: open it in a browser", subject.named, place.display()));
+    tell(streams, &format!("{} is in {}: open it in a browser", subject.named, place.display()));
     Ok(Status::of(&report.verdict))
 }

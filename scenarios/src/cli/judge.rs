@@ -17,8 +17,8 @@ pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Re
     let deadline = begun.checked_add(Duration::from_secs(arguments.budget));
     let mut keep_going = || deadline.is_none_or(|deadline| Instant::now() < deadline);
     let judged = linear::judge(&text, arguments.model, &mut keep_going)
-        .map_err(|error| CliError::new(format!("`{}` is no history: {error}", place.display())))?;
-    let status = say(&judged, arguments, streams)?;
+        .map_err(|error| CliError::new(format!("`{}` is not a history: {error}", place.display())))?;
+    let status = write_result(&judged, arguments, streams)?;
     let elapsed = begun.elapsed();
     tell(streams, &format!("judged in {}.{:03} s", elapsed.as_secs(), elapsed.subsec_millis()));
     Ok(status)
@@ -28,10 +28,14 @@ pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Re
 pub(crate) fn read(place: &Path) -> Result<String, CliError> {
     let bytes = fs::read(place)
         .map_err(|error| CliError::new(format!("cannot read `{}`: {error}", place.display())))?;
-    String::from_utf8(bytes).map_err(|_| CliError::new(format!("`{}` is no text", place.display())))
+    String::from_utf8(bytes).map_err(|_| CliError::new(format!("`{}` is not UTF-8 text", place.display())))
 }
 
-fn say(judged: &Judged, arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, CliError> {
+fn write_result(
+    judged: &Judged,
+    arguments: &JudgeArguments,
+    streams: &mut Streams<'_>,
+) -> Result<Status, CliError> {
     let operations = many(judged.operations as u64, "operation");
     let size = format!("{operations} on {}", many(judged.keys as u64, "key"));
     let status = match &judged.finding {
@@ -41,7 +45,7 @@ fn say(judged: &Judged, arguments: &JudgeArguments, streams: &mut Streams<'_>) -
         }
         Finding::Violation(window) => {
             let shown = many(window.operations.len() as u64, "operation");
-            writeln!(streams.out, "not linearizable: {size}; {shown} that no order explains:\n{window}")?;
+            writeln!(streams.out, "not linearizable: {size}; {shown} that no order can explain:\n{window}")?;
             Status::Safety
         }
         Finding::Unknown { undecided } => {

@@ -17,11 +17,11 @@ pub(crate) fn find<'a>(scenarios: &'a [Scenario], name: &str) -> Result<&'a Scen
 
 /// The name with the fewest edits; a name that contains the typed text counts as nearest.
 fn nearest<'a>(names: impl Iterator<Item = &'a str>, typed: &str) -> Option<&'a str> {
-    let price = |name: &str| match name.contains(typed) && !typed.is_empty() {
+    let distance = |name: &str| match name.contains(typed) && !typed.is_empty() {
         true => 0,
         false => edits(name, typed),
     };
-    names.map(|name| (price(name), name)).min().map(|(_, name)| name)
+    names.map(|name| (distance(name), name)).min().map(|(_, name)| name)
 }
 
 /// How many characters must be inserted, deleted or replaced (Levenshtein distance).

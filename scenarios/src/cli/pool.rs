@@ -75,7 +75,7 @@ pub(crate) fn play(
     deadline: Option<Instant>,
     mut take: impl FnMut(Done) -> Result<ControlFlow<()>, CliError>,
 ) -> Result<(), CliError> {
-    const ROOM: usize = 64;
+    const QUEUE_LENGTH: usize = 64;
     let items = Mutex::new(work.items().enumerate());
     let next = || {
         // Runs are started in order, and every started run is finished. So the runs before a deadline
@@ -86,10 +86,10 @@ pub(crate) fn play(
         items.lock().unwrap_or_else(PoisonError::into_inner).next()
     };
     thread::scope(|scope| {
-        let (sender, receiver) = mpsc::sync_channel(ROOM);
+        let (sender, receiver) = mpsc::sync_channel(QUEUE_LENGTH);
         for _ in 0..jobs {
             let sender = sender.clone();
-            scope.spawn(|| work_off(next, work.judges, sender));
+            scope.spawn(|| run_items(next, work.judges, sender));
         }
         drop(sender);
         in_order(receiver, &mut take)
@@ -97,7 +97,7 @@ pub(crate) fn play(
 }
 
 /// Executes the runs that `next` returns, until there are no more or the receiver is gone.
-fn work_off<'a>(
+fn run_items<'a>(
     next: impl Fn() -> Option<(usize, Item<'a>)>,
     judges: JudgeLevel,
     sender: SyncSender<(usize, Done)>,
@@ -128,6 +128,6 @@ fn in_order(
             wanted += 1;
         }
     }
-    assert!(early.is_empty(), "run {wanted} was handed out and never came back");
+    assert!(early.is_empty(), "run {wanted} was started and never finished");
     Ok(())
 }

@@ -82,7 +82,7 @@ fn first_difference(first: &(Report, String), second: &(Report, String)) -> Opti
     let trace = lines.find(|(_, (one, other))| one != other);
     Some(match trace {
         Some((at, (one, other))) => format!("line {} of the trace is `{one}`, then `{other}`", at + 1),
-        None if first.1.len() != second.1.len() => "one trace goes on where the other ends".to_owned(),
+        None if first.1.len() != second.1.len() => "one trace is longer than the other".to_owned(),
         None => format!("digest {:016x}, then {:016x}", first.0.digest, second.0.digest),
     })
 }

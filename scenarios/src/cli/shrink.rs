@@ -10,8 +10,7 @@ use crate::trace::{Trace, TraceForm};
 use wavetank_sim::runner::Run;
 use wavetank_sim::shrink::{self, Shrunk};
 
-/// Shrinks the run. It writes the capsule whenever it finds a smaller plan, so that an interrupted
-/// search has a result.
+/// Shrinks the run. It writes the capsule from time to time, so that an interrupted search has a result.
 pub(crate) fn shrink(
     scenarios: &[Scenario],
     arguments: &ShrinkArguments,
@@ -19,10 +18,10 @@ pub(crate) fn shrink(
 ) -> Result<Status, CliError> {
     let subject = Subject::find(scenarios, &arguments.run)?;
     let Played::Plan(scenario, plan) = &subject.played else {
-        return Err(CliError::new("a schedule that was explored is the shortest there is"));
+        return Err(CliError::new("an exploration finds a shortest schedule already"));
     };
     let Play::Planned { run, .. } = scenario.play else {
-        return Err(CliError::new(format!("{} is told by hand: only storms shrink", scenario.name)));
+        return Err(CliError::new(format!("{} is a story: only storms can be shrunk", scenario.name)));
     };
     let at = |plan| Subject {
         played: Played::Plan(scenario, plan),
@@ -47,23 +46,23 @@ pub(crate) fn shrink(
         return Err(error);
     }
     let Some(shrunk) = shrunk else {
-        return Err(CliError::new(format!("nothing goes wrong in {}", subject.named)));
+        return Err(CliError::new(format!("nothing fails in {}", subject.named)));
     };
     let small = at(shrunk.plan.clone());
     small.keep(&arguments.output)?;
-    say(&small, &shrunk, streams)
+    write_result(&small, &shrunk, streams)
 }
 
-fn say(small: &Subject<'_>, shrunk: &Shrunk, streams: &mut Streams<'_>) -> Result<Status, CliError> {
+fn write_result(small: &Subject<'_>, shrunk: &Shrunk, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let (report, story) = small.run(TraceForm::Story);
     streams.out.write_all(story.as_bytes())?;
-    writeln!(streams.out, "\nbroken   {}", shrunk.failure)?;
+    writeln!(streams.out, "\nfailure  {}", shrunk.failure)?;
     writeln!(streams.out, "before   {}", shrunk.before)?;
     writeln!(streams.out, "after    {}", shrunk.after)?;
     writeln!(streams.out, "tried    {}", format::many(shrunk.tries, "plan"))?;
     writeln!(streams.out, "verdict  {}", report.verdict)?;
     writeln!(streams.out, "replay   {}", format::replay_command(&small.named))?;
     writeln!(streams.out, "\n{}", shrink::source(&shrunk.plan).trim_end())?;
-    tell(streams, &format!("the capsule is at {}", small.named));
+    tell(streams, &format!("the capsule is in {}", small.named));
     Ok(Status::of(&report.verdict))
 }

@@ -71,12 +71,13 @@ impl<'a> Subject<'a> {
         let text = judge::read(place)?;
         let named = place.display().to_string();
         let capsule = Capsule::parse(&text)
-            .map_err(|error| CliError::new(format!("`{named}` is no capsule that can be read: {error}")))?;
+            .map_err(|error| CliError::new(format!("`{named}` is not a readable capsule: {error}")))?;
         let played = match capsule.content.clone() {
             Content::Schedule(schedule) => Played::Schedule(schedule),
             Content::Plan { scenario, plan } => {
-                let scenario = name::find(scenarios, &scenario)
-                    .map_err(|error| CliError::new(format!("`{named}` is of another program: {error}")))?;
+                let scenario = name::find(scenarios, &scenario).map_err(|error| {
+                    CliError::new(format!("`{named}` needs a scenario that is not here: {error}"))
+                })?;
                 Played::Plan(scenario, plan)
             }
         };

@@ -27,7 +27,7 @@ const SEEDS: u64 = 1_000;
 
 /// The number of seeds of each story when all scenarios are swept. A story does much the same under
 /// every seed, so the time is better spent on storms.
-const SEEDS_OF_A_STORY: u64 = 32;
+const SEEDS_PER_STORY: u64 = 32;
 
 /// Runs the sweep and prints the result.
 pub(crate) fn sweep(
@@ -38,7 +38,7 @@ pub(crate) fn sweep(
     let judges = arguments.judges.into();
     let work = Work { rows: rows(scenarios, arguments)?, shard: arguments.shard, judges };
     if work.runs() == 0 {
-        return Err(CliError::new("there is nothing to play: no run falls into this shard"));
+        return Err(CliError::new("there is nothing to run: this shard contains no run"));
     }
     let mut file = arguments.out.as_deref().map(AtomicFile::create).transpose()?;
     let begun = Instant::now();
@@ -83,7 +83,7 @@ fn rows<'a>(
 fn share(scenario: &Scenario, seeds: Seeds) -> Seeds {
     match scenario.chapter {
         Chapter::Storms => seeds,
-        _ => seeds.at_most(SEEDS_OF_A_STORY),
+        _ => seeds.at_most(SEEDS_PER_STORY),
     }
 }
 

@@ -171,14 +171,14 @@ struct Row<'a> {
     blind: Vec<String>,
     sometimes: &'a BTreeMap<String, Sometimes>,
     membership: &'a BTreeMap<String, ChangeCounts>,
-    leaderless_ms: Lengths,
+    leaderless_ms: Durations,
     digest: String,
     failed: u64,
     failures: Vec<FailureRow<'a>>,
 }
 
 #[derive(Serialize)]
-struct Lengths {
+struct Durations {
     count: u64,
     p50: Option<u64>,
     p99: Option<u64>,
@@ -217,7 +217,7 @@ impl<'a> Row<'a> {
             blind: tally.blind(),
             sometimes: &tally.sometimes,
             membership: &tally.membership,
-            leaderless_ms: Lengths {
+            leaderless_ms: Durations {
                 count: tally.leaderless.count(),
                 p50: tally.leaderless.percentile(50),
                 p99: tally.leaderless.percentile(99),

@@ -31,7 +31,7 @@ pub(crate) struct Tally {
     missed: BTreeSet<String>,
     /// After this many runs, every check must have seen its subject, and every event that should
     /// sometimes happen must have happened.
-    all_after: Option<u64>,
+    demands_all_after: Option<u64>,
 }
 
 /// How often an event happened that should sometimes happen.
@@ -64,15 +64,15 @@ impl Tally {
     pub(crate) const KEPT: usize = 100;
 
     /// After this many storms, no check and no event may be left unseen.
-    pub(crate) const ALL_AFTER: u64 = 1_000;
+    pub(crate) const DEMANDS_ALL_AFTER: u64 = 1_000;
 
     /// An empty row.
     pub(crate) fn new(scenario: &Scenario) -> Self {
-        let all_after = match scenario.chapter {
-            Chapter::Storms => Some(Self::ALL_AFTER),
+        let demands_all_after = match scenario.chapter {
+            Chapter::Storms => Some(Self::DEMANDS_ALL_AFTER),
             _ => None,
         };
-        Self { scenario: scenario.name.to_owned(), all_after, ..Self::default() }
+        Self { scenario: scenario.name.to_owned(), demands_all_after, ..Self::default() }
     }
 
     /// Adds a run.
@@ -121,18 +121,18 @@ impl Tally {
     /// The checks and events that no run has seen although it should have. Every kind of membership
     /// change should have had every result.
     pub(crate) fn blind(&self) -> Vec<String> {
-        let demands_all = self.all_after.is_some_and(|runs| runs <= self.runs);
+        let demands_all = self.demands_all_after.is_some_and(|runs| runs <= self.runs);
         let unseen =
             |(check, &times): (&String, &u64)| times == 0 && (demands_all || self.missed.contains(check));
         let unknown = self.missed.iter().filter(|&check| !self.witnessed.contains_key(check));
         let unseen = self.witnessed.iter().filter(|&(check, times)| unseen((check, times)));
         let never = self.sometimes.iter().filter(|(_, sometimes)| demands_all && sometimes.runs == 0);
         let names = unknown.chain(unseen.map(|(check, _)| check)).chain(never.map(|(name, _)| name));
-        names.cloned().chain(demands_all.then(|| self.never_turned()).into_iter().flatten()).collect()
+        names.cloned().chain(demands_all.then(|| self.results_never_seen()).into_iter().flatten()).collect()
     }
 
     /// The kinds of membership changes that never had one of the results.
-    fn never_turned(&self) -> Vec<String> {
+    fn results_never_seen(&self) -> Vec<String> {
         let kinds = self.membership.iter();
         let ends = kinds.flat_map(|(kind, counts)| counts.named().map(|(end, count)| (kind, end, count)));
         ends.filter(|&(_, _, count)| count == 0).map(|(kind, end, _)| format!("{kind} {end}")).collect()
@@ -233,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_lengths_that_were_seen() {
+    fn percentiles_are_observed_durations() {
         let mut histogram = Histogram::default();
         assert_eq!((histogram.percentile(50), histogram.longest()), (None, None));
         for ms in 1..=100 {
@@ -253,8 +253,8 @@ mod tests {
     }
 
     #[test]
-    fn of_many_storms_nothing_may_be_left_unseen() {
-        let mut tally = Tally { all_after: Some(2), runs: 1, ..Tally::default() };
+    fn many_storms_must_see_every_check_and_event() {
+        let mut tally = Tally { demands_all_after: Some(2), runs: 1, ..Tally::default() };
         tally.witnessed.extend([("reads".to_owned(), 0), ("votes".to_owned(), 1)]);
         tally.sometimes.insert("split vote".to_owned(), Sometimes::default());
         assert_eq!(tally.status(), Status::Held);
@@ -264,8 +264,8 @@ mod tests {
     }
 
     #[test]
-    fn of_many_storms_every_kind_of_change_comes_to_every_end() {
-        let mut tally = Tally { all_after: Some(1), runs: 1, ..Tally::default() };
+    fn many_storms_must_see_every_result_of_every_kind_of_change() {
+        let mut tally = Tally { demands_all_after: Some(1), runs: 1, ..Tally::default() };
         tally.witnessed.insert("votes".to_owned(), 1);
         let counts = ChangeCounts { begun: 9, committed: 7, rolled_back: 0, refused: 1 };
         tally.membership.insert("remove".to_owned(), counts);

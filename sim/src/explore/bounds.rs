@@ -95,13 +95,13 @@ impl Bounds {
             ));
         }
         if self.terms == 0 {
-            return Err("without a further term nobody ever leads: at least one".to_owned());
+            return Err("terms must be at least one: without a further term no election can begin".to_owned());
         }
         if self.batch == 0 || self.window == 0 {
-            return Err("a message carries at least one entry, and at least one is unanswered".to_owned());
+            return Err("batch and window must each be at least one".to_owned());
         }
         if 0 < self.spares && self.changes == 0 {
-            return Err("only a change of membership takes spares in, and there are no changes".to_owned());
+            return Err("spares join only by changes of membership, and there are no changes".to_owned());
         }
         for (what, most, of) in [
             ("terms", 16, self.terms),
@@ -141,7 +141,7 @@ impl Bounds {
     pub fn founders(&self) -> Configuration {
         let voters = ServerSet::first(usize::from(self.nodes));
         let members = voters.iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
-        Configuration::new(members).expect("there are servers, and they differ")
+        Configuration::new(members).expect("the configuration has distinct servers")
     }
 
     /// The settings of a server. The timeouts are far apart, so that the time of a step decides which of
@@ -165,7 +165,7 @@ impl Bounds {
             shutdown_on_remove: false,
             ..Config::default()
         };
-        Settings::new(config).expect("every rule holds of these")
+        Settings::new(config).expect("the settings satisfy every rule")
     }
 }
 
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bounds_that_cannot_be_are_refused_with_the_reason() {
+    fn invalid_bounds_are_refused_with_the_reason() {
         let one = Bounds::default();
         for (bounds, why) in [
             (Bounds { nodes: 0, ..one }, "1 to 5 servers"),
@@ -199,7 +199,7 @@ mod tests {
             (Bounds { nodes: 0, spares: 3, changes: 1, ..one }, "of which 0 vote"),
             (Bounds { nodes: 4, spares: 2, changes: 2, ..one }, "not 6"),
             (Bounds { nodes: 255, spares: 255, changes: 1, ..one }, "not 510"),
-            (Bounds { terms: 0, ..one }, "nobody ever leads"),
+            (Bounds { terms: 0, ..one }, "no election can begin"),
             (Bounds { terms: 17, ..one }, "17 terms are too many: at most 16"),
             (Bounds { entries: 17, ..one }, "17 entries are too many"),
             (Bounds { crashes: 255, ..one }, "255 crashes are too many"),
@@ -208,9 +208,9 @@ mod tests {
             (Bounds { duplicates: 17, ..one }, "17 duplicates are too many"),
             (Bounds { drops: 17, ..one }, "17 drops are too many"),
             (Bounds { spares: 1, changes: 0, ..one }, "there are no changes"),
-            (Bounds { batch: 0, ..one }, "at least one entry"),
+            (Bounds { batch: 0, ..one }, "each be at least one"),
             (Bounds { batch: 17, ..one }, "17 entries per message are too many"),
-            (Bounds { window: 0, ..one }, "at least one is unanswered"),
+            (Bounds { window: 0, ..one }, "each be at least one"),
             (Bounds { window: 9, ..one }, "9 unanswered messages are too many: at most 8"),
         ] {
             let said = bounds.sound().expect_err(why);

@@ -195,7 +195,7 @@ impl Search {
                 next.push(state, messages);
                 self.origins.push((begins + origin.from, origin.by.pack()));
                 self.stats.states += 1;
-                *self.stats.levels.last_mut().expect("a level is under way") += 1;
+                *self.stats.levels.last_mut().expect("the search is in a level") += 1;
             }
         }
     }
@@ -260,16 +260,16 @@ mod tests {
     }
 
     #[test]
-    fn of_mirror_images_one_is_enough() {
+    fn one_of_several_mirror_images_is_enough() {
         let (end, search) = searched(SMALL, Reductions { symmetry: false, ..Reductions::ALL });
         assert_eq!(end, SearchOutcome::Exhausted);
         let (all, one) = (search.stats().states, 14_543);
         assert!(5 * one < all && all <= 6 * one, "{all} of six mirror images of {one}");
-        assert_eq!(standings(&search), standings(&searched(SMALL, Reductions::ALL).1));
+        assert_eq!(local_summaries(&search), local_summaries(&searched(SMALL, Reductions::ALL).1));
     }
 
     #[test]
-    fn what_is_left_out_would_have_led_to_nothing_new() {
+    fn reductions_lose_no_server_state() {
         for bounds in [
             Bounds { duplicates: 1, entries: 0, ..SMALL },
             Bounds { nodes: 2, terms: 2, entries: 0, ..SMALL },
@@ -279,20 +279,20 @@ mod tests {
             let (all, some) = (searched(bounds, whole), searched(bounds, Reductions::ALL));
             assert_eq!((&all.0, &some.0), (&SearchOutcome::Exhausted, &SearchOutcome::Exhausted), "{bounds}");
             assert!(some.1.stats().states < all.1.stats().states, "{bounds}");
-            assert_eq!(standings(&all.1), standings(&some.1), "{bounds}");
+            assert_eq!(local_summaries(&all.1), local_summaries(&some.1), "{bounds}");
         }
     }
 
     #[test]
-    fn a_lost_message_leads_to_nothing_that_a_late_one_does_not() {
+    fn a_lost_message_adds_no_server_state() {
         let (_, some) = searched(Bounds { entries: 0, ..SMALL }, Reductions::ALL);
         let (_, more) = searched(Bounds { entries: 0, drops: 1, ..SMALL }, Reductions::ALL);
         assert!(some.stats().states < more.stats().states);
-        assert_eq!(standings(&some), standings(&more));
+        assert_eq!(local_summaries(&some), local_summaries(&more));
     }
 
     #[test]
-    fn a_claim_that_is_wrong_is_found_out_by_a_shortest_schedule() {
+    fn a_false_claim_is_refuted_by_a_shortest_schedule() {
         let claim = Claim { name: "nothing_is_committed", holds: |server| server.node.commit() < Index(2) };
         let mut search = Search::new(SMALL, Reductions::ALL).claiming(claim);
         let SearchOutcome::Found(breach, schedule) = search.run(None, &mut SingleThread, &mut |_| true)
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_told_to_stop_has_decided_nothing() {
+    fn a_stopped_search_is_undecided() {
         let mut search = Search::new(SMALL, Reductions::ALL);
         assert_eq!(
             search.run(None, &mut SingleThread, &mut |stats| stats.states < 100),
@@ -324,16 +324,16 @@ mod tests {
         (end, search)
     }
 
-    type Standing = (RoleName, Term, Option<bool>, Vec<LogId>, Index, LogId);
+    type LocalSummary = (RoleName, Term, Option<bool>, Vec<LogId>, Index, LogId);
 
     /// The states of single servers that were reached, without the names of the servers.
-    fn standings(search: &Search) -> BTreeSet<Standing> {
-        let standing = |local: &crate::explore::server_state::ServerState| {
+    fn local_summaries(search: &Search) -> BTreeSet<LocalSummary> {
+        let summary = |local: &crate::explore::server_state::ServerState| {
             let node = &local.node;
             let own_vote = node.vote().map(|vote| vote == node.id());
             let log = local.log().collect();
             (node.role(), node.term(), own_vote, log, node.commit(), local.disk.last())
         };
-        search.cache.servers().iter().map(standing).collect()
+        search.cache.servers().iter().map(summary).collect()
     }
 }

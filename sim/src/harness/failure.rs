@@ -31,7 +31,7 @@ pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, plan: Plan)
     let seed = plan.seed;
     let mut run = |plan| trial.run(plan, ());
     let shrunk = shrink::shrink(plan, &mut run, &mut |progress| progress.tries < TRIES);
-    let shrunk = shrunk.expect("it has failed, and does so again");
+    let shrunk = shrunk.expect("the run is deterministic, so it fails again");
     let (report, story, step_log) = rerun(trial, &shrunk.plan);
     let content = Content::Plan { scenario: report.scenario.clone(), plan: shrunk.plan.clone() };
     let capsule = Capsule::of(content, &report, step_log);
@@ -57,8 +57,8 @@ pub(super) fn replay_capsule<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan
     let (report, story, step_log) = rerun(trial, plan);
     let difference = capsule.difference(&report, &step_log);
     let difference = difference.map_or_else(
-        || "the run is the one that was kept".to_owned(),
-        |what| format!("the run differs from the one that was kept: {what}"),
+        || "the run is identical to the recorded one".to_owned(),
+        |what| format!("the run differs from the recorded one: {what}"),
     );
     assert!(!is_failure(&report.verdict), "{}\n\n{story}\n{difference}", report.verdict);
 }

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_the_failure_needs_is_left() {
+    fn a_plan_shrinks_to_what_the_failure_needs() {
         let needs = |plan: &Plan| {
             3 <= plan.servers && plan.nemesis.crash_between.is_some() && Span::s(4) < plan.chaos
         };
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_hold_in_all_that_is_tried() {
+    fn the_constraint_holds_in_all_attempts() {
         let plans = storms().with(|plan| plan.servers = 5).with(|plan| plan.spares = 2);
         let (plan, _) = shrunk(&mut tree(&plans), |plan| {
             assert_eq!((plan.servers, plan.spares), (5, 2));
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_fails_again_stays_as_it_was() {
+    fn a_plan_that_never_fails_again_stays_the_same() {
         let mut tree = tree(&storms());
         let before = tree.current();
         let (plan, tries) = shrunk(&mut tree, |_| false);
