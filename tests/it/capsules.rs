@@ -57,7 +57,7 @@ fn a_replay_that_parts_from_its_capsule_says_where_and_in_what() {
     assert!(said.out.contains("written by 0."), "{}", said.out);
 
     let diff = wavetank(&["diff", &name(&file), "storm:4"]);
-    assert!(diff.out.contains("part ") && diff.out.contains("term is t9"), "{}", diff.out);
+    assert!(diff.out.contains("differ ") && diff.out.contains("term is t9"), "{}", diff.out);
     let step = record.step.to_string();
     let until = wavetank(&["replay", "storm:4", "--until", &step, "--trace", "full"]);
     assert!(until.out.contains(&format!(", {}, commit", record.standing.term)) || until.out.contains("t3"));
@@ -86,7 +86,7 @@ fn bad_capsules_get_one_line_and_status_1() {
         (edit(servers, "    \"servers\": 0,"), "1 to 16 servers"),
         (edit(servers, "    \"servers\": -3,"), "integer `-3`"),
         (edit(servers, "    \"servers\": 3, \"sea\": 1,"), "unknown field `sea`"),
-        (edit("\"digest\": \"", "\"digest\": \"x"), "no digest"),
+        (edit("\"digest\": \"", "\"digest\": \"x"), "not a digest"),
         (edit("\"a1+", "\"?1+"), "is no step"),
     ] {
         fs::write(&file, text).expect("it can be written");
@@ -106,7 +106,7 @@ fn what_did_not_fail_neither_shrinks_nor_has_a_reason() {
     assert_eq!((said.code, said.err.as_str()), (1, "error: nothing fails in storm:1\n"));
     assert!(!file.exists());
     let said = wavetank(&["shrink", "figure_8:1", "-o", &name(&file)]);
-    assert!(said.code == 1 && said.err.contains("only storms shrink"), "{}", said.err);
+    assert!(said.code == 1 && said.err.contains("only storms can be shrunk"), "{}", said.err);
     let said = wavetank(&["why", "storm:1"]);
     assert!(said.code == 1 && said.err.contains("--step"), "{}", said.err);
 }
