@@ -42,8 +42,8 @@ use subject::Subject;
 pub(crate) struct CliError(String);
 
 impl CliError {
-    pub(crate) fn new(words: impl Into<String>) -> Self {
-        Self(words.into())
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
     }
 }
 
@@ -81,7 +81,7 @@ where
         Ok(status)
     });
     let status = result.unwrap_or_else(|error| {
-        tell(&mut streams, &format!("error: {error}"));
+        write_message(&mut streams, &format!("error: {error}"));
         Status::Unusable
     });
     status.code()
@@ -103,7 +103,7 @@ where
         Command::List { json } => list::list(scenarios, json, streams),
         Command::Run { scenario, seed, capsule, tracing } => {
             let subject = Subject::of(name::find(scenarios, &scenario)?, seed);
-            capsule.map_or(Ok(()), |place| subject.keep(&place))?;
+            capsule.map_or(Ok(()), |path| subject.keep(&path))?;
             run::run(&subject, tracing, streams)
         }
         Command::Sweep(arguments) => sweep::sweep(scenarios, &arguments, streams),
@@ -135,7 +135,7 @@ fn parse_failure(error: &clap::Error, streams: &mut Streams<'_>) -> Result<Statu
 }
 
 /// Writes a line to stderr. A failure to write is ignored: the line is not data.
-fn tell(streams: &mut Streams<'_>, line: &str) {
+fn write_message(streams: &mut Streams<'_>, line: &str) {
     let _ = writeln!(streams.err, "{line}");
     let _ = streams.err.flush();
 }

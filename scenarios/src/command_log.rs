@@ -116,12 +116,12 @@ mod tests {
     #[test]
     fn a_snapshot_holds_every_word() {
         let mut command_log = CommandLog::default();
-        say(&mut command_log, &["one", "", "three"]);
+        apply_all(&mut command_log, &["one", "", "three"]);
         let mut kept = Kept(Vec::new());
         command_log.persist(&mut kept).unwrap();
         assert_eq!(kept.0[..], image_of(&["one", "", "three"])[..]);
         let mut restored = CommandLog::default();
-        say(&mut restored, &["something else"]);
+        apply_all(&mut restored, &["something else"]);
         restored.restore(&mut kept).unwrap();
         assert_eq!(restored, command_log);
         kept.0.pop();
@@ -133,14 +133,14 @@ mod tests {
     fn the_digest_tells_where_words_end() {
         let digest = |commands: &[&str]| {
             let mut command_log = CommandLog::default();
-            say(&mut command_log, commands);
+            apply_all(&mut command_log, commands);
             command_log.digest()
         };
         assert_ne!(digest(&["a", "bc"]), digest(&["ab", "c"]));
         assert_ne!(digest(&["a"]), digest(&["a", ""]));
     }
 
-    fn say(command_log: &mut CommandLog, commands: &[&str]) {
+    fn apply_all(command_log: &mut CommandLog, commands: &[&str]) {
         for command in commands {
             let data = Data::from(command.as_bytes());
             let command = Command { index: Index(1), term: Term(1), data: &data, extensions: &[] };

@@ -37,7 +37,7 @@ pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
         chapter(Chapter::Recovery, recovery::STORIES),
         vec![Scenario {
             name: "storm",
-            summary: "All kinds of faults strike at once, and nothing that was promised is broken.",
+            summary: "All kinds of faults happen at once, and every promise is kept.",
             chapter: Chapter::Storms,
             play: Play::Planned { plan: Plan::storm, run: storms::storm },
         }],

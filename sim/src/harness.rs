@@ -163,8 +163,8 @@ impl<F> fmt::Debug for Trial<F> {
 /// seed.
 #[track_caller]
 pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) -> Trial<F>) {
-    if let Some(place) = environment("WAVETANK_CAPSULE") {
-        return check_capsule(&place, make);
+    if let Some(path) = environment("WAVETANK_CAPSULE") {
+        return check_capsule(&path, make);
     }
     let mut has_held = false;
     for seed in seeds(usual) {
@@ -179,12 +179,11 @@ pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) ->
 }
 
 #[track_caller]
-fn check_capsule<F: TankFsm + 'static>(place: &str, make: impl Fn(u64) -> Trial<F>) {
-    let text =
-        std::fs::read_to_string(place).unwrap_or_else(|error| panic!("cannot read `{place}`: {error}"));
-    let capsule = Capsule::parse(&text).unwrap_or_else(|error| panic!("`{place}` is not a capsule: {error}"));
+fn check_capsule<F: TankFsm + 'static>(path: &str, make: impl Fn(u64) -> Trial<F>) {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read `{path}`: {error}"));
+    let capsule = Capsule::parse(&text).unwrap_or_else(|error| panic!("`{path}` is not a capsule: {error}"));
     let Content::Plan { plan, .. } = &capsule.content else {
-        panic!("`{place}` is a schedule of an exploration, and has no plan")
+        panic!("`{path}` is a schedule of an exploration, and has no plan")
     };
     failure::replay_capsule(&make(plan.seed), plan, &capsule);
 }
@@ -209,7 +208,10 @@ pub fn seeds(usual: Range<u64>) -> Range<u64> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "which runs there are is said from outside; a run is its plan")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the environment selects the runs; a run depends on its plan only"
+)]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -6,7 +6,7 @@ use super::exit::Status;
 use super::file::AtomicFile;
 use super::progress_bar::Progress;
 use super::subject::{Played, Subject};
-use super::{CliError, Streams, format, pool, tell};
+use super::{CliError, Streams, format, pool, write_message};
 use crate::trace::TraceForm;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -34,7 +34,10 @@ pub(crate) fn explore(arguments: &ExploreArguments, streams: &mut Streams<'_>) -
     write_figures(stats, streams)?;
     let rate = u128::from(stats.states) * 1_000 / took.as_millis().max(1);
     let rate = format::grouped(u64::try_from(rate).unwrap_or(u64::MAX));
-    tell(streams, &format!("{}.{:03} s, {rate} states a second", took.as_secs(), took.subsec_millis()));
+    write_message(
+        streams,
+        &format!("{}.{:03} s, {rate} states a second", took.as_secs(), took.subsec_millis()),
+    );
     conclude(end, &bounds, file, streams)
 }
 
@@ -125,7 +128,7 @@ fn found(
     for (at, step) in schedule.steps.iter().enumerate() {
         writeln!(streams.out, "{:>3}  {step}", at + 1)?;
     }
-    let named = file.as_ref().map(|file| file.place().display().to_string()).unwrap_or_default();
+    let named = file.as_ref().map(|file| file.path().display().to_string()).unwrap_or_default();
     let subject = Subject { played: Played::Schedule(schedule), kept: None, named };
     let (report, story) = subject.run(TraceForm::Story);
     writeln!(streams.out, "\n{story}")?;
@@ -150,11 +153,11 @@ mod tests {
 
     #[test]
     fn a_breach_is_printed_and_its_file_can_be_replayed_compared_and_viewed() {
-        let place = |name: &str| {
-            let place = env::temp_dir().join(format!("wavetank-{}-{name}", process::id()));
-            place.to_str().expect("the path is UTF-8").to_owned()
+        let path = |name: &str| {
+            let path = env::temp_dir().join(format!("wavetank-{}-{name}", process::id()));
+            path.to_str().expect("the path is UTF-8").to_owned()
         };
-        let (file, page) = (place("found.json"), place("found.html"));
+        let (file, page) = (path("found.json"), path("found.html"));
         let (breach, schedule) = schedule_with_second_leader();
         let (status, printed) = with_streams(|streams| {
             let file = AtomicFile::create(file.as_ref()).expect("the file can be created");
@@ -176,8 +179,8 @@ mod tests {
             "{printed}"
         );
 
-        let wavetank = |words: &[&str]| {
-            let args = ["wavetank"].iter().chain(words).copied().collect::<Vec<_>>();
+        let wavetank = |arguments: &[&str]| {
+            let args = ["wavetank"].iter().chain(arguments).copied().collect::<Vec<_>>();
             with_streams(|streams| main_with(&ALL, args, streams))
         };
         let (code, replayed) = wavetank(&["replay", &file]);
@@ -190,8 +193,8 @@ mod tests {
         assert_eq!(wavetank(&["view", &file, "-o", &page]).0, 0);
         let seen = fs::read_to_string(&page).expect("it was just written");
         assert!(seen.starts_with("<!doctype html>") && seen.contains("\"servers\":3"));
-        for place in [file, page] {
-            fs::remove_file(place).expect("it is there");
+        for path in [file, page] {
+            fs::remove_file(path).expect("it is there");
         }
     }
 

@@ -28,12 +28,12 @@ pub(crate) fn seconds(time: Time) -> String {
 
 /// `crash 3, cut 12`; a dash if there are no counts.
 pub(crate) fn counts(counts: &BTreeMap<String, u64>) -> String {
-    let words: Vec<String> = counts
+    let parts: Vec<String> = counts
         .iter()
         .filter(|&(_, &count)| 0 < count)
         .map(|(name, &count)| format!("{name} {}", grouped(count)))
         .collect();
-    if words.is_empty() { "-".to_owned() } else { words.join(", ") }
+    if parts.is_empty() { "-".to_owned() } else { parts.join(", ") }
 }
 
 /// A text with a title, wrapped after commas where a line grows too long.
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_paragraph_is_wrapped_after_commas() {
-        let text = ["a word and a number 1"; 9].join(", ");
+        let text = ["a name and a number 1"; 9].join(", ");
         let paragraph = paragraph("title", &text);
         assert_eq!(paragraph.lines().count(), 3);
         assert!(paragraph.lines().all(|line| line.len() <= 101), "{paragraph}");

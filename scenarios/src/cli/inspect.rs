@@ -3,7 +3,7 @@
 use super::exit::Status;
 use super::file::AtomicFile;
 use super::subject::Subject;
-use super::{CliError, Streams, format, tell};
+use super::{CliError, Streams, format, write_message};
 use crate::registry::Scenario;
 use crate::trace::TraceForm;
 use std::path::Path;
@@ -65,11 +65,11 @@ pub(crate) fn why(
 pub(crate) fn view(
     scenarios: &[Scenario],
     name: &str,
-    place: &Path,
+    path: &Path,
     streams: &mut Streams<'_>,
 ) -> Result<Status, CliError> {
     let subject = Subject::find(scenarios, name)?;
-    let mut file = AtomicFile::create(place)?;
+    let mut file = AtomicFile::create(path)?;
     let (report, shows) = subject.run_with(Some(Box::new(Page::new(subject.servers()))));
     let mark = match &report.verdict {
         Verdict::Violated(violation) => Some(violation.at),
@@ -78,6 +78,6 @@ pub(crate) fn view(
     };
     file.line(&Page::html(&shows, &subject.named, &report.verdict.to_string(), mark))?;
     file.finish()?;
-    tell(streams, &format!("{} is in {}: open it in a browser", subject.named, place.display()));
+    write_message(streams, &format!("{} is in {}: open it in a browser", subject.named, path.display()));
     Ok(Status::of(&report.verdict))
 }

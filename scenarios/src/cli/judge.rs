@@ -3,7 +3,7 @@
 
 use super::args::JudgeArguments;
 use super::exit::Status;
-use super::{CliError, Streams, format::many, tell};
+use super::{CliError, Streams, format::many, write_message};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,24 +11,24 @@ use wavetank_sim::linear::{self, Finding, Judged};
 
 /// Reads the history, judges it, and prints the result.
 pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, CliError> {
-    let place = &arguments.file;
-    let text = read(place)?;
+    let path = &arguments.file;
+    let text = read(path)?;
     let begun = Instant::now();
     let deadline = begun.checked_add(Duration::from_secs(arguments.budget));
     let mut keep_going = || deadline.is_none_or(|deadline| Instant::now() < deadline);
     let judged = linear::judge(&text, arguments.model, &mut keep_going)
-        .map_err(|error| CliError::new(format!("`{}` is not a history: {error}", place.display())))?;
+        .map_err(|error| CliError::new(format!("`{}` is not a history: {error}", path.display())))?;
     let status = write_result(&judged, arguments, streams)?;
     let elapsed = begun.elapsed();
-    tell(streams, &format!("judged in {}.{:03} s", elapsed.as_secs(), elapsed.subsec_millis()));
+    write_message(streams, &format!("judged in {}.{:03} s", elapsed.as_secs(), elapsed.subsec_millis()));
     Ok(status)
 }
 
 /// Reads a file as text.
-pub(crate) fn read(place: &Path) -> Result<String, CliError> {
-    let bytes = fs::read(place)
-        .map_err(|error| CliError::new(format!("cannot read `{}`: {error}", place.display())))?;
-    String::from_utf8(bytes).map_err(|_| CliError::new(format!("`{}` is not UTF-8 text", place.display())))
+pub(crate) fn read(path: &Path) -> Result<String, CliError> {
+    let bytes = fs::read(path)
+        .map_err(|error| CliError::new(format!("cannot read `{}`: {error}", path.display())))?;
+    String::from_utf8(bytes).map_err(|_| CliError::new(format!("`{}` is not UTF-8 text", path.display())))
 }
 
 fn write_result(

@@ -28,11 +28,11 @@ fn nearest<'a>(names: impl Iterator<Item = &'a str>, typed: &str) -> Option<&'a 
 fn edits(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (at, letter) in from.chars().enumerate() {
+    for (at, character) in from.chars().enumerate() {
         let mut corner = row[0];
         row[0] = at + 1;
         for (column, other) in to.iter().enumerate() {
-            let replaced = corner + usize::from(letter != *other);
+            let replaced = corner + usize::from(character != *other);
             corner = row[column + 1];
             row[column + 1] = replaced.min(corner + 1).min(row[column] + 1);
         }

@@ -36,20 +36,20 @@ impl Progress {
     /// One more run is done; `failures` runs have failed so far.
     pub(crate) fn step(&self, failures: u64) {
         if 0 < failures {
-            self.say(&format!(", {failures} failed"));
+            self.set_message(&format!(", {failures} failed"));
         }
         self.0.inc(1);
     }
 
     /// The number of attempts, and the best result so far.
     pub(crate) fn tried(&self, tries: u64, best: &str) {
-        self.say(best);
+        self.set_message(best);
         self.0.set_position(tries);
     }
 
-    fn say(&self, words: &str) {
+    fn set_message(&self, message: &str) {
         if !self.0.is_hidden() {
-            self.0.set_message(words.to_owned());
+            self.0.set_message(message.to_owned());
         }
     }
 

@@ -3,7 +3,7 @@
 use super::args::TraceArguments;
 use super::exit::Status;
 use super::subject::Subject;
-use super::{CliError, Streams, format, tell};
+use super::{CliError, Streams, format, write_message};
 use crate::trace::TraceForm;
 use std::io::{self, Write};
 use wavetank_sim::Report;
@@ -26,11 +26,11 @@ pub(crate) fn run(
     match first_difference(&first, &second) {
         None => {
             let length = format::many(first.1.len() as u64, "byte");
-            tell(streams, &format!("twice: the same report and the same {length} of trace"));
+            write_message(streams, &format!("twice: the same report and the same {length} of trace"));
             Ok(status)
         }
         Some(difference) => {
-            tell(streams, &format!("twice: the second run differs: {difference}"));
+            write_message(streams, &format!("twice: the second run differs: {difference}"));
             Ok(status.max(Status::Safety))
         }
     }

@@ -4,7 +4,7 @@ use super::args::ShrinkArguments;
 use super::exit::Status;
 use super::progress_bar::Progress;
 use super::subject::{Played, Subject};
-use super::{CliError, Streams, format, tell};
+use super::{CliError, Streams, format, write_message};
 use crate::registry::{Play, Scenario};
 use crate::trace::{Trace, TraceForm};
 use wavetank_sim::runner::Run;
@@ -63,6 +63,6 @@ fn write_result(small: &Subject<'_>, shrunk: &Shrunk, streams: &mut Streams<'_>)
     writeln!(streams.out, "verdict  {}", report.verdict)?;
     writeln!(streams.out, "replay   {}", format::replay_command(&small.named))?;
     writeln!(streams.out, "\n{}", shrink::source(&shrunk.plan).trim_end())?;
-    tell(streams, &format!("the capsule is in {}", small.named));
+    write_message(streams, &format!("the capsule is in {}", small.named));
     Ok(Status::of(&report.verdict))
 }

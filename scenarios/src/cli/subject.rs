@@ -67,9 +67,9 @@ impl<'a> Subject<'a> {
         Ok(Self::of(name::find(scenarios, scenario)?, seed))
     }
 
-    fn read(scenarios: &'a [Scenario], place: &Path) -> Result<Self, CliError> {
-        let text = judge::read(place)?;
-        let named = place.display().to_string();
+    fn read(scenarios: &'a [Scenario], path: &Path) -> Result<Self, CliError> {
+        let text = judge::read(path)?;
+        let named = path.display().to_string();
         let capsule = Capsule::parse(&text)
             .map_err(|error| CliError::new(format!("`{named}` is not a readable capsule: {error}")))?;
         let played = match capsule.content.clone() {
@@ -118,8 +118,8 @@ impl<'a> Subject<'a> {
     }
 
     /// Runs it, and writes the capsule to a file.
-    pub(crate) fn keep(&self, place: &Path) -> Result<(), CliError> {
-        self.keep_in(AtomicFile::create(place)?)
+    pub(crate) fn keep(&self, path: &Path) -> Result<(), CliError> {
+        self.keep_in(AtomicFile::create(path)?)
     }
 
     /// Runs it, and writes the capsule to a file that is open already.

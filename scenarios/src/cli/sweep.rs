@@ -11,7 +11,7 @@ use super::progress_bar::Progress;
 use super::subject::{self, Subject};
 use super::table::{self, WallClock};
 use super::tally::{Failure, Tally};
-use super::{CliError, Streams, name, tell};
+use super::{CliError, Streams, name, write_message};
 use crate::registry::{Chapter, Scenario};
 use crate::trace::TraceForm;
 use std::fs;
@@ -56,7 +56,7 @@ pub(crate) fn sweep(
         show_failures(scenarios, &tallies, judges, streams.out)?;
     }
     streams.out.flush()?;
-    tell(streams, &speed(&tallies, begun.elapsed()));
+    write_message(streams, &speed(&tallies, begun.elapsed()));
     Ok(status)
 }
 
@@ -142,9 +142,9 @@ fn show_failures(
         for failure in tally.shortest_failures() {
             let subject = Subject::judged(scenario, failure.seed, judges);
             show_story(&subject, failure, out)?;
-            let place = subject::default_path(scenario.name, failure.seed);
-            if keep(&subject, &place) {
-                writeln!(out, "  kept in {}", place.display())?;
+            let path = subject::default_path(scenario.name, failure.seed);
+            if keep(&subject, &path) {
+                writeln!(out, "  kept in {}", path.display())?;
             }
         }
     }
@@ -153,9 +153,9 @@ fn show_failures(
 
 /// Writes the capsule of a failure if possible. Without the file, the run can still be repeated by its
 /// name.
-fn keep(subject: &Subject<'_>, place: &Path) -> bool {
-    let has_folder = place.parent().is_some_and(|folder| fs::create_dir_all(folder).is_ok());
-    has_folder && subject.keep(place).is_ok()
+fn keep(subject: &Subject<'_>, path: &Path) -> bool {
+    let has_folder = path.parent().is_some_and(|folder| fs::create_dir_all(folder).is_ok());
+    has_folder && subject.keep(path).is_ok()
 }
 
 /// Repeats a failed run and prints the end of its story.
@@ -164,7 +164,7 @@ fn show_story(subject: &Subject<'_>, failure: &Failure, out: &mut dyn Write) -> 
     if story.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\nthe shortest story of {} ({})", failure.spoke, subject.named)?;
+    writeln!(out, "\nthe shortest story of {} ({})", failure.failed_check, subject.named)?;
     let (left_out, lines) = last_lines(&story);
     if 0 < left_out
         && let Some(head) = story.lines().next()

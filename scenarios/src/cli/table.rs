@@ -199,7 +199,7 @@ impl<'a> Row<'a> {
         let failure = |failure: &'a Failure| FailureRow {
             seed: failure.seed,
             status: failure.status.code(),
-            spoke: &failure.spoke,
+            spoke: &failure.failed_check,
             verdict: &failure.verdict,
             replay: format::replay_command(&format!("{}:{}", tally.scenario, failure.seed)),
         };

@@ -47,7 +47,7 @@ pub(crate) struct Failure {
     pub(crate) seed: u64,
     pub(crate) status: Status,
     /// The check that failed, or `panic`.
-    pub(crate) spoke: String,
+    pub(crate) failed_check: String,
     pub(crate) verdict: String,
     pub(crate) events: u64,
 }
@@ -100,7 +100,7 @@ impl Tally {
     }
 
     fn judge(&mut self, report: &Report) {
-        let spoke = match &report.verdict {
+        let failed_check = match &report.verdict {
             Verdict::Held => return,
             Verdict::Vacuous(checks) => return self.missed.extend(checks.iter().cloned()),
             Verdict::Violated(violation) => violation.check.clone(),
@@ -111,7 +111,7 @@ impl Tally {
             self.failures.push(Failure {
                 seed: report.seed,
                 status: Status::of(&report.verdict),
-                spoke,
+                failed_check,
                 verdict: report.verdict.to_string(),
                 events: report.events,
             });
@@ -164,7 +164,7 @@ impl Tally {
     pub(crate) fn shortest_failures(&self) -> Vec<&Failure> {
         let mut shortest: BTreeMap<&str, &Failure> = BTreeMap::new();
         for failure in &self.failures {
-            let best = shortest.entry(&failure.spoke).or_insert(failure);
+            let best = shortest.entry(&failure.failed_check).or_insert(failure);
             if failure.events < best.events {
                 *best = failure;
             }

@@ -8,7 +8,7 @@ use wavetank_sim::clients::kv::judges::{Judges, Promises};
 use wavetank_sim::runner::{Run, Runner};
 use wavetank_sim::{Plan, ServerSet};
 
-/// All kinds of faults strike at once, and nothing that was promised is broken.
+/// All kinds of faults happen at once, and every promise is kept.
 pub fn storm(plan: Plan, trace: Trace) -> Run<Trace> {
     run("storm", plan, trace)
 }

@@ -80,8 +80,8 @@ impl CallTable {
     pub fn hash(&self, permutation: &Permutation) -> u64 {
         let calls_made = (0..SERVERS_MAX as u8).map(ServerIdx).fold(0_u64, |sum, idx| {
             let calls_made = u64::from(self.calls_made[idx.at()]);
-            sum.wrapping_add(fingerprint::hash_words(&[permutation.of(idx), calls_made]))
+            sum.wrapping_add(fingerprint::hash_all(&[permutation.of(idx), calls_made]))
         });
-        fingerprint::hash_words(&[calls_made, u64::from(self.life)])
+        fingerprint::hash_all(&[calls_made, u64::from(self.life)])
     }
 }

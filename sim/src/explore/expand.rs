@@ -37,7 +37,7 @@ pub struct Expansion {
 #[derive(Clone, Copy, Debug)]
 pub struct Origin {
     /// The fingerprint of the state.
-    pub print: u64,
+    pub fingerprint: u64,
     /// The position of the predecessor in its level.
     pub from: u32,
     /// The move that led from the predecessor to the state.
@@ -82,7 +82,7 @@ impl<'a> Expander<'a> {
 
     /// Expands these states and returns their successors.
     #[must_use]
-    pub fn over(mut self, states: &StateList, which: &[u32]) -> Expansion {
+    pub fn expand(mut self, states: &StateList, which: &[u32]) -> Expansion {
         for &at in which {
             let (state, messages) = states.get(at as usize);
             self.base.of(self.cache, state, messages);
@@ -114,7 +114,7 @@ impl<'a> Expander<'a> {
             if before.replace(message) == Some(message) {
                 continue;
             }
-            self.try_both(at, state, messages, Move::Deliver(message), state.used)?;
+            self.step_with_hang(at, state, messages, Move::Deliver(message), state.used)?;
             if state.used.duplicates < bounds.duplicates {
                 let used = UsedBounds { duplicates: state.used.duplicates + 1, ..state.used };
                 self.step(at, state, messages, Move::Duplicate(message), used)?;
@@ -138,7 +138,7 @@ impl<'a> Expander<'a> {
         let (bounds, used) = (*self.cache.bounds(), state.used);
         let summary = self.cache.summary(state.locals[idx.at()]);
         if summary.actions == LocalActions::Campaign {
-            self.try_both(at, state, messages, Move::Local(idx, StimulusCode::TIME_OUT), used)?;
+            self.step_with_hang(at, state, messages, Move::Local(idx, StimulusCode::TIME_OUT), used)?;
         }
         if summary.writes && bounds.disks == DiskModel::Late {
             self.step(at, state, messages, Move::Local(idx, StimulusCode::PERSIST), used)?;
@@ -174,21 +174,21 @@ impl<'a> Expander<'a> {
         }
         if used.entries < bounds.entries {
             let used = UsedBounds { entries: used.entries + 1, ..used };
-            self.try_both(at, state, messages, Move::Local(idx, StimulusCode::PROPOSE), used)?;
+            self.step_with_hang(at, state, messages, Move::Local(idx, StimulusCode::PROPOSE), used)?;
         }
         if used.changes < bounds.changes {
             let used = UsedBounds { changes: used.changes + 1, ..used };
             for other in bounds.servers().iter() {
                 let is_voter = self.cache.local(state.locals[idx.at()]).node.voters().contains(other.node());
                 let code = if is_voter { StimulusCode::remove(other) } else { StimulusCode::add(other) };
-                self.try_both(at, state, messages, Move::Local(idx, code), used)?;
+                self.step_with_hang(at, state, messages, Move::Local(idx, code), used)?;
             }
         }
         Ok(())
     }
 
     /// A step of a server; where disks may hang, also the same step with its write left pending.
-    fn try_both(
+    fn step_with_hang(
         &mut self,
         at: u32,
         state: &GlobalState,
@@ -224,7 +224,7 @@ impl<'a> Expander<'a> {
             Move::Deliver(message) | Move::DeliverHang(message) | Move::Duplicate(message) => {
                 (cache.message(message).to(), StimulusCode::message(message))
             }
-            Move::Drop(_) => unreachable!("nobody steps when a letter is lost"),
+            Move::Drop(_) => unreachable!("no server steps when a message is lost"),
         };
         let from = state.locals[idx.at()];
         let hangs = matches!(by, Move::LocalHang(..) | Move::DeliverHang(_));
@@ -292,8 +292,8 @@ impl<'a> Expander<'a> {
         for &message in sent {
             if !self.is_inert(next, message) {
                 self.hashes.add(cache.message_hashes(message));
-                let place = self.messages.partition_point(|&other| other <= message);
-                self.messages.insert(place, message);
+                let position = self.messages.partition_point(|&other| other <= message);
+                self.messages.insert(position, message);
             }
         }
     }
@@ -304,10 +304,10 @@ impl<'a> Expander<'a> {
 
     fn add(&mut self, from: u32, next: &GlobalState, by: Move) {
         self.expansion.generated += 1;
-        let print = self.hashes.least(next.used);
-        if !self.seen.contains(print) {
+        let fingerprint = self.hashes.least(next.used);
+        if !self.seen.contains(fingerprint) {
             self.expansion.states.push(next, &self.messages);
-            self.expansion.origins.push(Origin { print, from, by });
+            self.expansion.origins.push(Origin { fingerprint, from, by });
         }
     }
 

@@ -60,8 +60,8 @@ pub const fn mix(value: u64) -> u64 {
 
 /// Hashes several numbers in order.
 #[must_use]
-pub fn hash_words(words: &[u64]) -> u64 {
-    words.iter().fold(words.len() as u64, |hash, word| mix(hash ^ word))
+pub fn hash_all(values: &[u64]) -> u64 {
+    values.iter().fold(values.len() as u64, |hash, value| mix(hash ^ value))
 }
 
 /// How to interpret the numbers in a state.
@@ -134,18 +134,18 @@ impl<'a> StateHasher<'a> {
         self.hash
     }
 
-    const fn mix_in(&mut self, word: u64) {
-        self.hash = mix(self.hash ^ word);
+    const fn mix_in(&mut self, value: u64) {
+        self.hash = mix(self.hash ^ value);
     }
 
     fn mix_number(&mut self, number: u64) {
-        let word = match std::mem::replace(&mut self.kind, NumberKind::Plain) {
+        let value = match std::mem::replace(&mut self.kind, NumberKind::Plain) {
             NumberKind::Plain | NumberKind::Set => number,
             NumberKind::Server => self.context.server(NodeId(number)),
             NumberKind::Call => self.context.call(number),
             NumberKind::Write => number.saturating_sub(self.context.persisted.0),
         };
-        self.mix_in(word);
+        self.mix_in(value);
     }
 
     fn mix_bytes(&mut self, bytes: &[u8]) {

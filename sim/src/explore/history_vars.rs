@@ -53,9 +53,9 @@ impl HistoryVars {
     #[must_use]
     pub fn hash(&self, permutation: &Permutation) -> u64 {
         let leaders =
-            self.leaders.iter().map(|(term, idx)| fingerprint::hash_words(&[term.0, permutation.of(*idx)]));
+            self.leaders.iter().map(|(term, idx)| fingerprint::hash_all(&[term.0, permutation.of(*idx)]));
         let entries =
             self.committed.iter().flat_map(|CommitRecord { id, during }| [id.term.0, id.index.0, during.0]);
-        fingerprint::hash_words(&leaders.chain(entries).collect::<Vec<_>>())
+        fingerprint::hash_all(&leaders.chain(entries).collect::<Vec<_>>())
     }
 }

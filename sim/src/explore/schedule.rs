@@ -61,7 +61,7 @@ pub struct MessageRef {
     /// Whether it is the response.
     pub answers: bool,
     /// The content of the message, as a trace shows it.
-    pub words: String,
+    pub content: String,
 }
 
 impl MessageRef {
@@ -70,10 +70,10 @@ impl MessageRef {
     pub fn of(message: &ModelMessage) -> Self {
         match message {
             ModelMessage::Request { call_id, request } => {
-                Self { call_id: *call_id, answers: false, words: carried(Carried::Request(request)) }
+                Self { call_id: *call_id, answers: false, content: carried(Carried::Request(request)) }
             }
             ModelMessage::Response { call_id, response } => {
-                Self { call_id: *call_id, answers: true, words: carried(Carried::Response(response)) }
+                Self { call_id: *call_id, answers: true, content: carried(Carried::Response(response)) }
             }
         }
     }
@@ -105,7 +105,7 @@ impl Step {
             Stimulus::Crash => Self::Crash(idx),
             Stimulus::Add(other) => Self::Add(idx, other),
             Stimulus::Remove(other) => Self::Remove(idx, other),
-            Stimulus::Take(_) => unreachable!("a letter is nobody's own doing"),
+            Stimulus::Take(_) => unreachable!("a delivery is a move of its own"),
         }
     }
 }
@@ -132,7 +132,7 @@ impl fmt::Display for Step {
 impl fmt::Display for MessageRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if self.answers { "answer" } else { "call" };
-        write!(f, "{kind} {}: {}", self.call_id, self.words)
+        write!(f, "{kind} {}: {}", self.call_id, self.content)
     }
 }
 
@@ -173,23 +173,23 @@ fn idx_of(text: &str) -> Option<ServerIdx> {
 impl MessageRef {
     fn parse(text: &str) -> Option<Self> {
         let (kind, rest) = text.split_once(' ')?;
-        let (call_id, words) = rest.split_once(": ")?;
+        let (call_id, content) = rest.split_once(": ")?;
         let answers = match kind {
             "answer" => true,
             "call" => false,
             _ => return None,
         };
-        Some(Self { call_id: parse_call_id(call_id)?, answers, words: words.to_owned() })
+        Some(Self { call_id: parse_call_id(call_id)?, answers, content: content.to_owned() })
     }
 }
 
 /// Parses `n1>n2 t3 #1`; from the second life of the caller on, `life 2` follows.
 fn parse_call_id(text: &str) -> Option<CallId> {
-    let mut words = text.split(' ');
-    let (from, to) = words.next()?.split_once('>')?;
-    let term = Term(words.next()?.strip_prefix('t')?.parse().ok()?);
-    let ordinal = words.next()?.strip_prefix('#')?.parse().ok()?;
-    let life = match (words.next(), words.next()) {
+    let mut parts = text.split(' ');
+    let (from, to) = parts.next()?.split_once('>')?;
+    let term = Term(parts.next()?.strip_prefix('t')?.parse().ok()?);
+    let ordinal = parts.next()?.strip_prefix('#')?.parse().ok()?;
+    let life = match (parts.next(), parts.next()) {
         (None, None) => 1,
         (Some("life"), Some(life)) => life.parse().ok()?,
         (None | Some(_), None | Some(_)) => return None,

@@ -133,7 +133,7 @@ impl Search {
         self.seen.insert(hashes.least(first.used));
         let mut level = StateList::default();
         level.push(&first, &[]);
-        let mut begins = 0;
+        let mut first_of_level = 0;
         while !level.is_empty() {
             if depth.is_some_and(|depth| depth < self.stats.levels.len()) {
                 return SearchOutcome::DepthReached;
@@ -142,16 +142,16 @@ impl Search {
             self.stats.levels.push(0);
             let all: Vec<u32> = (0..level.len() as u32).collect();
             for block in all.chunks(BLOCK) {
-                let found = self.block(&level, block, begins, &mut next, executor);
+                let found = self.block(&level, block, first_of_level, &mut next, executor);
                 self.measure(level.bytes() + next.bytes());
                 if let Some((at, by, breach)) = found {
-                    return SearchOutcome::Found(breach, self.schedule_to(begins + at, by));
+                    return SearchOutcome::Found(breach, self.schedule_to(first_of_level + at, by));
                 }
                 if !goes_on(&self.stats) {
                     return SearchOutcome::Stopped;
                 }
             }
-            begins += level.len() as u32;
+            first_of_level += level.len() as u32;
             level = next;
         }
         self.stats.levels.pop();
@@ -163,7 +163,7 @@ impl Search {
         &mut self,
         level: &StateList,
         block: &[u32],
-        begins: u32,
+        first_of_level: u32,
         next: &mut StateList,
         executor: &mut dyn Executor,
     ) -> Option<(u32, Move, Breach)> {
@@ -172,10 +172,10 @@ impl Search {
             let (cache, seen, reductions) = (&self.cache, &self.seen, self.reductions);
             let tasks: Vec<&[u32]> = todo.chunks(TASK).collect();
             let expansions = executor
-                .work(tasks.len(), &|task| Expander::new(cache, seen, reductions).over(level, tasks[task]));
+                .work(tasks.len(), &|task| Expander::new(cache, seen, reductions).expand(level, tasks[task]));
             let mut deferred = Vec::new();
             for expansion in expansions {
-                self.merge(&expansion, begins, next);
+                self.merge(&expansion, first_of_level, next);
                 if expansion.found.is_some() {
                     return expansion.found;
                 }
@@ -187,13 +187,13 @@ impl Search {
         None
     }
 
-    fn merge(&mut self, expansion: &Expansion, begins: u32, next: &mut StateList) {
+    fn merge(&mut self, expansion: &Expansion, first_of_level: u32, next: &mut StateList) {
         self.stats.generated += expansion.generated;
         for (at, origin) in expansion.origins.iter().enumerate() {
-            if self.seen.insert(origin.print) {
+            if self.seen.insert(origin.fingerprint) {
                 let (state, messages) = expansion.states.get(at);
                 next.push(state, messages);
-                self.origins.push((begins + origin.from, origin.by.pack()));
+                self.origins.push((first_of_level + origin.from, origin.by.pack()));
                 self.stats.states += 1;
                 *self.stats.levels.last_mut().expect("the search is in a level") += 1;
             }

@@ -131,7 +131,7 @@ impl ServerState {
                 ModelMessage::Request { call_id, request }
             }
             Effect::Reply { rpc, response, .. } => {
-                let call = (context.message)(u32::try_from(rpc.0).expect("it is the number of a letter"));
+                let call = (context.message)(u32::try_from(rpc.0).expect("it is the number of a message"));
                 let breach = || properties::response_breach(self, call, &response, context.bounds.judged);
                 outcome.breach = outcome.breach.take().or_else(breach);
                 self.record_vote(call.call_id(), &response);
@@ -168,7 +168,7 @@ impl ServerState {
     pub fn hash(&self, permutation: &Permutation, others: &dyn Fn(RpcId) -> u64) -> u64 {
         let core = self.walk(permutation, &Cell::new(0), others);
         let granted = self.granted.map_or(0, |(term, to)| 1 | permutation.of(to) << 8 | term.0 << 16);
-        fingerprint::hash_words(&[core, self.call_table.hash(permutation), granted])
+        fingerprint::hash_all(&[core, self.call_table.hash(permutation), granted])
     }
 
     fn walk(&self, permutation: &Permutation, known: &Cell<u64>, others: &dyn Fn(RpcId) -> u64) -> u64 {

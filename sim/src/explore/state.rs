@@ -42,10 +42,10 @@ impl Move {
 
     /// Unpacks a move.
     #[must_use]
-    pub const fn unpack(word: u32) -> Self {
-        let message = word & !(Self::DROP | Self::HANGS);
-        let hangs = word & Self::HANGS != 0;
-        match word & Self::DROP {
+    pub const fn unpack(packed: u32) -> Self {
+        let message = packed & !(Self::DROP | Self::HANGS);
+        let hangs = packed & Self::HANGS != 0;
+        match packed & Self::DROP {
             Self::DELIVER if hangs => Self::DeliverHang(message),
             Self::DELIVER => Self::Deliver(message),
             Self::DUPLICATE => Self::Duplicate(message),
@@ -137,8 +137,8 @@ impl StateList {
     /// # Panics
     /// When the list holds more messages than `u32` can number.
     pub fn push(&mut self, state: &GlobalState, messages: &[u32]) {
-        let first = u32::try_from(self.messages.len()).expect("fewer than four thousand million letters");
-        let count = u16::try_from(messages.len()).expect("few letters are on their way at once");
+        let first = u32::try_from(self.messages.len()).expect("the messages can be numbered by a u32");
+        let count = u16::try_from(messages.len()).expect("few messages are in flight at once");
         self.states.push(GlobalState { first, count, ..*state });
         self.messages.extend_from_slice(messages);
     }

@@ -52,7 +52,7 @@ impl ModelMessage {
             Self::Request { request, .. } => (1, StateHasher::hash(&context, request)),
             Self::Response { response, .. } => (2, StateHasher::hash(&context, response)),
         };
-        fingerprint::hash_words(&[kind, self.call_id().hash(permutation), body])
+        fingerprint::hash_all(&[kind, self.call_id().hash(permutation), body])
     }
 }
 

@@ -263,8 +263,8 @@ impl TransitionCache {
         }
         let before = &self.locals[local as usize];
         let stepped = catch_panic(|| self.step(before, code));
-        let (after, outcome) = stepped.unwrap_or_else(|words| {
-            let breach = Breach { property: PANIC, section: "an assertion", what: words };
+        let (after, outcome) = stepped.unwrap_or_else(|message| {
+            let breach = Breach { property: PANIC, section: "an assertion", what: message };
             (before.clone(), StepOutcome { breach: Some(breach), ..StepOutcome::default() })
         });
         let (was, now) = (&before.node, &after.node);

@@ -38,13 +38,13 @@ pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, plan: Plan)
     let mut text = report.verdict.to_string();
     let _ = write!(text, "\n\nfound under seed {seed}: {}\nshrunk to      {}\n", shrunk.before, shrunk.after);
     let _ = write!(text, "\n{story}\n{}\n", shrink::source(&shrunk.plan));
-    let place = place(seed);
-    match keep(&capsule, &place) {
+    let path = path(seed);
+    match keep(&capsule, &path) {
         Ok(()) => {
-            let _ = write!(text, "replay  WAVETANK_CAPSULE={} {}", place.display(), command());
+            let _ = write!(text, "replay  WAVETANK_CAPSULE={} {}", path.display(), command());
         }
         Err(error) => {
-            let _ = writeln!(text, "cannot write `{}`: {error}", place.display());
+            let _ = writeln!(text, "cannot write `{}`: {error}", path.display());
             let _ = write!(text, "replay  WAVETANK_SEED={seed} {}", command());
         }
     }
@@ -78,20 +78,20 @@ fn end_of(story: &str) -> String {
     head.into_iter().chain(lines).fold(String::new(), |text, line| text + line + "\n")
 }
 
-fn keep(capsule: &Capsule, place: &Path) -> std::io::Result<()> {
-    if let Some(folder) = place.parent() {
+fn keep(capsule: &Capsule, path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    fs::write(place, capsule.text())
+    fs::write(path, capsule.text())
 }
 
 /// The path of the capsule, under the target directory of the test.
-fn place(seed: u64) -> PathBuf {
+fn path(seed: u64) -> PathBuf {
     let exe = env::current_exe().unwrap_or_default();
     let target =
         exe.ancestors().find(|folder| folder.ends_with("target")).unwrap_or_else(|| Path::new("target"));
     let name: String =
-        name().chars().map(|letter| if letter.is_alphanumeric() { letter } else { '_' }).collect();
+        name().chars().map(|character| if character.is_alphanumeric() { character } else { '_' }).collect();
     target.join("wavetank").join(format!("{name}-{seed}.json"))
 }
 

@@ -35,9 +35,9 @@ fn install_hook() {
 }
 
 fn capture(info: &PanicHookInfo<'_>) {
-    let words = message(info.payload()).split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = message(info.payload()).split_whitespace().collect::<Vec<_>>().join(" ");
     let place = info.location().map(|at| format!(" ({}:{})", at.file(), at.line())).unwrap_or_default();
-    CAPTURED.set(Some(words + &place));
+    CAPTURED.set(Some(text + &place));
 }
 
 fn message(payload: &(dyn Any + Send)) -> &str {
@@ -45,7 +45,7 @@ fn message(payload: &(dyn Any + Send)) -> &str {
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a panic without words")
+        .unwrap_or("a panic without a message")
 }
 
 #[cfg(test)]

@@ -62,8 +62,8 @@ impl<E: CustomChecks, T> Observers<E, T> {
     /// The violation that was found first.
     #[must_use]
     pub fn violation(&self) -> Option<&Violation> {
-        let spoken = [self.judges.verdict(), self.custom.verdict()];
-        spoken.into_iter().flatten().min_by_key(|violation| violation.step)
+        let violations = [self.judges.verdict(), self.custom.verdict()];
+        violations.into_iter().flatten().min_by_key(|violation| violation.step)
     }
 
     /// Adds the counters to the report.
@@ -115,23 +115,23 @@ impl Observer for Tally {
         self.steps = observation.step;
         match observation.seen {
             Seen::Stepped { idx, server, .. } => {
-                self.stands(idx, server, observation.at);
+                self.update(idx, server, observation.at);
                 self.commits = self.commits.max(server.node().commit().0);
             }
-            Seen::Booted { idx, server, .. } => self.stands(idx, server, observation.at),
+            Seen::Booted { idx, server, .. } => self.update(idx, server, observation.at),
             Seen::Crashed { idx, .. } | Seen::Halted(idx) => {
                 self.standings[idx.at()] = None;
-                self.is_gone(idx, observation.at);
+                self.stops_leading(idx, observation.at);
             }
-            Seen::Paused(idx) => self.is_gone(idx, observation.at),
-            Seen::Resumed(idx) => self.is_back(idx, observation.at),
+            Seen::Paused(idx) => self.stops_leading(idx, observation.at),
+            Seen::Resumed(idx) => self.resumes(idx, observation.at),
             _ => {}
         }
     }
 }
 
 impl Tally {
-    fn stands(&mut self, idx: ServerIdx, server: &Server, at: Time) {
+    fn update(&mut self, idx: ServerIdx, server: &Server, at: Time) {
         let now = (server.node().role(), server.node().term());
         if self.standings[idx.at()].replace(now) == Some(now) {
             return;
@@ -140,11 +140,11 @@ impl Tally {
             self.elections += 1;
             self.leads(idx, at);
         } else {
-            self.is_gone(idx, at);
+            self.stops_leading(idx, at);
         }
     }
 
-    fn is_back(&mut self, idx: ServerIdx, at: Time) {
+    fn resumes(&mut self, idx: ServerIdx, at: Time) {
         if self.standings[idx.at()].is_some_and(|(role, _)| role == RoleName::Leader) {
             self.leads(idx, at);
         }
@@ -158,7 +158,7 @@ impl Tally {
     }
 
     /// Records that a server does not lead any more, if it did.
-    fn is_gone(&mut self, idx: ServerIdx, at: Time) {
+    fn stops_leading(&mut self, idx: ServerIdx, at: Time) {
         self.leaders = self.leaders.without(idx);
         if self.leaders.is_empty() {
             self.leaderless_since.get_or_insert(at);

@@ -30,13 +30,13 @@ pub fn run<F: TankFsm, V: Observer>(
     let all = phases.world.all();
     let stopped = |core| StormOutcome { core, unsettled: None, took: Span::ZERO, stopped: true };
     let chaos = phases.world.plan().chaos;
-    if !phases.for_a_while(chaos) {
+    if !phases.run_for(chaos) {
         return stopped(all);
     }
-    let broken = phases.broken_for_ever();
+    let broken = phases.permanently_broken();
     let core = phases.world.heal(broken);
     let settle = phases.world.plan().heal.settle;
-    if !phases.for_a_while(settle) {
+    if !phases.run_for(settle) {
         return stopped(core);
     }
     if !phases.world.hurt().is_empty() && !phases.world.is_viable(core) {
@@ -83,7 +83,7 @@ struct Phases<'a, F: TankFsm, V: Observer, G> {
 }
 
 impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
-    fn for_a_while(&mut self, span: Span) -> bool {
+    fn run_for(&mut self, span: Span) -> bool {
         let until = self.world.now() + span;
         let go_on = &mut self.go_on;
         self.world.run_while(until, |world| go_on(world.observer()))
@@ -91,7 +91,7 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
 
     /// The servers that stay broken: lost and damaged ones, and, if the plan wants it, as many more as
     /// every quorum can spare.
-    fn broken_for_ever(&mut self) -> ServerSet {
+    fn permanently_broken(&mut self) -> ServerSet {
         let all = self.world.all();
         let mut broken = self.world.hurt();
         if !self.world.plan().heal.leave_broken {
@@ -120,7 +120,7 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
             if unsettled.is_none() || limit <= self.world.now() {
                 return Ok(unsettled);
             }
-            if !self.for_a_while(pause) {
+            if !self.run_for(pause) {
                 return Err(Stopped);
             }
         }
@@ -137,7 +137,7 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
             return Ok(None);
         }
         self.world.isolate(stream.one_of(&members));
-        if !self.for_a_while(self.world.plan().election_timeout().times(2)) {
+        if !self.run_for(self.world.plan().election_timeout().times(2)) {
             return Err(Stopped);
         }
         self.world.heal_all();
@@ -154,17 +154,17 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         let away = stream.one_of(&members);
         self.world.isolate(away);
         for idx in core.iter() {
-            self.world.call(idx, Call::Reload(everything_goes(&config)));
+            self.world.call(idx, Call::Reload(compact_everything(&config)));
             self.world.call(idx, Call::Barrier);
             self.world.call(idx, Call::Snapshot);
         }
-        if !self.for_a_while(config.election_timeout.times(stream.from_to(1, 8))) {
+        if !self.run_for(config.election_timeout.times(stream.from_to(1, 8))) {
             return Err(Stopped);
         }
         for idx in core.iter() {
             self.world.call(idx, Call::Snapshot);
         }
-        if !self.for_a_while(config.heartbeat_timeout) {
+        if !self.run_for(config.heartbeat_timeout) {
             return Err(Stopped);
         }
         self.world.heal_all();
@@ -196,7 +196,7 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         while self.world.now() < limit {
             let leader = self.world.leader_among(core);
             asked.extend(leader.map(|leader| self.world.call(leader, Call::Barrier)));
-            if !self.for_a_while(pause) {
+            if !self.run_for(pause) {
                 return Err(Stopped);
             }
             if asked.iter().any(|&call| self.world.outcome(call).is_some_and(Result::is_ok)) {
@@ -204,12 +204,12 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
             }
         }
         let leader = self.world.leader_among(core);
-        let nobody = || self.world.without_leader(core);
-        Ok(Some(leader.map_or_else(nobody, |leader| Unsettled::NothingNew { leader })))
+        let without_leader = || self.world.without_leader(core);
+        Ok(Some(leader.map_or_else(without_leader, |leader| Unsettled::NothingNew { leader })))
     }
 }
 
-fn everything_goes(config: &Config) -> Reloadable {
+fn compact_everything(config: &Config) -> Reloadable {
     Reloadable {
         trailing_logs: 0,
         snapshot_interval: config.snapshot_interval,

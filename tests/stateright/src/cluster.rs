@@ -156,7 +156,7 @@ impl Cluster {
             let mut parts: Vec<u64> = servers.chain(messages).collect();
             parts.sort_unstable();
             parts.push(state.history.hash(&cache.permutations()[at]));
-            fingerprint::hash_words(&parts)
+            fingerprint::hash_all(&parts)
         };
         state.mirror = (0..cache.permutations().len()).map(of).min().filter(|_| self.reductions.symmetry);
         state

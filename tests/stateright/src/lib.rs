@@ -45,7 +45,9 @@ pub fn ours(bounds: Bounds, reductions: Reductions, claim: Option<Claim>) -> Sea
         SearchOutcome::Found(_, found) => {
             Some(found.steps.iter().filter(|step| !matches!(step, Step::Hang(_))).count())
         }
-        end @ (SearchOutcome::DepthReached | SearchOutcome::Stopped) => panic!("nobody said so: {end:?}"),
+        end @ (SearchOutcome::DepthReached | SearchOutcome::Stopped) => {
+            panic!("the search stopped early: {end:?}")
+        }
     };
     SearchResult { states: search.stats().states, breach_depth }
 }

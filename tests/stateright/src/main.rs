@@ -48,8 +48,8 @@ fn rows() -> [Row; 4] {
 }
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    match words.as_slice() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.as_slice() {
         [] => print_all(),
         [who, row] => search(who == "ours", &rows()[row.parse::<usize>().expect("the number of a row")]),
         _ => println!("without arguments: all figures"),
@@ -82,10 +82,10 @@ fn print_all() {
 fn searched(who: &str, row: usize) -> Consumed {
     let exe = std::env::current_exe().expect("it runs");
     let child = Command::new(exe).args([who, &row.to_string()]).output().expect("it can run again");
-    let said = String::from_utf8(child.stdout).expect("it says numbers");
-    let numbers: Vec<&str> = said.split_whitespace().collect();
+    let output = String::from_utf8(child.stdout).expect("the output is text");
+    let numbers: Vec<&str> = output.split_whitespace().collect();
     let [states, seconds, bytes] = numbers[..] else {
-        panic!("{who} {row}: {said}{}", String::from_utf8_lossy(&child.stderr))
+        panic!("{who} {row}: {output}{}", String::from_utf8_lossy(&child.stderr))
     };
     Consumed {
         states: states.parse().expect("a number"),
@@ -105,8 +105,8 @@ fn search(is_ours: bool, row: &Row) {
 
 /// The CPU time of this process in seconds, where the system tells: fields 14 and 15, in hundredths.
 fn on_cores() -> Option<f64> {
-    let told = fs::read_to_string("/proc/self/stat").ok()?;
-    let after_name = told.rsplit_once(')')?.1;
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    let after_name = stat.rsplit_once(')')?.1;
     let ticks = after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().ok());
     Some(ticks.sum::<Option<u64>>()? as f64 / 100.0)
 }

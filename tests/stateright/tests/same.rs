@@ -44,12 +44,12 @@ fn both_count_the_same_states() {
 #[test]
 fn both_find_the_same_shortest_way_to_break_something() {
     let claims: [(&str, Claim); 4] = [
-        ("nobody leads", |server| server.node.role() != RoleName::Leader),
+        ("no server leads", |server| server.node.role() != RoleName::Leader),
         ("nothing is committed", |server| server.node.commit() < Index(2)),
-        ("nobody leads the third term", |server| {
+        ("no server leads term 3", |server| {
             (server.node.role(), server.node.term()) != (RoleName::Leader, Term(3))
         }),
-        ("nobody has lost what it acknowledged", |server| {
+        ("no server has lost an acknowledged entry", |server| {
             server.node.term() < Term(3) || Index(2) <= server.node.log().last().index
         }),
     ];

@@ -37,7 +37,7 @@ mod tests {
             ("two of three", on_disk_of(&[N1, N3]), None),
             ("two without the leader", on_disk_of(&[N2, N3]), None),
             ("the leader alone", on_disk_of(&[N1]), none),
-            ("nobody", on_disk_of(&[]), none),
+            ("no server", on_disk_of(&[]), none),
         ]);
     }
 }

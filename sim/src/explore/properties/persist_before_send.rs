@@ -64,13 +64,13 @@ mod tests {
     #[test]
     fn a_candidate_asks_when_its_own_vote_is_on_disk() {
         let early = |record| Some(format!("votes are asked for in t2, and on disk is {record:?}"));
-        for (case, disk, said) in [
+        for (case, disk, expected) in [
             ("it is", disk(2, Some(N1), 1), None),
             ("the disk is in a newer term", disk(3, None, 1), None),
             ("its term is not", disk(1, Some(N1), 1), early(disk(1, Some(N1), 1).record)),
             ("its vote is not", disk(2, None, 1), early(disk(2, None, 1).record)),
         ] {
-            assert_eq!(call(&disk, &ask(2)), said, "{case}");
+            assert_eq!(call(&disk, &ask(2)), expected, "{case}");
         }
     }
 

@@ -114,7 +114,7 @@ pub(super) const fn call(from: ServerIdx, to: ServerIdx, term: u64) -> CallId {
 
 /// Compares what a property says with what it must say, row by row.
 pub(super) fn expect_rows(rows: &[(&str, Option<String>, Option<&str>)]) {
-    for (case, said, wanted) in rows {
-        assert_eq!(said.as_deref(), *wanted, "{case}");
+    for (case, actual, expected) in rows {
+        assert_eq!(actual.as_deref(), *expected, "{case}");
     }
 }

@@ -23,7 +23,7 @@ mod tests {
         let other = "n2 has committed t3.i2, where t2.i2 had been committed";
         expect_rows(&[
             ("the same", breach(&before, &[id(1, 1), id(2, 2)], N2), None),
-            ("what nobody has committed yet", breach(&before, &[id(2, 2), id(3, 3)], N2), None),
+            ("an entry that no server has committed yet", breach(&before, &[id(2, 2), id(3, 3)], N2), None),
             ("another", breach(&before, &[id(3, 2)], N2), Some(other)),
         ]);
     }
