@@ -230,7 +230,7 @@ mod tests {
         let run = player::play(&schedule, ());
         let text = Capsule::of(Content::Schedule(schedule), &run.report, StepLog::default()).text();
         for (from, to, why) in [
-            ("\"format\": 1", "\"format\": 9", "format 9"),
+            ("\"format\": 2", "\"format\": 9", "format 9"),
             ("\"nodes\": 3", "\"nodes\": 30", "bounds"),
             ("timeout", "tiemout", "no step"),
             ("\"calm\": true,", "", "neither"),

@@ -29,7 +29,7 @@ pub fn time_of(stimulus: &Stimulus<'_>, node: &Node) -> Time {
         Stimulus::Resign => LEASE_EXPIRED_AT,
         // A voter that has just heard from its leader refuses, which is the same as silence. The
         // interesting request arrives after the voter's election timeout.
-        Stimulus::Take(ModelMessage::Request { request: Request::RequestVote(_), .. })
+        Stimulus::Deliver(ModelMessage::Request { request: Request::RequestVote(_), .. })
             if node.role() != RoleName::Leader =>
         {
             node.deadline().at

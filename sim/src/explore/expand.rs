@@ -85,7 +85,7 @@ impl<'a> Expander<'a> {
     pub fn expand(mut self, states: &StateList, which: &[u32]) -> Expansion {
         for &at in which {
             let (state, messages) = states.get(at as usize);
-            self.base.of(self.cache, state, messages);
+            self.base.set(self.cache, state, messages);
             let (before, generated) = (self.expansion.origins.len(), self.expansion.generated);
             match self.state(at, state, messages) {
                 Ok(()) => continue,
@@ -250,7 +250,7 @@ impl<'a> Expander<'a> {
         next.used = used;
         next.locals[idx.at()] = transition.to;
         self.hashes.copy(&self.base);
-        self.hashes.take(cache.local_hashes(from));
+        self.hashes.subtract(cache.local_hashes(from));
         self.hashes.add(cache.local_hashes(transition.to));
         if transition.led || transition.committed || transition.logged {
             self.judge(&mut next, idx, transition, from, by)?;
@@ -282,9 +282,9 @@ impl<'a> Expander<'a> {
         for &message in messages {
             if taken == Some(message) {
                 taken = None;
-                self.hashes.take(cache.message_hashes(message));
+                self.hashes.subtract(cache.message_hashes(message));
             } else if self.is_inert(next, message) {
-                self.hashes.take(cache.message_hashes(message));
+                self.hashes.subtract(cache.message_hashes(message));
             } else {
                 self.messages.push(message);
             }
@@ -338,7 +338,7 @@ impl<'a> Expander<'a> {
         let Some(number) = cache.find_history(&history) else {
             return Err(Obstacle::UnknownHistory(history));
         };
-        self.hashes.take(cache.history_hashes(next.history));
+        self.hashes.subtract(cache.history_hashes(next.history));
         self.hashes.add(cache.history_hashes(number));
         next.history = number;
         Ok(())

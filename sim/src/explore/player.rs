@@ -38,7 +38,7 @@ pub fn play<T: Observer + Default>(schedule: &Schedule, trace: T) -> Run<T> {
     runner::run(NAME, 0, || {
         // A trace shows a message's fate when it is sent, but the fate is known only after a first pass.
         let mut rehearsal = Player::new(schedule, Vec::new(), ());
-        let _ = catch_panic(|| rehearsal.all(|()| true));
+        let _ = catch_panic(|| rehearsal.play_all(|()| true));
         let judged = schedule.bounds.judged;
         let options = Options { column: judged, clocks: Clocks::Unbounded, ..Options::default() };
         Player::new(schedule, rehearsal.fates(), Observers::new(options, (), trace))
@@ -65,7 +65,7 @@ struct InFlight {
 /// The state of a schedule that is being played.
 struct Player<'a, W> {
     schedule: &'a Schedule,
-    played_servers: Vec<PlayedServer>,
+    servers: Vec<PlayedServer>,
     in_flight: Vec<InFlight>,
     /// All calls made so far.
     calls: Vec<(RpcId, CallId)>,
@@ -84,7 +84,7 @@ impl<'a, W: Observer> Player<'a, W> {
         let bounds = schedule.bounds;
         let mut player = Self {
             schedule,
-            played_servers: Vec::new(),
+            servers: Vec::new(),
             in_flight: Vec::new(),
             calls: Vec::new(),
             arrived: Vec::new(),
@@ -96,13 +96,13 @@ impl<'a, W: Observer> Player<'a, W> {
         };
         for idx in bounds.servers().iter() {
             let played = player.start(idx, ModelDisk::first(&bounds, idx), 1);
-            player.played_servers.push(played);
+            player.servers.push(played);
         }
         player
     }
 
     /// Plays the steps while `wants` says so. Returns the first step that cannot be played, if any.
-    fn all(&mut self, wants: impl Fn(&W) -> bool) -> Option<usize> {
+    fn play_all(&mut self, wants: impl Fn(&W) -> bool) -> Option<usize> {
         for (at, step) in self.schedule.steps.iter().enumerate() {
             self.recorder.now = self.recorder.now + PACE;
             if !wants(&self.recorder.observer) {
@@ -125,7 +125,7 @@ impl<'a, W: Observer> Player<'a, W> {
                 self.persist(*idx, clock::QUIET_AT);
                 self.settle(*idx, clock::QUIET_AT);
             }
-            Step::Hang(idx) => self.played_servers[idx.at()].hangs = true,
+            Step::Hang(idx) => self.servers[idx.at()].hangs = true,
             Step::Crash(idx) => self.crash(*idx),
             Step::Propose(idx) => self.ask(*idx, Call::Apply(super::stimulus::command())),
             Step::Add(idx, other) => self.change(*idx, Change::AddVoter(other.id(), other.address())),
@@ -149,8 +149,8 @@ impl<'a, W: Observer> Player<'a, W> {
     }
 
     fn timer(&mut self, idx: ServerIdx, stimulus: &Stimulus<'_>) {
-        let now = clock::time_of(stimulus, self.played_servers[idx.at()].server.node());
-        self.turn(idx, now, Event::Timer);
+        let now = clock::time_of(stimulus, self.servers[idx.at()].server.node());
+        self.handle(idx, now, Event::Timer);
     }
 
     fn change(&mut self, idx: ServerIdx, change: Change) {
@@ -160,7 +160,7 @@ impl<'a, W: Observer> Player<'a, W> {
     fn ask(&mut self, idx: ServerIdx, call: Call) {
         self.operations += 1;
         let request = operators(self.operations);
-        self.turn(idx, clock::QUIET_AT, Event::Call { request, call });
+        self.handle(idx, clock::QUIET_AT, Event::Call { request, call });
     }
 
     fn find(&self, message_ref: &MessageRef) -> Option<usize> {
@@ -170,8 +170,8 @@ impl<'a, W: Observer> Player<'a, W> {
     fn deliver(&mut self, in_flight: &InFlight) {
         self.arrived[in_flight.number].push(self.recorder.now);
         let idx = in_flight.message.to();
-        let stimulus = Stimulus::Take(&in_flight.message);
-        let now = clock::time_of(&stimulus, self.played_servers[idx.at()].server.node());
+        let stimulus = Stimulus::Deliver(&in_flight.message);
+        let now = clock::time_of(&stimulus, self.servers[idx.at()].server.node());
         let event = match &in_flight.message {
             ModelMessage::Request { call_id, request } => {
                 Event::Request { from: call_id.from.node(), rpc: in_flight.rpc, request: request.clone() }
@@ -180,11 +180,11 @@ impl<'a, W: Observer> Player<'a, W> {
                 Event::Response { from: call_id.to.node(), rpc: in_flight.rpc, response: response.clone() }
             }
         };
-        self.turn(idx, now, event);
+        self.handle(idx, now, event);
     }
 
-    fn turn(&mut self, idx: ServerIdx, now: Time, event: Event) {
-        self.give(idx, now, event);
+    fn handle(&mut self, idx: ServerIdx, now: Time, event: Event) {
+        self.handle_event(idx, now, event);
         self.settle(idx, now);
     }
 
@@ -192,33 +192,33 @@ impl<'a, W: Observer> Player<'a, W> {
     fn settle(&mut self, idx: ServerIdx, now: Time) {
         let quick = match self.schedule.bounds.disks {
             DiskModel::Quick => true,
-            DiskModel::Hang => !self.played_servers[idx.at()].hangs,
+            DiskModel::Hang => !self.servers[idx.at()].hangs,
             DiskModel::Late => {
                 self.schedule.disk_reduction && self.crashes == u64::from(self.schedule.bounds.crashes)
             }
         };
-        while quick && !self.played_servers[idx.at()].disk.waiting.is_empty() {
+        while quick && !self.servers[idx.at()].disk.waiting.is_empty() {
             self.persist(idx, now);
         }
-        let played = &mut self.played_servers[idx.at()];
+        let played = &mut self.servers[idx.at()];
         let (role, term) = (played.server.node().role(), played.server.node().term());
         played.call_table.settle(role, term, |_| false);
     }
 
     fn persist(&mut self, idx: ServerIdx, now: Time) {
-        if let Some(write) = self.played_servers[idx.at()].disk.persist() {
+        if let Some(write) = self.servers[idx.at()].disk.persist() {
             self.recorder.on_observation(Seen::Durable { idx, write: &write, torn: None });
-            self.give(idx, now, Event::Persisted(write.token));
+            self.handle_event(idx, now, Event::Persisted(write.token));
         }
     }
 
     fn crash(&mut self, idx: ServerIdx) {
         self.crashes += 1;
         self.recorder.on_observation(Seen::Crashed { idx, wiped: false });
-        let played = &mut self.played_servers[idx.at()];
+        let played = &mut self.servers[idx.at()];
         let (mut disk, life) = (std::mem::take(&mut played.disk), played.call_table.life() + 1);
         disk.waiting.clear();
-        self.played_servers[idx.at()] = self.start(idx, disk, life);
+        self.servers[idx.at()] = self.start(idx, disk, life);
     }
 
     fn start(&mut self, idx: ServerIdx, disk: ModelDisk, life: u8) -> PlayedServer {
@@ -229,8 +229,8 @@ impl<'a, W: Observer> Player<'a, W> {
         PlayedServer { server, disk, call_table, hangs: false, digest: Digest::default() }
     }
 
-    fn give(&mut self, idx: ServerIdx, now: Time, event: Event) {
-        let played = &mut self.played_servers[idx.at()];
+    fn handle_event(&mut self, idx: ServerIdx, now: Time, event: Event) {
+        let played = &mut self.servers[idx.at()];
         let kind = digest::kind(&event);
         let mut actions = Vec::new();
         self.recorder.on_observation(Seen::Stepping {
@@ -248,7 +248,7 @@ impl<'a, W: Observer> Player<'a, W> {
                 Action::Send { to, rpc, request } => self.call(idx, to, rpc, request),
                 Action::Reply { to, rpc, response } => self.answer(idx, to, rpc, response),
                 Action::Store(StoreJob::Persist(write)) => {
-                    self.played_servers[idx.at()].disk.waiting.push_back(write);
+                    self.servers[idx.at()].disk.waiting.push_back(write);
                 }
                 Action::Apply(batch) => batches.push_back(batch),
                 Action::Answer { .. } | Action::Observe(_) => {}
@@ -261,7 +261,7 @@ impl<'a, W: Observer> Player<'a, W> {
     }
 
     fn call(&mut self, from: ServerIdx, to: NodeId, rpc: RpcId, request: Request) {
-        let played = &mut self.played_servers[from.at()];
+        let played = &mut self.servers[from.at()];
         let term = played.server.node().term();
         if let Some(call_id) = played.call_table.call(rpc, to, term) {
             self.calls.push((rpc, call_id));
@@ -291,7 +291,7 @@ impl<'a, W: Observer> Player<'a, W> {
 
     /// Applies a batch; the state machine is a digest of its entries.
     fn apply(&mut self, idx: ServerIdx, now: Time, batch: &Batch) {
-        let played = &mut self.played_servers[idx.at()];
+        let played = &mut self.servers[idx.at()];
         let mut responses = Vec::new();
         for entry in &batch.entries {
             if let Payload::Command(_) = &entry.payload {
@@ -303,7 +303,7 @@ impl<'a, W: Observer> Player<'a, W> {
         let digest = played.digest.value();
         self.recorder.on_observation(Seen::Applied { idx, batch, digest });
         let upto = batch.entries.last().expect("a batch has entries").id.index;
-        self.give(idx, now, Event::Applied { upto, responses });
+        self.handle_event(idx, now, Event::Applied { upto, responses });
     }
 
     /// The fate of each message.
@@ -324,7 +324,7 @@ impl<T: Observer + Default> Simulation for Player<'_, Observers<(), T>> {
     type DriveOutcome = Option<usize>;
 
     fn drive(&mut self) -> Option<usize> {
-        self.all(|observers| observers.violation().is_none())
+        self.play_all(|observers| observers.violation().is_none())
     }
 
     fn now(&self) -> Time {

@@ -105,7 +105,7 @@ impl Step {
             Stimulus::Crash => Self::Crash(idx),
             Stimulus::Add(other) => Self::Add(idx, other),
             Stimulus::Remove(other) => Self::Remove(idx, other),
-            Stimulus::Take(_) => unreachable!("a delivery is a move of its own"),
+            Stimulus::Deliver(_) => unreachable!("a delivery is a move of its own"),
         }
     }
 }

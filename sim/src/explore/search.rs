@@ -129,7 +129,7 @@ impl Search {
     ) -> SearchOutcome {
         let first = GlobalState::first(self.cache.bounds().servers().len());
         let mut hashes = StateHashes::default();
-        hashes.of(&self.cache, &first, &[]);
+        hashes.set(&self.cache, &first, &[]);
         self.seen.insert(hashes.least(first.used));
         let mut level = StateList::default();
         level.push(&first, &[]);

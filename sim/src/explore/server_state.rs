@@ -74,8 +74,10 @@ impl ServerState {
             Stimulus::Crash => next.crash(context.bounds),
             Stimulus::Persist => next.persist(now, context, &mut outcome),
             _ => {
-                let input = stimulus.input(self.number(stimulus, context)).expect("the core's business");
-                next.take(now, input, context, &mut outcome);
+                let input = stimulus
+                    .input(self.number(stimulus, context))
+                    .expect("the core handles every other stimulus");
+                next.handle_input(now, input, context, &mut outcome);
             }
         }
         if context.quick {
@@ -83,9 +85,9 @@ impl ServerState {
                 next.persist(now, context, &mut outcome);
             }
         }
-        let turn = ServerStep { before: self, stimulus, after: &next };
-        outcome.breach = outcome.breach.or_else(|| properties::step_breach(&turn, context.bounds.judged));
-        next.forget();
+        let step = ServerStep { before: self, stimulus, after: &next };
+        outcome.breach = outcome.breach.or_else(|| properties::step_breach(&step, context.bounds.judged));
+        next.drop_closed_calls();
         (next, outcome)
     }
 
@@ -93,7 +95,7 @@ impl ServerState {
     /// a number that the core has never used.
     fn number(&self, stimulus: &Stimulus<'_>, context: &StepContext<'_>) -> RpcId {
         match stimulus {
-            Stimulus::Take(ModelMessage::Response { call_id, .. }) => {
+            Stimulus::Deliver(ModelMessage::Response { call_id, .. }) => {
                 self.call_table.number_of(*call_id).unwrap_or(RpcId(0))
             }
             _ => RpcId(u64::from(context.number)),
@@ -111,19 +113,25 @@ impl ServerState {
     fn persist(&mut self, now: Time, context: &StepContext<'_>, outcome: &mut StepOutcome) {
         if let Some(write) = self.disk.persist() {
             self.persisted = write.token;
-            self.take(now, Input::Persisted(write.token), context, outcome);
+            self.handle_input(now, Input::Persisted(write.token), context, outcome);
         }
     }
 
-    fn take(&mut self, now: Time, input: Input, context: &StepContext<'_>, outcome: &mut StepOutcome) {
+    fn handle_input(
+        &mut self,
+        now: Time,
+        input: Input,
+        context: &StepContext<'_>,
+        outcome: &mut StepOutcome,
+    ) {
         let mut fx = Effects::new();
         self.node.step(now, input, &mut fx);
         for effect in fx {
-            self.carry_out(effect, context, outcome);
+            self.execute_effect(effect, context, outcome);
         }
     }
 
-    fn carry_out(&mut self, effect: Effect, context: &StepContext<'_>, outcome: &mut StepOutcome) {
+    fn execute_effect(&mut self, effect: Effect, context: &StepContext<'_>, outcome: &mut StepOutcome) {
         let message = match effect {
             Effect::Store(StoreJob::Persist(write)) => return self.disk.waiting.push_back(write),
             Effect::Send { to, rpc, request } => {
@@ -156,7 +164,7 @@ impl ServerState {
     }
 
     /// Drops the calls that the core no longer waits for.
-    fn forget(&mut self) {
+    fn drop_closed_calls(&mut self) {
         let known = Cell::new(0);
         self.walk(&Permutation::NONE, &known, &|_| 0);
         let (role, term) = (self.node.role(), self.node.term());

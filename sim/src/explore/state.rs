@@ -165,7 +165,7 @@ pub struct StateHashes(Vec<u64>);
 
 impl StateHashes {
     /// Sets the hashes to those of a whole state.
-    pub fn of(&mut self, cache: &TransitionCache, state: &GlobalState, messages: &[u32]) {
+    pub fn set(&mut self, cache: &TransitionCache, state: &GlobalState, messages: &[u32]) {
         self.0.clear();
         self.0.resize(cache.permutations().len(), 0);
         let servers = cache.bounds().servers().len();
@@ -185,7 +185,7 @@ impl StateHashes {
     }
 
     /// Removes a part.
-    pub fn take(&mut self, hashes: &[u64]) {
+    pub fn subtract(&mut self, hashes: &[u64]) {
         self.0.iter_mut().zip(hashes).for_each(|(sum, hash)| *sum = sum.wrapping_sub(*hash));
     }
 

@@ -76,7 +76,7 @@ pub enum Stimulus<'a> {
     /// It crashes, loses its pending writes, and restarts.
     Crash,
     /// A message arrives.
-    Take(&'a ModelMessage),
+    Deliver(&'a ModelMessage),
 }
 
 impl Stimulus<'_> {
@@ -89,10 +89,10 @@ impl Stimulus<'_> {
             Self::Propose => Input::Client(ClientRequest::Propose(vec![Payload::Command(command())])),
             Self::Add(idx) => operator(Change::AddVoter(idx.id(), idx.address())),
             Self::Remove(idx) => operator(Change::RemoveServer(idx.id())),
-            Self::Take(ModelMessage::Request { call_id, request }) => {
+            Self::Deliver(ModelMessage::Request { call_id, request }) => {
                 Input::Request { from: call_id.from.node(), rpc: number, request: request.clone() }
             }
-            Self::Take(ModelMessage::Response { call_id, response }) => {
+            Self::Deliver(ModelMessage::Response { call_id, response }) => {
                 Input::Response { from: call_id.to.node(), rpc: number, response: response.clone() }
             }
             Self::Persist | Self::Crash => return None,

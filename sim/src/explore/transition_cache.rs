@@ -306,7 +306,7 @@ impl TransitionCache {
     pub(super) fn stimulus(&self, code: StimulusCode) -> Stimulus<'_> {
         let code = code.without_quick();
         if code.0 & StimulusCode::MESSAGE != 0 {
-            return Stimulus::Take(self.message(code.0 & !StimulusCode::MESSAGE));
+            return Stimulus::Deliver(self.message(code.0 & !StimulusCode::MESSAGE));
         }
         match code {
             StimulusCode::TIME_OUT => Stimulus::TimeOut,

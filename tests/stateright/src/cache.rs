@@ -32,7 +32,7 @@ pub enum LocalStimulus {
     /// It crashes and restarts.
     Crash,
     /// A message is delivered.
-    Take(u32),
+    Deliver(u32),
 }
 
 /// A transition of a server.
@@ -141,7 +141,7 @@ impl Cache {
     fn compute(&mut self, number: u32, stimulus: LocalStimulus, quick: bool) -> Transition {
         let before = &self.server(number).local;
         let taken = match stimulus {
-            LocalStimulus::Take(message) => message,
+            LocalStimulus::Deliver(message) => message,
             _ => 0,
         };
         let message = |number: u32| &self.message(number).message;
@@ -171,7 +171,7 @@ impl Cache {
             LocalStimulus::Add(idx) => Stimulus::Add(idx),
             LocalStimulus::Remove(idx) => Stimulus::Remove(idx),
             LocalStimulus::Crash => Stimulus::Crash,
-            LocalStimulus::Take(message) => Stimulus::Take(&self.message(message).message),
+            LocalStimulus::Deliver(message) => Stimulus::Deliver(&self.message(message).message),
         }
     }
 

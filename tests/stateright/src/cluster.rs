@@ -38,14 +38,14 @@ impl Hash for State {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         let Self { servers, messages, history, used, breach, mirror } = self;
         match mirror {
-            Some(hash_of) => hash_of.hash(hasher),
+            Some(hash) => hash.hash(hasher),
             None => (servers, messages, history).hash(hasher),
         }
         (numbers(*used), breach).hash(hasher);
     }
 }
 
-/// StepMode a step is executed.
+/// How a step is executed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StepMode {
     /// Normally.
@@ -185,10 +185,10 @@ impl Model for Cluster {
         for same in state.messages.chunk_by(|a, b| a == b) {
             let (message, idx) = (same[0], cache.message(same[0]).message.to());
             let writes = cache.writes(state.servers[idx.at()]);
-            to.extend(self.with_hang((idx, LocalStimulus::Take(message)), writes, used));
+            to.extend(self.with_hang((idx, LocalStimulus::Deliver(message)), writes, used));
             if used.duplicates < bounds.duplicates {
                 let used = UsedBounds { duplicates: used.duplicates + 1, ..used };
-                to.push(Action::Step(idx, LocalStimulus::Take(message), StepMode::Duplicate, used));
+                to.push(Action::Step(idx, LocalStimulus::Deliver(message), StepMode::Duplicate, used));
             }
             if used.drops < bounds.drops {
                 to.push(Action::Drop(message, UsedBounds { drops: used.drops + 1, ..used }));
@@ -216,7 +216,8 @@ impl Model for Cluster {
         if breach {
             return Some(State { breach, ..next });
         }
-        let refused = !matches!(stimulus, LocalStimulus::Take(_)) && mode == StepMode::Normal && to == from;
+        let refused =
+            !matches!(stimulus, LocalStimulus::Deliver(_)) && mode == StepMode::Normal && to == from;
         if refused || mode == StepMode::DiskHangs && !cache.writes(to) {
             return None;
         }
@@ -229,7 +230,7 @@ impl Model for Cluster {
             next.breach |= ids.iter().zip(next.history.committed()).any(|(id, before)| *id != before.id);
             next.history.commit(&ids, term);
         }
-        if let LocalStimulus::Take(message) = stimulus
+        if let LocalStimulus::Deliver(message) = stimulus
             && mode != StepMode::Duplicate
         {
             take(&mut next.messages, message);

@@ -80,7 +80,7 @@ impl ScriptedCluster {
         while let Some(at) = self.in_flight.iter().position(|&number| wanted(&self.messages[number])) {
             let number = self.in_flight.remove(at);
             let message = self.messages[number].clone();
-            self.steps(message.to(), &Stimulus::Take(&message), number, true);
+            self.steps(message.to(), &Stimulus::Deliver(&message), number, true);
         }
     }
 
