@@ -225,7 +225,7 @@ impl<'w, 'a> ser::Serializer for &'w mut StateHasher<'a> {
         match std::mem::replace(&mut self.kind, NumberKind::Plain) {
             NumberKind::Server => self.mix_in(self.context.server(NodeId::of(text))),
             NumberKind::Plain | NumberKind::Call | NumberKind::Write | NumberKind::Set => {
-                self.mix_bytes(text.as_bytes())
+                self.mix_bytes(text.as_bytes());
             }
         }
         Ok(())
