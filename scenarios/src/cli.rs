@@ -1,20 +1,21 @@
-//! The `wavetank` command. Its rooms: the arguments, one file a subcommand, the table, the bar, the
-//! exit status. What is played is the registry's business, and is handed in.
+//! The `wavetank` command. This module holds the arguments, one file per subcommand, the table, the
+//! progress bar and the exit status. The caller passes the scenarios.
 //!
-//! This is the one place that knows of threads and of the wall clock; neither can reach a run.
+//! Only this module uses threads and the wall clock; neither can affect a run.
 
 mod args;
-mod bar;
 mod bounds;
 mod coverage;
 mod exit;
 mod explore;
 mod file;
+mod format;
+mod inspect;
 mod judge;
 mod list;
-mod look;
 mod name;
 mod pool;
+mod progress_bar;
 mod replay;
 mod run;
 mod shrink;
@@ -23,7 +24,6 @@ mod subject;
 mod sweep;
 mod table;
 mod tally;
-mod words;
 
 pub use streams::Streams;
 
@@ -34,33 +34,33 @@ use clap::error::ErrorKind;
 use exit::Status;
 use std::ffi::OsString;
 use std::{fmt, io};
-use streams::LeaderContact;
+use streams::PipeWriter;
 use subject::Subject;
 
-/// Why the command could not do what was asked: one line for whoever asked.
+/// Why the command failed, in one line.
 #[derive(Debug)]
-pub(crate) struct Trouble(String);
+pub(crate) struct CliError(String);
 
-impl Trouble {
-    pub(crate) fn new(words: impl Into<String>) -> Self {
-        Self(words.into())
+impl CliError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl From<io::Error> for Trouble {
+impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
         Self(format!("cannot write to standard output: {error}"))
     }
 }
 
-/// Does what the arguments say (the first one is the command's own name) with these scenarios, and
-/// gives the exit status.
+/// Runs the command with these arguments (the first one is the name of the command itself) and
+/// scenarios, and returns the exit status.
 pub fn main_with<A>(
     scenarios: &[Scenario],
     args: impl IntoIterator<Item = A>,
@@ -69,73 +69,73 @@ pub fn main_with<A>(
 where
     A: Into<OsString> + Clone,
 {
-    let mut heard = LeaderContact::new(streams.out);
+    let mut out = PipeWriter::new(streams.out);
     let mut streams = Streams {
-        out: &mut heard,
+        out: &mut out,
         err: streams.err,
         out_is_terminal: streams.out_is_terminal,
         err_is_terminal: streams.err_is_terminal,
     };
-    let result = obey(scenarios, args, &mut streams).and_then(|status| {
+    let result = execute(scenarios, args, &mut streams).and_then(|status| {
         streams.out.flush()?;
         Ok(status)
     });
-    let status = result.unwrap_or_else(|trouble| {
-        tell(&mut streams, &format!("error: {trouble}"));
+    let status = result.unwrap_or_else(|error| {
+        write_message(&mut streams, &format!("error: {error}"));
         Status::Unusable
     });
     status.code()
 }
 
-fn obey<A>(
+fn execute<A>(
     scenarios: &[Scenario],
     args: impl IntoIterator<Item = A>,
     streams: &mut Streams<'_>,
-) -> Result<Status, Trouble>
+) -> Result<Status, CliError>
 where
     A: Into<OsString> + Clone,
 {
     let arguments = match Arguments::try_parse_from(args) {
         Ok(arguments) => arguments,
-        Err(error) => return explain(&error, streams),
+        Err(error) => return parse_failure(&error, streams),
     };
     match arguments.command {
         Command::List { json } => list::list(scenarios, json, streams),
-        Command::Run { scenario, seed, capsule, showing } => {
+        Command::Run { scenario, seed, capsule, tracing } => {
             let subject = Subject::of(name::find(scenarios, &scenario)?, seed);
-            capsule.map_or(Ok(()), |place| subject.keep(&place))?;
-            run::run(&subject, showing, streams)
+            capsule.map_or(Ok(()), |path| subject.keep(&path))?;
+            run::run(&subject, tracing, streams)
         }
         Command::Sweep(arguments) => sweep::sweep(scenarios, &arguments, streams),
         Command::Explore(arguments) => explore::explore(&arguments, streams),
         Command::Judge(arguments) => judge::judge(&arguments, streams),
         Command::Replay(arguments) => replay::replay(scenarios, &arguments, streams),
         Command::Shrink(arguments) => shrink::shrink(scenarios, &arguments, streams),
-        Command::Diff { one, other } => look::diff(scenarios, &one, &other, streams),
-        Command::Why { run, step } => look::why(scenarios, &run, step, streams),
-        Command::View { run, output } => look::view(scenarios, &run, &output, streams),
+        Command::Diff { one, other } => inspect::diff(scenarios, &one, &other, streams),
+        Command::Why { run, step } => inspect::why(scenarios, &run, step, streams),
+        Command::View { run, output } => inspect::view(scenarios, &run, &output, streams),
     }
 }
 
-/// Help is an answer; anything else that the parser has to say is trouble, in one line.
-fn explain(error: &clap::Error, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
+/// Help and version are answers; any other message of the parser is an error, in one line.
+fn parse_failure(error: &clap::Error, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let text = error.render().to_string();
     let kind = error.kind();
     if kind == ErrorKind::DisplayHelp || kind == ErrorKind::DisplayVersion {
         streams.out.write_all(text.as_bytes())?;
         return Ok(Status::Held);
     }
-    let words = text
+    let message = text
         .lines()
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
         .flat_map(str::split_whitespace)
         .collect::<Vec<_>>()
         .join(" ");
-    Err(Trouble::new(format!("{}; see --help", words.trim_start_matches("error: "))))
+    Err(CliError::new(format!("{}; see --help", message.trim_start_matches("error: "))))
 }
 
-/// Says a line to whoever may listen. Words are no data: if they cannot be said, nothing is lost.
-fn tell(streams: &mut Streams<'_>, line: &str) {
+/// Writes a line to stderr. A failure to write is ignored: the line is not data.
+fn write_message(streams: &mut Streams<'_>, line: &str) {
     let _ = writeln!(streams.err, "{line}");
     let _ = streams.err.flush();
 }

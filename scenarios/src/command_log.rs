@@ -1,4 +1,4 @@
-//! The state machine of the stories: it remembers every word that was committed, in order.
+//! The state machine of the stories: it keeps every committed command, in order.
 
 use wavetank_raft::Data;
 use wavetank_raft::store::{
@@ -6,43 +6,44 @@ use wavetank_raft::store::{
 };
 use wavetank_sim::engine::workload::TankFsm;
 
-/// The words, in the order in which they were committed.
+/// The commands, in the order of commitment.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct CommandLog {
-    words: Vec<Data>,
+    commands: Vec<Data>,
     digest: u64,
 }
 
 impl CommandLog {
-    /// The words.
-    pub fn words(&self) -> impl Iterator<Item = &[u8]> {
-        self.words.iter().map(|word| &word[..])
+    /// The commands.
+    pub fn commands(&self) -> impl Iterator<Item = &[u8]> {
+        self.commands.iter().map(|command| &command[..])
     }
 
-    /// Whether the word is among them.
+    /// Whether the command is among them.
     #[must_use]
-    pub fn has(&self, word: &str) -> bool {
-        self.words().any(|other| other == word.as_bytes())
+    pub fn has(&self, command: &str) -> bool {
+        self.commands().any(|other| other == command.as_bytes())
     }
 
-    fn push(&mut self, word: Data) {
+    fn push(&mut self, command: Data) {
         const PRIME: u64 = 0x0000_0100_0000_01b3;
-        let length = word.len() as u64;
-        let bytes = word.iter().fold(self.digest, |sum, &byte| (sum ^ u64::from(byte)).wrapping_mul(PRIME));
+        let length = command.len() as u64;
+        let bytes =
+            command.iter().fold(self.digest, |sum, &byte| (sum ^ u64::from(byte)).wrapping_mul(PRIME));
         self.digest = (bytes ^ length).wrapping_mul(PRIME).rotate_left(17);
-        self.words.push(word);
+        self.commands.push(command);
     }
 }
 
 impl Fsm for CommandLog {
     type Snapshot = Self;
 
-    /// Answers each word with its place.
+    /// Responds to each command with its position.
     fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
         let mut places = Vec::with_capacity(commands.len());
         for command in commands {
             self.push(command.data.clone());
-            places.push(Data::from((self.words.len() as u64).to_be_bytes()));
+            places.push(Data::from((self.commands.len() as u64).to_be_bytes()));
         }
         places
     }
@@ -56,10 +57,10 @@ impl Fsm for CommandLog {
         let mut restored = Self::default();
         let mut rest = &bytes[..];
         while !rest.is_empty() {
-            let (word, behind) = split(rest).ok_or_else(|| {
-                StoreError::new(StoreErrorKind::Corrupt, "a chronicle that ends in mid-word")
+            let (command, behind) = split(rest).ok_or_else(|| {
+                StoreError::new(StoreErrorKind::Corrupt, "the snapshot ends in the middle of a command")
             })?;
-            restored.push(word.into());
+            restored.push(command.into());
             rest = behind;
         }
         *self = restored;
@@ -68,20 +69,20 @@ impl Fsm for CommandLog {
 }
 
 impl FsmSnapshot for CommandLog {
-    /// Each word behind its length.
+    /// Writes each command after its length.
     fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
-        for word in &self.words {
-            sink.write(&length_of(word))?;
-            sink.write(word)?;
+        for command in &self.commands {
+            sink.write(&length_of(command))?;
+            sink.write(command)?;
         }
         Ok(())
     }
 }
 
 impl TankFsm for CommandLog {
-    /// Whatever is asked, the answer is the number of words.
+    /// Responds to any query with the number of commands.
     fn query(&self, _: &[u8]) -> Data {
-        Data::from((self.words.len() as u64).to_be_bytes())
+        Data::from((self.commands.len() as u64).to_be_bytes())
     }
 
     fn digest(&self) -> u64 {
@@ -89,18 +90,19 @@ impl TankFsm for CommandLog {
     }
 }
 
-/// What a snapshot of these words holds.
+/// The bytes of a snapshot of these commands.
 #[must_use]
-pub fn image_of(words: &[&str]) -> Data {
-    let image = words.iter().flat_map(|word| [&length_of(word.as_bytes()), word.as_bytes()].concat());
+pub fn image_of(commands: &[&str]) -> Data {
+    let image =
+        commands.iter().flat_map(|command| [&length_of(command.as_bytes()), command.as_bytes()].concat());
     Data::from(image.collect::<Vec<u8>>())
 }
 
-fn length_of(word: &[u8]) -> [u8; 4] {
-    u32::try_from(word.len()).expect("a word of a story is short").to_be_bytes()
+fn length_of(command: &[u8]) -> [u8; 4] {
+    u32::try_from(command.len()).expect("a command is short").to_be_bytes()
 }
 
-/// The word behind the length that the bytes begin with, and what follows it.
+/// Splits off the first command, which follows its length, from the rest.
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     rest.split_at_checked(u32::from_be_bytes(*length) as usize)
@@ -114,12 +116,12 @@ mod tests {
     #[test]
     fn a_snapshot_holds_every_word() {
         let mut command_log = CommandLog::default();
-        say(&mut command_log, &["one", "", "three"]);
+        apply_all(&mut command_log, &["one", "", "three"]);
         let mut kept = Kept(Vec::new());
         command_log.persist(&mut kept).unwrap();
         assert_eq!(kept.0[..], image_of(&["one", "", "three"])[..]);
         let mut restored = CommandLog::default();
-        say(&mut restored, &["something else"]);
+        apply_all(&mut restored, &["something else"]);
         restored.restore(&mut kept).unwrap();
         assert_eq!(restored, command_log);
         kept.0.pop();
@@ -129,18 +131,18 @@ mod tests {
 
     #[test]
     fn the_digest_tells_where_words_end() {
-        let digest = |words: &[&str]| {
+        let digest = |commands: &[&str]| {
             let mut command_log = CommandLog::default();
-            say(&mut command_log, words);
+            apply_all(&mut command_log, commands);
             command_log.digest()
         };
         assert_ne!(digest(&["a", "bc"]), digest(&["ab", "c"]));
         assert_ne!(digest(&["a"]), digest(&["a", ""]));
     }
 
-    fn say(command_log: &mut CommandLog, words: &[&str]) {
-        for word in words {
-            let data = Data::from(word.as_bytes());
+    fn apply_all(command_log: &mut CommandLog, commands: &[&str]) {
+        for command in commands {
+            let data = Data::from(command.as_bytes());
             let command = Command { index: Index(1), term: Term(1), data: &data, extensions: &[] };
             command_log.apply(&[command]);
         }

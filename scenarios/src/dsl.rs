@@ -19,7 +19,7 @@ mod story;
 mod until;
 
 use crate::command_log::CommandLog;
-use crate::watchers::Trace;
+use crate::trace::Trace;
 use record::Record;
 use std::collections::BTreeMap;
 use std::panic;

@@ -1,14 +1,14 @@
 //! Stories and storms, and the `wavetank` command that runs them.
 //!
-//! The stories are in the chapters of [`stories`], written in the language of [`dsl`], and [`registry`]
-//! lists them. Only [`cli`] uses the wall clock and threads; a run knows neither.
+//! The stories are in the chapters of [`stories`]; they use the functions of [`dsl`], and [`registry`]
+//! lists them. Only [`cli`] uses the wall clock and threads; neither can affect a run.
 
 pub mod cli;
 pub mod command_log;
 pub mod dsl;
 pub mod registry;
 pub mod stories;
-mod watchers;
+mod trace;
 
 pub use registry::{Chapter, Play, Scenario};
-pub use watchers::{Trace, TraceForm};
+pub use trace::{Trace, TraceForm};

@@ -1,4 +1,4 @@
-//! The `wavetank` command: its arguments, its streams, its exit status; all else is in the library.
+//! The `wavetank` command: passes arguments and streams to the library, and returns the exit status.
 
 use std::io::{self, BufWriter, IsTerminal};
 use std::process::ExitCode;

@@ -1,11 +1,11 @@
-//! All scenarios by name, and how to run one. The stories themselves are in their chapters.
+//! Lists all scenarios by name, and runs them. The stories themselves are in their chapters.
 
 use crate::dsl::Story;
 use crate::stories::{
     crashes, disks, elections, membership, membership_faults, partitions, reads, recovery, replication,
     snapshots, storms, transfers,
 };
-use crate::watchers::{Trace, TraceForm};
+use crate::trace::{Trace, TraceForm};
 use std::fmt;
 use std::sync::LazyLock;
 use wavetank_sim::runner::Run;
@@ -37,7 +37,7 @@ pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
         chapter(Chapter::Recovery, recovery::STORIES),
         vec![Scenario {
             name: "storm",
-            summary: "All kinds of faults strike at once, and nothing that was promised is broken.",
+            summary: "All kinds of faults happen at once, and every promise is kept.",
             chapter: Chapter::Storms,
             play: Play::Planned { plan: Plan::storm, run: storms::storm },
         }],
@@ -45,16 +45,16 @@ pub static ALL: LazyLock<Vec<Scenario>> = LazyLock::new(|| {
     .concat()
 });
 
-/// Something to run under a seed: a story or a storm.
+/// A scenario that runs under a seed: a story or a storm.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
     /// The name, as on the command line.
     pub name: &'static str,
-    /// What it shows, in one line.
+    /// What it shows, in one sentence.
     pub summary: &'static str,
-    /// The chapter.
+    /// The chapter that lists it.
     pub chapter: Chapter,
-    /// What is run.
+    /// How it runs.
     pub play: Play,
 }
 
@@ -64,16 +64,16 @@ impl Scenario {
     }
 }
 
-/// What is run: the same seed gives the same report and the same trace.
+/// How a scenario runs: the same seed gives the same report and the same trace.
 #[derive(Clone, Copy, Debug)]
 pub enum Play {
     /// A story.
     Story(Story),
-    /// A plan, drawn from the seed, and how it is run.
+    /// A plan drawn from the seed, and the function that runs it.
     Planned {
-        /// The plan of a seed.
+        /// Draws the plan of a seed.
         plan: fn(u64) -> Plan,
-        /// The run of a plan.
+        /// Runs a plan.
         run: fn(Plan, Trace) -> Run<Trace>,
     },
 }
@@ -144,7 +144,7 @@ pub fn plan_of(scenario: &Scenario, seed: u64) -> Plan {
     }
 }
 
-/// Runs a scenario by a plan, which need not be its seed's.
+/// Runs a scenario with a plan, which may differ from the plan of its seed.
 #[must_use]
 pub fn run_plan(scenario: &Scenario, plan: Plan, trace: Trace) -> Run<Trace> {
     match scenario.play {

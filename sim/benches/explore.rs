@@ -16,7 +16,9 @@
 mod stopwatch;
 
 use stopwatch::on_core;
-use wavetank_sim::explore::{Bounds, Disks, End, Figures, OneHand, Reductions, Search};
+use wavetank_sim::explore::{
+    Bounds, DiskModel, Reductions, Search, SearchOutcome, SearchStats, SingleThread,
+};
 
 const RUNS: usize = 5;
 
@@ -29,27 +31,27 @@ fn main() {
     line("  without symmetry", bounds, Reductions { symmetry: false, ..all });
     line("  with inert messages", bounds, Reductions { inert: false, ..all });
     line("  with both", bounds, Reductions { disks: true, ..Reductions::NONE });
-    let late = Bounds { disks: Disks::Late, ..bounds };
+    let late = Bounds { disks: DiskModel::Late, ..bounds };
     line("disks that write late", late, all);
     line("  and after the last crash, too", late, Reductions { disks: false, ..all });
     line("  with inert messages, too", late, Reductions { symmetry: true, ..Reductions::NONE });
-    line("disks that write at once", Bounds { disks: Disks::Quick, ..bounds }, all);
+    line("disks that write at once", Bounds { disks: DiskModel::Quick, ..bounds }, all);
 }
 
 /// The median of several searches, of which all find the same.
 fn line(name: &str, bounds: Bounds, reductions: Reductions) {
-    let mut took: Vec<(f64, Figures)> = (0..RUNS).map(|_| search(bounds, reductions)).collect();
+    let mut took: Vec<(f64, SearchStats)> = (0..RUNS).map(|_| search(bounds, reductions)).collect();
     took.sort_by(|(one, _), (other, _)| one.total_cmp(other));
-    let (seconds, Figures { states, bytes, .. }) = &took[RUNS / 2];
+    let (seconds, SearchStats { states, bytes, .. }) = &took[RUNS / 2];
     let rate = *states as f64 / seconds;
     println!("{name:<44} {states:>10} {rate:>10.0} {seconds:>9.3} {:>6}", bytes / states);
 }
 
-fn search(bounds: Bounds, reductions: Reductions) -> (f64, Figures) {
+fn search(bounds: Bounds, reductions: Reductions) -> (f64, SearchStats) {
     let start = on_core();
     let mut search = Search::new(bounds, reductions);
-    let end = search.run(None, &mut OneHand, &mut |_| true);
+    let end = search.run(None, &mut SingleThread, &mut |_| true);
     let seconds = on_core() - start;
-    assert_eq!(end, End::Exhausted, "nothing is wrong");
-    (seconds, search.figures().clone())
+    assert_eq!(end, SearchOutcome::Exhausted, "nothing is wrong");
+    (seconds, search.stats().clone())
 }

@@ -87,8 +87,8 @@ const SHAPES: [Shape; 4] = [
 fn main() {
     println!("{:<50} {:>12} {:>12} {:>12} {:>12}", "", "median", "slowest", "porcupine", "its slowest");
     for shape in SHAPES {
-        let mut luck = Stream::new(1, Domain::Workload, 0, 0);
-        let mut times = (0..shape.histories).map(|_| time(shape, &mut luck)).collect::<Vec<_>>();
+        let mut rng = Stream::new(1, Domain::Workload, 0, 0);
+        let mut times = (0..shape.histories).map(|_| time(shape, &mut rng)).collect::<Vec<_>>();
         times.sort_unstable();
         let (median, slowest) = (times[times.len() / 2], times[times.len() - 1]);
         print!("{:<50} {median:>12?} {slowest:>12?}", shape.name);
@@ -100,9 +100,9 @@ fn main() {
 }
 
 /// How long one history takes, all its keys.
-fn time(shape: Shape, luck: &mut Stream) -> Duration {
-    let flawed = luck.chance(1, shape.flawed);
-    let histories = tank(shape, flawed, luck);
+fn time(shape: Shape, rng: &mut Stream) -> Duration {
+    let flawed = rng.chance(1, shape.flawed);
+    let histories = generate(shape, flawed, rng);
     let start = Instant::now();
     let answers = histories.iter().map(|history| history.check(&mut || true));
     let is_good = answers.filter(|answer| *answer == CheckResult::Linearizable).count() == histories.len();
@@ -118,31 +118,31 @@ struct Open {
     kind: u64,
     mark: Vec<u8>,
     expected: Vec<u8>,
-    told: Option<Option<Vec<u8>>>,
+    result: Option<Option<Vec<u8>>>,
 }
 
 /// Keys as they would be if every operation took effect at one moment between its two ends.
-fn tank(shape: Shape, flawed: bool, luck: &mut Stream) -> Vec<History> {
+fn generate(shape: Shape, flawed: bool, rng: &mut Stream) -> Vec<History> {
     let mut keys: Vec<_> = (0..shape.keys).map(|_| (History::new(b""), Vec::new())).collect();
     let mut past = vec![vec![Vec::new()]; keys.len()];
     let (mut open, mut begun): (Vec<Open>, _) = (Vec::new(), 0);
     while begun < shape.operations || !open.is_empty() {
         let may_begin = begun < shape.operations && (open.len() as u64) < shape.clients;
-        if may_begin && (open.is_empty() || luck.chance(1, 2)) {
+        if may_begin && (open.is_empty() || rng.chance(1, 2)) {
             begun += 1;
-            let key = luck.below(shape.keys) as usize;
-            open.push(begin(shape, key, begun, &mut keys[key], luck));
+            let key = rng.below(shape.keys) as usize;
+            open.push(begin(shape, key, begun, &mut keys[key], rng));
         } else {
-            let which = luck.below(open.len() as u64) as usize;
-            if open[which].told.is_none() {
-                let mut told = perform(&open[which], &mut keys[open[which].key].1);
+            let which = rng.below(open.len() as u64) as usize;
+            if open[which].result.is_none() {
+                let mut result = perform(&open[which], &mut keys[open[which].key].1);
                 let past = &mut past[open[which].key];
-                past.extend(told.clone());
-                if flawed && luck.chance(1, 50) {
-                    told = Some(past[luck.below(past.len() as u64) as usize].clone());
+                past.extend(result.clone());
+                if flawed && rng.chance(1, 50) {
+                    result = Some(past[rng.below(past.len() as u64) as usize].clone());
                 }
-                open[which].told = Some(told);
-            } else if !luck.chance(1, shape.unknown) {
+                open[which].result = Some(result);
+            } else if !rng.chance(1, shape.unknown) {
                 end(&open.swap_remove(which), &mut keys);
             } else {
                 open.swap_remove(which);
@@ -157,19 +157,19 @@ fn begin(
     key: usize,
     number: u64,
     (history, state): &mut (History, Vec<u8>),
-    luck: &mut Stream,
+    rng: &mut Stream,
 ) -> Open {
-    let mark = if shape.values == 0 { number } else { luck.below(shape.values) };
+    let mark = if shape.values == 0 { number } else { rng.below(shape.values) };
     let mark = format!("x {mark} y").into_bytes();
-    let expected = if luck.chance(1, 2) { state.clone() } else { mark.clone() };
-    let kind = if shape.appends { luck.one_of(&[0, 0, 1, 3]) } else { luck.one_of(&[0, 1, 2]) };
+    let expected = if rng.chance(1, 2) { state.clone() } else { mark.clone() };
+    let kind = if shape.appends { rng.one_of(&[0, 0, 1, 3]) } else { rng.one_of(&[0, 1, 2]) };
     let input = match kind {
         0 => Input::Read,
         1 => Input::Write(&mark),
         2 => Input::Cas { expected: &expected, new: &mark },
         _ => Input::Append(&mark),
     };
-    Open { key, at: history.invoke(input), kind, mark, expected, told: None }
+    Open { key, at: history.invoke(input), kind, mark, expected, result: None }
 }
 
 fn perform(open: &Open, state: &mut Vec<u8>) -> Option<Vec<u8>> {
@@ -183,7 +183,7 @@ fn perform(open: &Open, state: &mut Vec<u8>) -> Option<Vec<u8>> {
 }
 
 fn end(open: &Open, keys: &mut [(History, Vec<u8>)]) {
-    let output = match open.told.as_ref().expect("it took effect") {
+    let output = match open.result.as_ref().expect("it took effect") {
         Some(seen) if open.kind == 0 => Output::Read(seen),
         Some(_) => Output::Done,
         None => Output::Mismatch,

@@ -1,8 +1,8 @@
-//! A state of 1 GiB that a newcomer is sent as a snapshot, in the tank, and how much memory that
-//! takes: a few pieces. And storms in which nothing but the membership changes.
+//! Measures the install of a snapshot of 1 GiB in the tank, and its memory: a few pieces. Also
+//! measures storms with many membership changes.
 //!
-//! The state is a rule: what stands at an offset follows from the offset. Nobody keeps it; whoever
-//! is given a piece compares it with the rule.
+//! The content of the state is a function of the offset. No store keeps it; every receiver of a piece
+//! compares it with the function.
 
 #![expect(
     clippy::print_stdout,
@@ -69,7 +69,7 @@ fn main() {
     membership_storms();
 }
 
-/// A newcomer gets it all: wall time in ms, virtual time in ms, and messages.
+/// A new server installs the snapshot: wall time in ms, virtual time in ms, and messages.
 fn install() -> (u64, u64, u64) {
     let mut plan = Plan { spares: 1, ..Plan::calm(1, 3) };
     plan.config.trailing_logs = 0;
@@ -78,7 +78,7 @@ fn install() -> (u64, u64, u64) {
         Box::new(ChunkStores::default())
     });
     world.run_for(Span::s(2));
-    let leader = world.leader().expect("a calm sea");
+    let leader = world.leader().expect("a run without faults");
     world.call(leader, Call::Apply(vec![1].into()));
     world.run_for(Span::ms(100));
     let taken = world.call(leader, Call::Snapshot);
@@ -96,7 +96,7 @@ fn install() -> (u64, u64, u64) {
     (wall, world.now().since(from).0 / 1_000, world.messages() - sent)
 }
 
-/// Storms whose operators never rest: every kind of change comes all the time.
+/// Storms in which operators request every kind of change all the time.
 fn membership_storms() {
     let begun = Instant::now();
     let (mut commits, mut events) = (0, 0);
@@ -127,7 +127,7 @@ fn by_rule(offset: u64, length: u64) -> Vec<u8> {
     (offset / 8..(offset + length).div_ceil(8)).flat_map(word).collect()
 }
 
-/// A state machine with nothing in it until it is told something, and 1 GiB from then on.
+/// A state machine that is empty until the first command, and has 1 GiB of state after it.
 #[derive(Debug, Default)]
 struct Vast {
     size: u64,
@@ -182,12 +182,12 @@ fn piece_size() -> usize {
 fn is_by_rule(offset: u64, bytes: &[u8]) -> Result<(), StoreError> {
     let wanted = by_rule(offset, bytes.len() as u64);
     if wanted != bytes {
-        return Err(StoreError::new(StoreErrorKind::Corrupt, "not what the rule says"));
+        return Err(StoreError::new(StoreErrorKind::Corrupt, "not the computed content"));
     }
     Ok(())
 }
 
-/// One snapshot whose bytes follow from the rule.
+/// A store with one snapshot, whose bytes are computed.
 #[derive(Debug, Default)]
 struct Ruled(Option<Arc<SnapshotMeta>>);
 
@@ -245,7 +245,7 @@ impl SnapshotStore for Ruled {
     }
 }
 
-/// A log in memory, and a snapshot that is in nobody's. Nothing happens to either.
+/// A log in memory and a snapshot that is computed when it is read. Neither has faults.
 #[derive(Debug)]
 struct ChunkStores {
     storage: Storage<InmemStore, InmemStore>,
@@ -272,11 +272,11 @@ impl Stores for ChunkStores {
     }
 
     fn fail(&mut self, _: &Write, _: Draw) -> Option<(Option<PartialWrite>, StoreError)> {
-        unreachable!("no write fails on a calm sea")
+        unreachable!("no write fails on a run without faults")
     }
 
     fn crash(&mut self, _: Vec<StoreJob>, _: Option<Capture<'_>>, _: [Draw; 2]) -> Remains {
-        unreachable!("no server crashes on a calm sea")
+        unreachable!("no server crashes on a run without faults")
     }
 
     fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {

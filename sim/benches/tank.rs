@@ -53,7 +53,7 @@ fn main() {
     }
 }
 
-/// Nobody wants anything, and nothing goes wrong.
+/// No client load and no faults: only heartbeats.
 fn heartbeats(seed: u64) -> Consumed {
     let mut plan = Plan::calm(seed, 5);
     plan.links.delay = Spans::ms(1, 10);
@@ -79,7 +79,7 @@ fn run<V: Observer>(mut world: World<Kv, V>, span: Span) -> Consumed {
     Consumed { seconds: on_core() - start, virtual_seconds: span.0 as f64 / 1e6, events: world.events() }
 }
 
-/// Everything goes wrong, every judge looks, and the histories are judged at the end.
+/// All faults and all judges, including the linearizability judge at the end.
 fn storms(round: u64) -> Consumed {
     let start = on_core();
     let (mut virtual_seconds, mut events) = (0.0, 0);

@@ -1,8 +1,8 @@
-//! A bank above a cluster, thrown into storms: no money is ever made or lost.
+//! A bank as a replicated state machine in storms: no money is ever made or lost.
 //!
-//! `cargo run --release -p wavetank-sim --example ledger` holds. With `-- --bug` the bank's snapshots
-//! forget what is under way, and a storm finds out: the failure is made small, told, and kept in a
-//! file, with the command that repeats it.
+//! `cargo run --release -p wavetank-sim --example ledger` succeeds. With `-- --bug` the bank's snapshots
+//! forget transfers that are under way. A storm finds this; the failure is shrunk, printed and kept in a
+//! file, with the command that replays it.
 
 use std::collections::BTreeMap;
 use wavetank_raft::store::{
@@ -17,7 +17,7 @@ use wavetank_sim::{Plan, Storm, run_storms};
 const ACCOUNTS: u8 = 4;
 const AT_FIRST: u64 = 100;
 
-/// The accounts, and the money that has left one and not arrived at another.
+/// The accounts, and the money that has left one account and not arrived at another.
 #[derive(Clone, Debug)]
 pub(crate) struct Ledger {
     accounts: BTreeMap<u8, u64>,
@@ -27,13 +27,13 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Every account has a hundred. `forgets` is the bug.
+    /// Every account starts with the same balance. `forgets` enables the bug.
     pub(crate) fn new(forgets: bool) -> Self {
         let accounts = (0..ACCOUNTS).map(|account| (account, AT_FIRST)).collect();
         Self { accounts, under_way: Vec::new(), digest: 0, forgets }
     }
 
-    /// What must hold of it, whatever happens.
+    /// The invariant: the total never changes.
     pub(crate) fn money_is_kept(&self) -> Result<(), String> {
         let under_way: u64 = self.under_way.iter().map(|(_, sum)| sum).sum();
         let total = self.accounts.values().sum::<u64>() + under_way;
@@ -41,7 +41,7 @@ impl Ledger {
         if total == expected { Ok(()) } else { Err(format!("there is {total} in place of {expected}")) }
     }
 
-    /// `[from, to, sum]` takes money out; a later command, any, brings it there.
+    /// `[from, to, sum]` withdraws money; the next command of any kind deposits it.
     fn obey(&mut self, command: &[u8]) -> Data {
         for (to, sum) in std::mem::take(&mut self.under_way) {
             *self.accounts.entry(to).or_default() += sum;
@@ -121,7 +121,7 @@ impl TankFsm for Ledger {
     }
 }
 
-/// Clients that move money around, and look at accounts in between.
+/// Clients that transfer money and read balances.
 #[derive(Debug)]
 pub(crate) struct Transfers;
 

@@ -1,8 +1,9 @@
-//! A run in a file: what was run, what every server did, how it ended, and by which build.
+//! A capsule: a run in a file, with its plan or schedule, the steps of every server, the verdict, and
+//! the build that wrote it.
 //!
-//! What was run is the plan of a scenario, or a schedule that an exploration found. A capsule that an
-//! older build wrote is run again, and what it says of the old run is compared with the new run: a
-//! replay after a change of code repeats the run, or says where the two runs part.
+//! A capsule holds the plan of a scenario, or a schedule that an exploration found. A replay runs it
+//! again and compares the new run with the recorded one. So a replay after a change of code repeats the
+//! run, or says where the two runs diverge.
 
 use crate::explore::{Bounds, Schedule};
 use crate::observe::report::{Report, Verdict};
@@ -11,33 +12,33 @@ use crate::plan::Plan;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The format of the files that are written, and the only one that is read.
+/// The format of the files that this build writes, and the only one that it reads.
 pub const FORMAT: u64 = 2;
 
-/// What the behaviour of a build is called: its version, and a number that is raised whenever old
-/// seeds come to mean other runs.
+/// Identifies the behaviour of a build: its version, and a number that is raised whenever old seeds
+/// produce different runs.
 pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+behaviour.1");
 
-/// A run, to be kept.
+/// A recorded run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Capsule {
-    /// What was run.
+    /// The plan or schedule of the run.
     pub content: Content,
     /// The build that wrote it.
     pub build: String,
-    /// How it ended.
+    /// The verdict.
     pub verdict: Verdict,
     /// The digest over all its steps.
     pub digest: u64,
-    /// What every server did.
+    /// The steps of every server.
     pub step_log: StepLog,
 }
 
-/// What was run.
+/// The input of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one in a capsule")]
 pub enum Content {
-    /// The plan of a scenario, which is everything that the run was drawn from.
+    /// The plan of a scenario, which determines the whole run.
     Plan {
         /// The name of the scenario.
         scenario: String,
@@ -48,10 +49,10 @@ pub enum Content {
     Schedule(Schedule),
 }
 
-/// A capsule as it stands in the file. Either the fields of a plan are there, or those of a schedule.
+/// A capsule as it is serialised. It has either the fields of a plan or those of a schedule.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct CapsuleFile {
     format: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     scenario: Option<String>,
@@ -71,32 +72,32 @@ struct Written {
     step_log: Vec<String>,
 }
 
-/// As much of a file as tells whether it can be read at all.
+/// The field that tells whether this build can read the file.
 #[derive(Deserialize)]
-struct Head {
+struct FormatHeader {
     format: u64,
 }
 
-/// Why a file is no capsule, in one line.
+/// Why a file is not a capsule, in one line.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NoCapsule(String);
+pub struct CapsuleError(String);
 
-impl fmt::Display for NoCapsule {
+impl fmt::Display for CapsuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for NoCapsule {}
+impl std::error::Error for CapsuleError {}
 
-impl From<serde_json::Error> for NoCapsule {
+impl From<serde_json::Error> for CapsuleError {
     fn from(error: serde_json::Error) -> Self {
-        Self(if error.is_eof() { format!("it is cut short: {error}") } else { error.to_string() })
+        Self(if error.is_eof() { format!("it is truncated: {error}") } else { error.to_string() })
     }
 }
 
 impl Capsule {
-    /// The capsule of a run that is over.
+    /// The capsule of a finished run.
     #[must_use]
     pub fn of(content: Content, report: &Report, step_log: StepLog) -> Self {
         let (build, verdict) = (BUILD.to_owned(), report.verdict.clone());
@@ -109,7 +110,7 @@ impl Capsule {
     /// Never: a capsule is numbers and text.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut written = Written {
+        let mut file = CapsuleFile {
             format: FORMAT,
             scenario: None,
             seed: None,
@@ -124,57 +125,58 @@ impl Capsule {
         };
         match &self.content {
             Content::Plan { scenario, plan } => {
-                written.scenario = Some(scenario.clone());
-                written.seed = Some(plan.seed);
-                written.plan = Some(plan.clone());
+                file.scenario = Some(scenario.clone());
+                file.seed = Some(plan.seed);
+                file.plan = Some(plan.clone());
             }
             Content::Schedule(schedule) => {
-                written.explored = Some(schedule.bounds);
-                written.calm = Some(schedule.calm);
-                written.schedule = Some(schedule.steps.iter().map(ToString::to_string).collect());
+                file.explored = Some(schedule.bounds);
+                file.calm = Some(schedule.disk_reduction);
+                file.schedule = Some(schedule.steps.iter().map(ToString::to_string).collect());
             }
         }
-        let mut text = serde_json::to_string_pretty(&written).expect("a capsule is numbers and text");
+        let mut text = serde_json::to_string_pretty(&file).expect("a capsule is numbers and text");
         text.push('\n');
         text
     }
 
-    /// The capsule of a text.
+    /// Parses the text of a capsule.
     ///
     /// # Errors
-    /// Says in one line why it is none.
-    pub fn parse(text: &str) -> Result<Self, NoCapsule> {
+    /// Says in one line why the text is not a capsule.
+    pub fn parse(text: &str) -> Result<Self, CapsuleError> {
         // A file of another format has other fields, so the format is read alone first.
-        let Head { format } = serde_json::from_str(text)?;
+        let FormatHeader { format } = serde_json::from_str(text)?;
         if format != FORMAT {
-            return Err(NoCapsule(format!("it is of format {format}, and this build reads format {FORMAT}")));
+            return Err(CapsuleError(format!(
+                "it is of format {format}, and this build reads format {FORMAT}"
+            )));
         }
-        let mut written: Written = serde_json::from_str(text)?;
-        let content = written.content().map_err(NoCapsule)?;
-        let Written { build, verdict, digest, step_log, .. } = written;
+        let mut file: CapsuleFile = serde_json::from_str(text)?;
+        let content = file.content().map_err(CapsuleError)?;
+        let CapsuleFile { build, verdict, digest, step_log, .. } = file;
         let digest = u64::from_str_radix(&digest, 16)
-            .map_err(|_| NoCapsule(format!("its digest is `{digest}`, which is no digest")))?;
+            .map_err(|_| CapsuleError(format!("its digest is `{digest}`, which is not a digest")))?;
         let step_log =
-            StepLog::parse(&step_log).map_err(|error| NoCapsule(format!("in its step log {error}")))?;
+            StepLog::parse(&step_log).map_err(|error| CapsuleError(format!("in its step log {error}")))?;
         Ok(Self { content, build, verdict, digest, step_log })
     }
 
-    /// How a replay differs from the run that was kept; `None` if it does not.
+    /// How a replay differs from the recorded run; `None` if it does not.
     #[must_use]
     pub fn difference(&self, report: &Report, step_log: &StepLog) -> Option<String> {
         if let Some(divergence) = self.step_log.divergence(step_log) {
             return Some(divergence.to_string());
         }
         if self.digest != report.digest {
-            return Some(format!("all steps are the same, and the digest was {:016x}", self.digest));
+            return Some(format!("all steps are the same, but the digest was {:016x}", self.digest));
         }
-        (self.verdict != report.verdict)
-            .then(|| "all steps are the same, and the verdict is another".to_owned())
+        (self.verdict != report.verdict).then(|| "all steps are the same, but the verdict differs".to_owned())
     }
 }
 
-impl Written {
-    /// Takes out what was run, if it can be run.
+impl CapsuleFile {
+    /// Takes the plan or schedule, if it is valid.
     fn content(&mut self) -> Result<Content, String> {
         let of_a_plan = (self.scenario.take(), self.seed, self.plan.take());
         let of_a_schedule = (self.explored, self.calm, self.schedule.take());
@@ -183,14 +185,14 @@ impl Written {
                 if seed != plan.seed {
                     return Err(format!("its seed is {seed}, and its plan's is {}", plan.seed));
                 }
-                plan.validate().map_err(|what| format!("its plan cannot be: {what}"))?;
+                plan.validate().map_err(|what| format!("its plan is invalid: {what}"))?;
                 Ok(Content::Plan { scenario, plan })
             }
             ((None, None, None), (Some(bounds), Some(calm), Some(lines))) => {
-                bounds.sound().map_err(|what| format!("its bounds cannot be: {what}"))?;
+                bounds.sound().map_err(|what| format!("its bounds are invalid: {what}"))?;
                 let steps = lines.iter().map(|line| line.parse()).collect::<Result<_, String>>();
                 let steps = steps.map_err(|what| format!("in its schedule {what}"))?;
-                Ok(Content::Schedule(Schedule { bounds, calm, steps }))
+                Ok(Content::Schedule(Schedule { bounds, disk_reduction: calm, steps }))
             }
             _ => Err("it has neither `scenario`, `seed` and `plan` alone, nor `explored`, `calm` and \
                       `schedule` alone"
@@ -203,13 +205,13 @@ impl Written {
 mod tests {
     use super::*;
     use crate::explore::properties::Claim;
-    use crate::explore::{End, OneHand, Reductions, Search, player};
+    use crate::explore::{Reductions, Search, SearchOutcome, SingleThread, player};
     use crate::observe::trace::{Story, TextTrace};
     use wavetank_raft::{RoleName, Term};
 
     #[test]
-    fn a_schedule_is_played_by_whole_servers_and_outlives_its_file() {
-        let schedule = way_to_a_second_leader();
+    fn a_schedule_is_played_by_whole_servers_and_survives_serialization() {
+        let schedule = schedule_with_second_leader();
         let mut run = player::play(&schedule, Some(Story::new(3)));
         let story = run.trace.as_mut().expect("servers start").take();
         let last = story.lines().last().expect("something happened");
@@ -223,12 +225,12 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_makes_no_sense_says_why() {
-        let schedule = way_to_a_second_leader();
+    fn an_invalid_file_is_refused_with_the_reason() {
+        let schedule = schedule_with_second_leader();
         let run = player::play(&schedule, ());
         let text = Capsule::of(Content::Schedule(schedule), &run.report, StepLog::default()).text();
         for (from, to, why) in [
-            ("\"format\": 1", "\"format\": 9", "format 9"),
+            ("\"format\": 2", "\"format\": 9", "format 9"),
             ("\"nodes\": 3", "\"nodes\": 30", "bounds"),
             ("timeout", "tiemout", "no step"),
             ("\"calm\": true,", "", "neither"),
@@ -240,9 +242,9 @@ mod tests {
         }
     }
 
-    /// Files that are kept outlive the code that wrote them, so their names and order of fields stay.
+    /// Kept files outlive the code that wrote them, so the names and the order of the fields are fixed.
     #[test]
-    fn the_fields_of_a_file_stay() {
+    fn the_fields_of_a_file_are_fixed() {
         let fields = |content| {
             let report = Report::new("storm", 3, Verdict::Held);
             let text = Capsule::of(content, &report, StepLog::default()).text();
@@ -251,19 +253,22 @@ mod tests {
         };
         let plan = Content::Plan { scenario: "storm".to_owned(), plan: Plan::storm(3) };
         assert_eq!(fields(plan), "format scenario seed build verdict digest plan step_log");
-        let schedule = Content::Schedule(way_to_a_second_leader());
+        let schedule = Content::Schedule(schedule_with_second_leader());
         assert_eq!(fields(schedule), "format explored calm schedule build verdict digest step_log");
     }
 
-    fn way_to_a_second_leader() -> Schedule {
+    fn schedule_with_second_leader() -> Schedule {
         let holds = |server: &crate::explore::server_state::ServerState| {
             (server.node.role(), server.node.term()) != (RoleName::Leader, Term(3))
         };
         let bounds = Bounds { entries: 0, ..Bounds::default() };
         let claim = Claim { name: "nobody_leads_t3", holds };
-        match Search::new(bounds, Reductions::ALL).claiming(claim).run(None, &mut OneHand, &mut |_| true) {
-            End::Found(_, schedule) => schedule,
-            End::Exhausted | End::Deep | End::Stopped => panic!("there are two terms"),
+        match Search::new(bounds, Reductions::ALL).claiming(claim).run(None, &mut SingleThread, &mut |_| true)
+        {
+            SearchOutcome::Found(_, schedule) => schedule,
+            SearchOutcome::Exhausted | SearchOutcome::DepthReached | SearchOutcome::Stopped => {
+                panic!("there are two terms")
+            }
         }
     }
 }

@@ -1,10 +1,12 @@
-//! Every schedule there is, within bounds, of the very same `Node::step`.
+//! Bounded exploration: every schedule within given bounds, run through the same `Node::step` as
+//! everything else.
 //!
-//! Where to read first: [`Bounds`] (what may happen), [`local`] (a server and its steps), [`model`]
-//! (each of them made once), [`search`] (breadth first). What must hold is in [`properties`]; what is
-//! found is a [`Schedule`], which is played again, with whole servers, for whoever wants to see it.
+//! Where to read first: [`Bounds`] (what may happen), [`server_state`] (one server and its steps),
+//! [`transition_cache`] (each step computed once), [`search`] (breadth first). The properties that must
+//! hold are in [`properties`]. The search returns a [`Schedule`] that breaks one of them; [`player`]
+//! runs that schedule with whole servers.
 //!
-//! Not in the room: threads and the wall clock. Whoever has them lends [`Executor`].
+//! This module uses no threads and no wall clock. The caller provides threads through [`Executor`].
 
 pub mod call_id;
 pub mod call_table;
@@ -16,7 +18,7 @@ pub mod clock;
 pub mod disk;
 pub mod expand;
 pub mod fingerprint;
-pub mod model;
+
 pub mod player;
 pub mod properties;
 pub mod schedule;
@@ -24,8 +26,9 @@ pub mod search;
 pub mod state;
 pub mod stimulus;
 pub mod table;
+pub mod transition_cache;
 
-pub use bounds::{Bounds, Disks};
+pub use bounds::{Bounds, DiskModel};
 pub use expand::Expansion;
 pub use schedule::{Schedule, Step};
-pub use search::{End, Executor, Figures, OneHand, Reductions, Search};
+pub use search::{Executor, Reductions, Search, SearchOutcome, SearchStats, SingleThread};

@@ -1,20 +1,20 @@
-//! Storms for a state machine of one's own, under `cargo test`.
+//! Runs storms for a user's own state machine under `cargo test`.
 //!
 //! ```
-//! use wavetank_sim::clients::kv::{Kv, clients::{KvPlan, Clients}};
-//! use wavetank_sim::{Slots, Storm, check};
+//! use wavetank_sim::clients::kv::{Kv, clients::{ClientPlan, Clients}};
+//! use wavetank_sim::{ServerSet, Storm, run_storms};
 //!
 //! run_storms(0..4, |seed| {
 //!     Storm::from_seed(seed).nodes(3).fsm(Kv::default).workload(|plan| {
-//!         let servers = Slots::first(usize::from(plan.servers));
-//!         Clients::new(KvPlan::from(&plan.clients), servers, plan.seed)
+//!         let servers = ServerSet::first(usize::from(plan.servers));
+//!         Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed)
 //!     })
 //! });
 //! ```
 //!
-//! What may be said from outside is said by the environment: `WAVETANK_SEED=N` runs one seed alone,
-//! `WAVETANK_SEEDS=N` or `A..B` others than the test has, `WAVETANK_CAPSULE=FILE` the run that was
-//! kept in a file. It is read here and nowhere else, before any run begins.
+//! Environment variables select the runs: `WAVETANK_SEED=N` runs one seed, `WAVETANK_SEEDS=N` or `A..B`
+//! replaces the test's seeds, and `WAVETANK_CAPSULE=FILE` replays a kept run. They are read in this
+//! module only, before any run begins.
 
 mod failure;
 mod invariants;
@@ -25,18 +25,18 @@ use crate::observe::observer::Observer;
 use crate::observe::report::Verdict;
 use crate::plan::Plan;
 use crate::runner::{Run, Runner};
-use invariants::{Invariant, Invariants, Judged};
+use invariants::{CheckedFsm, Invariant, Invariants};
 use std::fmt;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// A storm without anything above the cluster yet.
+/// A storm without a state machine yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Storm {
     plan: Plan,
 }
 
-/// A storm over a state machine without clients yet.
+/// A storm with a state machine but without clients yet.
 pub struct StormOver<F> {
     plan: Plan,
     make: Rc<dyn Fn() -> F>,
@@ -46,7 +46,7 @@ pub struct StormOver<F> {
 /// Makes the clients of a plan.
 type MakeClients = dyn Fn(&Plan) -> Box<dyn Workload>;
 
-/// A storm over a state machine and its clients: everything that a run needs.
+/// A storm with a state machine and clients: everything that a run needs.
 pub struct Trial<F> {
     over: StormOver<F>,
     clients: Rc<MakeClients>,
@@ -59,21 +59,21 @@ impl Storm {
         Self { plan: Plan::storm(seed) }
     }
 
-    /// With so many servers.
+    /// Sets the number of servers.
     #[must_use]
     pub fn nodes(mut self, servers: u8) -> Self {
         self.plan.servers = servers;
         self
     }
 
-    /// With anything else changed.
+    /// Changes anything else in the plan.
     #[must_use]
     pub fn plan(mut self, edit: impl FnOnce(&mut Plan)) -> Self {
         edit(&mut self.plan);
         self
     }
 
-    /// Over this state machine, one for each server that starts.
+    /// Sets the state machine; each starting server makes one.
     #[must_use]
     pub fn fsm<F: TankFsm>(self, make: impl Fn() -> F + 'static) -> StormOver<F> {
         StormOver { plan: self.plan, make: Rc::new(make), invariants: Rc::new(Vec::new()) }
@@ -81,8 +81,8 @@ impl Storm {
 }
 
 impl<F: TankFsm> StormOver<F> {
-    /// Demands something of every state machine, after every batch that it applies and every
-    /// snapshot that it loads. The error says what is wrong.
+    /// Adds an invariant of the state machine. It is checked after every applied batch and every
+    /// restored snapshot. The error says what is wrong.
     #[must_use]
     pub fn invariant(
         mut self,
@@ -94,7 +94,7 @@ impl<F: TankFsm> StormOver<F> {
         self
     }
 
-    /// With these clients.
+    /// Sets the clients.
     #[must_use]
     pub fn workload<W: Workload + 'static>(self, make: impl Fn(&Plan) -> W + 'static) -> Trial<F> {
         Trial { over: self, clients: Rc::new(move |plan| Box::new(make(plan))) }
@@ -102,7 +102,7 @@ impl<F: TankFsm> StormOver<F> {
 }
 
 impl<F: TankFsm + 'static> Trial<F> {
-    /// What is run.
+    /// The plan of the storm.
     #[must_use]
     pub const fn plan(&self) -> &Plan {
         &self.over.plan
@@ -117,21 +117,21 @@ impl<F: TankFsm + 'static> Trial<F> {
             name: failure::name(),
             workload: (self.clients)(&plan),
             plan,
-            make: Box::new(move |_| Judged::new(make(), guard.clone())),
+            make: Box::new(move |_| CheckedFsm::new(make(), guard.clone())),
             custom,
             trace,
         }
         .run()
     }
 
-    /// Runs its plan once, and keeps nothing: for tests that bring plans of their own, such as those
-    /// drawn by the `strategies` of the feature `proptest`.
+    /// Runs the plan once and keeps no file, for tests that bring their own plans, such as those drawn
+    /// by the `strategies` of the feature `proptest`.
     ///
     /// # Errors
-    /// Says in the first line what went wrong, and then the plan as source.
+    /// Says in the first line what went wrong, then gives the plan as source.
     pub fn survives(&self) -> Result<(), String> {
         let Run { report, .. } = self.run(self.plan().clone(), ());
-        if failure::is_one(&report.verdict) {
+        if failure::is_failure(&report.verdict) {
             return Err(report.verdict.to_string() + "\n" + &crate::shrink::source(self.plan()));
         }
         Ok(())
@@ -156,59 +156,62 @@ impl<F> fmt::Debug for Trial<F> {
     }
 }
 
-/// Runs a storm under every seed. The first failure is shrunk, told, and kept in a file.
+/// Runs a storm under every seed. The first failure is shrunk, printed and kept in a file.
 ///
 /// # Panics
-/// When a run fails, or nothing was committed under any seed; with everything that is known of it.
+/// When a run fails, with everything that is known about it; or when nothing was committed under any
+/// seed.
 #[track_caller]
 pub fn run_storms<F: TankFsm + 'static>(usual: Range<u64>, make: impl Fn(u64) -> Trial<F>) {
-    if let Some(place) = from_outside("WAVETANK_CAPSULE") {
-        return check_capsule(&place, make);
+    if let Some(path) = environment("WAVETANK_CAPSULE") {
+        return check_capsule(&path, make);
     }
     let mut has_held = false;
     for seed in seeds(usual) {
         let trial = make(seed);
         let run = trial.run(trial.plan().clone(), ());
         has_held |= run.report.verdict == Verdict::Held;
-        if failure::is_one(&run.report.verdict) {
-            failure::tell(&trial, trial.plan().clone());
+        if failure::is_failure(&run.report.verdict) {
+            failure::report_failure(&trial, trial.plan().clone());
         }
     }
-    assert!(has_held, "nothing was committed under any seed: there was nothing to judge");
+    assert!(has_held, "nothing was committed under any seed, so nothing was judged");
 }
 
 #[track_caller]
-fn check_capsule<F: TankFsm + 'static>(place: &str, make: impl Fn(u64) -> Trial<F>) {
-    let text =
-        std::fs::read_to_string(place).unwrap_or_else(|error| panic!("cannot read `{place}`: {error}"));
-    let capsule = Capsule::parse(&text).unwrap_or_else(|error| panic!("`{place}` is no capsule: {error}"));
+fn check_capsule<F: TankFsm + 'static>(path: &str, make: impl Fn(u64) -> Trial<F>) {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read `{path}`: {error}"));
+    let capsule = Capsule::parse(&text).unwrap_or_else(|error| panic!("`{path}` is not a capsule: {error}"));
     let Content::Plan { plan, .. } = &capsule.content else {
-        panic!("`{place}` is a schedule that was explored, and has no plan")
+        panic!("`{path}` is a schedule of an exploration, and has no plan")
     };
-    failure::repeat(&make(plan.seed), plan, &capsule);
+    failure::replay_capsule(&make(plan.seed), plan, &capsule);
 }
 
-/// The seeds that are asked for from outside, or these.
+/// The seeds that the environment asks for, or else these.
 ///
 /// # Panics
-/// When what is asked for are no seeds.
+/// When the environment variable is not a number or a range.
 #[must_use]
 pub fn seeds(usual: Range<u64>) -> Range<u64> {
     let number = |name: &str, text: &str| {
         text.parse().unwrap_or_else(|_| panic!("{name} is `{text}`: expected a number, or A..B"))
     };
-    if let Some(text) = from_outside("WAVETANK_SEED") {
+    if let Some(text) = environment("WAVETANK_SEED") {
         let seed: u64 = number("WAVETANK_SEED", &text);
         return seed..seed.saturating_add(1);
     }
-    let Some(text) = from_outside("WAVETANK_SEEDS") else { return usual };
+    let Some(text) = environment("WAVETANK_SEEDS") else { return usual };
     match text.split_once("..") {
         Some((first, end)) => number("WAVETANK_SEEDS", first)..number("WAVETANK_SEEDS", end),
         None => 0..number("WAVETANK_SEEDS", &text),
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "which runs there are is said from outside; a run is its plan")]
-fn from_outside(name: &str) -> Option<String> {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the environment selects the runs; a run depends on its plan only"
+)]
+fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -1,8 +1,8 @@
-//! The one way to run something under judges: it is made, driven, judged and reported.
+//! Runs a simulation under judges: makes it, drives it, judges it and reports it.
 //!
-//! In this file: the run of any [`Simulation`], and [`Runner`], which runs a plan from the founding
-//! of its cluster to the verdict. A panic of the code under test is a verdict, whether it comes
-//! while the simulation is made, driven or judged.
+//! [`run`] runs any [`Simulation`]. [`Runner`] runs a plan from the bootstrap of its cluster to the
+//! verdict. A panic of the code under test is a verdict, whether it happens while the simulation is
+//! made, driven or judged.
 
 pub mod catch_panic;
 pub mod observers;
@@ -19,68 +19,68 @@ use crate::plan::fault_id::FaultId;
 use crate::plan::server_set::ServerIdx;
 use crate::runner::catch_panic::catch_panic;
 use crate::runner::observers::{CustomChecks, Observers};
-use storm_run::Ending;
+use storm_run::StormOutcome;
 use wavetank_raft::Time;
 
-/// Something that can be run and judged: a world, the cluster of a story, a schedule.
+/// A simulation that can be run and judged: a world, the cluster of a story, or a schedule.
 pub trait Simulation {
-    /// The checks besides those of the protocol.
+    /// The checks in addition to those of the protocol.
     type Checks: CustomChecks;
-    /// What is written down of the run.
+    /// The trace of the run.
     type Trace: Default;
-    /// How the simulation ends if no judge speaks and nothing panics.
-    type Ending;
+    /// The result of a drive in which no judge spoke and nothing panicked.
+    type DriveOutcome;
 
     /// Runs to the end, or until a judge speaks.
-    fn drive(&mut self) -> Self::Ending;
+    fn drive(&mut self) -> Self::DriveOutcome;
 
     /// The virtual time.
     fn now(&self) -> Time;
 
-    /// Everybody who looks on.
+    /// The observers of the run.
     fn observers(&mut self) -> &mut Observers<Self::Checks, Self::Trace>;
 
-    /// The verdict if no judge has spoken.
-    fn verdict(&mut self, ending: Self::Ending) -> Verdict;
+    /// The verdict if no judge spoke.
+    fn verdict(&mut self, outcome: Self::DriveOutcome) -> Verdict;
 
     /// Adds to the report what the observers do not count.
     fn describe(&self, report: &mut Report);
 
-    /// What went wrong among servers and their links, if it is recorded.
+    /// The faults of servers and links, if they are recorded.
     fn fault_ids(&self) -> Vec<FaultId> {
         Vec::new()
     }
 }
 
-/// What is known of a run, and of what went wrong in it.
+/// The result of a run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Run<T> {
-    /// How the run went.
+    /// The report.
     pub report: Report,
-    /// What went wrong among servers and their links.
+    /// The faults of servers and links.
     pub fault_ids: Vec<FaultId>,
-    /// What is written down of the run; nothing if the simulation could not even be made.
+    /// The trace; the default if the simulation could not be made.
     pub trace: T,
 }
 
 /// Makes a simulation, drives it to its end and judges it.
 pub fn run<S: Simulation>(name: &str, seed: u64, make: impl FnOnce() -> S) -> Run<S::Trace> {
     let report = |verdict| Report::new(name, seed, verdict);
-    catch_panic(|| conclude(make(), report(Verdict::Held))).unwrap_or_else(|words| Run {
-        report: report(Verdict::Panicked(words)),
+    catch_panic(|| conclude(make(), report(Verdict::Held))).unwrap_or_else(|message| Run {
+        report: report(Verdict::Panicked(message)),
         fault_ids: Vec::new(),
         trace: S::Trace::default(),
     })
 }
 
 fn conclude<S: Simulation>(mut simulation: S, mut report: Report) -> Run<S::Trace> {
-    let ending = catch_panic(|| simulation.drive());
+    let outcome = catch_panic(|| simulation.drive());
     let now = simulation.now();
     simulation.observers().end(now);
-    report.verdict = match (simulation.observers().violation().cloned(), ending) {
+    report.verdict = match (simulation.observers().violation().cloned(), outcome) {
         (Some(violation), _) => Verdict::Violated(violation),
-        (None, Err(words)) => Verdict::Panicked(words),
-        (None, Ok(ending)) => simulation.verdict(ending),
+        (None, Err(message)) => Verdict::Panicked(message),
+        (None, Ok(outcome)) => simulation.verdict(outcome),
     };
     simulation.observers().describe(&mut report);
     simulation.describe(&mut report);
@@ -88,19 +88,19 @@ fn conclude<S: Simulation>(mut simulation: S, mut report: Report) -> Run<S::Trac
     Run { report, fault_ids: simulation.fault_ids(), trace }
 }
 
-/// What a plan is run with.
+/// Everything that is needed to run a plan.
 pub struct Runner<F, E, T> {
     /// The name of the run in its report.
     pub name: String,
-    /// What is run.
+    /// The plan.
     pub plan: Plan,
     /// Makes a server's state machine.
     pub make: Box<dyn FnMut(ServerIdx) -> F>,
     /// The clients.
     pub workload: Box<dyn Workload>,
-    /// Judges of what stands above the protocol.
+    /// The checks in addition to those of the protocol.
     pub custom: E,
-    /// Writes the run down.
+    /// The trace.
     pub trace: T,
 }
 
@@ -110,7 +110,7 @@ impl<F: TankFsm + 'static, E: CustomChecks, T: Observer + Default> Runner<F, E, 
         self.run_with_stores(&mut |_| Box::new(Memory::default()))
     }
 
-    /// The same with other stores than those in memory, which the shelf makes for each server.
+    /// Runs the plan with stores of this factory in place of stores in memory.
     pub fn run_with_stores(self, store_factory: &mut StoreFactory<'_>) -> Run<T> {
         let Self { name, plan, make, workload, custom, trace } = self;
         run(&name, plan.seed, || {
@@ -122,13 +122,13 @@ impl<F: TankFsm + 'static, E: CustomChecks, T: Observer + Default> Runner<F, E, 
     }
 }
 
-/// A world is driven as a storm: chaos, healing, rest.
+/// A world runs as a storm: chaos, healing, rest.
 impl<F: TankFsm, E: CustomChecks, T: Observer + Default> Simulation for World<F, Observers<E, T>> {
     type Checks = E;
     type Trace = T;
-    type Ending = Ending;
+    type DriveOutcome = StormOutcome;
 
-    fn drive(&mut self) -> Ending {
+    fn drive(&mut self) -> StormOutcome {
         storm_run::run(self, |observers| observers.violation().is_none())
     }
 
@@ -140,15 +140,15 @@ impl<F: TankFsm, E: CustomChecks, T: Observer + Default> Simulation for World<F,
         self.observer_mut()
     }
 
-    /// Whether the servers agree in the end, and whether there was anything to agree on.
-    fn verdict(&mut self, ending: Ending) -> Verdict {
+    /// Judges whether the servers agree in the end, and whether anything was committed.
+    fn verdict(&mut self, outcome: StormOutcome) -> Verdict {
         let observers = self.observer();
-        if let Some(why) = ending.unsettled {
+        if let Some(why) = outcome.unsettled {
             return Verdict::Violated(Violation {
                 check: "agreement".to_owned(),
                 class: Class::Liveness,
                 section: "thesis §3.4".to_owned(),
-                what: format!("{} ms after the clients rested: {why}", ending.took.0 / 1_000),
+                what: format!("{} ms after the clients rested: {why}", outcome.took.0 / 1_000),
                 at: Self::now(self),
                 step: observers.tally.steps,
             });
@@ -180,10 +180,10 @@ mod tests {
 
     #[test]
     fn a_panic_while_the_simulation_is_made_is_a_verdict() {
-        let make = || -> World<Kv, Observers<(), Option<()>>> { panic!("there is no disk") };
+        let make = || -> World<Kv, Observers<(), Option<()>>> { panic!("cannot open the disk") };
         let Run { report, fault_ids, trace } = run("made", 7, make);
-        let Verdict::Panicked(words) = &report.verdict else { panic!("{:?}", report.verdict) };
-        assert!(words.starts_with("there is no disk ("), "{words}");
+        let Verdict::Panicked(message) = &report.verdict else { panic!("{:?}", report.verdict) };
+        assert!(message.starts_with("cannot open the disk ("), "{message}");
         assert_eq!((report.scenario.as_str(), report.seed, report.events), ("made", 7, 0));
         assert_eq!((fault_ids, trace), (Vec::new(), None));
     }

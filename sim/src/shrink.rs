@@ -1,13 +1,13 @@
-//! From a plan that fails to the smallest one found that fails in the same way.
+//! Shrinks a failing plan to the smallest plan found that fails in the same way.
 //!
-//! In the room: which plans are tried, in which order (`Shrinker`), and what can be made simpler
-//! in a plan (`edits.rs`). Not in the room: how a plan is run. All of it is a function of the first
-//! plan: the same plan shrinks to the same plan.
+//! This module decides which plans are tried, and in which order (`Shrinker`). `edits.rs` lists how a
+//! plan can be simplified. The caller runs the plans. The search is deterministic: the same plan shrinks
+//! to the same plan.
 //!
-//! First everything that can be is switched off, set to what is usual, or made fewer; since that
-//! stirs what happens, each such plan is tried under a few seeds. Then what went wrong in the run is
-//! written down mishap by mishap, and those that are not needed are left out (Zeller's ddmin). Then
-//! numbers are made round.
+//! First it disables everything that can be disabled, sets values to their defaults, and reduces
+//! numbers. Such an edit changes the whole run, so each edited plan is tried under several seeds. Then
+//! it lists the faults that happened in the run, and removes those that are not needed (Zeller's ddmin).
+//! Then it rounds numbers.
 
 #[cfg(feature = "proptest")]
 pub mod strategies;
@@ -24,70 +24,70 @@ use std::collections::BTreeSet;
 use std::fmt;
 use wavetank_raft::{Span, Time};
 
-/// How large a failing run is, the most important first.
+/// The size of a failing run; the most important part is compared first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Size {
-    /// How much goes wrong among servers and their links, and on their disks.
+    /// The number of faults of servers, links and disks.
     pub faults: u64,
-    /// How many servers there are.
+    /// The number of servers.
     pub servers: u64,
-    /// How many events the world handles.
+    /// The number of events that the world handles.
     pub steps: u64,
 }
 
-/// What must stay as it is while everything else grows smaller.
+/// The failure that must stay the same while the plan shrinks.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Failure {
-    /// This check speaks.
+    /// A violation of this check.
     Check(String),
-    /// The code under test panics at this place.
+    /// A panic of the code under test at this place.
     Panic(String),
 }
 
-/// Where a search is.
+/// The progress of a search.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Progress<'a> {
-    /// How many plans were run.
+pub struct ShrinkProgress<'a> {
+    /// The number of plans that were run.
     pub tries: u64,
-    /// The smallest plan so far.
+    /// The smallest failing plan so far.
     pub best: &'a Plan,
     /// Its size.
     pub size: Size,
-    /// Whether it was found just now.
+    /// Whether the last run found it.
     pub is_new: bool,
 }
 
-/// What a search found.
+/// The result of a search.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Shrunk {
-    /// How the plan fails.
+    /// The failure of the plan.
     pub failure: Failure,
-    /// The plan.
+    /// The smallest failing plan.
     pub plan: Plan,
-    /// The size of the run that the search began with.
+    /// The size of the first run.
     pub before: Size,
-    /// The size of the plan's run.
+    /// The size of the smallest run.
     pub after: Size,
-    /// How many plans were run.
+    /// The number of plans that were run.
     pub tries: u64,
 }
 
-/// The plan as Rust source, to be pasted into a test.
+/// The plan as Rust source, for a test.
 #[must_use]
 pub fn source(plan: &Plan) -> String {
     source::of(plan)
 }
 
 impl Failure {
-    /// How a run failed; `None` if it did not.
+    /// The failure of a run; `None` if it did not fail.
     #[must_use]
     pub fn of(verdict: &Verdict) -> Option<Self> {
         match verdict {
             Verdict::Held | Verdict::Vacuous(_) => None,
             Verdict::Violated(violation) => Some(Self::Check(violation.check.clone())),
-            // The numbers in the words change with the plan; the place does not.
-            Verdict::Panicked(words) => {
-                let place = words.rfind('(').map_or(words.as_str(), |at| &words[at..]);
+            // The numbers in the message change with the plan; the place does not.
+            Verdict::Panicked(message) => {
+                let place = message.rfind('(').map_or(message.as_str(), |at| &message[at..]);
                 Some(Self::Panic(place.trim_matches(['(', ')']).to_owned()))
             }
         }
@@ -104,7 +104,7 @@ impl fmt::Display for Failure {
 }
 
 impl Size {
-    /// Not larger, but for a few steps: the simpler plan is worth them.
+    /// Not larger, except for a few steps: a simpler plan may take slightly longer.
     const fn is_within(self, other: Self) -> bool {
         self.faults <= other.faults
             && self.servers <= other.servers
@@ -118,15 +118,15 @@ impl fmt::Display for Size {
     }
 }
 
-/// Runs a plan, and does not write it down.
+/// Runs a plan without a trace.
 pub type RunPlan<'a> = dyn FnMut(Plan) -> Run<()> + 'a;
 
-/// Looks for the smallest plan that fails as this one does; `None` if it does not fail. `go_on` is
-/// asked after every run.
+/// Searches for the smallest plan that fails as this one does; `None` if this one does not fail. `go_on`
+/// is called after every run.
 pub fn shrink(
     plan: Plan,
     run: &mut RunPlan<'_>,
-    go_on: &mut dyn FnMut(&Progress<'_>) -> bool,
+    go_on: &mut dyn FnMut(&ShrinkProgress<'_>) -> bool,
 ) -> Option<Shrunk> {
     let tried = run(plan.clone());
     let failure = Failure::of(&tried.report.verdict)?;
@@ -149,18 +149,18 @@ struct Shrinker<'a, 'b> {
     best: Best,
     tries: u64,
     run: &'a mut RunPlan<'b>,
-    go_on: &'a mut dyn FnMut(&Progress<'_>) -> bool,
+    go_on: &'a mut dyn FnMut(&ShrinkProgress<'_>) -> bool,
     is_over: bool,
-    /// From here on nothing may grow much.
+    /// From now on no part of the size may grow much.
     is_small: bool,
 }
 
 impl Shrinker<'_, '_> {
-    /// Under how many seeds a plan is tried that stirs everything.
+    /// How many other seeds are tried for an edit that changes the whole run.
     const SEEDS: u64 = 6;
-    /// How often what is left is gone through once more.
+    /// How often the last phase is repeated.
     const ROUNDS: u64 = 4;
-    /// Under how many seeds a simple plan is tried, for the one with the shortest story.
+    /// How many seeds are tried for the run with the shortest story.
     const MORE_SEEDS: u64 = 64;
 
     fn search(&mut self) {
@@ -168,7 +168,7 @@ impl Shrinker<'_, '_> {
         while self.simplify(&edits::fewer(), Self::SEEDS) | self.simplify(&edits::off(), Self::SEEDS) {}
         self.find_shortest();
         for _ in 0..Self::ROUNDS {
-            self.keep_only_what_matters();
+            self.minimize_fault_ids();
             self.is_small = true;
             let was = self.best.plan.clone();
             self.simplify(&edits::off(), 0);
@@ -179,7 +179,8 @@ impl Shrinker<'_, '_> {
         }
     }
 
-    /// Makes as many edits as go together: all, then halves, then quarters. Whether any was made.
+    /// Applies as many edits as possible at once: all, then halves, then quarters. Returns whether any
+    /// was applied.
     fn simplify(&mut self, edits: &[Edit], seeds: u64) -> bool {
         let mut made = false;
         let mut width = edits.len();
@@ -201,7 +202,7 @@ impl Shrinker<'_, '_> {
         self.attempt(plan.clone()) || (0..seeds).any(|seed| self.attempt(Plan { seed, ..plan.clone() }))
     }
 
-    /// Runs a plan, and takes it if it fails as it should.
+    /// Runs a plan, and keeps it if it fails in the same way.
     fn attempt(&mut self, plan: Plan) -> bool {
         let is_small = self.is_small;
         self.attempt_if(plan, |size, best| !is_small || size.is_within(best))
@@ -220,12 +221,13 @@ impl Shrinker<'_, '_> {
             let plan = shortened(plan, &tried.report);
             self.best = Best { plan, size, fault_ids: tried.fault_ids };
         }
-        let progress = Progress { tries: self.tries, best: &self.best.plan, size: self.best.size, is_new };
+        let progress =
+            ShrinkProgress { tries: self.tries, best: &self.best.plan, size: self.best.size, is_new };
         self.is_over = !(self.go_on)(&progress);
         is_new
     }
 
-    /// The same plan under other seeds.
+    /// Tries the same plan under other seeds.
     fn find_shortest(&mut self) {
         for seed in 0..Self::MORE_SEEDS {
             let plan = Plan { seed, ..self.best.plan.clone() };
@@ -233,8 +235,8 @@ impl Shrinker<'_, '_> {
         }
     }
 
-    /// Writes down what went wrong, and leaves out what is not needed.
-    fn keep_only_what_matters(&mut self) {
+    /// Lists the faults of the run, and removes those that are not needed.
+    fn minimize_fault_ids(&mut self) {
         let mut width = self.best.fault_ids.len();
         let only =
             |fault_ids: BTreeSet<FaultId>, plan: &Plan| Plan { fault_ids: Some(fault_ids), ..plan.clone() };
@@ -259,7 +261,7 @@ impl Shrinker<'_, '_> {
 }
 
 fn size(plan: &Plan, tried: &Run<()>) -> Size {
-    // What a cut link loses follows from the cut; what a disk and a crash do is counted with them.
+    // The messages that a cut link loses follow from the cut. Stalls and failed writes are counted here.
     let disks = ["stall", "write_failure"].iter().filter_map(|&family| tried.report.faults.get(family));
     Size {
         faults: tried.fault_ids.len() as u64 + disks.sum::<u64>(),
@@ -268,7 +270,7 @@ fn size(plan: &Plan, tried: &Run<()>) -> Size {
     }
 }
 
-/// Nothing has to go wrong after the failure, and nothing to be healed.
+/// Ends the chaos phase at the failure: later faults are not needed.
 fn shortened(mut plan: Plan, report: &Report) -> Plan {
     let at = match &report.verdict {
         Verdict::Violated(violation) if violation.class == Class::Safety => violation.at,
@@ -297,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_storm_shrinks_to_what_the_property_needs() {
-        // Nothing is wrong with terms that grow: it is only rare enough to be looked for.
+        // Growing terms are not a bug; they are only rare enough to need a search.
         let found = (0..200).find(|&seed| fails(Plan::storm(seed)).is_some()).expect("terms grow somewhere");
         let shrunk = shrink(Plan::storm(found), &mut run, &mut |_| true).expect("it fails");
         assert_eq!(shrunk.failure, Failure::Check("terms_stay_low".to_owned()));
@@ -310,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_that_is_stopped_has_the_best_so_far() {
+    fn a_stopped_search_returns_the_best_so_far() {
         let found = (0..200).find(|&seed| fails(Plan::storm(seed)).is_some()).expect("terms grow somewhere");
         let shrunk = shrink(Plan::storm(found), &mut run, &mut |progress| progress.tries < 30).unwrap();
         assert_eq!(shrunk.tries, 30);

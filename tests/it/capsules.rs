@@ -57,7 +57,7 @@ fn a_replay_reports_its_first_difference_to_the_capsule() {
     assert!(said.out.contains("written by 0."), "{}", said.out);
 
     let diff = wavetank(&["diff", &name(&file), "storm:4"]);
-    assert!(diff.out.contains("part ") && diff.out.contains("term is t9"), "{}", diff.out);
+    assert!(diff.out.contains("differ ") && diff.out.contains("term is t9"), "{}", diff.out);
     let step = record.step.to_string();
     let until = wavetank(&["replay", "storm:4", "--until", &step, "--trace", "full"]);
     assert!(until.out.contains(&format!(", {}, commit", record.state.term)) || until.out.contains("t3"));
@@ -74,8 +74,8 @@ fn bad_capsules_get_one_line_and_status_1() {
     };
     let servers = text.lines().find(|line| line.contains("\"servers\"")).expect("it is in the plan");
     for (text, hint) in [
-        (text[..text.len() / 2].to_owned(), "cut short"),
-        (String::new(), "cut short"),
+        (text[..text.len() / 2].to_owned(), "truncated"),
+        (String::new(), "truncated"),
         ("no capsule".to_owned(), "expected"),
         ("{}".to_owned(), "format"),
         (edit(&format!("\"format\": {FORMAT}"), "\"format\": 0"), "format 0, and this build reads format 2"),
@@ -85,8 +85,8 @@ fn bad_capsules_get_one_line_and_status_1() {
         (edit("\"seed\": 5", "\"seed\": 6"), "its seed is 6"),
         (edit(servers, "    \"servers\": 0,"), "1 to 16 servers"),
         (edit(servers, "    \"servers\": -3,"), "integer `-3`"),
-        (edit(servers, "    \"servers\": 3, \"weather\": 1,"), "unknown field `weather`"),
-        (edit("\"digest\": \"", "\"digest\": \"x"), "no digest"),
+        (edit(servers, "    \"servers\": 3, \"sea\": 1,"), "unknown field `sea`"),
+        (edit("\"digest\": \"", "\"digest\": \"x"), "not a digest"),
         (edit("\"a1+", "\"?1+"), "is no step"),
     ] {
         fs::write(&file, text).expect("it can be written");
@@ -103,10 +103,10 @@ fn bad_capsules_get_one_line_and_status_1() {
 fn a_run_that_held_neither_shrinks_nor_has_a_reason() {
     let file = scratch("small.json");
     let said = wavetank(&["shrink", "storm:1", "-o", &name(&file)]);
-    assert_eq!((said.code, said.err.as_str()), (1, "error: nothing goes wrong in storm:1\n"));
+    assert_eq!((said.code, said.err.as_str()), (1, "error: nothing fails in storm:1\n"));
     assert!(!file.exists());
     let said = wavetank(&["shrink", "figure_8:1", "-o", &name(&file)]);
-    assert!(said.code == 1 && said.err.contains("only storms shrink"), "{}", said.err);
+    assert!(said.code == 1 && said.err.contains("only storms can be shrunk"), "{}", said.err);
     let said = wavetank(&["why", "storm:1"]);
     assert!(said.code == 1 && said.err.contains("--step"), "{}", said.err);
 }
@@ -114,9 +114,9 @@ fn a_run_that_held_neither_shrinks_nor_has_a_reason() {
 #[test]
 fn a_diff_shows_the_first_difference_and_none_for_equal_runs() {
     let said = wavetank(&["diff", "storm:1", "storm:2"]);
-    assert!(said.code == 0 && said.out.contains("part     after "), "{}", said.out);
+    assert!(said.code == 0 && said.out.contains("differ   after "), "{}", said.out);
     let said = wavetank(&["diff", "storm:1", "storm:1"]);
-    assert!(said.out.ends_with("the same, step by step\n"), "{}", said.out);
+    assert!(said.out.ends_with("identical, step by step\n"), "{}", said.out);
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn bad_input_gets_one_line_and_status_1() {
         ("explore --nodes 2 --nodes 3", "multiple times"),
         ("explore --nodes 4 --spares 2 --changes 2", "not 6"),
         ("explore --spares 1", "there are no changes"),
-        ("explore --terms 0", "nobody ever leads"),
+        ("explore --terms 0", "no election can begin"),
         ("explore --terms 17", "at most 16"),
         ("explore --terms 99999999999999999999", "--terms"),
         ("explore --beats 9", "at most 8"),
@@ -110,7 +110,7 @@ fn bad_input_gets_one_line_and_status_1() {
         ("sweep --time 0", "--time"),
         ("sweep --judges none", "outcomes"),
         ("sweep --until-covered 0", "--until-covered"),
-        ("sweep calm --seeds 1 --shard 2/2", "nothing to play"),
+        ("sweep calm --seeds 1 --shard 2/2", "nothing to run"),
         ("sweep calm --out /no/such/directory/f.jsonl", "/no/such/directory/f.jsonl"),
         ("sweep calm --out /", "directory"),
         ("replay calm", "storm:123"),
@@ -301,7 +301,7 @@ fn a_history_is_judged() {
     for nonsense in ["{\n", "{\"process\": 1}\n", &lines("1")[..50]] {
         let said = judge(nonsense);
         assert_eq!((said.code, said.err.lines().count()), (1, 1), "{}", said.err);
-        assert!(said.err.contains("is no history: line 1"), "{}", said.err);
+        assert!(said.err.contains("is not a history: line 1"), "{}", said.err);
     }
     fs::remove_file(file).expect("it is there");
 }
@@ -434,7 +434,7 @@ struct Fake {
 impl Simulation for Fake {
     type Checks = ();
     type Trace = Trace;
-    type Ending = ();
+    type DriveOutcome = ();
 
     fn drive(&mut self) {
         write(&mut self.observers.trace, Time(self.seed));

@@ -41,7 +41,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "capsule", "shrink", "harness",
         ],
     ),
-    ("scenarios", &["command_log", "watchers", "dsl", "stories", "registry", "cli"]),
+    ("scenarios", &["command_log", "trace", "dsl", "stories", "registry", "cli"]),
     ("node", &["wire", "store", "transport", "error", "driver", "handle"]),
 ];
 

@@ -60,9 +60,8 @@ impl Server {
         if let Some(meta) = &found.snapshot {
             machine.restore(meta.last, &self.snapshots.store)?;
         }
-        let commands =
-            machine.fsm.words().map(|command| String::from_utf8_lossy(command).into_owned()).collect();
-        Ok((found, commands))
+        let words = machine.fsm.commands().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+        Ok((found, words))
     }
 }
 

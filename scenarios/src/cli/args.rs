@@ -1,26 +1,25 @@
-//! The command's arguments as values. Whoever holds one of these holds something that makes sense;
-//! names of scenarios alone are looked up later.
+//! The command's arguments as values. The parser checks everything but the names of scenarios.
 
 use super::bounds::ExploreArguments;
-use crate::watchers::TraceForm;
+use crate::trace::TraceForm;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
 use wavetank_sim::JudgeLevel;
 use wavetank_sim::linear::KeyModel;
 
-/// Raft in a wave tank: every sea before the first launch.
+/// Runs a Raft cluster inside a deterministic simulator
 #[derive(Parser, Debug)]
 #[command(
     name = "wavetank",
     version,
     before_help = "Examples:
-  cargo run --release -- sweep                  play every scenario under many seeds
-  cargo run --release -- run storm --seed 7     play one, and read what happened",
-    after_help = "Data goes to stdout, words and bars to stderr. The same seed gives the same bytes on stdout.
+  cargo run --release -- sweep                  run every scenario under many seeds
+  cargo run --release -- run storm --seed 7     run one scenario and print its trace",
+    after_help = "Data goes to stdout; messages and the progress bar go to stderr. The same seed gives the same bytes on stdout.
 
 Exit status: 0 all held, 1 usage or I/O, 2 safety, 3 liveness, 4 panic, 5 vacuous or undecided.
-Of several runs the worst counts: 2, then 4, 3, 5.",
+Of several runs the worst one counts: 2, then 4, 3, 5.",
     disable_help_subcommand = true,
     arg_required_else_help = false
 )]
@@ -31,61 +30,62 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Show every scenario with its summary
+    /// List all scenarios with their summaries
     #[command(before_help = "Examples:
   cargo run --release -- list
   cargo run --release -- list --json")]
     List {
-        /// As a JSON array of objects with `name`, `chapter` and `summary`
+        /// Print a JSON array of objects with `name`, `chapter` and `summary`
         #[arg(long)]
         json: bool,
     },
-    /// Play one scenario under one seed: its trace and its verdict
+    /// Run one scenario under one seed, and print its trace and its verdict
     #[command(before_help = "Examples:
   cargo run --release -- run storm --seed 7
   cargo run --release -- run storm --seed 7 --trace none --twice")]
     Run {
-        /// Which (see `list`)
+        /// The name of the scenario (see `list`)
         scenario: String,
-        /// What every chance in it is drawn from
+        /// The seed of all random draws
         #[arg(long, default_value_t = 0)]
         seed: u64,
-        /// Also keep the run in a file
+        /// Also write the run to a file
         #[arg(long, value_name = "FILE")]
         capsule: Option<PathBuf>,
         #[command(flatten)]
-        showing: Showing,
+        tracing: TraceArguments,
     },
-    /// Play scenarios under many seeds: a table, and for each failure the command that repeats it
+    /// Run scenarios under many seeds: print a table, and for each failure the command that repeats it
     #[command(
         before_help = "Examples:
   cargo run --release -- sweep --seeds 10000
   cargo run --release -- sweep storm --time 600 --out storms.jsonl",
-        after_help = "Without names, every scenario is played: storms under all the seeds, each story under
-the first 32 of them. Vacuous (status 5) is a row in which a check that should have seen
-something saw nothing under any of its seeds; from 1,000 storms on, that is any check at all,
-and anything that should sometimes happen and never did.
+        after_help = "Without names, every scenario runs: storms under all seeds, each story under the first 32.
+A row is vacuous (status 5) if a check that should have seen its subject saw nothing under
+any of its seeds. From 1,000 storms on, this covers every check, and every event that should
+sometimes happen.
 
-Runs are spread over threads and reported in order: stdout and FILE are the same whatever
-`--jobs` is. Figures that need the wall clock are in the table only when stdout is a terminal,
-else in one line on stderr. Under `--time` the clock decides how many runs there are."
+Runs are spread over threads and reported in order: stdout and FILE do not depend on `--jobs`.
+Figures that depend on the wall clock are in the table only if stdout is a terminal; otherwise
+they are in one line on stderr. With `--time`, the clock decides how many runs there are."
     )]
     Sweep(SweepArguments),
-    /// Repeat a run that a sweep has named, or that was kept
+    /// Repeat a run that a sweep has named, or a run that was kept in a file
     #[command(before_help = "Examples:
   cargo run --release -- replay storm:123
   cargo run --release -- replay target/wavetank/storm-123.json --until 4000 --trace full")]
     Replay(ReplayArguments),
-    /// Find the smallest plan that fails as a run did
+    /// Find the smallest plan that fails in the same way as a run
     #[command(
         before_help = "Examples:
   cargo run --release -- shrink storm:123 -o small.json
   cargo run --release -- shrink target/wavetank/storm-123.json -o small.json",
         after_help = "Prints the story of the smallest run found, its size before and after, and its plan as Rust
-source. FILE is written now and then on the way, so that a search that is cut off has a result."
+source. FILE is also written from time to time during the search, so that an interrupted search
+has a result."
     )]
     Shrink(ShrinkArguments),
-    /// Say at which step two runs part, and in what
+    /// Show the first step at which two runs differ
     #[command(before_help = "Examples:
   cargo run --release -- diff storm:1 storm:2
   cargo run --release -- diff target/wavetank/storm-123.json storm:123")]
@@ -93,11 +93,11 @@ source. FILE is written now and then on the way, so that a search that is cut of
         /// SCENARIO:SEED, or the file of a capsule
         #[arg(value_name = "RUN")]
         one: String,
-        /// Another
+        /// The other run: SCENARIO:SEED, or the file of a capsule
         #[arg(value_name = "RUN")]
         other: String,
     },
-    /// Tell what led to a failure, and nothing else
+    /// Show only the events that led to a failure
     #[command(before_help = "Examples:
   cargo run --release -- why target/wavetank/storm-123.json
   cargo run --release -- why storm:7 --step 900")]
@@ -105,11 +105,11 @@ source. FILE is written now and then on the way, so that a search that is cut of
         /// SCENARIO:SEED, or the file of a capsule
         #[arg(value_name = "RUN")]
         run: String,
-        /// What led to this step instead
+        /// Show what led to this step instead
         #[arg(long, value_name = "STEP")]
         step: Option<u64>,
     },
-    /// Make a page of a run, to look at in a browser
+    /// Write a run as a page for a browser
     #[command(before_help = "Examples:
   cargo run --release -- view storm:7 -o storm.html
   cargo run --release -- view figure_8:1 -o figure_8.html")]
@@ -117,38 +117,38 @@ source. FILE is written now and then on the way, so that a search that is cut of
         /// SCENARIO:SEED, or the file of a capsule
         #[arg(value_name = "RUN")]
         run: String,
-        /// The page
+        /// The page to write
         #[arg(short, long, value_name = "FILE.html")]
         output: PathBuf,
     },
-    /// Say whether a history of client operations is linearizable
+    /// Check whether a history of client operations is linearizable
     #[command(
         before_help = "Examples:
   cargo run --release -- judge history.jsonl
   cargo run --release -- judge history.jsonl --model kv --budget 600",
-        after_help = "A line is one event of one process, as Jepsen writes them:
+        after_help = "Each line is one event of one process, in the format of Jepsen:
 
   {\"process\": 0, \"type\": \"invoke\", \"f\": \"write\", \"key\": \"x\", \"value\": 1, \"time\": 10}
   {\"process\": 0, \"type\": \"ok\",     \"f\": \"write\", \"key\": \"x\", \"value\": 1, \"time\": 20}
 
-An operation that does not complete, or completes with `info`, may or may not have happened. A cas
-that fails found another value; anything else that fails was not done.
+An operation that does not complete, or completes with `info`, may or may not have taken effect. A
+cas that fails found another value; any other operation that fails did not take effect.
 
-Exit status: 0 linearizable, 2 not (with the shortest part that shows it), 5 unknown within the
-budget, 1 if the file makes no sense."
+Exit status: 0 linearizable, 2 not linearizable (with the shortest part that shows it), 5 unknown
+within the budget, 1 if the file is not a history."
     )]
     Judge(JudgeArguments),
-    /// Try every schedule there is, within bounds
+    /// Explore every schedule within bounds
     #[command(
         before_help = "Examples:
   cargo run --release -- explore
   cargo run --release -- explore --nodes 4 --terms 3 --entries 0 --crashes 0 --changes 2 -o found.json",
-        after_help = "Any message may wait for ever, and so be lost, or overtake any other; any server may lose
-patience at any time; whatever is not bounded may happen as often as it can. What must hold is looked
-at in every state, and what is found is found by a schedule than which there is no shorter one.
+        after_help = "Any message may be delayed for ever, lost or reordered. Any election timeout may expire at any time.
+Events without a bound may happen as often as they can. All properties are checked in every state.
+The search prints a shortest schedule that breaks a property.
 
-Exit status: 0 nothing is wrong within the bounds, 2 something is (with the schedule, and FILE to
-replay, view or ask why), 5 stopped by --time or --memory before the end."
+Exit status: 0 nothing is wrong within the bounds, 2 a property is broken (with the schedule, and FILE
+for replay, view or why), 5 stopped by --time or --memory before the end."
     )]
     Explore(ExploreArguments),
 }
@@ -158,11 +158,11 @@ pub(crate) struct ReplayArguments {
     /// SCENARIO:SEED, or the file of a capsule
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
-    /// Show it only up to this step, and what every server is then
+    /// Show the run only up to this step, and then the state of every server
     #[arg(long, value_name = "STEP")]
     pub(crate) until: Option<u64>,
     #[command(flatten)]
-    pub(crate) showing: Showing,
+    pub(crate) tracing: TraceArguments,
 }
 
 #[derive(Args, Debug)]
@@ -170,81 +170,82 @@ pub(crate) struct ShrinkArguments {
     /// SCENARIO:SEED, or the file of a capsule
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
-    /// The capsule of the smallest run
+    /// The file for the capsule of the smallest run
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// Try no more plans than this
+    /// The largest number of plans to try
     #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) tries: u64,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct JudgeArguments {
-    /// The history, one JSON object a line
+    /// The history: one JSON object per line
     #[arg(value_name = "FILE.jsonl")]
     pub(crate) file: PathBuf,
-    /// What a key is: register, cas-register or kv
+    /// The type of a key: register, cas-register or kv
     #[arg(long, value_name = "MODEL", default_value_t = KeyModel::CasRegister)]
     pub(crate) model: KeyModel,
-    /// Give up after so many seconds
+    /// Give up after this many seconds
     #[arg(long, value_name = "SECS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) budget: u64,
 }
 
-/// How one run is shown.
+/// How a run is shown.
 #[derive(Args, Clone, Copy, Debug)]
-pub(crate) struct Showing {
-    /// What is written down of it
+pub(crate) struct TraceArguments {
+    /// The form of the trace
     #[arg(long, value_name = "FORM", default_value = "story")]
     pub(crate) trace: TraceForm,
-    /// Play it twice and compare traces, reports and digests byte for byte
+    /// Run it twice and compare traces, reports and digests byte by byte
     #[arg(long)]
     pub(crate) twice: bool,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct SweepArguments {
-    /// Which scenarios; all if none is named
+    /// The scenarios to run; all if none is named
     #[arg(value_name = "SCENARIO")]
     pub(crate) scenarios: Vec<String>,
-    /// From A to before B, or the first N [default: 1000, or without end under --time]
+    /// The seeds from A up to but not including B, or the first N [default: 1000, or unlimited with
+    /// --time]
     #[arg(long, value_name = "A..B|N")]
     pub(crate) seeds: Option<Seeds>,
-    /// Threads [default: one for each core]
+    /// The number of threads [default: one for each core]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<Jobs>,
-    /// Only the Kth of N equal shares of the runs
+    /// Run only the Kth of N equal shares
     #[arg(long, value_name = "K/N", default_value = "1/1")]
     pub(crate) shard: Shard,
-    /// Begin no run after so many seconds
+    /// Start no run after this many seconds
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) time: Option<u64>,
-    /// Also write the report of every run, one JSON object a line, in order
+    /// Also write the report of every run, one JSON object per line, in order
     #[arg(long, value_name = "FILE.jsonl")]
     pub(crate) out: Option<PathBuf>,
-    /// The table as JSON
+    /// Print the table as JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Who judges
+    /// Which judges look at the runs
     #[arg(long, value_name = "WHO", default_value = "all")]
     pub(crate) judges: Judging,
-    /// End with the first run that fails
+    /// Stop at the first run that fails
     #[arg(long)]
     pub(crate) until_failed: bool,
-    /// End when so many runs, one after the other, have shown nothing new: nothing that should
-    /// sometimes happen and had not yet, and no situation that had not come up [default: 1000]
+    /// Stop when this many runs in a row have shown nothing new: no event that should sometimes happen
+    /// and had not happened before, and no new situation [default: 1000]
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1000", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) until_covered: Option<u64>,
 }
 
-/// How much is judged, as the command line says it.
+/// The level of the judges, as an argument.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Judging {
-    /// Every rule of the protocol, step by step
+    /// Every rule of the protocol, at every step
     All,
-    /// What the harness's own memory shows
+    /// What the harness remembers of the run
     History,
-    /// Only what anybody could see from outside
+    /// Only what a client could see
     Outcomes,
 }
 
@@ -258,7 +259,7 @@ impl From<Judging> for JudgeLevel {
     }
 }
 
-/// A range of seeds with at least one in it.
+/// A range of seeds; never empty.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Seeds {
     first: u64,
@@ -266,23 +267,23 @@ pub(crate) struct Seeds {
 }
 
 impl Seeds {
-    /// The seeds from zero on; at least one.
+    /// The seeds from zero to `count`, which is at least one.
     pub(crate) fn first_of_all(count: u64) -> Self {
-        assert!(1 <= count, "a sweep plays at least one seed");
+        assert!(1 <= count, "a sweep runs at least one seed");
         Self { first: 0, count }
     }
 
-    /// Only so many of them.
+    /// The first `count` of them.
     pub(crate) fn at_most(self, count: u64) -> Self {
         Self { first: self.first, count: self.count.min(count) }
     }
 
-    /// How many they are.
+    /// The number of seeds.
     pub(crate) fn count(self) -> u64 {
         self.count
     }
 
-    /// One of them; `None` behind the last.
+    /// The seed at this position; `None` after the last.
     pub(crate) fn nth(self, at: u64) -> Option<u64> {
         (at < self.count).then(|| self.first + at)
     }
@@ -301,13 +302,13 @@ impl FromStr for Seeds {
         };
         match end.checked_sub(first) {
             Some(count @ 1..) => Ok(Self { first, count }),
-            Some(0) => Err("there is no seed in it".to_owned()),
-            None => Err(format!("the range runs backwards; {end}..{first} would have seeds")),
+            Some(0) => Err("the range has no seed".to_owned()),
+            None => Err(format!("the range is empty; {end}..{first} has seeds")),
         }
     }
 }
 
-/// How many threads.
+/// A number of threads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Jobs(pub(crate) usize);
 
@@ -318,12 +319,12 @@ impl FromStr for Jobs {
         const MOST: usize = 256;
         match text.parse() {
             Ok(jobs @ 1..=MOST) => Ok(Self(jobs)),
-            _ => Err(format!("a number of threads is from 1 to {MOST}")),
+            _ => Err(format!("the number of threads must be from 1 to {MOST}")),
         }
     }
 }
 
-/// One of several equal shares.
+/// One of several equal shares of the runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Shard {
     at: u64,
@@ -331,12 +332,12 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    /// Whether the run with this number falls into it.
+    /// Whether the run with this number belongs to the share.
     pub(crate) fn holds(self, number: u64) -> bool {
         number % self.of == self.at
     }
 
-    /// How many of so many runs fall into it.
+    /// How many of `runs` belong to the share.
     pub(crate) fn count(self, runs: u64) -> u64 {
         runs / self.of + u64::from(self.at < runs % self.of)
     }
@@ -369,13 +370,13 @@ mod tests {
     }
 
     #[test]
-    fn the_last_seed_of_all_can_be_reached() {
+    fn the_largest_seed_can_be_reached() {
         let seeds: Seeds = format!("{}..{}", u64::MAX - 1, u64::MAX).parse().unwrap();
         assert_eq!((seeds.nth(0), seeds.nth(1)), (Some(u64::MAX - 1), None));
     }
 
     #[test]
-    fn shards_share_all_runs_among_them() {
+    fn shards_partition_all_runs() {
         for of in 1..5_u64 {
             for runs in 0..20_u64 {
                 let shards: Vec<Shard> = (1..=of).map(|k| format!("{k}/{of}").parse().unwrap()).collect();

@@ -5,43 +5,43 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use wavetank_sim::JudgeLevel;
-use wavetank_sim::explore::{Bounds, Disks};
+use wavetank_sim::explore::{Bounds, DiskModel};
 
 #[derive(Args, Debug)]
 pub(crate) struct ExploreArguments {
     #[command(flatten)]
     pub(crate) bounds: BoundsArguments,
-    /// Look no further than so many moves
+    /// Explore at most this many moves
     #[arg(long, value_name = "D", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub(crate) depth: Option<usize>,
-    /// Of states that differ only in who is called what, look at one
+    /// Of states that differ only in the names of servers, explore one
     #[arg(long, value_name = "on|off", default_value = "on")]
-    pub(crate) symmetry: Switch,
-    /// Throw messages away that can do nothing any more, and have writes on disk at once where
-    /// no crash can come
+    pub(crate) symmetry: OnOff,
+    /// Drop messages that cannot have an effect any more, and make writes durable at once when no crash
+    /// is left
     #[arg(long, value_name = "on|off", default_value = "on")]
-    pub(crate) reduction: Switch,
-    /// Threads [default: one for each core]
+    pub(crate) reduction: OnOff,
+    /// The number of threads [default: one for each core]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<Jobs>,
-    /// Stop after so many seconds
+    /// Stop after this many seconds
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) time: Option<u64>,
-    /// Stop when states take so many MiB
+    /// Stop when the states take this many MiB
     #[arg(long, value_name = "MIB", default_value_t = 8_192, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) memory: u64,
-    /// Keep what is found in a file
+    /// The file for the schedule that breaks a property
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }
 
-/// What may happen, and how often.
+/// Which events may happen, and how often.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct BoundsArguments {
-    /// Voters of the first membership
+    /// Voters of the first configuration
     #[arg(long, value_name = "N", default_value_t = 3)]
     nodes: u8,
-    /// Servers that can be added to it
+    /// Servers that can be added to the cluster
     #[arg(long, value_name = "N", default_value_t = 0)]
     spares: u8,
     /// Terms in which an election can begin
@@ -56,15 +56,15 @@ pub(crate) struct BoundsArguments {
     /// Changes of membership
     #[arg(long, value_name = "M", default_value_t = 0)]
     changes: u8,
-    /// Heartbeats and news of commits, each to all followers; without them what is lost is not sent
+    /// Heartbeats and news of commits, each to all followers. Without them, a lost message is not sent
     /// again
     #[arg(long, value_name = "N", default_value_t = 0)]
     beats: u8,
-    /// Messages that arrive once more
+    /// Messages that are delivered twice
     #[arg(long, value_name = "N", default_value_t = 0)]
     duplicates: u8,
-    /// Messages that are thrown away. Any may wait for ever: this adds states, and nothing that can
-    /// happen
+    /// Messages that are lost. Any message may be delayed for ever, so this adds states but no new
+    /// behaviour
     #[arg(long, value_name = "N", default_value_t = 0)]
     drops: u8,
     /// Entries per message
@@ -73,16 +73,16 @@ pub(crate) struct BoundsArguments {
     /// Unanswered messages with entries per follower
     #[arg(long, value_name = "N", default_value_t = 1)]
     window: u8,
-    /// When writes are on disk
+    /// When writes become durable
     #[arg(long, value_name = "WHEN", default_value = "hang")]
-    disks: When,
-    /// What is judged
+    disks: DiskModelArgument,
+    /// Which judges look at the states
     #[arg(long, value_name = "WHAT", default_value = "steps")]
-    judge: What,
+    judge: JudgeLevelArgument,
 }
 
 impl BoundsArguments {
-    /// The bounds.
+    /// The bounds of these arguments.
     pub(crate) fn bounds(self) -> Bounds {
         let Self { nodes, spares, terms, entries, crashes, changes, beats, duplicates, drops, .. } = self;
         let Self { batch, window, disks, judge, .. } = self;
@@ -99,46 +99,46 @@ impl BoundsArguments {
             batch,
             window,
             disks: match disks {
-                When::Hang => Disks::Hang,
-                When::Late => Disks::Late,
-                When::Quick => Disks::Quick,
+                DiskModelArgument::Hang => DiskModel::Hang,
+                DiskModelArgument::Late => DiskModel::Late,
+                DiskModelArgument::Quick => DiskModel::Quick,
             },
             judged: match judge {
-                What::Outcomes => JudgeLevel::Outcomes,
-                What::History => JudgeLevel::History,
-                What::Steps => JudgeLevel::Steps,
+                JudgeLevelArgument::Outcomes => JudgeLevel::Outcomes,
+                JudgeLevelArgument::History => JudgeLevel::History,
+                JudgeLevelArgument::Steps => JudgeLevel::Steps,
             },
         }
     }
 }
 
-/// On or off.
+/// A switch.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Switch {
-    /// It is done
+pub(crate) enum OnOff {
+    /// Enabled
     On,
-    /// It is not
+    /// Disabled
     Off,
 }
 
-/// When writes are on disk.
+/// When writes become durable.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum When {
-    /// In the step that asked for them, or, from some step of a server on, never: then it crashes
+pub(crate) enum DiskModelArgument {
+    /// In the step that requests them; or never from some step on, and then the server crashes
     Hang,
-    /// Each at a time of its own, or never
+    /// Each at any later time, or never
     Late,
-    /// In the step that asked for them
+    /// In the step that requests them
     Quick,
 }
 
-/// What is judged.
+/// Which judges look at the states.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum What {
-    /// What anybody could see: two leaders, two truths
+pub(crate) enum JudgeLevelArgument {
+    /// Only what a client could see, such as two leaders or two values
     Outcomes,
-    /// And what a memory of the past shows
+    /// Also what a memory of the history shows
     History,
-    /// And every rule, step by step
+    /// Also every rule, at every step
     Steps,
 }

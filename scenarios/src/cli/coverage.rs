@@ -1,16 +1,16 @@
-//! What a sweep has come upon so far, and since when nothing new.
+//! The coverage of a sweep so far, and which run was the last to add to it.
 
-use super::words::{grouped, many};
+use super::format::{grouped, many};
 use std::collections::BTreeSet;
 use wavetank_sim::Report;
 
-/// Everything that some run came upon.
+/// All situations and events that the runs have reached.
 #[derive(Debug, Default)]
 pub(crate) struct Coverage {
     runs: u64,
     situations: BTreeSet<u64>,
     reached: BTreeSet<String>,
-    /// Which run was the last to show something new.
+    /// The number of the last run that showed something new.
     last_new: u64,
 }
 
@@ -33,12 +33,12 @@ impl Coverage {
         self.situations.len() + self.reached.len()
     }
 
-    /// How many runs, the last ones, have shown nothing new.
+    /// How many of the last runs have shown nothing new.
     pub(crate) const fn quiet(&self) -> u64 {
         self.runs - self.last_new
     }
 
-    /// In words.
+    /// The coverage in one line.
     pub(crate) fn line(&self) -> String {
         format!(
             "coverage   {}, the last new one in run {} of {}",
@@ -53,7 +53,7 @@ impl Coverage {
 mod tests {
     use super::*;
     use crate::registry;
-    use crate::watchers::TraceForm;
+    use crate::trace::TraceForm;
 
     #[test]
     fn the_same_run_shows_nothing_new() {

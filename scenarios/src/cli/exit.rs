@@ -1,27 +1,27 @@
-//! What the command tells the shell.
+//! The exit status of the command.
 
 use wavetank_sim::explore::properties::{self, Breach};
 use wavetank_sim::{Class, Verdict};
 
-/// An exit status. The order is from good to bad: of several runs, the worst one counts.
+/// An exit status, ordered from good to bad: of several runs, the worst one counts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Status {
     /// Everything held.
     Held,
-    /// Nothing was shown.
+    /// Nothing was judged: no check saw its subject, or the result is undecided.
     Vacuous,
-    /// Something good did not happen in time.
+    /// A liveness property was violated.
     Liveness,
-    /// The code under test broke a promise of its own.
+    /// The code under test failed an assertion.
     Panic,
-    /// Something bad happened.
+    /// A safety property was violated.
     Safety,
-    /// Nothing was judged: the command cannot be understood, or a file or stream failed.
+    /// The command could not run: wrong usage, or a file or stream failed.
     Unusable,
 }
 
 impl Status {
-    /// What one verdict comes to.
+    /// The status of a verdict.
     pub(crate) fn of(verdict: &Verdict) -> Self {
         match verdict {
             Verdict::Held => Self::Held,
@@ -34,12 +34,12 @@ impl Status {
         }
     }
 
-    /// What a breach comes to that an exploration found.
+    /// The status of a breach that an exploration found.
     pub(crate) fn of_breach(breach: &Breach) -> Self {
         if breach.property == properties::PANIC { Self::Panic } else { Self::Safety }
     }
 
-    /// Whether a run that ended so is to be repeated and looked at.
+    /// Whether the run failed, so that it should be repeated and examined.
     pub(crate) fn is_failure(self) -> bool {
         match self {
             Self::Held | Self::Vacuous => false,
@@ -47,7 +47,7 @@ impl Status {
         }
     }
 
-    /// The number for the shell.
+    /// The exit code.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Held => 0,
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lie_is_worse_than_a_panic_is_worse_than_silence() {
+    fn safety_is_worse_than_a_panic_and_a_panic_is_worse_than_liveness() {
         let all = [Status::Held, Status::Liveness, Status::Safety, Status::Panic, Status::Vacuous];
         assert_eq!(all.into_iter().max(), Some(Status::Safety));
         assert_eq!(Status::Panic.max(Status::Liveness), Status::Panic);

@@ -1,24 +1,27 @@
-//! `wavetank explore`: every schedule within bounds, and the shortest that breaks something.
+//! `wavetank explore`: explores every schedule within bounds, and prints a shortest one that breaks a
+//! property.
 
-use super::bar::Bar;
-use super::bounds::{ExploreArguments, Switch};
+use super::bounds::{ExploreArguments, OnOff};
 use super::exit::Status;
-use super::file::Whole;
+use super::file::AtomicFile;
+use super::progress_bar::Progress;
 use super::subject::{Played, Subject};
-use super::{Streams, Trouble, pool, tell, words};
-use crate::watchers::TraceForm;
+use super::{CliError, Streams, format, pool, write_message};
+use crate::trace::TraceForm;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use wavetank_sim::explore::properties::Breach;
-use wavetank_sim::explore::{Bounds, End, Executor, Expansion, Figures, Reductions, Schedule, Search};
+use wavetank_sim::explore::{
+    Bounds, Executor, Expansion, Reductions, Schedule, Search, SearchOutcome, SearchStats,
+};
 
-/// Explores, and says how far that came.
-pub(crate) fn explore(arguments: &ExploreArguments, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
+/// Explores, and prints the result.
+pub(crate) fn explore(arguments: &ExploreArguments, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let bounds = arguments.bounds.bounds();
-    bounds.sound().map_err(Trouble::new)?;
-    let file = arguments.output.as_deref().map(Whole::create).transpose()?;
-    let (symmetry, reduction) = (arguments.symmetry == Switch::On, arguments.reduction == Switch::On);
+    bounds.sound().map_err(CliError::new)?;
+    let file = arguments.output.as_deref().map(AtomicFile::create).transpose()?;
+    let (symmetry, reduction) = (arguments.symmetry == OnOff::On, arguments.reduction == OnOff::On);
     let reductions = Reductions { symmetry, inert: reduction, disks: reduction };
     let jobs = pool::threads(arguments.jobs);
 
@@ -27,11 +30,14 @@ pub(crate) fn explore(arguments: &ExploreArguments, streams: &mut Streams<'_>) -
     let end = run(&mut search, arguments, jobs, begun, streams);
     let took = begun.elapsed();
 
-    let figures = search.figures();
-    write_figures(figures, streams)?;
-    let rate = u128::from(figures.states) * 1_000 / took.as_millis().max(1);
-    let rate = words::grouped(u64::try_from(rate).unwrap_or(u64::MAX));
-    tell(streams, &format!("{}.{:03} s, {rate} states a second", took.as_secs(), took.subsec_millis()));
+    let stats = search.stats();
+    write_figures(stats, streams)?;
+    let rate = u128::from(stats.states) * 1_000 / took.as_millis().max(1);
+    let rate = format::grouped(u64::try_from(rate).unwrap_or(u64::MAX));
+    write_message(
+        streams,
+        &format!("{}.{:03} s, {rate} states a second", took.as_secs(), took.subsec_millis()),
+    );
     conclude(end, &bounds, file, streams)
 }
 
@@ -41,19 +47,19 @@ fn run(
     jobs: usize,
     begun: Instant,
     streams: &Streams<'_>,
-) -> End {
+) -> SearchOutcome {
     let deadline = arguments.time.and_then(|seconds| begun.checked_add(Duration::from_secs(seconds)));
     let most = arguments.memory.saturating_mul(1 << 20);
-    let bar = Bar::of_states(streams.err_is_terminal);
-    let end = search.run(arguments.depth, &mut Threads(jobs), &mut |figures| {
-        bar.tried(figures.states, &format!("{} moves deep", figures.levels.len() - 1));
-        figures.bytes < most && deadline.is_none_or(|deadline| Instant::now() < deadline)
+    let bar = Progress::of_states(streams.err_is_terminal);
+    let end = search.run(arguments.depth, &mut Threads(jobs), &mut |stats| {
+        bar.tried(stats.states, &format!("{} moves deep", stats.levels.len() - 1));
+        stats.bytes < most && deadline.is_none_or(|deadline| Instant::now() < deadline)
     });
     bar.clear();
     end
 }
 
-/// So many threads, each of which takes the next task when it is done with one.
+/// Runs tasks on this many threads; each thread takes the next task when it has finished one.
 struct Threads(usize);
 
 impl Executor for Threads {
@@ -76,61 +82,61 @@ impl Executor for Threads {
     }
 }
 
-fn write_figures(figures: &Figures, streams: &mut Streams<'_>) -> Result<(), Trouble> {
-    let levels: Vec<String> = figures.levels.iter().map(ToString::to_string).collect();
-    let Figures { states, generated, servers, steps, bytes, .. } = figures;
-    let grouped = words::grouped;
+fn write_figures(stats: &SearchStats, streams: &mut Streams<'_>) -> Result<(), CliError> {
+    let levels: Vec<String> = stats.levels.iter().map(ToString::to_string).collect();
+    let SearchStats { states, generated, servers, steps, bytes, .. } = stats;
+    let grouped = format::grouped;
     writeln!(streams.out, "levels   {}", levels.join(" "))?;
     writeln!(streams.out, "states   {}, {} with repetitions", grouped(*states), grouped(*generated))?;
-    writeln!(streams.out, "servers  {}, with {}", grouped(*servers), words::many(*steps, "step"))?;
+    writeln!(streams.out, "servers  {}, with {}", grouped(*servers), format::many(*steps, "step"))?;
     writeln!(streams.out, "memory   {} MiB, {} bytes a state", bytes >> 20, bytes / states)?;
     Ok(())
 }
 
 fn conclude(
-    end: End,
+    end: SearchOutcome,
     bounds: &Bounds,
-    file: Option<Whole>,
+    file: Option<AtomicFile>,
     streams: &mut Streams<'_>,
-) -> Result<Status, Trouble> {
+) -> Result<Status, CliError> {
     let status = match end {
-        End::Exhausted => {
-            writeln!(streams.out, "verdict  held: there is nothing else within {bounds}")?;
+        SearchOutcome::Exhausted => {
+            writeln!(streams.out, "verdict  held: every state was explored within {bounds}")?;
             Status::Held
         }
-        End::Deep => {
-            writeln!(streams.out, "verdict  held up to that depth, within {bounds}")?;
+        SearchOutcome::DepthReached => {
+            writeln!(streams.out, "verdict  held up to this depth, within {bounds}")?;
             Status::Held
         }
-        End::Stopped => {
-            writeln!(streams.out, "verdict  undecided: there is more within {bounds}")?;
+        SearchOutcome::Stopped => {
+            writeln!(streams.out, "verdict  undecided: not every state was explored within {bounds}")?;
             Status::Vacuous
         }
-        End::Found(breach, schedule) => return found(&breach, schedule, file, streams),
+        SearchOutcome::Found(breach, schedule) => return found(&breach, schedule, file, streams),
     };
     Ok(status)
 }
 
-/// The schedule, the story that it makes, and what the judges of runs have to say.
+/// Prints the schedule, its story, and the verdict of the judges of runs.
 fn found(
     breach: &Breach,
     schedule: Schedule,
-    file: Option<Whole>,
+    file: Option<AtomicFile>,
     streams: &mut Streams<'_>,
-) -> Result<Status, Trouble> {
+) -> Result<Status, CliError> {
     writeln!(streams.out, "\nwithin   {}", schedule.bounds)?;
     for (at, step) in schedule.steps.iter().enumerate() {
         writeln!(streams.out, "{:>3}  {step}", at + 1)?;
     }
-    let named = file.as_ref().map(|file| file.place().display().to_string()).unwrap_or_default();
+    let named = file.as_ref().map(|file| file.path().display().to_string()).unwrap_or_default();
     let subject = Subject { played: Played::Schedule(schedule), kept: None, named };
     let (report, story) = subject.run(TraceForm::Story);
     writeln!(streams.out, "\n{story}")?;
-    writeln!(streams.out, "broken   {} ({}): {}", breach.property, breach.section, breach.what)?;
+    writeln!(streams.out, "breach   {} ({}): {}", breach.property, breach.section, breach.what)?;
     writeln!(streams.out, "judges   {}", report.verdict)?;
     if let Some(file) = file {
         subject.keep_in(file)?;
-        writeln!(streams.out, "replay   {}", words::replay_command(&subject.named))?;
+        writeln!(streams.out, "replay   {}", format::replay_command(&subject.named))?;
     }
     Ok(Status::of_breach(breach))
 }
@@ -142,33 +148,39 @@ mod tests {
     use crate::registry::ALL;
     use std::{env, fs, process};
     use wavetank_raft::{Index, RoleName, Term};
-    use wavetank_sim::explore::OneHand;
+    use wavetank_sim::explore::SingleThread;
     use wavetank_sim::explore::properties::Claim;
 
     #[test]
-    fn what_is_found_is_told_and_its_file_is_played_and_looked_at() {
-        let place = |name: &str| {
-            let place = env::temp_dir().join(format!("wavetank-{}-{name}", process::id()));
-            place.to_str().expect("it is a plain name").to_owned()
+    fn a_breach_is_printed_and_its_file_can_be_replayed_compared_and_viewed() {
+        let path = |name: &str| {
+            let path = env::temp_dir().join(format!("wavetank-{}-{name}", process::id()));
+            path.to_str().expect("the path is UTF-8").to_owned()
         };
-        let (file, page) = (place("found.json"), place("found.html"));
-        let (breach, schedule) = second_leader();
-        let (status, told) = with_streams(|streams| {
-            let file = Whole::create(file.as_ref()).expect("there is room for files");
+        let (file, page) = (path("found.json"), path("found.html"));
+        let (breach, schedule) = schedule_with_second_leader();
+        let (status, printed) = with_streams(|streams| {
+            let file = AtomicFile::create(file.as_ref()).expect("the file can be created");
             found(&breach, schedule, Some(file), streams).expect("it can be written")
         });
         assert_eq!(status.code(), 2);
-        assert!(told.contains("\nwithin   nodes 3, terms 2, entries 1, crashes 1\n  1  timeout n"), "{told}");
         assert!(
-            told.contains("LEAD3") && told.contains("\nbroken   nobody_leads_anew (a claim): "),
-            "{told}"
+            printed.contains("\nwithin   nodes 3, terms 2, entries 1, crashes 1\n  1  timeout n"),
+            "{printed}"
         );
-        // A claim is nobody's rule: the judges of runs have nothing to say.
-        assert!(told.contains("\njudges   held\n"), "{told}");
-        assert!(told.ends_with(&format!("\nreplay   cargo run --release -- replay {file}\n")), "{told}");
+        assert!(
+            printed.contains("LEAD3") && printed.contains("\nbreach   nobody_leads_anew (a claim): "),
+            "{printed}"
+        );
+        // The claim is not a rule of the protocol, so the judges of runs find nothing.
+        assert!(printed.contains("\njudges   held\n"), "{printed}");
+        assert!(
+            printed.ends_with(&format!("\nreplay   cargo run --release -- replay {file}\n")),
+            "{printed}"
+        );
 
-        let wavetank = |words: &[&str]| {
-            let args = ["wavetank"].iter().chain(words).copied().collect::<Vec<_>>();
+        let wavetank = |arguments: &[&str]| {
+            let args = ["wavetank"].iter().chain(arguments).copied().collect::<Vec<_>>();
             with_streams(|streams| main_with(&ALL, args, streams))
         };
         let (code, replayed) = wavetank(&["replay", &file]);
@@ -177,17 +189,17 @@ mod tests {
             "{replayed}"
         );
         let (code, same) = wavetank(&["diff", &file, &file]);
-        assert!(code == 0 && same.ends_with("the same, step by step\n"), "{same}");
+        assert!(code == 0 && same.ends_with("identical, step by step\n"), "{same}");
         assert_eq!(wavetank(&["view", &file, "-o", &page]).0, 0);
         let seen = fs::read_to_string(&page).expect("it was just written");
         assert!(seen.starts_with("<!doctype html>") && seen.contains("\"servers\":3"));
-        for place in [file, page] {
-            fs::remove_file(place).expect("it is there");
+        for path in [file, page] {
+            fs::remove_file(path).expect("it is there");
         }
     }
 
-    /// How a leader comes to be followed by another who has what it committed.
-    fn second_leader() -> (Breach, Schedule) {
+    /// A schedule in which a second leader has what the first one committed.
+    fn schedule_with_second_leader() -> (Breach, Schedule) {
         let claim = Claim {
             name: "nobody_leads_anew",
             holds: |server| {
@@ -196,9 +208,12 @@ mod tests {
             },
         };
         let bounds = Bounds { entries: 1, ..Bounds::default() };
-        match Search::new(bounds, Reductions::ALL).claiming(claim).run(None, &mut OneHand, &mut |_| true) {
-            End::Found(breach, schedule) => (breach, schedule),
-            End::Exhausted | End::Deep | End::Stopped => panic!("there are two terms"),
+        match Search::new(bounds, Reductions::ALL).claiming(claim).run(None, &mut SingleThread, &mut |_| true)
+        {
+            SearchOutcome::Found(breach, schedule) => (breach, schedule),
+            SearchOutcome::Exhausted | SearchOutcome::DepthReached | SearchOutcome::Stopped => {
+                panic!("there are two terms")
+            }
         }
     }
 

@@ -1,83 +1,86 @@
-//! A file that is either whole or not there: written beside its place, moved there at the end.
+//! Writes files atomically: into a temporary file in the same directory, which is renamed at the end.
 
-use super::Trouble;
+use super::CliError;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A file that is being written. Dropped before [`Whole::finish`], it leaves nothing behind.
-pub(crate) struct Whole {
-    place: PathBuf,
-    /// Where it is written; `None` if its place is a device or a pipe, which cannot be replaced.
-    beside: Option<PathBuf>,
+/// A file that is being written. If it is dropped before [`AtomicFile::finish`], nothing is left behind.
+pub(crate) struct AtomicFile {
+    path: PathBuf,
+    /// The temporary file; `None` if the target is a device or a pipe, which cannot be replaced.
+    temporary: Option<PathBuf>,
     writer: BufWriter<File>,
 }
 
-impl Whole {
-    /// Begins the file, so that a place that cannot be written is known before the work begins.
-    pub(crate) fn create(place: &Path) -> Result<Self, Trouble> {
-        let cannot = |error: &dyn std::fmt::Display| {
-            Trouble::new(format!("cannot write `{}`: {error}", place.display()))
+impl AtomicFile {
+    /// Creates the temporary file, so that an unwritable path is reported before the work begins.
+    pub(crate) fn create(path: &Path) -> Result<Self, CliError> {
+        let write_error = |error: &dyn std::fmt::Display| {
+            CliError::new(format!("cannot write `{}`: {error}", path.display()))
         };
-        // A link is followed: what it points to is replaced, not the link.
-        let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
-        let is_special = match fs::metadata(&place) {
-            Ok(there) if there.is_dir() => return Err(cannot(&"it is a directory")),
-            Ok(there) if there.permissions().readonly() => return Err(cannot(&"it is read-only")),
+        // A symbolic link is followed: its target is replaced, not the link.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let is_special = match fs::metadata(&path) {
+            Ok(there) if there.is_dir() => return Err(write_error(&"it is a directory")),
+            Ok(there) if there.permissions().readonly() => return Err(write_error(&"it is read-only")),
             Ok(there) => !there.is_file(),
             Err(_) => false,
         };
-        let beside =
-            if is_special { None } else { Some(beside(&place).ok_or_else(|| cannot(&"it has no name"))?) };
-        let opened = match &beside {
-            Some(beside) => File::create_new(beside),
-            None => File::options().write(true).open(&place),
+        let temporary = if is_special {
+            None
+        } else {
+            Some(temporary(&path).ok_or_else(|| write_error(&"it has no name"))?)
         };
-        let writer = BufWriter::new(opened.map_err(|error| cannot(&error))?);
-        Ok(Self { place, beside, writer })
+        let opened = match &temporary {
+            Some(temporary) => File::create_new(temporary),
+            None => File::options().write(true).open(&path),
+        };
+        let writer = BufWriter::new(opened.map_err(|error| write_error(&error))?);
+        Ok(Self { path, temporary, writer })
     }
 
-    /// Where it will be.
-    pub(crate) fn place(&self) -> &Path {
-        &self.place
+    /// The final path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Writes a line.
-    pub(crate) fn line(&mut self, line: &str) -> Result<(), Trouble> {
-        writeln!(self.writer, "{line}").map_err(|error| self.cannot(&error))
+    pub(crate) fn line(&mut self, line: &str) -> Result<(), CliError> {
+        writeln!(self.writer, "{line}").map_err(|error| self.write_error(&error))
     }
 
-    /// Puts the whole file in its place.
-    pub(crate) fn finish(mut self) -> Result<(), Trouble> {
-        self.writer.flush().map_err(|error| self.cannot(&error))?;
-        if let Some(beside) = &self.beside {
-            fs::rename(beside, &self.place).map_err(|error| self.cannot(&error))?;
+    /// Renames the temporary file to the final path.
+    pub(crate) fn finish(mut self) -> Result<(), CliError> {
+        self.writer.flush().map_err(|error| self.write_error(&error))?;
+        if let Some(temporary) = &self.temporary {
+            fs::rename(temporary, &self.path).map_err(|error| self.write_error(&error))?;
         }
-        self.beside = None;
+        self.temporary = None;
         Ok(())
     }
 
-    fn cannot(&self, error: &io::Error) -> Trouble {
-        Trouble::new(format!("cannot write `{}`: {error}", self.place.display()))
+    fn write_error(&self, error: &io::Error) -> CliError {
+        CliError::new(format!("cannot write `{}`: {error}", self.path.display()))
     }
 }
 
-impl Drop for Whole {
+impl Drop for AtomicFile {
     fn drop(&mut self) {
-        if let Some(beside) = &self.beside {
-            let _ = fs::remove_file(beside);
+        if let Some(temporary) = &self.temporary {
+            let _ = fs::remove_file(temporary);
         }
     }
 }
 
-/// A name in the same directory that nobody else takes.
-fn beside(place: &Path) -> Option<PathBuf> {
+/// A unique name for a temporary file in the same directory.
+fn temporary(path: &Path) -> Option<PathBuf> {
     let mut name = OsString::from(".");
-    name.push(place.file_name()?);
+    name.push(path.file_name()?);
     // Two threads of one process may write the same file at once.
     static WRITTEN: AtomicU64 = AtomicU64::new(0);
     name.push(format!(".{}-{}.partial", std::process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed)));
-    Some(place.with_file_name(name))
+    Some(path.with_file_name(name))
 }

@@ -1,36 +1,41 @@
-//! `wavetank judge`: is a client history, from the tank or from anywhere, linearizable?
+//! `wavetank judge`: checks whether a client history is linearizable, whether it was recorded in the
+//! tank or elsewhere.
 
 use super::args::JudgeArguments;
 use super::exit::Status;
-use super::{Streams, Trouble, tell, words::many};
+use super::{CliError, Streams, format::many, write_message};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use wavetank_sim::linear::{self, Finding, Judgement};
 
-/// Reads the history, judges it, and says what it found.
-pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
-    let place = &arguments.file;
-    let text = read(place)?;
+/// Reads the history, judges it, and prints the result.
+pub(crate) fn judge(arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, CliError> {
+    let path = &arguments.file;
+    let text = read(path)?;
     let begun = Instant::now();
     let deadline = begun.checked_add(Duration::from_secs(arguments.budget));
     let mut keep_going = || deadline.is_none_or(|deadline| Instant::now() < deadline);
     let judged = linear::judge(&text, arguments.model, &mut keep_going)
-        .map_err(|error| Trouble::new(format!("`{}` is no history: {error}", place.display())))?;
-    let status = say(&judged, arguments, streams)?;
+        .map_err(|error| CliError::new(format!("`{}` is not a history: {error}", path.display())))?;
+    let status = write_result(&judged, arguments, streams)?;
     let elapsed = begun.elapsed();
-    tell(streams, &format!("judged in {}.{:03} s", elapsed.as_secs(), elapsed.subsec_millis()));
+    write_message(streams, &format!("judged in {}.{:03} s", elapsed.as_secs(), elapsed.subsec_millis()));
     Ok(status)
 }
 
-/// The text of a file, or one line about why there is none.
-pub(crate) fn read(place: &Path) -> Result<String, Trouble> {
-    let bytes = fs::read(place)
-        .map_err(|error| Trouble::new(format!("cannot read `{}`: {error}", place.display())))?;
-    String::from_utf8(bytes).map_err(|_| Trouble::new(format!("`{}` is no text", place.display())))
+/// Reads a file as text.
+pub(crate) fn read(path: &Path) -> Result<String, CliError> {
+    let bytes = fs::read(path)
+        .map_err(|error| CliError::new(format!("cannot read `{}`: {error}", path.display())))?;
+    String::from_utf8(bytes).map_err(|_| CliError::new(format!("`{}` is not UTF-8 text", path.display())))
 }
 
-fn say(judged: &Judgement, arguments: &JudgeArguments, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
+fn write_result(
+    judged: &Judgement,
+    arguments: &JudgeArguments,
+    streams: &mut Streams<'_>,
+) -> Result<Status, CliError> {
     let operations = many(judged.operations as u64, "operation");
     let size = format!("{operations} on {}", many(judged.keys as u64, "key"));
     let status = match &judged.finding {
@@ -40,7 +45,7 @@ fn say(judged: &Judgement, arguments: &JudgeArguments, streams: &mut Streams<'_>
         }
         Finding::Violation(window) => {
             let shown = many(window.operations.len() as u64, "operation");
-            writeln!(streams.out, "not linearizable: {size}; {shown} that no order explains:\n{window}")?;
+            writeln!(streams.out, "not linearizable: {size}; {shown} that no order can explain:\n{window}")?;
             Status::Safety
         }
         Finding::Unknown { undecided } => {

@@ -1,7 +1,7 @@
 //! `wavetank list`: every scenario with its summary, by chapter.
 
 use super::exit::Status;
-use super::{Streams, Trouble};
+use super::{CliError, Streams};
 use crate::registry::Scenario;
 use serde::Serialize;
 use std::io::Write;
@@ -14,7 +14,11 @@ struct Listed {
 }
 
 /// Writes the list.
-pub(crate) fn list(scenarios: &[Scenario], json: bool, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
+pub(crate) fn list(
+    scenarios: &[Scenario],
+    json: bool,
+    streams: &mut Streams<'_>,
+) -> Result<Status, CliError> {
     if json {
         as_json(scenarios, streams.out)?;
     } else {

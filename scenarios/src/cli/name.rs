@@ -1,38 +1,38 @@
-//! Finding a scenario by its name, and the nearest one if there is none of that name.
+//! Finds a scenario by its name, and suggests the nearest name if there is none.
 
-use super::Trouble;
+use super::CliError;
 use crate::registry::Scenario;
 
-/// The scenario of that name.
-pub(crate) fn find<'a>(scenarios: &'a [Scenario], name: &str) -> Result<&'a Scenario, Trouble> {
+/// The scenario with this name.
+pub(crate) fn find<'a>(scenarios: &'a [Scenario], name: &str) -> Result<&'a Scenario, CliError> {
     scenarios.iter().find(|scenario| scenario.name == name).ok_or_else(|| {
         let nearest = nearest(scenarios.iter().map(|scenario| scenario.name), name);
         let hint = nearest.map_or_else(
             || "see `wavetank list`".to_owned(),
             |nearest| format!("the nearest name is `{nearest}`; see `wavetank list`"),
         );
-        Trouble::new(format!("there is no scenario `{name}`; {hint}"))
+        CliError::new(format!("there is no scenario `{name}`; {hint}"))
     })
 }
 
-/// The name with the fewest edits between; a name of which part was typed counts as near.
+/// The name with the fewest edits; a name that contains the typed text counts as nearest.
 fn nearest<'a>(names: impl Iterator<Item = &'a str>, typed: &str) -> Option<&'a str> {
-    let price = |name: &str| match name.contains(typed) && !typed.is_empty() {
+    let distance = |name: &str| match name.contains(typed) && !typed.is_empty() {
         true => 0,
         false => edits(name, typed),
     };
-    names.map(|name| (price(name), name)).min().map(|(_, name)| name)
+    names.map(|name| (distance(name), name)).min().map(|(_, name)| name)
 }
 
-/// How many letters have to be put in, taken out or replaced (Levenshtein).
+/// How many characters must be inserted, deleted or replaced (Levenshtein distance).
 fn edits(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (at, letter) in from.chars().enumerate() {
+    for (at, character) in from.chars().enumerate() {
         let mut corner = row[0];
         row[0] = at + 1;
         for (column, other) in to.iter().enumerate() {
-            let replaced = corner + usize::from(letter != *other);
+            let replaced = corner + usize::from(character != *other);
             corner = row[column + 1];
             row[column + 1] = replaced.min(corner + 1).min(row[column] + 1);
         }

@@ -1,10 +1,10 @@
-//! Many runs on many threads, handed back in the order in which they would come on one.
+//! Executes many runs on several threads, and returns them in the order of a single thread.
 
-use super::Trouble;
+use super::CliError;
 use super::args::{Jobs, Seeds, Shard};
 use super::subject::Subject;
 use crate::registry::Scenario;
-use crate::watchers::TraceForm;
+use crate::trace::TraceForm;
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::ops::ControlFlow;
@@ -14,16 +14,16 @@ use std::thread;
 use std::time::Instant;
 use wavetank_sim::{JudgeLevel, Report};
 
-/// What is to be played: of each row, these seeds; of all that, this share.
+/// The runs of a sweep: for each row its seeds, and of all those one share.
 #[derive(Clone, Debug)]
 pub(crate) struct Work<'a> {
     pub(crate) rows: Vec<(&'a Scenario, Seeds)>,
     pub(crate) shard: Shard,
-    /// How much is judged.
+    /// The level of the judges.
     pub(crate) judges: JudgeLevel,
 }
 
-/// One run of the work.
+/// One run of a sweep.
 #[derive(Clone, Copy, Debug)]
 struct Item<'a> {
     row: usize,
@@ -31,26 +31,26 @@ struct Item<'a> {
     seed: u64,
 }
 
-/// A run that is over.
+/// A finished run.
 #[derive(Debug)]
 pub(crate) struct Done {
-    /// Which row it belongs to.
+    /// The row that it belongs to.
     pub(crate) row: usize,
-    /// How it went.
+    /// The report of the run.
     pub(crate) report: Report,
-    /// How long it took a thread.
+    /// The wall time that it took.
     pub(crate) wall_us: u64,
 }
 
 impl<'a> Work<'a> {
-    /// How many runs it has.
+    /// The number of runs.
     pub(crate) fn runs(&self) -> u64 {
         let all = self.rows.iter().fold(0_u64, |sum, (_, seeds)| sum.saturating_add(seeds.count()));
         self.shard.count(all)
     }
 
-    /// Its runs: the first seed of every row, then the second, and so on, so that the first failures
-    /// of all rows come early.
+    /// The runs in order: the first seed of every row, then the second, and so on, so that the first
+    /// failures of all rows appear early.
     fn items(&self) -> impl Iterator<Item = Item<'a>> + '_ {
         let longest = self.rows.iter().map(|(_, seeds)| seeds.count()).max().unwrap_or(0);
         let all = (0..longest).flat_map(move |at| {
@@ -62,42 +62,42 @@ impl<'a> Work<'a> {
     }
 }
 
-/// How many threads work: as many as are asked for, or one for each core.
+/// The number of threads: as requested, or one for each core.
 pub(crate) fn threads(asked: Option<Jobs>) -> usize {
     asked.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), |jobs| jobs.0)
 }
 
-/// Plays the work on so many threads, and begins no run after the deadline. What is done is taken
-/// in order; if it cannot be taken, or nobody wants more, the rest is not played.
+/// Executes the runs on this many threads, and starts no run after the deadline. `take` receives the
+/// finished runs in order; if it fails or breaks, the remaining runs are not executed.
 pub(crate) fn play(
     work: &Work<'_>,
     jobs: usize,
     deadline: Option<Instant>,
-    mut take: impl FnMut(Done) -> Result<ControlFlow<()>, Trouble>,
-) -> Result<(), Trouble> {
-    const ROOM: usize = 64;
+    mut take: impl FnMut(Done) -> Result<ControlFlow<()>, CliError>,
+) -> Result<(), CliError> {
+    const QUEUE_LENGTH: usize = 64;
     let items = Mutex::new(work.items().enumerate());
     let next = || {
-        // Runs are handed out in order and every run handed out is played, so what a deadline
-        // leaves is a beginning of the work, without holes.
+        // Runs are started in order, and every started run is finished. So the runs before a deadline
+        // are a prefix of all runs, without gaps.
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return None;
         }
         items.lock().unwrap_or_else(PoisonError::into_inner).next()
     };
     thread::scope(|scope| {
-        let (sender, receiver) = mpsc::sync_channel(ROOM);
+        let (sender, receiver) = mpsc::sync_channel(QUEUE_LENGTH);
         for _ in 0..jobs {
             let sender = sender.clone();
-            scope.spawn(|| work_off(next, work.judges, sender));
+            scope.spawn(|| run_items(next, work.judges, sender));
         }
         drop(sender);
         in_order(receiver, &mut take)
     })
 }
 
-/// Plays what `next` hands out, until there is no more or nobody takes it.
-fn work_off<'a>(
+/// Executes the runs that `next` returns, until there are no more or the receiver is gone.
+fn run_items<'a>(
     next: impl Fn() -> Option<(usize, Item<'a>)>,
     judges: JudgeLevel,
     sender: SyncSender<(usize, Done)>,
@@ -112,11 +112,11 @@ fn work_off<'a>(
     }
 }
 
-/// Takes what is done by its number. Threads that are refused find the receiver gone and end.
+/// Passes finished runs to `take` in order. When the receiver is dropped, the threads end.
 fn in_order(
     receiver: Receiver<(usize, Done)>,
-    take: &mut impl FnMut(Done) -> Result<ControlFlow<()>, Trouble>,
-) -> Result<(), Trouble> {
+    take: &mut impl FnMut(Done) -> Result<ControlFlow<()>, CliError>,
+) -> Result<(), CliError> {
     let mut early = BTreeMap::new();
     let mut wanted = 0;
     for (number, done) in receiver {
@@ -128,6 +128,6 @@ fn in_order(
             wanted += 1;
         }
     }
-    assert!(early.is_empty(), "run {wanted} was handed out and never came back");
+    assert!(early.is_empty(), "run {wanted} was started and never finished");
     Ok(())
 }

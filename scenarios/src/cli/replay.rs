@@ -1,24 +1,24 @@
-//! `wavetank replay`: a run once more, and whether it is still the same.
+//! `wavetank replay`: repeats a run, and compares it with the recorded one.
 
 use super::args::ReplayArguments;
 use super::exit::Status;
 use super::subject::Subject;
-use super::{Streams, Trouble, run};
+use super::{CliError, Streams, run};
 use crate::registry::Scenario;
-use crate::watchers::{Trace, TraceForm};
+use crate::trace::{Trace, TraceForm};
 use wavetank_sim::runner::Run;
 
-/// Plays the run again. Of a capsule it also says how the run differs from the one that was kept.
+/// Repeats the run. For a capsule it also prints how the run differs from the recorded one.
 pub(crate) fn replay(
     scenarios: &[Scenario],
     arguments: &ReplayArguments,
     streams: &mut Streams<'_>,
-) -> Result<Status, Trouble> {
+) -> Result<Status, CliError> {
     let subject = Subject::find(scenarios, &arguments.run)?;
     if let Some(step) = arguments.until {
-        return show_until(&subject, arguments.showing.trace, step, streams);
+        return show_until(&subject, arguments.tracing.trace, step, streams);
     }
-    let status = run::run(&subject, arguments.showing, streams)?;
+    let status = run::run(&subject, arguments.tracing, streams)?;
     if let Some(kept) = &subject.kept {
         let (report, step_log) = subject.step_log();
         let same = "the same steps, digest and verdict".to_owned();
@@ -36,13 +36,13 @@ pub(crate) fn replay(
     Ok(status)
 }
 
-/// The run up to a step, and what every server was then.
+/// Prints the run up to a step, and the state of every server at that step.
 fn show_until(
     subject: &Subject<'_>,
     form: TraceForm,
     step: u64,
     streams: &mut Streams<'_>,
-) -> Result<Status, Trouble> {
+) -> Result<Status, CliError> {
     let trace = Trace::new(form.text(subject.servers())).up_to(step).with_step_log();
     let Run { report, trace, .. } = subject.trace(trace);
     let (text, step_log) = trace.into_parts();

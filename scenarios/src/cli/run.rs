@@ -1,36 +1,36 @@
 //! `wavetank run`: one scenario, one seed, its trace and its verdict.
 
-use super::args::Showing;
+use super::args::TraceArguments;
 use super::exit::Status;
 use super::subject::Subject;
-use super::{Streams, Trouble, tell, words};
-use crate::watchers::TraceForm;
+use super::{CliError, Streams, format, write_message};
+use crate::trace::TraceForm;
 use std::io::{self, Write};
 use wavetank_sim::Report;
 
-/// Plays it and says how it ended; with `--twice`, also whether it is the same again.
+/// Runs it and prints the verdict; with `--twice`, also whether the second run is the same.
 pub(crate) fn run(
     subject: &Subject<'_>,
-    showing: Showing,
+    tracing: TraceArguments,
     streams: &mut Streams<'_>,
-) -> Result<Status, Trouble> {
-    let play = || subject.run(showing.trace);
+) -> Result<Status, CliError> {
+    let play = || subject.run(tracing.trace);
     let first = play();
-    show(&first.0, &first.1, showing.trace, &words::replay_command(&subject.named), streams.out)?;
+    show(&first.0, &first.1, tracing.trace, &format::replay_command(&subject.named), streams.out)?;
     let status = Status::of(&first.0.verdict);
-    if !showing.twice {
+    if !tracing.twice {
         return Ok(status);
     }
     streams.out.flush()?;
     let second = play();
     match first_difference(&first, &second) {
         None => {
-            let length = words::many(first.1.len() as u64, "byte");
-            tell(streams, &format!("twice: the same report and the same {length} of trace"));
+            let length = format::many(first.1.len() as u64, "byte");
+            write_message(streams, &format!("twice: the same report and the same {length} of trace"));
             Ok(status)
         }
         Some(difference) => {
-            tell(streams, &format!("twice: the second run differs: {difference}"));
+            write_message(streams, &format!("twice: the second run differs: {difference}"));
             Ok(status.max(Status::Safety))
         }
     }
@@ -48,23 +48,23 @@ fn show(report: &Report, trace: &str, form: TraceForm, replay: &str, out: &mut d
     conclude(report, replay, out)
 }
 
-/// The report for a reader.
+/// Prints the report as text.
 fn conclude(report: &Report, replay: &str, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "run      {}:{}", report.scenario, report.seed)?;
     writeln!(
         out,
         "length   {}, {}, {}",
-        words::seconds(report.virtual_time),
-        words::many(report.events, "event"),
-        words::many(report.messages, "message"),
+        format::seconds(report.virtual_time),
+        format::many(report.events, "event"),
+        format::many(report.messages, "message"),
     )?;
     writeln!(
         out,
         "outcome  {}, {}",
-        words::many(report.elections, "election"),
-        words::many(report.commits, "commit")
+        format::many(report.elections, "election"),
+        format::many(report.commits, "commit")
     )?;
-    writeln!(out, "faults   {}", words::counts(&report.faults))?;
+    writeln!(out, "faults   {}", format::counts(&report.faults))?;
     writeln!(out, "digest   {:016x}", report.digest)?;
     writeln!(out, "verdict  {}", report.verdict)?;
     if Status::of(&report.verdict).is_failure() {
@@ -73,7 +73,7 @@ fn conclude(report: &Report, replay: &str, out: &mut dyn Write) -> io::Result<()
     Ok(())
 }
 
-/// Where two runs that should be one part.
+/// The first difference between two runs that should be identical.
 fn first_difference(first: &(Report, String), second: &(Report, String)) -> Option<String> {
     if first == second {
         return None;
@@ -82,7 +82,7 @@ fn first_difference(first: &(Report, String), second: &(Report, String)) -> Opti
     let trace = lines.find(|(_, (one, other))| one != other);
     Some(match trace {
         Some((at, (one, other))) => format!("line {} of the trace is `{one}`, then `{other}`", at + 1),
-        None if first.1.len() != second.1.len() => "one trace goes on where the other ends".to_owned(),
+        None if first.1.len() != second.1.len() => "one trace is longer than the other".to_owned(),
         None => format!("digest {:016x}, then {:016x}", first.0.digest, second.0.digest),
     })
 }

@@ -1,36 +1,35 @@
-//! `wavetank shrink`: the smallest plan found that fails as a run did.
+//! `wavetank shrink`: finds the smallest plan that fails in the same way as a run.
 
 use super::args::ShrinkArguments;
-use super::bar::Bar;
 use super::exit::Status;
+use super::progress_bar::Progress;
 use super::subject::{Played, Subject};
-use super::{Streams, Trouble, tell, words};
+use super::{CliError, Streams, format, write_message};
 use crate::registry::{Play, Scenario};
-use crate::watchers::{Trace, TraceForm};
+use crate::trace::{Trace, TraceForm};
 use wavetank_sim::runner::Run;
 use wavetank_sim::shrink::{self, Shrunk};
 
-/// Shrinks the run. The capsule is written whenever a smaller plan is found, so that whoever ends
-/// the search early has what it found.
+/// Shrinks the run. It writes the capsule from time to time, so that an interrupted search has a result.
 pub(crate) fn shrink(
     scenarios: &[Scenario],
     arguments: &ShrinkArguments,
     streams: &mut Streams<'_>,
-) -> Result<Status, Trouble> {
+) -> Result<Status, CliError> {
     let subject = Subject::find(scenarios, &arguments.run)?;
     let Played::Plan(scenario, plan) = &subject.played else {
-        return Err(Trouble::new("a schedule that was explored is the shortest there is"));
+        return Err(CliError::new("an exploration finds a shortest schedule already"));
     };
     let Play::Planned { run, .. } = scenario.play else {
-        return Err(Trouble::new(format!("{} is told by hand: only storms shrink", scenario.name)));
+        return Err(CliError::new(format!("{} is a story: only storms can be shrunk", scenario.name)));
     };
     let at = |plan| Subject {
         played: Played::Plan(scenario, plan),
         kept: None,
         named: arguments.output.display().to_string(),
     };
-    let bar = Bar::of_plans(streams.err_is_terminal);
-    let mut trouble = None;
+    let bar = Progress::of_plans(streams.err_is_terminal);
+    let mut error = None;
     let mut run = |plan| {
         let Run { report, fault_ids, .. } = run(plan, Trace::default());
         Run { report, fault_ids, trace: () }
@@ -38,32 +37,32 @@ pub(crate) fn shrink(
     let shrunk = shrink::shrink(plan.clone(), &mut run, &mut |progress| {
         bar.tried(progress.tries, &progress.size.to_string());
         if progress.is_new && progress.tries.is_power_of_two() {
-            trouble = at(progress.best.clone()).keep(&arguments.output).err();
+            error = at(progress.best.clone()).keep(&arguments.output).err();
         }
-        trouble.is_none() && progress.tries < arguments.tries
+        error.is_none() && progress.tries < arguments.tries
     });
     bar.clear();
-    if let Some(trouble) = trouble {
-        return Err(trouble);
+    if let Some(error) = error {
+        return Err(error);
     }
     let Some(shrunk) = shrunk else {
-        return Err(Trouble::new(format!("nothing goes wrong in {}", subject.named)));
+        return Err(CliError::new(format!("nothing fails in {}", subject.named)));
     };
     let small = at(shrunk.plan.clone());
     small.keep(&arguments.output)?;
-    say(&small, &shrunk, streams)
+    write_result(&small, &shrunk, streams)
 }
 
-fn say(small: &Subject<'_>, shrunk: &Shrunk, streams: &mut Streams<'_>) -> Result<Status, Trouble> {
+fn write_result(small: &Subject<'_>, shrunk: &Shrunk, streams: &mut Streams<'_>) -> Result<Status, CliError> {
     let (report, story) = small.run(TraceForm::Story);
     streams.out.write_all(story.as_bytes())?;
-    writeln!(streams.out, "\nbroken   {}", shrunk.failure)?;
+    writeln!(streams.out, "\nfailure  {}", shrunk.failure)?;
     writeln!(streams.out, "before   {}", shrunk.before)?;
     writeln!(streams.out, "after    {}", shrunk.after)?;
-    writeln!(streams.out, "tried    {}", words::many(shrunk.tries, "plan"))?;
+    writeln!(streams.out, "tried    {}", format::many(shrunk.tries, "plan"))?;
     writeln!(streams.out, "verdict  {}", report.verdict)?;
-    writeln!(streams.out, "replay   {}", words::replay_command(&small.named))?;
+    writeln!(streams.out, "replay   {}", format::replay_command(&small.named))?;
     writeln!(streams.out, "\n{}", shrink::source(&shrunk.plan).trim_end())?;
-    tell(streams, &format!("the capsule is at {}", small.named));
+    write_message(streams, &format!("the capsule is in {}", small.named));
     Ok(Status::of(&report.verdict))
 }

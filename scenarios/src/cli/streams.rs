@@ -1,34 +1,33 @@
-//! Where the command writes: data on `out`, words on `err`.
+//! The streams of the command: data goes to `out`, messages go to `err`.
 //!
-//! A reader that has gone away is no failure: what nobody reads is not written, and the verdict
-//! still reaches the shell.
+//! A closed pipe is not an error: the rest of the output is dropped, and the exit status stays the same.
 
 use std::io::{self, ErrorKind, Write};
 
-/// The command's two streams, and what they lead to.
+/// The command's two streams, and whether they are terminals.
 pub struct Streams<'a> {
-    /// Data: the same bytes for the same seed.
+    /// Data; the same seed gives the same bytes.
     pub out: &'a mut dyn Write,
-    /// Words.
+    /// Messages.
     pub err: &'a mut dyn Write,
-    /// Somebody looks at `out`.
+    /// Whether `out` is a terminal.
     pub out_is_terminal: bool,
-    /// Somebody looks at `err`: a bar may be drawn there.
+    /// Whether `err` is a terminal, so that a progress bar may be drawn.
     pub err_is_terminal: bool,
 }
 
-/// A writer whose reader may go away.
-pub(crate) struct LeaderContact<'a> {
+/// A writer that ignores a broken pipe.
+pub(crate) struct PipeWriter<'a> {
     inner: &'a mut dyn Write,
     gone: bool,
 }
 
-impl<'a> LeaderContact<'a> {
+impl<'a> PipeWriter<'a> {
     pub(crate) fn new(inner: &'a mut dyn Write) -> Self {
         Self { inner, gone: false }
     }
 
-    /// `Ok(nothing)` in place of a broken pipe, now and from then on.
+    /// Writes, or returns `nothing` if the pipe is broken.
     fn unless_gone<T>(
         &mut self,
         nothing: T,
@@ -47,7 +46,7 @@ impl<'a> LeaderContact<'a> {
     }
 }
 
-impl Write for LeaderContact<'_> {
+impl Write for PipeWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.unless_gone(bytes.len(), |inner| inner.write(bytes))
     }

@@ -1,9 +1,9 @@
-//! The run that a command is about: named by its scenario and seed, or kept in a capsule.
+//! The run that a command examines: given by scenario and seed, or by a capsule.
 
-use super::file::Whole;
-use super::{Trouble, judge, name};
+use super::file::AtomicFile;
+use super::{CliError, judge, name};
 use crate::registry::{self, Scenario};
-use crate::watchers::{Trace, TraceForm};
+use crate::trace::{Trace, TraceForm};
 use std::fs;
 use std::path::{Path, PathBuf};
 use wavetank_sim::capsule::{Capsule, Content};
@@ -16,18 +16,18 @@ use wavetank_sim::{JudgeLevel, Plan, Report};
 /// A run that can be repeated.
 pub(crate) struct Subject<'a> {
     pub(crate) played: Played<'a>,
-    /// The run that was kept, if it was.
+    /// The recorded run, if it comes from a capsule.
     pub(crate) kept: Option<Capsule>,
-    /// As it was named.
+    /// The name that the user gave.
     pub(crate) named: String,
 }
 
-/// What is played in a run.
+/// The input of a run.
 #[expect(clippy::large_enum_variant, reason = "there is one in a command")]
 pub(crate) enum Played<'a> {
-    /// A scenario, by a plan.
+    /// A scenario and a plan.
     Plan(&'a Scenario, Plan),
-    /// A schedule that was explored.
+    /// A schedule that an exploration found.
     Schedule(Schedule),
 }
 
@@ -39,7 +39,7 @@ impl<'a> Subject<'a> {
         Self { played: Played::Plan(scenario, plan), kept: None, named }
     }
 
-    /// The same, judged by no more than these.
+    /// The same run, judged at this level.
     pub(crate) fn judged(scenario: &'a Scenario, seed: u64, judges: JudgeLevel) -> Self {
         let mut subject = Self::of(scenario, seed);
         if let Played::Plan(_, plan) = &mut subject.played {
@@ -48,8 +48,8 @@ impl<'a> Subject<'a> {
         subject
     }
 
-    /// The run that is meant by `storm:123`, or by the name of a file.
-    pub(crate) fn find(scenarios: &'a [Scenario], text: &str) -> Result<Self, Trouble> {
+    /// The run named `storm:123`, or the capsule in a file.
+    pub(crate) fn find(scenarios: &'a [Scenario], text: &str) -> Result<Self, CliError> {
         let is_file =
             text.contains('/') || Path::new(text).extension().is_some() || fs::exists(text).unwrap_or(false);
         if is_file {
@@ -59,7 +59,7 @@ impl<'a> Subject<'a> {
             .split_once(':')
             .and_then(|(scenario, seed)| Some((scenario, seed.parse().ok()?)))
             .ok_or_else(|| {
-                Trouble::new(format!(
+                CliError::new(format!(
                     "`{text}`: a run is named by its scenario and its seed, storm:123, or by the file of a \
                      capsule"
                 ))
@@ -67,23 +67,24 @@ impl<'a> Subject<'a> {
         Ok(Self::of(name::find(scenarios, scenario)?, seed))
     }
 
-    fn read(scenarios: &'a [Scenario], place: &Path) -> Result<Self, Trouble> {
-        let text = judge::read(place)?;
-        let named = place.display().to_string();
+    fn read(scenarios: &'a [Scenario], path: &Path) -> Result<Self, CliError> {
+        let text = judge::read(path)?;
+        let named = path.display().to_string();
         let capsule = Capsule::parse(&text)
-            .map_err(|error| Trouble::new(format!("`{named}` is no capsule that can be read: {error}")))?;
+            .map_err(|error| CliError::new(format!("`{named}` is not a readable capsule: {error}")))?;
         let played = match capsule.content.clone() {
             Content::Schedule(schedule) => Played::Schedule(schedule),
             Content::Plan { scenario, plan } => {
-                let scenario = name::find(scenarios, &scenario)
-                    .map_err(|error| Trouble::new(format!("`{named}` is of another program: {error}")))?;
+                let scenario = name::find(scenarios, &scenario).map_err(|error| {
+                    CliError::new(format!("`{named}` needs a scenario that is not here: {error}"))
+                })?;
                 Played::Plan(scenario, plan)
             }
         };
         Ok(Self { played, kept: Some(capsule), named })
     }
 
-    /// How many servers there are.
+    /// The number of servers.
     pub(crate) fn servers(&self) -> usize {
         match &self.played {
             Played::Plan(_, plan) => plan.server_count(),
@@ -91,24 +92,24 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Runs it, and writes it down in a form.
+    /// Runs it, and returns the report and the text of a trace in this form.
     pub(crate) fn run(&self, form: TraceForm) -> (Report, String) {
         self.run_with(form.text(self.servers()))
     }
 
-    /// Runs it, and writes it down so.
+    /// Runs it, and returns the report and the text of this trace.
     pub(crate) fn run_with(&self, text: Option<Box<dyn TextTrace>>) -> (Report, String) {
         let Run { report, trace, .. } = self.trace(Trace::new(text));
         (report, trace.into_parts().0)
     }
 
-    /// Runs it, and says what every server did.
+    /// Runs it, and returns the report and the steps of every server.
     pub(crate) fn step_log(&self) -> (Report, StepLog) {
         let Run { report, trace, .. } = self.trace(Trace::default().with_step_log());
         (report, trace.into_parts().1)
     }
 
-    /// Runs it.
+    /// Runs it with this trace.
     pub(crate) fn trace(&self, trace: Trace) -> Run<Trace> {
         match &self.played {
             Played::Plan(scenario, plan) => registry::run_plan(scenario, plan.clone(), trace),
@@ -116,13 +117,13 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Runs it, and keeps it in a file.
-    pub(crate) fn keep(&self, place: &Path) -> Result<(), Trouble> {
-        self.keep_in(Whole::create(place)?)
+    /// Runs it, and writes the capsule to a file.
+    pub(crate) fn keep(&self, path: &Path) -> Result<(), CliError> {
+        self.keep_in(AtomicFile::create(path)?)
     }
 
-    /// Runs it, and keeps it in a file that was begun.
-    pub(crate) fn keep_in(&self, mut file: Whole) -> Result<(), Trouble> {
+    /// Runs it, and writes the capsule to a file that is open already.
+    pub(crate) fn keep_in(&self, mut file: AtomicFile) -> Result<(), CliError> {
         let (report, step_log) = self.step_log();
         let content = match &self.played {
             Played::Plan(scenario, plan) => {
@@ -135,7 +136,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Where the capsule of a failure is kept, unless somebody says where.
-pub(crate) fn usual_place(scenario: &str, seed: u64) -> PathBuf {
+/// The default path of the capsule of a failure.
+pub(crate) fn default_path(scenario: &str, seed: u64) -> PathBuf {
     Path::new("target").join("wavetank").join(format!("{scenario}-{seed}.json"))
 }

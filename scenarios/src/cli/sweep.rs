@@ -1,18 +1,19 @@
-//! `wavetank sweep`: many scenarios, many seeds, one table, and what to do about each failure.
+//! `wavetank sweep`: runs scenarios under many seeds, and prints one table and a command for each
+//! failure.
 
 use super::args::{Seeds, SweepArguments};
-use super::bar::Bar;
 use super::coverage::Coverage;
 use super::exit::Status;
-use super::file::Whole;
+use super::file::AtomicFile;
+use super::format::{self, many};
 use super::pool::{self, Done, Work};
+use super::progress_bar::Progress;
 use super::subject::{self, Subject};
 use super::table::{self, WallClock};
 use super::tally::{Failure, Tally};
-use super::words::{self, many};
-use super::{Streams, Trouble, name, tell};
+use super::{CliError, Streams, name, write_message};
 use crate::registry::{Chapter, Scenario};
-use crate::watchers::TraceForm;
+use crate::trace::TraceForm;
 use std::fs;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -21,25 +22,25 @@ use std::time::{Duration, Instant};
 use wavetank_sim::JudgeLevel;
 use wavetank_sim::observe::trace::last_lines;
 
-/// Seeds, unless others are asked for.
+/// The default number of seeds.
 const SEEDS: u64 = 1_000;
 
-/// Seeds of each story when all scenarios are swept: a story does much the same under every seed,
-/// and the time is better spent on storms.
-const SEEDS_OF_A_STORY: u64 = 32;
+/// The number of seeds of each story when all scenarios are swept. A story does much the same under
+/// every seed, so the time is better spent on storms.
+const SEEDS_PER_STORY: u64 = 32;
 
-/// Plays the sweep and says what it showed.
+/// Runs the sweep and prints the result.
 pub(crate) fn sweep(
     scenarios: &[Scenario],
     arguments: &SweepArguments,
     streams: &mut Streams<'_>,
-) -> Result<Status, Trouble> {
+) -> Result<Status, CliError> {
     let judges = arguments.judges.into();
     let work = Work { rows: rows(scenarios, arguments)?, shard: arguments.shard, judges };
     if work.runs() == 0 {
-        return Err(Trouble::new("there is nothing to play: no run falls into this shard"));
+        return Err(CliError::new("there is nothing to run: this shard contains no run"));
     }
-    let mut file = arguments.out.as_deref().map(Whole::create).transpose()?;
+    let mut file = arguments.out.as_deref().map(AtomicFile::create).transpose()?;
     let begun = Instant::now();
     let (tallies, coverage) = play(&work, arguments, file.as_mut(), streams)?;
     if let Some(file) = file {
@@ -55,15 +56,15 @@ pub(crate) fn sweep(
         show_failures(scenarios, &tallies, judges, streams.out)?;
     }
     streams.out.flush()?;
-    tell(streams, &speed(&tallies, begun.elapsed()));
+    write_message(streams, &speed(&tallies, begun.elapsed()));
     Ok(status)
 }
 
-/// What is swept: what is named, or everything.
+/// The rows of the sweep: the named scenarios, or all.
 fn rows<'a>(
     scenarios: &'a [Scenario],
     arguments: &SweepArguments,
-) -> Result<Vec<(&'a Scenario, Seeds)>, Trouble> {
+) -> Result<Vec<(&'a Scenario, Seeds)>, CliError> {
     let endless = arguments.time.or(arguments.until_covered).map(|_| u64::MAX);
     let seeds = arguments.seeds.unwrap_or_else(|| Seeds::first_of_all(endless.unwrap_or(SEEDS)));
     if arguments.scenarios.is_empty() {
@@ -82,23 +83,23 @@ fn rows<'a>(
 fn share(scenario: &Scenario, seeds: Seeds) -> Seeds {
     match scenario.chapter {
         Chapter::Storms => seeds,
-        _ => seeds.at_most(SEEDS_OF_A_STORY),
+        _ => seeds.at_most(SEEDS_PER_STORY),
     }
 }
 
-/// Plays everything; rows that a shard or the time has left empty are left out.
+/// Executes the runs, and drops the rows without a run.
 fn play(
     work: &Work<'_>,
     arguments: &SweepArguments,
-    mut file: Option<&mut Whole>,
+    mut file: Option<&mut AtomicFile>,
     streams: &Streams<'_>,
-) -> Result<(Vec<Tally>, Coverage), Trouble> {
+) -> Result<(Vec<Tally>, Coverage), CliError> {
     let mut tallies: Vec<Tally> = work.rows.iter().map(|(scenario, _)| Tally::new(scenario)).collect();
     let deadline = arguments.time.and_then(|secs| Instant::now().checked_add(Duration::from_secs(secs)));
     let jobs = pool::threads(arguments.jobs);
     let is_endless =
         (arguments.time.is_some() || arguments.until_covered.is_some()) && arguments.seeds.is_none();
-    let bar = Bar::of_runs((!is_endless).then(|| work.runs()), streams.err_is_terminal);
+    let bar = Progress::of_runs((!is_endless).then(|| work.runs()), streams.err_is_terminal);
     let mut coverage = Coverage::default();
     let mut failed = 0;
     let result = pool::play(work, jobs, deadline, |Done { row, report, wall_us }| {
@@ -119,7 +120,7 @@ fn play(
     Ok((tallies, coverage))
 }
 
-/// One line and one command for each failure; the story of the shortest of each kind.
+/// Prints each failure with the command that repeats it, and the shortest story of each kind of failure.
 fn show_failures(
     scenarios: &[Scenario],
     tallies: &[Tally],
@@ -130,7 +131,7 @@ fn show_failures(
         for failure in &tally.failures {
             let named = format!("{}:{}", tally.scenario, failure.seed);
             writeln!(out, "\n{named}  {}", failure.verdict)?;
-            writeln!(out, "  {}", words::replay_command(&named))?;
+            writeln!(out, "  {}", format::replay_command(&named))?;
         }
         let more = tally.failed - tally.failures.len() as u64;
         if 0 < more {
@@ -141,28 +142,29 @@ fn show_failures(
         for failure in tally.shortest_failures() {
             let subject = Subject::judged(scenario, failure.seed, judges);
             show_story(&subject, failure, out)?;
-            let place = subject::usual_place(scenario.name, failure.seed);
-            if keep(&subject, &place) {
-                writeln!(out, "  kept in {}", place.display())?;
+            let path = subject::default_path(scenario.name, failure.seed);
+            if keep(&subject, &path) {
+                writeln!(out, "  kept in {}", path.display())?;
             }
         }
     }
     Ok(())
 }
 
-/// Keeps a failure, where there is room for it: what cannot be kept can still be repeated.
-fn keep(subject: &Subject<'_>, place: &Path) -> bool {
-    let has_folder = place.parent().is_some_and(|folder| fs::create_dir_all(folder).is_ok());
-    has_folder && subject.keep(place).is_ok()
+/// Writes the capsule of a failure if possible. Without the file, the run can still be repeated by its
+/// name.
+fn keep(subject: &Subject<'_>, path: &Path) -> bool {
+    let has_folder = path.parent().is_some_and(|folder| fs::create_dir_all(folder).is_ok());
+    has_folder && subject.keep(path).is_ok()
 }
 
-/// Plays a failure once more and writes the end of its story.
+/// Repeats a failed run and prints the end of its story.
 fn show_story(subject: &Subject<'_>, failure: &Failure, out: &mut dyn Write) -> io::Result<()> {
     let (_, story) = subject.run(TraceForm::Story);
     if story.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\nthe shortest story of {} ({})", failure.spoke, subject.named)?;
+    writeln!(out, "\nthe shortest story of {} ({})", failure.failed_check, subject.named)?;
     let (left_out, lines) = last_lines(&story);
     if 0 < left_out
         && let Some(head) = story.lines().next()
@@ -175,7 +177,7 @@ fn show_story(subject: &Subject<'_>, failure: &Failure, out: &mut dyn Write) -> 
     Ok(())
 }
 
-/// How fast it went. The only figures that are not the same the next time.
+/// The speed of the sweep. Only these figures differ between two identical sweeps.
 fn speed(tallies: &[Tally], elapsed: Duration) -> String {
     let total = |figure: fn(&Tally) -> u64| tallies.iter().map(figure).sum::<u64>();
     let (runs, wall_us) = (total(|tally| tally.runs), total(|tally| tally.wall_us));
@@ -186,7 +188,7 @@ fn speed(tallies: &[Tally], elapsed: Duration) -> String {
         elapsed.as_secs(),
         elapsed.subsec_millis(),
         table::per_second(runs, wall_us),
-        words::grouped(total(|tally| tally.virtual_us) / wall_us.max(1)),
+        format::grouped(total(|tally| tally.virtual_us) / wall_us.max(1)),
         table::per_second(total(|tally| tally.events), wall_us),
     )
 }

@@ -1,7 +1,7 @@
-//! A sweep's outcome, for readers and for programs. The figures are made elsewhere.
+//! Prints the result of a sweep as a table or as JSON.
 
-use super::tally::{Failure, Sometimes, Spread, Tally, sum, sum_counts};
-use super::words::{self, grouped};
+use super::format::{self, grouped};
+use super::tally::{Failure, Histogram, Sometimes, Tally, sum, sum_counts};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -9,14 +9,14 @@ use std::io::{self, Write};
 use std::ops::Range;
 use wavetank_sim::observe::report::ChangeCounts;
 
-/// Whether the figures that differ from one sweep to the same sweep are wanted.
+/// Whether to show figures that depend on the wall clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WallClock {
     Shown,
     Hidden,
 }
 
-/// Writes the table, and below it what the rows have in common.
+/// Writes the table, and the totals of all rows below it.
 pub(crate) fn write(tallies: &[Tally], wall_clock: WallClock, out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -54,7 +54,7 @@ fn figures_to_the_right(table: &mut Table, columns: Range<usize>) {
 }
 
 fn row(tally: &Tally, wall_clock: WallClock) -> Vec<String> {
-    let mut cells = vec![tally.scenario.clone(), grouped(tally.runs), words::seconds(tally.virtual_time())];
+    let mut cells = vec![tally.scenario.clone(), grouped(tally.runs), format::seconds(tally.virtual_time())];
     if wall_clock == WallClock::Shown {
         cells.push(grouped(tally.virtual_us / tally.wall_us.max(1)));
         cells.push(per_second(tally.events, tally.wall_us));
@@ -90,16 +90,16 @@ fn outcome(tally: &Tally) -> String {
     }
 }
 
-/// So many in a second of one thread.
+/// The rate per second on one thread.
 pub(crate) fn per_second(count: u64, wall_us: u64) -> String {
     grouped(u64::try_from(u128::from(count) * 1_000_000 / u128::from(wall_us.max(1))).unwrap_or(u64::MAX))
 }
 
-/// What happened over all rows: faults by family, what each check saw, what never happened.
+/// Writes the totals of all rows: faults by kind, what each check saw, and which events never happened.
 fn totals(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
     let (mut faults, mut witnessed) = (BTreeMap::new(), BTreeMap::new());
     let mut sometimes: BTreeMap<String, u64> = BTreeMap::new();
-    let mut leaderless = Spread::default();
+    let mut leaderless = Histogram::default();
     for tally in tallies {
         sum(&mut faults, &tally.faults);
         sum(&mut witnessed, &tally.witnessed);
@@ -108,12 +108,12 @@ fn totals(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
     }
     let never: Vec<&str> =
         sometimes.iter().filter(|&(_, &runs)| runs == 0).map(|(name, _)| name.as_str()).collect();
-    writeln!(out, "\n{}", words::paragraph("faults", &words::counts(&faults)))?;
-    writeln!(out, "{}", words::paragraph("witnessed", &words::counts(&witnessed)))?;
-    let in_runs = format!("{} (in so many runs)", words::counts(&sometimes));
-    writeln!(out, "{}", words::paragraph("sometimes", &in_runs))?;
+    writeln!(out, "\n{}", format::paragraph("faults", &format::counts(&faults)))?;
+    writeln!(out, "{}", format::paragraph("witnessed", &format::counts(&witnessed)))?;
+    let in_runs = format!("{} (in so many runs)", format::counts(&sometimes));
+    writeln!(out, "{}", format::paragraph("sometimes", &in_runs))?;
     if !never.is_empty() {
-        writeln!(out, "{}", words::paragraph("never", &never.join(", ")))?;
+        writeln!(out, "{}", format::paragraph("never", &never.join(", ")))?;
     }
     if let (Some(half), Some(most), Some(longest)) =
         (leaderless.percentile(50), leaderless.percentile(99), leaderless.longest())
@@ -121,13 +121,13 @@ fn totals(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
             "leaderless {}: half up to {half} ms, 99 % up to {most} ms, longest {longest} ms",
-            words::many(leaderless.count(), "time")
+            format::many(leaderless.count(), "time")
         )?;
     }
     Ok(())
 }
 
-/// What became of the changes of membership of all rows, by family.
+/// Writes the totals of membership changes of all rows, by kind.
 fn membership(tallies: &[Tally], out: &mut dyn Write) -> io::Result<()> {
     let mut totals: BTreeMap<String, ChangeCounts> = BTreeMap::new();
     tallies.iter().for_each(|tally| sum_counts(&mut totals, &tally.membership));
@@ -171,14 +171,14 @@ struct Row<'a> {
     blind: Vec<String>,
     sometimes: &'a BTreeMap<String, Sometimes>,
     membership: &'a BTreeMap<String, ChangeCounts>,
-    leaderless_ms: Lengths,
+    leaderless_ms: Durations,
     digest: String,
     failed: u64,
     failures: Vec<FailureRow<'a>>,
 }
 
 #[derive(Serialize)]
-struct Lengths {
+struct Durations {
     count: u64,
     p50: Option<u64>,
     p99: Option<u64>,
@@ -199,9 +199,9 @@ impl<'a> Row<'a> {
         let failure = |failure: &'a Failure| FailureRow {
             seed: failure.seed,
             status: failure.status.code(),
-            spoke: &failure.spoke,
+            spoke: &failure.failed_check,
             verdict: &failure.verdict,
-            replay: words::replay_command(&format!("{}:{}", tally.scenario, failure.seed)),
+            replay: format::replay_command(&format!("{}:{}", tally.scenario, failure.seed)),
         };
         Self {
             scenario: &tally.scenario,
@@ -217,7 +217,7 @@ impl<'a> Row<'a> {
             blind: tally.blind(),
             sometimes: &tally.sometimes,
             membership: &tally.membership,
-            leaderless_ms: Lengths {
+            leaderless_ms: Durations {
                 count: tally.leaderless.count(),
                 p50: tally.leaderless.percentile(50),
                 p99: tally.leaderless.percentile(99),

@@ -1,5 +1,4 @@
-//! What many runs of one scenario add up to. Sums only: nothing of a single run is kept, except of
-//! those that failed.
+//! The sums over many runs of one scenario. Of single runs it keeps only those that failed.
 
 use super::exit::Status;
 use crate::registry::{Chapter, Scenario};
@@ -22,58 +21,58 @@ pub(crate) struct Tally {
     pub(crate) witnessed: BTreeMap<String, u64>,
     pub(crate) sometimes: BTreeMap<String, Sometimes>,
     pub(crate) membership: BTreeMap<String, ChangeCounts>,
-    pub(crate) leaderless: Spread,
+    pub(crate) leaderless: Histogram,
     pub(crate) digest: u64,
     pub(crate) wall_us: u64,
     pub(crate) failed: u64,
-    /// The first failures, by seed.
+    /// The first failures, ordered by seed.
     pub(crate) failures: Vec<Failure>,
-    /// Checks that some run says it should have fed and did not.
+    /// Checks that some run should have fed and did not.
     missed: BTreeSet<String>,
-    /// After how many runs every check must have seen something, and everything that should
+    /// After this many runs, every check must have seen its subject, and every event that should
     /// sometimes happen must have happened.
-    all_after: Option<u64>,
+    demands_all_after: Option<u64>,
 }
 
-/// How often something happened that should sometimes happen.
+/// How often an event happened that should sometimes happen.
 #[derive(Clone, Copy, Debug, Default, serde::Serialize)]
 pub(crate) struct Sometimes {
     pub(crate) times: u64,
     pub(crate) runs: u64,
 }
 
-/// A run that failed.
+/// A failed run.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) seed: u64,
     pub(crate) status: Status,
-    /// What spoke: a check, or `panic`.
-    pub(crate) spoke: String,
+    /// The check that failed, or `panic`.
+    pub(crate) failed_check: String,
     pub(crate) verdict: String,
     pub(crate) events: u64,
 }
 
-/// Lengths of time, counted by the millisecond (rounded up).
+/// A histogram of durations in milliseconds (rounded up).
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Spread {
+pub(crate) struct Histogram {
     by_ms: BTreeMap<u64, u64>,
     count: u64,
 }
 
 impl Tally {
-    /// How many failures are kept to be shown one by one.
+    /// How many failures are kept.
     pub(crate) const KEPT: usize = 100;
 
-    /// After how many storms nothing may be left that was never seen.
-    pub(crate) const ALL_AFTER: u64 = 1_000;
+    /// After this many storms, no check and no event may be left unseen.
+    pub(crate) const DEMANDS_ALL_AFTER: u64 = 1_000;
 
-    /// A row with nothing in it.
+    /// An empty row.
     pub(crate) fn new(scenario: &Scenario) -> Self {
-        let all_after = match scenario.chapter {
-            Chapter::Storms => Some(Self::ALL_AFTER),
+        let demands_all_after = match scenario.chapter {
+            Chapter::Storms => Some(Self::DEMANDS_ALL_AFTER),
             _ => None,
         };
-        Self { scenario: scenario.name.to_owned(), all_after, ..Self::default() }
+        Self { scenario: scenario.name.to_owned(), demands_all_after, ..Self::default() }
     }
 
     /// Adds a run.
@@ -101,7 +100,7 @@ impl Tally {
     }
 
     fn judge(&mut self, report: &Report) {
-        let spoke = match &report.verdict {
+        let failed_check = match &report.verdict {
             Verdict::Held => return,
             Verdict::Vacuous(checks) => return self.missed.extend(checks.iter().cloned()),
             Verdict::Violated(violation) => violation.check.clone(),
@@ -112,60 +111,60 @@ impl Tally {
             self.failures.push(Failure {
                 seed: report.seed,
                 status: Status::of(&report.verdict),
-                spoke,
+                failed_check,
                 verdict: report.verdict.to_string(),
                 events: report.events,
             });
         }
     }
 
-    /// The checks that should have seen something and saw nothing in any run, and what should have
-    /// happened and never did: every kind of change of membership should have come to every end.
+    /// The checks and events that no run has seen although it should have. Every kind of membership
+    /// change should have had every result.
     pub(crate) fn blind(&self) -> Vec<String> {
-        let demands_all = self.all_after.is_some_and(|runs| runs <= self.runs);
+        let demands_all = self.demands_all_after.is_some_and(|runs| runs <= self.runs);
         let unseen =
             |(check, &times): (&String, &u64)| times == 0 && (demands_all || self.missed.contains(check));
         let unknown = self.missed.iter().filter(|&check| !self.witnessed.contains_key(check));
         let unseen = self.witnessed.iter().filter(|&(check, times)| unseen((check, times)));
         let never = self.sometimes.iter().filter(|(_, sometimes)| demands_all && sometimes.runs == 0);
         let names = unknown.chain(unseen.map(|(check, _)| check)).chain(never.map(|(name, _)| name));
-        names.cloned().chain(demands_all.then(|| self.never_turned()).into_iter().flatten()).collect()
+        names.cloned().chain(demands_all.then(|| self.results_never_seen()).into_iter().flatten()).collect()
     }
 
-    /// The kinds of changes of membership that never came to one of their ends.
-    fn never_turned(&self) -> Vec<String> {
+    /// The kinds of membership changes that never had one of the results.
+    fn results_never_seen(&self) -> Vec<String> {
         let kinds = self.membership.iter();
         let ends = kinds.flat_map(|(kind, counts)| counts.named().map(|(end, count)| (kind, end, count)));
         ends.filter(|&(_, _, count)| count == 0).map(|(kind, end, _)| format!("{kind} {end}")).collect()
     }
 
-    /// What the row comes to.
+    /// The exit status of the row.
     pub(crate) fn status(&self) -> Status {
         let saw_something = self.witnessed.values().any(|&times| 0 < times);
         let shown = if saw_something && self.blind().is_empty() { Status::Held } else { Status::Vacuous };
         self.failures.iter().map(|failure| failure.status).fold(shown, Status::max)
     }
 
-    /// How many checks saw something, and how many there are.
+    /// How many checks saw their subject, and how many there are.
     pub(crate) fn checks(&self) -> (usize, usize) {
         (self.witnessed.values().filter(|&&times| 0 < times).count(), self.witnessed.len())
     }
 
-    /// How many of the things that should sometimes happen did, and how many there are.
+    /// How many of the events that should sometimes happen did happen, and how many there are.
     pub(crate) fn reached(&self) -> (usize, usize) {
         (self.sometimes.values().filter(|sometimes| 0 < sometimes.runs).count(), self.sometimes.len())
     }
 
-    /// Virtual time.
+    /// The virtual time of all runs.
     pub(crate) fn virtual_time(&self) -> Time {
         Time(self.virtual_us)
     }
 
-    /// Of each thing that went wrong, the run with the fewest events.
+    /// The failed run with the fewest events, for each kind of failure.
     pub(crate) fn shortest_failures(&self) -> Vec<&Failure> {
         let mut shortest: BTreeMap<&str, &Failure> = BTreeMap::new();
         for failure in &self.failures {
-            let best = shortest.entry(&failure.spoke).or_insert(failure);
+            let best = shortest.entry(&failure.failed_check).or_insert(failure);
             if failure.events < best.events {
                 *best = failure;
             }
@@ -174,13 +173,14 @@ impl Tally {
     }
 }
 
-impl Spread {
+impl Histogram {
     fn add(&mut self, span: Span) {
         *self.by_ms.entry(span.0.div_ceil(1_000)).or_default() += 1;
         self.count += 1;
     }
 
-    /// The least length that so many of a hundred do not exceed; `None` if there is none at all.
+    /// The smallest duration that this percentage of the durations does not exceed; `None` without
+    /// durations.
     pub(crate) fn percentile(&self, of_hundred: u64) -> Option<u64> {
         let rank = (self.count * of_hundred).div_ceil(100).max(1);
         let mut below = 0;
@@ -190,17 +190,17 @@ impl Spread {
         })
     }
 
-    /// The longest.
+    /// The longest duration.
     pub(crate) fn longest(&self) -> Option<u64> {
         self.by_ms.keys().next_back().copied()
     }
 
-    /// How many.
+    /// The number of durations.
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
-    /// Takes in another spread.
+    /// Adds another histogram.
     pub(crate) fn merge(&mut self, other: &Self) {
         for (&ms, &count) in &other.by_ms {
             *self.by_ms.entry(ms).or_default() += count;
@@ -221,7 +221,7 @@ pub(crate) fn sum(totals: &mut BTreeMap<String, u64>, more: &BTreeMap<String, u6
     }
 }
 
-/// Adds what became of changes, by family.
+/// Adds counts of membership changes by kind.
 pub(crate) fn sum_counts(totals: &mut BTreeMap<String, ChangeCounts>, more: &BTreeMap<String, ChangeCounts>) {
     for (kind, &counts) in more {
         *totals.entry(kind.clone()).or_default() += counts;
@@ -233,13 +233,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_lengths_that_were_seen() {
-        let mut spread = Spread::default();
-        assert_eq!((spread.percentile(50), spread.longest()), (None, None));
+    fn percentiles_are_observed_durations() {
+        let mut histogram = Histogram::default();
+        assert_eq!((histogram.percentile(50), histogram.longest()), (None, None));
         for ms in 1..=100 {
-            spread.add(Span::ms(ms));
+            histogram.add(Span::ms(ms));
         }
-        let seen = (spread.percentile(50), spread.percentile(99), spread.longest());
+        let seen = (histogram.percentile(50), histogram.percentile(99), histogram.longest());
         assert_eq!(seen, (Some(50), Some(99), Some(100)));
     }
 
@@ -253,8 +253,8 @@ mod tests {
     }
 
     #[test]
-    fn of_many_storms_nothing_may_be_left_unseen() {
-        let mut tally = Tally { all_after: Some(2), runs: 1, ..Tally::default() };
+    fn many_storms_must_see_every_check_and_event() {
+        let mut tally = Tally { demands_all_after: Some(2), runs: 1, ..Tally::default() };
         tally.witnessed.extend([("reads".to_owned(), 0), ("votes".to_owned(), 1)]);
         tally.sometimes.insert("split vote".to_owned(), Sometimes::default());
         assert_eq!(tally.status(), Status::Held);
@@ -264,8 +264,8 @@ mod tests {
     }
 
     #[test]
-    fn of_many_storms_every_kind_of_change_comes_to_every_end() {
-        let mut tally = Tally { all_after: Some(1), runs: 1, ..Tally::default() };
+    fn many_storms_must_see_every_result_of_every_kind_of_change() {
+        let mut tally = Tally { demands_all_after: Some(1), runs: 1, ..Tally::default() };
         tally.witnessed.insert("votes".to_owned(), 1);
         let counts = ChangeCounts { begun: 9, committed: 7, rolled_back: 0, refused: 1 };
         tally.membership.insert("remove".to_owned(), counts);

@@ -135,6 +135,6 @@ impl Cluster {
     /// The commands that a server has applied; `None` while it is down.
     fn committed_on(&self, idx: ServerIdx) -> Option<Vec<String>> {
         let text = |command: &[u8]| String::from_utf8_lossy(command).into_owned();
-        Some(self.tank.fsm(idx)?.words().map(text).collect())
+        Some(self.tank.fsm(idx)?.commands().map(text).collect())
     }
 }

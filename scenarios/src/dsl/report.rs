@@ -1,7 +1,7 @@
 //! Runs a story and makes its report.
 
 use super::{Cluster, GOES_ON, Record, Story, TRUE};
-use crate::watchers::Trace;
+use crate::trace::Trace;
 use std::collections::BTreeMap;
 use wavetank_raft::Time;
 use wavetank_sim::runner::observers::{CustomChecks, Observers};
@@ -25,7 +25,7 @@ struct StoryRun {
 impl Simulation for StoryRun {
     type Checks = Record;
     type Trace = Trace;
-    type Ending = ();
+    type DriveOutcome = ();
 
     fn drive(&mut self) {
         (self.script)(&mut self.cluster);

@@ -1,14 +1,14 @@
 //! Storms: a plan is drawn from the seed, clients of a key-value store work in the middle of it, and
 //! every judge looks on. `wavetank_sim::plan::storm` draws the faults.
 
-use crate::watchers::Trace;
+use crate::trace::Trace;
 use wavetank_sim::clients::kv::Kv;
 use wavetank_sim::clients::kv::clients::{Clients, KvPlan};
 use wavetank_sim::clients::kv::judges::{ClientJudges, Promises};
 use wavetank_sim::runner::{Run, Runner};
 use wavetank_sim::{Plan, ServerSet};
 
-/// All kinds of faults strike at once, and nothing that was promised is broken.
+/// All kinds of faults happen at once, and every promise is kept.
 pub fn storm(plan: Plan, trace: Trace) -> Run<Trace> {
     run("storm", plan, trace)
 }

@@ -1,56 +1,56 @@
-//! How far an exploration goes: what may happen, and how often.
+//! The bounds of an exploration: which events may happen, and how often.
 
-use super::fingerprint::MOST;
+use super::fingerprint::SERVERS_MAX;
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use wavetank_raft::{Config, Configuration, Member, Settings, Span, Term};
 
-/// What may happen, and how often. Everything else may happen at any time, in any order.
+/// Which events may happen, and how often. Events without a bound may happen at any time, in any order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bounds {
     /// Voters of the first membership.
     pub nodes: u8,
-    /// Blank servers that may be added to it.
+    /// Blank servers that may be added to the cluster.
     pub spares: u8,
-    /// Terms after the first, in which the cluster is founded: as many elections can begin.
+    /// Terms after the first, in which the cluster is bootstrapped. Each allows elections to begin.
     pub terms: u8,
     /// Commands of clients.
     pub entries: u8,
-    /// Crashes. Whoever crashes is back at once: being down for long is being silent for long.
+    /// Crashes. A crashed server restarts at once: a long outage is the same as a long silence.
     pub crashes: u8,
     /// Changes of membership.
     pub changes: u8,
-    /// Heartbeats and other words of a leader that nobody asked for, each to all its followers.
+    /// Heartbeats and other messages that a leader sends by itself, each to all its followers.
     pub beats: u8,
-    /// Messages that arrive once more.
+    /// Messages that are delivered a second time.
     pub duplicates: u8,
-    /// Messages that are lost for good. Any message may wait for ever, so this adds nothing but
-    /// states; it is there to show just that.
+    /// Messages that are lost. Any message may be delayed for ever, so this adds states but no new
+    /// behaviour; it exists to show exactly that.
     pub drops: u8,
     /// Entries per message.
     pub batch: u8,
     /// Unanswered messages with entries per follower.
     pub window: u8,
     /// When writes reach the disk.
-    pub disks: Disks,
-    /// How much is judged.
+    pub disks: DiskModel,
+    /// Which levels of judges look at the run.
     pub judged: JudgeLevel,
 }
 
 /// When a write reaches the disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Disks {
-    /// In the step that asked for it, or never: a disk that hangs does so until its server crashes,
-    /// and that is one of the crashes. What was written late could as well have been said late, but
-    /// for what the server itself thinks of it meanwhile.
+pub enum DiskModel {
+    /// In the step that requested it, or never. A disk that hangs stays so until its server crashes, and
+    /// the hang counts as one of the crashes. A late write differs from a late message only in what the
+    /// server itself believes meanwhile.
     Hang,
-    /// At any time after the step that asked for it, or never.
+    /// At any time after the step that requested it, or never.
     Late,
-    /// In the step that asked for it.
+    /// In the step that requested it.
     Quick,
 }
 
@@ -68,51 +68,51 @@ impl Default for Bounds {
             drops: 0,
             batch: 1,
             window: 1,
-            disks: Disks::Hang,
+            disks: DiskModel::Hang,
             judged: JudgeLevel::Steps,
         }
     }
 }
 
 impl Bounds {
-    /// The most heartbeats: with more of them a leader that nobody answers would give up, on which
-    /// the exploration decides by itself.
-    pub const MOST_BEATS: u8 = 8;
+    /// The largest number of heartbeats. After more of them, an isolated leader would step down by
+    /// itself, and the exploration wants to choose that step.
+    pub const BEATS_MAX: u8 = 8;
 
-    /// The most unanswered messages with entries: a server's open calls are the bits of a word.
-    pub const MOST_WINDOW: u8 = 8;
+    /// The largest window: a server's open calls are the bits of one integer.
+    pub const WINDOW_MAX: u8 = 8;
 
-    /// Whether they can be.
+    /// Checks that the bounds can be explored.
     ///
     /// # Errors
-    /// Says in one line what cannot be.
+    /// Says in one line which bound is invalid.
     pub fn sound(&self) -> Result<(), String> {
         let all = usize::from(self.nodes) + usize::from(self.spares);
-        if self.nodes == 0 || MOST < all {
+        if self.nodes == 0 || SERVERS_MAX < all {
             return Err(format!(
-                "1 to {MOST} servers can be explored, not {all} of which {} vote",
+                "1 to {SERVERS_MAX} servers can be explored, not {all} of which {} vote",
                 self.nodes
             ));
         }
         if self.terms == 0 {
-            return Err("without a further term nobody ever leads: at least one".to_owned());
+            return Err("terms must be at least one: without a further term no election can begin".to_owned());
         }
         if self.batch == 0 || self.window == 0 {
-            return Err("a message carries at least one entry, and at least one is unanswered".to_owned());
+            return Err("batch and window must each be at least one".to_owned());
         }
         if 0 < self.spares && self.changes == 0 {
-            return Err("only a change of membership takes spares in, and there are no changes".to_owned());
+            return Err("spares join only by changes of membership, and there are no changes".to_owned());
         }
         for (what, most, of) in [
             ("terms", 16, self.terms),
             ("entries", 16, self.entries),
             ("crashes", 16, self.crashes),
             ("changes", 16, self.changes),
-            ("beats", Self::MOST_BEATS, self.beats),
+            ("beats", Self::BEATS_MAX, self.beats),
             ("duplicates", 16, self.duplicates),
             ("drops", 16, self.drops),
             ("entries per message", 16, self.batch),
-            ("unanswered messages", Self::MOST_WINDOW, self.window),
+            ("unanswered messages", Self::WINDOW_MAX, self.window),
         ] {
             if most < of {
                 return Err(format!("{of} {what} are too many: at most {most}"));
@@ -133,30 +133,30 @@ impl Bounds {
         Term(1 + u64::from(self.terms))
     }
 
-    /// The membership that the cluster is founded with.
+    /// The configuration that the cluster is bootstrapped with.
     ///
     /// # Panics
-    /// Never: names and addresses of different servers differ.
+    /// Never: the names and addresses of different servers differ.
     #[must_use]
     pub fn founders(&self) -> Configuration {
         let voters = ServerSet::first(usize::from(self.nodes));
         let members = voters.iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
-        Configuration::new(members).expect("there are servers, and they differ")
+        Configuration::new(members).expect("the configuration has distinct servers")
     }
 
-    /// How a server is set up. Timeouts are far apart, so that a step's time decides which of them
-    /// has passed: see [`clock`](super::clock). Without pre-vote, a guard behind which others' errors
-    /// would hide.
+    /// The settings of a server. The timeouts are far apart, so that the time of a step decides which of
+    /// them has expired: see [`clock`](super::clock). Pre-vote is disabled, because it would hide bugs
+    /// in the election rules.
     ///
     /// # Panics
-    /// Never: the values keep to the rules.
+    /// Never: the values satisfy every rule.
     #[must_use]
     pub fn settings(&self, idx: ServerIdx) -> Settings {
         let config = Config {
             local_id: idx.id(),
-            heartbeat_timeout: super::clock::PATIENCE,
-            election_timeout: super::clock::PATIENCE,
-            leader_lease_timeout: super::clock::PATIENCE,
+            heartbeat_timeout: super::clock::TIMEOUT,
+            election_timeout: super::clock::TIMEOUT,
+            leader_lease_timeout: super::clock::TIMEOUT,
             commit_timeout: Span::ms(1),
             disk_stall_timeout: Span::s(1_000_000_000),
             max_append_entries: u64::from(self.batch),
@@ -165,12 +165,12 @@ impl Bounds {
             shutdown_on_remove: false,
             ..Config::default()
         };
-        Settings::new(config).expect("every rule holds of these")
+        Settings::new(config).expect("the settings satisfy every rule")
     }
 }
 
 impl fmt::Display for Bounds {
-    /// What is not bounded by zero.
+    /// Lists the bounds that are not zero.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "nodes {}, terms {}", self.nodes, self.terms)?;
         let others = [
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bounds_that_cannot_be_are_refused_with_the_reason() {
+    fn invalid_bounds_are_refused_with_the_reason() {
         let one = Bounds::default();
         for (bounds, why) in [
             (Bounds { nodes: 0, ..one }, "1 to 5 servers"),
@@ -199,7 +199,7 @@ mod tests {
             (Bounds { nodes: 0, spares: 3, changes: 1, ..one }, "of which 0 vote"),
             (Bounds { nodes: 4, spares: 2, changes: 2, ..one }, "not 6"),
             (Bounds { nodes: 255, spares: 255, changes: 1, ..one }, "not 510"),
-            (Bounds { terms: 0, ..one }, "nobody ever leads"),
+            (Bounds { terms: 0, ..one }, "no election can begin"),
             (Bounds { terms: 17, ..one }, "17 terms are too many: at most 16"),
             (Bounds { entries: 17, ..one }, "17 entries are too many"),
             (Bounds { crashes: 255, ..one }, "255 crashes are too many"),
@@ -208,9 +208,9 @@ mod tests {
             (Bounds { duplicates: 17, ..one }, "17 duplicates are too many"),
             (Bounds { drops: 17, ..one }, "17 drops are too many"),
             (Bounds { spares: 1, changes: 0, ..one }, "there are no changes"),
-            (Bounds { batch: 0, ..one }, "at least one entry"),
+            (Bounds { batch: 0, ..one }, "each be at least one"),
             (Bounds { batch: 17, ..one }, "17 entries per message are too many"),
-            (Bounds { window: 0, ..one }, "at least one is unanswered"),
+            (Bounds { window: 0, ..one }, "each be at least one"),
             (Bounds { window: 9, ..one }, "9 unanswered messages are too many: at most 8"),
         ] {
             let said = bounds.sound().expect_err(why);

@@ -1,30 +1,30 @@
-//! What a call is called while it is explored: by whom, to whom, in which term, and the how-manieth.
+//! The identity of a call during an exploration: (caller, callee, term, n-th call).
 //!
-//! The core's own numbers count all calls of a server, so that two servers called in the one order or
-//! the other would make two states of one. These names do not.
+//! The core numbers all calls of a server in order. With these numbers, two orders of the same calls
+//! would give two states. With a `CallId` they give one.
 
 use super::fingerprint::{self, Permutation};
 use crate::plan::server_set::ServerIdx;
 use std::fmt;
 use wavetank_raft::Term;
 
-/// A call's name, never used twice in a run.
+/// Identifies one call; never used twice in a run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct CallId {
-    /// Who calls.
+    /// The caller.
     pub from: ServerIdx,
-    /// Who is called.
+    /// The callee.
     pub to: ServerIdx,
-    /// How often the caller had started by then.
+    /// How often the caller had started when it made the call.
     pub life: u8,
     /// The caller's term.
     pub term: Term,
-    /// Which of its calls to this server in that term.
+    /// The position of the call among the caller's calls to this server in this term.
     pub ordinal: u8,
 }
 
 impl CallId {
-    /// The name in 64 bits, when servers have changed places.
+    /// The identity in 64 bits, with servers renumbered by the permutation.
     #[must_use]
     pub fn hash(&self, permutation: &Permutation) -> u64 {
         let numbers = u64::from(self.life) << 16 | u64::from(self.ordinal);

@@ -1,12 +1,12 @@
-//! A server's own calls: their names, and which of them it still waits for.
+//! A server's own calls: their identities, and the calls that are still open.
 
-use super::fingerprint::{self, MOST, Permutation};
+use super::fingerprint::{self, Permutation, SERVERS_MAX};
 use crate::explore::call_id::CallId;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{NodeId, RoleName, RpcId, Term};
 
-/// The count of calls of a term in which no more are expected. Should there be one, its name is new.
-const OVER: u8 = 128;
+/// The count for a term in which no more calls are expected. If one is made, its identity is still new.
+const COUNT_UNKNOWN: u8 = 128;
 
 /// The calls of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,18 +14,18 @@ pub struct CallTable {
     idx: ServerIdx,
     /// How often the server has started.
     life: u8,
-    /// The calls that it may still be waiting for.
+    /// The open calls: the server may still be waiting for their responses.
     open: Vec<(RpcId, CallId)>,
-    /// How often it has called each server in `term`.
-    asked: [u8; MOST],
+    /// How often the server has called each other server in `term`.
+    calls_made: [u8; SERVERS_MAX],
     term: Term,
 }
 
 impl CallTable {
-    /// The desk of a server that has started so often, in this term.
+    /// The table of a server that has started `life` times and is in this term.
     #[must_use]
     pub const fn new(idx: ServerIdx, life: u8, term: Term) -> Self {
-        Self { idx, life, open: Vec::new(), asked: [0; MOST], term }
+        Self { idx, life, open: Vec::new(), calls_made: [0; SERVERS_MAX], term }
     }
 
     /// How often the server has started.
@@ -34,33 +34,33 @@ impl CallTable {
         self.life
     }
 
-    /// The calls that it may be waiting for.
+    /// The open calls.
     #[must_use]
     pub fn open(&self) -> &[(RpcId, CallId)] {
         &self.open
     }
 
-    /// A call leaves in this term; `None` if there is no such server.
+    /// Records a call in this term; `None` if there is no such server.
     pub fn call(&mut self, rpc: RpcId, to: NodeId, term: Term) -> Option<CallId> {
-        let to = ServerIdx::of(to).filter(|to| to.at() < MOST)?;
+        let to = ServerIdx::of(to).filter(|to| to.at() < SERVERS_MAX)?;
         if self.term != term {
-            self.asked = [0; MOST];
+            self.calls_made = [0; SERVERS_MAX];
             self.term = term;
         }
-        self.asked[to.at()] += 1;
-        let name = CallId { from: self.idx, to, life: self.life, term, ordinal: self.asked[to.at()] };
-        self.open.push((rpc, name));
-        Some(name)
+        self.calls_made[to.at()] += 1;
+        let call_id = CallId { from: self.idx, to, life: self.life, term, ordinal: self.calls_made[to.at()] };
+        self.open.push((rpc, call_id));
+        Some(call_id)
     }
 
-    /// The number of an open call.
+    /// The core's number of an open call.
     #[must_use]
-    pub fn number_of(&self, name: CallId) -> Option<RpcId> {
-        self.open.iter().find(|(_, own)| *own == name).map(|(rpc, _)| *rpc)
+    pub fn number_of(&self, call_id: CallId) -> Option<RpcId> {
+        self.open.iter().find(|(_, own)| *own == call_id).map(|(rpc, _)| *rpc)
     }
 
-    /// A step is over: of the open calls only some are still waited for, and a follower calls nobody
-    /// any more in this term, so it need not be remembered how often it did.
+    /// Ends a step: drops the open calls that the core no longer waits for. A follower makes no more
+    /// calls in its term, so its counts need not differ between states.
     pub fn settle(&mut self, role: RoleName, term: Term, mut waits: impl FnMut(usize) -> bool) {
         let mut at = 0;
         self.open.retain(|_| {
@@ -68,20 +68,20 @@ impl CallTable {
             waits(at - 1)
         });
         if self.term != term {
-            self.asked = [0; MOST];
+            self.calls_made = [0; SERVERS_MAX];
             self.term = term;
-        } else if role == RoleName::Follower && self.asked.iter().any(|&asked| asked != 0) {
-            self.asked = [OVER; MOST];
+        } else if role == RoleName::Follower && self.calls_made.iter().any(|&calls_made| calls_made != 0) {
+            self.calls_made = [COUNT_UNKNOWN; SERVERS_MAX];
         }
     }
 
-    /// In 64 bits, but for the open calls, when servers have changed places.
+    /// Everything but the open calls, in 64 bits, with servers renumbered by the permutation.
     #[must_use]
     pub fn hash(&self, permutation: &Permutation) -> u64 {
-        let asked = (0..MOST as u8).map(ServerIdx).fold(0_u64, |sum, idx| {
-            let asked = u64::from(self.asked[idx.at()]);
-            sum.wrapping_add(fingerprint::words(&[permutation.of(idx), asked]))
+        let calls_made = (0..SERVERS_MAX as u8).map(ServerIdx).fold(0_u64, |sum, idx| {
+            let calls_made = u64::from(self.calls_made[idx.at()]);
+            sum.wrapping_add(fingerprint::hash_all(&[permutation.of(idx), calls_made]))
         });
-        fingerprint::words(&[asked, u64::from(self.life)])
+        fingerprint::hash_all(&[calls_made, u64::from(self.life)])
     }
 }

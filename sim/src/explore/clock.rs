@@ -1,35 +1,35 @@
-//! Time, modelled away: a timer may fire whenever the exploration says so, and nothing else depends
-//! on when it happens.
+//! Time is abstracted away: a timer may fire whenever the exploration chooses, and nothing else depends
+//! on the time.
 //!
-//! Each kind of step has a time of its own, chosen so that every comparison the core makes with a
-//! clock comes out the same whatever came before. So a [fingerprint](super::fingerprint) may leave
-//! times out.
+//! Each kind of step has a fixed time, chosen so that every comparison with a clock in the core has the
+//! same result whatever happened before. Therefore a [fingerprint](super::fingerprint) may leave times
+//! out.
 
 use super::bounds::Bounds;
-use super::stimulus::{Envelope, Stimulus};
+use super::stimulus::{ModelMessage, Stimulus};
 use wavetank_raft::{Node, Request, RoleName, Span, Time};
 
-/// The election timeout, the heartbeat timeout and the lease: a leader's heartbeats come ten times
+/// The election timeout, the heartbeat timeout and the leader lease. A leader sends heartbeats ten times
 /// as often.
-pub const PATIENCE: Span = Span::s(1_000);
+pub const TIMEOUT: Span = Span::s(1_000);
 
-/// When everything happens that is not about time.
+/// The time of every step that does not depend on time.
 pub const QUIET_AT: Time = Time(Span::s(1_000_000).0);
 
-/// So late that a leader has not heard from anybody for a lease.
-const MIDNIGHT: Time = Time(Span::s(2_000_000).0);
+/// A time at which a leader has heard from no quorum for longer than its lease.
+const LEASE_EXPIRED_AT: Time = Time(Span::s(2_000_000).0);
 
-/// The time at which a server takes this.
+/// The time at which a server handles this stimulus.
 #[must_use]
 pub fn time_of(stimulus: &Stimulus<'_>, node: &Node) -> Time {
     match stimulus {
         Stimulus::TimeOut => node.deadline().at,
-        // A little late: what was sent with the last beat and not answered since is overdue, always.
+        // Slightly late, so that every unanswered message of the last heartbeat is always overdue.
         Stimulus::Beat => node.deadline().at + Span::us(1),
-        Stimulus::Resign => MIDNIGHT,
-        // A voter that has just heard its leader would refuse, and refusing is the same as silence:
-        // the request that matters comes when its patience is over.
-        Stimulus::Take(Envelope::Call { request: Request::RequestVote(_), .. })
+        Stimulus::Resign => LEASE_EXPIRED_AT,
+        // A voter that has just heard from its leader refuses, which is the same as silence. The
+        // interesting request arrives after the voter's election timeout.
+        Stimulus::Deliver(ModelMessage::Request { request: Request::RequestVote(_), .. })
             if node.role() != RoleName::Leader =>
         {
             node.deadline().at
@@ -38,5 +38,5 @@ pub fn time_of(stimulus: &Stimulus<'_>, node: &Node) -> Time {
     }
 }
 
-// Beats come an interval apart; the lease must outlast all that an exploration may have.
-const _: () = assert!(Bounds::MOST_BEATS as u64 + 2 <= 10);
+// Heartbeats are one interval apart; the lease must outlast all that an exploration allows.
+const _: () = assert!(Bounds::BEATS_MAX as u64 + 2 <= 10);

@@ -1,4 +1,4 @@
-//! A disk: what is on it, and what is on its way there.
+//! A disk of the model: what is durable, and the writes that are pending.
 
 use super::bounds::Bounds;
 use crate::plan::server_set::ServerIdx;
@@ -6,19 +6,19 @@ use serde::Serialize;
 use std::collections::VecDeque;
 use wavetank_raft::{Entry, HardState, Index, LogId, LogImage, LogOp, Payload, Term, Write};
 
-/// What a crash leaves, and what it takes.
+/// A disk. A crash keeps `record` and `log`, and loses `waiting`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
-pub struct Disk {
-    /// The vote record.
+pub struct ModelDisk {
+    /// The hard state: term and vote.
     pub record: HardState,
-    /// The log, from its first entry on.
+    /// The log, from its first entry.
     pub log: Vec<Entry>,
-    /// Writes on their way, in order.
+    /// Pending writes, in order.
     pub waiting: VecDeque<Write>,
 }
 
-impl Disk {
-    /// A founder's, or a blank one.
+impl ModelDisk {
+    /// The disk of a founding member, or a blank one.
     #[must_use]
     pub fn first(bounds: &Bounds, idx: ServerIdx) -> Self {
         let mut disk = Self::default();
@@ -30,7 +30,7 @@ impl Disk {
         disk
     }
 
-    /// The oldest write on its way is there now.
+    /// Makes the oldest pending write durable.
     pub fn persist(&mut self) -> Option<Write> {
         let write = self.waiting.pop_front()?;
         self.record = write.hard_state.unwrap_or(self.record);
@@ -47,7 +47,7 @@ impl Disk {
         Some(write)
     }
 
-    /// What a server that starts finds.
+    /// The log that a starting server recovers.
     #[must_use]
     pub fn image(&self) -> LogImage {
         let mut image = LogImage::new(LogId::ZERO, u64::MAX);
@@ -55,13 +55,13 @@ impl Disk {
         image
     }
 
-    /// Whether this entry is on it.
+    /// Whether this entry is durable.
     #[must_use]
     pub fn holds(&self, id: LogId) -> bool {
         self.log.iter().any(|entry| entry.id == id)
     }
 
-    /// The last entry on it.
+    /// The last durable entry.
     #[must_use]
     pub fn last(&self) -> LogId {
         self.log.last().map_or(LogId::ZERO, |entry| entry.id)

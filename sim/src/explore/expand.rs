@@ -1,102 +1,102 @@
-//! From a state to all that may come after it.
+//! Computes all successors of a state.
 
-use super::bounds::Disks;
-use super::model::{Code, Model, Part, Transition};
+use super::bounds::DiskModel;
 use super::properties::{
     Breach, breach, committed_is_durable_on_quorum, leader_completeness, log_matching, state_machine_safety,
 };
 use super::search::Reductions;
-use super::state::{Head, Move, Spent, States, Sums};
-use super::table::Seen;
+use super::state::{GlobalState, Move, StateHashes, StateList, UsedBounds};
+use super::table::FingerprintSet;
+use super::transition_cache::{LocalActions, StimulusCode, Transition, TransitionCache};
 use crate::check::election::election_safety;
 use crate::check::{self};
 use crate::explore::history_vars::HistoryVars;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Index, LogId, RoleName};
 
-/// What came of some states.
+/// The successors of some states.
 #[derive(Debug, Default)]
 pub struct Expansion {
     /// States that may be new.
-    pub states: States,
-    /// Of each of them its number, where it came from, and by which move.
+    pub states: StateList,
+    /// For each of them its fingerprint, its predecessor and the move.
     pub origins: Vec<Origin>,
-    /// How many there were, new or not.
+    /// The number of successors, new or not.
     pub generated: u64,
-    /// Steps that no server has made yet, and for whose sake states were put off.
-    pub unknown: Vec<(u32, Code)>,
-    /// Pasts that were not met yet, for whose sake states were put off.
-    pub pasts: Vec<HistoryVars>,
-    /// The states that were put off.
-    pub put_off: Vec<u32>,
-    /// The first breach.
+    /// Transitions that are not in the cache yet. The states that need them are deferred.
+    pub unknown: Vec<(u32, StimulusCode)>,
+    /// Histories that are not in the cache yet. The states that need them are deferred.
+    pub histories: Vec<HistoryVars>,
+    /// The states that were deferred.
+    pub deferred: Vec<u32>,
+    /// The first breach of a property.
     pub found: Option<(u32, Move, Breach)>,
 }
 
-/// Where a state came from.
+/// How a state was reached.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin {
-    /// Its fingerprint.
-    pub print: u64,
-    /// The state before, by its place.
+    /// The fingerprint of the state.
+    pub fingerprint: u64,
+    /// The position of the predecessor in its level.
     pub from: u32,
-    /// The move.
+    /// The move that led from the predecessor to the state.
     pub by: Move,
 }
 
 /// Why a state could not be expanded.
 enum Obstacle {
-    /// A step is not known.
-    Step(u32, Code),
-    /// A past is not known.
-    HistoryVars(HistoryVars),
-    /// A property is broken.
+    /// The cache lacks a transition.
+    UnknownStep(u32, StimulusCode),
+    /// The cache lacks a history.
+    UnknownHistory(HistoryVars),
+    /// A property does not hold.
     Breach(Move, Breach),
 }
 
 /// Expands states.
 pub struct Expander<'a> {
-    model: &'a Model,
-    seen: &'a Seen,
+    cache: &'a TransitionCache,
+    seen: &'a FingerprintSet,
     reductions: Reductions,
-    base: Sums,
-    sums: Sums,
-    envelopes: Vec<u32>,
+    base: StateHashes,
+    hashes: StateHashes,
+    messages: Vec<u32>,
     expansion: Expansion,
 }
 
 impl<'a> Expander<'a> {
-    /// With nothing harvested.
+    /// An expander without results.
     #[must_use]
-    pub fn new(model: &'a Model, seen: &'a Seen, reductions: Reductions) -> Self {
+    pub fn new(cache: &'a TransitionCache, seen: &'a FingerprintSet, reductions: Reductions) -> Self {
         Self {
-            model,
+            cache,
             seen,
             reductions,
-            base: Sums::default(),
-            sums: Sums::default(),
-            envelopes: Vec::new(),
+            base: StateHashes::default(),
+            hashes: StateHashes::default(),
+            messages: Vec::new(),
             expansion: Expansion::default(),
         }
     }
 
-    /// What came of these.
+    /// Expands these states and returns their successors.
     #[must_use]
-    pub fn over(mut self, states: &States, which: &[u32]) -> Expansion {
+    pub fn expand(mut self, states: &StateList, which: &[u32]) -> Expansion {
         for &at in which {
-            let (head, envelopes) = states.get(at as usize);
-            self.base.of(self.model, head, envelopes);
+            let (state, messages) = states.get(at as usize);
+            self.base.set(self.cache, state, messages);
             let (before, generated) = (self.expansion.origins.len(), self.expansion.generated);
-            match self.state(at, head, envelopes) {
+            match self.state(at, state, messages) {
                 Ok(()) => continue,
                 Err(Obstacle::Breach(by, breach)) => {
                     self.expansion.found = Some((at, by, breach));
                     break;
                 }
-                Err(Obstacle::Step(local, code)) => self.expansion.unknown.push((local, code)),
-                Err(Obstacle::HistoryVars(past)) => self.expansion.pasts.push(past),
+                Err(Obstacle::UnknownStep(local, code)) => self.expansion.unknown.push((local, code)),
+                Err(Obstacle::UnknownHistory(history)) => self.expansion.histories.push(history),
             }
-            self.expansion.put_off.push(at);
+            self.expansion.deferred.push(at);
             self.expansion.states.truncate(before);
             self.expansion.origins.truncate(before);
             self.expansion.generated = generated;
@@ -104,250 +104,262 @@ impl<'a> Expander<'a> {
         self.expansion
     }
 
-    fn state(&mut self, at: u32, head: &Head, envelopes: &[u32]) -> Result<(), Obstacle> {
-        for idx in self.model.bounds().servers().iter() {
-            self.server(at, head, envelopes, idx)?;
+    fn state(&mut self, at: u32, state: &GlobalState, messages: &[u32]) -> Result<(), Obstacle> {
+        for idx in self.cache.bounds().servers().iter() {
+            self.server(at, state, messages, idx)?;
         }
-        let bounds = self.model.bounds();
+        let bounds = self.cache.bounds();
         let mut before = None;
-        for &envelope in envelopes {
-            if before.replace(envelope) == Some(envelope) {
+        for &message in messages {
+            if before.replace(message) == Some(message) {
                 continue;
             }
-            self.try_both(at, head, envelopes, Move::Deliver(envelope), head.spent)?;
-            if head.spent.duplicates < bounds.duplicates {
-                let spent = Spent { duplicates: head.spent.duplicates + 1, ..head.spent };
-                self.step(at, head, envelopes, Move::Duplicate(envelope), spent)?;
+            self.step_with_hang(at, state, messages, Move::Deliver(message), state.used)?;
+            if state.used.duplicates < bounds.duplicates {
+                let used = UsedBounds { duplicates: state.used.duplicates + 1, ..state.used };
+                self.step(at, state, messages, Move::Duplicate(message), used)?;
             }
-            if head.spent.drops < bounds.drops {
-                let spent = Spent { drops: head.spent.drops + 1, ..head.spent };
-                self.drop(at, head, envelopes, envelope, spent);
+            if state.used.drops < bounds.drops {
+                let used = UsedBounds { drops: state.used.drops + 1, ..state.used };
+                self.drop(at, state, messages, message, used);
             }
         }
         Ok(())
     }
 
-    /// What a server may do by itself.
-    fn server(&mut self, at: u32, head: &Head, envelopes: &[u32], idx: ServerIdx) -> Result<(), Obstacle> {
-        let (bounds, spent) = (*self.model.bounds(), head.spent);
-        let traits = self.model.traits(head.locals[idx.at()]);
-        if traits.part == Part::Waits {
-            self.try_both(at, head, envelopes, Move::ServerState(idx, Code::TIME_OUT), spent)?;
+    /// The moves of one server that need no message.
+    fn server(
+        &mut self,
+        at: u32,
+        state: &GlobalState,
+        messages: &[u32],
+        idx: ServerIdx,
+    ) -> Result<(), Obstacle> {
+        let (bounds, used) = (*self.cache.bounds(), state.used);
+        let summary = self.cache.summary(state.locals[idx.at()]);
+        if summary.actions == LocalActions::Campaign {
+            self.step_with_hang(at, state, messages, Move::Local(idx, StimulusCode::TIME_OUT), used)?;
         }
-        if traits.writes && bounds.disks == Disks::Late {
-            self.step(at, head, envelopes, Move::ServerState(idx, Code::PERSIST), spent)?;
+        if summary.writes && bounds.disks == DiskModel::Late {
+            self.step(at, state, messages, Move::Local(idx, StimulusCode::PERSIST), used)?;
         }
-        if traits.writes && bounds.disks == Disks::Hang {
-            self.step(at, head, envelopes, Move::ServerState(idx, Code::CRASH), spent)?;
-        } else if spent.crashes < bounds.crashes {
-            let spent = Spent { crashes: spent.crashes + 1, ..spent };
-            self.step(at, head, envelopes, Move::ServerState(idx, Code::CRASH), spent)?;
+        if summary.writes && bounds.disks == DiskModel::Hang {
+            self.step(at, state, messages, Move::Local(idx, StimulusCode::CRASH), used)?;
+        } else if used.crashes < bounds.crashes {
+            let used = UsedBounds { crashes: used.crashes + 1, ..used };
+            self.step(at, state, messages, Move::Local(idx, StimulusCode::CRASH), used)?;
         }
-        match traits.part {
-            Part::Rests | Part::Waits => Ok(()),
-            Part::Leads | Part::Speaks => self.leader(at, head, envelopes, idx, traits.part),
+        match summary.actions {
+            LocalActions::None | LocalActions::Campaign => Ok(()),
+            LocalActions::Resign | LocalActions::ResignOrBeat => {
+                self.leader(at, state, messages, idx, summary.actions)
+            }
         }
     }
 
-    /// What a leader may do by itself, or be asked for.
+    /// The moves of a leader: its own, and the requests of clients and operators.
     fn leader(
         &mut self,
         at: u32,
-        head: &Head,
-        envelopes: &[u32],
+        state: &GlobalState,
+        messages: &[u32],
         idx: ServerIdx,
-        part: Part,
+        actions: LocalActions,
     ) -> Result<(), Obstacle> {
-        let (bounds, spent) = (*self.model.bounds(), head.spent);
-        self.step(at, head, envelopes, Move::ServerState(idx, Code::RESIGN), spent)?;
-        if part == Part::Speaks && spent.beats < bounds.beats {
-            let spent = Spent { beats: spent.beats + 1, ..spent };
-            self.step(at, head, envelopes, Move::ServerState(idx, Code::BEAT), spent)?;
+        let (bounds, used) = (*self.cache.bounds(), state.used);
+        self.step(at, state, messages, Move::Local(idx, StimulusCode::RESIGN), used)?;
+        if actions == LocalActions::ResignOrBeat && used.beats < bounds.beats {
+            let used = UsedBounds { beats: used.beats + 1, ..used };
+            self.step(at, state, messages, Move::Local(idx, StimulusCode::BEAT), used)?;
         }
-        if spent.entries < bounds.entries {
-            let spent = Spent { entries: spent.entries + 1, ..spent };
-            self.try_both(at, head, envelopes, Move::ServerState(idx, Code::PROPOSE), spent)?;
+        if used.entries < bounds.entries {
+            let used = UsedBounds { entries: used.entries + 1, ..used };
+            self.step_with_hang(at, state, messages, Move::Local(idx, StimulusCode::PROPOSE), used)?;
         }
-        if spent.changes < bounds.changes {
-            let spent = Spent { changes: spent.changes + 1, ..spent };
+        if used.changes < bounds.changes {
+            let used = UsedBounds { changes: used.changes + 1, ..used };
             for other in bounds.servers().iter() {
-                let is_voter = self.model.local(head.locals[idx.at()]).node.voters().contains(other.node());
-                let code = if is_voter { Code::remove(other) } else { Code::add(other) };
-                self.try_both(at, head, envelopes, Move::ServerState(idx, code), spent)?;
+                let is_voter = self.cache.local(state.locals[idx.at()]).node.voters().contains(other.node());
+                let code = if is_voter { StimulusCode::remove(other) } else { StimulusCode::add(other) };
+                self.step_with_hang(at, state, messages, Move::Local(idx, code), used)?;
             }
         }
         Ok(())
     }
 
-    /// A step of a server, and where disks may hang the same with what it writes left unwritten.
-    fn try_both(
+    /// A step of a server; where disks may hang, also the same step with its write left pending.
+    fn step_with_hang(
         &mut self,
         at: u32,
-        head: &Head,
-        envelopes: &[u32],
+        state: &GlobalState,
+        messages: &[u32],
         by: Move,
-        spent: Spent,
+        used: UsedBounds,
     ) -> Result<(), Obstacle> {
-        self.step(at, head, envelopes, by, spent)?;
-        let bounds = self.model.bounds();
-        if bounds.disks != Disks::Hang || bounds.crashes <= spent.crashes {
+        self.step(at, state, messages, by, used)?;
+        let bounds = self.cache.bounds();
+        if bounds.disks != DiskModel::Hang || bounds.crashes <= used.crashes {
             return Ok(());
         }
-        let spent = Spent { crashes: spent.crashes + 1, ..spent };
+        let used = UsedBounds { crashes: used.crashes + 1, ..used };
         match by {
-            Move::ServerState(idx, code) => self.step(at, head, envelopes, Move::HangLocal(idx, code), spent),
-            Move::Deliver(envelope) => self.step(at, head, envelopes, Move::HangDeliver(envelope), spent),
+            Move::Local(idx, code) => self.step(at, state, messages, Move::LocalHang(idx, code), used),
+            Move::Deliver(message) => self.step(at, state, messages, Move::DeliverHang(message), used),
             _ => Ok(()),
         }
     }
 
-    /// A step of a server, and with it of the cluster.
+    /// A step of a server, which is a step of the cluster.
     fn step(
         &mut self,
         at: u32,
-        head: &Head,
-        envelopes: &[u32],
+        state: &GlobalState,
+        messages: &[u32],
         by: Move,
-        spent: Spent,
+        used: UsedBounds,
     ) -> Result<(), Obstacle> {
-        let model = self.model;
+        let cache = self.cache;
         let (idx, code) = match by {
-            Move::ServerState(idx, code) | Move::HangLocal(idx, code) => (idx, code),
-            Move::Deliver(envelope) | Move::HangDeliver(envelope) | Move::Duplicate(envelope) => {
-                (model.envelope(envelope).to(), Code::envelope(envelope))
+            Move::Local(idx, code) | Move::LocalHang(idx, code) => (idx, code),
+            Move::Deliver(message) | Move::DeliverHang(message) | Move::Duplicate(message) => {
+                (cache.message(message).to(), StimulusCode::message(message))
             }
-            Move::Drop(_) => unreachable!("nobody steps when a letter is lost"),
+            Move::Drop(_) => unreachable!("no server steps when a message is lost"),
         };
-        let from = head.locals[idx.at()];
-        let hangs = matches!(by, Move::HangLocal(..) | Move::HangDeliver(_));
-        if hangs && model.traits(from).writes {
+        let from = state.locals[idx.at()];
+        let hangs = matches!(by, Move::LocalHang(..) | Move::DeliverHang(_));
+        if hangs && cache.summary(from).writes {
             return Ok(());
         }
-        let code = code.quick(match model.bounds().disks {
-            Disks::Quick => true,
-            Disks::Hang => !hangs && !model.traits(from).writes,
-            Disks::Late => self.reductions.disks && spent.crashes == model.bounds().crashes,
+        let code = code.quick(match cache.bounds().disks {
+            DiskModel::Quick => true,
+            DiskModel::Hang => !hangs && !cache.summary(from).writes,
+            DiskModel::Late => self.reductions.disks && used.crashes == cache.bounds().crashes,
         });
-        let Some(transition) = model.transition(from, code) else { return Err(Obstacle::Step(from, code)) };
-        if let Some(breach) = model.breach(transition) {
+        let Some(transition) = cache.transition(from, code) else {
+            return Err(Obstacle::UnknownStep(from, code));
+        };
+        if let Some(breach) = cache.breach(transition) {
             return Err(Obstacle::Breach(by, breach.clone()));
         }
-        let refused = matches!(by, Move::ServerState(..)) && transition.to == from;
-        if refused || hangs && !model.traits(transition.to).writes {
+        let refused = matches!(by, Move::Local(..)) && transition.to == from;
+        if refused || hangs && !cache.summary(transition.to).writes {
             return Ok(());
         }
-        let mut next = *head;
-        next.spent = spent;
+        let mut next = *state;
+        next.used = used;
         next.locals[idx.at()] = transition.to;
-        self.sums.copy(&self.base);
-        self.sums.take(model.local_hashes(from));
-        self.sums.add(model.local_hashes(transition.to));
+        self.hashes.copy(&self.base);
+        self.hashes.subtract(cache.local_hashes(from));
+        self.hashes.add(cache.local_hashes(transition.to));
         if transition.led || transition.committed || transition.logged {
             self.judge(&mut next, idx, transition, from, by)?;
         }
         let taken = match by {
-            Move::Deliver(envelope) | Move::HangDeliver(envelope) => Some(envelope),
+            Move::Deliver(message) | Move::DeliverHang(message) => Some(message),
             _ => None,
         };
-        self.mail(&next, envelopes, taken, model.sent(transition));
+        self.update_messages(&next, messages, taken, cache.sent(transition));
         self.add(at, &next, by);
         Ok(())
     }
 
-    /// A letter is lost.
-    fn drop(&mut self, at: u32, head: &Head, envelopes: &[u32], envelope: u32, spent: Spent) {
-        self.sums.copy(&self.base);
-        self.mail(head, envelopes, Some(envelope), &[]);
-        let mut next = *head;
-        next.spent = spent;
-        self.add(at, &next, Move::Drop(envelope));
+    /// A message is lost.
+    fn drop(&mut self, at: u32, state: &GlobalState, messages: &[u32], message: u32, used: UsedBounds) {
+        self.hashes.copy(&self.base);
+        self.update_messages(state, messages, Some(message), &[]);
+        let mut next = *state;
+        next.used = used;
+        self.add(at, &next, Move::Drop(message));
     }
 
-    /// The letters that are on their way after a step: one was taken, some were sent, and those that
-    /// can do nothing any more are thrown away.
-    fn mail(&mut self, next: &Head, envelopes: &[u32], taken: Option<u32>, sent: &[u32]) {
-        let model = self.model;
-        self.envelopes.clear();
+    /// The messages in flight after a step: one was delivered, some were sent, and inert ones are
+    /// removed.
+    fn update_messages(&mut self, next: &GlobalState, messages: &[u32], taken: Option<u32>, sent: &[u32]) {
+        let cache = self.cache;
+        self.messages.clear();
         let mut taken = taken;
-        for &envelope in envelopes {
-            if taken == Some(envelope) {
+        for &message in messages {
+            if taken == Some(message) {
                 taken = None;
-                self.sums.take(model.envelope_hashes(envelope));
-            } else if self.is_inert(next, envelope) {
-                self.sums.take(model.envelope_hashes(envelope));
+                self.hashes.subtract(cache.message_hashes(message));
+            } else if self.is_inert(next, message) {
+                self.hashes.subtract(cache.message_hashes(message));
             } else {
-                self.envelopes.push(envelope);
+                self.messages.push(message);
             }
         }
-        for &envelope in sent {
-            if !self.is_inert(next, envelope) {
-                self.sums.add(model.envelope_hashes(envelope));
-                let place = self.envelopes.partition_point(|&other| other <= envelope);
-                self.envelopes.insert(place, envelope);
+        for &message in sent {
+            if !self.is_inert(next, message) {
+                self.hashes.add(cache.message_hashes(message));
+                let position = self.messages.partition_point(|&other| other <= message);
+                self.messages.insert(position, message);
             }
         }
     }
 
-    fn is_inert(&self, next: &Head, envelope: u32) -> bool {
-        self.reductions.inert && self.model.is_inert(envelope, &next.locals)
+    fn is_inert(&self, next: &GlobalState, message: u32) -> bool {
+        self.reductions.inert && self.cache.is_inert(message, &next.locals)
     }
 
-    fn add(&mut self, from: u32, next: &Head, by: Move) {
+    fn add(&mut self, from: u32, next: &GlobalState, by: Move) {
         self.expansion.generated += 1;
-        let print = self.sums.least(next.spent);
-        if !self.seen.contains(print) {
-            self.expansion.states.push(next, &self.envelopes);
-            self.expansion.origins.push(Origin { print, from, by });
+        let fingerprint = self.hashes.least(next.used);
+        if !self.seen.contains(fingerprint) {
+            self.expansion.states.push(next, &self.messages);
+            self.expansion.origins.push(Origin { fingerprint, from, by });
         }
     }
 
-    /// What only the cluster as a whole can break.
+    /// Judges the properties that concern more than one server.
     fn judge(
         &mut self,
-        next: &mut Head,
+        next: &mut GlobalState,
         idx: ServerIdx,
         transition: &Transition,
         from: u32,
         by: Move,
     ) -> Result<(), Obstacle> {
-        let model = self.model;
-        if let Some(breach) = of_the_cluster(model, next, idx, transition, from) {
+        let cache = self.cache;
+        if let Some(breach) = cluster_breach(cache, next, idx, transition, from) {
             return Err(Obstacle::Breach(by, breach));
         }
         if !(transition.led || transition.committed) {
             return Ok(());
         }
-        let node = &model.local(transition.to).node;
-        let mut past = model.past(next.past).clone();
+        let node = &cache.local(transition.to).node;
+        let mut history = cache.history(next.history).clone();
         if transition.led {
-            past.led(node.term(), idx);
+            history.led(node.term(), idx);
         }
         if transition.committed {
-            past.commit(&model.traits(transition.to).log[..node.commit().0 as usize], node.term());
+            history.commit(&cache.summary(transition.to).log[..node.commit().0 as usize], node.term());
         }
-        let Some(number) = model.find_past(&past) else { return Err(Obstacle::HistoryVars(past)) };
-        self.sums.take(model.past_hashes(next.past));
-        self.sums.add(model.past_hashes(number));
-        next.past = number;
+        let Some(number) = cache.find_history(&history) else {
+            return Err(Obstacle::UnknownHistory(history));
+        };
+        self.hashes.subtract(cache.history_hashes(next.history));
+        self.hashes.add(cache.history_hashes(number));
+        next.history = number;
         Ok(())
     }
 }
 
-/// What a server's step breaks, given what the others are and what was before.
-fn of_the_cluster(
-    model: &Model,
-    next: &Head,
+/// The property of the cluster that a server's step breaks, if any.
+fn cluster_breach(
+    cache: &TransitionCache,
+    next: &GlobalState,
     idx: ServerIdx,
     transition: &Transition,
     from: u32,
 ) -> Option<Breach> {
-    let judged = model.bounds().judged;
-    let (node, past) = (&model.local(transition.to).node, model.past(next.past));
-    let log: &[LogId] = &model.traits(transition.to).log;
+    let judged = cache.bounds().judged;
+    let (node, history) = (&cache.local(transition.to).node, cache.history(next.history));
+    let log: &[LogId] = &cache.summary(transition.to).log;
     let term = node.term();
     if transition.led {
-        let two = || election_safety::two_leaders(past.leader(term), idx, term);
-        let lacks = || leader_completeness::breach(past.committed(), node.log(), idx, term);
+        let two = || election_safety::two_leaders(history.leader(term), idx, term);
+        let lacks = || leader_completeness::breach(history.committed(), node.log(), idx, term);
         let seen = breach(&election_safety::CHECK, judged, two)
             .or_else(|| breach(&check::commit::leader_completeness::CHECK, judged, lacks));
         if seen.is_some() {
@@ -355,11 +367,11 @@ fn of_the_cluster(
         }
     }
     if transition.committed {
-        let before = model.local(from).node.commit();
+        let before = cache.local(from).node.commit();
         let (now, newest) = (&log[..node.commit().0 as usize], log[node.commit().0 as usize - 1]);
-        let other = || state_machine_safety::breach(past.committed(), &now[before.0 as usize..], idx);
+        let other = || state_machine_safety::breach(history.committed(), &now[before.0 as usize..], idx);
         let server = |idx: ServerIdx| {
-            if idx.at() < next.locals.len() { model.local(next.locals[idx.at()]) } else { model.local(from) }
+            if idx.at() < next.locals.len() { cache.local(next.locals[idx.at()]) } else { cache.local(from) }
         };
         let leads = node.role() == RoleName::Leader && Index::ZERO < node.commit();
         let rare = || {
@@ -373,9 +385,9 @@ fn of_the_cluster(
             return seen;
         }
     }
-    let mut others = model.bounds().servers().iter().filter(|other| transition.logged && *other != idx);
+    let mut others = cache.bounds().servers().iter().filter(|other| transition.logged && *other != idx);
     others.find_map(|other| {
-        let theirs: &[LogId] = &model.traits(next.locals[other.at()]).log;
+        let theirs: &[LogId] = &cache.summary(next.locals[other.at()]).log;
         let twin = || log_matching::breach(idx, log, other, theirs);
         breach(&check::log::log_matching::CHECK, judged, twin)
     })

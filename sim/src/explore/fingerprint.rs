@@ -1,11 +1,11 @@
-//! A server's state in 64 bits, without what cannot matter: clocks, numbers of calls, and who is
-//! called what.
+//! A server's state in 64 bits, without the parts that cannot matter: clocks, call numbers, and the
+//! names of servers.
 //!
-//! The state is walked by its own `Serialize`, in which every kind of number goes by its name. Times
-//! are left out (the [clock](super::clock) sees to it that none can matter), calls go by what they
-//! are the how-manieth of, writes by how many are on their way before them, and servers by the place
-//! that a [`Permutation`] gives them: one walk per permutation, and the least result over all of them
-//! stands for a state and its mirror images.
+//! A `Serializer` walks the state and recognises each kind of number by the name of its type. Times are
+//! left out (the [clock](super::clock) ensures that they cannot matter). A call is hashed by its
+//! `CallId`, a write by the number of pending writes before it, and a server by its number under a
+//! [`Permutation`]. The state is hashed once per permutation; the least hash represents the state and
+//! its mirror images.
 
 use crate::explore::call_id::CallId;
 use crate::plan::server_set::ServerIdx;
@@ -14,18 +14,18 @@ use serde::ser::{self, Serialize};
 use std::cell::Cell;
 use wavetank_raft::{NodeId, RpcId, Token};
 
-/// The most servers that can be explored.
-pub const MOST: usize = 5;
+/// The largest number of servers that can be explored.
+pub const SERVERS_MAX: usize = 5;
 
-/// Who takes whose place.
+/// A permutation of the servers' numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Permutation([u8; MOST]);
+pub struct Permutation([u8; SERVERS_MAX]);
 
 impl Permutation {
-    /// Everybody stays.
+    /// The identity.
     pub const NONE: Self = Self([0, 1, 2, 3, 4]);
 
-    /// All permutations of the first `count` servers, the one that leaves all as they are first.
+    /// All permutations of the first `count` servers; the identity is the first.
     #[must_use]
     pub fn all(count: usize) -> Vec<Self> {
         let mut all = vec![Self::NONE];
@@ -42,14 +42,14 @@ impl Permutation {
         all
     }
 
-    /// The place that this one takes.
+    /// The number of this server under the permutation.
     #[must_use]
     pub const fn of(&self, idx: ServerIdx) -> u64 {
         self.0[idx.at()] as u64
     }
 }
 
-/// The finaliser of splitmix64: neighbours come out far apart.
+/// The finaliser of splitmix64: it maps neighbouring inputs far apart.
 #[must_use]
 pub const fn mix(value: u64) -> u64 {
     let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -58,27 +58,27 @@ pub const fn mix(value: u64) -> u64 {
     value ^ (value >> 31)
 }
 
-/// Words in order, in 64 bits.
+/// Hashes several numbers in order.
 #[must_use]
-pub fn words(words: &[u64]) -> u64 {
-    words.iter().fold(words.len() as u64, |hash, word| mix(hash ^ word))
+pub fn hash_all(values: &[u64]) -> u64 {
+    values.iter().fold(values.len() as u64, |hash, value| mix(hash ^ value))
 }
 
-/// What the numbers in a state stand for.
-pub struct Meaning<'a> {
-    /// Who takes whose place.
+/// How to interpret the numbers in a state.
+pub struct HashContext<'a> {
+    /// The permutation of the servers.
     pub permutation: &'a Permutation,
-    /// Every write up to this one is on disk.
+    /// The last durable write.
     pub persisted: Token,
     /// The server's own calls.
     pub calls: &'a [(RpcId, CallId)],
-    /// Which of them the state still knows: a bit for each, set on the way.
+    /// A bit for each of these calls: set if the state refers to the call.
     pub known: Cell<u64>,
-    /// What other servers' calls stand for.
+    /// The hash of a call that another server made.
     pub others: &'a dyn Fn(RpcId) -> u64,
 }
 
-impl Meaning<'_> {
+impl HashContext<'_> {
     fn call(&self, rpc: u64) -> u64 {
         match self.calls.iter().position(|(own, _)| own.0 == rpc) {
             Some(at) => {
@@ -94,69 +94,69 @@ impl Meaning<'_> {
     }
 }
 
-/// Walks a value, and comes to a number.
-pub struct Walk<'a> {
-    meaning: &'a Meaning<'a>,
+/// A serializer that computes the hash of a value.
+pub struct StateHasher<'a> {
+    context: &'a HashContext<'a>,
     hash: u64,
-    role: Role,
+    kind: NumberKind,
 }
 
-/// What the next number is.
+/// The kind of the next number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Role {
+enum NumberKind {
     Plain,
     Server,
     Call,
     Write,
-    /// A list whose order says nothing.
+    /// A list whose order does not matter.
     Set,
 }
 
-/// Counters that only tell one draw or call from the next.
-const VOID: [&str; 4] = ["drawn", "last_rpc", "answered", "entropy"];
+/// Counters that only distinguish one random draw or one call from the next.
+const IGNORED_FIELDS: [&str; 4] = ["drawn", "last_rpc", "answered", "entropy"];
 
-/// Lists that are kept in the order of names, or of arrival.
-const SETS: [&str; 6] = ["requested", "votes", "peers", "servers", "outgoing", "held"];
+/// Lists that are ordered by name or by arrival; they are hashed as sets.
+const SET_FIELDS: [&str; 6] = ["requested", "votes", "peers", "servers", "outgoing", "held"];
 
-impl<'a> Walk<'a> {
-    /// The number that a value comes to.
+impl<'a> StateHasher<'a> {
+    /// The hash of a value.
     #[must_use]
-    pub fn over(meaning: &'a Meaning<'a>, value: &impl Serialize) -> u64 {
-        Self::start(meaning).through(value)
+    pub fn hash(context: &'a HashContext<'a>, value: &impl Serialize) -> u64 {
+        Self::start(context).through(value)
     }
 
-    const fn start(meaning: &'a Meaning<'a>) -> Self {
-        Self { meaning, hash: 0, role: Role::Plain }
+    const fn start(context: &'a HashContext<'a>) -> Self {
+        Self { context, hash: 0, kind: NumberKind::Plain }
     }
 
     fn through(mut self, value: &(impl Serialize + ?Sized)) -> u64 {
-        value.serialize(&mut self).expect("a walk takes whatever it meets");
+        value.serialize(&mut self).expect("hashing cannot fail");
         self.hash
     }
 
-    const fn take(&mut self, word: u64) {
-        self.hash = mix(self.hash ^ word);
+    const fn mix_in(&mut self, value: u64) {
+        self.hash = mix(self.hash ^ value);
     }
 
-    fn take_number(&mut self, number: u64) {
-        let word = match std::mem::replace(&mut self.role, Role::Plain) {
-            Role::Plain | Role::Set => number,
-            Role::Server => self.meaning.server(NodeId(number)),
-            Role::Call => self.meaning.call(number),
-            Role::Write => number.saturating_sub(self.meaning.persisted.0),
+    fn mix_number(&mut self, number: u64) {
+        let value = match std::mem::replace(&mut self.kind, NumberKind::Plain) {
+            NumberKind::Plain | NumberKind::Set => number,
+            NumberKind::Server => self.context.server(NodeId(number)),
+            NumberKind::Call => self.context.call(number),
+            NumberKind::Write => number.saturating_sub(self.context.persisted.0),
         };
-        self.take(word);
+        self.mix_in(value);
     }
 
-    fn take_bytes(&mut self, bytes: &[u8]) {
-        self.take(bytes.len() as u64);
-        bytes.iter().for_each(|byte| self.take(u64::from(*byte)));
+    fn mix_bytes(&mut self, bytes: &[u8]) {
+        self.mix_in(bytes.len() as u64);
+        bytes.iter().for_each(|byte| self.mix_in(u64::from(*byte)));
     }
 
-    fn in_role(&mut self, role: Role, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
-        self.role = role;
+    fn with_kind(&mut self, kind: NumberKind, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
+        self.kind = kind;
         let result = value.serialize(&mut *self);
-        self.role = Role::Plain;
+        self.kind = NumberKind::Plain;
         result
     }
 }
@@ -164,22 +164,22 @@ impl<'a> Walk<'a> {
 macro_rules! numbers {
     ($($method:ident: $number:ty),* $(,)?) => {
         $(fn $method(self, number: $number) -> Result<(), Error> {
-            self.take_number(number.into());
+            self.mix_number(number.into());
             Ok(())
         })*
     };
 }
 
-impl<'w, 'a> ser::Serializer for &'w mut Walk<'a> {
+impl<'w, 'a> ser::Serializer for &'w mut StateHasher<'a> {
     type Ok = ();
     type Error = Error;
-    type SerializeSeq = Elements<'w, 'a>;
-    type SerializeTuple = Elements<'w, 'a>;
-    type SerializeTupleStruct = Elements<'w, 'a>;
-    type SerializeTupleVariant = Elements<'w, 'a>;
+    type SerializeSeq = CompoundHasher<'w, 'a>;
+    type SerializeTuple = CompoundHasher<'w, 'a>;
+    type SerializeTupleStruct = CompoundHasher<'w, 'a>;
+    type SerializeTupleVariant = CompoundHasher<'w, 'a>;
     type SerializeMap = ser::Impossible<(), Error>;
-    type SerializeStruct = Elements<'w, 'a>;
-    type SerializeStructVariant = Elements<'w, 'a>;
+    type SerializeStruct = CompoundHasher<'w, 'a>;
+    type SerializeStructVariant = CompoundHasher<'w, 'a>;
 
     numbers! {
         serialize_bool: bool,
@@ -202,7 +202,7 @@ impl<'w, 'a> ser::Serializer for &'w mut Walk<'a> {
     }
 
     fn serialize_i64(self, number: i64) -> Result<(), Error> {
-        self.take_number(number.cast_unsigned());
+        self.mix_number(number.cast_unsigned());
         Ok(())
     }
 
@@ -216,31 +216,33 @@ impl<'w, 'a> ser::Serializer for &'w mut Walk<'a> {
         Err(ser::Error::custom("a state without fractions"))
     }
 
-    fn serialize_char(self, envelope: char) -> Result<(), Error> {
-        self.take_number(u64::from(envelope));
+    fn serialize_char(self, character: char) -> Result<(), Error> {
+        self.mix_number(u64::from(character));
         Ok(())
     }
 
     fn serialize_str(self, text: &str) -> Result<(), Error> {
-        match std::mem::replace(&mut self.role, Role::Plain) {
-            Role::Server => self.take(self.meaning.server(NodeId::of(text))),
-            Role::Plain | Role::Call | Role::Write | Role::Set => self.take_bytes(text.as_bytes()),
+        match std::mem::replace(&mut self.kind, NumberKind::Plain) {
+            NumberKind::Server => self.mix_in(self.context.server(NodeId::of(text))),
+            NumberKind::Plain | NumberKind::Call | NumberKind::Write | NumberKind::Set => {
+                self.mix_bytes(text.as_bytes());
+            }
         }
         Ok(())
     }
 
     fn serialize_bytes(self, bytes: &[u8]) -> Result<(), Error> {
-        self.take_bytes(bytes);
+        self.mix_bytes(bytes);
         Ok(())
     }
 
     fn serialize_none(self) -> Result<(), Error> {
-        self.take(0);
+        self.mix_in(0);
         Ok(())
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Error> {
-        self.take(1);
+        self.mix_in(1);
         value.serialize(self)
     }
 
@@ -253,7 +255,7 @@ impl<'w, 'a> ser::Serializer for &'w mut Walk<'a> {
     }
 
     fn serialize_unit_variant(self, _: &'static str, at: u32, _: &'static str) -> Result<(), Error> {
-        self.take(u64::from(at));
+        self.mix_in(u64::from(at));
         Ok(())
     }
 
@@ -262,14 +264,14 @@ impl<'w, 'a> ser::Serializer for &'w mut Walk<'a> {
         name: &'static str,
         value: &T,
     ) -> Result<(), Error> {
-        let role = match name {
+        let kind = match name {
             "Time" | "Span" | "Entropy" | "ServerAddress" => return Ok(()),
-            "NodeId" | "ServerId" => Role::Server,
-            "RpcId" => Role::Call,
-            "Token" => Role::Write,
-            _ => Role::Plain,
+            "NodeId" | "ServerId" => NumberKind::Server,
+            "RpcId" => NumberKind::Call,
+            "Token" => NumberKind::Write,
+            _ => NumberKind::Plain,
         };
-        self.in_role(role, value)
+        self.with_kind(kind, value)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -279,22 +281,22 @@ impl<'w, 'a> ser::Serializer for &'w mut Walk<'a> {
         _: &'static str,
         value: &T,
     ) -> Result<(), Error> {
-        self.take(u64::from(at));
+        self.mix_in(u64::from(at));
         value.serialize(self)
     }
 
-    fn serialize_seq(self, length: Option<usize>) -> Result<Elements<'w, 'a>, Error> {
-        self.take(length.unwrap_or(0) as u64);
-        let is_set = std::mem::replace(&mut self.role, Role::Plain) == Role::Set;
-        Ok(Elements { walk: self, sum: is_set.then_some(0) })
+    fn serialize_seq(self, length: Option<usize>) -> Result<CompoundHasher<'w, 'a>, Error> {
+        self.mix_in(length.unwrap_or(0) as u64);
+        let is_set = std::mem::replace(&mut self.kind, NumberKind::Plain) == NumberKind::Set;
+        Ok(CompoundHasher { hasher: self, sum: is_set.then_some(0) })
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Elements<'w, 'a>, Error> {
-        Ok(Elements { walk: self, sum: None })
+    fn serialize_tuple(self, _: usize) -> Result<CompoundHasher<'w, 'a>, Error> {
+        Ok(CompoundHasher { hasher: self, sum: None })
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Elements<'w, 'a>, Error> {
-        Ok(Elements { walk: self, sum: None })
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<CompoundHasher<'w, 'a>, Error> {
+        Ok(CompoundHasher { hasher: self, sum: None })
     }
 
     fn serialize_tuple_variant(
@@ -303,17 +305,17 @@ impl<'w, 'a> ser::Serializer for &'w mut Walk<'a> {
         at: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Elements<'w, 'a>, Error> {
-        self.take(u64::from(at));
-        Ok(Elements { walk: self, sum: None })
+    ) -> Result<CompoundHasher<'w, 'a>, Error> {
+        self.mix_in(u64::from(at));
+        Ok(CompoundHasher { hasher: self, sum: None })
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Error> {
         Err(ser::Error::custom("a state without maps"))
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Elements<'w, 'a>, Error> {
-        Ok(Elements { walk: self, sum: None })
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<CompoundHasher<'w, 'a>, Error> {
+        Ok(CompoundHasher { hasher: self, sum: None })
     }
 
     fn serialize_struct_variant(
@@ -322,47 +324,48 @@ impl<'w, 'a> ser::Serializer for &'w mut Walk<'a> {
         at: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Elements<'w, 'a>, Error> {
-        self.take(u64::from(at));
-        Ok(Elements { walk: self, sum: None })
+    ) -> Result<CompoundHasher<'w, 'a>, Error> {
+        self.mix_in(u64::from(at));
+        Ok(CompoundHasher { hasher: self, sum: None })
     }
 }
 
-/// The parts of a value, on the way through them.
-pub struct Elements<'w, 'a> {
-    walk: &'w mut Walk<'a>,
-    /// What the elements of a set come to so far.
+/// Hashes the elements or fields of a compound value.
+pub struct CompoundHasher<'w, 'a> {
+    hasher: &'w mut StateHasher<'a>,
+    /// The sum over the elements of a set so far.
     sum: Option<u64>,
 }
 
-impl Elements<'_, '_> {
+impl CompoundHasher<'_, '_> {
     fn element(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
         match &mut self.sum {
-            None => value.serialize(&mut *self.walk),
+            None => value.serialize(&mut *self.hasher),
             Some(sum) => {
-                *sum = sum.wrapping_add(mix(Walk::start(self.walk.meaning).through(value)));
+                *sum = sum.wrapping_add(mix(StateHasher::start(self.hasher.context).through(value)));
                 Ok(())
             }
         }
     }
 
     fn field(&mut self, name: &str, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
-        if VOID.contains(&name) {
+        if IGNORED_FIELDS.contains(&name) {
             return Ok(());
         }
-        self.walk.in_role(if SETS.contains(&name) { Role::Set } else { Role::Plain }, value)
+        self.hasher
+            .with_kind(if SET_FIELDS.contains(&name) { NumberKind::Set } else { NumberKind::Plain }, value)
     }
 
     fn finish(self) {
         if let Some(sum) = self.sum {
-            self.walk.take(sum);
+            self.hasher.mix_in(sum);
         }
     }
 }
 
 macro_rules! elements {
     ($($of:ident: $method:ident),* $(,)?) => {
-        $(impl ser::$of for Elements<'_, '_> {
+        $(impl ser::$of for CompoundHasher<'_, '_> {
             type Ok = ();
             type Error = Error;
 
@@ -387,7 +390,7 @@ elements! {
 
 macro_rules! fields {
     ($($of:ident),* $(,)?) => {
-        $(impl ser::$of for Elements<'_, '_> {
+        $(impl ser::$of for CompoundHasher<'_, '_> {
             type Ok = ();
             type Error = Error;
 

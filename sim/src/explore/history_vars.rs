@@ -1,40 +1,40 @@
-//! What must be remembered of the past of a cluster, because no server may remember it: who led which
-//! term, and what was committed.
+//! History variables: what the properties must remember although no server does, which is the leader of
+//! each term and the committed entries.
 
 use super::fingerprint::{self, Permutation};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{LogId, Term};
 
-/// An entry that a server has called committed.
+/// An entry that some server considered committed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Committed {
-    /// Which.
+pub struct CommitRecord {
+    /// The entry.
     pub id: LogId,
-    /// In whose term it was first called so.
+    /// The term of the first server that considered it committed.
     pub during: Term,
 }
 
-/// The past.
+/// The history of a cluster.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct HistoryVars {
     leaders: Vec<(Term, ServerIdx)>,
-    committed: Vec<Committed>,
+    committed: Vec<CommitRecord>,
 }
 
 impl HistoryVars {
-    /// Who was the first to lead this term.
+    /// The first leader of this term.
     #[must_use]
     pub fn leader(&self, term: Term) -> Option<ServerIdx> {
         self.leaders.iter().find(|(led, _)| *led == term).map(|(_, leader)| *leader)
     }
 
-    /// What was committed, in the order of the log.
+    /// The committed entries, in log order.
     #[must_use]
-    pub fn committed(&self) -> &[Committed] {
+    pub fn committed(&self) -> &[CommitRecord] {
         &self.committed
     }
 
-    /// Somebody has come to lead.
+    /// Records that a server has become leader.
     pub fn led(&mut self, term: Term, leader: ServerIdx) {
         if self.leader(term).is_none() {
             self.leaders.push((term, leader));
@@ -42,20 +42,20 @@ impl HistoryVars {
         }
     }
 
-    /// A server of this term calls these committed, which follow each other.
+    /// Records that a server of this term considers these consecutive entries committed.
     pub fn commit(&mut self, ids: &[LogId], during: Term) {
         let known = self.committed.last().map_or(0, |last| last.id.index.0);
         let new = ids.iter().filter(|id| known < id.index.0);
-        self.committed.extend(new.map(|&id| Committed { id, during }));
+        self.committed.extend(new.map(|&id| CommitRecord { id, during }));
     }
 
-    /// The past in 64 bits, when servers have changed places.
+    /// The history in 64 bits, with servers renumbered by the permutation.
     #[must_use]
     pub fn hash(&self, permutation: &Permutation) -> u64 {
         let leaders =
-            self.leaders.iter().map(|(term, idx)| fingerprint::words(&[term.0, permutation.of(*idx)]));
+            self.leaders.iter().map(|(term, idx)| fingerprint::hash_all(&[term.0, permutation.of(*idx)]));
         let entries =
-            self.committed.iter().flat_map(|Committed { id, during }| [id.term.0, id.index.0, during.0]);
-        fingerprint::words(&leaders.chain(entries).collect::<Vec<_>>())
+            self.committed.iter().flat_map(|CommitRecord { id, during }| [id.term.0, id.index.0, during.0]);
+        fingerprint::hash_all(&leaders.chain(entries).collect::<Vec<_>>())
     }
 }

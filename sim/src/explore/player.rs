@@ -1,13 +1,13 @@
-//! A schedule, played with whole servers, for the judges of runs and for whoever wants to see it.
+//! Plays a schedule with whole servers, so that the judges of runs can judge it and traces can show it.
 //!
-//! Nothing here is shared with the search but the names of calls, the clock and the disk: that a
-//! schedule can be played, and comes out the same, speaks for both.
+//! It shares only the call identities, the clock and the disk with the search. When a schedule can be
+//! played with the same result, both implementations agree.
 
-use super::bounds::Disks;
+use super::bounds::DiskModel;
 use super::clock;
-use super::disk::Disk;
-use super::schedule::{Post, Schedule, Step};
-use super::stimulus::{Envelope, Stimulus};
+use super::disk::ModelDisk;
+use super::schedule::{MessageId, Schedule, Step};
+use super::stimulus::{ModelMessage, Stimulus};
 use crate::check::{ClockBound, Options};
 use crate::explore::call_id::CallId;
 use crate::explore::call_table::CallTable;
@@ -26,55 +26,55 @@ use wavetank_raft::{
     StoreJob, Time,
 };
 
-/// The name of such runs.
+/// The scenario name of such runs.
 pub const NAME: &str = "explored";
 
-/// Between two steps of a schedule, for whoever shows times.
+/// The virtual time between two steps of a schedule, for traces that show times.
 const PACE: Span = Span::ms(1);
 
-/// Plays a schedule to its end, or until a judge speaks, or the code under test panics, or the code
-/// has changed so much that a letter which the schedule wants delivered was never sent.
+/// Plays a schedule to its end. It stops earlier if a judge speaks, if the code under test panics, or if
+/// a message that the schedule delivers was never sent because the code has changed.
 pub fn play<T: Observer + Default>(schedule: &Schedule, trace: T) -> Run<T> {
     runner::run(NAME, 0, || {
-        // What becomes of a letter is shown when it is sent, and is known only when all is played.
+        // A trace shows a message's fate when it is sent, but the fate is known only after a first pass.
         let mut rehearsal = Player::new(schedule, Vec::new(), ());
-        let _ = catch_panic(|| rehearsal.all(|()| true));
+        let _ = catch_panic(|| rehearsal.play_all(|()| true));
         let judged = schedule.bounds.judged;
         let options = Options { level: judged, clocks: ClockBound::Unbounded, ..Options::default() };
         Player::new(schedule, rehearsal.fates(), Observers::new(options, (), trace))
     })
 }
 
-/// A server and what is around it.
-struct Seat {
+/// A server with its disk and calls.
+struct PlayedServer {
     server: Server,
-    disk: Disk,
+    disk: ModelDisk,
     call_table: CallTable,
     hangs: bool,
     digest: Digest,
 }
 
-/// A letter on its way.
-struct Flying {
-    envelope: Envelope,
+/// A message in flight.
+struct InFlight {
+    message: ModelMessage,
     rpc: RpcId,
-    /// Its number among all that were sent.
+    /// Its sequence number among all messages sent.
     number: usize,
 }
 
-/// Plays.
+/// The state of a schedule that is being played.
 struct Player<'a, W> {
     schedule: &'a Schedule,
-    seats: Vec<Seat>,
-    flying: Vec<Flying>,
-    /// All calls there ever were.
+    servers: Vec<PlayedServer>,
+    in_flight: Vec<InFlight>,
+    /// All calls made so far.
     calls: Vec<(RpcId, CallId)>,
-    /// When each letter that was sent arrived.
+    /// The times at which each message was delivered.
     arrived: Vec<Vec<Time>>,
-    /// What is known to become of each letter.
+    /// The fate of each message, known from the first pass.
     known: Vec<Fate>,
     crashes: u64,
-    asked: u64,
+    operations: u64,
     digest: Digest,
     recorder: Recorder<W>,
 }
@@ -84,26 +84,25 @@ impl<'a, W: Observer> Player<'a, W> {
         let bounds = schedule.bounds;
         let mut player = Self {
             schedule,
-            seats: Vec::new(),
-            flying: Vec::new(),
+            servers: Vec::new(),
+            in_flight: Vec::new(),
             calls: Vec::new(),
             arrived: Vec::new(),
             known,
             crashes: 0,
-            asked: 0,
+            operations: 0,
             digest: Digest::default(),
             recorder: Recorder::new(observer),
         };
         for idx in bounds.servers().iter() {
-            let seat = player.start(idx, Disk::first(&bounds, idx), 1);
-            player.seats.push(seat);
+            let played = player.start(idx, ModelDisk::first(&bounds, idx), 1);
+            player.servers.push(played);
         }
         player
     }
 
-    /// Plays the steps while somebody wants to see more. The first step that cannot be played, if
-    /// there is one.
-    fn all(&mut self, wants: impl Fn(&W) -> bool) -> Option<usize> {
+    /// Plays the steps while `wants` says so. Returns the first step that cannot be played, if any.
+    fn play_all(&mut self, wants: impl Fn(&W) -> bool) -> Option<usize> {
         for (at, step) in self.schedule.steps.iter().enumerate() {
             self.recorder.now = self.recorder.now + PACE;
             if !wants(&self.recorder.observer) {
@@ -116,7 +115,7 @@ impl<'a, W: Observer> Player<'a, W> {
         None
     }
 
-    /// One step; `None` if it cannot be played.
+    /// Plays one step; `None` if it cannot be played.
     fn step(&mut self, step: &Step) -> Option<()> {
         match step {
             Step::TimeOut(idx) => self.timer(*idx, &Stimulus::TimeOut),
@@ -126,32 +125,32 @@ impl<'a, W: Observer> Player<'a, W> {
                 self.persist(*idx, clock::QUIET_AT);
                 self.settle(*idx, clock::QUIET_AT);
             }
-            Step::Hang(idx) => self.seats[idx.at()].hangs = true,
+            Step::Hang(idx) => self.servers[idx.at()].hangs = true,
             Step::Crash(idx) => self.crash(*idx),
             Step::Propose(idx) => self.ask(*idx, Call::Apply(super::stimulus::command())),
             Step::Add(idx, other) => self.change(*idx, Change::AddVoter(other.id(), other.address())),
             Step::Remove(idx, other) => self.change(*idx, Change::RemoveServer(other.id())),
-            Step::Deliver(post) => {
-                let at = self.find(post)?;
-                let flying = self.flying.remove(at);
-                self.deliver(&flying);
+            Step::Deliver(message_id) => {
+                let at = self.find(message_id)?;
+                let in_flight = self.in_flight.remove(at);
+                self.deliver(&in_flight);
             }
-            Step::Duplicate(post) => {
-                let Flying { envelope, rpc, number } = &self.flying[self.find(post)?];
-                let again = Flying { envelope: envelope.clone(), rpc: *rpc, number: *number };
+            Step::Duplicate(message_id) => {
+                let InFlight { message, rpc, number } = &self.in_flight[self.find(message_id)?];
+                let again = InFlight { message: message.clone(), rpc: *rpc, number: *number };
                 self.deliver(&again);
             }
-            Step::Drop(post) => {
-                let at = self.find(post)?;
-                self.flying.remove(at);
+            Step::Drop(message_id) => {
+                let at = self.find(message_id)?;
+                self.in_flight.remove(at);
             }
         }
         Some(())
     }
 
     fn timer(&mut self, idx: ServerIdx, stimulus: &Stimulus<'_>) {
-        let now = clock::time_of(stimulus, self.seats[idx.at()].server.node());
-        self.turn(idx, now, Event::Timer);
+        let now = clock::time_of(stimulus, self.servers[idx.at()].server.node());
+        self.handle(idx, now, Event::Timer);
     }
 
     fn change(&mut self, idx: ServerIdx, change: Change) {
@@ -159,69 +158,71 @@ impl<'a, W: Observer> Player<'a, W> {
     }
 
     fn ask(&mut self, idx: ServerIdx, call: Call) {
-        self.asked += 1;
-        let request = operator_request(self.asked);
-        self.turn(idx, clock::QUIET_AT, Event::Call { request, call });
+        self.operations += 1;
+        let request = operator_request(self.operations);
+        self.handle(idx, clock::QUIET_AT, Event::Call { request, call });
     }
 
-    fn find(&self, post: &Post) -> Option<usize> {
-        self.flying.iter().position(|flying| Post::of(&flying.envelope) == *post)
+    fn find(&self, message_id: &MessageId) -> Option<usize> {
+        self.in_flight.iter().position(|in_flight| MessageId::of(&in_flight.message) == *message_id)
     }
 
-    fn deliver(&mut self, flying: &Flying) {
-        self.arrived[flying.number].push(self.recorder.now);
-        let idx = flying.envelope.to();
-        let stimulus = Stimulus::Take(&flying.envelope);
-        let now = clock::time_of(&stimulus, self.seats[idx.at()].server.node());
-        let event = match &flying.envelope {
-            Envelope::Call { name, request } => {
-                Event::Request { from: name.from.node(), rpc: flying.rpc, request: request.clone() }
+    fn deliver(&mut self, in_flight: &InFlight) {
+        self.arrived[in_flight.number].push(self.recorder.now);
+        let idx = in_flight.message.to();
+        let stimulus = Stimulus::Deliver(&in_flight.message);
+        let now = clock::time_of(&stimulus, self.servers[idx.at()].server.node());
+        let event = match &in_flight.message {
+            ModelMessage::Request { call_id, request } => {
+                Event::Request { from: call_id.from.node(), rpc: in_flight.rpc, request: request.clone() }
             }
-            Envelope::Answer { name, response } => {
-                Event::Response { from: name.to.node(), rpc: flying.rpc, response: response.clone() }
+            ModelMessage::Response { call_id, response } => {
+                Event::Response { from: call_id.to.node(), rpc: in_flight.rpc, response: response.clone() }
             }
         };
-        self.turn(idx, now, event);
+        self.handle(idx, now, event);
     }
 
-    fn turn(&mut self, idx: ServerIdx, now: Time, event: Event) {
-        self.give(idx, now, event);
+    fn handle(&mut self, idx: ServerIdx, now: Time, event: Event) {
+        self.handle_event(idx, now, event);
         self.settle(idx, now);
     }
 
-    /// A step is over: where disks are quick its writes are on disk.
+    /// Ends a step: makes its writes durable unless the disk is slow or hangs.
     fn settle(&mut self, idx: ServerIdx, now: Time) {
         let quick = match self.schedule.bounds.disks {
-            Disks::Quick => true,
-            Disks::Hang => !self.seats[idx.at()].hangs,
-            Disks::Late => self.schedule.calm && self.crashes == u64::from(self.schedule.bounds.crashes),
+            DiskModel::Quick => true,
+            DiskModel::Hang => !self.servers[idx.at()].hangs,
+            DiskModel::Late => {
+                self.schedule.disk_reduction && self.crashes == u64::from(self.schedule.bounds.crashes)
+            }
         };
-        while quick && !self.seats[idx.at()].disk.waiting.is_empty() {
+        while quick && !self.servers[idx.at()].disk.waiting.is_empty() {
             self.persist(idx, now);
         }
-        let seat = &mut self.seats[idx.at()];
-        let (role, term) = (seat.server.node().role(), seat.server.node().term());
-        seat.call_table.settle(role, term, |_| false);
+        let played = &mut self.servers[idx.at()];
+        let (role, term) = (played.server.node().role(), played.server.node().term());
+        played.call_table.settle(role, term, |_| false);
     }
 
     fn persist(&mut self, idx: ServerIdx, now: Time) {
-        if let Some(write) = self.seats[idx.at()].disk.persist() {
+        if let Some(write) = self.servers[idx.at()].disk.persist() {
             self.recorder.on_observation(ObservationKind::Durable { idx, write: &write, torn: None });
-            self.give(idx, now, Event::Persisted(write.token));
+            self.handle_event(idx, now, Event::Persisted(write.token));
         }
     }
 
     fn crash(&mut self, idx: ServerIdx) {
         self.crashes += 1;
         self.recorder.on_observation(ObservationKind::Crashed { idx, wiped: false });
-        let seat = &mut self.seats[idx.at()];
-        let (mut disk, life) = (std::mem::take(&mut seat.disk), seat.call_table.life() + 1);
+        let played = &mut self.servers[idx.at()];
+        let (mut disk, life) = (std::mem::take(&mut played.disk), played.call_table.life() + 1);
         disk.waiting.clear();
-        self.seats[idx.at()] = self.start(idx, disk, life);
+        self.servers[idx.at()] = self.start(idx, disk, life);
     }
 
-    fn start(&mut self, idx: ServerIdx, disk: Disk, life: u8) -> Seat {
-        let boot = server_state::found(&disk, life);
+    fn start(&mut self, idx: ServerIdx, disk: ModelDisk, life: u8) -> PlayedServer {
+        let boot = server_state::boot_from(&disk, life);
         let server = Server::boot(self.schedule.bounds.settings(idx), boot.clone(), clock::QUIET_AT);
         self.recorder.on_observation(ObservationKind::Booted {
             idx,
@@ -230,33 +231,33 @@ impl<'a, W: Observer> Player<'a, W> {
             log: &disk.log,
         });
         let call_table = CallTable::new(idx, life, server.node().term());
-        Seat { server, disk, call_table, hangs: false, digest: Digest::default() }
+        PlayedServer { server, disk, call_table, hangs: false, digest: Digest::default() }
     }
 
-    fn give(&mut self, idx: ServerIdx, now: Time, event: Event) {
-        let seat = &mut self.seats[idx.at()];
+    fn handle_event(&mut self, idx: ServerIdx, now: Time, event: Event) {
+        let played = &mut self.servers[idx.at()];
         let kind = digest::kind(&event);
         let mut actions = Vec::new();
         self.recorder.on_observation(ObservationKind::Stepping {
             idx,
             event: &event,
-            server: &seat.server,
+            server: &played.server,
             clock: now,
         });
-        seat.server.step(now, event, &mut actions);
+        played.server.step(now, event, &mut actions);
         self.recorder.on_observation(ObservationKind::Stepped {
             idx,
-            server: &seat.server,
+            server: &played.server,
             actions: &actions,
         });
-        self.digest.take_step((self.recorder.now, idx, kind), &seat.server, actions.len());
+        self.digest.take_step((self.recorder.now, idx, kind), &played.server, actions.len());
         let mut batches = VecDeque::new();
         for action in actions {
             match action {
                 Action::Send { to, rpc, request } => self.call(idx, to, rpc, request),
                 Action::Reply { to, rpc, response } => self.answer(idx, to, rpc, response),
                 Action::Store(StoreJob::Persist(write)) => {
-                    self.seats[idx.at()].disk.waiting.push_back(write);
+                    self.servers[idx.at()].disk.waiting.push_back(write);
                 }
                 Action::Apply(batch) => batches.push_back(batch),
                 Action::Answer { .. } | Action::Observe(_) => {}
@@ -269,50 +270,52 @@ impl<'a, W: Observer> Player<'a, W> {
     }
 
     fn call(&mut self, from: ServerIdx, to: NodeId, rpc: RpcId, request: Request) {
-        let seat = &mut self.seats[from.at()];
-        let term = seat.server.node().term();
-        if let Some(name) = seat.call_table.call(rpc, to, term) {
-            self.calls.push((rpc, name));
-            self.send(from, name.to, rpc, Envelope::Call { name, request });
+        let played = &mut self.servers[from.at()];
+        let term = played.server.node().term();
+        if let Some(call_id) = played.call_table.call(rpc, to, term) {
+            self.calls.push((rpc, call_id));
+            self.send(from, call_id.to, rpc, ModelMessage::Request { call_id, request });
         }
     }
 
     fn answer(&mut self, from: ServerIdx, to: NodeId, rpc: RpcId, response: Response) {
-        let call = |(own, name): &&(RpcId, CallId)| *own == rpc && name.to == from && name.from.node() == to;
-        let (_, name) = *self.calls.iter().find(call).expect("an answer is to a call");
-        self.send(from, name.from, rpc, Envelope::Answer { name, response });
+        let call = |(own, call_id): &&(RpcId, CallId)| {
+            *own == rpc && call_id.to == from && call_id.from.node() == to
+        };
+        let (_, call_id) = *self.calls.iter().find(call).expect("an answer is to a call");
+        self.send(from, call_id.from, rpc, ModelMessage::Response { call_id, response });
     }
 
-    fn send(&mut self, from: ServerIdx, to: ServerIdx, rpc: RpcId, envelope: Envelope) {
+    fn send(&mut self, from: ServerIdx, to: ServerIdx, rpc: RpcId, message: ModelMessage) {
         let number = self.arrived.len();
         let fate = self.known.get(number).copied().unwrap_or(Fate::Lost);
-        let carried = match &envelope {
-            Envelope::Call { request, .. } => MessageRef::Request(request),
-            Envelope::Answer { response, .. } => MessageRef::Response(response),
+        let carried = match &message {
+            ModelMessage::Request { request, .. } => MessageRef::Request(request),
+            ModelMessage::Response { response, .. } => MessageRef::Response(response),
         };
         self.recorder.on_observation(ObservationKind::Sent { from, to, rpc, carried, fate });
         self.arrived.push(Vec::new());
-        self.flying.push(Flying { envelope, rpc, number });
+        self.in_flight.push(InFlight { message, rpc, number });
     }
 
-    /// The state machine remembers what it was told, in 64 bits.
+    /// Applies a batch; the state machine is a digest of its entries.
     fn apply(&mut self, idx: ServerIdx, now: Time, batch: &Batch) {
-        let seat = &mut self.seats[idx.at()];
+        let played = &mut self.servers[idx.at()];
         let mut responses = Vec::new();
         for entry in &batch.entries {
             if let Payload::Command(_) = &entry.payload {
-                seat.digest.take(entry.id.index.0);
-                seat.digest.take(entry.id.term.0);
+                played.digest.take(entry.id.index.0);
+                played.digest.take(entry.id.term.0);
                 responses.push((entry.id.index, Data::from([].as_slice())));
             }
         }
-        let digest = seat.digest.value();
+        let digest = played.digest.value();
         self.recorder.on_observation(ObservationKind::Applied { idx, batch, digest });
         let upto = batch.entries.last().expect("a batch has entries").id.index;
-        self.give(idx, now, Event::Applied { upto, responses });
+        self.handle_event(idx, now, Event::Applied { upto, responses });
     }
 
-    /// What became of each letter.
+    /// The fate of each message.
     fn fates(&self) -> Vec<Fate> {
         let fate = |arrived: &Vec<Time>| match arrived.as_slice() {
             [] => Fate::Lost,
@@ -326,11 +329,11 @@ impl<'a, W: Observer> Player<'a, W> {
 impl<T: Observer + Default> Simulation for Player<'_, Observers<(), T>> {
     type Checks = ();
     type Trace = T;
-    /// The first step that could not be played.
-    type Ending = Option<usize>;
+    /// The first step that could not be played, if any.
+    type DriveOutcome = Option<usize>;
 
     fn drive(&mut self) -> Option<usize> {
-        self.all(|observers| observers.violation().is_none())
+        self.play_all(|observers| observers.violation().is_none())
     }
 
     fn now(&self) -> Time {

@@ -1,15 +1,15 @@
-//! What must hold: one property a file, each a small function of what it looks at.
+//! The properties that must hold: one per file, each a small function of the state or step it inspects.
 //!
-//! The judges of a run ([`check`](mod@crate::check)) keep a ledger of the whole run, which is what an
-//! exploration cannot afford: whatever is remembered makes two states of one. Here is stated of
-//! single states and steps what can be, and remembered of the past is only who led which term, what
-//! was committed, and each server's last vote. A schedule that breaks one of these is then played to
-//! the judges of runs, who say what they think of it.
+//! The judges of a run ([`check`](mod@crate::check)) keep ghost state of the whole run. An exploration
+//! cannot afford that, because everything remembered multiplies the states. Therefore the properties
+//! here are stated on single states and steps where possible. Only the leader of each term, the
+//! committed entries and each server's last vote are remembered. A schedule that breaks a property is
+//! then played for the judges of runs, which give their own verdict.
 
 #[cfg(test)]
 mod scripted_cluster;
 
-use super::stimulus::{Envelope, Stimulus};
+use super::stimulus::{ModelMessage, Stimulus};
 use crate::check::{self, Check};
 use crate::explore::server_state::ServerState;
 use crate::plan::judge_level::JudgeLevel;
@@ -30,19 +30,19 @@ pub(super) mod vote_once_per_term;
 /// A property that does not hold.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Breach {
-    /// As its file is named, and that of the judge of runs.
+    /// The name of its file, and of the corresponding check of runs.
     pub property: &'static str,
-    /// Where it is stated.
+    /// The section of the thesis that states it.
     pub section: &'static str,
-    /// What was seen.
+    /// What was observed.
     pub what: String,
 }
 
-/// The name of what is no property: the code under test broke a promise of its own, and said so.
+/// The name used for a panic: the code under test failed one of its own assertions.
 pub const PANIC: &str = "panic";
 
-/// The breach of a property, if somebody saw one and the property is judged. Its name, section and
-/// column are those of the judge of runs.
+/// Evaluates a property if it is judged at this level. Its name, section and level are those of the
+/// corresponding check of runs.
 pub(super) fn breach(
     check: &Check,
     judged: JudgeLevel,
@@ -54,13 +54,13 @@ pub(super) fn breach(
     Some(Breach { property: check.name, section: check.section, what: seen()? })
 }
 
-/// What somebody claims to hold of every server. Where it does not, the search says by which shortest
-/// schedule: so one can also ask how something comes about.
+/// A claim about every server that a caller wants tested. If it is false, the search returns a shortest
+/// schedule that shows so. This also answers how a given state can be reached.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
-    /// What it is called.
+    /// The name of the claim.
     pub name: &'static str,
-    /// Whether it holds of a server.
+    /// Whether the claim holds of a server.
     pub holds: fn(&ServerState) -> bool,
 }
 
@@ -71,23 +71,23 @@ impl Claim {
     }
 }
 
-/// A server's step.
+/// A step of one server.
 #[derive(Clone, Copy, Debug)]
-pub struct Turn<'a> {
-    /// The server before.
+pub struct ServerStep<'a> {
+    /// The server before the step.
     pub before: &'a ServerState,
-    /// What happened to it.
+    /// The stimulus.
     pub stimulus: &'a Stimulus<'a>,
-    /// The server after.
+    /// The server after the step.
     pub after: &'a ServerState,
 }
 
-/// What a property says of a step.
-type Rule = fn(&Turn<'_>) -> Option<String>;
+/// A property of a step; `Some` says what is wrong.
+type Rule = fn(&ServerStep<'_>) -> Option<String>;
 
-/// What a step broke.
+/// The first property that a step breaks.
 #[must_use]
-pub fn of_a_step(turn: &Turn<'_>, judged: JudgeLevel) -> Option<Breach> {
+pub fn step_breach(step: &ServerStep<'_>, judged: JudgeLevel) -> Option<Breach> {
     let all: [(&Check, Rule); 5] = [
         (&check::election::term_monotonic::CHECK, term_monotonic::breach),
         (&check::commit::committed_never_dropped::CHECK, committed_never_dropped::breach),
@@ -95,23 +95,23 @@ pub fn of_a_step(turn: &Turn<'_>, judged: JudgeLevel) -> Option<Breach> {
         (&check::commit::commit_own_term_only::CHECK, commit_own_term_only::breach),
         (&check::membership::change_after_own_commit::CHECK, change_after_own_commit::breach),
     ];
-    all.into_iter().find_map(|(check, rule)| breach(check, judged, || rule(turn)))
+    all.into_iter().find_map(|(check, rule)| breach(check, judged, || rule(step)))
 }
 
-/// What a call broke, as it left.
+/// The property that a request breaks when it is sent.
 #[must_use]
-pub fn of_an_envelope(sender: &ServerState, envelope: &Envelope, judged: JudgeLevel) -> Option<Breach> {
-    let Envelope::Call { request, .. } = envelope else { return None };
+pub fn request_breach(sender: &ServerState, message: &ModelMessage, judged: JudgeLevel) -> Option<Breach> {
+    let ModelMessage::Request { request, .. } = message else { return None };
     breach(&check::storage::persist_before_send::CHECK, judged, || {
         persist_before_send::call(&sender.disk, request)
     })
 }
 
-/// What an answer to a call broke, as it left.
+/// The property that a response breaks when it is sent.
 #[must_use]
-pub fn of_an_answer(
+pub fn response_breach(
     sender: &ServerState,
-    call: &Envelope,
+    call: &ModelMessage,
     response: &Response,
     judged: JudgeLevel,
 ) -> Option<Breach> {

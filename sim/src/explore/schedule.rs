@@ -1,102 +1,102 @@
-//! What was found, in words that outlast the search.
+//! A schedule as text, which stays valid after the search that found it.
 
 use super::bounds::Bounds;
-use super::fingerprint::MOST;
-use super::model::{Code, Model};
+use super::fingerprint::SERVERS_MAX;
 use super::state::Move;
-use super::stimulus::{Envelope, Stimulus};
+use super::stimulus::{ModelMessage, Stimulus};
+use super::transition_cache::{StimulusCode, TransitionCache};
 use crate::explore::call_id::CallId;
 use crate::observe::MessageRef;
-use crate::observe::trace::message;
+use crate::observe::trace::message as describe;
 use crate::plan::server_set::ServerIdx;
 use std::fmt;
 use std::str::FromStr;
 use wavetank_raft::{NodeId, Term};
 
-/// What happened, step by step.
+/// A sequence of steps.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Schedule {
-    /// Within which bounds.
+    /// The bounds of the search.
     pub bounds: Bounds,
-    /// Whether writes are on disk at once when no crash can come any more.
-    pub calm: bool,
-    /// What.
+    /// Whether writes are durable at once after the last crash that the bounds allow.
+    pub disk_reduction: bool,
+    /// The steps.
     pub steps: Vec<Step>,
 }
 
-/// One thing that happened.
+/// One event.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Step {
-    /// A server's patience was over.
+    /// A server's election timeout expired.
     TimeOut(ServerIdx),
-    /// A leader gave up.
+    /// A leader stepped down.
     Resign(ServerIdx),
-    /// A leader spoke unasked.
+    /// A leader sent a heartbeat, or news of a commit.
     Beat(ServerIdx),
-    /// A server's oldest write was on disk.
+    /// A server's oldest pending write became durable.
     Persist(ServerIdx),
-    /// From here on a server's disk writes nothing, until it dies.
+    /// A server's disk stopped writing until the server crashes.
     Hang(ServerIdx),
-    /// A server died and started again.
+    /// A server crashed and restarted.
     Crash(ServerIdx),
-    /// A client asked a server.
+    /// A client sent a command to a server.
     Propose(ServerIdx),
-    /// An operator asked the first for the second to be a voter.
+    /// An operator asked the first server to add the second as a voter.
     Add(ServerIdx, ServerIdx),
-    /// An operator asked the first for the second to go.
+    /// An operator asked the first server to remove the second.
     Remove(ServerIdx, ServerIdx),
-    /// A letter arrived.
-    Deliver(Post),
-    /// A letter arrived, and was still on its way.
-    Duplicate(Post),
-    /// A letter was lost.
-    Drop(Post),
+    /// A message was delivered.
+    Deliver(MessageId),
+    /// A message was delivered, and a copy stayed in flight.
+    Duplicate(MessageId),
+    /// A message was lost.
+    Drop(MessageId),
 }
 
-/// A letter, so that it can be told from all others.
+/// Identifies a message among all others.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Post {
-    /// The call that it is, or answers.
-    pub name: CallId,
-    /// Whether it is the answer.
+pub struct MessageId {
+    /// The call to which the message belongs.
+    pub call_id: CallId,
+    /// Whether it is the response.
     pub answers: bool,
-    /// What it says.
-    pub words: String,
+    /// The content of the message, as a trace shows it.
+    pub content: String,
 }
 
-impl Post {
-    /// A letter in words.
+impl MessageId {
+    /// The reference of a message.
     #[must_use]
-    pub fn of(envelope: &Envelope) -> Self {
-        match envelope {
-            Envelope::Call { name, request } => {
-                Self { name: *name, answers: false, words: message(MessageRef::Request(request)) }
+    pub fn of(message: &ModelMessage) -> Self {
+        match message {
+            ModelMessage::Request { call_id, request } => {
+                Self { call_id: *call_id, answers: false, content: describe(MessageRef::Request(request)) }
             }
-            Envelope::Answer { name, response } => {
-                Self { name: *name, answers: true, words: message(MessageRef::Response(response)) }
+            ModelMessage::Response { call_id, response } => {
+                Self { call_id: *call_id, answers: true, content: describe(MessageRef::Response(response)) }
             }
         }
     }
 }
 
 impl Step {
-    /// A move of a search, in one step or two.
-    pub(super) fn of(model: &Model, by: Move) -> Vec<Self> {
-        let post = |envelope: u32| Post::of(model.envelope(envelope));
+    /// A move of the search as one step or two.
+    pub(super) fn of(cache: &TransitionCache, by: Move) -> Vec<Self> {
+        let message_id = |message: u32| MessageId::of(cache.message(message));
         match by {
-            Move::ServerState(idx, code) => vec![Self::local(model, idx, code)],
-            Move::HangLocal(idx, code) => vec![Self::Hang(idx), Self::local(model, idx, code)],
-            Move::Deliver(envelope) => vec![Self::Deliver(post(envelope))],
-            Move::HangDeliver(envelope) => {
-                vec![Self::Hang(model.envelope(envelope).to()), Self::Deliver(post(envelope))]
+            Move::Local(idx, code) => vec![Self::local(cache, idx, code)],
+            Move::LocalHang(idx, code) => vec![Self::Hang(idx), Self::local(cache, idx, code)],
+            Move::Deliver(message) => vec![Self::Deliver(message_id(message))],
+            Move::DeliverHang(message) => {
+                vec![Self::Hang(cache.message(message).to()), Self::Deliver(message_id(message))]
             }
-            Move::Duplicate(envelope) => vec![Self::Duplicate(post(envelope))],
-            Move::Drop(envelope) => vec![Self::Drop(post(envelope))],
+            Move::Duplicate(message) => vec![Self::Duplicate(message_id(message))],
+            Move::Drop(message) => vec![Self::Drop(message_id(message))],
         }
     }
 
-    fn local(model: &Model, idx: ServerIdx, code: Code) -> Self {
-        match model.stimulus(code) {
+    fn local(cache: &TransitionCache, idx: ServerIdx, code: StimulusCode) -> Self {
+        match cache.stimulus(code) {
             Stimulus::TimeOut => Self::TimeOut(idx),
             Stimulus::Resign => Self::Resign(idx),
             Stimulus::Beat => Self::Beat(idx),
@@ -105,7 +105,7 @@ impl Step {
             Stimulus::Crash => Self::Crash(idx),
             Stimulus::Add(other) => Self::Add(idx, other),
             Stimulus::Remove(other) => Self::Remove(idx, other),
-            Stimulus::Take(_) => unreachable!("a letter is nobody's own doing"),
+            Stimulus::Deliver(_) => unreachable!("a delivery is a move of its own"),
         }
     }
 }
@@ -122,17 +122,17 @@ impl fmt::Display for Step {
             Self::Propose(idx) => write!(f, "propose {idx}"),
             Self::Add(idx, other) => write!(f, "add     {idx} {other}"),
             Self::Remove(idx, other) => write!(f, "remove  {idx} {other}"),
-            Self::Deliver(post) => write!(f, "deliver {post}"),
-            Self::Duplicate(post) => write!(f, "again   {post}"),
-            Self::Drop(post) => write!(f, "drop    {post}"),
+            Self::Deliver(message_id) => write!(f, "deliver {message_id}"),
+            Self::Duplicate(message_id) => write!(f, "again   {message_id}"),
+            Self::Drop(message_id) => write!(f, "drop    {message_id}"),
         }
     }
 }
 
-impl fmt::Display for Post {
+impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if self.answers { "answer" } else { "call" };
-        write!(f, "{kind} {}: {}", self.name, self.words)
+        write!(f, "{kind} {}: {}", self.call_id, self.content)
     }
 }
 
@@ -146,7 +146,7 @@ impl FromStr for Step {
         let (idx, other) = rest.split_once(' ').map_or((rest, None), |(idx, other)| (idx, Some(other)));
         let one = || if other.is_none() { idx_of(idx) } else { None };
         let two = || idx_of(idx).zip(other.and_then(idx_of));
-        let post = || Post::parse(rest);
+        let message_id = || MessageId::parse(rest);
         match verb {
             "timeout" => one().map(Self::TimeOut),
             "resign" => one().map(Self::Resign),
@@ -157,9 +157,9 @@ impl FromStr for Step {
             "propose" => one().map(Self::Propose),
             "add" => two().map(|(idx, other)| Self::Add(idx, other)),
             "remove" => two().map(|(idx, other)| Self::Remove(idx, other)),
-            "deliver" => post().map(Self::Deliver),
-            "again" => post().map(Self::Duplicate),
-            "drop" => post().map(Self::Drop),
+            "deliver" => message_id().map(Self::Deliver),
+            "again" => message_id().map(Self::Duplicate),
+            "drop" => message_id().map(Self::Drop),
             _ => None,
         }
         .ok_or_else(nonsense)
@@ -167,29 +167,29 @@ impl FromStr for Step {
 }
 
 fn idx_of(text: &str) -> Option<ServerIdx> {
-    ServerIdx::of(NodeId::of(text)).filter(|idx| idx.at() < MOST)
+    ServerIdx::of(NodeId::of(text)).filter(|idx| idx.at() < SERVERS_MAX)
 }
 
-impl Post {
+impl MessageId {
     fn parse(text: &str) -> Option<Self> {
         let (kind, rest) = text.split_once(' ')?;
-        let (name, words) = rest.split_once(": ")?;
+        let (call_id, content) = rest.split_once(": ")?;
         let answers = match kind {
             "answer" => true,
             "call" => false,
             _ => return None,
         };
-        Some(Self { name: name_of(name)?, answers, words: words.to_owned() })
+        Some(Self { call_id: parse_call_id(call_id)?, answers, content: content.to_owned() })
     }
 }
 
-/// `n1>n2 t3 #1`, and from the second life on `life 2`.
-fn name_of(text: &str) -> Option<CallId> {
-    let mut words = text.split(' ');
-    let (from, to) = words.next()?.split_once('>')?;
-    let term = Term(words.next()?.strip_prefix('t')?.parse().ok()?);
-    let ordinal = words.next()?.strip_prefix('#')?.parse().ok()?;
-    let life = match (words.next(), words.next()) {
+/// Parses `n1>n2 t3 #1`; from the second life of the caller on, `life 2` follows.
+fn parse_call_id(text: &str) -> Option<CallId> {
+    let mut parts = text.split(' ');
+    let (from, to) = parts.next()?.split_once('>')?;
+    let term = Term(parts.next()?.strip_prefix('t')?.parse().ok()?);
+    let ordinal = parts.next()?.strip_prefix('#')?.parse().ok()?;
+    let life = match (parts.next(), parts.next()) {
         (None, None) => 1,
         (Some("life"), Some(life)) => life.parse().ok()?,
         (None | Some(_), None | Some(_)) => return None,

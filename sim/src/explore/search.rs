@@ -1,223 +1,222 @@
-//! Breadth first: every state within the bounds, the nearest first, so that what is found is found by
-//! a shortest way.
+//! Breadth-first search of all states within the bounds: it finds a shortest schedule to every breach.
 //!
-//! Of a state that was seen a fingerprint is kept, and by which move it came from which other: the
-//! way to it can be walked again. Whole states are kept of two levels only, the one that is being
-//! expanded and the next.
+//! Of each visited state the search keeps a fingerprint, the predecessor and the move, so that the path
+//! to it can be reconstructed. It keeps whole states of two levels only: the level that is being
+//! expanded and the next one.
 
 use super::bounds::Bounds;
 use super::expand::{Expander, Expansion};
-use super::model::{Code, Model};
 use super::properties::{Breach, Claim};
 use super::schedule::{Schedule, Step};
-use super::state::{Head, Move, States, Sums};
-use super::table::Seen;
+use super::state::{GlobalState, Move, StateHashes, StateList};
+use super::table::FingerprintSet;
+use super::transition_cache::{StimulusCode, TransitionCache};
 use crate::explore::history_vars::HistoryVars;
 
-/// Which states need not be looked at.
+/// Which states are left out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Reductions {
-    /// Of states that differ only in who is called what, one.
+    /// Of states that differ only in the names of servers, keep one.
     pub symmetry: bool,
-    /// Letters that can do nothing any more are thrown away.
+    /// Remove messages that cannot have an effect any more.
     pub inert: bool,
-    /// Once no crash can come, writes are on disk at once.
+    /// Once no crash is left, make writes durable at once.
     pub disks: bool,
 }
 
 impl Reductions {
-    /// All of them.
+    /// All reductions.
     pub const ALL: Self = Self { symmetry: true, inert: true, disks: true };
-    /// None.
+    /// No reduction.
     pub const NONE: Self = Self { symmetry: false, inert: false, disks: false };
 }
 
-/// Whoever expands states: one after the other, or several at once. The result is the same.
+/// Executes tasks, one after another or several at once. The result must be the same.
 pub trait Executor {
-    /// Does these tasks, and hands back what came of them in their order.
+    /// Executes these tasks, and returns their results in order.
     fn work(&mut self, tasks: usize, task: &(dyn Fn(usize) -> Expansion + Sync)) -> Vec<Expansion>;
 }
 
-/// One task after the other.
+/// Executes one task after another.
 #[derive(Clone, Copy, Debug)]
-pub struct OneHand;
+pub struct SingleThread;
 
-impl Executor for OneHand {
+impl Executor for SingleThread {
     fn work(&mut self, tasks: usize, task: &(dyn Fn(usize) -> Expansion + Sync)) -> Vec<Expansion> {
         (0..tasks).map(task).collect()
     }
 }
 
-/// What was done.
+/// Statistics of a search.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Figures {
-    /// Different states.
+pub struct SearchStats {
+    /// Distinct states.
     pub states: u64,
-    /// States that moves led to, different or not.
+    /// Successors computed, distinct or not.
     pub generated: u64,
-    /// States by their distance from the first, complete up to the last but one.
+    /// Distinct states by distance from the first state; the last level may be incomplete.
     pub levels: Vec<u64>,
-    /// Different servers among them.
+    /// Distinct states of a single server.
     pub servers: u64,
-    /// Calls of `Node::step`, more or less: steps of those servers.
+    /// Distinct transitions of a single server: about as many calls of `Node::step`.
     pub steps: u64,
-    /// Bytes in use for all that, at the most.
+    /// The most bytes in use at once.
     pub bytes: u64,
 }
 
-/// How it ended.
+/// How a search ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum End {
-    /// There is nothing more within the bounds.
+pub enum SearchOutcome {
+    /// Every state within the bounds was visited.
     Exhausted,
-    /// There is nothing wrong up to this distance, which was the last one wanted.
-    Deep,
-    /// It was told to stop.
+    /// Every state up to the requested depth was visited, and nothing is wrong.
+    DepthReached,
+    /// The caller stopped it.
     Stopped,
-    /// A property is broken by this schedule, and by no shorter one.
+    /// This schedule breaks a property, and no shorter one does.
     Found(Breach, Schedule),
 }
 
-/// A search.
+/// A breadth-first search.
 #[derive(Debug)]
 pub struct Search {
-    model: Model,
+    cache: TransitionCache,
     reductions: Reductions,
-    seen: Seen,
+    seen: FingerprintSet,
     origins: Vec<(u32, u32)>,
-    figures: Figures,
+    stats: SearchStats,
 }
 
-/// States that are expanded before what came of them is looked at.
+/// States that are expanded before their successors are merged.
 const BLOCK: usize = 1 << 14;
 
-/// States that are expanded in one go.
+/// States that are expanded in one task.
 const TASK: usize = 1 << 9;
 
 impl Search {
-    /// Nothing seen but the first state.
+    /// A search that has visited the first state only.
     #[must_use]
     pub fn new(bounds: Bounds, reductions: Reductions) -> Self {
-        let model = Model::new(bounds, reductions.symmetry);
+        let cache = TransitionCache::new(bounds, reductions.symmetry);
         Self {
-            model,
+            cache,
             reductions,
-            seen: Seen::default(),
+            seen: FingerprintSet::default(),
             origins: vec![(0, 0)],
-            figures: Figures { states: 1, levels: vec![1], ..Figures::default() },
+            stats: SearchStats { states: 1, levels: vec![1], ..SearchStats::default() },
         }
     }
 
-    /// Claims something of every server that comes up, beside all that must hold.
+    /// Tests a claim about every server, in addition to the properties.
     #[must_use]
     pub const fn claiming(mut self, claim: Claim) -> Self {
-        self.model.claim(claim);
+        self.cache.claim(claim);
         self
     }
 
-    /// What was done so far.
+    /// The statistics so far.
     #[must_use]
-    pub const fn figures(&self) -> &Figures {
-        &self.figures
+    pub const fn stats(&self) -> &SearchStats {
+        &self.stats
     }
 
-    /// Searches up to a distance, as long as `goes_on` says so.
+    /// Searches up to a depth, as long as `goes_on` returns true.
     pub fn run(
         &mut self,
         depth: Option<usize>,
         executor: &mut dyn Executor,
-        goes_on: &mut dyn FnMut(&Figures) -> bool,
-    ) -> End {
-        let first = Head::first(self.model.bounds().servers().len());
-        let mut sums = Sums::default();
-        sums.of(&self.model, &first, &[]);
-        self.seen.insert(sums.least(first.spent));
-        let mut level = States::default();
+        goes_on: &mut dyn FnMut(&SearchStats) -> bool,
+    ) -> SearchOutcome {
+        let first = GlobalState::first(self.cache.bounds().servers().len());
+        let mut hashes = StateHashes::default();
+        hashes.set(&self.cache, &first, &[]);
+        self.seen.insert(hashes.least(first.used));
+        let mut level = StateList::default();
         level.push(&first, &[]);
-        let mut begins = 0;
+        let mut first_of_level = 0;
         while !level.is_empty() {
-            if depth.is_some_and(|depth| depth < self.figures.levels.len()) {
-                return End::Deep;
+            if depth.is_some_and(|depth| depth < self.stats.levels.len()) {
+                return SearchOutcome::DepthReached;
             }
-            let mut next = States::default();
-            self.figures.levels.push(0);
+            let mut next = StateList::default();
+            self.stats.levels.push(0);
             let all: Vec<u32> = (0..level.len() as u32).collect();
             for block in all.chunks(BLOCK) {
-                let found = self.block(&level, block, begins, &mut next, executor);
+                let found = self.block(&level, block, first_of_level, &mut next, executor);
                 self.measure(level.bytes() + next.bytes());
                 if let Some((at, by, breach)) = found {
-                    return End::Found(breach, self.way_to(begins + at, by));
+                    return SearchOutcome::Found(breach, self.schedule_to(first_of_level + at, by));
                 }
-                if !goes_on(&self.figures) {
-                    return End::Stopped;
+                if !goes_on(&self.stats) {
+                    return SearchOutcome::Stopped;
                 }
             }
-            begins += level.len() as u32;
+            first_of_level += level.len() as u32;
             level = next;
         }
-        self.figures.levels.pop();
-        End::Exhausted
+        self.stats.levels.pop();
+        SearchOutcome::Exhausted
     }
 
-    /// Expands some states of a level, learning on the way what servers do.
+    /// Expands some states of a level, and adds missing transitions to the cache on the way.
     fn block(
         &mut self,
-        level: &States,
+        level: &StateList,
         block: &[u32],
-        begins: u32,
-        next: &mut States,
+        first_of_level: u32,
+        next: &mut StateList,
         executor: &mut dyn Executor,
     ) -> Option<(u32, Move, Breach)> {
         let mut todo = block.to_vec();
         while !todo.is_empty() {
-            let (model, seen, reductions) = (&self.model, &self.seen, self.reductions);
+            let (cache, seen, reductions) = (&self.cache, &self.seen, self.reductions);
             let tasks: Vec<&[u32]> = todo.chunks(TASK).collect();
-            let harvests = executor
-                .work(tasks.len(), &|task| Expander::new(model, seen, reductions).over(level, tasks[task]));
-            let mut put_off = Vec::new();
-            for expansion in harvests {
-                self.bring_in(&expansion, begins, next);
+            let expansions = executor
+                .work(tasks.len(), &|task| Expander::new(cache, seen, reductions).expand(level, tasks[task]));
+            let mut deferred = Vec::new();
+            for expansion in expansions {
+                self.merge(&expansion, first_of_level, next);
                 if expansion.found.is_some() {
                     return expansion.found;
                 }
-                put_off.extend(expansion.put_off);
-                self.learn(expansion.unknown, expansion.pasts);
+                deferred.extend(expansion.deferred);
+                self.learn(expansion.unknown, expansion.histories);
             }
-            todo = put_off;
+            todo = deferred;
         }
         None
     }
 
-    fn bring_in(&mut self, expansion: &Expansion, begins: u32, next: &mut States) {
-        self.figures.generated += expansion.generated;
+    fn merge(&mut self, expansion: &Expansion, first_of_level: u32, next: &mut StateList) {
+        self.stats.generated += expansion.generated;
         for (at, origin) in expansion.origins.iter().enumerate() {
-            if self.seen.insert(origin.print) {
-                let (head, envelopes) = expansion.states.get(at);
-                next.push(head, envelopes);
-                self.origins.push((begins + origin.from, origin.by.pack()));
-                self.figures.states += 1;
-                *self.figures.levels.last_mut().expect("a level is under way") += 1;
+            if self.seen.insert(origin.fingerprint) {
+                let (state, messages) = expansion.states.get(at);
+                next.push(state, messages);
+                self.origins.push((first_of_level + origin.from, origin.by.pack()));
+                self.stats.states += 1;
+                *self.stats.levels.last_mut().expect("the search is in a level") += 1;
             }
         }
     }
 
-    fn learn(&mut self, unknown: Vec<(u32, Code)>, pasts: Vec<HistoryVars>) {
-        unknown.into_iter().for_each(|(local, code)| self.model.learn(local, code));
-        pasts.into_iter().for_each(|past| {
-            self.model.remember(past);
+    fn learn(&mut self, unknown: Vec<(u32, StimulusCode)>, histories: Vec<HistoryVars>) {
+        unknown.into_iter().for_each(|(local, code)| self.cache.learn(local, code));
+        histories.into_iter().for_each(|history| {
+            self.cache.intern_history(history);
         });
     }
 
     fn measure(&mut self, states: usize) {
-        let (servers, steps) = self.model.met();
-        self.figures.servers = servers as u64;
-        self.figures.steps = steps as u64;
+        let (servers, steps) = self.cache.met();
+        self.stats.servers = servers as u64;
+        self.stats.steps = steps as u64;
         let bytes = states + self.seen.bytes() + 8 * self.origins.capacity();
-        self.figures.bytes = self.figures.bytes.max(bytes as u64);
+        self.stats.bytes = self.stats.bytes.max(bytes as u64);
     }
 
-    /// The moves that led to a state, and one more.
-    fn way_to(&self, at: u32, last: Move) -> Schedule {
+    /// The schedule that leads to a state and ends with one more move.
+    fn schedule_to(&self, at: u32, last: Move) -> Schedule {
         let mut moves = vec![last];
         let mut at = at;
         while at != 0 {
@@ -226,8 +225,8 @@ impl Search {
             at = from;
         }
         moves.reverse();
-        let steps = moves.into_iter().flat_map(|by| Step::of(&self.model, by)).collect();
-        Schedule { bounds: *self.model.bounds(), calm: self.reductions.disks, steps }
+        let steps = moves.into_iter().flat_map(|by| Step::of(&self.cache, by)).collect();
+        Schedule { bounds: *self.cache.bounds(), disk_reduction: self.reductions.disks, steps }
     }
 }
 
@@ -249,28 +248,28 @@ mod tests {
         drops: 0,
         batch: 1,
         window: 1,
-        disks: crate::explore::Disks::Hang,
+        disks: crate::explore::DiskModel::Hang,
         judged: crate::JudgeLevel::Steps,
     };
 
     #[test]
     fn small_bounds_are_exhausted_and_everything_holds() {
         let (end, search) = searched(SMALL, Reductions::ALL);
-        assert_eq!(end, End::Exhausted);
-        assert_eq!(search.figures().states, 14_543);
+        assert_eq!(end, SearchOutcome::Exhausted);
+        assert_eq!(search.stats().states, 14_543);
     }
 
     #[test]
-    fn of_mirror_images_one_is_enough() {
+    fn one_of_several_mirror_images_is_enough() {
         let (end, search) = searched(SMALL, Reductions { symmetry: false, ..Reductions::ALL });
-        assert_eq!(end, End::Exhausted);
-        let (all, one) = (search.figures().states, 14_543);
+        assert_eq!(end, SearchOutcome::Exhausted);
+        let (all, one) = (search.stats().states, 14_543);
         assert!(5 * one < all && all <= 6 * one, "{all} of six mirror images of {one}");
-        assert_eq!(standings(&search), standings(&searched(SMALL, Reductions::ALL).1));
+        assert_eq!(local_summaries(&search), local_summaries(&searched(SMALL, Reductions::ALL).1));
     }
 
     #[test]
-    fn what_is_left_out_would_have_led_to_nothing_new() {
+    fn reductions_lose_no_server_state() {
         for bounds in [
             Bounds { duplicates: 1, entries: 0, ..SMALL },
             Bounds { nodes: 2, terms: 2, entries: 0, ..SMALL },
@@ -278,59 +277,63 @@ mod tests {
         ] {
             let whole = Reductions { symmetry: true, ..Reductions::NONE };
             let (all, some) = (searched(bounds, whole), searched(bounds, Reductions::ALL));
-            assert_eq!((&all.0, &some.0), (&End::Exhausted, &End::Exhausted), "{bounds}");
-            assert!(some.1.figures().states < all.1.figures().states, "{bounds}");
-            assert_eq!(standings(&all.1), standings(&some.1), "{bounds}");
+            assert_eq!((&all.0, &some.0), (&SearchOutcome::Exhausted, &SearchOutcome::Exhausted), "{bounds}");
+            assert!(some.1.stats().states < all.1.stats().states, "{bounds}");
+            assert_eq!(local_summaries(&all.1), local_summaries(&some.1), "{bounds}");
         }
     }
 
     #[test]
-    fn a_lost_message_leads_to_nothing_that_a_late_one_does_not() {
+    fn a_lost_message_adds_no_server_state() {
         let (_, some) = searched(Bounds { entries: 0, ..SMALL }, Reductions::ALL);
         let (_, more) = searched(Bounds { entries: 0, drops: 1, ..SMALL }, Reductions::ALL);
-        assert!(some.figures().states < more.figures().states);
-        assert_eq!(standings(&some), standings(&more));
+        assert!(some.stats().states < more.stats().states);
+        assert_eq!(local_summaries(&some), local_summaries(&more));
     }
 
     #[test]
-    fn a_claim_that_is_wrong_is_found_out_by_a_shortest_schedule() {
+    fn a_false_claim_is_refuted_by_a_shortest_schedule() {
         let claim = Claim { name: "nothing_is_committed", holds: |server| server.node.commit() < Index(2) };
         let mut search = Search::new(SMALL, Reductions::ALL).claiming(claim);
-        let End::Found(breach, schedule) = search.run(None, &mut OneHand, &mut |_| true) else {
+        let SearchOutcome::Found(breach, schedule) = search.run(None, &mut SingleThread, &mut |_| true)
+        else {
             panic!("a leader commits the entry that begins its term");
         };
         assert_eq!(breach.property, "nothing_is_committed");
-        // A campaign, a vote asked for and given, an entry sent and acknowledged.
+        // A campaign, a vote requested and granted, an entry sent and acknowledged.
         let steps: Vec<String> = schedule.steps.iter().map(ToString::to_string).collect();
         assert_eq!(steps.len(), 5, "{steps:#?}");
         assert!(steps[0].starts_with("timeout"), "{steps:#?}");
     }
 
     #[test]
-    fn who_is_told_to_stop_has_decided_nothing() {
+    fn a_stopped_search_is_undecided() {
         let mut search = Search::new(SMALL, Reductions::ALL);
-        assert_eq!(search.run(None, &mut OneHand, &mut |figures| figures.states < 100), End::Stopped);
+        assert_eq!(
+            search.run(None, &mut SingleThread, &mut |stats| stats.states < 100),
+            SearchOutcome::Stopped
+        );
         let mut search = Search::new(SMALL, Reductions::ALL);
-        assert_eq!(search.run(Some(3), &mut OneHand, &mut |_| true), End::Deep);
-        assert_eq!(search.figures().levels, [1, 3, 7, 19]);
+        assert_eq!(search.run(Some(3), &mut SingleThread, &mut |_| true), SearchOutcome::DepthReached);
+        assert_eq!(search.stats().levels, [1, 3, 7, 19]);
     }
 
-    fn searched(bounds: Bounds, reductions: Reductions) -> (End, Search) {
+    fn searched(bounds: Bounds, reductions: Reductions) -> (SearchOutcome, Search) {
         let mut search = Search::new(bounds, reductions);
-        let end = search.run(None, &mut OneHand, &mut |figures| figures.states < 1_000_000);
+        let end = search.run(None, &mut SingleThread, &mut |stats| stats.states < 1_000_000);
         (end, search)
     }
 
-    type Standing = (RoleName, Term, Option<bool>, Vec<LogId>, Index, LogId);
+    type LocalSummary = (RoleName, Term, Option<bool>, Vec<LogId>, Index, LogId);
 
-    /// What servers came to be, whoever they were: who was called what is up to the search.
-    fn standings(search: &Search) -> BTreeSet<Standing> {
-        let standing = |local: &crate::explore::server_state::ServerState| {
+    /// The states of single servers that were reached, without the names of the servers.
+    fn local_summaries(search: &Search) -> BTreeSet<LocalSummary> {
+        let summary = |local: &crate::explore::server_state::ServerState| {
             let node = &local.node;
             let own_vote = node.vote().map(|vote| vote == node.id());
             let log = local.log().collect();
             (node.role(), node.term(), own_vote, log, node.commit(), local.disk.last())
         };
-        search.model.servers().iter().map(standing).collect()
+        search.cache.servers().iter().map(summary).collect()
     }
 }

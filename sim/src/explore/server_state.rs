@@ -1,12 +1,12 @@
-//! One server of an explored cluster: the core, its disk, its open calls, and the little that must
-//! be remembered of its past.
+//! One server of an explored cluster: the core, its disk, its open calls, and the little that must be
+//! remembered of its history.
 
 use super::bounds::Bounds;
 use super::clock;
-use super::disk::Disk;
-use super::fingerprint::{self, Meaning, Permutation, Walk};
-use super::properties::{self, Breach, Turn};
-use super::stimulus::{Envelope, Stimulus};
+use super::disk::ModelDisk;
+use super::fingerprint::{self, HashContext, Permutation, StateHasher};
+use super::properties::{self, Breach, ServerStep};
+use super::stimulus::{ModelMessage, Stimulus};
 use crate::explore::call_id::CallId;
 use crate::explore::call_table::CallTable;
 use crate::plan::server_set::ServerIdx;
@@ -15,139 +15,147 @@ use wavetank_raft::{
     Boot, Effect, Effects, Entropy, Index, Input, LogId, Node, RpcId, StoreJob, Term, Time, Token,
 };
 
-/// A server.
+/// The state of one server.
 #[derive(Clone, Debug)]
 pub struct ServerState {
-    /// Which.
+    /// The server's index.
     pub idx: ServerIdx,
     /// The core.
     pub node: Node,
     /// Its disk.
-    pub disk: Disk,
-    /// The last vote that others know of. Of older ones nobody asks: a server that has voted in a
-    /// term does not speak for an older one.
+    pub disk: ModelDisk,
+    /// The last vote that other servers know of. Older votes do not matter: a server that has voted in a
+    /// term answers no request of an older term.
     pub granted: Option<(Term, ServerIdx)>,
     /// Its calls.
     call_table: CallTable,
-    /// The last write that is on disk.
+    /// The last durable write.
     persisted: Token,
 }
 
-/// What a server's step came to.
+/// The result of a server's step.
 #[derive(Debug, Default)]
-pub struct Outcome {
-    /// What it sent.
-    pub sent: Vec<Envelope>,
-    /// The first property that its step broke.
+pub struct StepOutcome {
+    /// The messages that it sent.
+    pub sent: Vec<ModelMessage>,
+    /// The first property that the step broke.
     pub breach: Option<Breach>,
 }
 
-/// What a step needs to know of others.
-pub struct Around<'a> {
+/// What a step needs to know besides the server.
+pub struct StepContext<'a> {
     /// The bounds.
     pub bounds: &'a Bounds,
-    /// The number that the letter that arrives goes by.
+    /// The number of the message that is delivered.
     pub number: u32,
-    /// The letter that goes by a number.
-    pub envelope: &'a dyn Fn(u32) -> &'a Envelope,
-    /// Whether writes are on disk at once.
+    /// Looks up a message by its number.
+    pub message: &'a dyn Fn(u32) -> &'a ModelMessage,
+    /// Whether writes are durable at once.
     pub quick: bool,
 }
 
 impl ServerState {
-    /// A server before anything has happened: a founder, or blank.
+    /// A server before the first step: a founding member, or blank.
     #[must_use]
     pub fn first(bounds: &Bounds, idx: ServerIdx) -> Self {
-        let disk = Disk::first(bounds, idx);
-        let node = Node::boot(bounds.settings(idx), found(&disk, 1), clock::QUIET_AT);
+        let disk = ModelDisk::first(bounds, idx);
+        let node = Node::boot(bounds.settings(idx), boot_from(&disk, 1), clock::QUIET_AT);
         let call_table = CallTable::new(idx, 1, node.term());
         Self { idx, node, disk, granted: None, call_table, persisted: Token(0) }
     }
 
-    /// The server after this, and what it came to.
+    /// The server after this stimulus, and the result of the step.
     #[must_use]
-    pub fn step(&self, stimulus: &Stimulus<'_>, around: &Around<'_>) -> (Self, Outcome) {
+    pub fn step(&self, stimulus: &Stimulus<'_>, context: &StepContext<'_>) -> (Self, StepOutcome) {
         let mut next = self.clone();
-        let mut outcome = Outcome::default();
+        let mut outcome = StepOutcome::default();
         let now = clock::time_of(stimulus, &self.node);
         match stimulus {
-            Stimulus::Crash => next.crash(around.bounds),
-            Stimulus::Persist => next.persist(now, around, &mut outcome),
+            Stimulus::Crash => next.crash(context.bounds),
+            Stimulus::Persist => next.persist(now, context, &mut outcome),
             _ => {
-                let input = stimulus.input(self.number(stimulus, around)).expect("the core's business");
-                next.take(now, input, around, &mut outcome);
+                let input = stimulus
+                    .input(self.number(stimulus, context))
+                    .expect("the core handles every other stimulus");
+                next.handle_input(now, input, context, &mut outcome);
             }
         }
-        if around.quick {
+        if context.quick {
             while !next.disk.waiting.is_empty() {
-                next.persist(now, around, &mut outcome);
+                next.persist(now, context, &mut outcome);
             }
         }
-        let turn = Turn { before: self, stimulus, after: &next };
-        outcome.breach = outcome.breach.or_else(|| properties::of_a_step(&turn, around.bounds.judged));
-        next.forget();
+        let step = ServerStep { before: self, stimulus, after: &next };
+        outcome.breach = outcome.breach.or_else(|| properties::step_breach(&step, context.bounds.judged));
+        next.drop_closed_calls();
         (next, outcome)
     }
 
-    /// The number by which the core knows the call that a letter is, or answers. A call that it does
-    /// not wait for gets one that it has never given out.
-    fn number(&self, stimulus: &Stimulus<'_>, around: &Around<'_>) -> RpcId {
+    /// The core's number of the call to which the message belongs. A call that it does not wait for gets
+    /// a number that the core has never used.
+    fn number(&self, stimulus: &Stimulus<'_>, context: &StepContext<'_>) -> RpcId {
         match stimulus {
-            Stimulus::Take(Envelope::Answer { name, .. }) => {
-                self.call_table.number_of(*name).unwrap_or(RpcId(0))
+            Stimulus::Deliver(ModelMessage::Response { call_id, .. }) => {
+                self.call_table.number_of(*call_id).unwrap_or(RpcId(0))
             }
-            _ => RpcId(u64::from(around.number)),
+            _ => RpcId(u64::from(context.number)),
         }
     }
 
     fn crash(&mut self, bounds: &Bounds) {
         self.disk.waiting.clear();
         let life = self.call_table.life() + 1;
-        self.node = Node::boot(bounds.settings(self.idx), found(&self.disk, life), clock::QUIET_AT);
+        self.node = Node::boot(bounds.settings(self.idx), boot_from(&self.disk, life), clock::QUIET_AT);
         self.call_table = CallTable::new(self.idx, life, self.node.term());
         self.persisted = Token(0);
     }
 
-    fn persist(&mut self, now: Time, around: &Around<'_>, outcome: &mut Outcome) {
+    fn persist(&mut self, now: Time, context: &StepContext<'_>, outcome: &mut StepOutcome) {
         if let Some(write) = self.disk.persist() {
             self.persisted = write.token;
-            self.take(now, Input::Persisted(write.token), around, outcome);
+            self.handle_input(now, Input::Persisted(write.token), context, outcome);
         }
     }
 
-    fn take(&mut self, now: Time, input: Input, around: &Around<'_>, outcome: &mut Outcome) {
+    fn handle_input(
+        &mut self,
+        now: Time,
+        input: Input,
+        context: &StepContext<'_>,
+        outcome: &mut StepOutcome,
+    ) {
         let mut fx = Effects::new();
         self.node.step(now, input, &mut fx);
         for effect in fx {
-            self.carry_out(effect, around, outcome);
+            self.execute_effect(effect, context, outcome);
         }
     }
 
-    fn carry_out(&mut self, effect: Effect, around: &Around<'_>, outcome: &mut Outcome) {
-        let envelope = match effect {
+    fn execute_effect(&mut self, effect: Effect, context: &StepContext<'_>, outcome: &mut StepOutcome) {
+        let message = match effect {
             Effect::Store(StoreJob::Persist(write)) => return self.disk.waiting.push_back(write),
             Effect::Send { to, rpc, request } => {
-                let Some(name) = self.call_table.call(rpc, to, self.node.term()) else { return };
-                Envelope::Call { name, request }
+                let Some(call_id) = self.call_table.call(rpc, to, self.node.term()) else { return };
+                ModelMessage::Request { call_id, request }
             }
             Effect::Reply { rpc, response, .. } => {
-                let call = (around.envelope)(u32::try_from(rpc.0).expect("it is the number of a letter"));
-                let breach = || properties::of_an_answer(self, call, &response, around.bounds.judged);
+                let call = (context.message)(u32::try_from(rpc.0).expect("it is the number of a message"));
+                let breach = || properties::response_breach(self, call, &response, context.bounds.judged);
                 outcome.breach = outcome.breach.take().or_else(breach);
-                self.note_vote(call.name(), &response);
-                Envelope::Answer { name: call.name(), response }
+                self.record_vote(call.call_id(), &response);
+                ModelMessage::Response { call_id: call.call_id(), response }
             }
             Effect::Store(_) => {
                 panic!("{}: explored logs are in memory, whole", self.idx)
             }
             _ => return,
         };
-        let breach = || properties::of_an_envelope(self, &envelope, around.bounds.judged);
+        let breach = || properties::request_breach(self, &message, context.bounds.judged);
         outcome.breach = outcome.breach.take().or_else(breach);
-        outcome.sent.push(envelope);
+        outcome.sent.push(message);
     }
 
-    fn note_vote(&mut self, call: CallId, response: &wavetank_raft::Response) {
+    fn record_vote(&mut self, call: CallId, response: &wavetank_raft::Response) {
         if let wavetank_raft::Response::RequestVote(vote) = response
             && vote.granted
         {
@@ -155,51 +163,51 @@ impl ServerState {
         }
     }
 
-    /// Forgets the calls that the core does not wait for any more.
-    fn forget(&mut self) {
+    /// Drops the calls that the core no longer waits for.
+    fn drop_closed_calls(&mut self) {
         let known = Cell::new(0);
         self.walk(&Permutation::NONE, &known, &|_| 0);
         let (role, term) = (self.node.role(), self.node.term());
         self.call_table.settle(role, term, |at| known.get() & 1 << at != 0);
     }
 
-    /// The state in 64 bits, when servers have changed places.
+    /// The state in 64 bits, with servers renumbered by the permutation.
     #[must_use]
     pub fn hash(&self, permutation: &Permutation, others: &dyn Fn(RpcId) -> u64) -> u64 {
         let core = self.walk(permutation, &Cell::new(0), others);
         let granted = self.granted.map_or(0, |(term, to)| 1 | permutation.of(to) << 8 | term.0 << 16);
-        fingerprint::words(&[core, self.call_table.hash(permutation), granted])
+        fingerprint::hash_all(&[core, self.call_table.hash(permutation), granted])
     }
 
     fn walk(&self, permutation: &Permutation, known: &Cell<u64>, others: &dyn Fn(RpcId) -> u64) -> u64 {
         let persisted = self.persisted;
-        let meaning = Meaning {
+        let context = HashContext {
             permutation,
             persisted,
             calls: self.call_table.open(),
             known: Cell::new(known.get()),
             others,
         };
-        let hash = Walk::over(&meaning, &(&self.node, &self.disk));
-        known.set(meaning.known.get());
+        let hash = StateHasher::hash(&context, &(&self.node, &self.disk));
+        known.set(context.known.get());
         hash
     }
 
-    /// Whether it waits for an answer to this call.
+    /// Whether it waits for a response to this call.
     #[must_use]
-    pub fn waits_for(&self, name: CallId) -> bool {
-        self.call_table.number_of(name).is_some()
+    pub fn waits_for(&self, call_id: CallId) -> bool {
+        self.call_table.number_of(call_id).is_some()
     }
 
-    /// The log, in memory.
+    /// The ids of all log entries in memory.
     pub fn log(&self) -> impl Iterator<Item = LogId> + '_ {
         (1..=self.node.log().last().index.0).filter_map(|index| self.node.log().id_at(Index(index)))
     }
 }
 
-/// What a server finds that starts for the `life`th time.
+/// What a server recovers when it starts for the `life`th time.
 #[must_use]
-pub fn found(disk: &Disk, life: u8) -> Boot {
+pub fn boot_from(disk: &ModelDisk, life: u8) -> Boot {
     Boot {
         entropy: Entropy(0),
         incarnation: u32::from(life),

@@ -1,23 +1,23 @@
-//! States of the cluster, as numbers into a [`Model`], and the moves from one to the next.
+//! States of the cluster, as numbers into a [`TransitionCache`], and the moves between them.
 
-use super::fingerprint::{self, MOST};
-use super::model::{Code, Model};
+use super::fingerprint::{self, SERVERS_MAX};
+use super::transition_cache::{StimulusCode, TransitionCache};
 use crate::plan::server_set::ServerIdx;
 
-/// One thing that happens to the cluster.
+/// One event in the cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Move {
-    /// To a server, by itself.
-    ServerState(ServerIdx, Code),
-    /// A letter arrives.
+    /// A server acts without a message.
+    Local(ServerIdx, StimulusCode),
+    /// A message is delivered.
     Deliver(u32),
-    /// The same, and the disk that is to write what comes of it hangs.
-    HangLocal(ServerIdx, Code),
-    /// The same.
-    HangDeliver(u32),
-    /// A letter arrives, and will once more.
+    /// A server acts without a message, and its disk hangs from this step on.
+    LocalHang(ServerIdx, StimulusCode),
+    /// A message is delivered, and the disk of the receiver hangs from this step on.
+    DeliverHang(u32),
+    /// A message is delivered, and a copy stays in flight.
     Duplicate(u32),
-    /// A letter is lost.
+    /// A message is lost.
     Drop(u32),
 }
 
@@ -27,38 +27,38 @@ impl Move {
     const DROP: u32 = 3 << 30;
     const HANGS: u32 = 1 << 29;
 
-    /// In a word.
+    /// Packs the move into 32 bits.
     #[must_use]
     pub const fn pack(self) -> u32 {
         match self {
-            Self::ServerState(idx, code) => (idx.0 as u32) << 8 | code.0,
-            Self::Deliver(envelope) => Self::DELIVER | envelope,
-            Self::HangLocal(idx, code) => Self::HANGS | (idx.0 as u32) << 8 | code.0,
-            Self::HangDeliver(envelope) => Self::DELIVER | Self::HANGS | envelope,
-            Self::Duplicate(envelope) => Self::DUPLICATE | envelope,
-            Self::Drop(envelope) => Self::DROP | envelope,
+            Self::Local(idx, code) => (idx.0 as u32) << 8 | code.0,
+            Self::Deliver(message) => Self::DELIVER | message,
+            Self::LocalHang(idx, code) => Self::HANGS | (idx.0 as u32) << 8 | code.0,
+            Self::DeliverHang(message) => Self::DELIVER | Self::HANGS | message,
+            Self::Duplicate(message) => Self::DUPLICATE | message,
+            Self::Drop(message) => Self::DROP | message,
         }
     }
 
-    /// Out of a word.
+    /// Unpacks a move.
     #[must_use]
-    pub const fn unpack(word: u32) -> Self {
-        let envelope = word & !(Self::DROP | Self::HANGS);
-        let hangs = word & Self::HANGS != 0;
-        match word & Self::DROP {
-            Self::DELIVER if hangs => Self::HangDeliver(envelope),
-            Self::DELIVER => Self::Deliver(envelope),
-            Self::DUPLICATE => Self::Duplicate(envelope),
-            Self::DROP => Self::Drop(envelope),
-            _ if hangs => Self::HangLocal(ServerIdx((envelope >> 8) as u8), Code(envelope & 0xff)),
-            _ => Self::ServerState(ServerIdx((envelope >> 8) as u8), Code(envelope & 0xff)),
+    pub const fn unpack(packed: u32) -> Self {
+        let message = packed & !(Self::DROP | Self::HANGS);
+        let hangs = packed & Self::HANGS != 0;
+        match packed & Self::DROP {
+            Self::DELIVER if hangs => Self::DeliverHang(message),
+            Self::DELIVER => Self::Deliver(message),
+            Self::DUPLICATE => Self::Duplicate(message),
+            Self::DROP => Self::Drop(message),
+            _ if hangs => Self::LocalHang(ServerIdx((message >> 8) as u8), StimulusCode(message & 0xff)),
+            _ => Self::Local(ServerIdx((message >> 8) as u8), StimulusCode(message & 0xff)),
         }
     }
 }
 
-/// How much of the bounds is used up.
+/// How much of each bound is used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Spent {
+pub struct UsedBounds {
     /// Commands.
     pub entries: u8,
     /// Crashes.
@@ -67,13 +67,13 @@ pub struct Spent {
     pub changes: u8,
     /// Heartbeats.
     pub beats: u8,
-    /// Letters that arrived once more.
+    /// Messages delivered twice.
     pub duplicates: u8,
-    /// Letters that were lost.
+    /// Messages lost.
     pub drops: u8,
 }
 
-impl Spent {
+impl UsedBounds {
     fn hash(self) -> u64 {
         let Self { entries, crashes, changes, beats, duplicates, drops } = self;
         let bytes = [entries, crashes, changes, beats, duplicates, drops, 0, 0];
@@ -81,118 +81,118 @@ impl Spent {
     }
 }
 
-/// A state, but for its letters.
+/// A state of the cluster; a [`StateList`] holds its messages.
 #[derive(Clone, Copy, Debug)]
-pub struct Head {
-    /// The servers, by their places.
-    pub locals: [u32; MOST],
-    /// What must be remembered.
-    pub past: u32,
-    /// How much of the bounds is used up.
-    pub spent: Spent,
-    /// Where its letters are.
+pub struct GlobalState {
+    /// The servers, as numbers into the cache.
+    pub locals: [u32; SERVERS_MAX],
+    /// The history variables, as a number into the cache.
+    pub history: u32,
+    /// How much of each bound is used.
+    pub used: UsedBounds,
+    /// Where its messages begin in the list.
     first: u32,
     count: u16,
 }
 
-impl Head {
-    /// The cluster as it was founded.
+impl GlobalState {
+    /// The cluster after bootstrap.
     #[must_use]
     pub fn first(servers: usize) -> Self {
-        let mut locals = [0; MOST];
+        let mut locals = [0; SERVERS_MAX];
         (0..servers).for_each(|at| locals[at] = at as u32);
-        Self { locals, past: 0, spent: Spent::default(), first: 0, count: 0 }
+        Self { locals, history: 0, used: UsedBounds::default(), first: 0, count: 0 }
     }
 }
 
-/// States in a row, with the letters that are on their way in each, in order.
+/// A list of states, each with its sorted messages in flight.
 #[derive(Debug, Default)]
-pub struct States {
-    heads: Vec<Head>,
-    envelopes: Vec<u32>,
+pub struct StateList {
+    states: Vec<GlobalState>,
+    messages: Vec<u32>,
 }
 
-impl States {
-    /// How many.
+impl StateList {
+    /// The number of states.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.heads.len()
+        self.states.len()
     }
 
-    /// Whether there are none.
+    /// Whether the list is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.heads.is_empty()
+        self.states.is_empty()
     }
 
-    /// One of them, with its letters.
+    /// A state and its messages.
     #[must_use]
-    pub fn get(&self, at: usize) -> (&Head, &[u32]) {
-        let head = &self.heads[at];
-        (head, &self.envelopes[head.first as usize..][..usize::from(head.count)])
+    pub fn get(&self, at: usize) -> (&GlobalState, &[u32]) {
+        let state = &self.states[at];
+        (state, &self.messages[state.first as usize..][..usize::from(state.count)])
     }
 
-    /// Puts one at the end.
+    /// Appends a state.
     ///
     /// # Panics
-    /// When there are more letters than can be numbered.
-    pub fn push(&mut self, head: &Head, envelopes: &[u32]) {
-        let first = u32::try_from(self.envelopes.len()).expect("fewer than four thousand million letters");
-        let count = u16::try_from(envelopes.len()).expect("few letters are on their way at once");
-        self.heads.push(Head { first, count, ..*head });
-        self.envelopes.extend_from_slice(envelopes);
+    /// When the list holds more messages than `u32` can number.
+    pub fn push(&mut self, state: &GlobalState, messages: &[u32]) {
+        let first = u32::try_from(self.messages.len()).expect("the messages can be numbered by a u32");
+        let count = u16::try_from(messages.len()).expect("few messages are in flight at once");
+        self.states.push(GlobalState { first, count, ..*state });
+        self.messages.extend_from_slice(messages);
     }
 
-    /// Keeps the first so many.
+    /// Keeps the first `count` states.
     pub fn truncate(&mut self, count: usize) {
-        if let Some(head) = self.heads.get(count) {
-            self.envelopes.truncate(head.first as usize);
-            self.heads.truncate(count);
+        if let Some(state) = self.states.get(count) {
+            self.messages.truncate(state.first as usize);
+            self.states.truncate(count);
         }
     }
 
-    /// How many bytes they take.
+    /// The bytes in use.
     #[must_use]
     pub const fn bytes(&self) -> usize {
-        self.heads.capacity() * size_of::<Head>() + self.envelopes.capacity() * 4
+        self.states.capacity() * size_of::<GlobalState>() + self.messages.capacity() * 4
     }
 }
 
-/// What the parts of a state come to, for each permutation: sums, so that a step changes them by
-/// little.
+/// The hash of a state for each permutation: a sum over its parts, so that a step updates it
+/// incrementally.
 #[derive(Clone, Debug, Default)]
-pub struct Sums(Vec<u64>);
+pub struct StateHashes(Vec<u64>);
 
-impl Sums {
-    /// Of a whole state.
-    pub fn of(&mut self, model: &Model, head: &Head, envelopes: &[u32]) {
+impl StateHashes {
+    /// Sets the hashes to those of a whole state.
+    pub fn set(&mut self, cache: &TransitionCache, state: &GlobalState, messages: &[u32]) {
         self.0.clear();
-        self.0.resize(model.permutations().len(), 0);
-        let servers = model.bounds().servers().len();
-        head.locals[..servers].iter().for_each(|&local| self.add(model.local_hashes(local)));
-        envelopes.iter().for_each(|&envelope| self.add(model.envelope_hashes(envelope)));
-        self.add(model.past_hashes(head.past));
+        self.0.resize(cache.permutations().len(), 0);
+        let servers = cache.bounds().servers().len();
+        state.locals[..servers].iter().for_each(|&local| self.add(cache.local_hashes(local)));
+        messages.iter().for_each(|&message| self.add(cache.message_hashes(message)));
+        self.add(cache.history_hashes(state.history));
     }
 
-    /// Like those.
+    /// Copies other hashes.
     pub fn copy(&mut self, others: &Self) {
         self.0.clone_from(&others.0);
     }
 
-    /// With this part.
+    /// Adds a part.
     pub fn add(&mut self, hashes: &[u64]) {
         self.0.iter_mut().zip(hashes).for_each(|(sum, hash)| *sum = sum.wrapping_add(*hash));
     }
 
-    /// Without that part.
-    pub fn take(&mut self, hashes: &[u64]) {
+    /// Removes a part.
+    pub fn subtract(&mut self, hashes: &[u64]) {
         self.0.iter_mut().zip(hashes).for_each(|(sum, hash)| *sum = sum.wrapping_sub(*hash));
     }
 
-    /// The number that stands for the state and its mirror images.
+    /// The fingerprint of the state and its mirror images.
     #[must_use]
-    pub fn least(&self, spent: Spent) -> u64 {
-        let spent = spent.hash();
-        self.0.iter().map(|sum| fingerprint::mix(sum ^ spent)).min().unwrap_or(0)
+    pub fn least(&self, used: UsedBounds) -> u64 {
+        let used = used.hash();
+        self.0.iter().map(|sum| fingerprint::mix(sum ^ used)).min().unwrap_or(0)
     }
 }

@@ -1,87 +1,87 @@
-//! What may happen to one server, and what servers send each other.
+//! The stimuli of one server, and the messages between servers.
 
-use super::fingerprint::{self, Meaning, Permutation, Walk};
+use super::fingerprint::{self, HashContext, Permutation, StateHasher};
 use crate::explore::call_id::CallId;
 use crate::plan::server_set::ServerIdx;
 use std::cell::Cell;
 use wavetank_raft::{Change, ClientRequest, Data, Input, Payload, Request, Response, RpcId, Token};
 
-/// A message.
+/// A message of the model.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Envelope {
-    /// A call.
-    Call {
-        /// Its name.
-        name: CallId,
-        /// What it wants.
+pub enum ModelMessage {
+    /// A request.
+    Request {
+        /// The identity of the call.
+        call_id: CallId,
+        /// The request itself.
         request: Request,
     },
-    /// An answer.
-    Answer {
-        /// The name of the call.
-        name: CallId,
-        /// What it says.
+    /// A response.
+    Response {
+        /// The identity of the call that it answers.
+        call_id: CallId,
+        /// The response itself.
         response: Response,
     },
 }
 
-impl Envelope {
-    /// The call that it is, or answers.
+impl ModelMessage {
+    /// The call to which the message belongs.
     #[must_use]
-    pub const fn name(&self) -> CallId {
+    pub const fn call_id(&self) -> CallId {
         match self {
-            Self::Call { name, .. } | Self::Answer { name, .. } => *name,
+            Self::Request { call_id, .. } | Self::Response { call_id, .. } => *call_id,
         }
     }
 
-    /// Who is to take it.
+    /// The receiver.
     #[must_use]
     pub const fn to(&self) -> ServerIdx {
         match self {
-            Self::Call { name, .. } => name.to,
-            Self::Answer { name, .. } => name.from,
+            Self::Request { call_id, .. } => call_id.to,
+            Self::Response { call_id, .. } => call_id.from,
         }
     }
 
-    /// The letter in 64 bits, when servers have changed places.
+    /// The message in 64 bits, with servers renumbered by the permutation.
     #[must_use]
     pub fn hash(&self, permutation: &Permutation) -> u64 {
         let (persisted, known) = (Token(0), Cell::new(0));
-        let meaning = Meaning { permutation, persisted, calls: &[], known, others: &|rpc| rpc.0 };
+        let context = HashContext { permutation, persisted, calls: &[], known, others: &|rpc| rpc.0 };
         let (kind, body) = match self {
-            Self::Call { request, .. } => (1, Walk::over(&meaning, request)),
-            Self::Answer { response, .. } => (2, Walk::over(&meaning, response)),
+            Self::Request { request, .. } => (1, StateHasher::hash(&context, request)),
+            Self::Response { response, .. } => (2, StateHasher::hash(&context, response)),
         };
-        fingerprint::words(&[kind, self.name().hash(permutation), body])
+        fingerprint::hash_all(&[kind, self.call_id().hash(permutation), body])
     }
 }
 
-/// What may happen to one server.
+/// A stimulus of one server.
 #[derive(Clone, Copy, Debug)]
 pub enum Stimulus<'a> {
-    /// Its patience is over: it campaigns.
+    /// Its election timeout expires: it campaigns.
     TimeOut,
-    /// It leads, has heard from no quorum for a lease, and gives up.
+    /// A leader has heard from no quorum for its lease, and steps down.
     Resign,
-    /// It leads, and speaks unasked: a heartbeat, or news of a commit.
+    /// A leader sends a heartbeat, or news of a commit.
     Beat,
-    /// The oldest of its writes is on disk.
+    /// Its oldest pending write becomes durable.
     Persist,
-    /// A client wants a command in the log.
+    /// A client proposes a command.
     Propose,
-    /// An operator wants this server to be a voter.
+    /// An operator adds this server as a voter.
     Add(ServerIdx),
-    /// An operator wants this server out.
+    /// An operator removes this server.
     Remove(ServerIdx),
-    /// It dies, loses what is not on disk, and starts again.
+    /// It crashes, loses its pending writes, and restarts.
     Crash,
     /// A message arrives.
-    Take(&'a Envelope),
+    Deliver(&'a ModelMessage),
 }
 
 impl Stimulus<'_> {
-    /// What the core is handed, where `number` ties a call to its answer; `None` for what is the
-    /// disk's business, or the end of a life.
+    /// The input for the core; `number` identifies the call. `None` for a stimulus that the core does
+    /// not handle: a write of the disk, or a crash.
     #[must_use]
     pub fn input(&self, number: RpcId) -> Option<Input> {
         Some(match self {
@@ -89,18 +89,18 @@ impl Stimulus<'_> {
             Self::Propose => Input::Client(ClientRequest::Propose(vec![Payload::Command(command())])),
             Self::Add(idx) => operator(Change::AddVoter(idx.id(), idx.address())),
             Self::Remove(idx) => operator(Change::RemoveServer(idx.id())),
-            Self::Take(Envelope::Call { name, request }) => {
-                Input::Request { from: name.from.node(), rpc: number, request: request.clone() }
+            Self::Deliver(ModelMessage::Request { call_id, request }) => {
+                Input::Request { from: call_id.from.node(), rpc: number, request: request.clone() }
             }
-            Self::Take(Envelope::Answer { name, response }) => {
-                Input::Response { from: name.to.node(), rpc: number, response: response.clone() }
+            Self::Deliver(ModelMessage::Response { call_id, response }) => {
+                Input::Response { from: call_id.to.node(), rpc: number, response: response.clone() }
             }
             Self::Persist | Self::Crash => return None,
         })
     }
 }
 
-/// The only command there is: entries differ by term and index.
+/// The only command: entries differ by term and index.
 #[must_use]
 pub fn command() -> Data {
     Data::from(b"x".as_slice())

@@ -1,106 +1,106 @@
-//! Tables of numbers that are mixed already: open addressing, nothing else in them.
+//! Hash tables with open addressing, whose keys are hashes already.
 
-/// What is found by a number.
+/// A map from fingerprints to numbers.
 #[derive(Clone, Debug)]
-pub struct Table {
-    servers: Vec<(u64, u32)>,
-    held: usize,
+pub struct FingerprintMap {
+    entries: Vec<(u64, u32)>,
+    len: usize,
 }
 
 const EMPTY: u32 = u32::MAX;
 
-impl Default for Table {
+impl Default for FingerprintMap {
     fn default() -> Self {
-        Self { servers: vec![(0, EMPTY); 1 << 10], held: 0 }
+        Self { entries: vec![(0, EMPTY); 1 << 10], len: 0 }
     }
 }
 
-impl Table {
-    /// What stands under this number.
+impl FingerprintMap {
+    /// The value of this key.
     #[must_use]
     pub fn get(&self, key: u64) -> Option<u32> {
-        let (found, value) = self.servers[self.place(key)];
-        (value != EMPTY && found == key).then_some(value)
+        let (key_found, value) = self.entries[self.position(key)];
+        (value != EMPTY && key_found == key).then_some(value)
     }
 
-    /// Puts something under a number under which there is nothing.
+    /// Inserts a value under a key that is not present.
     pub fn put(&mut self, key: u64, value: u32) {
-        if self.servers.len() < 2 * (self.held + 1) {
-            let larger = vec![(0, EMPTY); 2 * self.servers.len()];
-            for (key, value) in std::mem::replace(&mut self.servers, larger) {
+        if self.entries.len() < 2 * (self.len + 1) {
+            let larger = vec![(0, EMPTY); 2 * self.entries.len()];
+            for (key, value) in std::mem::replace(&mut self.entries, larger) {
                 if value != EMPTY {
-                    let at = self.place(key);
-                    self.servers[at] = (key, value);
+                    let at = self.position(key);
+                    self.entries[at] = (key, value);
                 }
             }
         }
-        let at = self.place(key);
-        self.servers[at] = (key, value);
-        self.held += 1;
+        let at = self.position(key);
+        self.entries[at] = (key, value);
+        self.len += 1;
     }
 
-    /// Where the number stands, or would.
-    fn place(&self, key: u64) -> usize {
-        let mask = self.servers.len() - 1;
+    /// The position of the key, or the free position for it.
+    fn position(&self, key: u64) -> usize {
+        let mask = self.entries.len() - 1;
         let mut at = key as usize & mask;
-        while self.servers[at].1 != EMPTY && self.servers[at].0 != key {
+        while self.entries[at].1 != EMPTY && self.entries[at].0 != key {
             at = (at + 1) & mask;
         }
         at
     }
 }
 
-/// Which numbers have been seen: eight bytes each, and room to grow.
+/// A set of fingerprints; each takes eight bytes.
 #[derive(Clone, Debug)]
-pub struct Seen {
-    servers: Vec<u64>,
-    held: usize,
+pub struct FingerprintSet {
+    entries: Vec<u64>,
+    len: usize,
 }
 
-impl Default for Seen {
+impl Default for FingerprintSet {
     fn default() -> Self {
-        Self { servers: vec![0; 1 << 12], held: 0 }
+        Self { entries: vec![0; 1 << 12], len: 0 }
     }
 }
 
-impl Seen {
-    /// Whether this one has.
+impl FingerprintSet {
+    /// Whether it contains this fingerprint.
     #[must_use]
     pub fn contains(&self, key: u64) -> bool {
-        self.servers[self.place(key.max(1))] != 0
+        self.entries[self.position(key.max(1))] != 0
     }
 
-    /// Takes one in. False if it was there.
+    /// Inserts a fingerprint; false if it was present.
     pub fn insert(&mut self, key: u64) -> bool {
         let key = key.max(1);
-        if self.servers.len() * 3 < (self.held + 1) * 4 {
-            let larger = vec![0; 2 * self.servers.len()];
-            for key in std::mem::replace(&mut self.servers, larger) {
+        if self.entries.len() * 3 < (self.len + 1) * 4 {
+            let larger = vec![0; 2 * self.entries.len()];
+            for key in std::mem::replace(&mut self.entries, larger) {
                 if key != 0 {
-                    let at = self.place(key);
-                    self.servers[at] = key;
+                    let at = self.position(key);
+                    self.entries[at] = key;
                 }
             }
         }
-        let at = self.place(key);
-        let is_new = self.servers[at] == 0;
+        let at = self.position(key);
+        let is_new = self.entries[at] == 0;
         if is_new {
-            self.servers[at] = key;
-            self.held += 1;
+            self.entries[at] = key;
+            self.len += 1;
         }
         is_new
     }
 
-    /// How many bytes they take.
+    /// The bytes in use.
     #[must_use]
     pub const fn bytes(&self) -> usize {
-        8 * self.servers.len()
+        8 * self.entries.len()
     }
 
-    fn place(&self, key: u64) -> usize {
-        let mask = self.servers.len() - 1;
+    fn position(&self, key: u64) -> usize {
+        let mask = self.entries.len() - 1;
         let mut at = key as usize & mask;
-        while self.servers[at] != 0 && self.servers[at] != key {
+        while self.entries[at] != 0 && self.entries[at] != key {
             at = (at + 1) & mask;
         }
         at

@@ -1,4 +1,4 @@
-//! What is said and kept of a run that failed under `cargo test`.
+//! Reports and keeps a run that failed under `cargo test`.
 
 use super::Trial;
 use crate::capsule::{Capsule, Content};
@@ -13,10 +13,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, thread};
 
-/// How many plans are tried to find a smaller one.
+/// How many plans a shrink may try.
 const TRIES: u64 = 2_000;
 
-pub(super) fn is_one(verdict: &Verdict) -> bool {
+pub(super) fn is_failure(verdict: &Verdict) -> bool {
     Failure::of(verdict).is_some()
 }
 
@@ -25,42 +25,42 @@ pub(super) fn name() -> String {
     thread::current().name().unwrap_or("a_test").to_owned()
 }
 
-/// Makes the failure small, keeps it, and tells everything.
+/// Shrinks the failure, keeps it in a file, and panics with everything that is known about it.
 #[track_caller]
-pub(super) fn tell<F: TankFsm + 'static>(trial: &Trial<F>, plan: Plan) -> ! {
+pub(super) fn report_failure<F: TankFsm + 'static>(trial: &Trial<F>, plan: Plan) -> ! {
     let seed = plan.seed;
     let mut run = |plan| trial.run(plan, ());
     let shrunk = shrink::shrink(plan, &mut run, &mut |progress| progress.tries < TRIES);
-    let shrunk = shrunk.expect("it has failed, and does so again");
+    let shrunk = shrunk.expect("the run is deterministic, so it fails again");
     let (report, story, step_log) = rerun(trial, &shrunk.plan);
     let content = Content::Plan { scenario: report.scenario.clone(), plan: shrunk.plan.clone() };
     let capsule = Capsule::of(content, &report, step_log);
     let mut text = report.verdict.to_string();
     let _ = write!(text, "\n\nfound under seed {seed}: {}\nshrunk to      {}\n", shrunk.before, shrunk.after);
     let _ = write!(text, "\n{story}\n{}\n", shrink::source(&shrunk.plan));
-    let place = place(seed);
-    match keep(&capsule, &place) {
+    let path = path(seed);
+    match keep(&capsule, &path) {
         Ok(()) => {
-            let _ = write!(text, "replay  WAVETANK_CAPSULE={} {}", place.display(), command());
+            let _ = write!(text, "replay  WAVETANK_CAPSULE={} {}", path.display(), command());
         }
         Err(error) => {
-            let _ = writeln!(text, "cannot write `{}`: {error}", place.display());
+            let _ = writeln!(text, "cannot write `{}`: {error}", path.display());
             let _ = write!(text, "replay  WAVETANK_SEED={seed} {}", command());
         }
     }
     panic!("{text}")
 }
 
-/// Runs what was kept, and tells how it goes now.
+/// Replays a kept run, and panics if it still fails.
 #[track_caller]
-pub(super) fn repeat<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan, capsule: &Capsule) {
+pub(super) fn replay_capsule<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan, capsule: &Capsule) {
     let (report, story, step_log) = rerun(trial, plan);
     let difference = capsule.difference(&report, &step_log);
     let difference = difference.map_or_else(
-        || "the run is the one that was kept".to_owned(),
-        |what| format!("the run differs from the one that was kept: {what}"),
+        || "the run is identical to the recorded one".to_owned(),
+        |what| format!("the run differs from the recorded one: {what}"),
     );
-    assert!(!is_one(&report.verdict), "{}\n\n{story}\n{difference}", report.verdict);
+    assert!(!is_failure(&report.verdict), "{}\n\n{story}\n{difference}", report.verdict);
 }
 
 fn rerun<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan) -> (Report, String, StepLog) {
@@ -71,34 +71,34 @@ fn rerun<F: TankFsm + 'static>(trial: &Trial<F>, plan: &Plan) -> (Report, String
     (report, story, step_log)
 }
 
-/// The first line, which names the columns, and as many of the last as may help.
+/// The header line with the names of the columns, and the last lines of the story.
 fn end_of(story: &str) -> String {
     let (left_out, lines) = last_lines(story);
     let head = story.lines().next().filter(|_| 0 < left_out);
     head.into_iter().chain(lines).fold(String::new(), |text, line| text + line + "\n")
 }
 
-fn keep(capsule: &Capsule, place: &Path) -> std::io::Result<()> {
-    if let Some(folder) = place.parent() {
+fn keep(capsule: &Capsule, path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    fs::write(place, capsule.text())
+    fs::write(path, capsule.text())
 }
 
-/// Under the target directory that the test was built in.
-fn place(seed: u64) -> PathBuf {
+/// The path of the capsule, under the target directory of the test.
+fn path(seed: u64) -> PathBuf {
     let exe = env::current_exe().unwrap_or_default();
     let target =
         exe.ancestors().find(|folder| folder.ends_with("target")).unwrap_or_else(|| Path::new("target"));
     let name: String =
-        name().chars().map(|letter| if letter.is_alphanumeric() { letter } else { '_' }).collect();
+        name().chars().map(|character| if character.is_alphanumeric() { character } else { '_' }).collect();
     target.join("wavetank").join(format!("{name}-{seed}.json"))
 }
 
-/// What runs this test alone.
+/// The command that runs this test alone.
 fn command() -> String {
     match name().as_str() {
-        // Not a test: a program of its own.
+        // Not a test, but a program of its own.
         "main" => env::current_exe().unwrap_or_default().display().to_string(),
         name => format!("cargo test {name}"),
     }

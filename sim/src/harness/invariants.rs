@@ -1,5 +1,5 @@
-//! What is demanded of a user's own state machines: each is looked at where it runs, after it has
-//! changed, and the first breach is the verdict.
+//! Invariants of a user's state machine: each is checked after every change, and the first failure is
+//! the verdict.
 
 use crate::engine::workload::TankFsm;
 use crate::observe::observer::Observer;
@@ -12,25 +12,25 @@ use std::rc::Rc;
 use wavetank_raft::Data;
 use wavetank_raft::store::{Command, Fsm, SnapshotSource, StoreError};
 
-/// What is wrong with a state, if something is.
+/// An invariant: the error says what is wrong with a state.
 pub(super) type Holds<F> = dyn Fn(&F) -> Result<(), String>;
 
-/// Something that must hold of a state.
+/// A named invariant.
 pub(super) struct Invariant<F> {
     pub(super) name: &'static str,
     pub(super) holds: Box<Holds<F>>,
 }
 
-/// Looks at states, and keeps what it found until it is asked.
+/// Checks the invariants, and keeps the first failure until the observer asks for it.
 pub(super) struct Guard<F> {
     invariants: Rc<Vec<Invariant<F>>>,
     breach: RefCell<Option<(&'static str, String)>>,
-    looked: Cell<u64>,
+    checked: Cell<u64>,
 }
 
 impl<F> Guard<F> {
-    fn look(&self, fsm: &F) {
-        self.looked.set(self.looked.get() + 1);
+    fn check(&self, fsm: &F) {
+        self.checked.set(self.checked.get() + 1);
         for Invariant { name, holds } in self.invariants.iter() {
             if let Err(what) = holds(fsm) {
                 self.breach.borrow_mut().get_or_insert((*name, what));
@@ -39,24 +39,24 @@ impl<F> Guard<F> {
     }
 }
 
-/// A state machine that is looked at whenever it has changed.
-pub(super) struct Judged<F> {
+/// A state machine whose invariants are checked after every change.
+pub(super) struct CheckedFsm<F> {
     fsm: F,
     guard: Rc<Guard<F>>,
 }
 
-impl<F> Judged<F> {
+impl<F> CheckedFsm<F> {
     pub(super) const fn new(fsm: F, guard: Rc<Guard<F>>) -> Self {
         Self { fsm, guard }
     }
 }
 
-impl<F: TankFsm> Fsm for Judged<F> {
+impl<F: TankFsm> Fsm for CheckedFsm<F> {
     type Snapshot = F::Snapshot;
 
     fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
         let responses = self.fsm.apply(commands);
-        self.guard.look(&self.fsm);
+        self.guard.check(&self.fsm);
         responses
     }
 
@@ -66,12 +66,12 @@ impl<F: TankFsm> Fsm for Judged<F> {
 
     fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
         let restored = self.fsm.restore(source);
-        self.guard.look(&self.fsm);
+        self.guard.check(&self.fsm);
         restored
     }
 }
 
-impl<F: TankFsm> TankFsm for Judged<F> {
+impl<F: TankFsm> TankFsm for CheckedFsm<F> {
     fn query(&self, query: &[u8]) -> Data {
         self.fsm.query(query)
     }
@@ -81,7 +81,7 @@ impl<F: TankFsm> TankFsm for Judged<F> {
     }
 }
 
-/// The judge that speaks for them.
+/// The custom check that reports a failed invariant.
 pub(super) struct Invariants<F> {
     guard: Rc<Guard<F>>,
     verdict: Option<Violation>,
@@ -89,7 +89,7 @@ pub(super) struct Invariants<F> {
 
 impl<F> Invariants<F> {
     pub(super) fn new(invariants: Rc<Vec<Invariant<F>>>) -> Self {
-        let guard = Guard { invariants, breach: RefCell::new(None), looked: Cell::new(0) };
+        let guard = Guard { invariants, breach: RefCell::new(None), checked: Cell::new(0) };
         Self { guard: Rc::new(guard), verdict: None }
     }
 
@@ -125,7 +125,7 @@ impl<F> CustomChecks for Invariants<F> {
     }
 
     fn witnessed(&self) -> BTreeMap<String, u64> {
-        let looked = self.guard.looked.get();
-        self.guard.invariants.iter().map(|invariant| (invariant.name.to_owned(), looked)).collect()
+        let checked = self.guard.checked.get();
+        self.guard.invariants.iter().map(|invariant| (invariant.name.to_owned(), checked)).collect()
     }
 }

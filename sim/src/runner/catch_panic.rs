@@ -1,7 +1,6 @@
-//! How a run ends before its end: by a panic of the code under test, or because a judge spoke.
+//! Catches a panic of the code under test.
 //!
-//! A panic's message and place are kept for the report, not printed. Nothing here knows what a
-//! report is.
+//! The panic's message and place go into the report and are not printed.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -9,36 +8,36 @@ use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::Once;
 
 thread_local! {
-    static LISTENING: Cell<bool> = const { Cell::new(false) };
-    static HEARD: RefCell<Option<String>> = const { RefCell::new(None) };
+    static CAPTURING: Cell<bool> = const { Cell::new(false) };
+    static CAPTURED: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Does the work. `Err` is the message of the panic that ended it, in one line, with its place.
+/// Runs the closure. `Err` is the message of the panic that ended it, with its place, in one line.
 ///
 /// # Errors
-/// The words of the panic.
+/// The message of the panic.
 pub fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    listen();
-    let before = LISTENING.replace(true);
+    install_hook();
+    let before = CAPTURING.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(work));
-    LISTENING.set(before);
-    result.map_err(|payload| HEARD.take().unwrap_or_else(|| message(payload.as_ref()).to_owned()))
+    CAPTURING.set(before);
+    result.map_err(|payload| CAPTURED.take().unwrap_or_else(|| message(payload.as_ref()).to_owned()))
 }
 
-/// Puts a hook before the one that is there, once in the life of the process. Threads that do not
-/// listen are left to the old one.
-fn listen() {
+/// Installs a panic hook, once per process. Panics of threads that do not capture go to the previous
+/// hook.
+fn install_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let old = panic::take_hook();
-        panic::set_hook(Box::new(move |info| if LISTENING.get() { hear(info) } else { old(info) }));
+        panic::set_hook(Box::new(move |info| if CAPTURING.get() { capture(info) } else { old(info) }));
     });
 }
 
-fn hear(info: &PanicHookInfo<'_>) {
-    let words = message(info.payload()).split_whitespace().collect::<Vec<_>>().join(" ");
+fn capture(info: &PanicHookInfo<'_>) {
+    let text = message(info.payload()).split_whitespace().collect::<Vec<_>>().join(" ");
     let place = info.location().map(|at| format!(" ({}:{})", at.file(), at.line())).unwrap_or_default();
-    HEARD.set(Some(words + &place));
+    CAPTURED.set(Some(text + &place));
 }
 
 fn message(payload: &(dyn Any + Send)) -> &str {
@@ -46,7 +45,7 @@ fn message(payload: &(dyn Any + Send)) -> &str {
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a panic without words")
+        .unwrap_or("a panic without a message")
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Everybody who looks on while a run goes: the judges of the protocol, counts for the report, a trace
-//! if one is wanted, and checks of what stands above the protocol.
+//! The observers of a run: the judges of the protocol, counters for the report, an optional trace, and
+//! checks of a user.
 
 use crate::check::membership_stats::MembershipStats;
 use crate::check::{Judges, Options};
@@ -10,17 +10,17 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::collections::BTreeMap;
 use wavetank_raft::{RoleName, Server, Span, Term, Time};
 
-/// Checks besides those of the protocol. By default a check says nothing.
+/// Checks in addition to those of the protocol. By default they find nothing.
 pub trait CustomChecks: Observer {
-    /// The run is over: what can only be told of the whole run is judged now.
+    /// The run is over: judge the properties of the whole run.
     fn end(&mut self, _: Time) {}
 
-    /// The first property that did not hold.
+    /// The first violation, if any.
     fn verdict(&self) -> Option<&Violation> {
         None
     }
 
-    /// How often each check saw what it judges.
+    /// How often each check saw its subject.
     fn witnessed(&self) -> BTreeMap<String, u64> {
         BTreeMap::new()
     }
@@ -28,23 +28,23 @@ pub trait CustomChecks: Observer {
 
 impl CustomChecks for () {}
 
-/// Everybody who looks on.
+/// All observers of a run.
 #[derive(Debug)]
 pub struct Observers<E, T> {
     /// The judges of the protocol.
     pub judges: Judges,
-    /// Counts for the report.
+    /// The counters for the report.
     pub tally: Tally,
-    /// What became of changes of membership.
+    /// The statistics of membership changes.
     pub changes: MembershipStats,
-    /// What is written down of the run.
+    /// The trace.
     pub trace: T,
-    /// The checks besides those of the protocol.
+    /// The checks in addition to those of the protocol.
     pub custom: E,
 }
 
 impl<E, T> Observers<E, T> {
-    /// Observers of a run of this kind, which have seen nothing yet.
+    /// New observers for a run with these options.
     #[must_use]
     pub fn new(options: Options, custom: E, trace: T) -> Self {
         let judges = Judges::new(options);
@@ -53,20 +53,20 @@ impl<E, T> Observers<E, T> {
 }
 
 impl<E: CustomChecks, T> Observers<E, T> {
-    /// The run is over: what can only be told of the whole run is judged now.
+    /// The run is over: judge the properties of the whole run.
     pub fn end(&mut self, at: Time) {
         self.judges.end(at);
         self.custom.end(at);
     }
 
-    /// What the judge that spoke first has to say.
+    /// The violation that was found first.
     #[must_use]
     pub fn violation(&self) -> Option<&Violation> {
-        let spoken = [self.judges.verdict(), self.custom.verdict()];
-        spoken.into_iter().flatten().min_by_key(|violation| violation.step)
+        let violations = [self.judges.verdict(), self.custom.verdict()];
+        violations.into_iter().flatten().min_by_key(|violation| violation.step)
     }
 
-    /// Adds to the report what was counted.
+    /// Adds the counters to the report.
     pub fn describe(&self, report: &mut Report) {
         report.elections = self.tally.elections;
         report.commits = self.tally.commits;
@@ -83,7 +83,7 @@ impl<E: Observer, T: Observer> Observer for Observers<E, T> {
     #[inline(always)]
     fn on_observation(&mut self, observation: &Observation<'_>) {
         self.judges.on_observation(observation);
-        // Once a judge has spoken the ledger takes down nothing more.
+        // After a violation the ghost state is no longer updated.
         if self.judges.verdict().is_none() {
             self.changes.on_observation(observation, self.judges.ghost());
         }
@@ -93,19 +93,19 @@ impl<E: Observer, T: Observer> Observer for Observers<E, T> {
     }
 }
 
-/// What a report counts: elections, commits, and how long nobody led.
+/// The counters of a report: elections, commits, and the time without a leader.
 #[derive(Debug, Default)]
 pub struct Tally {
     standings: [Option<(RoleName, Term)>; ServerIdx::MAX_SERVERS],
     leaders: ServerSet,
     leaderless_since: Option<Time>,
-    /// How many observations there were.
+    /// The number of observations.
     pub steps: u64,
-    /// How often a leader was elected.
+    /// The number of elected leaders.
     pub elections: u64,
-    /// How many entries were committed.
+    /// The number of committed entries.
     pub commits: u64,
-    /// How long nobody led, each time that somebody came to.
+    /// The length of each period without a leader.
     pub leaderless: Vec<Span>,
 }
 
@@ -115,23 +115,23 @@ impl Observer for Tally {
         self.steps = observation.step;
         match observation.kind {
             ObservationKind::Stepped { idx, server, .. } => {
-                self.stands(idx, server, observation.at);
+                self.update(idx, server, observation.at);
                 self.commits = self.commits.max(server.node().commit().0);
             }
-            ObservationKind::Booted { idx, server, .. } => self.stands(idx, server, observation.at),
+            ObservationKind::Booted { idx, server, .. } => self.update(idx, server, observation.at),
             ObservationKind::Crashed { idx, .. } | ObservationKind::Halted(idx) => {
                 self.standings[idx.at()] = None;
-                self.is_gone(idx, observation.at);
+                self.stops_leading(idx, observation.at);
             }
-            ObservationKind::Paused(idx) => self.is_gone(idx, observation.at),
-            ObservationKind::Resumed(idx) => self.is_back(idx, observation.at),
+            ObservationKind::Paused(idx) => self.stops_leading(idx, observation.at),
+            ObservationKind::Resumed(idx) => self.resumes(idx, observation.at),
             _ => {}
         }
     }
 }
 
 impl Tally {
-    fn stands(&mut self, idx: ServerIdx, server: &Server, at: Time) {
+    fn update(&mut self, idx: ServerIdx, server: &Server, at: Time) {
         let now = (server.node().role(), server.node().term());
         if self.standings[idx.at()].replace(now) == Some(now) {
             return;
@@ -140,11 +140,11 @@ impl Tally {
             self.elections += 1;
             self.leads(idx, at);
         } else {
-            self.is_gone(idx, at);
+            self.stops_leading(idx, at);
         }
     }
 
-    fn is_back(&mut self, idx: ServerIdx, at: Time) {
+    fn resumes(&mut self, idx: ServerIdx, at: Time) {
         if self.standings[idx.at()].is_some_and(|(role, _)| role == RoleName::Leader) {
             self.leads(idx, at);
         }
@@ -157,8 +157,8 @@ impl Tally {
         }
     }
 
-    /// A server does not lead, if it did.
-    fn is_gone(&mut self, idx: ServerIdx, at: Time) {
+    /// Records that a server does not lead any more, if it did.
+    fn stops_leading(&mut self, idx: ServerIdx, at: Time) {
         self.leaders = self.leaders.without(idx);
         if self.leaders.is_empty() {
             self.leaderless_since.get_or_insert(at);

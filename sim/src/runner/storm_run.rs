@@ -1,4 +1,4 @@
-//! How a run of a plan goes: chaos, then healing, then what is demanded of those that are whole.
+//! The phases of a run: chaos, healing, and then progress is required of the healed servers.
 
 use crate::engine::workload::TankFsm;
 use crate::engine::world::{Unsettled, World};
@@ -7,44 +7,48 @@ use crate::plan::rng::{Domain, Stream};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::{Call, Config, Reloadable, Span};
 
-/// How a run ended.
+/// The result of a run's phases.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Ending {
-    /// The servers from which progress was demanded.
+pub struct StormOutcome {
+    /// The servers that had to make progress.
     pub core: ServerSet,
-    /// What is missing; `None` if they came to agree. Not asked if the run was stopped.
+    /// The missing progress; `None` if the servers agree. Not determined if the run was stopped.
     pub unsettled: Option<Unsettled>,
-    /// How long after the clients rested they came to agree, or did not.
+    /// The time from the end of client load to agreement or to the limit.
     pub took: Span,
-    /// Whether `go_on` ended the run early.
+    /// Whether `go_on` stopped the run.
     pub stopped: bool,
 }
 
-/// Runs a world as its plan has it: chaos, then healing, then rest, until its servers agree or
-/// have had their time. `go_on` is asked before every event.
-pub fn run<F: TankFsm, V: Observer>(world: &mut World<F, V>, mut go_on: impl FnMut(&V) -> bool) -> Ending {
+/// Runs a world by its plan: chaos, then healing, then rest, until the servers agree or the time limit
+/// is over. `go_on` is called before every event.
+pub fn run<F: TankFsm, V: Observer>(
+    world: &mut World<F, V>,
+    mut go_on: impl FnMut(&V) -> bool,
+) -> StormOutcome {
     let mut phases = Phases { world, go_on: &mut go_on };
     let all = phases.world.all();
-    let stopped = |core| Ending { core, unsettled: None, took: Span::ZERO, stopped: true };
+    let stopped = |core| StormOutcome { core, unsettled: None, took: Span::ZERO, stopped: true };
     let chaos = phases.world.plan().chaos;
-    if !phases.for_a_while(chaos) {
+    if !phases.run_for(chaos) {
         return stopped(all);
     }
-    let broken = phases.broken_for_ever();
+    let broken = phases.permanently_broken();
     let core = phases.world.heal(broken);
     let settle = phases.world.plan().heal.settle;
-    if !phases.for_a_while(settle) {
+    if !phases.run_for(settle) {
         return stopped(core);
     }
     if !phases.world.lost_or_damaged().is_empty() && !phases.world.is_viable(core) {
-        // Too many are harmed for good. Whoever is left has answered nothing that is not so.
-        return Ending { core, unsettled: None, took: Span::ZERO, stopped: false };
+        // Too many servers are damaged for progress. The remaining servers have given no wrong answer.
+        return StormOutcome { core, unsettled: None, took: Span::ZERO, stopped: false };
     }
     phases.world.stop_clients();
     let rest = phases.world.now();
     if !phases.world.knows_a_configuration(core) {
-        // Whoever was told to found the cluster was lost before it had told anybody.
-        return Ending { core, unsettled: None, took: Span::ZERO, stopped: false };
+        // The server that was to bootstrap the cluster was lost before it had replicated the
+        // configuration.
+        return StormOutcome { core, unsettled: None, took: Span::ZERO, stopped: false };
     }
     let mut unsettled = phases.until_settled(core);
     let took = phases.world.now().since(rest);
@@ -55,7 +59,8 @@ pub fn run<F: TankFsm, V: Observer>(world: &mut World<F, V>, mut go_on: impl FnM
     if unsettled == Ok(None) && heal.compact {
         unsettled = phases.compact(core);
     }
-    // Without pre-vote whoever hears only the hub keeps deposing whoever leads over it.
+    // Without pre-vote, a server that hears only the hub deposes every leader that the others reach over
+    // it.
     if unsettled == Ok(None) && heal.hub && !phases.world.plan().config.pre_vote_disabled {
         unsettled = phases.hub(core);
     }
@@ -63,12 +68,12 @@ pub fn run<F: TankFsm, V: Observer>(world: &mut World<F, V>, mut go_on: impl FnM
         unsettled = phases.until_something_new(core);
     }
     match unsettled {
-        Ok(unsettled) => Ending { core, unsettled, took, stopped: false },
+        Ok(unsettled) => StormOutcome { core, unsettled, took, stopped: false },
         Err(Stopped) => stopped(core),
     }
 }
 
-/// `go_on` said no.
+/// `go_on` returned false.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Stopped;
 
@@ -78,14 +83,15 @@ struct Phases<'a, F: TankFsm, V: Observer, G> {
 }
 
 impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
-    fn for_a_while(&mut self, span: Span) -> bool {
+    fn run_for(&mut self, span: Span) -> bool {
         let until = self.world.now() + span;
         let go_on = &mut self.go_on;
         self.world.run_while(until, |world| go_on(world.observer()))
     }
 
-    /// Whoever is lost or damaged, and as many more as every quorum can spare, if the plan wants it.
-    fn broken_for_ever(&mut self) -> ServerSet {
+    /// The servers that stay broken: lost and damaged ones, and, if the plan wants it, as many more as
+    /// every quorum can spare.
+    fn permanently_broken(&mut self) -> ServerSet {
         let all = self.world.all();
         let mut broken = self.world.lost_or_damaged();
         if !self.world.plan().heal.leave_broken {
@@ -114,14 +120,14 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
             if unsettled.is_none() || limit <= self.world.now() {
                 return Ok(unsettled);
             }
-            if !self.for_a_while(pause) {
+            if !self.run_for(pause) {
                 return Err(Stopped);
             }
         }
     }
 
-    /// A voter is cut off until it has campaigned alone, and comes back with the term that it has come
-    /// to: it must be taken in again.
+    /// Isolates a voter until it has campaigned alone. It returns with a higher term, and must be
+    /// accepted again.
     fn lone(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 3, 0);
         let leader = self.world.leader_among(core);
@@ -131,7 +137,7 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
             return Ok(None);
         }
         self.world.isolate(stream.one_of(&members));
-        if !self.for_a_while(self.world.plan().election_timeout().times(2)) {
+        if !self.run_for(self.world.plan().election_timeout().times(2)) {
             return Err(Stopped);
         }
         self.world.heal_all();
@@ -139,8 +145,8 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         if unsettled.is_some() { Ok(unsettled) } else { self.until_settled(core) }
     }
 
-    /// One member is cut off, everybody throws away what a snapshot can stand for, and the member
-    /// comes back: whoever leads then must find a way to bring it up to date.
+    /// Isolates one member while the others compact their logs. When it returns, the leader must bring
+    /// it up to date with a snapshot.
     fn compact(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 1, 0);
         let config = self.world.plan().config.clone();
@@ -148,25 +154,25 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         let away = stream.one_of(&members);
         self.world.isolate(away);
         for idx in core.iter() {
-            self.world.call(idx, Call::Reload(everything_goes(&config)));
+            self.world.call(idx, Call::Reload(compact_everything(&config)));
             self.world.call(idx, Call::Barrier);
             self.world.call(idx, Call::Snapshot);
         }
-        if !self.for_a_while(config.election_timeout.times(stream.from_to(1, 8))) {
+        if !self.run_for(config.election_timeout.times(stream.from_to(1, 8))) {
             return Err(Stopped);
         }
         for idx in core.iter() {
             self.world.call(idx, Call::Snapshot);
         }
-        if !self.for_a_while(config.heartbeat_timeout) {
+        if !self.run_for(config.heartbeat_timeout) {
             return Err(Stopped);
         }
         self.world.heal_all();
         self.until_settled(core)
     }
 
-    /// The others hear each other no more, only one of them all: that one, or whoever reaches a
-    /// majority over it, must lead on.
+    /// Cuts all links but those of one server, the hub. The hub, or a server that reaches a majority
+    /// over it, must be able to lead.
     fn hub(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let mut stream = Stream::new(self.world.plan().seed, Domain::Heal, 2, 0);
         let members: Vec<ServerIdx> = core.iter().filter(|&idx| self.world.has_a_vote(idx)).collect();
@@ -182,7 +188,7 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         if unsettled.is_some() { Ok(unsettled) } else { self.until_settled(core) }
     }
 
-    /// Whoever leads takes something new in, and it is committed.
+    /// The leader must be able to commit a new entry.
     fn until_something_new(&mut self, core: ServerSet) -> Result<Option<Unsettled>, Stopped> {
         let limit = self.world.now() + self.world.plan().liveness_limit();
         let pause = self.world.plan().config.heartbeat_timeout.part(2);
@@ -190,7 +196,7 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
         while self.world.now() < limit {
             let leader = self.world.leader_among(core);
             asked.extend(leader.map(|leader| self.world.call(leader, Call::Barrier)));
-            if !self.for_a_while(pause) {
+            if !self.run_for(pause) {
                 return Err(Stopped);
             }
             if asked.iter().any(|&call| self.world.outcome(call).is_some_and(Result::is_ok)) {
@@ -198,12 +204,12 @@ impl<F: TankFsm, V: Observer, G: FnMut(&V) -> bool> Phases<'_, F, V, G> {
             }
         }
         let leader = self.world.leader_among(core);
-        let nobody = || self.world.without_leader(core);
-        Ok(Some(leader.map_or_else(nobody, |leader| Unsettled::NothingNew { leader })))
+        let without_leader = || self.world.without_leader(core);
+        Ok(Some(leader.map_or_else(without_leader, |leader| Unsettled::NothingNew { leader })))
     }
 }
 
-fn everything_goes(config: &Config) -> Reloadable {
+fn compact_everything(config: &Config) -> Reloadable {
     Reloadable {
         trailing_logs: 0,
         snapshot_interval: config.snapshot_interval,

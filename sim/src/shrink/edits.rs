@@ -1,4 +1,4 @@
-//! What can be made simpler in a plan, one thing each. An edit that changes nothing is no edit.
+//! The edits that simplify a plan, one at a time. An edit may leave a plan unchanged.
 
 use crate::plan::Plan;
 use crate::plan::fault_id::FaultId;
@@ -6,21 +6,21 @@ use crate::plan::fault_kind::{Reactive, Scheduled};
 use crate::plan::rng::{Ratio, Spans};
 use wavetank_raft::{ReadPath, Span};
 
-/// Something simpler.
+/// An edit that simplifies a plan.
 pub(crate) type Edit = Box<dyn Fn(&mut Plan)>;
 
 fn edit(edit: impl Fn(&mut Plan) + 'static) -> Edit {
     Box::new(edit)
 }
 
-/// What sets a field to what a calm plan has.
+/// Edits that each set a field to its value in a calm plan.
 macro_rules! as_calm {
     ($($($field:ident).+),* $(,)?) => {
         vec![$(edit(|plan| plan.$($field).+ = Plan::calm(0, 1).$($field).+.clone())),*]
     };
 }
 
-/// Everything that may be switched off, or set to what is usual.
+/// All edits that disable a fault or set a value to its default.
 pub(crate) fn off() -> Vec<Edit> {
     let mut edits = families();
     edits.extend(Scheduled::ALL.iter().map(|kind| {
@@ -71,7 +71,7 @@ fn families() -> Vec<Edit> {
     )
 }
 
-/// What a calm sea has.
+/// Edits that set a value to its default.
 fn usual() -> Vec<Edit> {
     let mut edits = as_calm!(
         birth,
@@ -112,7 +112,7 @@ fn usual() -> Vec<Edit> {
     edits
 }
 
-/// Less of everything.
+/// Edits that reduce numbers.
 pub(crate) fn fewer() -> Vec<Edit> {
     let mut edits = Vec::new();
     for servers in [1, 2, 3, 4, 5] {
@@ -142,7 +142,7 @@ pub(crate) fn fewer() -> Vec<Edit> {
     edits
 }
 
-/// Each chance one half of what it was.
+/// Edits that each halve a probability.
 fn halves() -> Vec<Edit> {
     macro_rules! halve {
         ($($family:ident),*) => {
@@ -156,16 +156,16 @@ fn halves() -> Vec<Edit> {
     edits
 }
 
-/// Less time for anything to go wrong in.
+/// Edits that shorten the chaos phase.
 #[cfg(feature = "proptest")]
 pub(crate) fn shorter() -> Vec<Edit> {
     let part = |n: u64, of: u64| edit(move |plan| plan.chaos = Span(plan.chaos.0 / of * n));
-    // Never up: what is made longer again could be made shorter for ever.
+    // Never round up: a longer phase could be shortened again, without end.
     let rounded = edit(|plan| plan.chaos = Span::s(plan.chaos.0 / 1_000_000));
     vec![part(1, 8), part(1, 4), part(1, 2), part(3, 4), part(7, 8), rounded]
 }
 
-/// Below one in so many, a family may as well be off.
+/// A fault that is less likely than this may as well be disabled.
 const RAREST: u32 = 10_000;
 
 fn halved(chance: Ratio) -> Ratio {
@@ -177,7 +177,7 @@ fn doubled(spans: Spans) -> Spans {
     if LONGEST < spans.max { spans } else { Spans::new(spans.min.times(2), spans.max.times(2)) }
 }
 
-/// Rounder numbers, for a run whose mishaps are written down.
+/// Edits that round numbers, for a run whose faults are listed.
 pub(crate) fn rounder() -> Vec<Edit> {
     vec![
         edit(|plan| plan.links.delay = Spans::ms(1, 1)),
@@ -200,7 +200,7 @@ pub(crate) fn rounder() -> Vec<Edit> {
     ]
 }
 
-/// To whole milliseconds.
+/// Rounds up to whole milliseconds.
 fn rounded(spans: Spans) -> Spans {
     let ms = |span: Span| Span::ms(span.0.div_ceil(1_000));
     Spans::new(ms(spans.min), ms(spans.max))
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
     use crate::plan::fields::Value;
 
-    /// Fields that are made less or other, and never set to what a calm plan has.
+    /// Fields that edits reduce or change, but never set to the value of a calm plan.
     const OTHERWISE: [&str; 5] =
         ["plan.spares", "plan.clients.count", "plan.clients.keys", "plan.clients.writes", "plan.chaos"];
 

@@ -1,10 +1,10 @@
-//! A plan as Rust source: how it differs from a calm one, a statement for each field.
+//! Prints a plan as Rust source: one statement for each field that differs from a calm plan.
 
 use crate::plan::Plan;
 use crate::plan::fields::Value;
 use wavetank_raft::Span;
 
-/// The plan.
+/// The source of a plan.
 pub(super) fn of(plan: &Plan) -> String {
     let (new, old) = (Value::of(plan), Value::of(&Plan::calm(plan.seed, plan.servers)));
     let mut text = format!("let mut plan = Plan::calm({}, {});\n", plan.seed, plan.servers);

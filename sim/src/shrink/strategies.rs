@@ -1,13 +1,13 @@
-//! Plans as proptest strategies, behind the feature `proptest`: one's own `proptest!` tests draw
-//! storms, and a storm that fails shrinks to a smaller plan that can still be run.
+//! Plans as proptest strategies, behind the feature `proptest`. A `proptest!` test draws storms, and a
+//! failing storm shrinks to a smaller plan that can still be run.
 //!
 //! ```
 //! use proptest::prelude::*;
-//! use wavetank_sim::clients::kv::{Kv, clients::{KvPlan, Clients}};
-//! use wavetank_sim::{Plan, Slots, Storm, strategies};
+//! use wavetank_sim::clients::kv::{Kv, clients::{ClientPlan, Clients}};
+//! use wavetank_sim::{Plan, ServerSet, Storm, strategies};
 //!
 //! fn callers(plan: &Plan) -> Clients {
-//!     Clients::new(KvPlan::from(&plan.clients), Slots::first(usize::from(plan.servers)), plan.seed)
+//!     Clients::new(ClientPlan::from(&plan.clients), ServerSet::first(usize::from(plan.servers)), plan.seed)
 //! }
 //!
 //! proptest! {
@@ -23,11 +23,10 @@
 //! # the_store_survives();
 //! ```
 //!
-//! Numbers are not shrunk one by one, since most of them stand or fall together. A plan shrinks by
-//! the edits of [`shrink`](crate::shrink): families are switched off, knobs set to what is usual,
-//! servers, clients and faults made fewer, the chaos shorter, numbers rounder. What comes out of an
-//! edit and cannot be run is never shown to the test. Every edit stirs the sea, so each is tried
-//! under a few seeds before it is given up.
+//! Numbers are not shrunk one by one, because most of them depend on each other. A plan shrinks by the
+//! edits of [`shrink`](crate::shrink): they disable faults, set values to their defaults, reduce
+//! servers, clients and faults, shorten the chaos phase, and round numbers. The test never sees a plan
+//! that cannot be run. Every edit changes the whole run, so it is tried under several seeds.
 
 use crate::plan::Plan;
 use crate::shrink::edits::{self, Edit};
@@ -38,32 +37,32 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What plans are held to.
-type Bounds = Arc<dyn Fn(&mut Plan) + Send + Sync>;
+/// An edit that every plan must keep.
+type Constraint = Arc<dyn Fn(&mut Plan) + Send + Sync>;
 
-/// The plans of seeds.
+/// A strategy for plans, drawn by seed.
 #[derive(Clone)]
 pub struct Plans {
     of_seed: fn(u64) -> Plan,
-    bounds: Bounds,
+    constraint: Constraint,
 }
 
-/// [`Plan::storm`] of any seed.
+/// Draws [`Plan::storm`] of any seed.
 #[must_use]
 pub fn storms() -> Plans {
-    Plans { of_seed: Plan::storm, bounds: Arc::new(|_| {}) }
+    Plans { of_seed: Plan::storm, constraint: Arc::new(|_| {}) }
 }
 
 impl Plans {
-    /// With something changed in each, and in all that it shrinks to.
+    /// Changes every plan, and every plan that it shrinks to.
     #[must_use]
     pub fn with(self, edit: impl Fn(&mut Plan) + Send + Sync + 'static) -> Self {
-        let before = self.bounds;
-        let bounds = move |plan: &mut Plan| {
+        let before = self.constraint;
+        let constraint = move |plan: &mut Plan| {
             before(plan);
             edit(plan);
         };
-        Self { bounds: Arc::new(bounds), ..self }
+        Self { constraint: Arc::new(constraint), ..self }
     }
 }
 
@@ -79,54 +78,54 @@ impl Strategy for Plans {
 
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
         let mut plan = (self.of_seed)(runner.rng().random());
-        (self.bounds)(&mut plan);
+        (self.constraint)(&mut plan);
         plan.validate()?;
-        Ok(PlanTree::new(plan, Arc::clone(&self.bounds)))
+        Ok(PlanTree::new(plan, Arc::clone(&self.constraint)))
     }
 }
 
-/// A plan that fails, the smallest one known, and what is tried next.
+/// A failing plan with the smallest one known and the next attempts.
 pub struct PlanTree {
     failing: Plan,
     tried: Option<Plan>,
-    bounds: Bounds,
+    constraint: Constraint,
     edits: Vec<Vec<Edit>>,
-    /// By kind. Kinds take turns but once: what one of them has set, an earlier one would set back,
-    /// and so on for ever.
-    counts: Vec<Vec<Turn>>,
+    /// The attempts by kind of edit. Each kind is used once: otherwise two kinds could undo each other's
+    /// edits for ever.
+    counts: Vec<Vec<EditAttempt>>,
     kind: usize,
     next: usize,
-    /// How many turns of this kind there are left to go through in vain before all was tried.
+    /// How many attempts of this kind must fail in a row before the next kind begins.
     left: usize,
 }
 
-/// Some edits of one kind, made together.
+/// Some edits of one kind, applied together.
 #[derive(Clone, Debug)]
-struct Turn {
+struct EditAttempt {
     some: Range<usize>,
-    /// Under this one in place of the plan's own.
+    /// The seed to try in place of the plan's own.
     seed: Option<u64>,
 }
 
 impl PlanTree {
-    /// Under how many other seeds an edit is tried.
+    /// How many other seeds are tried for an edit.
     const SEEDS: u64 = 3;
 
-    fn new(plan: Plan, bounds: Bounds) -> Self {
+    fn new(plan: Plan, constraint: Constraint) -> Self {
         let edits = vec![edits::off(), edits::fewer(), edits::shorter(), edits::rounder()];
-        let counts: Vec<Vec<Turn>> = edits.iter().map(|edits| counts(edits.len())).collect();
+        let counts: Vec<Vec<EditAttempt>> = edits.iter().map(|edits| counts(edits.len())).collect();
         let left = counts[0].len();
-        Self { failing: plan, tried: None, bounds, edits, counts, kind: 0, next: 0, left }
+        Self { failing: plan, tried: None, constraint, edits, counts, kind: 0, next: 0, left }
     }
 
-    /// Goes on to the next plan that is another one and can be run; `false` if there is none.
+    /// Advances to the next plan that differs and can be run; `false` if there is none.
     fn advance(&mut self) -> bool {
-        while let Some(turn) = self.turn() {
+        while let Some(next_attempt) = self.next_attempt() {
             let mut plan = self.failing.clone();
-            self.edits[self.kind][turn.some].iter().for_each(|edit| edit(&mut plan));
-            (self.bounds)(&mut plan);
+            self.edits[self.kind][next_attempt.some].iter().for_each(|edit| edit(&mut plan));
+            (self.constraint)(&mut plan);
             let is_other = plan != self.failing;
-            plan.seed = turn.seed.unwrap_or(plan.seed);
+            plan.seed = next_attempt.seed.unwrap_or(plan.seed);
             if is_other && plan.validate().is_ok() {
                 self.tried = Some(plan);
                 return true;
@@ -135,28 +134,28 @@ impl PlanTree {
         false
     }
 
-    /// What is next; `None` if everything was tried in vain.
-    fn turn(&mut self) -> Option<Turn> {
+    /// The next attempt; `None` if every attempt failed.
+    fn next_attempt(&mut self) -> Option<EditAttempt> {
         if self.left == 0 {
             self.left = self.counts.get(self.kind + 1)?.len();
             self.kind += 1;
             self.next = 0;
         }
         let counts = &self.counts[self.kind];
-        let turn = counts[self.next].clone();
+        let next_attempt = counts[self.next].clone();
         self.next = (self.next + 1) % counts.len();
         self.left -= 1;
-        Some(turn)
+        Some(next_attempt)
     }
 }
 
-/// All edits of a kind, then halves of them, down to single ones.
-fn counts(edits: usize) -> Vec<Turn> {
+/// All edits of a kind, then halves of them, down to single edits.
+fn counts(edits: usize) -> Vec<EditAttempt> {
     let widths = std::iter::successors(Some(edits), |width| Some(width / 2).filter(|&width| 0 < width));
     let ranges =
         widths.flat_map(|width| (0..edits).step_by(width).map(move |start| start..edits.min(start + width)));
     let seeds = || std::iter::once(None).chain((0..PlanTree::SEEDS).map(Some));
-    ranges.flat_map(|some| seeds().map(move |seed| Turn { some: some.clone(), seed })).collect()
+    ranges.flat_map(|some| seeds().map(move |seed| EditAttempt { some: some.clone(), seed })).collect()
 }
 
 impl ValueTree for PlanTree {
@@ -195,7 +194,7 @@ mod tests {
     use super::*;
     use wavetank_raft::Span;
 
-    /// Shrinks as proptest does; `fails` stands for the test.
+    /// Shrinks as proptest does; `fails` is the test.
     fn shrunk(tree: &mut PlanTree, fails: impl Fn(&Plan) -> bool) -> (Plan, u32) {
         let mut tries = 0;
         let mut goes_on = tree.simplify();
@@ -213,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_the_failure_needs_is_left() {
+    fn a_plan_shrinks_to_what_the_failure_needs() {
         let needs = |plan: &Plan| {
             3 <= plan.servers && plan.nemesis.crash_between.is_some() && Span::s(4) < plan.chaos
         };
@@ -228,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_hold_in_all_that_is_tried() {
+    fn the_constraint_holds_in_all_attempts() {
         let plans = storms().with(|plan| plan.servers = 5).with(|plan| plan.spares = 2);
         let (plan, _) = shrunk(&mut tree(&plans), |plan| {
             assert_eq!((plan.servers, plan.spares), (5, 2));
@@ -238,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_fails_again_stays_as_it_was() {
+    fn a_plan_that_never_fails_again_stays_the_same() {
         let mut tree = tree(&storms());
         let before = tree.current();
         let (plan, tries) = shrunk(&mut tree, |_| false);

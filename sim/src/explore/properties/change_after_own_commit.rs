@@ -1,17 +1,17 @@
 //! A leader changes the membership only after it has committed an entry of its own term (Ongaro on
-//! raft-dev, 2015): until then a change of an earlier leader may be committed unseen, and two
-//! memberships that do not overlap may both decide.
+//! raft-dev, 2015). Otherwise a change of an earlier leader may be committed unseen, and two
+//! configurations without a common server may both have a quorum.
 
-use super::Turn;
+use super::ServerStep;
 use crate::explore::stimulus::Stimulus;
 
-pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
-    let (before, after) = (&turn.before.node, &turn.after.node);
-    let changes = matches!(turn.stimulus, Stimulus::Add(_) | Stimulus::Remove(_));
+pub(crate) fn breach(step: &ServerStep<'_>) -> Option<String> {
+    let (before, after) = (&step.before.node, &step.after.node);
+    let changes = matches!(step.stimulus, Stimulus::Add(_) | Stimulus::Remove(_));
     if !changes || after.log().last() == before.log().last() {
         return None;
     }
-    let (idx, term, commit) = (turn.after.idx, before.term(), before.commit());
+    let (idx, term, commit) = (step.after.idx, before.term(), before.commit());
     if before.log().id_at(commit).is_some_and(|id| term <= id.term) {
         return None;
     }
@@ -21,7 +21,7 @@ pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::scripted_cluster::{N1, N3, ScriptedCluster, says};
+    use crate::explore::properties::scripted_cluster::{N1, N3, ScriptedCluster, expect_rows};
     use crate::explore::server_state::ServerState;
 
     #[test]
@@ -32,12 +32,12 @@ mod tests {
         let mut changed = ready.clone();
         changed.does(N1, &Stimulus::Remove(N3));
         let of = |before: &ServerState, stimulus: Stimulus<'_>, after: &ServerState| {
-            breach(&Turn { before, stimulus: &stimulus, after })
+            breach(&ServerStep { before, stimulus: &stimulus, after })
         };
         let (early, unready) = (early.at(N1), unready.at(N1));
         let (ready, changed) = (ready.at(N1), changed.at(N1));
         let too_early = Some("n1 leads t2, has committed i0, which is older, and changed the membership");
-        says(&[
+        expect_rows(&[
             ("after it", of(ready, Stimulus::Remove(N3), changed), None),
             ("before it", of(early, Stimulus::Remove(N3), unready), too_early),
             ("before it, to add", of(early, Stimulus::Add(N3), unready), too_early),

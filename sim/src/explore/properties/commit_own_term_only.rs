@@ -1,27 +1,27 @@
-//! A leader commits by counting only what is of its own term.
+//! A leader commits by counting replicas only for entries of its own term.
 
-use super::Turn;
+use super::ServerStep;
 use wavetank_raft::RoleName;
 
-pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
-    let (before, after) = (&turn.before.node, &turn.after.node);
+pub(crate) fn breach(step: &ServerStep<'_>) -> Option<String> {
+    let (before, after) = (&step.before.node, &step.after.node);
     let leads = before.role() == RoleName::Leader && after.role() == RoleName::Leader;
     if !leads || after.commit() <= before.commit() {
         return None;
     }
     let newest = after.log().id_at(after.commit())?;
-    let (idx, term) = (turn.after.idx, after.term());
+    let (idx, term) = (step.after.idx, after.term());
     (newest.term < term).then(|| format!("{idx} leads {term} and has committed up to {newest}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::scripted_cluster::{N1, ScriptedCluster, says};
+    use crate::explore::properties::scripted_cluster::{N1, ScriptedCluster, expect_rows};
     use crate::explore::server_state::ServerState;
     use crate::explore::stimulus::Stimulus;
 
-    /// `n1` leads again, in the next term, and nothing of that is committed.
+    /// `n1` leads again in the next term, and has committed nothing of that term.
     fn led_again(mut scripted_cluster: ScriptedCluster) -> ScriptedCluster {
         scripted_cluster.does(N1, &Stimulus::Resign);
         scripted_cluster.elects(N1);
@@ -35,11 +35,11 @@ mod tests {
         let mut own = none.clone();
         own.delivers(|_| true);
         let of = |before: &ServerState, after: &ServerState| {
-            breach(&Turn { before, stimulus: &Stimulus::Beat, after })
+            breach(&ServerStep { before, stimulus: &Stimulus::Beat, after })
         };
         let (led, settled) = (led.at(N1), settled.at(N1));
         let (none, old, own) = (none.at(N1), old.at(N1), own.at(N1));
-        says(&[
+        expect_rows(&[
             ("its own", of(led, settled), None),
             ("an old one behind its own", of(none, own), None),
             ("an old one", of(none, old), Some("n1 leads t3 and has committed up to t2.i2")),

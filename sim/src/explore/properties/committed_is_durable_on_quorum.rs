@@ -1,10 +1,10 @@
-//! What a leader commits is on the disks of a quorum of its voters.
+//! Every entry that a leader commits is durable on a quorum of its voters.
 
 use crate::explore::server_state::ServerState;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{LogId, Voters};
 
-/// `servers` are all of them, by their places.
+/// `server` looks up a server by its index.
 pub(crate) fn breach<'a>(
     leader: ServerIdx,
     voters: &Voters,
@@ -18,9 +18,9 @@ pub(crate) fn breach<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::scripted_cluster::{N1, N2, N3, ScriptedCluster, id, says};
+    use crate::explore::properties::scripted_cluster::{N1, N2, N3, ScriptedCluster, expect_rows, id};
 
-    /// What is said when `n1` commits what only these have on disk.
+    /// The breach when `n1` commits an entry that only these servers have on disk.
     fn on_disk_of(holders: &[ServerIdx]) -> Option<String> {
         let mut scripted_cluster = ScriptedCluster::settled();
         for idx in [N1, N2, N3].into_iter().filter(|idx| !holders.contains(idx)) {
@@ -32,12 +32,12 @@ mod tests {
     #[test]
     fn a_quorum_has_what_is_committed() {
         let none = Some("n1 has committed t2.i2, which no quorum has on disk");
-        says(&[
+        expect_rows(&[
             ("all", on_disk_of(&[N1, N2, N3]), None),
             ("two of three", on_disk_of(&[N1, N3]), None),
             ("two without the leader", on_disk_of(&[N2, N3]), None),
             ("the leader alone", on_disk_of(&[N1]), none),
-            ("nobody", on_disk_of(&[]), none),
+            ("no server", on_disk_of(&[]), none),
         ]);
     }
 }

@@ -1,16 +1,16 @@
-//! What a server knows to be committed stays in its log, and what it knows never shrinks while it
-//! lives.
+//! A committed entry stays in the log of the server that knows of the commit, and the commit index never
+//! decreases between two crashes.
 
-use super::Turn;
+use super::ServerStep;
 use crate::explore::stimulus::Stimulus;
 use wavetank_raft::Index;
 
-pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
-    if matches!(turn.stimulus, Stimulus::Crash) {
+pub(crate) fn breach(step: &ServerStep<'_>) -> Option<String> {
+    if matches!(step.stimulus, Stimulus::Crash) {
         return None;
     }
-    let (before, after) = (&turn.before.node, &turn.after.node);
-    let idx = turn.after.idx;
+    let (before, after) = (&step.before.node, &step.after.node);
+    let idx = step.after.idx;
     if after.commit() < before.commit() {
         return Some(format!("{idx} had committed {} and now {}", before.commit(), after.commit()));
     }
@@ -21,10 +21,10 @@ pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::scripted_cluster::{N1, ScriptedCluster, says};
+    use crate::explore::properties::scripted_cluster::{N1, ScriptedCluster, expect_rows};
     use crate::explore::server_state::ServerState;
 
-    /// `n1` gives up what it was, leads the next term, and commits.
+    /// `n1` steps down, leads the next term, and commits.
     fn next_term(mut scripted_cluster: ScriptedCluster) -> ScriptedCluster {
         scripted_cluster.does(N1, &Stimulus::Resign);
         scripted_cluster.elects(N1);
@@ -40,10 +40,10 @@ mod tests {
         crashed.does(N1, &Stimulus::TimeOut);
         let other = next_term(crashed);
         let of = |before: &ServerState, stimulus: Stimulus<'_>, after: &ServerState| {
-            breach(&Turn { before, stimulus: &stimulus, after })
+            breach(&ServerStep { before, stimulus: &stimulus, after })
         };
         let (led, settled, longer, other) = (led.at(N1), settled.at(N1), longer.at(N1), other.at(N1));
-        says(&[
+        expect_rows(&[
             ("more is", of(led, Stimulus::Beat, settled), None),
             ("more follows", of(settled, Stimulus::Beat, longer), None),
             ("less is", of(settled, Stimulus::Beat, led), Some("n1 had committed i2 and now i0")),

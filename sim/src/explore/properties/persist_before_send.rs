@@ -1,24 +1,24 @@
-//! Nothing is said before what it asserts is on disk: terms, votes, entries.
+//! A server sends nothing that depends on a term, a vote or entries that are not durable yet.
 
-use crate::explore::disk::Disk;
-use crate::explore::stimulus::Envelope;
+use crate::explore::disk::ModelDisk;
+use crate::explore::stimulus::ModelMessage;
 use wavetank_raft::{AppendEntries, LogId, Request, Response};
 
-/// A candidate's term, and its vote for itself, are on disk before it asks for others'.
-pub(crate) fn call(disk: &Disk, request: &Request) -> Option<String> {
+/// A candidate's term and its vote for itself are durable before it requests votes.
+pub(crate) fn call(disk: &ModelDisk, request: &Request) -> Option<String> {
     let (Request::RequestVote(ask), record) = (request, disk.record) else { return None };
     let own = record.vote.is_some() || ask.term < record.term;
     (record.term < ask.term || !own)
         .then(|| format!("votes are asked for in {}, and on disk is {record:?}", ask.term))
 }
 
-/// An answer's term is on disk; so are the vote that is given and the entries that are acknowledged.
-pub(crate) fn answer(disk: &Disk, call: &Envelope, response: &Response) -> Option<String> {
-    let (Envelope::Call { name, request }, record) = (call, disk.record) else { return None };
+/// A response's term is durable; so are a granted vote and acknowledged entries.
+pub(crate) fn answer(disk: &ModelDisk, call: &ModelMessage, response: &Response) -> Option<String> {
+    let (ModelMessage::Request { call_id, request }, record) = (call, disk.record) else { return None };
     let (term, what) = match (response, request) {
         (Response::RequestVote(vote), _) => {
-            let given = record.term != vote.term || record.vote == Some(name.from.node());
-            (vote.term, (vote.granted && !given).then(|| format!("{} has its vote", name.from)))
+            let given = record.term != vote.term || record.vote == Some(call_id.from.node());
+            (vote.term, (vote.granted && !given).then(|| format!("{} has its vote", call_id.from)))
         }
         (Response::AppendEntries(append), Request::AppendEntries(sent)) => {
             let missing = append.success.then(|| first_missing(disk, sent)).flatten();
@@ -27,12 +27,12 @@ pub(crate) fn answer(disk: &Disk, call: &Envelope, response: &Response) -> Optio
         _ => return None,
     };
     let early = (record.term < term).then(|| format!("its term is {term}"));
-    early.or(what).map(|what| format!("{} says that {what}, and it is not on disk", name.to))
+    early.or(what).map(|what| format!("{} says that {what}, and it is not on disk", call_id.to))
 }
 
-/// What a success says is there, and is not. Of what was appended and cut off again by a newer leader
-/// nobody speaks: the answer is then of an older term than the disk.
-fn first_missing(disk: &Disk, sent: &AppendEntries) -> Option<LogId> {
+/// The first acknowledged entry that is not durable. Entries that a newer leader has already truncated
+/// do not count: then the response is of an older term than the disk.
+fn first_missing(disk: &ModelDisk, sent: &AppendEntries) -> Option<LogId> {
     if sent.term < disk.record.term {
         return None;
     }
@@ -43,17 +43,17 @@ fn first_missing(disk: &Disk, sent: &AppendEntries) -> Option<LogId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::scripted_cluster::{N1, N2, call as name, id, says};
+    use crate::explore::properties::scripted_cluster::{N1, N2, call as call_id, expect_rows, id};
     use crate::plan::server_set::ServerIdx;
     use wavetank_raft::{
         AppendEntriesResponse, Entry, HardState, Index, Payload, RequestVote, RequestVoteResponse, Term,
     };
 
-    /// A disk with a vote record, and entries of terms 1, 2 and so on.
-    fn disk(term: u64, vote: Option<ServerIdx>, entries: u64) -> Disk {
+    /// A disk with this hard state, and entries of terms 1, 2 and so on.
+    fn disk(term: u64, vote: Option<ServerIdx>, entries: u64) -> ModelDisk {
         let record = HardState { term: Term(term), vote: vote.map(ServerIdx::node) };
         let log = (1..=entries).map(|at| Entry::new(Term(at), Index(at), Payload::Barrier)).collect();
-        Disk { record, log, ..Disk::default() }
+        ModelDisk { record, log, ..ModelDisk::default() }
     }
 
     fn ask(term: u64) -> Request {
@@ -64,24 +64,24 @@ mod tests {
     #[test]
     fn a_candidate_asks_when_its_own_vote_is_on_disk() {
         let early = |record| Some(format!("votes are asked for in t2, and on disk is {record:?}"));
-        for (case, disk, said) in [
+        for (case, disk, expected) in [
             ("it is", disk(2, Some(N1), 1), None),
             ("the disk is in a newer term", disk(3, None, 1), None),
             ("its term is not", disk(1, Some(N1), 1), early(disk(1, Some(N1), 1).record)),
             ("its vote is not", disk(2, None, 1), early(disk(2, None, 1).record)),
         ] {
-            assert_eq!(call(&disk, &ask(2)), said, "{case}");
+            assert_eq!(call(&disk, &ask(2)), expected, "{case}");
         }
     }
 
     #[test]
     fn a_vote_is_given_when_it_is_on_disk() {
-        let envelope = Envelope::Call { name: name(N1, N2, 2), request: ask(2) };
-        let of = |disk: &Disk, granted| {
+        let message = ModelMessage::Request { call_id: call_id(N1, N2, 2), request: ask(2) };
+        let of = |disk: &ModelDisk, granted| {
             let response = RequestVoteResponse { term: Term(2), granted };
-            answer(disk, &envelope, &Response::RequestVote(response))
+            answer(disk, &message, &Response::RequestVote(response))
         };
-        says(&[
+        expect_rows(&[
             ("it is", of(&disk(2, Some(N1), 1), true), None),
             ("it is refused", of(&disk(2, None, 1), false), None),
             (
@@ -105,15 +105,16 @@ mod tests {
             entries: [Entry::new(Term(2), Index(2), Payload::Barrier)].into(),
             leader_commit: Index(0),
         };
-        let envelope = Envelope::Call { name: name(N1, N2, 2), request: Request::AppendEntries(sent) };
-        let of = |disk: &Disk, term, success| {
+        let message =
+            ModelMessage::Request { call_id: call_id(N1, N2, 2), request: Request::AppendEntries(sent) };
+        let of = |disk: &ModelDisk, term, success| {
             let (no_retry_backoff, hint) = (false, None);
             let (term, last_log) = (Term(term), Index(2));
             let response = AppendEntriesResponse { term, success, last_log, no_retry_backoff, hint };
-            answer(disk, &envelope, &Response::AppendEntries(response))
+            answer(disk, &message, &Response::AppendEntries(response))
         };
         let missing = |id: &str| format!("n2 says that {id} is there, and it is not on disk");
-        says(&[
+        expect_rows(&[
             ("they are", of(&disk(2, None, 2), 2, true), None),
             ("they are refused", of(&disk(2, None, 0), 2, false), None),
             ("the last is not", of(&disk(2, None, 1), 2, true), Some(&missing("t2.i2"))),

@@ -1,11 +1,11 @@
-//! Three servers, their disks and their post, led to some moment: what the tests of properties look
-//! at. What is wrong is two moments put together that do not follow each other.
+//! Three servers with disks and messages, for the tests of the properties. A test makes a breach from
+//! two moments that do not follow each other.
 
 use crate::explore::Bounds;
 use crate::explore::call_id::CallId;
-use crate::explore::history_vars::Committed;
-use crate::explore::server_state::{Around, ServerState};
-use crate::explore::stimulus::{Envelope, Stimulus};
+use crate::explore::history_vars::CommitRecord;
+use crate::explore::server_state::{ServerState, StepContext};
+use crate::explore::stimulus::{ModelMessage, Stimulus};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Index, LogId, Request, Response, Term};
 
@@ -17,104 +17,104 @@ pub(super) const N3: ServerIdx = ServerIdx(2);
 pub(super) struct ScriptedCluster {
     bounds: Bounds,
     servers: Vec<ServerState>,
-    /// All that was ever sent.
-    envelopes: Vec<Envelope>,
-    /// Which of it is on its way.
-    flying: Vec<usize>,
+    /// All messages sent so far.
+    messages: Vec<ModelMessage>,
+    /// The numbers of the messages in flight.
+    in_flight: Vec<usize>,
 }
 
 impl ScriptedCluster {
-    /// As it was founded, in term 1.
+    /// After bootstrap, in term 1.
     pub(super) fn founded() -> Self {
         let bounds = Bounds::default();
         let servers = bounds.servers().iter().map(|idx| ServerState::first(&bounds, idx)).collect();
-        Self { bounds, servers, envelopes: Vec::new(), flying: Vec::new() }
+        Self { bounds, servers, messages: Vec::new(), in_flight: Vec::new() }
     }
 
-    /// `n1` leads, and what begins its term is on its own disk only.
+    /// `n1` leads, and only its own disk has the first entry of its term.
     pub(super) fn led() -> Self {
         let mut scripted_cluster = Self::founded();
         scripted_cluster.elects(N1);
         scripted_cluster
     }
 
-    /// `n1` leads, all have what begins its term, and it is committed.
+    /// `n1` leads, and the first entry of its term is committed on all servers.
     pub(super) fn settled() -> Self {
         let mut scripted_cluster = Self::led();
         scripted_cluster.delivers(|_| true);
         scripted_cluster
     }
 
-    /// A server as it is now.
+    /// A server's current state.
     pub(super) fn at(&self, idx: ServerIdx) -> &ServerState {
         &self.servers[idx.at()]
     }
 
-    /// The same, to be meddled with.
+    /// A server's current state, to be modified by a test.
     pub(super) fn at_mut(&mut self, idx: ServerIdx) -> &mut ServerState {
         &mut self.servers[idx.at()]
     }
 
-    /// A server campaigns in the next term, and is voted for by all. What was on its way is lost.
+    /// A server campaigns in the next term and gets all votes. Messages in flight are lost.
     pub(super) fn elects(&mut self, idx: ServerIdx) {
-        self.flying.clear();
+        self.in_flight.clear();
         self.does(idx, &Stimulus::TimeOut);
-        self.delivers(|envelope| match envelope {
-            Envelope::Call { request, .. } => matches!(request, Request::RequestVote(_)),
-            Envelope::Answer { response, .. } => matches!(response, Response::RequestVote(_)),
+        self.delivers(|message| match message {
+            ModelMessage::Request { request, .. } => matches!(request, Request::RequestVote(_)),
+            ModelMessage::Response { response, .. } => matches!(response, Response::RequestVote(_)),
         });
     }
 
-    /// A server does this, and what it writes is on its disk.
+    /// A server handles this stimulus, and its writes are durable at once.
     pub(super) fn does(&mut self, idx: ServerIdx, stimulus: &Stimulus<'_>) {
         self.steps(idx, stimulus, 0, true);
     }
 
-    /// The same, and what it writes is on its way.
+    /// A server handles this stimulus, and its writes stay pending.
     pub(super) fn begins(&mut self, idx: ServerIdx, stimulus: &Stimulus<'_>) {
         self.steps(idx, stimulus, 0, false);
     }
 
-    /// Everything of this kind arrives, and what comes of it, until there is no more.
-    pub(super) fn delivers(&mut self, wanted: impl Fn(&Envelope) -> bool) {
-        while let Some(at) = self.flying.iter().position(|&number| wanted(&self.envelopes[number])) {
-            let number = self.flying.remove(at);
-            let envelope = self.envelopes[number].clone();
-            self.steps(envelope.to(), &Stimulus::Take(&envelope), number, true);
+    /// Delivers all messages of this kind, and those that follow from them.
+    pub(super) fn delivers(&mut self, wanted: impl Fn(&ModelMessage) -> bool) {
+        while let Some(at) = self.in_flight.iter().position(|&number| wanted(&self.messages[number])) {
+            let number = self.in_flight.remove(at);
+            let message = self.messages[number].clone();
+            self.steps(message.to(), &Stimulus::Deliver(&message), number, true);
         }
     }
 
     fn steps(&mut self, idx: ServerIdx, stimulus: &Stimulus<'_>, number: usize, quick: bool) {
-        let envelope = |number: u32| &self.envelopes[number as usize];
-        let around = Around { bounds: &self.bounds, number: number as u32, envelope: &envelope, quick };
+        let message = |number: u32| &self.messages[number as usize];
+        let around = StepContext { bounds: &self.bounds, number: number as u32, message: &message, quick };
         let (after, outcome) = self.servers[idx.at()].step(stimulus, &around);
         assert_eq!(outcome.breach, None, "what is played here is legal");
         self.servers[idx.at()] = after;
-        for envelope in outcome.sent {
-            self.flying.push(self.envelopes.len());
-            self.envelopes.push(envelope);
+        for message in outcome.sent {
+            self.in_flight.push(self.messages.len());
+            self.messages.push(message);
         }
     }
 }
 
-/// An entry's place.
+/// The id of an entry.
 pub(super) const fn id(term: u64, index: u64) -> LogId {
     LogId::new(Term(term), Index(index))
 }
 
-/// An entry that was first called committed in this term.
-pub(super) const fn committed(term: u64, index: u64, during: u64) -> Committed {
-    Committed { id: id(term, index), during: Term(during) }
+/// An entry that was first considered committed in this term.
+pub(super) const fn committed(term: u64, index: u64, during: u64) -> CommitRecord {
+    CommitRecord { id: id(term, index), during: Term(during) }
 }
 
-/// A server's first call to another in a term.
+/// A server's first call to another server in a term.
 pub(super) const fn call(from: ServerIdx, to: ServerIdx, term: u64) -> CallId {
     CallId { from, to, life: 1, term: Term(term), ordinal: 1 }
 }
 
-/// What a property says, row by row: what it must say, or nothing.
-pub(super) fn says(rows: &[(&str, Option<String>, Option<&str>)]) {
-    for (case, said, wanted) in rows {
-        assert_eq!(said.as_deref(), *wanted, "{case}");
+/// Compares what a property says with what it must say, row by row.
+pub(super) fn expect_rows(rows: &[(&str, Option<String>, Option<&str>)]) {
+    for (case, actual, expected) in rows {
+        assert_eq!(actual.as_deref(), *expected, "{case}");
     }
 }

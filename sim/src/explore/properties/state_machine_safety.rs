@@ -1,29 +1,29 @@
-//! No two servers hold different entries of one index to be committed, at whatever times.
+//! No two servers ever commit different entries at the same index.
 
-use crate::explore::history_vars::Committed;
+use crate::explore::history_vars::CommitRecord;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::LogId;
 
-pub(crate) fn breach(committed: &[Committed], now: &[LogId], idx: ServerIdx) -> Option<String> {
+pub(crate) fn breach(committed: &[CommitRecord], now: &[LogId], idx: ServerIdx) -> Option<String> {
     let known = |id: &LogId| committed.iter().find(|other| other.id.index == id.index);
     let other =
         now.iter().find_map(|id| known(id).filter(|known| known.id != *id).map(|known| (id, known)))?;
-    let (id, Committed { id: before, .. }) = other;
+    let (id, CommitRecord { id: before, .. }) = other;
     Some(format!("{idx} has committed {id}, where {before} had been committed"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::scripted_cluster::{N2, committed, id, says};
+    use crate::explore::properties::scripted_cluster::{N2, committed, expect_rows, id};
 
     #[test]
     fn an_index_has_one_committed_entry() {
         let before = [committed(1, 1, 1), committed(2, 2, 2)];
         let other = "n2 has committed t3.i2, where t2.i2 had been committed";
-        says(&[
+        expect_rows(&[
             ("the same", breach(&before, &[id(1, 1), id(2, 2)], N2), None),
-            ("what nobody has committed yet", breach(&before, &[id(2, 2), id(3, 3)], N2), None),
+            ("an entry that no server has committed yet", breach(&before, &[id(2, 2), id(3, 3)], N2), None),
             ("another", breach(&before, &[id(3, 2)], N2), Some(other)),
         ]);
     }

@@ -1,21 +1,21 @@
-//! A server's term never falls, except that a crash takes it back to what is on disk.
+//! A server's term never decreases, except that a crash resets it to the durable term.
 
-use super::Turn;
+use super::ServerStep;
 use crate::explore::stimulus::Stimulus;
 
-pub(crate) fn breach(turn: &Turn<'_>) -> Option<String> {
-    let least = match turn.stimulus {
-        Stimulus::Crash => turn.before.disk.record.term,
-        _ => turn.before.node.term(),
+pub(crate) fn breach(step: &ServerStep<'_>) -> Option<String> {
+    let least = match step.stimulus {
+        Stimulus::Crash => step.before.disk.record.term,
+        _ => step.before.node.term(),
     };
-    let now = turn.after.node.term();
-    (now < least).then(|| format!("{} went from {least} back to {now}", turn.after.idx))
+    let now = step.after.node.term();
+    (now < least).then(|| format!("{} went from {least} back to {now}", step.after.idx))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::scripted_cluster::{N1, ScriptedCluster, says};
+    use crate::explore::properties::scripted_cluster::{N1, ScriptedCluster, expect_rows};
     use crate::explore::server_state::ServerState;
 
     #[test]
@@ -24,11 +24,11 @@ mod tests {
         let mut unwritten = ScriptedCluster::founded();
         unwritten.begins(N1, &Stimulus::TimeOut);
         let of = |before: &ServerState, stimulus: Stimulus<'_>, after: &ServerState| {
-            breach(&Turn { before, stimulus: &stimulus, after })
+            breach(&ServerStep { before, stimulus: &stimulus, after })
         };
         let (t1, t2, unwritten) = (t1.at(N1), t2.at(N1), unwritten.at(N1));
         let falls = Some("n1 went from t2 back to t1");
-        says(&[
+        expect_rows(&[
             ("it stays", of(t2, Stimulus::Beat, t2), None),
             ("it rises", of(t1, Stimulus::TimeOut, t2), None),
             ("it falls", of(t2, Stimulus::Beat, t1), falls),

@@ -1,21 +1,21 @@
-//! A server gives one vote a term, whatever crashes come between.
+//! A server votes once per term, across crashes.
 
-use crate::explore::stimulus::Envelope;
+use crate::explore::stimulus::ModelMessage;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Response, Term};
 
 pub(crate) fn breach(
     given: Option<(Term, ServerIdx)>,
-    call: &Envelope,
+    call: &ModelMessage,
     response: &Response,
 ) -> Option<String> {
     let Response::RequestVote(vote) = response else { return None };
-    let (name, (term, to)) = (call.name(), given?);
-    let again = vote.granted && (name.term < term || name.term == term && name.from != to);
+    let (call_id, (term, to)) = (call.call_id(), given?);
+    let again = vote.granted && (call_id.term < term || call_id.term == term && call_id.from != to);
     again.then(|| {
         format!(
             "{} gave {to} its vote in {term}, and now gives it to {} in {}",
-            name.to, name.from, name.term
+            call_id.to, call_id.from, call_id.term
         )
     })
 }
@@ -23,20 +23,21 @@ pub(crate) fn breach(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::explore::properties::scripted_cluster::{N1, N2, N3, call, says};
+    use crate::explore::properties::scripted_cluster::{N1, N2, N3, call, expect_rows};
     use wavetank_raft::{LogId, Request, RequestVote, RequestVoteResponse};
 
-    /// What is said when `n3` answers, having given its vote of term 2 to `n1`.
+    /// The breach when `n3` answers after it voted for `n1` in term 2.
     fn answers(from: ServerIdx, term: u64, granted: bool) -> Option<String> {
         let asked = RequestVote { term: Term(term), last_log: LogId::ZERO, leadership_transfer: false };
-        let envelope = Envelope::Call { name: call(from, N3, term), request: Request::RequestVote(asked) };
+        let message =
+            ModelMessage::Request { call_id: call(from, N3, term), request: Request::RequestVote(asked) };
         let response = Response::RequestVote(RequestVoteResponse { term: Term(term), granted });
-        breach(Some((Term(2), N1)), &envelope, &response)
+        breach(Some((Term(2), N1)), &message, &response)
     }
 
     #[test]
     fn a_term_has_one_vote() {
-        says(&[
+        expect_rows(&[
             ("the same one again", answers(N1, 2, true), None),
             ("none", answers(N2, 2, false), None),
             ("one of a newer term", answers(N2, 3, true), None),

@@ -1,8 +1,8 @@
 //! Two searches of the same steps come to the same.
 
 use wavetank_raft::{Index, RoleName, Term};
-use wavetank_sim::explore::{Bounds, Disks, Reductions};
-use wavetank_stateright::{Came, Claim, ours, theirs};
+use wavetank_sim::explore::{Bounds, DiskModel, Reductions};
+use wavetank_stateright::{Claim, SearchResult, ours, theirs};
 
 /// Three servers, one election, one command, one crash.
 fn small() -> Bounds {
@@ -20,8 +20,8 @@ fn both_count_the_same_states() {
     for bounds in [
         Bounds { entries: 0, ..small() },
         pair(),
-        Bounds { disks: Disks::Late, ..pair() },
-        Bounds { disks: Disks::Quick, ..pair() },
+        Bounds { disks: DiskModel::Late, ..pair() },
+        Bounds { disks: DiskModel::Quick, ..pair() },
         Bounds { beats: 1, ..brief },
         Bounds { duplicates: 1, drops: 1, ..brief },
         Bounds { entries: 2, window: 2, batch: 2, ..brief },
@@ -33,8 +33,8 @@ fn both_count_the_same_states() {
                 let (ours, theirs) = (ours(bounds, reductions, None), theirs(bounds, reductions, None));
                 let within = format!("{bounds}, {:?}, {reductions:?}", bounds.disks);
                 // With a bug planted they stop at it, and after as many moves.
-                assert_eq!(ours.broken_in, theirs.broken_in, "moves to a breach, within {within}");
-                assert_eq!(ours.broken_in, None, "nothing is wrong, within {within}");
+                assert_eq!(ours.breach_depth, theirs.breach_depth, "moves to a breach, within {within}");
+                assert_eq!(ours.breach_depth, None, "nothing is wrong, within {within}");
                 assert_eq!(ours.states, theirs.states, "states, within {within}");
             }
         }
@@ -44,20 +44,22 @@ fn both_count_the_same_states() {
 #[test]
 fn both_find_the_same_shortest_way_to_break_something() {
     let claims: [(&str, Claim); 4] = [
-        ("nobody leads", |server| server.node.role() != RoleName::Leader),
+        ("no server leads", |server| server.node.role() != RoleName::Leader),
         ("nothing is committed", |server| server.node.commit() < Index(2)),
-        ("nobody leads the third term", |server| {
+        ("no server leads term 3", |server| {
             (server.node.role(), server.node.term()) != (RoleName::Leader, Term(3))
         }),
-        ("nobody has lost what it acknowledged", |server| {
+        ("no server has lost an acknowledged entry", |server| {
             server.node.term() < Term(3) || Index(2) <= server.node.log().last().index
         }),
     ];
     for (what, claim) in claims {
-        for bounds in [Bounds { terms: 2, ..small() }, Bounds { disks: Disks::Late, ..pair() }] {
-            let broken_in = |came: Came| came.broken_in.unwrap_or_else(|| panic!("{what}, within {bounds}"));
-            let ours = broken_in(ours(bounds, Reductions::ALL, Some(claim)));
-            let theirs = broken_in(theirs(bounds, Reductions::ALL, Some(claim)));
+        for bounds in [Bounds { terms: 2, ..small() }, Bounds { disks: DiskModel::Late, ..pair() }] {
+            let breach_depth = |result: SearchResult| {
+                result.breach_depth.unwrap_or_else(|| panic!("{what}, within {bounds}"))
+            };
+            let ours = breach_depth(ours(bounds, Reductions::ALL, Some(claim)));
+            let theirs = breach_depth(theirs(bounds, Reductions::ALL, Some(claim)));
             assert_eq!(ours, theirs, "{what}, within {bounds}");
         }
     }

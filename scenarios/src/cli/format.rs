@@ -1,14 +1,14 @@
-//! How figures are said, everywhere alike.
+//! Formats numbers and names, the same way everywhere.
 
 use std::collections::BTreeMap;
 use wavetank_raft::Time;
 
-/// What repeats the run of this name.
+/// The command that repeats this run.
 pub(crate) fn replay_command(named: &str) -> String {
     format!("cargo run --release -- replay {named}")
 }
 
-/// A number with its thousands parted: `12,345`.
+/// A number with separators between thousands: `12,345`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -26,17 +26,17 @@ pub(crate) fn seconds(time: Time) -> String {
     format!("{}.{:03} s", grouped(time.0 / 1_000_000), time.0 / 1_000 % 1_000)
 }
 
-/// `crash 3, cut 12`; a dash if there is nothing.
+/// `crash 3, cut 12`; a dash if there are no counts.
 pub(crate) fn counts(counts: &BTreeMap<String, u64>) -> String {
-    let words: Vec<String> = counts
+    let parts: Vec<String> = counts
         .iter()
         .filter(|&(_, &count)| 0 < count)
         .map(|(name, &count)| format!("{name} {}", grouped(count)))
         .collect();
-    if words.is_empty() { "-".to_owned() } else { words.join(", ") }
+    if parts.is_empty() { "-".to_owned() } else { parts.join(", ") }
 }
 
-/// A text beside its title, broken between its parts where lines grow long.
+/// A text with a title, wrapped after commas where a line grows too long.
 pub(crate) fn paragraph(title: &str, text: &str) -> String {
     const WIDTH: usize = 100;
     const INDENT: usize = 11;
@@ -62,15 +62,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_parted() {
+    fn thousands_are_separated() {
         for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345_678, "12,345,678")] {
             assert_eq!(grouped(number), text);
         }
     }
 
     #[test]
-    fn a_paragraph_is_broken_between_its_parts() {
-        let text = ["a word and a number 1"; 9].join(", ");
+    fn a_paragraph_is_wrapped_after_commas() {
+        let text = ["a name and a number 1"; 9].join(", ");
         let paragraph = paragraph("title", &text);
         assert_eq!(paragraph.lines().count(), 3);
         assert!(paragraph.lines().all(|line| line.len() <= 101), "{paragraph}");

@@ -1,12 +1,12 @@
-//! The bar on stderr, for whoever waits at a terminal.
+//! The progress bar on stderr.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// How far a sweep or a search is. Hidden unless somebody looks.
-pub(crate) struct Bar(ProgressBar);
+/// The progress of a sweep or a search; hidden unless stderr is a terminal.
+pub(crate) struct Progress(ProgressBar);
 
-impl Bar {
-    /// Over so many runs, or without end.
+impl Progress {
+    /// Over a number of runs, or without a limit.
     pub(crate) fn of_runs(runs: Option<u64>, is_terminal: bool) -> Self {
         let template = match runs {
             Some(_) => "{bar:32} {pos}/{len} runs, {eta} left{msg}",
@@ -15,12 +15,12 @@ impl Bar {
         Self::new(runs, template, is_terminal)
     }
 
-    /// Over plans, of which the smallest is wanted.
+    /// Over the plans of a shrink.
     pub(crate) fn of_plans(is_terminal: bool) -> Self {
         Self::new(None, "{spinner} {pos} plans, {elapsed} gone; smallest: {msg}", is_terminal)
     }
 
-    /// Over the states of a cluster.
+    /// Over the states of an exploration.
     pub(crate) fn of_states(is_terminal: bool) -> Self {
         Self::new(None, "{spinner} {pos} states, {elapsed} gone; {msg}", is_terminal)
     }
@@ -33,27 +33,27 @@ impl Bar {
         Self(ProgressBar::with_draw_target(length, target).with_style(style))
     }
 
-    /// One more run is done, and so many have failed.
+    /// One more run is done; `failures` runs have failed so far.
     pub(crate) fn step(&self, failures: u64) {
         if 0 < failures {
-            self.say(&format!(", {failures} failed"));
+            self.set_message(&format!(", {failures} failed"));
         }
         self.0.inc(1);
     }
 
-    /// So many were tried, and this is the best.
+    /// The number of attempts, and the best result so far.
     pub(crate) fn tried(&self, tries: u64, best: &str) {
-        self.say(best);
+        self.set_message(best);
         self.0.set_position(tries);
     }
 
-    fn say(&self, words: &str) {
+    fn set_message(&self, message: &str) {
         if !self.0.is_hidden() {
-            self.0.set_message(words.to_owned());
+            self.0.set_message(message.to_owned());
         }
     }
 
-    /// Leaves the terminal as it was.
+    /// Removes the bar from the terminal.
     pub(crate) fn clear(&self) {
         self.0.finish_and_clear();
     }

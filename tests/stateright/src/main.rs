@@ -1,8 +1,8 @@
-//! How fast the tank's search is beside stateright's, on the same states, and how much memory each of
-//! them takes: `cargo run --release` in this folder.
+//! Compares the speed and memory of the tank's search with stateright's, on the same states: `cargo run
+//! --release` in this folder.
 //!
-//! One thread each, and a process of its own for every search, so that each is charged for its own
-//! memory only. Times are those for which it had a core.
+//! Each search uses one thread and a process of its local_actions, so that its memory is measured alone. Times are
+//! CPU times.
 
 #![expect(
     clippy::disallowed_types,
@@ -14,17 +14,17 @@
 use std::fs;
 use std::process::Command;
 use std::time::Instant;
-use wavetank_sim::explore::{Bounds, Disks, Reductions};
+use wavetank_sim::explore::{Bounds, DiskModel, Reductions};
 use wavetank_stateright::{ours, theirs};
 
-/// What is searched.
+/// The bounds and reductions of one comparison.
 struct Row {
     name: &'static str,
     bounds: Bounds,
     reductions: Reductions,
 }
 
-/// How that went.
+/// The result of one search.
 struct Consumed {
     states: u64,
     seconds: f64,
@@ -41,15 +41,15 @@ fn rows() -> [Row; 4] {
         Row { name: "1 term, 1 entry, 1 crash, no reduction", bounds: crash, reductions: Reductions::NONE },
         Row {
             name: "the same with all, and late disks",
-            bounds: Bounds { disks: Disks::Late, ..crash },
+            bounds: Bounds { disks: DiskModel::Late, ..crash },
             reductions: Reductions::ALL,
         },
     ]
 }
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    match words.as_slice() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.as_slice() {
         [] => print_all(),
         [who, row] => search(who == "ours", &rows()[row.parse::<usize>().expect("the number of a row")]),
         _ => println!("without arguments: all figures"),
@@ -78,14 +78,14 @@ fn print_all() {
     }
 }
 
-/// A search in a process of its own.
+/// Runs a search in a process of its local_actions.
 fn searched(who: &str, row: usize) -> Consumed {
-    let own = std::env::current_exe().expect("it runs");
-    let child = Command::new(own).args([who, &row.to_string()]).output().expect("it can run again");
-    let said = String::from_utf8(child.stdout).expect("it says numbers");
-    let numbers: Vec<&str> = said.split_whitespace().collect();
+    let exe = std::env::current_exe().expect("it runs");
+    let child = Command::new(exe).args([who, &row.to_string()]).output().expect("it can run again");
+    let output = String::from_utf8(child.stdout).expect("the output is text");
+    let numbers: Vec<&str> = output.split_whitespace().collect();
     let [states, seconds, bytes] = numbers[..] else {
-        panic!("{who} {row}: {said}{}", String::from_utf8_lossy(&child.stderr))
+        panic!("{who} {row}: {output}{}", String::from_utf8_lossy(&child.stderr))
     };
     Consumed {
         states: states.parse().expect("a number"),
@@ -97,22 +97,21 @@ fn searched(who: &str, row: usize) -> Consumed {
 fn search(is_ours: bool, row: &Row) {
     let (started, before) = (Instant::now(), most_memory());
     let search = if is_ours { ours } else { theirs };
-    let came = search(row.bounds, row.reductions, None);
+    let result = search(row.bounds, row.reductions, None);
     let seconds = on_cores().unwrap_or_else(|| started.elapsed().as_secs_f64());
-    assert_eq!(came.broken_in, None, "{}", row.name);
-    println!("{} {seconds} {}", came.states, most_memory().saturating_sub(before));
+    assert_eq!(result.breach_depth, None, "{}", row.name);
+    println!("{} {seconds} {}", result.states, most_memory().saturating_sub(before));
 }
 
-/// How long all threads of this process have had a core for, in seconds, where the system tells: in
-/// hundredths, the 14th and 15th of its numbers.
+/// The CPU time of this process in seconds, where the system tells: fields 14 and 15, in hundredths.
 fn on_cores() -> Option<f64> {
-    let told = fs::read_to_string("/proc/self/stat").ok()?;
-    let after_name = told.rsplit_once(')')?.1;
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    let after_name = stat.rsplit_once(')')?.1;
     let ticks = after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().ok());
     Some(ticks.sum::<Option<u64>>()? as f64 / 100.0)
 }
 
-/// The most bytes this process has had, where the system tells.
+/// The peak memory of this process in bytes, where the system tells.
 fn most_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();

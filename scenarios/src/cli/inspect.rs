@@ -1,49 +1,49 @@
-//! What one does with a run that went wrong: `diff`, `why`, `view`.
+//! Tools that examine a failed run: `diff`, `why`, `view`.
 
 use super::exit::Status;
-use super::file::Whole;
+use super::file::AtomicFile;
 use super::subject::Subject;
-use super::{Streams, Trouble, tell, words};
+use super::{CliError, Streams, format, write_message};
 use crate::registry::Scenario;
-use crate::watchers::TraceForm;
+use crate::trace::TraceForm;
 use std::path::Path;
 use wavetank_sim::Verdict;
 use wavetank_sim::observe::step_log::StepLog;
 use wavetank_sim::observe::trace::{Causes, Page};
 
-/// The first step at which two runs part, and in what. Of a capsule, the run that was kept is
-/// compared, not its replay.
+/// Prints the first step at which two runs differ. Of a capsule, it compares the recorded run and not a
+/// replay.
 pub(crate) fn diff(
     scenarios: &[Scenario],
     one: &str,
     other: &str,
     streams: &mut Streams<'_>,
-) -> Result<Status, Trouble> {
+) -> Result<Status, CliError> {
     let (one, other) = (Subject::find(scenarios, one)?, Subject::find(scenarios, other)?);
     let step_log = |subject: &Subject<'_>| {
         subject.kept.as_ref().map_or_else(|| subject.step_log().1, |kept| kept.step_log.clone())
     };
     let (first, second) = (step_log(&one), step_log(&other));
-    let lengths = |step_log: &StepLog| words::many(step_log.records().len() as u64, "server step");
+    let lengths = |step_log: &StepLog| format::many(step_log.records().len() as u64, "server step");
     writeln!(streams.out, "one      {}, {}", one.named, lengths(&first))?;
     writeln!(streams.out, "other    {}, {}", other.named, lengths(&second))?;
     let Some(divergence) = first.divergence(&second) else {
-        writeln!(streams.out, "the same, step by step")?;
+        writeln!(streams.out, "identical, step by step")?;
         return Ok(Status::Held);
     };
     let same = first.records().iter().zip(second.records()).take_while(|(a, b)| a == b).count();
-    writeln!(streams.out, "part     after {} alike", words::many(same as u64, "server step"))?;
+    writeln!(streams.out, "differ   after {} that are equal", format::many(same as u64, "server step"))?;
     writeln!(streams.out, "         {divergence}")?;
     Ok(Status::Held)
 }
 
-/// What led to the step at which a run failed, or to another.
+/// Prints what led to the failure of a run, or to another step.
 pub(crate) fn why(
     scenarios: &[Scenario],
     name: &str,
     step: Option<u64>,
     streams: &mut Streams<'_>,
-) -> Result<Status, Trouble> {
+) -> Result<Status, CliError> {
     let subject = Subject::find(scenarios, name)?;
     let (report, _) = subject.run(TraceForm::None);
     let step = step.or(match &report.verdict {
@@ -52,7 +52,7 @@ pub(crate) fn why(
         _ => None,
     });
     let Some(step) = step else {
-        return Err(Trouble::new(format!("nothing went wrong in {name}; ask about a step with --step")));
+        return Err(CliError::new(format!("nothing failed in {name}; choose a step with --step")));
     };
     let (_, past) = subject.run_with(Some(Box::new(Causes::of(step))));
     streams.out.write_all(past.as_bytes())?;
@@ -61,15 +61,15 @@ pub(crate) fn why(
     Ok(Status::of(&report.verdict))
 }
 
-/// A run as a page for a browser.
+/// Writes a run as a page for a browser.
 pub(crate) fn view(
     scenarios: &[Scenario],
     name: &str,
-    place: &Path,
+    path: &Path,
     streams: &mut Streams<'_>,
-) -> Result<Status, Trouble> {
+) -> Result<Status, CliError> {
     let subject = Subject::find(scenarios, name)?;
-    let mut file = Whole::create(place)?;
+    let mut file = AtomicFile::create(path)?;
     let (report, shows) = subject.run_with(Some(Box::new(Page::new(subject.servers()))));
     let mark = match &report.verdict {
         Verdict::Violated(violation) => Some(violation.at),
@@ -78,6 +78,6 @@ pub(crate) fn view(
     };
     file.line(&Page::html(&shows, &subject.named, &report.verdict.to_string(), mark))?;
     file.finish()?;
-    tell(streams, &format!("{} is at {}: open it in a browser", subject.named, place.display()));
+    write_message(streams, &format!("{} is in {}: open it in a browser", subject.named, path.display()));
     Ok(Status::of(&report.verdict))
 }

@@ -1,25 +1,25 @@
-//! What is written down of a run: text in the form that was asked for, and the log of its steps.
+//! The trace of a run: text in the requested form, and the log of its steps.
 
 use clap::ValueEnum;
 use wavetank_sim::observe::step_log::StepLog;
 use wavetank_sim::observe::trace::{Full, Json, Story, TextTrace};
 use wavetank_sim::{Observation, Observer};
 
-/// The text that is written of a run. The run is the same, whatever is written.
+/// The form of the text. It does not affect the run.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum TraceForm {
-    /// Who led, what was committed, what broke
+    /// Who led, what was committed, and what failed
     Story,
-    /// A line for every event
+    /// One line for every event
     Full,
-    /// A JSON object for every event, and at the end the report
+    /// One JSON object for every event, and the report at the end
     Json,
-    /// Nothing
+    /// No text
     None,
 }
 
 impl TraceForm {
-    /// A text in this form with a column for each of so many servers.
+    /// A trace in this form for a cluster of this many servers.
     #[must_use]
     pub fn text(self, servers: usize) -> Option<Box<dyn TextTrace>> {
         match self {
@@ -31,35 +31,35 @@ impl TraceForm {
     }
 }
 
-/// What is written down of a run. Nothing by default.
+/// The text and the step log of a run. By default neither is written.
 #[derive(Debug, Default)]
 pub struct Trace {
     text: Option<Box<dyn TextTrace>>,
-    /// The last step that is in the text.
+    /// The last step to appear in the text.
     last_step: Option<u64>,
     step_log: Option<Box<StepLog>>,
 }
 
 impl Trace {
-    /// A trace with this text.
+    /// A trace that writes this text.
     #[must_use]
     pub fn new(text: Option<Box<dyn TextTrace>>) -> Self {
         Self { text, ..Self::default() }
     }
 
-    /// Ends the text with this step.
+    /// Ends the text after this step.
     #[must_use]
     pub fn up_to(self, last_step: u64) -> Self {
         Self { last_step: Some(last_step), ..self }
     }
 
-    /// Records the steps of every server, too.
+    /// Also records the steps of every server.
     #[must_use]
     pub fn with_step_log(self) -> Self {
         Self { step_log: Some(Box::default()), ..self }
     }
 
-    /// The text and the log of steps, each empty if it was not wanted.
+    /// The text and the step log; each is empty if it was not requested.
     #[must_use]
     pub fn into_parts(self) -> (String, StepLog) {
         let text = self.text.map(|mut text| text.take()).unwrap_or_default();
