@@ -73,12 +73,12 @@ impl Voters {
     /// The result of a vote, given the answer of each voter, if it answered.
     ///
     /// ```
-    /// use wavetank_raft::{NodeId, Tally, Voters};
+    /// use wavetank_raft::{NodeId, VoteResult, Voters};
     /// let [a, b, c] = ["a", "b", "c"].map(NodeId::of);
     /// let voters = Voters::new([a, b, c], []);
-    /// assert_eq!(voters.tally(|node| (node != c).then_some(true)), Tally::Won);
-    /// assert_eq!(voters.tally(|node| (node == a).then_some(true)), Tally::Pending);
-    /// assert_eq!(voters.tally(|node| Some(node == a)), Tally::Lost);
+    /// assert_eq!(voters.vote_result(|node| (node != c).then_some(true)), VoteResult::Won);
+    /// assert_eq!(voters.vote_result(|node| (node == a).then_some(true)), VoteResult::Pending);
+    /// assert_eq!(voters.vote_result(|node| Some(node == a)), VoteResult::Lost);
     /// ```
     #[must_use]
     pub fn vote_result(&self, said: impl Fn(NodeId) -> Option<bool>) -> VoteResult {

@@ -1,6 +1,6 @@
 //! The judges: one property a file, called only when something it watches has changed.
 //!
-//! A check looks at the [`Ghost`] and returns a sentence if its property does not hold. A check changes
+//! A check looks at the ghost state and returns a sentence if its property does not hold. A check changes
 //! nothing in the world and keeps only a count. A new check is a file with a `CHECK` in the folder of
 //! its theme, and a line in the list below; the compiler reports a check that is not in the list.
 

@@ -1,13 +1,13 @@
 //! Runs storms for a user's own state machine under `cargo test`.
 //!
 //! ```
-//! use wavetank_sim::clients::kv::{Kv, clients::{ClientPlan, Clients}};
+//! use wavetank_sim::clients::kv::{Kv, clients::{Clients, KvPlan}};
 //! use wavetank_sim::{ServerSet, Storm, run_storms};
 //!
 //! run_storms(0..4, |seed| {
 //!     Storm::from_seed(seed).nodes(3).fsm(Kv::default).workload(|plan| {
 //!         let servers = ServerSet::first(usize::from(plan.servers));
-//!         Clients::new(ClientPlan::from(&plan.clients), servers, plan.seed)
+//!         Clients::new(KvPlan::from(&plan.clients), servers, plan.seed)
 //!     })
 //! });
 //! ```

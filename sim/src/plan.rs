@@ -1,7 +1,7 @@
 //! Everything that determines a run, in numbers: a plan can be printed, edited, sent, shrunk and run again.
 //!
 //! A plan decides nothing by itself. The modules that decide (network, disk, nemesis) take their part
-//! of it; [`storm`](crate::plan::storm) draws whole plans from a seed. A fault that is `None`, or is
+//! of it; [`storm`] draws whole plans from a seed. A fault that is `None`, or is
 //! not in the list, is off.
 
 pub mod fault_id;

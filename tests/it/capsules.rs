@@ -85,7 +85,7 @@ fn bad_capsules_get_one_line_and_status_1() {
         (edit("\"seed\": 5", "\"seed\": 6"), "its seed is 6"),
         (edit(servers, "    \"servers\": 0,"), "1 to 16 servers"),
         (edit(servers, "    \"servers\": -3,"), "integer `-3`"),
-        (edit(servers, "    \"servers\": 3, \"sea\": 1,"), "unknown field `sea`"),
+        (edit(servers, "    \"servers\": 3, \"weather\": 1,"), "unknown field `weather`"),
         (edit("\"digest\": \"", "\"digest\": \"x"), "not a digest"),
         (edit("\"a1+", "\"?1+"), "is no step"),
     ] {

@@ -10,13 +10,13 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "raft",
         &[
-            "checksum",
             "types",
             "quorum",
             "configuration",
             "entry",
             "message",
             "store",
+            "checksum",
             "timeout",
             "config",
             "membership",

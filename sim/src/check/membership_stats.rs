@@ -57,7 +57,7 @@ impl MembershipStats {
     pub(crate) fn on_observation(&mut self, observation: &Observation<'_>, ghost: &Ghost) {
         match observation.kind {
             ObservationKind::Stepping { idx, event, .. } => {
-                self.requested = change_requested(idx, event, ghost)
+                self.requested = change_requested(idx, event, ghost);
             }
             ObservationKind::Stepped { actions, .. } => {
                 self.begin(ghost);

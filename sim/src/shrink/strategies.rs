@@ -3,11 +3,12 @@
 //!
 //! ```
 //! use proptest::prelude::*;
-//! use wavetank_sim::clients::kv::{Kv, clients::{ClientPlan, Clients}};
-//! use wavetank_sim::{Plan, ServerSet, Storm, strategies};
+//! use wavetank_sim::clients::kv::{Kv, clients::{Clients, KvPlan}};
+//! use wavetank_sim::shrink::strategies;
+//! use wavetank_sim::{Plan, ServerSet, Storm};
 //!
 //! fn callers(plan: &Plan) -> Clients {
-//!     Clients::new(ClientPlan::from(&plan.clients), ServerSet::first(usize::from(plan.servers)), plan.seed)
+//!     Clients::new(KvPlan::from(&plan.clients), ServerSet::first(usize::from(plan.servers)), plan.seed)
 //! }
 //!
 //! proptest! {

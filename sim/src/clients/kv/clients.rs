@@ -1,4 +1,4 @@
-//! The clients of the key-value store: their operations, as a [`Script`] for [`Callers`], and their
+//! The clients of the key-value store: their operations, as a [`Script`](crate::clients::callers::Script) for [`Callers`], and their
 //! history as lines of JSON.
 
 mod lines;
