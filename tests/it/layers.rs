@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "message",
             "store",
             "checksum",
+            "store::inmem",
             "timeout",
             "config",
             "membership",
