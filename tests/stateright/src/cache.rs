@@ -1,7 +1,7 @@
 //! Caches distinct servers and messages, and the transitions of servers.
 
 use std::collections::HashMap;
-use wavetank_raft::{LogId, Response, RoleName, RpcId, Term, DeadlineReason};
+use wavetank_raft::{DeadlineReason, LogId, Response, RoleName, RpcId, Term};
 use wavetank_sim::explore::fingerprint::Permutation;
 use wavetank_sim::explore::server_state::{ServerState, StepContext};
 use wavetank_sim::explore::stimulus::{ModelMessage, Stimulus};
@@ -115,7 +115,12 @@ impl Cache {
     pub(crate) fn local_stimuli(&self, number: u32) -> &'static [LocalStimulus] {
         let node = &self.server(number).local.node;
         match node.role() {
-            RoleName::Leader if matches!(node.deadline().reason, DeadlineReason::Heartbeat | DeadlineReason::CommitFlush) => {
+            RoleName::Leader
+                if matches!(
+                    node.deadline().reason,
+                    DeadlineReason::Heartbeat | DeadlineReason::CommitFlush
+                ) =>
+            {
                 &[LocalStimulus::Resign, LocalStimulus::Propose, LocalStimulus::Beat]
             }
             RoleName::Leader => &[LocalStimulus::Resign, LocalStimulus::Propose],
