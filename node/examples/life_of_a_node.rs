@@ -28,13 +28,10 @@ struct Sum(i64);
 impl Fsm for Sum {
     type Snapshot = Captured;
 
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
-        let add = |command: &Command<'_>| {
-            self.0 +=
-                str::from_utf8(command.data).ok().and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
-            self.0.to_string().into_bytes().into()
-        };
-        commands.iter().map(add).collect()
+    fn apply(&mut self, command: &Command<'_>) -> Data {
+        let number = str::from_utf8(command.data).ok().and_then(|text| text.parse::<i64>().ok());
+        self.0 += number.unwrap_or(0);
+        self.0.to_string().into_bytes().into()
     }
 
     fn snapshot(&mut self) -> std::result::Result<Captured, StoreError> {

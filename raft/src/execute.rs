@@ -366,7 +366,7 @@ impl<F: Fsm> Machine<F> {
 
     fn apply_commands(&mut self, entries: &[Entry], responses: &mut Vec<(Index, Data)>) {
         let commands: Vec<Command<'_>> = entries.iter().filter_map(command).collect();
-        let given = if commands.is_empty() { Vec::new() } else { self.fsm.apply(&commands) };
+        let given = if commands.is_empty() { Vec::new() } else { self.fsm.apply_batch(&commands) };
         assert!(
             given.len() == commands.len(),
             "the state machine gave {} responses to {} commands",

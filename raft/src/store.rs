@@ -20,8 +20,15 @@ pub trait Fsm {
     /// The state as it was at one moment, read while later commands are applied.
     type Snapshot: FsmSnapshot;
 
-    /// Applies commands in order and responds to each: exactly one response per command.
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data>;
+    /// Applies a committed command and responds to it.
+    fn apply(&mut self, command: &Command<'_>) -> Data;
+
+    /// Applies commands in order and responds to each: exactly one response per command. The executor
+    /// calls this method; override it to do work once per batch, such as taking a lock. HashiCorp:
+    /// `BatchingFSM`.
+    fn apply_batch(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
+        commands.iter().map(|command| self.apply(command)).collect()
+    }
 
     /// Called when a configuration was committed. HashiCorp: `ConfigurationStore`.
     fn configured(&mut self, index: Index, configuration: &Configuration) {

@@ -39,13 +39,9 @@ impl Fsm for CommandLog {
     type Snapshot = Self;
 
     /// Responds to each command with its position.
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
-        let mut places = Vec::with_capacity(commands.len());
-        for command in commands {
-            self.push(command.data.clone());
-            places.push(Data::from((self.commands.len() as u64).to_be_bytes()));
-        }
-        places
+    fn apply(&mut self, command: &Command<'_>) -> Data {
+        self.push(command.data.clone());
+        Data::from((self.commands.len() as u64).to_be_bytes())
     }
 
     fn snapshot(&mut self) -> Result<Self, StoreError> {
@@ -144,7 +140,7 @@ mod tests {
         for command in commands {
             let data = Data::from(command.as_bytes());
             let command = Command { index: Index(1), term: Term(1), data: &data, extensions: &[] };
-            command_log.apply(&[command]);
+            command_log.apply(&command);
         }
     }
 

@@ -59,15 +59,11 @@ impl Ledger {
 impl Fsm for Ledger {
     type Snapshot = Self;
 
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
-        let mut answers = Vec::with_capacity(commands.len());
-        for command in commands {
-            answers.push(self.obey(command.data));
-            self.digest = command.data.iter().fold(self.digest, |sum, &byte| {
-                (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(9)
-            });
-        }
-        answers
+    fn apply(&mut self, command: &Command<'_>) -> Data {
+        self.digest = command.data.iter().fold(self.digest, |sum, &byte| {
+            (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(9)
+        });
+        self.obey(command.data)
     }
 
     fn snapshot(&mut self) -> Result<Self, StoreError> {

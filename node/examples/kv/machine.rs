@@ -75,10 +75,10 @@ impl Shared {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change(&self, how: impl FnOnce(&mut State)) {
+    fn change<T>(&self, how: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
         // Copied only while a snapshot of it is being written.
-        how(Arc::make_mut(&mut state));
+        how(Arc::make_mut(&mut state))
     }
 }
 
@@ -100,19 +100,12 @@ pub(crate) struct Captured(Arc<State>);
 impl Fsm for Kv {
     type Snapshot = Captured;
 
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
-        let mut responses = Vec::with_capacity(commands.len());
-        self.shared.change(|state| {
-            for command in commands {
-                // Every server fails to read the same bytes.
-                let response = match serde_json::from_slice(command.data) {
-                    Ok(kv_command) => state.apply(kv_command),
-                    Err(_) => b"unknown command",
-                };
-                responses.push(response.into());
-            }
-        });
-        responses
+    fn apply(&mut self, command: &Command<'_>) -> Data {
+        // Every server fails to read the same bytes.
+        let Ok(kv_command) = serde_json::from_slice(command.data) else {
+            return b"unknown command"[..].into();
+        };
+        self.shared.change(|state| state.apply(kv_command)).into()
     }
 
     fn snapshot(&mut self) -> Result<Captured, StoreError> {

@@ -45,17 +45,12 @@ impl Ledger {
 impl Fsm for Ledger {
     type Snapshot = Captured;
 
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
-        let mut responses = Vec::new();
-        self.lines.send_modify(|state| {
-            for command in commands {
-                let line = String::from_utf8(command.data.to_vec()).unwrap();
-                assert!(line != "panic", "told to");
-                state.lines.push(line);
-                responses.push(state.lines.len().to_string().into_bytes().into());
-            }
-        });
-        responses
+    fn apply(&mut self, command: &Command<'_>) -> Data {
+        let line = String::from_utf8(command.data.to_vec()).unwrap();
+        assert!(line != "panic", "told to");
+        self.lines.send_modify(|state| state.lines.push(line));
+        let count = self.lines.borrow().lines.len();
+        count.to_string().into_bytes().into()
     }
 
     fn configured(&mut self, _index: Index, configuration: &Configuration) {

@@ -40,9 +40,8 @@ pub struct KvSnapshot(Arc<KvState>);
 impl Fsm for Kv {
     type Snapshot = KvSnapshot;
 
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
-        let state = Arc::make_mut(&mut self.state);
-        commands.iter().map(|command| state.apply(command.index, command.data)).collect()
+    fn apply(&mut self, command: &Command<'_>) -> Data {
+        Arc::make_mut(&mut self.state).apply(command.index, command.data)
     }
 
     fn snapshot(&mut self) -> Result<KvSnapshot, StoreError> {

@@ -54,8 +54,14 @@ impl<F> CheckedFsm<F> {
 impl<F: TankFsm> Fsm for CheckedFsm<F> {
     type Snapshot = F::Snapshot;
 
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
-        let responses = self.fsm.apply(commands);
+    fn apply(&mut self, command: &Command<'_>) -> Data {
+        let response = self.fsm.apply(command);
+        self.guard.check(&self.fsm);
+        response
+    }
+
+    fn apply_batch(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
+        let responses = self.fsm.apply_batch(commands);
         self.guard.check(&self.fsm);
         responses
     }

@@ -12,12 +12,9 @@ pub(super) struct CommandLog(pub(super) Vec<(Index, Data)>);
 impl Fsm for CommandLog {
     type Snapshot = Self;
 
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
-        let mut answer = |command: &Command<'_>| {
-            self.0.push((command.index, command.data.clone()));
-            self.0.len().to_be_bytes()[..].into()
-        };
-        commands.iter().map(&mut answer).collect()
+    fn apply(&mut self, command: &Command<'_>) -> Data {
+        self.0.push((command.index, command.data.clone()));
+        self.0.len().to_be_bytes()[..].into()
     }
 
     fn snapshot(&mut self) -> Result<Self, StoreError> {

@@ -11,6 +11,10 @@ pub(super) struct RecordingFsm {
     pub(super) calls: Vec<String>,
 }
 
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
 /// The recorded calls as one text.
 pub(super) struct FsmCopy(String);
 
@@ -18,15 +22,18 @@ impl Fsm for RecordingFsm {
     type Snapshot = FsmCopy;
 
     /// Responds with the command in capitals.
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    fn apply(&mut self, command: &Command<'_>) -> Data {
+        text(command.data).to_uppercase().as_bytes().into()
+    }
+
+    fn apply_batch(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
         let describe = |command: &Command<'_>| {
             let plus = if command.extensions.is_empty() { "" } else { "+" };
             format!("{} {}{plus}{}", command.index, text(command.data), text(command.extensions))
         };
         let described: Vec<_> = commands.iter().map(describe).collect();
         self.calls.push(format!("apply {}", described.join(", ")));
-        commands.iter().map(|command| text(command.data).to_uppercase().as_bytes().into()).collect()
+        commands.iter().map(|command| self.apply(command)).collect()
     }
 
     fn configured(&mut self, index: Index, _: &Configuration) {

@@ -105,19 +105,15 @@ struct BuggyKv {
 impl Fsm for BuggyKv {
     type Snapshot = KvSnapshot;
 
-    fn apply(&mut self, commands: &[store::Command<'_>]) -> Vec<Data> {
-        let alter = |it: &store::Command<'_>| {
-            let command = Command::decode(it.data).unwrap();
-            let index = u32::try_from(it.index.0).unwrap();
-            match self.bug {
-                StoreBug::Forgets => Command { session: index, ..command }.encode(),
-                StoreBug::Loses if index.is_multiple_of(13) => Command { key: 1_000, ..command }.encode(),
-                StoreBug::Loses | StoreBug::Saves => Data::clone(it.data),
-            }
+    fn apply(&mut self, it: &store::Command<'_>) -> Data {
+        let command = Command::decode(it.data).unwrap();
+        let index = u32::try_from(it.index.0).unwrap();
+        let altered = match self.bug {
+            StoreBug::Forgets => Command { session: index, ..command }.encode(),
+            StoreBug::Loses if index.is_multiple_of(13) => Command { key: 1_000, ..command }.encode(),
+            StoreBug::Loses | StoreBug::Saves => Data::clone(it.data),
         };
-        let altered = commands.iter().map(alter).collect::<Vec<_>>();
-        let commands = commands.iter().zip(&altered).map(|(it, data)| store::Command { data, ..*it });
-        self.kv.apply(&commands.collect::<Vec<_>>())
+        self.kv.apply(&store::Command { data: &altered, ..*it })
     }
 
     fn snapshot(&mut self) -> Result<KvSnapshot, StoreError> {

@@ -12,7 +12,7 @@ use wavetank_raft::{Data, Index, Term};
 /// Applies one command at an index.
 fn apply(kv: &mut Kv, index: u64, data: &Data) -> Response {
     let command = store::Command { index: Index(index), term: Term(1), data, extensions: &[] };
-    Response::decode(&kv.apply(&[command])[0]).unwrap()
+    Response::decode(&kv.apply(&command)).unwrap()
 }
 
 fn send(kv: &mut Kv, index: u64, session: u32, sequence: u32, verb: Verb<'_>) -> Response {

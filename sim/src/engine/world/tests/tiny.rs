@@ -15,13 +15,10 @@ pub(crate) struct Sum(u64);
 impl Fsm for Sum {
     type Snapshot = Self;
 
-    fn apply(&mut self, commands: &[Command<'_>]) -> Vec<Data> {
-        let add = |command: &Command<'_>| {
-            let number = u64::from_le_bytes(command.data[..].try_into().unwrap());
-            self.0 = self.0.wrapping_mul(31).wrapping_add(number);
-            Data::from(&self.0.to_le_bytes()[..])
-        };
-        commands.iter().map(add).collect()
+    fn apply(&mut self, command: &Command<'_>) -> Data {
+        let number = u64::from_le_bytes(command.data[..].try_into().unwrap());
+        self.0 = self.0.wrapping_mul(31).wrapping_add(number);
+        Data::from(&self.0.to_le_bytes()[..])
     }
 
     fn snapshot(&mut self) -> Result<Self, StoreError> {
