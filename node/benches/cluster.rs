@@ -22,7 +22,7 @@ use wavetank_node::transport::{InmemNetwork, TcpTransport};
 use wavetank_node::{Options, Parts, Place, Raft};
 use wavetank_raft::execute::Storage;
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
-use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};
+use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError};
 use wavetank_raft::{Config, Configuration, Data, Member};
 
 const NAMES: [&str; 3] = ["n1", "n2", "n3"];
@@ -48,22 +48,19 @@ impl Fsm for Counter {
         Ok(Captured(self.snapshot_bytes))
     }
 
-    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
-        let (mut offset, piece) = (0, 1 << 20);
-        while offset < source.size() {
-            offset += source.read_at(offset, piece)?.len() as u64;
-        }
+    fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError> {
+        std::io::copy(reader, &mut std::io::sink())?;
         Ok(())
     }
 }
 
 impl FsmSnapshot for Captured {
-    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
+    fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
         let piece = [7; 64 << 10];
         let mut left = self.0;
         while 0 < left {
             let now = left.min(piece.len());
-            sink.write(&piece[..now])?;
+            writer.write_all(&piece[..now])?;
             left -= now;
         }
         Ok(())

@@ -14,7 +14,7 @@ use wavetank_node::Raft;
 use wavetank_node::store::{FileSnapshotStore, RedbStore};
 use wavetank_node::transport::{InmemNetwork, TcpTransport};
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
-use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};
+use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError};
 use wavetank_raft::{Config, Configuration, Data, Index, Member};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -38,9 +38,10 @@ impl Fsm for Sum {
         Ok(Captured(self.0))
     }
 
-    fn restore(&mut self, source: &mut dyn SnapshotSource) -> std::result::Result<(), StoreError> {
-        let bytes = source.read_at(0, 8)?;
-        self.0 = bytes[..].try_into().map(i64::from_be_bytes).unwrap_or(0);
+    fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> std::result::Result<(), StoreError> {
+        let mut bytes = [0; 8];
+        reader.read_exact(&mut bytes)?;
+        self.0 = i64::from_be_bytes(bytes);
         Ok(())
     }
 }
@@ -49,8 +50,8 @@ impl Fsm for Sum {
 struct Captured(i64);
 
 impl FsmSnapshot for Captured {
-    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> std::result::Result<(), StoreError> {
-        sink.write(&self.0.to_be_bytes())
+    fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> std::result::Result<(), StoreError> {
+        writer.write_all(&self.0.to_be_bytes())
     }
 }
 

@@ -12,8 +12,8 @@ use crate::node::io::{HardState, LogOp, SnapshotPiece, Write};
 use crate::server::io::Batch;
 use crate::store::inmem::InmemSource;
 use crate::store::{
-    Command, Fsm, FsmSnapshot, LogStore, SnapshotSink, SnapshotSource, SnapshotStore, StableStore,
-    StoreError, StoreErrorKind,
+    Command, Fsm, FsmSnapshot, LogStore, SnapshotReader, SnapshotSink, SnapshotSource, SnapshotStore,
+    SnapshotWriter, StableStore, StoreError, StoreErrorKind,
 };
 use crate::types::{Index, LogId, NodeId, Term};
 use alloc::format;
@@ -317,7 +317,7 @@ pub fn keep_snapshot<S: FsmSnapshot + ?Sized, N: SnapshotStore>(
     store: &mut N,
 ) -> Result<Arc<SnapshotMeta>, StoreError> {
     let mut sink = store.create(meta)?;
-    captured.persist(&mut sink)?;
+    captured.persist(&mut SnapshotWriter::new(&mut sink))?;
     store.close(sink)
 }
 
@@ -328,10 +328,10 @@ pub fn keep_snapshot<S: FsmSnapshot + ?Sized, N: SnapshotStore>(
 pub fn load_snapshot<N: SnapshotStore>(
     store: &N,
     last: LogId,
-    load: impl FnOnce(&mut dyn SnapshotSource) -> Result<(), StoreError>,
+    load: impl FnOnce(&mut SnapshotReader<'_>) -> Result<(), StoreError>,
 ) -> Result<LogId, StoreError> {
     let (meta, mut source) = store.open(last)?;
-    load(&mut source)?;
+    load(&mut SnapshotReader::new(&mut source))?;
     Ok(meta.last)
 }
 
@@ -384,7 +384,8 @@ impl<F: Fsm> Machine<F> {
     /// Replaces the state by a user's state. If the state machine refuses it, the response is the
     /// reason.
     fn replace(&mut self, state: &Data) -> Data {
-        match self.fsm.restore(&mut InmemSource::new(state.clone())) {
+        let mut source = InmemSource::new(state.clone());
+        match self.fsm.restore(&mut SnapshotReader::new(&mut source)) {
             Ok(()) => Data::default(),
             Err(error) => error.what.as_bytes().into(),
         }
@@ -408,7 +409,7 @@ impl<F: Fsm> Machine<F> {
     /// # Errors
     /// When the snapshot cannot be read or the state machine refuses it.
     pub fn restore<N: SnapshotStore>(&mut self, last: LogId, store: &N) -> Result<LogId, StoreError> {
-        load_snapshot(store, last, |source| self.fsm.restore(source))
+        load_snapshot(store, last, |reader| self.fsm.restore(reader))
     }
 }
 

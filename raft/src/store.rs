@@ -4,6 +4,9 @@
 //! never the protocol.
 
 pub mod inmem;
+mod state_io;
+
+pub use state_io::{SnapshotReader, SnapshotWriter};
 
 use crate::configuration::Configuration;
 use crate::entry::{Data, Entry};
@@ -46,7 +49,7 @@ pub trait Fsm {
     /// # Errors
     /// When the snapshot is invalid. The state must then be unchanged: a user's restore
     /// that is refused is refused on every server alike, and the cluster continues.
-    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError>;
+    fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError>;
 }
 
 /// A committed command.
@@ -64,11 +67,11 @@ pub struct Command<'a> {
 
 /// A captured state.
 pub trait FsmSnapshot {
-    /// Writes the state, piece by piece.
+    /// Writes the state.
     ///
     /// # Errors
-    /// When the sink fails.
-    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError>;
+    /// When the store fails.
+    fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError>;
 }
 
 /// The store of the log.

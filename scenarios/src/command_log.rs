@@ -2,7 +2,7 @@
 
 use wavetank_raft::Data;
 use wavetank_raft::store::{
-    Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
+    Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError, StoreErrorKind,
 };
 use wavetank_sim::engine::workload::TankFsm;
 
@@ -48,8 +48,8 @@ impl Fsm for CommandLog {
         Ok(self.clone())
     }
 
-    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
-        let bytes = source.read_at(0, source.size())?;
+    fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError> {
+        let bytes = reader.read_all()?;
         let mut restored = Self::default();
         let mut rest = &bytes[..];
         while !rest.is_empty() {
@@ -66,10 +66,10 @@ impl Fsm for CommandLog {
 
 impl FsmSnapshot for CommandLog {
     /// Writes each command after its length.
-    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
+    fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
         for command in &self.commands {
-            sink.write(&length_of(command))?;
-            sink.write(command)?;
+            writer.write_all(&length_of(command))?;
+            writer.write_all(command)?;
         }
         Ok(())
     }
@@ -107,6 +107,8 @@ fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wavetank_raft::store::SnapshotSink;
+    use wavetank_raft::store::inmem::InmemSource;
     use wavetank_raft::{Index, Term};
 
     #[test]
@@ -114,14 +116,14 @@ mod tests {
         let mut command_log = CommandLog::default();
         apply_all(&mut command_log, &["one", "", "three"]);
         let mut kept = Kept(Vec::new());
-        command_log.persist(&mut kept).unwrap();
+        command_log.persist(&mut SnapshotWriter::new(&mut kept)).unwrap();
         assert_eq!(kept.0[..], image_of(&["one", "", "three"])[..]);
         let mut restored = CommandLog::default();
         apply_all(&mut restored, &["something else"]);
-        restored.restore(&mut kept).unwrap();
+        restore(&mut restored, &kept.0).unwrap();
         assert_eq!(restored, command_log);
         kept.0.pop();
-        assert!(restored.restore(&mut kept).is_err());
+        assert!(restore(&mut restored, &kept.0).is_err());
         assert_eq!(restored, command_log);
     }
 
@@ -144,23 +146,16 @@ mod tests {
         }
     }
 
+    fn restore(command_log: &mut CommandLog, image: &[u8]) -> Result<(), StoreError> {
+        command_log.restore(&mut SnapshotReader::new(&mut InmemSource::new(image.into())))
+    }
+
     struct Kept(Vec<u8>);
 
     impl SnapshotSink for Kept {
         fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
             self.0.extend_from_slice(bytes);
             Ok(())
-        }
-    }
-
-    impl SnapshotSource for Kept {
-        fn size(&self) -> u64 {
-            self.0.len() as u64
-        }
-        fn read_at(&mut self, offset: u64, limit: u64) -> Result<Data, StoreError> {
-            let from = usize::try_from(offset).unwrap();
-            let upto = self.0.len().min(from + usize::try_from(limit).unwrap());
-            Ok(self.0[from..upto].into())
         }
     }
 }

@@ -21,7 +21,8 @@ use wavetank_raft::checksum::{Checksum, verify};
 use wavetank_raft::execute::{Recovered, Snapshots, Storage, keep_snapshot, load_snapshot, recover};
 use wavetank_raft::store::inmem::InmemStore;
 use wavetank_raft::store::{
-    Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, SnapshotStore, StoreError, StoreErrorKind,
+    Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotSink, SnapshotSource, SnapshotStore, SnapshotWriter,
+    StoreError, StoreErrorKind,
 };
 use wavetank_raft::{
     Call, Configuration, Data, Entries, Entry, Index, LogId, Settings, SnapshotMeta, SnapshotPiece, Span,
@@ -149,19 +150,20 @@ impl Fsm for Vast {
         Ok(Captured(self.size))
     }
 
-    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
-        for offset in (0..source.size()).step_by(piece_size()) {
-            let piece = source.read_at(offset, PIECE)?;
+    fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError> {
+        self.size = reader.remaining();
+        let mut piece = vec![0; piece_size()];
+        for offset in (0..self.size).step_by(piece_size()) {
+            reader.read_exact(&mut piece)?;
             is_by_rule(offset, &piece)?;
         }
-        self.size = source.size();
         Ok(())
     }
 }
 
 impl FsmSnapshot for Captured {
-    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
-        (0..self.0).step_by(piece_size()).try_for_each(|offset| sink.write(&by_rule(offset, PIECE)))
+    fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
+        (0..self.0).step_by(piece_size()).try_for_each(|offset| writer.write_all(&by_rule(offset, PIECE)))
     }
 }
 

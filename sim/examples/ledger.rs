@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use wavetank_raft::store::{
-    Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
+    Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError, StoreErrorKind,
 };
 use wavetank_raft::{Data, ReadPath};
 use wavetank_sim::clients::callers::{Callers, Script};
@@ -70,8 +70,8 @@ impl Fsm for Ledger {
         Ok(self.clone())
     }
 
-    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
-        let bytes = source.read_at(0, source.size())?;
+    fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError> {
+        let bytes = reader.read_all()?;
         let (digest, rest) = bytes.split_first_chunk::<8>().ok_or_else(cut_short)?;
         self.digest = u64::from_be_bytes(*digest);
         (self.accounts, self.under_way) = (BTreeMap::new(), Vec::new());
@@ -93,14 +93,14 @@ fn cut_short() -> StoreError {
 }
 
 impl FsmSnapshot for Ledger {
-    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
-        sink.write(&self.digest.to_be_bytes())?;
+    fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
+        writer.write_all(&self.digest.to_be_bytes())?;
         let accounts = self.accounts.iter().map(|(&account, &sum)| (0, account, sum));
         let under_way = self.under_way.iter().map(|&(account, sum)| (1, account, sum));
         let kept = if self.forgets { 0 } else { self.under_way.len() };
         for (kind, account, sum) in accounts.chain(under_way.take(kept)) {
-            sink.write(&[kind, account])?;
-            sink.write(&sum.to_be_bytes())?;
+            writer.write_all(&[kind, account])?;
+            writer.write_all(&sum.to_be_bytes())?;
         }
         Ok(())
     }

@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use wavetank_raft::Data;
-use wavetank_raft::store::{
-    Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
-};
+use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError};
 
 /// A command of the key-value store.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -112,17 +111,15 @@ impl Fsm for Kv {
         Ok(Captured(self.shared.read().clone()))
     }
 
-    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
-        let bytes = source.read_at(0, source.size())?;
-        let state = serde_json::from_slice(&bytes)
-            .map_err(|error| StoreError::new(StoreErrorKind::Corrupt, format!("snapshot: {error}")))?;
+    fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError> {
+        let state = serde_json::from_reader(reader).map_err(io::Error::from)?;
         self.shared.change(|now| *now = state);
         Ok(())
     }
 }
 
 impl FsmSnapshot for Captured {
-    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
-        sink.write(&serde_json::to_vec(&*self.0).expect("texts can be written as JSON"))
+    fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
+        Ok(serde_json::to_writer(writer, &*self.0).map_err(io::Error::from)?)
     }
 }

@@ -2,23 +2,11 @@
 
 use std::io;
 use std::path::Path;
-use wavetank_raft::store::{StoreError, StoreErrorKind};
+use wavetank_raft::store::StoreError;
 
 /// The store's error for an I/O error, with the path of the file.
 pub(crate) fn io_error(path: &Path, error: &io::Error) -> StoreError {
-    StoreError::new(kind_of(error.kind()), format!("{}: {error}", path.display()))
-}
-
-pub(super) const fn kind_of(kind: io::ErrorKind) -> StoreErrorKind {
-    if matches!(kind, io::ErrorKind::NotFound) {
-        StoreErrorKind::NotFound
-    } else if matches!(kind, io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) {
-        StoreErrorKind::Corrupt
-    } else if is_full(kind) {
-        StoreErrorKind::Full
-    } else {
-        StoreErrorKind::Io
-    }
+    StoreError::new(error.kind().into(), format!("{}: {error}", path.display()))
 }
 
 pub(super) const fn is_full(kind: io::ErrorKind) -> bool {

@@ -6,8 +6,8 @@
 
 mod preallocate;
 
+use super::codec;
 use super::open_error::{OpenError, OpenFailure};
-use super::{codec, io_error};
 use preallocate::Preallocated;
 use redb::backends::FileBackend;
 use redb::{
@@ -197,7 +197,7 @@ impl RedbStore {
         let error = error.into();
         let what = format!("{}: {error}", self.name);
         let kind = if let redb::Error::Io(error) = &error {
-            io_error::kind_of(error.kind())
+            error.kind().into()
         } else if matches!(error, redb::Error::Corrupted(_) | redb::Error::TableTypeMismatch { .. }) {
             StoreErrorKind::Corrupt
         } else {

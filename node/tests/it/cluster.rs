@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use wavetank_node::transport::InmemNetwork;
 use wavetank_node::{Leadership, Raft, RaftState};
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
-use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};
+use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError};
 use wavetank_raft::{Config, Configuration, Data, Index, Member, Span};
 
 /// A timeout that is longer than anything here takes on a busy machine.
@@ -61,9 +61,9 @@ impl Fsm for Ledger {
         Ok(Captured(self.lines.borrow().lines.join("\n").into_bytes()))
     }
 
-    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
-        let bytes = source.read_at(0, source.size())?;
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
+    fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError> {
+        let bytes = reader.read_all()?;
+        let text = String::from_utf8(bytes).unwrap();
         self.lines.send_modify(|state| {
             state.lines = text.split('\n').filter(|line| !line.is_empty()).map(str::to_owned).collect();
             state.restored += 1;
@@ -73,8 +73,8 @@ impl Fsm for Ledger {
 }
 
 impl FsmSnapshot for Captured {
-    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
-        sink.write(&self.0)
+    fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
+        writer.write_all(&self.0)
     }
 }
 

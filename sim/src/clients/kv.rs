@@ -19,7 +19,7 @@ use crate::engine::workload::TankFsm;
 use state::KvState;
 use std::sync::Arc;
 use wavetank_raft::Data;
-use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};
+use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError};
 
 /// A key-value store whose clients have sessions: a command that arrives twice takes effect once and
 /// is answered twice (thesis §6.3).
@@ -48,15 +48,15 @@ impl Fsm for Kv {
         Ok(KvSnapshot(Arc::clone(&self.state)))
     }
 
-    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
-        self.state = Arc::new(image::read(source)?);
+    fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError> {
+        self.state = Arc::new(image::read(reader)?);
         Ok(())
     }
 }
 
 impl FsmSnapshot for KvSnapshot {
-    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
-        image::write(&self.0, sink)
+    fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
+        image::write(&self.0, writer)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::plan::rng::Draw;
 use std::fmt;
 use std::sync::Arc;
 use wavetank_raft::execute::Recovered;
-use wavetank_raft::store::{FsmSnapshot, SnapshotSource, StoreError};
+use wavetank_raft::store::{FsmSnapshot, SnapshotReader, StoreError};
 use wavetank_raft::{
     Configuration, Data, Entries, Entry, Index, LogId, Settings, SnapshotMeta, SnapshotPiece, StoreJob, Write,
 };
@@ -100,7 +100,7 @@ pub trait Stores: fmt::Debug {
 pub type StoreFactory<'a> = dyn FnMut(crate::plan::server_set::ServerIdx) -> Box<dyn Stores> + 'a;
 
 /// Consumes a snapshot's bytes.
-pub type Load<'a> = dyn FnMut(&mut dyn SnapshotSource) -> Result<(), StoreError> + 'a;
+pub type Load<'a> = dyn FnMut(&mut SnapshotReader<'_>) -> Result<(), StoreError> + 'a;
 
 /// A state machine as it was at one moment, to be kept as a snapshot.
 pub struct Capture<'a> {

@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use wavetank_raft::Data;
-use wavetank_raft::store::{Command, Fsm, SnapshotSource, StoreError};
+use wavetank_raft::store::{Command, Fsm, SnapshotReader, StoreError};
 
 /// An invariant: the error says what is wrong with a state.
 pub(super) type Holds<F> = dyn Fn(&F) -> Result<(), String>;
@@ -70,8 +70,8 @@ impl<F: TankFsm> Fsm for CheckedFsm<F> {
         self.fsm.snapshot()
     }
 
-    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
-        let restored = self.fsm.restore(source);
+    fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError> {
+        let restored = self.fsm.restore(reader);
         self.guard.check(&self.fsm);
         restored
     }

@@ -1,7 +1,7 @@
 //! A state machine that keeps every command and responds with the number of commands.
 
 use wavetank_raft::store::{
-    Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
+    Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError, StoreErrorKind,
 };
 use wavetank_raft::{Data, Index};
 
@@ -21,8 +21,8 @@ impl Fsm for CommandLog {
         Ok(self.clone())
     }
 
-    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
-        let bytes = source.read_at(0, source.size())?;
+    fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError> {
+        let bytes = reader.read_all()?;
         let decode = |record: &[u8]| {
             let (index, command) = record.split_first_chunk().expect("eight bytes and eight more");
             (Index(u64::from_be_bytes(*index)), command.into())
@@ -37,10 +37,10 @@ impl Fsm for CommandLog {
 }
 
 impl FsmSnapshot for CommandLog {
-    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
+    fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
         self.0.iter().try_for_each(|(index, command)| {
-            sink.write(&index.0.to_be_bytes())?;
-            sink.write(command)
+            writer.write_all(&index.0.to_be_bytes())?;
+            writer.write_all(command)
         })
     }
 }

@@ -1,7 +1,7 @@
 //! A state machine that records its calls.
 
 use wavetank_raft::store::{
-    Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
+    Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError, StoreErrorKind,
 };
 use wavetank_raft::{Configuration, Data, Index};
 
@@ -45,8 +45,8 @@ impl Fsm for RecordingFsm {
     }
 
     /// Refuses the state "bad".
-    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
-        let bytes = source.read_at(0, source.size())?;
+    fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError> {
+        let bytes = reader.read_all()?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         self.calls.push(format!("load {text}"));
         if text == "bad" { Err(StoreError::new(StoreErrorKind::Corrupt, "torn page")) } else { Ok(()) }
@@ -54,7 +54,7 @@ impl Fsm for RecordingFsm {
 }
 
 impl FsmSnapshot for FsmCopy {
-    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
-        sink.write(self.0.as_bytes())
+    fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
+        writer.write_all(self.0.as_bytes())
     }
 }

@@ -1,4 +1,4 @@
-//! The store's state as the bytes of a snapshot, written and read in pieces.
+//! The store's state as the bytes of a snapshot.
 //!
 //! The last index, the keys with version and value, the sessions with their last answers,
 //! and eight bytes of digest. Keys and sessions ascend, so equal states are equal bytes.
@@ -6,39 +6,32 @@
 use super::state::{KvSession, KvState};
 use super::wire::{CommandOutcome, Response, put_number, take_number};
 use wavetank_raft::Index;
-use wavetank_raft::store::{SnapshotSink, SnapshotSource, StoreError, StoreErrorKind};
+use wavetank_raft::store::{SnapshotReader, SnapshotWriter, StoreError, StoreErrorKind};
 
-/// How many bytes are handed over at a time.
-const PIECE: usize = 16 << 10;
-
-/// The longest number.
-const NUMBER: u64 = 10;
-
-pub(super) fn write(state: &KvState, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
-    let mut out = SnapshotWriter { sink, bytes: Vec::with_capacity(1 << 10) };
-    out.number(state.applied().0);
-    out.number(state.cells().len() as u64);
+pub(super) fn write(state: &KvState, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
+    let mut bytes = Vec::with_capacity(1 << 10);
+    put_number(&mut bytes, state.applied().0);
+    put_number(&mut bytes, state.cells().len() as u64);
     for (key, cell) in state.cells() {
-        out.number(u64::from(key));
-        out.number(cell.version.0);
-        out.number(cell.value.len() as u64);
-        out.bytes.extend_from_slice(&cell.value);
-        out.flush(PIECE)?;
+        put_number(&mut bytes, u64::from(key));
+        put_number(&mut bytes, cell.version.0);
+        put_number(&mut bytes, cell.value.len() as u64);
+        bytes.extend_from_slice(&cell.value);
     }
-    out.number(state.sessions().len() as u64);
+    put_number(&mut bytes, state.sessions().len() as u64);
     for (number, session) in state.sessions() {
-        out.number(u64::from(number));
-        out.number(u64::from(session.sequence));
-        out.number(u64::from(session.response.outcome.tag()));
-        out.number(session.response.effective.0);
-        out.flush(PIECE)?;
+        put_number(&mut bytes, u64::from(number));
+        put_number(&mut bytes, u64::from(session.sequence));
+        put_number(&mut bytes, u64::from(session.response.outcome.tag()));
+        put_number(&mut bytes, session.response.effective.0);
     }
-    out.bytes.extend_from_slice(&state.digest().to_le_bytes());
-    out.flush(1)
+    bytes.extend_from_slice(&state.digest().to_le_bytes());
+    writer.write_all(&bytes)
 }
 
-pub(super) fn read(source: &mut dyn SnapshotSource) -> Result<KvState, StoreError> {
-    let mut from = SnapshotReader { offset: 0, source, bytes: Vec::new(), at: 0 };
+pub(super) fn read(reader: &mut SnapshotReader<'_>) -> Result<KvState, StoreError> {
+    let bytes = reader.read_all()?;
+    let mut from = Image(&bytes);
     let mut state = KvState::at(Index(from.number()?));
     for _ in 0..from.number()? {
         let key = from.small()?;
@@ -54,11 +47,10 @@ pub(super) fn read(source: &mut dyn SnapshotSource) -> Result<KvState, StoreErro
         let response = Response { outcome, effective: Index(from.number()?) };
         state.put_session(number, KvSession { sequence, response });
     }
-    let digest = from.take(8)?;
-    if digest != state.digest().to_le_bytes() {
+    if from.take(8)? != state.digest().to_le_bytes() {
         return Err(damaged("its digest is of another state"));
     }
-    if from.left() != 0 {
+    if !from.0.is_empty() {
         return Err(damaged("bytes follow its end"));
     }
     Ok(state)
@@ -68,75 +60,22 @@ fn damaged(why: &str) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, format!("key-value snapshot: {why}"))
 }
 
-struct SnapshotWriter<'a> {
-    sink: &'a mut dyn SnapshotSink,
-    bytes: Vec<u8>,
-}
+/// The bytes of a snapshot that have not been decoded.
+struct Image<'a>(&'a [u8]);
 
-impl SnapshotWriter<'_> {
-    fn number(&mut self, number: u64) {
-        put_number(&mut self.bytes, number);
-    }
-
-    /// Hands the bytes over once there are this many.
-    fn flush(&mut self, least: usize) -> Result<(), StoreError> {
-        if least <= self.bytes.len() {
-            self.sink.write(&self.bytes)?;
-            self.bytes.clear();
-        }
-        Ok(())
-    }
-}
-
-/// Reads ahead by a piece. Never asks for memory that the snapshot's length does not justify.
-struct SnapshotReader<'a> {
-    source: &'a mut dyn SnapshotSource,
-    /// Where in the source the bytes end.
-    offset: u64,
-    bytes: Vec<u8>,
-    at: usize,
-}
-
-impl SnapshotReader<'_> {
-    /// How many bytes have not been read.
-    fn left(&self) -> u64 {
-        self.source.size() - self.offset + (self.bytes.len() - self.at) as u64
-    }
-
-    /// Makes as many bytes available, or as many as there are.
-    fn fill(&mut self, want: u64) -> Result<(), StoreError> {
-        while ((self.bytes.len() - self.at) as u64) < want && self.offset < self.source.size() {
-            self.bytes.drain(..self.at);
-            self.at = 0;
-            let piece = self.source.read_at(self.offset, want.max(PIECE as u64))?;
-            if piece.is_empty() || self.source.size() - self.offset < piece.len() as u64 {
-                return Err(damaged("it is not as long as it says"));
-            }
-            self.offset += piece.len() as u64;
-            self.bytes.extend_from_slice(&piece);
-        }
-        Ok(())
-    }
-
+impl<'a> Image<'a> {
     fn number(&mut self) -> Result<u64, StoreError> {
-        self.fill(NUMBER)?;
-        let mut rest = &self.bytes[self.at..];
-        let number = take_number(&mut rest).ok_or_else(|| damaged("a number is cut off or too long"))?;
-        self.at = self.bytes.len() - rest.len();
-        Ok(number)
+        take_number(&mut self.0).ok_or_else(|| damaged("a number is cut off or too long"))
     }
 
     fn small(&mut self) -> Result<u32, StoreError> {
         u32::try_from(self.number()?).map_err(|_| damaged("a number is too large"))
     }
 
-    fn take(&mut self, length: u64) -> Result<&[u8], StoreError> {
-        if self.left() < length {
-            return Err(damaged("it is cut off"));
-        }
-        self.fill(length)?;
-        let from = self.at;
-        self.at += usize::try_from(length).map_err(|_| damaged("a value is too long"))?;
-        Ok(&self.bytes[from..self.at])
+    fn take(&mut self, length: u64) -> Result<&'a [u8], StoreError> {
+        let parts = usize::try_from(length).ok().and_then(|length| self.0.split_at_checked(length));
+        let (taken, rest) = parts.ok_or_else(|| damaged("it is cut off"))?;
+        self.0 = rest;
+        Ok(taken)
     }
 }

@@ -172,7 +172,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
                 Event::SnapshotTaken(taken)
             }
             Work::Restore(meta) => {
-                let restored = host.disk.load_snapshot(meta.last, &mut |source| machine.fsm.restore(source));
+                let restored = host.disk.load_snapshot(meta.last, &mut |reader| machine.fsm.restore(reader));
                 if let Ok(last) = restored {
                     self.recorder.on_observation(ObservationKind::Restored {
                         idx,

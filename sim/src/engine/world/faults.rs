@@ -79,7 +79,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         let Process { server, machine, .. } = host.process.as_mut().expect("it was just started");
         self.recorder.on_observation(ObservationKind::Booted { idx, server, boot: &boot, log: &log });
         if let Some(meta) = &boot.snapshot {
-            let last = host.disk.load_snapshot(meta.last, &mut |source| machine.fsm.restore(source));
+            let last = host.disk.load_snapshot(meta.last, &mut |reader| machine.fsm.restore(reader));
             let last = last.expect("a snapshot that can be listed can be loaded");
             self.recorder.on_observation(ObservationKind::Restored {
                 idx,

@@ -13,7 +13,7 @@ use crate::plan::server_set::ServerSet;
 use crate::runner::storm_run;
 use std::sync::Arc;
 use wavetank_linear::{Finding, KeyModel, judge};
-use wavetank_raft::store::{self, Fsm, SnapshotSource, StoreError};
+use wavetank_raft::store::{self, Fsm, SnapshotReader, StoreError};
 use wavetank_raft::{Data, RequestId, Time};
 
 #[test]
@@ -120,8 +120,8 @@ impl Fsm for BuggyKv {
         self.kv.snapshot()
     }
 
-    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
-        self.kv.restore(source)?;
+    fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError> {
+        self.kv.restore(reader)?;
         if self.bug == StoreBug::Saves {
             let mut without_sessions = KvState::at(self.kv.state.applied());
             for (key, cell) in self.kv.state.cells() {

@@ -1,11 +1,12 @@
 //! What the state machine does with commands, and what a snapshot of it holds.
 
-use crate::clients::kv::Kv;
 use crate::clients::kv::wire::{self, Command, CommandOutcome, Got, Response, Verb};
+use crate::clients::kv::{Kv, KvSnapshot};
 use crate::engine::workload::TankFsm;
 use crate::plan::rng::{Domain, Stream};
+use wavetank_raft::store::inmem::InmemSource;
 use wavetank_raft::store::{
-    self, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError, StoreErrorKind,
+    self, Fsm, FsmSnapshot, SnapshotReader, SnapshotSink, SnapshotWriter, StoreError, StoreErrorKind,
 };
 use wavetank_raft::{Data, Index, Term};
 
@@ -149,11 +150,8 @@ fn a_snapshot_replaces_the_commands_before_it() {
         let mut snapshot = kv.snapshot().unwrap();
         // Commands that are applied while the snapshot is written are not in it.
         digests(&mut kv, at as u64 + 1, &commands[at..]);
-        let mut bytes = Pieces::default();
-        snapshot.persist(&mut bytes).unwrap();
-
         let mut restored = Kv::default();
-        restored.restore(&mut bytes).unwrap();
+        restore(&mut restored, &image(&mut snapshot)).unwrap();
         assert_eq!(digests(&mut restored, at as u64 + 1, &commands[at..]), expected[at..]);
         assert_eq!(restored.state, straight.state);
     }
@@ -163,43 +161,40 @@ fn a_snapshot_replaces_the_commands_before_it() {
 fn a_damaged_snapshot_is_refused_and_changes_nothing() {
     let mut kv = Kv::default();
     digests(&mut kv, 1, &commands(3)[..20]);
-    let mut whole = Pieces::default();
-    kv.snapshot().unwrap().persist(&mut whole).unwrap();
+    let whole = image(&mut kv.snapshot().unwrap());
     let digest = kv.digest();
     let mut refuse = |bytes: Vec<u8>| {
-        let error = kv.restore(&mut Pieces(bytes)).unwrap_err();
+        let error = restore(&mut kv, &bytes).unwrap_err();
         assert_eq!((error.kind, kv.digest()), (StoreErrorKind::Corrupt, digest), "{error}");
     };
-    for length in [0, 1, 7, whole.0.len() / 2, whole.0.len() - 1] {
-        refuse(whole.0[..length].to_vec());
+    for length in [0, 1, 7, whole.len() / 2, whole.len() - 1] {
+        refuse(whole[..length].to_vec());
     }
-    refuse([&*whole.0, b"x"].concat());
-    for at in [0, 1, whole.0.len() / 2, whole.0.len() - 1] {
-        let mut bent = whole.0.clone();
+    refuse([&*whole, b"x"].concat());
+    for at in [0, 1, whole.len() / 2, whole.len() - 1] {
+        let mut bent = whole.clone();
         bent[at] ^= 1;
         refuse(bent);
     }
 }
 
-/// A snapshot in memory that is read 1,000 bytes at a time.
+/// A snapshot in memory.
 #[derive(Default)]
-struct Pieces(Vec<u8>);
+struct Bytes(Vec<u8>);
 
-impl SnapshotSink for Pieces {
+impl SnapshotSink for Bytes {
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.0.extend_from_slice(bytes);
         Ok(())
     }
 }
 
-impl SnapshotSource for Pieces {
-    fn size(&self) -> u64 {
-        self.0.len() as u64
-    }
+fn image(snapshot: &mut KvSnapshot) -> Vec<u8> {
+    let mut bytes = Bytes::default();
+    snapshot.persist(&mut SnapshotWriter::new(&mut bytes)).unwrap();
+    bytes.0
+}
 
-    fn read_at(&mut self, offset: u64, limit: u64) -> Result<Data, StoreError> {
-        let from = offset as usize;
-        let to = self.0.len().min(from + limit.min(1_000) as usize);
-        Ok(self.0[from..to].into())
-    }
+fn restore(kv: &mut Kv, bytes: &[u8]) -> Result<(), StoreError> {
+    kv.restore(&mut SnapshotReader::new(&mut InmemSource::new(bytes.into())))
 }

@@ -5,7 +5,7 @@ use crate::observe::{Observation, ObservationKind, OperationEnd, OperationValue}
 use crate::plan::rng::{Domain, Spans, Stream};
 use crate::{Observer, Plan, ServerIdx};
 use std::collections::BTreeMap;
-use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotSink, SnapshotSource, StoreError};
+use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError};
 use wavetank_raft::{Data, Error, ReadPath, RequestId, RoleName, Server, Span, Term, Time};
 
 /// Combines the numbers that it is given.
@@ -25,17 +25,19 @@ impl Fsm for Sum {
         Ok(self.clone())
     }
 
-    fn restore(&mut self, source: &mut dyn SnapshotSource) -> Result<(), StoreError> {
-        self.0 = u64::from_le_bytes(source.read_at(0, 8)?[..].try_into().unwrap());
+    fn restore(&mut self, reader: &mut SnapshotReader<'_>) -> Result<(), StoreError> {
+        let mut bytes = [0; 8];
+        reader.read_exact(&mut bytes)?;
+        self.0 = u64::from_le_bytes(bytes);
         Ok(())
     }
 }
 
 impl FsmSnapshot for Sum {
-    fn persist(&mut self, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
-        sink.write(&self.0.to_le_bytes())?;
+    fn persist(&mut self, writer: &mut SnapshotWriter<'_>) -> Result<(), StoreError> {
+        writer.write_all(&self.0.to_le_bytes())?;
         // Long enough for several pieces.
-        sink.write(&[0; 300])
+        writer.write_all(&[0; 300])
     }
 }
 
