@@ -15,7 +15,7 @@ use wavetank_node::store::{FileSnapshotStore, RedbStore};
 use wavetank_node::transport::{InmemNetwork, TcpTransport};
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError};
-use wavetank_raft::{Config, Configuration, Data, Index, Member};
+use wavetank_raft::{Config, Configuration, Data, Member};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -74,7 +74,7 @@ async fn main() -> Result<()> {
     println!("-- 3. add and remove others");
     let two = create("n2", directory.path()).await?;
     let three = create("n3", directory.path()).await?;
-    let any = Index(0);
+    let any = None;
     one.add_voter("n2", two.local_addr().clone(), any, TIMEOUT).await?;
     one.add_voter_staged("n3", three.local_addr().clone(), any, TIMEOUT).await?;
     println!("members: {}", members(&one));

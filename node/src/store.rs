@@ -17,5 +17,3 @@ pub use self::file_snapshots::{FileSink, FileSnapshotStore, FileSource};
 pub use self::files::{Disk, Files};
 pub use self::open_error::{OpenError, OpenFailure};
 pub use self::redb::RedbStore;
-
-pub(crate) use self::io_error::io_error;

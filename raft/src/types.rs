@@ -375,5 +375,12 @@ impl ServerId {
     }
 }
 
+/// Reads an optional index. Older files have 0 for none.
+#[cfg(feature = "serde")]
+pub(crate) fn index_if_any<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Index>, D::Error> {
+    let index: Option<Index> = serde::Deserialize::deserialize(from)?;
+    Ok(index.filter(|index| *index != Index::ZERO))
+}
+
 #[cfg(test)]
 mod tests;

@@ -89,7 +89,7 @@ fn install() -> (u64, u64, u64) {
     let newcomer = ServerIdx(3);
     let (begun, from, sent) = (Instant::now(), world.now(), world.messages());
     let (id, address) = (newcomer.id(), newcomer.address());
-    world.call(leader, Call::AddVoterStaged { id, address, prev_index: Index::ZERO });
+    world.call(leader, Call::AddVoterStaged { id, address, prev_index: None });
     let limit = from + Span::s(3_600);
     world.run_while(limit, |world| world.fsm(newcomer).is_none_or(|vast| vast.size < SIZE));
     assert!(world.fsm(newcomer).is_some_and(|vast| vast.size == SIZE), "it did not arrive");

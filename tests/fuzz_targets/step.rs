@@ -298,7 +298,7 @@ impl Harness {
                 return self.ask(ClientRequest::Stage { request, node: NodeId::of(id) });
             }
         };
-        self.ask(ClientRequest::Change { change, prev_index: Index(d.pick(2)) });
+        self.ask(ClientRequest::Change { change, prev_index: d.coin().then_some(Index(1)) });
     }
 
     fn meta(&self, last: LogId) -> SnapshotMeta {

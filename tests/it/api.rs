@@ -56,7 +56,7 @@ impl Cluster {
     }
 
     fn change(&mut self, change: Change) -> Outcome {
-        self.lead(Call::Change { change, prev_index: Index::ZERO })
+        self.lead(Call::Change { change, prev_index: None })
     }
 }
 
@@ -73,7 +73,7 @@ fn only_the_leader_accepts_calls_and_followers_name_it() {
     let mut cluster = Cluster::of(3);
     let follower = cluster.follower;
     let here = Err(Error::NotLeader(Some((cluster.leader.id(), cluster.leader.address()))));
-    let change = |change| Call::Change { change, prev_index: Index::ZERO };
+    let change = |change| Call::Change { change, prev_index: None };
     let calls = [
         command(),
         Call::ApplyLog { data: vec![0; 4].into(), extensions: vec![1].into() },
@@ -86,7 +86,7 @@ fn only_the_leader_accepts_calls_and_followers_name_it() {
         change(Change::DemoteVoter("n1".into())),
         change(Change::RemoveServer("n1".into())),
         change(Change::Members(vec![Member::voter("n1", "a1")])),
-        Call::AddVoterStaged { id: "n9".into(), address: "a9".into(), prev_index: Index::ZERO },
+        Call::AddVoterStaged { id: "n9".into(), address: "a9".into(), prev_index: None },
         Call::Transfer { target: None },
         Call::Restore(vec![].into()),
     ];
@@ -141,19 +141,19 @@ fn an_unknown_server_may_be_removed_and_a_known_one_added_again() {
 fn a_change_with_an_old_prev_index_is_refused() {
     let mut cluster = Cluster::of(3);
     let change = Change::RemoveServer("n9".into());
-    let first = cluster.lead(Call::Change { change: change.clone(), prev_index: Index(1) });
+    let first = cluster.lead(Call::Change { change: change.clone(), prev_index: Some(Index(1)) });
     let Ok(Answer::Committed { index }) = first else { panic!("{first:?}") };
 
-    let stale = cluster.lead(Call::Change { change: change.clone(), prev_index: Index(1) });
+    let stale = cluster.lead(Call::Change { change: change.clone(), prev_index: Some(Index(1)) });
     let expected = Refusal::ConfigurationChanged { since: Index(1), latest: index };
     assert_eq!(stale, Err(Error::Refused(expected)));
-    assert!(cluster.lead(Call::Change { change, prev_index: index }).is_ok());
+    assert!(cluster.lead(Call::Change { change, prev_index: Some(index) }).is_ok());
 }
 
 #[test]
 fn a_change_during_another_is_refused() {
     let mut cluster = Cluster::of(3);
-    let change = || Call::Change { change: Change::RemoveServer("n9".into()), prev_index: Index::ZERO };
+    let change = || Call::Change { change: Change::RemoveServer("n9".into()), prev_index: None };
     let leader = cluster.leader;
     let (first, second) = (cluster.ask(leader, change()), cluster.ask(leader, change()));
     cluster.world.run_for(Span::s(1));
@@ -181,7 +181,7 @@ fn calls_are_refused_during_a_leadership_transfer_and_accepted_after_it() {
     let (leader, follower) = (cluster.leader, cluster.follower);
     cluster.world.isolate(follower);
     let transfer = cluster.ask(leader, Call::Transfer { target: Some(follower.id()) });
-    let change = Call::Change { change: Change::RemoveServer("n9".into()), prev_index: Index::ZERO };
+    let change = Call::Change { change: Change::RemoveServer("n9".into()), prev_index: None };
     let calls = [command(), Call::Barrier, change, Call::Transfer { target: None }];
     let asked = calls.map(|call| cluster.ask(leader, call));
     cluster.world.run_for(Span::s(2));
@@ -276,4 +276,15 @@ fn a_server_that_has_stopped_answers_every_call() {
     assert_eq!(cluster.outcome(stop), Ok(Answer::Done));
     assert_eq!(cluster.outcome(open), Err(Error::Shutdown));
     assert_eq!(cluster.outcome(late), Err(Error::Shutdown));
+}
+
+#[test]
+fn a_call_in_an_older_file_has_zero_for_no_prev_index() {
+    let call = |prev_index| Call::Change { change: Change::LeaveJoint, prev_index };
+    let written = serde_json::to_string(&call(None)).unwrap();
+    assert_eq!(serde_json::from_str::<Call>(&written).unwrap(), call(None));
+    for (number, prev_index) in [("0", None), ("7", Some(Index(7)))] {
+        let older = written.replace("null", number);
+        assert_eq!(serde_json::from_str::<Call>(&older).unwrap(), call(prev_index), "{older}");
+    }
 }

@@ -196,7 +196,7 @@ fn staging() -> Cluster {
     let mut cluster = calm();
     cluster.world.isolate(ServerIdx(4));
     let (id, address) = (ServerIdx(4).id(), ServerIdx(4).address());
-    cluster.ask(cluster.leader, Call::AddVoterStaged { id, address, prev_index: Index::ZERO });
+    cluster.ask(cluster.leader, Call::AddVoterStaged { id, address, prev_index: None });
     cluster.world.run_for(Span::ms(50));
     cluster
 }
@@ -263,17 +263,17 @@ fn adds(id: &str, address: &str) -> Vec<Call> {
         Change::AddNonvoter(id.into(), address.into()),
         Change::Members(with),
     ];
-    let staged = Call::AddVoterStaged { id: id.into(), address: address.into(), prev_index: Index::ZERO };
+    let staged = Call::AddVoterStaged { id: id.into(), address: address.into(), prev_index: None };
     steps.map(change).into_iter().chain([staged]).collect()
 }
 
 fn change(change: Change) -> Call {
-    Call::Change { change, prev_index: Index::ZERO }
+    Call::Change { change, prev_index: None }
 }
 
 /// The same call, with the index of a configuration that never existed.
 fn since_long_ago(call: Call) -> Call {
-    let prev_index = Index(999);
+    let prev_index = Some(Index(999));
     if let Call::AddVoterStaged { id, address, .. } = call {
         return Call::AddVoterStaged { id, address, prev_index };
     }

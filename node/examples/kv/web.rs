@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use wavetank_node::{Error, Raft};
-use wavetank_raft::{Error as Said, Index};
+use wavetank_raft::Error as Said;
 
 /// The state of the HTTP handlers.
 #[derive(Clone, Debug)]
@@ -113,7 +113,7 @@ async fn join(State(app): State<App>, uri: Uri, asked: QueryResult) -> HttpResul
     let (Some(id), Some(address)) = (question.id, question.address) else {
         return Err(bad("id and address are missing"));
     };
-    let (any, timeout) = (Index(0), app.timeout * 4);
+    let (any, timeout) = (None, app.timeout * 4);
     let joined = if question.vote.unwrap_or(true) {
         app.raft.add_voter_staged(id, address, any, timeout).await
     } else {
@@ -125,7 +125,7 @@ async fn join(State(app): State<App>, uri: Uri, asked: QueryResult) -> HttpResul
 async fn leave(State(app): State<App>, uri: Uri, asked: QueryResult) -> HttpResult {
     let Query(question) = asked.map_err(IntoResponse::into_response)?;
     let id = question.id.ok_or_else(|| bad("id is missing"))?;
-    let left = app.raft.remove_server(id, Index(0), app.timeout).await;
+    let left = app.raft.remove_server(id, None, app.timeout).await;
     app.done(left, &uri)
 }
 

@@ -25,7 +25,7 @@ impl Raft {
     /// Gives a server a vote: adds it, promotes it, or moves it to another address. HashiCorp:
     /// `AddVoter`. It counts at once; [`Raft::add_voter_staged`] lets it catch up first.
     ///
-    /// If `prev_index` is not zero, the change is refused unless the latest configuration has this index.
+    /// If `prev_index` is given, the change is refused unless the latest configuration has this index.
     ///
     /// # Errors
     /// `NotLeader`; a `Refusal` when the last change is not committed yet, the configuration has
@@ -34,7 +34,7 @@ impl Raft {
         &self,
         id: impl Into<ServerId>,
         address: impl Into<ServerAddress>,
-        prev_index: Index,
+        prev_index: Option<Index>,
         timeout: Duration,
     ) -> Result<Index, Error> {
         self.change(Change::AddVoter(id.into(), address.into()), prev_index, timeout).await
@@ -49,7 +49,7 @@ impl Raft {
         &self,
         id: impl Into<ServerId>,
         address: impl Into<ServerAddress>,
-        prev_index: Index,
+        prev_index: Option<Index>,
         timeout: Duration,
     ) -> Result<Index, Error> {
         let call = Call::AddVoterStaged { id: id.into(), address: address.into(), prev_index };
@@ -64,7 +64,7 @@ impl Raft {
         &self,
         id: impl Into<ServerId>,
         address: impl Into<ServerAddress>,
-        prev_index: Index,
+        prev_index: Option<Index>,
         timeout: Duration,
     ) -> Result<Index, Error> {
         self.change(Change::AddNonvoter(id.into(), address.into()), prev_index, timeout).await
@@ -77,7 +77,7 @@ impl Raft {
     pub async fn demote_voter(
         &self,
         id: impl Into<ServerId>,
-        prev_index: Index,
+        prev_index: Option<Index>,
         timeout: Duration,
     ) -> Result<Index, Error> {
         self.change(Change::DemoteVoter(id.into()), prev_index, timeout).await
@@ -91,7 +91,7 @@ impl Raft {
     pub async fn remove_server(
         &self,
         id: impl Into<ServerId>,
-        prev_index: Index,
+        prev_index: Option<Index>,
         timeout: Duration,
     ) -> Result<Index, Error> {
         self.change(Change::RemoveServer(id.into()), prev_index, timeout).await
@@ -105,13 +105,18 @@ impl Raft {
     pub async fn change_membership(
         &self,
         members: Vec<Member>,
-        prev_index: Index,
+        prev_index: Option<Index>,
         timeout: Duration,
     ) -> Result<Index, Error> {
         self.change(Change::Members(members), prev_index, timeout).await
     }
 
-    async fn change(&self, change: Change, prev_index: Index, timeout: Duration) -> Result<Index, Error> {
+    async fn change(
+        &self,
+        change: Change,
+        prev_index: Option<Index>,
+        timeout: Duration,
+    ) -> Result<Index, Error> {
         let call = Call::Change { change, prev_index };
         self.ask(call, Until::after(timeout)).await.map(calls::index)
     }

@@ -57,11 +57,11 @@ async fn a_server_that_does_not_lead_refuses_all_calls() {
     assert_eq!(raft.read_index().await.unwrap_err(), no_leader);
     assert_eq!(raft.read_lease().await.unwrap_err(), no_leader);
     assert_eq!(raft.restore(bytes("a"), ANY).await.unwrap_err(), no_leader);
-    assert_eq!(raft.add_voter("n2", "n2", Index(0), ANY).await.unwrap_err(), no_leader);
-    assert_eq!(raft.add_nonvoter("n2", "n2", Index(0), ANY).await.unwrap_err(), no_leader);
-    assert_eq!(raft.add_voter_staged("n2", "n2", Index(0), ANY).await.unwrap_err(), no_leader);
-    assert_eq!(raft.demote_voter("n2", Index(0), ANY).await.unwrap_err(), no_leader);
-    assert_eq!(raft.remove_server("n2", Index(0), ANY).await.unwrap_err(), no_leader);
+    assert_eq!(raft.add_voter("n2", "n2", None, ANY).await.unwrap_err(), no_leader);
+    assert_eq!(raft.add_nonvoter("n2", "n2", None, ANY).await.unwrap_err(), no_leader);
+    assert_eq!(raft.add_voter_staged("n2", "n2", None, ANY).await.unwrap_err(), no_leader);
+    assert_eq!(raft.demote_voter("n2", None, ANY).await.unwrap_err(), no_leader);
+    assert_eq!(raft.remove_server("n2", None, ANY).await.unwrap_err(), no_leader);
     assert_eq!(raft.leadership_transfer().await.unwrap_err(), no_leader);
     assert_eq!(raft.snapshot().await.unwrap_err(), Error::Raft(Said::NothingNewToSnapshot));
     assert!(no_leader.is_not_leader() && !no_leader.is_unknown());
@@ -77,13 +77,13 @@ async fn a_leader_refuses_invalid_changes() {
     assert_eq!(raft.leadership_transfer_to_server("n1").await.unwrap_err(), Refusal::TransferToSelf.into());
     let unknown = raft.leadership_transfer_to_server("n7").await.unwrap_err();
     assert_eq!(unknown.to_string(), "cannot find replication state for n7: not a voter");
-    let error = raft.remove_server("n1", Index(0), ANY).await.unwrap_err();
+    let error = raft.remove_server("n1", None, ANY).await.unwrap_err();
     assert_eq!(error.to_string(), "need at least one voter in configuration");
-    let error = raft.add_voter("", "n2", Index(0), ANY).await.unwrap_err();
+    let error = raft.add_voter("", "n2", None, ANY).await.unwrap_err();
     assert!(error.to_string().starts_with("empty ID in configuration"), "{error}");
-    let error = raft.add_voter("n2", "n1", Index(0), ANY).await.unwrap_err();
+    let error = raft.add_voter("n2", "n1", None, ANY).await.unwrap_err();
     assert_eq!(error.to_string(), "found duplicate address in configuration: n1");
-    let error = raft.remove_server("n1", Index(99), ANY).await.unwrap_err();
+    let error = raft.remove_server("n1", Some(Index(99)), ANY).await.unwrap_err();
     assert_eq!(error.to_string(), "configuration changed since 99 (latest is 1)");
 }
 
@@ -96,7 +96,7 @@ async fn a_call_that_takes_too_long_ends_and_may_still_take_effect() {
     let error = leader.raft.apply(bytes("slow"), SHORT).await.unwrap_err();
     assert_eq!(error, Error::Timeout);
     assert!(error.is_unknown());
-    let error = leader.raft.add_voter("n9", "n9", Index(0), SHORT).await.unwrap_err();
+    let error = leader.raft.add_voter("n9", "n9", None, SHORT).await.unwrap_err();
     assert_eq!(error, Error::Timeout);
 }
 

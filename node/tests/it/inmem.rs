@@ -69,11 +69,11 @@ async fn servers_come_and_go() {
     let two = inmem(&network, config("n2")).await;
     let three = inmem(&network, config("n3")).await;
     let (index, _) = one.raft.get_configuration().unwrap();
-    let index = one.raft.add_voter("n2", "n2", index, PATIENCE).await.unwrap();
+    let index = one.raft.add_voter("n2", "n2", Some(index), PATIENCE).await.unwrap();
     assert_eq!(one.raft.get_configuration().unwrap().0, index);
-    let stale = one.raft.add_voter("n3", "n3", Index(1), PATIENCE).await.unwrap_err();
+    let stale = one.raft.add_voter("n3", "n3", Some(Index(1)), PATIENCE).await.unwrap_err();
     assert_eq!(stale, Refusal::ConfigurationChanged { since: Index(1), latest: index }.into());
-    one.raft.add_nonvoter("n3", "n3", Index(0), PATIENCE).await.unwrap();
+    one.raft.add_nonvoter("n3", "n3", None, PATIENCE).await.unwrap();
     assert_eq!(one.members(), "n1 n2 (n3)");
     one.apply("b").await;
     for node in [&two, &three] {
@@ -81,13 +81,13 @@ async fn servers_come_and_go() {
         assert_eq!(held.lines, ["a", "b"]);
     }
 
-    one.raft.add_voter("n3", "n3", Index(0), PATIENCE).await.unwrap();
-    one.raft.demote_voter("n2", Index(0), PATIENCE).await.unwrap();
+    one.raft.add_voter("n3", "n3", None, PATIENCE).await.unwrap();
+    one.raft.demote_voter("n2", None, PATIENCE).await.unwrap();
     assert_eq!(one.members(), "n1 (n2) n3");
-    one.raft.remove_server("n2", Index(0), PATIENCE).await.unwrap();
+    one.raft.remove_server("n2", None, PATIENCE).await.unwrap();
     assert_eq!(one.members(), "n1 n3");
     let members = vec![Member::voter("n1", "n1"), Member::voter("n2", "n2"), Member::voter("n3", "n3")];
-    one.raft.change_membership(members, Index(0), PATIENCE).await.unwrap();
+    one.raft.change_membership(members, None, PATIENCE).await.unwrap();
     let mut seen = one.raft.configuration_changes();
     let is_left = |latest: &Option<(Index, _)>| latest.as_ref().is_some_and(left_joint);
     within(seen.wait_for(is_left)).await.unwrap();
@@ -95,7 +95,7 @@ async fn servers_come_and_go() {
 
     one.raft.barrier(PATIENCE).await.unwrap();
     let four = inmem(&network, config("n4")).await;
-    one.raft.add_voter_staged("n4", "n4", Index(0), PATIENCE).await.unwrap();
+    one.raft.add_voter_staged("n4", "n4", None, PATIENCE).await.unwrap();
     assert_eq!(one.members(), "n1 n2 n3 n4");
     four.holds(|held| held.members == 4).await;
 }
@@ -164,7 +164,7 @@ async fn a_new_server_is_sent_a_snapshot() {
     assert_eq!(again, Error::Raft(wavetank_raft::Error::NothingNewToSnapshot));
     one.apply("after").await;
     let two = inmem(&network, few("n2")).await;
-    one.raft.add_voter("n2", "n2", Index(0), PATIENCE).await.unwrap();
+    one.raft.add_voter("n2", "n2", None, PATIENCE).await.unwrap();
     let held = two.holds(|held| held.lines.len() == 101).await;
     assert_eq!(held.restored, 1);
     assert_eq!(held.lines, one.lines.borrow().lines);
@@ -201,7 +201,7 @@ async fn a_leader_that_removes_itself_stops() {
     let network = InmemNetwork::new();
     let [leader, two, three] = inmem_cluster(&network).await;
     let id = leader.raft.local_id().clone();
-    leader.raft.remove_server(id, Index(0), PATIENCE).await.unwrap();
+    leader.raft.remove_server(id, None, PATIENCE).await.unwrap();
     assert_eq!(within(leader.raft.stopped()).await, Some(Halt::Removed));
     assert_eq!(leader.raft.state(), RaftState::Shutdown);
     let rest = leader_first(vec![two, three]).await;

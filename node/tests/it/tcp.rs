@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use wavetank_node::store::{FileSnapshotStore, RedbStore};
 use wavetank_node::transport::TcpTransport;
 use wavetank_node::{Raft, has_existing_state, recover_cluster};
-use wavetank_raft::{Config, Configuration, Index, Member};
+use wavetank_raft::{Config, Configuration, Member};
 
 /// A server that outlives its process: its directory and its address.
 struct Host {
@@ -172,12 +172,12 @@ async fn servers_join_and_leave_over_tcp() {
     let mut nodes = Vec::new();
     for host in &mut hosts[1..] {
         let node = host.start().await;
-        one.raft.add_voter_staged(host.id, host.address.as_str(), Index(0), PATIENCE).await.unwrap();
+        one.raft.add_voter_staged(host.id, host.address.as_str(), None, PATIENCE).await.unwrap();
         one.apply(host.id).await;
         nodes.push(node);
     }
     assert_eq!(one.members(), "n1 n2 n3 n4");
-    one.raft.remove_server("n2", Index(0), PATIENCE).await.unwrap();
+    one.raft.remove_server("n2", None, PATIENCE).await.unwrap();
     nodes[0].raft.shutdown().await;
     one.apply("x").await;
     assert_eq!(nodes[2].holds(|held| held.lines.len() == 4).await.lines, ["n2", "n3", "n4", "x"]);

@@ -79,8 +79,9 @@ pub enum ClientRequest {
     Change {
         /// The step.
         change: Change,
-        /// If not zero: only if the latest configuration is at this index.
-        prev_index: Index,
+        /// If given: only if the latest configuration is at this index.
+        #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::types::index_if_any"))]
+        prev_index: Option<Index>,
     },
     /// Watch a non-voter catch up, in rounds, and promote it (thesis §4.2.1). Answered later, by
     /// [`Effect::Staged`].

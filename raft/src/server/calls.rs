@@ -293,7 +293,7 @@ impl Server {
         &mut self,
         request: RequestId,
         change: Change,
-        prev_index: Index,
+        prev_index: Option<Index>,
         on_applied: OnApplied,
         ctx: &mut Ctx<'_>,
     ) {

@@ -131,8 +131,9 @@ pub enum Call {
     Change {
         /// The step.
         change: Change,
-        /// If not zero: only if the latest configuration is at this index.
-        prev_index: Index,
+        /// If given: only if the latest configuration is at this index.
+        #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::types::index_if_any"))]
+        prev_index: Option<Index>,
     },
     /// Add a server without a vote, let it catch up in rounds, then give it one (thesis §4.2.1).
     AddVoterStaged {
@@ -140,8 +141,9 @@ pub enum Call {
         id: ServerId,
         /// Its network address.
         address: ServerAddress,
-        /// If not zero: only if the latest configuration is at this index.
-        prev_index: Index,
+        /// If given: only if the latest configuration is at this index.
+        #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::types::index_if_any"))]
+        prev_index: Option<Index>,
     },
     /// Hand leadership over. HashiCorp: `LeadershipTransfer(ToServer)`.
     Transfer {

@@ -269,8 +269,7 @@ impl Cluster {
 }
 
 fn call(d: &mut Decisions<'_>) -> Call {
-    let none = wavetank_raft::Index::ZERO;
-    let change = |change| Call::Change { change, prev_index: none };
+    let change = |change| Call::Change { change, prev_index: None };
     let newcomer = || (NAMES[3].into(), NAMES[3].into());
     match d.pick(12) {
         0 => Call::Barrier,
@@ -285,7 +284,7 @@ fn call(d: &mut Decisions<'_>) -> Call {
         }
         8 => {
             let (id, address) = newcomer();
-            Call::AddVoterStaged { id, address, prev_index: none }
+            Call::AddVoterStaged { id, address, prev_index: None }
         }
         9 => change(Change::RemoveServer(d.one_of(&NAMES[2..]).into())),
         10 => change(Change::DemoteVoter(d.one_of(&NAMES[2..]).into())),

@@ -1,7 +1,7 @@
 //! Commands, membership changes, and faults of links, processes and disks.
 
 use super::{Cluster, ElectionTimeouts, PendingCall};
-use wavetank_raft::{Call, Change, Data, Index, Member, ReadPath, Span};
+use wavetank_raft::{Call, Change, Data, Member, ReadPath, Span};
 use wavetank_sim::disk::fault::{DiskFault, Location};
 use wavetank_sim::plan::rng::{Draw, Ratio, Spans};
 use wavetank_sim::plan::{DiskPlan, Plan, RandomDelay};
@@ -37,7 +37,7 @@ impl Cluster {
     /// Asks a leader to let a server catch up, and to make it a voter then.
     pub fn add_voter_staged(&mut self, leader: ServerIdx, idx: ServerIdx) -> PendingCall {
         let (id, address) = (idx.id(), idx.address());
-        self.ask(leader, Call::AddVoterStaged { id, address, prev_index: Index::ZERO })
+        self.ask(leader, Call::AddVoterStaged { id, address, prev_index: None })
     }
 
     /// Asks a leader to add a nonvoter.
@@ -62,7 +62,7 @@ impl Cluster {
     }
 
     pub(super) fn change(&mut self, leader: ServerIdx, change: Change) -> PendingCall {
-        self.ask(leader, Call::Change { change, prev_index: Index::ZERO })
+        self.ask(leader, Call::Change { change, prev_index: None })
     }
 
     pub(super) fn ask(&mut self, to: ServerIdx, call: Call) -> PendingCall {

@@ -13,8 +13,8 @@ impl Cluster {
     }
 
     /// Asks a leader to remove a server, if its configuration is still the one at this index.
-    pub fn remove_since(&mut self, leader: ServerIdx, idx: ServerIdx, prev_index: Index) -> PendingCall {
-        self.ask(leader, Call::Change { change: Change::RemoveServer(idx.id()), prev_index })
+    pub fn remove_since(&mut self, leader: ServerIdx, idx: ServerIdx, index: Index) -> PendingCall {
+        self.ask(leader, Call::Change { change: Change::RemoveServer(idx.id()), prev_index: Some(index) })
     }
 
     /// Asks a leader to change a voter's address.

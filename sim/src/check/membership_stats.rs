@@ -196,7 +196,7 @@ mod tests {
     }
 
     fn ask(tank: &mut Tank, to: ServerIdx, change: Change) {
-        tank.call(to, Call::Change { change, prev_index: Index::ZERO });
+        tank.call(to, Call::Change { change, prev_index: None });
     }
 
     fn counts(tank: &Tank, kind: ChangeKind) -> [u64; 4] {
@@ -243,7 +243,7 @@ mod tests {
         tank.isolate(lost);
         for idx in [good, lost] {
             let (id, address) = (idx.id(), idx.address());
-            tank.call(leader, Call::AddVoterStaged { id, address, prev_index: Index::ZERO });
+            tank.call(leader, Call::AddVoterStaged { id, address, prev_index: None });
             tank.run_for(Span::s(6));
         }
         assert_eq!(counts(&tank, ChangeKind::Stage), [2, 2, 0, 0]);

@@ -22,7 +22,7 @@ use crate::runner::observers::Observers;
 use crate::runner::{self, Run, Simulation};
 use std::collections::{BTreeMap, VecDeque};
 use wavetank_raft::{
-    Action, Batch, Call, Change, Data, Event, Index, NodeId, Payload, Request, Response, RpcId, Server, Span,
+    Action, Batch, Call, Change, Data, Event, NodeId, Payload, Request, Response, RpcId, Server, Span,
     StoreJob, Time,
 };
 
@@ -154,7 +154,7 @@ impl<'a, W: Observer> Player<'a, W> {
     }
 
     fn change(&mut self, idx: ServerIdx, change: Change) {
-        self.ask(idx, Call::Change { change, prev_index: Index::ZERO });
+        self.ask(idx, Call::Change { change, prev_index: None });
     }
 
     fn ask(&mut self, idx: ServerIdx, call: Call) {

@@ -107,5 +107,5 @@ pub fn command() -> Data {
 }
 
 const fn operator(change: Change) -> Input {
-    Input::Client(ClientRequest::Change { change, prev_index: wavetank_raft::Index::ZERO })
+    Input::Client(ClientRequest::Change { change, prev_index: None })
 }

@@ -74,7 +74,7 @@ pub(super) fn joint(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let mut members: Vec<_> = servers.iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
     members.extend(without.map(|idx| Member::nonvoter(idx.id(), idx.address())));
     let change = Change::Members(members);
-    Some(Act::Call(call_target(view, draws[0])?, Call::Change { change, prev_index: Index::ZERO }))
+    Some(Act::Call(call_target(view, draws[0])?, Call::Change { change, prev_index: None }))
 }
 
 /// The current members with one voter replaced by a non-member.
@@ -98,9 +98,10 @@ fn staged(view: &NemesisView<'_>, draws: Draws, idx: ServerIdx) -> Option<Act> {
     Some(Act::Call(call_target(view, draws[0])?, Call::AddVoterStaged { id, address, prev_index }))
 }
 
-fn prev_index_for(view: &NemesisView<'_>, draw: Draw) -> Option<Index> {
+/// The index of the current configuration, or no condition; `None` if no configuration is known.
+fn prev_index_for(view: &NemesisView<'_>, draw: Draw) -> Option<Option<Index>> {
     let (index, _) = view.membership?;
-    Some(if draw.hits(Ratio::new(1, 2)) { index } else { Index::ZERO })
+    Some(draw.hits(Ratio::new(1, 2)).then_some(index))
 }
 
 /// The servers that may be added. A server that was lost permanently never returns under its name.

@@ -96,7 +96,8 @@ fn damage(fault: DiskFault, among: ServerSet, draws: Draws) -> Option<Act> {
 /// The next step of an operator who replaces a lost server: removes it, then adds a new server. If
 /// there is nothing to replace, a server is lost, if the cluster can spare one.
 fn replace(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
-    let (prev_index, configuration) = view.membership?;
+    let (index, configuration) = view.membership?;
+    let prev_index = Some(index);
     let is_member = |idx: &ServerIdx| configuration.server(idx.node()).is_some();
     let call = |call| Some(Act::Call(view.leader?, call));
     if let Some(dead) = view.lost.iter().find(is_member) {

@@ -32,7 +32,7 @@ impl Leader {
         &mut self,
         state: &mut NodeState,
         change: &Change,
-        prev_index: Index,
+        prev_index: Option<Index>,
         now: Time,
         fx: &mut Effects,
     ) {
@@ -49,7 +49,7 @@ impl Leader {
         &self,
         state: &NodeState,
         change: &Change,
-        prev_index: Index,
+        prev_index: Option<Index>,
     ) -> Result<Configuration, Refusal> {
         let Some((latest, configuration)) = state.membership.latest() else {
             return Err(Refusal::NotLeader(None));
@@ -57,8 +57,8 @@ impl Leader {
         if self.transfer.is_some() {
             return Err(Refusal::TransferInProgress);
         }
-        if prev_index != Index::ZERO && prev_index != latest {
-            return Err(Refusal::ConfigurationChanged { since: prev_index, latest });
+        if let Some(since) = prev_index.filter(|index| *index != latest) {
+            return Err(Refusal::ConfigurationChanged { since, latest });
         }
         if !self.has_commit_in_term(state) {
             return Err(Refusal::NoCommitInTerm);
@@ -194,7 +194,7 @@ impl Leader {
             return self.end_staging(Err(Refusal::StagingAborted), fx);
         };
         let change = Change::AddVoter(member.id.clone(), member.address.clone());
-        match self.next_configuration(state, &change, Index::ZERO) {
+        match self.next_configuration(state, &change, None) {
             Ok(next) => {
                 let at = self.append_configuration(state, next, now, fx);
                 self.end_staging(Ok(at), fx);

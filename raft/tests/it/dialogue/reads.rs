@@ -1,7 +1,7 @@
 //! Linearizable reads (thesis §6.4): by a round of heartbeats, or under the lease.
 
 use super::harness::{Harness, ScriptedAnswer, Start, voters};
-use wavetank_raft::{Change, ClientRequest, Index, Member, ReadPath, RequestId, Span};
+use wavetank_raft::{Change, ClientRequest, Member, ReadPath, RequestId, Span};
 
 /// A leader of three with a log up to t3.i4, without any answer yet.
 fn elected() -> Harness {
@@ -145,7 +145,7 @@ fn there_is_no_lease_before_the_first_commit_or_first_answer() {
     let mut harness = Start { members: voters(&["n1"]), ..Start::of(&[1]) }.elected();
     assert_eq!(read(&mut harness, 1, ReadPath::Lease), "r1 reads i2");
     let change = Change::AddVoter("n2".into(), "n2".into());
-    harness.request(ClientRequest::Change { change, prev_index: Index::ZERO });
+    harness.request(ClientRequest::Change { change, prev_index: None });
     assert_eq!(read(&mut harness, 2, ReadPath::Lease), "r2 NoLease");
     harness.yes("n2");
     assert_eq!(read(&mut harness, 3, ReadPath::Lease), "r3 reads i2");

@@ -17,7 +17,7 @@ fn defaults() -> Config {
 }
 
 fn change(change: Change) -> Call {
-    Call::Change { change, prev_index: Index::ZERO }
+    Call::Change { change, prev_index: None }
 }
 
 fn add(name: &str) -> Call {
@@ -58,7 +58,7 @@ fn only_a_leader_accepts_requests() {
         Call::VerifyLeader,
         Call::Read(ReadPath::Lease),
         add("n4"),
-        Call::AddVoterStaged { id: "n4".into(), address: "n4".into(), prev_index: Index::ZERO },
+        Call::AddVoterStaged { id: "n4".into(), address: "n4".into(), prev_index: None },
         Call::Transfer { target: None },
     ] {
         assert_eq!(follower().call(1, call.clone()), format!("r1 {to}"), "{call:?}");
@@ -160,8 +160,8 @@ fn a_change_is_refused_where_a_member_cannot_decode_it() {
         assert!(!is_refused(&mut harness, Call::Restore(command(2))), "now it does");
     }
     assert_eq!(leader().call(1, change(Change::LeaveJoint)), "r1 Refused(ChangeInProgress)");
-    let text =
-        leader().call(1, Call::Change { change: Change::DemoteVoter("n3".into()), prev_index: Index(3) });
+    let text = leader()
+        .call(1, Call::Change { change: Change::DemoteVoter("n3".into()), prev_index: Some(Index(3)) });
     assert_eq!(text, "r1 Refused(ConfigurationChanged { since: i3, latest: i1 })");
 }
 
@@ -169,7 +169,7 @@ fn a_change_is_refused_where_a_member_cannot_decode_it() {
 fn a_staged_voter_is_answered_once_promoted() {
     let mut harness = leader();
     let (id, address) = ("n4".into(), "n4".into());
-    harness.call(1, Call::AddVoterStaged { id, address, prev_index: Index::ZERO });
+    harness.call(1, Call::AddVoterStaged { id, address, prev_index: None });
     assert_eq!(harness.agree(), "apply t3.i5+1");
     assert_eq!(harness.applied(), "", "it is a member, without a vote");
     harness.until(DeadlineReason::Heartbeat);
@@ -180,7 +180,7 @@ fn a_staged_voter_is_answered_once_promoted() {
     // Or it is not promoted, because leadership is lost first.
     let mut harness = leader();
     let (id, address) = ("n4".into(), "n4".into());
-    harness.call(1, Call::AddVoterStaged { id, address, prev_index: Index::ZERO });
+    harness.call(1, Call::AddVoterStaged { id, address, prev_index: None });
     harness.agree();
     harness.applied();
     assert_eq!(harness.depose(), "r1 Refused(StagingAborted)");

@@ -23,7 +23,7 @@ fn leader_that_sends(max_append_entries: u64) -> Harness {
 }
 
 fn change(harness: &mut Harness, change: Change) -> String {
-    harness.request(ClientRequest::Change { change, prev_index: Index::ZERO })
+    harness.request(ClientRequest::Change { change, prev_index: None })
 }
 
 fn stage(harness: &mut Harness, request: u64, name: &str) -> String {

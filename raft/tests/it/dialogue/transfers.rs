@@ -2,7 +2,7 @@
 
 use super::harness::{Harness, ScriptedAnswer, Start, voters};
 use wavetank_raft::{
-    Change, ClientRequest, DeadlineReason, Index, Member, NodeId, Payload, ReadPath, RequestId, Span,
+    Change, ClientRequest, DeadlineReason, Member, NodeId, Payload, ReadPath, RequestId, Span,
 };
 
 /// A leader of three with a log up to t3.i4, without any answer yet.
@@ -111,7 +111,7 @@ fn no_membership_changes_while_leadership_is_handed_over() {
     transfer(&mut harness, 1, Some("n3"));
     let change = Change::DemoteVoter("n3".into());
     assert_eq!(
-        harness.request(ClientRequest::Change { change, prev_index: Index::ZERO }),
+        harness.request(ClientRequest::Change { change, prev_index: None }),
         "refused TransferInProgress"
     );
     assert!(!harness.next_heartbeat().contains("r7"), "nor is anybody promoted");
@@ -123,7 +123,7 @@ fn a_target_that_loses_its_vote_is_given_up() {
     for (target, is_given_up) in [("n3", true), ("n2", false)] {
         let mut harness = leader();
         let change = Change::Members(voters(&["n1", "n2"]));
-        harness.request(ClientRequest::Change { change, prev_index: Index::ZERO });
+        harness.request(ClientRequest::Change { change, prev_index: None });
         assert_eq!(transfer(&mut harness, 1, Some(target)), "");
         harness.persisted();
         let text = harness.yes("n2");

@@ -148,10 +148,8 @@ fn a_snapshot_covers_what_was_dispatched() {
     assert_eq!(harness.server.node().snapshot(), id((3, 5)));
     assert_eq!(harness.call(3, Call::Snapshot), "r3 NothingNewToSnapshot");
     // It has the configuration in force at that index, not one that is only appended.
-    let add = |name: &str| Call::Change {
-        change: Change::AddNonvoter(name.into(), name.into()),
-        prev_index: Index::ZERO,
-    };
+    let add =
+        |name: &str| Call::Change { change: Change::AddNonvoter(name.into(), name.into()), prev_index: None };
     harness.call(4, add("n4"));
     harness.agree();
     harness.call(5, add("n5"));

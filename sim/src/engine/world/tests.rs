@@ -83,7 +83,7 @@ fn a_blank_cluster_is_bootstrapped_and_a_spare_is_added() {
     let (leader, spare) = (world.leader().unwrap(), ServerIdx(3));
 
     let (id, address) = (spare.id(), spare.address());
-    let call = wavetank_raft::Call::AddVoterStaged { id, address, prev_index: Index::ZERO };
+    let call = wavetank_raft::Call::AddVoterStaged { id, address, prev_index: None };
     let request = world.call(leader, call);
     world.run_for(Span::s(2));
 
@@ -125,11 +125,8 @@ fn every_call_that_stages_a_server_is_answered() {
     let (leader, spare) = (world.leader().unwrap(), ServerIdx(3));
     world.crash(spare);
 
-    let call = wavetank_raft::Call::AddVoterStaged {
-        id: spare.id(),
-        address: spare.address(),
-        prev_index: Index::ZERO,
-    };
+    let call =
+        wavetank_raft::Call::AddVoterStaged { id: spare.id(), address: spare.address(), prev_index: None };
     let first = world.call(leader, call.clone());
     world.run_for(Span::ms(100));
     let second = world.call(leader, call);

@@ -4,8 +4,8 @@ use crate::observe::{MessageRef, NetworkChange};
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt::Write as _;
 use wavetank_raft::{
-    Action, Answer, Call, Entry, Event, LogOp, Node, NodeId, Observed, Outcome, Payload, Request, Response,
-    RoleName, SnapshotMeta, StoreJob, Write,
+    Action, Answer, Call, Entry, Event, Index, LogOp, Node, NodeId, Observed, Outcome, Payload, Request,
+    Response, RoleName, SnapshotMeta, StoreJob, Write,
 };
 
 /// Four letters of a role.
@@ -189,6 +189,10 @@ fn meta(meta: &SnapshotMeta) -> String {
     format!("snapshot {} of {} bytes", meta.last, meta.size)
 }
 
+fn prev(index: Option<Index>) -> String {
+    index.map_or_else(String::new, |index| format!(" prev={index}"))
+}
+
 pub(super) fn call(call: &Call) -> String {
     match call {
         Call::Apply(command) => format!("apply {}", data(command)),
@@ -197,8 +201,8 @@ pub(super) fn call(call: &Call) -> String {
         Call::VerifyLeader => "verify".to_owned(),
         Call::Read(path) => format!("read by {path:?}"),
         Call::Bootstrap(_) => "bootstrap".to_owned(),
-        Call::Change { change, prev_index } => format!("{change:?} prev={prev_index}"),
-        Call::AddVoterStaged { id, prev_index, .. } => format!("stage {id} prev={prev_index}"),
+        Call::Change { change, prev_index } => format!("{change:?}{}", prev(*prev_index)),
+        Call::AddVoterStaged { id, prev_index, .. } => format!("stage {id}{}", prev(*prev_index)),
         Call::Transfer { target } => {
             format!(
                 "transfer to {}",
