@@ -1,11 +1,12 @@
-//! `Display` for the types of the boundary: short and fixed.
+//! `Display` for roles and refusals.
 
 use crate::node::io::{Refusal, RoleName};
 use core::fmt;
 
 impl fmt::Display for RoleName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // HashiCorp has no word for a pre-candidate: its API says Candidate while pre-voting.
+        // HashiCorp's API has no pre-candidates: it reports a server that asks for pre-votes as a
+        // Candidate.
         f.write_str(match self {
             Self::Follower => "Follower",
             Self::PreCandidate | Self::Candidate => "Candidate",

@@ -113,7 +113,7 @@ impl Log {
         self.base
     }
 
-    /// The term of the entry at `index`; `None` before the base and after the end.
+    /// Returns the term of the entry at `index`; `None` before the base and after the end.
     #[must_use]
     pub fn term_at(&self, index: Index) -> Option<Term> {
         match index.cmp(&self.last.index) {

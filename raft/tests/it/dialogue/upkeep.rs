@@ -75,7 +75,7 @@ fn entries_of_an_abandoned_fetch_are_ignored() {
 }
 
 #[test]
-#[should_panic(expected = "the store no longer has i1")]
+#[should_panic(expected = "the store lost entry i1")]
 fn a_store_without_a_committed_entry_panics() {
     let mut harness = forgetful();
     harness.receive("n2", append(2, (1, 1), &[], 1));
