@@ -91,8 +91,8 @@ impl Ballot {
         state.membership.voters().vote_result(votes)
     }
 
-    /// Handles the end of the election timeout. A new campaign begins, except if the disk is stalled
-    /// or the server is no longer a voter.
+    /// Handles the end of the election timeout. A new campaign begins, except if the disk is
+    /// stalled or the server is no longer a voter.
     pub(crate) fn on_timer(&self, state: &NodeState, now: Time) -> Transition {
         if now < self.deadline {
             return Transition::Stay;

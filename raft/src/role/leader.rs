@@ -38,8 +38,9 @@ pub(crate) struct Leader {
     commit_flush_at: Option<Time>,
     reads: Reads,
     transfer: Option<Transfer>,
-    /// True after TimeoutNow was sent in this term. The receiver may be elected before this leader's
-    /// lease expires, even if the message arrives late. So lease reads are refused from then on.
+    /// True after TimeoutNow was sent in this term. The receiver may be elected before this
+    /// leader's lease expires, even if the message arrives late. So lease reads are refused from
+    /// then on.
     lease_given_up: bool,
     staging: Option<Staging>,
 }

@@ -45,8 +45,8 @@ impl Peer {
         let Flow::Snapshot(sending) = &mut self.progress.flow else { return };
         sending.reading = None;
         let Some(piece) = piece else {
-            // The snapshot was deleted, for example because there is a newer one. The next heartbeat
-            // begins with the newest.
+            // The snapshot was deleted, for example because there is a newer one. The next
+            // heartbeat begins with the newest.
             sending.meta = None;
             sending.offset = 0;
             return;
