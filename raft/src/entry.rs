@@ -46,14 +46,14 @@ pub enum Payload {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Extended {
-    /// The command.
+    /// The bytes of the command.
     pub data: Data,
     /// Bytes that are stored beside the command. This library does not interpret them.
     pub extensions: Data,
 }
 
 impl Entry {
-    /// Makes an entry.
+    /// Makes an entry from its position and its content.
     #[must_use]
     pub const fn new(term: Term, index: Index, payload: Payload) -> Self {
         Self { id: LogId::new(term, index), payload }

@@ -38,7 +38,7 @@ pub struct Storage<L, S> {
 pub struct Recovered {
     /// The vote record; term 0 without a vote if none is stored.
     pub hard_state: HardState,
-    /// The log.
+    /// The log as it is stored.
     pub log: LogImage,
     /// The description of the newest readable snapshot; `None` if there is no snapshot.
     pub snapshot: Option<Arc<SnapshotMeta>>,
@@ -342,10 +342,10 @@ pub fn load_snapshot<N: SnapshotStore>(
     Ok(meta.last)
 }
 
-/// Runs the state machine.
+/// Runs the state machine: applies entries, captures states and loads snapshots.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Machine<F> {
-    /// The state machine.
+    /// The state machine that the executor runs.
     pub fsm: F,
 }
 

@@ -47,13 +47,13 @@ pub enum Response {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AppendEntries {
-    /// The leader's term.
+    /// The term in which the sender leads.
     pub term: Term,
     /// The entry before the first of `entries`.
     pub prev: LogId,
     /// The entries, with consecutive indexes. Their terms never fall, and none is above `term`.
     pub entries: Entries,
-    /// The leader's commit index.
+    /// The index up to which the leader has committed entries.
     pub leader_commit: Index,
 }
 
@@ -61,7 +61,7 @@ pub struct AppendEntries {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AppendEntriesResponse {
-    /// The follower's term.
+    /// The follower's current term.
     pub term: Term,
     /// True if the follower found `prev` and its log is durable up to the last entry of the
     /// request. The leader knows the index of that entry from the request.
@@ -79,7 +79,7 @@ pub struct AppendEntriesResponse {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestVote {
-    /// The candidate's term.
+    /// The term in which the candidate campaigns.
     pub term: Term,
     /// The last entry of the candidate's log.
     pub last_log: LogId,
@@ -92,7 +92,7 @@ pub struct RequestVote {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestVoteResponse {
-    /// The voter's term.
+    /// The voter's current term.
     pub term: Term,
     /// True if the vote is granted. The vote is durable then.
     pub granted: bool,
@@ -123,7 +123,7 @@ pub struct RequestPreVoteResponse {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct InstallSnapshot {
-    /// The leader's term.
+    /// The term in which the sender leads.
     pub term: Term,
     /// The description of the whole snapshot.
     pub meta: Arc<SnapshotMeta>,
@@ -139,7 +139,7 @@ pub struct InstallSnapshot {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct InstallSnapshotResponse {
-    /// The follower's term.
+    /// The follower's current term.
     pub term: Term,
     /// True if the piece is stored. After the last piece, true if the whole snapshot is durable.
     pub success: bool,

@@ -20,20 +20,20 @@ pub enum Input {
     Timer,
     /// A request from a peer.
     Request {
-        /// The sender.
+        /// The server that sent the message.
         from: NodeId,
         /// The sender's number for this request; the response must carry it.
         rpc: RpcId,
-        /// The request.
+        /// The content of the request.
         request: Request,
     },
     /// A response from a peer.
     Response {
-        /// The sender.
+        /// The server that sent the message.
         from: NodeId,
         /// The number of the request that this answers.
         rpc: RpcId,
-        /// The response.
+        /// The content of the response.
         response: Response,
     },
     /// All writes up to and including this token are durable.
@@ -58,7 +58,7 @@ pub enum Input {
         /// The piece; `None` if the snapshot cannot be read.
         piece: Option<SnapshotPiece>,
     },
-    /// [`StoreJob::WriteSnapshot`] is done.
+    /// The result of [`StoreJob::WriteSnapshot`].
     SnapshotWritten {
         /// The ticket of the job.
         ticket: RpcId,
@@ -77,7 +77,7 @@ pub enum ClientRequest {
     Propose(Vec<Payload>),
     /// Change the membership. Answered like [`ClientRequest::Propose`].
     Change {
-        /// The change.
+        /// The change of the membership.
         change: Change,
         /// Zero, or the index that the latest configuration must have; the change is refused if it
         /// has another one.
@@ -88,7 +88,7 @@ pub enum ClientRequest {
     Stage {
         /// The number of the request; its answer carries it.
         request: RequestId,
-        /// The non-voter.
+        /// The non-voter that is staged.
         node: NodeId,
     },
     /// Start a new cluster with this configuration. Answered like [`ClientRequest::Propose`].
@@ -143,20 +143,20 @@ pub struct SnapshotPiece {
 pub enum Effect {
     /// Send a request to a peer.
     Send {
-        /// The receiver.
+        /// The server to which the message is sent.
         to: NodeId,
         /// This server's number for the request; the response carries it.
         rpc: RpcId,
-        /// The request.
+        /// The content of the request.
         request: Request,
     },
     /// Send a response to a peer.
     Reply {
-        /// The receiver.
+        /// The server to which the message is sent.
         to: NodeId,
         /// The number of the request that this answers.
         rpc: RpcId,
-        /// The response.
+        /// The content of the response.
         response: Response,
     },
     /// Carry out a job of the stores.
@@ -186,26 +186,26 @@ pub enum Effect {
     Configured {
         /// The index of the configuration in the log.
         index: Index,
-        /// The configuration.
+        /// The configuration that is in force now.
         configuration: Arc<Configuration>,
     },
     /// The read may be answered when all entries up to `index` are applied.
     ReadReady {
-        /// The number of [`ClientRequest::Read`].
+        /// The number of the [`ClientRequest::Read`] that this answers.
         request: RequestId,
-        /// The read index.
+        /// The index up to which entries must be applied before the read.
         index: Index,
     },
-    /// The read is refused.
+    /// The read is refused and must not be answered.
     ReadFailed {
-        /// The number of [`ClientRequest::Read`].
+        /// The number of the [`ClientRequest::Read`] that this answers.
         request: RequestId,
-        /// The reason.
+        /// The reason why the read is refused.
         refusal: Refusal,
     },
     /// The leadership transfer has ended.
     TransferEnded {
-        /// The number of [`ClientRequest::Transfer`].
+        /// The number of the [`ClientRequest::Transfer`] that this answers.
         request: RequestId,
         /// `None` if the transfer succeeded.
         refusal: Option<Refusal>,
@@ -215,14 +215,14 @@ pub enum Effect {
     Installed(Arc<SnapshotMeta>),
     /// The staging of a non-voter has ended.
     Staged {
-        /// The number of [`ClientRequest::Stage`].
+        /// The number of the [`ClientRequest::Stage`] that this answers.
         request: RequestId,
         /// The position of its promotion in the log, or the reason why it was not promoted.
         result: Result<LogId, Refusal>,
     },
     /// A follower stopped answering, or answers again.
     Contact {
-        /// The follower.
+        /// The follower whose contact changed.
         peer: NodeId,
         /// The time of the last contact.
         last: Time,
@@ -352,7 +352,7 @@ pub enum DeadlineReason {
     Election,
     /// The election timeout of a candidate or pre-candidate that has not won yet.
     Ballot,
-    /// The next heartbeat.
+    /// The leader must send its next heartbeats.
     Heartbeat,
     /// The commit index must be sent to the followers.
     CommitFlush,

@@ -18,7 +18,7 @@ impl Node {
         self.state.id
     }
 
-    /// The role.
+    /// Returns the current role.
     #[must_use]
     pub fn role(&self) -> RoleName {
         self.role.name()

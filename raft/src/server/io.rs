@@ -24,20 +24,20 @@ pub enum Event {
     Timer,
     /// A request from a peer.
     Request {
-        /// The sender.
+        /// The server that sent the message.
         from: NodeId,
         /// The sender's number for this request; the response must carry it.
         rpc: RpcId,
-        /// The request.
+        /// The content of the request.
         request: Request,
     },
     /// A response from a peer.
     Response {
-        /// The sender.
+        /// The server that sent the message.
         from: NodeId,
         /// The number of the request that this answers.
         rpc: RpcId,
-        /// The response.
+        /// The content of the response.
         response: Response,
     },
     /// A call of a client or an operator. Exactly one [`Action::Answer`] with the same number
@@ -45,7 +45,7 @@ pub enum Event {
     Call {
         /// The number of the call. The driver must never use a number twice.
         request: RequestId,
-        /// The call.
+        /// The kind of the call, with its arguments.
         call: Call,
     },
     /// Several commands in one event, each with its own answer. It is equal to a [`Call::Apply`]
@@ -90,9 +90,9 @@ pub enum Event {
     /// The transport has learned which protocol a peer understands. Until this event, the peer
     /// counts as [`Dialect::Wavetank`].
     PeerSpeaks {
-        /// The peer.
+        /// The peer whose protocol is now known.
         peer: NodeId,
-        /// Its protocol.
+        /// The protocol that the peer understands.
         dialect: Dialect,
     },
     /// A store failed, so the server halts.
@@ -117,7 +117,7 @@ pub enum Call {
     Apply(Data),
     /// Apply a command with extensions. HashiCorp: `ApplyLog`.
     ApplyLog {
-        /// The command.
+        /// The bytes of the command.
         data: Data,
         /// Bytes that are stored beside the command, for example by middleware.
         extensions: Data,
@@ -134,7 +134,7 @@ pub enum Call {
     /// Change the membership. HashiCorp has `AddVoter`, `AddNonvoter`, `DemoteVoter` and
     /// `RemoveServer`. [`Change::Members`] changes several members at once.
     Change {
-        /// The change.
+        /// The change of the membership.
         change: Change,
         /// Zero, or the index that the latest configuration must have; the change is refused if it
         /// has another one.
@@ -190,20 +190,20 @@ pub struct Reloadable {
 pub enum Action {
     /// Transport: send a request to a peer.
     Send {
-        /// The receiver.
+        /// The server to which the message is sent.
         to: NodeId,
         /// This server's number for the request; the response carries it.
         rpc: RpcId,
-        /// The request.
+        /// The content of the request.
         request: Request,
     },
     /// Transport: send a response to a peer.
     Reply {
-        /// The receiver.
+        /// The server to which the message is sent.
         to: NodeId,
         /// The number of the request that this answers.
         rpc: RpcId,
-        /// The response.
+        /// The content of the response.
         response: Response,
     },
     /// Storage: carry out this job. Then report [`Event::Persisted`], [`Event::Fetched`],
@@ -221,7 +221,7 @@ pub enum Action {
     Answer {
         /// The number of the call.
         request: RequestId,
-        /// The outcome.
+        /// The result of the call.
         outcome: Outcome,
     },
     /// Something changed that an observer may want to know.
@@ -259,10 +259,10 @@ pub enum Answer {
     },
     /// The local state machine may be read now. It has applied all entries up to `index`.
     Readable {
-        /// The read index.
+        /// The read index (thesis §6.4).
         index: Index,
     },
-    /// A snapshot was taken.
+    /// A snapshot was taken, and this is its description.
     Snapshotted(Arc<SnapshotMeta>),
     /// The call succeeded and has no other result.
     Done,
@@ -342,9 +342,9 @@ impl core::error::Error for Error {}
 pub enum Observed {
     /// The role or its term changed. HashiCorp: `RaftState`.
     State {
-        /// The role.
+        /// The role after the change.
         role: RoleName,
-        /// The term.
+        /// The term after the change.
         term: Term,
     },
     /// The known leader changed; `None` if no leader is known now. HashiCorp: `LeaderObservation`.
@@ -359,7 +359,7 @@ pub enum Observed {
     /// A follower has not answered for longer than the heartbeat timeout. HashiCorp:
     /// `FailedHeartbeatObservation`.
     FailedHeartbeat {
-        /// The follower.
+        /// The follower that does not answer.
         peer: NodeId,
         /// The time since the last contact with the follower.
         silent: Span,
@@ -367,7 +367,7 @@ pub enum Observed {
     /// A follower answers again after a [`Observed::FailedHeartbeat`]. HashiCorp:
     /// `ResumedHeartbeatObservation`.
     ResumedHeartbeat {
-        /// The follower.
+        /// The follower that answers again.
         peer: NodeId,
     },
     /// The end of the log was deleted, because it conflicts with the leader's log. The deleted
