@@ -105,7 +105,7 @@ pub enum ConfigurationError {
     NoVoter,
     /// The current configuration is joint. It must be left before the next change.
     Joint,
-    /// The current configuration is not joint, so it cannot be left.
+    /// The change was [`Change::LeaveJoint`], but the current configuration is not joint.
     NotJoint,
 }
 

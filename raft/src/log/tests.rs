@@ -212,7 +212,7 @@ fn in_a_log_terms_never_fall() {
 }
 
 #[test]
-#[should_panic(expected = "cannot cut the log back")]
+#[should_panic(expected = "cannot truncate at i5")]
 fn a_compacted_entry_cannot_be_truncated() {
     let mut log = both().1;
     log.push(Entry::new(Term(2), Index(6), Payload::Noop));
@@ -220,7 +220,7 @@ fn a_compacted_entry_cannot_be_truncated() {
 }
 
 #[test]
-#[should_panic(expected = "nothing to cut")]
+#[should_panic(expected = "cannot truncate at i6")]
 fn truncation_beyond_the_end_panics() {
     both().1.truncate(Index(6));
 }

@@ -1,8 +1,8 @@
 //! The interface of the protocol: [`Input`] goes in, [`Effect`] comes out.
 //!
-//! **Every effect may be carried out at once**, in the order of the effects. An effect that depends on
-//! a write is held back until [`Input::Persisted`] reports the write, so a driver never gets a message
-//! that it must not send yet.
+//! **Every effect may be carried out at once**, in the order of the effects. If an effect depends
+//! on a write, the node holds it back until [`Input::Persisted`] reports the write. So a driver
+//! never gets a message that it must not send yet.
 
 use crate::config::Settings;
 use crate::configuration::{Change, Configuration, ConfigurationError};
@@ -315,8 +315,8 @@ pub enum LogOp {
     Keep,
     /// Append these entries after the last one.
     Append(Entries),
-    /// Delete the entries from the first of these indexes on, because they conflict with the
-    /// leader's log. Then append these entries.
+    /// Delete the log from the index of the first of these entries on, because it conflicts with
+    /// the leader's log. Then append these entries.
     Replace(Entries),
     /// Delete the entries up to and including this index. A snapshot includes them.
     Compact(Index),

@@ -252,6 +252,7 @@ impl NodeState {
     /// log. Followers that are a little behind get those without a snapshot.
     fn compact(&mut self, now: Time, fx: &mut Effects) {
         let trailing = Index(self.log.last().index.0.saturating_sub(self.settings.trailing_logs));
+        // Entries that are not durable must stay, because a pending write still appends them.
         let upto = self.snapshot.index.min(trailing).min(self.outbox.durable());
         if self.log.base().index < upto {
             self.log.compact(upto);

@@ -83,8 +83,8 @@ impl Calls {
         }
     }
 
-    /// Answers the calls whose entries a snapshot replaced. This server cannot know whether the
-    /// snapshot includes these entries or others at their indexes.
+    /// Answers the calls for entries that a snapshot replaced. The snapshot may include these
+    /// entries, or other entries with the same indexes; this server cannot know which.
     pub(super) fn abort_replaced(&mut self, upto: Index, actions: &mut Vec<Action>) {
         while self.entries.front().is_some_and(|pending| pending.id.index <= upto) {
             let PendingCall { request, .. } = self.entries.pop_front().expect("the loop saw this entry");
@@ -92,8 +92,8 @@ impl Calls {
         }
     }
 
-    /// Handles the calls whose entries were applied. Returns the servers whose staging begins now,
-    /// each with its call.
+    /// Handles the calls for entries that were applied. Returns the servers that are staged from
+    /// now on, each with its call.
     fn applied(
         &mut self,
         upto: Index,
@@ -228,7 +228,7 @@ impl Server {
                 }
             }
             Call::Change { change: Change::LeaveJoint, .. } => {
-                // The leader leaves a joint configuration by itself; a client must not.
+                // Only the leader itself decides when to leave a joint configuration.
                 self.refuse(request, Refusal::ChangeInProgress, ctx);
             }
             Call::Change { change, prev_index } => {

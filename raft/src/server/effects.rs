@@ -85,6 +85,7 @@ impl Server {
 
     fn on_became(&mut self, role: RoleName, ctx: &mut Ctx<'_>) {
         let led = core::mem::replace(&mut self.leads, role == RoleName::Leader);
+        // Only a server that led has calls whose entries may now be overwritten.
         if !led {
             return;
         }

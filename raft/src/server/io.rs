@@ -48,8 +48,8 @@ pub enum Event {
         /// The kind of the call, with its arguments.
         call: Call,
     },
-    /// Several commands in one event, each with its own answer. It is equal to a [`Call::Apply`]
-    /// for each command, and faster.
+    /// Several commands, each with its own answer. This has the same result as one [`Call::Apply`]
+    /// per command, and is faster.
     ApplyBatch(Vec<(RequestId, Data)>),
     /// All writes up to and including this token are durable.
     Persisted(Token),
@@ -67,7 +67,7 @@ pub enum Event {
         /// The piece; `None` if it cannot be read.
         piece: Option<SnapshotPiece>,
     },
-    /// The storage executor has finished the write of a piece of the leader's snapshot.
+    /// The storage executor has written a piece of the leader's snapshot, or the write failed.
     SnapshotWritten {
         /// The ticket of the job.
         ticket: RpcId,

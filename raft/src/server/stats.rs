@@ -37,8 +37,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Returns the keys of HashiCorp's `Stats()` with their values, in the order in which it sets
-    /// them.
+    /// Returns the keys of HashiCorp's `Stats()` with their values, in the same order.
     #[must_use]
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         let configuration = self.latest_configuration.as_ref();

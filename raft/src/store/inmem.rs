@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 
 /// A log store and a stable store in memory. HashiCorp: `InmemStore`.
 ///
-/// 1. The entries have consecutive indexes.
+/// The entries have consecutive indexes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct InmemStore {
     entries: VecDeque<Entry>,

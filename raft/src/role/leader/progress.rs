@@ -123,8 +123,8 @@ impl Progress {
         &self.flow
     }
 
-    /// Records a request that was sent. At most `most` requests are kept, so that a server that is
-    /// down does not let the leader's memory grow.
+    /// Records a request that was sent. At most `most` requests are kept. Without this limit, the
+    /// leader's memory would grow while a follower is down.
     pub(crate) fn record_call(&mut self, call: InflightCall, most: usize) {
         self.window += u64::from(call.has_entries());
         self.inflight.push_back(call);

@@ -65,8 +65,8 @@ impl Leader {
         self.confirm_reads(state, now, fx);
     }
 
-    /// True if a quorum has promised to grant no vote until some time after `now`, even if its
-    /// clocks differ from this one by the configured maximum drift (thesis §6.4.1).
+    /// True if the leader's lease is valid at `now`: a quorum has promised to grant no vote until a
+    /// later time. The lease is shortened by the maximum drift of the clocks (thesis §6.4.1).
     fn has_lease(&self, state: &NodeState, now: Time) -> bool {
         let promised = |node| match self.peer(node) {
             None => now,

@@ -194,6 +194,7 @@ impl Peer {
     fn call(&mut self, state: &mut NodeState, prev: LogId, entries: Entries, now: Time, fx: &mut Effects) {
         let rpc = state.next_rpc();
         let upto = prev.index.plus(entries.len() as u64);
+        // The follower must not commit entries that this request does not verify.
         let leader_commit = state.commit.min(upto);
         self.progress.told_commit = self.progress.told_commit.max(leader_commit);
         let most = usize::try_from(state.settings.max_inflight).unwrap_or(usize::MAX).saturating_add(32);
