@@ -1,8 +1,8 @@
-//! The bare protocol: three nodes in one thread, messages passed by value, writes persisted at
-//! once.
+//! Measures the protocol alone: three nodes in one thread. Messages are passed by value, and each
+//! write is reported as durable at once.
 //!
-//! Prints commits per second of one core, as the median of several runs. Times depend on the
-//! machine; compare only measurements of the same minute.
+//! Prints the commits per second on one core, as the median of several runs. The load of a machine
+//! changes, so compare only measurements that were made directly after each other.
 
 #![expect(
     clippy::print_stdout,
@@ -104,7 +104,7 @@ impl Trio {
     }
 }
 
-/// Commits per second, and messages per commit, with this many proposals in flight.
+/// Measures commits per second and messages per commit, with this many proposals in flight.
 fn measure(in_flight: u64, bytes: usize, commits: u64) -> (f64, f64) {
     let mut trio = Trio::new();
     let leader = trio.leader().expect("elected");

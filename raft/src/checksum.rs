@@ -1,14 +1,14 @@
-//! CRC-64/XZ, the checksum of HashiCorp's file snapshots, and the check of a snapshot against its
-//! announced size and checksum.
+//! CRC-64/XZ, the checksum of snapshots in HashiCorp Raft, and the check of a snapshot's size and
+//! checksum.
 
 use crate::message::SnapshotMeta;
 use crate::store::{StoreError, StoreErrorKind};
 use alloc::format;
 
-/// How many bytes are taken at a time.
+/// The number of bytes in one step of [`Checksum::update`].
 const WIDTH: usize = 16;
 
-/// `TABLES[k][b]` is what byte `b` does to the checksum when `k` bytes follow it.
+/// `TABLES[k][b]` is the change of the checksum by byte `b` if `k` more bytes follow it.
 static TABLES: [[u64; 256]; WIDTH] = tables();
 
 const fn tables() -> [[u64; 256]; WIDTH] {
@@ -38,7 +38,7 @@ const fn tables() -> [[u64; 256]; WIDTH] {
     tables
 }
 
-/// An unfinished checksum, for bytes that come in pieces.
+/// A checksum that is computed piece by piece.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Checksum(u64);
 
@@ -49,7 +49,7 @@ impl Default for Checksum {
 }
 
 impl Checksum {
-    /// Adds the next bytes.
+    /// Adds the next bytes to the checksum.
     pub fn update(&mut self, bytes: &[u8]) {
         let (wide, rest) = bytes.as_chunks::<WIDTH>();
         for chunk in wide {
@@ -64,14 +64,14 @@ impl Checksum {
         }
     }
 
-    /// The checksum of the bytes so far.
+    /// Returns the checksum of all bytes that were added.
     #[must_use]
     pub const fn finish(self) -> u64 {
         !self.0
     }
 }
 
-/// The checksum of these bytes.
+/// Returns the checksum of these bytes.
 ///
 /// ```
 /// assert_eq!(wavetank_raft::checksum::of(b"123456789"), 0x995d_c9bb_df19_39fa);
@@ -83,17 +83,18 @@ pub fn of(bytes: &[u8]) -> u64 {
     checksum.finish()
 }
 
-/// Completes the description of a snapshot with its actual size and checksum.
+/// Compares a snapshot's size in bytes and its checksum with its description, and sets those that
+/// are unknown (zero) there.
 ///
 /// # Errors
-/// When another size or checksum was announced.
+/// Returns [`StoreErrorKind::Corrupt`] if the size or the checksum differs.
 pub fn verify(announced: SnapshotMeta, size: u64, checksum: u64) -> Result<SnapshotMeta, StoreError> {
     let damaged = |what| Err(StoreError::new(StoreErrorKind::Corrupt, what));
     if announced.size != 0 && announced.size != size {
-        return damaged(format!("snapshot {}: {size} bytes of {}", announced.last, announced.size));
+        return damaged(format!("snapshot {} has {size} bytes, expected {}", announced.last, announced.size));
     }
     if announced.checksum != 0 && announced.checksum != checksum {
-        return damaged(format!("snapshot {}: CRC mismatch", announced.last));
+        return damaged(format!("snapshot {} has a wrong checksum", announced.last));
     }
     Ok(SnapshotMeta { size, checksum, ..announced })
 }
@@ -106,8 +107,8 @@ mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
 
-    /// The check value of CRC-64/XZ, and one by another program for more bytes than are taken at
-    /// a time.
+    /// The second value is the check value of CRC-64/XZ. Another program computed the third one,
+    /// for more bytes than one step takes.
     #[test]
     fn checksums_are_those_of_other_programs() {
         assert_eq!(of(b""), 0);

@@ -1,43 +1,44 @@
-//! The cluster's membership as a value, and the changes that lead from one to the next.
+//! The membership of a cluster as a value, and the changes of it.
 //!
-//! HashiCorp's shape and rules (an identical configuration is still a change; an absent server
-//! may be removed), with a second list for joint consensus (thesis §4.3). Nothing here knows
-//! whether a configuration is committed.
+//! The rules are those of HashiCorp Raft. A change may lead to an identical configuration, and it
+//! may remove a server that is not a member. A configuration has a second list of servers for joint
+//! consensus (thesis §4.3). This module does not know whether a configuration is committed.
 
 use crate::quorum::Voters;
 use crate::types::{NodeId, ServerAddress, ServerId};
 use alloc::vec::Vec;
 use core::fmt;
 
-/// Whether a server's vote counts. The numbers are HashiCorp's and go to disk.
+/// The suffrage of a server: whether its vote counts. The numbers are those of HashiCorp Raft and
+/// are stored on disk.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Suffrage {
-    /// Counted in elections and commits.
+    /// The server counts in elections and commits.
     Voter = 0,
-    /// Receives the log and is never counted.
+    /// The server receives the log, but does not count in elections and commits.
     Nonvoter = 1,
 }
 
-/// One member.
+/// A member of the cluster.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Member {
-    /// Whether its vote counts.
+    /// The suffrage of the member.
     pub suffrage: Suffrage,
-    /// Its name, unique for all time.
+    /// The id of the member.
     pub id: ServerId,
-    /// Its network address.
+    /// The network address of the member.
     pub address: ServerAddress,
 }
 
 impl Member {
-    /// A server with a vote.
+    /// Makes a member with a vote.
     pub fn voter(id: impl Into<ServerId>, address: impl Into<ServerAddress>) -> Self {
         Self { suffrage: Suffrage::Voter, id: id.into(), address: address.into() }
     }
 
-    /// A server without one.
+    /// Makes a member without a vote.
     pub fn nonvoter(id: impl Into<ServerId>, address: impl Into<ServerAddress>) -> Self {
         Self { suffrage: Suffrage::Nonvoter, id: id.into(), address: address.into() }
     }
@@ -45,9 +46,10 @@ impl Member {
 
 /// The members of a cluster.
 ///
-/// 1. Ids and addresses are not empty and occur once in each list; no two ids share a [`NodeId`].
-/// 2. There is at least one voter in each list that is in force.
-/// 3. `outgoing` is empty unless the membership is joint; then it holds the old list.
+/// 1. In each list, ids and addresses are not empty and occur once. No two ids of a list have the
+///    same [`NodeId`].
+/// 2. Each list that is in force has at least one voter.
+/// 3. `outgoing` has the old members in a joint configuration, and is empty otherwise.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "UncheckedConfiguration", into = "UncheckedConfiguration"))]
@@ -60,28 +62,28 @@ pub struct Configuration {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct UncheckedConfiguration {
-    /// The members.
+    /// The members; in a joint configuration, the new members.
     pub servers: Vec<Member>,
-    /// The old members while joint, else empty.
+    /// The old members in a joint configuration; empty otherwise.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
     pub outgoing: Vec<Member>,
 }
 
-/// One step from a configuration to the next. The names are HashiCorp's.
+/// A change from one configuration to the next. The names are those of HashiCorp Raft.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Change {
-    /// Makes the server a voter, or only moves it if it is one.
+    /// Adds a server as a voter. A member becomes a voter and gets the new address.
     AddVoter(ServerId, ServerAddress),
-    /// Adds the server without a vote; a present one is only moved, never demoted.
+    /// Adds a server as a non-voter. A member only gets the new address; a voter stays a voter.
     AddNonvoter(ServerId, ServerAddress),
-    /// Makes the server a non-voter; it stays a member.
+    /// Makes a member a non-voter.
     DemoteVoter(ServerId),
-    /// Removes the server.
+    /// Removes a server.
     RemoveServer(ServerId),
-    /// Goes to this list of servers through a joint configuration.
+    /// Replaces the members by this list, through a joint configuration (thesis §4.3).
     Members(Vec<Member>),
-    /// Ends a joint configuration. The leader's own duty, never a client's.
+    /// Leaves a joint configuration. Only the leader makes this change; a client's is refused.
     LeaveJoint,
 }
 
@@ -89,21 +91,21 @@ pub enum Change {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ConfigurationError {
-    /// A server has no id.
+    /// A server has an empty id.
     EmptyId,
-    /// This server has no address.
+    /// This server has an empty address.
     EmptyAddress(ServerId),
-    /// This id occurs twice.
+    /// Two servers have this id.
     DuplicateId(ServerId),
-    /// This address occurs twice.
+    /// Two servers have this address.
     DuplicateAddress(ServerAddress),
-    /// These two ids have the same number; rename one.
+    /// These two ids have the same [`NodeId`]. One of them must be renamed.
     IdsCollide(ServerId, ServerId),
-    /// There would be no voter.
+    /// The configuration would have no voter.
     NoVoter,
-    /// A joint configuration has to be left before the next change.
+    /// The current configuration is joint. It must be left before the next change.
     Joint,
-    /// There is no joint configuration to leave.
+    /// The change was [`Change::LeaveJoint`], but the current configuration is not joint.
     NotJoint,
 }
 
@@ -116,9 +118,9 @@ impl fmt::Display for ConfigurationError {
             Self::DuplicateAddress(address) => {
                 write!(f, "found duplicate address in configuration: {address}")
             }
-            Self::IdsCollide(a, b) => write!(f, "IDs {a} and {b} hash alike: rename one of them"),
+            Self::IdsCollide(a, b) => write!(f, "IDs {a} and {b} have the same hash: rename one of them"),
             Self::NoVoter => write!(f, "need at least one voter in configuration"),
-            Self::Joint => write!(f, "a joint configuration is in force: wait until it is left"),
+            Self::Joint => write!(f, "a joint configuration is in force: try again after it has ended"),
             Self::NotJoint => write!(f, "no joint configuration is in force"),
         }
     }
@@ -145,52 +147,52 @@ impl From<Configuration> for UncheckedConfiguration {
 }
 
 impl Configuration {
-    /// A configuration of these servers.
+    /// Makes a configuration of these servers.
     ///
     /// # Errors
-    /// When one of the invariants above does not hold.
+    /// Returns the first rule of [`Configuration`] that the servers break.
     pub fn new(servers: Vec<Member>) -> Result<Self, ConfigurationError> {
         UncheckedConfiguration { servers, outgoing: Vec::new() }.try_into()
     }
 
-    /// The members; while joint, the new ones.
+    /// Returns the members; in a joint configuration, the new members.
     #[must_use]
     pub fn servers(&self) -> &[Member] {
         &self.servers
     }
 
-    /// The old members while joint, else empty.
+    /// Returns the old members in a joint configuration; otherwise an empty list.
     #[must_use]
     pub fn outgoing(&self) -> &[Member] {
         &self.outgoing
     }
 
-    /// Whether two sets of voters are in force.
+    /// True if the configuration is joint: two sets of voters are in force.
     #[must_use]
     pub const fn is_joint(&self) -> bool {
         !self.outgoing.is_empty()
     }
 
-    /// The voters.
+    /// Returns the voters of both lists.
     #[must_use]
     pub fn voters(&self) -> Voters {
         Voters::new(voters_of(&self.servers), voters_of(&self.outgoing))
     }
 
-    /// All members, old and new, each once.
+    /// Returns each member once: the members of the new list, then the rest of the old list.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
         let only_outgoing =
             self.outgoing.iter().filter(|old| self.servers.iter().all(|new| new.id != old.id));
         self.servers.iter().chain(only_outgoing)
     }
 
-    /// The server of that number, if it is a member.
+    /// Returns the member with this number; `None` if there is none.
     #[must_use]
     pub fn server(&self, node: NodeId) -> Option<&Member> {
         self.members().find(|server| server.id.node() == node)
     }
 
-    /// The configuration that a change leads to.
+    /// Returns the configuration after a change.
     ///
     /// ```
     /// use wavetank_raft::{Change, Configuration, ConfigurationError, Member};
@@ -203,8 +205,8 @@ impl Configuration {
     /// ```
     ///
     /// # Errors
-    /// When the result would break an invariant, or while a joint configuration is in
-    /// force (except for leaving it).
+    /// Returns an error if the new configuration would break a rule of [`Configuration`]. In a
+    /// joint configuration, only [`Change::LeaveJoint`] is possible.
     pub fn next(&self, change: &Change) -> Result<Self, ConfigurationError> {
         if let Change::LeaveJoint = change {
             return if self.is_joint() {
@@ -229,7 +231,7 @@ impl Configuration {
             Change::Members(new) => {
                 return UncheckedConfiguration { servers: new.clone(), outgoing: servers }.try_into();
             }
-            Change::LeaveJoint => unreachable!("answered above"),
+            Change::LeaveJoint => unreachable!("LeaveJoint was handled above"),
         }
         Self::new(servers)
     }
@@ -246,7 +248,7 @@ impl fmt::Display for Configuration {
     }
 }
 
-/// Voters as they are, the others in brackets.
+/// Prints the ids of the voters, and the ids of the non-voters in brackets.
 fn list(f: &mut fmt::Formatter<'_>, servers: &[Member]) -> fmt::Result {
     for (at, server) in servers.iter().enumerate() {
         let space = if at == 0 { "" } else { " " };
@@ -258,8 +260,7 @@ fn list(f: &mut fmt::Formatter<'_>, servers: &[Member]) -> fmt::Result {
     Ok(())
 }
 
-/// Moves a present server to the address and gives it the suffrage, if one is given; adds an
-/// absent one.
+/// Adds a server. If it is already a member, changes its address, and its suffrage if one is given.
 fn put(servers: &mut Vec<Member>, id: &ServerId, address: &ServerAddress, suffrage: Option<Suffrage>) {
     match servers.iter_mut().find(|server| server.id == *id) {
         Some(server) => {

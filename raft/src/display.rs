@@ -1,11 +1,12 @@
-//! `Display` for the types of the boundary: short and fixed.
+//! `Display` for roles and refusals.
 
 use crate::node::io::{Refusal, RoleName};
 use core::fmt;
 
 impl fmt::Display for RoleName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // HashiCorp has no word for a pre-candidate: its API says Candidate while pre-voting.
+        // HashiCorp's API has no pre-candidates: it reports a server that asks for pre-votes as a
+        // Candidate.
         f.write_str(match self {
             Self::Follower => "Follower",
             Self::PreCandidate | Self::Candidate => "Candidate",
@@ -17,15 +18,15 @@ impl fmt::Display for RoleName {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotLeader(Some(leader)) => write!(f, "node is not the leader; {leader} is"),
+            Self::NotLeader(Some(leader)) => write!(f, "node is not the leader; the leader is {leader}"),
             Self::NotLeader(None) => write!(f, "node is not the leader, and none is known"),
             Self::LeadershipLost => write!(f, "leadership lost"),
             Self::TransferInProgress => write!(f, "leadership transfer in progress"),
             Self::ChangeInProgress => {
-                write!(f, "the last change of membership is not committed yet: try again once it is")
+                write!(f, "the previous change of the membership is not committed yet: try again later")
             }
             Self::NoCommitInTerm => {
-                write!(f, "the leader has not committed an entry of its term yet: try again once it has")
+                write!(f, "the leader has not committed an entry of its term yet: try again later")
             }
             Self::ConfigurationChanged { since, latest } => {
                 write!(f, "configuration changed since {} (latest is {})", since.0, latest.0)
@@ -33,13 +34,15 @@ impl fmt::Display for Refusal {
             Self::Configuration(error) => write!(f, "{error}"),
             Self::CantBootstrap => write!(f, "bootstrap only works on new clusters"),
             Self::NotVoter => write!(f, "node is not a voter"),
-            Self::NoLease => write!(f, "the lease cannot be shown: read by index instead"),
+            Self::NoLease => write!(f, "the leader has no valid lease: use a read by index instead"),
             Self::NoTarget => write!(f, "cannot find peer: there is no other voter"),
-            Self::UnknownTarget(node) => write!(f, "cannot find replication state for {node}: not a voter"),
+            Self::UnknownTarget(node) => {
+                write!(f, "cannot find replication state for {node}: it is not a voter")
+            }
             Self::TransferToSelf => write!(f, "cannot transfer leadership to itself"),
             Self::TransferTimeout => write!(f, "leadership transfer timeout"),
-            Self::TooSlow => write!(f, "the new server did not catch up: it stays without a vote"),
-            Self::StagingAborted => write!(f, "the new server's promotion was given up"),
+            Self::TooSlow => write!(f, "the new server did not catch up: it remains a non-voter"),
+            Self::StagingAborted => write!(f, "the promotion of the new server was aborted"),
         }
     }
 }

@@ -1,43 +1,44 @@
-//! The entries of the log.
+//! The entries of the log and their payloads.
 
 use crate::configuration::Configuration;
 use crate::types::{Index, LogId, Term};
 use alloc::sync::Arc;
 
-/// Bytes that are shared, not copied, on their way from the client to every log.
+/// Bytes of a command. They are shared, so that messages and writes need not copy them.
 pub type Data = Arc<[u8]>;
 
-/// Consecutive entries, shared between the messages and the write that carry them.
+/// Consecutive entries. They are shared, so that messages and writes need not copy them.
 pub type Entries = Arc<[Entry]>;
 
 /// One entry of the log.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Entry {
-    /// The term in which a leader created it, and its index.
+    /// The term in which a leader created the entry, and its index.
     pub id: LogId,
-    /// The content.
+    /// The content of the entry.
     pub payload: Payload,
 }
 
-/// The content of an entry. The kinds are HashiCorp's log types.
+/// The content of an entry. The variants are the log types of HashiCorp Raft, and
+/// [`Payload::Restore`].
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Payload {
-    /// The first entry of a leader's term (thesis §6.4: a leader learns what is committed by
-    /// committing an entry of its own).
+    /// The first entry of each leader. After it is committed, the leader knows which entries are
+    /// committed (thesis §6.4).
     Noop,
     /// A command for the state machine.
     Command(Data),
-    /// A command with a second, opaque part that middleware keeps beside it.
+    /// A command with extensions, for example for middleware.
     Extended(Arc<Extended>),
-    /// Answered once everything before it has been applied.
+    /// An entry without content. When it is applied, all entries before it have been applied.
     Barrier,
-    /// A whole state from outside that replaces the state machine's state. HashiCorp restores on
-    /// the leader alone, and the followers get a snapshot later; here a quorum commits it like any
-    /// entry.
+    /// A complete state that replaces the state of the state machine. A quorum commits it like any
+    /// other entry. HashiCorp Raft restores the state only on the leader, and sends it to the
+    /// followers as a snapshot.
     Restore(Data),
-    /// The cluster's membership from this entry on, committed or not (thesis §4.1).
+    /// The membership of the cluster from this entry on, committed or not (thesis §4.1).
     Configuration(Arc<Configuration>),
 }
 
@@ -45,20 +46,21 @@ pub enum Payload {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Extended {
-    /// The command.
+    /// The bytes of the command.
     pub data: Data,
-    /// The opaque part that middleware keeps beside it.
+    /// Bytes that are stored beside the command. This library does not interpret them.
     pub extensions: Data,
 }
 
 impl Entry {
-    /// Puts an entry together.
+    /// Makes an entry from its position and its content.
     #[must_use]
     pub const fn new(term: Term, index: Index, payload: Payload) -> Self {
         Self { id: LogId::new(term, index), payload }
     }
 
-    /// The size of the entry for the byte limits: its payload and a fixed overhead.
+    /// Returns the size of the entry for the limits of messages, in bytes: the size of its payload
+    /// and 32 bytes more.
     #[must_use]
     pub fn weight(&self) -> u64 {
         const OVERHEAD: u64 = 32;

@@ -1,8 +1,8 @@
-//! The executors: they carry out a server's actions on the four store traits.
+//! The executors: they carry out a server's actions on the traits in [`store`](crate::store).
 //!
-//! One runs the log and the vote record, one runs the state machine, and both use the snapshots. In
-//! the tank they run inline at virtual times; on a real machine each has a thread. They decide
-//! nothing.
+//! One executor runs the log and the vote record, another one runs the state machine, and both use
+//! the snapshots. In the simulator they run at virtual times; in a real node each has its own
+//! thread. They make no decisions of the protocol.
 
 use crate::config::Settings;
 use crate::entry::{Data, Entries, Entry, Payload};
@@ -20,27 +20,27 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// The key under which the vote record is kept: term and vote in one record, never two. HashiCorp
-/// writes three, and a crash between them can lose a vote (#661).
+/// The key of the vote record in the stable store. Term and vote are one record. HashiCorp Raft
+/// writes three records, and a crash between these writes can lose a vote (its issue #661).
 pub const HARD_STATE: &[u8] = b"HardState";
 
 /// Runs the log store and the stable store.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Storage<L, S> {
-    /// The log.
+    /// The store of the log.
     pub log: L,
-    /// The vote record.
+    /// The store of the vote record.
     pub stable: S,
 }
 
-/// The state that a server finds on its disk when it starts.
+/// The state that a server reads from its stores when it starts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Recovered {
-    /// The vote record.
+    /// The vote record; term 0 without a vote if none is stored.
     pub hard_state: HardState,
-    /// The log.
+    /// The log as it is stored.
     pub log: LogImage,
-    /// The newest snapshot that can be read.
+    /// The description of the newest readable snapshot; `None` if there is no snapshot.
     pub snapshot: Option<Arc<SnapshotMeta>>,
 }
 
@@ -50,7 +50,7 @@ impl Recovered {
     /// have forgotten entries that it acknowledged, and could vote to replace them.
     ///
     /// # Errors
-    /// When entries that the newest snapshot included are lost.
+    /// Returns [`StoreErrorKind::Corrupt`] if the log ends before the end of the newest snapshot.
     pub fn check_covers(&self, newest: LogId) -> Result<(), StoreError> {
         if newest.index <= self.log.last().index {
             return Ok(());
@@ -60,12 +60,13 @@ impl Recovered {
     }
 }
 
-/// Reads the state that a server starts from. Damage is an error, never a gap: a server that does
-/// not know its own state must not start, let alone vote. Only writes that were never reported as
-/// persisted may be missing, and stores truncate those by themselves.
+/// Reads the state with which a server starts. Damaged data is always an error: a server that does
+/// not know its whole state must not start, because it could vote wrongly. Only writes that were
+/// never reported as durable may be missing. The stores remove the rest of such writes themselves.
 ///
 /// # Errors
-/// When a store fails, or what it holds is damaged or does not fit together.
+/// Returns an error if a store fails, if its content is damaged, or if there is a gap between the
+/// snapshot and the log.
 pub fn recover<L: LogStore, S: StableStore, N: SnapshotStore>(
     storage: &mut Storage<L, S>,
     snapshots: &Snapshots<N>,
@@ -77,11 +78,12 @@ pub fn recover<L: LogStore, S: StableStore, N: SnapshotStore>(
 }
 
 impl<L: LogStore, S: StableStore> Storage<L, S> {
-    /// Reads the vote record and the whole log once. A log that `snapshot` contradicts, or does not
-    /// reach, is deleted: its entries beyond the snapshot were never committed.
+    /// Reads the vote record and the whole log. If the log ends before `snapshot` or conflicts with
+    /// it, the log is deleted: the snapshot includes all of its entries that were committed.
     ///
     /// # Errors
-    /// When a store fails, the log has a hole or begins after the snapshot's end, or terms go back.
+    /// Returns an error if a store fails, if the log has a gap or begins after the end of the
+    /// snapshot, or if a term is lower than the term before it.
     pub fn recover(
         &mut self,
         snapshot: Option<Arc<SnapshotMeta>>,
@@ -102,7 +104,8 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
             return Ok(LogImage::new(snapshot, cache));
         }
         if snapshot.index.next() < first {
-            let what = format!("log begins at {first}, the newest readable snapshot ends at {snapshot}");
+            let what =
+                format!("the log begins at {first}, but the newest readable snapshot ends at {snapshot}");
             return Err(StoreError::new(StoreErrorKind::Corrupt, what));
         }
         let covered = self.log.get_log(snapshot.index)?;
@@ -111,8 +114,8 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
             self.log.delete_range(first, last)?;
             return Ok(LogImage::new(snapshot, cache));
         }
-        // The term before the first entry is only known if the snapshot ends there; else the
-        // first entry itself, which the snapshot covers, serves as the base.
+        // The base needs a term. The term before the first entry is known only if the snapshot ends
+        // there. Otherwise the first entry, which the snapshot includes, becomes the base.
         let joined = first == snapshot.index.next();
         let mut image = if joined { LogImage::new(snapshot, cache) } else { self.based_on(first, cache)? };
         for index in image.base().index.next().0..=last.0 {
@@ -127,7 +130,7 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
 
     fn expect_log(&self, index: Index) -> Result<Entry, StoreError> {
         let entry = self.log.get_log(index)?;
-        entry.ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, format!("log has no entry {index}")))
+        entry.ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, format!("the log has no entry {index}")))
     }
 
     fn expect_log_after(&self, last: LogId, index: Index) -> Result<Entry, StoreError> {
@@ -135,14 +138,15 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         if entry.id.may_follow(last) {
             return Ok(entry);
         }
-        let what = format!("log has {}, which cannot follow {last}", entry.id);
+        let what = format!("the log has entry {}, which cannot follow entry {last}", entry.id);
         Err(StoreError::new(StoreErrorKind::Corrupt, what))
     }
 
-    /// Carries out one write: first the vote record, then the log. Durable on return.
+    /// Carries out one write: first the vote record, then the log. When it returns, the write is
+    /// durable.
     ///
     /// # Errors
-    /// When a store fails; what it holds is then not known.
+    /// Returns an error if a store fails. Its content is then unknown, and the server must stop.
     pub fn persist(&mut self, write: &Write) -> Result<(), StoreError> {
         if let Some(hard_state) = write.hard_state {
             self.persist_hard_state(hard_state)?;
@@ -160,18 +164,19 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
         }
     }
 
-    /// Persists the vote record.
+    /// Stores the vote record durably.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     pub fn persist_hard_state(&mut self, hard_state: HardState) -> Result<(), StoreError> {
         self.stable.set(HARD_STATE, &encode_hard_state(hard_state))
     }
 
-    /// Entries from `first` on, up to `last` and the limits; empty if `first` is not there.
+    /// Reads entries from `first` up to `last`, within the limits of one message. Returns no
+    /// entries if the log does not have `first`.
     ///
     /// # Errors
-    /// When the store fails.
+    /// Returns an error if the store fails.
     pub fn fetch(&self, first: Index, last: Index, settings: &Settings) -> Result<Entries, StoreError> {
         let mut entries = Vec::new();
         let mut bytes = 0;
@@ -187,8 +192,8 @@ impl<L: LogStore, S: StableStore> Storage<L, S> {
     }
 }
 
-/// The vote record as it is kept under [`HARD_STATE`], for stores that write it together with the
-/// log.
+/// Encodes the vote record as it is stored under [`HARD_STATE`]. Stores that write it together with
+/// the log need this.
 #[must_use]
 pub fn encode_hard_state(hard_state: HardState) -> Vec<u8> {
     let mut record = Vec::with_capacity(17);
@@ -206,23 +211,22 @@ fn decode_hard_state(record: &[u8]) -> Result<HardState, StoreError> {
         (Some(term), true, _) => Ok(HardState { term: Term(term), vote: None }),
         (Some(term), false, Some(vote)) => Ok(HardState { term: Term(term), vote: Some(NodeId(vote)) }),
         (None, _, _) | (Some(_), false, None) => {
-            let what = format!("vote record of {} bytes", record.len());
+            let what = format!("the vote record has an invalid length of {} bytes", record.len());
             Err(StoreError::new(StoreErrorKind::Corrupt, what))
         }
     }
 }
 
-/// Runs the snapshot store for replication: reads pieces for followers and writes pieces from the
-/// leader.
+/// Runs the snapshot store: reads pieces for followers and writes pieces from the leader.
 #[derive(Debug)]
 pub struct Snapshots<N: SnapshotStore> {
-    /// The store.
+    /// The snapshot store.
     pub store: N,
     incoming: Option<PartialSnapshot<N::Sink>>,
     outgoing: Option<(Arc<SnapshotMeta>, N::Source)>,
 }
 
-/// A snapshot of which the first pieces were written.
+/// A snapshot whose first pieces are written.
 #[derive(Debug)]
 struct PartialSnapshot<S> {
     last: LogId,
@@ -231,15 +235,16 @@ struct PartialSnapshot<S> {
 }
 
 impl<N: SnapshotStore> Snapshots<N> {
-    /// An executor on this store, without a snapshot in progress.
+    /// Makes an executor for this store.
     pub const fn new(store: N) -> Self {
         Self { store, incoming: None, outgoing: None }
     }
 
-    /// The newest snapshot that can be read; older ones serve when newer ones are damaged (#85).
+    /// Returns the newest readable snapshot. If newer ones are damaged, an older one is used
+    /// (HashiCorp Raft issue #85).
     ///
     /// # Errors
-    /// When the store fails, or holds snapshots of which none can be read.
+    /// Returns an error if the store fails, or if it has snapshots and none is readable.
     pub fn newest(&self) -> Result<Option<Arc<SnapshotMeta>>, StoreError> {
         let mut damage = None;
         for meta in self.store.list()? {
@@ -251,13 +256,13 @@ impl<N: SnapshotStore> Snapshots<N> {
         damage.map_or(Ok(None), Err)
     }
 
-    /// Answers [`StoreJob::ReadSnapshot`](crate::StoreJob::ReadSnapshot): `None` if it is not there, or
-    /// not any more.
+    /// Carries out [`StoreJob::ReadSnapshot`](crate::StoreJob::ReadSnapshot). Returns `None` if the
+    /// snapshot does not exist any more.
     ///
     /// # Errors
-    /// When the store fails or the snapshot is damaged. A leader must not go on with a
-    /// snapshot that it cannot send: a follower that needs it would wait for ever, and another
-    /// server has an intact one.
+    /// Returns an error if the store fails or the snapshot is damaged. A leader that cannot read
+    /// its snapshot must stop: a follower that needs the snapshot would wait forever, and another
+    /// server can lead.
     pub fn read(
         &mut self,
         last: Option<LogId>,
@@ -283,8 +288,9 @@ impl<N: SnapshotStore> Snapshots<N> {
         Ok(Some(SnapshotPiece { meta: meta.clone(), offset, data }))
     }
 
-    /// Answers [`StoreJob::WriteSnapshot`](crate::StoreJob::WriteSnapshot): whether the piece is kept,
-    /// and after the last one, whether the whole is durable and what was announced.
+    /// Carries out [`StoreJob::WriteSnapshot`](crate::StoreJob::WriteSnapshot). Returns true if the
+    /// piece is stored; after the last piece, true if the whole snapshot is durable and matches its
+    /// description.
     pub fn write(&mut self, meta: &Arc<SnapshotMeta>, offset: u64, data: &[u8], done: bool) -> bool {
         if offset == 0 {
             let sink = self.store.create(meta).ok();
@@ -306,11 +312,12 @@ impl<N: SnapshotStore> Snapshots<N> {
     }
 }
 
-/// Persists a captured state as a snapshot: the second half of [`Machine::take_snapshot`], for
-/// drivers that let the state machine continue meanwhile.
+/// Stores a captured state as a snapshot. This is the second half of [`Machine::take_snapshot`],
+/// for drivers in which the state machine applies entries at the same time.
 ///
 /// # Errors
-/// When the state cannot be read or the store fails; there is no new snapshot then.
+/// Returns an error if the state cannot be read or the store fails. The store has no new snapshot
+/// then.
 pub fn keep_snapshot<S: FsmSnapshot + ?Sized, N: SnapshotStore>(
     captured: &mut S,
     meta: &SnapshotMeta,
@@ -321,10 +328,10 @@ pub fn keep_snapshot<S: FsmSnapshot + ?Sized, N: SnapshotStore>(
     store.close(sink)
 }
 
-/// Opens a snapshot, passes it to `load`, and returns its last entry.
+/// Opens a snapshot, passes it to `load`, and returns the last entry of the snapshot.
 ///
 /// # Errors
-/// When the snapshot cannot be read or `load` refuses it.
+/// Returns an error if the snapshot cannot be read or `load` returns an error.
 pub fn load_snapshot<N: SnapshotStore>(
     store: &N,
     last: LogId,
@@ -335,24 +342,24 @@ pub fn load_snapshot<N: SnapshotStore>(
     Ok(meta.last)
 }
 
-/// Runs the state machine.
+/// Runs the state machine: applies entries, captures states and loads snapshots.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Machine<F> {
-    /// The state machine.
+    /// The state machine that the executor runs.
     pub fsm: F,
 }
 
 impl<F: Fsm> Machine<F> {
-    /// An executor on this state machine.
+    /// Makes an executor for this state machine.
     pub const fn new(fsm: F) -> Self {
         Self { fsm }
     }
 
-    /// Answers [`Action::Apply`](crate::Action::Apply): the responses for
+    /// Carries out [`Action::Apply`](crate::Action::Apply). Returns the responses for
     /// [`Event::Applied`](crate::Event::Applied).
     ///
     /// # Panics
-    /// When the state machine does not respond once to every command.
+    /// Panics if the state machine does not return exactly one response for each command.
     pub fn apply(&mut self, batch: &Batch) -> Vec<(Index, Data)> {
         let mut responses = Vec::new();
         for part in batch.entries.chunk_by(|a, b| restore(a).is_none() && restore(b).is_none()) {
@@ -369,7 +376,7 @@ impl<F: Fsm> Machine<F> {
         let given = if commands.is_empty() { Vec::new() } else { self.fsm.apply_batch(&commands) };
         assert!(
             given.len() == commands.len(),
-            "the state machine gave {} responses to {} commands",
+            "the state machine returned {} responses for {} commands",
             given.len(),
             commands.len()
         );
@@ -381,8 +388,8 @@ impl<F: Fsm> Machine<F> {
         }
     }
 
-    /// Replaces the state by a user's state. If the state machine refuses it, the response is the
-    /// reason.
+    /// Replaces the state by a state that a client gave. If the state machine refuses it, the
+    /// response is the reason.
     fn replace(&mut self, state: &Data) -> Data {
         let mut source = InmemSource::new(state.clone());
         match self.fsm.restore(&mut SnapshotReader::new(&mut source)) {
@@ -391,10 +398,11 @@ impl<F: Fsm> Machine<F> {
         }
     }
 
-    /// Answers [`Action::TakeSnapshot`](crate::Action::TakeSnapshot).
+    /// Carries out [`Action::TakeSnapshot`](crate::Action::TakeSnapshot).
     ///
     /// # Errors
-    /// When the state cannot be captured or the store fails; there is no new snapshot then.
+    /// Returns an error if the state cannot be captured or the store fails. The store has no new
+    /// snapshot then.
     pub fn take_snapshot<N: SnapshotStore>(
         &mut self,
         meta: &SnapshotMeta,
@@ -404,10 +412,11 @@ impl<F: Fsm> Machine<F> {
         keep_snapshot(&mut captured, meta, store)
     }
 
-    /// Answers [`Action::Restore`](crate::Action::Restore), and loads the newest snapshot at start.
+    /// Carries out [`Action::Restore`](crate::Action::Restore). A driver also calls it at the start
+    /// to load the newest snapshot.
     ///
     /// # Errors
-    /// When the snapshot cannot be read or the state machine refuses it.
+    /// Returns an error if the snapshot cannot be read or the state machine refuses it.
     pub fn restore<N: SnapshotStore>(&mut self, last: LogId, store: &N) -> Result<LogId, StoreError> {
         load_snapshot(store, last, |reader| self.fsm.restore(reader))
     }

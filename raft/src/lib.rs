@@ -1,21 +1,21 @@
-//! Raft as a pure function of state, time and input, and the sans-IO server around it.
+//! The Raft protocol and a complete Raft server, both without input and output (sans-IO).
 //!
-//! Two entry points, one inside the other:
+//! The crate has two entry points. The second one contains the first one:
 //!
 //! - [`Node::step`] is the protocol: elections, replication, membership, reads, transfers. It takes
-//!   an [`Input`], changes a plain value, and returns [`Effect`]s for its driver.
-//! - [`Server::step`] is a complete server: client calls with exactly one outcome each, the state
-//!   machine, snapshots, statistics. It takes an [`Event`] and returns [`Action`]s. The two
-//!   executors of [`execute`] carry them out on the four traits of [`store`].
+//!   an [`Input`], changes its state, and returns [`Effect`]s for its driver.
+//! - [`Server::step`] is a complete server: it adds client calls with exactly one outcome each, the
+//!   state machine, snapshots and statistics. It takes an [`Event`] and returns [`Action`]s. The
+//!   executors in [`execute`] carry them out on the traits in [`store`].
 //!
-//! Nothing here reads a clock, draws a random number, spawns, sends, opens or prints. Every
-//! effect and action may be carried out the moment it is seen.
+//! This crate never reads a clock, draws a random number, starts a thread, uses the network or
+//! opens a file. The driver may carry out each effect and action as soon as it gets it.
 //!
-//! Where to read first: [`io`](Input), then `node.rs`, then `role/follower.rs`.
+//! A reader of the source may begin with `node/io.rs`, then read `node.rs` and `role/follower.rs`.
 
 #![no_std]
-// A new variant of the protocol must be considered in every match. Code that only observes the protocol
-// ignores what it does not know, so this rule holds in this crate alone.
+// A new variant of the protocol must be considered in every match. Code that only observes the
+// protocol may ignore new variants, so other crates do not have this rule.
 #![deny(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]
 
 extern crate alloc;

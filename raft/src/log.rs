@@ -1,7 +1,7 @@
-//! The log as the protocol knows it: the term of every entry, and the last entries in full.
+//! The log in memory: the term of every entry, and a cache of the last entries.
 //!
-//! The driver keeps the whole log on disk. This module keeps only the runs of equal terms and a
-//! bounded cache. It knows nothing of commits, leaders or durability.
+//! The driver keeps the whole log on disk. This module stores the terms as runs of entries with the
+//! same term, and limits the cache. It does not know about commits, leaders or durability.
 
 use crate::config::Settings;
 use crate::configuration::Configuration;
@@ -12,10 +12,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-/// The log that a store has when a server starts, read entry by entry.
+/// The stored log at the start of a server. It is built entry by entry, so that the whole log need
+/// not fit in memory.
 ///
-/// 1. The entries pushed follow `base` and each other without a gap.
-/// 2. `tail` holds the last of them, up to the capacity of the cache.
+/// 1. The entries follow `base` and each other without a gap.
+/// 2. `tail` holds the last entries, at most as many as the capacity of the cache.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct LogImage {
     base: LogId,
@@ -26,7 +27,7 @@ pub struct LogImage {
     cache: u64,
 }
 
-/// Consecutive entries of one term.
+/// A run of consecutive entries with the same term, from `first` to the entry before the next run.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct TermRun {
@@ -35,7 +36,8 @@ struct TermRun {
 }
 
 impl LogImage {
-    /// An image without entries: they would follow `base`.
+    /// Makes an image without entries. The first entry must follow `base`. `cache` is the number of
+    /// entries to keep in memory.
     #[must_use]
     pub fn new(base: LogId, cache: u64) -> Self {
         Self { base, last: base, cache, ..Self::default() }
@@ -44,9 +46,10 @@ impl LogImage {
     /// Appends the next entry.
     ///
     /// # Panics
-    /// When it does not follow the one before.
+    /// Panics if the entry does not follow the last one: its index must be one more, and its term
+    /// must not be lower.
     pub fn push(&mut self, entry: Entry) {
-        assert!(entry.id.may_follow(self.last), "{} cannot follow {}", entry.id, self.last);
+        assert!(entry.id.may_follow(self.last), "entry {} cannot follow entry {}", entry.id, self.last);
         if let Payload::Configuration(configuration) = &entry.payload {
             self.configurations.push((entry.id.index, configuration.clone()));
         }
@@ -60,29 +63,29 @@ impl LogImage {
         }
     }
 
-    /// The entry before the first one.
+    /// Returns the position before the first entry.
     #[must_use]
     pub const fn base(&self) -> LogId {
         self.base
     }
 
-    /// The last entry, or the base.
+    /// Returns the position of the last entry, or the base if there are no entries.
     #[must_use]
     pub const fn last(&self) -> LogId {
         self.last
     }
 
-    /// The configurations in it.
+    /// Returns the configurations among the entries, each with its index.
     #[must_use]
     pub fn configurations(&self) -> &[(Index, Arc<Configuration>)] {
         &self.configurations
     }
 }
 
-/// The log.
+/// The log in memory.
 ///
-/// 1. `runs` are the terms of the entries in `(base, last]`, in order, terms strictly rising.
-/// 2. `cache` holds the last entries, without a gap, up to `last`.
+/// 1. `runs` has the terms of the entries after `base` up to `last`; the terms strictly rise.
+/// 2. `cache` holds the last entries up to `last`, without a gap.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Log {
@@ -97,19 +100,20 @@ impl Log {
         Self { base: image.base, runs: image.runs.into(), last: image.last, cache: image.tail }
     }
 
-    /// The last entry, or the base if there is none.
+    /// Returns the position of the last entry, or the base if there are no entries.
     #[must_use]
     pub const fn last(&self) -> LogId {
         self.last
     }
 
-    /// The entry before the first one: compacted away, but its term is known.
+    /// Returns the position before the first entry. That entry was compacted, but its term is
+    /// known.
     #[must_use]
     pub const fn base(&self) -> LogId {
         self.base
     }
 
-    /// The term of the entry at `index`; `None` before the base and after the end.
+    /// Returns the term of the entry at `index`; `None` before the base and after the end.
     #[must_use]
     pub fn term_at(&self, index: Index) -> Option<Term> {
         match index.cmp(&self.last.index) {
@@ -121,20 +125,21 @@ impl Log {
         }
     }
 
-    /// The entry at `index` with its term, where the term is known.
+    /// Returns `index` with the term of its entry; `None` if the log does not know the term.
     #[must_use]
     pub fn id_at(&self, index: Index) -> Option<LogId> {
         self.term_at(index).map(|term| LogId { term, index })
     }
 
-    /// Whether `id` is in the log, or is its base.
+    /// True if the log has the entry `id`, or `id` is the base.
     #[must_use]
     pub fn contains(&self, id: LogId) -> bool {
         self.term_at(id.index) == Some(id.term)
     }
 
-    /// The last entry at or below `limit.index` whose term is not above `limit.term`; the base if
-    /// there is none. With it both sides of a conflict skip a whole term per round trip.
+    /// Returns the last position whose index is at most `limit.index` and whose term is at most
+    /// `limit.term`; the base if there is none. With it, the leader and the follower skip a whole
+    /// term per round trip when they look for the last match (thesis §3.5).
     pub(crate) fn last_not_above(&self, limit: LogId) -> LogId {
         let mut index = limit.index.min(self.last.index);
         for run in self.runs.iter().rev() {
@@ -148,12 +153,13 @@ impl Log {
         self.base
     }
 
-    /// The first index of the cache; after the end if it is empty.
+    /// Returns the index of the first cached entry. If the cache is empty, returns the index after
+    /// the last entry.
     pub(crate) fn cached_from(&self) -> Index {
         Index(self.last.index.0 + 1 - self.cache.len() as u64)
     }
 
-    /// An entry, if it is in memory.
+    /// Returns the entry at `index`, if it is in memory.
     #[must_use]
     pub fn cached(&self, index: Index) -> Option<&Entry> {
         let first = self.cached_from();
@@ -163,15 +169,16 @@ impl Log {
         self.cache.get(usize::try_from(index.0 - first.0).ok()?)
     }
 
-    /// Entries from `first` on, within the limits of one message; `None` if the first of them is
-    /// not in memory. The first is always among them, however large.
+    /// Returns entries from `first` on, within the limits of one message. Returns `None` if the
+    /// entry at `first` is not in memory. That entry is always included, even if it is larger than
+    /// the limit: otherwise it would never be sent.
     pub(crate) fn slice(&self, first: Index, settings: &Settings) -> Option<Entries> {
         let from = self.cached_from();
         if first < from || self.last.index < first {
             return None;
         }
         let skip = usize::try_from(first.0 - from.0).expect("the cache fits in memory");
-        let most = usize::try_from(settings.max_append_entries).expect("checked to be small");
+        let most = usize::try_from(settings.max_append_entries).expect("Settings limits it");
         let mut bytes = 0;
         let count = self
             .cache
@@ -186,9 +193,9 @@ impl Log {
         Some(self.cache.range(skip..skip + count).cloned().collect())
     }
 
-    /// Puts an entry at the end.
+    /// Appends an entry.
     pub(crate) fn push(&mut self, entry: Entry) {
-        assert!(entry.id.may_follow(self.last), "{} cannot follow {}", entry.id, self.last);
+        assert!(entry.id.may_follow(self.last), "entry {} cannot follow entry {}", entry.id, self.last);
         if self.last.term < entry.id.term || self.runs.is_empty() {
             self.runs.push_back(TermRun { first: entry.id.index, term: entry.id.term });
         }
@@ -196,10 +203,10 @@ impl Log {
         self.cache.push_back(entry);
     }
 
-    /// Drops everything from `from` on.
+    /// Drops the entries from index `from` on.
     pub(crate) fn truncate(&mut self, from: Index) {
-        assert!(self.base.index < from, "cannot cut the log back to {from}, base is {}", self.base);
-        assert!(from <= self.last.index, "nothing to cut at {from}, last is {}", self.last);
+        assert!(self.base.index < from, "cannot truncate at {from}, the base is {}", self.base);
+        assert!(from <= self.last.index, "cannot truncate at {from}, the log ends at {}", self.last);
         let keep = from.since(self.cached_from());
         self.cache.truncate(usize::try_from(keep).expect("the cache fits in memory"));
         while self.runs.back().is_some_and(|run| from <= run.first) {
@@ -210,9 +217,9 @@ impl Log {
         self.last = LogId { term, index };
     }
 
-    /// Drops everything up to and with `upto`.
+    /// Drops the entries up to and including index `upto`.
     pub(crate) fn compact(&mut self, upto: Index) {
-        let base = self.id_at(upto).expect("only what is in the log can be compacted");
+        let base = self.id_at(upto).expect("the log has the last entry that is compacted");
         while self.cached_from() <= upto && !self.cache.is_empty() {
             self.cache.pop_front();
         }
@@ -227,7 +234,7 @@ impl Log {
         self.base = base;
     }
 
-    /// Drops all entries: a snapshot that ends at `base` replaces them.
+    /// Drops all entries. A snapshot that ends at `base` replaces them.
     pub(crate) fn reset(&mut self, base: LogId) {
         self.runs.clear();
         self.cache.clear();
@@ -235,7 +242,8 @@ impl Log {
         self.last = base;
     }
 
-    /// Evicts cached entries beyond the capacity, but only those that can be read back from disk.
+    /// Drops cached entries beyond the capacity. An entry that is not durable stays in the cache,
+    /// because it cannot be read from disk yet.
     pub(crate) fn evict(&mut self, capacity: u64, durable: Index) {
         while capacity < self.cache.len() as u64 && self.cached_from() <= durable {
             self.cache.pop_front();

@@ -1,5 +1,5 @@
-//! The configuration in force: the last one in the log, committed or not (thesis §4.1), with the
-//! earlier ones that a truncation could restore.
+//! The configuration in force: the latest one in the log, committed or not (thesis §4.1). Earlier
+//! configurations are kept as long as a truncation of the log can restore them.
 
 use crate::configuration::Configuration;
 use crate::quorum::Voters;
@@ -7,10 +7,10 @@ use crate::types::{Index, NodeId};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// The configurations of the log from the newest committed one on.
+/// The newest committed configuration of the log, and all configurations after it.
 ///
-/// 1. Indexes strictly rise.
-/// 2. `voters` holds the voters of the last of them.
+/// 1. The indexes in `stack` strictly rise.
+/// 2. `voters` has the voters of the last configuration in `stack`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Membership {
@@ -30,19 +30,20 @@ impl Membership {
         self.stack.last().map(|(index, configuration)| (*index, configuration))
     }
 
-    /// The index of the latest configuration; zero if there is none.
+    /// Returns the index of the latest configuration; zero if there is none.
     pub(crate) fn index(&self) -> Index {
         self.stack.last().map_or(Index::ZERO, |(index, _)| *index)
     }
 
-    /// The voters of the latest configuration.
+    /// Returns the voters of the latest configuration.
     pub(crate) const fn voters(&self) -> &Voters {
         &self.voters
     }
 
-    /// Whether `node` may campaign: as a voter of the latest configuration, or, while that is not
-    /// known to be committed, of the one before it. A server that an uncommitted change excludes
-    /// may be the only one that can commit it.
+    /// True if `node` may campaign. It must be a voter of the latest configuration, or of the one
+    /// before each configuration that is not known to be committed. A server that an uncommitted
+    /// change removes may be the only one that can be elected and commit the change (thesis
+    /// §4.2.2).
     pub(crate) fn may_campaign(&self, node: NodeId, commit: Index) -> bool {
         if self.voters.contains(node) {
             return true;
@@ -52,14 +53,19 @@ impl Membership {
         before.any(|(_, configuration)| configuration.voters().contains(node))
     }
 
-    /// A configuration was appended to the log.
+    /// Adds a configuration that was appended to the log.
     pub(crate) fn push(&mut self, index: Index, configuration: Arc<Configuration>) {
-        assert!(self.index() < index, "configuration {index} cannot follow {}", self.index());
+        assert!(
+            self.index() < index,
+            "the configuration at {index} cannot follow the one at {}",
+            self.index()
+        );
         self.stack.push((index, configuration));
         self.count();
     }
 
-    /// The log was truncated from `from` on. True if this removed a configuration.
+    /// Removes the configurations from index `from` on, because the log was truncated there.
+    /// Returns true if it removed one.
     pub(crate) fn truncate(&mut self, from: Index) -> bool {
         let before = self.stack.len();
         self.stack.retain(|(index, _)| *index < from);
@@ -74,11 +80,12 @@ impl Membership {
     pub(crate) fn committed(&mut self, commit: Index) {
         if 1 < self.stack.len() && self.stack[1].0 <= commit {
             let newest = self.stack.iter().rposition(|(index, _)| *index <= commit);
-            self.stack.drain(..newest.expect("the second one is committed"));
+            self.stack.drain(..newest.expect("the second configuration is committed"));
         }
     }
 
-    /// A snapshot up to `last` with this configuration replaced the beginning of the log.
+    /// Puts the configuration of a snapshot, which was at index `at`, in place of all
+    /// configurations up to `last`.
     pub(crate) fn install(&mut self, last: Index, at: Index, configuration: Arc<Configuration>) {
         self.stack.retain(|(index, _)| last < *index);
         self.stack.insert(0, (at, configuration));

@@ -1,8 +1,8 @@
-//! The messages between servers: HashiCorp's five requests, one struct each, and their responses.
+//! The messages between servers: the five requests of HashiCorp Raft and their responses.
 //!
-//! Fields marked *beyond HashiCorp* travel in extra fields that its decoder skips. They may save
-//! round trips; nothing may depend on them. The transport carries the sender, the receiver and the
-//! [`RpcId`] that ties a response to its request.
+//! HashiCorp Raft does not know the fields marked *Beyond HashiCorp*, and its decoder skips them.
+//! They save round trips, but safety must not depend on them. The transport adds the sender, the
+//! receiver and the [`RpcId`] that a response has in common with its request.
 //!
 //! [`RpcId`]: crate::RpcId
 
@@ -17,13 +17,13 @@ use alloc::sync::Arc;
 pub enum Request {
     /// Entries, or a heartbeat (thesis §3.5).
     AppendEntries(AppendEntries),
-    /// A request for a vote (§3.4).
+    /// A request for a vote (thesis §3.4).
     RequestVote(RequestVote),
-    /// A request for a pre-vote (§9.6).
+    /// A request for a pre-vote (thesis §9.6).
     RequestPreVote(RequestPreVote),
-    /// A piece of a snapshot (§5).
+    /// A piece of a snapshot (thesis §5.1).
     InstallSnapshot(InstallSnapshot),
-    /// Campaign at once (§3.10).
+    /// A request to campaign at once (thesis §3.10).
     TimeoutNow(TimeoutNow),
 }
 
@@ -31,59 +31,60 @@ pub enum Request {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Response {
-    /// To [`AppendEntries`].
+    /// The response to [`AppendEntries`].
     AppendEntries(AppendEntriesResponse),
-    /// To [`RequestVote`].
+    /// The response to [`RequestVote`].
     RequestVote(RequestVoteResponse),
-    /// To [`RequestPreVote`].
+    /// The response to [`RequestPreVote`].
     RequestPreVote(RequestPreVoteResponse),
-    /// To [`InstallSnapshot`].
+    /// The response to [`InstallSnapshot`].
     InstallSnapshot(InstallSnapshotResponse),
-    /// To [`TimeoutNow`].
+    /// The response to [`TimeoutNow`].
     TimeoutNow(TimeoutNowResponse),
 }
 
-/// Entries that follow `prev`. Empty as a heartbeat.
+/// A leader's request to append entries after `prev` (thesis §3.5). A heartbeat has no entries.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AppendEntries {
-    /// The leader's term.
+    /// The term in which the sender leads.
     pub term: Term,
     /// The entry before the first of `entries`.
     pub prev: LogId,
-    /// Consecutive, terms never falling, none above `term`.
+    /// The entries, with consecutive indexes. Their terms never fall, and none is above `term`.
     pub entries: Entries,
-    /// The leader's commit index.
+    /// The index up to which the leader has committed entries.
     pub leader_commit: Index,
 }
 
-/// The response to [`AppendEntries`]: whether the entries are in the follower's log, durably.
+/// The response to [`AppendEntries`].
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AppendEntriesResponse {
-    /// The follower's term.
+    /// The follower's current term.
     pub term: Term,
-    /// `prev` was found and everything up to the last of the request's entries is durable. How
-    /// far that is, the leader knows from its own request.
+    /// True if the follower found `prev` and its log is durable up to the last entry of the
+    /// request. The leader knows the index of that entry from the request.
     pub success: bool,
-    /// The follower's last index when the request arrived.
+    /// The index of the follower's last entry when the request arrived.
     pub last_log: Index,
-    /// The refusal is about the log, so that trying again at once makes sense.
+    /// True if `prev` does not match. The leader may then try an earlier `prev` at once.
     pub no_retry_backoff: bool,
-    /// *Beyond HashiCorp*: the last entry the follower has at or below `prev` whose term is not
-    /// above `prev`'s. The leader skips a whole conflicting term per round trip with it.
+    /// *Beyond HashiCorp*: the follower's last entry whose index and term are not above those of
+    /// `prev`. With it, the leader skips a whole conflicting term per round trip (thesis §3.5).
     pub hint: Option<LogId>,
 }
 
-/// A candidate's request for a vote.
+/// A candidate's request for a vote (thesis §3.4, §3.6.1).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestVote {
-    /// The candidate's term.
+    /// The term in which the candidate campaigns.
     pub term: Term,
-    /// The candidate's last entry.
+    /// The last entry of the candidate's log.
     pub last_log: LogId,
-    /// The leader itself asked the candidate to campaign, so a live leader is no reason to refuse.
+    /// True if the leader asked the candidate to campaign. A voter then also votes if it has just
+    /// heard from that leader.
     pub leadership_transfer: bool,
 }
 
@@ -91,19 +92,20 @@ pub struct RequestVote {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestVoteResponse {
-    /// The voter's term.
+    /// The voter's current term.
     pub term: Term,
-    /// The vote is granted and durable.
+    /// True if the vote is granted. The vote is durable then.
     pub granted: bool,
 }
 
-/// A request for a pre-vote, which binds nobody.
+/// A request for a pre-vote: whether the voter would vote for the sender (thesis §9.6). It changes
+/// nothing on the voter.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestPreVote {
-    /// The term the candidate would campaign in.
+    /// The term in which the candidate wants to campaign.
     pub term: Term,
-    /// The candidate's last entry.
+    /// The last entry of the candidate's log.
     pub last_log: LogId,
 }
 
@@ -111,25 +113,25 @@ pub struct RequestPreVote {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestPreVoteResponse {
-    /// The term asked for, or the voter's own if that is newer.
+    /// The term of the request if the pre-vote is granted, otherwise the voter's term.
     pub term: Term,
-    /// The voter would grant its vote.
+    /// True if the voter would grant its vote.
     pub granted: bool,
 }
 
-/// A piece of a snapshot, in order from `offset`.
+/// A piece of a snapshot, which the leader sends to a follower (thesis §5.1).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct InstallSnapshot {
-    /// The leader's term.
+    /// The term in which the sender leads.
     pub term: Term,
     /// The description of the whole snapshot.
     pub meta: Arc<SnapshotMeta>,
-    /// Where in the snapshot's bytes this piece begins.
+    /// The offset of the piece in the snapshot, in bytes.
     pub offset: u64,
     /// The bytes of the piece.
     pub data: Data,
-    /// This is the last piece.
+    /// True if this is the last piece.
     pub done: bool,
 }
 
@@ -137,21 +139,21 @@ pub struct InstallSnapshot {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct InstallSnapshotResponse {
-    /// The follower's term.
+    /// The follower's current term.
     pub term: Term,
-    /// The piece is stored; for the last piece: the snapshot is durable and in force.
+    /// True if the piece is stored. After the last piece, true if the whole snapshot is durable.
     pub success: bool,
-    /// *Beyond HashiCorp*: where the next piece should begin.
+    /// *Beyond HashiCorp*: the offset at which the next piece must begin, in bytes.
     pub next_offset: u64,
 }
 
-/// Campaign at once.
+/// A leader's request to campaign at once, for a leadership transfer (thesis §3.10).
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TimeoutNow {
-    /// *Beyond HashiCorp*: the sender's term, so that a stale call can be told from a fresh one.
-    /// `None` comes from a peer that does not send it.
+    /// *Beyond HashiCorp*: the sender's term, by which a late request is recognised. `None` if the
+    /// peer does not send it.
     pub term: Option<Term>,
 }
 
@@ -159,29 +161,29 @@ pub struct TimeoutNow {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TimeoutNowResponse {
-    /// *Beyond HashiCorp*: whether the server campaigns.
+    /// *Beyond HashiCorp*: true if the server campaigns.
     pub accepted: bool,
 }
 
-/// The description of a snapshot: everything but its bytes.
+/// The description of a snapshot, without its bytes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SnapshotMeta {
     /// The last entry that the snapshot includes.
     pub last: LogId,
-    /// The membership in force at `last`.
+    /// The configuration in force at `last`.
     pub configuration: Configuration,
-    /// The index of that configuration's entry.
+    /// The index of that configuration in the log.
     pub configuration_index: Index,
-    /// The length of its bytes.
+    /// The length of the snapshot, in bytes.
     pub size: u64,
-    /// CRC-64/XZ of its bytes, as HashiCorp's file snapshots carry it. Zero means unknown: a
-    /// snapshot from a peer that sends none.
+    /// The CRC-64/XZ of the snapshot's bytes, as in the file snapshots of HashiCorp Raft. Zero if
+    /// it is unknown, because the peer that sent the snapshot does not send a checksum.
     pub checksum: u64,
 }
 
 impl Request {
-    /// The sender's term; `None` for a [`TimeoutNow`] without a term.
+    /// Returns the sender's term; `None` for a [`TimeoutNow`] without a term.
     #[must_use]
     pub const fn term(&self) -> Option<Term> {
         match self {
@@ -193,7 +195,7 @@ impl Request {
         }
     }
 
-    /// The call's name.
+    /// Returns the name of the request.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -207,7 +209,7 @@ impl Request {
 }
 
 impl Response {
-    /// The term that it states. The answer to [`TimeoutNow`] states none.
+    /// Returns the sender's term; `None` for [`TimeoutNowResponse`], which has no term.
     #[must_use]
     pub const fn term(&self) -> Option<Term> {
         match self {
@@ -219,7 +221,7 @@ impl Response {
         }
     }
 
-    /// The name of the call it answers.
+    /// Returns the name of the request that this answers.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {

@@ -1,4 +1,5 @@
-//! The protocol as a function: the term rule, the dispatch, and the changes of role.
+//! The protocol as a function. This module has the term rule, the dispatch of inputs to the roles,
+//! and the change of roles.
 
 pub(crate) mod boot;
 pub(crate) mod io;
@@ -23,26 +24,29 @@ use crate::role::leader::Leader;
 use crate::role::{CampaignCause, Role, Transition};
 use crate::types::{NodeId, RpcId, Term, Time};
 
-/// A Raft node: plain data and a step.
+/// A Raft node: the state of the protocol on one server. It is plain data, and [`Node::step`]
+/// changes it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Node {
     state: NodeState,
     role: Role,
-    /// Until this time it grants no vote. Either it has heard a leader, and that leader's lease
-    /// counts on it even if newer terms appear meanwhile; or it has just started, and may have made
-    /// this promise to a leader before it crashed (thesis §6.4.1).
+    /// Until this time the node grants no vote (thesis §6.4.1). A node that has heard from a leader
+    /// must not help to replace it while the leader's lease counts on that silence, even if a newer
+    /// term appears. A node that has just started may have heard from a leader before it crashed.
     quiet_until: Time,
 }
 
 impl Node {
-    /// A node that starts from the content of its stores.
+    /// Starts a node from the content of its stores.
     ///
     /// # Panics
-    /// When log and snapshot do not join. The storage executor's recovery guarantees that
-    /// they do.
+    /// Panics if there is a gap between the snapshot and the log. The recovery of the stores
+    /// guarantees that there is none.
     #[must_use]
     pub fn boot(settings: Settings, boot: Boot, now: Time) -> Self {
+        // A bootstrap enters term 1, so the first leader has term 2 or more. A server below term 2
+        // has heard from no leader, and a new cluster need not wait for its first election.
         let is_new = boot.hard_state.term <= Term(1);
         let mut state = NodeState::boot(settings, boot);
         let quiet_until = if is_new { now } else { now + state.settings.heartbeat_timeout };
@@ -50,12 +54,13 @@ impl Node {
         Self { state, role, quiet_until }
     }
 
-    /// Takes one input, changes the state and adds the effects.
+    /// Handles one input at time `now`, changes the state and appends the effects to `fx`.
     ///
-    /// Total: every input of a peer or a client is answered by effects, never by an error.
+    /// It accepts every input in every state. An input that makes no sense has the effect
+    /// [`Effect::Ignored`] or a refusal; there is no error to handle.
     ///
     /// # Panics
-    /// When an invariant of this crate does not hold.
+    /// Panics if an invariant of this crate is broken, or if a report of the driver is impossible.
     pub fn step(&mut self, now: Time, input: Input, fx: &mut Effects) {
         match input {
             Input::Timer => self.on_timer(now, fx),
@@ -113,8 +118,8 @@ impl Node {
         self.transition(transition, now, fx);
     }
 
-    /// A peer sends a request. The term rule (thesis §3.3) is only here: after it, the request is
-    /// of this server's term.
+    /// Handles a request from a peer. Only this function has the term rule for requests (thesis
+    /// §3.3). After it, the request has the term of this server.
     fn on_request(&mut self, from: NodeId, rpc: RpcId, request: Request, now: Time, fx: &mut Effects) {
         if from == self.state.id {
             return NodeState::ignore(Ignored::FromSelf, fx);
@@ -122,12 +127,15 @@ impl Node {
         let term = match &request {
             Request::AppendEntries(m) => m.term,
             Request::InstallSnapshot(m) => m.term,
+            // A vote request of a bound server must not even raise the term here, or a removed
+            // server could depose the leader (thesis §4.2.3).
             Request::RequestVote(m) => {
                 if self.is_bound_to_leader(from, now) && !m.leadership_transfer {
                     return self.reply_vote(from, rpc, false);
                 }
                 m.term
             }
+            // A pre-vote changes nothing here: it asks whether an election could be won (§9.6).
             Request::RequestPreVote(m) => {
                 let granted = !self.is_bound_to_leader(from, now)
                     && self.state.term < m.term
@@ -146,7 +154,11 @@ impl Node {
         } else if term < self.state.term {
             return self.reply_stale(from, rpc, &request);
         }
-        assert!(term == self.state.term, "the term rule left {term} and {}", self.state.term);
+        assert!(
+            term == self.state.term,
+            "after the term rule, the request has {term} and the server has {}",
+            self.state.term
+        );
         match request {
             Request::AppendEntries(m) => self.on_append(from, rpc, m, now, fx),
             Request::InstallSnapshot(m) => {
@@ -157,7 +169,7 @@ impl Node {
                 }
             }
             Request::RequestVote(m) => self.on_vote(from, rpc, &m, now),
-            Request::RequestPreVote(_) | Request::TimeoutNow(_) => unreachable!("answered above"),
+            Request::RequestPreVote(_) | Request::TimeoutNow(_) => unreachable!("these were answered above"),
         }
     }
 
@@ -173,7 +185,7 @@ impl Node {
         }
     }
 
-    /// Follows the leader of this term. False if the sender cannot be the leader.
+    /// Follows the leader of this term. Returns false if the sender cannot be the leader.
     fn follow(&mut self, from: NodeId, now: Time, fx: &mut Effects) -> bool {
         let accepted = match &mut self.role {
             Role::Follower(follower) => follower.on_leader_contact(from, now, fx),
@@ -191,8 +203,9 @@ impl Node {
         accepted
     }
 
-    /// Whether a promise to another server than `from` forbids a vote: this server leads, has just
-    /// heard its leader, or has just started and may have promised (thesis §4.2.3, §6.4.1).
+    /// True if this server must not vote for `from` because of another leader (thesis §4.2.3,
+    /// §6.4.1). This server leads, or has heard from a leader within the heartbeat timeout, or has
+    /// started within it and may have heard from one before.
     fn is_bound_to_leader(&self, from: NodeId, now: Time) -> bool {
         let quiet = now < self.quiet_until;
         match &self.role {
@@ -202,7 +215,7 @@ impl Node {
         }
     }
 
-    /// A candidate of this term asks for the vote (thesis §3.4, §3.6.1).
+    /// Handles the vote request of a candidate of this term (thesis §3.4, §3.6.1).
     fn on_vote(&mut self, from: NodeId, rpc: RpcId, m: &RequestVote, now: Time) {
         let granted = match &mut self.role {
             Role::Follower(follower)
@@ -224,7 +237,8 @@ impl Node {
         self.state.reply(from, rpc, response);
     }
 
-    /// A request of an older term changes nothing; its sender learns the newer term.
+    /// Answers a request of an older term. The request changes nothing, and its sender learns the
+    /// newer term from the response.
     fn reply_stale(&mut self, from: NodeId, rpc: RpcId, request: &Request) {
         let term = self.state.term;
         let response = match request {
@@ -233,13 +247,16 @@ impl Node {
             Request::InstallSnapshot(_) => {
                 Response::InstallSnapshot(InstallSnapshotResponse { term, success: false, next_offset: 0 })
             }
-            Request::RequestPreVote(_) | Request::TimeoutNow(_) => unreachable!("these do not bind"),
+            Request::RequestPreVote(_) | Request::TimeoutNow(_) => {
+                unreachable!("these were answered before the term rule")
+            }
         };
         self.state.reply(from, rpc, response);
     }
 
-    /// The leader asks this server to take over (thesis §3.10). A request from another server or of
-    /// another term is ignored; HashiCorp obeys all of them.
+    /// Handles a leader's request to campaign at once (thesis §3.10). A request from another server
+    /// or of another term is ignored: a late one would depose a healthy leader. HashiCorp Raft
+    /// accepts all of them.
     fn on_timeout_now(&mut self, from: NodeId, rpc: RpcId, m: &TimeoutNow, now: Time, fx: &mut Effects) {
         let fresh = m.term.is_none_or(|term| term == self.state.term);
         let follows = matches!(&self.role, Role::Follower(follower) if follower.leader == Some(from));
@@ -272,8 +289,8 @@ impl Node {
                 ballot.on_vote(from, rpc, m.granted, fx);
                 pre_elected(ballot.vote_result(&self.state))
             }
-            // A response to a request of an earlier role or term. A transfer ends when another
-            // server leads, not when TimeoutNow is answered.
+            // The response is to a request of an earlier role or term, or to TimeoutNow. A transfer
+            // does not end when TimeoutNow is answered; it ends when another server leads.
             (Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) | Role::Leader(_), _) => {
                 NodeState::ignore(Ignored::UnknownRpc, fx);
                 Transition::Stay
@@ -282,15 +299,16 @@ impl Node {
         self.transition(transition, now, fx);
     }
 
-    /// The term rule for responses (thesis §3.3). A granted pre-vote repeats the term of its
-    /// request, which nobody has entered yet.
+    /// The term rule for responses (thesis §3.3): returns the response's term if it is newer. A
+    /// granted pre-vote does not count. It repeats the term of its request, and no server has
+    /// entered that term yet.
     fn newer_term(&self, response: &Response) -> Option<Term> {
         let repeats_question = matches!(response, Response::RequestPreVote(m) if m.granted);
         response.term().filter(|&term| !repeats_question && self.state.term < term)
     }
 
-    /// Changes the role, and changes it again if the new role asks for another one: a single voter
-    /// goes from pre-candidate to candidate in one step.
+    /// Changes the role, and changes it again while the new role asks for another one. For example,
+    /// a single voter becomes a pre-candidate and a candidate in one step.
     fn transition(&mut self, first: Transition, now: Time, fx: &mut Effects) {
         let mut transition = first;
         loop {
@@ -320,7 +338,7 @@ impl Node {
         }
     }
 
-    /// The only function that changes the role. It asserts that the change is legal.
+    /// Replaces the role and asserts that the change is legal. No other function changes the role.
     fn become_role(&mut self, next: Role, fx: &mut Effects) -> Transition {
         let known = self.leader();
         if let Role::Leader(leader) = &mut self.role {
@@ -329,9 +347,9 @@ impl Node {
         let was = core::mem::replace(&mut self.role, next);
         match (&was, &self.role) {
             (Role::Candidate(_), Role::Leader(_)) => {}
-            (_, Role::Leader(_)) => panic!("{}: {} cannot become leader", self.state.id, was.name()),
+            (_, Role::Leader(_)) => panic!("{}: a {} cannot become the leader", self.state.id, was.name()),
             (Role::Leader(_), Role::PreCandidate(_) | Role::Candidate(_)) => {
-                panic!("{}: a leader does not campaign", self.state.id)
+                panic!("{}: a leader cannot become a candidate", self.state.id)
             }
             (_, Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_)) => {}
         }
@@ -357,7 +375,8 @@ impl Node {
         }
     }
 
-    /// When [`Input::Timer`] is due, and why.
+    /// Returns the time at which [`Input::Timer`] is due, and the reason for it. It may change with
+    /// every step.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
         match &self.role {
@@ -382,7 +401,8 @@ fn append_refused(state: &NodeState) -> Response {
     })
 }
 
-/// After a vote in an election: a winner leads; any other candidate waits for its timeout.
+/// Returns the transition after a vote in an election. The winner leads. Any other candidate waits
+/// for its election timeout.
 const fn elected(vote_result: VoteResult) -> Transition {
     match vote_result {
         VoteResult::Won => Transition::Lead,
@@ -390,7 +410,7 @@ const fn elected(vote_result: VoteResult) -> Transition {
     }
 }
 
-/// After a pre-vote: a winner starts the election.
+/// Returns the transition after a pre-vote. The winner starts the election.
 const fn pre_elected(vote_result: VoteResult) -> Transition {
     match vote_result {
         VoteResult::Won => Transition::Campaign(CampaignCause::ElectionTimeout),
@@ -398,8 +418,8 @@ const fn pre_elected(vote_result: VoteResult) -> Transition {
     }
 }
 
-/// Whether the entries follow `prev` and each other, terms never falling and none above the
-/// message's own.
+/// True if the entries have consecutive indexes from `prev` on, their terms never fall, and no term
+/// is above the term of the message.
 fn is_well_formed(m: &AppendEntries) -> bool {
     let mut before = m.prev;
     let chained = m.entries.iter().all(|entry| {

@@ -1,32 +1,35 @@
-//! Quorums of voters. Arithmetic without state (thesis §4.3 for joint sets).
+//! Quorums of voters (thesis §3.4; §4.3 for joint configurations). This module only counts and has
+//! no state.
 
 use crate::types::NodeId;
 use alloc::vec::Vec;
 
-/// The voters of a configuration: one set, or two while the membership is joint.
+/// The voters of a configuration: one set, or two sets in a joint configuration (thesis §4.3).
 ///
-/// 1. Both sets are sorted and without duplicates.
-/// 2. `outgoing` is empty unless the configuration is joint.
-/// 3. Both are empty only before the first configuration is known; then nothing is ever agreed.
+/// 1. Both sets are sorted and have no duplicates.
+/// 2. `outgoing` is empty, except in a joint configuration.
+/// 3. Both sets are empty only as long as no configuration is known. Without voters there is no
+///    quorum.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Voters {
     incoming: Vec<NodeId>,
     outgoing: Vec<NodeId>,
 }
 
-/// The result of a vote.
+/// The result of a vote among [`Voters`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum VoteResult {
-    /// A quorum of every set granted its vote.
+    /// In each set, a majority granted the vote.
     Won,
-    /// In some set a quorum can no longer be reached.
+    /// In at least one set, a majority can no longer be reached.
     Lost,
     /// The vote is neither won nor lost yet.
     Pending,
 }
 
 impl Voters {
-    /// The voters of the new and, while joint, of the old set, in any order.
+    /// Makes voters from the new set, and the old set if the configuration is joint. The order of
+    /// the ids does not matter.
     pub fn new(
         incoming: impl IntoIterator<Item = NodeId>,
         outgoing: impl IntoIterator<Item = NodeId>,
@@ -34,43 +37,45 @@ impl Voters {
         Self { incoming: sorted(incoming), outgoing: sorted(outgoing) }
     }
 
-    /// Whether `node` has a vote in any of the sets.
+    /// True if `node` has a vote in at least one of the sets.
     #[must_use]
     pub fn contains(&self, node: NodeId) -> bool {
         self.incoming.contains(&node) || self.outgoing.contains(&node)
     }
 
-    /// Whether there are no voters.
+    /// True if there are no voters.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.incoming.is_empty()
     }
 
-    /// Whether two sets are in force at once.
+    /// True if the configuration is joint: both sets must agree.
     #[must_use]
     pub const fn is_joint(&self) -> bool {
         !self.outgoing.is_empty()
     }
 
-    /// All voters, each once, in order.
+    /// Returns each voter once: the new set in ascending order, then the rest of the old set.
     pub fn iter(&self) -> impl Iterator<Item = NodeId> + '_ {
         let only_outgoing = self.outgoing.iter().filter(|node| !self.incoming.contains(node));
         self.incoming.iter().chain(only_outgoing).copied()
     }
 
-    /// The voters of the new set.
+    /// Returns the voters of the new set, in ascending order.
     #[must_use]
     pub fn incoming(&self) -> &[NodeId] {
         &self.incoming
     }
 
-    /// The voters of the old set, empty unless joint.
+    /// Returns the voters of the old set, in ascending order. Empty if the configuration is not
+    /// joint.
     #[must_use]
     pub fn outgoing(&self) -> &[NodeId] {
         &self.outgoing
     }
 
-    /// The result of a vote, given the answer of each voter, if it answered.
+    /// Counts a vote. `said` returns the answer of a voter: `Some(true)` for a granted vote,
+    /// `Some(false)` for a refused one, `None` if the voter has not answered.
     ///
     /// ```
     /// use wavetank_raft::{NodeId, VoteResult, Voters};
@@ -96,26 +101,27 @@ impl Voters {
         }
     }
 
-    /// Whether the voters for which `is_in` holds are a quorum.
+    /// True if the voters for which `is_in` returns true are a quorum.
     #[must_use]
     pub fn is_quorum(&self, is_in: impl Fn(NodeId) -> bool) -> bool {
         self.vote_result(|node| is_in(node).then_some(true)) == VoteResult::Won
     }
 
-    /// The greatest value that a quorum has reached, given what each voter has reached; `None`
-    /// while there are no voters.
+    /// Returns the greatest value that a quorum has reached, or `None` if there are no voters.
+    /// `reached` returns the value that a voter has reached.
     ///
-    /// With match indexes it is the commit index (thesis §3.5, §3.6.2 adds the term rule); with
-    /// the send times of acknowledged heartbeats it is the start of the lease (§6.4.1).
+    /// If the values are match indexes, the result is the index that may be committed (thesis §3.5;
+    /// §3.6.2 adds the rule about terms). If they are the send times of acknowledged heartbeats,
+    /// the result is the start of the lease (§6.4.1).
     ///
     /// ```
     /// use wavetank_raft::{NodeId, Voters};
     /// let [a, b, c, d] = ["a", "b", "c", "d"].map(NodeId::of);
     /// let matched = |node| if node == a { 9 } else if node == b { 7 } else { 3 };
     /// assert_eq!(Voters::new([a, b, c], []).agreed(matched), Some(7));
-    /// // Four voters need three.
+    /// // Three of four voters are a quorum.
     /// assert_eq!(Voters::new([a, b, c, d], []).agreed(matched), Some(3));
-    /// // Joint: both sets must have it.
+    /// // In a joint configuration, both sets must have reached the value.
     /// assert_eq!(Voters::new([a, b], [c, d]).agreed(matched), Some(3));
     /// ```
     #[must_use]
@@ -154,8 +160,9 @@ fn vote_result_in(set: &[NodeId], said: &impl Fn(NodeId) -> Option<bool>) -> Vot
     }
 }
 
-/// The value that `majority` of the set have reached: the set in ascending order, counted from
-/// its upper end. Sets of up to nine are sorted on the stack, as they come.
+/// Returns the greatest value that a majority of the set has reached. It sorts the values in
+/// ascending order and counts from the end. Up to nine values are sorted on the stack, because this
+/// runs for every response and most clusters are small.
 fn agreed_in<T: Ord + Copy>(set: &[NodeId], reached: &impl Fn(NodeId) -> T) -> Option<T> {
     const ON_STACK: usize = 9;
     let (&first, rest) = set.split_first()?;

@@ -1,8 +1,8 @@
-//! Disaster recovery, offline: a new membership for a cluster that has lost its quorum.
+//! Disaster recovery: gives a new membership to a cluster that has permanently lost its quorum.
 //!
-//! HashiCorp: `HasExistingState`, `RecoverCluster`. Run it on every remaining server, each with the
-//! same new configuration, before any of them starts again. All entries of a log count as committed
-//! from then on, whether they were or not.
+//! HashiCorp: `HasExistingState` and `RecoverCluster`. Stop all remaining servers. Run
+//! [`recover_cluster`] on each of them with the same new configuration, then start them again. From
+//! then on all entries of their logs count as committed, even those that were not.
 
 use crate::configuration::Configuration;
 use crate::entry::Entry;
@@ -15,13 +15,13 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// Entries applied at a time.
+/// The maximum number of entries in one batch.
 const BATCH: u64 = 1024;
 
-/// Whether the stores hold any state: a term, an entry or a snapshot.
+/// Returns true if the stores hold a term, an entry or a snapshot. HashiCorp: `HasExistingState`.
 ///
 /// # Errors
-/// When a store fails.
+/// Returns an error if a store fails or its content is damaged.
 pub fn has_existing_state<L: LogStore, S: StableStore, N: SnapshotStore>(
     storage: &mut Storage<L, S>,
     snapshots: &Snapshots<N>,
@@ -30,13 +30,15 @@ pub fn has_existing_state<L: LogStore, S: StableStore, N: SnapshotStore>(
     Ok(found.hard_state.term != Term(0) || found.log.last().index != Index::ZERO)
 }
 
-/// Gives a server's stores another membership: all its state becomes one snapshot with that
-/// configuration, and its log is emptied. Its vote record stays. `machine` is used to build the
-/// snapshot and should be thrown away.
+/// Gives a new membership to the stores of one server. HashiCorp: `RecoverCluster`.
+///
+/// It applies the snapshot and the whole log to `machine`, stores the state as a new snapshot with
+/// `configuration`, and then empties the log. The vote record does not change. Do not use `machine`
+/// afterwards. Returns the description of the new snapshot.
 ///
 /// # Errors
-/// When there is no state to recover, the state machine refuses its snapshot, or a store fails.
-/// Until the new snapshot is durable nothing is deleted.
+/// Returns an error if the stores are empty, if the state machine refuses the snapshot, or if a
+/// store fails. Nothing is deleted before the new snapshot is durable.
 pub fn recover_cluster<L: LogStore, S: StableStore, N: SnapshotStore, F: Fsm>(
     storage: &mut Storage<L, S>,
     snapshots: &mut Snapshots<N>,
@@ -56,7 +58,7 @@ pub fn recover_cluster<L: LogStore, S: StableStore, N: SnapshotStore, F: Fsm>(
     Ok(meta)
 }
 
-/// Brings the state machine to the end of the log.
+/// Loads the snapshot into the state machine and applies all entries of the log.
 fn replay<L: LogStore, S: StableStore, N: SnapshotStore, F: Fsm>(
     storage: &Storage<L, S>,
     snapshots: &Snapshots<N>,
@@ -80,5 +82,5 @@ fn replay<L: LogStore, S: StableStore, N: SnapshotStore, F: Fsm>(
 
 fn expect_log<L: LogStore, S>(storage: &Storage<L, S>, index: Index) -> Result<Entry, StoreError> {
     let entry = storage.log.get_log(index)?;
-    entry.ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, format!("log has no entry {index}")))
+    entry.ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, format!("the log has no entry {index}")))
 }

@@ -1,6 +1,6 @@
-//! The roles. Each variant owns what only that role needs; leaving the role drops it.
+//! The roles. Each variant owns the data that only its role needs, and a change of role drops them.
 //!
-//! A handler returns a [`Transition`] when the role must change; only [`Node`](crate::Node) changes
+//! A handler returns a [`Transition`] if the role must change. Only [`Node`](crate::Node) changes
 //! it.
 
 pub(crate) mod ballot;
@@ -17,37 +17,37 @@ use leader::Leader;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) enum Role {
-    /// Follows a leader, or waits for one.
+    /// The server follows a leader, or waits for one.
     Follower(Follower),
-    /// Asks for pre-votes (thesis §9.6).
+    /// The server asks for pre-votes (thesis §9.6).
     PreCandidate(Ballot),
-    /// Asks for votes (§3.4).
+    /// The server asks for votes (thesis §3.4).
     Candidate(Ballot),
-    /// Leads.
+    /// The server leads in its term.
     Leader(Leader),
 }
 
-/// The change of role that a handler asks [`Node`](crate::Node) for.
+/// The change of role that a handler returns to [`Node`](crate::Node).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Transition {
     /// Keep the role.
     Stay,
-    /// Follow in this term, this leader if one is known.
+    /// Become a follower in this term. The leader is `None` if it is not known.
     Follow(Term, Option<NodeId>),
-    /// Ask for pre-votes.
+    /// Become a pre-candidate.
     PreCampaign,
-    /// Campaign in the next term.
+    /// Enter the next term and become a candidate.
     Campaign(CampaignCause),
-    /// Lead in this term.
+    /// Become the leader of this term.
     Lead,
 }
 
-/// Why a campaign begins.
+/// The reason why a campaign begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum CampaignCause {
-    /// No leader was heard for the election timeout.
+    /// The election timer ran out.
     ElectionTimeout,
-    /// The leader asked for it.
+    /// The leader sent TimeoutNow (thesis §3.10).
     Transfer,
 }
 

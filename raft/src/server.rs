@@ -1,8 +1,8 @@
-//! The server: client calls, state machine, snapshots and statistics around the protocol.
+//! The server: the protocol with client calls, a state machine, snapshots and statistics.
 //!
 //! [`Server::step`] takes one [`Event`]. `effects` translates the protocol's effects into actions.
-//! Three modules hold what only a server has: `calls` (waiting client calls), `apply` (the feed of
-//! the state machine) and `snapshots`.
+//! `calls` keeps the client calls that wait. `apply` hands entries to the state machine.
+//! `snapshots` decides when to take a snapshot.
 
 mod apply;
 mod calls;
@@ -25,10 +25,10 @@ use io::{Action, Error, Event, Halt};
 use snapshots::Snapshotting;
 use stats::Stats;
 
-/// A server without clock, thread, socket or file.
+/// A complete Raft server without a clock, threads, sockets or files: its driver has them.
 ///
 /// 1. Every call gets exactly one [`Action::Answer`].
-/// 2. After [`Action::Halt`] nothing comes out but answers to late calls.
+/// 2. After [`Action::Halt`], the only actions are answers to later calls.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Server {
     node: Node,
@@ -36,14 +36,14 @@ pub struct Server {
     applying: Applying,
     snapshotting: Snapshotting,
     leads: bool,
-    /// Set when a leader's removal is committed: the server halts once this index is applied.
+    /// Set when a leader commits its own removal. The server halts when this index is applied.
     retires_at: Option<Index>,
     is_halted: bool,
 }
 
 impl Server {
-    /// A server that starts from the content of its stores. The state machine is expected to have
-    /// been restored from `boot.snapshot`, if there is one.
+    /// Starts a server from the content of its stores. If there is a `boot.snapshot`, the driver
+    /// must load it into the state machine first.
     #[must_use]
     pub fn boot(settings: Settings, boot: Boot, now: Time) -> Self {
         let applying = Applying::new(boot.snapshot.as_deref());
@@ -59,12 +59,14 @@ impl Server {
         }
     }
 
-    /// Takes one event, and adds its actions to `actions`.
+    /// Handles one event at time `now` and appends the resulting actions to `actions`. `now` must
+    /// not be earlier than in the previous call.
     pub fn step(&mut self, now: Time, event: Event, actions: &mut Vec<Action>) {
         self.step_with(now, event, &mut Effects::new(), actions);
     }
 
-    /// Like [`Server::step`], with a buffer that the caller keeps: no allocation on the way.
+    /// Does the same as [`Server::step`], but takes the buffer for effects from the caller, so that
+    /// a step need not allocate one.
     pub fn step_with(&mut self, now: Time, event: Event, fx: &mut Effects, actions: &mut Vec<Action>) {
         if self.is_halted {
             return self.step_halted(event, actions);
@@ -103,7 +105,7 @@ impl Server {
         self.dispatch(&mut ctx);
     }
 
-    /// A halted server only refuses calls.
+    /// Handles an event after the server halted: refuses calls and ignores everything else.
     fn step_halted(&mut self, event: Event, actions: &mut Vec<Action>) {
         let refuse = |request| Action::Answer { request, outcome: Err(Error::Shutdown) };
         match event {
@@ -126,7 +128,8 @@ impl Server {
         }
     }
 
-    /// When [`Event::Timer`] is due, and why.
+    /// Returns the time at which [`Event::Timer`] is due, and the reason for it. It may change with
+    /// every step.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
         if self.is_halted {
@@ -137,25 +140,25 @@ impl Server {
         if node.at <= snapshot.at { node } else { snapshot }
     }
 
-    /// The protocol state inside, read-only.
+    /// Returns the state of the protocol.
     #[must_use]
     pub const fn node(&self) -> &Node {
         &self.node
     }
 
-    /// The last index that the state machine reported as applied.
+    /// Returns the index of the last entry that the state machine reported as applied.
     #[must_use]
     pub const fn applied(&self) -> Index {
         self.applying.applied()
     }
 
-    /// Whether it has stopped for good.
+    /// Returns true after [`Action::Halt`].
     #[must_use]
     pub const fn is_halted(&self) -> bool {
         self.is_halted
     }
 
-    /// The values that HashiCorp's `Stats` reports.
+    /// Returns the statistics that HashiCorp's `Stats()` reports.
     #[must_use]
     pub fn stats(&self, now: Time) -> Stats {
         let node = &self.node;
@@ -186,7 +189,7 @@ impl Server {
         self.halt(Halt::Store(error), outcome, ctx);
     }
 
-    /// Stops for good: all waiting calls are answered.
+    /// Stops the server for good and answers all waiting calls with `error`.
     fn halt(&mut self, why: Halt, error: Error, ctx: &mut Ctx<'_>) {
         self.is_halted = true;
         self.calls.fail_all(&error, ctx.actions);

@@ -1,14 +1,15 @@
-//! Election jitter as a hash: no generator to carry, clone or compare.
+//! Random timeouts, computed as a hash. A hash needs no generator in the state of a server.
 
 use crate::types::{NodeId, Span, Term};
 
-/// The seed of a server's timeouts, set when it is created.
+/// The seed of a server's random timeouts. It is set when the server starts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Entropy(pub u64);
 
 impl Entropy {
-    /// A span in `[base, 2 × base)`, the same for the same node, term and ordinal (thesis §3.4).
+    /// Returns a span of at least `base` and less than `2 × base` (thesis §3.4). The same node,
+    /// term and ordinal always give the same span.
     #[must_use]
     pub fn timeout(self, base: Span, node: NodeId, term: Term, ordinal: u64) -> Span {
         let mut hash = mix(self.0 ^ node.0);
@@ -18,7 +19,7 @@ impl Entropy {
     }
 }
 
-/// The finaliser of splitmix64.
+/// One step of the generator splitmix64: a hash of `value`.
 const fn mix(value: u64) -> u64 {
     let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -30,7 +31,7 @@ const fn mix(value: u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// The expected values are from another program, after the published splitmix64.
+    /// The expected values were computed by another program from the published splitmix64.
     #[test]
     fn timeouts_are_the_same_on_every_machine() {
         assert_eq!(mix(0), 0xe220_a839_7b1d_cdaf);

@@ -1,10 +1,10 @@
-//! The basic types: terms, indexes, log positions, time, names.
+//! The basic types: terms, indexes, log positions, times, spans, names and addresses.
 //!
-//! Small `Copy` values with an order and a short fixed print (`n1 t3 i7`). No behaviour of the
-//! protocol lives here.
+//! Most of them are `Copy` and have an order. Each prints in a short fixed form, such as
+//! `n1 t3 i7`. This module has no rules of the protocol.
 //!
-//! They serialise as newtypes, each under its own name and not as bare numbers: formats like JSON
-//! write the same either way, and a serialiser that compares states can tell a time from a term.
+//! The types serialise as newtypes with their own names. JSON shows them as plain numbers. A
+//! serialiser that compares states sees the name, so it can distinguish a time from a term.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -41,23 +41,25 @@ number!(
     Index, "i"
 );
 number!(
-    /// A client request, numbered by the caller. Each number gets exactly one outcome.
+    /// The number of a client request. The caller chooses it and must not use it twice. Each
+    /// request gets exactly one outcome.
     RequestId, "r"
 );
 number!(
-    /// Ties a response to the request that caused it. Never used twice by one server, restarts
-    /// included.
+    /// The number of a request to a peer; the response carries the same number. A server never uses
+    /// a number twice, not even after a restart.
     RpcId, "q"
 );
 number!(
-    /// Identifies one write. Tokens rise over votes and log writes alike, so "everything up to here
-    /// is durable" is one comparison. One incarnation never uses a token twice, so a late report
-    /// about an overwritten suffix cannot be mistaken for a newer one.
+    /// The number of a write to the vote record and the log. Each write has a higher token than the
+    /// writes before it, so one token can say that all writes up to it are durable. A server uses
+    /// no token twice until it restarts, so a late report about truncated entries cannot seem to
+    /// be about newer ones.
     Token, "w"
 );
 
 impl Term {
-    /// The term after this one.
+    /// Returns the next term.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
@@ -68,25 +70,26 @@ impl Index {
     /// The position before the first entry.
     pub const ZERO: Self = Self(0);
 
-    /// The position after this one.
+    /// Returns the next position.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
     }
 
-    /// The position before this one, or zero.
+    /// Returns the position before this one. The position before zero is zero.
     #[must_use]
     pub const fn back(self) -> Self {
         Self(self.0.saturating_sub(1))
     }
 
-    /// This position moved forward by `count`.
+    /// Returns the position that is `count` entries after this one.
     #[must_use]
     pub const fn plus(self, count: u64) -> Self {
         Self(self.0 + count)
     }
 
-    /// How many entries lie in `(before, self]`; zero if `before` is not before.
+    /// Returns the number of entries after `before`, up to and including this position. It is zero
+    /// if `before` is not an earlier position.
     #[must_use]
     pub const fn since(self, before: Self) -> u64 {
         self.0.saturating_sub(before.0)
@@ -94,7 +97,7 @@ impl Index {
 }
 
 impl Token {
-    /// The token after this one.
+    /// Returns the next token.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
@@ -103,8 +106,9 @@ impl Token {
 
 /// A log position with the term of its entry.
 ///
-/// The derived order is the one of thesis §3.6.1: first the term, then the index; "at least as up
-/// to date as mine" is `mine <= theirs`.
+/// The derived order is that of thesis §3.6.1: it compares the terms first, then the indexes. If
+/// `mine <= theirs`, a log that ends at `theirs` is at least as up-to-date as one that ends at
+/// `mine`.
 ///
 /// ```
 /// use wavetank_raft::{LogId, Index, Term};
@@ -117,7 +121,7 @@ impl Token {
 pub struct LogId {
     /// The term in which the entry was created.
     pub term: Term,
-    /// Its index.
+    /// The index of the entry.
     pub index: Index,
 }
 
@@ -125,13 +129,14 @@ impl LogId {
     /// The position before the first entry of any log.
     pub const ZERO: Self = Self { term: Term(0), index: Index(0) };
 
-    /// Puts a term and an index together.
+    /// Makes a log position from a term and an index.
     #[must_use]
     pub const fn new(term: Term, index: Index) -> Self {
         Self { term, index }
     }
 
-    /// Whether an entry may stand here in a log, right after `last`: terms never go back.
+    /// True if an entry at this position may directly follow an entry at `last` in a log. The index
+    /// must be the next one, and the term must not be lower.
     pub(crate) const fn may_follow(self, last: Self) -> bool {
         self.index.0 == last.index.0 + 1 && last.term.0 <= self.term.0
     }
@@ -149,21 +154,21 @@ impl fmt::Debug for LogId {
     }
 }
 
-/// A moment, in microseconds since a zero that only the driver knows.
+/// A point in time, in microseconds since a start that the driver chooses.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Time(pub u64);
 
-/// A length of time, in microseconds.
+/// A duration, in microseconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Span(pub u64);
 
 impl Time {
-    /// A moment that never comes.
+    /// A time that is later than every other time.
     pub const NEVER: Self = Self(u64::MAX);
 
-    /// How long after `earlier` this is; zero if it is not after.
+    /// Returns the duration from `earlier` to this time; zero if `earlier` is not earlier.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Span {
         Span(self.0.saturating_sub(earlier.0))
@@ -171,34 +176,34 @@ impl Time {
 }
 
 impl Span {
-    /// No time at all.
+    /// The duration of zero microseconds.
     pub const ZERO: Self = Self(0);
 
-    /// This many microseconds.
+    /// Makes a span of `us` microseconds.
     #[must_use]
     pub const fn us(us: u64) -> Self {
         Self(us)
     }
 
-    /// This many milliseconds.
+    /// Makes a span of `ms` milliseconds.
     #[must_use]
     pub const fn ms(ms: u64) -> Self {
         Self(ms * 1_000)
     }
 
-    /// This many seconds.
+    /// Makes a span of `s` seconds.
     #[must_use]
     pub const fn s(s: u64) -> Self {
         Self(s * 1_000_000)
     }
 
-    /// This span, `n` times.
+    /// Returns a span `n` times as long as this one.
     #[must_use]
     pub const fn times(self, n: u64) -> Self {
         Self(self.0 * n)
     }
 
-    /// The `n`th part of this span.
+    /// Returns this span divided by `n`.
     #[must_use]
     pub const fn part(self, n: u64) -> Self {
         Self(self.0 / n)
@@ -250,12 +255,12 @@ impl fmt::Debug for Span {
     }
 }
 
-/// A server's name in eight bytes: what the core compares, counts and sends to.
+/// A server's id as a number of eight bytes. The protocol uses it in place of the [`ServerId`].
 ///
-/// Every server computes the same number from the same [`ServerId`], so no table of names has to
-/// be agreed on. Names of up to seven ASCII bytes are packed as they are (and print as they are,
-/// and sort as they do); longer ones are hashed, and a configuration in which two names collide
-/// is refused.
+/// Every server computes the same number from the same [`ServerId`], so the servers need no common
+/// table. An id of up to seven ASCII bytes is stored in the number unchanged, so it prints and
+/// sorts like the text. A longer id is hashed. A configuration in which two ids have the same
+/// number is refused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct NodeId(pub u64);
@@ -263,7 +268,7 @@ pub struct NodeId(pub u64);
 impl NodeId {
     const HASHED: u64 = 1 << 63;
 
-    /// The number of a name.
+    /// Returns the number of a server id.
     ///
     /// ```
     /// use wavetank_raft::NodeId;
@@ -288,7 +293,7 @@ impl NodeId {
         Self(number << 8 | bytes.len() as u64)
     }
 
-    /// FNV-1a, with the top bit set so that it never meets a packed name.
+    /// FNV-1a with the top bit set. A packed name never has that bit, so the two cannot be equal.
     const fn hashed(bytes: &[u8]) -> Self {
         let mut number = 0xcbf2_9ce4_8422_2325_u64;
         let mut at = 0;
@@ -325,7 +330,7 @@ macro_rules! name {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// The text itself.
+            /// Returns the text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -359,16 +364,16 @@ macro_rules! name {
 }
 
 name!(
-    /// A server's name, unique in its cluster and for all time.
+    /// The id of a server. A cluster must never use it for another server, not even later.
     ServerId
 );
 name!(
-    /// The network address of a server. Opaque to the protocol; the transport reads it.
+    /// The network address of a server. Only the transport interprets it.
     ServerAddress
 );
 
 impl ServerId {
-    /// The number that the protocol uses for this server.
+    /// Returns the number that the protocol uses for this server.
     #[must_use]
     pub fn node(&self) -> NodeId {
         NodeId::of(&self.0)

@@ -76,7 +76,7 @@ async fn a_leader_refuses_invalid_changes() {
     assert_eq!(raft.leadership_transfer().await.unwrap_err(), Refusal::NoTarget.into());
     assert_eq!(raft.leadership_transfer_to_server("n1").await.unwrap_err(), Refusal::TransferToSelf.into());
     let unknown = raft.leadership_transfer_to_server("n7").await.unwrap_err();
-    assert_eq!(unknown.to_string(), "cannot find replication state for n7: not a voter");
+    assert_eq!(unknown.to_string(), "cannot find replication state for n7: it is not a voter");
     let error = raft.remove_server("n1", None, ANY).await.unwrap_err();
     assert_eq!(error.to_string(), "need at least one voter in configuration");
     let error = raft.add_voter("", "n2", None, ANY).await.unwrap_err();

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 use std::time::Instant;
 
-/// The CPU time of this process in seconds, where the system reports it, because other processes
-/// share the cores. Elsewhere the wall-clock time.
+/// Returns the CPU time of this process in seconds, because other processes share the cores. If the
+/// system does not report it, returns the wall-clock time.
 pub(crate) fn on_core() -> f64 {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     let wall = START.elapsed().as_secs_f64();

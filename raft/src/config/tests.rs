@@ -1,4 +1,4 @@
-//! Each rule at its limit: the last value that it accepts, and the first that it refuses.
+//! Tests each rule at its limit: the last value that it accepts and the first one that it refuses.
 
 use super::*;
 
@@ -71,7 +71,7 @@ fn values_just_beyond_a_limit_are_refused() {
 fn settings_derive_interval_and_lease() {
     let config = Config { local_id: "n1".into(), lease_clock_drift_ppm: 2_000, ..Config::default() };
     let settings = Settings::new(config.clone()).expect("within the rules");
-    // A tenth of the heartbeat timeout of a second; half a second's lease, less 2 in 1000.
+    // The heartbeat interval is a tenth of one second. The lease is half a second less 2 in 1000.
     assert_eq!((settings.heartbeat_interval(), settings.lease()), (Span::ms(100), Span::ms(499)));
     assert_eq!(Config::from(settings.clone()), config);
     assert_eq!(Settings::try_from(config), Ok(settings));

@@ -1,4 +1,4 @@
-//! Recovery from damaged stores.
+//! Tests the recovery from damaged stores.
 
 use super::*;
 use crate::configuration::{Configuration, Member};
@@ -6,7 +6,7 @@ use crate::store::inmem::{InmemSink, InmemSnapshotStore, InmemStore};
 use alloc::vec;
 use core::cell::Cell;
 
-/// Snapshots of which one is damaged.
+/// A snapshot store in which one snapshot is damaged.
 struct Damaged(InmemSnapshotStore, Cell<u64>);
 
 impl SnapshotStore for Damaged {
@@ -37,7 +37,7 @@ fn id(index: u64) -> LogId {
     LogId::new(Term(1), Index(index))
 }
 
-/// Snapshots of 4 and 8, the newer one damaged, and a log of these entries.
+/// Snapshots up to 4 and up to 8, and a log of these entries. The newer snapshot is damaged.
 fn stores(log: core::ops::Range<u64>) -> (Storage<InmemStore, InmemStore>, Snapshots<Damaged>) {
     let mut store = Damaged(InmemSnapshotStore::new(2), Cell::new(8));
     let configuration = Configuration::new(vec![Member::voter("n1", "a1")]).expect("one name");

@@ -1,4 +1,4 @@
-//! The log against a plain list of everything that is in it.
+//! Compares the log with a plain list of its entries.
 
 use super::*;
 use crate::config::Config;
@@ -6,15 +6,15 @@ use crate::configuration::Member;
 use alloc::vec;
 use proptest::prelude::*;
 
-/// A step on the log; numbers are taken modulo the number of entries.
+/// A step on the log. Its numbers are taken modulo the number of entries.
 #[derive(Clone, Copy, Debug)]
 enum LogStep {
-    /// An entry whose term is so much higher.
+    /// Append an entry; the number is added to the last term.
     Push(u64),
     Truncate(u64),
     Compact(u64),
     Reset(u64, u64),
-    /// To a capacity, with so much of the log on disk.
+    /// Evict entries down to a capacity, with this many entries on disk.
     Evict(u64, u64),
 }
 
@@ -29,7 +29,7 @@ fn steps() -> impl Strategy<Value = LogStep> {
     ]
 }
 
-/// Everything that is in the log, and how much of its end is in memory.
+/// All entries of the log, and the number of the last ones that are in memory.
 struct LogModel {
     base: LogId,
     entries: Vec<Entry>,
@@ -98,7 +98,7 @@ impl LogModel {
         }
     }
 
-    /// The image that a start would read.
+    /// The image that a server would read at its start.
     fn image(&self, cache: usize) -> LogImage {
         let mut image = LogImage::new(self.base, cache as u64);
         self.entries.iter().for_each(|entry| image.push(entry.clone()));
@@ -125,12 +125,12 @@ impl LogModel {
             }
         }
         prop_assert_eq!(log.cached_from(), Index(self.last().index.0 + 1 - self.cached as u64));
-        // However it came about, the same log is the same value.
+        // Logs with the same entries are equal, whatever steps made them.
         prop_assert_eq!(log, &Log::restore(self.image(self.cached)));
         Ok(())
     }
 
-    /// The entries of one message: the first, and then as many as the limits allow.
+    /// The entries of one message: the first one, then as many as the limits allow.
     fn slice(&self, first: Index, limits: &Settings) -> Option<Vec<Entry>> {
         let at = self.in_memory().iter().position(|entry| entry.id.index == first)?;
         let mut taken: Vec<Entry> = Vec::new();
@@ -212,7 +212,7 @@ fn in_a_log_terms_never_fall() {
 }
 
 #[test]
-#[should_panic(expected = "cannot cut the log back")]
+#[should_panic(expected = "cannot truncate at i5")]
 fn a_compacted_entry_cannot_be_truncated() {
     let mut log = both().1;
     log.push(Entry::new(Term(2), Index(6), Payload::Noop));
@@ -220,7 +220,7 @@ fn a_compacted_entry_cannot_be_truncated() {
 }
 
 #[test]
-#[should_panic(expected = "nothing to cut")]
+#[should_panic(expected = "cannot truncate at i6")]
 fn truncation_beyond_the_end_panics() {
     both().1.truncate(Index(6));
 }

@@ -1,4 +1,4 @@
-//! The membership against a list of all configurations in the log.
+//! Compares the membership with a list of all configurations in the log.
 
 use super::*;
 use crate::configuration::Member;
@@ -8,14 +8,14 @@ use proptest::prelude::*;
 /// A step on the log.
 #[derive(Clone, Copy, Debug)]
 enum MembershipStep {
-    /// So many entries later, these of five servers are the voters.
+    /// Append this many entries, the last of which is a configuration with these voters of five.
     Push(u64, u8),
-    /// Everything is cut that follows so many entries after what is committed.
+    /// Keep this many entries after the commit index, and truncate the rest.
     Truncate(u64),
-    /// So many entries more are committed.
+    /// Commit this many more entries.
     Commit(u64),
-    /// A snapshot of so much more than is committed comes, with what the log has there, or with this
-    /// in place of all.
+    /// Install a snapshot that ends this many entries after the commit index. It has the
+    /// configuration of the log, or this one, which replaces all others.
     Install(u64, Option<u8>),
 }
 

@@ -1,4 +1,4 @@
-//! The input of a server's start.
+//! The data with which a server starts.
 
 use crate::log::LogImage;
 use crate::message::SnapshotMeta;
@@ -6,19 +6,19 @@ use crate::node::io::HardState;
 use crate::timeout::Entropy;
 use alloc::sync::Arc;
 
-/// The input of a server's start: the content of its stores, and numbers that distinguish this
-/// start from earlier ones.
+/// The data with which a server starts: the content of its stores, and numbers that distinguish
+/// this start from earlier ones.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Boot {
-    /// The seed of the timeouts.
+    /// The seed of the random timeouts.
     pub entropy: Entropy,
-    /// Larger at every start of this server, so that its requests differ from those of earlier
-    /// starts.
+    /// The number of this start. It must be larger than at each earlier start of this server, so
+    /// that a late response to an old request cannot match a new request.
     pub incarnation: u32,
-    /// The vote record.
+    /// The vote record as it was last stored.
     pub hard_state: HardState,
-    /// The log.
+    /// The log as it is stored.
     pub log: LogImage,
-    /// The newest snapshot.
+    /// The description of the newest snapshot; `None` if there is no snapshot.
     pub snapshot: Option<Arc<SnapshotMeta>>,
 }

@@ -1,8 +1,8 @@
 //! The interface of the protocol: [`Input`] goes in, [`Effect`] comes out.
 //!
-//! **Every effect may be carried out at once**, in the order of the effects. An effect that depends on
-//! a write is held back until [`Input::Persisted`] reports the write, so a driver never gets a message
-//! that it must not send yet.
+//! **Every effect may be carried out at once**, in the order of the effects. If an effect depends
+//! on a write, the node holds it back until [`Input::Persisted`] reports the write. So a driver
+//! never gets a message that it must not send yet.
 
 use crate::config::Settings;
 use crate::configuration::{Change, Configuration, ConfigurationError};
@@ -16,54 +16,54 @@ use alloc::vec::Vec;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Input {
-    /// The [`Deadline`] has passed. Early or needless calls do nothing.
+    /// The time of the [`Deadline`] has come. An early timer does nothing.
     Timer,
     /// A request from a peer.
     Request {
-        /// The sender.
+        /// The server that sent the message.
         from: NodeId,
-        /// The number that the response carries back.
+        /// The sender's number for this request; the response must carry it.
         rpc: RpcId,
-        /// The request.
+        /// The content of the request.
         request: Request,
     },
     /// A response from a peer.
     Response {
-        /// The sender.
+        /// The server that sent the message.
         from: NodeId,
         /// The number of the request that this answers.
         rpc: RpcId,
-        /// The response.
+        /// The content of the response.
         response: Response,
     },
-    /// Every write up to this token is persisted.
+    /// All writes up to and including this token are durable.
     Persisted(Token),
-    /// Entries that [`StoreJob::Fetch`] asked for: a run from its first index on, as long as the
-    /// limits allow; empty if the store no longer has them.
+    /// The result of [`StoreJob::Fetch`]: consecutive entries from its first index on. It is empty
+    /// if the store no longer has the first entry.
     Fetched {
         /// The ticket of the job.
         ticket: RpcId,
-        /// The entries, consecutive.
+        /// The entries that were read, consecutive.
         entries: Entries,
     },
-    /// A client or an operator asks for something.
+    /// A request from a client or an operator.
     Client(ClientRequest),
-    /// A local snapshot up to this entry is durable; the log before it may go, but for the
-    /// trailing entries.
+    /// A local snapshot up to this entry is durable. The log up to this entry is compacted, except
+    /// for `trailing_logs` entries.
     SnapshotTaken(LogId),
-    /// A piece that [`StoreJob::ReadSnapshot`] asked for.
+    /// The result of [`StoreJob::ReadSnapshot`].
     SnapshotRead {
         /// The ticket of the job.
         ticket: RpcId,
         /// The piece; `None` if the snapshot cannot be read.
         piece: Option<SnapshotPiece>,
     },
-    /// [`StoreJob::WriteSnapshot`] is done.
+    /// The result of [`StoreJob::WriteSnapshot`].
     SnapshotWritten {
         /// The ticket of the job.
         ticket: RpcId,
-        /// Whether the piece is kept (and, for the last one, the whole is durable and its
-        /// checksum right).
+        /// True if the piece is stored; after the last piece, true if the whole snapshot is durable
+        /// and its checksum is right.
         ok: bool,
     },
 }
@@ -72,42 +72,44 @@ pub enum Input {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ClientRequest {
-    /// Append these, in this order. Answered within the step by
-    /// [`Effect::Appended`] or [`Effect::Refused`], for all of them alike.
+    /// Append entries with these payloads, in this order. The same step answers for all of them
+    /// with [`Effect::Appended`] or [`Effect::Refused`].
     Propose(Vec<Payload>),
     /// Change the membership. Answered like [`ClientRequest::Propose`].
     Change {
-        /// The step.
+        /// The change of the membership.
         change: Change,
-        /// If given: only if the latest configuration is at this index.
+        /// The index that the latest configuration must have; the change is refused if it has
+        /// another one. `None` accepts any.
         #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::types::index_if_any"))]
         prev_index: Option<Index>,
     },
-    /// Watch a non-voter catch up, in rounds, and promote it (thesis §4.2.1). Answered later, by
-    /// [`Effect::Staged`].
+    /// Wait in rounds until a non-voter has caught up, then make it a voter (thesis §4.2.1).
+    /// [`Effect::Staged`] answers it in a later step.
     Stage {
         /// The number of the request; its answer carries it.
         request: RequestId,
-        /// The server.
+        /// The non-voter that is staged.
         node: NodeId,
     },
-    /// Begin a new cluster with this configuration. Answered like [`ClientRequest::Propose`].
+    /// Start a new cluster with this configuration. Answered like [`ClientRequest::Propose`].
     Bootstrap(Configuration),
-    /// Read. Answered later, by [`Effect::ReadReady`] or [`Effect::ReadFailed`].
+    /// Find the index at which a read is linearizable (thesis §6.4). [`Effect::ReadReady`] or
+    /// [`Effect::ReadFailed`] answers it.
     Read {
         /// The number of the request; its answer carries it.
         request: RequestId,
-        /// How leadership is confirmed.
+        /// The way in which leadership is confirmed.
         path: ReadPath,
     },
-    /// Hand leadership over. Answered later, by [`Effect::TransferEnded`].
+    /// Transfer the leadership (thesis §3.10). [`Effect::TransferEnded`] answers it.
     Transfer {
         /// The number of the request; its answer carries it.
         request: RequestId,
-        /// The target; `None` for the most advanced voter.
+        /// The server that shall lead; `None` for the voter with the most entries.
         target: Option<NodeId>,
     },
-    /// Use these settings from now on. No answer.
+    /// Use these settings from now on. This request has no answer.
     Reload(Arc<Settings>),
 }
 
@@ -115,11 +117,12 @@ pub enum ClientRequest {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ReadPath {
-    /// A round of heartbeats, and the commit index at the time of the call: ReadIndex.
+    /// ReadIndex: a quorum answers a round of heartbeats. The read index is the commit index at the
+    /// time of the call.
     Index,
-    /// The lease, if it holds by this server's clock; refused otherwise.
+    /// The leader's lease by this server's clock. The read is refused if the lease has expired.
     Lease,
-    /// A round of heartbeats and no index: HashiCorp's `VerifyLeader`.
+    /// HashiCorp's `VerifyLeader`: a quorum answers a round of heartbeats. There is no read index.
     Verify,
 }
 
@@ -127,11 +130,11 @@ pub enum ReadPath {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SnapshotPiece {
-    /// The snapshot that it is part of.
+    /// The description of the whole snapshot.
     pub meta: Arc<SnapshotMeta>,
-    /// Where it begins.
+    /// The offset of the piece in the snapshot, in bytes.
     pub offset: u64,
-    /// Its bytes.
+    /// The bytes of the piece.
     pub data: Data,
 }
 
@@ -141,100 +144,101 @@ pub struct SnapshotPiece {
 pub enum Effect {
     /// Send a request to a peer.
     Send {
-        /// The receiver.
+        /// The server to which the message is sent.
         to: NodeId,
-        /// The number that the response will carry.
+        /// This server's number for the request; the response carries it.
         rpc: RpcId,
-        /// The request.
+        /// The content of the request.
         request: Request,
     },
     /// Send a response to a peer.
     Reply {
-        /// The receiver.
+        /// The server to which the message is sent.
         to: NodeId,
         /// The number of the request that this answers.
         rpc: RpcId,
-        /// The response.
+        /// The content of the response.
         response: Response,
     },
-    /// Work for the stores.
+    /// Carry out a job of the stores.
     Store(StoreJob),
-    /// Entries up to here are committed and on the local disk: apply them.
+    /// The entries up to this index are committed and durable on this server. They may be applied.
     Commit(Index),
-    /// The proposals of this step are in the log, from here on.
+    /// The payloads of the request are in the log as consecutive entries.
     Appended {
-        /// The position of the first of them.
+        /// The position of the first entry.
         first: LogId,
         /// The number of entries.
         count: u64,
     },
-    /// The proposals of this step are not in the log.
+    /// The request is refused, and nothing was appended.
     Refused(Refusal),
-    /// The role changed, or the term within a role.
+    /// The role or the term changed.
     Became {
-        /// The role now.
+        /// The new role.
         role: RoleName,
-        /// The term now.
+        /// The new term.
         term: Term,
     },
-    /// Another leader is known, or none.
+    /// The known leader changed; `None` if no leader is known now.
     LeaderIs(Option<NodeId>),
-    /// Another configuration is in force: appended, truncated away, or out of a snapshot.
+    /// The latest configuration changed. It was appended, or came with a snapshot, or is in force
+    /// again because a newer one was truncated.
     Configured {
-        /// Its index in the log.
+        /// The index of the configuration in the log.
         index: Index,
-        /// The configuration.
+        /// The configuration that is in force now.
         configuration: Arc<Configuration>,
     },
-    /// Read once everything up to `index` is applied.
+    /// The read may be answered when all entries up to `index` are applied.
     ReadReady {
-        /// The number of [`ClientRequest::Read`].
+        /// The number of the [`ClientRequest::Read`] that this answers.
         request: RequestId,
-        /// The read index.
+        /// The index up to which entries must be applied before the read.
         index: Index,
     },
-    /// The read is refused.
+    /// The read is refused and must not be answered.
     ReadFailed {
-        /// The number of [`ClientRequest::Read`].
+        /// The number of the [`ClientRequest::Read`] that this answers.
         request: RequestId,
-        /// The reason.
+        /// The reason why the read is refused.
         refusal: Refusal,
     },
-    /// The transfer is over.
+    /// The leadership transfer has ended.
     TransferEnded {
-        /// The number of [`ClientRequest::Transfer`].
+        /// The number of the [`ClientRequest::Transfer`] that this answers.
         request: RequestId,
         /// `None` if the transfer succeeded.
         refusal: Option<Refusal>,
     },
-    /// The snapshot whose last piece was just reported is in force: load it into the state machine,
-    /// instead of the entries that it includes.
+    /// This snapshot from the leader is durable and in force. Load it into the state machine; the
+    /// entries that it includes are not applied.
     Installed(Arc<SnapshotMeta>),
-    /// A voter that an operator staged has caught up and its promotion was appended, or it is
-    /// too slow.
+    /// The staging of a non-voter has ended.
     Staged {
-        /// The number of [`ClientRequest::Stage`].
+        /// The number of the [`ClientRequest::Stage`] that this answers.
         request: RequestId,
-        /// The position of its promotion in the log, or the reason why there is none.
+        /// The position of its promotion in the log, or the reason why it was not promoted.
         result: Result<LogId, Refusal>,
     },
     /// A follower stopped answering, or answers again.
     Contact {
-        /// The follower.
+        /// The follower whose contact changed.
         peer: NodeId,
         /// The time of the last contact.
         last: Time,
-        /// Whether it answers now.
+        /// True if the follower answers again.
         alive: bool,
     },
-    /// An input was ignored.
+    /// An input was ignored for this reason.
     Ignored(Ignored),
 }
 
-/// The effects of a step, in order. The caller lends the buffer and can use it again.
+/// The effects of a step, in order. The caller owns the buffer and can use it for every step.
 pub type Effects = Vec<Effect>;
 
-/// Work for the log, the vote record and the snapshots. Each job is reported when it is done.
+/// A job for the stores: the log, the vote record and the snapshots. Each job is reported when it
+/// is done.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum StoreJob {
@@ -244,58 +248,63 @@ pub enum StoreJob {
     Fetch {
         /// The number that the report carries back.
         ticket: RpcId,
-        /// The first index wanted.
+        /// The index of the first entry.
         first: Index,
-        /// The last index wanted. Fewer may be delivered, but the first must be among them.
+        /// The index of the last entry. The store may return fewer entries, but must return the
+        /// first one.
         last: Index,
     },
     /// Read a piece of a snapshot and report [`Input::SnapshotRead`].
     ReadSnapshot {
         /// The number that the report carries back.
         ticket: RpcId,
-        /// The snapshot; `None` for the newest.
+        /// The last entry of the snapshot; `None` for the newest snapshot.
         last: Option<LogId>,
-        /// Where the piece begins.
+        /// The offset of the piece in the snapshot, in bytes.
         offset: u64,
-        /// The maximum length of the piece.
+        /// The maximum length of the piece, in bytes.
         limit: u64,
     },
-    /// Keep a piece of a snapshot from the leader and report [`Input::SnapshotWritten`]. A piece at
-    /// offset zero begins anew, and replaces earlier pieces.
+    /// Store a piece of a snapshot from the leader and report [`Input::SnapshotWritten`]. A piece
+    /// at offset 0 starts a new snapshot; the pieces that were stored before are deleted.
     WriteSnapshot {
         /// The number that the report carries back.
         ticket: RpcId,
-        /// The snapshot that it is part of.
+        /// The description of the whole snapshot.
         meta: Arc<SnapshotMeta>,
-        /// Where it begins.
+        /// The offset of the piece in the snapshot, in bytes.
         offset: u64,
-        /// Its bytes.
+        /// The bytes of the piece.
         data: Data,
-        /// This is the last piece: the report waits until the whole snapshot is durable.
+        /// True for the last piece. Its report must wait until the whole snapshot is durable.
         done: bool,
     },
 }
 
-/// One atomic, ordered write: either all of it survives a crash or, if it was never reported
-/// durable, possibly none (or, of its entries, the first few).
+/// One write to the vote record and the log.
+///
+/// 1. After it was reported durable, all of it survives a crash.
+/// 2. Before that, a crash may keep all of it, none of it, or only the first of its entries.
+/// 3. Writes become durable in the order of their tokens.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Write {
-    /// The number of the write, and its place in the order.
+    /// The number of the write. Later writes have higher numbers.
     pub token: Token,
-    /// The new vote record, if it changed.
+    /// The new vote record; `None` if it did not change.
     pub hard_state: Option<HardState>,
     /// The change of the log.
     pub log: LogOp,
 }
 
-/// The state that a server must never forget. It is one record, never two.
+/// The vote record: the term and the vote, which a server must never forget (thesis §3.8). They are
+/// one record, because a crash between two writes could keep the vote under a wrong term.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct HardState {
-    /// The newest term it has seen.
+    /// The newest term that the server has seen.
     pub term: Term,
-    /// The candidate that got its vote in that term.
+    /// The candidate for which the server voted in that term; `None` if it has not voted.
     pub vote: Option<NodeId>,
 }
 
@@ -307,25 +316,27 @@ pub enum LogOp {
     Keep,
     /// Append these entries after the last one.
     Append(Entries),
-    /// Delete everything from the first of these entries on, which is in conflict; then append them.
+    /// Delete the log from the index of the first of these entries on, because it conflicts with
+    /// the leader's log. Then append these entries.
     Replace(Entries),
-    /// Delete everything up to and including this index: a snapshot includes it.
+    /// Delete the entries up to and including this index. A snapshot includes them.
     Compact(Index),
-    /// Delete the whole log: a snapshot replaces it, and the entries after it were in conflict.
+    /// Delete the whole log. A snapshot replaces it, and the entries after the snapshot conflict
+    /// with the leader's log.
     Discard,
 }
 
-/// When [`Input::Timer`] is due, and why.
+/// The time at which [`Input::Timer`] is due, and the reason for it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Deadline {
-    /// The moment.
+    /// The time at which the timer is due; [`Time::NEVER`] if nothing is due.
     pub at: Time,
-    /// The reason.
+    /// The most urgent reason for the timer.
     pub reason: DeadlineReason,
 }
 
 impl Deadline {
-    /// Replaces the deadline by an earlier one.
+    /// Replaces the deadline if `at` is earlier.
     pub(crate) fn bring_forward(&mut self, at: impl Into<Option<Time>>, reason: DeadlineReason) {
         if let Some(at) = at.into()
             && at < self.at
@@ -335,58 +346,59 @@ impl Deadline {
     }
 }
 
-/// Why a deadline exists.
+/// The reason why a deadline exists.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum DeadlineReason {
     /// The election timeout (thesis §3.4).
     Election,
-    /// The timeout of a ballot that was not won.
+    /// The election timeout of a candidate or pre-candidate that has not won yet.
     Ballot,
-    /// The next heartbeat.
+    /// The leader must send its next heartbeats.
     Heartbeat,
     /// The commit index must be sent to the followers.
     CommitFlush,
-    /// A quorum must have answered by then (thesis §6.2).
+    /// A leader that no quorum has answered by this time steps down (thesis §6.2).
     Lease,
-    /// A transfer has taken too long.
+    /// A leadership transfer that has not ended by this time fails.
     Transfer,
-    /// The disk has taken too long.
+    /// A leader whose disk has not finished a write by this time steps down.
     DiskStall,
-    /// A snapshot may be due.
+    /// The server checks whether to take a snapshot.
     Snapshot,
     /// There is no deadline.
     Idle,
 }
 
-/// The role, without its data.
+/// The name of a role (thesis §3.3). A pre-candidate is a candidate of the Pre-Vote phase (§9.6).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum RoleName {
-    /// Follows a leader, or waits for one.
+    /// The server follows a leader, or waits for one.
     Follower,
-    /// Asks for pre-votes.
+    /// The server asks for pre-votes, without a new term (thesis §9.6).
     PreCandidate,
-    /// Asks for votes.
+    /// The server asks for votes in a new term.
     Candidate,
-    /// Leads.
+    /// The server leads in its term.
     Leader,
 }
 
-/// Why a [`ClientRequest`] is refused. None of these had any effect on the log.
+/// The reason why a [`ClientRequest`] is refused. A refused request has not changed the log.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Refusal {
-    /// This server does not lead; this one does, as far as it knows.
+    /// This server is not the leader. The value is the leader that it knows.
     NotLeader(Option<NodeId>),
-    /// It led when the request came and does not lead now.
+    /// This server led when the request arrived, and does not lead any more.
     LeadershipLost,
-    /// Leadership is being handed over.
+    /// A leadership transfer is in progress.
     TransferInProgress,
-    /// The last change of membership is not committed yet.
+    /// The previous change of the membership is not committed yet (thesis §4.1).
     ChangeInProgress,
-    /// The leader has not committed an entry of its own term yet (thesis §4.1, Ongaro 2015).
+    /// The leader has not committed an entry of its own term yet. Until then a change of the
+    /// membership is unsafe (Ongaro, raft-dev, July 2015), and so is a read (thesis §6.4).
     NoCommitInTerm,
-    /// The latest configuration has another index.
+    /// The latest configuration does not have the index that the request named.
     ConfigurationChanged {
         /// The index that the request named.
         since: Index,
@@ -395,44 +407,45 @@ pub enum Refusal {
     },
     /// The resulting configuration would be invalid.
     Configuration(ConfigurationError),
-    /// There is state already; only a new cluster can be bootstrapped.
+    /// This server already has a vote, entries, a snapshot or a term above 1. Only a new server can
+    /// be bootstrapped.
     CantBootstrap,
-    /// This server is not among the voters.
+    /// This server is not a voter in the new configuration.
     NotVoter,
-    /// The lease does not hold.
+    /// The leader's lease has expired, or cannot be used in this term.
     NoLease,
-    /// There is no other voter to hand over to.
+    /// The cluster has no other voter that could become the leader.
     NoTarget,
-    /// The server is not a voter of this cluster, so it cannot take over.
+    /// The target of the transfer is not a voter of this cluster.
     UnknownTarget(NodeId),
-    /// The leader is the target.
+    /// The target of the transfer is the leader itself.
     TransferToSelf,
-    /// The target did not take over in time.
+    /// The target of the transfer did not become the leader in time.
     TransferTimeout,
-    /// The staged server did not keep up.
+    /// The new server did not catch up within the maximum number of rounds (thesis §4.2.1).
     TooSlow,
-    /// The staged server was removed, or the leader lost its place, before it could be promoted.
+    /// The new server was removed, or this leader stepped down, before the promotion.
     StagingAborted,
 }
 
-/// Why a peer's input was ignored.
+/// The reason why an input was ignored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Ignored {
-    /// A response to an unknown request.
+    /// The response belongs to no open request, for example because it is a duplicate.
     UnknownRpc,
-    /// A report with an unknown ticket.
+    /// The report belongs to no open job, for example because the role changed since.
     UnknownTicket,
-    /// The message contradicts itself.
+    /// The fields of the message contradict each other.
     Malformed,
-    /// The message claims a second leader for this term.
+    /// The message is from a second leader of this term. A term has at most one (thesis §3.2).
     SecondLeader,
-    /// The message would undo what is committed.
+    /// The message would overwrite committed entries.
     BelowCommit,
-    /// TimeoutNow from a server that does not lead, or no longer leads.
+    /// The TimeoutNow request is not from the current leader.
     StaleTimeoutNow,
-    /// A report about a write that was never issued.
+    /// The report is about a write that was never issued.
     UnknownToken,
-    /// The sender is the server itself.
+    /// The sender of the message is this server itself.
     FromSelf,
 }

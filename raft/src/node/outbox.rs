@@ -1,6 +1,7 @@
-//! The outbox: issues writes, and holds each message until the state that it asserts is persisted.
+//! The outbox issues writes. It holds each message until the state that the message asserts is
+//! durable.
 //!
-//! Only this module issues tokens, and only this module knows which writes are persisted.
+//! Only this module issues tokens, and only this module knows which writes are durable.
 
 use crate::entry::Entries;
 use crate::node::io::{Effect, Effects, HardState, LogOp, StoreJob, Write};
@@ -8,12 +9,13 @@ use crate::types::{Index, Time, Token};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// Pending writes, and the messages that wait for them.
+/// The pending writes, and the messages that wait for them.
 ///
-/// 1. Tokens rise by one from write to write.
-/// 2. `pending` is in the order of tokens; `last` never falls along it.
-/// 3. `durable` is the end of the longest prefix of the *present* log known to be on disk: cutting
-///    the log back lowers it, and no report about what was cut can raise it again (A-B-A).
+/// 1. Each write's token is one more than the token before.
+/// 2. `pending` is in the order of the tokens, and `last` never falls in it.
+/// 3. The entries up to `durable` of the *current* log are on disk. A truncation lowers `durable`.
+///    A late report about truncated entries must not raise it again, because other entries may
+///    have the same indexes now (the A-B-A problem).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Outbox {
@@ -53,52 +55,53 @@ impl Outbox {
         }
     }
 
-    /// The last index of the present log that is known to be persisted.
+    /// Returns the last index of the current log that is known to be durable.
     pub(crate) const fn durable(&self) -> Index {
         self.durable
     }
 
-    /// The last write issued.
+    /// Returns the token of the last write that was issued.
     pub(crate) const fn issued(&self) -> Token {
         self.issued
     }
 
-    /// Every write up to this one is persisted.
+    /// Returns the token up to which all writes are durable.
     pub(crate) const fn persisted(&self) -> Token {
         self.persisted
     }
 
-    /// The time at which the oldest pending write was issued.
+    /// Returns the time at which the oldest pending write was issued; `None` if none is pending.
     pub(crate) fn waiting_since(&self) -> Option<Time> {
         self.pending.front().map(|pending| pending.since)
     }
 
-    /// Sets the vote record for the write at the end of this step.
+    /// Adds the vote record to the write at the end of this step.
     pub(crate) const fn set_hard_state(&mut self, hard_state: HardState) {
         self.hard_state = Some(hard_state);
     }
 
     /// Appends entries to the end of the log.
     pub(crate) fn append(&mut self, entries: Entries, now: Time, fx: &mut Effects) {
-        let last = entries.last().expect("a write of entries has entries").id.index;
+        let last = entries.last().expect("at least one entry is written").id.index;
         self.log_op(LogOp::Append(entries), last, now, fx);
     }
 
-    /// Replaces the end of the log, from the first of these entries on.
+    /// Replaces the end of the log, from the index of the first entry on.
     pub(crate) fn replace(&mut self, entries: Entries, now: Time, fx: &mut Effects) {
-        let first = entries.first().expect("a write of entries has entries").id.index;
-        let last = entries.last().expect("a write of entries has entries").id.index;
+        let first = entries.first().expect("at least one entry is written").id.index;
+        let last = entries.last().expect("at least one entry is written").id.index;
+        // An earlier change of this step must be pending before its end is lowered, too.
         self.issue_log_op(now, fx);
         self.lower_durable(first.back());
         self.log_op(LogOp::Replace(entries), last, now, fx);
     }
 
-    /// Deletes the beginning of the log.
+    /// Deletes the entries up to `upto`.
     pub(crate) fn compact(&mut self, upto: Index, now: Time, fx: &mut Effects) {
         self.log_op(LogOp::Compact(upto), self.log_last, now, fx);
     }
 
-    /// Deletes the whole log; a durable snapshot that ends at `base` replaces it.
+    /// Deletes the whole log. A durable snapshot that ends at `base` replaces it.
     pub(crate) fn discard(&mut self, base: Index, now: Time, fx: &mut Effects) {
         self.issue_log_op(now, fx);
         self.lower_durable(Index::ZERO);
@@ -115,14 +118,15 @@ impl Outbox {
         self.log_last = last;
     }
 
-    /// A write holds one change of the log. A second change in the same step begins a new write.
+    /// Issues a write if this step already has a change of the log: a write holds only one.
     fn issue_log_op(&mut self, now: Time, fx: &mut Effects) {
         if self.log != LogOp::Keep {
             self.issue(now, fx);
         }
     }
 
-    /// The log after `keep` was truncated: no pending write can make that part durable any more.
+    /// Records that the log after `keep` was truncated. From now on, the report of a pending write
+    /// cannot make an index above `keep` durable.
     fn lower_durable(&mut self, keep: Index) {
         self.durable = self.durable.min(keep);
         for pending in &mut self.pending {
@@ -130,12 +134,12 @@ impl Outbox {
         }
     }
 
-    /// Sends a message once the vote record and the log up to `upto` are persisted.
+    /// Sends a message when the vote record and the log up to `upto` are durable.
     pub(crate) fn send_when_durable(&mut self, upto: Index, effect: Effect) {
         self.step_messages.push((upto, effect));
     }
 
-    /// Ends a step: issues its write, if there is one, and sends the messages that need no pending
+    /// Ends a step. Issues its write, if there is one, then sends the messages that wait for no
     /// write.
     pub(crate) fn finish_step(&mut self, now: Time, fx: &mut Effects) {
         if self.hard_state.is_some() || self.log != LogOp::Keep {
@@ -165,19 +169,19 @@ impl Outbox {
         fx.push(Effect::Store(StoreJob::Persist(Write { token: self.issued, hard_state, log })));
     }
 
-    /// The write that must be persisted before a message may leave that asserts the vote record and
-    /// the log up to `upto`; `None` if the message may leave now.
+    /// Returns the write that must be durable before a message is sent that asserts the vote record
+    /// and the log up to `upto`. Returns `None` if the message may be sent now.
     fn required_write(&self, upto: Index) -> Option<Token> {
         let vote = (self.persisted < self.hard_state_token).then_some(self.hard_state_token);
         let log = (self.durable < upto).then(|| {
             let covering = self.pending.iter().find(|pending| upto <= pending.last);
-            covering.expect("what a message asserts is in the log or on its way there").token
+            covering.expect("a message asserts only entries that are durable or pending").token
         });
         vote.max(log)
     }
 
-    /// Every write up to `token` is persisted: sends the messages that waited for it. False if no
-    /// such write was ever issued.
+    /// Handles a report that all writes up to `token` are durable: sends the messages that waited
+    /// for them. Returns false if no write with this token was issued.
     pub(crate) fn persisted_upto(&mut self, token: Token, fx: &mut Effects) -> bool {
         if self.issued < token {
             return false;
@@ -204,7 +208,7 @@ mod tests {
     use crate::entry::{Entry, Payload};
     use crate::types::Term;
 
-    /// The roles change the log once in a step; a second change must not take the first one's place.
+    /// If a step changes the log twice, the second change must not replace the first one.
     #[test]
     fn each_change_of_the_log_is_a_write_of_its_own() {
         let entries = |index| Entries::from([Entry::new(Term(1), Index(index), Payload::Noop)]);

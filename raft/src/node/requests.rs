@@ -1,4 +1,5 @@
-//! Requests of clients and operators. A leader grants them; any other server refuses them with a reason.
+//! Requests of clients and operators. The leader handles them. Any other server refuses them with a
+//! reason.
 
 use super::Node;
 use crate::config::Settings;
@@ -12,7 +13,7 @@ use crate::types::{LogId, Term, Time};
 use alloc::sync::Arc;
 
 impl Node {
-    /// A client or an operator asks for something.
+    /// Dispatches a request of a client or an operator.
     pub(super) fn on_client_request(&mut self, request: ClientRequest, now: Time, fx: &mut Effects) {
         match request {
             ClientRequest::Bootstrap(configuration) => self.bootstrap(configuration, now, fx),
@@ -40,7 +41,7 @@ impl Node {
         }
     }
 
-    /// The leader's data, or the refusal of a server that does not lead.
+    /// Returns the leader's data, or a refusal if this server is not the leader.
     fn leading(&mut self) -> Result<(&mut Leader, &mut NodeState), Refusal> {
         let refusal = Refusal::NotLeader(self.leader());
         match &mut self.role {
@@ -49,10 +50,11 @@ impl Node {
         }
     }
 
-    /// Begins a cluster: the configuration is the first entry, in term 1, on every server that gets
-    /// the same request.
+    /// Starts a new cluster. The configuration becomes the entry at index 1 in term 1. Every server
+    /// that gets the same request has the same first entry.
     fn bootstrap(&mut self, configuration: Configuration, now: Time, fx: &mut Effects) {
-        // A crash in the middle of an earlier attempt may have left the term without the entry.
+        // A crash during an earlier attempt may have kept the term and lost the entry, so term 1
+        // is still a new server.
         let is_new =
             self.state.term <= Term(1) && self.state.vote.is_none() && self.state.log.last() == LogId::ZERO;
         let refusal = if !is_new {

@@ -1,6 +1,6 @@
-//! The state that a server keeps in every role: term, vote, log, commit, membership, and the outbox.
+//! The state that a server keeps in every role: term, vote, log, commit index, membership, outbox.
 //!
-//! The roles borrow it and it does not depend on them.
+//! The roles borrow this state. It does not depend on them.
 
 use crate::config::Settings;
 use crate::configuration::Configuration;
@@ -14,7 +14,7 @@ use crate::timeout::Entropy;
 use crate::types::{Index, LogId, NodeId, RpcId, Span, Term, Time};
 use alloc::sync::Arc;
 
-/// The state that outlives a change of role.
+/// The state that a change of role does not drop.
 ///
 /// 1. `log.base ≤ snapshot ≤ commit ≤ log.last`, by index.
 /// 2. `reported_commit ≤ min(commit, durable)`.
@@ -25,9 +25,9 @@ pub(crate) struct NodeState {
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) settings: Arc<Settings>,
     entropy: Entropy,
-    /// The number of timeouts drawn so far.
+    /// The number of timeouts that were drawn. It makes each draw different.
     drawn: u64,
-    /// The last number given to a request or a ticket.
+    /// The last number that a request or a ticket got.
     last_rpc: RpcId,
     pub(crate) term: Term,
     pub(crate) vote: Option<NodeId>,
@@ -46,7 +46,7 @@ impl NodeState {
         let log = Log::restore(boot.log);
         assert!(
             log.base().index <= snapshot.index && snapshot.index <= log.last().index,
-            "a snapshot at {snapshot} does not join a log from {} to {}",
+            "the snapshot at {snapshot} is not within the log from {} to {}",
             log.base(),
             log.last()
         );
@@ -67,31 +67,32 @@ impl NodeState {
         }
     }
 
-    /// A timeout of one to two times `base` (thesis §3.4).
+    /// Draws a random timeout of one to two times `base` (thesis §3.4).
     pub(crate) fn draw_timeout(&mut self, base: Span) -> Span {
         self.drawn += 1;
         self.entropy.timeout(base, self.id, self.term, self.drawn)
     }
 
-    /// A number for a call or a ticket.
+    /// Returns a new number for a request or a ticket.
     pub(crate) fn next_rpc(&mut self) -> RpcId {
         self.last_rpc.0 += 1;
         self.last_rpc
     }
 
-    /// Enters a newer term, with no vote given in it.
+    /// Enters a newer term, in which this server has not voted yet.
     pub(crate) fn enter(&mut self, term: Term) {
-        assert!(self.term < term, "cannot go from {} to {term}", self.term);
+        assert!(self.term < term, "{}: cannot go from {} to {term}", self.id, self.term);
         self.term = term;
         self.vote = None;
         self.persist_hard_state();
     }
 
-    /// Gives the vote of this term, once.
+    /// Votes for `to` in this term. A server votes for at most one candidate per term (thesis
+    /// §3.4).
     pub(crate) fn give_vote(&mut self, to: NodeId) {
         assert!(
             self.vote.is_none_or(|given| given == to),
-            "{} voted for {:?} in {}, not for {to}",
+            "{} voted for {:?} in {} and cannot vote for {to}",
             self.id,
             self.vote,
             self.term
@@ -106,23 +107,23 @@ impl NodeState {
         self.outbox.set_hard_state(HardState { term: self.term, vote: self.vote });
     }
 
-    /// Whether this server is a voter of the latest configuration.
+    /// True if this server is a voter of the latest configuration.
     pub(crate) fn is_voter(&self) -> bool {
         self.membership.voters().contains(self.id)
     }
 
-    /// Whether a write has been pending for too long (#503, #614: a server with a stalled disk must
-    /// neither lead nor campaign).
+    /// True if a write has been pending for too long. A server with a stalled disk must not lead or
+    /// campaign (HashiCorp Raft issues #503 and #614).
     pub(crate) fn is_disk_stalled(&self, now: Time) -> bool {
         self.stalls_at() <= now
     }
 
-    /// The time at which the oldest pending write has taken too long.
+    /// Returns the time from which the oldest pending write counts as stalled.
     pub(crate) fn stalls_at(&self) -> Time {
         self.outbox.waiting_since().map_or(Time::NEVER, |since| since + self.settings.disk_stall_timeout)
     }
 
-    /// Appends entries of this server's own term, as a leader.
+    /// Appends entries of the current term as the leader. Returns the position of the first one.
     pub(crate) fn append(
         &mut self,
         payloads: impl IntoIterator<Item = Payload>,
@@ -144,10 +145,11 @@ impl NodeState {
         first
     }
 
-    /// Appends entries of the current leader after `prev`, which is known to match. It keeps
-    /// entries that are already there, and truncates only at the first conflict: an older message
-    /// may carry fewer entries than the log has acknowledged. Returns false and changes nothing if
-    /// the entries would replace committed ones or do not follow the log.
+    /// Appends entries of the current leader after `prev`, which the caller has found to match
+    /// (thesis §3.5). Entries that are already in the log stay, and the log is truncated only at
+    /// the first conflict. An older message may carry fewer entries than this server has
+    /// acknowledged since; truncating after them would lose acknowledged entries. Returns false
+    /// and changes nothing if the entries would replace committed ones or leave a gap.
     pub(crate) fn merge(&mut self, entries: &Entries, now: Time, fx: &mut Effects) -> bool {
         let known = entries.iter().take_while(|entry| self.holds(entry.id)).count();
         let news: Entries = match entries.get(known..) {
@@ -173,8 +175,8 @@ impl NodeState {
         true
     }
 
-    /// Whether the entry is in the log, or is compacted: then it is committed and the same
-    /// everywhere.
+    /// True if the entry is in the log or was compacted. A compacted entry is committed, so every
+    /// server has the same one.
     fn holds(&self, id: LogId) -> bool {
         id.index <= self.log.base().index || self.log.contains(id)
     }
@@ -197,19 +199,31 @@ impl NodeState {
 
     /// Moves the commit index forward. A smaller index comes from an older message and is ignored.
     pub(crate) fn commit_upto(&mut self, index: Index) {
-        assert!(index <= self.log.last().index, "{}: commit {index} beyond {}", self.id, self.log.last());
+        assert!(
+            index <= self.log.last().index,
+            "{}: cannot commit {index}, the log ends at {}",
+            self.id,
+            self.log.last()
+        );
         if self.commit < index {
             self.commit = index;
             self.membership.committed(index);
         }
     }
 
-    /// A durable snapshot from the leader replaces the beginning of the log, or the whole log.
+    /// Puts a durable snapshot from the leader in place of the beginning of the log, or in place of
+    /// the whole log.
     ///
-    /// The suffix after `meta.last` stays only if `meta.last` itself is in the log, because only
-    /// then the suffix matches (#697: a divergent suffix must go, a matching one must stay).
+    /// The entries after `meta.last` stay only if `meta.last` is in the log: only then they follow
+    /// the snapshot. Keeping other entries was a bug in HashiCorp Raft (its issue #697).
     pub(crate) fn install(&mut self, meta: &Arc<SnapshotMeta>, now: Time, fx: &mut Effects) {
-        assert!(self.commit < meta.last.index, "{}: snapshot {} is old news", self.id, meta.last);
+        assert!(
+            self.commit < meta.last.index,
+            "{}: the snapshot at {} is not after the commit index {}",
+            self.id,
+            meta.last,
+            self.commit
+        );
         self.snapshot = meta.last;
         if self.log.contains(meta.last) {
             self.compact(now, fx);
@@ -226,7 +240,7 @@ impl NodeState {
         fx.push(Effect::Installed(meta.clone()));
     }
 
-    /// A local snapshot is durable.
+    /// Records that a local snapshot is durable, and compacts the log.
     pub(crate) fn snapshot_taken(&mut self, last: LogId, now: Time, fx: &mut Effects) {
         if self.snapshot.index < last.index && last.index <= self.commit {
             self.snapshot = last;
@@ -234,9 +248,11 @@ impl NodeState {
         self.compact(now, fx);
     }
 
-    /// Drops the entries that the snapshot includes, except the trailing ones.
+    /// Drops the entries that the snapshot includes, except the last `trailing_logs` entries of the
+    /// log. Followers that are a little behind get those without a snapshot.
     fn compact(&mut self, now: Time, fx: &mut Effects) {
         let trailing = Index(self.log.last().index.0.saturating_sub(self.settings.trailing_logs));
+        // Entries that are not durable must stay, because a pending write still appends them.
         let upto = self.snapshot.index.min(trailing).min(self.outbox.durable());
         if self.log.base().index < upto {
             self.log.compact(upto);
@@ -244,7 +260,8 @@ impl NodeState {
         }
     }
 
-    /// Ends a step: issues the write, then the messages that need no write, then the commit.
+    /// Ends a step. Issues the write first, then the messages that wait for no write, then the
+    /// commit.
     pub(crate) fn finish(&mut self, now: Time, fx: &mut Effects) {
         self.outbox.finish_step(now, fx);
         let ready = self.commit.min(self.outbox.durable());
@@ -255,31 +272,31 @@ impl NodeState {
         self.log.evict(self.settings.log_cache_capacity, self.outbox.durable());
     }
 
-    /// Answers a peer once the vote record is durable.
+    /// Answers a peer when the vote record is durable.
     pub(crate) fn reply(&mut self, to: NodeId, rpc: RpcId, response: Response) {
         self.reply_with_log(to, rpc, response, Index::ZERO);
     }
 
-    /// Answers a peer once the vote record and the log up to `upto` are durable.
+    /// Answers a peer when the vote record and the log up to `upto` are durable.
     pub(crate) fn reply_with_log(&mut self, to: NodeId, rpc: RpcId, response: Response, upto: Index) {
         self.outbox.send_when_durable(upto, Effect::Reply { to, rpc, response });
     }
 
-    /// Calls a peer once the vote record is durable.
+    /// Sends a request to a peer when the vote record is durable.
     pub(crate) fn call_when_durable(&mut self, to: NodeId, request: Request) -> RpcId {
         let rpc = self.next_rpc();
         self.outbox.send_when_durable(Index::ZERO, Effect::Send { to, rpc, request });
         rpc
     }
 
-    /// Reports why an input was ignored.
+    /// Reports that an input was ignored, and the reason.
     pub(crate) fn ignore(why: Ignored, fx: &mut Effects) {
         fx.push(Effect::Ignored(why));
     }
 }
 
-/// The configurations that a server starts with: the snapshot's, then those of the log after it.
-/// Only the snapshot's is known to be committed.
+/// Returns the configurations with which a server starts: that of the snapshot, then those of the
+/// log after it. Only the snapshot's configuration is known to be committed.
 fn configurations(boot: &crate::node::boot::Boot) -> alloc::vec::Vec<(Index, Arc<Configuration>)> {
     let mut stack = alloc::vec::Vec::new();
     let mut after = Index::ZERO;

@@ -1,4 +1,4 @@
-//! The public, read-only view of a node. Checks and statistics use nothing else.
+//! The public, read-only view of a node. Checks and statistics use only this view.
 
 use super::Node;
 use crate::configuration::Configuration;
@@ -12,31 +12,32 @@ use crate::{Entry, Settings};
 use alloc::sync::Arc;
 
 impl Node {
-    /// Its name.
+    /// Returns the id of this server.
     #[must_use]
     pub fn id(&self) -> NodeId {
         self.state.id
     }
 
-    /// The role.
+    /// Returns the current role.
     #[must_use]
     pub fn role(&self) -> RoleName {
         self.role.name()
     }
 
-    /// The newest term it has seen, durable or not.
+    /// Returns the newest term that this server has seen. It may not be durable yet.
     #[must_use]
     pub fn term(&self) -> Term {
         self.state.term
     }
 
-    /// The candidate that got its vote in this term, durable or not.
+    /// Returns the candidate for which this server voted in this term. The vote may not be durable
+    /// yet.
     #[must_use]
     pub fn vote(&self) -> Option<NodeId> {
         self.state.vote
     }
 
-    /// The leader that it knows in this term.
+    /// Returns the leader of this term, if this server knows it.
     #[must_use]
     pub fn leader(&self) -> Option<NodeId> {
         match &self.role {
@@ -46,8 +47,8 @@ impl Node {
         }
     }
 
-    /// The time since the last contact with the leader: zero on the leader itself, `None` without a
-    /// leader.
+    /// Returns the time since the last contact with the leader. It is zero on the leader itself,
+    /// and `None` if no leader is known.
     #[must_use]
     pub fn last_contact(&self, now: Time) -> Option<Span> {
         match &self.role {
@@ -57,61 +58,61 @@ impl Node {
         }
     }
 
-    /// The settings.
+    /// Returns the settings that are in use.
     #[must_use]
     pub fn settings(&self) -> &Arc<Settings> {
         &self.state.settings
     }
 
-    /// The log.
+    /// Returns the log: the position and term of every entry, and the entries that are in memory.
     #[must_use]
     pub fn log(&self) -> &Log {
         &self.state.log
     }
 
-    /// An entry, if it is in memory.
+    /// Returns the entry at `index`, if it is in memory.
     #[must_use]
     pub fn entry(&self, index: Index) -> Option<&Entry> {
         self.state.log.cached(index)
     }
 
-    /// The commit index, as far as it knows.
+    /// Returns the index of the last entry that this server knows to be committed.
     #[must_use]
     pub fn commit(&self) -> Index {
         self.state.commit
     }
 
-    /// The last durable index of its own log.
+    /// Returns the index of the last entry that is durable on this server.
     #[must_use]
     pub fn durable(&self) -> Index {
         self.state.outbox.durable()
     }
 
-    /// The token of the last write that it issued.
+    /// Returns the token of the last write that was issued.
     #[must_use]
     pub fn issued(&self) -> Token {
         self.state.outbox.issued()
     }
 
-    /// The last entry of its newest snapshot.
+    /// Returns the last entry that the newest snapshot includes; zero if there is no snapshot.
     #[must_use]
     pub fn snapshot(&self) -> LogId {
         self.state.snapshot
     }
 
-    /// The latest configuration, committed or not, and its index.
+    /// Returns the latest configuration, committed or not, and its index in the log.
     #[must_use]
     pub fn configuration(&self) -> Option<(Index, &Arc<Configuration>)> {
         self.state.membership.latest()
     }
 
-    /// The voters of the latest configuration.
+    /// Returns the voters of the latest configuration.
     #[must_use]
     pub fn voters(&self) -> &Voters {
         self.state.membership.voters()
     }
 
-    /// The leader's progress record of each follower. Empty unless it leads.
+    /// Returns the leader's record of each follower. Empty if this server is not the leader.
     pub fn followers(&self) -> impl Iterator<Item = (NodeId, &Progress)> + '_ {
         let peers = match &self.role {
             Role::Leader(leader) => leader.peers.as_slice(),

@@ -1,10 +1,10 @@
-//! Quorums against counting by hand, one set or two, up to a dozen voters each.
+//! Compares quorums with simple counting, for one set or two sets of up to twelve voters.
 
 use super::*;
 use alloc::collections::BTreeSet;
 use proptest::prelude::*;
 
-/// Names by number, in no particular order and some of them twice.
+/// Server ids made from numbers, unsorted and with duplicates.
 fn names() -> impl Strategy<Value = Vec<u64>> {
     prop::collection::vec(0_u64..12, 0..14)
 }
@@ -13,12 +13,13 @@ fn nodes(names: &[u64]) -> impl Iterator<Item = NodeId> {
     names.iter().map(|&name| NodeId(name))
 }
 
-/// How many of the set it holds for.
+/// The number of servers in the set for which `holds` returns true.
 fn count(set: &BTreeSet<u64>, holds: impl Fn(usize) -> bool) -> usize {
     set.iter().filter(|&&name| holds(usize::try_from(name).expect("a dozen"))).count()
 }
 
-/// One set's vote: won with more than half, lost when more than half can no longer be.
+/// The vote of one set. It is won with more than half of the votes, and lost if that is no longer
+/// possible.
 fn vote_result_by_hand(set: &BTreeSet<u64>, said: &[Option<bool>]) -> VoteResult {
     let yes = count(set, |name| said[name] == Some(true));
     let no = count(set, |name| said[name] == Some(false));
@@ -29,7 +30,7 @@ fn vote_result_by_hand(set: &BTreeSet<u64>, said: &[Option<bool>]) -> VoteResult
     }
 }
 
-/// The greatest value that more than half have reached.
+/// The greatest value that more than half of the servers have reached.
 fn agreed_by_hand(set: &BTreeSet<u64>, reached: &[u64]) -> u64 {
     let is_reached = |value: &u64| set.len() < 2 * count(set, |name| *value <= reached[name]);
     (0..=9).rev().find(is_reached).expect("every voter has reached zero")
@@ -45,7 +46,7 @@ proptest! {
         said in prop::collection::vec(any::<Option<bool>>(), 12),
         reached in prop::collection::vec(0_u64..9, 12),
     ) {
-        // An old set without a new one is no configuration.
+        // A configuration always has a new set.
         let outgoing = if incoming.is_empty() { Vec::new() } else { outgoing };
         let voters = Voters::new(nodes(&incoming), nodes(&outgoing));
         let [new, old] = [&incoming, &outgoing].map(|names| names.iter().copied().collect::<BTreeSet<_>>());

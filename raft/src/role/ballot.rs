@@ -1,5 +1,5 @@
-//! The votes of one election or pre-vote. The same struct serves both; the variant of the role
-//! tells them apart.
+//! The votes of one election or one pre-vote. Both use the same struct; the variant of the role
+//! shows which one it is.
 
 use crate::message::{Request, RequestPreVote, RequestVote};
 use crate::node::io::{Effects, Ignored};
@@ -9,11 +9,11 @@ use crate::role::{CampaignCause, Transition};
 use crate::types::{NodeId, RpcId, Time, Token};
 use alloc::vec::Vec;
 
-/// The votes of one election.
+/// The votes of one election or one pre-vote.
 ///
-/// 1. `requested` holds the requests of this election alone: a response to any other request is not
-///    counted.
-/// 2. The candidate's own vote counts once it is persisted, like every other vote.
+/// 1. `requested` holds only the open requests of this ballot. A response to any other request is
+///    not counted.
+/// 2. The candidate's own vote counts when it is durable, like every other vote.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Ballot {
@@ -24,18 +24,22 @@ pub(crate) struct Ballot {
 }
 
 impl Ballot {
-    /// Asks for pre-votes (thesis §9.6). A pre-vote binds nobody and writes nothing.
+    /// Asks for pre-votes (thesis §9.6). A voter that grants a pre-vote promises nothing and writes
+    /// nothing.
     pub(crate) fn start_pre_vote(state: &mut NodeState, now: Time) -> Self {
         let request =
             Request::RequestPreVote(RequestPreVote { term: state.term.next(), last_log: state.log.last() });
         let mut ballot = Self::request_votes(state, &request, now);
+        // A pre-vote is not written, so the own one counts at once. A single voter then wins in the
+        // same step.
         if state.is_voter() {
             ballot.votes.push((state.id, true));
         }
         ballot
     }
 
-    /// Votes for itself and asks for votes. The requests leave once its own vote is persisted.
+    /// Votes for this server and asks the others for votes. The requests are sent when this
+    /// server's own vote is durable.
     pub(crate) fn start_vote(state: &mut NodeState, cause: CampaignCause, now: Time) -> Self {
         state.give_vote(state.id);
         let request = Request::RequestVote(RequestVote {
@@ -44,7 +48,7 @@ impl Ballot {
             leadership_transfer: cause == CampaignCause::Transfer,
         });
         let mut ballot = Self::request_votes(state, &request, now);
-        // The vote is part of the write that this step ends with.
+        // The vote is part of the write at the end of this step, which has the next token.
         ballot.own_vote = Some(state.outbox.issued().next());
         ballot
     }
@@ -64,7 +68,8 @@ impl Ballot {
         self.deadline
     }
 
-    /// A response to a request for a vote. Each counts once, even if the network duplicates it.
+    /// Handles a response to a vote request. A response counts once, even if the network duplicates
+    /// it.
     pub(crate) fn on_vote(&mut self, from: NodeId, rpc: RpcId, granted: bool, fx: &mut Effects) {
         let Some(at) = self.requested.iter().position(|requested| *requested == (from, rpc)) else {
             return NodeState::ignore(Ignored::UnknownRpc, fx);
@@ -73,7 +78,7 @@ impl Ballot {
         self.votes.push((from, granted));
     }
 
-    /// Counts the candidate's own vote once it is persisted.
+    /// Counts the candidate's own vote if it is durable now.
     pub(crate) fn on_persisted(&mut self, state: &NodeState) {
         if self.own_vote.is_some_and(|token| token <= state.outbox.persisted()) {
             self.own_vote = None;
@@ -86,8 +91,8 @@ impl Ballot {
         state.membership.voters().vote_result(votes)
     }
 
-    /// The election timed out. It begins anew unless the disk is stalled or the server may no
-    /// longer campaign.
+    /// Handles the end of the election timeout. A new campaign begins, except if the disk is
+    /// stalled or the server is no longer a voter.
     pub(crate) fn on_timer(&self, state: &NodeState, now: Time) -> Transition {
         if now < self.deadline {
             return Transition::Stay;

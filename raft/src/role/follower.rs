@@ -1,4 +1,5 @@
-//! The follower: takes entries and snapshots, and notices the election timeout.
+//! The follower role. A follower accepts entries and snapshots from the leader. It starts an
+//! election when its election timer runs out (thesis §3.4).
 
 use crate::entry::Data;
 use crate::message::{
@@ -10,31 +11,31 @@ use crate::role::{CampaignCause, Transition};
 use crate::types::{Index, LogId, NodeId, RpcId, Span, Time};
 use alloc::sync::Arc;
 
-/// A follower.
+/// The state of a server that follows a leader, or waits for one.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Follower {
-    /// The leader that it follows, if it knows one.
+    /// The leader of the current term; `None` as long as this server has not heard from it.
     pub(crate) leader: Option<NodeId>,
-    /// The time at which the election timer started: at the last contact with the leader, the last
-    /// granted vote, or the start of the server.
+    /// The time at which the election timer was last started. A contact with the leader, a granted
+    /// vote and the start of the server start it.
     timer_start: Time,
-    /// The length of the election timer.
+    /// The timer runs out this long after `timer_start`. It is drawn at random (thesis §3.4).
     timeout: Span,
     install: Option<SnapshotInstall>,
 }
 
-/// A snapshot that the leader is sending.
+/// A snapshot that the leader is sending piece by piece.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 struct SnapshotInstall {
     meta: Arc<SnapshotMeta>,
-    /// The number of bytes received and stored.
+    /// The number of bytes that are stored; the next piece must begin here.
     received: u64,
     writing: Option<PieceWrite>,
 }
 
-/// A piece that is being written, and the request to answer afterwards.
+/// A piece that is being written, and the request that is answered when the write is done.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 struct PieceWrite {
@@ -51,8 +52,9 @@ impl Follower {
         Self { leader, timer_start: now, timeout, install: None }
     }
 
-    /// A newer term alone does not restart the timer: a candidate that raises the term again and
-    /// again without winning must not keep this server from campaigning.
+    /// Takes the timer of the follower that this server was before. A newer term alone does not
+    /// restart the timer: otherwise a candidate that raises the term again and again, and never
+    /// wins, would keep this server from ever campaigning.
     pub(crate) const fn keep_timer(&mut self, before: &Self) {
         self.timer_start = before.timer_start;
         self.timeout = before.timeout;
@@ -62,12 +64,13 @@ impl Follower {
         self.timer_start + self.timeout
     }
 
-    /// The time of the last contact with the leader.
+    /// The time of the last contact with the leader; `None` if no leader is known.
     pub(crate) fn last_contact(&self) -> Option<Time> {
         self.leader.map(|_| self.timer_start)
     }
 
-    /// The election timeout passed: campaigns if it may.
+    /// Handles the election timeout. The server campaigns if it is a voter and its disk is not
+    /// stalled.
     pub(crate) fn on_timer(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) -> Transition {
         if now < self.deadline() {
             return Transition::Stay;
@@ -85,13 +88,15 @@ impl Follower {
         }
     }
 
-    /// The settings changed: a shorter timeout applies at once (HashiCorp: `ReloadConfig`).
+    /// Draws a new timeout after the settings changed, so that a shorter one applies at once
+    /// (HashiCorp: `ReloadConfig`).
     pub(crate) fn on_reload(&mut self, state: &mut NodeState) {
         self.timeout = state.draw_timeout(state.settings.heartbeat_timeout);
     }
 
-    /// The leader of this term sent a message. False if another server leads in this term: two
-    /// leaders in one term cannot be, so the second one is ignored.
+    /// Handles a message that only the leader of this term sends. Returns false if this server
+    /// knows another leader of this term. A term has at most one leader (thesis §3.2), so the
+    /// caller ignores the second one.
     pub(crate) fn on_leader_contact(&mut self, from: NodeId, now: Time, fx: &mut Effects) -> bool {
         match self.leader {
             Some(leader) if leader != from => return false,
@@ -105,7 +110,7 @@ impl Follower {
         true
     }
 
-    /// A vote was granted: the candidate gets time to win.
+    /// Restarts the timer after a granted vote, so that the candidate has time to win.
     pub(crate) fn restart_timer(&mut self, now: Time) {
         self.timer_start = now;
     }
@@ -121,7 +126,8 @@ impl Follower {
     ) {
         let before = state.log.last();
         let upto = Index(m.prev.index.0 + m.entries.len() as u64);
-        // Compacted entries are committed and the same everywhere: a `prev` below the base matches.
+        // Compacted entries are committed, so every server has the same ones: a `prev` below the
+        // base matches.
         let matches = m.prev.index < state.log.base().index || state.log.contains(m.prev);
         let success = matches && state.merge(&m.entries, now, fx);
         if matches && !success {
@@ -136,8 +142,8 @@ impl Follower {
             hint,
         });
         if success {
-            // Never beyond the entries that this message verified: the entries after them may be in
-            // conflict.
+            // Entries after `upto` were not verified by this message and may conflict with the
+            // leader's. Committing them would break State Machine Safety (thesis §3.5).
             state.commit_upto(m.leader_commit.min(upto).max(state.commit));
             state.reply_with_log(from, rpc, response, upto);
         } else {
@@ -154,12 +160,14 @@ impl Follower {
         fx: &mut Effects,
     ) {
         if m.meta.last.index <= state.commit {
-            // Everything in this snapshot is committed here already.
+            // All entries in this snapshot are already committed here.
             let response = installed(state, true, m.meta.size);
             state.reply_with_log(from, rpc, response, m.meta.last.index);
             return;
         }
         let same = self.install.as_ref().is_some_and(|install| *install.meta == *m.meta);
+        // A piece at offset 0 starts the snapshot again. A repeated first piece must not discard
+        // the write that is under way: its report would find no ticket.
         if m.offset == 0 && !(same && self.is_writing()) {
             self.install = Some(SnapshotInstall { meta: m.meta, received: 0, writing: None });
         }
@@ -172,6 +180,7 @@ impl Follower {
                 install.writing = Some(PieceWrite { ticket, from, rpc, end, done: m.done });
                 fx.push(piece(ticket, install, m.offset, m.data, m.done));
             }
+            // A piece that does not fit: the response says which offset is expected.
             Some(install) => {
                 let next = if same { install.received } else { 0 };
                 let response = installed(state, false, next);
@@ -201,7 +210,7 @@ impl Follower {
         else {
             return NodeState::ignore(Ignored::UnknownTicket, fx);
         };
-        let writing = install.writing.take().expect("it is the one that was awaited");
+        let writing = install.writing.take().expect("take_if found this write");
         if !ok {
             let response = installed(state, false, 0);
             return state.reply(writing.from, writing.rpc, response);
@@ -211,13 +220,15 @@ impl Follower {
         if !writing.done {
             self.install = Some(install);
         } else if state.commit < install.meta.last.index {
+            // The commit index may pass the snapshot while its pieces arrive. The snapshot is then
+            // not installed, because it would drop committed entries.
             state.install(&install.meta, now, fx);
         }
         state.reply_with_log(writing.from, writing.rpc, response, Index::ZERO);
     }
 }
 
-/// The position just before `id`, with `id`'s term as the limit.
+/// Returns the index before `id.index`, with `id.term`: the limit for the hint of a refusal.
 const fn back(id: LogId) -> LogId {
     LogId { term: id.term, index: id.index.back() }
 }

@@ -1,6 +1,6 @@
-//! The leader: its data, its deadlines, and its refusals.
+//! The leader role: its data, its deadlines, and its refusals of requests.
 //!
-//! Replication is in `replicate` and commits are in `commit`. The other duties have a module each:
+//! Replication is in `replicate`, and commits are in `commit`. Each other duty has its own module:
 //! `change` (membership and staging), `reads`, `snapshot`, `transfer`.
 
 pub(crate) mod progress;
@@ -23,11 +23,12 @@ use change::Staging;
 use reads::Reads;
 use transfer::Transfer;
 
-/// A leader.
+/// The state of a leader.
 ///
-/// 1. `peers` holds every other member of the latest configuration, sorted, and for a while those
-///    that just left it.
-/// 2. `first_of_term` is the index of the first entry of its term: nothing below it commits by counting.
+/// 1. `peers` holds each other member of the latest configuration. It also holds removed members
+///    until they have received a few more heartbeats. It is sorted by id.
+/// 2. `first_of_term` is the index of the first entry of the leader's term. Entries below it are
+///    committed only together with it (thesis §3.6.2).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Leader {
@@ -37,19 +38,20 @@ pub(crate) struct Leader {
     commit_flush_at: Option<Time>,
     reads: Reads,
     transfer: Option<Transfer>,
-    /// TimeoutNow was sent in this term. Its receiver may be elected inside this leader's lease,
-    /// however late the message arrives, so the lease no longer holds.
+    /// True after TimeoutNow was sent in this term. The receiver may be elected before this
+    /// leader's lease expires, even if the message arrives late. So lease reads are refused from
+    /// then on.
     lease_given_up: bool,
     staging: Option<Staging>,
 }
 
-/// A follower, as its leader sees it.
+/// A server to which the leader replicates.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(crate) struct Peer {
     pub(crate) id: NodeId,
     pub(crate) progress: Progress,
-    /// Set once the follower is no longer a member. It still gets a few heartbeats.
+    /// Set when the server is no longer a member. It still gets a few heartbeats.
     removed: Option<RemovedPeer>,
 }
 
@@ -62,8 +64,9 @@ struct RemovedPeer {
 }
 
 impl Leader {
-    /// The winner of an election: nothing is known of the followers, and the term begins with an
-    /// entry of its own (thesis §6.4).
+    /// Makes the state of a server that has just won an election. It knows nothing about the
+    /// followers' logs yet. It appends a no-op entry, because it can only commit earlier entries
+    /// together with one of its own term (thesis §3.6.2, §6.4).
     pub(crate) fn new(state: &mut NodeState, now: Time, fx: &mut Effects) -> Self {
         let mut leader = Self {
             peers: Vec::new(),
@@ -81,14 +84,14 @@ impl Leader {
         leader
     }
 
-    /// The earliest deadline.
+    /// Returns the earliest deadline of the leader.
     pub(crate) fn deadline(&self, state: &NodeState) -> Deadline {
         let mut soonest = Deadline { at: self.heartbeat_at, reason: DeadlineReason::Heartbeat };
         soonest.bring_forward(self.commit_flush_at, DeadlineReason::CommitFlush);
         soonest.bring_forward(self.transfer.as_ref().map(Transfer::deadline), DeadlineReason::Transfer);
         soonest.bring_forward(state.stalls_at(), DeadlineReason::DiskStall);
-        // This runs after every step. Nearly always all followers or a quorum answered lately, and
-        // this is cheaper to check than computing the exact deadline.
+        // This runs after every step. Almost always a quorum has answered recently, and checking
+        // that is cheaper than computing the exact time at which the leader must step down.
         let (voters, lease) = (state.membership.voters(), state.settings.leader_lease_timeout);
         let lasts = |last_contact: Time| soonest.at < last_contact + lease;
         let all = !voters.is_empty() && self.peers.iter().all(|peer| lasts(peer.progress.last_contact));
@@ -99,14 +102,16 @@ impl Leader {
         soonest
     }
 
-    /// The time at which the last contact with a quorum is too old (thesis §6.2). Contact counts
-    /// from the sending of the answered requests: a response that was slow proves nothing newer.
+    /// Returns the time at which the leader must step down if no more responses arrive (thesis
+    /// §6.2). A contact counts from the time at which the answered request was sent: a slow
+    /// response does not prove that the follower still follows now.
     fn deposed_at(&self, state: &NodeState) -> Time {
         let quorum = state.membership.voters().agreed(|node| self.last_contact(node)).unwrap_or(Time(0));
         quorum + state.settings.leader_lease_timeout
     }
 
-    /// The time of the last contact with a server. The leader is always in contact with itself.
+    /// Returns the time of the last contact with a server. The leader is always in contact with
+    /// itself.
     fn last_contact(&self, node: NodeId) -> Time {
         self.peer(node).map_or(Time::NEVER, |peer| peer.progress.last_contact)
     }
@@ -128,7 +133,7 @@ impl Leader {
         Transition::Stay
     }
 
-    /// Appends the proposals of clients.
+    /// Appends entries with these payloads and sends them to the followers.
     pub(crate) fn on_propose(
         &mut self,
         state: &mut NodeState,
@@ -148,17 +153,18 @@ impl Leader {
         self.replicate_to_all(state, now, fx);
     }
 
-    /// A write is persisted: the leader's own copy counts (thesis §10.2.1).
+    /// Handles a durable write. Only now the leader counts its own copy of the entries (thesis
+    /// §10.2.1).
     pub(crate) fn on_persisted(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) -> Transition {
         self.advance_commit(state, now, fx)
     }
 
-    /// The settings changed: a shorter heartbeat interval applies at once.
+    /// Moves the next heartbeat forward if the new settings have a shorter interval.
     pub(crate) fn on_reload(&mut self, state: &NodeState, now: Time) {
         self.heartbeat_at = self.heartbeat_at.min(now + state.settings.heartbeat_interval());
     }
 
-    /// Leadership is over: all waiting requests are answered.
+    /// Answers all waiting requests, because this server no longer leads.
     pub(crate) fn resign(&mut self, fx: &mut Effects) {
         self.fail_reads(fx);
         self.end_transfer(None, fx);

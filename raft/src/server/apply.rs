@@ -1,4 +1,4 @@
-//! The feed of the state machine: which entries it got, and which it reported as applied.
+//! Hands committed entries to the state machine and records what it has applied.
 
 use super::io::{Action, Batch};
 use super::{Ctx, Server};
@@ -11,16 +11,17 @@ use crate::types::{Index, LogId, RpcId};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// The number of batches that the state machine may have in its queue.
+/// The maximum number of batches in the queue of the state machine.
 const QUEUED_BATCHES_MAX: u64 = 4;
 
-/// This bit marks the tickets of the server's own fetches; the protocol's tickets do not have it.
+/// This bit is set in the tickets of the server's own fetches. It is never set in a ticket of the
+/// protocol, so a report always finds its owner.
 const SERVER_TICKET: u64 = 1 << 63;
 
 /// The progress of entries from the log to the state machine.
 ///
 /// 1. `applied ≤ dispatched ≤ allowed`.
-/// 2. `configuration` is the one in force at `dispatched`.
+/// 2. `configuration` is the newest configuration at or before `dispatched`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Applying {
     allowed: Index,
@@ -31,7 +32,7 @@ pub(super) struct Applying {
     fetches: u64,
     /// The number of snapshots that the state machine is loading.
     restoring: u32,
-    /// The members that were last reported to observers.
+    /// The members as they were last reported to observers.
     pub(super) members: Vec<Member>,
 }
 
@@ -55,17 +56,18 @@ impl Applying {
         self.applied
     }
 
-    /// The last entry given to the state machine, and the configuration in force there.
+    /// Returns the last entry that was handed to the state machine, and the configuration in force
+    /// at that entry.
     pub(super) fn dispatched(&self) -> (LogId, Option<&(Index, Arc<Configuration>)>) {
         (self.dispatched, self.configuration.as_ref())
     }
 
-    /// The number of entries given to the state machine and not reported as applied.
+    /// Returns the number of entries that were handed over and are not reported as applied yet.
     pub(super) const fn pending(&self) -> u64 {
         self.dispatched.index.since(self.applied)
     }
 
-    /// Committed and on the local disk up to here.
+    /// Allows the entries up to `index` to be applied: they are committed and durable here.
     pub(super) fn may_apply(&mut self, index: Index) {
         self.allowed = self.allowed.max(index);
     }
@@ -73,13 +75,14 @@ impl Applying {
     pub(super) fn on_applied(&mut self, upto: Index) {
         assert!(
             upto <= self.dispatched.index,
-            "applied {upto}, but only {} was handed over",
+            "the state machine reports {upto} as applied, but the last entry it got is {}",
             self.dispatched
         );
         self.applied = self.applied.max(upto);
     }
 
-    /// A snapshot is in force: the state machine does not get the entries that it includes.
+    /// Skips the entries that an installed snapshot includes. Returns false if the state machine
+    /// already got all of them.
     pub(super) fn restore(&mut self, meta: &SnapshotMeta) -> bool {
         if meta.last.index <= self.dispatched.index {
             return false;
@@ -92,13 +95,13 @@ impl Applying {
         true
     }
 
-    /// A snapshot was loaded, or could not be.
+    /// Handles the end of a load of a snapshot.
     pub(super) fn restored(&mut self, result: Result<LogId, StoreError>) -> Result<(), StoreError> {
         self.restoring = self.restoring.saturating_sub(1);
         match result {
             Ok(last) => self.on_applied(last.index),
-            // A newer snapshot came meanwhile. The store may have dropped this one, and the newer
-            // one replaces any state that is left.
+            // The load of a newer snapshot is queued. The store may have deleted this snapshot
+            // for it, so this failure is harmless: the newer one replaces the whole state.
             Err(_) if 0 < self.restoring => {}
             Err(error) => return Err(error),
         }
@@ -109,7 +112,7 @@ impl Applying {
         for entry in &batch.entries {
             assert!(
                 entry.id.index == self.dispatched.index.next(),
-                "{} cannot be applied after {}",
+                "entry {} cannot be applied directly after entry {}",
                 entry.id,
                 self.dispatched
             );
@@ -122,8 +125,8 @@ impl Applying {
 }
 
 impl Server {
-    /// Gives the state machine the entries that it may apply, batch by batch, until its queue is
-    /// full.
+    /// Hands entries to the state machine in batches, until its queue is full. Does nothing while
+    /// a snapshot is being loaded: the load replaces the state, and the entries must come after it.
     pub(super) fn dispatch(&mut self, ctx: &mut Ctx<'_>) {
         let most = self.node.settings().max_append_entries;
         while self.applying.dispatched.index < self.applying.allowed
@@ -155,11 +158,12 @@ impl Server {
         ctx.actions.push(Action::Apply(batch));
     }
 
-    /// Entries that were read from the store, for a follower or for the state machine.
+    /// Handles entries that were read from the store for a follower or for the state machine.
     pub(super) fn on_fetched(&mut self, ticket: RpcId, entries: Entries, ctx: &mut Ctx<'_>) {
         if ticket.0 & SERVER_TICKET == 0 {
             return self.step_node(crate::node::io::Input::Fetched { ticket, entries }, ctx);
         }
+        // A snapshot was installed after this fetch began, so its entries are no longer needed.
         if self.applying.fetching != Some(ticket) {
             return;
         }
@@ -169,7 +173,7 @@ impl Server {
         let entries: Vec<_> = entries.iter().filter(|entry| entry.id.index <= allowed).cloned().collect();
         assert!(
             entries.first().is_some_and(|entry| entry.id.index == next),
-            "the store no longer has {next}, which is committed, durable and not in any snapshot"
+            "the store lost entry {next}, which is committed, durable and in no snapshot"
         );
         self.dispatch_batch(Batch { entries }, ctx);
     }

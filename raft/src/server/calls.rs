@@ -1,4 +1,4 @@
-//! The client calls that wait for an answer. Each of them gets exactly one.
+//! The client calls that wait for an answer. Each call gets exactly one answer.
 
 use super::io::{Action, Answer, Call, Dialect, Error, Halt, Outcome, Reloadable};
 use super::{Ctx, Server};
@@ -13,10 +13,10 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// The open calls.
+/// The calls that are not answered yet.
 ///
-/// 1. `entries` are sorted by index; each was appended by this server as a leader, and is either
-///    committed or belongs to its present term of leadership.
+/// 1. `entries` are sorted by index. This server appended each of them while it led. Each is
+///    committed, or this server still leads in the term in which it was appended.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Calls {
     entries: VecDeque<PendingCall>,
@@ -37,28 +37,30 @@ struct PendingCall {
     on_applied: OnApplied,
 }
 
-/// The next step of a call once its entry is applied.
+/// The next step of a call after its entry was applied.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum OnApplied {
     /// The call is answered.
     Answer,
-    /// The new member is watched until it has caught up.
+    /// The leader promotes the new member once it has caught up; the call is answered after that.
     Stage(NodeId),
-    /// The call is answered; a response is the state machine's refusal.
+    /// The call is answered. If the state machine returned a response, it refused the state, and
+    /// the response is its message.
     Restore,
 }
 
-/// A read.
+/// A read that is not answered yet.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct ReadCall {
     request: RequestId,
     path: ReadPath,
-    /// Leadership is confirmed; the state machine has to apply up to this index.
+    /// The read index; `None` until leadership is confirmed. The read is answered when the state
+    /// machine has applied everything up to this index.
     index: Option<Index>,
 }
 
 impl Calls {
-    /// The entries of these calls are in the log, from `first` on.
+    /// Records that the entries of these calls are in the log, at consecutive indexes from `first`.
     pub(super) fn appended(
         &mut self,
         first: LogId,
@@ -72,23 +74,26 @@ impl Calls {
         }
     }
 
-    /// Leadership is lost: entries that are not committed may be overwritten, or not.
+    /// Answers the calls whose entries are not committed, because leadership is lost. The next
+    /// leader may keep these entries or overwrite them.
     pub(super) fn leadership_lost(&mut self, commit: Index, actions: &mut Vec<Action>) {
         while self.entries.back().is_some_and(|pending| commit < pending.id.index) {
-            let PendingCall { request, .. } = self.entries.pop_back().expect("it was just seen");
+            let PendingCall { request, .. } = self.entries.pop_back().expect("the loop saw this entry");
             actions.push(answer(request, Err(Error::LeadershipLost)));
         }
     }
 
-    /// A snapshot replaced these entries. It is not known here whether it includes them.
+    /// Answers the calls for entries that a snapshot replaced. The snapshot may include these
+    /// entries, or other entries with the same indexes; this server cannot know which.
     pub(super) fn abort_replaced(&mut self, upto: Index, actions: &mut Vec<Action>) {
         while self.entries.front().is_some_and(|pending| pending.id.index <= upto) {
-            let PendingCall { request, .. } = self.entries.pop_front().expect("it was just seen");
+            let PendingCall { request, .. } = self.entries.pop_front().expect("the loop saw this entry");
             actions.push(answer(request, Err(Error::AbortedByRestore)));
         }
     }
 
-    /// These entries were applied. Returns the servers to stage from now on, each with its call.
+    /// Handles the calls for entries that were applied. Returns the servers that are staged from
+    /// now on, each with its call.
     fn applied(
         &mut self,
         upto: Index,
@@ -98,8 +103,10 @@ impl Calls {
         let mut responses = responses.into_iter().peekable();
         let mut stage = Vec::new();
         while self.entries.front().is_some_and(|pending| pending.id.index <= upto) {
-            let PendingCall { id, request, on_applied } = self.entries.pop_front().expect("it was just seen");
+            let PendingCall { id, request, on_applied } =
+                self.entries.pop_front().expect("the loop saw this entry");
             let index = id.index;
+            // The batch also holds entries of other leaders, which have no call here.
             while responses.next_if(|(at, _)| *at < index).is_some() {}
             let given = match responses.next_if(|(at, _)| *at == index) {
                 Some((_, response)) => Answer::Applied { index, response },
@@ -114,7 +121,7 @@ impl Calls {
         stage
     }
 
-    /// The state machine has applied up to `applied`: answers the reads up to there.
+    /// Answers the reads whose index is at most `applied`, the last index that was applied.
     pub(super) fn readable(&mut self, applied: Index, actions: &mut Vec<Action>) {
         self.reads.retain(|read| match read.index {
             Some(index) if index <= applied => {
@@ -158,8 +165,8 @@ impl Calls {
         };
     }
 
-    /// The server stops: all waiting calls are answered (HashiCorp's futures may wait for ever:
-    /// #145, #498).
+    /// Answers all waiting calls with an error, because the server stops. In HashiCorp Raft such
+    /// calls may wait forever (its issues #145 and #498).
     pub(super) fn fail_all(&mut self, error: &Error, actions: &mut Vec<Action>) {
         let open = core::mem::take(self);
         let entries = open.entries.into_iter().map(|pending| pending.request);
@@ -175,7 +182,8 @@ pub(super) const fn answer(request: RequestId, outcome: Outcome) -> Action {
     Action::Answer { request, outcome }
 }
 
-/// The outcome of a restore: an error with the state machine's message if it refused the state.
+/// Returns the outcome of a restore. It is an error with the state machine's message if the state
+/// machine refused the state.
 fn restored(given: Answer) -> Outcome {
     match given {
         Answer::Applied { response, .. } if !response.is_empty() => {
@@ -211,7 +219,8 @@ impl Server {
             Call::Read(path) => self.read(request, path, ctx),
             Call::Bootstrap(configuration) => {
                 let result = self.append(ClientRequest::Bootstrap(configuration), ctx);
-                // The entry's write is the last one that was issued.
+                // Bootstrap is answered when its entry is durable. The entry's write is the last
+                // one that was issued.
                 let token = self.node.issued();
                 match result {
                     Ok(_) => self.calls.bootstrap = Some((request, token)),
@@ -219,7 +228,7 @@ impl Server {
                 }
             }
             Call::Change { change: Change::LeaveJoint, .. } => {
-                // Only the leader itself leaves a joint configuration.
+                // Only the leader itself decides when to leave a joint configuration.
                 self.refuse(request, Refusal::ChangeInProgress, ctx);
             }
             Call::Change { change, prev_index } => {
@@ -249,14 +258,15 @@ impl Server {
         }
     }
 
-    /// Whether no member is known to understand only HashiCorp's protocol.
+    /// True if every member may understand Wavetank's extensions of the protocol. A member is
+    /// believed to understand them until its connection shows otherwise.
     fn all_support_extensions(&self) -> bool {
         let members = self.node.configuration().into_iter().flat_map(|(_, latest)| latest.members());
         members.into_iter().all(|member| !self.calls.hashicorp_peers.contains(&member.id.node()))
     }
 
-    /// Whether the protocol version spoken has this change (HashiCorp: 3 for non-voters), and
-    /// every member understands it.
+    /// True if the configured protocol version has this change and every member understands it.
+    /// Non-voters need version 3, as in HashiCorp Raft.
     fn supports(&self, change: &Change) -> bool {
         let is_three = 3 <= self.node.settings().protocol_version;
         match change {
@@ -324,7 +334,7 @@ impl Server {
         ctx.actions.push(answer(request, Err(self.error(refusal))));
     }
 
-    /// A refusal under its HashiCorp name.
+    /// Translates a refusal into the error that HashiCorp Raft returns in this case.
     pub(super) fn error(&self, refusal: Refusal) -> Error {
         match refusal {
             Refusal::NotLeader(leader) => Error::NotLeader(leader.and_then(|node| self.address_of(node))),
@@ -346,14 +356,14 @@ impl Server {
         }
     }
 
-    /// A write is persisted: a bootstrap may be done with it.
+    /// Answers the bootstrap call if its write is durable now.
     pub(super) fn on_persisted(&mut self, token: Token, ctx: &mut Ctx<'_>) {
         if let Some((request, _)) = self.calls.bootstrap.take_if(|(_, wanted)| *wanted <= token) {
             ctx.actions.push(answer(request, Ok(Answer::Done)));
         }
     }
 
-    /// The state machine has applied a batch.
+    /// Handles a batch that the state machine has applied.
     pub(super) fn on_applied(&mut self, upto: Index, responses: Vec<(Index, Data)>, ctx: &mut Ctx<'_>) {
         self.applying.on_applied(upto);
         for (request, node) in self.calls.applied(upto, responses, ctx.actions) {
@@ -363,8 +373,8 @@ impl Server {
         self.after_progress(ctx);
     }
 
-    /// The state machine has applied more: answers reads, and halts a leader whose removal is
-    /// applied.
+    /// Handles progress of the state machine: answers reads, and stops a former leader once its own
+    /// removal is applied.
     pub(super) fn after_progress(&mut self, ctx: &mut Ctx<'_>) {
         self.calls.readable(self.applied(), ctx.actions);
         if self.retires_at.is_some_and(|index| index <= self.applied()) {

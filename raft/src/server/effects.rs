@@ -1,4 +1,4 @@
-//! From the protocol's effects to the server's actions.
+//! Translates the effects of the protocol into actions of the server.
 
 use super::io::{Action, Answer, Observed};
 use super::{Ctx, Server};
@@ -7,7 +7,7 @@ use crate::node::io::{ClientRequest, Effect, Input, Refusal, RoleName};
 use crate::types::{LogId, NodeId, RequestId, ServerAddress, ServerId};
 
 impl Server {
-    /// Steps the protocol with an input and turns its effects into actions.
+    /// Steps the protocol with an input and translates its effects into actions.
     pub(super) fn step_node(&mut self, input: Input, ctx: &mut Ctx<'_>) {
         let before = self.node.log().last();
         self.node.step(ctx.now, input, ctx.fx);
@@ -18,12 +18,12 @@ impl Server {
         }
     }
 
-    /// Asks the protocol to append: returns the position of the entry, or the refusal.
+    /// Asks the protocol to append entries. Returns the position of the first one, or the refusal.
     pub(super) fn append(&mut self, request: ClientRequest, ctx: &mut Ctx<'_>) -> Result<LogId, Refusal> {
         self.node.step(ctx.now, Input::Client(request), ctx.fx);
         let mut result = None;
         self.handle_effects(ctx, &mut result);
-        result.expect("a proposal is appended or refused in the step that takes it")
+        result.expect("each proposal is appended or refused within its step")
     }
 
     fn handle_effects(&mut self, ctx: &mut Ctx<'_>, appended: &mut Option<Result<LogId, Refusal>>) {
@@ -60,7 +60,8 @@ impl Server {
             Effect::Configured { configuration, .. } => return self.on_configured(&configuration, ctx),
             Effect::ReadReady { request, index } => {
                 self.calls.read_ready(request, index);
-                // If nothing is left to apply, no later event would answer the read.
+                // The index may already be applied. In that case no later event would answer the
+                // read.
                 return self.calls.readable(self.applied(), ctx.actions);
             }
             Effect::ReadFailed { request, refusal } => {
@@ -84,10 +85,13 @@ impl Server {
 
     fn on_became(&mut self, role: RoleName, ctx: &mut Ctx<'_>) {
         let led = core::mem::replace(&mut self.leads, role == RoleName::Leader);
+        // Only a server that led has calls whose entries may now be overwritten.
         if !led {
             return;
         }
         self.calls.leadership_lost(self.node.commit(), ctx.actions);
+        // A leader that removes itself leads until the removal is committed (thesis §4.2.2), and
+        // stops after it has applied the removal, so that the caller still gets an answer.
         let committed = self.node.configuration().filter(|(index, _)| *index <= self.node.commit());
         if let Some((index, _)) = committed
             && self.node.settings().shutdown_on_remove
@@ -115,7 +119,7 @@ impl Server {
         }
     }
 
-    /// Members came, went or changed.
+    /// Reports members that were added, removed or changed to observers.
     fn on_configured(&mut self, configuration: &Configuration, ctx: &mut Ctx<'_>) {
         let known = core::mem::take(&mut self.applying.members);
         let members: alloc::vec::Vec<_> = configuration.members().cloned().collect();
@@ -128,7 +132,7 @@ impl Server {
         self.applying.members = members;
     }
 
-    /// A member's name and address.
+    /// Returns the id and address of a member; `None` if the latest configuration does not have it.
     pub(super) fn address_of(&self, node: NodeId) -> Option<(ServerId, ServerAddress)> {
         let (_, configuration) = self.node.configuration()?;
         configuration.server(node).map(|member| (member.id.clone(), member.address.clone()))

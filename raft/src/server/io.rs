@@ -1,8 +1,8 @@
 //! The interface of the server: [`Event`] goes in, [`Action`] comes out.
 //!
-//! Like the protocol's effects, every action may be carried out at once. Writes are
-//! carried out in order by one executor, the state machine's work in order by another; the two
-//! are independent of each other.
+//! Like the protocol's effects, every action may be carried out at once. One executor carries out
+//! the storage jobs in order. Another one carries out the work of the state machine in order. The
+//! two need not wait for each other.
 
 use crate::configuration::{Change, Configuration, Member};
 use crate::entry::{Data, Entries, Entry};
@@ -19,79 +19,83 @@ use core::fmt;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Event {
-    /// The deadline has passed. Early or needless calls do nothing.
+    /// The time of [`Server::deadline`](crate::Server::deadline) has come. An early timer does
+    /// nothing.
     Timer,
     /// A request from a peer.
     Request {
-        /// The sender.
+        /// The server that sent the message.
         from: NodeId,
-        /// The number that the response carries back.
+        /// The sender's number for this request; the response must carry it.
         rpc: RpcId,
-        /// The request.
+        /// The content of the request.
         request: Request,
     },
     /// A response from a peer.
     Response {
-        /// The sender.
+        /// The server that sent the message.
         from: NodeId,
         /// The number of the request that this answers.
         rpc: RpcId,
-        /// The response.
+        /// The content of the response.
         response: Response,
     },
-    /// A client or an operator calls. Exactly one [`Action::Answer`] with the same number follows.
+    /// A call of a client or an operator. Exactly one [`Action::Answer`] with the same number
+    /// follows.
     Call {
-        /// The call's number, never used twice.
+        /// The number of the call. The driver must never use a number twice.
         request: RequestId,
-        /// The call.
+        /// The kind of the call, with its arguments.
         call: Call,
     },
-    /// Several commands at once, answered one by one. Same as as many calls of [`Call::Apply`],
-    /// and cheaper.
+    /// Several commands, each with its own answer. This has the same result as one [`Call::Apply`]
+    /// per command, and is faster.
     ApplyBatch(Vec<(RequestId, Data)>),
-    /// Every write up to this token is persisted.
+    /// All writes up to and including this token are durable.
     Persisted(Token),
     /// The storage executor has read entries.
     Fetched {
         /// The ticket of the job.
         ticket: RpcId,
-        /// The entries that it found.
+        /// The entries that were read, consecutive.
         entries: Entries,
     },
     /// The storage executor has read a piece of a snapshot.
     SnapshotRead {
         /// The ticket of the job.
         ticket: RpcId,
-        /// The piece, if it can be read.
+        /// The piece; `None` if it cannot be read.
         piece: Option<SnapshotPiece>,
     },
-    /// The storage executor has kept, or refused, a piece of the leader's snapshot.
+    /// The storage executor has written a piece of the leader's snapshot, or the write failed.
     SnapshotWritten {
         /// The ticket of the job.
         ticket: RpcId,
-        /// Whether the piece is stored.
+        /// True if the piece is stored; after the last piece, true if the whole snapshot is durable
+        /// and its checksum is right.
         ok: bool,
     },
-    /// The state machine has applied everything up to this index.
+    /// The state machine has applied a batch.
     Applied {
         /// The last index of the batch.
         upto: Index,
-        /// One response per command of the batch, in order, with the command's index.
+        /// One response for each command of the batch, with its index, in the order of the indexes.
         responses: Vec<(Index, Data)>,
     },
-    /// The state machine was captured at the index that was asked for and the snapshot is durable.
+    /// The job of [`Action::TakeSnapshot`] is done: the snapshot is durable, or an error occurred.
     SnapshotTaken(Result<Arc<SnapshotMeta>, StoreError>),
-    /// The state machine was loaded from the snapshot that was installed.
+    /// The job of [`Action::Restore`] is done: the state machine has the state of this entry, or an
+    /// error occurred.
     Restored(Result<LogId, StoreError>),
-    /// The transport has learnt the protocol of a peer. Until then every peer is assumed to understand
-    /// everything.
+    /// The transport has learned which protocol a peer understands. Until this event, the peer
+    /// counts as [`Dialect::Wavetank`].
     PeerSpeaks {
-        /// The peer.
+        /// The peer whose protocol is now known.
         peer: NodeId,
-        /// Its protocol.
+        /// The protocol that the peer understands.
         dialect: Dialect,
     },
-    /// A store failed. The server halts.
+    /// A store failed, so the server halts.
     StoreFailed(StoreError),
 }
 
@@ -99,9 +103,9 @@ pub enum Event {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Dialect {
-    /// HashiCorp's protocol and Wavetank's extensions.
+    /// The protocol of HashiCorp Raft with Wavetank's extensions.
     Wavetank,
-    /// HashiCorp's protocol alone: no joint configurations, no restores in the log.
+    /// The protocol of HashiCorp Raft only: no joint configurations and no restores in the log.
     HashiCorp,
 }
 
@@ -109,55 +113,60 @@ pub enum Dialect {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Call {
-    /// Apply a command. HashiCorp: `Apply`.
+    /// Apply a command to the state machine. HashiCorp: `Apply`.
     Apply(Data),
     /// Apply a command with extensions. HashiCorp: `ApplyLog`.
     ApplyLog {
-        /// The command.
+        /// The bytes of the command.
         data: Data,
-        /// What middleware keeps beside it.
+        /// Bytes that are stored beside the command, for example by middleware.
         extensions: Data,
     },
-    /// Answer when everything before has been applied. HashiCorp: `Barrier`.
+    /// Answer when all entries before this call have been applied. HashiCorp: `Barrier`.
     Barrier,
-    /// Answer once it is confirmed that this server led after the call. HashiCorp: `VerifyLeader`.
+    /// Answer when a quorum has confirmed that this server still led after the call was made.
+    /// HashiCorp: `VerifyLeader`.
     VerifyLeader,
-    /// Answer when a read of the local state machine would be linearizable (thesis §6.4).
+    /// Answer when a read of the local state machine is linearizable (thesis §6.4).
     Read(ReadPath),
-    /// Start a new cluster. HashiCorp: `BootstrapCluster`.
+    /// Start a new cluster with this configuration. HashiCorp: `BootstrapCluster`.
     Bootstrap(Configuration),
-    /// Change the membership by one step. HashiCorp: `AddVoter`, `AddNonvoter`, `DemoteVoter`,
-    /// `RemoveServer`; and the joint change of several at once.
+    /// Change the membership. HashiCorp has `AddVoter`, `AddNonvoter`, `DemoteVoter` and
+    /// `RemoveServer`. [`Change::Members`] changes several members at once.
     Change {
-        /// The step.
+        /// The change of the membership.
         change: Change,
-        /// If given: only if the latest configuration is at this index.
+        /// The index that the latest configuration must have; the change is refused if it has
+        /// another one. `None` accepts any.
         #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::types::index_if_any"))]
         prev_index: Option<Index>,
     },
-    /// Add a server without a vote, let it catch up in rounds, then give it one (thesis §4.2.1).
+    /// Add a server as a non-voter, wait until it has caught up, then make it a voter (thesis
+    /// §4.2.1).
     AddVoterStaged {
-        /// Its name.
+        /// The id of the new server.
         id: ServerId,
-        /// Its network address.
+        /// The network address of the new server.
         address: ServerAddress,
-        /// If given: only if the latest configuration is at this index.
+        /// The index that the latest configuration must have; the change is refused if it has
+        /// another one. `None` accepts any.
         #[cfg_attr(feature = "serde", serde(default, deserialize_with = "crate::types::index_if_any"))]
         prev_index: Option<Index>,
     },
-    /// Hand leadership over. HashiCorp: `LeadershipTransfer(ToServer)`.
+    /// Transfer the leadership to another voter (thesis §3.10). HashiCorp: `LeadershipTransfer` and
+    /// `LeadershipTransferToServer`.
     Transfer {
-        /// The target; `None` for the most advanced voter.
+        /// The server that shall lead; `None` for the voter with the most entries.
         target: Option<ServerId>,
     },
-    /// Take a snapshot at once. HashiCorp: `Snapshot`.
+    /// Take a snapshot now. HashiCorp: `Snapshot`.
     Snapshot,
-    /// Replace the state machine's state on every server, at one index of the log.
-    /// HashiCorp: `Restore`. The bytes travel as one entry.
+    /// Replace the state of the state machine on every server. The bytes are one entry of the log,
+    /// so every server replaces its state at the same index. HashiCorp: `Restore`.
     Restore(Data),
-    /// Change some of the settings. HashiCorp: `ReloadConfig`.
+    /// Change the settings that may change while the server runs. HashiCorp: `ReloadConfig`.
     Reload(Reloadable),
-    /// Stop. HashiCorp: `Shutdown`.
+    /// Stop the server. HashiCorp: `Shutdown`.
     Shutdown,
 }
 
@@ -181,53 +190,53 @@ pub struct Reloadable {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Action {
-    /// Transport: call a peer.
+    /// Transport: send a request to a peer.
     Send {
-        /// The receiver.
+        /// The server to which the message is sent.
         to: NodeId,
-        /// The number that the response will carry.
+        /// This server's number for the request; the response carries it.
         rpc: RpcId,
-        /// The request.
+        /// The content of the request.
         request: Request,
     },
-    /// Transport: answer a peer.
+    /// Transport: send a response to a peer.
     Reply {
-        /// The receiver.
+        /// The server to which the message is sent.
         to: NodeId,
         /// The number of the request that this answers.
         rpc: RpcId,
-        /// The response.
+        /// The content of the response.
         response: Response,
     },
-    /// Storage: carry out this job and report it: [`Event::Persisted`], [`Event::Fetched`],
+    /// Storage: carry out this job. Then report [`Event::Persisted`], [`Event::Fetched`],
     /// [`Event::SnapshotRead`] or [`Event::SnapshotWritten`].
     Store(StoreJob),
-    /// State machine: apply these entries and report [`Event::Applied`].
+    /// State machine: apply these entries, then report [`Event::Applied`].
     Apply(Batch),
-    /// State machine: capture the state as of the entries handed over so far, keep it as a
-    /// snapshot with this description (but for size and checksum), and report
-    /// [`Event::SnapshotTaken`].
+    /// State machine: capture the state after the last [`Action::Apply`] and store it as a
+    /// snapshot with this description, then report [`Event::SnapshotTaken`]. The executor sets the
+    /// size and the checksum.
     TakeSnapshot(SnapshotMeta),
-    /// State machine: load this snapshot in place of the state, and report [`Event::Restored`].
+    /// State machine: replace the state by this snapshot, then report [`Event::Restored`].
     Restore(Arc<SnapshotMeta>),
-    /// The outcome of a call; the only one.
+    /// The answer to a call. Each call gets exactly one.
     Answer {
-        /// The call's number.
+        /// The number of the call.
         request: RequestId,
-        /// The outcome.
+        /// The result of the call.
         outcome: Outcome,
     },
-    /// An observation.
+    /// Something changed that an observer may want to know.
     Observe(Observed),
-    /// The server has stopped for good: it will do nothing more.
+    /// The server has stopped for good. From now on it only refuses calls.
     Halt(Halt),
 }
 
-/// Committed entries for the state machine: consecutive, at least one.
+/// Committed entries for the state machine.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Batch {
-    /// The entries.
+    /// The entries: at least one, with consecutive indexes.
     pub entries: Vec<Entry>,
 }
 
@@ -238,61 +247,66 @@ pub type Outcome = Result<Answer, Error>;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Answer {
-    /// The command was applied.
+    /// The command was committed and applied.
     Applied {
-        /// Its index in the log.
+        /// The index of the command in the log.
         index: Index,
         /// The state machine's response.
         response: Data,
     },
     /// The entry (a barrier or a configuration) was committed and applied.
     Committed {
-        /// Its index in the log.
+        /// The index of the entry in the log.
         index: Index,
     },
-    /// The local state machine may be read now: it has applied everything up to `index`.
+    /// The local state machine may be read now. It has applied all entries up to `index`.
     Readable {
-        /// The read index.
+        /// The read index (thesis §6.4).
         index: Index,
     },
-    /// A snapshot was taken.
+    /// A snapshot was taken, and this is its description.
     Snapshotted(Arc<SnapshotMeta>),
-    /// The call is done.
+    /// The call succeeded and has no other result.
     Done,
 }
 
-/// The reason why a call failed. HashiCorp's errors, with their data.
+/// The reason why a call failed. Most variants are errors of HashiCorp Raft; their docs begin with
+/// its name for the error.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Error {
-    /// `ErrNotLeader`: nothing was done. The server named here leads, as far as is known.
+    /// `ErrNotLeader`: this server is not the leader, and nothing was done. The value is the leader
+    /// that this server knows.
     NotLeader(Option<(ServerId, ServerAddress)>),
-    /// `ErrNotVoter`: the server is not among the voters it was told to bootstrap.
+    /// `ErrNotVoter`: this server is not a voter in the configuration of the bootstrap call.
     NotVoter,
-    /// `ErrLeadershipLost`: the entry was appended, and may or may not come to be committed.
+    /// `ErrLeadershipLost`: the entry was appended before the leadership was lost. It may still be
+    /// committed, or be overwritten.
     LeadershipLost,
-    /// `ErrAbortedByRestore`: a snapshot replaced the entry; it is not known whether it was applied.
+    /// `ErrAbortedByRestore`: a snapshot replaced the entry. The entry may have been applied or
+    /// not.
     AbortedByRestore,
-    /// `ErrRaftShutdown`: the server has stopped. An entry that was appended may or may not come
-    /// to be committed.
+    /// `ErrRaftShutdown`: the server has stopped. If an entry was appended, it may still be
+    /// committed.
     Shutdown,
-    /// `ErrEnqueueTimeout`: the call did not get in before its timeout; nothing was done.
+    /// `ErrEnqueueTimeout`: the queue of calls stayed full until the timeout. Nothing was done.
     EnqueueTimeout,
-    /// `ErrNothingNewToSnapshot`: nothing was applied since the last snapshot.
+    /// `ErrNothingNewToSnapshot`: no entry was applied since the last snapshot.
     NothingNewToSnapshot,
-    /// `ErrUnsupportedProtocol`: the protocol version spoken does not have this.
+    /// `ErrUnsupportedProtocol`: the protocol version in use, or a member, does not support the
+    /// call.
     UnsupportedProtocol,
-    /// `ErrCantBootstrap`: there is state already.
+    /// `ErrCantBootstrap`: this server already has a vote, entries, a snapshot or a term above 1.
     CantBootstrap,
-    /// `ErrLeadershipTransferInProgress`: leadership is being handed over; nothing was done.
+    /// `ErrLeadershipTransferInProgress`: a leadership transfer is in progress. Nothing was done.
     LeadershipTransferInProgress,
-    /// A snapshot is being taken already.
+    /// Another snapshot is being taken.
     SnapshotInProgress,
-    /// The call does not fit the server's state; nothing was done.
+    /// The protocol refused the call for this reason. Nothing was done.
     Refused(Refusal),
-    /// A field of the configuration cannot have this value.
+    /// A new setting is invalid. The text names the setting and the reason.
     Config(String),
-    /// A store failed.
+    /// A store failed, or the state machine refused a restore.
     Store(StoreError),
 }
 
@@ -324,55 +338,58 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// An observation. HashiCorp's observations.
+/// An observation: the observations of HashiCorp Raft and two more.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Observed {
     /// The role or its term changed. HashiCorp: `RaftState`.
     State {
-        /// The role.
+        /// The role after the change.
         role: RoleName,
-        /// The term.
+        /// The term after the change.
         term: Term,
     },
-    /// Another leader is known, or none. HashiCorp: `LeaderObservation`.
+    /// The known leader changed; `None` if no leader is known now. HashiCorp: `LeaderObservation`.
     Leader(Option<(ServerId, ServerAddress)>),
-    /// A member came, went or changed. HashiCorp: `PeerObservation`.
+    /// A member was added, removed or changed. HashiCorp: `PeerObservation`.
     Peer {
-        /// It is no longer a member.
+        /// True if the server is no longer a member.
         removed: bool,
-        /// The member as it is, or was.
+        /// The new member. If it was removed, the member as it was before.
         peer: Member,
     },
-    /// HashiCorp: `FailedHeartbeatObservation`.
+    /// A follower has not answered for longer than the heartbeat timeout. HashiCorp:
+    /// `FailedHeartbeatObservation`.
     FailedHeartbeat {
-        /// The follower.
+        /// The follower that does not answer.
         peer: NodeId,
-        /// The time since its last answer.
+        /// The time since the last contact with the follower.
         silent: Span,
     },
-    /// HashiCorp: `ResumedHeartbeatObservation`.
+    /// A follower answers again after a [`Observed::FailedHeartbeat`]. HashiCorp:
+    /// `ResumedHeartbeatObservation`.
     ResumedHeartbeat {
-        /// The follower.
+        /// The follower that answers again.
         peer: NodeId,
     },
-    /// The log was truncated: the entries after this index were never committed.
+    /// The end of the log was deleted, because it conflicts with the leader's log. The deleted
+    /// entries were never committed.
     Truncated {
-        /// The last index that stayed.
+        /// The last index that remains.
         after: Index,
     },
-    /// A peer's input was ignored.
+    /// An input was ignored for this reason.
     Ignored(crate::node::io::Ignored),
 }
 
-/// Why a server stopped for good.
+/// The reason why a server stopped for good.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Halt {
-    /// It was told to stop.
+    /// [`Call::Shutdown`] stopped it.
     Shutdown,
-    /// It led, and a configuration without its vote was committed.
+    /// The server led, and a configuration was committed in which it has no vote.
     Removed,
-    /// A store failed: its content is not known any more.
+    /// A store failed, so its content is unknown.
     Store(StoreError),
 }

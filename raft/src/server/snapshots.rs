@@ -1,4 +1,4 @@
-//! Snapshots: when to take one, and the handling of taken and installed ones.
+//! Snapshots: decides when to take one, and handles snapshots that were taken or installed.
 
 use super::calls::answer;
 use super::io::{Action, Answer, Error};
@@ -12,7 +12,7 @@ use crate::timeout::Entropy;
 use crate::types::{LogId, NodeId, RequestId, Term, Time};
 use alloc::sync::Arc;
 
-/// The snapshots a server takes of itself.
+/// The schedule of the snapshots that a server takes of its own state machine.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Snapshotting {
     entropy: Entropy,
@@ -35,7 +35,8 @@ impl Snapshotting {
         self.next_check
     }
 
-    /// One to two intervals from now, so that not all servers write at once.
+    /// Draws the time of the next check: one to two intervals from now. It is random so that the
+    /// servers do not all write their snapshots at the same time.
     fn schedule(&mut self, settings: &Settings, now: Time) {
         self.checks += 1;
         self.next_check =
@@ -44,7 +45,8 @@ impl Snapshotting {
 }
 
 impl Server {
-    /// Takes a snapshot if its time has come and the log has grown enough since the last one.
+    /// Takes a snapshot if a check is due and the log has grown by at least `snapshot_threshold`
+    /// entries since the last snapshot.
     pub(super) fn check_snapshot_due(&mut self, ctx: &mut Ctx<'_>) {
         if ctx.now < self.snapshotting.next_check {
             return;
@@ -53,12 +55,12 @@ impl Server {
         self.snapshotting.schedule(settings, ctx.now);
         let since = self.node.log().last().index.since(self.node.snapshot().index);
         if settings.snapshot_threshold <= since {
-            // Nothing applied since the last snapshot is no failure: the next check comes.
+            // If nothing was applied since the last snapshot, the next check tries again.
             let _ = self.begin_snapshot(ctx);
         }
     }
 
-    /// Takes a snapshot because an operator asked for it.
+    /// Takes a snapshot for an operator's call, which is answered when the snapshot is durable.
     pub(super) fn on_snapshot_call(&mut self, request: RequestId, ctx: &mut Ctx<'_>) {
         match self.begin_snapshot(ctx) {
             Ok(()) => self.calls.wait_for_snapshot(request),
@@ -66,7 +68,7 @@ impl Server {
         }
     }
 
-    /// Captures the state machine at the last entry that it got.
+    /// Asks the state machine for its state after the last entry that was handed to it.
     fn begin_snapshot(&mut self, ctx: &mut Ctx<'_>) -> Result<(), Error> {
         if self.snapshotting.in_progress {
             return Err(Error::SnapshotInProgress);
@@ -104,7 +106,7 @@ impl Server {
         }
     }
 
-    /// A snapshot from the leader is in force.
+    /// Handles a snapshot from the leader that is durable and in force.
     pub(super) fn on_installed(&mut self, meta: Arc<SnapshotMeta>, ctx: &mut Ctx<'_>) {
         if self.applying.restore(&meta) {
             self.calls.abort_replaced(meta.last.index, ctx.actions);
@@ -112,8 +114,8 @@ impl Server {
         }
     }
 
-    /// The state machine was loaded from a snapshot. If this failed, the server has no state: it
-    /// stops, and tries an older snapshot at its next start.
+    /// Handles the load of a snapshot into the state machine. If the load failed, the state is
+    /// unusable, and the server stops. At its next start it tries an older snapshot.
     pub(super) fn on_restored(&mut self, result: Result<LogId, StoreError>, ctx: &mut Ctx<'_>) {
         match self.applying.restored(result) {
             Ok(()) => self.after_progress(ctx),

@@ -1,4 +1,4 @@
-//! The statistics of a server, under HashiCorp's keys.
+//! The statistics of a server, under the keys of HashiCorp Raft.
 
 use crate::configuration::Configuration;
 use crate::node::io::RoleName;
@@ -7,35 +7,37 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// A server's state in numbers. [`Stats::pairs`] prints it as HashiCorp's `Stats()` does.
+/// The statistics of a server at one moment. [`Stats::pairs`] has them as HashiCorp's `Stats()`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stats {
-    /// The role.
+    /// The role of the server.
     pub state: RoleName,
-    /// The term.
+    /// The current term.
     pub term: Term,
-    /// The last entry, or the snapshot's last.
+    /// The last entry of the log. If the log is empty, the last entry of the snapshot.
     pub last_log: LogId,
-    /// The commit index.
+    /// The index of the last entry that this server knows to be committed.
     pub commit_index: Index,
-    /// The last index that the state machine reported as applied.
+    /// The index of the last entry that the state machine reported as applied.
     pub applied_index: Index,
-    /// Entries given to the state machine and not reported as applied yet.
+    /// The number of entries that were handed to the state machine and are not reported as applied
+    /// yet.
     pub fsm_pending: u64,
-    /// The last entry of the newest snapshot.
+    /// The last entry that the newest snapshot includes; zero if there is no snapshot.
     pub last_snapshot: LogId,
-    /// The protocol version spoken.
+    /// The protocol version in use, 2 or 3.
     pub protocol_version: u8,
-    /// The latest configuration and its index.
+    /// The latest configuration and its index in the log, committed or not.
     pub latest_configuration: Option<(Index, Arc<Configuration>)>,
-    /// Voters other than this server; zero if it is not one.
+    /// The number of other voters; zero if this server is not a voter.
     pub num_peers: u64,
-    /// The time since the last contact with a leader; `None` if there was none. Zero on the leader.
+    /// The time since the last contact with the leader. Zero on the leader; `None` if no leader is
+    /// known.
     pub last_contact: Option<Span>,
 }
 
 impl Stats {
-    /// HashiCorp's keys with their values, in its order.
+    /// Returns the keys of HashiCorp's `Stats()` with their values, in the same order.
     #[must_use]
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
         let configuration = self.latest_configuration.as_ref();

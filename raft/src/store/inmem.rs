@@ -1,4 +1,4 @@
-//! Stores that keep everything in memory.
+//! Stores in memory, for tests and for the simulator.
 
 use super::{LogStore, SnapshotSink, SnapshotSource, SnapshotStore, StableStore, StoreError, StoreErrorKind};
 use crate::checksum;
@@ -10,9 +10,9 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// A log and a stable store in memory. HashiCorp: `InmemStore`.
+/// A log store and a stable store in memory. HashiCorp: `InmemStore`.
 ///
-/// The entries are consecutive.
+/// The entries have consecutive indexes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct InmemStore {
     entries: VecDeque<Entry>,
@@ -20,13 +20,13 @@ pub struct InmemStore {
 }
 
 impl InmemStore {
-    /// An empty store.
+    /// Makes an empty store.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The entries, in order.
+    /// Returns the entries, in the order of their indexes.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter()
     }
@@ -56,7 +56,7 @@ impl LogStore for InmemStore {
             if let Some(last) = self.entries.back()
                 && entry.id.index != last.id.index.next()
             {
-                let what = format!("entry {} after {}", entry.id, last.id);
+                let what = format!("entry {} cannot follow entry {}", entry.id, last.id);
                 return Err(StoreError::new(StoreErrorKind::Corrupt, what));
             }
             self.entries.push_back(entry.clone());
@@ -114,8 +114,9 @@ impl StableStore for InmemStore {
     }
 }
 
-/// The newest snapshots, in memory, and the one closed last. HashiCorp: `InmemSnapshotStore`, which
-/// keeps one and shows it before it is whole; here a snapshot shows once it is closed.
+/// A snapshot store in memory, which keeps the newest snapshots and the one that was closed last.
+/// It lists a snapshot only after it was closed. HashiCorp's `InmemSnapshotStore` keeps one
+/// snapshot and lists it before it is complete.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct InmemSnapshotStore {
     retain: usize,
@@ -123,7 +124,7 @@ pub struct InmemSnapshotStore {
 }
 
 impl InmemSnapshotStore {
-    /// A store that keeps this many snapshots, at least one.
+    /// Makes a store that keeps this number of snapshots; zero counts as one.
     #[must_use]
     pub fn new(retain: usize) -> Self {
         Self { retain: retain.max(1), snapshots: Vec::new() }
@@ -136,19 +137,19 @@ impl Default for InmemSnapshotStore {
     }
 }
 
-/// A snapshot on its way into memory.
+/// A snapshot that is being written to memory.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct InmemSink {
     meta: SnapshotMeta,
     bytes: Vec<u8>,
 }
 
-/// A snapshot in memory.
+/// A snapshot that is read from memory.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct InmemSource(Data);
 
 impl InmemSource {
-    /// These bytes, to be read as a snapshot.
+    /// Makes a source that reads these bytes.
     #[must_use]
     pub const fn new(bytes: Data) -> Self {
         Self(bytes)
@@ -184,7 +185,7 @@ impl SnapshotStore for InmemSnapshotStore {
     fn open(&self, last: LogId) -> Result<(Arc<SnapshotMeta>, InmemSource), StoreError> {
         let found = self.snapshots.iter().find(|(meta, _)| meta.last == last);
         let (meta, bytes) =
-            found.ok_or_else(|| StoreError::new(StoreErrorKind::NotFound, format!("snapshot {last}")))?;
+            found.ok_or_else(|| StoreError::new(StoreErrorKind::NotFound, format!("no snapshot {last}")))?;
         Ok((meta.clone(), InmemSource(bytes.clone())))
     }
 }

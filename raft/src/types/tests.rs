@@ -1,4 +1,4 @@
-//! The arithmetic of the basic types at its limits, and the numbers of names.
+//! Tests the arithmetic of the basic types at its limits, and the numbers of server ids.
 
 use super::*;
 
@@ -23,7 +23,8 @@ fn time_is_in_microseconds_and_saturates() {
     assert_eq!((Time(9).since(Time(4)), Time(4).since(Time(9))), (Span(5), Span::ZERO));
 }
 
-/// FNV-1a of the longer ones, as its authors' tables have it, with the top bit set.
+/// Long ids are hashed with FNV-1a and have the top bit set. The values are from its published
+/// tables.
 #[test]
 fn names_become_the_same_numbers_everywhere() {
     let numbers = [

@@ -24,7 +24,7 @@ const MESSAGES_MAX: u32 = 20_000;
 /// The maximum number of deadlines in the recovery time.
 const WAITS_MAX: u32 = 50_000;
 
-/// The maximum time that the cluster needs to recover once there are no more faults.
+/// The maximum time that the cluster needs to recover after the last fault.
 const RECOVERY_MAX: Span = Span::s(20);
 
 proptest! {
@@ -211,7 +211,7 @@ impl Cluster {
         (0..4).filter(leads).max_by_key(|&at| self.hosts[at].server.node().term())
     }
 
-    /// There are no more faults: all calls end, a leader serves, and all servers agree.
+    /// Checks that without further faults all calls end, a leader serves, and all servers agree.
     fn settle(&mut self) {
         let until = self.now + RECOVERY_MAX;
         let mut has_asked = false;
@@ -249,7 +249,7 @@ impl Cluster {
         );
     }
 
-    /// Whether all members have applied the leader's whole log.
+    /// True if all members have applied the leader's whole log.
     fn agrees(&self, leader: usize) -> bool {
         let server = &self.hosts[leader].server;
         let last = server.node().log().last().index;

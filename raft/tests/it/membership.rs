@@ -1,4 +1,4 @@
-//! Changes of the membership against a map of the members.
+//! Compares changes of the membership with a map of the members.
 
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use wavetank_raft::{
 /// The members, each with its suffrage and address.
 type MemberMap = BTreeMap<u8, (bool, u8)>;
 
-/// One change, with names and addresses by number; 0 is an empty one.
+/// One change. Names and addresses are numbers; 0 is an empty name or address.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     AddVoter(u8, u8),
@@ -44,7 +44,7 @@ fn member(id: u8, (votes, at): (bool, u8)) -> Member {
     if votes { Member::voter(name(id), address(at)) } else { Member::nonvoter(name(id), address(at)) }
 }
 
-/// The members whose bits are set, at their first address, the last of them a non-voter.
+/// The members whose bits are set, at their first address. The last one is a non-voter.
 fn members(bits: u8) -> MemberMap {
     let mut model: MemberMap = (1..6).filter(|id| bits >> id & 1 == 1).map(|id| (id, (true, id))).collect();
     if bits & 1 == 1

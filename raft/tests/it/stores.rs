@@ -1,4 +1,4 @@
-//! The stores in memory against maps and lists.
+//! Compares the stores in memory with maps and lists.
 
 mod log_model;
 mod snapshot_model;
@@ -10,7 +10,7 @@ proptest! {
     #[test]
     fn a_store_in_memory_is_a_map_without_holes(steps in prop::collection::vec(log_model::steps(), 1..40)) {
         let (mut model, mut store) = (log_model::StoreModel::new(true), InmemStore::new());
-        // Alternately by value and by reference.
+        // Entries are passed by value and by reference in turn.
         for (step, is_lent) in steps.into_iter().zip([false, true].into_iter().cycle()) {
             if is_lent { model.apply(&mut &mut store, step) } else { model.apply(&mut store, step) }
         }

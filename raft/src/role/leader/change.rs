@@ -1,5 +1,8 @@
-//! Changes of membership (thesis chapter 4): one at a time, in force when appended, none before
-//! an entry of the leader's own term is committed; and staged voters, promoted once caught up.
+//! Changes of the membership (thesis chapter 4) and the staging of new voters (§4.2.1).
+//!
+//! 1. A change is in force as soon as it is appended.
+//! 2. A change begins only when the one before is committed.
+//! 3. A change begins only when the leader has committed an entry of its own term.
 
 use super::{Leader, Peer, RemovedPeer};
 use crate::configuration::{Change, Configuration};
@@ -13,8 +16,8 @@ use alloc::sync::Arc;
 /// The number of heartbeats that a removed server still gets, so that it learns of its removal.
 const HEARTBEATS_AFTER_REMOVAL: u8 = 10;
 
-/// A non-voter that catches up before its promotion. A round ends when the server has all entries
-/// that the log had at the start of the round (thesis §4.2.1).
+/// The staging of a non-voter, which must catch up before it becomes a voter. A round ends when the
+/// server has all entries that the log had at the start of the round (thesis §4.2.1).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(super) struct Staging {
@@ -27,7 +30,7 @@ pub(super) struct Staging {
 }
 
 impl Leader {
-    /// Changes the membership.
+    /// Handles a request to change the membership.
     pub(crate) fn on_change(
         &mut self,
         state: &mut NodeState,
@@ -60,6 +63,8 @@ impl Leader {
         if let Some(since) = prev_index.filter(|index| *index != latest) {
             return Err(Refusal::ConfigurationChanged { since, latest });
         }
+        // Without this check, two leaders of different terms could each commit a change with
+        // majorities that do not overlap (Ongaro, raft-dev, July 2015).
         if !self.has_commit_in_term(state) {
             return Err(Refusal::NoCommitInTerm);
         }
@@ -83,7 +88,8 @@ impl Leader {
         first
     }
 
-    /// The current leader leaves a committed joint configuration at once (thesis §4.3).
+    /// Leaves a joint configuration as soon as it is committed (thesis §4.3). The leader may be
+    /// another one than the leader that entered it.
     pub(super) fn leave_joint(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         let Some((index, latest)) = state.membership.latest() else { return };
         if latest.is_joint() && index <= state.commit {
@@ -100,8 +106,8 @@ impl Leader {
             let is_member = latest.server(peer.id).is_some();
             peer.removed = match (is_member, peer.removed) {
                 (true, None) => None,
-                // A server that is added again may have lost its disk meanwhile: nothing is known
-                // of it.
+                // A server that is added again may have lost its disk, so its old match index is
+                // not valid any more.
                 (true, Some(_)) => {
                     peer.progress = Progress::new(next, now);
                     None
@@ -121,7 +127,7 @@ impl Leader {
         self.peers.sort_unstable_by_key(|peer| peer.id);
     }
 
-    /// Drops removed servers once their removal is committed and they got their last heartbeats.
+    /// Drops removed servers after their removal is committed and they got their last heartbeats.
     pub(super) fn drop_removed_peers(&mut self, state: &NodeState) {
         for removed in self.peers.iter_mut().filter_map(|peer| peer.removed.as_mut()) {
             if removed.since <= state.commit {
@@ -131,7 +137,7 @@ impl Leader {
         self.peers.retain(|peer| peer.removed.is_none_or(|removed| 0 < removed.heartbeats_left));
     }
 
-    /// Watches this non-voter, and promotes it once it has caught up.
+    /// Begins to stage a non-voter: it becomes a voter when it has caught up.
     pub(crate) fn on_stage(
         &mut self,
         state: &NodeState,
@@ -146,13 +152,13 @@ impl Leader {
             return fx.push(Effect::Staged { request, result: Err(refusal) });
         };
         let target = state.log.last().index;
-        // If the server has all entries already and no client proposes, no progress will be
-        // reported.
+        // If the server already has all entries and no client proposes, no response would report
+        // progress, and the staging would never end.
         let caught_up = target <= peer.progress.matched;
         self.staging = Some(Staging { request, node, round: 1, target, began: now, caught_up });
     }
 
-    /// A follower has more entries than before: a round may end, and a transfer may proceed.
+    /// Handles progress of a follower: a transfer to it may continue, and its round may end.
     pub(super) fn on_progress(&mut self, state: &mut NodeState, from: NodeId, now: Time, fx: &mut Effects) {
         self.try_transfer(state, from, fx);
         let Some(peer) = self.peers.iter().find(|peer| peer.id == from) else { return };
@@ -167,7 +173,7 @@ impl Leader {
             staging.round += 1;
             staging.began = now;
             staging.target = state.log.last().index;
-            // Nothing was appended meanwhile, so the new round is over at once.
+            // If nothing was appended during the round, the new round ends at once.
             staging.caught_up = staging.target <= peer.progress.matched;
             if staging.caught_up {
                 self.try_promote(state, now, fx);
@@ -177,13 +183,13 @@ impl Leader {
         }
     }
 
-    /// Promotes the staged server if it has caught up, as soon as no other change is under way.
+    /// Makes the staged server a voter if it has caught up and no other change is in progress.
     pub(super) fn try_promote(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         let Some(staging) = &self.staging else { return };
         let longest = state.settings.election_timeout.times(state.settings.max_catch_up_rounds);
         if !staging.caught_up {
-            // A server that is down never finishes a round. It must not block the next staged
-            // server.
+            // A server that is down never ends its round. Without this limit, no other server could
+            // ever be staged.
             if staging.began + longest < now {
                 self.end_staging(Err(Refusal::TooSlow), fx);
             }

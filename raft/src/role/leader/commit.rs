@@ -1,4 +1,4 @@
-//! The commit index of the leader, and the consequences of a commit.
+//! The commit index of the leader, and the actions that follow a commit.
 
 use super::Leader;
 use crate::node::io::Effects;
@@ -7,8 +7,9 @@ use crate::role::Transition;
 use crate::types::{Index, Time};
 
 impl Leader {
-    /// Commits the entries that a quorum has persisted, up to one of this leader's own term (thesis
-    /// §3.6.2): an older entry is committed only along with a newer one of its own term.
+    /// Commits the entries that are durable on a quorum, if the last one is of this leader's term.
+    /// Entries of earlier terms are committed only together with it. Without this rule, a later
+    /// leader could overwrite them (thesis §3.6.2, figure 3.7).
     pub(super) fn advance_commit(
         &mut self,
         state: &mut NodeState,
@@ -34,14 +35,15 @@ impl Leader {
         self.step_down_if_removed(state, now, fx)
     }
 
-    /// Whether an entry of its own term is committed, and with it all older entries. Only then the
-    /// leader knows the commit index.
+    /// True if the leader has committed an entry of its own term. Only then it knows which entries
+    /// are committed (thesis §6.4).
     pub(super) fn has_commit_in_term(&self, state: &NodeState) -> bool {
         self.first_of_term <= state.commit
     }
 
-    /// A leader outside the committed configuration steps down, but tells the others first
-    /// (thesis §4.2.2).
+    /// Steps down if the committed configuration does not have this server as a voter (thesis
+    /// §4.2.2). It first sends the commit index, so that the others need not wait for the next
+    /// leader to learn that the removal is committed.
     fn step_down_if_removed(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) -> Transition {
         let settled = state.membership.index() <= state.commit;
         if !settled || state.is_voter() || state.membership.voters().is_joint() {

@@ -9,47 +9,49 @@ use alloc::sync::Arc;
 
 /// The leader's record of one follower.
 ///
-/// 1. `matched` never falls, and every entry up to it is on the follower's disk, or the follower
-///    has left the term.
+/// 1. `matched` never falls. As long as the follower stays in the leader's term, all entries up to
+///    `matched` are on its disk.
 /// 2. `matched < next`.
-/// 3. `inflight` is in the order of the calls.
+/// 3. `inflight` is in the order in which the requests were sent.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Progress {
     pub(crate) matched: Index,
     pub(crate) flow: Flow,
     pub(crate) inflight: VecDeque<InflightCall>,
-    /// The number of unanswered requests that carry entries.
+    /// The number of unanswered requests with entries.
     pub(crate) window: u64,
     /// The time at which the newest answered request was sent.
     pub(crate) last_contact: Time,
-    /// The newest request that was answered.
+    /// The number of the newest answered request; zero if no request was answered.
     pub(crate) answered: RpcId,
-    /// The highest commit index that was sent to it.
+    /// The highest commit index that was sent to the follower.
     pub(crate) told_commit: Index,
-    /// The ticket of the fetch of entries for it, if one is pending.
+    /// The ticket of a pending fetch of entries for the follower.
     pub(crate) fetching: Option<RpcId>,
-    /// It has not answered for so long that this was reported.
+    /// True after it was reported that the follower does not answer.
     pub(crate) silent: bool,
 }
 
-/// How entries flow to a follower.
+/// The way in which the leader sends entries to a follower.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Flow {
-    /// Looks for the last matching entry: one request at a time, from `next` on.
+    /// The leader looks for the last entry at which the logs match (thesis §3.5). It sends one
+    /// request at a time.
     Probe {
-        /// The next index to send.
+        /// The index of the next entry to send.
         next: Index,
-        /// A request is unanswered; the next heartbeat probes again.
+        /// True while a probe is unanswered. The next heartbeat probes again.
         waiting: bool,
     },
-    /// Sending as fast as the window allows, from `next` on.
+    /// The logs match. The leader sends entries without waiting for responses, up to
+    /// `max_inflight` requests (thesis §10.2.1).
     Replicate {
-        /// The next index to send.
+        /// The index of the next entry to send.
         next: Index,
     },
-    /// The log no longer reaches back to what the follower needs.
+    /// The leader sends a snapshot, because the entries that the follower needs were compacted.
     Snapshot(SnapshotProgress),
 }
 
@@ -59,11 +61,11 @@ pub enum Flow {
 pub struct SnapshotProgress {
     /// The description of the snapshot; `None` until its first piece was read.
     pub meta: Option<Arc<SnapshotMeta>>,
-    /// Where the next piece begins.
+    /// The offset of the next piece in the snapshot, in bytes.
     pub offset: u64,
-    /// A piece is being read from the store.
+    /// The ticket of the piece that is being read from the store.
     pub(crate) reading: Option<RpcId>,
-    /// A request with a piece is unanswered, and was sent at this time.
+    /// The number of the unanswered request with a piece, and the time at which it was sent.
     pub(crate) calling: Option<(RpcId, Time)>,
 }
 
@@ -73,9 +75,9 @@ pub struct SnapshotProgress {
 pub(crate) struct InflightCall {
     pub(crate) rpc: RpcId,
     pub(crate) sent: Time,
-    /// The entry before the first one carried.
+    /// The index before the first entry of the request.
     pub(crate) prev: Index,
-    /// The last one carried, or `prev`.
+    /// The index of the last entry of the request; `prev` if it has no entries.
     pub(crate) upto: Index,
 }
 
@@ -100,7 +102,7 @@ impl Progress {
         }
     }
 
-    /// The next index to send to it.
+    /// Returns the index of the next entry to send.
     #[must_use]
     pub fn next(&self) -> Index {
         match &self.flow {
@@ -109,25 +111,25 @@ impl Progress {
         }
     }
 
-    /// The last index at which its log is known to match.
+    /// Returns the last index up to which the follower's log is known to match.
     #[must_use]
     pub const fn matched(&self) -> Index {
         self.matched
     }
 
-    /// How entries flow to it.
+    /// Returns the way in which the leader sends entries to the follower.
     #[must_use]
     pub const fn flow(&self) -> &Flow {
         &self.flow
     }
 
-    /// Records a request that was sent. At most `most` requests are kept: a server that is down
-    /// must not make the leader's memory grow.
+    /// Records a request that was sent. At most `most` requests are kept. Without this limit, the
+    /// leader's memory would grow while a follower is down.
     pub(crate) fn record_call(&mut self, call: InflightCall, most: usize) {
         self.window += u64::from(call.has_entries());
         self.inflight.push_back(call);
         if most < self.inflight.len() {
-            let oldest = self.inflight.pop_front().expect("there are more than the most");
+            let oldest = self.inflight.pop_front().expect("there are more than `most` requests");
             self.window -= u64::from(oldest.has_entries());
         }
     }
@@ -142,12 +144,13 @@ impl Progress {
         if self.inflight.is_empty() {
             return Some(call);
         }
-        // A response to an older heartbeat would prove nothing more.
+        // A response to an older heartbeat proves less than this one, so those are forgotten.
         self.inflight.retain(|other| other.has_entries() || rpc < other.rpc);
         Some(call)
     }
 
-    /// The follower has all entries up to `upto`: requests up to there need no response any more.
+    /// Records that the follower has all entries up to `upto`, and forgets the requests that carry
+    /// only those.
     pub(crate) fn matches(&mut self, upto: Index) {
         self.matched = self.matched.max(upto);
         let matched = self.matched;
@@ -156,7 +159,8 @@ impl Progress {
         let after = matched.next();
         match &mut self.flow {
             Flow::Probe { .. } => {
-                // A probe with entries may be unanswered: its entries count as sent.
+                // The entries of an unanswered probe count as sent; sending them again would be
+                // waste.
                 let sent = self.inflight.iter().filter(|call| call.has_entries());
                 let next = sent.map(|call| call.upto.next()).fold(after, Index::max);
                 self.flow = Flow::Replicate { next };
@@ -166,16 +170,17 @@ impl Progress {
         }
     }
 
-    /// Goes back to probing. Requests with entries are forgotten; heartbeats are kept.
+    /// Goes back to probing from `next`. Forgets the requests with entries. Heartbeats are kept,
+    /// because their responses still prove contact.
     pub(crate) fn probe_from(&mut self, next: Index) {
-        assert!(self.matched < next, "probing from {next}, but {} matched", self.matched);
+        assert!(self.matched < next, "cannot probe from {next}, {} already matched", self.matched);
         self.inflight.retain(|call| !call.has_entries());
         self.window = 0;
         self.fetching = None;
         self.flow = Flow::Probe { next, waiting: false };
     }
 
-    /// Whether the window allows another request with entries.
+    /// True if another request with entries may be sent.
     pub(crate) fn has_free_slot(&self, max_inflight: u64) -> bool {
         self.window < max_inflight
     }

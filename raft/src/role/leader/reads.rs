@@ -1,5 +1,5 @@
-//! Linearizable reads (thesis §6.4): they need the commit index at the time of the request, and
-//! proof that no other server led then.
+//! Linearizable reads (thesis §6.4). A read needs the commit index at the time of the request, and
+//! a proof that no other server was the leader at that time.
 
 use super::Leader;
 use crate::node::io::{Effect, Effects, ReadPath, Refusal};
@@ -7,29 +7,29 @@ use crate::node::state::NodeState;
 use crate::types::{Index, RequestId, RpcId, Time};
 use alloc::vec::Vec;
 
-/// Reads that wait for a confirmation of leadership.
+/// The reads that wait for a confirmation of leadership.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(super) struct Reads {
     pending: Vec<PendingRead>,
-    /// The first request number of the current round of heartbeats.
+    /// A number below all requests of the current round of heartbeats; `None` if no round is open.
     round: Option<RpcId>,
 }
 
-/// A read that waits for confirmation.
+/// A read that waits for a confirmation of leadership.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 struct PendingRead {
     request: RequestId,
-    /// Only responses to later requests confirm it: a response to an earlier request may be older
-    /// than the read (etcd raft#397).
+    /// Only responses to requests with a higher number confirm the read. A response to an earlier
+    /// request may have been sent before the read began (etcd raft issue #397).
     after: RpcId,
-    /// The read index; unknown until an entry of the leader's own term is committed.
+    /// The read index; `None` until an entry of the leader's own term is committed.
     index: Option<Index>,
 }
 
 impl Reads {
-    /// A round of heartbeats is about to leave.
+    /// Records that a round of heartbeats is sent after this call.
     pub(super) fn round_sent(&mut self, state: &mut NodeState) {
         if !self.pending.is_empty() {
             self.round = Some(state.next_rpc());
@@ -65,8 +65,8 @@ impl Leader {
         self.confirm_reads(state, now, fx);
     }
 
-    /// Whether a quorum has promised to grant no vote until some time after `now`, by any clock
-    /// within the declared bound (thesis §6.4.1).
+    /// True if the leader's lease is valid at `now`: a quorum has promised to grant no vote until a
+    /// later time. The lease is shortened by the maximum drift of the clocks (thesis §6.4.1).
     fn has_lease(&self, state: &NodeState, now: Time) -> bool {
         let promised = |node| match self.peer(node) {
             None => now,
@@ -78,8 +78,8 @@ impl Leader {
         !self.lease_given_up && now < since + state.settings.lease()
     }
 
-    /// Answers the reads that a quorum of *voters* has confirmed; begins the next round if other
-    /// reads came meanwhile.
+    /// Answers the reads that a quorum of *voters* has confirmed. Begins the next round of
+    /// heartbeats if more reads arrived during this one.
     pub(super) fn confirm_reads(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         if self.reads.pending.is_empty() {
             return;
@@ -107,7 +107,8 @@ impl Leader {
         }
     }
 
-    /// The first commit of the term gives the waiting reads their read index.
+    /// Sets the read index of the waiting reads after the first commit of the term. Before it, the
+    /// leader does not know which entries are committed.
     pub(super) fn set_read_indexes(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         if self.has_commit_in_term(state) {
             for read in self.reads.pending.iter_mut().filter(|read| read.index.is_none()) {

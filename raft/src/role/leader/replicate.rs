@@ -1,4 +1,4 @@
-//! Replication: probing, pipelining within a window, heartbeats, and the handling of responses.
+//! Replication: probes, pipelined entries, heartbeats and their responses (thesis §3.5, §10.2.1).
 
 use super::{Leader, Peer};
 use crate::entry::Entries;
@@ -9,7 +9,7 @@ use crate::role::Transition;
 use crate::role::leader::progress::{Flow, InflightCall, Progress};
 use crate::types::{Index, LogId, NodeId, RpcId, Time};
 
-/// The last slice of entries taken from the log: followers with the same next index share it.
+/// The last slice that was taken from the log. Followers with the same next index share it.
 #[derive(Default)]
 struct SliceCache(Option<(Index, Entries)>);
 
@@ -27,7 +27,7 @@ impl SliceCache {
 }
 
 impl Leader {
-    /// Sends every follower the entries that its window allows.
+    /// Sends each follower the entries for which it has free slots.
     pub(super) fn replicate_to_all(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         let mut slices = SliceCache::default();
         for peer in &mut self.peers {
@@ -41,7 +41,7 @@ impl Leader {
         }
     }
 
-    /// Sends a heartbeat to every follower, probes for lost entries, and reports silent followers.
+    /// Sends a heartbeat to each follower and reports the followers that have become silent.
     pub(super) fn heartbeat(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         self.heartbeat_at = now + state.settings.heartbeat_interval();
         self.commit_flush_at = None;
@@ -54,7 +54,7 @@ impl Leader {
         self.try_promote(state, now, fx);
     }
 
-    /// Sends the commit index to the followers that do not know it yet.
+    /// Sends the commit index to each follower that has not been told it yet.
     pub(super) fn send_commit(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         self.commit_flush_at = None;
         for peer in &mut self.peers {
@@ -98,7 +98,7 @@ impl Leader {
         self.advance_commit(state, now, fx)
     }
 
-    /// Entries from the store, for the follower whose ticket this is.
+    /// Handles entries that were read from the store for the follower with this ticket.
     pub(crate) fn on_fetched(
         &mut self,
         state: &mut NodeState,
@@ -119,20 +119,22 @@ impl Leader {
                 peer.send(state, entries.clone(), now, fx);
                 peer.replicate(state, &mut SliceCache::default(), now, fx);
             }
-            // Compacted, or not needed any more: the next heartbeat fetches again, or sends a
-            // snapshot.
+            // The entries were compacted, or the follower has moved on. The next heartbeat
+            // fetches again or sends a snapshot.
             Some(_) | None => {}
         }
     }
 }
 
-/// Whether all these entries are in the log.
+/// True if all these entries are in the log. Entries that were read in an earlier term may have
+/// been overwritten since.
 fn is_of(state: &NodeState, entries: &Entries) -> bool {
     entries.iter().all(|entry| state.log.contains(entry.id))
 }
 
 impl Peer {
-    /// Sends the entries that the window allows, from memory if they are cached.
+    /// Sends entries while the follower has free slots. Entries that are not in memory are first
+    /// read from the store.
     fn replicate(&mut self, state: &mut NodeState, slices: &mut SliceCache, now: Time, fx: &mut Effects) {
         while self.wants_entries(state) {
             let next = self.progress.next();
@@ -163,7 +165,7 @@ impl Peer {
         }
     }
 
-    /// A probe at the end of the log carries nothing but `prev`.
+    /// Sends a probe without entries: `prev` is the end of the log.
     fn probe_empty(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         self.send(state, Entries::default(), now, fx);
     }
@@ -175,7 +177,8 @@ impl Peer {
         fx.push(Effect::Store(StoreJob::Fetch { ticket, first, last }));
     }
 
-    /// Sends entries from `next` on. The leader's own write of them may still be pending.
+    /// Sends entries, the first of which is at `next`. The leader's own write of them may still be
+    /// pending (thesis §10.2.1).
     fn send(&mut self, state: &mut NodeState, entries: Entries, now: Time, fx: &mut Effects) {
         let next = self.progress.next();
         let after = next.plus(entries.len() as u64);
@@ -184,13 +187,14 @@ impl Peer {
             Flow::Replicate { next } => *next = after,
             Flow::Snapshot(_) => return,
         }
-        let prev = state.log.id_at(next.back()).expect("what precedes an entry to be sent is known");
+        let prev = state.log.id_at(next.back()).expect("the log knows the entry before one that is sent");
         self.call(state, prev, entries, now, fx);
     }
 
     fn call(&mut self, state: &mut NodeState, prev: LogId, entries: Entries, now: Time, fx: &mut Effects) {
         let rpc = state.next_rpc();
         let upto = prev.index.plus(entries.len() as u64);
+        // The follower must not commit entries that this request does not verify.
         let leader_commit = state.commit.min(upto);
         self.progress.told_commit = self.progress.told_commit.max(leader_commit);
         let most = usize::try_from(state.settings.max_inflight).unwrap_or(usize::MAX).saturating_add(32);
@@ -200,13 +204,14 @@ impl Peer {
         fx.push(Effect::Send { to: self.id, rpc, request });
     }
 
-    /// A heartbeat. While responses come in time, its `prev` is the last matched entry, which no
-    /// unanswered request can make false. If entries were unanswered for a whole interval, its
-    /// `prev` is the last sent entry, and a refusal shows that entries were lost.
+    /// Sends a heartbeat. While responses arrive in time, `prev` is the last matched entry, and the
+    /// follower accepts it. If entries stay unanswered for longer than a heartbeat interval, `prev`
+    /// is the last sent entry; if the follower refuses it, entries were lost and are sent again.
     fn send_heartbeat(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         let late = self.is_late(state, now);
         if late && self.progress.next().back() < state.log.base().index {
-            // The lost entries were compacted meanwhile: they cannot be probed for any more.
+            // The unanswered entries were compacted, so their terms are no longer known here. The
+            // probe starts again at the last match.
             self.progress.probe_from(self.progress.matched.next());
         }
         let prev = match &mut self.progress.flow {
@@ -220,8 +225,8 @@ impl Peer {
         };
         match state.log.id_at(prev) {
             Some(prev) => self.call(state, prev, Entries::default(), now, fx),
-            // The log no longer has the previous entry: send a plain heartbeat, and a snapshot
-            // follows.
+            // The log no longer has the previous entry. An empty `prev` matches everywhere, so the
+            // heartbeat keeps the follower from campaigning until a snapshot arrives.
             None => self.call(state, LogId::ZERO, Entries::default(), now, fx),
         }
         if let Flow::Probe { next, waiting } = &mut self.progress.flow {
@@ -231,8 +236,8 @@ impl Peer {
         self.replicate(state, &mut SliceCache::default(), now, fx);
     }
 
-    /// Whether entries were unanswered for more than a heartbeat interval. Entries whose request
-    /// was forgotten count, too.
+    /// True if sent entries have been unanswered for more than a heartbeat interval, or if no open
+    /// request covers them.
     fn is_late(&self, state: &NodeState, now: Time) -> bool {
         let all_matched = self.progress.next() <= self.progress.matched.next();
         let mut calls = self.progress.inflight.iter();
@@ -240,14 +245,15 @@ impl Peer {
         !all_matched && oldest.is_none_or(|call| call.sent + state.settings.heartbeat_interval() < now)
     }
 
-    /// The follower does not have the previous entry: goes back, by a whole term if the follower
-    /// sends a hint (thesis §3.5; one round trip per conflicting term).
+    /// Handles a follower that does not have the previous entry. `next` goes back by a whole term
+    /// if the follower sends a hint: one round trip per conflicting term (thesis §3.5).
     fn on_refusal(&mut self, state: &NodeState, call: InflightCall, response: &AppendEntriesResponse) {
         let current = match &self.progress.flow {
             Flow::Probe { next, .. } => call.prev == next.back(),
             Flow::Replicate { .. } => true,
             Flow::Snapshot(_) => false,
         };
+        // A refusal of an older call is stale: going back for it would send the same entries twice.
         if !current || call.prev <= self.progress.matched {
             return;
         }

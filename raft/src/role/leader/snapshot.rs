@@ -1,5 +1,5 @@
-//! Sends a snapshot piece by piece. The next piece is read once the follower has the last one, so
-//! at most one piece per follower is in memory.
+//! Sends a snapshot piece by piece. A piece is read only after the follower has stored the one
+//! before, so at most one piece per follower is in memory.
 
 use super::{Leader, Peer};
 use crate::message::{InstallSnapshot, InstallSnapshotResponse, Request};
@@ -10,7 +10,7 @@ use crate::role::leader::progress::{Flow, SnapshotProgress};
 use crate::types::{NodeId, RpcId, Time};
 
 impl Peer {
-    /// The log no longer reaches back to what the follower needs.
+    /// Begins to send the newest snapshot, because entries that the follower needs were compacted.
     pub(super) fn begin_snapshot(&mut self, state: &mut NodeState, fx: &mut Effects) {
         self.progress.inflight.retain(|call| !call.has_entries());
         self.progress.window = 0;
@@ -31,7 +31,7 @@ impl Peer {
         }
     }
 
-    /// At a heartbeat: reads a piece again that was lost or could not be read.
+    /// Reads a piece again if it was lost or could not be read. This is called at each heartbeat.
     pub(super) fn retry_snapshot(&mut self, state: &mut NodeState, now: Time, fx: &mut Effects) {
         if let Flow::Snapshot(sending) = &self.progress.flow {
             let lost = sending.calling.is_some_and(|(_, sent)| sent + state.settings.heartbeat_timeout < now);
@@ -45,7 +45,8 @@ impl Peer {
         let Flow::Snapshot(sending) = &mut self.progress.flow else { return };
         sending.reading = None;
         let Some(piece) = piece else {
-            // The snapshot is gone, perhaps replaced by a newer one: begin again with the newest.
+            // The snapshot was deleted, for example because there is a newer one. The next
+            // heartbeat begins with the newest.
             sending.meta = None;
             sending.offset = 0;
             return;
@@ -67,7 +68,7 @@ impl Peer {
 }
 
 impl Leader {
-    /// A piece of a snapshot from the store.
+    /// Handles a piece of a snapshot that was read from the store.
     pub(crate) fn on_snapshot_read(
         &mut self,
         state: &mut NodeState,
@@ -109,7 +110,7 @@ impl Leader {
         };
         peer.progress.last_contact = peer.progress.last_contact.max(sent);
         peer.progress.answered = peer.progress.answered.max(rpc);
-        let meta = sending.meta.clone().expect("a piece that was sent has a snapshot");
+        let meta = sending.meta.clone().expect("the description is known after the first piece");
         let finished = response.success && meta.size <= response.next_offset;
         let stuck = !response.success && response.next_offset == sending.offset;
         sending.offset = response.next_offset.min(meta.size);
@@ -122,8 +123,8 @@ impl Leader {
             self.confirm_reads(state, now, fx);
             return self.advance_commit(state, now, fx);
         }
-        // A follower that refuses the same piece is still writing it: the next heartbeat sends it
-        // again.
+        // A follower that refuses the same piece is still writing it. Sending it at once would only
+        // repeat the refusal, so the next heartbeat sends it again.
         if !stuck {
             peer.read_piece(state, fx);
         }

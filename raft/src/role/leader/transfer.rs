@@ -1,4 +1,5 @@
-//! Leadership transfer (thesis §3.10): the target catches up, then it is told to campaign.
+//! Leadership transfer (thesis §3.10). The leader sends the target all missing entries, then tells
+//! it to campaign.
 
 use super::Leader;
 use crate::message::{Request, TimeoutNow};
@@ -6,7 +7,8 @@ use crate::node::io::{Effect, Effects, Refusal};
 use crate::node::state::NodeState;
 use crate::types::{NodeId, RequestId, Time};
 
-/// A pending transfer. It belongs to one term of leadership and ends with it (#696).
+/// A transfer in progress. It ends when this server stops leading; in HashiCorp Raft it could stay
+/// open after that (its issue #696).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub(super) struct Transfer {
@@ -42,7 +44,7 @@ impl Leader {
         }
     }
 
-    /// The target that was named, or the most advanced of the other voters.
+    /// Returns the named target. Without one, returns the other voter with the most entries.
     fn pick_target(&self, state: &NodeState, target: Option<NodeId>) -> Result<NodeId, Refusal> {
         if self.transfer.is_some() {
             return Err(Refusal::TransferInProgress);
@@ -60,7 +62,7 @@ impl Leader {
         }
     }
 
-    /// Tells the target to campaign once it has the whole log.
+    /// Tells the target to campaign if it has the whole log.
     pub(super) fn try_transfer(&mut self, state: &mut NodeState, from: NodeId, fx: &mut Effects) {
         let Some(transfer) = self.transfer.as_mut().filter(|transfer| transfer.target == from) else {
             return;
@@ -82,7 +84,7 @@ impl Leader {
         }
     }
 
-    /// The target is no longer a voter: a transfer to it cannot succeed.
+    /// Ends the transfer if its target is no longer a voter: it cannot be elected.
     pub(super) fn drop_lost_target(&mut self, state: &NodeState, fx: &mut Effects) {
         let voters = state.membership.voters();
         if let Some(lost) =
@@ -92,7 +94,8 @@ impl Leader {
         }
     }
 
-    /// The transfer is over. Without a refusal, it succeeded: this server no longer leads.
+    /// Ends the transfer and answers its request. `None` means that it succeeded: this server no
+    /// longer leads.
     pub(super) fn end_transfer(&mut self, refusal: Option<Refusal>, fx: &mut Effects) {
         if let Some(Transfer { request, .. }) = self.transfer.take() {
             fx.push(Effect::TransferEnded { request, refusal });

@@ -213,7 +213,7 @@ fn a_reloaded_timeout_applies_at_once() {
     assert!(timeout <= patience && patience < timeout.times(2));
 }
 
-/// A server with a stalled disk could commit nothing (#503, #614).
+/// A server with a stalled disk must not campaign (HashiCorp Raft issues #503 and #614).
 #[test]
 fn a_server_with_a_stalled_disk_does_not_campaign() {
     let stall = Span::ms(5_000);

@@ -72,7 +72,8 @@ fn followers_alone_are_a_quorum_and_the_leaders_own_disk_is_one_of_three() {
     assert_eq!(propose(&mut harness, 0), "");
 }
 
-/// Figure 8 of the thesis: an older entry is committed only along with one of the leader's own.
+/// An entry of an earlier term is committed only together with one of the leader's term (thesis
+/// §3.6.2, figure 3.7).
 #[test]
 fn an_older_entry_is_not_committed_by_counting() {
     let mut harness = elected(Config { max_append_entries: 1, ..defaults() });
@@ -113,7 +114,7 @@ fn the_window_opens_when_its_calls_are_settled() {
         assert!(!propose(&mut harness, 1).contains("n2: "));
         harness
     };
-    // It was refused, although the previous entry had matched.
+    // The request was refused, although the previous entry had matched.
     assert_eq!(full().no("n2"), sent);
     // The response to a later request covers it.
     let mut harness = full();
@@ -124,7 +125,7 @@ fn the_window_opens_when_its_calls_are_settled() {
         assert!(harness.node.role() == RoleName::Leader);
     }
     assert_eq!(harness.yes("n2"), sent);
-    // It was so old that the leader dropped it.
+    // The request was so old that the leader dropped it.
     let mut harness = full();
     let first = harness.calls[0].clone();
     for _ in 0..32 {
@@ -147,7 +148,7 @@ fn a_probe_is_alone_until_it_is_answered() {
     assert_eq!(harness.timer(), "");
     assert_eq!(harness.wait(), "n2: append t3 t2.i3+0 commit i0; n3: append t3 t2.i3+0 commit i0");
     assert_eq!(harness.node.deadline().at, next_heartbeat.at + Span::ms(100));
-    // The heartbeat matches, and with it the flow begins where the probe has ended.
+    // The heartbeat matches, so the leader continues after the entries of the probe.
     harness.calls.remove(0);
     harness.calls.remove(0);
     assert_eq!(harness.yes("n2"), "n2: append t3 t3.i4+1 commit i0");
@@ -156,7 +157,7 @@ fn a_probe_is_alone_until_it_is_answered() {
 
 #[test]
 fn a_refusal_moves_the_probe_back_to_the_last_match() {
-    // The log of the leader is t1 t1 t2 t2 t3, and it asks from the end on.
+    // The log of the leader is t1 t1 t2 t2 t3. It probes from the end backwards.
     for (hint, last_log, next) in [
         (Some((2, 4)), 4, 4),
         (Some((2, 3)), 9, 4),
@@ -186,7 +187,7 @@ fn an_old_refusal_is_ignored() {
     let scripted = ScriptedAnswer { hint: Some((1, 1)), ..harness.scripted(false) };
     assert_eq!(harness.answer("n2", scripted), "");
     assert_eq!(next(&harness, "n2"), (4, 6));
-    // A response to an earlier probe does not move a probe that went further back meanwhile.
+    // A late response to an earlier probe does not move the current probe.
     let mut harness = elected(defaults());
     harness.wait();
     let first = ScriptedAnswer { hint: Some((1, 2)), ..harness.scripted(false) };
@@ -235,7 +236,7 @@ fn answers_to_unknown_calls_change_nothing() {
     );
 }
 
-/// The time counts from the sending of the answered requests (thesis §6.2).
+/// The time counts from the moment when the answered requests were sent (thesis §6.2).
 #[test]
 fn a_leader_without_a_quorum_of_answers_steps_down() {
     let mut harness = elected(Config { leader_lease_timeout: Span::ms(550), ..defaults() });
@@ -265,7 +266,7 @@ fn a_silent_follower_is_reported_once() {
         let silent = text.split("; ").find(|word| word.contains("silent"));
         describe_answer.extend(silent.map(|word| (harness.now.since(begin), word.to_owned())));
     }
-    // Not yet at 1000 ms: it was not silent for longer than the timeout.
+    // At 1000 ms the follower has not been silent for longer than the timeout.
     assert_eq!(describe_answer, [(Span::ms(1_100), format!("n3 silent since {begin}"))]);
     assert_eq!(harness.yes("n3"), "n3 is back");
     assert!(!harness.wait().contains("silent") && !harness.yes("n3").contains("back"));
@@ -313,7 +314,7 @@ fn uncached_entries_are_fetched() {
     assert_eq!(harness.node.followers().count(), 2);
 }
 
-/// The fetched entries may have been compacted meanwhile.
+/// The log may be compacted while entries are fetched.
 #[test]
 fn fetched_entries_are_not_sent_when_the_previous_one_is_compacted() {
     let config = Config { log_cache_capacity: 1, max_append_entries: 2, trailing_logs: 0, ..defaults() };
@@ -327,7 +328,7 @@ fn fetched_entries_are_not_sent_when_the_previous_one_is_compacted() {
     assert!(harness.next_heartbeat().starts_with("n2: append t3 t0.i0+0 commit i0; read newest at 0; n3"));
 }
 
-/// An unanswered probe may carry entries that are compacted by now.
+/// The entries of an unanswered probe may be compacted.
 #[test]
 fn a_probe_below_the_log_starts_a_snapshot() {
     let mut harness = elected(Config { trailing_logs: 0, ..defaults() });

@@ -112,7 +112,8 @@ fn reads_end_with_leadership() {
     );
 }
 
-/// Half a second from the sending of a quorum's newest answered requests, less 500 ppm.
+/// The lease lasts half a second less 500 ppm. It starts when the newest requests that a quorum
+/// answered were sent.
 #[test]
 fn a_lease_starts_when_the_answered_call_was_sent() {
     let heard = leader().now;

@@ -231,7 +231,7 @@ fn describe_observed(observed: &Observed) -> String {
     }
 }
 
-/// A store's failure.
+/// A failure of a store.
 pub(crate) fn failure() -> StoreError {
     StoreError::new(StoreErrorKind::Io, "disk")
 }

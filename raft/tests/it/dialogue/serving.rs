@@ -70,7 +70,7 @@ fn only_a_leader_accepts_requests() {
     assert_eq!(harness.apply(1), "r1 NotLeader(None)");
 }
 
-/// Uncommitted entries may be overwritten, or not. Committed entries will be applied and answered.
+/// Uncommitted entries may be overwritten or committed. Committed entries are applied and answered.
 #[test]
 fn lost_leadership_answers_waiting_calls() {
     let mut harness = leader();
@@ -177,7 +177,7 @@ fn a_staged_voter_is_answered_once_promoted() {
     assert_eq!(harness.agree(), "apply t3.i6+1");
     assert_eq!(harness.applied(), "r1 committed i6");
     assert!(harness.server.node().voters().contains(NodeId::of("n4")));
-    // Or it is not promoted, because leadership is lost first.
+    // In the other case it is not promoted, because the leader steps down first.
     let mut harness = leader();
     let (id, address) = ("n4".into(), "n4".into());
     harness.call(1, Call::AddVoterStaged { id, address, prev_index: None });
@@ -232,7 +232,7 @@ fn settings_are_reloaded_or_refused() {
     assert_eq!((settings.heartbeat_timeout, settings.election_timeout), (Span::ms(2_000), Span::ms(3_000)));
 }
 
-/// HashiCorp's futures may wait for ever (#145, #498).
+/// In HashiCorp Raft such calls may wait forever (its issues #145 and #498).
 #[test]
 fn a_stopping_server_answers_all_waiting_calls() {
     let stop: [(Event, &str, &str); 2] = [
@@ -270,8 +270,8 @@ fn a_stopping_server_answers_all_waiting_calls() {
     assert_eq!(harness.call(2, Call::Shutdown), "r2 done; r1 Shutdown; halt Shutdown");
 }
 
-/// It stops once its removal is applied. A removed follower keeps running, because it may be added
-/// again.
+/// A removed leader stops after it has applied its removal. A removed follower keeps running,
+/// because it may be added again.
 #[test]
 fn a_leader_that_is_removed_stops() {
     for shutdown_on_remove in [true, false] {

@@ -53,7 +53,8 @@ fn a_snapshot_takes_the_place_of_a_log_that_does_not_reach_it() {
     assert_eq!(kept(&mut harness, 2, true), "ignored UnknownTicket");
 }
 
-/// The suffix stays if the log has the snapshot's last entry, and goes otherwise (#697).
+/// The entries after the snapshot stay only if the log has the snapshot's last entry (HashiCorp
+/// Raft issue #697).
 #[test]
 fn a_suffix_after_a_snapshot_stays_only_if_it_matches() {
     let config = |trailing_logs| Config { trailing_logs, ..Start::of(&[]).config };
@@ -114,7 +115,7 @@ fn a_snapshot_below_the_commit_index_is_not_installed() {
     assert_eq!(harness.receive("n2", piece(3, (2, 3), 0, 4)), "n2! install yes t3 next 10");
     assert_eq!(harness.receive("n2", piece(3, (3, 4), 0, 4)), "", "that is not durable here yet");
     assert_eq!(harness.persisted(), "n2! append yes t3 last i3; n2! install yes t3 next 10; commit i4");
-    // It may have been committed while the snapshot was in flight.
+    // The entries may have been committed while the snapshot was in flight.
     assert_eq!(harness.receive("n2", piece(3, (3, 5), 0, 10)), "keep t3.i5 0+10 done");
     harness.receive("n2", append(3, (3, 4), &[3], 5));
     assert_eq!(kept(&mut harness, 1, true), "n2! install yes t3 next 10");
@@ -178,7 +179,7 @@ fn leader() -> Harness {
     harness
 }
 
-/// The piece that was fetched.
+/// The piece that the store has read.
 fn read(harness: &mut Harness, begin: u64, end: u64) -> String {
     let data = vec![0; usize::try_from(end - begin).expect("a few")].into();
     let piece = Some(SnapshotPiece { meta: meta((2, 5)), offset: begin, data });

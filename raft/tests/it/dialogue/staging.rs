@@ -89,7 +89,8 @@ fn a_caught_up_server_is_promoted_at_the_next_heartbeat() {
 #[test]
 fn a_round_that_took_too_long_is_followed_by_another() {
     let election_timeout = Span::ms(1_000);
-    // In time; just too late; and too late, but with nothing left to catch up with.
+    // The first case is in time. The second is just too late. The third is too late, but the server
+    // has all entries.
     let just_in_time = Span::us(999_999);
     for (after, more, expected) in
         [(just_in_time, true, true), (election_timeout, true, false), (election_timeout, false, true)]
@@ -102,7 +103,7 @@ fn a_round_that_took_too_long_is_followed_by_another() {
         pass(&mut harness, after);
         assert_eq!(harness.yes("n4").contains("r1 staged"), expected, "after {after}, more: {more}");
     }
-    // The second round is for entries that came meanwhile, and has its own time.
+    // The second round is for the entries that arrived during the first one. It has its own limit.
     let mut harness = leader();
     stage(&mut harness, 1, "n4");
     pass(&mut harness, Span::ms(600));

@@ -32,7 +32,7 @@ fn the_state_machine_gets_no_more_than_four_batches_at_a_time() {
     assert_eq!(harness.server.stats(harness.now).fsm_pending, 7);
 }
 
-/// A follower with a log up to t2.i3 of which only the last entry is in memory.
+/// A follower with a log up to t2.i3. Only the last entry is in memory.
 fn forgetful() -> ServerHarness {
     let config = Config { log_cache_capacity: 1, max_append_entries: 2, ..defaults() };
     let mut harness = Start { config, ..Start::of(&[1, 1, 2]) }.serve();
@@ -75,7 +75,7 @@ fn entries_of_an_abandoned_fetch_are_ignored() {
 }
 
 #[test]
-#[should_panic(expected = "the store no longer has i1")]
+#[should_panic(expected = "the store lost entry i1")]
 fn a_store_without_a_committed_entry_panics() {
     let mut harness = forgetful();
     harness.receive("n2", append(2, (1, 1), &[], 1));
@@ -124,7 +124,7 @@ fn a_snapshot_that_cannot_be_loaded_stops_a_server_unless_a_newer_one_follows() 
     assert_eq!(harness.server.applied(), Index(12));
 }
 
-/// It is not known whether the snapshot includes their entries.
+/// The server cannot know whether the snapshot includes the entries of these calls.
 #[test]
 fn calls_replaced_by_a_snapshot_are_answered() {
     let mut harness = leader(defaults());

@@ -1,4 +1,4 @@
-//! Maps as the model of a store of a log and a few records.
+//! Maps are the model of a log store and a stable store.
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -32,14 +32,14 @@ pub(crate) fn steps() -> impl Strategy<Value = StoreStep> {
     ]
 }
 
-/// A store of both kinds.
+/// A type that is both a log store and a stable store.
 pub(crate) trait Store: LogStore + StableStore {}
 
 impl<T: LogStore + StableStore> Store for T {}
 
 /// The model.
 pub(crate) struct StoreModel {
-    /// Whether the store refuses a deletion that would leave a hole.
+    /// True if the store refuses a deletion that would leave a gap.
     refuses_holes: bool,
     log: BTreeMap<u64, Entry>,
     records: BTreeMap<u8, Vec<u8>>,

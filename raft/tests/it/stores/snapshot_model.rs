@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use wavetank_raft::store::{SnapshotSink, SnapshotSource, SnapshotStore};
 use wavetank_raft::{Configuration, Index, LogId, Member, SnapshotMeta, Term};
 
-/// A snapshot that is closed, or begun and dropped.
+/// A snapshot that is written and then closed, or dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct Taken {
     last: (u64, u64),
@@ -49,7 +49,7 @@ impl SnapshotModel {
             self.kept.push((last, taken.bytes.clone()));
             self.kept.sort_by_key(|(last, _)| std::cmp::Reverse(*last));
             let oldest = self.kept.get(self.retain - 1).map_or(LogId::ZERO, |(oldest, _)| *oldest);
-            // The one that was closed last is about to be loaded.
+            // The snapshot that was closed last is loaded next, so it must not be deleted.
             self.kept.retain(|(kept, _)| oldest <= *kept || *kept == last);
         } else {
             drop(sink);
