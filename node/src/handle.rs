@@ -9,52 +9,31 @@
 //! 1. Nothing happens before the future is polled. Once the call is in, dropping the future loses
 //!    nothing but the answer.
 //! 2. A timeout bounds the whole call; zero means any time. Before the call got in it ends as
-//!    [`EnqueueTimeout`](wavetank_raft::Error::EnqueueTimeout), and nothing was done; after that
-//!    as [`Error::Timeout`], and the outcome is not known.
+//!    [`CallError::EnqueueTimeout`], and nothing was done; after that
+//!    as [`CallError::Timeout`], and the outcome is not known.
 //! 3. Every future ends, also when the server stops, its runtime goes, or a store fails.
-//!
-//! # Coming from HashiCorp Raft
-//!
-//! Names are the same in Rust's spelling, and every call is a future where HashiCorp's returns
-//! one. These names differ, or are gone:
-//!
-//! | there | here |
-//! |---|---|
-//! | `NewRaft` | [`Raft::new`], or [`Raft::with_store`] where one store is both |
-//! | `raft.BootstrapCluster`, `raft.RecoverCluster`, `raft.HasExistingState` | [`Raft::bootstrap_cluster`] on a running server, [`recover_cluster`], [`has_existing_state`] |
-//! | `AddPeer(address)` | [`Raft::add_voter`] with a name and an address; [`Raft::add_voter_staged`] lets it catch up first |
-//! | `RemovePeer(address)` | [`Raft::remove_server`] with the name |
-//! | `SetPeers`, peers.json | [`Raft::change_membership`] while there is a quorum, [`recover_cluster`] when there is none |
-//! | `VerifyLeader` and a local read | the same after a [`Raft::barrier`] once in a term; [`Raft::read_index`] needs none |
-//! | `LeaderCh` | [`Raft::leader_changes`], for any number of receivers |
-//! | `Apply` when its queue is full | waits as there; [`Raft::try_apply`] says [`Error::Overloaded`] at once |
-//! | `ErrLeadershipLost` and other errors after which the outcome is unknown | [`Error::is_unknown`] |
-//! | `Snapshot().Open` | [`SnapshotStore::open`] with [`SnapshotMeta::last`] |
-//! | `Shutdown().Error` | [`Raft::shutdown`], or [`Raft::stopped`], which says why |
 
+mod builder;
 mod calls;
 mod membership;
 mod offline;
 mod open;
 
+pub use builder::{Missing, RaftBuilder};
 pub use offline::{has_existing_state, recover_cluster};
 
 use crate::driver::Control;
-use crate::driver::disk::LogDisk;
 use crate::driver::observer::{Observer, Sink};
-use crate::driver::options::Options;
 use crate::driver::state::RaftState;
 use crate::driver::status::{Leadership, Stats};
-use crate::error::{Error, StartError};
-use crate::transport::Transport;
+use crate::error::{CallError, StartError};
+use crate::leader::Leader;
 use calls::Until;
 use open::Senders;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
-use wavetank_raft::execute::Storage;
-use wavetank_raft::store::{Fsm, LogStore, SnapshotStore, StableStore};
 use wavetank_raft::{
     Call, Config, Configuration, Data, Halt, Index, Observed, ReadPath, Reloadable, ServerAddress, ServerId,
     SnapshotMeta, Term,
@@ -62,6 +41,47 @@ use wavetank_raft::{
 
 /// A running server. Clones are the same server. It stops at [`Raft::shutdown`], when the last
 /// clone is dropped, or when its runtime ends.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+/// # fn main() -> Done { run(async |raft| {
+/// let applied = raft.apply(*b"40", TIMEOUT).await?;
+/// assert_eq!(applied.response, Data::from(*b"40"));
+/// println!("{raft} has applied {}", raft.applied_index());
+/// raft.shutdown().await;
+/// # Ok(()) }) }
+/// ```
+///
+/// # Coming from HashiCorp Raft
+///
+/// Names are the same in Rust's spelling, and every call is a future where HashiCorp's returns
+/// one. These names differ, or are gone:
+///
+/// | HashiCorp Raft | Wavetank |
+/// |---|---|
+/// | `NewRaft(conf, fsm, logs, stable, snaps, trans)` | [`Raft::builder`] with `conf`, `fsm` and `trans`, then a setter for each store |
+/// | `raft-boltdb`, `raft-wal` | [`RedbStore`](crate::store::RedbStore) in [`RaftBuilder::store`]: log and vote record in one file |
+/// | `BootstrapCluster`, `RecoverCluster`, `HasExistingState` (functions) | [`Raft::bootstrap_cluster`] on a running server, [`recover_cluster`], [`has_existing_state`] |
+/// | `ApplyFuture`, `IndexFuture`, `ConfigurationFuture`, … | an `async fn` and its result: [`Applied`], [`Index`], [`LatestConfiguration`](crate::LatestConfiguration); `Error()` is the `Err`, [`CallError`] |
+/// | timeout 0 | the same: no limit |
+/// | `AddPeer(address)` | [`Raft::add_voter`] with a name and an address; [`Raft::add_voter_staged`] lets it catch up first |
+/// | `RemovePeer(address)` | [`Raft::remove_server`] with the name |
+/// | `SetPeers`, peers.json | [`Raft::change_membership`] while there is a quorum, [`recover_cluster`] when there is none |
+/// | `VerifyLeader` and a local read | the same after a [`Raft::barrier`] once in a term; [`Raft::read_index`] needs no barrier |
+/// | `LeaderCh`, `Config.NotifyCh` | [`Raft::leader_changes`], for any number of receivers; a receiver sees the newest value and never blocks the server |
+/// | `RegisterObserver(NewObserver(ch, blocking, filter))` | [`Raft::register_observer`] with the filter; a full observer misses observations and counts them, it never blocks the server |
+/// | `DeregisterObserver` | drop the [`Observer`] |
+/// | `Config.LogLevel`, `Config.LogOutput`, `Config.Logger` | the filter and the writer of `tracing`'s subscriber, for example `EnvFilter` with `wavetank_node=info`; all lines of a server are in the span `raft` with its `id` |
+/// | go-metrics | the crate `metrics` under the same names: install a recorder before the server starts |
+/// | `Config.BatchApplyCh`, `BatchingFSM` | commands are always applied in batches |
+/// | `Apply` when its queue is full | waits as there; [`Raft::try_apply`] fails at once with [`CallError::Overloaded`] |
+/// | `ErrLeadershipLost` and other errors after which the outcome is unknown | [`CallError::is_unknown`] |
+/// | `Stats()["state"]` | [`Stats::to_map`], or the text of [`Stats`] |
+/// | `Snapshot().Open` | [`SnapshotStore::open`](crate::SnapshotStore::open) with [`SnapshotMeta::last`] |
+/// | `Restore(meta, reader)` | [`Raft::restore`] with the bytes; they travel as one entry of the log |
+/// | `NewTCPTransport`, `NewTCPTransportWithConfig` | [`TcpTransport::bind`](crate::transport::TcpTransport::bind), and `TcpTransport::with_tls` for mutual TLS |
+/// | `NewInmemTransport`, `NewInmemStore`, `NewInmemSnapshotStore` | [`InmemNetwork`](crate::transport::InmemNetwork), [`InmemStore`](crate::store::InmemStore), [`InmemSnapshotStore`](crate::store::InmemSnapshotStore) |
+/// | `Shutdown().Error` | [`Raft::shutdown`]; [`Raft::stopped`] returns the reason |
 #[derive(Clone)]
 pub struct Raft {
     senders: Arc<Senders>,
@@ -69,21 +89,9 @@ pub struct Raft {
     address: ServerAddress,
 }
 
-/// The parts of a server, besides its configuration.
-#[derive(Debug)]
-pub struct Parts<F, D, N, T> {
-    /// The state machine, which has applied nothing yet.
-    pub fsm: F,
-    /// The store of log and vote record.
-    pub log: D,
-    /// The store of snapshots.
-    pub snapshots: N,
-    /// The network to the other servers.
-    pub transport: T,
-}
-
 /// The result of a command.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub struct Applied {
     /// Its index in the log.
     pub index: Index,
@@ -92,71 +100,10 @@ pub struct Applied {
 }
 
 impl Raft {
-    /// Starts a server on two stores. HashiCorp: `NewRaft`. Must be called on a tokio runtime.
-    ///
-    /// # Errors
-    /// When a setting cannot have its value, a store cannot be read, or the stores contradict each
-    /// other.
-    pub async fn new<F, L, S, N, T>(
-        config: Config,
-        fsm: F,
-        log_store: L,
-        stable_store: S,
-        snapshot_store: N,
-        transport: T,
-    ) -> Result<Self, StartError>
-    where
-        F: Fsm<Snapshot: Send + 'static> + Send + 'static,
-        L: LogStore + Send + 'static,
-        S: StableStore + Send + 'static,
-        N: SnapshotStore<Sink: Send, Source: Send> + Send + 'static,
-        T: Transport,
-    {
-        let log = Storage { log: log_store, stable: stable_store };
-        let parts = Parts { fsm, log, snapshots: snapshot_store, transport };
-        Self::start(config, Options::default(), parts).await
-    }
-
-    /// Starts a server on a store that is both log and stable store, and writes vote and entries
-    /// in one transaction: [`RedbStore`](crate::store::RedbStore).
-    ///
-    /// # Errors
-    /// As for [`Raft::new`].
-    pub async fn with_store<F, D, N, T>(
-        config: Config,
-        fsm: F,
-        store: D,
-        snapshot_store: N,
-        transport: T,
-    ) -> Result<Self, StartError>
-    where
-        F: Fsm<Snapshot: Send + 'static> + Send + 'static,
-        D: LogDisk,
-        N: SnapshotStore<Sink: Send, Source: Send> + Send + 'static,
-        T: Transport,
-    {
-        let parts = Parts { fsm, log: store, snapshots: snapshot_store, transport };
-        Self::start(config, Options::default(), parts).await
-    }
-
-    /// Starts a server with the given options.
-    ///
-    /// # Errors
-    /// As for [`Raft::new`].
-    pub async fn start<F, D, N, T>(
-        config: Config,
-        options: Options,
-        parts: Parts<F, D, N, T>,
-    ) -> Result<Self, StartError>
-    where
-        F: Fsm<Snapshot: Send + 'static> + Send + 'static,
-        D: LogDisk,
-        N: SnapshotStore<Sink: Send, Source: Send> + Send + 'static,
-        T: Transport,
-    {
-        let (id, address) = (config.local_id.clone(), parts.transport.local_addr());
-        let senders = open::start(config, options, parts).await?;
-        Ok(Self { senders: Arc::new(senders), id, address })
+    /// Begins to build a server. HashiCorp: the arguments `conf`, `fsm` and `trans` of `NewRaft`. The
+    /// builder takes the stores and starts the server.
+    pub fn builder<F, T>(config: Config, fsm: F, transport: T) -> RaftBuilder<F, T> {
+        RaftBuilder::new(config, fsm, transport)
     }
 
     /// Bootstraps a new cluster with this configuration. HashiCorp: `BootstrapCluster`. Call it on one
@@ -165,7 +112,7 @@ impl Raft {
     /// # Errors
     /// `CantBootstrap` when there is state already, `NotVoter` when this server is not among the
     /// voters.
-    pub async fn bootstrap_cluster(&self, configuration: Configuration) -> Result<(), Error> {
+    pub async fn bootstrap_cluster(&self, configuration: Configuration) -> Result<(), CallError> {
         self.ask(Call::Bootstrap(configuration), Until::FOREVER).await.map(|_| ())
     }
 
@@ -173,8 +120,8 @@ impl Raft {
     ///
     /// # Errors
     /// `NotLeader` with the leader, if known; `LeadershipLost`, `AbortedByRestore`, `Shutdown` and
-    /// [`Error::Timeout`] when the outcome is not known.
-    pub async fn apply(&self, command: impl Into<Data>, timeout: Duration) -> Result<Applied, Error> {
+    /// [`CallError::Timeout`] when the outcome is not known.
+    pub async fn apply(&self, command: impl Into<Data>, timeout: Duration) -> Result<Applied, CallError> {
         let until = Until::after(timeout);
         self.propose(Call::Apply(command.into()), until).await.map(calls::applied)
     }
@@ -182,8 +129,8 @@ impl Raft {
     /// Like [`Raft::apply`], but fails at once if the queue is full.
     ///
     /// # Errors
-    /// Also [`Error::Overloaded`].
-    pub async fn try_apply(&self, command: impl Into<Data>, timeout: Duration) -> Result<Applied, Error> {
+    /// Also [`CallError::Overloaded`].
+    pub async fn try_apply(&self, command: impl Into<Data>, timeout: Duration) -> Result<Applied, CallError> {
         let until = Until::after(timeout);
         self.try_propose(Call::Apply(command.into()), until).await.map(calls::applied)
     }
@@ -197,7 +144,7 @@ impl Raft {
         data: impl Into<Data>,
         extensions: impl Into<Data>,
         timeout: Duration,
-    ) -> Result<Applied, Error> {
+    ) -> Result<Applied, CallError> {
         let call = Call::ApplyLog { data: data.into(), extensions: extensions.into() };
         self.propose(call, Until::after(timeout)).await.map(calls::applied)
     }
@@ -206,7 +153,7 @@ impl Raft {
     ///
     /// # Errors
     /// As for [`Raft::apply`].
-    pub async fn barrier(&self, timeout: Duration) -> Result<Index, Error> {
+    pub async fn barrier(&self, timeout: Duration) -> Result<Index, CallError> {
         self.propose(Call::Barrier, Until::after(timeout)).await.map(calls::index)
     }
 
@@ -214,7 +161,7 @@ impl Raft {
     ///
     /// # Errors
     /// When this server does not lead, or no longer.
-    pub async fn verify_leader(&self) -> Result<(), Error> {
+    pub async fn verify_leader(&self) -> Result<(), CallError> {
         self.ask(Call::VerifyLeader, Until::FOREVER).await.map(|_| ())
     }
 
@@ -223,7 +170,7 @@ impl Raft {
     ///
     /// # Errors
     /// When this server does not lead, or no longer.
-    pub async fn read_index(&self) -> Result<Index, Error> {
+    pub async fn read_index(&self) -> Result<Index, CallError> {
         self.ask(Call::Read(ReadPath::Index), Until::FOREVER).await.map(calls::index)
     }
 
@@ -232,7 +179,7 @@ impl Raft {
     ///
     /// # Errors
     /// Also `NoLease` when there is none at the moment.
-    pub async fn read_lease(&self) -> Result<Index, Error> {
+    pub async fn read_lease(&self) -> Result<Index, CallError> {
         self.ask(Call::Read(ReadPath::Lease), Until::FOREVER).await.map(calls::index)
     }
 
@@ -240,7 +187,7 @@ impl Raft {
     ///
     /// # Errors
     /// `NothingNewToSnapshot`, `SnapshotInProgress`, or an error of the state machine or the store.
-    pub async fn snapshot(&self) -> Result<Arc<SnapshotMeta>, Error> {
+    pub async fn snapshot(&self) -> Result<Arc<SnapshotMeta>, CallError> {
         self.ask(Call::Snapshot, Until::FOREVER).await.map(calls::snapshotted)
     }
 
@@ -249,7 +196,7 @@ impl Raft {
     ///
     /// # Errors
     /// As for [`Raft::apply`], or the error with which the state machine refuses the state.
-    pub async fn restore(&self, state: impl Into<Data>, timeout: Duration) -> Result<Index, Error> {
+    pub async fn restore(&self, state: impl Into<Data>, timeout: Duration) -> Result<Index, CallError> {
         self.propose(Call::Restore(state.into()), Until::after(timeout)).await.map(calls::index)
     }
 
@@ -257,7 +204,7 @@ impl Raft {
     ///
     /// # Errors
     /// When a setting cannot have its value; nothing is changed then.
-    pub async fn reload_config(&self, reloadable: Reloadable) -> Result<(), Error> {
+    pub async fn reload_config(&self, reloadable: Reloadable) -> Result<(), CallError> {
         self.ask(Call::Reload(reloadable), Until::FOREVER).await.map(|_| ())
     }
 
@@ -304,12 +251,12 @@ impl Raft {
     /// The address of the leader, if one is known. HashiCorp: `Leader`.
     #[must_use]
     pub fn leader(&self) -> Option<ServerAddress> {
-        self.leader_with_id().map(|(_, address)| address)
+        self.leader_with_id().map(|leader| leader.address)
     }
 
     /// The name and address of the leader, if one is known. HashiCorp: `LeaderWithID`.
     #[must_use]
-    pub fn leader_with_id(&self) -> Option<(ServerId, ServerAddress)> {
+    pub fn leader_with_id(&self) -> Option<Leader> {
         self.senders.view.leadership.borrow().leader.clone()
     }
 
@@ -352,7 +299,7 @@ impl Raft {
     ///
     /// # Errors
     /// When the server has ended without leaving statistics.
-    pub async fn stats(&self) -> Result<Stats, Error> {
+    pub async fn stats(&self) -> Result<Stats, CallError> {
         match self.control(Control::Stats).await {
             Ok(stats) => Ok(stats),
             Err(error) => {
@@ -372,7 +319,7 @@ impl Raft {
         &self,
         capacity: usize,
         filter: impl Fn(&Observed) -> bool + Send + 'static,
-    ) -> Result<Observer, Error> {
+    ) -> Result<Observer, CallError> {
         let (sink, observer) = Sink::new(capacity, filter);
         self.control(|done| Control::Observe(sink, done)).await?;
         Ok(observer)

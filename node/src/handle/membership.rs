@@ -1,24 +1,24 @@
 //! The operator's calls: changes of membership and transfers of leadership.
 
 use super::calls::{self, Until};
-use super::{Error, Raft};
-use std::sync::Arc;
+use super::{CallError, Raft};
+use crate::driver::status::LatestConfiguration;
 use std::time::Duration;
 use tokio::sync::watch;
-use wavetank_raft::{Call, Change, Configuration, Index, Member, ServerAddress, ServerId};
+use wavetank_raft::{Call, Change, Index, Member, ServerAddress, ServerId};
 
 impl Raft {
-    /// The latest configuration, committed or not, and its index; `None` if there is none
-    /// yet. HashiCorp: `GetConfiguration`, whose index is always zero. This one serves as the
-    /// `prev_index` of a change.
+    /// Returns the latest configuration, committed or not; `None` before there is one. HashiCorp:
+    /// `GetConfiguration`, whose index is always zero. The index here serves as the `prev_index` of a
+    /// change.
     #[must_use]
-    pub fn get_configuration(&self) -> Option<(Index, Arc<Configuration>)> {
+    pub fn get_configuration(&self) -> Option<LatestConfiguration> {
         self.senders.view.configuration.borrow().clone()
     }
 
-    /// The latest configuration and all later ones.
+    /// Returns a receiver of the latest configuration and of all later ones.
     #[must_use]
-    pub fn configuration_changes(&self) -> watch::Receiver<Option<(Index, Arc<Configuration>)>> {
+    pub fn configuration_changes(&self) -> watch::Receiver<Option<LatestConfiguration>> {
         self.senders.view.configuration.clone()
     }
 
@@ -36,7 +36,7 @@ impl Raft {
         address: impl Into<ServerAddress>,
         prev_index: Index,
         timeout: Duration,
-    ) -> Result<Index, Error> {
+    ) -> Result<Index, CallError> {
         self.change(Change::AddVoter(id.into(), address.into()), prev_index, timeout).await
     }
 
@@ -51,7 +51,7 @@ impl Raft {
         address: impl Into<ServerAddress>,
         prev_index: Index,
         timeout: Duration,
-    ) -> Result<Index, Error> {
+    ) -> Result<Index, CallError> {
         let call = Call::AddVoterStaged { id: id.into(), address: address.into(), prev_index };
         self.ask(call, Until::after(timeout)).await.map(calls::index)
     }
@@ -66,7 +66,7 @@ impl Raft {
         address: impl Into<ServerAddress>,
         prev_index: Index,
         timeout: Duration,
-    ) -> Result<Index, Error> {
+    ) -> Result<Index, CallError> {
         self.change(Change::AddNonvoter(id.into(), address.into()), prev_index, timeout).await
     }
 
@@ -79,7 +79,7 @@ impl Raft {
         id: impl Into<ServerId>,
         prev_index: Index,
         timeout: Duration,
-    ) -> Result<Index, Error> {
+    ) -> Result<Index, CallError> {
         self.change(Change::DemoteVoter(id.into()), prev_index, timeout).await
     }
 
@@ -93,7 +93,7 @@ impl Raft {
         id: impl Into<ServerId>,
         prev_index: Index,
         timeout: Duration,
-    ) -> Result<Index, Error> {
+    ) -> Result<Index, CallError> {
         self.change(Change::RemoveServer(id.into()), prev_index, timeout).await
     }
 
@@ -107,11 +107,11 @@ impl Raft {
         members: Vec<Member>,
         prev_index: Index,
         timeout: Duration,
-    ) -> Result<Index, Error> {
+    ) -> Result<Index, CallError> {
         self.change(Change::Members(members), prev_index, timeout).await
     }
 
-    async fn change(&self, change: Change, prev_index: Index, timeout: Duration) -> Result<Index, Error> {
+    async fn change(&self, change: Change, prev_index: Index, timeout: Duration) -> Result<Index, CallError> {
         let call = Call::Change { change, prev_index };
         self.ask(call, Until::after(timeout)).await.map(calls::index)
     }
@@ -120,7 +120,7 @@ impl Raft {
     ///
     /// # Errors
     /// When this server does not lead, there is no voter to transfer to, or the transfer took too long.
-    pub async fn leadership_transfer(&self) -> Result<(), Error> {
+    pub async fn leadership_transfer(&self) -> Result<(), CallError> {
         self.ask(Call::Transfer { target: None }, Until::FOREVER).await.map(|_| ())
     }
 
@@ -128,7 +128,7 @@ impl Raft {
     ///
     /// # Errors
     /// As for [`Raft::leadership_transfer`].
-    pub async fn leadership_transfer_to_server(&self, id: impl Into<ServerId>) -> Result<(), Error> {
+    pub async fn leadership_transfer_to_server(&self, id: impl Into<ServerId>) -> Result<(), CallError> {
         self.ask(Call::Transfer { target: Some(id.into()) }, Until::FOREVER).await.map(|_| ())
     }
 }

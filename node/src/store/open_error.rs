@@ -7,6 +7,7 @@ use wavetank_raft::store::{StoreError, StoreErrorKind};
 
 /// A store that cannot be opened.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct OpenError {
     /// The file or directory of the store.
     pub path: PathBuf,
@@ -16,6 +17,7 @@ pub struct OpenError {
 
 /// Why a store cannot be opened.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum OpenFailure {
     /// Another process, or another part of this one, has it open.
     Locked,
