@@ -102,12 +102,36 @@ pub struct Applied {
 impl Raft {
     /// Begins to build a server. HashiCorp: the arguments `conf`, `fsm` and `trans` of `NewRaft`. The
     /// builder takes the stores and starts the server.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// let config = Config { local_id: "n2".into(), ..Config::default() };
+    /// let transport = InmemNetwork::new().transport("n2");
+    /// let raft = Raft::builder(config, Sum::default(), transport)
+    ///     .log_store(InmemStore::new())
+    ///     .stable_store(InmemStore::new())
+    ///     .snapshot_store(InmemSnapshotStore::default())
+    ///     .start()
+    ///     .await?;
+    /// assert_eq!(raft.state(), RaftState::Follower);
+    /// # Ok(()) }) }
+    /// ```
     pub fn builder<F, T>(config: Config, fsm: F, transport: T) -> RaftBuilder<F, T> {
         RaftBuilder::new(config, fsm, transport)
     }
 
     /// Bootstraps a new cluster with this configuration. HashiCorp: `BootstrapCluster`. Call it on one
     /// server, or with the same configuration on all of them.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let alone = Configuration::new(vec![Member::voter("n1", "n1")])?;
+    /// // This server has a cluster already.
+    /// assert_eq!(raft.bootstrap_cluster(alone).await, Err(CallError::CantBootstrap));
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// `CantBootstrap` when there is state already, `NotVoter` when this server is not among the
@@ -117,6 +141,16 @@ impl Raft {
     }
 
     /// Has a command applied on every server. HashiCorp: `Apply`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let applied = raft.apply(*b"40", TIMEOUT).await?;
+    /// assert_eq!(applied.response, Data::from(*b"40"));
+    /// let applied = raft.apply(b"2".to_vec(), TIMEOUT).await?;
+    /// assert_eq!(applied.response, Data::from(*b"42"));
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// `NotLeader` with the leader, if known; `LeadershipLost`, `AbortedByRestore`, `Shutdown` and
@@ -128,6 +162,17 @@ impl Raft {
 
     /// Like [`Raft::apply`], but fails at once if the queue is full.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// match raft.try_apply(*b"40", TIMEOUT).await {
+    ///     Ok(applied) => println!("applied at index {}", applied.index),
+    ///     Err(CallError::Overloaded) => println!("try again later"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok(()) }) }
+    /// ```
+    ///
     /// # Errors
     /// Also [`CallError::Overloaded`].
     pub async fn try_apply(&self, command: impl Into<Data>, timeout: Duration) -> Result<Applied, CallError> {
@@ -136,6 +181,14 @@ impl Raft {
     }
 
     /// Has a command with a second, opaque part applied. HashiCorp: `ApplyLog`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let applied = raft.apply_log(*b"40", *b"trace 7", TIMEOUT).await?;
+    /// assert_eq!(applied.response, Data::from(*b"40"));
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// As for [`Raft::apply`].
@@ -151,6 +204,14 @@ impl Raft {
 
     /// Returns when everything that was proposed before is applied here. HashiCorp: `Barrier`.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let index = raft.barrier(TIMEOUT).await?;
+    /// assert!(index <= raft.applied_index());
+    /// # Ok(()) }) }
+    /// ```
+    ///
     /// # Errors
     /// As for [`Raft::apply`].
     pub async fn barrier(&self, timeout: Duration) -> Result<Index, CallError> {
@@ -158,6 +219,13 @@ impl Raft {
     }
 
     /// Returns when it is certain that this server led after the call. HashiCorp: `VerifyLeader`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// raft.verify_leader().await?;
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// When this server does not lead, or no longer.
@@ -168,6 +236,16 @@ impl Raft {
     /// Returns when a read of the local state machine is linearizable: leadership was shown after
     /// the call, and everything committed before it is applied (thesis §6.4).
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let applied = raft.apply(*b"40", TIMEOUT).await?;
+    /// let index = raft.read_index().await?;
+    /// assert!(applied.index <= index);
+    /// // The local state machine may be read now.
+    /// # Ok(()) }) }
+    /// ```
+    ///
     /// # Errors
     /// When this server does not lead, or no longer.
     pub async fn read_index(&self) -> Result<Index, CallError> {
@@ -177,6 +255,16 @@ impl Raft {
     /// Like [`Raft::read_index`], without asking the other servers: the leader's lease shows its
     /// leadership, as far as clocks can be trusted (thesis §6.4.1).
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// match raft.read_lease().await {
+    ///     Ok(index) => println!("the state machine has applied index {index}"),
+    ///     Err(error) => println!("no lease: {error}"),
+    /// }
+    /// # Ok(()) }) }
+    /// ```
+    ///
     /// # Errors
     /// Also `NoLease` when there is none at the moment.
     pub async fn read_lease(&self) -> Result<Index, CallError> {
@@ -184,6 +272,15 @@ impl Raft {
     }
 
     /// Takes a snapshot at once. HashiCorp: `Snapshot`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// raft.apply(*b"40", TIMEOUT).await?;
+    /// let meta = raft.snapshot().await?;
+    /// assert_eq!(meta.size, 8);
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// `NothingNewToSnapshot`, `SnapshotInProgress`, or an error of the state machine or the store.
@@ -194,6 +291,15 @@ impl Raft {
     /// Replaces the state by this one, on every server, at one index of the log. HashiCorp:
     /// `Restore`. The state travels as one entry.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// raft.restore(40_i64.to_be_bytes(), TIMEOUT).await?;
+    /// let applied = raft.apply(*b"2", TIMEOUT).await?;
+    /// assert_eq!(applied.response, Data::from(*b"42"));
+    /// # Ok(()) }) }
+    /// ```
+    ///
     /// # Errors
     /// As for [`Raft::apply`], or the error with which the state machine refuses the state.
     pub async fn restore(&self, state: impl Into<Data>, timeout: Duration) -> Result<Index, CallError> {
@@ -201,6 +307,20 @@ impl Raft {
     }
 
     /// Changes the settings that may change while the server runs. HashiCorp: `ReloadConfig`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let config = Config::default();
+    /// raft.reload_config(wavetank_node::Reloadable {
+    ///     trailing_logs: 100,
+    ///     snapshot_interval: config.snapshot_interval,
+    ///     snapshot_threshold: config.snapshot_threshold,
+    ///     heartbeat_timeout: config.heartbeat_timeout,
+    ///     election_timeout: config.election_timeout,
+    /// }).await?;
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// When a setting cannot have its value; nothing is changed then.
@@ -210,6 +330,15 @@ impl Raft {
 
     /// Stops the server and returns when it has closed everything. HashiCorp: `Shutdown`. Calls
     /// that wait for an outcome fail. A second call has no effect.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// raft.shutdown().await;
+    /// assert_eq!(raft.state(), RaftState::Shutdown);
+    /// assert_eq!(raft.apply(*b"40", TIMEOUT).await, Err(CallError::Shutdown));
+    /// # Ok(()) }) }
+    /// ```
     pub async fn shutdown(&self) {
         // One that has stopped already does not answer, which is as good.
         let _ = self.ask(Call::Shutdown, Until::FOREVER).await;
@@ -218,6 +347,14 @@ impl Raft {
 
     /// Returns when the server has stopped, with the reason: shutdown, removal, or a failed store.
     /// `None` if its runtime ended, or it panicked.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// raft.shutdown().await;
+    /// assert_eq!(raft.stopped().await, Some(wavetank_node::Halt::Shutdown));
+    /// # Ok(()) }) }
+    /// ```
     pub async fn stopped(&self) -> Option<Halt> {
         let mut end = self.senders.view.end.clone();
         let end = end.wait_for(Option::is_some).await.ok()?;
@@ -225,66 +362,152 @@ impl Raft {
     }
 
     /// The name of this server.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// assert_eq!(raft.local_id().as_str(), "n1");
+    /// # Ok(()) }) }
+    /// ```
     #[must_use]
     pub const fn local_id(&self) -> &ServerId {
         &self.id
     }
 
     /// The address at which other servers reach this one.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// assert_eq!(raft.local_addr().as_str(), "n1");
+    /// # Ok(()) }) }
+    /// ```
     #[must_use]
     pub const fn local_addr(&self) -> &ServerAddress {
         &self.address
     }
 
     /// The state of this server. HashiCorp: `State`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// assert_eq!(raft.state(), RaftState::Leader);
+    /// # Ok(()) }) }
+    /// ```
     #[must_use]
     pub fn state(&self) -> RaftState {
         self.senders.view.numbers.state()
     }
 
     /// The term of this server. HashiCorp: `CurrentTerm`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// assert!(Term(0) < raft.current_term());
+    /// # Ok(()) }) }
+    /// ```
     #[must_use]
     pub fn current_term(&self) -> Term {
         self.senders.view.numbers.term()
     }
 
     /// The address of the leader, if one is known. HashiCorp: `Leader`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// assert_eq!(raft.leader(), Some("n1".into()));
+    /// # Ok(()) }) }
+    /// ```
     #[must_use]
     pub fn leader(&self) -> Option<ServerAddress> {
         self.leader_with_id().map(|leader| leader.address)
     }
 
     /// The name and address of the leader, if one is known. HashiCorp: `LeaderWithID`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// if let Some(leader) = raft.leader_with_id() {
+    ///     assert_eq!(leader.to_string(), "n1 at n1");
+    /// }
+    /// # Ok(()) }) }
+    /// ```
     #[must_use]
     pub fn leader_with_id(&self) -> Option<Leader> {
         self.senders.view.leadership.borrow().leader.clone()
     }
 
     /// The current leader and all later ones. HashiCorp: `LeaderCh`, but for any number of receivers.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let mut changes = raft.leader_changes();
+    /// let leadership = changes.wait_for(|seen| seen.leader.is_some()).await?;
+    /// println!("{}", *leadership);
+    /// assert!(leadership.is_self);
+    /// # Ok(()) }) }
+    /// ```
     #[must_use]
     pub fn leader_changes(&self) -> watch::Receiver<Leadership> {
         self.senders.view.leadership.clone()
     }
 
     /// The last index in the log, or of the snapshot. HashiCorp: `LastIndex`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let applied = raft.apply(*b"40", TIMEOUT).await?;
+    /// assert_eq!(raft.last_index(), applied.index);
+    /// # Ok(()) }) }
+    /// ```
     #[must_use]
     pub fn last_index(&self) -> Index {
         self.senders.view.numbers.last_index()
     }
 
     /// The commit index, as far as this server knows. HashiCorp: `CommitIndex`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let applied = raft.apply(*b"40", TIMEOUT).await?;
+    /// assert!(applied.index <= raft.commit_index());
+    /// # Ok(()) }) }
+    /// ```
     #[must_use]
     pub fn commit_index(&self) -> Index {
         self.senders.view.numbers.commit_index()
     }
 
     /// The last index that the state machine has applied. HashiCorp: `AppliedIndex`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let applied = raft.apply(*b"40", TIMEOUT).await?;
+    /// assert!(applied.index <= raft.applied_index());
+    /// # Ok(()) }) }
+    /// ```
     #[must_use]
     pub fn applied_index(&self) -> Index {
         self.senders.view.numbers.applied_index()
     }
 
     /// The time of the last contact with a leader, or of leading; `None` if never. HashiCorp: `LastContact`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let contact = raft.last_contact().expect("a leader has contact with itself");
+    /// println!("{:?} ago", contact.elapsed());
+    /// # Ok(()) }) }
+    /// ```
     #[must_use]
     pub fn last_contact(&self) -> Option<Instant> {
         match self.state() {
@@ -296,6 +519,15 @@ impl Raft {
     }
 
     /// The statistics of HashiCorp's `Stats`. A stopped server reports its last ones.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let stats = raft.stats().await?;
+    /// assert_eq!(stats.to_map()["state"], "Leader");
+    /// println!("{stats}");
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// When the server has ended without leaving statistics.
@@ -312,6 +544,21 @@ impl Raft {
 
     /// Sends later observations that pass `filter`. If `capacity` of them wait, further ones are
     /// lost and counted. HashiCorp: `RegisterObserver`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// use wavetank_node::Observed;
+    ///
+    /// let is_state = |observed: &Observed| matches!(observed, Observed::State { .. });
+    /// let mut observer = raft.register_observer(16, is_state).await?;
+    /// raft.shutdown().await;
+    /// while let Some(observed) = observer.recv().await {
+    ///     println!("{observed:?}");
+    /// }
+    /// assert_eq!(observer.dropped(), 0);
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// When the server has stopped.

@@ -50,12 +50,40 @@ impl<F, T> RaftBuilder<F, T> {
 impl<F, T, D, N> RaftBuilder<F, T, D, N> {
     /// Sets one store for the log and the vote record: [`RedbStore`](crate::store::RedbStore), or a
     /// store of yours that implements [`LogDisk`].
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// # let config = Config { local_id: "n2".into(), ..Config::default() };
+    /// # let transport = InmemNetwork::new().transport("n2");
+    /// # let directory = tempfile::tempdir()?;
+    /// let raft = Raft::builder(config, Sum::default(), transport)
+    ///     .store(RedbStore::open(directory.path().join("raft.redb"))?)
+    ///     .snapshot_store(FileSnapshotStore::new(directory.path(), 2)?)
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }) }
+    /// ```
     pub fn store<E: LogDisk>(self, store: E) -> RaftBuilder<F, T, E, N> {
         self.with_log(|_| store)
     }
 
     /// Sets the store of snapshots: [`FileSnapshotStore`](crate::store::FileSnapshotStore). HashiCorp:
     /// the argument `snaps` of `NewRaft`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// # let config = Config { local_id: "n2".into(), ..Config::default() };
+    /// # let transport = InmemNetwork::new().transport("n2");
+    /// # let directory = tempfile::tempdir()?;
+    /// let raft = Raft::builder(config, Sum::default(), transport)
+    ///     .store(RedbStore::open(directory.path().join("raft.redb"))?)
+    ///     .snapshot_store(FileSnapshotStore::new(directory.path(), 2)?)
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }) }
+    /// ```
     pub fn snapshot_store<M: SnapshotStore>(self, snapshots: M) -> RaftBuilder<F, T, D, M> {
         let Self { config, options, fsm, transport, log, snapshots: _ } = self;
         RaftBuilder { config, options, fsm, transport, log, snapshots }
@@ -63,6 +91,21 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
 
     /// Sets the length of the queue of proposals, 1024 by default. While the queue is full,
     /// [`Raft::apply`] waits and [`Raft::try_apply`] fails.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// # let config = Config { local_id: "n2".into(), ..Config::default() };
+    /// # let transport = InmemNetwork::new().transport("n2");
+    /// let raft = Raft::builder(config, Sum::default(), transport)
+    ///     .log_store(InmemStore::new())
+    ///     .stable_store(InmemStore::new())
+    ///     .snapshot_store(InmemSnapshotStore::default())
+    ///     .queue_length(64)
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }) }
+    /// ```
     pub fn queue_length(mut self, proposals: usize) -> Self {
         self.options.queue = proposals;
         self
@@ -70,6 +113,21 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
 
     /// Sets the most calls that may wait for an answer, 8192 by default. Further proposals stay in the
     /// queue.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// # let config = Config { local_id: "n2".into(), ..Config::default() };
+    /// # let transport = InmemNetwork::new().transport("n2");
+    /// let raft = Raft::builder(config, Sum::default(), transport)
+    ///     .log_store(InmemStore::new())
+    ///     .stable_store(InmemStore::new())
+    ///     .snapshot_store(InmemSnapshotStore::default())
+    ///     .open_calls_max(256)
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }) }
+    /// ```
     pub fn open_calls_max(mut self, calls: usize) -> Self {
         self.options.open_calls = calls;
         self
@@ -77,6 +135,21 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
 
     /// Sets the most bytes of calls that may wait for an answer, 256 MiB by default. Further proposals
     /// stay in the queue.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// # let config = Config { local_id: "n2".into(), ..Config::default() };
+    /// # let transport = InmemNetwork::new().transport("n2");
+    /// let raft = Raft::builder(config, Sum::default(), transport)
+    ///     .log_store(InmemStore::new())
+    ///     .stable_store(InmemStore::new())
+    ///     .snapshot_store(InmemSnapshotStore::default())
+    ///     .open_bytes_max(16 << 20)
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }) }
+    /// ```
     pub fn open_bytes_max(mut self, bytes: u64) -> Self {
         self.options.open_bytes = bytes;
         self
@@ -84,12 +157,42 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
 
     /// Sets the place where the log is written and snapshots are read, a thread by default. A log in
     /// memory is always written inline, since waking a thread takes longer.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// # let config = Config { local_id: "n2".into(), ..Config::default() };
+    /// # let transport = InmemNetwork::new().transport("n2");
+    /// let raft = Raft::builder(config, Sum::default(), transport)
+    ///     .log_store(InmemStore::new())
+    ///     .stable_store(InmemStore::new())
+    ///     .snapshot_store(InmemSnapshotStore::default())
+    ///     .log_place(wavetank_node::Place::Inline)
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }) }
+    /// ```
     pub fn log_place(mut self, place: Place) -> Self {
         self.options.log = place;
         self
     }
 
     /// Sets the place where the state machine runs, a thread by default.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// # let config = Config { local_id: "n2".into(), ..Config::default() };
+    /// # let transport = InmemNetwork::new().transport("n2");
+    /// let raft = Raft::builder(config, Sum::default(), transport)
+    ///     .log_store(InmemStore::new())
+    ///     .stable_store(InmemStore::new())
+    ///     .snapshot_store(InmemSnapshotStore::default())
+    ///     .fsm_place(wavetank_node::Place::Inline)
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }) }
+    /// ```
     pub fn fsm_place(mut self, place: Place) -> Self {
         self.options.fsm = place;
         self
@@ -103,11 +206,39 @@ impl<F, T, D, N> RaftBuilder<F, T, D, N> {
 
 impl<F, T, L, S, N> RaftBuilder<F, T, Storage<L, S>, N> {
     /// Sets the store of the log. HashiCorp: the argument `logs` of `NewRaft`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// # let config = Config { local_id: "n2".into(), ..Config::default() };
+    /// # let transport = InmemNetwork::new().transport("n2");
+    /// let raft = Raft::builder(config, Sum::default(), transport)
+    ///     .log_store(InmemStore::new())
+    ///     .stable_store(InmemStore::new())
+    ///     .snapshot_store(InmemSnapshotStore::default())
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }) }
+    /// ```
     pub fn log_store<M>(self, log: M) -> RaftBuilder<F, T, Storage<M, S>, N> {
         self.with_log(|storage| Storage { log, stable: storage.stable })
     }
 
     /// Sets the store of the vote record. HashiCorp: the argument `stable` of `NewRaft`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// # let config = Config { local_id: "n2".into(), ..Config::default() };
+    /// # let transport = InmemNetwork::new().transport("n2");
+    /// let raft = Raft::builder(config, Sum::default(), transport)
+    ///     .log_store(InmemStore::new())
+    ///     .stable_store(InmemStore::new())
+    ///     .snapshot_store(InmemSnapshotStore::default())
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }) }
+    /// ```
     pub fn stable_store<M>(self, stable: M) -> RaftBuilder<F, T, Storage<L, M>, N> {
         self.with_log(|storage| Storage { log: storage.log, stable })
     }
@@ -122,6 +253,19 @@ where
 {
     /// Starts the server: reads its stores, restores its state machine, and follows or waits for a
     /// leader. HashiCorp: `NewRaft`. Must be called on a tokio runtime.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// # let transport = InmemNetwork::new().transport("n2");
+    /// let builder = Raft::builder(Config::default(), Sum::default(), transport)
+    ///     .log_store(InmemStore::new())
+    ///     .stable_store(InmemStore::new())
+    ///     .snapshot_store(InmemSnapshotStore::default());
+    /// let error = builder.start().await.expect_err("the default has no name for the server");
+    /// assert_eq!(error.to_string(), "configuration: local_id must not be empty");
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// When a setting cannot have its value, a store cannot be read, or the stores contradict each

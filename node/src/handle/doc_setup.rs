@@ -3,6 +3,10 @@ use wavetank_node::prelude::*;
 
 /// The result of an example.
 type Done = Result<(), Box<dyn std::error::Error>>;
+/// Any latest configuration is accepted.
+#[allow(dead_code)]
+const ANY: wavetank_node::Index = wavetank_node::Index(0);
+#[allow(dead_code)]
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A state machine: the sum of all commands, which are numbers in text.

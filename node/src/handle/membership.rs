@@ -11,12 +11,30 @@ impl Raft {
     /// Returns the latest configuration, committed or not; `None` before there is one. HashiCorp:
     /// `GetConfiguration`, whose index is always zero. The index here serves as the `prev_index` of a
     /// change.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let latest = raft.get_configuration().expect("the cluster is bootstrapped");
+    /// assert_eq!(latest.to_string(), "n1");
+    /// # Ok(()) }) }
+    /// ```
     #[must_use]
     pub fn get_configuration(&self) -> Option<LatestConfiguration> {
         self.senders.view.configuration.borrow().clone()
     }
 
     /// Returns a receiver of the latest configuration and of all later ones.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let mut changes = raft.configuration_changes();
+    /// raft.add_nonvoter("n2", "n2", ANY, TIMEOUT).await?;
+    /// let is_joined = |latest: &wavetank_node::LatestConfiguration| latest.configuration.members().count() == 2;
+    /// changes.wait_for(|latest| latest.as_ref().is_some_and(is_joined)).await?;
+    /// # Ok(()) }) }
+    /// ```
     #[must_use]
     pub fn configuration_changes(&self) -> watch::Receiver<Option<LatestConfiguration>> {
         self.senders.view.configuration.clone()
@@ -26,6 +44,15 @@ impl Raft {
     /// `AddVoter`. It counts at once; [`Raft::add_voter_staged`] lets it catch up first.
     ///
     /// If `prev_index` is not zero, the change is refused unless the latest configuration has this index.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// // The new server does not run in this example, so the change is not committed.
+    /// let added = raft.add_voter("n2", "10.0.0.2:7000", ANY, Duration::from_millis(10)).await;
+    /// assert_eq!(added, Err(CallError::Timeout));
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// `NotLeader`; a `Refusal` when the last change is not committed yet, the configuration has
@@ -43,6 +70,16 @@ impl Raft {
     /// Adds a server without a vote, lets it catch up in rounds, and gives it one then (thesis
     /// §4.2.1).
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// // The new server does not run in this example, so it does not catch up.
+    /// let short = Duration::from_millis(10);
+    /// let added = raft.add_voter_staged("n2", "10.0.0.2:7000", ANY, short).await;
+    /// assert_eq!(added, Err(CallError::Timeout));
+    /// # Ok(()) }) }
+    /// ```
+    ///
     /// # Errors
     /// As for [`Raft::add_voter`]; `TooSlow` when the server does not catch up and stays a non-voter.
     pub async fn add_voter_staged(
@@ -58,6 +95,15 @@ impl Raft {
 
     /// Adds a server without a vote, or moves one to another address. HashiCorp: `AddNonvoter`.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// raft.add_nonvoter("n2", "10.0.0.2:7000", ANY, TIMEOUT).await?;
+    /// let latest = raft.get_configuration().expect("the cluster is bootstrapped");
+    /// assert_eq!(latest.to_string(), "n1 (n2)");
+    /// # Ok(()) }) }
+    /// ```
+    ///
     /// # Errors
     /// As for [`Raft::add_voter`]; `UnsupportedProtocol` below version 3.
     pub async fn add_nonvoter(
@@ -71,6 +117,15 @@ impl Raft {
     }
 
     /// Takes a server's vote; it stays a member. HashiCorp: `DemoteVoter`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// raft.add_nonvoter("n2", "10.0.0.2:7000", ANY, TIMEOUT).await?;
+    /// // A server without a vote stays as it is.
+    /// raft.demote_voter("n2", ANY, TIMEOUT).await?;
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// As for [`Raft::add_nonvoter`].
@@ -86,6 +141,14 @@ impl Raft {
     /// Removes a server. HashiCorp: `RemoveServer`. A leader may remove itself, and stops
     /// once that is committed.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// raft.add_nonvoter("n2", "10.0.0.2:7000", ANY, TIMEOUT).await?;
+    /// raft.remove_server("n2", ANY, TIMEOUT).await?;
+    /// # Ok(()) }) }
+    /// ```
+    ///
     /// # Errors
     /// As for [`Raft::add_voter`].
     pub async fn remove_server(
@@ -98,6 +161,14 @@ impl Raft {
     }
 
     /// Changes to this list of members at once, through a joint configuration (thesis §4.3).
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let members = vec![Member::voter("n1", "n1"), Member::nonvoter("n2", "10.0.0.2:7000")];
+    /// raft.change_membership(members, ANY, TIMEOUT).await?;
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// As for [`Raft::add_voter`]; `UnsupportedProtocol` when a member speaks HashiCorp's protocol
@@ -118,6 +189,14 @@ impl Raft {
 
     /// Transfers leadership to the most up-to-date voter. HashiCorp: `LeadershipTransfer`.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let error = raft.leadership_transfer().await.expect_err("there is no other voter");
+    /// assert_eq!(error.to_string(), "cannot find peer: there is no other voter");
+    /// # Ok(()) }) }
+    /// ```
+    ///
     /// # Errors
     /// When this server does not lead, there is no voter to transfer to, or the transfer took too long.
     pub async fn leadership_transfer(&self) -> Result<(), CallError> {
@@ -125,6 +204,14 @@ impl Raft {
     }
 
     /// Transfers leadership to this voter. HashiCorp: `LeadershipTransferToServer`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let error = raft.leadership_transfer_to_server("n2").await.expect_err("n2 is not a member");
+    /// println!("{error}");
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// As for [`Raft::leadership_transfer`].
