@@ -1,42 +1,28 @@
-//! A server as its users hold it: HashiCorp Raft's API, asynchronous.
+//! The handle of a server: HashiCorp Raft's API, asynchronous.
 //!
 //! [`Raft`] is a handle, cheap to clone. Behind it one task runs the server (`driver`), which
 //! never blocks: the log, the state machine and the snapshots have a `worker_queue` each, usually
-//! a thread. Nothing here decides anything about the protocol.
-//!
-//! What every call has in common:
-//!
-//! 1. Nothing happens before the future is polled. Once the call is in, dropping the future loses
-//!    nothing but the answer.
-//! 2. A timeout bounds the whole call; zero means any time. Before the call got in it ends as
-//!    [`CallError::EnqueueTimeout`], and nothing was done; after that
-//!    as [`CallError::Timeout`], and the outcome is not known.
-//! 3. Every future ends, also when the server stops, its runtime goes, or a store fails.
+//! a thread. No rule of the protocol is here.
 
 mod builder;
 mod calls;
 mod membership;
 mod offline;
 mod open;
+mod status;
 
 pub use builder::{Missing, RaftBuilder};
 pub use offline::{has_existing_state, recover_cluster};
 
-use crate::driver::Control;
-use crate::driver::observer::{Observer, Sink};
-use crate::driver::state::RaftState;
-use crate::driver::status::{Leadership, Stats};
-use crate::error::{CallError, StartError};
-use crate::leader::Leader;
+use crate::error::CallError;
 use calls::Until;
 use open::Senders;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use std::time::Duration;
 use wavetank_raft::{
-    Call, Config, Configuration, Data, Halt, Index, Observed, ReadPath, Reloadable, ServerAddress, ServerId,
-    SnapshotMeta, Term,
+    Call, Config, Configuration, Data, Halt, Index, ReadPath, Reloadable, ServerAddress, ServerId,
+    SnapshotMeta,
 };
 
 /// A running server. Clones are the same server. It stops at [`Raft::shutdown`], when the last
@@ -51,6 +37,15 @@ use wavetank_raft::{
 /// raft.shutdown().await;
 /// # Ok(()) }) }
 /// ```
+///
+/// Every call has these properties:
+///
+/// 1. Nothing happens before the future is polled. Once the call is in, dropping the future loses
+///    only the answer.
+/// 2. A timeout bounds the whole call; zero means no limit. If the server has not taken the call, it ends as
+///    [`CallError::EnqueueTimeout`], and nothing was done; otherwise
+///    as [`CallError::Timeout`], and the outcome is not known.
+/// 3. Every future ends, also when the server stops, its runtime goes, or a store fails.
 ///
 /// # Coming from HashiCorp Raft
 ///
@@ -70,13 +65,13 @@ use wavetank_raft::{
 /// | `VerifyLeader` and a local read | the same after a [`Raft::barrier`] once in a term; [`Raft::read_index`] needs no barrier |
 /// | `LeaderCh`, `Config.NotifyCh` | [`Raft::leader_changes`], for any number of receivers; a receiver sees the newest value and never blocks the server |
 /// | `RegisterObserver(NewObserver(ch, blocking, filter))` | [`Raft::register_observer`] with the filter; a full observer misses observations and counts them, it never blocks the server |
-/// | `DeregisterObserver` | drop the [`Observer`] |
+/// | `DeregisterObserver` | drop the [`Observer`](crate::Observer) |
 /// | `Config.LogLevel`, `Config.LogOutput`, `Config.Logger` | the filter and the writer of `tracing`'s subscriber, for example `EnvFilter` with `wavetank_node=info`; all lines of a server are in the span `raft` with its `id` |
 /// | go-metrics | the crate `metrics` under the same names: install a recorder before the server starts |
 /// | `Config.BatchApplyCh`, `BatchingFSM` | commands are always applied in batches |
 /// | `Apply` when its queue is full | waits as there; [`Raft::try_apply`] fails at once with [`CallError::Overloaded`] |
 /// | `ErrLeadershipLost` and other errors after which the outcome is unknown | [`CallError::is_unknown`] |
-/// | `Stats()["state"]` | [`Stats::to_map`], or the text of [`Stats`] |
+/// | `Stats()["state"]` | [`Stats::to_map`](crate::Stats::to_map), or the text of [`Stats`](crate::Stats) |
 /// | `Snapshot().Open` | [`SnapshotStore::open`](crate::SnapshotStore::open) with [`SnapshotMeta::last`] |
 /// | `Restore(meta, reader)` | [`Raft::restore`] with the bytes; they travel as one entry of the log |
 /// | `NewTCPTransport`, `NewTCPTransportWithConfig` | [`TcpTransport::bind`](crate::transport::TcpTransport::bind), and `TcpTransport::with_tls` for mutual TLS |
@@ -140,7 +135,7 @@ impl Raft {
         self.ask(Call::Bootstrap(configuration), Until::FOREVER).await.map(|_| ())
     }
 
-    /// Has a command applied on every server. HashiCorp: `Apply`.
+    /// Applies a command on every server, and returns the response of this server's state machine. HashiCorp: `Apply`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -180,7 +175,7 @@ impl Raft {
         self.try_propose(Call::Apply(command.into()), until).await.map(calls::applied)
     }
 
-    /// Has a command with a second, opaque part applied. HashiCorp: `ApplyLog`.
+    /// Applies a command with a second, opaque part. HashiCorp: `ApplyLog`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -202,7 +197,7 @@ impl Raft {
         self.propose(call, Until::after(timeout)).await.map(calls::applied)
     }
 
-    /// Returns when everything that was proposed before is applied here. HashiCorp: `Barrier`.
+    /// Returns when this server has applied everything that was proposed before. HashiCorp: `Barrier`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -218,7 +213,7 @@ impl Raft {
         self.propose(Call::Barrier, Until::after(timeout)).await.map(calls::index)
     }
 
-    /// Returns when it is certain that this server led after the call. HashiCorp: `VerifyLeader`.
+    /// Returns when a quorum has confirmed, after the call, that this server leads. HashiCorp: `VerifyLeader`.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -252,8 +247,8 @@ impl Raft {
         self.ask(Call::Read(ReadPath::Index), Until::FOREVER).await.map(calls::index)
     }
 
-    /// Like [`Raft::read_index`], without asking the other servers: the leader's lease shows its
-    /// leadership, as far as clocks can be trusted (thesis §6.4.1).
+    /// Like [`Raft::read_index`], without a message to the other servers: the leader's lease shows its
+    /// leadership. This assumes that the clocks of the servers run at about the same rate (thesis §6.4.1).
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
@@ -288,7 +283,7 @@ impl Raft {
         self.ask(Call::Snapshot, Until::FOREVER).await.map(calls::snapshotted)
     }
 
-    /// Replaces the state by this one, on every server, at one index of the log. HashiCorp:
+    /// Replaces the state of the state machine, on every server, at one index of the log. HashiCorp:
     /// `Restore`. The state travels as one entry.
     ///
     /// ```
@@ -340,7 +335,7 @@ impl Raft {
     /// # Ok(()) }) }
     /// ```
     pub async fn shutdown(&self) {
-        // One that has stopped already does not answer, which is as good.
+        // A server that has stopped already does not answer. That is no error.
         let _ = self.ask(Call::Shutdown, Until::FOREVER).await;
         self.stopped().await;
     }
@@ -359,217 +354,6 @@ impl Raft {
         let mut end = self.senders.view.end.clone();
         let end = end.wait_for(Option::is_some).await.ok()?;
         end.as_ref().map(|end| end.why.clone())
-    }
-
-    /// The name of this server.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
-    /// # fn main() -> Done { run(async |raft| {
-    /// assert_eq!(raft.local_id().as_str(), "n1");
-    /// # Ok(()) }) }
-    /// ```
-    #[must_use]
-    pub const fn local_id(&self) -> &ServerId {
-        &self.id
-    }
-
-    /// The address at which other servers reach this one.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
-    /// # fn main() -> Done { run(async |raft| {
-    /// assert_eq!(raft.local_addr().as_str(), "n1");
-    /// # Ok(()) }) }
-    /// ```
-    #[must_use]
-    pub const fn local_addr(&self) -> &ServerAddress {
-        &self.address
-    }
-
-    /// The state of this server. HashiCorp: `State`.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
-    /// # fn main() -> Done { run(async |raft| {
-    /// assert_eq!(raft.state(), RaftState::Leader);
-    /// # Ok(()) }) }
-    /// ```
-    #[must_use]
-    pub fn state(&self) -> RaftState {
-        self.senders.view.numbers.state()
-    }
-
-    /// The term of this server. HashiCorp: `CurrentTerm`.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
-    /// # fn main() -> Done { run(async |raft| {
-    /// assert!(Term(0) < raft.current_term());
-    /// # Ok(()) }) }
-    /// ```
-    #[must_use]
-    pub fn current_term(&self) -> Term {
-        self.senders.view.numbers.term()
-    }
-
-    /// The address of the leader, if one is known. HashiCorp: `Leader`.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
-    /// # fn main() -> Done { run(async |raft| {
-    /// assert_eq!(raft.leader(), Some("n1".into()));
-    /// # Ok(()) }) }
-    /// ```
-    #[must_use]
-    pub fn leader(&self) -> Option<ServerAddress> {
-        self.leader_with_id().map(|leader| leader.address)
-    }
-
-    /// The name and address of the leader, if one is known. HashiCorp: `LeaderWithID`.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
-    /// # fn main() -> Done { run(async |raft| {
-    /// if let Some(leader) = raft.leader_with_id() {
-    ///     assert_eq!(leader.to_string(), "n1 at n1");
-    /// }
-    /// # Ok(()) }) }
-    /// ```
-    #[must_use]
-    pub fn leader_with_id(&self) -> Option<Leader> {
-        self.senders.view.leadership.borrow().leader.clone()
-    }
-
-    /// The current leader and all later ones. HashiCorp: `LeaderCh`, but for any number of receivers.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
-    /// # fn main() -> Done { run(async |raft| {
-    /// let mut changes = raft.leader_changes();
-    /// let leadership = changes.wait_for(|seen| seen.leader.is_some()).await?;
-    /// println!("{}", *leadership);
-    /// assert!(leadership.is_self);
-    /// # Ok(()) }) }
-    /// ```
-    #[must_use]
-    pub fn leader_changes(&self) -> watch::Receiver<Leadership> {
-        self.senders.view.leadership.clone()
-    }
-
-    /// The last index in the log, or of the snapshot. HashiCorp: `LastIndex`.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
-    /// # fn main() -> Done { run(async |raft| {
-    /// let applied = raft.apply(*b"40", TIMEOUT).await?;
-    /// assert_eq!(raft.last_index(), applied.index);
-    /// # Ok(()) }) }
-    /// ```
-    #[must_use]
-    pub fn last_index(&self) -> Index {
-        self.senders.view.numbers.last_index()
-    }
-
-    /// The commit index, as far as this server knows. HashiCorp: `CommitIndex`.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
-    /// # fn main() -> Done { run(async |raft| {
-    /// let applied = raft.apply(*b"40", TIMEOUT).await?;
-    /// assert!(applied.index <= raft.commit_index());
-    /// # Ok(()) }) }
-    /// ```
-    #[must_use]
-    pub fn commit_index(&self) -> Index {
-        self.senders.view.numbers.commit_index()
-    }
-
-    /// The last index that the state machine has applied. HashiCorp: `AppliedIndex`.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
-    /// # fn main() -> Done { run(async |raft| {
-    /// let applied = raft.apply(*b"40", TIMEOUT).await?;
-    /// assert!(applied.index <= raft.applied_index());
-    /// # Ok(()) }) }
-    /// ```
-    #[must_use]
-    pub fn applied_index(&self) -> Index {
-        self.senders.view.numbers.applied_index()
-    }
-
-    /// The time of the last contact with a leader, or of leading; `None` if never. HashiCorp: `LastContact`.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
-    /// # fn main() -> Done { run(async |raft| {
-    /// let contact = raft.last_contact().expect("a leader has contact with itself");
-    /// println!("{:?} ago", contact.elapsed());
-    /// # Ok(()) }) }
-    /// ```
-    #[must_use]
-    pub fn last_contact(&self) -> Option<Instant> {
-        match self.state() {
-            RaftState::Leader => Some(Instant::now()),
-            RaftState::Follower | RaftState::Candidate | RaftState::Shutdown => {
-                self.senders.view.numbers.contact().map(tokio::time::Instant::into_std)
-            }
-        }
-    }
-
-    /// The statistics of HashiCorp's `Stats`. A stopped server reports its last ones.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
-    /// # fn main() -> Done { run(async |raft| {
-    /// let stats = raft.stats().await?;
-    /// assert_eq!(stats.to_map()["state"], "Leader");
-    /// println!("{stats}");
-    /// # Ok(()) }) }
-    /// ```
-    ///
-    /// # Errors
-    /// When the server has ended without leaving statistics.
-    pub async fn stats(&self) -> Result<Stats, CallError> {
-        match self.control(Control::Stats).await {
-            Ok(stats) => Ok(stats),
-            Err(error) => {
-                self.stopped().await;
-                let end = self.senders.view.end.borrow();
-                end.as_ref().map(|end| end.stats.clone()).ok_or(error)
-            }
-        }
-    }
-
-    /// Sends later observations that pass `filter`. If `capacity` of them wait, further ones are
-    /// lost and counted. HashiCorp: `RegisterObserver`.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
-    /// # fn main() -> Done { run(async |raft| {
-    /// use wavetank_node::Observed;
-    ///
-    /// let is_state = |observed: &Observed| matches!(observed, Observed::State { .. });
-    /// let mut observer = raft.register_observer(16, is_state).await?;
-    /// raft.shutdown().await;
-    /// while let Some(observed) = observer.recv().await {
-    ///     println!("{observed:?}");
-    /// }
-    /// assert_eq!(observer.dropped(), 0);
-    /// # Ok(()) }) }
-    /// ```
-    ///
-    /// # Errors
-    /// When the server has stopped.
-    pub async fn register_observer(
-        &self,
-        capacity: usize,
-        filter: impl Fn(&Observed) -> bool + Send + 'static,
-    ) -> Result<Observer, CallError> {
-        let (sink, observer) = Sink::new(capacity, filter);
-        self.control(|done| Control::Observe(sink, done)).await?;
-        Ok(observer)
     }
 }
 

@@ -4,9 +4,7 @@ use wavetank_node::prelude::*;
 /// The result of an example.
 type Done = Result<(), Box<dyn std::error::Error>>;
 /// Any latest configuration is accepted.
-#[allow(dead_code)]
 const ANY: wavetank_node::Index = wavetank_node::Index(0);
-#[allow(dead_code)]
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A state machine: the sum of all commands, which are numbers in text.
@@ -44,7 +42,6 @@ impl FsmSnapshot for Captured {
 }
 
 /// Runs an example with a server that leads a cluster of one. Its clock is virtual, so nothing waits.
-#[allow(dead_code)]
 fn run(example: impl AsyncFnOnce(Raft) -> Done) -> Done {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().start_paused(true).build()?.block_on(async {

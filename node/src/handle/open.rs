@@ -1,6 +1,6 @@
 //! Starting a server: reading the stores, restoring the state machine, and starting workers and driver.
 
-use super::{RaftBuilder, StartError};
+use super::RaftBuilder;
 use crate::driver::disk::{DiskWorker, LogDisk};
 use crate::driver::machine::MachineWorker;
 use crate::driver::metrics::LogMetrics;
@@ -9,6 +9,7 @@ use crate::driver::shared_snapshots::{SharedSnapshots, SnapshotWorker};
 use crate::driver::status::{StatusPublisher, StatusView};
 use crate::driver::worker_queue::{Place, WorkerQueue, WorkerSenders};
 use crate::driver::{Control, Driver, Inboxes, Proposal, WorkerQueues};
+use crate::error::StartError;
 use crate::transport::{Local, Transport};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
