@@ -19,8 +19,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use wavetank_node::store::{FileSnapshotStore, RedbStore};
 use wavetank_node::transport::{InmemNetwork, TcpTransport};
-use wavetank_node::{Options, Parts, Place, Raft};
-use wavetank_raft::execute::Storage;
+use wavetank_node::{Place, Raft};
 use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
 use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError};
 use wavetank_raft::{Config, Configuration, Data, Member};
@@ -109,15 +108,14 @@ fn in_memory(place: Place) {
         let network = InmemNetwork::new();
         let mut nodes = Vec::new();
         for name in NAMES {
-            let parts = Parts {
-                fsm: counter(0),
-                log: Storage { log: InmemStore::new(), stable: InmemStore::new() },
-                snapshots: InmemSnapshotStore::default(),
-                transport: network.transport(name),
-            };
-            let options = Options { log: place, fsm: place, ..Options::default() };
             let config = Config { snapshot_threshold: 100_000, ..config(name) };
-            nodes.push(Raft::start(config, options, parts).await.unwrap());
+            let builder = Raft::builder(config, counter(0), network.transport(name))
+                .log_store(InmemStore::new())
+                .stable_store(InmemStore::new())
+                .snapshot_store(InmemSnapshotStore::default())
+                .log_place(place)
+                .fsm_place(place);
+            nodes.push(builder.start().await.unwrap());
         }
         measure_all(&format!("memory, {place:?}"), &elect(&nodes).await, 100_000).await;
     });
@@ -141,14 +139,15 @@ async fn open(name: &str, directory: &Path, snapshot_bytes: usize) -> Raft {
     let transport = TcpTransport::bind("127.0.0.1:0", None, 3, Duration::from_secs(10)).await.unwrap();
     let store = RedbStore::open(directory.join(name).join("raft.redb")).unwrap();
     let snapshots = FileSnapshotStore::new(directory.join(name), 2).unwrap();
-    Raft::with_store(config(name), counter(snapshot_bytes), store, snapshots, transport).await.unwrap()
+    let builder = Raft::builder(config(name), counter(snapshot_bytes), transport);
+    builder.store(store).snapshot_store(snapshots).start().await.unwrap()
 }
 
 async fn elect(nodes: &[Raft]) -> Raft {
     let members = nodes.iter().map(|node| Member::voter(node.local_id().clone(), node.local_addr().clone()));
     nodes[0].bootstrap_cluster(Configuration::new(members.collect()).unwrap()).await.unwrap();
     let mut changes = nodes[0].leader_changes();
-    let leader = changes.wait_for(|seen| seen.leader.is_some()).await.unwrap().leader.clone().unwrap().0;
+    let leader = changes.wait_for(|seen| seen.leader.is_some()).await.unwrap().leader.clone().unwrap().id;
     let leader = nodes.iter().find(|node| *node.local_id() == leader).unwrap().clone();
     leader.barrier(ANY).await.unwrap();
     leader

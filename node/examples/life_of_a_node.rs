@@ -1,21 +1,16 @@
-//! The life of a node in four scenes: create it, start a cluster with it, add and remove others,
-//! and look at their state. A cluster in memory, in about thirty lines, closes it.
+//! The life of a node in four scenes: create a node, start a cluster with it, add and remove other
+//! nodes, and look at their state. The last part is a cluster in memory, in about thirty lines.
 //!
 //! ```text
 //! cargo run -p wavetank-node --example life_of_a_node
 //! ```
 
-#![expect(clippy::print_stdout, reason = "a lecture is to be heard")]
+#![expect(clippy::print_stdout, reason = "an example prints what it does")]
 
 use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
-use wavetank_node::Raft;
-use wavetank_node::store::{FileSnapshotStore, RedbStore};
-use wavetank_node::transport::{InmemNetwork, TcpTransport};
-use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
-use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError};
-use wavetank_raft::{Config, Configuration, Data, Member};
+use wavetank_node::prelude::*;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -59,11 +54,11 @@ impl FsmSnapshot for Captured {
 async fn main() -> Result<()> {
     let directory = tempfile::tempdir()?;
 
-    println!("-- 1. create: configuration, state machine, stores, transport");
+    println!("-- 1. create a node: configuration, state machine, stores, transport");
     let one = create("n1", directory.path()).await?;
     println!("{one}");
 
-    println!("-- 2. start: bootstrap the first, and it elects itself");
+    println!("-- 2. start a cluster: the first node is bootstrapped and elects itself");
     let alone = Configuration::new(vec![Member::voter("n1", one.local_addr().as_str())])?;
     one.bootstrap_cluster(alone).await?;
     let mut changes = one.leader_changes();
@@ -71,7 +66,7 @@ async fn main() -> Result<()> {
     println!("{one}");
     println!("sum: {}", add(&one, 40).await?);
 
-    println!("-- 3. add and remove others");
+    println!("-- 3. add two nodes and remove one");
     let two = create("n2", directory.path()).await?;
     let three = create("n3", directory.path()).await?;
     let any = None;
@@ -83,18 +78,16 @@ async fn main() -> Result<()> {
     two.shutdown().await;
     println!("members: {}", members(&one));
 
-    println!("-- 4. look: leader, state, statistics");
-    println!("n3 says the leader is {:?}", three.leader_with_id());
+    println!("-- 4. look at the leader, the states and the statistics");
+    println!("n3 says: {}", *three.leader_changes().borrow());
     println!("n1 is {}, n2 is {}, n3 is {}", one.state(), two.state(), three.state());
-    for (key, value) in one.stats().await?.pairs() {
-        println!("  {key}: {value}");
-    }
+    println!("{}", one.stats().await?);
     one.snapshot().await?;
     for node in [&one, &three] {
         node.shutdown().await;
     }
 
-    println!("-- and all of it in memory");
+    println!("-- a cluster of three in memory");
     in_memory().await
 }
 
@@ -104,7 +97,8 @@ async fn create(id: &str, directory: &Path) -> Result<Raft> {
     let store = RedbStore::open(directory.join(id).join("raft.redb"))?;
     let snapshots = FileSnapshotStore::new(directory.join(id), 2)?;
     let transport = TcpTransport::bind("127.0.0.1:0", None, 3, TIMEOUT).await?;
-    Ok(Raft::with_store(config, Sum::default(), store, snapshots, transport).await?)
+    let builder = Raft::builder(config, Sum::default(), transport);
+    Ok(builder.store(store).snapshot_store(snapshots).start().await?)
 }
 
 async fn add(raft: &Raft, number: i64) -> Result<String> {
@@ -113,7 +107,7 @@ async fn add(raft: &Raft, number: i64) -> Result<String> {
 }
 
 fn members(raft: &Raft) -> String {
-    raft.get_configuration().map_or_else(String::new, |(_, members)| members.to_string())
+    raft.get_configuration().map_or_else(String::new, |latest| latest.to_string())
 }
 
 /// Three nodes in this process, without a disk or a port.
@@ -122,16 +116,19 @@ async fn in_memory() -> Result<()> {
     let mut nodes = Vec::new();
     for id in ["n1", "n2", "n3"] {
         let config = Config { local_id: id.into(), ..Config::default() };
-        let (log, stable, snapshots) = (InmemStore::new(), InmemStore::new(), InmemSnapshotStore::default());
-        let transport = network.transport(id);
-        nodes.push(Raft::new(config, Sum::default(), log, stable, snapshots, transport).await?);
+        let builder = Raft::builder(config, Sum::default(), network.transport(id))
+            .log_store(InmemStore::new())
+            .stable_store(InmemStore::new())
+            .snapshot_store(InmemSnapshotStore::default());
+        nodes.push(builder.start().await?);
     }
     let members = ["n1", "n2", "n3"].map(|id| Member::voter(id, id));
     nodes[0].bootstrap_cluster(Configuration::new(members.to_vec())?).await?;
 
     let mut changes = nodes[0].leader_changes();
     let leader = changes.wait_for(|seen| seen.leader.is_some()).await?.leader.clone();
-    let leader = nodes.iter().find(|node| Some(node.local_id()) == leader.as_ref().map(|(id, _)| id));
+    let leader =
+        nodes.iter().find(|node| leader.as_ref().is_some_and(|leader| leader.id == *node.local_id()));
     let leader = leader.ok_or("one of the three leads")?;
     println!("{leader}");
     println!("sum: {}", add(leader, 42).await?);

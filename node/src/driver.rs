@@ -361,7 +361,7 @@ impl Driver {
             Observed::Peer { removed: false, peer } => self.addresses.note(peer),
             Observed::Ignored(why) => {
                 self.has_ignored = true;
-                tracing::debug!(?why, "ignored");
+                tracing::debug!(?why, "a message was ignored");
             }
             Observed::State { role, term } => {
                 self.metrics.entered(*role);
@@ -371,9 +371,8 @@ impl Driver {
             Observed::Leader(None) => tracing::info!("no leader"),
             Observed::FailedHeartbeat { peer, silent } => tracing::warn!(%peer, %silent, "no contact"),
             Observed::ResumedHeartbeat { peer } => tracing::info!(%peer, "contact again"),
-            Observed::Peer { removed: true, .. } | Observed::Truncated { .. } => {
-                tracing::debug!(?observed);
-            }
+            Observed::Peer { removed: true, peer } => tracing::info!(id = %peer.id, "a member was removed"),
+            Observed::Truncated { after } => tracing::debug!(%after, "the end of the log was removed"),
         }
         self.observers.retain(|sink| sink.send(observed));
     }

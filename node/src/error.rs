@@ -1,80 +1,149 @@
-//! Why a call failed, and why a server could not be started.
+//! The errors of this crate's API: [`CallError`] for a call, [`StartError`] for the start of a server.
 
+use crate::leader::Leader;
 use std::fmt;
 use wavetank_raft::store::StoreError;
-use wavetank_raft::{ConfigError, Refusal};
+use wavetank_raft::{ConfigError, Error, Refusal};
 
-/// The failure of a call.
+/// The failure of a call to a running server.
+///
+/// The variants that begin with `Err` in HashiCorp Raft have the same names here, and the same texts.
+/// [`CallError::is_unknown`] tells whether the call may have taken effect.
+///
+/// ```
+/// use wavetank_node::{CallError, Leader};
+///
+/// let leader = Leader { id: "n1".into(), address: "10.0.0.1:7000".into() };
+/// let error = CallError::NotLeader(Some(leader));
+/// assert!(error.is_not_leader() && !error.is_unknown());
+/// assert_eq!(error.to_string(), "node is not the leader; call n1 at 10.0.0.1:7000");
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Error {
-    /// The server refused or aborted the call.
-    Raft(wavetank_raft::Error),
-    /// The server took the call, but did not answer within the timeout. The call may still take
-    /// effect.
+#[non_exhaustive]
+pub enum CallError {
+    /// This server does not lead. Nothing was done. The value is the leader, if this server knows it.
+    NotLeader(Option<Leader>),
+    /// The configuration for the bootstrap has no vote for this server. Nothing was done.
+    NotVoter,
+    /// The server lost its leadership after it appended the entry. The entry may still be committed.
+    LeadershipLost,
+    /// A snapshot replaced the entry. The entry may have been applied.
+    AbortedByRestore,
+    /// The server has stopped. An entry that it appended may still be committed.
+    Shutdown,
+    /// The queue was full until the timeout passed. Nothing was done.
+    EnqueueTimeout,
+    /// The server took the call but did not answer within the timeout. The call may still take effect.
     Timeout,
-    /// The queue is full, and the call was made without waiting. Nothing was done.
+    /// The queue was full, and [`Raft::try_apply`](crate::Raft::try_apply) does not wait. Nothing was done.
     Overloaded,
+    /// The state machine has applied nothing since the last snapshot.
+    NothingNewToSnapshot,
+    /// The server is taking another snapshot.
+    SnapshotInProgress,
+    /// The protocol version of the server, or of a member, does not have this operation.
+    UnsupportedProtocol,
+    /// The server has a term, an entry or a snapshot already. Nothing was done.
+    CantBootstrap,
+    /// The server is transferring its leadership. Nothing was done.
+    LeadershipTransferInProgress,
+    /// The state of the server does not allow the call. Nothing was done.
+    Refused(Refusal),
+    /// A setting cannot have this value. Nothing was changed. The text names the setting.
+    Config(String),
+    /// A store failed. An entry may or may not have been stored.
+    Store(StoreError),
 }
 
-impl Error {
+impl CallError {
     /// True if the call may have taken effect, or may still do so.
     #[must_use]
     pub const fn is_unknown(&self) -> bool {
         match self {
-            Self::Timeout => true,
-            Self::Overloaded => false,
-            Self::Raft(error) => matches!(
-                error,
-                wavetank_raft::Error::LeadershipLost
-                    | wavetank_raft::Error::AbortedByRestore
-                    | wavetank_raft::Error::Shutdown
-                    | wavetank_raft::Error::Store(_)
-            ),
+            Self::LeadershipLost
+            | Self::AbortedByRestore
+            | Self::Shutdown
+            | Self::Timeout
+            | Self::Store(_) => true,
+            Self::NotLeader(_)
+            | Self::NotVoter
+            | Self::EnqueueTimeout
+            | Self::Overloaded
+            | Self::NothingNewToSnapshot
+            | Self::SnapshotInProgress
+            | Self::UnsupportedProtocol
+            | Self::CantBootstrap
+            | Self::LeadershipTransferInProgress
+            | Self::Refused(_)
+            | Self::Config(_) => false,
         }
     }
 
-    /// True if the caller should ask another server, or this one later, since it does not lead.
+    /// True if this server does not lead. The caller should ask the leader, or this server later.
     #[must_use]
     pub const fn is_not_leader(&self) -> bool {
-        matches!(self, Self::Raft(wavetank_raft::Error::NotLeader(_)))
+        matches!(self, Self::NotLeader(_))
     }
 }
 
-impl From<wavetank_raft::Error> for Error {
-    fn from(error: wavetank_raft::Error) -> Self {
-        Self::Raft(error)
+impl From<Error> for CallError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotLeader(leader) => Self::NotLeader(leader.map(Leader::of)),
+            Error::NotVoter => Self::NotVoter,
+            Error::LeadershipLost => Self::LeadershipLost,
+            Error::AbortedByRestore => Self::AbortedByRestore,
+            Error::Shutdown => Self::Shutdown,
+            Error::EnqueueTimeout => Self::EnqueueTimeout,
+            Error::NothingNewToSnapshot => Self::NothingNewToSnapshot,
+            Error::UnsupportedProtocol => Self::UnsupportedProtocol,
+            Error::CantBootstrap => Self::CantBootstrap,
+            Error::LeadershipTransferInProgress => Self::LeadershipTransferInProgress,
+            Error::SnapshotInProgress => Self::SnapshotInProgress,
+            Error::Refused(refusal) => Self::Refused(refusal),
+            Error::Config(what) => Self::Config(what),
+            Error::Store(error) => Self::Store(error),
+        }
     }
 }
 
-impl From<Refusal> for Error {
+impl From<Refusal> for CallError {
     fn from(refusal: Refusal) -> Self {
-        Self::Raft(wavetank_raft::Error::Refused(refusal))
+        Self::Refused(refusal)
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Raft(error) => write!(f, "{error}"),
-            Self::Timeout => write!(f, "timed out: the call got in and may or may not take effect"),
-            Self::Overloaded => write!(f, "overloaded: there is no room for another call"),
+            Self::NotLeader(Some(leader)) => write!(f, "node is not the leader; call {leader}"),
+            Self::NotLeader(None) => f.write_str("node is not the leader, and none is known"),
+            Self::NotVoter => f.write_str("node is not a voter"),
+            Self::LeadershipLost => f.write_str("leadership lost while committing log"),
+            Self::AbortedByRestore => f.write_str("snapshot restored while committing log"),
+            Self::Shutdown => f.write_str("raft is already shutdown"),
+            Self::EnqueueTimeout => f.write_str("timed out enqueuing operation"),
+            Self::Timeout => f.write_str("timed out: the server took the call, which may still take effect"),
+            Self::Overloaded => f.write_str("overloaded: the queue is full, and nothing was done"),
+            Self::NothingNewToSnapshot => f.write_str("nothing new to snapshot"),
+            Self::SnapshotInProgress => f.write_str("snapshot in progress"),
+            Self::UnsupportedProtocol => f.write_str("operation not supported with current protocol version"),
+            Self::CantBootstrap => f.write_str("bootstrap only works on new clusters"),
+            Self::LeadershipTransferInProgress => f.write_str("leadership transfer in progress"),
+            Self::Refused(refusal) => write!(f, "{refusal}"),
+            Self::Config(what) => f.write_str(what),
+            Self::Store(error) => write!(f, "{error}"),
         }
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Raft(error) => Some(error),
-            Self::Timeout | Self::Overloaded => None,
-        }
-    }
-}
+impl std::error::Error for CallError {}
 
 /// The reason why a server cannot be started.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum StartError {
-    /// A setting has a value that cannot work.
+    /// A setting cannot have its value.
     Config(ConfigError),
     /// A store failed, its contents contradict each other, or the state machine refused every
     /// snapshot.

@@ -1,67 +1,82 @@
-//! A server as its users hold it: HashiCorp Raft's API, asynchronous.
+//! The handle of a server: HashiCorp Raft's API, asynchronous.
 //!
 //! [`Raft`] is a handle, cheap to clone. Behind it one task runs the server (`driver`), which
 //! never blocks: the log, the state machine and the snapshots have a `worker_queue` each, usually
-//! a thread. Nothing here decides anything about the protocol.
-//!
-//! What every call has in common:
-//!
-//! 1. Nothing happens before the future is polled. Once the call is in, dropping the future loses
-//!    nothing but the answer.
-//! 2. A timeout bounds the whole call; zero means any time. Before the call got in it ends as
-//!    [`EnqueueTimeout`](wavetank_raft::Error::EnqueueTimeout), and nothing was done; after that
-//!    as [`Error::Timeout`], and the outcome is not known.
-//! 3. Every future ends, also when the server stops, its runtime goes, or a store fails.
-//!
-//! # Coming from HashiCorp Raft
-//!
-//! Names are the same in Rust's spelling, and every call is a future where HashiCorp's returns
-//! one. These names differ, or are gone:
-//!
-//! | there | here |
-//! |---|---|
-//! | `NewRaft` | [`Raft::new`], or [`Raft::with_store`] where one store is both |
-//! | `raft.BootstrapCluster`, `raft.RecoverCluster`, `raft.HasExistingState` | [`Raft::bootstrap_cluster`] on a running server, [`recover_cluster`], [`has_existing_state`] |
-//! | `AddPeer(address)` | [`Raft::add_voter`] with a name and an address; [`Raft::add_voter_staged`] lets it catch up first |
-//! | `RemovePeer(address)` | [`Raft::remove_server`] with the name |
-//! | `SetPeers`, peers.json | [`Raft::change_membership`] while there is a quorum, [`recover_cluster`] when there is none |
-//! | `VerifyLeader` and a local read | the same after a [`Raft::barrier`] once in a term; [`Raft::read_index`] needs none |
-//! | `LeaderCh` | [`Raft::leader_changes`], for any number of receivers |
-//! | `Apply` when its queue is full | waits as there; [`Raft::try_apply`] says [`Error::Overloaded`] at once |
-//! | `ErrLeadershipLost` and other errors after which the outcome is unknown | [`Error::is_unknown`] |
-//! | `Snapshot().Open` | [`SnapshotStore::open`] with [`SnapshotMeta::last`] |
-//! | `Shutdown().Error` | [`Raft::shutdown`], or [`Raft::stopped`], which says why |
+//! a thread. No rule of the protocol is here.
 
+mod builder;
 mod calls;
 mod membership;
 mod offline;
 mod open;
+mod status;
 
+pub use builder::{Missing, RaftBuilder};
 pub use offline::{has_existing_state, recover_cluster};
 
-use crate::driver::Control;
-use crate::driver::disk::LogDisk;
-use crate::driver::observer::{Observer, Sink};
-use crate::driver::options::Options;
-use crate::driver::state::RaftState;
-use crate::driver::status::{Leadership, Stats};
-use crate::error::{Error, StartError};
-use crate::transport::Transport;
+use crate::error::CallError;
 use calls::Until;
 use open::Senders;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use tokio::sync::watch;
-use wavetank_raft::execute::Storage;
-use wavetank_raft::store::{Fsm, LogStore, SnapshotStore, StableStore};
+use std::time::Duration;
 use wavetank_raft::{
-    Call, Config, Configuration, Data, Halt, Index, Observed, ReadPath, Reloadable, ServerAddress, ServerId,
-    SnapshotMeta, Term,
+    Call, Config, Configuration, Data, Halt, Index, ReadPath, Reloadable, ServerAddress, ServerId,
+    SnapshotMeta,
 };
 
 /// A running server. Clones are the same server. It stops at [`Raft::shutdown`], when the last
 /// clone is dropped, or when its runtime ends.
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+/// # fn main() -> Done { run(async |raft| {
+/// let applied = raft.apply(*b"40", TIMEOUT).await?;
+/// assert_eq!(applied.response, Data::from(*b"40"));
+/// println!("{raft} has applied {}", raft.applied_index());
+/// raft.shutdown().await;
+/// # Ok(()) }) }
+/// ```
+///
+/// Every call has these properties:
+///
+/// 1. Nothing happens before the future is polled. Once the call is in, dropping the future loses
+///    only the answer.
+/// 2. A timeout bounds the whole call; zero means no limit. If the server has not taken the call, it ends as
+///    [`CallError::EnqueueTimeout`], and nothing was done; otherwise
+///    as [`CallError::Timeout`], and the outcome is not known.
+/// 3. Every future ends, also when the server stops, its runtime goes, or a store fails.
+///
+/// # Coming from HashiCorp Raft
+///
+/// Names are the same in Rust's spelling, and every call is a future where HashiCorp's returns
+/// one. These names differ, or are gone:
+///
+/// | HashiCorp Raft | Wavetank |
+/// |---|---|
+/// | `NewRaft(conf, fsm, logs, stable, snaps, trans)` | [`Raft::builder`] with `conf`, `fsm` and `trans`, then a setter for each store |
+/// | `raft-boltdb`, `raft-wal` | [`RedbStore`](crate::store::RedbStore) in [`RaftBuilder::store`]: log and vote record in one file |
+/// | `BootstrapCluster`, `RecoverCluster`, `HasExistingState` (functions) | [`Raft::bootstrap_cluster`] on a running server, [`recover_cluster`], [`has_existing_state`] |
+/// | `ApplyFuture`, `IndexFuture`, `ConfigurationFuture`, … | an `async fn` and its result: [`Applied`], [`Index`], [`LatestConfiguration`](crate::LatestConfiguration); `Error()` is the `Err`, [`CallError`] |
+/// | timeout 0 | the same: no limit |
+/// | `AddPeer(address)` | [`Raft::add_voter`] with a name and an address; [`Raft::add_voter_staged`] lets it catch up first |
+/// | `RemovePeer(address)` | [`Raft::remove_server`] with the name |
+/// | `SetPeers`, peers.json | [`Raft::change_membership`] while there is a quorum, [`recover_cluster`] when there is none |
+/// | `VerifyLeader` and a local read | the same after a [`Raft::barrier`] once in a term; [`Raft::read_index`] needs no barrier |
+/// | `LeaderCh`, `Config.NotifyCh` | [`Raft::leader_changes`], for any number of receivers; a receiver sees the newest value and never blocks the server |
+/// | `RegisterObserver(NewObserver(ch, blocking, filter))` | [`Raft::register_observer`] with the filter; a full observer misses observations and counts them, it never blocks the server |
+/// | `DeregisterObserver` | drop the [`Observer`](crate::Observer) |
+/// | `Config.LogLevel`, `Config.LogOutput`, `Config.Logger` | the filter and the writer of `tracing`'s subscriber, for example `EnvFilter` with `wavetank_node=info`; all lines of a server are in the span `raft` with its `id` |
+/// | go-metrics | the crate `metrics` under the same names: install a recorder before the server starts |
+/// | `Config.BatchApplyCh`, `BatchingFSM` | commands are always applied in batches |
+/// | `Apply` when its queue is full | waits as there; [`Raft::try_apply`] fails at once with [`CallError::Overloaded`] |
+/// | `ErrLeadershipLost` and other errors after which the outcome is unknown | [`CallError::is_unknown`] |
+/// | `Stats()["state"]` | [`Stats::to_map`](crate::Stats::to_map), or the text of [`Stats`](crate::Stats) |
+/// | `Snapshot().Open` | [`SnapshotStore::open`](crate::SnapshotStore::open) with [`SnapshotMeta::last`] |
+/// | `Restore(meta, reader)` | [`Raft::restore`] with the bytes; they travel as one entry of the log |
+/// | `NewTCPTransport`, `NewTCPTransportWithConfig` | [`TcpTransport::bind`](crate::transport::TcpTransport::bind), and `TcpTransport::with_tls` for mutual TLS |
+/// | `NewInmemTransport`, `NewInmemStore`, `NewInmemSnapshotStore` | [`InmemNetwork`](crate::transport::InmemNetwork), [`InmemStore`](crate::store::InmemStore), [`InmemSnapshotStore`](crate::store::InmemSnapshotStore) |
+/// | `Shutdown().Error` | [`Raft::shutdown`]; [`Raft::stopped`] returns the reason |
 #[derive(Clone)]
 pub struct Raft {
     senders: Arc<Senders>,
@@ -69,21 +84,9 @@ pub struct Raft {
     address: ServerAddress,
 }
 
-/// The parts of a server, besides its configuration.
-#[derive(Debug)]
-pub struct Parts<F, D, N, T> {
-    /// The state machine, which has applied nothing yet.
-    pub fsm: F,
-    /// The store of log and vote record.
-    pub log: D,
-    /// The store of snapshots.
-    pub snapshots: N,
-    /// The network to the other servers.
-    pub transport: T,
-}
-
 /// The result of a command.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
 pub struct Applied {
     /// Its index in the log.
     pub index: Index,
@@ -92,103 +95,95 @@ pub struct Applied {
 }
 
 impl Raft {
-    /// Starts a server on two stores. HashiCorp: `NewRaft`. Must be called on a tokio runtime.
+    /// Begins to build a server. HashiCorp: the arguments `conf`, `fsm` and `trans` of `NewRaft`. The
+    /// builder takes the stores and starts the server.
     ///
-    /// # Errors
-    /// When a setting cannot have its value, a store cannot be read, or the stores contradict each
-    /// other.
-    pub async fn new<F, L, S, N, T>(
-        config: Config,
-        fsm: F,
-        log_store: L,
-        stable_store: S,
-        snapshot_store: N,
-        transport: T,
-    ) -> Result<Self, StartError>
-    where
-        F: Fsm<Snapshot: Send + 'static> + Send + 'static,
-        L: LogStore + Send + 'static,
-        S: StableStore + Send + 'static,
-        N: SnapshotStore<Sink: Send, Source: Send> + Send + 'static,
-        T: Transport,
-    {
-        let log = Storage { log: log_store, stable: stable_store };
-        let parts = Parts { fsm, log, snapshots: snapshot_store, transport };
-        Self::start(config, Options::default(), parts).await
-    }
-
-    /// Starts a server on a store that is both log and stable store, and writes vote and entries
-    /// in one transaction: [`RedbStore`](crate::store::RedbStore).
-    ///
-    /// # Errors
-    /// As for [`Raft::new`].
-    pub async fn with_store<F, D, N, T>(
-        config: Config,
-        fsm: F,
-        store: D,
-        snapshot_store: N,
-        transport: T,
-    ) -> Result<Self, StartError>
-    where
-        F: Fsm<Snapshot: Send + 'static> + Send + 'static,
-        D: LogDisk,
-        N: SnapshotStore<Sink: Send, Source: Send> + Send + 'static,
-        T: Transport,
-    {
-        let parts = Parts { fsm, log: store, snapshots: snapshot_store, transport };
-        Self::start(config, Options::default(), parts).await
-    }
-
-    /// Starts a server with the given options.
-    ///
-    /// # Errors
-    /// As for [`Raft::new`].
-    pub async fn start<F, D, N, T>(
-        config: Config,
-        options: Options,
-        parts: Parts<F, D, N, T>,
-    ) -> Result<Self, StartError>
-    where
-        F: Fsm<Snapshot: Send + 'static> + Send + 'static,
-        D: LogDisk,
-        N: SnapshotStore<Sink: Send, Source: Send> + Send + 'static,
-        T: Transport,
-    {
-        let (id, address) = (config.local_id.clone(), parts.transport.local_addr());
-        let senders = open::start(config, options, parts).await?;
-        Ok(Self { senders: Arc::new(senders), id, address })
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// let config = Config { local_id: "n2".into(), ..Config::default() };
+    /// let transport = InmemNetwork::new().transport("n2");
+    /// let raft = Raft::builder(config, Sum::default(), transport)
+    ///     .log_store(InmemStore::new())
+    ///     .stable_store(InmemStore::new())
+    ///     .snapshot_store(InmemSnapshotStore::default())
+    ///     .start()
+    ///     .await?;
+    /// assert_eq!(raft.state(), RaftState::Follower);
+    /// # Ok(()) }) }
+    /// ```
+    pub fn builder<F, T>(config: Config, fsm: F, transport: T) -> RaftBuilder<F, T> {
+        RaftBuilder::new(config, fsm, transport)
     }
 
     /// Bootstraps a new cluster with this configuration. HashiCorp: `BootstrapCluster`. Call it on one
     /// server, or with the same configuration on all of them.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let alone = Configuration::new(vec![Member::voter("n1", "n1")])?;
+    /// // This server has a cluster already.
+    /// assert_eq!(raft.bootstrap_cluster(alone).await, Err(CallError::CantBootstrap));
+    /// # Ok(()) }) }
+    /// ```
+    ///
     /// # Errors
     /// `CantBootstrap` when there is state already, `NotVoter` when this server is not among the
     /// voters.
-    pub async fn bootstrap_cluster(&self, configuration: Configuration) -> Result<(), Error> {
+    pub async fn bootstrap_cluster(&self, configuration: Configuration) -> Result<(), CallError> {
         self.ask(Call::Bootstrap(configuration), Until::FOREVER).await.map(|_| ())
     }
 
-    /// Has a command applied on every server. HashiCorp: `Apply`.
+    /// Applies a command on every server, and returns the response of this server's state machine. HashiCorp: `Apply`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let applied = raft.apply(*b"40", TIMEOUT).await?;
+    /// assert_eq!(applied.response, Data::from(*b"40"));
+    /// let applied = raft.apply(b"2".to_vec(), TIMEOUT).await?;
+    /// assert_eq!(applied.response, Data::from(*b"42"));
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// `NotLeader` with the leader, if known; `LeadershipLost`, `AbortedByRestore`, `Shutdown` and
-    /// [`Error::Timeout`] when the outcome is not known.
-    pub async fn apply(&self, command: impl Into<Data>, timeout: Duration) -> Result<Applied, Error> {
+    /// [`CallError::Timeout`] when the outcome is not known.
+    pub async fn apply(&self, command: impl Into<Data>, timeout: Duration) -> Result<Applied, CallError> {
         let until = Until::after(timeout);
         self.propose(Call::Apply(command.into()), until).await.map(calls::applied)
     }
 
     /// Like [`Raft::apply`], but fails at once if the queue is full.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// match raft.try_apply(*b"40", TIMEOUT).await {
+    ///     Ok(applied) => println!("applied at index {}", applied.index),
+    ///     Err(CallError::Overloaded) => println!("try again later"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok(()) }) }
+    /// ```
+    ///
     /// # Errors
-    /// Also [`Error::Overloaded`].
-    pub async fn try_apply(&self, command: impl Into<Data>, timeout: Duration) -> Result<Applied, Error> {
+    /// Also [`CallError::Overloaded`].
+    pub async fn try_apply(&self, command: impl Into<Data>, timeout: Duration) -> Result<Applied, CallError> {
         let until = Until::after(timeout);
         self.try_propose(Call::Apply(command.into()), until).await.map(calls::applied)
     }
 
-    /// Has a command with a second, opaque part applied. HashiCorp: `ApplyLog`.
+    /// Applies a command with a second, opaque part. HashiCorp: `ApplyLog`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let applied = raft.apply_log(*b"40", *b"trace 7", TIMEOUT).await?;
+    /// assert_eq!(applied.response, Data::from(*b"40"));
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// As for [`Raft::apply`].
@@ -197,185 +192,168 @@ impl Raft {
         data: impl Into<Data>,
         extensions: impl Into<Data>,
         timeout: Duration,
-    ) -> Result<Applied, Error> {
+    ) -> Result<Applied, CallError> {
         let call = Call::ApplyLog { data: data.into(), extensions: extensions.into() };
         self.propose(call, Until::after(timeout)).await.map(calls::applied)
     }
 
-    /// Returns when everything that was proposed before is applied here. HashiCorp: `Barrier`.
+    /// Returns when this server has applied everything that was proposed before. HashiCorp: `Barrier`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let index = raft.barrier(TIMEOUT).await?;
+    /// assert!(index <= raft.applied_index());
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// As for [`Raft::apply`].
-    pub async fn barrier(&self, timeout: Duration) -> Result<Index, Error> {
+    pub async fn barrier(&self, timeout: Duration) -> Result<Index, CallError> {
         self.propose(Call::Barrier, Until::after(timeout)).await.map(calls::index)
     }
 
-    /// Returns when it is certain that this server led after the call. HashiCorp: `VerifyLeader`.
+    /// Returns when a quorum has confirmed, after the call, that this server leads. HashiCorp: `VerifyLeader`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// raft.verify_leader().await?;
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// When this server does not lead, or no longer.
-    pub async fn verify_leader(&self) -> Result<(), Error> {
+    pub async fn verify_leader(&self) -> Result<(), CallError> {
         self.ask(Call::VerifyLeader, Until::FOREVER).await.map(|_| ())
     }
 
     /// Returns when a read of the local state machine is linearizable: leadership was shown after
     /// the call, and everything committed before it is applied (thesis §6.4).
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let applied = raft.apply(*b"40", TIMEOUT).await?;
+    /// let index = raft.read_index().await?;
+    /// assert!(applied.index <= index);
+    /// // The local state machine may be read now.
+    /// # Ok(()) }) }
+    /// ```
+    ///
     /// # Errors
     /// When this server does not lead, or no longer.
-    pub async fn read_index(&self) -> Result<Index, Error> {
+    pub async fn read_index(&self) -> Result<Index, CallError> {
         self.ask(Call::Read(ReadPath::Index), Until::FOREVER).await.map(calls::index)
     }
 
-    /// Like [`Raft::read_index`], without asking the other servers: the leader's lease shows its
-    /// leadership, as far as clocks can be trusted (thesis §6.4.1).
+    /// Like [`Raft::read_index`], without a message to the other servers: the leader's lease shows its
+    /// leadership. This assumes that the clocks of the servers run at about the same rate (thesis §6.4.1).
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// match raft.read_lease().await {
+    ///     Ok(index) => println!("the state machine has applied index {index}"),
+    ///     Err(error) => println!("no lease: {error}"),
+    /// }
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// Also `NoLease` when there is none at the moment.
-    pub async fn read_lease(&self) -> Result<Index, Error> {
+    pub async fn read_lease(&self) -> Result<Index, CallError> {
         self.ask(Call::Read(ReadPath::Lease), Until::FOREVER).await.map(calls::index)
     }
 
     /// Takes a snapshot at once. HashiCorp: `Snapshot`.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// raft.apply(*b"40", TIMEOUT).await?;
+    /// let meta = raft.snapshot().await?;
+    /// assert_eq!(meta.size, 8);
+    /// # Ok(()) }) }
+    /// ```
+    ///
     /// # Errors
     /// `NothingNewToSnapshot`, `SnapshotInProgress`, or an error of the state machine or the store.
-    pub async fn snapshot(&self) -> Result<Arc<SnapshotMeta>, Error> {
+    pub async fn snapshot(&self) -> Result<Arc<SnapshotMeta>, CallError> {
         self.ask(Call::Snapshot, Until::FOREVER).await.map(calls::snapshotted)
     }
 
-    /// Replaces the state by this one, on every server, at one index of the log. HashiCorp:
+    /// Replaces the state of the state machine, on every server, at one index of the log. HashiCorp:
     /// `Restore`. The state travels as one entry.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// raft.restore(40_i64.to_be_bytes(), TIMEOUT).await?;
+    /// let applied = raft.apply(*b"2", TIMEOUT).await?;
+    /// assert_eq!(applied.response, Data::from(*b"42"));
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// As for [`Raft::apply`], or the error with which the state machine refuses the state.
-    pub async fn restore(&self, state: impl Into<Data>, timeout: Duration) -> Result<Index, Error> {
+    pub async fn restore(&self, state: impl Into<Data>, timeout: Duration) -> Result<Index, CallError> {
         self.propose(Call::Restore(state.into()), Until::after(timeout)).await.map(calls::index)
     }
 
     /// Changes the settings that may change while the server runs. HashiCorp: `ReloadConfig`.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let config = Config::default();
+    /// raft.reload_config(wavetank_node::Reloadable {
+    ///     trailing_logs: 100,
+    ///     snapshot_interval: config.snapshot_interval,
+    ///     snapshot_threshold: config.snapshot_threshold,
+    ///     heartbeat_timeout: config.heartbeat_timeout,
+    ///     election_timeout: config.election_timeout,
+    /// }).await?;
+    /// # Ok(()) }) }
+    /// ```
+    ///
     /// # Errors
     /// When a setting cannot have its value; nothing is changed then.
-    pub async fn reload_config(&self, reloadable: Reloadable) -> Result<(), Error> {
+    pub async fn reload_config(&self, reloadable: Reloadable) -> Result<(), CallError> {
         self.ask(Call::Reload(reloadable), Until::FOREVER).await.map(|_| ())
     }
 
     /// Stops the server and returns when it has closed everything. HashiCorp: `Shutdown`. Calls
     /// that wait for an outcome fail. A second call has no effect.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// raft.shutdown().await;
+    /// assert_eq!(raft.state(), RaftState::Shutdown);
+    /// assert_eq!(raft.apply(*b"40", TIMEOUT).await, Err(CallError::Shutdown));
+    /// # Ok(()) }) }
+    /// ```
     pub async fn shutdown(&self) {
-        // One that has stopped already does not answer, which is as good.
+        // A server that has stopped already does not answer. That is no error.
         let _ = self.ask(Call::Shutdown, Until::FOREVER).await;
         self.stopped().await;
     }
 
     /// Returns when the server has stopped, with the reason: shutdown, removal, or a failed store.
     /// `None` if its runtime ended, or it panicked.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// raft.shutdown().await;
+    /// assert_eq!(raft.stopped().await, Some(wavetank_node::Halt::Shutdown));
+    /// # Ok(()) }) }
+    /// ```
     pub async fn stopped(&self) -> Option<Halt> {
         let mut end = self.senders.view.end.clone();
         let end = end.wait_for(Option::is_some).await.ok()?;
         end.as_ref().map(|end| end.why.clone())
-    }
-
-    /// The name of this server.
-    #[must_use]
-    pub const fn local_id(&self) -> &ServerId {
-        &self.id
-    }
-
-    /// The address at which other servers reach this one.
-    #[must_use]
-    pub const fn local_addr(&self) -> &ServerAddress {
-        &self.address
-    }
-
-    /// The state of this server. HashiCorp: `State`.
-    #[must_use]
-    pub fn state(&self) -> RaftState {
-        self.senders.view.numbers.state()
-    }
-
-    /// The term of this server. HashiCorp: `CurrentTerm`.
-    #[must_use]
-    pub fn current_term(&self) -> Term {
-        self.senders.view.numbers.term()
-    }
-
-    /// The address of the leader, if one is known. HashiCorp: `Leader`.
-    #[must_use]
-    pub fn leader(&self) -> Option<ServerAddress> {
-        self.leader_with_id().map(|(_, address)| address)
-    }
-
-    /// The name and address of the leader, if one is known. HashiCorp: `LeaderWithID`.
-    #[must_use]
-    pub fn leader_with_id(&self) -> Option<(ServerId, ServerAddress)> {
-        self.senders.view.leadership.borrow().leader.clone()
-    }
-
-    /// The current leader and all later ones. HashiCorp: `LeaderCh`, but for any number of receivers.
-    #[must_use]
-    pub fn leader_changes(&self) -> watch::Receiver<Leadership> {
-        self.senders.view.leadership.clone()
-    }
-
-    /// The last index in the log, or of the snapshot. HashiCorp: `LastIndex`.
-    #[must_use]
-    pub fn last_index(&self) -> Index {
-        self.senders.view.numbers.last_index()
-    }
-
-    /// The commit index, as far as this server knows. HashiCorp: `CommitIndex`.
-    #[must_use]
-    pub fn commit_index(&self) -> Index {
-        self.senders.view.numbers.commit_index()
-    }
-
-    /// The last index that the state machine has applied. HashiCorp: `AppliedIndex`.
-    #[must_use]
-    pub fn applied_index(&self) -> Index {
-        self.senders.view.numbers.applied_index()
-    }
-
-    /// The time of the last contact with a leader, or of leading; `None` if never. HashiCorp: `LastContact`.
-    #[must_use]
-    pub fn last_contact(&self) -> Option<Instant> {
-        match self.state() {
-            RaftState::Leader => Some(Instant::now()),
-            RaftState::Follower | RaftState::Candidate | RaftState::Shutdown => {
-                self.senders.view.numbers.contact().map(tokio::time::Instant::into_std)
-            }
-        }
-    }
-
-    /// The statistics of HashiCorp's `Stats`. A stopped server reports its last ones.
-    ///
-    /// # Errors
-    /// When the server has ended without leaving statistics.
-    pub async fn stats(&self) -> Result<Stats, Error> {
-        match self.control(Control::Stats).await {
-            Ok(stats) => Ok(stats),
-            Err(error) => {
-                self.stopped().await;
-                let end = self.senders.view.end.borrow();
-                end.as_ref().map(|end| end.stats.clone()).ok_or(error)
-            }
-        }
-    }
-
-    /// Sends later observations that pass `filter`. If `capacity` of them wait, further ones are
-    /// lost and counted. HashiCorp: `RegisterObserver`.
-    ///
-    /// # Errors
-    /// When the server has stopped.
-    pub async fn register_observer(
-        &self,
-        capacity: usize,
-        filter: impl Fn(&Observed) -> bool + Send + 'static,
-    ) -> Result<Observer, Error> {
-        let (sink, observer) = Sink::new(capacity, filter);
-        self.control(|done| Control::Observe(sink, done)).await?;
-        Ok(observer)
     }
 }
 

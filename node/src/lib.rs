@@ -1,24 +1,44 @@
-//! A Raft node: [`wavetank_raft::Server`] on real clocks, disks and sockets.
+//! A Raft node: HashiCorp Raft's API on tokio, TCP and files.
 //!
-//! [`Raft`] is the handle of a server, with HashiCorp Raft's names. This crate has the parts that
-//! the tank does not run: sockets, threads, files and the clock. Every decision of the protocol is
-//! taken in `wavetank-raft`, by the code that runs in the tank.
+//! [`Raft`] is the handle of a server, and [`Raft::builder`] starts one. This crate re-exports all types
+//! that its API takes or returns, so a service imports this crate alone; [`prelude`] has those that most
+//! services need.
+//!
+//! The parts here are those that the simulator does not run: sockets, threads, files and the clock. Every
+//! decision of the protocol is taken in `wavetank-raft`, by the code that runs in the simulator.
 
 mod driver;
 mod error;
 mod handle;
+mod leader;
+pub mod prelude;
 pub mod store;
 pub mod transport;
 pub mod wire;
 
 pub use driver::disk::LogDisk;
 pub use driver::observer::Observer;
-pub use driver::options::Options;
 pub use driver::state::RaftState;
-pub use driver::status::{Leadership, Stats};
+pub use driver::status::{LatestConfiguration, Leadership, Stats};
 pub use driver::worker_queue::Place;
-pub use error::{Error, StartError};
-pub use handle::{Applied, Parts, Raft, has_existing_state, recover_cluster};
+pub use error::{CallError, StartError};
+pub use handle::{Applied, Missing, Raft, RaftBuilder, has_existing_state, recover_cluster};
+pub use leader::Leader;
+
+pub use wavetank_raft::Stats as ServerStats;
+pub use wavetank_raft::execute::{Recovered, Storage};
+pub use wavetank_raft::store::{
+    Command, Fsm, FsmSnapshot, LogStore, SnapshotReader, SnapshotSink, SnapshotSource, SnapshotStore,
+    SnapshotWriter, StableStore, StoreError, StoreErrorKind,
+};
+pub use wavetank_raft::{
+    AppendEntries, AppendEntriesResponse, Config, ConfigError, Configuration, ConfigurationError, Data,
+    Dialect, Entries, Entry, Halt, HardState, Ignored, Index, InstallSnapshot, InstallSnapshotResponse,
+    LogId, LogOp, Member, NodeId, Observed, Payload, Refusal, Reloadable, Request, RequestPreVote,
+    RequestPreVoteResponse, RequestVote, RequestVoteResponse, Response, RoleName, RpcId, ServerAddress,
+    ServerId, Settings, SnapshotMeta, Span, Suffrage, Term, Time, TimeoutNow, TimeoutNowResponse, Token,
+    UncheckedConfiguration, Write,
+};
 
 /// The README's code compiles.
 #[cfg(doctest)]

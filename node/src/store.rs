@@ -1,7 +1,8 @@
 //! Stores on real disks: one file for log and vote record, a directory of snapshots.
 //!
-//! Their traits, and the stores in memory, are in [`wavetank_raft::store`]. Both reach their disk through a seam ([`StorageBackend`](::redb::StorageBackend), [`Files`]), so that the
-//! tank can put a simulated one under them.
+//! [`InmemStore`] and [`InmemSnapshotStore`] keep everything in memory. The stores on disk reach it
+//! through [`StorageBackend`](::redb::StorageBackend) and [`Files`], so that the simulator can put a
+//! simulated disk under them.
 
 pub mod codec;
 mod discard;
@@ -17,3 +18,5 @@ pub use self::file_snapshots::{FileSink, FileSnapshotStore, FileSource};
 pub use self::files::{Disk, Files};
 pub use self::open_error::{OpenError, OpenFailure};
 pub use self::redb::RedbStore;
+
+pub use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};

@@ -1,7 +1,7 @@
 //! How servers reach each other: the seam between the driver and a network, and two networks.
 //!
-//! A transport carries calls and answers and decides nothing. It may lose any of them, which is
-//! never reported: the protocol asks again.
+//! A transport carries calls and answers. It may lose any of them and reports no loss: the protocol
+//! sends again.
 
 mod inmem;
 mod tcp;
@@ -23,15 +23,15 @@ pub trait Transport: Send + Sync + 'static {
     /// The address at which other servers reach this one.
     fn local_addr(&self) -> ServerAddress;
 
-    /// Says which server this is, and to which inbox arrivals go. Called once, before anything is
-    /// sent.
+    /// Sets the server that uses this transport, and the inbox for arrivals. The driver calls it once,
+    /// before the first [`Transport::send`].
     fn start(&self, local: Local, inbox: Inbox);
 
-    /// Sends a call. An answer comes in through the inbox, with the same number. Never waits: if
+    /// Sends a call. The answer arrives in the inbox with the same number. The method never waits: if
     /// the queue is full, the call is lost.
     fn send(&self, call: Outgoing);
 
-    /// Stops. Nothing arrives any more.
+    /// Closes the transport. Nothing arrives after that.
     fn close(&self);
 }
 
@@ -83,21 +83,21 @@ pub enum Arrival {
         /// The answer.
         response: Response,
     },
-    /// The dialect that a peer speaks. Until this comes, a peer is taken to speak everything.
+    /// The dialect that a peer speaks. Until this arrives, the server assumes Wavetank's dialect.
     Speaks {
         /// The peer.
         peer: NodeId,
-        /// The request.
+        /// The dialect.
         dialect: Dialect,
     },
 }
 
-/// Takes the answer to one call. If it is dropped without one, the caller hears nothing, or that
-/// there will be no answer.
+/// Takes the answer to one call. If it is dropped without an answer, the caller gets no answer, or a
+/// refusal.
 pub struct Replier(Box<dyn FnOnce(Response) + Send>);
 
 impl Replier {
-    /// Answers go where `to` puts them.
+    /// Creates a replier that passes the answer to `to`.
     pub fn new(to: impl FnOnce(Response) + Send + 'static) -> Self {
         Self(Box::new(to))
     }
@@ -115,7 +115,7 @@ impl fmt::Debug for Replier {
 }
 
 impl Local {
-    /// How it introduces itself.
+    /// The header with which the server introduces itself.
     #[must_use]
     pub fn header(&self, dialect: Dialect) -> Header {
         Header {

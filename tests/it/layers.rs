@@ -43,7 +43,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("scenarios", &["command_log", "trace", "dsl", "stories", "registry", "cli"]),
-    ("node", &["wire", "store", "transport", "error", "driver", "handle"]),
+    ("node", &["leader", "wire", "store", "transport", "error", "driver", "handle", "prelude"]),
 ];
 
 /// The crates of the workspace that a crate may name.
@@ -53,6 +53,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sim/src", &["wavetank_raft", "wavetank_linear"]),
     ("scenarios/src", &["wavetank_raft", "wavetank_linear", "wavetank_sim"]),
     ("node/src", &["wavetank_raft"]),
+    // A service imports one crate of ours.
+    ("node/examples", &["wavetank_node"]),
     ("wavetank/src", &["wavetank_raft", "wavetank_sim", "wavetank_node"]),
 ];
 

@@ -5,8 +5,8 @@
 //! - [`tank`]: the deterministic simulator. It runs a state machine of yours, or Raft itself, through seeded storms.
 //! - [`raft`]: the protocol as a pure function, and the types that both of them share.
 //!
-//! What most programs need stands at the root: [`Raft`] and its configuration for a service, [`Storm`] and
-//! [`run_storms`] for its tests.
+//! The root has what most programs need: [`Raft`] and its configuration for a service, [`Storm`] and
+//! [`run_storms`] for its tests. [`prelude`] has the same for a `use wavetank::prelude::*;`.
 //!
 //! ```
 //! use wavetank::{Config, Configuration, Member};
@@ -23,8 +23,19 @@ pub use wavetank_raft as raft;
 pub use wavetank_sim as tank;
 
 #[cfg(feature = "node")]
-pub use wavetank_node::{Applied, Error, Leadership, Raft, RaftState, StartError};
+pub mod prelude;
+
+#[cfg(feature = "node")]
+pub use wavetank_node::{
+    Applied, CallError, LatestConfiguration, Leader, Leadership, LogDisk, Missing, Observer, Place, Raft,
+    RaftBuilder, RaftState, StartError, Stats, store, transport,
+};
+pub use wavetank_raft::store::{
+    Command, Fsm, FsmSnapshot, LogStore, SnapshotReader, SnapshotSink, SnapshotSource, SnapshotStore,
+    SnapshotWriter, StableStore, StoreError, StoreErrorKind,
+};
 pub use wavetank_raft::{
-    Config, Configuration, Data, Index, Member, ReadPath, ServerAddress, ServerId, Span, Suffrage, Term,
+    Config, Configuration, Data, Halt, Index, Member, Observed, ReadPath, Refusal, Reloadable, ServerAddress,
+    ServerId, SnapshotMeta, Span, Suffrage, Term,
 };
 pub use wavetank_sim::{Plan, Storm, run_storms};

@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
-use wavetank_raft::Data;
-use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError};
+use wavetank_node::{Command, Data, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError};
 
 /// A command of the key-value store.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

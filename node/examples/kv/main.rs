@@ -11,7 +11,7 @@
 //!
 //! This file starts and stops the server; the state machine is in `machine`, the HTTP interface in `web`.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to its terminal")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints to its terminal")]
 
 mod client;
 mod machine;
@@ -29,8 +29,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use wavetank_node::store::{FileSnapshotStore, RedbStore};
 use wavetank_node::transport::{TcpTransport, Tls};
-use wavetank_node::{Error, Raft};
-use wavetank_raft::{Config, Configuration, Error as Said, Halt, Member, Span};
+use wavetank_node::{CallError, Config, Configuration, Halt, Member, Raft, Span};
 use web::App;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -112,8 +111,8 @@ async fn open(options: &Options, kv: Kv) -> Result<(Raft, SocketAddr), String> {
         trailing_logs: options.snapshot_threshold,
         ..Config::default()
     };
-    let raft = Raft::with_store(config, kv, store, snapshots, transport).await;
-    Ok((raft.map_err(|error| words(&error))?, peers))
+    let builder = Raft::builder(config, kv, transport).store(store).snapshot_store(snapshots);
+    Ok((builder.start().await.map_err(|error| words(&error))?, peers))
 }
 
 fn tls(id: &str, files: &TlsFiles) -> Result<Tls, String> {
@@ -131,7 +130,7 @@ async fn enter(options: &Options, raft: &Raft) -> Result<(), String> {
         let me = Member::voter(options.id.as_str(), raft.local_addr().clone());
         let alone = Configuration::new(vec![me]).map_err(|error| error.to_string())?;
         return match raft.bootstrap_cluster(alone).await {
-            Ok(()) | Err(Error::Raft(Said::CantBootstrap)) => Ok(()),
+            Ok(()) | Err(CallError::CantBootstrap) => Ok(()),
             Err(error) => Err(error.to_string()),
         };
     }
@@ -168,7 +167,7 @@ async fn introduce(raft: Raft, http: String, shared: Shared) {
         }
         let kv_command = KvCommand::Serve { id, http: http.clone() };
         if let Err(error) = raft.apply(kv_command.encode(), TIMEOUT).await {
-            tracing::info!(%error, "cannot say where this server is, yet");
+            tracing::info!(%error, "cannot publish the HTTP address yet");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -192,7 +191,12 @@ impl StopSignals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
-            why = raft.stopped() => tracing::warn!(?why, "the server has stopped"),
+            halt = raft.stopped() => match halt {
+                Some(Halt::Shutdown) => {}
+                Some(Halt::Removed) => tracing::info!("the cluster has removed this server"),
+                Some(Halt::Store(error)) => tracing::warn!(%error, "the server has stopped"),
+                None => tracing::warn!("the server has stopped by a panic"),
+            },
         }
     }
 }
@@ -202,7 +206,7 @@ async fn transfer_and_shut_down(raft: &Raft) {
     if raft.state() == wavetank_node::RaftState::Leader
         && let Ok(Err(error)) = tokio::time::timeout(TIMEOUT, raft.leadership_transfer()).await
     {
-        tracing::info!(%error, "leadership is not handed over");
+        tracing::info!(%error, "leadership was not transferred");
     }
     raft.shutdown().await;
 }

@@ -5,18 +5,18 @@ use tracing::Level;
 pub(crate) const USAGE: &str = "\
 usage: kv --id NAME --http HOST:PORT --raft HOST:PORT --dir DIR [--bootstrap | --join HOST:PORT,...]
 
-  --id NAME               the server's name, unique in its cluster and for all time
-  --http HOST:PORT        where clients are served
-  --raft HOST:PORT        where other servers are heard
-  --advertise HOST:PORT   where others reach it, if that is not --raft
-  --dir DIR               where everything is kept
-  --bootstrap             begin a new cluster, unless there is one in DIR
-  --join HOST:PORT,...    ask one of these (--http of the others) to take it in, unless it belongs already
-  --tls-authority FILE    servers hear each other through TLS alone, and believe who has a
-  --tls-certificate FILE  certificate of this authority with its name as a DNS name; the server's
-  --tls-key FILE          own, and its key, in PEM
+  --id NAME               the server's name; no other server of the cluster may ever have it
+  --http HOST:PORT        the address for clients
+  --raft HOST:PORT        the address on which the server listens for other servers
+  --advertise HOST:PORT   the address that other servers use (default: --raft)
+  --dir DIR               the directory of log, vote record and snapshots
+  --bootstrap             start a new cluster, unless DIR has one
+  --join HOST:PORT,...    ask the servers at these --http addresses to add this server, unless DIR has a cluster
+  --tls-authority FILE    use mutual TLS between servers; the certificate of their authority (PEM)
+  --tls-certificate FILE  this server's certificate, with its name as a DNS name (PEM)
+  --tls-key FILE          the private key of this certificate (PEM)
   --heartbeat-ms N        heartbeat and election timeout (1000)
-  --snapshot-threshold N  entries after which a snapshot is taken (8192)
+  --snapshot-threshold N  the number of entries between snapshots (8192)
   --log LEVEL             error, warn, info, debug or trace (info)";
 
 /// The options of a server.

@@ -12,7 +12,7 @@
 //!
 //! A server that does not lead redirects the client to the leader (307); `curl -L` follows.
 
-#![expect(clippy::result_large_err, reason = "an answer is an answer, whichever way it went")]
+#![expect(clippy::result_large_err, reason = "both variants are answers to the client")]
 
 use crate::machine::{KvCommand, MISMATCH, Shared};
 use axum::Router;
@@ -25,8 +25,7 @@ use serde::Deserialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use wavetank_node::{Error, Raft};
-use wavetank_raft::Error as Said;
+use wavetank_node::{CallError, Raft};
 
 /// The state of the HTTP handlers.
 #[derive(Clone, Debug)]
@@ -146,13 +145,11 @@ async fn snapshot(State(app): State<App>, uri: Uri) -> HttpResult {
 async fn status(State(app): State<App>, uri: Uri) -> HttpResult {
     let stats = app.raft.stats().await.map_err(|error| app.refuse(&error, &uri))?;
     let mut lines = format!("id: {}\naddress: {}\n", app.raft.local_id(), app.raft.local_addr());
-    if let Some((id, address)) = app.raft.leader_with_id() {
-        lines += &format!("leader: {id} at {address}\n");
+    if let Some(leader) = app.raft.leader_with_id() {
+        lines += &format!("leader: {leader}\n");
     }
     lines += &format!("keys: {}\n", app.shared.read().len());
-    for (key, value) in stats.pairs() {
-        lines += &format!("{key}: {value}\n");
-    }
+    lines += &format!("{stats}\n");
     Ok(lines.into_response())
 }
 
@@ -160,7 +157,7 @@ async fn status(State(app): State<App>, uri: Uri) -> HttpResult {
 async fn metrics(State(app): State<App>, uri: Uri) -> HttpResult {
     let stats = app.raft.stats().await.map_err(|error| app.refuse(&error, &uri))?;
     let mut lines = format!("raft_is_leader {}\n", u8::from(stats.state == wavetank_node::RaftState::Leader));
-    for (key, value) in stats.pairs() {
+    for (key, value) in stats.to_map() {
         if value.parse::<u64>().is_ok() {
             lines += &format!("raft_{key} {value}\n");
         }
@@ -179,7 +176,7 @@ impl App {
 
     /// Shows that this server leads and has applied what older leaders have acknowledged. The
     /// second is what `verify_leader` alone does not say: a leader that is new may be behind.
-    async fn verify(&self) -> Result<(), Error> {
+    async fn verify(&self) -> Result<(), CallError> {
         loop {
             let term = self.raft.current_term();
             if self.settled.load(Ordering::Acquire) != term.0 {
@@ -203,17 +200,17 @@ impl App {
         })
     }
 
-    fn done<T>(&self, result: Result<T, Error>, uri: &Uri) -> HttpResult {
+    fn done<T>(&self, result: Result<T, CallError>, uri: &Uri) -> HttpResult {
         result.map(|_| "done\n".into_response()).map_err(|error| self.refuse(&error, uri))
     }
 
     /// Redirects the client to the leader, or returns an error: 503 nothing was done, 504 the outcome is
     /// unknown, 409 the call was refused.
-    fn refuse(&self, error: &Error, uri: &Uri) -> Response {
-        let leader = self.raft.leader_with_id().filter(|(id, _)| id != self.raft.local_id());
-        let there = leader.and_then(|(id, _)| self.shared.read().server(id.as_str()).cloned());
+    fn refuse(&self, error: &CallError, uri: &Uri) -> Response {
+        let leader = self.raft.leader_with_id().filter(|leader| leader.id != *self.raft.local_id());
+        let there = leader.and_then(|leader| self.shared.read().server(leader.id.as_str()).cloned());
         let status = match error {
-            Error::Raft(Said::NotLeader(_)) => {
+            CallError::NotLeader(_) => {
                 if let Some(http) = there {
                     let location = [(header::LOCATION, format!("http://{http}{uri}"))];
                     return (StatusCode::TEMPORARY_REDIRECT, location, format!("{error}\n")).into_response();
@@ -221,10 +218,10 @@ impl App {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             error if error.is_unknown() => StatusCode::GATEWAY_TIMEOUT,
-            Error::Overloaded | Error::Raft(Said::EnqueueTimeout | Said::LeadershipTransferInProgress) => {
+            CallError::Overloaded | CallError::EnqueueTimeout | CallError::LeadershipTransferInProgress => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Error::Raft(_) | Error::Timeout => StatusCode::CONFLICT,
+            _ => StatusCode::CONFLICT,
         };
         (status, format!("{error}\n")).into_response()
     }

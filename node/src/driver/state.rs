@@ -7,14 +7,14 @@ use wavetank_raft::RoleName;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 #[repr(u32)]
 pub enum RaftState {
-    /// It follows a leader, or waits for one.
+    /// The server follows a leader, or waits for one.
     #[default]
     Follower = 0,
-    /// It campaigns.
+    /// The server asks for votes.
     Candidate = 1,
-    /// It leads the cluster.
+    /// The server leads the cluster.
     Leader = 2,
-    /// It has stopped for good.
+    /// The server has stopped for good.
     Shutdown = 3,
 }
 

@@ -1,28 +1,59 @@
 //! The published status of a server: numbers that are read without a lock, and watch channels.
 
 use crate::driver::state::RaftState;
+use crate::leader::Leader;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use wavetank_raft::{Configuration, Halt, Index, NodeId, Server, ServerAddress, ServerId, Term, Time};
+use wavetank_raft::{Configuration, Halt, Index, NodeId, Server, Term, Time};
 
 /// Stands for "never".
 const NEVER: u64 = u64::MAX;
 
-/// The leader, as far as a server knows.
+/// The current term and its leader, as far as a server knows. Its text is `n1 at 10.0.0.1:7000 leads in
+/// term 3`, or `no known leader in term 3`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
 pub struct Leadership {
     /// The current term.
     pub term: Term,
     /// The leader of that term, if one is known.
-    pub leader: Option<(ServerId, ServerAddress)>,
+    pub leader: Option<Leader>,
     /// True if this server leads.
     pub is_self: bool,
 }
 
-/// The statistics of a server.
+impl fmt::Display for Leadership {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.leader {
+            Some(leader) => write!(f, "{leader} leads in term {}", self.term.0),
+            None => write!(f, "no known leader in term {}", self.term.0),
+        }
+    }
+}
+
+/// The latest configuration of the cluster. Its text is that of the configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct LatestConfiguration {
+    /// The index of its entry in the log. A change of membership takes it as `prev_index`.
+    pub index: Index,
+    /// The members.
+    pub configuration: Arc<Configuration>,
+}
+
+impl fmt::Display for LatestConfiguration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.configuration)
+    }
+}
+
+/// The statistics of a server. Their text has one line `key: value` for each of HashiCorp's keys.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Stats {
     /// The state of the server, which may be Shutdown.
     pub state: RaftState,
@@ -31,14 +62,28 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// HashiCorp's keys with their values.
+    /// The values under HashiCorp's keys. HashiCorp: the map that `Stats` returns.
     #[must_use]
-    pub fn pairs(&self) -> Vec<(&'static str, String)> {
+    pub fn to_map(&self) -> BTreeMap<&'static str, String> {
+        self.pairs().into_iter().collect()
+    }
+
+    fn pairs(&self) -> Vec<(&'static str, String)> {
         let mut pairs = self.server.pairs();
         for (_, value) in pairs.iter_mut().filter(|(key, _)| *key == "state") {
             *value = self.state.to_string();
         }
         pairs
+    }
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (key, value)) in self.pairs().into_iter().enumerate() {
+            let line_end = if at == 0 { "" } else { "\n" };
+            write!(f, "{line_end}{key}: {value}")?;
+        }
+        Ok(())
     }
 }
 
@@ -49,8 +94,8 @@ pub(crate) struct End {
     pub(crate) stats: Stats,
 }
 
-/// The latest configuration and its index.
-pub(crate) type Latest = Option<(Index, Arc<Configuration>)>;
+/// The latest configuration, if there is one.
+pub(crate) type Latest = Option<LatestConfiguration>;
 
 /// Numbers that the driver stores and handles read without a lock.
 #[derive(Debug)]
@@ -177,7 +222,7 @@ impl StatusPublisher {
         let member = leader.and_then(|leader| node.configuration()?.1.server(leader));
         let leadership = Leadership {
             term,
-            leader: member.map(|member| (member.id.clone(), member.address.clone())),
+            leader: member.map(|member| Leader { id: member.id.clone(), address: member.address.clone() }),
             is_self: leader == Some(node.id()),
         };
         self.leadership.send_if_modified(|old| replace(old, leadership));
@@ -186,12 +231,15 @@ impl StatusPublisher {
     fn publish_configuration(&self, latest: Option<(Index, &Arc<Configuration>)>) -> bool {
         self.configuration.send_if_modified(|old| {
             let is_same = match (&*old, latest) {
-                (Some((index, old)), Some((at, new))) => *index == at && Arc::ptr_eq(old, new),
+                (Some(old), Some((index, new))) => old.index == index && Arc::ptr_eq(&old.configuration, new),
                 (None, None) => true,
                 (Some(_), None) | (None, Some(_)) => false,
             };
             if !is_same {
-                *old = latest.map(|(index, new)| (index, new.clone()));
+                *old = latest.map(|(index, configuration)| LatestConfiguration {
+                    index,
+                    configuration: configuration.clone(),
+                });
             }
             !is_same
         })

@@ -1,6 +1,6 @@
 //! Calls from a handle to its server, and their timeouts.
 
-use super::{Applied, Error, Raft};
+use super::{Applied, CallError, Raft};
 use crate::driver::{Control, Proposal};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 use wavetank_raft::{Answer, Call, Index, Outcome, SnapshotMeta};
 
-type Result<T> = std::result::Result<T, Error>;
+type Result<T> = std::result::Result<T, CallError>;
 
 /// The deadline of a call; `None` without a limit.
 #[derive(Clone, Copy, Debug)]
@@ -32,13 +32,11 @@ impl Until {
     }
 }
 
-const SHUTDOWN: Error = Error::Raft(wavetank_raft::Error::Shutdown);
-
 /// Sends into a queue. If the queue is full, waits until the deadline.
 async fn enqueue<T>(queue: &mpsc::Sender<T>, what: T, until: Until) -> Result<()> {
     let what = match queue.try_send(what) {
         Ok(()) => return Ok(()),
-        Err(TrySendError::Closed(_)) => return Err(SHUTDOWN),
+        Err(TrySendError::Closed(_)) => return Err(CallError::Shutdown),
         Err(TrySendError::Full(what)) => what,
     };
     match until.wait(queue.reserve()).await {
@@ -46,17 +44,17 @@ async fn enqueue<T>(queue: &mpsc::Sender<T>, what: T, until: Until) -> Result<()
             permit.send(what);
             Ok(())
         }
-        Some(Err(_)) => Err(SHUTDOWN),
-        None => Err(Error::Raft(wavetank_raft::Error::EnqueueTimeout)),
+        Some(Err(_)) => Err(CallError::Shutdown),
+        None => Err(CallError::EnqueueTimeout),
     }
 }
 
 /// Waits for the outcome. A server that is gone without an answer has shut down.
 async fn outcome(answer: oneshot::Receiver<Outcome>, until: Until) -> Result<Answer> {
     match until.wait(answer).await {
-        Some(Ok(outcome)) => outcome.map_err(Error::Raft),
-        Some(Err(_)) => Err(SHUTDOWN),
-        None => Err(Error::Timeout),
+        Some(Ok(outcome)) => outcome.map_err(CallError::from),
+        Some(Err(_)) => Err(CallError::Shutdown),
+        None => Err(CallError::Timeout),
     }
 }
 
@@ -72,8 +70,8 @@ impl Raft {
         let (reply, answer) = oneshot::channel();
         match self.senders.proposals.try_send(Proposal { call, reply }) {
             Ok(()) => outcome(answer, until).await,
-            Err(TrySendError::Full(_)) => Err(Error::Overloaded),
-            Err(TrySendError::Closed(_)) => Err(SHUTDOWN),
+            Err(TrySendError::Full(_)) => Err(CallError::Overloaded),
+            Err(TrySendError::Closed(_)) => Err(CallError::Shutdown),
         }
     }
 
@@ -87,7 +85,7 @@ impl Raft {
     pub(super) async fn control<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Control) -> Result<T> {
         let (reply, answer) = oneshot::channel();
         enqueue(&self.senders.controls, ask(reply), Until::FOREVER).await?;
-        answer.await.map_err(|_| SHUTDOWN)
+        answer.await.map_err(|_| CallError::Shutdown)
     }
 }
 
@@ -101,9 +99,7 @@ pub(super) fn applied(answer: Answer) -> Applied {
 pub(super) fn index(answer: Answer) -> Index {
     match answer {
         Answer::Committed { index } | Answer::Readable { index } | Answer::Applied { index, .. } => index,
-        other => {
-            unreachable!("what stands in the log was answered with {other:?}")
-        }
+        other => unreachable!("a call with an index was answered with {other:?}"),
     }
 }
 

@@ -1,24 +1,42 @@
 //! The operator's calls: changes of membership and transfers of leadership.
 
 use super::calls::{self, Until};
-use super::{Error, Raft};
-use std::sync::Arc;
+use super::{CallError, Raft};
+use crate::driver::status::LatestConfiguration;
 use std::time::Duration;
 use tokio::sync::watch;
-use wavetank_raft::{Call, Change, Configuration, Index, Member, ServerAddress, ServerId};
+use wavetank_raft::{Call, Change, Index, Member, ServerAddress, ServerId};
 
 impl Raft {
-    /// The latest configuration, committed or not, and its index; `None` if there is none
-    /// yet. HashiCorp: `GetConfiguration`, whose index is always zero. This one serves as the
-    /// `prev_index` of a change.
+    /// Returns the latest configuration, committed or not; `None` before there is one. HashiCorp:
+    /// `GetConfiguration`, whose index is always zero. The index here serves as the `prev_index` of a
+    /// change.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let latest = raft.get_configuration().expect("the cluster is bootstrapped");
+    /// assert_eq!(latest.to_string(), "n1");
+    /// # Ok(()) }) }
+    /// ```
     #[must_use]
-    pub fn get_configuration(&self) -> Option<(Index, Arc<Configuration>)> {
+    pub fn get_configuration(&self) -> Option<LatestConfiguration> {
         self.senders.view.configuration.borrow().clone()
     }
 
-    /// The latest configuration and all later ones.
+    /// Returns a receiver of the latest configuration and of all later ones.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let mut changes = raft.configuration_changes();
+    /// raft.add_nonvoter("n2", "n2", ANY, TIMEOUT).await?;
+    /// let is_joined = |latest: &wavetank_node::LatestConfiguration| latest.configuration.members().count() == 2;
+    /// changes.wait_for(|latest| latest.as_ref().is_some_and(is_joined)).await?;
+    /// # Ok(()) }) }
+    /// ```
     #[must_use]
-    pub fn configuration_changes(&self) -> watch::Receiver<Option<(Index, Arc<Configuration>)>> {
+    pub fn configuration_changes(&self) -> watch::Receiver<Option<LatestConfiguration>> {
         self.senders.view.configuration.clone()
     }
 
@@ -26,6 +44,15 @@ impl Raft {
     /// `AddVoter`. It counts at once; [`Raft::add_voter_staged`] lets it catch up first.
     ///
     /// If `prev_index` is given, the change is refused unless the latest configuration has this index.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// // The new server does not run in this example, so the change is not committed.
+    /// let added = raft.add_voter("n2", "10.0.0.2:7000", ANY, Duration::from_millis(10)).await;
+    /// assert_eq!(added, Err(CallError::Timeout));
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// `NotLeader`; a `Refusal` when the last change is not committed yet, the configuration has
@@ -36,12 +63,22 @@ impl Raft {
         address: impl Into<ServerAddress>,
         prev_index: Option<Index>,
         timeout: Duration,
-    ) -> Result<Index, Error> {
+    ) -> Result<Index, CallError> {
         self.change(Change::AddVoter(id.into(), address.into()), prev_index, timeout).await
     }
 
     /// Adds a server without a vote, lets it catch up in rounds, and gives it one then (thesis
     /// §4.2.1).
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// // The new server does not run in this example, so it does not catch up.
+    /// let short = Duration::from_millis(10);
+    /// let added = raft.add_voter_staged("n2", "10.0.0.2:7000", ANY, short).await;
+    /// assert_eq!(added, Err(CallError::Timeout));
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// As for [`Raft::add_voter`]; `TooSlow` when the server does not catch up and stays a non-voter.
@@ -51,12 +88,21 @@ impl Raft {
         address: impl Into<ServerAddress>,
         prev_index: Option<Index>,
         timeout: Duration,
-    ) -> Result<Index, Error> {
+    ) -> Result<Index, CallError> {
         let call = Call::AddVoterStaged { id: id.into(), address: address.into(), prev_index };
         self.ask(call, Until::after(timeout)).await.map(calls::index)
     }
 
     /// Adds a server without a vote, or moves one to another address. HashiCorp: `AddNonvoter`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// raft.add_nonvoter("n2", "10.0.0.2:7000", ANY, TIMEOUT).await?;
+    /// let latest = raft.get_configuration().expect("the cluster is bootstrapped");
+    /// assert_eq!(latest.to_string(), "n1 (n2)");
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// As for [`Raft::add_voter`]; `UnsupportedProtocol` below version 3.
@@ -66,11 +112,20 @@ impl Raft {
         address: impl Into<ServerAddress>,
         prev_index: Option<Index>,
         timeout: Duration,
-    ) -> Result<Index, Error> {
+    ) -> Result<Index, CallError> {
         self.change(Change::AddNonvoter(id.into(), address.into()), prev_index, timeout).await
     }
 
     /// Takes a server's vote; it stays a member. HashiCorp: `DemoteVoter`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// raft.add_nonvoter("n2", "10.0.0.2:7000", ANY, TIMEOUT).await?;
+    /// // A server without a vote stays as it is.
+    /// raft.demote_voter("n2", ANY, TIMEOUT).await?;
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// As for [`Raft::add_nonvoter`].
@@ -79,12 +134,20 @@ impl Raft {
         id: impl Into<ServerId>,
         prev_index: Option<Index>,
         timeout: Duration,
-    ) -> Result<Index, Error> {
+    ) -> Result<Index, CallError> {
         self.change(Change::DemoteVoter(id.into()), prev_index, timeout).await
     }
 
     /// Removes a server. HashiCorp: `RemoveServer`. A leader may remove itself, and stops
     /// once that is committed.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// raft.add_nonvoter("n2", "10.0.0.2:7000", ANY, TIMEOUT).await?;
+    /// raft.remove_server("n2", ANY, TIMEOUT).await?;
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// As for [`Raft::add_voter`].
@@ -93,11 +156,19 @@ impl Raft {
         id: impl Into<ServerId>,
         prev_index: Option<Index>,
         timeout: Duration,
-    ) -> Result<Index, Error> {
+    ) -> Result<Index, CallError> {
         self.change(Change::RemoveServer(id.into()), prev_index, timeout).await
     }
 
     /// Changes to this list of members at once, through a joint configuration (thesis §4.3).
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let members = vec![Member::voter("n1", "n1"), Member::nonvoter("n2", "10.0.0.2:7000")];
+    /// raft.change_membership(members, ANY, TIMEOUT).await?;
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     /// As for [`Raft::add_voter`]; `UnsupportedProtocol` when a member speaks HashiCorp's protocol
@@ -107,7 +178,7 @@ impl Raft {
         members: Vec<Member>,
         prev_index: Option<Index>,
         timeout: Duration,
-    ) -> Result<Index, Error> {
+    ) -> Result<Index, CallError> {
         self.change(Change::Members(members), prev_index, timeout).await
     }
 
@@ -116,24 +187,40 @@ impl Raft {
         change: Change,
         prev_index: Option<Index>,
         timeout: Duration,
-    ) -> Result<Index, Error> {
+    ) -> Result<Index, CallError> {
         let call = Call::Change { change, prev_index };
         self.ask(call, Until::after(timeout)).await.map(calls::index)
     }
 
     /// Transfers leadership to the most up-to-date voter. HashiCorp: `LeadershipTransfer`.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let error = raft.leadership_transfer().await.expect_err("there is no other voter");
+    /// assert_eq!(error.to_string(), "cannot find peer: there is no other voter");
+    /// # Ok(()) }) }
+    /// ```
+    ///
     /// # Errors
     /// When this server does not lead, there is no voter to transfer to, or the transfer took too long.
-    pub async fn leadership_transfer(&self) -> Result<(), Error> {
+    pub async fn leadership_transfer(&self) -> Result<(), CallError> {
         self.ask(Call::Transfer { target: None }, Until::FOREVER).await.map(|_| ())
     }
 
     /// Transfers leadership to this voter. HashiCorp: `LeadershipTransferToServer`.
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |raft| {
+    /// let error = raft.leadership_transfer_to_server("n2").await.expect_err("n2 is not a member");
+    /// println!("{error}");
+    /// # Ok(()) }) }
+    /// ```
+    ///
     /// # Errors
     /// As for [`Raft::leadership_transfer`].
-    pub async fn leadership_transfer_to_server(&self, id: impl Into<ServerId>) -> Result<(), Error> {
+    pub async fn leadership_transfer_to_server(&self, id: impl Into<ServerId>) -> Result<(), CallError> {
         self.ask(Call::Transfer { target: Some(id.into()) }, Until::FOREVER).await.map(|_| ())
     }
 }

@@ -1,13 +1,15 @@
 //! Starting a server: reading the stores, restoring the state machine, and starting workers and driver.
 
-use super::{Options, Parts, StartError};
+use super::RaftBuilder;
 use crate::driver::disk::{DiskWorker, LogDisk};
 use crate::driver::machine::MachineWorker;
 use crate::driver::metrics::LogMetrics;
+use crate::driver::options::Options;
 use crate::driver::shared_snapshots::{SharedSnapshots, SnapshotWorker};
 use crate::driver::status::{StatusPublisher, StatusView};
 use crate::driver::worker_queue::{Place, WorkerQueue, WorkerSenders};
 use crate::driver::{Control, Driver, Inboxes, Proposal, WorkerQueues};
+use crate::error::StartError;
 use crate::transport::{Local, Transport};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -18,7 +20,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use wavetank_raft::execute::Machine;
 use wavetank_raft::store::{Fsm, SnapshotStore, StoreError, StoreErrorKind};
-use wavetank_raft::{Boot, Config, Entropy, Server, Settings, SnapshotMeta};
+use wavetank_raft::{Boot, Entropy, Server, Settings, SnapshotMeta};
 
 /// The length of the queue of arrivals. When it is full, a transport waits.
 const ARRIVALS: usize = 1024;
@@ -41,19 +43,15 @@ struct LoadedStores<F: Fsm, D, N: SnapshotStore> {
     snapshots: SharedSnapshots<N>,
 }
 
-pub(super) async fn start<F, D, N, T>(
-    config: Config,
-    options: Options,
-    parts: Parts<F, D, N, T>,
-) -> Result<Senders, StartError>
+pub(super) async fn start<F, T, D, N>(builder: RaftBuilder<F, T, D, N>) -> Result<Senders, StartError>
 where
     F: Fsm<Snapshot: Send + 'static> + Send + 'static,
     D: LogDisk,
     N: SnapshotStore<Sink: Send, Source: Send> + Send + 'static,
     T: Transport,
 {
+    let RaftBuilder { config, options, fsm, transport, log, snapshots } = builder;
     let settings = Settings::new(config)?;
-    let Parts { fsm, log, snapshots, transport } = parts;
     let reloadable = settings.clone();
     let found = spawn_blocking(move || read(fsm, log, snapshots, &reloadable)).await;
     let found = found.map_err(|error| {
@@ -103,7 +101,7 @@ fn load_newest<F: Fsm, N: SnapshotStore>(
         match loaded {
             Ok(()) => return Ok(Some(meta)),
             Err(error) => {
-                tracing::warn!(snapshot = %meta.last, %error, "cannot be loaded");
+                tracing::warn!(snapshot = %meta.last, %error, "a snapshot cannot be loaded");
                 damage = Some(error);
             }
         }

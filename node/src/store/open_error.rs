@@ -7,39 +7,41 @@ use wavetank_raft::store::{StoreError, StoreErrorKind};
 
 /// A store that cannot be opened.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct OpenError {
     /// The file or directory of the store.
     pub path: PathBuf,
-    /// Why it cannot be opened.
+    /// The reason.
     pub failure: OpenFailure,
 }
 
-/// Why a store cannot be opened.
+/// The reason why a store cannot be opened.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum OpenFailure {
     /// Another process, or another part of this one, has it open.
     Locked,
-    /// It may not be written.
+    /// The process may not write the file or directory.
     ReadOnly,
     /// There is no space on the device.
     Full,
-    /// A newer release wrote it.
+    /// A newer release wrote the store.
     Newer {
         /// The format it has.
         found: u64,
         /// The newest format that is known here.
         known: u64,
     },
-    /// An older release wrote it, in a format that is not read any more.
+    /// An older release wrote the store, in a format that this release does not read.
     Older {
         /// The format it has.
         found: u64,
         /// The format that is read here.
         known: u64,
     },
-    /// It is not a store, or a damaged one.
+    /// The file is not a store, or it is damaged.
     Damaged(String),
-    /// The device or the path does not let it.
+    /// The device or the path failed.
     Io(String),
 }
 

@@ -27,6 +27,7 @@ use wavetank_raft::{ServerAddress, ServerId};
 
 /// Limits on what a peer may send, since anyone who can reach the port may connect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Limits {
     /// Bytes of one message. HashiCorp sends up to `MaxAppendEntries` entries of any size in one.
     pub message_bytes: u64,
@@ -66,6 +67,7 @@ struct Shared {
 
 /// The reason why a transport cannot be opened.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum TransportError {
     /// The address to listen on is invalid, or not one of this machine.
     BadAddress {

@@ -26,6 +26,7 @@ pub struct Tls {
 
 /// The reason why TLS cannot be set up with these files.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum TlsError {
     /// The authority's certificate cannot be used.
     Authority(String),

@@ -5,6 +5,7 @@ use wavetank_raft::ConfigurationError;
 
 /// The reason why bytes from a peer are not a message.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum WireError {
     /// They end before the message does.
     Truncated,

@@ -100,10 +100,11 @@ pub(crate) fn config(id: &str) -> Config {
 pub(crate) async fn inmem(network: &InmemNetwork, config: Config) -> Node {
     let id = config.local_id.clone();
     let (fsm, lines) = Ledger::new();
-    let (log, stable) = (InmemStore::new(), InmemStore::new());
-    let transport = network.transport(id.as_str());
-    let raft = Raft::new(config, fsm, log, stable, InmemSnapshotStore::default(), transport).await.unwrap();
-    Node { raft, lines }
+    let builder = Raft::builder(config, fsm, network.transport(id.as_str()))
+        .log_store(InmemStore::new())
+        .stable_store(InmemStore::new())
+        .snapshot_store(InmemSnapshotStore::default());
+    Node { raft: builder.start().await.unwrap(), lines }
 }
 
 /// Servers in this process that have elected a leader, which comes first.
@@ -150,7 +151,7 @@ pub(crate) async fn agreed_leader(nodes: &[Node]) -> String {
 
 async fn known(changes: &mut watch::Receiver<Leadership>) -> String {
     let seen = changes.wait_for(|seen| seen.leader.is_some()).await.unwrap();
-    seen.leader.as_ref().unwrap().0.as_str().to_owned()
+    seen.leader.as_ref().unwrap().id.as_str().to_owned()
 }
 
 /// Waits, but not for ever.
@@ -185,7 +186,7 @@ impl Node {
 
     /// The names of the members, those without a vote in brackets.
     pub(crate) fn members(&self) -> String {
-        self.raft.get_configuration().map_or_else(String::new, |(_, members)| members.to_string())
+        self.raft.get_configuration().map_or_else(String::new, |latest| latest.to_string())
     }
 }
 

@@ -2,12 +2,9 @@
 
 use crate::cluster::*;
 use std::time::Duration;
-use wavetank_node::transport::InmemNetwork;
-use wavetank_node::{Error, Options, Parts, Place, Raft, RaftState, StartError};
-use wavetank_raft::execute::Storage;
-use wavetank_raft::store::inmem::{InmemSnapshotStore, InmemStore};
-use wavetank_raft::store::{LogStore, StoreError, StoreErrorKind};
-use wavetank_raft::{Config, Configuration, Entry, Error as Said, Halt, Index, Member, Payload, Refusal};
+use wavetank_node::prelude::*;
+use wavetank_node::transport::InmemTransport;
+use wavetank_node::{Entry, Halt, LogStore, Missing, Payload, Place, RaftBuilder, Refusal, Storage};
 
 const SHORT: Duration = Duration::from_millis(30);
 
@@ -20,14 +17,17 @@ async fn a_server_that_cannot_be_started_says_why() {
     let network = InmemNetwork::new();
     let start = |config: Config| {
         let (fsm, _) = Ledger::new();
-        let (log, stable) = (InmemStore::new(), InmemStore::new());
-        Raft::new(config, fsm, log, stable, InmemSnapshotStore::default(), network.transport("n1"))
+        Raft::builder(config, fsm, network.transport("n1"))
+            .log_store(InmemStore::new())
+            .stable_store(InmemStore::new())
+            .snapshot_store(InmemSnapshotStore::default())
+            .start()
     };
     let error = start(Config::default()).await.unwrap_err();
     assert!(matches!(&error, StartError::Config(error) if error.field == "local_id"));
     assert_eq!(error.to_string(), "configuration: local_id must not be empty");
     let error =
-        start(Config { commit_timeout: wavetank_raft::Span::us(1), ..config("n1") }).await.unwrap_err();
+        start(Config { commit_timeout: wavetank_node::Span::us(1), ..config("n1") }).await.unwrap_err();
     assert_eq!(error.to_string(), "configuration: commit_timeout must be at least 1ms");
 }
 
@@ -36,10 +36,10 @@ async fn bootstrapping_is_for_new_clusters_and_their_voters() {
     let network = InmemNetwork::new();
     let node = inmem(&network, config("n1")).await;
     let error = node.raft.bootstrap_cluster(of(&["n2"])).await.unwrap_err();
-    assert_eq!(error, Error::Raft(Said::NotVoter));
+    assert_eq!(error, CallError::NotVoter);
     node.raft.bootstrap_cluster(of(&["n1"])).await.unwrap();
     let error = node.raft.bootstrap_cluster(of(&["n1"])).await.unwrap_err();
-    assert_eq!(error, Error::Raft(Said::CantBootstrap));
+    assert_eq!(error, CallError::CantBootstrap);
     assert_eq!(error.to_string(), "bootstrap only works on new clusters");
 }
 
@@ -49,7 +49,7 @@ async fn a_server_that_does_not_lead_refuses_all_calls() {
     let node = inmem(&network, config("n1")).await;
     let raft = &node.raft;
     assert_eq!((raft.leader(), raft.state(), raft.last_contact()), (None, RaftState::Follower, None));
-    let no_leader = Error::Raft(Said::NotLeader(None));
+    let no_leader = CallError::NotLeader(None);
     assert_eq!(raft.apply(bytes("a"), ANY).await.unwrap_err(), no_leader);
     assert_eq!(raft.apply_log(bytes("a"), bytes("b"), ANY).await.unwrap_err(), no_leader);
     assert_eq!(raft.barrier(ANY).await.unwrap_err(), no_leader);
@@ -63,7 +63,7 @@ async fn a_server_that_does_not_lead_refuses_all_calls() {
     assert_eq!(raft.demote_voter("n2", None, ANY).await.unwrap_err(), no_leader);
     assert_eq!(raft.remove_server("n2", None, ANY).await.unwrap_err(), no_leader);
     assert_eq!(raft.leadership_transfer().await.unwrap_err(), no_leader);
-    assert_eq!(raft.snapshot().await.unwrap_err(), Error::Raft(Said::NothingNewToSnapshot));
+    assert_eq!(raft.snapshot().await.unwrap_err(), CallError::NothingNewToSnapshot);
     assert!(no_leader.is_not_leader() && !no_leader.is_unknown());
 }
 
@@ -94,10 +94,10 @@ async fn a_call_that_takes_too_long_ends_and_may_still_take_effect() {
     network.cut(leader.raft.local_addr().clone(), two.raft.local_addr().clone());
     network.cut(leader.raft.local_addr().clone(), three.raft.local_addr().clone());
     let error = leader.raft.apply(bytes("slow"), SHORT).await.unwrap_err();
-    assert_eq!(error, Error::Timeout);
+    assert_eq!(error, CallError::Timeout);
     assert!(error.is_unknown());
     let error = leader.raft.add_voter("n9", "n9", None, SHORT).await.unwrap_err();
-    assert_eq!(error, Error::Timeout);
+    assert_eq!(error, CallError::Timeout);
 }
 
 #[tokio::test]
@@ -113,16 +113,18 @@ async fn a_dropped_future_loses_nothing_but_the_answer() {
     assert_eq!(one.apply("b").await, "2");
 }
 
-/// A single server, with state machine and log inline or on threads.
-async fn alone<L: LogStore + Send + 'static>(network: &InmemNetwork, log: L, options: Options) -> Node {
+type Builder = RaftBuilder<Ledger, InmemTransport, Storage<Missing, Missing>, InmemSnapshotStore>;
+
+/// A single server with this log, and with the options that `set` sets.
+async fn alone<L: LogStore + Send + 'static>(
+    network: &InmemNetwork,
+    log: L,
+    set: impl FnOnce(Builder) -> Builder,
+) -> Node {
     let (fsm, lines) = Ledger::new();
-    let parts = Parts {
-        fsm,
-        log: Storage { log, stable: InmemStore::new() },
-        snapshots: InmemSnapshotStore::default(),
-        transport: network.transport("n1"),
-    };
-    let raft = Raft::start(config("n1"), options, parts).await.unwrap();
+    let builder = Raft::builder(config("n1"), fsm, network.transport("n1"));
+    let builder = set(builder.snapshot_store(InmemSnapshotStore::default()));
+    let raft = builder.log_store(log).stable_store(InmemStore::new()).start().await.unwrap();
     raft.bootstrap_cluster(of(&["n1"])).await.unwrap();
     let node = Node { raft, lines };
     node.leads().await;
@@ -135,7 +137,7 @@ async fn a_full_server_makes_callers_wait_or_refuses_them() {
     // The log blocks until it is released.
     let (gate, waits) = std::sync::mpsc::channel();
     let log = Gated { log: InmemStore::new(), waits, free: 2 };
-    let node = alone(&network, log, Options { queue: 2, open_calls: 2, ..Options::default() }).await;
+    let node = alone(&network, log, |builder| builder.queue_length(2).open_calls_max(2)).await;
     let apply = |line: &'static str, timeout| {
         let raft = node.raft.clone();
         async move { raft.apply(bytes(line), timeout).await }
@@ -146,10 +148,10 @@ async fn a_full_server_makes_callers_wait_or_refuses_them() {
     }
     // Once two calls are open and two are in the queue, no more are taken.
     within(async {
-        while !matches!(node.raft.try_apply(bytes("x"), SHORT).await, Err(Error::Overloaded)) {}
+        while !matches!(node.raft.try_apply(bytes("x"), SHORT).await, Err(CallError::Overloaded)) {}
     })
     .await;
-    assert_eq!(apply("e", SHORT).await.unwrap_err(), Error::Raft(Said::EnqueueTimeout));
+    assert_eq!(apply("e", SHORT).await.unwrap_err(), CallError::EnqueueTimeout);
     drop(gate);
     for call in waiting {
         within(call).await.unwrap().unwrap();
@@ -226,29 +228,28 @@ fn failure() -> StoreError {
 async fn a_failing_disk_stops_the_server_and_all_calls_get_the_reason() {
     for log in [Place::Thread, Place::Inline] {
         let network = InmemNetwork::new();
-        let node = alone(&network, Failing(InmemStore::new()), Options { log, ..Options::default() }).await;
+        let node = alone(&network, Failing(InmemStore::new()), |builder| builder.log_place(log)).await;
         node.apply("a").await;
         let error = node.raft.apply(bytes("b"), PATIENCE).await.unwrap_err();
-        assert_eq!(error, Error::Raft(Said::Store(failure())));
+        assert_eq!(error, CallError::Store(failure()));
         assert!(error.is_unknown());
         assert_eq!(within(node.raft.stopped()).await, Some(Halt::Store(failure())));
         let error = node.raft.apply(bytes("c"), PATIENCE).await.unwrap_err();
-        assert_eq!(error, Error::Raft(Said::Shutdown));
+        assert_eq!(error, CallError::Shutdown);
     }
 }
 
 #[tokio::test]
 async fn a_state_machine_that_panics_stops_its_server_alone() {
     let network = InmemNetwork::new();
-    let node = alone(&network, InmemStore::new(), Options::default()).await;
+    let node = alone(&network, InmemStore::new(), |builder| builder).await;
     let error = within(node.raft.apply(bytes("panic"), ANY)).await.unwrap_err();
     assert_eq!(error.to_string(), "raft-fsm panicked: told to: i/o error");
     assert!(matches!(within(node.raft.stopped()).await, Some(Halt::Store(_))));
 
-    let fsm = Place::Inline;
-    let node = alone(&network, InmemStore::new(), Options { fsm, ..Options::default() }).await;
+    let node = alone(&network, InmemStore::new(), |builder| builder.fsm_place(Place::Inline)).await;
     let error = within(node.raft.apply(bytes("panic"), ANY)).await.unwrap_err();
-    assert_eq!(error, Error::Raft(Said::Shutdown));
+    assert_eq!(error, CallError::Shutdown);
     assert_eq!(within(node.raft.stopped()).await, None);
     assert_eq!(node.raft.state(), RaftState::Shutdown);
 }
@@ -268,8 +269,8 @@ async fn calls_end_when_the_server_stops() {
     };
     within(is_in()).await;
     leader.raft.shutdown().await;
-    assert_eq!(within(waiting).await.unwrap().unwrap_err(), Error::Raft(Said::Shutdown));
-    let shutdown = Error::Raft(Said::Shutdown);
+    assert_eq!(within(waiting).await.unwrap().unwrap_err(), CallError::Shutdown);
+    let shutdown = CallError::Shutdown;
     assert_eq!(leader.raft.barrier(ANY).await.unwrap_err(), shutdown);
     assert_eq!(leader.raft.read_index().await.unwrap_err(), shutdown);
     assert_eq!(leader.raft.register_observer(1, |_| true).await.unwrap_err(), shutdown);
@@ -289,7 +290,7 @@ fn calls_end_when_the_runtime_goes() {
     drop(runtime);
     let other = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let error = other.block_on(within(leader.raft.apply(bytes("a"), ANY))).unwrap_err();
-    assert_eq!(error, Error::Raft(Said::Shutdown));
+    assert_eq!(error, CallError::Shutdown);
     assert_eq!(other.block_on(within(leader.raft.stopped())), None);
     assert_eq!(leader.raft.state(), RaftState::Shutdown);
 }

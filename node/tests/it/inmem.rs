@@ -2,7 +2,7 @@
 
 use crate::cluster::*;
 use wavetank_node::transport::InmemNetwork;
-use wavetank_node::{Error, RaftState};
+use wavetank_node::{CallError, LatestConfiguration, RaftState};
 use wavetank_raft::{Config, Halt, Index, Member, Observed, Refusal, Reloadable, RoleName, Span};
 
 #[tokio::test]
@@ -23,8 +23,8 @@ async fn one_server_is_a_cluster() {
     assert_eq!(one.raft.leader().unwrap().as_str(), "n1");
     assert!(one.raft.last_contact().is_some());
 
-    let stats = one.raft.stats().await.unwrap().pairs();
-    let of = |key: &str| stats.iter().find(|(k, _)| *k == key).unwrap().1.clone();
+    let stats = one.raft.stats().await.unwrap().to_map();
+    let of = |key| stats[key].clone();
     assert_eq!(
         (of("state"), of("num_peers"), of("last_contact")),
         ("Leader".into(), "0".into(), "0.000ms".into())
@@ -68,9 +68,9 @@ async fn servers_come_and_go() {
     one.apply("a").await;
     let two = inmem(&network, config("n2")).await;
     let three = inmem(&network, config("n3")).await;
-    let (index, _) = one.raft.get_configuration().unwrap();
+    let index = one.raft.get_configuration().unwrap().index;
     let index = one.raft.add_voter("n2", "n2", Some(index), PATIENCE).await.unwrap();
-    assert_eq!(one.raft.get_configuration().unwrap().0, index);
+    assert_eq!(one.raft.get_configuration().unwrap().index, index);
     let stale = one.raft.add_voter("n3", "n3", Some(Index(1)), PATIENCE).await.unwrap_err();
     assert_eq!(stale, Refusal::ConfigurationChanged { since: Index(1), latest: index }.into());
     one.raft.add_nonvoter("n3", "n3", None, PATIENCE).await.unwrap();
@@ -89,7 +89,7 @@ async fn servers_come_and_go() {
     let members = vec![Member::voter("n1", "n1"), Member::voter("n2", "n2"), Member::voter("n3", "n3")];
     one.raft.change_membership(members, None, PATIENCE).await.unwrap();
     let mut seen = one.raft.configuration_changes();
-    let is_left = |latest: &Option<(Index, _)>| latest.as_ref().is_some_and(left_joint);
+    let is_left = |latest: &Option<LatestConfiguration>| latest.as_ref().is_some_and(left_joint);
     within(seen.wait_for(is_left)).await.unwrap();
     assert_eq!(one.members(), "n1 n2 n3");
 
@@ -100,7 +100,8 @@ async fn servers_come_and_go() {
     four.holds(|held| held.members == 4).await;
 }
 
-fn left_joint((_, latest): &(Index, std::sync::Arc<wavetank_raft::Configuration>)) -> bool {
+fn left_joint(latest: &LatestConfiguration) -> bool {
+    let latest = &latest.configuration;
     !latest.is_joint()
 }
 
@@ -111,7 +112,7 @@ async fn leadership_is_transferred_and_taken_after_a_crash() {
     one.apply("a").await;
     within(one.raft.leadership_transfer_to_server(two.raft.local_id().clone())).await.unwrap();
     two.leads().await;
-    one.sees(|seen| seen.leader.as_ref().is_some_and(|(id, _)| id == two.raft.local_id())).await;
+    one.sees(|seen| seen.leader.as_ref().is_some_and(|leader| leader.id == *two.raft.local_id())).await;
     assert_eq!(one.raft.state(), RaftState::Follower);
     within(two.raft.leadership_transfer()).await.unwrap();
 
@@ -132,7 +133,7 @@ async fn a_leader_without_a_quorum_steps_down_and_its_open_calls_are_unknown() {
         old.raft.register_observer(16, |seen| matches!(seen, Observed::State { .. })).await.unwrap();
     network.isolate(old.raft.local_addr().clone());
     let lost = within(old.raft.apply(bytes("lost"), PATIENCE)).await.unwrap_err();
-    assert_eq!(lost, Error::Raft(wavetank_raft::Error::LeadershipLost));
+    assert_eq!(lost, CallError::LeadershipLost);
     assert!(lost.is_unknown());
     let is_follower =
         |seen: Option<Observed>| matches!(seen, Some(Observed::State { role: RoleName::Follower, .. }));
@@ -161,7 +162,7 @@ async fn a_new_server_is_sent_a_snapshot() {
     let meta = within(one.raft.snapshot()).await.unwrap();
     assert!(Index(100) < meta.last.index && 0 < meta.size);
     let again = one.raft.snapshot().await.unwrap_err();
-    assert_eq!(again, Error::Raft(wavetank_raft::Error::NothingNewToSnapshot));
+    assert_eq!(again, CallError::NothingNewToSnapshot);
     one.apply("after").await;
     let two = inmem(&network, few("n2")).await;
     one.raft.add_voter("n2", "n2", None, PATIENCE).await.unwrap();

@@ -37,7 +37,10 @@ impl Host {
             within(TcpTransport::bind(&self.address, None, 3, Duration::from_secs(2))).await.unwrap();
         let (fsm, lines) = Ledger::new();
         let config = Config { trailing_logs: 5, ..config(self.id) };
-        let raft = within(Raft::with_store(config, fsm, store, snapshots, transport)).await.unwrap();
+        let raft =
+            within(Raft::builder(config, fsm, transport).store(store).snapshot_store(snapshots).start())
+                .await
+                .unwrap();
         self.address = raft.local_addr().as_str().to_owned();
         Node { raft, lines }
     }

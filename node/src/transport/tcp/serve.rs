@@ -136,7 +136,8 @@ async fn read_calls<R: AsyncRead + Unpin>(
         let (kind, dialect) = (Kind::of(&request), header.dialect);
         let refusal = refusal(&header, caller, shared.local());
         if let Some(words) = refusal.as_ref().filter(|_| !is_told) {
-            tracing::warn!(%peer, id = ?header.id, words, "calls are refused");
+            let id = header.id.as_ref().map(ServerId::as_str);
+            tracing::warn!(%peer, id, words, "calls are refused");
             is_told = true;
         }
         let answer = match (request, refusal) {

@@ -1,0 +1,278 @@
+//! The builder of a server.
+
+use super::{Raft, open};
+use crate::driver::disk::LogDisk;
+use crate::driver::options::Options;
+use crate::driver::worker_queue::Place;
+use crate::error::StartError;
+use crate::transport::Transport;
+use std::sync::Arc;
+use wavetank_raft::Config;
+use wavetank_raft::execute::Storage;
+use wavetank_raft::store::{Fsm, SnapshotStore};
+
+/// A store that a [`RaftBuilder`] does not have yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Missing;
+
+/// Builds a server: [`Raft::builder`] takes configuration, state machine and transport, the methods
+/// add the stores, and [`RaftBuilder::start`] starts it.
+///
+/// The stores are required: one store for log and vote record ([`RaftBuilder::store`]), or a
+/// [`RaftBuilder::log_store`] and a [`RaftBuilder::stable_store`]; and a [`RaftBuilder::snapshot_store`].
+/// A builder without one of them does not compile:
+///
+/// ```compile_fail
+/// # use wavetank_node::prelude::*;
+/// # async fn start<F: Fsm<Snapshot: Send + 'static> + Send + 'static>(fsm: F) -> Result<Raft, StartError> {
+/// let transport = InmemNetwork::new().transport("n1");
+/// Raft::builder(Config::default(), fsm, transport).start().await
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "the server runs after `start`"]
+pub struct RaftBuilder<F, T, D = Storage<Missing, Missing>, N = Missing> {
+    pub(super) config: Config,
+    pub(super) options: Options,
+    pub(super) fsm: F,
+    pub(super) transport: T,
+    pub(super) log: D,
+    pub(super) snapshots: N,
+}
+
+impl<F, T> RaftBuilder<F, T> {
+    pub(super) fn new(config: Config, fsm: F, transport: T) -> Self {
+        let log = Storage { log: Missing, stable: Missing };
+        Self { config, options: Options::default(), fsm, transport, log, snapshots: Missing }
+    }
+}
+
+impl<F, T, D, N> RaftBuilder<F, T, D, N> {
+    /// Sets one store for the log and the vote record: [`RedbStore`](crate::store::RedbStore), or a
+    /// store of yours that implements [`LogDisk`].
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// # let config = Config { local_id: "n2".into(), ..Config::default() };
+    /// # let transport = InmemNetwork::new().transport("n2");
+    /// # let directory = tempfile::tempdir()?;
+    /// let raft = Raft::builder(config, Sum::default(), transport)
+    ///     .store(RedbStore::open(directory.path().join("raft.redb"))?)
+    ///     .snapshot_store(FileSnapshotStore::new(directory.path(), 2)?)
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }) }
+    /// ```
+    pub fn store<E: LogDisk>(self, store: E) -> RaftBuilder<F, T, E, N> {
+        self.with_log(|_| store)
+    }
+
+    /// Sets the store of snapshots: [`FileSnapshotStore`](crate::store::FileSnapshotStore). HashiCorp:
+    /// the argument `snaps` of `NewRaft`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// # let config = Config { local_id: "n2".into(), ..Config::default() };
+    /// # let transport = InmemNetwork::new().transport("n2");
+    /// # let directory = tempfile::tempdir()?;
+    /// let raft = Raft::builder(config, Sum::default(), transport)
+    ///     .store(RedbStore::open(directory.path().join("raft.redb"))?)
+    ///     .snapshot_store(FileSnapshotStore::new(directory.path(), 2)?)
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }) }
+    /// ```
+    pub fn snapshot_store<M: SnapshotStore>(self, snapshots: M) -> RaftBuilder<F, T, D, M> {
+        let Self { config, options, fsm, transport, log, snapshots: _ } = self;
+        RaftBuilder { config, options, fsm, transport, log, snapshots }
+    }
+
+    /// Sets the length of the queue of proposals, 1024 by default. While the queue is full,
+    /// [`Raft::apply`] waits and [`Raft::try_apply`] fails.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// # let config = Config { local_id: "n2".into(), ..Config::default() };
+    /// # let transport = InmemNetwork::new().transport("n2");
+    /// let raft = Raft::builder(config, Sum::default(), transport)
+    ///     .log_store(InmemStore::new())
+    ///     .stable_store(InmemStore::new())
+    ///     .snapshot_store(InmemSnapshotStore::default())
+    ///     .queue_length(64)
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }) }
+    /// ```
+    pub fn queue_length(mut self, proposals: usize) -> Self {
+        self.options.queue = proposals;
+        self
+    }
+
+    /// Sets the most calls that may wait for an answer, 8192 by default. Further proposals stay in the
+    /// queue.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// # let config = Config { local_id: "n2".into(), ..Config::default() };
+    /// # let transport = InmemNetwork::new().transport("n2");
+    /// let raft = Raft::builder(config, Sum::default(), transport)
+    ///     .log_store(InmemStore::new())
+    ///     .stable_store(InmemStore::new())
+    ///     .snapshot_store(InmemSnapshotStore::default())
+    ///     .open_calls_max(256)
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }) }
+    /// ```
+    pub fn open_calls_max(mut self, calls: usize) -> Self {
+        self.options.open_calls = calls;
+        self
+    }
+
+    /// Sets the most bytes of calls that may wait for an answer, 256 MiB by default. Further proposals
+    /// stay in the queue.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// # let config = Config { local_id: "n2".into(), ..Config::default() };
+    /// # let transport = InmemNetwork::new().transport("n2");
+    /// let raft = Raft::builder(config, Sum::default(), transport)
+    ///     .log_store(InmemStore::new())
+    ///     .stable_store(InmemStore::new())
+    ///     .snapshot_store(InmemSnapshotStore::default())
+    ///     .open_bytes_max(16 << 20)
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }) }
+    /// ```
+    pub fn open_bytes_max(mut self, bytes: u64) -> Self {
+        self.options.open_bytes = bytes;
+        self
+    }
+
+    /// Sets the place where the log is written and snapshots are read, a thread by default. A log in
+    /// memory is always written inline, since waking a thread takes longer.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// # let config = Config { local_id: "n2".into(), ..Config::default() };
+    /// # let transport = InmemNetwork::new().transport("n2");
+    /// let raft = Raft::builder(config, Sum::default(), transport)
+    ///     .log_store(InmemStore::new())
+    ///     .stable_store(InmemStore::new())
+    ///     .snapshot_store(InmemSnapshotStore::default())
+    ///     .log_place(wavetank_node::Place::Inline)
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }) }
+    /// ```
+    pub fn log_place(mut self, place: Place) -> Self {
+        self.options.log = place;
+        self
+    }
+
+    /// Sets the place where the state machine runs, a thread by default.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// # let config = Config { local_id: "n2".into(), ..Config::default() };
+    /// # let transport = InmemNetwork::new().transport("n2");
+    /// let raft = Raft::builder(config, Sum::default(), transport)
+    ///     .log_store(InmemStore::new())
+    ///     .stable_store(InmemStore::new())
+    ///     .snapshot_store(InmemSnapshotStore::default())
+    ///     .fsm_place(wavetank_node::Place::Inline)
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }) }
+    /// ```
+    pub fn fsm_place(mut self, place: Place) -> Self {
+        self.options.fsm = place;
+        self
+    }
+
+    fn with_log<E>(self, change: impl FnOnce(D) -> E) -> RaftBuilder<F, T, E, N> {
+        let Self { config, options, fsm, transport, log, snapshots } = self;
+        RaftBuilder { config, options, fsm, transport, log: change(log), snapshots }
+    }
+}
+
+impl<F, T, L, S, N> RaftBuilder<F, T, Storage<L, S>, N> {
+    /// Sets the store of the log. HashiCorp: the argument `logs` of `NewRaft`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// # let config = Config { local_id: "n2".into(), ..Config::default() };
+    /// # let transport = InmemNetwork::new().transport("n2");
+    /// let raft = Raft::builder(config, Sum::default(), transport)
+    ///     .log_store(InmemStore::new())
+    ///     .stable_store(InmemStore::new())
+    ///     .snapshot_store(InmemSnapshotStore::default())
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }) }
+    /// ```
+    pub fn log_store<M>(self, log: M) -> RaftBuilder<F, T, Storage<M, S>, N> {
+        self.with_log(|storage| Storage { log, stable: storage.stable })
+    }
+
+    /// Sets the store of the vote record. HashiCorp: the argument `stable` of `NewRaft`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// # let config = Config { local_id: "n2".into(), ..Config::default() };
+    /// # let transport = InmemNetwork::new().transport("n2");
+    /// let raft = Raft::builder(config, Sum::default(), transport)
+    ///     .log_store(InmemStore::new())
+    ///     .stable_store(InmemStore::new())
+    ///     .snapshot_store(InmemSnapshotStore::default())
+    ///     .start()
+    ///     .await?;
+    /// # Ok(()) }) }
+    /// ```
+    pub fn stable_store<M>(self, stable: M) -> RaftBuilder<F, T, Storage<L, M>, N> {
+        self.with_log(|storage| Storage { log: storage.log, stable })
+    }
+}
+
+impl<F, T, D, N> RaftBuilder<F, T, D, N>
+where
+    F: Fsm<Snapshot: Send + 'static> + Send + 'static,
+    T: Transport,
+    D: LogDisk,
+    N: SnapshotStore<Sink: Send, Source: Send> + Send + 'static,
+{
+    /// Starts the server: reads its stores, restores its state machine, and follows or waits for a
+    /// leader. HashiCorp: `NewRaft`. Must be called on a tokio runtime.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/handle/doc_setup.rs"));
+    /// # fn main() -> Done { run(async |_| {
+    /// # let transport = InmemNetwork::new().transport("n2");
+    /// let builder = Raft::builder(Config::default(), Sum::default(), transport)
+    ///     .log_store(InmemStore::new())
+    ///     .stable_store(InmemStore::new())
+    ///     .snapshot_store(InmemSnapshotStore::default());
+    /// let error = builder.start().await.expect_err("the default has no name for the server");
+    /// assert_eq!(error.to_string(), "configuration: local_id must not be empty");
+    /// # Ok(()) }) }
+    /// ```
+    ///
+    /// # Errors
+    /// When a setting cannot have its value, a store cannot be read, or the stores contradict each
+    /// other.
+    pub async fn start(self) -> Result<Raft, StartError> {
+        let (id, address) = (self.config.local_id.clone(), self.transport.local_addr());
+        let senders = open::start(self).await?;
+        Ok(Raft { senders: Arc::new(senders), id, address })
+    }
+}
