@@ -1,11 +1,11 @@
-//! Faults of servers and of the network as a whole: decided here, injected by the world.
+//! The nemesis decides which faults of servers and of the whole network happen. The world injects them.
 //!
-//! There are two kinds. [`Scheduled`] faults recur at drawn times. [`Reactive`] faults answer a step
-//! of a server, since the hardest bugs need a fault within microseconds of one certain step, and
-//! random times seldom hit it. Each kind of fault has its own stream, read a fixed number of words
-//! per decision.
+//! There are two kinds of faults. A [`Scheduled`] fault recurs at drawn times. A [`Reactive`] fault
+//! follows one certain step of a server: many bugs appear only if the fault comes within microseconds
+//! of that step, and random times seldom hit it. Each kind of fault has its own random stream and reads
+//! a fixed number of words per decision.
 //!
-//! Losses and delays of single messages are decided elsewhere: see [`network`](crate::engine::network).
+//! The [`network`](crate::engine::network) decides the losses and delays of single messages.
 
 mod reactive;
 

@@ -1,8 +1,8 @@
-//! Everything that determines a run, in numbers: a plan can be printed, edited, sent, shrunk and run again.
+//! A plan: the numbers that determine a run. A plan can be printed, edited, sent, shrunk and run again.
 //!
-//! A plan decides nothing by itself. The modules that decide (network, disk, nemesis) take their part
-//! of it; [`storm`] draws whole plans from a seed. A fault that is `None`, or is
-//! not in the list, is off.
+//! A plan makes no decision itself. The network, the disks and the nemesis each read their own part of
+//! it. [`storm`] draws whole plans from a seed. A fault is off if its field is `None` or if its list
+//! does not name it.
 
 pub mod fault_id;
 pub mod fault_kind;

@@ -1,12 +1,12 @@
-//! Changes of membership, given the current configuration. They leave at least two voters, and
-//! sometimes one, which is its own majority.
+//! Changes of membership that are possible under the current configuration. Each change leaves at least
+//! two voters, or in some cases one voter, which is then a majority by itself.
 
 use super::scheduled::call_target;
 use super::{Act, Draw, Draws, NemesisView, ServerIdx, ServerSet, choose_one, choose_some};
 use crate::plan::rng::Ratio;
 use wavetank_raft::{Call, Change, Configuration, Index, Member, Suffrage};
 
-/// Any change of one server that is possible, given its current suffrage.
+/// Draws a server and a change that its current suffrage allows.
 pub(super) fn any(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     let idx = choose_one(view.all, draws[1]).filter(|&idx| !view.lost.contains(idx))?;
@@ -25,7 +25,8 @@ pub(super) fn any(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     }
 }
 
-/// Adds a non-member: staged, as a non-voter, or as a voter.
+/// Adds a server that is not a member: as a voter, as a non-voter, or as a voter after it has caught
+/// up.
 pub(super) fn add(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     let server = choose_one(non_members(view, configuration), draws[1])?;
@@ -64,7 +65,8 @@ pub(super) fn remove(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     call(view, draws, Change::RemoveServer(leaves.id()))
 }
 
-/// Another list of members, of any size, sometimes with a non-voter.
+/// Replaces the configuration by a drawn list of members. The list has any size and in some cases a
+/// non-voter.
 pub(super) fn joint(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let count = 1 + usize::try_from(draws[1].below(view.all.len() as u64)).expect("a few");
     let whole = view.all.minus(view.lost);
@@ -77,7 +79,7 @@ pub(super) fn joint(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     Some(Act::Call(call_target(view, draws[0])?, Call::Change { change, prev_index: None }))
 }
 
-/// The current members with one voter replaced by a non-member.
+/// Keeps the current members, but replaces one voter by a server that is not a member.
 pub(super) fn exchange(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (_, configuration) = view.membership?;
     let leaves = choose_one(voters(configuration), draws[1])?;
@@ -87,7 +89,8 @@ pub(super) fn exchange(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     call(view, draws, change)
 }
 
-/// A change; every other time on the condition that the configuration is still the current one.
+/// Builds the call for a change. In half of the calls, the leader must refuse unless the configuration
+/// is still the current one.
 fn call(view: &NemesisView<'_>, draws: Draws, change: Change) -> Option<Act> {
     let prev_index = prev_index_for(view, draws[3])?;
     Some(Act::Call(call_target(view, draws[0])?, Call::Change { change, prev_index }))
@@ -104,7 +107,7 @@ fn prev_index_for(view: &NemesisView<'_>, draw: Draw) -> Option<Option<Index>> {
     Some(draw.hits(Ratio::new(1, 2)).then_some(index))
 }
 
-/// The servers that may be added. A server that was lost permanently never returns under its name.
+/// The servers that may be added. A server that is lost permanently never returns under its old id.
 fn non_members(view: &NemesisView<'_>, configuration: &Configuration) -> ServerSet {
     view.all.minus(view.lost).minus(members(configuration))
 }
@@ -124,7 +127,7 @@ fn removable_voter(configuration: &Configuration, draws: Draws) -> Option<Server
     choose_one(voters, draws[1]).filter(|_| min_voters(draws[3]) < voters.len())
 }
 
-/// How many voters a change must leave.
+/// The smallest number of voters that a change must leave.
 fn min_voters(draw: Draw) -> usize {
     if draw.hits(Ratio::new(1, 4)) { 1 } else { 2 }
 }

@@ -1,4 +1,4 @@
-//! Faults that answer a step of a server, and the triggers that they wait for.
+//! Faults that follow a step of a server, and the triggers that they wait for.
 
 use super::scheduled::isolate;
 use super::{Act, Draws, NemesisView, ServerIdx, ServerSet, Span, choose_some, draw_downtime};
@@ -7,67 +7,67 @@ use crate::plan::fault_kind::Reactive;
 use crate::plan::rng::{Ratio, Spans};
 use wavetank_raft::{Action, Answer, Call, Entry, LogOp, Payload, Request, Response, StoreJob, Write};
 
-/// A set of facts about a step, which reactive faults wait for.
+/// A set of facts about one step of a server. A reactive fault waits for such a fact.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Trigger(u32);
 
 impl Trigger {
-    /// Nothing of interest.
+    /// The empty set.
     pub const NOTHING: Self = Self(0);
-    /// It submitted entries to its disk.
+    /// The server submitted entries to its disk.
     pub const WROTE: Self = Self(1);
-    /// It acknowledged entries or a heartbeat.
+    /// The server acknowledged entries or a heartbeat.
     pub const ACKED: Self = Self(1 << 1);
-    /// It granted its vote.
+    /// The server granted its vote.
     pub const GRANTED: Self = Self(1 << 2);
-    /// It sent `RequestVote`.
+    /// The server sent `RequestVote`.
     pub const CAMPAIGNED: Self = Self(1 << 3);
-    /// It became the leader.
+    /// The server became the leader.
     pub const ELECTED: Self = Self(1 << 4);
-    /// It sent entries.
+    /// The server sent entries.
     pub const SENT: Self = Self(1 << 5);
-    /// It answered a client's command.
+    /// The server answered a client's command.
     pub const ANSWERED: Self = Self(1 << 6);
-    /// It appended another configuration.
+    /// The server appended a new configuration.
     pub const RECONFIGURED: Self = Self(1 << 7);
-    /// It truncated its log.
+    /// The server truncated its log.
     pub const TRUNCATED: Self = Self(1 << 8);
-    /// It stored a piece of a snapshot, or restored a snapshot.
+    /// The server stored a piece of a snapshot, or restored a snapshot.
     pub const INSTALLED: Self = Self(1 << 9);
-    /// It compacted its log behind a new snapshot.
+    /// The server compacted its log after it took a snapshot.
     pub const COMPACTED: Self = Self(1 << 10);
-    /// It entered a newer term.
+    /// The server entered a newer term.
     pub const NEW_TERM: Self = Self(1 << 11);
-    /// Several writes wait for its disk.
+    /// Several writes wait for the server's disk.
     pub const WRITE_BACKLOG: Self = Self(1 << 12);
-    /// It leads, and committed something.
+    /// The server is the leader and committed an entry.
     pub const COMMITTED: Self = Self(1 << 13);
-    /// It committed for the first time as leader of this term.
+    /// The server committed an entry for the first time as leader of this term.
     pub const FIRST_COMMIT: Self = Self(1 << 14);
-    /// It sent `RequestVote` or `RequestPreVote`.
+    /// The server sent `RequestVote` or `RequestPreVote`.
     pub const ASKED_FOR_VOTES: Self = Self(1 << 15);
-    /// It allowed a client to read.
+    /// The server allowed a client to read.
     pub const READ: Self = Self(1 << 16);
-    /// It sent the last piece of a snapshot.
+    /// The server sent the last piece of a snapshot.
     pub const LAST_PIECE: Self = Self(1 << 17);
-    /// It discarded its log for a snapshot.
+    /// The server discarded its log because a snapshot replaces it.
     pub const DISCARDED: Self = Self(1 << 18);
-    /// It sent `TimeoutNow`.
+    /// The server sent `TimeoutNow`.
     pub const SENT_TIMEOUT_NOW: Self = Self(1 << 19);
 
-    /// The union.
+    /// The union of the two sets.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether the two sets intersect.
+    /// Whether the two sets have a fact in common.
     #[must_use]
     pub const fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// The facts that an action shows.
+    /// The facts that an action of the server shows.
     #[must_use]
     pub fn of(action: &Action) -> Self {
         match action {
@@ -117,7 +117,7 @@ fn of_entries(entries: &[Entry]) -> Trigger {
 }
 
 impl Reactive {
-    /// The trigger of this fault.
+    /// The fact that this fault waits for.
     pub(super) const fn trigger(self) -> Trigger {
         match self {
             Self::CrashWriter => Trigger::WROTE,
@@ -150,7 +150,7 @@ impl Reactive {
         }
     }
 
-    /// The chance in storms: lower for frequent triggers than for rare ones.
+    /// The chance of this fault in storms. Frequent triggers get a lower chance than rare ones.
     #[must_use]
     pub const fn default_chance(self) -> Ratio {
         match self {
@@ -232,7 +232,8 @@ impl Reactive {
     }
 }
 
-/// Partitions the server with at most one other, so that only a minority hears it.
+/// Separates the server and at most one other server from the rest, so that only a minority can receive
+/// its messages.
 fn partition_with_minority(idx: ServerIdx, view: &NemesisView<'_>, draws: Draws) -> NetworkChange {
     let others = view.all.without(idx);
     let few = usize::from(draws[3].hits(Ratio::new(3, 4))).min(others.len().saturating_sub(1));
@@ -240,7 +241,7 @@ fn partition_with_minority(idx: ServerIdx, view: &NemesisView<'_>, draws: Draws)
     NetworkChange::Partition(with, view.all.minus(with))
 }
 
-/// Isolates the leader, and restarts the other servers so that they forget it.
+/// Isolates the leader, and restarts the other servers so that they forget the leader.
 fn isolate_leader_and_restart_others(candidate: ServerIdx, view: &NemesisView<'_>, lasts: Span) -> Act {
     let Some(leader) = view.leader.filter(|leader| *leader != candidate) else { return Act::Nothing };
     let Act::Network(cut, lasts, back) = isolate(leader, view.all, lasts) else { return Act::Nothing };

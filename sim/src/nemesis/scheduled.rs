@@ -78,7 +78,7 @@ fn pair(all: ServerSet, draws: Draws) -> Option<(ServerIdx, ServerIdx)> {
     Some((a, choose_one(all.without(a), draws[1])?))
 }
 
-/// The leader, or sometimes another server, which must refuse.
+/// The leader, or in some cases another server. A server that is not the leader must refuse the call.
 pub(super) fn call_target(view: &NemesisView<'_>, draw: Draw) -> Option<ServerIdx> {
     if draw.hits(Ratio::new(1, 8)) { choose_one(view.awake, draw) } else { view.leader }
 }
@@ -93,8 +93,8 @@ fn damage(fault: DiskFault, among: ServerSet, draws: Draws) -> Option<Act> {
     choose_one(among, draws[0]).map(|idx| Act::Damage(idx, fault, draws[1]))
 }
 
-/// The next step of an operator who replaces a lost server: removes it, then adds a new server. If
-/// there is nothing to replace, a server is lost, if the cluster can spare one.
+/// The next step of an operator who replaces a lost server: remove the lost server, then add a new one.
+/// If no server is lost, this step loses a server, but only if the cluster tolerates the loss.
 fn replace(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     let (index, configuration) = view.membership?;
     let prev_index = Some(index);
@@ -112,7 +112,7 @@ fn replace(view: &NemesisView<'_>, draws: Draws) -> Option<Act> {
     }
 }
 
-/// The reloadable settings, each at most four times its configured value.
+/// New values for the reloadable settings. No value is more than four times the configured value.
 fn reload(draws: Draws, config: &Config) -> Call {
     let timeout = |draw: Draw| Span(config.heartbeat_timeout.0 * (4 + draw.below(5)) / 4);
     let heartbeat_timeout = timeout(draws[1]);

@@ -1,9 +1,8 @@
-//! Identifiers of single faults: the faults of a run can be recorded, and a plan can be limited to
-//! some of them.
+//! Identifiers of single faults. A run can record its faults, and a plan can allow only some of them.
 //!
-//! A fault is identified by its number in its random stream. The number counts draws, not faults: if
-//! one fault is left out, the identifiers of the others still name the same draws, even if the run
-//! continues differently.
+//! The identifier of a fault is its number in its random stream. The number counts draws, not faults.
+//! If one fault is left out, the other identifiers still name the same draws, even if the rest of the
+//! run changes.
 
 use crate::plan::fault_kind::{Reactive, Scheduled};
 use crate::plan::named::named;
@@ -12,23 +11,25 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// Identifies one fault.
+/// The identifier of one fault. Its number counts from zero.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum FaultId {
-    /// A scheduled fault, and how many of its kind were due before it.
+    /// A scheduled fault, and how many faults of its kind were due before it.
     Scheduled(Scheduled, u32),
-    /// A reactive fault, and how many times its trigger was met before.
+    /// A reactive fault, and how many times its trigger occurred before.
     Reactive(Reactive, u32),
-    /// A crash between two actions of a step of this server, and how many steps it took before.
+    /// A crash of this server between two actions of a step, and how many steps the server took before.
     Between(ServerIdx, u32),
-    /// A fault of a message, and how many messages went from the first server to the second before.
+    /// A fault of one message, the sender, the receiver, and how many messages the sender had sent to
+    /// the receiver before.
     Message(MessageFault, ServerIdx, ServerIdx, u32),
-    /// The loss of messages in flight when this server crashes (or when links are cut, for the number
-    /// after the last server), and how many crashes or cuts there were before.
+    /// The loss of messages in flight at a crash or at a cut of links, and how many such events came
+    /// before. The first number is the index of the crashed server. At a cut, it is the number of
+    /// servers.
     OnWay(u8, u32),
 }
 
-/// The kinds of faults of one message.
+/// A kind of fault that affects one message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum MessageFault {
     /// Later messages overtake the message.
@@ -46,7 +47,7 @@ pub enum MessageFault {
 }
 
 named! {
-    /// A family of faults that networks, disks and state machines count.
+    /// A kind of fault that networks, disks and state machines count.
     Fault {
         /// A message was lost because its link was cut.
         Cut = "cut",
@@ -68,18 +69,18 @@ named! {
         Stall = "stall",
         /// A crash left part of a write.
         TornWrite = "torn_write",
-        /// A crash left some of the queued writes, but not all.
+        /// A crash kept some of the queued writes and lost the others.
         CutQueue = "cut_queue",
         /// A write failed.
         WriteFailure = "write_failure",
-        /// The answer to a read came late.
+        /// The result of a read was delivered late.
         LateRead = "late_read",
         /// A state machine stalled.
         MachineStall = "machine_stall",
     }
 }
 
-/// Decides which faults may happen, and records those that did.
+/// Decides which faults may happen, and records the faults that happened.
 #[derive(Clone, Debug, Default)]
 pub struct FaultFilter {
     only: Option<BTreeSet<FaultId>>,
@@ -87,7 +88,7 @@ pub struct FaultFilter {
 }
 
 impl FaultId {
-    /// The name of its kind in reports.
+    /// The name of this fault's kind in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -108,18 +109,19 @@ impl FaultId {
 }
 
 impl FaultFilter {
-    /// Allows only these faults, or all of them. Nothing is recorded yet.
+    /// Creates a filter that allows only the faults in `only`, or all faults if `only` is `None`. The
+    /// filter does not record yet.
     #[must_use]
     pub const fn new(only: Option<BTreeSet<FaultId>>) -> Self {
         Self { only, taken: None }
     }
 
-    /// Records the faults that happen from here on.
+    /// Starts to record the faults that happen.
     pub fn record(&mut self) {
         self.taken.get_or_insert_default();
     }
 
-    /// Whether this fault may happen. If so, it is recorded as having happened.
+    /// Returns whether this fault may happen. If it may, and recording is on, the fault is recorded.
     pub fn allow(&mut self, fault_id: FaultId) -> bool {
         let may = self.only.as_ref().is_none_or(|only| only.contains(&fault_id));
         if may && let Some(taken) = &mut self.taken {
@@ -128,7 +130,7 @@ impl FaultFilter {
         may
     }
 
-    /// The faults that have happened since recording began.
+    /// The faults that happened since recording began, in the order of time.
     #[must_use]
     pub fn taken(&self) -> &[FaultId] {
         self.taken.as_deref().unwrap_or_default()

@@ -1,16 +1,16 @@
-//! The kinds of faults that a nemesis injects. What each of them does is said in
-//! [`nemesis`](crate::nemesis).
+//! The kinds of faults that a nemesis injects. The module [`nemesis`](crate::nemesis) injects them.
 
 use crate::plan::named::named;
 use serde::{Deserialize, Serialize};
 
 named! {
-    /// A fault that recurs at drawn times. The order is part of every seed's meaning.
+    /// A fault that recurs at drawn times. The order of the variants determines the random draws of
+    /// every seed.
     #[derive(Hash, Serialize, Deserialize)]
     Scheduled {
-        /// A server crashes and comes back after a while.
+        /// A server crashes and restarts after a while.
         Crash = "crash",
-        /// A server crashes and comes back at once.
+        /// A server crashes and restarts at once.
         Blink = "blink",
         /// The leader crashes.
         CrashLeader = "crash_leader",
@@ -22,50 +22,53 @@ named! {
         Isolate = "isolate",
         /// The leader is isolated from all others.
         IsolateLeader = "isolate_leader",
-        /// A group is not heard by the others, but hears them.
+        /// A group of servers hears the other servers, but its own messages do not arrive.
         OneWay = "one_way",
         /// A single link fails in both directions, so that reachability is not transitive.
         Link = "link",
-        /// Two groups reach each other only over one server.
+        /// Two groups reach each other only through one server.
         Bridge = "bridge",
-        /// A link fails and works in turn.
+        /// A link fails and recovers repeatedly.
         Flap = "flap",
         /// The leader is asked to transfer leadership.
         Transfer = "transfer",
         /// One server is added, promoted, demoted or removed.
         Change = "change",
-        /// The configuration changes to another list of members, by joint consensus.
+        /// The configuration changes to another list of members by joint consensus.
         Joint = "joint",
-        /// A snapshot is asked for.
+        /// A server is asked to take a snapshot.
         Snapshot = "snapshot",
         /// The reloadable part of the configuration is changed.
         Reload = "reload",
-        /// A clock jumps forward, over more than an election timeout. Breaks what leases assume.
+        /// A clock jumps forward by more than an election timeout. Leases assume that this does not
+        /// happen.
         Jump = "jump",
         /// The oldest held message is delivered.
         LetGo = "let_go",
-        /// Bits flip on a disk, in what was synced.
+        /// Bits that were already synced flip on a disk.
         Rot = "rot",
-        /// A write lands at another location than it should.
+        /// A write goes to a wrong location on the disk.
         Misdirect = "misdirect",
-        /// A sync fails and drops its pages; the next one reports success.
+        /// A sync fails and loses its pages. The next sync reports success.
         DropPages = "drop_pages",
-        /// A read fails, once.
+        /// One read fails.
         FailRead = "fail_read",
         /// A disk is full for a while.
         Fill = "fill",
-        /// A server and its disk are lost permanently, or an operator takes the next step to replace such
-        /// a server: removes it, or adds a new one.
+        /// A server and its disk are lost permanently. If a server is already lost, the operator takes
+        /// the next step to replace it: remove the lost server, or add a new one.
         Replace = "replace",
-        /// A clock is frozen for a while, and its server continues. Breaks what leases assume.
+        /// A clock stops for a while, and its server continues. Leases assume that this does not
+        /// happen.
         Freeze = "freeze",
-        /// A voter is replaced by a non-member, by joint consensus.
+        /// A server that is not a member replaces a voter, by joint consensus.
         Exchange = "exchange",
-        /// A non-member is added: as a voter, as a non-voter, or as a voter once it has caught up.
+        /// A server that is not a member is added: as a voter, as a non-voter, or as a voter after it
+        /// has caught up.
         Add = "add",
-        /// A non-voter is promoted, at once or once it has caught up.
+        /// A non-voter becomes a voter, at once or after it has caught up.
         Promote = "promote",
-        /// A voter is demoted to a non-voter.
+        /// A voter becomes a non-voter.
         Demote = "demote",
         /// A member is removed.
         Remove = "remove",
@@ -73,19 +76,19 @@ named! {
 }
 
 impl Scheduled {
-    /// Whether leases assume that it does not happen.
+    /// Whether leases assume that this fault does not happen.
     #[must_use]
     pub const fn breaks_leases(self) -> bool {
         matches!(self, Self::Jump | Self::Freeze)
     }
 
-    /// Whether a server may never recover from it. The plan's budget limits such faults.
+    /// Whether a server may never recover from this fault. The budget of the plan limits such faults.
     #[must_use]
     pub const fn is_permanent(self) -> bool {
         matches!(self, Self::Rot | Self::Misdirect | Self::Replace)
     }
 
-    /// Whether it is a fault of a disk.
+    /// Whether this is a fault of a disk.
     #[must_use]
     pub const fn is_disk_fault(self) -> bool {
         self.is_permanent() || matches!(self, Self::DropPages | Self::FailRead | Self::Fill)
@@ -93,82 +96,84 @@ impl Scheduled {
 }
 
 named! {
-    /// A fault that answers a step of a server. The order is part of every seed's meaning.
+    /// A fault that follows a step of a server. The order of the variants determines the random draws
+    /// of every seed.
     #[derive(Hash, Serialize, Deserialize)]
     Reactive {
-        /// A server has handed entries to its disk: it crashes.
+        /// A server crashes after it has submitted entries to its disk.
         CrashWriter = "crash_writer",
-        /// A follower has acknowledged entries: it crashes.
+        /// A follower crashes after it has acknowledged entries or a heartbeat.
         CrashAcker = "crash_acker",
-        /// A follower has acknowledged entries or a heartbeat: it restarts at once.
+        /// A follower restarts at once after it has acknowledged entries or a heartbeat.
         BlinkFollower = "blink_follower",
-        /// A server has given its vote: it restarts at once.
+        /// A server restarts at once after it has granted its vote.
         BlinkVoter = "blink_voter",
-        /// A server has asked for votes: it restarts at once.
+        /// A server restarts at once after it has sent `RequestVote`.
         BlinkCandidate = "blink_candidate",
-        /// A server was elected: it crashes.
+        /// A server crashes after it was elected.
         CrashElected = "crash_elected",
-        /// A server was elected: only a minority hears it.
+        /// A server was elected, and then only a minority hears it.
         StrandElected = "strand_elected",
-        /// A leader has sent entries: it is isolated.
+        /// A leader is isolated after it has sent entries.
         IsolateSender = "isolate_sender",
-        /// A leader has sent entries: it is paused.
+        /// A leader is paused after it has sent entries.
         PauseSender = "pause_sender",
-        /// A leader has sent entries: only a minority hears it from here on.
+        /// A leader has sent entries, and then only a minority hears it.
         StrandSender = "strand_sender",
-        /// A leader has answered a client: it crashes.
+        /// A leader crashes after it has answered a client.
         CrashAnswerer = "crash_answerer",
-        /// A leader has answered a client: it is isolated.
+        /// A leader is isolated after it has answered a client.
         IsolateAnswerer = "isolate_answerer",
-        /// A leader has appended another membership: it crashes.
+        /// A server crashes after it has appended a new configuration.
         CrashReconfigurer = "crash_reconfigurer",
-        /// A leader has appended another membership: only a minority hears it.
+        /// A server has appended a new configuration, and then only a minority hears it.
         StrandReconfigurer = "strand_reconfigurer",
-        /// A server has cut its log back: it crashes.
+        /// A server crashes after it has truncated its log.
         CrashTruncater = "crash_truncater",
-        /// A server has kept a piece of a snapshot, or a snapshot: it crashes.
+        /// A server crashes after it has stored a piece of a snapshot or restored a snapshot.
         CrashInstaller = "crash_installer",
-        /// A server has taken a snapshot: it crashes.
+        /// A server crashes after it has taken a snapshot and compacted its log.
         CrashSnapshotter = "crash_snapshotter",
-        /// A server has entered a new term: the oldest held message is delivered.
+        /// The oldest held message is delivered after a server has entered a new term.
         LetGoOfOld = "let_go_of_old",
-        /// A leader has sent entries: the oldest held message is delivered.
+        /// The oldest held message is delivered after a leader has sent entries.
         LetGoAmong = "let_go_among",
-        /// Writes pile up before a server's disk: it crashes.
+        /// A server crashes while several writes wait for its disk.
         CrashPiled = "crash_piled",
-        /// A leader has committed something: it crashes.
+        /// A leader crashes after it has committed an entry.
         CrashCommitter = "crash_committer",
-        /// A leader has committed something: it is isolated.
+        /// A leader is isolated after it has committed an entry.
         IsolateCommitter = "isolate_committer",
-        /// A leader has committed something: only a minority hears it.
+        /// A leader has committed an entry, and then only a minority hears it.
         StrandCommitter = "strand_committer",
-        /// A leader has committed for the first time: it crashes.
+        /// A leader crashes after its first commit in its term.
         CrashAtFirstCommit = "crash_at_first_commit",
-        /// A leader has committed for the first time: only a minority hears it.
+        /// A leader has made the first commit of its term, and then only a minority hears it.
         StrandAtFirstCommit = "strand_at_first_commit",
-        /// A leader has allowed a client to read: only a minority hears it.
+        /// A leader has allowed a client to read, and then only a minority hears it.
         StrandReader = "strand_reader",
-        /// A leader has allowed a client to read: it is paused.
+        /// A leader is paused after it has allowed a client to read.
         PauseReader = "pause_reader",
-        /// A server asks for votes: the leader is isolated, and as many of the other servers as allowed
-        /// restart at once, so that they might forget their promise to the leader.
+        /// A server asks for votes. The leader is isolated, and as many other servers as allowed
+        /// restart at once, so that they may forget their promise to the leader.
         Usurp = "usurp",
-        /// A leader has sent the last piece of a snapshot: all held messages are delivered before it.
+        /// A leader has sent the last piece of a snapshot. All held messages are delivered before this
+        /// piece.
         LetGoBeforeLastPiece = "let_go_before_last_piece",
-        /// A server discards its log for a snapshot of the leader's: it crashes.
+        /// A server crashes after it has discarded its log for a snapshot of the leader.
         CrashDiscarder = "crash_discarder",
-        /// A leader has committed for the first time: it takes a snapshot.
+        /// A leader takes a snapshot after its first commit in its term.
         SnapshotNewcomer = "snapshot_newcomer",
-        /// A leader has compacted its log: all links work again.
+        /// All links are restored after the leader has compacted its log.
         MendCompacter = "mend_compacter",
-        /// A leader has sent `TimeoutNow`: it is isolated.
+        /// A leader is isolated after it has sent `TimeoutNow`.
         IsolateCaller = "isolate_caller",
-        /// A leader has allowed a client to read: only a minority hears it, its clock runs as slowly as the
-        /// plan allows and all others as fast.
+        /// A leader has allowed a client to read. Then only a minority hears it, its clock runs as
+        /// slowly as the plan allows, and all other clocks run as fast as the plan allows.
         OutpaceReader = "outpace_reader",
-        /// A leader has committed something: its state machine stalls.
+        /// The state machine of a leader stalls after the leader has committed an entry.
         StallCommitter = "stall_committer",
-        /// A leader has committed something: it is asked to transfer leadership.
+        /// A leader is asked to transfer leadership after it has committed an entry.
         TransferCommitter = "transfer_committer",
     }
 }

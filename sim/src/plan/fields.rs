@@ -1,8 +1,8 @@
-//! A plan as a tree of values with the names of their types.
+//! A plan as a tree of values. Each value has the name of its type.
 //!
-//! The plan's own `Serialize` makes the tree, so no field can be left out of it. What is done to every
-//! field alike is done to the tree: `validate.rs` checks it, and [`shrink`](crate::shrink) prints how it
-//! differs from the tree of a calm plan.
+//! The `Serialize` implementation of the plan builds the tree, so the tree contains every field.
+//! `validate.rs` checks the tree. [`shrink`](crate::shrink) prints how the tree differs from the tree
+//! of a calm plan.
 
 use super::Plan;
 use serde::de::value::Error;
@@ -13,10 +13,10 @@ use wavetank_raft::Span;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Value {
     Number(u64),
-    /// A truth value or a text, as Rust has it.
+    /// A truth value or a text, in Rust's notation.
     Plain(String),
     Span(Span),
-    /// A variant or a struct without field names, and what its parentheses hold. A tuple has no name.
+    /// A variant or a struct without field names, and its fields. A tuple has an empty name.
     Named(String, Vec<Self>),
     Struct(&'static str, Vec<(&'static str, Self)>),
     /// A list, a set, or the pairs of a map.
@@ -29,8 +29,8 @@ impl Value {
         plan.serialize(TreeSerializer).expect("a plan is made of structs, lists, maps, numbers and names")
     }
 
-    /// Every field with its path, those of structs in place of the structs. Ranges and chances are
-    /// fields as they are.
+    /// Every field with its path. A struct is replaced by its fields, but a range or a chance stays one
+    /// field.
     pub(crate) fn fields(&self, path: &str) -> Vec<(String, &Self)> {
         match self {
             Self::Struct(name, fields) if !matches!(*name, "Spans" | "Ratio") => {

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::{AddAssign, Index, IndexMut};
 
-/// Defines an enum, the names of its variants, and a list of all variants.
+/// Defines an enum, a name for each of its variants, and a list of all variants.
 macro_rules! named {
     ($(#[$about:meta])* $kind:ident { $($(#[$doc:meta])* $variant:ident = $name:literal),* $(,)? }) => {
         $(#[$about])*
@@ -16,7 +16,7 @@ macro_rules! named {
             /// All variants.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
-            /// Its name in reports.
+            /// The name of this variant in reports.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -42,13 +42,13 @@ pub(crate) use named;
 
 /// An enum whose variants have names in reports.
 pub(crate) trait Named: Copy + 'static {
-    /// All variants, in their order.
+    /// All variants, in the order of their declaration.
     const ALL: &'static [Self];
 
-    /// Its name in reports.
+    /// The name of this variant in reports.
     fn name(self) -> &'static str;
 
-    /// Its position in [`Named::ALL`].
+    /// The position of this variant in [`Named::ALL`].
     fn position(self) -> usize;
 }
 

@@ -1,12 +1,12 @@
-//! Random numbers: named and keyed streams of random words.
+//! Random numbers come from streams of random words. Each stream has a name and keys.
 //!
-//! Every random decision of a run comes from a [`Stream`] that is named after what it decides
-//! ([`Domain`]) and keyed by the link or the server that it concerns. A stream is read a fixed number
-//! of words per ordinal, usually one [`Draw`] per message, write or act, whether the answer is
-//! used or not. So one kind of fault can be disabled, or a new kind added, without a change to the
-//! draws of any other stream.
+//! Every random decision of a run comes from a [`Stream`]. Its name says what it decides ([`Domain`]),
+//! and its keys are the link or the server concerned. Each message, write or fault reads a fixed number
+//! of words, usually one [`Draw`], even if the result is not used. So a kind of fault can be disabled
+//! or added without a change to the draws of any other stream.
 //!
-//! No floats: a chance is a [`Ratio`] of integers, and a length is one of a range of integers.
+//! There are no floats: a chance is a [`Ratio`] of integers, and a length comes from a range of
+//! integers.
 
 use rand_chacha::ChaCha8Core;
 use rand_chacha::rand_core::SeedableRng;
@@ -14,21 +14,22 @@ use rand_chacha::rand_core::block::Generator;
 use std::fmt;
 use wavetank_raft::Span;
 
-/// What a stream decides. The numbers are part of every seed's meaning: never reuse one.
+/// The decision that a stream makes. The numbers determine the random draws of every seed, so a number
+/// must never be used for a second decision.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u64)]
 pub enum Domain {
     /// How long a message takes on a link (by sender, receiver).
     Delay = 1,
-    /// Whether later messages overtake it (by sender, receiver).
+    /// Whether later messages overtake a message (by sender, receiver).
     Reorder = 2,
-    /// Whether it is very late (by sender, receiver).
+    /// Whether a message is very late (by sender, receiver).
     Late = 3,
-    /// Whether it is lost (by sender, receiver).
+    /// Whether a message is lost (by sender, receiver).
     Loss = 4,
-    /// Whether it is delivered twice (by sender, receiver).
+    /// Whether a message is delivered twice (by sender, receiver).
     Duplicate = 5,
-    /// Whether it is held back (by sender, receiver).
+    /// Whether a message is held back (by sender, receiver).
     Hold = 6,
     /// How long a sync takes (by server).
     Sync = 7,
@@ -38,17 +39,17 @@ pub enum Domain {
     Remains = 9,
     /// How long a read or a snapshot piece takes (by server).
     DiskRead = 10,
-    /// How long the state machine takes (by server).
+    /// How long a state machine takes to apply commands, and to take or restore a snapshot (by server).
     Machine = 11,
     /// The seed of a server's timeouts (by server).
     Entropy = 12,
-    /// A server's clock: where it starts and how fast it runs (by server).
+    /// The first reading of a server's clock and its rate (by server).
     Clock = 13,
     /// How long a client's message takes (by client).
     Client = 14,
     /// Whether a client's message is lost (by client).
     ClientLoss = 15,
-    /// After which action of a step a server crashes (by server).
+    /// After which action of a step a server crashes, if it does (by server).
     Between = 16,
     /// The plan of a storm (by topic).
     Storm = 17,
@@ -56,7 +57,7 @@ pub enum Domain {
     Act = 18,
     /// Whether the nemesis injects a reactive fault when its trigger is met (by kind).
     Reactive = 19,
-    /// Which servers stay down when the storm is over, and which server is isolated once more.
+    /// Which servers stay down after the storm, and which server is isolated once more.
     Heal = 20,
     /// Whether a write fails (by server).
     WriteFailure = 21,
@@ -70,13 +71,13 @@ pub enum Domain {
     LateRead = 25,
     /// Whether a state machine stalls (by server).
     MachineStall = 26,
-    /// Which data survives a power cut on a device with a cache (by server).
+    /// Which data survives a power cut on a simulated device with a cache (by server).
     Device = 40,
-    /// When and how such a device fails (by server).
+    /// When and how a simulated device fails (by server).
     Trouble = 41,
 }
 
-/// A chance of `n` in `d`.
+/// A chance: `n` in `d`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ratio {
@@ -87,10 +88,10 @@ pub struct Ratio {
 }
 
 impl Ratio {
-    /// Never.
+    /// The chance of an event that never happens.
     pub const NEVER: Self = Self { n: 0, d: 1 };
 
-    /// `n` in `d`.
+    /// A chance of `n` in `d`.
     #[must_use]
     pub const fn new(n: u32, d: u32) -> Self {
         assert!(d != 0, "the denominator of a chance is zero");
@@ -104,42 +105,42 @@ impl fmt::Display for Ratio {
     }
 }
 
-/// A range of spans, both ends included.
+/// A range of spans. Both ends are included.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spans {
-    /// The shortest.
+    /// The shortest span.
     pub min: Span,
-    /// The longest.
+    /// The longest span.
     pub max: Span,
 }
 
 impl Spans {
-    /// No time at all.
+    /// The range that contains only the empty span.
     pub const ZERO: Self = Self { min: Span::ZERO, max: Span::ZERO };
 
-    /// From `min` to `max`.
+    /// The range from `min` to `max`.
     #[must_use]
     pub const fn new(min: Span, max: Span) -> Self {
         assert!(min.0 <= max.0, "a range that ends before it begins");
         Self { min, max }
     }
 
-    /// From `min` to `max` milliseconds.
+    /// The range from `min` to `max` milliseconds.
     #[must_use]
     pub const fn ms(min: u64, max: u64) -> Self {
         Self::new(Span::ms(min), Span::ms(max))
     }
 
-    /// From `min` to `max` microseconds.
+    /// The range from `min` to `max` microseconds.
     #[must_use]
     pub const fn us(min: u64, max: u64) -> Self {
         Self::new(Span::us(min), Span::us(max))
     }
 }
 
-/// One word of a stream, enough for one decision: the lower half decides whether, the upper half
-/// how much.
+/// One word of a stream, enough for one decision. The lower half decides whether an event happens, and
+/// the upper half decides a size.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Draw(u64);
 
@@ -147,26 +148,26 @@ impl Draw {
     /// A draw for callers that need no randomness.
     pub const ZERO: Self = Self(0);
 
-    /// Whether a chance is hit.
+    /// Whether an event of this chance happens. Uses the lower half of the word.
     #[must_use]
     pub const fn hits(self, chance: Ratio) -> bool {
         scaled(self.0 as u32, chance.d as u64) < chance.n as u64
     }
 
-    /// A number below `end`, which is at most 2³².
+    /// A number below `end`, from the upper half of the word. `end` is at most 2³².
     #[must_use]
     pub const fn below(self, end: u64) -> u64 {
         scaled((self.0 >> 32) as u32, end)
     }
 
-    /// A span of a range.
+    /// A span within the range, from the upper half of the word.
     #[must_use]
     pub const fn within(self, spans: Spans) -> Span {
         Span(spans.min.0 + self.below(spans.max.0.saturating_sub(spans.min.0) + 1))
     }
 }
 
-/// A half word, scaled down to `0..end`.
+/// Scales half a word down to `0..end`.
 const fn scaled(half: u32, end: u64) -> u64 {
     ((half as u128 * end as u128) >> 32) as u64
 }
@@ -178,9 +179,9 @@ const fn scaled(half: u32, end: u64) -> u64 {
 pub struct Stream {
     core: ChaCha8Core,
     words: [u64; Self::AT_ONCE],
-    /// How many of the words are used up.
+    /// How many words of the buffer are used up.
     used: usize,
-    /// How many were generated.
+    /// How many words were generated.
     generated: u64,
 }
 
@@ -188,15 +189,15 @@ impl Stream {
     /// How many words are generated at once: four blocks of the cipher.
     const AT_ONCE: usize = 32;
 
-    /// The stream that decides `domain` for the keys. Cheap: nothing is generated before the
-    /// first draw.
+    /// Creates the stream that decides `domain` for the keys `a` and `b`. This is cheap: no word is
+    /// generated before the first draw.
     #[must_use]
     pub fn new(seed: u64, domain: Domain, a: u64, b: u64) -> Self {
         let core = ChaCha8Core::from_seed(key([seed, domain as u64, a, b]));
         Self { core, words: [0; Self::AT_ONCE], used: Self::AT_ONCE, generated: 0 }
     }
 
-    /// The next 64 bits.
+    /// The next word, which has 64 bits.
     #[inline]
     pub fn word(&mut self) -> u64 {
         if self.used == Self::AT_ONCE {
@@ -219,38 +220,38 @@ impl Stream {
         self.generated += Self::AT_ONCE as u64;
     }
 
-    /// The next decision.
+    /// The next word, as a decision.
     #[inline]
     pub fn draw(&mut self) -> Draw {
         Draw(self.word())
     }
 
-    /// Whether a chance is hit. One word.
+    /// Whether an event of this chance happens. Reads one word.
     pub fn hits(&mut self, chance: Ratio) -> bool {
         self.draw().hits(chance)
     }
 
-    /// Whether a chance of `n` in `d` is hit. One word.
+    /// Whether an event with a chance of `n` in `d` happens. Reads one word.
     pub fn chance(&mut self, n: u32, d: u32) -> bool {
         self.hits(Ratio::new(n, d))
     }
 
-    /// A number below `end`, which is not zero and at most 2³². One word.
+    /// A number below `end`. `end` is from 1 to 2³². Reads one word.
     pub fn below(&mut self, end: u64) -> u64 {
         self.draw().below(end)
     }
 
-    /// A number from `min` to `max`, both included. One word.
+    /// A number from `min` to `max`, both included. Reads one word.
     pub fn from_to(&mut self, min: u64, max: u64) -> u64 {
         min + self.below(max - min + 1)
     }
 
-    /// A span of a range. One word.
+    /// A span within the range. Reads one word.
     pub fn within(&mut self, spans: Spans) -> Span {
         self.draw().within(spans)
     }
 
-    /// One of several. One word.
+    /// One element of `from`. Reads one word.
     ///
     /// # Panics
     /// When `from` is empty.

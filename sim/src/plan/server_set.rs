@@ -8,7 +8,7 @@ use wavetank_raft::{NodeId, ServerAddress, ServerId};
 pub struct ServerIdx(pub u8);
 
 impl ServerIdx {
-    /// The most servers that a tank holds.
+    /// The largest number of servers in a tank.
     pub const MAX_SERVERS: usize = 16;
 
     /// The index as a `usize`.
@@ -35,10 +35,11 @@ impl ServerIdx {
         NODES[self.at()]
     }
 
-    /// The index of a node id; `None` if no server in any tank has it.
+    /// The index of the server with this node id, or `None` if no tank has a server with this id.
     #[must_use]
     pub fn of(node: NodeId) -> Option<Self> {
-        // "n1" to "n16" packed: 'n', one or two digits, and the length in the last byte.
+        // A node id packs the names "n1" to "n16" into 8 bytes: 'n', one or two digits, and the length
+        // in the last byte.
         let bytes = node.0.to_be_bytes();
         let digit = |byte: u8| byte.is_ascii_digit().then(|| byte - b'0');
         let number = match (bytes[0], bytes[7]) {
@@ -50,7 +51,7 @@ impl ServerIdx {
     }
 }
 
-/// Looked up at every step, so not made from its name each time.
+/// The node ids are computed once, because every step of a run needs them.
 const NODES: [NodeId; ServerIdx::MAX_SERVERS] = {
     let names = [
         "n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9", "n10", "n11", "n12", "n13", "n14", "n15", "n16",
@@ -98,7 +99,7 @@ impl ServerSet {
         Self(u16::try_from((1_u32 << count) - 1).expect("sixteen bits hold sixteen servers"))
     }
 
-    /// The set of this server alone.
+    /// The set that contains only this server.
     #[must_use]
     pub const fn only(idx: ServerIdx) -> Self {
         Self(1 << idx.0)
@@ -122,13 +123,13 @@ impl ServerSet {
         Self(self.0 & !(1 << idx.0))
     }
 
-    /// The intersection.
+    /// The servers that are in both sets.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// The union.
+    /// The servers that are in at least one of the two sets.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -152,7 +153,7 @@ impl ServerSet {
         self.0 == 0
     }
 
-    /// The servers of the set, in order.
+    /// The servers of the set, in the order of their indexes.
     pub fn iter(self) -> impl Iterator<Item = ServerIdx> {
         let mut left = self.0;
         std::iter::from_fn(move || {

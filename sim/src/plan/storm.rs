@@ -1,8 +1,8 @@
-//! Storms: whole plans drawn from a seed.
+//! Storms: a seed determines the whole plan.
 //!
-//! Swarm testing: each seed switches every fault family off with a good chance and draws how hard
-//! the others are. If every fault happened at once, the schedules that need a few faults in the right
-//! order would never occur. The configuration of the servers is drawn too.
+//! This is swarm testing: each seed disables many kinds of faults and draws the strength of the others.
+//! If every kind happened in every run, sequences that need a few faults in the right order would
+//! hardly occur. The configuration of the servers is drawn too.
 
 mod bias;
 
@@ -19,8 +19,7 @@ mod edges;
 
 use edges::EdgeConfig;
 
-/// The random streams of a storm, so that one draw more in one of them changes nothing in the
-/// others.
+/// The random streams of a storm. One additional draw in one stream does not change the others.
 #[derive(Clone, Copy)]
 enum Topic {
     Shape = 1,
@@ -44,11 +43,11 @@ enum Topic {
     Calls = 19,
 }
 
-/// The share of storms that may lose or damage more servers than the cluster can tolerate.
+/// The share of storms that may lose or damage more servers than the cluster tolerates.
 const BEYOND: Ratio = Ratio::new(1, 20);
 
 impl Plan {
-    /// The storm of a seed.
+    /// The plan of the storm with this seed.
     #[must_use]
     pub fn storm(seed: u64) -> Self {
         let on = |topic: Topic| Stream::new(seed, Domain::Storm, topic as u64, 0);
@@ -101,7 +100,7 @@ impl Plan {
         plan
     }
 
-    /// The storm of a seed, with every kind of disk fault, and no budget for them.
+    /// The plan of the storm with this seed, with every kind of disk fault, and with no limit on them.
     #[must_use]
     pub fn storm_beyond_budget(seed: u64) -> Self {
         let mut plan = Self::storm(seed);
@@ -118,12 +117,12 @@ impl Plan {
     }
 }
 
-/// Some clusters start with one or two voters, and have spares to add.
+/// In some storms, the number of voters at the start (one or two) and of spare servers.
 fn small_cluster(stream: &mut Stream) -> Option<(u8, u8)> {
     stream.chance(1, 16).then(|| (stream.one_of(&[1, 2]), stream.one_of(&[1, 2, 3])))
 }
 
-/// Every setting that is legal is drawn: a bug may not show under the default configuration.
+/// Draws all legal settings, because a bug may not appear under the default configuration.
 fn config(stream: &mut Stream) -> Config {
     let heartbeat_timeout = Span::ms(stream.one_of(&[150, 200, 250, 300, 300, 400, 500]));
     let slower = stream.one_of(&[2, 2, 3, 4]);
@@ -185,8 +184,8 @@ fn disks(stream: &mut Stream, timeout: Span) -> DiskPlan {
     }
 }
 
-/// A rare delay of up to that long: reads that are late by several terms of leadership, state
-/// machines that stall while the log grows.
+/// A rare delay of at most `longest`. With it, reads can arrive several terms of leadership late, and
+/// state machines can stall while the log grows.
 fn late(stream: &mut Stream, chances: &[u32], longest: Span) -> Option<RandomDelay> {
     let (is_on, each) = (stream.chance(1, 4), stream.one_of(chances));
     is_on.then_some(RandomDelay { chance: Ratio::new(1, each), by: Spans::new(Span::ms(1), longest) })
@@ -197,7 +196,7 @@ fn machines(stream: &mut Stream) -> MachinePlan {
     MachinePlan { apply, snapshot: stream.one_of(&[Spans::ms(1, 5), Spans::ms(5, 300)]), stall: None }
 }
 
-/// Two clocks drift apart by at most the drift that the leases are configured for.
+/// Draws clocks of which any two drift apart by at most the drift that the leases allow for.
 fn clocks(stream: &mut Stream, config: &Config, clients: &ClientPlan) -> ClockPlan {
     let most = u32::try_from(config.lease_clock_drift_ppm / 2).expect("below a million");
     let drifts = stream.chance(1, 2) || clients.read_under_leases_alone();
@@ -222,10 +221,12 @@ fn clients(stream: &mut Stream, timeout: Span) -> ClientPlan {
     }
 }
 
-/// Each kind has its own stream, so a new kind changes nothing else in a storm.
+/// Draws the scheduled faults. Each kind has its own stream, so a new kind changes no other draw of a
+/// storm.
 fn scheduled(seed: u64, timeout: Span, clients: &ClientPlan) -> BTreeMap<Scheduled, Recurrence> {
     let leases = clients.reads.contains(&ReadPath::Lease);
-    // A server that is lost or damaged permanently takes no further part: most storms go without.
+    // A server that is lost or damaged permanently takes no further part, so most storms have no such
+    // fault.
     let has_disk_faults = Stream::new(seed, Domain::Storm, Topic::Damage as u64, 1).chance(1, 4);
     let draw = |&kind: &Scheduled| {
         let mut stream = Stream::new(seed, Domain::Storm, Topic::Scheduled as u64, 1 + kind as u64);
