@@ -1,4 +1,4 @@
-//! Bytes become the inputs of one node: see `tests/fuzz_targets/step.rs`.
+//! Bytes become the inputs of one node: see `raft/tests/it/step.rs`.
 
 #![no_main]
 

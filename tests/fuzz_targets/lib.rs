@@ -2,8 +2,10 @@
 //! system and asserts what must hold of the result.
 
 pub mod capsule;
+#[path = "../../raft/tests/it/decisions.rs"]
 mod decisions;
 pub mod history;
+#[path = "../../raft/tests/it/step.rs"]
 pub mod step;
 pub mod storm;
 pub mod wire;

@@ -3,14 +3,12 @@
 //! within seconds. Storms are in `sim/`.
 
 mod cluster;
-#[path = "../../../tests/fuzz_targets/decisions.rs"]
 mod decisions;
 mod dialogue;
 mod executors;
 mod membership;
 mod node;
 mod promise_to_leader;
-#[path = "../../../tests/fuzz_targets/step.rs"]
 #[expect(unreachable_pub, reason = "it is a library's for the fuzz targets")]
 mod step;
 mod stores;
