@@ -2,9 +2,9 @@
 //!
 //! Here: the history of one key ([`History`]), the search for an order of its operations that explains
 //! every output, the smallest part of the history that has no such order ([`History::conflict`]), and a
-//! reader of histories in lines of JSON ([`judge`]). Not here: the origin of histories, clocks (the
-//! caller stops a search), and histories of several keys: a history is linearizable if
-//! and only if the history of each key is.
+//! reader of histories in lines of JSON ([`judge`]). Not here: the origin of histories, and clocks (the
+//! caller stops a search). A [`History`] has one key; [`judge`] takes several keys, since a history is
+//! linearizable if and only if the history of each key is.
 //!
 //! The search is Wing and Gong's with Lowe's memo. It prunes by three rules besides. A read that fits the
 //! current state is linearized at once, since it changes nothing. All values that no operation reads
@@ -13,6 +13,8 @@
 
 mod conflict;
 mod elements;
+mod format;
+mod json;
 mod jsonl;
 mod judge;
 mod list;
@@ -28,8 +30,9 @@ mod brute_force;
 #[cfg(test)]
 mod tests;
 
-pub use jsonl::{BadLine, KeyModel, LinePosition, OperationText};
-pub use judge::{Conflict, Finding, Judgement, judge};
+pub use format::{FailedCas, HistoryFormat, KeyModel};
+pub use jsonl::{BadLine, LinePosition, OperationText};
+pub use judge::{Conflict, Finding, Judgement, KeyVerdict, judge};
 
 use problem::Problem;
 use search::OrderSearch;
