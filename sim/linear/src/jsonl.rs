@@ -1,5 +1,5 @@
-//! Histories in lines of JSON, in the shape that Jepsen made common: one line for each
-//! invocation and each completion, in the order in which they happened.
+//! Histories in Jepsen's format: a line of JSON for each invocation and each completion, in the order in
+//! which they happened.
 
 use super::format::{HistoryFormat, OpKind};
 use super::json::Json;

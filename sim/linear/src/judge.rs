@@ -33,7 +33,7 @@ pub struct KeyVerdict {
 pub enum Finding {
     /// The history is linearizable.
     Linearizable,
-    /// It is not, and these operations alone show it.
+    /// The history is not linearizable; these operations alone show it.
     Violation(Conflict),
     /// The search was stopped before it was known.
     Unknown {
@@ -52,7 +52,8 @@ pub struct Conflict {
     pub operations: Vec<OperationText>,
 }
 
-/// Reads a history and judges it. The search asks every few thousand steps whether to go on.
+/// Reads a history and judges it. `keep_going` is called every few thousand steps; the search stops when
+/// it returns false.
 ///
 /// The order of events is that of the lines. An operation that does not complete, or completes with `info`,
 /// may or may not have happened, at any time after it was invoked. An operation that completes with `fail`
