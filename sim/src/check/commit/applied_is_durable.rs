@@ -7,7 +7,6 @@ use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// What is applied is durable.
 pub(crate) const CHECK: Check =
     Check::new("applied_is_durable", "thesis §3.8", JudgeLevel::Steps, Facts::HANDED, judge);
 

@@ -8,7 +8,6 @@ use wavetank_raft::Index;
 
 const WATCHES: Facts = Facts::APPLY.or(Facts::APPLY_ODD).or(Facts::HANDED).or(Facts::APPLIED);
 
-/// Applied is not beyond commit (C2).
 pub(crate) const CHECK: Check =
     Check::new("applied_not_beyond_commit", "thesis §3.5", JudgeLevel::History, WATCHES, judge);
 

@@ -7,7 +7,6 @@ use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::COMMIT.or(Facts::COMMIT_ODD).or(Facts::BOOTED);
 
-/// Commit is bounded and monotonic (C1).
 pub(crate) const CHECK: Check =
     Check::new("commit_is_bounded", "thesis §3.5", JudgeLevel::History, WATCHES, judge);
 

@@ -6,7 +6,6 @@ use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::LogId;
 
-/// The commit rule (C5).
 pub(crate) const CHECK: Check =
     Check::new("commit_own_term_only", "thesis §3.6.2", JudgeLevel::Steps, Facts::COMMIT, judge);
 

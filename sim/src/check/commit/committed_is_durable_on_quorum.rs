@@ -8,7 +8,6 @@ use wavetank_raft::Index;
 
 const SECTION: &str = "thesis §3.6.2, §3.8, §4.3";
 
-/// Committed means durable on a quorum (C4).
 pub(crate) const CHECK: Check =
     Check::new("committed_is_durable_on_quorum", SECTION, JudgeLevel::History, Facts::COMMIT, judge);
 

@@ -8,7 +8,6 @@ use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::{LogId, Term};
 
-/// Committed entries are never dropped (L5).
 pub(crate) const CHECK: Check =
     Check::new("committed_never_dropped", "thesis §3.6.3", JudgeLevel::History, Facts::CUT, judge);
 

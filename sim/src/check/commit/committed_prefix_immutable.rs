@@ -4,7 +4,6 @@ use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// The committed prefix is immutable (C3).
 pub(crate) const CHECK: Check =
     Check::new("committed_prefix_immutable", "thesis §3.6.3", JudgeLevel::History, Facts::CUT, judge);
 

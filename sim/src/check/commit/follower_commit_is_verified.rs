@@ -5,7 +5,6 @@ use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// A follower's commit is verified (C6).
 pub(crate) const CHECK: Check =
     Check::new("follower_commit_is_verified", "thesis §3.5", JudgeLevel::Steps, Facts::COMMIT, judge);
 

@@ -9,7 +9,6 @@ use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::LogId;
 
-/// Leader Completeness (L3).
 pub(crate) const CHECK: Check =
     Check::new("leader_completeness", "thesis §3.6.3", JudgeLevel::History, Facts::LEADS, judge);
 

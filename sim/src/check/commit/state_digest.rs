@@ -6,7 +6,6 @@ use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::APPLIED.or(Facts::CAPTURED).or(Facts::RESTORED);
 
-/// State digests agree (S2).
 pub(crate) const CHECK: Check =
     Check::new("state_digest", "thesis §3.6.3, §5.1", JudgeLevel::Outcomes, WATCHES, judge);
 

@@ -5,7 +5,6 @@ use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::LogId;
 
-/// State Machine Safety (S1).
 pub(crate) const CHECK: Check =
     Check::new("state_machine_safety", "thesis §3.6.3", JudgeLevel::Outcomes, Facts::COMMIT, judge);
 

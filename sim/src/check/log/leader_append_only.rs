@@ -7,7 +7,6 @@ use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::CUT.or(Facts::APPENDED);
 
-/// Leader Append-Only (L1).
 pub(crate) const CHECK: Check =
     Check::new("leader_append_only", "thesis §3.5", JudgeLevel::History, WATCHES, judge);
 

@@ -7,7 +7,6 @@ use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::UNWRITTEN.or(Facts::APPENDED);
 
-/// The log is written.
 pub(crate) const CHECK: Check =
     Check::new("log_is_written", "thesis §3.8", JudgeLevel::Steps, WATCHES, judge);
 

@@ -7,7 +7,6 @@ use wavetank_raft::{Index, LogId};
 
 const WATCHES: Facts = Facts::APPENDED.or(Facts::BOOTED);
 
-/// Log Matching (L2).
 pub(crate) const CHECK: Check =
     Check::new("log_matching", "thesis §3.5", JudgeLevel::History, WATCHES, judge);
 

@@ -5,7 +5,6 @@ use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::Index;
 
-/// Match is true (L4).
 pub(crate) const CHECK: Check =
     Check::new("match_is_true", "thesis §3.5", JudgeLevel::History, Facts::PROGRESS, judge);
 

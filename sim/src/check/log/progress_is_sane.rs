@@ -6,7 +6,6 @@ use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::Index;
 
-/// Progress is sane (L6).
 pub(crate) const CHECK: Check =
     Check::new("progress_is_sane", "thesis §3.5", JudgeLevel::History, Facts::PROGRESS, judge);
 

@@ -8,7 +8,6 @@ use wavetank_raft::LogId;
 
 const SECTION: &str = "thesis §4.1, Ongaro 2015";
 
-/// Own-term commit first (M4).
 pub(crate) const CHECK: Check =
     Check::new("change_after_own_commit", SECTION, JudgeLevel::History, Facts::CHANGED, judge);
 

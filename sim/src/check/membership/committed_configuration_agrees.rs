@@ -6,7 +6,6 @@ use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::COMMIT.or(Facts::CONFIGURED);
 
-/// Committed configurations agree (M6).
 pub(crate) const CHECK: Check =
     Check::new("committed_configuration_agrees", "thesis §4.1", JudgeLevel::Steps, WATCHES, judge);
 

@@ -12,7 +12,6 @@ const WATCHES: Facts = Facts::CONFIGURED
     .or(Facts::INSTALLED)
     .or(Facts::BOOTED);
 
-/// Configuration is the latest in the log (M1).
 pub(crate) const CHECK: Check =
     Check::new("configuration_is_latest_in_log", "thesis §4.1", JudgeLevel::History, WATCHES, judge);
 

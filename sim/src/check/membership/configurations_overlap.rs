@@ -5,7 +5,6 @@ use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// Consecutive configurations overlap (M2).
 pub(crate) const CHECK: Check =
     Check::new("configurations_overlap", "thesis §4.1, §4.3", JudgeLevel::Steps, Facts::CHANGED, judge);
 

@@ -5,7 +5,6 @@ use crate::check::ghost::{Conf, Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// Legal transitions (M5).
 pub(crate) const CHECK: Check =
     Check::new("legal_transition", "thesis §4.1, §4.3", JudgeLevel::History, Facts::CHANGED, judge);
 

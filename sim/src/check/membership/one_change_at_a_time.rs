@@ -4,7 +4,6 @@ use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// One change at a time (M3).
 pub(crate) const CHECK: Check =
     Check::new("one_change_at_a_time", "thesis §4.1", JudgeLevel::History, Facts::CHANGED, judge);
 

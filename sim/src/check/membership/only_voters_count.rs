@@ -4,7 +4,6 @@ use crate::check::ghost::{Conf, Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// Only voters count (M7).
 pub(crate) const CHECK: Check =
     Check::new("only_voters_count", "thesis §4.2.1", JudgeLevel::Steps, Facts::CONFIGURED, judge);
 

@@ -8,7 +8,6 @@ use crate::check::reads::verified_leader::is_outdated;
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// Leases are exclusive (R4).
 pub(crate) const CHECK: Check =
     Check::new("lease_exclusivity", "thesis §6.4.1", JudgeLevel::History, Facts::READABLE, judge)
         .with_bounded_clocks();

@@ -4,7 +4,6 @@ use crate::check::ghost::{Facts, Ghost, PendingRead};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// The bound of a read index (R1).
 pub(crate) const CHECK: Check =
     Check::new("read_index_bound", "thesis §6.4", JudgeLevel::History, Facts::READABLE, judge);
 

@@ -5,7 +5,6 @@ use crate::check::ghost::{Facts, Ghost, PendingRead};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// Leadership is verified.
 pub(crate) const CHECK: Check =
     Check::new("verified_leader", "thesis §6.4", JudgeLevel::History, Facts::READABLE, judge);
 

@@ -4,7 +4,6 @@ use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// Compaction follows the snapshot.
 pub(crate) const CHECK: Check =
     Check::new("compaction_follows_snapshot", "thesis §5.1", JudgeLevel::Steps, Facts::COMPACTED, judge);
 

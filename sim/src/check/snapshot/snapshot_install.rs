@@ -6,7 +6,6 @@ use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::SNAPSHOT.or(Facts::COMPACTED);
 
-/// The install rule (S5).
 pub(crate) const CHECK: Check =
     Check::new("snapshot_install", "thesis §5.1, figure 5.3", JudgeLevel::Steps, WATCHES, judge);
 

@@ -7,7 +7,6 @@ use wavetank_raft::LogId;
 
 const WATCHES: Facts = Facts::CAPTURING.or(Facts::CAPTURED).or(Facts::INSTALLED);
 
-/// Snapshots are committed prefixes (S4).
 pub(crate) const CHECK: Check =
     Check::new("snapshot_is_committed_prefix", "thesis §5.1", JudgeLevel::History, WATCHES, judge);
 
