@@ -1,12 +1,12 @@
-//! Writes are recorded twice: in the ghost copy of the log when a server asks for them, and in the
-//! ghost copy of the disk when they are durable.
+//! Records each write twice: in the copy of the log when a server requests it, and in the copy of the disk
+//! when it is durable.
 
 use super::{Chain, CommitHistory, DiscardedLog, DurableState, Facts, Ghost, RemovedEntry};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Entry, Index, LogId, LogOp, Payload, Token, Write};
 
 impl Ghost {
-    /// A server changes its log in memory, and asks for the same on its disk.
+    /// Records a write that a server requests. The server has already changed its log in memory.
     pub(super) fn note_write(&mut self, idx: ServerIdx, write: &Write, facts: &mut Facts) {
         match &write.log {
             LogOp::Keep => {}
