@@ -1,17 +1,17 @@
 //! The store's state as the bytes of a snapshot, written and read in pieces.
 //!
-//! The last index, the keys with version and value, the sessions with their last answers,
-//! and eight bytes of digest. Keys and sessions ascend, so equal states are equal bytes.
+//! The bytes hold the last index, the keys with version and value, the sessions with their last answers,
+//! and eight bytes of digest. Keys and sessions are sorted, so equal states give equal bytes.
 
 use super::state::{KvSession, KvState};
 use super::wire::{CommandOutcome, Response, put_number, take_number};
 use wavetank_raft::Index;
 use wavetank_raft::store::{SnapshotSink, SnapshotSource, StoreError, StoreErrorKind};
 
-/// How many bytes are handed over at a time.
+/// The number of bytes that are written or read in one piece.
 const PIECE: usize = 16 << 10;
 
-/// The longest number.
+/// The size of the longest encoded number, in bytes.
 const NUMBER: u64 = 10;
 
 pub(super) fn write(state: &KvState, sink: &mut dyn SnapshotSink) -> Result<(), StoreError> {
@@ -78,7 +78,7 @@ impl SnapshotWriter<'_> {
         put_number(&mut self.bytes, number);
     }
 
-    /// Hands the bytes over once there are this many.
+    /// Writes the collected bytes to the sink if there are at least this many.
     fn flush(&mut self, least: usize) -> Result<(), StoreError> {
         if least <= self.bytes.len() {
             self.sink.write(&self.bytes)?;
@@ -88,22 +88,22 @@ impl SnapshotWriter<'_> {
     }
 }
 
-/// Reads ahead by a piece. Never asks for memory that the snapshot's length does not justify.
+/// Reads one piece ahead. It never allocates more memory than the snapshot has bytes.
 struct SnapshotReader<'a> {
     source: &'a mut dyn SnapshotSource,
-    /// Where in the source the bytes end.
+    /// The position in the source up to which bytes were read.
     offset: u64,
     bytes: Vec<u8>,
     at: usize,
 }
 
 impl SnapshotReader<'_> {
-    /// How many bytes have not been read.
+    /// The number of bytes that are not decoded yet.
     fn left(&self) -> u64 {
         self.source.size() - self.offset + (self.bytes.len() - self.at) as u64
     }
 
-    /// Makes as many bytes available, or as many as there are.
+    /// Makes this number of bytes available, or all remaining bytes if there are fewer.
     fn fill(&mut self, want: u64) -> Result<(), StoreError> {
         while ((self.bytes.len() - self.at) as u64) < want && self.offset < self.source.size() {
             self.bytes.drain(..self.at);
