@@ -1,8 +1,9 @@
-//! The judges: one property a file, called only when something it watches has changed.
+//! The checks: each file holds one property, and the property is judged only when a fact that it watches
+//! has changed.
 //!
-//! A check looks at the ghost state and returns a sentence if its property does not hold. A check changes
-//! nothing in the world and keeps only a count. A new check is a file with a `CHECK` in the folder of
-//! its theme, and a line in the list below; the compiler reports a check that is not in the list.
+//! A check reads the ghost state and returns a message if its property does not hold. A check changes
+//! nothing in the world and keeps only a count. To add a check, write a file with a `CHECK` in the folder
+//! of its theme and add a line to the list below. The compiler reports a `CHECK` that is not in the list.
 
 pub(crate) mod commit;
 pub mod coverage;
@@ -24,11 +25,12 @@ use crate::check::liveness::progress;
 use crate::plan::Plan;
 use crate::plan::judge_level::JudgeLevel;
 use std::fmt;
+use wavetank_raft::HardState;
 
 pub use judges::Judges;
 
-/// All checks, in the order in which they run. A check that says more about the cause runs earlier:
-/// only the first violation is reported.
+/// All checks, in the order in which they run. Only the first violation is reported, so a check that is
+/// closer to the cause of a bug runs earlier.
 static CHECKS: [Check; 46] = [
     storage::recovered_log_is_whole::CHECK,
     storage::synced_data_is_kept::CHECK,
@@ -78,22 +80,22 @@ static CHECKS: [Check; 46] = [
     reads::lease_exclusivity::CHECK,
 ];
 
-/// A check's function, called when a fact that it watches is present. It counts the cases that it
-/// judges, and returns a sentence if the property does not hold.
+/// The function of a check. It runs when a fact that the check watches is present. It counts the cases
+/// that it judges, and returns a message if the property does not hold.
 type JudgeFn = fn(&Ghost, Facts, witnessed: &mut u64) -> Option<String>;
 
 /// A property that is checked after every observation that could break it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Check {
-    /// The name of its file.
+    /// The name of the check, which is also the name of its file.
     pub(crate) name: &'static str,
-    /// The section that states the property.
+    /// The section of the thesis that states the property.
     pub(crate) section: &'static str,
-    /// The lowest level of judges that includes it.
+    /// The lowest level of judges that includes this check.
     pub(crate) level: JudgeLevel,
-    /// The facts that make it run.
+    /// The facts that make this check run.
     watches: Facts,
-    /// It judges only runs in which clocks keep the bound that leases assume.
+    /// True if the check judges only runs in which clocks keep the bound that leases assume.
     bounded_clocks: bool,
     judge: JudgeFn,
 }
@@ -114,46 +116,53 @@ impl Check {
         self
     }
 
-    /// Whether it runs with these options.
+    /// Whether the check runs with these options.
     fn is_enabled(&self, options: &Options) -> bool {
         let clocks = !self.bounded_clocks || options.clocks == ClockBound::Bounded;
         clocks && self.level <= options.level
     }
 }
 
-/// The sentence of a check whose property does not hold.
-// Only a failing run formats the sentence, so keep the code out of the hot path.
+/// Returns the message of a violated property.
+// Only a failing run formats a message, so the compiler keeps this code out of the hot path.
 #[cold]
 fn violated(sentence: fmt::Arguments<'_>) -> Option<String> {
     Some(sentence.to_string())
 }
 
+/// A term and its vote, for messages.
+#[cold]
+fn vote_record(HardState { term, vote }: HardState) -> String {
+    vote.map_or_else(|| format!("{term} without a vote"), |vote| format!("{term} with a vote for {vote}"))
+}
+
 /// Whether clocks keep the bound that leases assume.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub enum ClockBound {
-    /// They drift no more than the configuration says, and no clock is set.
+    /// Clocks drift at most as much as the configuration allows, and no clock jumps.
     #[default]
     Bounded,
-    /// They may do anything, so leases guarantee nothing.
+    /// Clocks may drift further or jump, so leases guarantee nothing.
     Unbounded,
 }
 
-/// What the judges need to know about a run.
+/// The properties of a run that decide which checks run.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Options {
-    /// How much is judged.
+    /// The highest level of checks that run.
     pub level: JudgeLevel,
-    /// Whether leases may be judged.
+    /// The behaviour of the clocks. It decides whether leases are judged.
     pub clocks: ClockBound,
-    /// The progress that is required once the world is healed.
+    /// The progress that is required after all faults have ended.
     pub liveness: progress::LivenessBounds,
 }
 
 impl Options {
-    /// The options for a run of this plan.
+    /// Derives the options from a plan.
     #[must_use]
     pub fn of(plan: &Plan) -> Self {
         let jumps = plan.nemesis.scheduled.keys().any(|kind| kind.breaks_leases());
+        // Two clocks that drift in opposite directions move apart twice as fast.
         let apart = 2 * u64::from(plan.clocks.drift_ppm);
         let bounded = !jumps && apart <= plan.config.lease_clock_drift_ppm;
         Self {

@@ -1,4 +1,4 @@
-//! Clients: the client machines that send calls and wait for answers, and the key-value store with its
+//! The clients of a run: client machines that send calls and wait for answers, and a key-value store with its
 //! clients and its judges.
 
 pub mod callers;

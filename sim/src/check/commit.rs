@@ -1,4 +1,4 @@
-//! Properties of what is committed and applied.
+//! Checks of the entries that are committed and applied.
 
 pub(crate) mod applied_is_durable;
 pub(crate) mod applied_not_beyond_commit;

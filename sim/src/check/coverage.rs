@@ -1,6 +1,6 @@
-//! Events that should sometimes happen, and how many different situations occurred.
+//! Counts events that should sometimes happen, and the different situations of a run.
 //!
-//! A sweep in which the leader never changed has tested little, even if it passes.
+//! A sweep that passes has still tested little if, for example, the leader never changed.
 
 use crate::check::commit::committed_is_durable_on_quorum::counted;
 use crate::check::ghost::{Consumed, Facts, Ghost};
@@ -26,7 +26,7 @@ named! {
         PreVoteLost = "pre-vote lost",
         /// Two or more entries were removed from the end of a log.
         TruncatedTwo = "two entries truncated",
-        /// An uncommitted configuration was removed with them.
+        /// An uncommitted configuration was truncated with its entries.
         ConfigurationRolledBack = "configuration rolled back",
         /// A leader changed the membership.
         ConfigurationChanged = "configuration changed",
@@ -34,21 +34,21 @@ named! {
         JointEntered = "joint configuration entered",
         /// A joint configuration was in force while the leader changed.
         JointLeaderChange = "leader changed while joint",
-        /// A leader committed a configuration without its own vote.
+        /// A leader committed a configuration in which it is no voter.
         LeaderRemoved = "leader removed",
-        /// A server died with writes in its queue.
+        /// A server crashed before its writes reached the disk.
         CrashWhileWriting = "crash with unsynced writes",
-        /// Only part of a write survived.
+        /// Only a part of a write reached the disk.
         TornWrite = "torn write",
         /// A server restarted.
         Restarted = "restart",
         /// A store failed.
         StoreFailed = "store failed",
-        /// An entry of an older term was committed along with one of the leader's own.
+        /// A leader committed an entry of an older term together with an entry of its own term.
         CommittedIndirectly = "old entry committed indirectly",
         /// A snapshot was taken.
         SnapshotTaken = "snapshot taken",
-        /// A follower got a snapshot in place of entries.
+        /// A follower installed a snapshot from its leader.
         CaughtUpBySnapshot = "caught up by snapshot",
         /// An installed snapshot replaced a conflicting log.
         SnapshotOverConflict = "snapshot over a conflicting log",
@@ -60,12 +60,12 @@ named! {
         IndexRead = "index read served",
         /// A read was allowed under a lease.
         LeaseRead = "lease read served",
-        /// The world was healed.
+        /// All faults ended.
         Healed = "healed",
     }
 }
 
-/// Counts, and a set of situations.
+/// Counts of events, and the set of situations that occurred.
 #[derive(Clone, Debug, Default)]
 pub struct Sometimes {
     counts: Counters<Point>,
@@ -74,7 +74,7 @@ pub struct Sometimes {
 }
 
 impl Sometimes {
-    /// The situations that are told apart at most.
+    /// The largest number of situations that are kept.
     const MOST: usize = 4_096;
 
     const ROUTINE: Facts = Facts::LEADS
@@ -101,7 +101,7 @@ impl Sometimes {
         .or(Facts::CRASHED)
         .or(Facts::BOOTED);
 
-    /// Looks at an observation.
+    /// Counts the events of an observation.
     pub(crate) fn on_observation(&mut self, ghost: &Ghost, facts: Facts) {
         if !facts.touches(Self::ROUTINE) {
             return;
@@ -114,7 +114,7 @@ impl Sometimes {
         }
     }
 
-    /// How often each event happened; zero for those that did not.
+    /// How often each event happened. Events that did not happen have the count zero.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, u64> {
         self.counts.named().map(|(name, count)| (name.to_owned(), count)).collect()
@@ -126,8 +126,8 @@ impl Sometimes {
         self.counts[point]
     }
 
-    /// The situations that were told apart, as digests: the roles, which terms and logs are ahead of
-    /// whose, and what phase the membership is in; servers are interchangeable.
+    /// The situations that occurred, as digests. A digest covers the role of each server, whether another
+    /// server has a newer term or log, and the phase of the membership. It does not cover names of servers.
     pub fn situations(&self) -> impl Iterator<Item = u64> + '_ {
         self.situations.iter().copied()
     }
@@ -215,7 +215,7 @@ impl Sometimes {
     }
 }
 
-/// A digest of the situation: for each server its role, whether another term or log is ahead, its
+/// A digest of the situation. For each server it covers its role, whether another term or log is newer, its
 /// uncommitted entries, and the phase of its configuration. The servers' names and the number of equal
 /// servers do not matter.
 fn situation(ghost: &Ghost) -> u64 {

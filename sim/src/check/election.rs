@@ -1,4 +1,4 @@
-//! Properties of terms, votes and leaders.
+//! Checks of elections: terms, votes and leaders.
 
 pub(crate) mod election_safety;
 pub(crate) mod leader_has_quorum;

@@ -17,16 +17,17 @@ pub(crate) const N2: ServerIdx = ServerIdx(1);
 pub(crate) const N3: ServerIdx = ServerIdx(2);
 pub(crate) const N4: ServerIdx = ServerIdx(3);
 
-/// How long a server that has heard a leader gives no vote. Clocks stand still, unless a test sets them.
+/// The time for which a server refuses votes after a message from its leader. Clocks stand still unless a test
+/// sets them.
 pub(crate) const HEARTBEAT_TIMEOUT: Span = Span::ms(100);
 
-/// Voters by name.
+/// A configuration of these voters.
 pub(crate) fn voters(servers: &[ServerIdx]) -> Arc<Configuration> {
     let members = servers.iter().map(|idx| Member::voter(idx.id(), idx.address())).collect();
     Arc::new(Configuration::new(members).expect("a sound configuration"))
 }
 
-/// What a store would find of these entries.
+/// The log that a store would recover from these entries.
 fn image(base: LogId, entries: &[Entry]) -> LogImage {
     let mut image = LogImage::new(base, 1);
     for entry in entries {
@@ -61,12 +62,12 @@ pub(crate) struct Fixture {
     scripted_servers: Vec<ScriptedServer>,
     violation: Option<String>,
     serial: u64,
-    /// What every server's clock shows.
+    /// The time on the clock of every server.
     pub(crate) clock: Time,
 }
 
 impl Fixture {
-    /// Three voters and a fourth server that is no member, all at t1 with the first configuration.
+    /// Three voters, all at t1 with the first configuration. A fourth server is no member.
     pub(crate) fn three(check: &'static Check) -> Self {
         let blank = ScriptedServer {
             view: ServerView::BLANK,
@@ -109,18 +110,18 @@ impl Fixture {
         }
     }
 
-    /// The check had a case to judge and found no violation.
+    /// Asserts that the check had a case to judge and reported no violation.
     pub(crate) fn expect_holds(&self) {
         self.expect_no_violation();
         assert!(0 < self.witnessed, "{} saw nothing", self.check.name);
     }
 
-    /// The check found no violation, with or without a case to judge.
+    /// Asserts that the check reported no violation. It may have had no case to judge.
     pub(crate) fn expect_no_violation(&self) {
         assert_eq!(self.violation, None, "{} must report nothing", self.check.name);
     }
 
-    /// The check reported this sentence, or one that begins with it.
+    /// Asserts that the check reported a message that begins with this text.
     pub(crate) fn expect_violation(&self, what: &str) {
         let violation = self.violation.as_deref().unwrap_or("nothing");
         assert!(violation.starts_with(what), "{} says {violation:?}, not {what:?}", self.check.name);
@@ -140,7 +141,7 @@ impl Fixture {
         &self.scripted_servers[idx.at()]
     }
 
-    /// A server takes an event. Its writes change its view at once; `change` does the rest.
+    /// A server handles an event. Its writes change its view, and then `change` changes the rest of it.
     pub(crate) fn step(
         &mut self,
         idx: ServerIdx,
@@ -184,13 +185,13 @@ impl Fixture {
         scripted.entries.truncate(scripted.disk.1);
     }
 
-    /// A server starts from what its disk has.
+    /// A server starts with the content of its disk.
     pub(crate) fn boot(&mut self, idx: ServerIdx) {
         let hard = self.scripted_servers[idx.at()].disk.0;
         self.boot_with_vote(idx, hard.term.0, hard.vote);
     }
 
-    /// A server starts from this vote record and the log that it has.
+    /// A server starts with this term and vote and with its own log.
     pub(crate) fn boot_with_vote(&mut self, idx: ServerIdx, term: u64, vote: Option<NodeId>) {
         let entries = self.scripted_servers[idx.at()].entries.clone();
         let log = image(LogId::ZERO, &entries);
@@ -199,7 +200,7 @@ impl Fixture {
         self.boot_as(idx, &boot, &entries);
     }
 
-    /// A server starts from what it is given.
+    /// A server starts with this boot state.
     pub(crate) fn boot_as(&mut self, idx: ServerIdx, boot: &Boot, entries: &[Entry]) {
         let scripted = &mut self.scripted_servers[idx.at()];
         let snapshot = boot.snapshot.as_ref().map_or(LogId::ZERO, |meta| meta.last);
@@ -219,26 +220,26 @@ impl Fixture {
         self.run_check(facts);
     }
 
-    /// A state machine reports a batch.
+    /// A state machine applies a batch.
     pub(crate) fn applied(&mut self, idx: ServerIdx, first: u64, last: u64, digest: u64) {
         let entries = (first..=last).map(|index| Entry::new(Term(1), Index(index), Payload::Noop)).collect();
         let facts = self.ghost.applied(idx, &Batch { entries }, digest);
         self.run_check(facts);
     }
 
-    /// A state machine was loaded.
+    /// A state machine loads a snapshot.
     pub(crate) fn restored(&mut self, idx: ServerIdx, last: LogId, digest: u64) {
         let facts = self.ghost.restored(idx, last, digest);
         self.run_check(facts);
     }
 
-    /// A state machine was captured, with the first configuration.
+    /// A state machine writes a snapshot with the first configuration.
     pub(crate) fn captured(&mut self, idx: ServerIdx, last: LogId, digest: u64) {
         let facts = self.ghost.captured(idx, &meta(last), digest);
         self.run_check(facts);
     }
 
-    /// The last piece of a snapshot comes, is kept, and is in force.
+    /// A server receives the last piece of a snapshot, writes it and installs the snapshot.
     pub(crate) fn install(
         &mut self,
         idx: ServerIdx,
@@ -262,19 +263,19 @@ impl Fixture {
         self.step(idx, &event, change, vec![write, Action::Restore(meta)]);
     }
 
-    /// A server is asked to read.
+    /// A client asks a server for a read.
     pub(crate) fn read(&mut self, idx: ServerIdx, request: u64, path: ReadPath) {
         let event = Event::Call { request: RequestId(request), call: Call::Read(path) };
         self.step(idx, &event, |_| {}, Vec::new());
     }
 
-    /// A server answers that it may be read.
+    /// A server allows the read.
     pub(crate) fn allow(&mut self, idx: ServerIdx, request: u64, answer: Answer) {
         let answer = Action::Answer { request: RequestId(request), outcome: Ok(answer) };
         self.step(idx, &Event::Timer, |_| {}, vec![answer]);
     }
 
-    /// A server begins to campaign, and asks once its own vote is durable.
+    /// A server campaigns. It asks for votes after its own vote is durable.
     pub(crate) fn campaign(&mut self, idx: ServerIdx, term: u64) {
         let hard = HardState { term: Term(term), vote: Some(idx.node()) };
         let write = self.write(Some(hard), LogOp::Keep);
@@ -291,7 +292,7 @@ impl Fixture {
         self.step(idx, &Event::Persisted(Token(self.serial)), |_| {}, sends);
     }
 
-    /// A server takes a candidate's call, makes its vote durable, and gives it.
+    /// A server receives a vote request, makes its vote durable, and grants it.
     pub(crate) fn grant(&mut self, voter: ServerIdx, term: u64, candidate: ServerIdx) {
         let last = self.scripted(candidate).view.last;
         let rpc = self.rpc();
@@ -315,7 +316,7 @@ impl Fixture {
         Action::Reply { to: candidate.node(), rpc, response }
     }
 
-    /// A candidate wins: it becomes leader and appends its first entry.
+    /// A candidate becomes leader and appends its first entry.
     pub(crate) fn become_leader(&mut self, idx: ServerIdx, term: u64) {
         let last = self.scripted(idx).view.last.index;
         let noop = Entry::new(Term(term), last.next(), Payload::Noop);
@@ -337,7 +338,7 @@ impl Fixture {
         self.sync(idx);
     }
 
-    /// A whole election, with the votes of both other servers.
+    /// A server is elected with the votes of both other servers.
     pub(crate) fn elect(&mut self, idx: ServerIdx, term: u64) {
         self.campaign(idx, term);
         for voter in other_servers(idx) {
@@ -364,15 +365,15 @@ impl Fixture {
         self.append(leader, vec![Payload::Command(bytes); count]);
     }
 
-    /// A follower takes all that the leader has from `after` on, in place of what is in conflict,
-    /// and acknowledges it once it is durable.
+    /// A follower receives all entries of the leader after index `after`. They replace entries that conflict.
+    /// The follower acknowledges them after they are durable.
     pub(crate) fn replicate(&mut self, leader: ServerIdx, follower: ServerIdx, after: u64) {
         let rpc = self.deliver(leader, follower, after);
         self.sync(follower);
         self.acknowledge(leader, follower, rpc);
     }
 
-    /// A follower takes all that the leader has from `after` on.
+    /// A follower receives all entries of the leader after index `after`.
     pub(crate) fn deliver(&mut self, leader: ServerIdx, follower: ServerIdx, after: u64) -> RpcId {
         let rpc = self.rpc();
         let (term, entries) = (self.scripted(leader).view.term, self.scripted(leader).entries.clone());
@@ -412,7 +413,7 @@ impl Fixture {
         Action::Reply { to: leader.node(), rpc, response: success(term, last.index) }
     }
 
-    /// A leader comes to believe that a follower's log matches its own up to an index.
+    /// A leader sets its match index of a follower.
     pub(crate) fn set_matched(&mut self, leader: ServerIdx, follower: ServerIdx, matched: Index) {
         let term = self.scripted(leader).view.term;
         let response = success(term, matched);
@@ -425,13 +426,13 @@ impl Fixture {
         self.step(leader, &event, believe, Vec::new());
     }
 
-    /// A server's commit index moves, when a write of its own is reported.
+    /// A server raises its commit index when it hears that its write is durable.
     pub(crate) fn commit(&mut self, idx: ServerIdx, index: u64) {
         let event = Event::Persisted(Token(self.serial));
         self.step(idx, &event, |scripted| scripted.view.commit = Index(index), Vec::new());
     }
 
-    /// A leader of this term with everything replicated and committed everywhere.
+    /// A server is elected, and its first entry is replicated and committed on all servers.
     pub(crate) fn settle(&mut self, leader: ServerIdx, term: u64) {
         self.elect(leader, term);
         let last = self.scripted(leader).view.last.index.0;

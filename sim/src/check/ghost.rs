@@ -1,8 +1,9 @@
-//! The harness's own memory of a run, built from observations alone: the content of each disk, each
-//! server's promises to others, votes, leaders, and committed entries.
+//! The ghost state: the memory of the harness about a run. It holds the content of each disk, the promises
+//! of each server, the votes, the leaders and the committed entries.
 //!
-//! The checks read it; nothing here judges. A server's own view ([`ServerView`]) is kept apart from
-//! the facts ([`DurableState`], [`CommitHistory`], [`Terms`]).
+//! The ghost state is built from observations alone. The checks read it, and it judges nothing itself. The
+//! view that a server has of itself ([`ServerView`]) is kept apart from the facts ([`DurableState`],
+//! [`CommitHistory`], [`Terms`]).
 
 pub(crate) mod ghost_server;
 pub(crate) mod server_view;
@@ -38,20 +39,20 @@ use wavetank_raft::{Batch, Index, LogId, NodeId, SnapshotMeta, Time};
 /// The ghost state of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Ghost {
-    /// The moment of the observation.
+    /// The virtual time of the newest observation.
     pub(crate) at: Time,
-    /// The number of the observation.
+    /// The step number of the newest observation.
     pub(crate) number: u64,
-    /// The observation itself.
+    /// The newest observation.
     pub(crate) step: GhostStep,
-    /// What is true of each log position.
+    /// The entries that servers held and committed at each index.
     pub(crate) history: CommitHistory,
-    /// The votes and leaders of each term.
+    /// The votes and the leader of each term.
     pub(crate) terms: Terms,
-    /// The servers that must make progress, and since when.
+    /// The time at which all faults ended, and the servers that must make progress since then.
     pub(crate) healed: Option<(Time, ServerSet)>,
     ghost_servers: Vec<GhostServer>,
-    /// When the history holds this many positions, old ones are removed.
+    /// Old indexes are removed when the history holds this number of indexes.
     prune_at: usize,
 }
 
@@ -71,29 +72,29 @@ impl Default for Ghost {
 }
 
 impl Ghost {
-    /// How many positions are kept after no server needs them, so that a late message can still be
-    /// judged.
+    /// The number of indexes that are kept although no server needs them, so that late messages can still
+    /// be judged.
     const SLACK: usize = 2_048;
 
-    /// What is known of a server.
+    /// The record of a server.
     #[must_use]
     pub(crate) fn ghost_server(&self, idx: ServerIdx) -> &GhostServer {
         &self.ghost_servers[idx.at()]
     }
 
-    /// What is known of the server that this observation is about.
+    /// The record of the server of the newest observation.
     #[must_use]
     pub(crate) fn subject(&self) -> &GhostServer {
         &self.ghost_servers[self.step.idx.at()]
     }
 
-    /// What is known of a server, by its node id.
+    /// The record of a server with this node id. `None` if the id is not one of the tank.
     #[must_use]
     pub(crate) fn ghost_server_of(&self, node: NodeId) -> Option<&GhostServer> {
         ServerIdx::of(node).map(|idx| self.ghost_server(idx))
     }
 
-    /// The servers that are up.
+    /// The servers that run.
     #[must_use]
     pub(crate) fn up(&self) -> ServerSet {
         let up =
@@ -179,13 +180,13 @@ impl Ghost {
         Facts::RESTORED
     }
 
-    /// A state machine reports the digest of its state after an entry.
+    /// Records the digest that a state machine reports after an entry.
     fn report(&mut self, idx: ServerIdx, index: Index, digest: u64) {
         self.step.state = Some((index, digest));
         self.history.note_state(idx, index, digest);
     }
 
-    /// Removes positions that no server has as an entry any more.
+    /// Removes the indexes at which no server keeps an entry.
     fn prune(&mut self) {
         let kept = self.ghost_servers.iter().filter_map(GhostServer::first_kept).min();
         let slack = Index(Self::SLACK as u64 / 2);
@@ -200,7 +201,7 @@ fn newer(one: LogId, other: LogId) -> LogId {
     if one.index < other.index { other } else { one }
 }
 
-/// The configuration of a snapshot, in its place.
+/// The configuration of a snapshot and its index in the log.
 fn placed(meta: &SnapshotMeta) -> IndexedConf {
     IndexedConf { index: meta.configuration_index, conf: Conf::of(&meta.configuration) }
 }

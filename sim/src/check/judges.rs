@@ -1,5 +1,5 @@
-//! All checks together. The facts of an observation select the checks that run: of some
-//! forty a step concerns three or four, and most observations concern none.
+//! Runs all checks. The facts of an observation select the checks that run. A step concerns three or four of
+//! the forty-six checks, and most observations concern none.
 
 use super::{CHECKS, Check, Options};
 use crate::check::coverage::Sometimes;
@@ -12,7 +12,7 @@ use crate::observe::{Observation, ObservationKind};
 use std::collections::BTreeMap;
 use wavetank_raft::Time;
 
-/// For each fact, the checks that watch it, as bits in the order in which they run.
+/// The checks that watch each fact, as bits in the order in which they run.
 const WATCHERS: [u64; Facts::MOST] = {
     assert!(CHECKS.len() <= 64, "one bit a check");
     let mut watchers = [0; Facts::MOST];
@@ -36,7 +36,7 @@ pub struct Judges {
     ghost: Ghost,
     /// The checks that run, as bits in the order in which they run.
     enabled: u64,
-    /// How often each check had a case to judge.
+    /// The number of cases that each check judged.
     witnessed: [u64; CHECKS.len()],
     calls: EveryCallEnds,
     progress: Progress,
@@ -52,7 +52,7 @@ impl Observer for Judges {
 }
 
 impl Judges {
-    /// The judges of a run of this kind.
+    /// Creates the judges of a run with these options.
     #[must_use]
     pub fn new(options: Options) -> Self {
         let bit = |(at, check): (usize, &Check)| u64::from(check.is_enabled(&options)) << at;
@@ -147,7 +147,7 @@ impl Judges {
         self.verdict.as_ref()
     }
 
-    /// How often each check had a case to judge.
+    /// The number of cases that each check judged.
     #[must_use]
     pub fn witnessed(&self) -> BTreeMap<String, u64> {
         let all = CHECKS.iter().zip(self.witnessed).enumerate();
@@ -166,19 +166,19 @@ impl Judges {
         enabled.map(|check| check.name).chain([EveryCallEnds::NAME, Progress::NAME]).collect()
     }
 
-    /// How often each event of the coverage list happened.
+    /// How often each event that should sometimes happen has happened.
     #[must_use]
     pub const fn sometimes(&self) -> &Sometimes {
         &self.sometimes
     }
 
-    /// What was demanded after the healing, and how long it took.
+    /// The check that judges progress after all faults have ended.
     #[must_use]
     pub const fn progress(&self) -> &Progress {
         &self.progress
     }
 
-    /// The ghost state, for other judges that look at the same step.
+    /// The ghost state. Other judges read it in the same step.
     #[must_use]
     pub(crate) const fn ghost(&self) -> &Ghost {
         &self.ghost

@@ -1,4 +1,4 @@
-//! What must happen in time: answers to calls, and progress of a healed cluster.
+//! Checks of liveness: calls are answered, and a cluster makes progress after all faults have ended.
 
 pub(crate) mod every_call_ends;
 pub mod progress;

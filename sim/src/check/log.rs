@@ -1,4 +1,4 @@
-//! Properties of logs, and of what a leader knows of them.
+//! Checks of logs, and of the leader's progress records of its followers.
 
 pub(crate) mod leader_append_only;
 pub(crate) mod log_is_written;

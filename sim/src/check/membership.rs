@@ -1,4 +1,4 @@
-//! Properties of membership changes.
+//! Checks of membership changes.
 
 pub(crate) mod change_after_own_commit;
 pub(crate) mod committed_configuration_agrees;

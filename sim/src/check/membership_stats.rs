@@ -1,8 +1,8 @@
-//! Counts how membership changes ended, from observations and from the commits in the ghost state.
+//! Counts how membership changes end.
 //!
-//! A change is begun when a leader appends its configuration, committed when that entry is, and
-//! rolled back when another entry is committed in its place. Some are still open when a run ends.
-//! Leaving a joint configuration ends a change that was counted when it was entered.
+//! A change begins when a leader appends a configuration. It is committed when this entry is committed, and
+//! rolled back when another entry is committed at its index. Some changes are still open when a run ends.
+//! A joint change is counted once, when its joint configuration is appended.
 
 use crate::check::ghost::{Ghost, IndexedConf};
 use crate::observe::report::ChangeCounts;
@@ -13,38 +13,38 @@ use std::collections::{BTreeMap, BTreeSet};
 use wavetank_raft::{Action, Call, Change, Error, Event, Index, Outcome, RequestId, ServerId, Term};
 
 named! {
-    /// A family of changes.
+    /// A kind of membership change.
     ChangeKind {
-        /// A new server gets a vote at once, or a voter gets another address.
+        /// A new server becomes a voter at once, or a voter gets another address.
         AddVoter = "add_voter",
         /// A new server becomes a non-voter.
         AddNonvoter = "add_nonvoter",
-        /// A new server becomes a non-voter and gets a vote once it has caught up.
+        /// A new server becomes a non-voter, and a voter after it has caught up.
         Stage = "stage",
-        /// A non-voter gets a vote: an operator asked for it, or it has caught up. It is also refused
-        /// when it is too slow, or when its leader steps down.
+        /// A non-voter becomes a voter, because an operator asked for it or because it has caught up. The
+        /// change counts as refused if the server is too slow or if its leader steps down.
         Promote = "promote",
-        /// A voter loses its vote.
+        /// A voter becomes a non-voter.
         Demote = "demote",
         /// A server is removed.
         Remove = "remove",
-        /// A joint configuration is entered.
+        /// A change of several voters by a joint configuration begins.
         Joint = "joint",
     }
 }
 
-/// Counts, and the changes that are open.
+/// Counts of membership changes, and the changes that are still open.
 #[derive(Clone, Debug, Default)]
 pub struct MembershipStats {
     counts: Counters<ChangeKind, ChangeCounts>,
     /// The change that the current step requests.
     requested: Option<(RequestId, ChangeKind)>,
-    /// Calls whose server is catching up.
+    /// The calls whose new server is still catching up.
     staged: BTreeSet<RequestId>,
     open: Vec<OpenChange>,
 }
 
-/// A configuration that a leader has appended, and that is neither committed nor gone.
+/// A configuration that a leader has appended and that is neither committed nor rolled back.
 #[derive(Clone, Copy, Debug)]
 struct OpenChange {
     index: Index,
@@ -53,7 +53,7 @@ struct OpenChange {
 }
 
 impl MembershipStats {
-    /// Looks at an observation that the ghost state has just recorded.
+    /// Counts an observation. The ghost state must have recorded it before.
     pub(crate) fn on_observation(&mut self, observation: &Observation<'_>, ghost: &Ghost) {
         match observation.kind {
             ObservationKind::Stepping { idx, event, .. } => {
@@ -68,13 +68,13 @@ impl MembershipStats {
         }
     }
 
-    /// How often each family came to each end.
+    /// The counts of each kind of change, by its name.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, ChangeCounts> {
         self.counts.named().map(|(name, counts)| (name.to_owned(), counts)).collect()
     }
 
-    /// What the leader that has just stepped appended.
+    /// Counts the configurations that the leader appended in this step.
     fn begin(&mut self, ghost: &Ghost) {
         let step = &ghost.step;
         for (before, placed) in &step.changed {
@@ -84,8 +84,8 @@ impl MembershipStats {
         }
     }
 
-    /// The kind of change that was requested. Without a request a leader leaves a joint configuration,
-    /// or gives a vote to a server that has caught up.
+    /// The kind of change that was requested. Without a request, the leader leaves a joint configuration, which
+    /// is not counted, or makes a server that has caught up a voter.
     fn kind(&self, before: Option<IndexedConf>) -> Option<ChangeKind> {
         let leaves = before.is_some_and(|before| before.conf.is_joint());
         match self.requested {
@@ -107,7 +107,7 @@ impl MembershipStats {
         }
     }
 
-    /// Counts a staged server that is refused its vote in the end.
+    /// Counts staged servers that do not become voters.
     fn on_staged_answers(&mut self, actions: &[Action]) {
         if self.staged.is_empty() {
             return;
@@ -119,7 +119,7 @@ impl MembershipStats {
         }
     }
 
-    /// Removes the changes whose index in the log is committed.
+    /// Counts and removes the changes whose index is committed.
     fn settle(&mut self, ghost: &Ghost) {
         let Self { counts, open, .. } = self;
         open.retain(|change| {
@@ -155,7 +155,7 @@ fn change_requested(idx: ServerIdx, event: &Event, ghost: &Ghost) -> Option<(Req
     Some((*request, kind))
 }
 
-/// Whether a server is a member without a vote in the configuration that the asked server knows.
+/// Whether a server is a non-voter in the configuration `known`.
 fn is_nonvoter(id: &ServerId, known: Option<IndexedConf>) -> bool {
     let (Some(idx), Some(IndexedConf { conf, .. })) = (ServerIdx::of(id.node()), known) else { return false };
     conf.members.contains(idx) && !conf.voters().contains(idx)
@@ -227,7 +227,11 @@ mod tests {
         tank.isolate(old);
         ask(&mut tank, old, add(ServerIdx(3)));
         tank.run_for(Span::ms(20));
-        assert_eq!(counts(&tank, ChangeKind::AddVoter), [1, 0, 0, 0], "nothing stands in its place yet");
+        assert_eq!(
+            counts(&tank, ChangeKind::AddVoter),
+            [1, 0, 0, 0],
+            "no other entry is committed at its index yet"
+        );
         tank.run_for(Span::s(2));
         let new = tank.leader().expect("two of three");
         ask(&mut tank, new, Change::DemoteVoter(old.id()));
@@ -258,6 +262,10 @@ mod tests {
         ask(&mut tank, leader, Change::Members(members.into()));
         tank.run_for(Span::s(1));
         assert_eq!(counts(&tank, ChangeKind::Joint), [1, 1, 0, 0]);
-        assert_eq!(counts(&tank, ChangeKind::Promote), [0, 0, 0, 0], "nobody asked to leave it");
+        assert_eq!(
+            counts(&tank, ChangeKind::Promote),
+            [0, 0, 0, 0],
+            "the leader leaves the joint configuration by itself"
+        );
     }
 }

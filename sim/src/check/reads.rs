@@ -1,4 +1,4 @@
-//! Properties of reads and leases.
+//! Checks of reads and leases.
 
 pub(crate) mod lease_exclusivity;
 pub(crate) mod read_index_bound;

@@ -1,4 +1,4 @@
-//! Properties of snapshots.
+//! Checks of snapshots.
 
 pub(crate) mod compaction_follows_snapshot;
 pub(crate) mod snapshot_install;

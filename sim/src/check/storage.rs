@@ -1,4 +1,4 @@
-//! Properties of what a server stores, recovers and promises.
+//! Checks of storage: the data that a server writes, promises and recovers.
 
 pub(crate) mod persist_before_send;
 pub(crate) mod recovered_log_is_whole;

@@ -1,9 +1,9 @@
-//! The clients of a run. Each has one open operation at a time. It asks the server that it believes to
-//! be the leader, waits, and retries. At the end it knows the outcome, or reports it as unknown.
+//! The clients of a run. Each client has one open operation at a time. It asks the server that it regards as
+//! the leader, waits, and retries. At the end it knows the outcome, or reports it as unknown.
 //!
-//! A [`Script`] says what the clients ask for: that of the key-value store
-//! ([`crate::clients::kv::clients`]), or one of your own. Not here: how requests travel, and whether an
-//! answer is right.
+//! A [`Script`] chooses the operations. Use the script of the key-value store
+//! ([`crate::clients::kv::clients`]) or write your own. The network and the checks of answers are in other
+//! modules.
 
 mod operation;
 
@@ -20,13 +20,13 @@ use wavetank_raft::{RequestId, Span, Time};
 
 /// The operations that the clients of a run perform.
 pub trait Script: Debug {
-    /// One operation's request: [`Want`], or a type that tells traces and judges more.
+    /// The request of an operation: [`Want`], or a type with more details for traces and checks.
     type Wanted: Wanted;
 
-    /// Draws from a client's stream what the client asks for in the operation of this number.
+    /// Draws the request of the operation with this number from the client's random stream.
     fn next(&mut self, client: u16, operation: u64, rng: &mut Stream) -> Self::Wanted;
 
-    /// An operation has ended. Draws made here do not change the draws of [`Script::next`].
+    /// Takes note of an operation that has ended. Draws made here do not change the draws of [`Script::next`].
     fn on_end(&mut self, _: &Operation<Self::Wanted>, _: &mut Stream) {}
 }
 
@@ -34,7 +34,7 @@ pub trait Script: Debug {
 ///
 /// 1. A client has at most one operation open.
 /// 2. A write that ends with [`OperationEnd::Failed`] was refused by every server that it was sent to.
-/// 3. Requests have numbers from 2⁴⁰ on; smaller numbers are free for other callers.
+/// 3. Requests have numbers of at least 2⁴⁰. Smaller numbers are free for other callers.
 #[derive(Debug)]
 pub struct Callers<S: Script> {
     script: S,
@@ -42,24 +42,24 @@ pub struct Callers<S: Script> {
     servers: ServerSet,
     retry: RetryPolicy,
     operations: Vec<Operation<S::Wanted>>,
-    /// How many requests were sent.
+    /// The number of requests that were sent.
     requests: u64,
-    /// How many operations began or ended.
+    /// The number of begins and ends of operations so far.
     order: u64,
     due: Time,
     stopped: bool,
 }
 
-/// How the clients of a run react to refusals and timeouts.
+/// The reaction of clients to refusals and timeouts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RetryPolicy {
-    /// How long a client waits for an answer.
+    /// The time that a client waits for an answer.
     pub(crate) patience: Span,
-    /// How long it waits after a refusal before it asks again.
+    /// The time that a client waits after a refusal before it asks again.
     pub(crate) backoff: Spans,
-    /// How many requests it sends before it gives up an operation (≥ 1).
+    /// The number of requests for one operation, at least 1. Then the client gives up.
     pub(crate) tries: u32,
-    /// How often it gives up an operation at the first refusal.
+    /// The share of refusals after which a client gives up at once.
     pub(crate) resign: Ratio,
 }
 
@@ -67,13 +67,13 @@ pub(crate) struct RetryPolicy {
 #[derive(Debug)]
 pub(crate) struct ClientMachine {
     number: u16,
-    /// The one server that it asks; `None` for a client that looks for the leader.
+    /// The only server that the client asks. `None` for a client that looks for the leader.
     pinned: Option<ServerIdx>,
-    /// The server that it believes to be the leader.
+    /// The server that the client regards as the leader.
     leader: ServerIdx,
-    /// How long the client rests between operations.
+    /// The time between two operations of the client.
     think: Spans,
-    /// Draws the operations. Apart from `timing_rng`, so that timeouts and refusals change no operation.
+    /// Draws the operations. It is separate from `timing_rng`, so that timeouts and refusals change no operation.
     wanted_rng: Stream,
     timing_rng: Stream,
     state: ClientState,
@@ -87,12 +87,12 @@ enum ClientState {
     Stopped,
 }
 
-/// The requests for an operation so far.
+/// The requests that were sent for an open operation.
 #[derive(Clone, Copy, Debug)]
 struct Attempts {
     operation: u64,
     tries: u32,
-    /// A server may have done it, or may still do it.
+    /// True if a server may have executed a request, or may still execute it.
     may_have_taken_effect: bool,
 }
 
@@ -104,7 +104,7 @@ impl ClientMachine {
         caller
     }
 
-    /// A client that asks one server, without a second try.
+    /// A client that asks only one server and does not retry.
     pub(crate) fn pinned(number: u16, idx: ServerIdx, think: Spans, seed: u64) -> Self {
         Self { pinned: Some(idx), leader: idx, ..Self::new(number, think, seed) }
     }
@@ -136,7 +136,7 @@ impl ClientMachine {
         matches!(self.state, ClientState::Resting(_) | ClientState::Stopped)
     }
 
-    /// Rests until the next operation, unless the clients are stopped.
+    /// Waits until the next operation, unless the clients are stopped.
     fn rest(&mut self, now: Time, stopped: bool) {
         let until = now + self.timing_rng.within(self.think);
         self.state = if stopped { ClientState::Stopped } else { ClientState::Resting(until) };
@@ -154,7 +154,7 @@ impl ClientMachine {
 }
 
 impl<S: Script> Callers<S> {
-    /// The clients of a plan, which try each operation once: after a timeout the outcome of a command is
+    /// The client settings of a plan. Each operation is tried once, so after a timeout the outcome of a command is
     /// unknown.
     #[must_use]
     pub fn trying_once(plan: &Plan, script: S) -> Self {
@@ -166,7 +166,7 @@ impl<S: Script> Callers<S> {
         Self::with(script, callers.collect(), servers, RetryPolicy { patience, backoff, tries: 1, resign })
     }
 
-    /// These clients, which know these servers.
+    /// Creates these clients. They know these servers.
     pub(crate) fn with(
         script: S,
         mut callers: Vec<ClientMachine>,
@@ -227,7 +227,7 @@ impl<S: Script> Callers<S> {
         caller.state = ClientState::Waiting(attempts, request, now + self.retry.patience);
     }
 
-    /// No answer came in time. The outcome of the request is unknown.
+    /// Handles a request without an answer in time. Its outcome is unknown.
     fn on_timeout(&mut self, at: usize, attempts: Attempts, now: Time, wants: &mut Wants) {
         let attempts = Attempts { may_have_taken_effect: true, ..attempts };
         self.callers[at].try_another_server(self.servers);
@@ -283,7 +283,7 @@ impl<S: Script> Callers<S> {
         self.callers[at].pinned.is_some() || self.retry.tries <= attempts.tries
     }
 
-    /// A read that was not answered has failed; a write only if it was refused each time.
+    /// A read without an answer has failed. A write has failed only if every request was refused.
     fn give_up(&mut self, at: usize, attempts: Attempts, now: Time, wants: &mut Wants) {
         let want = self.operations[index_of(attempts.operation)].wanted.want();
         let is_unknown = matches!(want, Want::Apply(_)) && attempts.may_have_taken_effect;
@@ -310,10 +310,10 @@ impl<S: Script> Callers<S> {
     }
 }
 
-/// The position of the client's number in a request's number.
+/// The lowest bit of the client number in a request number.
 const CLIENT_SHIFT: u32 = 40;
 
-/// The client that sent a request; `None` if no client did.
+/// The client that sent a request. `None` if another caller sent it.
 fn client_of(request: RequestId) -> Option<usize> {
     usize::try_from(request.0 >> CLIENT_SHIFT).ok()?.checked_sub(1)
 }

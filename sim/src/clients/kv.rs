@@ -1,8 +1,8 @@
-//! A key-value store to put above a cluster, the clients that use it, and their judges.
+//! A replicated key-value store, its clients, and the checks that judge their answers.
 //!
-//! Here: the state machine ([`Kv`]) with its sessions, its wire format ([`wire`]), its clients
-//! ([`clients`]), and the judges of their answers ([`judges`]). Not here: servers, networks, time, and
-//! retries ([`Callers`](crate::clients::callers::Callers)). [`wavetank_linear`] decides whether a history
+//! The module has the state machine ([`Kv`]) with its sessions, the wire format ([`wire`]), the clients
+//! ([`clients`]), and the judges of their answers ([`judges`]). Timeouts and retries are in
+//! [`Callers`](crate::clients::callers::Callers). [`wavetank_linear`] decides whether a history
 //! is linearizable.
 
 pub mod clients;
@@ -21,19 +21,19 @@ use std::sync::Arc;
 use wavetank_raft::Data;
 use wavetank_raft::store::{Command, Fsm, FsmSnapshot, SnapshotReader, SnapshotWriter, StoreError};
 
-/// A key-value store whose clients have sessions: a command that arrives twice takes effect once and
+/// A key-value store whose clients have sessions. A command that arrives twice takes effect once and
 /// is answered twice (thesis §6.3).
 ///
-/// 1. A key that was never written reads as the empty value; so does a deleted one.
+/// 1. A key that was never written or was deleted has the empty value.
 /// 2. A session's commands take effect in the order of their sequence numbers, each at most once.
-/// 3. Equal commands at equal indexes lead to equal digests, with or without a snapshot between.
+/// 3. Equal commands at equal indexes give equal digests, also if a snapshot was loaded between them.
 #[derive(Clone, Debug, Default)]
 pub struct Kv {
-    // Shared with its snapshots; copied only while a snapshot is being written.
+    // Snapshots share the state. It is copied only if a command changes it while a snapshot is written.
     state: Arc<KvState>,
 }
 
-/// A [`Kv`] as it was at one moment.
+/// The state of a [`Kv`] at one moment.
 #[derive(Clone, Debug)]
 pub struct KvSnapshot(Arc<KvState>);
 

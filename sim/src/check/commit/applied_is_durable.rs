@@ -1,13 +1,12 @@
-//! A server applies only entries that are on its own disk.
+//! A server applies only entries that are on its own disk (thesis §3.8).
 //!
-//! Raft allows more. This core promises it, so that a state machine with its own files is never ahead
-//! of the log.
+//! Raft itself does not demand this. Our core promises it, so that a state machine with its own files is
+//! never ahead of the log. The check is demanded whenever a server hands entries to its state machine.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// What is applied is durable.
 pub(crate) const CHECK: Check =
     Check::new("applied_is_durable", "thesis §3.8", JudgeLevel::Steps, Facts::HANDED, judge);
 
@@ -19,7 +18,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     let disk = ghost_server.disk.log.last();
-    violated(format_args!("{idx} applies up to {index}, but on its disk the log ends at {disk}"))
+    violated(format_args!("{idx} applies up to {index}, but its disk has a log up to {disk}"))
 }
 
 #[cfg(test)]
@@ -38,6 +37,6 @@ mod tests {
         fixture.step(N2, &Event::Timer, |_| {}, apply(entries[..1].to_vec()));
         fixture.expect_holds();
         fixture.step(N2, &Event::Timer, |_| {}, apply(entries[1..].to_vec()));
-        fixture.expect_violation("n2 applies up to i2, but on its disk the log ends at t1.i1");
+        fixture.expect_violation("n2 applies up to i2, but its disk has a log up to t1.i1");
     }
 }

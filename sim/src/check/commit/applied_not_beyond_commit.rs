@@ -1,4 +1,7 @@
-//! Only committed entries are applied, each once, in order, without a gap.
+//! A server applies only committed entries, each of them once, in the order of the log and without a gap
+//! (thesis §3.5).
+//!
+//! The check is demanded whenever entries are handed to a state machine or applied.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -8,7 +11,6 @@ use wavetank_raft::Index;
 
 const WATCHES: Facts = Facts::APPLY.or(Facts::APPLY_ODD).or(Facts::HANDED).or(Facts::APPLIED);
 
-/// Applied is not beyond commit (C2).
 pub(crate) const CHECK: Check =
     Check::new("applied_not_beyond_commit", "thesis §3.5", JudgeLevel::History, WATCHES, judge);
 
@@ -17,13 +19,13 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     let idx = step.idx;
     if facts.touches(Facts::APPLIED) {
-        // The state machine runs on its own: its entries were committed when it got them.
+        // The state machine runs behind the server. Its entries were committed when it received them.
         let (first, _, before) = step.fsm_batch?;
         return jump(idx, first, before);
     }
     let (was, now, commit) = (step.was.applied, step.now.applied, step.now.commit);
     if now < was {
-        return violated(format_args!("{idx} took its applied index back from {was} to {now}"));
+        return violated(format_args!("{idx} lowered its applied index from {was} to {now}"));
     }
     if commit < now {
         return beyond(idx, now, commit);
@@ -33,10 +35,10 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
 }
 
 fn beyond(idx: ServerIdx, index: Index, commit: Index) -> Option<String> {
-    violated(format_args!("{idx} applies up to {index}, but has committed only {commit}"))
+    violated(format_args!("{idx} applies up to {index}, but its commit index is {commit}"))
 }
 
-/// Whether the first of some entries does not follow those before.
+/// Returns a message if the entry at `first` is not the next entry after `before`.
 fn jump(idx: ServerIdx, first: Index, before: Index) -> Option<String> {
     if first == before.next() {
         return None;
@@ -74,7 +76,7 @@ mod tests {
     fn uncommitted_entries_are_not_applied() {
         let mut fixture = fixture();
         hand(&mut fixture, 1, 3);
-        fixture.expect_violation("n1 applies up to i3, but has committed only i2");
+        fixture.expect_violation("n1 applies up to i3, but its commit index is i2");
     }
 
     #[test]
@@ -93,6 +95,6 @@ mod tests {
     fn the_applied_index_is_within_the_commit_index() {
         let mut fixture = fixture();
         fixture.set_view(N1, |scripted| scripted.view.applied = Index(3));
-        fixture.expect_violation("n1 applies up to i3, but has committed only i2");
+        fixture.expect_violation("n1 applies up to i3, but its commit index is i2");
     }
 }

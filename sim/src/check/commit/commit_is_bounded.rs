@@ -1,5 +1,7 @@
-//! A commit index lies within the log, never falls while a server runs, and never starts below
-//! its snapshot.
+//! A commit index lies within the log, never falls while the server runs, and never starts below the
+//! snapshot (thesis §3.5).
+//!
+//! The check is demanded whenever a commit index changes or a server starts.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -7,7 +9,6 @@ use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::COMMIT.or(Facts::COMMIT_ODD).or(Facts::BOOTED);
 
-/// Commit is bounded and monotonic (C1).
 pub(crate) const CHECK: Check =
     Check::new("commit_is_bounded", "thesis §3.5", JudgeLevel::History, WATCHES, judge);
 
@@ -18,14 +19,14 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     let (last, snapshot) = (step.now.last.index, step.now.snapshot.index);
     if facts.touches(Facts::BOOTED) && commit < snapshot {
         return violated(format_args!(
-            "{idx} starts with commit index {commit} and a snapshot of {snapshot}"
+            "{idx} starts with commit index {commit}, but its snapshot ends at {snapshot}"
         ));
     }
     if last < commit {
-        return violated(format_args!("{idx} has committed {commit}, but its log ends at {last}"));
+        return violated(format_args!("{idx} has commit index {commit}, but its log ends at {last}"));
     }
     if commit < was {
-        return violated(format_args!("{idx} took its commit index back from {was} to {commit}"));
+        return violated(format_args!("{idx} lowered its commit index from {was} to {commit}"));
     }
     None
 }
@@ -50,7 +51,7 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.commit(N1, 1);
-        fixture.expect_violation("n1 took its commit index back from i2 to i1");
+        fixture.expect_violation("n1 lowered its commit index from i2 to i1");
     }
 
     #[test]
@@ -58,6 +59,6 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.commit(N2, 3);
-        fixture.expect_violation("n2 has committed i3, but its log ends at i2");
+        fixture.expect_violation("n2 has commit index i3, but its log ends at i2");
     }
 }

@@ -1,4 +1,7 @@
-//! A leader commits only entries of its own term by counting; older ones are committed with them.
+//! A leader counts copies only to commit an entry of its own term; this also commits all entries before it
+//! (thesis §3.6.2).
+//!
+//! The check is demanded whenever a leader raises its commit index.
 
 use crate::check::commit::committed_is_durable_on_quorum::counted;
 use crate::check::ghost::{Facts, Ghost};
@@ -6,7 +9,6 @@ use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::LogId;
 
-/// The commit rule (C5).
 pub(crate) const CHECK: Check =
     Check::new("commit_own_term_only", "thesis §3.6.2", JudgeLevel::Steps, Facts::COMMIT, judge);
 
@@ -21,7 +23,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if entry.term == term {
         return None;
     }
-    violated(format_args!("{leader}, leader of {term}, committed {entry} by counting"))
+    violated(format_args!("{leader} leads {term} and committed {entry} by counting its copies"))
 }
 
 #[cfg(test)]
@@ -49,6 +51,6 @@ mod tests {
         fixture.replicate(N1, N2, 0);
         fixture.elect(N2, 3);
         fixture.commit(N2, 2);
-        fixture.expect_violation("n2, leader of t3, committed t2.i2 by counting");
+        fixture.expect_violation("n2 leads t3 and committed t2.i2 by counting its copies");
     }
 }

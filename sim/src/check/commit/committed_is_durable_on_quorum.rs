@@ -1,4 +1,7 @@
-//! An entry that a leader commits by counting is on the disks of a quorum.
+//! An entry that a leader commits by counting copies is on the disks of a quorum (thesis §3.6.2, §3.8,
+//! §4.3).
+//!
+//! The check is demanded whenever a leader raises its commit index.
 
 use crate::check::ghost::{ChainLink, Conf, Facts, Ghost, GhostStep, IndexedConf};
 use crate::check::{Check, violated};
@@ -8,11 +11,11 @@ use wavetank_raft::Index;
 
 const SECTION: &str = "thesis §3.6.2, §3.8, §4.3";
 
-/// Committed means durable on a quorum (C4).
 pub(crate) const CHECK: Check =
     Check::new("committed_is_durable_on_quorum", SECTION, JudgeLevel::History, Facts::COMMIT, judge);
 
-/// Whether a server committed in this step by counting, not by its leader's commit index.
+/// Whether the server raised its commit index in this step as a leader that counted copies, and not as a
+/// follower of another leader.
 #[must_use]
 pub(crate) fn counted(step: &GhostStep) -> bool {
     let led = step.was.leads() && step.was.term == step.now.term;
@@ -22,7 +25,7 @@ pub(crate) fn counted(step: &GhostStep) -> bool {
 fn disks(ghost: &Ghost, among: ServerSet, commit: Index, link: ChainLink) -> ServerSet {
     let holds = |idx: &ServerIdx| {
         let ghost_server = ghost.ghost_server(*idx);
-        // A disk that was lost as a whole held the entry when it was acknowledged.
+        // The server had the entry on its disk when it acknowledged it. The whole disk was lost later.
         ghost_server.disk_holds(commit, link) || commit <= ghost_server.lost
     };
     among.iter().filter(holds).collect()
@@ -37,7 +40,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let link = ghost.subject().log.link(commit)?;
     *witnessed += 1;
     let conf_of = |placed: Option<IndexedConf>| placed.map_or_else(Conf::default, |placed| placed.conf);
-    // A step may commit and change the configuration, in either order.
+    // One step may commit and change the configuration, in either order, so a quorum of either will do.
     let (was, now) = (conf_of(step.was_conf), conf_of(step.now_conf));
     let disks = disks(ghost, was.voters().or(now.voters()), commit, link);
     if was.is_quorum(disks) || now.is_quorum(disks) {
@@ -45,7 +48,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     }
     let (leader, term) = (step.idx, step.now.term);
     violated(format_args!(
-        "{leader}, leader of {term}, committed {commit}, which is on the disks of {disks:?}, not a quorum of {was}"
+        "{leader} leads {term} and committed {commit} with copies on {disks:?}, which are not a quorum of {was}"
     ))
 }
 
@@ -72,7 +75,7 @@ mod tests {
         fixture.deliver(N1, N2, 0);
         fixture.commit(N1, 2);
         fixture.expect_violation(
-            "n1, leader of t2, committed i2, which is on the disks of {n1}, not a quorum of n1 n2 n3",
+            "n1 leads t2 and committed i2 with copies on {n1}, which are not a quorum of n1 n2 n3",
         );
     }
 
@@ -82,7 +85,7 @@ mod tests {
         fixture.elect(N1, 2);
         fixture.replicate(N1, N4, 0);
         fixture.commit(N1, 2);
-        fixture.expect_violation("n1, leader of t2, committed i2, which is on the disks of {n1}");
+        fixture.expect_violation("n1 leads t2 and committed i2 with copies on {n1}");
     }
 
     #[test]
@@ -96,7 +99,9 @@ mod tests {
         fixture.append(N1, vec![Payload::Configuration(joint)]);
         fixture.replicate(N1, N2, 2);
         fixture.commit(N1, 3);
-        fixture.expect_violation("n1, leader of t2, committed i3, which is on the disks of {n1 n2}, not a quorum of n1 n4 & n1 n2 n3");
+        fixture.expect_violation(
+            "n1 leads t2 and committed i3 with copies on {n1 n2}, which are not a quorum of n1 n4 & n1 n2 n3",
+        );
     }
 
     #[test]

@@ -1,18 +1,18 @@
-//! A server that has sent the term in which an entry was committed never drops that entry.
+//! A server never drops an entry that was committed in a term that the server has sent (thesis §3.6.3).
 //!
-//! The sent term counts, not the current one: a server that never sent that term was not needed for
-//! the commit, and a leader of an older term may overwrite its copy.
+//! The sent term counts, and not the current term. A server that never sent that term was not needed for
+//! the commit, so a leader of an older term may overwrite its copy. The check is demanded whenever a
+//! server truncates its log.
 
 use crate::check::ghost::{ChainLink, CommitRecord, Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::{LogId, Term};
 
-/// Committed entries are never dropped (L5).
 pub(crate) const CHECK: Check =
     Check::new("committed_never_dropped", "thesis §3.6.3", JudgeLevel::History, Facts::CUT, judge);
 
-/// Whether the server must keep this entry.
+/// Whether the server had to keep the entry that it removed.
 fn is_bound(gone: ChainLink, committed: CommitRecord, announced_term: Term) -> bool {
     gone == committed.link && committed.term <= announced_term
 }
@@ -28,7 +28,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let CommitRecord { link, term, by } = committed;
     let id = LogId::new(link.term, index);
     violated(format_args!(
-        "{idx}, which has told others of {announced_term}, dropped {id}, which {by} declared committed in {term}"
+        "{idx} dropped {id}, but {by} committed it in {term} and {idx} has sent {announced_term}"
     ))
 }
 
@@ -55,15 +55,13 @@ mod tests {
         fixture.commit(N1, 2);
         fixture.become_leader(N3, 3);
         fixture.replicate(N3, N2, 1);
-        fixture.expect_violation(
-            "n2, which has told others of t2, dropped t2.i2, which n1 declared committed in t2",
-        );
+        fixture.expect_violation("n2 dropped t2.i2, but n1 committed it in t2 and n2 has sent t2");
     }
 
     #[test]
     fn a_server_below_the_commit_term_may_lose_its_copy() {
-        // n3 holds an entry of t2 that a leader of t5 commits without it; a late append of t3's
-        // leader, which never had that entry, may still overwrite it.
+        // n3 holds an entry of t2. A leader of t5 commits this entry without n3. The leader of t3 never
+        // had the entry, so its late append may overwrite the copy of n3.
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.deliver(N1, N3, 0);

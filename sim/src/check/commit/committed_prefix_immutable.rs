@@ -1,10 +1,11 @@
-//! A server never cuts its log at or below its own commit index.
+//! A server never removes entries up to its own commit index from the end of its log (thesis §3.6.3).
+//!
+//! The check is demanded whenever a server truncates its log.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// The committed prefix is immutable (C3).
 pub(crate) const CHECK: Check =
     Check::new("committed_prefix_immutable", "thesis §3.6.3", JudgeLevel::History, Facts::CUT, judge);
 
@@ -15,7 +16,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if commit < from {
         return None;
     }
-    violated(format_args!("{idx} cut its log from {from} on, and had committed {commit}"))
+    violated(format_args!("{idx} truncated its log from {from} on, but its commit index was {commit}"))
 }
 
 #[cfg(test)]
@@ -39,6 +40,6 @@ mod tests {
         fixture.settle(N1, 2);
         fixture.elect(N2, 3);
         fixture.replicate(N2, N3, 1);
-        fixture.expect_violation("n3 cut its log from i2 on, and had committed i2");
+        fixture.expect_violation("n3 truncated its log from i2 on, but its commit index was i2");
     }
 }

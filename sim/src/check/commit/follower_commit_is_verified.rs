@@ -1,11 +1,12 @@
-//! A follower commits no further than it has verified against the leader it follows now.
+//! A follower commits only entries that an append of its current leader has matched (thesis §3.5).
+//!
+//! The check is demanded whenever a follower raises its commit index.
 
 use crate::check::commit::committed_is_durable_on_quorum::counted;
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// A follower's commit is verified (C6).
 pub(crate) const CHECK: Check =
     Check::new("follower_commit_is_verified", "thesis §3.5", JudgeLevel::Steps, Facts::COMMIT, judge);
 
@@ -20,7 +21,9 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if commit <= verified {
         return None;
     }
-    violated(format_args!("{idx} committed {commit} at {term}, and had verified its log up to {verified}"))
+    violated(format_args!(
+        "{idx} committed {commit} at {term}, but its leader has matched its log only up to {verified}"
+    ))
 }
 
 #[cfg(test)]
@@ -59,7 +62,7 @@ mod tests {
             scripted.view.commit = Index(2);
         };
         fixture.step(N1, &event, follow, Vec::new());
-        fixture.expect_violation("n1 committed i2 at t3, and had verified its log up to i1");
+        fixture.expect_violation("n1 committed i2 at t3, but its leader has matched its log only up to i1");
     }
 
     #[test]
@@ -70,6 +73,6 @@ mod tests {
         fixture.replicate(N1, N3, 2);
         fixture.grant(N3, 3, N2);
         fixture.commit(N3, 3);
-        fixture.expect_violation("n3 committed i3 at t3, and had verified its log up to i0");
+        fixture.expect_violation("n3 committed i3 at t3, but its leader has matched its log only up to i0");
     }
 }

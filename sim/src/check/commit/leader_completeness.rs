@@ -1,15 +1,15 @@
-//! Leader Completeness: an entry that was committed in a term is in the log of every leader of a later
-//! term.
+//! Leader Completeness: an entry that was committed in one term is in the log of every leader of a later
+//! term (thesis §3.6.3).
 //!
-//! Entries that were committed in the leader's own term or later are exempt: a late leader, elected
-//! with the votes of an older term, may lack them.
+//! The check does not demand entries that were committed in the leader's own term or in a later term. A
+//! server may learn late that it won an old election, and it may lack these entries. The check is demanded
+//! whenever a server becomes leader.
 
 use crate::check::ghost::{CommitRecord, Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::LogId;
 
-/// Leader Completeness (L3).
 pub(crate) const CHECK: Check =
     Check::new("leader_completeness", "thesis §3.6.3", JudgeLevel::History, Facts::LEADS, judge);
 
@@ -24,7 +24,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     }
     let id = LogId::new(link.term, index);
     violated(format_args!(
-        "{leader} leads {term} with a log that ends at {last}, without {id}, which {by} declared committed in {declared}"
+        "{leader} leads {term} with a log up to {last}, but it lacks {id}, which {by} committed in {declared}"
     ))
 }
 
@@ -49,7 +49,7 @@ mod tests {
         fixture.commit(N1, 2);
         fixture.become_leader(N3, 3);
         fixture.expect_violation(
-            "n3 leads t3 with a log that ends at t1.i1, without t2.i2, which n1 declared committed in t2",
+            "n3 leads t3 with a log up to t1.i1, but it lacks t2.i2, which n1 committed in t2",
         );
     }
 

@@ -1,4 +1,7 @@
-//! All state machines that have applied the same entries are in the same state, by log or by snapshot.
+//! All state machines that have applied the same entries have the same state, whether they applied a log
+//! or loaded a snapshot (thesis §3.6.3, §5.1).
+//!
+//! The check is demanded whenever a state machine applies entries, takes a snapshot or loads one.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -6,7 +9,6 @@ use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::APPLIED.or(Facts::CAPTURED).or(Facts::RESTORED);
 
-/// State digests agree (S2).
 pub(crate) const CHECK: Check =
     Check::new("state_digest", "thesis §3.6.3, §5.1", JudgeLevel::Outcomes, WATCHES, judge);
 
@@ -17,7 +19,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if before.digest == digest {
         return None;
     }
-    violated(format_args!("after {index} the state of {idx} is not the one that {} had", before.by))
+    violated(format_args!("{idx} and {} have different states after {index}", before.by))
 }
 
 #[cfg(test)]
@@ -41,6 +43,6 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.applied(N1, 1, 3, 33);
         fixture.restored(N3, LogId::new(Term(1), Index(3)), 34);
-        fixture.expect_violation("after i3 the state of n3 is not the one that n1 had");
+        fixture.expect_violation("n3 and n1 have different states after i3");
     }
 }

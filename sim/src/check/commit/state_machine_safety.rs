@@ -1,11 +1,12 @@
-//! State Machine Safety: all servers commit the same entry at an index.
+//! State Machine Safety: all servers commit the same entry at the same index (thesis §3.6.3).
+//!
+//! The check is demanded whenever a server raises its commit index.
 
 use crate::check::ghost::{CommitRecord, Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::LogId;
 
-/// State Machine Safety (S1).
 pub(crate) const CHECK: Check =
     Check::new("state_machine_safety", "thesis §3.6.3", JudgeLevel::Outcomes, Facts::COMMIT, judge);
 
@@ -20,11 +21,11 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, was) = (step.idx, LogId::new(link.term, index));
     let Some(link) = log.link(index) else {
         return violated(format_args!(
-            "{idx} committed something else at {index}, where {by} had committed another {was} in {term}"
+            "{idx} committed {index} without an entry there, but {by} committed {was} in {term}"
         ));
     };
     let entry = LogId::new(link.term, index);
-    violated(format_args!("{idx} committed {entry}, where {by} had committed another {was} in {term}"))
+    violated(format_args!("{idx} committed {entry}, but {by} committed a different {was} in {term}"))
 }
 
 #[cfg(test)]
@@ -47,6 +48,6 @@ mod tests {
         fixture.commit(N1, 2);
         fixture.elect(N2, 3);
         fixture.commit(N2, 2);
-        fixture.expect_violation("n2 committed t3.i2, where n1 had committed another t2.i2 in t2");
+        fixture.expect_violation("n2 committed t3.i2, but n1 committed a different t2.i2 in t2");
     }
 }

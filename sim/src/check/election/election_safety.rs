@@ -1,4 +1,6 @@
-//! Election Safety: a term has at most one leader.
+//! Election Safety: a term has at most one leader (thesis §3.4).
+//!
+//! The check is demanded whenever a server becomes leader.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -6,7 +8,6 @@ use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::Term;
 
-/// Election Safety (T5).
 pub(crate) const CHECK: Check =
     Check::new("election_safety", "thesis §3.4", JudgeLevel::Outcomes, Facts::LEADS, judge);
 
@@ -16,7 +17,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     two_leaders(ghost.terms.leader(term), leader, term)
 }
 
-/// What is wrong if this server leads a term that had this leader first.
+/// Returns a message if `first` led the term before and is not `leader`.
 pub(crate) fn two_leaders(first: Option<ServerIdx>, leader: ServerIdx, term: Term) -> Option<String> {
     let first = first.filter(|first| *first != leader)?;
     violated(format_args!("{first} and {leader} both lead {term}"))

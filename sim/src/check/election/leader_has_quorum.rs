@@ -1,10 +1,12 @@
-//! A leader has the votes of a quorum, as the harness recorded them.
+//! A new leader has received votes of a quorum of its configuration (thesis §3.4, §4.3).
+//!
+//! The votes are those that the ghost state has seen, not those that the leader counted. The check is
+//! demanded whenever a server becomes leader.
 
 use crate::check::ghost::{Conf, Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// A leader owns a quorum of real votes (T6).
 pub(crate) const CHECK: Check =
     Check::new("leader_has_quorum", "thesis §3.4, §4.3", JudgeLevel::History, Facts::LEADS, judge);
 
@@ -12,13 +14,13 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
     let (leader, term) = (ghost.step.idx, ghost.step.now.term);
     let votes = ghost.terms.votes_for(leader, term);
-    // The configuration with which it campaigned, or the one in which it won.
+    // The configuration may change between the start of a campaign and its end. Either one will do.
     let now = ghost.step.was_conf.map_or_else(Conf::default, |placed| placed.conf);
     let then = ghost.subject().campaign.unwrap_or(now);
     if now.is_quorum(votes) || then.is_quorum(votes) {
         return None;
     }
-    violated(format_args!("{leader} leads {term} with the votes of {votes:?}, not a quorum of {now}"))
+    violated(format_args!("{leader} leads {term} with the votes {votes:?}, which are not a quorum of {now}"))
 }
 
 #[cfg(test)]
@@ -40,7 +42,7 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.campaign(N1, 2);
         fixture.become_leader(N1, 2);
-        fixture.expect_violation("n1 leads t2 with the votes of {n1}, not a quorum of n1 n2 n3");
+        fixture.expect_violation("n1 leads t2 with the votes {n1}, which are not a quorum of n1 n2 n3");
     }
 
     #[test]
@@ -50,7 +52,7 @@ mod tests {
         fixture.grant(N3, 2, N1);
         fixture.campaign(N1, 3);
         fixture.become_leader(N1, 3);
-        fixture.expect_violation("n1 leads t3 with the votes of {n1}");
+        fixture.expect_violation("n1 leads t3 with the votes {n1}");
     }
 
     #[test]
@@ -59,6 +61,6 @@ mod tests {
         fixture.campaign(N1, 2);
         fixture.grant(N4, 2, N1);
         fixture.become_leader(N1, 2);
-        fixture.expect_violation("n1 leads t2 with the votes of {n1 n4}");
+        fixture.expect_violation("n1 leads t2 with the votes {n1 n4}");
     }
 }

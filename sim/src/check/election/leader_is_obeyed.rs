@@ -1,11 +1,12 @@
-//! A server that receives a message from the leader of its term follows that leader.
+//! A server that receives a message from the leader of its term follows that leader (thesis §3.4).
+//!
+//! The check is demanded after every AppendEntries and InstallSnapshot of the current term.
 
 use crate::check::ghost::{Consumed, Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::RoleName;
 
-/// Leader contact is obeyed (T9).
 pub(crate) const CHECK: Check =
     Check::new("leader_is_obeyed", "thesis §3.4", JudgeLevel::History, Facts::CONTACT, judge);
 
@@ -25,7 +26,9 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     let follows = follows.map_or_else(|| "nobody".to_owned(), |leader| leader.to_string());
-    violated(format_args!("{idx} heard from {leader}, the leader of {term}, and is a {role:?} of {follows}"))
+    violated(format_args!(
+        "{idx} received a message from {leader}, the leader of {term}, but it is a {role:?} and follows {follows}"
+    ))
 }
 
 #[cfg(test)]
@@ -58,7 +61,9 @@ mod tests {
         fixture.elect(N1, 2);
         fixture.set_view(N2, |scripted| scripted.view.role = RoleName::Candidate);
         fixture.step(N2, &heartbeat(N1, 2), |_| {}, Vec::new());
-        fixture.expect_violation("n2 heard from n1, the leader of t2, and is a Candidate of nobody");
+        fixture.expect_violation(
+            "n2 received a message from n1, the leader of t2, but it is a Candidate and follows nobody",
+        );
     }
 
     #[test]

@@ -1,4 +1,7 @@
-//! Only a voter campaigns. A server that an uncommitted change removes may also campaign.
+//! Only a voter campaigns (thesis §4.2.2).
+//!
+//! A server that an uncommitted change removes may also campaign, because the change may be rolled back.
+//! The check is demanded whenever a server starts a campaign.
 
 use crate::check::ghost::{Chain, Facts, Ghost, IndexedConf};
 use crate::check::{Check, violated};
@@ -6,12 +9,11 @@ use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::Index;
 
-/// Only eligible servers campaign (T8).
 pub(crate) const CHECK: Check =
     Check::new("only_voters_campaign", "thesis §4.2.2", JudgeLevel::History, Facts::CAMPAIGNED, judge);
 
-/// Whether a server may campaign under a configuration of its log, or under a previous one to which
-/// the log may still roll back, given the server's commit index.
+/// Whether a server is a voter of `conf`, or of an earlier configuration of its log that may come back
+/// because no later configuration is committed.
 fn is_eligible(idx: ServerIdx, log: &Chain, conf: IndexedConf, commit: Index) -> bool {
     let mut placed = conf;
     while !placed.conf.voters().contains(idx) {
@@ -27,12 +29,12 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     let (idx, term) = (step.idx, step.now.term);
     let Some(conf) = step.was_conf else {
-        return violated(format_args!("{idx} campaigns at {term} without knowing any configuration"));
+        return violated(format_args!("{idx} campaigns at {term}, but it knows no configuration"));
     };
     if is_eligible(idx, &ghost.subject().log, conf, step.was.commit) {
         return None;
     }
-    violated(format_args!("{idx} campaigns at {term}, but has no vote in {conf}"))
+    violated(format_args!("{idx} campaigns at {term}, but it is not a voter of {conf}"))
 }
 
 #[cfg(test)]
@@ -52,7 +54,7 @@ mod tests {
     fn a_server_without_a_configuration_does_not() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.campaign(N4, 2);
-        fixture.expect_violation("n4 campaigns at t2 without knowing any configuration");
+        fixture.expect_violation("n4 campaigns at t2, but it knows no configuration");
     }
 
     #[test]
@@ -66,6 +68,6 @@ mod tests {
 
         fixture.commit(N3, 3);
         fixture.campaign(N3, 4);
-        fixture.expect_violation("n3 campaigns at t4, but has no vote in n1 n2 at i3");
+        fixture.expect_violation("n3 campaigns at t4, but it is not a voter of n1 n2 at i3");
     }
 }

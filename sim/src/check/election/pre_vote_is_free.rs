@@ -1,13 +1,15 @@
-//! A pre-vote has no side effects: request and response leave term and vote unchanged.
+//! A pre-vote changes neither term nor vote, of the server that asks and of the server that answers
+//! (thesis §9.6).
+//!
+//! The check is demanded whenever a server asks for pre-votes or answers a request for one.
 
 use crate::check::ghost::{Facts, Ghost, ServerView};
-use crate::check::{Check, violated};
+use crate::check::{Check, violated, vote_record};
 use crate::plan::judge_level::JudgeLevel;
-use wavetank_raft::RoleName;
+use wavetank_raft::{HardState, RoleName};
 
 const WATCHES: Facts = Facts::PRE_VOTE.or(Facts::CAMPAIGNED);
 
-/// Pre-votes have no side effects (T7).
 pub(crate) const CHECK: Check =
     Check::new("pre_vote_is_free", "thesis §9.6", JudgeLevel::History, WATCHES, judge);
 
@@ -22,14 +24,13 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     if (was.term, was.vote) == (now.term, now.vote) {
         return None;
     }
-    let did = if asked { "asking for" } else { "answering" };
-    violated(format_args!("{did} a pre-vote took {idx} from {} to {}", record(was), record(now)))
+    let did = if asked { "asked for" } else { "answered" };
+    let (was, now) = (record(was), record(now));
+    violated(format_args!("{idx} {did} a pre-vote and changed its record from {was} to {now}"))
 }
 
 fn record(view: &ServerView) -> String {
-    let term = view.term;
-    view.vote
-        .map_or_else(|| format!("{term} without a vote"), |vote| format!("{term} with a vote for {vote}"))
+    vote_record(HardState { term: view.term, vote: view.vote })
 }
 
 #[cfg(test)]
@@ -57,14 +58,17 @@ mod tests {
         fixture.set_view(N1, |scripted| {
             (scripted.view.role, scripted.view.term) = (RoleName::PreCandidate, Term(2));
         });
-        fixture.expect_violation("asking for a pre-vote took n1 from t1 without a vote to t2 without a vote");
+        fixture.expect_violation(
+            "n1 asked for a pre-vote and changed its record from t1 without a vote to t2 without a vote",
+        );
     }
 
     #[test]
     fn a_response_sets_no_vote() {
         let mut fixture = Fixture::three(&CHECK);
         fixture.step(N2, &asks(), |scripted| scripted.view.vote = Some(N1.node()), Vec::new());
-        fixture
-            .expect_violation("answering a pre-vote took n2 from t1 without a vote to t1 with a vote for n1");
+        fixture.expect_violation(
+            "n2 answered a pre-vote and changed its record from t1 without a vote to t1 with a vote for n1",
+        );
     }
 }

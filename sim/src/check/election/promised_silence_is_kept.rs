@@ -1,8 +1,9 @@
-//! A server with recent leader contact helps no other candidate: it gives no vote and no pre-vote, and
-//! does not enter the candidate's term. Leases rely on this, and a server that was cut off cannot
-//! disrupt the cluster.
+//! A server that heard from its leader recently gives another candidate no vote and no pre-vote, and does
+//! not enter its term (thesis §4.2.3, §6.4.1).
 //!
-//! A crash does not end this promise, and neither does a newer term from another source.
+//! Leases rely on this promise. It also prevents a server that was cut off from disrupting the cluster. A
+//! crash does not end the promise. A newer term from another source does not end it either. The check is
+//! demanded at every request for a vote or a pre-vote, except after a transfer of leadership.
 
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
 use crate::check::{Check, violated};
@@ -11,7 +12,6 @@ use crate::plan::judge_level::JudgeLevel;
 const SECTION: &str = "thesis §4.2.3, §6.4.1";
 const WATCHES: Facts = Facts::VOTE_ASKED.or(Facts::PRE_VOTE);
 
-/// Promised silence is kept.
 pub(crate) const CHECK: Check =
     Check::new("promised_silence_is_kept", SECTION, JudgeLevel::Steps, WATCHES, judge);
 
@@ -30,7 +30,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let did = if step.was.vote != step.now.vote && step.now.vote == Some(candidate) {
         "votes for"
     } else if step.promises.contains(&Promise::PreGrant { to: candidate }) {
-        "would vote for"
+        "grants a pre-vote to"
     } else if step.was.term != step.now.term {
         "enters the term of"
     } else {
@@ -39,7 +39,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let (idx, leader) = (step.idx, leader_contact.leader);
     let (ago, silence) = (step.clock.since(leader_contact.at), leader_contact.until.since(leader_contact.at));
     violated(format_args!(
-        "{idx}, which heard {leader} {ago} ago and is to be silent for {silence}, {did} {candidate}"
+        "{idx} {did} {candidate}, but it heard from {leader} {ago} ago and must refuse others for {silence}"
     ))
 }
 
@@ -54,7 +54,7 @@ mod tests {
 
     const AT_ONCE: Span = Span::ms(99);
 
-    /// All servers hear from N1, and then this much time passes.
+    /// All servers hear from n1, and then this time passes.
     fn after(span: Span) -> Fixture {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
@@ -86,7 +86,7 @@ mod tests {
         let mut fixture = after(AT_ONCE);
         fixture.grant(N3, 3, N2);
         fixture.expect_violation(
-            "n3, which heard n1 99.000ms ago and is to be silent for 100.000ms, votes for n2",
+            "n3 votes for n2, but it heard from n1 99.000ms ago and must refuse others for 100.000ms",
         );
     }
 
@@ -99,7 +99,7 @@ mod tests {
         let yes = Action::Reply { to: N2.node(), rpc: RpcId(9), response };
         fixture.step(N3, &event, |_| {}, vec![yes]);
         fixture.expect_violation(
-            "n3, which heard n1 99.000ms ago and is to be silent for 100.000ms, would vote for n2",
+            "n3 grants a pre-vote to n2, but it heard from n1 99.000ms ago and must refuse others for 100.000ms",
         );
     }
 
@@ -110,7 +110,7 @@ mod tests {
         let mut fixture = after(AT_ONCE);
         fixture.step(N3, &asks(false), enter, Vec::new());
         fixture.expect_violation(
-            "n3, which heard n1 99.000ms ago and is to be silent for 100.000ms, enters the term of n2",
+            "n3 enters the term of n2, but it heard from n1 99.000ms ago and must refuse others for 100.000ms",
         );
     }
 
@@ -120,12 +120,12 @@ mod tests {
         crashed.crash(N3);
         crashed.boot(N3);
         crashed.grant(N3, 3, N2);
-        crashed.expect_violation("n3, which heard n1 99.000ms ago");
+        crashed.expect_violation("n3 votes for n2, but it heard from n1 99.000ms ago");
 
         let mut led_on = after(AT_ONCE);
         led_on.set_view(N3, |scripted| (scripted.view.term, scripted.view.leader) = (Term(3), None));
         led_on.grant(N3, 3, N2);
-        led_on.expect_violation("n3, which heard n1 99.000ms ago");
+        led_on.expect_violation("n3 votes for n2, but it heard from n1 99.000ms ago");
     }
 
     #[test]

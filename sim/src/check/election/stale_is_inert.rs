@@ -1,11 +1,13 @@
-//! A message of an older term changes nothing: at most it is answered with the newer term.
+//! A message of an older term changes nothing; the receiver may only answer it with the newer term
+//! (thesis §3.3).
+//!
+//! The check is demanded at every message whose term is older than the receiver's term.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use std::fmt;
 
-/// Stale traffic is inert (T2).
 pub(crate) const CHECK: Check =
     Check::new("stale_is_inert", "thesis §3.3", JudgeLevel::Steps, Facts::STALE, judge);
 
@@ -18,7 +20,7 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     } else if was.last != now.last || step.appended.is_some() || !step.removed.is_empty() {
         "changed its log"
     } else if was.commit != now.commit {
-        "moved its commit index"
+        "changed its commit index"
     } else if !step.promises.is_empty() {
         "was granted or acknowledged"
     } else if 1 < step.messages {
@@ -31,16 +33,16 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     not_inert(ghost, format_args!("{did}"))
 }
 
-/// Reports a leader that changed its progress record of a peer.
+/// Returns a message if the leader changed its match index of a peer.
 fn moved(ghost: &Ghost) -> Option<String> {
     let step = &ghost.step;
-    // Membership may have changed since the leader was last inspected.
+    // The membership may have changed since the leader was last inspected, so peers are found by name.
     let moved = ghost.subject().followers.iter().find(|now| {
         let before = step.followers_before.iter().find(|before| before.node == now.node);
         before.is_some_and(|before| before.matched != now.matched)
     });
     let peer = moved.filter(|_| step.kept_leading())?.node;
-    not_inert(ghost, format_args!("moved its belief about {peer}"))
+    not_inert(ghost, format_args!("changed its match index of {peer}"))
 }
 
 fn not_inert(ghost: &Ghost, did: fmt::Arguments<'_>) -> Option<String> {
@@ -80,7 +82,7 @@ mod tests {
         fixture.propose(N2, 1);
         fixture.replicate(N2, N3, 3);
         fixture.step(N3, &stale_append(), |scripted| scripted.view.commit = Index(4), Vec::new());
-        fixture.expect_violation("a message of t2 reached n3 at t3 and moved its commit index");
+        fixture.expect_violation("a message of t2 reached n3 at t3 and changed its commit index");
     }
 
     #[test]
@@ -116,6 +118,6 @@ mod tests {
         let response = wavetank_raft::Response::AppendEntries(response);
         let event = Event::Response { from: N3.node(), rpc: RpcId(5), response };
         fixture.step(N2, &event, |scripted| scripted.followers[1].matched = Index(9), Vec::new());
-        fixture.expect_violation("a message of t2 reached n2 at t3 and moved its belief about n3");
+        fixture.expect_violation("a message of t2 reached n2 at t3 and changed its match index of n3");
     }
 }

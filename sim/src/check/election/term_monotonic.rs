@@ -1,4 +1,8 @@
-//! Terms never fall: not while a server runs, and after a crash not below the newest sent term.
+//! The term of a server never falls while it runs, and a restart keeps at least the newest term that the
+//! server sent (thesis §3.3).
+//!
+//! The check is demanded at every change of a term, every start, and every message with a term newer than
+//! its sender's term.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -6,7 +10,6 @@ use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::TERM.or(Facts::BOOTED).or(Facts::TERM_AHEAD);
 
-/// Terms are monotonic (T1).
 pub(crate) const CHECK: Check =
     Check::new("term_monotonic", "thesis §3.3", JudgeLevel::History, WATCHES, judge);
 
@@ -19,10 +22,10 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
         if announced <= now {
             return None;
         }
-        return violated(format_args!("{idx} starts at {now}, but others have heard {announced} from it"));
+        return violated(format_args!("{idx} starts at {now}, but it has sent {announced}"));
     }
     if now < said {
-        return violated(format_args!("{idx} is at {now} and says {said}"));
+        return violated(format_args!("{idx} is at {now}, but it sends a message of {said}"));
     }
     if now < was {
         return violated(format_args!("{idx} went back from {was} to {now}"));
@@ -52,7 +55,7 @@ mod tests {
         fixture.elect(N1, 2);
         fixture.crash(N2);
         fixture.boot_with_vote(N2, 1, None);
-        fixture.expect_violation("n2 starts at t1, but others have heard t2");
+        fixture.expect_violation("n2 starts at t1, but it has sent t2");
     }
 
     #[test]
@@ -70,6 +73,6 @@ mod tests {
         fixture.set_view(N1, |scripted| scripted.view.term = Term(3));
         let reply = fixture.granting(N2, wavetank_raft::RpcId(1), 4);
         fixture.step(N1, &wavetank_raft::Event::Timer, |_| {}, vec![reply]);
-        fixture.expect_violation("n1 is at t3 and says t4");
+        fixture.expect_violation("n1 is at t3, but it sends a message of t4");
     }
 }

@@ -1,5 +1,8 @@
-//! A transfer of leadership goes only to a voter with the whole log, and only in the leader's term.
-//! The leader proposes nothing during a transfer. The transfer ends with the leadership at the latest.
+//! A leader transfers leadership only to a voter that has the whole log, proposes nothing meanwhile, and
+//! ends the transfer when it stops leading (thesis §3.10).
+//!
+//! The target also ignores a TimeoutNow of an older term. The check is demanded whenever a TimeoutNow is
+//! sent or received, and at every step of a leader during a transfer.
 
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
 use crate::check::{Check, violated};
@@ -9,7 +12,6 @@ use wavetank_raft::NodeId;
 
 const WATCHES: Facts = Facts::SENT_TIMEOUT_NOW.or(Facts::TIMEOUT_NOW).or(Facts::TRANSFER);
 
-/// Transfers keep their discipline (T10).
 pub(crate) const CHECK: Check =
     Check::new("transfer_discipline", "thesis §3.10", JudgeLevel::Steps, WATCHES, judge);
 
@@ -19,7 +21,7 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
         && facts.touches(Facts::CAMPAIGNED)
         && said < was
     {
-        return violated(format_args!("{idx} at {was} obeyed a call of {said} to campaign"));
+        return violated(format_args!("{idx} at {was} obeyed a TimeoutNow of {said}"));
     }
     let called = ghost.step.promises.iter().find_map(|promise| {
         let Promise::TimeoutNow { to: target } = *promise else { return None };
@@ -29,30 +31,32 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     called.or_else(|| pending(ghost, witnessed))
 }
 
-/// Why the leader must not transfer to this server.
+/// Returns a message if the leader must not transfer leadership to this server.
 fn unfit(ghost: &Ghost, target: NodeId) -> Option<String> {
     let (step, leader) = (&ghost.step, ghost.step.idx);
     let confs = [step.was_conf, step.now_conf];
     let votes = |idx| confs.iter().flatten().any(|placed| placed.conf.voters().contains(idx));
     if !ServerIdx::of(target).is_some_and(votes) {
-        return violated(format_args!("{leader} hands over to {target}, which has no vote"));
+        return violated(format_args!("{leader} transfers leadership to {target}, which is not a voter"));
     }
     if !step.now.leads() {
         return None;
     }
-    // Entries that the leader appends in the same step, to leave a joint configuration, come after
-    // the request.
+    // In the same step the leader may append the entry that leaves a joint configuration. The target
+    // need not have this entry, so the log is compared as it was before the step.
     let last = step.was.last.index;
     match ghost.subject().follower(target).map(|follower| follower.matched) {
-        None => violated(format_args!("{leader} hands over to {target}, which does not follow it")),
-        Some(matched) if matched < last => {
-            violated(format_args!("{leader} hands over to {target}, which has {matched} of {last}"))
+        None => {
+            violated(format_args!("{leader} transfers leadership to {target}, which is not its follower"))
         }
+        Some(matched) if matched < last => violated(format_args!(
+            "{leader} transfers leadership to {target}, which has the log up to {matched} of {last}"
+        )),
         Some(_) => None,
     }
 }
 
-/// What is wrong with a server that has a pending transfer.
+/// Returns a message if a server with a pending transfer does not lead, or appended a proposal.
 fn pending(ghost: &Ghost, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     if ghost.subject().transfers.is_empty() {
@@ -61,10 +65,10 @@ fn pending(ghost: &Ghost, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
     let (idx, role) = (step.idx, step.now.role);
     if !step.now.leads() {
-        return violated(format_args!("{idx} is a {role:?} and has not answered who asked it to hand over"));
+        return violated(format_args!("{idx} is a {role:?}, but it has not answered its transfer call"));
     }
     let (_, index) = step.appended.filter(|_| step.proposals)?;
-    violated(format_args!("{idx} appended a proposal at {index} while handing over"))
+    violated(format_args!("{idx} appended a proposal at {index} during a transfer"))
 }
 
 #[cfg(test)]
@@ -109,12 +113,12 @@ mod tests {
     fn the_target_is_a_voter_with_the_whole_log() {
         let mut non_voter = fixture();
         non_voter.step(N1, &Event::Timer, |_| {}, vec![call(N4)]);
-        non_voter.expect_violation("n1 hands over to n4, which has no vote");
+        non_voter.expect_violation("n1 transfers leadership to n4, which is not a voter");
 
         let mut behind = fixture();
         behind.propose(N1, 1);
         behind.step(N1, &Event::Timer, |_| {}, vec![call(N3)]);
-        behind.expect_violation("n1 hands over to n3, which has i2 of i3");
+        behind.expect_violation("n1 transfers leadership to n3, which has the log up to i2 of i3");
     }
 
     #[test]
@@ -122,7 +126,7 @@ mod tests {
         let mut fixture = fixture();
         asked(&mut fixture);
         fixture.propose(N1, 1);
-        fixture.expect_violation("n1 appended a proposal at i3 while handing over");
+        fixture.expect_violation("n1 appended a proposal at i3 during a transfer");
     }
 
     #[test]
@@ -140,7 +144,7 @@ mod tests {
         let mut fixture = fixture();
         asked(&mut fixture);
         fixture.set_view(N1, |scripted| scripted.view.role = RoleName::Follower);
-        fixture.expect_violation("n1 is a Follower and has not answered");
+        fixture.expect_violation("n1 is a Follower, but it has not answered its transfer call");
     }
 
     #[test]
@@ -153,6 +157,6 @@ mod tests {
         fixture.step(N3, &event, |_| {}, vec![refuse]);
         fixture.expect_no_violation();
         fixture.step(N3, &event, |scripted| scripted.view.role = RoleName::Candidate, Vec::new());
-        fixture.expect_violation("n3 at t2 obeyed a call of t1");
+        fixture.expect_violation("n3 at t2 obeyed a TimeoutNow of t1");
     }
 }

@@ -1,4 +1,8 @@
-//! At the instant at which a vote is given, the candidate's log is at least as new as the voter's.
+//! A server votes only for a candidate that asks in this step and whose log is at least as new as its own
+//! (thesis §3.6.1).
+//!
+//! A candidate must also name its own last entry, not a newer one. The check is demanded whenever a server
+//! votes or asks for votes.
 
 use crate::check::ghost::{Consumed, Facts, Ghost, Promise};
 use crate::check::{Check, violated};
@@ -6,7 +10,6 @@ use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::VOTED.or(Facts::SENT_CANDIDACY);
 
-/// Votes are justified (T4).
 pub(crate) const CHECK: Check =
     Check::new("vote_is_justified", "thesis §3.6.1", JudgeLevel::Steps, WATCHES, judge);
 
@@ -19,7 +22,9 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
             && asked == term
             && has < said
         {
-            return violated(format_args!("{voter} asks for votes with {said}, but its log ends at {has}"));
+            return violated(format_args!(
+                "{voter} asks for votes with log {said}, but its log ends at {has}"
+            ));
         }
     }
     let candidate = step.now.vote.filter(|candidate| *candidate != voter.node())?;
@@ -36,10 +41,10 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
                 return None;
             }
             violated(format_args!(
-                "{voter}, whose log ends at {mine}, votes for {candidate}, whose log ends at {theirs}"
+                "{voter} votes for {candidate}, but log {mine} of {voter} is newer than log {theirs} of {candidate}"
             ))
         }
-        _ => violated(format_args!("{voter} votes for {candidate}, which did not ask just now")),
+        _ => violated(format_args!("{voter} votes for {candidate}, which did not ask in this step")),
     }
 }
 
@@ -73,7 +78,7 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         fixture.grant(N1, 3, N2);
-        fixture.expect_violation("n1, whose log ends at t2.i2, votes for n2, whose log ends at t1.i1");
+        fixture.expect_violation("n1 votes for n2, but log t2.i2 of n1 is newer than log t1.i1 of n2");
     }
 
     #[test]
@@ -91,6 +96,6 @@ mod tests {
             Request::RequestVote(RequestVote { term: Term(1), last_log, leadership_transfer: false });
         let send = Action::Send { to: N2.node(), rpc: RpcId(1), request };
         fixture.step(N1, &Event::Timer, |_| {}, vec![send]);
-        fixture.expect_violation("n1 asks for votes with t7.i7, but its log ends at t1.i1");
+        fixture.expect_violation("n1 asks for votes with log t7.i7, but its log ends at t1.i1");
     }
 }

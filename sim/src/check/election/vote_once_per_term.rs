@@ -1,4 +1,6 @@
-//! A server votes at most once in a term, also after a crash.
+//! A server votes for at most one candidate in a term, also after a crash (thesis §3.4).
+//!
+//! The check is demanded whenever a server votes, sends a vote, asks for votes or becomes leader.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -6,7 +8,6 @@ use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::SENT_GRANT.or(Facts::SENT_CANDIDACY).or(Facts::LEADS).or(Facts::VOTED);
 
-/// One vote per term (T3).
 pub(crate) const CHECK: Check =
     Check::new("vote_once_per_term", "thesis §3.4", JudgeLevel::History, WATCHES, judge);
 
@@ -16,15 +17,15 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     let voter = step.idx;
     for &(term, now) in step.votes.iter().rev() {
         if let Some(before) = ghost.terms.vote_of(voter, term).filter(|before| *before != now) {
-            return violated(format_args!("{voter} gave its vote of {term} to {before} and then to {now}"));
+            return violated(format_args!("{voter} voted for {before} and for {now} in {term}"));
         }
     }
     let term = step.now.term;
     let before = step.was.vote.filter(|_| step.was.term == term)?;
     match step.now.vote {
         Some(now) if now == before => None,
-        Some(now) => violated(format_args!("{voter} changed its vote of {term} from {before} to {now}")),
-        None => violated(format_args!("{voter} forgot that its vote of {term} went to {before}")),
+        Some(now) => violated(format_args!("{voter} changed its vote in {term} from {before} to {now}")),
+        None => violated(format_args!("{voter} forgot its vote for {before} in {term}")),
     }
 }
 
@@ -49,7 +50,7 @@ mod tests {
         fixture.crash(N3);
         fixture.boot_with_vote(N3, 1, None);
         fixture.grant(N3, 2, N2);
-        fixture.expect_violation("n3 gave its vote of t2 to n1 and then to n2");
+        fixture.expect_violation("n3 voted for n1 and for n2 in t2");
     }
 
     #[test]
@@ -57,7 +58,7 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.campaign(N1, 2);
         fixture.grant(N1, 2, N2);
-        fixture.expect_violation("n1 changed its vote of t2 from n1 to n2");
+        fixture.expect_violation("n1 changed its vote in t2 from n1 to n2");
     }
 
     #[test]
@@ -65,7 +66,7 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.grant(N3, 2, N1);
         fixture.set_view(N3, |scripted| scripted.view.vote = None);
-        fixture.expect_violation("n3 forgot that its vote of t2 went to n1");
+        fixture.expect_violation("n3 forgot its vote for n1 in t2");
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Ghost {
                 self.promise(Promise::Candidacy { term: vote.term, last: vote.last_log });
                 facts.add(Facts::SENT_CANDIDACY);
             }
-            // It carries a term that the sender has not entered.
+            // A pre-vote request carries a term that the sender has not entered.
             Request::RequestPreVote(_) => self.step.messages += 1,
             Request::TimeoutNow(call) => {
                 self.note_sent_term(idx, call.term.unwrap_or(Term(0)), facts);
@@ -50,7 +50,7 @@ impl Ghost {
 
     fn replied(&mut self, idx: ServerIdx, to: NodeId, rpc: RpcId, response: &Response, facts: &mut Facts) {
         match response {
-            // Its term may be the one that was asked about.
+            // A pre-vote response may repeat the term of the request, which the server has not entered.
             Response::RequestPreVote(_) => self.step.messages += 1,
             _ => self.note_sent_term(idx, response.term().unwrap_or(Term(0)), facts),
         }
@@ -65,7 +65,7 @@ impl Ghost {
             }
             Response::InstallSnapshot(response) => {
                 let pending = GhostServer::take_pending(&mut ghost_server.pending_snapshot_replies, to, rpc);
-                // A leader takes the snapshot for installed once the next piece would begin at its end.
+                // The leader regards the snapshot as installed when the next piece would begin at its end.
                 let whole = |pending: &PendingReply| response.success && pending.size <= response.next_offset;
                 if let Some(pending) = pending.filter(whole) {
                     self.promise(Promise::SnapshotAck { term: pending.term, upto: pending.upto });
@@ -90,7 +90,7 @@ impl Ghost {
         }
     }
 
-    /// A message that carries its sender's term was sent.
+    /// Records a sent message that carries the term of its sender.
     fn note_sent_term(&mut self, idx: ServerIdx, term: Term, facts: &mut Facts) {
         self.step.messages += 1;
         self.step.sent_term = self.step.sent_term.max(term);
@@ -103,7 +103,7 @@ impl Ghost {
         self.step.promises.push(promise);
     }
 
-    /// A vote was given. A server cannot take it back.
+    /// Records a vote. A server cannot take it back.
     pub(super) fn note_vote(&mut self, voter: ServerIdx, term: Term, candidate: ServerIdx) {
         self.step.votes.push((term, candidate));
         self.terms.vote(voter, term, candidate);

@@ -1,4 +1,4 @@
-//! A start: what was read from the disk, compared with what was known to be on it.
+//! Records the start of a server: the state that it read, and the state that was on its disk.
 
 use super::stepping::learn_configuration;
 use super::{
@@ -9,7 +9,7 @@ use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Boot, Entry, LogId};
 
 impl Ghost {
-    /// A server started.
+    /// Records that a server started with this content of its disk.
     pub(crate) fn booted(
         &mut self,
         idx: ServerIdx,
@@ -35,7 +35,7 @@ impl Ghost {
         ghost_server.forget();
         ghost_server.status = ServerStatus::Up;
         if let Some(leader_contact) = &mut ghost_server.leader_contact {
-            // A timeout that was made longer while it ran is not remembered.
+            // An operator may have made the timeout longer while the server ran. The start forgets that.
             leader_contact.until = leader_contact.until.min(leader_contact.at + server.heartbeat_timeout());
         }
         let hard = boot.hard_state;
@@ -56,7 +56,7 @@ impl Ghost {
     }
 }
 
-/// The chain below the first entry that was found.
+/// The empty chain that ends before the first recovered entry.
 fn beginning(disk: &DurableState, history: &CommitHistory, base: LogId) -> Chain {
     let from_disk = disk.log.link(base.index).filter(|link| link.term == base.term);
     match from_disk {

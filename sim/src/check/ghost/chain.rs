@@ -1,4 +1,5 @@
-//! A log as a chain of digests: every prefix in eight bytes, every configuration in place.
+//! A log as a chain of digests. Each entry is kept as a digest of eight bytes, and each configuration is kept
+//! whole.
 
 use crate::check::ghost::conf::{Conf, IndexedConf};
 use crate::check::ghost::hash;
@@ -10,14 +11,14 @@ use wavetank_raft::{Entry, Index, LogId, Payload, Term};
 pub(crate) struct ChainLink {
     /// The entry's term.
     pub(crate) term: Term,
-    /// The digest of the log up to and with it.
+    /// The digest of all entries up to and including this one.
     pub(crate) prefix: u64,
 }
 
 /// The ghost copy of a log.
 ///
-/// 1. `base` is the entry before the first link; the links are consecutive from there.
-/// 2. `confs` stand above the base, in order.
+/// 1. `base` is the entry before the first link, and the links have consecutive indexes after it.
+/// 2. `confs` have indexes above the base, in ascending order.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Chain {
     base: LogId,
@@ -28,7 +29,7 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    /// A chain without links above a base.
+    /// Creates a chain without links after a base.
     #[must_use]
     pub(crate) const fn above(base: LogId, prefix: u64, conf: Option<IndexedConf>) -> Self {
         Self { base, base_prefix: prefix, base_conf: conf, links: VecDeque::new(), confs: Vec::new() }
@@ -49,13 +50,13 @@ impl Chain {
         }
     }
 
-    /// Whether there are no links.
+    /// Whether the chain has no links.
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         self.links.is_empty()
     }
 
-    /// The link at an index; the base has one too, if anything is known of it.
+    /// The link at an index. The base counts as a link. `None` if the index is outside the chain.
     #[must_use]
     pub(crate) fn link(&self, index: Index) -> Option<ChainLink> {
         if index == self.base.index {
@@ -65,7 +66,7 @@ impl Chain {
         self.links.get(usize::try_from(above).ok()?).copied()
     }
 
-    /// Whether an entry of this term stands at this index, as far as it is known.
+    /// Whether the chain has an entry with this index and term.
     #[must_use]
     pub(crate) fn has(&self, id: LogId) -> bool {
         self.link(id.index).is_some_and(|link| link.term == id.term)
@@ -84,9 +85,8 @@ impl Chain {
         above.copied().or_else(|| self.base_conf.filter(|placed| placed.index < index))
     }
 
-    /// Adds an entry at the end, and says what the chain is now up to.
-    ///
-    /// An entry that does not follow the last one leaves no trace: `None`.
+    /// Adds an entry at the end and returns its link. Returns `None`, and adds nothing, if the index of the
+    /// entry does not follow the last index.
     pub(crate) fn push(&mut self, entry: &Entry) -> Option<ChainLink> {
         let last = self.last().index;
         if entry.id.index != last.next() {
@@ -101,8 +101,8 @@ impl Chain {
         Some(link)
     }
 
-    /// Adds an entry whose digest is known from a chain that has the same prefix. Saves hashing
-    /// what was hashed when the server requested the write.
+    /// Adds an entry as [`Self::push`] does. If `other` has the same prefix, its digest is copied, because
+    /// the entry was hashed when the server requested the write.
     pub(crate) fn push_as_in(&mut self, entry: &Entry, other: &Self) -> Option<ChainLink> {
         let same = match (other.link(entry.id.index), other.link(entry.id.index.back())) {
             (Some(link), Some(before)) if link.term == entry.id.term => {
@@ -121,7 +121,7 @@ impl Chain {
         Some(link)
     }
 
-    /// Takes everything from an index on away, the last first.
+    /// Removes all entries from an index on. Calls `gone` for each of them, the last one first.
     pub(crate) fn cut(&mut self, first: Index, mut gone: impl FnMut(Index, ChainLink)) {
         while first <= self.last().index {
             let index = self.last().index;
@@ -133,7 +133,8 @@ impl Chain {
         self.confs.retain(|placed| placed.index < first);
     }
 
-    /// Takes everything up to an index away, if it is there.
+    /// Removes all entries up to an index, which becomes the base. Does nothing if the index is outside the
+    /// chain.
     pub(crate) fn compact(&mut self, index: Index) {
         let Some(link) = self.link(index) else { return };
         let count = index.since(self.base.index);
@@ -192,7 +193,7 @@ mod tests {
         assert_eq!(chain.link(Index(3)), whole.link(Index(3)));
         assert_eq!(chain.link(Index(2)), None);
         assert_eq!(chain.conf(), whole.conf());
-        assert_eq!(chain.conf_before(Index(3)), None, "it went with the entries");
+        assert_eq!(chain.conf_before(Index(3)), None, "the configuration was compacted with the entries");
     }
 
     #[test]

@@ -5,20 +5,20 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt;
 use wavetank_raft::{Configuration, Index, Member, Suffrage};
 
-/// A configuration, small enough to be copied. Servers from outside the tank are left out.
+/// A configuration as bit sets, so that copies are cheap. Servers from outside the tank are left out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Conf {
-    /// The voters; while joint, the new ones.
+    /// The voters. If the configuration is joint, the new voters.
     pub(crate) incoming: ServerSet,
-    /// The old voters while joint, otherwise empty.
+    /// The old voters if the configuration is joint, otherwise the empty set.
     pub(crate) outgoing: ServerSet,
     /// All servers that receive the log.
     pub(crate) members: ServerSet,
-    /// Tells configurations apart, addresses and all.
+    /// A digest of the whole configuration, with addresses.
     pub(crate) digest: u64,
 }
 
-/// A configuration and where it stands in the log.
+/// A configuration and its index in the log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct IndexedConf {
     pub(crate) index: Index,
@@ -26,7 +26,7 @@ pub(crate) struct IndexedConf {
 }
 
 impl Conf {
-    /// The configuration in small.
+    /// Converts a configuration to bit sets.
     #[must_use]
     pub(crate) fn of(configuration: &Configuration) -> Self {
         let servers = |members: &[Member]| -> ServerSet {
@@ -41,35 +41,36 @@ impl Conf {
         }
     }
 
-    /// Whether two sets of voters are in force.
+    /// Whether the configuration is joint: it has two sets of voters.
     #[must_use]
     pub(crate) const fn is_joint(self) -> bool {
         !self.outgoing.is_empty()
     }
 
-    /// All servers with a vote in either set.
+    /// All servers that are voters in either set.
     #[must_use]
     pub(crate) const fn voters(self) -> ServerSet {
         self.incoming.or(self.outgoing)
     }
 
-    /// Whether these are a majority of each set in force.
+    /// Whether these servers contain a majority of each set of voters.
     #[must_use]
     pub(crate) const fn is_quorum(self, of: ServerSet) -> bool {
         majority(self.incoming, of) && (self.outgoing.is_empty() || majority(self.outgoing, of))
     }
 
-    /// Two quorums, one of each configuration, that share no server; `None` if there are
-    /// none. Costs two to the number of voters; more than [`Conf::MOST_SEARCHED`] are not searched.
+    /// Finds a quorum of each configuration that have no server in common. `None` if there are none.
     ///
-    /// It suffices to look at each set of voters with its complement.
+    /// The cost is two to the power of the number of voters. With more than [`Conf::MOST_SEARCHED`] voters,
+    /// the function returns `None` without a search.
     #[must_use]
     pub(crate) fn disjoint_quorums(self, other: Self) -> Option<(ServerSet, ServerSet)> {
         let all = self.voters().or(other.voters());
         if Self::MOST_SEARCHED < all.len() {
             return None;
         }
-        // The subsets of `all`, the largest first.
+        // If two disjoint quorums exist, then a quorum and its whole complement are such a pair. So it is
+        // enough to try each subset of `all` with its complement, the largest subset first.
         let mut some = all.0;
         loop {
             let (mine, theirs) = (ServerSet(some), all.minus(ServerSet(some)));
@@ -83,7 +84,7 @@ impl Conf {
         }
     }
 
-    /// The most voters for which [`Conf::disjoint_quorums`] looks.
+    /// The largest number of voters for which [`Conf::disjoint_quorums`] searches.
     pub(crate) const MOST_SEARCHED: usize = 12;
 }
 

@@ -1,4 +1,4 @@
-//! What one observation changed, as bits: they select the checks that run.
+//! The changes that one observation made, as bits. The bits select the checks that run.
 
 use std::ops::BitOr;
 
@@ -17,25 +17,25 @@ macro_rules! facts {
 facts! {
     /// A server started.
     BOOTED = 0,
-    /// A server died.
+    /// A server crashed.
     CRASHED = 1,
     /// A server stopped by its own decision.
     HALTED = 2,
     /// A write reached the disk.
     DURABLE = 3,
-    /// A state machine reported a batch.
+    /// A state machine applied a batch.
     APPLIED = 4,
-    /// A state machine was captured.
+    /// A state machine wrote a snapshot.
     CAPTURED = 5,
-    /// A state machine was loaded.
+    /// A state machine loaded a snapshot.
     RESTORED = 6,
-    /// No more faults from here on.
+    /// All faults ended.
     HEALED = 7,
-    /// The term moved.
+    /// The term changed.
     TERM = 8,
     /// The role changed.
     ROLE = 9,
-    /// A server leads that did not lead in this term before.
+    /// A server became leader of its term.
     LEADS = 10,
     /// A server began to ask for votes or pre-votes.
     CAMPAIGNED = 11,
@@ -47,23 +47,23 @@ facts! {
     CUT = 14,
     /// Entries were removed from the beginning of the log in memory.
     COMPACTED = 15,
-    /// The commit index moved.
+    /// The commit index changed.
     COMMIT = 16,
-    /// The applied index moved.
+    /// The applied index changed.
     APPLY = 17,
     /// The server's snapshot changed.
     SNAPSHOT = 18,
-    /// Another configuration is in force on the server.
+    /// The server uses another configuration than before.
     CONFIGURED = 19,
-    /// A leader's belief of its followers was looked at.
+    /// The leader's progress records of its followers changed.
     PROGRESS = 20,
-    /// The server took a message of an older term.
+    /// The server received a message of an older term.
     STALE = 21,
-    /// The server took an append or a snapshot of the term it is in now.
+    /// The server received an append or a snapshot of its current term.
     CONTACT = 22,
-    /// The server took a request for a pre-vote.
+    /// The server received a request for a pre-vote.
     PRE_VOTE = 23,
-    /// The server took a TimeoutNow request.
+    /// The server received a TimeoutNow request.
     TIMEOUT_NOW = 24,
     /// The server sent a granted vote.
     SENT_GRANT = 25,
@@ -79,53 +79,53 @@ facts! {
     TERM_AHEAD = 30,
     /// Entries were handed to the state machine.
     HANDED = 31,
-    /// A read was allowed, or leadership confirmed.
+    /// The server allowed a read or confirmed its leadership.
     READABLE = 32,
-    /// A leader added a configuration.
+    /// A leader appended a configuration.
     CHANGED = 33,
-    /// The server requests a snapshot of its state machine.
+    /// The server asked its state machine for a snapshot.
     CAPTURING = 34,
-    /// The log in memory does not end where the writes say.
+    /// The log in memory ends at another entry than the writes.
     UNWRITTEN = 35,
     /// A commit index is lower than before, or above the end of the log.
     COMMIT_ODD = 36,
-    /// The state machine's position is beyond the commit index, or lower than before.
+    /// The applied index is above the commit index, or lower than before.
     APPLY_ODD = 37,
-    /// A transfer of leadership is pending, or was.
+    /// A transfer of leadership was pending before the step.
     TRANSFER = 38,
-    /// The server's snapshot was installed, not taken.
+    /// The server installed a snapshot from its leader.
     INSTALLED = 39,
-    /// Only part of a write survived.
+    /// Only a part of a write reached the disk.
     TORN = 40,
     /// A store failed.
     FAILED = 41,
-    /// The server took a request for a vote.
+    /// The server received a request for a vote.
     VOTE_ASKED = 42,
     /// The network's topology changed.
     NETWORK = 43,
-    /// A server was to start, and refused.
+    /// A server refused to start.
     REFUSED = 44,
 }
 
 impl Facts {
-    /// Nothing of interest.
+    /// The empty set.
     pub(crate) const NONE: Self = Self(0);
 
-    /// Either of two sets, where `const` is needed.
+    /// The union of two sets, as a `const` function.
     #[must_use]
     pub(crate) const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// How many there can be.
+    /// The largest number of facts.
     pub(crate) const MOST: usize = 64;
 
-    /// Whether the fact of this number is among them.
+    /// Whether the set contains the fact with this number.
     pub(crate) const fn has(self, number: usize) -> bool {
         self.0 >> number & 1 == 1
     }
 
-    /// The numbers of the facts.
+    /// The numbers of the facts in the set, in ascending order.
     pub(crate) fn iter(self) -> impl Iterator<Item = usize> {
         let mut left = self.0;
         std::iter::from_fn(move || {
@@ -135,7 +135,7 @@ impl Facts {
         })
     }
 
-    /// Whether any fact is in both.
+    /// Whether the two sets have a fact in common.
     #[must_use]
     pub(crate) const fn touches(self, other: Self) -> bool {
         self.0 & other.0 != 0
@@ -145,7 +145,7 @@ impl Facts {
         self.0 |= other.0;
     }
 
-    /// Adds facts if something holds.
+    /// Adds facts if a condition holds.
     pub(crate) const fn add_if(&mut self, holds: bool, other: Self) {
         if holds {
             self.0 |= other.0;

@@ -1,5 +1,5 @@
-//! What the harness knows of one server: its log in memory, its durable state, and everything that
-//! it has already told others.
+//! The record that the harness keeps of one server: its log in memory, its durable state, and its promises
+//! to others.
 
 use super::{Chain, ChainLink, Conf, Follower, IndexedConf, ServerView, Stop};
 use std::collections::VecDeque;
@@ -8,7 +8,7 @@ use wavetank_raft::{
     Configuration, HardState, Index, LogId, NodeId, RequestId, RpcId, Span, Term, Time, Token,
 };
 
-/// What a crash at this instant would leave.
+/// The state that is on a disk and would survive a crash.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DurableState {
     /// The vote record.
@@ -19,41 +19,41 @@ pub(crate) struct DurableState {
 }
 
 impl DurableState {
-    /// The last index that it has, as an entry or in a snapshot.
+    /// The last index on the disk, as an entry or in a snapshot.
     pub(super) fn end(&self) -> Index {
         self.log.last().index.max(self.snapshot.index)
     }
 }
 
-/// A reply that a server has not sent yet, and what its success would promise.
+/// A reply that a server has not sent yet, and the promise that a success would make.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct PendingReply {
     pub(crate) to: NodeId,
     pub(crate) rpc: RpcId,
-    /// The term of the call.
+    /// The term of the request.
     pub(crate) term: Term,
-    /// Up to where the log or the snapshot would be durable.
+    /// The last entry that a success promises to be durable.
     pub(crate) upto: LogId,
-    /// How many bytes of the snapshot make it whole.
+    /// The size of the whole snapshot in bytes. Zero for entries.
     pub(crate) size: u64,
 }
 
-/// The last contact with a leader: for a while the server helps no other candidate.
+/// The last message from a leader. For some time after it, the server refuses other candidates.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct LeaderContact {
     pub(crate) leader: NodeId,
     pub(crate) term: Term,
-    /// What the follower's clock showed.
+    /// The time of the message, on the clock of the follower.
     pub(crate) at: Time,
-    /// Until when, by the same clock, it helps no other candidate.
+    /// The time until which the follower refuses other candidates, on the same clock.
     pub(crate) until: Time,
 }
 
-/// A read that was requested, and what was true at that moment.
+/// A read that was requested, and the state of the cluster at that moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct PendingRead {
     pub(crate) request: RequestId,
-    /// The greatest committed index anywhere.
+    /// The greatest index that any server had committed.
     pub(crate) committed: Index,
     /// The newest term that had a leader.
     pub(crate) led: Term,
@@ -65,67 +65,67 @@ pub(crate) struct PendingRead {
     pub(crate) leased: bool,
 }
 
-/// Whether a server runs.
+/// The status of a server process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum ServerStatus {
-    /// It has never started on this disk.
+    /// The server has never started on this disk.
     #[default]
     Blank,
     Up,
-    /// It has crashed.
+    /// The server has crashed.
     Down,
-    /// It has stopped by its own decision.
+    /// The server has stopped by its own decision.
     Halted,
 }
 
-/// What is known of one server.
+/// The record of one server.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct GhostServer {
-    /// Whether it runs.
+    /// The status of the process.
     pub(crate) status: ServerStatus,
-    /// The end of its log on a disk that was lost as a whole.
+    /// The last index of the log on a disk that was lost as a whole.
     pub(crate) lost: Index,
-    /// Its store failed, and it has not restarted since.
+    /// True if a store failed and the server has not restarted since.
     pub(crate) store_failed: bool,
-    /// A fault has struck its disk.
+    /// True if the disk has had a fault.
     pub(crate) damaged: bool,
-    /// It received a shutdown call.
+    /// True if the server received a shutdown call.
     pub(crate) shutdown_requested: bool,
-    /// The index of the configuration that last took its vote, as far as it knows.
+    /// The index of the first configuration since which the server is no voter.
     pub(crate) lost_vote_at: Option<Index>,
-    /// The reason for the halt that it has announced.
+    /// The reason of an announced stop.
     pub(crate) halting: Option<Stop>,
-    /// Its view after its last step.
+    /// The view of the server after its last step.
     pub(crate) view: ServerView,
-    /// The log in memory, by the writes that the server requested.
+    /// The log in memory, built from the writes that the server requested.
     pub(crate) log: Chain,
-    /// What is durable.
+    /// The state that is on the disk.
     pub(crate) disk: DurableState,
-    /// The configuration that it says is in force.
+    /// The configuration that the server uses.
     pub(crate) conf: Option<IndexedConf>,
-    /// The same configuration, as the server holds it.
+    /// The same configuration as the object that the server shares.
     pub(crate) configuration: Option<Arc<Configuration>>,
-    /// The configuration with which it last began to campaign.
+    /// The configuration at the start of the last campaign.
     pub(crate) campaign: Option<Conf>,
-    /// The newest term that it has sent in a message.
+    /// The newest term that the server has sent in a message.
     pub(crate) announced_term: Term,
-    /// Up to where its log agrees with what the leader of its term sent.
+    /// The last index at which an append of the current leader matched the log.
     pub(crate) verified: Index,
     /// The last contact with a leader, unless the server has campaigned since.
     pub(crate) leader_contact: Option<LeaderContact>,
     /// A leader's last known progress records of its followers.
     pub(crate) followers: Vec<Follower>,
-    /// Replies to AppendEntries that it has not sent yet.
+    /// Replies to AppendEntries that are not sent yet.
     pub(crate) pending_replies: VecDeque<PendingReply>,
-    /// Replies to InstallSnapshot that it has not sent yet.
+    /// Replies to InstallSnapshot that are not sent yet.
     pub(crate) pending_snapshot_replies: VecDeque<PendingReply>,
     /// Snapshots whose last piece is being written.
     pub(crate) incoming: Vec<(RpcId, LogId)>,
     /// Pending writes that replace the log by a snapshot, each with the snapshot.
     pub(crate) discards: VecDeque<(Token, LogId)>,
-    /// Entries have been handed to the state machine up to here.
+    /// The last index that was handed to the state machine.
     pub(crate) handed: Index,
-    /// The state machine has reported entries up to here.
+    /// The last index that the state machine reported as applied.
     pub(crate) fsm_index: Index,
     /// Reads that wait for an answer.
     pub(crate) pending_reads: Vec<PendingRead>,
@@ -134,7 +134,7 @@ pub(crate) struct GhostServer {
 }
 
 impl GhostServer {
-    /// Whether it runs.
+    /// Whether the server runs.
     #[must_use]
     pub(crate) fn is_up(&self) -> bool {
         self.status == ServerStatus::Up
@@ -149,7 +149,8 @@ impl GhostServer {
         (self.lost_vote_at, self.halting) = (None, None);
         self.campaign = None;
         self.verified = Index::ZERO;
-        // A crash does not end a promise. But the server answered no leader whose term is not on its disk.
+        // A crash does not end the promise to a leader. But if the leader's term is not on the disk, then
+        // the server has not answered this leader and has promised nothing.
         self.leader_contact = self.leader_contact.filter(|contact| contact.term <= self.disk.hard.term);
         self.followers.clear();
         self.pending_replies.clear();
@@ -167,15 +168,16 @@ impl GhostServer {
         }
     }
 
-    /// Whether its disk holds the log up to an entry: as entries, or in a snapshot. The snapshot
-    /// counts first: a conflicting old log may still lie beside a newer snapshot, and a start
+    /// Whether the disk holds the log up to an entry, as entries or in a snapshot.
+    ///
+    /// The snapshot counts first. A conflicting old log may lie beside a newer snapshot until the next start
     /// discards it.
     #[must_use]
     pub(crate) fn disk_holds(&self, index: Index, link: ChainLink) -> bool {
         self.disk_covers(index) || self.disk.log.link(index) == Some(link)
     }
 
-    /// Whether its disk holds an entry of this name: as an entry, or in a snapshot.
+    /// Whether the disk holds the entry with this index and term, in the log or in a snapshot.
     #[must_use]
     pub(crate) fn disk_has(&self, id: LogId) -> bool {
         self.disk_covers(id.index) || self.disk.log.has(id)
@@ -187,7 +189,7 @@ impl GhostServer {
         index <= self.disk.snapshot.index || index < self.disk.log.base().index
     }
 
-    /// The first index that its log or its disk still has as an entry; `None` if it has none.
+    /// The base of the longest log that the server keeps, in memory or on disk. `None` if both are empty.
     #[must_use]
     pub(crate) fn first_kept(&self) -> Option<Index> {
         let first = |chain: &Chain| (!chain.is_empty()).then(|| chain.base().index);
@@ -204,7 +206,7 @@ impl GhostServer {
         self.followers.iter().find(|follower| follower.node == node).copied()
     }
 
-    /// Whether it holds the log up to an entry in memory: as entries, or below its base.
+    /// Whether the log in memory holds this entry, or has compacted it.
     #[must_use]
     pub(crate) fn holds(&self, index: Index, link: ChainLink) -> bool {
         match self.log.link(index) {
@@ -223,7 +225,7 @@ impl GhostServer {
         pending_replies.swap_remove_back(at)
     }
 
-    /// Adds a pending reply; the oldest one is dropped when there are too many.
+    /// Adds a pending reply. Drops the oldest one if there are 256 already.
     pub(crate) fn push_pending(pending_replies: &mut VecDeque<PendingReply>, reply: PendingReply) {
         const MOST: usize = 256;
         if MOST <= pending_replies.len() {

@@ -12,20 +12,20 @@ const fn mix(hash: u64, word: u64) -> u64 {
     hash ^ (hash >> 29)
 }
 
-/// One number mixed into another.
+/// Mixes a number into a digest.
 #[must_use]
 pub(crate) const fn mixed(hash: u64, word: u64) -> u64 {
     mix(hash.rotate_left(7), word)
 }
 
-/// The digest of a prefix that this entry ends.
+/// The digest of a log prefix that ends with this entry. `before` is the digest of the entries before it.
 #[must_use]
 pub(crate) fn prefix(before: u64, entry: &Entry) -> u64 {
     let hash = mix(mix(before.rotate_left(17), entry.id.index.0), entry.id.term.0);
     mix(hash, payload(&entry.payload))
 }
 
-/// A digest of what an entry says.
+/// A digest of the payload of an entry.
 #[must_use]
 pub(crate) fn payload(payload: &Payload) -> u64 {
     match payload {
@@ -38,13 +38,13 @@ pub(crate) fn payload(payload: &Payload) -> u64 {
     }
 }
 
-/// A digest of a configuration: members, suffrages, addresses, their order.
+/// A digest of a configuration: its members, their suffrages and addresses, and their order.
 #[must_use]
 pub(crate) fn configuration(configuration: &Configuration) -> u64 {
     members(members(5, configuration.servers()), configuration.outgoing())
 }
 
-/// A digest of a position, for those that are known by nothing else.
+/// A digest of an index and a term, for a log prefix whose entries are unknown.
 #[must_use]
 pub(crate) const fn position(last: LogId) -> u64 {
     mix(mix(PRIME, last.index.0), last.term.0)

@@ -1,5 +1,5 @@
-//! What is true of each log position, by the first server that showed it: H, C and Σ of the catalogue
-//! of invariants.
+//! The history of each log index: the entries that servers held, the committed entry, and the state of the
+//! state machine. For each of them, the first server that showed it is kept.
 
 use super::{Chain, ChainLink, IndexedConf, hash};
 use crate::plan::server_set::ServerIdx;
@@ -17,9 +17,9 @@ pub(crate) struct FirstHolder {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct CommitRecord {
     pub(crate) link: ChainLink,
-    /// The term of the server that declared it first.
+    /// The term in which it was committed first.
     pub(crate) term: Term,
-    /// The server that declared it first.
+    /// The server that committed it first.
     pub(crate) by: ServerIdx,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct ReportedState {
     pub(crate) by: ServerIdx,
 }
 
-/// What is known of one position.
+/// The history of one index.
 #[derive(Clone, Debug, Default)]
 struct HistoryRow {
     first: Option<FirstHolder>,
@@ -60,9 +60,9 @@ pub(crate) struct CommitHistory {
     /// The index of the first row.
     first: Index,
     rows: VecDeque<HistoryRow>,
-    /// Up to where entries are known to be committed.
+    /// The greatest index that any server committed.
     committed: Index,
-    /// For each term in which something was declared committed, the last such index.
+    /// The terms in which entries were committed, each with its greatest committed index.
     declared: Vec<(Term, Index)>,
     /// The committed configurations.
     confs: Vec<IndexedConf>,
@@ -75,7 +75,7 @@ impl CommitHistory {
         self.rows.get(usize::try_from(at).ok()?)
     }
 
-    /// The row of an index, made if it is above those that are there; `None` if it was pruned.
+    /// The row of an index. Creates rows above the last one. `None` if the row was pruned.
     fn row_mut(&mut self, index: Index) -> Option<&mut HistoryRow> {
         let at = usize::try_from(index.0.checked_sub(self.first.0)?).ok()?;
         while self.rows.len() <= at {
@@ -84,7 +84,7 @@ impl CommitHistory {
         self.rows.get_mut(at)
     }
 
-    /// Notes that a server has an entry. For each index and term, the first log is kept.
+    /// Records that a server has an entry. Keeps only the first log with an entry of this index and term.
     pub(crate) fn hold(&mut self, by: ServerIdx, index: Index, link: ChainLink) {
         let Some(row) = self.row_mut(index) else { return };
         if row.first.is_none() {
@@ -100,26 +100,26 @@ impl CommitHistory {
         self.row(index)?.first_holder(term)
     }
 
-    /// The greatest index that any server declared committed.
+    /// The greatest index that any server committed.
     #[must_use]
     pub(crate) const fn committed(&self) -> Index {
         self.committed
     }
 
-    /// The committed entry at an index, if its row is still there.
+    /// The committed entry at an index. `None` if nothing is committed there, or if the row was pruned.
     #[must_use]
     pub(crate) fn at(&self, index: Index) -> Option<CommitRecord> {
         self.row(index)?.committed
     }
 
-    /// The committed entry at an index, from its row or from a snapshot's position.
+    /// The committed entry at an index, also if its row was pruned but a snapshot ends there.
     #[must_use]
     pub(crate) fn link(&self, index: Index) -> Option<ChainLink> {
         let pin = || self.pinned.get(&index).map(|pin| pin.link);
         self.at(index).map(|committed| committed.link).or_else(pin)
     }
 
-    /// The chain that a snapshot replaces: it has no entry above the snapshot's last one.
+    /// The empty chain after a snapshot that ends at this entry.
     #[must_use]
     pub(crate) fn chain_at(&self, last: LogId) -> Chain {
         let known = self.link(last.index).filter(|link| link.term == last.term);
@@ -133,15 +133,15 @@ impl CommitHistory {
         self.confs.iter().rev().find(|placed| placed.index <= index).copied()
     }
 
-    /// The greatest index that was declared committed in a term before this one.
+    /// The greatest index that was committed in a term before this one.
     #[must_use]
     pub(crate) fn committed_before(&self, term: Term) -> Index {
         let before = self.declared.iter().rev().find(|(declared, _)| *declared < term);
         before.map_or(Index::ZERO, |(_, index)| *index)
     }
 
-    /// Notes that a server of this term declares its log committed up to an index. What was declared
-    /// before stands, and a log that differs from it adds nothing.
+    /// Records that a server in this term commits its log up to an index. Earlier commits stay, and a log that
+    /// differs from them adds nothing.
     pub(crate) fn commit(&mut self, by: ServerIdx, term: Term, log: &Chain, upto: Index) {
         if self.committed < upto && self.first_difference(log, upto).is_none() {
             self.declare(by, term, log, upto);
@@ -170,7 +170,7 @@ impl CommitHistory {
         }
     }
 
-    /// All configurations of the log above the last one known, up to an index.
+    /// Adds the configurations of the log up to an index that are not recorded yet.
     fn note_confs(&mut self, log: &Chain, upto: Index) {
         let known = self.confs.last().map_or(Index::ZERO, |last| last.index);
         let mut found = Vec::new();
@@ -182,9 +182,9 @@ impl CommitHistory {
         self.confs.extend(found.into_iter().rev());
     }
 
-    /// The first index, up to this one, at which a log is not what was declared committed. With it, the
-    /// last entry that was declared and differs.
-    // Links hold digests of the whole log up to them: where two are equal, all before are.
+    /// The first index up to `upto` at which a log differs from the committed entries. Also returns the last
+    /// committed entry that differs.
+    // A link holds the digest of the whole log up to it. If two links are equal, all links before are equal.
     #[must_use]
     pub(crate) fn first_difference(&self, log: &Chain, upto: Index) -> Option<(Index, CommitRecord)> {
         let mut index = self.committed.min(upto);
@@ -197,7 +197,7 @@ impl CommitHistory {
         Some((index, last))
     }
 
-    /// Notes the digest of a state machine after an entry. The first one stands.
+    /// Records the digest of a state machine after an entry. Keeps only the first digest.
     pub(crate) fn note_state(&mut self, by: ServerIdx, index: Index, digest: u64) {
         if let Some(row) = self.row_mut(index) {
             row.state.get_or_insert(ReportedState { digest, by });
@@ -211,7 +211,7 @@ impl CommitHistory {
         self.row(index).and_then(|row| row.state).or_else(pin)
     }
 
-    /// Keeps a position until the end of the run, since a snapshot ends there.
+    /// Keeps an index until the end of the run, because a snapshot ends there.
     pub(crate) fn pin(&mut self, index: Index) {
         if let Some(link) = self.link(index) {
             let state = self.state_at(index);
@@ -219,7 +219,7 @@ impl CommitHistory {
         }
     }
 
-    /// How many positions are kept.
+    /// The number of indexes that are kept.
     #[must_use]
     pub(crate) fn len(&self) -> usize {
         self.rows.len()

@@ -1,25 +1,25 @@
-//! A server's own view of its state: a few numbers, copied before and after each step.
+//! The view that a server has of its own state: a few numbers, copied before and after each step.
 
 use crate::check::ghost::conf::Conf;
 use crate::plan::server_set::ServerSet;
 use std::sync::Arc;
 use wavetank_raft::{Configuration, Index, LogId, NodeId, RoleName, Server, Span, Term, Voters};
 
-/// A server's own view of its state.
+/// The view that a server has of its own state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ServerView {
     pub(crate) role: RoleName,
     pub(crate) term: Term,
-    /// The vote in this term.
+    /// The candidate that got the vote of the server in this term.
     pub(crate) vote: Option<NodeId>,
-    /// The leader it knows.
+    /// The leader that the server follows.
     pub(crate) leader: Option<NodeId>,
-    /// The last entry.
+    /// The last entry of the log.
     pub(crate) last: LogId,
     pub(crate) commit: Index,
-    /// The last index that its state machine reported.
+    /// The last index that the state machine reported as applied.
     pub(crate) applied: Index,
-    /// The last entry of its snapshot.
+    /// The last entry of the snapshot.
     pub(crate) snapshot: LogId,
 }
 
@@ -27,22 +27,22 @@ pub(crate) struct ServerView {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Follower {
     pub(crate) node: NodeId,
-    /// Up to where its log matches.
+    /// The match index: the follower's log equals the leader's log up to here.
     pub(crate) matched: Index,
-    /// What would be sent next.
+    /// The index of the next entry that the leader will send.
     pub(crate) next: Index,
 }
 
 /// A server that the ghost can inspect: the real one, or a scripted one in tests.
 pub(crate) trait Inspect {
     fn view(&self) -> ServerView;
-    /// The configuration in force, and where it stands.
+    /// The configuration that the server uses, and its index in the log.
     fn configuration(&self) -> Option<(Index, &Arc<Configuration>)>;
     /// The voters with which the server counts quorums.
     fn counted(&self) -> Conf;
-    /// The followers of a leader, added to the list.
+    /// Adds the leader's progress records of its followers to the list.
     fn followers(&self, into: &mut Vec<Follower>);
-    /// How long the server denies votes after it has heard from a leader.
+    /// The time for which the server refuses votes after a message from its leader.
     fn heartbeat_timeout(&self) -> Span;
 }
 
@@ -53,7 +53,7 @@ impl Default for ServerView {
 }
 
 impl ServerView {
-    /// A server that knows nothing.
+    /// The view of a server with an empty disk.
     pub(crate) const BLANK: Self = Self {
         role: RoleName::Follower,
         term: Term(0),
@@ -65,13 +65,13 @@ impl ServerView {
         snapshot: LogId::ZERO,
     };
 
-    /// Whether it leads.
+    /// Whether the server leads.
     #[must_use]
     pub(crate) fn leads(&self) -> bool {
         self.role == RoleName::Leader
     }
 
-    /// Whether it asks for votes or pre-votes.
+    /// Whether the server asks for votes or pre-votes.
     #[must_use]
     pub(crate) fn campaigns(&self) -> bool {
         matches!(self.role, RoleName::Candidate | RoleName::PreCandidate)
@@ -114,7 +114,7 @@ impl Inspect for Server {
     }
 }
 
-/// The voters of a configuration, and nothing else of it.
+/// Converts voters to a [`Conf`] without non-voters and without a digest.
 #[must_use]
 pub(crate) fn counted(voters: &Voters) -> Conf {
     let servers = |nodes: &[NodeId]| -> ServerSet {

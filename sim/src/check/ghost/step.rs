@@ -1,4 +1,4 @@
-//! One step of one server, as the checks look at it.
+//! One step of one server, in the form that the checks read.
 
 use super::{ChainLink, Conf, DurableState, Follower, IndexedConf, PendingRead, ServerView};
 use crate::plan::server_set::ServerIdx;
@@ -6,26 +6,26 @@ use wavetank_raft::{
     AppendEntries, Call, Event, HardState, Index, LogId, NodeId, ReadPath, Request, RequestId, Term, Time,
 };
 
-/// The event that the server took, in short: the sender and the term of the message.
+/// The event that the server received, reduced to the parts that the checks need.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Consumed {
-    /// Entries, or a heartbeat. `upto` is the last entry, or the one before the first.
+    /// An AppendEntries. `upto` is its last entry, or the entry before a heartbeat.
     Append { from: NodeId, term: Term, upto: LogId },
     /// A piece of a snapshot.
     Snapshot { from: NodeId, term: Term },
-    /// A candidate with this last entry asks for a vote; `transfer` if its leader has handed over to it.
+    /// A candidate with this last entry asks for a vote. `transfer` is true if a leader asked it to campaign.
     VoteRequest { from: NodeId, term: Term, last: LogId, transfer: bool },
     /// A candidate asks for a pre-vote.
     PreVoteRequest { from: NodeId, term: Term },
-    /// A call to campaign at once, with the sender's term, if it says.
+    /// A TimeoutNow, with the sender's term if the message carries it.
     TimeoutNow { term: Option<Term> },
-    /// An answer, with its term, if it says.
+    /// A response, with its term if the message carries it.
     Answer { term: Option<Term> },
-    /// A piece of a snapshot was kept.
+    /// A piece of a snapshot was written.
     SnapshotKept,
     /// A store failed.
     StoreFailed,
-    /// A timer, a call, or a report of an executor.
+    /// Any other event, for example a timer or a call.
     Other,
 }
 
@@ -34,11 +34,11 @@ pub(crate) enum Consumed {
 pub(crate) enum Stop {
     /// A shutdown call.
     Shutdown,
-    /// It led, and its removal is committed.
+    /// The removal of the server is committed.
     Removed,
-    /// A store failed while it ran.
+    /// A store failed while the server ran.
     Store,
-    /// It found a fault on its disk when it started.
+    /// The server found a fault on its disk when it started.
     Refused,
 }
 
@@ -47,16 +47,16 @@ pub(crate) enum Stop {
 pub(crate) enum Promise {
     /// A vote was given to a candidate.
     Grant { term: Term, to: NodeId },
-    /// A server would vote for a candidate.
+    /// A pre-vote was granted to a candidate.
     PreGrant { to: NodeId },
-    /// A vote was requested, so the candidate has voted for itself.
-    /// `last` is the candidate's last entry, as it says.
+    /// A vote was requested, so the candidate has voted for itself. `last` is the last entry that the
+    /// request names.
     Candidacy { term: Term, last: LogId },
     /// Entries up to this one are durable on a follower in this term.
     Ack { term: Term, upto: LogId },
     /// A snapshot up to this entry is durable on a follower in this term.
     SnapshotAck { term: Term, upto: LogId },
-    /// A peer was told to campaign.
+    /// A peer was asked to campaign at once.
     TimeoutNow { to: NodeId },
 }
 
@@ -70,24 +70,24 @@ pub(crate) struct RemovedEntry {
 /// A whole log that was discarded because a snapshot replaced it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct DiscardedLog {
-    /// The snapshot's last entry.
+    /// The last entry of the snapshot.
     pub(crate) snapshot: LogId,
-    /// Where the log ended.
+    /// The last entry of the log.
     pub(crate) last: LogId,
-    /// The log had the snapshot's last entry.
+    /// True if the log had the last entry of the snapshot.
     pub(crate) held: bool,
 }
 
 /// A read that is allowed now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct AllowedRead {
-    /// What was true when it was requested.
+    /// The request, and the state of the cluster when it was made.
     pub(crate) asked: PendingRead,
-    /// Where it may read.
+    /// The index that the state machine must reach before the read. `None` for a confirmation of leadership.
     pub(crate) index: Option<Index>,
 }
 
-/// What a server found when it started, beside what reached its disk before.
+/// The state that a server recovered at its start, and the state that had reached its disk before.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RecoveredState {
     /// The vote record.
@@ -96,87 +96,88 @@ pub(crate) struct RecoveredState {
     pub(crate) snapshot: LogId,
     /// The last entry of the log.
     pub(crate) last: LogId,
-    /// It ran before, and its disk was not lost in between.
+    /// True if the server ran before and kept its disk.
     pub(crate) returning: bool,
-    /// What the disk had, by what reached it.
+    /// The state that had reached the disk before the start.
     pub(crate) kept: DurableState,
-    /// The first entry that does not follow the one before it.
+    /// The index of the first entry that does not follow the entry before it.
     pub(crate) hole: Option<Index>,
 }
 
 impl RecoveredState {
-    /// The last index that it has, as an entry or in the snapshot.
+    /// The last index that the server recovered, as an entry or in the snapshot.
     pub(crate) fn end(&self) -> Index {
         self.last.index.max(self.snapshot.index)
     }
 }
 
-/// The observation that is being judged. Its buffers are reused.
+/// The observation that the checks judge. Its buffers are reused for the next one.
 #[derive(Clone, Debug)]
 pub(crate) struct GhostStep {
-    /// The server that the observation is about.
+    /// The server that was observed.
     pub(crate) idx: ServerIdx,
-    /// The event that it took.
+    /// The event that the server received.
     pub(crate) consumed: Consumed,
-    /// What its clock showed.
+    /// The time on the server's clock.
     pub(crate) clock: Time,
-    /// The server before.
+    /// The view of the server before the step.
     pub(crate) was: ServerView,
-    /// The server after.
+    /// The view of the server after the step.
     pub(crate) now: ServerView,
-    /// The configuration before.
+    /// The configuration before the step.
     pub(crate) was_conf: Option<IndexedConf>,
-    /// The configuration after.
+    /// The configuration after the step.
     pub(crate) now_conf: Option<IndexedConf>,
-    /// The voters that it counts with, if the configuration is another one than before.
+    /// The voters that the server counts, if its configuration changed in this step.
     pub(crate) counted: Option<Conf>,
-    /// Promises in the messages that were sent.
+    /// The promises in the messages that were sent.
     pub(crate) promises: Vec<Promise>,
-    /// Votes that were given, each with its term.
+    /// The votes that were given: the term and the candidate of each.
     pub(crate) votes: Vec<(Term, ServerIdx)>,
-    /// How many messages were sent.
+    /// The number of messages that were sent.
     pub(crate) messages: u32,
-    /// The newest term in a message that says which term its sender is in.
+    /// The newest term in a message that carries the term of its sender.
     pub(crate) sent_term: Term,
     /// The newest term that the server had sent before this step.
     pub(crate) announced_term_before: Term,
-    /// Entries that were removed from the end of the log, the last first.
+    /// The entries that were removed from the end of the log, the last one first.
     pub(crate) removed: Vec<RemovedEntry>,
-    /// The log was discarded as a whole.
+    /// The log that a snapshot replaced as a whole.
     pub(crate) discarded: Option<DiscardedLog>,
     /// The last index that was compacted away.
     pub(crate) compacted: Option<Index>,
-    /// The first and the last index of what was appended.
+    /// The first and the last index of the appended entries.
     pub(crate) appended: Option<(Index, Index)>,
-    /// The appended entries include commands or barriers.
+    /// True if the appended entries include commands or barriers.
     pub(crate) proposals: bool,
-    /// An entry that does not follow the last one.
+    /// An appended entry whose index does not follow the last index.
     pub(crate) hole: Option<LogId>,
-    /// Configurations that a leader appended, each with the one before it.
+    /// The configurations that a leader appended, each with the configuration before it.
     pub(crate) changed: Vec<(Option<IndexedConf>, IndexedConf)>,
-    /// The digest that a state machine reported, and the entry after which.
+    /// The digest that a state machine reported, with the index of its last applied entry.
     pub(crate) state: Option<(Index, u64)>,
-    /// Entries that are handed to the state machine: the first, the last, and up to where they had
-    /// been handed before.
+    /// The entries that were handed to the state machine: first index, last index, and the last index that
+    /// was handed before.
     pub(crate) handed: Option<(Index, Index, Index)>,
-    /// A reported batch: the first, the last, and up to where they had been reported before.
+    /// The entries that the state machine applied: first index, last index, and the last index that was
+    /// applied before.
     pub(crate) fsm_batch: Option<(Index, Index, Index)>,
-    /// A snapshot that was, or is to be, taken.
+    /// The last entry and the configuration of a snapshot that was requested or taken.
     pub(crate) captured: Option<(LogId, IndexedConf)>,
-    /// Reads that are allowed.
+    /// The reads that were allowed.
     pub(crate) allowed: Vec<AllowedRead>,
     /// The leader's progress records before the step.
     pub(crate) followers_before: Vec<Follower>,
-    /// A server died with writes that had not reached its disk.
+    /// True if a server crashed with writes that had not reached its disk.
     pub(crate) unsynced: bool,
-    /// What a server found when it started.
+    /// The state that a server recovered at its start.
     pub(crate) recovered: RecoveredState,
-    /// Why a server stopped, or did not start.
+    /// The reason that a server gave when it stopped or refused to start.
     pub(crate) stopped: Option<Stop>,
 }
 
 impl GhostStep {
-    /// Nothing observed yet.
+    /// The step before the first observation.
     pub(crate) fn blank() -> Self {
         Self {
             idx: ServerIdx(0),
@@ -211,7 +212,7 @@ impl GhostStep {
         }
     }
 
-    /// Resets it for the next observation.
+    /// Clears the fields of the last observation.
     pub(crate) fn clear(&mut self, idx: ServerIdx) {
         self.idx = idx;
         self.counted = None;
@@ -234,13 +235,13 @@ impl GhostStep {
         self.stopped = None;
     }
 
-    /// Whether the server led one term, before and after.
+    /// Whether the server led the same term before and after the step.
     #[must_use]
     pub(crate) fn kept_leading(&self) -> bool {
         self.was.leads() && self.now.leads() && self.was.term == self.now.term
     }
 
-    /// The term of the message that it took, if it took one that has a term.
+    /// The term of the received message. `None` if the event is no message or carries no term.
     #[must_use]
     pub(crate) const fn message_term(&self) -> Option<Term> {
         match self.consumed {
@@ -254,14 +255,14 @@ impl GhostStep {
     }
 }
 
-/// The last entry of an append, or the one before its first.
+/// The last entry of an append, or the entry before it if it is a heartbeat.
 #[must_use]
 #[inline]
 pub(crate) fn end_of(append: &AppendEntries) -> LogId {
     append.entries.last().map_or(append.prev, |entry| entry.id)
 }
 
-/// An event in short. Inlined, so that it is written in place.
+/// Reduces an event to the parts that the checks need. Inlined, so that the result is not copied.
 #[must_use]
 #[inline]
 pub(crate) fn consumed(event: &Event) -> Consumed {
@@ -290,7 +291,8 @@ fn consumed_request(from: NodeId, request: &Request) -> Consumed {
     }
 }
 
-/// A read in short: its request id, whether its answer carries an index, whether it relies on the lease.
+/// Reduces a read to its request id, whether its answer carries an index, and whether it relies on the
+/// lease. `None` if the call is no read.
 #[must_use]
 pub(crate) const fn read_of(request: RequestId, call: &Call) -> Option<(RequestId, bool, bool)> {
     match call {

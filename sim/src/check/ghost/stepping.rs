@@ -1,4 +1,4 @@
-//! A step of a server: the event, and the server before and after it.
+//! Records a step of a server: the event, and the server before and after it.
 
 use super::step::{consumed, end_of, read_of};
 use super::{
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use wavetank_raft::{Action, Call, Event, Index, Request, RequestId, RoleName, Term, Time};
 
 impl Ghost {
-    /// A server is about to take an event.
+    /// Records the event before the server handles it.
     pub(crate) fn stepping(&mut self, idx: ServerIdx, event: &Event, clock: Time) {
         self.step.clear(idx);
         (self.step.consumed, self.step.clock) = (consumed(event), clock);
@@ -61,7 +61,7 @@ impl Ghost {
 
     const WRITES: Facts = Facts::APPENDED.or(Facts::CUT).or(Facts::COMPACTED);
 
-    /// A server has taken the event.
+    /// Records the server and its actions after it handled the event.
     pub(crate) fn stepped(&mut self, idx: ServerIdx, server: &impl Inspect, actions: &[Action]) -> Facts {
         let ghost_server = &mut self.ghost_servers[idx.at()];
         self.step.was = ghost_server.view;
@@ -90,7 +90,7 @@ impl Ghost {
         facts
     }
 
-    /// Records the configuration in force, and the voters that the server counts with.
+    /// Records the configuration that the server uses, and the voters that it counts.
     fn note_configuration(&mut self, idx: ServerIdx, server: &impl Inspect, facts: &mut Facts) {
         let ghost_server = &mut self.ghost_servers[idx.at()];
         self.step.was_conf = ghost_server.conf;
@@ -101,7 +101,7 @@ impl Ghost {
         self.step.now_conf = ghost_server.conf;
     }
 
-    /// Records the event: a message's term, and the part of the leader's log that it shows.
+    /// Records the facts that depend on the event, and how far an append matched the log.
     fn note_event(&mut self, idx: ServerIdx, server: &impl Inspect, facts: &mut Facts) {
         let (was, now) = (self.step.was, self.step.now);
         let ghost_server = &mut self.ghost_servers[idx.at()];
@@ -149,7 +149,7 @@ impl Ghost {
             RoleName::Leader => {
                 facts.add(Facts::LEADS);
                 if !was.campaigns() {
-                    // A sole voter needs no answer: it campaigns and wins in one step.
+                    // A single voter campaigns and wins in one step, because it needs no answer.
                     facts.add(Facts::CAMPAIGNED);
                     ghost_server.campaign = before;
                 }
@@ -180,7 +180,7 @@ impl Ghost {
     }
 }
 
-/// Copies the configuration of a server if it is another one than before.
+/// Copies the configuration of a server if it has changed. Returns whether it has.
 pub(super) fn learn_configuration(
     idx: ServerIdx,
     ghost_server: &mut GhostServer,

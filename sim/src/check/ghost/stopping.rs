@@ -5,13 +5,13 @@ use crate::plan::server_set::ServerIdx;
 use wavetank_raft::Halt;
 
 impl Ghost {
-    /// A fault struck a server's disk.
+    /// Records a fault on the disk of a server.
     pub(crate) fn damaged(&mut self, idx: ServerIdx) -> Facts {
         self.ghost_servers[idx.at()].damaged = true;
         Facts::NONE
     }
 
-    /// A server announces that it stops.
+    /// Records the reason that a server gives for its stop.
     pub(super) fn note_halt(&mut self, idx: ServerIdx, why: &Halt) {
         self.ghost_servers[idx.at()].halting = Some(match why {
             Halt::Shutdown => Stop::Shutdown,
@@ -28,7 +28,7 @@ impl Ghost {
         Facts::HALTED
     }
 
-    /// A server refused to start.
+    /// Records that a server refused to start.
     pub(crate) fn refused(&mut self, idx: ServerIdx) -> Facts {
         self.step.clear(idx);
         self.step.stopped = Some(Stop::Refused);

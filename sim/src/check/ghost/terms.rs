@@ -1,4 +1,4 @@
-//! The votes and the leader of each term: V and Ldr of the catalogue of invariants.
+//! The votes and the leader of each term.
 
 use crate::plan::server_set::{ServerIdx, ServerSet};
 use wavetank_raft::Term;
@@ -13,7 +13,7 @@ struct TermRow {
 /// All votes and leaders of a run. Crashes remove none of them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Terms {
-    /// In the order of terms. Almost everything happens at the end.
+    /// In ascending order of terms. Nearly all searches concern the last rows, so they begin at the end.
     rows: Vec<TermRow>,
 }
 
@@ -32,12 +32,12 @@ impl Terms {
         &mut self.rows[at - 1]
     }
 
-    /// Records a vote. The first one of a term is kept.
+    /// Records a vote. Keeps the first vote of a server in a term.
     pub(crate) fn vote(&mut self, voter: ServerIdx, term: Term, candidate: ServerIdx) {
         self.row_mut(term).votes[voter.at()].get_or_insert(candidate);
     }
 
-    /// Records a leader. The first one of a term is kept.
+    /// Records a leader. Keeps the first leader of a term.
     pub(crate) fn lead(&mut self, term: Term, leader: ServerIdx) {
         self.row_mut(term).leader.get_or_insert(leader);
     }
@@ -56,7 +56,7 @@ impl Terms {
         voted.map(|(_, voter)| ServerIdx(voter)).collect()
     }
 
-    /// How many candidates have votes in a term.
+    /// The number of candidates that got votes in a term.
     #[must_use]
     pub(crate) fn candidates(&self, term: Term) -> usize {
         let Some(row) = self.row(term) else { return 0 };
@@ -88,7 +88,7 @@ mod tests {
             terms.vote(n3, Term(term), candidate);
         }
         assert_eq!(terms.vote_of(n3, Term(4)), Some(n1));
-        assert_eq!(terms.vote_of(n3, Term(2)), Some(n2), "an older term is another matter");
+        assert_eq!(terms.vote_of(n3, Term(2)), Some(n2), "an older term has its own vote");
         assert_eq!(terms.votes_for(n1, Term(4)), ServerSet::only(n3));
 
         terms.lead(Term(4), n1);

@@ -1,12 +1,12 @@
-//! Writes are recorded twice: in the ghost copy of the log when a server asks for them, and in the
-//! ghost copy of the disk when they are durable.
+//! Records each write twice: in the copy of the log when a server requests it, and in the copy of the disk
+//! when it is durable.
 
 use super::{Chain, CommitHistory, DiscardedLog, DurableState, Facts, Ghost, RemovedEntry};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Entry, Index, LogId, LogOp, Payload, Token, Write};
 
 impl Ghost {
-    /// A server changes its log in memory, and asks for the same on its disk.
+    /// Records a write that a server requests. The server has already changed its log in memory.
     pub(super) fn note_write(&mut self, idx: ServerIdx, write: &Write, facts: &mut Facts) {
         match &write.log {
             LogOp::Keep => {}
@@ -67,8 +67,8 @@ impl Ghost {
         facts.add_if(before < self.step.removed.len(), Facts::CUT);
     }
 
-    /// The snapshot that was just installed takes the log's place: not always the newest on the
-    /// disk, where one may be that came whole when its leader was no longer followed.
+    /// Replaces the start of the log by the snapshot that was just installed. That snapshot is not always the
+    /// newest on the disk: a complete snapshot of an earlier leader may be newer.
     fn discard(&mut self, idx: ServerIdx, token: Token, facts: &mut Facts) {
         let snapshot = self.step.now.snapshot;
         let ghost_server = &mut self.ghost_servers[idx.at()];
@@ -81,7 +81,7 @@ impl Ghost {
         self.ghost_servers[idx.at()].log = self.history.chain_at(snapshot);
     }
 
-    /// A write reached the disk, or the first of its entries did.
+    /// Records a write that reached the disk as a whole, or only with its first entries.
     pub(crate) fn durable(&mut self, idx: ServerIdx, write: &Write, torn: Option<usize>) -> Facts {
         self.step.clear(idx);
         let ghost_server = &mut self.ghost_servers[idx.at()];
@@ -118,7 +118,7 @@ fn extend(disk: &mut DurableState, memory: &Chain, entries: &[Entry]) {
     }
 }
 
-/// Takes the beginning of a log away, or all of it if a snapshot goes beyond its end.
+/// Removes the beginning of a log, or the whole log if a snapshot ends after it.
 fn compact(log: &mut Chain, index: Index, snapshot: LogId, history: &CommitHistory) {
     if log.last().index < index {
         *log = history.chain_at(snapshot);

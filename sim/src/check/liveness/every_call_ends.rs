@@ -1,8 +1,8 @@
-//! Every call is answered at most once, with the right kind of answer or an error, and a transfer of
-//! leadership ends within two election timeouts (V8, V9).
+//! Every call is answered at most once, with the right kind of answer or with an error, and a transfer of
+//! leadership ends within two election timeouts (thesis §3.10, §6.3).
 //!
-//! Calls without any answer are judged at the end of the run: see
-//! [`Unsettled`](crate::engine::world::Unsettled).
+//! The check is demanded at every step of every run. The end of the run judges calls that have no answer:
+//! see [`Unsettled`](crate::engine::world::Unsettled).
 
 use crate::check::violated;
 use crate::observe::report::Class;
@@ -10,16 +10,18 @@ use crate::observe::{Observation, ObservationKind};
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{Action, Answer, Call, Event, ReadPath, RequestId, Span, Time};
 
-/// The judge that watches open calls.
+/// The check that watches open calls.
 #[derive(Clone, Debug)]
 pub(crate) struct EveryCallEnds {
-    /// How long a transfer may take, by any clock.
+    /// The longest time that a transfer may take.
     longest: Span,
+    /// The open calls of each server, by its number.
     open: Vec<Vec<OpenCall>>,
+    /// The number of calls that were answered.
     judged: u64,
 }
 
-/// A call that is not answered yet.
+/// A call that has no answer yet.
 #[derive(Clone, Copy, Debug)]
 struct OpenCall {
     request: RequestId,
@@ -35,41 +37,42 @@ enum AnswerKind {
     Readable,
     Snapshotted,
     Done,
-    /// As [`AnswerKind::Done`], and in time.
+    /// The same answer as [`AnswerKind::Done`], but it must come in time.
     Transfer,
 }
 
 impl EveryCallEnds {
-    /// The name of its file.
+    /// The name of the check.
     pub(crate) const NAME: &'static str = "every_call_ends";
-    /// The section that states it.
+    /// The sections of the thesis that state the property.
     pub(crate) const SECTION: &'static str = "thesis §3.10, §6.3";
 
-    /// The judge of a run with this election timeout.
+    /// Creates the check for a run with this election timeout.
     #[must_use]
     pub(crate) fn new(election_timeout: Span) -> Self {
         let open = vec![Vec::new(); ServerIdx::MAX_SERVERS];
         Self { longest: election_timeout.times(2), open, judged: 0 }
     }
 
-    /// How many calls were answered.
+    /// The number of calls that were answered.
     #[must_use]
     pub(crate) const fn witnessed(&self) -> u64 {
         self.judged
     }
 
-    /// Looks at an observation, and says what is wrong.
+    /// Judges an observation. Returns the class and the message of a violation.
     pub(crate) fn on_observation(&mut self, observation: &Observation<'_>) -> Option<(Class, String)> {
         let at = observation.at;
         match &observation.kind {
             ObservationKind::Stepping { idx, event, .. } => self.asked(*idx, event, at),
             ObservationKind::Stepped { idx, actions, .. } => return self.answered(*idx, actions, at),
+            // A server that stops loses its open calls, so nobody expects their answers.
             ObservationKind::Crashed { idx, .. }
             | ObservationKind::Halted(idx)
             | ObservationKind::Booted { idx, .. } => {
                 self.open[idx.at()].clear();
             }
-            // A stalled server cannot answer in time.
+            // A stalled server could not answer, so the time of its calls begins again.
             ObservationKind::Resumed(idx) => self.open[idx.at()].iter_mut().for_each(|open| open.since = at),
             _ => {}
         }
@@ -95,7 +98,7 @@ impl EveryCallEnds {
         for action in actions {
             let Action::Answer { request, outcome } = action else { continue };
             let Some(place) = open.iter().position(|open| open.request == *request) else {
-                return safety(violated(format_args!("{idx} answers {request}, and nobody waits for it")));
+                return safety(violated(format_args!("{idx} answers {request}, but this call is not open")));
             };
             let OpenCall { wants, .. } = open.swap_remove(place);
             self.judged += 1;
@@ -103,14 +106,15 @@ impl EveryCallEnds {
                 && !wants.fits(answer)
             {
                 return safety(violated(format_args!(
-                    "{idx} answers {request} with {answer:?}, which is not what it asks for"
+                    "{idx} answers {request} with {answer:?}, but this call expects {wants:?}"
                 )));
             }
         }
         let late =
             |open: &&OpenCall| open.wants == AnswerKind::Transfer && self.longest < at.since(open.since);
         let OpenCall { request, since, .. } = open.iter().find(late)?;
-        let what = violated(format_args!("{idx} has not ended the transfer {request} of {since} ms"))?;
+        let what =
+            violated(format_args!("{idx} has not ended the transfer {request} that began at {since} ms"))?;
         Some((Class::Liveness, what))
     }
 }
@@ -158,7 +162,7 @@ mod tests {
 
     const N1: ServerIdx = ServerIdx(0);
 
-    /// What a judge says of a transfer, a command and a read that are answered so, this late.
+    /// The message of the check if a transfer, a command and a read get these answers at this time.
     fn said(answers: &[(u64, Outcome)], at: Time) -> Option<String> {
         let plan = Plan::calm(1, 1);
         let clients = tiny::SumClients::new(&plan);
@@ -201,7 +205,7 @@ mod tests {
     #[test]
     fn a_call_is_answered_once() {
         let sentence = said(&[READ, READ], Time(1)).expect("it was answered");
-        assert!(sentence.ends_with("nobody waits for it"), "{sentence}");
+        assert!(sentence.ends_with("this call is not open"), "{sentence}");
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! Liveness: once the world is healed, the servers that are whole and connected agree on a leader,
-//! commit, converge, and stay so.
+//! After all faults have ended, the connected servers agree on a leader, commit new entries, apply the
+//! same log, and keep their leader (thesis §3.4, §3.9).
 //!
-//! Judged at the end of the run, with slack: writes of the last few election timeouts may still be
-//! in flight. Not judged if the core is no quorum of a configuration that one of its members uses,
-//! or if the run ends too early.
+//! These servers are called the core. The check runs at the end of the run. It allows some slack,
+//! because writes of the last election timeouts may still be under way. It is demanded only if the core is
+//! a quorum of every configuration that its members use, and if the run is long enough after the last
+//! fault.
 
 use crate::check::ghost::{Facts, Ghost, GhostServer, IndexedConf, ServerView};
 use crate::check::violated;
@@ -12,17 +13,17 @@ use std::collections::VecDeque;
 use std::fmt;
 use wavetank_raft::{Index, Span, Term, Time};
 
-/// How much time the cluster gets, and what it must reach.
+/// The time that the cluster gets, and the stability that it must reach.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct LivenessBounds {
     /// The longest time after which a follower without leader contact campaigns.
     pub election_timeout: Span,
-    /// The number of election timeouts in which the core must settle.
+    /// The time in which the core must settle, in election timeouts.
     pub timeouts: u64,
-    /// The number of election timeouts that the last commits may take.
+    /// The time that the last commits may take to reach all members, in election timeouts.
     pub slack: u64,
-    /// How often leadership may still change after the core has settled. `None` where servers that
-    /// were removed may disrupt: without pre-vote (thesis §4.2.3).
+    /// How often the leader may change after the core has settled. `None` means any number: without
+    /// pre-vote, removed servers may start elections (thesis §4.2.3).
     pub changes_most: Option<u64>,
 }
 
@@ -32,14 +33,14 @@ impl Default for LivenessBounds {
     }
 }
 
-/// What servers without a leader did since the healing.
+/// The elections since the last fault on the core ended. A failure prints them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct ElectionCycle {
-    /// How many campaigns began.
+    /// The number of campaigns that began, pre-votes included.
     campaigns: u64,
-    /// How many campaigns won.
+    /// The number of campaigns that made a leader.
     victories: u64,
-    /// By how much the newest term rose.
+    /// The newest term minus the newest term when the faults ended.
     terms: u64,
 }
 
@@ -48,47 +49,56 @@ impl fmt::Display for ElectionCycle {
         let Self { campaigns, victories, terms } = self;
         match (campaigns, victories, terms) {
             (0, _, _) => write!(f, "nobody campaigns"),
-            (_, 0, 0) => write!(f, "pre-votes without end, and no election"),
-            (_, 0, _) => write!(f, "{campaigns} campaigns and {terms} terms, and nobody won"),
-            (_, _, _) => write!(f, "{campaigns} campaigns and {terms} terms, won {victories} times and lost"),
+            (_, 0, 0) => write!(f, "{campaigns} pre-votes, no new term"),
+            (_, 0, _) => write!(f, "{campaigns} campaigns, {terms} new terms, no winner"),
+            (_, _, _) => write!(f, "{campaigns} campaigns, {terms} new terms, {victories} winners"),
         }
     }
 }
 
-/// The progress at one moment.
+/// The progress of the core at one moment.
 #[derive(Clone, Copy, Debug)]
 struct Checkpoint {
     at: Time,
+    /// The newest index that was committed.
     committed: Index,
-    /// The end of the leader's log.
+    /// The last index of the leader's log.
     last: Index,
 }
 
-/// The liveness judge.
+/// The check that judges progress.
 #[derive(Clone, Debug)]
 pub struct Progress {
     bounds: LivenessBounds,
+    /// The time at which all faults ended, and the core.
     healed: Option<(Time, ServerSet)>,
-    /// When the last fault on the core ended.
+    /// The time at which the last fault on the core ended. It may be later than `healed`.
     since: Time,
-    /// The commit index at that time.
+    /// The newest committed index at `since`.
     goal: Index,
+    /// The time at which the core first reached `goal`.
     settled: Option<Time>,
+    /// How often the leader changed after the core had settled.
     changes: u64,
+    /// The newest leader of the core.
     leader: Option<ServerIdx>,
+    /// The elections after `since`.
     cycle: ElectionCycle,
-    /// The newest term at the beginning of the cycle.
+    /// The newest term at `since`.
     term: Term,
+    /// The last 64 checkpoints, one for each election timeout, the oldest first.
     checkpoints: VecDeque<Checkpoint>,
+    /// How often the core settled, or did not settle in time.
     judged: u64,
 }
 
 impl Progress {
-    /// The name of its file.
+    /// The name of the check.
     pub const NAME: &'static str = "progress";
-    /// The section that states it.
+    /// The sections of the thesis that state the property.
     pub const SECTION: &'static str = "thesis §3.4, §3.9";
 
+    /// The facts that can change the result.
     const MOVES: Facts = Facts::ROLE
         .or(Facts::TERM)
         .or(Facts::COMMIT)
@@ -99,7 +109,7 @@ impl Progress {
         .or(Facts::HEALED)
         .or(Facts::NETWORK);
 
-    /// The judge with these bounds.
+    /// Creates the check with these bounds.
     #[must_use]
     pub(crate) const fn new(bounds: LivenessBounds) -> Self {
         Self {
@@ -117,26 +127,27 @@ impl Progress {
         }
     }
 
-    /// How long the core took to settle; `None` if it never settled, or there was no healing.
+    /// The time that the core took to settle. `None` if it never settled, or if the faults never ended.
     #[must_use]
     pub fn wait(&self) -> Option<Span> {
         Some(self.settled?.since(self.healed?.0))
     }
 
-    /// How often the core settled, or should have.
+    /// How often the core settled, or did not settle in time.
     #[must_use]
     pub const fn witnessed(&self) -> u64 {
         self.judged
     }
 
-    /// Looks at an observation.
+    /// Takes note of an observation.
     pub(crate) fn on_observation(&mut self, ghost: &Ghost, facts: Facts) {
         if facts.touches(Facts::HEALED) {
             (self.healed, self.settled) = (ghost.healed, None);
         }
         let Some((_, core)) = self.healed else { return };
         if facts.touches(Facts::HEALED | Facts::NETWORK) {
-            // A story may cut a server off once more and heal that again: the time starts again.
+            // A story may cut off a server after the healing and connect it again. The core gets its
+            // full time after the last such change.
             (self.since, self.goal, self.changes) = (ghost.at, ghost.history.committed(), 0);
             self.checkpoints.clear();
             (self.cycle, self.term) = (ElectionCycle::default(), newest_term(ghost, core));
@@ -158,7 +169,8 @@ impl Progress {
         self.mark(ghost, core);
     }
 
-    /// Once per election timeout, what the core should have behind it a few of them later.
+    /// Adds a checkpoint once in an election timeout. The end of the run demands that the core has
+    /// reached the checkpoint that is older than the slack.
     fn mark(&mut self, ghost: &Ghost, core: ServerSet) {
         let due = self
             .checkpoints
@@ -175,7 +187,7 @@ impl Progress {
         self.checkpoints.push_back(mark);
     }
 
-    /// Judges the end of the run: returns the progress that is missing.
+    /// Judges the end of the run. Returns a message if progress is missing.
     pub(crate) fn end(&mut self, ghost: &Ghost, at: Time) -> Option<String> {
         let (_, core) = self.healed?;
         let bounds = self.bounds.election_timeout.times(self.bounds.timeouts);
@@ -201,12 +213,12 @@ impl Progress {
             if changes <= self.bounds.changes_most? {
                 return None;
             }
-            violated(format_args!("the leader changed {changes} times after all was settled"))
+            violated(format_args!("the leader changed {changes} times after the core settled"))
         })
     }
 
-    /// The progress that the core lacks if everything up to `goal` is required, as a sentence that `say`
-    /// makes.
+    /// Returns a message, built by `sentence`, if the core has not reached `goal`: a leader that committed
+    /// an entry of its term, and members that follow it and have applied `goal`.
     fn demand<T>(
         &self,
         ghost: &Ghost,
@@ -217,12 +229,12 @@ impl Progress {
         let Some((leader, lead)) = leader(ghost, core) else {
             let terms = newest_term(ghost, core).0.saturating_sub(self.term.0);
             let (since, cycle) = (self.since, ElectionCycle { terms, ..self.cycle });
-            return Some(sentence(format_args!("nobody leads {core}, healed since {since} ms: {cycle}")));
+            return Some(sentence(format_args!("nobody leads {core}, healed at {since} ms: {cycle}")));
         };
         let ServerView { term: led, commit, .. } = lead.view;
         if lead.log.link(commit).is_none_or(|link| link.term != led) {
             return Some(sentence(format_args!(
-                "{leader}, leader of {led}, has committed no entry of its own, only {commit}"
+                "{leader} leads {led} and has committed no entry of {led}; its commit index is {commit}"
             )));
         }
         let members = lead.conf.map_or(ServerSet::NONE, |placed| placed.conf.members);
@@ -233,43 +245,44 @@ impl Progress {
                 return None;
             }
             Some(sentence(format_args!(
-                "{idx} is a {role:?} at {term} with commit {commit} and applied {applied}; \
-                 {leader} leads, and {goal} was committed long ago"
+                "{idx} does not follow {leader} of {led} up to {goal}: \
+                 it is a {role:?} at {term}, commit {commit}, applied {applied}"
             )))
         })
     }
 }
 
-/// What is wrong with the leader's configuration, if it was committed long ago.
+/// Returns a message if the leader's configuration is joint or lacks the leader's vote, although it was
+/// committed long ago: its index is at most `passed`.
 fn configured(ghost: &Ghost, core: ServerSet, passed: Index) -> Option<String> {
     let (idx, lead) = leader(ghost, core)?;
     let conf = lead.conf.filter(|placed| placed.index <= passed)?;
     if conf.conf.is_joint() {
-        return violated(format_args!("{idx} leads and has not left {conf}"));
+        return violated(format_args!("{idx} leads and has not left the joint configuration {conf}"));
     }
     if conf.conf.voters().contains(idx) {
         return None;
     }
-    violated(format_args!("{idx} leads without a vote in {conf}, which is committed"))
+    violated(format_args!("{idx} leads and is not a voter of the committed configuration {conf}"))
 }
 
 fn newest_term(ghost: &Ghost, core: ServerSet) -> Term {
     core.iter().map(|idx| ghost.ghost_server(idx).view.term).max().unwrap_or(Term(0))
 }
 
-/// The leader of the core: of the running leaders, the one with the newest term.
+/// The leader of the core. If several running servers lead, it is the leader with the newest term.
 fn leader(ghost: &Ghost, core: ServerSet) -> Option<(ServerIdx, &GhostServer)> {
     let running = core.and(ghost.up()).iter().map(|idx| (idx, ghost.ghost_server(idx)));
     let leaders = running.filter(|(_, ghost_server)| ghost_server.view.leads());
     leaders.max_by_key(|(_, ghost_server)| ghost_server.view.term)
 }
 
-/// Whether the core is a quorum of every configuration that its members use, and of each previous
-/// one that may still return.
+/// Whether the core is a quorum of every configuration that its members use. A configuration that is not
+/// committed may be truncated, so the core must also be a quorum of the one before it.
 fn can_decide(ghost: &Ghost, core: ServerSet) -> bool {
     let running = core.and(ghost.up());
     let enough = |placed: IndexedConf| placed.conf.is_quorum(running);
-    // Servers that know no configuration may wait for a server that is lost for good.
+    // If no server of the core knows a configuration, they may wait for a server that is lost for good.
     let is_told = running.iter().any(|idx| ghost.ghost_server(idx).log.conf().is_some());
     is_told
         && running.iter().all(|idx| {

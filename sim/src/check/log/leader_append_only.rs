@@ -1,5 +1,7 @@
-//! Leader Append-Only: a leader never overwrites or removes entries of its log, and adds only
-//! entries of its own term.
+//! Leader Append-Only: a leader never overwrites or removes an entry of its log, and it appends only
+//! entries of its own term (thesis §3.5).
+//!
+//! The check is demanded whenever the log of a leader changes.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -7,7 +9,6 @@ use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::CUT.or(Facts::APPENDED);
 
-/// Leader Append-Only (L1).
 pub(crate) const CHECK: Check =
     Check::new("leader_append_only", "thesis §3.5", JudgeLevel::History, WATCHES, judge);
 

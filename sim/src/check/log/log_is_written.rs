@@ -1,5 +1,7 @@
-//! A server's log in memory equals the log by its writes: every entry has a write, and every write
-//! changes the log in memory.
+//! The log in memory equals the log that the writes of the server produce: every entry has a write, and
+//! every write changes the log in memory (thesis §3.8).
+//!
+//! The check is demanded whenever the log of a server changes.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -7,7 +9,6 @@ use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::UNWRITTEN.or(Facts::APPENDED);
 
-/// The log is written.
 pub(crate) const CHECK: Check =
     Check::new("log_is_written", "thesis §3.8", JudgeLevel::Steps, WATCHES, judge);
 
@@ -17,7 +18,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if memory == writes {
         return None;
     }
-    violated(format_args!("the log of {idx} ends at {memory}; by its writes it ends at {writes}"))
+    violated(format_args!("{idx} has a log up to {memory} in memory, but its writes end at {writes}"))
 }
 
 #[cfg(test)]
@@ -38,6 +39,6 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.set_view(N1, |scripted| scripted.view.last = LogId::new(Term(2), Index(3)));
-        fixture.expect_violation("the log of n1 ends at t2.i3; by its writes it ends at t2.i2");
+        fixture.expect_violation("n1 has a log up to t2.i3 in memory, but its writes end at t2.i2");
     }
 }

@@ -1,4 +1,8 @@
-//! Log Matching: if two logs hold an entry of the same index and term, they are the same up to it.
+//! Log Matching: if two logs have an entry with the same index and term, all entries before it are the
+//! same in both logs (thesis §3.5).
+//!
+//! The log has no gap, and its terms never fall. The check is demanded whenever a server appends entries
+//! or starts.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -7,7 +11,6 @@ use wavetank_raft::{Index, LogId};
 
 const WATCHES: Facts = Facts::APPENDED.or(Facts::BOOTED);
 
-/// Log Matching (L2).
 pub(crate) const CHECK: Check =
     Check::new("log_matching", "thesis §3.5", JudgeLevel::History, WATCHES, judge);
 
@@ -33,7 +36,8 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     violated(format_args!("{idx} appended {entry} after an entry of {before}"))
 }
 
-/// The first entry between two indexes that another server also has, after a different log.
+/// Returns a message for the first entry between two indexes that another server also has, if the logs
+/// before it differ.
 fn first_twin(ghost: &Ghost, from: Index, upto: Index) -> Option<String> {
     let (second, log) = (ghost.step.idx, &ghost.subject().log);
     (from.0..=upto.0).map(Index).find_map(|index| {
@@ -43,7 +47,7 @@ fn first_twin(ghost: &Ghost, from: Index, upto: Index) -> Option<String> {
             return None;
         }
         let (id, first) = (LogId::new(link.term, index), holder.by);
-        violated(format_args!("{first} and {second} both have {id}, but not the same log up to it"))
+        violated(format_args!("{first} and {second} both have {id}, but their logs before it differ"))
     })
 }
 
@@ -75,7 +79,7 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.elect(N1, 2);
         append(&mut fixture, 2, 2);
-        fixture.expect_violation("n1 and n3 both have t2.i2, but not the same log");
+        fixture.expect_violation("n1 and n3 both have t2.i2, but their logs before it differ");
     }
 
     #[test]
@@ -85,7 +89,7 @@ mod tests {
         fixture.append(N1, vec![Payload::Barrier]);
         append(&mut fixture, 1, 2);
         append(&mut fixture, 2, 3);
-        fixture.expect_violation("n1 and n3 both have t2.i3, but not the same log");
+        fixture.expect_violation("n1 and n3 both have t2.i3, but their logs before it differ");
     }
 
     #[test]

@@ -1,11 +1,14 @@
-//! Entries up to a follower's match index are on that follower's disk.
+//! If a leader records a match index of a follower, the entries up to it are on the follower's disk
+//! (thesis §3.5).
+//!
+//! The check is demanded whenever a match index grows. It makes an exception for a follower that has sent
+//! a newer term, and for a follower whose disk was lost.
 
 use crate::check::ghost::{Facts, Follower, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::Index;
 
-/// Match is true (L4).
 pub(crate) const CHECK: Check =
     Check::new("match_is_true", "thesis §3.5", JudgeLevel::History, Facts::PROGRESS, judge);
 
@@ -28,16 +31,16 @@ fn one(ghost: &Ghost, belief: &Follower, witnessed: &mut u64) -> Option<String> 
     let ghost_server = ghost.ghost_server_of(follower)?;
     *witnessed += 1;
     let (leader, term) = (ghost.step.idx, ghost.step.now.term);
-    // A server that has sent a newer term may have dropped its entries, and a disk that was lost as a
-    // whole holds none.
+    // A server that has sent a newer term may have dropped the entries. A disk that was lost as a whole
+    // has no entries.
     let excused = term < ghost_server.announced_term || matched <= ghost_server.lost;
     if ghost_server.disk_holds(matched, link) || excused {
         return None;
     }
     let disk = ghost_server.disk.log.last();
     violated(format_args!(
-        "{leader}, leader of {term}, believes that {follower} has its log up to {matched}; \
-         on its disk the log ends at {disk} or is another one"
+        "{leader} leads {term} and has match index {matched} of {follower}, \
+         but the disk of {follower} has another log, which ends at {disk}"
     ))
 }
 
@@ -60,7 +63,7 @@ mod tests {
         fixture.deliver(N1, N2, 0);
         fixture.set_matched(N1, N2, Index(2));
         fixture.expect_violation(
-            "n1, leader of t2, believes that n2 has its log up to i2; on its disk the log ends at t1.i1",
+            "n1 leads t2 and has match index i2 of n2, but the disk of n2 has another log, which ends at t1.i1",
         );
     }
 
@@ -70,7 +73,7 @@ mod tests {
         fixture.elect(N2, 2);
         fixture.elect(N1, 3);
         fixture.set_matched(N1, N2, Index(2));
-        fixture.expect_violation("n1, leader of t3, believes that n2 has its log up to i2");
+        fixture.expect_violation("n1 leads t3 and has match index i2 of n2");
     }
 
     #[test]

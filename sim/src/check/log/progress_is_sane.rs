@@ -1,4 +1,7 @@
-//! A leader's progress record of a follower is consistent, and its match index only grows.
+//! The match index that a leader records of a follower never falls, lies below the next index, and lies
+//! within the leader's log (thesis §3.5).
+//!
+//! The check is demanded whenever a progress record changes.
 
 use crate::check::ghost::{Facts, Follower, Ghost};
 use crate::check::{Check, violated};
@@ -6,7 +9,6 @@ use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::Index;
 
-/// Progress is sane (L6).
 pub(crate) const CHECK: Check =
     Check::new("progress_is_sane", "thesis §3.5", JudgeLevel::History, Facts::PROGRESS, judge);
 
@@ -14,7 +16,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
     let step = &ghost.step;
     ghost.subject().followers.iter().find_map(|now| {
-        // A server that comes back after it was removed is a new follower.
+        // A server that was removed and added again is a new follower, so its match index starts at zero.
         let member = |idx| step.was_conf.is_some_and(|placed| placed.conf.members.contains(idx));
         let stayed = ServerIdx::of(now.node).is_some_and(member);
         let was = step.followers_before.iter().find(|was| stayed && was.node == now.node);
@@ -22,23 +24,19 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     })
 }
 
-/// What is wrong with a progress record of a leader whose log ends at `last`, if `was` was the match
-/// index before.
+/// Returns a message if a progress record is wrong. `last` is the last index of the leader's log, `was` the
+/// match index before the step.
 fn insane(leader: ServerIdx, last: Index, was: Index, now: &Follower) -> Option<String> {
     let Follower { node, matched, next } = now;
     if *matched < was {
-        return violated(format_args!(
-            "{leader} knew that {node} matches up to {was}, and now believes {matched}"
-        ));
+        return violated(format_args!("{leader} lowered its match index of {node} from {was} to {matched}"));
     }
     if next <= matched {
-        return violated(format_args!(
-            "{leader} knows that {node} matches up to {matched}, and would send {next} next"
-        ));
+        return violated(format_args!("{leader} has match index {matched} of {node}, but next index {next}"));
     }
     if last < *matched {
         return violated(format_args!(
-            "{leader} believes that {node} matches up to {matched}; its own log ends at {last}"
+            "{leader} has match index {matched} of {node}, but its own log ends at {last}"
         ));
     }
     None
@@ -62,7 +60,7 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.set_matched(N1, N3, Index(1));
-        fixture.expect_violation("n1 knew that n3 matches up to i2, and now believes i1");
+        fixture.expect_violation("n1 lowered its match index of n3 from i2 to i1");
     }
 
     #[test]
@@ -78,9 +76,9 @@ mod tests {
         let belief = |matched, next| Follower { node: N2.node(), matched: Index(matched), next: Index(next) };
         let says = |matched, next| insane(N1, Index(9), Index::ZERO, &belief(matched, next));
         assert_eq!(says(9, 10), None);
-        let again = "n1 knows that n2 matches up to i9, and would send i9 next";
+        let again = "n1 has match index i9 of n2, but next index i9";
         assert_eq!(says(9, 9).as_deref(), Some(again));
-        let beyond = "n1 believes that n2 matches up to i10; its own log ends at i9";
+        let beyond = "n1 has match index i10 of n2, but its own log ends at i9";
         assert_eq!(says(10, 11).as_deref(), Some(beyond));
     }
 }

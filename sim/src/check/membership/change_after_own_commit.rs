@@ -1,5 +1,8 @@
-//! A leader changes the membership only after it has committed an entry of its own term (found
-//! missing in the thesis by its author in 2015).
+//! A leader changes the membership only after it has committed an entry of its own term (thesis §4.1,
+//! Ongaro 2015).
+//!
+//! The thesis lacks this rule. Its author, Diego Ongaro, published it in 2015. The check is demanded
+//! whenever a leader appends a configuration.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -8,7 +11,6 @@ use wavetank_raft::LogId;
 
 const SECTION: &str = "thesis §4.1, Ongaro 2015";
 
-/// Own-term commit first (M4).
 pub(crate) const CHECK: Check =
     Check::new("change_after_own_commit", SECTION, JudgeLevel::History, Facts::CHANGED, judge);
 
@@ -22,7 +24,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     violated(format_args!(
-        "{leader}, leader of {term}, appended {change} and had committed only up to {commit}"
+        "{leader} leads {term} and appended {change}, but it has committed only up to {commit}"
     ))
 }
 
@@ -46,6 +48,7 @@ mod tests {
         fixture.settle(N1, 2);
         fixture.elect(N2, 3);
         fixture.append(N2, vec![Payload::Configuration(voters(&[N1, N2]))]);
-        fixture.expect_violation("n2, leader of t3, appended n1 n2 at i4 and had committed only up to t2.i2");
+        fixture
+            .expect_violation("n2 leads t3 and appended n1 n2 at i4, but it has committed only up to t2.i2");
     }
 }

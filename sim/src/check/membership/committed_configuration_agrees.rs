@@ -1,4 +1,8 @@
-//! All servers that have committed the same index use the same configuration.
+//! All servers that have committed up to the same index use the same committed configuration
+//! (thesis §4.1).
+//!
+//! The check is demanded whenever a server commits a configuration or changes the configuration that it
+//! uses.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -6,14 +10,13 @@ use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::COMMIT.or(Facts::CONFIGURED);
 
-/// Committed configurations agree (M6).
 pub(crate) const CHECK: Check =
     Check::new("committed_configuration_agrees", "thesis §4.1", JudgeLevel::Steps, WATCHES, judge);
 
 fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     let step = &ghost.step;
     let in_force = step.now_conf?;
-    // A commit in the middle of nothing new about configurations is the common case.
+    // Most commits contain no configuration. Then the previous judgement still holds.
     let passed = step.was.commit < in_force.index && in_force.index <= step.now.commit;
     if !passed && !facts.touches(Facts::CONFIGURED) {
         return None;
@@ -24,9 +27,9 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     if commit < in_force.index || committed == Some(in_force) {
         return None;
     }
-    let there = committed.map_or_else(|| "nothing".to_owned(), |it| it.to_string());
+    let there = committed.map_or_else(|| "none".to_owned(), |it| it.to_string());
     violated(format_args!(
-        "{idx} has committed up to {commit} and goes by {in_force}; committed there is {there}"
+        "{idx} has committed up to {commit} and uses {in_force}, but the committed configuration is {there}"
     ))
 }
 
@@ -53,7 +56,7 @@ mod tests {
         fixture.settle(N1, 2);
         fixture.set_view(N3, |scripted| scripted.configuration = Some((Index(1), voters(&[N2, N3]))));
         fixture.expect_violation(
-            "n3 has committed up to i2 and goes by n2 n3 at i1; committed there is n1 n2 n3 at i1",
+            "n3 has committed up to i2 and uses n2 n3 at i1, but the committed configuration is n1 n2 n3 at i1",
         );
     }
 
@@ -67,7 +70,7 @@ mod tests {
         fixture.commit(N2, 3);
         fixture.set_view(N2, |scripted| scripted.configuration = Some((Index(1), voters(&[N1, N2, N3]))));
         fixture.expect_violation(
-            "n2 has committed up to i3 and goes by n1 n2 n3 at i1; committed there is n1 n2 at i3",
+            "n2 has committed up to i3 and uses n1 n2 n3 at i1, but the committed configuration is n1 n2 at i3",
         );
     }
 }

@@ -1,5 +1,7 @@
-//! The configuration in force is the last one in the log, committed or not. Without one in the log it is
-//! the snapshot's.
+//! A server uses the latest configuration in its log, committed or not, or the configuration of its
+//! snapshot if the log has none (thesis §4.1).
+//!
+//! The check is demanded whenever the log or the configuration of a server changes.
 
 use crate::check::ghost::{Facts, Ghost, IndexedConf};
 use crate::check::{Check, violated};
@@ -12,7 +14,6 @@ const WATCHES: Facts = Facts::CONFIGURED
     .or(Facts::INSTALLED)
     .or(Facts::BOOTED);
 
-/// Configuration is the latest in the log (M1).
 pub(crate) const CHECK: Check =
     Check::new("configuration_is_latest_in_log", "thesis §4.1", JudgeLevel::History, WATCHES, judge);
 
@@ -23,9 +24,9 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     let sentence =
-        |placed: Option<IndexedConf>| placed.map_or_else(|| "nothing".to_owned(), |it| it.to_string());
+        |placed: Option<IndexedConf>| placed.map_or_else(|| "none".to_owned(), |it| it.to_string());
     let (idx, in_force, latest) = (ghost.step.idx, sentence(in_force), sentence(latest));
-    violated(format_args!("{idx} goes by {in_force}; the latest in its log is {latest}"))
+    violated(format_args!("{idx} uses configuration {in_force}, but the latest in its log is {latest}"))
 }
 
 #[cfg(test)]
@@ -57,7 +58,9 @@ mod tests {
             scripted.configuration = Some((Index(3), voters(&[N1, N2])));
         };
         fixture.step(N1, &wavetank_raft::Event::Persisted(wavetank_raft::Token(rpc.0)), stuck, vec![write]);
-        fixture.expect_violation("n1 goes by n1 n2 at i3; the latest in its log is n1 n2 n3 at i1");
+        fixture.expect_violation(
+            "n1 uses configuration n1 n2 at i3, but the latest in its log is n1 n2 n3 at i1",
+        );
     }
 
     #[test]
@@ -74,6 +77,8 @@ mod tests {
             scripted.configuration = Some((Index(1), voters(&[N1, N2, N3])));
         };
         fixture.step(N1, &wavetank_raft::Event::Timer, late, vec![write]);
-        fixture.expect_violation("n1 goes by n1 n2 n3 at i1; the latest in its log is n1 n2 at i3");
+        fixture.expect_violation(
+            "n1 uses configuration n1 n2 n3 at i1, but the latest in its log is n1 n2 at i3",
+        );
     }
 }

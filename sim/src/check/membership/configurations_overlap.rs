@@ -1,11 +1,12 @@
-//! Consecutive configurations cannot decide without each other: every quorum of the one meets
-//! every quorum of the other.
+//! Every quorum of a new configuration shares a server with every quorum of the previous configuration
+//! (thesis §4.1, §4.3).
+//!
+//! The check is demanded whenever a leader appends a configuration.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// Consecutive configurations overlap (M2).
 pub(crate) const CHECK: Check =
     Check::new("configurations_overlap", "thesis §4.1, §4.3", JudgeLevel::Steps, Facts::CHANGED, judge);
 
@@ -16,7 +17,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         *witnessed += 1;
         let (one, other) = before.disjoint_quorums(now)?;
         violated(format_args!(
-            "{leader} went from {before} to {now}: {one:?} and {other:?} can each decide alone"
+            "{leader} changed {before} to {now}, but {one:?} and {other:?} are quorums without a common server"
         ))
     })
 }
@@ -40,6 +41,8 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N4]))]);
-        fixture.expect_violation("n1 went from n1 n2 n3 to n1 n4: {n2 n3} and {n1 n4} can each decide alone");
+        fixture.expect_violation(
+            "n1 changed n1 n2 n3 to n1 n4, but {n2 n3} and {n1 n4} are quorums without a common server",
+        );
     }
 }

@@ -1,21 +1,22 @@
-//! A configuration changes by one voter, or to a joint configuration. A joint configuration changes only
-//! to its new voters, and only once it is committed.
+//! A leader adds or removes one voter at a time, or enters a joint configuration, and it leaves a committed
+//! joint configuration only for the new voters (thesis §4.1, §4.3).
+//!
+//! The check is demanded whenever a leader appends a configuration.
 
 use crate::check::ghost::{Conf, Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// Legal transitions (M5).
 pub(crate) const CHECK: Check =
     Check::new("legal_transition", "thesis §4.1, §4.3", JudgeLevel::History, Facts::CHANGED, judge);
 
-const MANY_VOTERS: &str = "more than one voter came or went";
-const OTHER_OLD: &str = "the old voters are not those that were in force";
-const OTHER_NEW: &str = "the joint configuration led somewhere else";
-const LEFT_EARLY: &str = "the joint configuration was not committed yet";
+const MANY_VOTERS: &str = "more than one voter changed";
+const OTHER_OLD: &str = "the old voters differ from the previous configuration";
+const OTHER_NEW: &str = "the new voters differ from the joint configuration";
+const LEFT_EARLY: &str = "the joint configuration was not committed";
 const JOINT_TWICE: &str = "one joint configuration follows another";
 
-/// What is wrong with a transition, if its first configuration is committed or not.
+/// Returns the rule that a change of configuration breaks. `committed` says whether `from` is committed.
 fn wrong(from: Conf, to: Conf, committed: bool) -> Option<&'static str> {
     match (from.is_joint(), to.is_joint()) {
         (false, false) => {
@@ -36,7 +37,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         let from = (*from)?;
         *witnessed += 1;
         let why = wrong(from.conf, to.conf, from.index <= commit)?;
-        violated(format_args!("{leader} went from {from} to {to}: {why}"))
+        violated(format_args!("{leader} changed {from} to {to}, but {why}"))
     })
 }
 
@@ -57,7 +58,7 @@ mod tests {
         let three = conf(0b0111, 0);
         assert_eq!(wrong(three, conf(0b1111, 0), true), None);
         assert_eq!(wrong(three, conf(0b0011, 0), true), None);
-        assert_eq!(wrong(three, three, true), None, "an identical one, or only an address");
+        assert_eq!(wrong(three, three, true), None, "the same voters, perhaps with another address");
         assert_eq!(wrong(three, conf(0b1011, 0), true), Some(MANY_VOTERS), "one for another");
         assert_eq!(wrong(three, conf(0b11111, 0), true), Some(MANY_VOTERS));
     }
@@ -80,6 +81,6 @@ mod tests {
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N2]))]);
         fixture.expect_holds();
         fixture.append(N1, vec![Payload::Configuration(voters(&[N1, N3]))]);
-        fixture.expect_violation("n1 went from n1 n2 at i3 to n1 n3 at i4: more than one voter came or went");
+        fixture.expect_violation("n1 changed n1 n2 at i3 to n1 n3 at i4, but more than one voter changed");
     }
 }

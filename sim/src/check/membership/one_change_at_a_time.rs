@@ -1,10 +1,12 @@
-//! A leader changes the membership only when the previous change is committed, its own or inherited.
+//! A leader changes the membership only after the previous change is committed (thesis §4.1).
+//!
+//! The previous change may be its own or come from an earlier leader. The check is demanded whenever a
+//! leader appends a configuration.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// One change at a time (M3).
 pub(crate) const CHECK: Check =
     Check::new("one_change_at_a_time", "thesis §4.1", JudgeLevel::History, Facts::CHANGED, judge);
 
@@ -17,7 +19,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
             return None;
         }
         violated(format_args!(
-            "{leader} appended {next} while {pending} was not committed (only {commit} was)"
+            "{leader} appended {next}, but {pending} was not committed: its commit index is {commit}"
         ))
     })
 }
@@ -50,7 +52,9 @@ mod tests {
         fixture.settle(N1, 2);
         change(&mut fixture, N1, &[N1, N2]);
         change(&mut fixture, N1, &[N1]);
-        fixture.expect_violation("n1 appended n1 at i4 while n1 n2 at i3 was not committed (only i2 was)");
+        fixture.expect_violation(
+            "n1 appended n1 at i4, but n1 n2 at i3 was not committed: its commit index is i2",
+        );
     }
 
     #[test]
@@ -61,6 +65,6 @@ mod tests {
         fixture.replicate(N1, N3, 2);
         fixture.elect(N3, 3);
         change(&mut fixture, N3, &[N3]);
-        fixture.expect_violation("n3 appended n3 at i5 while n1 n2 at i3 was not committed");
+        fixture.expect_violation("n3 appended n3 at i5, but n1 n2 at i3 was not committed");
     }
 }

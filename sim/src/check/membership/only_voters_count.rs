@@ -1,10 +1,11 @@
-//! A server counts quorums with exactly the voters of the configuration in force.
+//! A server counts votes and copies only of the voters of its configuration (thesis §4.2.1).
+//!
+//! The check is demanded whenever the configuration of a server changes.
 
 use crate::check::ghost::{Conf, Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// Only voters count (M7).
 pub(crate) const CHECK: Check =
     Check::new("only_voters_count", "thesis §4.2.1", JudgeLevel::Steps, Facts::CONFIGURED, judge);
 
@@ -16,8 +17,10 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     match in_force {
-        Some(in_force) => violated(format_args!("{idx} counts with others than the voters of {in_force}")),
-        None => violated(format_args!("{idx} counts with somebody, and knows no configuration")),
+        Some(in_force) => {
+            violated(format_args!("{idx} counts servers that are not the voters of {in_force}"))
+        }
+        None => violated(format_args!("{idx} counts voters, but it knows no configuration")),
     }
 }
 
@@ -44,6 +47,6 @@ mod tests {
             scripted.configuration = Some((Index(3), voters(&[N1, N2])));
             scripted.counted = Some(Conf::of(&voters(&[N1, N2, N3])));
         });
-        fixture.expect_violation("n1 counts with others than the voters of n1 n2 at i3");
+        fixture.expect_violation("n1 counts servers that are not the voters of n1 n2 at i3");
     }
 }

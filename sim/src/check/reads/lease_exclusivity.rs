@@ -1,14 +1,14 @@
-//! While a server may read under its lease, no newer term has a leader, and the server knows all
-//! committed entries.
+//! While a leader answers reads under its lease, no newer term has a leader, and the leader knows all
+//! committed entries (thesis §6.4.1).
 //!
-//! Not judged where clocks do not keep the bound that leases assume.
+//! The check is demanded at every read under a lease, in runs whose clocks keep the bound that leases
+//! assume.
 
 use crate::check::ghost::{Facts, Ghost, PendingRead};
 use crate::check::reads::verified_leader::is_outdated;
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// Leases are exclusive (R4).
 pub(crate) const CHECK: Check =
     Check::new("lease_exclusivity", "thesis §6.4.1", JudgeLevel::History, Facts::READABLE, judge)
         .with_bounded_clocks();
@@ -20,7 +20,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         let PendingRead { request, term, led, committed, .. } = allowed.asked;
         if is_outdated(&allowed.asked) {
             return violated(format_args!(
-                "{idx} answers {request} under a lease of {term}; {led} had a leader by then"
+                "{idx} answers {request} under a lease of {term}, but {led} had a leader"
             ));
         }
         let index = allowed.index?;
@@ -28,7 +28,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
             return None;
         }
         violated(format_args!(
-            "{idx} lets {request} read at {index} under a lease; {committed} was committed by then"
+            "{idx} answers {request} at {index} under a lease, but {committed} was committed"
         ))
     })
 }
@@ -57,7 +57,7 @@ mod tests {
         fixture.become_leader(N2, 3);
         fixture.read(N1, 50, ReadPath::Lease);
         fixture.allow(N1, 50, Answer::Readable { index: Index(2) });
-        fixture.expect_violation("n1 answers r50 under a lease of t2; t3 had a leader by then");
+        fixture.expect_violation("n1 answers r50 under a lease of t2, but t3 had a leader");
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! A read sees at least all entries that were committed anywhere when it was requested.
+//! A read sees all entries that were committed on any server when the read was requested (thesis §6.4).
+//!
+//! The check is demanded at every read by index. [`super::lease_exclusivity`] judges reads under a lease.
 
 use crate::check::ghost::{Facts, Ghost, PendingRead};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// The bound of a read index (R1).
 pub(crate) const CHECK: Check =
     Check::new("read_index_bound", "thesis §6.4", JudgeLevel::History, Facts::READABLE, judge);
 
@@ -22,7 +23,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
             return None;
         }
         violated(format_args!(
-            "{idx} lets {request} read at {index}; when it was asked, {committed} was committed"
+            "{idx} answers {request} at {index}, but {committed} was committed when it was requested"
         ))
     })
 }
@@ -48,6 +49,6 @@ mod tests {
         fixture.settle(N1, 2);
         fixture.read(N1, 50, ReadPath::Index);
         fixture.allow(N1, 50, Answer::Readable { index: Index(1) });
-        fixture.expect_violation("n1 lets r50 read at i1; when it was asked, i2 was committed");
+        fixture.expect_violation("n1 answers r50 at i1, but i2 was committed when it was requested");
     }
 }

@@ -1,11 +1,12 @@
-//! A server confirms its leadership only if no newer leader had been elected when the confirmation was
-//! requested.
+//! A server confirms that it leads only if no newer term had a leader when the confirmation was requested
+//! (thesis §6.4).
+//!
+//! The check is demanded at every confirmation and every read without a lease.
 
 use crate::check::ghost::{Facts, Ghost, PendingRead};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// Leadership is verified.
 pub(crate) const CHECK: Check =
     Check::new("verified_leader", "thesis §6.4", JudgeLevel::History, Facts::READABLE, judge);
 
@@ -24,7 +25,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         }
         let PendingRead { request, term, led, .. } = asked;
         violated(format_args!(
-            "{idx} answers {request} as leader of {term}; when it was asked, {led} had a leader"
+            "{idx} answers {request} as leader of {term}, but {led} had a leader when it was requested"
         ))
     })
 }
@@ -54,6 +55,6 @@ mod tests {
         fixture.become_leader(N2, 3);
         fixture.read(N1, 50, ReadPath::Verify);
         fixture.allow(N1, 50, Answer::Done);
-        fixture.expect_violation("n1 answers r50 as leader of t2; when it was asked, t3 had a leader");
+        fixture.expect_violation("n1 answers r50 as leader of t2, but t3 had a leader when it was requested");
     }
 }

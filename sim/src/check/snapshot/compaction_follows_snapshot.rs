@@ -1,10 +1,11 @@
-//! A log prefix is compacted only if a durable snapshot covers it.
+//! A server drops a prefix of its log only if a durable snapshot covers this prefix (thesis §5.1).
+//!
+//! The check is demanded at every compaction.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// Compaction follows the snapshot.
 pub(crate) const CHECK: Check =
     Check::new("compaction_follows_snapshot", "thesis §5.1", JudgeLevel::Steps, Facts::COMPACTED, judge);
 
@@ -15,7 +16,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     if index <= snapshot.index {
         return None;
     }
-    violated(format_args!("{idx} drops its log up to {index}; its newest durable snapshot is of {snapshot}"))
+    violated(format_args!("{idx} drops its log up to {index}, but its durable snapshot ends at {snapshot}"))
 }
 
 #[cfg(test)]
@@ -43,6 +44,6 @@ mod tests {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
         compact(&mut fixture, 2);
-        fixture.expect_violation("n1 drops its log up to i2; its newest durable snapshot is of t0.i0");
+        fixture.expect_violation("n1 drops its log up to i2, but its durable snapshot ends at t0.i0");
     }
 }

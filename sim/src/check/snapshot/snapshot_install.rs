@@ -1,12 +1,16 @@
-//! An installed snapshot replaces the log prefix that it covers, and no other entry.
+//! An installed snapshot replaces the log prefix that it covers and no other entry. It keeps the vote, and it
+//! never lowers the applied index (thesis §5.1, figure 5.3).
+//!
+//! A newer snapshot is never replaced by an older one. The check is demanded at every change of a snapshot
+//! and at every compaction.
 
 use crate::check::ghost::{DiscardedLog, Facts, Ghost};
-use crate::check::{Check, violated};
+use crate::check::{Check, violated, vote_record};
 use crate::plan::judge_level::JudgeLevel;
+use wavetank_raft::HardState;
 
 const WATCHES: Facts = Facts::SNAPSHOT.or(Facts::COMPACTED);
 
-/// The install rule (S5).
 pub(crate) const CHECK: Check =
     Check::new("snapshot_install", "thesis §5.1, figure 5.3", JudgeLevel::Steps, WATCHES, judge);
 
@@ -17,12 +21,12 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
         && snapshot.index < last.index
     {
         return violated(format_args!(
-            "{idx} had {snapshot} and installed a snapshot of it; the log up to {last} went"
+            "{idx} installed a snapshot up to {snapshot}, which its log held, and dropped its log up to {last}"
         ));
     }
     let (was, now) = (step.was.snapshot, step.now.snapshot);
     if now.index < was.index {
-        return violated(format_args!("{idx} had a snapshot of {was} and now has one of {now}"));
+        return violated(format_args!("{idx} replaced a snapshot up to {was} by a snapshot up to {now}"));
     }
     if !facts.touches(Facts::INSTALLED) {
         return None;
@@ -36,20 +40,23 @@ fn installed(ghost: &Ghost) -> Option<String> {
     let (idx, snapshot) = (step.idx, step.now.snapshot);
     let (was, now) = (step.was.vote, step.now.vote);
     if step.was.term == step.now.term && was != now {
-        return violated(format_args!("a snapshot changed the vote of {idx} from {was:?} to {now:?}"));
+        let [was, now] = [was, now].map(|vote| vote_record(HardState { term: step.now.term, vote }));
+        return violated(format_args!(
+            "{idx} installed a snapshot and changed its record from {was} to {now}"
+        ));
     }
     let (base, last) = (log.base(), log.last());
     let follows = base.index <= snapshot.index && snapshot.index <= last.index;
     if !follows || !log.has(snapshot) {
         return violated(format_args!(
-            "{idx} installed a snapshot of {snapshot}; its log is ({base}, {last}]"
+            "{idx} installed a snapshot up to {snapshot}, but its log begins after {base} and ends at {last}"
         ));
     }
     let (was, now) = (step.was.applied, step.now.applied);
     if was <= now {
         return None;
     }
-    violated(format_args!("a snapshot took the applied index of {idx} back from {was} to {now}"))
+    violated(format_args!("{idx} installed a snapshot and lowered its applied index from {was} to {now}"))
 }
 
 #[cfg(test)]
@@ -58,7 +65,7 @@ mod tests {
     use crate::check::fixture::{Fixture, N1, N2, N3, ScriptedServer};
     use wavetank_raft::{Index, LogId, LogOp, Term};
 
-    /// n3 has the log of an old leader up to 4; 3 is committed by the new one without it.
+    /// n3 has the log of an old leader up to i4. The new leader commits its own entry at i3 without n3.
     fn fixture() -> Fixture {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
@@ -88,7 +95,9 @@ mod tests {
         let snapshot = LogId::new(Term(2), Index(3));
         let mut fixture = fixture();
         fixture.install(N3, snapshot, LogOp::Discard, |scripted| at(scripted, snapshot));
-        fixture.expect_violation("n3 had t2.i3 and installed a snapshot of it; the log up to t2.i4 went");
+        fixture.expect_violation(
+            "n3 installed a snapshot up to t2.i3, which its log held, and dropped its log up to t2.i4",
+        );
     }
 
     #[test]
@@ -103,7 +112,9 @@ mod tests {
 
         let mut wrong = fixture();
         wrong.install(N3, snapshot, LogOp::Compact(Index(3)), |scripted| at(scripted, snapshot));
-        wrong.expect_violation("n3 installed a snapshot of t3.i3; its log is (t2.i3, t2.i4]");
+        wrong.expect_violation(
+            "n3 installed a snapshot up to t3.i3, but its log begins after t2.i3 and ends at t2.i4",
+        );
     }
 
     #[test]
@@ -114,11 +125,11 @@ mod tests {
             at(scripted, snapshot);
             scripted.view.vote = None;
         });
-        vote.expect_violation("a snapshot changed the vote of n3 from Some(n1) to None");
+        vote.expect_violation("n3 installed a snapshot and changed its record from t2 with a vote for n1");
 
         let mut older = fixture();
         older.set_view(N3, |scripted| at(scripted, snapshot));
         older.set_view(N3, |scripted| at(scripted, LogId::new(Term(2), Index(2))));
-        older.expect_violation("n3 had a snapshot of t2.i3 and now has one of t2.i2");
+        older.expect_violation("n3 replaced a snapshot up to t2.i3 by a snapshot up to t2.i2");
     }
 }

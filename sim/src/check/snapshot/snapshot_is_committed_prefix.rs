@@ -1,4 +1,7 @@
-//! A snapshot holds a committed prefix of the log, with the configuration in force at its end.
+//! A snapshot holds a committed prefix of the log, and the configuration that was in force at its end
+//! (thesis §5.1).
+//!
+//! The check is demanded whenever a server takes or installs a snapshot.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
@@ -7,7 +10,6 @@ use wavetank_raft::LogId;
 
 const WATCHES: Facts = Facts::CAPTURING.or(Facts::CAPTURED).or(Facts::INSTALLED);
 
-/// Snapshots are committed prefixes (S4).
 pub(crate) const CHECK: Check =
     Check::new("snapshot_is_committed_prefix", "thesis §5.1", JudgeLevel::History, WATCHES, judge);
 
@@ -24,21 +26,21 @@ fn judge(ghost: &Ghost, facts: Facts, witnessed: &mut u64) -> Option<String> {
     }
     match ghost.history.conf_at(last.index) {
         Some(was) if was == says => None,
-        Some(was) => {
-            violated(format_args!("{idx} has a snapshot of {last} that says {says}; in force was {was}"))
-        }
-        None => {
-            violated(format_args!("{idx} has a snapshot of {last} that says {says}; nothing was in force"))
-        }
+        Some(was) => violated(format_args!(
+            "{idx} has a snapshot up to {last} with configuration {says}, but {was} was in force"
+        )),
+        None => violated(format_args!(
+            "{idx} has a snapshot up to {last} with configuration {says}, but none was in force"
+        )),
     }
 }
 
-/// What is wrong with the last entry of a snapshot.
+/// Returns a message if the last entry of a snapshot is not committed.
 fn entry(ghost: &Ghost, last: LogId, witnessed: &mut u64) -> Option<String> {
     let (idx, committed) = (ghost.step.idx, ghost.history.committed());
     if committed < last.index {
         return violated(format_args!(
-            "{idx} has a snapshot of {last}, but only {committed} is committed anywhere"
+            "{idx} has a snapshot up to {last}, but the newest committed index is {committed}"
         ));
     }
     let committed = ghost.history.at(last.index)?;
@@ -47,7 +49,7 @@ fn entry(ghost: &Ghost, last: LogId, witnessed: &mut u64) -> Option<String> {
     if other == last {
         return None;
     }
-    violated(format_args!("{idx} has a snapshot of {last}, where {by} committed {other}"))
+    violated(format_args!("{idx} has a snapshot up to {last}, but {by} committed {other}"))
 }
 
 #[cfg(test)]
@@ -86,14 +88,14 @@ mod tests {
     fn a_snapshot_of_uncommitted_entries_is_not() {
         let mut fixture = fixture();
         capture(&mut fixture, LogId::new(Term(2), Index(3)), &[N1, N2], 3);
-        fixture.expect_violation("n1 has a snapshot of t2.i3, but only i2 is committed");
+        fixture.expect_violation("n1 has a snapshot up to t2.i3, but the newest committed index is i2");
     }
 
     #[test]
     fn a_snapshot_names_the_term_that_was_committed() {
         let mut fixture = fixture();
         capture(&mut fixture, LogId::new(Term(1), Index(2)), &[N1, N2, N3], 1);
-        fixture.expect_violation("n1 has a snapshot of t1.i2, where n1 committed t2.i2");
+        fixture.expect_violation("n1 has a snapshot up to t1.i2, but n1 committed t2.i2");
     }
 
     #[test]
@@ -101,7 +103,7 @@ mod tests {
         let mut fixture = fixture();
         capture(&mut fixture, LogId::new(Term(2), Index(2)), &[N1, N2], 3);
         fixture.expect_violation(
-            "n1 has a snapshot of t2.i2 that says n1 n2 at i3; in force was n1 n2 n3 at i1",
+            "n1 has a snapshot up to t2.i2 with configuration n1 n2 at i3, but n1 n2 n3 at i1 was in force",
         );
     }
 }

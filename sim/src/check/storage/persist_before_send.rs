@@ -1,17 +1,19 @@
-//! A server promises nothing that a crash at this instant would undo: votes, acknowledged entries and
-//! acknowledged snapshots are on the disk before the message is sent.
+//! A vote, an acknowledged entry and an acknowledged snapshot are on the disk before the message that
+//! promises them is sent (thesis §3.8).
+//!
+//! The check is demanded whenever a server sends such a message.
 
 use crate::check::ghost::{Facts, Ghost, GhostServer, Promise};
-use crate::check::{Check, violated};
+use crate::check::{Check, violated, vote_record};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::{HardState, NodeId, Term};
 
-/// A message was sent that binds its sender.
+/// The facts that say that a server sent a promise: a message that the server must still honour after a
+/// crash.
 pub(crate) const PROMISES: Facts =
     Facts::SENT_GRANT.or(Facts::SENT_CANDIDACY).or(Facts::SENT_ACK).or(Facts::SENT_SNAPSHOT_ACK);
 
-/// Persist before send (P1).
 pub(crate) const CHECK: Check =
     Check::new("persist_before_send", "thesis §3.8", JudgeLevel::History, PROMISES, judge);
 
@@ -26,7 +28,7 @@ fn votes(hard: HardState, term: Term, candidate: NodeId) -> bool {
     term < hard.term || hard == HardState { term, vote: Some(candidate) }
 }
 
-/// Whether the disk holds what a promise claims.
+/// Whether the disk holds the data that a promise claims.
 fn is_borne_out(idx: ServerIdx, promise: &Promise, ghost_server: &GhostServer) -> bool {
     let hard = ghost_server.disk.hard;
     match *promise {
@@ -36,7 +38,7 @@ fn is_borne_out(idx: ServerIdx, promise: &Promise, ghost_server: &GhostServer) -
         Promise::SnapshotAck { term, upto } => {
             term <= hard.term && (ghost_server.disk_covers(upto.index) || ghost_server.disk_has(upto))
         }
-        // These do not bind their sender.
+        // The sender of these messages may forget them in a crash.
         Promise::PreGrant { .. } | Promise::TimeoutNow { .. } => true,
     }
 }
@@ -44,18 +46,17 @@ fn is_borne_out(idx: ServerIdx, promise: &Promise, ghost_server: &GhostServer) -
 #[cold]
 fn early(idx: ServerIdx, promise: &Promise, ghost_server: &GhostServer) -> Option<String> {
     let what = match promise {
-        Promise::Grant { term, to } => format!("gave {to} its vote of {term}"),
-        Promise::PreGrant { to } => format!("would vote for {to}"),
+        Promise::Grant { term, to } => format!("voted for {to} in {term}"),
+        Promise::PreGrant { to } => format!("granted {to} a pre-vote"),
         Promise::Candidacy { term, .. } => format!("asked for votes in {term}"),
         Promise::Ack { term, upto } => format!("acknowledged {upto} in {term}"),
         Promise::SnapshotAck { term, upto } => format!("acknowledged the snapshot of {upto} in {term}"),
-        Promise::TimeoutNow { to } => format!("called {to} to campaign"),
+        Promise::TimeoutNow { to } => format!("asked {to} to campaign"),
     };
-    let HardState { term, vote } = ghost_server.disk.hard;
-    let vote = vote.map_or_else(String::new, |vote| format!(" with a vote for {vote}"));
+    let record = vote_record(ghost_server.disk.hard);
     let (last, snapshot) = (ghost_server.disk.log.last(), ghost_server.disk.snapshot);
     violated(format_args!(
-        "{idx} {what}; its disk has {term}{vote}, a log up to {last}, a snapshot of {snapshot}"
+        "{idx} {what}, but its disk has {record}, a log up to {last}, a snapshot of {snapshot}"
     ))
 }
 
@@ -80,7 +81,8 @@ mod tests {
         let write = fixture.write(Some(hard), LogOp::Keep);
         let grant = fixture.granting(N1, RpcId(1), 2);
         fixture.step(N2, &Event::Timer, |_| {}, vec![write, grant]);
-        fixture.expect_violation("n2 gave n1 its vote of t2; its disk has t1, a log up to t1.i1");
+        fixture
+            .expect_violation("n2 voted for n1 in t2, but its disk has t1 without a vote, a log up to t1.i1");
     }
 
     #[test]
@@ -91,7 +93,7 @@ mod tests {
             Request::RequestVote(RequestVote { term: Term(2), last_log, leadership_transfer: false });
         let send = wavetank_raft::Action::Send { to: N2.node(), rpc: RpcId(1), request };
         fixture.step(N1, &Event::Timer, |scripted| scripted.view.term = Term(2), vec![send]);
-        fixture.expect_violation("n1 asked for votes in t2; its disk has t1");
+        fixture.expect_violation("n1 asked for votes in t2, but its disk has t1");
     }
 
     #[test]
@@ -102,7 +104,7 @@ mod tests {
         let yes = fixture.acknowledgement(N1, N2, rpc);
         fixture.step(N2, &Event::Persisted(Token(0)), |_| {}, vec![yes]);
         fixture.expect_violation(
-            "n2 acknowledged t2.i2 in t2; its disk has t2 with a vote for n1, a log up to t1.i1",
+            "n2 acknowledged t2.i2 in t2, but its disk has t2 with a vote for n1, a log up to t1.i1",
         );
     }
 
@@ -116,7 +118,7 @@ mod tests {
         let rpc = fixture.deliver(N1, N2, 2);
         let yes = fixture.acknowledgement(N1, N2, rpc);
         fixture.step(N2, &Event::Persisted(Token(0)), |_| {}, vec![yes]);
-        fixture.expect_violation("n2 acknowledged t2.i2 in t2; its disk has t1");
+        fixture.expect_violation("n2 acknowledged t2.i2 in t2, but its disk has t1");
     }
 
     #[test]

@@ -1,12 +1,13 @@
-//! The log that a server recovers is whole: no hole, no damaged entry, no gap between the snapshot and
-//! the log.
+//! The log that a server recovers has no gap, no damaged entry, and no gap after the snapshot
+//! (thesis §3.8, §5.1).
+//!
+//! The check is demanded at every start of a server.
 
 use crate::check::ghost::{Chain, Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::Index;
 
-/// The recovered log is whole (P3).
 pub(crate) const CHECK: Check =
     Check::new("recovered_log_is_whole", "thesis §3.8, §5.1", JudgeLevel::Outcomes, Facts::BOOTED, judge);
 
@@ -14,11 +15,11 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
     let (idx, found, log) = (ghost.step.idx, &ghost.step.recovered, &ghost.subject().log);
     if let Some(index) = found.hole {
-        return violated(format_args!("{idx} starts with a log that has a hole before {index}"));
+        return violated(format_args!("{idx} starts with a log that has a gap before {index}"));
     }
     if let Some(index) = first_damaged(log, &found.kept.log) {
         return violated(format_args!(
-            "{idx} starts with an entry at {index} that is not the one that was written"
+            "{idx} starts with an entry at {index} that differs from the written entry"
         ));
     }
     let (snapshot, base) = (found.snapshot, log.base());
@@ -28,7 +29,8 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     violated(format_args!("{idx} starts with a snapshot of {snapshot} and a log that begins after {base}"))
 }
 
-/// The first index at which a log is not what reached the disk, and is not missing there.
+/// The first index at which the recovered entry differs from the entry that reached the disk. Indexes that
+/// the disk lacks are skipped.
 fn first_damaged(log: &Chain, kept: &Chain) -> Option<Index> {
     let mut indexes = (log.base().index.0 + 1..=log.last().index.0).map(Index);
     indexes.find(|&index| kept.link(index).is_some_and(|kept| log.link(index) != Some(kept)))
@@ -71,7 +73,7 @@ mod tests {
         let (mut fixture, mut entries) = fixture();
         entries.remove(2);
         restart(&mut fixture, N2, LogId::ZERO, &entries);
-        fixture.expect_violation("n2 starts with a log that has a hole before i4");
+        fixture.expect_violation("n2 starts with a log that has a gap before i4");
     }
 
     #[test]
@@ -79,7 +81,7 @@ mod tests {
         let (mut fixture, mut entries) = fixture();
         entries[2].payload = Payload::Barrier;
         restart(&mut fixture, N2, LogId::ZERO, &entries);
-        fixture.expect_violation("n2 starts with an entry at i3 that is not the one that was written");
+        fixture.expect_violation("n2 starts with an entry at i3 that differs from the written entry");
     }
 
     #[test]

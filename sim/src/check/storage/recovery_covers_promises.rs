@@ -1,12 +1,13 @@
-//! A restarted server still has everything that it promised: its term, its vote, and the committed
-//! entries that it acknowledged.
+//! A restarted server still has all that it promised: its term, its vote, and the committed entries that
+//! it acknowledged (thesis §3.8).
+//!
+//! The check is demanded at every restart of a server that keeps its disk.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 use wavetank_raft::Index;
 
-/// Recovery covers exposure (P2).
 pub(crate) const CHECK: Check =
     Check::new("recovery_covers_promises", "thesis §3.8", JudgeLevel::Steps, Facts::BOOTED, judge);
 
@@ -18,28 +19,29 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
     let (term, announced_term) = (found.hard.term, ghost.subject().announced_term);
     if term < announced_term {
-        return violated(format_args!("{idx} comes back at {term}, and had told others of {announced_term}"));
+        return violated(format_args!("{idx} restarts at {term}, but it has sent {announced_term}"));
     }
     if let Some(voted) = ghost.terms.vote_of(idx, term)
         && found.hard.vote != Some(voted.node())
     {
-        return violated(format_args!("{idx} comes back at {term} and has forgotten its vote for {voted}"));
+        return violated(format_args!("{idx} restarts at {term} without its vote for {voted}"));
     }
     let (committed, last) = (committed_and_kept(ghost), found.last);
     if committed <= found.end() {
         return None;
     }
     violated(format_args!(
-        "{idx} comes back with a log up to {last}; committed, and on its disk, was {committed}"
+        "{idx} restarts with a log up to {last}, but its disk held committed entries up to {committed}"
     ))
 }
 
-/// The last committed index, of the terms that the server has sent, that its disk held.
+/// The last committed index that the disk of the server held. It counts only commits in terms that the
+/// server knew before it stopped.
 fn committed_and_kept(ghost: &Ghost) -> Index {
     let kept = &ghost.step.recovered.kept.log;
     let committed = ghost.history.committed_before(ghost.subject().announced_term.next());
     let index = committed.min(kept.last().index);
-    // A log that differs from the committed one holds none of it.
+    // If the entry there differs from the committed entry, the disk held none of the committed log.
     let has = ghost.history.link(index).is_some_and(|link| kept.link(index) == Some(link));
     if has { index } else { Index::ZERO }
 }
@@ -66,7 +68,7 @@ mod tests {
         fixture.elect(N1, 2);
         fixture.crash(N3);
         fixture.boot_with_vote(N3, 2, None);
-        fixture.expect_violation("n3 comes back at t2 and has forgotten its vote for n1");
+        fixture.expect_violation("n3 restarts at t2 without its vote for n1");
     }
 
     #[test]
@@ -75,10 +77,10 @@ mod tests {
         fixture.elect(N1, 2);
         fixture.crash(N3);
         fixture.boot_with_vote(N3, 1, None);
-        fixture.expect_violation("n3 comes back at t1, and had told others of t2");
+        fixture.expect_violation("n3 restarts at t1, but it has sent t2");
     }
 
-    /// n2 has t2.i2, which is committed, and t2.i3, which is not, and comes back with less.
+    /// n2 has the committed entry t2.i2 and the uncommitted entry t2.i3. It restarts with fewer entries.
     fn fixture(kept: usize, snapshot: Option<Arc<SnapshotMeta>>) -> Fixture {
         let mut fixture = Fixture::three(&CHECK);
         fixture.settle(N1, 2);
@@ -100,11 +102,12 @@ mod tests {
     #[test]
     fn a_server_recovers_the_committed_entries_it_acknowledged() {
         fixture(3, None).expect_holds();
-        // What was not committed may be missing.
+        // An uncommitted entry may be missing.
         fixture(2, None).expect_holds();
-        fixture(1, None)
-            .expect_violation("n2 comes back with a log up to t1.i1; committed, and on its disk, was i2");
-        // A snapshot covers it.
+        fixture(1, None).expect_violation(
+            "n2 restarts with a log up to t1.i1, but its disk held committed entries up to i2",
+        );
+        // The snapshot covers the committed entry.
         fixture(0, Some(Arc::new(meta(LogId::new(Term(2), Index(2)))))).expect_holds();
     }
 }

@@ -1,12 +1,13 @@
-//! A server whose store failed promises nothing until it restarts, since the content of its disk is
-//! unknown.
+//! A server whose store failed promises nothing until it restarts, because the content of its disk is
+//! unknown (thesis §3.8).
+//!
+//! The check is demanded whenever a server sends a promise.
 
 use crate::check::ghost::{Facts, Ghost};
 use crate::check::storage::persist_before_send::PROMISES;
 use crate::check::{Check, violated};
 use crate::plan::judge_level::JudgeLevel;
 
-/// Fail-stop on a storage error (P4).
 pub(crate) const CHECK: Check =
     Check::new("silent_after_disk_error", "thesis §3.8", JudgeLevel::Steps, PROMISES, judge);
 
@@ -16,7 +17,7 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
         return None;
     }
     let (idx, promise) = (ghost.step.idx, ghost.step.promises.first()?);
-    violated(format_args!("a store of {idx} failed, and then it promised {promise:?}"))
+    violated(format_args!("{idx} promised {promise:?} after its store failed"))
 }
 
 #[cfg(test)]
@@ -48,6 +49,6 @@ mod tests {
         fixture.elect(N1, 2);
         fail(&mut fixture);
         fixture.replicate(N1, N2, 0);
-        fixture.expect_violation("a store of n2 failed, and then it promised Ack");
+        fixture.expect_violation("n2 promised Ack");
     }
 }

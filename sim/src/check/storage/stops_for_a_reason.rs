@@ -1,5 +1,7 @@
-//! A server halts only after a shutdown call, a committed removal, or a disk fault. It refuses to start
-//! only after a disk fault.
+//! A server stops only after a shutdown call, a committed removal, or a disk fault, and it refuses to start
+//! only after a disk fault (thesis §4.2.2, §3.8).
+//!
+//! The check is demanded whenever a server stops itself or refuses to start.
 
 use crate::check::ghost::{Facts, Ghost, Stop};
 use crate::check::{Check, violated};
@@ -7,7 +9,6 @@ use crate::plan::judge_level::JudgeLevel;
 
 const WATCHES: Facts = Facts::HALTED.or(Facts::REFUSED);
 
-/// A halt needs a reason (A.6).
 pub(crate) const CHECK: Check =
     Check::new("stops_for_a_reason", "thesis §4.2.2, §3.8", JudgeLevel::Outcomes, WATCHES, judge);
 
@@ -16,13 +17,13 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     *witnessed += 1;
     let committed = ghost.history.committed();
     let (needed, what) = match stop {
-        Stop::Shutdown => (ghost_server.shutdown_requested, "stopped as if it had been told to"),
+        Stop::Shutdown => (ghost_server.shutdown_requested, "stopped without a shutdown call"),
         Stop::Removed => (
             ghost_server.lost_vote_at.is_some_and(|index| index <= committed),
-            "stopped as if its removal were committed",
+            "stopped as a removed server, but its removal is not committed",
         ),
-        Stop::Store => (ghost_server.damaged, "stopped for a store that failed, and its disk is sound"),
-        Stop::Refused => (ghost_server.damaged, "refused to start, and its disk is sound"),
+        Stop::Store => (ghost_server.damaged, "stopped after a store error, but its disk had no fault"),
+        Stop::Refused => (ghost_server.damaged, "refused to start, but its disk had no fault"),
     };
     if needed {
         return None;
@@ -59,7 +60,7 @@ mod tests {
     fn a_stop_without_shutdown_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         halt(&mut fixture, &Event::Timer, Halt::Shutdown);
-        fixture.expect_violation("n1 stopped as if it had been told to");
+        fixture.expect_violation("n1 stopped without a shutdown call");
     }
 
     #[test]
@@ -74,7 +75,7 @@ mod tests {
     fn a_stop_with_a_sound_disk_is_not() {
         let mut fixture = Fixture::three(&CHECK);
         halt(&mut fixture, &Event::Restored(Err(failure())), Halt::Store(failure()));
-        fixture.expect_violation("n1 stopped for a store that failed, and its disk is sound");
+        fixture.expect_violation("n1 stopped after a store error, but its disk had no fault");
         let mut fixture = Fixture::three(&CHECK);
         fixture.crash(N2);
         let facts = fixture.ghost.refused(N2);
@@ -98,6 +99,6 @@ mod tests {
             fixture
         };
         removed(true).expect_holds();
-        removed(false).expect_violation("n1 stopped as if its removal were committed");
+        removed(false).expect_violation("n1 stopped as a removed server, but its removal is not committed");
     }
 }

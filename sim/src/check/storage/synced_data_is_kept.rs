@@ -1,13 +1,14 @@
-//! Durable data survives a crash: only data that was never reported durable may be missing. A server
-//! that finds less must stop.
+//! A restarted server has all data that was durable on its disk before the crash (thesis §3.8).
+//!
+//! Only data that was never reported as durable may be missing. A server that finds less must refuse to
+//! start. The check is demanded at every restart of a server that keeps its disk.
 
 use crate::check::ghost::{Facts, Ghost, RecoveredState};
-use crate::check::{Check, violated};
+use crate::check::{Check, violated, vote_record};
 use crate::plan::judge_level::JudgeLevel;
 use crate::plan::server_set::ServerIdx;
 use wavetank_raft::Index;
 
-/// Synced data is kept (P5).
 pub(crate) const CHECK: Check =
     Check::new("synced_data_is_kept", "thesis §3.8", JudgeLevel::Steps, Facts::BOOTED, judge);
 
@@ -20,23 +21,24 @@ fn judge(ghost: &Ghost, _: Facts, witnessed: &mut u64) -> Option<String> {
     missing(ghost.step.idx, found)
 }
 
-/// The durable data that is missing after a start.
+/// Returns a message if durable data is missing after a start.
 fn missing(idx: ServerIdx, found: &RecoveredState) -> Option<String> {
     let (hard, kept) = (found.hard, found.kept.hard);
     let older = hard.term < kept.term;
     let unvoted = hard.term == kept.term && hard.vote != kept.vote;
     if older || unvoted && kept.vote.is_some() {
-        return violated(format_args!("{idx} goes on with {hard:?}; on its disk was {kept:?}"));
+        let (hard, kept) = (vote_record(hard), vote_record(kept));
+        return violated(format_args!("{idx} restarts at {hard}, but its disk had {kept}"));
     }
     let (log, snapshot, last) = (&found.kept.log, found.snapshot, found.last);
-    // A log that conflicts with the snapshot is discarded on purpose.
+    // A server that recovers discards a log that conflicts with its snapshot.
     let contradicts =
         snapshot.index != Index::ZERO && log.link(snapshot.index).is_some() && !log.has(snapshot);
     let kept = log.last();
     if contradicts || kept.index <= found.end() {
         return None;
     }
-    violated(format_args!("{idx} goes on with a log up to {last}; on its disk it went up to {kept}"))
+    violated(format_args!("{idx} restarts with a log up to {last}, but its disk had a log up to {kept}"))
 }
 
 #[cfg(test)]
@@ -68,7 +70,7 @@ mod tests {
             missing(N1, &RecoveredState { last, snapshot, kept: kept.clone(), ..RecoveredState::default() })
         };
         assert_eq!(says(9, LogId::ZERO), None);
-        let less = "n1 goes on with a log up to t2.i8; on its disk it went up to t2.i9";
+        let less = "n1 restarts with a log up to t2.i8, but its disk had a log up to t2.i9";
         assert_eq!(says(8, LogId::ZERO).as_deref(), Some(less));
         assert_eq!(says(8, LogId::new(Term(2), Index(5))).as_deref(), Some(less));
         assert_eq!(says(8, LogId::new(Term(3), Index(5))), None, "the snapshot contradicts it");
@@ -86,7 +88,7 @@ mod tests {
         assert_eq!(says(record(2, Some(N2)), record(3, None)), None);
         for found in [record(2, None), record(1, Some(N2))] {
             let lost = says(record(2, Some(N2)), found).expect("it has voted for n2 at t2");
-            assert!(lost.starts_with("n1 goes on with HardState"), "{lost}");
+            assert!(lost.ends_with("but its disk had t2 with a vote for n2"), "{lost}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One operation of one client, from invocation to end, as judges and traces see it.
+//! One operation of one client from its begin to its end, in the form that checks and traces read.
 
 use crate::engine::workload::{Reply, Want};
 use crate::observe::OperationEnd;
@@ -6,74 +6,74 @@ use crate::plan::server_set::ServerIdx;
 use std::fmt;
 use wavetank_raft::{Answer, Data, Error, Index, Time};
 
-/// An operation of a client, with its outcome once it has one.
+/// An operation of a client, with its outcome if it has ended.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Operation<W> {
-    /// Its number, unique in the run, from 1 on.
+    /// The number of the operation, unique in the run, from 1 on.
     pub number: u64,
-    /// The client that began it.
+    /// The number of the client that began the operation.
     pub client: u16,
-    /// The one server that this client asks; `None` for a client that looks for the leader.
+    /// The only server that this client asks. `None` for a client that looks for the leader.
     pub pinned: Option<ServerIdx>,
-    /// What it asks for.
+    /// The request of the operation.
     pub wanted: W,
-    /// When it began.
+    /// The virtual time at which the operation began.
     pub invoked: Time,
-    /// The position of its invocation in the order of all invocations and ends.
+    /// The position of the begin in the order of all begins and ends.
     pub order: u64,
-    /// How it ended, if it has.
+    /// The end of the operation. `None` while it is open.
     pub end: Option<Completion>,
 }
 
-/// What an operation asks for. It is displayed as in `put k1 = "a"`.
+/// The request of an operation. It is displayed as in `put k1 = "a"`.
 pub trait Wanted: Clone + fmt::Debug + fmt::Display + 'static {
-    /// What is asked of a server.
+    /// The request in the form that is sent to a server.
     fn want(&self) -> Want;
 
     /// Displays the answer to an operation, as in `: done`.
     ///
     /// # Errors
-    /// Those of the formatter.
+    /// Returns the errors of the formatter.
     fn fmt_answer(answer: &OperationAnswer, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
-/// How an operation ended.
+/// The end of an operation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Completion {
-    /// When it ended.
+    /// The virtual time of the end.
     pub at: Time,
-    /// The position of its end in the order of all invocations and ends.
+    /// The position of the end in the order of all begins and ends.
     pub order: u64,
     /// The outcome that its client knows.
     pub ending: OperationEnd,
-    /// The answer, if it was done.
+    /// The answer, if the operation succeeded.
     pub answer: Option<OperationAnswer>,
 }
 
 /// The answer to an operation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum OperationAnswer {
-    /// A command: the entry at this index applied it, with this response.
+    /// The answer to a command: the index of its entry, and the response of the state machine.
     Applied(Index, Data),
-    /// A read: what the query returned.
+    /// The answer to a read: the result of the query.
     Got(Data),
 }
 
 impl<W> Operation<W> {
-    /// The answer, if there was one.
+    /// The answer, if there is one.
     #[must_use]
     pub fn answer(&self) -> Option<&OperationAnswer> {
         self.end.as_ref()?.answer.as_ref()
     }
 
-    /// Whether it ended this way.
+    /// Whether the operation has ended, and ended in this way.
     #[must_use]
     pub fn ended(&self, ending: OperationEnd) -> bool {
         self.end.as_ref().is_some_and(|end| end.ending == ending)
     }
 }
 
-/// The form in traces.
+/// Displays the operation as traces show it.
 impl<W: Wanted> fmt::Debug for Operation<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -111,13 +111,13 @@ impl Wanted for Want {
     }
 }
 
-/// What a reply means to a client.
+/// The meaning of a reply for a client.
 pub(super) enum ReplyMeaning {
-    /// It was done.
+    /// The request was executed.
     Answered(OperationAnswer),
-    /// It was not done, for certain; this server may lead.
+    /// The request was certainly not executed. This server may be the leader.
     Refused(Option<ServerIdx>),
-    /// It may have been done.
+    /// The request may have been executed.
     Unknown,
 }
 
@@ -127,7 +127,7 @@ impl From<Reply> for ReplyMeaning {
             Reply::Answered(Ok(Answer::Applied { index, response })) => {
                 Self::Answered(OperationAnswer::Applied(index, response))
             }
-            // Another kind of answer is wrong for a command, and a judge has already reported it.
+            // Another kind of answer is wrong for a command. A check has already reported it.
             Reply::Answered(Ok(_)) | Reply::Broken => Self::Unknown,
             Reply::Value(Ok(value)) => Self::Answered(OperationAnswer::Got(value)),
             Reply::Answered(Err(

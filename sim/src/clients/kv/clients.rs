@@ -14,19 +14,18 @@ pub use want::KvWant;
 use crate::clients::callers::{self, Callers, ClientMachine, RetryPolicy};
 use crate::plan::server_set::ServerSet;
 
-/// All clients of a run.
-///
-/// Some look for the leader, write and read. Behind them come the pinned ones, which only read.
+/// All clients of a run. The first clients look for the leader, write and read. The pinned clients come after
+/// them and only read.
 pub type Clients = Callers<KvScript>;
 
-/// One operation of one of them.
+/// An operation of one of these clients.
 pub type KvOperation = callers::Operation<KvWant>;
 
 impl Clients {
-    /// The clients of a plan, which know these servers.
+    /// Creates the clients of a plan. They know these servers.
     ///
     /// # Panics
-    /// If there is no server or no key.
+    /// Panics if there is no server or no key.
     #[must_use]
     pub fn new(plan: KvPlan, servers: ServerSet, seed: u64) -> Self {
         assert!(1 <= plan.keys, "clients need a key");

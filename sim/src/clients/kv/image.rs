@@ -1,7 +1,7 @@
 //! The store's state as the bytes of a snapshot.
 //!
-//! The last index, the keys with version and value, the sessions with their last answers,
-//! and eight bytes of digest. Keys and sessions ascend, so equal states are equal bytes.
+//! The bytes hold the last index, the keys with version and value, the sessions with their last answers,
+//! and eight bytes of digest. Keys and sessions are sorted, so equal states give equal bytes.
 
 use super::state::{KvSession, KvState};
 use super::wire::{CommandOutcome, Response, put_number, take_number};

@@ -1,8 +1,8 @@
-//! The judges of client answers: one property a file.
+//! The checks of client answers. Each file holds one property.
 //!
-//! The checks see operations and applied commands, and know nothing of terms, votes and logs: they
-//! could judge any replicated store. The expected effects come from `Record`, the judges' own reference
-//! store, never from the store under test.
+//! The checks see operations and applied commands. They see no terms, votes and logs, so they
+//! could judge any replicated store. They compare with `Record`, a reference store of their own, and
+//! not with the store under test.
 
 mod acked_writes;
 mod exactly_once;
@@ -39,30 +39,30 @@ use std::collections::BTreeMap;
 use std::fmt;
 use wavetank_raft::{Entry, Index, Payload, ReadPath, Time};
 
-/// What a run's clients are promised.
+/// The guarantees that the clients of a run have.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Promises {
-    /// Clocks keep the bound that leases assume, so a read under a lease is up to date.
+    /// True if clocks keep the bound that leases assume, so that a read under a lease is up to date.
     pub leases_hold: bool,
 }
 
-/// An event that the client judges look at.
+/// An event that the client checks judge.
 #[derive(Debug)]
 enum ClientEvent<'a> {
     /// A client began an operation.
     Invoked(&'a KvOperation),
     /// A client's operation ended.
     Returned(&'a KvOperation),
-    /// The first state machine applied this index: with the command, if it was one.
+    /// A state machine was the first to apply this index. The command is `None` for an entry of another kind.
     FirstApplied(Index, Option<Command<'a>>),
-    /// A state machine applied different content than the first one at this index.
+    /// A state machine applied another entry at this index than the first state machine.
     DifferentApplied(ServerIdx, Index),
     /// A server crashed, halted or started.
     ServerReset(ServerIdx),
 }
 
 impl<'a> ClientEvent<'a> {
-    /// The operation that was done, if one was.
+    /// The operation of the event, if it ended with success.
     fn done(&self) -> Option<&'a KvOperation> {
         match self {
             Self::Returned(operation) => {
@@ -73,15 +73,15 @@ impl<'a> ClientEvent<'a> {
     }
 }
 
-/// The result of a check for an event: `None` if it judges no such event, `Ok` if the property held, or
-/// the sentence that describes the violation.
+/// The result of a check for an event. `None` if the check does not judge such events, `Ok` if the property
+/// held, or else the message of the violation.
 type ClientVerdict = Option<Result<(), String>>;
 
 fn holds(is_so: bool, what: impl FnOnce() -> String) -> ClientVerdict {
     if is_so { Some(Ok(())) } else { violated(what) }
 }
 
-// Only a failing run formats the sentence, so keep the code out of the hot path.
+// Only a failing run formats a message, so the compiler keeps this code out of the hot path.
 #[cold]
 fn violated(what: impl FnOnce() -> String) -> ClientVerdict {
     Some(Err(what()))
@@ -89,23 +89,23 @@ fn violated(what: impl FnOnce() -> String) -> ClientVerdict {
 
 /// A property of what clients see.
 trait ClientCheck: fmt::Debug {
-    /// Judges an event. The record already includes the event; only a returned operation is still open
-    /// in it.
+    /// Judges an event. The record already includes the event, except that an operation that has just returned
+    /// is still open in it.
     fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> ClientVerdict;
 
-    /// Judges the end of the run. Returns a sentence if the property did not hold.
+    /// Judges the end of the run. Returns a message if the property did not hold.
     fn end(&mut self, _: &Record) -> Option<String> {
         None
     }
 }
 
-/// A check with its name (that of its file) and the section that states the property.
+/// A check with its name, which is the name of its file, and the section that states the property.
 #[derive(Debug)]
 struct ClientJudge {
     name: &'static str,
     section: &'static str,
     check: Box<dyn ClientCheck>,
-    /// How often the check had a case to judge.
+    /// The number of cases that the check judged.
     witnessed: u64,
 }
 
@@ -121,20 +121,20 @@ impl ClientJudge {
     }
 }
 
-/// The judges of one run's clients.
+/// The checks of the clients of one run.
 #[derive(Debug)]
 pub struct ClientJudges {
     record: Record,
-    /// In the order in which they run.
+    /// The checks in the order in which they run.
     judges: Vec<ClientJudge>,
     step: u64,
-    /// A restore replaced the state, so earlier answers prove nothing any more.
+    /// True if an operator restored a backup. The checks stop then, because the old answers no longer apply.
     is_replaced: bool,
     verdict: Option<Violation>,
 }
 
 impl ClientJudges {
-    /// The judges of clients with these promises.
+    /// Creates the checks for clients with these guarantees.
     #[must_use]
     pub fn new(promises: Promises) -> Self {
         let judges = vec![
@@ -162,7 +162,7 @@ impl ClientJudges {
         self.verdict.as_ref()
     }
 
-    /// How often each check had a case to judge.
+    /// The number of cases that each check judged.
     #[must_use]
     pub fn witnessed(&self) -> BTreeMap<String, u64> {
         self.judges.iter().map(|judge| (judge.name.to_owned(), judge.witnessed)).collect()
@@ -172,7 +172,7 @@ impl ClientJudges {
         self.run_checks(at, |judge, record| judge.judge(record, event));
     }
 
-    /// Runs one check after the other until one reports a violation.
+    /// Runs the checks in order until one reports a violation.
     fn run_checks(&mut self, at: Time, run: impl Fn(&mut ClientJudge, &Record) -> Option<String>) {
         if self.verdict.is_some() {
             return;
@@ -208,7 +208,7 @@ impl ClientJudges {
 }
 
 impl Observer for ClientJudges {
-    // Most observations do not concern clients.
+    // Most observations do not concern clients, so the function returns early.
     #[inline]
     fn on_observation(&mut self, observation: &Observation<'_>) {
         if self.verdict.is_some() || self.is_replaced {
@@ -271,7 +271,7 @@ impl CustomChecks for ClientJudges {
 }
 
 impl From<&Plan> for Promises {
-    /// The promises that a plan's clocks allow.
+    /// The guarantees that the clocks of a plan allow.
     fn from(plan: &Plan) -> Self {
         let jumps = plan.nemesis.scheduled.keys().any(|kind| kind.breaks_leases());
         let apart = 2 * u64::from(plan.clocks.drift_ppm);
@@ -285,7 +285,7 @@ impl Promises {
         match want {
             Want::Apply(_) | Want::Read(ReadPath::Index, _) => true,
             Want::Read(ReadPath::Lease, _) => self.leases_hold,
-            // The leader confirmed its leadership, not how far its state machine is.
+            // The leader confirmed that it leads, but its state machine may be behind.
             Want::Read(ReadPath::Verify, _) | Want::Stale(_) => false,
         }
     }

@@ -1,4 +1,4 @@
-//! The store's state: the value of every key, and the last answer of every session.
+//! The state of the store: the value of every key, and the last answer of every session.
 
 use super::wire::{Command, CommandOutcome, Got, Response, Verb, queried};
 use std::collections::BTreeMap;
@@ -10,12 +10,12 @@ pub(super) struct KvState {
     applied: Index,
     cells: BTreeMap<u32, KeyValue>,
     sessions: BTreeMap<u32, KvSession>,
-    // The wrapping sum of the digests of all cells and sessions: each can be
-    // updated alone, so a command costs no more than what it changes.
+    // The wrapping sum of the digests of all cells and sessions. Each part can be
+    // updated alone, so the cost of a command does not depend on the number of keys.
     sum: u64,
 }
 
-/// A key's value. A deleted key keeps its cell, so that a missing value has a version too.
+/// The value of a key. A deleted key keeps its cell, so that a missing value also has a version.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct KeyValue {
     pub(super) version: Index,
@@ -23,14 +23,14 @@ pub(super) struct KeyValue {
     hash: Hash,
 }
 
-/// A session's last command and its answer.
+/// The last command of a session and its answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct KvSession {
     pub(super) sequence: u32,
     pub(super) response: Response,
 }
 
-/// FNV-1a, which goes on where it stopped: an append hashes what it appends.
+/// An FNV-1a hash that can be continued, so that an append hashes only the appended bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Hash(u64);
 
@@ -54,7 +54,7 @@ impl Hash {
     }
 }
 
-/// Spreads every bit of a few numbers over the whole word.
+/// Hashes a few numbers, so that each bit of them changes the whole word.
 fn mix(numbers: [u64; 3]) -> u64 {
     numbers.iter().fold(0x9e37_79b9_7f4a_7c15, |mixed, number| {
         let mixed = (mixed ^ number).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -72,7 +72,7 @@ impl KeyValue {
 impl KvSession {
     fn digest(&self, session: u32) -> u64 {
         let place = u64::from(self.sequence) << 8 | u64::from(self.response.outcome.tag());
-        // The bit keeps sessions apart from keys of the same number.
+        // The top bit keeps the digest of a session different from the digest of a key with the same number.
         mix([1 << 63 | u64::from(session), place, self.response.effective.0])
     }
 }
@@ -88,7 +88,7 @@ impl KvState {
         response.encode()
     }
 
-    /// Thesis §6.3: a command that the session has seen is answered from memory.
+    /// Answers a command that the session has executed before from memory (thesis §6.3).
     fn once(&mut self, index: Index, command: &Command<'_>) -> Response {
         let last = self.sessions.get(&command.session).copied();
         if let Some(last) = last.filter(|last| command.sequence <= last.sequence) {
@@ -136,7 +136,7 @@ impl KvState {
         Got { applied: self.applied, version, value }.encode()
     }
 
-    /// A digest of everything.
+    /// The digest of all keys and sessions.
     pub(super) fn digest(&self) -> u64 {
         mix([self.applied.0, self.sum, 0])
     }
@@ -175,7 +175,7 @@ impl KvState {
 }
 
 impl KeyValue {
-    // The buffer is kept: in the long run a put allocates nothing.
+    // The buffer of the old value is reused, so a put seldom allocates.
     fn set(&mut self, value: &[u8]) {
         self.value.clear();
         self.value.extend_from_slice(value);

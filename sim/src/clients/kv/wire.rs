@@ -1,35 +1,35 @@
 //! The wire format between clients and the store.
 //!
-//! Numbers are written seven bits to the byte, low bits first, the top bit saying that more
-//! follow. The last field takes the rest of the bytes and has no length.
+//! A number is written as seven bits in each byte, low bits first. The top bit is set if more bytes
+//! follow. The last field has no length. It takes the rest of the bytes.
 
 use wavetank_raft::{Data, Index};
 
 /// A command, borrowed from its bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Command<'a> {
-    /// The session it belongs to.
+    /// The session to which the command belongs.
     pub session: u32,
-    /// Its place in the session, from 1 on.
+    /// The position of the command in its session, from 1 on.
     pub sequence: u32,
-    /// The key it is about.
+    /// The key that the command changes.
     pub key: u32,
-    /// What it does to the key.
+    /// The change of the key.
     pub verb: Verb<'a>,
 }
 
-/// What a command does to its key.
+/// The change that a command makes to its key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verb<'a> {
     /// The key gets this value.
     Put(&'a [u8]),
-    /// This is added at the end of the key's value.
+    /// These bytes are added at the end of the key's value.
     Append(&'a [u8]),
     /// The key gets a new value if it has the expected one.
     Cas {
-        /// The value it must have.
+        /// The value that the key must have.
         expected: &'a [u8],
-        /// The value it gets.
+        /// The value that the key then gets.
         new: &'a [u8],
     },
     /// The key loses its value.
@@ -41,18 +41,19 @@ pub enum Verb<'a> {
 pub struct Response {
     /// The outcome of the command.
     pub outcome: CommandOutcome,
-    /// The index of the entry that took effect: for a command that came twice, that of the first.
+    /// The index at which the command took effect. If the command came twice, this is the index of its first
+    /// entry.
     pub effective: Index,
 }
 
 /// The outcome of a command.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum CommandOutcome {
-    /// It was done.
+    /// The command changed its key.
     Done,
-    /// The key had another value than expected; nothing changed.
+    /// The key had another value than expected, so nothing changed.
     Mismatch,
-    /// The session has a newer sequence number; the outcome is no longer known.
+    /// The session has a newer sequence number, so the outcome is no longer known.
     Outdated,
     /// The bytes are not a command.
     Malformed,
@@ -63,14 +64,14 @@ pub enum CommandOutcome {
 pub struct Got<'a> {
     /// The index of the last applied command.
     pub applied: Index,
-    /// The index of the command that wrote the value; zero if there is none.
+    /// The index of the command that wrote the value. Zero if no command did.
     pub version: Index,
-    /// The key's value.
+    /// The value of the key.
     pub value: &'a [u8],
 }
 
 impl<'a> Command<'a> {
-    /// Encodes it as bytes.
+    /// Encodes the value as bytes.
     #[must_use]
     pub fn encode(&self) -> Data {
         let (tag, first, last): (u8, &[u8], &[u8]) = match self.verb {
@@ -92,7 +93,7 @@ impl<'a> Command<'a> {
         bytes.into()
     }
 
-    /// Decodes bytes; `None` if they are not a command.
+    /// Decodes bytes. `None` if they are not a command.
     #[must_use]
     pub fn decode(bytes: &'a [u8]) -> Option<Self> {
         let (&tag, mut rest) = bytes.split_first()?;
@@ -115,7 +116,7 @@ impl<'a> Command<'a> {
 }
 
 impl Response {
-    /// Encodes it as bytes.
+    /// Encodes the value as bytes.
     #[must_use]
     pub fn encode(self) -> Data {
         let mut bytes = Vec::with_capacity(8);
@@ -124,7 +125,7 @@ impl Response {
         bytes.into()
     }
 
-    /// Decodes bytes; `None` if they are not a response.
+    /// Decodes bytes. `None` if they are not a response.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (&tag, mut rest) = bytes.split_first()?;
@@ -156,7 +157,7 @@ impl CommandOutcome {
 }
 
 impl<'a> Got<'a> {
-    /// Encodes it as bytes.
+    /// Encodes the value as bytes.
     #[must_use]
     pub fn encode(&self) -> Data {
         let mut bytes = Vec::with_capacity(12 + self.value.len());
@@ -166,7 +167,7 @@ impl<'a> Got<'a> {
         bytes.into()
     }
 
-    /// Decodes bytes; `None` if they are not an answer to a read.
+    /// Decodes bytes. `None` if they are not an answer to a read.
     #[must_use]
     pub fn decode(mut bytes: &'a [u8]) -> Option<Self> {
         let applied = Index(take_number(&mut bytes)?);
@@ -175,7 +176,7 @@ impl<'a> Got<'a> {
     }
 }
 
-/// The query for a key's value.
+/// Encodes the query for the value of a key.
 #[must_use]
 pub fn query(key: u32) -> Data {
     let mut bytes = Vec::with_capacity(5);
@@ -183,7 +184,7 @@ pub fn query(key: u32) -> Data {
     bytes.into()
 }
 
-/// The key that a query asks for; `None` if it is not a query.
+/// The key that a query asks for. `None` if the bytes are not a query.
 #[must_use]
 pub fn queried(mut query: &[u8]) -> Option<u32> {
     let key = take_small(&mut query)?;

@@ -17,7 +17,7 @@ fn the_first_commit_at_a_place_stands() {
     let mut history = CommitHistory::default();
     let (old, new) = (chain(&[1, 1, 2]), chain(&[1, 3, 3, 3]));
     history.commit(N1, Term(2), &old, Index(3));
-    assert_eq!(history.first_difference(&old, Index(2)), None, "less of the same");
+    assert_eq!(history.first_difference(&old, Index(2)), None, "a prefix of the same log");
 
     history.commit(N2, Term(3), &new, Index(4));
     assert_eq!(history.committed(), Index(3), "another log adds nothing");

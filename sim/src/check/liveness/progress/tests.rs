@@ -5,7 +5,7 @@ use crate::check::fixture::{Fixture, N1, N2, N3};
 const BOUNDS: LivenessBounds =
     LivenessBounds { election_timeout: Span::ms(100), timeouts: 10, slack: 2, changes_most: Some(1) };
 
-/// A judge that looks at the ghost state of this fixture, healed now.
+/// A check that has seen all faults end now.
 fn healed(fixture: &mut Fixture, core: ServerSet) -> Progress {
     let mut progress = Progress::new(BOUNDS);
     fixture.ghost.healed = Some((fixture.ghost.at, core));
@@ -59,7 +59,7 @@ fn a_failure_says_what_servers_without_a_leader_do() {
         fixture.campaign(N1, term);
         progress.on_observation(&fixture.ghost, Facts::CAMPAIGNED.or(Facts::TERM));
     }
-    assert!(said(&mut progress, &fixture).ends_with("3 campaigns and 3 terms, and nobody won"));
+    assert!(said(&mut progress, &fixture).ends_with("3 campaigns, 3 new terms, no winner"));
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn nothing_is_judged_before_the_time_is_over() {
     let mut fixture = Fixture::three(&CHECK);
     let mut progress = healed(&mut fixture, ServerSet::first(3));
     assert_eq!(progress.end(&fixture.ghost, Time(999_999)), None);
-    assert_eq!(progress.witnessed(), 0, "and that proves nothing");
+    assert_eq!(progress.witnessed(), 0, "the check had nothing to judge");
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_leader_that_commits_nothing_is_reported() {
     let mut progress = healed(&mut fixture, ServerSet::first(3));
     fixture.elect(N1, 2);
     let stuck = progress.end(&fixture.ghost, LATE).expect("its own entry is not committed");
-    assert_eq!(stuck, "n1, leader of t2, has committed no entry of its own, only i0");
+    assert_eq!(stuck, "n1 leads t2 and has committed no entry of t2; its commit index is i0");
 }
 
 #[test]
@@ -99,10 +99,9 @@ fn a_member_that_stays_behind_is_reported() {
     apply_all(&mut fixture);
     look(&mut fixture, &mut progress, Time(100_000));
 
-    assert!(progress.wait().is_some(), "all that was committed before is everywhere");
+    assert!(progress.wait().is_some(), "every server applied the entries that were committed before");
     let stuck = progress.end(&fixture.ghost, LATE).expect("n3 lacks what was committed long ago");
-    let behind =
-        "n3 is a Follower at t2 with commit i2 and applied i2; n1 leads, and i3 was committed long ago";
+    let behind = "n3 does not follow n1 of t2 up to i3: it is a Follower at t2, commit i2, applied i2";
     assert_eq!(stuck, behind);
     assert_eq!(progress.end(&fixture.ghost, Time(299_999)), None);
 }
@@ -121,5 +120,5 @@ fn leadership_that_keeps_changing_is_reported() {
     }
     apply_all(&mut fixture);
     let stuck = progress.end(&fixture.ghost, LATE).expect("three leaders followed each other");
-    assert_eq!(stuck, "the leader changed 2 times after all was settled");
+    assert_eq!(stuck, "the leader changed 2 times after the core settled");
 }

@@ -1,4 +1,4 @@
-//! How many clients there are and what they want, as numbers to print, edit and shrink.
+//! The number of clients and their workload, as numbers that can be printed, edited and shrunk.
 
 use crate::plan::ClientPlan;
 use crate::plan::rng::{Ratio, Spans};
@@ -7,69 +7,69 @@ use wavetank_raft::{ReadPath, Span};
 /// The clients of a run.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct KvPlan {
-    /// How many clients write and read, and look for the leader to do so.
+    /// The number of clients that look for the leader, write and read.
     pub followers: u16,
-    /// How many clients only read, each from one fixed server and without retries. They see the
-    /// answers of an old leader.
+    /// The number of pinned clients. Each of them only reads, from one fixed server and without retries. They see
+    /// the answers of an old leader.
     pub pinned: u16,
-    /// How many keys they contend for (≥ 1).
+    /// The number of keys, at least 1. Fewer keys give more conflicts.
     pub keys: u32,
-    /// The least length of a value. Each value begins with a unique text, so no two are equal.
+    /// The least length of a value in bytes. Each value begins with a unique text, so no two values are equal.
     pub value_bytes: u32,
-    /// How long a client rests between operations.
+    /// The time between two operations of a client.
     pub think: Spans,
-    /// How long a pinned one rests.
+    /// The time between two operations of a pinned client.
     pub pinned_think: Spans,
-    /// How long a client waits for an answer before it tries another server.
+    /// The time that a client waits for an answer before it tries another server.
     pub patience: Span,
-    /// How long it waits before it tries again after a refusal.
+    /// The time that a client waits after a refusal before it tries again.
     pub backoff: Spans,
-    /// How often it tries before it gives an operation up (≥ 1).
+    /// The number of requests for one operation, at least 1. Then the client gives up.
     pub tries: u32,
-    /// How many of its operations are writes.
+    /// The share of writes among the operations.
     pub writes: Ratio,
     /// The shares of the kinds of writes.
     pub verbs: Verbs,
     /// The shares of the read paths.
     pub reads: Reads,
-    /// The shares of the read paths of the pinned clients.
+    /// The shares of the read paths that pinned clients use.
     pub pinned_reads: Reads,
-    /// How often a client gives up at once after a refusal, so that the judges can check that a refused
+    /// The share of refusals after which a client gives up at once. Then the checks can judge that a refused
     /// write is never applied.
     pub resign: Ratio,
-    /// How often a client starts a new session after an unknown end, so that its last command may still
+    /// The share of unknown ends after which a client starts a new session. Then its last command may still
     /// take effect at any later time.
     pub rename: Ratio,
 }
 
-/// How often each kind of write, as shares of their sum.
+/// The shares of the kinds of writes. The share of a kind is its number divided by the sum of all four.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Verbs {
-    /// A new value.
+    /// The weight of writes that set a new value.
     pub put: u32,
-    /// Append to the value.
+    /// The weight of writes that append to the value.
     pub append: u32,
-    /// Compare and set.
+    /// The weight of writes that compare and set the value.
     pub cas: u32,
-    /// Delete the value.
+    /// The weight of writes that delete the value.
     pub delete: u32,
 }
 
-/// How often each way to read, as shares of their sum.
+/// The shares of the read paths. The share of a path is its number divided by the sum of all four.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Reads {
-    /// [`ReadPath::Index`].
+    /// The weight of reads by [`ReadPath::Index`].
     pub index: u32,
-    /// [`ReadPath::Lease`].
+    /// The weight of reads by [`ReadPath::Lease`].
     pub lease: u32,
-    /// [`ReadPath::Verify`].
+    /// The weight of reads by [`ReadPath::Verify`].
     pub verify: u32,
-    /// From the local state, however old.
+    /// The weight of reads from the local state, which may be old.
     pub stale: u32,
 }
 
 impl KvPlan {
-    /// A few clients of every kind with an operation every few dozen milliseconds, on few keys.
+    /// The default has a few clients of each kind. Each begins an operation every few dozen milliseconds.
     #[must_use]
     pub fn calm() -> Self {
         Self {
@@ -93,8 +93,8 @@ impl KvPlan {
 }
 
 impl From<&ClientPlan> for KvPlan {
-    /// The clients of a plan, with every kind of write, and one pinned reader for two clients. If all
-    /// reads use leases, each server gets a fast pinned reader, since a lease that is held too long
+    /// Derives the clients from a plan: all kinds of writes, and one pinned client for two others. If all
+    /// reads use leases, each server gets a fast pinned client, because a lease that is held too long
     /// ends within a fraction of a timeout.
     fn from(clients: &ClientPlan) -> Self {
         let of = |path| u32::from(clients.reads.contains(&path));
@@ -127,7 +127,7 @@ impl Reads {
         [self.index, self.lease, self.verify, self.stale]
     }
 
-    /// The ways, in the order of the shares; `None` is from the local state.
+    /// The read paths in the order of the shares. `None` means a read from the local state.
     pub(super) const WAYS: [Option<ReadPath>; 4] =
         [Some(ReadPath::Index), Some(ReadPath::Lease), Some(ReadPath::Verify), None];
 }

@@ -1,4 +1,4 @@
-//! Draws the operations of the store's clients, each from its own stream.
+//! Draws the operations of the store's clients. Each client has its own random stream.
 
 use super::plan::{KvPlan, Reads};
 use super::{KvOperation, KvWant};
@@ -17,13 +17,13 @@ pub struct KvScript {
     last: u32,
 }
 
-/// A client's session, and the value that it knows.
+/// The session of a client, and the value that the client knows.
 #[derive(Debug)]
 struct ClientSession {
     number: u32,
     /// The sequence number of its last command.
     sequence: u32,
-    /// A key, and a value of it that the client wrote or read: what its next cas expects.
+    /// A key and the value that the client last wrote or read there. The next cas expects this value.
     known: Option<(u32, Vec<u8>)>,
 }
 
@@ -62,7 +62,7 @@ impl Script for KvScript {
     }
 }
 
-/// The value that a client saw or wrote.
+/// The key and the value that an operation read or wrote.
 fn learned_value(operation: &KvOperation) -> Option<Vec<u8>> {
     match operation.answer()? {
         OperationAnswer::Got(bytes) => Some(Got::decode(bytes)?.value.to_vec()),
@@ -73,7 +73,7 @@ fn learned_value(operation: &KvOperation) -> Option<Vec<u8>> {
     }
 }
 
-/// Draws the operation of this number.
+/// Draws the operation with this number.
 fn draw(plan: &KvPlan, session: &mut ClientSession, operation: u64, rng: &mut Stream) -> KvWant {
     // Always draw four numbers, so that the next operation does not depend on this one.
     let (kind, verb, way, place) = (rng.draw(), rng.draw(), rng.draw(), rng.draw());
@@ -95,14 +95,14 @@ fn draw(plan: &KvPlan, session: &mut ClientSession, operation: u64, rng: &mut St
     KvWant::write(&Command { session: session.number, sequence: session.sequence, key, verb })
 }
 
-/// Draws a read of a client that asks one server only.
+/// Draws a read of a client that asks only one server.
 fn draw_read(plan: &KvPlan, rng: &mut Stream) -> KvWant {
     let (way, place) = (rng.draw(), rng.draw());
     let path = Reads::WAYS[share(plan.pinned_reads.shares(), way)];
     KvWant::read(place.below(u64::from(plan.keys)) as u32, path)
 }
 
-/// Which of the shares is hit; the first if there are none.
+/// Draws an index by its share. Returns the first index if all shares are zero.
 fn share(shares: [u32; 4], drawn: Draw) -> usize {
     let mut at = drawn.below(u64::from(shares.iter().sum::<u32>()));
     for (which, &share) in shares.iter().enumerate() {
@@ -114,8 +114,8 @@ fn share(shares: [u32; 4], drawn: Draw) -> usize {
     0
 }
 
-/// A value that only this operation writes: a `v`, its number, and as many dashes as are wanted.
-/// Only these values have a `v`, so an appended value shows which operations appended to it.
+/// A value that only this operation writes: a `v`, the number of the operation, and dashes up to the length.
+/// Dashes and digits contain no `v`, so an appended value shows the operations that appended to it.
 fn unique_value(operation: u64, length: u32) -> Vec<u8> {
     let mut unique_value = format!("v{operation}").into_bytes();
     unique_value.resize(unique_value.len().max(length as usize), b'-');

@@ -17,13 +17,13 @@ pub struct KvWant {
 }
 
 impl KvWant {
-    /// To apply a command.
+    /// Creates the request to apply a command.
     #[must_use]
     pub fn write(command: &Command<'_>) -> Self {
         Self { key: command.key, want: Want::Apply(command.encode()) }
     }
 
-    /// To read a key's value by this path; `None` for the local state, however old.
+    /// Creates the request to read a key by this path. `None` reads the local state, which may be old.
     #[must_use]
     pub fn read(key: u32, path: Option<ReadPath>) -> Self {
         let query = wire::query(key);
@@ -36,13 +36,13 @@ impl KvWant {
 }
 
 impl KvOperation {
-    /// The command, if it is a write.
+    /// The command, if the operation is a write.
     #[must_use]
     pub fn command(&self) -> Option<Command<'_>> {
         self.bytes().map(decoded)
     }
 
-    /// The command as it was sent, if it is a write.
+    /// The bytes of the command, if the operation is a write.
     #[must_use]
     pub const fn bytes(&self) -> Option<&Data> {
         match &self.wanted.want {

@@ -1,4 +1,7 @@
-//! An acknowledged write was applied, stays applied, and had the reported outcome (K1, K2).
+//! An acknowledged write was applied at the reported index with the reported outcome, and it stays applied
+//! (thesis §6.3).
+//!
+//! The check is demanded at every acknowledged write.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, holds, violated};
@@ -17,7 +20,7 @@ impl ClientCheck for AckedWrites {
         if let ClientEvent::DifferentApplied(idx, index) = event {
             let operation = self.0.get(index)?;
             return violated(|| {
-                format!("#{operation} was acknowledged at {index}, and {idx} applied something else there")
+                format!("{idx} applied another command at {index}, where #{operation} was acknowledged")
             });
         }
         self.acked(record, event.done()?)
@@ -29,7 +32,7 @@ impl AckedWrites {
         let (bytes, command) = (operation.bytes()?, operation.command()?);
         let Some(OperationAnswer::Applied(said, response)) = operation.answer() else { return None };
         if record.command(*said) != Some(bytes) {
-            return violated(|| format!("{operation}: nobody applied it at {said}"));
+            return violated(|| format!("{operation}: no server applied this at {said}"));
         }
         self.0.insert(*said, operation.number);
         let answered = Response::decode(response).map(|response| response.outcome);
@@ -37,8 +40,8 @@ impl AckedWrites {
         let is_so = answered == applied_outcome
             && matches!(answered, Some(CommandOutcome::Done | CommandOutcome::Mismatch));
         holds(is_so, || match applied_outcome {
-            Some(outcome) => format!("{operation}: what came of it is {outcome:?}"),
-            None => format!("{operation}: nothing came of it"),
+            Some(outcome) => format!("{operation}: the outcome was {outcome:?}"),
+            None => format!("{operation}: no command took effect"),
         })
     }
 }
@@ -62,7 +65,7 @@ mod tests {
         fixture.write(1, "a").acks(1, 3, CommandOutcome::Done, 3);
         fixture.expect_violation(
             "acked_writes",
-            "c0 #1 put k1 = \"a\" (s1.1): done by i3, said i3: nobody applied it at i3",
+            "c0 #1 put k1 = \"a\" (s1.1): done by i3, said i3: no server applied this at i3",
         );
     }
 
@@ -73,7 +76,7 @@ mod tests {
         fixture.acks(1, 2, CommandOutcome::Done, 2);
         fixture.expect_violation(
             "acked_writes",
-            "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: nobody applied it at i2",
+            "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: no server applied this at i2",
         );
     }
 
@@ -81,7 +84,7 @@ mod tests {
     fn a_write_may_not_be_acknowledged_with_a_wrong_outcome() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).acks(1, 1, CommandOutcome::Mismatch, 1);
-        let sentence = "c0 #1 put k1 = \"a\" (s1.1): mismatch, said i1: what came of it is Done";
+        let sentence = "c0 #1 put k1 = \"a\" (s1.1): mismatch, said i1: the outcome was Done";
         fixture.expect_violation("acked_writes", sentence);
     }
 
@@ -90,7 +93,7 @@ mod tests {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").write(2, "b").applied(N1, 1, 1).acks(1, 1, CommandOutcome::Done, 1);
         fixture.applied(N2, 1, 2);
-        let sentence = "#1 was acknowledged at i1, and n2 applied something else there";
+        let sentence = "n2 applied another command at i1, where #1 was acknowledged";
         fixture.expect_violation("acked_writes", sentence);
     }
 }

@@ -1,4 +1,6 @@
-//! A command takes effect once, however often it is sent, and after it was first sent (K3).
+//! A command takes effect at most once, and not before its client sent it (thesis §6.3).
+//!
+//! The check is demanded at every acknowledged write. A client may send a command several times.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, holds, violated};
@@ -16,10 +18,10 @@ impl ClientCheck for ExactlyOnce {
         let answered = Response::decode(response)?.effective;
         let floor = record.applied_at_start(operation.number);
         if answered <= floor {
-            return violated(|| format!("{operation}: {floor} was applied when it was first sent"));
+            return violated(|| format!("{operation}: {floor} was applied before it was sent"));
         }
         let first = record.effect(&command).map_or(answered, |effect| effect.index);
-        holds(first == answered, || format!("{operation}: it had taken effect at {first}"))
+        holds(first == answered, || format!("{operation}: it took effect at {first}"))
     }
 }
 
@@ -40,7 +42,7 @@ mod tests {
     fn a_second_effect_is_reported() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).applied(N1, 2, 1).acks(1, 2, CommandOutcome::Done, 2);
-        let sentence = "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: it had taken effect at i1";
+        let sentence = "c0 #1 put k1 = \"a\" (s1.1): done by i2, said i2: it took effect at i1";
         fixture.expect_violation("exactly_once", sentence);
     }
 
@@ -49,8 +51,7 @@ mod tests {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
         fixture.acks(2, 2, CommandOutcome::Done, 1);
-        let sentence =
-            "c0 #2 put k1 = \"b\" (s1.2): done by i1, said i2: i1 was applied when it was first sent";
+        let sentence = "c0 #2 put k1 = \"b\" (s1.2): done by i1, said i2: i1 was applied before it was sent";
         fixture.expect_violation("exactly_once", sentence);
     }
 }

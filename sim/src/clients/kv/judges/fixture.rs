@@ -1,4 +1,4 @@
-//! Scripted observations for tests of the judges: client operations and applied commands.
+//! Scripted observations for tests of the client checks: operations and applied commands.
 
 use super::{ClientJudges, Promises};
 use crate::clients::callers::{Completion, OperationAnswer};
@@ -13,7 +13,7 @@ use wavetank_raft::{Batch, Data, Entry, Index, Payload, ReadPath, Term, Time};
 pub(super) const N1: ServerIdx = ServerIdx(0);
 pub(super) const N2: ServerIdx = ServerIdx(1);
 
-/// A scripted run on one key: all writes have one session, and all reads have one client.
+/// A scripted run on one key. All writes belong to one session, and all reads to one client.
 pub(super) struct ClientFixture {
     judges: ClientJudges,
     operations: BTreeMap<u64, KvOperation>,
@@ -114,7 +114,7 @@ impl ClientFixture {
         assert_eq!(self.judges.verdict(), None);
     }
 
-    /// At the end of the run this check has reported this sentence.
+    /// Ends the run and asserts that this check reported this message.
     pub(super) fn expect_violation(&mut self, check: &str, what: &str) {
         self.judges.end(Time(self.step));
         let violation = self.judges.verdict().expect("a check reports a violation");

@@ -1,5 +1,8 @@
-//! A read that claims to be current sees all commands that were applied anywhere when it began
-//! (R1, R2).
+//! A read that claims to be up to date sees all commands that any server had applied when the read began
+//! (thesis §6.4).
+//!
+//! The check is demanded at every successful read by index, and at reads under a lease if clocks keep the
+//! bound that leases assume.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, Promises, holds};
@@ -17,7 +20,7 @@ impl ClientCheck for FreshReads {
             return None;
         }
         let (got, floor) = (Got::decode(bytes)?, record.applied_at_start(operation.number));
-        holds(floor <= got.applied, || format!("{operation}: {floor} was applied when it began"))
+        holds(floor <= got.applied, || format!("{operation}: {floor} was applied before it began"))
     }
 }
 
@@ -36,7 +39,7 @@ mod tests {
     fn a_read_sees_everything_that_was_applied_before() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).read(2, N2).sees(2, 0, 0, "");
-        let sentence = "c1 #2 read k1 at n2: \"\" of i0, state i0: i1 was applied when it began";
+        let sentence = "c1 #2 read k1 at n2: \"\" of i0, state i0: i1 was applied before it began";
         fixture.expect_violation("fresh_reads", sentence);
     }
 

@@ -1,18 +1,19 @@
-//! A write that was reported as not done is never applied (K4).
+//! A write that ended with a certain failure is never applied (thesis §6.3).
+//!
+//! The check is demanded at every failed write and at every applied command.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, violated};
 use crate::observe::OperationEnd;
 use std::collections::BTreeMap;
 
-/// Each refused write, by session and sequence number.
+/// The number of each failed write, by session and sequence number.
 #[derive(Debug, Default)]
 pub(super) struct HonestFailures(BTreeMap<(u32, u32), u64>);
 
 impl ClientCheck for HonestFailures {
     fn judge(&mut self, record: &Record, event: &ClientEvent<'_>) -> ClientVerdict {
-        let sentence =
-            |operation, index| format!("#{operation} was refused for certain, and was applied at {index}");
+        let sentence = |operation, index| format!("#{operation} failed, but a server applied it at {index}");
         match event {
             ClientEvent::Returned(operation) if operation.ended(OperationEnd::Failed) => {
                 let (command, number) = (operation.command()?, operation.number);
@@ -46,14 +47,14 @@ mod tests {
     fn a_refused_write_is_not_applied_later() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").fails(1).applied(N1, 4, 1);
-        fixture.expect_violation("honest_failures", "#1 was refused for certain, and was applied at i4");
+        fixture.expect_violation("honest_failures", "#1 failed, but a server applied it at i4");
     }
 
     #[test]
     fn a_refused_write_was_not_applied_before() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 4, 1).fails(1);
-        fixture.expect_violation("honest_failures", "#1 was refused for certain, and was applied at i4");
+        fixture.expect_violation("honest_failures", "#1 failed, but a server applied it at i4");
     }
 
     #[test]

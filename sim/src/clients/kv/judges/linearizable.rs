@@ -1,7 +1,8 @@
-//! The history of every key is linearizable, judged at the end of the run.
+//! The history of every key is linearizable: one order of its operations explains all answers and respects
+//! real time (thesis §6.3, §6.4).
 //!
-//! The other checks use the order of the log. This one only tries it first: another order may explain
-//! the answers.
+//! The check is demanded at the end of the run. Other checks rely on the order of the log. This check tries
+//! that order first, and then searches for another order.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, Promises, witness};
@@ -16,14 +17,14 @@ use wavetank_linear::{CheckResult, History, Input, Output};
 #[derive(Debug)]
 pub(super) struct Linearizable {
     promises: Promises,
-    /// The operations on each key that claim to be up to date, in the order of their invocations.
+    /// The operations on each key that claim to be up to date, in the order in which they began.
     keys: BTreeMap<u32, Vec<KvOperation>>,
-    /// The position of each open operation among those of its key.
+    /// The position of each open operation in the list of its key.
     open: BTreeMap<u64, usize>,
 }
 
-/// How many slices of a search each key gets. Values are unique, so nearly every history needs less
-/// than one.
+/// The number of slices that the search gets for each key. Values are unique, so nearly every history needs
+/// less than one slice.
 const MOST_SLICES: u32 = 256;
 
 impl Linearizable {
@@ -95,7 +96,7 @@ fn output(operation: &KvOperation) -> Option<Output<'_>> {
     }
 }
 
-/// Allows this many slices.
+/// Allows a search this number of slices.
 fn patience(mut slices: u32) -> impl FnMut() -> bool {
     move || {
         slices = slices.saturating_sub(1);
@@ -120,7 +121,7 @@ impl ClientCheck for Linearizable {
             if history.check(&mut patience(MOST_SLICES)) == CheckResult::Illegal {
                 let conflict = history.conflict(&mut patience(16 * MOST_SLICES));
                 let conflict: Vec<_> = conflict.iter().map(|&at| operations[at].to_string()).collect();
-                return Some(format!("no order explains what was seen of k{key}: {}", conflict.join("; ")));
+                return Some(format!("no order explains the answers for k{key}: {}", conflict.join("; ")));
             }
         }
         None
@@ -148,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_violation_shows_only_the_operations_that_conflict() {
-        let sentence = "no order explains what was seen of k1: c1 #2 read k1 at n1: \"a\" of i9, state i9";
+        let sentence = "no order explains the answers for k1: c1 #2 read k1 at n1: \"a\" of i9, state i9";
         reads(&["", "a", ""]).expect_violation("linearizable", sentence);
     }
 }

@@ -1,4 +1,6 @@
-//! A read returns the value that the key had in the state that the answer names (K5, R3).
+//! A read returns the value that the key had at the index that the answer names (thesis §6.4).
+//!
+//! The check is demanded at every successful read.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, holds, violated};
@@ -13,15 +15,15 @@ impl ClientCheck for NoPhantom {
         let operation = event.done()?;
         let Some(OperationAnswer::Got(bytes)) = operation.answer() else { return None };
         let Some(got) = Got::decode(bytes) else {
-            return violated(|| format!("the answer to #{} is not one", operation.number));
+            return violated(|| format!("the answer to #{} cannot be decoded", operation.number));
         };
         let last = record.last_command();
         if last < got.applied {
-            return violated(|| format!("{operation}: nobody applied more than {last}"));
+            return violated(|| format!("{operation}: the last applied command is {last}"));
         }
         let held = record.version(operation.wanted.key, got.applied);
         let is_so = held.index == got.version && held.is(got.value);
-        holds(is_so, || format!("{operation}: it held what {} wrote", held.index))
+        holds(is_so, || format!("{operation}: the key had the value of {}", held.index))
     }
 }
 
@@ -43,7 +45,7 @@ mod tests {
     fn a_future_state_may_not_be_read() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").stale_read(2, N2).sees(2, 1, 1, "a");
-        let sentence = "c1 #2 stale-read k1 at n2: \"a\" of i1, state i1: nobody applied more than i0";
+        let sentence = "c1 #2 stale-read k1 at n2: \"a\" of i1, state i1: the last applied command is i0";
         fixture.expect_violation("no_phantom", sentence);
     }
 
@@ -51,7 +53,7 @@ mod tests {
     fn a_value_that_the_key_never_had_may_not_be_read() {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).stale_read(2, N2).sees(2, 1, 1, "aa");
-        let sentence = "c1 #2 stale-read k1 at n2: \"aa\" of i1, state i1: it held what i1 wrote";
+        let sentence = "c1 #2 stale-read k1 at n2: \"aa\" of i1, state i1: the key had the value of i1";
         fixture.expect_violation("no_phantom", sentence);
     }
 
@@ -60,7 +62,7 @@ mod tests {
         let mut fixture = ClientFixture::new();
         fixture.write(1, "a").applied(N1, 1, 1).write(2, "b").applied(N1, 2, 2);
         fixture.stale_read(3, N2).sees(3, 2, 1, "a");
-        let sentence = "c1 #3 stale-read k1 at n2: \"a\" of i1, state i2: it held what i2 wrote";
+        let sentence = "c1 #3 stale-read k1 at n2: \"a\" of i1, state i2: the key had the value of i2";
         fixture.expect_violation("no_phantom", sentence);
     }
 }

@@ -1,4 +1,4 @@
-//! The judges' own reference store, with the whole history of each key.
+//! The reference store of the client checks. It keeps the whole history of each key.
 
 use crate::clients::kv::state::Hash;
 use crate::clients::kv::wire::{Command, CommandOutcome, Verb};
@@ -9,11 +9,11 @@ use wavetank_raft::{Data, Index};
 /// All commands that were applied anywhere, in the order of the log.
 #[derive(Debug, Default)]
 pub(super) struct Record {
-    /// The content of each index from 1 on.
+    /// The content of each index, from index 1 on.
     log: Vec<LogContent>,
     /// The index of the last command.
     last_command: Index,
-    /// The effect of each command of each session, at its first occurrence.
+    /// The effect of each command at its first occurrence, by session and sequence number.
     effects: BTreeMap<(u32, u32), CommandEffect>,
     /// The last sequence number that took effect in each session.
     sessions: BTreeMap<u32, u32>,
@@ -54,7 +54,7 @@ pub(super) struct KeyVersion {
 }
 
 impl KeyVersion {
-    /// Whether this is the value.
+    /// Whether the version has this value.
     pub(super) fn is(&self, value: &[u8]) -> bool {
         self.hash == Hash::of(value)
     }
@@ -138,12 +138,12 @@ impl Record {
         key.versions[..after].last().copied().unwrap_or_default()
     }
 
-    /// An operation begins.
+    /// Records that an operation begins.
     pub(super) fn open(&mut self, operation: u64) {
         self.open.insert(operation, self.last_command);
     }
 
-    /// An operation is over.
+    /// Records that an operation has ended.
     pub(super) fn close(&mut self, operation: u64) {
         self.open.remove(&operation);
     }

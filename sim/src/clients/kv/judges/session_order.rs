@@ -1,4 +1,6 @@
-//! While a server runs, one client's reads of it never go back, whatever the read path (R5).
+//! While a server runs, a client that reads from it never sees an older state than before (thesis §6.4).
+//!
+//! The check is demanded at every successful read of a client that asks only one server, for every read path.
 
 use super::record::Record;
 use super::{ClientCheck, ClientEvent, ClientVerdict, holds};
@@ -14,9 +16,9 @@ use wavetank_raft::Index;
 pub(super) struct SessionOrder {
     /// How often each server crashed, halted or started.
     incarnations: [u64; ServerIdx::MAX_SERVERS],
-    /// The server's incarnation in which each open read began.
+    /// The incarnation of the server when each open read began.
     open: BTreeMap<u64, u64>,
-    /// The incarnation of the server and the state that each client saw last.
+    /// For each client, the incarnation of the server and the index of the state that it saw last.
     last_seen: BTreeMap<u16, (u64, Index)>,
 }
 
@@ -48,7 +50,7 @@ impl SessionOrder {
         let now = Got::decode(bytes)?.applied;
         let before = self.last_seen.insert(operation.client, (incarnation, now));
         let (_, before) = before.filter(|(then, _)| *then == incarnation)?;
-        holds(before <= now, || format!("{operation}: it had shown this client {before} before"))
+        holds(before <= now, || format!("{operation}: this client had seen {before}"))
     }
 }
 
@@ -73,7 +75,7 @@ mod tests {
     fn reads_of_a_running_server_do_not_go_back() {
         let mut fixture = two_writes();
         fixture.stale_read(3, N2).sees(3, 2, 2, "b").stale_read(4, N2).sees(4, 1, 1, "a");
-        let sentence = "c1 #4 stale-read k1 at n2: \"a\" of i1, state i1: it had shown this client i2 before";
+        let sentence = "c1 #4 stale-read k1 at n2: \"a\" of i1, state i1: this client had seen i2";
         fixture.expect_violation("session_order", sentence);
     }
 

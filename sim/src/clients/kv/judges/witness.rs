@@ -1,6 +1,6 @@
-//! The order of the log, tried before any search: commands at their index, reads after the entry whose
-//! state they saw. If this order explains the answers and respects real time, the history is
-//! linearizable and needs no search. Otherwise the order proves nothing.
+//! Tries the order of the log before any search. Commands stand at their index, and reads after the entry whose
+//! state they saw. If this order explains the answers and respects real time, then the history is
+//! linearizable. Otherwise the order proves nothing, and a search is needed.
 
 use super::record::Record;
 use crate::clients::callers::OperationAnswer;
@@ -33,7 +33,7 @@ pub(super) fn explains(operations: &[KvOperation], record: &Record) -> bool {
     })
 }
 
-/// Every operation that took effect; `None` if an answer contradicts the log.
+/// The operations that took effect. `None` if an answer contradicts the log.
 fn points<'a>(operations: &'a [KvOperation], record: &Record) -> Option<Vec<LinearizationPoint<'a>>> {
     let mut points = Vec::with_capacity(operations.len());
     for operation in operations {
@@ -55,7 +55,7 @@ fn points<'a>(operations: &'a [KvOperation], record: &Record) -> Option<Vec<Line
     Some(points)
 }
 
-/// Applies the operation to the key's value. Returns whether its answer fits.
+/// Applies the operation to the value of the key. Returns whether the answer fits.
 fn apply(operation: &KvOperation, value: &mut Vec<u8>) -> bool {
     let Some(command) = operation.command() else {
         let Some(OperationAnswer::Got(bytes)) = operation.answer() else { return true };

@@ -43,10 +43,10 @@ fn stale_reads_are_detected() {
     assert!(storms.any(|detection| detection.by("fresh_reads") && detection.in_history));
 }
 
-/// How one storm detected the bug.
+/// The detection of the bug by one storm.
 struct Detection {
     check: Option<String>,
-    /// The linearizability checker found it in the history alone.
+    /// True if the linearizability checker detected the bug from the history alone.
     in_history: bool,
 }
 
@@ -79,14 +79,14 @@ fn storms<F: TankFsm + 'static>(
     })
 }
 
-/// A bug of a store.
+/// A planted bug of a store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum StoreBug {
-    /// Every command is the first of its session.
+    /// The store forgets sessions, so a command that comes twice takes effect twice.
     Forgets,
-    /// A snapshot has no sessions.
+    /// A snapshot lacks the sessions.
     Saves,
-    /// One write in thirteen is acknowledged and not done.
+    /// One write in thirteen is acknowledged but not executed.
     Loses,
 }
 

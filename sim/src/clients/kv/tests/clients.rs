@@ -1,4 +1,4 @@
-//! The clients against servers that answer as the test says.
+//! Tests the clients with servers whose answers the test chooses.
 
 use crate::clients::kv::clients::{Clients, KvPlan, KvWant, Reads};
 use crate::clients::kv::wire::{CommandOutcome, Got, Response};
@@ -10,7 +10,7 @@ use wavetank_raft::{Answer, Error, Index, RequestId, Span, Time};
 
 const N2: ServerIdx = ServerIdx(1);
 
-/// One client that only writes, never gives a refused operation up at once, and keeps its session.
+/// One client that only writes, always retries after a refusal, and keeps its session.
 fn one_writer() -> KvPlan {
     KvPlan {
         followers: 1,

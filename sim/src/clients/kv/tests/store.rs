@@ -1,4 +1,4 @@
-//! What the state machine does with commands, and what a snapshot of it holds.
+//! Tests of the state machine: its commands and its snapshots.
 
 use crate::clients::kv::wire::{self, Command, CommandOutcome, Got, Response, Verb};
 use crate::clients::kv::{Kv, KvSnapshot};
