@@ -1,4 +1,4 @@
-//! A server's disk: the durable state, the queue of jobs, and the result of a crash for both.
+//! A server's disk: the durable state, the queue of jobs, and the effect of a crash on both.
 //!
 //! The stores hold only durable state. Jobs wait in a queue, as behind the single I/O thread of a real
 //! disk. The disk executes a job once the duration of the job has passed. Writes that arrive while
@@ -41,6 +41,7 @@ pub struct Disk {
     running: usize,
     /// Writes that are being synced together.
     group: Vec<Write>,
+    /// Writes that are durable but not returned yet.
     synced: VecDeque<Write>,
     plan: DiskPlan,
     streams: Streams,
@@ -198,6 +199,7 @@ impl Disk {
     /// in microseconds, or `None` if the queue is empty.
     pub fn start(&mut self) -> Option<Span> {
         assert!(self.running == 0, "{} jobs are running", self.running);
+        // One sync makes the whole group durable, so the group takes as long as its first write.
         let takes = self.queue.front()?.takes;
         let writes =
             self.queue.iter().take_while(|queued| matches!(queued.job, StoreJob::Persist(_))).count();
@@ -208,6 +210,7 @@ impl Disk {
     /// Simulates a crash. The stores execute some of the queued jobs, and in some cases the snapshot of
     /// `capture`, which the server was writing.
     pub fn crash(&mut self, capture: Option<Capture<'_>>) -> Remains {
+        // Every crash reads two words, so the draws of later crashes do not depend on the queue.
         let draws = [self.streams.remains.draw(), self.streams.remains.draw()];
         let jobs: Vec<StoreJob> = self.queue.drain(..).map(|queued| queued.job).collect();
         let writes = jobs.iter().filter(|job| matches!(job, StoreJob::Persist(_))).count();
@@ -228,6 +231,7 @@ impl Disk {
 
     /// Replaces the disk's plan. Queued jobs keep the durations that were drawn before.
     pub fn set_plan(&mut self, seed: u64, idx: ServerIdx, plan: DiskPlan) {
+        // A stream that exists continues. A new one would repeat the draws that were already made.
         let stream = |domain| Stream::new(seed, domain, u64::from(idx.0), 0);
         if plan.stall.is_some() {
             self.streams.stall.get_or_insert_with(|| stream(Domain::Stall));

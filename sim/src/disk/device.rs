@@ -319,6 +319,7 @@ impl OpenFile {
         state.expect_current(self.mount.generation)?;
         match state.operate(OperationKind::Sync) {
             Ok(()) => state.written(self.node, |pages, _| pages.sync()),
+            // A stopped process loses no pages: its writes stay in the cache.
             Err(error) if state.is_stopped => Err(error),
             Err(error) => state.written(self.node, Pages::drop_unsynced).and(Err(error)),
         }
