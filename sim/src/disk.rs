@@ -139,7 +139,7 @@ impl Disk {
         self.stores.memberships()
     }
 
-    /// Ends a disk-full fault.
+    /// Makes space on a full disk again.
     pub fn free_space(&mut self) {
         self.stores.free_space();
     }
@@ -231,7 +231,7 @@ impl Disk {
 
     /// Replaces the disk's plan. Queued jobs keep the durations that were drawn before.
     pub fn set_plan(&mut self, seed: u64, idx: ServerIdx, plan: DiskPlan) {
-        // A stream that exists continues. A new one would repeat the draws that were already made.
+        // An existing stream continues. A new one would repeat the draws that were already made.
         let stream = |domain| Stream::new(seed, domain, u64::from(idx.0), 0);
         if plan.stall.is_some() {
             self.streams.stall.get_or_insert_with(|| stream(Domain::Stall));
@@ -254,12 +254,12 @@ impl Disk {
         }
     }
 
-    /// Counts the faults of each kind so far.
+    /// Returns the number of faults of each kind so far.
     pub(crate) const fn counts(&self) -> &Counters<Fault> {
         &self.counts
     }
 
-    /// Counts the faults of the stores so far, by name.
+    /// Returns the number of faults of the stores so far, by name.
     #[must_use]
     pub fn faults_of_stores(&self) -> Vec<(&'static str, u64)> {
         self.stores.faults()

@@ -211,7 +211,7 @@ impl Mount {
         self.read_state(|state| state.names.directories(path))
     }
 
-    /// Makes the entries of a directory durable. The content of its files needs [`OpenFile::sync`].
+    /// Makes the entries of a directory durable. [`OpenFile::sync`] does so for the content of a file.
     ///
     /// # Errors
     /// Returns an error if the directory does not exist.
@@ -276,7 +276,7 @@ impl OpenFile {
     /// True if the file is empty.
     ///
     /// # Errors
-    /// As for [`OpenFile::len`].
+    /// Returns an error in the same cases as [`OpenFile::len`].
     pub fn is_empty(&self) -> io::Result<bool> {
         Ok(self.len()? == 0)
     }
@@ -284,7 +284,7 @@ impl OpenFile {
     /// Truncates the file, or extends it with zeros.
     ///
     /// # Errors
-    /// As for [`OpenFile::len`].
+    /// Returns an error in the same cases as [`OpenFile::len`].
     pub fn set_len(&self, length: u64) -> io::Result<()> {
         self.mount.write_state(OperationKind::Write, |state| {
             state.written(self.node, |pages, rng| pages.set_len(length, rng))
@@ -295,7 +295,7 @@ impl OpenFile {
     /// read.
     ///
     /// # Errors
-    /// As for [`OpenFile::len`].
+    /// Returns an error in the same cases as [`OpenFile::len`].
     pub fn read(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
         self.mount.read_state(|state| Ok(state.pages(self.node)?.read(offset, into)))
     }
@@ -303,7 +303,7 @@ impl OpenFile {
     /// Writes `bytes` at `offset`. Extends the file if necessary.
     ///
     /// # Errors
-    /// As for [`OpenFile::len`].
+    /// Returns an error in the same cases as [`OpenFile::len`].
     pub fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.mount.write_state(OperationKind::Write, |state| {
             state.written(self.node, |pages, rng| pages.write(offset, bytes, rng))
@@ -313,7 +313,7 @@ impl OpenFile {
     /// Makes the content of the file durable. If the sync fails, the unsynced pages are dropped.
     ///
     /// # Errors
-    /// As for [`OpenFile::len`].
+    /// Returns an error in the same cases as [`OpenFile::len`].
     pub fn sync(&self) -> io::Result<()> {
         let mut state = lock(&self.mount.device);
         state.expect_current(self.mount.generation)?;

@@ -271,7 +271,7 @@ impl Memory {
 
 const CANNOT_FAIL: &str = "stores in memory do not fail";
 
-/// The range of the draw for the length of a torn write. The draw is scaled to the number of parts.
+/// The length of a torn write is drawn below this number and then scaled to the number of parts.
 const PARTS: u64 = 1 << 20;
 
 fn membership(entry: Entry) -> Option<(Index, Arc<Configuration>)> {

@@ -149,6 +149,7 @@ impl Pages {
         (self.length, self.synced_length) = (length, length);
         self.pages.split_off(&length.div_ceil(PAGE as u64));
         let within = (length % PAGE as u64) as usize;
+        // The bytes behind the end become visible again when the file grows.
         if let Some(last) = self.pages.get_mut(&(length / PAGE as u64)) {
             last.now[within..].fill(0);
             last.before[within..].fill(0);

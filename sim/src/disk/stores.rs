@@ -37,7 +37,7 @@ pub trait Stores: fmt::Debug {
     fn write(&mut self, writes: &[Write]) -> Result<(), StoreError>;
 
     /// Executes a write that is drawn to fail. Returns the durable part of the write and the error, or
-    /// `None` if the whole write is durable and did not fail.
+    /// `None` if the whole write has succeeded.
     fn fail(&mut self, write: &Write, draw: Draw) -> Option<(Option<PartialWrite>, StoreError)>;
 
     /// Simulates a crash of the server with these unfinished jobs, in this order. `capture` is set if
@@ -90,7 +90,7 @@ pub trait Stores: fmt::Debug {
     /// configurations are left out.
     fn memberships(&self) -> Vec<(Index, Arc<Configuration>)>;
 
-    /// Ends a disk-full fault.
+    /// Makes space on a full disk again.
     fn free_space(&mut self);
 
     /// Erases all content.
@@ -99,7 +99,7 @@ pub trait Stores: fmt::Debug {
     /// Disables all faults from now on.
     fn calm(&mut self);
 
-    /// Counts the faults of these stores so far, by name.
+    /// Returns the number of faults of these stores so far, by name.
     fn faults(&self) -> Vec<(&'static str, u64)>;
 }
 

@@ -27,7 +27,7 @@ pub struct EventQueue<T> {
 }
 
 /// The key of an event: its time, serial number and index into `entries`, from the highest bit down.
-/// With one word, one comparison is enough.
+/// One comparison of words orders two events.
 type EventKey = u128;
 
 const SERIAL_BITS: u32 = 40;
@@ -120,6 +120,8 @@ impl<T> EventQueue<T> {
         }
         let Some(&Reverse(first)) = self.later.peek() else { return };
         self.horizon = time(first).0.saturating_add(SOON_US);
+        // An event at the last possible time is never before the horizon, so the first event is moved in
+        // any case.
         while let Some(&Reverse(key)) = self.later.peek()
             && (time(key).0 < self.horizon || key == first)
         {

@@ -55,14 +55,12 @@ pub(crate) struct Process<F: TankFsm, W> {
     pub(crate) timer: Timer,
 }
 
-/// A piece of work for the state machine.
+/// A piece of work for the state machine. Each variant belongs to the
+/// [`Action`](wavetank_raft::Action) of the same name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Work {
-    /// [`Action::Apply`](wavetank_raft::Action::Apply).
     Apply(Batch),
-    /// [`Action::TakeSnapshot`](wavetank_raft::Action::TakeSnapshot).
     TakeSnapshot(SnapshotMeta),
-    /// [`Action::Restore`](wavetank_raft::Action::Restore).
     Restore(Arc<SnapshotMeta>),
 }
 

@@ -169,7 +169,7 @@ impl Network {
         self.messages
     }
 
-    /// Counts the faults of each kind so far.
+    /// Returns the number of faults of each kind so far.
     pub(crate) const fn counts(&self) -> &Counters<Fault> {
         &self.counts
     }

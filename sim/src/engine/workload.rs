@@ -1,7 +1,7 @@
 //! The application of a cluster: a state machine, and the clients that use it.
 //!
 //! Both are plain values. The world delivers an [`Ask`] of a client to a server and a [`Reply`] back to
-//! the client. Either may be late or lost. The world does not know their content.
+//! the client. Both may be late or lost. The world does not know their content.
 
 use crate::observe::{OperationEnd, OperationValue};
 use crate::plan::server_set::ServerIdx;

@@ -309,7 +309,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.recorder.observer
     }
 
-    /// Counts the faults so far, by name. Faults that have not happened are left out.
+    /// Returns the number of faults so far, by name. Faults that have not happened are left out.
     #[must_use]
     pub fn faults(&self) -> BTreeMap<String, u64> {
         let mut counted = self.network.counts().clone();

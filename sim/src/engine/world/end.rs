@@ -9,7 +9,7 @@ use crate::plan::server_set::{ServerIdx, ServerSet};
 use std::fmt;
 use wavetank_raft::{Configuration, Index, Server};
 
-/// Why a core of servers has not converged yet.
+/// The reason why a core of servers has not converged yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unsettled {
     /// There is no leader.
@@ -23,7 +23,7 @@ pub enum Unsettled {
     Owes {
         /// The server.
         idx: ServerIdx,
-        /// How many answers are missing.
+        /// The number of missing answers.
         answers: usize,
     },
     /// The leader commits nothing new.
@@ -37,7 +37,7 @@ pub enum Unsettled {
         leader: ServerIdx,
         /// The leader's commit index.
         commit: Index,
-        /// Its last entry.
+        /// The index of the leader's last entry.
         last: Index,
     },
     /// The leader's configuration is joint.
@@ -50,13 +50,13 @@ pub enum Unsettled {
         /// The leader.
         leader: ServerIdx,
     },
-    /// A member has not applied what the leader has.
+    /// A member has not applied all entries of the leader's log.
     Behind {
         /// The member.
         idx: ServerIdx,
-        /// The index that it has applied; `None` if it does not run.
+        /// The index of the last entry that the member has applied, or `None` if it does not run.
         applied: Option<Index>,
-        /// The leader's last entry.
+        /// The index of the leader's last entry.
         last: Index,
     },
 }

@@ -123,7 +123,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         }
     }
 
-    /// Delivers the late result of a read, unless the server was restarted since.
+    /// Delivers the late result of a read, unless the server was restarted meanwhile.
     pub(super) fn on_deliver(&mut self, idx: ServerIdx, incarnation: u32, event: Event) {
         if self.hosts[idx.at()].incarnation == incarnation {
             self.deliver(idx, event);

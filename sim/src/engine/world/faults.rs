@@ -118,7 +118,7 @@ impl<F: TankFsm, V: Observer> World<F, V> {
         self.damage(idx, DiskFault::Fill, Draw::ZERO);
     }
 
-    /// Ends a disk-full fault.
+    /// Makes space on a full disk again.
     pub fn free_space(&mut self, idx: ServerIdx) {
         self.hosts[idx.at()].disk.free_space();
     }

@@ -17,13 +17,13 @@ pub(crate) enum SimEvent {
     Arrive(Envelope),
     /// A held message is due. The number identifies it.
     ReleaseHeld(u64),
-    /// The running jobs of a disk are done. The event is stale if the server was restarted since.
+    /// The running jobs of a disk are done. The event is stale if the server was restarted meanwhile.
     Disk(ServerIdx, u32),
-    /// The late result of a disk read arrives. The event is stale if the server was restarted since.
+    /// The late result of a disk read arrives. The event is stale if the server was restarted meanwhile.
     Deliver(ServerIdx, u32, Event),
-    /// The work of a state machine is done. The event is stale if the server was restarted since.
+    /// The work of a state machine is done. The event is stale if the server was restarted meanwhile.
     Machine(ServerIdx, u32),
-    /// A server takes its batch of commands. The event is stale if the server was restarted since.
+    /// A server takes its batch of commands. The event is stale if the server was restarted meanwhile.
     Batch(ServerIdx, u32),
     /// A request of a client reaches a server.
     Ask(Ask),
